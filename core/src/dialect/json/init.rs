@@ -1,0 +1,209 @@
+//! The body of `POST /upload/init`. Field by field, so that every complaint names its field.
+
+use std::collections::BTreeMap;
+
+use http::HeaderValue;
+use serde_json::{Map, Value};
+
+use crate::{
+    operation::{Create, Operation},
+    refusal::Refusal,
+    session::FileInfo,
+    units::ByteCount,
+};
+
+/// The largest body: metadata, a name, two digests, and room.
+pub(super) const MAX_BODY_BYTES: u32 = 64 * 1024;
+
+/// The longest file name. File systems stop at 255 bytes; names from elsewhere may be longer.
+const MAX_NAME_BYTES: usize = 1024;
+
+/// The longest media type (RFC 6838 allows 127 characters each for type and subtype, without parameters).
+const MAX_CONTENT_TYPE_BYTES: usize = 255;
+
+/// All names and values of the metadata together.
+const MAX_METADATA_BYTES: usize = 8 * 1024;
+
+const FIELDS: [&str; 8] =
+    ["fileName", "fileSize", "contentType", "chunkSize", "parallel", "sha256", "crc64nvme", "metadata"];
+
+/// Understands the body.
+pub(super) fn parse(body: &[u8]) -> Result<Operation, Refusal> {
+    let body: Value = serde_json::from_slice(body)
+        .map_err(|error| Refusal::bad_request("body", format!("is not JSON: {error}")))?;
+    let Value::Object(mut fields) = body else {
+        return Err(Refusal::bad_request("body", "is not a JSON object"));
+    };
+    // Silently ignoring what a client asked for (a digest under another name, say) would promise what nobody checks.
+    if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
+        return Err(Refusal::bad_request(unknown, "is not a known field"));
+    }
+    if let Some(parallel) = fields.remove("parallel")
+        && parallel != Value::Bool(false)
+    {
+        return Err(Refusal::bad_request("parallel", "chunks are taken in order only: leave it out, or say false"));
+    }
+    let file_bytes =
+        size(&mut fields, "fileSize")?.ok_or_else(|| Refusal::bad_request("fileSize", "is missing"))?;
+    let chunk_bytes = size(&mut fields, "chunkSize")?;
+    if chunk_bytes.is_some_and(ByteCount::is_zero) {
+        return Err(Refusal::bad_request("chunkSize", "is zero"));
+    }
+    let file = FileInfo {
+        name: file_name(&mut fields)?,
+        content_type: content_type(&mut fields)?,
+        metadata: metadata(&mut fields)?,
+        sha256: digest(&mut fields, "sha256")?,
+        crc64nvme: digest(&mut fields, "crc64nvme")?,
+    };
+    Ok(Operation::Create(Create { file, file_bytes, chunk_bytes }))
+}
+
+/// A field that may be missing or null.
+fn take(fields: &mut Map<String, Value>, name: &str) -> Option<Value> {
+    fields.remove(name).filter(|value| !value.is_null())
+}
+
+fn text(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, Refusal> {
+    match take(fields, name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Refusal::bad_request(name, "is not a string")),
+    }
+}
+
+fn size(fields: &mut Map<String, Value>, name: &str) -> Result<Option<ByteCount>, Refusal> {
+    let Some(value) = take(fields, name) else { return Ok(None) };
+    let count = value.as_u64().and_then(ByteCount::new);
+    count.map(Some).ok_or_else(|| Refusal::bad_request(name, "is not a whole number from 0 to 2^53 - 1"))
+}
+
+fn file_name(fields: &mut Map<String, Value>) -> Result<String, Refusal> {
+    const FIELD: &str = "fileName";
+    let name = text(fields, FIELD)?.ok_or_else(|| Refusal::bad_request(FIELD, "is missing"))?;
+    if name.is_empty() {
+        return Err(Refusal::bad_request(FIELD, "is empty"));
+    }
+    if name.len() > MAX_NAME_BYTES {
+        return Err(Refusal::bad_request(FIELD, format!("is longer than {MAX_NAME_BYTES} bytes")));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(Refusal::bad_request(FIELD, "contains control characters"));
+    }
+    Ok(name)
+}
+
+fn content_type(fields: &mut Map<String, Value>) -> Result<Option<String>, Refusal> {
+    const FIELD: &str = "contentType";
+    // Browsers give an empty type to files they do not know.
+    let Some(media_type) = text(fields, FIELD)?.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let is_token = |token: &str| {
+        !token.is_empty() && token.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+    };
+    let essence = media_type.split(';').next().unwrap_or("").trim_end();
+    let well_formed = essence.split_once('/').is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype));
+    if !well_formed || HeaderValue::from_str(&media_type).is_err() || media_type.len() > MAX_CONTENT_TYPE_BYTES {
+        return Err(Refusal::bad_request(FIELD, "is not a media type like `video/mp4`"));
+    }
+    Ok(Some(media_type))
+}
+
+fn metadata(fields: &mut Map<String, Value>) -> Result<BTreeMap<String, String>, Refusal> {
+    const FIELD: &str = "metadata";
+    let entries = match take(fields, FIELD) {
+        None => return Ok(BTreeMap::new()),
+        Some(Value::Object(entries)) => entries,
+        Some(_) => return Err(Refusal::bad_request(FIELD, "is not an object")),
+    };
+    let mut metadata = BTreeMap::new();
+    for (name, value) in entries {
+        let Value::String(value) = value else {
+            return Err(Refusal::bad_request(FIELD, format!("the value of {name:?} is not a string")));
+        };
+        metadata.insert(name, value);
+    }
+    let total: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if total > MAX_METADATA_BYTES {
+        return Err(Refusal::bad_request(FIELD, format!("has more than {MAX_METADATA_BYTES} bytes")));
+    }
+    Ok(metadata)
+}
+
+fn digest<T: TryFrom<String, Error = &'static str>>(
+    fields: &mut Map<String, Value>,
+    name: &str,
+) -> Result<Option<T>, Refusal> {
+    text(fields, name)?
+        .map(|text| T::try_from(text).map_err(|complaint| Refusal::bad_request(name, format!("is {complaint}"))))
+        .transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn create(body: &str) -> Result<Create, Refusal> {
+        parse(body.as_bytes()).map(|operation| match operation {
+            Operation::Create(create) => create,
+            other => panic!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn all_fields() {
+        let parsed = create(
+            r#"{"fileName":"🏖 ../../etc/passwd","fileSize":12,"contentType":"text/plain; charset=utf-8","chunkSize":5,
+                "parallel":false,"metadata":{"a":"b"},"crc64nvme":"ae8b14860a799888",
+                "sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}"#,
+        )
+        .unwrap();
+        assert_eq!(parsed.file.name, "🏖 ../../etc/passwd");
+        assert_eq!((parsed.file_bytes, parsed.chunk_bytes), (12.into(), Some(5.into())));
+        assert_eq!(parsed.file.content_type.as_deref(), Some("text/plain; charset=utf-8"));
+        assert_eq!(parsed.file.metadata["a"], "b");
+        assert!(parsed.file.sha256.is_some() && parsed.file.crc64nvme.is_some());
+    }
+
+    #[test]
+    fn what_may_be_left_out() {
+        let parsed = create(r#"{"fileName":"a","fileSize":0,"contentType":"","sha256":null}"#).unwrap();
+        assert_eq!((parsed.file.content_type, parsed.file.sha256), (None, None));
+    }
+
+    #[test]
+    fn every_complaint_names_its_field() {
+        let deep = "[".repeat(10_000);
+        let long = format!(r#"{{"fileSize":1,"fileName":"{}"}}"#, "n".repeat(1025));
+        let much = format!(r#"{{"fileSize":1,"fileName":"n","metadata":{{"a":"{}"}}}}"#, "n".repeat(8192));
+        for (body, field) in [
+            ("", "body"),
+            ("{", "body"),
+            ("[]", "body"),
+            (deep.as_str(), "body"),
+            (r#"{"fileName":"a"}"#, "fileSize"),
+            (r#"{"fileName":"a","fileSize":"1"}"#, "fileSize"),
+            (r#"{"fileName":"a","fileSize":-1}"#, "fileSize"),
+            (r#"{"fileName":"a","fileSize":1.5}"#, "fileSize"),
+            (r#"{"fileName":"a","fileSize":9007199254740992}"#, "fileSize"),
+            (r#"{"fileName":"a","fileSize":1,"chunkSize":0}"#, "chunkSize"),
+            (r#"{"fileSize":1}"#, "fileName"),
+            (r#"{"fileName":"","fileSize":1}"#, "fileName"),
+            (r#"{"fileName":7,"fileSize":1}"#, "fileName"),
+            (r#"{"fileName":"a\u0000b","fileSize":1}"#, "fileName"),
+            (long.as_str(), "fileName"),
+            (r#"{"fileName":"a","fileSize":1,"contentType":"movie"}"#, "contentType"),
+            (r#"{"fileName":"a","fileSize":1,"contentType":"a/b\r\nX: y"}"#, "contentType"),
+            (r#"{"fileName":"a","fileSize":1,"metadata":[]}"#, "metadata"),
+            (r#"{"fileName":"a","fileSize":1,"metadata":{"a":1}}"#, "metadata"),
+            (much.as_str(), "metadata"),
+            (r#"{"fileName":"a","fileSize":1,"sha256":"abc"}"#, "sha256"),
+            (r#"{"fileName":"a","fileSize":1,"parallel":true}"#, "parallel"),
+            (r#"{"fileName":"a","fileSize":1,"md5":"abc"}"#, "md5"),
+        ] {
+            match create(body) {
+                Err(Refusal::BadRequest { field: named, .. }) => assert_eq!(named, field, "{body:.60}"),
+                other => panic!("{body:.60}: {other:?}"),
+            }
+        }
+    }
+}

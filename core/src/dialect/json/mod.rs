@@ -1,0 +1,8 @@
+//! Our own dialect: JSON about uploads, plain bytes for chunks, RFC 9457 problem documents for errors.
+
+mod init;
+mod render;
+mod request;
+
+pub use render::{fault, problem, reply};
+pub use request::parse;

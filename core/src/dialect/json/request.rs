@@ -1,0 +1,155 @@
+//! Requests of the JSON dialect: routes, and the headers that come with a chunk.
+
+use http::Method;
+
+use super::init;
+use crate::{
+    dialect::{Head, Parsed},
+    integrity::{Algorithm, ChunkDigest},
+    operation::{Append, Download, Operation},
+    refusal::Refusal,
+    units::{ByteCount, UploadId},
+};
+
+/// Understands a request's head.
+pub fn parse(head: &Head) -> Result<Parsed, Refusal> {
+    let rest = head.path.strip_prefix("/upload/").ok_or(Refusal::NoSuchRoute)?;
+    if rest == "init" {
+        return allow(head, &[Method::POST]).map(|()| Parsed::NeedsBody { max_bytes: init::MAX_BODY_BYTES, finish: init::parse });
+    }
+    let (id, route) = rest.split_once('/').unwrap_or((rest, ""));
+    let id = UploadId::parse(id).ok_or(Refusal::UploadNotFound)?;
+    let operation = match route {
+        "" => {
+            allow(head, &[Method::GET, Method::HEAD, Method::PUT, Method::DELETE])?;
+            match head.method {
+                Method::PUT => Operation::Append(append(id, head)?),
+                Method::DELETE => Operation::Cancel(id),
+                Method::HEAD => Operation::Probe(id),
+                _ => Operation::Status(id),
+            }
+        }
+        "status" => allow(head, &[Method::GET, Method::HEAD]).map(|()| Operation::Status(id))?,
+        "complete" => allow(head, &[Method::POST]).map(|()| Operation::Complete(id))?,
+        "redeliver" => allow(head, &[Method::POST]).map(|()| Operation::Redeliver(id))?,
+        "content" => allow(head, &[Method::GET, Method::HEAD]).and_then(|()| download(id, head))?,
+        _ => return Err(Refusal::NoSuchRoute),
+    };
+    Ok(Parsed::Ready(operation))
+}
+
+fn allow(head: &Head, methods: &[Method]) -> Result<(), Refusal> {
+    if methods.contains(&head.method) {
+        return Ok(());
+    }
+    let allow: Vec<_> = methods.iter().map(Method::as_str).chain(["OPTIONS"]).collect();
+    Err(Refusal::MethodNotAllowed { allow: allow.join(", ") })
+}
+
+fn append(id: UploadId, head: &Head) -> Result<Append, Refusal> {
+    let length = match head.header("content-length") {
+        Some(text) => byte_count("Content-Length", text)?,
+        None => return Err(Refusal::LengthRequired),
+    };
+    let declared = present(head, "x-upload-offset").map(|text| byte_count("X-Upload-Offset", text)).transpose()?;
+    let range = present(head, "content-range").map(|text| content_range(text, length)).transpose()?;
+    let offset = match (declared, &range) {
+        (Some(offset), Some(range)) if offset != range.first => {
+            return Err(Refusal::bad_request("X-Upload-Offset", "differs from where Content-Range begins"));
+        }
+        (Some(offset), _) => offset,
+        (None, Some(range)) => range.first,
+        (None, None) => ByteCount::ZERO,
+    };
+    let file_bytes = range.and_then(|range| range.total);
+    Ok(Append { id, offset, length, file_bytes, digest: chunk_digest(head)? })
+}
+
+/// A header that is there, as text; empty where it is not printable ASCII, so that it is refused rather than overlooked.
+fn present<'a>(head: &'a Head, name: &str) -> Option<&'a str> {
+    head.headers.contains_key(name).then(|| head.header(name).unwrap_or(""))
+}
+
+/// `Content-Range: bytes 0-99/1000` (RFC 9110, section 14.4): both ends are inclusive.
+struct ContentRange {
+    first: ByteCount,
+    total: Option<ByteCount>,
+}
+
+fn content_range(text: &str, length: ByteCount) -> Result<ContentRange, Refusal> {
+    const FIELD: &str = "Content-Range";
+    let malformed = || Refusal::bad_request(FIELD, "is not of the form `bytes first-last/total`, with inclusive ends");
+    let (ends, total) = text.strip_prefix("bytes ").and_then(|rest| rest.split_once('/')).ok_or_else(malformed)?;
+    let (first, last) = ends.split_once('-').ok_or_else(malformed)?;
+    let (first, last) = (byte_count(FIELD, first)?, byte_count(FIELD, last)?);
+    let total = if total == "*" { None } else { Some(byte_count(FIELD, total)?) };
+    if last < first {
+        return Err(Refusal::bad_request(FIELD, "ends before it begins"));
+    }
+    if last.get() - first.get() + 1 != length.get() {
+        return Err(Refusal::bad_request(FIELD, "names another number of bytes than Content-Length; both ends are inclusive"));
+    }
+    if total.is_some_and(|total| last >= total) {
+        return Err(Refusal::bad_request(FIELD, "ends beyond its own total"));
+    }
+    Ok(ContentRange { first, total })
+}
+
+/// A number in decimal digits and nothing else: no sign, no space, no exponent.
+fn byte_count(field: &str, text: &str) -> Result<ByteCount, Refusal> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let count = digits.then(|| text.parse().ok().and_then(ByteCount::new)).flatten();
+    count.ok_or_else(|| Refusal::bad_request(field, "is not a whole number from 0 to 2^53 - 1"))
+}
+
+/// `X-Chunk-Checksum: sha256=<hex or base64>`, or `Content-Digest: sha-256=:<base64>:` (RFC 9530, section 2).
+fn chunk_digest(head: &Head) -> Result<Option<ChunkDigest>, Refusal> {
+    let ours = present(head, "x-chunk-checksum");
+    let standard = present(head, "content-digest");
+    match (ours, standard) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err(Refusal::bad_request("X-Chunk-Checksum", "and Content-Digest: send one of them")),
+        (Some(text), None) => x_chunk_checksum(text).map(Some),
+        (None, Some(text)) => content_digest(text).map(Some),
+    }
+}
+
+fn x_chunk_checksum(text: &str) -> Result<ChunkDigest, Refusal> {
+    const FIELD: &str = "X-Chunk-Checksum";
+    let (name, value) =
+        text.split_once('=').ok_or_else(|| Refusal::bad_request(FIELD, "is not of the form `sha256=<hex or base64>`"))?;
+    let algorithm = Algorithm::by_name(name)
+        .ok_or_else(|| Refusal::bad_request(FIELD, "names an unknown algorithm; sha256 is a known one"))?;
+    ChunkDigest::parse(algorithm, value)
+        .ok_or_else(|| Refusal::bad_request(FIELD, "is neither hexadecimal nor base64 of the algorithm's length"))
+}
+
+fn content_digest(text: &str) -> Result<ChunkDigest, Refusal> {
+    const FIELD: &str = "Content-Digest";
+    let dictionary: sfv::Dictionary = sfv::Parser::new(text)
+        .parse()
+        .map_err(|_| Refusal::bad_request(FIELD, "is not a structured dictionary like `sha-256=:<base64>:`"))?;
+    let known = dictionary.iter().find_map(|(name, entry)| {
+        let algorithm = Algorithm::by_http_name(name.as_str())?;
+        let sfv::ListEntry::Item(item) = entry else { return None };
+        let value = item.bare_item.as_byte_sequence()?.to_vec();
+        (value.len() == algorithm.digest_bytes()).then_some(ChunkDigest { algorithm, value })
+    });
+    known.ok_or_else(|| Refusal::bad_request(FIELD, "has no digest of a known algorithm and its length; sha-256 is a known one"))
+}
+
+fn download(id: UploadId, head: &Head) -> Result<Operation, Refusal> {
+    let expires = head.query_parameter("expires").and_then(|text| text.parse().ok()).ok_or(Refusal::BadSignature)?;
+    let signature = head.query_parameter("signature").ok_or(Refusal::BadSignature)?;
+    Ok(Operation::Download(Download {
+        id,
+        expires_unix_seconds: expires,
+        signature: signature.to_owned(),
+        head_only: head.method == Method::HEAD,
+        range: head.header("range").map(str::to_owned),
+    }))
+}
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

@@ -1,0 +1,145 @@
+//! Requests of the JSON dialect, as tables.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::*;
+
+const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
+
+fn head(method: &str, target: &str, headers: &[(&str, &str)]) -> Head {
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let pairs = headers.iter().map(|(name, value)| {
+        (HeaderName::try_from(*name).unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap())
+    });
+    Head {
+        method: method.parse().unwrap(),
+        path: path.replace("{id}", ID),
+        query: query.to_owned(),
+        headers: pairs.collect::<HeaderMap>(),
+    }
+}
+
+fn operation(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<Operation, Refusal> {
+    parse(&head(method, target, headers)).map(|parsed| match parsed {
+        Parsed::Ready(operation) => operation,
+        Parsed::NeedsBody { .. } => panic!("needs a body"),
+    })
+}
+
+fn chunk(headers: &[(&str, &str)]) -> Result<Append, Refusal> {
+    operation("PUT", "/upload/{id}", headers).map(|operation| match operation {
+        Operation::Append(append) => append,
+        other => panic!("{other:?}"),
+    })
+}
+
+#[test]
+fn routes() {
+    let id = UploadId::parse(ID).unwrap();
+    for (method, target, expected) in [
+        ("GET", "/upload/{id}", Operation::Status(id)),
+        ("GET", "/upload/{id}/status", Operation::Status(id)),
+        ("HEAD", "/upload/{id}/status", Operation::Status(id)),
+        ("HEAD", "/upload/{id}", Operation::Probe(id)),
+        ("DELETE", "/upload/{id}", Operation::Cancel(id)),
+        ("POST", "/upload/{id}/complete", Operation::Complete(id)),
+        ("POST", "/upload/{id}/redeliver", Operation::Redeliver(id)),
+    ] {
+        assert_eq!(operation(method, target, &[]), Ok(expected), "{method} {target}");
+    }
+    assert!(matches!(parse(&head("POST", "/upload/init", &[])), Ok(Parsed::NeedsBody { .. })));
+}
+
+#[test]
+fn what_is_no_route() {
+    for (target, expected) in [
+        ("/", Refusal::NoSuchRoute),
+        ("/upload", Refusal::NoSuchRoute),
+        ("/upload/", Refusal::UploadNotFound),
+        ("/upload/nonsense", Refusal::UploadNotFound),
+        ("/upload/067E6162-3B6F-4AE2-A171-2470B63DFF00", Refusal::UploadNotFound),
+        ("/upload/..%2F..%2Fetc%2Fpasswd", Refusal::UploadNotFound),
+        ("/upload/{id}/", Refusal::NoSuchRoute),
+        ("/upload/{id}/nonsense", Refusal::NoSuchRoute),
+        ("/upload/{id}/status/", Refusal::NoSuchRoute),
+    ] {
+        let outcome = operation("GET", target, &[]);
+        let expected = if target == "/upload/{id}/" { Ok(Operation::Status(UploadId::parse(ID).unwrap())) } else { Err(expected) };
+        assert_eq!(outcome, expected, "{target}");
+    }
+}
+
+#[test]
+fn a_wrong_method_is_told_the_right_ones() {
+    for (method, target, expected) in [
+        ("GET", "/upload/init", "POST, OPTIONS"),
+        ("PATCH", "/upload/{id}", "GET, HEAD, PUT, DELETE, OPTIONS"),
+        ("GET", "/upload/{id}/complete", "POST, OPTIONS"),
+        ("PUT", "/upload/{id}/content", "GET, HEAD, OPTIONS"),
+    ] {
+        let allow = expected.to_owned();
+        assert_eq!(operation(method, target, &[]), Err(Refusal::MethodNotAllowed { allow }), "{method} {target}");
+    }
+}
+
+#[test]
+fn where_a_chunk_begins() {
+    for (headers, offset, total) in [
+        (&[("content-length", "5")][..], 0, None),
+        (&[("content-length", "5"), ("x-upload-offset", "7")], 7, None),
+        (&[("content-length", "5"), ("content-range", "bytes 7-11/12")], 7, Some(12.into())),
+        (&[("content-length", "5"), ("content-range", "bytes 7-11/*")], 7, None),
+        (&[("content-length", "5"), ("content-range", "bytes 7-11/12"), ("x-upload-offset", "7")], 7, Some(12.into())),
+        (&[("content-length", "1"), ("content-range", "bytes 0-0/1")], 0, Some(1.into())),
+    ] {
+        let parsed = chunk(headers).unwrap();
+        assert_eq!((parsed.offset, parsed.file_bytes), (offset.into(), total), "{headers:?}");
+    }
+}
+
+#[test]
+fn malformed_headers_are_named() {
+    for (name, values) in [
+        (
+            "Content-Range",
+            &[
+                "", "bytes", "bytes 0-4", "bytes 4-0/12", "bytes 0-5/12", "bytes 0-3/12", "bytes -4/12", "bytes 0-/12",
+                "bytes 0-4/4", "bytes 0-4/x", "items 0-4/12", "bytes +0-4/12", "bytes 0 - 4/12", "bytes 0-4/12/12", "é",
+            ][..],
+        ),
+        ("X-Upload-Offset", &["", "-1", "1.0", "0x10", "1e3", "9007199254740992", "99999999999999999999", "one", "é"]),
+        ("X-Chunk-Checksum", &["", "sha256", "sha256=", "sha256=abc", "sha3=00", "SHA256=00", "crc32c=00"]),
+        ("Content-Digest", &["", "sha-256", "sha-256=abc", "sha-256=:YWJj:", "unixsum=:AAAA:", "sha-256=(:YWJj:)"]),
+    ] {
+        for value in values {
+            match chunk(&[("content-length", "5"), (name.to_lowercase().as_str(), value)]) {
+                Err(Refusal::BadRequest { field, .. }) => assert_eq!(field, name, "{value:?}"),
+                other => panic!("{name}: {value:?}: {other:?}"),
+            }
+        }
+    }
+    assert_eq!(chunk(&[]), Err(Refusal::LengthRequired));
+    let disagree = chunk(&[("content-length", "5"), ("content-range", "bytes 7-11/12"), ("x-upload-offset", "8")]);
+    assert!(matches!(disagree, Err(Refusal::BadRequest { field, .. }) if field == "X-Upload-Offset"));
+}
+
+#[test]
+fn a_digest_may_be_said_in_three_ways() {
+    let hex = "sha256=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let base64 = "sha256=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    let standard = "unixsum=:AAAA:, sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
+    let first = chunk(&[("content-length", "5"), ("x-chunk-checksum", hex)]).unwrap().digest;
+    assert_eq!(first.as_ref().unwrap().algorithm, Algorithm::Sha256);
+    assert_eq!(chunk(&[("content-length", "5"), ("x-chunk-checksum", base64)]).unwrap().digest, first);
+    assert_eq!(chunk(&[("content-length", "5"), ("content-digest", standard)]).unwrap().digest, first);
+}
+
+#[test]
+fn a_download_needs_its_signature() {
+    assert_eq!(operation("GET", "/upload/{id}/content", &[]), Err(Refusal::BadSignature));
+    assert_eq!(operation("GET", "/upload/{id}/content?expires=x&signature=00", &[]), Err(Refusal::BadSignature));
+    let parsed = operation("HEAD", "/upload/{id}/content?expires=7&signature=00", &[("range", "bytes=0-1")]);
+    let Ok(Operation::Download(download)) = parsed else { panic!("{parsed:?}") };
+    assert!(download.head_only);
+    assert_eq!((download.expires_unix_seconds, download.range.as_deref()), (7, Some("bytes=0-1")));
+}

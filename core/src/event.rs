@@ -1,0 +1,203 @@
+//! What the origin is told: one event per upload, when it ends, sent until the origin has acknowledged it.
+//!
+//! The event's id is made of the upload's, so it can never change, and a receiver that records ids sees every repetition
+//! as one. `Delivery` is the outbox entry: it lives from the upload's end until the acknowledgement, in the same row
+//! store and the same transaction as the end itself.
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::{UnixMs, UploadId};
+
+/// The longest pause between two attempts: an hour.
+const LONGEST_DELAY_SECONDS: u64 = 3_600;
+
+/// How an upload ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EventKind {
+    /// The object is whole, and every declared digest has been verified.
+    Completed,
+    /// It cannot become whole.
+    Failed,
+    /// Its time was over before it was.
+    Expired,
+    /// Its client cancelled it.
+    Aborted,
+}
+
+impl EventKind {
+    /// The `type` of the webhook.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "upload.completed",
+            Self::Failed => "upload.failed",
+            Self::Expired => "upload.expired",
+            Self::Aborted => "upload.aborted",
+        }
+    }
+
+    /// The id of this event of this upload: always the same. No `.`, which separates the signed fields of a webhook.
+    pub fn id(self, upload: UploadId) -> String {
+        format!("evt_{}_{}", upload.simple(), &self.name()["upload.".len()..])
+    }
+}
+
+/// How patient to be with an origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryPolicy {
+    /// The pause after the first attempt; each further one doubles it, up to an hour.
+    pub first_delay_seconds: u32,
+    /// After so many attempts the event counts as undeliverable.
+    pub max_attempts: u32,
+}
+
+impl RetryPolicy {
+    /// The pause after attempt number `attempt` (from 1), and no shorter than what the origin asked for.
+    fn delay_seconds(self, attempt: u32, asked_seconds: Option<u32>) -> u32 {
+        let doublings = attempt.saturating_sub(1).min(20);
+        let delay = (u64::from(self.first_delay_seconds) << doublings).min(LONGEST_DELAY_SECONDS);
+        let asked = u64::from(asked_seconds.unwrap_or(0)).min(LONGEST_DELAY_SECONDS);
+        u32::try_from(delay.max(asked)).unwrap_or(u32::MAX)
+    }
+}
+
+/// How far the telling is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryState {
+    /// On its way, or waiting for the next attempt.
+    Queued,
+    /// The origin has acknowledged.
+    Delivered,
+    /// The origin did not take it in all its attempts. It can be sent again on request.
+    Failed,
+}
+
+/// The outbox entry of an upload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// What happened.
+    pub kind: EventKind,
+    /// When.
+    pub occurred_at: UnixMs,
+    /// How far the telling is.
+    pub state: DeliveryState,
+    /// How many attempts have begun since it was (last) asked for.
+    pub attempts: u32,
+    /// When the event is handed to the queue (again). Every expected attempt moves this beyond itself, so a queue that
+    /// works is never given a second copy, and one that lost the message is.
+    pub next_send_at: UnixMs,
+}
+
+/// What becomes of an attempt that the origin did not acknowledge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Verdict {
+    /// Try again after this pause.
+    RetryAfter {
+        /// In seconds.
+        delay_seconds: u32,
+    },
+    /// That was the last one.
+    GiveUp,
+    /// Somebody else's attempt has settled it already.
+    Settled,
+}
+
+impl Delivery {
+    /// Something has happened that the origin shall hear of.
+    pub fn new(kind: EventKind, now: UnixMs) -> Self {
+        Self { kind, occurred_at: now, state: DeliveryState::Queued, attempts: 0, next_send_at: now }
+    }
+
+    /// The event has been handed to the queue; unless an attempt begins, hand it over again after `resend_ms`.
+    #[must_use]
+    pub fn sent(&self, now: UnixMs, resend_ms: u64) -> Self {
+        Self { next_send_at: now.plus_ms(resend_ms), ..self.clone() }
+    }
+
+    /// An attempt begins that lasts at most `attempt_ms`.
+    #[must_use]
+    pub fn begun(&self, now: UnixMs, attempt_ms: u64, resend_ms: u64) -> Self {
+        Self {
+            attempts: self.attempts.saturating_add(1),
+            next_send_at: now.plus_ms(attempt_ms.saturating_add(resend_ms)),
+            ..self.clone()
+        }
+    }
+
+    /// The origin has acknowledged.
+    #[must_use]
+    pub fn acknowledged(&self) -> Self {
+        Self { state: DeliveryState::Delivered, ..self.clone() }
+    }
+
+    /// The origin has not acknowledged; it may have asked for a pause.
+    #[must_use]
+    pub fn refused(&self, now: UnixMs, policy: RetryPolicy, asked_seconds: Option<u32>, resend_ms: u64) -> (Self, Verdict) {
+        match self.state {
+            DeliveryState::Queued if self.attempts < policy.max_attempts => {
+                let delay_seconds = policy.delay_seconds(self.attempts, asked_seconds);
+                let next_send_at = now.plus_ms(u64::from(delay_seconds) * 1000 + resend_ms);
+                (Self { next_send_at, ..self.clone() }, Verdict::RetryAfter { delay_seconds })
+            }
+            DeliveryState::Queued => (Self { state: DeliveryState::Failed, ..self.clone() }, Verdict::GiveUp),
+            DeliveryState::Delivered | DeliveryState::Failed => (self.clone(), Verdict::Settled),
+        }
+    }
+
+    /// An operator wants it sent again, with all its attempts anew. `None` while it is on its way.
+    pub fn again(&self, now: UnixMs) -> Option<Self> {
+        (self.state != DeliveryState::Queued).then(|| Self {
+            state: DeliveryState::Queued,
+            attempts: 0,
+            next_send_at: now,
+            ..self.clone()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: RetryPolicy = RetryPolicy { first_delay_seconds: 5, max_attempts: 30 };
+
+    #[test]
+    fn the_pause_doubles_up_to_an_hour() {
+        let delays: Vec<_> = [1, 2, 3, 9, 10, 11, 30, u32::MAX].map(|n| POLICY.delay_seconds(n, None)).into();
+        assert_eq!(delays, [5, 10, 20, 1280, 2560, 3600, 3600, 3600]);
+        assert_eq!(POLICY.delay_seconds(1, Some(17)), 17, "an origin that asks for a pause gets it");
+        assert_eq!(POLICY.delay_seconds(1, Some(2)), 5, "but not a shorter one");
+        let total_hours: u32 = (1..30).map(|n| POLICY.delay_seconds(n, None)).sum::<u32>() / 3600;
+        assert_eq!(total_hours, 20, "wrangler.toml speaks of about 21 hours, the calls themselves included");
+    }
+
+    #[test]
+    fn the_last_attempt_gives_up_and_can_be_asked_for_again() {
+        let policy = RetryPolicy { first_delay_seconds: 1, max_attempts: 2 };
+        let first = Delivery::new(EventKind::Completed, UnixMs(0)).begun(UnixMs(0), 1000, 1000);
+        let (second, verdict) = first.refused(UnixMs(10), policy, None, 1000);
+        assert_eq!(verdict, Verdict::RetryAfter { delay_seconds: 1 });
+        assert_eq!(second.next_send_at, UnixMs(10 + 1000 + 1000));
+        assert_eq!(second.again(UnixMs(20)), None, "it is on its way");
+        let (failed, verdict) = second.begun(UnixMs(1010), 1000, 1000).refused(UnixMs(1020), policy, None, 1000);
+        assert_eq!((failed.state, verdict), (DeliveryState::Failed, Verdict::GiveUp));
+        let again = failed.again(UnixMs(9000)).unwrap();
+        assert_eq!((again.state, again.attempts, again.next_send_at), (DeliveryState::Queued, 0, UnixMs(9000)));
+    }
+
+    #[test]
+    fn a_late_failure_does_not_undo_an_acknowledgement() {
+        let done = Delivery::new(EventKind::Completed, UnixMs(0)).begun(UnixMs(0), 1, 1).acknowledged();
+        let (after, verdict) = done.refused(UnixMs(5), POLICY, None, 1);
+        assert_eq!((after.state, verdict), (DeliveryState::Delivered, Verdict::Settled));
+    }
+
+    #[test]
+    fn an_event_id_is_made_of_the_upload_and_its_ending() {
+        let upload = UploadId::parse("067e6162-3b6f-4ae2-a171-2470b63dff00").unwrap();
+        // Receivers have stored this. Changing it would have them take old events for new ones.
+        assert_eq!(EventKind::Completed.id(upload), "evt_067e61623b6f4ae2a1712470b63dff00_completed");
+    }
+}

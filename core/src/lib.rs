@@ -1,0 +1,24 @@
+//! The rules of an upload, and nothing else.
+//!
+//! Pure and synchronous: no Worker, no JavaScript, no clock, no randomness, no I/O. The time and fresh identifiers are
+//! parameters. What this crate decides is tested on the host, exhaustively where it can be; the packages around it only
+//! carry out what it says.
+//!
+//! * [`session`]: who may write what, and what is then true. Decides; never stores.
+//! * [`plan`]: part sizes, part numbers and their arithmetic.
+//! * [`dialect`]: HTTP in, [`operation::Operation`] out, and answers back. Knows no session.
+//! * [`event`]: what the origin is told, and when it is told again.
+
+#![forbid(unsafe_code)]
+
+pub mod byte_range;
+pub mod dialect;
+pub mod event;
+pub mod integrity;
+pub mod log_line;
+pub mod operation;
+pub mod plan;
+pub mod refusal;
+pub mod session;
+pub mod storage_fault;
+pub mod units;

@@ -1,0 +1,140 @@
+//! What a client can want, whatever dialect it says it in.
+
+use crate::{
+    integrity::ChunkDigest,
+    session::{FileInfo, Snapshot},
+    units::{ByteCount, UploadId},
+};
+
+/// A request, understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// A new upload.
+    Create(Create),
+    /// A chunk.
+    Append(Append),
+    /// Where to go on; ends a running append.
+    Probe(UploadId),
+    /// How it stands; disturbs nobody.
+    Status(UploadId),
+    /// All bytes are there.
+    Complete(UploadId),
+    /// Nothing shall remain.
+    Cancel(UploadId),
+    /// Send the event again.
+    Redeliver(UploadId),
+    /// The object itself, by signed URL.
+    Download(Download),
+}
+
+impl Operation {
+    /// The upload it is about, where there is one yet.
+    pub fn upload_id(&self) -> Option<UploadId> {
+        match self {
+            Self::Create(_) => None,
+            Self::Append(append) => Some(append.id),
+            Self::Download(download) => Some(download.id),
+            Self::Probe(id) | Self::Status(id) | Self::Complete(id) | Self::Cancel(id) | Self::Redeliver(id) => Some(*id),
+        }
+    }
+}
+
+/// A new upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Create {
+    /// What the client says of the file.
+    pub file: FileInfo,
+    /// How long it is.
+    pub file_bytes: ByteCount,
+    /// The chunk size that the client would like.
+    pub chunk_bytes: Option<ByteCount>,
+}
+
+/// A chunk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Append {
+    /// Of which upload.
+    pub id: UploadId,
+    /// Where it begins.
+    pub offset: ByteCount,
+    /// How long it is.
+    pub length: ByteCount,
+    /// How long the client believes the whole file to be, where it says so.
+    pub file_bytes: Option<ByteCount>,
+    /// What its digest must be.
+    pub digest: Option<ChunkDigest>,
+}
+
+/// The object, or a range of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Download {
+    /// Of which upload.
+    pub id: UploadId,
+    /// When the URL stops working, in seconds since the epoch, as the URL says.
+    pub expires_unix_seconds: u64,
+    /// The URL's signature, in hexadecimal, not verified yet.
+    pub signature: String,
+    /// Whether only the headers are wanted.
+    pub head_only: bool,
+    /// The `Range` header.
+    pub range: Option<String>,
+}
+
+/// What came of an operation. A download has no outcome here: its bytes go by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// A new upload.
+    Created {
+        /// As it stands.
+        snapshot: Snapshot,
+        /// What the deployment allows.
+        limits: crate::plan::Limits,
+    },
+    /// A chunk was stored.
+    Appended {
+        /// To which upload.
+        id: UploadId,
+        /// How many bytes count now.
+        uploaded_bytes: ByteCount,
+        /// How long the file is.
+        file_bytes: ByteCount,
+        /// Where the upload is in its life.
+        phase: crate::session::Phase,
+    },
+    /// Where to go on.
+    Probed(Snapshot),
+    /// How it stands.
+    Status(Snapshot),
+    /// It is being completed, or is complete.
+    Completing(Snapshot),
+    /// It is gone.
+    Cancelled,
+    /// The event is on its way again.
+    Redelivering(Snapshot),
+}
+
+/// An answer, ready to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// Headers in order.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body; none where there is none.
+    pub body: Option<String>,
+}
+
+impl Reply {
+    /// An answer without a body.
+    pub fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: None }
+    }
+
+    /// With one more header.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+}

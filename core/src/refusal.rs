@@ -1,0 +1,263 @@
+//! What a client is told when it is the client's to mend: one variant per cause, each with a stable code, a title and a
+//! status. Dialects render them; nothing else makes error answers for clients.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{session::Phase, units::ByteCount};
+
+/// Why a request was refused. A refused request has changed nothing that was counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "code")]
+pub enum Refusal {
+    /// No upload has this id, or the id is none.
+    UploadNotFound,
+    /// No such route.
+    NoSuchRoute,
+    /// The upload has ended without an object, or the object is gone.
+    UploadGone {
+        /// How it ended.
+        phase: Phase,
+        /// Why, in a sentence.
+        reason: String,
+    },
+    /// The chunk does not begin where the accepted bytes end.
+    OffsetMismatch {
+        /// The true offset.
+        uploaded_bytes: ByteCount,
+    },
+    /// Another request has taken this upload over; what this one sent since its last whole part is not counted.
+    Superseded {
+        /// The true offset.
+        uploaded_bytes: ByteCount,
+    },
+    /// The chunk would end beyond the length declared at creation.
+    BeyondDeclaredLength {
+        /// The declared length.
+        file_bytes: ByteCount,
+        /// The true offset.
+        uploaded_bytes: ByteCount,
+    },
+    /// The request names another length for the whole file than was declared at creation.
+    InconsistentLength {
+        /// The declared length.
+        file_bytes: ByteCount,
+        /// The true offset.
+        uploaded_bytes: ByteCount,
+    },
+    /// The chunk ends in the middle of a part.
+    UnalignedChunk {
+        /// Every chunk ends on a multiple of this, or at the end of the file.
+        part_bytes: ByteCount,
+        /// The true offset.
+        uploaded_bytes: ByteCount,
+    },
+    /// The request body is larger than the deployment takes.
+    ChunkTooLarge {
+        /// The largest body.
+        limit_bytes: ByteCount,
+    },
+    /// The file is larger than the deployment takes.
+    UploadTooLarge {
+        /// The largest file.
+        limit_bytes: ByteCount,
+    },
+    /// The request has no `Content-Length`.
+    LengthRequired,
+    /// The body ended before its `Content-Length`.
+    BodyCutShort {
+        /// The true offset: whole parts that arrived may have been kept.
+        uploaded_bytes: ByteCount,
+    },
+    /// Storage did not take the bytes, for a reason that passes. Nobody's fault; the client goes on at the offset.
+    StorageUnavailable {
+        /// The true offset.
+        uploaded_bytes: ByteCount,
+    },
+    /// A header or a field of the body is malformed.
+    BadRequest {
+        /// Which one.
+        field: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The chunk's bytes do not have the digest that came with it. Nothing of it is counted.
+    ChecksumMismatch {
+        /// The true offset.
+        uploaded_bytes: ByteCount,
+    },
+    /// The whole file does not have the digest declared at creation. The upload has failed.
+    FileDigestMismatch {
+        /// What the bytes that arrived have, in hexadecimal.
+        actual: String,
+    },
+    /// Completion was asked for while bytes are missing.
+    Incomplete {
+        /// How many.
+        missing_bytes: ByteCount,
+        /// The true offset.
+        uploaded_bytes: ByteCount,
+    },
+    /// The object is being put together; it cannot be cancelled just now.
+    Completing,
+    /// So many attempts have failed that R2's part numbers would not last. The upload has failed.
+    AttemptsExhausted,
+    /// There is nothing to send again: no event, or one that is still on its way.
+    NothingToRedeliver,
+    /// The route has no such method.
+    MethodNotAllowed {
+        /// Those it has, as in `Allow`.
+        allow: String,
+    },
+    /// A signed URL that is altered, expired, or for something else.
+    BadSignature,
+    /// The asked-for byte range lies outside the object.
+    RangeNotSatisfiable {
+        /// The object's size.
+        object_bytes: ByteCount,
+    },
+    /// The deployment lacks a setting and takes no uploads until it is there.
+    NotConfigured {
+        /// Which one, and how to set it.
+        detail: String,
+    },
+    /// The deployment does not let this client upload.
+    Unauthorized,
+}
+
+impl Refusal {
+    /// Stable code, status, title: one line each.
+    fn row(&self) -> (&'static str, u16, &'static str) {
+        match self {
+            Self::UploadNotFound => ("upload-not-found", 404, "There is no such upload"),
+            Self::NoSuchRoute => ("no-such-route", 404, "There is nothing at this address"),
+            Self::UploadGone { .. } => ("upload-gone", 410, "The upload is gone"),
+            Self::OffsetMismatch { .. } => ("offset-mismatch", 409, "The chunk does not begin at the accepted offset"),
+            Self::Superseded { .. } => ("superseded", 409, "Another request has taken the upload over"),
+            Self::BeyondDeclaredLength { .. } => ("beyond-declared-length", 413, "The chunk ends beyond the file"),
+            Self::InconsistentLength { .. } => ("inconsistent-length", 400, "The file was declared with another length"),
+            Self::UnalignedChunk { .. } => ("unaligned-chunk", 400, "The chunk ends in the middle of a part"),
+            Self::ChunkTooLarge { .. } => ("chunk-too-large", 413, "The chunk is too large"),
+            Self::UploadTooLarge { .. } => ("upload-too-large", 413, "The file is too large"),
+            Self::LengthRequired => ("length-required", 411, "The request needs a Content-Length"),
+            Self::BodyCutShort { .. } => ("body-cut-short", 400, "The body ended early"),
+            Self::StorageUnavailable { .. } => ("storage-unavailable", 503, "Storage is not available just now"),
+            Self::BadRequest { .. } => ("bad-request", 400, "The request is malformed"),
+            Self::ChecksumMismatch { .. } => ("checksum-mismatch", 422, "The chunk does not have its checksum"),
+            Self::FileDigestMismatch { .. } => ("digest-mismatch", 422, "The file does not have its digest"),
+            Self::Incomplete { .. } => ("incomplete", 409, "Bytes are missing"),
+            Self::Completing => ("completing", 409, "The upload is being completed"),
+            Self::AttemptsExhausted => ("attempts-exhausted", 410, "Too many attempts have failed"),
+            Self::NothingToRedeliver => ("nothing-to-redeliver", 409, "There is no event to send again"),
+            Self::MethodNotAllowed { .. } => ("method-not-allowed", 405, "The method is not allowed here"),
+            Self::BadSignature => ("bad-signature", 403, "The URL's signature is not valid"),
+            Self::RangeNotSatisfiable { .. } => ("range-not-satisfiable", 416, "The range lies outside the object"),
+            Self::NotConfigured { .. } => ("not-configured", 503, "The service is not set up"),
+            Self::Unauthorized => ("unauthorized", 401, "Uploading needs authorization"),
+        }
+    }
+
+    /// The stable code, the last segment of the problem's `type`.
+    pub fn code(&self) -> &'static str {
+        self.row().0
+    }
+
+    /// The HTTP status that fits; a dialect with its own codes maps from the variant instead.
+    pub fn status(&self) -> u16 {
+        self.row().1
+    }
+
+    /// A few words that never change for one code.
+    pub fn title(&self) -> &'static str {
+        self.row().2
+    }
+
+    /// A malformed header or field.
+    pub fn bad_request(field: &str, detail: impl Into<String>) -> Self {
+        Self::BadRequest { field: field.to_owned(), detail: detail.into() }
+    }
+
+    /// The true offset, where the refusal knows it.
+    pub fn uploaded_bytes(&self) -> Option<ByteCount> {
+        match self {
+            Self::OffsetMismatch { uploaded_bytes }
+            | Self::Superseded { uploaded_bytes }
+            | Self::BeyondDeclaredLength { uploaded_bytes, .. }
+            | Self::InconsistentLength { uploaded_bytes, .. }
+            | Self::UnalignedChunk { uploaded_bytes, .. }
+            | Self::StorageUnavailable { uploaded_bytes }
+            | Self::BodyCutShort { uploaded_bytes }
+            | Self::ChecksumMismatch { uploaded_bytes }
+            | Self::Incomplete { uploaded_bytes, .. } => Some(*uploaded_bytes),
+            _ => None,
+        }
+    }
+}
+
+/// What is wrong and what helps, in a sentence for a person.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UploadNotFound => write!(f, "No upload has this id. It may have been forgotten long after it ended."),
+            Self::NoSuchRoute => write!(f, "See POST /upload/init."),
+            Self::UploadGone { reason, .. } => write!(f, "{reason}"),
+            Self::OffsetMismatch { uploaded_bytes } => {
+                write!(f, "{uploaded_bytes} bytes have been accepted; send the chunk that begins there.")
+            }
+            Self::Superseded { uploaded_bytes } => {
+                write!(f, "A newer request holds this upload. {uploaded_bytes} bytes have been accepted.")
+            }
+            Self::BeyondDeclaredLength { file_bytes, .. } | Self::InconsistentLength { file_bytes, .. } => {
+                write!(f, "The file was declared with {file_bytes} bytes, and that cannot change.")
+            }
+            Self::UnalignedChunk { part_bytes, .. } => {
+                write!(f, "A chunk ends on a multiple of {part_bytes} bytes, or at the end of the file.")
+            }
+            Self::ChunkTooLarge { limit_bytes } => write!(
+                f,
+                "A chunk has at most {limit_bytes} bytes: the network in front of this service refuses bodies above \
+                 100 MB. Send the file in smaller chunks."
+            ),
+            Self::UploadTooLarge { limit_bytes } => write!(f, "A file has at most {limit_bytes} bytes here."),
+            Self::LengthRequired => write!(f, "Storage takes only bodies whose length is known beforehand."),
+            Self::BodyCutShort { uploaded_bytes } => {
+                write!(f, "The connection ended before the body did. Go on at {uploaded_bytes}.")
+            }
+            Self::StorageUnavailable { uploaded_bytes } => {
+                write!(f, "The bytes could not be stored. Go on at {uploaded_bytes}, after a pause.")
+            }
+            Self::BadRequest { field, detail } => write!(f, "{field}: {detail}"),
+            Self::ChecksumMismatch { uploaded_bytes } => {
+                write!(f, "The bytes were damaged on the way. Nothing of the chunk counts: send it again at {uploaded_bytes}.")
+            }
+            Self::FileDigestMismatch { actual } => {
+                write!(f, "The bytes that arrived have the digest {actual}. The upload has failed; begin a new one.")
+            }
+            Self::Incomplete { missing_bytes, .. } => write!(f, "{missing_bytes} bytes have not arrived yet."),
+            Self::Completing => write!(f, "All bytes are there and the object is being put together. Ask again in a second."),
+            Self::AttemptsExhausted => {
+                write!(f, "Storage numbers every attempt, and the numbers have run out. Begin a new upload.")
+            }
+            Self::NothingToRedeliver => write!(f, "The upload has no event, or its event is on its way."),
+            Self::MethodNotAllowed { allow } => write!(f, "Allowed are {allow}."),
+            Self::BadSignature => write!(f, "It was altered, has expired, or was made for something else."),
+            Self::RangeNotSatisfiable { object_bytes } => write!(f, "The object has {object_bytes} bytes."),
+            Self::NotConfigured { detail } => write!(f, "{detail}"),
+            Self::Unauthorized => write!(f, "This deployment takes uploads only from clients it knows."),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_crosses_between_object_and_worker_unchanged() {
+        let refusal = Refusal::Incomplete { missing_bytes: 3.into(), uploaded_bytes: 4.into() };
+        let json = serde_json::to_string(&refusal).unwrap();
+        assert_eq!(json, r#"{"code":"incomplete","missingBytes":3,"uploadedBytes":4}"#);
+        assert_eq!(serde_json::from_str::<Refusal>(&json).unwrap(), refusal);
+    }
+}

@@ -1,0 +1,132 @@
+//! How an upload ends, and what follows: assembling the object, freeing what R2 holds, telling the origin.
+
+use super::{Change, Decision, Phase, Progress, Session};
+use crate::{
+    event::{Delivery, EventKind, RetryPolicy, Verdict},
+    refusal::Refusal,
+    units::UnixMs,
+};
+
+/// The longest pause before a failed duty in R2 is tried again: an hour.
+const LONGEST_BACKOFF_SECONDS: u64 = 3_600;
+
+impl Session {
+    /// The client says that it has sent everything. It needs not: the last byte has started completion already.
+    pub fn complete(&self) -> Decision<()> {
+        match self.progress.phase {
+            Phase::Open => Decision::no(Refusal::Incomplete {
+                missing_bytes: self.missing_bytes(),
+                uploaded_bytes: self.uploaded_bytes(),
+            }),
+            Phase::Completing | Phase::Completed => Decision::yes((), Change::none()),
+            Phase::Failed | Phase::Aborted | Phase::Expired => Decision::no(self.gone()),
+        }
+    }
+
+    /// The client wants nothing of it to remain.
+    pub fn cancel(&self, now: UnixMs) -> Decision<()> {
+        match self.progress.phase {
+            Phase::Open => {
+                let reason = "The upload was cancelled.".to_owned();
+                Decision::yes((), self.end(now, Phase::Aborted, EventKind::Aborted, Some(reason)))
+            }
+            // The object is being made at this moment; what would be freed is not known until it is.
+            Phase::Completing => Decision::no(Refusal::Completing),
+            Phase::Completed if !self.progress.discard => Decision::yes((), self.discarded(now)),
+            Phase::Completed | Phase::Failed | Phase::Aborted | Phase::Expired => Decision::no(self.gone()),
+        }
+    }
+
+    /// Ends the upload if its time is over. Asked before everything else, so that an alarm that is late changes nothing.
+    pub fn expire_if_due(&self, now: UnixMs) -> Option<Change> {
+        let due = self.progress.phase == Phase::Open && now >= self.birth.expires_at;
+        due.then(|| {
+            let reason = format!("The upload was not complete by {}.", self.birth.expires_at.rfc3339());
+            self.end(now, Phase::Expired, EventKind::Expired, Some(reason))
+        })
+    }
+
+    /// R2 has the whole object: this is the moment at which the upload is complete.
+    pub fn assembled(&self, now: UnixMs, etag: String) -> Change {
+        let mut change = self.end(now, Phase::Completed, EventKind::Completed, None);
+        if let Some(progress) = &mut change.progress {
+            progress.etag = Some(etag);
+            progress.discard = false;
+        }
+        change
+    }
+
+    /// R2 will never have the whole object.
+    pub fn unassembled(&self, now: UnixMs, reason: String) -> Change {
+        self.end(now, Phase::Failed, EventKind::Failed, Some(reason))
+    }
+
+    /// R2 has let go of everything that was not to be kept.
+    pub fn freed(&self) -> Change {
+        Progress { holds_storage: false, job_failures: 0, ..self.progress.clone() }.into()
+    }
+
+    /// A duty in R2 failed for a passing reason: try again after a pause that doubles from one second up to an hour.
+    pub fn postponed(&self, now: UnixMs) -> Change {
+        let seconds = (1_u64 << self.progress.job_failures.min(12)).min(LONGEST_BACKOFF_SECONDS);
+        Progress {
+            job_failures: self.progress.job_failures.saturating_add(1),
+            job_not_before: now.plus_ms(seconds * 1000),
+            ..self.progress.clone()
+        }
+        .into()
+    }
+
+    /// The event has been handed to the queue, or could not be: either way, look again later.
+    pub fn event_sent(&self, now: UnixMs) -> Change {
+        self.delivery_changed(|delivery| delivery.sent(now, self.birth.policy.resend_ms))
+    }
+
+    /// An attempt at delivering begins that lasts at most `attempt_ms`. `None`: there is nothing to deliver any more.
+    pub fn delivery_begun(&self, now: UnixMs, attempt_ms: u64) -> Option<Change> {
+        use crate::event::DeliveryState::Queued;
+        self.delivery.as_ref().filter(|delivery| delivery.state == Queued)?;
+        Some(self.delivery_changed(|delivery| delivery.begun(now, attempt_ms, self.birth.policy.resend_ms)))
+    }
+
+    /// The origin has acknowledged the event, and may want the object gone.
+    pub fn delivered(&self, now: UnixMs, discard: bool) -> Change {
+        let mut change = self.delivery_changed(Delivery::acknowledged);
+        if discard && self.progress.phase == Phase::Completed && !self.progress.discard {
+            change.progress = self.discarded(now).progress;
+        }
+        change
+    }
+
+    /// The origin did not acknowledge the event.
+    pub fn undelivered(&self, now: UnixMs, policy: RetryPolicy, asked_seconds: Option<u32>) -> (Verdict, Change) {
+        let Some(delivery) = &self.delivery else { return (Verdict::Settled, Change::none()) };
+        let (after, verdict) = delivery.refused(now, policy, asked_seconds, self.birth.policy.resend_ms);
+        (verdict, Change { delivery: Some(after), ..Change::none() })
+    }
+
+    /// The event arrived in the dead-letter queue: whatever was still tried, it is over.
+    pub fn dead_lettered(&self) -> Change {
+        use crate::event::DeliveryState::{Failed, Queued};
+        self.delivery_changed(|delivery| Delivery {
+            state: if delivery.state == Queued { Failed } else { delivery.state },
+            ..delivery.clone()
+        })
+    }
+
+    /// An operator wants the event sent again.
+    pub fn redeliver(&self, now: UnixMs) -> Decision<()> {
+        match self.delivery.as_ref().and_then(|delivery| delivery.again(now)) {
+            Some(delivery) => Decision::yes((), Change { delivery: Some(delivery), ..Change::none() }),
+            None => Decision::no(Refusal::NothingToRedeliver),
+        }
+    }
+
+    fn discarded(&self, now: UnixMs) -> Change {
+        Progress { discard: true, job_failures: 0, job_not_before: now, ..self.progress.clone() }.into()
+    }
+
+    fn delivery_changed(&self, to: impl FnOnce(&Delivery) -> Delivery) -> Change {
+        Change { delivery: self.delivery.as_ref().map(to), ..Change::none() }
+    }
+}

@@ -1,0 +1,51 @@
+//! What is to be done next, and when. Derived from the session alone, so that an object that has forgotten everything but
+//! its rows knows its duties again: there is no list of jobs that could disagree with the facts.
+
+use super::{Phase, Session};
+use crate::{event::DeliveryState, units::UnixMs};
+
+/// A duty of the object, carried out in its alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// End the upload: its time is over.
+    Expire,
+    /// Have R2 put the object together.
+    Assemble,
+    /// Have R2 let go of what is not to be kept.
+    Free,
+    /// Hand the event to the queue.
+    Tell,
+    /// Forget the upload.
+    Forget,
+}
+
+impl Session {
+    /// The earliest duty and its time; `None` where there is nothing left to do, which is never: the last duty is to
+    /// forget.
+    pub fn next_job(&self) -> Option<(UnixMs, Job)> {
+        self.jobs().into_iter().flatten().min_by_key(|(due, _)| *due)
+    }
+
+    fn jobs(&self) -> [Option<(UnixMs, Job)>; 4] {
+        let progress = &self.progress;
+        let phase_job = match progress.phase {
+            Phase::Open => Some((self.birth.expires_at, Job::Expire)),
+            Phase::Completing => Some((progress.job_not_before, Job::Assemble)),
+            _ => None,
+        };
+        let unwanted = match progress.phase {
+            Phase::Failed | Phase::Aborted | Phase::Expired => true,
+            Phase::Completed => progress.discard,
+            Phase::Open | Phase::Completing => false,
+        };
+        let free = (unwanted && progress.holds_storage).then_some((progress.job_not_before, Job::Free));
+        let telling = self.delivery.as_ref().filter(|delivery| delivery.state == DeliveryState::Queued);
+        let tell = telling.map(|delivery| (delivery.next_send_at, Job::Tell));
+        // Nothing is forgotten that is still owed to R2 or to the origin.
+        let forget = progress
+            .ended_at
+            .filter(|_| free.is_none() && tell.is_none())
+            .map(|ended| (ended.plus_ms(self.birth.policy.tombstone_ms), Job::Forget));
+        [phase_job, free, tell, forget]
+    }
+}

@@ -1,0 +1,90 @@
+//! The object's control of R2: creating the multipart upload, completing it, and letting go of it. The Worker only moves
+//! bytes; what exists in R2 is decided here, in one place that cannot race.
+
+use upload_core::{
+    session::{Birth, Session},
+    storage_fault::{StorageFault, classify},
+};
+use worker::{Bucket, Error, Object, Result, UploadedPart};
+
+use crate::sql::PartName;
+
+/// Which binding of wrangler.toml leads to the bucket.
+pub(crate) const BUCKET_BINDING: &str = "BUCKET";
+
+/// How completion went.
+pub(crate) enum Assembly {
+    /// R2 has the whole object, under this ETag.
+    Done(String),
+    /// It will never have.
+    Impossible(String),
+    /// It may have a moment later.
+    Postponed(String),
+}
+
+/// Opens the multipart upload for a file that has bytes.
+pub(crate) async fn open(bucket: &Bucket, birth: &mut Birth) -> Result<()> {
+    if !birth.plan.file_bytes.is_zero() {
+        let upload = bucket.create_multipart_upload(&birth.key).execute().await?;
+        birth.multipart_id = Some(upload.upload_id().await);
+    }
+    Ok(())
+}
+
+/// Has R2 put the object together from the counted parts, and looks whether it is what was counted.
+///
+/// May be called any number of times: where R2 says that it failed, the object may be there all the same (the answer was
+/// lost, or an earlier call succeeded and died before it was stored), so it is looked for before anything else is said.
+pub(crate) async fn assemble(bucket: &Bucket, session: &Session, parts: Vec<PartName>) -> Assembly {
+    let birth = &session.birth;
+    let completed = match &birth.multipart_id {
+        Some(id) => complete(bucket, birth, id, parts).await,
+        None => put_empty(bucket, &birth.key).await,
+    };
+    let error = match completed {
+        Ok(object) => return checked(&object, birth),
+        Err(error) => error,
+    };
+    match bucket.head(&birth.key).await {
+        Ok(Some(object)) => checked(&object, birth),
+        Err(head_error) => Assembly::Postponed(format!("{error}; looking for the object: {head_error}")),
+        Ok(None) => match classify(&error.to_string()) {
+            StorageFault::Retry | StorageFault::ClientLeft => Assembly::Postponed(error.to_string()),
+            StorageFault::Gone => Assembly::Impossible("Storage has dropped the unfinished upload.".to_owned()),
+            StorageFault::Damaged => Assembly::Impossible(format!("Storage has lost a part of the upload: {error}")),
+        },
+    }
+}
+
+/// Has R2 let go of whatever it holds: unfinished parts, or the object. Both are asked for, since a crash may have left
+/// either, and asking for what is not there is no error.
+pub(crate) async fn free(bucket: &Bucket, birth: &Birth) -> Result<()> {
+    if let Some(id) = &birth.multipart_id {
+        let aborted = bucket.resume_multipart_upload(&birth.key, id)?.abort().await;
+        if let Err(error) = aborted
+            && classify(&error.to_string()) != StorageFault::Gone
+        {
+            return Err(error);
+        }
+    }
+    bucket.delete(&birth.key).await
+}
+
+async fn complete(bucket: &Bucket, birth: &Birth, id: &str, parts: Vec<PartName>) -> Result<Object> {
+    let parts: Vec<_> = parts.into_iter().map(|part| UploadedPart::new(part.number, part.etag)).collect();
+    bucket.resume_multipart_upload(&birth.key, id)?.complete(parts).await
+}
+
+async fn put_empty(bucket: &Bucket, key: &str) -> Result<Object> {
+    bucket.put(key, Vec::new()).execute().await?.ok_or_else(|| Error::from("R2 stored nothing"))
+}
+
+/// The size must be what the session counted. The ETag is taken as it is.
+fn checked(object: &Object, birth: &Birth) -> Assembly {
+    let (found, counted) = (object.size(), birth.plan.file_bytes.get());
+    if found == counted {
+        Assembly::Done(object.etag())
+    } else {
+        Assembly::Impossible(format!("Storage has {found} bytes of {counted}."))
+    }
+}

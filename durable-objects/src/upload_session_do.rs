@@ -1,0 +1,349 @@
+//! The object of one upload: takes its decisions one at a time, stores them, and does its duties.
+//!
+//! Promises:
+//! * An answer is given after what it says has been stored: the platform holds every answer back until the writes before
+//!   it are durable.
+//! * Between reading the session and storing its change there is no `await`, so no two decisions are ever taken on the same
+//!   facts. That, not single-threading, is what makes the object a lock: while it waits for R2, others come in.
+//! * The alarm is always set to the next duty, in the same transaction as the fact that made it one. An alarm handler
+//!   returns no error, whatever happens: after six the platform would drop the alarm for good.
+
+use std::cell::RefCell;
+
+use upload_core::{
+    event::Verdict,
+    log_line::LogLine,
+    refusal::Refusal,
+    session::{Begin, Change, Commit, Decision, Job, Phase, Release, Session, Snapshot},
+    units::UnixMs,
+};
+use worker::{
+    Bucket, Date, DurableObject, Env, Request, Response, Result, State, console_error, console_log, durable_object,
+};
+
+use crate::{
+    assembly::{self, Assembly, BUCKET_BINDING},
+    rpc::{
+        BeginDelivery, Cancel, Command, Complete, CreateUpload, DeadLetter, DeliveryOutcome, EndDelivery, EventFacts,
+        EventMessage, FindObject, FoundObject, Probe, Redeliver, Status, Wire,
+    },
+    sql,
+};
+
+/// Which binding of wrangler.toml leads to the queue of events.
+const QUEUE_BINDING: &str = "EVENTS";
+
+/// When an alarm handler could not even store what it did, it comes back after half a minute.
+const ALARM_FALLBACK_MS: u64 = 30_000;
+
+/// So many duties are done in one alarm; a further one waits for the next, which is set to now.
+const MAX_JOBS_PER_ALARM: usize = 8;
+
+/// The object of one upload.
+#[durable_object(alarm)]
+pub struct UploadSession {
+    state: State,
+    env: Env,
+    /// The session as it is stored; none until it has been read, or where there is none.
+    session: RefCell<Option<Session>>,
+}
+
+impl DurableObject for UploadSession {
+    fn new(state: State, env: Env) -> Self {
+        Self { state, env, session: RefCell::new(None) }
+    }
+
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        let path = request.path();
+        let body = request.text().await?;
+        match path.trim_start_matches('/') {
+            CreateUpload::NAME => self.create(serde_json::from_str::<CreateUpload>(&body)?).await,
+            Begin::NAME => self.decide(&body, |session, now, begin: Begin| session.begin(now, begin)),
+            Commit::NAME => self.decide(&body, |session, now, commit: Commit| session.commit(now, &commit)),
+            Release::NAME => self.decide(&body, |session, now, release: Release| session.release(now, release)),
+            Probe::NAME => self.decide_then_show(&body, |session, _, Probe| session.probe()),
+            Status::NAME => self.decide_then_show(&body, |_, _, Status| pass(())),
+            Complete::NAME => self.decide_then_show(&body, |session, _, Complete| session.complete()),
+            Cancel::NAME => self.decide(&body, |session, now, Cancel| session.cancel(now)),
+            Redeliver::NAME => self.decide_then_show(&body, |session, now, Redeliver| session.redeliver(now)),
+            FindObject::NAME => self.decide(&body, |session, _, FindObject| find_object(session)),
+            BeginDelivery::NAME => self.decide(&body, begin_delivery),
+            EndDelivery::NAME => self.decide(&body, end_delivery),
+            DeadLetter::NAME => self.decide(&body, dead_letter),
+            _ => Response::error("no such command", 404),
+        }
+    }
+
+    async fn alarm(&self) -> Result<Response> {
+        for _ in 0..MAX_JOBS_PER_ALARM {
+            let now = now();
+            let due = match self.load() {
+                Ok(()) => self.session.borrow().as_ref().and_then(Session::next_job),
+                Err(error) => {
+                    console_error!("{}", LogLine { detail: Some(error.to_string()), ..fault("load") }.json());
+                    None
+                }
+            };
+            let Some((due_at, job)) = due else { break };
+            if due_at > now {
+                break;
+            }
+            if let Err(error) = self.run(job).await {
+                console_error!("{}", LogLine { detail: Some(format!("{job:?}: {error}")), ..fault("alarm") }.json());
+                self.store_or_log(|session| session.postponed(now));
+            }
+        }
+        // Dies here, or anywhere above: the platform runs the alarm again, and the duties are derived from the facts anew.
+        self.rearm().await;
+        Response::empty()
+    }
+}
+
+impl UploadSession {
+    /// Brings the session into memory, unless it is there.
+    fn load(&self) -> Result<()> {
+        if self.session.borrow().is_none() {
+            let session = sql::load(&self.state.storage())?;
+            *self.session.borrow_mut() = session;
+        }
+        Ok(())
+    }
+
+    async fn create(&self, CreateUpload(mut birth): CreateUpload) -> Result<Response> {
+        self.load()?;
+        if let Some(session) = &*self.session.borrow() {
+            return answer(Ok(session.snapshot()));
+        }
+        assembly::open(&self.bucket()?, &mut birth).await?;
+        // Dies here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
+        let session = match Session::create(birth) {
+            Ok(session) => session,
+            Err(refusal) => return answer::<Snapshot>(Err(refusal)),
+        };
+        let alarm_at = session.next_job().map(|(due, _)| due);
+        sql::create(&self.state.storage(), &session, || self.set_alarm(alarm_at))?;
+        // From here the upload exists, and ends by itself: its first alarm is set.
+        let snapshot = session.snapshot();
+        *self.session.borrow_mut() = Some(session);
+        answer(Ok(snapshot))
+    }
+
+    /// Takes a decision, stores what it changes, and answers. No `await` in between.
+    fn decide<C: Command>(
+        &self,
+        body: &str,
+        rule: impl FnOnce(&Session, UnixMs, C) -> Decision<C::Answer>,
+    ) -> Result<Response> {
+        answer(self.take(serde_json::from_str(body)?, rule)?)
+    }
+
+    /// The same, answering with how the upload stands then.
+    fn decide_then_show<C: Command<Answer = Snapshot>>(
+        &self,
+        body: &str,
+        rule: impl FnOnce(&Session, UnixMs, C) -> Decision<()>,
+    ) -> Result<Response> {
+        let taken = self.take(serde_json::from_str(body)?, rule)?;
+        let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(Refusal::UploadNotFound);
+        answer(taken.and(snapshot))
+    }
+
+    fn take<C, T>(
+        &self,
+        command: C,
+        rule: impl FnOnce(&Session, UnixMs, C) -> Decision<T>,
+    ) -> Result<Result<T, Refusal>> {
+        self.load()?;
+        let now = now();
+        if self.session.borrow().is_none() {
+            return Ok(Err(Refusal::UploadNotFound));
+        }
+        self.store(|session| session.expire_if_due(now).unwrap_or_default())?;
+        let mut answer = Err(Refusal::UploadNotFound);
+        self.store(|session| {
+            let decision = rule(session, now, command);
+            answer = decision.answer;
+            decision.change
+        })?;
+        Ok(answer)
+    }
+
+    /// Stores what a rule changes, sets the alarm if the next duty is another now, and only then believes it.
+    fn store(&self, rule: impl FnOnce(&Session) -> Change) -> Result<()> {
+        let mut slot = self.session.borrow_mut();
+        let Some(session) = slot.as_mut() else { return Ok(()) };
+        let change = rule(session);
+        if change.is_none() {
+            return Ok(());
+        }
+        let mut after = session.clone();
+        after.apply(change.clone());
+        let (alarm_before, alarm_after) = (session.next_job(), after.next_job());
+        sql::store(&self.state.storage(), &change, || {
+            if alarm_before == alarm_after { Ok(()) } else { self.set_alarm(alarm_after.map(|(due, _)| due)) }
+        })?;
+        // Dies here: the rows say it, and whoever reads them next knows it. The answer was not given yet.
+        if after.progress.phase != session.progress.phase {
+            log_phase(&after);
+        }
+        *session = after;
+        Ok(())
+    }
+
+    fn store_or_log(&self, rule: impl FnOnce(&Session) -> Change) {
+        if let Err(error) = self.store(rule) {
+            console_error!("{}", LogLine { detail: Some(error.to_string()), ..fault("store") }.json());
+        }
+    }
+
+    /// Carries out one duty. Every duty may be carried out twice: a crash between doing it and storing that it is done
+    /// repeats it.
+    async fn run(&self, job: Job) -> Result<()> {
+        let Some(session) = self.session.borrow().clone() else { return Ok(()) };
+        match job {
+            Job::Expire => self.store(|session| session.expire_if_due(now()).unwrap_or_default()),
+            Job::Assemble => {
+                let parts = sql::part_names(&self.state.storage())?;
+                let assembly = assembly::assemble(&self.bucket()?, &session, parts).await;
+                // Dies here: R2 has the object, and nobody knows. The next alarm asks R2 again and finds it.
+                self.store(|session| match assembly {
+                    Assembly::Done(etag) => session.assembled(now(), etag),
+                    Assembly::Impossible(reason) => session.unassembled(now(), reason),
+                    Assembly::Postponed(reason) => {
+                        let line = LogLine::of("assembly_postponed", session.birth.id);
+                        console_log!("{}", LogLine { detail: Some(reason), ..line }.json());
+                        session.postponed(now())
+                    }
+                })
+            }
+            Job::Free => {
+                assembly::free(&self.bucket()?, &session.birth).await?;
+                // Dies here: it is freed once more, which is no error.
+                self.store(Session::freed)
+            }
+            Job::Tell => {
+                let Some(delivery) = &session.delivery else { return Ok(()) };
+                let upload_id = session.birth.id;
+                let message = EventMessage { upload_id, event_id: delivery.kind.id(upload_id) };
+                let sent = self.env.queue(QUEUE_BINDING)?.send(message).await;
+                if let Err(error) = sent {
+                    let line = LogLine::of("event_not_queued", upload_id);
+                    console_error!("{}", LogLine { detail: Some(error.to_string()), ..line }.json());
+                }
+                // Dies here: the queue is given a second copy later. The origin sees the same event id twice.
+                self.store(|session| session.event_sent(now()))
+            }
+            Job::Forget => {
+                self.state.storage().delete_all().await?;
+                *self.session.borrow_mut() = None;
+                Ok(())
+            }
+        }
+    }
+
+    /// Sets the alarm to the next duty, from inside a transaction: the call takes effect with it, at once.
+    fn set_alarm(&self, at: Option<UnixMs>) -> Result<()> {
+        let Some(at) = at else { return Ok(()) };
+        #[allow(clippy::cast_precision_loss)] // milliseconds since 1970 are far below 2^53
+        let date = js_sys::Date::new(&wasm_bindgen::JsValue::from_f64(at.0 as f64));
+        // The promise is not awaited: the platform holds every answer back until the write behind it is durable.
+        let promise = self.state.storage().as_raw().set_alarm(date, wasm_bindgen::JsValue::UNDEFINED.into());
+        promise.map(drop).map_err(Into::into)
+    }
+
+    async fn rearm(&self) {
+        let next = self.session.borrow().as_ref().and_then(Session::next_job);
+        let at = match next {
+            Some((due, _)) => due,
+            // Nothing in memory though the alarm rang: forgotten for good, or unreadable just now.
+            None if self.load().is_ok() => return,
+            None => now().plus_ms(ALARM_FALLBACK_MS),
+        };
+        if let Err(error) = self.set_alarm(Some(at)) {
+            console_error!("{}", LogLine { detail: Some(error.to_string()), ..fault("rearm") }.json());
+        }
+    }
+
+    fn bucket(&self) -> Result<Bucket> {
+        self.env.bucket(BUCKET_BINDING)
+    }
+}
+
+fn find_object(session: &Session) -> Decision<FoundObject> {
+    let answer = match session.object() {
+        Some(object) => Ok(FoundObject {
+            object,
+            bytes: session.birth.plan.file_bytes,
+            file_name: session.birth.file.name.clone(),
+            content_type: session.birth.file.content_type.clone(),
+        }),
+        None => Err(session.no_object()),
+    };
+    Decision { answer, change: Change::none() }
+}
+
+fn begin_delivery(session: &Session, now: UnixMs, command: BeginDelivery) -> Decision<Option<EventFacts>> {
+    let this_event = session.delivery.as_ref().filter(|delivery| delivery.kind.id(session.birth.id) == command.event_id);
+    let begun = this_event.and_then(|delivery| Some((delivery, session.delivery_begun(now, command.attempt_ms)?)));
+    let Some((delivery, change)) = begun else { return pass(None) };
+    let facts = EventFacts {
+        event_id: command.event_id,
+        kind: delivery.kind,
+        occurred_at: delivery.occurred_at,
+        owner: session.birth.owner.clone(),
+        public_url: session.birth.public_url.clone(),
+        snapshot: session.snapshot(),
+        attempt: delivery.attempts + 1,
+    };
+    Decision { answer: Ok(Some(facts)), change }
+}
+
+fn end_delivery(session: &Session, now: UnixMs, command: EndDelivery) -> Decision<Verdict> {
+    match command.outcome {
+        DeliveryOutcome::Acknowledged { discard } => {
+            Decision { answer: Ok(Verdict::Settled), change: session.delivered(now, discard) }
+        }
+        DeliveryOutcome::Refused { policy, asked_seconds } => {
+            let (verdict, change) = session.undelivered(now, policy, asked_seconds);
+            Decision { answer: Ok(verdict), change }
+        }
+    }
+}
+
+fn dead_letter(session: &Session, _now: UnixMs, _command: DeadLetter) -> Decision<()> {
+    Decision { answer: Ok(()), change: session.dead_lettered() }
+}
+
+fn pass<T>(answer: T) -> Decision<T> {
+    Decision { answer: Ok(answer), change: Change::none() }
+}
+
+fn answer<T: serde::Serialize>(answer: std::result::Result<T, Refusal>) -> Result<Response> {
+    Response::from_json(&match answer {
+        Ok(answer) => Wire::Ok(answer),
+        Err(refusal) => Wire::Refused(refusal),
+    })
+}
+
+fn now() -> UnixMs {
+    UnixMs(Date::now().as_millis())
+}
+
+fn fault(at: &str) -> LogLine<'_> {
+    LogLine { event: "fault", code: Some(at), ..LogLine::default() }
+}
+
+fn log_phase(session: &Session) {
+    let progress = &session.progress;
+    let name = match progress.phase {
+        Phase::Open => "created",
+        phase => phase.name(),
+    };
+    let line = LogLine {
+        bytes: Some(session.uploaded_bytes()),
+        duration_ms: Some(now().ms_since(session.birth.created_at)),
+        detail: progress.reason.clone(),
+        ..LogLine::of(name, session.birth.id)
+    };
+    console_log!("{}", line.json());
+}

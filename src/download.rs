@@ -1,0 +1,83 @@
+//! The object out, by signed URL: R2's own stream, handed through untouched. What is served is inert: an attachment that no
+//! browser sniffs or runs.
+
+use durable_objects::rpc::{self, FindObject, FoundObject, ask};
+use upload_core::{
+    byte_range::{self, Wanted},
+    operation::Download,
+    refusal::Refusal,
+    session::Phase,
+    units::UnixMs,
+};
+use worker::{Env, Headers, Range, Response, ResponseBuilder, Result};
+
+use crate::{config::Config, log::now_ms, signed_url, uploads::BUCKET_BINDING};
+
+/// Answers with the object or the wanted range of it.
+pub(crate) async fn serve(download: &Download, config: &Config, env: &Env) -> Result<Result<Response, Refusal>> {
+    if let Err(refusal) = signed_url::verify(&config.download_secret, download, UnixMs(now_ms())) {
+        return Ok(Err(refusal));
+    }
+    let objects = env.durable_object(rpc::NAMESPACE_BINDING)?;
+    let found = match ask(&objects, download.id, &FindObject).await? {
+        Ok(found) => found,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let wanted = match byte_range::wanted(download.range.as_deref(), found.bytes) {
+        Ok(wanted) => wanted,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let builder = ResponseBuilder::new().with_headers(headers(&found, wanted)?).with_status(match wanted {
+        Wanted::Whole => 200,
+        Wanted::Range { .. } => 206,
+    });
+    if download.head_only || found.bytes.is_zero() {
+        return Ok(Ok(builder.empty()));
+    }
+    let bucket = env.bucket(BUCKET_BINDING)?;
+    let mut get = bucket.get(&found.object.key);
+    if let Wanted::Range { first, last } = wanted {
+        get = get.range(Range::OffsetWithLength { offset: first, length: last - first + 1 });
+    }
+    let Some(object) = get.execute().await? else {
+        let reason = "The object is not in storage any more.".to_owned();
+        return Ok(Err(Refusal::UploadGone { phase: Phase::Completed, reason }));
+    };
+    match object.body() {
+        Some(body) => Ok(Ok(builder.body(body.response_body()?))),
+        None => Err("R2 gave an object without a body".into()),
+    }
+}
+
+fn headers(found: &FoundObject, wanted: Wanted) -> Result<Headers> {
+    let headers = Headers::new();
+    let (length, range) = match wanted {
+        Wanted::Whole => (found.bytes.get(), None),
+        Wanted::Range { first, last } => (last - first + 1, Some(format!("bytes {first}-{last}/{}", found.bytes))),
+    };
+    headers.set("content-length", &length.to_string())?;
+    if let Some(range) = range {
+        headers.set("content-range", &range)?;
+    }
+    headers.set("accept-ranges", "bytes")?;
+    headers.set("etag", &format!("\"{}\"", found.object.etag))?;
+    headers.set("content-type", found.content_type.as_deref().unwrap_or("application/octet-stream"))?;
+    headers.set("content-disposition", &attachment(&found.file_name))?;
+    headers.set("x-content-type-options", "nosniff")?;
+    headers.set("content-security-policy", "sandbox; default-src 'none'")?;
+    headers.set("cache-control", "private, no-store")?;
+    Ok(headers)
+}
+
+/// RFC 6266 with the extended notation of RFC 8187: only letters, digits and `-_.~` stand for themselves.
+fn attachment(file_name: &str) -> String {
+    let mut encoded = String::new();
+    for byte in file_name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    format!("attachment; filename*=UTF-8''{encoded}")
+}

@@ -1,0 +1,169 @@
+//! A request in, an answer out: understands it through a dialect, has it carried out, renders what came of it, adds CORS, and
+//! writes a log line for what was refused or went wrong.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use upload_core::{
+    dialect::{Head, Parsed, json},
+    log_line::LogLine,
+    operation::{Operation, Reply},
+    refusal::Refusal,
+    units::UploadId,
+};
+use worker::{Context, Env, Headers, Request, Response, ResponseBuilder, Result};
+
+use crate::{
+    config::{self, Config},
+    download,
+    log::{self, Stopwatch},
+    uploads,
+};
+
+/// What a browser may send.
+const ALLOW_HEADERS: &str = "Authorization, Content-Type, Content-Range, Content-Digest, X-Upload-Offset, X-Chunk-Checksum";
+
+/// What a browser's script may read.
+const EXPOSE_HEADERS: &str = "Location, Upload-Offset, Upload-Length, Retry-After, ETag, Content-Range, Accept-Ranges";
+
+/// How long a browser may remember a preflight's answer, in seconds; browsers cap it at 2 hours.
+const PREFLIGHT_MAX_AGE_SECONDS: &str = "7200";
+
+/// Answers one request. Faults are answered too: an error never leaves this function.
+pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> Result<Response> {
+    let watch = Stopwatch::start();
+    let head = head(&request)?;
+    let origin = head.header("origin").map(str::to_owned);
+    let mut response = if head.method == Method::OPTIONS {
+        Response::empty()?.with_status(204)
+    } else {
+        let mut upload = None;
+        match handle(&head, &mut request, &env, &context, &mut upload).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(refusal)) => refused(&refusal, upload, &head, &watch)?,
+            Err(error) => faulted(&error, upload, &watch)?,
+        }
+    };
+    add_cors(response.headers_mut(), origin.as_deref(), &env, &head)?;
+    Ok(response)
+}
+
+/// The outer error is a fault, the inner one what the client is told. `upload` is set as soon as it is known.
+async fn handle(
+    head: &Head,
+    request: &mut Request,
+    env: &Env,
+    context: &Context,
+    upload: &mut Option<UploadId>,
+) -> Result<Result<Response, Refusal>> {
+    let operation = match understand(head, request).await? {
+        Ok(operation) => operation,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    *upload = operation.upload_id();
+    let config = match Config::read(env) {
+        Ok(config) => config,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    if let Operation::Download(download) = &operation {
+        return download::serve(download, &config, env).await;
+    }
+    let host = request.url()?.origin().ascii_serialization();
+    let body = request.inner().body();
+    let outcome = uploads::carry_out(operation, body, &config, env, context, host).await?;
+    outcome.map(|outcome| response(json::reply(&outcome))).map_or_else(|refusal| Ok(Err(refusal)), |reply| reply.map(Ok))
+}
+
+async fn understand(head: &Head, request: &mut Request) -> Result<Result<Operation, Refusal>> {
+    let (max_bytes, finish) = match json::parse(head) {
+        Err(refusal) => return Ok(Err(refusal)),
+        Ok(Parsed::Ready(operation)) => return Ok(Ok(operation)),
+        Ok(Parsed::NeedsBody { max_bytes, finish }) => (max_bytes, finish),
+    };
+    let Some(length) = head.header("content-length").and_then(|text| text.parse::<u64>().ok()) else {
+        return Ok(Err(Refusal::LengthRequired));
+    };
+    if length > u64::from(max_bytes) {
+        return Ok(Err(Refusal::bad_request("body", format!("is larger than {max_bytes} bytes"))));
+    }
+    Ok(finish(&request.bytes().await?))
+}
+
+fn head(request: &Request) -> Result<Head> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in request.headers() {
+        // The platform has checked both already; what it let through and this does not is not there for us.
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.append(name, value);
+        }
+    }
+    let url = request.url()?;
+    Ok(Head {
+        method: request.inner().method().parse().map_err(|_| "a method that is no token")?,
+        path: url.path().to_owned(),
+        query: url.query().unwrap_or_default().to_owned(),
+        headers,
+    })
+}
+
+fn response(reply: Reply) -> Result<Response> {
+    let headers = Headers::new();
+    for (name, value) in &reply.headers {
+        headers.set(name, value)?;
+    }
+    let builder = ResponseBuilder::new().with_status(reply.status).with_headers(headers);
+    Ok(match reply.body {
+        Some(body) => builder.fixed(body.into_bytes()),
+        None => builder.empty(),
+    })
+}
+
+fn refused(refusal: &Refusal, upload: Option<UploadId>, head: &Head, watch: &Stopwatch) -> Result<Response> {
+    log::info(&LogLine {
+        event: "refused",
+        upload_id: upload,
+        status: Some(refusal.status()),
+        code: Some(refusal.code()),
+        bytes: refusal.uploaded_bytes(),
+        duration_ms: Some(watch.elapsed_ms()),
+        ..LogLine::default()
+    });
+    let mut reply = json::problem(refusal, upload);
+    if head.method == Method::HEAD {
+        reply.body = None;
+    }
+    response(reply)
+}
+
+/// Our fault: the client is told an id under which the log says more.
+fn faulted(error: &worker::Error, upload: Option<UploadId>, watch: &Stopwatch) -> Result<Response> {
+    let mut random = [0; 8];
+    // Without randomness the id is zeros, and the log line still there.
+    let _ = getrandom::fill(&mut random);
+    let fault_id = hex::encode(random);
+    log::error(&LogLine {
+        event: "fault",
+        upload_id: upload,
+        status: Some(500),
+        code: Some(&fault_id),
+        detail: Some(error.to_string()),
+        duration_ms: Some(watch.elapsed_ms()),
+        ..LogLine::default()
+    });
+    response(json::fault(&fault_id, upload))
+}
+
+fn add_cors(headers: &mut Headers, origin: Option<&str>, env: &Env, head: &Head) -> Result<()> {
+    headers.append("vary", "Origin")?;
+    let allowed = config::cors_origins(env);
+    let Some(origin) = origin else { return Ok(()) };
+    if !allowed.iter().any(|entry| entry == "*" || entry == origin) {
+        return Ok(());
+    }
+    headers.set("access-control-allow-origin", if allowed.iter().any(|entry| entry == "*") { "*" } else { origin })?;
+    headers.set("access-control-expose-headers", EXPOSE_HEADERS)?;
+    if head.method == Method::OPTIONS {
+        headers.set("access-control-allow-methods", "GET, HEAD, POST, PUT, DELETE, OPTIONS")?;
+        headers.set("access-control-allow-headers", ALLOW_HEADERS)?;
+        headers.set("access-control-max-age", PREFLIGHT_MAX_AGE_SECONDS)?;
+    }
+    Ok(())
+}

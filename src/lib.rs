@@ -1,0 +1,47 @@
+//! The Worker: HTTP, bytes, and the queue. Decides nothing about uploads: what may happen to one is decided in its object.
+//!
+//! * `front`: a request in, an answer out, with CORS and a log line.
+//! * `uploads`: operations, carried out through the object.
+//! * `relay` over `streams`: a body into R2 parts, without a byte entering wasm.
+//! * `download`: the object out, by signed URL.
+//! * `queue_consumer` and `webhook`: the origin is told.
+
+// Wasm needs `unsafe` nowhere in this package: the bindings are wasm-bindgen's.
+#![deny(unsafe_code)]
+
+mod auth;
+mod config;
+mod download;
+mod front;
+mod log;
+mod queue_consumer;
+mod relay;
+mod signed_url;
+mod streams;
+mod uploads;
+mod webhook;
+
+use worker::{Context, Env, MessageBatch, Request, Response, Result, event};
+
+// A class that the root package does not name vanishes from the wasm.
+pub use durable_objects::UploadSession;
+use durable_objects::rpc::EventMessage;
+
+/// Called once, when an isolate loads the Worker.
+#[event(start)]
+fn start() {
+    console_error_panic_hook::set_once();
+}
+
+/// Called for every request.
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    front::answer(request, env, context).await
+}
+
+/// Called for every batch of either queue. Never returns an error: that would take the whole isolate down.
+#[event(queue)]
+async fn queue(batch: MessageBatch<EventMessage>, env: Env, _context: Context) -> Result<()> {
+    queue_consumer::consume(&batch, &env).await;
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! The consumer of both queues. A message names an upload and its event; whether there is still something to tell, how often
+//! it was tried, and when to give up, the upload's object knows.
+
+use durable_objects::rpc::{
+    self, BeginDelivery, DeadLetter, DeliveryOutcome, EndDelivery, EventFacts, EventMessage, ask,
+};
+use futures_util::future::join_all;
+use upload_core::{event::Verdict, log_line::LogLine};
+use worker::{Env, Message, MessageBatch, MessageExt, ObjectNamespace, QueueRetryOptionsBuilder, Result};
+
+use crate::{
+    config::Config,
+    log::{self, Stopwatch},
+    webhook::{self, Answer},
+};
+
+/// Which binding of wrangler.toml leads to the dead-letter queue.
+const DEAD_LETTER_BINDING: &str = "DEAD_LETTERS";
+
+/// How the dead-letter queue is told from the other, in whatever environment: its name ends so.
+const DEAD_LETTER_QUEUE_ENDING: &str = "dead-letters";
+
+/// When a message could not even be looked at, the queue brings it back after so long.
+const FAULT_DELAY_SECONDS: u32 = 30;
+
+/// Takes a batch. Every message is acknowledged or retried by itself, so that a slow or failing one holds up no other.
+pub(crate) async fn consume(batch: &MessageBatch<EventMessage>, env: &Env) {
+    let is_dead_letter = batch.queue().ends_with(DEAD_LETTER_QUEUE_ENDING);
+    let messages = batch.iter().filter_map(|message| match message {
+        Ok(message) => Some(message),
+        Err(error) => {
+            // Acknowledged below with the rest of the batch would be wrong; the queue retries what nobody settles.
+            log::error(&LogLine { event: "unreadable_message", detail: Some(error.to_string()), ..LogLine::default() });
+            None
+        }
+    });
+    join_all(messages.map(|message| async move {
+        let settled = if is_dead_letter { bury(&message, env).await } else { deliver(&message, env).await };
+        if let Err(error) = settled {
+            let line = LogLine::of("delivery_fault", message.body().upload_id);
+            log::error(&LogLine { detail: Some(error.to_string()), ..line });
+            retry(&message, FAULT_DELAY_SECONDS);
+        }
+    }))
+    .await;
+}
+
+async fn deliver(message: &Message<EventMessage>, env: &Env) -> Result<()> {
+    let EventMessage { upload_id, event_id } = message.body();
+    let config = Config::read(env).map_err(|refusal| refusal.to_string())?;
+    let Some(url) = config.webhook_url.clone() else {
+        return Err("ORIGIN_WEBHOOK_URL is empty, but there is an event to deliver".into());
+    };
+    let objects = env.durable_object(rpc::NAMESPACE_BINDING)?;
+    let begin = BeginDelivery { event_id: event_id.clone(), attempt_ms: config.webhook_timeout_ms };
+    let Ok(Some(facts)) = ask(&objects, *upload_id, &begin).await? else {
+        // Acknowledged already, given up, or forgotten: this is a late copy.
+        message.ack();
+        return Ok(());
+    };
+    let watch = Stopwatch::start();
+    let answer = webhook::send(&facts, &url, &config).await?;
+    let (status, outcome) = match answer {
+        Answer::Acknowledged { discard } => (None, DeliveryOutcome::Acknowledged { discard }),
+        Answer::Refused { status, asked_seconds } => {
+            (status, DeliveryOutcome::Refused { policy: config.retry, asked_seconds })
+        }
+    };
+    let line = LogLine {
+        duration_ms: Some(watch.elapsed_ms()),
+        attempt: Some(facts.attempt.into()),
+        bytes: Some(facts.snapshot.plan.file_bytes),
+        status,
+        ..LogLine::of("delivered", *upload_id)
+    };
+    // Dies here: the origin has it and the object does not know. It is sent again, with the same id.
+    settle(message, env, &objects, &facts, outcome, line).await
+}
+
+async fn settle(
+    message: &Message<EventMessage>,
+    env: &Env,
+    objects: &ObjectNamespace,
+    facts: &EventFacts,
+    outcome: DeliveryOutcome,
+    line: LogLine<'_>,
+) -> Result<()> {
+    let acknowledged = matches!(outcome, DeliveryOutcome::Acknowledged { .. });
+    let end = EndDelivery { event_id: facts.event_id.clone(), outcome };
+    let verdict = ask(objects, facts.snapshot.id, &end).await?.unwrap_or(Verdict::Settled);
+    match verdict {
+        Verdict::RetryAfter { delay_seconds } => {
+            log::info(&LogLine { event: "not_delivered", ..line });
+            retry(message, delay_seconds);
+        }
+        Verdict::GiveUp => {
+            log::error(&LogLine { event: "delivery_failed", ..line });
+            // Dies here, or the queue is full: the object has it as failed, which is what counts.
+            env.queue(DEAD_LETTER_BINDING)?.send(message.body()).await?;
+            message.ack();
+        }
+        Verdict::Settled => {
+            if acknowledged {
+                log::info(&line);
+            }
+            message.ack();
+        }
+    }
+    Ok(())
+}
+
+/// A message in the dead-letter queue: the upload's object keeps the event as failed, to be sent again on request.
+async fn bury(message: &Message<EventMessage>, env: &Env) -> Result<()> {
+    let EventMessage { upload_id, event_id } = message.body();
+    let objects = env.durable_object(rpc::NAMESPACE_BINDING)?;
+    // An upload that is forgotten by now has nothing to mark.
+    let _forgotten = ask(&objects, *upload_id, &DeadLetter { event_id: event_id.clone() }).await?;
+    log::error(&LogLine::of("dead_letter", *upload_id));
+    message.ack();
+    Ok(())
+}
+
+fn retry(message: &Message<EventMessage>, delay_seconds: u32) {
+    message.retry_with_options(&QueueRetryOptionsBuilder::new().with_delay_seconds(delay_seconds).build());
+}

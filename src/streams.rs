@@ -1,0 +1,137 @@
+//! Streams as the platform has them: bindings that the `worker` crate lacks, in the shapes the relay needs.
+//!
+//! Bytes stay JavaScript buffers throughout. A body is read with a BYOB reader, because the default reader of a native
+//! stream hands out 4 KiB at a time; see <https://developers.cloudflare.com/workers/runtime-apis/streams/>.
+
+use js_sys::{ArrayBuffer, Object, Promise, Reflect, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{ReadableStream, WritableStream, WritableStreamDefaultWriter};
+use worker::{Error, Result};
+
+#[wasm_bindgen]
+extern "C" {
+    type ByobStream;
+    #[wasm_bindgen(method, catch, js_name = getReader)]
+    fn get_reader(this: &ByobStream, options: &JsValue) -> Result<ByobReader, JsValue>;
+
+    type ByobReader;
+    /// The platform's own: resolves with at least so many bytes, or with fewer only where the stream ends.
+    #[wasm_bindgen(method, catch, js_name = readAtLeast)]
+    fn read_at_least(this: &ByobReader, min_bytes: u32, view: Uint8Array) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn cancel(this: &ByobReader, reason: &JsValue) -> Result<Promise, JsValue>;
+
+    type FixedLengthStream;
+    #[wasm_bindgen(constructor, catch)]
+    fn new(length_bytes: f64) -> Result<FixedLengthStream, JsValue>;
+    #[wasm_bindgen(method, getter)]
+    fn readable(this: &FixedLengthStream) -> ReadableStream;
+    #[wasm_bindgen(method, getter)]
+    fn writable(this: &FixedLengthStream) -> WritableStream;
+}
+
+/// A request's body, read in pieces of one buffer.
+pub(crate) struct Body {
+    reader: ByobReader,
+    /// Lent to each read, and taken back from what it returns.
+    buffer: ArrayBuffer,
+    buffer_bytes: u32,
+}
+
+impl Body {
+    /// Takes the stream, which must not have been read.
+    pub(crate) fn new(stream: &ReadableStream, buffer_bytes: u32) -> Result<Self> {
+        let options = Object::new();
+        Reflect::set(&options, &"mode".into(), &"byob".into())?;
+        let reader = stream.unchecked_ref::<ByobStream>().get_reader(&options)?;
+        Ok(Self { reader, buffer: ArrayBuffer::new(buffer_bytes), buffer_bytes })
+    }
+
+    /// The next bytes, a buffer full or `most_bytes` if that is less; empty where the body has ended. An error where the
+    /// client has gone. Give the piece back with [`Body::give_back`] when its bytes have been used.
+    pub(crate) async fn read(&mut self, most_bytes: u64) -> Result<Uint8Array> {
+        let want = u32::try_from(most_bytes).unwrap_or(u32::MAX).min(self.buffer_bytes);
+        let view = Uint8Array::new_with_byte_offset_and_length(&self.buffer, 0, want);
+        let read = JsFuture::from(self.reader.read_at_least(want, view)?).await?;
+        let value = Reflect::get(&read, &"value".into())?;
+        value.dyn_into::<Uint8Array>().map_err(|_| Error::from("the body ended without a last buffer"))
+    }
+
+    /// The read moved the buffer into the piece: take it back for the next.
+    pub(crate) fn give_back(&mut self, piece: &Uint8Array) {
+        self.buffer = piece.buffer();
+    }
+
+    /// Nothing more will be read.
+    pub(crate) fn cancel(&self) {
+        // Whether the platform can still tell the client changes nothing here.
+        let _ = self.reader.cancel(&JsValue::UNDEFINED);
+    }
+}
+
+/// Somewhere that takes pieces of bytes in order, as fast as it can.
+pub(crate) struct Sink(WritableStreamDefaultWriter);
+
+impl Sink {
+    fn new(stream: &WritableStream) -> Result<Self> {
+        Ok(Self(stream.get_writer()?))
+    }
+
+    /// Resolves when the piece has been taken.
+    pub(crate) async fn write(&self, piece: &Uint8Array) -> Result<()> {
+        JsFuture::from(self.0.write_with_chunk(piece)).await?;
+        Ok(())
+    }
+
+    /// There is no more.
+    pub(crate) async fn close(&self) -> Result<()> {
+        JsFuture::from(self.0.close()).await?;
+        Ok(())
+    }
+
+    /// There will be no more although there should be: whoever reads the other end is told.
+    pub(crate) async fn abort(&self) {
+        // It may have failed already, for the same reason.
+        let _ = JsFuture::from(self.0.abort_with_reason(&JsValue::from_str("the body ended early"))).await;
+    }
+}
+
+/// A pipe for exactly so many bytes: R2 takes only streams of known length.
+pub(crate) fn fixed_length(bytes: u64) -> Result<(Sink, ReadableStream)> {
+    #[allow(clippy::cast_precision_loss)] // below 2^53, as every byte count
+    let pipe = FixedLengthStream::new(bytes as f64)?;
+    Ok((Sink::new(&pipe.writable())?, pipe.readable()))
+}
+
+/// A digest that the platform computes of what is written to it.
+pub(crate) struct Digest {
+    stream: worker::worker_sys::DigestStream,
+    sink: Sink,
+}
+
+impl Digest {
+    /// By the platform's name of the algorithm.
+    pub(crate) fn new(algorithm: &str) -> Result<Self> {
+        let stream = worker::worker_sys::DigestStream::new(algorithm);
+        let sink = Sink::new(&stream)?;
+        Ok(Self { stream, sink })
+    }
+
+    /// More bytes.
+    pub(crate) async fn write(&self, piece: &Uint8Array) -> Result<()> {
+        self.sink.write(piece).await
+    }
+
+    /// The digest of all of them.
+    pub(crate) async fn finish(self) -> Result<Vec<u8>> {
+        self.sink.close().await?;
+        let digest = JsFuture::from(self.stream.digest()).await?;
+        Ok(Uint8Array::new(&digest).to_vec())
+    }
+
+    /// Nobody wants it any more. Without this its unresolved promise would be reported as an unhandled rejection.
+    pub(crate) async fn abandon(self) {
+        let _ = self.finish().await;
+    }
+}

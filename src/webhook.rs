@@ -1,0 +1,124 @@
+//! One attempt at telling the origin, as a Standard Webhook (<https://www.standardwebhooks.com/>): a signed POST whose 2xx
+//! answer is the acknowledgement.
+
+use durable_objects::rpc::EventFacts;
+use futures_util::future::{Either, select};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use upload_core::{event::EventKind, units::UnixMs};
+use worker::{AbortController, Delay, Error, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response, Result};
+
+use crate::{config::Config, log::now_ms, signed_url};
+
+/// What the origin said.
+pub(crate) enum Answer {
+    /// It has the event.
+    Acknowledged {
+        /// And wants the object deleted.
+        discard: bool,
+    },
+    /// It did not take it.
+    Refused {
+        /// The status, where there was an answer.
+        status: Option<u16>,
+        /// The pause it asked for.
+        asked_seconds: Option<u32>,
+    },
+}
+
+/// The answer's body, where it is JSON.
+#[derive(Default, Deserialize)]
+struct AnswerBody {
+    disposition: Option<Disposition>,
+}
+
+/// What the origin wants done with the object.
+#[derive(PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Disposition {
+    Keep,
+    Delete,
+}
+
+/// Sends the event once and waits for the answer, no longer than the configured time.
+pub(crate) async fn send(facts: &EventFacts, url: &str, config: &Config) -> Result<Answer> {
+    let now = UnixMs(now_ms());
+    let body = body(facts, config, now)?.to_string();
+    let request = request(facts, url, &body, now, config)?;
+    let controller = AbortController::default();
+    let signal = controller.signal();
+    let fetch = Fetch::Request(request);
+    let call = Box::pin(async {
+        let response = fetch.send_with_signal(&signal).await?;
+        answer(response).await
+    });
+    match select(call, Delay::from(std::time::Duration::from_millis(config.webhook_timeout_ms))).await {
+        Either::Left((Ok(answer), _)) => Ok(answer),
+        Either::Left((Err(_), _)) => Ok(Answer::Refused { status: None, asked_seconds: None }),
+        Either::Right(((), call)) => {
+            drop(call);
+            controller.abort();
+            Ok(Answer::Refused { status: None, asked_seconds: None })
+        }
+    }
+}
+
+async fn answer(mut response: Response) -> Result<Answer> {
+    let status = response.status_code();
+    if !(200..300).contains(&status) {
+        let asked = response.headers().get("retry-after")?.and_then(|seconds| seconds.trim().parse().ok());
+        return Ok(Answer::Refused { status: Some(status), asked_seconds: asked });
+    }
+    // An answer that is not our JSON says nothing about the object: it is kept.
+    let body: AnswerBody = response.json().await.unwrap_or_default();
+    Ok(Answer::Acknowledged { discard: body.disposition == Some(Disposition::Delete) })
+}
+
+fn request(facts: &EventFacts, url: &str, body: &str, now: UnixMs, config: &Config) -> Result<Request> {
+    let signer = standardwebhooks::Webhook::new(&config.webhook_secret).map_err(|error| Error::RustError(error.to_string()))?;
+    let timestamp = i64::try_from(now.unix_seconds()).unwrap_or(i64::MAX);
+    let signature = signer
+        .sign(&facts.event_id, timestamp, body.as_bytes())
+        .map_err(|error| Error::RustError(error.to_string()))?;
+    let headers = Headers::new();
+    headers.set("content-type", "application/json")?;
+    headers.set("user-agent", "quayside")?;
+    headers.set("webhook-id", &facts.event_id)?;
+    headers.set("webhook-timestamp", &timestamp.to_string())?;
+    headers.set("webhook-signature", &signature)?;
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post).with_headers(headers).with_body(Some(body.into()));
+    // A redirect would send the signed event to somebody else: it counts as not acknowledged.
+    init.with_redirect(RequestRedirect::Manual);
+    Request::new_with_init(url, &init)
+}
+
+fn body(facts: &EventFacts, config: &Config, now: UnixMs) -> Result<Value> {
+    let snapshot = &facts.snapshot;
+    let mut data = json!({
+        "uploadId": snapshot.id,
+        "key": Config::object_key(snapshot.id),
+        "owner": facts.owner,
+        "fileName": snapshot.file.name,
+        "contentType": snapshot.file.content_type,
+        "fileSize": snapshot.plan.file_bytes,
+        "metadata": snapshot.file.metadata,
+        "createdAt": snapshot.created_at.rfc3339(),
+        "endedAt": facts.occurred_at.rfc3339(),
+    });
+    if let (EventKind::Completed, Some(object)) = (facts.kind, &snapshot.object) {
+        let expires = now.unix_seconds() + config.download_url_ttl_seconds;
+        let url = signed_url::sign(&config.download_secret, &facts.public_url, snapshot.id, expires)
+            .ok_or_else(|| Error::from("the download URL could not be signed"))?;
+        data["etag"] = json!(object.etag);
+        data["digests"] = json!({ "crc64nvme": object.crc64nvme });
+        if let Some(sha256) = object.sha256 {
+            data["digests"]["sha256"] = json!(sha256);
+        }
+        data["downloadUrl"] = json!(url);
+    }
+    if let Some(reason) = &snapshot.reason {
+        data["reason"] = json!(reason);
+    }
+    Ok(json!({ "type": facts.kind.name(), "timestamp": facts.occurred_at.rfc3339(), "data": data }))
+}

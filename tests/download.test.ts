@@ -1,0 +1,138 @@
+// The signed link to the object: what the origin reads through, whole or in ranges, and what opens to nobody else.
+
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+
+import { fileBytes, sha256 } from "./support/bytes.ts";
+import type { Reply } from "./support/http.ts";
+import { assertRefused } from "./support/refusals.ts";
+import { ScriptedOrigin } from "./support/scripted_origin.ts";
+import { Stack } from "./support/stack.ts";
+
+const origin = await ScriptedOrigin.start();
+const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl } });
+origin.trust(stack.secrets.WEBHOOK_SECRET);
+after(async () => {
+  await stack.stop();
+  await origin.stop();
+});
+
+const { client } = stack;
+const file = fileBytes("download", 100_000);
+const upload = await client.upload(file, { fileName: "paper.pdf", contentType: "application/pdf" });
+const path = await origin.waitForDownloadPath(upload.uploadId);
+const size = file.length;
+
+function get(range?: string): Promise<Reply> {
+  return client.request("GET", path, range === undefined ? {} : { headers: { Range: range } });
+}
+
+test("the link leads to the host that took the upload", async () => {
+  const event = await origin.waitForEvent(upload.uploadId, "upload.completed");
+  assert.ok(event.data.downloadUrl?.startsWith(`${stack.baseUrl}/upload/${upload.uploadId}/content?`));
+});
+
+test("the whole object comes with its length, its ETag and its type", async () => {
+  const reply = await get();
+  assert.equal(reply.status, 200);
+  assert.equal(sha256(reply.body), sha256(file));
+  assert.equal(reply.header("Content-Length"), String(size));
+  assert.equal(reply.header("Content-Type"), "application/pdf");
+  assert.equal(reply.header("Accept-Ranges"), "bytes");
+  const { object } = await client.state(upload.uploadId);
+  assert.equal(reply.header("ETag")?.replaceAll('"', ""), object?.etag);
+});
+
+test("HEAD tells the same without the bytes", async () => {
+  const reply = await client.request("HEAD", path);
+  assert.equal(reply.status, 200);
+  assert.equal(reply.body.length, 0);
+  assert.equal(reply.header("Content-Length"), String(size));
+  assert.equal(reply.header("Accept-Ranges"), "bytes");
+});
+
+const ranges: [string, number, number][] = [
+  ["bytes=0-0", 0, 1],
+  ["bytes=10-19", 10, 20],
+  ["bytes=99990-", 99_990, size],
+  ["bytes=99990-200000", 99_990, size],
+  ["bytes=-5", size - 5, size],
+  ["bytes=-200000", 0, size],
+];
+
+for (const [range, from, to] of ranges) {
+  test(`Range: ${range} brings exactly those bytes`, async () => {
+    const reply = await get(range);
+    assert.equal(reply.status, 206);
+    assert.equal(reply.header("Content-Range"), `bytes ${from}-${to - 1}/${size}`);
+    assert.equal(reply.header("Content-Length"), String(to - from));
+    assert.ok(reply.body.equals(file.subarray(from, to)));
+  });
+}
+
+for (const range of [`bytes=${size}-`, "bytes=200000-200001", "bytes=-0"]) {
+  test(`Range: ${range} lies outside and is not satisfiable`, async () => {
+    const reply = await get(range);
+    assert.equal(reply.status, 416);
+    assert.equal(reply.header("Content-Range"), `bytes */${size}`);
+  });
+}
+
+for (const range of ["bytes=abc", "lines=1-2", "bytes=9-2"]) {
+  test(`Range: ${range} means nothing and is ignored`, async () => {
+    const reply = await get(range);
+    assert.equal(reply.status, 200);
+    assert.equal(reply.body.length, size);
+  });
+}
+
+test("an object of no bytes can be read, and has no range", async () => {
+  const created = await client.create(Buffer.alloc(0));
+  await client.complete(created.uploadId);
+  const emptyPath = await origin.waitForDownloadPath(created.uploadId);
+  const whole = await client.request("GET", emptyPath);
+  assert.equal(whole.status, 200);
+  assert.equal(whole.body.length, 0);
+  const range = await client.request("GET", emptyPath, { headers: { Range: "bytes=0-" } });
+  assert.equal(range.status, 416);
+  assert.equal(range.header("Content-Range"), "bytes */0");
+});
+
+test("nobody gets in with a link that was changed", async () => {
+  const other = await client.upload(fileBytes("other", 10));
+  const url = new URL(path, stack.baseUrl);
+  const expires = Number(url.searchParams.get("expires"));
+  const signature = String(url.searchParams.get("signature"));
+  const flipped = (signature.startsWith("A") ? "B" : "A") + signature.slice(1);
+  const content = `/upload/${upload.uploadId}/content`;
+  const changed = {
+    "a wrong signature": `${content}?expires=${expires}&signature=${flipped}`,
+    "a signature cut short": `${content}?expires=${expires}&signature=${signature.slice(0, -4)}`,
+    "an empty signature": `${content}?expires=${expires}&signature=`,
+    "no signature": `${content}?expires=${expires}`,
+    "a later expiry": `${content}?expires=${expires + 3600}&signature=${signature}`,
+    "an earlier expiry": `${content}?expires=${expires - 1}&signature=${signature}`,
+    "an expiry that is no number": `${content}?expires=never&signature=${signature}`,
+    "nothing at all": content,
+    "another upload's signature": `/upload/${other.uploadId}/content?expires=${expires}&signature=${signature}`,
+  };
+  for (const [what, changedPath] of Object.entries(changed)) {
+    for (const method of ["GET", "HEAD"]) {
+      const reply = await client.request(method, changedPath);
+      assert.equal(reply.status, 403, `${method} with ${what}`);
+      assert.ok(reply.body.indexOf(file.subarray(0, 16)) < 0);
+    }
+  }
+});
+
+test("the content can only be read", async () => {
+  const reply = await client.request("POST", path);
+  assertRefused(reply, 405, "method-not-allowed");
+  assert.deepEqual(
+    reply
+      .header("Allow")
+      ?.split(/, */)
+      .filter((method) => method !== "OPTIONS"),
+    ["GET", "HEAD"],
+  );
+});

@@ -1,0 +1,73 @@
+// What ends by time: an abandoned upload gives everything back and is remembered for a while, and a download link closes.
+
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+
+import { fileBytes, MIB } from "./support/bytes.ts";
+import { bucketStateOf, NOTHING_LEFT } from "./support/r2_state.ts";
+import { assertRefused } from "./support/refusals.ts";
+import { ScriptedOrigin } from "./support/scripted_origin.ts";
+import { Stack } from "./support/stack.ts";
+import { waitFor } from "./support/wait.ts";
+
+const origin = await ScriptedOrigin.start();
+const stack = await Stack.start({
+  vars: {
+    ORIGIN_WEBHOOK_URL: origin.webhookUrl,
+    UPLOAD_TTL_SECONDS: 2,
+    TOMBSTONE_TTL_SECONDS: 6,
+    DOWNLOAD_URL_TTL_SECONDS: 2,
+  },
+});
+origin.trust(stack.secrets.WEBHOOK_SECRET);
+const { client } = stack;
+after(async () => {
+  await stack.stop();
+  await origin.stop();
+});
+
+test("an abandoned upload expires, leaves nothing in R2, and the origin hears of it", async () => {
+  const file = fileBytes("abandoned", 20 * MIB);
+  const { uploadId, limits } = await client.create(file);
+  assert.equal((await client.put(uploadId, 0, file.subarray(0, limits.partBytes))).status, 200);
+  assert.deepEqual(bucketStateOf(stack.persistDir, uploadId).unfinished, [`uploads/${uploadId}`]);
+
+  const expired = await waitFor("the upload to expire", async () => {
+    const reply = await client.status(uploadId);
+    return reply.status !== 200 && reply;
+  });
+  assertRefused(expired, 410, "upload-gone", { uploadId });
+  assert.equal((await client.head(uploadId)).status, 410);
+  assertRefused(await client.put(uploadId, limits.partBytes, file.subarray(limits.partBytes)), 410, "upload-gone");
+  assertRefused(await client.complete(uploadId), 410, "upload-gone");
+
+  const { data } = await origin.waitForEvent(uploadId, "upload.expired");
+  assert.ok(data.reason);
+  assert.equal(data.downloadUrl, undefined);
+  await waitFor("R2 to be empty", () => {
+    assert.deepEqual(bucketStateOf(stack.persistDir, uploadId), NOTHING_LEFT);
+    return true;
+  });
+
+  const forgotten = await waitFor("the tombstone to go", async () => {
+    const reply = await client.status(uploadId);
+    return reply.status !== 410 && reply;
+  });
+  assertRefused(forgotten, 404, "upload-not-found");
+});
+
+test("an upload that expires while nothing was ever put leaves nothing either", async () => {
+  const { uploadId } = await client.create(fileBytes("never begun", 1000));
+  await origin.waitForEvent(uploadId, "upload.expired");
+  await waitFor("R2 to be empty", () => {
+    assert.deepEqual(bucketStateOf(stack.persistDir, uploadId), NOTHING_LEFT);
+    return true;
+  });
+});
+
+test("a download link closes when its time is over", async () => {
+  const { uploadId } = await client.upload(fileBytes("short-lived link", 1000));
+  const path = await origin.waitForDownloadPath(uploadId);
+  assert.equal((await client.request("GET", path)).status, 200);
+  await waitFor("the link to close", async () => (await client.request("GET", path)).status === 403);
+});

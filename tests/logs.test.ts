@@ -1,0 +1,78 @@
+// What an operator reads: one JSON line per step, findable by the upload's id, and never a secret.
+
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+
+import { fileBytes, MIB } from "./support/bytes.ts";
+import { ScriptedOrigin } from "./support/scripted_origin.ts";
+import { Stack } from "./support/stack.ts";
+import { waitFor } from "./support/wait.ts";
+import type { LogLine } from "./support/worker_log.ts";
+
+const origin = await ScriptedOrigin.start();
+const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl } });
+origin.trust(stack.secrets.WEBHOOK_SECRET);
+const { client } = stack;
+after(async () => {
+  await stack.stop();
+  await origin.stop();
+});
+
+const file = fileBytes("logged", 20 * MIB);
+
+function waitForLine(uploadId: string, event: string): Promise<LogLine> {
+  return waitFor(`the line ${event} of ${uploadId}`, () => stack.log.of(uploadId, event)[0], {
+    lastSeen: () => stack.log.tail(),
+  });
+}
+
+test("every step of an upload leaves a line with its id, bytes and duration", async () => {
+  const upload = await client.create(file);
+  const { uploadId, limits } = upload;
+  const { partBytes } = limits;
+  await client.put(uploadId, 0, file.subarray(0, partBytes));
+  await client.put(uploadId, 0, file.subarray(0, partBytes));
+  await client.put(uploadId, partBytes, file.subarray(partBytes));
+  await client.waitUntilDelivery(uploadId, "delivered");
+
+  const created = await waitForLine(uploadId, "created");
+  assert.equal(typeof created.durationMs, "number");
+  const chunk = await waitForLine(uploadId, "chunk_committed");
+  assert.equal(chunk.bytes, partBytes);
+  assert.equal(typeof chunk.durationMs, "number");
+  const refused = await waitForLine(uploadId, "refused");
+  assert.equal(refused.status, 409);
+  const completed = await waitForLine(uploadId, "completed");
+  assert.equal(completed.bytes, file.length);
+  const delivered = await waitForLine(uploadId, "delivered");
+  assert.equal(typeof delivered.durationMs, "number");
+  assert.equal(stack.log.of(uploadId, "chunk_committed").length, 2, "one line per chunk");
+});
+
+test("a refusal that belongs to no upload is logged as well", async () => {
+  const before = stack.log.lines.length;
+  await client.initRaw("{");
+  await waitFor("the line refused", () => stack.log.lines.slice(before).some(({ event }) => event === "refused"));
+});
+
+test("no secret, no signature and no download link is ever logged", async () => {
+  const { uploadId } = await client.upload(file);
+  const path = await origin.waitForDownloadPath(uploadId);
+  assert.equal((await client.request("GET", path)).status, 200);
+  assert.equal((await client.request("GET", `${path}x`)).status, 403);
+  await client.waitUntilDelivery(uploadId, "delivered");
+  await waitForLine(uploadId, "delivered");
+
+  const secrets = {
+    "the webhook secret": String(stack.secrets.WEBHOOK_SECRET),
+    "the webhook secret's key": String(stack.secrets.WEBHOOK_SECRET).replace("whsec_", ""),
+    "the download secret": String(stack.secrets.DOWNLOAD_SECRET),
+    "the link's signature": String(new URL(path, stack.baseUrl).searchParams.get("signature")),
+    "a webhook's signature": String(origin.of(uploadId)[0]?.signature).replace("v1,", ""),
+  };
+  for (const [what, secret] of Object.entries(secrets)) {
+    assert.ok(secret.length > 16, what);
+    const leak = stack.log.texts.find((text) => text.includes(secret));
+    assert.equal(leak, undefined, `${what} is in the log`);
+  }
+});

@@ -1,0 +1,71 @@
+// The shapes that the Worker speaks: its answers and the event that it sends to the origin.
+
+export type InitFields = {
+  fileName?: unknown;
+  fileSize?: unknown;
+  contentType?: unknown;
+  chunkSize?: unknown;
+  sha256?: unknown;
+  crc64nvme?: unknown;
+  metadata?: unknown;
+  parallel?: unknown;
+};
+
+export type Created = {
+  uploadId: string;
+  uploadUrl: string;
+  chunkSize: number;
+  uploadedBytes: number;
+  expiresAt: string;
+  limits: { maxChunkBytes: number; maxUploadBytes: number; partBytes: number };
+};
+
+export type Status = {
+  uploadId: string;
+  state: "open" | "completing" | "verifying" | "completed" | "failed" | "aborted" | "expired";
+  uploadedBytes: number;
+  fileSize: number;
+  missing: [number, number][];
+  chunkSize: number;
+  partBytes: number;
+  fileName: string;
+  expiresAt: string;
+  delivery: "none" | "queued" | "delivered" | "failed";
+  reason?: string | null;
+  object?: { etag: string; crc64nvme: string } | null;
+};
+
+export type ChunkTaken = { uploadId: string; uploadedBytes: number; fileSize: number; state: Status["state"] };
+
+/** RFC 9457, with this service's own members. */
+export type Problem = {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  uploadId?: string;
+  uploadedBytes?: number;
+  limitBytes?: number;
+  missingBytes?: number;
+  field?: string;
+};
+
+export type UploadEvent = {
+  type: "upload.completed" | "upload.failed" | "upload.expired" | "upload.aborted";
+  timestamp: string;
+  data: {
+    uploadId: string;
+    key: string;
+    owner: string;
+    fileName: string;
+    contentType?: string | null;
+    fileSize: number;
+    etag?: string;
+    digests?: { crc64nvme: string; sha256?: string | null };
+    metadata: Record<string, string>;
+    createdAt: string;
+    endedAt: string;
+    reason?: string;
+    downloadUrl?: string;
+  };
+};

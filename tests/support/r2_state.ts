@@ -1,0 +1,44 @@
+// What is really left in the bucket: Miniflare's own tables, read while it runs. The binding has no way to list
+// unfinished multipart uploads, and a leak there is what costs money in production.
+
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+
+export type BucketState = {
+  objects: string[];
+  /** Keys with a multipart upload that was neither completed nor aborted. */
+  unfinished: string[];
+  /** Keys with stored parts, whether they belong to a finished object or to nobody. */
+  parts: string[];
+};
+
+const IN_PROGRESS = 0;
+
+export function bucketState(persistDir: string): BucketState {
+  const state: BucketState = { objects: [], unfinished: [], parts: [] };
+  const dir = join(persistDir, "v3/r2/miniflare-R2BucketObject");
+  const files = readdirSync(dir).filter((name) => name.endsWith(".sqlite") && name !== "metadata.sqlite");
+  for (const file of files) {
+    const database = new DatabaseSync(join(dir, file), { readOnly: true });
+    const keys = (sql: string) =>
+      database
+        .prepare(sql)
+        .all()
+        .map(({ key }) => String(key));
+    state.objects.push(...keys("SELECT key FROM _mf_objects"));
+    state.unfinished.push(...keys(`SELECT key FROM _mf_multipart_uploads WHERE state = ${IN_PROGRESS}`));
+    state.parts.push(...keys("SELECT key FROM _mf_multipart_parts JOIN _mf_multipart_uploads USING (upload_id)"));
+    database.close();
+  }
+  return state;
+}
+
+/** Only what belongs to one upload. Every key that an upload may use carries its id. */
+export function bucketStateOf(persistDir: string, uploadId: string): BucketState {
+  const { objects, unfinished, parts } = bucketState(persistDir);
+  const own = (key: string) => key.includes(uploadId);
+  return { objects: objects.filter(own), unfinished: unfinished.filter(own), parts: parts.filter(own) };
+}
+
+export const NOTHING_LEFT: BucketState = { objects: [], unfinished: [], parts: [] };

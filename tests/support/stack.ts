@@ -1,0 +1,139 @@
+// One running Worker: the real bundle under `wrangler dev`, with its R2 bucket, Durable Objects and queues on disk in a
+// fresh temporary folder, on a port of its own. It can be killed like a power cut and started again on what is left.
+//
+// Nothing is shared between stacks: each has its secrets, its folder and its own dev registry (without that, two
+// `wrangler dev` on one machine hand each other's queue messages around).
+
+import { randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+
+import { Client } from "./client.ts";
+import { send } from "./http.ts";
+import { canListen, freePort } from "./ports.ts";
+import { ProcessGroup } from "./process_group.ts";
+import { waitFor } from "./wait.ts";
+import { WorkerLog } from "./worker_log.ts";
+import { repositoryRoot, writeWranglerConfig } from "./wrangler_config.ts";
+
+export type Secrets = { WEBHOOK_SECRET?: string; DOWNLOAD_SECRET?: string };
+
+export type StackOptions = {
+  /** Replace the values of the same name in wrangler.toml. */
+  vars?: Record<string, string | number>;
+  /** Replace the fresh random secrets altogether; a secret that is left out is not configured. */
+  secrets?: Secrets;
+};
+
+export class Stack {
+  readonly baseUrl: string;
+  readonly stateDir: string;
+  readonly secrets: Secrets;
+  readonly client: Client;
+  readonly log = new WorkerLog();
+  readonly #port: number;
+  readonly #args: string[];
+  #process: ProcessGroup | undefined;
+
+  static async start(options: StackOptions = {}): Promise<Stack> {
+    const stack = new Stack(await freePort(), options);
+    await stack.#start();
+    return stack;
+  }
+
+  private constructor(port: number, { vars = {}, secrets = freshSecrets() }: StackOptions) {
+    this.#port = port;
+    this.baseUrl = `http://127.0.0.1:${port}`;
+    this.client = new Client(this.baseUrl);
+    this.secrets = secrets;
+    this.stateDir = mkdtempSync(join(tmpdir(), "quayside-test-"));
+    const secretsFile = join(this.stateDir, "secrets.env");
+    const lines = Object.entries(secrets).map(([name, value]) => `${name}="${value}"\n`);
+    writeFileSync(secretsFile, lines.join(""), { mode: 0o600 });
+    this.#args = [
+      join(repositoryRoot, "node_modules/wrangler/bin/wrangler.js"),
+      "dev",
+      ...["--config", writeWranglerConfig(this.stateDir)],
+      ...["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"],
+      ...["--persist-to", this.persistDir, "--env-file", secretsFile],
+      "--show-interactive-dev-session=false",
+      ...Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
+    ];
+  }
+
+  /** Where Miniflare keeps buckets and objects. */
+  get persistDir(): string {
+    return join(this.stateDir, "state");
+  }
+
+  /** The crash: SIGKILL to wrangler and both workerds at once. The state stays. */
+  async kill(): Promise<void> {
+    await this.#process?.kill();
+    await waitFor(`port ${this.#port} to be free again`, () => canListen(this.#port));
+  }
+
+  /** Starts again on the same state and the same port, after `kill`. */
+  async restart(): Promise<void> {
+    await this.#start();
+  }
+
+  /** The end. The state goes, unless QUAYSIDE_KEEP_STATE asks to keep it for a look. */
+  async stop(): Promise<void> {
+    await this.#process?.terminate();
+    if (process.env.QUAYSIDE_KEEP_STATE) {
+      writeFileSync(join(this.stateDir, "output.log"), this.log.texts.join("\n"));
+      console.log(`state and output kept in ${this.stateDir}`);
+    } else {
+      rmSync(this.stateDir, { recursive: true, force: true });
+    }
+  }
+
+  async #start(): Promise<void> {
+    const group = new ProcessGroup({
+      command: process.execPath,
+      args: this.#args,
+      cwd: this.stateDir,
+      env: this.#environment(),
+      onOutput: (text) => this.log.append(text),
+    });
+    this.#process = group;
+    const outcome = await waitFor(
+      "the Worker to answer",
+      async () => (group.hasEnded && "ended") || ((await answers(this.baseUrl)) && "ready"),
+      { lastSeen: () => this.log.tail() },
+    );
+    if (outcome === "ended") {
+      throw new Error(`wrangler ended before the Worker answered:\n${this.log.tail()}`);
+    }
+  }
+
+  #environment(): NodeJS.ProcessEnv {
+    const env: NodeJS.ProcessEnv = {
+      ...process.env,
+      PATH: dirname(process.execPath) + delimiter + process.env.PATH,
+      NO_COLOR: "1",
+      CLOUDFLARE_CF_FETCH_ENABLED: "false",
+      WRANGLER_SEND_METRICS: "false",
+      WRANGLER_LOG_PATH: join(this.stateDir, "wrangler-logs"),
+      WRANGLER_REGISTRY_PATH: join(this.stateDir, "registry"),
+    };
+    mkdirSync(join(this.stateDir, "registry"), { recursive: true });
+    delete env.FORCE_COLOR;
+    delete env.NODE_TEST_CONTEXT;
+    return env;
+  }
+}
+
+function freshSecrets(): Secrets {
+  return {
+    WEBHOOK_SECRET: `whsec_${randomBytes(32).toString("base64")}`,
+    DOWNLOAD_SECRET: randomBytes(32).toString("hex"),
+  };
+}
+
+/** Any answer of the Worker's own will do: an unknown path has one. */
+async function answers(baseUrl: string): Promise<boolean> {
+  const reply = await send(baseUrl, "GET", "/upload/nobody");
+  return reply.status < 500;
+}

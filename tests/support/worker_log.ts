@@ -1,0 +1,56 @@
+// What the Worker has logged: every line that wrangler printed, and those of them that are the Worker's own JSON lines.
+
+import { stripVTControlCharacters } from "node:util";
+
+/** One structured line of the Worker. Which further fields it has depends on the event. */
+export type LogLine = {
+  event: string;
+  uploadId?: string;
+  bytes?: number;
+  durationMs?: number;
+  [field: string]: unknown;
+};
+
+export class WorkerLog {
+  readonly texts: string[] = [];
+  readonly lines: LogLine[] = [];
+  #unfinished = "";
+
+  append(output: string): void {
+    const texts = (this.#unfinished + stripVTControlCharacters(output)).split("\n");
+    this.#unfinished = texts.pop() ?? "";
+    for (const text of texts) {
+      this.texts.push(text);
+      const line = parse(text);
+      if (line !== undefined) {
+        this.lines.push(line);
+      }
+    }
+  }
+
+  of(uploadId: string, event?: string): LogLine[] {
+    return this.lines.filter((line) => line.uploadId === uploadId && (event === undefined || line.event === event));
+  }
+
+  tail(count = 40): string {
+    return this.texts.slice(-count).join("\n");
+  }
+}
+
+/** wrangler prints `console.log` as it is and puts a mark of its own before a line of `console.error` or `.warn`. */
+function parse(text: string): LogLine | undefined {
+  const from = text.indexOf("{");
+  if (from < 0) {
+    return undefined;
+  }
+  try {
+    const value: unknown = JSON.parse(text.slice(from));
+    return isLogLine(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isLogLine(value: unknown): value is LogLine {
+  return typeof value === "object" && value !== null && "event" in value && typeof value.event === "string";
+}

@@ -1,0 +1,38 @@
+// The project's own wrangler.toml, changed in the two places that tie it to a folder and to a compiler: paths become
+// absolute, and the [build] table goes, because the tests run what was built before. Bindings, queues, migrations and
+// vars stay what they are, so that a mistake in wrangler.toml is a failing test.
+
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+export const repositoryRoot = resolve(import.meta.dirname, "../..");
+
+/** Writes the changed configuration into `dir` and returns its path. */
+export function writeWranglerConfig(dir: string): string {
+  const toml = readFileSync(join(repositoryRoot, "wrangler.toml"), "utf8");
+  const bundle = resolve(repositoryRoot, /^main\s*=\s*"(.+)"/m.exec(toml)?.[1] ?? "build/index.js");
+  if (!existsSync(bundle)) {
+    throw new Error(`${bundle} is missing: build the Worker first (cargo xtask build)`);
+  }
+  const path = join(dir, "wrangler.toml");
+  writeFileSync(path, withAbsolutePaths(withoutTable(toml, "build")));
+  return path;
+}
+
+function withoutTable(toml: string, table: string): string {
+  let inside = false;
+  const kept = toml.split("\n").filter((line) => {
+    if (line.startsWith("[")) {
+      inside = line.trim() === `[${table}]`;
+    }
+    return !inside;
+  });
+  return kept.join("\n");
+}
+
+function withAbsolutePaths(toml: string): string {
+  return toml.replace(
+    /^(main|directory)(\s*=\s*)"(.+)"/gm,
+    (_line, key, equals, path) => `${key}${equals}${JSON.stringify(resolve(repositoryRoot, path))}`,
+  );
+}
