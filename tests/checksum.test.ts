@@ -16,8 +16,8 @@ const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl 
 origin.trust(stack.secrets.WEBHOOK_SECRET);
 const { client } = stack;
 after(async () => {
-  await stack.stop();
   await origin.stop();
+  await stack.stop();
 });
 
 const file = fileBytes("checksums", 20 * MIB);

@@ -16,8 +16,8 @@ const stack = await Stack.start({
 const { client } = stack;
 beforeEach(() => origin.stop());
 after(async () => {
-  await stack.stop();
   await origin.remove();
+  await stack.stop();
 });
 
 async function assertRecordedOnce(uploadId: string, file: Uint8Array): Promise<void> {

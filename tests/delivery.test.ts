@@ -27,8 +27,8 @@ const stack = await Stack.start({
 origin.trust(stack.secrets.WEBHOOK_SECRET);
 const { client } = stack;
 after(async () => {
-  await stack.stop();
   await origin.stop();
+  await stack.stop();
 });
 
 const file = fileBytes("delivered", 1000);

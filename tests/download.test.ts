@@ -13,8 +13,8 @@ const origin = await ScriptedOrigin.start();
 const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl } });
 origin.trust(stack.secrets.WEBHOOK_SECRET);
 after(async () => {
-  await stack.stop();
   await origin.stop();
+  await stack.stop();
 });
 
 const { client } = stack;

@@ -22,8 +22,8 @@ const stack = await Stack.start({
 origin.trust(stack.secrets.WEBHOOK_SECRET);
 const { client } = stack;
 after(async () => {
-  await stack.stop();
   await origin.stop();
+  await stack.stop();
 });
 
 test("an abandoned upload expires, leaves nothing in R2, and the origin hears of it", async () => {

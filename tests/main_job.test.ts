@@ -13,8 +13,8 @@ const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl,
 await origin.start(stack.secrets.WEBHOOK_SECRET);
 const { client } = stack;
 after(async () => {
-  await stack.stop();
   await origin.remove();
+  await stack.stop();
 });
 
 test("a new upload tells where to put chunks and how large they may be", async () => {

@@ -25,8 +25,8 @@ export function assertRefused(reply: Reply, status: number, code: string, member
 }
 
 /** Asserts a 400 that names the field at fault; header names in any case. */
-export function assertBadRequest(reply: Reply, field: string): Problem {
-  const problem = assertRefused(reply, 400, "bad-request");
+export function assertBadRequest(reply: Reply, field: string, code = "bad-request"): Problem {
+  const problem = assertRefused(reply, 400, code);
   assert.equal(problem.field?.toLowerCase(), field.toLowerCase(), reply.body.toString());
   return problem;
 }

@@ -4,6 +4,7 @@
 // Nothing is shared between stacks: each has its secrets, its folder and its own dev registry (without that, two
 // `wrangler dev` on one machine hand each other's queue messages around).
 
+import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -78,7 +79,10 @@ export class Stack {
     await this.#start();
   }
 
-  /** The end. The state goes, unless QUAYSIDE_KEEP_STATE asks to keep it for a look. */
+  /**
+   * The end, and the last question: whether anything went wrong inside that no answer showed. The state goes, unless
+   * QUAYSIDE_KEEP_STATE asks to keep it for a look.
+   */
   async stop(): Promise<void> {
     await this.#process?.terminate();
     if (process.env.QUAYSIDE_KEEP_STATE) {
@@ -87,6 +91,7 @@ export class Stack {
     } else {
       rmSync(this.stateDir, { recursive: true, force: true });
     }
+    assert.deepEqual(this.log.faults(), [], "the Worker logged faults of its own");
   }
 
   async #start(): Promise<void> {

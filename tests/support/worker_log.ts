@@ -32,6 +32,13 @@ export class WorkerLog {
     return this.lines.filter((line) => line.uploadId === uploadId && (event === undefined || line.event === event));
   }
 
+  /** What must never be there: errors that nobody caught, and the Worker's own word that something is its fault. */
+  faults(): string[] {
+    const own = this.lines.filter(({ event }) => event === "fault" || event.endsWith("_fault"));
+    const uncaught = this.texts.filter((text) => /Uncaught|unhandled rejection|had hung|panicked/i.test(text));
+    return [...own.map((line) => JSON.stringify(line)), ...uncaught];
+  }
+
   tail(count = 40): string {
     return this.texts.slice(-count).join("\n");
   }
