@@ -1,7 +1,7 @@
 //! The settings of a deployment: every `[vars]` entry and secret of wrangler.toml, one to one, read into a type that can only
 //! be right. What is missing or malformed is said by name, and nothing is taken until it is there.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use upload_core::{
     event::RetryPolicy,
@@ -24,6 +24,8 @@ pub(crate) struct Config {
     pub(crate) public_url: Option<String>,
     /// `MAX_UPLOAD_BYTES` and `MAX_CHUNK_BYTES`.
     pub(crate) limits: Limits,
+    /// `STALLED_BODY_SECONDS`.
+    pub(crate) stalled_after: Duration,
     /// `UPLOAD_TTL_SECONDS`.
     pub(crate) upload_ttl_ms: u64,
     /// `TOMBSTONE_TTL_SECONDS`, `OUTBOX_RESEND_SECONDS`, and whether there is an origin.
@@ -66,6 +68,7 @@ impl Config {
             auth: if text(env, "AUTH")? == "open" { Auth::Open } else { Auth::Closed },
             public_url: Some(text(env, "PUBLIC_URL")?.trim_end_matches('/').to_owned()).filter(|url| !url.is_empty()),
             limits,
+            stalled_after: Duration::from_millis(milliseconds(env, "STALLED_BODY_SECONDS")?),
             upload_ttl_ms: milliseconds(env, "UPLOAD_TTL_SECONDS")?,
             policy: Policy {
                 tombstone_ms: milliseconds(env, "TOMBSTONE_TTL_SECONDS")?,

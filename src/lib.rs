@@ -2,13 +2,15 @@
 //!
 //! * `front`: a request in, an answer out, with CORS and a log line.
 //! * `uploads`: operations, carried out through the object.
-//! * `relay` over `streams`: a body into R2 parts, without a byte entering wasm.
+//! * `append`: a chunk, granted, relayed and counted; `relay` over `streams`: a body into storage, without a byte entering
+//!   wasm; `tail`: what a part begins with.
 //! * `download`: the object out, by signed URL.
 //! * `queue_consumer` and `webhook`: the origin is told.
 
 // Wasm needs `unsafe` nowhere in this package: the bindings are wasm-bindgen's.
 #![deny(unsafe_code)]
 
+mod append;
 mod auth;
 mod config;
 mod download;
@@ -18,6 +20,7 @@ mod queue_consumer;
 mod relay;
 mod signed_url;
 mod streams;
+mod tail;
 mod uploads;
 mod webhook;
 

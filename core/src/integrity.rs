@@ -135,6 +135,11 @@ impl Crc64Nvme {
         Self(crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, bytes))
     }
 
+    /// The CRC of a file whose parts, in order, have these CRCs and lengths.
+    pub fn of_parts(parts: impl IntoIterator<Item = (Self, ByteCount)>) -> Self {
+        parts.into_iter().fold(Self::default(), |so_far, (part, bytes)| so_far.followed_by(part, bytes))
+    }
+
     /// The CRC of what this is the CRC of, followed by `next_bytes` bytes whose CRC is `next`.
     #[must_use]
     pub fn followed_by(self, next: Self, next_bytes: ByteCount) -> Self {

@@ -42,6 +42,8 @@ impl Operation {
 /// A new upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Create {
+    /// In what order its chunks will come.
+    pub mode: crate::plan::Mode,
     /// What the client says of the file.
     pub file: FileInfo,
     /// How long it is.

@@ -11,7 +11,7 @@ use upload_core::{
     session::{Begin, Birth, Commit, Committed, Grant, ObjectFacts, Release, Snapshot},
     units::{ByteCount, UnixMs, UploadId},
 };
-use worker::{Error, Method, ObjectNamespace, Request, RequestInit, Result};
+use worker::{Error, Headers, Method, ObjectNamespace, Request, RequestInit, Response, Result};
 
 /// Something an upload's object can be asked.
 pub trait Command: Serialize + DeserializeOwned {
@@ -38,18 +38,66 @@ pub async fn ask<C: Command>(
     upload: UploadId,
     command: &C,
 ) -> Result<Result<C::Answer, Refusal>> {
-    let body = serde_json::to_string(command)?;
     let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_body(Some(body.into()));
-    let request = Request::new_with_init(&format!("https://upload.object/{}", C::NAME), &init)?;
-    let mut response = objects.get_by_name(&upload.to_string())?.fetch_with_request(request).await?;
-    if response.status_code() != 200 {
-        return Err(Error::RustError(format!("{}: {}", C::NAME, response.text().await?)));
+    init.with_method(Method::Post).with_body(Some(serde_json::to_string(command)?.into()));
+    read_answer(C::NAME, post::<C>(objects, upload, &init).await?).await
+}
+
+/// The header in which a command travels whose body is bytes.
+pub(crate) const COMMAND_HEADER: &str = "x-command";
+
+/// Counts stored bytes, of which the last few come along, to be kept in the upload's object.
+pub async fn commit_with_bytes(
+    objects: &ObjectNamespace,
+    upload: UploadId,
+    commit: &Commit,
+    bytes: &js_sys::Uint8Array,
+) -> Result<Result<Committed, Refusal>> {
+    let headers = Headers::new();
+    headers.set(COMMAND_HEADER, &serde_json::to_string(commit)?)?;
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post).with_headers(headers).with_body(Some(bytes.into()));
+    read_answer(Commit::NAME, post::<Commit>(objects, upload, &init).await?).await
+}
+
+/// Opens the bytes of the tail that are in rows, from `start` to `end`.
+pub async fn read_tail(
+    objects: &ObjectNamespace,
+    upload: UploadId,
+    start: ByteCount,
+    end: ByteCount,
+) -> Result<web_sys::ReadableStream> {
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post).with_body(Some(serde_json::to_string(&ReadTail { start, end })?.into()));
+    let response = post::<ReadTail>(objects, upload, &init).await?;
+    match (response.status_code(), response.body()) {
+        (200, worker::ResponseBody::Stream(stream)) => Ok(stream.clone()),
+        (status, _) => Err(Error::RustError(format!("{}: {status}", ReadTail::NAME))),
     }
-    Ok(match response.json::<Wire<C::Answer>>().await? {
+}
+
+async fn post<C: Command>(objects: &ObjectNamespace, upload: UploadId, init: &RequestInit) -> Result<Response> {
+    let request = Request::new_with_init(&format!("https://upload.object/{}", C::NAME), init)?;
+    objects.get_by_name(&upload.to_string())?.fetch_with_request(request).await
+}
+
+async fn read_answer<T: DeserializeOwned>(name: &str, mut response: Response) -> Result<Result<T, Refusal>> {
+    if response.status_code() != 200 {
+        return Err(Error::RustError(format!("{name}: {}", response.text().await?)));
+    }
+    Ok(match response.json::<Wire<T>>().await? {
         Wire::Ok(answer) => Ok(answer),
         Wire::Refused(refusal) => Err(refusal),
     })
+}
+
+/// The bytes of the tail that are in rows. Answered with the bytes themselves.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ReadTail {
+    /// From here.
+    pub(crate) start: ByteCount,
+    /// To here.
+    pub(crate) end: ByteCount,
 }
 
 /// Create the upload. The object itself fills in R2's id of the multipart upload.
@@ -178,6 +226,7 @@ commands! {
     Begin => "begin" -> Grant;
     Commit => "commit" -> Committed;
     Release => "release" -> ();
+    ReadTail => "read-tail" -> ();
     Probe => "probe" -> Snapshot;
     Status => "status" -> Snapshot;
     Complete => "complete" -> Snapshot;

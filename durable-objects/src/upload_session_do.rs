@@ -8,6 +8,8 @@
 //! * The alarm is always set to the next duty, in the same transaction as the fact that made it one. An alarm handler
 //!   returns no error, whatever happens: after six the platform would drop the alarm for good.
 
+#![allow(missing_docs, reason = "#[durable_object] expands to public methods without documentation")]
+
 use std::cell::RefCell;
 
 use upload_core::{
@@ -17,15 +19,16 @@ use upload_core::{
     session::{Begin, Change, Commit, Decision, Job, Phase, Release, Session, Snapshot},
     units::UnixMs,
 };
+use futures_util::stream;
 use worker::{
-    Bucket, Date, DurableObject, Env, Request, Response, Result, State, console_error, console_log, durable_object,
+    Bucket, Date, DurableObject, Env, Error, Request, Response, Result, State, console_error, console_log, durable_object,
 };
 
 use crate::{
     assembly::{self, Assembly, BUCKET_BINDING},
     rpc::{
-        BeginDelivery, Cancel, Command, Complete, CreateUpload, DeadLetter, DeliveryOutcome, EndDelivery, EventFacts,
-        EventMessage, FindObject, FoundObject, Probe, Redeliver, Status, Wire,
+        BeginDelivery, COMMAND_HEADER, Cancel, Command, Complete, CreateUpload, DeadLetter, DeliveryOutcome, EndDelivery, EventFacts,
+        EventMessage, FindObject, FoundObject, Probe, ReadTail, Redeliver, Status, Wire,
     },
     sql,
 };
@@ -55,13 +58,18 @@ impl DurableObject for UploadSession {
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         let path = request.path();
-        let body = request.text().await?;
+        // A command whose body is bytes travels in a header.
+        let (body, content) = match request.headers().get(COMMAND_HEADER)? {
+            Some(command) => (command, Some(request.bytes().await?)),
+            None => (request.text().await?, None),
+        };
         match path.trim_start_matches('/') {
             CreateUpload::NAME => self.create(serde_json::from_str::<CreateUpload>(&body)?).await,
-            Begin::NAME => self.decide(&body, |session, now, begin: Begin| session.begin(now, begin)),
-            Commit::NAME => self.decide(&body, |session, now, commit: Commit| session.commit(now, &commit)),
+            Begin::NAME => self.begin(&body),
+            Commit::NAME => self.commit(&body, content.as_deref()),
+            ReadTail::NAME => self.read_tail(&serde_json::from_str(&body)?),
             Release::NAME => self.decide(&body, |session, now, release: Release| session.release(now, release)),
-            Probe::NAME => self.decide_then_show(&body, |session, _, Probe| session.probe()),
+            Probe::NAME => self.decide_then_show(&body, |session, now, Probe| session.probe(now)),
             Status::NAME => self.decide_then_show(&body, |_, _, Status| pass(())),
             Complete::NAME => self.decide_then_show(&body, |session, _, Complete| session.complete()),
             Cancel::NAME => self.decide(&body, |session, now, Cancel| session.cancel(now)),
@@ -134,7 +142,37 @@ impl UploadSession {
         body: &str,
         rule: impl FnOnce(&Session, UnixMs, C) -> Decision<C::Answer>,
     ) -> Result<Response> {
-        answer(self.take(serde_json::from_str(body)?, rule)?)
+        answer(self.take(serde_json::from_str(body)?, None, rule)?)
+    }
+
+    fn begin(&self, body: &str) -> Result<Response> {
+        let rule = |session: &Session, now, begin: Begin| session.begin(now, begin);
+        let mut taken = self.take(serde_json::from_str(body)?, None, rule)?;
+        if let (Ok(grant), Some(session)) = (&mut taken, &*self.session.borrow())
+            && grant.reserved > 0
+        {
+            // The bytes that the attempt's first part begins with.
+            grant.tail = sql::tail(&self.state.storage(), &session.birth)?;
+        }
+        answer(taken)
+    }
+
+    fn commit(&self, body: &str, content: Option<&[u8]>) -> Result<Response> {
+        let rule = |session: &Session, now, commit: Commit| session.commit(now, &commit);
+        answer(self.take(serde_json::from_str(body)?, content, rule)?)
+    }
+
+    /// Streams rows to whoever fills a part with them, a few at a time.
+    fn read_tail(&self, wanted: &ReadTail) -> Result<Response> {
+        let (sql, end) = (self.state.storage().sql(), wanted.end);
+        let pieces = stream::try_unfold(wanted.start, move |start| {
+            let read = sql::read_rows(&sql, start, end);
+            async move {
+                let (bytes, reached) = read?;
+                Ok::<_, Error>((!bytes.is_empty()).then_some((bytes, reached)))
+            }
+        });
+        Response::from_stream(pieces)
     }
 
     /// The same, answering with how the upload stands then.
@@ -143,7 +181,7 @@ impl UploadSession {
         body: &str,
         rule: impl FnOnce(&Session, UnixMs, C) -> Decision<()>,
     ) -> Result<Response> {
-        let taken = self.take(serde_json::from_str(body)?, rule)?;
+        let taken = self.take(serde_json::from_str(body)?, None, rule)?;
         let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(Refusal::UploadNotFound);
         answer(taken.and(snapshot))
     }
@@ -151,6 +189,7 @@ impl UploadSession {
     fn take<C, T>(
         &self,
         command: C,
+        content: Option<&[u8]>,
         rule: impl FnOnce(&Session, UnixMs, C) -> Decision<T>,
     ) -> Result<Result<T, Refusal>> {
         self.load()?;
@@ -160,7 +199,7 @@ impl UploadSession {
         }
         self.store(|session| session.expire_if_due(now).unwrap_or_default())?;
         let mut answer = Err(Refusal::UploadNotFound);
-        self.store(|session| {
+        self.store_with(content, |session| {
             let decision = rule(session, now, command);
             answer = decision.answer;
             decision.change
@@ -168,8 +207,12 @@ impl UploadSession {
         Ok(answer)
     }
 
-    /// Stores what a rule changes, sets the alarm if the next duty is another now, and only then believes it.
     fn store(&self, rule: impl FnOnce(&Session) -> Change) -> Result<()> {
+        self.store_with(None, rule)
+    }
+
+    /// Stores what a rule changes, sets the alarm if the next duty is another now, and only then believes it.
+    fn store_with(&self, content: Option<&[u8]>, rule: impl FnOnce(&Session) -> Change) -> Result<()> {
         let mut slot = self.session.borrow_mut();
         let Some(session) = slot.as_mut() else { return Ok(()) };
         let change = rule(session);
@@ -179,7 +222,7 @@ impl UploadSession {
         let mut after = session.clone();
         after.apply(change.clone());
         let (alarm_before, alarm_after) = (session.next_job(), after.next_job());
-        sql::store(&self.state.storage(), &change, || {
+        sql::store(&self.state.storage(), &change, content, || {
             if alarm_before == alarm_after { Ok(()) } else { self.set_alarm(alarm_after.map(|(due, _)| due)) }
         })?;
         // Dies here: the rows say it, and whoever reads them next knows it. The answer was not given yet.
@@ -207,7 +250,7 @@ impl UploadSession {
                 let assembly = assembly::assemble(&self.bucket()?, &session, parts).await;
                 // Dies here: R2 has the object, and nobody knows. The next alarm asks R2 again and finds it.
                 self.store(|session| match assembly {
-                    Assembly::Done(etag) => session.assembled(now(), etag),
+                    Assembly::Done { etag, crc64nvme } => session.assembled(now(), etag, crc64nvme),
                     Assembly::Impossible(reason) => session.unassembled(now(), reason),
                     Assembly::Postponed(reason) => {
                         let line = LogLine::of("assembly_postponed", session.birth.id);
@@ -217,7 +260,7 @@ impl UploadSession {
                 })
             }
             Job::Free => {
-                assembly::free(&self.bucket()?, &session.birth).await?;
+                assembly::free(&self.bucket()?, &session).await?;
                 // Dies here: it is freed once more, which is no error.
                 self.store(Session::freed)
             }

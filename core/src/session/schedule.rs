@@ -33,12 +33,9 @@ impl Session {
             Phase::Completing => Some((progress.job_not_before, Job::Assemble)),
             _ => None,
         };
-        let unwanted = match progress.phase {
-            Phase::Failed | Phase::Aborted | Phase::Expired => true,
-            Phase::Completed => progress.discard,
-            Phase::Open | Phase::Completing => false,
-        };
-        let free = (unwanted && progress.holds_storage).then_some((progress.job_not_before, Job::Free));
+        let has_ended = progress.ended_at.is_some();
+        let to_free = (self.is_unwanted() && progress.holds_storage) || (has_ended && progress.holds_segments);
+        let free = to_free.then_some((progress.job_not_before, Job::Free));
         let telling = self.delivery.as_ref().filter(|delivery| delivery.state == DeliveryState::Queued);
         let tell = telling.map(|delivery| (delivery.next_send_at, Job::Tell));
         // Nothing is forgotten that is still owed to R2 or to the origin.

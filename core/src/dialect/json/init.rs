@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     operation::{Create, Operation},
+    plan::Mode,
     refusal::Refusal,
     session::FileInfo,
     units::ByteCount,
@@ -38,11 +39,11 @@ pub(super) fn parse(body: &[u8]) -> Result<Operation, Refusal> {
     if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
         return Err(Refusal::bad_request(unknown, "is not a known field"));
     }
-    if let Some(parallel) = fields.remove("parallel")
-        && parallel != Value::Bool(false)
-    {
-        return Err(Refusal::bad_request("parallel", "chunks are taken in order only: leave it out, or say false"));
-    }
+    let mode = match take(&mut fields, "parallel") {
+        None | Some(Value::Bool(false)) => Mode::Sequential,
+        Some(Value::Bool(true)) => Mode::Parallel,
+        Some(_) => return Err(Refusal::bad_request("parallel", "is neither true nor false")),
+    };
     let file_bytes =
         size(&mut fields, "fileSize")?.ok_or_else(|| Refusal::bad_request("fileSize", "is missing"))?;
     let chunk_bytes = size(&mut fields, "chunkSize")?;
@@ -56,7 +57,11 @@ pub(super) fn parse(body: &[u8]) -> Result<Operation, Refusal> {
         sha256: digest(&mut fields, "sha256")?,
         crc64nvme: digest(&mut fields, "crc64nvme")?,
     };
-    Ok(Operation::Create(Create { file, file_bytes, chunk_bytes }))
+    if mode == Mode::Parallel && file.sha256.is_some() {
+        let hint = "cannot be verified while chunks come in any order; declare crc64nvme, or leave `parallel` out";
+        return Err(Refusal::bad_request("sha256", hint));
+    }
+    Ok(Operation::Create(Create { mode, file, file_bytes, chunk_bytes }))
 }
 
 /// A field that may be missing or null.
@@ -197,7 +202,7 @@ mod tests {
             (r#"{"fileName":"a","fileSize":1,"metadata":{"a":1}}"#, "metadata"),
             (much.as_str(), "metadata"),
             (r#"{"fileName":"a","fileSize":1,"sha256":"abc"}"#, "sha256"),
-            (r#"{"fileName":"a","fileSize":1,"parallel":true}"#, "parallel"),
+            (r#"{"fileName":"a","fileSize":1,"parallel":"yes"}"#, "parallel"),
             (r#"{"fileName":"a","fileSize":1,"md5":"abc"}"#, "md5"),
         ] {
             match create(body) {

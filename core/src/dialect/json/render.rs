@@ -28,7 +28,7 @@ pub fn reply(outcome: &Outcome) -> Reply {
                 "expiresAt": snapshot.expires_at.rfc3339(),
                 "limits": {
                     "maxChunkBytes": limits.max_chunk_bytes,
-                    "maxUploadBytes": limits.largest_file(),
+                    "maxUploadBytes": limits.largest_file(snapshot.plan.mode),
                     "partBytes": snapshot.plan.part_bytes,
                 },
             });
@@ -40,7 +40,7 @@ pub fn reply(outcome: &Outcome) -> Reply {
         )
         .with("upload-offset", uploaded_bytes.to_string()),
         Outcome::Probed(snapshot) => Reply::empty(200)
-            .with("upload-offset", snapshot.uploaded_bytes.to_string())
+            .with("upload-offset", snapshot.offset.to_string())
             .with("upload-length", snapshot.plan.file_bytes.to_string())
             .with("cache-control", "no-store"),
         Outcome::Status(snapshot) => json_reply(200, &status(snapshot)),
@@ -81,10 +81,11 @@ pub fn problem(refusal: &Refusal, upload: Option<UploadId>) -> Reply {
             say("field", json!("Content-Range"));
             say("fileSize", json!(file_bytes));
         }
-        Refusal::UnalignedChunk { part_bytes, .. } => {
-            say("field", json!("Content-Length"));
-            say("partBytes", json!(part_bytes));
+        Refusal::NotAChunk { chunk_bytes, .. } => {
+            say("field", json!("X-Upload-Offset"));
+            say("chunkSize", json!(chunk_bytes));
         }
+        Refusal::Busy { retry_after_seconds, .. } => reply = reply.with("retry-after", retry_after_seconds.to_string()),
         Refusal::Incomplete { missing_bytes, .. } => say("missingBytes", json!(missing_bytes)),
         Refusal::BadRequest { field, .. } => say("field", json!(field)),
         Refusal::UploadGone { phase, .. } => say("state", json!(phase)),
@@ -116,17 +117,15 @@ pub fn fault(fault_id: &str, upload: Option<UploadId>) -> Reply {
 }
 
 fn status(snapshot: &Snapshot) -> Value {
-    let mut missing = Vec::new();
-    if snapshot.uploaded_bytes < snapshot.plan.file_bytes {
-        missing.push([snapshot.uploaded_bytes, snapshot.plan.file_bytes]);
-    }
     json!({
         "uploadId": snapshot.id,
         "state": snapshot.phase,
         "reason": snapshot.reason,
         "uploadedBytes": snapshot.uploaded_bytes,
         "fileSize": snapshot.plan.file_bytes,
-        "missing": missing,
+        "missing": snapshot.missing,
+        "chunks": snapshot.chunks,
+        "mode": snapshot.plan.mode,
         "chunkSize": snapshot.plan.chunk_bytes,
         "partBytes": snapshot.plan.part_bytes,
         "fileName": snapshot.file.name,
