@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use durable_objects::rpc::{self, Probe, ask, commit_with_bytes};
+use durable_objects::rpc::{self, Probe, Status, ask, commit_with_bytes};
 use futures_channel::oneshot;
 use js_sys::Uint8Array;
 use upload_core::{
@@ -39,6 +39,9 @@ pub(crate) async fn carry_out(
     if chunk.length > limit_bytes {
         return Ok(Err(Refusal::ChunkTooLarge { limit_bytes }));
     }
+    if chunk.length.is_zero() {
+        return empty(&chunk, env).await;
+    }
     let (done, answer) = oneshot::channel();
     let (env, stalled_after) = (env.clone(), config.stalled_after);
     // In production a handler ends with its client, and only this survives, for at most 30 seconds.
@@ -46,6 +49,19 @@ pub(crate) async fn carry_out(
         let _ = done.send(store(chunk, body, &env, stalled_after).await);
     });
     answer.await.map_err(|_| Error::from("the relay ended without an answer"))?
+}
+
+/// A chunk without bytes adds nothing, anywhere; at the right offset that is no mistake.
+async fn empty(chunk: &Append, env: &Env) -> Carried {
+    let objects = env.durable_object(rpc::NAMESPACE_BINDING)?;
+    Ok(ask(&objects, chunk.id, &Status).await?.and_then(|now| {
+        let (uploaded_bytes, file_bytes) = (now.uploaded_bytes, now.plan.file_bytes);
+        if chunk.offset == now.offset {
+            Ok(Outcome::Appended { id: chunk.id, uploaded_bytes, file_bytes, phase: now.phase })
+        } else {
+            Err(Refusal::OffsetMismatch { uploaded_bytes })
+        }
+    }))
 }
 
 async fn store(chunk: Append, body: Option<ReadableStream>, env: &Env, stalled_after: Duration) -> Carried {
@@ -231,8 +247,12 @@ impl Attempt<'_> {
         log::info(&LogLine { code: Some(code), detail, bytes: Some(uploaded_bytes), ..line });
         match refusal {
             Some(refusal) => Ok(Err(refusal)),
-            // The object has ended the upload, and says why.
-            None => Ok(ask(self.objects, self.id, &Probe).await?.map(Outcome::Probed)),
+            // Either the object has now ended the upload, and says why; or the upload went on to its end without this
+            // attempt, which had been taken over and did not know.
+            None => Ok(match ask(self.objects, self.id, &Probe).await? {
+                Ok(now) => Err(Refusal::Superseded { uploaded_bytes: now.uploaded_bytes }),
+                Err(gone) => Err(gone),
+            }),
         }
     }
 

@@ -70,7 +70,7 @@ impl DurableObject for UploadSession {
             ReadTail::NAME => self.read_tail(&serde_json::from_str(&body)?),
             Release::NAME => self.decide(&body, |session, now, release: Release| session.release(now, release)),
             Probe::NAME => self.decide_then_show(&body, |session, now, Probe| session.probe(now)),
-            Status::NAME => self.decide_then_show(&body, |_, _, Status| pass(())),
+            Status::NAME => self.decide_then_show(&body, |session, _, Status| session.status()),
             Complete::NAME => self.decide_then_show(&body, |session, _, Complete| session.complete()),
             Cancel::NAME => self.decide(&body, |session, now, Cancel| session.cancel(now)),
             Redeliver::NAME => self.decide_then_show(&body, |session, now, Redeliver| session.redeliver(now)),

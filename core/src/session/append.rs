@@ -224,6 +224,14 @@ impl Session {
         }
     }
 
+    /// How it stands, for whoever may ask at any time. Of what was given up only that it is gone.
+    pub fn status(&self) -> Decision<()> {
+        match self.progress.phase {
+            Phase::Aborted | Phase::Expired => Decision::no(self.gone()),
+            Phase::Open | Phase::Completing | Phase::Completed | Phase::Failed => Decision::yes((), Change::none()),
+        }
+    }
+
     /// Every number that the upload could still be given is needed for something else.
     pub(super) fn exhausted<T>(&self, now: UnixMs) -> Decision<T> {
         let reason = Refusal::AttemptsExhausted.to_string();
