@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use durable_objects::rpc::{self, Probe, Status, ask, commit_with_bytes};
+use durable_objects::rpc::{
+    self, ask,
+    upload::{Probe, Status, commit_with_bytes},
+};
 use futures_channel::oneshot;
 use js_sys::Uint8Array;
 use upload_core::{
@@ -12,7 +15,8 @@ use upload_core::{
     operation::{Append, Outcome},
     refusal::Refusal,
     session::{
-        Begin, Commit, Committed, Grant, MAX_ROW_SEGMENT_BYTES, Phase, Receipt, Release, ReleaseReason, Rest, SegmentPlace,
+        Begin, Commit, Committed, Grant, MAX_ROW_SEGMENT_BYTES, Phase, Receipt, Release, ReleaseReason, Rest,
+        SegmentPlace,
     },
     units::{ByteCount, UploadId},
 };
@@ -53,7 +57,7 @@ pub(crate) async fn carry_out(
 
 /// A chunk without bytes adds nothing, anywhere; at the right offset that is no mistake.
 async fn empty(chunk: &Append, env: &Env) -> Carried {
-    let objects = env.durable_object(rpc::NAMESPACE_BINDING)?;
+    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
     Ok(ask(&objects, chunk.id, &Status).await?.and_then(|now| {
         let (uploaded_bytes, file_bytes) = (now.uploaded_bytes, now.plan.file_bytes);
         if chunk.offset == now.offset {
@@ -65,7 +69,7 @@ async fn empty(chunk: &Append, env: &Env) -> Carried {
 }
 
 async fn store(chunk: Append, body: Option<ReadableStream>, env: &Env, stalled_after: Duration) -> Carried {
-    let objects = env.durable_object(rpc::NAMESPACE_BINDING)?;
+    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
     let whole = chunk.digest.is_some();
     let begin = Begin { offset: chunk.offset, length: chunk.length, file_bytes: chunk.file_bytes, whole };
     let grant = match ask(&objects, chunk.id, &begin).await? {
@@ -95,7 +99,9 @@ async fn store(chunk: Append, body: Option<ReadableStream>, env: &Env, stalled_a
     };
     let end = chunk.offset.checked_add(chunk.length).unwrap_or(chunk.offset);
     let stored = attempt.run(&mut relay, end).await;
-    relay.stop().await;
+    if !matches!(stored, Ok(()) | Err(Ended::Broken(Broken::BodyEnded | Broken::BodyStalled))) {
+        relay.drain().await;
+    }
     match stored {
         Ok(()) => Ok(Ok(attempt.appended(chunk.length, &watch))),
         Err(Ended::Refused(refusal)) => Ok(Err(refusal)),
@@ -175,7 +181,9 @@ impl Attempt<'_> {
             rest = Some(Rest { bytes, place: SegmentPlace::Object });
         } else if !bytes.is_zero() {
             let (arrived, how) = relay.row(bytes).await?;
-            if self.whole && let Some(how) = how {
+            if self.whole
+                && let Some(how) = how
+            {
                 return Err(how.into());
             }
             // Without a checksum, what arrived counts, to the byte.

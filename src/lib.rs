@@ -2,7 +2,7 @@
 //!
 //! * `front`: a request in, an answer out, with CORS and a log line.
 //! * `uploads`: operations, carried out through the object.
-//! * `append`: a chunk, granted, relayed and counted; `relay` over `streams`: a body into storage, without a byte entering
+//! * `create`: a new upload. `append`: a chunk, granted, relayed and counted; `relay` over `streams`: a body into storage, without a byte entering
 //!   wasm; `tail`: what a part begins with.
 //! * `download`: the object out, by signed URL.
 //! * `queue_consumer` and `webhook`: the origin is told.
@@ -13,6 +13,7 @@
 mod append;
 mod auth;
 mod config;
+mod create;
 mod download;
 mod front;
 mod log;
@@ -27,8 +28,8 @@ mod webhook;
 use worker::{Context, Env, MessageBatch, Request, Response, Result, event};
 
 // A class that the root package does not name vanishes from the wasm.
-pub use durable_objects::UploadSession;
-use durable_objects::rpc::EventMessage;
+use durable_objects::rpc::upload::EventMessage;
+pub use durable_objects::{OwnerLedger, UploadSession};
 
 /// Called once, when an isolate loads the Worker.
 #[event(start)]

@@ -23,6 +23,9 @@ const BUFFER_BYTES: u32 = 1024 * 1024;
 /// A read waits for so many bytes, or the end: so a body counts as stalled when it brings less in the time allowed.
 const LEAST_READ_BYTES: u32 = 64 * 1024;
 
+/// How long what is left of a refused body is read away.
+const LONGEST_DRAIN: Duration = Duration::from_secs(10);
+
 /// Why bytes were not stored.
 pub(crate) enum Broken {
     /// The body ended early: the client has gone, or was cut off.
@@ -171,12 +174,20 @@ impl Relay {
         }
     }
 
-    /// The rest of the body is not wanted.
-    pub(crate) async fn stop(mut self) {
-        self.body.cancel();
-        if let Some((digest, _)) = self.chunk_digest.take() {
-            digest.abandon().await;
-        }
+    /// The rest of the body is not wanted, but its sender does not know: it is read away for a while, since a client that
+    /// is cut off while it sends never sees the answer.
+    pub(crate) async fn drain(mut self) {
+        self.body.replace_buffer();
+        let body = &mut self.body;
+        let drain = Box::pin(async {
+            while let Ok(piece) = body.read(LEAST_READ_BYTES, u64::from(BUFFER_BYTES)).await {
+                if piece.length() == 0 {
+                    break;
+                }
+                body.give_back(&piece);
+            }
+        });
+        select(drain, Delay::from(LONGEST_DRAIN)).await;
     }
 
     async fn pump_part(&mut self, bytes: ByteCount, front: &[Front], part: &Sink, crc: &Digest) -> Result<(), Stopped> {
@@ -192,7 +203,8 @@ impl Relay {
     async fn pump_body(&mut self, bytes: u64, sink: &Sink, crc: Option<&Digest>) -> Result<(), Stopped> {
         let mut left = bytes;
         while left > 0 {
-            let piece = read(&mut self.body, self.stalled_after, LEAST_READ_BYTES, left).await.map_err(Stopped::AtBody)?;
+            let piece =
+                read(&mut self.body, self.stalled_after, LEAST_READ_BYTES, left).await.map_err(Stopped::AtBody)?;
             let to_crc = async {
                 match crc {
                     Some(crc) => crc.write(&piece).await,
@@ -220,7 +232,12 @@ impl Relay {
 }
 
 /// The next bytes of a body, at least one.
-async fn read(body: &mut Body, stalled_after: Duration, least_bytes: u32, most_bytes: u64) -> Result<Uint8Array, Broken> {
+async fn read(
+    body: &mut Body,
+    stalled_after: Duration,
+    least_bytes: u32,
+    most_bytes: u64,
+) -> Result<Uint8Array, Broken> {
     let reading = Box::pin(body.read(least_bytes, most_bytes));
     match select(reading, Delay::from(stalled_after)).await {
         Either::Left((Ok(piece), _)) if piece.length() > 0 => Ok(piece),
@@ -236,7 +253,8 @@ async fn pump_front(front: &Front, part: &Sink, crc: &Digest) -> Result<(), Stop
     let mut left = front.bytes.get();
     let mut stream = Body::new(&front.stream, BUFFER_BYTES).map_err(Stopped::AtSink)?;
     while left > 0 {
-        let piece = stream.read(LEAST_READ_BYTES, left).await.map_err(|error| Stopped::AtBody(Broken::Storage(error)))?;
+        let piece =
+            stream.read(LEAST_READ_BYTES, left).await.map_err(|error| Stopped::AtBody(Broken::Storage(error)))?;
         if piece.length() == 0 {
             return Err(Stopped::AtBody(Broken::SegmentLost));
         }

@@ -19,8 +19,6 @@ extern "C" {
     /// The platform's own: resolves with at least so many bytes, or with fewer only where the stream ends.
     #[wasm_bindgen(method, catch, js_name = readAtLeast)]
     fn read_at_least(this: &ByobReader, min_bytes: u32, view: Uint8Array) -> Result<Promise, JsValue>;
-    #[wasm_bindgen(method, catch)]
-    fn cancel(this: &ByobReader, reason: &JsValue) -> Result<Promise, JsValue>;
 
     type FixedLengthStream;
     #[wasm_bindgen(constructor, catch)]
@@ -64,10 +62,9 @@ impl Body {
         self.buffer = piece.buffer();
     }
 
-    /// Nothing more will be read.
-    pub(crate) fn cancel(&self) {
-        // Whether the platform can still tell the client changes nothing here.
-        let _ = self.reader.cancel(&JsValue::UNDEFINED);
+    /// A read that failed has kept the buffer: get another.
+    pub(crate) fn replace_buffer(&mut self) {
+        self.buffer = ArrayBuffer::new(self.buffer_bytes);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The tail: accepted bytes that the next part begins with, opened as streams from wherever they are.
 
-use durable_objects::rpc::read_tail;
+use durable_objects::rpc::upload::read_tail;
 use upload_core::{session::TailPiece, units::UploadId};
 use worker::{Bucket, ObjectNamespace, ResponseBody, Result};
 

@@ -97,6 +97,13 @@ impl ChunkDigest {
 #[serde(try_from = "String", into = "String")]
 pub struct Sha256Digest(pub [u8; 32]);
 
+impl Sha256Digest {
+    /// The digest of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
 impl TryFrom<String> for Sha256Digest {
     type Error = &'static str;
 

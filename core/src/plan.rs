@@ -206,8 +206,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const LIMITS: Limits =
-        Limits { max_upload_bytes: mib(1024 * 1024), max_chunk_bytes: mib(95) };
+    const LIMITS: Limits = Limits { max_upload_bytes: mib(1024 * 1024), max_chunk_bytes: mib(95) };
 
     const fn mib(mib: u64) -> ByteCount {
         match ByteCount::new(mib * MIB) {
@@ -249,9 +248,14 @@ mod tests {
 
     #[test]
     fn parallel_chunks_are_parts() {
-        for (file, wanted, expected) in
-            [(100, None, 8), (100, Some(1), 5), (100, Some(64), 64), (100, Some(500), 95), (12_500, None, 10), (1_250 * 95, None, 95)]
-        {
+        for (file, wanted, expected) in [
+            (100, None, 8),
+            (100, Some(1), 5),
+            (100, Some(64), 64),
+            (100, Some(500), 95),
+            (12_500, None, 10),
+            (1_250 * 95, None, 95),
+        ] {
             assert_eq!(plan(Mode::Parallel, file, wanted), (expected, expected), "file {file} MiB, wanted {wanted:?}");
         }
     }

@@ -127,6 +127,15 @@ pub enum Refusal {
         /// Those it has, as in `Allow`.
         allow: String,
     },
+    /// The owner has used what it may.
+    QuotaExceeded {
+        /// Which bound.
+        quota: String,
+        /// When there is room again, where that is known.
+        retry_after_seconds: Option<u32>,
+    },
+    /// The `Idempotency-Key` was used for another request.
+    IdempotencyMismatch,
     /// A signed URL that is altered, expired, or for something else.
     BadSignature,
     /// The asked-for byte range lies outside the object.
@@ -153,7 +162,9 @@ impl Refusal {
             Self::OffsetMismatch { .. } => ("offset-mismatch", 409, "The chunk does not begin at the accepted offset"),
             Self::Superseded { .. } => ("superseded", 409, "Another request has taken the upload over"),
             Self::BeyondDeclaredLength { .. } => ("beyond-declared-length", 413, "The chunk ends beyond the file"),
-            Self::InconsistentLength { .. } => ("inconsistent-length", 400, "The file was declared with another length"),
+            Self::InconsistentLength { .. } => {
+                ("inconsistent-length", 400, "The file was declared with another length")
+            }
             Self::Busy { .. } => ("busy", 409, "Somebody else is uploading"),
             Self::NotAChunk { .. } => ("not-a-chunk", 400, "The bytes are not one chunk"),
             Self::ChunkAlreadyStored { .. } => ("chunk-already-stored", 409, "The chunk is there already"),
@@ -171,6 +182,10 @@ impl Refusal {
             Self::AttemptsExhausted => ("attempts-exhausted", 410, "Too many attempts have failed"),
             Self::NothingToRedeliver => ("nothing-to-redeliver", 409, "There is no event to send again"),
             Self::MethodNotAllowed { .. } => ("method-not-allowed", 405, "The method is not allowed here"),
+            Self::QuotaExceeded { .. } => ("quota-exceeded", 429, "The quota is used up"),
+            Self::IdempotencyMismatch => {
+                ("idempotency-mismatch", 422, "The Idempotency-Key was used for something else")
+            }
             Self::BadSignature => ("bad-signature", 403, "The URL's signature is not valid"),
             Self::RangeNotSatisfiable { .. } => ("range-not-satisfiable", 416, "The range lies outside the object"),
             Self::NotConfigured { .. } => ("not-configured", 503, "The service is not set up"),
@@ -263,18 +278,27 @@ impl fmt::Display for Refusal {
             }
             Self::BadRequest { field, detail } => write!(f, "{field}: {detail}"),
             Self::ChecksumMismatch { uploaded_bytes } => {
-                write!(f, "The bytes were damaged on the way. Nothing of the chunk counts: send it again at {uploaded_bytes}.")
+                write!(
+                    f,
+                    "The bytes were damaged on the way. Nothing of the chunk counts: send it again at {uploaded_bytes}."
+                )
             }
             Self::FileDigestMismatch { actual } => {
                 write!(f, "The bytes that arrived have the digest {actual}. The upload has failed; begin a new one.")
             }
             Self::Incomplete { missing_bytes, .. } => write!(f, "{missing_bytes} bytes have not arrived yet."),
-            Self::Completing => write!(f, "All bytes are there and the object is being put together. Ask again in a second."),
+            Self::Completing => {
+                write!(f, "All bytes are there and the object is being put together. Ask again in a second.")
+            }
             Self::AttemptsExhausted => {
                 write!(f, "Storage numbers every attempt, and the numbers have run out. Begin a new upload.")
             }
             Self::NothingToRedeliver => write!(f, "The upload has no event, or its event is on its way."),
             Self::MethodNotAllowed { allow } => write!(f, "Allowed are {allow}."),
+            Self::QuotaExceeded { quota, .. } => write!(f, "No room is left for another upload: {quota}."),
+            Self::IdempotencyMismatch => {
+                write!(f, "Repeat a request exactly under its key, or take a fresh key for a new one.")
+            }
             Self::BadSignature => write!(f, "It was altered, has expired, or was made for something else."),
             Self::RangeNotSatisfiable { object_bytes } => write!(f, "The object has {object_bytes} bytes."),
             Self::NotConfigured { detail } => write!(f, "{detail}"),

@@ -8,7 +8,7 @@ use upload_core::{
 };
 use worker::{Bucket, Error, Object, Result, UploadedPart};
 
-use crate::sql::PartName;
+use crate::sql::session::PartName;
 
 /// Which binding of wrangler.toml leads to the bucket.
 pub(crate) const BUCKET_BINDING: &str = "BUCKET";

@@ -12,25 +12,31 @@
 
 use std::cell::RefCell;
 
+use futures_util::stream;
 use upload_core::{
     event::Verdict,
+    ledger::Fingerprint,
     log_line::LogLine,
     refusal::Refusal,
     session::{Begin, Change, Commit, Decision, Job, Phase, Release, Session, Snapshot},
     units::UnixMs,
 };
-use futures_util::stream;
 use worker::{
-    Bucket, Date, DurableObject, Env, Error, Request, Response, Result, State, console_error, console_log, durable_object,
+    Bucket, DurableObject, Env, Error, Request, Response, Result, State, console_error, console_log, durable_object,
 };
 
 use crate::{
     assembly::{self, Assembly, BUCKET_BINDING},
+    clock::{now, set_alarm},
     rpc::{
-        BeginDelivery, COMMAND_HEADER, Cancel, Command, Complete, CreateUpload, DeadLetter, DeliveryOutcome, EndDelivery, EventFacts,
-        EventMessage, FindObject, FoundObject, Probe, ReadTail, Redeliver, Status, Wire,
+        Command, LEDGERS_BINDING, answer, ask,
+        ledger::Settle,
+        upload::{
+            BeginDelivery, COMMAND_HEADER, Cancel, Complete, CreateUpload, DeadLetter, DeliveryOutcome, EndDelivery,
+            EventFacts, EventMessage, FindObject, FoundObject, Probe, ReadTail, Redeliver, Status,
+        },
     },
-    sql,
+    sql::session as sql,
 };
 
 /// Which binding of wrangler.toml leads to the queue of events.
@@ -102,7 +108,7 @@ impl DurableObject for UploadSession {
             }
         }
         // Dies here, or anywhere above: the platform runs the alarm again, and the duties are derived from the facts anew.
-        self.rearm().await;
+        self.rearm();
         Response::empty()
     }
 }
@@ -129,7 +135,7 @@ impl UploadSession {
             Err(refusal) => return answer::<Snapshot>(Err(refusal)),
         };
         let alarm_at = session.next_job().map(|(due, _)| due);
-        sql::create(&self.state.storage(), &session, || self.set_alarm(alarm_at))?;
+        sql::create(&self.state.storage(), &session, || set_alarm(&self.state, alarm_at))?;
         // From here the upload exists, and ends by itself: its first alarm is set.
         let snapshot = session.snapshot();
         *self.session.borrow_mut() = Some(session);
@@ -223,7 +229,7 @@ impl UploadSession {
         after.apply(change.clone());
         let (alarm_before, alarm_after) = (session.next_job(), after.next_job());
         sql::store(&self.state.storage(), &change, content, || {
-            if alarm_before == alarm_after { Ok(()) } else { self.set_alarm(alarm_after.map(|(due, _)| due)) }
+            if alarm_before == alarm_after { Ok(()) } else { set_alarm(&self.state, alarm_after.map(|(due, _)| due)) }
         })?;
         // Dies here: the rows say it, and whoever reads them next knows it. The answer was not given yet.
         if after.progress.phase != session.progress.phase {
@@ -276,6 +282,15 @@ impl UploadSession {
                 // Dies here: the queue is given a second copy later. The origin sees the same event id twice.
                 self.store(|session| session.event_sent(now()))
             }
+            Job::Settle => {
+                let ledgers = self.env.durable_object(LEDGERS_BINDING)?;
+                let settle = Settle { upload_id: session.birth.id, object: fingerprint(&session) };
+                if let Err(refusal) = ask(&ledgers, &session.birth.owner, &settle).await? {
+                    return Err(refusal.to_string().into());
+                }
+                // Dies here: the ledger hears the same once more.
+                self.store(Session::settled)
+            }
             Job::Forget => {
                 self.state.storage().delete_all().await?;
                 *self.session.borrow_mut() = None;
@@ -284,17 +299,7 @@ impl UploadSession {
         }
     }
 
-    /// Sets the alarm to the next duty, from inside a transaction: the call takes effect with it, at once.
-    fn set_alarm(&self, at: Option<UnixMs>) -> Result<()> {
-        let Some(at) = at else { return Ok(()) };
-        #[allow(clippy::cast_precision_loss)] // milliseconds since 1970 are far below 2^53
-        let date = js_sys::Date::new(&wasm_bindgen::JsValue::from_f64(at.0 as f64));
-        // The promise is not awaited: the platform holds every answer back until the write behind it is durable.
-        let promise = self.state.storage().as_raw().set_alarm(date, wasm_bindgen::JsValue::UNDEFINED.into());
-        promise.map(drop).map_err(Into::into)
-    }
-
-    async fn rearm(&self) {
+    fn rearm(&self) {
         let next = self.session.borrow().as_ref().and_then(Session::next_job);
         let at = match next {
             Some((due, _)) => due,
@@ -302,7 +307,7 @@ impl UploadSession {
             None if self.load().is_ok() => return,
             None => now().plus_ms(ALARM_FALLBACK_MS),
         };
-        if let Err(error) = self.set_alarm(Some(at)) {
+        if let Err(error) = set_alarm(&self.state, Some(at)) {
             console_error!("{}", LogLine { detail: Some(error.to_string()), ..fault("rearm") }.json());
         }
     }
@@ -310,6 +315,19 @@ impl UploadSession {
     fn bucket(&self) -> Result<Bucket> {
         self.env.bucket(BUCKET_BINDING)
     }
+}
+
+/// The object that the upload left, where its SHA-256 is known.
+fn fingerprint(session: &Session) -> Option<Fingerprint> {
+    let object = session.object()?;
+    Some(Fingerprint {
+        sha256: object.sha256?,
+        upload_id: session.birth.id,
+        key: object.key,
+        etag: object.etag,
+        crc64nvme: object.crc64nvme,
+        file_size: session.birth.plan.file_bytes,
+    })
 }
 
 fn find_object(session: &Session) -> Decision<FoundObject> {
@@ -326,7 +344,8 @@ fn find_object(session: &Session) -> Decision<FoundObject> {
 }
 
 fn begin_delivery(session: &Session, now: UnixMs, command: BeginDelivery) -> Decision<Option<EventFacts>> {
-    let this_event = session.delivery.as_ref().filter(|delivery| delivery.kind.id(session.birth.id) == command.event_id);
+    let this_event =
+        session.delivery.as_ref().filter(|delivery| delivery.kind.id(session.birth.id) == command.event_id);
     let begun = this_event.and_then(|delivery| Some((delivery, session.delivery_begun(now, command.attempt_ms)?)));
     let Some((delivery, change)) = begun else { return pass(None) };
     let facts = EventFacts {
@@ -359,17 +378,6 @@ fn dead_letter(session: &Session, _now: UnixMs, _command: DeadLetter) -> Decisio
 
 fn pass<T>(answer: T) -> Decision<T> {
     Decision { answer: Ok(answer), change: Change::none() }
-}
-
-fn answer<T: serde::Serialize>(answer: std::result::Result<T, Refusal>) -> Result<Response> {
-    Response::from_json(&match answer {
-        Ok(answer) => Wire::Ok(answer),
-        Err(refusal) => Wire::Refused(refusal),
-    })
-}
-
-fn now() -> UnixMs {
-    UnixMs(Date::now().as_millis())
 }
 
 fn fault(at: &str) -> LogLine<'_> {

@@ -74,6 +74,11 @@ impl Session {
         Progress { holds_storage, holds_segments: false, job_failures: 0, ..self.progress.clone() }.into()
     }
 
+    /// The owner's ledger knows how the upload stands.
+    pub fn settled(&self) -> Change {
+        Progress { owes_ledger: false, job_failures: 0, ..self.progress.clone() }.into()
+    }
+
     /// A duty in R2 failed for a passing reason: try again after a pause that doubles from one second up to an hour.
     pub fn postponed(&self, now: UnixMs) -> Change {
         let seconds = (1_u64 << self.progress.job_failures.min(12)).min(LONGEST_BACKOFF_SECONDS);
@@ -140,7 +145,8 @@ impl Session {
     }
 
     fn discarded(&self, now: UnixMs) -> Change {
-        Progress { discard: true, job_failures: 0, job_not_before: now, ..self.progress.clone() }.into()
+        Progress { discard: true, owes_ledger: true, job_failures: 0, job_not_before: now, ..self.progress.clone() }
+            .into()
     }
 
     fn delivery_changed(&self, to: impl FnOnce(&Delivery) -> Delivery) -> Change {

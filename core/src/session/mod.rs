@@ -140,6 +140,8 @@ pub struct Progress {
     pub holds_storage: bool,
     /// Whether there may be segments in R2. Said before the first one is written.
     pub holds_segments: bool,
+    /// Whether the owner's ledger has yet to hear how the upload ended, or that its object is gone.
+    pub owes_ledger: bool,
     /// Whether the object is to be deleted, by the client's or the origin's wish.
     pub discard: bool,
     /// How often in a row the current duty in R2 has failed.
@@ -341,6 +343,7 @@ impl Session {
             crc64nvme: None,
             holds_storage: true,
             holds_segments: false,
+            owes_ledger: false,
             discard: false,
             job_failures: 0,
             job_not_before: birth.created_at,
@@ -459,6 +462,7 @@ impl Session {
             phase,
             reason,
             ended_at: Some(now),
+            owes_ledger: true,
             job_failures: 0,
             job_not_before: now,
             ..self.progress.clone()

@@ -167,7 +167,8 @@ impl Session {
     }
 
     pub(super) fn commit_in_sequence(&self, sequence: &Sequence, now: UnixMs, commit: &Commit) -> Decision<Committed> {
-        let lease = self.progress.lease.filter(|lease| lease.attempt == commit.attempt && lease.state == LeaseState::Held);
+        let lease =
+            self.progress.lease.filter(|lease| lease.attempt == commit.attempt && lease.state == LeaseState::Held);
         let Some(lease) = lease else { return Decision::no(self.superseded()) };
         if is_repeated(sequence, lease, commit) {
             return Decision::yes(self.committed(sequence, lease, self.progress.phase), Change::none());

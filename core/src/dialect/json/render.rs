@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     event::DeliveryState,
+    ledger::OpenUpload,
     operation::{Outcome, Reply},
     refusal::Refusal,
     session::Snapshot,
@@ -33,6 +34,11 @@ pub fn reply(outcome: &Outcome) -> Reply {
                 },
             });
             json_reply(201, &body).with("location", url)
+        }
+        Outcome::Duplicate(object) => json_reply(200, &json!({ "duplicate": true, "object": object })),
+        Outcome::Listed(uploads) => {
+            let uploads: Vec<_> = uploads.iter().map(open_upload).collect();
+            json_reply(200, &json!({ "uploads": uploads }))
         }
         Outcome::Appended { id, uploaded_bytes, file_bytes, phase } => json_reply(
             200,
@@ -85,6 +91,9 @@ pub fn problem(refusal: &Refusal, upload: Option<UploadId>) -> Reply {
             say("field", json!("X-Upload-Offset"));
             say("chunkSize", json!(chunk_bytes));
         }
+        Refusal::QuotaExceeded { retry_after_seconds: Some(seconds), .. } => {
+            reply = reply.with("retry-after", seconds.to_string());
+        }
         Refusal::Busy { retry_after_seconds, .. } => reply = reply.with("retry-after", retry_after_seconds.to_string()),
         Refusal::Incomplete { missing_bytes, .. } => say("missingBytes", json!(missing_bytes)),
         Refusal::BadRequest { field, .. } => say("field", json!(field)),
@@ -111,7 +120,8 @@ pub fn fault(fault_id: &str, upload: Option<UploadId>) -> Reply {
         "faultId": fault_id,
         "uploadId": upload,
     });
-    let mut reply = Reply::empty(500).with("content-type", "application/problem+json").with("cache-control", "no-store");
+    let mut reply =
+        Reply::empty(500).with("content-type", "application/problem+json").with("cache-control", "no-store");
     reply.body = Some(body.to_string());
     reply
 }
@@ -134,6 +144,17 @@ fn status(snapshot: &Snapshot) -> Value {
         "expiresAt": snapshot.expires_at.rfc3339(),
         "delivery": delivery(snapshot.delivery),
         "object": snapshot.object,
+    })
+}
+
+fn open_upload(upload: &OpenUpload) -> Value {
+    json!({
+        "uploadId": upload.upload_id,
+        "uploadUrl": upload_url(upload.upload_id),
+        "fileName": upload.file_name,
+        "fileSize": upload.file_size,
+        "createdAt": upload.created_at.rfc3339(),
+        "expiresAt": upload.expires_at.rfc3339(),
     })
 }
 

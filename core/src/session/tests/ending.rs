@@ -45,6 +45,9 @@ fn an_abandoned_upload_expires_frees_and_is_forgotten() {
     s.apply(change);
     let change = s.delivered(now, false);
     s.apply(change);
+    assert_eq!(s.next_job().unwrap().1, Job::Settle, "the ledger gives the room back");
+    let change = s.settled();
+    s.apply(change);
     assert_eq!(s.next_job(), Some((now.plus_ms(DAY_MS), Job::Forget)));
 }
 
@@ -91,6 +94,8 @@ fn an_event_nobody_takes_waits_for_an_operator() {
     let (verdict, change) = s.undelivered(NOW, policy, None);
     s.apply(change);
     assert_eq!((verdict, s.snapshot().delivery), (Verdict::GiveUp, Some(DeliveryState::Failed)));
+    let change = s.settled();
+    s.apply(change);
     assert_eq!(s.next_job().unwrap().1, Job::Forget, "but not before its tombstone is over");
     let decision = s.redeliver(UnixMs(5_000));
     take(&mut s, decision).unwrap();

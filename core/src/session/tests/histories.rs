@@ -11,10 +11,20 @@ use super::*;
 #[derive(Clone, Debug)]
 enum Step {
     /// A chunk of so many quarters of a part, and perhaps a few bytes more.
-    Begin { writer: usize, quarters: u64, odd: u64, whole: bool },
+    Begin {
+        writer: usize,
+        quarters: u64,
+        odd: u64,
+        whole: bool,
+    },
     /// The writer stores its next part or rest, and its commit arrives, or not, or twice.
-    Store { writer: usize, commits: u8 },
-    Release { writer: usize },
+    Store {
+        writer: usize,
+        commits: u8,
+    },
+    Release {
+        writer: usize,
+    },
     Probe,
     Restart,
 }
@@ -130,7 +140,8 @@ fn run(file: u64, steps: Vec<Step>) {
                     writers[writer] = None; // it dies here
                     continue;
                 }
-                let held = s.progress.lease.is_some_and(|l| l.attempt == w.grant.attempt && l.state == LeaseState::Held);
+                let held =
+                    s.progress.lease.is_some_and(|l| l.attempt == w.grant.attempt && l.state == LeaseState::Held);
                 let decision = s.commit(now, &commit);
                 assert_eq!(decision.answer.is_ok(), held, "only the newest attempt commits, and it always can");
                 rows.store(&decision.change);

@@ -31,7 +31,11 @@ fn one_chunk_of_one_part_writes_two_rows() {
         assert!(decision.change.progress.is_some() && decision.change.parts.is_empty());
         let grant = take(&mut s, decision).unwrap();
         let decision = s.commit(NOW, &commit(grant.attempt, vec![receipt(grant.first_number, PART)]));
-        assert!(decision.change.progress.is_none() && decision.change.parts.len() == 1 && decision.change.delivery.is_none());
+        assert!(
+            decision.change.progress.is_none()
+                && decision.change.parts.len() == 1
+                && decision.change.delivery.is_none()
+        );
         take(&mut s, decision).unwrap();
     }
 }
@@ -237,7 +241,11 @@ fn a_chunk_of_any_length_leaves_a_rest_that_the_next_part_begins_with() {
     let grant = start(&mut s, PART + 7, PART - 2).unwrap();
     assert_eq!((grant.first_number, grant.reserved), (2, 1));
     let third = store(&mut s, &grant, 2, PART).unwrap();
-    assert_eq!((third.uploaded_bytes, third.next_number), (bytes(2 * PART), Some(3)), "the last part is whole, however short");
+    assert_eq!(
+        (third.uploaded_bytes, third.next_number),
+        (bytes(2 * PART), Some(3)),
+        "the last part is whole, however short"
+    );
     assert_eq!(store(&mut s, &grant, 3, 5).unwrap().phase, Phase::Completing);
 }
 
@@ -250,7 +258,9 @@ fn a_tiny_chunk_takes_no_part_number_and_writes_two_rows() {
         let grant = take(&mut s, decision).unwrap();
         assert_eq!(grant.reserved, 0);
         let decision = s.commit(NOW, &rest(grant.attempt, 10));
-        assert!(decision.change.progress.is_none() && decision.change.segment.is_some() && decision.change.parts.is_empty());
+        assert!(
+            decision.change.progress.is_none() && decision.change.segment.is_some() && decision.change.parts.is_empty()
+        );
         assert_eq!(take(&mut s, decision).unwrap().uploaded_bytes, bytes(i * 10 + 10));
     }
     assert_eq!(start(&mut s, 100_000, PART).unwrap().first_number, 1);
@@ -300,9 +310,15 @@ fn rests_that_were_not_granted_count_nothing() {
     store(&mut s, &grant, 1, PART).unwrap();
     assert!(count(&mut s, &rest(grant.attempt, 101)).is_err(), "longer than granted");
     assert!(count(&mut s, &rest(grant.attempt, 0)).is_err());
-    let row = |length| Commit { rest: Some(Rest { bytes: bytes(length), place: SegmentPlace::Row }), ..rest(grant.attempt, 1) };
+    let row = |length| Commit {
+        rest: Some(Rest { bytes: bytes(length), place: SegmentPlace::Row }),
+        ..rest(grant.attempt, 1)
+    };
     assert!(count(&mut s, &row(100)).is_ok());
     let grant = start(&mut s, PART + 100, MAX_ROW_SEGMENT_BYTES + 1).unwrap();
-    let row = Commit { rest: Some(Rest { bytes: bytes(MAX_ROW_SEGMENT_BYTES + 1), place: SegmentPlace::Row }), ..rest(grant.attempt, 1) };
+    let row = Commit {
+        rest: Some(Rest { bytes: bytes(MAX_ROW_SEGMENT_BYTES + 1), place: SegmentPlace::Row }),
+        ..rest(grant.attempt, 1)
+    };
     assert!(count(&mut s, &row).is_err(), "too large for a row");
 }

@@ -1,47 +1,15 @@
-//! The only door to an upload's object: one type per command, with the answer it gets.
-//!
-//! A command is a small JSON `POST` inside the platform's own network, and so is its answer: `{"ok": …}`, or
-//! `{"refused": …}` where the client is to be told something. Anything else is a fault. Every command may be sent twice:
-//! where the first one's answer was lost, the second is answered with the same truth.
+//! The commands of an upload's object.
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use upload_core::{
     event::{EventKind, RetryPolicy, Verdict},
     refusal::Refusal,
     session::{Begin, Birth, Commit, Committed, Grant, ObjectFacts, Release, Snapshot},
     units::{ByteCount, UnixMs, UploadId},
 };
-use worker::{Error, Headers, Method, ObjectNamespace, Request, RequestInit, Response, Result};
+use worker::{Error, Headers, Method, ObjectNamespace, RequestInit, Result};
 
-/// Something an upload's object can be asked.
-pub trait Command: Serialize + DeserializeOwned {
-    /// What it is called on the way.
-    const NAME: &'static str;
-    /// What comes back.
-    type Answer: Serialize + DeserializeOwned;
-}
-
-/// Which binding of wrangler.toml leads to the objects.
-pub const NAMESPACE_BINDING: &str = "UPLOAD_SESSIONS";
-
-/// An answer on the way.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Wire<T> {
-    Ok(T),
-    Refused(Refusal),
-}
-
-/// Asks the object of an upload. The outer error is a fault; the inner one is what the client is to be told.
-pub async fn ask<C: Command>(
-    objects: &ObjectNamespace,
-    upload: UploadId,
-    command: &C,
-) -> Result<Result<C::Answer, Refusal>> {
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_body(Some(serde_json::to_string(command)?.into()));
-    read_answer(C::NAME, post::<C>(objects, upload, &init).await?).await
-}
+use super::{Command, commands, post, read_answer};
 
 /// The header in which a command travels whose body is bytes.
 pub(crate) const COMMAND_HEADER: &str = "x-command";
@@ -74,21 +42,6 @@ pub async fn read_tail(
         (200, worker::ResponseBody::Stream(stream)) => Ok(stream.clone()),
         (status, _) => Err(Error::RustError(format!("{}: {status}", ReadTail::NAME))),
     }
-}
-
-async fn post<C: Command>(objects: &ObjectNamespace, upload: UploadId, init: &RequestInit) -> Result<Response> {
-    let request = Request::new_with_init(&format!("https://upload.object/{}", C::NAME), init)?;
-    objects.get_by_name(&upload.to_string())?.fetch_with_request(request).await
-}
-
-async fn read_answer<T: DeserializeOwned>(name: &str, mut response: Response) -> Result<Result<T, Refusal>> {
-    if response.status_code() != 200 {
-        return Err(Error::RustError(format!("{name}: {}", response.text().await?)));
-    }
-    Ok(match response.json::<Wire<T>>().await? {
-        Wire::Ok(answer) => Ok(answer),
-        Wire::Refused(refusal) => Err(refusal),
-    })
 }
 
 /// The bytes of the tail that are in rows. Answered with the bytes themselves.
@@ -210,15 +163,6 @@ pub struct EventMessage {
     pub upload_id: UploadId,
     /// The event.
     pub event_id: String,
-}
-
-macro_rules! commands {
-    ($($command:ty => $name:literal -> $answer:ty;)*) => {
-        $(impl Command for $command {
-            const NAME: &'static str = $name;
-            type Answer = $answer;
-        })*
-    };
 }
 
 commands! {

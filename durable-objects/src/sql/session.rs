@@ -1,4 +1,4 @@
-//! The only SQL. How a session lies in SQLite, and how it is read back.
+//! How a session lies in SQLite, and how it is read back.
 //!
 //! | table | rows | written |
 //! |---|---|---|
@@ -13,7 +13,7 @@
 //! beside its key, since each would be one more row to pay per write. Facts that are only ever read together are one JSON
 //! text; what it looks like is pinned by a test in `upload-core`, since objects written by older builds are read by newer ones.
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::Deserialize;
 use upload_core::{
     integrity::Crc64Nvme,
     plan::{Mode, Plan},
@@ -22,6 +22,7 @@ use upload_core::{
 };
 use worker::{Result, SqlStorage, SqlStorageValue, Storage};
 
+use super::{NumberRow, byte_count, fact, has_table, integer, json, rows};
 use crate::transaction::transaction;
 
 /// The layout of the tables below. A build that finds another number has to migrate first.
@@ -73,18 +74,6 @@ struct ContentRow {
     content: Vec<u8>,
 }
 
-/// One JSON text.
-#[derive(Deserialize)]
-struct FactsRow {
-    facts: String,
-}
-
-/// One whole number; SQLite's integers come as JavaScript numbers.
-#[derive(Deserialize)]
-struct NumberRow {
-    number: f64,
-}
-
 /// What completion needs of a part.
 pub(crate) struct PartName {
     /// Its number.
@@ -101,9 +90,7 @@ pub(crate) struct PartName {
 /// that asking for an unknown id does not create an object.
 pub(crate) fn load(storage: &Storage) -> Result<Option<Session>> {
     let sql = storage.sql();
-    let tables: Vec<NumberRow> =
-        rows(&sql, "SELECT count(*) AS number FROM sqlite_master WHERE type = 'table' AND name = 'birth'", vec![])?;
-    if tables.first().is_none_or(|row| row.number == 0.0) {
+    if !has_table(&sql, "birth")? {
         return Ok(None);
     }
     let schema: Vec<NumberRow> = rows(&sql, "SELECT schema AS number FROM birth", vec![])?;
@@ -111,9 +98,9 @@ pub(crate) fn load(storage: &Storage) -> Result<Option<Session>> {
     if schema.first().is_some_and(|row| row.number != SCHEMA_VERSION as f64) {
         return Err("the upload was written by a build with another schema".into());
     }
-    let Some(birth) = fact::<Birth>(&sql, "SELECT facts FROM birth")? else { return Ok(None) };
-    let progress = fact(&sql, "SELECT facts FROM progress")?.ok_or("an upload without progress")?;
-    let delivery = fact(&sql, "SELECT facts FROM delivery")?;
+    let Some(birth) = fact::<Birth>(&sql, "SELECT facts FROM birth", vec![])? else { return Ok(None) };
+    let progress = fact(&sql, "SELECT facts FROM progress", vec![])?.ok_or("an upload without progress")?;
+    let delivery = fact(&sql, "SELECT facts FROM delivery", vec![])?;
     let content = match birth.plan.mode {
         Mode::Sequential => Content::Sequence(load_sequence(&sql)?),
         Mode::Parallel => Content::Lanes(load_lanes(&sql, birth.plan)?),
@@ -289,28 +276,4 @@ fn segment(row: SegmentRow) -> Result<Segment> {
         place: if row.in_row == 0.0 { SegmentPlace::Object } else { SegmentPlace::Row },
         sha256_so_far: row.sha256_so_far.as_deref().map(serde_json::from_str).transpose()?,
     })
-}
-
-fn integer(count: ByteCount) -> Result<SqlStorageValue> {
-    let count = i64::try_from(count.get()).map_err(|_| "a byte count above 2^53")?;
-    SqlStorageValue::try_from_i64(count)
-}
-
-fn byte_count(number: f64) -> Result<ByteCount> {
-    // Whole and below 2^53, as `integer` stored it.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    Ok((number as u64).try_into()?)
-}
-
-fn fact<T: DeserializeOwned>(sql: &SqlStorage, query: &str) -> Result<Option<T>> {
-    let found: Vec<FactsRow> = rows(sql, query, vec![])?;
-    found.first().map(|row| serde_json::from_str(&row.facts).map_err(Into::into)).transpose()
-}
-
-fn rows<T: DeserializeOwned>(sql: &SqlStorage, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<T>> {
-    sql.exec(query, values)?.to_array()
-}
-
-fn json(facts: &impl Serialize) -> Result<SqlStorageValue> {
-    Ok(serde_json::to_string(facts)?.into())
 }
