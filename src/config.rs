@@ -1,10 +1,11 @@
 //! The settings of a deployment: every `[vars]` entry and secret of wrangler.toml, one to one, read into a type that can only
 //! be right. What is missing or malformed is said by name, and nothing is taken until it is there.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
 use upload_core::{
     event::RetryPolicy,
+    ledger::Quota,
     plan::Limits,
     refusal::Refusal,
     session::Policy,
@@ -24,6 +25,10 @@ pub(crate) struct Config {
     pub(crate) public_url: Option<String>,
     /// `MAX_UPLOAD_BYTES` and `MAX_CHUNK_BYTES`.
     pub(crate) limits: Limits,
+    /// `QUOTA_OPEN_UPLOADS`, `QUOTA_OPEN_BYTES` and `QUOTA_BYTES_PER_DAY`; zero is no bound.
+    pub(crate) quota: Quota,
+    /// `STALLED_BODY_SECONDS`.
+    pub(crate) stalled_after: Duration,
     /// `UPLOAD_TTL_SECONDS`.
     pub(crate) upload_ttl_ms: u64,
     /// `TOMBSTONE_TTL_SECONDS`, `OUTBOX_RESEND_SECONDS`, and whether there is an origin.
@@ -66,6 +71,12 @@ impl Config {
             auth: if text(env, "AUTH")? == "open" { Auth::Open } else { Auth::Closed },
             public_url: Some(text(env, "PUBLIC_URL")?.trim_end_matches('/').to_owned()).filter(|url| !url.is_empty()),
             limits,
+            quota: Quota {
+                open_uploads: bound(env, "QUOTA_OPEN_UPLOADS")?,
+                open_bytes: bound(env, "QUOTA_OPEN_BYTES")?,
+                bytes_per_day: bound(env, "QUOTA_BYTES_PER_DAY")?,
+            },
+            stalled_after: Duration::from_millis(milliseconds(env, "STALLED_BODY_SECONDS")?),
             upload_ttl_ms: milliseconds(env, "UPLOAD_TTL_SECONDS")?,
             policy: Policy {
                 tombstone_ms: milliseconds(env, "TOMBSTONE_TTL_SECONDS")?,
@@ -116,6 +127,10 @@ fn byte_count(env: &Env, name: &str) -> Result<ByteCount, Refusal> {
 
 fn milliseconds(env: &Env, name: &str) -> Result<u64, Refusal> {
     number::<u32>(env, name).map(|seconds| u64::from(seconds) * 1000)
+}
+
+fn bound(env: &Env, name: &str) -> Result<Option<u64>, Refusal> {
+    number(env, name).map(|bound: u64| (bound > 0).then_some(bound))
 }
 
 fn secret(env: &Env, name: &str) -> Result<String, Refusal> {

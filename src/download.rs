@@ -1,7 +1,10 @@
 //! The object out, by signed URL: R2's own stream, handed through untouched. What is served is inert: an attachment that no
 //! browser sniffs or runs.
 
-use durable_objects::rpc::{self, FindObject, FoundObject, ask};
+use durable_objects::rpc::{
+    self, ask,
+    upload::{FindObject, FoundObject},
+};
 use upload_core::{
     byte_range::{self, Wanted},
     operation::Download,
@@ -18,7 +21,7 @@ pub(crate) async fn serve(download: &Download, config: &Config, env: &Env) -> Re
     if let Err(refusal) = signed_url::verify(&config.download_secret, download, UnixMs(now_ms())) {
         return Ok(Err(refusal));
     }
-    let objects = env.durable_object(rpc::NAMESPACE_BINDING)?;
+    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
     let found = match ask(&objects, download.id, &FindObject).await? {
         Ok(found) => found,
         Err(refusal) => return Ok(Err(refusal)),

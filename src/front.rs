@@ -19,7 +19,8 @@ use crate::{
 };
 
 /// What a browser may send.
-const ALLOW_HEADERS: &str = "Authorization, Content-Type, Content-Range, Content-Digest, X-Upload-Offset, X-Chunk-Checksum";
+const ALLOW_HEADERS: &str =
+    "Authorization, Content-Type, Content-Range, Content-Digest, Idempotency-Key, X-Upload-Offset, X-Chunk-Checksum";
 
 /// What a browser's script may read.
 const EXPOSE_HEADERS: &str = "Location, Upload-Offset, Upload-Length, Retry-After, ETag, Content-Range, Accept-Ranges";
@@ -69,7 +70,9 @@ async fn handle(
     let host = request.url()?.origin().ascii_serialization();
     let body = request.inner().body();
     let outcome = uploads::carry_out(operation, body, &config, env, context, host).await?;
-    outcome.map(|outcome| response(json::reply(&outcome))).map_or_else(|refusal| Ok(Err(refusal)), |reply| reply.map(Ok))
+    outcome
+        .map(|outcome| response(json::reply(&outcome)))
+        .map_or_else(|refusal| Ok(Err(refusal)), |reply| reply.map(Ok))
 }
 
 async fn understand(head: &Head, request: &mut Request) -> Result<Result<Operation, Refusal>> {
@@ -84,7 +87,7 @@ async fn understand(head: &Head, request: &mut Request) -> Result<Result<Operati
     if length > u64::from(max_bytes) {
         return Ok(Err(Refusal::bad_request("body", format!("is larger than {max_bytes} bytes"))));
     }
-    Ok(finish(&request.bytes().await?))
+    Ok(finish(head, &request.bytes().await?))
 }
 
 fn head(request: &Request) -> Result<Head> {

@@ -2,15 +2,18 @@
 //!
 //! * `front`: a request in, an answer out, with CORS and a log line.
 //! * `uploads`: operations, carried out through the object.
-//! * `relay` over `streams`: a body into R2 parts, without a byte entering wasm.
+//! * `create`: a new upload. `append`: a chunk, granted, relayed and counted; `relay` over `streams`: a body into storage, without a byte entering
+//!   wasm; `tail`: what a part begins with.
 //! * `download`: the object out, by signed URL.
 //! * `queue_consumer` and `webhook`: the origin is told.
 
 // Wasm needs `unsafe` nowhere in this package: the bindings are wasm-bindgen's.
 #![deny(unsafe_code)]
 
+mod append;
 mod auth;
 mod config;
+mod create;
 mod download;
 mod front;
 mod log;
@@ -18,14 +21,15 @@ mod queue_consumer;
 mod relay;
 mod signed_url;
 mod streams;
+mod tail;
 mod uploads;
 mod webhook;
 
 use worker::{Context, Env, MessageBatch, Request, Response, Result, event};
 
 // A class that the root package does not name vanishes from the wasm.
-pub use durable_objects::UploadSession;
-use durable_objects::rpc::EventMessage;
+use durable_objects::rpc::upload::EventMessage;
+pub use durable_objects::{OwnerLedger, UploadSession};
 
 /// Called once, when an isolate loads the Worker.
 #[event(start)]

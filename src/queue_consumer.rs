@@ -2,7 +2,8 @@
 //! it was tried, and when to give up, the upload's object knows.
 
 use durable_objects::rpc::{
-    self, BeginDelivery, DeadLetter, DeliveryOutcome, EndDelivery, EventFacts, EventMessage, ask,
+    self, ask,
+    upload::{BeginDelivery, DeadLetter, DeliveryOutcome, EndDelivery, EventFacts, EventMessage},
 };
 use futures_util::future::join_all;
 use upload_core::{event::Verdict, log_line::LogLine};
@@ -51,7 +52,7 @@ async fn deliver(message: &Message<EventMessage>, env: &Env) -> Result<()> {
     let Some(url) = config.webhook_url.clone() else {
         return Err("ORIGIN_WEBHOOK_URL is empty, but there is an event to deliver".into());
     };
-    let objects = env.durable_object(rpc::NAMESPACE_BINDING)?;
+    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
     let begin = BeginDelivery { event_id: event_id.clone(), attempt_ms: config.webhook_timeout_ms };
     let Ok(Some(facts)) = ask(&objects, *upload_id, &begin).await? else {
         // Acknowledged already, given up, or forgotten: this is a late copy.
@@ -112,7 +113,7 @@ async fn settle(
 /// A message in the dead-letter queue: the upload's object keeps the event as failed, to be sent again on request.
 async fn bury(message: &Message<EventMessage>, env: &Env) -> Result<()> {
     let EventMessage { upload_id, event_id } = message.body();
-    let objects = env.durable_object(rpc::NAMESPACE_BINDING)?;
+    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
     // An upload that is forgotten by now has nothing to mark.
     let _forgotten = ask(&objects, *upload_id, &DeadLetter { event_id: event_id.clone() }).await?;
     log::error(&LogLine::of("dead_letter", *upload_id));

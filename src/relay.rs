@@ -1,30 +1,43 @@
-//! A request's body into R2 parts: the bytes of a part go from the client's connection into a stream that R2 reads, and by
-//! the way into the digests, each piece held until all have taken it. Memory in flight is one buffer, whatever the
-//! chunk's size; no byte is copied into wasm, except where the file's SHA-256 was declared and must be carried along.
+//! A request's body into storage: the bytes go from the client's connection into a stream that R2 reads, and by the way into
+//! the digests, each piece held until all have taken it. Memory in flight is one buffer, whatever the chunk's size; no
+//! byte is copied into wasm, except where the file's SHA-256 was declared and must be carried along.
 
-use futures_util::future::{join, try_join};
+use std::time::Duration;
+
+use futures_util::future::{Either, join, select, try_join};
+use js_sys::Uint8Array;
 use upload_core::{
-    integrity::{ChunkDigest, Crc64Nvme, RunningSha256},
-    plan::PartSpan,
+    integrity::{ChunkDigest, Crc64Nvme, RunningSha256, Sha256State},
     session::Receipt,
     storage_fault::{StorageFault, classify},
+    units::ByteCount,
 };
 use web_sys::ReadableStream;
-use worker::{Error, MultipartUpload, Result};
+use worker::{Bucket, Delay, Error, MultipartUpload, Result};
 
 use crate::streams::{Body, Digest, Sink, fixed_length};
 
 /// The one buffer. Measured: below 256 KiB the promises show, above 1 MiB nothing is gained.
 const BUFFER_BYTES: u32 = 1024 * 1024;
 
-/// Why a part was not stored.
+/// A read waits for so many bytes, or the end: so a body counts as stalled when it brings less in the time allowed.
+const LEAST_READ_BYTES: u32 = 64 * 1024;
+
+/// How long what is left of a refused body is read away.
+const LONGEST_DRAIN: Duration = Duration::from_secs(10);
+
+/// Why bytes were not stored.
 pub(crate) enum Broken {
-    /// The body ended before the part was full: the client has gone, or was cut off.
+    /// The body ended early: the client has gone, or was cut off.
     BodyEnded,
-    /// R2 did not take it, for a reason that passes.
+    /// The body brought nothing for too long.
+    BodyStalled,
+    /// R2 did not take them, for a reason that passes.
     Storage(Error),
     /// R2 says that the multipart upload is not there any more.
-    StorageGone,
+    MultipartGone,
+    /// Bytes of the tail are not there any more.
+    SegmentLost,
     /// Our fault.
     Fault(Error),
 }
@@ -35,21 +48,37 @@ impl From<Error> for Broken {
     }
 }
 
-/// A chunk on its way into R2.
+/// A stream of accepted bytes to be put in front of a part.
+pub(crate) struct Front {
+    /// The bytes.
+    pub(crate) stream: ReadableStream,
+    /// How many they must be.
+    pub(crate) bytes: ByteCount,
+}
+
+/// A chunk on its way into storage.
 pub(crate) struct Relay {
     body: Body,
-    upload: MultipartUpload,
+    stalled_after: Duration,
     /// Of all bytes of the chunk, where its sender said what it must be.
     chunk_digest: Option<(Digest, Vec<u8>)>,
     /// Of all bytes of the file so far, where its digest was declared.
     file_sha256: Option<RunningSha256>,
 }
 
+/// Where the flow stopped.
+enum Stopped {
+    /// The body gave no more.
+    AtBody(Broken),
+    /// A sink took no more.
+    AtSink(Error),
+}
+
 impl Relay {
     /// Takes the body, which must not have been read.
     pub(crate) fn new(
         body: &ReadableStream,
-        upload: MultipartUpload,
+        stalled_after: Duration,
         declared: Option<&ChunkDigest>,
         file_sha256: Option<RunningSha256>,
     ) -> Result<Self> {
@@ -57,30 +86,33 @@ impl Relay {
             Digest::new(declared.algorithm.platform_name()).map(|digest| (digest, declared.value.clone()))
         };
         let chunk_digest = declared.map(digest).transpose()?;
-        Ok(Self { body: Body::new(body, BUFFER_BYTES)?, upload, chunk_digest, file_sha256 })
+        Ok(Self { body: Body::new(body, BUFFER_BYTES)?, stalled_after, chunk_digest, file_sha256 })
     }
 
-    /// Moves the next part's bytes into R2 under this number.
+    /// Moves a part into R2 under this number: first the bytes in front, then so many of the body that it is full.
     ///
     /// Dies here: R2 holds a part, or none, under a number that nobody will use again, and no session counts it.
-    pub(crate) async fn part(&mut self, number: u16, span: PartSpan) -> Result<Receipt, Broken> {
-        let (sink, readable) = fixed_length(span.bytes.get())?;
+    pub(crate) async fn part(
+        &mut self,
+        upload: &MultipartUpload,
+        number: u16,
+        bytes: ByteCount,
+        front: &[Front],
+    ) -> Result<Receipt, Broken> {
+        let (sink, readable) = fixed_length(bytes.get())?;
         let crc = Digest::new("crc64nvme")?;
-        let Self { body, upload, chunk_digest, file_sha256 } = self;
-        let chunk_digest = chunk_digest.as_ref().map(|(digest, _)| digest);
         let pump = async {
-            let pumped = pump(body, span.bytes.get(), &sink, &crc, chunk_digest, file_sha256.as_mut()).await;
+            let pumped = self.pump_part(bytes, front, &sink, &crc).await;
             if pumped.is_err() {
                 sink.abort().await;
             }
             pumped
         };
-        let (stored, pumped) = join(upload.upload_part(number, readable), pump).await;
-        match (stored, pumped) {
+        match join(upload.upload_part(number, readable), pump).await {
             (Ok(part), Ok(())) => {
                 let crc64nvme = Crc64Nvme::from_digest(&crc.finish().await?)
                     .ok_or_else(|| Error::from("a CRC-64 of another length than 8 bytes"))?;
-                Ok(Receipt { number, bytes: span.bytes, etag: part.etag(), crc64nvme })
+                Ok(Receipt { number, bytes, etag: part.etag(), crc64nvme })
             }
             (stored, pumped) => {
                 crc.abandon().await;
@@ -89,74 +121,156 @@ impl Relay {
         }
     }
 
-    /// The state of the file's SHA-256 behind the last part.
-    pub(crate) fn sha256_so_far(&self) -> Option<upload_core::integrity::Sha256State> {
+    /// Moves the next bytes of the body into an R2 object of their own.
+    ///
+    /// Dies here: R2 holds an object that no session counts, under a key that is looked through when the upload ends.
+    pub(crate) async fn object(&mut self, bucket: &Bucket, key: &str, bytes: ByteCount) -> Result<(), Broken> {
+        let (sink, readable) = fixed_length(bytes.get())?;
+        let pump = async {
+            let pumped = match self.pump_body(bytes.get(), &sink, None).await {
+                Ok(()) => sink.close().await.map_err(Stopped::AtSink),
+                stopped => stopped,
+            };
+            if pumped.is_err() {
+                sink.abort().await;
+            }
+            pumped
+        };
+        match join(bucket.put(key, readable).execute(), pump).await {
+            (Ok(Some(_)), Ok(())) => Ok(()),
+            (Ok(None), Ok(())) => Err(Broken::Fault(Error::from("R2 stored nothing"))),
+            (stored, pumped) => Err(why(stored.err(), pumped.err())),
+        }
+    }
+
+    /// Reads the next bytes of the body, to be kept in a row. Where the body breaks, what arrived of them, and how it broke.
+    pub(crate) async fn row(&mut self, bytes: ByteCount) -> Result<(Uint8Array, Option<Broken>), Broken> {
+        let length = u32::try_from(bytes.get()).map_err(|_| Error::from("a row above 4 GiB"))?;
+        let row = Uint8Array::new_with_length(length);
+        let mut filled = 0;
+        while filled < length {
+            let piece = match read(&mut self.body, self.stalled_after, 1, u64::from(length - filled)).await {
+                Ok(piece) => piece,
+                Err(broken) => return Ok((row.subarray(0, filled), Some(broken))),
+            };
+            self.digest(&piece).await?;
+            row.set(&piece, filled);
+            filled += piece.length();
+            self.body.give_back(&piece);
+        }
+        Ok((row, None))
+    }
+
+    /// The state of the file's SHA-256 behind the last byte read.
+    pub(crate) fn sha256_so_far(&self) -> Option<Sha256State> {
         self.file_sha256.as_ref().map(RunningSha256::save)
     }
 
-    /// All parts are stored: whether the chunk has the digest that came with it. True where none did.
-    pub(crate) async fn chunk_is_as_declared(mut self) -> Result<bool> {
+    /// All bytes are stored: whether the chunk has the digest that came with it. True where none did.
+    pub(crate) async fn chunk_is_as_declared(&mut self) -> Result<bool> {
         match self.chunk_digest.take() {
             None => Ok(true),
             Some((digest, declared)) => Ok(digest.finish().await? == declared),
         }
     }
 
-    /// The rest of the body is not wanted.
-    pub(crate) async fn stop(mut self) {
-        self.body.cancel();
-        if let Some((digest, _)) = self.chunk_digest.take() {
-            digest.abandon().await;
-        }
+    /// The rest of the body is not wanted, but its sender does not know: it is read away for a while, since a client that
+    /// is cut off while it sends never sees the answer.
+    pub(crate) async fn drain(mut self) {
+        self.body.replace_buffer();
+        let body = &mut self.body;
+        let drain = Box::pin(async {
+            while let Ok(piece) = body.read(LEAST_READ_BYTES, u64::from(BUFFER_BYTES)).await {
+                if piece.length() == 0 {
+                    break;
+                }
+                body.give_back(&piece);
+            }
+        });
+        select(drain, Delay::from(LONGEST_DRAIN)).await;
     }
-}
 
-/// Where the flow stopped.
-enum Stopped {
-    /// The body gave no more.
-    AtBody,
-    /// A sink took no more.
-    AtSink(Error),
-}
-
-async fn pump(
-    body: &mut Body,
-    bytes: u64,
-    part: &Sink,
-    crc: &Digest,
-    chunk_digest: Option<&Digest>,
-    mut file_sha256: Option<&mut RunningSha256>,
-) -> Result<(), Stopped> {
-    let mut left = bytes;
-    while left > 0 {
-        // An error here is the client's going: the platform rejects the read, and everything before it was delivered.
-        let piece = body.read(left).await.map_err(|_| Stopped::AtBody)?;
-        if piece.length() == 0 {
-            return Err(Stopped::AtBody);
+    async fn pump_part(&mut self, bytes: ByteCount, front: &[Front], part: &Sink, crc: &Digest) -> Result<(), Stopped> {
+        let mut left = bytes.get();
+        for front in front {
+            pump_front(front, part, crc).await?;
+            left = left.saturating_sub(front.bytes.get());
         }
-        if let Some(sha256) = &mut file_sha256 {
+        self.pump_body(left, part, Some(crc)).await?;
+        part.close().await.map_err(Stopped::AtSink)
+    }
+
+    async fn pump_body(&mut self, bytes: u64, sink: &Sink, crc: Option<&Digest>) -> Result<(), Stopped> {
+        let mut left = bytes;
+        while left > 0 {
+            let piece =
+                read(&mut self.body, self.stalled_after, LEAST_READ_BYTES, left).await.map_err(Stopped::AtBody)?;
+            let to_crc = async {
+                match crc {
+                    Some(crc) => crc.write(&piece).await,
+                    None => Ok(()),
+                }
+            };
+            let to_digests = try_join(to_crc, self.digest(&piece));
+            try_join(sink.write(&piece), to_digests).await.map_err(Stopped::AtSink)?;
+            left = left.saturating_sub(u64::from(piece.length()));
+            self.body.give_back(&piece);
+        }
+        Ok(())
+    }
+
+    /// Into the digests of the chunk and of the file.
+    async fn digest(&mut self, piece: &Uint8Array) -> Result<()> {
+        if let Some(sha256) = &mut self.file_sha256 {
             sha256.update(&piece.to_vec());
         }
-        let to_chunk = async {
-            match chunk_digest {
-                Some(digest) => digest.write(&piece).await,
-                None => Ok(()),
-            }
-        };
-        let to_digests = try_join(crc.write(&piece), to_chunk);
-        try_join(part.write(&piece), to_digests).await.map_err(Stopped::AtSink)?;
-        left = left.saturating_sub(u64::from(piece.length()));
-        body.give_back(&piece);
+        match &self.chunk_digest {
+            Some((digest, _)) => digest.write(piece).await,
+            None => Ok(()),
+        }
     }
-    part.close().await.map_err(Stopped::AtSink)
+}
+
+/// The next bytes of a body, at least one.
+async fn read(
+    body: &mut Body,
+    stalled_after: Duration,
+    least_bytes: u32,
+    most_bytes: u64,
+) -> Result<Uint8Array, Broken> {
+    let reading = Box::pin(body.read(least_bytes, most_bytes));
+    match select(reading, Delay::from(stalled_after)).await {
+        Either::Left((Ok(piece), _)) if piece.length() > 0 => Ok(piece),
+        // An error is the client's going: the platform rejects the read, and everything before it was delivered.
+        Either::Left(_) => Err(Broken::BodyEnded),
+        Either::Right(_) => Err(Broken::BodyStalled),
+    }
+}
+
+/// Accepted bytes into a part. They are in its CRC; the digests of the chunk and of the file have seen them before, or must
+/// not.
+async fn pump_front(front: &Front, part: &Sink, crc: &Digest) -> Result<(), Stopped> {
+    let mut left = front.bytes.get();
+    let mut stream = Body::new(&front.stream, BUFFER_BYTES).map_err(Stopped::AtSink)?;
+    while left > 0 {
+        let piece =
+            stream.read(LEAST_READ_BYTES, left).await.map_err(|error| Stopped::AtBody(Broken::Storage(error)))?;
+        if piece.length() == 0 {
+            return Err(Stopped::AtBody(Broken::SegmentLost));
+        }
+        try_join(part.write(&piece), crc.write(&piece)).await.map_err(Stopped::AtSink)?;
+        left = left.saturating_sub(u64::from(piece.length()));
+        stream.give_back(&piece);
+    }
+    Ok(())
 }
 
 /// Of two ends of a broken pipe, the one that broke it.
 fn why(stored: Option<Error>, pumped: Option<Stopped>) -> Broken {
     match (stored, pumped) {
-        (_, Some(Stopped::AtBody)) => Broken::BodyEnded,
+        (_, Some(Stopped::AtBody(broken))) => broken,
         (Some(error), _) | (None, Some(Stopped::AtSink(error))) => match classify(&error.to_string()) {
-            StorageFault::Gone => Broken::StorageGone,
+            StorageFault::Gone => Broken::MultipartGone,
             StorageFault::ClientLeft => Broken::BodyEnded,
             StorageFault::Retry | StorageFault::Damaged => Broken::Storage(error),
         },

@@ -19,8 +19,6 @@ extern "C" {
     /// The platform's own: resolves with at least so many bytes, or with fewer only where the stream ends.
     #[wasm_bindgen(method, catch, js_name = readAtLeast)]
     fn read_at_least(this: &ByobReader, min_bytes: u32, view: Uint8Array) -> Result<Promise, JsValue>;
-    #[wasm_bindgen(method, catch)]
-    fn cancel(this: &ByobReader, reason: &JsValue) -> Result<Promise, JsValue>;
 
     type FixedLengthStream;
     #[wasm_bindgen(constructor, catch)]
@@ -31,7 +29,7 @@ extern "C" {
     fn writable(this: &FixedLengthStream) -> WritableStream;
 }
 
-/// A request's body, read in pieces of one buffer.
+/// A native stream, a request's body above all, read in pieces of one buffer.
 pub(crate) struct Body {
     reader: ByobReader,
     /// Lent to each read, and taken back from what it returns.
@@ -48,12 +46,13 @@ impl Body {
         Ok(Self { reader, buffer: ArrayBuffer::new(buffer_bytes), buffer_bytes })
     }
 
-    /// The next bytes, a buffer full or `most_bytes` if that is less; empty where the body has ended. An error where the
-    /// client has gone. Give the piece back with [`Body::give_back`] when its bytes have been used.
-    pub(crate) async fn read(&mut self, most_bytes: u64) -> Result<Uint8Array> {
-        let want = u32::try_from(most_bytes).unwrap_or(u32::MAX).min(self.buffer_bytes);
-        let view = Uint8Array::new_with_byte_offset_and_length(&self.buffer, 0, want);
-        let read = JsFuture::from(self.reader.read_at_least(want, view)?).await?;
+    /// The next bytes: at least `least_bytes`, at most `most_bytes` and a buffer full; fewer only where the stream ends,
+    /// and none where it has ended. An error where whoever sends it has gone: bytes of this piece are lost then, those of
+    /// earlier ones are not. Give the piece back with [`Body::give_back`] when its bytes have been used.
+    pub(crate) async fn read(&mut self, least_bytes: u32, most_bytes: u64) -> Result<Uint8Array> {
+        let most = u32::try_from(most_bytes).unwrap_or(u32::MAX).min(self.buffer_bytes);
+        let view = Uint8Array::new_with_byte_offset_and_length(&self.buffer, 0, most);
+        let read = JsFuture::from(self.reader.read_at_least(least_bytes.min(most), view)?).await?;
         let value = Reflect::get(&read, &"value".into())?;
         value.dyn_into::<Uint8Array>().map_err(|_| Error::from("the body ended without a last buffer"))
     }
@@ -63,10 +62,9 @@ impl Body {
         self.buffer = piece.buffer();
     }
 
-    /// Nothing more will be read.
-    pub(crate) fn cancel(&self) {
-        // Whether the platform can still tell the client changes nothing here.
-        let _ = self.reader.cancel(&JsValue::UNDEFINED);
+    /// A read that failed has kept the buffer: get another.
+    pub(crate) fn replace_buffer(&mut self) {
+        self.buffer = ArrayBuffer::new(self.buffer_bytes);
     }
 }
 

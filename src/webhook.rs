@@ -1,12 +1,14 @@
 //! One attempt at telling the origin, as a Standard Webhook (<https://www.standardwebhooks.com/>): a signed POST whose 2xx
 //! answer is the acknowledgement.
 
-use durable_objects::rpc::EventFacts;
+use durable_objects::rpc::upload::EventFacts;
 use futures_util::future::{Either, select};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use upload_core::{event::EventKind, units::UnixMs};
-use worker::{AbortController, Delay, Error, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response, Result};
+use worker::{
+    AbortController, Delay, Error, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response, Result,
+};
 
 use crate::{config::Config, log::now_ms, signed_url};
 
@@ -75,7 +77,8 @@ async fn answer(mut response: Response) -> Result<Answer> {
 }
 
 fn request(facts: &EventFacts, url: &str, body: &str, now: UnixMs, config: &Config) -> Result<Request> {
-    let signer = standardwebhooks::Webhook::new(&config.webhook_secret).map_err(|error| Error::RustError(error.to_string()))?;
+    let signer =
+        standardwebhooks::Webhook::new(&config.webhook_secret).map_err(|error| Error::RustError(error.to_string()))?;
     let timestamp = i64::try_from(now.unix_seconds()).unwrap_or(i64::MAX);
     let signature = signer
         .sign(&facts.event_id, timestamp, body.as_bytes())

@@ -26,9 +26,11 @@ pub fn wanted(range: Option<&str>, object_bytes: ByteCount) -> Result<Wanted, Re
     let Ok(parsed) = http_range_header::parse_range_header(range) else { return Ok(Wanted::Whole) };
     let [only] = parsed.ranges.as_slice() else { return Ok(Wanted::Whole) };
     let size = object_bytes.get();
-    let last = match only.end {
-        EndPosition::Index(last) => last.min(size.saturating_sub(1)),
-        EndPosition::LastByte => size.saturating_sub(1),
+    let last = match (only.start, only.end) {
+        // Not a range at all, so as if it were not there.
+        (StartPosition::Index(first), EndPosition::Index(last)) if last < first => return Ok(Wanted::Whole),
+        (_, EndPosition::Index(last)) => last.min(size.saturating_sub(1)),
+        (_, EndPosition::LastByte) => size.saturating_sub(1),
     };
     // A suffix longer than the object means all of it; one of no bytes means none.
     let first = match only.start {
@@ -36,7 +38,7 @@ pub fn wanted(range: Option<&str>, object_bytes: ByteCount) -> Result<Wanted, Re
         StartPosition::FromLast(0) => size,
         StartPosition::FromLast(count) => size.saturating_sub(count),
     };
-    if first >= size || last < first { Err(Refusal::RangeNotSatisfiable { object_bytes }) } else { Ok(Wanted::Range { first, last }) }
+    if first >= size { Err(Refusal::RangeNotSatisfiable { object_bytes }) } else { Ok(Wanted::Range { first, last }) }
 }
 
 #[cfg(test)]
@@ -57,6 +59,8 @@ mod tests {
             (Some("bytes=0-1,3-4"), Ok(Wanted::Whole)),
             (Some("lines=0-1"), Ok(Wanted::Whole)),
             (Some("bytes=b-a"), Ok(Wanted::Whole)),
+            (Some("bytes=9-2"), Ok(Wanted::Whole)),
+            (Some("bytes=3-3"), Ok(Wanted::Range { first: 3, last: 3 })),
         ] {
             assert_eq!(wanted(range, 10.into()), expected, "{range:?}");
         }

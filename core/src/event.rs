@@ -134,7 +134,13 @@ impl Delivery {
 
     /// The origin has not acknowledged; it may have asked for a pause.
     #[must_use]
-    pub fn refused(&self, now: UnixMs, policy: RetryPolicy, asked_seconds: Option<u32>, resend_ms: u64) -> (Self, Verdict) {
+    pub fn refused(
+        &self,
+        now: UnixMs,
+        policy: RetryPolicy,
+        asked_seconds: Option<u32>,
+        resend_ms: u64,
+    ) -> (Self, Verdict) {
         match self.state {
             DeliveryState::Queued if self.attempts < policy.max_attempts => {
                 let delay_seconds = policy.delay_seconds(self.attempts, asked_seconds);

@@ -97,6 +97,13 @@ impl ChunkDigest {
 #[serde(try_from = "String", into = "String")]
 pub struct Sha256Digest(pub [u8; 32]);
 
+impl Sha256Digest {
+    /// The digest of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
 impl TryFrom<String> for Sha256Digest {
     type Error = &'static str;
 
@@ -133,6 +140,11 @@ impl Crc64Nvme {
     /// The CRC of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         Self(crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, bytes))
+    }
+
+    /// The CRC of a file whose parts, in order, have these CRCs and lengths.
+    pub fn of_parts(parts: impl IntoIterator<Item = (Self, ByteCount)>) -> Self {
+        parts.into_iter().fold(Self::default(), |so_far, (part, bytes)| so_far.followed_by(part, bytes))
     }
 
     /// The CRC of what this is the CRC of, followed by `next_bytes` bytes whose CRC is `next`.

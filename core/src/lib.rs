@@ -7,6 +7,7 @@
 //! * [`session`]: who may write what, and what is then true. Decides; never stores.
 //! * [`plan`]: part sizes, part numbers and their arithmetic.
 //! * [`dialect`]: HTTP in, [`operation::Operation`] out, and answers back. Knows no session.
+//! * [`ledger`]: what one owner may use.
 //! * [`event`]: what the origin is told, and when it is told again.
 
 #![forbid(unsafe_code)]
@@ -15,6 +16,7 @@ pub mod byte_range;
 pub mod dialect;
 pub mod event;
 pub mod integrity;
+pub mod ledger;
 pub mod log_line;
 pub mod operation;
 pub mod plan;

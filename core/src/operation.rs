@@ -11,6 +11,8 @@ use crate::{
 pub enum Operation {
     /// A new upload.
     Create(Create),
+    /// The owner's open uploads.
+    List,
     /// A chunk.
     Append(Append),
     /// Where to go on; ends a running append.
@@ -31,10 +33,12 @@ impl Operation {
     /// The upload it is about, where there is one yet.
     pub fn upload_id(&self) -> Option<UploadId> {
         match self {
-            Self::Create(_) => None,
+            Self::Create(_) | Self::List => None,
             Self::Append(append) => Some(append.id),
             Self::Download(download) => Some(download.id),
-            Self::Probe(id) | Self::Status(id) | Self::Complete(id) | Self::Cancel(id) | Self::Redeliver(id) => Some(*id),
+            Self::Probe(id) | Self::Status(id) | Self::Complete(id) | Self::Cancel(id) | Self::Redeliver(id) => {
+                Some(*id)
+            }
         }
     }
 }
@@ -42,12 +46,16 @@ impl Operation {
 /// A new upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Create {
+    /// In what order its chunks will come.
+    pub mode: crate::plan::Mode,
     /// What the client says of the file.
     pub file: FileInfo,
     /// How long it is.
     pub file_bytes: ByteCount,
     /// The chunk size that the client would like.
     pub chunk_bytes: Option<ByteCount>,
+    /// The client's own name for this creation.
+    pub idempotency: Option<crate::ledger::Idempotency>,
 }
 
 /// A chunk.
@@ -90,6 +98,10 @@ pub enum Outcome {
         /// What the deployment allows.
         limits: crate::plan::Limits,
     },
+    /// These bytes are stored already.
+    Duplicate(crate::ledger::Fingerprint),
+    /// The owner's open uploads.
+    Listed(Vec<crate::ledger::OpenUpload>),
     /// A chunk was stored.
     Appended {
         /// To which upload.
@@ -136,5 +148,4 @@ impl Reply {
         self.headers.push((name, value.into()));
         self
     }
-
 }

@@ -21,19 +21,45 @@ pub const MIN_PART_BYTES: u64 = 5 * MIB;
 /// 8,000 of them hold 62.5 GiB.
 pub const PREFERRED_PART_BYTES: u64 = 8 * MIB;
 
+/// The most chunks that a parallel upload may have. Each owns an equal share of the numbers, so each can be tried at least
+/// 10,000 / 1,250 = 8 times; 1,250 chunks of 95 MiB hold 115 GiB.
+pub const MAX_PARALLEL_CHUNKS: u64 = 1_250;
+
+/// In what order the chunks of an upload come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// From the front, each where the one before it ended. Chunks may have any length.
+    #[default]
+    Sequential,
+    /// Any missing chunk at any time, several at once. Every chunk but the last has the planned size, and is one part.
+    Parallel,
+}
+
+impl Mode {
+    /// How many parts a file may need at most.
+    const fn max_parts(self) -> u64 {
+        match self {
+            Self::Sequential => MAX_PLANNED_PARTS,
+            Self::Parallel => MAX_PARALLEL_CHUNKS,
+        }
+    }
+}
+
 /// What the deployment allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// The largest file.
     pub max_upload_bytes: ByteCount,
-    /// The largest request body; also the largest part, since a part arrives in one request.
+    /// The largest request body.
     pub max_chunk_bytes: ByteCount,
 }
 
 impl Limits {
-    /// The largest file that these limits really allow: what is configured, and what 8,000 of the largest parts hold.
-    pub fn largest_file(self) -> ByteCount {
-        let by_parts = self.max_chunk_bytes.get().saturating_mul(MAX_PLANNED_PARTS);
+    /// The largest file that these limits really allow: what is configured, and what the planned number of parts holds
+    /// where each is as large as a request body may be.
+    pub fn largest_file(self, mode: Mode) -> ByteCount {
+        let by_parts = self.max_chunk_bytes.get().saturating_mul(mode.max_parts());
         self.max_upload_bytes.min(ByteCount::new(by_parts).unwrap_or(self.max_upload_bytes))
     }
 }
@@ -45,9 +71,11 @@ pub struct TooLarge;
 /// The sizes of one upload, fixed when it is created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
+    /// In what order the chunks come.
+    pub mode: Mode,
     /// The declared length of the file.
     pub file_bytes: ByteCount,
-    /// The chunk size that the client is asked to use: a whole number of parts.
+    /// The chunk size that the client is asked to use.
     pub chunk_bytes: ByteCount,
     /// The size of every part but the last.
     pub part_bytes: ByteCount,
@@ -65,21 +93,30 @@ pub struct PartSpan {
 impl Plan {
     /// Fixes the sizes for a file of `file_bytes`, as near to the wanted chunk size as the limits allow.
     ///
-    /// The chunk size is raised to R2's smallest part and to what 8,000 parts need, and lowered to the largest request
-    /// body. A chunk is then cut into as many equal parts of at least [`PREFERRED_PART_BYTES`] as divide it evenly.
-    pub fn new(file_bytes: ByteCount, wanted_chunk: Option<ByteCount>, limits: Limits) -> Result<Self, TooLarge> {
-        if file_bytes > limits.largest_file() {
+    /// In parallel mode a chunk is a part. In sequential mode a chunk is cut into as many equal parts of at least
+    /// [`PREFERRED_PART_BYTES`] as divide it evenly, and a chunk smaller than that is put together with its neighbours:
+    /// either way the common case, chunks of the planned size, never leaves a rest behind.
+    pub fn new(mode: Mode, file_bytes: ByteCount, wanted: Option<ByteCount>, limits: Limits) -> Result<Self, TooLarge> {
+        if file_bytes > limits.largest_file(mode) {
             return Err(TooLarge);
         }
         let max_chunk = limits.max_chunk_bytes.get();
-        let needed = file_bytes.get().div_ceil(MAX_PLANNED_PARTS).div_ceil(MIB) * MIB;
+        let needed = file_bytes.get().div_ceil(mode.max_parts()).div_ceil(MIB) * MIB;
         // Rounding up to a whole MiB may pass a limit that is no whole MiB itself; the limit wins, and still suffices.
         let smallest_part = needed.max(MIN_PART_BYTES).min(max_chunk);
-        let chunk = wanted_chunk.map_or(PREFERRED_PART_BYTES, ByteCount::get).clamp(smallest_part, max_chunk);
-        let part_floor = smallest_part.max(PREFERRED_PART_BYTES.min(chunk));
-        let parts_per_chunk = (1..=chunk / part_floor).rev().find(|parts| chunk % parts == 0).unwrap_or(1);
+        let wanted = wanted.map_or(PREFERRED_PART_BYTES.max(smallest_part), ByteCount::get);
+        let (chunk, part) = match mode {
+            Mode::Parallel => {
+                let chunk = wanted.clamp(smallest_part, max_chunk);
+                (chunk, chunk)
+            }
+            Mode::Sequential => {
+                let chunk = wanted.clamp(1, max_chunk);
+                (chunk, part_for_chunk(chunk, smallest_part.max(PREFERRED_PART_BYTES.min(max_chunk)), smallest_part))
+            }
+        };
         let count = |bytes| ByteCount::new(bytes).unwrap_or(limits.max_chunk_bytes);
-        Ok(Self { file_bytes, chunk_bytes: count(chunk), part_bytes: count(chunk / parts_per_chunk) })
+        Ok(Self { mode, file_bytes, chunk_bytes: count(chunk), part_bytes: count(part) })
     }
 
     /// How many parts the file has.
@@ -87,10 +124,16 @@ impl Plan {
         self.file_bytes.get().div_ceil(self.part_bytes.get())
     }
 
-    /// Whether parts meet at `offset`, or the file ends there.
-    pub fn is_boundary(&self, offset: ByteCount) -> bool {
-        offset == self.file_bytes
-            || (offset < self.file_bytes && offset.get().is_multiple_of(self.part_bytes.get()))
+    /// Where the part that contains the byte at `offset` begins.
+    pub fn part_start(&self, offset: ByteCount) -> ByteCount {
+        let rest = ByteCount::new(offset.get() % self.part_bytes.get()).unwrap_or_default();
+        offset.saturating_sub(rest)
+    }
+
+    /// The end of the last part that is whole when all bytes up to `offset` are there: the last part of the file is whole
+    /// where the file ends, however short it is.
+    pub fn whole_parts_end(&self, offset: ByteCount) -> ByteCount {
+        if offset >= self.file_bytes { self.file_bytes } else { self.part_start(offset) }
     }
 
     /// The parts from boundary `from` to boundary `to`, in order.
@@ -114,12 +157,23 @@ impl Plan {
     }
 }
 
-/// Fresh part numbers for an attempt: `count` of them, directly above `highest_used`, or `None` when so few would be left
+/// The size of parts for chunks of this size: the chunk cut evenly, or whole chunks put together, at least `preferred` where
+/// that can be, and never below `smallest`.
+fn part_for_chunk(chunk: u64, preferred: u64, smallest: u64) -> u64 {
+    if chunk < smallest {
+        return chunk * preferred.div_ceil(chunk);
+    }
+    let floor = preferred.min(chunk);
+    let parts_per_chunk = (1..=chunk / floor).rev().find(|parts| chunk % parts == 0).unwrap_or(1);
+    chunk / parts_per_chunk
+}
+
+/// Fresh part numbers for a sequential attempt: `count` of them, directly above `highest_used`, or `None` when so few would be left
 /// that the `remaining` parts of the file could no longer all be stored.
 ///
-/// The only place where part numbers are made. **A number is never handed out twice**: R2 loses the stored part when a
+/// Here and in [`lane_number`] part numbers are made, nowhere else. **A number is never handed out twice**: R2 loses the stored part when a
 /// later upload to the same number fails (<https://developers.cloudflare.com/r2/api/s3/api/>). Numbers may have gaps: parts
-/// are assembled in the order of their numbers. Should R2 ever refuse gaps, this function is what changes: a number could
+/// are assembled in the order of their numbers. Should R2 ever refuse gaps, these two functions are what changes: a number could
 /// be given again once its last writer has certainly ended.
 pub fn fresh_numbers(highest_used: u16, count: u64, remaining: u64) -> Option<std::ops::RangeInclusive<u16>> {
     let left = u64::from(MAX_PART_NUMBER.saturating_sub(highest_used));
@@ -130,13 +184,29 @@ pub fn fresh_numbers(highest_used: u16, count: u64, remaining: u64) -> Option<st
     Some(highest_used + 1..=highest_used + count)
 }
 
+/// The number for try `try_index` (from 0) at chunk `chunk` (from 0) of a parallel upload of `chunks` chunks, or `None` where
+/// the chunk has used up its share. Chunk i owns the numbers from i·share + 1 to (i + 1)·share, so the order of the
+/// numbers is that of the chunks, whenever they come.
+pub fn lane_number(chunk: u64, try_index: u16, chunks: u64) -> Option<u16> {
+    let share = u64::from(MAX_PART_NUMBER) / chunks.max(1);
+    if chunk >= chunks || u64::from(try_index) >= share {
+        return None;
+    }
+    u16::try_from(chunk * share + u64::from(try_index) + 1).ok()
+}
+
+/// Which chunk of a parallel upload of `chunks` chunks owns this number.
+pub fn lane_of(number: u16, chunks: u64) -> u64 {
+    let share = u64::from(MAX_PART_NUMBER) / chunks.max(1);
+    (u64::from(number).saturating_sub(1)) / share.max(1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const LIMITS: Limits =
-        Limits { max_upload_bytes: mib(1024 * 1024), max_chunk_bytes: mib(95) };
+    const LIMITS: Limits = Limits { max_upload_bytes: mib(1024 * 1024), max_chunk_bytes: mib(95) };
 
     const fn mib(mib: u64) -> ByteCount {
         match ByteCount::new(mib * MIB) {
@@ -145,18 +215,19 @@ mod tests {
         }
     }
 
-    fn plan(file: u64, chunk: Option<u64>) -> (u64, u64) {
-        let plan = Plan::new(mib(file), chunk.map(mib), LIMITS).unwrap();
+    fn plan(mode: Mode, file: u64, chunk: Option<u64>) -> (u64, u64) {
+        let plan = Plan::new(mode, mib(file), chunk.map(mib), LIMITS).unwrap();
         (plan.chunk_bytes.get() / MIB, plan.part_bytes.get() / MIB)
     }
 
     #[test]
-    fn chunk_and_part_sizes_in_mib() {
+    fn sequential_chunk_and_part_sizes_in_mib() {
         // (file, wanted chunk) -> (chunk, part)
         for (file, wanted, expected) in [
             (100, None, (8, 8)),
             (100, Some(16), (16, 8)),
-            (100, Some(1), (5, 5)),
+            (100, Some(1), (1, 8)),
+            (100, Some(3), (3, 9)),
             (100, Some(5), (5, 5)),
             (100, Some(32), (32, 8)),
             (100, Some(90), (90, 9)),
@@ -165,18 +236,52 @@ mod tests {
             (62_500, None, (8, 8)),
             (64_001, None, (9, 9)),
             (64_001, Some(32), (32, 16)),
+            (64_001, Some(8), (8, 16)),
             (8_000 * 95, None, (95, 95)),
             (0, None, (8, 8)),
         ] {
-            assert_eq!(plan(file, wanted), expected, "file {file} MiB, wanted {wanted:?}");
+            assert_eq!(plan(Mode::Sequential, file, wanted), expected, "file {file} MiB, wanted {wanted:?}");
+        }
+        let odd = Plan::new(Mode::Sequential, mib(100), ByteCount::new(3_000_000), LIMITS).unwrap();
+        assert_eq!((odd.chunk_bytes.get(), odd.part_bytes.get()), (3_000_000, 9_000_000));
+    }
+
+    #[test]
+    fn parallel_chunks_are_parts() {
+        for (file, wanted, expected) in [
+            (100, None, 8),
+            (100, Some(1), 5),
+            (100, Some(64), 64),
+            (100, Some(500), 95),
+            (12_500, None, 10),
+            (1_250 * 95, None, 95),
+        ] {
+            assert_eq!(plan(Mode::Parallel, file, wanted), (expected, expected), "file {file} MiB, wanted {wanted:?}");
         }
     }
 
     #[test]
-    fn a_file_beyond_8000_of_the_largest_parts_is_refused() {
-        assert_eq!(Plan::new(mib(8_000 * 95 + 1), None, LIMITS), Err(TooLarge));
+    fn a_file_beyond_what_the_parts_hold_is_refused() {
+        assert_eq!(Plan::new(Mode::Sequential, mib(8_000 * 95 + 1), None, LIMITS), Err(TooLarge));
+        assert_eq!(Plan::new(Mode::Parallel, mib(1_250 * 95 + 1), None, LIMITS), Err(TooLarge));
         let small = Limits { max_upload_bytes: mib(10), ..LIMITS };
-        assert_eq!(Plan::new(mib(11), None, small), Err(TooLarge));
+        assert_eq!(Plan::new(Mode::Sequential, mib(11), None, small), Err(TooLarge));
+    }
+
+    #[test]
+    fn lanes_own_their_numbers() {
+        assert_eq!((lane_number(0, 0, 1_250), lane_number(0, 7, 1_250)), (Some(1), Some(8)));
+        assert_eq!((lane_number(0, 8, 1_250), lane_number(1, 0, 1_250)), (None, Some(9)));
+        assert_eq!((lane_number(1_249, 7, 1_250), lane_number(1_250, 0, 1_250)), (Some(10_000), None));
+        assert_eq!(lane_number(0, 9_999, 1), Some(10_000));
+        for chunks in [1, 3, 7, 1_249, 1_250] {
+            for chunk in [0, 1, chunks - 1] {
+                for try_index in 0..8 {
+                    let Some(number) = lane_number(chunk, try_index, chunks) else { continue };
+                    assert_eq!(lane_of(number, chunks), chunk);
+                }
+            }
+        }
     }
 
     #[test]
@@ -190,26 +295,28 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_plan_fits_r2(file in 0..=8_000 * 95 * MIB, chunk in proptest::option::of(0..200 * MIB)) {
-            let file = ByteCount::new(file).unwrap();
-            let plan = Plan::new(file, chunk.and_then(ByteCount::new), LIMITS).unwrap();
-            prop_assert!(plan.part_count() <= MAX_PLANNED_PARTS);
+        fn every_plan_fits_r2(parallel: bool, file in 0..8_000 * 95 * MIB, chunk in proptest::option::of(1..200 * MIB)) {
+            let (mode, file) = if parallel { (Mode::Parallel, file * 1_250 / 8_000) } else { (Mode::Sequential, file) };
+            let plan = Plan::new(mode, ByteCount::new(file).unwrap(), chunk.and_then(ByteCount::new), LIMITS).unwrap();
+            prop_assert!(plan.part_count() <= mode.max_parts());
             prop_assert!(plan.part_bytes.get() >= MIN_PART_BYTES);
             prop_assert!(plan.chunk_bytes <= LIMITS.max_chunk_bytes);
-            prop_assert!(plan.chunk_bytes.get() % plan.part_bytes.get() == 0);
+            let (chunk, part) = (plan.chunk_bytes.get(), plan.part_bytes.get());
+            prop_assert!(chunk % part == 0 || part % chunk == 0 || mode == Mode::Parallel, "no rest in the common case");
         }
 
         #[test]
         fn spans_tile_the_range(file in 1..400 * MIB, first in 0_u64..20) {
-            let plan = Plan::new(ByteCount::new(file).unwrap(), None, LIMITS).unwrap();
+            let plan = Plan::new(Mode::Sequential, ByteCount::new(file).unwrap(), None, LIMITS).unwrap();
             let from = ByteCount::new(first * plan.part_bytes.get()).unwrap().min(plan.file_bytes);
             let mut at = from;
             let mut count = 0;
             for span in plan.spans(from, plan.file_bytes) {
                 prop_assert_eq!(span.offset, at);
-                prop_assert!(plan.is_boundary(at));
+                prop_assert_eq!(plan.part_start(at), at);
                 at = at.checked_add(span.bytes).unwrap();
                 prop_assert!(span.bytes == plan.part_bytes || at == plan.file_bytes);
+                prop_assert_eq!(plan.whole_parts_end(at), at);
                 count += 1;
             }
             prop_assert_eq!(at, plan.file_bytes);

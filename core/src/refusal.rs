@@ -46,11 +46,23 @@ pub enum Refusal {
         /// The true offset.
         uploaded_bytes: ByteCount,
     },
-    /// The chunk ends in the middle of a part.
-    UnalignedChunk {
-        /// Every chunk ends on a multiple of this, or at the end of the file.
-        part_bytes: ByteCount,
+    /// Somebody else is uploading, and must not be interrupted yet again before anything of theirs counts.
+    Busy {
         /// The true offset.
+        uploaded_bytes: ByteCount,
+        /// When to try again.
+        retry_after_seconds: u32,
+    },
+    /// A chunk of a parallel upload that does not begin at a multiple of the chunk size, or has another length.
+    NotAChunk {
+        /// The chunk size.
+        chunk_bytes: ByteCount,
+        /// How many bytes count.
+        uploaded_bytes: ByteCount,
+    },
+    /// A chunk of a parallel upload that is there already.
+    ChunkAlreadyStored {
+        /// How many bytes count.
         uploaded_bytes: ByteCount,
     },
     /// The request body is larger than the deployment takes.
@@ -67,6 +79,11 @@ pub enum Refusal {
     LengthRequired,
     /// The body ended before its `Content-Length`.
     BodyCutShort {
+        /// The true offset: whole parts that arrived may have been kept.
+        uploaded_bytes: ByteCount,
+    },
+    /// The body brought nothing for too long.
+    BodyStalled {
         /// The true offset: whole parts that arrived may have been kept.
         uploaded_bytes: ByteCount,
     },
@@ -110,6 +127,15 @@ pub enum Refusal {
         /// Those it has, as in `Allow`.
         allow: String,
     },
+    /// The owner has used what it may.
+    QuotaExceeded {
+        /// Which bound.
+        quota: String,
+        /// When there is room again, where that is known.
+        retry_after_seconds: Option<u32>,
+    },
+    /// The `Idempotency-Key` was used for another request.
+    IdempotencyMismatch,
     /// A signed URL that is altered, expired, or for something else.
     BadSignature,
     /// The asked-for byte range lies outside the object.
@@ -136,12 +162,17 @@ impl Refusal {
             Self::OffsetMismatch { .. } => ("offset-mismatch", 409, "The chunk does not begin at the accepted offset"),
             Self::Superseded { .. } => ("superseded", 409, "Another request has taken the upload over"),
             Self::BeyondDeclaredLength { .. } => ("beyond-declared-length", 413, "The chunk ends beyond the file"),
-            Self::InconsistentLength { .. } => ("inconsistent-length", 400, "The file was declared with another length"),
-            Self::UnalignedChunk { .. } => ("unaligned-chunk", 400, "The chunk ends in the middle of a part"),
+            Self::InconsistentLength { .. } => {
+                ("inconsistent-length", 400, "The file was declared with another length")
+            }
+            Self::Busy { .. } => ("busy", 409, "Somebody else is uploading"),
+            Self::NotAChunk { .. } => ("not-a-chunk", 400, "The bytes are not one chunk"),
+            Self::ChunkAlreadyStored { .. } => ("chunk-already-stored", 409, "The chunk is there already"),
             Self::ChunkTooLarge { .. } => ("chunk-too-large", 413, "The chunk is too large"),
             Self::UploadTooLarge { .. } => ("upload-too-large", 413, "The file is too large"),
             Self::LengthRequired => ("length-required", 411, "The request needs a Content-Length"),
             Self::BodyCutShort { .. } => ("body-cut-short", 400, "The body ended early"),
+            Self::BodyStalled { .. } => ("body-stalled", 408, "The body stalled"),
             Self::StorageUnavailable { .. } => ("storage-unavailable", 503, "Storage is not available just now"),
             Self::BadRequest { .. } => ("bad-request", 400, "The request is malformed"),
             Self::ChecksumMismatch { .. } => ("checksum-mismatch", 422, "The chunk does not have its checksum"),
@@ -151,6 +182,10 @@ impl Refusal {
             Self::AttemptsExhausted => ("attempts-exhausted", 410, "Too many attempts have failed"),
             Self::NothingToRedeliver => ("nothing-to-redeliver", 409, "There is no event to send again"),
             Self::MethodNotAllowed { .. } => ("method-not-allowed", 405, "The method is not allowed here"),
+            Self::QuotaExceeded { .. } => ("quota-exceeded", 429, "The quota is used up"),
+            Self::IdempotencyMismatch => {
+                ("idempotency-mismatch", 422, "The Idempotency-Key was used for something else")
+            }
             Self::BadSignature => ("bad-signature", 403, "The URL's signature is not valid"),
             Self::RangeNotSatisfiable { .. } => ("range-not-satisfiable", 416, "The range lies outside the object"),
             Self::NotConfigured { .. } => ("not-configured", 503, "The service is not set up"),
@@ -185,8 +220,11 @@ impl Refusal {
             | Self::Superseded { uploaded_bytes }
             | Self::BeyondDeclaredLength { uploaded_bytes, .. }
             | Self::InconsistentLength { uploaded_bytes, .. }
-            | Self::UnalignedChunk { uploaded_bytes, .. }
+            | Self::Busy { uploaded_bytes, .. }
+            | Self::NotAChunk { uploaded_bytes, .. }
+            | Self::ChunkAlreadyStored { uploaded_bytes }
             | Self::StorageUnavailable { uploaded_bytes }
+            | Self::BodyStalled { uploaded_bytes }
             | Self::BodyCutShort { uploaded_bytes }
             | Self::ChecksumMismatch { uploaded_bytes }
             | Self::Incomplete { uploaded_bytes, .. } => Some(*uploaded_bytes),
@@ -211,9 +249,17 @@ impl fmt::Display for Refusal {
             Self::BeyondDeclaredLength { file_bytes, .. } | Self::InconsistentLength { file_bytes, .. } => {
                 write!(f, "The file was declared with {file_bytes} bytes, and that cannot change.")
             }
-            Self::UnalignedChunk { part_bytes, .. } => {
-                write!(f, "A chunk ends on a multiple of {part_bytes} bytes, or at the end of the file.")
-            }
+            Self::Busy { uploaded_bytes, retry_after_seconds } => write!(
+                f,
+                "Another client has been interrupted again and again and is given {retry_after_seconds} s to get on. \
+                 {uploaded_bytes} bytes have been accepted."
+            ),
+            Self::NotAChunk { chunk_bytes, .. } => write!(
+                f,
+                "A chunk of a parallel upload begins at a multiple of {chunk_bytes} bytes and has exactly that many, \
+                 but for the last."
+            ),
+            Self::ChunkAlreadyStored { .. } => write!(f, "Its bytes count. Ask for the status to see what is missing."),
             Self::ChunkTooLarge { limit_bytes } => write!(
                 f,
                 "A chunk has at most {limit_bytes} bytes: the network in front of this service refuses bodies above \
@@ -224,23 +270,35 @@ impl fmt::Display for Refusal {
             Self::BodyCutShort { uploaded_bytes } => {
                 write!(f, "The connection ended before the body did. Go on at {uploaded_bytes}.")
             }
+            Self::BodyStalled { uploaded_bytes } => {
+                write!(f, "Nothing arrived for too long. Go on at {uploaded_bytes}.")
+            }
             Self::StorageUnavailable { uploaded_bytes } => {
                 write!(f, "The bytes could not be stored. Go on at {uploaded_bytes}, after a pause.")
             }
             Self::BadRequest { field, detail } => write!(f, "{field}: {detail}"),
             Self::ChecksumMismatch { uploaded_bytes } => {
-                write!(f, "The bytes were damaged on the way. Nothing of the chunk counts: send it again at {uploaded_bytes}.")
+                write!(
+                    f,
+                    "The bytes were damaged on the way. Nothing of the chunk counts: send it again at {uploaded_bytes}."
+                )
             }
             Self::FileDigestMismatch { actual } => {
                 write!(f, "The bytes that arrived have the digest {actual}. The upload has failed; begin a new one.")
             }
             Self::Incomplete { missing_bytes, .. } => write!(f, "{missing_bytes} bytes have not arrived yet."),
-            Self::Completing => write!(f, "All bytes are there and the object is being put together. Ask again in a second."),
+            Self::Completing => {
+                write!(f, "All bytes are there and the object is being put together. Ask again in a second.")
+            }
             Self::AttemptsExhausted => {
                 write!(f, "Storage numbers every attempt, and the numbers have run out. Begin a new upload.")
             }
             Self::NothingToRedeliver => write!(f, "The upload has no event, or its event is on its way."),
             Self::MethodNotAllowed { allow } => write!(f, "Allowed are {allow}."),
+            Self::QuotaExceeded { quota, .. } => write!(f, "No room is left for another upload: {quota}."),
+            Self::IdempotencyMismatch => {
+                write!(f, "Repeat a request exactly under its key, or take a fresh key for a new one.")
+            }
             Self::BadSignature => write!(f, "It was altered, has expired, or was made for something else."),
             Self::RangeNotSatisfiable { object_bytes } => write!(f, "The object has {object_bytes} bytes."),
             Self::NotConfigured { detail } => write!(f, "{detail}"),

@@ -44,7 +44,10 @@ mod tests {
     #[test]
     fn messages_as_r2_sends_them() {
         for (message, expected) in [
-            ("completeMultipartUpload: We encountered an internal error. Please try again. (10001)", StorageFault::Retry),
+            (
+                "completeMultipartUpload: We encountered an internal error. Please try again. (10001)",
+                StorageFault::Retry,
+            ),
             ("uploadPart: The specified multipart upload does not exist. (10024)", StorageFault::Gone),
             ("complete: One or more of the specified parts could not be found. (10025)", StorageFault::Damaged),
             ("put: line one\nline two (10037)", StorageFault::Retry),

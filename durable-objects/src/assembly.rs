@@ -2,20 +2,26 @@
 //! bytes; what exists in R2 is decided here, in one place that cannot race.
 
 use upload_core::{
+    integrity::Crc64Nvme,
     session::{Birth, Session},
     storage_fault::{StorageFault, classify},
 };
 use worker::{Bucket, Error, Object, Result, UploadedPart};
 
-use crate::sql::PartName;
+use crate::sql::session::PartName;
 
 /// Which binding of wrangler.toml leads to the bucket.
 pub(crate) const BUCKET_BINDING: &str = "BUCKET";
 
 /// How completion went.
 pub(crate) enum Assembly {
-    /// R2 has the whole object, under this ETag.
-    Done(String),
+    /// R2 has the whole object.
+    Done {
+        /// Under this ETag.
+        etag: String,
+        /// With this CRC.
+        crc64nvme: Crc64Nvme,
+    },
     /// It will never have.
     Impossible(String),
     /// It may have a moment later.
@@ -37,16 +43,20 @@ pub(crate) async fn open(bucket: &Bucket, birth: &mut Birth) -> Result<()> {
 /// lost, or an earlier call succeeded and died before it was stored), so it is looked for before anything else is said.
 pub(crate) async fn assemble(bucket: &Bucket, session: &Session, parts: Vec<PartName>) -> Assembly {
     let birth = &session.birth;
+    let crc64nvme = Crc64Nvme::of_parts(parts.iter().map(|part| (part.crc64nvme, part.bytes)));
+    if let Some(reason) = session.crc64nvme_mismatch(crc64nvme) {
+        return Assembly::Impossible(reason);
+    }
     let completed = match &birth.multipart_id {
         Some(id) => complete(bucket, birth, id, parts).await,
         None => put_empty(bucket, &birth.key).await,
     };
     let error = match completed {
-        Ok(object) => return checked(&object, birth),
+        Ok(object) => return checked(&object, birth, crc64nvme),
         Err(error) => error,
     };
     match bucket.head(&birth.key).await {
-        Ok(Some(object)) => checked(&object, birth),
+        Ok(Some(object)) => checked(&object, birth, crc64nvme),
         Err(head_error) => Assembly::Postponed(format!("{error}; looking for the object: {head_error}")),
         Ok(None) => match classify(&error.to_string()) {
             StorageFault::Retry | StorageFault::ClientLeft => Assembly::Postponed(error.to_string()),
@@ -56,9 +66,17 @@ pub(crate) async fn assemble(bucket: &Bucket, session: &Session, parts: Vec<Part
     }
 }
 
-/// Has R2 let go of whatever it holds: unfinished parts, or the object. Both are asked for, since a crash may have left
-/// either, and asking for what is not there is no error.
-pub(crate) async fn free(bucket: &Bucket, birth: &Birth) -> Result<()> {
+/// Has R2 let go of whatever it need not hold: the segments of an upload that has ended, and of an unwanted one the
+/// unfinished parts and the object. Both are asked for, since a crash may have left either, and asking for what is not
+/// there is no error.
+pub(crate) async fn free(bucket: &Bucket, session: &Session) -> Result<()> {
+    let birth = &session.birth;
+    if session.progress.holds_segments {
+        free_segments(bucket, birth).await?;
+    }
+    if !session.is_unwanted() {
+        return Ok(());
+    }
     if let Some(id) = &birth.multipart_id {
         let aborted = bucket.resume_multipart_upload(&birth.key, id)?.abort().await;
         if let Err(error) = aborted
@@ -68,6 +86,20 @@ pub(crate) async fn free(bucket: &Bucket, birth: &Birth) -> Result<()> {
         }
     }
     bucket.delete(&birth.key).await
+}
+
+/// Deletes all segments of an upload, whoever wrote them and whether or not they were ever counted.
+async fn free_segments(bucket: &Bucket, birth: &Birth) -> Result<()> {
+    loop {
+        let found = bucket.list().prefix(birth.segment_prefix()).execute().await?;
+        let keys: Vec<String> = found.objects().iter().map(Object::key).collect();
+        if !keys.is_empty() {
+            bucket.delete_multiple(keys).await?;
+        }
+        if !found.truncated() {
+            return Ok(());
+        }
+    }
 }
 
 async fn complete(bucket: &Bucket, birth: &Birth, id: &str, parts: Vec<PartName>) -> Result<Object> {
@@ -80,10 +112,10 @@ async fn put_empty(bucket: &Bucket, key: &str) -> Result<Object> {
 }
 
 /// The size must be what the session counted. The ETag is taken as it is.
-fn checked(object: &Object, birth: &Birth) -> Assembly {
+fn checked(object: &Object, birth: &Birth, crc64nvme: Crc64Nvme) -> Assembly {
     let (found, counted) = (object.size(), birth.plan.file_bytes.get());
     if found == counted {
-        Assembly::Done(object.etag())
+        Assembly::Done { etag: object.etag(), crc64nvme }
     } else {
         Assembly::Impossible(format!("Storage has {found} bytes of {counted}."))
     }

@@ -1,16 +1,21 @@
-//! Facts at rest: the Durable Object of an upload.
+//! Facts at rest: the Durable Objects of uploads and of owners.
 //!
-//! An object holds one [`upload_core::session::Session`] in SQLite and in memory, takes decisions through it, stores them,
+//! The object of an upload holds one [`upload_core::session::Session`] in SQLite and in memory, takes decisions through it, stores them,
 //! and carries out the upload's duties in R2 and towards the queue. No request body passes through it, and no rule stands
 //! in it: rules are in `upload-core`.
 //!
-//! [`rpc`] is the only door. [`UploadSession`] is public for the runtime's sake: it must be named in the root package, or it
-//! silently vanishes from the wasm.
+//! The object of an owner, the ledger, knows what is open and what is stored.
+//!
+//! [`rpc`] is the only door. The classes are public for the runtime's sake: they must be named in the root package, or they
+//! silently vanish from the wasm.
 
 mod assembly;
+mod clock;
+mod owner_ledger_do;
 pub mod rpc;
 mod sql;
 mod transaction;
 mod upload_session_do;
 
+pub use owner_ledger_do::OwnerLedger;
 pub use upload_session_do::UploadSession;

@@ -8,26 +8,35 @@
 //! * The alarm is always set to the next duty, in the same transaction as the fact that made it one. An alarm handler
 //!   returns no error, whatever happens: after six the platform would drop the alarm for good.
 
+#![allow(missing_docs, reason = "#[durable_object] expands to public methods without documentation")]
+
 use std::cell::RefCell;
 
+use futures_util::stream;
 use upload_core::{
     event::Verdict,
+    ledger::Fingerprint,
     log_line::LogLine,
     refusal::Refusal,
     session::{Begin, Change, Commit, Decision, Job, Phase, Release, Session, Snapshot},
     units::UnixMs,
 };
 use worker::{
-    Bucket, Date, DurableObject, Env, Request, Response, Result, State, console_error, console_log, durable_object,
+    Bucket, DurableObject, Env, Error, Request, Response, Result, State, console_error, console_log, durable_object,
 };
 
 use crate::{
     assembly::{self, Assembly, BUCKET_BINDING},
+    clock::{now, set_alarm},
     rpc::{
-        BeginDelivery, Cancel, Command, Complete, CreateUpload, DeadLetter, DeliveryOutcome, EndDelivery, EventFacts,
-        EventMessage, FindObject, FoundObject, Probe, Redeliver, Status, Wire,
+        Command, LEDGERS_BINDING, answer, ask,
+        ledger::Settle,
+        upload::{
+            BeginDelivery, COMMAND_HEADER, Cancel, Complete, CreateUpload, DeadLetter, DeliveryOutcome, EndDelivery,
+            EventFacts, EventMessage, FindObject, FoundObject, Probe, ReadTail, Redeliver, Status,
+        },
     },
-    sql,
+    sql::session as sql,
 };
 
 /// Which binding of wrangler.toml leads to the queue of events.
@@ -55,14 +64,19 @@ impl DurableObject for UploadSession {
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         let path = request.path();
-        let body = request.text().await?;
+        // A command whose body is bytes travels in a header.
+        let (body, content) = match request.headers().get(COMMAND_HEADER)? {
+            Some(command) => (command, Some(request.bytes().await?)),
+            None => (request.text().await?, None),
+        };
         match path.trim_start_matches('/') {
             CreateUpload::NAME => self.create(serde_json::from_str::<CreateUpload>(&body)?).await,
-            Begin::NAME => self.decide(&body, |session, now, begin: Begin| session.begin(now, begin)),
-            Commit::NAME => self.decide(&body, |session, now, commit: Commit| session.commit(now, &commit)),
+            Begin::NAME => self.begin(&body),
+            Commit::NAME => self.commit(&body, content.as_deref()),
+            ReadTail::NAME => self.read_tail(&serde_json::from_str(&body)?),
             Release::NAME => self.decide(&body, |session, now, release: Release| session.release(now, release)),
-            Probe::NAME => self.decide_then_show(&body, |session, _, Probe| session.probe()),
-            Status::NAME => self.decide_then_show(&body, |_, _, Status| pass(())),
+            Probe::NAME => self.decide_then_show(&body, |session, now, Probe| session.probe(now)),
+            Status::NAME => self.decide_then_show(&body, |session, _, Status| session.status()),
             Complete::NAME => self.decide_then_show(&body, |session, _, Complete| session.complete()),
             Cancel::NAME => self.decide(&body, |session, now, Cancel| session.cancel(now)),
             Redeliver::NAME => self.decide_then_show(&body, |session, now, Redeliver| session.redeliver(now)),
@@ -94,7 +108,7 @@ impl DurableObject for UploadSession {
             }
         }
         // Dies here, or anywhere above: the platform runs the alarm again, and the duties are derived from the facts anew.
-        self.rearm().await;
+        self.rearm();
         Response::empty()
     }
 }
@@ -121,7 +135,7 @@ impl UploadSession {
             Err(refusal) => return answer::<Snapshot>(Err(refusal)),
         };
         let alarm_at = session.next_job().map(|(due, _)| due);
-        sql::create(&self.state.storage(), &session, || self.set_alarm(alarm_at))?;
+        sql::create(&self.state.storage(), &session, || set_alarm(&self.state, alarm_at))?;
         // From here the upload exists, and ends by itself: its first alarm is set.
         let snapshot = session.snapshot();
         *self.session.borrow_mut() = Some(session);
@@ -134,7 +148,37 @@ impl UploadSession {
         body: &str,
         rule: impl FnOnce(&Session, UnixMs, C) -> Decision<C::Answer>,
     ) -> Result<Response> {
-        answer(self.take(serde_json::from_str(body)?, rule)?)
+        answer(self.take(serde_json::from_str(body)?, None, rule)?)
+    }
+
+    fn begin(&self, body: &str) -> Result<Response> {
+        let rule = |session: &Session, now, begin: Begin| session.begin(now, begin);
+        let mut taken = self.take(serde_json::from_str(body)?, None, rule)?;
+        if let (Ok(grant), Some(session)) = (&mut taken, &*self.session.borrow())
+            && grant.reserved > 0
+        {
+            // The bytes that the attempt's first part begins with.
+            grant.tail = sql::tail(&self.state.storage(), &session.birth)?;
+        }
+        answer(taken)
+    }
+
+    fn commit(&self, body: &str, content: Option<&[u8]>) -> Result<Response> {
+        let rule = |session: &Session, now, commit: Commit| session.commit(now, &commit);
+        answer(self.take(serde_json::from_str(body)?, content, rule)?)
+    }
+
+    /// Streams rows to whoever fills a part with them, a few at a time.
+    fn read_tail(&self, wanted: &ReadTail) -> Result<Response> {
+        let (sql, end) = (self.state.storage().sql(), wanted.end);
+        let pieces = stream::try_unfold(wanted.start, move |start| {
+            let read = sql::read_rows(&sql, start, end);
+            async move {
+                let (bytes, reached) = read?;
+                Ok::<_, Error>((!bytes.is_empty()).then_some((bytes, reached)))
+            }
+        });
+        Response::from_stream(pieces)
     }
 
     /// The same, answering with how the upload stands then.
@@ -143,7 +187,7 @@ impl UploadSession {
         body: &str,
         rule: impl FnOnce(&Session, UnixMs, C) -> Decision<()>,
     ) -> Result<Response> {
-        let taken = self.take(serde_json::from_str(body)?, rule)?;
+        let taken = self.take(serde_json::from_str(body)?, None, rule)?;
         let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(Refusal::UploadNotFound);
         answer(taken.and(snapshot))
     }
@@ -151,6 +195,7 @@ impl UploadSession {
     fn take<C, T>(
         &self,
         command: C,
+        content: Option<&[u8]>,
         rule: impl FnOnce(&Session, UnixMs, C) -> Decision<T>,
     ) -> Result<Result<T, Refusal>> {
         self.load()?;
@@ -160,7 +205,7 @@ impl UploadSession {
         }
         self.store(|session| session.expire_if_due(now).unwrap_or_default())?;
         let mut answer = Err(Refusal::UploadNotFound);
-        self.store(|session| {
+        self.store_with(content, |session| {
             let decision = rule(session, now, command);
             answer = decision.answer;
             decision.change
@@ -168,8 +213,12 @@ impl UploadSession {
         Ok(answer)
     }
 
-    /// Stores what a rule changes, sets the alarm if the next duty is another now, and only then believes it.
     fn store(&self, rule: impl FnOnce(&Session) -> Change) -> Result<()> {
+        self.store_with(None, rule)
+    }
+
+    /// Stores what a rule changes, sets the alarm if the next duty is another now, and only then believes it.
+    fn store_with(&self, content: Option<&[u8]>, rule: impl FnOnce(&Session) -> Change) -> Result<()> {
         let mut slot = self.session.borrow_mut();
         let Some(session) = slot.as_mut() else { return Ok(()) };
         let change = rule(session);
@@ -179,8 +228,8 @@ impl UploadSession {
         let mut after = session.clone();
         after.apply(change.clone());
         let (alarm_before, alarm_after) = (session.next_job(), after.next_job());
-        sql::store(&self.state.storage(), &change, || {
-            if alarm_before == alarm_after { Ok(()) } else { self.set_alarm(alarm_after.map(|(due, _)| due)) }
+        sql::store(&self.state.storage(), &change, content, || {
+            if alarm_before == alarm_after { Ok(()) } else { set_alarm(&self.state, alarm_after.map(|(due, _)| due)) }
         })?;
         // Dies here: the rows say it, and whoever reads them next knows it. The answer was not given yet.
         if after.progress.phase != session.progress.phase {
@@ -207,7 +256,7 @@ impl UploadSession {
                 let assembly = assembly::assemble(&self.bucket()?, &session, parts).await;
                 // Dies here: R2 has the object, and nobody knows. The next alarm asks R2 again and finds it.
                 self.store(|session| match assembly {
-                    Assembly::Done(etag) => session.assembled(now(), etag),
+                    Assembly::Done { etag, crc64nvme } => session.assembled(now(), etag, crc64nvme),
                     Assembly::Impossible(reason) => session.unassembled(now(), reason),
                     Assembly::Postponed(reason) => {
                         let line = LogLine::of("assembly_postponed", session.birth.id);
@@ -217,7 +266,7 @@ impl UploadSession {
                 })
             }
             Job::Free => {
-                assembly::free(&self.bucket()?, &session.birth).await?;
+                assembly::free(&self.bucket()?, &session).await?;
                 // Dies here: it is freed once more, which is no error.
                 self.store(Session::freed)
             }
@@ -233,6 +282,15 @@ impl UploadSession {
                 // Dies here: the queue is given a second copy later. The origin sees the same event id twice.
                 self.store(|session| session.event_sent(now()))
             }
+            Job::Settle => {
+                let ledgers = self.env.durable_object(LEDGERS_BINDING)?;
+                let settle = Settle { upload_id: session.birth.id, object: fingerprint(&session) };
+                if let Err(refusal) = ask(&ledgers, &session.birth.owner, &settle).await? {
+                    return Err(refusal.to_string().into());
+                }
+                // Dies here: the ledger hears the same once more.
+                self.store(Session::settled)
+            }
             Job::Forget => {
                 self.state.storage().delete_all().await?;
                 *self.session.borrow_mut() = None;
@@ -241,17 +299,7 @@ impl UploadSession {
         }
     }
 
-    /// Sets the alarm to the next duty, from inside a transaction: the call takes effect with it, at once.
-    fn set_alarm(&self, at: Option<UnixMs>) -> Result<()> {
-        let Some(at) = at else { return Ok(()) };
-        #[allow(clippy::cast_precision_loss)] // milliseconds since 1970 are far below 2^53
-        let date = js_sys::Date::new(&wasm_bindgen::JsValue::from_f64(at.0 as f64));
-        // The promise is not awaited: the platform holds every answer back until the write behind it is durable.
-        let promise = self.state.storage().as_raw().set_alarm(date, wasm_bindgen::JsValue::UNDEFINED.into());
-        promise.map(drop).map_err(Into::into)
-    }
-
-    async fn rearm(&self) {
+    fn rearm(&self) {
         let next = self.session.borrow().as_ref().and_then(Session::next_job);
         let at = match next {
             Some((due, _)) => due,
@@ -259,7 +307,7 @@ impl UploadSession {
             None if self.load().is_ok() => return,
             None => now().plus_ms(ALARM_FALLBACK_MS),
         };
-        if let Err(error) = self.set_alarm(Some(at)) {
+        if let Err(error) = set_alarm(&self.state, Some(at)) {
             console_error!("{}", LogLine { detail: Some(error.to_string()), ..fault("rearm") }.json());
         }
     }
@@ -267,6 +315,19 @@ impl UploadSession {
     fn bucket(&self) -> Result<Bucket> {
         self.env.bucket(BUCKET_BINDING)
     }
+}
+
+/// The object that the upload left, where its SHA-256 is known.
+fn fingerprint(session: &Session) -> Option<Fingerprint> {
+    let object = session.object()?;
+    Some(Fingerprint {
+        sha256: object.sha256?,
+        upload_id: session.birth.id,
+        key: object.key,
+        etag: object.etag,
+        crc64nvme: object.crc64nvme,
+        file_size: session.birth.plan.file_bytes,
+    })
 }
 
 fn find_object(session: &Session) -> Decision<FoundObject> {
@@ -283,7 +344,8 @@ fn find_object(session: &Session) -> Decision<FoundObject> {
 }
 
 fn begin_delivery(session: &Session, now: UnixMs, command: BeginDelivery) -> Decision<Option<EventFacts>> {
-    let this_event = session.delivery.as_ref().filter(|delivery| delivery.kind.id(session.birth.id) == command.event_id);
+    let this_event =
+        session.delivery.as_ref().filter(|delivery| delivery.kind.id(session.birth.id) == command.event_id);
     let begun = this_event.and_then(|delivery| Some((delivery, session.delivery_begun(now, command.attempt_ms)?)));
     let Some((delivery, change)) = begun else { return pass(None) };
     let facts = EventFacts {
@@ -316,17 +378,6 @@ fn dead_letter(session: &Session, _now: UnixMs, _command: DeadLetter) -> Decisio
 
 fn pass<T>(answer: T) -> Decision<T> {
     Decision { answer: Ok(answer), change: Change::none() }
-}
-
-fn answer<T: serde::Serialize>(answer: std::result::Result<T, Refusal>) -> Result<Response> {
-    Response::from_json(&match answer {
-        Ok(answer) => Wire::Ok(answer),
-        Err(refusal) => Wire::Refused(refusal),
-    })
-}
-
-fn now() -> UnixMs {
-    UnixMs(Date::now().as_millis())
 }
 
 fn fault(at: &str) -> LogLine<'_> {

@@ -28,7 +28,11 @@ impl Head {
 
     /// A parameter of the query, as sent.
     pub fn query_parameter(&self, name: &str) -> Option<&str> {
-        self.query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
+        self.query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
     }
 }
 
@@ -42,6 +46,6 @@ pub enum Parsed {
         /// More than this is refused unread.
         max_bytes: u32,
         /// What to ask.
-        finish: fn(&[u8]) -> Result<Operation, Refusal>,
+        finish: fn(&Head, &[u8]) -> Result<Operation, Refusal>,
     },
 }

@@ -3,6 +3,7 @@
 use super::{Change, Decision, Phase, Progress, Session};
 use crate::{
     event::{Delivery, EventKind, RetryPolicy, Verdict},
+    integrity::Crc64Nvme,
     refusal::Refusal,
     units::UnixMs,
 };
@@ -46,12 +47,18 @@ impl Session {
         })
     }
 
+    /// The CRC of the whole file, combined from those of its parts: whether it is the declared one, where one was.
+    pub fn crc64nvme_mismatch(&self, actual: Crc64Nvme) -> Option<String> {
+        let declared = self.birth.file.crc64nvme?;
+        (declared != actual).then(|| Refusal::FileDigestMismatch { actual: format!("crc64nvme {actual}") }.to_string())
+    }
+
     /// R2 has the whole object: this is the moment at which the upload is complete.
-    pub fn assembled(&self, now: UnixMs, etag: String) -> Change {
+    pub fn assembled(&self, now: UnixMs, etag: String, crc64nvme: Crc64Nvme) -> Change {
         let mut change = self.end(now, Phase::Completed, EventKind::Completed, None);
         if let Some(progress) = &mut change.progress {
             progress.etag = Some(etag);
-            progress.discard = false;
+            progress.crc64nvme = Some(crc64nvme);
         }
         change
     }
@@ -63,7 +70,13 @@ impl Session {
 
     /// R2 has let go of everything that was not to be kept.
     pub fn freed(&self) -> Change {
-        Progress { holds_storage: false, job_failures: 0, ..self.progress.clone() }.into()
+        let holds_storage = self.progress.holds_storage && !self.is_unwanted();
+        Progress { holds_storage, holds_segments: false, job_failures: 0, ..self.progress.clone() }.into()
+    }
+
+    /// The owner's ledger knows how the upload stands.
+    pub fn settled(&self) -> Change {
+        Progress { owes_ledger: false, job_failures: 0, ..self.progress.clone() }.into()
     }
 
     /// A duty in R2 failed for a passing reason: try again after a pause that doubles from one second up to an hour.
@@ -122,8 +135,18 @@ impl Session {
         }
     }
 
+    /// Whether nothing of the upload is to remain in R2.
+    pub fn is_unwanted(&self) -> bool {
+        match self.progress.phase {
+            Phase::Failed | Phase::Aborted | Phase::Expired => true,
+            Phase::Completed => self.progress.discard,
+            Phase::Open | Phase::Completing => false,
+        }
+    }
+
     fn discarded(&self, now: UnixMs) -> Change {
-        Progress { discard: true, job_failures: 0, job_not_before: now, ..self.progress.clone() }.into()
+        Progress { discard: true, owes_ledger: true, job_failures: 0, job_not_before: now, ..self.progress.clone() }
+            .into()
     }
 
     fn delivery_changed(&self, to: impl FnOnce(&Delivery) -> Delivery) -> Change {

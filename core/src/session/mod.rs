@@ -4,16 +4,20 @@
 //! nothing. The caller stores the change in one transaction and then [`Session::apply`]s it. So a decision that was not
 //! stored was never taken, and what a restart reads back is what was there before it.
 //!
-//! * `append`: begin, commit, release, probe: how bytes come in, and who may count them.
+//! * `append`: what is asked and answered when bytes come in, and which of the two ways below applies.
+//! * `sequence`: bytes from the front, one attempt at a time, the newest first; takeover; the tail.
+//! * `lanes`: any missing chunk at any time, several attempts at once.
 //! * `ending`: complete, cancel, expire, and what follows: assembling, freeing, telling.
 //! * `schedule`: what is to be done next, and when.
 //!
-//! A session is its [`Birth`] (fixed), its [`Progress`] (small, rewritten), the last stored part (its *frontier*), and the
-//! [`Delivery`] of its event. Nothing in it grows with the number of parts.
+//! A session is its [`Birth`] (fixed), its [`Progress`] (small, rewritten), its [`Content`] (where the counted bytes end, or
+//! which chunks are there), and the [`Delivery`] of its event.
 
 mod append;
 mod ending;
+mod lanes;
 mod schedule;
+mod sequence;
 #[cfg(test)]
 mod tests;
 
@@ -21,13 +25,15 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use append::{Begin, Commit, Committed, Grant, Receipt, Release};
+pub use append::{Begin, Commit, Committed, Grant, Receipt, Release, ReleaseReason, Rest, TailPiece};
+pub use lanes::{Lane, Lanes};
 pub use schedule::Job;
+pub use sequence::{Lease, LeaseState, Sequence};
 
 use crate::{
     event::{Delivery, DeliveryState, EventKind},
-    integrity::{Crc64Nvme, Sha256Digest, Sha256State},
-    plan::Plan,
+    integrity::{Crc64Nvme, RunningSha256, Sha256Digest, Sha256State},
+    plan::{Mode, Plan},
     refusal::Refusal,
     units::{ByteCount, UnixMs, UploadId},
 };
@@ -115,22 +121,6 @@ impl Phase {
     }
 }
 
-/// The right to commit: who writes which bytes under which part numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Lease {
-    /// The attempt that holds it. Only the newest attempt of a session can.
-    pub attempt: u64,
-    /// The attempt's first part number.
-    pub first_number: u16,
-    /// How many numbers it was given at once. One where it commits part by part and is given the next number with each
-    /// commit; all it needs where it commits everything at the end.
-    pub reserved: u16,
-    /// The attempt's bytes begin here.
-    pub from: ByteCount,
-    /// And end here.
-    pub to: ByteCount,
-}
-
 /// What changes: small, and rewritten whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
@@ -140,16 +130,18 @@ pub struct Progress {
     pub reason: Option<String>,
     /// When it ended.
     pub ended_at: Option<UnixMs>,
-    /// The newest attempt's number; 0 before the first.
-    pub attempt: u64,
-    /// Who may commit.
+    /// Who may commit in a sequential upload, or who was the last who might.
     pub lease: Option<Lease>,
-    /// No part number above this was handed out before the lease was.
-    pub numbers_used: u16,
     /// The object's ETag, once it is there.
     pub etag: Option<String>,
+    /// The CRC of the whole file, once it has been combined.
+    pub crc64nvme: Option<Crc64Nvme>,
     /// Whether R2 may still hold something for this upload: parts, or the object.
     pub holds_storage: bool,
+    /// Whether there may be segments in R2. Said before the first one is written.
+    pub holds_segments: bool,
+    /// Whether the owner's ledger has yet to hear how the upload ended, or that its object is gone.
+    pub owes_ledger: bool,
     /// Whether the object is to be deleted, by the client's or the origin's wish.
     pub discard: bool,
     /// How often in a row the current duty in R2 has failed.
@@ -167,21 +159,71 @@ pub struct StoredPart {
     pub end: ByteCount,
     /// Its ETag, exactly as R2 returned it.
     pub etag: String,
-    /// The CRC of the file from its first byte to the end of this part.
-    pub crc64nvme_so_far: Crc64Nvme,
-    /// The SHA-256 of the same bytes, to go on from; only where the file's was declared.
+    /// The CRC of its bytes.
+    pub crc64nvme: Crc64Nvme,
+    /// The SHA-256 of the file up to the end of this part, to go on from; only where the file's was declared.
     pub sha256_so_far: Option<Sha256State>,
 }
 
-/// Everything an upload's object remembers, but for the parts before the last.
+/// Accepted bytes that do not fill a part yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Where it begins in the file: where the segment or the part before it ended.
+    pub start: ByteCount,
+    /// Where it ends.
+    pub end: ByteCount,
+    /// Which attempt brought it.
+    pub attempt: u64,
+    /// Where its bytes are.
+    pub place: SegmentPlace,
+    /// The SHA-256 of the file up to its end; only where the file's was declared.
+    pub sha256_so_far: Option<Sha256State>,
+}
+
+/// Where the bytes of a segment are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SegmentPlace {
+    /// In the segment's own row.
+    Row,
+    /// In R2, under [`Birth::segment_key`] of the attempt.
+    Object,
+}
+
+/// The most bytes that a segment in a row may have: 128 KiB, far below the 2 MB that a row may have
+/// (<https://developers.cloudflare.com/durable-objects/platform/limits/>), and small enough to pass through an object.
+pub const MAX_ROW_SEGMENT_BYTES: u64 = 128 * 1024;
+
+impl Birth {
+    /// What the keys of this upload's segments begin with.
+    pub fn segment_prefix(&self) -> String {
+        format!("segments/{}/", self.id)
+    }
+
+    /// Where the segment of an attempt is in R2. No two attempts ever share a key.
+    pub fn segment_key(&self, attempt: u64) -> String {
+        format!("{}{attempt}", self.segment_prefix())
+    }
+}
+
+/// What has been counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// Of a sequential upload.
+    Sequence(Sequence),
+    /// Of a parallel upload.
+    Lanes(Lanes),
+}
+
+/// Everything that matters for the next decision about an upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// What is fixed.
     pub birth: Birth,
     /// What changes.
     pub progress: Progress,
-    /// The last counted part: the frontier between what is there and what is missing.
-    pub last_part: Option<StoredPart>,
+    /// What has been counted.
+    pub content: Content,
     /// What the origin is told, once the upload has ended.
     pub delivery: Option<Delivery>,
 }
@@ -192,8 +234,12 @@ pub struct Session {
 pub struct Change {
     /// The new progress, where it is another. One row.
     pub progress: Option<Progress>,
-    /// New parts, in order. One row each.
+    /// New parts, in order. One row each. A part takes with it the segments that lie before its end.
     pub parts: Vec<StoredPart>,
+    /// A new segment. One row.
+    pub segment: Option<Segment>,
+    /// A chunk of a parallel upload that is tried once more. One row.
+    pub lane: Option<(u32, Lane)>,
     /// The new state of the delivery. One row.
     pub delivery: Option<Delivery>,
 }
@@ -206,7 +252,7 @@ impl Change {
 
     /// Whether nothing changes.
     pub fn is_none(&self) -> bool {
-        self.progress.is_none() && self.parts.is_empty() && self.delivery.is_none()
+        *self == Self::default()
     }
 }
 
@@ -247,6 +293,12 @@ pub struct Snapshot {
     pub reason: Option<String>,
     /// How many bytes count.
     pub uploaded_bytes: ByteCount,
+    /// Up to here they count without a gap.
+    pub offset: ByteCount,
+    /// Which are missing, from (inclusive) and to (exclusive), in order.
+    pub missing: Vec<(ByteCount, ByteCount)>,
+    /// Which chunks of a parallel upload are there: one bit each, the first chunk in the highest bit of the first byte; base64.
+    pub chunks: Option<String>,
     /// The sizes.
     pub plan: Plan,
     /// What the client said of the file.
@@ -278,26 +330,27 @@ pub struct ObjectFacts {
 impl Session {
     /// A new upload. An empty file has all its bytes already.
     pub fn create(birth: Birth) -> Result<Self, Refusal> {
-        let mut session = Self {
-            progress: Progress {
-                phase: Phase::Open,
-                reason: None,
-                ended_at: None,
-                attempt: 0,
-                lease: None,
-                numbers_used: 0,
-                etag: None,
-                holds_storage: true,
-                discard: false,
-                job_failures: 0,
-                job_not_before: birth.created_at,
-            },
-            last_part: None,
-            delivery: None,
-            birth,
+        let content = match birth.plan.mode {
+            Mode::Sequential => Content::Sequence(Sequence::default()),
+            Mode::Parallel => Content::Lanes(Lanes::new(birth.plan)),
         };
+        let progress = Progress {
+            phase: Phase::Open,
+            reason: None,
+            ended_at: None,
+            lease: None,
+            etag: None,
+            crc64nvme: None,
+            holds_storage: true,
+            holds_segments: false,
+            owes_ledger: false,
+            discard: false,
+            job_failures: 0,
+            job_not_before: birth.created_at,
+        };
+        let mut session = Self { progress, content, delivery: None, birth };
         if session.birth.plan.file_bytes.is_zero() {
-            if let Some(actual) = session.digest_mismatch(Crc64Nvme::default(), None) {
+            if let Some(actual) = session.sha256_mismatch(None) {
                 return Err(Refusal::FileDigestMismatch { actual });
             }
             session.progress.phase = Phase::Completing;
@@ -307,7 +360,10 @@ impl Session {
 
     /// How many bytes count.
     pub fn uploaded_bytes(&self) -> ByteCount {
-        self.last_part.as_ref().map_or(ByteCount::ZERO, |part| part.end)
+        match &self.content {
+            Content::Sequence(sequence) => sequence.offset(),
+            Content::Lanes(lanes) => lanes.stored_bytes(),
+        }
     }
 
     /// How many do not yet.
@@ -315,18 +371,14 @@ impl Session {
         self.birth.plan.file_bytes.saturating_sub(self.uploaded_bytes())
     }
 
-    /// The CRC of the bytes that count.
-    pub fn crc64nvme_so_far(&self) -> Crc64Nvme {
-        self.last_part.as_ref().map_or_else(Crc64Nvme::default, |part| part.crc64nvme_so_far)
-    }
-
     /// Takes a stored change into memory.
     pub fn apply(&mut self, change: Change) {
         if let Some(progress) = change.progress {
             self.progress = progress;
         }
-        if let Some(part) = change.parts.into_iter().next_back() {
-            self.last_part = Some(part);
+        match &mut self.content {
+            Content::Sequence(sequence) => sequence.apply(change.parts, change.segment),
+            Content::Lanes(lanes) => lanes.apply(&change.parts, change.lane),
         }
         if let Some(delivery) = change.delivery {
             self.delivery = Some(delivery);
@@ -335,11 +387,20 @@ impl Session {
 
     /// What anybody may know.
     pub fn snapshot(&self) -> Snapshot {
+        let file_bytes = self.birth.plan.file_bytes;
+        let (missing, chunks) = match &self.content {
+            Content::Sequence(sequence) if sequence.offset() == file_bytes => (Vec::new(), None),
+            Content::Sequence(sequence) => (vec![(sequence.offset(), file_bytes)], None),
+            Content::Lanes(lanes) => (lanes.missing(), Some(lanes.bitmap())),
+        };
         Snapshot {
             id: self.birth.id,
             phase: self.progress.phase,
             reason: self.progress.reason.clone(),
             uploaded_bytes: self.uploaded_bytes(),
+            offset: missing.first().map_or(file_bytes, |(from, _)| *from),
+            missing,
+            chunks,
             plan: self.birth.plan,
             file: self.birth.file.clone(),
             created_at: self.birth.created_at,
@@ -351,11 +412,12 @@ impl Session {
 
     /// The object, while there is one.
     pub fn object(&self) -> Option<ObjectFacts> {
-        let etag = self.progress.etag.clone().filter(|_| self.progress.phase == Phase::Completed)?;
-        (!self.progress.discard).then(|| ObjectFacts {
+        let progress = &self.progress;
+        let (etag, crc64nvme) = progress.etag.clone().zip(progress.crc64nvme)?;
+        (progress.phase == Phase::Completed && !progress.discard).then(|| ObjectFacts {
             key: self.birth.key.clone(),
             etag,
-            crc64nvme: self.crc64nvme_so_far(),
+            crc64nvme,
             sha256: self.birth.file.sha256,
         })
     }
@@ -363,10 +425,9 @@ impl Session {
     /// The answer to whoever asks for the object where there is none: not yet, or not any more.
     pub fn no_object(&self) -> Refusal {
         match self.progress.phase {
-            Phase::Open => Refusal::Incomplete {
-                missing_bytes: self.missing_bytes(),
-                uploaded_bytes: self.uploaded_bytes(),
-            },
+            Phase::Open => {
+                Refusal::Incomplete { missing_bytes: self.missing_bytes(), uploaded_bytes: self.uploaded_bytes() }
+            }
             Phase::Completing => Refusal::Completing,
             Phase::Completed | Phase::Failed | Phase::Aborted | Phase::Expired => self.gone(),
         }
@@ -379,19 +440,20 @@ impl Session {
         Refusal::UploadGone { phase, reason }
     }
 
-    /// The digest that the whole file has instead of the declared one; `None` where all that was declared is right.
-    fn digest_mismatch(&self, crc64nvme: Crc64Nvme, sha256: Option<&Sha256State>) -> Option<String> {
-        let file = &self.birth.file;
-        if file.crc64nvme.is_some_and(|declared| declared != crc64nvme) {
-            return Some(format!("crc64nvme {crc64nvme}"));
-        }
-        let declared = file.sha256?;
+    fn superseded(&self) -> Refusal {
+        Refusal::Superseded { uploaded_bytes: self.uploaded_bytes() }
+    }
+
+    /// The SHA-256 that the whole file has instead of the declared one; `None` where none was declared, or it is right.
+    fn sha256_mismatch(&self, state: Option<&Sha256State>) -> Option<String> {
+        let declared = self.birth.file.sha256?;
         // No saved state is the state before the first byte. One that cannot be read back matches nothing.
-        let actual = match sha256 {
+        let actual = match state {
             Some(state) => state.digest(),
-            None => crate::integrity::RunningSha256::resume(None).and_then(|empty| empty.save().digest()),
+            None => RunningSha256::resume(None).and_then(|empty| empty.save().digest()),
         };
-        (actual != Some(declared)).then(|| format!("sha256 {}", actual.map_or_else(String::new, |digest| digest.to_string())))
+        let shown = actual.map_or_else(String::new, |digest| digest.to_string());
+        (actual != Some(declared)).then(|| format!("sha256 {shown}"))
     }
 
     /// Every ending goes through here: the phase, the reason, the time, and the event, in one change.
@@ -400,13 +462,12 @@ impl Session {
             phase,
             reason,
             ended_at: Some(now),
-            lease: None,
-            numbers_used: self.highest_number(),
+            owes_ledger: true,
             job_failures: 0,
             job_not_before: now,
             ..self.progress.clone()
         };
         let delivery = self.birth.policy.tell_origin.then(|| Delivery::new(kind, now));
-        Change { progress: Some(progress), parts: Vec::new(), delivery }
+        Change { progress: Some(progress), delivery, ..Change::none() }
     }
 }

@@ -15,6 +15,8 @@ pub enum Job {
     Free,
     /// Hand the event to the queue.
     Tell,
+    /// Tell the owner's ledger how the upload ended.
+    Settle,
     /// Forget the upload.
     Forget,
 }
@@ -26,26 +28,24 @@ impl Session {
         self.jobs().into_iter().flatten().min_by_key(|(due, _)| *due)
     }
 
-    fn jobs(&self) -> [Option<(UnixMs, Job)>; 4] {
+    fn jobs(&self) -> [Option<(UnixMs, Job)>; 5] {
         let progress = &self.progress;
         let phase_job = match progress.phase {
             Phase::Open => Some((self.birth.expires_at, Job::Expire)),
             Phase::Completing => Some((progress.job_not_before, Job::Assemble)),
             _ => None,
         };
-        let unwanted = match progress.phase {
-            Phase::Failed | Phase::Aborted | Phase::Expired => true,
-            Phase::Completed => progress.discard,
-            Phase::Open | Phase::Completing => false,
-        };
-        let free = (unwanted && progress.holds_storage).then_some((progress.job_not_before, Job::Free));
+        let has_ended = progress.ended_at.is_some();
+        let to_free = (self.is_unwanted() && progress.holds_storage) || (has_ended && progress.holds_segments);
+        let free = to_free.then_some((progress.job_not_before, Job::Free));
         let telling = self.delivery.as_ref().filter(|delivery| delivery.state == DeliveryState::Queued);
         let tell = telling.map(|delivery| (delivery.next_send_at, Job::Tell));
-        // Nothing is forgotten that is still owed to R2 or to the origin.
+        let settle = (has_ended && progress.owes_ledger).then_some((progress.job_not_before, Job::Settle));
+        // Nothing is forgotten that is still owed to R2, to the ledger or to the origin.
         let forget = progress
             .ended_at
-            .filter(|_| free.is_none() && tell.is_none())
+            .filter(|_| free.is_none() && settle.is_none() && tell.is_none())
             .map(|ended| (ended.plus_ms(self.birth.policy.tombstone_ms), Job::Forget));
-        [phase_job, free, tell, forget]
+        [phase_job, free, tell, settle, forget]
     }
 }

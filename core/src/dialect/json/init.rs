@@ -6,7 +6,11 @@ use http::HeaderValue;
 use serde_json::{Map, Value};
 
 use crate::{
+    dialect::Head,
+    integrity::Sha256Digest,
+    ledger::Idempotency,
     operation::{Create, Operation},
+    plan::Mode,
     refusal::Refusal,
     session::FileInfo,
     units::ByteCount,
@@ -24,13 +28,17 @@ const MAX_CONTENT_TYPE_BYTES: usize = 255;
 /// All names and values of the metadata together.
 const MAX_METADATA_BYTES: usize = 8 * 1024;
 
+/// The longest `Idempotency-Key`.
+const MAX_IDEMPOTENCY_KEY_BYTES: usize = 255;
+
 const FIELDS: [&str; 8] =
     ["fileName", "fileSize", "contentType", "chunkSize", "parallel", "sha256", "crc64nvme", "metadata"];
 
 /// Understands the body.
-pub(super) fn parse(body: &[u8]) -> Result<Operation, Refusal> {
-    let body: Value = serde_json::from_slice(body)
-        .map_err(|error| Refusal::bad_request("body", format!("is not JSON: {error}")))?;
+pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
+    let idempotency = idempotency(head, body)?;
+    let body: Value =
+        serde_json::from_slice(body).map_err(|error| Refusal::bad_request("body", format!("is not JSON: {error}")))?;
     let Value::Object(mut fields) = body else {
         return Err(Refusal::bad_request("body", "is not a JSON object"));
     };
@@ -38,13 +46,12 @@ pub(super) fn parse(body: &[u8]) -> Result<Operation, Refusal> {
     if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
         return Err(Refusal::bad_request(unknown, "is not a known field"));
     }
-    if let Some(parallel) = fields.remove("parallel")
-        && parallel != Value::Bool(false)
-    {
-        return Err(Refusal::bad_request("parallel", "chunks are taken in order only: leave it out, or say false"));
-    }
-    let file_bytes =
-        size(&mut fields, "fileSize")?.ok_or_else(|| Refusal::bad_request("fileSize", "is missing"))?;
+    let mode = match take(&mut fields, "parallel") {
+        None | Some(Value::Bool(false)) => Mode::Sequential,
+        Some(Value::Bool(true)) => Mode::Parallel,
+        Some(_) => return Err(Refusal::bad_request("parallel", "is neither true nor false")),
+    };
+    let file_bytes = size(&mut fields, "fileSize")?.ok_or_else(|| Refusal::bad_request("fileSize", "is missing"))?;
     let chunk_bytes = size(&mut fields, "chunkSize")?;
     if chunk_bytes.is_some_and(ByteCount::is_zero) {
         return Err(Refusal::bad_request("chunkSize", "is zero"));
@@ -56,7 +63,28 @@ pub(super) fn parse(body: &[u8]) -> Result<Operation, Refusal> {
         sha256: digest(&mut fields, "sha256")?,
         crc64nvme: digest(&mut fields, "crc64nvme")?,
     };
-    Ok(Operation::Create(Create { file, file_bytes, chunk_bytes }))
+    if mode == Mode::Parallel && file.sha256.is_some() {
+        let hint = "cannot be verified while chunks come in any order; declare crc64nvme, or leave `parallel` out";
+        return Err(Refusal::bad_request("sha256", hint));
+    }
+    Ok(Operation::Create(Create { mode, file, file_bytes, chunk_bytes, idempotency }))
+}
+
+/// `Idempotency-Key`: as the IETF draft has it a quoted string, as most clients send it a bare one.
+fn idempotency(head: &Head, body: &[u8]) -> Result<Option<Idempotency>, Refusal> {
+    const FIELD: &str = "Idempotency-Key";
+    if !head.headers.contains_key("idempotency-key") {
+        return Ok(None);
+    }
+    let key = head.header("idempotency-key").unwrap_or("");
+    let key = key.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(key);
+    if key.is_empty() || key.len() > MAX_IDEMPOTENCY_KEY_BYTES {
+        return Err(Refusal::bad_request(
+            FIELD,
+            format!("is not 1 to {MAX_IDEMPOTENCY_KEY_BYTES} printable characters"),
+        ));
+    }
+    Ok(Some(Idempotency { key: key.to_owned(), request: Sha256Digest::of(body) }))
 }
 
 /// A field that may be missing or null.
@@ -140,10 +168,31 @@ fn digest<T: TryFrom<String, Error = &'static str>>(
 
 #[cfg(test)]
 mod tests {
+    use http::{HeaderName, Method};
+
     use super::*;
 
+    fn head(headers: &[(&'static str, &str)]) -> Head {
+        let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+        Head { method: Method::POST, path: "/upload/init".to_owned(), query: String::new(), headers: headers.collect() }
+    }
+
+    #[test]
+    fn an_idempotency_key_names_the_request() {
+        let body = br#"{"fileName":"a","fileSize":1}"#;
+        let key = |value: &str| match parse(&head(&[("idempotency-key", value)]), body) {
+            Ok(Operation::Create(create)) => create.idempotency.map(|idempotency| idempotency.key),
+            _ => None,
+        };
+        assert_eq!(key("abc").as_deref(), Some("abc"));
+        assert_eq!(key("\"abc\"").as_deref(), Some("abc"));
+        for wrong in ["", "\"\"", &"k".repeat(256)] {
+            assert_eq!(key(wrong), None, "{wrong:?}");
+        }
+    }
+
     fn create(body: &str) -> Result<Create, Refusal> {
-        parse(body.as_bytes()).map(|operation| match operation {
+        parse(&head(&[]), body.as_bytes()).map(|operation| match operation {
             Operation::Create(create) => create,
             other => panic!("{other:?}"),
         })
@@ -197,7 +246,7 @@ mod tests {
             (r#"{"fileName":"a","fileSize":1,"metadata":{"a":1}}"#, "metadata"),
             (much.as_str(), "metadata"),
             (r#"{"fileName":"a","fileSize":1,"sha256":"abc"}"#, "sha256"),
-            (r#"{"fileName":"a","fileSize":1,"parallel":true}"#, "parallel"),
+            (r#"{"fileName":"a","fileSize":1,"parallel":"yes"}"#, "parallel"),
             (r#"{"fileName":"a","fileSize":1,"md5":"abc"}"#, "md5"),
         ] {
             match create(body) {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     event::DeliveryState,
+    ledger::OpenUpload,
     operation::{Outcome, Reply},
     refusal::Refusal,
     session::Snapshot,
@@ -28,11 +29,16 @@ pub fn reply(outcome: &Outcome) -> Reply {
                 "expiresAt": snapshot.expires_at.rfc3339(),
                 "limits": {
                     "maxChunkBytes": limits.max_chunk_bytes,
-                    "maxUploadBytes": limits.largest_file(),
+                    "maxUploadBytes": limits.largest_file(snapshot.plan.mode),
                     "partBytes": snapshot.plan.part_bytes,
                 },
             });
             json_reply(201, &body).with("location", url)
+        }
+        Outcome::Duplicate(object) => json_reply(200, &json!({ "duplicate": true, "object": object })),
+        Outcome::Listed(uploads) => {
+            let uploads: Vec<_> = uploads.iter().map(open_upload).collect();
+            json_reply(200, &json!({ "uploads": uploads }))
         }
         Outcome::Appended { id, uploaded_bytes, file_bytes, phase } => json_reply(
             200,
@@ -40,7 +46,7 @@ pub fn reply(outcome: &Outcome) -> Reply {
         )
         .with("upload-offset", uploaded_bytes.to_string()),
         Outcome::Probed(snapshot) => Reply::empty(200)
-            .with("upload-offset", snapshot.uploaded_bytes.to_string())
+            .with("upload-offset", snapshot.offset.to_string())
             .with("upload-length", snapshot.plan.file_bytes.to_string())
             .with("cache-control", "no-store"),
         Outcome::Status(snapshot) => json_reply(200, &status(snapshot)),
@@ -81,10 +87,14 @@ pub fn problem(refusal: &Refusal, upload: Option<UploadId>) -> Reply {
             say("field", json!("Content-Range"));
             say("fileSize", json!(file_bytes));
         }
-        Refusal::UnalignedChunk { part_bytes, .. } => {
-            say("field", json!("Content-Length"));
-            say("partBytes", json!(part_bytes));
+        Refusal::NotAChunk { chunk_bytes, .. } => {
+            say("field", json!("X-Upload-Offset"));
+            say("chunkSize", json!(chunk_bytes));
         }
+        Refusal::QuotaExceeded { retry_after_seconds: Some(seconds), .. } => {
+            reply = reply.with("retry-after", seconds.to_string());
+        }
+        Refusal::Busy { retry_after_seconds, .. } => reply = reply.with("retry-after", retry_after_seconds.to_string()),
         Refusal::Incomplete { missing_bytes, .. } => say("missingBytes", json!(missing_bytes)),
         Refusal::BadRequest { field, .. } => say("field", json!(field)),
         Refusal::UploadGone { phase, .. } => say("state", json!(phase)),
@@ -110,23 +120,22 @@ pub fn fault(fault_id: &str, upload: Option<UploadId>) -> Reply {
         "faultId": fault_id,
         "uploadId": upload,
     });
-    let mut reply = Reply::empty(500).with("content-type", "application/problem+json").with("cache-control", "no-store");
+    let mut reply =
+        Reply::empty(500).with("content-type", "application/problem+json").with("cache-control", "no-store");
     reply.body = Some(body.to_string());
     reply
 }
 
 fn status(snapshot: &Snapshot) -> Value {
-    let mut missing = Vec::new();
-    if snapshot.uploaded_bytes < snapshot.plan.file_bytes {
-        missing.push([snapshot.uploaded_bytes, snapshot.plan.file_bytes]);
-    }
     json!({
         "uploadId": snapshot.id,
         "state": snapshot.phase,
         "reason": snapshot.reason,
         "uploadedBytes": snapshot.uploaded_bytes,
         "fileSize": snapshot.plan.file_bytes,
-        "missing": missing,
+        "missing": snapshot.missing,
+        "chunks": snapshot.chunks,
+        "mode": snapshot.plan.mode,
         "chunkSize": snapshot.plan.chunk_bytes,
         "partBytes": snapshot.plan.part_bytes,
         "fileName": snapshot.file.name,
@@ -135,6 +144,17 @@ fn status(snapshot: &Snapshot) -> Value {
         "expiresAt": snapshot.expires_at.rfc3339(),
         "delivery": delivery(snapshot.delivery),
         "object": snapshot.object,
+    })
+}
+
+fn open_upload(upload: &OpenUpload) -> Value {
+    json!({
+        "uploadId": upload.upload_id,
+        "uploadUrl": upload_url(upload.upload_id),
+        "fileName": upload.file_name,
+        "fileSize": upload.file_size,
+        "createdAt": upload.created_at.rfc3339(),
+        "expiresAt": upload.expires_at.rfc3339(),
     })
 }
 

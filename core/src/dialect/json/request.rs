@@ -13,9 +13,13 @@ use crate::{
 
 /// Understands a request's head.
 pub fn parse(head: &Head) -> Result<Parsed, Refusal> {
+    if head.path == "/uploads" {
+        return allow(head, &[Method::GET]).map(|()| Parsed::Ready(Operation::List));
+    }
     let rest = head.path.strip_prefix("/upload/").ok_or(Refusal::NoSuchRoute)?;
     if rest == "init" {
-        return allow(head, &[Method::POST]).map(|()| Parsed::NeedsBody { max_bytes: init::MAX_BODY_BYTES, finish: init::parse });
+        return allow(head, &[Method::POST])
+            .map(|()| Parsed::NeedsBody { max_bytes: init::MAX_BODY_BYTES, finish: init::parse });
     }
     let (id, route) = rest.split_once('/').unwrap_or((rest, ""));
     let id = UploadId::parse(id).ok_or(Refusal::UploadNotFound)?;
@@ -87,7 +91,10 @@ fn content_range(text: &str, length: ByteCount) -> Result<ContentRange, Refusal>
         return Err(Refusal::bad_request(FIELD, "ends before it begins"));
     }
     if last.get() - first.get() + 1 != length.get() {
-        return Err(Refusal::bad_request(FIELD, "names another number of bytes than Content-Length; both ends are inclusive"));
+        return Err(Refusal::bad_request(
+            FIELD,
+            "names another number of bytes than Content-Length; both ends are inclusive",
+        ));
     }
     if total.is_some_and(|total| last >= total) {
         return Err(Refusal::bad_request(FIELD, "ends beyond its own total"));
@@ -116,8 +123,9 @@ fn chunk_digest(head: &Head) -> Result<Option<ChunkDigest>, Refusal> {
 
 fn x_chunk_checksum(text: &str) -> Result<ChunkDigest, Refusal> {
     const FIELD: &str = "X-Chunk-Checksum";
-    let (name, value) =
-        text.split_once('=').ok_or_else(|| Refusal::bad_request(FIELD, "is not of the form `sha256=<hex or base64>`"))?;
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| Refusal::bad_request(FIELD, "is not of the form `sha256=<hex or base64>`"))?;
     let algorithm = Algorithm::by_name(name)
         .ok_or_else(|| Refusal::bad_request(FIELD, "names an unknown algorithm; sha256 is a known one"))?;
     ChunkDigest::parse(algorithm, value)
@@ -135,7 +143,9 @@ fn content_digest(text: &str) -> Result<ChunkDigest, Refusal> {
         let value = item.bare_item.as_byte_sequence()?.to_vec();
         (value.len() == algorithm.digest_bytes()).then_some(ChunkDigest { algorithm, value })
     });
-    known.ok_or_else(|| Refusal::bad_request(FIELD, "has no digest of a known algorithm and its length; sha-256 is a known one"))
+    known.ok_or_else(|| {
+        Refusal::bad_request(FIELD, "has no digest of a known algorithm and its length; sha-256 is a known one")
+    })
 }
 
 fn download(id: UploadId, head: &Head) -> Result<Operation, Refusal> {

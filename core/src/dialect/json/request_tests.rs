@@ -64,7 +64,8 @@ fn what_is_no_route() {
         ("/upload/{id}/status/", Refusal::NoSuchRoute),
     ] {
         let outcome = operation("GET", target, &[]);
-        let expected = if target == "/upload/{id}/" { Ok(Operation::Status(UploadId::parse(ID).unwrap())) } else { Err(expected) };
+        let expected =
+            if target == "/upload/{id}/" { Ok(Operation::Status(UploadId::parse(ID).unwrap())) } else { Err(expected) };
         assert_eq!(outcome, expected, "{target}");
     }
 }
@@ -103,8 +104,21 @@ fn malformed_headers_are_named() {
         (
             "Content-Range",
             &[
-                "", "bytes", "bytes 0-4", "bytes 4-0/12", "bytes 0-5/12", "bytes 0-3/12", "bytes -4/12", "bytes 0-/12",
-                "bytes 0-4/4", "bytes 0-4/x", "items 0-4/12", "bytes +0-4/12", "bytes 0 - 4/12", "bytes 0-4/12/12", "é",
+                "",
+                "bytes",
+                "bytes 0-4",
+                "bytes 4-0/12",
+                "bytes 0-5/12",
+                "bytes 0-3/12",
+                "bytes -4/12",
+                "bytes 0-/12",
+                "bytes 0-4/4",
+                "bytes 0-4/x",
+                "items 0-4/12",
+                "bytes +0-4/12",
+                "bytes 0 - 4/12",
+                "bytes 0-4/12/12",
+                "é",
             ][..],
         ),
         ("X-Upload-Offset", &["", "-1", "1.0", "0x10", "1e3", "9007199254740992", "99999999999999999999", "one", "é"]),

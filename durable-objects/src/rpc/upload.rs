@@ -1,55 +1,56 @@
-//! The only door to an upload's object: one type per command, with the answer it gets.
-//!
-//! A command is a small JSON `POST` inside the platform's own network, and so is its answer: `{"ok": …}`, or
-//! `{"refused": …}` where the client is to be told something. Anything else is a fault. Every command may be sent twice:
-//! where the first one's answer was lost, the second is answered with the same truth.
+//! The commands of an upload's object.
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use upload_core::{
     event::{EventKind, RetryPolicy, Verdict},
     refusal::Refusal,
     session::{Begin, Birth, Commit, Committed, Grant, ObjectFacts, Release, Snapshot},
     units::{ByteCount, UnixMs, UploadId},
 };
-use worker::{Error, Method, ObjectNamespace, Request, RequestInit, Result};
+use worker::{Error, Headers, Method, ObjectNamespace, RequestInit, Result};
 
-/// Something an upload's object can be asked.
-pub trait Command: Serialize + DeserializeOwned {
-    /// What it is called on the way.
-    const NAME: &'static str;
-    /// What comes back.
-    type Answer: Serialize + DeserializeOwned;
-}
+use super::{Command, commands, post, read_answer};
 
-/// Which binding of wrangler.toml leads to the objects.
-pub const NAMESPACE_BINDING: &str = "UPLOAD_SESSIONS";
+/// The header in which a command travels whose body is bytes.
+pub(crate) const COMMAND_HEADER: &str = "x-command";
 
-/// An answer on the way.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Wire<T> {
-    Ok(T),
-    Refused(Refusal),
-}
-
-/// Asks the object of an upload. The outer error is a fault; the inner one is what the client is to be told.
-pub async fn ask<C: Command>(
+/// Counts stored bytes, of which the last few come along, to be kept in the upload's object.
+pub async fn commit_with_bytes(
     objects: &ObjectNamespace,
     upload: UploadId,
-    command: &C,
-) -> Result<Result<C::Answer, Refusal>> {
-    let body = serde_json::to_string(command)?;
+    commit: &Commit,
+    bytes: &js_sys::Uint8Array,
+) -> Result<Result<Committed, Refusal>> {
+    let headers = Headers::new();
+    headers.set(COMMAND_HEADER, &serde_json::to_string(commit)?)?;
     let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_body(Some(body.into()));
-    let request = Request::new_with_init(&format!("https://upload.object/{}", C::NAME), &init)?;
-    let mut response = objects.get_by_name(&upload.to_string())?.fetch_with_request(request).await?;
-    if response.status_code() != 200 {
-        return Err(Error::RustError(format!("{}: {}", C::NAME, response.text().await?)));
+    init.with_method(Method::Post).with_headers(headers).with_body(Some(bytes.into()));
+    read_answer(Commit::NAME, post::<Commit>(objects, upload, &init).await?).await
+}
+
+/// Opens the bytes of the tail that are in rows, from `start` to `end`.
+pub async fn read_tail(
+    objects: &ObjectNamespace,
+    upload: UploadId,
+    start: ByteCount,
+    end: ByteCount,
+) -> Result<web_sys::ReadableStream> {
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post).with_body(Some(serde_json::to_string(&ReadTail { start, end })?.into()));
+    let response = post::<ReadTail>(objects, upload, &init).await?;
+    match (response.status_code(), response.body()) {
+        (200, worker::ResponseBody::Stream(stream)) => Ok(stream.clone()),
+        (status, _) => Err(Error::RustError(format!("{}: {status}", ReadTail::NAME))),
     }
-    Ok(match response.json::<Wire<C::Answer>>().await? {
-        Wire::Ok(answer) => Ok(answer),
-        Wire::Refused(refusal) => Err(refusal),
-    })
+}
+
+/// The bytes of the tail that are in rows. Answered with the bytes themselves.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ReadTail {
+    /// From here.
+    pub(crate) start: ByteCount,
+    /// To here.
+    pub(crate) end: ByteCount,
 }
 
 /// Create the upload. The object itself fills in R2's id of the multipart upload.
@@ -164,20 +165,12 @@ pub struct EventMessage {
     pub event_id: String,
 }
 
-macro_rules! commands {
-    ($($command:ty => $name:literal -> $answer:ty;)*) => {
-        $(impl Command for $command {
-            const NAME: &'static str = $name;
-            type Answer = $answer;
-        })*
-    };
-}
-
 commands! {
     CreateUpload => "create" -> Snapshot;
     Begin => "begin" -> Grant;
     Commit => "commit" -> Committed;
     Release => "release" -> ();
+    ReadTail => "read-tail" -> ();
     Probe => "probe" -> Snapshot;
     Status => "status" -> Snapshot;
     Complete => "complete" -> Snapshot;

@@ -1,0 +1,310 @@
+//! Bytes from the front: one attempt at a time, and the newest wins.
+//!
+//! A new attempt begins at the accepted offset, at once, without asking whoever held the lease before; the older one's next
+//! commit is refused. Every attempt writes under part numbers that nobody else was or will be given, so it does not matter
+//! how late an old writer's bytes arrive in R2: nobody lists them.
+//!
+//! Two live clients could in this way take the lease from each other for ever, each losing its part just before it is
+//! whole. So a lease that was itself taken over repeatedly, with nothing counted in between, is protected for a while
+//! that grows with every such takeover: somebody gets a part through.
+//!
+//! Chunks may have any length. Whole parts go to R2; what is left behind the last whole part is a *segment*, and the
+//! segments behind the last part together are the *tail*. The attempt that fills the next part puts the tail in front of
+//! it. So a byte is stored at most twice (once in a segment, once in a part), however small the chunks.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Begin, Change, Commit, Committed, Decision, Grant, MAX_ROW_SEGMENT_BYTES, Phase, Progress, Segment, SegmentPlace,
+    Session, StoredPart,
+};
+use crate::{
+    event::EventKind,
+    plan,
+    refusal::Refusal,
+    units::{ByteCount, UnixMs},
+};
+
+/// So many takeovers in a row without progress are nobody's concern: a client that reconnects quickly makes them.
+const FREE_TAKEOVERS: u32 = 2;
+
+/// What every further one adds to the time in which the lease cannot be taken.
+const PROTECTION_STEP_MS: u64 = 5_000;
+
+/// The longest such time: 60 s, in which even 1 Mbit/s brings most of a part.
+const LONGEST_PROTECTION_MS: u64 = 60_000;
+
+/// Where the counted bytes of a sequential upload end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sequence {
+    /// The last part.
+    pub last_part: Option<StoredPart>,
+    /// The last segment behind it.
+    pub last_segment: Option<Segment>,
+}
+
+/// The right to commit: who writes which bytes under which part numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Lease {
+    /// The attempt that holds it. Only the newest attempt can.
+    pub attempt: u64,
+    /// No part number above this had been handed out before.
+    pub numbers_before: u16,
+    /// How many numbers from there on it was given at once. One where it commits part by part and is given the next number
+    /// with each commit; all it needs where it commits everything at the end; none where it fills no part.
+    pub reserved: u16,
+    /// Its bytes begin here.
+    pub from: ByteCount,
+    /// And end here.
+    pub to: ByteCount,
+    /// Whether they count as a whole or not at all.
+    pub whole: bool,
+    /// When it began.
+    pub begun_at: UnixMs,
+    /// How many leases in a row, up to this one, were taken from their holders before anything was counted.
+    pub takeovers: u32,
+    /// Whether its holder may still commit.
+    pub state: LeaseState,
+}
+
+/// Whether the holder of a lease may still commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LeaseState {
+    /// It may.
+    Held,
+    /// Somebody asked where to go on: it may not.
+    Fenced,
+    /// It gave up by itself.
+    Released,
+}
+
+impl Lease {
+    fn first_number(self) -> u16 {
+        self.numbers_before + 1
+    }
+}
+
+impl Sequence {
+    /// How many bytes count, from the front.
+    pub fn offset(&self) -> ByteCount {
+        self.last_segment.as_ref().map_or_else(|| self.parts_end(), |segment| segment.end)
+    }
+
+    /// Where the parts end and the tail begins.
+    pub fn parts_end(&self) -> ByteCount {
+        self.last_part.as_ref().map_or(ByteCount::ZERO, |part| part.end)
+    }
+
+    /// The highest number of a counted part.
+    fn last_number(&self) -> u16 {
+        self.last_part.as_ref().map_or(0, |part| part.number)
+    }
+
+    /// Takes stored parts and a stored segment into memory.
+    pub(super) fn apply(&mut self, parts: Vec<StoredPart>, segment: Option<Segment>) {
+        if let Some(part) = parts.into_iter().next_back() {
+            // The first part of an attempt begins with the whole tail.
+            self.last_segment = None;
+            self.last_part = Some(part);
+        }
+        if let Some(segment) = segment {
+            self.last_segment = Some(segment);
+        }
+    }
+}
+
+impl Session {
+    pub(super) fn begin_in_sequence(
+        &self,
+        sequence: &Sequence,
+        now: UnixMs,
+        begin: Begin,
+        end: ByteCount,
+        grant: impl FnOnce(u64, u16, u16) -> Grant,
+    ) -> Decision<Grant> {
+        let uploaded_bytes = sequence.offset();
+        if begin.offset != uploaded_bytes {
+            return Decision::no(Refusal::OffsetMismatch { uploaded_bytes });
+        }
+        let running = self.running_lease(sequence);
+        if let Some(retry_after_ms) = running.and_then(|lease| protected_for_ms(lease, now)) {
+            let retry_after_seconds = u32::try_from(retry_after_ms.div_ceil(1000)).unwrap_or(u32::MAX);
+            return Decision::no(Refusal::Busy { uploaded_bytes, retry_after_seconds });
+        }
+        let plan = self.birth.plan;
+        let parts_end = plan.whole_parts_end(end);
+        let parts = plan.parts_between(sequence.parts_end(), parts_end);
+        let count = if begin.whole { parts } else { parts.min(1) };
+        let remaining = plan.parts_between(sequence.parts_end(), plan.file_bytes);
+        let numbers_before = self.highest_number(sequence);
+        let Some(numbers) = plan::fresh_numbers(numbers_before, count, remaining) else { return self.exhausted(now) };
+        let before = self.progress.lease;
+        let lease = Lease {
+            attempt: before.map_or(0, |lease| lease.attempt) + 1,
+            numbers_before,
+            reserved: u16::try_from(numbers.count()).unwrap_or(0),
+            from: begin.offset,
+            to: end,
+            whole: begin.whole,
+            begun_at: now,
+            takeovers: before.filter(|lease| was_taken(lease, uploaded_bytes)).map_or(0, |lease| lease.takeovers + 1),
+            state: LeaseState::Held,
+        };
+        let rest_bytes = end.saturating_sub(parts_end.max(begin.offset)).get();
+        let progress = Progress {
+            lease: Some(lease),
+            // Said before the segment is written, so that a crash right after leaves nothing that nobody looks for.
+            holds_segments: self.progress.holds_segments || rest_bytes > MAX_ROW_SEGMENT_BYTES,
+            ..self.progress.clone()
+        };
+        let grant = Grant {
+            carry_sha256: self.birth.file.sha256.is_some(),
+            sha256_so_far: sha256_so_far(sequence),
+            ..grant(lease.attempt, lease.first_number(), lease.reserved)
+        };
+        Decision::yes(grant, progress)
+    }
+
+    pub(super) fn commit_in_sequence(&self, sequence: &Sequence, now: UnixMs, commit: &Commit) -> Decision<Committed> {
+        let lease =
+            self.progress.lease.filter(|lease| lease.attempt == commit.attempt && lease.state == LeaseState::Held);
+        let Some(lease) = lease else { return Decision::no(self.superseded()) };
+        if is_repeated(sequence, lease, commit) {
+            return Decision::yes(self.committed(sequence, lease, self.progress.phase), Change::none());
+        }
+        // Bytes that are not the ones granted: no client can cause this, and nothing of it may count.
+        let counted = (self.progress.phase == Phase::Open).then(|| self.counted(sequence, lease, commit)).flatten();
+        let Some(mut change) = counted else { return Decision::no(self.superseded()) };
+        let phase = self.complete_if_whole(now, &mut change);
+        if phase == Phase::Completing
+            && let Some(actual) = self.sha256_mismatch(commit.sha256_so_far.as_ref())
+        {
+            let refusal = Refusal::FileDigestMismatch { actual };
+            let end = self.end(now, Phase::Failed, EventKind::Failed, Some(refusal.to_string()));
+            let change = Change { progress: end.progress, delivery: end.delivery, ..change };
+            return Decision { answer: Err(refusal), change };
+        }
+        let mut after = sequence.clone();
+        after.apply(change.parts.clone(), change.segment.clone());
+        Decision::yes(self.committed(&after, lease, phase), change)
+    }
+
+    pub(super) fn release_in_sequence(&self, attempt: u64) -> Change {
+        let held = |lease: &Lease| lease.attempt == attempt && lease.state == LeaseState::Held;
+        self.progress.lease.filter(held).map_or_else(Change::none, |lease| self.with_lease(lease, LeaseState::Released))
+    }
+
+    /// Ends a running append, unless it is protected: then whoever asked is told to wait when it appends.
+    pub(super) fn fence(&self, sequence: &Sequence, now: UnixMs) -> Change {
+        match self.running_lease(sequence) {
+            Some(lease) if protected_for_ms(lease, now).is_none() => self.with_lease(lease, LeaseState::Fenced),
+            _ => Change::none(),
+        }
+    }
+
+    /// No part number above this has ever been handed out.
+    fn highest_number(&self, sequence: &Sequence) -> u16 {
+        let stored = sequence.last_number();
+        let Some(lease) = self.progress.lease else { return stored };
+        let granted = stored.max(lease.numbers_before + lease.reserved);
+        // The commit of a part that was not the attempt's last has handed out the next number with its answer.
+        let next = self.next_number(sequence, lease).filter(|_| stored >= lease.first_number());
+        next.map_or(granted, |next| granted.max(next))
+    }
+
+    /// The number for the lease's next part; `None` where it has no more whole parts to bring.
+    fn next_number(&self, sequence: &Sequence, lease: Lease) -> Option<u16> {
+        let next = lease.first_number().max(sequence.last_number() + 1);
+        (sequence.parts_end() < self.birth.plan.whole_parts_end(lease.to)).then_some(next)
+    }
+
+    /// The lease, if its holder may still commit and has bytes left to bring.
+    fn running_lease(&self, sequence: &Sequence) -> Option<Lease> {
+        self.progress.lease.filter(|lease| lease.state == LeaseState::Held && sequence.offset() < lease.to)
+    }
+
+    fn with_lease(&self, lease: Lease, state: LeaseState) -> Change {
+        Progress { lease: Some(Lease { state, ..lease }), ..self.progress.clone() }.into()
+    }
+
+    /// What to store for this commit; `None` unless it names exactly the next parts under the right numbers, and then at
+    /// most the bytes behind the last of them.
+    fn counted(&self, sequence: &Sequence, lease: Lease, commit: &Commit) -> Option<Change> {
+        let plan = self.birth.plan;
+        let highest_number = self.highest_number(sequence);
+        let mut number = lease.first_number().max(sequence.last_number() + 1);
+        let mut spans = plan.spans(sequence.parts_end(), plan.whole_parts_end(lease.to));
+        let mut parts = Vec::with_capacity(commit.receipts.len());
+        for receipt in &commit.receipts {
+            let span = spans.next()?;
+            if receipt.number != number || receipt.bytes != span.bytes || number > highest_number {
+                return None;
+            }
+            let end = span.offset.checked_add(span.bytes)?;
+            let (etag, crc64nvme) = (receipt.etag.clone(), receipt.crc64nvme);
+            parts.push(StoredPart { number, end, etag, crc64nvme, sha256_so_far: None });
+            number += 1;
+        }
+        let start = parts.last().map_or_else(|| sequence.offset(), |part: &StoredPart| part.end);
+        let mut segment = None;
+        if let Some(rest) = commit.rest {
+            let end = start.checked_add(rest.bytes)?;
+            let all_parts_stored = spans.next().is_none();
+            // A connection that breaks behind the last whole part leaves what fits a row, unless all or nothing counts.
+            let right_length = end == lease.to || (end < lease.to && !lease.whole && rest.place == SegmentPlace::Row);
+            let fits = rest.place == SegmentPlace::Object || rest.bytes.get() <= MAX_ROW_SEGMENT_BYTES;
+            if rest.bytes.is_zero() || !all_parts_stored || !right_length || !fits {
+                return None;
+            }
+            let (attempt, place) = (lease.attempt, rest.place);
+            segment = Some(Segment { start, end, attempt, place, sha256_so_far: None });
+        }
+        let reached = segment.as_ref().map_or(start, |segment| segment.end);
+        // A file whose SHA-256 was declared cannot be verified, ever, if one piece comes without the state.
+        let has_state = self.birth.file.sha256.is_some() == commit.sha256_so_far.is_some();
+        if !has_state || reached == sequence.offset() || (lease.whole && reached != lease.to) {
+            return None;
+        }
+        match (&mut segment, parts.last_mut()) {
+            (Some(segment), _) => segment.sha256_so_far.clone_from(&commit.sha256_so_far),
+            (None, Some(part)) => part.sha256_so_far.clone_from(&commit.sha256_so_far),
+            (None, None) => return None,
+        }
+        Some(Change { parts, segment, ..Change::none() })
+    }
+
+    fn committed(&self, sequence: &Sequence, lease: Lease, phase: Phase) -> Committed {
+        Committed { uploaded_bytes: sequence.offset(), next_number: self.next_number(sequence, lease), phase }
+    }
+}
+
+/// Whether a lease was taken from its holder with nothing counted under it.
+fn was_taken(lease: &Lease, offset: ByteCount) -> bool {
+    lease.from == offset && lease.to > offset && lease.state != LeaseState::Released
+}
+
+/// For how long from `now` on the lease cannot be taken.
+fn protected_for_ms(lease: Lease, now: UnixMs) -> Option<u64> {
+    let steps = u64::from(lease.takeovers.saturating_sub(FREE_TAKEOVERS));
+    let until = lease.begun_at.plus_ms((steps * PROTECTION_STEP_MS).min(LONGEST_PROTECTION_MS));
+    (until > now).then(|| until.ms_since(now))
+}
+
+/// Whether exactly this has been counted already. An attempt's part numbers are its own, and it leaves at most one segment.
+fn is_repeated(sequence: &Sequence, lease: Lease, commit: &Commit) -> bool {
+    let last_segment = sequence.last_segment.as_ref().filter(|segment| segment.attempt == lease.attempt);
+    match (commit.rest, commit.receipts.last()) {
+        (Some(_), _) => last_segment.is_some(),
+        (None, Some(receipt)) => receipt.number >= lease.first_number() && receipt.number == sequence.last_number(),
+        (None, None) => false,
+    }
+}
+
+fn sha256_so_far(sequence: &Sequence) -> Option<crate::integrity::Sha256State> {
+    match (&sequence.last_segment, &sequence.last_part) {
+        (Some(segment), _) => segment.sha256_so_far.clone(),
+        (None, Some(part)) => part.sha256_so_far.clone(),
+        (None, None) => None,
+    }
+}

@@ -1,0 +1,191 @@
+//! Long random histories: three writers that stall, die, repeat themselves and come back from the dead, against what must
+//! always hold.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// What random clients, Workers and clocks do to a session.
+#[derive(Clone, Debug)]
+enum Step {
+    /// A chunk of so many quarters of a part, and perhaps a few bytes more.
+    Begin {
+        writer: usize,
+        quarters: u64,
+        odd: u64,
+        whole: bool,
+    },
+    /// The writer stores its next part or rest, and its commit arrives, or not, or twice.
+    Store {
+        writer: usize,
+        commits: u8,
+    },
+    Release {
+        writer: usize,
+    },
+    Probe,
+    Restart,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let writer = 0..3_usize;
+    let step = prop_oneof![
+        3 => (writer.clone(), 0..10_u64, 0..3_u64, any::<bool>())
+            .prop_map(|(writer, quarters, odd, whole)| Step::Begin { writer, quarters, odd, whole }),
+        8 => (writer.clone(), prop_oneof![1 => Just(0_u8), 6 => Just(1), 1 => Just(2)])
+            .prop_map(|(writer, commits)| Step::Store { writer, commits }),
+        1 => writer.prop_map(|writer| Step::Release { writer }),
+        1 => Just(Step::Probe),
+        1 => Just(Step::Restart),
+    ];
+    prop::collection::vec(step, 0..250)
+}
+
+/// A writer that believes to hold a grant, whether it still does or not.
+struct Writer {
+    grant: Grant,
+    to: u64,
+    whole: bool,
+    next_number: u16,
+    /// Where its next part begins.
+    at: u64,
+    receipts: Vec<Receipt>,
+}
+
+impl Writer {
+    /// Stores the next thing; the commit that is due then, if one is.
+    fn store(&mut self, file: u64, written: &mut BTreeSet<u16>) -> Option<Commit> {
+        let whole_end = if self.to == file { file } else { self.to / PART * PART };
+        if self.at < whole_end {
+            let length = PART.min(whole_end - self.at);
+            assert!(written.insert(self.next_number), "part number {} was used twice", self.next_number);
+            self.receipts.push(receipt(self.next_number, length));
+            self.at += length;
+            self.next_number += 1;
+            if !self.whole {
+                return Some(commit(self.grant.attempt, std::mem::take(&mut self.receipts)));
+            }
+            if self.at < whole_end {
+                return None;
+            }
+            if self.to == whole_end {
+                return Some(commit(self.grant.attempt, std::mem::take(&mut self.receipts)));
+            }
+        }
+        let start = whole_end.max(self.grant.offset.get());
+        let receipts = std::mem::take(&mut self.receipts);
+        self.at = self.to;
+        (self.to > start).then(|| Commit { receipts, ..rest(self.grant.attempt, self.to - start) })
+    }
+}
+
+/// The rows that an object would have.
+#[derive(Default)]
+struct Rows {
+    parts: Vec<StoredPart>,
+    segments: Vec<Segment>,
+}
+
+impl Rows {
+    fn store(&mut self, change: &Change) {
+        for part in &change.parts {
+            self.segments.retain(|segment| segment.start >= part.end);
+            self.parts.push(part.clone());
+        }
+        self.segments.extend(change.segment.clone());
+    }
+
+    /// What counts tiles the file from its front exactly once, in the order of the numbers, in equal parts but the last.
+    fn check(&self, file: u64, offset: u64, written: &BTreeSet<u16>) {
+        let mut at = 0;
+        for (index, part) in self.parts.iter().enumerate() {
+            let length = part.end.get() - at;
+            assert!(length == PART || (part.end.get() == file && length <= PART));
+            assert!(index == 0 || self.parts[index - 1].number < part.number);
+            assert!(written.contains(&part.number), "a part counts that was never written");
+            at = part.end.get();
+        }
+        for segment in &self.segments {
+            assert_eq!(segment.start.get(), at);
+            at = segment.end.get();
+        }
+        assert_eq!(at, offset);
+    }
+}
+
+fn run(file: u64, steps: Vec<Step>) {
+    let mut s = session(file);
+    let mut rows = Rows::default();
+    let mut writers: [Option<Writer>; 3] = [None, None, None];
+    let mut written = BTreeSet::new();
+    let mut offset = ByteCount::ZERO;
+    for (time, step) in steps.into_iter().enumerate() {
+        let now = UnixMs(time as u64 * 20_000);
+        match step {
+            Step::Begin { writer, quarters, odd, whole } => {
+                let from = s.uploaded_bytes().get();
+                let to = (from + quarters * PART / 4 + odd).min(file);
+                let decision = s.begin(now, Begin { whole, ..begin(from, to - from) });
+                if let Ok(grant) = take(&mut s, decision) {
+                    let (next_number, at) = (grant.first_number, from / PART * PART);
+                    writers[writer] = Some(Writer { grant, to, whole, next_number, at, receipts: Vec::new() });
+                }
+            }
+            Step::Store { writer, commits } => {
+                let Some(w) = writers[writer].as_mut() else { continue };
+                let Some(commit) = w.store(file, &mut written) else { continue };
+                if commits == 0 {
+                    writers[writer] = None; // it dies here
+                    continue;
+                }
+                let held =
+                    s.progress.lease.is_some_and(|l| l.attempt == w.grant.attempt && l.state == LeaseState::Held);
+                let decision = s.commit(now, &commit);
+                assert_eq!(decision.answer.is_ok(), held, "only the newest attempt commits, and it always can");
+                rows.store(&decision.change);
+                let answer = take(&mut s, decision);
+                if commits == 2 && held {
+                    let repeated = s.commit(now, &commit);
+                    assert!(repeated.change.is_none() && repeated.answer == answer);
+                }
+                match answer {
+                    Ok(Committed { next_number: Some(next), .. }) => w.next_number = next,
+                    Ok(_) if w.at < w.to => {}
+                    _ => writers[writer] = None,
+                }
+            }
+            Step::Release { writer } => {
+                if let Some(w) = writers[writer].take() {
+                    let decision = s.release(now, Release { attempt: w.grant.attempt, reason: ReleaseReason::GaveUp });
+                    take(&mut s, decision).unwrap();
+                }
+            }
+            Step::Probe => {
+                let decision = s.probe(now);
+                take(&mut s, decision).unwrap();
+            }
+            // What a restarted object reads back is what it knew.
+            Step::Restart => {
+                let last_part = rows.parts.last().cloned();
+                let last_segment = rows.segments.last().cloned();
+                let restarted = Content::Sequence(Sequence { last_part, last_segment });
+                assert_eq!(s.content, restarted);
+            }
+        }
+        assert!(s.uploaded_bytes() >= offset, "a reported offset was taken back");
+        offset = s.uploaded_bytes();
+        assert_eq!(s.progress.phase == Phase::Completing, offset.get() == file);
+        rows.check(file, offset.get(), &written);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn long_random_histories(file_quarters in 1..40_u64, odd in 0..2_u64, steps in steps()) {
+        run(file_quarters * PART / 4 + odd, steps);
+    }
+}

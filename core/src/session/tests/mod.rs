@@ -1,0 +1,84 @@
+//! The rules of a session: single cases as a story each, and long random histories against what must always hold.
+
+mod ending;
+mod histories;
+mod lanes;
+mod sequence;
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::{plan::Limits, units::MIB};
+
+const PART: u64 = 8 * MIB;
+const NOW: UnixMs = UnixMs(1_000);
+const DAY_MS: u64 = 86_400_000;
+
+fn bytes(count: u64) -> ByteCount {
+    ByteCount::new(count).unwrap()
+}
+
+fn birth(mode: Mode, file_bytes: u64) -> Birth {
+    let limits = Limits { max_upload_bytes: bytes(1 << 40), max_chunk_bytes: bytes(95 * MIB) };
+    let id = UploadId::from_random_bytes([1; 16]);
+    Birth {
+        id,
+        owner: "anonymous".to_owned(),
+        key: format!("uploads/{id}"),
+        file: FileInfo {
+            name: "a".to_owned(),
+            content_type: None,
+            metadata: BTreeMap::new(),
+            sha256: None,
+            crc64nvme: None,
+        },
+        plan: Plan::new(mode, bytes(file_bytes), None, limits).unwrap(),
+        multipart_id: (file_bytes > 0).then(|| "multipart".to_owned()),
+        public_url: "https://upload.example.com".to_owned(),
+        created_at: UnixMs(0),
+        expires_at: UnixMs(DAY_MS),
+        policy: Policy { tombstone_ms: DAY_MS, resend_ms: 60_000, tell_origin: true },
+    }
+}
+
+/// A sequential upload with parts of 8 MiB.
+fn session(file_bytes: u64) -> Session {
+    Session::create(birth(Mode::Sequential, file_bytes)).unwrap()
+}
+
+fn begin(offset: u64, length: u64) -> Begin {
+    Begin { offset: bytes(offset), length: bytes(length), file_bytes: None, whole: false }
+}
+
+fn receipt(number: u16, length: u64) -> Receipt {
+    Receipt { number, bytes: bytes(length), etag: format!("etag-{number}"), crc64nvme: Crc64Nvme(number.into()) }
+}
+
+fn commit(attempt: u64, receipts: Vec<Receipt>) -> Commit {
+    Commit { attempt, receipts, rest: None, sha256_so_far: None }
+}
+
+fn rest(attempt: u64, length: u64) -> Commit {
+    let place = if length > MAX_ROW_SEGMENT_BYTES { SegmentPlace::Object } else { SegmentPlace::Row };
+    Commit { rest: Some(Rest { bytes: bytes(length), place }), ..commit(attempt, vec![]) }
+}
+
+/// Takes a decision the way the object does: store, then answer.
+fn take<T>(session: &mut Session, decision: Decision<T>) -> Result<T, Refusal> {
+    session.apply(decision.change);
+    decision.answer
+}
+
+fn start(session: &mut Session, offset: u64, length: u64) -> Result<Grant, Refusal> {
+    let decision = session.begin(NOW, begin(offset, length));
+    take(session, decision)
+}
+
+fn count(session: &mut Session, commit: &Commit) -> Result<Committed, Refusal> {
+    let decision = session.commit(NOW, commit);
+    take(session, decision)
+}
+
+fn store(session: &mut Session, grant: &Grant, number: u16, length: u64) -> Result<Committed, Refusal> {
+    count(session, &commit(grant.attempt, vec![receipt(number, length)]))
+}

@@ -1,0 +1,324 @@
+//! Sequential uploads: attempts, takeover, and the tail.
+
+use super::*;
+use crate::integrity::RunningSha256;
+
+#[test]
+fn three_parts_in_two_chunks() {
+    let mut s = session(2 * PART + 5);
+    let grant = start(&mut s, 0, 2 * PART).unwrap();
+    assert_eq!((grant.attempt, grant.first_number, grant.reserved), (1, 1, 1));
+    let first = store(&mut s, &grant, 1, PART).unwrap();
+    assert_eq!((first.uploaded_bytes, first.next_number), (bytes(PART), Some(2)));
+    let second = store(&mut s, &grant, 2, PART).unwrap();
+    assert_eq!((second.uploaded_bytes, second.next_number), (bytes(2 * PART), None));
+    let grant = start(&mut s, 2 * PART, 5).unwrap();
+    assert_eq!(grant.first_number, 3, "a chunk that was stored whole leaves no gap in the numbers");
+    let last = store(&mut s, &grant, 3, 5).unwrap();
+    assert_eq!((last.next_number, last.phase), (None, Phase::Completing));
+    assert_eq!(s.next_job(), Some((NOW, Job::Assemble)));
+    let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
+    s.apply(change);
+    assert_eq!((s.progress.phase, s.next_job()), (Phase::Completed, Some((NOW, Job::Tell))));
+    assert_eq!(s.object().unwrap().etag, "etag");
+}
+
+#[test]
+fn one_chunk_of_one_part_writes_two_rows() {
+    let mut s = session(8_000 * PART);
+    for part in [0, 1] {
+        let decision = s.begin(NOW, begin(part * PART, PART));
+        assert!(decision.change.progress.is_some() && decision.change.parts.is_empty());
+        let grant = take(&mut s, decision).unwrap();
+        let decision = s.commit(NOW, &commit(grant.attempt, vec![receipt(grant.first_number, PART)]));
+        assert!(
+            decision.change.progress.is_none()
+                && decision.change.parts.len() == 1
+                && decision.change.delivery.is_none()
+        );
+        take(&mut s, decision).unwrap();
+    }
+}
+
+#[test]
+fn chunks_that_do_not_fit() {
+    let mut s = session(2 * PART + 5);
+    let grant = start(&mut s, 0, PART).unwrap();
+    store(&mut s, &grant, 1, PART).unwrap();
+    let uploaded_bytes = bytes(PART);
+    for (offset, length, expected) in [
+        (0, PART, Refusal::OffsetMismatch { uploaded_bytes }),
+        (PART + 1, 1, Refusal::OffsetMismatch { uploaded_bytes }),
+        (2 * PART, 5, Refusal::OffsetMismatch { uploaded_bytes }),
+        (PART, PART + 6, Refusal::BeyondDeclaredLength { file_bytes: bytes(2 * PART + 5), uploaded_bytes }),
+        (PART, (1 << 53) - 1, Refusal::BeyondDeclaredLength { file_bytes: bytes(2 * PART + 5), uploaded_bytes }),
+    ] {
+        let decision = s.begin(NOW, begin(offset, length));
+        assert_eq!(decision.answer, Err(expected), "{offset}+{length}");
+        assert!(decision.change.is_none(), "a refused chunk changes nothing");
+    }
+    let decision = s.begin(NOW, Begin { file_bytes: Some(bytes(2 * PART)), ..begin(PART, PART) });
+    assert!(matches!(decision.answer, Err(Refusal::InconsistentLength { .. })));
+    assert!(start(&mut s, PART, PART + 5).is_ok(), "to the very end, across a boundary");
+}
+
+#[test]
+fn a_takeover_gets_fresh_part_numbers_and_the_old_writer_is_refused() {
+    let mut s = session(3 * PART);
+    let old = start(&mut s, 0, 3 * PART).unwrap();
+    store(&mut s, &old, 1, PART).unwrap(); // and has been given number 2
+    let new = start(&mut s, PART, 2 * PART).unwrap();
+    assert_eq!(new.first_number, 3, "number 2 may still arrive in R2 at any time");
+    assert_eq!(store(&mut s, &old, 2, PART), Err(Refusal::Superseded { uploaded_bytes: bytes(PART) }));
+    assert_eq!(store(&mut s, &new, 3, PART).unwrap().next_number, Some(4));
+    assert_eq!(store(&mut s, &new, 4, PART).unwrap().phase, Phase::Completing);
+}
+
+#[test]
+fn a_repeated_commit_is_answered_like_the_first() {
+    let mut s = session(2 * PART);
+    let grant = start(&mut s, 0, 2 * PART).unwrap();
+    let first = store(&mut s, &grant, 1, PART).unwrap();
+    let repeated = s.commit(NOW, &commit(grant.attempt, vec![receipt(1, PART)]));
+    assert!(repeated.change.is_none());
+    assert_eq!(repeated.answer, Ok(first));
+    let last = store(&mut s, &grant, 2, PART).unwrap();
+    assert_eq!(store(&mut s, &grant, 2, PART), Ok(last), "also the one that ended the upload");
+}
+
+#[test]
+fn receipts_that_were_not_granted_count_nothing() {
+    let mut s = session(3 * PART);
+    let grant = start(&mut s, 0, 3 * PART).unwrap();
+    for receipts in [
+        vec![],
+        vec![receipt(2, PART)],
+        vec![receipt(1, PART - 1)],
+        vec![receipt(1, PART), receipt(2, PART)],
+        vec![receipt(0, PART)],
+    ] {
+        let decision = s.commit(NOW, &commit(grant.attempt, receipts));
+        assert!(decision.answer.is_err() && decision.change.is_none());
+    }
+    assert_eq!(store(&mut s, &grant, 1, PART).unwrap().uploaded_bytes, bytes(PART));
+}
+
+#[test]
+fn a_checksummed_chunk_counts_as_a_whole() {
+    let mut s = session(3 * PART);
+    let decision = s.begin(NOW, Begin { whole: true, ..begin(0, 2 * PART) });
+    let grant = take(&mut s, decision).unwrap();
+    assert_eq!((grant.first_number, grant.reserved), (1, 2));
+    let decision = s.commit(NOW, &commit(grant.attempt, vec![receipt(1, PART), receipt(2, PART)]));
+    let committed = take(&mut s, decision).unwrap();
+    assert_eq!((committed.uploaded_bytes, committed.next_number), (bytes(2 * PART), None));
+    // One that is given up burns its numbers, and only those.
+    let decision = s.begin(NOW, Begin { whole: true, ..begin(2 * PART, PART) });
+    let given_up = take(&mut s, decision).unwrap();
+    let decision = s.release(NOW, Release { attempt: given_up.attempt, reason: ReleaseReason::GaveUp });
+    take(&mut s, decision).unwrap();
+    assert_eq!(start(&mut s, 2 * PART, PART).unwrap().first_number, 4);
+}
+
+#[test]
+fn a_probe_ends_the_running_append() {
+    let mut s = session(2 * PART);
+    let grant = start(&mut s, 0, 2 * PART).unwrap();
+    store(&mut s, &grant, 1, PART).unwrap();
+    let decision = s.probe(NOW);
+    take(&mut s, decision).unwrap();
+    assert_eq!(s.uploaded_bytes(), bytes(PART));
+    assert!(matches!(store(&mut s, &grant, 2, PART), Err(Refusal::Superseded { .. })));
+    assert!(s.probe(NOW).change.is_none(), "there is none to end now");
+    assert_eq!(start(&mut s, PART, PART).unwrap().first_number, 3);
+}
+
+#[test]
+fn numbers_run_out_before_they_would_be_reused() {
+    let mut s = session(2 * PART);
+    for hour in 0..9_999 {
+        let decision = s.begin(UnixMs(hour * 3_600_000), begin(0, PART));
+        take(&mut s, decision).unwrap();
+    }
+    s.birth.expires_at = UnixMs(u64::MAX);
+    let decision = s.begin(UnixMs(9_999 * 3_600_000), begin(0, PART));
+    assert_eq!(take(&mut s, decision), Err(Refusal::AttemptsExhausted));
+    assert_eq!((s.progress.phase, s.delivery.as_ref().unwrap().kind), (Phase::Failed, EventKind::Failed));
+    assert!(matches!(start(&mut s, 0, PART), Err(Refusal::UploadGone { .. })));
+}
+
+#[test]
+fn a_declared_sha256_is_verified_before_the_object_is_made() {
+    let content = vec![7_u8; usize::try_from(PART).unwrap() + 3];
+    let (head, tail) = content.split_at(usize::try_from(PART).unwrap());
+    let state = |upto: &[u8], from: Option<&Sha256State>| {
+        let mut running = RunningSha256::resume(from).unwrap();
+        running.update(upto);
+        running.save()
+    };
+    for right in [true, false] {
+        let mut birth = birth(Mode::Sequential, PART + 3);
+        let declared = state(&content, None).digest().unwrap();
+        birth.file.sha256 = Some(if right { declared } else { Sha256Digest([9; 32]) });
+        let mut s = Session::create(birth).unwrap();
+        let grant = start(&mut s, 0, PART + 3).unwrap();
+        assert!(grant.carry_sha256 && grant.sha256_so_far.is_none());
+        let without = s.commit(NOW, &commit(grant.attempt, vec![receipt(1, PART)]));
+        assert!(without.answer.is_err(), "a part without the state could never be verified");
+        let first = Commit { sha256_so_far: Some(state(head, None)), ..commit(grant.attempt, vec![receipt(1, PART)]) };
+        let decision = s.commit(NOW, &first);
+        take(&mut s, decision).unwrap();
+        let grant = start(&mut s, PART, 3).unwrap();
+        let second = state(tail, grant.sha256_so_far.as_ref());
+        let number = grant.first_number;
+        let second = Commit { sha256_so_far: Some(second), ..commit(grant.attempt, vec![receipt(number, 3)]) };
+        let decision = s.commit(NOW, &second);
+        let answer = take(&mut s, decision);
+        if right {
+            assert_eq!(answer.unwrap().phase, Phase::Completing);
+        } else {
+            assert_eq!(answer, Err(Refusal::FileDigestMismatch { actual: format!("sha256 {declared}") }));
+            assert_eq!((s.progress.phase, s.next_job().unwrap().1), (Phase::Failed, Job::Free));
+        }
+    }
+}
+
+/// An attempt that is taken over, or gives up, each time before anything counts.
+fn interrupted(s: &mut Session, now: UnixMs) -> Result<Grant, Refusal> {
+    let decision = s.begin(now, begin(0, PART));
+    take(s, decision)
+}
+
+#[test]
+fn two_clients_cannot_starve_each_other() {
+    let mut s = session(PART);
+    for _ in 0..4 {
+        interrupted(&mut s, NOW).unwrap(); // three takeovers in a row, for nothing
+    }
+    let busy = Refusal::Busy { uploaded_bytes: ByteCount::ZERO, retry_after_seconds: 5 };
+    assert_eq!(interrupted(&mut s, NOW), Err(busy));
+    let decision = s.probe(NOW);
+    assert!(decision.change.is_none(), "asking where to go on does not interrupt it either");
+    interrupted(&mut s, NOW.plus_ms(5_000)).unwrap();
+    let busy = Refusal::Busy { uploaded_bytes: ByteCount::ZERO, retry_after_seconds: 10 };
+    assert_eq!(interrupted(&mut s, NOW.plus_ms(5_000)), Err(busy), "and the protection grows");
+    let attempt = s.progress.lease.unwrap().attempt;
+    let decision = s.commit(NOW, &commit(attempt, vec![receipt(5, PART)]));
+    assert_eq!(decision.answer.unwrap().phase, Phase::Completing);
+}
+
+#[test]
+fn asking_before_taking_over_is_a_takeover_too() {
+    let mut s = session(PART);
+    for _ in 0..4 {
+        let decision = s.probe(NOW);
+        take(&mut s, decision).unwrap();
+        interrupted(&mut s, NOW).unwrap();
+    }
+    assert!(matches!(interrupted(&mut s, NOW), Err(Refusal::Busy { .. })));
+}
+
+#[test]
+fn a_client_that_gives_up_by_itself_is_nobodys_victim() {
+    let mut s = session(PART);
+    for _ in 0..100 {
+        let grant = interrupted(&mut s, NOW).unwrap();
+        let decision = s.release(NOW, Release { attempt: grant.attempt, reason: ReleaseReason::GaveUp });
+        take(&mut s, decision).unwrap();
+    }
+}
+
+#[test]
+fn a_chunk_of_any_length_leaves_a_rest_that_the_next_part_begins_with() {
+    let mut s = session(2 * PART + 5);
+    let grant = start(&mut s, 0, PART + 7).unwrap();
+    assert_eq!((grant.first_number, grant.reserved), (1, 1));
+    let first = store(&mut s, &grant, 1, PART).unwrap();
+    assert_eq!((first.uploaded_bytes, first.next_number), (bytes(PART), None));
+    let second = count(&mut s, &rest(grant.attempt, 7)).unwrap();
+    assert_eq!(second.uploaded_bytes, bytes(PART + 7));
+    // The next chunk fills a part, which begins where the tail does, and ends the file.
+    let grant = start(&mut s, PART + 7, PART - 2).unwrap();
+    assert_eq!((grant.first_number, grant.reserved), (2, 1));
+    let third = store(&mut s, &grant, 2, PART).unwrap();
+    assert_eq!(
+        (third.uploaded_bytes, third.next_number),
+        (bytes(2 * PART), Some(3)),
+        "the last part is whole, however short"
+    );
+    assert_eq!(store(&mut s, &grant, 3, 5).unwrap().phase, Phase::Completing);
+}
+
+#[test]
+fn a_tiny_chunk_takes_no_part_number_and_writes_two_rows() {
+    let mut s = session(2 * PART);
+    for i in 0..10_000 {
+        let decision = s.begin(NOW, begin(i * 10, 10));
+        assert!(decision.change.progress.is_some() && decision.change.segment.is_none());
+        let grant = take(&mut s, decision).unwrap();
+        assert_eq!(grant.reserved, 0);
+        let decision = s.commit(NOW, &rest(grant.attempt, 10));
+        assert!(
+            decision.change.progress.is_none() && decision.change.segment.is_some() && decision.change.parts.is_empty()
+        );
+        assert_eq!(take(&mut s, decision).unwrap().uploaded_bytes, bytes(i * 10 + 10));
+    }
+    assert_eq!(start(&mut s, 100_000, PART).unwrap().first_number, 1);
+}
+
+#[test]
+fn a_rest_too_large_for_a_row_is_announced_before_it_is_written() {
+    let mut s = session(2 * PART);
+    start(&mut s, 0, MAX_ROW_SEGMENT_BYTES).unwrap();
+    assert!(!s.progress.holds_segments);
+    let grant = start(&mut s, 0, MAX_ROW_SEGMENT_BYTES + 1).unwrap();
+    assert!(s.progress.holds_segments);
+    assert_eq!(grant.rest_key, format!("segments/{}/2", s.birth.id));
+    count(&mut s, &rest(grant.attempt, MAX_ROW_SEGMENT_BYTES + 1)).unwrap();
+    let change = s.end(NOW, Phase::Expired, EventKind::Expired, None);
+    s.apply(change);
+    assert_eq!(s.next_job().unwrap().1, Job::Free);
+}
+
+#[test]
+fn what_arrived_behind_the_last_part_of_a_broken_chunk_counts() {
+    let mut s = session(2 * PART);
+    let grant = start(&mut s, 0, 100).unwrap();
+    assert_eq!(count(&mut s, &rest(grant.attempt, 60)).unwrap().uploaded_bytes, bytes(60));
+    let decision = s.begin(NOW, Begin { whole: true, ..begin(60, 100) });
+    let grant = take(&mut s, decision).unwrap();
+    assert!(count(&mut s, &rest(grant.attempt, 60)).is_err(), "unless it counts only as a whole");
+    assert_eq!(count(&mut s, &rest(grant.attempt, 100)).unwrap().uploaded_bytes, bytes(160));
+}
+
+#[test]
+fn a_repeated_rest_is_answered_like_the_first() {
+    let mut s = session(2 * PART);
+    let grant = start(&mut s, 0, 100).unwrap();
+    let first = count(&mut s, &rest(grant.attempt, 100)).unwrap();
+    let repeated = s.commit(NOW, &rest(grant.attempt, 100));
+    assert!(repeated.change.is_none());
+    assert_eq!(repeated.answer, Ok(first));
+}
+
+#[test]
+fn rests_that_were_not_granted_count_nothing() {
+    let mut s = session(2 * PART);
+    let grant = start(&mut s, 0, PART + 100).unwrap();
+    let early = rest(grant.attempt, 100);
+    assert!(count(&mut s, &early).is_err(), "the part before it is not there");
+    store(&mut s, &grant, 1, PART).unwrap();
+    assert!(count(&mut s, &rest(grant.attempt, 101)).is_err(), "longer than granted");
+    assert!(count(&mut s, &rest(grant.attempt, 0)).is_err());
+    let row = |length| Commit {
+        rest: Some(Rest { bytes: bytes(length), place: SegmentPlace::Row }),
+        ..rest(grant.attempt, 1)
+    };
+    assert!(count(&mut s, &row(100)).is_ok());
+    let grant = start(&mut s, PART + 100, MAX_ROW_SEGMENT_BYTES + 1).unwrap();
+    let row = Commit {
+        rest: Some(Rest { bytes: bytes(MAX_ROW_SEGMENT_BYTES + 1), place: SegmentPlace::Row }),
+        ..rest(grant.attempt, 1)
+    };
+    assert!(count(&mut s, &row).is_err(), "too large for a row");
+}

@@ -1,0 +1,122 @@
+//! The object of one owner: admits uploads, knows which are open, and which verified bytes are stored already.
+//!
+//! Promises: an upload is admitted at most once per `Idempotency-Key`; what is open counts against the quota until its upload
+//! has ended, and never longer than its expiry and an hour; nothing of one owner is ever shown to another, since each
+//! owner has an object of their own.
+
+#![allow(missing_docs, reason = "#[durable_object] expands to public methods without documentation")]
+
+use upload_core::{
+    ledger::{Admission, OpenUpload},
+    log_line::LogLine,
+    refusal::Refusal,
+    units::UnixMs,
+};
+use worker::{DurableObject, Env, Request, Response, Result, State, console_error, durable_object};
+
+use crate::{
+    clock::{now, set_alarm},
+    rpc::{
+        Command, answer,
+        ledger::{Admit, ForgetObject, ListOpen, Settle},
+    },
+    sql::ledger as sql,
+};
+
+/// When the ledger could not be swept, it is tried again after a minute.
+const ALARM_FALLBACK_MS: u64 = 60_000;
+
+/// The object of one owner.
+#[durable_object(alarm)]
+pub struct OwnerLedger {
+    state: State,
+}
+
+impl DurableObject for OwnerLedger {
+    fn new(state: State, _env: Env) -> Self {
+        Self { state }
+    }
+
+    async fn fetch(&self, mut request: Request) -> Result<Response> {
+        let path = request.path();
+        let body = request.text().await?;
+        let storage = self.state.storage();
+        match path.trim_start_matches('/') {
+            Admit::NAME => answer(self.admit(&serde_json::from_str(&body)?)?),
+            Settle::NAME => {
+                let settle: Settle = serde_json::from_str(&body)?;
+                sql::settle(&storage, settle.upload_id, settle.object.as_ref())?;
+                answer(Ok(()))
+            }
+            ForgetObject::NAME if sql::exists(&storage)? => {
+                let forget: ForgetObject = serde_json::from_str(&body)?;
+                sql::forget(&storage, forget.sha256)?;
+                answer(Ok(()))
+            }
+            ForgetObject::NAME => answer(Ok(())),
+            ListOpen::NAME if sql::exists(&storage)? => answer(Ok(sql::list(&storage)?)),
+            ListOpen::NAME => answer(Ok(Vec::<OpenUpload>::new())),
+            _ => Response::error("no such command", 404),
+        }
+    }
+
+    async fn alarm(&self) -> Result<Response> {
+        let next = match sql::sweep(&self.state.storage(), now()) {
+            Ok(next) => next,
+            Err(error) => {
+                let line = LogLine { event: "fault", code: Some("sweep"), ..LogLine::default() };
+                console_error!("{}", LogLine { detail: Some(error.to_string()), ..line }.json());
+                Some(now().plus_ms(ALARM_FALLBACK_MS))
+            }
+        };
+        if let Err(error) = set_alarm(&self.state, next) {
+            console_error!(
+                "{}",
+                LogLine { event: "fault", detail: Some(error.to_string()), ..LogLine::default() }.json()
+            );
+        }
+        Response::empty()
+    }
+}
+
+impl OwnerLedger {
+    /// No `await`: between looking and writing nobody else comes in.
+    fn admit(&self, admit: &Admit) -> Result<std::result::Result<Admission, Refusal>> {
+        let storage = self.state.storage();
+        let now = now();
+        if sql::exists(&storage)? {
+            if let Some(idempotency) = &admit.idempotency
+                && let Some(remembered) = sql::remembered(&storage, &idempotency.key, now)?
+            {
+                let same = remembered.request == idempotency.request;
+                return Ok(if same {
+                    Ok(Admission::Repeated(remembered.upload_id))
+                } else {
+                    Err(Refusal::IdempotencyMismatch)
+                });
+            }
+            if let Some(sha256) = admit.sha256
+                && let Some(known) = sql::find(&storage, sha256)?
+                && known.file_size == admit.upload.file_size
+            {
+                return Ok(Ok(Admission::Known(known)));
+            }
+            if let Err(refusal) = admit.quota.admit(sql::usage(&storage, now)?, admit.upload.file_size, now) {
+                return Ok(Err(refusal));
+            }
+        } else if let Err(refusal) =
+            admit.quota.admit(upload_core::ledger::Usage::default(), admit.upload.file_size, now)
+        {
+            return Ok(Err(refusal));
+        }
+        sql::open(&storage, &admit.upload, admit.idempotency.as_ref(), now, || {
+            set_alarm(&self.state, self.next_alarm()?)
+        })?;
+        // Dies here: the entry is there and the upload is not. It goes with its expiry.
+        Ok(Ok(Admission::Opened))
+    }
+
+    fn next_alarm(&self) -> Result<Option<UnixMs>> {
+        sql::next_sweep(&self.state.storage())
+    }
+}

@@ -1,0 +1,82 @@
+//! The only door to the objects: one type per command, with the answer it gets.
+//!
+//! [`upload`] has the commands of an upload's object, [`ledger`] those of an owner's.
+//!
+//! A command is a small JSON `POST` inside the platform's own network, and so is its answer: `{"ok": …}`, or
+//! `{"refused": …}` where the client is to be told something. Anything else is a fault. Every command may be sent twice:
+//! where the first one's answer was lost, the second is answered with the same truth.
+
+pub mod ledger;
+pub mod upload;
+
+use std::fmt::Display;
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use upload_core::refusal::Refusal;
+use worker::{Error, Method, ObjectNamespace, Request, RequestInit, Response, Result};
+
+/// Something an object can be asked.
+pub trait Command: Serialize + DeserializeOwned {
+    /// What it is called on the way.
+    const NAME: &'static str;
+    /// What comes back.
+    type Answer: Serialize + DeserializeOwned;
+}
+
+/// Which binding of wrangler.toml leads to the objects of uploads, by id.
+pub const UPLOADS_BINDING: &str = "UPLOAD_SESSIONS";
+
+/// Which binding leads to the ledgers, by owner.
+pub const LEDGERS_BINDING: &str = "OWNER_LEDGERS";
+
+/// An answer on the way.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Wire<T> {
+    Ok(T),
+    Refused(Refusal),
+}
+
+/// Asks the object of this name: an upload's id, or an owner. The outer error is a fault; the inner one is what the client is to be told.
+pub async fn ask<C: Command>(
+    objects: &ObjectNamespace,
+    name: impl Display,
+    command: &C,
+) -> Result<Result<C::Answer, Refusal>> {
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post).with_body(Some(serde_json::to_string(command)?.into()));
+    read_answer(C::NAME, post::<C>(objects, name, &init).await?).await
+}
+
+async fn post<C: Command>(objects: &ObjectNamespace, name: impl Display, init: &RequestInit) -> Result<Response> {
+    let request = Request::new_with_init(&format!("https://object/{}", C::NAME), init)?;
+    objects.get_by_name(&name.to_string())?.fetch_with_request(request).await
+}
+
+async fn read_answer<T: DeserializeOwned>(name: &str, mut response: Response) -> Result<Result<T, Refusal>> {
+    if response.status_code() != 200 {
+        return Err(Error::RustError(format!("{name}: {}", response.text().await?)));
+    }
+    Ok(match response.json::<Wire<T>>().await? {
+        Wire::Ok(answer) => Ok(answer),
+        Wire::Refused(refusal) => Err(refusal),
+    })
+}
+
+/// What an object answers.
+pub(crate) fn answer<T: Serialize>(answer: Result<T, Refusal>) -> Result<Response> {
+    Response::from_json(&match answer {
+        Ok(answer) => Wire::Ok(answer),
+        Err(refusal) => Wire::Refused(refusal),
+    })
+}
+
+macro_rules! commands {
+    ($($command:ty => $name:literal -> $answer:ty;)*) => {
+        $(impl $crate::rpc::Command for $command {
+            const NAME: &'static str = $name;
+            type Answer = $answer;
+        })*
+    };
+}
+pub(crate) use commands;

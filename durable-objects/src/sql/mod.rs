@@ -1,0 +1,52 @@
+//! The only SQL: [`session`] for uploads, [`ledger`] for owners.
+
+pub(crate) mod ledger;
+pub(crate) mod session;
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use upload_core::units::ByteCount;
+use worker::{Result, SqlStorage, SqlStorageValue};
+
+/// One JSON text.
+#[derive(Deserialize)]
+struct FactsRow {
+    facts: String,
+}
+
+/// One whole number; SQLite's integers come as JavaScript numbers.
+#[derive(Deserialize)]
+struct NumberRow {
+    number: f64,
+}
+
+/// Whether there is such a table. Reads only, so that asking does not create an object.
+fn has_table(sql: &SqlStorage, name: &str) -> Result<bool> {
+    let query = "SELECT count(*) AS number FROM sqlite_master WHERE type = 'table' AND name = ?";
+    let found: Vec<NumberRow> = rows(sql, query, vec![name.into()])?;
+    Ok(found.first().is_some_and(|row| row.number > 0.0))
+}
+
+fn integer(count: ByteCount) -> Result<SqlStorageValue> {
+    let count = i64::try_from(count.get()).map_err(|_| "a byte count above 2^53")?;
+    SqlStorageValue::try_from_i64(count)
+}
+
+fn byte_count(number: f64) -> Result<ByteCount> {
+    // Whole and below 2^53, as `integer` stored it.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    Ok((number as u64).try_into()?)
+}
+
+/// The one fact that a query finds.
+fn fact<T: DeserializeOwned>(sql: &SqlStorage, query: &str, values: Vec<SqlStorageValue>) -> Result<Option<T>> {
+    let found: Vec<FactsRow> = rows(sql, query, values)?;
+    found.first().map(|row| serde_json::from_str(&row.facts).map_err(Into::into)).transpose()
+}
+
+fn rows<T: DeserializeOwned>(sql: &SqlStorage, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<T>> {
+    sql.exec(query, values)?.to_array()
+}
+
+fn json(facts: &impl Serialize) -> Result<SqlStorageValue> {
+    Ok(serde_json::to_string(facts)?.into())
+}

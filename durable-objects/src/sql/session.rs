@@ -1,0 +1,279 @@
+//! How a session lies in SQLite, and how it is read back.
+//!
+//! | table | rows | written |
+//! |---|---|---|
+//! | `birth` | one | when the upload is created |
+//! | `progress` | one | when an attempt begins, and when the upload's phase changes |
+//! | `part` | one per counted part | when the part is counted |
+//! | `segment` | one per accepted piece behind the last part | when it is counted; gone with the part it ends up in |
+//! | `lane` | one per chunk of a parallel upload that was tried | when it is tried |
+//! | `delivery` | one, once the upload has ended | when the telling goes on |
+//!
+//! So a chunk of one part costs two rows: `progress` (or `lane`) at its begin, `part` at its commit. No table has an index
+//! beside its key, since each would be one more row to pay per write. Facts that are only ever read together are one JSON
+//! text; what it looks like is pinned by a test in `upload-core`, since objects written by older builds are read by newer ones.
+
+use serde::Deserialize;
+use upload_core::{
+    integrity::Crc64Nvme,
+    plan::{Mode, Plan},
+    session::{Birth, Change, Content, Lanes, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece},
+    units::ByteCount,
+};
+use worker::{Result, SqlStorage, SqlStorageValue, Storage};
+
+use super::{NumberRow, byte_count, fact, has_table, integer, json, rows};
+use crate::transaction::transaction;
+
+/// The layout of the tables below. A build that finds another number has to migrate first.
+const SCHEMA_VERSION: i64 = 1;
+
+const TABLES: [&str; 6] = [
+    "CREATE TABLE birth (id INTEGER PRIMARY KEY CHECK (id = 1), schema INTEGER NOT NULL, facts TEXT NOT NULL)",
+    "CREATE TABLE progress (id INTEGER PRIMARY KEY CHECK (id = 1), facts TEXT NOT NULL)",
+    "CREATE TABLE part (number INTEGER PRIMARY KEY, end_bytes INTEGER NOT NULL, etag TEXT NOT NULL, \
+     crc64nvme TEXT NOT NULL, sha256_so_far TEXT)",
+    "CREATE TABLE segment (start_bytes INTEGER PRIMARY KEY, end_bytes INTEGER NOT NULL, attempt INTEGER NOT NULL, \
+     content BLOB, sha256_so_far TEXT)",
+    "CREATE TABLE lane (chunk INTEGER PRIMARY KEY, tries INTEGER NOT NULL)",
+    "CREATE TABLE delivery (id INTEGER PRIMARY KEY CHECK (id = 1), facts TEXT NOT NULL)",
+];
+
+/// A row of `part`.
+#[derive(Deserialize)]
+struct PartRow {
+    number: u16,
+    end_bytes: f64,
+    etag: String,
+    crc64nvme: String,
+    sha256_so_far: Option<String>,
+}
+
+/// A row of `segment`, without its bytes.
+#[derive(Deserialize)]
+struct SegmentRow {
+    start_bytes: f64,
+    end_bytes: f64,
+    attempt: f64,
+    in_row: f64,
+    sha256_so_far: Option<String>,
+}
+
+/// A row of `lane`.
+#[derive(Deserialize)]
+struct LaneRow {
+    chunk: u32,
+    tries: u16,
+}
+
+/// The bytes of a segment in a row.
+#[derive(Deserialize)]
+struct ContentRow {
+    end_bytes: f64,
+    #[serde(with = "serde_bytes")]
+    content: Vec<u8>,
+}
+
+/// What completion needs of a part.
+pub(crate) struct PartName {
+    /// Its number.
+    pub(crate) number: u16,
+    /// Its ETag, as R2 returned it.
+    pub(crate) etag: String,
+    /// Its CRC.
+    pub(crate) crc64nvme: Crc64Nvme,
+    /// Its length.
+    pub(crate) bytes: ByteCount,
+}
+
+/// Reads a session back; `None` where no upload was ever created here, or where it has been forgotten. Writes nothing, so
+/// that asking for an unknown id does not create an object.
+pub(crate) fn load(storage: &Storage) -> Result<Option<Session>> {
+    let sql = storage.sql();
+    if !has_table(&sql, "birth")? {
+        return Ok(None);
+    }
+    let schema: Vec<NumberRow> = rows(&sql, "SELECT schema AS number FROM birth", vec![])?;
+    #[allow(clippy::cast_precision_loss)] // schema numbers are small
+    if schema.first().is_some_and(|row| row.number != SCHEMA_VERSION as f64) {
+        return Err("the upload was written by a build with another schema".into());
+    }
+    let Some(birth) = fact::<Birth>(&sql, "SELECT facts FROM birth", vec![])? else { return Ok(None) };
+    let progress = fact(&sql, "SELECT facts FROM progress", vec![])?.ok_or("an upload without progress")?;
+    let delivery = fact(&sql, "SELECT facts FROM delivery", vec![])?;
+    let content = match birth.plan.mode {
+        Mode::Sequential => Content::Sequence(load_sequence(&sql)?),
+        Mode::Parallel => Content::Lanes(load_lanes(&sql, birth.plan)?),
+    };
+    Ok(Some(Session { birth, progress, content, delivery }))
+}
+
+/// Two rows, however many there are.
+fn load_sequence(sql: &SqlStorage) -> Result<Sequence> {
+    let parts: Vec<PartRow> = rows(sql, "SELECT * FROM part ORDER BY number DESC LIMIT 1", vec![])?;
+    let segments: Vec<SegmentRow> = rows(sql, &format!("{SEGMENTS} ORDER BY start_bytes DESC LIMIT 1"), vec![])?;
+    Ok(Sequence {
+        last_part: parts.into_iter().next().map(stored_part).transpose()?,
+        last_segment: segments.into_iter().next().map(segment).transpose()?,
+    })
+}
+
+/// All tried chunks, once per waking of the object: at most 1,250 of them.
+fn load_lanes(sql: &SqlStorage, plan: Plan) -> Result<Lanes> {
+    let lanes: Vec<LaneRow> = rows(sql, "SELECT chunk, tries FROM lane", vec![])?;
+    let numbers: Vec<NumberRow> = rows(sql, "SELECT number FROM part", vec![])?;
+    // Part numbers are at most 10,000.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let stored = numbers.into_iter().map(|row| row.number as u16);
+    Ok(Lanes::restore(plan, lanes.into_iter().map(|row| (row.chunk, row.tries)), stored))
+}
+
+/// Stores a new upload, with everything `arm` does, in one transaction.
+pub(crate) fn create(storage: &Storage, session: &Session, arm: impl Fn() -> Result<()>) -> Result<()> {
+    let sql = storage.sql();
+    transaction(storage, || {
+        for table in TABLES {
+            sql.exec(table, None)?;
+        }
+        let birth = vec![SCHEMA_VERSION.into(), json(&session.birth)?];
+        sql.exec("INSERT INTO birth (id, schema, facts) VALUES (1, ?, ?)", birth)?;
+        sql.exec("INSERT INTO progress (id, facts) VALUES (1, ?)", vec![json(&session.progress)?])?;
+        arm()
+    })
+}
+
+/// Stores a change, with everything `arm` does, in one transaction. `content` holds the bytes of a new segment in a row.
+pub(crate) fn store(
+    storage: &Storage,
+    change: &Change,
+    content: Option<&[u8]>,
+    arm: impl Fn() -> Result<()>,
+) -> Result<()> {
+    let sql = storage.sql();
+    transaction(storage, || {
+        if let Some(progress) = &change.progress {
+            sql.exec("UPDATE progress SET facts = ? WHERE id = 1", vec![json(progress)?])?;
+        }
+        for part in &change.parts {
+            insert_part(&sql, part)?;
+        }
+        if let Some(last) = change.parts.last() {
+            // The parts have taken the tail in. Where there was none, this reads nothing and writes nothing.
+            sql.exec("DELETE FROM segment WHERE start_bytes < ?", vec![integer(last.end)?])?;
+        }
+        if let Some(segment) = &change.segment {
+            insert_segment(&sql, segment, content)?;
+        }
+        if let Some((chunk, lane)) = &change.lane {
+            let values = vec![i64::from(*chunk).into(), i32::from(lane.tries).into()];
+            sql.exec("INSERT OR REPLACE INTO lane (chunk, tries) VALUES (?, ?)", values)?;
+        }
+        if let Some(delivery) = &change.delivery {
+            sql.exec("INSERT OR REPLACE INTO delivery (id, facts) VALUES (1, ?)", vec![json(delivery)?])?;
+        }
+        arm()
+    })
+}
+
+/// All counted parts, in the order of their numbers, which is that of their bytes.
+pub(crate) fn part_names(storage: &Storage) -> Result<Vec<PartName>> {
+    let parts: Vec<PartRow> = rows(&storage.sql(), "SELECT * FROM part ORDER BY number", vec![])?;
+    let mut start = ByteCount::ZERO;
+    let name = |row: PartRow| {
+        let part = stored_part(row)?;
+        let bytes = part.end.saturating_sub(start);
+        start = part.end;
+        Ok(PartName { number: part.number, etag: part.etag, crc64nvme: part.crc64nvme, bytes })
+    };
+    parts.into_iter().map(name).collect()
+}
+
+/// Where the bytes of the tail are, in order; neighbours in rows are one piece.
+pub(crate) fn tail(storage: &Storage, birth: &Birth) -> Result<Vec<TailPiece>> {
+    let found: Vec<SegmentRow> = rows(&storage.sql(), &format!("{SEGMENTS} ORDER BY start_bytes"), vec![])?;
+    let mut pieces: Vec<TailPiece> = Vec::new();
+    for row in found {
+        let segment = segment(row)?;
+        match (segment.place, pieces.last_mut()) {
+            (SegmentPlace::Row, Some(TailPiece::Rows { end, .. })) if *end == segment.start => *end = segment.end,
+            (SegmentPlace::Row, _) => pieces.push(TailPiece::Rows { start: segment.start, end: segment.end }),
+            (SegmentPlace::Object, _) => pieces.push(TailPiece::Object {
+                key: birth.segment_key(segment.attempt),
+                bytes: segment.end.saturating_sub(segment.start),
+            }),
+        }
+    }
+    Ok(pieces)
+}
+
+/// The bytes of the next few segments in rows from `start` on, before `end`, and where they end. Empty where there are none.
+pub(crate) fn read_rows(sql: &SqlStorage, start: ByteCount, end: ByteCount) -> Result<(Vec<u8>, ByteCount)> {
+    // 64 rows of at most 128 KiB: 8 MiB at a time, and far less where the segments are small.
+    let query = "SELECT end_bytes, content FROM segment WHERE start_bytes >= ? AND start_bytes < ? \
+                 AND content IS NOT NULL ORDER BY start_bytes LIMIT 64";
+    let found: Vec<ContentRow> = rows(sql, query, vec![integer(start)?, integer(end)?])?;
+    let mut bytes = Vec::new();
+    let mut reached = start;
+    for row in found {
+        bytes.extend_from_slice(&row.content);
+        reached = byte_count(row.end_bytes)?;
+    }
+    Ok((bytes, reached))
+}
+
+const SEGMENTS: &str =
+    "SELECT start_bytes, end_bytes, attempt, content IS NOT NULL AS in_row, sha256_so_far FROM segment";
+
+fn insert_part(sql: &SqlStorage, part: &StoredPart) -> Result<()> {
+    let values = vec![
+        i32::from(part.number).into(),
+        integer(part.end)?,
+        part.etag.clone().into(),
+        part.crc64nvme.to_string().into(),
+        part.sha256_so_far.as_ref().map(serde_json::to_string).transpose()?.into(),
+    ];
+    let insert = "INSERT INTO part (number, end_bytes, etag, crc64nvme, sha256_so_far) VALUES (?, ?, ?, ?, ?)";
+    sql.exec(insert, values).map(drop)
+}
+
+fn insert_segment(sql: &SqlStorage, segment: &Segment, content: Option<&[u8]>) -> Result<()> {
+    let bytes = segment.end.saturating_sub(segment.start).get();
+    let content = match (segment.place, content) {
+        (SegmentPlace::Object, None) => None,
+        (SegmentPlace::Row, Some(content)) if content.len() as u64 == bytes => Some(content.to_vec()),
+        _ => return Err("a segment without its bytes, or with others".into()),
+    };
+    let attempt = i64::try_from(segment.attempt).map_err(|_| "an attempt above 2^63")?;
+    let values = vec![
+        integer(segment.start)?,
+        integer(segment.end)?,
+        SqlStorageValue::try_from_i64(attempt)?,
+        content.into(),
+        segment.sha256_so_far.as_ref().map(serde_json::to_string).transpose()?.into(),
+    ];
+    let insert = "INSERT INTO segment (start_bytes, end_bytes, attempt, content, sha256_so_far) VALUES (?, ?, ?, ?, ?)";
+    sql.exec(insert, values).map(drop)
+}
+
+fn stored_part(row: PartRow) -> Result<StoredPart> {
+    Ok(StoredPart {
+        number: row.number,
+        end: byte_count(row.end_bytes)?,
+        etag: row.etag,
+        crc64nvme: row.crc64nvme.try_into()?,
+        sha256_so_far: row.sha256_so_far.as_deref().map(serde_json::from_str).transpose()?,
+    })
+}
+
+fn segment(row: SegmentRow) -> Result<Segment> {
+    // Attempts are counted from 1, one by one.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let attempt = row.attempt as u64;
+    Ok(Segment {
+        start: byte_count(row.start_bytes)?,
+        end: byte_count(row.end_bytes)?,
+        attempt,
+        place: if row.in_row == 0.0 { SegmentPlace::Object } else { SegmentPlace::Row },
+        sha256_so_far: row.sha256_so_far.as_deref().map(serde_json::from_str).transpose()?,
+    })
+}

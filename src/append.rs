@@ -1,0 +1,274 @@
+//! A chunk, carried out: the upload's object grants the right to store it, the relay stores it, and the object counts it,
+//! part by part; or all at once, where the chunk's checksum must be right first.
+
+use std::time::Duration;
+
+use durable_objects::rpc::{
+    self, ask,
+    upload::{Probe, Status, commit_with_bytes},
+};
+use futures_channel::oneshot;
+use js_sys::Uint8Array;
+use upload_core::{
+    integrity::RunningSha256,
+    log_line::LogLine,
+    operation::{Append, Outcome},
+    refusal::Refusal,
+    session::{
+        Begin, Commit, Committed, Grant, MAX_ROW_SEGMENT_BYTES, Phase, Receipt, Release, ReleaseReason, Rest,
+        SegmentPlace,
+    },
+    units::{ByteCount, UploadId},
+};
+use web_sys::ReadableStream;
+use worker::{Bucket, Context, Env, Error, MultipartUpload, ObjectNamespace, Result};
+
+use crate::{
+    config::Config,
+    log::{self, Stopwatch},
+    relay::{Broken, Relay},
+    tail,
+    uploads::{BUCKET_BINDING, Carried},
+};
+
+/// Stores a chunk. The work goes on for a while when the client goes away: what has arrived by then may be whole parts.
+pub(crate) async fn carry_out(
+    chunk: Append,
+    body: Option<ReadableStream>,
+    config: &Config,
+    env: &Env,
+    context: &Context,
+) -> Carried {
+    let limit_bytes = config.limits.max_chunk_bytes;
+    if chunk.length > limit_bytes {
+        return Ok(Err(Refusal::ChunkTooLarge { limit_bytes }));
+    }
+    if chunk.length.is_zero() {
+        return empty(&chunk, env).await;
+    }
+    let (done, answer) = oneshot::channel();
+    let (env, stalled_after) = (env.clone(), config.stalled_after);
+    // In production a handler ends with its client, and only this survives, for at most 30 seconds.
+    context.wait_until(async move {
+        let _ = done.send(store(chunk, body, &env, stalled_after).await);
+    });
+    answer.await.map_err(|_| Error::from("the relay ended without an answer"))?
+}
+
+/// A chunk without bytes adds nothing, anywhere; at the right offset that is no mistake.
+async fn empty(chunk: &Append, env: &Env) -> Carried {
+    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
+    Ok(ask(&objects, chunk.id, &Status).await?.and_then(|now| {
+        let (uploaded_bytes, file_bytes) = (now.uploaded_bytes, now.plan.file_bytes);
+        if chunk.offset == now.offset {
+            Ok(Outcome::Appended { id: chunk.id, uploaded_bytes, file_bytes, phase: now.phase })
+        } else {
+            Err(Refusal::OffsetMismatch { uploaded_bytes })
+        }
+    }))
+}
+
+async fn store(chunk: Append, body: Option<ReadableStream>, env: &Env, stalled_after: Duration) -> Carried {
+    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
+    let whole = chunk.digest.is_some();
+    let begin = Begin { offset: chunk.offset, length: chunk.length, file_bytes: chunk.file_bytes, whole };
+    let grant = match ask(&objects, chunk.id, &begin).await? {
+        Ok(grant) => grant,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let Some(body) = body else { return Err(Error::from("a chunk without a body")) };
+    let bucket = env.bucket(BUCKET_BINDING)?;
+    let upload = bucket.resume_multipart_upload(&grant.key, &grant.multipart_id)?;
+    let file_sha256 = if grant.carry_sha256 {
+        let running = RunningSha256::resume(grant.sha256_so_far.as_ref());
+        Some(running.ok_or_else(|| Error::from("the saved state of a SHA-256 cannot be read back"))?)
+    } else {
+        None
+    };
+    let mut relay = Relay::new(&body, stalled_after, chunk.digest.as_ref(), file_sha256)?;
+    let watch = Stopwatch::start();
+    let mut attempt = Attempt {
+        id: chunk.id,
+        objects: &objects,
+        bucket: &bucket,
+        upload: &upload,
+        grant: &grant,
+        whole,
+        uploaded_bytes: chunk.offset,
+        phase: Phase::Open,
+    };
+    let end = chunk.offset.checked_add(chunk.length).unwrap_or(chunk.offset);
+    let stored = attempt.run(&mut relay, end).await;
+    if !matches!(stored, Ok(()) | Err(Ended::Broken(Broken::BodyEnded | Broken::BodyStalled))) {
+        relay.drain().await;
+    }
+    match stored {
+        Ok(()) => Ok(Ok(attempt.appended(chunk.length, &watch))),
+        Err(Ended::Refused(refusal)) => Ok(Err(refusal)),
+        Err(Ended::Broken(broken)) => attempt.broken(broken).await,
+    }
+}
+
+/// Why an attempt ended before its chunk was stored.
+enum Ended {
+    /// The object, or the chunk's checksum, said no.
+    Refused(Refusal),
+    /// The bytes could not be moved.
+    Broken(Broken),
+}
+
+impl From<Broken> for Ended {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken)
+    }
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Self {
+        Self::Broken(Broken::Fault(error))
+    }
+}
+
+/// One try at storing a chunk.
+struct Attempt<'a> {
+    id: UploadId,
+    objects: &'a ObjectNamespace,
+    bucket: &'a Bucket,
+    upload: &'a MultipartUpload,
+    grant: &'a Grant,
+    /// Whether nothing counts before everything does.
+    whole: bool,
+    /// How many bytes of the file count, as far as this attempt knows.
+    uploaded_bytes: ByteCount,
+    /// Where the upload is in its life, likewise.
+    phase: Phase,
+}
+
+impl Attempt<'_> {
+    /// Stores whole parts first, then what is left behind the last of them.
+    async fn run(&mut self, relay: &mut Relay, end: ByteCount) -> Result<(), Ended> {
+        let plan = self.grant.plan;
+        let parts_end = plan.whole_parts_end(end);
+        let mut held_back = Vec::new();
+        let mut number = self.grant.first_number;
+        let mut tail = self.grant.tail.as_slice();
+        for span in plan.spans(plan.part_start(self.grant.offset), parts_end) {
+            let front = tail::open(std::mem::take(&mut tail), self.id, self.objects, self.bucket).await?;
+            let receipt = relay.part(self.upload, number, span.bytes, &front).await?;
+            number += 1;
+            if self.whole {
+                // Nothing counts before the checksum at the end of the chunk is right.
+                held_back.push(receipt);
+                continue;
+            }
+            // Dies here: R2 has the part and nobody counts it; the offset is the old one.
+            let committed = self.commit(self.commit_of(vec![receipt], None, relay), None).await?;
+            // Dies here: the bytes are durable and count, and the client finds that out when it asks.
+            number = committed.next_number.unwrap_or(number);
+        }
+        let rest_bytes = end.saturating_sub(parts_end.max(self.grant.offset));
+        if rest_bytes.is_zero() && !self.whole {
+            return Ok(());
+        }
+        self.rest(relay, held_back, rest_bytes).await
+    }
+
+    /// What is left behind the last whole part, and with it all that was held back.
+    async fn rest(&mut self, relay: &mut Relay, held_back: Vec<Receipt>, bytes: ByteCount) -> Result<(), Ended> {
+        let (mut row, mut broken, mut rest) = (None, None, None);
+        if bytes.get() > MAX_ROW_SEGMENT_BYTES {
+            relay.object(self.bucket, &self.grant.rest_key, bytes).await?;
+            rest = Some(Rest { bytes, place: SegmentPlace::Object });
+        } else if !bytes.is_zero() {
+            let (arrived, how) = relay.row(bytes).await?;
+            if self.whole
+                && let Some(how) = how
+            {
+                return Err(how.into());
+            }
+            // Without a checksum, what arrived counts, to the byte.
+            rest = Some(Rest { bytes: arrived.length().into(), place: SegmentPlace::Row });
+            row = Some(arrived).filter(|row| row.length() > 0);
+            broken = how;
+        }
+        if !relay.chunk_is_as_declared().await? {
+            self.release(ReleaseReason::GaveUp).await;
+            return Err(Ended::Refused(Refusal::ChecksumMismatch { uploaded_bytes: self.uploaded_bytes }));
+        }
+        let rest = rest.filter(|rest| !rest.bytes.is_zero());
+        if rest.is_some() || !held_back.is_empty() {
+            // Dies here: what is in R2 counts for nobody, and the offset is the old one.
+            self.commit(self.commit_of(held_back, rest, relay), row.as_ref()).await?;
+        }
+        broken.map_or(Ok(()), |broken| Err(broken.into()))
+    }
+
+    fn commit_of(&self, receipts: Vec<Receipt>, rest: Option<Rest>, relay: &Relay) -> Commit {
+        Commit { attempt: self.grant.attempt, receipts, rest, sha256_so_far: relay.sha256_so_far() }
+    }
+
+    async fn commit(&mut self, commit: Commit, row: Option<&Uint8Array>) -> Result<Committed, Ended> {
+        let answer = match row {
+            Some(row) => commit_with_bytes(self.objects, self.id, &commit, row).await?,
+            None => ask(self.objects, self.id, &commit).await?,
+        };
+        let committed = answer.map_err(Ended::Refused)?;
+        self.uploaded_bytes = committed.uploaded_bytes;
+        self.phase = committed.phase;
+        Ok(committed)
+    }
+
+    fn appended(&self, bytes: ByteCount, watch: &Stopwatch) -> Outcome {
+        log::info(&LogLine {
+            bytes: Some(bytes),
+            attempt: Some(self.grant.attempt),
+            duration_ms: Some(watch.elapsed_ms()),
+            ..LogLine::of("chunk_committed", self.id)
+        });
+        let file_bytes = self.grant.plan.file_bytes;
+        Outcome::Appended { id: self.id, uploaded_bytes: self.uploaded_bytes, file_bytes, phase: self.phase }
+    }
+
+    /// The chunk did not get to its end. What was committed before the break stays counted.
+    async fn broken(&self, broken: Broken) -> Carried {
+        let uploaded_bytes = self.uploaded_bytes;
+        let (refusal, reason, code, detail) = match broken {
+            Broken::BodyEnded => {
+                (Some(Refusal::BodyCutShort { uploaded_bytes }), ReleaseReason::GaveUp, "body-ended", None)
+            }
+            Broken::BodyStalled => {
+                (Some(Refusal::BodyStalled { uploaded_bytes }), ReleaseReason::GaveUp, "body-stalled", None)
+            }
+            Broken::Storage(error) => {
+                let refusal = Refusal::StorageUnavailable { uploaded_bytes };
+                (Some(refusal), ReleaseReason::GaveUp, "storage", Some(error.to_string()))
+            }
+            Broken::MultipartGone => (None, ReleaseReason::MultipartGone, "multipart-gone", None),
+            Broken::SegmentLost => (None, ReleaseReason::SegmentLost, "segment-lost", None),
+            Broken::Fault(error) => {
+                self.release(ReleaseReason::GaveUp).await;
+                return Err(error);
+            }
+        };
+        self.release(reason).await;
+        let line = LogLine { attempt: Some(self.grant.attempt), ..LogLine::of("chunk_broken", self.id) };
+        log::info(&LogLine { code: Some(code), detail, bytes: Some(uploaded_bytes), ..line });
+        match refusal {
+            Some(refusal) => Ok(Err(refusal)),
+            // Either the object has now ended the upload, and says why; or the upload went on to its end without this
+            // attempt, which had been taken over and did not know.
+            None => Ok(match ask(self.objects, self.id, &Probe).await? {
+                Ok(now) => Err(Refusal::Superseded { uploaded_bytes: now.uploaded_bytes }),
+                Err(gone) => Err(gone),
+            }),
+        }
+    }
+
+    /// Gives the lease back. Where that fails, the next attempt takes it anyway.
+    async fn release(&self, reason: ReleaseReason) {
+        let release = Release { attempt: self.grant.attempt, reason };
+        if let Err(error) = ask(self.objects, self.id, &release).await {
+            log::error(&LogLine { detail: Some(error.to_string()), ..LogLine::of("release_failed", self.id) });
+        }
+    }
+}
