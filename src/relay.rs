@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use durable_objects::faults::around;
 use futures_util::future::{Either, join, select, try_join};
 use js_sys::Uint8Array;
 use upload_core::{
@@ -108,7 +109,7 @@ impl Relay {
             }
             pumped
         };
-        match join(upload.upload_part(number, readable), pump).await {
+        match join(around("r2.upload_part", upload.upload_part(number, readable)), pump).await {
             (Ok(part), Ok(())) => {
                 let crc64nvme = Crc64Nvme::from_digest(&crc.finish().await?)
                     .ok_or_else(|| Error::from("a CRC-64 of another length than 8 bytes"))?;
@@ -136,7 +137,7 @@ impl Relay {
             }
             pumped
         };
-        match join(bucket.put(key, readable).execute(), pump).await {
+        match join(around("r2.put", bucket.put(key, readable).execute()), pump).await {
             (Ok(Some(_)), Ok(())) => Ok(()),
             (Ok(None), Ok(())) => Err(Broken::Fault(Error::from("R2 stored nothing"))),
             (stored, pumped) => Err(why(stored.err(), pumped.err())),

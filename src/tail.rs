@@ -1,6 +1,6 @@
 //! The tail: accepted bytes that the next part begins with, opened as streams from wherever they are.
 
-use durable_objects::rpc::upload::read_tail;
+use durable_objects::{faults::around, rpc::upload::read_tail};
 use upload_core::{session::TailPiece, units::UploadId};
 use worker::{Bucket, ObjectNamespace, ResponseBody, Result};
 
@@ -20,7 +20,10 @@ pub(crate) async fn open(
                 Front { stream: read_tail(objects, upload, *start, *end).await?, bytes: end.saturating_sub(*start) }
             }
             TailPiece::Object { key, bytes } => {
-                let object = bucket.get(key).execute().await.map_err(Broken::Storage)?.ok_or(Broken::SegmentLost)?;
+                let object = around("r2.get", bucket.get(key).execute())
+                    .await
+                    .map_err(Broken::Storage)?
+                    .ok_or(Broken::SegmentLost)?;
                 let body = object.body().ok_or(Broken::SegmentLost)?;
                 match body.response_body()? {
                     ResponseBody::Stream(stream) => Front { stream, bytes: *bytes },

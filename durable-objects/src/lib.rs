@@ -11,6 +11,7 @@
 
 mod assembly;
 mod clock;
+pub mod faults;
 mod owner_ledger_do;
 pub mod rpc;
 mod sql;

@@ -28,6 +28,7 @@ use worker::{
 use crate::{
     assembly::{self, Assembly, BUCKET_BINDING},
     clock::{now, set_alarm},
+    faults::around,
     rpc::{
         Command, LEDGERS_BINDING, answer, ask,
         ledger::Settle,
@@ -74,13 +75,13 @@ impl DurableObject for UploadSession {
             Begin::NAME => self.begin(&body),
             Commit::NAME => self.commit(&body, content.as_deref()),
             ReadTail::NAME => self.read_tail(&serde_json::from_str(&body)?),
-            Release::NAME => self.decide(&body, |session, now, release: Release| session.release(now, release)),
-            Probe::NAME => self.decide_then_show(&body, |session, now, Probe| session.probe(now)),
-            Status::NAME => self.decide_then_show(&body, |session, _, Status| session.status()),
-            Complete::NAME => self.decide_then_show(&body, |session, _, Complete| session.complete()),
-            Cancel::NAME => self.decide(&body, |session, now, Cancel| session.cancel(now)),
-            Redeliver::NAME => self.decide_then_show(&body, |session, now, Redeliver| session.redeliver(now)),
-            FindObject::NAME => self.decide(&body, |session, _, FindObject| find_object(session)),
+            Release::NAME => self.decide(&body, |session, now, release: &Release| session.release(now, *release)),
+            Probe::NAME => self.decide_then_show(&body, |session, now, _: &Probe| session.probe(now)),
+            Status::NAME => self.decide_then_show(&body, |session, _, _: &Status| session.status()),
+            Complete::NAME => self.decide_then_show(&body, |session, _, _: &Complete| session.complete()),
+            Cancel::NAME => self.decide(&body, |session, now, _: &Cancel| session.cancel(now)),
+            Redeliver::NAME => self.decide_then_show(&body, |session, now, _: &Redeliver| session.redeliver(now)),
+            FindObject::NAME => self.decide(&body, |session, _, _: &FindObject| find_object(session)),
             BeginDelivery::NAME => self.decide(&body, begin_delivery),
             EndDelivery::NAME => self.decide(&body, end_delivery),
             DeadLetter::NAME => self.decide(&body, dead_letter),
@@ -146,14 +147,14 @@ impl UploadSession {
     fn decide<C: Command>(
         &self,
         body: &str,
-        rule: impl FnOnce(&Session, UnixMs, C) -> Decision<C::Answer>,
+        rule: impl FnOnce(&Session, UnixMs, &C) -> Decision<C::Answer>,
     ) -> Result<Response> {
-        answer(self.take(serde_json::from_str(body)?, None, rule)?)
+        answer(self.take(&serde_json::from_str(body)?, None, rule)?)
     }
 
     fn begin(&self, body: &str) -> Result<Response> {
-        let rule = |session: &Session, now, begin: Begin| session.begin(now, begin);
-        let mut taken = self.take(serde_json::from_str(body)?, None, rule)?;
+        let rule = |session: &Session, now, begin: &Begin| session.begin(now, *begin);
+        let mut taken = self.take(&serde_json::from_str(body)?, None, rule)?;
         if let (Ok(grant), Some(session)) = (&mut taken, &*self.session.borrow())
             && grant.reserved > 0
         {
@@ -164,8 +165,8 @@ impl UploadSession {
     }
 
     fn commit(&self, body: &str, content: Option<&[u8]>) -> Result<Response> {
-        let rule = |session: &Session, now, commit: Commit| session.commit(now, &commit);
-        answer(self.take(serde_json::from_str(body)?, content, rule)?)
+        let rule = |session: &Session, now, commit: &Commit| session.commit(now, commit);
+        answer(self.take(&serde_json::from_str(body)?, content, rule)?)
     }
 
     /// Streams rows to whoever fills a part with them, a few at a time.
@@ -185,18 +186,18 @@ impl UploadSession {
     fn decide_then_show<C: Command<Answer = Snapshot>>(
         &self,
         body: &str,
-        rule: impl FnOnce(&Session, UnixMs, C) -> Decision<()>,
+        rule: impl FnOnce(&Session, UnixMs, &C) -> Decision<()>,
     ) -> Result<Response> {
-        let taken = self.take(serde_json::from_str(body)?, None, rule)?;
+        let taken = self.take(&serde_json::from_str(body)?, None, rule)?;
         let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(Refusal::UploadNotFound);
         answer(taken.and(snapshot))
     }
 
     fn take<C, T>(
         &self,
-        command: C,
+        command: &C,
         content: Option<&[u8]>,
-        rule: impl FnOnce(&Session, UnixMs, C) -> Decision<T>,
+        rule: impl FnOnce(&Session, UnixMs, &C) -> Decision<T>,
     ) -> Result<Result<T, Refusal>> {
         self.load()?;
         let now = now();
@@ -274,7 +275,7 @@ impl UploadSession {
                 let Some(delivery) = &session.delivery else { return Ok(()) };
                 let upload_id = session.birth.id;
                 let message = EventMessage { upload_id, event_id: delivery.kind.id(upload_id) };
-                let sent = self.env.queue(QUEUE_BINDING)?.send(message).await;
+                let sent = around("queue.send", self.env.queue(QUEUE_BINDING)?.send(message)).await;
                 if let Err(error) = sent {
                     let line = LogLine::of("event_not_queued", upload_id);
                     console_error!("{}", LogLine { detail: Some(error.to_string()), ..line }.json());
@@ -343,13 +344,13 @@ fn find_object(session: &Session) -> Decision<FoundObject> {
     Decision { answer, change: Change::none() }
 }
 
-fn begin_delivery(session: &Session, now: UnixMs, command: BeginDelivery) -> Decision<Option<EventFacts>> {
+fn begin_delivery(session: &Session, now: UnixMs, command: &BeginDelivery) -> Decision<Option<EventFacts>> {
     let this_event =
         session.delivery.as_ref().filter(|delivery| delivery.kind.id(session.birth.id) == command.event_id);
     let begun = this_event.and_then(|delivery| Some((delivery, session.delivery_begun(now, command.attempt_ms)?)));
     let Some((delivery, change)) = begun else { return pass(None) };
     let facts = EventFacts {
-        event_id: command.event_id,
+        event_id: command.event_id.clone(),
         kind: delivery.kind,
         occurred_at: delivery.occurred_at,
         owner: session.birth.owner.clone(),
@@ -360,7 +361,7 @@ fn begin_delivery(session: &Session, now: UnixMs, command: BeginDelivery) -> Dec
     Decision { answer: Ok(Some(facts)), change }
 }
 
-fn end_delivery(session: &Session, now: UnixMs, command: EndDelivery) -> Decision<Verdict> {
+fn end_delivery(session: &Session, now: UnixMs, command: &EndDelivery) -> Decision<Verdict> {
     match command.outcome {
         DeliveryOutcome::Acknowledged { discard } => {
             Decision { answer: Ok(Verdict::Settled), change: session.delivered(now, discard) }
@@ -372,7 +373,7 @@ fn end_delivery(session: &Session, now: UnixMs, command: EndDelivery) -> Decisio
     }
 }
 
-fn dead_letter(session: &Session, _now: UnixMs, _command: DeadLetter) -> Decision<()> {
+fn dead_letter(session: &Session, _now: UnixMs, _command: &DeadLetter) -> Decision<()> {
     Decision { answer: Ok(()), change: session.dead_lettered() }
 }
 

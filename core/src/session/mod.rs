@@ -71,7 +71,7 @@ pub struct Birth {
     pub id: UploadId,
     /// Whose it is.
     pub owner: String,
-    /// Where the object will be. Made of the id alone, so no two uploads ever meet.
+    /// Where the object will be: [`Birth::object_key`].
     pub key: String,
     /// What the client said of the file.
     pub file: FileInfo,
@@ -122,6 +122,7 @@ impl Phase {
 }
 
 /// What changes: small, and rewritten whole.
+#[allow(clippy::struct_excessive_bools)] // each is a duty that is owed or not, independent of the others
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Where the upload is in its life.
@@ -195,6 +196,17 @@ pub enum SegmentPlace {
 pub const MAX_ROW_SEGMENT_BYTES: u64 = 128 * 1024;
 
 impl Birth {
+    /// Where the object of an upload is. Made of the id alone, so no two uploads ever meet.
+    pub fn object_key(id: UploadId) -> String {
+        format!("uploads/{id}")
+    }
+
+    /// The same upload under another id.
+    pub fn rename(&mut self, id: UploadId) {
+        self.id = id;
+        self.key = Self::object_key(id);
+    }
+
     /// What the keys of this upload's segments begin with.
     pub fn segment_prefix(&self) -> String {
         format!("segments/{}/", self.id)

@@ -232,19 +232,18 @@ impl Session {
     /// most the bytes behind the last of them.
     fn counted(&self, sequence: &Sequence, lease: Lease, commit: &Commit) -> Option<Change> {
         let plan = self.birth.plan;
-        let highest_number = self.highest_number(sequence);
-        let mut number = lease.first_number().max(sequence.last_number() + 1);
+        let numbers = lease.first_number().max(sequence.last_number() + 1)..=self.highest_number(sequence);
         let mut spans = plan.spans(sequence.parts_end(), plan.whole_parts_end(lease.to));
         let mut parts = Vec::with_capacity(commit.receipts.len());
+        let mut granted = numbers.into_iter();
         for receipt in &commit.receipts {
-            let span = spans.next()?;
-            if receipt.number != number || receipt.bytes != span.bytes || number > highest_number {
+            let (number, span) = (granted.next()?, spans.next()?);
+            if receipt.number != number || receipt.bytes != span.bytes {
                 return None;
             }
             let end = span.offset.checked_add(span.bytes)?;
             let (etag, crc64nvme) = (receipt.etag.clone(), receipt.crc64nvme);
             parts.push(StoredPart { number, end, etag, crc64nvme, sha256_so_far: None });
-            number += 1;
         }
         let start = parts.last().map_or_else(|| sequence.offset(), |part: &StoredPart| part.end);
         let mut segment = None;

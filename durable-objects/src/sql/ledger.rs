@@ -75,13 +75,19 @@ pub(crate) fn open(
     let sql = storage.sql();
     transaction(storage, || {
         create_tables(&sql)?;
+        // Said twice, it counts once.
+        let id = vec![upload.upload_id.to_string().into()];
+        let known: Vec<NumberRow> = rows(&sql, "SELECT 1 AS number FROM open_upload WHERE upload_id = ?", id)?;
+        if !known.is_empty() {
+            return Ok(());
+        }
         let values = vec![
             upload.upload_id.to_string().into(),
             integer(upload.file_size)?,
             instant(upload.expires_at.plus_ms(ENTRY_GRACE_MS)),
             json(upload)?,
         ];
-        let insert = "INSERT OR REPLACE INTO open_upload (upload_id, bytes, drop_at_ms, facts) VALUES (?, ?, ?, ?)";
+        let insert = "INSERT INTO open_upload (upload_id, bytes, drop_at_ms, facts) VALUES (?, ?, ?, ?)";
         sql.exec(insert, values)?;
         let add =
             "INSERT INTO day (day, bytes) VALUES (?, ?) ON CONFLICT (day) DO UPDATE SET bytes = bytes + excluded.bytes";
