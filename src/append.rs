@@ -15,10 +15,10 @@ use upload_core::{
     operation::{Append, Outcome},
     refusal::Refusal,
     session::{
-        Begin, Commit, Committed, Grant, MAX_ROW_SEGMENT_BYTES, Phase, Receipt, Release, ReleaseReason, Rest,
-        SegmentPlace,
+        Begin, Commit, Committed, Grant, MAX_ROW_SEGMENT_BYTES, Receipt, Release, ReleaseReason, Rest, SegmentPlace,
     },
     units::{ByteCount, UploadId},
+    upload::Phase,
 };
 use web_sys::ReadableStream;
 use worker::{Bucket, Context, Env, Error, MultipartUpload, ObjectNamespace, Result};

@@ -10,8 +10,8 @@ use upload_core::{
     byte_range::{self, Wanted},
     operation::Download,
     refusal::Refusal,
-    session::Phase,
     units::UnixMs,
+    upload::Phase,
 };
 use worker::{Env, Headers, Range, Response, ResponseBuilder, Result};
 

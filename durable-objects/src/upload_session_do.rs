@@ -14,18 +14,18 @@ use std::cell::RefCell;
 
 use futures_util::stream;
 use upload_core::{
-    event::Verdict,
-    ledger::Fingerprint,
     log_line::LogLine,
     refusal::Refusal,
-    session::{Begin, Change, Commit, Decision, Job, Phase, Release, Session, Snapshot},
+    session::{Begin, Change, Commit, Decision, Job, Release, Session},
     units::UnixMs,
+    upload::{Phase, Snapshot},
 };
 use worker::{
     Bucket, DurableObject, Env, Error, Request, Response, Result, State, console_error, console_log, durable_object,
 };
 
 use crate::{
+    answers::{begin_delivery, dead_letter, end_delivery, find_object, fingerprint},
     assembly::{self, Assembly, BUCKET_BINDING},
     clock::{now, set_alarm},
     faults::around,
@@ -33,8 +33,8 @@ use crate::{
         Command, LEDGERS_BINDING, answer, ask,
         ledger::Settle,
         upload::{
-            BeginDelivery, COMMAND_HEADER, Cancel, Complete, CreateUpload, DeadLetter, DeliveryOutcome, EndDelivery,
-            EventFacts, EventMessage, FindObject, FoundObject, Probe, ReadTail, Redeliver, Status,
+            BeginDelivery, COMMAND_HEADER, Cancel, Complete, CreateUpload, DeadLetter, EndDelivery, EventMessage,
+            FindObject, Probe, ReadTail, Redeliver, Status,
         },
     },
     sql::session as sql,
@@ -316,69 +316,6 @@ impl UploadSession {
     fn bucket(&self) -> Result<Bucket> {
         self.env.bucket(BUCKET_BINDING)
     }
-}
-
-/// The object that the upload left, where its SHA-256 is known.
-fn fingerprint(session: &Session) -> Option<Fingerprint> {
-    let object = session.object()?;
-    Some(Fingerprint {
-        sha256: object.sha256?,
-        upload_id: session.birth.id,
-        key: object.key,
-        etag: object.etag,
-        crc64nvme: object.crc64nvme,
-        file_size: session.birth.plan.file_bytes,
-    })
-}
-
-fn find_object(session: &Session) -> Decision<FoundObject> {
-    let answer = match session.object() {
-        Some(object) => Ok(FoundObject {
-            object,
-            bytes: session.birth.plan.file_bytes,
-            file_name: session.birth.file.name.clone(),
-            content_type: session.birth.file.content_type.clone(),
-        }),
-        None => Err(session.no_object()),
-    };
-    Decision { answer, change: Change::none() }
-}
-
-fn begin_delivery(session: &Session, now: UnixMs, command: &BeginDelivery) -> Decision<Option<EventFacts>> {
-    let this_event =
-        session.delivery.as_ref().filter(|delivery| delivery.kind.id(session.birth.id) == command.event_id);
-    let begun = this_event.and_then(|delivery| Some((delivery, session.delivery_begun(now, command.attempt_ms)?)));
-    let Some((delivery, change)) = begun else { return pass(None) };
-    let facts = EventFacts {
-        event_id: command.event_id.clone(),
-        kind: delivery.kind,
-        occurred_at: delivery.occurred_at,
-        owner: session.birth.owner.clone(),
-        public_url: session.birth.public_url.clone(),
-        snapshot: session.snapshot(),
-        attempt: delivery.attempts + 1,
-    };
-    Decision { answer: Ok(Some(facts)), change }
-}
-
-fn end_delivery(session: &Session, now: UnixMs, command: &EndDelivery) -> Decision<Verdict> {
-    match command.outcome {
-        DeliveryOutcome::Acknowledged { discard } => {
-            Decision { answer: Ok(Verdict::Settled), change: session.delivered(now, discard) }
-        }
-        DeliveryOutcome::Refused { policy, asked_seconds } => {
-            let (verdict, change) = session.undelivered(now, policy, asked_seconds);
-            Decision { answer: Ok(verdict), change }
-        }
-    }
-}
-
-fn dead_letter(session: &Session, _now: UnixMs, _command: &DeadLetter) -> Decision<()> {
-    Decision { answer: Ok(()), change: session.dead_lettered() }
-}
-
-fn pass<T>(answer: T) -> Decision<T> {
-    Decision { answer: Ok(answer), change: Change::none() }
 }
 
 fn fault(at: &str) -> LogLine<'_> {

@@ -8,7 +8,13 @@ mod sequence;
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::{plan::Limits, units::MIB};
+use crate::{
+    event::DeliveryState,
+    integrity::{Crc64Nvme, Sha256Digest},
+    plan::{Limits, Plan},
+    units::{MIB, UploadId},
+    upload::FileInfo,
+};
 
 const PART: u64 = 8 * MIB;
 const NOW: UnixMs = UnixMs(1_000);
