@@ -27,7 +27,7 @@ use crate::{
     config::Config,
     log::{self, Stopwatch},
     relay::{Broken, Relay},
-    tail,
+    tail::Tail,
     uploads::{BUCKET_BINDING, Carried},
 };
 
@@ -151,10 +151,16 @@ impl Attempt<'_> {
         let parts_end = plan.whole_parts_end(end);
         let mut held_back = Vec::new();
         let mut number = self.grant.first_number;
-        let mut tail = self.grant.tail.as_slice();
+        let mut pieces = self.grant.tail.as_slice();
         for span in plan.spans(plan.part_start(self.grant.offset), parts_end) {
-            let front = tail::open(std::mem::take(&mut tail), self.id, self.objects, self.bucket).await?;
-            let receipt = relay.part(self.upload, number, span.bytes, &front).await?;
+            // Only the first part begins with the tail.
+            let tail = Tail {
+                pieces: std::mem::take(&mut pieces),
+                upload: self.id,
+                objects: self.objects,
+                bucket: self.bucket,
+            };
+            let receipt = relay.part(self.upload, number, span.bytes, &tail).await?;
             number += 1;
             if self.whole {
                 // Nothing counts before the checksum at the end of the chunk is right.
