@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::demo_client::{Client, Upload, text};
 use crate::demo_file::DemoFile;
-use crate::demo_progress::Progress;
+use crate::demo_progress::{Progress, percent};
 use crate::demo_scene::Scene;
 use crate::dev::build_everything;
 use crate::project::Project;
@@ -88,10 +88,6 @@ fn put_all(client: &Client, file: &DemoFile, upload: &Upload) -> Result<()> {
     Ok(())
 }
 
-fn percent(bytes: u64, of_bytes: u64) -> u64 {
-    (bytes * 100).checked_div(of_bytes).unwrap_or(100)
-}
-
 fn wait_for_delivery(client: &Client, upload: &Upload) -> Result<Value> {
     let started = Instant::now();
     loop {
@@ -114,15 +110,5 @@ fn wait_for_delivery(client: &Client, upload: &Upload) -> Result<Value> {
             say::duration(DELIVERED_WITHIN)
         );
         thread::sleep(POLL_INTERVAL);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_of_nothing_is_all_of_it() {
-        assert_eq!((percent(0, 0), percent(1, 3), percent(3, 3)), (100, 33, 100));
     }
 }

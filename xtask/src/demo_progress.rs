@@ -30,12 +30,12 @@ impl Progress {
 
     /// So many bytes are safe now.
     pub(crate) fn confirmed(&self, bytes: u64) {
-        let percent = (bytes * 100).checked_div(self.size_bytes).unwrap_or(100);
+        let percent = percent(bytes, self.size_bytes);
         if let Some(bar) = &self.bar {
             bar.set_position(bytes);
         } else if percent >= self.printed_percent.get() + PERCENT_PER_LINE || percent == 100 {
             self.printed_percent.set(percent);
-            say::line(format_args!("{percent:>3} %  {} of {} confirmed", say::size(bytes), say::size(self.size_bytes)));
+            self.print_line(bytes);
         }
     }
 
@@ -47,10 +47,31 @@ impl Progress {
         }
     }
 
-    /// Leaves the full bar on the terminal.
+    /// Replaces the bar by a line that stays.
     pub(crate) fn end(&self) {
         if let Some(bar) = &self.bar {
-            bar.finish();
+            bar.finish_and_clear();
+            self.print_line(bar.position());
         }
+    }
+
+    fn print_line(&self, bytes: u64) {
+        let percent = percent(bytes, self.size_bytes);
+        say::line(format_args!("{percent:>3} %  {} of {} confirmed", say::size(bytes), say::size(self.size_bytes)));
+    }
+}
+
+/// Nothing is all of nothing.
+pub(crate) fn percent(bytes: u64, of_bytes: u64) -> u64 {
+    (bytes * 100).checked_div(of_bytes).unwrap_or(100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_nothing_is_all_of_it() {
+        assert_eq!((percent(0, 0), percent(1, 3), percent(3, 3)), (100, 33, 100));
     }
 }

@@ -5,7 +5,8 @@
 //! gets SIGTERM and, after a grace period, SIGKILL. The operating system closes the pipe when the first copy ends for
 //! any reason, SIGKILL included, on every Unix; so nothing outlives it. The keeper stands in a group of its own too, so
 //! that Ctrl-C at the terminal reaches the first copy alone, which then decides. When the command ends by itself, what
-//! is left of its group is ended as well, and the keeper exits with the command's code.
+//! is left of its group is ended as well, and the keeper exits with the command's code. Only a SIGKILL to the keeper
+//! itself can leave something behind.
 
 use std::ffi::OsString;
 use std::io::Read;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::children;
 use crate::project::Project;
@@ -11,6 +11,8 @@ use crate::say::Step;
 
 /// What the Worker is compiled for.
 pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
+const WITHOUT_RUSTUP: &str = "No rustup? Get it from https://rustup.rs, or add wasm32-unknown-unknown, rustfmt and clippy \
+                              the way your Rust was installed.";
 
 /// Adds the wasm target when it is missing.
 pub(crate) fn ensure_wasm_target(project: &Project) -> Result<bool> {
@@ -41,20 +43,13 @@ fn add(project: &Project, arguments: &[&str]) -> Result<()> {
     let step = Step::begin(format!("rustup {what}"));
     let mut command = project.bare_command("rustup");
     command.args(arguments);
-    let Ok(finished) = children::run_capturing(&command, |_, line| step.detail(line)) else {
-        step.failed("");
-        anyhow::bail!("`rustup {what}` could not be run; {}", get_rustup());
-    };
+    let finished = children::run_capturing(&command, |_, line| step.detail(line))?;
     if !finished.status.success() {
         step.failed("");
-        anyhow::bail!("`rustup {what}` failed:\n{}\nWithout rustup: {}", finished.both, get_rustup());
+        bail!("`rustup {what}` failed:\n{}\n{WITHOUT_RUSTUP}", finished.both.trim_end());
     }
     step.done("");
     Ok(())
-}
-
-fn get_rustup() -> String {
-    format!("get it from https://rustup.rs, or add {WASM_TARGET}, rustfmt and clippy the way your Rust was installed")
 }
 
 fn answer(question: &mut Command) -> Result<String> {

@@ -85,6 +85,14 @@ impl Step {
         }
     }
 
+    /// A line to keep, while the step goes on.
+    pub(crate) fn print(&self, text: &str) {
+        match &self.spinner {
+            Some(spinner) => spinner.suspend(|| line(text)),
+            None => line(text),
+        }
+    }
+
     /// A sign of life where there is no spinner.
     pub(crate) fn milestone(&self, text: impl Display) {
         if self.spinner.is_none() {

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::dev::ORIGIN;
 use crate::project::Project;
+use crate::say::Step;
 use crate::tally::Tally;
 use crate::{cargo_build, check, children, say, setup, worker_build};
 
@@ -64,11 +65,18 @@ fn host_tests(project: &Project) -> Result<Tally> {
     let mut command = project.command("cargo");
     // The two packages that bind JavaScript cannot run here.
     command.args(["test", "--workspace", "--exclude", "quayside", "--exclude", "durable-objects", "--no-fail-fast"]);
+    let step = Step::begin("cargo test");
     let finished = children::run_capturing(&command, |_, line| {
+        step.detail(line);
         if is_worth_showing(line) {
-            say::line(line);
+            step.print(line);
         }
     })?;
+    if finished.status.success() {
+        step.done("");
+    } else {
+        step.failed("");
+    }
     Ok(Tally::of_cargo_test(&finished.out).or_failed(finished.status.success()))
 }
 
