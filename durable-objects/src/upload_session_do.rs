@@ -10,7 +10,7 @@
 
 #![allow(missing_docs, reason = "#[durable_object] expands to public methods without documentation")]
 
-use std::cell::RefCell;
+use std::{cell::RefCell, time::Duration};
 
 use futures_util::stream;
 use upload_core::{
@@ -21,7 +21,8 @@ use upload_core::{
     upload::{Phase, Snapshot},
 };
 use worker::{
-    Bucket, DurableObject, Env, Error, Request, Response, Result, State, console_error, console_log, durable_object,
+    Bucket, Delay, DurableObject, Env, Error, Request, Response, Result, State, console_error, console_log,
+    durable_object,
 };
 
 use crate::{
@@ -48,6 +49,12 @@ const ALARM_FALLBACK_MS: u64 = 30_000;
 
 /// So many duties are done in one alarm; a further one waits for the next, which is set to now.
 const MAX_JOBS_PER_ALARM: usize = 8;
+
+/// How long whoever asks where to go on waits for a running append.
+const LAST_COMMIT_MS: u64 = 2_000;
+
+/// How often it is looked whether that has ended.
+const LAST_COMMIT_POLL_MS: u64 = 20;
 
 /// The object of one upload.
 #[durable_object(alarm)]
@@ -76,7 +83,10 @@ impl DurableObject for UploadSession {
             Commit::NAME => self.commit(&body, content.as_deref()),
             ReadTail::NAME => self.read_tail(&serde_json::from_str(&body)?),
             Release::NAME => self.decide(&body, |session, now, release: &Release| session.release(now, *release)),
-            Probe::NAME => self.decide_then_show(&body, |session, now, _: &Probe| session.probe(now)),
+            Probe::NAME => {
+                self.wait_for_last_commit().await?;
+                self.decide_then_show(&body, |session, now, _: &Probe| session.probe(now))
+            }
             Status::NAME => self.decide_then_show(&body, |session, _, _: &Status| session.status()),
             Complete::NAME => self.decide_then_show(&body, |session, _, _: &Complete| session.complete()),
             Cancel::NAME => self.decide(&body, |session, now, _: &Cancel| session.cancel(now)),
@@ -162,6 +172,19 @@ impl UploadSession {
             grant.tail = sql::tail(&self.state.storage(), &session.birth)?;
         }
         answer(taken)
+    }
+
+    /// A client that was cut off asks where to go on while its last part is still on its way into R2: what arrived shall
+    /// count. So whoever asks waits a moment for a running append to commit or give up. Others come in meanwhile.
+    async fn wait_for_last_commit(&self) -> Result<()> {
+        self.load()?;
+        for _ in 0..LAST_COMMIT_MS / LAST_COMMIT_POLL_MS {
+            if !self.session.borrow().as_ref().is_some_and(Session::is_appending) {
+                break;
+            }
+            Delay::from(Duration::from_millis(LAST_COMMIT_POLL_MS)).await;
+        }
+        Ok(())
     }
 
     fn commit(&self, body: &str, content: Option<&[u8]>) -> Result<Response> {

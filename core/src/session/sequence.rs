@@ -15,8 +15,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Begin, Change, Commit, Committed, Decision, Grant, MAX_ROW_SEGMENT_BYTES, Phase, Progress, Segment, SegmentPlace,
-    Session, StoredPart,
+    Begin, Change, Commit, Committed, Content, Decision, Grant, MAX_ROW_SEGMENT_BYTES, Phase, Progress, Segment,
+    SegmentPlace, Session, StoredPart,
 };
 use crate::{
     event::EventKind,
@@ -193,6 +193,14 @@ impl Session {
     pub(super) fn release_in_sequence(&self, attempt: u64) -> Change {
         let held = |lease: &Lease| lease.attempt == attempt && lease.state == LeaseState::Held;
         self.progress.lease.filter(held).map_or_else(Change::none, |lease| self.with_lease(lease, LeaseState::Released))
+    }
+
+    /// Whether somebody may still commit: a client that was cut off a moment ago, whose last part is on its way, too.
+    pub fn is_appending(&self) -> bool {
+        match &self.content {
+            Content::Sequence(sequence) => self.progress.phase == Phase::Open && self.running_lease(sequence).is_some(),
+            Content::Lanes(_) => false,
+        }
     }
 
     /// Ends a running append, unless it is protected: then whoever asked is told to wait when it appends.
