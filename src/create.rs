@@ -4,7 +4,7 @@
 use durable_objects::rpc::{
     self, ask,
     ledger::{Admit, ForgetObject, Settle},
-    upload::{CreateUpload, Status},
+    upload::{CreateUpload, FindObject, Status},
 };
 use upload_core::{
     ledger::{Admission, Fingerprint, OpenUpload},
@@ -110,7 +110,14 @@ async fn admit(
     Ok(admission)
 }
 
+/// The upload's object knows first when its file is to be deleted; when it has been forgotten, R2 alone knows.
 async fn is_still_there(known: &Fingerprint, env: &Env) -> Result<bool> {
-    let found = env.bucket(BUCKET_BINDING)?.head(&known.key).await?;
-    Ok(found.is_some_and(|object| object.etag() == known.etag && object.size() == known.file_size.get()))
+    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
+    match ask(&objects, known.upload_id, &FindObject).await? {
+        Ok(_) | Err(Refusal::UploadNotFound) => {
+            let found = env.bucket(BUCKET_BINDING)?.head(&known.key).await?;
+            Ok(found.is_some_and(|object| object.etag() == known.etag && object.size() == known.file_size.get()))
+        }
+        Err(_) => Ok(false),
+    }
 }

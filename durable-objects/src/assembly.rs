@@ -77,6 +77,12 @@ pub(crate) async fn free(bucket: &Bucket, session: &Session) -> Result<()> {
     if !session.is_unwanted() {
         return Ok(());
     }
+    abort(bucket, birth).await?;
+    around("r2.delete", bucket.delete(&birth.key)).await
+}
+
+/// Has R2 let go of an unfinished multipart upload, if it is there.
+pub(crate) async fn abort(bucket: &Bucket, birth: &Birth) -> Result<()> {
     if let Some(id) = &birth.multipart_id {
         let upload = bucket.resume_multipart_upload(&birth.key, id)?;
         let aborted = around("r2.abort", upload.abort()).await;
@@ -86,11 +92,11 @@ pub(crate) async fn free(bucket: &Bucket, session: &Session) -> Result<()> {
             return Err(error);
         }
     }
-    around("r2.delete", bucket.delete(&birth.key)).await
+    Ok(())
 }
 
 /// Deletes all segments of an upload, whoever wrote them and whether or not they were ever counted.
-async fn free_segments(bucket: &Bucket, birth: &Birth) -> Result<()> {
+pub(crate) async fn free_segments(bucket: &Bucket, birth: &Birth) -> Result<()> {
     loop {
         let found = around("r2.list", bucket.list().prefix(birth.segment_prefix()).execute()).await?;
         let keys: Vec<String> = found.objects().iter().map(Object::key).collect();

@@ -141,6 +141,13 @@ impl UploadSession {
         }
         assembly::open(&self.bucket()?, &mut birth).await?;
         // Dies here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
+        let created = self.session.borrow().as_ref().map(Session::snapshot);
+        if let Some(snapshot) = created {
+            // The same creation, asked twice at the same time: the other one was first, and this one's multipart upload is
+            // one too many.
+            assembly::abort(&self.bucket()?, &birth).await?;
+            return answer(Ok(snapshot));
+        }
         let session = match Session::create(birth) {
             Ok(session) => session,
             Err(refusal) => return answer::<Snapshot>(Err(refusal)),
@@ -316,6 +323,9 @@ impl UploadSession {
                 self.store(Session::settled)
             }
             Job::Forget => {
+                if session.progress.had_segments {
+                    assembly::free_segments(&self.bucket()?, &session.birth).await?;
+                }
                 self.state.storage().delete_all().await?;
                 *self.session.borrow_mut() = None;
                 Ok(())

@@ -156,6 +156,7 @@ impl Session {
             lease: Some(lease),
             // Said before the segment is written, so that a crash right after leaves nothing that nobody looks for.
             holds_segments: self.progress.holds_segments || rest_bytes > MAX_ROW_SEGMENT_BYTES,
+            had_segments: self.progress.had_segments || rest_bytes > MAX_ROW_SEGMENT_BYTES,
             ..self.progress.clone()
         };
         let grant = Grant {

@@ -170,7 +170,7 @@ commands! {
     CreateUpload => "create" -> Snapshot;
     Begin => "begin" -> Grant;
     Commit => "commit" -> Committed;
-    Release => "release" -> ();
+    Release => "release" -> ByteCount;
     ReadTail => "read-tail" -> ();
     Probe => "probe" -> Snapshot;
     Status => "status" -> Snapshot;
