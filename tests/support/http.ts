@@ -74,6 +74,11 @@ export class PendingRequest {
     this.#request.write(bytes);
   }
 
+  /** Writes, and waits until the bytes have left this process: a connection that is cut now still carries them. */
+  writeThrough(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => this.#request.write(bytes, (error) => (error ? reject(error) : resolve())));
+  }
+
   async finish(): Promise<Reply> {
     this.#request.end();
     return await this.reply;

@@ -97,7 +97,7 @@ fn running_worker_tests(project: &Project, origin: &Path) -> Result<Tally> {
     let _ = std::fs::remove_file(&report);
     let mut command = project.command(project.node_bin("node"));
     command
-        .args(["--test", "--test-concurrency=1"])
+        .args(["--test", "--disable-warning=ExperimentalWarning", "--test-concurrency=2"])
         .args(["--test-reporter=spec", "--test-reporter-destination=stdout", "--test-reporter=tap"])
         .arg(format!("--test-reporter-destination={}", report.display()))
         .args(files)
