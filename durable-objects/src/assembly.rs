@@ -96,7 +96,7 @@ pub(crate) async fn abort(bucket: &Bucket, birth: &Birth) -> Result<()> {
 }
 
 /// Deletes all segments of an upload, whoever wrote them and whether or not they were ever counted.
-pub(crate) async fn free_segments(bucket: &Bucket, birth: &Birth) -> Result<()> {
+async fn free_segments(bucket: &Bucket, birth: &Birth) -> Result<()> {
     loop {
         let found = around("r2.list", bucket.list().prefix(birth.segment_prefix()).execute()).await?;
         let keys: Vec<String> = found.objects().iter().map(Object::key).collect();

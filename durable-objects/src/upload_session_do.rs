@@ -323,9 +323,6 @@ impl UploadSession {
                 self.store(Session::settled)
             }
             Job::Forget => {
-                if session.progress.had_segments {
-                    assembly::free_segments(&self.bucket()?, &session.birth).await?;
-                }
                 self.state.storage().delete_all().await?;
                 *self.session.borrow_mut() = None;
                 Ok(())

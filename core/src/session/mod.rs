@@ -129,7 +129,7 @@ impl Session {
             crc64nvme: None,
             holds_storage: true,
             holds_segments: false,
-            had_segments: false,
+            segments_swept: false,
             owes_ledger: false,
             discard: false,
             job_failures: 0,

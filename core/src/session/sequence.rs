@@ -148,7 +148,7 @@ impl Session {
             to: end,
             whole: begin.whole,
             begun_at: now,
-            takeovers: before.filter(|lease| was_taken(lease, uploaded_bytes)).map_or(0, |lease| lease.takeovers + 1),
+            takeovers: before.map_or(0, |lease| takeovers(lease, uploaded_bytes)),
             state: LeaseState::Held,
         };
         let rest_bytes = end.saturating_sub(parts_end.max(begin.offset)).get();
@@ -156,7 +156,6 @@ impl Session {
             lease: Some(lease),
             // Said before the segment is written, so that a crash right after leaves nothing that nobody looks for.
             holds_segments: self.progress.holds_segments || rest_bytes > MAX_ROW_SEGMENT_BYTES,
-            had_segments: self.progress.had_segments || rest_bytes > MAX_ROW_SEGMENT_BYTES,
             ..self.progress.clone()
         };
         let grant = Grant {
@@ -192,8 +191,13 @@ impl Session {
     }
 
     pub(super) fn release_in_sequence(&self, attempt: u64) -> Change {
-        let held = |lease: &Lease| lease.attempt == attempt && lease.state == LeaseState::Held;
-        self.progress.lease.filter(held).map_or_else(Change::none, |lease| self.with_lease(lease, LeaseState::Released))
+        let held = self.progress.lease.filter(|_| self.holds_lease(attempt));
+        held.map_or_else(Change::none, |lease| self.with_lease(lease, LeaseState::Released))
+    }
+
+    /// Whether this attempt may still commit.
+    pub(super) fn holds_lease(&self, attempt: u64) -> bool {
+        self.progress.lease.is_some_and(|lease| lease.attempt == attempt && lease.state == LeaseState::Held)
     }
 
     /// Whether somebody may still commit: a client that was cut off a moment ago, whose last part is on its way, too.
@@ -287,9 +291,12 @@ impl Session {
     }
 }
 
-/// Whether a lease was taken from its holder with nothing counted under it.
-fn was_taken(lease: &Lease, offset: ByteCount) -> bool {
-    lease.from == offset && lease.to > offset && lease.state != LeaseState::Released
+/// How many leases in a row were taken from their holders, if this one is followed by another now. Only counted bytes end
+/// the row: somebody who interrupts and then gives up has interrupted all the same.
+fn takeovers(lease: Lease, offset: ByteCount) -> u32 {
+    let is_fruitless = lease.from == offset && lease.to > offset;
+    let is_taken = lease.state != LeaseState::Released;
+    if is_fruitless { lease.takeovers.saturating_add(is_taken.into()) } else { 0 }
 }
 
 /// For how long from `now` on the lease cannot be taken.

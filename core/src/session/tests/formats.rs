@@ -37,7 +37,7 @@ fn progress_while_open() {
         r#"{"phase":"open","reason":null,"ended_at":null,
             "lease":{"attempt":1,"numbers_before":0,"reserved":1,"from":0,"to":8388608,"whole":false,"begun_at":1000,
                      "takeovers":0,"state":"held"},
-            "etag":null,"crc64nvme":null,"holds_storage":true,"holds_segments":false,"had_segments":false,"owes_ledger":false,"discard":false,
+            "etag":null,"crc64nvme":null,"holds_storage":true,"holds_segments":false,"segments_swept":false,"owes_ledger":false,"discard":false,
             "job_failures":0,"job_not_before":0}"#,
     );
 }
@@ -50,7 +50,7 @@ fn progress_and_delivery_when_ended() {
     pinned(
         &s.progress,
         r#"{"phase":"completed","reason":null,"ended_at":1000,"lease":null,"etag":"etag","crc64nvme":"0000000000000007",
-            "holds_storage":true,"holds_segments":false,"had_segments":false,"owes_ledger":true,"discard":false,"job_failures":0,
+            "holds_storage":true,"holds_segments":false,"segments_swept":false,"owes_ledger":true,"discard":false,"job_failures":0,
             "job_not_before":1000}"#,
     );
     pinned(
