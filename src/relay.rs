@@ -104,7 +104,8 @@ impl Relay {
             }
             pumped
         };
-        match join(around("r2.upload_part", upload.upload_part(number, readable)), pump).await {
+        let stored = unless_stopped(&sink, around("r2.upload_part", upload.upload_part(number, readable)));
+        match join(stored, pump).await {
             (Ok(part), Ok(())) => {
                 let crc64nvme = Crc64Nvme::from_digest(&crc.finish().await?)
                     .ok_or_else(|| Error::from("a CRC-64 of another length than 8 bytes"))?;
@@ -132,7 +133,8 @@ impl Relay {
             }
             pumped
         };
-        match join(around("r2.put", bucket.put(key, readable).execute()), pump).await {
+        let stored = unless_stopped(&sink, around("r2.put", bucket.put(key, readable).execute()));
+        match join(stored, pump).await {
             (Ok(Some(_)), Ok(())) => Ok(()),
             (Ok(None), Ok(())) => Err(Broken::Fault(Error::from("R2 stored nothing"))),
             (stored, pumped) => Err(why(stored.err(), pumped.err())),
@@ -260,6 +262,15 @@ async fn pump_front(front: &Front, part: &Sink, crc: &Digest) -> Result<(), Stop
         stream.give_back(&piece);
     }
     Ok(())
+}
+
+/// R2's answer. Where it is a refusal, R2 may not have read the bytes, and whoever still writes them would wait for ever.
+async fn unless_stopped<T>(sink: &Sink, stored: impl Future<Output = Result<T>>) -> Result<T> {
+    let stored = stored.await;
+    if stored.is_err() {
+        sink.abort().await;
+    }
+    stored
 }
 
 /// Of two ends of a broken pipe, the one that broke it.
