@@ -9,12 +9,16 @@ import { basename, dirname, join, resolve } from "node:path";
 
 export const repositoryRoot = resolve(import.meta.dirname, "../..");
 
-/** Writes the changed configuration and the bundle into `dir`, and returns the configuration's path. */
-export function writeWranglerConfig(dir: string): string {
-  const toml = readFileSync(join(repositoryRoot, "wrangler.toml"), "utf8");
+/** Writes the changed configuration and the bundle into `dir`, and returns the configuration's path. `buildDir` is where the
+ * bundle is, if not in `build`. */
+export function writeWranglerConfig(dir: string, buildDir = "build"): string {
+  const original = readFileSync(join(repositoryRoot, "wrangler.toml"), "utf8");
+  const toml = original.replace(/^(main\s*=\s*")build\//m, `$1${buildDir}/`);
   const bundle = resolve(repositoryRoot, /^main\s*=\s*"(.+)"/m.exec(toml)?.[1] ?? "build/index.js");
   if (!existsSync(bundle)) {
-    throw new Error(`${bundle} is missing: build the Worker first (cargo xtask build)`);
+    throw new Error(
+      `${bundle} is missing: build it first (cargo xtask build; the one with faults: cargo xtask torture)`,
+    );
   }
   const copy = join(dir, "build");
   cpSync(dirname(bundle), copy, { recursive: true });
