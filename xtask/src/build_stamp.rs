@@ -5,7 +5,7 @@
 //! and is written last, so an interrupted build leaves none that fits.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result};
@@ -13,41 +13,38 @@ use anyhow::{Context, Result};
 use crate::project::Project;
 use crate::rust_tools::Tool;
 
-const FILE: &str = "build/.stamp";
+const FILE: &str = ".stamp";
 /// Both are what wrangler takes.
-const OUTPUTS: [&str; 2] = ["build/index.js", WASM_OUTPUT];
+const OUTPUTS: [&str; 2] = ["index.js", WASM_OUTPUT];
 /// The wasm that wrangler uploads.
-pub(crate) const WASM_OUTPUT: &str = "build/index_bg.wasm";
+pub(crate) const WASM_OUTPUT: &str = "index_bg.wasm";
 /// Files with settings or versions that what follows the compiler depends on.
 const SETTINGS: [&str; 2] = ["Cargo.toml", "package-lock.json"];
 
-/// Everything that the built Worker depends on, and the built Worker, as one text.
-pub(crate) fn compute(project: &Project, wasm: &Path, tools: &[Tool]) -> String {
+/// Everything that the Worker built into `folder` depends on, and the built Worker, as one text.
+pub(crate) fn compute(project: &Project, folder: &Path, wasm: &Path, tools: &[Tool]) -> String {
     let mut stamp = String::new();
     for tool in tools {
         let _ = writeln!(stamp, "tool {}", tool.version);
     }
-    let named = SETTINGS.iter().chain(&OUTPUTS).map(|name| project.path(name));
-    for path in named.chain([wasm.to_path_buf()]) {
+    let settings = SETTINGS.iter().map(|name| project.path(name));
+    let outputs = OUTPUTS.iter().map(|name| folder.join(name));
+    for path in settings.chain(outputs).chain([wasm.to_path_buf()]) {
         let _ = writeln!(stamp, "{} {}", path.display(), identity(&path).unwrap_or_else(|| "missing".to_owned()));
     }
     stamp
 }
 
-/// Whether the last build ended with this stamp.
-pub(crate) fn fits(project: &Project, stamp: &str) -> bool {
-    let outputs_are_there = OUTPUTS.iter().all(|name| project.path(name).is_file());
-    outputs_are_there && std::fs::read_to_string(path(project)).is_ok_and(|written| written == stamp)
+/// Whether the last build into `folder` ended with this stamp.
+pub(crate) fn fits(folder: &Path, stamp: &str) -> bool {
+    let outputs_are_there = OUTPUTS.iter().all(|name| folder.join(name).is_file());
+    outputs_are_there && std::fs::read_to_string(folder.join(FILE)).is_ok_and(|written| written == stamp)
 }
 
-/// Says that a build has ended with this stamp.
-pub(crate) fn write(project: &Project, stamp: &str) -> Result<()> {
-    let path = path(project);
+/// Says that a build into `folder` has ended with this stamp.
+pub(crate) fn write(folder: &Path, stamp: &str) -> Result<()> {
+    let path = folder.join(FILE);
     std::fs::write(&path, stamp).with_context(|| format!("writing {}", path.display()))
-}
-
-fn path(project: &Project) -> PathBuf {
-    project.path(FILE)
 }
 
 fn identity(path: &Path) -> Option<String> {

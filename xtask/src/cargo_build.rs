@@ -17,10 +17,10 @@ pub(crate) fn program(project: &Project, package: &str) -> Result<PathBuf> {
     build(project, package, &["--bin", package], &format!("compiling {package}"))
 }
 
-/// The path of `package`, compiled to optimised wasm.
-pub(crate) fn wasm(project: &Project, package: &str) -> Result<PathBuf> {
-    let arguments = ["--lib", "--release", "--target", crate::rustup::WASM_TARGET];
-    build(project, package, &arguments, "compiling the Worker to wasm")
+/// The path of `package`, compiled to optimised wasm, with further arguments for cargo.
+pub(crate) fn wasm(project: &Project, package: &str, further: &[&str], title: &str) -> Result<PathBuf> {
+    let arguments = [&["--lib", "--release", "--target", crate::rustup::WASM_TARGET], further].concat();
+    build(project, package, &arguments, title)
 }
 
 fn build(project: &Project, package: &str, arguments: &[&str], title: &str) -> Result<PathBuf> {

@@ -30,6 +30,7 @@ mod sources;
 mod stack;
 mod tally;
 mod test;
+mod torture;
 mod worker_build;
 
 use std::path::PathBuf;
@@ -50,6 +51,8 @@ Usage: cargo xtask <command>
   demo [FILE]               one upload from end to end, cut and resumed on the way (default: 100 MiB of random bytes)
   check                     formatting, lints, types, architecture
   test                      everything: check, host tests, and tests of the running Worker
+  torture [--uploads 200] [--seed 1]
+                            many uploads at once with disconnects, faults and kills; then every byte is compared
 ";
 
 enum Task {
@@ -60,6 +63,7 @@ enum Task {
     Demo(Option<PathBuf>),
     Check,
     Test,
+    Torture(torture::Options),
 }
 
 fn main() -> ExitCode {
@@ -89,6 +93,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Demo(file) => demo::command(&project, file),
         Task::Check => check::command(&project),
         Task::Test => Ok(test::command(&project)),
+        Task::Torture(options) => torture::command(&project, &options),
     }
 }
 
@@ -104,6 +109,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             "demo" => Task::Demo(None),
             "check" => Task::Check,
             "test" => Task::Test,
+            "torture" => Task::Torture(torture::Options::default()),
             other => bail!("there is no command {other}\n\n{USAGE}"),
         },
         Some(other) => return Err(other.unexpected().into()),
@@ -114,6 +120,8 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             (Task::Dev(options), Long("port")) => options.port = parser.value()?.parse()?,
             (Task::Dev(options), Long("origin-port")) => options.origin_port = parser.value()?.parse()?,
             (Task::Dev(options), Long("state")) => options.state = Some(parser.value()?.into()),
+            (Task::Torture(options), Long("uploads")) => options.uploads = parser.value()?.parse()?,
+            (Task::Torture(options), Long("seed")) => options.seed = parser.value()?.parse()?,
             (Task::Demo(file @ None), Value(path)) => *file = Some(path.into()),
             (_, other) => return Err(other.unexpected().into()),
         }
@@ -142,6 +150,14 @@ mod tests {
         assert!(matches!(parsed(&["demo"]), Ok(Task::Demo(None))));
         assert!(matches!(parsed(&["demo", "a"]), Ok(Task::Demo(Some(_)))));
         assert!(parsed(&["demo", "a", "b"]).is_err());
+    }
+
+    #[test]
+    fn torture_takes_its_size_and_seed() {
+        let Ok(Task::Torture(options)) = parsed(&["torture", "--uploads", "30", "--seed=7"]) else {
+            panic!("not torture");
+        };
+        assert_eq!((options.uploads, options.seed), (30, 7));
     }
 
     #[test]

@@ -29,7 +29,12 @@ pub(crate) fn command(project: &Project) -> ExitCode {
     if is_set_up {
         let origin = stage_with("build", &mut total, || {
             worker_build::build(project)?;
-            Ok((Tally::default(), cargo_build::program(project, ORIGIN)?))
+            worker_build::build_with_faults(project)?;
+            let release = worker_build::release_has_no_faults(project);
+            if let Err(error) = &release {
+                say::failure(error);
+            }
+            Ok((Tally::one(release.is_ok()), cargo_build::program(project, ORIGIN)?))
         });
         if let Some(origin) = origin {
             stage("tests of the running Worker", &mut total, || running_worker_tests(project, &origin));
