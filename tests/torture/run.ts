@@ -15,8 +15,9 @@ import { World } from "./world.ts";
 
 const AT_ONCE = 6;
 
-/** What an ending may take beyond an upload's time: restarts, delays between deliveries, a fault that waits for 30 s. */
-const SETTLE_MS = 150_000;
+/** What an ending may take beyond an upload's time. Only for giving up: an event that kills and a flaky origin have cost nine
+ * attempts waits more than four minutes for the tenth, since every pause is twice the one before. */
+const SETTLE_MS = 600_000;
 
 export type Options = {
   uploads: number;

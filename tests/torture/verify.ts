@@ -17,6 +17,7 @@ type Found = { what: string; job?: Job };
 
 export async function verify(world: World, giveUpMs: number): Promise<void> {
   // From here on nothing fails any more.
+  world.proxy.calm();
   await world.stack.client.request("POST", "/faults", { body: "[]" });
   const deadlineMs = Date.now() + giveUpMs;
   let found = await look(world);
@@ -46,17 +47,22 @@ async function look(world: World): Promise<Found[]> {
       found.push(...(await wrongWith(world, job, upload, told, records)));
     }
   }
-  // Created, and nobody ever heard of it: it must have expired, and the origin must have been told.
+  // Created, and nobody ever heard of it: it must have expired, and the origin must have been told. An empty file has all
+  // its bytes when it is created, and is complete.
   const strangers = events.filter(({ uploadId }) => !known.has(uploadId));
-  for (const { eventId, type } of strangers.filter(({ type }) => type !== "upload.expired")) {
-    found.push({ what: `an upload that nobody knows ended with ${type} (${eventId})` });
+  const empty = uploads.filter(({ uploadId, fileSize }) => !known.has(uploadId) && fileSize === 0);
+  const isEmpty = (id: string) => empty.some(({ uploadId, state }) => uploadId === id && state === "stored");
+  for (const { eventId, type, uploadId } of strangers) {
+    if (type !== (isEmpty(uploadId) ? "upload.completed" : "upload.expired")) {
+      found.push({ what: `an upload that nobody knows ended with ${type} (${eventId})` });
+    }
   }
   if (strangers.length > world.lostCreations) {
     found.push({
       what: `${strangers.length} unknown uploads ended, of ${world.lostCreations} whose creation was lost`,
     });
   }
-  found.push(...(await wrongInStorage(world, known)));
+  found.push(...(await wrongInStorage(world, known, empty)));
   return found;
 }
 
@@ -90,7 +96,7 @@ async function wrongWith(
   return found;
 }
 
-async function wrongInStorage(world: World, known: Set<string>): Promise<Found[]> {
+async function wrongInStorage(world: World, known: Set<string>, strangers: Recorded[]): Promise<Found[]> {
   const { objects, unfinished, empty, ledgerEntries } = leftovers(world.stack.persistDir);
   world.figures.emptyMultiparts = empty;
   const found: Found[] = [];
@@ -100,7 +106,9 @@ async function wrongInStorage(world: World, known: Set<string>): Promise<Found[]
     const job = owner(key);
     found.push(job ? { what: `${what}: ${key} of ${job.name}`, job } : { what: `${what}: ${key}` });
   };
-  const kept = new Set<string>();
+  const discarded = new Set(world.jobs.filter(({ plan }) => plan.discard).map(({ plan }) => plan.fileName));
+  const keptStrangers = strangers.filter(({ fileName }) => !discarded.has(fileName));
+  const kept = new Set(keptStrangers.map(({ uploadId }) => `uploads/${uploadId}`));
   for (const job of world.jobs) {
     const last = job.incarnations.at(-1);
     if (last?.ending === "completed" && !job.plan.discard) {
