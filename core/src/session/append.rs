@@ -135,7 +135,8 @@ pub enum ReleaseReason {
     GaveUp,
     /// R2 says that the multipart upload is not there any more: nothing can ever be added.
     MultipartGone,
-    /// Accepted bytes are not there any more: the file can never become whole.
+    /// Accepted bytes are not there any more: the file can never become whole. Believed only of the attempt that holds the
+    /// lease.
     SegmentLost,
 }
 
@@ -202,6 +203,8 @@ impl Session {
         let fatal = match release.reason {
             ReleaseReason::GaveUp => None,
             ReleaseReason::MultipartGone => Some("Storage has dropped the unfinished upload."),
+            // Whoever was taken over may look for a tail that has gone into a part since.
+            ReleaseReason::SegmentLost if !self.holds_lease(release.attempt) => None,
             ReleaseReason::SegmentLost => Some("Storage has lost accepted bytes of the upload."),
         };
         if let Some(reason) = fatal {

@@ -191,8 +191,13 @@ impl Session {
     }
 
     pub(super) fn release_in_sequence(&self, attempt: u64) -> Change {
-        let held = |lease: &Lease| lease.attempt == attempt && lease.state == LeaseState::Held;
-        self.progress.lease.filter(held).map_or_else(Change::none, |lease| self.with_lease(lease, LeaseState::Released))
+        let held = self.progress.lease.filter(|_| self.holds_lease(attempt));
+        held.map_or_else(Change::none, |lease| self.with_lease(lease, LeaseState::Released))
+    }
+
+    /// Whether this attempt may still commit.
+    pub(super) fn holds_lease(&self, attempt: u64) -> bool {
+        self.progress.lease.is_some_and(|lease| lease.attempt == attempt && lease.state == LeaseState::Held)
     }
 
     /// Ends a running append, unless it is protected: then whoever asked is told to wait when it appends.

@@ -117,6 +117,22 @@ fn storage_that_lost_bytes_ends_the_upload() {
 }
 
 #[test]
+fn who_was_taken_over_cannot_miss_the_tail() {
+    let mut s = session(PART);
+    let grant = start(&mut s, 0, 5).unwrap();
+    count(&mut s, &rest(grant.attempt, 5)).unwrap();
+    let old = start(&mut s, 5, PART - 5).unwrap();
+    let new = start(&mut s, 5, PART - 5).unwrap();
+    let lost = |grant: &Grant| Release { attempt: grant.attempt, reason: ReleaseReason::SegmentLost };
+    // The new attempt may have put the tail into a part before the old one looked for it.
+    let decision = s.release(NOW, lost(&old));
+    assert!(decision.change.is_none());
+    let decision = s.release(NOW, lost(&new));
+    take(&mut s, decision).unwrap();
+    assert_eq!(s.progress.phase, Phase::Failed, "but who holds the lease is told the truth");
+}
+
+#[test]
 fn a_declared_crc_is_compared_with_the_combined_one() {
     let mut birth = birth(Mode::Sequential, 5);
     birth.file.crc64nvme = Some(Crc64Nvme(4));
