@@ -68,15 +68,31 @@ impl Session {
         self.end(now, Phase::Failed, EventKind::Failed, Some(reason))
     }
 
-    /// R2 has let go of everything that was not to be kept.
+    /// R2 has let go of everything that was not to be kept when it was asked.
+    ///
+    /// A completed object may have become unwanted since then, while only segments were being freed; so it is let go of
+    /// in a second go. And segments are looked for a second time when the upload is forgotten, since an attempt that was
+    /// writing one when the upload ended may finish after the first time.
     pub fn freed(&self) -> Change {
-        let holds_storage = self.progress.holds_storage && !self.is_unwanted();
-        Progress { holds_storage, holds_segments: false, job_failures: 0, ..self.progress.clone() }.into()
+        let Progress { phase, holds_storage, holds_segments, segments_swept, .. } = self.progress;
+        let is_first_sweep = holds_segments && !segments_swept;
+        let to_free_storage = holds_storage && self.is_unwanted();
+        let only_segments = is_first_sweep && phase == Phase::Completed;
+        Progress {
+            holds_storage: holds_storage && (only_segments || !to_free_storage),
+            holds_segments: holds_segments && (is_first_sweep || to_free_storage),
+            segments_swept: holds_segments,
+            job_failures: 0,
+            ..self.progress.clone()
+        }
+        .into()
     }
 
-    /// The owner's ledger knows how the upload stands.
+    /// The owner's ledger knows how the upload stood when it was told. An object that has become unwanted since then is
+    /// still in R2: it hears again once that is gone.
     pub fn settled(&self) -> Change {
-        Progress { owes_ledger: false, job_failures: 0, ..self.progress.clone() }.into()
+        let owes_ledger = self.progress.discard && self.progress.holds_storage;
+        Progress { owes_ledger, job_failures: 0, ..self.progress.clone() }.into()
     }
 
     /// A duty in R2 failed for a passing reason: try again after a pause that doubles from one second up to an hour.
@@ -145,8 +161,15 @@ impl Session {
     }
 
     fn discarded(&self, now: UnixMs) -> Change {
-        Progress { discard: true, owes_ledger: true, job_failures: 0, job_not_before: now, ..self.progress.clone() }
-            .into()
+        Progress {
+            discard: true,
+            segments_swept: false,
+            owes_ledger: true,
+            job_failures: 0,
+            job_not_before: now,
+            ..self.progress.clone()
+        }
+        .into()
     }
 
     fn delivery_changed(&self, to: impl FnOnce(&Delivery) -> Delivery) -> Change {

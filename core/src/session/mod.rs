@@ -140,6 +140,8 @@ pub struct Progress {
     pub holds_storage: bool,
     /// Whether there may be segments in R2. Said before the first one is written.
     pub holds_segments: bool,
+    /// Whether they have been deleted once since the upload ended. Those that arrive later go when it is forgotten.
+    pub segments_swept: bool,
     /// Whether the owner's ledger has yet to hear how the upload ended, or that its object is gone.
     pub owes_ledger: bool,
     /// Whether the object is to be deleted, by the client's or the origin's wish.
@@ -343,6 +345,7 @@ impl Session {
             crc64nvme: None,
             holds_storage: true,
             holds_segments: false,
+            segments_swept: false,
             owes_ledger: false,
             discard: false,
             job_failures: 0,

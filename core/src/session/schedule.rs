@@ -36,16 +36,18 @@ impl Session {
             _ => None,
         };
         let has_ended = progress.ended_at.is_some();
-        let to_free = (self.is_unwanted() && progress.holds_storage) || (has_ended && progress.holds_segments);
-        let free = to_free.then_some((progress.job_not_before, Job::Free));
+        let forgotten_at = progress.ended_at.map(|ended| ended.plus_ms(self.birth.policy.tombstone_ms));
+        let sweep_again = progress.holds_segments && progress.segments_swept;
+        let to_free =
+            (self.is_unwanted() && progress.holds_storage) || (has_ended && progress.holds_segments && !sweep_again);
+        let free_at = if to_free { Some(progress.job_not_before) } else { forgotten_at.filter(|_| sweep_again) };
+        let free = free_at.map(|at| (at.max(progress.job_not_before), Job::Free));
         let telling = self.delivery.as_ref().filter(|delivery| delivery.state == DeliveryState::Queued);
         let tell = telling.map(|delivery| (delivery.next_send_at, Job::Tell));
         let settle = (has_ended && progress.owes_ledger).then_some((progress.job_not_before, Job::Settle));
         // Nothing is forgotten that is still owed to R2, to the ledger or to the origin.
-        let forget = progress
-            .ended_at
-            .filter(|_| free.is_none() && settle.is_none() && tell.is_none())
-            .map(|ended| (ended.plus_ms(self.birth.policy.tombstone_ms), Job::Forget));
+        let forget =
+            forgotten_at.filter(|_| free.is_none() && settle.is_none() && tell.is_none()).map(|at| (at, Job::Forget));
         [phase_job, free, tell, settle, forget]
     }
 }

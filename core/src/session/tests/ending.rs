@@ -132,6 +132,78 @@ fn who_was_taken_over_cannot_miss_the_tail() {
     assert_eq!(s.progress.phase, Phase::Failed, "but who holds the lease is told the truth");
 }
 
+/// A completed upload that has left a segment in R2.
+fn completed_with_a_segment() -> Session {
+    let mut s = session(MAX_ROW_SEGMENT_BYTES + 2);
+    let first = start(&mut s, 0, MAX_ROW_SEGMENT_BYTES + 1).unwrap();
+    count(&mut s, &rest(first.attempt, MAX_ROW_SEGMENT_BYTES + 1)).unwrap();
+    let second = start(&mut s, MAX_ROW_SEGMENT_BYTES + 1, 1).unwrap();
+    store(&mut s, &second, 1, MAX_ROW_SEGMENT_BYTES + 2).unwrap();
+    let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
+    s.apply(change);
+    s
+}
+
+fn jobs_until_nothing_is_due(s: &mut Session, now: UnixMs) -> Vec<Job> {
+    let mut done = Vec::new();
+    while let Some((_, job)) = s.next_job().filter(|(due, _)| *due <= now) {
+        let change = match job {
+            Job::Free => s.freed(),
+            Job::Settle => s.settled(),
+            Job::Tell => s.delivered(now, false),
+            Job::Expire | Job::Assemble | Job::Forget => break,
+        };
+        s.apply(change);
+        done.push(job);
+        assert!(done.len() < 10, "{done:?}");
+    }
+    done
+}
+
+#[test]
+fn an_object_discarded_while_the_segments_were_being_freed_is_freed_too() {
+    let mut s = completed_with_a_segment();
+    assert_eq!(s.next_job(), Some((NOW, Job::Free)));
+    // R2 is being asked to delete the segments, and nothing else, when the client deletes the upload.
+    let decision = s.cancel(NOW);
+    take(&mut s, decision).unwrap();
+    let change = s.freed();
+    s.apply(change);
+    assert_eq!(s.next_job(), Some((NOW, Job::Free)), "the object is still there");
+    assert!(jobs_until_nothing_is_due(&mut s, NOW).contains(&Job::Free));
+    assert!(!s.progress.holds_storage);
+}
+
+#[test]
+fn a_ledger_that_was_told_of_an_object_discarded_meanwhile_is_told_again() {
+    let mut s = session(0);
+    let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
+    s.apply(change);
+    // The ledger is being told of the object when the client deletes it.
+    let decision = s.cancel(NOW);
+    take(&mut s, decision).unwrap();
+    let change = s.settled();
+    s.apply(change);
+    assert!(jobs_until_nothing_is_due(&mut s, NOW).ends_with(&[Job::Settle]));
+    assert_eq!(s.next_job(), Some((NOW.plus_ms(DAY_MS), Job::Forget)));
+}
+
+#[test]
+fn a_segment_that_arrives_after_the_end_is_freed_before_the_upload_is_forgotten() {
+    let mut s = session(PART);
+    start(&mut s, 0, MAX_ROW_SEGMENT_BYTES + 1).unwrap();
+    let decision = s.cancel(NOW);
+    take(&mut s, decision).unwrap();
+    assert_eq!(jobs_until_nothing_is_due(&mut s, NOW), [Job::Free, Job::Tell, Job::Settle]);
+    let forgotten_at = NOW.plus_ms(DAY_MS);
+    assert_eq!(s.next_job(), Some((forgotten_at, Job::Free)), "what the attempt was still writing");
+    let change = s.postponed(forgotten_at);
+    s.apply(change);
+    assert_eq!(s.next_job(), Some((forgotten_at.plus_ms(1_000), Job::Free)));
+    assert_eq!(jobs_until_nothing_is_due(&mut s, forgotten_at.plus_ms(1_000)), [Job::Free]);
+    assert_eq!(s.next_job(), Some((forgotten_at, Job::Forget)));
+}
+
 #[test]
 fn a_declared_crc_is_compared_with_the_combined_one() {
     let mut birth = birth(Mode::Sequential, 5);
