@@ -2,6 +2,7 @@
 
 mod ending;
 mod histories;
+mod lane_histories;
 mod lanes;
 mod sequence;
 
