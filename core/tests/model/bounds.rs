@@ -1,0 +1,112 @@
+//! How large the model is: what is tried, and how often. Everything within these bounds is explored.
+
+use std::collections::BTreeMap;
+
+use upload_core::{
+    event::RetryPolicy,
+    plan::{Mode, Plan},
+    session::{Birth, FileInfo, Policy},
+    units::{UnixMs, UploadId},
+};
+
+use crate::bytes::bytes;
+
+/// When the upload expires.
+const EXPIRES_AT: UnixMs = UnixMs(1_000_000);
+
+/// How patient with the origin: it is asked twice.
+pub(crate) const RETRY: RetryPolicy = RetryPolicy { first_delay_seconds: 5, max_attempts: 2 };
+
+/// How long an attempt at delivering lasts at most, in milliseconds.
+pub(crate) const ATTEMPT_MS: u64 = 10_000;
+
+/// What may still happen so many times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Budget {
+    /// Chunks that begin.
+    pub(crate) attempts: u8,
+    /// Commits that arrive twice.
+    pub(crate) duplicates: u8,
+    /// Times at which the clock moves on to the next duty, or to the end of a lease's protection.
+    pub(crate) jumps: u8,
+    /// Crashes of the object in the middle of a duty, failures of R2 in it, deaths of a queue consumer.
+    pub(crate) faults: u8,
+    /// Cancellations.
+    pub(crate) cancels: u8,
+    /// Messages that the queue loses, or gives up.
+    pub(crate) losses: u8,
+    /// Attempts that the origin does not acknowledge, or whose acknowledgement is lost.
+    pub(crate) refusals: u8,
+    /// Redeliveries that an operator asks for.
+    pub(crate) redeliveries: u8,
+}
+
+impl Budget {
+    /// Nothing goes wrong, and nobody does anything.
+    pub(crate) const NONE: Self =
+        Self { attempts: 0, duplicates: 0, jumps: 0, faults: 0, cancels: 0, losses: 0, refusals: 0, redeliveries: 0 };
+}
+
+/// What a run may try or leave out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Topic {
+    /// Bodies break behind the last whole part, so that a shorter rest counts.
+    CutShort,
+    /// Clients ask for the offset with a HEAD, which ends a running append.
+    Probes,
+    /// Duties are carried out, step by step. If not, only in the continuations that `settle` follows.
+    Duties,
+    /// Queue and origin. If not, only in those continuations.
+    Telling,
+    /// The file is there from the beginning, in one part, so that only what follows is explored.
+    Uploaded,
+}
+
+/// What one run of the checker explores.
+#[derive(Clone, Debug)]
+pub(crate) struct Bounds {
+    /// In what order chunks come.
+    pub(crate) mode: Mode,
+    /// How long the file is, in units.
+    pub(crate) file: u8,
+    /// How long a part is.
+    pub(crate) part: u8,
+    /// How long chunks of a sequential upload are; one that would pass the end of the file ends there.
+    pub(crate) lengths: &'static [u8],
+    /// Whether chunks come with a checksum, and so count as a whole: one of these.
+    pub(crate) whole: &'static [bool],
+    /// What is tried beyond chunks that begin, arrive, and are given up.
+    pub(crate) topics: &'static [Topic],
+    /// How often things may happen.
+    pub(crate) budget: Budget,
+}
+
+impl Bounds {
+    /// Whether this is tried.
+    pub(crate) fn tries(&self, topic: Topic) -> bool {
+        self.topics.contains(&topic)
+    }
+
+    /// The upload that everything happens to.
+    pub(crate) fn birth(&self) -> Birth {
+        let part_bytes = bytes(self.part);
+        Birth {
+            id: UploadId::from_random_bytes([1; 16]),
+            owner: String::new(),
+            key: String::new(),
+            file: FileInfo {
+                name: String::new(),
+                content_type: None,
+                metadata: BTreeMap::new(),
+                sha256: None,
+                crc64nvme: None,
+            },
+            plan: Plan { mode: self.mode, file_bytes: bytes(self.file), chunk_bytes: part_bytes, part_bytes },
+            multipart_id: Some(String::new()),
+            public_url: String::new(),
+            created_at: UnixMs(0),
+            expires_at: EXPIRES_AT,
+            policy: Policy { tombstone_ms: 10_000_000, resend_ms: 60_000, tell_origin: true },
+        }
+    }
+}

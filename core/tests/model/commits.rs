@@ -1,0 +1,116 @@
+//! Between Worker and object: grants, and commits, which may be late, be lost, or arrive twice.
+
+use upload_core::{
+    integrity::Crc64Nvme,
+    refusal::Refusal,
+    session::{Begin, Commit, Committed, Grant, Receipt, ReleaseReason, Rest, SegmentPlace},
+};
+
+use crate::{
+    bytes::{Bytes, bytes, units},
+    mutations,
+    worker::{Doing, Granted, Stored, Worker},
+    world::{Law, Uploads, World},
+};
+
+/// A commit on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Message {
+    /// From which attempt.
+    pub(crate) attempt: u64,
+    /// What that was granted. Only broken rules look at it.
+    pub(crate) granted: Granted,
+    /// The parts.
+    pub(crate) stored: Vec<Stored>,
+    /// The bytes behind the last of them, and whether they come along, to be kept in a row.
+    pub(crate) rest: Option<(Bytes, bool)>,
+    /// Whether it is a second copy, whose answer nobody waits for.
+    pub(crate) is_copy: bool,
+}
+
+impl Message {
+    /// As the object reads it.
+    fn commit(&self) -> Commit {
+        let receipts = self.stored.iter().map(|stored| Receipt {
+            number: stored.number,
+            bytes: bytes(stored.length),
+            etag: stored.content.etag(),
+            crc64nvme: Crc64Nvme(0),
+        });
+        let rest = self.rest.map(|(content, in_row)| Rest {
+            bytes: bytes(content.units()),
+            place: if in_row { SegmentPlace::Row } else { SegmentPlace::Object },
+        });
+        Commit { attempt: self.attempt, receipts: receipts.collect(), rest, sha256_so_far: None }
+    }
+}
+
+impl World {
+    /// The object grants a chunk, and a bystander watches the numbers.
+    pub(crate) fn grant(&mut self, uploads: &Uploads, begin: Begin) -> Result<Grant, Refusal> {
+        let mut grant = self.decide(uploads, None, |session, now| mutations::begin(uploads, session, now, begin))?;
+        if grant.reserved > 0 {
+            grant.tail = self.object.tail();
+        }
+        let place = &mut self.places[uploads.place_of(units(begin.offset))];
+        place.newest = grant.attempt;
+        for number in grant.first_number..grant.first_number + grant.reserved {
+            if number <= place.highest {
+                self.broken |= Law::NumberTwice.bit();
+            }
+            (place.highest, place.to) = (number.max(place.highest), grant.attempt);
+        }
+        Ok(grant)
+    }
+
+    /// A commit arrives. Its answer arrives or is lost; and a second copy of it may still be on its way.
+    pub(crate) fn deliver(&mut self, uploads: &Uploads, index: usize, answered: bool, again: bool) {
+        let mut message = self.net.remove(index);
+        let content = message.rest.filter(|(_, in_row)| *in_row).map(|(content, _)| content);
+        let before = (self.object.counted(), self.object.segments.len());
+        let commit = message.commit();
+        let answer =
+            self.decide(uploads, content, |session, now| mutations::commit(uploads, session, now, &message, &commit));
+        let place = &mut self.places[uploads.place_of(message.granted.from)];
+        if before != (self.object.counted(), self.object.segments.len()) && place.newest != message.attempt {
+            self.broken |= Law::OldAttempt.bit();
+        }
+        if let Ok(Committed { next_number: Some(number), .. }) = answer {
+            if number < place.highest || (number == place.highest && place.to != message.attempt) {
+                self.broken |= Law::NumberTwice.bit();
+            }
+            (place.highest, place.to) = (number, message.attempt);
+        }
+        if answered
+            && !message.is_copy
+            && let Some(worker) = self.busy(|attempt| attempt.id == message.attempt)
+        {
+            self.answered(uploads, worker, &answer);
+        }
+        if again {
+            message.is_copy = true;
+            self.send(message);
+        }
+    }
+
+    /// The Worker hears what became of its commit.
+    fn answered(&mut self, uploads: &Uploads, worker: usize, answer: &Result<Committed, Refusal>) {
+        let Worker::Busy(attempt) = &mut self.workers[worker] else { return };
+        let Doing::Committing { broken } = attempt.doing else { return };
+        match answer {
+            Err(_) => self.workers[worker] = Worker::Idle,
+            Ok(_) if broken => self.give_up(uploads, worker, ReleaseReason::GaveUp),
+            Ok(committed) => {
+                attempt.number = committed.next_number.unwrap_or(attempt.number);
+                attempt.doing = Doing::Ready;
+                self.advance(uploads, worker, false);
+            }
+        }
+    }
+
+    /// Sends a commit.
+    pub(crate) fn send(&mut self, message: Message) {
+        let at = self.net.partition_point(|other| *other <= message);
+        self.net.insert(at, message);
+    }
+}

@@ -1,0 +1,176 @@
+//! The object's duties, carried out step by step in its alarm, with everything else going on between the steps. A crash
+//! may fall between any two of them: then the duty is forgotten, and found again from the rows.
+
+use std::sync::Arc;
+
+use upload_core::{
+    event::DeliveryState,
+    integrity::Crc64Nvme,
+    session::{Change, Job, Phase, Session},
+};
+
+use crate::{
+    bytes::{Bytes, bytes},
+    mutations::{self, Mutation},
+    object::Object,
+    storage::{Answer, Sent},
+    telling::kind_bit,
+    world::{Uploads, World, expire},
+};
+
+/// What is known of an upload that has been forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Legacy {
+    /// It has left an object that is to stay.
+    pub(crate) object: bool,
+    /// The origin has acknowledged its event. If not, that was given up, and no operator asked for it again.
+    pub(crate) told: bool,
+}
+
+/// A duty that has been begun. Holds what the object saw when it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Duty {
+    /// R2 has been asked to put the object together; then, what it said.
+    Assemble(Option<Answer>),
+    /// R2 is being asked to let go, call by call.
+    Free {
+        /// Whether of the parts and the object too.
+        unwanted: bool,
+        /// Whether there were segments.
+        segments: bool,
+        /// How many calls have been made.
+        calls: u8,
+    },
+    /// The event has been handed to the queue, or could not be.
+    Tell,
+    /// The ledger has heard.
+    Settle,
+}
+
+impl World {
+    /// The alarm rings, and the next duty is begun. `false` where none is due.
+    pub(crate) fn begin_duty(&mut self, uploads: &Uploads) -> bool {
+        let now = self.now;
+        let object = Arc::clone(&self.object);
+        let Some(session) = object.session.as_ref().filter(|_| self.duty.is_none()) else { return false };
+        let Some((_, job)) = session.next_job().filter(|(due, _)| *due <= now) else { return false };
+        match job {
+            Job::Expire => self.store(uploads, |session| expire(uploads, session, now)),
+            Job::Assemble => {
+                self.r2.send(Sent::Complete(mutations::listed(uploads, &self.object, &self.r2)));
+                self.duty = Some(Duty::Assemble(None));
+            }
+            Job::Free => {
+                let (unwanted, segments) = (session.is_unwanted(), session.progress.holds_segments);
+                self.duty = Some(Duty::Free { unwanted, segments, calls: 0 });
+            }
+            Job::Tell => {
+                self.telling.queue += 1;
+                self.duty = Some(Duty::Tell);
+            }
+            Job::Settle => {
+                self.ledger.open = false;
+                self.ledger.object = session.object().is_some();
+                self.duty = Some(Duty::Settle);
+            }
+            Job::Forget => {
+                self.legacy = Some(Legacy {
+                    object: session.progress.phase == Phase::Completed && !session.progress.discard,
+                    told: session.delivery.as_ref().is_some_and(|delivery| delivery.state == DeliveryState::Delivered),
+                });
+                self.object = Arc::new(Object::default());
+                // No request lives as long as the memory of an upload.
+                self.r2.sent.clear();
+            }
+        }
+        true
+    }
+
+    /// The duty takes its next step: a call is answered, or what was done is stored. `false` where it waits for R2.
+    pub(crate) fn perform(&mut self, uploads: &Uploads) -> bool {
+        let now = self.now;
+        match self.duty {
+            None | Some(Duty::Assemble(None)) => return false,
+            Some(Duty::Assemble(Some(answer))) => {
+                let change = self.assembled(uploads, answer);
+                self.end_duty(uploads, change);
+            }
+            Some(Duty::Free { unwanted, segments, calls }) => {
+                match calls {
+                    0 if segments => self.r2.segments.clear(),
+                    1 if unwanted => self.r2.abort(),
+                    2 if unwanted => self.r2.object = None,
+                    0..=2 => {}
+                    _ => {
+                        self.end_duty(uploads, |session| mutations::freed(uploads, session));
+                        return true;
+                    }
+                }
+                self.duty = Some(Duty::Free { unwanted, segments, calls: calls + 1 });
+            }
+            Some(Duty::Tell) => self.end_duty(uploads, |session| mutations::event_sent(uploads, session, now)),
+            Some(Duty::Settle) => self.end_duty(uploads, |session| mutations::settled(uploads, session)),
+        }
+        true
+    }
+
+    /// A call fails, before or after it was carried out.
+    pub(crate) fn fail_duty(&mut self, uploads: &Uploads) -> bool {
+        let now = self.now;
+        match self.duty {
+            Some(Duty::Assemble(None)) => self.duty = Some(Duty::Assemble(Some(Answer::Lost))),
+            Some(Duty::Free { .. } | Duty::Settle) => self.end_duty(uploads, |session| session.postponed(now)),
+            Some(Duty::Assemble(Some(_)) | Duty::Tell) | None => return false,
+        }
+        true
+    }
+
+    /// The object dies. What it believed beyond what it had stored is gone, and so is the duty it was at.
+    pub(crate) fn crash(&mut self) -> bool {
+        let lost_duty = self.duty.take().is_some();
+        let lost_belief = self.stored.take().map(|stored| self.object = stored).is_some();
+        lost_duty || lost_belief
+    }
+
+    /// R2 puts an object together, or not. `to_duty` where the object waits for the answer; otherwise the call was made
+    /// before a crash, or its answer is lost.
+    pub(crate) fn complete_in_storage(&mut self, listed: &[(u16, String)], to_duty: bool) -> bool {
+        if to_duty && self.duty != Some(Duty::Assemble(None)) {
+            return false;
+        }
+        let answer = self.r2.complete(listed);
+        if to_duty {
+            self.duty = Some(Duty::Assemble(Some(answer)));
+        }
+        true
+    }
+
+    fn end_duty(&mut self, uploads: &Uploads, rule: impl FnOnce(&Session) -> Change) {
+        self.duty = None;
+        self.store(uploads, rule);
+    }
+
+    /// What follows from R2's answer. Where it is an error, the object is looked for before anything is said.
+    fn assembled(&self, uploads: &Uploads, answer: Answer) -> impl FnOnce(&Session) -> Change + use<> {
+        let now = self.now;
+        let found = match answer {
+            Answer::Done(length) => Some(length),
+            _ => self.r2.object.map(Bytes::units),
+        };
+        let believed = uploads.breaks(Mutation::CompletedUnconfirmed) && answer == Answer::Lost;
+        move |session| match found {
+            _ if believed => session.assembled(now, String::new(), Crc64Nvme(0)),
+            Some(length) if bytes(length) == session.birth.plan.file_bytes => {
+                session.assembled(now, String::new(), Crc64Nvme(0))
+            }
+            None if answer == Answer::Lost => session.postponed(now),
+            Some(_) | None => session.unassembled(now, String::new()),
+        }
+    }
+
+    /// Whether the origin has been told of the upload's end.
+    pub(crate) fn origin_knows(&self) -> bool {
+        let delivery = self.object.session.as_ref().and_then(|session| session.delivery.as_ref());
+        delivery.is_some_and(|delivery| self.telling.heard & kind_bit(delivery.kind) != 0)
+    }
+}

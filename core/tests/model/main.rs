@@ -1,0 +1,144 @@
+//! The rules of a session, explored by a model checker: every state that two Workers, late writes, crashes, lost and
+//! doubled messages, takeovers, endings, R2, queue and origin can lead to, within bounds.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `bounds` | how much is explored, and of what upload |
+//! | `bytes` | bytes that say where they belong |
+//! | `world` | a state; how the object takes a decision |
+//! | `object` | what the object has stored |
+//! | `storage` | R2, and writes on their way to it |
+//! | `worker`, `relay`, `commits` | a Worker, what it does with a chunk, and its talk with the object |
+//! | `duties`, `telling` | what the object does by itself; queue and origin |
+//! | `step`, `choices` | what can happen, and when |
+//! | `properties`, `settle` | what must always hold; what must come of every state |
+//! | `sights` | what a run must have seen |
+//! | `mutations`, `mutants` | rules broken on purpose, and what notices them |
+//!
+//! The rules are the real ones: every decision is taken by `Session`, and its change is stored in tables like the real
+//! ones. What surrounds them (what a Worker does, in which order R2 is called) is written down here once more, as short
+//! as it can be.
+//!
+//! Not in here: R2 losing what it has stored, digests, the streaming of bytes, and what the owner's ledger does by itself;
+//! messages to the ledger arrive at once or not at all, and no request outlives the memory of an ended upload.
+
+#![cfg(test)]
+
+mod bounds;
+mod bytes;
+mod choices;
+mod commits;
+mod duties;
+mod mutants;
+mod mutations;
+mod object;
+mod properties;
+mod relay;
+mod settle;
+mod sights;
+mod step;
+mod storage;
+mod telling;
+mod worker;
+mod world;
+
+use std::time::Instant;
+
+use stateright::{Checker, HasDiscoveries, Model};
+use upload_core::plan::Mode;
+
+use crate::{
+    bounds::{
+        Bounds, Budget,
+        Topic::{CutShort, Duties, Probes, Telling, Uploaded},
+    },
+    sights::{
+        ABORTED, ALL_LANES, COMPLETED, DISCARDED_IN_DUTY, EXPIRED, FENCED, FORGOTTEN, GIVEN_UP, LATE_COMMIT,
+        LATE_SEGMENT, LATE_WRITE, PROTECTED, STALE_COMPLETE, STRAY_PART, TAIL_IN_ROWS, TAIL_IN_STORAGE, TWO_MESSAGES,
+        UNKNOWN_OBJECT, UNKNOWN_TOLD,
+    },
+    world::Uploads,
+};
+
+/// Explores everything within these bounds, and says how much that was.
+fn explore(name: &str, bounds: Bounds, sights: &'static [&'static str]) {
+    let started = Instant::now();
+    let checker = Uploads::new(bounds, sights).checker().finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
+    println!(
+        "{name}: {} states, {} of them unique, {} steps deep, {:.1} s",
+        checker.state_count(),
+        checker.unique_state_count(),
+        checker.max_depth(),
+        started.elapsed().as_secs_f32()
+    );
+    for property in properties::all() {
+        if let Some(path) = checker.discovery(property.name) {
+            panic!("not always: {}\n{}", property.name, mutants::story(checker.model(), property.name, path));
+        }
+    }
+    for sight in sights {
+        assert!(checker.discovery(sight).is_some(), "{name} never sees {sight}");
+    }
+}
+
+/// A sequential upload of two parts, in chunks that leave rests, and two Workers in each other's way.
+const SEQUENCE: Bounds = Bounds {
+    mode: Mode::Sequential,
+    file: 7,
+    part: 4,
+    lengths: &[2, 7],
+    whole: &[false],
+    topics: &[CutShort, Probes],
+    budget: Budget { attempts: 3, duplicates: 1, ..Budget::NONE },
+};
+
+/// A parallel upload of three chunks.
+const LANES: Bounds = Bounds { mode: Mode::Parallel, file: 5, part: 2, topics: &[Probes], ..SEQUENCE };
+
+#[test]
+fn takeovers() {
+    let sights = &[LATE_WRITE, LATE_COMMIT, TAIL_IN_ROWS, FENCED];
+    explore("takeovers, with checksums and without", Bounds { whole: &[false, true], ..SEQUENCE }, sights);
+    let bounds = Bounds { file: 9, lengths: &[2, 9], ..SEQUENCE };
+    explore("takeovers, three parts", bounds, sights);
+    let bounds = Bounds { budget: Budget { attempts: 4, ..Budget::NONE }, ..SEQUENCE };
+    explore("takeovers, four attempts", bounds, &[STRAY_PART]);
+}
+
+#[test]
+fn protected_leases() {
+    let budget = Budget { attempts: 5, jumps: 1, ..Budget::NONE };
+    let bounds = Bounds { file: 2, part: 2, lengths: &[2], topics: &[Probes], budget, ..SEQUENCE };
+    explore("protected leases", bounds, &[PROTECTED]);
+}
+
+#[test]
+fn segments_in_storage() {
+    let budget = Budget { attempts: 2, cancels: 2, jumps: 2, ..Budget::NONE };
+    let whole = &[false, true];
+    let bounds = Bounds { file: 5, lengths: &[3, 5], whole, topics: &[Duties], budget, ..SEQUENCE };
+    explore("segments in storage", bounds, &[TAIL_IN_STORAGE, LATE_SEGMENT, DISCARDED_IN_DUTY]);
+}
+
+#[test]
+fn endings() {
+    let sights = &[STALE_COMPLETE, UNKNOWN_OBJECT, COMPLETED, EXPIRED, ABORTED];
+    let budget = Budget { attempts: 2, duplicates: 1, faults: 1, jumps: 1, cancels: 1, ..Budget::NONE };
+    let bounds = Bounds { file: 5, part: 3, lengths: &[2, 5], topics: &[CutShort, Duties], budget, ..SEQUENCE };
+    explore("a sequence to its end", bounds, sights);
+    let budget = Budget { attempts: 3, duplicates: 0, ..budget };
+    explore("lanes to their end", Bounds { file: 3, topics: &[Duties], budget, ..LANES }, sights);
+}
+
+#[test]
+fn lanes() {
+    let budget = Budget { attempts: 4, ..LANES.budget };
+    explore("lanes", Bounds { whole: &[false, true], budget, ..LANES }, &[ALL_LANES, LATE_WRITE, LATE_COMMIT]);
+}
+
+#[test]
+fn telling_the_origin() {
+    let budget = Budget { faults: 1, jumps: 1, losses: 1, refusals: 2, redeliveries: 1, ..Budget::NONE };
+    let bounds = Bounds { file: 1, topics: &[Uploaded, Duties, Telling], budget, ..SEQUENCE };
+    explore("telling the origin", bounds, &[GIVEN_UP, TWO_MESSAGES, UNKNOWN_TOLD, FORGOTTEN]);
+}

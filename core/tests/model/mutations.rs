@@ -1,0 +1,213 @@
+//! Rules broken on purpose, one at a time, to show that the checker would notice. They are broken in the model's own
+//! code around the rules: each function here is what the object does with a rule, and does it right where nothing is
+//! broken.
+
+use upload_core::{
+    event::{Delivery, EventKind},
+    integrity::Crc64Nvme,
+    refusal::Refusal,
+    session::{
+        Begin, Change, Commit, Committed, Content, Decision, Grant, Lanes, Lease, LeaseState, Progress, Release,
+        ReleaseReason, Session, StoredPart,
+    },
+    units::UnixMs,
+};
+
+use crate::{
+    bytes::bytes,
+    commits::Message,
+    object::Object,
+    storage::Storage,
+    world::{Uploads, World},
+};
+
+/// A rule that is broken on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mutation {
+    /// A takeover gives the numbers again that the old attempt had and did not commit.
+    NumbersReused,
+    /// A commit is accepted from an attempt that was taken over.
+    OldLeaseCommits,
+    /// A commit is accepted from an attempt that was ended by a HEAD.
+    FencedLeaseCommits,
+    /// A commit is accepted from an older try at a chunk of a parallel upload.
+    OldTryCommits,
+    /// The answer is given before the change is on the disk.
+    AnswerBeforeStore,
+    /// Completion lists whatever R2 has, instead of what is counted.
+    WhateverIsThere,
+    /// R2's call to complete failed, and the upload is said to be complete all the same.
+    CompletedUnconfirmed,
+    /// An upload whose time is over expires while its object is being put together.
+    ExpireWhileCompleting,
+    /// A rest whose commit arrives twice is counted twice.
+    RestCountedTwice,
+    /// The offset in an answer includes parts that are in R2 and not committed.
+    UncommittedReported,
+    /// A rest is counted as if it were a part.
+    RestAsPart,
+    /// A lease is never taken from whoever holds it.
+    NoTakeover,
+    /// The tail that a part has taken in stays where it was.
+    TailKept,
+    /// The tail is not put in front of the part that takes it in.
+    TailLeftOut,
+    /// Whoever misses the tail ends the upload, even if it was taken over and the tail has gone into a part.
+    AnyReaderFails,
+    /// What was freed is not compared with what is to be freed by now.
+    FreedUnseen,
+    /// What the ledger was told is not compared with what it is to know by now.
+    SettledUnseen,
+    /// Segments are looked for once, when the upload ends.
+    SegmentsSweptOnce,
+    /// An event is forgotten once the queue has it.
+    ForgottenOnceQueued,
+    /// Deleting a completed object makes another event of the upload's end.
+    SecondEvent,
+}
+
+/// Decides on a chunk that begins.
+pub(crate) fn begin(uploads: &Uploads, session: &Session, now: UnixMs, begin: Begin) -> Decision<Grant> {
+    if uploads.mutation.is_none() {
+        return session.begin(now, begin);
+    }
+    let lease = session.progress.lease.filter(|lease| lease.state == LeaseState::Held && lease.to > begin.offset);
+    if uploads.breaks(Mutation::NoTakeover) && lease.is_some() {
+        let busy = Refusal::Busy { uploaded_bytes: session.uploaded_bytes(), retry_after_seconds: 3_600 };
+        return Decision { answer: Err(busy), change: Change::none() };
+    }
+    if !uploads.breaks(Mutation::NumbersReused) {
+        return session.begin(now, begin);
+    }
+    let mut forgetful = session.clone();
+    if let (Content::Sequence(sequence), Some(lease)) = (&session.content, &mut forgetful.progress.lease) {
+        let stored = sequence.last_part.as_ref().map_or(0, |part| part.number);
+        (lease.numbers_before, lease.reserved, lease.to) = (stored, 0, begin.offset);
+    }
+    forgetful.begin(now, begin)
+}
+
+/// Decides on a commit.
+pub(crate) fn commit(
+    uploads: &Uploads,
+    session: &Session,
+    now: UnixMs,
+    message: &Message,
+    commit: &Commit,
+) -> Decision<Committed> {
+    if uploads.mutation.is_none() {
+        return session.commit(now, commit);
+    }
+    let mut lax = session.clone();
+    match (uploads.mutation, &mut lax.content) {
+        (Some(Mutation::OldLeaseCommits), _) => {
+            let granted = message.granted;
+            lax.progress.lease = lax.progress.lease.map(|lease| Lease {
+                attempt: message.attempt,
+                numbers_before: granted.first - 1,
+                reserved: granted.reserved,
+                from: bytes(granted.from),
+                to: bytes(granted.to),
+                whole: granted.whole,
+                ..lease
+            });
+            let mut decision = lax.commit(now, commit);
+            if let Some(progress) = &mut decision.change.progress {
+                progress.lease = session.progress.lease;
+            }
+            return decision;
+        }
+        (Some(Mutation::FencedLeaseCommits), _) => {
+            if let Some(lease) = &mut lax.progress.lease {
+                lease.state = LeaseState::Held;
+            }
+        }
+        (Some(Mutation::OldTryCommits), Content::Lanes(lanes)) => {
+            let place = uploads.place_of(message.granted.from);
+            let (chunk, first) = (u32::try_from(place).unwrap_or(0), message.granted.first);
+            let share = 10_000 / session.birth.plan.part_count();
+            let tries = u16::try_from((u64::from(first) - 1) % share + 1).unwrap_or(0);
+            *lanes = Lanes::restore(session.birth.plan, std::iter::once((chunk, tries)), std::iter::empty());
+        }
+        (Some(Mutation::RestCountedTwice), Content::Sequence(sequence)) => {
+            if let Some(segment) = &mut sequence.last_segment {
+                segment.attempt = 0;
+            }
+        }
+        _ => {}
+    }
+    let mut decision = lax.commit(now, commit);
+    if uploads.breaks(Mutation::RestAsPart)
+        && let Some(segment) = decision.change.segment.take()
+    {
+        let (number, etag) = (session.progress.lease.map_or(0, |lease| lease.numbers_before + 1), String::new());
+        let (end, crc64nvme, sha256_so_far) = (segment.end, Crc64Nvme(0), None);
+        decision.change.parts.push(StoredPart { number, end, etag, crc64nvme, sha256_so_far });
+    }
+    decision
+}
+
+/// Decides on an attempt that ends early.
+pub(crate) fn release(uploads: &Uploads, session: &Session, now: UnixMs, mut release: Release) -> Decision<()> {
+    if uploads.breaks(Mutation::AnyReaderFails) && release.reason == ReleaseReason::SegmentLost {
+        release.attempt = session.progress.lease.map_or(0, |lease| lease.attempt);
+    }
+    session.release(now, release)
+}
+
+/// One bit per unit that the answer to a HEAD says is counted.
+pub(crate) fn reported(uploads: &Uploads, world: &World) -> u32 {
+    let counted = world.object.counted();
+    let last = world.object.parts.last().map_or(0, |part| part.number);
+    if !uploads.breaks(Mutation::UncommittedReported) || world.r2.parts.iter().all(|part| part.0 <= last) {
+        return counted;
+    }
+    counted | (counted + 1)
+}
+
+/// Decides on a cancellation.
+pub(crate) fn cancel(uploads: &Uploads, session: &Session, now: UnixMs) -> Decision<()> {
+    let mut decision = session.cancel(now);
+    if uploads.breaks(Mutation::SecondEvent)
+        && let Some(delivery) = session.delivery.clone()
+        && decision.answer.is_ok()
+    {
+        decision.change.delivery = Some(Delivery { kind: EventKind::Aborted, ..delivery });
+    }
+    decision
+}
+
+/// The parts that completion lists: the number, and what R2 called it.
+pub(crate) fn listed(uploads: &Uploads, object: &Object, r2: &Storage) -> Vec<(u16, String)> {
+    if uploads.breaks(Mutation::WhateverIsThere) {
+        return r2.parts.iter().map(|(number, content)| (*number, content.etag())).collect();
+    }
+    object.parts.iter().map(|part| (part.number, part.etag.clone())).collect()
+}
+
+/// What follows once R2 has let go.
+pub(crate) fn freed(uploads: &Uploads, session: &Session) -> Change {
+    let mut change = session.freed();
+    if let Some(progress) = &mut change.progress {
+        if uploads.breaks(Mutation::FreedUnseen) {
+            progress.holds_storage &= !session.is_unwanted();
+        }
+        if uploads.breaks(Mutation::SegmentsSweptOnce) {
+            progress.holds_segments = false;
+        }
+    }
+    change
+}
+
+/// What follows once the ledger has heard.
+pub(crate) fn settled(uploads: &Uploads, session: &Session) -> Change {
+    if uploads.breaks(Mutation::SettledUnseen) {
+        return Progress { owes_ledger: false, job_failures: 0, ..session.progress.clone() }.into();
+    }
+    session.settled()
+}
+
+/// What follows once the queue has the event.
+pub(crate) fn event_sent(uploads: &Uploads, session: &Session, now: UnixMs) -> Change {
+    if uploads.breaks(Mutation::ForgottenOnceQueued) { session.delivered(now, false) } else { session.event_sent(now) }
+}

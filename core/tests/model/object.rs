@@ -1,0 +1,166 @@
+//! What the upload's object stores. The tables, and what a change does to them, are those of the SQL; everything that
+//! decides is the session under test.
+
+use std::hash::{Hash, Hasher};
+
+use upload_core::{
+    event::DeliveryState,
+    plan::lane_of,
+    session::{Change, Content, Lanes, Phase, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece},
+    units::ByteCount,
+};
+
+use crate::{
+    bytes::{Bytes, units},
+    mutations::Mutation,
+};
+
+/// A row of the tail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SegmentRow {
+    /// What it says.
+    pub(crate) segment: Segment,
+    /// Its bytes, unless they are in R2.
+    pub(crate) content: Option<Bytes>,
+}
+
+/// What the object has stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Object {
+    /// The session; none once it is forgotten.
+    pub(crate) session: Option<Session>,
+    /// The counted parts, in the order of their numbers.
+    pub(crate) parts: Vec<StoredPart>,
+    /// The tail, in order.
+    pub(crate) segments: Vec<SegmentRow>,
+    /// How often each chunk of a parallel upload was tried.
+    pub(crate) lanes: Vec<(u32, u16)>,
+}
+
+/// Where the bytes of a piece of the tail are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Piece {
+    /// In rows, from one unit to another.
+    Rows(u8, u8),
+    /// In R2, under the key of this attempt.
+    InStorage(u64),
+}
+
+impl Object {
+    /// One that has just been created.
+    pub(crate) fn new(session: Session) -> Self {
+        Self { session: Some(session), ..Self::default() }
+    }
+
+    /// Where the upload is in its life; none once it is forgotten.
+    pub(crate) fn phase(&self) -> Option<Phase> {
+        self.session.as_ref().map(|session| session.progress.phase)
+    }
+
+    /// One bit per unit of the file that counts.
+    pub(crate) fn counted(&self) -> u32 {
+        let Some(session) = &self.session else { return 0 };
+        let (part, file) = (units(session.birth.plan.part_bytes), units(session.birth.plan.file_bytes));
+        let up_to = |end: u8| (1_u32 << end.min(file)) - 1;
+        match &session.content {
+            Content::Sequence(sequence) => up_to(units(sequence.offset())),
+            Content::Lanes(_) => self.parts.iter().fold(0, |mask, stored| {
+                let chunk = u8::try_from(lane_of(stored.number, session.birth.plan.part_count())).unwrap_or(0);
+                mask | (up_to((chunk + 1) * part) & !up_to(chunk * part))
+            }),
+        }
+    }
+
+    /// Stores a change and takes it in: all of it at once, as in a transaction.
+    pub(crate) fn store(&mut self, change: Change, content: Option<Bytes>, mutation: Option<Mutation>) {
+        let Some(session) = &mut self.session else { return };
+        if !change.parts.is_empty() {
+            self.parts.extend(change.parts.iter().cloned());
+            self.parts.sort_by_key(|part| part.number);
+        }
+        if let Some(last) = change.parts.last()
+            && mutation != Some(Mutation::TailKept)
+        {
+            self.segments.retain(|row| row.segment.start >= last.end);
+        }
+        if let Some(segment) = &change.segment {
+            let content = content.filter(|_| segment.place == SegmentPlace::Row);
+            self.segments.push(SegmentRow { segment: segment.clone(), content });
+        }
+        if let Some((chunk, lane)) = &change.lane {
+            self.lanes.retain(|row| row.0 != *chunk);
+            self.lanes.push((*chunk, lane.tries));
+            self.lanes.sort_unstable();
+        }
+        session.apply(change);
+    }
+
+    /// Whether what a restarted object would read back is what this one believes.
+    pub(crate) fn reads_back(&self) -> bool {
+        let Some(session) = &self.session else { return true };
+        session.content
+            == match &session.content {
+                Content::Sequence(_) => Content::Sequence(Sequence {
+                    last_part: self.parts.last().cloned(),
+                    last_segment: self.segments.last().map(|row| row.segment.clone()),
+                }),
+                Content::Lanes(_) => Content::Lanes(Lanes::restore(
+                    session.birth.plan,
+                    self.lanes.iter().copied(),
+                    self.parts.iter().map(|part| part.number),
+                )),
+            }
+    }
+
+    /// Where the bytes of the tail are. Neighbours in rows are one piece.
+    pub(crate) fn tail(&self) -> Vec<TailPiece> {
+        let mut pieces: Vec<TailPiece> = Vec::new();
+        for SegmentRow { segment, .. } in &self.segments {
+            match (segment.place, pieces.last_mut()) {
+                (SegmentPlace::Row, Some(TailPiece::Rows { end, .. })) if *end == segment.start => *end = segment.end,
+                (SegmentPlace::Row, _) => pieces.push(TailPiece::Rows { start: segment.start, end: segment.end }),
+                (SegmentPlace::Object, _) => pieces.push(TailPiece::Object {
+                    key: segment.attempt.to_string(),
+                    bytes: segment.end.saturating_sub(segment.start),
+                }),
+            }
+        }
+        pieces
+    }
+
+    /// The bytes of rows that lie there now, or none where they are not all there.
+    pub(crate) fn read_rows(&self, start: u8, end: u8) -> Option<Bytes> {
+        let within = |at: ByteCount| (start..end).contains(&units(at));
+        let rows = self.segments.iter().filter(|row| within(row.segment.start));
+        let found = rows.filter_map(|row| row.content).fold(Bytes::default(), Bytes::then);
+        (found.units() >= end - start).then_some(found)
+    }
+}
+
+/// Everything that can be another in two states of one run. What is fixed at the birth is not among it.
+impl Hash for Object {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        if let Some(session) = &self.session {
+            let progress = &session.progress;
+            (progress.phase, progress.ended_at, progress.lease, progress.holds_storage).hash(state);
+            (progress.holds_segments, progress.segments_swept, progress.owes_ledger, progress.discard).hash(state);
+            (progress.job_failures, progress.job_not_before, &progress.reason, &progress.etag).hash(state);
+            if let Some(delivery) = &session.delivery {
+                delivery.kind.name().hash(state);
+                (delivery.occurred_at, delivery.attempts, delivery.next_send_at).hash(state);
+                (delivery.state == DeliveryState::Queued, delivery.state == DeliveryState::Failed).hash(state);
+            }
+        } else {
+            state.write_u8(u8::MAX);
+        }
+        self.lanes.hash(state);
+        self.parts.len().hash(state);
+        for part in &self.parts {
+            (part.number, part.end.get(), &part.etag).hash(state);
+        }
+        for SegmentRow { segment, content } in &self.segments {
+            let in_row = segment.place == SegmentPlace::Row;
+            (segment.start.get(), segment.end.get(), segment.attempt, in_row, content).hash(state);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What must always hold.
+
+use stateright::Property;
+use upload_core::{
+    event::DeliveryState,
+    plan::Mode,
+    session::{Begin, Phase, SegmentPlace},
+};
+
+use crate::{
+    bytes::{Bytes, bytes, units},
+    mutations,
+    object::SegmentRow,
+    settle::LONGEST_WAIT_MS,
+    world::{Law, Uploads, World},
+};
+
+pub(crate) const NEVER_TAKEN_BACK: &str = "an offset once told is never taken back";
+pub(crate) const STORED_ONCE: &str = "every counted byte is stored exactly once, and is the file's";
+pub(crate) const FRESH_NUMBERS: &str = "no part number is handed out twice";
+pub(crate) const NEWEST_COMMITS: &str = "only the newest attempt of its place commits";
+pub(crate) const EQUAL_PARTS: &str = "all parts but the last have one size";
+pub(crate) const WHOLE: &str = "completed means that R2 has the whole object, of exactly the counted parts";
+pub(crate) const NOTHING_LOST: &str = "nothing that was counted is lost";
+pub(crate) const ONE_EVENT: &str = "an upload has one event, and it is delivered only when the origin has it";
+pub(crate) const ACCEPTED: &str = "the offset is accepted, at once or after a stated pause";
+pub(crate) const READ_BACK: &str = "what a restart reads back is what was believed";
+pub(crate) const FREED: &str = "what is said to be freed is gone";
+pub(crate) const LEFT_ALONE: &str = "left alone, every upload ends, is told, and leaves nothing that is not wanted";
+pub(crate) const TAKEN_UP: &str = "taken up again, every open upload becomes whole";
+
+/// All of them.
+pub(crate) fn all() -> Vec<Property<Uploads>> {
+    vec![
+        Property::always(NEVER_TAKEN_BACK, |_, world: &World| {
+            world.object.session.is_none() || world.told & !world.object.counted() == 0
+        }),
+        Property::always(STORED_ONCE, stored_once),
+        Property::always(FRESH_NUMBERS, |_, world: &World| !world.has_broken(Law::NumberTwice)),
+        Property::always(NEWEST_COMMITS, |_, world: &World| !world.has_broken(Law::OldAttempt)),
+        Property::always(EQUAL_PARTS, equal_parts),
+        Property::always(WHOLE, whole),
+        Property::always(NOTHING_LOST, nothing_lost),
+        Property::always(ONE_EVENT, one_event),
+        Property::always(ACCEPTED, accepted),
+        Property::always(READ_BACK, |_, world: &World| !world.has_broken(Law::ReadBack)),
+        Property::always(FREED, freed),
+        Property::always(LEFT_ALONE, |uploads, world| uploads.outlooks.of(uploads, world).left_alone),
+        Property::always(TAKEN_UP, |uploads: &Uploads, world: &World| {
+            !world.is_open() || uploads.outlooks.of(uploads, world).taken_up
+        }),
+    ]
+}
+
+/// Parts from the front in the order of their numbers, each in R2 as its receipt says, and behind them the tail: the
+/// file, up to the offset, without a gap and without anything twice. Once the object is there, it is the file.
+fn stored_once(uploads: &Uploads, world: &World) -> bool {
+    let object = &world.object;
+    let open = matches!(object.phase(), Some(Phase::Open | Phase::Completing));
+    if !open {
+        return true;
+    }
+    if let Some(whole) = world.r2.object {
+        return whole == Bytes::of_file(0, uploads.bounds.file);
+    }
+    let mut at = 0;
+    for part in &object.parts {
+        let end = units(part.end);
+        let from = match uploads.bounds.mode {
+            Mode::Sequential => at,
+            Mode::Parallel => (end - 1) / uploads.bounds.part * uploads.bounds.part,
+        };
+        let expected = Bytes::of_file(from, end);
+        if end <= at || part.etag != expected.etag() || world.r2.part(part.number) != Some(expected) {
+            return false;
+        }
+        at = end;
+    }
+    for SegmentRow { segment, content } in &object.segments {
+        let content = match segment.place {
+            SegmentPlace::Row => *content,
+            SegmentPlace::Object => world.r2.segment(segment.attempt),
+        };
+        let end = units(segment.end);
+        if segment.start != bytes(at) || content != Some(Bytes::of_file(at, end)) {
+            return false;
+        }
+        at = end;
+    }
+    uploads.bounds.mode == Mode::Parallel || object.counted() == (1 << at) - 1
+}
+
+/// R2 loses nothing here, so no upload fails; and once all its bytes count, it neither expires nor can be cancelled.
+fn nothing_lost(uploads: &Uploads, world: &World) -> bool {
+    let Some(phase) = world.object.phase() else { return true };
+    let is_whole = world.object.counted() == (1 << uploads.bounds.file) - 1;
+    phase != Phase::Failed && (!is_whole || matches!(phase, Phase::Completing | Phase::Completed))
+}
+
+fn equal_parts(uploads: &Uploads, world: &World) -> bool {
+    let mut at = 0;
+    world.object.parts.iter().all(|part| {
+        let end = units(part.end);
+        let length = match uploads.bounds.mode {
+            Mode::Sequential => end - at,
+            Mode::Parallel => end - (end - 1) / uploads.bounds.part * uploads.bounds.part,
+        };
+        at = end;
+        length == uploads.bounds.part || (end == uploads.bounds.file && length <= uploads.bounds.part)
+    })
+}
+
+fn whole(uploads: &Uploads, world: &World) -> bool {
+    let Some(session) = &world.object.session else { return true };
+    let file = Bytes::of_file(0, uploads.bounds.file);
+    let is_object = session.progress.phase == Phase::Completed && !session.progress.discard;
+    !is_object || (world.r2.object == Some(file) && world.object.counted() == (1 << uploads.bounds.file) - 1)
+}
+
+fn one_event(_: &Uploads, world: &World) -> bool {
+    let delivery = world.object.session.as_ref().and_then(|session| session.delivery.as_ref());
+    let delivered = delivery.is_some_and(|delivery| delivery.state == DeliveryState::Delivered);
+    world.telling.heard.count_ones() <= 1
+        && !world.has_broken(Law::EventChanged)
+        && (!delivered || world.origin_knows())
+}
+
+/// Parts and object, that is: a segment may arrive late, and goes when the upload is forgotten.
+fn freed(_: &Uploads, world: &World) -> bool {
+    let session = world.object.session.as_ref();
+    let is_freed = session.is_some_and(|session| !session.progress.holds_storage);
+    !is_freed || (!world.r2.multipart && world.r2.object.is_none())
+}
+
+/// Whoever begins at the offset that is told is granted the chunk; or is told when, where somebody's lease is protected.
+fn accepted(uploads: &Uploads, world: &World) -> bool {
+    let Some(session) = world.object.session.as_ref().filter(|session| session.progress.phase == Phase::Open) else {
+        return true;
+    };
+    if uploads.bounds.mode == Mode::Parallel || world.now >= session.birth.expires_at {
+        return true;
+    }
+    let offset = session.uploaded_bytes();
+    let length = session.missing_bytes();
+    let begin = Begin { offset, length, file_bytes: None, whole: false };
+    let free_at = world.free_at(uploads);
+    mutations::begin(uploads, session, world.now, begin).answer.is_ok()
+        || free_at.is_some_and(|at| at.ms_since(world.now) <= LONGEST_WAIT_MS)
+}

@@ -1,0 +1,128 @@
+//! What a Worker does with a chunk: it puts the tail in front of the first part, stores part by part, commits each (or
+//! all at the end, where a checksum must be right first), and then stores what is left behind the last of them.
+//!
+//! It may be heard of no more at any moment: then what it sent is still on its way, and arrives or not.
+
+use std::sync::Arc;
+
+use upload_core::session::{Begin, Release, ReleaseReason};
+
+use crate::{
+    bytes::Bytes,
+    mutations::{self, Mutation},
+    object::Piece,
+    storage::Sent,
+    worker::{Attempt, Doing, Stored, Worker, fits_row},
+    world::{Uploads, World},
+};
+
+impl World {
+    /// Somebody has a chunk. Whatever this Worker did before, it is heard of no more. `false` where it is refused.
+    pub(crate) fn begin(&mut self, uploads: &Uploads, worker: Option<usize>, begin: Begin) -> bool {
+        let Some(left) = self.left.attempts.checked_sub(1) else { return false };
+        self.left.attempts = left;
+        let Ok(grant) = self.grant(uploads, begin) else { return false };
+        if let Some(worker) = worker {
+            self.workers[worker] = Worker::Busy(Attempt::new(&grant, &begin));
+            self.advance(uploads, worker, false);
+        }
+        true
+    }
+
+    /// The Worker goes on, as far as nothing can come in between; `chosen` where something could, and this is when.
+    pub(crate) fn advance(&mut self, uploads: &Uploads, worker: usize, chosen: bool) {
+        let Worker::Busy(attempt) = &mut self.workers[worker] else { return };
+        if attempt.doing != Doing::Ready || (attempt.has_choice(uploads) && !chosen) {
+            return;
+        }
+        let (part, rest) = (attempt.next_part(uploads), attempt.rest(uploads));
+        if part > 0 {
+            return self.store_part(uploads, worker, part);
+        }
+        let content = Bytes::of_file(attempt.body, attempt.granted.to);
+        attempt.body = attempt.granted.to;
+        if !fits_row(rest) {
+            attempt.doing = Doing::Storing;
+            return self.r2.send(Sent::Segment { attempt: attempt.id, content });
+        }
+        let row = (rest > 0).then_some((content, true));
+        if row.is_none() && attempt.held.is_empty() {
+            self.workers[worker] = Worker::Idle;
+            return;
+        }
+        let message = attempt.message(row, false);
+        self.send(message);
+    }
+
+    /// Sends the next part to R2, with the tail in front if it is the first.
+    fn store_part(&mut self, uploads: &Uploads, worker: usize, length: u8) {
+        let Worker::Busy(attempt) = &mut self.workers[worker] else { return };
+        let mut content = Bytes::default();
+        for piece in std::mem::take(&mut attempt.tail) {
+            let read = match piece {
+                Piece::Rows(start, end) => self.object.read_rows(start, end),
+                Piece::InStorage(attempt) => self.r2.segment(attempt),
+            };
+            let Some(read) = read else { return self.give_up(uploads, worker, ReleaseReason::SegmentLost) };
+            content = content.then(read);
+        }
+        let body = length.saturating_sub(content.units());
+        if uploads.breaks(Mutation::TailLeftOut) {
+            content = Bytes::default();
+        }
+        content = content.then(Bytes::of_file(attempt.body, attempt.body + body));
+        attempt.body += body;
+        attempt.doing = Doing::Storing;
+        self.r2.send(Sent::Part { number: attempt.number, attempt: attempt.id, content });
+    }
+
+    /// The body breaks behind the last whole part, and only its first unit has come.
+    pub(crate) fn cut_short(&mut self, worker: usize) {
+        let Worker::Busy(attempt) = &mut self.workers[worker] else { return };
+        let content = Bytes::of_file(attempt.body, attempt.body + 1);
+        let message = attempt.message(Some((content, true)), true);
+        self.send(message);
+    }
+
+    /// The body ended, R2 did not take it, or an answer did not come.
+    pub(crate) fn give_up(&mut self, uploads: &Uploads, worker: usize, reason: ReleaseReason) {
+        let Worker::Busy(Attempt { id, granted, .. }) = self.workers[worker].clone() else { return };
+        self.workers[worker] = Worker::Idle;
+        let before = Arc::clone(&self.object);
+        let release = Release { attempt: id, reason };
+        let _gone = self.decide(uploads, None, |session, now| mutations::release(uploads, session, now, release));
+        let place = &mut self.places[uploads.place_of(granted.from)];
+        if place.newest == id && before != self.object {
+            place.newest = 0;
+        }
+    }
+
+    /// A write of an attempt has arrived: whether somebody waits for it, and then what follows.
+    pub(crate) fn stored(&mut self, uploads: &Uploads, attempt: u64, number: Option<u16>, content: Bytes) -> bool {
+        let waits = |busy: &Attempt| busy.id == attempt && busy.doing == Doing::Storing;
+        let Some(index) = self.busy(waits) else { return false };
+        let Worker::Busy(busy) = &mut self.workers[index] else { return false };
+        let Some(number) = number else {
+            let message = busy.message(Some((content, false)), false);
+            self.send(message);
+            return true;
+        };
+        let length = busy.next_part(uploads);
+        busy.held.push(Stored { number, length, content });
+        busy.at += length;
+        busy.number = number + 1;
+        if busy.granted.whole {
+            busy.doing = Doing::Ready;
+            self.advance(uploads, index, false);
+        } else {
+            let message = busy.message(None, false);
+            self.send(message);
+        }
+        true
+    }
+
+    /// The Worker that has such an attempt.
+    pub(crate) fn busy(&self, is_meant: impl Fn(&Attempt) -> bool) -> Option<usize> {
+        self.workers.iter().position(|worker| matches!(worker, Worker::Busy(attempt) if is_meant(attempt)))
+    }
+}

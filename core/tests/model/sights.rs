@@ -1,0 +1,103 @@
+//! What a run must have seen at least once, or it has shown little: each is a state that the rules are made for.
+
+use stateright::Property;
+use upload_core::{
+    event::DeliveryState,
+    session::{LeaseState, Phase, SegmentPlace},
+};
+
+use crate::{
+    duties::Duty,
+    storage::Sent,
+    world::{Uploads, World},
+};
+
+pub(crate) const LATE_WRITE: &str = "a part on its way from an attempt that has been taken over";
+pub(crate) const LATE_COMMIT: &str = "a commit on its way from an attempt that has been taken over";
+pub(crate) const STRAY_PART: &str = "a part in R2 that does not count, with counted ones on both sides";
+pub(crate) const TAIL_IN_ROWS: &str = "a tail of two segments in rows";
+pub(crate) const TAIL_IN_STORAGE: &str = "a tail in R2";
+pub(crate) const FENCED: &str = "an append that was ended by a HEAD, with a part on its way";
+pub(crate) const PROTECTED: &str = "a lease that cannot be taken for a while";
+pub(crate) const STALE_COMPLETE: &str = "a call to complete on its way that nobody waits for";
+pub(crate) const UNKNOWN_OBJECT: &str = "an object in R2 that the session does not know of";
+pub(crate) const LATE_SEGMENT: &str = "a segment in R2 of an upload that has freed everything";
+pub(crate) const DISCARDED_IN_DUTY: &str = "an object that has become unwanted while a duty was being carried out";
+pub(crate) const ABORTED: &str = "a cancelled upload";
+pub(crate) const EXPIRED: &str = "an expired upload";
+pub(crate) const COMPLETED: &str = "a completed upload";
+pub(crate) const FORGOTTEN: &str = "a forgotten upload";
+pub(crate) const UNKNOWN_TOLD: &str = "an origin that has acknowledged without the session knowing";
+pub(crate) const TWO_MESSAGES: &str = "two consumers at copies of one event";
+pub(crate) const GIVEN_UP: &str = "an event that was given up";
+pub(crate) const ALL_LANES: &str = "three attempts at once in three chunks";
+
+/// All of them.
+pub(crate) fn all() -> Vec<Property<Uploads>> {
+    vec![
+        Property::sometimes(LATE_WRITE, |_, world: &World| {
+            sent_parts(world).any(|attempt| world.places.iter().all(|place| place.newest != attempt))
+        }),
+        Property::sometimes(LATE_COMMIT, |_, world: &World| {
+            let is_late = |attempt| world.places.iter().all(|place| place.newest != attempt);
+            world.is_open() && world.net.iter().any(|message| !message.is_copy && is_late(message.attempt))
+        }),
+        Property::sometimes(STRAY_PART, |_, world: &World| {
+            let counted = |number| world.object.parts.iter().any(|part| part.number == number);
+            world.r2.parts.windows(3).any(|run| counted(run[0].0) && !counted(run[1].0) && counted(run[2].0))
+        }),
+        Property::sometimes(TAIL_IN_ROWS, |_, world: &World| tail(world, SegmentPlace::Row) > 1),
+        Property::sometimes(TAIL_IN_STORAGE, |_, world: &World| tail(world, SegmentPlace::Object) > 0),
+        Property::sometimes(FENCED, |_, world: &World| {
+            let lease = world.object.session.as_ref().and_then(|session| session.progress.lease);
+            let fenced = lease.filter(|lease| lease.state == LeaseState::Fenced);
+            fenced.is_some_and(|lease| sent_parts(world).any(|attempt| attempt == lease.attempt))
+        }),
+        Property::sometimes(PROTECTED, |uploads, world: &World| world.free_at(uploads).is_some()),
+        Property::sometimes(STALE_COMPLETE, |_, world: &World| {
+            let waits = usize::from(world.duty == Some(Duty::Assemble(None)));
+            world.r2.sent.iter().filter(|sent| matches!(sent, Sent::Complete(_))).count() > waits
+        }),
+        Property::sometimes(UNKNOWN_OBJECT, |_, world: &World| {
+            world.r2.object.is_some() && world.object.phase() == Some(Phase::Completing) && world.duty.is_none()
+        }),
+        Property::sometimes(LATE_SEGMENT, |_, world: &World| {
+            let session = world.object.session.as_ref();
+            session.is_some_and(|session| session.progress.segments_swept && !session.progress.holds_storage)
+                && !world.r2.segments.is_empty()
+        }),
+        Property::sometimes(DISCARDED_IN_DUTY, |_, world: &World| {
+            let unwanted = world.object.session.as_ref().is_some_and(|session| session.progress.discard);
+            unwanted && matches!(world.duty, Some(Duty::Free { unwanted: false, .. } | Duty::Settle))
+        }),
+        Property::sometimes(ABORTED, |_, world: &World| world.object.phase() == Some(Phase::Aborted)),
+        Property::sometimes(EXPIRED, |_, world: &World| world.object.phase() == Some(Phase::Expired)),
+        Property::sometimes(COMPLETED, |_, world: &World| world.object.phase() == Some(Phase::Completed)),
+        Property::sometimes(FORGOTTEN, |_, world: &World| world.legacy.is_some()),
+        Property::sometimes(UNKNOWN_TOLD, |_, world: &World| {
+            world.origin_knows() && world.telling.consumers.is_empty() && delivery(world) == Some(DeliveryState::Queued)
+        }),
+        Property::sometimes(TWO_MESSAGES, |_, world: &World| world.telling.consumers.len() > 1),
+        Property::sometimes(GIVEN_UP, |_, world: &World| delivery(world) == Some(DeliveryState::Failed)),
+        Property::sometimes(ALL_LANES, |_, world: &World| {
+            world.places.len() == 3
+                && world.object.parts.is_empty()
+                && world.places.iter().all(|place| place.newest > 0)
+        }),
+    ]
+}
+
+fn sent_parts(world: &World) -> impl Iterator<Item = u64> {
+    world.r2.sent.iter().filter_map(|sent| match sent {
+        Sent::Part { attempt, .. } => Some(*attempt),
+        Sent::Segment { .. } | Sent::Complete(_) => None,
+    })
+}
+
+fn tail(world: &World, place: SegmentPlace) -> usize {
+    world.object.segments.iter().filter(|row| row.segment.place == place).count()
+}
+
+fn delivery(world: &World) -> Option<DeliveryState> {
+    world.object.session.as_ref()?.delivery.as_ref().map(|delivery| delivery.state)
+}

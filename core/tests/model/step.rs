@@ -1,0 +1,204 @@
+//! What can happen next, one thing at a time.
+
+use std::sync::Arc;
+
+use upload_core::{
+    plan::Mode,
+    refusal::Refusal,
+    session::{Begin, Decision, ReleaseReason, Session},
+    units::UnixMs,
+};
+
+use crate::{
+    bounds::Budget,
+    bytes::{Bytes, bytes},
+    mutations,
+    storage::Sent,
+    telling::Reply,
+    worker::{Doing, Worker},
+    world::{Uploads, World},
+};
+
+/// One step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Action {
+    /// A chunk begins: from where to where, and whether it counts as a whole. Without a Worker, nobody hears the grant.
+    Begin { worker: Option<usize>, from: u8, to: u8, whole: bool },
+    /// A Worker goes on, where the moment matters.
+    Advance { worker: usize },
+    /// A body breaks behind the last whole part.
+    CutShort { worker: usize },
+    /// A Worker gives up, and says so.
+    GiveUp { worker: usize },
+    /// A write arrives in R2. For `complete`: whether its answer arrives.
+    Arrive { write: usize, answered: bool },
+    /// A commit arrives: whether its answer does, and whether a second copy is still on its way.
+    Deliver { message: usize, answered: bool, again: bool },
+    /// A client asks where to go on.
+    Probe,
+    /// A client cancels.
+    Cancel,
+    /// Time passes, up to the next duty.
+    UntilDuty,
+    /// Time passes, until a protected lease can be taken.
+    UntilFree,
+    /// Time passes, until the upload would expire.
+    UntilExpiry,
+    /// The alarm rings.
+    BeginDuty,
+    /// The duty takes its next step.
+    Perform,
+    /// The duty's call fails.
+    FailDuty,
+    /// The object dies.
+    Crash,
+    /// What the object believes reaches the disk. Happens only where a rule is broken.
+    Flush,
+    /// A consumer takes a message.
+    Consume,
+    /// It calls the origin.
+    Call { consumer: usize, reply: Reply },
+    /// It settles the message.
+    EndDelivery { consumer: usize },
+    /// It dies.
+    ConsumerDies { consumer: usize },
+    /// The queue loses a message, or gives it up.
+    Lose { buried: bool },
+    /// The dead-letter queue is looked at.
+    Bury,
+    /// An operator wants the event sent again.
+    Redeliver,
+}
+
+impl Uploads {
+    /// Takes a step. `false` where it cannot be taken, or nothing comes of it.
+    pub(crate) fn act(&self, world: &mut World, action: Action) -> bool {
+        let happened = match action {
+            Action::Begin { worker, from, to, whole } => {
+                let begin = Begin { offset: bytes(from), length: bytes(to - from), file_bytes: None, whole };
+                world.begin(self, worker, begin)
+            }
+            Action::Advance { worker } => {
+                world.advance(self, worker, true);
+                true
+            }
+            Action::CutShort { worker } => {
+                world.cut_short(worker);
+                true
+            }
+            Action::GiveUp { worker } => {
+                let storing = matches!(&world.workers[worker], Worker::Busy(busy) if busy.doing == Doing::Storing);
+                let gone = storing && !world.r2.multipart;
+                world.give_up(self, worker, if gone { ReleaseReason::MultipartGone } else { ReleaseReason::GaveUp });
+                true
+            }
+            Action::Arrive { write, answered } => world.arrive(self, write, answered),
+            Action::Deliver { message, answered, again } => {
+                world.left.duplicates -= u8::from(again);
+                world.deliver(self, message, answered, again);
+                true
+            }
+            Action::Probe => world.probe(self),
+            Action::Cancel => {
+                let rule = |session: &Session, now| mutations::cancel(self, session, now);
+                spend(&mut world.left, |left| &mut left.cancels) && world.changes(self, rule)
+            }
+            Action::UntilDuty => {
+                let due = world.object.session.as_ref().and_then(Session::next_job).map(|(due, _)| due);
+                world.pass_until(due)
+            }
+            Action::UntilFree => {
+                let free = world.free_at(self);
+                world.pass_until(free)
+            }
+            Action::UntilExpiry => {
+                let expiry = world.object.session.as_ref().map(|session| session.birth.expires_at);
+                world.pass_until(expiry)
+            }
+            Action::BeginDuty => world.begin_duty(self),
+            Action::Perform => world.perform(self),
+            Action::FailDuty => spend(&mut world.left, |left| &mut left.faults) && world.fail_duty(self),
+            Action::Crash => spend(&mut world.left, |left| &mut left.faults) && world.crash(),
+            Action::Flush => world.stored.take().is_some(),
+            Action::Consume => world.consume(self),
+            Action::Call { consumer, reply } => {
+                let as_wished = matches!(reply, Reply::Yes | Reply::YesDiscard);
+                (as_wished || spend(&mut world.left, |left| &mut left.refusals)) && world.call_origin(consumer, reply)
+            }
+            Action::EndDelivery { consumer } => world.end_delivery(self, consumer),
+            Action::ConsumerDies { consumer } => {
+                world.telling.consumers.remove(consumer);
+                spend(&mut world.left, |left| &mut left.faults)
+            }
+            Action::Lose { buried } => spend(&mut world.left, |left| &mut left.losses) && world.lose_message(buried),
+            Action::Bury => world.bury(self),
+            Action::Redeliver => {
+                spend(&mut world.left, |left| &mut left.redeliveries) && world.changes(self, Session::redeliver)
+            }
+        };
+        world.settle_down();
+        happened
+    }
+}
+
+/// Takes one from the budget, if there is one left.
+fn spend(left: &mut Budget, of: impl FnOnce(&mut Budget) -> &mut u8) -> bool {
+    let left = of(left);
+    let some = *left > 0;
+    *left = left.saturating_sub(1);
+    some
+}
+
+impl World {
+    fn arrive(&mut self, uploads: &Uploads, write: usize, answered: bool) -> bool {
+        match self.r2.sent.remove(write) {
+            Sent::Part { number, attempt, content } => {
+                let waits = self.stored(uploads, attempt, Some(number), content);
+                self.r2.store_part(number, if waits { content } else { Bytes::garbage(content.units()) });
+                true
+            }
+            Sent::Segment { attempt, content } => {
+                let waits = self.stored(uploads, attempt, None, content);
+                self.r2.store_segment(attempt, if waits { content } else { Bytes::garbage(content.units()) });
+                true
+            }
+            Sent::Complete(listed) => self.complete_in_storage(&listed, answered),
+        }
+    }
+
+    /// Takes a decision of which only what it changes matters. `false` where that is nothing.
+    fn changes<T>(&mut self, uploads: &Uploads, rule: impl FnOnce(&Session, UnixMs) -> Decision<T>) -> bool {
+        let before = Arc::clone(&self.object);
+        let _answer = self.decide(uploads, None, rule);
+        before != self.object
+    }
+
+    /// A client asks where to go on, and is told. A running append loses its right.
+    fn probe(&mut self, uploads: &Uploads) -> bool {
+        let told = self.told;
+        let changed = self.changes(uploads, Session::probe);
+        self.told |= mutations::reported(uploads, self);
+        if changed && uploads.bounds.mode == Mode::Sequential {
+            self.places[0].newest = 0;
+        }
+        changed || self.told != told
+    }
+
+    fn pass_until(&mut self, time: Option<UnixMs>) -> bool {
+        let Some(time) = time.filter(|time| *time > self.now) else { return false };
+        self.now = time;
+        spend(&mut self.left, |left| &mut left.jumps)
+    }
+
+    /// When a protected lease can be taken, if there is one.
+    pub(crate) fn free_at(&self, uploads: &Uploads) -> Option<UnixMs> {
+        let session = self.object.session.as_ref()?;
+        let begin = Begin { offset: session.uploaded_bytes(), length: bytes(1), file_bytes: None, whole: false };
+        match mutations::begin(uploads, session, self.now, begin).answer {
+            Err(Refusal::Busy { retry_after_seconds, .. }) => {
+                Some(self.now.plus_ms(u64::from(retry_after_seconds) * 1000))
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! One state of everything: the object, R2, the Workers, what is on its way between them, and who has been told what.
+
+use std::sync::Arc;
+
+use upload_core::{
+    plan::Mode,
+    refusal::Refusal,
+    session::{Change, Decision, Phase, Session},
+    units::UnixMs,
+};
+
+use crate::{
+    bounds::{Bounds, Budget},
+    bytes::Bytes,
+    commits::Message,
+    duties::{Duty, Legacy},
+    mutations::Mutation,
+    object::Object,
+    settle::Outlooks,
+    storage::Storage,
+    telling::Telling,
+    worker::Worker,
+};
+
+/// What the checker explores: a size, and perhaps a rule that is broken on purpose.
+#[derive(Debug)]
+pub(crate) struct Uploads {
+    /// How much.
+    pub(crate) bounds: Bounds,
+    /// What is broken.
+    pub(crate) mutation: Option<Mutation>,
+    /// What is to be seen.
+    pub(crate) sights: &'static [&'static str],
+    /// How states end, where nothing else happens.
+    pub(crate) outlooks: Outlooks,
+}
+
+impl Uploads {
+    /// Everything within these bounds, with nothing broken.
+    pub(crate) fn new(bounds: Bounds, sights: &'static [&'static str]) -> Self {
+        Self { bounds, mutation: None, sights, outlooks: Outlooks::default() }
+    }
+
+    /// The same, with a rule broken.
+    pub(crate) fn with(bounds: Bounds, mutation: Mutation) -> Self {
+        Self { mutation: Some(mutation), ..Self::new(bounds, &[]) }
+    }
+
+    /// Which [`Place`] the chunk that begins there belongs to.
+    pub(crate) fn place_of(&self, from: u8) -> usize {
+        match self.bounds.mode {
+            Mode::Sequential => 0,
+            Mode::Parallel => usize::from(from / self.bounds.part),
+        }
+    }
+
+    /// Whether this rule is broken.
+    pub(crate) fn breaks(&self, mutation: Mutation) -> bool {
+        self.mutation == Some(mutation)
+    }
+}
+
+/// Rules that are broken by a step, where the state after it would not show it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Law {
+    /// A part number was handed out that had been handed out before.
+    NumberTwice,
+    /// An attempt counted something that was not the newest, or had lost its right.
+    OldAttempt,
+    /// The event of an upload became another.
+    EventChanged,
+    /// A restarted object would believe something else.
+    ReadBack,
+}
+
+impl Law {
+    /// Its bit in [`World::broken`].
+    pub(crate) const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// What a bystander remembers of a place: the whole of a sequential upload, or a chunk of a parallel one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Place {
+    /// The highest number handed out.
+    pub(crate) highest: u16,
+    /// To which attempt.
+    pub(crate) to: u64,
+    /// The attempt that may commit; 0 where none may.
+    pub(crate) newest: u64,
+}
+
+/// What the owner's ledger knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Ledger {
+    /// The upload counts as open.
+    pub(crate) open: bool,
+    /// The upload's object can be had.
+    pub(crate) object: bool,
+}
+
+/// A state.
+#[derive(Clone, Debug, PartialEq, Hash)]
+pub(crate) struct World {
+    /// The time.
+    pub(crate) now: UnixMs,
+    /// The object, as it answers.
+    pub(crate) object: Arc<Object>,
+    /// What it has stored, where that is older than what it answers. Never, unless that rule is broken.
+    pub(crate) stored: Option<Arc<Object>>,
+    /// The duty that it is carrying out. Gone with a crash.
+    pub(crate) duty: Option<Duty>,
+    /// R2.
+    pub(crate) r2: Storage,
+    /// Two Workers, sorted, since it does not matter which is which.
+    pub(crate) workers: Vec<Worker>,
+    /// Commits on their way, sorted.
+    pub(crate) net: Vec<Message>,
+    /// Queue, consumer and origin.
+    pub(crate) telling: Telling,
+    /// The owner's ledger.
+    pub(crate) ledger: Ledger,
+    /// What is left of the upload once it is forgotten.
+    pub(crate) legacy: Option<Legacy>,
+    /// What may still happen.
+    pub(crate) left: Budget,
+    /// One bit per unit that anybody was told to be counted. Progress can be asked for at any time, so that is every
+    /// one that ever was.
+    pub(crate) told: u32,
+    /// What a bystander remembers.
+    pub(crate) places: Vec<Place>,
+    /// One bit per broken [`Law`].
+    pub(crate) broken: u8,
+}
+
+impl World {
+    /// A new upload, created and nothing more.
+    pub(crate) fn new(bounds: &Bounds) -> Result<Self, Refusal> {
+        let session = Session::create(bounds.birth())?;
+        let places = usize::from(bounds.file.div_ceil(bounds.part));
+        Ok(Self {
+            now: UnixMs(0),
+            object: Arc::new(Object::new(session)),
+            stored: None,
+            duty: None,
+            r2: Storage::new(),
+            workers: vec![Worker::Idle, Worker::Idle],
+            net: Vec::new(),
+            telling: Telling::default(),
+            ledger: Ledger { open: true, object: false },
+            legacy: None,
+            left: bounds.budget,
+            told: 0,
+            places: vec![Place::default(); places],
+            broken: 0,
+        })
+    }
+
+    /// Whether a law is broken.
+    pub(crate) fn has_broken(&self, law: Law) -> bool {
+        self.broken & law.bit() != 0
+    }
+
+    /// Whether bytes are missing.
+    pub(crate) fn is_open(&self) -> bool {
+        self.object.phase() == Some(Phase::Open)
+    }
+
+    /// The object takes a decision, as it does: first it looks whether the upload's time is over.
+    pub(crate) fn decide<T>(
+        &mut self,
+        uploads: &Uploads,
+        content: Option<Bytes>,
+        rule: impl FnOnce(&Session, UnixMs) -> Decision<T>,
+    ) -> Result<T, Refusal> {
+        let now = self.now;
+        self.store(uploads, |session| expire(uploads, session, now));
+        let Some(session) = &self.object.session else { return Err(Refusal::UploadNotFound) };
+        let Decision { answer, change } = rule(session, now);
+        self.store_with(uploads, content, |_| change);
+        answer
+    }
+
+    /// Stores what a rule changes.
+    pub(crate) fn store(&mut self, uploads: &Uploads, rule: impl FnOnce(&Session) -> Change) {
+        self.store_with(uploads, None, rule);
+    }
+
+    fn store_with(&mut self, uploads: &Uploads, content: Option<Bytes>, rule: impl FnOnce(&Session) -> Change) {
+        let Some(session) = &self.object.session else { return };
+        let change = rule(session);
+        if change.is_none() {
+            return;
+        }
+        let event = session.delivery.as_ref().map(|delivery| delivery.kind);
+        if uploads.breaks(Mutation::AnswerBeforeStore) && self.stored.is_none() {
+            self.stored = Some(Arc::clone(&self.object));
+        }
+        Arc::make_mut(&mut self.object).store(change, content, uploads.mutation);
+        if !self.object.reads_back() {
+            self.broken |= Law::ReadBack.bit();
+        }
+        let delivery = self.object.session.as_ref().and_then(|session| session.delivery.as_ref());
+        if event.is_some() && delivery.map(|delivery| delivery.kind) != event {
+            self.broken |= Law::EventChanged.bit();
+        }
+    }
+
+    /// After every step: what anybody can be told by now, and the order that does not matter.
+    pub(crate) fn settle_down(&mut self) {
+        self.told |= self.object.counted();
+        self.workers.sort_unstable();
+        self.telling.consumers.sort_unstable();
+    }
+}
+
+/// Ends the upload if its time is over.
+pub(crate) fn expire(uploads: &Uploads, session: &Session, now: UnixMs) -> Change {
+    if uploads.breaks(Mutation::ExpireWhileCompleting) && session.progress.phase == Phase::Completing {
+        let mut open = session.clone();
+        open.progress.phase = Phase::Open;
+        return open.expire_if_due(now).unwrap_or_default();
+    }
+    session.expire_if_due(now).unwrap_or_default()
+}
