@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use durable_objects::rpc::{
     self, ask,
-    upload::{Probe, Status, commit_with_bytes},
+    upload::{Status, commit_with_bytes},
 };
 use futures_channel::oneshot;
 use js_sys::Uint8Array;
@@ -15,10 +15,10 @@ use upload_core::{
     operation::{Append, Outcome},
     refusal::Refusal,
     session::{
-        Begin, Commit, Committed, Grant, MAX_ROW_SEGMENT_BYTES, Phase, Receipt, Release, ReleaseReason, Rest,
-        SegmentPlace,
+        Begin, Commit, Committed, Grant, MAX_ROW_SEGMENT_BYTES, Receipt, Release, ReleaseReason, Rest, SegmentPlace,
     },
     units::{ByteCount, UploadId},
+    upload::{Phase, Snapshot},
 };
 use web_sys::ReadableStream;
 use worker::{Bucket, Context, Env, Error, MultipartUpload, ObjectNamespace, Result};
@@ -27,7 +27,7 @@ use crate::{
     config::Config,
     log::{self, Stopwatch},
     relay::{Broken, Relay},
-    tail,
+    tail::Tail,
     uploads::{BUCKET_BINDING, Carried},
 };
 
@@ -151,10 +151,16 @@ impl Attempt<'_> {
         let parts_end = plan.whole_parts_end(end);
         let mut held_back = Vec::new();
         let mut number = self.grant.first_number;
-        let mut tail = self.grant.tail.as_slice();
+        let mut pieces = self.grant.tail.as_slice();
         for span in plan.spans(plan.part_start(self.grant.offset), parts_end) {
-            let front = tail::open(std::mem::take(&mut tail), self.id, self.objects, self.bucket).await?;
-            let receipt = relay.part(self.upload, number, span.bytes, &front).await?;
+            // Only the first part begins with the tail.
+            let tail = Tail {
+                pieces: std::mem::take(&mut pieces),
+                upload: self.id,
+                objects: self.objects,
+                bucket: self.bucket,
+            };
+            let receipt = relay.part(self.upload, number, span.bytes, &tail).await?;
             number += 1;
             if self.whole {
                 // Nothing counts before the checksum at the end of the chunk is right.
@@ -192,13 +198,21 @@ impl Attempt<'_> {
             broken = how;
         }
         if !relay.chunk_is_as_declared().await? {
-            self.release(ReleaseReason::GaveUp).await;
-            return Err(Ended::Refused(Refusal::ChecksumMismatch { uploaded_bytes: self.uploaded_bytes }));
+            let uploaded_bytes = self.release(ReleaseReason::GaveUp).await;
+            return Err(Ended::Refused(Refusal::ChecksumMismatch { uploaded_bytes }));
         }
         let rest = rest.filter(|rest| !rest.bytes.is_zero());
         if rest.is_some() || !held_back.is_empty() {
             // Dies here: what is in R2 counts for nobody, and the offset is the old one.
-            self.commit(self.commit_of(held_back, rest, relay), row.as_ref()).await?;
+            let committed = self.commit(self.commit_of(held_back, rest, relay), row.as_ref()).await;
+            if let Err(Ended::Refused(_)) = &committed
+                && rest.is_some_and(|rest| rest.place == SegmentPlace::Object)
+            {
+                // The upload may have ended meanwhile, and freed what it had. Dies here: it looks once more before it is
+                // forgotten.
+                self.bucket.delete(&self.grant.rest_key).await?;
+            }
+            committed?;
         }
         broken.map_or(Ok(()), |broken| Err(broken.into()))
     }
@@ -231,44 +245,43 @@ impl Attempt<'_> {
 
     /// The chunk did not get to its end. What was committed before the break stays counted.
     async fn broken(&self, broken: Broken) -> Carried {
-        let uploaded_bytes = self.uploaded_bytes;
-        let (refusal, reason, code, detail) = match broken {
-            Broken::BodyEnded => {
-                (Some(Refusal::BodyCutShort { uploaded_bytes }), ReleaseReason::GaveUp, "body-ended", None)
-            }
-            Broken::BodyStalled => {
-                (Some(Refusal::BodyStalled { uploaded_bytes }), ReleaseReason::GaveUp, "body-stalled", None)
-            }
-            Broken::Storage(error) => {
-                let refusal = Refusal::StorageUnavailable { uploaded_bytes };
-                (Some(refusal), ReleaseReason::GaveUp, "storage", Some(error.to_string()))
-            }
-            Broken::MultipartGone => (None, ReleaseReason::MultipartGone, "multipart-gone", None),
-            Broken::SegmentLost => (None, ReleaseReason::SegmentLost, "segment-lost", None),
-            Broken::Fault(error) => {
-                self.release(ReleaseReason::GaveUp).await;
-                return Err(error);
-            }
+        let (reason, code, detail) = match &broken {
+            Broken::BodyEnded => (ReleaseReason::GaveUp, "body-ended", None),
+            Broken::BodyStalled => (ReleaseReason::GaveUp, "body-stalled", None),
+            Broken::Storage(error) => (ReleaseReason::GaveUp, "storage", Some(error.to_string())),
+            Broken::MultipartGone => (ReleaseReason::MultipartGone, "multipart-gone", None),
+            Broken::SegmentLost => (ReleaseReason::SegmentLost, "segment-lost", None),
+            Broken::Fault(error) => (ReleaseReason::GaveUp, "fault", Some(error.to_string())),
         };
-        self.release(reason).await;
+        let uploaded_bytes = self.release(reason).await;
         let line = LogLine { attempt: Some(self.grant.attempt), ..LogLine::of("chunk_broken", self.id) };
         log::info(&LogLine { code: Some(code), detail, bytes: Some(uploaded_bytes), ..line });
-        match refusal {
-            Some(refusal) => Ok(Err(refusal)),
+        match broken {
+            Broken::BodyEnded => Ok(Err(Refusal::BodyCutShort { uploaded_bytes })),
+            Broken::BodyStalled => Ok(Err(Refusal::BodyStalled { uploaded_bytes })),
+            Broken::Storage(_) => Ok(Err(Refusal::StorageUnavailable { uploaded_bytes })),
             // Either the object has now ended the upload, and says why; or the upload went on to its end without this
             // attempt, which had been taken over and did not know.
-            None => Ok(match ask(self.objects, self.id, &Probe).await? {
-                Ok(now) => Err(Refusal::Superseded { uploaded_bytes: now.uploaded_bytes }),
+            Broken::MultipartGone | Broken::SegmentLost => Ok(match ask(self.objects, self.id, &Status).await? {
+                Ok(Snapshot { phase: phase @ Phase::Failed, reason: Some(reason), .. }) => {
+                    Err(Refusal::UploadGone { phase, reason })
+                }
+                Ok(_) => Err(Refusal::Superseded { uploaded_bytes }),
                 Err(gone) => Err(gone),
             }),
+            Broken::Fault(error) => Err(error),
         }
     }
 
-    /// Gives the lease back. Where that fails, the next attempt takes it anyway.
-    async fn release(&self, reason: ReleaseReason) {
+    /// Gives the lease back, and says how many bytes count. Where that fails, the next attempt takes the lease anyway.
+    async fn release(&self, reason: ReleaseReason) -> ByteCount {
         let release = Release { attempt: self.grant.attempt, reason };
-        if let Err(error) = ask(self.objects, self.id, &release).await {
-            log::error(&LogLine { detail: Some(error.to_string()), ..LogLine::of("release_failed", self.id) });
+        match ask(self.objects, self.id, &release).await {
+            Ok(answer) => answer.unwrap_or(self.uploaded_bytes),
+            Err(error) => {
+                log::error(&LogLine { detail: Some(error.to_string()), ..LogLine::of("release_failed", self.id) });
+                self.uploaded_bytes
+            }
         }
     }
 }

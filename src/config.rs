@@ -9,7 +9,7 @@ use upload_core::{
     plan::Limits,
     refusal::Refusal,
     session::Policy,
-    units::{ByteCount, MIB, UploadId},
+    units::{ByteCount, MIB},
 };
 use worker::Env;
 
@@ -93,11 +93,6 @@ impl Config {
             webhook_secret: webhook_secret(env)?,
             download_secret: download_secret(env)?,
         })
-    }
-
-    /// Where the object of an upload is.
-    pub(crate) fn object_key(upload: UploadId) -> String {
-        format!("uploads/{upload}")
     }
 }
 

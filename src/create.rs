@@ -4,7 +4,7 @@
 use durable_objects::rpc::{
     self, ask,
     ledger::{Admit, ForgetObject, Settle},
-    upload::{CreateUpload, Status},
+    upload::{CreateUpload, FindObject, Status},
 };
 use upload_core::{
     ledger::{Admission, Fingerprint, OpenUpload},
@@ -38,10 +38,10 @@ pub(crate) async fn carry_out(create: Create, config: &Config, env: &Env, host: 
     getrandom::fill(&mut random).map_err(|error| Error::RustError(error.to_string()))?;
     let id = UploadId::from_random_bytes(random);
     let created_at = UnixMs(now_ms());
-    let birth = Birth {
+    let mut birth = Birth {
         id,
         owner,
-        key: Config::object_key(id),
+        key: Birth::object_key(id),
         file: create.file.clone(),
         plan,
         multipart_id: None,
@@ -54,15 +54,16 @@ pub(crate) async fn carry_out(create: Create, config: &Config, env: &Env, host: 
     let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
     match admit(&create, &birth, config, env, &ledgers).await? {
         Ok(Admission::Opened) => {}
-        Ok(Admission::Repeated(earlier)) => {
-            let limits = config.limits;
-            return Ok(ask(&objects, earlier, &Status).await?.map(|snapshot| Outcome::Created { snapshot, limits }));
-        }
+        // The first creation may have died between the ledger and the object: then this one goes on under its id.
+        Ok(Admission::Repeated(earlier)) => match ask(&objects, earlier, &Status).await? {
+            Err(Refusal::UploadNotFound) => birth.rename(earlier),
+            answer => return Ok(answer.map(|snapshot| Outcome::Created { snapshot, limits: config.limits })),
+        },
         Ok(Admission::Known(object)) => return Ok(Ok(Outcome::Duplicate(object))),
         Err(refusal) => return Ok(Err(refusal)),
     }
     // Dies here: the ledger has an entry without an upload, which goes with its expiry.
-    let owner = birth.owner.clone();
+    let (id, owner) = (birth.id, birth.owner.clone());
     let answer = ask(&objects, id, &CreateUpload(birth)).await?;
     match answer {
         Ok(snapshot) => {
@@ -109,7 +110,14 @@ async fn admit(
     Ok(admission)
 }
 
+/// The upload's object knows first when its file is to be deleted; when it has been forgotten, R2 alone knows.
 async fn is_still_there(known: &Fingerprint, env: &Env) -> Result<bool> {
-    let found = env.bucket(BUCKET_BINDING)?.head(&known.key).await?;
-    Ok(found.is_some_and(|object| object.etag() == known.etag && object.size() == known.file_size.get()))
+    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
+    match ask(&objects, known.upload_id, &FindObject).await? {
+        Ok(_) | Err(Refusal::UploadNotFound) => {
+            let found = env.bucket(BUCKET_BINDING)?.head(&known.key).await?;
+            Ok(found.is_some_and(|object| object.etag() == known.etag && object.size() == known.file_size.get()))
+        }
+        Err(_) => Ok(false),
+    }
 }

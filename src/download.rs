@@ -5,12 +5,13 @@ use durable_objects::rpc::{
     self, ask,
     upload::{FindObject, FoundObject},
 };
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use upload_core::{
     byte_range::{self, Wanted},
     operation::Download,
     refusal::Refusal,
-    session::Phase,
     units::UnixMs,
+    upload::Phase,
 };
 use worker::{Env, Headers, Range, Response, ResponseBuilder, Result};
 
@@ -72,15 +73,10 @@ fn headers(found: &FoundObject, wanted: Wanted) -> Result<Headers> {
     Ok(headers)
 }
 
-/// RFC 6266 with the extended notation of RFC 8187: only letters, digits and `-_.~` stand for themselves.
+/// What stands for itself in the extended notation of RFC 8187: letters, digits, and these.
+const ATTRIBUTE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// RFC 6266.
 fn attachment(file_name: &str) -> String {
-    let mut encoded = String::new();
-    for byte in file_name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    format!("attachment; filename*=UTF-8''{encoded}")
+    format!("attachment; filename*=UTF-8''{}", utf8_percent_encode(file_name, ATTRIBUTE))
 }

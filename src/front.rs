@@ -33,6 +33,11 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
     let watch = Stopwatch::start();
     let head = head(&request)?;
     let origin = head.header("origin").map(str::to_owned);
+    #[cfg(feature = "faults")]
+    if head.path == "/faults" {
+        durable_objects::faults::plan(request.json().await?);
+        return Response::empty();
+    }
     let mut response = if head.method == Method::OPTIONS {
         Response::empty()?.with_status(204)
     } else {
@@ -78,7 +83,7 @@ async fn handle(
 async fn understand(head: &Head, request: &mut Request) -> Result<Result<Operation, Refusal>> {
     let (max_bytes, finish) = match json::parse(head) {
         Err(refusal) => return Ok(Err(refusal)),
-        Ok(Parsed::Ready(operation)) => return Ok(Ok(operation)),
+        Ok(Parsed::Ready(operation)) => return Ok(Ok(*operation)),
         Ok(Parsed::NeedsBody { max_bytes, finish }) => (max_bytes, finish),
     };
     let Some(length) = head.header("content-length").and_then(|text| text.parse::<u64>().ok()) else {

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use durable_objects::faults::around;
 use futures_util::future::{Either, join, select, try_join};
 use js_sys::Uint8Array;
 use upload_core::{
@@ -15,7 +16,10 @@ use upload_core::{
 use web_sys::ReadableStream;
 use worker::{Bucket, Delay, Error, MultipartUpload, Result};
 
-use crate::streams::{Body, Digest, Sink, fixed_length};
+use crate::{
+    streams::{Body, Digest, Sink, fixed_length},
+    tail::{Front, Tail},
+};
 
 /// The one buffer. Measured: below 256 KiB the promises show, above 1 MiB nothing is gained.
 const BUFFER_BYTES: u32 = 1024 * 1024;
@@ -46,14 +50,6 @@ impl From<Error> for Broken {
     fn from(error: Error) -> Self {
         Self::Fault(error)
     }
-}
-
-/// A stream of accepted bytes to be put in front of a part.
-pub(crate) struct Front {
-    /// The bytes.
-    pub(crate) stream: ReadableStream,
-    /// How many they must be.
-    pub(crate) bytes: ByteCount,
 }
 
 /// A chunk on its way into storage.
@@ -89,7 +85,7 @@ impl Relay {
         Ok(Self { body: Body::new(body, BUFFER_BYTES)?, stalled_after, chunk_digest, file_sha256 })
     }
 
-    /// Moves a part into R2 under this number: first the bytes in front, then so many of the body that it is full.
+    /// Moves a part into R2 under this number: first the tail, then so many bytes of the body that it is full.
     ///
     /// Dies here: R2 holds a part, or none, under a number that nobody will use again, and no session counts it.
     pub(crate) async fn part(
@@ -97,18 +93,19 @@ impl Relay {
         upload: &MultipartUpload,
         number: u16,
         bytes: ByteCount,
-        front: &[Front],
+        tail: &Tail<'_>,
     ) -> Result<Receipt, Broken> {
         let (sink, readable) = fixed_length(bytes.get())?;
         let crc = Digest::new("crc64nvme")?;
         let pump = async {
-            let pumped = self.pump_part(bytes, front, &sink, &crc).await;
+            let pumped = self.pump_part(bytes, tail, &sink, &crc).await;
             if pumped.is_err() {
                 sink.abort().await;
             }
             pumped
         };
-        match join(upload.upload_part(number, readable), pump).await {
+        let stored = unless_stopped(&sink, around("r2.upload_part", upload.upload_part(number, readable)));
+        match join(stored, pump).await {
             (Ok(part), Ok(())) => {
                 let crc64nvme = Crc64Nvme::from_digest(&crc.finish().await?)
                     .ok_or_else(|| Error::from("a CRC-64 of another length than 8 bytes"))?;
@@ -136,7 +133,8 @@ impl Relay {
             }
             pumped
         };
-        match join(bucket.put(key, readable).execute(), pump).await {
+        let stored = unless_stopped(&sink, around("r2.put", bucket.put(key, readable).execute()));
+        match join(stored, pump).await {
             (Ok(Some(_)), Ok(())) => Ok(()),
             (Ok(None), Ok(())) => Err(Broken::Fault(Error::from("R2 stored nothing"))),
             (stored, pumped) => Err(why(stored.err(), pumped.err())),
@@ -190,10 +188,11 @@ impl Relay {
         select(drain, Delay::from(LONGEST_DRAIN)).await;
     }
 
-    async fn pump_part(&mut self, bytes: ByteCount, front: &[Front], part: &Sink, crc: &Digest) -> Result<(), Stopped> {
+    async fn pump_part(&mut self, bytes: ByteCount, tail: &Tail<'_>, part: &Sink, crc: &Digest) -> Result<(), Stopped> {
         let mut left = bytes.get();
-        for front in front {
-            pump_front(front, part, crc).await?;
+        for piece in tail.pieces {
+            let front = tail.open(piece).await.map_err(Stopped::AtBody)?;
+            pump_front(&front, part, crc).await?;
             left = left.saturating_sub(front.bytes.get());
         }
         self.pump_body(left, part, Some(crc)).await?;
@@ -263,6 +262,15 @@ async fn pump_front(front: &Front, part: &Sink, crc: &Digest) -> Result<(), Stop
         stream.give_back(&piece);
     }
     Ok(())
+}
+
+/// R2's answer. Where it is a refusal, R2 may not have read the bytes, and whoever still writes them would wait for ever.
+async fn unless_stopped<T>(sink: &Sink, stored: impl Future<Output = Result<T>>) -> Result<T> {
+    let stored = stored.await;
+    if stored.is_err() {
+        sink.abort().await;
+    }
+    stored
 }
 
 /// Of two ends of a broken pipe, the one that broke it.

@@ -1,33 +1,51 @@
-//! The tail: accepted bytes that the next part begins with, opened as streams from wherever they are.
+//! The tail: accepted bytes that the next part begins with, opened as streams from wherever they are, one after the other.
 
-use durable_objects::rpc::upload::read_tail;
-use upload_core::{session::TailPiece, units::UploadId};
-use worker::{Bucket, ObjectNamespace, ResponseBody, Result};
+use durable_objects::{faults::around, rpc::upload::read_tail};
+use upload_core::{
+    session::TailPiece,
+    units::{ByteCount, UploadId},
+};
+use web_sys::ReadableStream;
+use worker::{Bucket, ObjectNamespace, ResponseBody};
 
-use crate::relay::{Broken, Front};
+use crate::relay::Broken;
 
-/// Opens the pieces in order.
-pub(crate) async fn open(
-    pieces: &[TailPiece],
-    upload: UploadId,
-    objects: &ObjectNamespace,
-    bucket: &Bucket,
-) -> Result<Vec<Front>, Broken> {
-    let mut fronts = Vec::with_capacity(pieces.len());
-    for piece in pieces {
-        fronts.push(match piece {
+/// The pieces in order, and where to ask for them.
+pub(crate) struct Tail<'a> {
+    /// The pieces.
+    pub(crate) pieces: &'a [TailPiece],
+    /// Of which upload.
+    pub(crate) upload: UploadId,
+    /// Where the rows are.
+    pub(crate) objects: &'a ObjectNamespace,
+    /// Where the objects are.
+    pub(crate) bucket: &'a Bucket,
+}
+
+/// A stream of accepted bytes to be put in front of a part.
+pub(crate) struct Front {
+    /// The bytes.
+    pub(crate) stream: ReadableStream,
+    /// How many they must be.
+    pub(crate) bytes: ByteCount,
+}
+
+impl Tail<'_> {
+    /// Opens a piece.
+    pub(crate) async fn open(&self, piece: &TailPiece) -> Result<Front, Broken> {
+        match piece {
             TailPiece::Rows { start, end } => {
-                Front { stream: read_tail(objects, upload, *start, *end).await?, bytes: end.saturating_sub(*start) }
+                let stream = read_tail(self.objects, self.upload, *start, *end).await?;
+                Ok(Front { stream, bytes: end.saturating_sub(*start) })
             }
             TailPiece::Object { key, bytes } => {
-                let object = bucket.get(key).execute().await.map_err(Broken::Storage)?.ok_or(Broken::SegmentLost)?;
-                let body = object.body().ok_or(Broken::SegmentLost)?;
-                match body.response_body()? {
-                    ResponseBody::Stream(stream) => Front { stream, bytes: *bytes },
-                    _ => return Err(Broken::SegmentLost),
+                let got = around("r2.get", self.bucket.get(key).execute()).await.map_err(Broken::Storage)?;
+                let object = got.ok_or(Broken::SegmentLost)?;
+                match object.body().ok_or(Broken::SegmentLost)?.response_body()? {
+                    ResponseBody::Stream(stream) => Ok(Front { stream, bytes: *bytes }),
+                    _ => Err(Broken::SegmentLost),
                 }
             }
-        });
+        }
     }
-    Ok(fronts)
 }

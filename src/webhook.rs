@@ -5,7 +5,7 @@ use durable_objects::rpc::upload::EventFacts;
 use futures_util::future::{Either, select};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use upload_core::{event::EventKind, units::UnixMs};
+use upload_core::{event::EventKind, session::Birth, units::UnixMs};
 use worker::{
     AbortController, Delay, Error, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response, Result,
 };
@@ -100,7 +100,7 @@ fn body(facts: &EventFacts, config: &Config, now: UnixMs) -> Result<Value> {
     let snapshot = &facts.snapshot;
     let mut data = json!({
         "uploadId": snapshot.id,
-        "key": Config::object_key(snapshot.id),
+        "key": Birth::object_key(snapshot.id),
         "owner": facts.owner,
         "fileName": snapshot.file.name,
         "contentType": snapshot.file.content_type,

@@ -61,7 +61,8 @@ const badFields: [string, string, InitFields][] = [
   ["a SHA-256 that is none", "sha256", { ...good, sha256: "abc" }],
   ["a number for a SHA-256", "sha256", { ...good, sha256: 5 }],
   ["a CRC-64 that is none", "crc64nvme", { ...good, crc64nvme: "xyz" }],
-  ["the parallel mode, which does not exist yet", "parallel", { ...good, parallel: true }],
+  ["a word for the parallel mode", "parallel", { ...good, parallel: "yes" }],
+  ["a SHA-256 that no parallel upload could verify", "sha256", { ...good, parallel: true, sha256: "ab".repeat(32) }],
 ];
 
 for (const [what, field, fields] of badFields) {
@@ -91,15 +92,20 @@ test("a file above the maximum is refused at once, with the limit; the largest o
 });
 
 for (const chunkSize of [1, MIB, 6 * MIB, 95 * MIB, 96 * MIB, 5000 * MIB]) {
-  test(`asked for chunks of ${chunkSize} bytes, the answer is a chunk size that works, or a refusal`, async () => {
-    const reply = await client.init({ ...good, fileSize: 1024 * MIB, chunkSize });
-    if (reply.status === 201) {
-      const created = reply.json<Created>();
-      assert.ok(created.chunkSize <= created.limits.maxChunkBytes);
-      assert.equal(created.chunkSize % created.limits.partBytes, 0);
-    } else {
-      assertBadRequest(reply, "chunkSize");
-    }
+  test(`asked for chunks of ${chunkSize} bytes, the answer is that or the largest possible, and parts fit it`, async () => {
+    const created = await client.create(Buffer.alloc(0), { fileSize: 1024 * MIB, chunkSize });
+    const { partBytes, maxChunkBytes } = created.limits;
+    assert.equal(created.chunkSize, Math.min(chunkSize, maxChunkBytes));
+    assert.ok(partBytes >= 5 * MIB);
+    const fits = created.chunkSize % partBytes === 0 || partBytes % created.chunkSize === 0;
+    assert.ok(fits, `chunks of ${created.chunkSize} bytes and parts of ${partBytes} leave no rest`);
+  });
+
+  test(`asked for parallel chunks of ${chunkSize} bytes, the answer is a size that R2 takes for a part`, async () => {
+    const created = await client.create(Buffer.alloc(0), { fileSize: 1024 * MIB, chunkSize, parallel: true });
+    const { partBytes, maxChunkBytes } = created.limits;
+    assert.equal(created.chunkSize, Math.min(Math.max(chunkSize, 5 * MIB), maxChunkBytes));
+    assert.equal(partBytes, created.chunkSize, "a chunk is a part");
   });
 }
 

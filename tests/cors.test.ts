@@ -35,7 +35,8 @@ test("the preflight allows every method and header of the dialect", async () => 
       assert.ok(listed(reply, "Access-Control-Allow-Methods").includes(allowed), `${path} allows ${allowed}`);
     }
     const headers = listed(reply, "Access-Control-Allow-Headers");
-    for (const header of ["content-type", "x-upload-offset", "content-range", "x-chunk-checksum", "content-digest"]) {
+    const ours = ["x-upload-offset", "x-chunk-checksum", "idempotency-key"];
+    for (const header of ["content-type", "content-range", "content-digest", ...ours]) {
       assert.ok(headers.includes(header), `${path} allows ${header}`);
     }
     assert.ok(Number(reply.header("Access-Control-Max-Age")) > 0);
@@ -60,7 +61,7 @@ test("scripts may read the headers that carry answers, on success and on refusal
     assert.equal(reply.status, status);
     assert.equal(reply.header("Access-Control-Allow-Origin"), "*", `on ${status}`);
     const exposed = listed(reply, "Access-Control-Expose-Headers");
-    for (const header of ["location", "upload-offset", "upload-length"]) {
+    for (const header of ["location", "upload-offset", "upload-length", "retry-after"]) {
       assert.ok(exposed.includes(header), `${header} on ${status}`);
     }
   }

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 
 import { crc64nvme, fileBytes, MIB, sha256 } from "./support/bytes.ts";
-import { bucketStateOf, NOTHING_LEFT } from "./support/r2_state.ts";
+import { waitUntilNothingLeft } from "./support/r2_state.ts";
 import { assertRefused } from "./support/refusals.ts";
 import { type Delivery, ScriptedOrigin } from "./support/scripted_origin.ts";
 import { Stack } from "./support/stack.ts";
@@ -134,10 +134,7 @@ test("an origin that says delete has the staged object removed", async () => {
   const uploadId = await uploadTo({ status: 200, body: { disposition: "delete" } });
   const path = await origin.waitForDownloadPath(uploadId);
   await client.waitUntilDelivery(uploadId, "delivered");
-  await waitFor("R2 to be empty", () => {
-    assert.deepEqual(bucketStateOf(stack.persistDir, uploadId), NOTHING_LEFT);
-    return true;
-  });
+  await waitUntilNothingLeft(stack.persistDir, uploadId);
   assertRefused(await client.request("GET", path), 410, "upload-gone");
   assert.equal((await client.state(uploadId)).state, "completed");
 });

@@ -70,7 +70,7 @@ for (const [range, from, to] of ranges) {
   });
 }
 
-for (const range of [`bytes=${size}-`, "bytes=200000-200001", "bytes=-0"]) {
+for (const range of [`bytes=${size}-`, "bytes=200000-200001"]) {
   test(`Range: ${range} lies outside and is not satisfiable`, async () => {
     const reply = await get(range);
     assert.equal(reply.status, 416);
@@ -103,7 +103,7 @@ test("nobody gets in with a link that was changed", async () => {
   const url = new URL(path, stack.baseUrl);
   const expires = Number(url.searchParams.get("expires"));
   const signature = String(url.searchParams.get("signature"));
-  const flipped = (signature.startsWith("A") ? "B" : "A") + signature.slice(1);
+  const flipped = (signature.startsWith("0") ? "1" : "0") + signature.slice(1);
   const content = `/upload/${upload.uploadId}/content`;
   const changed = {
     "a wrong signature": `${content}?expires=${expires}&signature=${flipped}`,

@@ -5,6 +5,7 @@
 //! carry out what it says.
 //!
 //! * [`session`]: who may write what, and what is then true. Decides; never stores.
+//! * [`upload`]: an upload as everybody sees it.
 //! * [`plan`]: part sizes, part numbers and their arithmetic.
 //! * [`dialect`]: HTTP in, [`operation::Operation`] out, and answers back. Knows no session.
 //! * [`ledger`]: what one owner may use.
@@ -24,3 +25,4 @@ pub mod refusal;
 pub mod session;
 pub mod storage_fault;
 pub mod units;
+pub mod upload;

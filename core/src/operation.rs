@@ -2,8 +2,8 @@
 
 use crate::{
     integrity::ChunkDigest,
-    session::{FileInfo, Snapshot},
     units::{ByteCount, UploadId},
+    upload::{FileInfo, Snapshot},
 };
 
 /// A request, understood.
@@ -111,7 +111,7 @@ pub enum Outcome {
         /// How long the file is.
         file_bytes: ByteCount,
         /// Where the upload is in its life.
-        phase: crate::session::Phase,
+        phase: crate::upload::Phase,
     },
     /// Where to go on.
     Probed(Snapshot),

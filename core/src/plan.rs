@@ -164,7 +164,7 @@ fn part_for_chunk(chunk: u64, preferred: u64, smallest: u64) -> u64 {
         return chunk * preferred.div_ceil(chunk);
     }
     let floor = preferred.min(chunk);
-    let parts_per_chunk = (1..=chunk / floor).rev().find(|parts| chunk % parts == 0).unwrap_or(1);
+    let parts_per_chunk = (1..=chunk / floor).rev().find(|parts| chunk.is_multiple_of(*parts)).unwrap_or(1);
     chunk / parts_per_chunk
 }
 

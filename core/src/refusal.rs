@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{session::Phase, units::ByteCount};
+use crate::{units::ByteCount, upload::Phase};
 
 /// Why a request was refused. A refused request has changed nothing that was counted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

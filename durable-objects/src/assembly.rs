@@ -8,7 +8,7 @@ use upload_core::{
 };
 use worker::{Bucket, Error, Object, Result, UploadedPart};
 
-use crate::sql::session::PartName;
+use crate::{faults::around, sql::session::PartName};
 
 /// Which binding of wrangler.toml leads to the bucket.
 pub(crate) const BUCKET_BINDING: &str = "BUCKET";
@@ -31,7 +31,7 @@ pub(crate) enum Assembly {
 /// Opens the multipart upload for a file that has bytes.
 pub(crate) async fn open(bucket: &Bucket, birth: &mut Birth) -> Result<()> {
     if !birth.plan.file_bytes.is_zero() {
-        let upload = bucket.create_multipart_upload(&birth.key).execute().await?;
+        let upload = around("r2.create", bucket.create_multipart_upload(&birth.key).execute()).await?;
         birth.multipart_id = Some(upload.upload_id().await);
     }
     Ok(())
@@ -55,7 +55,7 @@ pub(crate) async fn assemble(bucket: &Bucket, session: &Session, parts: Vec<Part
         Ok(object) => return checked(&object, birth, crc64nvme),
         Err(error) => error,
     };
-    match bucket.head(&birth.key).await {
+    match around("r2.head", bucket.head(&birth.key)).await {
         Ok(Some(object)) => checked(&object, birth, crc64nvme),
         Err(head_error) => Assembly::Postponed(format!("{error}; looking for the object: {head_error}")),
         Ok(None) => match classify(&error.to_string()) {
@@ -77,24 +77,31 @@ pub(crate) async fn free(bucket: &Bucket, session: &Session) -> Result<()> {
     if !session.is_unwanted() {
         return Ok(());
     }
+    abort(bucket, birth).await?;
+    around("r2.delete", bucket.delete(&birth.key)).await
+}
+
+/// Has R2 let go of an unfinished multipart upload, if it is there.
+pub(crate) async fn abort(bucket: &Bucket, birth: &Birth) -> Result<()> {
     if let Some(id) = &birth.multipart_id {
-        let aborted = bucket.resume_multipart_upload(&birth.key, id)?.abort().await;
+        let upload = bucket.resume_multipart_upload(&birth.key, id)?;
+        let aborted = around("r2.abort", upload.abort()).await;
         if let Err(error) = aborted
             && classify(&error.to_string()) != StorageFault::Gone
         {
             return Err(error);
         }
     }
-    bucket.delete(&birth.key).await
+    Ok(())
 }
 
 /// Deletes all segments of an upload, whoever wrote them and whether or not they were ever counted.
 async fn free_segments(bucket: &Bucket, birth: &Birth) -> Result<()> {
     loop {
-        let found = bucket.list().prefix(birth.segment_prefix()).execute().await?;
+        let found = around("r2.list", bucket.list().prefix(birth.segment_prefix()).execute()).await?;
         let keys: Vec<String> = found.objects().iter().map(Object::key).collect();
         if !keys.is_empty() {
-            bucket.delete_multiple(keys).await?;
+            around("r2.delete", bucket.delete_multiple(keys)).await?;
         }
         if !found.truncated() {
             return Ok(());
@@ -104,11 +111,11 @@ async fn free_segments(bucket: &Bucket, birth: &Birth) -> Result<()> {
 
 async fn complete(bucket: &Bucket, birth: &Birth, id: &str, parts: Vec<PartName>) -> Result<Object> {
     let parts: Vec<_> = parts.into_iter().map(|part| UploadedPart::new(part.number, part.etag)).collect();
-    bucket.resume_multipart_upload(&birth.key, id)?.complete(parts).await
+    around("r2.complete", bucket.resume_multipart_upload(&birth.key, id)?.complete(parts)).await
 }
 
 async fn put_empty(bucket: &Bucket, key: &str) -> Result<Object> {
-    bucket.put(key, Vec::new()).execute().await?.ok_or_else(|| Error::from("R2 stored nothing"))
+    around("r2.put", bucket.put(key, Vec::new()).execute()).await?.ok_or_else(|| Error::from("R2 stored nothing"))
 }
 
 /// The size must be what the session counted. The ETag is taken as it is.

@@ -9,8 +9,10 @@
 //! [`rpc`] is the only door. The classes are public for the runtime's sake: they must be named in the root package, or they
 //! silently vanish from the wasm.
 
+mod answers;
 mod assembly;
 mod clock;
+pub mod faults;
 mod owner_ledger_do;
 pub mod rpc;
 mod sql;

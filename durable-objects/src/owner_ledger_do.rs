@@ -54,7 +54,7 @@ impl DurableObject for OwnerLedger {
                 answer(Ok(()))
             }
             ForgetObject::NAME => answer(Ok(())),
-            ListOpen::NAME if sql::exists(&storage)? => answer(Ok(sql::list(&storage)?)),
+            ListOpen::NAME if sql::exists(&storage)? => answer(Ok(sql::list(&storage, now())?)),
             ListOpen::NAME => answer(Ok(Vec::<OpenUpload>::new())),
             _ => Response::error("no such command", 404),
         }

@@ -10,30 +10,32 @@
 
 #![allow(missing_docs, reason = "#[durable_object] expands to public methods without documentation")]
 
-use std::cell::RefCell;
+use std::{cell::RefCell, time::Duration};
 
 use futures_util::stream;
 use upload_core::{
-    event::Verdict,
-    ledger::Fingerprint,
     log_line::LogLine,
     refusal::Refusal,
-    session::{Begin, Change, Commit, Decision, Job, Phase, Release, Session, Snapshot},
+    session::{Begin, Change, Commit, Decision, Job, Release, Session},
     units::UnixMs,
+    upload::{Phase, Snapshot},
 };
 use worker::{
-    Bucket, DurableObject, Env, Error, Request, Response, Result, State, console_error, console_log, durable_object,
+    Bucket, Delay, DurableObject, Env, Error, Request, Response, Result, State, console_error, console_log,
+    durable_object,
 };
 
 use crate::{
+    answers::{begin_delivery, dead_letter, end_delivery, find_object, fingerprint},
     assembly::{self, Assembly, BUCKET_BINDING},
     clock::{now, set_alarm},
+    faults::around,
     rpc::{
         Command, LEDGERS_BINDING, answer, ask,
         ledger::Settle,
         upload::{
-            BeginDelivery, COMMAND_HEADER, Cancel, Complete, CreateUpload, DeadLetter, DeliveryOutcome, EndDelivery,
-            EventFacts, EventMessage, FindObject, FoundObject, Probe, ReadTail, Redeliver, Status,
+            BeginDelivery, COMMAND_HEADER, Cancel, Complete, CreateUpload, DeadLetter, EndDelivery, EventMessage,
+            FindObject, Probe, ReadTail, Redeliver, Status,
         },
     },
     sql::session as sql,
@@ -47,6 +49,12 @@ const ALARM_FALLBACK_MS: u64 = 30_000;
 
 /// So many duties are done in one alarm; a further one waits for the next, which is set to now.
 const MAX_JOBS_PER_ALARM: usize = 8;
+
+/// How long whoever asks where to go on waits for a running append.
+const LAST_COMMIT_MS: u64 = 2_000;
+
+/// How often it is looked whether that has ended.
+const LAST_COMMIT_POLL_MS: u64 = 20;
 
 /// The object of one upload.
 #[durable_object(alarm)]
@@ -74,13 +82,16 @@ impl DurableObject for UploadSession {
             Begin::NAME => self.begin(&body),
             Commit::NAME => self.commit(&body, content.as_deref()),
             ReadTail::NAME => self.read_tail(&serde_json::from_str(&body)?),
-            Release::NAME => self.decide(&body, |session, now, release: Release| session.release(now, release)),
-            Probe::NAME => self.decide_then_show(&body, |session, now, Probe| session.probe(now)),
-            Status::NAME => self.decide_then_show(&body, |session, _, Status| session.status()),
-            Complete::NAME => self.decide_then_show(&body, |session, _, Complete| session.complete()),
-            Cancel::NAME => self.decide(&body, |session, now, Cancel| session.cancel(now)),
-            Redeliver::NAME => self.decide_then_show(&body, |session, now, Redeliver| session.redeliver(now)),
-            FindObject::NAME => self.decide(&body, |session, _, FindObject| find_object(session)),
+            Release::NAME => self.decide(&body, |session, now, release: &Release| session.release(now, *release)),
+            Probe::NAME => {
+                self.wait_for_last_commit().await?;
+                self.decide_then_show(&body, |session, now, _: &Probe| session.probe(now))
+            }
+            Status::NAME => self.decide_then_show(&body, |session, _, _: &Status| session.status()),
+            Complete::NAME => self.decide_then_show(&body, |session, _, _: &Complete| session.complete()),
+            Cancel::NAME => self.decide(&body, |session, now, _: &Cancel| session.cancel(now)),
+            Redeliver::NAME => self.decide_then_show(&body, |session, now, _: &Redeliver| session.redeliver(now)),
+            FindObject::NAME => self.decide(&body, |session, _, _: &FindObject| find_object(session)),
             BeginDelivery::NAME => self.decide(&body, begin_delivery),
             EndDelivery::NAME => self.decide(&body, end_delivery),
             DeadLetter::NAME => self.decide(&body, dead_letter),
@@ -130,6 +141,13 @@ impl UploadSession {
         }
         assembly::open(&self.bucket()?, &mut birth).await?;
         // Dies here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
+        let created = self.session.borrow().as_ref().map(Session::snapshot);
+        if let Some(snapshot) = created {
+            // The same creation, asked twice at the same time: the other one was first, and this one's multipart upload is
+            // one too many.
+            assembly::abort(&self.bucket()?, &birth).await?;
+            return answer(Ok(snapshot));
+        }
         let session = match Session::create(birth) {
             Ok(session) => session,
             Err(refusal) => return answer::<Snapshot>(Err(refusal)),
@@ -146,14 +164,14 @@ impl UploadSession {
     fn decide<C: Command>(
         &self,
         body: &str,
-        rule: impl FnOnce(&Session, UnixMs, C) -> Decision<C::Answer>,
+        rule: impl FnOnce(&Session, UnixMs, &C) -> Decision<C::Answer>,
     ) -> Result<Response> {
-        answer(self.take(serde_json::from_str(body)?, None, rule)?)
+        answer(self.take(&serde_json::from_str(body)?, None, rule)?)
     }
 
     fn begin(&self, body: &str) -> Result<Response> {
-        let rule = |session: &Session, now, begin: Begin| session.begin(now, begin);
-        let mut taken = self.take(serde_json::from_str(body)?, None, rule)?;
+        let rule = |session: &Session, now, begin: &Begin| session.begin(now, *begin);
+        let mut taken = self.take(&serde_json::from_str(body)?, None, rule)?;
         if let (Ok(grant), Some(session)) = (&mut taken, &*self.session.borrow())
             && grant.reserved > 0
         {
@@ -163,9 +181,22 @@ impl UploadSession {
         answer(taken)
     }
 
+    /// A client that was cut off asks where to go on while its last part is still on its way into R2: what arrived shall
+    /// count. So whoever asks waits a moment for a running append to commit or give up. Others come in meanwhile.
+    async fn wait_for_last_commit(&self) -> Result<()> {
+        self.load()?;
+        for _ in 0..LAST_COMMIT_MS / LAST_COMMIT_POLL_MS {
+            if !self.session.borrow().as_ref().is_some_and(Session::is_appending) {
+                break;
+            }
+            Delay::from(Duration::from_millis(LAST_COMMIT_POLL_MS)).await;
+        }
+        Ok(())
+    }
+
     fn commit(&self, body: &str, content: Option<&[u8]>) -> Result<Response> {
-        let rule = |session: &Session, now, commit: Commit| session.commit(now, &commit);
-        answer(self.take(serde_json::from_str(body)?, content, rule)?)
+        let rule = |session: &Session, now, commit: &Commit| session.commit(now, commit);
+        answer(self.take(&serde_json::from_str(body)?, content, rule)?)
     }
 
     /// Streams rows to whoever fills a part with them, a few at a time.
@@ -185,18 +216,18 @@ impl UploadSession {
     fn decide_then_show<C: Command<Answer = Snapshot>>(
         &self,
         body: &str,
-        rule: impl FnOnce(&Session, UnixMs, C) -> Decision<()>,
+        rule: impl FnOnce(&Session, UnixMs, &C) -> Decision<()>,
     ) -> Result<Response> {
-        let taken = self.take(serde_json::from_str(body)?, None, rule)?;
+        let taken = self.take(&serde_json::from_str(body)?, None, rule)?;
         let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(Refusal::UploadNotFound);
         answer(taken.and(snapshot))
     }
 
     fn take<C, T>(
         &self,
-        command: C,
+        command: &C,
         content: Option<&[u8]>,
-        rule: impl FnOnce(&Session, UnixMs, C) -> Decision<T>,
+        rule: impl FnOnce(&Session, UnixMs, &C) -> Decision<T>,
     ) -> Result<Result<T, Refusal>> {
         self.load()?;
         let now = now();
@@ -274,7 +305,7 @@ impl UploadSession {
                 let Some(delivery) = &session.delivery else { return Ok(()) };
                 let upload_id = session.birth.id;
                 let message = EventMessage { upload_id, event_id: delivery.kind.id(upload_id) };
-                let sent = self.env.queue(QUEUE_BINDING)?.send(message).await;
+                let sent = around("queue.send", self.env.queue(QUEUE_BINDING)?.send(message)).await;
                 if let Err(error) = sent {
                     let line = LogLine::of("event_not_queued", upload_id);
                     console_error!("{}", LogLine { detail: Some(error.to_string()), ..line }.json());
@@ -315,69 +346,6 @@ impl UploadSession {
     fn bucket(&self) -> Result<Bucket> {
         self.env.bucket(BUCKET_BINDING)
     }
-}
-
-/// The object that the upload left, where its SHA-256 is known.
-fn fingerprint(session: &Session) -> Option<Fingerprint> {
-    let object = session.object()?;
-    Some(Fingerprint {
-        sha256: object.sha256?,
-        upload_id: session.birth.id,
-        key: object.key,
-        etag: object.etag,
-        crc64nvme: object.crc64nvme,
-        file_size: session.birth.plan.file_bytes,
-    })
-}
-
-fn find_object(session: &Session) -> Decision<FoundObject> {
-    let answer = match session.object() {
-        Some(object) => Ok(FoundObject {
-            object,
-            bytes: session.birth.plan.file_bytes,
-            file_name: session.birth.file.name.clone(),
-            content_type: session.birth.file.content_type.clone(),
-        }),
-        None => Err(session.no_object()),
-    };
-    Decision { answer, change: Change::none() }
-}
-
-fn begin_delivery(session: &Session, now: UnixMs, command: BeginDelivery) -> Decision<Option<EventFacts>> {
-    let this_event =
-        session.delivery.as_ref().filter(|delivery| delivery.kind.id(session.birth.id) == command.event_id);
-    let begun = this_event.and_then(|delivery| Some((delivery, session.delivery_begun(now, command.attempt_ms)?)));
-    let Some((delivery, change)) = begun else { return pass(None) };
-    let facts = EventFacts {
-        event_id: command.event_id,
-        kind: delivery.kind,
-        occurred_at: delivery.occurred_at,
-        owner: session.birth.owner.clone(),
-        public_url: session.birth.public_url.clone(),
-        snapshot: session.snapshot(),
-        attempt: delivery.attempts + 1,
-    };
-    Decision { answer: Ok(Some(facts)), change }
-}
-
-fn end_delivery(session: &Session, now: UnixMs, command: EndDelivery) -> Decision<Verdict> {
-    match command.outcome {
-        DeliveryOutcome::Acknowledged { discard } => {
-            Decision { answer: Ok(Verdict::Settled), change: session.delivered(now, discard) }
-        }
-        DeliveryOutcome::Refused { policy, asked_seconds } => {
-            let (verdict, change) = session.undelivered(now, policy, asked_seconds);
-            Decision { answer: Ok(verdict), change }
-        }
-    }
-}
-
-fn dead_letter(session: &Session, _now: UnixMs, _command: DeadLetter) -> Decision<()> {
-    Decision { answer: Ok(()), change: session.dead_lettered() }
-}
-
-fn pass<T>(answer: T) -> Decision<T> {
-    Decision { answer: Ok(answer), change: Change::none() }
 }
 
 fn fault(at: &str) -> LogLine<'_> {

@@ -26,6 +26,9 @@ export type Status = {
   uploadedBytes: number;
   fileSize: number;
   missing: [number, number][];
+  /** Which chunks of a parallel upload are there, one bit each, in base64; null in sequential mode. */
+  chunks: string | null;
+  mode: "sequential" | "parallel";
   chunkSize: number;
   partBytes: number;
   fileName: string;
@@ -33,6 +36,19 @@ export type Status = {
   delivery: "none" | "queued" | "delivered" | "failed";
   reason?: string | null;
   object?: { etag: string; crc64nvme: string } | null;
+};
+
+/** The answer to creating an upload of bytes that are stored already. */
+export type Duplicate = {
+  duplicate: true;
+  object: { sha256: string; uploadId: string; key: string; etag: string; crc64nvme: string; fileSize: number };
+};
+
+/** An entry in the list of open uploads. */
+export type OpenUpload = Pick<Created, "uploadId" | "uploadUrl" | "expiresAt"> & {
+  fileName: string;
+  fileSize: number;
+  createdAt: string;
 };
 
 export type ChunkTaken = { uploadId: string; uploadedBytes: number; fileSize: number; state: Status["state"] };
@@ -47,6 +63,9 @@ export type Problem = {
   uploadedBytes?: number;
   limitBytes?: number;
   missingBytes?: number;
+  chunkSize?: number;
+  fileSize?: number;
+  state?: Status["state"];
   field?: string;
 };
 

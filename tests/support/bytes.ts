@@ -11,6 +11,21 @@ export function fileBytes(seed: string, sizeBytes: number): Buffer {
   return createCipheriv("aes-128-ctr", key, Buffer.alloc(16)).update(Buffer.alloc(sizeBytes));
 }
 
+/** Numbers from 0 (inclusive) to 1 that look random and are the same in every run. */
+export function randomNumbers(seed: string): () => number {
+  const bytes = fileBytes(seed, 4096);
+  let at = 0;
+  return () => {
+    at = (at + 4) % bytes.length;
+    return bytes.readUInt32LE(at) / 2 ** 32;
+  };
+}
+
+export function shuffled<T>(items: readonly T[], random: () => number): T[] {
+  const order = items.map((item) => ({ item, rank: random() }));
+  return order.sort((a, b) => a.rank - b.rank).map(({ item }) => item);
+}
+
 export function sha256(bytes: Uint8Array, encoding: "hex" | "base64" = "hex"): string {
   return createHash("sha256").update(bytes).digest(encoding);
 }

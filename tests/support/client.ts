@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 
-import type { ChunkTaken, Created, InitFields, Status } from "./api.ts";
+import type { ChunkTaken, Created, InitFields, OpenUpload, Status } from "./api.ts";
 import { type Headers, PendingRequest, type Reply, send } from "./http.ts";
 import { waitFor } from "./wait.ts";
 
@@ -18,12 +18,12 @@ export class Client {
     return send(this.baseUrl, method, path, options);
   }
 
-  init(fields: InitFields): Promise<Reply> {
-    return this.initRaw(JSON.stringify(fields));
+  init(fields: InitFields, headers: Headers = {}): Promise<Reply> {
+    return this.initRaw(JSON.stringify(fields), headers);
   }
 
-  initRaw(body: string): Promise<Reply> {
-    return this.request("POST", "/upload/init", { headers: { "Content-Type": "application/json" }, body });
+  initRaw(body: string, headers: Headers = {}): Promise<Reply> {
+    return this.request("POST", "/upload/init", { headers: { "Content-Type": "application/json", ...headers }, body });
   }
 
   put(id: string, offset: number, chunk: Uint8Array, headers: Headers = {}): Promise<Reply> {
@@ -49,6 +49,10 @@ export class Client {
     return this.request("GET", `/upload/${id}/status`);
   }
 
+  list(): Promise<Reply> {
+    return this.request("GET", "/uploads");
+  }
+
   complete(id: string): Promise<Reply> {
     return this.request("POST", `/upload/${id}/complete`);
   }
@@ -67,17 +71,20 @@ export class Client {
     return reply.json<Created>();
   }
 
+  /** Puts the bytes from `from` to `to`, which must count afterwards, and all before them. */
+  async putPiece(id: string, file: Uint8Array, from: number, to: number, headers: Headers = {}): Promise<ChunkTaken> {
+    const reply = await this.put(id, from, file.subarray(from, to), headers);
+    assert.equal(reply.status, 200, reply.body.toString());
+    const taken = reply.json<ChunkTaken>();
+    assert.equal(taken.uploadedBytes, Math.min(to, file.length));
+    return taken;
+  }
+
   /** Puts everything from `from` to the end, chunk by chunk. */
   async putRest(upload: Created, file: Uint8Array, from = 0): Promise<ChunkTaken> {
-    let offset = from;
-    while (true) {
-      const chunk = file.subarray(offset, offset + upload.chunkSize);
-      const reply = await this.put(upload.uploadId, offset, chunk);
-      assert.equal(reply.status, 200, reply.body.toString());
-      const taken = reply.json<ChunkTaken>();
-      offset += chunk.length;
-      assert.equal(taken.uploadedBytes, offset);
-      if (offset === file.length) {
+    for (let offset = from; ; offset += upload.chunkSize) {
+      const taken = await this.putPiece(upload.uploadId, file, offset, offset + upload.chunkSize);
+      if (taken.uploadedBytes === file.length) {
         return taken;
       }
     }
@@ -98,6 +105,13 @@ export class Client {
     const reply = await this.head(id);
     assert.equal(reply.status, 200);
     return Number(reply.header("Upload-Offset"));
+  }
+
+  /** The owner's open uploads. */
+  async openUploads(): Promise<OpenUpload[]> {
+    const reply = await this.list();
+    assert.equal(reply.status, 200, reply.body.toString());
+    return reply.json<{ uploads: OpenUpload[] }>().uploads;
   }
 
   async state(id: string): Promise<Status> {

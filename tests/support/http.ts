@@ -3,6 +3,9 @@
 
 import { type ClientRequest, request } from "node:http";
 
+/** A connection on which nothing has moved for so long will bring no answer any more. */
+const GIVE_UP_MS = 90_000;
+
 export type Headers = Record<string, string | number>;
 
 export class Reply {
@@ -53,6 +56,9 @@ export class PendingRequest {
   constructor(baseUrl: string, method: string, path: string, headers: Headers) {
     const { hostname, port } = new URL(baseUrl);
     this.#request = request({ hostname, port, method, path, headers, agent: false, setHost: !hasHost(headers) });
+    this.#request.setTimeout(GIVE_UP_MS, () => {
+      this.#request.destroy(new Error(`${method} ${path}: nothing moved for ${GIVE_UP_MS / 1000} s`));
+    });
     this.reply = new Promise((resolve, reject) => {
       this.#request.on("error", reject);
       this.#request.on("response", (response) => {
@@ -72,6 +78,11 @@ export class PendingRequest {
 
   write(bytes: Uint8Array | string): void {
     this.#request.write(bytes);
+  }
+
+  /** Writes, and waits until the bytes have left this process: a connection that is cut now still carries them. */
+  writeThrough(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => this.#request.write(bytes, (error) => (error ? reject(error) : resolve())));
   }
 
   async finish(): Promise<Reply> {

@@ -1,9 +1,12 @@
 // What is really left in the bucket: Miniflare's own tables, read while it runs. The binding has no way to list
 // unfinished multipart uploads, and a leak there is what costs money in production.
 
+import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+
+import { waitFor } from "./wait.ts";
 
 export type BucketState = {
   objects: string[];
@@ -42,3 +45,29 @@ export function bucketStateOf(persistDir: string, uploadId: string): BucketState
 }
 
 export const NOTHING_LEFT: BucketState = { objects: [], unfinished: [], parts: [] };
+
+const GIVE_UP_MS = 20_000;
+
+/** Waits until R2 holds nothing at all of an upload. */
+export async function waitUntilNothingLeft(persistDir: string, uploadId: string): Promise<void> {
+  const holds = () => {
+    assert.deepEqual(bucketStateOf(persistDir, uploadId), NOTHING_LEFT);
+    return true;
+  };
+  await waitFor(`nothing of ${uploadId} to be left`, holds, { giveUpMs: GIVE_UP_MS });
+}
+
+/** Waits until R2 holds the finished object of an upload and nothing beside it. */
+export async function waitUntilOnlyObjectLeft(persistDir: string, uploadId: string): Promise<void> {
+  const holds = () => {
+    const { objects, unfinished } = bucketStateOf(persistDir, uploadId);
+    assert.deepEqual({ objects, unfinished }, { objects: [`uploads/${uploadId}`], unfinished: [] });
+    return true;
+  };
+  await waitFor(`only the object of ${uploadId} to be left`, holds, { giveUpMs: GIVE_UP_MS });
+}
+
+/** Where the bytes behind the last whole part are, when they are too many for a row. */
+export function segmentsOf(persistDir: string, uploadId: string): string[] {
+  return bucketStateOf(persistDir, uploadId).objects.filter((key) => key.startsWith("segments/"));
+}

@@ -25,6 +25,8 @@ export type StackOptions = {
   vars?: Record<string, string | number>;
   /** Replace the fresh random secrets altogether; a secret that is left out is not configured. */
   secrets?: Secrets;
+  /** The folder of the bundle, if not `build`. */
+  buildDir?: string;
 };
 
 export class Stack {
@@ -43,7 +45,7 @@ export class Stack {
     return stack;
   }
 
-  private constructor(port: number, { vars = {}, secrets = freshSecrets() }: StackOptions) {
+  private constructor(port: number, { vars = {}, secrets = freshSecrets(), buildDir = "build" }: StackOptions) {
     this.#port = port;
     this.baseUrl = `http://127.0.0.1:${port}`;
     this.client = new Client(this.baseUrl);
@@ -55,7 +57,7 @@ export class Stack {
     this.#args = [
       join(repositoryRoot, "node_modules/wrangler/bin/wrangler.js"),
       "dev",
-      ...["--config", writeWranglerConfig(this.stateDir)],
+      ...["--config", writeWranglerConfig(this.stateDir, buildDir)],
       ...["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"],
       ...["--persist-to", this.persistDir, "--env-file", secretsFile],
       "--show-interactive-dev-session=false",

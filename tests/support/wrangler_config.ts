@@ -1,21 +1,30 @@
 // The project's own wrangler.toml, changed in the two places that tie it to a folder and to a compiler: paths become
 // absolute, and the [build] table goes, because the tests run what was built before. Bindings, queues, migrations and
 // vars stay what they are, so that a mistake in wrangler.toml is a failing test.
+//
+// The bundle is copied: `wrangler dev` reloads when its files change, and a build beside a running test must not.
 
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 
 export const repositoryRoot = resolve(import.meta.dirname, "../..");
 
-/** Writes the changed configuration into `dir` and returns its path. */
-export function writeWranglerConfig(dir: string): string {
-  const toml = readFileSync(join(repositoryRoot, "wrangler.toml"), "utf8");
+/** Writes the changed configuration and the bundle into `dir`, and returns the configuration's path. `buildDir` is where the
+ * bundle is, if not in `build`. */
+export function writeWranglerConfig(dir: string, buildDir = "build"): string {
+  const original = readFileSync(join(repositoryRoot, "wrangler.toml"), "utf8");
+  const toml = original.replace(/^(main\s*=\s*")build\//m, `$1${buildDir}/`);
   const bundle = resolve(repositoryRoot, /^main\s*=\s*"(.+)"/m.exec(toml)?.[1] ?? "build/index.js");
   if (!existsSync(bundle)) {
-    throw new Error(`${bundle} is missing: build the Worker first (cargo xtask build)`);
+    throw new Error(
+      `${bundle} is missing: build it first (cargo xtask build; the one with faults: cargo xtask torture)`,
+    );
   }
+  const copy = join(dir, "build");
+  cpSync(dirname(bundle), copy, { recursive: true });
   const path = join(dir, "wrangler.toml");
-  writeFileSync(path, withAbsolutePaths(withoutTable(toml, "build")));
+  const changed = withAbsolutePaths(withoutTable(toml, "build"));
+  writeFileSync(path, changed.replace(JSON.stringify(bundle), JSON.stringify(join(copy, basename(bundle)))));
   return path;
 }
 

@@ -40,7 +40,7 @@ impl Head {
 #[derive(Debug)]
 pub enum Parsed {
     /// All that was needed stood in the head.
-    Ready(Operation),
+    Ready(Box<Operation>),
     /// The body says the rest: read it, up to so many bytes, and ask again with it.
     NeedsBody {
         /// More than this is refused unread.

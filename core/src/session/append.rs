@@ -195,10 +195,10 @@ impl Session {
         }
     }
 
-    /// Gives the right back. What has been committed stays.
-    pub fn release(&self, now: UnixMs, release: Release) -> Decision<()> {
+    /// Gives the right back. What has been committed stays, and is the answer: how many bytes count.
+    pub fn release(&self, now: UnixMs, release: Release) -> Decision<ByteCount> {
         if self.progress.phase != Phase::Open {
-            return Decision::yes((), Change::none());
+            return Decision::yes(self.uploaded_bytes(), Change::none());
         }
         let fatal = match release.reason {
             ReleaseReason::GaveUp => None,
@@ -208,12 +208,15 @@ impl Session {
             ReleaseReason::SegmentLost => Some("Storage has lost accepted bytes of the upload."),
         };
         if let Some(reason) = fatal {
-            return Decision::yes((), self.end(now, Phase::Failed, EventKind::Failed, Some(reason.to_owned())));
+            return Decision::yes(
+                self.uploaded_bytes(),
+                self.end(now, Phase::Failed, EventKind::Failed, Some(reason.to_owned())),
+            );
         }
         match &self.content {
-            Content::Sequence(_) => Decision::yes((), self.release_in_sequence(release.attempt)),
+            Content::Sequence(_) => Decision::yes(self.uploaded_bytes(), self.release_in_sequence(release.attempt)),
             // A lane belongs to whoever tried it last; there is nothing to give back.
-            Content::Lanes(_) => Decision::yes((), Change::none()),
+            Content::Lanes(_) => Decision::yes(self.uploaded_bytes(), Change::none()),
         }
     }
 

@@ -15,8 +15,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Begin, Change, Commit, Committed, Decision, Grant, MAX_ROW_SEGMENT_BYTES, Phase, Progress, Segment, SegmentPlace,
-    Session, StoredPart,
+    Begin, Change, Commit, Committed, Content, Decision, Grant, MAX_ROW_SEGMENT_BYTES, Phase, Progress, Segment,
+    SegmentPlace, Session, StoredPart,
 };
 use crate::{
     event::EventKind,
@@ -148,7 +148,7 @@ impl Session {
             to: end,
             whole: begin.whole,
             begun_at: now,
-            takeovers: before.filter(|lease| was_taken(lease, uploaded_bytes)).map_or(0, |lease| lease.takeovers + 1),
+            takeovers: before.map_or(0, |lease| takeovers(lease, uploaded_bytes)),
             state: LeaseState::Held,
         };
         let rest_bytes = end.saturating_sub(parts_end.max(begin.offset)).get();
@@ -200,6 +200,14 @@ impl Session {
         self.progress.lease.is_some_and(|lease| lease.attempt == attempt && lease.state == LeaseState::Held)
     }
 
+    /// Whether somebody may still commit: a client that was cut off a moment ago, whose last part is on its way, too.
+    pub fn is_appending(&self) -> bool {
+        match &self.content {
+            Content::Sequence(sequence) => self.progress.phase == Phase::Open && self.running_lease(sequence).is_some(),
+            Content::Lanes(_) => false,
+        }
+    }
+
     /// Ends a running append, unless it is protected: then whoever asked is told to wait when it appends.
     pub(super) fn fence(&self, sequence: &Sequence, now: UnixMs) -> Change {
         match self.running_lease(sequence) {
@@ -237,19 +245,18 @@ impl Session {
     /// most the bytes behind the last of them.
     fn counted(&self, sequence: &Sequence, lease: Lease, commit: &Commit) -> Option<Change> {
         let plan = self.birth.plan;
-        let highest_number = self.highest_number(sequence);
-        let mut number = lease.first_number().max(sequence.last_number() + 1);
+        let numbers = lease.first_number().max(sequence.last_number() + 1)..=self.highest_number(sequence);
         let mut spans = plan.spans(sequence.parts_end(), plan.whole_parts_end(lease.to));
         let mut parts = Vec::with_capacity(commit.receipts.len());
+        let mut granted = numbers.into_iter();
         for receipt in &commit.receipts {
-            let span = spans.next()?;
-            if receipt.number != number || receipt.bytes != span.bytes || number > highest_number {
+            let (number, span) = (granted.next()?, spans.next()?);
+            if receipt.number != number || receipt.bytes != span.bytes {
                 return None;
             }
             let end = span.offset.checked_add(span.bytes)?;
             let (etag, crc64nvme) = (receipt.etag.clone(), receipt.crc64nvme);
             parts.push(StoredPart { number, end, etag, crc64nvme, sha256_so_far: None });
-            number += 1;
         }
         let start = parts.last().map_or_else(|| sequence.offset(), |part: &StoredPart| part.end);
         let mut segment = None;
@@ -284,9 +291,12 @@ impl Session {
     }
 }
 
-/// Whether a lease was taken from its holder with nothing counted under it.
-fn was_taken(lease: &Lease, offset: ByteCount) -> bool {
-    lease.from == offset && lease.to > offset && lease.state != LeaseState::Released
+/// How many leases in a row were taken from their holders, if this one is followed by another now. Only counted bytes end
+/// the row: somebody who interrupts and then gives up has interrupted all the same.
+fn takeovers(lease: Lease, offset: ByteCount) -> u32 {
+    let is_fruitless = lease.from == offset && lease.to > offset;
+    let is_taken = lease.state != LeaseState::Released;
+    if is_fruitless { lease.takeovers.saturating_add(is_taken.into()) } else { 0 }
 }
 
 /// For how long from `now` on the lease cannot be taken.

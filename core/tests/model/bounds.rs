@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use upload_core::{
     event::RetryPolicy,
     plan::{Mode, Plan},
-    session::{Birth, FileInfo, Policy},
+    session::{Birth, Policy},
     units::{UnixMs, UploadId},
+    upload::FileInfo,
 };
 
 use crate::bytes::bytes;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use upload_core::{
     event::DeliveryState,
     integrity::Crc64Nvme,
-    session::{Change, Job, Phase, Session},
+    session::{Change, Job, Session},
+    upload::Phase,
 };
 
 use crate::{

@@ -114,7 +114,7 @@ fn protected_leases() {
 
 #[test]
 fn segments_in_storage() {
-    let budget = Budget { attempts: 2, cancels: 2, jumps: 2, ..Budget::NONE };
+    let budget = Budget { attempts: 2, duplicates: 1, cancels: 2, jumps: 2, ..Budget::NONE };
     let whole = &[false, true];
     let bounds = Bounds { file: 5, lengths: &[3, 5], whole, topics: &[Duties], budget, ..SEQUENCE };
     explore("segments in storage", bounds, &[TAIL_IN_STORAGE, LATE_SEGMENT, DISCARDED_IN_DUTY]);

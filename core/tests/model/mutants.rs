@@ -45,7 +45,7 @@ const ENDING: Bounds = Bounds {
     part: 4,
     lengths: &[3, 4],
     topics: &[Topic::Duties],
-    budget: Budget { attempts: 2, cancels: 1, faults: 1, jumps: 1, ..Budget::NONE },
+    budget: Budget { attempts: 2, duplicates: 1, cancels: 1, faults: 1, jumps: 1, ..Budget::NONE },
     ..SEQUENCE
 };
 
@@ -67,12 +67,14 @@ const IN_A_SEQUENCE: [(Mutation, &str); 13] = [
 
 const IN_LANES: [(Mutation, &str); 1] = [(Mutation::OldTryCommits, NEWEST_COMMITS)];
 
-const AT_THE_END: [(Mutation, &str); 10] = [
+const AT_THE_END: [(Mutation, &str); 12] = [
     (Mutation::AnswerBeforeStore, NEVER_TAKEN_BACK),
     (Mutation::WhateverIsThere, NOTHING_LOST),
     (Mutation::CompletedUnconfirmed, WHOLE),
     (Mutation::ExpireWhileCompleting, NOTHING_LOST),
     (Mutation::ExpireWhileCompleting, ONE_EVENT),
+    (Mutation::RefusedRestDeleted, STORED_ONCE),
+    (Mutation::RefusedRestDeleted, NOTHING_LOST),
     (Mutation::FreedUnseen, FREED),
     (Mutation::SettledUnseen, LEFT_ALONE),
     (Mutation::SegmentsSweptOnce, LEFT_ALONE),

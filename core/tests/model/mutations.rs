@@ -10,7 +10,7 @@ use upload_core::{
         Begin, Change, Commit, Committed, Content, Decision, Grant, Lanes, Lease, LeaseState, Progress, Release,
         ReleaseReason, Session, StoredPart,
     },
-    units::UnixMs,
+    units::{ByteCount, UnixMs},
 };
 
 use crate::{
@@ -54,6 +54,8 @@ pub(crate) enum Mutation {
     TailLeftOut,
     /// Whoever misses the tail ends the upload, even if it was taken over and the tail has gone into a part.
     AnyReaderFails,
+    /// Whoever is refused deletes the rest that it has stored, even if an earlier copy of its commit has counted it.
+    RefusedRestDeleted,
     /// What was freed is not compared with what is to be freed by now.
     FreedUnseen,
     /// What the ledger was told is not compared with what it is to know by now.
@@ -148,11 +150,17 @@ pub(crate) fn commit(
 }
 
 /// Decides on an attempt that ends early.
-pub(crate) fn release(uploads: &Uploads, session: &Session, now: UnixMs, mut release: Release) -> Decision<()> {
+pub(crate) fn release(uploads: &Uploads, session: &Session, now: UnixMs, mut release: Release) -> Decision<ByteCount> {
     if uploads.breaks(Mutation::AnyReaderFails) && release.reason == ReleaseReason::SegmentLost {
         release.attempt = session.progress.lease.map_or(0, |lease| lease.attempt);
     }
     session.release(now, release)
+}
+
+/// Whether a Worker whose commit is refused deletes the rest that it has put into R2. It cannot know whether an earlier
+/// copy of the commit has counted it; only where the upload has ended, nobody needs it any more.
+pub(crate) fn deletes_rest(uploads: &Uploads, refusal: &Refusal) -> bool {
+    uploads.breaks(Mutation::RefusedRestDeleted) || matches!(refusal, Refusal::UploadGone { .. })
 }
 
 /// One bit per unit that the answer to a HEAD says is counted.

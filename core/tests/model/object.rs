@@ -6,8 +6,9 @@ use std::hash::{Hash, Hasher};
 use upload_core::{
     event::DeliveryState,
     plan::lane_of,
-    session::{Change, Content, Lanes, Phase, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece},
+    session::{Change, Content, Lanes, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece},
     units::ByteCount,
+    upload::Phase,
 };
 
 use crate::{

@@ -4,7 +4,8 @@ use stateright::Property;
 use upload_core::{
     event::DeliveryState,
     plan::Mode,
-    session::{Begin, Phase, SegmentPlace},
+    session::{Begin, SegmentPlace},
+    upload::Phase,
 };
 
 use crate::{

@@ -3,7 +3,8 @@
 use stateright::Property;
 use upload_core::{
     event::DeliveryState,
-    session::{LeaseState, Phase, SegmentPlace},
+    session::{LeaseState, SegmentPlace},
+    upload::Phase,
 };
 
 use crate::{

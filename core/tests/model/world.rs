@@ -5,8 +5,9 @@ use std::sync::Arc;
 use upload_core::{
     plan::Mode,
     refusal::Refusal,
-    session::{Change, Decision, Phase, Session},
+    session::{Change, Decision, Session},
     units::UnixMs,
+    upload::Phase,
 };
 
 use crate::{

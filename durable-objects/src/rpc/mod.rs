@@ -9,11 +9,13 @@
 pub mod ledger;
 pub mod upload;
 
-use std::fmt::Display;
+use std::{fmt::Display, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use upload_core::refusal::Refusal;
-use worker::{Error, Method, ObjectNamespace, Request, RequestInit, Response, Result};
+use worker::{Delay, Error, Method, ObjectNamespace, Request, RequestInit, Response, Result};
+
+use crate::faults::around;
 
 /// Something an object can be asked.
 pub trait Command: Serialize + DeserializeOwned {
@@ -28,6 +30,12 @@ pub const UPLOADS_BINDING: &str = "UPLOAD_SESSIONS";
 
 /// Which binding leads to the ledgers, by owner.
 pub const LEDGERS_BINDING: &str = "OWNER_LEDGERS";
+
+/// How often a command is sent at most.
+const MAX_TRIES: u32 = 3;
+
+/// The first pause between two tries, doubled with each.
+const FIRST_PAUSE_MS: u64 = 25;
 
 /// An answer on the way.
 #[derive(Serialize, Deserialize)]
@@ -48,9 +56,28 @@ pub async fn ask<C: Command>(
     read_answer(C::NAME, post::<C>(objects, name, &init).await?).await
 }
 
+/// Sends a command, and sends it again where it is not known whether it arrived: every command may be.
 async fn post<C: Command>(objects: &ObjectNamespace, name: impl Display, init: &RequestInit) -> Result<Response> {
-    let request = Request::new_with_init(&format!("https://object/{}", C::NAME), init)?;
-    objects.get_by_name(&name.to_string())?.fetch_with_request(request).await
+    let (name, point) = (name.to_string(), format!("object.{}", C::NAME));
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let request = Request::new_with_init(&format!("https://object/{}", C::NAME), init)?;
+        // A stub that has failed once stays broken: each try gets its own.
+        let stub = objects.get_by_name(&name)?;
+        match around(&point, stub.fetch_with_request(request)).await {
+            Err(error) if tries < MAX_TRIES && !is_overloaded(&error) => {
+                Delay::from(Duration::from_millis(FIRST_PAUSE_MS << tries)).await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// An object that has too much to do is not helped by more.
+fn is_overloaded(error: &Error) -> bool {
+    let Error::UnknownJsError { original, .. } = error else { return false };
+    js_sys::Reflect::get(original, &"overloaded".into()).is_ok_and(|flag| flag.is_truthy())
 }
 
 async fn read_answer<T: DeserializeOwned>(name: &str, mut response: Response) -> Result<Result<T, Refusal>> {

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use upload_core::{
     event::{EventKind, RetryPolicy, Verdict},
     refusal::Refusal,
-    session::{Begin, Birth, Commit, Committed, Grant, ObjectFacts, Release, Snapshot},
+    session::{Begin, Birth, Commit, Committed, Grant, Release},
     units::{ByteCount, UnixMs, UploadId},
+    upload::{ObjectFacts, Snapshot},
 };
 use worker::{Error, Headers, Method, ObjectNamespace, RequestInit, Result};
 
@@ -169,7 +170,7 @@ commands! {
     CreateUpload => "create" -> Snapshot;
     Begin => "begin" -> Grant;
     Commit => "commit" -> Committed;
-    Release => "release" -> ();
+    Release => "release" -> ByteCount;
     ReadTail => "read-tail" -> ();
     Probe => "probe" -> Snapshot;
     Status => "status" -> Snapshot;

@@ -75,13 +75,19 @@ pub(crate) fn open(
     let sql = storage.sql();
     transaction(storage, || {
         create_tables(&sql)?;
+        // Said twice, it counts once.
+        let id = vec![upload.upload_id.to_string().into()];
+        let known: Vec<NumberRow> = rows(&sql, "SELECT 1 AS number FROM open_upload WHERE upload_id = ?", id)?;
+        if !known.is_empty() {
+            return Ok(());
+        }
         let values = vec![
             upload.upload_id.to_string().into(),
             integer(upload.file_size)?,
             instant(upload.expires_at.plus_ms(ENTRY_GRACE_MS)),
             json(upload)?,
         ];
-        let insert = "INSERT OR REPLACE INTO open_upload (upload_id, bytes, drop_at_ms, facts) VALUES (?, ?, ?, ?)";
+        let insert = "INSERT INTO open_upload (upload_id, bytes, drop_at_ms, facts) VALUES (?, ?, ?, ?)";
         sql.exec(insert, values)?;
         let add =
             "INSERT INTO day (day, bytes) VALUES (?, ?) ON CONFLICT (day) DO UPDATE SET bytes = bytes + excluded.bytes";
@@ -136,10 +142,11 @@ pub(crate) fn remembered(storage: &Storage, key: &str, now: UnixMs) -> Result<Op
     row.map(|row| Ok(Remembered { request: row.request.try_into()?, upload_id: row.upload_id })).transpose()
 }
 
-/// The open uploads, newest first.
-pub(crate) fn list(storage: &Storage) -> Result<Vec<OpenUpload>> {
-    let query = "SELECT facts FROM open_upload ORDER BY drop_at_ms DESC LIMIT 1000";
-    let found: Vec<super::FactsRow> = rows(&storage.sql(), query, vec![])?;
+/// The open uploads, newest first. An entry whose upload's time is over is not one of them, though it may still be here: its
+/// upload was never made, or has not told yet how it ended.
+pub(crate) fn list(storage: &Storage, now: UnixMs) -> Result<Vec<OpenUpload>> {
+    let query = "SELECT facts FROM open_upload WHERE drop_at_ms > ? ORDER BY drop_at_ms DESC LIMIT 1000";
+    let found: Vec<super::FactsRow> = rows(&storage.sql(), query, vec![instant(now.plus_ms(ENTRY_GRACE_MS))])?;
     found.iter().map(|row| Ok(serde_json::from_str(&row.facts)?)).collect()
 }
 

@@ -94,8 +94,8 @@ pub(crate) fn load(storage: &Storage) -> Result<Option<Session>> {
         return Ok(None);
     }
     let schema: Vec<NumberRow> = rows(&sql, "SELECT schema AS number FROM birth", vec![])?;
-    #[allow(clippy::cast_precision_loss)] // schema numbers are small
-    if schema.first().is_some_and(|row| row.number != SCHEMA_VERSION as f64) {
+    #[allow(clippy::cast_possible_truncation)] // schema numbers are small
+    if schema.first().is_some_and(|row| row.number as i64 != SCHEMA_VERSION) {
         return Err("the upload was written by a build with another schema".into());
     }
     let Some(birth) = fact::<Birth>(&sql, "SELECT facts FROM birth", vec![])? else { return Ok(None) };
@@ -114,7 +114,7 @@ fn load_sequence(sql: &SqlStorage) -> Result<Sequence> {
     let segments: Vec<SegmentRow> = rows(sql, &format!("{SEGMENTS} ORDER BY start_bytes DESC LIMIT 1"), vec![])?;
     Ok(Sequence {
         last_part: parts.into_iter().next().map(stored_part).transpose()?,
-        last_segment: segments.into_iter().next().map(segment).transpose()?,
+        last_segment: segments.first().map(segment).transpose()?,
     })
 }
 
@@ -193,7 +193,7 @@ pub(crate) fn tail(storage: &Storage, birth: &Birth) -> Result<Vec<TailPiece>> {
     let found: Vec<SegmentRow> = rows(&storage.sql(), &format!("{SEGMENTS} ORDER BY start_bytes"), vec![])?;
     let mut pieces: Vec<TailPiece> = Vec::new();
     for row in found {
-        let segment = segment(row)?;
+        let segment = segment(&row)?;
         match (segment.place, pieces.last_mut()) {
             (SegmentPlace::Row, Some(TailPiece::Rows { end, .. })) if *end == segment.start => *end = segment.end,
             (SegmentPlace::Row, _) => pieces.push(TailPiece::Rows { start: segment.start, end: segment.end }),
@@ -265,7 +265,7 @@ fn stored_part(row: PartRow) -> Result<StoredPart> {
     })
 }
 
-fn segment(row: SegmentRow) -> Result<Segment> {
+fn segment(row: &SegmentRow) -> Result<Segment> {
     // Attempts are counted from 1, one by one.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let attempt = row.attempt as u64;

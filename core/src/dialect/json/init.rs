@@ -12,8 +12,8 @@ use crate::{
     operation::{Create, Operation},
     plan::Mode,
     refusal::Refusal,
-    session::FileInfo,
     units::ByteCount,
+    upload::FileInfo,
 };
 
 /// The largest body: metadata, a name, two digests, and room.

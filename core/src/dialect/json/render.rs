@@ -7,8 +7,8 @@ use crate::{
     ledger::OpenUpload,
     operation::{Outcome, Reply},
     refusal::Refusal,
-    session::Snapshot,
     units::UploadId,
+    upload::Snapshot,
 };
 
 const JSON: &str = "application/json";

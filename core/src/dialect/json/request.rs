@@ -14,7 +14,7 @@ use crate::{
 /// Understands a request's head.
 pub fn parse(head: &Head) -> Result<Parsed, Refusal> {
     if head.path == "/uploads" {
-        return allow(head, &[Method::GET]).map(|()| Parsed::Ready(Operation::List));
+        return allow(head, &[Method::GET]).map(|()| Parsed::Ready(Box::new(Operation::List)));
     }
     let rest = head.path.strip_prefix("/upload/").ok_or(Refusal::NoSuchRoute)?;
     if rest == "init" {
@@ -39,7 +39,7 @@ pub fn parse(head: &Head) -> Result<Parsed, Refusal> {
         "content" => allow(head, &[Method::GET, Method::HEAD]).and_then(|()| download(id, head))?,
         _ => return Err(Refusal::NoSuchRoute),
     };
-    Ok(Parsed::Ready(operation))
+    Ok(Parsed::Ready(Box::new(operation)))
 }
 
 fn allow(head: &Head, methods: &[Method]) -> Result<(), Refusal> {

@@ -21,7 +21,7 @@ fn head(method: &str, target: &str, headers: &[(&str, &str)]) -> Head {
 
 fn operation(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<Operation, Refusal> {
     parse(&head(method, target, headers)).map(|parsed| match parsed {
-        Parsed::Ready(operation) => operation,
+        Parsed::Ready(operation) => *operation,
         Parsed::NeedsBody { .. } => panic!("needs a body"),
     })
 }

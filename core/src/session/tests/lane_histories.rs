@@ -1,5 +1,5 @@
-//! Long random histories of a parallel upload: four writers at whatever chunks they like, several at one, that die, repeat
-//! themselves and come back from the dead.
+//! Long random histories of a parallel upload: four writers at whatever chunks they like, several at one, that die,
+//! repeat themselves and come back from the dead.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,8 +15,8 @@ enum Step {
         writer: usize,
         chunk: u64,
     },
-    /// Its part is stored, and its commit arrives, or not, or twice. Then it is idle, unless the commit did not arrive: it
-    /// may come later.
+    /// Its part is stored, and its commit arrives, or not, or twice. Then it is idle, unless the commit did not arrive:
+    /// it may come later.
     Store {
         writer: usize,
         commits: u8,

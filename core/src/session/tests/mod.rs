@@ -1,6 +1,7 @@
 //! The rules of a session: single cases as a story each, and long random histories against what must always hold.
 
 mod ending;
+mod formats;
 mod histories;
 mod lane_histories;
 mod lanes;
@@ -9,7 +10,13 @@ mod sequence;
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::{plan::Limits, units::MIB};
+use crate::{
+    event::DeliveryState,
+    integrity::{Crc64Nvme, Sha256Digest},
+    plan::{Limits, Plan},
+    units::{MIB, UploadId},
+    upload::FileInfo,
+};
 
 const PART: u64 = 8 * MIB;
 const NOW: UnixMs = UnixMs(1_000);

@@ -229,6 +229,22 @@ fn a_client_that_gives_up_by_itself_is_nobodys_victim() {
 }
 
 #[test]
+fn who_interrupts_and_gives_up_has_interrupted_all_the_same() {
+    let mut s = session(PART);
+    let mut rounds = 0;
+    loop {
+        let victim = interrupted(&mut s, NOW).unwrap();
+        let Ok(intruder) = interrupted(&mut s, NOW) else { break };
+        let decision = s.release(NOW, Release { attempt: intruder.attempt, reason: ReleaseReason::GaveUp });
+        take(&mut s, decision).unwrap();
+        let stale = s.commit(NOW, &commit(victim.attempt, vec![receipt(victim.first_number, PART)]));
+        assert!(stale.answer.is_err());
+        rounds += 1;
+        assert!(rounds < 5, "the first writer starves");
+    }
+}
+
+#[test]
 fn a_chunk_of_any_length_leaves_a_rest_that_the_next_part_begins_with() {
     let mut s = session(2 * PART + 5);
     let grant = start(&mut s, 0, PART + 7).unwrap();

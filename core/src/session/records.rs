@@ -1,0 +1,146 @@
+//! What is stored of a session: its records, each one row or a JSON text in one. Their shapes are read back by later builds.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    integrity::{Crc64Nvme, Sha256State},
+    plan::Plan,
+    session::Lease,
+    units::{ByteCount, UnixMs, UploadId},
+    upload::{FileInfo, Phase},
+};
+
+/// What the deployment promises for the life of this upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// How long an ended upload is remembered, in milliseconds.
+    pub tombstone_ms: u64,
+    /// How long after an expected delivery attempt the event is handed to the queue again, in milliseconds.
+    pub resend_ms: u64,
+    /// Whether there is an origin to tell.
+    pub tell_origin: bool,
+}
+
+/// What is fixed when the upload is created.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Birth {
+    /// The upload.
+    pub id: UploadId,
+    /// Whose it is.
+    pub owner: String,
+    /// Where the object will be: [`Birth::object_key`].
+    pub key: String,
+    /// What the client said of the file.
+    pub file: FileInfo,
+    /// The sizes.
+    pub plan: Plan,
+    /// R2's id of the multipart upload; none for an empty file, which has no parts.
+    pub multipart_id: Option<String>,
+    /// Scheme and host for the URLs in events.
+    pub public_url: String,
+    /// When it was created.
+    pub created_at: UnixMs,
+    /// When it ends unless it is complete by then.
+    pub expires_at: UnixMs,
+    /// What the deployment promised.
+    pub policy: Policy,
+}
+
+/// What changes: small, and rewritten whole.
+#[allow(clippy::struct_excessive_bools)] // each is a duty that is owed or not, independent of the others
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Where the upload is in its life.
+    pub phase: Phase,
+    /// Why it ended, unless it is complete.
+    pub reason: Option<String>,
+    /// When it ended.
+    pub ended_at: Option<UnixMs>,
+    /// Who may commit in a sequential upload, or who was the last who might.
+    pub lease: Option<Lease>,
+    /// The object's ETag, once it is there.
+    pub etag: Option<String>,
+    /// The CRC of the whole file, once it has been combined.
+    pub crc64nvme: Option<Crc64Nvme>,
+    /// Whether R2 may still hold something for this upload: parts, or the object.
+    pub holds_storage: bool,
+    /// Whether there may be segments in R2. Said before the first one is written.
+    pub holds_segments: bool,
+    /// Whether they have been deleted once since the upload ended. Those that arrive later go when it is forgotten.
+    pub segments_swept: bool,
+    /// Whether the owner's ledger has yet to hear how the upload ended, or that its object is gone.
+    pub owes_ledger: bool,
+    /// Whether the object is to be deleted, by the client's or the origin's wish.
+    pub discard: bool,
+    /// How often in a row the current duty in R2 has failed.
+    pub job_failures: u32,
+    /// Not before this is it tried again.
+    pub job_not_before: UnixMs,
+}
+
+/// A part that is counted: R2 has it, and completion will list it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredPart {
+    /// Its number in R2.
+    pub number: u16,
+    /// Where it ends in the file.
+    pub end: ByteCount,
+    /// Its ETag, exactly as R2 returned it.
+    pub etag: String,
+    /// The CRC of its bytes.
+    pub crc64nvme: Crc64Nvme,
+    /// The SHA-256 of the file up to the end of this part, to go on from; only where the file's was declared.
+    pub sha256_so_far: Option<Sha256State>,
+}
+
+/// Accepted bytes that do not fill a part yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Where it begins in the file: where the segment or the part before it ended.
+    pub start: ByteCount,
+    /// Where it ends.
+    pub end: ByteCount,
+    /// Which attempt brought it.
+    pub attempt: u64,
+    /// Where its bytes are.
+    pub place: SegmentPlace,
+    /// The SHA-256 of the file up to its end; only where the file's was declared.
+    pub sha256_so_far: Option<Sha256State>,
+}
+
+/// Where the bytes of a segment are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SegmentPlace {
+    /// In the segment's own row.
+    Row,
+    /// In R2, under [`Birth::segment_key`] of the attempt.
+    Object,
+}
+
+/// The most bytes that a segment in a row may have: 128 KiB, far below the 2 MB that a row may have
+/// (<https://developers.cloudflare.com/durable-objects/platform/limits/>), and small enough to pass through an object.
+pub const MAX_ROW_SEGMENT_BYTES: u64 = 128 * 1024;
+
+impl Birth {
+    /// Where the object of an upload is. Made of the id alone, so no two uploads ever meet.
+    pub fn object_key(id: UploadId) -> String {
+        format!("uploads/{id}")
+    }
+
+    /// The same upload under another id.
+    pub fn rename(&mut self, id: UploadId) {
+        self.id = id;
+        self.key = Self::object_key(id);
+    }
+
+    /// What the keys of this upload's segments begin with.
+    pub fn segment_prefix(&self) -> String {
+        format!("segments/{}/", self.id)
+    }
+
+    /// Where the segment of an attempt is in R2. No two attempts ever share a key.
+    pub fn segment_key(&self, attempt: u64) -> String {
+        format!("{}{attempt}", self.segment_prefix())
+    }
+}

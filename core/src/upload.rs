@@ -1,0 +1,105 @@
+//! An upload as everybody sees it: what the client said of the file, where the upload is in its life, and how it stands. What
+//! dialects render and sessions report; neither knows more of the other.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    event::DeliveryState,
+    integrity::{Crc64Nvme, Sha256Digest},
+    plan::Plan,
+    units::{ByteCount, UnixMs, UploadId},
+};
+
+/// What the client said about the file. All of it is metadata: nothing here is ever a path or a key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileInfo {
+    /// The file's name as the client gave it, checked for control characters and length.
+    pub name: String,
+    /// Its media type, if given.
+    pub content_type: Option<String>,
+    /// Whatever else the client wants the origin to know.
+    pub metadata: BTreeMap<String, String>,
+    /// The SHA-256 that the whole file must have.
+    pub sha256: Option<Sha256Digest>,
+    /// The CRC-64/NVME that the whole file must have.
+    pub crc64nvme: Option<Crc64Nvme>,
+}
+
+/// Where an upload is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Bytes are missing.
+    Open,
+    /// All bytes are there; the object is being put together.
+    Completing,
+    /// The object is there, whole and verified.
+    Completed,
+    /// It cannot become whole.
+    Failed,
+    /// The client cancelled it.
+    Aborted,
+    /// Its time was over.
+    Expired,
+}
+
+impl Phase {
+    /// The name in answers and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Completing => "completing",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Aborted => "aborted",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// What anybody may know about an upload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The upload.
+    pub id: UploadId,
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// Why it ended, unless it is complete.
+    pub reason: Option<String>,
+    /// How many bytes count.
+    pub uploaded_bytes: ByteCount,
+    /// Up to here they count without a gap.
+    pub offset: ByteCount,
+    /// Which are missing, from (inclusive) and to (exclusive), in order.
+    pub missing: Vec<(ByteCount, ByteCount)>,
+    /// Which chunks of a parallel upload are there: one bit each, the first chunk in the highest bit of the first byte; base64.
+    pub chunks: Option<String>,
+    /// The sizes.
+    pub plan: Plan,
+    /// What the client said of the file.
+    pub file: FileInfo,
+    /// When it was created.
+    pub created_at: UnixMs,
+    /// When it ends unless it is complete by then.
+    pub expires_at: UnixMs,
+    /// How far the telling of the origin is; none where there is nothing to tell.
+    pub delivery: Option<DeliveryState>,
+    /// The object, while there is one.
+    pub object: Option<ObjectFacts>,
+}
+
+/// A completed object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ObjectFacts {
+    /// Where it is in the bucket.
+    pub key: String,
+    /// Its ETag.
+    pub etag: String,
+    /// The CRC of all its bytes.
+    pub crc64nvme: Crc64Nvme,
+    /// Its SHA-256, where it was declared and so verified.
+    pub sha256: Option<Sha256Digest>,
+}

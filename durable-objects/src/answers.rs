@@ -1,0 +1,74 @@
+//! What an upload's object answers to the Worker beside the session's own rules: the object for a download, the event for a
+//! delivery. Each looks at the session and decides; none stores.
+
+use upload_core::{
+    event::Verdict,
+    ledger::Fingerprint,
+    session::{Change, Decision, Session},
+    units::UnixMs,
+};
+
+use crate::rpc::upload::{BeginDelivery, DeadLetter, DeliveryOutcome, EndDelivery, EventFacts, FoundObject};
+
+/// The object that the upload left, where its SHA-256 is known.
+pub(crate) fn fingerprint(session: &Session) -> Option<Fingerprint> {
+    let object = session.object()?;
+    Some(Fingerprint {
+        sha256: object.sha256?,
+        upload_id: session.birth.id,
+        key: object.key,
+        etag: object.etag,
+        crc64nvme: object.crc64nvme,
+        file_size: session.birth.plan.file_bytes,
+    })
+}
+
+pub(crate) fn find_object(session: &Session) -> Decision<FoundObject> {
+    let answer = match session.object() {
+        Some(object) => Ok(FoundObject {
+            object,
+            bytes: session.birth.plan.file_bytes,
+            file_name: session.birth.file.name.clone(),
+            content_type: session.birth.file.content_type.clone(),
+        }),
+        None => Err(session.no_object()),
+    };
+    Decision { answer, change: Change::none() }
+}
+
+pub(crate) fn begin_delivery(session: &Session, now: UnixMs, command: &BeginDelivery) -> Decision<Option<EventFacts>> {
+    let this_event =
+        session.delivery.as_ref().filter(|delivery| delivery.kind.id(session.birth.id) == command.event_id);
+    let begun = this_event.and_then(|delivery| Some((delivery, session.delivery_begun(now, command.attempt_ms)?)));
+    let Some((delivery, change)) = begun else { return pass(None) };
+    let facts = EventFacts {
+        event_id: command.event_id.clone(),
+        kind: delivery.kind,
+        occurred_at: delivery.occurred_at,
+        owner: session.birth.owner.clone(),
+        public_url: session.birth.public_url.clone(),
+        snapshot: session.snapshot(),
+        attempt: delivery.attempts + 1,
+    };
+    Decision { answer: Ok(Some(facts)), change }
+}
+
+pub(crate) fn end_delivery(session: &Session, now: UnixMs, command: &EndDelivery) -> Decision<Verdict> {
+    match command.outcome {
+        DeliveryOutcome::Acknowledged { discard } => {
+            Decision { answer: Ok(Verdict::Settled), change: session.delivered(now, discard) }
+        }
+        DeliveryOutcome::Refused { policy, asked_seconds } => {
+            let (verdict, change) = session.undelivered(now, policy, asked_seconds);
+            Decision { answer: Ok(verdict), change }
+        }
+    }
+}
+
+pub(crate) fn dead_letter(session: &Session, _now: UnixMs, _command: &DeadLetter) -> Decision<()> {
+    Decision { answer: Ok(()), change: session.dead_lettered() }
+}
+
+fn pass<T>(answer: T) -> Decision<T> {
+    Decision { answer: Ok(answer), change: Change::none() }
+}

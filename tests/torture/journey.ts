@@ -1,0 +1,99 @@
+// One upload of the plan from its creation to its ending, with its visitors and faults: what is told at the end must be
+// what was planned, or have a reason that was planned too.
+
+import { breathe, call } from "./calls.ts";
+import type { Chaos } from "./chaos.ts";
+import { create } from "./creation.ts";
+import type { Incarnation, Job } from "./job.ts";
+import type { Ending } from "./plan.ts";
+import { ask, NobodyAnswers, type Truth } from "./truth.ts";
+import { awaitEnd, sendAll } from "./uploader.ts";
+import { visit } from "./visitors.ts";
+import type { World } from "./world.ts";
+
+/** An upload that expired since the machine was slow, or failed by a fault that says "gone", is begun anew so often. */
+const MOST_INCARNATIONS = 4;
+
+export async function travel(world: World, chaos: Chaos, job: Job): Promise<void> {
+  try {
+    for (let nth = 1; ; nth++) {
+      const upload = await create(world, job);
+      const truth = await send(world, chaos, job, upload);
+      upload.ending = endingOf(truth);
+      if (upload.ending === job.plan.ending || nth === MOST_INCARNATIONS || !isExcused(world, upload, truth)) {
+        break;
+      }
+      job.note(`client: begins anew, since the upload ${truth.state}: ${truth.reason}`);
+    }
+    const last = job.incarnations.at(-1);
+    if (last?.ending !== job.plan.ending) {
+      world.differ(`${job.name} should have ${job.plan.ending} and has ${last?.ending}`, job);
+    }
+  } catch (error) {
+    world.differ(`${job.name}: ${error instanceof NobodyAnswers ? error.message : (error as Error).stack}`, job);
+  } finally {
+    job.letGo();
+  }
+}
+
+/** From the first byte to the ending. */
+async function send(world: World, chaos: Chaos, job: Job, upload: Incarnation): Promise<Truth> {
+  const { plan } = job;
+  const visits: Promise<void>[] = [];
+  let round = 0;
+  const before = async () => {
+    for (const { rules } of plan.faults.filter(({ at }) => at === round)) {
+      await chaos.plan(job, rules);
+    }
+    for (const { kind } of plan.visitors.filter(({ at }) => at === round + 1)) {
+      visits.push(visit(world, job, upload, kind, `${upload.uploadId.length}/${plan.index}/${round}/${kind}`));
+    }
+    round += 1;
+  };
+  const sending = { who: "client", random: job.random, stopAt: plan.stopAt, before };
+  let truth = await sendAll(world, job, upload, sending);
+  if (plan.ending === "expired" && truth.state === "open") {
+    // Whoever abandons an upload does not come back to look.
+    truth = { ...truth, state: "expired" };
+  } else if (plan.ending === "aborted" && truth.state === "open") {
+    truth = await abort(world, job, upload);
+  } else if (truth.state === "open" || truth.state === "completing" || truth.state === "verifying") {
+    truth = await awaitEnd(world, job, upload);
+  }
+  upload.ending = endingOf(truth);
+  await Promise.all(visits);
+  return truth;
+}
+
+/** Takes it back, and asks whether that was heard. */
+async function abort(world: World, job: Job, upload: Incarnation): Promise<Truth> {
+  for (let tries = 0; tries < 100; tries++) {
+    const losesAnswer = job.random.chance(job.plan.clumsiness);
+    const reply = await call(world, job, "DELETE", `/upload/${upload.uploadId}`, { who: "client", losesAnswer });
+    const truth = await ask(world, job, upload, "client", { byStatus: true });
+    if (truth.state !== "open") {
+      return truth;
+    }
+    if (reply?.status === 204) {
+      world.differ(`${job.name}: DELETE was answered 204 and the upload is open`, job);
+    }
+    await breathe(reply);
+  }
+  throw new NobodyAnswers(`${job.name} cannot be deleted`);
+}
+
+/** Whether an ending that was not planned has a planned reason. */
+function isExcused(world: World, upload: Incarnation, { state, reason = "" }: Truth): boolean {
+  if (state === "expired") {
+    return Date.now() >= upload.expiresAtMs;
+  }
+  if (state === "failed" && reason.startsWith("Storage ") && world.fatalFaults > 0) {
+    world.fatalFaults -= 1;
+    return true;
+  }
+  return false;
+}
+
+function endingOf({ state }: Truth): Ending | undefined {
+  return state === "completed" || state === "failed" || state === "aborted" || state === "expired" ? state : undefined;
+}

@@ -1,0 +1,157 @@
+// The end of a run: waits until everything has settled, and compares what there is with what there must be. What has not
+// settled in a generous time is a difference like any other.
+
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { send } from "../support/http.ts";
+import type { Recorded, RecordedEvent } from "../support/origin.ts";
+import type { Incarnation, Job } from "./job.ts";
+import { leftovers } from "./leftovers.ts";
+import type { World } from "./world.ts";
+
+const LOOK_EVERY_MS = 500;
+
+type Found = { what: string; job?: Job };
+
+export async function verify(world: World, giveUpMs: number): Promise<void> {
+  // From here on nothing fails any more.
+  await world.stack.client.request("POST", "/faults", { body: "[]" });
+  const deadlineMs = Date.now() + giveUpMs;
+  let found = await look(world);
+  while (found.length > 0 && Date.now() < deadlineMs) {
+    await sleep(LOOK_EVERY_MS);
+    found = await look(world).catch((error: Error) => [{ what: `cannot look: ${error.message}` }]);
+  }
+  for (const { what, job } of found) {
+    world.differ(what, job);
+  }
+  await compareFiles(world);
+  for (const fault of world.stack.log.faults()) {
+    world.differ(`the Worker logged a fault that nobody planned: ${fault}`);
+  }
+}
+
+/** Everything that is not as it must be, just now. */
+async function look(world: World): Promise<Found[]> {
+  const [uploads, events] = [await list<Recorded>(world, "/uploads"), await list<RecordedEvent>(world, "/events")];
+  const found: Found[] = [];
+  const known = new Set<string>();
+  for (const job of world.jobs) {
+    for (const upload of job.incarnations) {
+      known.add(upload.uploadId);
+      const told = events.filter(({ uploadId }) => uploadId === upload.uploadId);
+      const records = uploads.filter(({ uploadId }) => uploadId === upload.uploadId);
+      found.push(...(await wrongWith(world, job, upload, told, records)));
+    }
+  }
+  // Created, and nobody ever heard of it: it must have expired, and the origin must have been told.
+  const strangers = events.filter(({ uploadId }) => !known.has(uploadId));
+  for (const { eventId, type } of strangers.filter(({ type }) => type !== "upload.expired")) {
+    found.push({ what: `an upload that nobody knows ended with ${type} (${eventId})` });
+  }
+  if (strangers.length > world.lostCreations) {
+    found.push({
+      what: `${strangers.length} unknown uploads ended, of ${world.lostCreations} whose creation was lost`,
+    });
+  }
+  found.push(...(await wrongInStorage(world, known)));
+  return found;
+}
+
+async function wrongWith(
+  world: World,
+  job: Job,
+  upload: Incarnation,
+  events: RecordedEvent[],
+  records: Recorded[],
+): Promise<Found[]> {
+  const { uploadId, ending } = upload;
+  const found: Found[] = [];
+  const wrong = (what: string) => found.push({ what: `${job.name} (${uploadId}): ${what}`, job });
+  const types = events.map(({ type }) => type).join(", ");
+  if (types !== `upload.${ending}`) {
+    wrong(`the origin should have heard of upload.${ending} once, and heard of: ${types || "nothing"}`);
+  }
+  const states = records.map(({ state }) => state).join(", ");
+  const wanted = ending === "completed" ? "stored" : "";
+  if (states !== wanted) {
+    wrong(`the origin should have recorded "${wanted}", and recorded "${states}" ${records[0]?.reason ?? ""}`);
+  }
+  if (!upload.isTold && (ending === "completed" || ending === "failed")) {
+    const status = await world.stack.client.status(uploadId);
+    const said = status.json<{ state: string; delivery: string }>();
+    upload.isTold = said.state === ending && said.delivery === "delivered";
+    if (!upload.isTold) {
+      wrong(`${said.state}, delivery ${said.delivery}`);
+    }
+  }
+  return found;
+}
+
+async function wrongInStorage(world: World, known: Set<string>): Promise<Found[]> {
+  const { objects, unfinished, empty, ledgerEntries } = leftovers(world.stack.persistDir);
+  world.figures.emptyMultiparts = empty;
+  const found: Found[] = [];
+  const owner = (text: string) =>
+    world.jobs.find((job) => job.incarnations.some(({ uploadId }) => text.includes(uploadId)));
+  const wrong = (what: string, key: string) => {
+    const job = owner(key);
+    found.push(job ? { what: `${what}: ${key} of ${job.name}`, job } : { what: `${what}: ${key}` });
+  };
+  const kept = new Set<string>();
+  for (const job of world.jobs) {
+    const last = job.incarnations.at(-1);
+    if (last?.ending === "completed" && !job.plan.discard) {
+      kept.add(`uploads/${last.uploadId}`);
+    }
+  }
+  for (const key of objects.filter((key) => !kept.has(key))) {
+    wrong("left over in R2", key);
+  }
+  for (const key of [...kept].filter((key) => !objects.includes(key))) {
+    wrong("missing in R2", key);
+  }
+  for (const key of unfinished) {
+    wrong("unfinished multipart upload in R2", key);
+  }
+  for (const uploadId of ledgerEntries.filter((uploadId) => known.has(uploadId))) {
+    wrong("still open in the ledger", uploadId);
+  }
+  const listed = await world.stack.client.request("GET", "/uploads");
+  for (const { uploadId } of listed.json<{ uploads: { uploadId: string }[] }>().uploads) {
+    wrong("listed as open by GET /uploads", uploadId);
+  }
+  return found;
+}
+
+/** Every completed upload, as it lies on the origin's disk. */
+async function compareFiles(world: World): Promise<void> {
+  const records = await list<Recorded>(world, "/uploads");
+  for (const job of world.jobs) {
+    for (const { uploadId, ending } of job.incarnations) {
+      world.figures.count(world.figures.endings, ending ?? "no ending");
+      const record = records.find((record) => record.uploadId === uploadId);
+      if (ending !== "completed" || record?.state !== "stored") {
+        continue;
+      }
+      const stored = await sha256OfFile(record.file);
+      if (stored !== job.sha256 || record.fileSize !== job.plan.sizeBytes) {
+        world.differ(`${job.name}: the file at the origin has SHA-256 ${stored}, its source ${job.sha256}`, job);
+      }
+    }
+  }
+}
+
+async function list<T>(world: World, path: string): Promise<T[]> {
+  return (await send(world.origin.baseUrl, "GET", path)).json<T[]>();
+}
+
+async function sha256OfFile(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const piece of createReadStream(path)) {
+    hash.update(piece);
+  }
+  return hash.digest("hex");
+}

@@ -1,0 +1,196 @@
+//! The rules that keep the house in order, each a function from what it looks at to the violations it found.
+//!
+//! Arrows point one way (`src` → `durable-objects` → `core`), the core is pure, dialects and sessions do not know each
+//! other, SQL stays in one file, files stay small. A rule that cannot fail is no rule: each has a test with a bad example.
+
+use crate::sources::Source;
+
+/// Packages that the core must not reach: JavaScript, I/O, clocks, randomness.
+const IMPURE_PACKAGES: [&str; 8] =
+    ["worker", "worker-sys", "wasm-bindgen", "js-sys", "web-sys", "tokio", "getrandom", "rand"];
+/// Modules of the standard library with effects, or with a clock.
+const IMPURE_MODULES: [&str; 5] = ["time", "fs", "net", "thread", "env"];
+/// The clocks, by whatever path they are named.
+const CLOCKS: [&str; 2] = ["SystemTime", "Instant"];
+const SQL: [&str; 4] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE FROM"];
+const MAX_LINES: usize = 400;
+
+/// `tree` is `cargo tree --prefix none` of the core, of its normal dependencies.
+pub(crate) fn core_depends_on_nothing_impure(tree: &str) -> Vec<String> {
+    let impure = packages(tree).filter(|package| IMPURE_PACKAGES.contains(package));
+    impure.map(|package| format!("upload-core depends on {package}")).collect()
+}
+
+/// No clock, no I/O: `now` and fresh ids are parameters.
+pub(crate) fn core_has_no_effects(sources: &[Source]) -> Vec<String> {
+    in_lines(
+        sources,
+        |path| path.starts_with("core/src/"),
+        |line| {
+            let clock = CLOCKS.into_iter().find(|clock| has_word(line, clock)).map(str::to_owned);
+            clock.or_else(|| impure_module(line))
+        },
+    )
+}
+
+/// `tree` is `cargo tree --prefix none` of the Durable Objects.
+pub(crate) fn objects_do_not_know_the_worker(tree: &str) -> Vec<String> {
+    let mut violations = Vec::new();
+    if packages(tree).any(|package| package == "quayside") {
+        violations.push("durable-objects depends on quayside".to_owned());
+    }
+    if !packages(tree).any(|package| package == "upload-core") {
+        violations.push("durable-objects does not depend on upload-core, where its rules are".to_owned());
+    }
+    violations
+}
+
+/// A dialect parses and renders; it does not know what a session is.
+pub(crate) fn dialects_do_not_know_sessions(sources: &[Source]) -> Vec<String> {
+    mentions(sources, |path| path.starts_with("core/src/dialect/"), &["session::"])
+}
+
+/// A session decides; it does not know how anybody asked.
+pub(crate) fn sessions_do_not_know_dialects(sources: &[Source]) -> Vec<String> {
+    mentions(sources, |path| path.starts_with("core/src/session"), &["dialect"])
+}
+
+/// SQL never enters the Worker, and in the objects it stands in `sql.rs`, or in a folder `sql`.
+pub(crate) fn sql_stays_in_its_place(sources: &[Source]) -> Vec<String> {
+    let outside = |path: &str| {
+        let in_place = path.ends_with("/sql.rs") || path.contains("/sql/");
+        path.starts_with("src/") || (path.starts_with("durable-objects/") && !in_place)
+    };
+    mentions(sources, outside, &SQL)
+}
+
+/// One idea each.
+pub(crate) fn files_are_small(sources: &[Source]) -> Vec<String> {
+    let long = sources.iter().filter(|source| !source.is_test()).map(|source| (source, source.text.lines().count()));
+    long.filter(|(_, lines)| *lines > MAX_LINES)
+        .map(|(source, lines)| format!("{} has {lines} lines, more than {MAX_LINES}", source.path))
+        .collect()
+}
+
+/// The package names of a `cargo tree --prefix none`: the first word of each line.
+fn packages(tree: &str) -> impl Iterator<Item = &str> {
+    tree.lines().filter_map(|line| line.split_whitespace().next())
+}
+
+fn mentions(sources: &[Source], applies: impl Fn(&str) -> bool, words: &[&str]) -> Vec<String> {
+    in_lines(sources, applies, |line| words.iter().find(|word| line.contains(*word)).map(|word| word.trim().to_owned()))
+}
+
+/// Every line of code, in the files that a rule applies to, in which `finds` finds something to name.
+fn in_lines(sources: &[Source], applies: impl Fn(&str) -> bool, finds: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let mut violations = Vec::new();
+    for source in sources.iter().filter(|source| applies(&source.path)) {
+        for (number, line) in source.code_lines() {
+            violations.extend(finds(line).map(|found| format!("{}:{number} names {found}", source.path)));
+        }
+    }
+    violations
+}
+
+/// `std::time`, and the same inside a group on one line: `use std::{fmt, time::Duration};`.
+fn impure_module(line: &str) -> Option<String> {
+    let (_, after) = line.split_once("std::")?;
+    let modules = after.strip_prefix('{').map_or_else(|| vec![after], |group| group.split(',').collect());
+    let named = modules.into_iter().map(|module| first_word(module.trim_start()));
+    let found = named.into_iter().find(|module| IMPURE_MODULES.contains(module)).map(|module| format!("std::{module}"));
+    found.or_else(|| impure_module(after))
+}
+
+fn first_word(text: &str) -> &str {
+    text.split(|character: char| !is_word(character)).next().unwrap_or_default()
+}
+
+fn has_word(line: &str, word: &str) -> bool {
+    line.split(|character: char| !is_word(character)).any(|found| found == word)
+}
+
+fn is_word(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(path: &str, text: &str) -> Vec<Source> {
+        vec![Source { path: path.to_owned(), text: text.to_owned() }]
+    }
+
+    #[test]
+    fn an_impure_dependency_of_the_core_is_found() {
+        assert_eq!(
+            core_depends_on_nothing_impure("upload-core v0.1.0 (/q/core)\nserde v1.0.0\njs-sys v0.3.1 (*)\n"),
+            ["upload-core depends on js-sys"]
+        );
+        assert!(core_depends_on_nothing_impure("upload-core v0.1.0\nrandom_access v1.0.0\n").is_empty());
+    }
+
+    #[test]
+    fn an_effect_in_the_core_is_found() {
+        for bad in [
+            "use std::time::Duration;",
+            "use std::{fmt, time::Duration};",
+            "use std::fmt; use std::fs;",
+            "let now = Instant::now();",
+            "fn at(now: SystemTime) {}",
+            "std::thread::spawn(f);",
+        ] {
+            assert_eq!(core_has_no_effects(&source("core/src/plan.rs", bad)).len(), 1, "{bad}");
+        }
+        for good in ["use std::fmt;", "// std::time", "struct Instantly;", "use std::collections::BTreeMap as time;"] {
+            assert!(core_has_no_effects(&source("core/src/plan.rs", good)).is_empty(), "{good}");
+        }
+        assert!(core_has_no_effects(&source("xtask/src/dev.rs", "use std::time::Instant;")).is_empty());
+    }
+
+    #[test]
+    fn an_arrow_from_the_objects_to_the_worker_is_found() {
+        let good = "durable-objects v0.1.0 (/q/durable-objects)\nupload-core v0.1.0 (/q/core)\n";
+        assert!(objects_do_not_know_the_worker(good).is_empty());
+        assert_eq!(objects_do_not_know_the_worker(&format!("{good}quayside v0.1.0 (/q)\n")).len(), 1);
+        assert_eq!(objects_do_not_know_the_worker("durable-objects v0.1.0\n").len(), 1);
+    }
+
+    #[test]
+    fn a_dialect_that_knows_sessions_is_found() {
+        let bad = "use crate::session::Session;";
+        assert_eq!(
+            dialects_do_not_know_sessions(&source("core/src/dialect/json.rs", bad)),
+            ["core/src/dialect/json.rs:1 names session::"]
+        );
+        assert!(dialects_do_not_know_sessions(&source("core/src/event.rs", bad)).is_empty());
+    }
+
+    #[test]
+    fn a_session_that_knows_dialects_is_found() {
+        let bad = "use crate::dialect::Dialect;";
+        assert_eq!(sessions_do_not_know_dialects(&source("core/src/session/begin.rs", bad)).len(), 1);
+        assert_eq!(sessions_do_not_know_dialects(&source("core/src/session.rs", bad)).len(), 1);
+        assert!(sessions_do_not_know_dialects(&source("core/src/session.rs", "// any dialect")).is_empty());
+    }
+
+    #[test]
+    fn sql_out_of_place_is_found() {
+        let sql = "db.exec(\"SELECT 1\");";
+        for bad in ["src/uploads.rs", "durable-objects/src/rpc.rs"] {
+            assert_eq!(sql_stays_in_its_place(&source(bad, sql)).len(), 1, "{bad}");
+        }
+        for good in ["durable-objects/src/sql.rs", "durable-objects/src/sql/rows.rs", "examples/origin/src/store.rs"] {
+            assert!(sql_stays_in_its_place(&source(good, sql)).is_empty(), "{good}");
+        }
+        assert!(sql_stays_in_its_place(&source("src/uploads.rs", "// SELECT nothing")).is_empty());
+    }
+
+    #[test]
+    fn a_long_file_is_found() {
+        let long = "x\n".repeat(MAX_LINES + 1);
+        assert_eq!(files_are_small(&source("src/front.rs", &long)).len(), 1);
+        assert!(files_are_small(&source("tests/front.test.ts", &long)).is_empty());
+        assert!(files_are_small(&source("src/front.rs", &"x\n".repeat(MAX_LINES))).is_empty());
+    }
+}

@@ -1,0 +1,126 @@
+//! `cargo xtask check`: formatting, lints, types and architecture; the fast part of `test`.
+//!
+//! Each check has a name, runs whatever the others did, and shows its output only when it fails.
+
+use std::process::{Command, ExitCode};
+
+use anyhow::{Result, bail};
+
+use crate::cargo_build::WASM_BINDGEN_USE_JS_SYS;
+use crate::project::Project;
+use crate::rustup::WASM_TARGET;
+use crate::say::{self, Step};
+use crate::sources::Source;
+use crate::tally::Tally;
+use crate::{architecture, children, setup, sources};
+
+/// Runs it; says how many passed.
+pub(crate) fn command(project: &Project) -> Result<ExitCode> {
+    setup::for_check(project)?;
+    let tally = run(project);
+    say::line(tally);
+    Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Every check, counted as one each.
+pub(crate) fn run(project: &Project) -> Tally {
+    let mut tally = Tally::default();
+    for (name, command) in commands(project) {
+        tally += one(name, |step| succeeds(&command, step));
+    }
+    for (name, rule) in SOURCE_RULES {
+        tally += one(name, |_| none(&rule(&sources::read_all(project)?)));
+    }
+    for (name, rule, arguments) in TREE_RULES {
+        tally += one(name, |step| none(&rule(&dependency_tree(project, arguments, step)?)));
+    }
+    tally
+}
+
+fn one(name: &str, check: impl FnOnce(&Step) -> Result<()>) -> Tally {
+    let step = Step::begin(name);
+    match check(&step) {
+        Ok(()) => {
+            step.done("");
+            Tally::one(true)
+        }
+        Err(error) => {
+            step.failed("");
+            say::line(format_args!("{error:#}"));
+            Tally::one(false)
+        }
+    }
+}
+
+fn commands(project: &Project) -> Vec<(&'static str, Command)> {
+    let with = |program: &std::path::Path, arguments: &[&str]| {
+        let mut command = project.command(program);
+        command.args(arguments);
+        command
+    };
+    let cargo = |arguments: &[&str]| with("cargo".as_ref(), arguments);
+    let deny = ["--", "-D", "warnings"];
+    let on_host = [&["clippy", "--workspace", "--all-targets"][..], &deny].concat();
+    let worker = ["-p", "quayside", "-p", "durable-objects", "--target", WASM_TARGET];
+    let on_wasm = [&["clippy"][..], &worker, &deny].concat();
+    let mut clippy_wasm = cargo(&on_wasm);
+    clippy_wasm.env(WASM_BINDGEN_USE_JS_SYS.0, WASM_BINDGEN_USE_JS_SYS.1);
+    vec![
+        ("rustfmt", cargo(&["fmt", "--all", "--check"])),
+        ("clippy, for the host", cargo(&on_host)),
+        ("clippy, for wasm", clippy_wasm),
+        ("biome", with(&project.node_bin("biome"), &["ci", "--colors=off"])),
+        ("tsc", with(&project.node_bin("tsc"), &["--noEmit"])),
+    ]
+}
+
+type SourceRule = fn(&[Source]) -> Vec<String>;
+type TreeRule = fn(&str) -> Vec<String>;
+
+const SOURCE_RULES: [(&str, SourceRule); 5] = [
+    ("the core has no effects", architecture::core_has_no_effects),
+    ("dialects do not know sessions", architecture::dialects_do_not_know_sessions),
+    ("sessions do not know dialects", architecture::sessions_do_not_know_dialects),
+    ("SQL stays in its place", architecture::sql_stays_in_its_place),
+    ("files are small", architecture::files_are_small),
+];
+
+const TREE_RULES: [(&str, TreeRule, &[&str]); 3] = [
+    (
+        "the core depends on nothing impure, on the host",
+        architecture::core_depends_on_nothing_impure,
+        &["-p", "upload-core"],
+    ),
+    (
+        "the core depends on nothing impure, on wasm",
+        architecture::core_depends_on_nothing_impure,
+        &["-p", "upload-core", "--target", WASM_TARGET],
+    ),
+    (
+        "durable-objects does not know the Worker",
+        architecture::objects_do_not_know_the_worker,
+        &["-p", "durable-objects", "--target", WASM_TARGET],
+    ),
+];
+
+fn dependency_tree(project: &Project, arguments: &[&str], step: &Step) -> Result<String> {
+    let mut command = project.command("cargo");
+    command.args(["tree", "--edges", "normal", "--prefix", "none"]).args(arguments);
+    let finished = children::run_capturing(&command, |_, line| step.detail(line))?;
+    if !finished.status.success() {
+        bail!("{}", finished.both.trim_end());
+    }
+    Ok(finished.out)
+}
+
+fn succeeds(command: &Command, step: &Step) -> Result<()> {
+    let finished = children::run_capturing(command, |_, line| step.detail(line))?;
+    if !finished.status.success() {
+        bail!("{}", finished.both.trim_end());
+    }
+    Ok(())
+}
+
+fn none(violations: &[String]) -> Result<()> {
+    if violations.is_empty() { Ok(()) } else { bail!("{}", violations.join("\n")) }
+}

@@ -1,0 +1,169 @@
+//! The command line of `cargo xtask`: which commands and options there are, and what each calls.
+//!
+//! Everything a person runs in this repository goes through here, so that one list of commands is all there is to know.
+//! Works on Linux and macOS.
+
+mod architecture;
+mod build_stamp;
+mod cargo_build;
+mod cargo_lock;
+mod check;
+mod children;
+mod demo;
+mod demo_client;
+mod demo_file;
+mod demo_progress;
+mod demo_scene;
+mod dev;
+mod dev_vars;
+mod file_lock;
+mod keeper;
+mod npm;
+mod ports;
+mod project;
+mod rust_tools;
+mod rustup;
+mod say;
+mod setup;
+mod signals;
+mod sources;
+mod stack;
+mod tally;
+mod test;
+mod torture;
+mod worker_build;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use lexopt::ValueExt;
+
+use crate::project::Project;
+
+const USAGE: &str = "\
+Usage: cargo xtask <command>
+
+  setup                     install what the build needs: pinned, cached, nothing outside this folder but the wasm target
+  build                     the Worker, optimised, into build/ (wrangler calls this)
+  dev [--port 8787] [--origin-port 8788] [--state .state]
+                            the Worker and the example origin, until Ctrl-C
+  demo [FILE]               one upload from end to end, cut and resumed on the way (default: 100 MiB of random bytes)
+  check                     formatting, lints, types, architecture
+  test                      everything: check, host tests, and tests of the running Worker
+  torture [--uploads 200] [--seed 1]
+                            many uploads at once with disconnects, faults and kills; then every byte is compared
+";
+
+enum Task {
+    Help,
+    Setup,
+    Build,
+    Dev(dev::Options),
+    Demo(Option<PathBuf>),
+    Check,
+    Test,
+    Torture(torture::Options),
+}
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os();
+    if arguments.nth(1).is_some_and(|first| first == keeper::COMMAND) {
+        return keeper::run(arguments);
+    }
+    match parse(lexopt::Parser::from_env()).and_then(run) {
+        Ok(code) => code,
+        Err(error) => {
+            say::failure(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<ExitCode> {
+    if let Task::Help = task {
+        say::line(USAGE.trim_end());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let project = Project::find()?;
+    match task {
+        Task::Help | Task::Setup => setup::command(&project).map(|()| ExitCode::SUCCESS),
+        Task::Build => worker_build::command(&project).map(|()| ExitCode::SUCCESS),
+        Task::Dev(options) => dev::command(&project, &options),
+        Task::Demo(file) => demo::command(&project, file),
+        Task::Check => check::command(&project),
+        Task::Test => Ok(test::command(&project)),
+        Task::Torture(options) => torture::command(&project, &options),
+    }
+}
+
+fn parse(mut parser: lexopt::Parser) -> Result<Task> {
+    use lexopt::prelude::{Long, Short, Value};
+    let mut task = match parser.next()? {
+        None | Some(Short('h') | Long("help")) => Task::Help,
+        Some(Value(name)) => match name.string()?.as_str() {
+            "help" => Task::Help,
+            "setup" => Task::Setup,
+            "build" => Task::Build,
+            "dev" => Task::Dev(dev::Options::default()),
+            "demo" => Task::Demo(None),
+            "check" => Task::Check,
+            "test" => Task::Test,
+            "torture" => Task::Torture(torture::Options::default()),
+            other => bail!("there is no command {other}\n\n{USAGE}"),
+        },
+        Some(other) => return Err(other.unexpected().into()),
+    };
+    while let Some(argument) = parser.next()? {
+        match (&mut task, argument) {
+            (_, Short('h') | Long("help")) => return Ok(Task::Help),
+            (Task::Dev(options), Long("port")) => options.port = parser.value()?.parse()?,
+            (Task::Dev(options), Long("origin-port")) => options.origin_port = parser.value()?.parse()?,
+            (Task::Dev(options), Long("state")) => options.state = Some(parser.value()?.into()),
+            (Task::Torture(options), Long("uploads")) => options.uploads = parser.value()?.parse()?,
+            (Task::Torture(options), Long("seed")) => options.seed = parser.value()?.parse()?,
+            (Task::Demo(file @ None), Value(path)) => *file = Some(path.into()),
+            (_, other) => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(task)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Result<Task> {
+        parse(lexopt::Parser::from_args(arguments))
+    }
+
+    #[test]
+    fn dev_takes_its_ports_and_state() {
+        let Ok(Task::Dev(options)) = parsed(&["dev", "--port", "9000", "--origin-port=9001", "--state", "/x"]) else {
+            panic!("not dev");
+        };
+        assert_eq!((options.port, options.origin_port, options.state), (9000, 9001, Some("/x".into())));
+    }
+
+    #[test]
+    fn demo_takes_at_most_one_file() {
+        assert!(matches!(parsed(&["demo"]), Ok(Task::Demo(None))));
+        assert!(matches!(parsed(&["demo", "a"]), Ok(Task::Demo(Some(_)))));
+        assert!(parsed(&["demo", "a", "b"]).is_err());
+    }
+
+    #[test]
+    fn torture_takes_its_size_and_seed() {
+        let Ok(Task::Torture(options)) = parsed(&["torture", "--uploads", "30", "--seed=7"]) else {
+            panic!("not torture");
+        };
+        assert_eq!((options.uploads, options.seed), (30, 7));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        for bad in [&["deploy"][..], &["build", "--fast"], &["dev", "--port", "eighty"], &["--port", "1"]] {
+            assert!(parsed(bad).is_err(), "{bad:?}");
+        }
+    }
+}

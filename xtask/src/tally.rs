@@ -1,0 +1,92 @@
+//! Counting what passed and what failed, and reading such counts from the output of cargo and of Node.
+
+use std::ops::AddAssign;
+
+/// So many of each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Passed.
+    pub(crate) passed: u64,
+    /// Failed, or could not even be run.
+    pub(crate) failed: u64,
+}
+
+impl Tally {
+    /// One thing that either passed or failed.
+    pub(crate) fn one(passed: bool) -> Self {
+        Self { passed: u64::from(passed), failed: u64::from(!passed) }
+    }
+
+    /// The sum over every `test result:` line of `cargo test`.
+    pub(crate) fn of_cargo_test(output: &str) -> Self {
+        let mut sum = Self::default();
+        for line in output.lines().filter(|line| line.starts_with("test result:")) {
+            let count = |label| number_before(line, label).unwrap_or(0);
+            sum += Self { passed: count("passed"), failed: count("failed") };
+        }
+        sum
+    }
+
+    /// The summary at the end of a TAP report by `node --test`; `None` when there is none.
+    pub(crate) fn of_node_tap(report: &str) -> Option<Self> {
+        let count = |label: &str| {
+            let line = report.lines().rev().find_map(|line| line.strip_prefix("# ")?.strip_prefix(label))?;
+            line.trim().parse::<u64>().ok()
+        };
+        Some(Self { passed: count("pass ")?, failed: count("fail ")? + count("cancelled ")? })
+    }
+
+    /// This one, with one failure more when a stage says it failed although it counted no failure.
+    pub(crate) fn or_failed(self, succeeded: bool) -> Self {
+        let failed = if succeeded { self.failed } else { self.failed.max(1) };
+        Self { failed, ..self }
+    }
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+}
+
+impl std::fmt::Display for Tally {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{} passed, {} failed", self.passed, self.failed)
+    }
+}
+
+fn number_before(line: &str, label: &str) -> Option<u64> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let at = words.iter().position(|word| word.trim_end_matches(';') == label)?;
+    words.get(at.checked_sub(1)?)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_counts_are_summed() {
+        let output = "running 2 tests\n\
+            test a ... ok\n\
+            test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s\n\
+            test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s\n";
+        assert_eq!(Tally::of_cargo_test(output), Tally { passed: 15, failed: 2 });
+        assert_eq!(Tally::of_cargo_test("error: could not compile"), Tally::default());
+    }
+
+    #[test]
+    fn node_counts_come_from_the_last_summary() {
+        let report = "TAP version 13\n    # pass 99\nok 1 - a\n1..1\n# tests 5\n# suites 1\n# pass 3\n# fail 1\n# cancelled 1\n# skipped 0\n# todo 0\n";
+        assert_eq!(Tally::of_node_tap(report), Some(Tally { passed: 3, failed: 2 }));
+        assert_eq!(Tally::of_node_tap("TAP version 13\n"), None);
+    }
+
+    #[test]
+    fn a_failed_stage_without_failures_counts_as_one() {
+        assert_eq!(Tally { passed: 3, failed: 0 }.or_failed(false), Tally { passed: 3, failed: 1 });
+        assert_eq!(Tally { passed: 3, failed: 2 }.or_failed(false), Tally { passed: 3, failed: 2 });
+        assert_eq!(Tally { passed: 3, failed: 0 }.or_failed(true), Tally { passed: 3, failed: 0 });
+    }
+}

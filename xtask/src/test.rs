@@ -1,0 +1,141 @@
+//! `cargo xtask test`: all set-up and every check and test there is, the running Worker's too.
+//!
+//! Every stage runs that still can, whatever the others did. The last line is always `N passed, M failed`: each check,
+//! host test and test of the running Worker counts as one, and so does a stage that could not run.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::dev::ORIGIN;
+use crate::project::Project;
+use crate::say::Step;
+use crate::tally::Tally;
+use crate::{cargo_build, check, children, say, setup, worker_build};
+
+const REPORT: &str = "target/running-worker-tests.tap";
+
+/// Runs it.
+pub(crate) fn command(project: &Project) -> ExitCode {
+    let mut total = Tally::default();
+    let started = Instant::now();
+    let is_set_up = stage("set-up", &mut total, || setup::everything(project).map(|_| Tally::default())).is_some();
+    if is_set_up {
+        stage("checks", &mut total, || Ok(check::run(project)));
+    }
+    stage("host tests", &mut total, || host_tests(project));
+    if is_set_up {
+        let origin = stage_with("build", &mut total, || {
+            worker_build::build(project)?;
+            worker_build::build_with_faults(project)?;
+            let release = worker_build::release_has_no_faults(project);
+            if let Err(error) = &release {
+                say::failure(error);
+            }
+            Ok((Tally::one(release.is_ok()), cargo_build::program(project, ORIGIN)?))
+        });
+        if let Some(origin) = origin {
+            stage("tests of the running Worker", &mut total, || running_worker_tests(project, &origin));
+        }
+    }
+    say::line(format_args!("everything took {}", say::duration(started.elapsed())));
+    say::line(total);
+    if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn stage(name: &str, total: &mut Tally, work: impl FnOnce() -> Result<Tally>) -> Option<()> {
+    stage_with(name, total, || work().map(|tally| (tally, ())))
+}
+
+/// Announces a stage, adds up what it counted, and says how long it took. `None` when it could not run.
+fn stage_with<T>(name: &str, total: &mut Tally, work: impl FnOnce() -> Result<(Tally, T)>) -> Option<T> {
+    say::line(format_args!("\n== {name}"));
+    let started = Instant::now();
+    let (tally, result) = match work() {
+        Ok((tally, result)) => (tally, Some(result)),
+        Err(error) => {
+            say::failure(&error);
+            (Tally::one(false), None)
+        }
+    };
+    *total += tally;
+    let counts = if tally == Tally::default() { "done".to_owned() } else { tally.to_string() };
+    say::line(format_args!("== {name}: {counts} ({})", say::duration(started.elapsed())));
+    result
+}
+
+fn host_tests(project: &Project) -> Result<Tally> {
+    let mut command = project.command("cargo");
+    // The two packages that bind JavaScript cannot run here.
+    command.args(["test", "--workspace", "--exclude", "quayside", "--exclude", "durable-objects", "--no-fail-fast"]);
+    let step = Step::begin("cargo test");
+    let finished = children::run_capturing(&command, |_, line| {
+        step.detail(line);
+        if is_worth_showing(line) {
+            step.print(line);
+        }
+    })?;
+    if finished.status.success() {
+        step.done("");
+    } else {
+        step.failed("");
+    }
+    Ok(Tally::of_cargo_test(&finished.out).or_failed(finished.status.success()))
+}
+
+/// One line per test and per crate compiled is too much; what went wrong never is.
+fn is_worth_showing(line: &str) -> bool {
+    let is_passed_test = line.starts_with("test ") && line.ends_with(" ... ok");
+    let is_compiling =
+        ["Compiling ", "Downloaded ", "Downloading "].iter().any(|word| line.trim_start().starts_with(word));
+    !(is_passed_test || is_compiling || line.trim().is_empty() || line.starts_with("running "))
+}
+
+fn running_worker_tests(project: &Project, origin: &Path) -> Result<Tally> {
+    let mut files = Vec::new();
+    find_tests(&project.path("tests"), &mut files)?;
+    ensure!(!files.is_empty(), "there is no *.test.ts below tests/");
+    files.sort();
+    let report = project.path(REPORT);
+    let _ = std::fs::remove_file(&report);
+    let mut command = project.command(project.node_bin("node"));
+    command
+        .args(["--test", "--disable-warning=ExperimentalWarning", "--test-concurrency=2"])
+        .args(["--test-reporter=spec", "--test-reporter-destination=stdout", "--test-reporter=tap"])
+        .arg(format!("--test-reporter-destination={}", report.display()))
+        .args(files)
+        .env("QUAYSIDE_ORIGIN_BIN", origin);
+    let status = children::run(&command)?;
+    let text = std::fs::read_to_string(&report).with_context(|| format!("reading {}", report.display()))?;
+    let tally = Tally::of_node_tap(&text).context("node --test ended without a summary")?;
+    Ok(tally.or_failed(status.success()))
+}
+
+fn find_tests(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            find_tests(&path, files)?;
+        } else if path.to_string_lossy().ends_with(".test.ts") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_shown_and_passes_are_not() {
+        for shown in ["test a::b ... FAILED", "test result: ok. 3 passed; 0 failed", "thread panicked", "error: x"] {
+            assert!(is_worth_showing(shown), "{shown}");
+        }
+        for hidden in ["test a::b ... ok", "   Compiling serde v1.0.0", "running 3 tests", ""] {
+            assert!(!is_worth_showing(hidden), "{hidden}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! `cargo xtask build`: the Worker, from Rust to what wrangler uploads, in `build/`.
+//!
+//! wrangler calls it at its start and after every change of a source. worker-build does the work; every program that it
+//! would otherwise download is given to it by path, so that a build needs no network once set-up is done. Two builds at
+//! once wait for each other, and the second finds nothing left to do.
+//!
+//! There is a second bundle, in `build-faults/`: the same Worker with the cargo feature `faults`, for the torture run. Each
+//! is compiled in a folder of its own, so that building one never makes the other old.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::children;
+use crate::file_lock::FileLock;
+use crate::project::Project;
+use crate::say::{self, Step};
+use crate::{build_stamp, cargo_build, rust_tools, setup};
+
+const PACKAGE: &str = "quayside";
+
+/// What only a Worker that can be made to fail has in it: the name of a log line.
+const MARK_OF_FAULTS: &str = "fault_injected";
+
+/// One way to build the Worker.
+struct Bundle {
+    folder: &'static str,
+    features: &'static [&'static str],
+    /// Where cargo compiles, if not in its usual place.
+    target_dir: Option<&'static str>,
+    title: &'static str,
+}
+
+const RELEASE: Bundle =
+    Bundle { folder: "build", features: &[], target_dir: None, title: "compiling the Worker to wasm" };
+
+const WITH_FAULTS: Bundle = Bundle {
+    folder: "build-faults",
+    features: &["--features", "faults"],
+    target_dir: Some("target/faults"),
+    title: "compiling the Worker with faults to wasm",
+};
+
+/// Builds, and says how large the result is.
+pub(crate) fn command(project: &Project) -> Result<()> {
+    if build(project)? {
+        say::line(format_args!("the Worker: {}", sizes(&wasm_output(project, &RELEASE))?));
+    } else {
+        say::line("the Worker is up to date");
+    }
+    Ok(())
+}
+
+/// Builds when something has changed since the last time; says whether it had to.
+pub(crate) fn build(project: &Project) -> Result<bool> {
+    build_bundle(project, &RELEASE)
+}
+
+/// The same, for the Worker that can be made to fail.
+pub(crate) fn build_with_faults(project: &Project) -> Result<bool> {
+    build_bundle(project, &WITH_FAULTS)
+}
+
+/// Fails where the Worker that is released could be made to fail, or where this could not be told.
+pub(crate) fn release_has_no_faults(project: &Project) -> Result<()> {
+    let has_mark = |bundle: &Bundle| -> Result<bool> {
+        let path = wasm_output(project, bundle);
+        let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        Ok(bytes.windows(MARK_OF_FAULTS.len()).any(|window| window == MARK_OF_FAULTS.as_bytes()))
+    };
+    ensure!(has_mark(&WITH_FAULTS)?, "{} has no {MARK_OF_FAULTS} in it", WITH_FAULTS.folder);
+    ensure!(!has_mark(&RELEASE)?, "{} has {MARK_OF_FAULTS} in it: a release must have no faults", RELEASE.folder);
+    Ok(())
+}
+
+fn build_bundle(project: &Project, bundle: &Bundle) -> Result<bool> {
+    setup::for_build(project)?;
+    let _lock = FileLock::take(&project.tools_dir().join(".build.lock"), "build")?;
+    let mut arguments = bundle.features.to_vec();
+    arguments.extend(bundle.target_dir.iter().flat_map(|dir| ["--target-dir", *dir]));
+    let wasm = cargo_build::wasm(project, PACKAGE, &arguments, bundle.title)?;
+    let tools = rust_tools::needed(project)?;
+    let folder = project.path(bundle.folder);
+    if build_stamp::fits(&folder, &build_stamp::compute(project, &folder, &wasm, &tools)) {
+        return Ok(false);
+    }
+    package(project, bundle)?;
+    build_stamp::write(&folder, &build_stamp::compute(project, &folder, &wasm, &tools))?;
+    Ok(true)
+}
+
+fn wasm_output(project: &Project, bundle: &Bundle) -> PathBuf {
+    project.path(bundle.folder).join(build_stamp::WASM_OUTPUT)
+}
+
+/// Bindings, optimising, bundling.
+fn package(project: &Project, bundle: &Bundle) -> Result<()> {
+    // What a build that was killed has left: worker-build would wait for it to go stale.
+    let _ = std::fs::remove_dir_all(project.path(bundle.folder).join(".tmp"));
+    let step = Step::begin("packaging the Worker");
+    let mut command = project.command(project.tool("worker-build"));
+    command
+        .args(["--release", "--out-dir", bundle.folder])
+        // The root folder is a workspace with default members, and the Worker is none of them.
+        .args(["--package", PACKAGE])
+        // What worker-build does not know itself, it hands to cargo.
+        .args(bundle.features)
+        .env("WASM_BINDGEN_BIN", project.tool("wasm-bindgen"))
+        .env("WASM_OPT_BIN", project.node_bin("wasm-opt"))
+        .env("ESBUILD_BIN", project.node_bin("esbuild"));
+    if let Some(dir) = bundle.target_dir {
+        command.env("CARGO_TARGET_DIR", project.path(dir));
+    }
+    let finished = children::run_capturing(&command, |_, line| step.detail(line))?;
+    if !finished.status.success() {
+        step.failed("");
+        bail!("worker-build failed:\n{}", finished.both.trim_end());
+    }
+    step.done("");
+    Ok(())
+}
+
+/// `812 KiB, gzipped 301 KiB`.
+fn sizes(wasm: &Path) -> Result<String> {
+    let bytes = std::fs::read(wasm).with_context(|| format!("reading {}", wasm.display()))?;
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(&bytes)?;
+    let gzipped = encoder.finish()?;
+    let (plain_bytes, gzipped_bytes) = (u64::try_from(bytes.len())?, u64::try_from(gzipped.len())?);
+    Ok(format!("{} of wasm, {} gzipped", say::size(plain_bytes), say::size(gzipped_bytes)))
+}
