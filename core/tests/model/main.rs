@@ -19,8 +19,8 @@
 //! ones. What surrounds them (what a Worker does, in which order R2 is called) is written down here once more, as short
 //! as it can be.
 //!
-//! Not in here: R2 losing what it has stored, digests, the streaming of bytes, and what the owner's ledger does by itself;
-//! messages to the ledger arrive at once or not at all, and no request outlives the memory of an ended upload.
+//! Not in here: R2 losing what it has stored, digests, the streaming of bytes, and what the owner's ledger does by
+//! itself; messages to the ledger arrive at once or not at all, and no request outlives the memory of an ended upload.
 
 #![cfg(test)]
 
