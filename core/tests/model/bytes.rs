@@ -1,8 +1,8 @@
 //! Bytes that say where they belong.
 //!
-//! The model counts in units of 60 KiB, so that a rest of two units fits a row and one of three does not. Each unit of the
-//! file carries its own position; garbage carries none. So bytes that are doubled, left out, swapped or brought by the
-//! wrong writer never equal the file.
+//! The model counts in units of 60 KiB, so that a rest of two units fits a row and one of three does not. Each unit of
+//! the file carries its own position; garbage carries none. So bytes that are doubled, left out, swapped or brought by
+//! the wrong writer never equal the file.
 
 use upload_core::units::ByteCount;
 

@@ -149,6 +149,8 @@ impl Model for Uploads {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        [properties::all(), sights::all()].concat()
+        let mut properties = properties::all();
+        properties.extend(sights::all().into_iter().filter(|sight| self.sights.contains(&sight.name)));
+        properties
     }
 }

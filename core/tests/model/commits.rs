@@ -22,9 +22,9 @@ pub(crate) struct Message {
     pub(crate) granted: Granted,
     /// The parts.
     pub(crate) stored: Vec<Stored>,
-    /// The bytes behind the last of them, and where they are.
+    /// The bytes behind the last of them, and whether they come along, to be kept in a row.
     pub(crate) rest: Option<(Bytes, bool)>,
-    /// Whether it is a second copy, whose answer nobody waits for.
+    /// Whether it is a copy of one that has been answered, so that nobody waits for its answer.
     pub(crate) is_copy: bool,
 }
 
@@ -63,7 +63,8 @@ impl World {
         Ok(grant)
     }
 
-    /// A commit arrives. Its answer arrives or is lost; and a second copy of it may still be on its way.
+    /// A commit arrives. Its answer arrives or is lost, and it may arrive once more: where the answer was lost, because
+    /// the Worker sends it again and waits for that one.
     pub(crate) fn deliver(&mut self, uploads: &Uploads, index: usize, answered: bool, again: bool) {
         let mut message = self.net.remove(index);
         let content = message.rest.filter(|(_, in_row)| *in_row).map(|(content, _)| content);
@@ -81,24 +82,29 @@ impl World {
             }
             (place.highest, place.to) = (number, message.attempt);
         }
-        let waits = |worker: &Worker| matches!(worker, Worker::Busy(busy) if busy.id == message.attempt);
         if answered
             && !message.is_copy
-            && let Some(worker) = self.workers.iter().position(waits)
+            && let Some(worker) = self.busy(|attempt| attempt.id == message.attempt)
         {
-            self.answered(uploads, worker, &answer);
+            self.answered(uploads, worker, &answer, message.rest.is_some_and(|(_, in_row)| !in_row));
         }
         if again {
-            message.is_copy = true;
+            message.is_copy |= answered;
             self.send(message);
         }
     }
 
-    fn answered(&mut self, uploads: &Uploads, worker: usize, answer: &Result<Committed, Refusal>) {
+    /// The Worker hears what became of its commit.
+    fn answered(&mut self, uploads: &Uploads, worker: usize, answer: &Result<Committed, Refusal>, in_storage: bool) {
         let Worker::Busy(attempt) = &mut self.workers[worker] else { return };
         let Doing::Committing { broken } = attempt.doing else { return };
         match answer {
-            Err(_) => self.workers[worker] = Worker::Idle,
+            Err(refusal) => {
+                if in_storage && mutations::deletes_rest(uploads, refusal) {
+                    self.r2.delete_segment(attempt.id);
+                }
+                self.workers[worker] = Worker::Idle;
+            }
             Ok(_) if broken => self.give_up(uploads, worker, ReleaseReason::GaveUp),
             Ok(committed) => {
                 attempt.number = committed.next_number.unwrap_or(attempt.number);
@@ -108,6 +114,7 @@ impl World {
         }
     }
 
+    /// Sends a commit.
     pub(crate) fn send(&mut self, message: Message) {
         let at = self.net.partition_point(|other| *other <= message);
         self.net.insert(at, message);

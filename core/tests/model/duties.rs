@@ -51,10 +51,10 @@ pub(crate) enum Duty {
 impl World {
     /// The alarm rings, and the next duty is begun. `false` where none is due.
     pub(crate) fn begin_duty(&mut self, uploads: &Uploads) -> bool {
-        let Some(session) = self.object.session.clone() else { return false };
-        let due = session.next_job().filter(|(due, _)| *due <= self.now && self.duty.is_none());
-        let Some((_, job)) = due else { return false };
         let now = self.now;
+        let object = Arc::clone(&self.object);
+        let Some(session) = object.session.as_ref().filter(|_| self.duty.is_none()) else { return false };
+        let Some((_, job)) = session.next_job().filter(|(due, _)| *due <= now) else { return false };
         match job {
             Job::Expire => self.store(uploads, |session| expire(uploads, session, now)),
             Job::Assemble => {
@@ -77,7 +77,7 @@ impl World {
             Job::Forget => {
                 self.legacy = Some(Legacy {
                     object: session.progress.phase == Phase::Completed && !session.progress.discard,
-                    told: session.delivery.is_some_and(|delivery| delivery.state == DeliveryState::Delivered),
+                    told: session.delivery.as_ref().is_some_and(|delivery| delivery.state == DeliveryState::Delivered),
                 });
                 self.object = Arc::new(Object::default());
                 // No request lives as long as the memory of an upload.
@@ -87,8 +87,7 @@ impl World {
         true
     }
 
-    /// The duty takes its next step: a call to R2 or the ledger is answered, or what was done is stored. `false` where it
-    /// waits for R2.
+    /// The duty takes its next step: a call is answered, or what was done is stored. `false` where it waits for R2.
     pub(crate) fn perform(&mut self, uploads: &Uploads) -> bool {
         let now = self.now;
         match self.duty {

@@ -1,14 +1,13 @@
 //! Every rule that is broken on purpose is noticed, and by the property that it is about.
 
 use stateright::{Checker, HasDiscoveries, Model, Path};
-use upload_core::plan::Mode;
 
 use crate::{
-    SEQUENCE,
+    LANES, SEQUENCE,
     bounds::{Bounds, Budget, Topic},
     mutations::Mutation,
     properties::{
-        ACCEPTED, EQUAL_PARTS, FREED, FRESH_NUMBERS, LEFT_ALONE, NEVER_TAKEN_BACK, NEWEST_COMMITS, NOTHING_LOST,
+        self, ACCEPTED, EQUAL_PARTS, FREED, FRESH_NUMBERS, LEFT_ALONE, NEVER_TAKEN_BACK, NEWEST_COMMITS, NOTHING_LOST,
         ONE_EVENT, READ_BACK, STORED_ONCE, TAKEN_UP, WHOLE,
     },
     step::Action,
@@ -24,65 +23,84 @@ pub(crate) fn story(uploads: &Uploads, property: &'static str, path: Path<World,
     actions.map(|action| format!("  {action:?}")).collect::<Vec<_>>().join("\n")
 }
 
-fn is_noticed(mutation: Mutation, bounds: Bounds, by: &'static str) {
+/// Explores with each of these rules broken until the property that is about it does not hold any more.
+fn are_noticed(mutations: &[(Mutation, &'static str)], bounds: &Bounds) {
+    for &(mutation, by) in mutations {
+        is_noticed(mutation, by, bounds.clone());
+    }
+}
+
+fn is_noticed(mutation: Mutation, by: &'static str, bounds: Bounds) {
     let finish = HasDiscoveries::AnyOf([by].into());
-    let checker = Uploads::new(bounds, Some(mutation)).checker().finish_when(finish).spawn_bfs().join();
+    let checker = Uploads::with(bounds, mutation).checker().finish_when(finish).spawn_bfs().join();
     let Some(path) = checker.discovery(by) else {
         panic!("nobody notices {mutation:?} in {} states", checker.unique_state_count());
     };
     println!("{mutation:?} breaks \"{by}\":\n{}", story(checker.model(), by, path));
 }
 
+/// A small upload to its end, whose tail may be in R2.
 const ENDING: Bounds = Bounds {
     file: 4,
     part: 4,
     lengths: &[3, 4],
     topics: &[Topic::Duties],
-    budget: Budget { attempts: 2, cancels: 1, faults: 1, jumps: 1, ..Budget::NONE },
+    budget: Budget { attempts: 2, duplicates: 1, cancels: 1, faults: 1, jumps: 1, ..Budget::NONE },
     ..SEQUENCE
 };
 
+const IN_A_SEQUENCE: [(Mutation, &str); 13] = [
+    (Mutation::NumbersReused, FRESH_NUMBERS),
+    (Mutation::NumbersReused, STORED_ONCE),
+    (Mutation::OldLeaseCommits, NEWEST_COMMITS),
+    (Mutation::FencedLeaseCommits, NEWEST_COMMITS),
+    (Mutation::RestCountedTwice, STORED_ONCE),
+    (Mutation::UncommittedReported, NEVER_TAKEN_BACK),
+    (Mutation::TailKept, STORED_ONCE),
+    (Mutation::TailKept, READ_BACK),
+    (Mutation::TailLeftOut, STORED_ONCE),
+    (Mutation::RestAsPart, EQUAL_PARTS),
+    (Mutation::NoTakeover, ACCEPTED),
+    (Mutation::NoTakeover, TAKEN_UP),
+    (Mutation::AnyReaderFails, NOTHING_LOST),
+];
+
+const IN_LANES: [(Mutation, &str); 1] = [(Mutation::OldTryCommits, NEWEST_COMMITS)];
+
+const AT_THE_END: [(Mutation, &str); 12] = [
+    (Mutation::AnswerBeforeStore, NEVER_TAKEN_BACK),
+    (Mutation::WhateverIsThere, NOTHING_LOST),
+    (Mutation::CompletedUnconfirmed, WHOLE),
+    (Mutation::ExpireWhileCompleting, NOTHING_LOST),
+    (Mutation::ExpireWhileCompleting, ONE_EVENT),
+    (Mutation::RefusedRestDeleted, STORED_ONCE),
+    (Mutation::RefusedRestDeleted, NOTHING_LOST),
+    (Mutation::FreedUnseen, FREED),
+    (Mutation::SettledUnseen, LEFT_ALONE),
+    (Mutation::SegmentsSweptOnce, LEFT_ALONE),
+    (Mutation::ForgottenOnceQueued, ONE_EVENT),
+    (Mutation::SecondEvent, ONE_EVENT),
+];
+
 #[test]
 fn in_a_sequence() {
-    for (mutation, by) in [
-        (Mutation::NumbersReused, FRESH_NUMBERS),
-        (Mutation::NumbersReused, STORED_ONCE),
-        (Mutation::OldLeaseCommits, NEWEST_COMMITS),
-        (Mutation::FencedLeaseCommits, NEWEST_COMMITS),
-        (Mutation::RestCountedTwice, STORED_ONCE),
-        (Mutation::UncommittedReported, NEVER_TAKEN_BACK),
-        (Mutation::TailKept, STORED_ONCE),
-        (Mutation::TailKept, READ_BACK),
-        (Mutation::TailLeftOut, STORED_ONCE),
-        (Mutation::RestAsPart, EQUAL_PARTS),
-        (Mutation::NoTakeover, ACCEPTED),
-        (Mutation::NoTakeover, TAKEN_UP),
-        (Mutation::AnyReaderFails, NOTHING_LOST),
-    ] {
-        is_noticed(mutation, SEQUENCE, by);
-    }
+    are_noticed(&IN_A_SEQUENCE, &SEQUENCE);
 }
 
 #[test]
 fn in_lanes() {
-    let bounds = Bounds { mode: Mode::Parallel, ..SEQUENCE };
-    is_noticed(Mutation::OldTryCommits, bounds, NEWEST_COMMITS);
+    are_noticed(&IN_LANES, &LANES);
 }
 
 #[test]
 fn at_the_end() {
-    for (mutation, by) in [
-        (Mutation::AnswerBeforeStore, NEVER_TAKEN_BACK),
-        (Mutation::WhateverIsThere, NOTHING_LOST),
-        (Mutation::CompletedUnconfirmed, WHOLE),
-        (Mutation::ExpireWhileCompleting, NOTHING_LOST),
-        (Mutation::ExpireWhileCompleting, ONE_EVENT),
-        (Mutation::FreedUnseen, FREED),
-        (Mutation::SettledUnseen, LEFT_ALONE),
-        (Mutation::SegmentsSweptOnce, LEFT_ALONE),
-        (Mutation::ForgottenOnceQueued, ONE_EVENT),
-        (Mutation::SecondEvent, ONE_EVENT),
-    ] {
-        is_noticed(mutation, ENDING, by);
+    are_noticed(&AT_THE_END, &ENDING);
+}
+
+#[test]
+fn every_property_notices_something() {
+    let noticing: Vec<_> = [&IN_A_SEQUENCE[..], &IN_LANES[..], &AT_THE_END[..]].concat();
+    for property in properties::all() {
+        assert!(noticing.iter().any(|(_, by)| *by == property.name), "{}", property.name);
     }
 }

@@ -1,5 +1,6 @@
-//! Rules broken on purpose, one at a time, to show that the checker would notice. They are broken in the model's own code
-//! around the rules: each function here is what the object does with a rule, and does it right where nothing is broken.
+//! Rules broken on purpose, one at a time, to show that the checker would notice. They are broken in the model's own
+//! code around the rules: each function here is what the object does with a rule, and does it right where nothing is
+//! broken.
 
 use upload_core::{
     event::{Delivery, EventKind},
@@ -53,6 +54,8 @@ pub(crate) enum Mutation {
     TailLeftOut,
     /// Whoever misses the tail ends the upload, even if it was taken over and the tail has gone into a part.
     AnyReaderFails,
+    /// Whoever is refused deletes the rest that it has stored, even if an earlier copy of its commit has counted it.
+    RefusedRestDeleted,
     /// What was freed is not compared with what is to be freed by now.
     FreedUnseen,
     /// What the ledger was told is not compared with what it is to know by now.
@@ -65,7 +68,11 @@ pub(crate) enum Mutation {
     SecondEvent,
 }
 
+/// Decides on a chunk that begins.
 pub(crate) fn begin(uploads: &Uploads, session: &Session, now: UnixMs, begin: Begin) -> Decision<Grant> {
+    if uploads.mutation.is_none() {
+        return session.begin(now, begin);
+    }
     let lease = session.progress.lease.filter(|lease| lease.state == LeaseState::Held && lease.to > begin.offset);
     if uploads.breaks(Mutation::NoTakeover) && lease.is_some() {
         let busy = Refusal::Busy { uploaded_bytes: session.uploaded_bytes(), retry_after_seconds: 3_600 };
@@ -82,6 +89,7 @@ pub(crate) fn begin(uploads: &Uploads, session: &Session, now: UnixMs, begin: Be
     forgetful.begin(now, begin)
 }
 
+/// Decides on a commit.
 pub(crate) fn commit(
     uploads: &Uploads,
     session: &Session,
@@ -141,11 +149,18 @@ pub(crate) fn commit(
     decision
 }
 
+/// Decides on an attempt that ends early.
 pub(crate) fn release(uploads: &Uploads, session: &Session, now: UnixMs, mut release: Release) -> Decision<ByteCount> {
     if uploads.breaks(Mutation::AnyReaderFails) && release.reason == ReleaseReason::SegmentLost {
         release.attempt = session.progress.lease.map_or(0, |lease| lease.attempt);
     }
     session.release(now, release)
+}
+
+/// Whether a Worker whose commit is refused deletes the rest that it has put into R2. It cannot know whether an earlier
+/// copy of the commit has counted it; only where the upload has ended, nobody needs it any more.
+pub(crate) fn deletes_rest(uploads: &Uploads, refusal: &Refusal) -> bool {
+    uploads.breaks(Mutation::RefusedRestDeleted) || matches!(refusal, Refusal::UploadGone { .. })
 }
 
 /// One bit per unit that the answer to a HEAD says is counted.
@@ -158,6 +173,7 @@ pub(crate) fn reported(uploads: &Uploads, world: &World) -> u32 {
     counted | (counted + 1)
 }
 
+/// Decides on a cancellation.
 pub(crate) fn cancel(uploads: &Uploads, session: &Session, now: UnixMs) -> Decision<()> {
     let mut decision = session.cancel(now);
     if uploads.breaks(Mutation::SecondEvent)
@@ -177,6 +193,7 @@ pub(crate) fn listed(uploads: &Uploads, object: &Object, r2: &Storage) -> Vec<(u
     object.parts.iter().map(|part| (part.number, part.etag.clone())).collect()
 }
 
+/// What follows once R2 has let go.
 pub(crate) fn freed(uploads: &Uploads, session: &Session) -> Change {
     let mut change = session.freed();
     if let Some(progress) = &mut change.progress {
@@ -190,6 +207,7 @@ pub(crate) fn freed(uploads: &Uploads, session: &Session) -> Change {
     change
 }
 
+/// What follows once the ledger has heard.
 pub(crate) fn settled(uploads: &Uploads, session: &Session) -> Change {
     if uploads.breaks(Mutation::SettledUnseen) {
         return Progress { owes_ledger: false, job_failures: 0, ..session.progress.clone() }.into();
@@ -197,6 +215,7 @@ pub(crate) fn settled(uploads: &Uploads, session: &Session) -> Change {
     session.settled()
 }
 
+/// What follows once the queue has the event.
 pub(crate) fn event_sent(uploads: &Uploads, session: &Session, now: UnixMs) -> Change {
     if uploads.breaks(Mutation::ForgottenOnceQueued) { session.delivered(now, false) } else { session.event_sent(now) }
 }

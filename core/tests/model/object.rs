@@ -1,5 +1,5 @@
-//! The upload's object: what it stores, and how it takes a decision: decide, store, believe, answer. The tables and what a
-//! change does to them are those of the SQL; everything that decides is the session under test.
+//! What the upload's object stores. The tables, and what a change does to them, are those of the SQL; everything that
+//! decides is the session under test.
 
 use std::hash::{Hash, Hasher};
 

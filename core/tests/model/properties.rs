@@ -47,12 +47,14 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
         Property::always(READ_BACK, |_, world: &World| !world.has_broken(Law::ReadBack)),
         Property::always(FREED, freed),
         Property::always(LEFT_ALONE, |uploads, world| uploads.outlooks.of(uploads, world).left_alone),
-        Property::always(TAKEN_UP, |uploads, world| uploads.outlooks.of(uploads, world).taken_up),
+        Property::always(TAKEN_UP, |uploads: &Uploads, world: &World| {
+            !world.is_open() || uploads.outlooks.of(uploads, world).taken_up
+        }),
     ]
 }
 
-/// Parts from the front in the order of their numbers, each in R2 as its receipt says, and behind them the tail: the file,
-/// up to the offset, without a gap and without anything twice. Once the object is there, it is the file.
+/// Parts from the front in the order of their numbers, each in R2 as its receipt says, and behind them the tail: the
+/// file, up to the offset, without a gap and without anything twice. Once the object is there, it is the file.
 fn stored_once(uploads: &Uploads, world: &World) -> bool {
     let object = &world.object;
     let open = matches!(object.phase(), Some(Phase::Open | Phase::Completing));

@@ -1,5 +1,5 @@
-//! What a Worker does with a chunk: it puts the tail in front of the first part, stores part by part, commits each (or all at
-//! the end, where a checksum must be right first), and then stores what is left behind the last of them.
+//! What a Worker does with a chunk: it puts the tail in front of the first part, stores part by part, commits each (or
+//! all at the end, where a checksum must be right first), and then stores what is left behind the last of them.
 //!
 //! It may be heard of no more at any moment: then what it sent is still on its way, and arrives or not.
 
@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl World {
-    /// Somebody has a chunk. Whatever this Worker did before, it is heard of no more. `false` where nothing comes of it.
+    /// Somebody has a chunk. Whatever this Worker did before, it is heard of no more. `false` where it is refused.
     pub(crate) fn begin(&mut self, uploads: &Uploads, worker: Option<usize>, begin: Begin) -> bool {
         let Some(left) = self.left.attempts.checked_sub(1) else { return false };
         self.left.attempts = left;
@@ -29,7 +29,7 @@ impl World {
         true
     }
 
-    /// The Worker goes on, as far as nothing can come in between; `chosen` where something could, and this is the moment.
+    /// The Worker goes on, as far as nothing can come in between; `chosen` where something could, and this is when.
     pub(crate) fn advance(&mut self, uploads: &Uploads, worker: usize, chosen: bool) {
         let Worker::Busy(attempt) = &mut self.workers[worker] else { return };
         if attempt.doing != Doing::Ready || (attempt.has_choice(uploads) && !chosen) {
@@ -90,17 +90,17 @@ impl World {
         self.workers[worker] = Worker::Idle;
         let before = Arc::clone(&self.object);
         let release = Release { attempt: id, reason };
-        let released = self.decide(uploads, None, |session, now| mutations::release(uploads, session, now, release));
+        let _gone = self.decide(uploads, None, |session, now| mutations::release(uploads, session, now, release));
         let place = &mut self.places[uploads.place_of(granted.from)];
-        if released.is_ok() && place.newest == id && before != self.object {
+        if place.newest == id && before != self.object {
             place.newest = 0;
         }
     }
 
     /// A write of an attempt has arrived: whether somebody waits for it, and then what follows.
     pub(crate) fn stored(&mut self, uploads: &Uploads, attempt: u64, number: Option<u16>, content: Bytes) -> bool {
-        let waits = |worker: &Worker| matches!(worker, Worker::Busy(busy) if busy.id == attempt && busy.doing == Doing::Storing);
-        let Some(index) = self.workers.iter().position(waits) else { return false };
+        let waits = |busy: &Attempt| busy.id == attempt && busy.doing == Doing::Storing;
+        let Some(index) = self.busy(waits) else { return false };
         let Worker::Busy(busy) = &mut self.workers[index] else { return false };
         let Some(number) = number else {
             let message = busy.message(Some((content, false)), false);
@@ -119,5 +119,10 @@ impl World {
             self.send(message);
         }
         true
+    }
+
+    /// The Worker that has such an attempt.
+    pub(crate) fn busy(&self, is_meant: impl Fn(&Attempt) -> bool) -> Option<usize> {
+        self.workers.iter().position(|worker| matches!(worker, Worker::Busy(attempt) if is_meant(attempt)))
     }
 }

@@ -1,6 +1,6 @@
-//! From every state on, what happens if things go on well: that is how "eventually" is shown. Two continuations are
-//! followed to their end from every single state. In one, no client is ever heard of again, and only the object, R2, the
-//! queue and the origin go on; in the other, a client first sends what is missing.
+//! What happens from a state on if nothing more goes wrong: that is how "eventually" is shown. Two continuations are
+//! followed to their end from every single state. In one, no client is ever heard of again, and only the object, R2,
+//! the queue and the origin go on; in the other, a client first sends what is missing.
 
 use std::{
     collections::HashMap,
@@ -34,8 +34,8 @@ pub(crate) const LONGEST_WAIT_MS: u64 = 60_000;
 /// How the continuations of a state end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outlook {
-    /// With nobody asking for anything, the upload ends, the origin and the ledger hear of it, and R2 keeps nothing but an
-    /// object that is wanted.
+    /// With nobody asking for anything, the upload ends, the origin and the ledger hear of it, and R2 keeps nothing but
+    /// an object that is wanted.
     pub(crate) left_alone: bool,
     /// A client that asks for the offset and sends the rest gets it all in. True where nothing is missing.
     pub(crate) taken_up: bool,
@@ -165,8 +165,8 @@ fn told(session: &Session) -> bool {
     session.delivery.as_ref().is_some_and(|delivery| delivery.state == DeliveryState::Delivered)
 }
 
-/// The upload is over and forgotten; R2 and the ledger have kept what is to stay and nothing else; and who is said to know
-/// knows.
+/// The upload is over and forgotten; R2 and the ledger have kept what is to stay and nothing else; and who is said to
+/// know knows.
 fn ended_well(uploads: &Uploads, world: &World) -> bool {
     let Some(legacy) = world.legacy else { return false };
     let stored = if legacy.object {

@@ -22,7 +22,7 @@ use crate::{
 /// One step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Action {
-    /// A chunk begins: from where to where, and whether it counts as a whole. Without a Worker, nobody hears of the grant.
+    /// A chunk begins: from where to where, and whether it counts as a whole. Without a Worker, nobody hears the grant.
     Begin { worker: Option<usize>, from: u8, to: u8, whole: bool },
     /// A Worker goes on, where the moment matters.
     Advance { worker: usize },

@@ -73,6 +73,11 @@ impl Storage {
         put(&mut self.segments, attempt, content);
     }
 
+    /// A segment is deleted.
+    pub(crate) fn delete_segment(&mut self, attempt: u64) {
+        self.segments.retain(|segment| segment.0 != attempt);
+    }
+
     /// The part of this number.
     pub(crate) fn part(&self, number: u16) -> Option<Bytes> {
         self.parts.iter().find(|part| part.0 == number).map(|part| part.1)

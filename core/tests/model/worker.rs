@@ -81,6 +81,7 @@ pub(crate) struct Stored {
 }
 
 impl Attempt {
+    /// What a Worker makes of a grant.
     pub(crate) fn new(grant: &Grant, begin: &Begin) -> Self {
         let piece = |piece: &TailPiece| match piece {
             TailPiece::Rows { start, end } => Piece::Rows(units(*start), units(*end)),
@@ -134,6 +135,7 @@ impl Attempt {
             && fits_row(rest)
     }
 
+    /// What it commits now.
     pub(crate) fn message(&mut self, rest: Option<(Bytes, bool)>, broken: bool) -> Message {
         self.doing = Doing::Committing { broken };
         let stored = std::mem::take(&mut self.held);
@@ -141,6 +143,7 @@ impl Attempt {
     }
 }
 
+/// Whether a rest of this length is kept in a row.
 pub(crate) fn fits_row(units: u8) -> bool {
     bytes(units).get() <= MAX_ROW_SEGMENT_BYTES
 }

@@ -30,14 +30,21 @@ pub(crate) struct Uploads {
     pub(crate) bounds: Bounds,
     /// What is broken.
     pub(crate) mutation: Option<Mutation>,
+    /// What is to be seen.
+    pub(crate) sights: &'static [&'static str],
     /// How states end, where nothing else happens.
     pub(crate) outlooks: Outlooks,
 }
 
 impl Uploads {
-    /// Everything within these bounds.
-    pub(crate) fn new(bounds: Bounds, mutation: Option<Mutation>) -> Self {
-        Self { bounds, mutation, outlooks: Outlooks::default() }
+    /// Everything within these bounds, with nothing broken.
+    pub(crate) fn new(bounds: Bounds, sights: &'static [&'static str]) -> Self {
+        Self { bounds, mutation: None, sights, outlooks: Outlooks::default() }
+    }
+
+    /// The same, with a rule broken.
+    pub(crate) fn with(bounds: Bounds, mutation: Mutation) -> Self {
+        Self { mutation: Some(mutation), ..Self::new(bounds, &[]) }
     }
 
     /// Which [`Place`] the chunk that begins there belongs to.
@@ -119,8 +126,8 @@ pub(crate) struct World {
     pub(crate) legacy: Option<Legacy>,
     /// What may still happen.
     pub(crate) left: Budget,
-    /// One bit per unit that anybody was told to be counted. Progress can be asked for at any time, so that is every one
-    /// that ever was.
+    /// One bit per unit that anybody was told to be counted. Progress can be asked for at any time, so that is every
+    /// one that ever was.
     pub(crate) told: u32,
     /// What a bystander remembers.
     pub(crate) places: Vec<Place>,

@@ -3,6 +3,7 @@
 mod ending;
 mod formats;
 mod histories;
+mod lane_histories;
 mod lanes;
 mod sequence;
 
