@@ -205,8 +205,10 @@ impl Attempt<'_> {
         if rest.is_some() || !held_back.is_empty() {
             // Dies here: what is in R2 counts for nobody, and the offset is the old one.
             let committed = self.commit(self.commit_of(held_back, rest, relay), row.as_ref()).await;
+            // Not while the upload is open: an earlier copy of this commit, whose answer was lost, may have counted it.
             if let Err(Ended::Refused(_)) = &committed
                 && rest.is_some_and(|rest| rest.place == SegmentPlace::Object)
+                && ask(self.objects, self.id, &Status).await?.map_or(true, |now| now.phase != Phase::Open)
             {
                 // The upload may have ended meanwhile, and freed what it had. Dies here: it looks once more before it is
                 // forgotten.
