@@ -11,12 +11,16 @@ use crate::{
 pub enum Operation {
     /// A new upload.
     Create(Create),
+    /// A new upload whose first bytes come with it.
+    CreateWith(Create, FirstChunk),
+    /// What the deployment speaks and allows.
+    Discover,
     /// The owner's open uploads.
     List,
     /// A chunk.
     Append(Append),
     /// Where to go on; ends a running append.
-    Probe(UploadId),
+    Probe(UploadId, Wait),
     /// How it stands; disturbs nobody.
     Status(UploadId),
     /// All bytes are there.
@@ -27,16 +31,19 @@ pub enum Operation {
     Redeliver(UploadId),
     /// The object itself, by signed URL.
     Download(Download),
+    /// The object itself for its owner; how the upload stands while there is none.
+    Content(Content),
 }
 
 impl Operation {
     /// The upload it is about, where there is one yet.
     pub fn upload_id(&self) -> Option<UploadId> {
         match self {
-            Self::Create(_) | Self::List => None,
+            Self::Create(_) | Self::CreateWith(..) | Self::Discover | Self::List => None,
             Self::Append(append) => Some(append.id),
             Self::Download(download) => Some(download.id),
-            Self::Probe(id) | Self::Status(id) | Self::Complete(id) | Self::Cancel(id) | Self::Redeliver(id) => {
+            Self::Content(content) => Some(content.id),
+            Self::Probe(id, _) | Self::Status(id) | Self::Complete(id) | Self::Cancel(id) | Self::Redeliver(id) => {
                 Some(*id)
             }
         }
@@ -50,12 +57,33 @@ pub struct Create {
     pub mode: crate::plan::Mode,
     /// What the client says of the file.
     pub file: FileInfo,
-    /// How long it is.
-    pub file_bytes: ByteCount,
+    /// How long it is; none where that is said later, with a chunk.
+    pub file_bytes: Option<ByteCount>,
     /// The chunk size that the client would like.
     pub chunk_bytes: Option<ByteCount>,
     /// The client's own name for this creation.
     pub idempotency: Option<crate::ledger::Idempotency>,
+}
+
+/// The bytes that come with a creation, from the front.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirstChunk {
+    /// How many.
+    pub length: ByteCount,
+    /// What their digest must be. Where it is not, the upload is not created.
+    pub digest: Option<ChunkDigest>,
+    /// Whether the answer waits for the object, where these are all bytes of the file.
+    pub wait: Wait,
+}
+
+/// Whether an answer waits for the object, where all its bytes are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// It does not: `completing` is an answer.
+    No,
+    /// Until the upload is complete or has failed; for so long as a client may be kept waiting. A client that takes the
+    /// last byte's acknowledgement for the file's never hears more.
+    ForObject,
 }
 
 /// A chunk.
@@ -67,10 +95,23 @@ pub struct Append {
     pub offset: ByteCount,
     /// How long it is.
     pub length: ByteCount,
-    /// How long the client believes the whole file to be, where it says so.
+    /// How long the client says the whole file is, where it does: must be what was declared, or declares it now.
     pub file_bytes: Option<ByteCount>,
     /// What its digest must be.
     pub digest: Option<ChunkDigest>,
+    /// Whether the answer waits for the object.
+    pub wait: Wait,
+}
+
+/// The object for its owner, or a range of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Content {
+    /// Of which upload.
+    pub id: UploadId,
+    /// Whether only the headers are wanted.
+    pub head_only: bool,
+    /// The `Range` header.
+    pub range: Option<String>,
 }
 
 /// The object, or a range of it.
@@ -102,16 +143,22 @@ pub enum Outcome {
     Duplicate(crate::ledger::Fingerprint),
     /// The owner's open uploads.
     Listed(Vec<crate::ledger::OpenUpload>),
+    /// What the deployment allows.
+    Discovered(crate::plan::Limits),
     /// A chunk was stored.
     Appended {
         /// To which upload.
         id: UploadId,
         /// How many bytes count now.
         uploaded_bytes: ByteCount,
-        /// How long the file is.
-        file_bytes: ByteCount,
+        /// How long the file is, where that has been declared.
+        file_bytes: Option<ByteCount>,
+        /// When the upload ends unless it is complete by then.
+        expires_at: crate::units::UnixMs,
         /// Where the upload is in its life.
         phase: crate::upload::Phase,
+        /// The object, where the answer has waited for it.
+        object: Option<crate::upload::ObjectFacts>,
     },
     /// Where to go on.
     Probed(Snapshot),

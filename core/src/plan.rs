@@ -73,8 +73,11 @@ pub struct TooLarge;
 pub struct Plan {
     /// In what order the chunks come.
     pub mode: Mode,
-    /// The declared length of the file.
+    /// The declared length of the file; the most it may have while `open_ended`.
     pub file_bytes: ByteCount,
+    /// Whether the length is still to be declared, with a later chunk.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub open_ended: bool,
     /// The chunk size that the client is asked to use.
     pub chunk_bytes: ByteCount,
     /// The size of every part but the last.
@@ -96,7 +99,15 @@ impl Plan {
     /// In parallel mode a chunk is a part. In sequential mode a chunk is cut into as many equal parts of at least
     /// [`PREFERRED_PART_BYTES`] as divide it evenly, and a chunk smaller than that is put together with its neighbours:
     /// either way the common case, chunks of the planned size, never leaves a rest behind.
-    pub fn new(mode: Mode, file_bytes: ByteCount, wanted: Option<ByteCount>, limits: Limits) -> Result<Self, TooLarge> {
+    ///
+    /// Of a file whose length is declared later, the parts are as large as the largest file would need.
+    pub fn new(
+        mode: Mode,
+        declared: Option<ByteCount>,
+        wanted: Option<ByteCount>,
+        limits: Limits,
+    ) -> Result<Self, TooLarge> {
+        let (file_bytes, open_ended) = (declared.unwrap_or(limits.largest_file(mode)), declared.is_none());
         if file_bytes > limits.largest_file(mode) {
             return Err(TooLarge);
         }
@@ -116,7 +127,18 @@ impl Plan {
             }
         };
         let count = |bytes| ByteCount::new(bytes).unwrap_or(limits.max_chunk_bytes);
-        Ok(Self { mode, file_bytes, chunk_bytes: count(chunk), part_bytes: count(part) })
+        Ok(Self { mode, file_bytes, open_ended, chunk_bytes: count(chunk), part_bytes: count(part) })
+    }
+
+    /// The length of the file, once it is known.
+    pub fn declared_bytes(&self) -> Option<ByteCount> {
+        (!self.open_ended).then_some(self.file_bytes)
+    }
+
+    /// The same sizes with the length now declared.
+    #[must_use]
+    pub fn declare(self, file_bytes: ByteCount) -> Self {
+        Self { file_bytes, open_ended: false, ..self }
     }
 
     /// How many parts the file has.
@@ -216,7 +238,7 @@ mod tests {
     }
 
     fn plan(mode: Mode, file: u64, chunk: Option<u64>) -> (u64, u64) {
-        let plan = Plan::new(mode, mib(file), chunk.map(mib), LIMITS).unwrap();
+        let plan = Plan::new(mode, Some(mib(file)), chunk.map(mib), LIMITS).unwrap();
         (plan.chunk_bytes.get() / MIB, plan.part_bytes.get() / MIB)
     }
 
@@ -242,7 +264,7 @@ mod tests {
         ] {
             assert_eq!(plan(Mode::Sequential, file, wanted), expected, "file {file} MiB, wanted {wanted:?}");
         }
-        let odd = Plan::new(Mode::Sequential, mib(100), ByteCount::new(3_000_000), LIMITS).unwrap();
+        let odd = Plan::new(Mode::Sequential, Some(mib(100)), ByteCount::new(3_000_000), LIMITS).unwrap();
         assert_eq!((odd.chunk_bytes.get(), odd.part_bytes.get()), (3_000_000, 9_000_000));
     }
 
@@ -262,10 +284,10 @@ mod tests {
 
     #[test]
     fn a_file_beyond_what_the_parts_hold_is_refused() {
-        assert_eq!(Plan::new(Mode::Sequential, mib(8_000 * 95 + 1), None, LIMITS), Err(TooLarge));
-        assert_eq!(Plan::new(Mode::Parallel, mib(1_250 * 95 + 1), None, LIMITS), Err(TooLarge));
+        assert_eq!(Plan::new(Mode::Sequential, Some(mib(8_000 * 95 + 1)), None, LIMITS), Err(TooLarge));
+        assert_eq!(Plan::new(Mode::Parallel, Some(mib(1_250 * 95 + 1)), None, LIMITS), Err(TooLarge));
         let small = Limits { max_upload_bytes: mib(10), ..LIMITS };
-        assert_eq!(Plan::new(Mode::Sequential, mib(11), None, small), Err(TooLarge));
+        assert_eq!(Plan::new(Mode::Sequential, Some(mib(11)), None, small), Err(TooLarge));
     }
 
     #[test]
@@ -297,7 +319,7 @@ mod tests {
         #[test]
         fn every_plan_fits_r2(parallel: bool, file in 0..8_000 * 95 * MIB, chunk in proptest::option::of(1..200 * MIB)) {
             let (mode, file) = if parallel { (Mode::Parallel, file * 1_250 / 8_000) } else { (Mode::Sequential, file) };
-            let plan = Plan::new(mode, ByteCount::new(file).unwrap(), chunk.and_then(ByteCount::new), LIMITS).unwrap();
+            let plan = Plan::new(mode, Some(ByteCount::new(file).unwrap()), chunk.and_then(ByteCount::new), LIMITS).unwrap();
             prop_assert!(plan.part_count() <= mode.max_parts());
             prop_assert!(plan.part_bytes.get() >= MIN_PART_BYTES);
             prop_assert!(plan.chunk_bytes <= LIMITS.max_chunk_bytes);
@@ -307,7 +329,7 @@ mod tests {
 
         #[test]
         fn spans_tile_the_range(file in 1..400 * MIB, first in 0_u64..20) {
-            let plan = Plan::new(Mode::Sequential, ByteCount::new(file).unwrap(), None, LIMITS).unwrap();
+            let plan = Plan::new(Mode::Sequential, Some(ByteCount::new(file).unwrap()), None, LIMITS).unwrap();
             let from = ByteCount::new(first * plan.part_bytes.get()).unwrap().min(plan.file_bytes);
             let mut at = from;
             let mut count = 0;

@@ -25,6 +25,9 @@ pub struct FileInfo {
     pub sha256: Option<Sha256Digest>,
     /// The CRC-64/NVME that the whole file must have.
     pub crc64nvme: Option<Crc64Nvme>,
+    /// What the dialect that created the upload wants to have back when it renders it. Nobody else looks into it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memo: Option<String>,
 }
 
 /// Where an upload is in its life.

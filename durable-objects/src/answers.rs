@@ -19,7 +19,7 @@ pub(crate) fn fingerprint(session: &Session) -> Option<Fingerprint> {
         key: object.key,
         etag: object.etag,
         crc64nvme: object.crc64nvme,
-        file_size: session.birth.plan.file_bytes,
+        file_size: session.plan().file_bytes,
     })
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn find_object(session: &Session) -> Decision<FoundObject> {
     let answer = match session.object() {
         Some(object) => Ok(FoundObject {
             object,
-            bytes: session.birth.plan.file_bytes,
+            bytes: session.plan().file_bytes,
             file_name: session.birth.file.name.clone(),
             content_type: session.birth.file.content_type.clone(),
         }),

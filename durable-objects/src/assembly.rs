@@ -120,7 +120,7 @@ async fn put_empty(bucket: &Bucket, key: &str) -> Result<Object> {
 
 /// The size must be what the session counted. The ETag is taken as it is.
 fn checked(object: &Object, birth: &Birth, crc64nvme: Crc64Nvme) -> Assembly {
-    let (found, counted) = (object.size(), birth.plan.file_bytes.get());
+    let (found, counted) = (object.size(), file_bytes.get());
     if found == counted {
         Assembly::Done { etag: object.etag(), crc64nvme }
     } else {

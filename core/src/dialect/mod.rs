@@ -1,11 +1,25 @@
 //! Dialects: how HTTP says operations. A dialect turns a request's head into an [`Operation`] and an outcome into a
 //! [`Reply`](crate::operation::Reply); it does no I/O and knows nothing of how uploads work inside.
+//!
+//! * `json`: our own, below `/upload`.
+//! * `tus`: tus 1.0.0, below `/files`.
+//! * `ietf`: Resumable Uploads for HTTP, at the same addresses.
 
+pub mod ietf;
 pub mod json;
+pub mod tus;
 
 use http::{HeaderMap, Method};
 
-use crate::{operation::Operation, refusal::Refusal};
+use crate::{
+    operation::{Operation, Outcome, Reply},
+    plan::Limits,
+    refusal::Refusal,
+    units::UploadId,
+};
+
+/// Where `tus` and `ietf` live: uploads are created here, and are below it.
+pub const FILES_PATH: &str = "/files";
 
 /// A request without its body.
 #[derive(Clone, Debug)]
@@ -48,4 +62,82 @@ pub enum Parsed {
         /// What to ask.
         finish: fn(&Head, &[u8]) -> Result<Operation, Refusal>,
     },
+}
+
+/// A way of saying operations in HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// [`json`].
+    Json,
+    /// [`tus`].
+    Tus,
+    /// [`ietf`].
+    Ietf,
+}
+
+/// What an answer answers, and what it may say of the deployment.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The request.
+    pub head: &'a Head,
+    /// What the deployment allows; none where its settings could not be read.
+    pub limits: Option<Limits>,
+}
+
+impl Dialect {
+    /// The dialect that a request speaks. Below `/files` its headers say so. Without any, a request that would change bytes is
+    /// taken for tus, which requires its version in every request and says so; one that asks or cancels for the draft's,
+    /// which requires none.
+    pub fn of(head: &Head) -> Self {
+        let is_file = head.path.strip_prefix(FILES_PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if !is_file {
+            return Self::Json;
+        }
+        let has = |name: &str| head.headers.contains_key(name);
+        if has("tus-resumable") {
+            return Self::Tus;
+        }
+        if ietf::is_spoken(head) {
+            return Self::Ietf;
+        }
+        match head.method {
+            Method::GET | Method::HEAD | Method::DELETE => Self::Ietf,
+            _ => Self::Tus,
+        }
+    }
+
+    /// Understands a request's head.
+    pub fn parse(self, head: &Head) -> Result<Parsed, Refusal> {
+        match self {
+            Self::Json => json::parse(head),
+            Self::Tus => tus::parse(head),
+            Self::Ietf => ietf::parse(head),
+        }
+    }
+
+    /// The answer to what was done.
+    pub fn reply(self, asked: &Asked<'_>, outcome: &Outcome) -> Reply {
+        match self {
+            Self::Json => json::reply(outcome),
+            Self::Tus => tus::reply(asked, outcome),
+            Self::Ietf => ietf::reply(asked, outcome),
+        }
+    }
+
+    /// The answer to what was not done.
+    pub fn problem(self, asked: &Asked<'_>, refusal: &Refusal, upload: Option<UploadId>) -> Reply {
+        match self {
+            Self::Json => json::problem(refusal, upload),
+            Self::Tus => tus::problem(asked, refusal, upload),
+            Self::Ietf => ietf::problem(asked, refusal, upload),
+        }
+    }
+
+    /// The answer where something of ours went wrong.
+    pub fn fault(self, fault_id: &str, upload: Option<UploadId>) -> Reply {
+        match self {
+            Self::Json | Self::Ietf => json::fault(fault_id, upload),
+            Self::Tus => tus::fault(fault_id, upload),
+        }
+    }
 }

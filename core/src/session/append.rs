@@ -144,7 +144,7 @@ impl Session {
     /// Takes the right to store a chunk, from whoever had it.
     pub fn begin(&self, now: UnixMs, begin: Begin) -> Decision<Grant> {
         let uploaded_bytes = self.uploaded_bytes();
-        let plan = self.birth.plan;
+        let plan = self.plan();
         match self.progress.phase {
             Phase::Failed | Phase::Aborted | Phase::Expired => return Decision::no(self.gone()),
             // The client has missed an answer: all its bytes are there already.

@@ -31,7 +31,7 @@ pub use sequence::{Lease, LeaseState, Sequence};
 use crate::{
     event::{Delivery, EventKind},
     integrity::{RunningSha256, Sha256State},
-    plan::Mode,
+    plan::{Mode, Plan},
     refusal::Refusal,
     units::{ByteCount, UnixMs},
     upload::{ObjectFacts, Phase, Snapshot},
@@ -134,15 +134,21 @@ impl Session {
             discard: false,
             job_failures: 0,
             job_not_before: birth.created_at,
+            plan: None,
         };
         let mut session = Self { progress, content, delivery: None, birth };
-        if session.birth.plan.file_bytes.is_zero() {
+        if session.plan().declared_bytes().is_some_and(ByteCount::is_zero) {
             if let Some(actual) = session.sha256_mismatch(None) {
                 return Err(Refusal::FileDigestMismatch { actual });
             }
             session.progress.phase = Phase::Completing;
         }
         Ok(session)
+    }
+
+    /// The sizes: as they were fixed at creation, or as they were when the length was declared.
+    pub fn plan(&self) -> Plan {
+        self.progress.plan.unwrap_or(self.birth.plan)
     }
 
     /// How many bytes count.
@@ -155,7 +161,7 @@ impl Session {
 
     /// How many do not yet.
     pub fn missing_bytes(&self) -> ByteCount {
-        self.birth.plan.file_bytes.saturating_sub(self.uploaded_bytes())
+        self.plan().file_bytes.saturating_sub(self.uploaded_bytes())
     }
 
     /// Takes a stored change into memory.
@@ -174,9 +180,11 @@ impl Session {
 
     /// What anybody may know.
     pub fn snapshot(&self) -> Snapshot {
-        let file_bytes = self.birth.plan.file_bytes;
+        let file_bytes = self.plan().file_bytes;
         let (missing, chunks) = match &self.content {
-            Content::Sequence(sequence) if sequence.offset() == file_bytes => (Vec::new(), None),
+            Content::Sequence(sequence) if !self.plan().open_ended && sequence.offset() == file_bytes => {
+                (Vec::new(), None)
+            }
             Content::Sequence(sequence) => (vec![(sequence.offset(), file_bytes)], None),
             Content::Lanes(lanes) => (lanes.missing(), Some(lanes.bitmap())),
         };
@@ -188,7 +196,7 @@ impl Session {
             offset: missing.first().map_or(file_bytes, |(from, _)| *from),
             missing,
             chunks,
-            plan: self.birth.plan,
+            plan: self.plan(),
             file: self.birth.file.clone(),
             created_at: self.birth.created_at,
             expires_at: self.birth.expires_at,

@@ -76,6 +76,9 @@ pub struct Progress {
     pub job_failures: u32,
     /// Not before this is it tried again.
     pub job_not_before: UnixMs,
+    /// The sizes, where they are others than at creation: since then the length was declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
 }
 
 /// A part that is counted: R2 has it, and completion will list it.

@@ -132,7 +132,7 @@ impl Session {
             let retry_after_seconds = u32::try_from(retry_after_ms.div_ceil(1000)).unwrap_or(u32::MAX);
             return Decision::no(Refusal::Busy { uploaded_bytes, retry_after_seconds });
         }
-        let plan = self.birth.plan;
+        let plan = self.plan();
         let parts_end = plan.whole_parts_end(end);
         let parts = plan.parts_between(sequence.parts_end(), parts_end);
         let count = if begin.whole { parts } else { parts.min(1) };
@@ -229,7 +229,7 @@ impl Session {
     /// The number for the lease's next part; `None` where it has no more whole parts to bring.
     fn next_number(&self, sequence: &Sequence, lease: Lease) -> Option<u16> {
         let next = lease.first_number().max(sequence.last_number() + 1);
-        (sequence.parts_end() < self.birth.plan.whole_parts_end(lease.to)).then_some(next)
+        (sequence.parts_end() < self.plan().whole_parts_end(lease.to)).then_some(next)
     }
 
     /// The lease, if its holder may still commit and has bytes left to bring.
@@ -244,7 +244,7 @@ impl Session {
     /// What to store for this commit; `None` unless it names exactly the next parts under the right numbers, and then at
     /// most the bytes behind the last of them.
     fn counted(&self, sequence: &Sequence, lease: Lease, commit: &Commit) -> Option<Change> {
-        let plan = self.birth.plan;
+        let plan = self.plan();
         let numbers = lease.first_number().max(sequence.last_number() + 1)..=self.highest_number(sequence);
         let mut spans = plan.spans(sequence.parts_end(), plan.whole_parts_end(lease.to));
         let mut parts = Vec::with_capacity(commit.receipts.len());

@@ -161,7 +161,7 @@ impl World {
         let believed = uploads.breaks(Mutation::CompletedUnconfirmed) && answer == Answer::Lost;
         move |session| match found {
             _ if believed => session.assembled(now, String::new(), Crc64Nvme(0)),
-            Some(length) if bytes(length) == session.birth.plan.file_bytes => {
+            Some(length) if bytes(length) == session.plan().file_bytes => {
                 session.assembled(now, String::new(), Crc64Nvme(0))
             }
             None if answer == Answer::Lost => session.postponed(now),

@@ -127,9 +127,9 @@ pub(crate) fn commit(
         (Some(Mutation::OldTryCommits), Content::Lanes(lanes)) => {
             let place = uploads.place_of(message.granted.from);
             let (chunk, first) = (u32::try_from(place).unwrap_or(0), message.granted.first);
-            let share = 10_000 / session.birth.plan.part_count();
+            let share = 10_000 / session.plan().part_count();
             let tries = u16::try_from((u64::from(first) - 1) % share + 1).unwrap_or(0);
-            *lanes = Lanes::restore(session.birth.plan, std::iter::once((chunk, tries)), std::iter::empty());
+            *lanes = Lanes::restore(session.plan(), std::iter::once((chunk, tries)), std::iter::empty());
         }
         (Some(Mutation::RestCountedTwice), Content::Sequence(sequence)) => {
             if let Some(segment) = &mut sequence.last_segment {

@@ -61,12 +61,12 @@ impl Object {
     /// One bit per unit of the file that counts.
     pub(crate) fn counted(&self) -> u32 {
         let Some(session) = &self.session else { return 0 };
-        let (part, file) = (units(session.birth.plan.part_bytes), units(session.birth.plan.file_bytes));
+        let (part, file) = (units(session.plan().part_bytes), units(session.plan().file_bytes));
         let up_to = |end: u8| (1_u32 << end.min(file)) - 1;
         match &session.content {
             Content::Sequence(sequence) => up_to(units(sequence.offset())),
             Content::Lanes(_) => self.parts.iter().fold(0, |mask, stored| {
-                let chunk = u8::try_from(lane_of(stored.number, session.birth.plan.part_count())).unwrap_or(0);
+                let chunk = u8::try_from(lane_of(stored.number, session.plan().part_count())).unwrap_or(0);
                 mask | (up_to((chunk + 1) * part) & !up_to(chunk * part))
             }),
         }
@@ -106,7 +106,7 @@ impl Object {
                     last_segment: self.segments.last().map(|row| row.segment.clone()),
                 }),
                 Content::Lanes(_) => Content::Lanes(Lanes::restore(
-                    session.birth.plan,
+                    session.plan(),
                     self.lanes.iter().copied(),
                     self.parts.iter().map(|part| part.number),
                 )),

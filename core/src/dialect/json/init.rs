@@ -62,12 +62,13 @@ pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
         metadata: metadata(&mut fields)?,
         sha256: digest(&mut fields, "sha256")?,
         crc64nvme: digest(&mut fields, "crc64nvme")?,
+        memo: None,
     };
     if mode == Mode::Parallel && file.sha256.is_some() {
         let hint = "cannot be verified while chunks come in any order; declare crc64nvme, or leave `parallel` out";
         return Err(Refusal::bad_request("sha256", hint));
     }
-    Ok(Operation::Create(Create { mode, file, file_bytes, chunk_bytes, idempotency }))
+    Ok(Operation::Create(Create { mode, file, file_bytes: Some(file_bytes), chunk_bytes, idempotency }))
 }
 
 /// `Idempotency-Key`: as the IETF draft has it a quoted string, as most clients send it a bare one.
@@ -207,7 +208,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(parsed.file.name, "🏖 ../../etc/passwd");
-        assert_eq!((parsed.file_bytes, parsed.chunk_bytes), (12.into(), Some(5.into())));
+        assert_eq!((parsed.file_bytes, parsed.chunk_bytes), (Some(12.into()), Some(5.into())));
         assert_eq!(parsed.file.content_type.as_deref(), Some("text/plain; charset=utf-8"));
         assert_eq!(parsed.file.metadata["a"], "b");
         assert!(parsed.file.sha256.is_some() && parsed.file.crc64nvme.is_some());

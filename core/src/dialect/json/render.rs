@@ -40,21 +40,25 @@ pub fn reply(outcome: &Outcome) -> Reply {
             let uploads: Vec<_> = uploads.iter().map(open_upload).collect();
             json_reply(200, &json!({ "uploads": uploads }))
         }
-        Outcome::Appended { id, uploaded_bytes, file_bytes, phase } => json_reply(
+        Outcome::Appended { id, uploaded_bytes, file_bytes, phase, .. } => json_reply(
             200,
             &json!({ "uploadId": id, "uploadedBytes": uploaded_bytes, "fileSize": file_bytes, "state": phase }),
         )
         .with("upload-offset", uploaded_bytes.to_string()),
-        Outcome::Probed(snapshot) => Reply::empty(200)
-            .with("upload-offset", snapshot.offset.to_string())
-            .with("upload-length", snapshot.plan.file_bytes.to_string())
-            .with("cache-control", "no-store"),
+        Outcome::Probed(snapshot) => {
+            let reply =
+                Reply::empty(200).with("upload-offset", snapshot.offset.to_string()).with("cache-control", "no-store");
+            match snapshot.plan.declared_bytes() {
+                Some(file_bytes) => reply.with("upload-length", file_bytes.to_string()),
+                None => reply,
+            }
+        }
         Outcome::Status(snapshot) => json_reply(200, &status(snapshot)),
         Outcome::Completing(snapshot) | Outcome::Redelivering(snapshot) => {
             let status_url = format!("{}/status", upload_url(snapshot.id));
             json_reply(202, &json!({ "uploadId": snapshot.id, "state": snapshot.phase, "statusUrl": status_url }))
         }
-        Outcome::Cancelled => Reply::empty(204),
+        Outcome::Cancelled | Outcome::Discovered(_) => Reply::empty(204),
     }
 }
 
@@ -132,7 +136,7 @@ fn status(snapshot: &Snapshot) -> Value {
         "state": snapshot.phase,
         "reason": snapshot.reason,
         "uploadedBytes": snapshot.uploaded_bytes,
-        "fileSize": snapshot.plan.file_bytes,
+        "fileSize": snapshot.plan.declared_bytes(),
         "missing": snapshot.missing,
         "chunks": snapshot.chunks,
         "mode": snapshot.plan.mode,

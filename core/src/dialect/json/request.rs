@@ -6,7 +6,7 @@ use super::init;
 use crate::{
     dialect::{Head, Parsed},
     integrity::{Algorithm, ChunkDigest},
-    operation::{Append, Download, Operation},
+    operation::{Append, Download, Operation, Wait},
     refusal::Refusal,
     units::{ByteCount, UploadId},
 };
@@ -29,7 +29,7 @@ pub fn parse(head: &Head) -> Result<Parsed, Refusal> {
             match head.method {
                 Method::PUT => Operation::Append(append(id, head)?),
                 Method::DELETE => Operation::Cancel(id),
-                Method::HEAD => Operation::Probe(id),
+                Method::HEAD => Operation::Probe(id, Wait::No),
                 _ => Operation::Status(id),
             }
         }
@@ -66,7 +66,7 @@ fn append(id: UploadId, head: &Head) -> Result<Append, Refusal> {
         (None, None) => ByteCount::ZERO,
     };
     let file_bytes = range.and_then(|range| range.total);
-    Ok(Append { id, offset, length, file_bytes, digest: chunk_digest(head)? })
+    Ok(Append { id, offset, length, file_bytes, digest: chunk_digest(head)?, wait: Wait::No })
 }
 
 /// A header that is there, as text; empty where it is not printable ASCII, so that it is refused rather than overlooked.

@@ -40,7 +40,7 @@ fn routes() {
         ("GET", "/upload/{id}", Operation::Status(id)),
         ("GET", "/upload/{id}/status", Operation::Status(id)),
         ("HEAD", "/upload/{id}/status", Operation::Status(id)),
-        ("HEAD", "/upload/{id}", Operation::Probe(id)),
+        ("HEAD", "/upload/{id}", Operation::Probe(id, Wait::No)),
         ("DELETE", "/upload/{id}", Operation::Cancel(id)),
         ("POST", "/upload/{id}/complete", Operation::Complete(id)),
         ("POST", "/upload/{id}/redeliver", Operation::Redeliver(id)),
