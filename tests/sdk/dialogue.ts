@@ -2,10 +2,17 @@
 // but for what is slept, and what was slept is noted.
 
 import assert from "node:assert/strict";
-
-import type { Clock, Connectivity, HttpRequest, HttpResponse, World } from "../../client/src/interfaces.ts";
 import { BrowserHasher, createUpload, type Upload, type UploadEvents } from "../../client/src/index.ts";
-import type { RecordStore, ResumeRecord, UploadOptions } from "../../client/src/interfaces.ts";
+import type {
+  Clock,
+  Connectivity,
+  HttpRequest,
+  HttpResponse,
+  RecordStore,
+  ResumeRecord,
+  UploadOptions,
+  World,
+} from "../../client/src/interfaces.ts";
 
 export const ENDPOINT = "https://upload.example.com";
 export const ID = "067e6162-3b6f-4ae2-a171-2470b63dff00";
@@ -131,6 +138,8 @@ export class Scene {
   readonly clock = new FakeClock();
   readonly connectivity = new FakeConnectivity();
   readonly store: MemoryStore;
+  /** What randomness gives, always. */
+  random = 0.5;
   readonly upload: Upload;
   readonly states: string[] = [];
   readonly progress: number[] = [];
@@ -140,7 +149,7 @@ export class Scene {
   constructor(file: File, http: World["http"], options: Partial<UploadOptions> & { store?: MemoryStore } = {}) {
     this.store = options.store ?? new MemoryStore();
     const { clock, connectivity } = this;
-    const world = { http, clock, connectivity, random: () => 0.5, hasher: new BrowserHasher(() => undefined) };
+    const world = { http, clock, connectivity, random: () => this.random, hasher: new BrowserHasher(() => undefined) };
     this.upload = createUpload(file, { endpoint: ENDPOINT, chunkBytes: 10, ...options, store: this.store, world });
     this.upload.on("state", ({ state, resumedFromBytes }) => {
       this.states.push(resumedFromBytes === undefined ? state : `${state} from ${resumedFromBytes}`);

@@ -23,7 +23,9 @@ import {
 const sequential = { parallel: false };
 
 async function sha256Of(file: Blob): Promise<string> {
-  return createHash("sha256").update(Buffer.from(await file.arrayBuffer())).digest("hex");
+  return createHash("sha256")
+    .update(Buffer.from(await file.arrayBuffer()))
+    .digest("hex");
 }
 
 test("a file goes up chunk by chunk, each with its checksum, until the server has the whole object", async () => {
@@ -133,7 +135,10 @@ test("losing the network pauses without counting as a failure, and its return re
 
 test("after a reload, the record says where to ask, and only what is missing is sent", async () => {
   const store = new MemoryStore();
-  const before = new Dialogue(["POST /upload/init", created()], ["PUT /upload/{id} 0-10", problem(401, "unauthorized")]);
+  const before = new Dialogue(
+    ["POST /upload/init", created()],
+    ["PUT /upload/{id} 0-10", problem(401, "unauthorized")],
+  );
   await assert.rejects(new Scene(fileOf(25), before, { ...sequential, store }).upload.start());
   const talk = new Dialogue(
     ["GET /upload/{id}/status", status("open", 10, 25)],
