@@ -120,7 +120,10 @@ export class QuaysideUpload implements Upload {
     });
     try {
       for (;;) {
-        await this.#untilWanted();
+        for (let hindrance = this.#hindrance(); hindrance !== undefined; hindrance = this.#hindrance()) {
+          await this.#untilChangeIn(hindrance);
+        }
+        // Nothing can come between that and this.
         const leg = new AbortController();
         this.#leg = leg;
         try {
@@ -148,22 +151,24 @@ export class QuaysideUpload implements Upload {
     }
   }
 
-  /** Returns when there is nothing against working. */
-  async #untilWanted(): Promise<void> {
-    for (;;) {
-      if (this.#isAborted) {
-        throw abortedError();
-      }
-      const isOffline = !this.#world.connectivity.isOnline();
-      if (!this.#isPaused && !isOffline) {
-        return;
-      }
-      const changed = new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      this.#become({ state: this.#isPaused ? "paused" : "offline" });
-      await changed;
+  /** What there is against working just now. */
+  #hindrance(): "paused" | "offline" | undefined {
+    if (this.#isAborted) {
+      throw abortedError();
     }
+    if (this.#isPaused) {
+      return "paused";
+    }
+    return this.#world.connectivity.isOnline() ? undefined : "offline";
+  }
+
+  /** The listener of a state may be what changes it, so waiting begins before it is told. */
+  async #untilChangeIn(state: "paused" | "offline"): Promise<void> {
+    const changed = new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#become({ state });
+    await changed;
   }
 
   async #runLeg(signal: AbortSignal): Promise<UploadResult> {

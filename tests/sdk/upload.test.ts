@@ -108,6 +108,23 @@ test("pause stops what is on its way; resume asks for the truth and goes on from
   assert.deepEqual(scene.states, expected);
 });
 
+test("a pause right after the start keeps even the first request back", async () => {
+  const talk = new Dialogue(
+    ["POST /upload/init", created()],
+    ["PUT /upload/{id} 0-5", taken(5, 5)],
+    ["GET /upload/{id}/status", status("completed", 5, 5)],
+  );
+  const scene = new Scene(fileOf(5), talk);
+  const paused = stateOf(scene, "paused");
+  const done = scene.upload.start();
+  scene.upload.pause();
+  await paused;
+  assert.equal(talk.requests.length, 0);
+  scene.upload.resume();
+  await done;
+  talk.end();
+});
+
 test("losing the network pauses without counting as a failure, and its return resumes", async () => {
   const talk = new Dialogue(
     ["POST /upload/init", created()],
