@@ -5,6 +5,7 @@
 //! * `tus`: tus 1.0.0, below `/files`.
 //! * `ietf`: Resumable Uploads for HTTP, at the same addresses.
 
+mod idempotency;
 pub mod ietf;
 pub mod json;
 pub mod tus;
@@ -15,7 +16,7 @@ use crate::{
     operation::{Operation, Outcome, Reply},
     plan::Limits,
     refusal::Refusal,
-    units::UploadId,
+    units::{UnixMs, UploadId},
 };
 
 /// Where `tus` and `ietf` live: uploads are created here, and are below it.
@@ -82,6 +83,8 @@ pub struct Asked<'a> {
     pub head: &'a Head,
     /// What the deployment allows; none where its settings could not be read.
     pub limits: Option<Limits>,
+    /// When it is answered.
+    pub now: UnixMs,
 }
 
 impl Dialect {

@@ -6,9 +6,7 @@ use http::HeaderValue;
 use serde_json::{Map, Value};
 
 use crate::{
-    dialect::Head,
-    integrity::Sha256Digest,
-    ledger::Idempotency,
+    dialect::{Head, idempotency},
     operation::{Create, Operation},
     plan::Mode,
     refusal::Refusal,
@@ -28,15 +26,12 @@ const MAX_CONTENT_TYPE_BYTES: usize = 255;
 /// All names and values of the metadata together.
 const MAX_METADATA_BYTES: usize = 8 * 1024;
 
-/// The longest `Idempotency-Key`.
-const MAX_IDEMPOTENCY_KEY_BYTES: usize = 255;
-
 const FIELDS: [&str; 8] =
     ["fileName", "fileSize", "contentType", "chunkSize", "parallel", "sha256", "crc64nvme", "metadata"];
 
 /// Understands the body.
 pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
-    let idempotency = idempotency(head, body)?;
+    let idempotency = idempotency::parse(head, body)?;
     let body: Value =
         serde_json::from_slice(body).map_err(|error| Refusal::bad_request("body", format!("is not JSON: {error}")))?;
     let Value::Object(mut fields) = body else {
@@ -69,23 +64,6 @@ pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
         return Err(Refusal::bad_request("sha256", hint));
     }
     Ok(Operation::Create(Create { mode, file, file_bytes: Some(file_bytes), chunk_bytes, idempotency }))
-}
-
-/// `Idempotency-Key`: as the IETF draft has it a quoted string, as most clients send it a bare one.
-fn idempotency(head: &Head, body: &[u8]) -> Result<Option<Idempotency>, Refusal> {
-    const FIELD: &str = "Idempotency-Key";
-    if !head.headers.contains_key("idempotency-key") {
-        return Ok(None);
-    }
-    let key = head.header("idempotency-key").unwrap_or("");
-    let key = key.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(key);
-    if key.is_empty() || key.len() > MAX_IDEMPOTENCY_KEY_BYTES {
-        return Err(Refusal::bad_request(
-            FIELD,
-            format!("is not 1 to {MAX_IDEMPOTENCY_KEY_BYTES} printable characters"),
-        ));
-    }
-    Ok(Some(Idempotency { key: key.to_owned(), request: Sha256Digest::of(body) }))
 }
 
 /// A field that may be missing or null.
