@@ -17,6 +17,7 @@ use crate::{
     plan::Limits,
     refusal::Refusal,
     units::{UnixMs, UploadId},
+    upload::Snapshot,
 };
 
 /// Where `tus` and `ietf` live: uploads are created here, and are below it.
@@ -133,6 +134,22 @@ impl Dialect {
             Self::Json => json::problem(refusal, upload),
             Self::Tus => tus::problem(asked, refusal, upload),
             Self::Ietf => ietf::problem(asked, refusal, upload),
+        }
+    }
+
+    /// What must be done besides, where a request was refused so.
+    pub fn consequence(self, head: &Head, refusal: &Refusal) -> Option<Operation> {
+        match self {
+            Self::Json | Self::Tus => None,
+            Self::Ietf => ietf::consequence(head, refusal),
+        }
+    }
+
+    /// What is said of the upload beside its object's bytes, as headers.
+    pub fn beside_content(self, asked: &Asked<'_>, snapshot: &Snapshot) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Json | Self::Tus => Vec::new(),
+            Self::Ietf => ietf::content_headers(asked, snapshot),
         }
     }
 
