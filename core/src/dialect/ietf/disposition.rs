@@ -24,12 +24,11 @@ fn parameters(value: &str) -> Vec<(String, String)> {
     let mut parameters = Vec::new();
     let mut rest = value.split_once(';').map_or("", |(_, rest)| rest);
     while let Some((name, value)) = rest.split_once('=') {
-        let (value, after) = match value.trim_start().strip_prefix('"') {
-            Some(quoted) => unquoted(quoted),
-            None => {
-                let (token, after) = value.split_once(';').unwrap_or((value, ""));
-                (token.trim().to_owned(), after)
-            }
+        let (value, after) = if let Some(quoted) = value.trim_start().strip_prefix('"') {
+            unquoted(quoted)
+        } else {
+            let (token, after) = value.split_once(';').unwrap_or((value, ""));
+            (token.trim().to_owned(), after)
         };
         let name = name.trim_start_matches([';', ' ', '\t']).trim_end();
         parameters.push((name.to_ascii_lowercase(), value));

@@ -151,7 +151,7 @@ fn not_finished(asked: &Asked<'_>, phase: Phase, reason: Option<&str>, id: Optio
             let reason = reason.unwrap_or("The upload has ended without a file.").to_owned();
             Refusal::UploadGone { phase, reason }
         }
-        Phase::Open | Phase::Completing | Phase::Completed => Refusal::Completing,
+        _ => Refusal::Completing,
     };
     problem(asked, &refusal, id)
 }

@@ -155,7 +155,7 @@ fn fingerprint(head: &Head) -> String {
         "content-digest",
         "repr-digest",
     ];
-    names.iter().map(|name| format!("{name}: {}\n", head.header(name).unwrap_or_default())).collect()
+    names.map(|name| head.header(name).unwrap_or_default()).join("\n")
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ impl Version {
         for (name, value) in &mut reply.headers {
             if *name == COMPLETE && self.is_at_most(3) {
                 *name = INCOMPLETE;
-                *value = fields::written(value == fields::written(false)).to_owned();
+                fields::written(value == fields::written(false)).clone_into(value);
             } else if *name == LIMIT && self.is_at_most(6) {
                 *value = value.replace("max-age=", "expires=");
             }
