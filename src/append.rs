@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use durable_objects::rpc::{
     self, ask,
-    upload::{Status, commit_with_bytes},
+    upload::{AwaitObject, Declare, Status, commit_with_bytes},
 };
 use futures_channel::oneshot;
 use js_sys::Uint8Array;
 use upload_core::{
     integrity::RunningSha256,
     log_line::LogLine,
-    operation::{Append, Outcome},
+    operation::{Append, Outcome, Wait},
     refusal::Refusal,
     session::{
         Begin, Commit, Committed, Grant, MAX_ROW_SEGMENT_BYTES, Receipt, Release, ReleaseReason, Rest, SegmentPlace,
@@ -26,7 +26,8 @@ use worker::{Bucket, Context, Env, Error, MultipartUpload, ObjectNamespace, Resu
 use crate::{
     config::Config,
     log::{self, Stopwatch},
-    relay::{Broken, Relay},
+    relay::{Broken, Relay, drain},
+    streams::fixed_length,
     tail::Tail,
     uploads::{BUCKET_BINDING, Carried},
 };
@@ -44,8 +45,21 @@ pub(crate) async fn carry_out(
         return Ok(Err(Refusal::ChunkTooLarge { limit_bytes }));
     }
     if chunk.length.is_zero() {
-        return empty(&chunk, env).await;
+        return without_bytes(chunk, config, env, context).await;
     }
+    let wait = chunk.wait;
+    let appended = in_background(chunk, body, config, env, context).await?;
+    wait_for_object(wait, appended, env).await
+}
+
+/// Stores the chunk in a task of its own.
+async fn in_background(
+    chunk: Append,
+    body: Option<ReadableStream>,
+    config: &Config,
+    env: &Env,
+    context: &Context,
+) -> Carried {
     let (done, answer) = oneshot::channel();
     let (env, stalled_after) = (env.clone(), config.stalled_after);
     // In production a handler ends with its client, and only this survives, for at most 30 seconds.
@@ -55,17 +69,80 @@ pub(crate) async fn carry_out(
     answer.await.map_err(|_| Error::from("the relay ended without an answer"))?
 }
 
-/// A chunk without bytes adds nothing, anywhere; at the right offset that is no mistake.
-async fn empty(chunk: &Append, env: &Env) -> Carried {
+/// A chunk without bytes adds nothing; at the right offset that is no mistake, and it may declare the length. Where that shows
+/// that all bytes are there, those still in the tail go into the last part now.
+async fn without_bytes(chunk: Append, config: &Config, env: &Env, context: &Context) -> Carried {
     let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
-    Ok(ask(&objects, chunk.id, &Status).await?.and_then(|now| {
-        let (uploaded_bytes, file_bytes) = (now.uploaded_bytes, now.plan.file_bytes);
-        if chunk.offset == now.offset {
-            Ok(Outcome::Appended { id: chunk.id, uploaded_bytes, file_bytes, phase: now.phase })
-        } else {
-            Err(Refusal::OffsetMismatch { uploaded_bytes })
+    let declare = Declare { offset: chunk.offset, file_bytes: chunk.file_bytes };
+    let now = match ask(&objects, chunk.id, &declare).await? {
+        Ok(now) => now,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let wait = chunk.wait;
+    let appended =
+        if lacks_last_part(&now) { in_background(chunk, None, config, env, context).await? } else { Ok(shown(&now)) };
+    wait_for_object(wait, appended, env).await
+}
+
+/// Whether all bytes are there, but some in the tail: whoever declared the length, and was to put them into the last part,
+/// has gone.
+fn lacks_last_part(now: &Snapshot) -> bool {
+    now.phase == Phase::Open && now.plan.declared_bytes() == Some(now.offset)
+}
+
+/// Puts the tail into the last part where that has not been done, and waits for the object. For whoever asks where to go on
+/// and would take the answer for the end.
+pub(crate) async fn finish(
+    now: Snapshot,
+    wait: Wait,
+    config: &Config,
+    env: &Env,
+    context: &Context,
+) -> Result<Result<Snapshot, Refusal>> {
+    if lacks_last_part(&now) {
+        let (id, offset, length) = (now.id, now.offset, ByteCount::ZERO);
+        let chunk = Append { id, offset, length, file_bytes: None, digest: None, wait: Wait::No };
+        if let Err(refusal) = in_background(chunk, None, config, env, context).await? {
+            return Ok(Err(refusal));
         }
+    } else if now.phase != Phase::Completing {
+        return Ok(Ok(now));
+    }
+    match wait {
+        Wait::No => Ok(Ok(now)),
+        Wait::ForObject => awaited(now.id, env).await,
+    }
+}
+
+async fn wait_for_object(wait: Wait, appended: Result<Outcome, Refusal>, env: &Env) -> Carried {
+    match (wait, appended) {
+        (Wait::ForObject, Ok(Outcome::Appended { id, phase: Phase::Completing | Phase::Completed, .. })) => {
+            Ok(awaited(id, env).await?.map(|now| shown(&now)))
+        }
+        (_, appended) => Ok(appended),
+    }
+}
+
+/// How the upload stands once it has its object, or after a while. An upload that has failed is gone.
+async fn awaited(id: UploadId, env: &Env) -> Result<Result<Snapshot, Refusal>> {
+    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
+    Ok(ask(&objects, id, &AwaitObject).await?.and_then(|now| match now.phase {
+        Phase::Failed => {
+            Err(Refusal::UploadGone { phase: now.phase, reason: now.reason.unwrap_or_else(|| "It failed.".to_owned()) })
+        }
+        _ => Ok(now),
     }))
+}
+
+fn shown(now: &Snapshot) -> Outcome {
+    Outcome::Appended {
+        id: now.id,
+        uploaded_bytes: now.uploaded_bytes,
+        file_bytes: now.plan.declared_bytes(),
+        expires_at: now.expires_at,
+        phase: now.phase,
+        object: now.object.clone(),
+    }
 }
 
 async fn store(chunk: Append, body: Option<ReadableStream>, env: &Env, stalled_after: Duration) -> Carried {
@@ -74,9 +151,16 @@ async fn store(chunk: Append, body: Option<ReadableStream>, env: &Env, stalled_a
     let begin = Begin { offset: chunk.offset, length: chunk.length, file_bytes: chunk.file_bytes, whole };
     let grant = match ask(&objects, chunk.id, &begin).await? {
         Ok(grant) => grant,
-        Err(refusal) => return Ok(Err(refusal)),
+        Err(refusal) => {
+            drain(body).await?;
+            return Ok(Err(refusal));
+        }
     };
-    let Some(body) = body else { return Err(Error::from("a chunk without a body")) };
+    let body = match body {
+        Some(body) => body,
+        None if chunk.length.is_zero() => fixed_length(0)?.1,
+        None => return Err(Error::from("a chunk without a body")),
+    };
     let bucket = env.bucket(BUCKET_BINDING)?;
     let upload = bucket.resume_multipart_upload(&grant.key, &grant.multipart_id)?;
     let file_sha256 = if grant.carry_sha256 {
@@ -241,8 +325,14 @@ impl Attempt<'_> {
             duration_ms: Some(watch.elapsed_ms()),
             ..LogLine::of("chunk_committed", self.id)
         });
-        let file_bytes = self.grant.plan.file_bytes;
-        Outcome::Appended { id: self.id, uploaded_bytes: self.uploaded_bytes, file_bytes, phase: self.phase }
+        Outcome::Appended {
+            id: self.id,
+            uploaded_bytes: self.uploaded_bytes,
+            file_bytes: self.grant.plan.declared_bytes(),
+            expires_at: self.grant.expires_at,
+            phase: self.phase,
+            object: None,
+        }
     }
 
     /// The chunk did not get to its end. What was committed before the break stays counted.

@@ -4,21 +4,23 @@
 use durable_objects::rpc::{
     self, ask,
     ledger::{Admit, ForgetObject, Settle},
-    upload::{CreateUpload, FindObject, Status},
+    upload::{Cancel, CreateUpload, FindObject, Status},
 };
 use upload_core::{
     ledger::{Admission, Fingerprint, OpenUpload},
     log_line::LogLine,
-    operation::{Create, Outcome},
+    operation::{Append, Create, FirstChunk, Outcome, Wait},
     plan::Plan,
     refusal::Refusal,
     session::Birth,
-    units::{UnixMs, UploadId},
+    units::{ByteCount, UnixMs, UploadId},
+    upload::Phase,
 };
-use worker::{Env, Error, ObjectNamespace, Result};
+use web_sys::ReadableStream;
+use worker::{Context, Env, Error, ObjectNamespace, Result};
 
 use crate::{
-    auth,
+    append, auth,
     config::Config,
     log::{self, Stopwatch, now_ms},
     uploads::{BUCKET_BINDING, Carried},
@@ -67,7 +69,10 @@ pub(crate) async fn carry_out(create: Create, config: &Config, env: &Env, host: 
     let answer = ask(&objects, id, &CreateUpload(birth)).await?;
     match answer {
         Ok(snapshot) => {
-            let line = LogLine { bytes: Some(snapshot.plan.file_bytes), ..LogLine::of("created", id) };
+            let line = LogLine {
+                bytes: Some(snapshot.plan.declared_bytes().unwrap_or_default()),
+                ..LogLine::of("created", id)
+            };
             log::info(&LogLine { duration_ms: Some(watch.elapsed_ms()), ..line });
             Ok(Ok(Outcome::Created { snapshot, limits: config.limits }))
         }
@@ -77,6 +82,55 @@ pub(crate) async fn carry_out(create: Create, config: &Config, env: &Env, host: 
             Ok(Err(refusal))
         }
     }
+}
+
+/// Creates the upload and stores the bytes that came with the creation. Where they are cut short, the upload is there with
+/// what counted of them; where they are not what they were said to be, nothing is.
+pub(crate) async fn with_first_chunk(
+    create: Create,
+    first: FirstChunk,
+    body: Option<ReadableStream>,
+    config: &Config,
+    env: &Env,
+    context: &Context,
+    host: String,
+) -> Carried {
+    let limit_bytes = config.limits.max_chunk_bytes;
+    if first.length > limit_bytes {
+        return Ok(Err(Refusal::ChunkTooLarge { limit_bytes }));
+    }
+    if create.file_bytes.is_some_and(|file_bytes| first.length > file_bytes) {
+        let (file_bytes, uploaded_bytes) = (create.file_bytes.unwrap_or_default(), ByteCount::ZERO);
+        return Ok(Err(Refusal::BeyondDeclaredLength { file_bytes, uploaded_bytes }));
+    }
+    let wait = first.wait;
+    let created = carry_out(create, config, env, host).await?;
+    let Ok(Outcome::Created { snapshot, limits }) = created else { return Ok(created) };
+    let id = snapshot.id;
+    let is_new = snapshot.phase == Phase::Open && snapshot.uploaded_bytes.is_zero();
+    if is_new && !first.length.is_zero() {
+        let chunk = Append {
+            id,
+            offset: ByteCount::ZERO,
+            length: first.length,
+            file_bytes: None,
+            digest: first.digest,
+            wait: Wait::No,
+        };
+        let appended = append::carry_out(chunk, body, config, env, context).await?;
+        if let Err(refusal @ (Refusal::ChecksumMismatch { .. } | Refusal::FileDigestMismatch { .. })) = appended {
+            let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
+            // Dies here, or fails: the upload is there without a byte, and expires.
+            let _expires = ask(&objects, id, &Cancel).await;
+            return Ok(Err(refusal));
+        }
+    }
+    // Whatever else went wrong: the upload is there, and this is how it stands.
+    let now = match ask(&env.durable_object(rpc::UPLOADS_BINDING)?, id, &Status).await? {
+        Ok(now) => append::finish(now, wait, config, env, context).await?,
+        Err(refusal) => Err(refusal),
+    };
+    Ok(now.map(|snapshot| Outcome::Created { snapshot, limits }))
 }
 
 /// Asks the ledger; once more where it knew an object that is not there any more.

@@ -8,7 +8,7 @@ use durable_objects::rpc::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use upload_core::{
     byte_range::{self, Wanted},
-    operation::Download,
+    operation::{Content, Download},
     refusal::Refusal,
     units::UnixMs,
     upload::Phase,
@@ -17,11 +17,17 @@ use worker::{Env, Headers, Range, Response, ResponseBuilder, Result};
 
 use crate::{config::Config, log::now_ms, signed_url, uploads::BUCKET_BINDING};
 
-/// Answers with the object or the wanted range of it.
+/// Answers with the object or the wanted range of it, to whoever has a signed URL.
 pub(crate) async fn serve(download: &Download, config: &Config, env: &Env) -> Result<Result<Response, Refusal>> {
     if let Err(refusal) = signed_url::verify(&config.download_secret, download, UnixMs(now_ms())) {
         return Ok(Err(refusal));
     }
+    let content = Content { id: download.id, head_only: download.head_only, range: download.range.clone() };
+    serve_owner(&content, env).await
+}
+
+/// Answers with the object or the wanted range of it, to its owner.
+pub(crate) async fn serve_owner(download: &Content, env: &Env) -> Result<Result<Response, Refusal>> {
     let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
     let found = match ask(&objects, download.id, &FindObject).await? {
         Ok(found) => found,

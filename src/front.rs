@@ -3,9 +3,9 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use upload_core::{
-    dialect::{Head, Parsed, json},
+    dialect::{Asked, Dialect, Head, Parsed},
     log_line::LogLine,
-    operation::{Operation, Reply},
+    operation::{Operation, Outcome, Reply, Wait},
     refusal::Refusal,
     units::UploadId,
 };
@@ -19,11 +19,16 @@ use crate::{
 };
 
 /// What a browser may send.
-const ALLOW_HEADERS: &str =
-    "Authorization, Content-Type, Content-Range, Content-Digest, Idempotency-Key, X-Upload-Offset, X-Chunk-Checksum";
+const ALLOW_HEADERS: &str = "Authorization, Content-Type, Content-Range, Content-Digest, Idempotency-Key, X-Upload-Offset, X-Chunk-Checksum, \
+     X-Requested-With, X-Request-ID, X-HTTP-Method-Override, Tus-Resumable, Upload-Length, Upload-Offset, \
+     Upload-Metadata, Upload-Defer-Length, Upload-Concat, Upload-Checksum, Upload-Incomplete, Upload-Complete, \
+     Upload-Draft-Interop-Version, Content-Disposition, Content-Encoding, Repr-Digest, Want-Repr-Digest, Range";
 
 /// What a browser's script may read.
-const EXPOSE_HEADERS: &str = "Location, Upload-Offset, Upload-Length, Retry-After, ETag, Content-Range, Accept-Ranges";
+const EXPOSE_HEADERS: &str = "Location, Upload-Offset, Upload-Length, Retry-After, ETag, Content-Range, Accept-Ranges, \
+     Upload-Metadata, Upload-Defer-Length, Upload-Concat, Upload-Complete, Upload-Incomplete, Upload-Expires, \
+     Upload-Limit, Upload-Draft-Interop-Version, Tus-Version, Tus-Resumable, Tus-Max-Size, Tus-Extension, \
+     Tus-Checksum-Algorithm, Repr-Digest";
 
 /// How long a browser may remember a preflight's answer, in seconds; browsers cap it at 2 hours.
 const PREFLIGHT_MAX_AGE_SECONDS: &str = "7200";
@@ -38,14 +43,17 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
         durable_objects::faults::plan(request.json().await?);
         return Response::empty();
     }
-    let mut response = if head.method == Method::OPTIONS {
+    let dialect = Dialect::of(&head);
+    let mut response = if head.method == Method::OPTIONS && dialect == Dialect::Json {
         Response::empty()?.with_status(204)
     } else {
+        let config = Config::read(&env);
+        let asked = Asked { head: &head, limits: config.as_ref().ok().map(|config| config.limits) };
         let mut upload = None;
-        match handle(&head, &mut request, &env, &context, &mut upload).await {
+        match handle(dialect, &asked, &mut request, config.as_ref(), &env, &context, &mut upload).await {
             Ok(Ok(response)) => response,
-            Ok(Err(refusal)) => refused(&refusal, upload, &head, &watch)?,
-            Err(error) => faulted(&error, upload, &watch)?,
+            Ok(Err(refusal)) => refused(dialect, &asked, &refusal, upload, &watch)?,
+            Err(error) => faulted(dialect, &error, upload, &watch)?,
         }
     };
     add_cors(response.headers_mut(), origin.as_deref(), &env, &head)?;
@@ -54,34 +62,49 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
 
 /// The outer error is a fault, the inner one what the client is told. `upload` is set as soon as it is known.
 async fn handle(
-    head: &Head,
+    dialect: Dialect,
+    asked: &Asked<'_>,
     request: &mut Request,
+    config: Result<&Config, &Refusal>,
     env: &Env,
     context: &Context,
     upload: &mut Option<UploadId>,
 ) -> Result<Result<Response, Refusal>> {
-    let operation = match understand(head, request).await? {
+    let operation = match understand(dialect, asked.head, request).await? {
         Ok(operation) => operation,
         Err(refusal) => return Ok(Err(refusal)),
     };
     *upload = operation.upload_id();
-    let config = match Config::read(env) {
+    let config = match config {
         Ok(config) => config,
-        Err(refusal) => return Ok(Err(refusal)),
+        Err(refusal) => return Ok(Err(refusal.clone())),
     };
+    let mut operation = operation;
     if let Operation::Download(download) = &operation {
-        return download::serve(download, &config, env).await;
+        return download::serve(download, config, env).await;
+    }
+    let mut is_shown = false;
+    if let Operation::Content(content) = &operation {
+        match download::serve_owner(content, env).await? {
+            Err(Refusal::Incomplete { .. } | Refusal::Completing) => {}
+            answer => return Ok(answer),
+        }
+        // There is no object yet: how the upload stands is the answer.
+        operation = Operation::Probe(content.id, Wait::No);
+        is_shown = true;
     }
     let host = request.url()?.origin().ascii_serialization();
     let body = request.inner().body();
-    let outcome = uploads::carry_out(operation, body, &config, env, context, host).await?;
-    outcome
-        .map(|outcome| response(json::reply(&outcome)))
-        .map_or_else(|refusal| Ok(Err(refusal)), |reply| reply.map(Ok))
+    let outcome = match uploads::carry_out(operation, body, config, env, context, host).await? {
+        Ok(Outcome::Probed(snapshot)) if is_shown => Outcome::Status(snapshot),
+        Ok(outcome) => outcome,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    response(dialect.reply(asked, &outcome)).map(Ok)
 }
 
-async fn understand(head: &Head, request: &mut Request) -> Result<Result<Operation, Refusal>> {
-    let (max_bytes, finish) = match json::parse(head) {
+async fn understand(dialect: Dialect, head: &Head, request: &mut Request) -> Result<Result<Operation, Refusal>> {
+    let (max_bytes, finish) = match dialect.parse(head) {
         Err(refusal) => return Ok(Err(refusal)),
         Ok(Parsed::Ready(operation)) => return Ok(Ok(*operation)),
         Ok(Parsed::NeedsBody { max_bytes, finish }) => (max_bytes, finish),
@@ -124,7 +147,13 @@ fn response(reply: Reply) -> Result<Response> {
     })
 }
 
-fn refused(refusal: &Refusal, upload: Option<UploadId>, head: &Head, watch: &Stopwatch) -> Result<Response> {
+fn refused(
+    dialect: Dialect,
+    asked: &Asked<'_>,
+    refusal: &Refusal,
+    upload: Option<UploadId>,
+    watch: &Stopwatch,
+) -> Result<Response> {
     log::info(&LogLine {
         event: "refused",
         upload_id: upload,
@@ -134,15 +163,15 @@ fn refused(refusal: &Refusal, upload: Option<UploadId>, head: &Head, watch: &Sto
         duration_ms: Some(watch.elapsed_ms()),
         ..LogLine::default()
     });
-    let mut reply = json::problem(refusal, upload);
-    if head.method == Method::HEAD {
+    let mut reply = dialect.problem(asked, refusal, upload);
+    if asked.head.method == Method::HEAD {
         reply.body = None;
     }
     response(reply)
 }
 
 /// Our fault: the client is told an id under which the log says more.
-fn faulted(error: &worker::Error, upload: Option<UploadId>, watch: &Stopwatch) -> Result<Response> {
+fn faulted(dialect: Dialect, error: &worker::Error, upload: Option<UploadId>, watch: &Stopwatch) -> Result<Response> {
     let mut random = [0; 8];
     // Without randomness the id is zeros, and the log line still there.
     let _ = getrandom::fill(&mut random);
@@ -156,7 +185,7 @@ fn faulted(error: &worker::Error, upload: Option<UploadId>, watch: &Stopwatch) -
         duration_ms: Some(watch.elapsed_ms()),
         ..LogLine::default()
     });
-    response(json::fault(&fault_id, upload))
+    response(dialect.fault(&fault_id, upload))
 }
 
 fn add_cors(headers: &mut Headers, origin: Option<&str>, env: &Env, head: &Head) -> Result<()> {
@@ -169,7 +198,7 @@ fn add_cors(headers: &mut Headers, origin: Option<&str>, env: &Env, head: &Head)
     headers.set("access-control-allow-origin", if allowed.iter().any(|entry| entry == "*") { "*" } else { origin })?;
     headers.set("access-control-expose-headers", EXPOSE_HEADERS)?;
     if head.method == Method::OPTIONS {
-        headers.set("access-control-allow-methods", "GET, HEAD, POST, PUT, DELETE, OPTIONS")?;
+        headers.set("access-control-allow-methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")?;
         headers.set("access-control-allow-headers", ALLOW_HEADERS)?;
         headers.set("access-control-max-age", PREFLIGHT_MAX_AGE_SECONDS)?;
     }

@@ -172,20 +172,10 @@ impl Relay {
         }
     }
 
-    /// The rest of the body is not wanted, but its sender does not know: it is read away for a while, since a client that
-    /// is cut off while it sends never sees the answer.
+    /// The rest of the body is not wanted.
     pub(crate) async fn drain(mut self) {
         self.body.replace_buffer();
-        let body = &mut self.body;
-        let drain = Box::pin(async {
-            while let Ok(piece) = body.read(LEAST_READ_BYTES, u64::from(BUFFER_BYTES)).await {
-                if piece.length() == 0 {
-                    break;
-                }
-                body.give_back(&piece);
-            }
-        });
-        select(drain, Delay::from(LONGEST_DRAIN)).await;
+        read_away(&mut self.body).await;
     }
 
     async fn pump_part(&mut self, bytes: ByteCount, tail: &Tail<'_>, part: &Sink, crc: &Digest) -> Result<(), Stopped> {
@@ -228,6 +218,28 @@ impl Relay {
             None => Ok(()),
         }
     }
+}
+
+/// None of the body is wanted.
+pub(crate) async fn drain(body: Option<ReadableStream>) -> Result<()> {
+    if let Some(body) = body {
+        read_away(&mut Body::new(&body, BUFFER_BYTES)?).await;
+    }
+    Ok(())
+}
+
+/// The sender of a body that is not wanted does not know that: it is read away for a while, since a client that is cut off
+/// while it sends never sees the answer.
+async fn read_away(body: &mut Body) {
+    let drain = Box::pin(async {
+        while let Ok(piece) = body.read(LEAST_READ_BYTES, u64::from(BUFFER_BYTES)).await {
+            if piece.length() == 0 {
+                break;
+            }
+            body.give_back(&piece);
+        }
+    });
+    select(drain, Delay::from(LONGEST_DRAIN)).await;
 }
 
 /// The next bytes of a body, at least one.

@@ -33,14 +33,21 @@ pub(crate) async fn carry_out(
     let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
     let answer = match operation {
         Operation::Create(create) => return create::carry_out(create, config, env, host).await,
+        Operation::CreateWith(create, first) => {
+            return create::with_first_chunk(create, first, body, config, env, context, host).await;
+        }
+        Operation::Discover => Ok(Outcome::Discovered(config.limits)),
         Operation::List => return list(config, env).await,
         Operation::Append(chunk) => return append::carry_out(chunk, body, config, env, context).await,
-        Operation::Probe(id) => ask(&objects, id, &Probe).await?.map(Outcome::Probed),
+        Operation::Probe(id, wait) => match ask(&objects, id, &Probe).await? {
+            Ok(now) => append::finish(now, wait, config, env, context).await?.map(Outcome::Probed),
+            Err(refusal) => Err(refusal),
+        },
         Operation::Status(id) => ask(&objects, id, &Status).await?.map(Outcome::Status),
         Operation::Complete(id) => ask(&objects, id, &Complete).await?.map(Outcome::Completing),
         Operation::Redeliver(id) => ask(&objects, id, &Redeliver).await?.map(Outcome::Redelivering),
         Operation::Cancel(id) => ask(&objects, id, &Cancel).await?.map(|()| Outcome::Cancelled),
-        Operation::Download(_) => return Err(Error::from("a download has no outcome")),
+        Operation::Download(_) | Operation::Content(_) => return Err(Error::from("a download has no outcome")),
     };
     Ok(answer)
 }

@@ -48,15 +48,16 @@ pub(crate) async fn assemble(bucket: &Bucket, session: &Session, parts: Vec<Part
         return Assembly::Impossible(reason);
     }
     let completed = match &birth.multipart_id {
-        Some(id) => complete(bucket, birth, id, parts).await,
-        None => put_empty(bucket, &birth.key).await,
+        Some(id) if !parts.is_empty() => complete(bucket, birth, id, parts).await,
+        // A file that turned out empty has an unfinished multipart upload too; R2 drops it after 7 days.
+        Some(_) | None => put_empty(bucket, &birth.key).await,
     };
     let error = match completed {
-        Ok(object) => return checked(&object, birth, crc64nvme),
+        Ok(object) => return checked(&object, session, crc64nvme),
         Err(error) => error,
     };
     match around("r2.head", bucket.head(&birth.key)).await {
-        Ok(Some(object)) => checked(&object, birth, crc64nvme),
+        Ok(Some(object)) => checked(&object, session, crc64nvme),
         Err(head_error) => Assembly::Postponed(format!("{error}; looking for the object: {head_error}")),
         Ok(None) => match classify(&error.to_string()) {
             StorageFault::Retry | StorageFault::ClientLeft => Assembly::Postponed(error.to_string()),
@@ -119,8 +120,8 @@ async fn put_empty(bucket: &Bucket, key: &str) -> Result<Object> {
 }
 
 /// The size must be what the session counted. The ETag is taken as it is.
-fn checked(object: &Object, birth: &Birth, crc64nvme: Crc64Nvme) -> Assembly {
-    let (found, counted) = (object.size(), file_bytes.get());
+fn checked(object: &Object, session: &Session, crc64nvme: Crc64Nvme) -> Assembly {
+    let (found, counted) = (object.size(), session.plan().file_bytes.get());
     if found == counted {
         Assembly::Done { etag: object.etag(), crc64nvme }
     } else {

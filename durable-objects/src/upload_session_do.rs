@@ -34,8 +34,8 @@ use crate::{
         Command, LEDGERS_BINDING, answer, ask,
         ledger::Settle,
         upload::{
-            BeginDelivery, COMMAND_HEADER, Cancel, Complete, CreateUpload, DeadLetter, EndDelivery, EventMessage,
-            FindObject, Probe, ReadTail, Redeliver, Status,
+            AwaitObject, BeginDelivery, COMMAND_HEADER, Cancel, Complete, CreateUpload, DeadLetter, Declare,
+            EndDelivery, EventMessage, FindObject, Probe, ReadTail, Redeliver, Status,
         },
     },
     sql::session as sql,
@@ -52,6 +52,9 @@ const MAX_JOBS_PER_ALARM: usize = 8;
 
 /// How long whoever asks where to go on waits for a running append.
 const LAST_COMMIT_MS: u64 = 2_000;
+
+/// How long whoever wants to hear of the object waits for it: 25 s, below the 30 s after which clients and proxies give up.
+const LONGEST_WAIT_MS: u64 = 25_000;
 
 /// How often it is looked whether that has ended.
 const LAST_COMMIT_POLL_MS: u64 = 20;
@@ -88,6 +91,13 @@ impl DurableObject for UploadSession {
                 self.decide_then_show(&body, |session, now, _: &Probe| session.probe(now))
             }
             Status::NAME => self.decide_then_show(&body, |session, _, _: &Status| session.status()),
+            Declare::NAME => self.decide_then_show(&body, |session, now, declare: &Declare| {
+                session.declare(now, declare.offset, declare.file_bytes)
+            }),
+            AwaitObject::NAME => {
+                self.wait_for_object().await?;
+                self.decide_then_show(&body, |session, _, _: &AwaitObject| session.status())
+            }
             Complete::NAME => self.decide_then_show(&body, |session, _, _: &Complete| session.complete()),
             Cancel::NAME => self.decide(&body, |session, now, _: &Cancel| session.cancel(now)),
             Redeliver::NAME => self.decide_then_show(&body, |session, now, _: &Redeliver| session.redeliver(now)),
@@ -187,6 +197,21 @@ impl UploadSession {
         self.load()?;
         for _ in 0..LAST_COMMIT_MS / LAST_COMMIT_POLL_MS {
             if !self.session.borrow().as_ref().is_some_and(Session::is_appending) {
+                break;
+            }
+            Delay::from(Duration::from_millis(LAST_COMMIT_POLL_MS)).await;
+        }
+        Ok(())
+    }
+
+    /// Whoever has sent the last byte and is to be told only of the whole object waits here while the alarm has R2 put it
+    /// together.
+    async fn wait_for_object(&self) -> Result<()> {
+        self.load()?;
+        for _ in 0..LONGEST_WAIT_MS / LAST_COMMIT_POLL_MS {
+            let is_completing =
+                self.session.borrow().as_ref().is_some_and(|session| session.progress.phase == Phase::Completing);
+            if !is_completing {
                 break;
             }
             Delay::from(Duration::from_millis(LAST_COMMIT_POLL_MS)).await;

@@ -19,7 +19,7 @@ pub struct Begin {
     pub offset: ByteCount,
     /// How long it is.
     pub length: ByteCount,
-    /// How long its sender believes the whole file to be, where it said so.
+    /// How long its sender says the whole file is, where it does.
     pub file_bytes: Option<ByteCount>,
     /// Whether it counts as a whole or not at all, since its checksum is known only at its end.
     pub whole: bool,
@@ -47,6 +47,8 @@ pub struct Grant {
     pub tail: Vec<TailPiece>,
     /// Where to put bytes behind the last whole part, if they are too many for a row.
     pub rest_key: String,
+    /// When the upload ends unless it is complete by then.
+    pub expires_at: UnixMs,
     /// Whether the file's SHA-256 was declared, so that it must be carried along.
     pub carry_sha256: bool,
     /// Where to take it up; none before the first byte.
@@ -144,20 +146,21 @@ impl Session {
     /// Takes the right to store a chunk, from whoever had it.
     pub fn begin(&self, now: UnixMs, begin: Begin) -> Decision<Grant> {
         let uploaded_bytes = self.uploaded_bytes();
-        let plan = self.plan();
         match self.progress.phase {
             Phase::Failed | Phase::Aborted | Phase::Expired => return Decision::no(self.gone()),
             // The client has missed an answer: all its bytes are there already.
             Phase::Completing | Phase::Completed => return Decision::no(Refusal::OffsetMismatch { uploaded_bytes }),
             Phase::Open => {}
         }
-        if begin.file_bytes.is_some_and(|file_bytes| file_bytes != plan.file_bytes) {
-            return Decision::no(Refusal::InconsistentLength { file_bytes: plan.file_bytes, uploaded_bytes });
-        }
+        let plan = match self.plan_with(begin.file_bytes, begin.offset.checked_add(begin.length)) {
+            Ok(plan) => plan,
+            Err(refusal) => return Decision::no(refusal),
+        };
         let Some(end) = begin.offset.checked_add(begin.length).filter(|end| *end <= plan.file_bytes) else {
             return Decision::no(Refusal::BeyondDeclaredLength { file_bytes: plan.file_bytes, uploaded_bytes });
         };
-        if begin.length.is_zero() {
+        // No bytes are a chunk only where all are there and the last of them still lie in the tail.
+        if begin.length.is_zero() && (plan.open_ended || uploaded_bytes != plan.file_bytes) {
             return Decision::no(Refusal::bad_request("Content-Length", "a chunk has at least one byte"));
         }
         let Some(multipart_id) = self.birth.multipart_id.clone() else {
@@ -174,12 +177,60 @@ impl Session {
             reserved,
             tail: Vec::new(),
             rest_key: self.birth.segment_key(attempt),
+            expires_at: self.birth.expires_at,
             carry_sha256: false,
             sha256_so_far: None,
         };
         match &self.content {
-            Content::Sequence(sequence) => self.begin_in_sequence(sequence, now, begin, end, grant),
+            Content::Sequence(sequence) => self.begin_in_sequence(sequence, now, begin, end, plan, grant),
             Content::Lanes(lanes) => self.begin_in_lane(lanes, now, begin, grant),
+        }
+    }
+
+    /// Somebody says how long the file is, or just that nothing is missing before `offset`, and brings no bytes. Where all
+    /// bytes are there but some still in the tail, the upload stays open until a chunk without bytes has put them into
+    /// the last part.
+    pub fn declare(&self, now: UnixMs, offset: ByteCount, file_bytes: Option<ByteCount>) -> Decision<()> {
+        let uploaded_bytes = self.uploaded_bytes();
+        match self.progress.phase {
+            Phase::Failed | Phase::Aborted | Phase::Expired => return Decision::no(self.gone()),
+            Phase::Open | Phase::Completing | Phase::Completed => {}
+        }
+        if offset != self.first_missing() {
+            return Decision::no(Refusal::OffsetMismatch { uploaded_bytes });
+        }
+        let plan = match self.plan_with(file_bytes, Some(uploaded_bytes)) {
+            Ok(plan) if plan == self.plan() => return Decision::yes((), Change::none()),
+            Ok(plan) => plan,
+            Err(refusal) => return Decision::no(refusal),
+        };
+        let mut change = Change::from(super::Progress { plan: Some(plan), ..self.progress.clone() });
+        if !self.has_tail()
+            && self.complete_if_whole(now, &mut change) == Phase::Completing
+            && let Some(actual) = self.sha256_mismatch(self.sha256_so_far())
+        {
+            let refusal = Refusal::FileDigestMismatch { actual };
+            let change = self.end(now, Phase::Failed, EventKind::Failed, Some(refusal.to_string()));
+            return Decision { answer: Err(refusal), change };
+        }
+        Decision::yes((), change)
+    }
+
+    /// The sizes, where somebody says how long the file is, and bytes up to `end` are there or coming.
+    fn plan_with(&self, said: Option<ByteCount>, end: Option<ByteCount>) -> Result<plan::Plan, Refusal> {
+        let (plan, uploaded_bytes) = (self.plan(), self.uploaded_bytes());
+        match said {
+            Some(file_bytes) if plan.open_ended && file_bytes > plan.file_bytes => {
+                Err(Refusal::UploadTooLarge { limit_bytes: plan.file_bytes })
+            }
+            Some(file_bytes) if plan.open_ended && end.is_none_or(|end| file_bytes < end.max(uploaded_bytes)) => {
+                Err(Refusal::BeyondDeclaredLength { file_bytes, uploaded_bytes })
+            }
+            Some(file_bytes) if plan.open_ended => Ok(plan.declare(file_bytes)),
+            Some(file_bytes) if file_bytes != plan.file_bytes => {
+                Err(Refusal::InconsistentLength { file_bytes: plan.file_bytes, uploaded_bytes })
+            }
+            Some(_) | None => Ok(plan),
         }
     }
 
@@ -249,7 +300,8 @@ impl Session {
     pub(super) fn complete_if_whole(&self, now: UnixMs, change: &mut Change) -> Phase {
         let mut after = self.clone();
         after.apply(change.clone());
-        if after.missing_bytes().is_zero() && after.progress.phase == Phase::Open {
+        let is_whole = after.missing_bytes().is_zero() && !after.plan().open_ended;
+        if is_whole && after.progress.phase == Phase::Open {
             after.progress = super::Progress { phase: Phase::Completing, job_not_before: now, ..after.progress };
             change.progress = Some(after.progress.clone());
         }

@@ -159,7 +159,15 @@ impl Session {
         }
     }
 
-    /// How many do not yet.
+    /// Up to here they count without a gap.
+    fn first_missing(&self) -> ByteCount {
+        match &self.content {
+            Content::Sequence(sequence) => sequence.offset(),
+            Content::Lanes(lanes) => lanes.missing().first().map_or(self.plan().file_bytes, |(from, _)| *from),
+        }
+    }
+
+    /// How many do not yet; while the length is not declared, how many more there may be.
     pub fn missing_bytes(&self) -> ByteCount {
         self.plan().file_bytes.saturating_sub(self.uploaded_bytes())
     }

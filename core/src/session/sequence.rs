@@ -20,7 +20,8 @@ use super::{
 };
 use crate::{
     event::EventKind,
-    plan,
+    integrity::Sha256State,
+    plan::{self, Plan},
     refusal::Refusal,
     units::{ByteCount, UnixMs},
 };
@@ -121,6 +122,7 @@ impl Session {
         now: UnixMs,
         begin: Begin,
         end: ByteCount,
+        plan: Plan,
         grant: impl FnOnce(u64, u16, u16) -> Grant,
     ) -> Decision<Grant> {
         let uploaded_bytes = sequence.offset();
@@ -132,7 +134,6 @@ impl Session {
             let retry_after_seconds = u32::try_from(retry_after_ms.div_ceil(1000)).unwrap_or(u32::MAX);
             return Decision::no(Refusal::Busy { uploaded_bytes, retry_after_seconds });
         }
-        let plan = self.plan();
         let parts_end = plan.whole_parts_end(end);
         let parts = plan.parts_between(sequence.parts_end(), parts_end);
         let count = if begin.whole { parts } else { parts.min(1) };
@@ -156,11 +157,12 @@ impl Session {
             lease: Some(lease),
             // Said before the segment is written, so that a crash right after leaves nothing that nobody looks for.
             holds_segments: self.progress.holds_segments || rest_bytes > MAX_ROW_SEGMENT_BYTES,
+            plan: (plan != self.birth.plan).then_some(plan),
             ..self.progress.clone()
         };
         let grant = Grant {
             carry_sha256: self.birth.file.sha256.is_some(),
-            sha256_so_far: sha256_so_far(sequence),
+            sha256_so_far: sha256_so_far(sequence).cloned(),
             ..grant(lease.attempt, lease.first_number(), lease.reserved)
         };
         Decision::yes(grant, progress)
@@ -205,6 +207,19 @@ impl Session {
         match &self.content {
             Content::Sequence(sequence) => self.progress.phase == Phase::Open && self.running_lease(sequence).is_some(),
             Content::Lanes(_) => false,
+        }
+    }
+
+    /// Whether there are counted bytes behind the last part.
+    pub(super) fn has_tail(&self) -> bool {
+        matches!(&self.content, Content::Sequence(sequence) if sequence.last_segment.is_some())
+    }
+
+    /// The state of the file's SHA-256 behind the last counted byte, where it is carried along.
+    pub(super) fn sha256_so_far(&self) -> Option<&Sha256State> {
+        match &self.content {
+            Content::Sequence(sequence) => sha256_so_far(sequence),
+            Content::Lanes(_) => None,
         }
     }
 
@@ -275,7 +290,7 @@ impl Session {
         let reached = segment.as_ref().map_or(start, |segment| segment.end);
         // A file whose SHA-256 was declared cannot be verified, ever, if one piece comes without the state.
         let has_state = self.birth.file.sha256.is_some() == commit.sha256_so_far.is_some();
-        if !has_state || reached == sequence.offset() || (lease.whole && reached != lease.to) {
+        if !has_state || (parts.is_empty() && reached == sequence.offset()) || (lease.whole && reached != lease.to) {
             return None;
         }
         match (&mut segment, parts.last_mut()) {
@@ -316,10 +331,10 @@ fn is_repeated(sequence: &Sequence, lease: Lease, commit: &Commit) -> bool {
     }
 }
 
-fn sha256_so_far(sequence: &Sequence) -> Option<crate::integrity::Sha256State> {
+fn sha256_so_far(sequence: &Sequence) -> Option<&Sha256State> {
     match (&sequence.last_segment, &sequence.last_part) {
-        (Some(segment), _) => segment.sha256_so_far.clone(),
-        (None, Some(part)) => part.sha256_so_far.clone(),
+        (Some(segment), _) => segment.sha256_so_far.as_ref(),
+        (None, Some(part)) => part.sha256_so_far.as_ref(),
         (None, None) => None,
     }
 }

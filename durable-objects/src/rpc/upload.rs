@@ -66,6 +66,19 @@ pub struct Probe;
 #[derive(Serialize, Deserialize)]
 pub struct Status;
 
+/// Nothing is missing before the offset; and so long is the file, where that is said.
+#[derive(Serialize, Deserialize)]
+pub struct Declare {
+    /// Where the next byte would be.
+    pub offset: ByteCount,
+    /// The length of the file.
+    pub file_bytes: Option<ByteCount>,
+}
+
+/// Answered once the upload is no longer completing, or after a while.
+#[derive(Serialize, Deserialize)]
+pub struct AwaitObject;
+
 /// All bytes are there.
 #[derive(Serialize, Deserialize)]
 pub struct Complete;
@@ -174,6 +187,8 @@ commands! {
     ReadTail => "read-tail" -> ();
     Probe => "probe" -> Snapshot;
     Status => "status" -> Snapshot;
+    Declare => "declare" -> Snapshot;
+    AwaitObject => "await-object" -> Snapshot;
     Complete => "complete" -> Snapshot;
     Cancel => "cancel" -> ();
     Redeliver => "redeliver" -> Snapshot;

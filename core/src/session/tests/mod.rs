@@ -5,6 +5,7 @@ mod formats;
 mod histories;
 mod lane_histories;
 mod lanes;
+mod length;
 mod sequence;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,85 @@
+//! A file whose length is declared late: with a chunk, or without one.
+
+use super::*;
+
+const MOST: u64 = 100 * MIB;
+
+fn open_ended() -> Session {
+    let limits = Limits { max_upload_bytes: bytes(MOST), max_chunk_bytes: bytes(95 * MIB) };
+    let plan = Plan::new(Mode::Sequential, None, None, limits).unwrap();
+    Session::create(Birth { plan, ..birth(Mode::Sequential, MOST) }).unwrap()
+}
+
+fn declare(session: &mut Session, offset: u64, file_bytes: u64) -> Result<(), Refusal> {
+    let decision = session.declare(NOW, bytes(offset), Some(bytes(file_bytes)));
+    take(session, decision)
+}
+
+fn finish(session: &mut Session) -> Committed {
+    let grant = start(session, session.uploaded_bytes().get(), 0).unwrap();
+    let length = session.plan().file_bytes.get() - session.plan().part_start(session.uploaded_bytes()).get();
+    store(session, &grant, grant.first_number, length).unwrap()
+}
+
+#[test]
+fn nothing_is_complete_before_the_length_is_known() {
+    let mut s = open_ended();
+    let grant = start(&mut s, 0, PART).unwrap();
+    assert_eq!(store(&mut s, &grant, 1, PART).unwrap().phase, Phase::Open);
+    assert_eq!(s.snapshot().plan.declared_bytes(), None);
+    assert_eq!(declare(&mut s, PART, PART), Ok(()));
+    assert_eq!(s.progress.phase, Phase::Completing, "no tail is left: this was all");
+}
+
+#[test]
+fn the_last_chunk_declares_the_length() {
+    let mut s = open_ended();
+    let decision = s.begin(NOW, Begin { file_bytes: Some(bytes(PART + 5)), ..begin(0, PART + 5) });
+    let grant = take(&mut s, decision).unwrap();
+    store(&mut s, &grant, 1, PART).unwrap();
+    assert_eq!(store(&mut s, &grant, 2, 5).unwrap().phase, Phase::Completing);
+}
+
+#[test]
+fn the_tail_becomes_the_last_part() {
+    let mut s = open_ended();
+    let grant = start(&mut s, 0, 5).unwrap();
+    count(&mut s, &rest(grant.attempt, 5)).unwrap();
+    assert!(s.begin(NOW, begin(5, 0)).answer.is_err(), "the length is not known yet");
+    assert_eq!(declare(&mut s, 5, 5), Ok(()));
+    assert_eq!(s.progress.phase, Phase::Open, "five bytes are still in the tail");
+    let last = finish(&mut s);
+    assert_eq!((last.phase, last.uploaded_bytes), (Phase::Completing, bytes(5)));
+}
+
+#[test]
+fn a_length_is_declared_once_and_fits() {
+    let mut s = open_ended();
+    let grant = start(&mut s, 0, PART).unwrap();
+    store(&mut s, &grant, 1, PART).unwrap();
+    assert!(matches!(declare(&mut s, 3, 2 * PART), Err(Refusal::OffsetMismatch { .. })));
+    assert!(matches!(declare(&mut s, PART, PART - 1), Err(Refusal::BeyondDeclaredLength { .. })));
+    assert!(matches!(declare(&mut s, PART, MOST + 1), Err(Refusal::UploadTooLarge { .. })));
+    assert_eq!(declare(&mut s, PART, 2 * PART), Ok(()));
+    assert_eq!(declare(&mut s, PART, 2 * PART), Ok(()), "said twice");
+    assert!(matches!(declare(&mut s, PART, 3 * PART), Err(Refusal::InconsistentLength { .. })));
+    assert!(matches!(start(&mut s, PART, PART + 1), Err(Refusal::BeyondDeclaredLength { .. })));
+}
+
+#[test]
+fn whoever_was_writing_when_the_length_was_declared_counts_nothing_wrong() {
+    let mut s = open_ended();
+    let grant = start(&mut s, 0, 5).unwrap();
+    assert_eq!(declare(&mut s, 0, 5), Ok(()));
+    // Granted as a rest, but now it would be the last part: it is sent again.
+    assert!(matches!(count(&mut s, &rest(grant.attempt, 5)), Err(Refusal::Superseded { .. })));
+    let grant = start(&mut s, 0, 5).unwrap();
+    assert_eq!(store(&mut s, &grant, grant.first_number, 5).unwrap().phase, Phase::Completing);
+}
+
+#[test]
+fn a_file_that_turns_out_empty_is_complete() {
+    let mut s = open_ended();
+    assert_eq!(declare(&mut s, 0, 0), Ok(()));
+    assert_eq!(s.progress.phase, Phase::Completing);
+}
