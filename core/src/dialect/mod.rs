@@ -6,6 +6,7 @@
 //! * `ietf`: Resumable Uploads for HTTP, at the same addresses.
 
 mod file_words;
+mod idempotency;
 pub mod ietf;
 pub mod json;
 pub mod tus;

@@ -8,9 +8,8 @@ use crate::{
     dialect::{
         Head,
         file_words::{MAX_METADATA_BYTES, MAX_NAME_BYTES, is_media_type},
+        idempotency,
     },
-    integrity::Sha256Digest,
-    ledger::Idempotency,
     operation::{Create, Operation},
     plan::Mode,
     refusal::Refusal,
@@ -21,15 +20,12 @@ use crate::{
 /// The largest body: metadata, a name, two digests, and room.
 pub(super) const MAX_BODY_BYTES: u32 = 64 * 1024;
 
-/// The longest `Idempotency-Key`.
-const MAX_IDEMPOTENCY_KEY_BYTES: usize = 255;
-
 const FIELDS: [&str; 8] =
     ["fileName", "fileSize", "contentType", "chunkSize", "parallel", "sha256", "crc64nvme", "metadata"];
 
 /// Understands the body.
 pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
-    let idempotency = idempotency(head, body)?;
+    let idempotency = idempotency::parse(head, body)?;
     let body: Value =
         serde_json::from_slice(body).map_err(|error| Refusal::bad_request("body", format!("is not JSON: {error}")))?;
     let Value::Object(mut fields) = body else {
@@ -62,24 +58,6 @@ pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
         return Err(Refusal::bad_request("sha256", hint));
     }
     Ok(Operation::Create(Create { mode, file, file_bytes: Some(file_bytes), chunk_bytes, idempotency }))
-}
-
-/// `Idempotency-Key`: as the IETF draft has it a quoted string, as most clients send it a bare one. `body` is what must be the
-/// same whenever the key is.
-pub(in crate::dialect) fn idempotency(head: &Head, body: &[u8]) -> Result<Option<Idempotency>, Refusal> {
-    const FIELD: &str = "Idempotency-Key";
-    if !head.headers.contains_key("idempotency-key") {
-        return Ok(None);
-    }
-    let key = head.header("idempotency-key").unwrap_or("");
-    let key = key.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(key);
-    if key.is_empty() || key.len() > MAX_IDEMPOTENCY_KEY_BYTES {
-        return Err(Refusal::bad_request(
-            FIELD,
-            format!("is not 1 to {MAX_IDEMPOTENCY_KEY_BYTES} printable characters"),
-        ));
-    }
-    Ok(Some(Idempotency { key: key.to_owned(), request: Sha256Digest::of(body) }))
 }
 
 /// A field that may be missing or null.

@@ -4,7 +4,6 @@ mod init;
 mod render;
 mod request;
 
-pub(super) use init::idempotency;
 pub(super) use render::PROBLEM_BASE;
 pub use render::{fault, problem, reply};
 pub use request::parse;

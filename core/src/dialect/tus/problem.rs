@@ -8,7 +8,7 @@ use crate::{
     dialect::{Asked, Head, json},
     operation::Reply,
     refusal::Refusal,
-    units::UploadId,
+    units::{ByteCount, UploadId},
     upload::Phase,
 };
 
@@ -58,7 +58,7 @@ fn status(head: &Head, refusal: &Refusal) -> u16 {
         Refusal::BodyCutShort { .. } | Refusal::BodyStalled { .. } => 409,
         // Where a chunk begins is looked at before where it ends.
         Refusal::BeyondDeclaredLength { uploaded_bytes, .. }
-            if head.header("upload-offset").and_then(|text| request::count("", text).ok()) != Some(*uploaded_bytes) =>
+            if offset(head).is_some_and(|offset| offset != *uploaded_bytes) =>
         {
             409
         }
@@ -66,6 +66,11 @@ fn status(head: &Head, refusal: &Refusal) -> u16 {
         Refusal::UploadGone { phase: Phase::Aborted | Phase::Completed, .. } => 404,
         _ => refusal.status(),
     }
+}
+
+/// Where the request's chunk begins; none where it creates an upload.
+fn offset(head: &Head) -> Option<ByteCount> {
+    head.header("upload-offset").and_then(|text| request::count("Upload-Offset", text).ok())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use http::Method;
 
 use super::{BYTES, VERSION, checksum, metadata};
 use crate::{
-    dialect::{FILES_PATH, Head, Parsed, json},
+    dialect::{FILES_PATH, Head, Parsed, idempotency},
     integrity::ChunkDigest,
     operation::{Append, Content, Create, FirstChunk, Operation, Wait},
     plan::Mode,
@@ -70,7 +70,7 @@ fn create(head: &Head) -> Result<Operation, Refusal> {
         file: metadata::file_info(head)?,
         file_bytes,
         chunk_bytes: None,
-        idempotency: json::idempotency(head, as_asked(head).as_bytes())?,
+        idempotency: idempotency::parse(head, as_asked(head).as_bytes())?,
     };
     // Without its length a body cannot be stored. The answer says how many bytes were taken, and none is a number.
     let length = match head.header("content-length").filter(|_| has_bytes(head)) {
