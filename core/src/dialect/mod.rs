@@ -5,6 +5,7 @@
 //! * `tus`: tus 1.0.0, below `/files`.
 //! * `ietf`: Resumable Uploads for HTTP, at the same addresses.
 
+mod file_words;
 mod idempotency;
 pub mod ietf;
 pub mod json;

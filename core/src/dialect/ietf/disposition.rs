@@ -1,10 +1,7 @@
 //! The file's name in `Content-Disposition` (RFC 6266): `inline; filename="a.jpg"; filename*=UTF-8''%E2%82%AC.jpg`. It comes
 //! from strangers, and is only ever shown: what would mislead (folders, control characters) is taken out.
 
-use crate::dialect::Head;
-
-/// The longest file name, in bytes of UTF-8.
-const MAX_NAME_BYTES: usize = 1024;
+use crate::dialect::{Head, file_words::clean_name};
 
 /// What a file without a name is called.
 const FALLBACK: &str = "file";
@@ -72,16 +69,10 @@ fn extended(value: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The last segment of a path, without control characters and white space around it, cut at the longest length.
+/// The last segment of a path, without control characters and white space around it.
 fn presentable(name: &str) -> Option<String> {
-    let last = name.rsplit(['/', '\\']).next()?;
-    let clean: String = last.chars().filter(|character| !character.is_control()).collect();
-    let mut end = clean.len().min(MAX_NAME_BYTES);
-    while !clean.is_char_boundary(end) {
-        end -= 1;
-    }
-    let name = clean[..end].trim();
-    (!name.is_empty() && name != "." && name != "..").then(|| name.to_owned())
+    let name = clean_name(name.rsplit(['/', '\\']).next()?)?.trim().to_owned();
+    (!name.is_empty() && name != "." && name != "..").then_some(name)
 }
 
 #[cfg(test)]

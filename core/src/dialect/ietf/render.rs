@@ -173,10 +173,8 @@ pub(super) fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<Uploa
         }
         // A length of another type is ignored, so this is one that contradicts its own request.
         Refusal::BadRequest { field, .. } if field == LENGTH_NAME => restated(reply, 400, inconsistent_length),
-        // The patch document is of a type that an upload does not take (RFC 5789, section 2.2).
-        Refusal::BadRequest { field, .. } if field == "Content-Type" && about.is_some() => {
-            restated(reply, 415, |_| ()).with("accept-patch", PARTIAL_UPLOAD)
-        }
+        // "the patch document is of a type that is not supported by the resource" (RFC 5789, section 2.2)
+        Refusal::UnsupportedMediaType { .. } => reply.with("accept-patch", PARTIAL_UPLOAD),
         // The client is to come again, which it would not after a 4xx.
         Refusal::Completing => restated(reply, 503, |_| ()),
         _ => reply,

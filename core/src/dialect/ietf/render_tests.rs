@@ -187,7 +187,7 @@ fn other_problems() {
     let append = head(Method::PATCH, &format!("/files/{ID}"), &[]);
     let creation = head(Method::POST, "/files", &[]);
     for (head, refusal, status, complete, offset) in [
-        (&append, Refusal::bad_request("Content-Type", "x"), 415, "?0", None),
+        (&append, Refusal::UnsupportedMediaType { expected: "x".to_owned() }, 415, "?0", None),
         (&creation, Refusal::bad_request("Content-Type", "x"), 400, "?0", None),
         (&append, Refusal::ChecksumMismatch { uploaded_bytes: 5.into() }, 422, "?0", Some("5")),
         (&creation, Refusal::ChecksumMismatch { uploaded_bytes: 0.into() }, 422, "?0", None),

@@ -10,16 +10,13 @@ use super::{
     fields::{self, COMPLETE, LENGTH, LENGTH_NAME, OFFSET, PARTIAL_UPLOAD},
 };
 use crate::{
-    dialect::{FILES_PATH, Head, idempotency},
+    dialect::{FILES_PATH, Head, file_words::is_media_type, idempotency},
     operation::{Append, Content, Create, FirstChunk, Operation, Wait},
     plan::Mode,
     refusal::Refusal,
     units::{ByteCount, UploadId},
     upload::FileInfo,
 };
-
-/// The longest media type (RFC 6838 allows 127 characters each for type and subtype, without parameters).
-const MAX_CONTENT_TYPE_BYTES: usize = 255;
 
 /// Understands a request.
 pub(super) fn parse(head: &Head) -> Result<Operation, Refusal> {
@@ -88,7 +85,7 @@ fn creation(head: &Head) -> Result<Operation, Refusal> {
 /// "Upload Append".
 fn append(id: UploadId, head: &Head) -> Result<Append, Refusal> {
     if fields::media_type(head).as_deref() != Some(PARTIAL_UPLOAD) {
-        return Err(Refusal::bad_request("Content-Type", format!("is not {PARTIAL_UPLOAD}")));
+        return Err(Refusal::UnsupportedMediaType { expected: format!("Content-Type: {PARTIAL_UPLOAD}") });
     }
     let complete = completeness(head)?;
     let offset = fields::byte_count(head, OFFSET)
@@ -125,16 +122,12 @@ fn content_length(head: &Head) -> Result<Option<ByteCount>, Refusal> {
 
 /// The file's media type; none where the content is said to be a part of an upload, which is no type of the file's.
 fn content_type(head: &Head) -> Result<Option<String>, Refusal> {
-    let Some(essence) = fields::media_type(head) else { return Ok(None) };
-    let is_token = |token: &str| {
-        !token.is_empty() && token.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
-    };
-    let well_formed = essence.split_once('/').is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype));
-    let media_type = head.header("content-type").unwrap_or_default();
-    if !well_formed || media_type.len() > MAX_CONTENT_TYPE_BYTES {
+    let Some(essence) = fields::media_type(head).filter(|essence| essence != PARTIAL_UPLOAD) else { return Ok(None) };
+    let media_type = head.header("content-type").unwrap_or(&essence);
+    if !is_media_type(media_type) {
         return Err(Refusal::bad_request("Content-Type", "is not a media type like `video/mp4`"));
     }
-    Ok((essence != PARTIAL_UPLOAD).then(|| media_type.to_owned()))
+    Ok(Some(media_type.to_owned()))
 }
 
 /// What else is known of the file: its codings, which stay on it ("Content Codings").

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use http::HeaderValue;
 use serde_json::{Map, Value};
 
 use crate::{
-    dialect::{Head, idempotency},
+    dialect::{
+        Head,
+        file_words::{MAX_METADATA_BYTES, MAX_NAME_BYTES, is_media_type},
+        idempotency,
+    },
     operation::{Create, Operation},
     plan::Mode,
     refusal::Refusal,
@@ -16,15 +19,6 @@ use crate::{
 
 /// The largest body: metadata, a name, two digests, and room.
 pub(super) const MAX_BODY_BYTES: u32 = 64 * 1024;
-
-/// The longest file name. File systems stop at 255 bytes; names from elsewhere may be longer.
-const MAX_NAME_BYTES: usize = 1024;
-
-/// The longest media type (RFC 6838 allows 127 characters each for type and subtype, without parameters).
-const MAX_CONTENT_TYPE_BYTES: usize = 255;
-
-/// All names and values of the metadata together.
-const MAX_METADATA_BYTES: usize = 8 * 1024;
 
 const FIELDS: [&str; 8] =
     ["fileName", "fileSize", "contentType", "chunkSize", "parallel", "sha256", "crc64nvme", "metadata"];
@@ -104,12 +98,7 @@ fn content_type(fields: &mut Map<String, Value>) -> Result<Option<String>, Refus
     const FIELD: &str = "contentType";
     // Browsers give an empty type to files they do not know.
     let Some(media_type) = text(fields, FIELD)?.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let is_token = |token: &str| {
-        !token.is_empty() && token.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
-    };
-    let essence = media_type.split(';').next().unwrap_or("").trim_end();
-    let well_formed = essence.split_once('/').is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype));
-    if !well_formed || HeaderValue::from_str(&media_type).is_err() || media_type.len() > MAX_CONTENT_TYPE_BYTES {
+    if !is_media_type(&media_type) {
         return Err(Refusal::bad_request(FIELD, "is not a media type like `video/mp4`"));
     }
     Ok(Some(media_type))
