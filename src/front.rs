@@ -7,14 +7,14 @@ use upload_core::{
     log_line::LogLine,
     operation::{Operation, Outcome, Reply, Wait},
     refusal::Refusal,
-    units::UploadId,
+    units::{UnixMs, UploadId},
 };
 use worker::{Context, Env, Headers, Request, Response, ResponseBuilder, Result};
 
 use crate::{
     config::{self, Config},
     download,
-    log::{self, Stopwatch},
+    log::{self, Stopwatch, now_ms},
     uploads,
 };
 
@@ -48,7 +48,8 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
         Response::empty()?.with_status(204)
     } else {
         let config = Config::read(&env);
-        let asked = Asked { head: &head, limits: config.as_ref().ok().map(|config| config.limits) };
+        let limits = config.as_ref().ok().map(|config| config.limits);
+        let asked = Asked { head: &head, limits, now: UnixMs(now_ms()) };
         let mut upload = None;
         match handle(dialect, &asked, &mut request, config.as_ref(), &env, &context, &mut upload).await {
             Ok(Ok(response)) => response,
@@ -87,7 +88,17 @@ async fn handle(
     if let Operation::Content(content) = &operation {
         match download::serve_owner(content, env).await? {
             Err(Refusal::Incomplete { .. } | Refusal::Completing) => {}
-            answer => return Ok(answer),
+            Ok(mut response) => {
+                let status =
+                    uploads::carry_out(Operation::Status(content.id), None, config, env, context, String::new());
+                if let Ok(Outcome::Status(snapshot)) = status.await? {
+                    for (name, value) in dialect.beside_content(asked, &snapshot) {
+                        response.headers_mut().set(name, &value)?;
+                    }
+                }
+                return Ok(Ok(response));
+            }
+            Err(refusal) => return Ok(Err(refusal)),
         }
         // There is no object yet: how the upload stands is the answer.
         operation = Operation::Probe(content.id, Wait::No);
@@ -95,10 +106,16 @@ async fn handle(
     }
     let host = request.url()?.origin().ascii_serialization();
     let body = request.inner().body();
-    let outcome = match uploads::carry_out(operation, body, config, env, context, host).await? {
+    let outcome = match uploads::carry_out(operation, body, config, env, context, host.clone()).await? {
         Ok(Outcome::Probed(snapshot)) if is_shown => Outcome::Status(snapshot),
         Ok(outcome) => outcome,
-        Err(refusal) => return Ok(Err(refusal)),
+        Err(refusal) => {
+            if let Some(consequence) = dialect.consequence(asked.head, &refusal) {
+                // Where this is refused too, the upload has ended meanwhile.
+                let _ended = uploads::carry_out(consequence, None, config, env, context, host).await?;
+            }
+            return Ok(Err(refusal));
+        }
     };
     response(dialect.reply(asked, &outcome)).map(Ok)
 }

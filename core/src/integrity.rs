@@ -29,6 +29,8 @@ pub enum Algorithm {
     Sha384,
     /// SHA-512.
     Sha512,
+    /// CRC-32, the one of zip and gzip.
+    Crc32,
     /// CRC-32C (Castagnoli).
     Crc32c,
     /// CRC-64/NVME.
@@ -37,17 +39,28 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Every algorithm: its own name, its name in the HTTP digest registry (RFC 9530), the platform's, its length in bytes.
-    const TABLE: [(Self, &str, Option<&str>, &str, usize); 7] = [
+    const TABLE: [(Self, &str, Option<&str>, &str, usize); 8] = [
         (Self::Md5, "md5", Some("md5"), "MD5", 16),
         (Self::Sha1, "sha1", Some("sha"), "SHA-1", 20),
         (Self::Sha256, "sha256", Some("sha-256"), "SHA-256", 32),
         (Self::Sha384, "sha384", None, "SHA-384", 48),
         (Self::Sha512, "sha512", Some("sha-512"), "SHA-512", 64),
+        (Self::Crc32, "crc32", None, "crc32", 4),
         (Self::Crc32c, "crc32c", Some("crc32c"), "crc32c", 4),
         (Self::Crc64nvme, "crc64nvme", None, "crc64nvme", 8),
     ];
 
-    /// By its name in our own headers: `sha256`, `crc32c`, …
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::TABLE.iter().map(|row| row.0)
+    }
+
+    /// Its name in our own headers and those of tus: `sha256`, `crc32c`, …
+    pub fn name(self) -> &'static str {
+        self.row().1
+    }
+
+    /// By its name in our own headers and those of tus.
     pub fn by_name(name: &str) -> Option<Self> {
         Self::TABLE.iter().find(|row| row.1 == name).map(|row| row.0)
     }
@@ -218,6 +231,7 @@ mod tests {
     fn every_algorithm_has_one_row() {
         for (algorithm, name, http_name, _, bytes) in Algorithm::TABLE {
             assert_eq!(Algorithm::by_name(name), Some(algorithm));
+            assert_eq!(algorithm.name(), name);
             assert_eq!(http_name.and_then(Algorithm::by_http_name).unwrap_or(algorithm), algorithm);
             assert_eq!(algorithm.digest_bytes(), bytes);
         }

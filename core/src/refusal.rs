@@ -92,6 +92,16 @@ pub enum Refusal {
         /// The true offset.
         uploaded_bytes: ByteCount,
     },
+    /// The request speaks another version of its protocol.
+    UnsupportedVersion {
+        /// The one that is spoken here.
+        supported: String,
+    },
+    /// The body is declared as something else than what is taken here.
+    UnsupportedMediaType {
+        /// What is taken.
+        expected: String,
+    },
     /// A header or a field of the body is malformed.
     BadRequest {
         /// Which one.
@@ -174,6 +184,12 @@ impl Refusal {
             Self::BodyCutShort { .. } => ("body-cut-short", 400, "The body ended early"),
             Self::BodyStalled { .. } => ("body-stalled", 408, "The body stalled"),
             Self::StorageUnavailable { .. } => ("storage-unavailable", 503, "Storage is not available just now"),
+            Self::UnsupportedVersion { .. } => {
+                ("unsupported-version", 412, "The protocol's version is not spoken here")
+            }
+            Self::UnsupportedMediaType { .. } => {
+                ("unsupported-media-type", 415, "The body is not of the expected media type")
+            }
             Self::BadRequest { .. } => ("bad-request", 400, "The request is malformed"),
             Self::ChecksumMismatch { .. } => ("checksum-mismatch", 422, "The chunk does not have its checksum"),
             Self::FileDigestMismatch { .. } => ("digest-mismatch", 422, "The file does not have its digest"),
@@ -276,6 +292,8 @@ impl fmt::Display for Refusal {
             Self::StorageUnavailable { uploaded_bytes } => {
                 write!(f, "The bytes could not be stored. Go on at {uploaded_bytes}, after a pause.")
             }
+            Self::UnsupportedVersion { supported } => write!(f, "Send {supported}."),
+            Self::UnsupportedMediaType { expected } => write!(f, "Send {expected}."),
             Self::BadRequest { field, detail } => write!(f, "{field}: {detail}"),
             Self::ChecksumMismatch { uploaded_bytes } => {
                 write!(

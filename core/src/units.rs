@@ -23,6 +23,9 @@ impl ByteCount {
     /// No bytes.
     pub const ZERO: Self = Self(0);
 
+    /// The most that there can be.
+    pub const MAX: Self = Self(MAX_SAFE_INTEGER);
+
     /// `None` above 2^53 - 1.
     pub const fn new(bytes: u64) -> Option<Self> {
         if bytes <= MAX_SAFE_INTEGER { Some(Self(bytes)) } else { None }

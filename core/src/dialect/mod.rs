@@ -5,6 +5,8 @@
 //! * `tus`: tus 1.0.0, below `/files`.
 //! * `ietf`: Resumable Uploads for HTTP, at the same addresses.
 
+mod file_words;
+mod idempotency;
 pub mod ietf;
 pub mod json;
 pub mod tus;
@@ -15,7 +17,8 @@ use crate::{
     operation::{Operation, Outcome, Reply},
     plan::Limits,
     refusal::Refusal,
-    units::UploadId,
+    units::{UnixMs, UploadId},
+    upload::Snapshot,
 };
 
 /// Where `tus` and `ietf` live: uploads are created here, and are below it.
@@ -82,6 +85,8 @@ pub struct Asked<'a> {
     pub head: &'a Head,
     /// What the deployment allows; none where its settings could not be read.
     pub limits: Option<Limits>,
+    /// When it is answered.
+    pub now: UnixMs,
 }
 
 impl Dialect {
@@ -130,6 +135,22 @@ impl Dialect {
             Self::Json => json::problem(refusal, upload),
             Self::Tus => tus::problem(asked, refusal, upload),
             Self::Ietf => ietf::problem(asked, refusal, upload),
+        }
+    }
+
+    /// What must be done besides, where a request was refused so.
+    pub fn consequence(self, head: &Head, refusal: &Refusal) -> Option<Operation> {
+        match self {
+            Self::Json | Self::Tus => None,
+            Self::Ietf => ietf::consequence(head, refusal),
+        }
+    }
+
+    /// What is said of the upload beside its object's bytes, as headers.
+    pub fn beside_content(self, asked: &Asked<'_>, snapshot: &Snapshot) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Json | Self::Tus => Vec::new(),
+            Self::Ietf => ietf::content_headers(asked, snapshot),
         }
     }
 

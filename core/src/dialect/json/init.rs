@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use http::HeaderValue;
 use serde_json::{Map, Value};
 
 use crate::{
-    dialect::Head,
-    integrity::Sha256Digest,
-    ledger::Idempotency,
+    dialect::{
+        Head,
+        file_words::{MAX_METADATA_BYTES, MAX_NAME_BYTES, is_media_type},
+        idempotency,
+    },
     operation::{Create, Operation},
     plan::Mode,
     refusal::Refusal,
@@ -19,24 +20,12 @@ use crate::{
 /// The largest body: metadata, a name, two digests, and room.
 pub(super) const MAX_BODY_BYTES: u32 = 64 * 1024;
 
-/// The longest file name. File systems stop at 255 bytes; names from elsewhere may be longer.
-const MAX_NAME_BYTES: usize = 1024;
-
-/// The longest media type (RFC 6838 allows 127 characters each for type and subtype, without parameters).
-const MAX_CONTENT_TYPE_BYTES: usize = 255;
-
-/// All names and values of the metadata together.
-const MAX_METADATA_BYTES: usize = 8 * 1024;
-
-/// The longest `Idempotency-Key`.
-const MAX_IDEMPOTENCY_KEY_BYTES: usize = 255;
-
 const FIELDS: [&str; 8] =
     ["fileName", "fileSize", "contentType", "chunkSize", "parallel", "sha256", "crc64nvme", "metadata"];
 
 /// Understands the body.
 pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
-    let idempotency = idempotency(head, body)?;
+    let idempotency = idempotency::parse(head, body)?;
     let body: Value =
         serde_json::from_slice(body).map_err(|error| Refusal::bad_request("body", format!("is not JSON: {error}")))?;
     let Value::Object(mut fields) = body else {
@@ -65,23 +54,6 @@ pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
         memo: None,
     };
     Ok(Operation::Create(Create { mode, file, file_bytes: Some(file_bytes), chunk_bytes, idempotency }))
-}
-
-/// `Idempotency-Key`: as the IETF draft has it a quoted string, as most clients send it a bare one.
-fn idempotency(head: &Head, body: &[u8]) -> Result<Option<Idempotency>, Refusal> {
-    const FIELD: &str = "Idempotency-Key";
-    if !head.headers.contains_key("idempotency-key") {
-        return Ok(None);
-    }
-    let key = head.header("idempotency-key").unwrap_or("");
-    let key = key.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(key);
-    if key.is_empty() || key.len() > MAX_IDEMPOTENCY_KEY_BYTES {
-        return Err(Refusal::bad_request(
-            FIELD,
-            format!("is not 1 to {MAX_IDEMPOTENCY_KEY_BYTES} printable characters"),
-        ));
-    }
-    Ok(Some(Idempotency { key: key.to_owned(), request: Sha256Digest::of(body) }))
 }
 
 /// A field that may be missing or null.
@@ -122,12 +94,7 @@ fn content_type(fields: &mut Map<String, Value>) -> Result<Option<String>, Refus
     const FIELD: &str = "contentType";
     // Browsers give an empty type to files they do not know.
     let Some(media_type) = text(fields, FIELD)?.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let is_token = |token: &str| {
-        !token.is_empty() && token.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
-    };
-    let essence = media_type.split(';').next().unwrap_or("").trim_end();
-    let well_formed = essence.split_once('/').is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype));
-    if !well_formed || HeaderValue::from_str(&media_type).is_err() || media_type.len() > MAX_CONTENT_TYPE_BYTES {
+    if !is_media_type(&media_type) {
         return Err(Refusal::bad_request(FIELD, "is not a media type like `video/mp4`"));
     }
     Ok(Some(media_type))

@@ -4,5 +4,6 @@ mod init;
 mod render;
 mod request;
 
+pub(super) use render::PROBLEM_BASE;
 pub use render::{fault, problem, reply};
 pub use request::parse;

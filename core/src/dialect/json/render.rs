@@ -14,7 +14,7 @@ use crate::{
 const JSON: &str = "application/json";
 
 /// Where the problems of this service are explained, one fragment per code.
-const PROBLEM_BASE: &str = "https://quayside.dev/problems/";
+pub(in crate::dialect) const PROBLEM_BASE: &str = "https://quayside.dev/problems/";
 
 /// The answer to what was done.
 pub fn reply(outcome: &Outcome) -> Reply {

@@ -1,0 +1,250 @@
+//! Answers in the words of the newest draft. All of them say where the upload stands, as far as they know it: `Upload-Offset`
+//! also where the draft leaves it out, since clients of older drafts need it.
+
+use serde_json::{Value, json};
+
+use super::{
+    digest,
+    fields::{self, COMPLETE, LENGTH, LENGTH_NAME, LIMIT, OFFSET, PARTIAL_UPLOAD, written},
+    request::upload_id,
+};
+use crate::{
+    dialect::{Asked, FILES_PATH, Head, json},
+    integrity::{Crc64Nvme, Sha256Digest},
+    operation::{Outcome, Reply},
+    plan::{Limits, Mode},
+    refusal::Refusal,
+    units::{ByteCount, UnixMs, UploadId},
+    upload::{Phase, Snapshot},
+};
+
+/// Where the draft's problem types are explained.
+const PROBLEM_BASE: &str = "https://iana.org/assignments/http-problem-types#";
+
+/// The largest Integer of a structured field (RFC 9651, section 3.3.1).
+const MAX_INTEGER: u64 = 999_999_999_999_999;
+
+/// What a creation target says of itself to OPTIONS: the limits ("Limits"), and what uploads are appended with, which drafts -10 and
+/// -11 require here.
+pub fn discovery(limits: &Limits) -> Vec<(&'static str, String)> {
+    vec![(LIMIT, upload_limit(*limits, None)), ("accept-patch", PARTIAL_UPLOAD.to_owned())]
+}
+
+/// The answer to what was done.
+pub(super) fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
+    let reply = match outcome {
+        Outcome::Created { snapshot, .. } if snapshot.phase == Phase::Open => {
+            state(asked, snapshot).with("location", location(snapshot.id))
+        }
+        Outcome::Created { snapshot, .. } => match &snapshot.object {
+            Some(object) => finished(&Finished {
+                id: snapshot.id,
+                file_bytes: snapshot.uploaded_bytes,
+                etag: &object.etag,
+                sha256: object.sha256,
+                crc64nvme: object.crc64nvme,
+            }),
+            None => not_finished(asked, snapshot.phase, snapshot.reason.as_deref(), Some(snapshot.id))
+                .with("location", location(snapshot.id)),
+        },
+        // The server "decides to generate an early response" ("Completeness"): it has these bytes.
+        Outcome::Duplicate(known) => finished(&Finished {
+            id: known.upload_id,
+            file_bytes: known.file_size,
+            etag: &known.etag,
+            sha256: Some(known.sha256),
+            crc64nvme: known.crc64nvme,
+        }),
+        Outcome::Appended { phase: Phase::Open, uploaded_bytes, file_bytes, expires_at, .. } => {
+            standing(asked, false, *uploaded_bytes, *file_bytes, Some(*expires_at))
+        }
+        Outcome::Appended { id, uploaded_bytes, phase, object, .. } => match object {
+            Some(object) => finished(&Finished {
+                id: *id,
+                file_bytes: *uploaded_bytes,
+                etag: &object.etag,
+                sha256: object.sha256,
+                crc64nvme: object.crc64nvme,
+            }),
+            None => not_finished(asked, *phase, None, Some(*id)),
+        },
+        Outcome::Probed(snapshot) | Outcome::Status(snapshot) => state(asked, snapshot),
+        Outcome::Discovered(limits) => Reply { headers: discovery(limits), ..Reply::empty(204) },
+        Outcome::Cancelled => Reply::empty(204),
+        // Nothing in this dialect asks for these.
+        Outcome::Listed(_) | Outcome::Completing(_) | Outcome::Redelivering(_) => json::reply(outcome),
+    };
+    let created = matches!(outcome, Outcome::Created { .. });
+    // "Servers are RECOMMENDED to use the `201 (Created)` status code" ("Upload Creation").
+    let status = if created && reply.status == 204 { 201 } else { reply.status };
+    with_limit(asked, Reply { status, ..reply })
+}
+
+/// Where an upload stands: the answer to "Offset Retrieval".
+pub(super) fn state(asked: &Asked<'_>, snapshot: &Snapshot) -> Reply {
+    match snapshot.phase {
+        Phase::Open => {
+            standing(asked, false, snapshot.offset, snapshot.plan.declared_bytes(), Some(snapshot.expires_at))
+        }
+        Phase::Completed => {
+            let reply = standing(asked, true, snapshot.offset, snapshot.plan.declared_bytes(), None);
+            match &snapshot.object {
+                Some(object) => reply.with("repr-digest", digest::answer(object.sha256, object.crc64nvme)),
+                None => reply,
+            }
+        }
+        phase => not_finished(asked, phase, snapshot.reason.as_deref(), Some(snapshot.id)),
+    }
+}
+
+fn standing(
+    asked: &Asked<'_>,
+    complete: bool,
+    offset: ByteCount,
+    file_bytes: Option<ByteCount>,
+    expires_at: Option<UnixMs>,
+) -> Reply {
+    let reply = Reply::empty(204).with(COMPLETE, written(complete)).with(OFFSET, offset.to_string());
+    let reply =
+        file_bytes.map(|bytes| bytes.to_string()).into_iter().fold(reply, |reply, bytes| reply.with(LENGTH, bytes));
+    let limit = asked.limits.map(|limits| upload_limit(limits, expires_at.map(|at| at.ms_since(asked.now) / 1000)));
+    limit.into_iter().fold(reply, |reply, limit| reply.with(LIMIT, limit)).with("cache-control", "no-store")
+}
+
+/// A file that is there.
+struct Finished<'a> {
+    id: UploadId,
+    file_bytes: ByteCount,
+    etag: &'a str,
+    sha256: Option<Sha256Digest>,
+    crc64nvme: Crc64Nvme,
+}
+
+/// What the creation target answers to a whole file. Said of nothing but what stays the same, so that it is the same again however
+/// often it is asked for, and whichever request brought the last byte.
+fn finished(file: &Finished<'_>) -> Reply {
+    let location = location(file.id);
+    let body = json!({
+        "uploadId": file.id,
+        "location": location,
+        "fileSize": file.file_bytes,
+        "etag": file.etag,
+        "crc64nvme": file.crc64nvme,
+        "sha256": file.sha256,
+    });
+    let mut reply = Reply::empty(200)
+        .with(COMPLETE, written(true))
+        .with(OFFSET, file.file_bytes.to_string())
+        .with(LENGTH, file.file_bytes.to_string())
+        .with("location", location)
+        .with("repr-digest", digest::answer(file.sha256, file.crc64nvme))
+        .with("content-type", "application/json")
+        .with("cache-control", "no-store");
+    reply.body = Some(body.to_string());
+    reply
+}
+
+/// All bytes are there, and the object is not. No offset is said: a client would take the last one for success.
+fn not_finished(asked: &Asked<'_>, phase: Phase, reason: Option<&str>, id: Option<UploadId>) -> Reply {
+    let refusal = match phase {
+        Phase::Failed | Phase::Aborted | Phase::Expired => {
+            let reason = reason.unwrap_or("The upload has ended without a file.").to_owned();
+            Refusal::UploadGone { phase, reason }
+        }
+        _ => Refusal::Completing,
+    };
+    problem(asked, &refusal, id)
+}
+
+/// The answer to what was not done.
+pub(super) fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<UploadId>) -> Reply {
+    let refusal = &offset_first(asked.head, refusal);
+    let about = upload_id(asked.head);
+    let reply = json::problem(refusal, upload.or(about));
+    let reply = match refusal {
+        Refusal::OffsetMismatch { uploaded_bytes } => restated(reply, 409, |body| {
+            body["type"] = json!(format!("{PROBLEM_BASE}mismatching-upload-offset"));
+            body["title"] = json!("offset from request does not match offset of resource");
+            body["expected-offset"] = json!(uploaded_bytes);
+            body["provided-offset"] = json!(fields::byte_count(asked.head, OFFSET));
+        }),
+        Refusal::InconsistentLength { .. } | Refusal::BeyondDeclaredLength { .. } => {
+            restated(reply, 400, inconsistent_length)
+        }
+        // A length of another type is ignored, so this is one that contradicts its own request.
+        Refusal::BadRequest { field, .. } if field == LENGTH_NAME => restated(reply, 400, inconsistent_length),
+        // "the patch document is of a type that is not supported by the resource" (RFC 5789, section 2.2)
+        Refusal::UnsupportedMediaType { .. } => reply.with("accept-patch", PARTIAL_UPLOAD),
+        // The client is to come again, which it would not after a 4xx.
+        Refusal::Completing => restated(reply, 503, |_| ()),
+        _ => reply,
+    };
+    // A digest that the file does not have is the creation target's answer, not the protocol's: the upload is over.
+    let is_final = matches!(
+        refusal,
+        Refusal::FileDigestMismatch { .. }
+            | Refusal::UploadGone { phase: Phase::Failed, .. }
+            | Refusal::AttemptsExhausted
+    );
+    let reply = reply.with(COMPLETE, written(is_final));
+    // The offset of a creation that was refused belongs to no upload.
+    let offset = refusal.uploaded_bytes().filter(|_| about.is_some());
+    let reply = offset.into_iter().fold(reply, |reply, offset| reply.with(OFFSET, offset.to_string()));
+    with_limit(asked, reply)
+}
+
+fn inconsistent_length(body: &mut Value) {
+    body["type"] = json!(format!("{PROBLEM_BASE}inconsistent-upload-length"));
+    body["title"] = json!("inconsistent length values for upload");
+    body["field"] = json!(LENGTH_NAME);
+}
+
+/// An append that begins at a wrong offset is told so, whatever else is wrong about where it ends: "If the `Upload-Offset`
+/// request header field value does not match the current offset, the server MUST reject the request with a `409`".
+pub(super) fn offset_first(head: &Head, refusal: &Refusal) -> Refusal {
+    match refusal {
+        Refusal::InconsistentLength { uploaded_bytes, .. } | Refusal::BeyondDeclaredLength { uploaded_bytes, .. }
+            if upload_id(head).is_some() && fields::byte_count(head, OFFSET) != Some(*uploaded_bytes) =>
+        {
+            Refusal::OffsetMismatch { uploaded_bytes: *uploaded_bytes }
+        }
+        other => other.clone(),
+    }
+}
+
+/// The same problem with another status and what `edit` says otherwise.
+fn restated(reply: Reply, status: u16, edit: impl FnOnce(&mut Value)) -> Reply {
+    let mut body: Value = reply.body.as_deref().and_then(|body| serde_json::from_str(body).ok()).unwrap_or(json!({}));
+    body["status"] = json!(status);
+    edit(&mut body);
+    Reply { status, headers: reply.headers, body: Some(body.to_string()) }
+}
+
+/// The limits, where the answer does not say them yet.
+fn with_limit(asked: &Asked<'_>, reply: Reply) -> Reply {
+    match asked.limits {
+        Some(limits) if !reply.headers.iter().any(|(name, _)| *name == LIMIT) => {
+            reply.with(LIMIT, upload_limit(limits, None))
+        }
+        _ => reply,
+    }
+}
+
+/// `Upload-Limit`, with how long the upload still has, in seconds, where there is one that ends.
+fn upload_limit(limits: Limits, max_age_seconds: Option<u64>) -> String {
+    let integer = |bytes: ByteCount| bytes.get().min(MAX_INTEGER);
+    let max_size = integer(limits.largest_file(Mode::Sequential));
+    let sizes = format!("max-size={max_size}, max-append-size={}", integer(limits.max_chunk_bytes));
+    match max_age_seconds {
+        Some(seconds) => format!("{sizes}, max-age={}", seconds.min(MAX_INTEGER)),
+        None => sizes,
+    }
+}
+
+fn location(id: UploadId) -> String {
+    format!("{FILES_PATH}/{id}")
+}
+
+#[cfg(test)]
+#[path = "render_tests.rs"]
+mod tests;

@@ -1,0 +1,137 @@
+//! Answers of tus to what was not done. The code is the protocol's where it has one, and else such that clients do what
+//! helps: they come back after 409 and 423, and give an upload up after any other code from 400 to 499.
+
+use serde_json::json;
+
+use super::{VERSION, request};
+use crate::{
+    dialect::{Asked, Head, json},
+    operation::Reply,
+    refusal::Refusal,
+    units::{ByteCount, UploadId},
+    upload::Phase,
+};
+
+/// The answer to what was not done: the protocol's headers, and for a person an RFC 9457 problem document.
+pub fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<UploadId>) -> Reply {
+    let status = status(asked.head, refusal);
+    let mut reply = Reply::empty(status)
+        .with("tus-resumable", VERSION)
+        .with("content-type", "application/problem+json")
+        .with("cache-control", "no-store");
+    if let Some(uploaded_bytes) = refusal.uploaded_bytes() {
+        reply = reply.with("upload-offset", uploaded_bytes.to_string());
+    }
+    reply = match refusal {
+        Refusal::UnsupportedVersion { .. } => reply.with("tus-version", VERSION),
+        Refusal::MethodNotAllowed { allow } => reply.with("allow", allow),
+        Refusal::Busy { retry_after_seconds, .. }
+        | Refusal::QuotaExceeded { retry_after_seconds: Some(retry_after_seconds), .. } => {
+            reply.with("retry-after", retry_after_seconds.to_string())
+        }
+        Refusal::Completing | Refusal::StorageUnavailable { .. } => reply.with("retry-after", "1"),
+        Refusal::RangeNotSatisfiable { object_bytes } => reply.with("content-range", format!("bytes */{object_bytes}")),
+        _ => reply,
+    };
+    let body = json!({
+        "type": format!("{}{}", json::PROBLEM_BASE, refusal.code()),
+        "title": refusal.title(),
+        "status": status,
+        "detail": refusal.to_string(),
+        "uploadId": upload,
+    });
+    reply.body = Some(body.to_string());
+    reply
+}
+
+/// The answer where something of ours went wrong.
+pub fn fault(fault_id: &str, upload: Option<UploadId>) -> Reply {
+    json::fault(fault_id, upload).with("tus-resumable", VERSION)
+}
+
+fn status(head: &Head, refusal: &Refusal) -> u16 {
+    match refusal {
+        Refusal::ChecksumMismatch { .. } => 460,
+        // Somebody has the upload, or the object is just being made: it passes.
+        Refusal::Busy { .. } | Refusal::Completing => 423,
+        // The chunk did not get to its end. The client is to ask for the offset and go on, and not to give up.
+        Refusal::BodyCutShort { .. } | Refusal::BodyStalled { .. } => 409,
+        // Where a chunk begins is looked at before where it ends.
+        Refusal::BeyondDeclaredLength { uploaded_bytes, .. }
+            if offset(head).is_some_and(|offset| offset != *uploaded_bytes) =>
+        {
+            409
+        }
+        // Terminated, and nothing is left of it that could be spoken of.
+        Refusal::UploadGone { phase: Phase::Aborted | Phase::Completed, .. } => 404,
+        _ => refusal.status(),
+    }
+}
+
+/// Where the request's chunk begins; none where it creates an upload.
+fn offset(head: &Head) -> Option<ByteCount> {
+    head.header("upload-offset").and_then(|text| request::count("Upload-Offset", text).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue, Method};
+
+    use super::*;
+
+    fn answer(refusal: &Refusal) -> Reply {
+        let mut headers = HeaderMap::new();
+        headers.insert("upload-offset", HeaderValue::from_static("70"));
+        let head = Head { method: Method::PATCH, path: "/files/x".to_owned(), query: String::new(), headers };
+        problem(&Asked { head: &head, limits: None, now: crate::units::UnixMs(0) }, refusal, None)
+    }
+
+    fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
+        reply.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    }
+
+    #[test]
+    fn codes_and_offsets() {
+        let (uploaded_bytes, file_bytes) = (70.into(), 100.into());
+        let gone = |phase| Refusal::UploadGone { phase, reason: "why".to_owned() };
+        for (refusal, status, offset) in [
+            (Refusal::UploadNotFound, 404, None),
+            (gone(Phase::Aborted), 404, None),
+            (gone(Phase::Expired), 410, None),
+            (gone(Phase::Failed), 410, None),
+            (Refusal::OffsetMismatch { uploaded_bytes }, 409, Some("70")),
+            (Refusal::Superseded { uploaded_bytes }, 409, Some("70")),
+            (Refusal::BodyCutShort { uploaded_bytes }, 409, Some("70")),
+            (Refusal::BodyStalled { uploaded_bytes }, 409, Some("70")),
+            (Refusal::Busy { uploaded_bytes, retry_after_seconds: 5 }, 423, Some("70")),
+            (Refusal::Completing, 423, None),
+            (Refusal::BeyondDeclaredLength { file_bytes, uploaded_bytes }, 413, Some("70")),
+            (Refusal::BeyondDeclaredLength { file_bytes, uploaded_bytes: 60.into() }, 409, Some("60")),
+            (Refusal::InconsistentLength { file_bytes, uploaded_bytes }, 400, Some("70")),
+            (Refusal::ChunkTooLarge { limit_bytes: 1.into() }, 413, None),
+            (Refusal::UploadTooLarge { limit_bytes: 1.into() }, 413, None),
+            (Refusal::LengthRequired, 411, None),
+            (Refusal::ChecksumMismatch { uploaded_bytes }, 460, Some("70")),
+            (Refusal::StorageUnavailable { uploaded_bytes }, 503, Some("70")),
+            (Refusal::UnsupportedMediaType { expected: String::new() }, 415, None),
+        ] {
+            let reply = answer(&refusal);
+            assert_eq!((reply.status, header(&reply, "upload-offset")), (status, offset), "{refusal:?}");
+            assert_eq!(header(&reply, "tus-resumable"), Some("1.0.0"));
+            let body: serde_json::Value = serde_json::from_str(&reply.body.unwrap()).unwrap();
+            assert_eq!(body["status"], status);
+        }
+    }
+
+    #[test]
+    fn what_helps_is_said() {
+        let version = answer(&Refusal::UnsupportedVersion { supported: "x".to_owned() });
+        assert_eq!((version.status, header(&version, "tus-version")), (412, Some("1.0.0")));
+        let busy = answer(&Refusal::Busy { uploaded_bytes: 1.into(), retry_after_seconds: 5 });
+        assert_eq!(header(&busy, "retry-after"), Some("5"));
+        assert_eq!(header(&answer(&Refusal::Completing), "retry-after"), Some("1"));
+        let method = answer(&Refusal::MethodNotAllowed { allow: "POST".to_owned() });
+        assert_eq!((method.status, header(&method, "allow")), (405, Some("POST")));
+        assert_eq!(fault("f", None).headers.last(), Some(&("tus-resumable", "1.0.0".to_owned())));
+    }
+}

@@ -1,0 +1,101 @@
+//! Answers of tus to what was done.
+
+use time::{OffsetDateTime, macros::format_description};
+
+use super::{EXTENSIONS, VERSION, checksum, metadata};
+use crate::{
+    dialect::{Asked, FILES_PATH, json},
+    operation::{Outcome, Reply},
+    plan::{Limits, Mode},
+    refusal::Refusal,
+    units::UnixMs,
+    upload::{Phase, Snapshot},
+};
+
+/// The answer to what was done.
+pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
+    let reply = match outcome {
+        Outcome::Created { snapshot, .. } => created(snapshot),
+        Outcome::Appended { phase: Phase::Completing, id, .. } => {
+            return super::problem(asked, &Refusal::Completing, Some(*id));
+        }
+        Outcome::Appended { uploaded_bytes, expires_at, phase, .. } => {
+            expiring(Reply::empty(204).with("upload-offset", uploaded_bytes.to_string()), *phase, *expires_at)
+        }
+        Outcome::Probed(snapshot) if !may_be_shown(snapshot) => {
+            return super::problem(asked, &Refusal::Completing, Some(snapshot.id));
+        }
+        Outcome::Probed(snapshot) => standing(200, snapshot),
+        // Asked for the bytes of an upload that has no object yet.
+        Outcome::Status(snapshot) if !may_be_shown(snapshot) => Reply::empty(204).with("retry-after", "1"),
+        Outcome::Status(snapshot) => standing(204, snapshot),
+        Outcome::Cancelled => Reply::empty(204),
+        Outcome::Discovered(limits) => discovery(limits),
+        // Nothing that this dialect asks for has these outcomes.
+        Outcome::Duplicate(_) | Outcome::Listed(_) | Outcome::Completing(_) | Outcome::Redelivering(_) => {
+            json::reply(outcome)
+        }
+    };
+    reply.with("tus-resumable", VERSION)
+}
+
+/// Whether the offset may be told: clients take one that equals the length for the whole file's success, so not while the
+/// object is still being made.
+fn may_be_shown(snapshot: &Snapshot) -> bool {
+    snapshot.phase == Phase::Completed || snapshot.plan.declared_bytes() != Some(snapshot.offset)
+}
+
+/// A new upload. Where all its bytes are there and its object is not yet, the offset is left out: the client asks.
+fn created(snapshot: &Snapshot) -> Reply {
+    let reply = Reply::empty(201).with("location", format!("{FILES_PATH}/{}", snapshot.id));
+    let reply = if may_be_shown(snapshot) {
+        reply.with("upload-offset", snapshot.offset.to_string())
+    } else {
+        reply.with("retry-after", "1")
+    };
+    expiring(reply, snapshot.phase, snapshot.expires_at)
+}
+
+/// How an upload stands.
+fn standing(status: u16, snapshot: &Snapshot) -> Reply {
+    let reply =
+        Reply::empty(status).with("upload-offset", snapshot.offset.to_string()).with("cache-control", "no-store");
+    let reply = match snapshot.plan.declared_bytes() {
+        Some(file_bytes) => reply.with("upload-length", file_bytes.to_string()),
+        None => reply.with("upload-defer-length", "1"),
+    };
+    let reply = match metadata::given(&snapshot.file) {
+        Some(given) => reply.with("upload-metadata", given),
+        None => reply,
+    };
+    expiring(reply, snapshot.phase, snapshot.expires_at)
+}
+
+/// With the time at which the upload ends, unless it has come to its end.
+fn expiring(reply: Reply, phase: Phase, expires_at: UnixMs) -> Reply {
+    if phase == Phase::Open { reply.with("upload-expires", imf_fixdate(expires_at)) } else { reply }
+}
+
+fn discovery(limits: &Limits) -> Reply {
+    Reply::empty(204)
+        .with("tus-version", VERSION)
+        .with("tus-extension", EXTENSIONS)
+        .with("tus-max-size", limits.largest_file(Mode::Sequential).to_string())
+        .with("tus-checksum-algorithm", checksum::algorithms())
+}
+
+/// The date of RFC 9110, section 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`.
+fn imf_fixdate(at: UnixMs) -> String {
+    let format =
+        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+    // `time` ends with the year 9999; an instant beyond it can only be a corrupted row, shown as the last one.
+    i64::try_from(at.unix_seconds())
+        .ok()
+        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+        .and_then(|instant| instant.format(&format).ok())
+        .unwrap_or_else(|| "Fri, 31 Dec 9999 23:59:59 GMT".to_owned())
+}
+
+#[cfg(test)]
+#[path = "render_tests.rs"]
+mod tests;

@@ -1,0 +1,153 @@
+//! Answers of tus, as tables.
+
+use std::collections::BTreeMap;
+
+use http::{HeaderMap, Method};
+
+use super::*;
+use crate::{
+    dialect::Head,
+    plan::Plan,
+    units::{ByteCount, UploadId},
+    upload::FileInfo,
+};
+
+const LIMITS: Limits = Limits {
+    max_upload_bytes: match ByteCount::new(1 << 33) {
+        Some(bytes) => bytes,
+        None => ByteCount::ZERO,
+    },
+    max_chunk_bytes: match ByteCount::new(95 << 20) {
+        Some(bytes) => bytes,
+        None => ByteCount::ZERO,
+    },
+};
+
+fn snapshot(phase: Phase, declared: Option<u32>, offset: u32, memo: Option<&str>) -> Snapshot {
+    let file = FileInfo {
+        name: "file".to_owned(),
+        content_type: None,
+        metadata: BTreeMap::new(),
+        sha256: None,
+        crc64nvme: None,
+        memo: memo.map(str::to_owned),
+    };
+    Snapshot {
+        id: UploadId::parse("067e6162-3b6f-4ae2-a171-2470b63dff00").unwrap(),
+        phase,
+        reason: None,
+        uploaded_bytes: offset.into(),
+        offset: offset.into(),
+        missing: Vec::new(),
+        chunks: None,
+        plan: Plan::new(Mode::Sequential, declared.map(ByteCount::from), None, LIMITS).unwrap(),
+        file,
+        created_at: UnixMs(0),
+        expires_at: UnixMs(784_111_777_999),
+        delivery: None,
+        object: None,
+    }
+}
+
+fn answer(outcome: &Outcome) -> (u16, BTreeMap<&'static str, String>) {
+    let head =
+        Head { method: Method::HEAD, path: "/files".to_owned(), query: String::new(), headers: HeaderMap::new() };
+    let reply = reply(&Asked { head: &head, limits: Some(LIMITS), now: crate::units::UnixMs(0) }, outcome);
+    let headers: BTreeMap<_, _> = reply.headers.into_iter().filter(|(name, _)| *name != "content-type").collect();
+    (reply.status, headers)
+}
+
+#[track_caller]
+fn assert_answer(outcome: &Outcome, status: u16, headers: &[(&'static str, &str)]) {
+    let expected = headers.iter().copied().chain([("tus-resumable", "1.0.0")]);
+    let expected = expected.map(|(name, value)| (name, value.to_owned())).collect();
+    assert_eq!(answer(outcome), (status, expected));
+}
+
+const EXPIRES: (&str, &str) = ("upload-expires", "Sun, 06 Nov 1994 08:49:37 GMT");
+const NO_STORE: (&str, &str) = ("cache-control", "no-store");
+
+#[test]
+fn how_an_upload_stands() {
+    let probed = |phase, declared, offset, memo| Outcome::Probed(snapshot(phase, declared, offset, memo));
+    assert_answer(
+        &probed(Phase::Open, Some(100), 0, None),
+        200,
+        &[("upload-offset", "0"), ("upload-length", "100"), NO_STORE, EXPIRES],
+    );
+    assert_answer(
+        &probed(Phase::Open, None, 70, Some(r#"{"uploadMetadata":"a, b Yg=="}"#)),
+        200,
+        &[("upload-offset", "70"), ("upload-defer-length", "1"), ("upload-metadata", "a, b Yg=="), NO_STORE, EXPIRES],
+    );
+    assert_answer(
+        &probed(Phase::Completed, Some(100), 100, None),
+        200,
+        &[("upload-offset", "100"), ("upload-length", "100"), NO_STORE],
+    );
+}
+
+#[test]
+fn all_bytes_are_told_only_where_the_object_is_there() {
+    for phase in [Phase::Completing, Phase::Open] {
+        let snapshot = snapshot(phase, Some(100), 100, None);
+        assert_answer(&Outcome::Probed(snapshot.clone()), 423, &[("retry-after", "1"), NO_STORE]);
+        let (status, headers) = answer(&Outcome::Status(snapshot.clone()));
+        assert_eq!((status, headers.get("upload-offset")), (204, None));
+        let (status, headers) = answer(&Outcome::Created { snapshot, limits: LIMITS });
+        assert_eq!((status, headers.get("upload-offset")), (201, None));
+    }
+}
+
+#[test]
+fn a_new_upload() {
+    let created = |phase, declared, offset| Outcome::Created {
+        snapshot: snapshot(phase, declared, offset, None),
+        limits: LIMITS,
+    };
+    let location = ("location", "/files/067e6162-3b6f-4ae2-a171-2470b63dff00");
+    assert_answer(&created(Phase::Open, Some(100), 5), 201, &[location, ("upload-offset", "5"), EXPIRES]);
+    assert_answer(&created(Phase::Open, None, 0), 201, &[location, ("upload-offset", "0"), EXPIRES]);
+    assert_answer(&created(Phase::Completed, Some(100), 100), 201, &[location, ("upload-offset", "100")]);
+}
+
+#[test]
+fn a_chunk_taken() {
+    let appended = |phase| Outcome::Appended {
+        id: snapshot(phase, None, 0, None).id,
+        uploaded_bytes: 100.into(),
+        file_bytes: Some(100.into()),
+        expires_at: UnixMs(784_111_777_999),
+        phase,
+        object: None,
+    };
+    assert_answer(&appended(Phase::Open), 204, &[("upload-offset", "100"), EXPIRES]);
+    assert_answer(&appended(Phase::Completed), 204, &[("upload-offset", "100")]);
+    assert_answer(&appended(Phase::Completing), 423, &[("retry-after", "1"), NO_STORE]);
+}
+
+#[test]
+fn terminated_and_discovered() {
+    assert_answer(&Outcome::Cancelled, 204, &[]);
+    assert_answer(
+        &Outcome::Discovered(LIMITS),
+        204,
+        &[
+            ("tus-version", "1.0.0"),
+            ("tus-extension", "creation,creation-with-upload,creation-defer-length,expiration,checksum,termination"),
+            ("tus-max-size", "8589934592"),
+            ("tus-checksum-algorithm", "md5,sha1,sha256,sha384,sha512,crc32,crc32c,crc64nvme"),
+        ],
+    );
+}
+
+#[test]
+fn dates_of_http() {
+    for (at, expected) in [
+        (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+        (784_111_777_000, "Sun, 06 Nov 1994 08:49:37 GMT"),
+        (u64::MAX, "Fri, 31 Dec 9999 23:59:59 GMT"),
+    ] {
+        assert_eq!(imf_fixdate(UnixMs(at)), expected);
+    }
+}

@@ -1,0 +1,152 @@
+//! Requests of tus: routes, and the headers that come with a creation and with a chunk.
+
+use http::Method;
+
+use super::{BYTES, VERSION, checksum, metadata};
+use crate::{
+    dialect::{FILES_PATH, Head, Parsed, idempotency},
+    integrity::ChunkDigest,
+    operation::{Append, Content, Create, FirstChunk, Operation, Wait},
+    plan::Mode,
+    refusal::Refusal,
+    units::{ByteCount, UploadId},
+};
+
+/// Understands a request's head.
+pub fn parse(head: &Head) -> Result<Parsed, Refusal> {
+    let method = method(head)?;
+    // A browser that follows a link sends no version, and whoever asks what is spoken here cannot know it.
+    if method != Method::GET && method != Method::OPTIONS && head.header("tus-resumable") != Some(VERSION) {
+        return Err(Refusal::UnsupportedVersion { supported: format!("Tus-Resumable: {VERSION}") });
+    }
+    let operation = match head.path.strip_prefix(FILES_PATH) {
+        Some("" | "/") => for_all(&method, head)?,
+        Some(rest) => {
+            let id = rest.strip_prefix('/').ok_or(Refusal::NoSuchRoute)?;
+            for_one(&method, UploadId::parse(id).ok_or(Refusal::UploadNotFound)?, head)?
+        }
+        None => return Err(Refusal::NoSuchRoute),
+    };
+    Ok(Parsed::Ready(Box::new(operation)))
+}
+
+/// The method that counts: where `X-HTTP-Method-Override` is, that one, and the request's own means nothing.
+fn method(head: &Head) -> Result<Method, Refusal> {
+    present(head, "x-http-method-override").map_or(Ok(head.method.clone()), |name| {
+        name.parse().map_err(|_| Refusal::bad_request("X-HTTP-Method-Override", "is not a method"))
+    })
+}
+
+fn for_all(method: &Method, head: &Head) -> Result<Operation, Refusal> {
+    match *method {
+        Method::POST => create(head),
+        Method::OPTIONS => Ok(Operation::Discover),
+        _ => Err(Refusal::MethodNotAllowed { allow: "POST, OPTIONS".to_owned() }),
+    }
+}
+
+fn for_one(method: &Method, id: UploadId, head: &Head) -> Result<Operation, Refusal> {
+    match *method {
+        Method::HEAD => Ok(Operation::Probe(id, Wait::ForObject)),
+        Method::PATCH => append(id, head).map(Operation::Append),
+        Method::DELETE => Ok(Operation::Cancel(id)),
+        Method::GET => {
+            let range = head.header("range").map(str::to_owned);
+            Ok(Operation::Content(Content { id, head_only: false, range }))
+        }
+        Method::OPTIONS => Ok(Operation::Discover),
+        _ => Err(Refusal::MethodNotAllowed { allow: "GET, HEAD, PATCH, DELETE, OPTIONS".to_owned() }),
+    }
+}
+
+/// Creation, creation-with-upload and creation-defer-length.
+fn create(head: &Head) -> Result<Operation, Refusal> {
+    if head.headers.contains_key("upload-concat") {
+        return Err(Refusal::bad_request("Upload-Concat", "is not spoken here: uploads are not put together"));
+    }
+    let file_bytes = declared_length(head)?;
+    let create = Create {
+        mode: Mode::Sequential,
+        file: metadata::file_info(head)?,
+        file_bytes,
+        chunk_bytes: None,
+        idempotency: idempotency::parse(head, as_asked(head).as_bytes())?,
+    };
+    // Without its length a body cannot be stored. The answer says how many bytes were taken, and none is a number.
+    let length = match head.header("content-length").filter(|_| has_bytes(head)) {
+        Some(text) => count("Content-Length", text)?,
+        None => ByteCount::ZERO,
+    };
+    // A file of no bytes is complete at once, and the answer shall wait for its object as for any other.
+    if length.is_zero() && file_bytes != Some(ByteCount::ZERO) {
+        return Ok(Operation::Create(create));
+    }
+    let digest = digest(head)?;
+    // Whoever sends a part of the file now will send the others like it.
+    let chunk_bytes = Some(length).filter(|length| !length.is_zero() && file_bytes != Some(*length));
+    Ok(Operation::CreateWith(Create { chunk_bytes, ..create }, FirstChunk { length, digest, wait: Wait::ForObject }))
+}
+
+/// `Upload-Length`, or none with `Upload-Defer-Length: 1`; never both, never neither.
+fn declared_length(head: &Head) -> Result<Option<ByteCount>, Refusal> {
+    const FIELD: &str = "Upload-Length";
+    match (present(head, "upload-length"), present(head, "upload-defer-length")) {
+        (Some(length), None) => count(FIELD, length).map(Some),
+        (None, Some("1")) => Ok(None),
+        (None, Some(_)) => Err(Refusal::bad_request("Upload-Defer-Length", "can only be 1")),
+        (Some(_), Some(_)) => Err(Refusal::bad_request(FIELD, "and Upload-Defer-Length: send one of them")),
+        (None, None) => Err(Refusal::bad_request(FIELD, "is missing, and so is Upload-Defer-Length: 1")),
+    }
+}
+
+/// What a creation asks for, as one text: an `Idempotency-Key` stands for it.
+fn as_asked(head: &Head) -> String {
+    let fields = ["upload-length", "upload-defer-length", "upload-metadata"];
+    fields.map(|name| present(head, name).unwrap_or("")).join("\n")
+}
+
+fn append(id: UploadId, head: &Head) -> Result<Append, Refusal> {
+    const OFFSET: &str = "Upload-Offset";
+    if !has_bytes(head) {
+        return Err(Refusal::UnsupportedMediaType { expected: format!("Content-Type: {BYTES}") });
+    }
+    let offset = present(head, "upload-offset").ok_or_else(|| Refusal::bad_request(OFFSET, "is missing"))?;
+    Ok(Append {
+        id,
+        offset: count(OFFSET, offset)?,
+        file_bytes: present(head, "upload-length").map(|text| count("Upload-Length", text)).transpose()?,
+        digest: digest(head)?,
+        length: head
+            .header("content-length")
+            .map_or(Err(Refusal::LengthRequired), |text| count("Content-Length", text))?,
+        wait: Wait::ForObject,
+    })
+}
+
+/// Whether the body is said to be bytes of the upload.
+fn has_bytes(head: &Head) -> bool {
+    let media_type = head.header("content-type").and_then(|text| text.split(';').next());
+    media_type.is_some_and(|text| text.trim_end().eq_ignore_ascii_case(BYTES))
+}
+
+fn digest(head: &Head) -> Result<Option<ChunkDigest>, Refusal> {
+    present(head, "upload-checksum").map(checksum::parse).transpose()
+}
+
+/// A header that is there, as text; empty where it is not printable ASCII, so that it is refused rather than overlooked.
+fn present<'a>(head: &'a Head, name: &str) -> Option<&'a str> {
+    head.headers.contains_key(name).then(|| head.header(name).unwrap_or(""))
+}
+
+/// A number in decimal digits and nothing else. One above 2^53 - 1 is as good as that: no file is so long, and none has such
+/// an offset, so that it is refused for what it means rather than for how it looks.
+pub(super) fn count(field: &str, text: &str) -> Result<ByteCount, Refusal> {
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Refusal::bad_request(field, "is not a whole number in decimal digits"));
+    }
+    Ok(text.parse().ok().and_then(ByteCount::new).unwrap_or(ByteCount::MAX))
+}
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;
