@@ -1,7 +1,7 @@
 // The examples in client/README.md, run as they stand there; and the plugin for Uppy driven by Uppy itself.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -20,7 +20,10 @@ const origin = await Origin.prepare();
 const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl, DELIVERY_FIRST_DELAY_SECONDS: 1 } });
 await origin.start(stack.secrets.WEBHOOK_SECRET);
 const { client } = stack;
-const folder = mkdtempSync(join(repositoryRoot, "build", "examples-"));
+/** Inside the repository, so that packages are found from there. */
+const scratch = join(repositoryRoot, "target");
+mkdirSync(scratch, { recursive: true });
+const folder = mkdtempSync(join(scratch, "examples-"));
 after(async () => {
   rmSync(folder, { recursive: true });
   await origin.remove();

@@ -105,12 +105,25 @@ export class Server {
     const headers = { ...(await this.#headers()), ...request.headers };
     request.signal?.throwIfAborted();
     try {
-      return await this.#http.send({ ...request, headers, url: this.#endpoint + request.url });
+      const answer = this.#http.send({ ...request, headers, url: this.#endpoint + request.url });
+      return await (request.signal === undefined ? answer : orAborted(answer, request.signal));
     } catch (error) {
       request.signal?.throwIfAborted();
       throw networkError(error);
     }
   }
+}
+
+/**
+ * Rejects as soon as the signal says so. `fetch` promises that too, but between an answer's head and its body some
+ * implementations do neither one nor the other, and a paused upload would never go on.
+ */
+function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop);
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
 }
 
 /** The body of a good answer. What is not JSON came from somebody else, such as a sign-in page of a network. */

@@ -43,7 +43,10 @@ export class Transfer {
   /** Returns when nothing is left to send. */
   async run(signal: AbortSignal): Promise<void> {
     const stop = new AbortController();
-    const both = AbortSignal.any([signal, stop.signal]);
+    // By hand, as not every browser in use has AbortSignal.any.
+    const passOn = () => stop.abort(signal.reason);
+    signal.throwIfAborted();
+    signal.addEventListener("abort", passOn);
     const running = new Set<Promise<void>>();
     try {
       for (;;) {
@@ -53,7 +56,7 @@ export class Transfer {
           if (piece === undefined) {
             break;
           }
-          const sending = this.#send(piece, both).finally(() => running.delete(sending));
+          const sending = this.#send(piece, stop.signal).finally(() => running.delete(sending));
           running.add(sending);
         }
         if (running.size === 0) {
@@ -65,6 +68,7 @@ export class Transfer {
       // One chunk has failed for good, or everything has to stop: the others stop too, and are waited for.
       stop.abort();
       await Promise.allSettled(running);
+      signal.removeEventListener("abort", passOn);
     }
   }
 

@@ -18,8 +18,8 @@ export const ENDPOINT = "https://upload.example.com";
 export const ID = "067e6162-3b6f-4ae2-a171-2470b63dff00";
 
 export type Reply = { status: number; body?: object | string; headers?: Record<string, string> };
-/** `no answer` is a broken connection, `hangs` is one that says nothing until it is given up. */
-export type Answer = Reply | "no answer" | "hangs";
+/** `no answer` is a broken connection, `hangs` one that says nothing until it is given up, `deaf` not even then. */
+export type Answer = Reply | "no answer" | "hangs" | "deaf";
 /** The method, the path, and for a chunk its range; and what is answered, or done to find the answer. */
 export type Line = readonly [request: string, answer: Answer | (() => Answer)];
 
@@ -74,6 +74,9 @@ export async function answered(answer: Answer, { signal }: HttpRequest): Promise
   }
   if (answer === "hangs") {
     return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+  }
+  if (answer === "deaf") {
+    return new Promise(() => {});
   }
   const headers = new Headers(answer.headers);
   const { body = "" } = answer;

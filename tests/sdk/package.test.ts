@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -13,6 +13,8 @@ import { build } from "esbuild";
 import { repositoryRoot } from "../support/wrangler_config.ts";
 
 const root = join(repositoryRoot, "client");
+/** Inside the repository, so that hash-wasm is found from there. */
+const scratch = join(repositoryRoot, "target");
 
 /** What a page gets that runs this, without hash-wasm, which is loaded when it is needed. */
 async function bundled(source: string): Promise<string> {
@@ -42,8 +44,8 @@ test("what is not used is not shipped", async () => {
 });
 
 test("the compiled package has types and runs", async (t) => {
-  // Below node_modules' parent, so that hash-wasm is found.
-  const dist = mkdtempSync(join(repositoryRoot, "build", "client-"));
+  mkdirSync(scratch, { recursive: true });
+  const dist = mkdtempSync(join(scratch, "client-"));
   t.after(() => rmSync(dist, { recursive: true }));
   const tsc = join(repositoryRoot, "node_modules/typescript/bin/tsc");
   execFileSync(process.execPath, [tsc, "-p", root, "--outDir", dist], { stdio: "inherit" });

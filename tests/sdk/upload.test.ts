@@ -125,6 +125,28 @@ test("a pause right after the start keeps even the first request back", async ()
   talk.end();
 });
 
+test("a request that does not listen to its cancellation does not keep a pause from being one", async () => {
+  const talk = new Dialogue(
+    [
+      "POST /upload/init",
+      () => {
+        queueMicrotask(() => scene.upload.pause());
+        return "deaf";
+      },
+    ],
+    ["POST /upload/init", created()],
+    ["PUT /upload/{id} 0-5", taken(5, 5)],
+    ["GET /upload/{id}/status", status("completed", 5, 5)],
+  );
+  const scene: Scene = new Scene(fileOf(5), talk);
+  const paused = stateOf(scene, "paused");
+  const done = scene.upload.start();
+  await paused;
+  scene.upload.resume();
+  await done;
+  talk.end();
+});
+
 test("losing the network pauses without counting as a failure, and its return resumes", async () => {
   const talk = new Dialogue(
     ["POST /upload/init", created()],
