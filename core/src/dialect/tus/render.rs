@@ -16,7 +16,7 @@ use crate::{
 pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
     let reply = match outcome {
         Outcome::Created { snapshot, .. } => created(snapshot),
-        Outcome::Appended { phase: Phase::Completing, id, .. } => {
+        Outcome::Appended { phase: Phase::Completing | Phase::Verifying, id, .. } => {
             return super::problem(asked, &Refusal::Completing, Some(*id));
         }
         Outcome::Appended { uploaded_bytes, expires_at, phase, .. } => {

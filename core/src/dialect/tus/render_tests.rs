@@ -95,7 +95,7 @@ fn how_an_upload_stands() {
 
 #[test]
 fn all_bytes_are_told_only_where_the_object_is_there() {
-    for phase in [Phase::Completing, Phase::Open] {
+    for phase in [Phase::Completing, Phase::Verifying, Phase::Open] {
         let snapshot = snapshot(phase, Some(100), 100, None);
         assert_answer(&Outcome::Probed(snapshot.clone()), 423, &[("retry-after", "1"), NO_STORE]);
         let (status, headers) = answer(&Outcome::Status(snapshot.clone()));
