@@ -114,7 +114,8 @@ pub(crate) async fn finish(
     }
 }
 
-async fn wait_for_object(wait: Wait, appended: Result<Outcome, Refusal>, env: &Env) -> Carried {
+/// The answer, once the object is there where it waits for that.
+pub(crate) async fn wait_for_object(wait: Wait, appended: Result<Outcome, Refusal>, env: &Env) -> Carried {
     match (wait, appended) {
         (Wait::ForObject, Ok(Outcome::Appended { id, phase, .. })) if phase != Phase::Open => {
             Ok(awaited(id, env).await?.map(|now| shown(&now)))
@@ -145,7 +146,8 @@ fn shown(now: &Snapshot) -> Outcome {
     }
 }
 
-async fn store(chunk: Append, body: Option<ReadableStream>, env: &Env, stalled_after: Duration) -> Carried {
+/// Stores a chunk that has bytes.
+pub(crate) async fn store(chunk: Append, body: Option<ReadableStream>, env: &Env, stalled_after: Duration) -> Carried {
     let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
     let whole = chunk.digest.is_some();
     let begin = Begin { offset: chunk.offset, length: chunk.length, file_bytes: chunk.file_bytes, whole };

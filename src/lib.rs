@@ -11,6 +11,7 @@
 #![deny(unsafe_code)]
 
 mod append;
+mod append_unsized;
 mod auth;
 mod config;
 mod create;

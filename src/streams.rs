@@ -102,6 +102,12 @@ pub(crate) fn fixed_length(bytes: u64) -> Result<(Sink, ReadableStream)> {
     Ok((Sink::new(&pipe.writable())?, pipe.readable()))
 }
 
+/// A native stream of these bytes.
+pub(crate) fn stream_of(bytes: &Uint8Array) -> Result<ReadableStream> {
+    let response = web_sys::Response::new_with_opt_js_u8_array(Some(bytes))?;
+    response.body().ok_or_else(|| Error::from("a response of bytes without a body"))
+}
+
 /// A digest that the platform computes of what is written to it.
 pub(crate) struct Digest {
     stream: worker::worker_sys::DigestStream,

@@ -13,7 +13,7 @@ use upload_core::{
 use web_sys::ReadableStream;
 use worker::{Context, Env, Error, Result};
 
-use crate::{append, auth, config::Config, create};
+use crate::{append, append_unsized, auth, config::Config, create};
 
 /// Which binding of wrangler.toml leads to the bucket.
 pub(crate) const BUCKET_BINDING: &str = "BUCKET";
@@ -39,6 +39,7 @@ pub(crate) async fn carry_out(
         Operation::Discover => Ok(Outcome::Discovered(config.limits)),
         Operation::List => return list(config, env).await,
         Operation::Append(chunk) => return append::carry_out(chunk, body, config, env, context).await,
+        Operation::AppendUnsized(chunk) => return append_unsized::carry_out(chunk, body, config, env, context).await,
         Operation::Probe(id, wait) => match ask(&objects, id, &Probe).await? {
             Ok(now) => append::finish(now, wait, config, env, context).await?.map(Outcome::Probed),
             Err(refusal) => Err(refusal),

@@ -19,6 +19,8 @@ pub enum Operation {
     List,
     /// A chunk.
     Append(Append),
+    /// A chunk whose sender does not say how long it is.
+    AppendUnsized(Unsized),
     /// Where to go on; ends a running append.
     Probe(UploadId, Wait),
     /// How it stands; disturbs nobody.
@@ -41,6 +43,7 @@ impl Operation {
         match self {
             Self::Create(_) | Self::CreateWith(..) | Self::Discover | Self::List => None,
             Self::Append(append) => Some(append.id),
+            Self::AppendUnsized(chunk) => Some(chunk.id),
             Self::Download(download) => Some(download.id),
             Self::Content(content) => Some(content.id),
             Self::Probe(id, _) | Self::Status(id) | Self::Complete(id) | Self::Cancel(id) | Self::Redeliver(id) => {
@@ -99,6 +102,19 @@ pub struct Append {
     pub file_bytes: Option<ByteCount>,
     /// What its digest must be.
     pub digest: Option<ChunkDigest>,
+    /// Whether the answer waits for the object.
+    pub wait: Wait,
+}
+
+/// A chunk that ends where its body does. No digest: with one, nothing could count before its end, and its end is unknown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsized {
+    /// Of which upload.
+    pub id: UploadId,
+    /// Where it begins.
+    pub offset: ByteCount,
+    /// How long the client says the whole file is, as in [`Append`].
+    pub file_bytes: Option<ByteCount>,
     /// Whether the answer waits for the object.
     pub wait: Wait,
 }

@@ -7,9 +7,10 @@ use http::{HeaderMap, Method};
 use super::*;
 use crate::{
     dialect::Head,
+    integrity::Crc64Nvme,
     plan::Plan,
     units::{ByteCount, UploadId},
-    upload::FileInfo,
+    upload::{FileInfo, ObjectFacts},
 };
 
 const LIMITS: Limits = Limits {
@@ -45,7 +46,12 @@ fn snapshot(phase: Phase, declared: Option<u32>, offset: u32, memo: Option<&str>
         created_at: UnixMs(0),
         expires_at: UnixMs(784_111_777_999),
         delivery: None,
-        object: None,
+        object: (phase == Phase::Completed).then(|| ObjectFacts {
+            key: "key".to_owned(),
+            etag: "etag".to_owned(),
+            crc64nvme: Crc64Nvme(0),
+            sha256: None,
+        }),
     }
 }
 
@@ -89,7 +95,7 @@ fn how_an_upload_stands() {
 
 #[test]
 fn all_bytes_are_told_only_where_the_object_is_there() {
-    for phase in [Phase::Completing, Phase::Open] {
+    for phase in [Phase::Completing, Phase::Verifying, Phase::Open] {
         let snapshot = snapshot(phase, Some(100), 100, None);
         assert_answer(&Outcome::Probed(snapshot.clone()), 423, &[("retry-after", "1"), NO_STORE]);
         let (status, headers) = answer(&Outcome::Status(snapshot.clone()));
@@ -97,6 +103,12 @@ fn all_bytes_are_told_only_where_the_object_is_there() {
         let (status, headers) = answer(&Outcome::Created { snapshot, limits: LIMITS });
         assert_eq!((status, headers.get("upload-offset")), (201, None));
     }
+}
+
+#[test]
+fn a_deleted_object_is_gone() {
+    let deleted = Snapshot { object: None, ..snapshot(Phase::Completed, Some(100), 100, None) };
+    assert_answer(&Outcome::Probed(deleted), 404, &[NO_STORE]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::{BYTES, VERSION, checksum, metadata};
 use crate::{
     dialect::{FILES_PATH, Head, Parsed, idempotency},
     integrity::ChunkDigest,
-    operation::{Append, Content, Create, FirstChunk, Operation, Wait},
+    operation::{Append, Content, Create, FirstChunk, Operation, Unsized, Wait},
     plan::Mode,
     refusal::Refusal,
     units::{ByteCount, UploadId},
@@ -48,7 +48,7 @@ fn for_all(method: &Method, head: &Head) -> Result<Operation, Refusal> {
 fn for_one(method: &Method, id: UploadId, head: &Head) -> Result<Operation, Refusal> {
     match *method {
         Method::HEAD => Ok(Operation::Probe(id, Wait::ForObject)),
-        Method::PATCH => append(id, head).map(Operation::Append),
+        Method::PATCH => append(id, head),
         Method::DELETE => Ok(Operation::Cancel(id)),
         Method::GET => {
             let range = head.header("range").map(str::to_owned);
@@ -105,22 +105,24 @@ fn as_asked(head: &Head) -> String {
     fields.map(|name| present(head, name).unwrap_or("")).join("\n")
 }
 
-fn append(id: UploadId, head: &Head) -> Result<Append, Refusal> {
+/// A chunk; where nothing says how long it is, one without a checksum.
+fn append(id: UploadId, head: &Head) -> Result<Operation, Refusal> {
     const OFFSET: &str = "Upload-Offset";
     if !has_bytes(head) {
         return Err(Refusal::UnsupportedMediaType { expected: format!("Content-Type: {BYTES}") });
     }
     let offset = present(head, "upload-offset").ok_or_else(|| Refusal::bad_request(OFFSET, "is missing"))?;
-    Ok(Append {
-        id,
-        offset: count(OFFSET, offset)?,
-        file_bytes: present(head, "upload-length").map(|text| count("Upload-Length", text)).transpose()?,
-        digest: digest(head)?,
-        length: head
-            .header("content-length")
-            .map_or(Err(Refusal::LengthRequired), |text| count("Content-Length", text))?,
-        wait: Wait::ForObject,
-    })
+    let offset = count(OFFSET, offset)?;
+    let file_bytes = present(head, "upload-length").map(|text| count("Upload-Length", text)).transpose()?;
+    let (digest, wait) = (digest(head)?, Wait::ForObject);
+    match present(head, "content-length") {
+        Some(length) => {
+            let length = count("Content-Length", length)?;
+            Ok(Operation::Append(Append { id, offset, length, file_bytes, digest, wait }))
+        }
+        None if digest.is_some() => Err(Refusal::LengthRequired),
+        None => Ok(Operation::AppendUnsized(Unsized { id, offset, file_bytes, wait })),
+    }
 }
 
 /// Whether the body is said to be bytes of the upload.

@@ -229,6 +229,18 @@ fn malformed_chunks() {
                 .collect();
         assert!(matches!(chunk(&headers), Err(Refusal::UnsupportedMediaType { .. })), "{media_type:?}");
     }
-    let chunked = [TYPE, ("upload-offset", "0"), ("transfer-encoding", "chunked")];
-    assert_eq!(chunk(&chunked), Err(Refusal::LengthRequired));
+}
+
+#[test]
+fn a_chunk_of_unknown_length() {
+    let chunked = [V, TYPE, ("upload-offset", "7"), ("upload-length", "9"), ("transfer-encoding", "chunked")];
+    let expected = Unsized {
+        id: UploadId::parse(ID).unwrap(),
+        offset: 7.into(),
+        file_bytes: Some(9.into()),
+        wait: Wait::ForObject,
+    };
+    assert_eq!(operation("PATCH", "/files/{id}", &chunked), Ok(Operation::AppendUnsized(expected)));
+    let checked = [&chunked[..], &[("upload-checksum", "crc32c yZRlaQ==")]].concat();
+    assert_eq!(operation("PATCH", "/files/{id}", &checked), Err(Refusal::LengthRequired));
 }
