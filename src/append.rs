@@ -105,7 +105,7 @@ pub(crate) async fn finish(
         if let Err(refusal) = in_background(chunk, None, config, env, context).await? {
             return Ok(Err(refusal));
         }
-    } else if now.phase != Phase::Completing {
+    } else if !now.phase.is_finishing() {
         return Ok(Ok(now));
     }
     match wait {
@@ -116,7 +116,7 @@ pub(crate) async fn finish(
 
 async fn wait_for_object(wait: Wait, appended: Result<Outcome, Refusal>, env: &Env) -> Carried {
     match (wait, appended) {
-        (Wait::ForObject, Ok(Outcome::Appended { id, phase: Phase::Completing | Phase::Completed, .. })) => {
+        (Wait::ForObject, Ok(Outcome::Appended { id, phase, .. })) if phase != Phase::Open => {
             Ok(awaited(id, env).await?.map(|now| shown(&now)))
         }
         (_, appended) => Ok(appended),

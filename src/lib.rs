@@ -5,7 +5,7 @@
 //! * `create`: a new upload. `append`: a chunk, granted, relayed and counted; `relay` over `streams`: a body into storage, without a byte entering
 //!   wasm; `tail`: what a part begins with.
 //! * `download`: the object out, by signed URL.
-//! * `queue_consumer` and `webhook`: the origin is told.
+//! * `queue_consumer` and `webhook`: the origin is told. `verification`: an object read back.
 
 // Wasm needs `unsafe` nowhere in this package: the bindings are wasm-bindgen's.
 #![deny(unsafe_code)]
@@ -23,12 +23,13 @@ mod signed_url;
 mod streams;
 mod tail;
 mod uploads;
+mod verification;
 mod webhook;
 
 use worker::{Context, Env, MessageBatch, Request, Response, Result, event};
 
 // A class that the root package does not name vanishes from the wasm.
-use durable_objects::rpc::upload::EventMessage;
+use durable_objects::rpc::upload::Errand;
 pub use durable_objects::{OwnerLedger, UploadSession};
 
 /// Called once, when an isolate loads the Worker.
@@ -45,7 +46,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
 
 /// Called for every batch of either queue. Never returns an error: that would take the whole isolate down.
 #[event(queue)]
-async fn queue(batch: MessageBatch<EventMessage>, env: Env, _context: Context) -> Result<()> {
+async fn queue(batch: MessageBatch<Errand>, env: Env, _context: Context) -> Result<()> {
     queue_consumer::consume(&batch, &env).await;
     Ok(())
 }

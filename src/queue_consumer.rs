@@ -1,17 +1,19 @@
-//! The consumer of both queues. A message names an upload and its event; whether there is still something to tell, how often
-//! it was tried, and when to give up, the upload's object knows.
+//! The consumer of both queues. A message names an upload and what is to be done for it: tell the origin of its event, or read
+//! back a slice of its object. Whether there is still something to do, how often it was tried, and when to give up, the
+//! upload's object knows.
 
 use durable_objects::rpc::{
     self, ask,
-    upload::{BeginDelivery, DeadLetter, DeliveryOutcome, EndDelivery, EventFacts, EventMessage},
+    upload::{BeginDelivery, DeliveryOutcome, EndDelivery, Errand, EventFacts},
 };
 use futures_util::future::join_all;
-use upload_core::{event::Verdict, log_line::LogLine};
+use upload_core::{event::Verdict, log_line::LogLine, units::UploadId};
 use worker::{Env, Message, MessageBatch, MessageExt, ObjectNamespace, QueueRetryOptionsBuilder, Result};
 
 use crate::{
     config::Config,
     log::{self, Stopwatch},
+    verification,
     webhook::{self, Answer},
 };
 
@@ -25,7 +27,7 @@ const DEAD_LETTER_QUEUE_ENDING: &str = "dead-letters";
 const FAULT_DELAY_SECONDS: u32 = 30;
 
 /// Takes a batch. Every message is acknowledged or retried by itself, so that a slow or failing one holds up no other.
-pub(crate) async fn consume(batch: &MessageBatch<EventMessage>, env: &Env) {
+pub(crate) async fn consume(batch: &MessageBatch<Errand>, env: &Env) {
     let is_dead_letter = batch.queue().ends_with(DEAD_LETTER_QUEUE_ENDING);
     let messages = batch.iter().filter_map(|message| match message {
         Ok(message) => Some(message),
@@ -36,9 +38,20 @@ pub(crate) async fn consume(batch: &MessageBatch<EventMessage>, env: &Env) {
         }
     });
     join_all(messages.map(|message| async move {
-        let settled = if is_dead_letter { bury(&message, env).await } else { deliver(&message, env).await };
+        let settled = match message.body() {
+            errand if is_dead_letter => {
+                bury(&message, errand.upload_id());
+                Ok(())
+            }
+            Errand::Tell { upload_id, event_id } => deliver(&message, *upload_id, event_id, env).await,
+            Errand::Verify { upload_id } => {
+                let verified = verification::run(*upload_id, env).await;
+                message.ack();
+                verified
+            }
+        };
         if let Err(error) = settled {
-            let line = LogLine::of("delivery_fault", message.body().upload_id);
+            let line = LogLine::of("errand_fault", message.body().upload_id());
             log::error(&LogLine { detail: Some(error.to_string()), ..line });
             retry(&message, FAULT_DELAY_SECONDS);
         }
@@ -46,15 +59,14 @@ pub(crate) async fn consume(batch: &MessageBatch<EventMessage>, env: &Env) {
     .await;
 }
 
-async fn deliver(message: &Message<EventMessage>, env: &Env) -> Result<()> {
-    let EventMessage { upload_id, event_id } = message.body();
+async fn deliver(message: &Message<Errand>, upload_id: UploadId, event_id: &str, env: &Env) -> Result<()> {
     let config = Config::read(env).map_err(|refusal| refusal.to_string())?;
     let Some(url) = config.webhook_url.clone() else {
         return Err("ORIGIN_WEBHOOK_URL is empty, but there is an event to deliver".into());
     };
     let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
-    let begin = BeginDelivery { event_id: event_id.clone(), attempt_ms: config.webhook_timeout_ms };
-    let Ok(Some(facts)) = ask(&objects, *upload_id, &begin).await? else {
+    let begin = BeginDelivery { event_id: event_id.to_owned(), attempt_ms: config.webhook_timeout_ms };
+    let Ok(Some(facts)) = ask(&objects, upload_id, &begin).await? else {
         // Acknowledged already, given up, or forgotten: this is a late copy.
         message.ack();
         return Ok(());
@@ -72,14 +84,14 @@ async fn deliver(message: &Message<EventMessage>, env: &Env) -> Result<()> {
         attempt: Some(facts.attempt.into()),
         bytes: Some(facts.snapshot.plan.file_bytes),
         status,
-        ..LogLine::of("delivered", *upload_id)
+        ..LogLine::of("delivered", upload_id)
     };
     // Dies here: the origin has it and the object does not know. It is sent again, with the same id.
     settle(message, env, &objects, &facts, outcome, line).await
 }
 
 async fn settle(
-    message: &Message<EventMessage>,
+    message: &Message<Errand>,
     env: &Env,
     objects: &ObjectNamespace,
     facts: &EventFacts,
@@ -110,17 +122,13 @@ async fn settle(
     Ok(())
 }
 
-/// A message in the dead-letter queue: the upload's object keeps the event as failed, to be sent again on request.
-async fn bury(message: &Message<EventMessage>, env: &Env) -> Result<()> {
-    let EventMessage { upload_id, event_id } = message.body();
-    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
-    // An upload that is forgotten by now has nothing to mark.
-    let _forgotten = ask(&objects, *upload_id, &DeadLetter { event_id: event_id.clone() }).await?;
-    log::error(&LogLine::of("dead_letter", *upload_id));
+/// A message in the dead-letter queue is there for a person to see. Nothing follows from it: the object has given up
+/// already, or goes on telling.
+fn bury(message: &Message<Errand>, upload_id: UploadId) {
+    log::error(&LogLine::of("dead_letter", upload_id));
     message.ack();
-    Ok(())
 }
 
-fn retry(message: &Message<EventMessage>, delay_seconds: u32) {
+fn retry(message: &Message<Errand>, delay_seconds: u32) {
     message.retry_with_options(&QueueRetryOptionsBuilder::new().with_delay_seconds(delay_seconds).build());
 }

@@ -38,6 +38,8 @@ pub enum Phase {
     Open,
     /// All bytes are there; the object is being put together.
     Completing,
+    /// The object is there, and is read back to see whether it has its declared SHA-256.
+    Verifying,
     /// The object is there, whole and verified.
     Completed,
     /// It cannot become whole.
@@ -49,11 +51,17 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Whether all bytes are there, and it is not known yet whether the object is whole and right.
+    pub fn is_finishing(self) -> bool {
+        matches!(self, Self::Completing | Self::Verifying)
+    }
+
     /// The name in answers and logs.
     pub fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
             Self::Completing => "completing",
+            Self::Verifying => "verifying",
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::Aborted => "aborted",

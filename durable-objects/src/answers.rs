@@ -4,11 +4,11 @@
 use upload_core::{
     event::Verdict,
     ledger::Fingerprint,
-    session::{Change, Decision, Session},
+    session::{Change, Decision, Session, Slice},
     units::UnixMs,
 };
 
-use crate::rpc::upload::{BeginDelivery, DeadLetter, DeliveryOutcome, EndDelivery, EventFacts, FoundObject};
+use crate::rpc::upload::{BeginDelivery, DeliveryOutcome, EndDelivery, EventFacts, FoundObject, SliceHashed};
 
 /// The object that the upload left, where its SHA-256 is known.
 pub(crate) fn fingerprint(session: &Session) -> Option<Fingerprint> {
@@ -65,8 +65,13 @@ pub(crate) fn end_delivery(session: &Session, now: UnixMs, command: &EndDelivery
     }
 }
 
-pub(crate) fn dead_letter(session: &Session, _now: UnixMs, _command: &DeadLetter) -> Decision<()> {
-    Decision { answer: Ok(()), change: session.dead_lettered() }
+pub(crate) fn next_slice(session: &Session) -> Decision<Option<Slice>> {
+    pass(session.next_slice())
+}
+
+pub(crate) fn slice_hashed(session: &Session, now: UnixMs, SliceHashed(hashed): &SliceHashed) -> Decision<bool> {
+    let change = session.hashed(now, hashed);
+    Decision { answer: Ok(!change.is_none()), change }
 }
 
 fn pass<T>(answer: T) -> Decision<T> {

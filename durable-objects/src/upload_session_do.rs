@@ -26,7 +26,7 @@ use worker::{
 };
 
 use crate::{
-    answers::{begin_delivery, dead_letter, end_delivery, find_object, fingerprint},
+    answers::{begin_delivery, end_delivery, find_object, fingerprint, next_slice, slice_hashed},
     assembly::{self, Assembly, BUCKET_BINDING},
     clock::{now, set_alarm},
     faults::around,
@@ -34,8 +34,8 @@ use crate::{
         Command, LEDGERS_BINDING, answer, ask,
         ledger::Settle,
         upload::{
-            AwaitObject, BeginDelivery, COMMAND_HEADER, Cancel, Complete, CreateUpload, DeadLetter, Declare,
-            EndDelivery, EventMessage, FindObject, Probe, ReadTail, Redeliver, Status,
+            AwaitObject, BeginDelivery, COMMAND_HEADER, Cancel, Complete, CreateUpload, Declare, EndDelivery, Errand,
+            FindObject, NextSlice, Probe, ReadTail, Redeliver, SliceHashed, Status,
         },
     },
     sql::session as sql,
@@ -104,7 +104,8 @@ impl DurableObject for UploadSession {
             FindObject::NAME => self.decide(&body, |session, _, _: &FindObject| find_object(session)),
             BeginDelivery::NAME => self.decide(&body, begin_delivery),
             EndDelivery::NAME => self.decide(&body, end_delivery),
-            DeadLetter::NAME => self.decide(&body, dead_letter),
+            NextSlice::NAME => self.decide(&body, |session, _, _: &NextSlice| next_slice(session)),
+            SliceHashed::NAME => self.decide(&body, slice_hashed),
             _ => Response::error("no such command", 404),
         }
     }
@@ -209,9 +210,9 @@ impl UploadSession {
     async fn wait_for_object(&self) -> Result<()> {
         self.load()?;
         for _ in 0..LONGEST_WAIT_MS / LAST_COMMIT_POLL_MS {
-            let is_completing =
-                self.session.borrow().as_ref().is_some_and(|session| session.progress.phase == Phase::Completing);
-            if !is_completing {
+            let is_finishing =
+                self.session.borrow().as_ref().is_some_and(|session| session.progress.phase.is_finishing());
+            if !is_finishing {
                 break;
             }
             Delay::from(Duration::from_millis(LAST_COMMIT_POLL_MS)).await;
@@ -329,14 +330,14 @@ impl UploadSession {
             Job::Tell => {
                 let Some(delivery) = &session.delivery else { return Ok(()) };
                 let upload_id = session.birth.id;
-                let message = EventMessage { upload_id, event_id: delivery.kind.id(upload_id) };
-                let sent = around("queue.send", self.env.queue(QUEUE_BINDING)?.send(message)).await;
-                if let Err(error) = sent {
-                    let line = LogLine::of("event_not_queued", upload_id);
-                    console_error!("{}", LogLine { detail: Some(error.to_string()), ..line }.json());
-                }
+                self.send(Errand::Tell { upload_id, event_id: delivery.kind.id(upload_id) }).await?;
                 // Dies here: the queue is given a second copy later. The origin sees the same event id twice.
                 self.store(|session| session.event_sent(now()))
+            }
+            Job::Verify => {
+                self.send(Errand::Verify { upload_id: session.birth.id }).await?;
+                // Dies here: the slice is read twice, and counted once.
+                self.store(|session| session.slice_asked_for(now()))
             }
             Job::Settle => {
                 let ledgers = self.env.durable_object(LEDGERS_BINDING)?;
@@ -353,6 +354,17 @@ impl UploadSession {
                 Ok(())
             }
         }
+    }
+
+    /// Hands an errand to the queue. Where the queue does not take it, that is logged, and the duty comes again later.
+    async fn send(&self, errand: Errand) -> Result<()> {
+        let upload_id = errand.upload_id();
+        let sent = around("queue.send", self.env.queue(QUEUE_BINDING)?.send(errand)).await;
+        if let Err(error) = sent {
+            let line = LogLine::of("errand_not_queued", upload_id);
+            console_error!("{}", LogLine { detail: Some(error.to_string()), ..line }.json());
+        }
+        Ok(())
     }
 
     fn rearm(&self) {

@@ -35,7 +35,7 @@ export type Status = {
   expiresAt: string;
   delivery: "none" | "queued" | "delivered" | "failed";
   reason?: string | null;
-  object?: { etag: string; crc64nvme: string } | null;
+  object?: { etag: string; crc64nvme: string; sha256: string | null } | null;
 };
 
 /** The answer to creating an upload of bytes that are stored already. */

@@ -37,11 +37,11 @@ export async function call(
   figures.requests += 1;
   job.requests += 1;
   const request = `${send.who}: ${method} ${path.replace("/upload/", "")} ${send.what ?? ""}`;
-  const length: Headers = method === "PUT" || method === "POST" ? { "Content-Length": body.length } : {};
+  const length: Headers = ["PUT", "POST", "PATCH"].includes(method) ? { "Content-Length": body.length } : {};
   const pending = new PendingRequest(stack.baseUrl, method, path, { ...length, ...send.headers });
   const sent = Math.min(body.length, send.cutAt ?? body.length);
   const [of, count]: ["garbageBytes" | "bytesSent", number] = [send.isGarbage ? "garbageBytes" : "bytesSent", sent];
-  figures[of] += method === "PUT" ? count : 0;
+  figures[of] += method === "PUT" || method === "PATCH" ? count : 0;
   const patience = setTimeout(() => pending.cut(), ANSWER_WITHIN_MS);
   try {
     const reply = await exchange(pending, body.subarray(0, sent), send);

@@ -9,6 +9,7 @@ export class Figures {
   readonly faults = new Map<string, number>();
   readonly originFailures = new Map<string, number>();
   readonly visitors = new Map<string, number>();
+  readonly dialects = new Map<string, number>();
   requests = 0;
   unanswered = 0;
   bytesOfFiles = 0;
@@ -35,6 +36,7 @@ export class Figures {
       `uploads by ending      ${tally(this.endings)}`,
       `bytes of files         ${mebibytes(this.bytesOfFiles)}`,
       `bytes sent twice       ${mebibytes(twice)}, and ${mebibytes(this.garbageBytes)} of garbage`,
+      `chunks by dialect      ${tally(this.dialects)}`,
       `requests               ${this.requests}, ${this.unanswered} without an answer`,
       `refused with 409       ${tally(this.refusals)}`,
       `disconnects            ${this.disconnects}, answers lost ${this.lostAnswers}`,

@@ -112,7 +112,7 @@ export class FlakyProxy {
   #forward(request: IncomingMessage, body: Buffer): Promise<Response> {
     const passed = ["webhook-id", "webhook-timestamp", "webhook-signature", "content-type"];
     const headers = Object.fromEntries(passed.map((name) => [name, String(request.headers[name])]));
-    return fetch(this.#originUrl, { method: "POST", headers, body });
+    return fetch(this.#originUrl, { method: "POST", headers, body: new Uint8Array(body) });
   }
 
   #count(failure: string): void {

@@ -56,13 +56,29 @@ async function send(world: World, chaos: Chaos, job: Job, upload: Incarnation): 
     // Whoever abandons an upload does not come back to look.
     truth = { ...truth, state: "expired" };
   } else if (plan.ending === "aborted" && truth.state === "open") {
+    const straggler = job.random.chance(0.5) ? straggle(world, job, upload, truth) : undefined;
     truth = await abort(world, job, upload);
+    await straggler;
   } else if (truth.state === "open" || truth.state === "completing" || truth.state === "verifying") {
     truth = await awaitEnd(world, job, upload);
   }
   upload.ending = endingOf(truth);
   await Promise.all(visits);
   return truth;
+}
+
+/** Puts more bytes while the upload is being taken back; never the last ones, which would complete it. */
+async function straggle(world: World, job: Job, upload: Incarnation, { missing }: Truth): Promise<void> {
+  const { sizeBytes, parallel } = job.plan;
+  const from = missing[0]?.[0] ?? sizeBytes;
+  const length = Math.min(parallel ? upload.partBytes : 9_000_000, sizeBytes - from - 1);
+  if (length < 1 || (parallel && length < upload.partBytes)) {
+    return;
+  }
+  const body = job.file.subarray(from, from + length);
+  const headers = { "X-Upload-Offset": from };
+  const what = `${from}+${length}, while it is deleted`;
+  await call(world, job, "PUT", `/upload/${upload.uploadId}`, { who: "straggler", headers, body, what, pieces: 7 });
 }
 
 /** Takes it back, and asks whether that was heard. */

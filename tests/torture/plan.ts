@@ -56,8 +56,8 @@ function planUpload(index: number, random: Random): UploadPlan {
   const sizeBytes = size(random);
   const ending = sizeBytes < 2 ? "completed" : random.weighted<Ending>(ENDINGS);
   const parallel = sizeBytes > 0 && random.chance(0.35);
-  const digests = parallel ? (["crc64nvme"] as const) : (["crc64nvme", "sha256"] as const);
-  const declared = ending === "failed" || random.chance(0.5) ? random.pick(digests) : "nothing";
+  const declared =
+    ending === "failed" || random.chance(0.5) ? random.pick(["crc64nvme", "sha256"] as const) : "nothing";
   const tiny = !parallel && sizeBytes <= 2 * MIB && random.chance(0.5);
   return {
     index,

@@ -7,6 +7,7 @@ import { fileBytes, sha256 } from "../support/bytes.ts";
 import type { Headers, Reply } from "../support/http.ts";
 import { PendingRequest } from "../support/http.ts";
 import { call, problemOf } from "./calls.ts";
+import { anyDialect, speak, taken } from "./dialects.ts";
 import type { Incarnation, Job } from "./job.ts";
 import type { Random } from "./random.ts";
 import { hear } from "./truth.ts";
@@ -39,12 +40,20 @@ export async function put(
   const mishap: Mishap = random.chance(plan.clumsiness) ? random.weighted<Mishap>(MISHAPS) : "none";
   const body = job.file.subarray(chunk.offset, chunk.offset + chunk.length);
   const checksummed = random.chance(plan.checksummed);
-  const headers: Headers = { ...place(chunk, plan.sizeBytes, random), ...(checksummed ? checksum(body, random) : {}) };
-  const what = `${chunk.offset}+${chunk.length}${checksummed ? " checksummed" : ""}`;
+  const dialect = plan.parallel ? "json" : anyDialect(random);
+  world.figures.count(world.figures.dialects, dialect);
   const path = `/upload/${upload.uploadId}`;
+  const json = { ...place(chunk, plan.sizeBytes, random), ...(checksummed ? checksum(body, random) : {}) };
+  const whole = { ...chunk, sizeBytes: plan.sizeBytes };
+  const spoken =
+    dialect === "json"
+      ? { method: "PUT", path, headers: json }
+      : speak(dialect, upload.uploadId, whole, checksummed ? body : undefined);
+  const headers: Headers = spoken.headers;
+  const what = `${chunk.offset}+${chunk.length} in ${dialect}${checksummed ? " checksummed" : ""}`;
   const plain = { who, headers, body, what, pieces: random.pick([1, 1, 2, 7]) };
   const told = upload.told;
-  const send = (more: object = {}) => call(world, job, "PUT", path, { ...plain, ...more });
+  const send = (more: object = {}) => call(world, job, spoken.method, spoken.path, { ...plain, ...more });
   let reply: Reply | undefined;
   switch (mishap) {
     case "none":
@@ -66,8 +75,9 @@ export async function put(
     case "stall":
       return await stall(world, job, path, chunk, random);
   }
-  if (reply?.status === 200) {
-    const { uploadedBytes } = reply.json<{ uploadedBytes: number }>();
+  const counted = taken(reply, plan.sizeBytes);
+  if (counted) {
+    const { uploadedBytes } = counted;
     upload.stored.add(chunk.offset);
     hear(world, job, upload, told, uploadedBytes, `a chunk at ${chunk.offset}`);
     const end = chunk.offset + chunk.length;

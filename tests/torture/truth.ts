@@ -27,7 +27,10 @@ export async function ask(
     const told = upload.told;
     const byHead = !byStatus && !job.plan.parallel && random.chance(0.5);
     const path = byHead || random.chance(0.5) ? `/upload/${upload.uploadId}` : `/upload/${upload.uploadId}/status`;
-    const reply = await call(world, job, byHead ? "HEAD" : "GET", path, { who });
+    const byTus = byHead && random.chance(0.4);
+    const reply = byTus
+      ? await call(world, job, "HEAD", `/files/${upload.uploadId}`, { who, headers: { "Tus-Resumable": "1.0.0" } })
+      : await call(world, job, byHead ? "HEAD" : "GET", path, { who });
     const truth = reply && (byHead ? headTruth(job, reply) : statusTruth(world, job, reply));
     if (truth) {
       if (truth.state === "open" || truth.state === "completing") {
@@ -35,7 +38,7 @@ export async function ask(
       }
       return truth;
     }
-    if (reply?.status === 404) {
+    if (reply?.status === 404 && !byTus) {
       world.differ(`${job.name}: ${upload.uploadId} was created and is not known any more`, job);
       throw new NobodyAnswers(`${job.name} is unknown`);
     }

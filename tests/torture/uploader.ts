@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Reply } from "../support/http.ts";
 import { breathe, call, problemOf } from "./calls.ts";
+import { taken } from "./dialects.ts";
 import type { Incarnation, Job } from "./job.ts";
 import { type Chunk, put } from "./put.ts";
 import type { Random } from "./random.ts";
@@ -68,8 +69,9 @@ async function sequentialRound(world: World, job: Job, upload: Incarnation, trut
   const offset = truth.offset;
   const length = Math.min(chunkLength(job, upload, random), stopAt - offset);
   const reply = await put(world, job, upload, who, { offset, length }, random);
-  if (reply?.status === 200) {
-    const { uploadedBytes, state } = reply.json<{ uploadedBytes: number; state: Truth["state"] }>();
+  const counted = taken(reply, job.plan.sizeBytes);
+  if (counted) {
+    const { uploadedBytes, state } = counted;
     return { state, offset: uploadedBytes, missing: [[uploadedBytes, job.plan.sizeBytes]] } satisfies Truth;
   }
   await pauseAfter(reply);

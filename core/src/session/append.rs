@@ -149,7 +149,9 @@ impl Session {
         match self.progress.phase {
             Phase::Failed | Phase::Aborted | Phase::Expired => return Decision::no(self.gone()),
             // The client has missed an answer: all its bytes are there already.
-            Phase::Completing | Phase::Completed => return Decision::no(Refusal::OffsetMismatch { uploaded_bytes }),
+            Phase::Completing | Phase::Verifying | Phase::Completed => {
+                return Decision::no(Refusal::OffsetMismatch { uploaded_bytes });
+            }
             Phase::Open => {}
         }
         let plan = match self.plan_with(begin.file_bytes, begin.offset.checked_add(begin.length)) {
@@ -194,7 +196,7 @@ impl Session {
         let uploaded_bytes = self.uploaded_bytes();
         match self.progress.phase {
             Phase::Failed | Phase::Aborted | Phase::Expired => return Decision::no(self.gone()),
-            Phase::Open | Phase::Completing | Phase::Completed => {}
+            Phase::Open | Phase::Completing | Phase::Verifying | Phase::Completed => {}
         }
         if offset != self.first_missing() {
             return Decision::no(Refusal::OffsetMismatch { uploaded_bytes });
@@ -238,7 +240,7 @@ impl Session {
     pub fn commit(&self, now: UnixMs, commit: &Commit) -> Decision<Committed> {
         match self.progress.phase {
             Phase::Failed | Phase::Aborted | Phase::Expired => return Decision::no(self.gone()),
-            Phase::Open | Phase::Completing | Phase::Completed => {}
+            Phase::Open | Phase::Completing | Phase::Verifying | Phase::Completed => {}
         }
         match &self.content {
             Content::Sequence(sequence) => self.commit_in_sequence(sequence, now, commit),
@@ -277,7 +279,9 @@ impl Session {
         match (self.progress.phase, &self.content) {
             (Phase::Failed | Phase::Aborted | Phase::Expired, _) => Decision::no(self.gone()),
             (Phase::Open, Content::Sequence(sequence)) => Decision::yes((), self.fence(sequence, now)),
-            (Phase::Open | Phase::Completing | Phase::Completed, _) => Decision::yes((), Change::none()),
+            (Phase::Open | Phase::Completing | Phase::Verifying | Phase::Completed, _) => {
+                Decision::yes((), Change::none())
+            }
         }
     }
 
@@ -285,7 +289,9 @@ impl Session {
     pub fn status(&self) -> Decision<()> {
         match self.progress.phase {
             Phase::Aborted | Phase::Expired => Decision::no(self.gone()),
-            Phase::Open | Phase::Completing | Phase::Completed | Phase::Failed => Decision::yes((), Change::none()),
+            Phase::Open | Phase::Completing | Phase::Verifying | Phase::Completed | Phase::Failed => {
+                Decision::yes((), Change::none())
+            }
         }
     }
 

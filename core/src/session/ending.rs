@@ -19,7 +19,7 @@ impl Session {
                 missing_bytes: self.missing_bytes(),
                 uploaded_bytes: self.uploaded_bytes(),
             }),
-            Phase::Completing | Phase::Completed => Decision::yes((), Change::none()),
+            Phase::Completing | Phase::Verifying | Phase::Completed => Decision::yes((), Change::none()),
             Phase::Failed | Phase::Aborted | Phase::Expired => Decision::no(self.gone()),
         }
     }
@@ -32,7 +32,7 @@ impl Session {
                 Decision::yes((), self.end(now, Phase::Aborted, EventKind::Aborted, Some(reason)))
             }
             // The object is being made at this moment; what would be freed is not known until it is.
-            Phase::Completing => Decision::no(Refusal::Completing),
+            Phase::Completing | Phase::Verifying => Decision::no(Refusal::Completing),
             Phase::Completed if !self.progress.discard => Decision::yes((), self.discarded(now)),
             Phase::Completed | Phase::Failed | Phase::Aborted | Phase::Expired => Decision::no(self.gone()),
         }
@@ -53,9 +53,13 @@ impl Session {
         (declared != actual).then(|| Refusal::FileDigestMismatch { actual: format!("crc64nvme {actual}") }.to_string())
     }
 
-    /// R2 has the whole object: this is the moment at which the upload is complete.
+    /// R2 has the whole object: this is the moment at which the upload is complete, unless it must be read back first.
     pub fn assembled(&self, now: UnixMs, etag: String, crc64nvme: Crc64Nvme) -> Change {
-        let mut change = self.end(now, Phase::Completed, EventKind::Completed, None);
+        let mut change = if self.must_be_read_back() {
+            Progress { phase: Phase::Verifying, job_failures: 0, job_not_before: now, ..self.progress.clone() }.into()
+        } else {
+            self.end(now, Phase::Completed, EventKind::Completed, None)
+        };
         if let Some(progress) = &mut change.progress {
             progress.etag = Some(etag);
             progress.crc64nvme = Some(crc64nvme);
@@ -134,15 +138,6 @@ impl Session {
         (verdict, Change { delivery: Some(after), ..Change::none() })
     }
 
-    /// The event arrived in the dead-letter queue: whatever was still tried, it is over.
-    pub fn dead_lettered(&self) -> Change {
-        use crate::event::DeliveryState::{Failed, Queued};
-        self.delivery_changed(|delivery| Delivery {
-            state: if delivery.state == Queued { Failed } else { delivery.state },
-            ..delivery.clone()
-        })
-    }
-
     /// An operator wants the event sent again.
     pub fn redeliver(&self, now: UnixMs) -> Decision<()> {
         match self.delivery.as_ref().and_then(|delivery| delivery.again(now)) {
@@ -156,7 +151,7 @@ impl Session {
         match self.progress.phase {
             Phase::Failed | Phase::Aborted | Phase::Expired => true,
             Phase::Completed => self.progress.discard,
-            Phase::Open | Phase::Completing => false,
+            Phase::Open | Phase::Completing | Phase::Verifying => false,
         }
     }
 

@@ -7,6 +7,7 @@
 //! * `append`: what is asked and answered when bytes come in, and which of the two ways below applies.
 //! * `sequence`: bytes from the front, one attempt at a time, the newest first; takeover; the tail.
 //! * `lanes`: any missing chunk at any time, several attempts at once.
+//! * `verifying`: the object is read back, slice by slice.
 //! * `ending`: complete, cancel, expire, and what follows: assembling, freeing, telling.
 //! * `schedule`: what is to be done next, and when.
 //!
@@ -21,12 +22,14 @@ mod schedule;
 mod sequence;
 #[cfg(test)]
 mod tests;
+mod verifying;
 
 pub use append::{Begin, Commit, Committed, Grant, Receipt, Release, ReleaseReason, Rest, TailPiece};
 pub use lanes::{Lane, Lanes};
 pub use records::{Birth, MAX_ROW_SEGMENT_BYTES, Policy, Progress, Segment, SegmentPlace, StoredPart};
 pub use schedule::Job;
 pub use sequence::{Lease, LeaseState, Sequence};
+pub use verifying::{Hashed, Slice, Verified};
 
 use crate::{
     event::{Delivery, EventKind},
@@ -135,6 +138,7 @@ impl Session {
             job_failures: 0,
             job_not_before: birth.created_at,
             plan: None,
+            verified: None,
         };
         let mut session = Self { progress, content, delivery: None, birth };
         if session.plan().declared_bytes().is_some_and(ByteCount::is_zero) {
@@ -231,7 +235,7 @@ impl Session {
             Phase::Open => {
                 Refusal::Incomplete { missing_bytes: self.missing_bytes(), uploaded_bytes: self.uploaded_bytes() }
             }
-            Phase::Completing => Refusal::Completing,
+            Phase::Completing | Phase::Verifying => Refusal::Completing,
             Phase::Completed | Phase::Failed | Phase::Aborted | Phase::Expired => self.gone(),
         }
     }

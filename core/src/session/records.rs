@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     integrity::{Crc64Nvme, Sha256State},
     plan::Plan,
-    session::Lease,
+    session::{Lease, Verified},
     units::{ByteCount, UnixMs, UploadId},
     upload::{FileInfo, Phase},
 };
@@ -79,6 +79,9 @@ pub struct Progress {
     /// The sizes, where they are others than at creation: since then the length was declared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
+    /// How much of the object has been read back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Verified>,
 }
 
 /// A part that is counted: R2 has it, and completion will list it.

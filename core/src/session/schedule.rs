@@ -11,6 +11,8 @@ pub enum Job {
     Expire,
     /// Have R2 put the object together.
     Assemble,
+    /// Have the next slice of the object read back.
+    Verify,
     /// Have R2 let go of what is not to be kept.
     Free,
     /// Hand the event to the queue.
@@ -33,6 +35,7 @@ impl Session {
         let phase_job = match progress.phase {
             Phase::Open => Some((self.birth.expires_at, Job::Expire)),
             Phase::Completing => Some((progress.job_not_before, Job::Assemble)),
+            Phase::Verifying => Some((progress.job_not_before, Job::Verify)),
             _ => None,
         };
         let has_ended = progress.ended_at.is_some();

@@ -125,7 +125,7 @@ impl Model for Uploads {
             }
         }
         if self.bounds.tries(Topic::Telling) {
-            actions.extend([Action::Consume, Action::Bury]);
+            actions.push(Action::Consume);
             for consumer in 0..world.telling.consumers.len() {
                 let replies = [Reply::Yes, Reply::YesDiscard, Reply::YesLost, Reply::No];
                 actions.extend(replies.map(|reply| Action::Call { consumer, reply }));
@@ -135,7 +135,7 @@ impl Model for Uploads {
                 }
             }
             if world.left.losses > 0 {
-                actions.extend([Action::Lose { buried: false }, Action::Lose { buried: true }]);
+                actions.push(Action::Lose);
             }
             if world.left.redeliveries > 0 {
                 actions.push(Action::Redeliver);

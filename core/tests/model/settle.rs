@@ -153,7 +153,6 @@ fn next(world: &World) -> Option<Action> {
         (None, Some(Consumer::Calling(_))) => Action::Call { consumer: 0, reply: Reply::Yes },
         (None, Some(Consumer::Heard { .. })) => Action::EndDelivery { consumer: 0 },
         (None, None) if world.telling.queue > 0 => Action::Consume,
-        (None, None) if world.telling.dead > 0 => Action::Bury,
         // An event that was given up: an operator asks for it once more.
         (None, None) if job == Job::Forget && world.left.redeliveries > 0 && !told(session) => Action::Redeliver,
         (None, None) if due <= world.now => Action::BeginDuty,

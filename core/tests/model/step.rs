@@ -63,9 +63,7 @@ pub(crate) enum Action {
     /// It dies.
     ConsumerDies { consumer: usize },
     /// The queue loses a message, or gives it up.
-    Lose { buried: bool },
-    /// The dead-letter queue is looked at.
-    Bury,
+    Lose,
     /// An operator wants the event sent again.
     Redeliver,
 }
@@ -130,8 +128,7 @@ impl Uploads {
                 world.telling.consumers.remove(consumer);
                 spend(&mut world.left, |left| &mut left.faults)
             }
-            Action::Lose { buried } => spend(&mut world.left, |left| &mut left.losses) && world.lose_message(buried),
-            Action::Bury => world.bury(self),
+            Action::Lose => spend(&mut world.left, |left| &mut left.losses) && world.lose_message(),
             Action::Redeliver => {
                 spend(&mut world.left, |left| &mut left.redeliveries) && world.changes(self, Session::redeliver)
             }

@@ -21,8 +21,6 @@ const MOST_CONSUMERS: usize = 2;
 pub(crate) struct Telling {
     /// Messages in the queue. They are all the same.
     pub(crate) queue: u8,
-    /// Messages in the dead-letter queue.
-    pub(crate) dead: u8,
     /// The consumers, each at one of the queue's messages; sorted.
     pub(crate) consumers: Vec<Consumer>,
     /// One bit per kind of event that the origin has heard of.
@@ -116,32 +114,17 @@ impl World {
         });
         match verdict.unwrap_or(Verdict::Settled) {
             Verdict::RetryAfter { .. } => {}
-            Verdict::Settled => self.telling.queue -= 1,
-            Verdict::GiveUp => {
-                self.telling.queue -= 1;
-                self.telling.dead += 1;
-            }
+            // What goes to the dead-letter queue is there to be seen; nothing follows from it.
+            Verdict::Settled | Verdict::GiveUp => self.telling.queue -= 1,
         }
         true
     }
 
     /// A message that nobody is at leaves the queue: lost, or given up by the queue itself.
-    pub(crate) fn lose_message(&mut self, buried: bool) -> bool {
+    pub(crate) fn lose_message(&mut self) -> bool {
         let happens = self.telling.idle() > 0;
         if happens {
             self.telling.queue -= 1;
-            self.telling.dead += u8::from(buried);
-        }
-        happens
-    }
-
-    /// A message in the dead-letter queue is looked at.
-    pub(crate) fn bury(&mut self, uploads: &Uploads) -> bool {
-        let happens = self.telling.dead > 0;
-        if happens {
-            self.telling.dead -= 1;
-            let _gone: Result<(), _> =
-                self.decide(uploads, None, |session, _| Decision { answer: Ok(()), change: session.dead_lettered() });
         }
         happens
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use upload_core::{
     event::{EventKind, RetryPolicy, Verdict},
     refusal::Refusal,
-    session::{Begin, Birth, Commit, Committed, Grant, Release},
+    session::{Begin, Birth, Commit, Committed, Grant, Hashed, Release, Slice},
     units::{ByteCount, UnixMs, UploadId},
     upload::{ObjectFacts, Snapshot},
 };
@@ -113,12 +113,13 @@ pub struct EndDelivery {
     pub outcome: DeliveryOutcome,
 }
 
-/// The event has arrived in the dead-letter queue.
+/// What of the object is to be read back next.
 #[derive(Serialize, Deserialize)]
-pub struct DeadLetter {
-    /// The event.
-    pub event_id: String,
-}
+pub struct NextSlice;
+
+/// What came of reading it back. Answered with whether it counts: a slice that was read twice counts once.
+#[derive(Serialize, Deserialize)]
+pub struct SliceHashed(pub Hashed);
 
 /// How an attempt at delivering went.
 #[derive(Serialize, Deserialize)]
@@ -171,12 +172,29 @@ pub struct FoundObject {
 
 /// What the queue carries: where to ask, and for what.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EventMessage {
-    /// The upload.
-    pub upload_id: UploadId,
-    /// The event.
-    pub event_id: String,
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "errand")]
+pub enum Errand {
+    /// The origin is to be told.
+    Tell {
+        /// The upload.
+        upload_id: UploadId,
+        /// The event.
+        event_id: String,
+    },
+    /// The next slice of the object is to be read back.
+    Verify {
+        /// The upload.
+        upload_id: UploadId,
+    },
+}
+
+impl Errand {
+    /// The upload it is about.
+    pub fn upload_id(&self) -> UploadId {
+        match self {
+            Self::Tell { upload_id, .. } | Self::Verify { upload_id } => *upload_id,
+        }
+    }
 }
 
 commands! {
@@ -195,5 +213,6 @@ commands! {
     FindObject => "find-object" -> FoundObject;
     BeginDelivery => "begin-delivery" -> Option<EventFacts>;
     EndDelivery => "end-delivery" -> Verdict;
-    DeadLetter => "dead-letter" -> ();
+    NextSlice => "next-slice" -> Option<Slice>;
+    SliceHashed => "slice-hashed" -> bool;
 }

@@ -53,10 +53,6 @@ pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
         crc64nvme: digest(&mut fields, "crc64nvme")?,
         memo: None,
     };
-    if mode == Mode::Parallel && file.sha256.is_some() {
-        let hint = "cannot be verified while chunks come in any order; declare crc64nvme, or leave `parallel` out";
-        return Err(Refusal::bad_request("sha256", hint));
-    }
     Ok(Operation::Create(Create { mode, file, file_bytes: Some(file_bytes), chunk_bytes, idempotency }))
 }
 

@@ -7,6 +7,7 @@ mod lane_histories;
 mod lanes;
 mod length;
 mod sequence;
+mod verifying;
 
 use std::collections::BTreeMap;
 

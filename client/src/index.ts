@@ -1,0 +1,7 @@
+// What the package offers.
+
+export { createUpload } from "./create_upload.ts";
+export { UploadError } from "./errors.ts";
+export { BrowserHasher } from "./hash.ts";
+export type * from "./interfaces.ts";
+export { indexedDbStore, sessionStore } from "./stores.ts";

@@ -1,0 +1,246 @@
+// Every shape of the package: what is uploaded, what is asked for, what is told, and what the outside world must be able
+// to do. Nothing here runs. The implementations for browsers are in `platform.ts`, `stores.ts` and `hash.ts`; tests bring
+// their own.
+
+import type { UploadError } from "./errors.ts";
+
+// ---- What a caller uses.
+
+/** A file as browsers give it. Every `File` is one. */
+export interface UploadFile {
+  readonly name: string;
+  /** In bytes. */
+  readonly size: number;
+  /** The media type; empty where it is not known. */
+  readonly type: string;
+  /** Milliseconds since 1970. */
+  readonly lastModified: number;
+  slice(from: number, to: number): { arrayBuffer(): Promise<ArrayBuffer> };
+}
+
+export interface UploadOptions {
+  /** Where Quayside answers, such as `https://upload.example.com`. */
+  readonly endpoint: string;
+  /** Headers for every request, asked for anew each time: a fresh token goes here. */
+  readonly headers?: () => Record<string, string> | Promise<Record<string, string>>;
+  /** Kept with the upload and told to the origin. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** Replaces the media type that the browser found. */
+  readonly contentType?: string;
+  /** Bytes in one chunk, 8 MiB if not said; the server may choose another size. Up to 8 chunks are in memory at once. */
+  readonly chunkBytes?: number;
+  /** Several chunks at once. True if not said, except with `dedup`, with which it cannot be combined. */
+  readonly parallel?: boolean;
+  /** A SHA-256 with every chunk, so that a damaged one does not count. True if not said. */
+  readonly checksums?: boolean;
+  /** Hash the file first, and upload nothing when the server has these bytes. The server verifies the hash at the end. */
+  readonly dedup?: boolean;
+  /** Where it is remembered how to go on: `sessionStore()` if not said, `indexedDbStore()`, or null for nowhere. */
+  readonly store?: RecordStore | null;
+  /** When nothing is remembered here, look whether the owner has an open upload of this name and size. */
+  readonly resumeFromServer?: boolean;
+  /** Replacements for what is used of the outside world. */
+  readonly world?: Partial<World>;
+}
+
+export interface Upload {
+  readonly state: UploadState;
+  /** The server's name for this upload, as soon as it has one. */
+  readonly uploadId: string | undefined;
+  /**
+   * Begins, or goes on after an error. Settles when the server has the whole object, or with an `UploadError`; stays
+   * pending while paused. Calls while it runs get the same promise. Whoever only listens to events may ignore it.
+   */
+  start(): Promise<UploadResult>;
+  /** Stops sending at once. What the server has counted stays; chunks on their way are sent again later. */
+  pause(): void;
+  /** Goes on after `pause`. */
+  resume(): void;
+  /** Ends for good: nothing of it shall remain on the server, nor here. `start` rejects with the code `aborted`. */
+  abort(): Promise<void>;
+  /** Listens. The function that is returned stops that. */
+  on<Name extends keyof UploadEvents>(name: Name, listener: (event: UploadEvents[Name]) => void): () => void;
+}
+
+export type UploadState =
+  | "idle"
+  | "hashing"
+  | "starting"
+  | "uploading"
+  | "paused"
+  | "offline"
+  | "completing"
+  | "completed"
+  | "aborted"
+  | "failed";
+
+export interface UploadResult {
+  readonly uploadId: string;
+  /** Nothing was sent: these bytes were there already, as the upload `uploadId`. */
+  readonly duplicate: boolean;
+  readonly object: StoredObject;
+}
+
+export interface UploadEvents {
+  progress: Progress;
+  state: StateChange;
+  retry: Retry;
+  duplicate: { readonly object: StoredObject };
+  error: UploadError;
+}
+
+/** Only what the server has confirmed; never what was merely handed to the network. */
+export interface Progress {
+  readonly uploadedBytes: number;
+  readonly fileBytes: number;
+  /** An exponential moving average; null until there is something to measure. */
+  readonly bytesPerSecond: number | null;
+  readonly remainingMs: number | null;
+}
+
+export interface StateChange {
+  readonly state: UploadState;
+  /** With `uploading`: the bytes that were there already, when an earlier upload goes on. */
+  readonly resumedFromBytes?: number;
+  /** With `hashing`: how far it is, from 0 to 1. */
+  readonly hashed?: number;
+}
+
+export interface Retry {
+  readonly error: UploadError;
+  /** How often this has failed in a row, from 1. */
+  readonly failures: number;
+  readonly delayMs: number;
+  /** Where the chunk begins; missing when the request was not about a chunk. */
+  readonly offset?: number;
+}
+
+/**
+ * What helps after an error: `resume`: `start()` again goes on where it was; `start-over`: `start()` again begins a
+ * fresh upload; `pick-file`: the file must be chosen again, then a new `createUpload` goes on; `none`: nothing here.
+ */
+export type Remedy = "resume" | "start-over" | "pick-file" | "none";
+
+export type ErrorCode =
+  | "aborted"
+  | "expired"
+  | "failed"
+  | "file-changed"
+  | "file-unreadable"
+  | "gone"
+  | "network"
+  | "rejected"
+  | "server"
+  | "too-large"
+  | "too-many-requests"
+  | "unauthorized";
+
+// ---- What the server says.
+
+export interface StoredObject {
+  readonly key: string;
+  readonly etag: string;
+  readonly crc64nvme: string;
+  readonly sha256: string | null;
+}
+
+export type ServerState = "open" | "completing" | "verifying" | "completed" | "failed" | "aborted" | "expired";
+
+export interface Created {
+  readonly uploadId: string;
+  readonly chunkSize: number;
+  readonly uploadedBytes: number;
+}
+
+export interface Status {
+  readonly uploadId: string;
+  readonly state: ServerState;
+  readonly reason: string | null;
+  readonly uploadedBytes: number;
+  readonly fileSize: number;
+  /** Ranges without their last byte: `[from, to)`. */
+  readonly missing: readonly (readonly [number, number])[];
+  readonly mode: "sequential" | "parallel";
+  readonly chunkSize: number;
+  readonly object: StoredObject | null;
+}
+
+export interface OpenUpload {
+  readonly uploadId: string;
+  readonly fileName: string;
+  readonly fileSize: number;
+  readonly createdAt: string;
+}
+
+/** RFC 9457; only what is used here. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly detail: string;
+  readonly uploadedBytes?: number;
+  readonly limitBytes?: number;
+}
+
+// ---- What is needed of the outside world.
+
+/** Everything that is not computation, so that tests can be dialogues. */
+export interface World {
+  readonly http: HttpClient;
+  readonly clock: Clock;
+  /** From 0 (inclusive) to 1. */
+  readonly random: () => number;
+  readonly connectivity: Connectivity;
+  readonly hasher: Hasher;
+}
+
+export interface HttpRequest {
+  readonly method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array<ArrayBuffer>;
+  readonly signal?: AbortSignal;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  header(name: string): string | null;
+  readonly body: string;
+}
+
+/** Rejects when there was no answer: no connection, a broken one, one that CORS hides, or `signal`. */
+export interface HttpClient {
+  send(request: HttpRequest): Promise<HttpResponse>;
+}
+
+export interface Clock {
+  nowMs(): number;
+  /** Rejects with the signal's reason when that comes first. */
+  sleep(delayMs: number, signal: AbortSignal): Promise<void>;
+}
+
+export interface Connectivity {
+  isOnline(): boolean;
+  /** Calls at every change, until the function that is returned is called. */
+  onChange(listener: () => void): () => void;
+}
+
+/** SHA-256 in lower-case hexadecimal. */
+export interface Hasher {
+  chunk(bytes: Uint8Array<ArrayBuffer>): Promise<string>;
+  /** The whole file, read piece by piece, off the main thread where that is possible. */
+  file(file: UploadFile, onHashed: (bytes: number) => void, signal: AbortSignal): Promise<string>;
+}
+
+/** How to go on with an upload. Holds no secret and nothing of the content but a hash of samples. */
+export interface ResumeRecord {
+  readonly uploadId: string;
+  /** A SHA-256 over samples of the file; a changed file has another. */
+  readonly fingerprint: string;
+}
+
+/** Survives what it is chosen for: a reload, or the browser's end. A store that fails must not stop an upload. */
+export interface RecordStore {
+  get(key: string): Promise<ResumeRecord | undefined>;
+  set(key: string, record: ResumeRecord): Promise<void>;
+  remove(key: string): Promise<void>;
+}

@@ -1,0 +1,137 @@
+// The calls of Quayside's JSON API, one method each. An answer becomes a value, or an `UploadError`; nothing is tried twice
+// here.
+
+import { answerError, networkError, problemCode, problemOf, UploadError } from "./errors.ts";
+import type {
+  Clock,
+  Created,
+  HttpClient,
+  HttpRequest,
+  HttpResponse,
+  OpenUpload,
+  Status,
+  StoredObject,
+  UploadOptions,
+} from "./interfaces.ts";
+import type { Piece } from "./pieces.ts";
+
+/** The answer to a creation: a new upload, or the upload that has these bytes already. */
+export type Creation = Created | { readonly duplicate: true; readonly object: StoredObject & { uploadId: string } };
+
+export class Server {
+  readonly #endpoint: string;
+  readonly #headers: NonNullable<UploadOptions["headers"]>;
+  readonly #http: HttpClient;
+  readonly #clock: Clock;
+
+  constructor(endpoint: string, headers: UploadOptions["headers"], http: HttpClient, clock: Clock) {
+    this.#endpoint = endpoint.replace(/\/+$/, "");
+    this.#headers = headers ?? (() => ({}));
+    this.#http = http;
+    this.#clock = clock;
+  }
+
+  /** Creates an upload. Repeated with the same body and key, it gives the same upload. */
+  async create(body: string, idempotencyKey: string, signal: AbortSignal): Promise<Creation> {
+    const headers = { "Content-Type": "application/json", "Idempotency-Key": idempotencyKey };
+    return json(await this.#good({ method: "POST", url: "/upload/init", headers, body, signal }));
+  }
+
+  async status(id: string, signal: AbortSignal): Promise<Status> {
+    return json(await this.#good({ method: "GET", url: `/upload/${id}/status`, headers: {}, signal }));
+  }
+
+  /** Where a sequential upload goes on. Ends an append that still runs, and waits for what it has stored. */
+  async offset(id: string, signal: AbortSignal): Promise<number> {
+    const response = await this.#good({ method: "HEAD", url: `/upload/${id}`, headers: {}, signal });
+    const offset = Number(response.header("Upload-Offset") ?? Number.NaN);
+    if (!Number.isSafeInteger(offset)) {
+      throw new UploadError("server", "resume", "The server did not say where to go on.", { status: response.status });
+    }
+    return offset;
+  }
+
+  /** Sends a chunk. The number of bytes that count afterwards. A chunk that is there already is as good as taken. */
+  async put(
+    id: string,
+    piece: Piece,
+    body: Uint8Array<ArrayBuffer>,
+    checksum: string | undefined,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const headers: Record<string, string> = { "X-Upload-Offset": String(piece.from) };
+    if (checksum !== undefined) {
+      headers["X-Chunk-Checksum"] = `sha256=${checksum}`;
+    }
+    const response = await this.#send({ method: "PUT", url: `/upload/${id}`, headers, body, signal });
+    const problem = problemOf(response);
+    if (problemCode(problem) === "chunk-already-stored") {
+      return problem?.uploadedBytes ?? 0;
+    }
+    return json<{ uploadedBytes: number }>(this.#checked(response)).uploadedBytes;
+  }
+
+  /** Asks for completion: what makes an upload of no bytes complete. */
+  async complete(id: string, signal: AbortSignal): Promise<void> {
+    await this.#good({ method: "POST", url: `/upload/${id}/complete`, headers: {}, signal });
+  }
+
+  /** Nothing shall remain. An upload that is gone already is as good as removed. */
+  async remove(id: string, signal: AbortSignal): Promise<void> {
+    const response = await this.#send({ method: "DELETE", url: `/upload/${id}`, headers: {}, signal });
+    if (response.status !== 404 && response.status !== 410) {
+      this.#checked(response);
+    }
+  }
+
+  /** The owner's open uploads. */
+  async openUploads(signal: AbortSignal): Promise<readonly OpenUpload[]> {
+    const response = await this.#good({ method: "GET", url: "/uploads", headers: {}, signal });
+    return json<{ uploads: OpenUpload[] }>(response).uploads;
+  }
+
+  async #good(request: HttpRequest): Promise<HttpResponse> {
+    return this.#checked(await this.#send(request));
+  }
+
+  #checked(response: HttpResponse): HttpResponse {
+    if (response.status < 200 || response.status > 299) {
+      throw answerError(response, this.#clock.nowMs());
+    }
+    return response;
+  }
+
+  async #send(request: HttpRequest): Promise<HttpResponse> {
+    const headers = { ...(await this.#headers()), ...request.headers };
+    request.signal?.throwIfAborted();
+    try {
+      const answer = this.#http.send({ ...request, headers, url: this.#endpoint + request.url });
+      return await (request.signal === undefined ? answer : orAborted(answer, request.signal));
+    } catch (error) {
+      request.signal?.throwIfAborted();
+      throw networkError(error);
+    }
+  }
+}
+
+/**
+ * Rejects as soon as the signal says so. `fetch` promises that too, but between an answer's head and its body some
+ * implementations do neither one nor the other, and a paused upload would never go on.
+ */
+function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop);
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
+}
+
+/** The body of a good answer. What is not JSON came from somebody else, such as a sign-in page of a network. */
+function json<T>(response: HttpResponse): T {
+  try {
+    return JSON.parse(response.body) as T;
+  } catch (cause) {
+    const message = "Something other than Quayside answered.";
+    throw new UploadError("server", "resume", message, { status: response.status, cause });
+  }
+}

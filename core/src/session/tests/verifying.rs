@@ -1,0 +1,82 @@
+//! A declared SHA-256 of a parallel upload: the object is read back before anybody hears that it is complete.
+
+use super::*;
+use crate::integrity::Sha256Digest;
+
+const CHUNK: u64 = 64 * MIB;
+const SLICE: u64 = 256 * MIB;
+
+/// 320 MiB in five chunks, all stored and assembled, with the SHA-256 of `declared` declared.
+fn assembled(declared: &[u8]) -> Session {
+    let limits = Limits { max_upload_bytes: bytes(1 << 40), max_chunk_bytes: bytes(95 * MIB) };
+    let mut birth = birth(Mode::Parallel, 5 * CHUNK);
+    birth.plan = Plan::new(Mode::Parallel, Some(bytes(5 * CHUNK)), Some(bytes(CHUNK)), limits).unwrap();
+    birth.file.sha256 = Some(Sha256Digest::of(declared));
+    let mut s = Session::create(birth).unwrap();
+    for chunk in 0..5 {
+        let grant = start(&mut s, chunk * CHUNK, CHUNK).unwrap();
+        store(&mut s, &grant, grant.first_number, CHUNK).unwrap();
+    }
+    let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
+    s.apply(change);
+    s
+}
+
+/// What reading a slice gives, where the bytes of both slices together are `content`.
+fn read(slice: &Slice, content: &[u8]) -> Hashed {
+    let mut hasher = RunningSha256::resume(slice.sha256_so_far.as_ref()).unwrap();
+    hasher.update(content);
+    Hashed::Slice { from: slice.from, verified: Verified { to: slice.to, sha256_so_far: hasher.save() } }
+}
+
+fn say(session: &mut Session, hashed: &Hashed) {
+    let change = session.hashed(NOW, hashed);
+    session.apply(change);
+}
+
+#[test]
+fn two_slices_then_complete() {
+    let mut s = assembled(b"abcdef");
+    assert_eq!((s.progress.phase, s.next_job().unwrap().1), (Phase::Verifying, Job::Verify));
+    assert!(s.delivery.is_none() && s.object().is_none(), "nobody hears of it yet");
+    let first = s.next_slice().unwrap();
+    assert_eq!((first.from, first.to), (bytes(0), bytes(SLICE)));
+    let answer = read(&first, b"abc");
+    say(&mut s, &answer);
+    say(&mut s, &answer); // read twice, since somebody believed the first reader dead
+    let second = s.next_slice().unwrap();
+    assert_eq!((second.from, second.to), (bytes(SLICE), bytes(5 * CHUNK)));
+    say(&mut s, &read(&second, b"def"));
+    assert_eq!(s.progress.phase, Phase::Completed);
+    assert!(s.delivery.is_some() && s.object().unwrap().sha256.is_some());
+}
+
+#[test]
+fn other_bytes_fail_the_upload_and_free_its_storage() {
+    let mut s = assembled(b"abcdef");
+    for content in [b"abc", b"xyz"] {
+        let slice = s.next_slice().unwrap();
+        say(&mut s, &read(&slice, content));
+    }
+    assert_eq!(s.progress.phase, Phase::Failed);
+    assert!(s.is_unwanted() && s.progress.holds_storage && s.progress.reason.as_ref().unwrap().contains("sha256"));
+}
+
+#[test]
+fn an_object_that_is_gone_fails_the_upload() {
+    let mut s = assembled(b"abcdef");
+    say(&mut s, &Hashed::ObjectGone);
+    assert_eq!(s.progress.phase, Phase::Failed);
+    say(&mut s, &Hashed::ObjectGone);
+    assert!(s.next_slice().is_none(), "a late reader finds nothing to do");
+}
+
+#[test]
+fn a_slice_is_asked_for_again_after_a_while() {
+    let mut s = assembled(b"abcdef");
+    let change = s.slice_asked_for(NOW);
+    s.apply(change);
+    assert_eq!(s.next_job(), Some((NOW.plus_ms(60_000), Job::Verify)));
+    assert!(matches!(s.begin(NOW, begin(0, CHUNK)).answer, Err(Refusal::OffsetMismatch { .. })));
+    assert_eq!(s.cancel(NOW).answer, Err(Refusal::Completing));
+}

@@ -1,0 +1,186 @@
+// Chunks side by side, against a small server in memory: how many at once, each byte once, and failures that touch only
+// their own chunk.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Concurrency } from "../../client/src/concurrency.ts";
+import type { HttpClient, HttpRequest, HttpResponse } from "../../client/src/interfaces.ts";
+import { type Answer, answered, created, describe, fileOf, problem, Scene, status, taken } from "./dialogue.ts";
+
+const CHUNK_BYTES = 10;
+
+type Fate = (request: string, time: number) => Answer | "lost answer" | undefined;
+
+/** Takes chunks in any order. `fate` may spoil a request: by the count of requests for the same, from 1. */
+class MemoryServer implements HttpClient {
+  readonly file: Buffer;
+  readonly puts: number[] = [];
+  mostAtOnce = 0;
+  #atOnce = 0;
+  readonly #stored = new Set<number>();
+  readonly #asked = new Map<string, number>();
+  readonly #fate: Fate;
+
+  constructor(sizeBytes: number, fate: Fate = () => undefined) {
+    this.file = Buffer.alloc(sizeBytes);
+    this.#fate = fate;
+  }
+
+  async send(request: HttpRequest): Promise<HttpResponse> {
+    const said = describe(request);
+    const time = (this.#asked.get(said) ?? 0) + 1;
+    this.#asked.set(said, time);
+    const fate = this.#fate(said, time);
+    if (fate !== undefined && fate !== "lost answer") {
+      return answered(fate, request);
+    }
+    this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#atOnce);
+    await new Promise(setImmediate);
+    this.#atOnce -= 1;
+    const answer = this.#answer(request);
+    return answered(fate === "lost answer" ? "no answer" : answer, request);
+  }
+
+  #answer({ method, url, headers, body }: HttpRequest): Answer {
+    if (method === "POST") {
+      assert.equal(JSON.parse(String(body)).parallel, true);
+      return created(0, CHUNK_BYTES);
+    }
+    if (method === "GET" && url.endsWith("/status")) {
+      const missing = this.#chunks().filter(([from]) => !this.#stored.has(from));
+      const state = missing.length === 0 ? "completed" : "open";
+      return status(state, this.#uploadedBytes(), this.file.length, { mode: "parallel", missing });
+    }
+    assert.equal(method, "PUT");
+    const from = Number(headers["X-Upload-Offset"]);
+    if (this.#stored.has(from)) {
+      return problem(409, "chunk-already-stored", { uploadedBytes: this.#uploadedBytes() });
+    }
+    this.puts.push(from);
+    this.file.set(body as Uint8Array, from);
+    this.#stored.add(from);
+    return taken(this.#uploadedBytes(), this.file.length);
+  }
+
+  #chunks(): [number, number][] {
+    const count = Math.ceil(this.file.length / CHUNK_BYTES);
+    return Array.from({ length: count }, (_, at) => [at * CHUNK_BYTES, this.#end(at * CHUNK_BYTES)]);
+  }
+
+  #end(from: number): number {
+    return Math.min(this.file.length, from + CHUNK_BYTES);
+  }
+
+  #uploadedBytes(): number {
+    return [...this.#stored].reduce((sum, from) => sum + this.#end(from) - from, 0);
+  }
+}
+
+async function assertSame(server: MemoryServer, file: File): Promise<void> {
+  assert.deepEqual(server.file, Buffer.from(await file.arrayBuffer()));
+}
+
+test("every byte is sent once, at least two chunks at once and at most eight, and progress only grows", async () => {
+  const file = fileOf(1005);
+  const server = new MemoryServer(1005);
+  const scene = new Scene(file, server);
+  await scene.upload.start();
+  await assertSame(server, file);
+  assert.equal(server.puts.length, 101);
+  assert.ok(server.mostAtOnce >= 2 && server.mostAtOnce <= 8, `${server.mostAtOnce} at once`);
+  assert.deepEqual(
+    scene.progress,
+    [...scene.progress].sort((a, b) => a - b),
+  );
+  assert.equal(scene.progress.at(-1), 1005);
+});
+
+test("a file of one chunk does not ask for parallel mode", async () => {
+  const server: HttpClient = {
+    send: async (request) => {
+      assert.equal(JSON.parse(String(request.body)).parallel, false);
+      return answered(problem(401, "unauthorized"), request);
+    },
+  };
+  await assert.rejects(new Scene(fileOf(10), server).upload.start(), { code: "unauthorized" });
+});
+
+test("chunks that break are sent again, chunks whose answer was lost are not", async () => {
+  const file = fileOf(205);
+  const fates: Record<string, Answer | "lost answer"> = {
+    "PUT /upload/{id} 30-40": "no answer",
+    "PUT /upload/{id} 70-80": "lost answer",
+  };
+  const server = new MemoryServer(205, (request, time) => (time === 1 ? fates[request] : undefined));
+  const scene = new Scene(file, server);
+  await scene.upload.start();
+  await assertSame(server, file);
+  assert.equal(server.puts.length, 21);
+  assert.deepEqual(
+    scene.retries.map(({ offset }) => offset),
+    [30],
+  );
+});
+
+test("a chunk that fails three times stops the others, and the upload can go on", async () => {
+  const file = fileOf(205);
+  let isBroken = true;
+  const fate = (request: string) => (isBroken && request === "PUT /upload/{id} 50-60" ? { status: 502 } : undefined);
+  const server = new MemoryServer(205, fate);
+  const scene = new Scene(file, server);
+  await assert.rejects(scene.upload.start(), {
+    code: "server",
+    remedy: "resume",
+    message: /chunk at byte 50 failed 3/,
+  });
+  const sentBefore = server.puts.length;
+  isBroken = false;
+  await scene.upload.start();
+  await assertSame(server, file);
+  assert.equal(server.puts.length, 21, "what had counted was not sent again");
+  assert.ok(sentBefore > 0);
+});
+
+/** Plays rounds on a link whose rate depends on how many share it, and tells the limits that were chosen. */
+function limitsOn(bytesPerMs: (atOnce: number) => number, rounds: number): number[] {
+  let nowMs = 0;
+  const concurrency = new Concurrency(nowMs);
+  return Array.from({ length: rounds }, () => {
+    const { limit } = concurrency;
+    nowMs += (limit * 1000) / bytesPerMs(limit);
+    for (let chunk = 0; chunk < limit; chunk++) {
+      concurrency.confirmed(nowMs, 1000);
+    }
+    return limit;
+  });
+}
+
+test("where each connection is slow, there are soon eight", () => {
+  assert.deepEqual(
+    limitsOn((atOnce) => 10 * atOnce, 9),
+    [2, 3, 4, 5, 6, 7, 8, 8, 8],
+  );
+});
+
+test("where one connection fills the line, there stay few", () => {
+  assert.ok(Math.max(...limitsOn(() => 10, 50)) <= 3);
+});
+
+test("where more than four make it slower, there are about four", () => {
+  const limits = limitsOn((atOnce) => (atOnce <= 4 ? 10 * atOnce : 40 - 12 * (atOnce - 4)), 60).slice(10);
+  const mean = limits.reduce((sum, limit) => sum + limit, 0) / limits.length;
+  assert.ok(mean > 3 && mean < 5, `${mean} on average: ${limits}`);
+});
+
+test("a failure halves how many there are, but not below two", () => {
+  const concurrency = new Concurrency(0);
+  for (let nowMs = 1; concurrency.limit < 8; nowMs++) {
+    concurrency.confirmed(nowMs, 1000 * 2 ** nowMs);
+  }
+  const seen = [1, 2, 3].map((nowMs) => {
+    concurrency.failed(nowMs);
+    return concurrency.limit;
+  });
+  assert.deepEqual(seen, [4, 2, 2]);
+});

@@ -1,0 +1,175 @@
+// The examples in client/README.md, run as they stand there; and the plugin for Uppy driven by Uppy itself.
+
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { pathToFileURL } from "node:url";
+
+import Uppy, { type Body, type Meta } from "@uppy/core";
+
+import { type Upload, UploadError } from "../client/src/index.ts";
+import { QuaysideUploader } from "../client/src/uppy.ts";
+import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
+import { Origin } from "./support/origin.ts";
+import { Stack } from "./support/stack.ts";
+import { waitFor } from "./support/wait.ts";
+import { repositoryRoot } from "./support/wrangler_config.ts";
+
+const origin = await Origin.prepare();
+const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl, DELIVERY_FIRST_DELAY_SECONDS: 1 } });
+await origin.start(stack.secrets.WEBHOOK_SECRET);
+const { client } = stack;
+/** Inside the repository, so that packages are found from there. */
+const scratch = join(repositoryRoot, "target");
+mkdirSync(scratch, { recursive: true });
+const folder = mkdtempSync(join(scratch, "examples-"));
+after(async () => {
+  rmSync(folder, { recursive: true });
+  await origin.remove();
+  await stack.stop();
+});
+
+function fileOf(name: string, sizeBytes: number): File {
+  return new File([new Uint8Array(fileBytes(name, sizeBytes))], name, { type: "video/mp4", lastModified: 1 });
+}
+
+async function assertAtOrigin(uploadId: string, name: string, sizeBytes: number): Promise<void> {
+  const record = await origin.waitForStored(uploadId);
+  assert.deepEqual([record.fileName, record.sha256], [name, sha256(fileBytes(name, sizeBytes))]);
+}
+
+/** The example that exports this function, with the package's name replaced by where its source is. */
+async function example(exported: string): Promise<(...args: unknown[]) => unknown> {
+  const readme = readFileSync(join(repositoryRoot, "client/README.md"), "utf8");
+  const blocks = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => String(code));
+  const code = blocks.find((block) => block.includes(`function ${exported}(`));
+  assert.ok(code, `no example exports ${exported}`);
+  const source = (module: string) => pathToFileURL(join(repositoryRoot, "client/src", module)).href;
+  const runnable = code
+    .replace('"quayside-client"', JSON.stringify(source("index.ts")))
+    .replace('"quayside-client/uppy"', JSON.stringify(source("uppy.ts")));
+  const path = join(folder, `${exported}.ts`);
+  writeFileSync(path, runnable);
+  return (await import(pathToFileURL(path).href))[exported];
+}
+
+test("the example of an upload", async () => {
+  const send = await example("send");
+  const shown: string[] = [];
+  const id = await send(fileOf("film.mp4", 20 * MIB), stack.baseUrl, (text: string) => shown.push(text));
+  await assertAtOrigin(String(id), "film.mp4", 20 * MIB);
+  assert.ok(shown.includes("uploading") && shown.includes("completed"), shown.join("; "));
+  assert.match(shown.findLast((text) => text.includes("bytes")) ?? "", /^20971520 of 20971520 bytes, 0 s left$/);
+});
+
+test("the example of what to offer after an error", async () => {
+  const offer = await example("offer");
+  let starts = 0;
+  const upload = { start: () => ++starts } as unknown as Upload;
+  const offered = (["resume", "start-over", "none"] as const).map((remedy) => {
+    const button = offer(upload, new UploadError("server", remedy, "m")) as { press(): void } | undefined;
+    button?.press();
+    return button === undefined;
+  });
+  assert.deepEqual([offered, starts], [[false, false, true], 2]);
+  assert.throws(() => offer(upload, new Error("mine")), /mine/);
+});
+
+function uppyOf(options = {}): Uppy<Meta, Body> {
+  return new Uppy<Meta, Body>().use(QuaysideUploader, {
+    endpoint: stack.baseUrl,
+    chunkBytes: 5 * MIB,
+    store: null,
+    ...options,
+  });
+}
+
+test("the example for Uppy: two files reach the origin, with their metadata, and Uppy knows it", async () => {
+  const createUppy = await example("createUppy");
+  const uppy = createUppy(stack.baseUrl) as Uppy<Meta, Body>;
+  const names = ["one.mp4", "two 🏖️.mp4"];
+  for (const name of names) {
+    uppy.addFile({ name, type: "video/mp4", data: fileOf(name, 9 * MIB), meta: { album: "2026" } });
+  }
+  const result = await uppy.upload();
+  assert.deepEqual(result?.failed, []);
+  for (const file of result?.successful ?? []) {
+    const id = String(file.uploadURL?.split("/").at(-1));
+    assert.equal(file.response?.status, 200);
+    assert.equal(uppy.getFile(file.id).progress.percentage, 100);
+    await assertAtOrigin(id, String(file.name), 9 * MIB);
+    const status = await client.request("GET", `/upload/${id}`);
+    assert.equal(status.json<{ contentType: string }>().contentType, "video/mp4");
+  }
+  assert.equal(result?.successful?.length, 2);
+});
+
+test("Uppy's pause and resume", async () => {
+  const uppy = uppyOf();
+  const id = uppy.addFile({ name: "paused.mp4", data: fileOf("paused.mp4", 40 * MIB) });
+  const counted = new Promise<void>((resolve) =>
+    uppy.on("upload-progress", (_, { bytesUploaded }) => bytesUploaded && resolve()),
+  );
+  const done = uppy.upload();
+  await counted;
+  assert.equal(uppy.pauseResume(id), true);
+  const before = uppy.getFile(id).progress.bytesUploaded;
+  assert.ok(before && before < 40 * MIB);
+  assert.equal(uppy.pauseResume(id), false);
+  const file = (await done)?.successful?.[0];
+  await assertAtOrigin(String(file?.uploadURL?.split("/").at(-1)), "paused.mp4", 40 * MIB);
+});
+
+test("a file that is removed from Uppy is removed from the server", async () => {
+  const uppy = uppyOf();
+  const id = uppy.addFile({ name: "removed.mp4", data: fileOf("removed.mp4", 40 * MIB) });
+  const counted = new Promise<void>((resolve) =>
+    uppy.on("upload-progress", (_, { bytesUploaded }) => bytesUploaded && resolve()),
+  );
+  const done = uppy.upload();
+  await counted;
+  const [open] = (await client.openUploads()).filter(({ fileName }) => fileName === "removed.mp4");
+  assert.ok(open);
+  uppy.removeFile(id);
+  await done;
+  await waitFor("the upload to be gone", async () => (await client.head(open.uploadId)).status === 410);
+});
+
+test("an error shows at its file, and Uppy's retry mends it", async () => {
+  let token = "";
+  const uppy = uppyOf({
+    headers: () => {
+      if (token === "") {
+        throw new Error("not signed in");
+      }
+      return {};
+    },
+  });
+  const id = uppy.addFile({ name: "retried.mp4", data: fileOf("retried.mp4", MIB) });
+  const failed = await uppy.upload();
+  assert.equal(failed?.failed?.length, 1);
+  assert.match(String(uppy.getFile(id).error), /not signed in/);
+  token = "t";
+  const retried = await uppy.retryUpload(id);
+  await assertAtOrigin(String(retried?.successful?.[0]?.uploadURL?.split("/").at(-1)), "retried.mp4", MIB);
+});
+
+test("more files than slots: the others wait, and a paused file makes room", async () => {
+  const uppy = uppyOf({ filesAtOnce: 1 });
+  const first = uppy.addFile({ name: "first.mp4", data: fileOf("first.mp4", 30 * MIB) });
+  const second = uppy.addFile({ name: "second.mp4", data: fileOf("second.mp4", MIB) });
+  const begun = new Promise<void>((resolve) =>
+    uppy.on("upload-progress", (file, { bytesUploaded }) => file?.id === first && bytesUploaded && resolve()),
+  );
+  const secondDone = new Promise<void>((resolve) =>
+    uppy.on("upload-success", (file) => file?.id === second && resolve()),
+  );
+  const done = uppy.upload();
+  await begun;
+  assert.equal(uppy.getFile(second).progress.bytesUploaded || 0, 0, "the second waits");
+  uppy.pauseResume(first);
+  await secondDone;
+  uppy.pauseResume(first);
+  assert.equal((await done)?.successful?.length, 2);
+});

@@ -1,0 +1,195 @@
+// The SDK against a running Worker: what goes up with it arrives at the origin whole, whatever interrupts, and only what
+// the server has not counted is sent again.
+
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+
+import { createUpload, type Upload, type UploadOptions } from "../client/src/index.ts";
+import type { HttpClient, Progress } from "../client/src/interfaces.ts";
+import { fetchHttp } from "../client/src/platform.ts";
+import { MemoryStore } from "./sdk/dialogue.ts";
+import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
+import { Origin } from "./support/origin.ts";
+import { Stack } from "./support/stack.ts";
+import { waitFor } from "./support/wait.ts";
+
+const CHUNK_BYTES = 5 * MIB;
+
+const origin = await Origin.prepare();
+const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl, DELIVERY_FIRST_DELAY_SECONDS: 1 } });
+await origin.start(stack.secrets.WEBHOOK_SECRET);
+const { client } = stack;
+after(async () => {
+  await origin.remove();
+  await stack.stop();
+});
+
+/** fetch, and the bytes of all chunks that were answered with 200. */
+class CountingHttp implements HttpClient {
+  takenBytes = 0;
+
+  async send(request: Parameters<HttpClient["send"]>[0]): ReturnType<HttpClient["send"]> {
+    const response = await fetchHttp.send(request);
+    if (request.method === "PUT" && response.status === 200) {
+      this.takenBytes += request.body?.length ?? 0;
+    }
+    return response;
+  }
+}
+
+function fileOf(seed: string, sizeBytes: number): File {
+  return new File([new Uint8Array(fileBytes(seed, sizeBytes))], `${seed} 🏖️.bin`, { lastModified: 1_700_000_000_000 });
+}
+
+function uploadOf(file: File, http: HttpClient, options: Partial<UploadOptions> = {}): Upload {
+  return createUpload(file, {
+    endpoint: stack.baseUrl,
+    chunkBytes: CHUNK_BYTES,
+    store: null,
+    ...options,
+    world: { http, ...options.world },
+  });
+}
+
+async function assertAtOrigin(uploadId: string, file: File): Promise<void> {
+  const record = await origin.waitForStored(uploadId);
+  assert.equal(record.sha256, sha256(new Uint8Array(await file.arrayBuffer())));
+  assert.equal(record.fileName, file.name);
+}
+
+function confirmed(upload: Upload, atLeastBytes: number): Promise<Progress> {
+  return new Promise((resolve) =>
+    upload.on("progress", (progress) => progress.uploadedBytes >= atLeastBytes && resolve(progress)),
+  );
+}
+
+for (const parallel of [false, true]) {
+  const mode = parallel ? "in parallel" : "in order";
+
+  test(`a file goes up ${mode} and reaches the origin whole`, async () => {
+    const file = fileOf(`whole ${mode}`, 6 * CHUNK_BYTES + 12_345);
+    const http = new CountingHttp();
+    const upload = uploadOf(file, http, { parallel });
+    const seen: number[] = [];
+    upload.on("progress", ({ uploadedBytes }) => seen.push(uploadedBytes));
+    const { uploadId, duplicate } = await upload.start();
+    assert.equal(duplicate, false);
+    assert.equal((await client.state(uploadId)).mode, parallel ? "parallel" : "sequential");
+    assert.equal(http.takenBytes, file.size, "every byte once");
+    assert.deepEqual(
+      seen,
+      [...new Set(seen)].sort((a, b) => a - b),
+      "progress only grows",
+    );
+    assert.equal(seen.at(-1), file.size);
+    await assertAtOrigin(uploadId, file);
+  });
+
+  test(`a second client goes on ${mode} from the record, and sends only what is missing`, async () => {
+    const file = fileOf(`resumed ${mode}`, 6 * CHUNK_BYTES + 1);
+    const store = new MemoryStore();
+    const first = uploadOf(file, new CountingHttp(), { parallel, store });
+    const enough = confirmed(first, 2 * CHUNK_BYTES);
+    first.start();
+    await enough;
+    first.pause();
+    const id = String(first.uploadId);
+    // The tab is gone; what was on its way may still be counted.
+    const http = new CountingHttp();
+    const second = uploadOf(file, http, { parallel, store });
+    const resumedFrom = new Promise<number | undefined>((resolve) =>
+      second.on("state", ({ state, resumedFromBytes }) => state === "uploading" && resolve(resumedFromBytes)),
+    );
+    assert.equal((await second.start()).uploadId, id);
+    assert.ok(Number(await resumedFrom) >= 2 * CHUNK_BYTES);
+    assert.ok(http.takenBytes <= file.size - 2 * CHUNK_BYTES, `${http.takenBytes} bytes were sent again`);
+    await assertAtOrigin(id, file);
+  });
+
+  test(`pause and resume ${mode} end in the same upload`, async () => {
+    const file = fileOf(`paused ${mode}`, 5 * CHUNK_BYTES);
+    const upload = uploadOf(file, fetchHttp, { parallel });
+    const enough = confirmed(upload, CHUNK_BYTES);
+    const done = upload.start();
+    await enough;
+    upload.pause();
+    await waitFor("the pause", () => upload.state === "paused");
+    upload.resume();
+    await assertAtOrigin((await done).uploadId, file);
+  });
+
+  test(`the Worker is killed midway and comes back: the upload goes on ${mode} by itself`, async () => {
+    const file = fileOf(`killed ${mode}`, 8 * CHUNK_BYTES + 5);
+    const upload = uploadOf(file, fetchHttp, { parallel });
+    const failures: string[] = [];
+    upload.on("retry", ({ error }) => failures.push(error.code));
+    const enough = confirmed(upload, 2 * CHUNK_BYTES);
+    const done = upload.start();
+    await enough;
+    await stack.kill();
+    await waitFor("the upload to notice", () => failures.length > 0);
+    await stack.restart();
+    await assertAtOrigin((await done).uploadId, file);
+  });
+}
+
+test("another device goes on from the owner's list", async () => {
+  const file = fileOf("another device", 4 * CHUNK_BYTES);
+  const first = uploadOf(file, fetchHttp, { parallel: false });
+  const enough = confirmed(first, CHUNK_BYTES);
+  first.start();
+  await enough;
+  first.pause();
+  const second = uploadOf(file, fetchHttp, { resumeFromServer: true });
+  assert.equal((await second.start()).uploadId, first.uploadId);
+  await assertAtOrigin(String(first.uploadId), file);
+});
+
+test("bytes that are stored already are recognised, and nothing is sent", async () => {
+  const file = fileOf("duplicate", 2 * CHUNK_BYTES);
+  const first = await uploadOf(file, fetchHttp, { dedup: true }).start();
+  assert.equal(first.duplicate, false);
+  // The owner hears of a completed upload a moment later.
+  await waitFor("the duplicate", async () => {
+    const http = new CountingHttp();
+    const again = await uploadOf(file, http, { dedup: true }).start();
+    assert.ok(!again.duplicate || (http.takenBytes === 0 && again.uploadId === first.uploadId));
+    return again.duplicate;
+  });
+});
+
+for (const parallel of [false, true]) {
+  test(`a file of no bytes, parallel: ${parallel}`, async () => {
+    const file = fileOf(`empty ${parallel}`, 0);
+    await assertAtOrigin((await uploadOf(file, fetchHttp, { parallel }).start()).uploadId, file);
+  });
+}
+
+test("an aborted upload is gone, and its client is told", async () => {
+  const upload = uploadOf(fileOf("aborted", 4 * CHUNK_BYTES), fetchHttp);
+  const enough = confirmed(upload, CHUNK_BYTES);
+  const ended = assert.rejects(upload.start(), { code: "aborted" });
+  await enough;
+  const id = String(upload.uploadId);
+  await upload.abort();
+  await ended;
+  assert.equal((await client.head(id)).status, 410);
+});
+
+test("an upload that was cancelled elsewhere says so, and can be started afresh", async () => {
+  const file = fileOf("cancelled elsewhere", 3 * CHUNK_BYTES);
+  const store = new MemoryStore();
+  const upload = uploadOf(file, fetchHttp, { store, parallel: false });
+  const enough = confirmed(upload, CHUNK_BYTES);
+  const done = upload.start();
+  await enough;
+  upload.pause();
+  await waitFor("the pause", () => upload.state === "paused");
+  const id = String(upload.uploadId);
+  assert.equal((await client.abort(id)).status, 204);
+  upload.resume();
+  await assert.rejects(done, { code: "gone", remedy: "start-over" });
+  const fresh = await upload.start();
+  assert.notEqual(fresh.uploadId, id);
+  await assertAtOrigin(fresh.uploadId, file);
+});
