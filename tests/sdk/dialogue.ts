@@ -2,7 +2,14 @@
 // but for what is slept, and what was slept is noted.
 
 import assert from "node:assert/strict";
-import { BrowserHasher, createUpload, type Upload, type UploadEvents } from "../../client/src/index.ts";
+import {
+  BrowserHasher,
+  createUpload,
+  type Remedy,
+  type Upload,
+  UploadError,
+  type UploadEvents,
+} from "../../client/src/index.ts";
 import type {
   Clock,
   Connectivity,
@@ -161,6 +168,23 @@ export class Scene {
     this.upload.on("retry", (retry) => this.retries.push(retry));
     this.upload.on("error", (error) => this.errors.push(error));
   }
+}
+
+/** Plays until the upload ends with an error, which it returns, as rejection and as event. */
+export async function failing(scene: Scene): Promise<UploadError> {
+  const error = await scene.upload.start().then(
+    () => assert.fail("the upload succeeded"),
+    (error: unknown) => error,
+  );
+  assert.ok(error instanceof UploadError, String(error));
+  assert.deepEqual(scene.errors, [error]);
+  assert.equal(scene.upload.state, "failed");
+  return error;
+}
+
+export function assertSays(error: UploadError, code: string, remedy: Remedy, words: RegExp): void {
+  assert.deepEqual([error.code, error.remedy], [code, remedy]);
+  assert.match(error.message, words);
 }
 
 export function fileOf(sizeBytes: number, name = "film.mp4", seed = 1): File {

@@ -1,0 +1,83 @@
+// Files that are no longer what was picked: changed, shrunk, or not readable any more.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import {
+  assertSays,
+  created,
+  Dialogue,
+  failing,
+  fileOf,
+  type Line,
+  MemoryStore,
+  problem,
+  Scene,
+  status,
+  taken,
+} from "./dialogue.ts";
+
+const sequential = { parallel: false };
+const init: Line = ["POST /upload/init", created()];
+const completed: Line = ["GET /upload/{id}/status", status("completed", 5, 5)];
+
+test("a file whose content has changed under the same name, size and date is noticed before a byte is sent", async () => {
+  const store = new MemoryStore();
+  const first = new Dialogue(init, ["PUT /upload/{id} 0-5", problem(401, "unauthorized")]);
+  await failing(new Scene(fileOf(5), first, { store }));
+  const talk = new Dialogue(init, ["PUT /upload/{id} 0-5", taken(5, 5)], completed);
+  const scene = new Scene(fileOf(5, "film.mp4", 2), talk, { store });
+  assertSays(await failing(scene), "file-changed", "start-over", /has changed/);
+  assert.equal(talk.requests.length, 0);
+  await scene.upload.start();
+  talk.end();
+});
+
+/** A file that is another one from the moment `change` is called. */
+function changingFile(slice: (bytes: File, from: number, to: number) => { arrayBuffer(): Promise<ArrayBuffer> }) {
+  const bytes = fileOf(25);
+  let isChanged = false;
+  const file = {
+    name: bytes.name,
+    size: bytes.size,
+    type: bytes.type,
+    lastModified: bytes.lastModified,
+    slice: (from: number, to: number) => (isChanged ? slice(bytes, from, to) : bytes.slice(from, to)),
+  };
+  const change = () => {
+    isChanged = true;
+  };
+  return { file: file as unknown as File, change };
+}
+
+test("a file that shrinks while it goes up ends before the short chunk is sent", async () => {
+  const { file, change } = changingFile((bytes, from, to) => bytes.slice(from, Math.min(to, 14)));
+  const talk = new Dialogue(init, [
+    "PUT /upload/{id} 0-10",
+    () => {
+      change();
+      return taken(10, 25);
+    },
+  ]);
+  assertSays(await failing(new Scene(file, talk, sequential)), "file-changed", "start-over", /ends after 14 bytes/);
+  talk.end();
+});
+
+test("a file that cannot be read any more ends at once and asks to be picked again", async () => {
+  const gone = new DOMException("The requested file could not be read.", "NotReadableError");
+  const { file, change } = changingFile(() => ({ arrayBuffer: () => Promise.reject(gone) }));
+  const talk = new Dialogue(init, [
+    "PUT /upload/{id} 0-10",
+    () => {
+      change();
+      return taken(10, 25);
+    },
+  ]);
+  const scene = new Scene(file, talk, sequential);
+  const error = await failing(scene);
+  talk.end();
+  assertSays(error, "file-unreadable", "pick-file", /pick it again/);
+  assert.equal(error.cause, gone);
+  assert.deepEqual(scene.clock.slept, []);
+  assert.equal(scene.store.records.size, 1, "the same file, picked again, goes on");
+});
