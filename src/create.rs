@@ -4,7 +4,7 @@
 use durable_objects::rpc::{
     self, ask,
     ledger::{Admit, ForgetObject, Settle},
-    upload::{Cancel, CreateUpload, FindObject, Status},
+    upload::{Cancel, CreateUpload, FindObject, Probe, Status},
 };
 use upload_core::{
     ledger::{Admission, Fingerprint, OpenUpload},
@@ -126,7 +126,10 @@ pub(crate) async fn with_first_chunk(
         }
     }
     // Whatever else went wrong: the upload is there, and this is how it stands.
-    let now = match ask(&env.durable_object(rpc::UPLOADS_BINDING)?, id, &Status).await? {
+    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
+    // Asked before, and the bytes of that request may still be on their way: the offset told now must be accepted.
+    let asked = if is_new { ask(&objects, id, &Status).await? } else { ask(&objects, id, &Probe).await? };
+    let now = match asked {
         Ok(now) => append::finish(now, wait, config, env, context).await?,
         Err(refusal) => Err(refusal),
     };

@@ -4,7 +4,7 @@ use time::{OffsetDateTime, macros::format_description};
 
 use super::{EXTENSIONS, VERSION, checksum, metadata};
 use crate::{
-    dialect::{Asked, FILES_PATH, json},
+    dialect::{Asked, FILES_PATH, ietf, json},
     operation::{Outcome, Reply},
     plan::{Limits, Mode},
     refusal::Refusal,
@@ -80,8 +80,9 @@ fn expiring(reply: Reply, phase: Phase, expires_at: UnixMs) -> Reply {
     if phase == Phase::Open { reply.with("upload-expires", imf_fixdate(expires_at)) } else { reply }
 }
 
+/// An OPTIONS request need not say what it speaks: it is told of the other dialect at this address too.
 fn discovery(limits: &Limits) -> Reply {
-    Reply::empty(204)
+    Reply { headers: ietf::discovery(limits), ..Reply::empty(204) }
         .with("tus-version", VERSION)
         .with("tus-extension", EXTENSIONS)
         .with("tus-max-size", limits.largest_file(Mode::Sequential).to_string())
