@@ -183,7 +183,7 @@ for (const chunkSize of [Number.POSITIVE_INFINITY, 5 * MIB]) {
   });
 }
 
-const skip = (await tuspy.hasPython()) ? false : "there is no python3";
+const skip = (await tuspy.hasPython()) ? false : "there is no python3 with venv";
 
 test("tuspy: a single chunk without metadata, with a checksum", { skip }, async () => {
   await tuspy.prepare();

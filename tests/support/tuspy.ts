@@ -15,9 +15,9 @@ const SCRIPT = join(repositoryRoot, "tests/support/tuspy_upload.py");
 
 export type Run = { url: string; beganAt: number; offset: number };
 
-/** Whether there is a Python at all. */
+/** Whether there is a Python that can make environments; Debian ships one that cannot. */
 export async function hasPython(): Promise<boolean> {
-  return await run("python3", ["--version"]).then(
+  return await run("python3", ["-c", "import ensurepip, venv"]).then(
     () => true,
     () => false,
   );
