@@ -18,6 +18,7 @@ pub mod rpc;
 mod sql;
 mod transaction;
 mod upload_session_do;
+mod waiting;
 
 pub use owner_ledger_do::OwnerLedger;
 pub use upload_session_do::UploadSession;

@@ -10,7 +10,7 @@
 
 #![allow(missing_docs, reason = "#[durable_object] expands to public methods without documentation")]
 
-use std::{cell::RefCell, time::Duration};
+use std::cell::RefCell;
 
 use futures_util::stream;
 use upload_core::{
@@ -21,8 +21,7 @@ use upload_core::{
     upload::{Phase, Snapshot},
 };
 use worker::{
-    Bucket, Delay, DurableObject, Env, Error, Request, Response, Result, State, console_error, console_log,
-    durable_object,
+    Bucket, DurableObject, Env, Error, Request, Response, Result, State, console_error, console_log, durable_object,
 };
 
 use crate::{
@@ -39,6 +38,7 @@ use crate::{
         },
     },
     sql::session as sql,
+    waiting,
 };
 
 /// Which binding of wrangler.toml leads to the queue of events.
@@ -49,15 +49,6 @@ const ALARM_FALLBACK_MS: u64 = 30_000;
 
 /// So many duties are done in one alarm; a further one waits for the next, which is set to now.
 const MAX_JOBS_PER_ALARM: usize = 8;
-
-/// How long whoever asks where to go on waits for a running append.
-const LAST_COMMIT_MS: u64 = 2_000;
-
-/// How long whoever wants to hear of the object waits for it: 25 s, below the 30 s after which clients and proxies give up.
-const LONGEST_WAIT_MS: u64 = 25_000;
-
-/// How often it is looked whether that has ended.
-const LAST_COMMIT_POLL_MS: u64 = 20;
 
 /// The object of one upload.
 #[durable_object(alarm)]
@@ -87,7 +78,8 @@ impl DurableObject for UploadSession {
             ReadTail::NAME => self.read_tail(&serde_json::from_str(&body)?),
             Release::NAME => self.decide(&body, |session, now, release: &Release| session.release(now, *release)),
             Probe::NAME => {
-                self.wait_for_last_commit().await?;
+                self.load()?;
+                waiting::for_last_commit(&self.session).await;
                 self.decide_then_show(&body, |session, now, _: &Probe| session.probe(now))
             }
             Status::NAME => self.decide_then_show(&body, |session, _, _: &Status| session.status()),
@@ -95,7 +87,8 @@ impl DurableObject for UploadSession {
                 session.declare(now, declare.offset, declare.file_bytes)
             }),
             AwaitObject::NAME => {
-                self.wait_for_object().await?;
+                self.load()?;
+                waiting::for_object(&self.session).await;
                 self.decide_then_show(&body, |session, _, _: &AwaitObject| session.status())
             }
             Complete::NAME => self.decide_then_show(&body, |session, _, _: &Complete| session.complete()),
@@ -190,34 +183,6 @@ impl UploadSession {
             grant.tail = sql::tail(&self.state.storage(), &session.birth)?;
         }
         answer(taken)
-    }
-
-    /// A client that was cut off asks where to go on while its last part is still on its way into R2: what arrived shall
-    /// count. So whoever asks waits a moment for a running append to commit or give up. Others come in meanwhile.
-    async fn wait_for_last_commit(&self) -> Result<()> {
-        self.load()?;
-        for _ in 0..LAST_COMMIT_MS / LAST_COMMIT_POLL_MS {
-            if !self.session.borrow().as_ref().is_some_and(Session::is_appending) {
-                break;
-            }
-            Delay::from(Duration::from_millis(LAST_COMMIT_POLL_MS)).await;
-        }
-        Ok(())
-    }
-
-    /// Whoever has sent the last byte and is to be told only of the whole object waits here while the alarm has R2 put it
-    /// together.
-    async fn wait_for_object(&self) -> Result<()> {
-        self.load()?;
-        for _ in 0..LONGEST_WAIT_MS / LAST_COMMIT_POLL_MS {
-            let is_finishing =
-                self.session.borrow().as_ref().is_some_and(|session| session.progress.phase.is_finishing());
-            if !is_finishing {
-                break;
-            }
-            Delay::from(Duration::from_millis(LAST_COMMIT_POLL_MS)).await;
-        }
-        Ok(())
     }
 
     fn commit(&self, body: &str, content: Option<&[u8]>) -> Result<Response> {

@@ -149,6 +149,9 @@ fn terminated_and_discovered() {
             ("tus-extension", "creation,creation-with-upload,creation-defer-length,expiration,checksum,termination"),
             ("tus-max-size", "8589934592"),
             ("tus-checksum-algorithm", "md5,sha1,sha256,sha384,sha512,crc32,crc32c,crc64nvme"),
+            // Of the other dialect at this address.
+            ("upload-limit", "max-size=8589934592, max-append-size=99614720"),
+            ("accept-patch", "application/partial-upload"),
         ],
     );
 }

@@ -1,0 +1,35 @@
+//! Waiting inside an upload's object for something that another request or the alarm brings about. Others come in meanwhile.
+
+use std::{cell::RefCell, time::Duration};
+
+use upload_core::session::Session;
+use worker::Delay;
+
+/// How long whoever asks where to go on waits for a running append.
+const LAST_COMMIT_MS: u64 = 2_000;
+
+/// How long whoever wants to hear of the object waits for it: 25 s, below the 30 s after which clients and proxies give up.
+const OBJECT_MS: u64 = 25_000;
+
+/// How often it is looked.
+const POLL_MS: u64 = 20;
+
+/// A client that was cut off asks where to go on while its last part is still on its way into R2: what arrived shall count. So
+/// whoever asks waits a moment for a running append to commit or give up.
+pub(crate) async fn for_last_commit(session: &RefCell<Option<Session>>) {
+    while_true(session, LAST_COMMIT_MS, Session::is_appending).await;
+}
+
+/// Whoever has sent the last byte and is to be told only of the whole object waits here while R2 puts it together.
+pub(crate) async fn for_object(session: &RefCell<Option<Session>>) {
+    while_true(session, OBJECT_MS, |session| session.progress.phase.is_finishing()).await;
+}
+
+async fn while_true(session: &RefCell<Option<Session>>, longest_ms: u64, holds: impl Fn(&Session) -> bool) {
+    for _ in 0..longest_ms / POLL_MS {
+        if !session.borrow().as_ref().is_some_and(&holds) {
+            break;
+        }
+        Delay::from(Duration::from_millis(POLL_MS)).await;
+    }
+}
