@@ -35,9 +35,9 @@ pub(super) fn purpose(head: &Head) -> Result<Purpose, Refusal> {
     }
 }
 
-/// The header as it came; empty where it is not printable ASCII, so that it is refused rather than overlooked.
+/// The header as it came.
 pub(super) fn given(head: &Head) -> Option<&str> {
-    head.headers.contains_key("upload-concat").then(|| head.header("upload-concat").unwrap_or(""))
+    head.present("upload-concat")
 }
 
 /// Whether what was given is the list of an upload that is put together.
