@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn what_is_malformed() {
         for header in [
-            "".to_owned(),
+            String::new(),
             "Partial".to_owned(),
             "partial;".to_owned(),
             "final".to_owned(),

@@ -24,7 +24,7 @@ fn piece_id(index: u8) -> UploadId {
 fn composition(pieces: u8, declared: Option<u64>) -> Session {
     let plan = Plan::new(Mode::Sequential, declared.map(bytes), None, LIMITS).unwrap();
     let purpose = Purpose::Composition((0..pieces).map(piece_id).collect());
-    Session::create(Birth { plan, purpose, ..birth(Mode::Sequential, PART) }).unwrap()
+    Session::create(Birth { purpose, plan, ..birth(Mode::Sequential, PART) }).unwrap()
 }
 
 fn piece(file_bytes: u64) -> Session {
