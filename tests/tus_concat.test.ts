@@ -1,12 +1,11 @@
-// tus concatenation as conversations: pieces of any size, finished or not, become one upload with equal parts, whatever
-// happens to the Worker meanwhile. Each test stands for a sentence of the specification, or for something that clients rely on.
+// tus concatenation as conversations: pieces of any size, finished or not, become one upload with equal parts. Each test stands for a sentence of the specification, or for something that clients rely on.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, test } from "node:test";
 
 import { crc64nvme, fileBytes, MIB, sha256 } from "./support/bytes.ts";
-import type { Headers, Reply } from "./support/http.ts";
+import type { Headers } from "./support/http.ts";
 import { Origin } from "./support/origin.ts";
 import { waitUntilOnlyObjectLeft } from "./support/r2_state.ts";
 import { Stack } from "./support/stack.ts";
@@ -31,44 +30,20 @@ after(async () => {
   await stack.stop();
 });
 
-/** A piece with all its bytes. */
-async function piece(bytes: Uint8Array, headers: Headers = {}): Promise<string> {
-  const reply = await tus.post({ "Upload-Concat": "partial", "Upload-Length": bytes.length, ...headers }, bytes);
-  assert.equal(reply.status, 201, reply.body.toString());
-  return reply.header("Location") ?? "";
-}
+const piece = (bytes: Uint8Array, headers: Headers = {}) => tus.piece(bytes, headers);
+const final = (urls: string[], headers: Headers = {}) => tus.final(urls, headers);
+const composed = (urls: string[], headers: Headers = {}) => tus.composed(urls, headers);
+const whole = (url: string) => tus.whole(url);
 
 /** A piece without any of its bytes. */
 function promised(headers: Headers): Promise<string> {
   return tus.create({ "Upload-Concat": "partial", ...headers });
 }
 
-function final(urls: string[], headers: Headers = {}): Promise<Reply> {
-  return tus.post({ "Upload-Concat": `final;${urls.join(" ")}`, ...headers });
-}
-
-/** Asks for the pieces to be put together, and gives the upload's URL. */
-async function composed(urls: string[], headers: Headers = {}): Promise<string> {
-  const reply = await final(urls, headers);
-  assert.equal(reply.status, 201, reply.body.toString());
-  return reply.header("Location") ?? "";
-}
-
-/** Waits until it has its object, as a client does that asks again and again. */
-async function whole(url: string): Promise<Reply> {
-  return await waitFor(`${url} to be put together`, async () => {
-    const reply = await tus.head(url);
-    assert.equal(reply.status, 200);
-    return reply.header("Upload-Offset") !== undefined && reply;
-  });
-}
-
 async function assertWhole(url: string, file: Buffer): Promise<void> {
   const head = await whole(url);
   assert.equal(head.header("Upload-Offset"), String(file.length));
   assert.equal(head.header("Upload-Length"), String(file.length));
-  const { object } = await stack.client.state(idOf(url));
-  assert.equal(object?.crc64nvme, crc64nvme(file));
   assert.equal((await origin.waitForStored(idOf(url))).sha256, sha256(file));
 }
 
@@ -104,6 +79,7 @@ test("pieces of odd sizes become equal parts, and the origin hears of nothing el
   const url = await composed(urls);
   await assertWhole(url, file);
   const { object, partBytes } = await stack.client.state(idOf(url));
+  assert.equal(object?.crc64nvme, crc64nvme(file));
   assert.match(object?.etag ?? "", new RegExp(`-${Math.ceil(file.length / partBytes)}$`));
   await waitUntilOnlyObjectLeft(stack.persistDir, idOf(url));
   const types = async (url: string) => (await origin.events(idOf(url))).map(({ type }) => type);
@@ -276,29 +252,4 @@ test("together larger than the limit is 413 where that is known, and fails where
   assert.equal(declared.status, 204);
   const { reason } = await stack.client.waitUntilState(idOf(url), "failed");
   assert.match(reason ?? "", new RegExp(String(LIMIT_BYTES)));
-});
-
-test("killed while it copies: what was counted stays, the rest follows, and the bytes are the same", async () => {
-  const file = fileBytes("killed while copying", 180 * MIB + 11);
-  const urls: string[] = [];
-  for (let at = 0; at < file.length; at += 90 * MIB + 5) {
-    urls.push(await piece(file.subarray(at, at + 90 * MIB + 5)));
-  }
-  // A kill takes the answer with it: the client asks again, and gets the same upload.
-  const lost = final(urls).catch(() => undefined);
-  const id = await waitFor("a part to be counted", async () => {
-    const open = (await stack.client.openUploads()).filter(({ fileSize }) => fileSize === file.length);
-    const counted = open[0] && (await stack.client.state(open[0].uploadId));
-    return (counted?.uploadedBytes ?? 0) >= 8 * MIB && counted?.uploadId;
-  });
-  await stack.kill();
-  await lost;
-  await stack.restart();
-  assert.ok((await stack.client.state(id)).uploadedBytes >= 8 * MIB, "what was counted stays");
-  const url = await composed(urls);
-  assert.equal(idOf(url), id);
-  await assertWhole(url, file);
-  const copied = stack.log.of(id, "stretch_copied").reduce((sum, { bytes = 0 }) => sum + bytes, 0);
-  assert.ok(copied > 0 && copied <= file.length - 8 * MIB, `${copied} bytes were copied after the kill, and no others`);
-  await waitUntilOnlyObjectLeft(stack.persistDir, id);
 });
