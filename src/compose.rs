@@ -17,7 +17,7 @@ use worker::Result;
 use crate::{append, auth, call::Call, copying, create, log::now_ms, uploads::Carried};
 
 /// How long before its creation an upload's pieces are asked for, at most. They are kept so much longer.
-const BEFORE_CREATION_MS: u64 = 60_000;
+const BEFORE_CREATION_MS: u64 = 5_000;
 
 /// How often the same pieces can be put together anew with nothing but the list to tell it by, within the day that it is
 /// remembered.

@@ -345,7 +345,7 @@ test("the checksum of a chunk without bytes is looked at, too", async () => {
 });
 
 test("the first chunk shows the size of the parts, until one counts", async () => {
-  const file = fileBytes("first chunk", 40 * MIB);
+  const file = fileBytes("first chunk", 21 * MIB);
   const partBytes = async (url: string) => (await stack.client.state(idOf(url))).partBytes;
   for (const [first, expected] of [
     [6 * MIB, 6 * MIB],

@@ -83,7 +83,10 @@ for (const [line, library] of Object.entries(libraries)) {
   test(`${client}: four parts at the same time, put together`, async () => {
     const file = fileBytes(`${client} parallel`, 43 * MIB + 1);
     const options: Options = { endpoint, metadata, parallelUploads: 4 };
-    await assertStored((await finished(library, file, options)).url, file, metadata.filename);
+    const { url } = await finished(library, file, options);
+    await assertStored(url, file, metadata.filename);
+    const given = (await tus.head(new URL(url ?? "").pathname)).header("Upload-Concat") ?? "";
+    assert.equal(given.split(" ").length, 4, given);
     const path = written(`parallel ${line}`, file);
     const chunked: Options = { ...options, parallelUploads: 3, chunkSize: 5_000_000 };
     await assertStored((await finished(library, createReadStream(path), chunked)).url, file, metadata.filename);

@@ -1,5 +1,5 @@
 //! Long random histories: three writers that stall, die, repeat themselves and come back from the dead, against what must
-//! always hold.
+//! always hold. In some of them the sizes are a guess, so that every writer at the front has sizes of its own.
 
 use std::collections::BTreeSet;
 
@@ -46,6 +46,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// A writer that believes to hold a grant, whether it still does or not.
 struct Writer {
     grant: Grant,
+    /// How long the parts are that it was granted.
+    part: u64,
     to: u64,
     whole: bool,
     next_number: u16,
@@ -57,9 +59,9 @@ struct Writer {
 impl Writer {
     /// Stores the next thing; the commit that is due then, if one is.
     fn store(&mut self, file: u64, written: &mut BTreeSet<u16>) -> Option<Commit> {
-        let whole_end = if self.to == file { file } else { self.to / PART * PART };
+        let whole_end = if self.to == file { file } else { self.to / self.part * self.part };
         if self.at < whole_end {
-            let length = PART.min(whole_end - self.at);
+            let length = self.part.min(whole_end - self.at);
             assert!(written.insert(self.next_number), "part number {} was used twice", self.next_number);
             self.receipts.push(receipt(self.next_number, length));
             self.at += length;
@@ -98,11 +100,11 @@ impl Rows {
     }
 
     /// What counts tiles the file from its front exactly once, in the order of the numbers, in equal parts but the last.
-    fn check(&self, file: u64, offset: u64, written: &BTreeSet<u16>) {
+    fn check(&self, file: u64, part_bytes: u64, offset: u64, written: &BTreeSet<u16>) {
         let mut at = 0;
         for (index, part) in self.parts.iter().enumerate() {
             let length = part.end.get() - at;
-            assert!(length == PART || (part.end.get() == file && length <= PART));
+            assert!(length == part_bytes || (part.end.get() == file && length <= part_bytes));
             assert!(index == 0 || self.parts[index - 1].number < part.number);
             assert!(written.contains(&part.number), "a part counts that was never written");
             at = part.end.get();
@@ -115,12 +117,15 @@ impl Rows {
     }
 }
 
-fn run(file: u64, steps: Vec<Step>) {
-    let mut s = session(file);
+fn run(file: u64, guessed: bool, steps: Vec<Step>) {
+    let mut birth = birth(Mode::Sequential, file);
+    birth.plan.guessed = guessed;
+    let mut s = Session::create(birth).unwrap();
     let mut rows = Rows::default();
     let mut writers: [Option<Writer>; 3] = [None, None, None];
     let mut written = BTreeSet::new();
     let mut offset = ByteCount::ZERO;
+    let mut part_bytes = PART;
     for (time, step) in steps.into_iter().enumerate() {
         let now = UnixMs(time as u64 * 20_000);
         match step {
@@ -129,8 +134,12 @@ fn run(file: u64, steps: Vec<Step>) {
                 let to = (from + quarters * PART / 4 + odd).min(file);
                 let decision = s.begin(now, Begin { whole, ..begin(from, to - from) });
                 if let Ok(grant) = take(&mut s, decision) {
-                    let (next_number, at) = (grant.first_number, from / PART * PART);
-                    writers[writer] = Some(Writer { grant, to, whole, next_number, at, receipts: Vec::new() });
+                    let part = grant.plan.part_bytes.get();
+                    assert!(guessed || part == PART);
+                    assert!(from == 0 || part == part_bytes, "the sizes changed though something counts");
+                    part_bytes = part;
+                    let (next_number, at) = (grant.first_number, from / part * part);
+                    writers[writer] = Some(Writer { grant, part, to, whole, next_number, at, receipts: Vec::new() });
                 }
             }
             Step::Store { writer, commits } => {
@@ -177,7 +186,8 @@ fn run(file: u64, steps: Vec<Step>) {
         assert!(s.uploaded_bytes() >= offset, "a reported offset was taken back");
         offset = s.uploaded_bytes();
         assert_eq!(s.progress.phase == Phase::Completing, offset.get() == file);
-        rows.check(file, offset.get(), &written);
+        assert_eq!(s.plan().part_bytes.get(), part_bytes);
+        rows.check(file, part_bytes, offset.get(), &written);
     }
 }
 
@@ -185,7 +195,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn long_random_histories(file_quarters in 1..40_u64, odd in 0..2_u64, steps in steps()) {
-        run(file_quarters * PART / 4 + odd, steps);
+    fn long_random_histories(file_quarters in 1..40_u64, odd in 0..2_u64, guessed: bool, steps in steps()) {
+        run(file_quarters * PART / 4 + odd, guessed, steps);
     }
 }
