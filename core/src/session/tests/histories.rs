@@ -17,6 +17,11 @@ enum Step {
         odd: u64,
         whole: bool,
     },
+    /// A piece of a body of unknown length, behind the piece that was begun last.
+    Piece {
+        writer: usize,
+        quarters: u64,
+    },
     /// The writer stores its next part or rest, and its commit arrives, or not, or twice.
     Store {
         writer: usize,
@@ -34,6 +39,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => (writer.clone(), 0..10_u64, 0..3_u64, any::<bool>())
             .prop_map(|(writer, quarters, odd, whole)| Step::Begin { writer, quarters, odd, whole }),
+        2 => (writer.clone(), 1..10_u64).prop_map(|(writer, quarters)| Step::Piece { writer, quarters }),
         8 => (writer.clone(), prop_oneof![1 => Just(0_u8), 6 => Just(1), 1 => Just(2)])
             .prop_map(|(writer, commits)| Step::Store { writer, commits }),
         1 => writer.prop_map(|writer| Step::Release { writer }),
@@ -57,6 +63,12 @@ struct Writer {
 }
 
 impl Writer {
+    fn new(grant: Grant, to: u64, whole: bool) -> Self {
+        let (next_number, part) = (grant.first_number, grant.plan.part_bytes.get());
+        let at = grant.offset.get() / part * part;
+        Self { grant, part, to, whole, next_number, at, receipts: Vec::new() }
+    }
+
     /// Stores the next thing; the commit that is due then, if one is.
     fn store(&mut self, file: u64, written: &mut BTreeSet<u16>) -> Option<Commit> {
         let whole_end = if self.to == file { file } else { self.to / self.part * self.part };
@@ -126,6 +138,8 @@ fn run(file: u64, guessed: bool, steps: Vec<Step>) {
     let mut written = BTreeSet::new();
     let mut offset = ByteCount::ZERO;
     let mut part_bytes = PART;
+    // The last piece that was begun, and what whoever asked where to go on was told since the last chunk began.
+    let (mut last_piece, mut told) = (None, None);
     for (time, step) in steps.into_iter().enumerate() {
         let now = UnixMs(time as u64 * 20_000);
         match step {
@@ -134,12 +148,24 @@ fn run(file: u64, guessed: bool, steps: Vec<Step>) {
                 let to = (from + quarters * PART / 4 + odd).min(file);
                 let decision = s.begin(now, Begin { whole, ..begin(from, to - from) });
                 if let Ok(grant) = take(&mut s, decision) {
-                    let part = grant.plan.part_bytes.get();
-                    assert!(guessed || part == PART);
-                    assert!(from == 0 || part == part_bytes, "the sizes changed though something counts");
-                    part_bytes = part;
-                    let (next_number, at) = (grant.first_number, from / part * part);
-                    writers[writer] = Some(Writer { grant, part, to, whole, next_number, at, receipts: Vec::new() });
+                    told = None;
+                    assert!(guessed || grant.plan.part_bytes.get() == PART);
+                    assert!(from == 0 || grant.plan.part_bytes.get() == part_bytes, "the sizes of what counts changed");
+                    part_bytes = grant.plan.part_bytes.get();
+                    writers[writer] = Some(Writer::new(grant, to, whole));
+                }
+            }
+            Step::Piece { writer, quarters } => {
+                let from = s.uploaded_bytes().get();
+                let to = (from + quarters * PART / 4).min(file);
+                let link = Link { after: last_piece, more: true };
+                let decision = s.begin(now, Begin { link, ..begin(from, to - from) });
+                last_piece = decision.answer.as_ref().ok().map(|grant| grant.attempt);
+                if let Ok(grant) = take(&mut s, decision) {
+                    assert!(link.after.is_none() || told.is_none(), "somebody had been told where to go on");
+                    told = None;
+                    assert_eq!(grant.plan.part_bytes.get(), part_bytes, "a piece shows nothing of sizes");
+                    writers[writer] = Some(Writer::new(grant, to, false));
                 }
             }
             Step::Store { writer, commits } => {
@@ -174,6 +200,8 @@ fn run(file: u64, guessed: bool, steps: Vec<Step>) {
             Step::Probe => {
                 let decision = s.probe(now);
                 take(&mut s, decision).unwrap();
+                // Whoever holds a protected lease goes on, and the next to append is told to wait.
+                told = (!s.is_appending()).then_some(s.uploaded_bytes());
             }
             // What a restarted object reads back is what it knew.
             Step::Restart => {
@@ -183,6 +211,7 @@ fn run(file: u64, guessed: bool, steps: Vec<Step>) {
                 assert_eq!(s.content, restarted);
             }
         }
+        assert!(told.is_none_or(|told| told == s.uploaded_bytes()), "an offset that was told is not true any more");
         assert!(s.uploaded_bytes() >= offset, "a reported offset was taken back");
         offset = s.uploaded_bytes();
         assert_eq!(s.progress.phase == Phase::Completing, offset.get() == file);
