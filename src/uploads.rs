@@ -2,7 +2,7 @@
 //! file of its own: `create`, `append`, `download`.
 
 use durable_objects::rpc::{
-    self, ask,
+    Door, ask,
     ledger::ListOpen,
     upload::{Cancel, Complete, Probe, Redeliver, Status},
 };
@@ -15,7 +15,7 @@ use upload_core::{
 use web_sys::ReadableStream;
 use worker::{Response, Result};
 
-use crate::{append, append_unsized, auth, call::Call, create, download};
+use crate::{append, append_unsized, call::Call, create, download};
 
 /// Which binding of wrangler.toml leads to the bucket.
 pub(crate) const BUCKET_BINDING: &str = "BUCKET";
@@ -26,7 +26,7 @@ pub(crate) type Carried = Result<Result<Outcome, Refusal>>;
 /// What a request is answered with.
 pub(crate) enum Answer {
     /// Something to be said in the request's dialect.
-    Outcome(Outcome),
+    Outcome(Box<Outcome>),
     /// An object's bytes, and the upload that they are of.
     Object(Response, Box<Snapshot>),
 }
@@ -42,18 +42,20 @@ pub(crate) async fn answer(
         Operation::Content(content) => match download::serve_owner(content, call).await? {
             // There is no object yet: how the upload stands is the answer.
             Err(Refusal::Incomplete { .. } | Refusal::Completing) => {
-                return Ok(probe(content.id, Wait::No, call).await?.map(|now| Answer::Outcome(Outcome::Status(now))));
+                return Ok(probe(content.id, Wait::No, call)
+                    .await?
+                    .map(|now| Answer::Outcome(Box::new(Outcome::Status(now)))));
             }
             served => served,
         },
-        _ => return Ok(carry_out(operation, body, call).await?.map(Answer::Outcome)),
+        _ => return Ok(carry_out(operation, body, call).await?.map(|outcome| Answer::Outcome(Box::new(outcome)))),
     };
     Ok(object.map(|(response, now)| Answer::Object(response, Box::new(now))))
 }
 
 /// Carries out anything but a download.
 async fn carry_out(operation: Operation, body: Option<ReadableStream>, call: Call<'_>) -> Carried {
-    let objects = call.env.durable_object(rpc::UPLOADS_BINDING)?;
+    let objects = call.uploads()?;
     Ok(match operation {
         Operation::Create(create) => create::carry_out(create, call).await?,
         Operation::CreateWith(create, first) => create::with_first_chunk(create, first, body, call).await?,
@@ -71,16 +73,16 @@ async fn carry_out(operation: Operation, body: Option<ReadableStream>, call: Cal
 }
 
 async fn probe(id: UploadId, wait: Wait, call: Call<'_>) -> Result<Result<Snapshot, Refusal>> {
-    match ask(&call.env.durable_object(rpc::UPLOADS_BINDING)?, id, &Probe).await? {
+    match ask(&call.uploads()?, id, &Probe).await? {
         Ok(now) => append::finish(now, wait, call).await,
         Err(refusal) => Ok(Err(refusal)),
     }
 }
 
 async fn list(call: Call<'_>) -> Carried {
-    let owner = match auth::owner(call.config) {
-        Ok(owner) => owner,
+    let owner = match call.access.creator() {
+        Ok(creator) => &creator.owner,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    Ok(ask(&call.env.durable_object(rpc::LEDGERS_BINDING)?, owner, &ListOpen).await?.map(Outcome::Listed))
+    Ok(ask(&Door::to_ledgers(call.env)?, owner, &ListOpen).await?.map(Outcome::Listed))
 }

@@ -3,6 +3,7 @@
 //! The Worker finds out who a request comes from; the object, which alone knows whose the upload is, compares. To somebody who
 //! has no business with an upload, it is not there.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -57,6 +58,16 @@ pub struct Ownership<'a> {
 }
 
 impl Caller {
+    /// As it travels in a header: JSON in base64url, since owners may have any characters.
+    pub fn to_header(&self) -> String {
+        URL_SAFE_NO_PAD.encode(serde_json::to_string(self).unwrap_or_default())
+    }
+
+    /// What [`Caller::to_header`] made; nobody where it is anything else.
+    pub fn from_header(text: &str) -> Option<Self> {
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+    }
+
     /// Whether this upload is theirs to ask about.
     pub fn may_use(&self, upload: Ownership<'_>) -> bool {
         match self {
@@ -98,11 +109,12 @@ mod tests {
         let id = UploadId::parse("067e6162-3b6f-4ae2-a171-2470b63dff00").unwrap();
         for (caller, json) in [
             (Caller::System, r#""system""#),
-            (Caller::Owner("a".to_owned()), r#"{"owner":"a"}"#),
+            (Caller::Owner("ä\n".to_owned()), r#"{"owner":"ä\n"}"#),
             (Caller::Holder(id), r#"{"holder":"067e6162-3b6f-4ae2-a171-2470b63dff00"}"#),
         ] {
             assert_eq!(serde_json::to_string(&caller).unwrap(), json);
             assert_eq!(serde_json::from_str::<Caller>(json).unwrap(), caller);
+            assert_eq!(Caller::from_header(&caller.to_header()), Some(caller));
         }
         // Stored with uploads: another spelling would lock their creators out.
         let hash = serde_json::to_string(&TokenHash::of("a.b.c")).unwrap();

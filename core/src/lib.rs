@@ -26,6 +26,7 @@ pub mod media_types;
 pub mod operation;
 pub mod plan;
 pub mod refusal;
+mod refusal_advice;
 pub mod session;
 pub mod storage_fault;
 pub mod token;

@@ -30,7 +30,7 @@ use crate::{
     clock::{now, set_alarm},
     faults::around,
     rpc::{
-        Command, LEDGERS_BINDING, answer, ask,
+        self, Command, Door, answer, ask,
         ledger::Settle,
         upload::{
             AwaitObject, BeginDelivery, COMMAND_HEADER, Cancel, Complete, CreateUpload, Declare, EndDelivery, Errand,
@@ -65,13 +65,18 @@ impl DurableObject for UploadSession {
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let path = request.path();
+        let (path, caller) = (request.path(), rpc::caller(&request)?);
         // A command whose body is bytes travels in a header.
         let (body, content) = match request.headers().get(COMMAND_HEADER)? {
             Some(command) => (command, Some(request.bytes().await?)),
             None => (request.text().await?, None),
         };
+        self.load()?;
+        let is_theirs = self.session.borrow().as_ref().is_none_or(|session| caller.may_use(session.birth.ownership()));
         match path.trim_start_matches('/') {
+            // Answered with bytes where it is answered: a refusal must not be taken for some.
+            ReadTail::NAME if !is_theirs => Response::error("no such upload", 404),
+            _ if !is_theirs => answer::<()>(Err(Refusal::UploadNotFound)),
             CreateUpload::NAME => self.create(serde_json::from_str::<CreateUpload>(&body)?).await,
             Begin::NAME => self.begin(&body),
             Commit::NAME => self.commit(&body, content.as_deref()),
@@ -305,7 +310,7 @@ impl UploadSession {
                 self.store(|session| session.slice_asked_for(now()))
             }
             Job::Settle => {
-                let ledgers = self.env.durable_object(LEDGERS_BINDING)?;
+                let ledgers = Door::to_ledgers(&self.env)?;
                 let settle = Settle { upload_id: session.birth.id, object: fingerprint(&session) };
                 if let Err(refusal) = ask(&ledgers, &session.birth.owner, &settle).await? {
                     return Err(refusal.to_string().into());

@@ -18,7 +18,10 @@ import { waitFor } from "./wait.ts";
 import { WorkerLog } from "./worker_log.ts";
 import { repositoryRoot, writeWranglerConfig } from "./wrangler_config.ts";
 
-export type Secrets = { WEBHOOK_SECRET?: string; DOWNLOAD_SECRET?: string };
+export type Secrets = { WEBHOOK_SECRET?: string; DOWNLOAD_SECRET?: string; TOKEN_SECRETS?: string };
+
+/** As in .dev.vars, which the tests do not read: without these, wrangler.toml asks for tokens and allows no other site. */
+const DEVELOPMENT = { AUTH: "open", CORS_ORIGINS: "*" };
 
 export type StackOptions = {
   /** Replace the values of the same name in wrangler.toml. */
@@ -61,7 +64,7 @@ export class Stack {
       ...["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"],
       ...["--persist-to", this.persistDir, "--env-file", secretsFile],
       "--show-interactive-dev-session=false",
-      ...Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
+      ...Object.entries({ ...DEVELOPMENT, ...vars }).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
     ];
   }
 
@@ -136,6 +139,7 @@ function freshSecrets(): Secrets {
   return {
     WEBHOOK_SECRET: `whsec_${randomBytes(32).toString("base64")}`,
     DOWNLOAD_SECRET: randomBytes(32).toString("hex"),
+    TOKEN_SECRETS: `test:${randomBytes(32).toString("hex")}`,
   };
 }
 

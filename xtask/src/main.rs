@@ -46,7 +46,7 @@ Usage: cargo xtask <command>
 
   setup                     install what the build needs: pinned, cached, nothing outside this folder but the wasm target
   build                     the Worker, optimised, into build/ (wrangler calls this)
-  dev [--port 8787] [--origin-port 8788] [--state .state]
+  dev [--port 8787] [--origin-port 8788] [--state .state] [--auth open|token]
                             the Worker and the example origin, until Ctrl-C
   demo [FILE]               one upload from end to end, cut and resumed on the way (default: 100 MiB of random bytes)
   check                     formatting, lints, types, architecture
@@ -119,6 +119,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             (_, Short('h') | Long("help")) => return Ok(Task::Help),
             (Task::Dev(options), Long("port")) => options.port = parser.value()?.parse()?,
             (Task::Dev(options), Long("origin-port")) => options.origin_port = parser.value()?.parse()?,
+            (Task::Dev(options), Long("auth")) => options.auth = parser.value()?.string()?.parse()?,
             (Task::Dev(options), Long("state")) => options.state = Some(parser.value()?.into()),
             (Task::Torture(options), Long("uploads")) => options.uploads = parser.value()?.parse()?,
             (Task::Torture(options), Long("seed")) => options.seed = parser.value()?.parse()?,
@@ -143,6 +144,15 @@ mod tests {
             panic!("not dev");
         };
         assert_eq!((options.port, options.origin_port, options.state), (9000, 9001, Some("/x".into())));
+    }
+
+    #[test]
+    fn dev_runs_open_unless_told_otherwise() {
+        for (arguments, auth) in [(&["dev"][..], stack::Auth::Open), (&["dev", "--auth", "token"], stack::Auth::Token)]
+        {
+            assert!(matches!(parsed(arguments), Ok(Task::Dev(options)) if options.auth == auth), "{arguments:?}");
+        }
+        assert!(parsed(&["dev", "--auth", "closed"]).is_err());
     }
 
     #[test]

@@ -26,7 +26,8 @@ impl Secret {
         Some(bytes.into()).filter(|bytes| bytes.len() >= MIN_SECRET_BYTES).map(Self)
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    /// What it is, to be handed to an HMAC and to nothing else.
+    pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 }

@@ -11,11 +11,13 @@
 //! finds no key. So `none` is not refused by a list of bad names, but by not being the algorithm of any key.
 //!
 //! * [`keys`]: the keys, their spelling in the settings, and the one that a token asks for.
+//! * [`jwks_cache`]: what is remembered of keys that are fetched.
 //! * [`claims`]: what a token says.
 //! * [`permit`]: what its holder may create.
 //! * [`upload_token`]: the token of one upload, which lives as long as the upload.
 
 pub mod claims;
+pub mod jwks_cache;
 pub mod keys;
 pub mod permit;
 #[cfg(test)]
@@ -31,6 +33,7 @@ use serde_json::Value;
 use sha2::Sha256;
 
 pub use claims::Claims;
+pub use jwks_cache::JwksCache;
 pub use keys::{Key, KeySet, PublicKey, Secret};
 pub use permit::Permit;
 

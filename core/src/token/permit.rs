@@ -6,6 +6,9 @@ use serde::Deserialize;
 
 use crate::{
     media_types::MediaTypes,
+    operation::Create,
+    plan::Limits,
+    refusal::Refusal,
     units::{ByteCount, UploadId},
 };
 
@@ -41,6 +44,29 @@ pub(super) struct Terms {
     key_prefix: String,
 }
 
+impl Permit {
+    /// Whether this creation is within the permit, and within what the deployment takes at all.
+    pub fn check(&self, create: &Create, deployment_types: Option<&MediaTypes>) -> Result<(), Refusal> {
+        if let (Some(limit_bytes), Some(file_bytes)) = (self.max_bytes, create.file_bytes)
+            && file_bytes > limit_bytes
+        {
+            return Err(Refusal::UploadTooLarge { limit_bytes });
+        }
+        let declared = create.file.content_type.as_deref().unwrap_or_default();
+        match [self.types.as_ref(), deployment_types].into_iter().flatten().find(|types| !types.allow(declared)) {
+            Some(types) => Err(Refusal::TypeNotAllowed { allowed: types.shown() }),
+            None => Ok(()),
+        }
+    }
+
+    /// The deployment's limits, or the permit's where they are tighter: a length that is declared later is held to them too.
+    #[must_use]
+    pub fn tighten(&self, limits: Limits) -> Limits {
+        let max_upload_bytes = self.max_bytes.map_or(limits.max_upload_bytes, |most| most.min(limits.max_upload_bytes));
+        Limits { max_upload_bytes, ..limits }
+    }
+}
+
 impl TryFrom<Terms> for Permit {
     type Error = &'static str;
 
@@ -60,5 +86,49 @@ impl TryFrom<Terms> for Permit {
         }
         let types = terms.types.map(|types| MediaTypes::parse(types.iter().map(String::as_str))).transpose()?;
         Ok(Self { max_bytes: terms.max_bytes, types, metadata: terms.metadata, key_prefix: terms.key_prefix })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{plan::Mode, upload::FileInfo};
+
+    fn create(file_bytes: Option<u32>, content_type: Option<&str>) -> Create {
+        let content_type = content_type.map(str::to_owned);
+        let file = FileInfo {
+            name: "a".to_owned(),
+            content_type,
+            metadata: BTreeMap::new(),
+            sha256: None,
+            crc64nvme: None,
+            memo: None,
+        };
+        let file_bytes = file_bytes.map(ByteCount::from);
+        Create { mode: Mode::Sequential, file, file_bytes, chunk_bytes: None, idempotency: None }
+    }
+
+    #[test]
+    fn a_permit_bounds_size_and_type_and_the_deployment_does_too() {
+        let images = MediaTypes::parse(["image/*"]).unwrap();
+        let png = MediaTypes::parse(["image/png"]).unwrap();
+        let permit = Permit { max_bytes: Some(100.into()), types: Some(images), ..Permit::default() };
+        for (bytes, content_type, deployment, expected) in [
+            (Some(100), Some("image/png"), None, None),
+            (None, Some("image/gif"), None, None),
+            (Some(101), Some("image/png"), None, Some("upload-too-large")),
+            (Some(1), Some("text/html"), None, Some("type-not-allowed")),
+            (Some(1), None, None, Some("type-not-allowed")),
+            (Some(1), Some("image/gif"), Some(&png), Some("type-not-allowed")),
+            (Some(1), Some("image/png"), Some(&png), None),
+        ] {
+            let answer = permit.check(&create(bytes, content_type), deployment);
+            assert_eq!(answer.err().map(|refusal| refusal.code()), expected, "{bytes:?} {content_type:?}");
+        }
+        assert_eq!(Permit::default().check(&create(Some(u32::MAX), None), None), Ok(()));
+        let limits = Limits { max_upload_bytes: 50.into(), max_chunk_bytes: 10.into() };
+        assert_eq!(permit.tighten(limits), limits, "a token does not widen what the deployment takes");
+        let roomy = Limits { max_upload_bytes: 500.into(), ..limits };
+        assert_eq!(permit.tighten(roomy).max_upload_bytes, 100.into());
     }
 }

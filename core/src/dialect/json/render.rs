@@ -19,9 +19,9 @@ pub(in crate::dialect) const PROBLEM_BASE: &str = "https://quayside.dev/problems
 /// The answer to what was done.
 pub fn reply(outcome: &Outcome) -> Reply {
     match outcome {
-        Outcome::Created { snapshot, limits } => {
+        Outcome::Created { snapshot, limits, upload_token } => {
             let url = upload_url(snapshot.id);
-            let body = json!({
+            let mut body = json!({
                 "uploadId": snapshot.id,
                 "uploadUrl": url,
                 "chunkSize": snapshot.plan.chunk_bytes,
@@ -33,6 +33,9 @@ pub fn reply(outcome: &Outcome) -> Reply {
                     "partBytes": snapshot.plan.part_bytes,
                 },
             });
+            if let Some(token) = upload_token {
+                body["uploadToken"] = json!(token);
+            }
             json_reply(201, &body).with("location", url)
         }
         Outcome::Duplicate(object) => json_reply(200, &json!({ "duplicate": true, "object": object })),
@@ -95,10 +98,6 @@ pub fn problem(refusal: &Refusal, upload: Option<UploadId>) -> Reply {
             say("field", json!("X-Upload-Offset"));
             say("chunkSize", json!(chunk_bytes));
         }
-        Refusal::QuotaExceeded { retry_after_seconds: Some(seconds), .. } => {
-            reply = reply.with("retry-after", seconds.to_string());
-        }
-        Refusal::Busy { retry_after_seconds, .. } => reply = reply.with("retry-after", retry_after_seconds.to_string()),
         Refusal::Incomplete { missing_bytes, .. } => say("missingBytes", json!(missing_bytes)),
         Refusal::BadRequest { field, .. } => say("field", json!(field)),
         Refusal::UploadGone { phase, .. } => say("state", json!(phase)),
@@ -106,8 +105,14 @@ pub fn problem(refusal: &Refusal, upload: Option<UploadId>) -> Reply {
         Refusal::RangeNotSatisfiable { object_bytes } => {
             reply = reply.with("content-range", format!("bytes */{object_bytes}"));
         }
-        Refusal::Completing | Refusal::StorageUnavailable { .. } => reply = reply.with("retry-after", "1"),
+        Refusal::HeadTooLarge { limit_bytes } => say("limitBytes", json!(limit_bytes)),
         _ => {}
+    }
+    if let Some(seconds) = refusal.retry_after_seconds() {
+        reply = reply.with("retry-after", seconds.to_string());
+    }
+    if let Some(challenge) = refusal.challenge() {
+        reply = reply.with("www-authenticate", challenge);
     }
     reply = reply.with("content-type", "application/problem+json").with("cache-control", "no-store");
     reply.body = Some(body.to_string());

@@ -25,14 +25,15 @@ pub fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<UploadId>) -
     reply = match refusal {
         Refusal::UnsupportedVersion { .. } => reply.with("tus-version", VERSION),
         Refusal::MethodNotAllowed { allow } => reply.with("allow", allow),
-        Refusal::Busy { retry_after_seconds, .. }
-        | Refusal::QuotaExceeded { retry_after_seconds: Some(retry_after_seconds), .. } => {
-            reply.with("retry-after", retry_after_seconds.to_string())
-        }
-        Refusal::Completing | Refusal::StorageUnavailable { .. } => reply.with("retry-after", "1"),
         Refusal::RangeNotSatisfiable { object_bytes } => reply.with("content-range", format!("bytes */{object_bytes}")),
         _ => reply,
     };
+    if let Some(seconds) = refusal.retry_after_seconds() {
+        reply = reply.with("retry-after", seconds.to_string());
+    }
+    if let Some(challenge) = refusal.challenge() {
+        reply = reply.with("www-authenticate", challenge);
+    }
     let body = json!({
         "type": format!("{}{}", json::PROBLEM_BASE, refusal.code()),
         "title": refusal.title(),
