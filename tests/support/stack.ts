@@ -18,7 +18,7 @@ import { waitFor } from "./wait.ts";
 import { WorkerLog } from "./worker_log.ts";
 import { repositoryRoot, writeWranglerConfig } from "./wrangler_config.ts";
 
-export type Secrets = { WEBHOOK_SECRET?: string; DOWNLOAD_SECRET?: string; TOKEN_SECRETS?: string };
+export type Secrets = { WEBHOOK_SECRET?: string; DOWNLOAD_SECRET?: string; TOKEN_SECRETS?: string | undefined };
 
 /** As in .dev.vars, which the tests do not read: without these, wrangler.toml asks for tokens and allows no other site. */
 const DEVELOPMENT = { AUTH: "open", CORS_ORIGINS: "*" };
@@ -55,7 +55,9 @@ export class Stack {
     this.secrets = secrets;
     this.stateDir = mkdtempSync(join(tmpdir(), "quayside-test-"));
     const secretsFile = join(this.stateDir, "secrets.env");
-    const lines = Object.entries(secrets).map(([name, value]) => `${name}="${value}"\n`);
+    const lines = Object.entries(secrets)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => `${name}="${value}"\n`);
     writeFileSync(secretsFile, lines.join(""), { mode: 0o600 });
     this.#args = [
       join(repositoryRoot, "node_modules/wrangler/bin/wrangler.js"),
