@@ -31,6 +31,12 @@ pub(crate) enum Answer {
     Object(Response, Box<Snapshot>),
 }
 
+impl From<Outcome> for Answer {
+    fn from(outcome: Outcome) -> Self {
+        Self::Outcome(Box::new(outcome))
+    }
+}
+
 /// Carries out any operation.
 pub(crate) async fn answer(
     operation: Operation,
@@ -42,13 +48,11 @@ pub(crate) async fn answer(
         Operation::Content(content) => match download::serve_owner(content, call).await? {
             // There is no object yet: how the upload stands is the answer.
             Err(Refusal::Incomplete { .. } | Refusal::Completing) => {
-                return Ok(probe(content.id, Wait::No, call)
-                    .await?
-                    .map(|now| Answer::Outcome(Box::new(Outcome::Status(now)))));
+                return Ok(probe(content.id, Wait::No, call).await?.map(|now| Answer::from(Outcome::Status(now))));
             }
             served => served,
         },
-        _ => return Ok(carry_out(operation, body, call).await?.map(|outcome| Answer::Outcome(Box::new(outcome)))),
+        _ => return Ok(carry_out(operation, body, call).await?.map(Answer::from)),
     };
     Ok(object.map(|(response, now)| Answer::Object(response, Box::new(now))))
 }

@@ -2,6 +2,9 @@
 
 use crate::refusal::Refusal;
 
+/// After so many seconds what passes by itself may have passed.
+const SOON_SECONDS: u32 = 1;
+
 impl Refusal {
     /// What a client that needs another token is told about it in `WWW-Authenticate` (RFC 6750, section 3).
     pub fn challenge(&self) -> Option<String> {
@@ -23,7 +26,7 @@ impl Refusal {
             Self::Busy { retry_after_seconds, .. }
             | Self::RateLimited { retry_after_seconds }
             | Self::QuotaExceeded { retry_after_seconds: Some(retry_after_seconds), .. } => Some(*retry_after_seconds),
-            Self::Completing | Self::StorageUnavailable { .. } => Some(1),
+            Self::Completing | Self::StorageUnavailable { .. } => Some(SOON_SECONDS),
             Self::KeysUnavailable => Some(5),
             _ => None,
         }
