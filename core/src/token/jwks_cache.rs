@@ -55,15 +55,13 @@ mod tests {
 
     const MINUTE: u64 = 60_000;
 
-    fn set() -> Option<KeySet> {
-        Some(KeySet::default())
-    }
+    const SET: Option<KeySet> = Some(KeySet::none());
 
     #[test]
     fn a_set_is_asked_for_when_it_is_old_or_lacks_a_key_but_not_at_every_request() {
         let mut cache = JwksCache::default();
         assert!(cache.is_due(UnixMs(0), false) && cache.keys(UnixMs(0)).is_none());
-        cache.answered(UnixMs(0), set());
+        cache.answered(UnixMs(0), SET);
         for (at, is_key_unknown, is_due) in [
             (1, false, false),
             (29_999, true, false),
@@ -78,7 +76,7 @@ mod tests {
     #[test]
     fn an_old_set_goes_on_where_no_new_one_can_be_had_but_not_for_ever() {
         let mut cache = JwksCache::default();
-        cache.answered(UnixMs(0), set());
+        cache.answered(UnixMs(0), SET);
         cache.answered(UnixMs(5 * MINUTE), None);
         assert!(cache.keys(UnixMs(5 * MINUTE)).is_some());
         assert!(!cache.is_due(UnixMs(5 * MINUTE + 4_999), true), "a failure is not asked about again at once");

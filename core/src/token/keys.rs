@@ -71,6 +71,11 @@ impl Key {
 pub struct KeySet(Vec<(Option<String>, Key)>);
 
 impl KeySet {
+    /// No keys.
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// Secrets as a setting spells them: `kid:secret`, several with spaces or commas between them. The secret's own
     /// characters are the key, at least 32 of them; none is a space, a comma or a colon.
     pub fn of_secrets(text: &str) -> Result<Self, &'static str> {
