@@ -35,7 +35,7 @@ export type StackOptions = {
 export class Stack {
   readonly baseUrl: string;
   readonly stateDir: string;
-  readonly secrets: Secrets;
+  secrets: Secrets = {};
   readonly client: Client;
   readonly log = new WorkerLog();
   readonly #port: number;
@@ -52,22 +52,29 @@ export class Stack {
     this.#port = port;
     this.baseUrl = `http://127.0.0.1:${port}`;
     this.client = new Client(this.baseUrl);
-    this.secrets = secrets;
     this.stateDir = mkdtempSync(join(tmpdir(), "quayside-test-"));
-    const secretsFile = join(this.stateDir, "secrets.env");
-    const lines = Object.entries(secrets)
-      .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => `${name}="${value}"\n`);
-    writeFileSync(secretsFile, lines.join(""), { mode: 0o600 });
+    this.replaceSecrets(secrets);
     this.#args = [
       join(repositoryRoot, "node_modules/wrangler/bin/wrangler.js"),
       "dev",
       ...["--config", writeWranglerConfig(this.stateDir, buildDir)],
       ...["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"],
-      ...["--persist-to", this.persistDir, "--env-file", secretsFile],
+      ...["--persist-to", this.persistDir, "--env-file", this.#secretsFile],
       "--show-interactive-dev-session=false",
       ...Object.entries({ ...DEVELOPMENT, ...vars }).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
     ];
+  }
+
+  /** Other secrets, from the next start on. */
+  replaceSecrets(secrets: Secrets): void {
+    this.secrets = secrets;
+    const given = Object.entries(secrets).filter(([, value]) => value !== undefined);
+    const lines = given.map(([name, value]) => `${name}="${value}"\n`);
+    writeFileSync(this.#secretsFile, lines.join(""), { mode: 0o600 });
+  }
+
+  get #secretsFile(): string {
+    return join(this.stateDir, "secrets.env");
   }
 
   /** Where Miniflare keeps buckets and objects. */
