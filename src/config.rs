@@ -3,6 +3,7 @@
 
 use std::{str::FromStr, time::Duration};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use upload_core::{
     cors::AllowedOrigins,
     event::RetryPolicy,
@@ -47,7 +48,7 @@ pub(crate) struct Config {
     /// `ALLOWED_TYPES`; none where it is empty.
     pub(crate) types: Option<MediaTypes>,
     /// The secret `WEBHOOK_SECRET`: one, or the newest and the one before it. Each signs every event.
-    pub(crate) webhook_secrets: Vec<String>,
+    pub(crate) webhook_secrets: Vec<Secret>,
     /// The secret `DOWNLOAD_SECRET`: one, or the newest and the one before it. The first signs, and both verify.
     pub(crate) download_secrets: Vec<Secret>,
 }
@@ -204,11 +205,12 @@ fn active_secrets(env: &Env, name: &str) -> Result<Vec<String>, Refusal> {
     }
 }
 
-fn webhook_secrets(env: &Env) -> Result<Vec<String>, Refusal> {
+/// Standard Webhooks, "Secrets": `whsec_` and 24 to 64 bytes in base64.
+fn webhook_secrets(env: &Env) -> Result<Vec<Secret>, Refusal> {
     const NAME: &str = "WEBHOOK_SECRET";
-    let secrets = active_secrets(env, NAME)?;
-    let is_good = |secret: &String| secret.starts_with("whsec_") && standardwebhooks::Webhook::new(secret).is_ok();
-    if secrets.iter().all(is_good) { Ok(secrets) } else { Err(missing(NAME, "is not `whsec_` and base64")) }
+    let key = |text: &String| STANDARD.decode(text.strip_prefix("whsec_")?).ok().and_then(Secret::of_webhooks);
+    let secrets = active_secrets(env, NAME)?.iter().map(key).collect::<Option<_>>();
+    secrets.ok_or_else(|| missing(NAME, "is not `whsec_` and 24 to 64 bytes in base64"))
 }
 
 fn download_secrets(env: &Env) -> Result<Vec<Secret>, Refusal> {

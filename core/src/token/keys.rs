@@ -26,6 +26,11 @@ impl Secret {
         Some(bytes.into()).filter(|bytes| bytes.len() >= MIN_SECRET_BYTES).map(Self)
     }
 
+    /// A key for events, which Standard Webhooks wants to have 24 to 64 bytes.
+    pub fn of_webhooks(bytes: Vec<u8>) -> Option<Self> {
+        (24..=64).contains(&bytes.len()).then_some(Self(bytes))
+    }
+
     /// What it is, to be handed to an HMAC and to nothing else.
     pub fn bytes(&self) -> &[u8] {
         &self.0
