@@ -30,6 +30,8 @@ export type StackOptions = {
   secrets?: Secrets;
   /** The folder of the bundle, if not `build`. */
   buildDir?: string;
+  /** Changes wrangler.toml, where no var can. */
+  configuration?: (toml: string) => string;
 };
 
 export class Stack {
@@ -48,7 +50,10 @@ export class Stack {
     return stack;
   }
 
-  private constructor(port: number, { vars = {}, secrets = freshSecrets(), buildDir = "build" }: StackOptions) {
+  private constructor(
+    port: number,
+    { vars = {}, secrets = freshSecrets(), buildDir = "build", configuration }: StackOptions,
+  ) {
     this.#port = port;
     this.baseUrl = `http://127.0.0.1:${port}`;
     this.client = new Client(this.baseUrl);
@@ -57,7 +62,7 @@ export class Stack {
     this.#args = [
       join(repositoryRoot, "node_modules/wrangler/bin/wrangler.js"),
       "dev",
-      ...["--config", writeWranglerConfig(this.stateDir, buildDir)],
+      ...["--config", writeWranglerConfig(this.stateDir, buildDir, configuration)],
       ...["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"],
       ...["--persist-to", this.persistDir, "--env-file", this.#secretsFile],
       "--show-interactive-dev-session=false",
