@@ -13,10 +13,10 @@ use upload_core::{
     operation::{Append, Create, FirstChunk, Outcome, Wait},
     plan::Plan,
     refusal::Refusal,
-    session::Birth,
+    session::{Birth, Policy},
     token::upload_token,
     units::{ByteCount, UnixMs, UploadId},
-    upload::{Phase, Snapshot},
+    upload::{Phase, Purpose, Snapshot},
 };
 use web_sys::ReadableStream;
 use worker::{Env, Error, Result};
@@ -38,7 +38,7 @@ pub(crate) async fn carry_out(create: Create, call: Call<'_>) -> Carried {
         Err(refusal) => return Ok(Err(refusal)),
     };
     let limits = creator.permit.tighten(config.limits);
-    let Ok(plan) = Plan::new(create.mode, create.file_bytes, create.chunk_bytes, limits) else {
+    let Ok(plan) = Plan::for_chunks(create.mode, create.file_bytes, create.chunking, limits) else {
         return Ok(Err(Refusal::UploadTooLarge { limit_bytes: limits.largest_file(create.mode) }));
     };
     let watch = Stopwatch::start();
@@ -50,16 +50,18 @@ pub(crate) async fn carry_out(create: Create, call: Call<'_>) -> Carried {
         id,
         owner: creator.owner,
         key: Birth::object_key(&creator.permit.key_prefix, id),
+        purpose: create.purpose.clone(),
         file: create.file.clone(),
         plan,
         multipart_id: None,
         public_url: config.public_url.clone().unwrap_or_else(|| call.host.to_owned()),
         created_at,
         expires_at: created_at.plus_ms(config.upload_ttl_ms),
-        policy: config.policy,
+        // Of a piece the origin never hears: it is told of what is put together from it.
+        policy: Policy { tell_origin: config.policy.tell_origin && create.purpose != Purpose::Piece, ..config.policy },
         created_with: creator.token,
         attached: creator.permit.metadata,
-        types: creator.permit.types.or_else(|| config.types.clone()),
+        types: creator.permit.types.or_else(|| config.types.clone()).filter(|_| create.purpose != Purpose::Piece),
     };
     let ledgers = Door::to_ledgers(env)?;
     let objects = call.uploads()?;
@@ -99,7 +101,7 @@ pub(crate) async fn carry_out(create: Create, call: Call<'_>) -> Carried {
 
 /// Who creates it, where that is allowed: so large a file, of this type, so soon after the one before.
 async fn allowed(create: &Create, call: Call<'_>) -> Result<Result<Creator, Refusal>> {
-    let creator = match call.access.creator() {
+    let creator = match call.access.creator(&create.purpose) {
         Ok(creator) => creator.clone(),
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -116,7 +118,7 @@ async fn allowed(create: &Create, call: Call<'_>) -> Result<Result<Creator, Refu
 }
 
 /// The token of this upload, where tokens are needed.
-fn upload_token(upload: UploadId, config: &Config) -> Option<String> {
+pub(crate) fn upload_token(upload: UploadId, config: &Config) -> Option<String> {
     match config.auth {
         Auth::Open => None,
         Auth::Tokens(_) => upload_token::mint(config.download_secrets.first()?, upload),

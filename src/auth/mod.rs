@@ -21,6 +21,7 @@ use upload_core::{
     refusal::Refusal,
     token::{Claims, Genuine, Key, KeySet, Permit, TokenFault, Unverified, upload_token},
     units::UnixMs,
+    upload::Purpose,
 };
 use worker::{Result, Url};
 
@@ -41,6 +42,8 @@ pub(crate) struct Access {
     pub(crate) caller: Caller,
     /// What may be created, by whom that may create anything.
     creator: Option<Creator>,
+    /// What may be put together from what was created before, by whom that may do no more.
+    composer: Option<Creator>,
 }
 
 /// Somebody who may create uploads.
@@ -57,11 +60,18 @@ pub(crate) struct Creator {
 impl Access {
     /// Of a signed URL, or of nobody: whatever is asked under it has been allowed before, or needs no leave.
     fn system() -> Self {
-        Self { caller: Caller::System, creator: None }
+        Self { caller: Caller::System, creator: None, composer: None }
     }
 
-    /// Who may create uploads, and list those that are theirs.
-    pub(crate) fn creator(&self) -> std::result::Result<&Creator, Refusal> {
+    /// Who may create uploads for this purpose. Whose token has expired may still put together what was created with it: the
+    /// pieces themselves see to that.
+    pub(crate) fn creator(&self, purpose: &Purpose) -> std::result::Result<&Creator, Refusal> {
+        let composer = self.composer.as_ref().filter(|_| matches!(purpose, Purpose::Composition(_)));
+        self.lister().or_else(|refusal| composer.ok_or(refusal))
+    }
+
+    /// Who may list the uploads that are theirs.
+    pub(crate) fn lister(&self) -> std::result::Result<&Creator, Refusal> {
         self.creator.as_ref().ok_or_else(|| match self.caller {
             Caller::Creator(_) => Refusal::TokenExpired,
             _ => Refusal::NotPermitted { detail: "The token is for one upload, and for nothing else.".to_owned() },
@@ -123,7 +133,7 @@ fn anybody(host: &str) -> std::result::Result<Access, Refusal> {
     say_once_that_it_is_open();
     let owner = ANYBODY.to_owned();
     let creator = Creator { owner: owner.clone(), permit: Permit::default(), token: None };
-    Ok(Access { caller: Caller::Owner(owner), creator: Some(creator) })
+    Ok(Access { caller: Caller::Owner(owner), creator: Some(creator), composer: None })
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -149,7 +159,7 @@ fn holder(token: &str, operation: &Operation, config: &Config) -> std::result::R
         return Err(Refusal::NotPermitted { detail: "An upload's token is for that upload only.".to_owned() });
     };
     if upload_token::is_of(token, &config.download_secrets, upload) {
-        Ok(Access { caller: Caller::Holder(upload), creator: None })
+        Ok(Access { caller: Caller::Holder(upload), creator: None, composer: None })
     } else {
         // Also said of an upload's token that was altered: it cannot be told from another's.
         Err(Refusal::UploadNotFound)
@@ -164,13 +174,19 @@ async fn by_token(text: &str, settings: &TokenSettings) -> Result<std::result::R
         Err(Untold::KeysUnavailable) => return Ok(Err(Refusal::KeysUnavailable)),
     };
     let hash = TokenHash::of(text);
+    let creator = |owner, permit| Some(Creator { owner, permit, token: Some(hash) });
     Ok(match claims {
-        Ok(Claims { upload: Some(upload), .. }) => Ok(Access { caller: Caller::Holder(upload), creator: None }),
-        Ok(Claims { owner, permit, upload: None }) => {
-            let creator = Creator { owner: owner.clone(), permit, token: Some(hash) };
-            Ok(Access { caller: Caller::Owner(owner), creator: Some(creator) })
+        Ok(Claims { upload: Some(upload), .. }) => {
+            Ok(Access { caller: Caller::Holder(upload), creator: None, composer: None })
         }
-        Err(TokenFault::Expired) => Ok(Access { caller: Caller::Creator(hash), creator: None }),
+        Ok(Claims { owner, permit, upload: None }) => {
+            Ok(Access { caller: Caller::Owner(owner.clone()), creator: creator(owner, permit), composer: None })
+        }
+        Err(TokenFault::Expired(claims)) => {
+            let Claims { owner, permit, upload } = *claims;
+            let composer = creator(owner, permit).filter(|_| upload.is_none());
+            Ok(Access { caller: Caller::Creator(hash), creator: None, composer })
+        }
         Err(fault) => Err(Refusal::InvalidToken { detail: fault.to_string() }),
     })
 }

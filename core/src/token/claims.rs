@@ -34,10 +34,10 @@ impl Genuine {
     /// What the token says, if it is for this audience and valid now. [`TokenFault::Expired`] is said last, of a token with
     /// which nothing else is wrong.
     pub fn claims(&self, audience: &str, now: UnixMs) -> Result<Claims, TokenFault> {
-        let Value::Object(claims) = &self.0 else {
+        let Value::Object(said) = &self.0 else {
             return Err(TokenFault::Malformed("its payload is not a JSON object"));
         };
-        let is_for_us = match claims.get("aud") {
+        let is_for_us = match said.get("aud") {
             Some(Value::String(one)) => one == audience,
             Some(Value::Array(several)) => several.iter().any(|one| one.as_str() == Some(audience)),
             _ => return Err(TokenFault::Claim("aud", "is missing")),
@@ -45,14 +45,14 @@ impl Genuine {
         if !is_for_us || audience.is_empty() {
             return Err(TokenFault::Audience);
         }
-        let owner = match claims.get("sub") {
+        let owner = match said.get("sub") {
             Some(Value::String(owner)) => owner.clone(),
             _ => return Err(TokenFault::Claim("sub", "is missing")),
         };
         if owner.is_empty() || owner.len() > MAX_OWNER_BYTES || owner.chars().any(char::is_control) {
             return Err(TokenFault::Claim("sub", "is empty, longer than 255 bytes, or has control characters"));
         }
-        let terms = match claims.get("quayside") {
+        let terms = match said.get("quayside") {
             None => Terms::default(),
             Some(terms) => Terms::deserialize(terms)
                 .map_err(|_| TokenFault::Claim("quayside", "has an unknown field, or one that is not of its type"))?,
@@ -60,18 +60,19 @@ impl Genuine {
         let upload = terms.upload;
         let permit = Permit::try_from(terms).map_err(|complaint| TokenFault::Claim("quayside", complaint))?;
         let seconds = now.unix_seconds();
-        if let Some(not_before) = claims.get("nbf") {
+        if let Some(not_before) = said.get("nbf") {
             let not_before = instant(not_before).ok_or(TokenFault::Claim("nbf", "is not a number of seconds"))?;
             if seconds.saturating_add(LEEWAY_SECONDS) < not_before {
                 return Err(TokenFault::NotYet);
             }
         }
-        let expires = claims.get("exp").ok_or(TokenFault::Claim("exp", "is missing"))?;
+        let expires = said.get("exp").ok_or(TokenFault::Claim("exp", "is missing"))?;
         let expires = instant(expires).ok_or(TokenFault::Claim("exp", "is not a number of seconds"))?;
+        let claims = Claims { owner, permit, upload };
         if seconds >= expires.saturating_add(LEEWAY_SECONDS) {
-            return Err(TokenFault::Expired);
+            return Err(TokenFault::Expired(Box::new(claims)));
         }
-        Ok(Claims { owner, permit, upload })
+        Ok(claims)
     }
 }
 

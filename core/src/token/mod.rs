@@ -80,8 +80,8 @@ pub enum TokenFault {
     Audience,
     /// It is not valid yet.
     NotYet,
-    /// It was valid once.
-    Expired,
+    /// It was valid once, and said this.
+    Expired(Box<Claims>),
     /// A claim is missing, or is not what it must be.
     Claim(&'static str, &'static str),
 }
@@ -95,7 +95,7 @@ impl fmt::Display for TokenFault {
             Self::Signature => write!(f, "The token's signature is not valid."),
             Self::Audience => write!(f, "The token is for another audience."),
             Self::NotYet => write!(f, "The token is not valid yet."),
-            Self::Expired => write!(f, "The token has expired."),
+            Self::Expired(_) => write!(f, "The token has expired."),
             Self::Claim(claim, complaint) => write!(f, "The token's claim {claim} {complaint}."),
         }
     }

@@ -10,6 +10,7 @@ use crate::{
     plan::Limits,
     refusal::Refusal,
     units::{ByteCount, UploadId},
+    upload::Purpose,
 };
 
 /// All names and values of the attached metadata together: a token has at most 8 KiB, and is sent with every request.
@@ -52,6 +53,10 @@ impl Permit {
         {
             return Err(Refusal::UploadTooLarge { limit_bytes });
         }
+        // A piece has no type of its own, and the origin never hears of it: what is put together from it is looked at.
+        if create.purpose == Purpose::Piece {
+            return Ok(());
+        }
         let declared = create.file.content_type.as_deref().unwrap_or_default();
         match [self.types.as_ref(), deployment_types].into_iter().flatten().find(|types| !types.allow(declared)) {
             Some(types) => Err(Refusal::TypeNotAllowed { allowed: types.shown() }),
@@ -92,7 +97,10 @@ impl TryFrom<Terms> for Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{plan::Mode, upload::FileInfo};
+    use crate::{
+        plan::{Chunking, Mode},
+        upload::FileInfo,
+    };
 
     fn create(file_bytes: Option<u32>, content_type: Option<&str>) -> Create {
         let content_type = content_type.map(str::to_owned);
@@ -105,7 +113,14 @@ mod tests {
             memo: None,
         };
         let file_bytes = file_bytes.map(ByteCount::from);
-        Create { mode: Mode::Sequential, file, file_bytes, chunk_bytes: None, idempotency: None }
+        Create {
+            mode: Mode::Sequential,
+            file,
+            file_bytes,
+            chunking: Chunking::Unspoken,
+            purpose: Purpose::File,
+            idempotency: None,
+        }
     }
 
     #[test]

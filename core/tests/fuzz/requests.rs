@@ -85,7 +85,7 @@ fn created(create: Create, dialect: Dialect, asked: &Asked<'_>) {
     assert!(HeaderValue::from_str(content_type).is_ok(), "{content_type:?}");
     let metadata_bytes: usize = create.file.metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
     assert!(metadata_bytes <= 8 * 1024);
-    let Ok(plan) = Plan::new(create.mode, create.file_bytes, create.chunk_bytes, limits()) else { return };
+    let Ok(plan) = Plan::for_chunks(create.mode, create.file_bytes, create.chunking, limits()) else { return };
     assert!(!plan.part_bytes.is_zero() && plan.part_count() <= 10_000);
     let birth = rows::birth(UploadId::from_random_bytes([3; 16]), plan, create.file);
     let Ok(session) = Session::create(birth) else { return };

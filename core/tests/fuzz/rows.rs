@@ -14,7 +14,7 @@ use upload_core::{
         Session, StoredPart,
     },
     units::{ByteCount, UnixMs, UploadId},
-    upload::FileInfo,
+    upload::{FileInfo, Purpose},
 };
 
 const NOW: UnixMs = UnixMs(1_800_000_000_000);
@@ -25,6 +25,7 @@ pub(crate) fn birth(id: UploadId, plan: Plan, file: FileInfo) -> Birth {
         id,
         owner: "owner".to_owned(),
         key: Birth::object_key("", id),
+        purpose: Purpose::File,
         file,
         plan,
         multipart_id: Some("multipart".to_owned()),
