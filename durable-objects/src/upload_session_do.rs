@@ -251,8 +251,14 @@ impl UploadSession {
         self.store_with(None, rule)
     }
 
-    /// Stores what a rule changes, sets the alarm if the next duty is another now, and only then believes it.
     fn store_with(&self, content: Option<&[u8]>, rule: impl FnOnce(&Session) -> Change) -> Result<()> {
+        let mut rule = Some(rule);
+        self.store_change(content, &mut |session| rule.take().map(|rule| rule(session)).unwrap_or_default())
+    }
+
+    /// Stores what a rule changes, sets the alarm if the next duty is another now, and only then believes it. The same for
+    /// every rule, and so compiled once.
+    fn store_change(&self, content: Option<&[u8]>, rule: &mut dyn FnMut(&Session) -> Change) -> Result<()> {
         let mut slot = self.session.borrow_mut();
         let Some(session) = slot.as_mut() else { return Ok(()) };
         let change = rule(session);

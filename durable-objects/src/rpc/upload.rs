@@ -12,7 +12,7 @@ use upload_core::{
 };
 use worker::{Error, Headers, Method, RequestInit, Result};
 
-use super::{Command, Door, commands, post, read_answer};
+use super::{Command, Door, commands, post, read_answer, text};
 
 /// The header in which a command travels whose body is bytes.
 pub(crate) const COMMAND_HEADER: &str = "x-command";
@@ -28,7 +28,8 @@ pub async fn commit_with_bytes(
     headers.set(COMMAND_HEADER, &serde_json::to_string(commit)?)?;
     let mut init = RequestInit::new();
     init.with_method(Method::Post).with_headers(headers).with_body(Some(bytes.into()));
-    read_answer(Commit::NAME, post::<Commit>(door, upload, &init).await?).await
+    let response = post(door, &upload.to_string(), Commit::NAME, &init).await?;
+    read_answer(&text(Commit::NAME, response).await?)
 }
 
 /// Opens the bytes of the tail that are in rows, from `start` to `end`.
@@ -40,7 +41,7 @@ pub async fn read_tail(
 ) -> Result<web_sys::ReadableStream> {
     let mut init = RequestInit::new();
     init.with_method(Method::Post).with_body(Some(serde_json::to_string(&ReadTail { start, end })?.into()));
-    let response = post::<ReadTail>(door, upload, &init).await?;
+    let response = post(door, &upload.to_string(), ReadTail::NAME, &init).await?;
     match (response.status_code(), response.body()) {
         (200, worker::ResponseBody::Stream(stream)) => Ok(stream.clone()),
         (status, _) => Err(Error::RustError(format!("{}: {status}", ReadTail::NAME))),
