@@ -12,7 +12,6 @@
 
 use std::cell::RefCell;
 
-use futures_util::stream;
 use upload_core::{
     log_line::LogLine,
     refusal::Refusal,
@@ -21,7 +20,7 @@ use upload_core::{
     upload::{Phase, Snapshot},
 };
 use worker::{
-    Bucket, DurableObject, Env, Error, Request, Response, Result, State, console_error, console_log, durable_object,
+    Bucket, DurableObject, Env, Request, Response, Result, State, console_error, console_log, durable_object,
 };
 
 use crate::{
@@ -80,7 +79,10 @@ impl DurableObject for UploadSession {
             CreateUpload::NAME => self.create(serde_json::from_str::<CreateUpload>(&body)?).await,
             Begin::NAME => self.begin(&body),
             Commit::NAME => self.commit(&body, content.as_deref()),
-            ReadTail::NAME => self.read_tail(&serde_json::from_str(&body)?),
+            ReadTail::NAME => {
+                let ReadTail { start, end } = serde_json::from_str(&body)?;
+                Response::from_stream(sql::stream_rows(self.state.storage().sql(), start, end))
+            }
             Release::NAME => self.decide(&body, |session, now, release: &Release| session.release(now, *release)),
             Probe::NAME => {
                 self.load()?;
@@ -200,19 +202,6 @@ impl UploadSession {
     fn commit(&self, body: &str, content: Option<&[u8]>) -> Result<Response> {
         let rule = |session: &Session, now, commit: &Commit| session.commit(now, commit);
         answer(self.take(&serde_json::from_str(body)?, content, rule)?)
-    }
-
-    /// Streams rows to whoever fills a part with them, a few at a time.
-    fn read_tail(&self, wanted: &ReadTail) -> Result<Response> {
-        let (sql, end) = (self.state.storage().sql(), wanted.end);
-        let pieces = stream::try_unfold(wanted.start, move |start| {
-            let read = sql::read_rows(&sql, start, end);
-            async move {
-                let (bytes, reached) = read?;
-                Ok::<_, Error>((!bytes.is_empty()).then_some((bytes, reached)))
-            }
-        });
-        Response::from_stream(pieces)
     }
 
     /// The same, answering with how the upload stands then.
