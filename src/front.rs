@@ -13,7 +13,7 @@ use worker::{Context, Env, Headers, Request, Response, ResponseBuilder, Result};
 
 use crate::{
     config::{self, Config},
-    download,
+    download, events,
     log::{self, Stopwatch, now_ms},
     uploads,
 };
@@ -83,6 +83,9 @@ async fn handle(
     let mut operation = operation;
     if let Operation::Download(download) = &operation {
         return download::serve(download, config, env).await;
+    }
+    if let Operation::Watch(id) = operation {
+        return events::watch(id, request, config, env, context).await;
     }
     let mut is_shown = false;
     if let Operation::Content(content) = &operation {

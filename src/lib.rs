@@ -4,7 +4,7 @@
 //! * `uploads`: operations, carried out through the object.
 //! * `create`: a new upload. `append`: a chunk, granted, relayed and counted; `relay` over `streams`: a body into storage, without a byte entering
 //!   wasm; `tail`: what a part begins with.
-//! * `download`: the object out, by signed URL.
+//! * `download`: the object out, by signed URL. `events`: how an upload stands, live.
 //! * `queue_consumer` and `webhook`: the origin is told. `verification`: an object read back.
 
 // Wasm needs `unsafe` nowhere in this package: the bindings are wasm-bindgen's.
@@ -16,6 +16,7 @@ mod auth;
 mod config;
 mod create;
 mod download;
+mod events;
 mod front;
 mod log;
 mod queue_consumer;

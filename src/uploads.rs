@@ -48,7 +48,9 @@ pub(crate) async fn carry_out(
         Operation::Complete(id) => ask(&objects, id, &Complete).await?.map(Outcome::Completing),
         Operation::Redeliver(id) => ask(&objects, id, &Redeliver).await?.map(Outcome::Redelivering),
         Operation::Cancel(id) => ask(&objects, id, &Cancel).await?.map(|()| Outcome::Cancelled),
-        Operation::Download(_) | Operation::Content(_) => return Err(Error::from("a download has no outcome")),
+        Operation::Download(_) | Operation::Content(_) | Operation::Watch(_) => {
+            return Err(Error::from("bytes and sockets go by here"));
+        }
     };
     Ok(answer)
 }

@@ -25,6 +25,8 @@ pub enum Operation {
     Probe(UploadId, Wait),
     /// How it stands; disturbs nobody.
     Status(UploadId),
+    /// How it stands, told again at every change, over a WebSocket.
+    Watch(UploadId),
     /// All bytes are there.
     Complete(UploadId),
     /// Nothing shall remain.
@@ -46,9 +48,12 @@ impl Operation {
             Self::AppendUnsized(chunk) => Some(chunk.id),
             Self::Download(download) => Some(download.id),
             Self::Content(content) => Some(content.id),
-            Self::Probe(id, _) | Self::Status(id) | Self::Complete(id) | Self::Cancel(id) | Self::Redeliver(id) => {
-                Some(*id)
-            }
+            Self::Probe(id, _)
+            | Self::Status(id)
+            | Self::Watch(id)
+            | Self::Complete(id)
+            | Self::Cancel(id)
+            | Self::Redeliver(id) => Some(*id),
         }
     }
 }

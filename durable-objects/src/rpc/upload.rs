@@ -8,9 +8,10 @@ use upload_core::{
     units::{ByteCount, UnixMs, UploadId},
     upload::{ObjectFacts, Snapshot},
 };
-use worker::{Error, Headers, Method, ObjectNamespace, RequestInit, Result};
+use worker::{Error, Headers, Method, ObjectNamespace, RequestInit, Result, WebSocket};
 
-use super::{Command, commands, post, read_answer};
+use super::{Command, commands, connect, post, read_answer};
+use crate::events;
 
 /// The header in which a command travels whose body is bytes.
 pub(crate) const COMMAND_HEADER: &str = "x-command";
@@ -43,6 +44,11 @@ pub async fn read_tail(
         (200, worker::ResponseBody::Stream(stream)) => Ok(stream.clone()),
         (status, _) => Err(Error::RustError(format!("{}: {status}", ReadTail::NAME))),
     }
+}
+
+/// Opens a socket on which the object tells how the upload stands, now and at every change.
+pub async fn watch(objects: &ObjectNamespace, upload: UploadId) -> Result<Result<WebSocket, Refusal>> {
+    connect(objects, upload, events::NAME).await
 }
 
 /// The bytes of the tail that are in rows. Answered with the bytes themselves.

@@ -5,5 +5,5 @@ mod render;
 mod request;
 
 pub(super) use render::PROBLEM_BASE;
-pub use render::{fault, problem, reply};
+pub use render::{event, fault, problem, reply};
 pub use request::parse;

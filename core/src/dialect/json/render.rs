@@ -106,6 +106,7 @@ pub fn problem(refusal: &Refusal, upload: Option<UploadId>) -> Reply {
         Refusal::RangeNotSatisfiable { object_bytes } => {
             reply = reply.with("content-range", format!("bytes */{object_bytes}"));
         }
+        Refusal::UpgradeRequired => reply = reply.with("upgrade", "websocket"),
         Refusal::Completing | Refusal::StorageUnavailable { .. } => reply = reply.with("retry-after", "1"),
         _ => {}
     }
@@ -128,6 +129,11 @@ pub fn fault(fault_id: &str, upload: Option<UploadId>) -> Reply {
         Reply::empty(500).with("content-type", "application/problem+json").with("cache-control", "no-store");
     reply.body = Some(body.to_string());
     reply
+}
+
+/// How an upload stands, as it is pushed to whoever watches it: the same text that asking for the status gives.
+pub fn event(snapshot: &Snapshot) -> String {
+    status(snapshot).to_string()
 }
 
 fn status(snapshot: &Snapshot) -> Value {

@@ -34,12 +34,19 @@ pub fn parse(head: &Head) -> Result<Parsed, Refusal> {
             }
         }
         "status" => allow(head, &[Method::GET, Method::HEAD]).map(|()| Operation::Status(id))?,
+        "events" => allow(head, &[Method::GET]).and_then(|()| watch(id, head))?,
         "complete" => allow(head, &[Method::POST]).map(|()| Operation::Complete(id))?,
         "redeliver" => allow(head, &[Method::POST]).map(|()| Operation::Redeliver(id))?,
         "content" => allow(head, &[Method::GET, Method::HEAD]).and_then(|()| download(id, head))?,
         _ => return Err(Refusal::NoSuchRoute),
     };
     Ok(Parsed::Ready(Box::new(operation)))
+}
+
+/// The handshake of a WebSocket (RFC 6455, section 4.2.1). The platform does the rest of it.
+fn watch(id: UploadId, head: &Head) -> Result<Operation, Refusal> {
+    let is_handshake = head.header("upgrade").is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"));
+    if is_handshake { Ok(Operation::Watch(id)) } else { Err(Refusal::UpgradeRequired) }
 }
 
 fn allow(head: &Head, methods: &[Method]) -> Result<(), Refusal> {

@@ -51,6 +51,17 @@ fn routes() {
 }
 
 #[test]
+fn events_are_a_websocket() {
+    let id = UploadId::parse(ID).unwrap();
+    let watch = |method, headers: &[(&str, &str)]| operation(method, "/upload/{id}/events", headers);
+    assert_eq!(watch("GET", &[("upgrade", "WebSocket")]), Ok(Operation::Watch(id)));
+    assert_eq!(watch("GET", &[]), Err(Refusal::UpgradeRequired));
+    assert_eq!(watch("GET", &[("upgrade", "h2c")]), Err(Refusal::UpgradeRequired));
+    let allow = "GET, OPTIONS".to_owned();
+    assert_eq!(watch("POST", &[("upgrade", "websocket")]), Err(Refusal::MethodNotAllowed { allow }));
+}
+
+#[test]
 fn what_is_no_route() {
     for (target, expected) in [
         ("/", Refusal::NoSuchRoute),
