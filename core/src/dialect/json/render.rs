@@ -210,5 +210,8 @@ mod tests {
         );
         let reply = problem(&Refusal::MethodNotAllowed { allow: "PUT".to_owned() }, None);
         assert!(reply.headers.contains(&("allow", "PUT".to_owned())));
+        // RFC 9110, section 15.5.22: the answer must name the protocol.
+        let reply = problem(&Refusal::UpgradeRequired, Some(id));
+        assert!(reply.status == 426 && reply.headers.contains(&("upgrade", "websocket".to_owned())));
     }
 }
