@@ -117,7 +117,7 @@ test("what is no WebSocket is told so, and what is no upload too", async () => {
   assert.equal(plain.status, 426);
   assert.equal(plain.header("Content-Type"), "application/problem+json");
   assert.equal(plain.json<{ type: string }>().type.split("/").at(-1), "upgrade-required");
-  const posted = await client.request("POST", `/upload/${uploadId}/events`, { headers: HANDSHAKE, body: "" });
+  const posted = await client.request("POST", `/upload/${uploadId}/events`);
   assert.equal(posted.status, 405);
   const nobody = "00000000-0000-4000-8000-000000000000";
   const unknown = await client.request("GET", `/upload/${nobody}/events`, { headers: HANDSHAKE });

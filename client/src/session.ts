@@ -105,6 +105,11 @@ export class Sessions {
       await this.forget();
       throw endedError("unknown", undefined);
     }
+    return this.judged(status);
+  }
+
+  /** The same of a status that was told without being asked for. */
+  async judged(status: Status): Promise<Status> {
     if (status.state === "failed" || status.state === "expired" || status.state === "aborted") {
       await this.forget();
       throw endedError(status.state, status.reason);

@@ -14,6 +14,8 @@ export interface QuaysideUploaderOptions extends PluginOpts, Omit<UploadOptions,
   readonly filesAtOnce?: number;
   /** Which of a file's metadata to send; all if not said. */
   readonly allowedMetaFields?: readonly string[];
+  /** Called with each upload before it begins, so that its own events can be listened to. */
+  readonly onUpload?: (upload: Upload, fileId: string) => void;
 }
 
 const defaultLocale = {
@@ -74,6 +76,7 @@ export class QuaysideUploader<M extends Meta, B extends Body> extends BasePlugin
       metadata: metadataOf(file.meta, this.opts.allowedMetaFields),
     });
     this.#tell(file.id, name, upload);
+    this.opts.onUpload?.(upload, file.id);
     const wanted = new WantedState(this.uppy, file.id, upload, this.#slots);
     try {
       const result = await wanted.run();
