@@ -130,7 +130,7 @@ function recordRows(record: OriginRecord, journey: Journey): HTMLElement[] {
     ["SHA-256 at the origin", record.sha256 ?? "unknown"],
     ["Size", `${record.fileSize.toLocaleString("en")} bytes`],
     ["Type found", record.sniffedType ?? "unknown"],
-    ["Stored", record.storedAt === null ? "not yet" : new Date(record.storedAt).toLocaleString()],
+    ["Stored", record.storedAt === null ? "not yet" : new Date(record.storedAt).toLocaleTimeString()],
     ["Upload", journey.uploadId ?? ""],
   ];
   return rows.map(([term, value]) => {

@@ -93,7 +93,8 @@ uppy.use(Dashboard, {
   height: 440,
   theme: "auto",
   proudlyDisplayPoweredByUppy: false,
-  hideProgressAfterFinish: false,
+  // The cards say it per file, and only what the server has confirmed.
+  hideProgressDetails: true,
   singleFileFullScreen: false,
   note: config.allowedFileTypes === null ? "Any file, up to 100 GiB" : `Only ${config.allowedFileTypes.join(", ")}`,
 });
