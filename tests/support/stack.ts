@@ -16,7 +16,7 @@ import { canListen, freePort } from "./ports.ts";
 import { ProcessGroup } from "./process_group.ts";
 import { waitFor } from "./wait.ts";
 import { WorkerLog } from "./worker_log.ts";
-import { repositoryRoot, writeWranglerConfig } from "./wrangler_config.ts";
+import { type PageConfig, repositoryRoot, writeWranglerConfig } from "./wrangler_config.ts";
 
 export type Secrets = { WEBHOOK_SECRET?: string; DOWNLOAD_SECRET?: string };
 
@@ -27,6 +27,8 @@ export type StackOptions = {
   secrets?: Secrets;
   /** The folder of the bundle, if not `build`. */
   buildDir?: string;
+  /** What the demo page is told. */
+  page?: PageConfig;
 };
 
 export class Stack {
@@ -45,7 +47,7 @@ export class Stack {
     return stack;
   }
 
-  private constructor(port: number, { vars = {}, secrets = freshSecrets(), buildDir = "build" }: StackOptions) {
+  private constructor(port: number, { vars = {}, secrets = freshSecrets(), buildDir = "build", page }: StackOptions) {
     this.#port = port;
     this.baseUrl = `http://127.0.0.1:${port}`;
     this.client = new Client(this.baseUrl);
@@ -57,7 +59,7 @@ export class Stack {
     this.#args = [
       join(repositoryRoot, "node_modules/wrangler/bin/wrangler.js"),
       "dev",
-      ...["--config", writeWranglerConfig(this.stateDir, buildDir)],
+      ...["--config", writeWranglerConfig(this.stateDir, buildDir, page)],
       ...["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"],
       ...["--persist-to", this.persistDir, "--env-file", secretsFile],
       "--show-interactive-dev-session=false",
