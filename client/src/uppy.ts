@@ -183,10 +183,10 @@ class WantedState<M extends Meta, B extends Body> {
   }
 }
 
-/** Uppy also takes blobs, which have neither name nor date. */
+/** Uppy also takes blobs, which have neither name nor date. Nothing is copied; only a real file can be handed to a Web Worker. */
 function uploadFile(data: File | Blob, name: string, type: string): UploadFile {
   const lastModified = "lastModified" in data ? data.lastModified : 0;
-  return { name, type, lastModified, size: data.size, slice: (from, to) => data.slice(from, to) };
+  return new File([data], name, { type, lastModified });
 }
 
 function metadataOf(meta: Meta, allowed: readonly string[] | undefined): Record<string, string> {
