@@ -5,11 +5,7 @@ use std::collections::BTreeMap;
 use http::{HeaderName, Method};
 
 use super::*;
-use crate::{
-    plan::Plan,
-    units::MIB,
-    upload::{FileInfo, ObjectFacts},
-};
+use crate::{plan::Plan, units::MIB, upload::FileInfo};
 
 const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
 
@@ -63,7 +59,7 @@ fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
     reply.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
 }
 
-fn body(reply: &Reply) -> Value {
+fn body(reply: &Reply) -> serde_json::Value {
     serde_json::from_str(reply.body.as_deref().unwrap()).unwrap()
 }
 

@@ -54,7 +54,11 @@ fn routes() {
 fn events_are_a_websocket() {
     let id = UploadId::parse(ID).unwrap();
     let watch = |method, headers: &[(&str, &str)]| operation(method, "/upload/{id}/events", headers);
-    assert_eq!(watch("GET", &[("upgrade", "WebSocket")]), Ok(Operation::Watch(id)));
+    let watching = |subprotocol| Ok(Operation::Watch(Watch { id, subprotocol }));
+    assert_eq!(watch("GET", &[("upgrade", "WebSocket")]), watching(None));
+    let offer = |names| watch("GET", &[("upgrade", "websocket"), ("sec-websocket-protocol", names)]);
+    assert_eq!(offer("bearer.x, quayside"), watching(Some("quayside")));
+    assert_eq!(offer("quayside2, soap"), watching(None));
     assert_eq!(watch("GET", &[]), Err(Refusal::UpgradeRequired));
     assert_eq!(watch("GET", &[("upgrade", "h2c")]), Err(Refusal::UpgradeRequired));
     let allow = "GET, OPTIONS".to_owned();
