@@ -14,6 +14,7 @@ mod assembly;
 mod clock;
 mod events;
 pub mod faults;
+mod log_lines;
 mod owner_ledger_do;
 pub mod rpc;
 mod sql;

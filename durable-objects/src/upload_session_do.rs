@@ -18,7 +18,7 @@ use upload_core::{
     refusal::Refusal,
     session::{Begin, Change, Commit, Decision, Job, Release, Session},
     units::UnixMs,
-    upload::{Phase, Snapshot},
+    upload::Snapshot,
 };
 use worker::{
     Bucket, DurableObject, Env, Error, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage,
@@ -31,6 +31,7 @@ use crate::{
     clock::{now, set_alarm},
     events::{self, Watchers},
     faults::around,
+    log_lines::{fault, log_phase},
     rpc::{
         Command, LEDGERS_BINDING, answer, ask,
         ledger::Settle,
@@ -379,23 +380,4 @@ impl UploadSession {
     fn bucket(&self) -> Result<Bucket> {
         self.env.bucket(BUCKET_BINDING)
     }
-}
-
-fn fault(at: &str) -> LogLine<'_> {
-    LogLine { event: "fault", code: Some(at), ..LogLine::default() }
-}
-
-fn log_phase(session: &Session) {
-    let progress = &session.progress;
-    let name = match progress.phase {
-        Phase::Open => "created",
-        phase => phase.name(),
-    };
-    let line = LogLine {
-        bytes: Some(session.uploaded_bytes()),
-        duration_ms: Some(now().ms_since(session.birth.created_at)),
-        detail: progress.reason.clone(),
-        ..LogLine::of(name, session.birth.id)
-    };
-    console_log!("{}", line.json());
 }

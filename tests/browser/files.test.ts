@@ -48,7 +48,10 @@ test("a type that is not taken is refused before anything is sent", inBrowser, a
   const page = await harbour.visit();
   const sentBefore = harbour.wire.sentBytes;
   await page.choose(harbour.file("program.exe", 1000));
-  await page.page.getByText(/You can only upload: video\/\*/).first().waitFor();
+  await page.page
+    .getByText(/You can only upload: video\/\*/)
+    .first()
+    .waitFor();
   assert.equal(await page.page.locator(".card").count(), 0);
   assert.ok(harbour.wire.sentBytes - sentBefore < 100_000);
 });
