@@ -98,6 +98,10 @@ uppy.use(Dashboard, {
   singleFileFullScreen: false,
   note: config.allowedFileTypes === null ? "Any file, up to 100 GiB" : `Only ${config.allowedFileTypes.join(", ")}`,
 });
+// The Dashboard calls a single file an item of a list, but has no list around it.
+new MutationObserver(() => {
+  document.querySelector(".uppy-Dashboard-files:not([role])")?.setAttribute("role", "list");
+}).observe(find("#upload"), { childList: true, subtree: true });
 choose();
 // Its types know of this option only the parts that every IndexedDB has.
 const indexedDB: object = { maxFileSize: KEPT_FILE_BYTES, maxTotalSize: KEPT_TOTAL_BYTES };
