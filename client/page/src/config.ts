@@ -9,6 +9,17 @@ export interface PageConfig {
 
 const NOTHING: PageConfig = { originUrl: null, allowedFileTypes: null };
 
+/** The largest file that the server takes, in bytes, as it tells clients of tus; null where it does not say. */
+export async function largestFileBytes(endpoint: string): Promise<number | null> {
+  try {
+    const response = await fetch(`${endpoint}/files`, { method: "OPTIONS", headers: { "Tus-Resumable": "1.0.0" } });
+    const bytes = Number(response.headers.get("Tus-Max-Size") ?? Number.NaN);
+    return Number.isSafeInteger(bytes) ? bytes : null;
+  } catch {
+    return null;
+  }
+}
+
 /** Uploading works without it, so its absence is no error. */
 export async function readConfig(): Promise<PageConfig> {
   try {

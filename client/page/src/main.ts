@@ -10,7 +10,8 @@ import GoldenRetriever from "@uppy/golden-retriever";
 
 import { Announcer } from "./announcer.ts";
 import { Board } from "./board.ts";
-import { readConfig } from "./config.ts";
+import { largestFileBytes, readConfig } from "./config.ts";
+import { size } from "./format.ts";
 import { recordOf } from "./origin.ts";
 import { PROTOCOLS, type Protocol, speak } from "./protocols.ts";
 
@@ -20,7 +21,7 @@ const CHOICE_KEY = "quayside:protocol";
 const KEPT_FILE_BYTES = 64 * 1024 * 1024;
 const KEPT_TOTAL_BYTES = 512 * 1024 * 1024;
 
-const config = await readConfig();
+const [config, maxFileSize] = await Promise.all([readConfig(), largestFileBytes(ENDPOINT)]);
 const board = new Board({
   list: find("#journeys"),
   empty: find("#journeys-empty"),
@@ -28,7 +29,7 @@ const board = new Board({
   endpoint: ENDPOINT,
   recordOf: (uploadId) => recordOf(config.originUrl, uploadId),
 });
-const uppy = new Uppy({ id: "quayside", restrictions: { allowedFileTypes: config.allowedFileTypes } });
+const uppy = new Uppy({ id: "quayside", restrictions: { allowedFileTypes: config.allowedFileTypes, maxFileSize } });
 
 uppy.on("file-added", ({ id, name, size }) => board.add(id, name ?? "unnamed", size ?? 0));
 uppy.on("file-removed", ({ id }) => board.remove(id));
@@ -96,7 +97,7 @@ uppy.use(Dashboard, {
   // The cards say it per file, and only what the server has confirmed.
   hideProgressDetails: true,
   singleFileFullScreen: false,
-  note: config.allowedFileTypes === null ? "Any file, up to 100 GiB" : `Only ${config.allowedFileTypes.join(", ")}`,
+  note: note(),
 });
 // The Dashboard calls a single file an item of a list, but has no list around it.
 new MutationObserver(() => {
@@ -106,6 +107,11 @@ choose();
 // Its types know of this option only the parts that every IndexedDB has.
 const indexedDB: object = { maxFileSize: KEPT_FILE_BYTES, maxTotalSize: KEPT_TOTAL_BYTES };
 uppy.use(GoldenRetriever, { indexedDB });
+
+function note(): string {
+  const types = config.allowedFileTypes === null ? "Any file" : `Only ${config.allowedFileTypes.join(", ")}`;
+  return maxFileSize === null ? types : `${types}, up to ${size(maxFileSize)}`;
+}
 
 function find<T extends HTMLElement = HTMLElement>(selector: string): T {
   const element = document.querySelector<T>(selector);
