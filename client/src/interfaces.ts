@@ -185,6 +185,8 @@ export interface Problem {
   readonly detail: string;
   readonly uploadedBytes?: number;
   readonly limitBytes?: number;
+  /** How an upload that is gone has ended. */
+  readonly state?: ServerState;
 }
 
 // ---- What is needed of the outside world.

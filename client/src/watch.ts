@@ -1,6 +1,6 @@
 // Watching an upload, whoever sends it and by whatever protocol: how it stands, until nothing more can follow.
 
-import { endedError, UploadError } from "./errors.ts";
+import { goneError, UploadError } from "./errors.ts";
 import type { ServerState, Status, UploadOptions, World } from "./interfaces.ts";
 import { Live } from "./live.ts";
 import { Patience } from "./patience.ts";
@@ -28,7 +28,7 @@ export async function* watchUpload(uploadId: string, options: WatchOptions): Asy
     try {
       return await patience.ask(signal, () => server.status(uploadId, signal));
     } catch (error) {
-      throw error instanceof UploadError && error.code === "gone" ? endedError("unknown", undefined) : error;
+      throw error instanceof UploadError && error.code === "gone" ? goneError(error) : error;
     }
   };
   for await (const status of new Live(server, world).statuses(uploadId, ask, signal)) {
