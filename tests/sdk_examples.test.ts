@@ -97,6 +97,36 @@ test("the example for Uppy: two files reach the origin, with their metadata, and
   assert.equal(result?.successful?.length, 2);
 });
 
+test("the example of watching: told until the origin has it", async () => {
+  const follow = await example("follow");
+  const file = fileBytes("followed.mp4", 3 * MIB);
+  const upload = await client.create(file, { fileName: "followed.mp4" });
+  const shown: string[] = [];
+  const following = follow(upload.uploadId, stack.baseUrl, (text: string) => shown.push(text));
+  await waitFor("the truth", () => shown.length > 0);
+  await client.putRest(upload, file);
+  await following;
+  assert.deepEqual(
+    [shown[0], shown.at(-1)],
+    ["open, 0 bytes, origin: none", `completed, ${file.length} bytes, origin: delivered`],
+  );
+});
+
+test("the example of plain tus-js-client", async () => {
+  const sendByTus = await example("sendByTus");
+  const url = await sendByTus(fileOf("by tus.mp4", 20 * MIB), stack.baseUrl);
+  await assertAtOrigin(String(url).split("/").at(-1) ?? "", "by tus.mp4", 20 * MIB);
+});
+
+test("the example of Uppy with its own plugin for tus", async () => {
+  const createTusUppy = await example("createTusUppy");
+  const uppy = createTusUppy(stack.baseUrl) as Uppy<Meta, Body>;
+  uppy.addFile({ name: "by uppy.mp4", type: "video/mp4", data: fileOf("by uppy.mp4", 20 * MIB) });
+  const result = await uppy.upload();
+  const url = result?.successful?.[0]?.uploadURL;
+  await assertAtOrigin(String(url).split("/").at(-1) ?? "", "by uppy.mp4", 20 * MIB);
+});
+
 test("Uppy's pause and resume", async () => {
   const uppy = uppyOf();
   const id = uppy.addFile({ name: "paused.mp4", data: fileOf("paused.mp4", 40 * MIB) });
