@@ -1,7 +1,8 @@
-// The examples in client/README.md, run as they stand there; and the plugin for Uppy driven by Uppy itself.
+// The examples in client/README.md, run as they stand there (those for plain tus in `browser/examples.test.ts`); and the plugin
+// for Uppy driven by Uppy itself.
 
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -11,6 +12,7 @@ import Uppy, { type Body, type Meta } from "@uppy/core";
 import { type Upload, UploadError } from "../client/src/index.ts";
 import { QuaysideUploader } from "../client/src/uppy.ts";
 import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
+import { runnableExample } from "./support/readme.ts";
 import { sceneWithOrigin } from "./support/scene.ts";
 import { waitFor } from "./support/wait.ts";
 import { repositoryRoot } from "./support/wrangler_config.ts";
@@ -33,16 +35,8 @@ async function assertAtOrigin(uploadId: string, name: string, sizeBytes: number)
 
 /** The example that exports this function, with the package's name replaced by where its source is. */
 async function example(exported: string): Promise<(...args: unknown[]) => unknown> {
-  const readme = readFileSync(join(repositoryRoot, "client/README.md"), "utf8");
-  const blocks = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => String(code));
-  const code = blocks.find((block) => block.includes(`function ${exported}(`));
-  assert.ok(code, `no example exports ${exported}`);
-  const source = (module: string) => pathToFileURL(join(repositoryRoot, "client/src", module)).href;
-  const runnable = code
-    .replace('"quayside-client"', JSON.stringify(source("index.ts")))
-    .replace('"quayside-client/uppy"', JSON.stringify(source("uppy.ts")));
   const path = join(folder, `${exported}.ts`);
-  writeFileSync(path, runnable);
+  writeFileSync(path, runnableExample(exported));
   return (await import(pathToFileURL(path).href))[exported];
 }
 
@@ -110,21 +104,6 @@ test("the example of watching: told until the origin has it", async () => {
     [shown[0], shown.at(-1)],
     ["open, 0 bytes, origin: none", `completed, ${file.length} bytes, origin: delivered`],
   );
-});
-
-test("the example of plain tus-js-client", async () => {
-  const sendByTus = await example("sendByTus");
-  const url = await sendByTus(fileOf("by tus.mp4", 20 * MIB), stack.baseUrl);
-  await assertAtOrigin(String(url).split("/").at(-1) ?? "", "by tus.mp4", 20 * MIB);
-});
-
-test("the example of Uppy with its own plugin for tus", async () => {
-  const createTusUppy = await example("createTusUppy");
-  const uppy = createTusUppy(stack.baseUrl) as Uppy<Meta, Body>;
-  uppy.addFile({ name: "by uppy.mp4", type: "video/mp4", data: fileOf("by uppy.mp4", 20 * MIB) });
-  const result = await uppy.upload();
-  const url = result?.successful?.[0]?.uploadURL;
-  await assertAtOrigin(String(url).split("/").at(-1) ?? "", "by uppy.mp4", 20 * MIB);
 });
 
 test("Uppy's pause and resume", async () => {
