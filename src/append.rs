@@ -7,7 +7,6 @@ use durable_objects::rpc::{
     self, ask,
     upload::{AwaitObject, Declare, Status, commit_with_bytes},
 };
-use futures_channel::oneshot;
 use js_sys::Uint8Array;
 use upload_core::{
     integrity::RunningSha256,
@@ -15,16 +14,17 @@ use upload_core::{
     operation::{Append, Outcome, Wait},
     refusal::Refusal,
     session::{
-        Begin, Commit, Committed, Grant, MAX_ROW_SEGMENT_BYTES, Receipt, Release, ReleaseReason, Rest, SegmentPlace,
+        Begin, Commit, Committed, Grant, Link, MAX_ROW_SEGMENT_BYTES, Receipt, Release, ReleaseReason, Rest,
+        SegmentPlace,
     },
     units::{ByteCount, UploadId},
     upload::{Phase, Snapshot},
 };
 use web_sys::ReadableStream;
-use worker::{Bucket, Context, Env, Error, MultipartUpload, ObjectNamespace, Result};
+use worker::{Bucket, Env, Error, MultipartUpload, ObjectNamespace, Result};
 
 use crate::{
-    config::Config,
+    call::Call,
     log::{self, Stopwatch},
     relay::{Broken, Relay, drain},
     streams::fixed_length,
@@ -33,55 +33,40 @@ use crate::{
 };
 
 /// Stores a chunk. The work goes on for a while when the client goes away: what has arrived by then may be whole parts.
-pub(crate) async fn carry_out(
-    chunk: Append,
-    body: Option<ReadableStream>,
-    config: &Config,
-    env: &Env,
-    context: &Context,
-) -> Carried {
-    let limit_bytes = config.limits.max_chunk_bytes;
+pub(crate) async fn carry_out(chunk: Append, body: Option<ReadableStream>, call: Call<'_>) -> Carried {
+    let limit_bytes = call.config.limits.max_chunk_bytes;
     if chunk.length > limit_bytes {
         return Ok(Err(Refusal::ChunkTooLarge { limit_bytes }));
     }
     if chunk.length.is_zero() {
-        return without_bytes(chunk, config, env, context).await;
+        return without_bytes(chunk, call).await;
     }
     let wait = chunk.wait;
-    let appended = in_background(chunk, body, config, env, context).await?;
-    wait_for_object(wait, appended, env).await
+    let appended = in_background(chunk, body, call).await?;
+    wait_for_object(wait, appended, call.env).await
 }
 
 /// Stores the chunk in a task of its own.
-async fn in_background(
-    chunk: Append,
-    body: Option<ReadableStream>,
-    config: &Config,
-    env: &Env,
-    context: &Context,
-) -> Carried {
-    let (done, answer) = oneshot::channel();
-    let (env, stalled_after) = (env.clone(), config.stalled_after);
-    // In production a handler ends with its client, and only this survives, for at most 30 seconds.
-    context.wait_until(async move {
-        let _ = done.send(store(chunk, body, &env, stalled_after).await);
-    });
-    answer.await.map_err(|_| Error::from("the relay ended without an answer"))?
+async fn in_background(chunk: Append, body: Option<ReadableStream>, call: Call<'_>) -> Carried {
+    let (env, stalled_after) = (call.env.clone(), call.config.stalled_after);
+    call.outliving_its_client(async move {
+        Ok(store(chunk, Link::default(), body, &env, stalled_after).await?.map(|stored| stored.outcome))
+    })
+    .await?
 }
 
 /// A chunk without bytes adds nothing; at the right offset that is no mistake, and it may declare the length. Where that shows
 /// that all bytes are there, those still in the tail go into the last part now.
-async fn without_bytes(chunk: Append, config: &Config, env: &Env, context: &Context) -> Carried {
-    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
+async fn without_bytes(chunk: Append, call: Call<'_>) -> Carried {
+    let objects = call.env.durable_object(rpc::UPLOADS_BINDING)?;
     let declare = Declare { offset: chunk.offset, file_bytes: chunk.file_bytes };
     let now = match ask(&objects, chunk.id, &declare).await? {
         Ok(now) => now,
         Err(refusal) => return Ok(Err(refusal)),
     };
     let wait = chunk.wait;
-    let appended =
-        if lacks_last_part(&now) { in_background(chunk, None, config, env, context).await? } else { Ok(shown(&now)) };
-    wait_for_object(wait, appended, env).await
+    let appended = if lacks_last_part(&now) { in_background(chunk, None, call).await? } else { Ok(shown(&now)) };
+    wait_for_object(wait, appended, call.env).await
 }
 
 /// Whether all bytes are there, but some in the tail: whoever declared the length, and was to put them into the last part,
@@ -92,17 +77,11 @@ fn lacks_last_part(now: &Snapshot) -> bool {
 
 /// Puts the tail into the last part where that has not been done, and waits for the object. For whoever asks where to go on
 /// and would take the answer for the end.
-pub(crate) async fn finish(
-    now: Snapshot,
-    wait: Wait,
-    config: &Config,
-    env: &Env,
-    context: &Context,
-) -> Result<Result<Snapshot, Refusal>> {
+pub(crate) async fn finish(now: Snapshot, wait: Wait, call: Call<'_>) -> Result<Result<Snapshot, Refusal>> {
     if lacks_last_part(&now) {
         let (id, offset, length) = (now.id, now.offset, ByteCount::ZERO);
         let chunk = Append { id, offset, length, file_bytes: None, digest: None, wait: Wait::No };
-        if let Err(refusal) = in_background(chunk, None, config, env, context).await? {
+        if let Err(refusal) = in_background(chunk, None, call).await? {
             return Ok(Err(refusal));
         }
     } else if !now.phase.is_finishing() {
@@ -110,7 +89,7 @@ pub(crate) async fn finish(
     }
     match wait {
         Wait::No => Ok(Ok(now)),
-        Wait::ForObject => awaited(now.id, env).await,
+        Wait::ForObject => awaited(now.id, call.env).await,
     }
 }
 
@@ -146,11 +125,25 @@ fn shown(now: &Snapshot) -> Outcome {
     }
 }
 
-/// Stores a chunk that has bytes.
-pub(crate) async fn store(chunk: Append, body: Option<ReadableStream>, env: &Env, stalled_after: Duration) -> Carried {
+/// A chunk that has been stored.
+pub(crate) struct Stored {
+    /// By which attempt.
+    pub(crate) attempt: u64,
+    /// What came of it.
+    pub(crate) outcome: Outcome,
+}
+
+/// Stores a chunk that has bytes, or a piece of one.
+pub(crate) async fn store(
+    chunk: Append,
+    link: Link,
+    body: Option<ReadableStream>,
+    env: &Env,
+    stalled_after: Duration,
+) -> Result<Result<Stored, Refusal>> {
     let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
     let whole = chunk.digest.is_some();
-    let begin = Begin { offset: chunk.offset, length: chunk.length, file_bytes: chunk.file_bytes, whole };
+    let begin = Begin { offset: chunk.offset, length: chunk.length, file_bytes: chunk.file_bytes, whole, link };
     let grant = match ask(&objects, chunk.id, &begin).await? {
         Ok(grant) => grant,
         Err(refusal) => {
@@ -189,7 +182,7 @@ pub(crate) async fn store(chunk: Append, body: Option<ReadableStream>, env: &Env
         relay.drain().await;
     }
     match stored {
-        Ok(()) => Ok(Ok(attempt.appended(chunk.length, &watch))),
+        Ok(()) => Ok(Ok(Stored { attempt: grant.attempt, outcome: attempt.appended(chunk.length, &watch) })),
         Err(Ended::Refused(refusal)) => Ok(Err(refusal)),
         Err(Ended::Broken(broken)) => attempt.broken(broken).await,
     }
@@ -338,7 +331,7 @@ impl Attempt<'_> {
     }
 
     /// The chunk did not get to its end. What was committed before the break stays counted.
-    async fn broken(&self, broken: Broken) -> Carried {
+    async fn broken<T>(&self, broken: Broken) -> Result<Result<T, Refusal>> {
         let (reason, code, detail) = match &broken {
             Broken::BodyEnded => (ReleaseReason::GaveUp, "body-ended", None),
             Broken::BodyStalled => (ReleaseReason::GaveUp, "body-stalled", None),

@@ -1,24 +1,25 @@
 //! A chunk whose sender does not say how long it is. Storage takes only what has a length, so its bytes are gathered in memory,
 //! up to where a part ends and never more than [`PIECE_BYTES`], and each gathering is stored as a chunk of its own, whose
-//! length is known by then. What has been stored counts, however the body ends.
+//! length is known by then; linked to the one before it, so that nobody comes between them. What has been stored counts,
+//! however the body ends.
 
 use std::time::Duration;
 
 use durable_objects::rpc::{self, ask, upload::Status};
-use futures_channel::oneshot;
 use upload_core::{
     operation::{Append, Outcome, Unsized, Wait},
     plan::PREFERRED_PART_BYTES,
     refusal::Refusal,
+    session::{Link, Release, ReleaseReason},
     units::ByteCount,
     upload::Phase,
 };
 use web_sys::ReadableStream;
-use worker::{Context, Env, Error, Result};
+use worker::{Env, Error, Result};
 
 use crate::{
-    append,
-    config::Config,
+    append::{self, Stored},
+    call::Call,
     relay::{Broken, Relay, drain},
     streams::stream_of,
     uploads::Carried,
@@ -29,30 +30,20 @@ use crate::{
 const PIECE_BYTES: u64 = PREFERRED_PART_BYTES;
 
 /// Stores the chunk. The work goes on for a while when the client goes away, as for any other chunk.
-pub(crate) async fn carry_out(
-    chunk: Unsized,
-    body: Option<ReadableStream>,
-    config: &Config,
-    env: &Env,
-    context: &Context,
-) -> Carried {
+pub(crate) async fn carry_out(chunk: Unsized, body: Option<ReadableStream>, call: Call<'_>) -> Carried {
     let (id, offset, file_bytes, wait) = (chunk.id, chunk.offset, chunk.file_bytes, chunk.wait);
     let stored = match body {
         None => Ok(None),
         Some(body) => {
-            let (done, answer) = oneshot::channel();
-            let (env, stalled_after) = (env.clone(), config.stalled_after);
-            context.wait_until(async move {
-                let _ = done.send(store(chunk, &body, &env, stalled_after).await);
-            });
-            answer.await.map_err(|_| Error::from("the relay ended without an answer"))??
+            let (env, stalled_after) = (call.env.clone(), call.config.stalled_after);
+            call.outliving_its_client(async move { store(chunk, &body, &env, stalled_after).await }).await??
         }
     };
     match stored {
-        Ok(Some(appended)) => append::wait_for_object(wait, Ok(appended), env).await,
+        Ok(Some(appended)) => append::wait_for_object(wait, Ok(appended), call.env).await,
         Ok(None) => {
             let nothing = Append { id, offset, length: ByteCount::ZERO, file_bytes, digest: None, wait };
-            append::carry_out(nothing, None, config, env, context).await
+            append::carry_out(nothing, None, call).await
         }
         Err(refusal) => Ok(Err(refusal)),
     }
@@ -74,21 +65,21 @@ async fn store(
         }
     };
     let mut relay = Relay::new(body, stalled_after, None, None)?;
-    let (mut offset, mut last) = (chunk.offset, None);
+    let (mut offset, mut last) = (chunk.offset, None::<Stored>);
     loop {
         let to_part_end = plan.part_bytes.saturating_sub(offset.saturating_sub(plan.part_start(offset)));
         let most = to_part_end.min(ByteCount::new(PIECE_BYTES).unwrap_or(to_part_end));
         let (piece, end) = match relay.row(most).await {
             Ok(read) => read,
-            Err(Broken::Fault(error)) => return Err(error),
-            Err(_) => return Err(Error::from("the body could not be gathered")),
+            Err(broken) => return Err(not_gathered(broken)),
         };
         let length = ByteCount::from(piece.length());
         if !length.is_zero() {
             let (id, file_bytes) = (chunk.id, chunk.file_bytes);
             let part = Append { id, offset, length, file_bytes, digest: None, wait: Wait::No };
-            match append::store(part, Some(stream_of(&piece)?), env, stalled_after).await? {
-                Ok(appended) => last = Some(appended),
+            let link = Link { after: last.as_ref().map(|stored| stored.attempt), more: end.is_none() };
+            match append::store(part, link, Some(stream_of(&piece)?), env, stalled_after).await? {
+                Ok(stored) => last = Some(stored),
                 Err(refusal) => {
                     relay.drain().await;
                     return Ok(Err(beyond_end(refusal, last.as_ref())));
@@ -96,20 +87,33 @@ async fn store(
             }
             offset = offset.checked_add(length).unwrap_or(offset);
         }
-        match end {
-            None => {}
-            // Whether it ended or was cut off cannot be told, and makes no difference: what arrived counts.
-            Some(Broken::BodyEnded) => return Ok(Ok(last)),
-            Some(Broken::BodyStalled) => return Ok(Err(Refusal::BodyStalled { uploaded_bytes: offset })),
-            Some(Broken::Fault(error)) => return Err(error),
-            Some(_) => return Err(Error::from("the body could not be gathered")),
+        let Some(end) = end else { continue };
+        if length.is_zero()
+            && let Some(stored) = &last
+        {
+            // Another piece was announced and does not come. Dies here: who asks where to go on waits 2 s and takes the lease.
+            let release = Release { attempt: stored.attempt, reason: ReleaseReason::GaveUp };
+            let _counted = ask(&objects, chunk.id, &release).await?;
         }
+        return match end {
+            // Whether it ended or was cut off cannot be told, and makes no difference: what arrived counts.
+            Broken::BodyEnded => Ok(Ok(last.map(|stored| stored.outcome))),
+            Broken::BodyStalled => Ok(Err(Refusal::BodyStalled { uploaded_bytes: offset })),
+            broken => Err(not_gathered(broken)),
+        };
+    }
+}
+
+fn not_gathered(broken: Broken) -> Error {
+    match broken {
+        Broken::Fault(error) => error,
+        _ => Error::from("the body could not be gathered"),
     }
 }
 
 /// A body that goes on behind the last byte of the file finds the upload complete, by its own earlier pieces.
-fn beyond_end(refusal: Refusal, last: Option<&Outcome>) -> Refusal {
-    match (refusal, last) {
+fn beyond_end(refusal: Refusal, last: Option<&Stored>) -> Refusal {
+    match (refusal, last.map(|stored| &stored.outcome)) {
         (
             Refusal::OffsetMismatch { uploaded_bytes },
             Some(Outcome::Appended { phase, file_bytes: Some(file_bytes), .. }),

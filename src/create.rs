@@ -17,17 +17,19 @@ use upload_core::{
     upload::Phase,
 };
 use web_sys::ReadableStream;
-use worker::{Context, Env, Error, ObjectNamespace, Result};
+use worker::{Env, Error, ObjectNamespace, Result};
 
 use crate::{
     append, auth,
+    call::Call,
     config::Config,
     log::{self, Stopwatch, now_ms},
     uploads::{BUCKET_BINDING, Carried},
 };
 
-/// Creates the upload. `host` is scheme and host of the request.
-pub(crate) async fn carry_out(create: Create, config: &Config, env: &Env, host: String) -> Carried {
+/// Creates the upload.
+pub(crate) async fn carry_out(create: Create, call: Call<'_>) -> Carried {
+    let Call { config, env, .. } = call;
     let owner = match auth::owner(config) {
         Ok(owner) => owner,
         Err(refusal) => return Ok(Err(refusal)),
@@ -47,7 +49,7 @@ pub(crate) async fn carry_out(create: Create, config: &Config, env: &Env, host: 
         file: create.file.clone(),
         plan,
         multipart_id: None,
-        public_url: config.public_url.clone().unwrap_or(host),
+        public_url: config.public_url.clone().unwrap_or_else(|| call.host.to_owned()),
         created_at,
         expires_at: created_at.plus_ms(config.upload_ttl_ms),
         policy: config.policy,
@@ -90,12 +92,9 @@ pub(crate) async fn with_first_chunk(
     create: Create,
     first: FirstChunk,
     body: Option<ReadableStream>,
-    config: &Config,
-    env: &Env,
-    context: &Context,
-    host: String,
+    call: Call<'_>,
 ) -> Carried {
-    let limit_bytes = config.limits.max_chunk_bytes;
+    let limit_bytes = call.config.limits.max_chunk_bytes;
     if first.length > limit_bytes {
         return Ok(Err(Refusal::ChunkTooLarge { limit_bytes }));
     }
@@ -104,7 +103,7 @@ pub(crate) async fn with_first_chunk(
         return Ok(Err(Refusal::BeyondDeclaredLength { file_bytes, uploaded_bytes }));
     }
     let wait = first.wait;
-    let created = carry_out(create, config, env, host).await?;
+    let created = carry_out(create, call).await?;
     let Ok(Outcome::Created { snapshot, limits }) = created else { return Ok(created) };
     let id = snapshot.id;
     let is_new = snapshot.phase == Phase::Open && snapshot.uploaded_bytes.is_zero();
@@ -117,20 +116,20 @@ pub(crate) async fn with_first_chunk(
             digest: first.digest,
             wait: Wait::No,
         };
-        let appended = append::carry_out(chunk, body, config, env, context).await?;
+        let appended = append::carry_out(chunk, body, call).await?;
         if let Err(refusal @ (Refusal::ChecksumMismatch { .. } | Refusal::FileDigestMismatch { .. })) = appended {
-            let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
+            let objects = call.env.durable_object(rpc::UPLOADS_BINDING)?;
             // Dies here, or fails: the upload is there without a byte, and expires.
             let _expires = ask(&objects, id, &Cancel).await;
             return Ok(Err(refusal));
         }
     }
     // Whatever else went wrong: the upload is there, and this is how it stands.
-    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
+    let objects = call.env.durable_object(rpc::UPLOADS_BINDING)?;
     // Asked before, and the bytes of that request may still be on their way: the offset told now must be accepted.
     let asked = if is_new { ask(&objects, id, &Status).await? } else { ask(&objects, id, &Probe).await? };
     let now = match asked {
-        Ok(now) => append::finish(now, wait, config, env, context).await?,
+        Ok(now) => append::finish(now, wait, call).await?,
         Err(refusal) => Err(refusal),
     };
     Ok(now.map(|snapshot| Outcome::Created { snapshot, limits }))
@@ -149,6 +148,7 @@ async fn admit(
             upload_id: birth.id,
             file_name: birth.file.name.clone(),
             file_size: birth.plan.file_bytes,
+            open_ended: birth.plan.open_ended,
             created_at: birth.created_at,
             expires_at: birth.expires_at,
         },

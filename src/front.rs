@@ -5,17 +5,17 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use upload_core::{
     dialect::{Asked, Dialect, Head, Parsed},
     log_line::LogLine,
-    operation::{Operation, Outcome, Reply, Wait},
+    operation::{Operation, Reply},
     refusal::Refusal,
     units::{UnixMs, UploadId},
 };
 use worker::{Context, Env, Headers, Request, Response, ResponseBuilder, Result};
 
 use crate::{
+    call::Call,
     config::{self, Config},
-    download,
     log::{self, Stopwatch, now_ms},
-    uploads,
+    uploads::{self, Answer},
 };
 
 /// What a browser may send.
@@ -80,44 +80,24 @@ async fn handle(
         Ok(config) => config,
         Err(refusal) => return Ok(Err(refusal.clone())),
     };
-    let mut operation = operation;
-    if let Operation::Download(download) = &operation {
-        return download::serve(download, config, env).await;
-    }
-    let mut is_shown = false;
-    if let Operation::Content(content) = &operation {
-        match download::serve_owner(content, env).await? {
-            Err(Refusal::Incomplete { .. } | Refusal::Completing) => {}
-            Ok(mut response) => {
-                let status =
-                    uploads::carry_out(Operation::Status(content.id), None, config, env, context, String::new());
-                if let Ok(Outcome::Status(snapshot)) = status.await? {
-                    for (name, value) in dialect.beside_content(asked, &snapshot) {
-                        response.headers_mut().set(name, &value)?;
-                    }
-                }
-                return Ok(Ok(response));
-            }
-            Err(refusal) => return Ok(Err(refusal)),
-        }
-        // There is no object yet: how the upload stands is the answer.
-        operation = Operation::Probe(content.id, Wait::No);
-        is_shown = true;
-    }
     let host = request.url()?.origin().ascii_serialization();
-    let body = request.inner().body();
-    let outcome = match uploads::carry_out(operation, body, config, env, context, host.clone()).await? {
-        Ok(Outcome::Probed(snapshot)) if is_shown => Outcome::Status(snapshot),
-        Ok(outcome) => outcome,
+    let call = Call { config, env, context, host: &host };
+    match uploads::answer(operation, request.inner().body(), call).await? {
+        Ok(Answer::Outcome(outcome)) => response(dialect.reply(asked, &outcome)).map(Ok),
+        Ok(Answer::Object(mut response, now)) => {
+            for (name, value) in dialect.beside_content(asked, &now) {
+                response.headers_mut().set(name, &value)?;
+            }
+            Ok(Ok(response))
+        }
         Err(refusal) => {
             if let Some(consequence) = dialect.consequence(asked.head, &refusal) {
                 // Where this is refused too, the upload has ended meanwhile.
-                let _ended = uploads::carry_out(consequence, None, config, env, context, host).await?;
+                let _ended = uploads::answer(consequence, None, call).await?;
             }
-            return Ok(Err(refusal));
+            Ok(Err(refusal))
         }
-    };
-    response(dialect.reply(asked, &outcome)).map(Ok)
+    }
 }
 
 async fn understand(dialect: Dialect, head: &Head, request: &mut Request) -> Result<Result<Operation, Refusal>> {

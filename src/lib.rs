@@ -13,6 +13,7 @@
 mod append;
 mod append_unsized;
 mod auth;
+mod call;
 mod config;
 mod create;
 mod download;

@@ -1,5 +1,5 @@
 //! Operations, carried out: each asks the upload's object. What is more than a question has a
-//! file of its own: `create`, `append`.
+//! file of its own: `create`, `append`, `download`.
 
 use durable_objects::rpc::{
     self, ask,
@@ -7,13 +7,15 @@ use durable_objects::rpc::{
     upload::{Cancel, Complete, Probe, Redeliver, Status},
 };
 use upload_core::{
-    operation::{Operation, Outcome},
+    operation::{Operation, Outcome, Wait},
     refusal::Refusal,
+    units::UploadId,
+    upload::Snapshot,
 };
 use web_sys::ReadableStream;
-use worker::{Context, Env, Error, Result};
+use worker::{Response, Result};
 
-use crate::{append, append_unsized, auth, config::Config, create};
+use crate::{append, append_unsized, auth, call::Call, create, download};
 
 /// Which binding of wrangler.toml leads to the bucket.
 pub(crate) const BUCKET_BINDING: &str = "BUCKET";
@@ -21,42 +23,64 @@ pub(crate) const BUCKET_BINDING: &str = "BUCKET";
 /// What an operation comes to: an outcome or a refusal; or else a fault, which is ours.
 pub(crate) type Carried = Result<Result<Outcome, Refusal>>;
 
-/// Carries out anything but a download. `host` is scheme and host of the request.
-pub(crate) async fn carry_out(
+/// What a request is answered with.
+pub(crate) enum Answer {
+    /// Something to be said in the request's dialect.
+    Outcome(Outcome),
+    /// An object's bytes, and the upload that they are of.
+    Object(Response, Box<Snapshot>),
+}
+
+/// Carries out any operation.
+pub(crate) async fn answer(
     operation: Operation,
     body: Option<ReadableStream>,
-    config: &Config,
-    env: &Env,
-    context: &Context,
-    host: String,
-) -> Carried {
-    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
-    let answer = match operation {
-        Operation::Create(create) => return create::carry_out(create, config, env, host).await,
-        Operation::CreateWith(create, first) => {
-            return create::with_first_chunk(create, first, body, config, env, context, host).await;
-        }
-        Operation::Discover => Ok(Outcome::Discovered(config.limits)),
-        Operation::List => return list(config, env).await,
-        Operation::Append(chunk) => return append::carry_out(chunk, body, config, env, context).await,
-        Operation::AppendUnsized(chunk) => return append_unsized::carry_out(chunk, body, config, env, context).await,
-        Operation::Probe(id, wait) => match ask(&objects, id, &Probe).await? {
-            Ok(now) => append::finish(now, wait, config, env, context).await?.map(Outcome::Probed),
-            Err(refusal) => Err(refusal),
+    call: Call<'_>,
+) -> Result<Result<Answer, Refusal>> {
+    let object = match &operation {
+        Operation::Download(download) => download::serve(download, call).await?,
+        Operation::Content(content) => match download::serve_owner(content, call).await? {
+            // There is no object yet: how the upload stands is the answer.
+            Err(Refusal::Incomplete { .. } | Refusal::Completing) => {
+                return Ok(probe(content.id, Wait::No, call).await?.map(|now| Answer::Outcome(Outcome::Status(now))));
+            }
+            served => served,
         },
+        _ => return Ok(carry_out(operation, body, call).await?.map(Answer::Outcome)),
+    };
+    Ok(object.map(|(response, now)| Answer::Object(response, Box::new(now))))
+}
+
+/// Carries out anything but a download.
+async fn carry_out(operation: Operation, body: Option<ReadableStream>, call: Call<'_>) -> Carried {
+    let objects = call.env.durable_object(rpc::UPLOADS_BINDING)?;
+    Ok(match operation {
+        Operation::Create(create) => create::carry_out(create, call).await?,
+        Operation::CreateWith(create, first) => create::with_first_chunk(create, first, body, call).await?,
+        Operation::Discover => Ok(Outcome::Discovered(call.config.limits)),
+        Operation::List => list(call).await?,
+        Operation::Append(chunk) => append::carry_out(chunk, body, call).await?,
+        Operation::AppendUnsized(chunk) => append_unsized::carry_out(chunk, body, call).await?,
+        Operation::Probe(id, wait) => probe(id, wait, call).await?.map(Outcome::Probed),
         Operation::Status(id) => ask(&objects, id, &Status).await?.map(Outcome::Status),
         Operation::Complete(id) => ask(&objects, id, &Complete).await?.map(Outcome::Completing),
         Operation::Redeliver(id) => ask(&objects, id, &Redeliver).await?.map(Outcome::Redelivering),
         Operation::Cancel(id) => ask(&objects, id, &Cancel).await?.map(|()| Outcome::Cancelled),
-        Operation::Download(_) | Operation::Content(_) => return Err(Error::from("a download has no outcome")),
-    };
-    Ok(answer)
+        Operation::Download(_) | Operation::Content(_) => return Err("a download has no outcome".into()),
+    })
 }
 
-async fn list(config: &Config, env: &Env) -> Carried {
-    let owner = match auth::owner(config) {
+async fn probe(id: UploadId, wait: Wait, call: Call<'_>) -> Result<Result<Snapshot, Refusal>> {
+    match ask(&call.env.durable_object(rpc::UPLOADS_BINDING)?, id, &Probe).await? {
+        Ok(now) => append::finish(now, wait, call).await,
+        Err(refusal) => Ok(Err(refusal)),
+    }
+}
+
+async fn list(call: Call<'_>) -> Carried {
+    let owner = match auth::owner(call.config) {
         Ok(owner) => owner,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    Ok(ask(&env.durable_object(rpc::LEDGERS_BINDING)?, owner, &ListOpen).await?.map(Outcome::Listed))
+    Ok(ask(&call.env.durable_object(rpc::LEDGERS_BINDING)?, owner, &ListOpen).await?.map(Outcome::Listed))
 }

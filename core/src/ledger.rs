@@ -58,8 +58,11 @@ pub struct OpenUpload {
     pub upload_id: UploadId,
     /// The file's name.
     pub file_name: String,
-    /// Its declared length.
+    /// Its declared length; the most it may have while `open_ended`.
     pub file_size: ByteCount,
+    /// Whether the length was to be declared later, when it was created.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub open_ended: bool,
     /// When it was created.
     pub created_at: UnixMs,
     /// When it ends unless it is complete by then.

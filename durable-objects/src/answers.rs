@@ -25,12 +25,7 @@ pub(crate) fn fingerprint(session: &Session) -> Option<Fingerprint> {
 
 pub(crate) fn find_object(session: &Session) -> Decision<FoundObject> {
     let answer = match session.object() {
-        Some(object) => Ok(FoundObject {
-            object,
-            bytes: session.plan().file_bytes,
-            file_name: session.birth.file.name.clone(),
-            content_type: session.birth.file.content_type.clone(),
-        }),
+        Some(object) => Ok(FoundObject { object, snapshot: session.snapshot() }),
         None => Err(session.no_object()),
     };
     Decision { answer, change: Change::none() }

@@ -23,6 +23,19 @@ pub struct Begin {
     pub file_bytes: Option<ByteCount>,
     /// Whether it counts as a whole or not at all, since its checksum is known only at its end.
     pub whole: bool,
+    /// How it hangs together with others, where it is a piece of a longer body.
+    #[serde(default)]
+    pub link: Link,
+}
+
+/// A body of unknown length is stored piece by piece, each an attempt of its own. Nobody may come between two of them: who
+/// asks in the meantime where to go on is told an offset that must stay true.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The attempt that brought the piece before, and must hold the lease still.
+    pub after: Option<u64>,
+    /// Whether another piece may follow.
+    pub more: bool,
 }
 
 /// The right to store a chunk, and all that is needed for it.

@@ -24,7 +24,7 @@ mod sequence;
 mod tests;
 mod verifying;
 
-pub use append::{Begin, Commit, Committed, Grant, Receipt, Release, ReleaseReason, Rest, TailPiece};
+pub use append::{Begin, Commit, Committed, Grant, Link, Receipt, Release, ReleaseReason, Rest, TailPiece};
 pub use lanes::{Lane, Lanes};
 pub use records::{Birth, MAX_ROW_SEGMENT_BYTES, Policy, Progress, Segment, SegmentPlace, StoredPart};
 pub use schedule::Job;

@@ -66,6 +66,9 @@ pub struct Lease {
     pub takeovers: u32,
     /// Whether its holder may still commit.
     pub state: LeaseState,
+    /// Whether its holder may bring another piece behind `to`, as a new attempt.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
 }
 
 /// Whether the holder of a lease may still commit.
@@ -129,7 +132,10 @@ impl Session {
         if begin.offset != uploaded_bytes {
             return Decision::no(Refusal::OffsetMismatch { uploaded_bytes });
         }
-        let running = self.running_lease(sequence);
+        if begin.link.after.is_some_and(|attempt| !self.holds_lease(attempt)) {
+            return Decision::no(self.superseded());
+        }
+        let running = self.running_lease(sequence).filter(|lease| begin.link.after != Some(lease.attempt));
         if let Some(retry_after_ms) = running.and_then(|lease| protected_for_ms(lease, now)) {
             let retry_after_seconds = u32::try_from(retry_after_ms.div_ceil(1000)).unwrap_or(u32::MAX);
             return Decision::no(Refusal::Busy { uploaded_bytes, retry_after_seconds });
@@ -151,6 +157,7 @@ impl Session {
             begun_at: now,
             takeovers: before.map_or(0, |lease| takeovers(lease, uploaded_bytes)),
             state: LeaseState::Held,
+            more: begin.link.more,
         };
         let rest_bytes = end.saturating_sub(parts_end.max(begin.offset)).get();
         let progress = Progress {
@@ -247,9 +254,10 @@ impl Session {
         (sequence.parts_end() < self.plan().whole_parts_end(lease.to)).then_some(next)
     }
 
-    /// The lease, if its holder may still commit and has bytes left to bring.
+    /// The lease, if its holder may still commit and has bytes left to bring, or may have.
     fn running_lease(&self, sequence: &Sequence) -> Option<Lease> {
-        self.progress.lease.filter(|lease| lease.state == LeaseState::Held && sequence.offset() < lease.to)
+        let has_more = |lease: &Lease| lease.more || sequence.offset() < lease.to;
+        self.progress.lease.filter(|lease| lease.state == LeaseState::Held && has_more(lease))
     }
 
     fn with_lease(&self, lease: Lease, state: LeaseState) -> Change {

@@ -4,7 +4,7 @@ use stateright::Property;
 use upload_core::{
     event::DeliveryState,
     plan::Mode,
-    session::{Begin, SegmentPlace},
+    session::{Begin, Link, SegmentPlace},
     upload::Phase,
 };
 
@@ -143,7 +143,7 @@ fn accepted(uploads: &Uploads, world: &World) -> bool {
     }
     let offset = session.uploaded_bytes();
     let length = session.missing_bytes();
-    let begin = Begin { offset, length, file_bytes: None, whole: false };
+    let begin = Begin { offset, length, file_bytes: None, whole: false, link: Link::default() };
     let free_at = world.free_at(uploads);
     mutations::begin(uploads, session, world.now, begin).answer.is_ok()
         || free_at.is_some_and(|at| at.ms_since(world.now) <= LONGEST_WAIT_MS)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use upload_core::{
     plan::Mode,
     refusal::Refusal,
-    session::{Begin, Decision, ReleaseReason, Session},
+    session::{Begin, Decision, Link, ReleaseReason, Session},
     units::UnixMs,
 };
 
@@ -73,7 +73,13 @@ impl Uploads {
     pub(crate) fn act(&self, world: &mut World, action: Action) -> bool {
         let happened = match action {
             Action::Begin { worker, from, to, whole } => {
-                let begin = Begin { offset: bytes(from), length: bytes(to - from), file_bytes: None, whole };
+                let begin = Begin {
+                    offset: bytes(from),
+                    length: bytes(to - from),
+                    file_bytes: None,
+                    whole,
+                    link: Link::default(),
+                };
                 world.begin(self, worker, begin)
             }
             Action::Advance { worker } => {
@@ -190,7 +196,13 @@ impl World {
     /// When a protected lease can be taken, if there is one.
     pub(crate) fn free_at(&self, uploads: &Uploads) -> Option<UnixMs> {
         let session = self.object.session.as_ref()?;
-        let begin = Begin { offset: session.uploaded_bytes(), length: bytes(1), file_bytes: None, whole: false };
+        let begin = Begin {
+            offset: session.uploaded_bytes(),
+            length: bytes(1),
+            file_bytes: None,
+            whole: false,
+            link: Link::default(),
+        };
         match mutations::begin(uploads, session, self.now, begin).answer {
             Err(Refusal::Busy { retry_after_seconds, .. }) => {
                 Some(self.now.plus_ms(u64::from(retry_after_seconds) * 1000))

@@ -157,17 +157,13 @@ pub struct EventFacts {
     pub attempt: u32,
 }
 
-/// A completed object and what to say about it.
+/// A completed object and its upload.
 #[derive(Serialize, Deserialize)]
 pub struct FoundObject {
     /// Where it is.
     pub object: ObjectFacts,
-    /// How long it is.
-    pub bytes: ByteCount,
-    /// What the client called it.
-    pub file_name: String,
-    /// What the client said it is.
-    pub content_type: Option<String>,
+    /// How the upload stands.
+    pub snapshot: Snapshot,
 }
 
 /// What the queue carries: where to ask, and for what.

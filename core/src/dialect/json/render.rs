@@ -156,7 +156,7 @@ fn open_upload(upload: &OpenUpload) -> Value {
         "uploadId": upload.upload_id,
         "uploadUrl": upload_url(upload.upload_id),
         "fileName": upload.file_name,
-        "fileSize": upload.file_size,
+        "fileSize": (!upload.open_ended).then_some(upload.file_size),
         "createdAt": upload.created_at.rfc3339(),
         "expiresAt": upload.expires_at.rfc3339(),
     })

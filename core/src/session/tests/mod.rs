@@ -6,6 +6,7 @@ mod histories;
 mod lane_histories;
 mod lanes;
 mod length;
+mod linked;
 mod sequence;
 mod verifying;
 
@@ -58,7 +59,7 @@ fn session(file_bytes: u64) -> Session {
 }
 
 fn begin(offset: u64, length: u64) -> Begin {
-    Begin { offset: bytes(offset), length: bytes(length), file_bytes: None, whole: false }
+    Begin { offset: bytes(offset), length: bytes(length), file_bytes: None, whole: false, link: Link::default() }
 }
 
 fn receipt(number: u16, length: u64) -> Receipt {

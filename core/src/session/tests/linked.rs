@@ -1,0 +1,58 @@
+//! The pieces of one body of unknown length: whoever comes between two of them ends it.
+
+use super::*;
+
+fn piece(session: &mut Session, offset: u64, after: Option<u64>) -> Result<Grant, Refusal> {
+    let link = Link { after, more: true };
+    let decision = session.begin(NOW, Begin { link, ..begin(offset, PART) });
+    take(session, decision)
+}
+
+/// A session with the first piece of a body counted, and its attempt.
+fn with_first_piece() -> (Session, u64) {
+    let mut s = session(4 * PART);
+    let grant = piece(&mut s, 0, None).unwrap();
+    store(&mut s, &grant, grant.first_number, PART).unwrap();
+    (s, grant.attempt)
+}
+
+#[test]
+fn pieces_follow_each_other() {
+    let (mut s, first) = with_first_piece();
+    assert!(s.is_appending(), "between two pieces somebody is still at it");
+    let second = piece(&mut s, PART, Some(first)).unwrap();
+    store(&mut s, &second, second.first_number, PART).unwrap();
+    let link = Link { after: Some(second.attempt), more: false };
+    let decision = s.begin(NOW, Begin { link, ..begin(2 * PART, 5) });
+    let last = take(&mut s, decision).unwrap();
+    count(&mut s, &rest(last.attempt, 5)).unwrap();
+    assert!(!s.is_appending());
+}
+
+#[test]
+fn an_offset_told_between_two_pieces_stays_true() {
+    let (mut s, first) = with_first_piece();
+    let decision = s.probe(NOW);
+    take(&mut s, decision).unwrap();
+    let refused = piece(&mut s, PART, Some(first)).unwrap_err();
+    assert_eq!(refused, Refusal::Superseded { uploaded_bytes: bytes(PART) });
+    assert!(start(&mut s, PART, PART).is_ok());
+}
+
+#[test]
+fn a_chunk_between_two_pieces_takes_over() {
+    let (mut s, first) = with_first_piece();
+    let rival = start(&mut s, PART, PART).unwrap();
+    assert!(piece(&mut s, PART, Some(first)).is_err());
+    store(&mut s, &rival, rival.first_number, PART).unwrap();
+    assert!(piece(&mut s, 2 * PART, Some(first)).is_err(), "not even behind what the rival brought");
+}
+
+#[test]
+fn a_released_body_keeps_nobody_waiting() {
+    let (mut s, first) = with_first_piece();
+    let decision = s.release(NOW, Release { attempt: first, reason: ReleaseReason::GaveUp });
+    assert_eq!(take(&mut s, decision), Ok(bytes(PART)));
+    assert!(!s.is_appending());
+    assert!(piece(&mut s, PART, Some(first)).is_err());
+}
