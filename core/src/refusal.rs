@@ -9,7 +9,7 @@ use crate::{units::ByteCount, upload::Phase};
 
 /// Why a request was refused. A refused request has changed nothing that was counted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "code")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Refusal {
     /// No upload has this id, or the id is none.
     UploadNotFound,
@@ -333,7 +333,7 @@ mod tests {
     fn a_refusal_crosses_between_object_and_worker_unchanged() {
         let refusal = Refusal::Incomplete { missing_bytes: 3.into(), uploaded_bytes: 4.into() };
         let json = serde_json::to_string(&refusal).unwrap();
-        assert_eq!(json, r#"{"code":"incomplete","missingBytes":3,"uploadedBytes":4}"#);
+        assert_eq!(json, r#"{"incomplete":{"missingBytes":3,"uploadedBytes":4}}"#);
         assert_eq!(serde_json::from_str::<Refusal>(&json).unwrap(), refusal);
     }
 }

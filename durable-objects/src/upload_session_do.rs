@@ -220,27 +220,39 @@ impl UploadSession {
         content: Option<&[u8]>,
         rule: impl FnOnce(&Session, UnixMs, &C) -> Decision<T>,
     ) -> Result<Result<T, Refusal>> {
-        self.load()?;
-        let now = now();
-        if self.session.borrow().is_none() {
-            return Ok(Err(Refusal::UploadNotFound));
-        }
-        self.store(|session| session.expire_if_due(now).unwrap_or_default())?;
         let mut answer = Err(Refusal::UploadNotFound);
-        self.store_with(content, |session| {
-            let decision = rule(session, now, command);
+        let mut rule = Some(rule);
+        self.store_if_there(content, &mut |session, now| {
+            let Some(decision) = rule.take().map(|rule| rule(session, now, command)) else { return Change::none() };
             answer = decision.answer;
             decision.change
         })?;
         Ok(answer)
     }
 
+    /// What all commands share. Compiled once, not once per command, as is [`Self::store_with`]: that is why their rules are
+    /// no type parameters.
+    fn store_if_there(
+        &self,
+        content: Option<&[u8]>,
+        rule: &mut dyn FnMut(&Session, UnixMs) -> Change,
+    ) -> Result<()> {
+        self.load()?;
+        let now = now();
+        if self.session.borrow().is_none() {
+            return Ok(());
+        }
+        self.store(|session| session.expire_if_due(now).unwrap_or_default())?;
+        self.store_with(content, &mut |session| rule(session, now))
+    }
+
     fn store(&self, rule: impl FnOnce(&Session) -> Change) -> Result<()> {
-        self.store_with(None, rule)
+        let mut rule = Some(rule);
+        self.store_with(None, &mut |session| rule.take().map(|rule| rule(session)).unwrap_or_default())
     }
 
     /// Stores what a rule changes, sets the alarm if the next duty is another now, and only then believes it.
-    fn store_with(&self, content: Option<&[u8]>, rule: impl FnOnce(&Session) -> Change) -> Result<()> {
+    fn store_with(&self, content: Option<&[u8]>, rule: &mut dyn FnMut(&Session) -> Change) -> Result<()> {
         let mut slot = self.session.borrow_mut();
         let Some(session) = slot.as_mut() else { return Ok(()) };
         let change = rule(session);
