@@ -54,16 +54,21 @@ pub async fn ask<C: Command>(
 ) -> Result<Result<C::Answer, Refusal>> {
     let mut init = RequestInit::new();
     init.with_method(Method::Post).with_body(Some(serde_json::to_string(command)?.into()));
-    read_answer(C::NAME, post::<C>(objects, name, &init).await?).await
+    read_answer(&answered(C::NAME, post(objects, name.to_string(), C::NAME, init).await?).await?)
 }
 
 /// Sends a command, and sends it again where it is not known whether it arrived: every command may be.
-async fn post<C: Command>(objects: &ObjectNamespace, name: impl Display, init: &RequestInit) -> Result<Response> {
-    let (name, point) = (name.to_string(), format!("object.{}", C::NAME));
+async fn post(
+    objects: &ObjectNamespace,
+    name: String,
+    command: &'static str,
+    init: RequestInit,
+) -> Result<Response> {
+    let point = format!("object.{command}");
     let mut tries = 0;
     loop {
         tries += 1;
-        let request = Request::new_with_init(&format!("https://object/{}", C::NAME), init)?;
+        let request = Request::new_with_init(&format!("https://object/{command}"), &init)?;
         // A stub that has failed once stays broken: each try gets its own.
         let stub = objects.get_by_name(&name)?;
         match around(&point, stub.fetch_with_request(request)).await {
@@ -81,11 +86,14 @@ fn is_overloaded(error: &Error) -> bool {
     js_sys::Reflect::get(original, &"overloaded".into()).is_ok_and(|flag| flag.is_truthy())
 }
 
-async fn read_answer<T: DeserializeOwned>(name: &str, mut response: Response) -> Result<Result<T, Refusal>> {
-    if response.status_code() != 200 {
-        return Err(Error::RustError(format!("{name}: {}", response.text().await?)));
-    }
-    Ok(match response.json::<Wire<T>>().await? {
+/// The text of an answer that is no fault.
+async fn answered(command: &'static str, mut response: Response) -> Result<String> {
+    let text = response.text().await?;
+    if response.status_code() == 200 { Ok(text) } else { Err(Error::RustError(format!("{command}: {text}"))) }
+}
+
+fn read_answer<T: DeserializeOwned>(text: &str) -> Result<Result<T, Refusal>> {
+    Ok(match serde_json::from_str::<Wire<T>>(text)? {
         Wire::Ok(answer) => Ok(answer),
         Wire::Refused(refusal) => Err(refusal),
     })

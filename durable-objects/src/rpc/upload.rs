@@ -10,7 +10,7 @@ use upload_core::{
 };
 use worker::{Error, Headers, Method, ObjectNamespace, RequestInit, Result};
 
-use super::{Command, commands, post, read_answer};
+use super::{Command, answered, commands, post, read_answer};
 
 /// The header in which a command travels whose body is bytes.
 pub(crate) const COMMAND_HEADER: &str = "x-command";
@@ -26,7 +26,7 @@ pub async fn commit_with_bytes(
     headers.set(COMMAND_HEADER, &serde_json::to_string(commit)?)?;
     let mut init = RequestInit::new();
     init.with_method(Method::Post).with_headers(headers).with_body(Some(bytes.into()));
-    read_answer(Commit::NAME, post::<Commit>(objects, upload, &init).await?).await
+    read_answer(&answered(Commit::NAME, post(objects, upload.to_string(), Commit::NAME, init).await?).await?)
 }
 
 /// Opens the bytes of the tail that are in rows, from `start` to `end`.
@@ -38,7 +38,7 @@ pub async fn read_tail(
 ) -> Result<web_sys::ReadableStream> {
     let mut init = RequestInit::new();
     init.with_method(Method::Post).with_body(Some(serde_json::to_string(&ReadTail { start, end })?.into()));
-    let response = post::<ReadTail>(objects, upload, &init).await?;
+    let response = post(objects, upload.to_string(), ReadTail::NAME, init).await?;
     match (response.status_code(), response.body()) {
         (200, worker::ResponseBody::Stream(stream)) => Ok(stream.clone()),
         (status, _) => Err(Error::RustError(format!("{}: {status}", ReadTail::NAME))),
