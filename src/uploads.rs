@@ -26,9 +26,15 @@ pub(crate) type Carried = Result<Result<Outcome, Refusal>>;
 /// What a request is answered with.
 pub(crate) enum Answer {
     /// Something to be said in the request's dialect.
-    Outcome(Outcome),
+    Outcome(Box<Outcome>),
     /// An object's bytes, and the upload that they are of.
     Object(Response, Box<Snapshot>),
+}
+
+impl From<Outcome> for Answer {
+    fn from(outcome: Outcome) -> Self {
+        Self::Outcome(Box::new(outcome))
+    }
 }
 
 /// Carries out any operation.
@@ -42,11 +48,11 @@ pub(crate) async fn answer(
         Operation::Content(content) => match download::serve_owner(content, call).await? {
             // There is no object yet: how the upload stands is the answer.
             Err(Refusal::Incomplete { .. } | Refusal::Completing) => {
-                return Ok(probe(content.id, Wait::No, call).await?.map(|now| Answer::Outcome(Outcome::Status(now))));
+                return Ok(probe(content.id, Wait::No, call).await?.map(|now| Answer::from(Outcome::Status(now))));
             }
             served => served,
         },
-        _ => return Ok(carry_out(operation, body, call).await?.map(Answer::Outcome)),
+        _ => return Ok(carry_out(operation, body, call).await?.map(Answer::from)),
     };
     Ok(object.map(|(response, now)| Answer::Object(response, Box::new(now))))
 }

@@ -9,6 +9,8 @@ mod file_words;
 mod idempotency;
 pub mod ietf;
 pub mod json;
+mod numbers;
+mod problem;
 pub mod tus;
 
 use http::{HeaderMap, Method};
@@ -41,6 +43,11 @@ impl Head {
     /// A header as text; `None` where it is missing or not printable ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok().map(str::trim)
+    }
+
+    /// A header that is there, as text; empty where it is not printable ASCII, so that it is refused rather than overlooked.
+    fn present(&self, name: &str) -> Option<&str> {
+        self.headers.contains_key(name).then(|| self.header(name).unwrap_or(""))
     }
 
     /// A parameter of the query, as sent.
@@ -157,7 +164,7 @@ impl Dialect {
     /// The answer where something of ours went wrong.
     pub fn fault(self, fault_id: &str, upload: Option<UploadId>) -> Reply {
         match self {
-            Self::Json | Self::Ietf => json::fault(fault_id, upload),
+            Self::Json | Self::Ietf => problem::fault(fault_id, upload),
             Self::Tus => tus::fault(fault_id, upload),
         }
     }

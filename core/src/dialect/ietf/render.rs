@@ -1,7 +1,7 @@
 //! Answers in the words of the newest draft. All of them say where the upload stands, as far as they know it: `Upload-Offset`
 //! also where the draft leaves it out, since clients of older drafts need it.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     digest,
@@ -9,7 +9,7 @@ use super::{
     request::upload_id,
 };
 use crate::{
-    dialect::{Asked, FILES_PATH, Head, json},
+    dialect::{Asked, FILES_PATH, Head, json, problem::Problem},
     integrity::{Crc64Nvme, Sha256Digest},
     operation::{Outcome, Reply},
     plan::{Limits, Mode},
@@ -160,23 +160,26 @@ fn not_finished(asked: &Asked<'_>, phase: Phase, reason: Option<&str>, id: Optio
 pub(super) fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<UploadId>) -> Reply {
     let refusal = &offset_first(asked.head, refusal);
     let about = upload_id(asked.head);
-    let reply = json::problem(refusal, upload.or(about));
-    let reply = match refusal {
-        Refusal::OffsetMismatch { uploaded_bytes } => restated(reply, 409, |body| {
-            body["type"] = json!(format!("{PROBLEM_BASE}mismatching-upload-offset"));
-            body["title"] = json!("offset from request does not match offset of resource");
-            body["expected-offset"] = json!(uploaded_bytes);
-            body["provided-offset"] = json!(fields::byte_count(asked.head, OFFSET));
-        }),
-        Refusal::InconsistentLength { .. } | Refusal::BeyondDeclaredLength { .. } => {
-            restated(reply, 400, inconsistent_length)
+    let mut problem = Problem::of(refusal, upload.or(about));
+    match refusal {
+        Refusal::OffsetMismatch { uploaded_bytes } => {
+            problem.status = 409;
+            problem.say("type", format!("{PROBLEM_BASE}mismatching-upload-offset"));
+            problem.say("title", "offset from request does not match offset of resource");
+            problem.say("expected-offset", uploaded_bytes);
+            problem.say("provided-offset", fields::byte_count(asked.head, OFFSET));
         }
+        Refusal::InconsistentLength { .. } | Refusal::BeyondDeclaredLength { .. } => inconsistent_length(&mut problem),
         // A length of another type is ignored, so this is one that contradicts its own request.
-        Refusal::BadRequest { field, .. } if field == LENGTH_NAME => restated(reply, 400, inconsistent_length),
+        Refusal::BadRequest { field, .. } if field == LENGTH_NAME => inconsistent_length(&mut problem),
+        // The client is to come again, which it would not after a 4xx.
+        Refusal::Completing => problem.status = 503,
+        _ => {}
+    }
+    let reply = problem.reply();
+    let reply = match refusal {
         // "the patch document is of a type that is not supported by the resource" (RFC 5789, section 2.2)
         Refusal::UnsupportedMediaType { .. } => reply.with("accept-patch", PARTIAL_UPLOAD),
-        // The client is to come again, which it would not after a 4xx.
-        Refusal::Completing => restated(reply, 503, |_| ()),
         _ => reply,
     };
     // A digest that the file does not have is the creation target's answer, not the protocol's: the upload is over.
@@ -193,10 +196,11 @@ pub(super) fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<Uploa
     with_limit(asked, reply)
 }
 
-fn inconsistent_length(body: &mut Value) {
-    body["type"] = json!(format!("{PROBLEM_BASE}inconsistent-upload-length"));
-    body["title"] = json!("inconsistent length values for upload");
-    body["field"] = json!(LENGTH_NAME);
+fn inconsistent_length(problem: &mut Problem) {
+    problem.status = 400;
+    problem.say("type", format!("{PROBLEM_BASE}inconsistent-upload-length"));
+    problem.say("title", "inconsistent length values for upload");
+    problem.say("field", LENGTH_NAME);
 }
 
 /// An append that begins at a wrong offset is told so, whatever else is wrong about where it ends: "If the `Upload-Offset`
@@ -210,14 +214,6 @@ pub(super) fn offset_first(head: &Head, refusal: &Refusal) -> Refusal {
         }
         other => other.clone(),
     }
-}
-
-/// The same problem with another status and what `edit` says otherwise.
-fn restated(reply: Reply, status: u16, edit: impl FnOnce(&mut Value)) -> Reply {
-    let mut body: Value = reply.body.as_deref().and_then(|body| serde_json::from_str(body).ok()).unwrap_or(json!({}));
-    body["status"] = json!(status);
-    edit(&mut body);
-    Reply { status, headers: reply.headers, body: Some(body.to_string()) }
 }
 
 /// The limits, where the answer does not say them yet.

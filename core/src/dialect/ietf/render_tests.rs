@@ -63,7 +63,7 @@ fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
     reply.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
 }
 
-fn body(reply: &Reply) -> Value {
+fn body(reply: &Reply) -> serde_json::Value {
     serde_json::from_str(reply.body.as_deref().unwrap()).unwrap()
 }
 

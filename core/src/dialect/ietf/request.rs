@@ -10,7 +10,7 @@ use super::{
     fields::{self, COMPLETE, LENGTH, LENGTH_NAME, OFFSET, PARTIAL_UPLOAD},
 };
 use crate::{
-    dialect::{FILES_PATH, Head, file_words::is_media_type, idempotency},
+    dialect::{FILES_PATH, Head, file_words::is_media_type, idempotency, numbers::byte_count},
     operation::{Append, Content, Create, FirstChunk, Operation, Wait},
     plan::Mode,
     refusal::Refusal,
@@ -114,10 +114,7 @@ fn completeness(head: &Head) -> Result<bool, Refusal> {
 
 /// `Content-Length`, which the platform has checked against the content.
 fn content_length(head: &Head) -> Result<Option<ByteCount>, Refusal> {
-    let Some(text) = head.header("content-length") else { return Ok(None) };
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let length = digits.then(|| text.parse().ok().and_then(ByteCount::new)).flatten();
-    length.map(Some).ok_or_else(|| Refusal::bad_request("Content-Length", "is not a whole number from 0 to 2^53 - 1"))
+    head.header("content-length").map(|text| byte_count("Content-Length", text)).transpose()
 }
 
 /// The file's media type; none where the content is said to be a part of an upload, which is no type of the file's.

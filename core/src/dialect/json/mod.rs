@@ -4,6 +4,5 @@ mod init;
 mod render;
 mod request;
 
-pub(super) use render::PROBLEM_BASE;
-pub use render::{fault, problem, reply};
+pub use render::{problem, reply};
 pub use request::parse;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
+    dialect::problem::Problem,
     event::DeliveryState,
     ledger::OpenUpload,
     operation::{Outcome, Reply},
@@ -12,9 +13,6 @@ use crate::{
 };
 
 const JSON: &str = "application/json";
-
-/// Where the problems of this service are explained, one fragment per code.
-pub(in crate::dialect) const PROBLEM_BASE: &str = "https://quayside.dev/problems/";
 
 /// The answer to what was done.
 pub fn reply(outcome: &Outcome) -> Reply {
@@ -64,70 +62,7 @@ pub fn reply(outcome: &Outcome) -> Reply {
 
 /// The answer to what was not done: an RFC 9457 problem document.
 pub fn problem(refusal: &Refusal, upload: Option<UploadId>) -> Reply {
-    let mut body = json!({
-        "type": format!("{PROBLEM_BASE}{}", refusal.code()),
-        "title": refusal.title(),
-        "status": refusal.status(),
-        "detail": refusal.to_string(),
-    });
-    let mut say = |name: &str, value: Value| {
-        if let Some(fields) = body.as_object_mut() {
-            fields.insert(name.to_owned(), value);
-        }
-    };
-    if let Some(upload) = upload {
-        say("uploadId", json!(upload));
-    }
-    if let Some(uploaded_bytes) = refusal.uploaded_bytes() {
-        say("uploadedBytes", json!(uploaded_bytes));
-    }
-    let mut reply = Reply::empty(refusal.status());
-    match refusal {
-        Refusal::ChunkTooLarge { limit_bytes } | Refusal::UploadTooLarge { limit_bytes } => {
-            say("limitBytes", json!(limit_bytes));
-        }
-        Refusal::BeyondDeclaredLength { file_bytes, .. } => say("fileSize", json!(file_bytes)),
-        Refusal::InconsistentLength { file_bytes, .. } => {
-            say("field", json!("Content-Range"));
-            say("fileSize", json!(file_bytes));
-        }
-        Refusal::NotAChunk { chunk_bytes, .. } => {
-            say("field", json!("X-Upload-Offset"));
-            say("chunkSize", json!(chunk_bytes));
-        }
-        Refusal::QuotaExceeded { retry_after_seconds: Some(seconds), .. } => {
-            reply = reply.with("retry-after", seconds.to_string());
-        }
-        Refusal::Busy { retry_after_seconds, .. } => reply = reply.with("retry-after", retry_after_seconds.to_string()),
-        Refusal::Incomplete { missing_bytes, .. } => say("missingBytes", json!(missing_bytes)),
-        Refusal::BadRequest { field, .. } => say("field", json!(field)),
-        Refusal::UploadGone { phase, .. } => say("state", json!(phase)),
-        Refusal::MethodNotAllowed { allow } => reply = reply.with("allow", allow),
-        Refusal::RangeNotSatisfiable { object_bytes } => {
-            reply = reply.with("content-range", format!("bytes */{object_bytes}"));
-        }
-        Refusal::Completing | Refusal::StorageUnavailable { .. } => reply = reply.with("retry-after", "1"),
-        _ => {}
-    }
-    reply = reply.with("content-type", "application/problem+json").with("cache-control", "no-store");
-    reply.body = Some(body.to_string());
-    reply
-}
-
-/// The answer where something of ours went wrong. The log says more under the same id.
-pub fn fault(fault_id: &str, upload: Option<UploadId>) -> Reply {
-    let body = json!({
-        "type": format!("{PROBLEM_BASE}fault"),
-        "title": "Something went wrong here",
-        "status": 500,
-        "detail": "It is not your fault. Ask for the offset and go on; whoever runs this service finds more under the fault's id.",
-        "faultId": fault_id,
-        "uploadId": upload,
-    });
-    let mut reply =
-        Reply::empty(500).with("content-type", "application/problem+json").with("cache-control", "no-store");
-    reply.body = Some(body.to_string());
-    reply
+    Problem::of(refusal, upload).reply()
 }
 
 fn status(snapshot: &Snapshot) -> Value {
@@ -179,30 +114,4 @@ fn json_reply(status: u16, body: &Value) -> Reply {
     let mut reply = Reply::empty(status).with("content-type", JSON).with("cache-control", "no-store");
     reply.body = Some(body.to_string());
     reply
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_problem_names_what_helps() {
-        let id = UploadId::parse("067e6162-3b6f-4ae2-a171-2470b63dff00").unwrap();
-        let reply = problem(&Refusal::Incomplete { missing_bytes: 3.into(), uploaded_bytes: 4.into() }, Some(id));
-        let body: Value = serde_json::from_str(&reply.body.unwrap()).unwrap();
-        assert_eq!(
-            body,
-            json!({
-                "type": "https://quayside.dev/problems/incomplete",
-                "title": "Bytes are missing",
-                "status": 409,
-                "detail": "3 bytes have not arrived yet.",
-                "uploadId": id,
-                "uploadedBytes": 4,
-                "missingBytes": 3,
-            })
-        );
-        let reply = problem(&Refusal::MethodNotAllowed { allow: "PUT".to_owned() }, None);
-        assert!(reply.headers.contains(&("allow", "PUT".to_owned())));
-    }
 }

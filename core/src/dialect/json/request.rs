@@ -4,7 +4,7 @@ use http::Method;
 
 use super::init;
 use crate::{
-    dialect::{Head, Parsed},
+    dialect::{Head, Parsed, numbers::byte_count},
     integrity::{Algorithm, ChunkDigest},
     operation::{Append, Download, Operation, Wait},
     refusal::Refusal,
@@ -55,8 +55,8 @@ fn append(id: UploadId, head: &Head) -> Result<Append, Refusal> {
         Some(text) => byte_count("Content-Length", text)?,
         None => return Err(Refusal::LengthRequired),
     };
-    let declared = present(head, "x-upload-offset").map(|text| byte_count("X-Upload-Offset", text)).transpose()?;
-    let range = present(head, "content-range").map(|text| content_range(text, length)).transpose()?;
+    let declared = head.present("x-upload-offset").map(|text| byte_count("X-Upload-Offset", text)).transpose()?;
+    let range = head.present("content-range").map(|text| content_range(text, length)).transpose()?;
     let offset = match (declared, &range) {
         (Some(offset), Some(range)) if offset != range.first => {
             return Err(Refusal::bad_request("X-Upload-Offset", "differs from where Content-Range begins"));
@@ -67,11 +67,6 @@ fn append(id: UploadId, head: &Head) -> Result<Append, Refusal> {
     };
     let file_bytes = range.and_then(|range| range.total);
     Ok(Append { id, offset, length, file_bytes, digest: chunk_digest(head)?, wait: Wait::No })
-}
-
-/// A header that is there, as text; empty where it is not printable ASCII, so that it is refused rather than overlooked.
-fn present<'a>(head: &'a Head, name: &str) -> Option<&'a str> {
-    head.headers.contains_key(name).then(|| head.header(name).unwrap_or(""))
 }
 
 /// `Content-Range: bytes 0-99/1000` (RFC 9110, section 14.4): both ends are inclusive.
@@ -102,17 +97,10 @@ fn content_range(text: &str, length: ByteCount) -> Result<ContentRange, Refusal>
     Ok(ContentRange { first, total })
 }
 
-/// A number in decimal digits and nothing else: no sign, no space, no exponent.
-fn byte_count(field: &str, text: &str) -> Result<ByteCount, Refusal> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let count = digits.then(|| text.parse().ok().and_then(ByteCount::new)).flatten();
-    count.ok_or_else(|| Refusal::bad_request(field, "is not a whole number from 0 to 2^53 - 1"))
-}
-
 /// `X-Chunk-Checksum: sha256=<hex or base64>`, or `Content-Digest: sha-256=:<base64>:` (RFC 9530, section 2).
 fn chunk_digest(head: &Head) -> Result<Option<ChunkDigest>, Refusal> {
-    let ours = present(head, "x-chunk-checksum");
-    let standard = present(head, "content-digest");
+    let ours = head.present("x-chunk-checksum");
+    let standard = head.present("content-digest");
     match (ours, standard) {
         (None, None) => Ok(None),
         (Some(_), Some(_)) => Err(Refusal::bad_request("X-Chunk-Checksum", "and Content-Digest: send one of them")),

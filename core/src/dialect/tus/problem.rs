@@ -1,11 +1,12 @@
 //! Answers of tus to what was not done. The code is the protocol's where it has one, and else such that clients do what
 //! helps: they come back after 409 and 423, and give an upload up after any other code from 400 to 499.
 
-use serde_json::json;
-
-use super::{VERSION, request};
+use super::VERSION;
 use crate::{
-    dialect::{Asked, Head, json},
+    dialect::{
+        Asked, Head, numbers,
+        problem::{self, Problem},
+    },
     operation::Reply,
     refusal::Refusal,
     units::{ByteCount, UploadId},
@@ -14,39 +15,22 @@ use crate::{
 
 /// The answer to what was not done: the protocol's headers, and for a person an RFC 9457 problem document.
 pub fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<UploadId>) -> Reply {
-    let status = status(asked.head, refusal);
-    let mut reply = Reply::empty(status)
-        .with("tus-resumable", VERSION)
-        .with("content-type", "application/problem+json")
-        .with("cache-control", "no-store");
-    if let Some(uploaded_bytes) = refusal.uploaded_bytes() {
-        reply = reply.with("upload-offset", uploaded_bytes.to_string());
-    }
-    reply = match refusal {
-        Refusal::UnsupportedVersion { .. } => reply.with("tus-version", VERSION),
-        Refusal::MethodNotAllowed { allow } => reply.with("allow", allow),
-        Refusal::Busy { retry_after_seconds, .. }
-        | Refusal::QuotaExceeded { retry_after_seconds: Some(retry_after_seconds), .. } => {
-            reply.with("retry-after", retry_after_seconds.to_string())
-        }
-        Refusal::Completing | Refusal::StorageUnavailable { .. } => reply.with("retry-after", "1"),
-        Refusal::RangeNotSatisfiable { object_bytes } => reply.with("content-range", format!("bytes */{object_bytes}")),
-        _ => reply,
+    let mut problem = Problem::of(refusal, upload);
+    problem.status = status(asked.head, refusal);
+    let reply = problem.reply().with("tus-resumable", VERSION);
+    let reply = match refusal.uploaded_bytes() {
+        Some(uploaded_bytes) => reply.with("upload-offset", uploaded_bytes.to_string()),
+        None => reply,
     };
-    let body = json!({
-        "type": format!("{}{}", json::PROBLEM_BASE, refusal.code()),
-        "title": refusal.title(),
-        "status": status,
-        "detail": refusal.to_string(),
-        "uploadId": upload,
-    });
-    reply.body = Some(body.to_string());
-    reply
+    match refusal {
+        Refusal::UnsupportedVersion { .. } => reply.with("tus-version", VERSION),
+        _ => reply,
+    }
 }
 
 /// The answer where something of ours went wrong.
 pub fn fault(fault_id: &str, upload: Option<UploadId>) -> Reply {
-    json::fault(fault_id, upload).with("tus-resumable", VERSION)
+    problem::fault(fault_id, upload).with("tus-resumable", VERSION)
 }
 
 fn status(head: &Head, refusal: &Refusal) -> u16 {
@@ -70,7 +54,7 @@ fn status(head: &Head, refusal: &Refusal) -> u16 {
 
 /// Where the request's chunk begins; none where it creates an upload.
 fn offset(head: &Head) -> Option<ByteCount> {
-    head.header("upload-offset").and_then(|text| request::count("Upload-Offset", text).ok())
+    head.header("upload-offset").and_then(|text| numbers::capped_byte_count("Upload-Offset", text).ok())
 }
 
 #[cfg(test)]

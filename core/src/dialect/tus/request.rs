@@ -4,7 +4,7 @@ use http::Method;
 
 use super::{BYTES, VERSION, checksum, metadata};
 use crate::{
-    dialect::{FILES_PATH, Head, Parsed, idempotency},
+    dialect::{FILES_PATH, Head, Parsed, idempotency, numbers::capped_byte_count},
     integrity::ChunkDigest,
     operation::{Append, Content, Create, FirstChunk, Operation, Unsized, Wait},
     plan::Mode,
@@ -32,7 +32,7 @@ pub fn parse(head: &Head) -> Result<Parsed, Refusal> {
 
 /// The method that counts: where `X-HTTP-Method-Override` is, that one, and the request's own means nothing.
 fn method(head: &Head) -> Result<Method, Refusal> {
-    present(head, "x-http-method-override").map_or(Ok(head.method.clone()), |name| {
+    head.present("x-http-method-override").map_or(Ok(head.method.clone()), |name| {
         name.parse().map_err(|_| Refusal::bad_request("X-HTTP-Method-Override", "is not a method"))
     })
 }
@@ -74,7 +74,7 @@ fn create(head: &Head) -> Result<Operation, Refusal> {
     };
     // Without its length a body cannot be stored. The answer says how many bytes were taken, and none is a number.
     let length = match head.header("content-length").filter(|_| has_bytes(head)) {
-        Some(text) => count("Content-Length", text)?,
+        Some(text) => capped_byte_count("Content-Length", text)?,
         None => ByteCount::ZERO,
     };
     // A file of no bytes is complete at once, and the answer shall wait for its object as for any other.
@@ -90,8 +90,8 @@ fn create(head: &Head) -> Result<Operation, Refusal> {
 /// `Upload-Length`, or none with `Upload-Defer-Length: 1`; never both, never neither.
 fn declared_length(head: &Head) -> Result<Option<ByteCount>, Refusal> {
     const FIELD: &str = "Upload-Length";
-    match (present(head, "upload-length"), present(head, "upload-defer-length")) {
-        (Some(length), None) => count(FIELD, length).map(Some),
+    match (head.present("upload-length"), head.present("upload-defer-length")) {
+        (Some(length), None) => capped_byte_count(FIELD, length).map(Some),
         (None, Some("1")) => Ok(None),
         (None, Some(_)) => Err(Refusal::bad_request("Upload-Defer-Length", "can only be 1")),
         (Some(_), Some(_)) => Err(Refusal::bad_request(FIELD, "and Upload-Defer-Length: send one of them")),
@@ -102,7 +102,7 @@ fn declared_length(head: &Head) -> Result<Option<ByteCount>, Refusal> {
 /// What a creation asks for, as one text: an `Idempotency-Key` stands for it.
 fn as_asked(head: &Head) -> String {
     let fields = ["upload-length", "upload-defer-length", "upload-metadata"];
-    fields.map(|name| present(head, name).unwrap_or("")).join("\n")
+    fields.map(|name| head.present(name).unwrap_or("")).join("\n")
 }
 
 /// A chunk; where nothing says how long it is, one without a checksum.
@@ -111,13 +111,13 @@ fn append(id: UploadId, head: &Head) -> Result<Operation, Refusal> {
     if !has_bytes(head) {
         return Err(Refusal::UnsupportedMediaType { expected: format!("Content-Type: {BYTES}") });
     }
-    let offset = present(head, "upload-offset").ok_or_else(|| Refusal::bad_request(OFFSET, "is missing"))?;
-    let offset = count(OFFSET, offset)?;
-    let file_bytes = present(head, "upload-length").map(|text| count("Upload-Length", text)).transpose()?;
+    let offset = head.present("upload-offset").ok_or_else(|| Refusal::bad_request(OFFSET, "is missing"))?;
+    let offset = capped_byte_count(OFFSET, offset)?;
+    let file_bytes = head.present("upload-length").map(|text| capped_byte_count("Upload-Length", text)).transpose()?;
     let (digest, wait) = (digest(head)?, Wait::ForObject);
-    match present(head, "content-length") {
+    match head.present("content-length") {
         Some(length) => {
-            let length = count("Content-Length", length)?;
+            let length = capped_byte_count("Content-Length", length)?;
             Ok(Operation::Append(Append { id, offset, length, file_bytes, digest, wait }))
         }
         None if digest.is_some() => Err(Refusal::LengthRequired),
@@ -132,21 +132,7 @@ fn has_bytes(head: &Head) -> bool {
 }
 
 fn digest(head: &Head) -> Result<Option<ChunkDigest>, Refusal> {
-    present(head, "upload-checksum").map(checksum::parse).transpose()
-}
-
-/// A header that is there, as text; empty where it is not printable ASCII, so that it is refused rather than overlooked.
-fn present<'a>(head: &'a Head, name: &str) -> Option<&'a str> {
-    head.headers.contains_key(name).then(|| head.header(name).unwrap_or(""))
-}
-
-/// A number in decimal digits and nothing else. One above 2^53 - 1 is as good as that: no file is so long, and none has such
-/// an offset, so that it is refused for what it means rather than for how it looks.
-pub(super) fn count(field: &str, text: &str) -> Result<ByteCount, Refusal> {
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Refusal::bad_request(field, "is not a whole number in decimal digits"));
-    }
-    Ok(text.parse().ok().and_then(ByteCount::new).unwrap_or(ByteCount::MAX))
+    head.present("upload-checksum").map(checksum::parse).transpose()
 }
 
 #[cfg(test)]

@@ -1,0 +1,128 @@
+//! Problem documents (RFC 9457): what every dialect says, to a person and to a program, of what was not done. A dialect that
+//! has codes and words of its own restates them.
+
+use serde_json::{Value, json};
+
+use crate::{operation::Reply, refusal::Refusal, units::UploadId};
+
+/// Where the problems of this service are explained, one fragment per code.
+const BASE: &str = "https://quayside.dev/problems/";
+
+/// After so many seconds what passes by itself may have passed.
+const SOON_SECONDS: u32 = 1;
+
+/// A problem, not written yet.
+pub(super) struct Problem {
+    /// The HTTP status, in the answer and in the document.
+    pub(super) status: u16,
+    /// Headers that help.
+    headers: Vec<(&'static str, String)>,
+    /// The document: an object.
+    body: Value,
+}
+
+impl Problem {
+    /// What is to be said of a refusal.
+    pub(super) fn of(refusal: &Refusal, upload: Option<UploadId>) -> Self {
+        let body = json!({
+            "type": format!("{BASE}{}", refusal.code()),
+            "title": refusal.title(),
+            "detail": refusal.to_string(),
+        });
+        let mut problem = Self { status: refusal.status(), headers: Vec::new(), body };
+        if let Some(upload) = upload {
+            problem.say("uploadId", upload);
+        }
+        if let Some(uploaded_bytes) = refusal.uploaded_bytes() {
+            problem.say("uploadedBytes", uploaded_bytes);
+        }
+        problem.help(refusal);
+        problem
+    }
+
+    /// What this refusal has beside the others.
+    fn help(&mut self, refusal: &Refusal) {
+        match refusal {
+            Refusal::ChunkTooLarge { limit_bytes } | Refusal::UploadTooLarge { limit_bytes } => {
+                self.say("limitBytes", limit_bytes);
+            }
+            Refusal::BeyondDeclaredLength { file_bytes, .. } => self.say("fileSize", file_bytes),
+            Refusal::InconsistentLength { file_bytes, .. } => {
+                self.say("field", "Content-Range");
+                self.say("fileSize", file_bytes);
+            }
+            Refusal::NotAChunk { chunk_bytes, .. } => {
+                self.say("field", "X-Upload-Offset");
+                self.say("chunkSize", chunk_bytes);
+            }
+            Refusal::QuotaExceeded { retry_after_seconds: Some(seconds), .. }
+            | Refusal::Busy { retry_after_seconds: seconds, .. } => self.header("retry-after", seconds.to_string()),
+            Refusal::Incomplete { missing_bytes, .. } => self.say("missingBytes", missing_bytes),
+            Refusal::BadRequest { field, .. } => self.say("field", field),
+            Refusal::UploadGone { phase, .. } => self.say("state", phase),
+            Refusal::MethodNotAllowed { allow } => self.header("allow", allow.clone()),
+            Refusal::RangeNotSatisfiable { object_bytes } => {
+                self.header("content-range", format!("bytes */{object_bytes}"));
+            }
+            Refusal::Completing | Refusal::StorageUnavailable { .. } => {
+                self.header("retry-after", SOON_SECONDS.to_string());
+            }
+            _ => {}
+        }
+    }
+
+    /// Says so in the document, instead of what was said under this name before.
+    pub(super) fn say(&mut self, name: &str, value: impl serde::Serialize) {
+        self.body[name] = json!(value);
+    }
+
+    fn header(&mut self, name: &'static str, value: String) {
+        self.headers.push((name, value));
+    }
+
+    /// The answer.
+    pub(super) fn reply(mut self) -> Reply {
+        self.say("status", self.status);
+        let reply = Reply { status: self.status, headers: self.headers, body: Some(self.body.to_string()) };
+        reply.with("content-type", "application/problem+json").with("cache-control", "no-store")
+    }
+}
+
+/// The answer where something of ours went wrong. The log says more under the same id.
+pub(super) fn fault(fault_id: &str, upload: Option<UploadId>) -> Reply {
+    let body = json!({
+        "type": format!("{BASE}fault"),
+        "title": "Something went wrong here",
+        "detail": "It is not your fault. Ask for the offset and go on; whoever runs this service finds more under the fault's id.",
+        "faultId": fault_id,
+        "uploadId": upload,
+    });
+    Problem { status: 500, headers: Vec::new(), body }.reply()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_names_what_helps() {
+        let id = UploadId::parse("067e6162-3b6f-4ae2-a171-2470b63dff00").unwrap();
+        let reply =
+            Problem::of(&Refusal::Incomplete { missing_bytes: 3.into(), uploaded_bytes: 4.into() }, Some(id)).reply();
+        let body: Value = serde_json::from_str(&reply.body.unwrap()).unwrap();
+        assert_eq!(
+            body,
+            json!({
+                "type": "https://quayside.dev/problems/incomplete",
+                "title": "Bytes are missing",
+                "status": 409,
+                "detail": "3 bytes have not arrived yet.",
+                "uploadId": id,
+                "uploadedBytes": 4,
+                "missingBytes": 3,
+            })
+        );
+        let reply = Problem::of(&Refusal::MethodNotAllowed { allow: "PUT".to_owned() }, None).reply();
+        assert!(reply.headers.contains(&("allow", "PUT".to_owned())));
+    }
+}
