@@ -15,6 +15,7 @@ export class Figures {
   bytesOfFiles = 0;
   bytesSent = 0;
   garbageBytes = 0;
+  duplicates = 0;
   disconnects = 0;
   lostAnswers = 0;
   kills = 0;
@@ -36,6 +37,7 @@ export class Figures {
       `uploads by ending      ${tally(this.endings)}`,
       `bytes of files         ${mebibytes(this.bytesOfFiles)}`,
       `bytes sent twice       ${mebibytes(twice)}, and ${mebibytes(this.garbageBytes)} of garbage`,
+      `declared again         ${this.duplicates} answered with the object that was there`,
       `chunks by dialect      ${tally(this.dialects)}`,
       `requests               ${this.requests}, ${this.unanswered} without an answer`,
       `refused with 409       ${tally(this.refusals)}`,

@@ -110,9 +110,10 @@ async function wrongInStorage(world: World, known: Set<string>, strangers: Recor
   const keptStrangers = strangers.filter(({ fileName }) => !discarded.has(fileName));
   const kept = new Set(keptStrangers.map(({ uploadId }) => `uploads/${uploadId}`));
   for (const job of world.jobs) {
-    const last = job.incarnations.at(-1);
-    if (last?.ending === "completed" && !job.plan.discard) {
-      kept.add(`uploads/${last.uploadId}`);
+    for (const { uploadId, ending } of job.incarnations) {
+      if (ending === "completed" && !job.plan.discard) {
+        kept.add(`uploads/${uploadId}`);
+      }
     }
   }
   for (const key of objects.filter((key) => !kept.has(key))) {
