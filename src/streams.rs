@@ -133,9 +133,4 @@ impl Digest {
         let digest = JsFuture::from(self.stream.digest()).await?;
         Ok(Uint8Array::new(&digest).to_vec())
     }
-
-    /// Nobody wants it any more. Without this its unresolved promise would be reported as an unhandled rejection.
-    pub(crate) async fn abandon(self) {
-        let _ = self.finish().await;
-    }
 }

@@ -232,11 +232,7 @@ impl UploadSession {
 
     /// What all commands share. Compiled once, not once per command, as is [`Self::store_with`]: that is why their rules are
     /// no type parameters.
-    fn store_if_there(
-        &self,
-        content: Option<&[u8]>,
-        rule: &mut dyn FnMut(&Session, UnixMs) -> Change,
-    ) -> Result<()> {
+    fn store_if_there(&self, content: Option<&[u8]>, rule: &mut dyn FnMut(&Session, UnixMs) -> Change) -> Result<()> {
         self.load()?;
         let now = now();
         if self.session.borrow().is_none() {

@@ -58,12 +58,7 @@ pub async fn ask<C: Command>(
 }
 
 /// Sends a command, and sends it again where it is not known whether it arrived: every command may be.
-async fn post(
-    objects: &ObjectNamespace,
-    name: String,
-    command: &'static str,
-    init: RequestInit,
-) -> Result<Response> {
+async fn post(objects: &ObjectNamespace, name: String, command: &'static str, init: RequestInit) -> Result<Response> {
     let point = format!("object.{command}");
     let mut tries = 0;
     loop {
