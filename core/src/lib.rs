@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod byte_range;
+pub mod cost;
 pub mod dialect;
 pub mod event;
 pub mod integrity;

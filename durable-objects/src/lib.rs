@@ -13,6 +13,8 @@ mod answers;
 mod assembly;
 mod clock;
 pub mod faults;
+mod lines;
+mod metering;
 mod owner_ledger_do;
 pub mod rpc;
 mod sql;

@@ -14,11 +14,12 @@ use std::cell::RefCell;
 
 use futures_util::stream;
 use upload_core::{
+    cost::Cost,
     log_line::LogLine,
     refusal::Refusal,
     session::{Begin, Change, Commit, Decision, Job, Release, Session},
     units::UnixMs,
-    upload::{Phase, Snapshot},
+    upload::Snapshot,
 };
 use worker::{
     Bucket, DurableObject, Env, Error, Request, Response, Result, State, console_error, console_log, durable_object,
@@ -29,6 +30,8 @@ use crate::{
     assembly::{self, Assembly, BUCKET_BINDING},
     clock::{now, set_alarm},
     faults::around,
+    lines::{fault, log_phase},
+    metering::{self, metered},
     rpc::{
         Command, LEDGERS_BINDING, answer, ask,
         ledger::Settle,
@@ -132,8 +135,9 @@ impl UploadSession {
     /// Brings the session into memory, unless it is there.
     fn load(&self) -> Result<()> {
         if self.session.borrow().is_none() {
-            let session = sql::load(&self.state.storage())?;
-            *self.session.borrow_mut() = session;
+            let (session, rows) = metered(|| sql::load(&self.state.storage()));
+            *self.session.borrow_mut() = session?;
+            self.charge(rows);
         }
         Ok(())
     }
@@ -152,12 +156,16 @@ impl UploadSession {
             assembly::abort(&self.bucket()?, &birth).await?;
             return answer(Ok(snapshot));
         }
-        let session = match Session::create(birth) {
+        let mut session = match Session::create(birth) {
             Ok(session) => session,
             Err(refusal) => return answer::<Snapshot>(Err(refusal)),
         };
+        session.progress.cost = metering::of_creation(&session);
         let alarm_at = session.next_job().map(|(due, _)| due);
-        sql::create(&self.state.storage(), &session, || set_alarm(&self.state, alarm_at))?;
+        let (created, rows) =
+            metered(|| sql::create(&self.state.storage(), &session, || set_alarm(&self.state, alarm_at)));
+        created?;
+        session.progress.cost += rows;
         // From here the upload exists, and ends by itself: its first alarm is set.
         let snapshot = session.snapshot();
         *self.session.borrow_mut() = Some(session);
@@ -174,20 +182,26 @@ impl UploadSession {
     }
 
     fn begin(&self, body: &str) -> Result<Response> {
-        let rule = |session: &Session, now, begin: &Begin| session.begin(now, *begin);
-        let mut taken = self.take(&serde_json::from_str(body)?, None, rule)?;
-        if let (Ok(grant), Some(session)) = (&mut taken, &*self.session.borrow())
+        let begin: Begin = serde_json::from_str(body)?;
+        let mut taken = self.take(&begin, None, |session, now, begin| session.begin(now, *begin))?;
+        let birth = self.session.borrow().as_ref().map(|session| session.birth.clone());
+        if let (Ok(grant), Some(birth)) = (&mut taken, birth)
             && grant.reserved > 0
         {
             // The bytes that the attempt's first part begins with.
-            grant.tail = sql::tail(&self.state.storage(), &session.birth)?;
+            let (tail, rows) = metered(|| sql::tail(&self.state.storage(), &birth));
+            grant.tail = tail?;
+            self.charge(rows);
         }
+        self.charge(metering::of_begin(&begin, taken.as_ref().ok()));
         answer(taken)
     }
 
     fn commit(&self, body: &str, content: Option<&[u8]>) -> Result<Response> {
-        let rule = |session: &Session, now, commit: &Commit| session.commit(now, commit);
-        answer(self.take(&serde_json::from_str(body)?, content, rule)?)
+        let commit = serde_json::from_str(body)?;
+        self.load()?;
+        self.charge(metering::of_commit(&commit));
+        answer(self.take(&commit, content, Session::commit)?)
     }
 
     /// Streams rows to whoever fills a part with them, a few at a time.
@@ -214,7 +228,7 @@ impl UploadSession {
         answer(taken.and(snapshot))
     }
 
-    fn take<C, T>(
+    fn take<C: Command, T>(
         &self,
         command: &C,
         content: Option<&[u8]>,
@@ -222,7 +236,7 @@ impl UploadSession {
     ) -> Result<Result<T, Refusal>> {
         let mut answer = Err(Refusal::UploadNotFound);
         let mut rule = Some(rule);
-        self.store_if_there(content, &mut |session, now| {
+        self.store_if_there(metering::of_command(C::NAME), content, &mut |session, now| {
             let Some(decision) = rule.take().map(|rule| rule(session, now, command)) else { return Change::none() };
             answer = decision.answer;
             decision.change
@@ -232,8 +246,14 @@ impl UploadSession {
 
     /// What all commands share. Compiled once, not once per command, as is [`Self::store_with`]: that is why their rules are
     /// no type parameters.
-    fn store_if_there(&self, content: Option<&[u8]>, rule: &mut dyn FnMut(&Session, UnixMs) -> Change) -> Result<()> {
+    fn store_if_there(
+        &self,
+        cost: Cost,
+        content: Option<&[u8]>,
+        rule: &mut dyn FnMut(&Session, UnixMs) -> Change,
+    ) -> Result<()> {
         self.load()?;
+        self.charge(cost);
         let now = now();
         if self.session.borrow().is_none() {
             return Ok(());
@@ -258,9 +278,17 @@ impl UploadSession {
         let mut after = session.clone();
         after.apply(change.clone());
         let (alarm_before, alarm_after) = (session.next_job(), after.next_job());
-        sql::store(&self.state.storage(), &change, content, || {
-            if alarm_before == alarm_after { Ok(()) } else { set_alarm(&self.state, alarm_after.map(|(due, _)| due)) }
-        })?;
+        let (stored, rows) = metered(|| {
+            sql::store(&self.state.storage(), &change, content, || {
+                if alarm_before == alarm_after {
+                    Ok(())
+                } else {
+                    set_alarm(&self.state, alarm_after.map(|(due, _)| due))
+                }
+            })
+        });
+        stored?;
+        after.progress.cost += rows;
         // Dies here: the rows say it, and whoever reads them next knows it. The answer was not given yet.
         if after.progress.phase != session.progress.phase {
             log_phase(&after);
@@ -279,6 +307,7 @@ impl UploadSession {
     /// repeats it.
     async fn run(&self, job: Job) -> Result<()> {
         let Some(session) = self.session.borrow().clone() else { return Ok(()) };
+        self.charge(metering::of_job(job, &session));
         match job {
             Job::Expire => self.store(|session| session.expire_if_due(now()).unwrap_or_default()),
             Job::Assemble => {
@@ -340,7 +369,15 @@ impl UploadSession {
         Ok(())
     }
 
+    /// Counts what something costs. It is stored with the next row that says how far the upload is.
+    fn charge(&self, cost: Cost) {
+        if let Some(session) = &mut *self.session.borrow_mut() {
+            session.progress.cost += cost;
+        }
+    }
+
     fn rearm(&self) {
+        self.charge(metering::of_alarm());
         let next = self.session.borrow().as_ref().and_then(Session::next_job);
         let at = match next {
             Some((due, _)) => due,
@@ -356,23 +393,4 @@ impl UploadSession {
     fn bucket(&self) -> Result<Bucket> {
         self.env.bucket(BUCKET_BINDING)
     }
-}
-
-fn fault(at: &str) -> LogLine<'_> {
-    LogLine { event: "fault", code: Some(at), ..LogLine::default() }
-}
-
-fn log_phase(session: &Session) {
-    let progress = &session.progress;
-    let name = match progress.phase {
-        Phase::Open => "created",
-        phase => phase.name(),
-    };
-    let line = LogLine {
-        bytes: Some(session.uploaded_bytes()),
-        duration_ms: Some(now().ms_since(session.birth.created_at)),
-        detail: progress.reason.clone(),
-        ..LogLine::of(name, session.birth.id)
-    };
-    console_log!("{}", line.json());
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    cost::Cost,
     integrity::{Crc64Nvme, Sha256State},
     plan::Plan,
     session::{Lease, Verified},
@@ -82,6 +83,9 @@ pub struct Progress {
     /// How much of the object has been read back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<Verified>,
+    /// What it has cost so far.
+    #[serde(default, skip_serializing_if = "Cost::is_none")]
+    pub cost: Cost,
 }
 
 /// A part that is counted: R2 has it, and completion will list it.
