@@ -71,9 +71,7 @@ export async function manyParts(parts: number): Promise<ManyParts> {
   }
 }
 
-/** Without what the question itself has cost. */
 function difference(after: Cost, before: Cost): Cost {
   const kinds = Object.keys(after) as (keyof Cost)[];
-  const cost = Object.fromEntries(kinds.map((kind) => [kind, after[kind] - before[kind]])) as Cost;
-  return { ...cost, objectRequests: cost.objectRequests - 1, workerRequests: cost.workerRequests - 1 };
+  return Object.fromEntries(kinds.map((kind) => [kind, after[kind] - before[kind]])) as Cost;
 }

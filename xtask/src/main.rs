@@ -4,6 +4,7 @@
 //! Works on Linux and macOS.
 
 mod architecture;
+mod bench;
 mod build_stamp;
 mod cargo_build;
 mod cargo_lock;
@@ -53,6 +54,8 @@ Usage: cargo xtask <command>
   test                      everything: check, host tests, and tests of the running Worker
   torture [--uploads 200] [--seed 1]
                             many uploads at once with disconnects, faults and kills; then every byte is compared
+  bench [--quick] [--only TEXT] [--rounds N]
+                            throughput, processor time, memory and cost, beside the bare platform; half an hour
 ";
 
 enum Task {
@@ -64,6 +67,7 @@ enum Task {
     Check,
     Test,
     Torture(torture::Options),
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -94,6 +98,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Check => check::command(&project),
         Task::Test => Ok(test::command(&project)),
         Task::Torture(options) => torture::command(&project, &options),
+        Task::Bench(options) => bench::command(&project, &options),
     }
 }
 
@@ -110,6 +115,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             "check" => Task::Check,
             "test" => Task::Test,
             "torture" => Task::Torture(torture::Options::default()),
+            "bench" => Task::Bench(bench::Options::default()),
             other => bail!("there is no command {other}\n\n{USAGE}"),
         },
         Some(other) => return Err(other.unexpected().into()),
@@ -122,6 +128,9 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             (Task::Dev(options), Long("state")) => options.state = Some(parser.value()?.into()),
             (Task::Torture(options), Long("uploads")) => options.uploads = parser.value()?.parse()?,
             (Task::Torture(options), Long("seed")) => options.seed = parser.value()?.parse()?,
+            (Task::Bench(options), Long("quick")) => options.quick = true,
+            (Task::Bench(options), Long("only")) => options.only = parser.value()?.string()?,
+            (Task::Bench(options), Long("rounds")) => options.rounds = Some(parser.value()?.parse()?),
             (Task::Demo(file @ None), Value(path)) => *file = Some(path.into()),
             (_, other) => return Err(other.unexpected().into()),
         }
@@ -158,6 +167,14 @@ mod tests {
             panic!("not torture");
         };
         assert_eq!((options.uploads, options.seed), (30, 7));
+    }
+
+    #[test]
+    fn bench_takes_what_to_measure() {
+        let Ok(Task::Bench(options)) = parsed(&["bench", "--quick", "--only", "tus", "--rounds", "7"]) else {
+            panic!("not bench");
+        };
+        assert_eq!((options.quick, options.only.as_str(), options.rounds), (true, "tus", Some(7)));
     }
 
     #[test]

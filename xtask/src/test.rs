@@ -30,11 +30,14 @@ pub(crate) fn command(project: &Project) -> ExitCode {
         let origin = stage_with("build", &mut total, || {
             worker_build::build(project)?;
             worker_build::build_with_faults(project)?;
-            let release = worker_build::release_has_no_faults(project);
-            if let Err(error) = &release {
-                say::failure(error);
+            let mut tally = Tally::default();
+            for release in [worker_build::release_is_plain(project), worker_build::release_is_small(project)] {
+                if let Err(error) = &release {
+                    say::failure(error);
+                }
+                tally += Tally::one(release.is_ok());
             }
-            Ok((Tally::one(release.is_ok()), cargo_build::program(project, ORIGIN)?))
+            Ok((tally, cargo_build::program(project, ORIGIN)?))
         });
         if let Some(origin) = origin {
             stage("tests of the running Worker", &mut total, || running_worker_tests(project, &origin));
