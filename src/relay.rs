@@ -8,7 +8,7 @@ use durable_objects::faults::around;
 use futures_util::future::{Either, join, select, try_join};
 use js_sys::Uint8Array;
 use upload_core::{
-    integrity::{ChunkDigest, RunningCrc64, RunningSha256, Sha256State},
+    integrity::{ChunkDigest, RunningSha256, Sha256State},
     session::Receipt,
     storage_fault::{StorageFault, classify},
     units::ByteCount,
@@ -17,7 +17,7 @@ use web_sys::ReadableStream;
 use worker::{Bucket, Delay, Error, MultipartUpload, Result};
 
 use crate::{
-    streams::{Body, Digest, Sink, fixed_length},
+    streams::{Body, Digest, PartCrc, Sink, fixed_length},
     tail::{Front, Tail},
 };
 
@@ -61,8 +61,6 @@ pub(crate) struct Relay {
     chunk_digest: Option<(Digest, Vec<u8>)>,
     /// Of all bytes of the file so far, where its digest was declared.
     file_sha256: Option<RunningSha256>,
-    /// Where pieces are copied to for the digests that wasm computes.
-    copy: Vec<u8>,
 }
 
 /// Where the flow stopped.
@@ -85,7 +83,7 @@ impl Relay {
             Digest::new(declared.algorithm.platform_name()).map(|digest| (digest, declared.value.clone()))
         };
         let chunk_digest = declared.map(digest).transpose()?;
-        Ok(Self { body: Body::new(body, BUFFER_BYTES)?, stalled_after, chunk_digest, file_sha256, copy: Vec::new() })
+        Ok(Self { body: Body::new(body, BUFFER_BYTES)?, stalled_after, chunk_digest, file_sha256 })
     }
 
     /// Moves a part into R2 under this number: first the tail, then so many bytes of the body that it is full.
@@ -98,20 +96,7 @@ impl Relay {
         bytes: ByteCount,
         tail: &Tail<'_>,
     ) -> Result<Receipt, Broken> {
-        let (sink, readable) = fixed_length(bytes.get())?;
-        let mut crc = RunningCrc64::default();
-        let pump = async {
-            let pumped = self.pump_part(bytes, tail, &sink, &mut crc).await;
-            if pumped.is_err() {
-                sink.abort().await;
-            }
-            pumped
-        };
-        let stored = unless_stopped(&sink, around("r2.upload_part", upload.upload_part(number, readable)));
-        match join(stored, pump).await {
-            (Ok(part), Ok(())) => Ok(Receipt { number, bytes, etag: part.etag(), crc64nvme: crc.finish() }),
-            (stored, pumped) => Err(why(stored.err(), pumped.err())),
-        }
+        store_part(upload, number, bytes, async |sink, crc| self.pump_part(bytes, tail, sink, crc).await).await
     }
 
     /// Moves the next bytes of the body into an R2 object of their own.
@@ -179,25 +164,25 @@ impl Relay {
         bytes: ByteCount,
         tail: &Tail<'_>,
         part: &Sink,
-        crc: &mut RunningCrc64,
+        crc: &mut PartCrc,
     ) -> Result<(), Stopped> {
         let mut left = bytes.get();
         for piece in tail.pieces {
             let front = tail.open(piece).await.map_err(Stopped::AtBody)?;
-            pump_front(&front, part, crc, &mut self.copy).await?;
+            pump_front(&front, part, crc).await?;
             left = left.saturating_sub(front.bytes.get());
         }
         self.pump_body(left, part, Some(crc)).await?;
         part.close().await.map_err(Stopped::AtSink)
     }
 
-    async fn pump_body(&mut self, bytes: u64, sink: &Sink, mut crc: Option<&mut RunningCrc64>) -> Result<(), Stopped> {
+    async fn pump_body(&mut self, bytes: u64, sink: &Sink, mut crc: Option<&mut PartCrc>) -> Result<(), Stopped> {
         let mut left = bytes;
         while left > 0 {
             let piece =
                 read(&mut self.body, self.stalled_after, LEAST_READ_BYTES, left).await.map_err(Stopped::AtBody)?;
             if let Some(crc) = crc.as_deref_mut() {
-                crc.update(copied(&piece, &mut self.copy));
+                crc.update(&piece);
             }
             try_join(sink.write(&piece), self.digest(&piece)).await.map_err(Stopped::AtSink)?;
             left = left.saturating_sub(u64::from(piece.length()));
@@ -209,7 +194,7 @@ impl Relay {
     /// Into the digests of the chunk and of the file.
     async fn digest(&mut self, piece: &Uint8Array) -> Result<()> {
         if let Some(sha256) = &mut self.file_sha256 {
-            sha256.update(copied(piece, &mut self.copy));
+            sha256.update(&piece.to_vec());
         }
         match &self.chunk_digest {
             Some((digest, _)) => digest.write(piece).await,
@@ -218,11 +203,44 @@ impl Relay {
     }
 }
 
-/// The piece in wasm's memory, in the room that there is for that.
-fn copied<'a>(piece: &Uint8Array, room: &'a mut Vec<u8>) -> &'a [u8] {
-    room.resize(piece.length() as usize, 0);
-    piece.copy_to(room);
-    room
+/// Moves a part into R2 that is made of bytes from elsewhere: runs, each opened when it is its turn.
+pub(crate) async fn part_of<R>(
+    upload: &MultipartUpload,
+    number: u16,
+    bytes: ByteCount,
+    runs: &[R],
+    open: impl AsyncFn(&R) -> Result<Front, Broken>,
+) -> Result<Receipt, Broken> {
+    let fill = async |sink: &Sink, crc: &mut PartCrc| {
+        for run in runs {
+            pump_front(&open(run).await.map_err(Stopped::AtBody)?, sink, crc).await?;
+        }
+        sink.close().await.map_err(Stopped::AtSink)
+    };
+    store_part(upload, number, bytes, fill).await
+}
+
+/// Has R2 store a part while somebody fills it.
+async fn store_part(
+    upload: &MultipartUpload,
+    number: u16,
+    bytes: ByteCount,
+    fill: impl AsyncFnOnce(&Sink, &mut PartCrc) -> Result<(), Stopped>,
+) -> Result<Receipt, Broken> {
+    let (sink, readable) = fixed_length(bytes.get())?;
+    let mut crc = PartCrc::default();
+    let filling = async {
+        let filled = fill(&sink, &mut crc).await;
+        if filled.is_err() {
+            sink.abort().await;
+        }
+        filled
+    };
+    let stored = unless_stopped(&sink, around("r2.upload_part", upload.upload_part(number, readable)));
+    match join(stored, filling).await {
+        (Ok(part), Ok(())) => Ok(Receipt { number, bytes, etag: part.etag(), crc64nvme: crc.finish() }),
+        (stored, filled) => Err(why(stored.err(), filled.err())),
+    }
 }
 
 /// None of the body is wanted.
@@ -265,7 +283,7 @@ async fn read(
 
 /// Accepted bytes into a part. They are in its CRC; the digests of the chunk and of the file have seen them before, or must
 /// not.
-async fn pump_front(front: &Front, part: &Sink, crc: &mut RunningCrc64, room: &mut Vec<u8>) -> Result<(), Stopped> {
+async fn pump_front(front: &Front, part: &Sink, crc: &mut PartCrc) -> Result<(), Stopped> {
     let mut left = front.bytes.get();
     let mut stream = Body::new(&front.stream, BUFFER_BYTES).map_err(Stopped::AtSink)?;
     while left > 0 {
@@ -274,7 +292,7 @@ async fn pump_front(front: &Front, part: &Sink, crc: &mut RunningCrc64, room: &m
         if piece.length() == 0 {
             return Err(Stopped::AtBody(Broken::SegmentLost));
         }
-        crc.update(copied(&piece, room));
+        crc.update(&piece);
         part.write(&piece).await.map_err(Stopped::AtSink)?;
         left = left.saturating_sub(u64::from(piece.length()));
         stream.give_back(&piece);

@@ -12,6 +12,7 @@
 mod answers;
 mod assembly;
 mod clock;
+mod creation;
 pub mod faults;
 mod lines;
 mod metering;

@@ -91,7 +91,7 @@ pub(crate) fn of_job(job: Job, session: &Session) -> Cost {
         Job::Assemble => Cost { r2_class_a: 1, ..Cost::NONE },
         Job::Free => Cost { r2_class_a: session.progress.holds_segments.into(), ..Cost::NONE },
         // Written, read, deleted.
-        Job::Tell | Job::Verify => Cost { queue_operations: 3, ..Cost::NONE },
+        Job::Tell | Job::Verify | Job::Compose => Cost { queue_operations: 3, ..Cost::NONE },
         Job::Settle => Cost { object_requests: 1, rows_written: 1, ..Cost::NONE },
         Job::Expire | Job::Forget => Cost::NONE,
     }

@@ -26,7 +26,7 @@ use worker::{
 };
 
 use crate::{
-    answers::{begin_delivery, end_delivery, find_object, fingerprint, next_slice, slice_hashed},
+    answers::{begin_delivery, end_delivery, find_object, fingerprint, next_slice, slice_hashed, wanted_pieces},
     assembly::{self, Assembly, BUCKET_BINDING},
     clock::{now, set_alarm},
     faults::around,
@@ -36,8 +36,8 @@ use crate::{
         Command, LEDGERS_BINDING, answer, ask,
         ledger::Settle,
         upload::{
-            AwaitObject, BeginDelivery, COMMAND_HEADER, Cancel, Complete, CreateUpload, Declare, EndDelivery, Errand,
-            FindObject, NextSlice, Probe, ReadTail, Redeliver, SliceHashed, Status,
+            AsPiece, AwaitObject, BeginDelivery, BeginStretch, COMMAND_HEADER, Cancel, Complete, CreateUpload, Declare,
+            EndDelivery, Errand, FindObject, NextSlice, Probe, ReadTail, Redeliver, SliceHashed, Status, WantedPieces,
         },
     },
     sql::session as sql,
@@ -56,10 +56,10 @@ const MAX_JOBS_PER_ALARM: usize = 8;
 /// The object of one upload.
 #[durable_object(alarm)]
 pub struct UploadSession {
-    state: State,
+    pub(crate) state: State,
     env: Env,
     /// The session as it is stored; none until it has been read, or where there is none.
-    session: RefCell<Option<Session>>,
+    pub(crate) session: RefCell<Option<Session>>,
 }
 
 impl DurableObject for UploadSession {
@@ -100,6 +100,13 @@ impl DurableObject for UploadSession {
             FindObject::NAME => self.decide(&body, |session, _, _: &FindObject| find_object(session)),
             BeginDelivery::NAME => self.decide(&body, begin_delivery),
             EndDelivery::NAME => self.decide(&body, end_delivery),
+            AsPiece::NAME => {
+                self.decide(&body, |session, _, piece: &AsPiece| session.as_piece(&piece.owner, piece.until))
+            }
+            WantedPieces::NAME => self.decide(&body, wanted_pieces),
+            BeginStretch::NAME => self.decide(&body, |session, now, BeginStretch(standings): &BeginStretch| {
+                session.begin_stretch(now, standings)
+            }),
             NextSlice::NAME => self.decide(&body, |session, _, _: &NextSlice| next_slice(session)),
             SliceHashed::NAME => self.decide(&body, slice_hashed),
             _ => Response::error("no such command", 404),
@@ -133,43 +140,13 @@ impl DurableObject for UploadSession {
 
 impl UploadSession {
     /// Brings the session into memory, unless it is there.
-    fn load(&self) -> Result<()> {
+    pub(crate) fn load(&self) -> Result<()> {
         if self.session.borrow().is_none() {
             let (session, rows) = metered(|| sql::load(&self.state.storage()));
             *self.session.borrow_mut() = session?;
             self.charge(rows);
         }
         Ok(())
-    }
-
-    async fn create(&self, CreateUpload(mut birth): CreateUpload) -> Result<Response> {
-        self.load()?;
-        if let Some(session) = &*self.session.borrow() {
-            return answer(Ok(session.snapshot()));
-        }
-        assembly::open(&self.bucket()?, &mut birth).await?;
-        // Dies here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
-        let created = self.session.borrow().as_ref().map(Session::snapshot);
-        if let Some(snapshot) = created {
-            // The same creation, asked twice at the same time: the other one was first, and this one's multipart upload is
-            // one too many.
-            assembly::abort(&self.bucket()?, &birth).await?;
-            return answer(Ok(snapshot));
-        }
-        let mut session = match Session::create(birth) {
-            Ok(session) => session,
-            Err(refusal) => return answer::<Snapshot>(Err(refusal)),
-        };
-        session.progress.cost = metering::of_creation(&session);
-        let alarm_at = session.next_job().map(|(due, _)| due);
-        let (created, rows) =
-            metered(|| sql::create(&self.state.storage(), &session, || set_alarm(&self.state, alarm_at)));
-        created?;
-        session.progress.cost += rows;
-        // From here the upload exists, and ends by itself: its first alarm is set.
-        let snapshot = session.snapshot();
-        *self.session.borrow_mut() = Some(session);
-        answer(Ok(snapshot))
     }
 
     /// Takes a decision, stores what it changes, and answers. No `await` in between.
@@ -336,6 +313,12 @@ impl UploadSession {
                 // Dies here: the queue is given a second copy later. The origin sees the same event id twice.
                 self.store(|session| session.event_sent(now()))
             }
+            Job::Compose => {
+                // Stored first: whoever is asked may begin before the queue has said that it has the message. Dies here, or
+                // the queue does not take it: somebody is asked again after a while.
+                self.store(|session| session.stretch_asked_for(now()))?;
+                self.send(Errand::Compose { upload_id: session.birth.id }).await
+            }
             Job::Verify => {
                 self.send(Errand::Verify { upload_id: session.birth.id }).await?;
                 // Dies here: the slice is read twice, and counted once.
@@ -390,7 +373,7 @@ impl UploadSession {
         }
     }
 
-    fn bucket(&self) -> Result<Bucket> {
+    pub(crate) fn bucket(&self) -> Result<Bucket> {
         self.env.bucket(BUCKET_BINDING)
     }
 }
