@@ -5,10 +5,10 @@
 
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-
+import type { Cost } from "../tests/support/api.ts";
 import { repositoryRoot } from "../tests/support/wrangler_config.ts";
 import { chunkOf, KIB } from "./bytes.ts";
-import { type Cost, status } from "./ours.ts";
+import { status } from "./ours.ts";
 import type { ManyParts } from "./report.ts";
 import { startOurs } from "./servers.ts";
 import { spread } from "./statistics.ts";
@@ -27,13 +27,7 @@ export async function manyParts(parts: number): Promise<ManyParts> {
     const created = await http.send("POST", "/upload/init", 201, { headers, body: JSON.stringify(init) });
     const { uploadId } = JSON.parse(created.text) as { uploadId: string };
     const path = `/upload/${uploadId}`;
-    const costOf = async (): Promise<Cost> => {
-      const { cost } = await status(http, uploadId);
-      if (cost === undefined) {
-        throw new Error("the status shows no cost");
-      }
-      return cost;
-    };
+    const costOf = async () => (await status(http, uploadId)).cost;
     const tenth = parts / 10;
     const tenths: { ms: number[]; cost: Cost }[] = [];
     let before = await costOf();

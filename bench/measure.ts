@@ -1,5 +1,6 @@
 // Measuring a workload: ours and the floor's in turn, after a warm-up of both, and which is first changes every round.
 
+import type { Cost } from "../tests/support/api.ts";
 import * as floor from "./floor.ts";
 import * as ours from "./ours.ts";
 import { total } from "./prices.ts";
@@ -24,7 +25,7 @@ export type Measured = {
   /** How much more memory was resident at the peak than the floor's, in MiB. */
   memoryAboveFloor: Spread | null;
   /** What the uploads of one round said they had cost. */
-  cost: ours.Cost | null;
+  cost: Cost | null;
   uploads: number;
 };
 
@@ -35,14 +36,13 @@ const GIB = 2 ** 30;
 
 export async function measure(workload: Workload, mine: Server, bare: Server, rounds: number): Promise<Measured> {
   const runs: { ours: Run; floor: Run }[] = [];
-  let cost: ours.Cost | null = null;
+  let cost: Cost | null = null;
   let uploads = 0;
   for (let round = 0; round <= rounds; round++) {
     const runOurs = async () => {
       const [run, ids] = await timed(mine, () => workload.ours(mine.http));
       const costs = await Promise.all(ids.map(async (id) => (await ours.status(mine.http, id)).cost));
-      const known = costs.filter((each) => each !== undefined);
-      [cost, uploads] = [known.length === 0 ? null : total(known), ids.length];
+      [cost, uploads] = [total(costs), ids.length];
       await ours.clear(mine.http, ids);
       return run;
     };

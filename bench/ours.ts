@@ -2,23 +2,13 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 
+import type { Cost } from "../tests/support/api.ts";
 import { chunkOf, sha256Of, spans } from "./bytes.ts";
 import { type Http, inParallel } from "./http.ts";
 
 const LOOK_EVERY_MS = 2;
 const TUS = { "Tus-Resumable": "1.0.0" };
 const TUS_BYTES = { ...TUS, "Content-Type": "application/offset+octet-stream" };
-
-/** What an upload says it has cost, as its status shows it. */
-export type Cost = {
-  workerRequests: number;
-  objectRequests: number;
-  rowsRead: number;
-  rowsWritten: number;
-  r2ClassA: number;
-  r2ClassB: number;
-  queueOperations: number;
-};
 
 /** What a workload leaves: the ids of its uploads. */
 export type Uploads = string[];
@@ -85,7 +75,7 @@ async function untilCompleted(http: Http, uploadId: string): Promise<void> {
   }
 }
 
-export type Status = { state: string; delivery: string; cost?: Cost };
+export type Status = { state: string; delivery: string; cost: Cost };
 
 export async function status(http: Http, uploadId: string): Promise<Status> {
   return JSON.parse((await http.send("GET", `/upload/${uploadId}/status`, 200)).text) as Status;

@@ -4,7 +4,7 @@
 // (requests, rows), /r2/pricing (operations), /queues/platform/pricing. Beyond the included amounts, without a contract.
 // Not in here, since nothing local measures it: processor time of Workers, duration of Durable Objects, storage by the month.
 
-import type { Cost } from "./ours.ts";
+import type { Cost } from "../tests/support/api.ts";
 
 /** Dollars for a million of each. */
 export const DOLLARS_PER_MILLION: Record<keyof Cost, number> = {

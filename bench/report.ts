@@ -1,8 +1,8 @@
 // The figures as people read them: a table in Markdown, as the README has it.
 
+import type { Cost } from "../tests/support/api.ts";
 import type { Machine } from "./machine.ts";
 import type { Measured } from "./measure.ts";
-import type { Cost } from "./ours.ts";
 import { dollars, KINDS } from "./prices.ts";
 import type { Spread } from "./statistics.ts";
 
