@@ -23,6 +23,7 @@ pub mod log_line;
 pub mod operation;
 pub mod plan;
 pub mod refusal;
+mod refusal_wire;
 pub mod session;
 pub mod storage_fault;
 pub mod units;
