@@ -32,6 +32,7 @@ pub(crate) struct Flat {
     detail: Option<String>,
     actual: Option<String>,
     allow: Option<String>,
+    allowed: Option<String>,
     quota: Option<String>,
 }
 
@@ -107,6 +108,13 @@ refusals! {
     RangeNotSatisfiable { object_bytes }
     NotConfigured { detail }
     Unauthorized {}
+    InvalidToken { detail }
+    TokenExpired {}
+    NotPermitted { detail }
+    TypeNotAllowed { allowed }
+    RateLimited { retry_after_seconds }
+    HeadTooLarge { limit_bytes }
+    KeysUnavailable {}
 }
 
 #[cfg(test)]
