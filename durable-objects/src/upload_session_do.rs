@@ -13,6 +13,7 @@
 use std::{cell::RefCell, rc::Rc};
 
 use upload_core::{
+    cost::Cost,
     log_line::LogLine,
     refusal::Refusal,
     session::{Begin, Change, Commit, Decision, Job, Release, Session},
@@ -31,6 +32,7 @@ use crate::{
     events::{self, Watchers},
     faults::around,
     log_lines::{fault, log_phase},
+    metering::{self, metered},
     rpc::{
         self, Command, Door, answer, ask,
         ledger::Settle,
@@ -55,11 +57,11 @@ const MAX_JOBS_PER_ALARM: usize = 8;
 /// The object of one upload.
 #[durable_object]
 pub struct UploadSession {
-    state: Rc<State>,
+    pub(crate) state: Rc<State>,
     watchers: Watchers,
     env: Env,
     /// The session as it is stored; none until it has been read, or where there is none.
-    session: RefCell<Option<Session>>,
+    pub(crate) session: RefCell<Option<Session>>,
 }
 
 impl DurableObject for UploadSession {
@@ -164,38 +166,13 @@ impl DurableObject for UploadSession {
 
 impl UploadSession {
     /// Brings the session into memory, unless it is there.
-    fn load(&self) -> Result<()> {
+    pub(crate) fn load(&self) -> Result<()> {
         if self.session.borrow().is_none() {
-            let session = sql::load(&self.state.storage())?;
-            *self.session.borrow_mut() = session;
+            let (session, rows) = metered(|| sql::load(&self.state.storage()));
+            *self.session.borrow_mut() = session?;
+            self.charge(rows);
         }
         Ok(())
-    }
-
-    async fn create(&self, CreateUpload(mut birth): CreateUpload) -> Result<Response> {
-        self.load()?;
-        if let Some(session) = &*self.session.borrow() {
-            return answer(Ok(session.snapshot()));
-        }
-        assembly::open(&self.bucket()?, &mut birth).await?;
-        // Dies here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
-        let created = self.session.borrow().as_ref().map(Session::snapshot);
-        if let Some(snapshot) = created {
-            // The same creation, asked twice at the same time: the other one was first, and this one's multipart upload is
-            // one too many.
-            assembly::abort(&self.bucket()?, &birth).await?;
-            return answer(Ok(snapshot));
-        }
-        let session = match Session::create(birth) {
-            Ok(session) => session,
-            Err(refusal) => return answer::<Snapshot>(Err(refusal)),
-        };
-        let alarm_at = session.next_job().map(|(due, _)| due);
-        sql::create(&self.state.storage(), &session, || set_alarm(&self.state, alarm_at))?;
-        // From here the upload exists, and ends by itself: its first alarm is set.
-        let snapshot = session.snapshot();
-        *self.session.borrow_mut() = Some(session);
-        answer(Ok(snapshot))
     }
 
     /// Takes a decision, stores what it changes, and answers. No `await` in between.
@@ -208,20 +185,26 @@ impl UploadSession {
     }
 
     fn begin(&self, body: &str) -> Result<Response> {
-        let rule = |session: &Session, now, begin: &Begin| session.begin(now, *begin);
-        let mut taken = self.take(&serde_json::from_str(body)?, None, rule)?;
-        if let (Ok(grant), Some(session)) = (&mut taken, &*self.session.borrow())
+        let begin: Begin = serde_json::from_str(body)?;
+        let mut taken = self.take(&begin, None, |session, now, begin| session.begin(now, *begin))?;
+        let birth = self.session.borrow().as_ref().map(|session| session.birth.clone());
+        if let (Ok(grant), Some(birth)) = (&mut taken, birth)
             && grant.reserved > 0
         {
             // The bytes that the attempt's first part begins with.
-            grant.tail = sql::tail(&self.state.storage(), &session.birth)?;
+            let (tail, rows) = metered(|| sql::tail(&self.state.storage(), &birth));
+            grant.tail = tail?;
+            self.charge(rows);
         }
+        self.charge(metering::of_begin(&begin, taken.as_ref().ok()));
         answer(taken)
     }
 
     fn commit(&self, body: &str, content: Option<&[u8]>) -> Result<Response> {
-        let rule = |session: &Session, now, commit: &Commit| session.commit(now, commit);
-        answer(self.take(&serde_json::from_str(body)?, content, rule)?)
+        let commit = serde_json::from_str(body)?;
+        self.load()?;
+        self.charge(metering::of_commit(&commit));
+        answer(self.take(&commit, content, Session::commit)?)
     }
 
     /// The same, answering with how the upload stands then.
@@ -245,39 +228,47 @@ impl UploadSession {
         }
     }
 
-    fn take<C, T>(
+    fn take<C: Command, T>(
         &self,
         command: &C,
         content: Option<&[u8]>,
         rule: impl FnOnce(&Session, UnixMs, &C) -> Decision<T>,
     ) -> Result<Result<T, Refusal>> {
-        self.load()?;
-        let now = now();
-        if self.session.borrow().is_none() {
-            return Ok(Err(Refusal::UploadNotFound));
-        }
-        self.store(|session| session.expire_if_due(now).unwrap_or_default())?;
         let mut answer = Err(Refusal::UploadNotFound);
-        self.store_with(content, |session| {
-            let decision = rule(session, now, command);
+        let mut rule = Some(rule);
+        self.store_if_there(metering::of_command(C::NAME), content, &mut |session, now| {
+            let Some(decision) = rule.take().map(|rule| rule(session, now, command)) else { return Change::none() };
             answer = decision.answer;
             decision.change
         })?;
         Ok(answer)
     }
 
+    /// What all commands share. Compiled once, not once per command, as is [`Self::store_with`]: that is why their rules are
+    /// no type parameters.
+    fn store_if_there(
+        &self,
+        cost: Cost,
+        content: Option<&[u8]>,
+        rule: &mut dyn FnMut(&Session, UnixMs) -> Change,
+    ) -> Result<()> {
+        self.load()?;
+        self.charge(cost);
+        let now = now();
+        if self.session.borrow().is_none() {
+            return Ok(());
+        }
+        self.store(|session| session.expire_if_due(now).unwrap_or_default())?;
+        self.store_with(content, &mut |session| rule(session, now))
+    }
+
     fn store(&self, rule: impl FnOnce(&Session) -> Change) -> Result<()> {
-        self.store_with(None, rule)
-    }
-
-    fn store_with(&self, content: Option<&[u8]>, rule: impl FnOnce(&Session) -> Change) -> Result<()> {
         let mut rule = Some(rule);
-        self.store_change(content, &mut |session| rule.take().map(|rule| rule(session)).unwrap_or_default())
+        self.store_with(None, &mut |session| rule.take().map(|rule| rule(session)).unwrap_or_default())
     }
 
-    /// Stores what a rule changes, sets the alarm if the next duty is another now, and only then believes it. The same for
-    /// every rule, and so compiled once.
-    fn store_change(&self, content: Option<&[u8]>, rule: &mut dyn FnMut(&Session) -> Change) -> Result<()> {
+    /// Stores what a rule changes, sets the alarm if the next duty is another now, and only then believes it.
+    fn store_with(&self, content: Option<&[u8]>, rule: &mut dyn FnMut(&Session) -> Change) -> Result<()> {
         let mut slot = self.session.borrow_mut();
         let Some(session) = slot.as_mut() else { return Ok(()) };
         let change = rule(session);
@@ -287,9 +278,17 @@ impl UploadSession {
         let mut after = session.clone();
         after.apply(change.clone());
         let (alarm_before, alarm_after) = (session.next_job(), after.next_job());
-        sql::store(&self.state.storage(), &change, content, || {
-            if alarm_before == alarm_after { Ok(()) } else { set_alarm(&self.state, alarm_after.map(|(due, _)| due)) }
-        })?;
+        let (stored, rows) = metered(|| {
+            sql::store(&self.state.storage(), &change, content, || {
+                if alarm_before == alarm_after {
+                    Ok(())
+                } else {
+                    set_alarm(&self.state, alarm_after.map(|(due, _)| due))
+                }
+            })
+        });
+        stored?;
+        after.progress.cost += rows;
         // Dies here: the rows say it, and whoever reads them next knows it. The answer was not given yet.
         if after.progress.phase != session.progress.phase {
             log_phase(&after);
@@ -309,6 +308,7 @@ impl UploadSession {
     /// repeats it.
     async fn run(&self, job: Job) -> Result<()> {
         let Some(session) = self.session.borrow().clone() else { return Ok(()) };
+        self.charge(metering::of_job(job, &session));
         match job {
             Job::Expire => self.store(|session| session.expire_if_due(now()).unwrap_or_default()),
             Job::Assemble => {
@@ -377,7 +377,15 @@ impl UploadSession {
         Ok(())
     }
 
+    /// Counts what something costs. It is stored with the next row that says how far the upload is.
+    fn charge(&self, cost: Cost) {
+        if let Some(session) = &mut *self.session.borrow_mut() {
+            session.progress.cost += cost;
+        }
+    }
+
     fn rearm(&self) {
+        self.charge(metering::of_alarm());
         let next = self.session.borrow().as_ref().and_then(Session::next_job);
         let at = match next {
             Some((due, _)) => due,
@@ -390,7 +398,7 @@ impl UploadSession {
         }
     }
 
-    fn bucket(&self) -> Result<Bucket> {
+    pub(crate) fn bucket(&self) -> Result<Bucket> {
         self.env.bucket(BUCKET_BINDING)
     }
 }
