@@ -25,6 +25,9 @@ const PACKAGE: &str = "quayside";
 /// What only a Worker that can be made to fail has in it: the name of a log line.
 const MARK_OF_FAULTS: &str = "fault_injected";
 
+/// The module that wrangler enters by, around the one that worker-build makes.
+const ENTRY: &str = "entry.js";
+
 /// One way to build the Worker.
 struct Bundle {
     folder: &'static str,
@@ -85,10 +88,23 @@ fn build_bundle(project: &Project, bundle: &Bundle) -> Result<bool> {
     let tools = rust_tools::needed(project)?;
     let folder = project.path(bundle.folder);
     if build_stamp::fits(&folder, &build_stamp::compute(project, &folder, &wasm, &tools)) {
-        return Ok(false);
+        return put_entry(project, &folder);
     }
     package(project, bundle)?;
+    put_entry(project, &folder)?;
     build_stamp::write(&folder, &build_stamp::compute(project, &folder, &wasm, &tools))?;
+    Ok(true)
+}
+
+/// What wrangler enters by stands beside what worker-build makes. Says whether it was another.
+fn put_entry(project: &Project, folder: &Path) -> Result<bool> {
+    let (from, to) = (project.path("src").join(ENTRY), folder.join(ENTRY));
+    let entry = std::fs::read(&from).with_context(|| format!("reading {}", from.display()))?;
+    // Written only where it is another: wrangler builds again when a file changes.
+    if std::fs::read(&to).is_ok_and(|old| old == entry) {
+        return Ok(false);
+    }
+    std::fs::write(&to, entry).with_context(|| format!("writing {}", to.display()))?;
     Ok(true)
 }
 
