@@ -12,7 +12,9 @@
 mod answers;
 mod assembly;
 mod clock;
+mod events;
 pub mod faults;
+mod log_lines;
 mod owner_ledger_do;
 pub mod rpc;
 mod sql;

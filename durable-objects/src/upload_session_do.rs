@@ -10,24 +10,27 @@
 
 #![allow(missing_docs, reason = "#[durable_object] expands to public methods without documentation")]
 
-use std::cell::RefCell;
+use std::{cell::RefCell, rc::Rc};
 
 use upload_core::{
     log_line::LogLine,
     refusal::Refusal,
     session::{Begin, Change, Commit, Decision, Job, Release, Session},
     units::UnixMs,
-    upload::{Phase, Snapshot},
+    upload::Snapshot,
 };
 use worker::{
-    Bucket, DurableObject, Env, Request, Response, Result, State, console_error, console_log, durable_object,
+    Bucket, DurableObject, Env, Error, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage,
+    console_error, console_log, durable_object,
 };
 
 use crate::{
     answers::{begin_delivery, end_delivery, find_object, fingerprint, next_slice, slice_hashed, wanted_pieces},
     assembly::{self, Assembly, BUCKET_BINDING},
     clock::{now, set_alarm},
+    events::{self, Watchers},
     faults::around,
+    log_lines::{fault, log_phase},
     rpc::{
         self, Command, Door, answer, ask,
         ledger::Settle,
@@ -50,9 +53,10 @@ const ALARM_FALLBACK_MS: u64 = 30_000;
 const MAX_JOBS_PER_ALARM: usize = 8;
 
 /// The object of one upload.
-#[durable_object(alarm)]
+#[durable_object]
 pub struct UploadSession {
-    state: State,
+    state: Rc<State>,
+    watchers: Watchers,
     env: Env,
     /// The session as it is stored; none until it has been read, or where there is none.
     session: RefCell<Option<Session>>,
@@ -60,7 +64,8 @@ pub struct UploadSession {
 
 impl DurableObject for UploadSession {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env, session: RefCell::new(None) }
+        let state = Rc::new(state);
+        Self { watchers: Watchers::new(Rc::clone(&state)), state, env, session: RefCell::new(None) }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
@@ -113,6 +118,7 @@ impl DurableObject for UploadSession {
             }),
             NextSlice::NAME => self.decide(&body, |session, _, _: &NextSlice| next_slice(session)),
             SliceHashed::NAME => self.decide(&body, slice_hashed),
+            events::NAME => self.watch(),
             _ => Response::error("no such command", 404),
         }
     }
@@ -139,6 +145,20 @@ impl DurableObject for UploadSession {
         // Dies here, or anywhere above: the platform runs the alarm again, and the duties are derived from the facts anew.
         self.rearm();
         Response::empty()
+    }
+
+    /// Nothing that a watcher says means anything.
+    async fn websocket_message(&self, _socket: WebSocket, _message: WebSocketIncomingMessage) -> Result<()> {
+        Ok(())
+    }
+
+    async fn websocket_close(&self, socket: WebSocket, _code: usize, _reason: String, _clean: bool) -> Result<()> {
+        events::close(&socket);
+        Ok(())
+    }
+
+    async fn websocket_error(&self, _socket: WebSocket, _error: Error) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -215,6 +235,16 @@ impl UploadSession {
         answer(taken.and(snapshot))
     }
 
+    /// Answered with a socket, on which how the upload stands is told from then on.
+    fn watch(&self) -> Result<Response> {
+        let taken = self.take(&Status, None, |session, _, _| session.status())?;
+        let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(Refusal::UploadNotFound);
+        match taken.and(snapshot).map(|snapshot| self.watchers.accept(&snapshot)) {
+            Ok(accepted) => accepted?.or_else(|refusal| answer::<()>(Err(refusal))),
+            Err(refusal) => answer::<()>(Err(refusal)),
+        }
+    }
+
     fn take<C, T>(
         &self,
         command: &C,
@@ -264,6 +294,7 @@ impl UploadSession {
         if after.progress.phase != session.progress.phase {
             log_phase(&after);
         }
+        self.watchers.stored(session, &after);
         *session = after;
         Ok(())
     }
@@ -329,6 +360,7 @@ impl UploadSession {
             Job::Forget => {
                 self.state.storage().delete_all().await?;
                 *self.session.borrow_mut() = None;
+                self.watchers.forget();
                 Ok(())
             }
         }
@@ -361,23 +393,4 @@ impl UploadSession {
     fn bucket(&self) -> Result<Bucket> {
         self.env.bucket(BUCKET_BINDING)
     }
-}
-
-fn fault(at: &str) -> LogLine<'_> {
-    LogLine { event: "fault", code: Some(at), ..LogLine::default() }
-}
-
-fn log_phase(session: &Session) {
-    let progress = &session.progress;
-    let name = match progress.phase {
-        Phase::Open => "created",
-        phase => phase.name(),
-    };
-    let line = LogLine {
-        bytes: Some(session.uploaded_bytes()),
-        duration_ms: Some(now().ms_since(session.birth.created_at)),
-        detail: progress.reason.clone(),
-        ..LogLine::of(name, session.birth.id)
-    };
-    console_log!("{}", line.json());
 }
