@@ -57,6 +57,14 @@ const routes: Route[] = [
   ["json complete", (id, headers) => client.request("POST", `/upload/${id}/complete`, { headers })],
   ["json redeliver", (id, headers) => client.request("POST", `/upload/${id}/redeliver`, { headers })],
   ["json DELETE", (id, headers) => client.request("DELETE", `/upload/${id}`, { headers })],
+  [
+    "json events",
+    (id, headers) => {
+      const upgrade = { Connection: "Upgrade", Upgrade: "websocket" };
+      const socket = { ...upgrade, "Sec-WebSocket-Version": 13, "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==" };
+      return client.request("GET", `/upload/${id}/events`, { headers: { ...socket, ...headers } });
+    },
+  ],
   ["tus HEAD", (id, headers) => client.request("HEAD", `/files/${id}`, { headers: { ...tus, ...headers } })],
   ["tus GET", (id, headers) => client.request("GET", `/files/${id}`, { headers: { ...tus, ...headers } })],
   [
