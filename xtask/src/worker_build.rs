@@ -32,6 +32,9 @@ const MARK_OF_SMALL_PARTS: &str = "built with small parts";
 /// a pause, which waits for it to be loaded.
 const MOST_GZIPPED_BYTES: u64 = 400_000;
 
+/// The module that wrangler enters by, around the one that worker-build makes.
+const ENTRY: &str = "entry.js";
+
 /// One way to build the Worker.
 struct Bundle {
     folder: &'static str,
@@ -127,10 +130,23 @@ fn build_bundle(project: &Project, bundle: &Bundle) -> Result<bool> {
     let tools = rust_tools::needed(project)?;
     let folder = project.path(bundle.folder);
     if build_stamp::fits(&folder, &build_stamp::compute(project, &folder, &wasm, &tools)) {
-        return Ok(false);
+        return put_entry(project, &folder);
     }
     package(project, bundle)?;
+    put_entry(project, &folder)?;
     build_stamp::write(&folder, &build_stamp::compute(project, &folder, &wasm, &tools))?;
+    Ok(true)
+}
+
+/// What wrangler enters by stands beside what worker-build makes. Says whether it was another.
+fn put_entry(project: &Project, folder: &Path) -> Result<bool> {
+    let (from, to) = (project.path("src").join(ENTRY), folder.join(ENTRY));
+    let entry = std::fs::read(&from).with_context(|| format!("reading {}", from.display()))?;
+    // Written only where it is another: wrangler builds again when a file changes.
+    if std::fs::read(&to).is_ok_and(|old| old == entry) {
+        return Ok(false);
+    }
+    std::fs::write(&to, entry).with_context(|| format!("writing {}", to.display()))?;
     Ok(true)
 }
 
