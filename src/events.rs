@@ -1,15 +1,15 @@
 //! Live state: a WebSocket from an upload's object to its client, handed through. The Worker is gone once it is open; the object
 //! tells by itself.
 
-use durable_objects::rpc::{self, upload};
+use durable_objects::rpc::upload;
 use upload_core::{operation::Watch, refusal::Refusal};
 use worker::{Headers, Response, Result};
 
 use crate::call::Call;
 
-/// Opens the socket. Whoever calls this has seen that the client may ask for the status.
+/// Opens the socket. The object opens it for whoever may ask it anything.
 pub(crate) async fn open(watch: &Watch, call: Call<'_>) -> Result<Result<Response, Refusal>> {
-    let socket = match upload::watch(&call.env.durable_object(rpc::UPLOADS_BINDING)?, watch.id).await? {
+    let socket = match upload::watch(&call.uploads()?, watch.id).await? {
         Ok(socket) => socket,
         Err(refusal) => return Ok(Err(refusal)),
     };

@@ -2,12 +2,12 @@
 //! file of its own: `create`, `append`, `download`, `events`.
 
 use durable_objects::rpc::{
-    self, ask,
+    Door, ask,
     ledger::ListOpen,
     upload::{Cancel, Complete, Probe, Redeliver, Status},
 };
 use upload_core::{
-    operation::{Operation, Outcome, Wait, Watch},
+    operation::{Operation, Outcome, Wait},
     refusal::Refusal,
     units::UploadId,
     upload::Snapshot,
@@ -15,7 +15,7 @@ use upload_core::{
 use web_sys::ReadableStream;
 use worker::{Response, Result};
 
-use crate::{append, append_unsized, auth, call::Call, compose, create, download, events};
+use crate::{append, append_unsized, call::Call, compose, create, download, events};
 
 /// Which binding of wrangler.toml leads to the bucket.
 pub(crate) const BUCKET_BINDING: &str = "BUCKET";
@@ -27,8 +27,10 @@ pub(crate) type Carried = Result<Result<Outcome, Refusal>>;
 pub(crate) enum Answer {
     /// Something to be said in the request's dialect.
     Outcome(Box<Outcome>),
-    /// An object's bytes or a socket to it, and the upload that they are of.
+    /// An object's bytes, and the upload that they are of.
     Object(Response, Box<Snapshot>),
+    /// A WebSocket, opened.
+    Socket(Response),
 }
 
 impl From<Outcome> for Answer {
@@ -52,7 +54,7 @@ pub(crate) async fn answer(
             }
             served => served,
         },
-        Operation::Watch(wanted) => watch(wanted, call).await?,
+        Operation::Watch(watch) => return Ok(events::open(watch, call).await?.map(Answer::Socket)),
         _ => return Ok(carry_out(operation, body, call).await?.map(Answer::from)),
     };
     Ok(object.map(|(response, now)| Answer::Object(response, Box::new(now))))
@@ -60,7 +62,7 @@ pub(crate) async fn answer(
 
 /// Carries out anything but a download.
 async fn carry_out(operation: Operation, body: Option<ReadableStream>, call: Call<'_>) -> Carried {
-    let objects = call.env.durable_object(rpc::UPLOADS_BINDING)?;
+    let objects = call.uploads()?;
     Ok(match operation {
         Operation::Create(create) => create::carry_out(create, call).await?,
         Operation::CreateWith(create, first) => create::with_first_chunk(create, first, body, call).await?,
@@ -80,26 +82,17 @@ async fn carry_out(operation: Operation, body: Option<ReadableStream>, call: Cal
     })
 }
 
-/// Who may watch is decided here and nowhere else: whoever may ask for the status.
-async fn watch(wanted: &Watch, call: Call<'_>) -> Result<Result<(Response, Snapshot), Refusal>> {
-    let now = match ask(&call.env.durable_object(rpc::UPLOADS_BINDING)?, wanted.id, &Status).await? {
-        Ok(now) => now,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    Ok(events::open(wanted, call).await?.map(|response| (response, now)))
-}
-
 async fn probe(id: UploadId, wait: Wait, call: Call<'_>) -> Result<Result<Snapshot, Refusal>> {
-    match ask(&call.env.durable_object(rpc::UPLOADS_BINDING)?, id, &Probe).await? {
+    match ask(&call.uploads()?, id, &Probe).await? {
         Ok(now) => append::finish(now, wait, call).await,
         Err(refusal) => Ok(Err(refusal)),
     }
 }
 
 async fn list(call: Call<'_>) -> Carried {
-    let owner = match auth::owner(call.config) {
-        Ok(owner) => owner,
+    let owner = match call.access.lister() {
+        Ok(creator) => &creator.owner,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    Ok(ask(&call.env.durable_object(rpc::LEDGERS_BINDING)?, owner, &ListOpen).await?.map(Outcome::Listed))
+    Ok(ask(&Door::to_ledgers(call.env)?, owner, &ListOpen).await?.map(Outcome::Listed))
 }
