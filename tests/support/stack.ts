@@ -5,10 +5,12 @@
 // `wrangler dev` on one machine hand each other's queue messages around).
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 
 import { Client } from "./client.ts";
 import { send } from "./http.ts";
@@ -27,6 +29,8 @@ export type StackOptions = {
   secrets?: Secrets;
   /** The folder of the bundle, if not `build`. */
   buildDir?: string;
+  /** A state folder to begin with, as `packState` packed it: what an older build has left. */
+  state?: string;
 };
 
 export class Stack {
@@ -45,12 +49,16 @@ export class Stack {
     return stack;
   }
 
-  private constructor(port: number, { vars = {}, secrets = freshSecrets(), buildDir = "build" }: StackOptions) {
+  private constructor(port: number, options: StackOptions) {
+    const { vars = {}, secrets = freshSecrets(), buildDir = "build", state } = options;
     this.#port = port;
     this.baseUrl = `http://127.0.0.1:${port}`;
     this.client = new Client(this.baseUrl);
     this.secrets = secrets;
     this.stateDir = mkdtempSync(join(tmpdir(), "quayside-test-"));
+    if (state !== undefined) {
+      execFileSync("tar", ["-xzf", state, "-C", this.stateDir]);
+    }
     const secretsFile = join(this.stateDir, "secrets.env");
     const lines = Object.entries(secrets).map(([name, value]) => `${name}="${value}"\n`);
     writeFileSync(secretsFile, lines.join(""), { mode: 0o600 });
@@ -68,6 +76,23 @@ export class Stack {
   /** Where Miniflare keeps buckets and objects. */
   get persistDir(): string {
     return join(this.stateDir, "state");
+  }
+
+  /** What Miniflare keeps, into an archive that the option `state` takes. For a Worker that has been ended: `kill` it before. */
+  packState(archive: string): void {
+    const kept = ["v3/do", "v3/r2"];
+    for (const folder of kept.map((name) => join(this.persistDir, name))) {
+      for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+        if (file.endsWith(".sqlite")) {
+          // One file for each database, without the journal that lies beside it.
+          const database = new DatabaseSync(join(folder, file));
+          database.exec("PRAGMA journal_mode = DELETE; VACUUM");
+          database.close();
+        }
+      }
+    }
+    const folders = kept.map((name) => join(basename(this.persistDir), name));
+    execFileSync("tar", ["-czf", archive, "-C", this.stateDir, ...folders]);
   }
 
   /** The crash: SIGKILL to wrangler and both workerds at once. The state stays. */
@@ -132,7 +157,7 @@ export class Stack {
   }
 }
 
-function freshSecrets(): Secrets {
+export function freshSecrets(): Secrets {
   return {
     WEBHOOK_SECRET: `whsec_${randomBytes(32).toString("base64")}`,
     DOWNLOAD_SECRET: randomBytes(32).toString("hex"),
