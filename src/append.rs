@@ -29,6 +29,7 @@ use crate::{
     relay::{Broken, Relay, drain},
     streams::fixed_length,
     tail::Tail,
+    timings::{Step, Timings},
     uploads::{BUCKET_BINDING, Carried},
 };
 
@@ -48,9 +49,9 @@ pub(crate) async fn carry_out(chunk: Append, body: Option<ReadableStream>, call:
 
 /// Stores the chunk in a task of its own.
 async fn in_background(chunk: Append, body: Option<ReadableStream>, call: Call<'_>) -> Carried {
-    let (env, stalled_after) = (call.env.clone(), call.config.stalled_after);
+    let (env, stalled_after, timings) = (call.env.clone(), call.config.stalled_after, call.timings.clone());
     call.outliving_its_client(async move {
-        Ok(store(chunk, Link::default(), body, &env, stalled_after).await?.map(|stored| stored.outcome))
+        Ok(store(chunk, Link::default(), body, &env, stalled_after, &timings).await?.map(|stored| stored.outcome))
     })
     .await?
 }
@@ -140,11 +141,12 @@ pub(crate) async fn store(
     body: Option<ReadableStream>,
     env: &Env,
     stalled_after: Duration,
+    timings: &Timings,
 ) -> Result<Result<Stored, Refusal>> {
     let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
     let whole = chunk.digest.is_some();
     let begin = Begin { offset: chunk.offset, length: chunk.length, file_bytes: chunk.file_bytes, whole, link };
-    let grant = match ask(&objects, chunk.id, &begin).await? {
+    let grant = match timings.measure(Step::Begin, ask(&objects, chunk.id, &begin)).await? {
         Ok(grant) => grant,
         Err(refusal) => {
             drain(body).await?;
@@ -172,6 +174,7 @@ pub(crate) async fn store(
         bucket: &bucket,
         upload: &upload,
         grant: &grant,
+        timings,
         whole,
         uploaded_bytes: chunk.offset,
         phase: Phase::Open,
@@ -215,6 +218,7 @@ struct Attempt<'a> {
     bucket: &'a Bucket,
     upload: &'a MultipartUpload,
     grant: &'a Grant,
+    timings: &'a Timings,
     /// Whether nothing counts before everything does.
     whole: bool,
     /// How many bytes of the file count, as far as this attempt knows.
@@ -239,7 +243,8 @@ impl Attempt<'_> {
                 objects: self.objects,
                 bucket: self.bucket,
             };
-            let receipt = relay.part(self.upload, number, span.bytes, &tail).await?;
+            let stored = relay.part(self.upload, number, span.bytes, &tail);
+            let receipt = self.timings.measure(Step::Store, stored).await?;
             number += 1;
             if self.whole {
                 // Nothing counts before the checksum at the end of the chunk is right.
@@ -262,10 +267,11 @@ impl Attempt<'_> {
     async fn rest(&mut self, relay: &mut Relay, held_back: Vec<Receipt>, bytes: ByteCount) -> Result<(), Ended> {
         let (mut row, mut broken, mut rest) = (None, None, None);
         if bytes.get() > MAX_ROW_SEGMENT_BYTES {
-            relay.object(self.bucket, &self.grant.rest_key, bytes).await?;
+            let stored = relay.object(self.bucket, &self.grant.rest_key, bytes);
+            self.timings.measure(Step::Store, stored).await?;
             rest = Some(Rest { bytes, place: SegmentPlace::Object });
         } else if !bytes.is_zero() {
-            let (arrived, how) = relay.row(bytes).await?;
+            let (arrived, how) = self.timings.measure(Step::Store, relay.row(bytes)).await?;
             if self.whole
                 && let Some(how) = how
             {
@@ -303,10 +309,13 @@ impl Attempt<'_> {
     }
 
     async fn commit(&mut self, commit: Commit, row: Option<&Uint8Array>) -> Result<Committed, Ended> {
-        let answer = match row {
-            Some(row) => commit_with_bytes(self.objects, self.id, &commit, row).await?,
-            None => ask(self.objects, self.id, &commit).await?,
+        let counted = async {
+            match row {
+                Some(row) => commit_with_bytes(self.objects, self.id, &commit, row).await,
+                None => ask(self.objects, self.id, &commit).await,
+            }
         };
+        let answer = self.timings.measure(Step::Commit, counted).await?;
         let committed = answer.map_err(Ended::Refused)?;
         self.uploaded_bytes = committed.uploaded_bytes;
         self.phase = committed.phase;

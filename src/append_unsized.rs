@@ -22,6 +22,7 @@ use crate::{
     call::Call,
     relay::{Broken, Relay, drain},
     streams::stream_of,
+    timings::Timings,
     uploads::Carried,
 };
 
@@ -35,8 +36,8 @@ pub(crate) async fn carry_out(chunk: Unsized, body: Option<ReadableStream>, call
     let stored = match body {
         None => Ok(None),
         Some(body) => {
-            let (env, stalled_after) = (call.env.clone(), call.config.stalled_after);
-            call.outliving_its_client(async move { store(chunk, &body, &env, stalled_after).await }).await??
+            let (env, stalled_after, timings) = (call.env.clone(), call.config.stalled_after, call.timings.clone());
+            call.outliving_its_client(async move { store(chunk, &body, &env, stalled_after, &timings).await }).await??
         }
     };
     match stored {
@@ -55,6 +56,7 @@ async fn store(
     body: &ReadableStream,
     env: &Env,
     stalled_after: Duration,
+    timings: &Timings,
 ) -> Result<Result<Option<Outcome>, Refusal>> {
     let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
     let plan = match ask(&objects, chunk.id, &Status).await? {
@@ -78,7 +80,7 @@ async fn store(
             let (id, file_bytes) = (chunk.id, chunk.file_bytes);
             let part = Append { id, offset, length, file_bytes, digest: None, wait: Wait::No };
             let link = Link { after: last.as_ref().map(|stored| stored.attempt), more: end.is_none() };
-            match append::store(part, link, Some(stream_of(&piece)?), env, stalled_after).await? {
+            match append::store(part, link, Some(stream_of(&piece)?), env, stalled_after, timings).await? {
                 Ok(stored) => last = Some(stored),
                 Err(refusal) => {
                     relay.drain().await;

@@ -3,7 +3,7 @@
 use futures_channel::oneshot;
 use worker::{Context, Env, Error, Result};
 
-use crate::config::Config;
+use crate::{config::Config, timings::Timings};
 
 /// One request's surroundings.
 #[derive(Clone, Copy)]
@@ -16,6 +16,8 @@ pub(crate) struct Call<'a> {
     pub(crate) context: &'a Context,
     /// Scheme and host under which this was asked.
     pub(crate) host: &'a str,
+    /// Where its time goes.
+    pub(crate) timings: &'a Timings,
 }
 
 impl Call<'_> {

@@ -14,7 +14,9 @@ use worker::{Context, Env, Headers, Request, Response, ResponseBuilder, Result};
 use crate::{
     call::Call,
     config::{self, Config},
+    health,
     log::{self, Stopwatch, now_ms},
+    timings::Timings,
     uploads::{self, Answer},
 };
 
@@ -43,7 +45,11 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
         durable_objects::faults::plan(request.json().await?);
         return Response::empty();
     }
+    if let Some(answer) = health::answer(&head, &env).await {
+        return answer;
+    }
     let dialect = Dialect::of(&head);
+    let timings = Timings::default();
     let mut response = if head.method == Method::OPTIONS && dialect == Dialect::Json {
         Response::empty()?.with_status(204)
     } else {
@@ -51,12 +57,13 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
         let limits = config.as_ref().ok().map(|config| config.limits);
         let asked = Asked { head: &head, limits, now: UnixMs(now_ms()) };
         let mut upload = None;
-        match handle(dialect, &asked, &mut request, config.as_ref(), &env, &context, &mut upload).await {
+        match handle(dialect, &asked, &mut request, config.as_ref(), &env, &context, &mut upload, &timings).await {
             Ok(Ok(response)) => response,
             Ok(Err(refusal)) => refused(dialect, &asked, &refusal, upload, &watch)?,
             Err(error) => faulted(dialect, &error, upload, &watch)?,
         }
     };
+    response.headers_mut().set("server-timing", &timings.header(&watch))?;
     add_cors(response.headers_mut(), origin.as_deref(), &env, &head)?;
     Ok(response)
 }
@@ -70,6 +77,7 @@ async fn handle(
     env: &Env,
     context: &Context,
     upload: &mut Option<UploadId>,
+    timings: &Timings,
 ) -> Result<Result<Response, Refusal>> {
     let operation = match understand(dialect, asked.head, request).await? {
         Ok(operation) => operation,
@@ -81,7 +89,7 @@ async fn handle(
         Err(refusal) => return Ok(Err(refusal.clone())),
     };
     let host = request.url()?.origin().ascii_serialization();
-    let call = Call { config, env, context, host: &host };
+    let call = Call { config, env, context, host: &host, timings };
     match uploads::answer(operation, request.inner().body(), call).await? {
         Ok(Answer::Outcome(outcome)) => response(dialect.reply(asked, &outcome)).map(Ok),
         Ok(Answer::Object(mut response, now)) => {

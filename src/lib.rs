@@ -5,6 +5,7 @@
 //! * `create`: a new upload. `append`: a chunk, granted, relayed and counted; `relay` over `streams`: a body into storage, without a byte entering
 //!   wasm; `tail`: what a part begins with.
 //! * `download`: the object out, by signed URL.
+//! * `health`: whether it runs, and whether it is ready. `timings`: where a request's time went.
 //! * `queue_consumer` and `webhook`: the origin is told. `verification`: an object read back.
 
 // Wasm needs `unsafe` nowhere in this package: the bindings are wasm-bindgen's.
@@ -18,12 +19,14 @@ mod config;
 mod create;
 mod download;
 mod front;
+mod health;
 mod log;
 mod queue_consumer;
 mod relay;
 mod signed_url;
 mod streams;
 mod tail;
+mod timings;
 mod uploads;
 mod verification;
 mod webhook;
@@ -43,12 +46,14 @@ fn start() {
 /// Called for every request.
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    log::bind(&env);
     front::answer(request, env, context).await
 }
 
 /// Called for every batch of either queue. Never returns an error: that would take the whole isolate down.
 #[event(queue)]
 async fn queue(batch: MessageBatch<Errand>, env: Env, _context: Context) -> Result<()> {
+    log::bind(&env);
     queue_consumer::consume(&batch, &env).await;
     Ok(())
 }

@@ -24,5 +24,7 @@ pub mod plan;
 pub mod refusal;
 pub mod session;
 pub mod storage_fault;
+pub mod telemetry;
+pub mod trail;
 pub mod units;
 pub mod upload;

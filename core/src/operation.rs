@@ -25,6 +25,8 @@ pub enum Operation {
     Probe(UploadId, Wait),
     /// How it stands; disturbs nobody.
     Status(UploadId),
+    /// What has happened to it.
+    Trail(UploadId),
     /// All bytes are there.
     Complete(UploadId),
     /// Nothing shall remain.
@@ -46,9 +48,12 @@ impl Operation {
             Self::AppendUnsized(chunk) => Some(chunk.id),
             Self::Download(download) => Some(download.id),
             Self::Content(content) => Some(content.id),
-            Self::Probe(id, _) | Self::Status(id) | Self::Complete(id) | Self::Cancel(id) | Self::Redeliver(id) => {
-                Some(*id)
-            }
+            Self::Probe(id, _)
+            | Self::Status(id)
+            | Self::Trail(id)
+            | Self::Complete(id)
+            | Self::Cancel(id)
+            | Self::Redeliver(id) => Some(*id),
         }
     }
 }
@@ -180,6 +185,8 @@ pub enum Outcome {
     Probed(Snapshot),
     /// How it stands.
     Status(Snapshot),
+    /// What has happened to it.
+    Trail(UploadId, crate::trail::Trail),
     /// It is being completed, or is complete.
     Completing(Snapshot),
     /// It is gone.

@@ -17,27 +17,28 @@ use upload_core::{
     log_line::LogLine,
     refusal::Refusal,
     session::{Begin, Change, Commit, Decision, Job, Release, Session},
+    trail::Trail,
     units::UnixMs,
-    upload::{Phase, Snapshot},
+    upload::Snapshot,
 };
-use worker::{
-    Bucket, DurableObject, Env, Error, Request, Response, Result, State, console_error, console_log, durable_object,
-};
+use worker::{Bucket, DurableObject, Env, Error, Request, Response, Result, State, durable_object};
 
 use crate::{
     answers::{begin_delivery, end_delivery, find_object, fingerprint, next_slice, slice_hashed},
     assembly::{self, Assembly, BUCKET_BINDING},
     clock::{now, set_alarm},
     faults::around,
+    log,
     rpc::{
         Command, LEDGERS_BINDING, answer, ask,
         ledger::Settle,
         upload::{
             AwaitObject, BeginDelivery, COMMAND_HEADER, Cancel, Complete, CreateUpload, Declare, EndDelivery, Errand,
-            FindObject, NextSlice, Probe, ReadTail, Redeliver, SliceHashed, Status,
+            FindObject, NextSlice, Probe, ReadTail, ReadTrail, Redeliver, SliceHashed, Status,
         },
     },
     sql::session as sql,
+    trail::Notes,
     waiting,
 };
 
@@ -57,11 +58,13 @@ pub struct UploadSession {
     env: Env,
     /// The session as it is stored; none until it has been read, or where there is none.
     session: RefCell<Option<Session>>,
+    trail: Notes,
 }
 
 impl DurableObject for UploadSession {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env, session: RefCell::new(None) }
+        log::bind(&env);
+        Self { state, env, session: RefCell::new(None), trail: Notes::default() }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
@@ -83,6 +86,11 @@ impl DurableObject for UploadSession {
                 self.decide_then_show(&body, |session, now, _: &Probe| session.probe(now))
             }
             Status::NAME => self.decide_then_show(&body, |session, _, _: &Status| session.status()),
+            ReadTrail::NAME => {
+                self.load()?;
+                let is_there = self.session.borrow().is_some();
+                answer(if is_there { Ok(self.trail.show()) } else { Err(Refusal::UploadNotFound) })
+            }
             Declare::NAME => self.decide_then_show(&body, |session, now, declare: &Declare| {
                 session.declare(now, declare.offset, declare.file_bytes)
             }),
@@ -109,7 +117,7 @@ impl DurableObject for UploadSession {
             let due = match self.load() {
                 Ok(()) => self.session.borrow().as_ref().and_then(Session::next_job),
                 Err(error) => {
-                    console_error!("{}", LogLine { detail: Some(error.to_string()), ..fault("load") }.json());
+                    log::error(&LogLine { detail: Some(error.to_string()), ..fault("load") });
                     None
                 }
             };
@@ -118,7 +126,7 @@ impl DurableObject for UploadSession {
                 break;
             }
             if let Err(error) = self.run(job).await {
-                console_error!("{}", LogLine { detail: Some(format!("{job:?}: {error}")), ..fault("alarm") }.json());
+                log::error(&LogLine { detail: Some(format!("{job:?}: {error}")), ..fault("alarm") });
                 self.store_or_log(|session| session.postponed(now));
             }
         }
@@ -132,7 +140,8 @@ impl UploadSession {
     /// Brings the session into memory, unless it is there.
     fn load(&self) -> Result<()> {
         if self.session.borrow().is_none() {
-            let session = sql::load(&self.state.storage())?;
+            let (session, trail) = sql::load(&self.state.storage())?.unzip();
+            self.trail.restore(trail.unwrap_or_default());
             *self.session.borrow_mut() = session;
         }
         Ok(())
@@ -157,9 +166,11 @@ impl UploadSession {
             Err(refusal) => return answer::<Snapshot>(Err(refusal)),
         };
         let alarm_at = session.next_job().map(|(due, _)| due);
-        sql::create(&self.state.storage(), &session, || set_alarm(&self.state, alarm_at))?;
+        let trail = Trail::begin(&session);
+        sql::create(&self.state.storage(), &session, &trail, || set_alarm(&self.state, alarm_at))?;
         // From here the upload exists, and ends by itself: its first alarm is set.
         let snapshot = session.snapshot();
+        self.trail.restore(trail);
         *self.session.borrow_mut() = Some(session);
         answer(Ok(snapshot))
     }
@@ -232,6 +243,9 @@ impl UploadSession {
             answer = decision.answer;
             decision.change
         })?;
+        if let Err(refusal) = &answer {
+            self.trail.refused(now, self.session.borrow().as_ref(), refusal);
+        }
         Ok(answer)
     }
 
@@ -250,12 +264,13 @@ impl UploadSession {
         let mut after = session.clone();
         after.apply(change.clone());
         let (alarm_before, alarm_after) = (session.next_job(), after.next_job());
-        sql::store(&self.state.storage(), &change, content, || {
+        let trail = self.trail.changed(now(), session, &change, &after);
+        sql::store(&self.state.storage(), &change, &trail, content, || {
             if alarm_before == alarm_after { Ok(()) } else { set_alarm(&self.state, alarm_after.map(|(due, _)| due)) }
         })?;
         // Dies here: the rows say it, and whoever reads them next knows it. The answer was not given yet.
         if after.progress.phase != session.progress.phase {
-            log_phase(&after);
+            log::phase(&after);
         }
         *session = after;
         Ok(())
@@ -263,7 +278,7 @@ impl UploadSession {
 
     fn store_or_log(&self, rule: impl FnOnce(&Session) -> Change) {
         if let Err(error) = self.store(rule) {
-            console_error!("{}", LogLine { detail: Some(error.to_string()), ..fault("store") }.json());
+            log::error(&LogLine { detail: Some(error.to_string()), ..fault("store") });
         }
     }
 
@@ -282,7 +297,7 @@ impl UploadSession {
                     Assembly::Impossible(reason) => session.unassembled(now(), reason),
                     Assembly::Postponed(reason) => {
                         let line = LogLine::of("assembly_postponed", session.birth.id);
-                        console_log!("{}", LogLine { detail: Some(reason), ..line }.json());
+                        log::info(&LogLine { detail: Some(reason), ..line });
                         session.postponed(now())
                     }
                 })
@@ -327,7 +342,7 @@ impl UploadSession {
         let sent = around("queue.send", self.env.queue(QUEUE_BINDING)?.send(errand)).await;
         if let Err(error) = sent {
             let line = LogLine::of("errand_not_queued", upload_id);
-            console_error!("{}", LogLine { detail: Some(error.to_string()), ..line }.json());
+            log::error(&LogLine { detail: Some(error.to_string()), ..line });
         }
         Ok(())
     }
@@ -341,7 +356,7 @@ impl UploadSession {
             None => now().plus_ms(ALARM_FALLBACK_MS),
         };
         if let Err(error) = set_alarm(&self.state, Some(at)) {
-            console_error!("{}", LogLine { detail: Some(error.to_string()), ..fault("rearm") }.json());
+            log::error(&LogLine { detail: Some(error.to_string()), ..fault("rearm") });
         }
     }
 
@@ -352,19 +367,4 @@ impl UploadSession {
 
 fn fault(at: &str) -> LogLine<'_> {
     LogLine { event: "fault", code: Some(at), ..LogLine::default() }
-}
-
-fn log_phase(session: &Session) {
-    let progress = &session.progress;
-    let name = match progress.phase {
-        Phase::Open => "created",
-        phase => phase.name(),
-    };
-    let line = LogLine {
-        bytes: Some(session.uploaded_bytes()),
-        duration_ms: Some(now().ms_since(session.birth.created_at)),
-        detail: progress.reason.clone(),
-        ..LogLine::of(name, session.birth.id)
-    };
-    console_log!("{}", line.json());
 }

@@ -34,6 +34,7 @@ pub fn parse(head: &Head) -> Result<Parsed, Refusal> {
             }
         }
         "status" => allow(head, &[Method::GET, Method::HEAD]).map(|()| Operation::Status(id))?,
+        "log" => allow(head, &[Method::GET]).map(|()| Operation::Trail(id))?,
         "complete" => allow(head, &[Method::POST]).map(|()| Operation::Complete(id))?,
         "redeliver" => allow(head, &[Method::POST]).map(|()| Operation::Redeliver(id))?,
         "content" => allow(head, &[Method::GET, Method::HEAD]).and_then(|()| download(id, head))?,
