@@ -39,7 +39,7 @@ pub const EVENTS: &[Event] = &[
     info("created", "uploadId bytes durationMs"),
     info("chunk_committed", "uploadId bytes attempt durationMs"),
     info("chunk_broken", "uploadId bytes attempt code detail"),
-    info("release_failed", "uploadId attempt detail"),
+    error("release_failed", "uploadId detail"),
     info("refused", "uploadId bytes status code durationMs"),
     info("completing", "uploadId bytes durationMs"),
     info("verifying", "uploadId bytes durationMs"),

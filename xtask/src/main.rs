@@ -14,6 +14,8 @@ mod demo_client;
 mod demo_file;
 mod demo_progress;
 mod demo_scene;
+mod deploy;
+mod deploy_rules;
 mod dev;
 mod dev_vars;
 mod file_lock;
@@ -53,6 +55,8 @@ Usage: cargo xtask <command>
   test                      everything: check, host tests, and tests of the running Worker
   torture [--uploads 200] [--seed 1]
                             many uploads at once with disconnects, faults and kills; then every byte is compared
+  deploy --env NAME [--dry-run]
+                            checks what can be checked without an account, says what is missing, and deploys
 ";
 
 enum Task {
@@ -64,6 +68,7 @@ enum Task {
     Check,
     Test,
     Torture(torture::Options),
+    Deploy(deploy::Options),
 }
 
 fn main() -> ExitCode {
@@ -94,6 +99,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Check => check::command(&project),
         Task::Test => Ok(test::command(&project)),
         Task::Torture(options) => torture::command(&project, &options),
+        Task::Deploy(options) => deploy::command(&project, &options),
     }
 }
 
@@ -110,6 +116,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             "check" => Task::Check,
             "test" => Task::Test,
             "torture" => Task::Torture(torture::Options::default()),
+            "deploy" => Task::Deploy(deploy::Options::default()),
             other => bail!("there is no command {other}\n\n{USAGE}"),
         },
         Some(other) => return Err(other.unexpected().into()),
@@ -122,6 +129,8 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             (Task::Dev(options), Long("state")) => options.state = Some(parser.value()?.into()),
             (Task::Torture(options), Long("uploads")) => options.uploads = parser.value()?.parse()?,
             (Task::Torture(options), Long("seed")) => options.seed = parser.value()?.parse()?,
+            (Task::Deploy(options), Long("env")) => options.env = Some(parser.value()?.string()?),
+            (Task::Deploy(options), Long("dry-run")) => options.dry_run = true,
             (Task::Demo(file @ None), Value(path)) => *file = Some(path.into()),
             (_, other) => return Err(other.unexpected().into()),
         }
@@ -162,7 +171,13 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_refused() {
-        for bad in [&["deploy"][..], &["build", "--fast"], &["dev", "--port", "eighty"], &["--port", "1"]] {
+        for bad in [
+            &["publish"][..],
+            &["deploy", "production"],
+            &["build", "--fast"],
+            &["dev", "--port", "eighty"],
+            &["--port", "1"],
+        ] {
             assert!(parsed(bad).is_err(), "{bad:?}");
         }
     }

@@ -69,11 +69,21 @@ pub(crate) fn release_has_no_faults(project: &Project) -> Result<()> {
     let has_mark = |bundle: &Bundle| -> Result<bool> {
         let path = wasm_output(project, bundle);
         let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-        Ok(bytes.windows(MARK_OF_FAULTS.len()).any(|window| window == MARK_OF_FAULTS.as_bytes()))
+        Ok(has_faults(&bytes))
     };
     ensure!(has_mark(&WITH_FAULTS)?, "{} has no {MARK_OF_FAULTS} in it", WITH_FAULTS.folder);
     ensure!(!has_mark(&RELEASE)?, "{} has {MARK_OF_FAULTS} in it: a release must have no faults", RELEASE.folder);
     Ok(())
+}
+
+/// Whether this wasm is of a Worker that can be made to fail.
+pub(crate) fn has_faults(wasm: &[u8]) -> bool {
+    wasm.windows(MARK_OF_FAULTS.len()).any(|window| window == MARK_OF_FAULTS.as_bytes())
+}
+
+/// The wasm that is released.
+pub(crate) fn release_wasm(project: &Project) -> PathBuf {
+    wasm_output(project, &RELEASE)
 }
 
 fn build_bundle(project: &Project, bundle: &Bundle) -> Result<bool> {
