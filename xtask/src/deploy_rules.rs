@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 /// What stands in the names that everybody has to replace.
 const PLACEHOLDER: &str = "example.com";
-/// How the Worker tells the dead-letter queue from the other (src/queue_consumer.rs).
+/// How the Worker tells the dead-letter queue from the other (`src/queue_consumer.rs`).
 const DEAD_LETTERS: &str = "dead-letters";
 /// Lists of bindings, each with what names one and what it leads to.
 const BINDINGS: [(&str, &str, &str); 7] = [
@@ -110,7 +110,8 @@ fn queues_are_consumed(settings: &Settings) -> Vec<String> {
             None if queue.ends_with(DEAD_LETTERS) => {}
             Some(dead) if dead.ends_with(DEAD_LETTERS) && produced.contains(dead) => {}
             None => {
-                complaints.push(format!("{queue} has no dead_letter_queue: after max_retries its messages are dropped"))
+                complaints
+                    .push(format!("{queue} has no dead_letter_queue: after max_retries its messages are dropped"));
             }
             Some(dead) => complaints.push(format!(
                 "{dead}: the name of a dead-letter queue must end with `{DEAD_LETTERS}`, and be a producer's"

@@ -32,9 +32,12 @@ fn an_environment_that_does_not_exist_is_named() {
     assert_eq!(everything_is_there(&settings), ["there is no [env.prod] in wrangler.toml"]);
 }
 
+/// What is wrong, how it comes about, and what is said of it.
+type Case = (&'static str, fn(&mut Value), &'static str);
+
 #[test]
 fn each_mistake_is_said() {
-    let cases: [(&str, fn(&mut Value), &str); 15] = [
+    let cases: [Case; 15] = [
         ("a var missing", |all| drop(vars(all).remove("MAX_CHUNK_BYTES")), "lacks MAX_CHUNK_BYTES"),
         ("a var too many", |all| set(all, "MAX_CHUNKS", "1"), "MAX_CHUNKS is in"),
         ("a binding missing", |all| all["env"]["production"]["r2_buckets"] = Value::Array(vec![]), "lacks BUCKET"),

@@ -22,6 +22,7 @@ mod file_lock;
 mod keeper;
 mod npm;
 mod ports;
+mod probe;
 mod project;
 mod rust_tools;
 mod rustup;
@@ -57,6 +58,7 @@ Usage: cargo xtask <command>
                             many uploads at once with disconnects, faults and kills; then every byte is compared
   deploy --env NAME [--dry-run]
                             checks what can be checked without an account, says what is missing, and deploys
+  probe [--remote]          asks the platform what no simulator can answer; --remote: on the account wrangler is logged in to
 ";
 
 enum Task {
@@ -69,6 +71,7 @@ enum Task {
     Test,
     Torture(torture::Options),
     Deploy(deploy::Options),
+    Probe(probe::Where),
 }
 
 fn main() -> ExitCode {
@@ -100,6 +103,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Test => Ok(test::command(&project)),
         Task::Torture(options) => torture::command(&project, &options),
         Task::Deploy(options) => deploy::command(&project, &options),
+        Task::Probe(place) => probe::command(&project, place),
     }
 }
 
@@ -117,6 +121,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             "test" => Task::Test,
             "torture" => Task::Torture(torture::Options::default()),
             "deploy" => Task::Deploy(deploy::Options::default()),
+            "probe" => Task::Probe(probe::Where::Simulator),
             other => bail!("there is no command {other}\n\n{USAGE}"),
         },
         Some(other) => return Err(other.unexpected().into()),
@@ -131,6 +136,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             (Task::Torture(options), Long("seed")) => options.seed = parser.value()?.parse()?,
             (Task::Deploy(options), Long("env")) => options.env = Some(parser.value()?.string()?),
             (Task::Deploy(options), Long("dry-run")) => options.dry_run = true,
+            (Task::Probe(place), Long("remote")) => *place = probe::Where::Cloudflare,
             (Task::Demo(file @ None), Value(path)) => *file = Some(path.into()),
             (_, other) => return Err(other.unexpected().into()),
         }
