@@ -3,24 +3,16 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import { fileBytes, MIB } from "./support/bytes.ts";
 import { readTables } from "./support/log_tables.ts";
-import { ScriptedOrigin } from "./support/scripted_origin.ts";
-import { Stack } from "./support/stack.ts";
+import { sceneWithScriptedOrigin } from "./support/scene.ts";
 import { waitFor } from "./support/wait.ts";
 import type { LogLine } from "./support/worker_log.ts";
 import { repositoryRoot } from "./support/wrangler_config.ts";
 
-const origin = await ScriptedOrigin.start();
-const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl } });
-origin.trust(stack.secrets.WEBHOOK_SECRET);
-const { client } = stack;
-after(async () => {
-  await origin.stop();
-  await stack.stop();
-});
+const { origin, stack, client } = await sceneWithScriptedOrigin();
 
 const file = fileBytes("logged", 20 * MIB);
 

@@ -46,6 +46,15 @@ impl Mode {
     }
 }
 
+/// What is known of the size of an upload's chunks when it is created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chunking {
+    /// The client is told a size, as near as can be to the one it wants, if it wants any.
+    Agreed(Option<ByteCount>),
+    /// Nothing is said of it. The first chunk shows.
+    Unspoken,
+}
+
 /// What the deployment allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
@@ -68,7 +77,7 @@ impl Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLarge;
 
-/// The sizes of one upload, fixed when it is created.
+/// The sizes of one upload, fixed when it is created, or by its first chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// In what order the chunks come.
@@ -78,6 +87,9 @@ pub struct Plan {
     /// Whether the length is still to be declared, with a later chunk.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub open_ended: bool,
+    /// Whether the sizes are a guess, since nobody was told them: until something counts, a chunk shows which ones fit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guessed: bool,
     /// The chunk size that the client is asked to use.
     pub chunk_bytes: ByteCount,
     /// The size of every part but the last.
@@ -127,7 +139,37 @@ impl Plan {
             }
         };
         let count = |bytes| ByteCount::new(bytes).unwrap_or(limits.max_chunk_bytes);
-        Ok(Self { mode, file_bytes, open_ended, chunk_bytes: count(chunk), part_bytes: count(part) })
+        let (chunk_bytes, part_bytes) = (count(chunk), count(part));
+        Ok(Self { mode, file_bytes, open_ended, guessed: false, chunk_bytes, part_bytes })
+    }
+
+    /// The same, from what is known of the chunks.
+    pub fn for_chunks(
+        mode: Mode,
+        declared: Option<ByteCount>,
+        chunking: Chunking,
+        limits: Limits,
+    ) -> Result<Self, TooLarge> {
+        match chunking {
+            Chunking::Agreed(wanted) => Self::new(mode, declared, wanted, limits),
+            Chunking::Unspoken => Ok(Self { guessed: true, ..Self::new(mode, declared, None, limits)? }),
+        }
+    }
+
+    /// The sizes for whoever sends chunks like this one, where they were a guess. A size that only parts of twice the usual
+    /// size would divide is left alone: what a broken connection costs matters more, and the tail carries the rests.
+    #[must_use]
+    pub fn fitted_to(self, chunk: ByteCount) -> Self {
+        if !self.guessed || chunk.is_zero() {
+            return self;
+        }
+        let smallest = (self.file_bytes.get().div_ceil(self.mode.max_parts()).div_ceil(MIB) * MIB).max(MIN_PART_BYTES);
+        let usual = smallest.max(PREFERRED_PART_BYTES);
+        let part = part_for_chunk(chunk.get(), usual, smallest);
+        match ByteCount::new(part).filter(|_| part <= 2 * usual) {
+            Some(part_bytes) => Self { chunk_bytes: chunk, part_bytes, ..self },
+            None => self,
+        }
     }
 
     /// The length of the file, once it is known.
@@ -269,6 +311,30 @@ mod tests {
     }
 
     #[test]
+    fn a_guess_is_fitted_to_the_first_chunk() {
+        let guess = |file| Plan::for_chunks(Mode::Sequential, file, Chunking::Unspoken, LIMITS).unwrap();
+        for (file, chunk, part) in [
+            (Some(100), 16 * MIB, 8 * MIB),
+            (Some(100), 6 * MIB, 6 * MIB),
+            (Some(100), 50_000_000, 10_000_000),
+            (Some(100), 3_000_000, 9_000_000),
+            (Some(100), 70, 8_388_660),
+            (Some(100), 90 * MIB, 9 * MIB),
+            (Some(100), 90 * MIB + 1, 8 * MIB), // nothing but parts as large as the chunk would divide it
+            (Some(100), 12_000_017, 12_000_017),
+            (Some(64_001), 8 * MIB, 16 * MIB),
+            (None, 8 * MIB, 96 * MIB),
+            (None, 95 * MIB, 95 * MIB),
+        ] {
+            let fitted = guess(file.map(mib)).fitted_to(ByteCount::new(chunk).unwrap());
+            let expected = ByteCount::new(part).unwrap();
+            assert_eq!(fitted.part_bytes, expected, "file {file:?} MiB, chunk {chunk}");
+        }
+        let agreed = Plan::new(Mode::Sequential, Some(mib(100)), None, LIMITS).unwrap();
+        assert_eq!(agreed.fitted_to(mib(6)), agreed, "a size that was told stays");
+    }
+
+    #[test]
     fn parallel_chunks_are_parts() {
         for (file, wanted, expected) in [
             (100, None, 8),
@@ -325,6 +391,15 @@ mod tests {
             prop_assert!(plan.chunk_bytes <= LIMITS.max_chunk_bytes);
             let (chunk, part) = (plan.chunk_bytes.get(), plan.part_bytes.get());
             prop_assert!(chunk % part == 0 || part % chunk == 0 || mode == Mode::Parallel, "no rest in the common case");
+        }
+
+        #[test]
+        fn every_fitted_plan_fits_r2(file in 1..8_000 * 95 * MIB, chunk in 1..95 * MIB) {
+            let file = ByteCount::new(file).unwrap();
+            let plan = Plan::for_chunks(Mode::Sequential, Some(file), Chunking::Unspoken, LIMITS).unwrap();
+            let fitted = plan.fitted_to(ByteCount::new(chunk).unwrap());
+            prop_assert!(fitted.part_count() <= MAX_PLANNED_PARTS && fitted.part_bytes.get() >= MIN_PART_BYTES);
+            prop_assert!(fitted.part_bytes.get() <= 2 * plan.part_bytes.get().max(PREFERRED_PART_BYTES));
         }
 
         #[test]

@@ -24,7 +24,7 @@ use upload_core::{
 use worker::{Bucket, DurableObject, Env, Error, Request, Response, Result, State, durable_object};
 
 use crate::{
-    answers::{begin_delivery, end_delivery, find_object, fingerprint, next_slice, slice_hashed},
+    answers::{begin_delivery, end_delivery, find_object, fingerprint, next_slice, slice_hashed, wanted_pieces},
     assembly::{self, Assembly, BUCKET_BINDING},
     clock::{now, set_alarm},
     faults::around,
@@ -33,8 +33,9 @@ use crate::{
         Command, LEDGERS_BINDING, answer, ask,
         ledger::Settle,
         upload::{
-            AwaitObject, BeginDelivery, COMMAND_HEADER, Cancel, Complete, CreateUpload, Declare, EndDelivery, Errand,
-            FindObject, NextSlice, Probe, ReadTail, ReadTrail, Redeliver, SliceHashed, Status,
+            AsPiece, AwaitObject, BeginDelivery, BeginStretch, COMMAND_HEADER, Cancel, Complete, CreateUpload, Declare,
+            EndDelivery, Errand, FindObject, NextSlice, Probe, ReadTail, ReadTrail, Redeliver, SliceHashed, Status,
+            WantedPieces,
         },
     },
     sql::session as sql,
@@ -105,6 +106,13 @@ impl DurableObject for UploadSession {
             FindObject::NAME => self.decide(&body, |session, _, _: &FindObject| find_object(session)),
             BeginDelivery::NAME => self.decide(&body, begin_delivery),
             EndDelivery::NAME => self.decide(&body, end_delivery),
+            AsPiece::NAME => {
+                self.decide(&body, |session, _, piece: &AsPiece| session.as_piece(&piece.owner, piece.until))
+            }
+            WantedPieces::NAME => self.decide(&body, wanted_pieces),
+            BeginStretch::NAME => self.decide(&body, |session, now, BeginStretch(standings): &BeginStretch| {
+                session.begin_stretch(now, standings)
+            }),
             NextSlice::NAME => self.decide(&body, |session, _, _: &NextSlice| next_slice(session)),
             SliceHashed::NAME => self.decide(&body, slice_hashed),
             _ => Response::error("no such command", 404),
@@ -313,6 +321,12 @@ impl UploadSession {
                 self.send(Errand::Tell { upload_id, event_id: delivery.kind.id(upload_id) }).await?;
                 // Dies here: the queue is given a second copy later. The origin sees the same event id twice.
                 self.store(|session| session.event_sent(now()))
+            }
+            Job::Compose => {
+                // Stored first: whoever is asked may begin before the queue has said that it has the message. Dies here, or
+                // the queue does not take it: somebody is asked again after a while.
+                self.store(|session| session.stretch_asked_for(now()))?;
+                self.send(Errand::Compose { upload_id: session.birth.id }).await
             }
             Job::Verify => {
                 self.send(Errand::Verify { upload_id: session.birth.id }).await?;

@@ -7,6 +7,7 @@
 //! * `append`: what is asked and answered when bytes come in, and which of the two ways below applies.
 //! * `sequence`: bytes from the front, one attempt at a time, the newest first; takeover; the tail.
 //! * `lanes`: any missing chunk at any time, several attempts at once.
+//! * `composing`: bytes from other uploads.
 //! * `verifying`: the object is read back, slice by slice.
 //! * `ending`: complete, cancel, expire, and what follows: assembling, freeing, telling.
 //! * `schedule`: what is to be done next, and when.
@@ -15,6 +16,7 @@
 //! which chunks are there), and the [`Delivery`] of its event.
 
 mod append;
+mod composing;
 mod ending;
 mod lanes;
 mod records;
@@ -25,6 +27,7 @@ mod tests;
 mod verifying;
 
 pub use append::{Begin, Commit, Committed, Grant, Link, Receipt, Release, ReleaseReason, Rest, TailPiece};
+pub use composing::{PartSource, Piece, PieceObject, Run, Standing, Stretch, Wanted};
 pub use lanes::{Lane, Lanes};
 pub use records::{Birth, MAX_ROW_SEGMENT_BYTES, Policy, Progress, Segment, SegmentPlace, StoredPart};
 pub use schedule::Job;
@@ -138,6 +141,7 @@ impl Session {
             job_failures: 0,
             job_not_before: birth.created_at,
             plan: None,
+            kept_until: None,
             verified: None,
         };
         let mut session = Self { progress, content, delivery: None, birth };

@@ -1,5 +1,6 @@
 //! The rules of a session: single cases as a story each, and long random histories against what must always hold.
 
+mod composing;
 mod ending;
 mod formats;
 mod histories;
@@ -18,7 +19,7 @@ use crate::{
     integrity::{Crc64Nvme, Sha256Digest},
     plan::{Limits, Plan},
     units::{MIB, UploadId},
-    upload::FileInfo,
+    upload::{FileInfo, Purpose},
 };
 
 const PART: u64 = 8 * MIB;
@@ -36,6 +37,7 @@ fn birth(mode: Mode, file_bytes: u64) -> Birth {
         id,
         owner: "anonymous".to_owned(),
         key: format!("uploads/{id}"),
+        purpose: Purpose::File,
         file: FileInfo {
             name: "a".to_owned(),
             content_type: None,
