@@ -2,7 +2,7 @@
 //! Its bytes are copied in the queue's time (`copying`); the answer waits for the object as long as a client may be kept
 //! waiting, where nothing but copying is left to do.
 
-use durable_objects::rpc;
+use durable_objects::rpc::{self, ask, ledger::Recall, upload::Status};
 use upload_core::{
     ledger::Idempotency,
     operation::{Create, Outcome, Wait},
@@ -28,7 +28,8 @@ pub(crate) async fn carry_out(create: Create, wait: Wait, call: Call<'_>) -> Car
     let Purpose::Composition(ids) = &create.purpose else { return create::carry_out(create, call).await };
     let pieces = match pieces(ids, call).await? {
         Ok(pieces) => pieces,
-        Err(refusal) => return Ok(Err(refusal)),
+        // What it was put together from may be gone by now. The answer to the same request stays the same.
+        Err(refusal) => return Ok(earlier(create, call).await?.ok_or(refusal)),
     };
     let file_bytes = match total(&pieces, call.config.limits, create.mode) {
         Ok(file_bytes) => file_bytes,
@@ -63,6 +64,24 @@ fn total(pieces: &[Piece], limits: Limits, mode: upload_core::plan::Mode) -> Res
     let sum = known.try_fold(ByteCount::ZERO, ByteCount::checked_add);
     let sum = sum.filter(|sum| *sum <= limit_bytes).ok_or(Refusal::UploadTooLarge { limit_bytes })?;
     Ok(pieces.iter().all(|piece| piece.bytes.is_some()).then_some(sum))
+}
+
+/// The upload that was created for this request before, unless that has ended without an object.
+async fn earlier(create: Create, call: Call<'_>) -> Result<Option<Outcome>> {
+    let Ok(owner) = auth::owner(call.config) else { return Ok(None) };
+    let ledgers = call.env.durable_object(rpc::LEDGERS_BINDING)?;
+    let objects = call.env.durable_object(rpc::UPLOADS_BINDING)?;
+    let mut asked = create.idempotency;
+    while let Some(idempotency) = asked {
+        let Ok(Some(id)) = ask(&ledgers, &owner, &Recall(idempotency.clone())).await? else { break };
+        match ask(&objects, id, &Status).await? {
+            Ok(snapshot) if snapshot.phase != Phase::Failed => {
+                return Ok(Some(Outcome::Created { snapshot, limits: call.config.limits }));
+            }
+            _ => asked = idempotency.anew(),
+        }
+    }
+    Ok(None)
 }
 
 /// One upload for the same request, however often it is repeated; another once that one has ended without an object.

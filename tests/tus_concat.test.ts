@@ -2,33 +2,19 @@
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import { crc64nvme, fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import type { Headers } from "./support/http.ts";
-import { Origin } from "./support/origin.ts";
 import { waitUntilOnlyObjectLeft } from "./support/r2_state.ts";
-import { Stack } from "./support/stack.ts";
+import { sceneWithOrigin } from "./support/scene.ts";
 import { encoded, idOf, Tus } from "./support/tus.ts";
 import { waitFor } from "./support/wait.ts";
 
 const LIMIT_BYTES = 200 * MIB;
 
-const origin = await Origin.prepare();
-const stack = await Stack.start({
-  vars: {
-    ORIGIN_WEBHOOK_URL: origin.webhookUrl,
-    DELIVERY_FIRST_DELAY_SECONDS: 1,
-    OUTBOX_RESEND_SECONDS: 1,
-    MAX_UPLOAD_BYTES: LIMIT_BYTES,
-  },
-});
-await origin.start(stack.secrets.WEBHOOK_SECRET);
+const { origin, stack } = await sceneWithOrigin({ OUTBOX_RESEND_SECONDS: 1, MAX_UPLOAD_BYTES: LIMIT_BYTES });
 const tus = new Tus(stack.client);
-after(async () => {
-  await origin.remove();
-  await stack.stop();
-});
 
 const piece = (bytes: Uint8Array, headers: Headers = {}) => tus.piece(bytes, headers);
 const final = (urls: string[], headers: Headers = {}) => tus.final(urls, headers);
@@ -171,18 +157,24 @@ test("the same pieces with the same metadata are the same upload, as long as the
   assert.notEqual(await composed([...urls].reverse()), first);
   await assertWhole(first, Buffer.from("samething"));
 
+  const key = { "Idempotency-Key": "concat" };
+  const keyed = await composed(urls, key);
+  assert.notEqual(keyed, first, "a key of one's own asks for an upload of one's own");
+  assert.equal(await composed(urls, key), keyed);
+  assert.equal((await final([...urls].reverse(), key)).status, 422);
+
+  for (const piece of urls) {
+    assert.equal((await tus.send("DELETE", piece)).status, 204);
+  }
+  assert.equal(await composed(urls), first, "even when its pieces are gone");
+  assert.equal((await final(urls, { "Upload-Metadata": "c" })).status, 400);
+
   const pending = await promised({ "Upload-Length": 1 });
   const terminated = await composed([pending]);
   assert.equal((await tus.send("DELETE", terminated)).status, 204);
   const anew = await composed([pending]);
   assert.notEqual(anew, terminated, "one that was terminated is no answer");
   assert.equal(await composed([pending]), anew);
-
-  const key = { "Idempotency-Key": "concat" };
-  const keyed = await composed(urls, key);
-  assert.notEqual(keyed, first, "a key of one's own asks for an upload of one's own");
-  assert.equal(await composed(urls, key), keyed);
-  assert.equal((await final([...urls].reverse(), key)).status, 422);
 });
 
 test("a piece that ends without its bytes fails the whole, and everybody is told why", async () => {

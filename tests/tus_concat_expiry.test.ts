@@ -1,28 +1,19 @@
 // Pieces go when their time is over: not before what is put together from them is done with them, and never later than that.
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
-import { Origin } from "./support/origin.ts";
 import { waitUntilNothingLeft, waitUntilOnlyObjectLeft } from "./support/r2_state.ts";
-import { Stack } from "./support/stack.ts";
+import { sceneWithOrigin } from "./support/scene.ts";
 import { idOf, Tus } from "./support/tus.ts";
 import { waitFor } from "./support/wait.ts";
 import { leftovers } from "./torture/leftovers.ts";
 
 const TTL_SECONDS = 6;
 
-const origin = await Origin.prepare();
-const stack = await Stack.start({
-  vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl, OUTBOX_RESEND_SECONDS: 1, UPLOAD_TTL_SECONDS: TTL_SECONDS },
-});
-await origin.start(stack.secrets.WEBHOOK_SECRET);
+const { origin, stack } = await sceneWithOrigin({ OUTBOX_RESEND_SECONDS: 1, UPLOAD_TTL_SECONDS: TTL_SECONDS });
 const tus = new Tus(stack.client);
-after(async () => {
-  await origin.remove();
-  await stack.stop();
-});
 
 /** Waits until an upload is answered like this. */
 function answered(url: string, status: number): Promise<unknown> {
@@ -48,7 +39,7 @@ test("a piece that somebody waits with outlives its own time, and is used", asyn
   const file = fileBytes("outlives", 10 * MIB);
   const early = await tus.piece(file.subarray(0, 9 * MIB));
   const orphan = await tus.piece(Buffer.from("nobody names it"));
-  const expires = new Date((await tus.head(orphan)).header("Date") ?? "").getTime() + TTL_SECONDS * 1000;
+  const expires = new Date((await stack.client.state(idOf(orphan))).expiresAt).getTime();
   await waitFor("half of its time to pass", () => Date.now() > expires - (TTL_SECONDS * 1000) / 2);
   const late = await tus.create({ "Upload-Concat": "partial", "Upload-Length": MIB });
   const url = await tus.composed([early, late]);

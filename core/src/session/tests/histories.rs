@@ -63,9 +63,9 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(grant: Grant, from: u64, to: u64, whole: bool) -> Self {
-        let part = grant.plan.part_bytes.get();
-        let (next_number, at) = (grant.first_number, from / part * part);
+    fn new(grant: Grant, to: u64, whole: bool) -> Self {
+        let (next_number, part) = (grant.first_number, grant.plan.part_bytes.get());
+        let at = grant.offset.get() / part * part;
         Self { grant, part, to, whole, next_number, at, receipts: Vec::new() }
     }
 
@@ -149,11 +149,10 @@ fn run(file: u64, guessed: bool, steps: Vec<Step>) {
                 let decision = s.begin(now, Begin { whole, ..begin(from, to - from) });
                 if let Ok(grant) = take(&mut s, decision) {
                     told = None;
-                    let part = grant.plan.part_bytes.get();
-                    assert!(guessed || part == PART);
-                    assert!(from == 0 || part == part_bytes, "the sizes changed though something counts");
-                    part_bytes = part;
-                    writers[writer] = Some(Writer::new(grant, from, to, whole));
+                    assert!(guessed || grant.plan.part_bytes.get() == PART);
+                    assert!(from == 0 || grant.plan.part_bytes.get() == part_bytes, "the sizes of what counts changed");
+                    part_bytes = grant.plan.part_bytes.get();
+                    writers[writer] = Some(Writer::new(grant, to, whole));
                 }
             }
             Step::Piece { writer, quarters } => {
@@ -165,8 +164,8 @@ fn run(file: u64, guessed: bool, steps: Vec<Step>) {
                 if let Ok(grant) = take(&mut s, decision) {
                     assert!(link.after.is_none() || told.is_none(), "somebody had been told where to go on");
                     told = None;
-                    part_bytes = grant.plan.part_bytes.get();
-                    writers[writer] = Some(Writer::new(grant, from, to, false));
+                    assert_eq!(grant.plan.part_bytes.get(), part_bytes, "a piece shows nothing of sizes");
+                    writers[writer] = Some(Writer::new(grant, to, false));
                 }
             }
             Step::Store { writer, commits } => {
