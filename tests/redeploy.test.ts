@@ -12,6 +12,7 @@ import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import type { PendingRequest } from "./support/http.ts";
 import { sceneWithOrigin } from "./support/scene.ts";
 import { idOf, Tus } from "./support/tus.ts";
+import { waitFor } from "./support/wait.ts";
 
 const { origin, stack, client } = await sceneWithOrigin({ OUTBOX_RESEND_SECONDS: 2 });
 const FILE_BYTES = 24 * MIB;
@@ -62,7 +63,10 @@ test("uploads in flight go on under the new bundle at the byte where they were",
 test("a bundle that changes under running uploads is reloaded, and none of them is lost", async () => {
   const { uploadId, file, running } = await inFlight("reloaded under it");
   const bundle = join(stack.stateDir, "build/index.js");
+  const reloads = () => stack.log.texts.filter((text) => text.includes("Reloading")).length;
+  const before = reloads();
   appendFileSync(bundle, "\nglobalThis.quaysideBuild = 3;\n");
+  await waitFor("the bundle to be reloaded", () => reloads() > before, { lastSeen: () => stack.log.tail() });
   // Either the old version takes the rest of the chunk, or the connection breaks: the client asks, and goes on.
   await running.writeThrough(file.subarray(8 * MIB + 300_000)).catch(() => {});
   const reply = await running.finish().catch(() => undefined);
