@@ -35,6 +35,15 @@ const EXPOSE_HEADERS: &str = "Location, Upload-Offset, Upload-Length, Retry-Afte
 /// How long a browser may remember a preflight's answer, in seconds; browsers cap it at 2 hours.
 const PREFLIGHT_MAX_AGE_SECONDS: &str = "7200";
 
+/// What is known of a request, however it ends.
+#[derive(Default)]
+struct Trace {
+    /// Which upload it is about, once that has been understood.
+    upload: Option<UploadId>,
+    /// Where its time went.
+    timings: Timings,
+}
+
 /// Answers one request. Faults are answered too: an error never leaves this function.
 pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> Result<Response> {
     let watch = Stopwatch::start();
@@ -49,26 +58,25 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
         return answer;
     }
     let dialect = Dialect::of(&head);
-    let timings = Timings::default();
+    let mut trace = Trace::default();
     let mut response = if head.method == Method::OPTIONS && dialect == Dialect::Json {
         Response::empty()?.with_status(204)
     } else {
         let config = Config::read(&env);
         let limits = config.as_ref().ok().map(|config| config.limits);
         let asked = Asked { head: &head, limits, now: UnixMs(now_ms()) };
-        let mut upload = None;
-        match handle(dialect, &asked, &mut request, config.as_ref(), &env, &context, &mut upload, &timings).await {
+        match handle(dialect, &asked, &mut request, config.as_ref(), &env, &context, &mut trace).await {
             Ok(Ok(response)) => response,
-            Ok(Err(refusal)) => refused(dialect, &asked, &refusal, upload, &watch)?,
-            Err(error) => faulted(dialect, &error, upload, &watch)?,
+            Ok(Err(refusal)) => refused(dialect, &asked, &refusal, trace.upload, &watch)?,
+            Err(error) => faulted(dialect, &error, trace.upload, &watch)?,
         }
     };
-    response.headers_mut().set("server-timing", &timings.header(&watch))?;
+    response.headers_mut().set("server-timing", &trace.timings.header(&watch))?;
     add_cors(response.headers_mut(), origin.as_deref(), &env, &head)?;
     Ok(response)
 }
 
-/// The outer error is a fault, the inner one what the client is told. `upload` is set as soon as it is known.
+/// The outer error is a fault, the inner one what the client is told. What is known of the request so far is in `trace`.
 async fn handle(
     dialect: Dialect,
     asked: &Asked<'_>,
@@ -76,20 +84,19 @@ async fn handle(
     config: Result<&Config, &Refusal>,
     env: &Env,
     context: &Context,
-    upload: &mut Option<UploadId>,
-    timings: &Timings,
+    trace: &mut Trace,
 ) -> Result<Result<Response, Refusal>> {
     let operation = match understand(dialect, asked.head, request).await? {
         Ok(operation) => operation,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    *upload = operation.upload_id();
+    trace.upload = operation.upload_id();
     let config = match config {
         Ok(config) => config,
         Err(refusal) => return Ok(Err(refusal.clone())),
     };
     let host = request.url()?.origin().ascii_serialization();
-    let call = Call { config, env, context, host: &host, timings };
+    let call = Call { config, env, context, host: &host, timings: &trace.timings };
     match uploads::answer(operation, request.inner().body(), call).await? {
         Ok(Answer::Outcome(outcome)) => response(dialect.reply(asked, &outcome)).map(Ok),
         Ok(Answer::Object(mut response, now)) => {
