@@ -2,6 +2,8 @@
 //! has the attributes that the provider's documentation requires, and none that it does not know; whatever is named is declared;
 //! and what is said twice, in wrangler.toml or in JSON, is said the same way.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -136,9 +138,12 @@ fn every_resource_is_as_the_provider_documents_it() {
     assert_eq!((&provider["source"], &provider["version"]), (&json!("cloudflare/cloudflare"), &json!("~> 5.20")));
 }
 
+/// How it comes about, and what is said of it.
+type Mistake = (fn(&mut Value), &'static str);
+
 #[test]
 fn a_resource_that_is_not_is_found() {
-    let mistakes: [(fn(&mut Value), &str); 5] = [
+    let mistakes: [Mistake; 5] = [
         (|all| all["resource"]["cloudflare_queue"]["events"] = json!({ "name": "x" }), "lacks queue_name"),
         (|all| all["resource"]["cloudflare_queue"]["events"]["name"] = json!("x"), "has no name"),
         (|all| all["resource"]["cloudflare_workers_queue"] = json!({ "x": {} }), "is in no table"),
