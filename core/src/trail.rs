@@ -1,19 +1,13 @@
 //! What has happened to one upload, for whoever asks later: a ring of at most [`MAX_ENTRIES`] entries. What happens again and
 //! again is one entry that counts, so that ten thousand chunks do not push out the one takeover among them.
 //!
-//! The trail decides nothing. It is derived from what each stored change has made of the session, and is stored in the row that
-//! the change writes anyway; a change that writes none of the two rows that hold it (a part, a chunk of a parallel upload, a
-//! refusal) is told with the next one that does. So an entry may be lost with the object's memory, and no row is ever written
-//! for the trail's sake.
+//! The trail decides nothing, and no row is ever written for its sake: it is stored in rows that are written anyway. What happens
+//! without one of them (a part, a chunk of a parallel upload, a refusal) is stored with the next, and may be lost with the
+//! object's memory before.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    event::DeliveryState,
-    refusal::Refusal,
-    session::{Change, Session},
-    units::{ByteCount, UnixMs},
-};
+use crate::units::{ByteCount, UnixMs};
 
 /// So many entries are kept, the newest: some 6 KB.
 pub const MAX_ENTRIES: usize = 48;
@@ -51,54 +45,14 @@ pub struct Trail {
 }
 
 impl Trail {
-    /// Of a new upload.
-    pub fn begin(session: &Session) -> Self {
-        let mut trail = Self::default();
-        trail.note(session.birth.created_at, "created", ByteCount::ZERO, None);
-        trail
-    }
-
-    /// Notes what a change has made of the session.
-    pub fn changed(&mut self, now: UnixMs, before: &Session, change: &Change, after: &Session) {
-        let bytes = after.uploaded_bytes();
-        let (was, is) = (&before.progress, &after.progress);
-        let attempt_of = |session: &Session| session.progress.lease.as_ref().map(|lease| lease.attempt);
-        if change.lane.is_some() {
-            self.note(now, "attempt", bytes, None);
-        } else if attempt_of(after).is_some() && attempt_of(before) != attempt_of(after) {
-            self.note(now, if before.is_appending() { "takeover" } else { "attempt" }, bytes, None);
-        }
-        if was.plan != is.plan {
-            self.note(now, "declared", bytes, None);
-        }
-        if was.phase != is.phase {
-            self.note(now, is.phase.name(), bytes, is.reason.clone());
-        }
-        if let (Some(was), Some(is)) = (&before.delivery, &after.delivery) {
-            if is.attempts > was.attempts {
-                self.note(now, "delivery_attempt", bytes, None);
-            }
-            match is.state {
-                state if state == was.state => {}
-                DeliveryState::Queued => self.note(now, "redelivery", bytes, None),
-                DeliveryState::Delivered => self.note(now, "delivered", bytes, None),
-                DeliveryState::Failed => self.note(now, "delivery_failed", bytes, None),
-            }
-        }
-    }
-
-    /// Notes that somebody was told no.
-    pub fn refused(&mut self, now: UnixMs, session: &Session, refusal: &Refusal) {
-        self.note(now, "refused", session.uploaded_bytes(), Some(refusal.code().to_owned()));
-    }
-
     /// The newer of two that were stored.
     #[must_use]
     pub fn newer(self, other: Self) -> Self {
         if other.noted > self.noted { other } else { self }
     }
 
-    fn note(&mut self, now: UnixMs, event: &str, uploaded_bytes: ByteCount, detail: Option<String>) {
+    /// Adds an entry, or counts the last one up where it says the same.
+    pub fn note(&mut self, now: UnixMs, event: &str, uploaded_bytes: ByteCount, detail: Option<String>) {
         let detail = detail.map(|text| text.chars().take(MAX_DETAIL_CHARACTERS).collect());
         self.noted += 1;
         if let Some(last) = self.entries.last_mut()

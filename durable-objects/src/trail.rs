@@ -22,14 +22,14 @@ impl Notes {
     /// Notes a change that is about to be stored, and returns the trail to store with it.
     pub(crate) fn changed(&self, now: UnixMs, before: &Session, change: &Change, after: &Session) -> Trail {
         let mut trail = self.0.borrow_mut();
-        trail.changed(now, before, change, after);
+        before.note_change(&mut trail, now, change, after);
         trail.clone()
     }
 
     /// Notes a refusal. It is stored with the next change.
     pub(crate) fn refused(&self, now: UnixMs, session: Option<&Session>, refusal: &Refusal) {
         if let Some(session) = session {
-            self.0.borrow_mut().refused(now, session, refusal);
+            session.note_refusal(&mut self.0.borrow_mut(), now, refusal);
         }
     }
 

@@ -17,7 +17,6 @@ use upload_core::{
     log_line::LogLine,
     refusal::Refusal,
     session::{Begin, Change, Commit, Decision, Job, Release, Session},
-    trail::Trail,
     units::UnixMs,
     upload::Snapshot,
 };
@@ -174,7 +173,7 @@ impl UploadSession {
             Err(refusal) => return answer::<Snapshot>(Err(refusal)),
         };
         let alarm_at = session.next_job().map(|(due, _)| due);
-        let trail = Trail::begin(&session);
+        let trail = session.begin_trail();
         sql::create(&self.state.storage(), &session, &trail, || set_alarm(&self.state, alarm_at))?;
         // From here the upload exists, and ends by itself: its first alarm is set.
         let snapshot = session.snapshot();
