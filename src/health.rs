@@ -4,10 +4,10 @@
 //!
 //! `readyz` costs one read of R2 and two questions to objects that exist for nobody and store nothing.
 
-use durable_objects::rpc::{self, ask, ledger::ListOpen, upload::Status};
+use durable_objects::rpc::{Door, ask, ledger::ListOpen, upload::Status};
 use http::Method;
 use serde_json::{Map, Value, json};
-use upload_core::{dialect::Head, refusal::Refusal, units::UploadId};
+use upload_core::{caller::Caller, dialect::Head, refusal::Refusal, units::UploadId};
 use worker::{Env, Response, Result};
 
 use crate::{config::Config, queue_consumer::DEAD_LETTER_BINDING, uploads::BUCKET_BINDING};
@@ -56,7 +56,7 @@ async fn bucket(env: &Env) -> Result<()> {
 
 async fn uploads(env: &Env) -> Result<()> {
     let nobody = UploadId::from_random_bytes([0; 16]);
-    match ask(&env.durable_object(rpc::UPLOADS_BINDING)?, nobody, &Status).await? {
+    match ask(&Door::to_uploads(env, Caller::System)?, nobody, &Status).await? {
         Err(Refusal::UploadNotFound) => Ok(()),
         _ => Err("an upload that nobody has created".into()),
     }
@@ -64,7 +64,7 @@ async fn uploads(env: &Env) -> Result<()> {
 
 async fn ledgers(env: &Env) -> Result<()> {
     // A ledger that was never written is an empty one.
-    ask(&env.durable_object(rpc::LEDGERS_BINDING)?, NOBODY, &ListOpen).await?.map(drop).map_err(|_| "a refusal".into())
+    ask(&Door::to_ledgers(env)?, NOBODY, &ListOpen).await?.map(drop).map_err(|_| "a refusal".into())
 }
 
 fn said(status: u16, body: &Value) -> Result<Response> {

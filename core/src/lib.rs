@@ -10,21 +10,27 @@
 //! * [`dialect`]: HTTP in, [`operation::Operation`] out, and answers back. Knows no session.
 //! * [`ledger`]: what one owner may use.
 //! * [`event`]: what the origin is told, and when it is told again.
+//! * [`token`]: who may upload what, by word of the application. [`caller`]: who asks an upload's object for something.
 
 #![forbid(unsafe_code)]
 
 pub mod byte_range;
+pub mod caller;
+pub mod cors;
 pub mod dialect;
 pub mod event;
 pub mod integrity;
 pub mod ledger;
 pub mod log_line;
+pub mod media_types;
 pub mod operation;
 pub mod plan;
 pub mod refusal;
+mod refusal_advice;
 pub mod session;
 pub mod storage_fault;
 pub mod telemetry;
+pub mod token;
 pub mod trail;
 pub mod units;
 pub mod upload;

@@ -59,6 +59,8 @@ pub const EVENTS: &[Event] = &[
     error("errand_not_queued", "uploadId detail"),
     error("errand_fault", "uploadId detail"),
     error("unreadable_message", "detail"),
+    info("auth_open", "detail"),
+    error("jwks_unavailable", "detail"),
     error("fault", "uploadId status code detail durationMs"),
 ];
 
