@@ -20,8 +20,6 @@ use crate::{children, say, worker_build};
 
 /// What Workers Free takes, gzipped, as Cloudflare documented it longest; Paid takes more.
 const MAX_GZIPPED_BYTES: u64 = 3 * 1024 * 1024;
-/// What the Worker cannot do without; the others belong to ways of working that can be left out.
-const NEEDED_SECRETS: [&str; 2] = ["WEBHOOK_SECRET", "DOWNLOAD_SECRET"];
 /// Where wrangler puts what it would have uploaded.
 const DRY_RUN_FOLDER: &str = "target/deploy-dry-run";
 
@@ -65,7 +63,7 @@ pub(crate) fn command(project: &Project, options: &Options) -> Result<ExitCode> 
     if !options.dry_run {
         tally += checked("its names are your own", named);
         if tally.failed == 0 {
-            tally += checked("secrets are set", missing_secrets(project, &settings.env)?);
+            tally += checked("secrets are set", missing_secrets(project, &settings)?);
         }
     }
     if tally.failed > 0 {
@@ -144,16 +142,23 @@ fn wrangler(project: &Project, arguments: &[&str]) -> Result<String> {
 }
 
 /// Asks the account.
-fn missing_secrets(project: &Project, env: &str) -> Result<Vec<String>> {
-    let listed = wrangler(project, &["secret", "list", "--env", env, "--format", "json"])
+fn missing_secrets(project: &Project, settings: &Settings) -> Result<Vec<String>> {
+    let listed = wrangler(project, &["secret", "list", "--env", &settings.env, "--format", "json"])
         .context("asking for the secrets; is this the first deployment? `wrangler secret put` creates the Worker")?;
-    Ok(not_listed(&listed))
+    Ok(not_listed(&needed(settings), &listed))
 }
 
-fn not_listed(listed: &str) -> Vec<String> {
+/// What the environment cannot do without. Tokens need a shared secret only where there are no public keys.
+fn needed(settings: &Settings) -> Vec<&'static str> {
+    let has_public_keys = ["TOKEN_PUBLIC_KEYS", "TOKEN_JWKS_URL"].iter().any(|name| !settings.var(name).is_empty());
+    let shared = (!has_public_keys).then_some("TOKEN_SECRETS");
+    ["WEBHOOK_SECRET", "DOWNLOAD_SECRET"].into_iter().chain(shared).collect()
+}
+
+fn not_listed(needed: &[&str], listed: &str) -> Vec<String> {
     let secrets: Value = serde_json::from_str(listed).unwrap_or_default();
     let is_set = |name: &str| secrets.as_array().into_iter().flatten().any(|secret| secret["name"] == name);
-    NEEDED_SECRETS.into_iter().filter(|name| !is_set(name)).map(|name| format!("{name} is not set")).collect()
+    needed.iter().filter(|name| !is_set(name)).map(|name| format!("{name} is not set")).collect()
 }
 
 fn deploy(project: &Project, env: &str) -> Result<ExitCode> {
@@ -178,9 +183,12 @@ mod tests {
 
     #[test]
     fn secrets_that_are_not_set_are_named() {
+        let vars = |url: &str| serde_json::json!({ "env": { "x": { "vars": { "TOKEN_JWKS_URL": url } } } });
+        let settings = |url| Settings { all: vars(url), env: "x".to_owned() };
         let listed = r#"[{"name":"WEBHOOK_SECRET","type":"secret_text"}]"#;
-        assert_eq!(not_listed(listed), ["DOWNLOAD_SECRET is not set"]);
-        assert_eq!(not_listed("[]").len(), 2);
-        assert_eq!(not_listed("wrangler has changed its answer").len(), 2);
+        let missing = |url, listed| not_listed(&needed(&settings(url)), listed);
+        assert_eq!(missing("https://keys.example", listed), ["DOWNLOAD_SECRET is not set"]);
+        assert_eq!(missing("", listed), ["DOWNLOAD_SECRET is not set", "TOKEN_SECRETS is not set"]);
+        assert_eq!(missing("", "wrangler has changed its answer").len(), 3);
     }
 }

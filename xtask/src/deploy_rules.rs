@@ -48,7 +48,8 @@ impl Settings {
         &self.all["env"][&self.env]
     }
 
-    fn var(&self, name: &str) -> &str {
+    /// A var of the environment; empty where it is not there.
+    pub(crate) fn var(&self, name: &str) -> &str {
         self.here()["vars"][name].as_str().unwrap_or_default().trim()
     }
 }
