@@ -29,6 +29,8 @@ pub enum Operation {
     Status(UploadId),
     /// What has happened to it.
     Trail(UploadId),
+    /// How it stands, told again at every change, over a WebSocket.
+    Watch(Watch),
     /// All bytes are there.
     Complete(UploadId),
     /// Nothing shall remain.
@@ -50,6 +52,7 @@ impl Operation {
             Self::AppendUnsized(chunk) => Some(chunk.id),
             Self::Download(download) => Some(download.id),
             Self::Content(content) => Some(content.id),
+            Self::Watch(watch) => Some(watch.id),
             Self::Probe(id, _)
             | Self::Status(id)
             | Self::Trail(id)
@@ -137,6 +140,15 @@ pub struct Content {
     pub head_only: bool,
     /// The `Range` header.
     pub range: Option<String>,
+}
+
+/// To be told how an upload stands, as long as that can change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// Of which upload.
+    pub id: UploadId,
+    /// What is chosen of the WebSocket subprotocols that were offered, where ours is among them.
+    pub subprotocol: Option<&'static str>,
 }
 
 /// The object, or a range of it.

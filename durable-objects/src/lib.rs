@@ -12,6 +12,8 @@
 mod answers;
 mod assembly;
 mod clock;
+mod errands;
+mod events;
 pub mod faults;
 pub mod log;
 mod owner_ledger_do;

@@ -51,6 +51,11 @@ pub fn error(line: &LogLine<'_>) {
     count(line);
 }
 
+/// Something of ours went wrong, there.
+pub(crate) fn fault(at: &str) -> LogLine<'_> {
+    LogLine { event: "fault", code: Some(at), ..LogLine::default() }
+}
+
 /// An upload has come into another phase of its life.
 pub(crate) fn phase(session: &Session) {
     let progress = &session.progress;

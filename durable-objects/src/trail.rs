@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use upload_core::{
     refusal::Refusal,
-    session::{Change, Session},
+    session::{Change, Decision, Session},
     trail::Trail,
     units::UnixMs,
 };
@@ -33,8 +33,8 @@ impl Notes {
         }
     }
 
-    /// All that is known.
-    pub(crate) fn show(&self) -> Trail {
-        self.0.borrow().clone()
+    /// All that is known, as an answer. Asking changes nothing.
+    pub(crate) fn show(&self) -> Decision<Trail> {
+        Decision { answer: Ok(self.0.borrow().clone()), change: Change::none() }
     }
 }

@@ -10,7 +10,7 @@
 
 #![allow(missing_docs, reason = "#[durable_object] expands to public methods without documentation")]
 
-use std::cell::RefCell;
+use std::{cell::RefCell, rc::Rc};
 
 use upload_core::{
     log_line::LogLine,
@@ -19,13 +19,17 @@ use upload_core::{
     units::UnixMs,
     upload::Snapshot,
 };
-use worker::{Bucket, DurableObject, Env, Request, Response, Result, State, durable_object};
+use worker::{
+    Bucket, DurableObject, Env, Error, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage,
+    durable_object,
+};
 
 use crate::{
     answers::{begin_delivery, end_delivery, find_object, fingerprint, next_slice, slice_hashed, wanted_pieces},
     assembly::{self, Assembly, BUCKET_BINDING},
     clock::{now, set_alarm},
-    faults::around,
+    errands,
+    events::{self, Watchers},
     log,
     rpc::{
         self, Command, Door, answer, ask,
@@ -41,9 +45,6 @@ use crate::{
     waiting,
 };
 
-/// Which binding of wrangler.toml leads to the queue of events.
-const QUEUE_BINDING: &str = "EVENTS";
-
 /// When an alarm handler could not even store what it did, it comes back after half a minute.
 const ALARM_FALLBACK_MS: u64 = 30_000;
 
@@ -51,9 +52,10 @@ const ALARM_FALLBACK_MS: u64 = 30_000;
 const MAX_JOBS_PER_ALARM: usize = 8;
 
 /// The object of one upload.
-#[durable_object(alarm)]
+#[durable_object]
 pub struct UploadSession {
-    state: State,
+    state: Rc<State>,
+    watchers: Watchers,
     env: Env,
     /// The session as it is stored; none until it has been read, or where there is none.
     session: RefCell<Option<Session>>,
@@ -63,7 +65,14 @@ pub struct UploadSession {
 impl DurableObject for UploadSession {
     fn new(state: State, env: Env) -> Self {
         log::bind(&env);
-        Self { state, env, session: RefCell::new(None), trail: Notes::default() }
+        let state = Rc::new(state);
+        Self {
+            watchers: Watchers::new(Rc::clone(&state)),
+            state,
+            env,
+            session: RefCell::new(None),
+            trail: Notes::default(),
+        }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
@@ -93,11 +102,7 @@ impl DurableObject for UploadSession {
                 self.decide_then_show(&body, |session, now, _: &Probe| session.probe(now))
             }
             Status::NAME => self.decide_then_show(&body, |session, _, _: &Status| session.status()),
-            ReadTrail::NAME => {
-                self.load()?;
-                let is_there = self.session.borrow().is_some();
-                answer(if is_there { Ok(self.trail.show()) } else { Err(Refusal::UploadNotFound) })
-            }
+            ReadTrail::NAME => self.decide(&body, |_, _, _: &ReadTrail| self.trail.show()),
             Declare::NAME => self.decide_then_show(&body, |session, now, declare: &Declare| {
                 session.declare(now, declare.offset, declare.file_bytes)
             }),
@@ -121,6 +126,7 @@ impl DurableObject for UploadSession {
             }),
             NextSlice::NAME => self.decide(&body, |session, _, _: &NextSlice| next_slice(session)),
             SliceHashed::NAME => self.decide(&body, slice_hashed),
+            events::NAME => self.watch(),
             _ => Response::error("no such command", 404),
         }
     }
@@ -131,7 +137,7 @@ impl DurableObject for UploadSession {
             let due = match self.load() {
                 Ok(()) => self.session.borrow().as_ref().and_then(Session::next_job),
                 Err(error) => {
-                    log::error(&LogLine { detail: Some(error.to_string()), ..fault("load") });
+                    log::error(&LogLine { detail: Some(error.to_string()), ..log::fault("load") });
                     None
                 }
             };
@@ -140,13 +146,27 @@ impl DurableObject for UploadSession {
                 break;
             }
             if let Err(error) = self.run(job).await {
-                log::error(&LogLine { detail: Some(format!("{job:?}: {error}")), ..fault("alarm") });
+                log::error(&LogLine { detail: Some(format!("{job:?}: {error}")), ..log::fault("alarm") });
                 self.store_or_log(|session| session.postponed(now));
             }
         }
         // Dies here, or anywhere above: the platform runs the alarm again, and the duties are derived from the facts anew.
         self.rearm();
         Response::empty()
+    }
+
+    /// Nothing that a watcher says means anything.
+    async fn websocket_message(&self, _socket: WebSocket, _message: WebSocketIncomingMessage) -> Result<()> {
+        Ok(())
+    }
+
+    async fn websocket_close(&self, socket: WebSocket, _code: usize, _reason: String, _clean: bool) -> Result<()> {
+        events::close(&socket);
+        Ok(())
+    }
+
+    async fn websocket_error(&self, _socket: WebSocket, _error: Error) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -226,6 +246,16 @@ impl UploadSession {
         answer(taken.and(snapshot))
     }
 
+    /// Answered with a socket, on which how the upload stands is told from then on.
+    fn watch(&self) -> Result<Response> {
+        let taken = self.take(&Status, None, |session, _, _| session.status())?;
+        let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(Refusal::UploadNotFound);
+        match taken.and(snapshot).map(|snapshot| self.watchers.accept(&snapshot)) {
+            Ok(accepted) => accepted?.or_else(|refusal| answer::<()>(Err(refusal))),
+            Err(refusal) => answer::<()>(Err(refusal)),
+        }
+    }
+
     fn take<C, T>(
         &self,
         command: &C,
@@ -279,13 +309,14 @@ impl UploadSession {
         if after.progress.phase != session.progress.phase {
             log::phase(&after);
         }
+        self.watchers.stored(session, &after);
         *session = after;
         Ok(())
     }
 
     fn store_or_log(&self, rule: impl FnOnce(&Session) -> Change) {
         if let Err(error) = self.store(rule) {
-            log::error(&LogLine { detail: Some(error.to_string()), ..fault("store") });
+            log::error(&LogLine { detail: Some(error.to_string()), ..log::fault("store") });
         }
     }
 
@@ -317,7 +348,7 @@ impl UploadSession {
             Job::Tell => {
                 let Some(delivery) = &session.delivery else { return Ok(()) };
                 let upload_id = session.birth.id;
-                self.send(Errand::Tell { upload_id, event_id: delivery.kind.id(upload_id) }).await?;
+                errands::send(&self.env, Errand::Tell { upload_id, event_id: delivery.kind.id(upload_id) }).await?;
                 // Dies here: the queue is given a second copy later. The origin sees the same event id twice.
                 self.store(|session| session.event_sent(now()))
             }
@@ -325,10 +356,10 @@ impl UploadSession {
                 // Stored first: whoever is asked may begin before the queue has said that it has the message. Dies here, or
                 // the queue does not take it: somebody is asked again after a while.
                 self.store(|session| session.stretch_asked_for(now()))?;
-                self.send(Errand::Compose { upload_id: session.birth.id }).await
+                errands::send(&self.env, Errand::Compose { upload_id: session.birth.id }).await
             }
             Job::Verify => {
-                self.send(Errand::Verify { upload_id: session.birth.id }).await?;
+                errands::send(&self.env, Errand::Verify { upload_id: session.birth.id }).await?;
                 // Dies here: the slice is read twice, and counted once.
                 self.store(|session| session.slice_asked_for(now()))
             }
@@ -344,20 +375,10 @@ impl UploadSession {
             Job::Forget => {
                 self.state.storage().delete_all().await?;
                 *self.session.borrow_mut() = None;
+                self.watchers.forget();
                 Ok(())
             }
         }
-    }
-
-    /// Hands an errand to the queue. Where the queue does not take it, that is logged, and the duty comes again later.
-    async fn send(&self, errand: Errand) -> Result<()> {
-        let upload_id = errand.upload_id();
-        let sent = around("queue.send", self.env.queue(QUEUE_BINDING)?.send(errand)).await;
-        if let Err(error) = sent {
-            let line = LogLine::of("errand_not_queued", upload_id);
-            log::error(&LogLine { detail: Some(error.to_string()), ..line });
-        }
-        Ok(())
     }
 
     fn rearm(&self) {
@@ -369,15 +390,11 @@ impl UploadSession {
             None => now().plus_ms(ALARM_FALLBACK_MS),
         };
         if let Err(error) = set_alarm(&self.state, Some(at)) {
-            log::error(&LogLine { detail: Some(error.to_string()), ..fault("rearm") });
+            log::error(&LogLine { detail: Some(error.to_string()), ..log::fault("rearm") });
         }
     }
 
     fn bucket(&self) -> Result<Bucket> {
         self.env.bucket(BUCKET_BINDING)
     }
-}
-
-fn fault(at: &str) -> LogLine<'_> {
-    LogLine { event: "fault", code: Some(at), ..LogLine::default() }
 }

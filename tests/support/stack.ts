@@ -18,7 +18,7 @@ import { canListen, freePort } from "./ports.ts";
 import { ProcessGroup } from "./process_group.ts";
 import { waitFor } from "./wait.ts";
 import { WorkerLog } from "./worker_log.ts";
-import { repositoryRoot, writeWranglerConfig } from "./wrangler_config.ts";
+import { type PageConfig, repositoryRoot, writeWranglerConfig } from "./wrangler_config.ts";
 
 export type Secrets = { WEBHOOK_SECRET?: string; DOWNLOAD_SECRET?: string; TOKEN_SECRETS?: string | undefined };
 
@@ -36,6 +36,8 @@ export type StackOptions = {
   state?: string;
   /** Changes wrangler.toml, where no var can. */
   configuration?: (toml: string) => string;
+  /** What the demo page is told. */
+  page?: PageConfig;
 };
 
 export class Stack {
@@ -55,7 +57,7 @@ export class Stack {
   }
 
   private constructor(port: number, options: StackOptions) {
-    const { vars = {}, secrets = freshSecrets(), buildDir = "build", configuration, state } = options;
+    const { vars = {}, secrets = freshSecrets(), buildDir = "build", configuration, page, state } = options;
     this.#port = port;
     this.baseUrl = `http://127.0.0.1:${port}`;
     this.client = new Client(this.baseUrl);
@@ -67,7 +69,7 @@ export class Stack {
     this.#args = [
       join(repositoryRoot, "node_modules/wrangler/bin/wrangler.js"),
       "dev",
-      ...["--config", writeWranglerConfig(this.stateDir, buildDir, configuration)],
+      ...["--config", writeWranglerConfig(this.stateDir, { buildDir, change: configuration, page })],
       ...["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"],
       ...["--persist-to", this.persistDir, "--env-file", this.#secretsFile],
       "--show-interactive-dev-session=false",
