@@ -4,7 +4,7 @@
 use durable_objects::rpc::{
     Door, ask,
     ledger::ListOpen,
-    upload::{Cancel, Complete, Probe, Redeliver, Status},
+    upload::{Cancel, Complete, Probe, ReadTrail, Redeliver, Status},
 };
 use upload_core::{
     operation::{Operation, Outcome, Wait},
@@ -73,6 +73,7 @@ async fn carry_out(operation: Operation, body: Option<ReadableStream>, call: Cal
         Operation::AppendUnsized(chunk) => append_unsized::carry_out(chunk, body, call).await?,
         Operation::Probe(id, wait) => probe(id, wait, call).await?.map(Outcome::Probed),
         Operation::Status(id) => ask(&objects, id, &Status).await?.map(Outcome::Status),
+        Operation::Trail(id) => ask(&objects, id, &ReadTrail).await?.map(|trail| Outcome::Trail(id, trail)),
         Operation::Complete(id) => ask(&objects, id, &Complete).await?.map(Outcome::Completing),
         Operation::Redeliver(id) => ask(&objects, id, &Redeliver).await?.map(Outcome::Redelivering),
         Operation::Cancel(id) => ask(&objects, id, &Cancel).await?.map(|()| Outcome::Cancelled),

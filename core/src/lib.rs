@@ -31,6 +31,8 @@ mod refusal_advice;
 mod refusal_wire;
 pub mod session;
 pub mod storage_fault;
+pub mod telemetry;
 pub mod token;
+pub mod trail;
 pub mod units;
 pub mod upload;

@@ -27,6 +27,8 @@ pub enum Operation {
     Probe(UploadId, Wait),
     /// How it stands; disturbs nobody.
     Status(UploadId),
+    /// What has happened to it.
+    Trail(UploadId),
     /// How it stands, told again at every change, over a WebSocket.
     Watch(Watch),
     /// All bytes are there.
@@ -51,9 +53,12 @@ impl Operation {
             Self::Download(download) => Some(download.id),
             Self::Content(content) => Some(content.id),
             Self::Watch(watch) => Some(watch.id),
-            Self::Probe(id, _) | Self::Status(id) | Self::Complete(id) | Self::Cancel(id) | Self::Redeliver(id) => {
-                Some(*id)
-            }
+            Self::Probe(id, _)
+            | Self::Status(id)
+            | Self::Trail(id)
+            | Self::Complete(id)
+            | Self::Cancel(id)
+            | Self::Redeliver(id) => Some(*id),
         }
     }
 }
@@ -198,6 +203,8 @@ pub enum Outcome {
     Probed(Snapshot),
     /// How it stands.
     Status(Snapshot),
+    /// What has happened to it.
+    Trail(UploadId, crate::trail::Trail),
     /// It is being completed, or is complete.
     Completing(Snapshot),
     /// It is gone.

@@ -33,13 +33,15 @@ impl UploadSession {
             Err(refusal) => return answer::<Snapshot>(Err(refusal)),
         };
         session.progress.cost = metering::of_creation(&session);
+        let trail = session.begin_trail();
         let alarm_at = session.next_job().map(|(due, _)| due);
         let (created, rows) =
-            metered(|| sql::create(&self.state.storage(), &session, || set_alarm(&self.state, alarm_at)));
+            metered(|| sql::create(&self.state.storage(), &session, &trail, || set_alarm(&self.state, alarm_at)));
         created?;
         session.progress.cost += rows;
         // From here the upload exists, and ends by itself: its first alarm is set.
         let snapshot = session.snapshot();
+        self.trail.restore(trail);
         *self.session.borrow_mut() = Some(session);
         answer(Ok(snapshot))
     }

@@ -22,31 +22,30 @@ use upload_core::{
 };
 use worker::{
     Bucket, DurableObject, Env, Error, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage,
-    console_error, console_log, durable_object,
+    durable_object,
 };
 
 use crate::{
     answers::{begin_delivery, end_delivery, find_object, fingerprint, next_slice, slice_hashed, wanted_pieces},
     assembly::{self, Assembly, BUCKET_BINDING},
     clock::{now, set_alarm},
+    errands,
     events::{self, Watchers},
-    faults::around,
-    log_lines::{fault, log_phase},
+    log,
     metering::{self, metered},
     rpc::{
         self, Command, Door, answer, ask,
         ledger::Settle,
         upload::{
             AsPiece, AwaitObject, BeginDelivery, BeginStretch, COMMAND_HEADER, Cancel, Complete, CreateUpload, Declare,
-            EndDelivery, Errand, FindObject, NextSlice, Probe, ReadTail, Redeliver, SliceHashed, Status, WantedPieces,
+            EndDelivery, Errand, FindObject, NextSlice, Probe, ReadTail, ReadTrail, Redeliver, SliceHashed, Status,
+            WantedPieces,
         },
     },
     sql::session as sql,
+    trail::Notes,
     waiting,
 };
-
-/// Which binding of wrangler.toml leads to the queue of events.
-const QUEUE_BINDING: &str = "EVENTS";
 
 /// When an alarm handler could not even store what it did, it comes back after half a minute.
 const ALARM_FALLBACK_MS: u64 = 30_000;
@@ -62,12 +61,20 @@ pub struct UploadSession {
     env: Env,
     /// The session as it is stored; none until it has been read, or where there is none.
     pub(crate) session: RefCell<Option<Session>>,
+    pub(crate) trail: Notes,
 }
 
 impl DurableObject for UploadSession {
     fn new(state: State, env: Env) -> Self {
+        log::bind(&env);
         let state = Rc::new(state);
-        Self { watchers: Watchers::new(Rc::clone(&state)), state, env, session: RefCell::new(None) }
+        Self {
+            watchers: Watchers::new(Rc::clone(&state)),
+            state,
+            env,
+            session: RefCell::new(None),
+            trail: Notes::default(),
+        }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
@@ -97,6 +104,7 @@ impl DurableObject for UploadSession {
                 self.decide_then_show(&body, |session, now, _: &Probe| session.probe(now))
             }
             Status::NAME => self.decide_then_show(&body, |session, _, _: &Status| session.status()),
+            ReadTrail::NAME => self.decide(&body, |_, _, _: &ReadTrail| self.trail.show()),
             Declare::NAME => self.decide_then_show(&body, |session, now, declare: &Declare| {
                 session.declare(now, declare.offset, declare.file_bytes)
             }),
@@ -131,7 +139,7 @@ impl DurableObject for UploadSession {
             let due = match self.load() {
                 Ok(()) => self.session.borrow().as_ref().and_then(Session::next_job),
                 Err(error) => {
-                    console_error!("{}", LogLine { detail: Some(error.to_string()), ..fault("load") }.json());
+                    log::error(&LogLine { detail: Some(error.to_string()), ..log::fault("load") });
                     None
                 }
             };
@@ -140,7 +148,7 @@ impl DurableObject for UploadSession {
                 break;
             }
             if let Err(error) = self.run(job).await {
-                console_error!("{}", LogLine { detail: Some(format!("{job:?}: {error}")), ..fault("alarm") }.json());
+                log::error(&LogLine { detail: Some(format!("{job:?}: {error}")), ..log::fault("alarm") });
                 self.store_or_log(|session| session.postponed(now));
             }
         }
@@ -168,8 +176,10 @@ impl UploadSession {
     /// Brings the session into memory, unless it is there.
     pub(crate) fn load(&self) -> Result<()> {
         if self.session.borrow().is_none() {
-            let (session, rows) = metered(|| sql::load(&self.state.storage()));
-            *self.session.borrow_mut() = session?;
+            let (loaded, rows) = metered(|| sql::load(&self.state.storage()));
+            let (session, trail) = loaded?.unzip();
+            self.trail.restore(trail.unwrap_or_default());
+            *self.session.borrow_mut() = session;
             self.charge(rows);
         }
         Ok(())
@@ -241,6 +251,9 @@ impl UploadSession {
             answer = decision.answer;
             decision.change
         })?;
+        if let Err(refusal) = &answer {
+            self.trail.refused(now(), self.session.borrow().as_ref(), refusal);
+        }
         Ok(answer)
     }
 
@@ -278,8 +291,9 @@ impl UploadSession {
         let mut after = session.clone();
         after.apply(change.clone());
         let (alarm_before, alarm_after) = (session.next_job(), after.next_job());
+        let trail = self.trail.changed(now(), session, &change, &after);
         let (stored, rows) = metered(|| {
-            sql::store(&self.state.storage(), &change, content, || {
+            sql::store(&self.state.storage(), &change, &trail, content, || {
                 if alarm_before == alarm_after {
                     Ok(())
                 } else {
@@ -291,7 +305,7 @@ impl UploadSession {
         after.progress.cost += rows;
         // Dies here: the rows say it, and whoever reads them next knows it. The answer was not given yet.
         if after.progress.phase != session.progress.phase {
-            log_phase(&after);
+            log::phase(&after);
         }
         self.watchers.stored(session, &after);
         *session = after;
@@ -300,7 +314,7 @@ impl UploadSession {
 
     fn store_or_log(&self, rule: impl FnOnce(&Session) -> Change) {
         if let Err(error) = self.store(rule) {
-            console_error!("{}", LogLine { detail: Some(error.to_string()), ..fault("store") }.json());
+            log::error(&LogLine { detail: Some(error.to_string()), ..log::fault("store") });
         }
     }
 
@@ -320,7 +334,7 @@ impl UploadSession {
                     Assembly::Impossible(reason) => session.unassembled(now(), reason),
                     Assembly::Postponed(reason) => {
                         let line = LogLine::of("assembly_postponed", session.birth.id);
-                        console_log!("{}", LogLine { detail: Some(reason), ..line }.json());
+                        log::info(&LogLine { detail: Some(reason), ..line });
                         session.postponed(now())
                     }
                 })
@@ -333,7 +347,7 @@ impl UploadSession {
             Job::Tell => {
                 let Some(delivery) = &session.delivery else { return Ok(()) };
                 let upload_id = session.birth.id;
-                self.send(Errand::Tell { upload_id, event_id: delivery.kind.id(upload_id) }).await?;
+                errands::send(&self.env, Errand::Tell { upload_id, event_id: delivery.kind.id(upload_id) }).await?;
                 // Dies here: the queue is given a second copy later. The origin sees the same event id twice.
                 self.store(|session| session.event_sent(now()))
             }
@@ -341,10 +355,10 @@ impl UploadSession {
                 // Stored first: whoever is asked may begin before the queue has said that it has the message. Dies here, or
                 // the queue does not take it: somebody is asked again after a while.
                 self.store(|session| session.stretch_asked_for(now()))?;
-                self.send(Errand::Compose { upload_id: session.birth.id }).await
+                errands::send(&self.env, Errand::Compose { upload_id: session.birth.id }).await
             }
             Job::Verify => {
-                self.send(Errand::Verify { upload_id: session.birth.id }).await?;
+                errands::send(&self.env, Errand::Verify { upload_id: session.birth.id }).await?;
                 // Dies here: the slice is read twice, and counted once.
                 self.store(|session| session.slice_asked_for(now()))
             }
@@ -366,17 +380,6 @@ impl UploadSession {
         }
     }
 
-    /// Hands an errand to the queue. Where the queue does not take it, that is logged, and the duty comes again later.
-    async fn send(&self, errand: Errand) -> Result<()> {
-        let upload_id = errand.upload_id();
-        let sent = around("queue.send", self.env.queue(QUEUE_BINDING)?.send(errand)).await;
-        if let Err(error) = sent {
-            let line = LogLine::of("errand_not_queued", upload_id);
-            console_error!("{}", LogLine { detail: Some(error.to_string()), ..line }.json());
-        }
-        Ok(())
-    }
-
     /// Counts what something costs. It is stored with the next row that says how far the upload is.
     fn charge(&self, cost: Cost) {
         if let Some(session) = &mut *self.session.borrow_mut() {
@@ -394,7 +397,7 @@ impl UploadSession {
             None => now().plus_ms(ALARM_FALLBACK_MS),
         };
         if let Err(error) = set_alarm(&self.state, Some(at)) {
-            console_error!("{}", LogLine { detail: Some(error.to_string()), ..fault("rearm") }.json());
+            log::error(&LogLine { detail: Some(error.to_string()), ..log::fault("rearm") });
         }
     }
 

@@ -16,6 +16,8 @@ mod demo_client;
 mod demo_file;
 mod demo_progress;
 mod demo_scene;
+mod deploy;
+mod deploy_rules;
 mod dev;
 mod dev_vars;
 mod file_lock;
@@ -24,6 +26,7 @@ mod keeper;
 mod npm;
 mod page;
 mod ports;
+mod probe;
 mod project;
 mod rust_tools;
 mod rustup;
@@ -60,6 +63,9 @@ Usage: cargo xtask <command>
                             many uploads at once with disconnects, faults and kills; then every byte is compared
   bench [--quick] [--only TEXT] [--rounds N]
                             throughput, processor time, memory and cost, beside the bare platform; half an hour
+  deploy --env NAME [--dry-run]
+                            checks what can be checked without an account, says what is missing, and deploys
+  probe [--remote]          asks the platform what no simulator can answer; --remote: on the account wrangler is logged in to
 ";
 
 enum Task {
@@ -73,6 +79,8 @@ enum Task {
     Fuzz(fuzz::Options),
     Torture(torture::Options),
     Bench(bench::Options),
+    Deploy(deploy::Options),
+    Probe(probe::Where),
 }
 
 fn main() -> ExitCode {
@@ -105,6 +113,8 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Fuzz(options) => fuzz::command(&project, &options),
         Task::Torture(options) => torture::command(&project, &options),
         Task::Bench(options) => bench::command(&project, &options),
+        Task::Deploy(options) => deploy::command(&project, &options),
+        Task::Probe(place) => probe::command(&project, place),
     }
 }
 
@@ -123,6 +133,8 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             "fuzz" => Task::Fuzz(fuzz::Options::default()),
             "torture" => Task::Torture(torture::Options::default()),
             "bench" => Task::Bench(bench::Options::default()),
+            "deploy" => Task::Deploy(deploy::Options::default()),
+            "probe" => Task::Probe(probe::Where::Simulator),
             other => bail!("there is no command {other}\n\n{USAGE}"),
         },
         Some(other) => return Err(other.unexpected().into()),
@@ -140,6 +152,9 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             (Task::Bench(options), Long("quick")) => options.quick = true,
             (Task::Bench(options), Long("only")) => options.only = parser.value()?.string()?,
             (Task::Bench(options), Long("rounds")) => options.rounds = Some(parser.value()?.parse()?),
+            (Task::Deploy(options), Long("env")) => options.env = Some(parser.value()?.string()?),
+            (Task::Deploy(options), Long("dry-run")) => options.dry_run = true,
+            (Task::Probe(place), Long("remote")) => *place = probe::Where::Cloudflare,
             (Task::Demo(file @ None), Value(path)) => *file = Some(path.into()),
             (_, other) => return Err(other.unexpected().into()),
         }
@@ -207,7 +222,13 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_is_refused() {
-        for bad in [&["deploy"][..], &["build", "--fast"], &["dev", "--port", "eighty"], &["--port", "1"]] {
+        for bad in [
+            &["publish"][..],
+            &["deploy", "production"],
+            &["build", "--fast"],
+            &["dev", "--port", "eighty"],
+            &["--port", "1"],
+        ] {
             assert!(parsed(bad).is_err(), "{bad:?}");
         }
     }

@@ -121,6 +121,16 @@ fn has_mark(project: &Project, bundle: &Bundle, mark: &str) -> Result<bool> {
     Ok(bytes.windows(mark.len()).any(|window| window == mark.as_bytes()))
 }
 
+/// Whether this wasm is of a Worker that can be made to fail.
+pub(crate) fn has_faults(wasm: &[u8]) -> bool {
+    wasm.windows(MARK_OF_FAULTS.len()).any(|window| window == MARK_OF_FAULTS.as_bytes())
+}
+
+/// The wasm that is released.
+pub(crate) fn release_wasm(project: &Project) -> PathBuf {
+    wasm_output(project, &RELEASE)
+}
+
 fn build_bundle(project: &Project, bundle: &Bundle) -> Result<bool> {
     setup::for_build(project)?;
     let _lock = FileLock::take(&project.tools_dir().join(".build.lock"), "build")?;

@@ -10,6 +10,7 @@
 //! * `composing`: bytes from other uploads.
 //! * `verifying`: the object is read back, slice by slice.
 //! * `ending`: complete, cancel, expire, and what follows: assembling, freeing, telling.
+//! * `noting`: what of all this goes into the trail.
 //! * `schedule`: what is to be done next, and when.
 //!
 //! A session is its [`Birth`] (fixed), its [`Progress`] (small, rewritten), its [`Content`] (where the counted bytes end, or
@@ -19,6 +20,7 @@ mod append;
 mod composing;
 mod ending;
 mod lanes;
+mod noting;
 mod records;
 mod schedule;
 mod sequence;

@@ -7,6 +7,7 @@ use upload_core::{
     event::{EventKind, RetryPolicy, Verdict},
     refusal::Refusal,
     session::{Begin, Birth, Commit, Committed, Grant, Hashed, Piece, Release, Slice, Standing, Stretch, Wanted},
+    trail::Trail,
     units::{ByteCount, UnixMs, UploadId},
     upload::{ObjectFacts, Snapshot},
 };
@@ -74,6 +75,10 @@ pub struct Probe;
 /// How it stands.
 #[derive(Serialize, Deserialize)]
 pub struct Status;
+
+/// What has happened to it.
+#[derive(Serialize, Deserialize)]
+pub struct ReadTrail;
 
 /// Nothing is missing before the offset; and so long is the file, where that is said.
 #[derive(Serialize, Deserialize)]
@@ -236,6 +241,7 @@ commands! {
     ReadTail => "read-tail" -> ();
     Probe => "probe" -> Snapshot;
     Status => "status" -> Snapshot;
+    ReadTrail => "read-trail" -> Trail;
     Declare => "declare" -> Snapshot;
     AwaitObject => "await-object" -> Snapshot;
     Complete => "complete" -> Snapshot;

@@ -34,6 +34,7 @@ pub fn parse(head: &Head) -> Result<Parsed, Refusal> {
             }
         }
         "status" => allow(head, &[Method::GET, Method::HEAD]).map(|()| Operation::Status(id))?,
+        "log" => allow(head, &[Method::GET]).map(|()| Operation::Trail(id))?,
         "events" => allow(head, &[Method::GET]).and_then(|()| watch(id, head))?,
         "complete" => allow(head, &[Method::POST]).map(|()| Operation::Complete(id))?,
         "redeliver" => allow(head, &[Method::POST]).map(|()| Operation::Redeliver(id))?,

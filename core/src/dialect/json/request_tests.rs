@@ -42,6 +42,7 @@ fn routes() {
         ("HEAD", "/upload/{id}/status", Operation::Status(id)),
         ("HEAD", "/upload/{id}", Operation::Probe(id, Wait::No)),
         ("DELETE", "/upload/{id}", Operation::Cancel(id)),
+        ("GET", "/upload/{id}/log", Operation::Trail(id)),
         ("POST", "/upload/{id}/complete", Operation::Complete(id)),
         ("POST", "/upload/{id}/redeliver", Operation::Redeliver(id)),
     ] {
