@@ -57,7 +57,7 @@ const MAX_JOBS_PER_ALARM: usize = 8;
 #[durable_object]
 pub struct UploadSession {
     pub(crate) state: Rc<State>,
-    watchers: Watchers,
+    pub(crate) watchers: Watchers,
     env: Env,
     /// The session as it is stored; none until it has been read, or where there is none.
     pub(crate) session: RefCell<Option<Session>>,
@@ -228,17 +228,7 @@ impl UploadSession {
         answer(taken.and(snapshot))
     }
 
-    /// Answered with a socket, on which how the upload stands is told from then on.
-    fn watch(&self) -> Result<Response> {
-        let taken = self.take(&Status, None, |session, _, _| session.status())?;
-        let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(Refusal::UploadNotFound);
-        match taken.and(snapshot).map(|snapshot| self.watchers.accept(&snapshot)) {
-            Ok(accepted) => accepted?.or_else(|refusal| answer::<()>(Err(refusal))),
-            Err(refusal) => answer::<()>(Err(refusal)),
-        }
-    }
-
-    fn take<C: Command, T>(
+    pub(crate) fn take<C: Command, T>(
         &self,
         command: &C,
         content: Option<&[u8]>,
