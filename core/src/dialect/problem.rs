@@ -59,9 +59,9 @@ impl Problem {
             Refusal::RangeNotSatisfiable { object_bytes } => {
                 self.header("content-range", format!("bytes */{object_bytes}"));
             }
+            Refusal::HeadTooLarge { limit_bytes } => self.say("limitBytes", limit_bytes),
             // RFC 9110, section 15.5.22: the answer must name the protocol.
             Refusal::UpgradeRequired => self.header("upgrade", "websocket".to_owned()),
-            Refusal::HeadTooLarge { limit_bytes } => self.say("limitBytes", limit_bytes),
             _ => {}
         }
         if let Some(seconds) = refusal.retry_after_seconds() {
