@@ -5,7 +5,7 @@
 //! * `create`: a new upload. `append`: a chunk, granted, relayed and counted; `relay` over `streams`: a body into storage, without a byte entering
 //!   wasm; `tail`: what a part begins with.
 //! * `compose`: a new upload that is put together from others. `copying`: its bytes.
-//! * `download`: the object out, by signed URL.
+//! * `download`: the object out, by signed URL. `events`: how an upload stands, live.
 //! * `queue_consumer` and `webhook`: the origin is told. `verification`: an object read back.
 
 // Wasm needs `unsafe` nowhere in this package: the bindings are wasm-bindgen's.
@@ -21,6 +21,7 @@ mod copying;
 mod cors;
 mod create;
 mod download;
+mod events;
 mod front;
 mod log;
 mod queue_consumer;

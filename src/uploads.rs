@@ -1,5 +1,5 @@
 //! Operations, carried out: each asks the upload's object. What is more than a question has a
-//! file of its own: `create`, `append`, `download`.
+//! file of its own: `create`, `append`, `download`, `events`.
 
 use durable_objects::rpc::{
     Door, ask,
@@ -7,7 +7,7 @@ use durable_objects::rpc::{
     upload::{Cancel, Complete, Probe, Redeliver, Status},
 };
 use upload_core::{
-    operation::{Operation, Outcome, Wait},
+    operation::{Operation, Outcome, Wait, Watch},
     refusal::Refusal,
     units::UploadId,
     upload::Snapshot,
@@ -15,7 +15,7 @@ use upload_core::{
 use web_sys::ReadableStream;
 use worker::{Response, Result};
 
-use crate::{append, append_unsized, call::Call, compose, create, download};
+use crate::{append, append_unsized, call::Call, compose, create, download, events};
 
 /// Which binding of wrangler.toml leads to the bucket.
 pub(crate) const BUCKET_BINDING: &str = "BUCKET";
@@ -27,7 +27,7 @@ pub(crate) type Carried = Result<Result<Outcome, Refusal>>;
 pub(crate) enum Answer {
     /// Something to be said in the request's dialect.
     Outcome(Box<Outcome>),
-    /// An object's bytes, and the upload that they are of.
+    /// An object's bytes or a socket to it, and the upload that they are of.
     Object(Response, Box<Snapshot>),
 }
 
@@ -52,6 +52,7 @@ pub(crate) async fn answer(
             }
             served => served,
         },
+        Operation::Watch(wanted) => watch(wanted, call).await?,
         _ => return Ok(carry_out(operation, body, call).await?.map(Answer::from)),
     };
     Ok(object.map(|(response, now)| Answer::Object(response, Box::new(now))))
@@ -73,8 +74,19 @@ async fn carry_out(operation: Operation, body: Option<ReadableStream>, call: Cal
         Operation::Complete(id) => ask(&objects, id, &Complete).await?.map(Outcome::Completing),
         Operation::Redeliver(id) => ask(&objects, id, &Redeliver).await?.map(Outcome::Redelivering),
         Operation::Cancel(id) => ask(&objects, id, &Cancel).await?.map(|()| Outcome::Cancelled),
-        Operation::Download(_) | Operation::Content(_) => return Err("a download has no outcome".into()),
+        Operation::Download(_) | Operation::Content(_) | Operation::Watch(_) => {
+            return Err("what flows by has no outcome".into());
+        }
     })
+}
+
+/// Who may watch is decided here and nowhere else: whoever may ask for the status.
+async fn watch(wanted: &Watch, call: Call<'_>) -> Result<Result<(Response, Snapshot), Refusal>> {
+    let now = match ask(&call.uploads()?, wanted.id, &Status).await? {
+        Ok(now) => now,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    Ok(events::open(wanted, call).await?.map(|response| (response, now)))
 }
 
 async fn probe(id: UploadId, wait: Wait, call: Call<'_>) -> Result<Result<Snapshot, Refusal>> {

@@ -27,6 +27,8 @@ pub enum Operation {
     Probe(UploadId, Wait),
     /// How it stands; disturbs nobody.
     Status(UploadId),
+    /// How it stands, told again at every change, over a WebSocket.
+    Watch(Watch),
     /// All bytes are there.
     Complete(UploadId),
     /// Nothing shall remain.
@@ -48,6 +50,7 @@ impl Operation {
             Self::AppendUnsized(chunk) => Some(chunk.id),
             Self::Download(download) => Some(download.id),
             Self::Content(content) => Some(content.id),
+            Self::Watch(watch) => Some(watch.id),
             Self::Probe(id, _) | Self::Status(id) | Self::Complete(id) | Self::Cancel(id) | Self::Redeliver(id) => {
                 Some(*id)
             }
@@ -132,6 +135,15 @@ pub struct Content {
     pub head_only: bool,
     /// The `Range` header.
     pub range: Option<String>,
+}
+
+/// To be told how an upload stands, as long as that can change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// Of which upload.
+    pub id: UploadId,
+    /// What is chosen of the WebSocket subprotocols that were offered, where ours is among them.
+    pub subprotocol: Option<&'static str>,
 }
 
 /// The object, or a range of it.

@@ -150,6 +150,10 @@ pub enum Refusal {
         /// Those it has, as in `Allow`.
         allow: String,
     },
+    /// The route speaks only WebSocket.
+    UpgradeRequired,
+    /// More clients watch this upload already than are told.
+    TooManyWatchers,
     /// The owner has used what it may.
     QuotaExceeded {
         /// Which bound.
@@ -242,6 +246,8 @@ impl Refusal {
             Self::AttemptsExhausted => ("attempts-exhausted", 410, "Too many attempts have failed"),
             Self::NothingToRedeliver => ("nothing-to-redeliver", 409, "There is no event to send again"),
             Self::MethodNotAllowed { .. } => ("method-not-allowed", 405, "The method is not allowed here"),
+            Self::UpgradeRequired => ("upgrade-required", 426, "Only WebSocket is spoken here"),
+            Self::TooManyWatchers => ("too-many-watchers", 503, "Too many clients watch this upload"),
             Self::QuotaExceeded { .. } => ("quota-exceeded", 429, "The quota is used up"),
             Self::IdempotencyMismatch => {
                 ("idempotency-mismatch", 422, "The Idempotency-Key was used for something else")
@@ -368,6 +374,10 @@ impl fmt::Display for Refusal {
             }
             Self::NothingToRedeliver => write!(f, "The upload has no event, or its event is on its way."),
             Self::MethodNotAllowed { allow } => write!(f, "Allowed are {allow}."),
+            Self::UpgradeRequired => {
+                write!(f, "Open it as a WebSocket, or ask for the status, which says the same once.")
+            }
+            Self::TooManyWatchers => write!(f, "Ask for the status now and then; it says the same."),
             Self::QuotaExceeded { quota, .. } => write!(f, "No room is left for another upload: {quota}."),
             Self::IdempotencyMismatch => {
                 write!(f, "Repeat a request exactly under its key, or take a fresh key for a new one.")

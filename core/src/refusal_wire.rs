@@ -115,6 +115,8 @@ refusals! {
     RateLimited { retry_after_seconds }
     HeadTooLarge { limit_bytes }
     KeysUnavailable {}
+    UpgradeRequired {}
+    TooManyWatchers {}
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@
 
 #![allow(missing_docs, reason = "#[durable_object] expands to public methods without documentation")]
 
-use std::cell::RefCell;
+use std::{cell::RefCell, rc::Rc};
 
 use upload_core::{
     cost::Cost,
@@ -21,15 +21,17 @@ use upload_core::{
     upload::Snapshot,
 };
 use worker::{
-    Bucket, DurableObject, Env, Request, Response, Result, State, console_error, console_log, durable_object,
+    Bucket, DurableObject, Env, Error, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage,
+    console_error, console_log, durable_object,
 };
 
 use crate::{
     answers::{begin_delivery, end_delivery, find_object, fingerprint, next_slice, slice_hashed, wanted_pieces},
     assembly::{self, Assembly, BUCKET_BINDING},
     clock::{now, set_alarm},
+    events::{self, Watchers},
     faults::around,
-    lines::{fault, log_phase},
+    log_lines::{fault, log_phase},
     metering::{self, metered},
     rpc::{
         self, Command, Door, answer, ask,
@@ -53,9 +55,10 @@ const ALARM_FALLBACK_MS: u64 = 30_000;
 const MAX_JOBS_PER_ALARM: usize = 8;
 
 /// The object of one upload.
-#[durable_object(alarm)]
+#[durable_object]
 pub struct UploadSession {
-    pub(crate) state: State,
+    pub(crate) state: Rc<State>,
+    watchers: Watchers,
     env: Env,
     /// The session as it is stored; none until it has been read, or where there is none.
     pub(crate) session: RefCell<Option<Session>>,
@@ -63,7 +66,8 @@ pub struct UploadSession {
 
 impl DurableObject for UploadSession {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env, session: RefCell::new(None) }
+        let state = Rc::new(state);
+        Self { watchers: Watchers::new(Rc::clone(&state)), state, env, session: RefCell::new(None) }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
@@ -88,7 +92,6 @@ impl DurableObject for UploadSession {
             }
             Release::NAME => self.decide(&body, |session, now, release: &Release| session.release(now, *release)),
             Probe::NAME => {
-                self.load()?;
                 waiting::for_last_commit(&self.session).await;
                 self.decide_then_show(&body, |session, now, _: &Probe| session.probe(now))
             }
@@ -97,7 +100,6 @@ impl DurableObject for UploadSession {
                 session.declare(now, declare.offset, declare.file_bytes)
             }),
             AwaitObject::NAME => {
-                self.load()?;
                 waiting::for_object(&self.session).await;
                 self.decide_then_show(&body, |session, _, _: &AwaitObject| session.status())
             }
@@ -116,6 +118,7 @@ impl DurableObject for UploadSession {
             }),
             NextSlice::NAME => self.decide(&body, |session, _, _: &NextSlice| next_slice(session)),
             SliceHashed::NAME => self.decide(&body, slice_hashed),
+            events::NAME => self.watch(),
             _ => Response::error("no such command", 404),
         }
     }
@@ -142,6 +145,20 @@ impl DurableObject for UploadSession {
         // Dies here, or anywhere above: the platform runs the alarm again, and the duties are derived from the facts anew.
         self.rearm();
         Response::empty()
+    }
+
+    /// Nothing that a watcher says means anything.
+    async fn websocket_message(&self, _socket: WebSocket, _message: WebSocketIncomingMessage) -> Result<()> {
+        Ok(())
+    }
+
+    async fn websocket_close(&self, socket: WebSocket, _code: usize, _reason: String, _clean: bool) -> Result<()> {
+        events::close(&socket);
+        Ok(())
+    }
+
+    async fn websocket_error(&self, _socket: WebSocket, _error: Error) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -183,7 +200,6 @@ impl UploadSession {
 
     fn commit(&self, body: &str, content: Option<&[u8]>) -> Result<Response> {
         let commit = serde_json::from_str(body)?;
-        self.load()?;
         self.charge(metering::of_commit(&commit));
         answer(self.take(&commit, content, Session::commit)?)
     }
@@ -197,6 +213,16 @@ impl UploadSession {
         let taken = self.take(&serde_json::from_str(body)?, None, rule)?;
         let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(Refusal::UploadNotFound);
         answer(taken.and(snapshot))
+    }
+
+    /// Answered with a socket, on which how the upload stands is told from then on.
+    fn watch(&self) -> Result<Response> {
+        let taken = self.take(&Status, None, |session, _, _| session.status())?;
+        let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(Refusal::UploadNotFound);
+        match taken.and(snapshot).map(|snapshot| self.watchers.accept(&snapshot)) {
+            Ok(accepted) => accepted?.or_else(|refusal| answer::<()>(Err(refusal))),
+            Err(refusal) => answer::<()>(Err(refusal)),
+        }
     }
 
     fn take<C: Command, T>(
@@ -223,7 +249,6 @@ impl UploadSession {
         content: Option<&[u8]>,
         rule: &mut dyn FnMut(&Session, UnixMs) -> Change,
     ) -> Result<()> {
-        self.load()?;
         self.charge(cost);
         let now = now();
         if self.session.borrow().is_none() {
@@ -264,6 +289,7 @@ impl UploadSession {
         if after.progress.phase != session.progress.phase {
             log_phase(&after);
         }
+        self.watchers.stored(session, &after);
         *session = after;
         Ok(())
     }
@@ -330,6 +356,7 @@ impl UploadSession {
             Job::Forget => {
                 self.state.storage().delete_all().await?;
                 *self.session.borrow_mut() = None;
+                self.watchers.forget();
                 Ok(())
             }
         }

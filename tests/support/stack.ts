@@ -16,7 +16,7 @@ import { canListen, freePort } from "./ports.ts";
 import { ProcessGroup } from "./process_group.ts";
 import { waitFor } from "./wait.ts";
 import { WorkerLog } from "./worker_log.ts";
-import { repositoryRoot, writeWranglerConfig } from "./wrangler_config.ts";
+import { type PageConfig, repositoryRoot, writeWranglerConfig } from "./wrangler_config.ts";
 
 export type Secrets = { WEBHOOK_SECRET?: string; DOWNLOAD_SECRET?: string; TOKEN_SECRETS?: string | undefined };
 
@@ -32,6 +32,8 @@ export type StackOptions = {
   buildDir?: string;
   /** Changes wrangler.toml, where no var can. */
   configuration?: (toml: string) => string;
+  /** What the demo page is told. */
+  page?: PageConfig;
 };
 
 export class Stack {
@@ -52,7 +54,7 @@ export class Stack {
 
   private constructor(
     port: number,
-    { vars = {}, secrets = freshSecrets(), buildDir = "build", configuration }: StackOptions,
+    { vars = {}, secrets = freshSecrets(), buildDir = "build", configuration, page }: StackOptions,
   ) {
     this.#port = port;
     this.baseUrl = `http://127.0.0.1:${port}`;
@@ -62,7 +64,7 @@ export class Stack {
     this.#args = [
       join(repositoryRoot, "node_modules/wrangler/bin/wrangler.js"),
       "dev",
-      ...["--config", writeWranglerConfig(this.stateDir, buildDir, configuration)],
+      ...["--config", writeWranglerConfig(this.stateDir, { buildDir, change: configuration, page })],
       ...["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"],
       ...["--persist-to", this.persistDir, "--env-file", this.#secretsFile],
       "--show-interactive-dev-session=false",

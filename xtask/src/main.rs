@@ -10,6 +10,7 @@ mod cargo_build;
 mod cargo_lock;
 mod check;
 mod children;
+mod chromium;
 mod demo;
 mod demo_client;
 mod demo_file;
@@ -21,6 +22,7 @@ mod file_lock;
 mod fuzz;
 mod keeper;
 mod npm;
+mod page;
 mod ports;
 mod project;
 mod rust_tools;
@@ -47,12 +49,12 @@ const USAGE: &str = "\
 Usage: cargo xtask <command>
 
   setup                     install what the build needs: pinned, cached, nothing outside this folder but the wasm target
-  build                     the Worker, optimised, into build/ (wrangler calls this)
+  build                     the Worker, optimised, into build/, and the demo page into build-page/ (wrangler calls this)
   dev [--port 8787] [--origin-port 8788] [--state .state] [--auth open|token]
-                            the Worker and the example origin, until Ctrl-C
+                            the Worker with the demo page, and the example origin, until Ctrl-C
   demo [FILE]               one upload from end to end, cut and resumed on the way (default: 100 MiB of random bytes)
   check                     formatting, lints, types, architecture
-  test                      everything: check, host tests, and tests of the running Worker
+  test                      everything: check, host tests, and tests of the running Worker, in a real browser too
   fuzz [--seconds 600]      made-up input for every parser
   torture [--uploads 200] [--seed 1]
                             many uploads at once with disconnects, faults and kills; then every byte is compared

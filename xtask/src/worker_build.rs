@@ -18,7 +18,7 @@ use crate::children;
 use crate::file_lock::FileLock;
 use crate::project::Project;
 use crate::say::{self, Step};
-use crate::{build_stamp, cargo_build, rust_tools, setup};
+use crate::{build_stamp, cargo_build, page, rust_tools, setup};
 
 const PACKAGE: &str = "quayside";
 
@@ -65,6 +65,9 @@ pub(crate) fn command(project: &Project) -> Result<()> {
         say::line(format_args!("the Worker: {} of wasm, {} gzipped", say::size(plain_bytes), say::size(gzipped_bytes)));
     } else {
         say::line("the Worker is up to date");
+    }
+    if page::ensure_built(project)? {
+        say::line(format_args!("the page: {}", page::sizes(project)?));
     }
     Ok(())
 }

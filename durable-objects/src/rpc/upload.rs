@@ -10,9 +10,10 @@ use upload_core::{
     units::{ByteCount, UnixMs, UploadId},
     upload::{ObjectFacts, Snapshot},
 };
-use worker::{Error, Headers, Method, RequestInit, Result};
+use worker::{Error, Headers, Method, RequestInit, Result, WebSocket};
 
-use super::{Command, Door, commands, post, read_answer, text};
+use super::{Command, Door, commands, connect, post, read_answer, text};
+use crate::events;
 
 /// The header in which a command travels whose body is bytes.
 pub(crate) const COMMAND_HEADER: &str = "x-command";
@@ -46,6 +47,11 @@ pub async fn read_tail(
         (200, worker::ResponseBody::Stream(stream)) => Ok(stream.clone()),
         (status, _) => Err(Error::RustError(format!("{}: {status}", ReadTail::NAME))),
     }
+}
+
+/// Opens a socket on which the object tells how the upload stands, now and at every change.
+pub async fn watch(door: &Door, upload: UploadId) -> Result<Result<WebSocket, Refusal>> {
+    connect(door, upload, events::NAME).await
 }
 
 /// The bytes of the tail that are in rows. Answered with the bytes themselves.

@@ -68,6 +68,11 @@ pub fn problem(refusal: &Refusal, upload: Option<UploadId>) -> Reply {
     Problem::of(refusal, upload).reply()
 }
 
+/// How an upload stands, as it is pushed to whoever watches it: the same text that asking for the status gives.
+pub fn event(snapshot: &Snapshot) -> String {
+    status(snapshot).to_string()
+}
+
 fn status(snapshot: &Snapshot) -> Value {
     json!({
         "uploadId": snapshot.id,

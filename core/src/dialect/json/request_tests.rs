@@ -51,6 +51,21 @@ fn routes() {
 }
 
 #[test]
+fn events_are_a_websocket() {
+    let id = UploadId::parse(ID).unwrap();
+    let watch = |method, headers: &[(&str, &str)]| operation(method, "/upload/{id}/events", headers);
+    let watching = |subprotocol| Ok(Operation::Watch(Watch { id, subprotocol }));
+    assert_eq!(watch("GET", &[("upgrade", "WebSocket")]), watching(None));
+    let offer = |names| watch("GET", &[("upgrade", "websocket"), ("sec-websocket-protocol", names)]);
+    assert_eq!(offer("bearer.x, quayside"), watching(Some("quayside")));
+    assert_eq!(offer("quayside2, soap"), watching(None));
+    assert_eq!(watch("GET", &[]), Err(Refusal::UpgradeRequired));
+    assert_eq!(watch("GET", &[("upgrade", "h2c")]), Err(Refusal::UpgradeRequired));
+    let allow = "GET, OPTIONS".to_owned();
+    assert_eq!(watch("POST", &[("upgrade", "websocket")]), Err(Refusal::MethodNotAllowed { allow }));
+}
+
+#[test]
 fn what_is_no_route() {
     for (target, expected) in [
         ("/", Refusal::NoSuchRoute),

@@ -1,16 +1,16 @@
-//! Log lines that an upload's object writes of itself.
+//! What the object of an upload writes to the log.
 
 use upload_core::{log_line::LogLine, session::Session, upload::Phase};
 use worker::console_log;
 
 use crate::clock::now;
 
-/// Something that is our fault, and where.
+/// Something of ours went wrong at this place.
 pub(crate) fn fault(at: &str) -> LogLine<'_> {
     LogLine { event: "fault", code: Some(at), ..LogLine::default() }
 }
 
-/// The upload is in another phase now.
+/// An upload has entered another phase of its life.
 pub(crate) fn log_phase(session: &Session) {
     let progress = &session.progress;
     let name = match progress.phase {
