@@ -32,10 +32,12 @@ export type StackOptions = {
   secrets?: Secrets;
   /** The folder of the bundle, if not `build`. */
   buildDir?: string;
-  /** Changes wrangler.toml, where no var can. */
-  configuration?: (toml: string) => string;
+  /** A state folder to begin with, as `packState` packed it: what an older build has left. */
+  state?: string;
   /** What the demo page is told. */
   page?: PageConfig;
+  /** Changes wrangler.toml, where no var can. */
+  configuration?: (toml: string) => string;
 };
 
 export class Stack {
@@ -54,10 +56,8 @@ export class Stack {
     return stack;
   }
 
-  private constructor(
-    port: number,
-    { vars = {}, secrets = freshSecrets(), buildDir = "build", configuration, page }: StackOptions,
-  ) {
+  private constructor(port: number, options: StackOptions) {
+    const { vars = {}, secrets = freshSecrets(), buildDir = "build", configuration, page, state } = options;
     this.#port = port;
     this.baseUrl = `http://127.0.0.1:${port}`;
     this.client = new Client(this.baseUrl);
@@ -69,7 +69,7 @@ export class Stack {
     this.#args = [
       join(repositoryRoot, "node_modules/wrangler/bin/wrangler.js"),
       "dev",
-      ...["--config", writeWranglerConfig(this.stateDir, { buildDir, change: configuration, page })],
+      ...["--config", writeWranglerConfig(this.stateDir, { buildDir, page, change: configuration })],
       ...["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"],
       ...["--persist-to", this.persistDir, "--env-file", this.#secretsFile],
       "--show-interactive-dev-session=false",

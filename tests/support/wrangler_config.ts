@@ -8,24 +8,24 @@
 import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 
+export type ConfigChanges = {
+  buildDir?: string;
+  page?: PageConfig | undefined;
+  /** Changes wrangler.toml itself. */
+  change?: ((toml: string) => string) | undefined;
+};
+
 /** What the page's `config.json` says. */
 export type PageConfig = { originUrl?: string; allowedFileTypes?: string[] };
 
 export const repositoryRoot = resolve(import.meta.dirname, "../..");
 
-export type Changes = {
-  /** Where the bundle is, if not in `build`. */
-  buildDir?: string | undefined;
-  /** Changes the file's text. */
-  change?: ((toml: string) => string) | undefined;
-  /** What the page is told. */
-  page?: PageConfig | undefined;
-};
-
-const same = (toml: string) => toml;
-
-/** Writes the changed configuration, the bundle and the page into `dir`, and returns the configuration's path. */
-export function writeWranglerConfig(dir: string, { buildDir = "build", change = same, page = {} }: Changes): string {
+/** Writes the changed configuration and the bundle into `dir`, and returns the configuration's path. `buildDir` is where the
+ * bundle is, if not in `build`. */
+export function writeWranglerConfig(
+  dir: string,
+  { buildDir = "build", page: pageConfig = {}, change = (toml) => toml }: ConfigChanges = {},
+): string {
   const original = change(readFileSync(join(repositoryRoot, "wrangler.toml"), "utf8"));
   const toml = original.replace(/^(main\s*=\s*")build\//m, `$1${buildDir}/`);
   const bundle = resolve(repositoryRoot, /^main\s*=\s*"(.+)"/m.exec(toml)?.[1] ?? "build/index.js");

@@ -161,11 +161,11 @@ fn line_logger(path: &Path) -> Result<impl Fn(&str) + Clone + Send + 'static> {
 
 fn worker_command(project: &Project, options: &Options) -> Result<Command> {
     let Options { port, origin_port, state, auth, .. } = options;
+    let page = page::place(project, state, &Urls::of(options).origin)?;
     let auth = match auth {
         Auth::Open => "open",
         Auth::Token => "token",
     };
-    let page = page::place(project, state, &Urls::of(options).origin)?;
     let mut command = project.command(project.node_bin("wrangler"));
     command
         .args(["dev", "--ip", "127.0.0.1", "--port", &port.to_string(), "--inspector-port", "0"])
