@@ -7,7 +7,7 @@ use worker::{Headers, Response, Result};
 
 use crate::call::Call;
 
-/// Opens the socket. Whoever calls this has seen that the client may ask for the status.
+/// Opens the socket. The object opens it for whoever may ask it anything.
 pub(crate) async fn open(watch: &Watch, call: Call<'_>) -> Result<Result<Response, Refusal>> {
     let socket = match upload::watch(&call.uploads()?, watch.id).await? {
         Ok(socket) => socket,

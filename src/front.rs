@@ -98,6 +98,7 @@ async fn handle(
     let call = Call { config, env, context, host: &host, address, access: &access, timings: &trace.timings };
     match uploads::answer(operation, request.inner().body(), call).await? {
         Ok(Answer::Outcome(outcome)) => response(dialect.reply(asked, &outcome)).map(Ok),
+        Ok(Answer::Socket(response)) => Ok(Ok(response)),
         Ok(Answer::Object(mut response, now)) => {
             for (name, value) in dialect.beside_content(asked, &now) {
                 response.headers_mut().set(name, &value)?;

@@ -51,6 +51,10 @@ fn start() {
 /// Called for every request.
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    #[cfg(feature = "small-parts")]
+    if request.url()?.host_str() != Some("127.0.0.1") {
+        return Response::error("a Worker built with small parts serves only the machine it runs on", 503);
+    }
     log::bind(&env);
     front::answer(request, env, context).await
 }

@@ -7,7 +7,7 @@ use durable_objects::rpc::{
     upload::{Cancel, Complete, Probe, ReadTrail, Redeliver, Status},
 };
 use upload_core::{
-    operation::{Operation, Outcome, Wait, Watch},
+    operation::{Operation, Outcome, Wait},
     refusal::Refusal,
     units::UploadId,
     upload::Snapshot,
@@ -27,8 +27,10 @@ pub(crate) type Carried = Result<Result<Outcome, Refusal>>;
 pub(crate) enum Answer {
     /// Something to be said in the request's dialect.
     Outcome(Box<Outcome>),
-    /// An object's bytes or a socket to it, and the upload that they are of.
+    /// An object's bytes, and the upload that they are of.
     Object(Response, Box<Snapshot>),
+    /// A WebSocket, opened.
+    Socket(Response),
 }
 
 impl From<Outcome> for Answer {
@@ -52,7 +54,7 @@ pub(crate) async fn answer(
             }
             served => served,
         },
-        Operation::Watch(wanted) => watch(wanted, call).await?,
+        Operation::Watch(watch) => return Ok(events::open(watch, call).await?.map(Answer::Socket)),
         _ => return Ok(carry_out(operation, body, call).await?.map(Answer::from)),
     };
     Ok(object.map(|(response, now)| Answer::Object(response, Box::new(now))))
@@ -79,15 +81,6 @@ async fn carry_out(operation: Operation, body: Option<ReadableStream>, call: Cal
             return Err("what flows by has no outcome".into());
         }
     })
-}
-
-/// Who may watch is decided here and nowhere else: whoever may ask for the status.
-async fn watch(wanted: &Watch, call: Call<'_>) -> Result<Result<(Response, Snapshot), Refusal>> {
-    let now = match ask(&call.uploads()?, wanted.id, &Status).await? {
-        Ok(now) => now,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    Ok(events::open(wanted, call).await?.map(|response| (response, now)))
 }
 
 async fn probe(id: UploadId, wait: Wait, call: Call<'_>) -> Result<Result<Snapshot, Refusal>> {

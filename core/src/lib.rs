@@ -17,6 +17,7 @@
 pub mod byte_range;
 pub mod caller;
 pub mod cors;
+pub mod cost;
 pub mod dialect;
 pub mod event;
 pub mod integrity;
@@ -27,6 +28,7 @@ pub mod operation;
 pub mod plan;
 pub mod refusal;
 mod refusal_advice;
+mod refusal_wire;
 pub mod session;
 pub mod storage_fault;
 pub mod telemetry;

@@ -19,7 +19,11 @@ use upload_core::{
 };
 use worker::{Delay, Response, Result, State, WebSocket, WebSocketPair};
 
-use crate::clock::now;
+use crate::{
+    clock::now,
+    rpc::{answer, upload::Status},
+    upload_session_do::UploadSession,
+};
 
 /// How the object is asked to open a socket.
 pub(crate) const NAME: &str = "watch";
@@ -102,6 +106,18 @@ impl Watchers {
     pub(crate) fn forget(&self) {
         self.pace.take();
         self.state.get_websockets().iter().for_each(close);
+    }
+}
+
+impl UploadSession {
+    /// Answered with a socket, on which how the upload stands is told from then on.
+    pub(crate) fn watch(&self) -> Result<Response> {
+        let taken = self.take(&Status, None, |session, _, _| session.status())?;
+        let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(Refusal::UploadNotFound);
+        match taken.and(snapshot).map(|snapshot| self.watchers.accept(&snapshot)) {
+            Ok(accepted) => accepted?.or_else(|refusal| answer::<()>(Err(refusal))),
+            Err(refusal) => answer::<()>(Err(refusal)),
+        }
     }
 }
 

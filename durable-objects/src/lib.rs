@@ -12,10 +12,12 @@
 mod answers;
 mod assembly;
 mod clock;
+mod creation;
 mod errands;
 mod events;
 pub mod faults;
 pub mod log;
+mod metering;
 mod owner_ledger_do;
 pub mod rpc;
 mod sql;

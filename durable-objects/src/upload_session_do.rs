@@ -13,6 +13,7 @@
 use std::{cell::RefCell, rc::Rc};
 
 use upload_core::{
+    cost::Cost,
     log_line::LogLine,
     refusal::Refusal,
     session::{Begin, Change, Commit, Decision, Job, Release, Session},
@@ -31,6 +32,7 @@ use crate::{
     errands,
     events::{self, Watchers},
     log,
+    metering::{self, metered},
     rpc::{
         self, Command, Door, answer, ask,
         ledger::Settle,
@@ -54,12 +56,12 @@ const MAX_JOBS_PER_ALARM: usize = 8;
 /// The object of one upload.
 #[durable_object]
 pub struct UploadSession {
-    state: Rc<State>,
-    watchers: Watchers,
+    pub(crate) state: Rc<State>,
+    pub(crate) watchers: Watchers,
     env: Env,
     /// The session as it is stored; none until it has been read, or where there is none.
-    session: RefCell<Option<Session>>,
-    trail: Notes,
+    pub(crate) session: RefCell<Option<Session>>,
+    pub(crate) trail: Notes,
 }
 
 impl DurableObject for UploadSession {
@@ -172,41 +174,15 @@ impl DurableObject for UploadSession {
 
 impl UploadSession {
     /// Brings the session into memory, unless it is there.
-    fn load(&self) -> Result<()> {
+    pub(crate) fn load(&self) -> Result<()> {
         if self.session.borrow().is_none() {
-            let (session, trail) = sql::load(&self.state.storage())?.unzip();
+            let (loaded, rows) = metered(|| sql::load(&self.state.storage()));
+            let (session, trail) = loaded?.unzip();
             self.trail.restore(trail.unwrap_or_default());
             *self.session.borrow_mut() = session;
+            self.charge(rows);
         }
         Ok(())
-    }
-
-    async fn create(&self, CreateUpload(mut birth): CreateUpload) -> Result<Response> {
-        self.load()?;
-        if let Some(session) = &*self.session.borrow() {
-            return answer(Ok(session.snapshot()));
-        }
-        assembly::open(&self.bucket()?, &mut birth).await?;
-        // Dies here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
-        let created = self.session.borrow().as_ref().map(Session::snapshot);
-        if let Some(snapshot) = created {
-            // The same creation, asked twice at the same time: the other one was first, and this one's multipart upload is
-            // one too many.
-            assembly::abort(&self.bucket()?, &birth).await?;
-            return answer(Ok(snapshot));
-        }
-        let session = match Session::create(birth) {
-            Ok(session) => session,
-            Err(refusal) => return answer::<Snapshot>(Err(refusal)),
-        };
-        let alarm_at = session.next_job().map(|(due, _)| due);
-        let trail = session.begin_trail();
-        sql::create(&self.state.storage(), &session, &trail, || set_alarm(&self.state, alarm_at))?;
-        // From here the upload exists, and ends by itself: its first alarm is set.
-        let snapshot = session.snapshot();
-        self.trail.restore(trail);
-        *self.session.borrow_mut() = Some(session);
-        answer(Ok(snapshot))
     }
 
     /// Takes a decision, stores what it changes, and answers. No `await` in between.
@@ -219,20 +195,26 @@ impl UploadSession {
     }
 
     fn begin(&self, body: &str) -> Result<Response> {
-        let rule = |session: &Session, now, begin: &Begin| session.begin(now, *begin);
-        let mut taken = self.take(&serde_json::from_str(body)?, None, rule)?;
-        if let (Ok(grant), Some(session)) = (&mut taken, &*self.session.borrow())
+        let begin: Begin = serde_json::from_str(body)?;
+        let mut taken = self.take(&begin, None, |session, now, begin| session.begin(now, *begin))?;
+        let birth = self.session.borrow().as_ref().map(|session| session.birth.clone());
+        if let (Ok(grant), Some(birth)) = (&mut taken, birth)
             && grant.reserved > 0
         {
             // The bytes that the attempt's first part begins with.
-            grant.tail = sql::tail(&self.state.storage(), &session.birth)?;
+            let (tail, rows) = metered(|| sql::tail(&self.state.storage(), &birth));
+            grant.tail = tail?;
+            self.charge(rows);
         }
+        self.charge(metering::of_begin(&begin, taken.as_ref().ok()));
         answer(taken)
     }
 
     fn commit(&self, body: &str, content: Option<&[u8]>) -> Result<Response> {
-        let rule = |session: &Session, now, commit: &Commit| session.commit(now, commit);
-        answer(self.take(&serde_json::from_str(body)?, content, rule)?)
+        let commit = serde_json::from_str(body)?;
+        self.load()?;
+        self.charge(metering::of_commit(&commit));
+        answer(self.take(&commit, content, Session::commit)?)
     }
 
     /// The same, answering with how the upload stands then.
@@ -246,52 +228,50 @@ impl UploadSession {
         answer(taken.and(snapshot))
     }
 
-    /// Answered with a socket, on which how the upload stands is told from then on.
-    fn watch(&self) -> Result<Response> {
-        let taken = self.take(&Status, None, |session, _, _| session.status())?;
-        let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(Refusal::UploadNotFound);
-        match taken.and(snapshot).map(|snapshot| self.watchers.accept(&snapshot)) {
-            Ok(accepted) => accepted?.or_else(|refusal| answer::<()>(Err(refusal))),
-            Err(refusal) => answer::<()>(Err(refusal)),
-        }
-    }
-
-    fn take<C, T>(
+    pub(crate) fn take<C: Command, T>(
         &self,
         command: &C,
         content: Option<&[u8]>,
         rule: impl FnOnce(&Session, UnixMs, &C) -> Decision<T>,
     ) -> Result<Result<T, Refusal>> {
-        self.load()?;
-        let now = now();
-        if self.session.borrow().is_none() {
-            return Ok(Err(Refusal::UploadNotFound));
-        }
-        self.store(|session| session.expire_if_due(now).unwrap_or_default())?;
         let mut answer = Err(Refusal::UploadNotFound);
-        self.store_with(content, |session| {
-            let decision = rule(session, now, command);
+        let mut rule = Some(rule);
+        self.store_if_there(metering::of_command(C::NAME), content, &mut |session, now| {
+            let Some(decision) = rule.take().map(|rule| rule(session, now, command)) else { return Change::none() };
             answer = decision.answer;
             decision.change
         })?;
         if let Err(refusal) = &answer {
-            self.trail.refused(now, self.session.borrow().as_ref(), refusal);
+            self.trail.refused(now(), self.session.borrow().as_ref(), refusal);
         }
         Ok(answer)
     }
 
+    /// What all commands share. Compiled once, not once per command, as is [`Self::store_with`]: that is why their rules are
+    /// no type parameters.
+    fn store_if_there(
+        &self,
+        cost: Cost,
+        content: Option<&[u8]>,
+        rule: &mut dyn FnMut(&Session, UnixMs) -> Change,
+    ) -> Result<()> {
+        self.load()?;
+        self.charge(cost);
+        let now = now();
+        if self.session.borrow().is_none() {
+            return Ok(());
+        }
+        self.store(|session| session.expire_if_due(now).unwrap_or_default())?;
+        self.store_with(content, &mut |session| rule(session, now))
+    }
+
     fn store(&self, rule: impl FnOnce(&Session) -> Change) -> Result<()> {
-        self.store_with(None, rule)
-    }
-
-    fn store_with(&self, content: Option<&[u8]>, rule: impl FnOnce(&Session) -> Change) -> Result<()> {
         let mut rule = Some(rule);
-        self.store_change(content, &mut |session| rule.take().map(|rule| rule(session)).unwrap_or_default())
+        self.store_with(None, &mut |session| rule.take().map(|rule| rule(session)).unwrap_or_default())
     }
 
-    /// Stores what a rule changes, sets the alarm if the next duty is another now, and only then believes it. The same for
-    /// every rule, and so compiled once.
-    fn store_change(&self, content: Option<&[u8]>, rule: &mut dyn FnMut(&Session) -> Change) -> Result<()> {
+    /// Stores what a rule changes, sets the alarm if the next duty is another now, and only then believes it.
+    fn store_with(&self, content: Option<&[u8]>, rule: &mut dyn FnMut(&Session) -> Change) -> Result<()> {
         let mut slot = self.session.borrow_mut();
         let Some(session) = slot.as_mut() else { return Ok(()) };
         let change = rule(session);
@@ -302,9 +282,17 @@ impl UploadSession {
         after.apply(change.clone());
         let (alarm_before, alarm_after) = (session.next_job(), after.next_job());
         let trail = self.trail.changed(now(), session, &change, &after);
-        sql::store(&self.state.storage(), &change, &trail, content, || {
-            if alarm_before == alarm_after { Ok(()) } else { set_alarm(&self.state, alarm_after.map(|(due, _)| due)) }
-        })?;
+        let (stored, rows) = metered(|| {
+            sql::store(&self.state.storage(), &change, &trail, content, || {
+                if alarm_before == alarm_after {
+                    Ok(())
+                } else {
+                    set_alarm(&self.state, alarm_after.map(|(due, _)| due))
+                }
+            })
+        });
+        stored?;
+        after.progress.cost += rows;
         // Dies here: the rows say it, and whoever reads them next knows it. The answer was not given yet.
         if after.progress.phase != session.progress.phase {
             log::phase(&after);
@@ -324,6 +312,7 @@ impl UploadSession {
     /// repeats it.
     async fn run(&self, job: Job) -> Result<()> {
         let Some(session) = self.session.borrow().clone() else { return Ok(()) };
+        self.charge(metering::of_job(job, &session));
         match job {
             Job::Expire => self.store(|session| session.expire_if_due(now()).unwrap_or_default()),
             Job::Assemble => {
@@ -381,7 +370,15 @@ impl UploadSession {
         }
     }
 
+    /// Counts what something costs. It is stored with the next row that says how far the upload is.
+    fn charge(&self, cost: Cost) {
+        if let Some(session) = &mut *self.session.borrow_mut() {
+            session.progress.cost += cost;
+        }
+    }
+
     fn rearm(&self) {
+        self.charge(metering::of_alarm());
         let next = self.session.borrow().as_ref().and_then(Session::next_job);
         let at = match next {
             Some((due, _)) => due,
@@ -394,7 +391,7 @@ impl UploadSession {
         }
     }
 
-    fn bucket(&self) -> Result<Bucket> {
+    pub(crate) fn bucket(&self) -> Result<Bucket> {
         self.env.bucket(BUCKET_BINDING)
     }
 }

@@ -32,8 +32,6 @@ export type StackOptions = {
   secrets?: Secrets;
   /** The folder of the bundle, if not `build`. */
   buildDir?: string;
-  /** A state folder to begin with, as `packState` packed it: what an older build has left. */
-  state?: string;
   /** Changes wrangler.toml, where no var can. */
   configuration?: (toml: string) => string;
   /** What the demo page is told. */
@@ -56,8 +54,10 @@ export class Stack {
     return stack;
   }
 
-  private constructor(port: number, options: StackOptions) {
-    const { vars = {}, secrets = freshSecrets(), buildDir = "build", configuration, page, state } = options;
+  private constructor(
+    port: number,
+    { vars = {}, secrets = freshSecrets(), buildDir = "build", configuration, page }: StackOptions,
+  ) {
     this.#port = port;
     this.baseUrl = `http://127.0.0.1:${port}`;
     this.client = new Client(this.baseUrl);

@@ -40,7 +40,7 @@ export function writeWranglerConfig(dir: string, { buildDir = "build", change = 
   const pageDir = resolve(repositoryRoot, /^directory\s*=\s*"(.+)"/m.exec(toml)?.[1] ?? "build-page");
   const changed = withAbsolutePaths(withoutTable(toml, "build"))
     .replace(JSON.stringify(bundle), JSON.stringify(join(copy, basename(bundle))))
-    .replace(JSON.stringify(pageDir), JSON.stringify(copyPage(pageDir, join(dir, "page"), page)));
+    .replace(JSON.stringify(pageDir), JSON.stringify(copyPage(pageDir, join(dir, "page"), pageConfig)));
   writeFileSync(path, changed);
   return path;
 }

@@ -4,6 +4,7 @@
 //! Works on Linux and macOS.
 
 mod architecture;
+mod bench;
 mod build_stamp;
 mod cargo_build;
 mod cargo_lock;
@@ -60,6 +61,8 @@ Usage: cargo xtask <command>
   fuzz [--seconds 600]      made-up input for every parser
   torture [--uploads 200] [--seed 1]
                             many uploads at once with disconnects, faults and kills; then every byte is compared
+  bench [--quick] [--only TEXT] [--rounds N]
+                            throughput, processor time, memory and cost, beside the bare platform; half an hour
   deploy --env NAME [--dry-run]
                             checks what can be checked without an account, says what is missing, and deploys
   probe [--remote]          asks the platform what no simulator can answer; --remote: on the account wrangler is logged in to
@@ -75,6 +78,7 @@ enum Task {
     Test,
     Fuzz(fuzz::Options),
     Torture(torture::Options),
+    Bench(bench::Options),
     Deploy(deploy::Options),
     Probe(probe::Where),
 }
@@ -108,6 +112,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Test => Ok(test::command(&project)),
         Task::Fuzz(options) => fuzz::command(&project, &options),
         Task::Torture(options) => torture::command(&project, &options),
+        Task::Bench(options) => bench::command(&project, &options),
         Task::Deploy(options) => deploy::command(&project, &options),
         Task::Probe(place) => probe::command(&project, place),
     }
@@ -127,6 +132,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             "test" => Task::Test,
             "fuzz" => Task::Fuzz(fuzz::Options::default()),
             "torture" => Task::Torture(torture::Options::default()),
+            "bench" => Task::Bench(bench::Options::default()),
             "deploy" => Task::Deploy(deploy::Options::default()),
             "probe" => Task::Probe(probe::Where::Simulator),
             other => bail!("there is no command {other}\n\n{USAGE}"),
@@ -143,6 +149,9 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             (Task::Fuzz(options), Long("seconds")) => options.seconds = parser.value()?.parse()?,
             (Task::Torture(options), Long("uploads")) => options.uploads = parser.value()?.parse()?,
             (Task::Torture(options), Long("seed")) => options.seed = parser.value()?.parse()?,
+            (Task::Bench(options), Long("quick")) => options.quick = true,
+            (Task::Bench(options), Long("only")) => options.only = parser.value()?.string()?,
+            (Task::Bench(options), Long("rounds")) => options.rounds = Some(parser.value()?.parse()?),
             (Task::Deploy(options), Long("env")) => options.env = Some(parser.value()?.string()?),
             (Task::Deploy(options), Long("dry-run")) => options.dry_run = true,
             (Task::Probe(place), Long("remote")) => *place = probe::Where::Cloudflare,
@@ -201,6 +210,14 @@ mod tests {
             panic!("not torture");
         };
         assert_eq!((options.uploads, options.seed), (30, 7));
+    }
+
+    #[test]
+    fn bench_takes_what_to_measure() {
+        let Ok(Task::Bench(options)) = parsed(&["bench", "--quick", "--only", "tus", "--rounds", "7"]) else {
+            panic!("not bench");
+        };
+        assert_eq!((options.quick, options.only.as_str(), options.rounds), (true, "tus", Some(7)));
     }
 
     #[test]

@@ -7,6 +7,7 @@ import type { Announcer } from "./announcer.ts";
 import { Card } from "./card.ts";
 import { Journey, type OriginRecord, type Stage } from "./journey.ts";
 import type { Reports } from "./protocols.ts";
+import { authorization } from "./token.ts";
 
 export interface BoardParts {
   readonly list: Element;
@@ -95,7 +96,8 @@ export class Board implements Reports {
     const { journey, stop } = entry;
     const isCurrent = () => journey.uploadId === uploadId && !stop.signal.aborted;
     try {
-      for await (const status of watchUpload(uploadId, { endpoint: this.#parts.endpoint, signal: stop.signal })) {
+      const options = { endpoint: this.#parts.endpoint, headers: authorization, signal: stop.signal };
+      for await (const status of watchUpload(uploadId, options)) {
         if (!isCurrent()) {
           return;
         }

@@ -14,6 +14,7 @@ import { largestFileBytes, readConfig } from "./config.ts";
 import { size } from "./format.ts";
 import { recordOf } from "./origin.ts";
 import { PROTOCOLS, type Protocol, speak } from "./protocols.ts";
+import { takeToken } from "./token.ts";
 
 const ENDPOINT = location.origin;
 const CHOICE_KEY = "quayside:protocol";
@@ -21,6 +22,7 @@ const CHOICE_KEY = "quayside:protocol";
 const KEPT_FILE_BYTES = 64 * 1024 * 1024;
 const KEPT_TOTAL_BYTES = 512 * 1024 * 1024;
 
+takeToken();
 const [config, maxFileSize] = await Promise.all([readConfig(), largestFileBytes(ENDPOINT)]);
 const board = new Board({
   list: find("#journeys"),

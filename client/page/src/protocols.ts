@@ -8,6 +8,7 @@ import { QuaysideUploader } from "quayside-client/uppy";
 import type { HttpRequest, HttpResponse } from "tus-js-client";
 
 import type { Stage } from "./journey.ts";
+import { authorization } from "./token.ts";
 
 export type Protocol = "quayside" | "tus" | "ietf";
 
@@ -58,6 +59,7 @@ function useQuayside(uppy: Uppy, endpoint: string, dedup: boolean, reports: Repo
     id: UPLOADER,
     endpoint,
     dedup,
+    headers: authorization,
     store: indexedDbStore(),
     filesAtOnce: FILES_AT_ONCE,
     allowedMetaFields: [],
@@ -86,6 +88,7 @@ function useTus(uppy: Uppy, protocol: "tus" | "ietf", endpoint: string, reports:
   /** Which file a request is about: its answer is told without. */
   const files = new WeakMap<HttpRequest, string>();
   const options = {
+    headers: authorization,
     id: UPLOADER,
     endpoint: `${endpoint}/files`,
     chunkSize: TUS_CHUNK_BYTES,
@@ -104,6 +107,7 @@ function useTus(uppy: Uppy, protocol: "tus" | "ietf", endpoint: string, reports:
   };
   // The draft knows no metadata: the file's name travels as for a download (RFC 6266), its type as for any body.
   const headers = (file: UppyFile<Meta, Body>) => ({
+    ...authorization(),
     "Content-Disposition": `attachment; filename*=UTF-8''${encodeURIComponent(file.name ?? "unnamed")}`,
   });
   const draft = { headers, protocol: "ietf-draft-05" as const };

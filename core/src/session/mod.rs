@@ -37,6 +37,7 @@ pub use sequence::{Lease, LeaseState, Sequence};
 pub use verifying::{Hashed, Slice, Verified};
 
 use crate::{
+    cost::Cost,
     event::{Delivery, EventKind},
     integrity::{RunningSha256, Sha256State},
     plan::{Mode, Plan},
@@ -145,6 +146,7 @@ impl Session {
             plan: None,
             kept_until: None,
             verified: None,
+            cost: Cost::NONE,
         };
         let mut session = Self { progress, content, delivery: None, birth };
         if session.plan().declared_bytes().is_some_and(ByteCount::is_zero) {
@@ -220,6 +222,7 @@ impl Session {
             expires_at: self.birth.expires_at,
             delivery: self.delivery.as_ref().map(|delivery| delivery.state),
             object: self.object(),
+            cost: self.progress.cost,
         }
     }
 

@@ -23,14 +23,16 @@ use serde::Deserialize;
 use upload_core::{
     integrity::Crc64Nvme,
     plan::{Mode, Plan},
-    session::{Birth, Change, Content, Lanes, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece},
+    session::{
+        Birth, Change, Content, Lanes, Progress, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece,
+    },
     trail::Trail,
     units::ByteCount,
 };
 use worker::{Error, Result, SqlStorage, SqlStorageValue, Storage};
 
 use super::{FactsRow, NumberRow, byte_count, fact, has_table, integer, json, rows};
-use crate::transaction::transaction;
+use crate::{metering::exec, transaction::transaction};
 
 /// The layout of the tables below. A build that finds another number has to migrate first.
 const SCHEMA_VERSION: i64 = 1;
@@ -110,11 +112,17 @@ pub(crate) fn load(storage: &Storage) -> Result<Option<(Session, Trail)>> {
         return Err("the upload was written by a build with another schema".into());
     }
     let Some(birth) = fact::<Birth>(&sql, "SELECT facts FROM birth", vec![])? else { return Ok(None) };
-    let progress = fact(&sql, "SELECT facts FROM progress", vec![])?.ok_or("an upload without progress")?;
+    let mut progress: Progress =
+        fact(&sql, "SELECT facts FROM progress", vec![])?.ok_or("an upload without progress")?;
     let delivery = fact(&sql, "SELECT facts FROM delivery", vec![])?;
     let content = match birth.plan.mode {
         Mode::Sequential => Content::Sequence(load_sequence(&sql)?),
-        Mode::Parallel => Content::Lanes(load_lanes(&sql, birth.plan)?),
+        Mode::Parallel => {
+            let lanes = load_lanes(&sql, birth.plan)?;
+            // Their rows have no place for it.
+            progress.cost = progress.cost.at_least(lanes.cost());
+            Content::Lanes(lanes)
+        }
     };
     Ok(Some((Session { birth, progress, content, delivery }, load_trail(storage)?)))
 }
@@ -161,12 +169,12 @@ pub(crate) fn create(storage: &Storage, session: &Session, trail: &Trail, arm: i
     let sql = storage.sql();
     transaction(storage, || {
         for table in TABLES {
-            sql.exec(table, None)?;
+            exec(&sql, table, Vec::new())?;
         }
         let birth = vec![SCHEMA_VERSION.into(), json(&session.birth)?];
-        sql.exec("INSERT INTO birth (id, schema, facts) VALUES (1, ?, ?)", birth)?;
+        exec(&sql, "INSERT INTO birth (id, schema, facts) VALUES (1, ?, ?)", birth)?;
         let progress = vec![json(&session.progress)?, json(trail)?];
-        sql.exec("INSERT INTO progress (id, facts, trail) VALUES (1, ?, ?)", progress)?;
+        exec(&sql, "INSERT INTO progress (id, facts, trail) VALUES (1, ?, ?)", progress)?;
         arm()
     })
 }
@@ -182,25 +190,25 @@ pub(crate) fn store(
     let sql = storage.sql();
     transaction(storage, || {
         if let Some(progress) = &change.progress {
-            sql.exec("UPDATE progress SET facts = ?, trail = ? WHERE id = 1", vec![json(progress)?, json(trail)?])?;
+            exec(&sql, "UPDATE progress SET facts = ?, trail = ? WHERE id = 1", vec![json(progress)?, json(trail)?])?;
         }
         for part in &change.parts {
             insert_part(&sql, part)?;
         }
         if let Some(last) = change.parts.last() {
             // The parts have taken the tail in. Where there was none, this reads nothing and writes nothing.
-            sql.exec("DELETE FROM segment WHERE start_bytes < ?", vec![integer(last.end)?])?;
+            exec(&sql, "DELETE FROM segment WHERE start_bytes < ?", vec![integer(last.end)?])?;
         }
         if let Some(segment) = &change.segment {
             insert_segment(&sql, segment, content)?;
         }
         if let Some((chunk, lane)) = &change.lane {
             let values = vec![i64::from(*chunk).into(), i32::from(lane.tries).into()];
-            sql.exec("INSERT OR REPLACE INTO lane (chunk, tries) VALUES (?, ?)", values)?;
+            exec(&sql, "INSERT OR REPLACE INTO lane (chunk, tries) VALUES (?, ?)", values)?;
         }
         if let Some(delivery) = &change.delivery {
             let values = vec![json(delivery)?, json(trail)?];
-            sql.exec("INSERT OR REPLACE INTO delivery (id, facts, trail) VALUES (1, ?, ?)", values)?;
+            exec(&sql, "INSERT OR REPLACE INTO delivery (id, facts, trail) VALUES (1, ?, ?)", values)?;
         }
         arm()
     })
@@ -275,7 +283,7 @@ fn insert_part(sql: &SqlStorage, part: &StoredPart) -> Result<()> {
         part.sha256_so_far.as_ref().map(serde_json::to_string).transpose()?.into(),
     ];
     let insert = "INSERT INTO part (number, end_bytes, etag, crc64nvme, sha256_so_far) VALUES (?, ?, ?, ?, ?)";
-    sql.exec(insert, values).map(drop)
+    exec(sql, insert, values)
 }
 
 fn insert_segment(sql: &SqlStorage, segment: &Segment, content: Option<&[u8]>) -> Result<()> {
@@ -294,7 +302,7 @@ fn insert_segment(sql: &SqlStorage, segment: &Segment, content: Option<&[u8]>) -
         segment.sha256_so_far.as_ref().map(serde_json::to_string).transpose()?.into(),
     ];
     let insert = "INSERT INTO segment (start_bytes, end_bytes, attempt, content, sha256_so_far) VALUES (?, ?, ?, ?, ?)";
-    sql.exec(insert, values).map(drop)
+    exec(sql, insert, values)
 }
 
 fn stored_part(row: PartRow) -> Result<StoredPart> {

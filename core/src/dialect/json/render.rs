@@ -92,6 +92,7 @@ fn status(snapshot: &Snapshot) -> Value {
         "createdAt": snapshot.created_at.rfc3339(),
         "expiresAt": snapshot.expires_at.rfc3339(),
         "delivery": delivery(snapshot.delivery),
+        "cost": snapshot.cost,
         "object": snapshot.object,
     })
 }
