@@ -8,6 +8,7 @@
 //! * [`upload`]: an upload as everybody sees it.
 //! * [`plan`]: part sizes, part numbers and their arithmetic.
 //! * [`dialect`]: HTTP in, [`operation::Operation`] out, and answers back. Knows no session.
+//! * [`direct`]: what is asked and answered where parts never pass this service.
 //! * [`ledger`]: what one owner may use.
 //! * [`event`]: what the origin is told, and when it is told again.
 
@@ -15,6 +16,7 @@
 
 pub mod byte_range;
 pub mod dialect;
+pub mod direct;
 pub mod event;
 pub mod integrity;
 pub mod ledger;

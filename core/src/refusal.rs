@@ -75,6 +75,28 @@ pub enum Refusal {
         /// The largest file.
         limit_bytes: ByteCount,
     },
+    /// Bytes for an upload whose parts go to storage directly.
+    DirectOnly,
+    /// A direct part for an upload whose bytes come through this service.
+    NotDirect,
+    /// A part is recorded that storage does not have, or has with another ETag.
+    PartNotStored {
+        /// Its number.
+        part_number: u16,
+        /// How many bytes count.
+        uploaded_bytes: ByteCount,
+    },
+    /// A part is recorded that is not as long as its chunk.
+    PartSizeMismatch {
+        /// Its number.
+        part_number: u16,
+        /// How long it is.
+        part_bytes: ByteCount,
+        /// How long it must be.
+        expected_bytes: ByteCount,
+        /// How many bytes count.
+        uploaded_bytes: ByteCount,
+    },
     /// The request has no `Content-Length`.
     LengthRequired,
     /// The body ended before its `Content-Length`.
@@ -180,6 +202,10 @@ impl Refusal {
             Self::ChunkAlreadyStored { .. } => ("chunk-already-stored", 409, "The chunk is there already"),
             Self::ChunkTooLarge { .. } => ("chunk-too-large", 413, "The chunk is too large"),
             Self::UploadTooLarge { .. } => ("upload-too-large", 413, "The file is too large"),
+            Self::DirectOnly => ("direct-only", 409, "The upload's parts go to storage directly"),
+            Self::NotDirect => ("not-direct", 409, "The upload's bytes come through this service"),
+            Self::PartNotStored { .. } => ("part-not-stored", 409, "Storage does not have the part"),
+            Self::PartSizeMismatch { .. } => ("part-size-mismatch", 409, "The part is not as long as its chunk"),
             Self::LengthRequired => ("length-required", 411, "The request needs a Content-Length"),
             Self::BodyCutShort { .. } => ("body-cut-short", 400, "The body ended early"),
             Self::BodyStalled { .. } => ("body-stalled", 408, "The body stalled"),
@@ -243,6 +269,8 @@ impl Refusal {
             | Self::BodyStalled { uploaded_bytes }
             | Self::BodyCutShort { uploaded_bytes }
             | Self::ChecksumMismatch { uploaded_bytes }
+            | Self::PartNotStored { uploaded_bytes, .. }
+            | Self::PartSizeMismatch { uploaded_bytes, .. }
             | Self::Incomplete { uploaded_bytes, .. } => Some(*uploaded_bytes),
             _ => None,
         }
@@ -282,6 +310,19 @@ impl fmt::Display for Refusal {
                  100 MB. Send the file in smaller chunks."
             ),
             Self::UploadTooLarge { limit_bytes } => write!(f, "A file has at most {limit_bytes} bytes here."),
+            Self::DirectOnly => {
+                write!(f, "It was created with `direct`: ask for signed URLs, and send its chunks there.")
+            }
+            Self::NotDirect => write!(f, "It was not created with `direct`: send its chunks here."),
+            Self::PartNotStored { part_number, .. } => {
+                write!(f, "Part {part_number} is not there, or is not the one with this ETag. Sign its chunk again.")
+            }
+            Self::PartSizeMismatch { part_number, part_bytes, expected_bytes, .. } => {
+                write!(
+                    f,
+                    "Part {part_number} has {part_bytes} bytes and must have {expected_bytes}. Sign its chunk again."
+                )
+            }
             Self::LengthRequired => write!(f, "Storage takes only bodies whose length is known beforehand."),
             Self::BodyCutShort { uploaded_bytes } => {
                 write!(f, "The connection ended before the body did. Go on at {uploaded_bytes}.")

@@ -167,6 +167,9 @@ impl Session {
             }
             Phase::Open => {}
         }
+        if self.is_direct() {
+            return Decision::no(Refusal::DirectOnly);
+        }
         let plan = match self.plan_with(begin.file_bytes, begin.offset.checked_add(begin.length)) {
             Ok(plan) => plan,
             Err(refusal) => return Decision::no(refusal),

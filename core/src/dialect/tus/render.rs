@@ -36,9 +36,11 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         Outcome::Cancelled => Reply::empty(204),
         Outcome::Discovered(limits) => discovery(limits),
         // Nothing that this dialect asks for has these outcomes.
-        Outcome::Duplicate(_) | Outcome::Listed(_) | Outcome::Completing(_) | Outcome::Redelivering(_) => {
-            json::reply(outcome)
-        }
+        Outcome::Duplicate(_)
+        | Outcome::Listed(_)
+        | Outcome::Granted(_)
+        | Outcome::Completing(_)
+        | Outcome::Redelivering(_) => json::reply(outcome),
     };
     reply.with("tus-resumable", VERSION)
 }

@@ -1,5 +1,6 @@
 //! The rules of a session: single cases as a story each, and long random histories against what must always hold.
 
+mod direct;
 mod ending;
 mod formats;
 mod histories;
