@@ -10,7 +10,7 @@ use upload_core::{
     ledger::{Admission, Fingerprint, OpenUpload},
     log_line::LogLine,
     operation::{Append, Create, FirstChunk, Outcome, Wait},
-    plan::Plan,
+    plan::{Mode, Plan},
     refusal::Refusal,
     session::Birth,
     units::{ByteCount, UnixMs, UploadId},
@@ -23,6 +23,7 @@ use crate::{
     append, auth,
     call::Call,
     config::Config,
+    direct::Door,
     log::{self, Stopwatch, now_ms},
     uploads::{BUCKET_BINDING, Carried},
 };
@@ -42,6 +43,15 @@ pub(crate) async fn carry_out(create: Create, call: Call<'_>) -> Carried {
     getrandom::fill(&mut random).map_err(|error| Error::RustError(error.to_string()))?;
     let id = UploadId::from_random_bytes(random);
     let created_at = UnixMs(now_ms());
+    if create.mode == Mode::Direct {
+        let proved = match Door::open(env) {
+            Ok(door) => door.prove(id, created_at).await?,
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(refusal) = proved {
+            return Ok(Err(refusal));
+        }
+    }
     let mut birth = Birth {
         id,
         owner,

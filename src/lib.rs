@@ -4,6 +4,7 @@
 //! * `uploads`: operations, carried out through the object.
 //! * `create`: a new upload. `append`: a chunk, granted, relayed and counted; `relay` over `streams`: a body into storage, without a byte entering
 //!   wasm; `tail`: what a part begins with.
+//! * `direct`: parts that the client stores itself, under signed URLs.
 //! * `download`: the object out, by signed URL.
 //! * `queue_consumer` and `webhook`: the origin is told. `verification`: an object read back.
 
@@ -16,6 +17,7 @@ mod auth;
 mod call;
 mod config;
 mod create;
+mod direct;
 mod download;
 mod front;
 mod log;

@@ -16,7 +16,7 @@ use futures_util::stream;
 use upload_core::{
     log_line::LogLine,
     refusal::Refusal,
-    session::{Begin, Change, Commit, Decision, Job, Release, Session},
+    session::{Begin, Change, Commit, Decision, Job, Release, Session, Slot},
     units::UnixMs,
     upload::{Phase, Snapshot},
 };
@@ -31,6 +31,7 @@ use crate::{
     faults::around,
     rpc::{
         Command, LEDGERS_BINDING, answer, ask,
+        direct::{AssembleParts, FindSigned, RecordParts, SignParts},
         ledger::Settle,
         upload::{
             AwaitObject, BeginDelivery, COMMAND_HEADER, Cancel, Complete, CreateUpload, Declare, EndDelivery, Errand,
@@ -94,6 +95,15 @@ impl DurableObject for UploadSession {
             Complete::NAME => self.decide_then_show(&body, |session, _, _: &Complete| session.complete()),
             Cancel::NAME => self.decide(&body, |session, now, _: &Cancel| session.cancel(now)),
             Redeliver::NAME => self.decide_then_show(&body, |session, now, _: &Redeliver| session.redeliver(now)),
+            SignParts::NAME => self.sign_parts(&serde_json::from_str(&body)?),
+            RecordParts::NAME => self.decide_then_show(&body, |session, now, RecordParts(found)| {
+                let Decision { answer, change } = session.record(now, found);
+                Decision { answer: answer.map(drop), change }
+            }),
+            FindSigned::NAME => self.decide(&body, |session, _, _: &FindSigned| session.signed()),
+            AssembleParts::NAME => {
+                self.decide_then_show(&body, |session, now, AssembleParts(chosen)| session.assemble_of(now, chosen))
+            }
             FindObject::NAME => self.decide(&body, |session, _, _: &FindObject| find_object(session)),
             BeginDelivery::NAME => self.decide(&body, begin_delivery),
             EndDelivery::NAME => self.decide(&body, end_delivery),
@@ -190,6 +200,18 @@ impl UploadSession {
         answer(self.take(&serde_json::from_str(body)?, content, rule)?)
     }
 
+    /// Each number is stored before the next is handed out.
+    fn sign_parts(&self, SignParts(chunks): &SignParts) -> Result<Response> {
+        let mut slots = Vec::with_capacity(chunks.len());
+        for chunk in chunks {
+            match self.take(chunk, None, |session, now, chunk: &u32| session.sign(now, *chunk))? {
+                Ok(slot) => slots.push(slot),
+                Err(refusal) => return answer::<Vec<Slot>>(Err(refusal)),
+            }
+        }
+        answer(Ok(slots))
+    }
+
     /// Streams rows to whoever fills a part with them, a few at a time.
     fn read_tail(&self, wanted: &ReadTail) -> Result<Response> {
         let (sql, end) = (self.state.storage().sql(), wanted.end);
@@ -279,6 +301,8 @@ impl UploadSession {
                 // Dies here: R2 has the object, and nobody knows. The next alarm asks R2 again and finds it.
                 self.store(|session| match assembly {
                     Assembly::Done { etag, crc64nvme } => session.assembled(now(), etag, crc64nvme),
+                    Assembly::Unseen { etag, bytes } => session.assembled_directly(now(), etag, bytes),
+                    Assembly::Changed(error) => session.reopened(now(), &error),
                     Assembly::Impossible(reason) => session.unassembled(now(), reason),
                     Assembly::Postponed(reason) => {
                         let line = LogLine::of("assembly_postponed", session.birth.id);

@@ -17,7 +17,9 @@ use serde::Deserialize;
 use upload_core::{
     integrity::Crc64Nvme,
     plan::{Mode, Plan},
-    session::{Birth, Change, Content, Lanes, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece},
+    session::{
+        Birth, Change, Content, Lanes, Progress, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece,
+    },
     units::ByteCount,
 };
 use worker::{Result, SqlStorage, SqlStorageValue, Storage};
@@ -99,11 +101,15 @@ pub(crate) fn load(storage: &Storage) -> Result<Option<Session>> {
         return Err("the upload was written by a build with another schema".into());
     }
     let Some(birth) = fact::<Birth>(&sql, "SELECT facts FROM birth", vec![])? else { return Ok(None) };
-    let progress = fact(&sql, "SELECT facts FROM progress", vec![])?.ok_or("an upload without progress")?;
+    let progress: Progress = fact(&sql, "SELECT facts FROM progress", vec![])?.ok_or("an upload without progress")?;
     let delivery = fact(&sql, "SELECT facts FROM delivery", vec![])?;
     let content = match birth.plan.mode {
         Mode::Sequential => Content::Sequence(load_sequence(&sql)?),
-        Mode::Parallel => Content::Lanes(load_lanes(&sql, birth.plan)?),
+        Mode::Parallel | Mode::Direct => {
+            let mut lanes = load_lanes(&sql, birth.plan)?;
+            lanes.resize(progress.plan.unwrap_or(birth.plan));
+            Content::Lanes(lanes)
+        }
     };
     Ok(Some(Session { birth, progress, content, delivery }))
 }
@@ -153,6 +159,9 @@ pub(crate) fn store(
     transaction(storage, || {
         if let Some(progress) = &change.progress {
             sql.exec("UPDATE progress SET facts = ? WHERE id = 1", vec![json(progress)?])?;
+        }
+        if change.uncount {
+            sql.exec("DELETE FROM part", None)?;
         }
         for part in &change.parts {
             insert_part(&sql, part)?;

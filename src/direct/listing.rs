@@ -1,0 +1,63 @@
+//! What R2 has of an unfinished upload (S3's ListParts). The binding cannot say it, nor can R2's simulator.
+
+use std::collections::BTreeMap;
+
+use rusty_s3::actions::ListParts;
+use upload_core::{
+    refusal::Refusal,
+    session::Signed,
+    units::{ByteCount, UnixMs},
+};
+use worker::{Error, Result};
+
+use super::door::{Door, refused_keys};
+use crate::{config, log::now_ms};
+
+/// A part as R2 has it.
+pub(super) struct StoredInR2 {
+    /// Without quotes, as the binding wants it at completion.
+    pub(super) etag: String,
+    /// Its length.
+    pub(super) bytes: ByteCount,
+}
+
+/// What R2 says.
+pub(super) enum Listing {
+    /// It has these, by number, and maybe others outside the range that was asked for.
+    Parts(BTreeMap<u16, StoredInR2>),
+    /// It does not say.
+    Unsupported,
+}
+
+/// Lists the parts with these numbers, in pages of a thousand.
+pub(super) async fn of(
+    door: &Door,
+    signed: &Signed,
+    numbers: impl Iterator<Item = u16> + Clone,
+) -> Result<Result<Listing, Refusal>> {
+    let mut parts = BTreeMap::new();
+    let Some(last) = numbers.clone().max() else { return Ok(Ok(Listing::Parts(parts))) };
+    let mut behind = numbers.min().unwrap_or(last).saturating_sub(1);
+    loop {
+        let mut answer = door.list_parts(&signed.key, &signed.multipart_id, behind, UnixMs(now_ms())).await?;
+        let (status, body) = (answer.status_code(), answer.text().await?);
+        match status {
+            200 => {}
+            501 => return Ok(Ok(Listing::Unsupported)),
+            401 | 403 => return Ok(Err(refused_keys("ListParts"))),
+            404 => return Ok(Err(config::missing("R2_S3_BUCKET", "is not the bucket of the binding BUCKET"))),
+            _ => return Ok(Err(Refusal::StorageUnavailable { uploaded_bytes: signed.uploaded_bytes })),
+        }
+        let page = ListParts::parse_response(&body)
+            .map_err(|error| Error::RustError(format!("R2's list of parts cannot be read: {error}")))?;
+        for part in page.parts {
+            let bytes = ByteCount::new(part.size).ok_or("a part of more than 2^53 bytes")?;
+            parts.insert(part.number, StoredInR2 { etag: part.etag.trim_matches('"').to_owned(), bytes });
+        }
+        match page.next_part_number_marker {
+            // A page that does not go on would be asked for again and again.
+            Some(next) if next > behind && next < last => behind = next,
+            _ => return Ok(Ok(Listing::Parts(parts))),
+        }
+    }
+}
