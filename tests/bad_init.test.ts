@@ -2,23 +2,15 @@
 // kept or refused, and never part of a key.
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import type { Created, InitFields } from "./support/api.ts";
 import { fileBytes, MIB } from "./support/bytes.ts";
 import { bucketState } from "./support/r2_state.ts";
 import { assertBadRequest, assertRefused } from "./support/refusals.ts";
-import { ScriptedOrigin } from "./support/scripted_origin.ts";
-import { Stack } from "./support/stack.ts";
+import { sceneWithScriptedOrigin } from "./support/scene.ts";
 
-const origin = await ScriptedOrigin.start();
-const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl } });
-origin.trust(stack.secrets.WEBHOOK_SECRET);
-const { client } = stack;
-after(async () => {
-  await origin.stop();
-  await stack.stop();
-});
+const { origin, stack, client } = await sceneWithScriptedOrigin();
 
 for (const body of [
   "",

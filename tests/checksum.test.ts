@@ -2,22 +2,14 @@
 // hears that the upload is complete.
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import { crc64nvme, fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import { waitUntilNothingLeft } from "./support/r2_state.ts";
 import { assertNothingCounted, assertRefused } from "./support/refusals.ts";
-import { ScriptedOrigin } from "./support/scripted_origin.ts";
-import { Stack } from "./support/stack.ts";
+import { sceneWithScriptedOrigin } from "./support/scene.ts";
 
-const origin = await ScriptedOrigin.start();
-const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl } });
-origin.trust(stack.secrets.WEBHOOK_SECRET);
-const { client } = stack;
-after(async () => {
-  await origin.stop();
-  await stack.stop();
-});
+const { origin, stack, client } = await sceneWithScriptedOrigin();
 
 const file = fileBytes("checksums", 20 * MIB);
 const wrong = fileBytes("something else", 20 * MIB);

@@ -2,23 +2,17 @@
 // completion reaches the origin, where it is recorded once.
 
 import assert from "node:assert/strict";
-import { after, beforeEach, test } from "node:test";
+import { beforeEach, test } from "node:test";
 
 import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
-import { Origin } from "./support/origin.ts";
-import { Stack } from "./support/stack.ts";
+import { sceneWithSleepingOrigin } from "./support/scene.ts";
 import { waitFor } from "./support/wait.ts";
 
-const origin = await Origin.prepare();
-const stack = await Stack.start({
-  vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl, DELIVERY_FIRST_DELAY_SECONDS: 1, OUTBOX_RESEND_SECONDS: 2 },
+const { origin, stack, client } = await sceneWithSleepingOrigin({
+  DELIVERY_FIRST_DELAY_SECONDS: 1,
+  OUTBOX_RESEND_SECONDS: 2,
 });
-const { client } = stack;
 beforeEach(() => origin.stop());
-after(async () => {
-  await origin.remove();
-  await stack.stop();
-});
 
 async function assertRecordedOnce(uploadId: string, file: Uint8Array): Promise<void> {
   const record = await origin.waitForStored(uploadId);

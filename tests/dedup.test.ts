@@ -2,24 +2,16 @@
 // but only of what is whole, verified and still there.
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import type { Created, Duplicate, InitFields } from "./support/api.ts";
 import { crc64nvme, fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import { waitUntilNothingLeft } from "./support/r2_state.ts";
 import { assertRefused } from "./support/refusals.ts";
-import { ScriptedOrigin } from "./support/scripted_origin.ts";
-import { Stack } from "./support/stack.ts";
+import { sceneWithScriptedOrigin } from "./support/scene.ts";
 import { waitFor } from "./support/wait.ts";
 
-const origin = await ScriptedOrigin.start();
-const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl } });
-origin.trust(stack.secrets.WEBHOOK_SECRET);
-const { client } = stack;
-after(async () => {
-  await origin.stop();
-  await stack.stop();
-});
+const { origin, stack, client } = await sceneWithScriptedOrigin();
 
 function declared(file: Uint8Array): InitFields {
   return { fileName: "again.bin", fileSize: file.length, sha256: sha256(file) };

@@ -2,33 +2,23 @@
 // event or the attempts are used up; and what its answer may ask for.
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import { crc64nvme, fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import { waitUntilNothingLeft } from "./support/r2_state.ts";
 import { assertRefused } from "./support/refusals.ts";
-import { type Delivery, ScriptedOrigin } from "./support/scripted_origin.ts";
-import { Stack } from "./support/stack.ts";
+import { sceneWithScriptedOrigin } from "./support/scene.ts";
+import type { Delivery, ScriptedOrigin } from "./support/scripted_origin.ts";
 import { waitFor } from "./support/wait.ts";
 
 const MAX_ATTEMPTS = 3;
 const WEBHOOK_TIMEOUT_SECONDS = 2;
 
-const origin = await ScriptedOrigin.start();
-const stack = await Stack.start({
-  vars: {
-    ORIGIN_WEBHOOK_URL: origin.webhookUrl,
-    WEBHOOK_TIMEOUT_SECONDS,
-    DELIVERY_FIRST_DELAY_SECONDS: 1,
-    DELIVERY_MAX_ATTEMPTS: MAX_ATTEMPTS,
-    OUTBOX_RESEND_SECONDS: 2,
-  },
-});
-origin.trust(stack.secrets.WEBHOOK_SECRET);
-const { client } = stack;
-after(async () => {
-  await origin.stop();
-  await stack.stop();
+const { origin, stack, client } = await sceneWithScriptedOrigin({
+  WEBHOOK_TIMEOUT_SECONDS,
+  DELIVERY_FIRST_DELAY_SECONDS: 1,
+  DELIVERY_MAX_ATTEMPTS: MAX_ATTEMPTS,
+  OUTBOX_RESEND_SECONDS: 2,
 });
 
 const file = fileBytes("delivered", 1000);

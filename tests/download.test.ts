@@ -1,23 +1,15 @@
 // The signed link to the object: what the origin reads through, whole or in ranges, and what opens to nobody else.
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import { fileBytes, sha256 } from "./support/bytes.ts";
 import type { Reply } from "./support/http.ts";
 import { assertRefused } from "./support/refusals.ts";
-import { ScriptedOrigin } from "./support/scripted_origin.ts";
-import { Stack } from "./support/stack.ts";
+import { sceneWithScriptedOrigin } from "./support/scene.ts";
 
-const origin = await ScriptedOrigin.start();
-const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl } });
-origin.trust(stack.secrets.WEBHOOK_SECRET);
-after(async () => {
-  await origin.stop();
-  await stack.stop();
-});
+const { origin, stack, client } = await sceneWithScriptedOrigin();
 
-const { client } = stack;
 const file = fileBytes("download", 100_000);
 const upload = await client.upload(file, { fileName: "paper.pdf", contentType: "application/pdf" });
 const path = await origin.waitForDownloadPath(upload.uploadId);

@@ -1,29 +1,18 @@
 // What ends by time: an abandoned upload gives everything back and is remembered for a while, and a download link closes.
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import { fileBytes, MIB } from "./support/bytes.ts";
 import { bucketStateOf, waitUntilNothingLeft } from "./support/r2_state.ts";
 import { assertRefused } from "./support/refusals.ts";
-import { ScriptedOrigin } from "./support/scripted_origin.ts";
-import { Stack } from "./support/stack.ts";
+import { sceneWithScriptedOrigin } from "./support/scene.ts";
 import { waitFor } from "./support/wait.ts";
 
-const origin = await ScriptedOrigin.start();
-const stack = await Stack.start({
-  vars: {
-    ORIGIN_WEBHOOK_URL: origin.webhookUrl,
-    UPLOAD_TTL_SECONDS: 2,
-    TOMBSTONE_TTL_SECONDS: 6,
-    DOWNLOAD_URL_TTL_SECONDS: 2,
-  },
-});
-origin.trust(stack.secrets.WEBHOOK_SECRET);
-const { client } = stack;
-after(async () => {
-  await origin.stop();
-  await stack.stop();
+const { origin, stack, client } = await sceneWithScriptedOrigin({
+  UPLOAD_TTL_SECONDS: 2,
+  TOMBSTONE_TTL_SECONDS: 6,
+  DOWNLOAD_URL_TTL_SECONDS: 2,
 });
 
 test("an abandoned upload expires, leaves nothing in R2, and the origin hears of it", async () => {

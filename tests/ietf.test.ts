@@ -3,25 +3,18 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import type { OpenUpload } from "./support/api.ts";
 import { crc64nvme, fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import { curl, noCurl, startCurl } from "./support/curl.ts";
 import { APPEND, Draft, EMPTY, headers, idOf, says } from "./support/ietf.ts";
-import { Origin } from "./support/origin.ts";
-import { Stack } from "./support/stack.ts";
+import { sceneWithOrigin } from "./support/scene.ts";
 import { waitFor } from "./support/wait.ts";
 
 const skip = noCurl;
-const origin = await Origin.prepare();
-const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl, DELIVERY_FIRST_DELAY_SECONDS: 1 } });
-await origin.start(stack.secrets.WEBHOOK_SECRET);
+const { origin, stack } = await sceneWithOrigin();
 const draft = new Draft(stack);
-after(async () => {
-  await origin.remove();
-  await stack.stop();
-});
 
 test('Limits: OPTIONS "MUST include the `Upload-Limit` header field"', { skip }, async () => {
   const reply = await curl("-X", "OPTIONS", ...headers("Upload-Draft-Interop-Version: 8"), draft.files);

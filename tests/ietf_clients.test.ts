@@ -2,22 +2,15 @@
 // bytes in the end.
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import { Upload, type UploadOptions } from "tus-js-client";
 
 import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
-import { Origin } from "./support/origin.ts";
-import { Stack } from "./support/stack.ts";
+import { sceneWithOrigin } from "./support/scene.ts";
 
-const origin = await Origin.prepare();
-const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl, DELIVERY_FIRST_DELAY_SECONDS: 1 } });
-await origin.start(stack.secrets.WEBHOOK_SECRET);
+const { origin, stack } = await sceneWithOrigin();
 const endpoint = `${stack.baseUrl}/files`;
-after(async () => {
-  await origin.remove();
-  await stack.stop();
-});
 
 /** `protocol` is there since 4.2, and not yet in the package's types. */
 type Options = Partial<UploadOptions> & { protocol: "ietf-draft-03" | "ietf-draft-05" };

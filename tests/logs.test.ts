@@ -1,22 +1,14 @@
 // What an operator reads: one JSON line per step, findable by the upload's id, and never a secret.
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import { fileBytes, MIB } from "./support/bytes.ts";
-import { ScriptedOrigin } from "./support/scripted_origin.ts";
-import { Stack } from "./support/stack.ts";
+import { sceneWithScriptedOrigin } from "./support/scene.ts";
 import { waitFor } from "./support/wait.ts";
 import type { LogLine } from "./support/worker_log.ts";
 
-const origin = await ScriptedOrigin.start();
-const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl } });
-origin.trust(stack.secrets.WEBHOOK_SECRET);
-const { client } = stack;
-after(async () => {
-  await origin.stop();
-  await stack.stop();
-});
+const { origin, stack, client } = await sceneWithScriptedOrigin();
 
 const file = fileBytes("logged", 20 * MIB);
 

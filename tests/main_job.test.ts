@@ -2,20 +2,12 @@
 // which part arithmetic goes wrong: nothing, less than a part, whole parts, and one byte more.
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import { crc64nvme, fileBytes, MIB, sha256 } from "./support/bytes.ts";
-import { Origin } from "./support/origin.ts";
-import { Stack } from "./support/stack.ts";
+import { sceneWithOrigin } from "./support/scene.ts";
 
-const origin = await Origin.prepare();
-const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl, DELIVERY_FIRST_DELAY_SECONDS: 1 } });
-await origin.start(stack.secrets.WEBHOOK_SECRET);
-const { client } = stack;
-after(async () => {
-  await origin.remove();
-  await stack.stop();
-});
+const { origin, client } = await sceneWithOrigin();
 
 test("a new upload tells where to put chunks and how large they may be", async () => {
   const reply = await client.init({ fileName: "film.mp4", fileSize: 40 * MIB, chunkSize: 16 * MIB });

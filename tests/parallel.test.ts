@@ -2,24 +2,16 @@
 // other. What is missing is told as ranges and as a bitmap; the origin gets the same bytes.
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import type { Created, Status } from "./support/api.ts";
 import { crc64nvme, fileBytes, MIB, randomNumbers, sha256, shuffled } from "./support/bytes.ts";
-import { Origin } from "./support/origin.ts";
 import { waitUntilNothingLeft, waitUntilOnlyObjectLeft } from "./support/r2_state.ts";
 import { assertNothingCounted, assertRefused } from "./support/refusals.ts";
-import { Stack } from "./support/stack.ts";
+import { sceneWithOrigin } from "./support/scene.ts";
 import { waitFor } from "./support/wait.ts";
 
-const origin = await Origin.prepare();
-const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl, DELIVERY_FIRST_DELAY_SECONDS: 1 } });
-await origin.start(stack.secrets.WEBHOOK_SECRET);
-const { client } = stack;
-after(async () => {
-  await origin.remove();
-  await stack.stop();
-});
+const { origin, stack, client } = await sceneWithOrigin();
 
 const CHUNK_BYTES = 5 * MIB;
 const AT_ONCE = 4;

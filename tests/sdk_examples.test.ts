@@ -11,24 +11,16 @@ import Uppy, { type Body, type Meta } from "@uppy/core";
 import { type Upload, UploadError } from "../client/src/index.ts";
 import { QuaysideUploader } from "../client/src/uppy.ts";
 import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
-import { Origin } from "./support/origin.ts";
-import { Stack } from "./support/stack.ts";
+import { sceneWithOrigin } from "./support/scene.ts";
 import { waitFor } from "./support/wait.ts";
 import { repositoryRoot } from "./support/wrangler_config.ts";
 
-const origin = await Origin.prepare();
-const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl, DELIVERY_FIRST_DELAY_SECONDS: 1 } });
-await origin.start(stack.secrets.WEBHOOK_SECRET);
-const { client } = stack;
+const { origin, stack, client } = await sceneWithOrigin();
 /** Inside the repository, so that packages are found from there. */
 const scratch = join(repositoryRoot, "target");
 mkdirSync(scratch, { recursive: true });
 const folder = mkdtempSync(join(scratch, "examples-"));
-after(async () => {
-  rmSync(folder, { recursive: true });
-  await origin.remove();
-  await stack.stop();
-});
+after(() => rmSync(folder, { recursive: true }));
 
 function fileOf(name: string, sizeBytes: number): File {
   return new File([new Uint8Array(fileBytes(name, sizeBytes))], name, { type: "video/mp4", lastModified: 1 });

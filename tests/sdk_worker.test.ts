@@ -2,27 +2,19 @@
 // the server has not counted is sent again.
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import { createUpload, type Upload, type UploadOptions } from "../client/src/index.ts";
 import type { HttpClient, Progress } from "../client/src/interfaces.ts";
 import { fetchHttp } from "../client/src/platform.ts";
 import { MemoryStore } from "./sdk/dialogue.ts";
 import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
-import { Origin } from "./support/origin.ts";
-import { Stack } from "./support/stack.ts";
+import { sceneWithOrigin } from "./support/scene.ts";
 import { waitFor } from "./support/wait.ts";
 
 const CHUNK_BYTES = 5 * MIB;
 
-const origin = await Origin.prepare();
-const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl, DELIVERY_FIRST_DELAY_SECONDS: 1 } });
-await origin.start(stack.secrets.WEBHOOK_SECRET);
-const { client } = stack;
-after(async () => {
-  await origin.remove();
-  await stack.stop();
-});
+const { origin, stack, client } = await sceneWithOrigin();
 
 /** fetch, and the bytes of all chunks that were answered with 200. */
 class CountingHttp implements HttpClient {

@@ -4,23 +4,15 @@
 // What a break in the middle of such a chunk leaves is in tail_broken.test.ts.
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import type { Created } from "./support/api.ts";
 import { crc64nvme, fileBytes, MIB, randomNumbers, sha256, shuffled } from "./support/bytes.ts";
-import { Origin } from "./support/origin.ts";
 import { segmentsOf, waitUntilNothingLeft, waitUntilOnlyObjectLeft } from "./support/r2_state.ts";
 import { assertRefused } from "./support/refusals.ts";
-import { Stack } from "./support/stack.ts";
+import { sceneWithOrigin } from "./support/scene.ts";
 
-const origin = await Origin.prepare();
-const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl, DELIVERY_FIRST_DELAY_SECONDS: 1 } });
-await origin.start(stack.secrets.WEBHOOK_SECRET);
-const { client } = stack;
-after(async () => {
-  await origin.remove();
-  await stack.stop();
-});
+const { origin, stack, client } = await sceneWithOrigin();
 
 /** The smallest part that R2 takes, so that files with several parts stay small. */
 const PART_BYTES = 5 * MIB;

@@ -3,26 +3,17 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import { type Headers, PendingRequest, type Reply } from "./support/http.ts";
-import { Origin } from "./support/origin.ts";
-import { Stack } from "./support/stack.ts";
+import { sceneWithOrigin } from "./support/scene.ts";
 import { encoded, idOf, Tus } from "./support/tus.ts";
 
 const unknown = "/files/00000000-0000-4000-8000-000000000000";
 
-const origin = await Origin.prepare();
-const stack = await Stack.start({
-  vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl, DELIVERY_FIRST_DELAY_SECONDS: 1, MAX_UPLOAD_BYTES: 1024 * MIB },
-});
-await origin.start(stack.secrets.WEBHOOK_SECRET);
+const { origin, stack } = await sceneWithOrigin({ MAX_UPLOAD_BYTES: 1024 * MIB });
 const tus = new Tus(stack.client);
-after(async () => {
-  await origin.remove();
-  await stack.stop();
-});
 
 function assertHeaders(reply: Reply, expected: Record<string, string | undefined>): void {
   for (const [name, value] of Object.entries(expected)) {

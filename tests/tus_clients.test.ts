@@ -14,24 +14,17 @@ import Uppy from "@uppy/core";
 import UppyTus from "@uppy/tus";
 
 import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
-import { Origin } from "./support/origin.ts";
-import { Stack } from "./support/stack.ts";
+import { sceneWithOrigin } from "./support/scene.ts";
 import { idOf, Tus } from "./support/tus.ts";
 import { finished, libraries, type Options, type Upload } from "./support/tus_js.ts";
 import * as tuspy from "./support/tuspy.ts";
 import { repositoryRoot } from "./support/wrangler_config.ts";
 
-const origin = await Origin.prepare();
-const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl, DELIVERY_FIRST_DELAY_SECONDS: 1 } });
-await origin.start(stack.secrets.WEBHOOK_SECRET);
+const { origin, stack } = await sceneWithOrigin();
 const endpoint = `${stack.baseUrl}/files`;
 const tus = new Tus(stack.client);
 const folder = mkdtempSync(join(tmpdir(), "quayside-tus-"));
-after(async () => {
-  rmSync(folder, { recursive: true, force: true });
-  await origin.remove();
-  await stack.stop();
-});
+after(() => rmSync(folder, { recursive: true, force: true }));
 
 async function assertStored(url: string | null | undefined, file: Buffer, name?: string): Promise<void> {
   const record = await origin.waitForStored(idOf(url ?? ""));

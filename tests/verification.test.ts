@@ -2,25 +2,15 @@
 // between costs a slice, wrong bytes fail the upload and leave nothing.
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import type { Created } from "./support/api.ts";
 import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
-import { Origin } from "./support/origin.ts";
 import { waitUntilNothingLeft } from "./support/r2_state.ts";
-import { Stack } from "./support/stack.ts";
+import { sceneWithOrigin } from "./support/scene.ts";
 import { waitFor } from "./support/wait.ts";
 
-const origin = await Origin.prepare();
-const stack = await Stack.start({
-  vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl, DELIVERY_FIRST_DELAY_SECONDS: 1, OUTBOX_RESEND_SECONDS: 1 },
-});
-await origin.start(stack.secrets.WEBHOOK_SECRET);
-const { client } = stack;
-after(async () => {
-  await origin.remove();
-  await stack.stop();
-});
+const { origin, stack, client } = await sceneWithOrigin({ OUTBOX_RESEND_SECONDS: 1 });
 
 const CHUNK_BYTES = 32 * MIB;
 /** What is read back at once. */

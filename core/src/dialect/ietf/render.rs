@@ -15,7 +15,7 @@ use crate::{
     plan::{Limits, Mode},
     refusal::Refusal,
     units::{ByteCount, UnixMs, UploadId},
-    upload::{Phase, Snapshot},
+    upload::{ObjectFacts, Phase, Snapshot},
 };
 
 /// Where the draft's problem types are explained.
@@ -37,13 +37,7 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
             state(asked, snapshot).with("location", location(snapshot.id))
         }
         Outcome::Created { snapshot, .. } => match &snapshot.object {
-            Some(object) => finished(&Finished {
-                id: snapshot.id,
-                file_bytes: snapshot.uploaded_bytes,
-                etag: &object.etag,
-                sha256: object.sha256,
-                crc64nvme: object.crc64nvme,
-            }),
+            Some(object) => finished(&Finished::of(snapshot.id, snapshot.uploaded_bytes, object)),
             None => not_finished(asked, snapshot.phase, snapshot.reason.as_deref(), Some(snapshot.id))
                 .with("location", location(snapshot.id)),
         },
@@ -59,13 +53,7 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
             standing(asked, false, *uploaded_bytes, *file_bytes, Some(*expires_at))
         }
         Outcome::Appended { id, uploaded_bytes, phase, object, .. } => match object {
-            Some(object) => finished(&Finished {
-                id: *id,
-                file_bytes: *uploaded_bytes,
-                etag: &object.etag,
-                sha256: object.sha256,
-                crc64nvme: object.crc64nvme,
-            }),
+            Some(object) => finished(&Finished::of(*id, *uploaded_bytes, object)),
             None => not_finished(asked, *phase, None, Some(*id)),
         },
         Outcome::Probed(snapshot) | Outcome::Status(snapshot) => state(asked, snapshot),
@@ -120,6 +108,13 @@ struct Finished<'a> {
     etag: &'a str,
     sha256: Option<Sha256Digest>,
     crc64nvme: Crc64Nvme,
+}
+
+impl<'a> Finished<'a> {
+    fn of(id: UploadId, file_bytes: ByteCount, object: &'a ObjectFacts) -> Self {
+        let ObjectFacts { etag, sha256, crc64nvme, .. } = object;
+        Self { id, file_bytes, etag, sha256: *sha256, crc64nvme: *crc64nvme }
+    }
 }
 
 /// What the creation target answers to a whole file. Said of nothing but what stays the same, so that it is the same again however

@@ -5,11 +5,7 @@ use std::collections::BTreeMap;
 use http::{HeaderName, Method};
 
 use super::*;
-use crate::{
-    plan::Plan,
-    units::MIB,
-    upload::{FileInfo, ObjectFacts},
-};
+use crate::{plan::Plan, units::MIB, upload::FileInfo};
 
 const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
 

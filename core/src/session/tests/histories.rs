@@ -17,6 +17,11 @@ enum Step {
         odd: u64,
         whole: bool,
     },
+    /// A piece of a body of unknown length, behind the piece that was begun last.
+    Piece {
+        writer: usize,
+        quarters: u64,
+    },
     /// The writer stores its next part or rest, and its commit arrives, or not, or twice.
     Store {
         writer: usize,
@@ -34,6 +39,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => (writer.clone(), 0..10_u64, 0..3_u64, any::<bool>())
             .prop_map(|(writer, quarters, odd, whole)| Step::Begin { writer, quarters, odd, whole }),
+        2 => (writer.clone(), 1..10_u64).prop_map(|(writer, quarters)| Step::Piece { writer, quarters }),
         8 => (writer.clone(), prop_oneof![1 => Just(0_u8), 6 => Just(1), 1 => Just(2)])
             .prop_map(|(writer, commits)| Step::Store { writer, commits }),
         1 => writer.prop_map(|writer| Step::Release { writer }),
@@ -121,6 +127,8 @@ fn run(file: u64, steps: Vec<Step>) {
     let mut writers: [Option<Writer>; 3] = [None, None, None];
     let mut written = BTreeSet::new();
     let mut offset = ByteCount::ZERO;
+    // The last piece that was begun, and what whoever asked where to go on was told since the last chunk began.
+    let (mut last_piece, mut told) = (None, None);
     for (time, step) in steps.into_iter().enumerate() {
         let now = UnixMs(time as u64 * 20_000);
         match step {
@@ -129,8 +137,22 @@ fn run(file: u64, steps: Vec<Step>) {
                 let to = (from + quarters * PART / 4 + odd).min(file);
                 let decision = s.begin(now, Begin { whole, ..begin(from, to - from) });
                 if let Ok(grant) = take(&mut s, decision) {
+                    told = None;
                     let (next_number, at) = (grant.first_number, from / PART * PART);
                     writers[writer] = Some(Writer { grant, to, whole, next_number, at, receipts: Vec::new() });
+                }
+            }
+            Step::Piece { writer, quarters } => {
+                let from = s.uploaded_bytes().get();
+                let to = (from + quarters * PART / 4).min(file);
+                let link = Link { after: last_piece, more: true };
+                let decision = s.begin(now, Begin { link, ..begin(from, to - from) });
+                last_piece = decision.answer.as_ref().ok().map(|grant| grant.attempt);
+                if let Ok(grant) = take(&mut s, decision) {
+                    assert!(link.after.is_none() || told.is_none(), "somebody had been told where to go on");
+                    told = None;
+                    let (next_number, at) = (grant.first_number, from / PART * PART);
+                    writers[writer] = Some(Writer { grant, to, whole: false, next_number, at, receipts: Vec::new() });
                 }
             }
             Step::Store { writer, commits } => {
@@ -165,6 +187,8 @@ fn run(file: u64, steps: Vec<Step>) {
             Step::Probe => {
                 let decision = s.probe(now);
                 take(&mut s, decision).unwrap();
+                // Whoever holds a protected lease goes on, and the next to append is told to wait.
+                told = (!s.is_appending()).then_some(s.uploaded_bytes());
             }
             // What a restarted object reads back is what it knew.
             Step::Restart => {
@@ -174,6 +198,7 @@ fn run(file: u64, steps: Vec<Step>) {
                 assert_eq!(s.content, restarted);
             }
         }
+        assert!(told.is_none_or(|told| told == s.uploaded_bytes()), "an offset that was told is not true any more");
         assert!(s.uploaded_bytes() >= offset, "a reported offset was taken back");
         offset = s.uploaded_bytes();
         assert_eq!(s.progress.phase == Phase::Completing, offset.get() == file);
