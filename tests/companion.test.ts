@@ -48,7 +48,10 @@ async function assertStored(url: string | undefined, bytes: Buffer, name: string
   const id = url?.split("/").at(-1) ?? "";
   const record = await origin.waitForStored(id);
   assert.equal(record.sha256, sha256(bytes));
-  assert.deepEqual([record.fileSize, record.fileName, record.contentType], [bytes.length, name, "application/x-quayside"]);
+  assert.deepEqual(
+    [record.fileSize, record.fileName, record.contentType],
+    [bytes.length, name, "application/x-quayside"],
+  );
   const status = await client.state(id);
   assert.deepEqual([status.state, status.uploadedBytes, status.missing], ["completed", bytes.length, []]);
   await waitUntilOnlyObjectLeft(stack.persistDir, id);

@@ -58,7 +58,11 @@ test("chunks in any order, signed and recorded together: read back, complete, at
   assert.deepEqual((await client.state(uploadId)).missing, [[CHUNK_BYTES, 2 * CHUNK_BYTES]]);
   const last = await direct.record(uploadId, ...stored.slice(2));
   assert.equal(last.uploadedBytes, file.length);
-  assert.equal((await direct.record(uploadId, ...stored)).uploadedBytes, file.length, "said again, since the answer was lost");
+  assert.equal(
+    (await direct.record(uploadId, ...stored)).uploadedBytes,
+    file.length,
+    "said again, since the answer was lost",
+  );
   await assertCompletedAs(uploadId, file);
   assert.ok(stack.log.of(uploadId, "slice_hashed").length > 0);
 });

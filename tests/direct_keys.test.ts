@@ -16,7 +16,12 @@ for (const [what, vars, keys, named] of [
   ["no keys", {}, {}, /R2_ACCESS_KEY_ID is not set/],
   ["no secret key", {}, { R2_ACCESS_KEY_ID: "local-access-key" }, /R2_SECRET_ACCESS_KEY is not set/],
   ["a wrong key id", {}, { ...LOCAL_KEYS, R2_ACCESS_KEY_ID: "another" }, /R2_ACCESS_KEY_ID .*Unauthorized/],
-  ["a wrong secret", {}, { ...LOCAL_KEYS, R2_SECRET_ACCESS_KEY: "another" }, /R2_ACCESS_KEY_ID .*SignatureDoesNotMatch/],
+  [
+    "a wrong secret",
+    {},
+    { ...LOCAL_KEYS, R2_SECRET_ACCESS_KEY: "another" },
+    /R2_ACCESS_KEY_ID .*SignatureDoesNotMatch/,
+  ],
 ] as const) {
   test(`${what}: said at init, and nothing is created`, async () => {
     const { s3, stack } = await S3.withStack({ ORIGIN_WEBHOOK_URL: "", ...vars }, keys);

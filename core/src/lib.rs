@@ -9,6 +9,7 @@
 //! * [`plan`]: part sizes, part numbers and their arithmetic.
 //! * [`dialect`]: HTTP in, [`operation::Operation`] out, and answers back. Knows no session.
 //! * [`direct`]: what is asked and answered where parts never pass this service.
+//! * [`s3`]: requests to R2's S3 API, signed, and what it answers.
 //! * [`ledger`]: what one owner may use.
 //! * [`event`]: what the origin is told, and when it is told again.
 
@@ -24,6 +25,7 @@ pub mod log_line;
 pub mod operation;
 pub mod plan;
 pub mod refusal;
+pub mod s3;
 pub mod session;
 pub mod storage_fault;
 pub mod units;

@@ -2,29 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use rusty_s3::actions::ListParts;
 use upload_core::{
     refusal::Refusal,
+    s3::{ListedPart, read_page},
     session::Signed,
-    units::{ByteCount, UnixMs},
+    units::UnixMs,
 };
 use worker::{Error, Result};
 
 use super::door::{Door, refused_keys};
 use crate::{config, log::now_ms};
 
-/// A part as R2 has it.
-pub(super) struct StoredInR2 {
-    /// Without quotes, as the binding wants it at completion.
-    pub(super) etag: String,
-    /// Its length.
-    pub(super) bytes: ByteCount,
-}
-
 /// What R2 says.
 pub(super) enum Listing {
     /// It has these, by number, and maybe others outside the range that was asked for.
-    Parts(BTreeMap<u16, StoredInR2>),
+    Parts(BTreeMap<u16, ListedPart>),
     /// It does not say.
     Unsupported,
 }
@@ -48,13 +40,9 @@ pub(super) async fn of(
             404 => return Ok(Err(config::missing("R2_S3_BUCKET", "is not the bucket of the binding BUCKET"))),
             _ => return Ok(Err(Refusal::StorageUnavailable { uploaded_bytes: signed.uploaded_bytes })),
         }
-        let page = ListParts::parse_response(&body)
-            .map_err(|error| Error::RustError(format!("R2's list of parts cannot be read: {error}")))?;
-        for part in page.parts {
-            let bytes = ByteCount::new(part.size).ok_or("a part of more than 2^53 bytes")?;
-            parts.insert(part.number, StoredInR2 { etag: part.etag.trim_matches('"').to_owned(), bytes });
-        }
-        match page.next_part_number_marker {
+        let page = read_page(&body).ok_or_else(|| Error::from("R2's list of parts cannot be read"))?;
+        parts.extend(page.parts.into_iter().map(|part| (part.number, part)));
+        match page.next_behind {
             // A page that does not go on would be asked for again and again.
             Some(next) if next > behind && next < last => behind = next,
             _ => return Ok(Ok(Listing::Parts(parts))),

@@ -17,13 +17,14 @@ use upload_core::{
     log_line::LogLine,
     operation::Outcome,
     refusal::Refusal,
+    s3::ListedPart,
     session::{Found, Signed},
     units::{ByteCount, UnixMs, UploadId},
     upload::Phase,
 };
 use worker::{ObjectNamespace, Result};
 
-use self::listing::{Listing, StoredInR2};
+use self::listing::Listing;
 use crate::{
     call::Call,
     log::{self, now_ms},
@@ -99,7 +100,7 @@ async fn confirmed(claims: &[Claim], signed: &Signed, door: &Door) -> Result<Res
 
 fn confirm(
     claim: &Claim,
-    stored: Option<&BTreeMap<u16, StoredInR2>>,
+    stored: Option<&BTreeMap<u16, ListedPart>>,
     uploaded_bytes: ByteCount,
 ) -> Result<Found, Refusal> {
     let number = claim.number;

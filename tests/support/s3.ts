@@ -52,16 +52,19 @@ export class S3 {
     const { hostname, port } = new URL(this.#stack?.baseUrl ?? "");
     // The host is signed too, so it goes on as it came.
     const { method, url, headers } = asked;
-    const onward = request({ hostname, port, method, path: url, headers, setHost: false, agent: false }, (simulated) => {
-      if (simulated.statusCode === 501 && this.listsParts && method === "GET") {
-        simulated.resume();
-        answer.writeHead(200, { "content-type": "application/xml" });
-        answer.end(this.#list(new URL(url ?? "", this.endpoint)));
-        return;
-      }
-      answer.writeHead(simulated.statusCode ?? 500, simulated.headers);
-      simulated.pipe(answer);
-    });
+    const onward = request(
+      { hostname, port, method, path: url, headers, setHost: false, agent: false },
+      (simulated) => {
+        if (simulated.statusCode === 501 && this.listsParts && method === "GET") {
+          simulated.resume();
+          answer.writeHead(200, { "content-type": "application/xml" });
+          answer.end(this.#list(new URL(url ?? "", this.endpoint)));
+          return;
+        }
+        answer.writeHead(simulated.statusCode ?? 500, simulated.headers);
+        simulated.pipe(answer);
+      },
+    );
     onward.on("error", () => answer.destroy());
     asked.on("aborted", () => onward.destroy());
     asked.pipe(onward);
