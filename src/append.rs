@@ -59,6 +59,12 @@ async fn in_background(chunk: Append, body: Option<ReadableStream>, call: Call<'
 /// that all bytes are there, those still in the tail go into the last part now.
 async fn without_bytes(chunk: Append, call: Call<'_>) -> Carried {
     let objects = call.env.durable_object(rpc::UPLOADS_BINDING)?;
+    if chunk.digest.as_ref().is_some_and(|digest| !digest.is_of_nothing()) {
+        return Ok(ask(&objects, chunk.id, &Status).await?.and_then(|now| {
+            let uploaded_bytes = now.uploaded_bytes;
+            Err(Refusal::ChecksumMismatch { uploaded_bytes })
+        }));
+    }
     let declare = Declare { offset: chunk.offset, file_bytes: chunk.file_bytes };
     let now = match ask(&objects, chunk.id, &declare).await? {
         Ok(now) => now,
@@ -104,7 +110,7 @@ pub(crate) async fn wait_for_object(wait: Wait, appended: Result<Outcome, Refusa
 }
 
 /// How the upload stands once it has its object, or after a while. An upload that has failed is gone.
-async fn awaited(id: UploadId, env: &Env) -> Result<Result<Snapshot, Refusal>> {
+pub(crate) async fn awaited(id: UploadId, env: &Env) -> Result<Result<Snapshot, Refusal>> {
     let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
     Ok(ask(&objects, id, &AwaitObject).await?.and_then(|now| match now.phase {
         Phase::Failed => {

@@ -12,9 +12,9 @@ use upload_core::{
     operation::{Append, Create, FirstChunk, Outcome, Wait},
     plan::{Mode, Plan},
     refusal::Refusal,
-    session::Birth,
+    session::{Birth, Policy},
     units::{ByteCount, UnixMs, UploadId},
-    upload::Phase,
+    upload::{Phase, Purpose},
 };
 use web_sys::ReadableStream;
 use worker::{Env, Error, ObjectNamespace, Result};
@@ -35,7 +35,7 @@ pub(crate) async fn carry_out(create: Create, call: Call<'_>) -> Carried {
         Ok(owner) => owner,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let Ok(plan) = Plan::new(create.mode, create.file_bytes, create.chunk_bytes, config.limits) else {
+    let Ok(plan) = Plan::for_chunks(create.mode, create.file_bytes, create.chunking, config.limits) else {
         return Ok(Err(Refusal::UploadTooLarge { limit_bytes: config.limits.largest_file(create.mode) }));
     };
     let watch = Stopwatch::start();
@@ -56,13 +56,15 @@ pub(crate) async fn carry_out(create: Create, call: Call<'_>) -> Carried {
         id,
         owner,
         key: Birth::object_key(id),
+        purpose: create.purpose.clone(),
         file: create.file.clone(),
         plan,
         multipart_id: None,
         public_url: config.public_url.clone().unwrap_or_else(|| call.host.to_owned()),
         created_at,
         expires_at: created_at.plus_ms(config.upload_ttl_ms),
-        policy: config.policy,
+        // Of a piece the origin never hears: it is told of what is put together from it.
+        policy: Policy { tell_origin: config.policy.tell_origin && create.purpose != Purpose::Piece, ..config.policy },
     };
     let ledgers = env.durable_object(rpc::LEDGERS_BINDING)?;
     let objects = env.durable_object(rpc::UPLOADS_BINDING)?;

@@ -4,6 +4,7 @@
 //! * `uploads`: operations, carried out through the object.
 //! * `create`: a new upload. `append`: a chunk, granted, relayed and counted; `relay` over `streams`: a body into storage, without a byte entering
 //!   wasm; `tail`: what a part begins with.
+//! * `compose`: a new upload that is put together from others. `copying`: its bytes.
 //! * `direct`: parts that the client stores itself, under signed URLs.
 //! * `download`: the object out, by signed URL.
 //! * `queue_consumer` and `webhook`: the origin is told. `verification`: an object read back.
@@ -15,7 +16,9 @@ mod append;
 mod append_unsized;
 mod auth;
 mod call;
+mod compose;
 mod config;
+mod copying;
 mod create;
 mod direct;
 mod download;

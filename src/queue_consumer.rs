@@ -1,5 +1,5 @@
-//! The consumer of both queues. A message names an upload and what is to be done for it: tell the origin of its event, or read
-//! back a slice of its object. Whether there is still something to do, how often it was tried, and when to give up, the
+//! The consumer of both queues. A message names an upload and what is to be done for it: tell the origin of its event,
+//! copy a stretch of it from other uploads, or read back a slice of its object. Whether there is still something to do, how often it was tried, and when to give up, the
 //! upload's object knows.
 
 use durable_objects::rpc::{
@@ -12,6 +12,7 @@ use worker::{Env, Message, MessageBatch, MessageExt, ObjectNamespace, QueueRetry
 
 use crate::{
     config::Config,
+    copying,
     log::{self, Stopwatch},
     verification,
     webhook::{self, Answer},
@@ -44,6 +45,11 @@ pub(crate) async fn consume(batch: &MessageBatch<Errand>, env: &Env) {
                 Ok(())
             }
             Errand::Tell { upload_id, event_id } => deliver(&message, *upload_id, event_id, env).await,
+            Errand::Compose { upload_id } => {
+                let copied = copying::run(*upload_id, env).await;
+                message.ack();
+                copied
+            }
             Errand::Verify { upload_id } => {
                 let verified = verification::run(*upload_id, env).await;
                 message.ack();

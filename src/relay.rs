@@ -95,27 +95,7 @@ impl Relay {
         bytes: ByteCount,
         tail: &Tail<'_>,
     ) -> Result<Receipt, Broken> {
-        let (sink, readable) = fixed_length(bytes.get())?;
-        let crc = Digest::new("crc64nvme")?;
-        let pump = async {
-            let pumped = self.pump_part(bytes, tail, &sink, &crc).await;
-            if pumped.is_err() {
-                sink.abort().await;
-            }
-            pumped
-        };
-        let stored = unless_stopped(&sink, around("r2.upload_part", upload.upload_part(number, readable)));
-        match join(stored, pump).await {
-            (Ok(part), Ok(())) => {
-                let crc64nvme = Crc64Nvme::from_digest(&crc.finish().await?)
-                    .ok_or_else(|| Error::from("a CRC-64 of another length than 8 bytes"))?;
-                Ok(Receipt { number, bytes, etag: part.etag(), crc64nvme })
-            }
-            (stored, pumped) => {
-                crc.abandon().await;
-                Err(why(stored.err(), pumped.err()))
-            }
-        }
+        store_part(upload, number, bytes, async |sink, crc| self.pump_part(bytes, tail, sink, crc).await).await
     }
 
     /// Moves the next bytes of the body into an R2 object of their own.
@@ -216,6 +196,53 @@ impl Relay {
         match &self.chunk_digest {
             Some((digest, _)) => digest.write(piece).await,
             None => Ok(()),
+        }
+    }
+}
+
+/// Moves a part into R2 that is made of bytes from elsewhere: runs, each opened when it is its turn.
+pub(crate) async fn part_of<R>(
+    upload: &MultipartUpload,
+    number: u16,
+    bytes: ByteCount,
+    runs: &[R],
+    open: impl AsyncFn(&R) -> Result<Front, Broken>,
+) -> Result<Receipt, Broken> {
+    let fill = async |sink: &Sink, crc: &Digest| {
+        for run in runs {
+            pump_front(&open(run).await.map_err(Stopped::AtBody)?, sink, crc).await?;
+        }
+        sink.close().await.map_err(Stopped::AtSink)
+    };
+    store_part(upload, number, bytes, fill).await
+}
+
+/// Has R2 store a part while somebody fills it.
+async fn store_part(
+    upload: &MultipartUpload,
+    number: u16,
+    bytes: ByteCount,
+    fill: impl AsyncFnOnce(&Sink, &Digest) -> Result<(), Stopped>,
+) -> Result<Receipt, Broken> {
+    let (sink, readable) = fixed_length(bytes.get())?;
+    let crc = Digest::new("crc64nvme")?;
+    let filling = async {
+        let filled = fill(&sink, &crc).await;
+        if filled.is_err() {
+            sink.abort().await;
+        }
+        filled
+    };
+    let stored = unless_stopped(&sink, around("r2.upload_part", upload.upload_part(number, readable)));
+    match join(stored, filling).await {
+        (Ok(part), Ok(())) => {
+            let crc64nvme = Crc64Nvme::from_digest(&crc.finish().await?)
+                .ok_or_else(|| Error::from("a CRC-64 of another length than 8 bytes"))?;
+            Ok(Receipt { number, bytes, etag: part.etag(), crc64nvme })
+        }
+        (stored, filled) => {
+            crc.abandon().await;
+            Err(why(stored.err(), filled.err()))
         }
     }
 }

@@ -15,7 +15,7 @@ use upload_core::{
 use web_sys::ReadableStream;
 use worker::{Response, Result};
 
-use crate::{append, append_unsized, auth, call::Call, create, direct, download};
+use crate::{append, append_unsized, auth, call::Call, compose, create, direct, download};
 
 /// Which binding of wrangler.toml leads to the bucket.
 pub(crate) const BUCKET_BINDING: &str = "BUCKET";
@@ -63,6 +63,7 @@ async fn carry_out(operation: Operation, body: Option<ReadableStream>, call: Cal
     Ok(match operation {
         Operation::Create(create) => create::carry_out(create, call).await?,
         Operation::CreateWith(create, first) => create::with_first_chunk(create, first, body, call).await?,
+        Operation::Compose(create, wait) => compose::carry_out(create, wait, call).await?,
         Operation::Discover => Ok(Outcome::Discovered(call.config.limits)),
         Operation::List => list(call).await?,
         Operation::Append(chunk) => append::carry_out(chunk, body, call).await?,

@@ -42,7 +42,8 @@ test("OPTIONS tells what is spoken, whatever version it is asked in", async () =
       "Tus-Resumable": "1.0.0",
       "Tus-Version": "1.0.0",
       "Tus-Max-Size": String(1024 * MIB),
-      "Tus-Extension": "creation,creation-with-upload,creation-defer-length,expiration,checksum,termination",
+      "Tus-Extension":
+        "creation,creation-with-upload,creation-defer-length,expiration,checksum,termination,concatenation,concatenation-unfinished",
       "Tus-Checksum-Algorithm": "md5,sha1,sha256,sha384,sha512,crc32,crc32c,crc64nvme",
       "Accept-Patch": "application/partial-upload",
     });
@@ -239,7 +240,7 @@ test("malformed creations are 400", async () => {
     { "Upload-Length": 1, "Upload-Metadata": "filename not*base64" },
     { "Upload-Length": 1, "Upload-Metadata": "a YQ==,a YQ==" },
     { "Upload-Length": 1, "Upload-Metadata": "a YQ==,,b" },
-    { "Upload-Length": 1, "Upload-Concat": "partial" },
+    { "Upload-Length": 1, "Upload-Concat": "part" },
   ] as Record<string, string | number>[]) {
     const reply = await tus.post(headers);
     assert.equal(reply.status, 400, JSON.stringify(headers));
@@ -318,6 +319,44 @@ test("a checksum that does not match is 460, and nothing of the chunk counts", a
   assert.equal((await origin.waitForStored(idOf(url))).sha256, sha256(file));
 });
 
+test("the checksum of a chunk without bytes is looked at, too", async () => {
+  const nothing = Buffer.alloc(0);
+  const url = await tus.create({ "Upload-Defer-Length": 1 });
+  for (const name of ["md5", "sha1", "sha256", "sha384", "sha512"]) {
+    const right = `${name} ${createHash(name).digest("base64")}`;
+    assert.equal((await tus.patch(url, 0, nothing, { "Upload-Checksum": right })).status, 204, name);
+    const wrong = `${name} ${createHash(name).update("x").digest("base64")}`;
+    const reply = await tus.patch(url, 0, nothing, { "Upload-Checksum": wrong, "Upload-Length": 5 });
+    assert.equal(reply.status, 460, name);
+    assertHeaders(reply, { "Upload-Offset": "0" });
+    assertHeaders(await tus.head(url), { "Upload-Defer-Length": "1", "Upload-Length": undefined });
+  }
+  const created = await tus.post({ "Upload-Length": 5, "Upload-Checksum": sha1(Buffer.from("x")) }, nothing);
+  assert.equal(created.status, 460);
+});
+
+test("the first chunk shows the size of the parts, until one counts", async () => {
+  const file = fileBytes("first chunk", 21 * MIB);
+  const partBytes = async (url: string) => (await stack.client.state(idOf(url))).partBytes;
+  for (const [first, expected] of [
+    [6 * MIB, 6 * MIB],
+    [3_000_000, 9_000_000],
+    [20_000_000, 10_000_000],
+  ] as const) {
+    const url = await tus.create({ "Upload-Length": file.length });
+    const garbage = fileBytes("garbage", 7 * MIB);
+    assert.equal((await tus.patch(url, 0, garbage, { "Upload-Checksum": sha1(file) })).status, 460);
+    assert.equal((await tus.patch(url, 0, file.subarray(0, first))).status, 204);
+    assert.equal(await partBytes(url), expected, "whatever came before and did not count");
+    assert.equal((await tus.patch(url, first, file.subarray(first))).status, 204);
+    assert.equal(await partBytes(url), expected);
+    assert.equal((await origin.waitForStored(idOf(url))).sha256, sha256(file));
+  }
+  const url = await tus.create({ "Upload-Length": file.length });
+  assert.equal((await tus.patch(url, 0, file)).status, 204);
+  assert.equal(await partBytes(url), 8 * MIB, "all at once says nothing");
+});
+
 test("every advertised checksum algorithm is computed", async () => {
   const bytes = Buffer.from("123456789");
   const native = (name: string) => createHash(name).update(bytes).digest("base64");
@@ -366,7 +405,13 @@ test("termination, of an unfinished and of a completed upload: 204, and gone", a
     const reply = await tus.send("DELETE", url);
     assert.equal(reply.status, 204);
     assertHeaders(reply, { "Tus-Resumable": "1.0.0" });
-    for (const again of [await tus.head(url), await tus.send("GET", url), await tus.send("DELETE", url)]) {
+    for (const again of [
+      await tus.head(url),
+      await tus.send("GET", url),
+      await tus.send("DELETE", url),
+      await tus.patch(url, 5, Buffer.alloc(5)),
+      await tus.patch(url, 5, Buffer.alloc(0)),
+    ]) {
       assert.ok([404, 410].includes(again.status), `${again.status}`);
       assertHeaders(again, { "Upload-Offset": undefined, "Tus-Resumable": "1.0.0" });
     }

@@ -73,6 +73,37 @@ for (const [line, library] of Object.entries(libraries)) {
     await assertStored((await finished(library, file, { ...options, chunkSize: 5 * MIB })).url, file);
   });
 
+  test(`${client}: four parts at the same time, put together`, async () => {
+    const file = fileBytes(`${client} parallel`, 43 * MIB + 1);
+    const options: Options = { endpoint, metadata, parallelUploads: 4 };
+    const { url } = await finished(library, file, options);
+    await assertStored(url, file, metadata.filename);
+    const given = (await tus.head(new URL(url ?? "").pathname)).header("Upload-Concat") ?? "";
+    assert.equal(given.split(" ").length, 4, given);
+    const path = written(`parallel ${line}`, file);
+    const chunked: Options = { ...options, parallelUploads: 3, chunkSize: 5_000_000 };
+    await assertStored((await finished(library, createReadStream(path), chunked)).url, file, metadata.filename);
+    await assertStored((await finished(library, file.subarray(0, 2), options)).url, file.subarray(0, 2));
+  });
+
+  test(`${client}: parts at the same time, aborted in the middle and resumed by another instance`, async () => {
+    const file = fileBytes(`${client} parallel abort`, 40 * MIB);
+    const path = written(`parallel abort ${line}`, file);
+    const urlStorage = new library.FileUrlStorage(written(`parallel urls ${line}`, Buffer.from("{}")));
+    const more = { parallelUploads: 2, urlStorage, metadata };
+    await abortedAfter(3, (options) => new library.Upload(createReadStream(path), { ...options, ...more }));
+    const resumed = await new Promise<Upload>((resolve, reject) => {
+      const options = { endpoint, chunkSize: 4 * MIB, ...more, onError: reject, onSuccess: () => resolve(upload) };
+      const upload = new library.Upload(createReadStream(path), options);
+      upload.findPreviousUploads().then(([previous, ...others]) => {
+        assert.ok(previous !== undefined && others.length === 0, "one upload is remembered");
+        upload.resumeFromPreviousUpload(previous);
+        upload.start();
+      }, reject);
+    });
+    await assertStored(resumed.url, file, metadata.filename);
+  });
+
   test(`${client}: POST in place of PATCH`, async () => {
     const file = fileBytes(`${client} override`, 10 * MIB);
     const { url } = await finished(library, file, { endpoint, overridePatchMethod: true, chunkSize: 4 * MIB });
@@ -156,10 +187,13 @@ function abortedAfter(chunks: number, make: (options: Options) => Upload, termin
   });
 }
 
-for (const chunkSize of [Number.POSITIVE_INFINITY, 5 * MIB]) {
-  const how = Number.isFinite(chunkSize) ? "in chunks of 5 MiB" : "in a single request";
+for (const { how, ...more } of [
+  { how: "in a single request" },
+  { how: "in chunks of 5 MiB", chunkSize: 5 * MIB },
+  { how: "in three parts at the same time", parallelUploads: 3 },
+]) {
   test(`Uppy with @uppy/tus: two files, ${how}`, async () => {
-    const uppy = new Uppy().use(UppyTus, { endpoint, chunkSize });
+    const uppy = new Uppy().use(UppyTus, { endpoint, ...more });
     const files = new Map(["a.bin", "b.bin"].map((name) => [name, fileBytes(`uppy ${name} ${how}`, 11 * MIB)]));
     for (const [name, file] of files) {
       // Uppy asks its data for a `size`, as a Blob has it; in Node the client underneath wants a Buffer.

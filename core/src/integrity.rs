@@ -80,6 +80,24 @@ impl Algorithm {
         self.row().4
     }
 
+    /// The digest of no bytes, in hexadecimal.
+    fn of_nothing(self) -> &'static str {
+        match self {
+            Self::Md5 => "d41d8cd98f00b204e9800998ecf8427e",
+            Self::Sha1 => "da39a3ee5e6b4b0d3255bfef95601890afd80709",
+            Self::Sha256 => "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            Self::Sha384 => {
+                "38b060a751ac96384cd9327eb1b1e36a21fdb71114be07434c0cc7bf63f6e1da274edebfe76f65fbd51ad2f14898b95b"
+            }
+            Self::Sha512 => {
+                "cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce\
+                 47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e"
+            }
+            Self::Crc32 | Self::Crc32c => "00000000",
+            Self::Crc64nvme => "0000000000000000",
+        }
+    }
+
     fn row(self) -> &'static (Self, &'static str, Option<&'static str>, &'static str, usize) {
         // Every variant has its row (a test counts them), so the fallback is never taken.
         Self::TABLE.iter().find(|row| row.0 == self).unwrap_or(&Self::TABLE[2])
@@ -102,6 +120,11 @@ impl ChunkDigest {
         let value = hex::decode(text).ok().filter(right_length);
         let value = value.or_else(|| STANDARD.decode(text).ok().filter(right_length))?;
         Some(Self { algorithm, value })
+    }
+
+    /// Whether it is that of no bytes at all.
+    pub fn is_of_nothing(&self) -> bool {
+        hex::encode(&self.value) == self.algorithm.of_nothing()
     }
 }
 
@@ -236,6 +259,19 @@ mod tests {
             assert_eq!(algorithm.digest_bytes(), bytes);
         }
         assert_eq!(Algorithm::by_name("sha3"), None);
+    }
+
+    #[test]
+    fn the_digest_of_nothing_is_known_of_every_algorithm() {
+        for algorithm in Algorithm::all() {
+            let digest = ChunkDigest::parse(algorithm, algorithm.of_nothing()).unwrap();
+            assert!(digest.is_of_nothing(), "{algorithm:?}");
+            let mut other = digest;
+            other.value[0] ^= 1;
+            assert!(!other.is_of_nothing(), "{algorithm:?}");
+        }
+        assert_eq!(Algorithm::Sha256.of_nothing(), Sha256Digest::of(b"").to_string());
+        assert_eq!(Algorithm::Crc64nvme.of_nothing(), Crc64Nvme::of(b"").to_string());
     }
 
     #[test]

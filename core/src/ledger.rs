@@ -50,6 +50,23 @@ pub struct Idempotency {
     pub request: Sha256Digest,
 }
 
+/// What the keys begin with that no client has said. None can: a header is ASCII.
+const IMPLIED: &str = "§";
+
+impl Idempotency {
+    /// For a request that stands for itself: whoever repeats it asks for the same.
+    pub fn implied(request: Sha256Digest) -> Self {
+        Self { key: format!("{IMPLIED}{request}"), request }
+    }
+
+    /// The same request once more, where what came of it before is gone and nothing keeps the client to it. `None` where it
+    /// has said a key itself: what was created under that stays what it is.
+    #[must_use]
+    pub fn anew(&self) -> Option<Self> {
+        self.key.starts_with(IMPLIED).then(|| Self { key: format!("{}+", self.key), request: self.request })
+    }
+}
+
 /// An open upload, as its owner's list shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

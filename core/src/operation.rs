@@ -13,6 +13,8 @@ pub enum Operation {
     Create(Create),
     /// A new upload whose first bytes come with it.
     CreateWith(Create, FirstChunk),
+    /// A new upload whose bytes are those of others.
+    Compose(Create, Wait),
     /// What the deployment speaks and allows.
     Discover,
     /// The owner's open uploads.
@@ -43,7 +45,7 @@ impl Operation {
     /// The upload it is about, where there is one yet.
     pub fn upload_id(&self) -> Option<UploadId> {
         match self {
-            Self::Create(_) | Self::CreateWith(..) | Self::Discover | Self::List => None,
+            Self::Create(_) | Self::CreateWith(..) | Self::Compose(..) | Self::Discover | Self::List => None,
             Self::Append(append) => Some(append.id),
             Self::AppendUnsized(chunk) => Some(chunk.id),
             Self::Download(download) => Some(download.id),
@@ -67,8 +69,10 @@ pub struct Create {
     pub file: FileInfo,
     /// How long it is; none where that is said later, with a chunk.
     pub file_bytes: Option<ByteCount>,
-    /// The chunk size that the client would like.
-    pub chunk_bytes: Option<ByteCount>,
+    /// What is known of the size of its chunks.
+    pub chunking: crate::plan::Chunking,
+    /// What it is for.
+    pub purpose: crate::upload::Purpose,
     /// The client's own name for this creation.
     pub idempotency: Option<crate::ledger::Idempotency>,
 }

@@ -65,6 +65,15 @@ impl Mode {
     }
 }
 
+/// What is known of the size of an upload's chunks when it is created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chunking {
+    /// The client is told a size, as near as can be to the one it wants, if it wants any.
+    Agreed(Option<ByteCount>),
+    /// Nothing is said of it. The first chunk shows.
+    Unspoken,
+}
+
 /// What the deployment allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
@@ -95,7 +104,7 @@ impl Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLarge;
 
-/// The sizes of one upload, fixed when it is created.
+/// The sizes of one upload, fixed when it is created, or by its first chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// In what order the chunks come.
@@ -105,6 +114,9 @@ pub struct Plan {
     /// Whether the length is still to be declared, with a later chunk.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub open_ended: bool,
+    /// Whether the sizes are a guess, since nobody was told them: until something counts, a chunk shows which ones fit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guessed: bool,
     /// The chunk size that the client is asked to use.
     pub chunk_bytes: ByteCount,
     /// The size of every part but the last.
@@ -157,7 +169,37 @@ impl Plan {
             }
         };
         let count = |bytes| ByteCount::new(bytes).unwrap_or(limits.max_chunk_bytes);
-        Ok(Self { mode, file_bytes, open_ended, chunk_bytes: count(chunk), part_bytes: count(part) })
+        let (chunk_bytes, part_bytes) = (count(chunk), count(part));
+        Ok(Self { mode, file_bytes, open_ended, guessed: false, chunk_bytes, part_bytes })
+    }
+
+    /// The same, from what is known of the chunks.
+    pub fn for_chunks(
+        mode: Mode,
+        declared: Option<ByteCount>,
+        chunking: Chunking,
+        limits: Limits,
+    ) -> Result<Self, TooLarge> {
+        match chunking {
+            Chunking::Agreed(wanted) => Self::new(mode, declared, wanted, limits),
+            Chunking::Unspoken => Ok(Self { guessed: true, ..Self::new(mode, declared, None, limits)? }),
+        }
+    }
+
+    /// The sizes for whoever sends chunks like this one, where they were a guess. A size that only parts of twice the usual
+    /// size would divide is left alone: what a broken connection costs matters more, and the tail carries the rests.
+    #[must_use]
+    pub fn fitted_to(self, chunk: ByteCount) -> Self {
+        if !self.guessed || chunk.is_zero() {
+            return self;
+        }
+        let smallest = (self.file_bytes.get().div_ceil(self.mode.max_parts()).div_ceil(MIB) * MIB).max(MIN_PART_BYTES);
+        let usual = smallest.max(PREFERRED_PART_BYTES);
+        let part = part_for_chunk(chunk.get(), usual, smallest);
+        match ByteCount::new(part).filter(|_| part <= 2 * usual) {
+            Some(part_bytes) => Self { chunk_bytes: chunk, part_bytes, ..self },
+            None => self,
+        }
     }
 
     /// The length of the file, once it is known.
@@ -261,144 +303,5 @@ pub fn lane_of(number: u16, chunks: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const LIMITS: Limits = Limits { max_upload_bytes: mib(1024 * 1024), max_chunk_bytes: mib(95) };
-
-    const fn mib(mib: u64) -> ByteCount {
-        match ByteCount::new(mib * MIB) {
-            Some(count) => count,
-            None => ByteCount::ZERO,
-        }
-    }
-
-    fn plan(mode: Mode, file: u64, chunk: Option<u64>) -> (u64, u64) {
-        let plan = Plan::new(mode, Some(mib(file)), chunk.map(mib), LIMITS).unwrap();
-        (plan.chunk_bytes.get() / MIB, plan.part_bytes.get() / MIB)
-    }
-
-    #[test]
-    fn sequential_chunk_and_part_sizes_in_mib() {
-        // (file, wanted chunk) -> (chunk, part)
-        for (file, wanted, expected) in [
-            (100, None, (8, 8)),
-            (100, Some(16), (16, 8)),
-            (100, Some(1), (1, 8)),
-            (100, Some(3), (3, 9)),
-            (100, Some(5), (5, 5)),
-            (100, Some(32), (32, 8)),
-            (100, Some(90), (90, 9)),
-            (100, Some(95), (95, 9)), // ten parts of 9.5 MiB
-            (100, Some(500), (95, 9)),
-            (62_500, None, (8, 8)),
-            (64_001, None, (9, 9)),
-            (64_001, Some(32), (32, 16)),
-            (64_001, Some(8), (8, 16)),
-            (8_000 * 95, None, (95, 95)),
-            (0, None, (8, 8)),
-        ] {
-            assert_eq!(plan(Mode::Sequential, file, wanted), expected, "file {file} MiB, wanted {wanted:?}");
-        }
-        let odd = Plan::new(Mode::Sequential, Some(mib(100)), ByteCount::new(3_000_000), LIMITS).unwrap();
-        assert_eq!((odd.chunk_bytes.get(), odd.part_bytes.get()), (3_000_000, 9_000_000));
-    }
-
-    #[test]
-    fn parallel_chunks_are_parts() {
-        for (file, wanted, expected) in [
-            (100, None, 8),
-            (100, Some(1), 5),
-            (100, Some(64), 64),
-            (100, Some(500), 95),
-            (12_500, None, 10),
-            (1_250 * 95, None, 95),
-        ] {
-            assert_eq!(plan(Mode::Parallel, file, wanted), (expected, expected), "file {file} MiB, wanted {wanted:?}");
-        }
-    }
-
-    #[test]
-    fn direct_chunks_are_as_large_as_r2_takes_a_part() {
-        for (file, wanted, expected) in [
-            (100, None, 64),
-            (100, Some(1), 5),
-            (10_000, Some(1_000), 1_000),
-            (10_000, Some(9_000), 5_114),
-            (1_000_000, None, 800),
-            (1_048_576, Some(64), 839),
-        ] {
-            assert_eq!(plan(Mode::Direct, file, wanted), (expected, expected), "file {file} MiB, wanted {wanted:?}");
-        }
-        let unbounded = Limits { max_upload_bytes: ByteCount::MAX, ..LIMITS };
-        assert_eq!(unbounded.largest_file(Mode::Direct).get(), MAX_OBJECT_BYTES);
-        let unsized_ = Plan::new(Mode::Direct, None, None, LIMITS).unwrap();
-        assert!(unsized_.open_ended && (2_490..=2_500).contains(&unsized_.part_count()), "{unsized_:?}");
-        assert_eq!(u64::from(MAX_PART_NUMBER) / unsized_.part_count(), 4, "tries");
-    }
-
-    #[test]
-    fn a_file_beyond_what_the_parts_hold_is_refused() {
-        assert_eq!(Plan::new(Mode::Sequential, Some(mib(8_000 * 95 + 1)), None, LIMITS), Err(TooLarge));
-        assert_eq!(Plan::new(Mode::Parallel, Some(mib(1_250 * 95 + 1)), None, LIMITS), Err(TooLarge));
-        let small = Limits { max_upload_bytes: mib(10), ..LIMITS };
-        assert_eq!(Plan::new(Mode::Sequential, Some(mib(11)), None, small), Err(TooLarge));
-    }
-
-    #[test]
-    fn lanes_own_their_numbers() {
-        assert_eq!((lane_number(0, 0, 1_250), lane_number(0, 7, 1_250)), (Some(1), Some(8)));
-        assert_eq!((lane_number(0, 8, 1_250), lane_number(1, 0, 1_250)), (None, Some(9)));
-        assert_eq!((lane_number(1_249, 7, 1_250), lane_number(1_250, 0, 1_250)), (Some(10_000), None));
-        assert_eq!(lane_number(0, 9_999, 1), Some(10_000));
-        for chunks in [1, 3, 7, 1_249, 1_250] {
-            for chunk in [0, 1, chunks - 1] {
-                for try_index in 0..8 {
-                    let Some(number) = lane_number(chunk, try_index, chunks) else { continue };
-                    assert_eq!(lane_of(number, chunks), chunk);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn numbers_are_fresh_and_leave_enough_for_the_rest() {
-        assert_eq!(fresh_numbers(0, 1, 1), Some(1..=1));
-        assert_eq!(fresh_numbers(41, 3, 5), Some(42..=44));
-        assert_eq!(fresh_numbers(9_999, 1, 1), Some(10_000..=10_000));
-        assert_eq!(fresh_numbers(10_000, 1, 1), None);
-        assert_eq!(fresh_numbers(9_990, 1, 11), None, "one number now would leave 9 for 10 parts");
-    }
-
-    proptest! {
-        #[test]
-        fn every_plan_fits_r2(parallel: bool, file in 0..8_000 * 95 * MIB, chunk in proptest::option::of(1..200 * MIB)) {
-            let (mode, file) = if parallel { (Mode::Parallel, file * 1_250 / 8_000) } else { (Mode::Sequential, file) };
-            let plan = Plan::new(mode, Some(ByteCount::new(file).unwrap()), chunk.and_then(ByteCount::new), LIMITS).unwrap();
-            prop_assert!(plan.part_count() <= mode.max_parts());
-            prop_assert!(plan.part_bytes.get() >= MIN_PART_BYTES);
-            prop_assert!(plan.chunk_bytes <= LIMITS.max_chunk_bytes);
-            let (chunk, part) = (plan.chunk_bytes.get(), plan.part_bytes.get());
-            prop_assert!(chunk % part == 0 || part % chunk == 0 || mode == Mode::Parallel, "no rest in the common case");
-        }
-
-        #[test]
-        fn spans_tile_the_range(file in 1..400 * MIB, first in 0_u64..20) {
-            let plan = Plan::new(Mode::Sequential, Some(ByteCount::new(file).unwrap()), None, LIMITS).unwrap();
-            let from = ByteCount::new(first * plan.part_bytes.get()).unwrap().min(plan.file_bytes);
-            let mut at = from;
-            let mut count = 0;
-            for span in plan.spans(from, plan.file_bytes) {
-                prop_assert_eq!(span.offset, at);
-                prop_assert_eq!(plan.part_start(at), at);
-                at = at.checked_add(span.bytes).unwrap();
-                prop_assert!(span.bytes == plan.part_bytes || at == plan.file_bytes);
-                prop_assert_eq!(plan.whole_parts_end(at), at);
-                count += 1;
-            }
-            prop_assert_eq!(at, plan.file_bytes);
-            prop_assert_eq!(count, plan.parts_between(from, plan.file_bytes));
-        }
-    }
-}
+#[path = "plan_tests.rs"]
+mod tests;

@@ -5,7 +5,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{units::ByteCount, upload::Phase};
+use crate::{
+    units::{ByteCount, UploadId},
+    upload::Phase,
+};
 
 /// Why a request was refused. A refused request has changed nothing that was counted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +34,15 @@ pub enum Refusal {
     Superseded {
         /// The true offset.
         uploaded_bytes: ByteCount,
+    },
+    /// The upload is put together from others: nobody adds to it.
+    Composed,
+    /// An upload that another is to be put together from cannot be had.
+    BadPiece {
+        /// Which one.
+        upload: UploadId,
+        /// Why, in a sentence.
+        reason: String,
     },
     /// The chunk would end beyond the length declared at creation.
     BeyondDeclaredLength {
@@ -193,6 +205,8 @@ impl Refusal {
             Self::UploadGone { .. } => ("upload-gone", 410, "The upload is gone"),
             Self::OffsetMismatch { .. } => ("offset-mismatch", 409, "The chunk does not begin at the accepted offset"),
             Self::Superseded { .. } => ("superseded", 409, "Another request has taken the upload over"),
+            Self::Composed => ("composed", 403, "The upload is put together from others"),
+            Self::BadPiece { .. } => ("bad-piece", 400, "An upload cannot be put together with others"),
             Self::BeyondDeclaredLength { .. } => ("beyond-declared-length", 413, "The chunk ends beyond the file"),
             Self::InconsistentLength { .. } => {
                 ("inconsistent-length", 400, "The file was declared with another length")
@@ -290,6 +304,10 @@ impl fmt::Display for Refusal {
             Self::Superseded { uploaded_bytes } => {
                 write!(f, "A newer request holds this upload. {uploaded_bytes} bytes have been accepted.")
             }
+            Self::Composed => {
+                write!(f, "Its bytes are those of the uploads that it was created with. None can be added.")
+            }
+            Self::BadPiece { upload, reason } => write!(f, "{upload}: {reason}"),
             Self::BeyondDeclaredLength { file_bytes, .. } | Self::InconsistentLength { file_bytes, .. } => {
                 write!(f, "The file was declared with {file_bytes} bytes, and that cannot change.")
             }

@@ -35,6 +35,26 @@ pub struct FileInfo {
     pub memo: Option<String>,
 }
 
+/// What an upload is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Purpose {
+    /// It is a file.
+    #[default]
+    File,
+    /// To be put together with others. The origin never hears of it, and it goes when its time is over.
+    Piece,
+    /// The bytes of these pieces one after the other. No client adds to it.
+    Composition(Vec<UploadId>),
+}
+
+impl Purpose {
+    /// Whether it is a file of its own.
+    pub fn is_file(&self) -> bool {
+        *self == Self::File
+    }
+}
+
 /// Where an upload is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

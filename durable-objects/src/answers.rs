@@ -4,11 +4,13 @@
 use upload_core::{
     event::Verdict,
     ledger::Fingerprint,
-    session::{Change, Decision, Session, Slice},
+    session::{Change, Decision, Session, Slice, Wanted},
     units::UnixMs,
 };
 
-use crate::rpc::upload::{BeginDelivery, DeliveryOutcome, EndDelivery, EventFacts, FoundObject, SliceHashed};
+use crate::rpc::upload::{
+    BeginDelivery, DeliveryOutcome, EndDelivery, EventFacts, FoundObject, SliceHashed, WantedPieces,
+};
 
 /// The object that the upload left, where its SHA-256 is known.
 pub(crate) fn fingerprint(session: &Session) -> Option<Fingerprint> {
@@ -58,6 +60,10 @@ pub(crate) fn end_delivery(session: &Session, now: UnixMs, command: &EndDelivery
             Decision { answer: Ok(verdict), change }
         }
     }
+}
+
+pub(crate) fn wanted_pieces(session: &Session, now: UnixMs, _: &WantedPieces) -> Decision<Option<Wanted>> {
+    pass(session.wanted(now))
 }
 
 pub(crate) fn next_slice(session: &Session) -> Decision<Option<Slice>> {

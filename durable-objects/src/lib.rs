@@ -12,6 +12,7 @@
 mod answers;
 mod assembly;
 mod clock;
+mod direct;
 pub mod faults;
 mod owner_ledger_do;
 pub mod rpc;

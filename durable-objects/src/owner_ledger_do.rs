@@ -10,7 +10,7 @@ use upload_core::{
     ledger::{Admission, OpenUpload},
     log_line::LogLine,
     refusal::Refusal,
-    units::UnixMs,
+    units::{UnixMs, UploadId},
 };
 use worker::{DurableObject, Env, Request, Response, Result, State, console_error, durable_object};
 
@@ -18,7 +18,7 @@ use crate::{
     clock::{now, set_alarm},
     rpc::{
         Command, answer,
-        ledger::{Admit, ForgetObject, ListOpen, Settle},
+        ledger::{Admit, ForgetObject, ListOpen, Recall, Settle},
     },
     sql::ledger as sql,
 };
@@ -43,6 +43,12 @@ impl DurableObject for OwnerLedger {
         let storage = self.state.storage();
         match path.trim_start_matches('/') {
             Admit::NAME => answer(self.admit(&serde_json::from_str(&body)?)?),
+            Recall::NAME if sql::exists(&storage)? => {
+                let Recall(asked) = serde_json::from_str(&body)?;
+                let found = sql::remembered(&storage, &asked.key, now())?;
+                answer(Ok(found.filter(|found| found.request == asked.request).map(|found| found.upload_id)))
+            }
+            Recall::NAME => answer(Ok(None::<UploadId>)),
             Settle::NAME => {
                 let settle: Settle = serde_json::from_str(&body)?;
                 sql::settle(&storage, settle.upload_id, settle.object.as_ref())?;

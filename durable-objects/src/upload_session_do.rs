@@ -16,7 +16,7 @@ use futures_util::stream;
 use upload_core::{
     log_line::LogLine,
     refusal::Refusal,
-    session::{Begin, Change, Commit, Decision, Job, Release, Session, Slot},
+    session::{Begin, Change, Commit, Decision, Job, Release, Session},
     units::UnixMs,
     upload::{Phase, Snapshot},
 };
@@ -25,17 +25,16 @@ use worker::{
 };
 
 use crate::{
-    answers::{begin_delivery, end_delivery, find_object, fingerprint, next_slice, slice_hashed},
+    answers::{begin_delivery, end_delivery, find_object, fingerprint, next_slice, slice_hashed, wanted_pieces},
     assembly::{self, Assembly, BUCKET_BINDING},
     clock::{now, set_alarm},
     faults::around,
     rpc::{
         Command, LEDGERS_BINDING, answer, ask,
-        direct::{AssembleParts, FindSigned, RecordParts, SignParts},
         ledger::Settle,
         upload::{
-            AwaitObject, BeginDelivery, COMMAND_HEADER, Cancel, Complete, CreateUpload, Declare, EndDelivery, Errand,
-            FindObject, NextSlice, Probe, ReadTail, Redeliver, SliceHashed, Status,
+            AsPiece, AwaitObject, BeginDelivery, BeginStretch, COMMAND_HEADER, Cancel, Complete, CreateUpload, Declare,
+            EndDelivery, Errand, FindObject, NextSlice, Probe, ReadTail, Redeliver, SliceHashed, Status, WantedPieces,
         },
     },
     sql::session as sql,
@@ -95,21 +94,20 @@ impl DurableObject for UploadSession {
             Complete::NAME => self.decide_then_show(&body, |session, _, _: &Complete| session.complete()),
             Cancel::NAME => self.decide(&body, |session, now, _: &Cancel| session.cancel(now)),
             Redeliver::NAME => self.decide_then_show(&body, |session, now, _: &Redeliver| session.redeliver(now)),
-            SignParts::NAME => self.sign_parts(&serde_json::from_str(&body)?),
-            RecordParts::NAME => self.decide_then_show(&body, |session, now, RecordParts(found)| {
-                let Decision { answer, change } = session.record(now, found);
-                Decision { answer: answer.map(drop), change }
-            }),
-            FindSigned::NAME => self.decide(&body, |session, _, _: &FindSigned| session.signed()),
-            AssembleParts::NAME => {
-                self.decide_then_show(&body, |session, now, AssembleParts(chosen)| session.assemble_of(now, chosen))
-            }
             FindObject::NAME => self.decide(&body, |session, _, _: &FindObject| find_object(session)),
             BeginDelivery::NAME => self.decide(&body, begin_delivery),
             EndDelivery::NAME => self.decide(&body, end_delivery),
+            AsPiece::NAME => {
+                self.decide(&body, |session, _, piece: &AsPiece| session.as_piece(&piece.owner, piece.until))
+            }
+            WantedPieces::NAME => self.decide(&body, wanted_pieces),
+            BeginStretch::NAME => self.decide(&body, |session, now, BeginStretch(standings): &BeginStretch| {
+                session.begin_stretch(now, standings)
+            }),
             NextSlice::NAME => self.decide(&body, |session, _, _: &NextSlice| next_slice(session)),
             SliceHashed::NAME => self.decide(&body, slice_hashed),
-            _ => Response::error("no such command", 404),
+            // Those about parts that the client stores itself.
+            name => self.direct(name, &body),
         }
     }
 
@@ -175,7 +173,7 @@ impl UploadSession {
     }
 
     /// Takes a decision, stores what it changes, and answers. No `await` in between.
-    fn decide<C: Command>(
+    pub(crate) fn decide<C: Command>(
         &self,
         body: &str,
         rule: impl FnOnce(&Session, UnixMs, &C) -> Decision<C::Answer>,
@@ -200,18 +198,6 @@ impl UploadSession {
         answer(self.take(&serde_json::from_str(body)?, content, rule)?)
     }
 
-    /// Each number is stored before the next is handed out.
-    fn sign_parts(&self, SignParts(chunks): &SignParts) -> Result<Response> {
-        let mut slots = Vec::with_capacity(chunks.len());
-        for chunk in chunks {
-            match self.take(chunk, None, |session, now, chunk: &u32| session.sign(now, *chunk))? {
-                Ok(slot) => slots.push(slot),
-                Err(refusal) => return answer::<Vec<Slot>>(Err(refusal)),
-            }
-        }
-        answer(Ok(slots))
-    }
-
     /// Streams rows to whoever fills a part with them, a few at a time.
     fn read_tail(&self, wanted: &ReadTail) -> Result<Response> {
         let (sql, end) = (self.state.storage().sql(), wanted.end);
@@ -226,7 +212,7 @@ impl UploadSession {
     }
 
     /// The same, answering with how the upload stands then.
-    fn decide_then_show<C: Command<Answer = Snapshot>>(
+    pub(crate) fn decide_then_show<C: Command<Answer = Snapshot>>(
         &self,
         body: &str,
         rule: impl FnOnce(&Session, UnixMs, &C) -> Decision<()>,
@@ -236,7 +222,7 @@ impl UploadSession {
         answer(taken.and(snapshot))
     }
 
-    fn take<C, T>(
+    pub(crate) fn take<C, T>(
         &self,
         command: &C,
         content: Option<&[u8]>,
@@ -322,6 +308,12 @@ impl UploadSession {
                 self.send(Errand::Tell { upload_id, event_id: delivery.kind.id(upload_id) }).await?;
                 // Dies here: the queue is given a second copy later. The origin sees the same event id twice.
                 self.store(|session| session.event_sent(now()))
+            }
+            Job::Compose => {
+                // Stored first: whoever is asked may begin before the queue has said that it has the message. Dies here, or
+                // the queue does not take it: somebody is asked again after a while.
+                self.store(|session| session.stretch_asked_for(now()))?;
+                self.send(Errand::Compose { upload_id: session.birth.id }).await
             }
             Job::Verify => {
                 self.send(Errand::Verify { upload_id: session.birth.id }).await?;

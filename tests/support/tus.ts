@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 
 import type { Client } from "./client.ts";
 import type { Headers, Reply } from "./http.ts";
+import { waitFor } from "./wait.ts";
 
 export const VERSION = "1.0.0";
 const BYTES = "application/offset+octet-stream";
@@ -37,6 +38,33 @@ export class Tus {
     const reply = await this.post(headers);
     assert.equal(reply.status, 201, reply.body.toString());
     return reply.header("Location") ?? "";
+  }
+
+  /** A piece of what is to be put together, with all its bytes. */
+  async piece(bytes: Uint8Array, headers: Headers = {}): Promise<string> {
+    const reply = await this.post({ "Upload-Concat": "partial", "Upload-Length": bytes.length, ...headers }, bytes);
+    assert.equal(reply.status, 201, reply.body.toString());
+    return reply.header("Location") ?? "";
+  }
+
+  final(urls: string[], headers: Headers = {}): Promise<Reply> {
+    return this.post({ "Upload-Concat": `final;${urls.join(" ")}`, ...headers });
+  }
+
+  /** Asks for pieces to be put together, and gives the upload's URL. */
+  async composed(urls: string[], headers: Headers = {}): Promise<string> {
+    const reply = await this.final(urls, headers);
+    assert.equal(reply.status, 201, reply.body.toString());
+    return reply.header("Location") ?? "";
+  }
+
+  /** Waits until what is put together has its object, as a client does that asks again and again. */
+  whole(url: string): Promise<Reply> {
+    return waitFor(`${url} to be put together`, async () => {
+      const reply = await this.head(url);
+      assert.equal(reply.status, 200);
+      return reply.header("Upload-Offset") !== undefined && reply;
+    });
   }
 
   /** The offset that a HEAD tells. */

@@ -13,6 +13,8 @@ export type Options = {
   uploadUrl?: string;
   uploadLengthDeferred?: boolean;
   uploadDataDuringCreation?: boolean;
+  parallelUploads?: number;
+  metadataForPartialUploads?: Record<string, string>;
   overridePatchMethod?: boolean;
   retryDelays?: number[];
   urlStorage?: unknown;

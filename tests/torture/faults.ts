@@ -23,7 +23,10 @@ const R2_POINTS = [
 /** Commands are sent up to three times, so that one fault alone is rarely seen outside. */
 const TRIES_OF_A_COMMAND = 3;
 
-const COMMANDS = ["begin", "commit", "release", "read-tail", "probe", "status", "cancel", "create", "admit"] as const;
+const COMMANDS = [
+  ...["begin", "commit", "release", "read-tail", "probe", "status", "cancel", "create", "admit"],
+  ...["as-piece", "begin-stretch"],
+] as const;
 
 /** Commands that nobody waits for: of these a single fault is enough. */
 const QUIET_COMMANDS = ["begin-delivery", "end-delivery", "settle"] as const;

@@ -16,6 +16,7 @@ export class Figures {
   bytesSent = 0;
   garbageBytes = 0;
   duplicates = 0;
+  composed = 0;
   disconnects = 0;
   lostAnswers = 0;
   kills = 0;
@@ -37,6 +38,7 @@ export class Figures {
       `uploads by ending      ${tally(this.endings)}`,
       `bytes of files         ${mebibytes(this.bytesOfFiles)}`,
       `bytes sent twice       ${mebibytes(twice)}, and ${mebibytes(this.garbageBytes)} of garbage`,
+      `put together           ${this.composed} from pieces`,
       `declared again         ${this.duplicates} answered with the object that was there`,
       `chunks by dialect      ${tally(this.dialects)}`,
       `requests               ${this.requests}, ${this.unanswered} without an answer`,

@@ -6,6 +6,7 @@ import { breathe, call } from "./calls.ts";
 import type { Chaos } from "./chaos.ts";
 import { create } from "./creation.ts";
 import type { Incarnation, Job } from "./job.ts";
+import { type Assembled, assemble } from "./pieces.ts";
 import type { Ending } from "./plan.ts";
 import { ask, NobodyAnswers, type Truth } from "./truth.ts";
 import { awaitEnd, sendAll } from "./uploader.ts";
@@ -18,10 +19,12 @@ const MOST_INCARNATIONS = 4;
 export async function travel(world: World, chaos: Chaos, job: Job): Promise<void> {
   try {
     for (let nth = 1; ; nth++) {
-      const upload = await create(world, job);
-      const truth = await send(world, chaos, job, upload);
-      upload.ending = endingOf(truth);
-      if (upload.ending === job.plan.ending || nth === MOST_INCARNATIONS || !isExcused(world, upload, truth)) {
+      const { upload, truth } =
+        job.plan.pieces > 0 ? await assemble(world, chaos, job) : await whole(world, chaos, job);
+      if (upload !== undefined) {
+        upload.ending = endingOf(truth);
+      }
+      if (upload?.ending === job.plan.ending || nth === MOST_INCARNATIONS || !isExcused(world, upload, truth)) {
         break;
       }
       job.note(`client: begins anew, since the upload ${truth.state}: ${truth.reason}`);
@@ -40,6 +43,12 @@ export async function travel(world: World, chaos: Chaos, job: Job): Promise<void
   } finally {
     job.letGo();
   }
+}
+
+/** As one upload. */
+async function whole(world: World, chaos: Chaos, job: Job): Promise<Assembled> {
+  const upload = await create(world, job);
+  return { upload, truth: await send(world, chaos, job, upload) };
 }
 
 /** From the first byte to the ending. */
@@ -111,11 +120,12 @@ async function abort(world: World, job: Job, upload: Incarnation): Promise<Truth
 }
 
 /** Whether an ending that was not planned has a planned reason. */
-function isExcused(world: World, upload: Incarnation, { state, reason = "" }: Truth): boolean {
+function isExcused(world: World, upload: Incarnation | undefined, { state, reason = "" }: Truth): boolean {
   if (state === "expired") {
-    return Date.now() >= upload.expiresAtMs;
+    return upload !== undefined && Date.now() >= upload.expiresAtMs;
   }
-  if (state === "failed" && reason.startsWith("Storage ") && world.fatalFaults > 0) {
+  // Of a piece that has failed, the whole says so with the piece's reason in it.
+  if (state === "failed" && /(^|: )Storage /.test(reason) && world.fatalFaults > 0) {
     world.fatalFaults -= 1;
     return true;
   }

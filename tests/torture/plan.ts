@@ -31,6 +31,8 @@ export type UploadPlan = {
   faults: { at: number; rules: FaultRule[] }[];
   /** The origin's answer asks to delete the staged object. */
   discard: boolean;
+  /** In so many pieces it goes up, to be put together; 0 where it is one upload. */
+  pieces: number;
 };
 
 /** A second client that sends the same bytes; or one that sends garbage which must never count. */
@@ -81,6 +83,7 @@ function planUpload(index: number, random: Random): UploadPlan {
     visitors: visitors(random),
     faults: faultsFor(random),
     discard: ending === "completed" && random.chance(0.1),
+    pieces: !parallel && declared === "nothing" && ending === "completed" && random.chance(0.4) ? random.int(2, 5) : 0,
   };
 }
 

@@ -53,14 +53,17 @@ async function look(world: World): Promise<Found[]> {
   const empty = uploads.filter(({ uploadId, fileSize }) => !known.has(uploadId) && fileSize === 0);
   const isEmpty = (id: string) => empty.some(({ uploadId, state }) => uploadId === id && state === "stored");
   for (const { eventId, type, uploadId } of strangers) {
-    if (type !== (isEmpty(uploadId) ? "upload.completed" : "upload.expired")) {
+    const mayHaveFailed = type === "upload.failed" && world.lostCompositions > 0;
+    if (type !== (isEmpty(uploadId) ? "upload.completed" : "upload.expired") && !mayHaveFailed) {
       found.push({ what: `an upload that nobody knows ended with ${type} (${eventId})` });
     }
   }
-  if (strangers.length > world.lostCreations) {
-    found.push({
-      what: `${strangers.length} unknown uploads ended, of ${world.lostCreations} whose creation was lost`,
-    });
+  const lost = world.lostCreations + world.lostCompositions;
+  if (strangers.length > lost) {
+    found.push({ what: `${strangers.length} unknown uploads ended, of ${lost} whose creation was lost` });
+  }
+  for (const { eventId } of events.filter(({ uploadId }) => world.pieces.has(uploadId))) {
+    found.push({ what: `the origin has heard of a piece (${eventId})` });
   }
   found.push(...(await wrongInStorage(world, known, empty)));
   return found;
@@ -125,7 +128,7 @@ async function wrongInStorage(world: World, known: Set<string>, strangers: Recor
   for (const key of unfinished) {
     wrong("unfinished multipart upload in R2", key);
   }
-  for (const uploadId of ledgerEntries.filter((uploadId) => known.has(uploadId))) {
+  for (const uploadId of ledgerEntries.filter((uploadId) => known.has(uploadId) || world.pieces.has(uploadId))) {
     wrong("still open in the ledger", uploadId);
   }
   const listed = await world.stack.client.request("GET", "/uploads");

@@ -18,6 +18,10 @@ export class World {
   fatalFaults = 0;
   /** Creations whose answer nobody saw and that no key leads back to. */
   lostCreations = 0;
+  /** Uploads that others were put together from. */
+  readonly pieces = new Set<string>();
+  /** Requests to put pieces together whose answer nobody saw, or that were refused. */
+  lostCompositions = 0;
 
   constructor(stack: Stack, origin: Origin, proxy: FlakyProxy) {
     this.stack = stack;

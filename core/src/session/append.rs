@@ -158,20 +158,27 @@ pub enum ReleaseReason {
 impl Session {
     /// Takes the right to store a chunk, from whoever had it.
     pub fn begin(&self, now: UnixMs, begin: Begin) -> Decision<Grant> {
+        if self.is_composition() && !self.is_unwanted() {
+            return Decision::no(Refusal::Composed);
+        }
+        self.begin_as_writer(now, begin)
+    }
+
+    /// The same, for whoever brings the bytes of a composition, too.
+    pub(super) fn begin_as_writer(&self, now: UnixMs, begin: Begin) -> Decision<Grant> {
         let uploaded_bytes = self.uploaded_bytes();
-        match self.progress.phase {
-            Phase::Failed | Phase::Aborted | Phase::Expired => return Decision::no(self.gone()),
+        if self.is_unwanted() {
+            return Decision::no(self.gone());
+        }
+        if self.progress.phase != Phase::Open {
             // The client has missed an answer: all its bytes are there already.
-            Phase::Completing | Phase::Verifying | Phase::Completed => {
-                return Decision::no(Refusal::OffsetMismatch { uploaded_bytes });
-            }
-            Phase::Open => {}
+            return Decision::no(Refusal::OffsetMismatch { uploaded_bytes });
         }
         if self.is_direct() {
             return Decision::no(Refusal::DirectOnly);
         }
         let plan = match self.plan_with(begin.file_bytes, begin.offset.checked_add(begin.length)) {
-            Ok(plan) => plan,
+            Ok(plan) => self.fitted(plan, begin),
             Err(refusal) => return Decision::no(refusal),
         };
         let Some(end) = begin.offset.checked_add(begin.length).filter(|end| *end <= plan.file_bytes) else {
@@ -210,9 +217,11 @@ impl Session {
     /// the last part.
     pub fn declare(&self, now: UnixMs, offset: ByteCount, file_bytes: Option<ByteCount>) -> Decision<()> {
         let uploaded_bytes = self.uploaded_bytes();
-        match self.progress.phase {
-            Phase::Failed | Phase::Aborted | Phase::Expired => return Decision::no(self.gone()),
-            Phase::Open | Phase::Completing | Phase::Verifying | Phase::Completed => {}
+        if self.is_unwanted() {
+            return Decision::no(self.gone());
+        }
+        if self.is_composition() {
+            return Decision::no(Refusal::Composed);
         }
         if offset != self.first_missing() {
             return Decision::no(Refusal::OffsetMismatch { uploaded_bytes });
@@ -234,8 +243,18 @@ impl Session {
         Decision::yes((), change)
     }
 
+    /// The sizes, where nothing counts yet and they were a guess: those that fit this chunk. The last chunk of a file says
+    /// nothing of the others, and a piece of a body nothing of how its sender cuts the file.
+    ///
+    /// Whoever began under other sizes is no danger: this begin takes the lease from it, in the same change.
+    fn fitted(&self, plan: plan::Plan, begin: Begin) -> plan::Plan {
+        let is_first = begin.offset.is_zero() && self.uploaded_bytes().is_zero() && !begin.link.more;
+        let is_all = begin.length >= plan.file_bytes;
+        if is_first && !is_all { plan.fitted_to(begin.length) } else { plan }
+    }
+
     /// The sizes, where somebody says how long the file is, and bytes up to `end` are there or coming.
-    fn plan_with(&self, said: Option<ByteCount>, end: Option<ByteCount>) -> Result<plan::Plan, Refusal> {
+    pub(super) fn plan_with(&self, said: Option<ByteCount>, end: Option<ByteCount>) -> Result<plan::Plan, Refusal> {
         let (plan, uploaded_bytes) = (self.plan(), self.uploaded_bytes());
         match said {
             Some(file_bytes) if plan.open_ended && file_bytes > plan.file_bytes => {
@@ -283,7 +302,10 @@ impl Session {
             );
         }
         match &self.content {
-            Content::Sequence(_) => Decision::yes(self.uploaded_bytes(), self.release_in_sequence(release.attempt)),
+            Content::Sequence(_) => {
+                let change = self.copy_given_up(now, self.release_in_sequence(release.attempt));
+                Decision::yes(self.uploaded_bytes(), change)
+            }
             // A lane belongs to whoever tried it last; there is nothing to give back.
             Content::Lanes(_) => Decision::yes(self.uploaded_bytes(), Change::none()),
         }
@@ -294,7 +316,10 @@ impl Session {
     pub fn probe(&self, now: UnixMs) -> Decision<()> {
         match (self.progress.phase, &self.content) {
             (Phase::Failed | Phase::Aborted | Phase::Expired, _) => Decision::no(self.gone()),
-            (Phase::Open, Content::Sequence(sequence)) => Decision::yes((), self.fence(sequence, now)),
+            // Of a composition nobody is told an offset to go on at.
+            (Phase::Open, Content::Sequence(sequence)) if !self.is_composition() => {
+                Decision::yes((), self.fence(sequence, now))
+            }
             (Phase::Open | Phase::Completing | Phase::Verifying | Phase::Completed, _) => {
                 Decision::yes((), Change::none())
             }

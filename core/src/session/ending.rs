@@ -38,8 +38,12 @@ impl Session {
         }
     }
 
-    /// Ends the upload if its time is over. Asked before everything else, so that an alarm that is late changes nothing.
+    /// Ends the upload if its time is over, and lets go of a piece. Asked before everything else, so that an alarm that is late
+    /// changes nothing.
     pub fn expire_if_due(&self, now: UnixMs) -> Option<Change> {
+        if self.piece_ends_at().is_some_and(|at| now >= at) {
+            return Some(self.discarded(now));
+        }
         let due = self.progress.phase == Phase::Open && now >= self.birth.expires_at;
         due.then(|| {
             let reason = format!("The upload was not complete by {}.", self.birth.expires_at.rfc3339());

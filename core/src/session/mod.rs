@@ -7,6 +7,7 @@
 //! * `append`: what is asked and answered when bytes come in, and which of the two ways below applies.
 //! * `sequence`: bytes from the front, one attempt at a time, the newest first; takeover; the tail.
 //! * `lanes`: any missing chunk at any time, several attempts at once.
+//! * `composing`: bytes from other uploads.
 //! * `direct`: chunks that the client stores itself.
 //! * `verifying`: the object is read back, slice by slice.
 //! * `ending`: complete, cancel, expire, and what follows: assembling, freeing, telling.
@@ -16,6 +17,7 @@
 //! which chunks are there), and the [`Delivery`] of its event.
 
 mod append;
+mod composing;
 mod direct;
 mod ending;
 mod lanes;
@@ -27,6 +29,7 @@ mod tests;
 mod verifying;
 
 pub use append::{Begin, Commit, Committed, Grant, Link, Receipt, Release, ReleaseReason, Rest, TailPiece};
+pub use composing::{PartSource, Piece, PieceObject, Run, Standing, Stretch, Wanted};
 pub use direct::{Found, Signed, Slot};
 pub use lanes::{Lane, Lanes};
 pub use records::{Birth, MAX_ROW_SEGMENT_BYTES, Policy, Progress, Segment, SegmentPlace, StoredPart};
@@ -143,6 +146,7 @@ impl Session {
             job_failures: 0,
             job_not_before: birth.created_at,
             plan: None,
+            kept_until: None,
             verified: None,
             reopenings: 0,
         };

@@ -7,7 +7,7 @@ use crate::{
     plan::Plan,
     session::{Lease, Verified},
     units::{ByteCount, UnixMs, UploadId},
-    upload::{FileInfo, Phase, object_key},
+    upload::{FileInfo, Phase, Purpose, object_key},
 };
 
 /// What the deployment promises for the life of this upload.
@@ -30,6 +30,9 @@ pub struct Birth {
     pub owner: String,
     /// Where the object will be: [`Birth::object_key`].
     pub key: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Purpose::is_file")]
+    pub purpose: Purpose,
     /// What the client said of the file.
     pub file: FileInfo,
     /// The sizes.
@@ -76,9 +79,13 @@ pub struct Progress {
     pub job_failures: u32,
     /// Not before this is it tried again.
     pub job_not_before: UnixMs,
-    /// The sizes, where they are others than at creation: since then the length was declared.
+    /// The sizes, where they are others than at creation: since then the length was declared, or a chunk has shown which
+    /// ones fit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Plan>,
+    /// Until then a piece must not go, since another upload is being put together from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_until: Option<UnixMs>,
     /// How much of the object has been read back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<Verified>,

@@ -7,8 +7,10 @@ use crate::{event::DeliveryState, units::UnixMs};
 /// A duty of the object, carried out in its alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Job {
-    /// End the upload: its time is over.
+    /// End the upload, or let go of a piece: its time is over.
     Expire,
+    /// Have the next stretch of a composition copied.
+    Compose,
     /// Have R2 put the object together.
     Assemble,
     /// Have the next slice of the object read back.
@@ -33,9 +35,13 @@ impl Session {
     fn jobs(&self) -> [Option<(UnixMs, Job)>; 5] {
         let progress = &self.progress;
         let phase_job = match progress.phase {
+            Phase::Open if self.is_composition() && progress.job_not_before < self.birth.expires_at => {
+                Some((progress.job_not_before, Job::Compose))
+            }
             Phase::Open => Some((self.birth.expires_at, Job::Expire)),
             Phase::Completing => Some((progress.job_not_before, Job::Assemble)),
             Phase::Verifying => Some((progress.job_not_before, Job::Verify)),
+            Phase::Completed => self.piece_ends_at().map(|at| (at, Job::Expire)),
             _ => None,
         };
         let has_ended = progress.ended_at.is_some();
@@ -49,8 +55,8 @@ impl Session {
         let tell = telling.map(|delivery| (delivery.next_send_at, Job::Tell));
         let settle = (has_ended && progress.owes_ledger).then_some((progress.job_not_before, Job::Settle));
         // Nothing is forgotten that is still owed to R2, to the ledger or to the origin.
-        let forget =
-            forgotten_at.filter(|_| free.is_none() && settle.is_none() && tell.is_none()).map(|at| (at, Job::Forget));
+        let nothing_owed = phase_job.is_none() && free.is_none() && settle.is_none() && tell.is_none();
+        let forget = forgotten_at.filter(|_| nothing_owed).map(|at| (at, Job::Forget));
         [phase_job, free, tell, settle, forget]
     }
 }

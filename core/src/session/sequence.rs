@@ -185,6 +185,7 @@ impl Session {
         // Bytes that are not the ones granted: no client can cause this, and nothing of it may count.
         let counted = (self.progress.phase == Phase::Open).then(|| self.counted(sequence, lease, commit)).flatten();
         let Some(mut change) = counted else { return Decision::no(self.superseded()) };
+        self.copied(now, &mut change);
         let phase = self.complete_if_whole(now, &mut change);
         if phase == Phase::Completing
             && let Some(actual) = self.sha256_mismatch(commit.sha256_so_far.as_ref())
@@ -212,7 +213,9 @@ impl Session {
     /// Whether somebody may still commit: a client that was cut off a moment ago, whose last part is on its way, too.
     pub fn is_appending(&self) -> bool {
         match &self.content {
-            Content::Sequence(sequence) => self.progress.phase == Phase::Open && self.running_lease(sequence).is_some(),
+            Content::Sequence(sequence) => {
+                self.progress.phase == Phase::Open && !self.is_composition() && self.running_lease(sequence).is_some()
+            }
             Content::Lanes(_) => false,
         }
     }
@@ -255,7 +258,7 @@ impl Session {
     }
 
     /// The lease, if its holder may still commit and has bytes left to bring, or may have.
-    fn running_lease(&self, sequence: &Sequence) -> Option<Lease> {
+    pub(super) fn running_lease(&self, sequence: &Sequence) -> Option<Lease> {
         let has_more = |lease: &Lease| lease.more || sequence.offset() < lease.to;
         self.progress.lease.filter(|lease| lease.state == LeaseState::Held && has_more(lease))
     }

@@ -7,7 +7,7 @@ use upload_core::{
     plan::{Mode, Plan},
     session::{Birth, Policy},
     units::{UnixMs, UploadId},
-    upload::FileInfo,
+    upload::{FileInfo, Purpose},
 };
 
 use crate::bytes::bytes;
@@ -95,6 +95,7 @@ impl Bounds {
             id: UploadId::from_random_bytes([1; 16]),
             owner: String::new(),
             key: String::new(),
+            purpose: Purpose::File,
             file: FileInfo {
                 name: String::new(),
                 content_type: None,
@@ -107,6 +108,7 @@ impl Bounds {
                 mode: self.mode,
                 file_bytes: bytes(self.file),
                 open_ended: false,
+                guessed: false,
                 chunk_bytes: part_bytes,
                 part_bytes,
             },

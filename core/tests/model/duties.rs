@@ -61,8 +61,9 @@ impl World {
                 self.r2.send(Sent::Complete(mutations::listed(uploads, &self.object, &self.r2)));
                 self.duty = Some(Duty::Assemble(None));
             }
-            // No upload of the model has a declared SHA-256; `core/src/session/tests/verifying.rs` has the stories.
-            Job::Verify => return false,
+            // No upload of the model has a declared SHA-256 or is put together from others; the stories of these are in
+            // `core/src/session/tests/verifying.rs` and `composing.rs`.
+            Job::Verify | Job::Compose => return false,
             Job::Free => {
                 let (unwanted, segments) = (session.is_unwanted(), session.progress.holds_segments);
                 self.duty = Some(Duty::Free { unwanted, segments, calls: 0 });

@@ -22,6 +22,10 @@ pub struct Admit {
     pub quota: Quota,
 }
 
+/// Which upload was created for this request, if it is still known?
+#[derive(Serialize, Deserialize)]
+pub struct Recall(pub Idempotency);
+
 /// The upload has ended, or its object is gone. Said again as long as it is not acknowledged.
 #[derive(Serialize, Deserialize)]
 pub struct Settle {
@@ -44,6 +48,7 @@ pub struct ListOpen;
 
 commands! {
     Admit => "admit" -> Admission;
+    Recall => "recall" -> Option<UploadId>;
     Settle => "settle" -> ();
     ForgetObject => "forget-object" -> ();
     ListOpen => "list-open" -> Vec<OpenUpload>;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use upload_core::{
     event::{EventKind, RetryPolicy, Verdict},
     refusal::Refusal,
-    session::{Begin, Birth, Commit, Committed, Grant, Hashed, Release, Slice},
+    session::{Begin, Birth, Commit, Committed, Grant, Hashed, Piece, Release, Slice, Standing, Stretch, Wanted},
     units::{ByteCount, UnixMs, UploadId},
     upload::{ObjectFacts, Snapshot},
 };
@@ -121,6 +121,23 @@ pub struct NextSlice;
 #[derive(Serialize, Deserialize)]
 pub struct SliceHashed(pub Hashed);
 
+/// What it is as a piece of another upload, of this owner, that needs it until then.
+#[derive(Serialize, Deserialize)]
+pub struct AsPiece {
+    /// Whose the other upload is.
+    pub owner: String,
+    /// Until then it must not go.
+    pub until: UnixMs,
+}
+
+/// Which pieces the next stretch would be copied from.
+#[derive(Serialize, Deserialize)]
+pub struct WantedPieces;
+
+/// A stretch is to be copied: this is how the wanted pieces stand, in order.
+#[derive(Serialize, Deserialize)]
+pub struct BeginStretch(pub Vec<Standing>);
+
 /// How an attempt at delivering went.
 #[derive(Serialize, Deserialize)]
 pub enum DeliveryOutcome {
@@ -177,6 +194,11 @@ pub enum Errand {
         /// The event.
         event_id: String,
     },
+    /// The next stretch is to be copied from the pieces.
+    Compose {
+        /// The upload.
+        upload_id: UploadId,
+    },
     /// The next slice of the object is to be read back.
     Verify {
         /// The upload.
@@ -188,7 +210,7 @@ impl Errand {
     /// The upload it is about.
     pub fn upload_id(&self) -> UploadId {
         match self {
-            Self::Tell { upload_id, .. } | Self::Verify { upload_id } => *upload_id,
+            Self::Tell { upload_id, .. } | Self::Compose { upload_id } | Self::Verify { upload_id } => *upload_id,
         }
     }
 }
@@ -209,6 +231,9 @@ commands! {
     FindObject => "find-object" -> FoundObject;
     BeginDelivery => "begin-delivery" -> Option<EventFacts>;
     EndDelivery => "end-delivery" -> Verdict;
+    AsPiece => "as-piece" -> Piece;
+    WantedPieces => "wanted-pieces" -> Option<Wanted>;
+    BeginStretch => "begin-stretch" -> Option<Stretch>;
     NextSlice => "next-slice" -> Option<Slice>;
     SliceHashed => "slice-hashed" -> bool;
 }

@@ -15,10 +15,10 @@ use crate::{
     },
     direct::{Chosen, MAX_AT_ONCE, Wish},
     operation::{Create, Operation},
-    plan::Mode,
+    plan::{Chunking, Mode},
     refusal::Refusal,
     units::UploadId,
-    upload::FileInfo,
+    upload::{FileInfo, Purpose},
 };
 
 /// The largest body of a creation: metadata, a name, and room.
@@ -114,7 +114,14 @@ fn create(body: &[u8]) -> Result<Operation, Refusal> {
     }
     let content_type = media_type.filter(|text| is_media_type(text));
     let file = FileInfo { name, content_type, metadata, sha256: None, crc64nvme: None, memo: None };
-    Ok(Operation::Create(Create { mode: Mode::Direct, file, file_bytes: None, chunk_bytes: None, idempotency: None }))
+    Ok(Operation::Create(Create {
+        mode: Mode::Direct,
+        file,
+        file_bytes: None,
+        chunking: Chunking::Agreed(None),
+        purpose: Purpose::File,
+        idempotency: None,
+    }))
 }
 
 fn complete(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {

@@ -12,10 +12,10 @@ use super::{
 use crate::{
     dialect::{FILES_PATH, Head, file_words::is_media_type, idempotency, numbers::byte_count},
     operation::{Append, Content, Create, FirstChunk, Operation, Wait},
-    plan::Mode,
+    plan::{Chunking, Mode},
     refusal::Refusal,
     units::{ByteCount, UploadId},
-    upload::FileInfo,
+    upload::{FileInfo, Purpose},
 };
 
 /// Understands a request.
@@ -73,7 +73,8 @@ fn creation(head: &Head) -> Result<Operation, Refusal> {
         memo: None,
     };
     let idempotency = idempotency::parse(head, fingerprint(head).as_bytes())?;
-    let create = Create { mode: Mode::Sequential, file, file_bytes, chunk_bytes: None, idempotency };
+    let (chunking, purpose) = (Chunking::Unspoken, Purpose::File);
+    let create = Create { mode: Mode::Sequential, file, file_bytes, chunking, purpose, idempotency };
     let digest = digest::of_content(head)?;
     // A file that is known to be empty is complete at once, whoever says so: the server may complete an upload early.
     if content.is_zero() && file_bytes != Some(ByteCount::ZERO) {

@@ -11,10 +11,10 @@ use crate::{
         idempotency,
     },
     operation::{Create, Operation},
-    plan::Mode,
+    plan::{Chunking, Mode},
     refusal::Refusal,
     units::ByteCount,
-    upload::FileInfo,
+    upload::{FileInfo, Purpose},
 };
 
 /// The largest body: metadata, a name, two digests, and room.
@@ -54,7 +54,8 @@ pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
         crc64nvme: digest(&mut fields, "crc64nvme")?,
         memo: None,
     };
-    Ok(Operation::Create(Create { mode, file, file_bytes: Some(file_bytes), chunk_bytes, idempotency }))
+    let (file_bytes, chunking) = (Some(file_bytes), Chunking::Agreed(chunk_bytes));
+    Ok(Operation::Create(Create { mode, file, file_bytes, chunking, purpose: Purpose::File, idempotency }))
 }
 
 /// A field that may be missing or null.
@@ -180,7 +181,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(parsed.file.name, "🏖 ../../etc/passwd");
-        assert_eq!((parsed.file_bytes, parsed.chunk_bytes), (Some(12.into()), Some(5.into())));
+        assert_eq!((parsed.file_bytes, parsed.chunking), (Some(12.into()), Chunking::Agreed(Some(5.into()))));
         assert_eq!(parsed.file.content_type.as_deref(), Some("text/plain; charset=utf-8"));
         assert_eq!(parsed.file.metadata["a"], "b");
         assert!(parsed.file.sha256.is_some() && parsed.file.crc64nvme.is_some());

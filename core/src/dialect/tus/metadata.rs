@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
+use super::concat;
 use crate::{
     dialect::{Head, file_words},
     refusal::Refusal,
@@ -29,6 +30,9 @@ struct Memo {
     /// The header as it came.
     #[serde(rename = "uploadMetadata", default, skip_serializing_if = "Option::is_none")]
     upload_metadata: Option<String>,
+    /// `Upload-Concat` as it came.
+    #[serde(rename = "uploadConcat", default, skip_serializing_if = "Option::is_none")]
+    upload_concat: Option<String>,
 }
 
 /// What the client says of the file. No header, and one without a pair, say nothing.
@@ -42,20 +46,31 @@ pub(super) fn file_info(head: &Head) -> Result<FileInfo, Refusal> {
     let content_type = take(&mut pairs, &CONTENT_TYPE_KEYS, |value| {
         String::from_utf8(value.to_vec()).ok().filter(|text| file_words::is_media_type(text))
     });
-    let memo = Memo { upload_metadata: Some(raw.to_owned()).filter(|raw| !raw.is_empty()) };
+    let upload_metadata = Some(raw.to_owned()).filter(|raw| !raw.is_empty());
+    let memo = Memo { upload_metadata, upload_concat: concat::given(head).map(str::to_owned) };
+    let is_needed = memo.upload_metadata.is_some() || memo.upload_concat.is_some();
     Ok(FileInfo {
         name: name.and_then(|name| file_words::clean_name(&name)).unwrap_or_else(|| NAMELESS.to_owned()),
         content_type,
         metadata: that_fits(pairs),
         sha256: None,
         crc64nvme: None,
-        memo: memo.upload_metadata.is_some().then(|| serde_json::to_string(&memo).ok()).flatten(),
+        memo: is_needed.then(|| serde_json::to_string(&memo).ok()).flatten(),
     })
 }
 
 /// The header as it came, where this upload was created with one.
 pub(super) fn given(file: &FileInfo) -> Option<String> {
-    serde_json::from_str::<Memo>(file.memo.as_deref()?).ok()?.upload_metadata
+    memo(file).upload_metadata
+}
+
+/// `Upload-Concat` as it came, where this upload was created with one.
+pub(super) fn given_concat(file: &FileInfo) -> Option<String> {
+    memo(file).upload_concat
+}
+
+fn memo(file: &FileInfo) -> Memo {
+    file.memo.as_deref().and_then(|memo| serde_json::from_str(memo).ok()).unwrap_or_default()
 }
 
 /// The pairs, in order.

@@ -6,6 +6,7 @@
 //! what passes with 409 or 423, which clients come back after.
 
 mod checksum;
+mod concat;
 mod metadata;
 mod problem;
 mod render;
@@ -19,7 +20,8 @@ pub use request::parse;
 const VERSION: &str = "1.0.0";
 
 /// The extensions that are spoken. `checksum-trailer` is not: the platform drops trailers.
-const EXTENSIONS: &str = "creation,creation-with-upload,creation-defer-length,expiration,checksum,termination";
+const EXTENSIONS: &str = "creation,creation-with-upload,creation-defer-length,expiration,checksum,termination,\
+                          concatenation,concatenation-unfinished";
 
 /// The media type of bytes to be stored.
 const BYTES: &str = "application/offset+octet-stream";

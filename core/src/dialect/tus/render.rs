@@ -2,7 +2,7 @@
 
 use time::{OffsetDateTime, macros::format_description};
 
-use super::{EXTENSIONS, VERSION, checksum, metadata};
+use super::{EXTENSIONS, VERSION, checksum, concat, metadata};
 use crate::{
     dialect::{Asked, FILES_PATH, ietf, json},
     operation::{Outcome, Reply},
@@ -26,12 +26,15 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
             let reason = "The object has been deleted.".to_owned();
             return super::problem(asked, &Refusal::UploadGone { phase: *phase, reason }, Some(*id));
         }
+        Outcome::Probed(snapshot) if is_final(snapshot) => standing(200, snapshot),
         Outcome::Probed(snapshot) if !may_be_shown(snapshot) => {
             return super::problem(asked, &Refusal::Completing, Some(snapshot.id));
         }
         Outcome::Probed(snapshot) => standing(200, snapshot),
         // Asked for the bytes of an upload that has no object yet.
-        Outcome::Status(snapshot) if !may_be_shown(snapshot) => Reply::empty(204).with("retry-after", "1"),
+        Outcome::Status(snapshot) if !may_be_shown(snapshot) && !is_final(snapshot) => {
+            Reply::empty(204).with("retry-after", "1")
+        }
         Outcome::Status(snapshot) => standing(204, snapshot),
         Outcome::Cancelled => Reply::empty(204),
         Outcome::Discovered(limits) => discovery(limits),
@@ -46,9 +49,14 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
 }
 
 /// Whether the offset may be told: clients take one that equals the length for the whole file's success, so not while the
-/// object is still being made.
+/// object is still being made. That of a final upload means nothing before.
 fn may_be_shown(snapshot: &Snapshot) -> bool {
-    snapshot.phase == Phase::Completed || snapshot.plan.declared_bytes() != Some(snapshot.offset)
+    let is_growing = !is_final(snapshot) && snapshot.plan.declared_bytes() != Some(snapshot.offset);
+    snapshot.phase == Phase::Completed || is_growing
+}
+
+fn is_final(snapshot: &Snapshot) -> bool {
+    metadata::given_concat(&snapshot.file).is_some_and(|given| concat::is_final(&given))
 }
 
 /// A new upload. Where all its bytes are there and its object is not yet, the offset is left out: the client asks.
@@ -64,16 +72,22 @@ fn created(snapshot: &Snapshot) -> Reply {
 
 /// How an upload stands.
 fn standing(status: u16, snapshot: &Snapshot) -> Reply {
-    let reply =
-        Reply::empty(status).with("upload-offset", snapshot.offset.to_string()).with("cache-control", "no-store");
-    let reply = match snapshot.plan.declared_bytes() {
+    let mut reply = Reply::empty(status).with("cache-control", "no-store");
+    if may_be_shown(snapshot) {
+        reply = reply.with("upload-offset", snapshot.offset.to_string());
+    }
+    reply = match snapshot.plan.declared_bytes() {
         Some(file_bytes) => reply.with("upload-length", file_bytes.to_string()),
+        // Nobody will declare that of a final upload: it is that of its pieces.
+        None if is_final(snapshot) => reply,
         None => reply.with("upload-defer-length", "1"),
     };
-    let reply = match metadata::given(&snapshot.file) {
-        Some(given) => reply.with("upload-metadata", given),
-        None => reply,
-    };
+    for (name, given) in [
+        ("upload-metadata", metadata::given(&snapshot.file)),
+        ("upload-concat", metadata::given_concat(&snapshot.file)),
+    ] {
+        reply = given.into_iter().fold(reply, |reply, given| reply.with(name, given));
+    }
     expiring(reply, snapshot.phase, snapshot.expires_at)
 }
 

@@ -106,6 +106,39 @@ fn all_bytes_are_told_only_where_the_object_is_there() {
 }
 
 #[test]
+fn pieces_and_what_is_put_together() {
+    let partial = Some(r#"{"uploadConcat":"partial"}"#);
+    assert_answer(
+        &Outcome::Probed(snapshot(Phase::Open, Some(100), 7, partial)),
+        200,
+        &[("upload-offset", "7"), ("upload-length", "100"), ("upload-concat", "partial"), NO_STORE, EXPIRES],
+    );
+    let list = "final;/files/a /files/b";
+    let memo = r#"{"uploadMetadata":"a YQ==","uploadConcat":"final;/files/a /files/b"}"#;
+    let (concat, metadata, length) = (("upload-concat", list), ("upload-metadata", "a YQ=="), ("upload-length", "100"));
+    let probed = |phase, declared, offset| Outcome::Probed(snapshot(phase, declared, offset, Some(memo)));
+    assert_answer(&probed(Phase::Open, None, 0), 200, &[concat, metadata, NO_STORE, EXPIRES]);
+    assert_answer(&probed(Phase::Open, Some(100), 50), 200, &[concat, metadata, length, NO_STORE, EXPIRES]);
+    assert_answer(&probed(Phase::Completing, Some(100), 100), 200, &[concat, metadata, length, NO_STORE]);
+    assert_answer(
+        &probed(Phase::Completed, Some(100), 100),
+        200,
+        &[("upload-offset", "100"), concat, metadata, length, NO_STORE],
+    );
+    let shown = Outcome::Status(snapshot(Phase::Open, Some(100), 50, Some(memo)));
+    assert_answer(&shown, 204, &[concat, metadata, length, NO_STORE, EXPIRES]);
+    let location = ("location", "/files/067e6162-3b6f-4ae2-a171-2470b63dff00");
+    for (phase, offset, headers) in [
+        (Phase::Open, 50, vec![location, ("retry-after", "1"), EXPIRES]),
+        (Phase::Completing, 100, vec![location, ("retry-after", "1")]),
+        (Phase::Completed, 100, vec![location, ("upload-offset", "100")]),
+    ] {
+        let snapshot = snapshot(phase, Some(100), offset, Some(memo));
+        assert_answer(&Outcome::Created { snapshot, limits: LIMITS }, 201, &headers);
+    }
+}
+
+#[test]
 fn a_deleted_object_is_gone() {
     let deleted = Snapshot { object: None, ..snapshot(Phase::Completed, Some(100), 100, None) };
     assert_answer(&Outcome::Probed(deleted), 404, &[NO_STORE]);
@@ -146,7 +179,7 @@ fn terminated_and_discovered() {
         204,
         &[
             ("tus-version", "1.0.0"),
-            ("tus-extension", "creation,creation-with-upload,creation-defer-length,expiration,checksum,termination"),
+            ("tus-extension", EXTENSIONS),
             ("tus-max-size", "8589934592"),
             ("tus-checksum-algorithm", "md5,sha1,sha256,sha384,sha512,crc32,crc32c,crc64nvme"),
             // Of the other dialect at this address.

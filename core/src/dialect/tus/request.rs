@@ -2,14 +2,16 @@
 
 use http::Method;
 
-use super::{BYTES, VERSION, checksum, metadata};
+use super::{BYTES, VERSION, checksum, concat, metadata};
 use crate::{
     dialect::{FILES_PATH, Head, Parsed, idempotency, numbers::capped_byte_count},
-    integrity::ChunkDigest,
+    integrity::{ChunkDigest, Sha256Digest},
+    ledger::Idempotency,
     operation::{Append, Content, Create, FirstChunk, Operation, Unsized, Wait},
-    plan::Mode,
+    plan::{Chunking, Mode},
     refusal::Refusal,
     units::{ByteCount, UploadId},
+    upload::Purpose,
 };
 
 /// Understands a request's head.
@@ -59,17 +61,19 @@ fn for_one(method: &Method, id: UploadId, head: &Head) -> Result<Operation, Refu
     }
 }
 
-/// Creation, creation-with-upload and creation-defer-length.
+/// Creation, creation-with-upload, creation-defer-length and concatenation.
 fn create(head: &Head) -> Result<Operation, Refusal> {
-    if head.headers.contains_key("upload-concat") {
-        return Err(Refusal::bad_request("Upload-Concat", "is not spoken here: uploads are not put together"));
+    let purpose = concat::purpose(head)?;
+    if let Purpose::Composition(pieces) = &purpose {
+        return compose(head, pieces);
     }
     let file_bytes = declared_length(head)?;
     let create = Create {
         mode: Mode::Sequential,
         file: metadata::file_info(head)?,
         file_bytes,
-        chunk_bytes: None,
+        chunking: Chunking::Unspoken,
+        purpose,
         idempotency: idempotency::parse(head, as_asked(head).as_bytes())?,
     };
     // Without its length a body cannot be stored. The answer says how many bytes were taken, and none is a number.
@@ -77,14 +81,45 @@ fn create(head: &Head) -> Result<Operation, Refusal> {
         Some(text) => capped_byte_count("Content-Length", text)?,
         None => ByteCount::ZERO,
     };
+    let digest = digest(head)?;
+    let is_empty = has_bytes(head) && head.present("content-length") == Some("0");
+    if is_empty && digest.as_ref().is_some_and(|digest| !digest.is_of_nothing()) {
+        return Err(Refusal::ChecksumMismatch { uploaded_bytes: ByteCount::ZERO });
+    }
     // A file of no bytes is complete at once, and the answer shall wait for its object as for any other.
     if length.is_zero() && file_bytes != Some(ByteCount::ZERO) {
         return Ok(Operation::Create(create));
     }
-    let digest = digest(head)?;
-    // Whoever sends a part of the file now will send the others like it.
-    let chunk_bytes = Some(length).filter(|length| !length.is_zero() && file_bytes != Some(*length));
-    Ok(Operation::CreateWith(Create { chunk_bytes, ..create }, FirstChunk { length, digest, wait: Wait::ForObject }))
+    Ok(Operation::CreateWith(create, FirstChunk { length, digest, wait: Wait::ForObject }))
+}
+
+/// A final upload: its length is that of its pieces, and its bytes are theirs. Repeating a request whose answer was lost
+/// creates nothing new, whether or not the client has a key for it: the same pieces with the same metadata are the same
+/// upload (tus/tusd#1364 is what happens without).
+fn compose(head: &Head, pieces: &[UploadId]) -> Result<Operation, Refusal> {
+    for (name, field) in [("upload-length", "Upload-Length"), ("upload-defer-length", "Upload-Defer-Length")] {
+        if head.headers.contains_key(name) {
+            return Err(Refusal::bad_request(field, "of a final upload is that of its pieces"));
+        }
+    }
+    if has_bytes(head) && head.present("content-length") != Some("0") {
+        return Err(Refusal::bad_request(
+            "Content-Length",
+            "of a final upload is 0: its bytes are those of its pieces",
+        ));
+    }
+    let by_key = idempotency::parse(head, as_asked(head).as_bytes())?;
+    let ids: Vec<_> = pieces.iter().map(ToString::to_string).collect();
+    let asked = format!("{}\n{}", ids.join(" "), head.present("upload-metadata").unwrap_or(""));
+    let create = Create {
+        mode: Mode::Sequential,
+        file: metadata::file_info(head)?,
+        file_bytes: None,
+        chunking: Chunking::Agreed(None),
+        purpose: Purpose::Composition(pieces.to_vec()),
+        idempotency: by_key.or_else(|| Some(Idempotency::implied(Sha256Digest::of(asked.as_bytes())))),
+    };
+    Ok(Operation::Compose(create, Wait::ForObject))
 }
 
 /// `Upload-Length`, or none with `Upload-Defer-Length: 1`; never both, never neither.
@@ -101,7 +136,7 @@ fn declared_length(head: &Head) -> Result<Option<ByteCount>, Refusal> {
 
 /// What a creation asks for, as one text: an `Idempotency-Key` stands for it.
 fn as_asked(head: &Head) -> String {
-    let fields = ["upload-length", "upload-defer-length", "upload-metadata"];
+    let fields = ["upload-length", "upload-defer-length", "upload-metadata", "upload-concat"];
     fields.map(|name| head.present(name).unwrap_or("")).join("\n")
 }
 

@@ -113,7 +113,8 @@ fn another_version_is_not_processed() {
 #[test]
 fn a_creation() {
     let (create, first) = creation(&[("upload-length", "100"), ("content-length", "0")]).unwrap();
-    assert_eq!((create.mode, create.file_bytes, create.chunk_bytes), (Mode::Sequential, Some(100.into()), None));
+    assert_eq!((create.mode, create.file_bytes, create.purpose), (Mode::Sequential, Some(100.into()), Purpose::File));
+    assert_eq!(create.chunking, Chunking::Unspoken);
     assert_eq!((create.file.name.as_str(), create.idempotency, first), ("file", None, None));
     let (create, first) = creation(&[("upload-defer-length", "1")]).unwrap();
     assert_eq!((create.file_bytes, first), (None, None));
@@ -125,24 +126,85 @@ fn a_creation() {
 
 #[test]
 fn a_creation_with_bytes() {
-    let first_of = |headers: &[(&str, &str)]| creation(headers).map(|(create, first)| (create.chunk_bytes, first));
+    let first_of = |headers: &[(&str, &str)]| creation(headers).map(|(_, first)| first);
     let first = |length: u32| Some(FirstChunk { length: length.into(), digest: None, wait: Wait::ForObject });
     for (headers, expected) in [
-        (vec![("upload-length", "100"), TYPE, ("content-length", "5")], (Some(5.into()), first(5))),
-        (vec![("upload-length", "100"), TYPE, ("content-length", "100")], (None, first(100))),
-        (vec![("upload-defer-length", "1"), TYPE, ("content-length", "5")], (Some(5.into()), first(5))),
+        (vec![("upload-length", "100"), TYPE, ("content-length", "5")], first(5)),
+        (vec![("upload-length", "100"), TYPE, ("content-length", "100")], first(100)),
+        (vec![("upload-defer-length", "1"), TYPE, ("content-length", "5")], first(5)),
         // An empty file is complete at once.
-        (vec![("upload-length", "0")], (None, first(0))),
+        (vec![("upload-length", "0")], first(0)),
         // No bytes, bytes of something else, and bytes whose number nobody knows.
-        (vec![("upload-length", "100"), TYPE, ("content-length", "0")], (None, None)),
-        (vec![("upload-length", "100"), ("content-type", "text/plain"), ("content-length", "5")], (None, None)),
-        (vec![("upload-length", "100"), TYPE, ("transfer-encoding", "chunked")], (None, None)),
+        (vec![("upload-length", "100"), TYPE, ("content-length", "0")], None),
+        (vec![("upload-length", "100"), ("content-type", "text/plain"), ("content-length", "5")], None),
+        (vec![("upload-length", "100"), TYPE, ("transfer-encoding", "chunked")], None),
     ] {
         assert_eq!(first_of(&headers), Ok(expected), "{headers:?}");
     }
     let checksum = ("upload-checksum", "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=");
-    let (_, first) = first_of(&[("upload-length", "11"), TYPE, ("content-length", "11"), checksum]).unwrap();
+    let first = first_of(&[("upload-length", "11"), TYPE, ("content-length", "11"), checksum]).unwrap();
     assert_eq!(first.unwrap().digest.unwrap().algorithm, Algorithm::Sha1);
+    let of_nothing = first_of(&[("upload-length", "11"), TYPE, ("content-length", "0"), checksum]);
+    assert_eq!(of_nothing, Err(Refusal::ChecksumMismatch { uploaded_bytes: ByteCount::ZERO }));
+    let right = ("upload-checksum", "sha1 2jmj7l5rSw0yVb/vlWAYkK/YBwk=");
+    assert_eq!(first_of(&[("upload-length", "11"), TYPE, ("content-length", "0"), right]), Ok(None));
+}
+
+fn composed(headers: &[(&str, &str)]) -> Result<Create, Refusal> {
+    operation("POST", "/files", &[&[V], headers].concat()).map(|operation| match operation {
+        Operation::Compose(create, Wait::ForObject) => create,
+        other => panic!("{other:?}"),
+    })
+}
+
+#[test]
+fn a_piece_is_an_upload_like_any_other() {
+    let partial = ("upload-concat", "partial");
+    let (create, first) = creation(&[partial, ("upload-length", "5"), TYPE, ("content-length", "5")]).unwrap();
+    assert_eq!((create.purpose, create.file_bytes), (Purpose::Piece, Some(5.into())));
+    assert_eq!(first.unwrap().length, 5.into());
+    let (create, _) = creation(&[partial, ("upload-defer-length", "1")]).unwrap();
+    assert_eq!((create.purpose, create.file_bytes), (Purpose::Piece, None));
+    assert_bad(creation(&[partial]), "Upload-Length", &partial);
+}
+
+#[test]
+fn what_is_put_together_brings_nothing_of_its_own() {
+    let list = format!("final;/files/{ID} https://upload.example.com/files/{ID}");
+    let concat = ("upload-concat", list.as_str());
+    let id = UploadId::parse(ID).unwrap();
+    let create = composed(&[concat, ("upload-metadata", "filename YQ==")]).unwrap();
+    assert_eq!((create.purpose, create.file_bytes), (Purpose::Composition(vec![id, id]), None));
+    assert_eq!(create.file.name, "a");
+    assert!(composed(&[concat, TYPE, ("content-length", "0")]).is_ok());
+    assert!(composed(&[concat, ("content-type", "text/plain"), ("content-length", "5")]).is_ok(), "which is no body");
+    for (headers, field) in [
+        (vec![("upload-length", "5")], "Upload-Length"),
+        (vec![("upload-defer-length", "1")], "Upload-Defer-Length"),
+        (vec![TYPE, ("content-length", "5")], "Content-Length"),
+        (vec![TYPE, ("transfer-encoding", "chunked")], "Content-Length"),
+        (vec![("upload-metadata", "a %%%")], "Upload-Metadata"),
+    ] {
+        assert_bad(composed(&[&[concat], headers.as_slice()].concat()), field, &headers);
+    }
+    assert_bad(composed(&[("upload-concat", "final;")]), "Upload-Concat", &"");
+}
+
+#[test]
+fn the_same_pieces_with_the_same_metadata_are_the_same_upload() {
+    let named = |list: &str, metadata: &str| {
+        let list = list.replace("{id}", ID);
+        composed(&[("upload-concat", &list), ("upload-metadata", metadata)]).unwrap().idempotency.unwrap()
+    };
+    let first = named("final;/files/{id}", "a");
+    assert_eq!(first, named("final; http://127.0.0.1:8787/files/{id}", "a"));
+    assert_ne!(first, named("final;/files/{id} /files/{id}", "a"));
+    assert_ne!(first, named("final;/files/{id}", "b"));
+    let anew = first.anew().unwrap();
+    assert!(anew != first && anew.anew().unwrap() != anew, "and may be put together again");
+    let list = format!("final;/files/{ID}");
+    let said = composed(&[("upload-concat", &list), ("idempotency-key", "k")]).unwrap().idempotency.unwrap();
+    assert_eq!((said.key.as_str(), said.anew()), ("k", None));
 }
 
 #[test]
@@ -171,7 +233,7 @@ fn malformed_creations() {
         (vec![("upload-defer-length", "0")], "Upload-Defer-Length"),
         (vec![("upload-defer-length", "true")], "Upload-Defer-Length"),
         (vec![("upload-length", "1"), ("upload-metadata", "a %")], "Upload-Metadata"),
-        (vec![("upload-length", "1"), ("upload-concat", "partial")], "Upload-Concat"),
+        (vec![("upload-length", "1"), ("upload-concat", "part")], "Upload-Concat"),
         (vec![("upload-concat", "final;/files/a /files/b")], "Upload-Concat"),
         (
             vec![("upload-length", "9"), TYPE, ("content-length", "9"), ("upload-checksum", "md6 YQ==")],

@@ -151,7 +151,7 @@ fn jobs_until_nothing_is_due(s: &mut Session, now: UnixMs) -> Vec<Job> {
             Job::Free => s.freed(),
             Job::Settle => s.settled(),
             Job::Tell => s.delivered(now, false),
-            Job::Expire | Job::Assemble | Job::Verify | Job::Forget => break,
+            Job::Expire | Job::Compose | Job::Assemble | Job::Verify | Job::Forget => break,
         };
         s.apply(change);
         done.push(job);

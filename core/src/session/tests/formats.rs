@@ -29,6 +29,28 @@ fn birth() {
 }
 
 #[test]
+fn birth_of_a_piece_and_of_what_is_put_together() {
+    let mut birth = super::birth(Mode::Sequential, PART);
+    let purpose_of = |birth: &Birth| serde_json::to_value(birth).unwrap()["purpose"].clone();
+    birth.purpose = Purpose::Piece;
+    assert_eq!(purpose_of(&birth), "piece");
+    birth.purpose = Purpose::Composition(vec![birth.id]);
+    assert_eq!(purpose_of(&birth), serde_json::json!({ "composition": ["01010101-0101-4101-8101-010101010101"] }));
+    let written = serde_json::to_string(&birth).unwrap();
+    assert_eq!(serde_json::from_str::<Birth>(&written).unwrap(), birth);
+}
+
+#[test]
+fn what_is_rare_in_progress_and_plan() {
+    let mut s = session(2 * PART);
+    s.progress.kept_until = Some(UnixMs(7));
+    s.progress.plan = Some(Plan { guessed: true, open_ended: true, ..s.plan() });
+    let written = serde_json::to_value(&s.progress).unwrap();
+    assert_eq!((&written["kept_until"], &written["plan"]["guessed"]), (&7.into(), &true.into()));
+    assert_eq!(serde_json::from_value::<Progress>(written).unwrap(), s.progress);
+}
+
+#[test]
 fn progress_while_open() {
     let mut s = session(2 * PART);
     start(&mut s, 0, PART).unwrap();

@@ -1,5 +1,5 @@
 //! Long random histories: three writers that stall, die, repeat themselves and come back from the dead, against what must
-//! always hold.
+//! always hold. In some of them the sizes are a guess, so that every writer at the front has sizes of its own.
 
 use std::collections::BTreeSet;
 
@@ -52,6 +52,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// A writer that believes to hold a grant, whether it still does or not.
 struct Writer {
     grant: Grant,
+    /// How long the parts are that it was granted.
+    part: u64,
     to: u64,
     whole: bool,
     next_number: u16,
@@ -61,11 +63,17 @@ struct Writer {
 }
 
 impl Writer {
+    fn new(grant: Grant, to: u64, whole: bool) -> Self {
+        let (next_number, part) = (grant.first_number, grant.plan.part_bytes.get());
+        let at = grant.offset.get() / part * part;
+        Self { grant, part, to, whole, next_number, at, receipts: Vec::new() }
+    }
+
     /// Stores the next thing; the commit that is due then, if one is.
     fn store(&mut self, file: u64, written: &mut BTreeSet<u16>) -> Option<Commit> {
-        let whole_end = if self.to == file { file } else { self.to / PART * PART };
+        let whole_end = if self.to == file { file } else { self.to / self.part * self.part };
         if self.at < whole_end {
-            let length = PART.min(whole_end - self.at);
+            let length = self.part.min(whole_end - self.at);
             assert!(written.insert(self.next_number), "part number {} was used twice", self.next_number);
             self.receipts.push(receipt(self.next_number, length));
             self.at += length;
@@ -104,11 +112,11 @@ impl Rows {
     }
 
     /// What counts tiles the file from its front exactly once, in the order of the numbers, in equal parts but the last.
-    fn check(&self, file: u64, offset: u64, written: &BTreeSet<u16>) {
+    fn check(&self, file: u64, part_bytes: u64, offset: u64, written: &BTreeSet<u16>) {
         let mut at = 0;
         for (index, part) in self.parts.iter().enumerate() {
             let length = part.end.get() - at;
-            assert!(length == PART || (part.end.get() == file && length <= PART));
+            assert!(length == part_bytes || (part.end.get() == file && length <= part_bytes));
             assert!(index == 0 || self.parts[index - 1].number < part.number);
             assert!(written.contains(&part.number), "a part counts that was never written");
             at = part.end.get();
@@ -121,12 +129,15 @@ impl Rows {
     }
 }
 
-fn run(file: u64, steps: Vec<Step>) {
-    let mut s = session(file);
+fn run(file: u64, guessed: bool, steps: Vec<Step>) {
+    let mut birth = birth(Mode::Sequential, file);
+    birth.plan.guessed = guessed;
+    let mut s = Session::create(birth).unwrap();
     let mut rows = Rows::default();
     let mut writers: [Option<Writer>; 3] = [None, None, None];
     let mut written = BTreeSet::new();
     let mut offset = ByteCount::ZERO;
+    let mut part_bytes = PART;
     // The last piece that was begun, and what whoever asked where to go on was told since the last chunk began.
     let (mut last_piece, mut told) = (None, None);
     for (time, step) in steps.into_iter().enumerate() {
@@ -138,8 +149,10 @@ fn run(file: u64, steps: Vec<Step>) {
                 let decision = s.begin(now, Begin { whole, ..begin(from, to - from) });
                 if let Ok(grant) = take(&mut s, decision) {
                     told = None;
-                    let (next_number, at) = (grant.first_number, from / PART * PART);
-                    writers[writer] = Some(Writer { grant, to, whole, next_number, at, receipts: Vec::new() });
+                    assert!(guessed || grant.plan.part_bytes.get() == PART);
+                    assert!(from == 0 || grant.plan.part_bytes.get() == part_bytes, "the sizes of what counts changed");
+                    part_bytes = grant.plan.part_bytes.get();
+                    writers[writer] = Some(Writer::new(grant, to, whole));
                 }
             }
             Step::Piece { writer, quarters } => {
@@ -151,8 +164,8 @@ fn run(file: u64, steps: Vec<Step>) {
                 if let Ok(grant) = take(&mut s, decision) {
                     assert!(link.after.is_none() || told.is_none(), "somebody had been told where to go on");
                     told = None;
-                    let (next_number, at) = (grant.first_number, from / PART * PART);
-                    writers[writer] = Some(Writer { grant, to, whole: false, next_number, at, receipts: Vec::new() });
+                    assert_eq!(grant.plan.part_bytes.get(), part_bytes, "a piece shows nothing of sizes");
+                    writers[writer] = Some(Writer::new(grant, to, false));
                 }
             }
             Step::Store { writer, commits } => {
@@ -202,7 +215,8 @@ fn run(file: u64, steps: Vec<Step>) {
         assert!(s.uploaded_bytes() >= offset, "a reported offset was taken back");
         offset = s.uploaded_bytes();
         assert_eq!(s.progress.phase == Phase::Completing, offset.get() == file);
-        rows.check(file, offset.get(), &written);
+        assert_eq!(s.plan().part_bytes.get(), part_bytes);
+        rows.check(file, part_bytes, offset.get(), &written);
     }
 }
 
@@ -210,7 +224,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn long_random_histories(file_quarters in 1..40_u64, odd in 0..2_u64, steps in steps()) {
-        run(file_quarters * PART / 4 + odd, steps);
+    fn long_random_histories(file_quarters in 1..40_u64, odd in 0..2_u64, guessed: bool, steps in steps()) {
+        run(file_quarters * PART / 4 + odd, guessed, steps);
     }
 }

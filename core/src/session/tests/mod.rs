@@ -1,5 +1,6 @@
 //! The rules of a session: single cases as a story each, and long random histories against what must always hold.
 
+mod composing;
 mod direct;
 mod ending;
 mod formats;
@@ -19,7 +20,7 @@ use crate::{
     integrity::{Crc64Nvme, Sha256Digest},
     plan::{Limits, Plan},
     units::{MIB, UploadId},
-    upload::FileInfo,
+    upload::{FileInfo, Purpose},
 };
 
 const PART: u64 = 8 * MIB;
@@ -37,6 +38,7 @@ fn birth(mode: Mode, file_bytes: u64) -> Birth {
         id,
         owner: "anonymous".to_owned(),
         key: format!("uploads/{id}"),
+        purpose: Purpose::File,
         file: FileInfo {
             name: "a".to_owned(),
             content_type: None,

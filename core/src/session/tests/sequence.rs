@@ -338,3 +338,49 @@ fn rests_that_were_not_granted_count_nothing() {
     };
     assert!(count(&mut s, &row).is_err(), "too large for a row");
 }
+
+/// A session whose sizes were told to nobody.
+fn guessed(file_bytes: u64) -> Session {
+    let mut birth = birth(Mode::Sequential, file_bytes);
+    birth.plan.guessed = true;
+    Session::create(birth).unwrap()
+}
+
+#[test]
+fn a_writer_of_earlier_sizes_counts_nothing_under_later_ones() {
+    let mut s = guessed(10 * PART);
+    let old = start(&mut s, 0, 6 * MIB).unwrap();
+    assert_eq!(old.plan.part_bytes, bytes(6 * MIB));
+    let new = start(&mut s, 0, 10_000_000).unwrap();
+    assert_eq!((new.plan.part_bytes, new.first_number), (bytes(10_000_000), 2));
+    assert!(matches!(store(&mut s, &old, 1, 6 * MIB), Err(Refusal::Superseded { .. })));
+    store(&mut s, &new, 2, 10_000_000).unwrap();
+    assert!(matches!(store(&mut s, &old, 1, 6 * MIB), Err(Refusal::Superseded { .. })));
+    let next = start(&mut s, 10_000_000, 6 * MIB).unwrap();
+    assert_eq!(next.plan.part_bytes, bytes(10_000_000), "something counts: the sizes stay");
+}
+
+#[test]
+fn neither_a_whole_file_nor_a_piece_of_a_body_shows_the_size_of_chunks() {
+    let mut s = guessed(3 * PART - 1);
+    assert_eq!(start(&mut s, 0, 3 * PART - 1).unwrap().plan.part_bytes, bytes(PART));
+    let link = Link { after: None, more: true };
+    let decision = s.begin(NOW, Begin { link, ..begin(0, 6 * MIB) });
+    assert_eq!(take(&mut s, decision).unwrap().plan.part_bytes, bytes(PART));
+    assert_eq!(start(&mut s, 0, 6 * MIB).unwrap().plan.part_bytes, bytes(6 * MIB));
+    assert_eq!(start(&mut s, 0, 3 * PART - 1).unwrap().plan.part_bytes, bytes(6 * MIB), "what was seen last holds");
+}
+
+#[test]
+fn a_deleted_object_takes_no_more_bytes() {
+    let mut s = session(PART);
+    let grant = start(&mut s, 0, PART).unwrap();
+    store(&mut s, &grant, 1, PART).unwrap();
+    let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
+    s.apply(change);
+    assert!(matches!(start(&mut s, 0, PART), Err(Refusal::OffsetMismatch { .. })));
+    let decision = s.cancel(NOW);
+    take(&mut s, decision).unwrap();
+    assert!(matches!(start(&mut s, PART, 1), Err(Refusal::UploadGone { .. })));
+    assert!(matches!(s.declare(NOW, bytes(PART), None).answer, Err(Refusal::UploadGone { .. })));
+}

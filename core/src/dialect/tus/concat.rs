@@ -1,0 +1,132 @@
+//! `Upload-Concat`: an upload that is a piece of others, or one that is put together from pieces.
+
+use crate::{
+    dialect::{FILES_PATH, Head},
+    refusal::Refusal,
+    units::UploadId,
+    upload::Purpose,
+};
+
+const FIELD: &str = "Upload-Concat";
+
+/// The most uploads that one can be put together from. Each is asked with every stretch that is copied, so a stretch costs
+/// two calls of an object more than that, of the 1,000 that a Worker on the free plan may make.
+const MAX_PIECES: usize = 100;
+
+/// The longest list. It is given back with every HEAD, and Node's HTTP parser takes 16 KiB for all headers together. 100
+/// URLs of 80 characters fit, and 100 relative ones, of 43, twice.
+const MAX_BYTES: usize = 8 * 1024;
+
+/// What the header says that the new upload is for.
+pub(super) fn purpose(head: &Head) -> Result<Purpose, Refusal> {
+    let Some(given) = given(head) else { return Ok(Purpose::File) };
+    if given == "partial" {
+        return Ok(Purpose::Piece);
+    }
+    let Some(list) = given.strip_prefix("final;") else { return Err(bad("is neither partial nor final; and a list")) };
+    if given.len() > MAX_BYTES {
+        return Err(bad(format!("is longer than {MAX_BYTES} bytes: name the uploads by their paths alone")));
+    }
+    let pieces = list.split_ascii_whitespace().map(piece).collect::<Result<Vec<_>, _>>()?;
+    match pieces.len() {
+        0 => Err(bad("names no upload")),
+        1..=MAX_PIECES => Ok(Purpose::Composition(pieces)),
+        count => Err(bad(format!("names {count} uploads; at most {MAX_PIECES} can be put together"))),
+    }
+}
+
+/// The header as it came.
+pub(super) fn given(head: &Head) -> Option<&str> {
+    head.present("upload-concat")
+}
+
+/// Whether what was given is the list of an upload that is put together.
+pub(super) fn is_final(given: &str) -> bool {
+    given.starts_with("final;")
+}
+
+/// The upload that a URL names. Of an absolute one only the path counts: which host it was reached by is no part of it.
+fn piece(url: &str) -> Result<UploadId, Refusal> {
+    let authority_and_path = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let path = match authority_and_path {
+        Some(rest) => rest.find('/').map_or("", |at| &rest[at..]),
+        None => url,
+    };
+    let id = path.strip_prefix(FILES_PATH).and_then(|rest| rest.strip_prefix('/')).and_then(UploadId::parse);
+    id.ok_or_else(|| bad(format!("names {url:?}, which is no upload here")))
+}
+
+fn bad(detail: impl Into<String>) -> Refusal {
+    Refusal::bad_request(FIELD, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue, Method};
+
+    use super::*;
+
+    const A: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
+    const B: &str = "167e6162-3b6f-4ae2-a171-2470b63dff00";
+
+    fn parsed(header: &str) -> Result<Purpose, Refusal> {
+        let mut headers = HeaderMap::new();
+        headers.insert("upload-concat", HeaderValue::from_bytes(header.as_bytes()).unwrap());
+        purpose(&Head { method: Method::POST, path: "/files".to_owned(), query: String::new(), headers })
+    }
+
+    fn pieces(ids: &[&str]) -> Purpose {
+        Purpose::Composition(ids.iter().map(|id| UploadId::parse(id).unwrap()).collect())
+    }
+
+    #[test]
+    fn pieces_by_path_and_by_url() {
+        assert_eq!(parsed("partial"), Ok(Purpose::Piece));
+        for (header, expected) in [
+            (format!("final;/files/{A} /files/{B}"), vec![A, B]),
+            (format!("final; /files/{B}  /files/{A}"), vec![B, A]),
+            (format!("final;https://upload.example.com/files/{A} http://127.0.0.1:8787/files/{B}"), vec![A, B]),
+            (format!("final;/files/{A} /files/{A}"), vec![A, A]),
+        ] {
+            assert_eq!(parsed(&header), Ok(pieces(&expected)), "{header}");
+        }
+    }
+
+    #[test]
+    fn a_hundred_uploads_and_no_more_and_no_longer_list() {
+        let list = |count: usize, url: String| format!("final;{}", vec![url; count].join(" "));
+        assert!(parsed(&list(100, format!("/files/{A}"))).is_ok());
+        assert!(parsed(&list(101, format!("/files/{A}"))).is_err());
+        assert!(parsed(&list(100, format!("https://upload.example.com/files/{A}"))).is_ok());
+        assert!(parsed(&list(100, format!("https://a-very-long-name-of-a-host.example.com/files/{A}"))).is_err());
+    }
+
+    #[test]
+    fn what_is_malformed() {
+        for header in [
+            String::new(),
+            "Partial".to_owned(),
+            "partial;".to_owned(),
+            "final".to_owned(),
+            "final;".to_owned(),
+            "final; ".to_owned(),
+            format!("final:/files/{A}"),
+            format!("final;{A}"),
+            format!("final;/files/{A},/files/{B}"),
+            format!("final;/files/{}", A.to_uppercase()),
+            format!("final;/files/{A}/"),
+            format!("final;/files/{A}?x=1"),
+            format!("final;/files/../files/{A}"),
+            format!("final;/upload/{A}"),
+            format!("final;ftp://a/files/{A}"),
+            "final;https://upload.example.com".to_owned(),
+            format!("final;//files/{A}"),
+            "final;/files/ü".to_owned(),
+        ] {
+            match parsed(&header) {
+                Err(Refusal::BadRequest { field, .. }) => assert_eq!(field, FIELD, "{header}"),
+                other => panic!("{header:?}: {other:?}"),
+            }
+        }
+    }
+}
