@@ -142,6 +142,9 @@ fn worker_command(project: &Project, options: &Options) -> Command {
         .arg(state.join("worker"))
         .args(["--var", &format!("ORIGIN_WEBHOOK_URL:http://127.0.0.1:{origin_port}/webhooks/quayside")])
         .args(["--var", &format!("PUBLIC_URL:http://127.0.0.1:{port}")])
+        // The direct door leads to R2's simulator, with the keys that wrangler.toml gives it.
+        .args(["--var", &format!("R2_S3_ENDPOINT:http://127.0.0.1:{port}/cdn-cgi/local/r2/s3")])
+        .args(["--var", "R2_ACCESS_KEY_ID:local-access-key", "--var", "R2_SECRET_ACCESS_KEY:local-secret-key"])
         .arg("--show-interactive-dev-session=false")
         // Two stacks must not see each other, and nobody is to be asked or told about anything.
         .env("WRANGLER_REGISTRY_PATH", state.join("wrangler-registry"))
