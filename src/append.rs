@@ -1,10 +1,8 @@
 //! A chunk, carried out: the upload's object grants the right to store it, the relay stores it, and the object counts it,
 //! part by part; or all at once, where the chunk's checksum must be right first.
 
-use std::time::Duration;
-
 use durable_objects::rpc::{
-    self, ask,
+    Door, ask,
     upload::{AwaitObject, Declare, Status, commit_with_bytes},
 };
 use js_sys::Uint8Array;
@@ -21,15 +19,15 @@ use upload_core::{
     upload::{Phase, Snapshot},
 };
 use web_sys::ReadableStream;
-use worker::{Bucket, Env, Error, MultipartUpload, ObjectNamespace, Result};
+use worker::{Bucket, Error, MultipartUpload, Result};
 
 use crate::{
-    call::Call,
+    call::{Call, Storing},
     log::{self, Stopwatch},
     relay::{Broken, Relay, drain},
     streams::fixed_length,
     tail::Tail,
-    uploads::{BUCKET_BINDING, Carried},
+    uploads::Carried,
 };
 
 /// Stores a chunk. The work goes on for a while when the client goes away: what has arrived by then may be whole parts.
@@ -43,14 +41,14 @@ pub(crate) async fn carry_out(chunk: Append, body: Option<ReadableStream>, call:
     }
     let wait = chunk.wait;
     let appended = in_background(chunk, body, call).await?;
-    wait_for_object(wait, appended, call.env).await
+    wait_for_object(wait, appended, call).await
 }
 
 /// Stores the chunk in a task of its own.
 async fn in_background(chunk: Append, body: Option<ReadableStream>, call: Call<'_>) -> Carried {
-    let (env, stalled_after) = (call.env.clone(), call.config.stalled_after);
+    let storing = call.storing()?;
     call.outliving_its_client(async move {
-        Ok(store(chunk, Link::default(), body, &env, stalled_after).await?.map(|stored| stored.outcome))
+        Ok(store(chunk, Link::default(), body, &storing).await?.map(|stored| stored.outcome))
     })
     .await?
 }
@@ -58,7 +56,7 @@ async fn in_background(chunk: Append, body: Option<ReadableStream>, call: Call<'
 /// A chunk without bytes adds nothing; at the right offset that is no mistake, and it may declare the length. Where that shows
 /// that all bytes are there, those still in the tail go into the last part now.
 async fn without_bytes(chunk: Append, call: Call<'_>) -> Carried {
-    let objects = call.env.durable_object(rpc::UPLOADS_BINDING)?;
+    let objects = call.uploads()?;
     if chunk.digest.as_ref().is_some_and(|digest| !digest.is_of_nothing()) {
         return Ok(ask(&objects, chunk.id, &Status).await?.and_then(|now| {
             let uploaded_bytes = now.uploaded_bytes;
@@ -72,7 +70,7 @@ async fn without_bytes(chunk: Append, call: Call<'_>) -> Carried {
     };
     let wait = chunk.wait;
     let appended = if lacks_last_part(&now) { in_background(chunk, None, call).await? } else { Ok(shown(&now)) };
-    wait_for_object(wait, appended, call.env).await
+    wait_for_object(wait, appended, call).await
 }
 
 /// Whether all bytes are there, but some in the tail: whoever declared the length, and was to put them into the last part,
@@ -95,24 +93,23 @@ pub(crate) async fn finish(now: Snapshot, wait: Wait, call: Call<'_>) -> Result<
     }
     match wait {
         Wait::No => Ok(Ok(now)),
-        Wait::ForObject => awaited(now.id, call.env).await,
+        Wait::ForObject => awaited(now.id, call).await,
     }
 }
 
 /// The answer, once the object is there where it waits for that.
-pub(crate) async fn wait_for_object(wait: Wait, appended: Result<Outcome, Refusal>, env: &Env) -> Carried {
+pub(crate) async fn wait_for_object(wait: Wait, appended: Result<Outcome, Refusal>, call: Call<'_>) -> Carried {
     match (wait, appended) {
         (Wait::ForObject, Ok(Outcome::Appended { id, phase, .. })) if phase != Phase::Open => {
-            Ok(awaited(id, env).await?.map(|now| shown(&now)))
+            Ok(awaited(id, call).await?.map(|now| shown(&now)))
         }
         (_, appended) => Ok(appended),
     }
 }
 
 /// How the upload stands once it has its object, or after a while. An upload that has failed is gone.
-pub(crate) async fn awaited(id: UploadId, env: &Env) -> Result<Result<Snapshot, Refusal>> {
-    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
-    Ok(ask(&objects, id, &AwaitObject).await?.and_then(|now| match now.phase {
+pub(crate) async fn awaited(id: UploadId, call: Call<'_>) -> Result<Result<Snapshot, Refusal>> {
+    Ok(ask(&call.uploads()?, id, &AwaitObject).await?.and_then(|now| match now.phase {
         Phase::Failed => {
             Err(Refusal::UploadGone { phase: now.phase, reason: now.reason.unwrap_or_else(|| "It failed.".to_owned()) })
         }
@@ -144,13 +141,12 @@ pub(crate) async fn store(
     chunk: Append,
     link: Link,
     body: Option<ReadableStream>,
-    env: &Env,
-    stalled_after: Duration,
+    storing: &Storing,
 ) -> Result<Result<Stored, Refusal>> {
-    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
+    let Storing { objects, bucket, stalled_after } = storing;
     let whole = chunk.digest.is_some();
     let begin = Begin { offset: chunk.offset, length: chunk.length, file_bytes: chunk.file_bytes, whole, link };
-    let grant = match ask(&objects, chunk.id, &begin).await? {
+    let grant = match ask(objects, chunk.id, &begin).await? {
         Ok(grant) => grant,
         Err(refusal) => {
             drain(body).await?;
@@ -162,7 +158,6 @@ pub(crate) async fn store(
         None if chunk.length.is_zero() => fixed_length(0)?.1,
         None => return Err(Error::from("a chunk without a body")),
     };
-    let bucket = env.bucket(BUCKET_BINDING)?;
     let upload = bucket.resume_multipart_upload(&grant.key, &grant.multipart_id)?;
     let file_sha256 = if grant.carry_sha256 {
         let running = RunningSha256::resume(grant.sha256_so_far.as_ref());
@@ -170,12 +165,12 @@ pub(crate) async fn store(
     } else {
         None
     };
-    let mut relay = Relay::new(&body, stalled_after, chunk.digest.as_ref(), file_sha256)?;
+    let mut relay = Relay::new(&body, *stalled_after, chunk.digest.as_ref(), file_sha256)?;
     let watch = Stopwatch::start();
     let mut attempt = Attempt {
         id: chunk.id,
-        objects: &objects,
-        bucket: &bucket,
+        objects,
+        bucket,
         upload: &upload,
         grant: &grant,
         whole,
@@ -217,7 +212,7 @@ impl From<Error> for Ended {
 /// One try at storing a chunk.
 struct Attempt<'a> {
     id: UploadId,
-    objects: &'a ObjectNamespace,
+    objects: &'a Door,
     bucket: &'a Bucket,
     upload: &'a MultipartUpload,
     grant: &'a Grant,

@@ -3,9 +3,7 @@
 //! length is known by then; linked to the one before it, so that nobody comes between them. What has been stored counts,
 //! however the body ends.
 
-use std::time::Duration;
-
-use durable_objects::rpc::{self, ask, upload::Status};
+use durable_objects::rpc::{ask, upload::Status};
 use upload_core::{
     operation::{Append, Outcome, Unsized, Wait},
     plan::PREFERRED_PART_BYTES,
@@ -15,11 +13,11 @@ use upload_core::{
     upload::Phase,
 };
 use web_sys::ReadableStream;
-use worker::{Env, Error, Result};
+use worker::{Error, Result};
 
 use crate::{
     append::{self, Stored},
-    call::Call,
+    call::{Call, Storing},
     relay::{Broken, Relay, drain},
     streams::stream_of,
     uploads::Carried,
@@ -35,12 +33,12 @@ pub(crate) async fn carry_out(chunk: Unsized, body: Option<ReadableStream>, call
     let stored = match body {
         None => Ok(None),
         Some(body) => {
-            let (env, stalled_after) = (call.env.clone(), call.config.stalled_after);
-            call.outliving_its_client(async move { store(chunk, &body, &env, stalled_after).await }).await??
+            let storing = call.storing()?;
+            call.outliving_its_client(async move { store(chunk, &body, &storing).await }).await??
         }
     };
     match stored {
-        Ok(Some(appended)) => append::wait_for_object(wait, Ok(appended), call.env).await,
+        Ok(Some(appended)) => append::wait_for_object(wait, Ok(appended), call).await,
         Ok(None) => {
             let nothing = Append { id, offset, length: ByteCount::ZERO, file_bytes, digest: None, wait };
             append::carry_out(nothing, None, call).await
@@ -50,21 +48,15 @@ pub(crate) async fn carry_out(chunk: Unsized, body: Option<ReadableStream>, call
 }
 
 /// What came of the last piece; none where the body had no bytes.
-async fn store(
-    chunk: Unsized,
-    body: &ReadableStream,
-    env: &Env,
-    stalled_after: Duration,
-) -> Result<Result<Option<Outcome>, Refusal>> {
-    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
-    let plan = match ask(&objects, chunk.id, &Status).await? {
+async fn store(chunk: Unsized, body: &ReadableStream, storing: &Storing) -> Result<Result<Option<Outcome>, Refusal>> {
+    let plan = match ask(&storing.objects, chunk.id, &Status).await? {
         Ok(now) => now.plan,
         Err(refusal) => {
             drain(Some(body.clone())).await?;
             return Ok(Err(refusal));
         }
     };
-    let mut relay = Relay::new(body, stalled_after, None, None)?;
+    let mut relay = Relay::new(body, storing.stalled_after, None, None)?;
     let (mut offset, mut last) = (chunk.offset, None::<Stored>);
     loop {
         let to_part_end = plan.part_bytes.saturating_sub(offset.saturating_sub(plan.part_start(offset)));
@@ -78,7 +70,7 @@ async fn store(
             let (id, file_bytes) = (chunk.id, chunk.file_bytes);
             let part = Append { id, offset, length, file_bytes, digest: None, wait: Wait::No };
             let link = Link { after: last.as_ref().map(|stored| stored.attempt), more: end.is_none() };
-            match append::store(part, link, Some(stream_of(&piece)?), env, stalled_after).await? {
+            match append::store(part, link, Some(stream_of(&piece)?), storing).await? {
                 Ok(stored) => last = Some(stored),
                 Err(refusal) => {
                     relay.drain().await;
@@ -93,7 +85,7 @@ async fn store(
         {
             // Another piece was announced and does not come. Dies here: who asks where to go on waits 2 s and takes the lease.
             let release = Release { attempt: stored.attempt, reason: ReleaseReason::GaveUp };
-            let _counted = ask(&objects, chunk.id, &release).await?;
+            let _counted = ask(&storing.objects, chunk.id, &release).await?;
         }
         return match end {
             // Whether it ended or was cut off cannot be told, and makes no difference: what arrived counts.

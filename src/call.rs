@@ -1,9 +1,22 @@
 //! What every operation is carried out with, beside what it says.
 
-use futures_channel::oneshot;
-use worker::{Context, Env, Error, Result};
+use std::time::Duration;
 
-use crate::config::Config;
+use durable_objects::rpc::Door;
+use futures_channel::oneshot;
+use worker::{Bucket, Context, Env, Error, Result};
+
+use crate::{auth::Access, config::Config, uploads::BUCKET_BINDING};
+
+/// What storing bytes takes. Owned, since storing outlives its request.
+pub(crate) struct Storing {
+    /// The way to the upload's object.
+    pub(crate) objects: Door,
+    /// Where the bytes go.
+    pub(crate) bucket: Bucket,
+    /// How long a body may bring too little.
+    pub(crate) stalled_after: Duration,
+}
 
 /// One request's surroundings.
 #[derive(Clone, Copy)]
@@ -16,9 +29,24 @@ pub(crate) struct Call<'a> {
     pub(crate) context: &'a Context,
     /// Scheme and host under which this was asked.
     pub(crate) host: &'a str,
+    /// Where it came from, as an IP address.
+    pub(crate) address: Option<&'a str>,
+    /// Who asks, and what may be created.
+    pub(crate) access: &'a Access,
 }
 
 impl Call<'_> {
+    /// The way to uploads, for whoever asks.
+    pub(crate) fn uploads(self) -> Result<Door> {
+        Door::to_uploads(self.env, self.access.caller.clone())
+    }
+
+    /// What storing bytes takes, for whoever asks.
+    pub(crate) fn storing(self) -> Result<Storing> {
+        let (objects, bucket) = (self.uploads()?, self.env.bucket(BUCKET_BINDING)?);
+        Ok(Storing { objects, bucket, stalled_after: self.config.stalled_after })
+    }
+
     /// Runs the work in a task of its own, and waits for it. In production a handler ends with its client, and only such a
     /// task survives, for at most 30 seconds.
     pub(crate) async fn outliving_its_client<T: 'static>(self, work: impl Future<Output = T> + 'static) -> Result<T> {

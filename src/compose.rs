@@ -2,7 +2,7 @@
 //! Its bytes are copied in the queue's time (`copying`); the answer waits for the object as long as a client may be kept
 //! waiting, where nothing but copying is left to do.
 
-use durable_objects::rpc::{self, ask, ledger::Recall, upload::Status};
+use durable_objects::rpc::{Door, ask, ledger::Recall, upload::Status};
 use upload_core::{
     ledger::Idempotency,
     operation::{Create, Outcome, Wait},
@@ -14,7 +14,7 @@ use upload_core::{
 };
 use worker::Result;
 
-use crate::{append, auth, call::Call, copying, create, log::now_ms, uploads::Carried};
+use crate::{append, call::Call, copying, create, log::now_ms, uploads::Carried};
 
 /// How long before its creation an upload's pieces are asked for, at most. They are kept so much longer.
 const BEFORE_CREATION_MS: u64 = 5_000;
@@ -26,34 +26,39 @@ const MOST_TIMES_ANEW: usize = 16;
 /// Creates the upload, or finds the one that was created for the same request.
 pub(crate) async fn carry_out(create: Create, wait: Wait, call: Call<'_>) -> Carried {
     let Purpose::Composition(ids) = &create.purpose else { return create::carry_out(create, call).await };
-    let pieces = match pieces(ids, call).await? {
+    let pieces = match pieces(ids, &create.purpose, call).await? {
         Ok(pieces) => pieces,
         // What it was put together from may be gone by now. The answer to the same request stays the same.
         Err(refusal) => return Ok(earlier(create, call).await?.ok_or(refusal)),
     };
-    let file_bytes = match total(&pieces, call.config.limits, create.mode) {
+    let limits = match call.access.creator(&create.purpose) {
+        Ok(creator) => creator.permit.tighten(call.config.limits),
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let file_bytes = match total(&pieces, limits, create.mode) {
         Ok(file_bytes) => file_bytes,
         Err(refusal) => return Ok(Err(refusal)),
     };
     let created = once(Create { file_bytes, ..create }, call).await?;
     let all_there = pieces.iter().all(|piece| piece.object.is_some());
     match created {
-        Ok(Outcome::Created { snapshot, limits }) if all_there && wait == Wait::ForObject => {
-            Ok(append::awaited(snapshot.id, call.env).await?.map(|snapshot| Outcome::Created { snapshot, limits }))
+        Ok(Outcome::Created { snapshot, limits, upload_token }) if all_there && wait == Wait::ForObject => {
+            let now = append::awaited(snapshot.id, call).await?;
+            Ok(now.map(|snapshot| Outcome::Created { snapshot, limits, upload_token }))
         }
         created => Ok(created),
     }
 }
 
 /// All pieces, kept from now on for as long as the upload may live.
-async fn pieces(ids: &[UploadId], call: Call<'_>) -> Result<Result<Vec<Piece>, Refusal>> {
-    let owner = match auth::owner(call.config) {
-        Ok(owner) => owner,
+async fn pieces(ids: &[UploadId], purpose: &Purpose, call: Call<'_>) -> Result<Result<Vec<Piece>, Refusal>> {
+    let owner = match call.access.creator(purpose) {
+        Ok(creator) => creator.owner.clone(),
         Err(refusal) => return Ok(Err(refusal)),
     };
     let until = UnixMs(now_ms()).plus_ms(call.config.upload_ttl_ms + BEFORE_CREATION_MS);
     let wanted = Wanted { owner, pieces: ids.to_vec(), until };
-    let objects = call.env.durable_object(rpc::UPLOADS_BINDING)?;
+    let objects = call.uploads()?;
     Ok(copying::ask_for(&wanted, &objects).await?.into_iter().collect())
 }
 
@@ -68,15 +73,16 @@ fn total(pieces: &[Piece], limits: Limits, mode: upload_core::plan::Mode) -> Res
 
 /// The upload that was created for this request before, unless that has ended without an object.
 async fn earlier(create: Create, call: Call<'_>) -> Result<Option<Outcome>> {
-    let Ok(owner) = auth::owner(call.config) else { return Ok(None) };
-    let ledgers = call.env.durable_object(rpc::LEDGERS_BINDING)?;
-    let objects = call.env.durable_object(rpc::UPLOADS_BINDING)?;
+    let Ok(creator) = call.access.creator(&create.purpose) else { return Ok(None) };
+    let ledgers = Door::to_ledgers(call.env)?;
+    let objects = call.uploads()?;
     let mut asked = create.idempotency;
     while let Some(idempotency) = asked {
-        let Ok(Some(id)) = ask(&ledgers, &owner, &Recall(idempotency.clone())).await? else { break };
+        let Ok(Some(id)) = ask(&ledgers, &creator.owner, &Recall(idempotency.clone())).await? else { break };
         match ask(&objects, id, &Status).await? {
             Ok(snapshot) if snapshot.phase != Phase::Failed => {
-                return Ok(Some(Outcome::Created { snapshot, limits: call.config.limits }));
+                let upload_token = create::upload_token(snapshot.id, call.config);
+                return Ok(Some(Outcome::Created { snapshot, limits: call.config.limits, upload_token }));
             }
             _ => asked = idempotency.anew(),
         }

@@ -3,18 +3,22 @@
 
 use std::{str::FromStr, time::Duration};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use upload_core::{
+    cors::AllowedOrigins,
     event::RetryPolicy,
     ledger::Quota,
+    media_types::MediaTypes,
     plan::Limits,
     refusal::Refusal,
     session::Policy,
+    token::{KeySet, Secret},
     units::{ByteCount, MIB},
 };
 use worker::Env;
 
-/// The shortest secret that signs download URLs.
-const MIN_DOWNLOAD_SECRET_CHARACTERS: usize = 32;
+/// How many secrets of one kind may be active: the newest, and the one before it.
+const MAX_ACTIVE_SECRETS: usize = 2;
 
 /// The settings.
 #[derive(Clone)]
@@ -41,24 +45,38 @@ pub(crate) struct Config {
     pub(crate) retry: RetryPolicy,
     /// `DOWNLOAD_URL_TTL_SECONDS`.
     pub(crate) download_url_ttl_seconds: u64,
-    /// The secret `WEBHOOK_SECRET`.
-    pub(crate) webhook_secret: String,
-    /// The secret `DOWNLOAD_SECRET`.
-    pub(crate) download_secret: String,
+    /// `ALLOWED_TYPES`; none where it is empty.
+    pub(crate) types: Option<MediaTypes>,
+    /// The secret `WEBHOOK_SECRET`: one, or the newest and the one before it. Each signs every event.
+    pub(crate) webhook_secrets: Vec<Secret>,
+    /// The secret `DOWNLOAD_SECRET`: one, or the newest and the one before it. The first signs, and both verify.
+    pub(crate) download_secrets: Vec<Secret>,
 }
 
 /// Who may upload.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 pub(crate) enum Auth {
-    /// Anybody.
+    /// Anybody on this machine.
     Open,
-    /// Nobody: no other way has been set up.
-    Closed,
+    /// Whoever has a token.
+    Tokens(TokenSettings),
+}
+
+/// Which tokens are good.
+#[derive(Clone)]
+pub(crate) struct TokenSettings {
+    /// `TOKEN_AUDIENCE`.
+    pub(crate) audience: String,
+    /// The secret `TOKEN_SECRETS`, and `TOKEN_PUBLIC_KEYS`.
+    pub(crate) keys: KeySet,
+    /// `TOKEN_JWKS_URL`; none where it is empty.
+    pub(crate) jwks_url: Option<String>,
 }
 
 impl Config {
     /// Reads the settings; refuses naming the first that is missing or malformed.
     pub(crate) fn read(env: &Env) -> Result<Self, Refusal> {
+        cors_origins(env)?;
         let webhook_url = Some(text(env, "ORIGIN_WEBHOOK_URL")?).filter(|url| !url.is_empty());
         let limits = Limits {
             max_upload_bytes: byte_count(env, "MAX_UPLOAD_BYTES")?,
@@ -68,7 +86,7 @@ impl Config {
             return Err(missing("MAX_CHUNK_BYTES", "is below 5 MiB, the smallest part that R2 takes"));
         }
         Ok(Self {
-            auth: if text(env, "AUTH")? == "open" { Auth::Open } else { Auth::Closed },
+            auth: auth(env)?,
             public_url: Some(text(env, "PUBLIC_URL")?.trim_end_matches('/').to_owned()).filter(|url| !url.is_empty()),
             limits,
             quota: Quota {
@@ -90,20 +108,62 @@ impl Config {
                 max_attempts: number(env, "DELIVERY_MAX_ATTEMPTS")?,
             },
             download_url_ttl_seconds: number(env, "DOWNLOAD_URL_TTL_SECONDS")?,
-            webhook_secret: webhook_secret(env)?,
-            download_secret: download_secret(env)?,
+            types: types(env)?,
+            webhook_secrets: webhook_secrets(env)?,
+            download_secrets: download_secrets(env)?,
         })
     }
 }
 
 /// `CORS_ORIGINS`, apart from the rest, for answers that must have their headers even where the rest of the settings is wrong.
-pub(crate) fn cors_origins(env: &Env) -> Vec<String> {
-    text(env, "CORS_ORIGINS")
-        .map(|origins| origins.split(',').map(|origin| origin.trim().to_owned()).collect())
-        .unwrap_or_default()
+pub(crate) fn cors_origins(env: &Env) -> Result<AllowedOrigins, Refusal> {
+    const NAME: &str = "CORS_ORIGINS";
+    AllowedOrigins::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
-/// A setting is missing or malformed.
+fn auth(env: &Env) -> Result<Auth, Refusal> {
+    match text(env, "AUTH")?.as_str() {
+        "open" => Ok(Auth::Open),
+        "token" => token_settings(env).map(Auth::Tokens),
+        _ => Err(missing("AUTH", "is neither \"token\" nor \"open\"")),
+    }
+}
+
+fn token_settings(env: &Env) -> Result<TokenSettings, Refusal> {
+    let audience = text(env, "TOKEN_AUDIENCE")?;
+    if audience.is_empty() {
+        return Err(missing("TOKEN_AUDIENCE", "is empty"));
+    }
+    let secrets = env.secret("TOKEN_SECRETS").map(|secrets| secrets.to_string()).unwrap_or_default();
+    let secrets = KeySet::of_secrets(&secrets).map_err(|complaint| missing("TOKEN_SECRETS", complaint))?;
+    let public = Some(text(env, "TOKEN_PUBLIC_KEYS")?).filter(|json| !json.is_empty());
+    let public = public.map(|json| KeySet::of_jwks(&json)).transpose();
+    let public = public.map_err(|complaint| missing("TOKEN_PUBLIC_KEYS", complaint))?.unwrap_or_default();
+    let jwks_url = Some(text(env, "TOKEN_JWKS_URL")?).filter(|url| !url.is_empty());
+    // Whoever can change the answer on its way can mint tokens.
+    if jwks_url.as_ref().is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://127.0.0.1:")) {
+        return Err(missing("TOKEN_JWKS_URL", "does not begin with https://"));
+    }
+    let keys = secrets.and(public);
+    if keys.is_empty() && jwks_url.is_none() {
+        let hint = "is not set, and neither is TOKEN_PUBLIC_KEYS or TOKEN_JWKS_URL: nobody could upload. Run `wrangler secret \
+                    put TOKEN_SECRETS` and give it `<kid>:<at least 32 random characters>`; locally, `cargo xtask setup` \
+                    writes .dev.vars";
+        return Err(missing("TOKEN_SECRETS", hint));
+    }
+    Ok(TokenSettings { audience, keys, jwks_url })
+}
+
+fn types(env: &Env) -> Result<Option<MediaTypes>, Refusal> {
+    const NAME: &str = "ALLOWED_TYPES";
+    let list = text(env, NAME)?;
+    if list.is_empty() {
+        return Ok(None);
+    }
+    MediaTypes::parse(list.split(',')).map(Some).map_err(|complaint| missing(NAME, complaint))
+}
+
+/// A setting that is missing, or is not what it must be.
 pub(crate) fn missing(name: &str, complaint: &str) -> Refusal {
     Refusal::NotConfigured { detail: format!("{name} {complaint}.") }
 }
@@ -136,18 +196,27 @@ fn secret(env: &Env, name: &str) -> Result<String, Refusal> {
     env.secret(name).map(|secret| secret.to_string()).map_err(|_| missing(name, &hint))
 }
 
-fn webhook_secret(env: &Env) -> Result<String, Refusal> {
-    let secret = secret(env, "WEBHOOK_SECRET")?;
-    match standardwebhooks::Webhook::new(&secret) {
-        Ok(_) if secret.starts_with("whsec_") => Ok(secret),
-        _ => Err(missing("WEBHOOK_SECRET", "is not `whsec_` and base64")),
+/// A secret that may be two, with a space or a comma between them while one takes the other's place.
+fn active_secrets(env: &Env, name: &str) -> Result<Vec<String>, Refusal> {
+    let text = secret(env, name)?;
+    let secrets: Vec<_> = text.split([',', ' ', '\n']).filter(|one| !one.is_empty()).map(str::to_owned).collect();
+    match secrets.len() {
+        0 => Err(missing(name, "is empty")),
+        count if count > MAX_ACTIVE_SECRETS => Err(missing(name, "has more than two secrets")),
+        _ => Ok(secrets),
     }
 }
 
-fn download_secret(env: &Env) -> Result<String, Refusal> {
-    let secret = secret(env, "DOWNLOAD_SECRET")?;
-    if secret.chars().count() < MIN_DOWNLOAD_SECRET_CHARACTERS {
-        return Err(missing("DOWNLOAD_SECRET", "is shorter than 32 characters"));
-    }
-    Ok(secret)
+/// Standard Webhooks, "Secrets": `whsec_` and 24 to 64 bytes in base64.
+fn webhook_secrets(env: &Env) -> Result<Vec<Secret>, Refusal> {
+    const NAME: &str = "WEBHOOK_SECRET";
+    let key = |text: &String| STANDARD.decode(text.strip_prefix("whsec_")?).ok().and_then(Secret::of_webhooks);
+    let secrets = active_secrets(env, NAME)?.iter().map(key).collect::<Option<_>>();
+    secrets.ok_or_else(|| missing(NAME, "is not `whsec_` and 24 to 64 bytes in base64"))
+}
+
+fn download_secrets(env: &Env) -> Result<Vec<Secret>, Refusal> {
+    const NAME: &str = "DOWNLOAD_SECRET";
+    let secrets = active_secrets(env, NAME)?.into_iter().map(Secret::new).collect::<Option<_>>();
+    secrets.ok_or_else(|| missing(NAME, "is shorter than 32 characters"))
 }

@@ -4,18 +4,19 @@
 use durable_objects::{
     faults::around,
     rpc::{
-        self, ask,
+        Door, ask,
         upload::{AsPiece, BeginStretch, WantedPieces},
     },
 };
 use futures_util::{StreamExt as _, stream};
 use upload_core::{
+    caller::Caller,
     log_line::LogLine,
     refusal::Refusal,
     session::{Commit, Piece, Release, ReleaseReason, Run, Standing, Stretch, Wanted},
     units::{ByteCount, UploadId},
 };
-use worker::{Bucket, Env, ObjectNamespace, Range, ResponseBody, Result};
+use worker::{Bucket, Env, Range, ResponseBody, Result};
 
 use crate::{
     log::{self, Stopwatch},
@@ -29,7 +30,7 @@ const ASKED_AT_ONCE: usize = 6;
 
 /// Copies the next stretch of this upload, if there is one to copy.
 pub(crate) async fn run(upload: UploadId, env: &Env) -> Result<()> {
-    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
+    let objects = Door::to_uploads(env, Caller::System)?;
     // A copy of a message that came late finds nothing to do, or somebody else at it.
     let Ok(Some(wanted)) = ask(&objects, upload, &WantedPieces).await? else { return Ok(()) };
     let standings = ask_for(&wanted, &objects).await?.into_iter().map(standing).collect();
@@ -53,7 +54,7 @@ pub(crate) async fn run(upload: UploadId, env: &Env) -> Result<()> {
 }
 
 /// Asks for all of these pieces, which are kept from then on. What each says, in order.
-pub(crate) async fn ask_for(wanted: &Wanted, objects: &ObjectNamespace) -> Result<Vec<Result<Piece, Refusal>>> {
+pub(crate) async fn ask_for(wanted: &Wanted, objects: &Door) -> Result<Vec<Result<Piece, Refusal>>> {
     let asked = wanted.pieces.iter().map(|id| async move {
         let question = AsPiece { owner: wanted.owner.clone(), until: wanted.until };
         let piece = ask(objects, id, &question).await?;
@@ -84,7 +85,7 @@ enum Stopped {
 async fn copy(
     upload: UploadId,
     stretch: &Stretch,
-    objects: &ObjectNamespace,
+    objects: &Door,
     bucket: &Bucket,
 ) -> Result<Result<ByteCount, Stopped>> {
     let grant = &stretch.grant;
@@ -120,7 +121,7 @@ async fn open(run: &Run, bucket: &Bucket) -> Result<Front, Broken> {
 
 /// What to give up for, and what to say of it. An object that R2 does not have may have been let go of just now, which its
 /// upload knows, and tells when it is asked again; if it believes to have it, the bytes are lost.
-async fn why(broken: Broken, wanted: &Wanted, objects: &ObjectNamespace) -> Result<(ReleaseReason, String)> {
+async fn why(broken: Broken, wanted: &Wanted, objects: &Door) -> Result<(ReleaseReason, String)> {
     Ok(match broken {
         Broken::SegmentLost => {
             let all_alive = ask_for(wanted, objects).await?.iter().all(Result::is_ok);

@@ -2,28 +2,31 @@
 //! creation was asked before, or because the same bytes are stored already.
 
 use durable_objects::rpc::{
-    self, ask,
+    Door, ask,
     ledger::{Admit, ForgetObject, Settle},
     upload::{Cancel, CreateUpload, FindObject, Probe, Status},
 };
 use upload_core::{
+    caller::Caller,
     ledger::{Admission, Fingerprint, OpenUpload},
     log_line::LogLine,
     operation::{Append, Create, FirstChunk, Outcome, Wait},
     plan::{Mode, Plan},
     refusal::Refusal,
     session::{Birth, Policy},
+    token::upload_token,
     units::{ByteCount, UnixMs, UploadId},
-    upload::{Phase, Purpose},
+    upload::{Phase, Purpose, Snapshot},
 };
 use web_sys::ReadableStream;
-use worker::{Env, Error, ObjectNamespace, Result};
+use worker::{Env, Error, Result};
 
 use crate::{
-    append, auth,
+    append,
+    auth::{Creator, pace},
     call::Call,
-    config::Config,
-    direct::Door,
+    config::{Auth, Config},
+    direct::S3Bucket,
     log::{self, Stopwatch, now_ms},
     uploads::{BUCKET_BINDING, Carried},
 };
@@ -31,12 +34,13 @@ use crate::{
 /// Creates the upload.
 pub(crate) async fn carry_out(create: Create, call: Call<'_>) -> Carried {
     let Call { config, env, .. } = call;
-    let owner = match auth::owner(config) {
-        Ok(owner) => owner,
+    let creator = match allowed(&create, call).await? {
+        Ok(creator) => creator,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let Ok(plan) = Plan::for_chunks(create.mode, create.file_bytes, create.chunking, config.limits) else {
-        return Ok(Err(Refusal::UploadTooLarge { limit_bytes: config.limits.largest_file(create.mode) }));
+    let limits = creator.permit.tighten(config.limits);
+    let Ok(plan) = Plan::for_chunks(create.mode, create.file_bytes, create.chunking, limits) else {
+        return Ok(Err(Refusal::UploadTooLarge { limit_bytes: limits.largest_file(create.mode) }));
     };
     let watch = Stopwatch::start();
     let mut random = [0; 16];
@@ -44,8 +48,8 @@ pub(crate) async fn carry_out(create: Create, call: Call<'_>) -> Carried {
     let id = UploadId::from_random_bytes(random);
     let created_at = UnixMs(now_ms());
     if create.mode == Mode::Direct {
-        let proved = match Door::open(env) {
-            Ok(door) => door.prove(id, created_at).await?,
+        let proved = match S3Bucket::open(env) {
+            Ok(bucket) => bucket.prove(id, created_at).await?,
             Err(refusal) => Err(refusal),
         };
         if let Err(refusal) = proved {
@@ -54,8 +58,8 @@ pub(crate) async fn carry_out(create: Create, call: Call<'_>) -> Carried {
     }
     let mut birth = Birth {
         id,
-        owner,
-        key: Birth::object_key(id),
+        owner: creator.owner,
+        key: Birth::object_key(&creator.permit.key_prefix, id),
         purpose: create.purpose.clone(),
         file: create.file.clone(),
         plan,
@@ -65,15 +69,22 @@ pub(crate) async fn carry_out(create: Create, call: Call<'_>) -> Carried {
         expires_at: created_at.plus_ms(config.upload_ttl_ms),
         // Of a piece the origin never hears: it is told of what is put together from it.
         policy: Policy { tell_origin: config.policy.tell_origin && create.purpose != Purpose::Piece, ..config.policy },
+        created_with: creator.token,
+        attached: creator.permit.metadata,
+        types: creator.permit.types.or_else(|| config.types.clone()).filter(|_| create.purpose != Purpose::Piece),
     };
-    let ledgers = env.durable_object(rpc::LEDGERS_BINDING)?;
-    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
+    let ledgers = Door::to_ledgers(env)?;
+    let objects = call.uploads()?;
+    let created = |snapshot: Snapshot| {
+        let upload_token = upload_token(snapshot.id, config);
+        Outcome::Created { snapshot, limits, upload_token }
+    };
     match admit(&create, &birth, config, env, &ledgers).await? {
         Ok(Admission::Opened) => {}
         // The first creation may have died between the ledger and the object: then this one goes on under its id.
         Ok(Admission::Repeated(earlier)) => match ask(&objects, earlier, &Status).await? {
             Err(Refusal::UploadNotFound) => birth.rename(earlier),
-            answer => return Ok(answer.map(|snapshot| Outcome::Created { snapshot, limits: config.limits })),
+            answer => return Ok(answer.map(created)),
         },
         Ok(Admission::Known(object)) => return Ok(Ok(Outcome::Duplicate(object))),
         Err(refusal) => return Ok(Err(refusal)),
@@ -88,13 +99,39 @@ pub(crate) async fn carry_out(create: Create, call: Call<'_>) -> Carried {
                 ..LogLine::of("created", id)
             };
             log::info(&LogLine { duration_ms: Some(watch.elapsed_ms()), ..line });
-            Ok(Ok(Outcome::Created { snapshot, limits: config.limits }))
+            Ok(Ok(created(snapshot)))
         }
         Err(refusal) => {
             // Where this fails, the entry goes with its expiry.
             let _expires = ask(&ledgers, &owner, &Settle { upload_id: id, object: None }).await;
             Ok(Err(refusal))
         }
+    }
+}
+
+/// Who creates it, where that is allowed: so large a file, of this type, so soon after the one before.
+async fn allowed(create: &Create, call: Call<'_>) -> Result<Result<Creator, Refusal>> {
+    let creator = match call.access.creator(&create.purpose) {
+        Ok(creator) => creator.clone(),
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    if let Err(refusal) = creator.permit.check(create, call.config.types.as_ref()) {
+        return Ok(Err(refusal));
+    }
+    // Where anybody may upload there is one owner, and one address.
+    if let Auth::Tokens(_) = call.config.auth
+        && let Err(refusal) = pace::count(call.env, &creator.owner, call.address).await?
+    {
+        return Ok(Err(refusal));
+    }
+    Ok(Ok(creator))
+}
+
+/// The token of this upload, where tokens are needed.
+pub(crate) fn upload_token(upload: UploadId, config: &Config) -> Option<String> {
+    match config.auth {
+        Auth::Open => None,
+        Auth::Tokens(_) => upload_token::mint(config.download_secrets.first()?, upload),
     }
 }
 
@@ -116,7 +153,7 @@ pub(crate) async fn with_first_chunk(
     }
     let wait = first.wait;
     let created = carry_out(create, call).await?;
-    let Ok(Outcome::Created { snapshot, limits }) = created else { return Ok(created) };
+    let Ok(Outcome::Created { snapshot, limits, upload_token }) = created else { return Ok(created) };
     let id = snapshot.id;
     let is_new = snapshot.phase == Phase::Open && snapshot.uploaded_bytes.is_zero();
     if is_new && !first.length.is_zero() {
@@ -130,21 +167,21 @@ pub(crate) async fn with_first_chunk(
         };
         let appended = append::carry_out(chunk, body, call).await?;
         if let Err(refusal @ (Refusal::ChecksumMismatch { .. } | Refusal::FileDigestMismatch { .. })) = appended {
-            let objects = call.env.durable_object(rpc::UPLOADS_BINDING)?;
+            let objects = call.uploads()?;
             // Dies here, or fails: the upload is there without a byte, and expires.
             let _expires = ask(&objects, id, &Cancel).await;
             return Ok(Err(refusal));
         }
     }
     // Whatever else went wrong: the upload is there, and this is how it stands.
-    let objects = call.env.durable_object(rpc::UPLOADS_BINDING)?;
+    let objects = call.uploads()?;
     // Asked before, and the bytes of that request may still be on their way: the offset told now must be accepted.
     let asked = if is_new { ask(&objects, id, &Status).await? } else { ask(&objects, id, &Probe).await? };
     let now = match asked {
         Ok(now) => append::finish(now, wait, call).await?,
         Err(refusal) => Err(refusal),
     };
-    Ok(now.map(|snapshot| Outcome::Created { snapshot, limits }))
+    Ok(now.map(|snapshot| Outcome::Created { snapshot, limits, upload_token }))
 }
 
 /// Asks the ledger; once more where it knew an object that is not there any more.
@@ -153,7 +190,7 @@ async fn admit(
     birth: &Birth,
     config: &Config,
     env: &Env,
-    ledgers: &ObjectNamespace,
+    ledgers: &Door,
 ) -> Result<Result<Admission, Refusal>> {
     let admit = Admit {
         upload: OpenUpload {
@@ -181,7 +218,7 @@ async fn admit(
 
 /// The upload's object knows first when its file is to be deleted; when it has been forgotten, R2 alone knows.
 async fn is_still_there(known: &Fingerprint, env: &Env) -> Result<bool> {
-    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
+    let objects = Door::to_uploads(env, Caller::System)?;
     match ask(&objects, known.upload_id, &FindObject).await? {
         Ok(_) | Err(Refusal::UploadNotFound) => {
             let found = env.bucket(BUCKET_BINDING)?.head(&known.key).await?;

@@ -2,7 +2,7 @@
 //! browser sniffs or runs.
 
 use durable_objects::rpc::{
-    self, ask,
+    ask,
     upload::{FindObject, FoundObject},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -22,7 +22,7 @@ type Served = Result<Result<(Response, Snapshot), Refusal>>;
 
 /// Answers with the object or the wanted range of it, to whoever has a signed URL.
 pub(crate) async fn serve(download: &Download, call: Call<'_>) -> Served {
-    if let Err(refusal) = signed_url::verify(&call.config.download_secret, download, UnixMs(now_ms())) {
+    if let Err(refusal) = signed_url::verify(&call.config.download_secrets, download, UnixMs(now_ms())) {
         return Ok(Err(refusal));
     }
     let content = Content { id: download.id, head_only: download.head_only, range: download.range.clone() };
@@ -31,7 +31,7 @@ pub(crate) async fn serve(download: &Download, call: Call<'_>) -> Served {
 
 /// Answers with the object or the wanted range of it, to its owner.
 pub(crate) async fn serve_owner(download: &Content, call: Call<'_>) -> Served {
-    let objects = call.env.durable_object(rpc::UPLOADS_BINDING)?;
+    let objects = call.uploads()?;
     let FoundObject { object, snapshot } = match ask(&objects, download.id, &FindObject).await? {
         Ok(found) => found,
         Err(refusal) => return Ok(Err(refusal)),

@@ -1,5 +1,5 @@
-//! A request in, an answer out: understands it through a dialect, has it carried out, renders what came of it, adds CORS, and
-//! writes a log line for what was refused or went wrong.
+//! A request in, an answer out: understands it through a dialect, has it carried out for whoever asks, renders what came of it,
+//! adds CORS, and writes a log line for what was refused or went wrong.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use upload_core::{
@@ -12,32 +12,22 @@ use upload_core::{
 use worker::{Context, Env, Headers, Request, Response, ResponseBuilder, Result};
 
 use crate::{
+    auth,
     call::Call,
     config::{self, Config},
+    cors,
     log::{self, Stopwatch, now_ms},
     uploads::{self, Answer},
 };
 
-/// What a browser may send.
-const ALLOW_HEADERS: &str = "Authorization, Content-Type, Content-Range, Content-Digest, Idempotency-Key, X-Upload-Offset, X-Chunk-Checksum, \
-     X-Requested-With, X-Request-ID, X-HTTP-Method-Override, Tus-Resumable, Upload-Length, Upload-Offset, \
-     Upload-Metadata, Upload-Defer-Length, Upload-Concat, Upload-Checksum, Upload-Incomplete, Upload-Complete, \
-     Upload-Draft-Interop-Version, Content-Disposition, Content-Encoding, Repr-Digest, Want-Repr-Digest, Range";
-
-/// What a browser's script may read.
-const EXPOSE_HEADERS: &str = "Location, Upload-Offset, Upload-Length, Retry-After, ETag, Content-Range, Accept-Ranges, \
-     Upload-Metadata, Upload-Defer-Length, Upload-Concat, Upload-Complete, Upload-Incomplete, Upload-Expires, \
-     Upload-Limit, Upload-Draft-Interop-Version, Tus-Version, Tus-Resumable, Tus-Max-Size, Tus-Extension, \
-     Tus-Checksum-Algorithm, Repr-Digest";
-
-/// How long a browser may remember a preflight's answer, in seconds; browsers cap it at 2 hours.
-const PREFLIGHT_MAX_AGE_SECONDS: &str = "7200";
+/// All names and values of the headers, and the address, together. The platform allows 128 KB; the largest that means anything
+/// here is an `Upload-Metadata`.
+const MAX_HEAD_BYTES: u32 = 32 * 1024;
 
 /// Answers one request. Faults are answered too: an error never leaves this function.
 pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> Result<Response> {
     let watch = Stopwatch::start();
     let head = head(&request)?;
-    let origin = head.header("origin").map(str::to_owned);
     #[cfg(feature = "faults")]
     if head.path == "/faults" {
         durable_objects::faults::plan(request.json().await?);
@@ -57,7 +47,9 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
             Err(error) => faulted(dialect, &error, upload, &watch)?,
         }
     };
-    add_cors(response.headers_mut(), origin.as_deref(), &env, &head)?;
+    // A list that cannot be read allows nobody; what is wrong with it is said to whoever asks for anything.
+    let allowed = config::cors_origins(&env).unwrap_or_default();
+    cors::add(response.headers_mut(), &head, &allowed)?;
     Ok(response)
 }
 
@@ -71,6 +63,9 @@ async fn handle(
     context: &Context,
     upload: &mut Option<UploadId>,
 ) -> Result<Result<Response, Refusal>> {
+    if head_bytes(asked.head) > u64::from(MAX_HEAD_BYTES) {
+        return Ok(Err(Refusal::HeadTooLarge { limit_bytes: MAX_HEAD_BYTES.into() }));
+    }
     let operation = match understand(dialect, asked.head, request).await? {
         Ok(operation) => operation,
         Err(refusal) => return Ok(Err(refusal)),
@@ -81,7 +76,12 @@ async fn handle(
         Err(refusal) => return Ok(Err(refusal.clone())),
     };
     let host = request.url()?.origin().ascii_serialization();
-    let call = Call { config, env, context, host: &host };
+    let access = match auth::identify(asked.head, &operation, config, &host).await? {
+        Ok(access) => access,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let address = asked.head.header("cf-connecting-ip");
+    let call = Call { config, env, context, host: &host, address, access: &access };
     match uploads::answer(operation, request.inner().body(), call).await? {
         Ok(Answer::Outcome(outcome)) => response(dialect.reply(asked, &outcome)).map(Ok),
         Ok(Answer::Object(mut response, now)) => {
@@ -95,7 +95,7 @@ async fn handle(
                 // Where this is refused too, the upload has ended meanwhile.
                 let _ended = uploads::answer(consequence, None, call).await?;
             }
-            Ok(Err(refusal))
+            Ok(Err(access.restate(refusal)))
         }
     }
 }
@@ -113,6 +113,11 @@ async fn understand(dialect: Dialect, head: &Head, request: &mut Request) -> Res
         return Ok(Err(Refusal::bad_request("body", format!("is larger than {max_bytes} bytes"))));
     }
     Ok(finish(head, &request.bytes().await?))
+}
+
+fn head_bytes(head: &Head) -> u64 {
+    let headers: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    (headers + head.path.len() + head.query.len()) as u64
 }
 
 fn head(request: &Request) -> Result<Head> {
@@ -183,21 +188,4 @@ fn faulted(dialect: Dialect, error: &worker::Error, upload: Option<UploadId>, wa
         ..LogLine::default()
     });
     response(dialect.fault(&fault_id, upload))
-}
-
-fn add_cors(headers: &mut Headers, origin: Option<&str>, env: &Env, head: &Head) -> Result<()> {
-    headers.append("vary", "Origin")?;
-    let allowed = config::cors_origins(env);
-    let Some(origin) = origin else { return Ok(()) };
-    if !allowed.iter().any(|entry| entry == "*" || entry == origin) {
-        return Ok(());
-    }
-    headers.set("access-control-allow-origin", if allowed.iter().any(|entry| entry == "*") { "*" } else { origin })?;
-    headers.set("access-control-expose-headers", EXPOSE_HEADERS)?;
-    if head.method == Method::OPTIONS {
-        headers.set("access-control-allow-methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")?;
-        headers.set("access-control-allow-headers", ALLOW_HEADERS)?;
-        headers.set("access-control-max-age", PREFLIGHT_MAX_AGE_SECONDS)?;
-    }
-    Ok(())
 }

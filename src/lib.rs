@@ -1,6 +1,6 @@
 //! The Worker: HTTP, bytes, and the queue. Decides nothing about uploads: what may happen to one is decided in its object.
 //!
-//! * `front`: a request in, an answer out, with CORS and a log line.
+//! * `front`: a request in, an answer out, with CORS and a log line. `auth`: whose request it is, and what it may.
 //! * `uploads`: operations, carried out through the object.
 //! * `create`: a new upload. `append`: a chunk, granted, relayed and counted; `relay` over `streams`: a body into storage, without a byte entering
 //!   wasm; `tail`: what a part begins with.
@@ -19,6 +19,7 @@ mod call;
 mod compose;
 mod config;
 mod copying;
+mod cors;
 mod create;
 mod direct;
 mod download;

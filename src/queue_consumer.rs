@@ -3,12 +3,12 @@
 //! upload's object knows.
 
 use durable_objects::rpc::{
-    self, ask,
+    Door, ask,
     upload::{BeginDelivery, DeliveryOutcome, EndDelivery, Errand, EventFacts},
 };
 use futures_util::future::join_all;
-use upload_core::{event::Verdict, log_line::LogLine, units::UploadId};
-use worker::{Env, Message, MessageBatch, MessageExt, ObjectNamespace, QueueRetryOptionsBuilder, Result};
+use upload_core::{caller::Caller, event::Verdict, log_line::LogLine, units::UploadId};
+use worker::{Env, Message, MessageBatch, MessageExt, QueueRetryOptionsBuilder, Result};
 
 use crate::{
     config::Config,
@@ -70,7 +70,7 @@ async fn deliver(message: &Message<Errand>, upload_id: UploadId, event_id: &str,
     let Some(url) = config.webhook_url.clone() else {
         return Err("ORIGIN_WEBHOOK_URL is empty, but there is an event to deliver".into());
     };
-    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
+    let objects = Door::to_uploads(env, Caller::System)?;
     let begin = BeginDelivery { event_id: event_id.to_owned(), attempt_ms: config.webhook_timeout_ms };
     let Ok(Some(facts)) = ask(&objects, upload_id, &begin).await? else {
         // Acknowledged already, given up, or forgotten: this is a late copy.
@@ -99,7 +99,7 @@ async fn deliver(message: &Message<Errand>, upload_id: UploadId, event_id: &str,
 async fn settle(
     message: &Message<Errand>,
     env: &Env,
-    objects: &ObjectNamespace,
+    objects: &Door,
     facts: &EventFacts,
     outcome: DeliveryOutcome,
     line: LogLine<'_>,

@@ -8,21 +8,28 @@ use sha2::Sha256;
 use upload_core::{
     operation::Download,
     refusal::Refusal,
+    token::Secret,
     units::{UnixMs, UploadId},
 };
 
 /// Makes a URL that is valid until `expires`.
-pub(crate) fn sign(secret: &str, public_url: &str, upload: UploadId, expires_unix_seconds: u64) -> Option<String> {
+pub(crate) fn sign(secret: &Secret, public_url: &str, upload: UploadId, expires_unix_seconds: u64) -> Option<String> {
     let path = path(upload);
     let signature = hex::encode(mac(secret, &path, expires_unix_seconds)?.finalize().into_bytes());
     Some(format!("{public_url}{path}?expires={expires_unix_seconds}&signature={signature}"))
 }
 
-/// Whether a request's URL was made by [`sign`] and has not expired. Compared in constant time.
-pub(crate) fn verify(secret: &str, download: &Download, now: UnixMs) -> Result<(), Refusal> {
+/// Whether a request's URL was made by [`sign`] with one of these secrets and has not expired. Compared in constant time.
+pub(crate) fn verify(secrets: &[Secret], download: &Download, now: UnixMs) -> Result<(), Refusal> {
     let signature = hex::decode(&download.signature).map_err(|_| Refusal::BadSignature)?;
-    let expected = mac(secret, &path(download.id), download.expires_unix_seconds).ok_or(Refusal::BadSignature)?;
-    expected.verify_slice(&signature).map_err(|_| Refusal::BadSignature)?;
+    let path = path(download.id);
+    let is_by = |secret: &Secret| {
+        let expected = mac(secret, &path, download.expires_unix_seconds);
+        expected.is_some_and(|expected| expected.verify_slice(&signature).is_ok())
+    };
+    if !secrets.iter().any(is_by) {
+        return Err(Refusal::BadSignature);
+    }
     if now.unix_seconds() >= download.expires_unix_seconds { Err(Refusal::BadSignature) } else { Ok(()) }
 }
 
@@ -30,8 +37,8 @@ fn path(upload: UploadId) -> String {
     format!("/upload/{upload}/content")
 }
 
-fn mac(secret: &str, path: &str, expires_unix_seconds: u64) -> Option<Hmac<Sha256>> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
+fn mac(secret: &Secret, path: &str, expires_unix_seconds: u64) -> Option<Hmac<Sha256>> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.bytes()).ok()?;
     mac.update(format!("GET\n{path}\n{expires_unix_seconds}").as_bytes());
     Some(mac)
 }

@@ -1,12 +1,15 @@
 //! The tail: accepted bytes that the next part begins with, opened as streams from wherever they are, one after the other.
 
-use durable_objects::{faults::around, rpc::upload::read_tail};
+use durable_objects::{
+    faults::around,
+    rpc::{Door, upload::read_tail},
+};
 use upload_core::{
     session::TailPiece,
     units::{ByteCount, UploadId},
 };
 use web_sys::ReadableStream;
-use worker::{Bucket, ObjectNamespace, ResponseBody};
+use worker::{Bucket, ResponseBody};
 
 use crate::relay::Broken;
 
@@ -17,7 +20,7 @@ pub(crate) struct Tail<'a> {
     /// Of which upload.
     pub(crate) upload: UploadId,
     /// Where the rows are.
-    pub(crate) objects: &'a ObjectNamespace,
+    pub(crate) objects: &'a Door,
     /// Where the objects are.
     pub(crate) bucket: &'a Bucket,
 }

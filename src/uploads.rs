@@ -2,7 +2,7 @@
 //! file of its own: `create`, `append`, `download`.
 
 use durable_objects::rpc::{
-    self, ask,
+    Door, ask,
     ledger::ListOpen,
     upload::{Cancel, Complete, Probe, Redeliver, Status},
 };
@@ -15,7 +15,7 @@ use upload_core::{
 use web_sys::ReadableStream;
 use worker::{Response, Result};
 
-use crate::{append, append_unsized, auth, call::Call, compose, create, direct, download};
+use crate::{append, append_unsized, call::Call, compose, create, direct, download};
 
 /// Which binding of wrangler.toml leads to the bucket.
 pub(crate) const BUCKET_BINDING: &str = "BUCKET";
@@ -59,7 +59,7 @@ pub(crate) async fn answer(
 
 /// Carries out anything but a download.
 async fn carry_out(operation: Operation, body: Option<ReadableStream>, call: Call<'_>) -> Carried {
-    let objects = call.env.durable_object(rpc::UPLOADS_BINDING)?;
+    let objects = call.uploads()?;
     Ok(match operation {
         Operation::Create(create) => create::carry_out(create, call).await?,
         Operation::CreateWith(create, first) => create::with_first_chunk(create, first, body, call).await?,
@@ -79,16 +79,16 @@ async fn carry_out(operation: Operation, body: Option<ReadableStream>, call: Cal
 }
 
 async fn probe(id: UploadId, wait: Wait, call: Call<'_>) -> Result<Result<Snapshot, Refusal>> {
-    match ask(&call.env.durable_object(rpc::UPLOADS_BINDING)?, id, &Probe).await? {
+    match ask(&call.uploads()?, id, &Probe).await? {
         Ok(now) => append::finish(now, wait, call).await,
         Err(refusal) => Ok(Err(refusal)),
     }
 }
 
 async fn list(call: Call<'_>) -> Carried {
-    let owner = match auth::owner(call.config) {
-        Ok(owner) => owner,
+    let owner = match call.access.lister() {
+        Ok(creator) => &creator.owner,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    Ok(ask(&call.env.durable_object(rpc::LEDGERS_BINDING)?, owner, &ListOpen).await?.map(Outcome::Listed))
+    Ok(ask(&Door::to_ledgers(call.env)?, owner, &ListOpen).await?.map(Outcome::Listed))
 }

@@ -4,11 +4,12 @@
 use durable_objects::{
     faults::around,
     rpc::{
-        self, ask,
+        Door, ask,
         upload::{NextSlice, SliceHashed},
     },
 };
 use upload_core::{
+    caller::Caller,
     integrity::{Algorithm, Crc64Nvme, RunningSha256},
     log_line::LogLine,
     session::{Hashed, Slice, Verified},
@@ -30,7 +31,7 @@ const LEAST_READ_BYTES: u32 = 256 * 1024;
 
 /// Reads the next slice of this upload's object, if there is one to read.
 pub(crate) async fn run(upload: UploadId, env: &Env) -> Result<()> {
-    let objects = env.durable_object(rpc::UPLOADS_BINDING)?;
+    let objects = Door::to_uploads(env, Caller::System)?;
     // A copy of a message that came late finds nothing to do.
     let Ok(Some(slice)) = ask(&objects, upload, &NextSlice).await? else { return Ok(()) };
     let watch = Stopwatch::start();

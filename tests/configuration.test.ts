@@ -1,28 +1,84 @@
 // A Worker that was not set up: it says so, instead of taking bytes that nobody could ever be told about.
 
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 
 import { assertRefused } from "./support/refusals.ts";
 import { Stack, type StackOptions } from "./support/stack.ts";
+import { waitFor } from "./support/wait.ts";
+import { repositoryRoot } from "./support/wrangler_config.ts";
 
 const DOWNLOAD_SECRET = "0123456789abcdef0123456789abcdef";
 
-const incomplete: [string, StackOptions][] = [
-  ["both secrets missing", { secrets: {} }],
-  ["the webhook secret malformed", { secrets: { WEBHOOK_SECRET: "whsec_not base64", DOWNLOAD_SECRET } }],
-  ["a limit that is no number", { vars: { MAX_CHUNK_BYTES: "plenty" } }],
+const TOKEN_SECRETS = `k:${DOWNLOAD_SECRET}`;
+const secrets = { WEBHOOK_SECRET: "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", DOWNLOAD_SECRET, TOKEN_SECRETS };
+const token = { AUTH: "token" };
+
+/** What is wrong, how it came to be, and the name that the answer must have in it. */
+const incomplete: [string, StackOptions, string][] = [
+  ["all secrets missing", { secrets: {} }, "WEBHOOK_SECRET"],
+  ["the webhook secret malformed", { secrets: { ...secrets, WEBHOOK_SECRET: "whsec_not base64" } }, "WEBHOOK_SECRET"],
+  ["three webhook secrets", { secrets: { ...secrets, WEBHOOK_SECRET: "whsec_a whsec_b whsec_c" } }, "WEBHOOK_SECRET"],
+  ["a short download secret", { secrets: { ...secrets, DOWNLOAD_SECRET: "tiny" } }, "DOWNLOAD_SECRET"],
+  ["no key for tokens", { vars: token, secrets: { ...secrets, TOKEN_SECRETS: undefined } }, "TOKEN_SECRETS"],
+  ["a short key for tokens", { vars: token, secrets: { ...secrets, TOKEN_SECRETS: "k:tiny" } }, "TOKEN_SECRETS"],
+  ["a key without kid", { vars: token, secrets: { ...secrets, TOKEN_SECRETS: DOWNLOAD_SECRET } }, "TOKEN_SECRETS"],
+  ["no audience", { vars: { ...token, TOKEN_AUDIENCE: "" } }, "TOKEN_AUDIENCE"],
+  ["public keys that are none", { vars: { ...token, TOKEN_PUBLIC_KEYS: "{}" } }, "TOKEN_PUBLIC_KEYS"],
+  ["keys from an insecure place", { vars: { ...token, TOKEN_JWKS_URL: "http://app.example/jwks" } }, "TOKEN_JWKS_URL"],
+  ["an AUTH that does not exist", { vars: { AUTH: "nobody-knows" } }, "AUTH"],
+  ["an AUTH that is nothing", { vars: { AUTH: "" } }, "AUTH"],
+  ["sites that are none", { vars: { CORS_ORIGINS: "app.example" } }, "CORS_ORIGINS"],
+  ["types that are none", { vars: { ALLOWED_TYPES: "pictures" } }, "ALLOWED_TYPES"],
+  ["a limit that is no number", { vars: { MAX_CHUNK_BYTES: "plenty" } }, "MAX_CHUNK_BYTES"],
 ];
 
-for (const [what, options] of incomplete) {
+for (const [what, options, name] of incomplete) {
   test(`with ${what}, an upload is refused before it begins`, async (t) => {
     const stack = await Stack.start(options);
     t.after(() => stack.stop());
-    assertRefused(await stack.client.init({ fileName: "a", fileSize: 1 }), 503, "not-configured");
+    const problem = assertRefused(await stack.client.init({ fileName: "a", fileSize: 1 }), 503, "not-configured");
+    assert.ok(problem.detail.includes(name), problem.detail);
+    for (const secret of Object.values(options.secrets ?? {})) {
+      assert.ok(secret === undefined || !problem.detail.includes(secret), "the answer has a secret in it");
+    }
   });
 }
 
-test("with an AUTH that does not exist, nobody may upload", async (t) => {
-  const stack = await Stack.start({ vars: { AUTH: "nobody-knows" } });
+test("what is open is so on this machine only, and says so once", async (t) => {
+  const stack = await Stack.start();
   t.after(() => stack.stop());
-  assertRefused(await stack.client.init({ fileName: "a", fileSize: 1 }), 401, "unauthorized");
+  for (const host of [
+    "uploads.example.com",
+    "127.0.0.1.example.com",
+    "localhost.example.com",
+    "192.168.1.7",
+    "10.0.0.1",
+  ]) {
+    const reply = await stack.client.init({ fileName: "a", fileSize: 1 }, { Host: host });
+    const problem = assertRefused(reply, 503, "not-configured");
+    assert.match(problem.detail, /AUTH/);
+  }
+  for (const host of ["localhost", "127.0.0.1:1234", "[::1]", "app.localhost"]) {
+    assert.equal((await stack.client.init({ fileName: "a", fileSize: 1 }, { Host: host })).status, 201, host);
+  }
+  const said = await waitFor("the log line", () => stack.log.lines.filter(({ event }) => event === "auth_open"));
+  assert.equal(said.length, 1);
+});
+
+test("as it is committed, wrangler.toml lets nobody in and no other site read", () => {
+  const toml = readFileSync(join(repositoryRoot, "wrangler.toml"), "utf8");
+  assert.match(toml, /^AUTH = "token"$/m);
+  assert.match(toml, /^CORS_ORIGINS = ""$/m);
+});
+
+test("every var is read by its name, and every name that is read is a var or a secret", () => {
+  const toml = readFileSync(join(repositoryRoot, "wrangler.toml"), "utf8");
+  const vars = [...toml.slice(toml.indexOf("[vars]")).matchAll(/^([A-Z_]+) = /gm)].map(([, name]) => String(name));
+  const secretNames = [...toml.matchAll(/^# ([A-Z_]+) {2,}\S/gm)].map(([, name]) => String(name));
+  const config = readFileSync(join(repositoryRoot, "src/config.rs"), "utf8");
+  const read = new Set([...config.matchAll(/"([A-Z][A-Z_]{3,})"/g)].map(([, name]) => String(name)));
+  assert.deepEqual([...read].sort(), [...vars, ...secretNames].sort());
 });

@@ -69,17 +69,61 @@ test("scripts may read the headers that carry answers, on success and on refusal
 
 test("with a list of sites, exactly those may call", async (t) => {
   const strict = await Stack.start({
-    vars: { CORS_ORIGINS: `https://other.example, ${page}`, ORIGIN_WEBHOOK_URL: "" },
+    vars: { CORS_ORIGINS: `https://other.example, ${page}, https://*.apps.example`, ORIGIN_WEBHOOK_URL: "" },
   });
   t.after(() => strict.stop());
 
-  const known = await preflight(strict, "/upload/init", "POST");
-  assert.equal(known.status, 204);
-  assert.equal(known.header("Access-Control-Allow-Origin"), page);
-  assert.ok(listed(known, "Vary").includes("origin"));
-
-  for (const stranger of ["https://app.example.evil.test", "http://app.example", "https://sub.app.example", "null"]) {
-    const reply = await preflight(strict, "/upload/init", "POST", stranger);
-    assert.equal(reply.header("Access-Control-Allow-Origin"), undefined, stranger);
+  for (const origin of [page, "https://other.example", "https://a.apps.example", "https://a.b.apps.example"]) {
+    const known = await preflight(strict, "/upload/init", "POST", origin);
+    assert.equal(known.status, 204);
+    assert.equal(known.header("Access-Control-Allow-Origin"), origin);
+    assert.equal(known.header("Access-Control-Allow-Credentials"), "true");
+    assert.ok(listed(known, "Vary").includes("origin"));
+    assert.ok(listed(known, "Vary").includes("access-control-request-headers"));
+    const refused = await strict.client.request("GET", `/upload/${unknown}`, { headers: { Origin: origin } });
+    assert.equal(refused.status, 404);
+    assert.equal(refused.header("Access-Control-Allow-Origin"), origin, "a refusal can be read too");
   }
+
+  for (const stranger of [
+    "https://app.example.evil.test",
+    "http://app.example",
+    "https://sub.app.example",
+    "https://app.example:8443",
+    "https://app.example.",
+    "https://APP.example",
+    "https://apps.example",
+    "https://evil-apps.example",
+    "https://a.apps.example.evil.test",
+    "https://a.apps.example@evil.test",
+    "https://evil.test/.apps.example",
+    "http://a.apps.example",
+    "https://*.apps.example",
+    "https://a.apps.example, https://evil.test",
+    "null",
+    "",
+  ]) {
+    for (const reply of [
+      await preflight(strict, "/upload/init", "POST", stranger),
+      await preflight(strict, "/files", "POST", stranger),
+      await strict.client.request("GET", `/upload/${unknown}`, { headers: { Origin: stranger } }),
+    ]) {
+      const allowing = Object.keys(reply.headers).filter((name) => name.startsWith("access-control-"));
+      assert.deepEqual(allowing, [], stranger);
+      assert.ok(listed(reply, "Vary").includes("origin"), "a cache must not hand one site's answer to another");
+      assert.ok(!JSON.stringify(reply.headers).includes("evil"), "nothing is reflected");
+    }
+  }
+});
+
+test("where anybody may call, nobody is given credentials", async () => {
+  const reply = await preflight(open, "/upload/init", "POST", "https://any.test");
+  assert.equal(reply.header("Access-Control-Allow-Origin"), "*");
+  assert.equal(reply.header("Access-Control-Allow-Credentials"), undefined);
+});
+
+test("a browser may send a token, and read why it was refused", async () => {
+  const reply = await preflight(open, "/upload/init", "POST");
+  assert.ok(listed(reply, "Access-Control-Allow-Headers").includes("authorization"));
+  assert.ok(listed(reply, "Access-Control-Expose-Headers").includes("www-authenticate"));
 });

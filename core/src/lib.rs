@@ -12,21 +12,27 @@
 //! * [`s3`]: requests to R2's S3 API, signed, and what it answers.
 //! * [`ledger`]: what one owner may use.
 //! * [`event`]: what the origin is told, and when it is told again.
+//! * [`token`]: who may upload what, by word of the application. [`caller`]: who asks an upload's object for something.
 
 #![forbid(unsafe_code)]
 
 pub mod byte_range;
+pub mod caller;
+pub mod cors;
 pub mod dialect;
 pub mod direct;
 pub mod event;
 pub mod integrity;
 pub mod ledger;
 pub mod log_line;
+pub mod media_types;
 pub mod operation;
 pub mod plan;
 pub mod refusal;
+mod refusal_advice;
 pub mod s3;
 pub mod session;
 pub mod storage_fault;
+pub mod token;
 pub mod units;
 pub mod upload;

@@ -163,6 +163,8 @@ pub enum Outcome {
         snapshot: Snapshot,
         /// What the deployment allows.
         limits: crate::plan::Limits,
+        /// The token of this upload, where tokens are needed.
+        upload_token: Option<String>,
     },
     /// These bytes are stored already.
     Duplicate(crate::ledger::Fingerprint),

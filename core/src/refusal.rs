@@ -192,8 +192,37 @@ pub enum Refusal {
         /// Which one, and how to set it.
         detail: String,
     },
-    /// The deployment does not let this client upload.
+    /// The request comes without a token, and needs one.
     Unauthorized,
+    /// The request comes with a token that is not good.
+    InvalidToken {
+        /// Why not, in a sentence.
+        detail: String,
+    },
+    /// The request comes with a token that was good once, and is not for what it created.
+    TokenExpired,
+    /// The token is good, and not for this.
+    NotPermitted {
+        /// Why not, in a sentence.
+        detail: String,
+    },
+    /// Files of this type are not taken, from this client or at all.
+    TypeNotAllowed {
+        /// Those that are.
+        allowed: String,
+    },
+    /// Too many uploads were created in a short time, by one owner or from one address.
+    RateLimited {
+        /// When to try again.
+        retry_after_seconds: u32,
+    },
+    /// All headers together, or the address, are larger than any request here needs.
+    HeadTooLarge {
+        /// How large they may be.
+        limit_bytes: ByteCount,
+    },
+    /// What decides on tokens could not be asked just now.
+    KeysUnavailable,
 }
 
 impl Refusal {
@@ -245,7 +274,14 @@ impl Refusal {
             Self::BadSignature => ("bad-signature", 403, "The URL's signature is not valid"),
             Self::RangeNotSatisfiable { .. } => ("range-not-satisfiable", 416, "The range lies outside the object"),
             Self::NotConfigured { .. } => ("not-configured", 503, "The service is not set up"),
-            Self::Unauthorized => ("unauthorized", 401, "Uploading needs authorization"),
+            Self::Unauthorized => ("unauthorized", 401, "Uploading needs a token"),
+            Self::InvalidToken { .. } => ("invalid-token", 401, "The token is not valid"),
+            Self::TokenExpired => ("token-expired", 401, "The token has expired"),
+            Self::NotPermitted { .. } => ("not-permitted", 403, "The token is not for this"),
+            Self::TypeNotAllowed { .. } => ("type-not-allowed", 415, "Files of this type are not taken"),
+            Self::RateLimited { .. } => ("rate-limited", 429, "Too many uploads in a short time"),
+            Self::HeadTooLarge { .. } => ("head-too-large", 431, "The headers are too large"),
+            Self::KeysUnavailable => ("keys-unavailable", 503, "Tokens cannot be checked just now"),
         }
     }
 
@@ -378,8 +414,17 @@ impl fmt::Display for Refusal {
             }
             Self::BadSignature => write!(f, "It was altered, has expired, or was made for something else."),
             Self::RangeNotSatisfiable { object_bytes } => write!(f, "The object has {object_bytes} bytes."),
-            Self::NotConfigured { detail } => write!(f, "{detail}"),
-            Self::Unauthorized => write!(f, "This deployment takes uploads only from clients it knows."),
+            Self::Unauthorized => write!(f, "Send an upload token: `Authorization: Bearer …`."),
+            Self::NotConfigured { detail } | Self::InvalidToken { detail } | Self::NotPermitted { detail } => {
+                write!(f, "{detail}")
+            }
+            Self::TokenExpired => {
+                write!(f, "Get a new one. Uploads that were created with this one can still be finished with it.")
+            }
+            Self::TypeNotAllowed { allowed } => write!(f, "Declare the file's type; these are taken: {allowed}."),
+            Self::RateLimited { retry_after_seconds } => write!(f, "Try again in {retry_after_seconds} s."),
+            Self::HeadTooLarge { limit_bytes } => write!(f, "They may have {limit_bytes} bytes in all."),
+            Self::KeysUnavailable => write!(f, "The public keys could not be fetched. Try again in a few seconds."),
         }
     }
 }

@@ -12,11 +12,6 @@ use crate::{
     units::{ByteCount, UnixMs, UploadId},
 };
 
-/// Where the object of an upload is in the bucket. Made of the id alone, so no two uploads ever meet.
-pub fn object_key(id: UploadId) -> String {
-    format!("uploads/{id}")
-}
-
 /// What the client said about the file. All of it is metadata: nothing here is ever a path or a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileInfo {

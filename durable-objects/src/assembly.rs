@@ -3,11 +3,12 @@
 
 use upload_core::{
     integrity::Crc64Nvme,
+    media_types::FIRST_BYTES,
     session::{Birth, Session},
     storage_fault::{StorageFault, classify},
     units::ByteCount,
 };
-use worker::{Bucket, Error, Object, Result, UploadedPart};
+use worker::{Bucket, Error, Object, Range, Result, UploadedPart};
 
 use crate::{faults::around, sql::session::PartName};
 
@@ -66,11 +67,11 @@ pub(crate) async fn assemble(bucket: &Bucket, session: &Session, parts: Vec<Part
         Some(_) | None => put_empty(bucket, &birth.key).await,
     };
     let error = match completed {
-        Ok(object) => return checked(&object, session, crc64nvme),
+        Ok(object) => return checked(bucket, &object, session, crc64nvme).await,
         Err(error) => error,
     };
     match around("r2.head", bucket.head(&birth.key)).await {
-        Ok(Some(object)) => checked(&object, session, crc64nvme),
+        Ok(Some(object)) => checked(bucket, &object, session, crc64nvme).await,
         Err(head_error) => Assembly::Postponed(format!("{error}; looking for the object: {head_error}")),
         Ok(None) => match classify(&error.to_string()) {
             StorageFault::Retry | StorageFault::ClientLeft => Assembly::Postponed(error.to_string()),
@@ -159,12 +160,36 @@ async fn put_empty(bucket: &Bucket, key: &str) -> Result<Object> {
     around("r2.put", bucket.put(key, Vec::new()).execute()).await?.ok_or_else(|| Error::from("R2 stored nothing"))
 }
 
-/// The size must be what the session counted. The ETag is taken as it is.
-fn checked(object: &Object, session: &Session, crc64nvme: Crc64Nvme) -> Assembly {
+/// The size must be what the session counted, and the first bytes those of what the file may be. The ETag is taken as it is.
+async fn checked(bucket: &Bucket, object: &Object, session: &Session, crc64nvme: Crc64Nvme) -> Assembly {
     let (found, counted) = (object.size(), session.plan().file_bytes.get());
-    if found == counted {
-        Assembly::Done { etag: object.etag(), crc64nvme }
-    } else {
-        Assembly::Impossible(format!("Storage has {found} bytes of {counted}."))
+    if found != counted {
+        return Assembly::Impossible(format!("Storage has {found} bytes of {counted}."));
     }
+    match first_bytes_allowed(bucket, &session.birth, counted).await {
+        Ok(Ok(())) => Assembly::Done { etag: object.etag(), crc64nvme },
+        Ok(Err(reason)) => Assembly::Impossible(reason),
+        Err(error) => Assembly::Postponed(error.to_string()),
+    }
+}
+
+/// One read of a few kilobytes, and only where there is a list of what the file may be. The inner error says what it is
+/// instead.
+async fn first_bytes_allowed(
+    bucket: &Bucket,
+    birth: &Birth,
+    object_bytes: u64,
+) -> Result<std::result::Result<(), String>> {
+    let Some(types) = &birth.types else { return Ok(Ok(())) };
+    let declared = birth.file.content_type.as_deref().unwrap_or_default();
+    if object_bytes == 0 {
+        return Ok(types.check_first_bytes(declared, &[]));
+    }
+    let get = bucket.get(&birth.key).range(Range::Prefix { length: FIRST_BYTES.into() });
+    let object = around("r2.get", get.execute()).await?.ok_or_else(|| Error::from("the object is not there"))?;
+    let first_bytes = match object.body() {
+        Some(body) => body.bytes().await?,
+        None => Vec::new(),
+    };
+    Ok(types.check_first_bytes(declared, &first_bytes))
 }

@@ -43,6 +43,8 @@ mod planned {
         After,
         /// It has not happened and fails after a long while.
         Hang,
+        /// The code around it breaks off, as it would at a mistake of ours.
+        Panic,
     }
 
     thread_local! {
@@ -62,6 +64,8 @@ mod planned {
             Kind::Before => {}
             Kind::After => drop(call.await?),
             Kind::Hang => Delay::from(HANG).await,
+            #[allow(clippy::panic, reason = "it is what is to be seen")]
+            Kind::Panic => panic!("a fault on purpose"),
         }
         worker::console_log!(r#"{{"event":"fault_injected","code":"{point}"}}"#);
         Err(Error::RustError(format!("{point}: a fault on purpose ({code})")))

@@ -12,7 +12,6 @@
 
 use std::cell::RefCell;
 
-use futures_util::stream;
 use upload_core::{
     log_line::LogLine,
     refusal::Refusal,
@@ -21,7 +20,7 @@ use upload_core::{
     upload::{Phase, Snapshot},
 };
 use worker::{
-    Bucket, DurableObject, Env, Error, Request, Response, Result, State, console_error, console_log, durable_object,
+    Bucket, DurableObject, Env, Request, Response, Result, State, console_error, console_log, durable_object,
 };
 
 use crate::{
@@ -30,7 +29,7 @@ use crate::{
     clock::{now, set_alarm},
     faults::around,
     rpc::{
-        Command, LEDGERS_BINDING, answer, ask,
+        self, Command, Door, answer, ask,
         ledger::Settle,
         upload::{
             AsPiece, AwaitObject, BeginDelivery, BeginStretch, COMMAND_HEADER, Cancel, Complete, CreateUpload, Declare,
@@ -65,17 +64,25 @@ impl DurableObject for UploadSession {
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let path = request.path();
+        let (path, caller) = (request.path(), rpc::caller(&request)?);
         // A command whose body is bytes travels in a header.
         let (body, content) = match request.headers().get(COMMAND_HEADER)? {
             Some(command) => (command, Some(request.bytes().await?)),
             None => (request.text().await?, None),
         };
+        self.load()?;
+        let is_theirs = self.session.borrow().as_ref().is_none_or(|session| caller.may_use(session.birth.ownership()));
         match path.trim_start_matches('/') {
+            // Answered with bytes where it is answered: a refusal must not be taken for some.
+            ReadTail::NAME if !is_theirs => Response::error("no such upload", 404),
+            _ if !is_theirs => answer::<()>(Err(Refusal::UploadNotFound)),
             CreateUpload::NAME => self.create(serde_json::from_str::<CreateUpload>(&body)?).await,
             Begin::NAME => self.begin(&body),
             Commit::NAME => self.commit(&body, content.as_deref()),
-            ReadTail::NAME => self.read_tail(&serde_json::from_str(&body)?),
+            ReadTail::NAME => {
+                let ReadTail { start, end } = serde_json::from_str(&body)?;
+                Response::from_stream(sql::stream_rows(self.state.storage().sql(), start, end))
+            }
             Release::NAME => self.decide(&body, |session, now, release: &Release| session.release(now, *release)),
             Probe::NAME => {
                 self.load()?;
@@ -198,19 +205,6 @@ impl UploadSession {
         answer(self.take(&serde_json::from_str(body)?, content, rule)?)
     }
 
-    /// Streams rows to whoever fills a part with them, a few at a time.
-    fn read_tail(&self, wanted: &ReadTail) -> Result<Response> {
-        let (sql, end) = (self.state.storage().sql(), wanted.end);
-        let pieces = stream::try_unfold(wanted.start, move |start| {
-            let read = sql::read_rows(&sql, start, end);
-            async move {
-                let (bytes, reached) = read?;
-                Ok::<_, Error>((!bytes.is_empty()).then_some((bytes, reached)))
-            }
-        });
-        Response::from_stream(pieces)
-    }
-
     /// The same, answering with how the upload stands then.
     pub(crate) fn decide_then_show<C: Command<Answer = Snapshot>>(
         &self,
@@ -247,8 +241,14 @@ impl UploadSession {
         self.store_with(None, rule)
     }
 
-    /// Stores what a rule changes, sets the alarm if the next duty is another now, and only then believes it.
     fn store_with(&self, content: Option<&[u8]>, rule: impl FnOnce(&Session) -> Change) -> Result<()> {
+        let mut rule = Some(rule);
+        self.store_change(content, &mut |session| rule.take().map(|rule| rule(session)).unwrap_or_default())
+    }
+
+    /// Stores what a rule changes, sets the alarm if the next duty is another now, and only then believes it. The same for
+    /// every rule, and so compiled once.
+    fn store_change(&self, content: Option<&[u8]>, rule: &mut dyn FnMut(&Session) -> Change) -> Result<()> {
         let mut slot = self.session.borrow_mut();
         let Some(session) = slot.as_mut() else { return Ok(()) };
         let change = rule(session);
@@ -321,7 +321,7 @@ impl UploadSession {
                 self.store(|session| session.slice_asked_for(now()))
             }
             Job::Settle => {
-                let ledgers = self.env.durable_object(LEDGERS_BINDING)?;
+                let ledgers = Door::to_ledgers(&self.env)?;
                 let settle = Settle { upload_id: session.birth.id, object: fingerprint(&session) };
                 if let Err(refusal) = ask(&ledgers, &session.birth.owner, &settle).await? {
                     return Err(refusal.to_string().into());

@@ -10,7 +10,7 @@ use upload_core::{
 };
 use worker::{Error, Result};
 
-use super::door::{Door, refused_keys};
+use super::s3_bucket::{S3Bucket, refused_keys};
 use crate::{config, log::now_ms};
 
 /// What R2 says.
@@ -23,7 +23,7 @@ pub(super) enum Listing {
 
 /// Lists the parts with these numbers, in pages of a thousand.
 pub(super) async fn of(
-    door: &Door,
+    bucket: &S3Bucket,
     signed: &Signed,
     numbers: impl Iterator<Item = u16> + Clone,
 ) -> Result<Result<Listing, Refusal>> {
@@ -31,7 +31,7 @@ pub(super) async fn of(
     let Some(last) = numbers.clone().max() else { return Ok(Ok(Listing::Parts(parts))) };
     let mut behind = numbers.min().unwrap_or(last).saturating_sub(1);
     loop {
-        let mut answer = door.list_parts(&signed.key, &signed.multipart_id, behind, UnixMs(now_ms())).await?;
+        let mut answer = bucket.list_parts(&signed.key, &signed.multipart_id, behind, UnixMs(now_ms())).await?;
         let (status, body) = (answer.status_code(), answer.text().await?);
         match status {
             200 => {}

@@ -1,17 +1,17 @@
 //! The direct door, carried out. The upload's object hands out numbers and counts; here URLs are signed for them, and R2 is
 //! asked what it has before anything counts. No byte of a part comes by.
 
-mod door;
 mod listing;
+mod s3_bucket;
 
 use std::collections::BTreeMap;
 
-pub(crate) use door::Door;
 use durable_objects::rpc::{
-    self, ask,
+    Door, ask,
     direct::{AssembleParts, FindSigned, RecordParts, SignParts},
     upload::AwaitObject,
 };
+pub(crate) use s3_bucket::S3Bucket;
 use upload_core::{
     direct::{Chosen, Claim, Granted, Listed, Wish},
     log_line::LogLine,
@@ -22,7 +22,7 @@ use upload_core::{
     units::{ByteCount, UnixMs, UploadId},
     upload::Phase,
 };
-use worker::{ObjectNamespace, Result};
+use worker::Result;
 
 use self::listing::Listing;
 use crate::{
@@ -33,35 +33,35 @@ use crate::{
 
 /// Carries out a wish about parts that the client stores itself.
 pub(crate) async fn carry_out(id: UploadId, wish: Wish, call: Call<'_>) -> Carried {
-    let door = match Door::open(call.env) {
-        Ok(door) => door,
+    let bucket = match S3Bucket::open(call.env) {
+        Ok(bucket) => bucket,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let objects = call.env.durable_object(rpc::UPLOADS_BINDING)?;
+    let objects = call.uploads()?;
     match wish {
-        Wish::Sign(chunks) => sign(id, chunks, &door, &objects).await,
-        Wish::Record(claims) => record(id, &claims, &door, &objects).await,
-        Wish::List => list(id, &door, &objects).await,
+        Wish::Sign(chunks) => sign(id, chunks, &bucket, &objects).await,
+        Wish::Record(claims) => record(id, &claims, &bucket, &objects).await,
+        Wish::List => list(id, &bucket, &objects).await,
         Wish::Assemble(chosen) => assemble(id, chosen, &objects).await,
     }
 }
 
-async fn sign(id: UploadId, chunks: Vec<u32>, door: &Door, objects: &ObjectNamespace) -> Carried {
+async fn sign(id: UploadId, chunks: Vec<u32>, bucket: &S3Bucket, objects: &Door) -> Carried {
     let slots = match ask(objects, id, &SignParts(chunks)).await? {
         Ok(slots) => slots,
         Err(refusal) => return Ok(Err(refusal)),
     };
     // Dies here: the numbers are spent, and nobody has a URL for them.
     let now = UnixMs(now_ms());
-    let signed = slots.iter().map(|slot| door.sign(slot, now)).collect::<Result<_>>()?;
+    let signed = slots.iter().map(|slot| bucket.sign(slot, now)).collect::<Result<_>>()?;
     log::info(&LogLine { attempt: slots.first().map(|slot| slot.number.into()), ..LogLine::of("parts_signed", id) });
     Ok(Ok(Outcome::Granted(Granted::Signed(id, signed))))
 }
 
 /// Counts what the client says it has stored, as far as R2 says so too.
-async fn record(id: UploadId, claims: &[Claim], door: &Door, objects: &ObjectNamespace) -> Carried {
+async fn record(id: UploadId, claims: &[Claim], bucket: &S3Bucket, objects: &Door) -> Carried {
     let found = match ask(objects, id, &FindSigned).await? {
-        Ok(signed) => match confirmed(claims, &signed, door).await? {
+        Ok(signed) => match confirmed(claims, &signed, bucket).await? {
             Ok(found) => found,
             Err(refusal) => return Ok(Err(refusal)),
         },
@@ -87,9 +87,9 @@ async fn record(id: UploadId, claims: &[Claim], door: &Door, objects: &ObjectNam
 }
 
 /// The claims, as R2 has them.
-async fn confirmed(claims: &[Claim], signed: &Signed, door: &Door) -> Result<Result<Vec<Found>, Refusal>> {
+async fn confirmed(claims: &[Claim], signed: &Signed, bucket: &S3Bucket) -> Result<Result<Vec<Found>, Refusal>> {
     let numbers = claims.iter().map(|claim| claim.number);
-    let stored = match listing::of(door, signed, numbers).await? {
+    let stored = match listing::of(bucket, signed, numbers).await? {
         Ok(Listing::Parts(stored)) => Some(stored),
         // R2's simulator: completion is the proof, and it needs to know the ETag.
         Ok(Listing::Unsupported) => None,
@@ -115,14 +115,14 @@ fn confirm(
     Ok(Found { number, etag: part.etag.clone(), bytes: Some(part.bytes) })
 }
 
-async fn list(id: UploadId, door: &Door, objects: &ObjectNamespace) -> Carried {
+async fn list(id: UploadId, bucket: &S3Bucket, objects: &Door) -> Carried {
     let signed = match ask(objects, id, &FindSigned).await? {
         Ok(signed) => signed,
         // Nothing is missing.
         Err(Refusal::ChunkAlreadyStored { .. }) => return Ok(Ok(Outcome::Granted(Granted::Listed(Vec::new())))),
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let stored = match listing::of(door, &signed, signed.numbers.iter().map(|(_, number)| *number)).await? {
+    let stored = match listing::of(bucket, &signed, signed.numbers.iter().map(|(_, number)| *number)).await? {
         Ok(Listing::Parts(stored)) => stored,
         // R2's simulator: as if it had none, so that everything is sent again.
         Ok(Listing::Unsupported) => BTreeMap::new(),
@@ -137,7 +137,7 @@ async fn list(id: UploadId, door: &Door, objects: &ObjectNamespace) -> Carried {
 
 /// Has R2 put the object together, and waits until it has. It is read back after that, for longer than anybody waits: what
 /// the sender learns is that storage has exactly the parts that it had listed.
-async fn assemble(id: UploadId, chosen: Vec<Chosen>, objects: &ObjectNamespace) -> Carried {
+async fn assemble(id: UploadId, chosen: Vec<Chosen>, objects: &Door) -> Carried {
     if let Err(refusal) = ask(objects, id, &AssembleParts(chosen)).await? {
         return Ok(Err(refusal));
     }

@@ -18,7 +18,10 @@ import { waitFor } from "./wait.ts";
 import { WorkerLog } from "./worker_log.ts";
 import { repositoryRoot, writeWranglerConfig } from "./wrangler_config.ts";
 
-export type Secrets = { WEBHOOK_SECRET?: string; DOWNLOAD_SECRET?: string };
+export type Secrets = { WEBHOOK_SECRET?: string; DOWNLOAD_SECRET?: string; TOKEN_SECRETS?: string | undefined };
+
+/** As in .dev.vars, which the tests do not read: without these, wrangler.toml asks for tokens and allows no other site. */
+const DEVELOPMENT = { AUTH: "open", CORS_ORIGINS: "*" };
 
 export type StackOptions = {
   /** Replace the values of the same name in wrangler.toml. */
@@ -27,12 +30,14 @@ export type StackOptions = {
   secrets?: Secrets;
   /** The folder of the bundle, if not `build`. */
   buildDir?: string;
+  /** Changes wrangler.toml, where no var can. */
+  configuration?: (toml: string) => string;
 };
 
 export class Stack {
   readonly baseUrl: string;
   readonly stateDir: string;
-  readonly secrets: Secrets;
+  secrets: Secrets = {};
   readonly client: Client;
   readonly log = new WorkerLog();
   readonly #port: number;
@@ -45,24 +50,36 @@ export class Stack {
     return stack;
   }
 
-  private constructor(port: number, { vars = {}, secrets = freshSecrets(), buildDir = "build" }: StackOptions) {
+  private constructor(
+    port: number,
+    { vars = {}, secrets = freshSecrets(), buildDir = "build", configuration }: StackOptions,
+  ) {
     this.#port = port;
     this.baseUrl = `http://127.0.0.1:${port}`;
     this.client = new Client(this.baseUrl);
-    this.secrets = secrets;
     this.stateDir = mkdtempSync(join(tmpdir(), "quayside-test-"));
-    const secretsFile = join(this.stateDir, "secrets.env");
-    const lines = Object.entries(secrets).map(([name, value]) => `${name}="${value}"\n`);
-    writeFileSync(secretsFile, lines.join(""), { mode: 0o600 });
+    this.replaceSecrets(secrets);
     this.#args = [
       join(repositoryRoot, "node_modules/wrangler/bin/wrangler.js"),
       "dev",
-      ...["--config", writeWranglerConfig(this.stateDir, buildDir)],
+      ...["--config", writeWranglerConfig(this.stateDir, buildDir, configuration)],
       ...["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"],
-      ...["--persist-to", this.persistDir, "--env-file", secretsFile],
+      ...["--persist-to", this.persistDir, "--env-file", this.#secretsFile],
       "--show-interactive-dev-session=false",
-      ...Object.entries(vars).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
+      ...Object.entries({ ...DEVELOPMENT, ...vars }).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
     ];
+  }
+
+  /** Other secrets, from the next start on. */
+  replaceSecrets(secrets: Secrets): void {
+    this.secrets = secrets;
+    const given = Object.entries(secrets).filter(([, value]) => value !== undefined);
+    const lines = given.map(([name, value]) => `${name}="${value}"\n`);
+    writeFileSync(this.#secretsFile, lines.join(""), { mode: 0o600 });
+  }
+
+  get #secretsFile(): string {
+    return join(this.stateDir, "secrets.env");
   }
 
   /** Where Miniflare keeps buckets and objects. */
@@ -136,6 +153,7 @@ function freshSecrets(): Secrets {
   return {
     WEBHOOK_SECRET: `whsec_${randomBytes(32).toString("base64")}`,
     DOWNLOAD_SECRET: randomBytes(32).toString("hex"),
+    TOKEN_SECRETS: `test:${randomBytes(32).toString("hex")}`,
   };
 }
 

@@ -11,8 +11,8 @@ export const repositoryRoot = resolve(import.meta.dirname, "../..");
 
 /** Writes the changed configuration and the bundle into `dir`, and returns the configuration's path. `buildDir` is where the
  * bundle is, if not in `build`. */
-export function writeWranglerConfig(dir: string, buildDir = "build"): string {
-  const original = readFileSync(join(repositoryRoot, "wrangler.toml"), "utf8");
+export function writeWranglerConfig(dir: string, buildDir = "build", change = (toml: string) => toml): string {
+  const original = change(readFileSync(join(repositoryRoot, "wrangler.toml"), "utf8"));
   const toml = original.replace(/^(main\s*=\s*")build\//m, `$1${buildDir}/`);
   const bundle = resolve(repositoryRoot, /^main\s*=\s*"(.+)"/m.exec(toml)?.[1] ?? "build/index.js");
   if (!existsSync(bundle)) {

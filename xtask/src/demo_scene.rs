@@ -10,7 +10,7 @@ use std::thread;
 use anyhow::{Context, Result, bail};
 
 use crate::project::Project;
-use crate::stack::{self, Event, Output, Stack, Urls};
+use crate::stack::{self, Auth, Event, Output, Stack, Urls};
 use crate::{ports, say, signals};
 
 /// How much of each program's output is shown after a failure.
@@ -48,7 +48,8 @@ impl Scene {
     /// Starts the stack, and returns when it answers.
     pub(crate) fn start(&self, project: &Project, origin: &Path) -> Result<Urls> {
         let (port, origin_port) = ports::two_free()?;
-        let options = stack::Options { port, origin_port, state: self.state(), output: Output::Logged };
+        let options =
+            stack::Options { port, origin_port, state: self.state(), output: Output::Logged, auth: Auth::Open };
         let urls = Urls::of(&options);
         let step = say::Step::begin("starting the Worker and the origin");
         let (sender, events) = mpsc::channel();

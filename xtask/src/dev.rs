@@ -11,7 +11,7 @@ use std::sync::mpsc;
 use anyhow::{Context, Result, ensure};
 
 use crate::project::Project;
-use crate::stack::{self, Event, Output, Stack, Urls};
+use crate::stack::{self, Auth, Event, Output, Stack, Urls};
 use crate::{cargo_build, ports, say, setup, signals, worker_build};
 
 /// The package and the program of the example origin.
@@ -25,11 +25,13 @@ pub(crate) struct Options {
     pub(crate) origin_port: u16,
     /// What both keep, relative to the current folder; `.state` in the repository when not given.
     pub(crate) state: Option<PathBuf>,
+    /// Who may upload.
+    pub(crate) auth: Auth,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { port: 8787, origin_port: 8788, state: None }
+        Self { port: 8787, origin_port: 8788, state: None, auth: Auth::Open }
     }
 }
 
@@ -47,12 +49,21 @@ pub(crate) fn command(project: &Project, options: &Options) -> Result<ExitCode> 
     let (sender, events) = mpsc::channel();
     let stop = sender.clone();
     signals::on_stop(move || drop(stop.send(Event::Stop)))?;
-    let stack_options =
-        stack::Options { port: options.port, origin_port: options.origin_port, state, output: Output::Printed };
+    let stack_options = stack::Options {
+        port: options.port,
+        origin_port: options.origin_port,
+        state,
+        output: Output::Printed,
+        auth: options.auth,
+    };
     let urls = Urls::of(&stack_options);
     let stack = Stack::start(project, &origin, &stack_options, &sender)?;
     let event = match urls.wait_until_ready(&events) {
         Ok(None) => {
+            say::line(match options.auth {
+                Auth::Open => "AUTH is \"open\": anybody on this machine may upload. --auth token is as in production",
+                Auth::Token => "AUTH is \"token\": the secret to mint tokens with is TOKEN_SECRETS in .dev.vars",
+            });
             say::line(format_args!("origin: {}/uploads lists what it has received; Ctrl-C ends both", urls.origin));
             say::line(format_args!("ready: {}", urls.worker));
             events.recv().context("waiting for the Worker and the origin")

@@ -1,7 +1,9 @@
 //! `.dev.vars`: the secrets of local development, in dotenv format, read by wrangler and by the origin.
 //!
-//! Written once, with fresh random values, readable by its owner only; never overwritten.
+//! Written with fresh random values, readable by its owner only. What is in it is never overwritten; what is missing, because
+//! it is older than a setting, is added.
 
+use std::fmt::Write as _;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 
@@ -14,18 +16,24 @@ use crate::say::Step;
 
 const FILE: &str = ".dev.vars";
 const SECRET_BYTES: usize = 32;
+/// What the key of local tokens is called.
+const DEV_KID: &str = "dev";
 
-/// Writes the file when it is missing.
+/// Adds what is missing, and touches nothing that is there.
 pub(crate) fn ensure_written(project: &Project) -> Result<bool> {
     let path = project.path(FILE);
-    if path.exists() {
+    let context = || format!("writing {}", path.display());
+    let old = match std::fs::read_to_string(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        read => read.with_context(|| format!("reading {}", path.display()))?,
+    };
+    let text = completed(&old, random_bytes)?;
+    if text == old {
         return Ok(false);
     }
     let step = Step::begin("writing .dev.vars with fresh secrets");
-    let text = compose(&random_bytes()?, &random_bytes()?);
     // Renamed when whole, so that nobody ever reads half a secret.
     let partial = project.path(".dev.vars.partial");
-    let context = || format!("writing {}", path.display());
     let _ = std::fs::remove_file(&partial);
     let mut file =
         std::fs::File::options().write(true).create_new(true).mode(0o600).open(&partial).with_context(context)?;
@@ -50,14 +58,29 @@ fn random_bytes() -> Result<[u8; SECRET_BYTES]> {
     Ok(bytes)
 }
 
-fn compose(webhook_secret: &[u8], download_secret: &[u8]) -> String {
-    format!(
-        "# Secrets for local development, made by `cargo xtask setup`. In production: `wrangler secret put NAME`.\n\
-         WEBHOOK_SECRET=\"whsec_{}\"\n\
-         DOWNLOAD_SECRET=\"{}\"\n",
-        STANDARD.encode(webhook_secret),
-        URL_SAFE_NO_PAD.encode(download_secret)
-    )
+/// The text, with a line for each name that it has none for.
+fn completed(old: &str, random: impl Fn() -> Result<[u8; SECRET_BYTES]>) -> Result<String> {
+    let mut text = old.to_owned();
+    if text.is_empty() {
+        text.push_str("# Local development, made by `cargo xtask setup`. In production: `wrangler secret put NAME`.\n");
+    } else if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    let plain = || random().map(|bytes| URL_SAFE_NO_PAD.encode(bytes));
+    let lines: [(&str, String); 5] = [
+        ("WEBHOOK_SECRET", format!("whsec_{}", STANDARD.encode(random()?))),
+        ("DOWNLOAD_SECRET", plain()?),
+        ("TOKEN_SECRETS", format!("{DEV_KID}:{}", plain()?)),
+        // Nobody but this machine reaches what `wrangler dev` serves, and this file is never deployed.
+        ("AUTH", "open".to_owned()),
+        ("CORS_ORIGINS", "*".to_owned()),
+    ];
+    for (name, value) in lines {
+        if value_of(old, name).is_none() {
+            writeln!(text, "{name}=\"{value}\"")?;
+        }
+    }
+    Ok(text)
 }
 
 /// The last assignment wins, as in dotenv. Quotes around a value are not part of it.
@@ -76,12 +99,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_composed_can_be_read() {
-        let text = compose(&[0xfb; SECRET_BYTES], &[0xff; SECRET_BYTES]);
+    fn what_is_written_can_be_read() {
+        let text = completed("", || Ok([0xfb; SECRET_BYTES])).unwrap();
         let webhook = value_of(&text, "WEBHOOK_SECRET").unwrap();
         let encoded = webhook.strip_prefix("whsec_").unwrap();
         assert_eq!(STANDARD.decode(encoded).unwrap(), [0xfb; SECRET_BYTES]);
         assert!(value_of(&text, "DOWNLOAD_SECRET").unwrap().len() >= 32);
+        let tokens = value_of(&text, "TOKEN_SECRETS").unwrap();
+        assert!(tokens.strip_prefix("dev:").unwrap().len() >= 32);
+    }
+
+    #[test]
+    fn what_is_there_stays_and_what_is_missing_is_added() {
+        let old = "WEBHOOK_SECRET=mine\nAUTH=token";
+        let text = completed(old, || Ok([1; SECRET_BYTES])).unwrap();
+        assert!(text.starts_with("WEBHOOK_SECRET=mine\nAUTH=token\nDOWNLOAD_SECRET="), "{text}");
+        assert_eq!(value_of(&text, "WEBHOOK_SECRET").as_deref(), Some("mine"));
+        assert_eq!(value_of(&text, "AUTH").as_deref(), Some("token"));
+        assert_eq!(completed(&text, || Ok([2; SECRET_BYTES])).unwrap(), text, "and nothing is added twice");
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod demo_scene;
 mod dev;
 mod dev_vars;
 mod file_lock;
+mod fuzz;
 mod keeper;
 mod npm;
 mod ports;
@@ -46,11 +47,12 @@ Usage: cargo xtask <command>
 
   setup                     install what the build needs: pinned, cached, nothing outside this folder but the wasm target
   build                     the Worker, optimised, into build/ (wrangler calls this)
-  dev [--port 8787] [--origin-port 8788] [--state .state]
+  dev [--port 8787] [--origin-port 8788] [--state .state] [--auth open|token]
                             the Worker and the example origin, until Ctrl-C
   demo [FILE]               one upload from end to end, cut and resumed on the way (default: 100 MiB of random bytes)
   check                     formatting, lints, types, architecture
   test                      everything: check, host tests, and tests of the running Worker
+  fuzz [--seconds 600]      made-up input for every parser
   torture [--uploads 200] [--seed 1]
                             many uploads at once with disconnects, faults and kills; then every byte is compared
 ";
@@ -63,6 +65,7 @@ enum Task {
     Demo(Option<PathBuf>),
     Check,
     Test,
+    Fuzz(fuzz::Options),
     Torture(torture::Options),
 }
 
@@ -93,6 +96,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Demo(file) => demo::command(&project, file),
         Task::Check => check::command(&project),
         Task::Test => Ok(test::command(&project)),
+        Task::Fuzz(options) => fuzz::command(&project, &options),
         Task::Torture(options) => torture::command(&project, &options),
     }
 }
@@ -109,6 +113,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             "demo" => Task::Demo(None),
             "check" => Task::Check,
             "test" => Task::Test,
+            "fuzz" => Task::Fuzz(fuzz::Options::default()),
             "torture" => Task::Torture(torture::Options::default()),
             other => bail!("there is no command {other}\n\n{USAGE}"),
         },
@@ -119,7 +124,9 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             (_, Short('h') | Long("help")) => return Ok(Task::Help),
             (Task::Dev(options), Long("port")) => options.port = parser.value()?.parse()?,
             (Task::Dev(options), Long("origin-port")) => options.origin_port = parser.value()?.parse()?,
+            (Task::Dev(options), Long("auth")) => options.auth = parser.value()?.string()?.parse()?,
             (Task::Dev(options), Long("state")) => options.state = Some(parser.value()?.into()),
+            (Task::Fuzz(options), Long("seconds")) => options.seconds = parser.value()?.parse()?,
             (Task::Torture(options), Long("uploads")) => options.uploads = parser.value()?.parse()?,
             (Task::Torture(options), Long("seed")) => options.seed = parser.value()?.parse()?,
             (Task::Demo(file @ None), Value(path)) => *file = Some(path.into()),
@@ -146,10 +153,29 @@ mod tests {
     }
 
     #[test]
+    fn dev_runs_open_unless_told_otherwise() {
+        for (arguments, auth) in [(&["dev"][..], stack::Auth::Open), (&["dev", "--auth", "token"], stack::Auth::Token)]
+        {
+            assert!(matches!(parsed(arguments), Ok(Task::Dev(options)) if options.auth == auth), "{arguments:?}");
+        }
+        assert!(parsed(&["dev", "--auth", "closed"]).is_err());
+    }
+
+    #[test]
     fn demo_takes_at_most_one_file() {
         assert!(matches!(parsed(&["demo"]), Ok(Task::Demo(None))));
         assert!(matches!(parsed(&["demo", "a"]), Ok(Task::Demo(Some(_)))));
         assert!(parsed(&["demo", "a", "b"]).is_err());
+    }
+
+    #[test]
+    fn fuzz_takes_its_time() {
+        for (arguments, seconds) in [(&["fuzz"][..], 600), (&["fuzz", "--seconds", "9"], 9)] {
+            assert!(
+                matches!(parsed(arguments), Ok(Task::Fuzz(options)) if options.seconds == seconds),
+                "{arguments:?}"
+            );
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
+use std::str::FromStr;
 use std::sync::mpsc::{Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -32,6 +33,29 @@ pub(crate) struct Options {
     pub(crate) state: PathBuf,
     /// What becomes of their output.
     pub(crate) output: Output,
+    /// Who may upload.
+    pub(crate) auth: Auth,
+}
+
+/// The setting `AUTH` of the Worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Auth {
+    /// Anybody on this machine.
+    Open,
+    /// Whoever has a token, as in production.
+    Token,
+}
+
+impl FromStr for Auth {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "open" => Ok(Self::Open),
+            "token" => Ok(Self::Token),
+            other => bail!("--auth {other} is neither `open` nor `token`"),
+        }
+    }
 }
 
 /// What becomes of the output of the stack's programs.
@@ -106,11 +130,13 @@ impl Urls {
             if let Ok(event) = events.recv_timeout(POLL_INTERVAL) {
                 return Ok(Some(event));
             }
-            let waiting_for = [(&worker, 404), (&origin, 200)].into_iter().find(|(url, status)| !answers(url, *status));
+            // Whoever has no token is not told that there is no such upload.
+            let waited_for = [(&worker, &[404, 401][..]), (&origin, &[200])];
+            let waiting_for = waited_for.into_iter().find(|(url, statuses)| !answers(url, statuses));
             match waiting_for {
                 None => return Ok(None),
-                Some((url, status)) if started.elapsed() > READY_WITHIN => {
-                    bail!("{url} did not answer {status} within {}", say::duration(READY_WITHIN));
+                Some((url, statuses)) if started.elapsed() > READY_WITHIN => {
+                    bail!("{url} did not answer {statuses:?} within {}", say::duration(READY_WITHIN));
                 }
                 Some(_) => {}
             }
@@ -134,13 +160,18 @@ fn line_logger(path: &Path) -> Result<impl Fn(&str) + Clone + Send + 'static> {
 }
 
 fn worker_command(project: &Project, options: &Options) -> Command {
-    let Options { port, origin_port, state, .. } = options;
+    let Options { port, origin_port, state, auth, .. } = options;
+    let auth = match auth {
+        Auth::Open => "open",
+        Auth::Token => "token",
+    };
     let mut command = project.command(project.node_bin("wrangler"));
     command
         .args(["dev", "--ip", "127.0.0.1", "--port", &port.to_string(), "--inspector-port", "0"])
         .arg("--persist-to")
         .arg(state.join("worker"))
         .args(["--var", &format!("ORIGIN_WEBHOOK_URL:http://127.0.0.1:{origin_port}/webhooks/quayside")])
+        .args(["--var", &format!("AUTH:{auth}")])
         .args(["--var", &format!("PUBLIC_URL:http://127.0.0.1:{port}")])
         // The direct door leads to R2's simulator, with the keys that wrangler.toml gives it.
         .args(["--var", &format!("R2_S3_ENDPOINT:http://127.0.0.1:{port}/cdn-cgi/local/r2/s3")])
@@ -165,7 +196,7 @@ fn origin_command(project: &Project, origin: &Path, options: &Options) -> Result
     Ok(command)
 }
 
-fn answers(url: &str, status: u16) -> bool {
+fn answers(url: &str, statuses: &[u16]) -> bool {
     let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(5)));
-    config.build().new_agent().get(url).call().is_ok_and(|response| response.status() == status)
+    config.build().new_agent().get(url).call().is_ok_and(|response| statuses.contains(&response.status().as_u16()))
 }

@@ -13,7 +13,10 @@ use crate::dev::ORIGIN;
 use crate::project::Project;
 use crate::say::Step;
 use crate::tally::Tally;
-use crate::{cargo_build, check, children, say, setup, worker_build};
+use crate::{cargo_build, check, children, fuzz, say, setup, worker_build};
+
+/// How long made-up input is given to every parser: a minute of one processor. `cargo xtask fuzz` goes on longer.
+const FUZZ_SECONDS: u32 = 60;
 
 const REPORT: &str = "target/running-worker-tests.tap";
 
@@ -70,6 +73,7 @@ fn host_tests(project: &Project) -> Result<Tally> {
     let mut command = project.command("cargo");
     // The two packages that bind JavaScript cannot run here.
     command.args(["test", "--workspace", "--exclude", "quayside", "--exclude", "durable-objects", "--no-fail-fast"]);
+    command.env(fuzz::SECONDS, FUZZ_SECONDS.to_string());
     let step = Step::begin("cargo test");
     let finished = children::run_capturing(&command, |_, line| {
         step.detail(line);

@@ -8,9 +8,6 @@ use crate::{operation::Reply, refusal::Refusal, units::UploadId};
 /// Where the problems of this service are explained, one fragment per code.
 const BASE: &str = "https://quayside.dev/problems/";
 
-/// After so many seconds what passes by itself may have passed.
-const SOON_SECONDS: u32 = 1;
-
 /// A problem, not written yet.
 pub(super) struct Problem {
     /// The HTTP status, in the answer and in the document.
@@ -55,8 +52,6 @@ impl Problem {
                 self.say("field", "X-Upload-Offset");
                 self.say("chunkSize", chunk_bytes);
             }
-            Refusal::QuotaExceeded { retry_after_seconds: Some(seconds), .. }
-            | Refusal::Busy { retry_after_seconds: seconds, .. } => self.header("retry-after", seconds.to_string()),
             Refusal::Incomplete { missing_bytes, .. } => self.say("missingBytes", missing_bytes),
             Refusal::BadRequest { field, .. } => self.say("field", field),
             Refusal::UploadGone { phase, .. } => self.say("state", phase),
@@ -64,10 +59,14 @@ impl Problem {
             Refusal::RangeNotSatisfiable { object_bytes } => {
                 self.header("content-range", format!("bytes */{object_bytes}"));
             }
-            Refusal::Completing | Refusal::StorageUnavailable { .. } => {
-                self.header("retry-after", SOON_SECONDS.to_string());
-            }
+            Refusal::HeadTooLarge { limit_bytes } => self.say("limitBytes", limit_bytes),
             _ => {}
+        }
+        if let Some(seconds) = refusal.retry_after_seconds() {
+            self.header("retry-after", seconds.to_string());
+        }
+        if let Some(challenge) = refusal.challenge() {
+            self.header("www-authenticate", challenge);
         }
     }
 

@@ -1,13 +1,17 @@
 //! What is stored of a session: its records, each one row or a JSON text in one. Their shapes are read back by later builds.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    caller::{Ownership, TokenHash},
     integrity::{Crc64Nvme, Sha256State},
+    media_types::MediaTypes,
     plan::Plan,
     session::{Lease, Verified},
     units::{ByteCount, UnixMs, UploadId},
-    upload::{FileInfo, Phase, Purpose, object_key},
+    upload::{FileInfo, Phase, Purpose},
 };
 
 /// What the deployment promises for the life of this upload.
@@ -47,6 +51,15 @@ pub struct Birth {
     pub expires_at: UnixMs,
     /// What the deployment promised.
     pub policy: Policy,
+    /// The token that it was created with, to know it again: it stays good for this upload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_with: Option<TokenHash>,
+    /// What the origin is told besides, by word of whoever made the token. The client has no say in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attached: BTreeMap<String, String>,
+    /// What the file may be; anything where there is no list. Its first bytes are looked at before it is complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub types: Option<MediaTypes>,
 }
 
 /// What changes: small, and rewritten whole.
@@ -139,15 +152,22 @@ pub enum SegmentPlace {
 pub const MAX_ROW_SEGMENT_BYTES: u64 = 128 * 1024;
 
 impl Birth {
-    /// Where the object of an upload is. Made of the id alone, so no two uploads ever meet.
-    pub fn object_key(id: UploadId) -> String {
-        object_key(id)
+    /// Where the object of an upload is. Ends with the id, so no two uploads ever meet. The prefix is empty or ends with a
+    /// slash.
+    pub fn object_key(prefix: &str, id: UploadId) -> String {
+        format!("uploads/{prefix}{id}")
+    }
+
+    /// Whose this upload is.
+    pub fn ownership(&self) -> Ownership<'_> {
+        Ownership { upload: self.id, owner: &self.owner, created_with: self.created_with }
     }
 
     /// The same upload under another id.
     pub fn rename(&mut self, id: UploadId) {
+        let prefix = self.key.strip_prefix("uploads/").and_then(|key| key.strip_suffix(&self.id.to_string()));
+        self.key = Self::object_key(prefix.unwrap_or_default(), id);
         self.id = id;
-        self.key = Self::object_key(id);
     }
 
     /// What the keys of this upload's segments begin with.

@@ -117,6 +117,9 @@ impl Bounds {
             created_at: UnixMs(0),
             expires_at: EXPIRES_AT,
             policy: Policy { tombstone_ms: 10_000_000, resend_ms: 60_000, tell_origin: true },
+            created_with: None,
+            attached: BTreeMap::new(),
+            types: None,
         }
     }
 }

@@ -7,6 +7,10 @@
 //! where the first one's answer was lost: nothing is done twice, and the second answer says how things stand by then. That can
 //! be a refusal where the first one did it: what was cancelled is gone, what was counted may have been taken over since.
 
+//!
+//! Every command says who asks, and an upload's object answers nobody but those whose upload it is: to others there is no
+//! such upload. A command that does not say is no command.
+
 pub mod direct;
 pub mod ledger;
 pub mod upload;
@@ -14,8 +18,8 @@ pub mod upload;
 use std::{fmt::Display, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use upload_core::refusal::Refusal;
-use worker::{Delay, Error, Method, ObjectNamespace, Request, RequestInit, Response, Result};
+use upload_core::{caller::Caller, refusal::Refusal};
+use worker::{Delay, Env, Error, Method, ObjectNamespace, Request, RequestInit, Response, Result};
 
 use crate::faults::around;
 
@@ -33,6 +37,34 @@ pub const UPLOADS_BINDING: &str = "UPLOAD_SESSIONS";
 /// Which binding leads to the ledgers, by owner.
 pub const LEDGERS_BINDING: &str = "OWNER_LEDGERS";
 
+/// The header in which it is said who asks.
+const CALLER_HEADER: &str = "x-caller";
+
+/// A way to objects, for somebody.
+#[derive(Clone)]
+pub struct Door {
+    objects: ObjectNamespace,
+    caller: Caller,
+}
+
+impl Door {
+    /// To the objects of uploads, for this caller.
+    pub fn to_uploads(env: &Env, caller: Caller) -> Result<Self> {
+        Ok(Self { objects: env.durable_object(UPLOADS_BINDING)?, caller })
+    }
+
+    /// To the ledgers. Each is its owner's alone, and named by its owner, so there is nothing to compare.
+    pub fn to_ledgers(env: &Env) -> Result<Self> {
+        Ok(Self { objects: env.durable_object(LEDGERS_BINDING)?, caller: Caller::System })
+    }
+}
+
+/// Who asks for this command.
+pub(crate) fn caller(request: &Request) -> Result<Caller> {
+    let said = request.headers().get(CALLER_HEADER)?;
+    said.and_then(|header| Caller::from_header(&header)).ok_or_else(|| Error::from("a command that nobody asks for"))
+}
+
 /// How often a command is sent at most.
 const MAX_TRIES: u32 = 3;
 
@@ -48,25 +80,33 @@ pub(crate) enum Wire<T> {
 }
 
 /// Asks the object of this name: an upload's id, or an owner. The outer error is a fault; the inner one is what the client is to be told.
-pub async fn ask<C: Command>(
-    objects: &ObjectNamespace,
-    name: impl Display,
-    command: &C,
-) -> Result<Result<C::Answer, Refusal>> {
+pub async fn ask<C: Command>(door: &Door, name: impl Display, command: &C) -> Result<Result<C::Answer, Refusal>> {
+    read_answer(&send(door, name.to_string(), C::NAME, serde_json::to_string(command)?).await?)
+}
+
+/// The part of asking that is the same for every command, and so is compiled once.
+async fn send(door: &Door, object: String, command: &'static str, body: String) -> Result<String> {
     let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_body(Some(serde_json::to_string(command)?.into()));
-    read_answer(C::NAME, post::<C>(objects, name, &init).await?).await
+    init.with_method(Method::Post).with_body(Some(body.into()));
+    text(command, post(door, &object, command, &init).await?).await
+}
+
+/// What was answered, if anything was.
+async fn text(command: &str, mut response: Response) -> Result<String> {
+    let text = response.text().await?;
+    if response.status_code() == 200 { Ok(text) } else { Err(Error::RustError(format!("{command}: {text}"))) }
 }
 
 /// Sends a command, and sends it again where it is not known whether it arrived: every command may be.
-async fn post<C: Command>(objects: &ObjectNamespace, name: impl Display, init: &RequestInit) -> Result<Response> {
-    let (name, point) = (name.to_string(), format!("object.{}", C::NAME));
+async fn post(door: &Door, object: &str, command: &str, init: &RequestInit) -> Result<Response> {
+    let (point, caller) = (format!("object.{command}"), door.caller.to_header());
     let mut tries = 0;
     loop {
         tries += 1;
-        let request = Request::new_with_init(&format!("https://object/{}", C::NAME), init)?;
+        let mut request = Request::new_with_init(&format!("https://object/{command}"), init)?;
+        request.headers_mut()?.set(CALLER_HEADER, &caller)?;
         // A stub that has failed once stays broken: each try gets its own.
-        let stub = objects.get_by_name(&name)?;
+        let stub = door.objects.get_by_name(object)?;
         match around(&point, stub.fetch_with_request(request)).await {
             Err(error) if tries < MAX_TRIES && !is_overloaded(&error) => {
                 Delay::from(Duration::from_millis(FIRST_PAUSE_MS << tries)).await;
@@ -82,11 +122,8 @@ fn is_overloaded(error: &Error) -> bool {
     js_sys::Reflect::get(original, &"overloaded".into()).is_ok_and(|flag| flag.is_truthy())
 }
 
-async fn read_answer<T: DeserializeOwned>(name: &str, mut response: Response) -> Result<Result<T, Refusal>> {
-    if response.status_code() != 200 {
-        return Err(Error::RustError(format!("{name}: {}", response.text().await?)));
-    }
-    Ok(match response.json::<Wire<T>>().await? {
+fn read_answer<T: DeserializeOwned>(text: &str) -> Result<Result<T, Refusal>> {
+    Ok(match serde_json::from_str::<Wire<T>>(text)? {
         Wire::Ok(answer) => Ok(answer),
         Wire::Refused(refusal) => Err(refusal),
     })

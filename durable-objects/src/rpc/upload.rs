@@ -1,5 +1,7 @@
 //! The commands of an upload's object.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use upload_core::{
     event::{EventKind, RetryPolicy, Verdict},
@@ -8,16 +10,16 @@ use upload_core::{
     units::{ByteCount, UnixMs, UploadId},
     upload::{ObjectFacts, Snapshot},
 };
-use worker::{Error, Headers, Method, ObjectNamespace, RequestInit, Result};
+use worker::{Error, Headers, Method, RequestInit, Result};
 
-use super::{Command, commands, post, read_answer};
+use super::{Command, Door, commands, post, read_answer, text};
 
 /// The header in which a command travels whose body is bytes.
 pub(crate) const COMMAND_HEADER: &str = "x-command";
 
 /// Counts stored bytes, of which the last few come along, to be kept in the upload's object.
 pub async fn commit_with_bytes(
-    objects: &ObjectNamespace,
+    door: &Door,
     upload: UploadId,
     commit: &Commit,
     bytes: &js_sys::Uint8Array,
@@ -26,19 +28,20 @@ pub async fn commit_with_bytes(
     headers.set(COMMAND_HEADER, &serde_json::to_string(commit)?)?;
     let mut init = RequestInit::new();
     init.with_method(Method::Post).with_headers(headers).with_body(Some(bytes.into()));
-    read_answer(Commit::NAME, post::<Commit>(objects, upload, &init).await?).await
+    let response = post(door, &upload.to_string(), Commit::NAME, &init).await?;
+    read_answer(&text(Commit::NAME, response).await?)
 }
 
 /// Opens the bytes of the tail that are in rows, from `start` to `end`.
 pub async fn read_tail(
-    objects: &ObjectNamespace,
+    door: &Door,
     upload: UploadId,
     start: ByteCount,
     end: ByteCount,
 ) -> Result<web_sys::ReadableStream> {
     let mut init = RequestInit::new();
     init.with_method(Method::Post).with_body(Some(serde_json::to_string(&ReadTail { start, end })?.into()));
-    let response = post::<ReadTail>(objects, upload, &init).await?;
+    let response = post(door, &upload.to_string(), ReadTail::NAME, &init).await?;
     match (response.status_code(), response.body()) {
         (200, worker::ResponseBody::Stream(stream)) => Ok(stream.clone()),
         (status, _) => Err(Error::RustError(format!("{}: {status}", ReadTail::NAME))),
@@ -166,6 +169,10 @@ pub struct EventFacts {
     pub occurred_at: UnixMs,
     /// Whose upload it is.
     pub owner: String,
+    /// Where its object is, or would have been.
+    pub key: String,
+    /// What whoever made the owner's token attached to it.
+    pub attached: BTreeMap<String, String>,
     /// Scheme and host for URLs.
     pub public_url: String,
     /// Everything else.

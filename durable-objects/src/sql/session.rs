@@ -13,6 +13,7 @@
 //! beside its key, since each would be one more row to pay per write. Facts that are only ever read together are one JSON
 //! text; what it looks like is pinned by a test in `upload-core`, since objects written by older builds are read by newer ones.
 
+use futures_util::{Stream, stream};
 use serde::Deserialize;
 use upload_core::{
     integrity::Crc64Nvme,
@@ -22,7 +23,7 @@ use upload_core::{
     },
     units::ByteCount,
 };
-use worker::{Result, SqlStorage, SqlStorageValue, Storage};
+use worker::{Error, Result, SqlStorage, SqlStorageValue, Storage};
 
 use super::{NumberRow, byte_count, fact, has_table, integer, json, rows};
 use crate::transaction::transaction;
@@ -213,6 +214,17 @@ pub(crate) fn tail(storage: &Storage, birth: &Birth) -> Result<Vec<TailPiece>> {
         }
     }
     Ok(pieces)
+}
+
+/// Streams rows to whoever fills a part with them, a few at a time.
+pub(crate) fn stream_rows(sql: SqlStorage, start: ByteCount, end: ByteCount) -> impl Stream<Item = Result<Vec<u8>>> {
+    stream::try_unfold(start, move |start| {
+        let read = read_rows(&sql, start, end);
+        async move {
+            let (bytes, reached) = read?;
+            Ok::<_, Error>((!bytes.is_empty()).then_some((bytes, reached)))
+        }
+    })
 }
 
 /// The bytes of the next few segments in rows from `start` on, before `end`, and where they end. Empty where there are none.

@@ -21,8 +21,9 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     /// `ORIGIN_DATA_DIR`: where files and records are kept, made absolute. Default `.state/origin`.
     pub(crate) data_dir: PathBuf,
-    /// `WEBHOOK_SECRET`: what the Worker signs with, `whsec_` and base64. Required.
-    pub(crate) verifier: Webhook,
+    /// `WEBHOOK_SECRET`: what the Worker signs with, `whsec_` and base64. Required. While it is replaced there may be two, with
+    /// a space between them: either is believed.
+    pub(crate) verifiers: Vec<Webhook>,
     /// `ORIGIN_DISPOSITION`: what the Worker shall do with its copy once we have ours. Default keep.
     pub(crate) disposition: Disposition,
     /// `ORIGIN_WAIT_SECONDS`: how long a delivery waits for its download before it is sent away to come again. Below
@@ -66,7 +67,7 @@ impl Config {
         Ok(Self {
             listen: or("ORIGIN_LISTEN", "127.0.0.1:8788").parse().context("ORIGIN_LISTEN is not `address:port`")?,
             data_dir: std::path::absolute(data_dir).context("ORIGIN_DATA_DIR")?,
-            verifier: verifier(setting("WEBHOOK_SECRET").as_deref())?,
+            verifiers: verifiers(setting("WEBHOOK_SECRET").as_deref())?,
             disposition: or("ORIGIN_DISPOSITION", "keep").parse().context("ORIGIN_DISPOSITION")?,
             wait: Duration::from_secs(
                 or("ORIGIN_WAIT_SECONDS", "25").parse().context("ORIGIN_WAIT_SECONDS is not a whole number")?,
@@ -75,9 +76,14 @@ impl Config {
     }
 }
 
-fn verifier(secret: Option<&str>) -> anyhow::Result<Webhook> {
-    const FORM: &str = "it must be the secret that the Worker signs with: `whsec_` and 24 to 64 bytes in base64";
-    let secret = secret.with_context(|| format!("WEBHOOK_SECRET is not set; {FORM}"))?;
+const FORM: &str = "it must be the secret that the Worker signs with: `whsec_` and 24 to 64 bytes in base64";
+
+fn verifiers(secrets: Option<&str>) -> anyhow::Result<Vec<Webhook>> {
+    let secrets = secrets.with_context(|| format!("WEBHOOK_SECRET is not set; {FORM}"))?;
+    secrets.split([' ', ',']).filter(|secret| !secret.is_empty()).map(verifier).collect()
+}
+
+fn verifier(secret: &str) -> anyhow::Result<Webhook> {
     let encoded = secret.strip_prefix("whsec_").with_context(|| format!("WEBHOOK_SECRET lacks its prefix; {FORM}"))?;
     // The decoder's own error would quote a character of the secret.
     let Ok(key) = STANDARD.decode(encoded) else { bail!("WEBHOOK_SECRET is not base64; {FORM}") };
@@ -103,6 +109,13 @@ mod tests {
         assert_eq!(config.listen.to_string(), "127.0.0.1:8788");
         assert!(config.data_dir.is_absolute() && config.data_dir.ends_with(".state/origin"));
         assert_eq!((config.disposition, config.wait.as_secs()), (Disposition::Keep, 25));
+    }
+
+    #[test]
+    fn two_secrets_are_two_verifiers() {
+        let both = format!("{SECRET} whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+        assert_eq!(read(&[("WEBHOOK_SECRET", &both)]).unwrap().verifiers.len(), 2);
+        assert!(read(&[("WEBHOOK_SECRET", &format!("{SECRET} nonsense"))]).is_err());
     }
 
     #[test]

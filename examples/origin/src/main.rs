@@ -56,7 +56,7 @@ async fn main() -> ExitCode {
 async fn run() -> anyhow::Result<()> {
     // Before anything else, so that a signal during start-up is not lost.
     let stopping = stop_on_signal()?;
-    let Config { listen, data_dir, verifier, disposition, wait } = Config::from_env()?;
+    let Config { listen, data_dir, verifiers, disposition, wait } = Config::from_env()?;
     let data_dir = Arc::new(DataDir::open(data_dir)?);
     let store = Store::open(&data_dir.database())?;
     let client = download::client()?;
@@ -64,7 +64,7 @@ async fn run() -> anyhow::Result<()> {
 
     let app = Router::new()
         .merge(webhook::routes(Inbox {
-            verifier,
+            verifiers,
             store: store.clone(),
             intake: Arc::clone(&intake),
             disposition,

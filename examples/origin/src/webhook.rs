@@ -36,7 +36,8 @@ const RETRY_AFTER_SECONDS: &str = "10";
 
 /// What it takes to answer a delivery.
 pub(crate) struct Inbox {
-    pub(crate) verifier: Webhook,
+    /// Any of them is enough: one, or two while the secret is replaced.
+    pub(crate) verifiers: Vec<Webhook>,
     pub(crate) store: Store,
     pub(crate) intake: Arc<Intake>,
     pub(crate) disposition: Disposition,
@@ -53,8 +54,8 @@ pub(crate) fn routes(inbox: Inbox) -> Router {
 
 async fn receive(State(inbox): State<Arc<Inbox>>, headers: HeaderMap, body: Bytes) -> Response {
     // Also checks that the timestamp is at most five minutes off, so that nobody can replay an old delivery for long.
-    if let Err(error) = inbox.verifier.verify(&body, &headers) {
-        return refused(StatusCode::UNAUTHORIZED, &error.to_string());
+    if !inbox.verifiers.iter().any(|verifier| verifier.verify(&body, &headers).is_ok()) {
+        return refused(StatusCode::UNAUTHORIZED, "not signed by Quayside, or too long ago");
     }
     let id = headers.get(HEADER_WEBHOOK_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
     match Event::parse(id, &body) {

@@ -8,15 +8,12 @@ use crate::{
     operation::{Outcome, Reply},
     refusal::Refusal,
     units::UploadId,
-    upload::object_key,
 };
 
 /// The answer to what was done.
 pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
     match outcome {
-        Outcome::Created { snapshot, .. } => {
-            json_reply(&json!({ "uploadId": snapshot.id, "key": object_key(snapshot.id) }))
-        }
+        Outcome::Created { snapshot, .. } => json_reply(&json!({ "uploadId": snapshot.id, "key": snapshot.id })),
         Outcome::Granted(Granted::Signed(_, parts)) if asked.head.path.ends_with("/batch") => {
             let urls: serde_json::Map<_, _> =
                 parts.iter().map(|part| ((part.chunk + 1).to_string(), Value::from(part.url.clone()))).collect();
@@ -37,7 +34,7 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         }
         Outcome::Completing(snapshot) => json_reply(&json!({
             "location": format!("/upload/{}", snapshot.id),
-            "key": object_key(snapshot.id),
+            "key": snapshot.id,
         })),
         Outcome::Cancelled => json_reply(&json!({})),
         // Nothing that this dialect asks for has another outcome.

@@ -89,7 +89,7 @@ fn a_length_that_nobody_has_said_is_not_said_either() {
 #[test]
 fn the_final_answer_is_the_same_whoever_gets_it() {
     let head = head(Method::POST, "/files", &[]);
-    let created = Outcome::Created { snapshot: snapshot(Phase::Completed, 100), limits: limits() };
+    let created = Outcome::Created { snapshot: snapshot(Phase::Completed, 100), limits: limits(), upload_token: None };
     let appended = Outcome::Appended {
         id: id(),
         uploaded_bytes: 100.into(),
@@ -109,7 +109,10 @@ fn the_final_answer_is_the_same_whoever_gets_it() {
 #[test]
 fn what_is_open_is_created_and_appended_to() {
     let head = head(Method::POST, "/files", &[]);
-    let created = reply(&asked(&head), &Outcome::Created { snapshot: snapshot(Phase::Open, 5), limits: limits() });
+    let created = reply(
+        &asked(&head),
+        &Outcome::Created { snapshot: snapshot(Phase::Open, 5), limits: limits(), upload_token: None },
+    );
     assert_eq!((created.status, header(&created, COMPLETE), header(&created, OFFSET)), (201, Some("?0"), Some("5")));
     assert_eq!(header(&created, "location"), Some(format!("/files/{ID}").as_str()));
     let appended = Outcome::Appended {
@@ -134,7 +137,7 @@ fn while_the_object_is_made_no_offset_is_told() {
     let head = head(Method::HEAD, &format!("/files/{ID}"), &[]);
     for outcome in [
         Outcome::Probed(snapshot(Phase::Completing, 100)),
-        Outcome::Created { snapshot: snapshot(Phase::Completing, 100), limits: limits() },
+        Outcome::Created { snapshot: snapshot(Phase::Completing, 100), limits: limits(), upload_token: None },
     ] {
         let reply = reply(&asked(&head), &outcome);
         assert_eq!((reply.status, header(&reply, "retry-after")), (503, Some("1")));

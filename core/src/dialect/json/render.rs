@@ -17,9 +17,9 @@ const JSON: &str = "application/json";
 /// The answer to what was done.
 pub fn reply(outcome: &Outcome) -> Reply {
     match outcome {
-        Outcome::Created { snapshot, limits } => {
+        Outcome::Created { snapshot, limits, upload_token } => {
             let url = upload_url(snapshot.id);
-            let body = json!({
+            let mut body = json!({
                 "uploadId": snapshot.id,
                 "uploadUrl": url,
                 "chunkSize": snapshot.plan.chunk_bytes,
@@ -31,6 +31,9 @@ pub fn reply(outcome: &Outcome) -> Reply {
                     "partBytes": snapshot.plan.part_bytes,
                 },
             });
+            if let Some(token) = upload_token {
+                body["uploadToken"] = json!(token);
+            }
             json_reply(201, &body).with("location", url)
         }
         Outcome::Duplicate(object) => json_reply(200, &json!({ "duplicate": true, "object": object })),

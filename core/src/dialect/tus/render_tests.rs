@@ -100,7 +100,7 @@ fn all_bytes_are_told_only_where_the_object_is_there() {
         assert_answer(&Outcome::Probed(snapshot.clone()), 423, &[("retry-after", "1"), NO_STORE]);
         let (status, headers) = answer(&Outcome::Status(snapshot.clone()));
         assert_eq!((status, headers.get("upload-offset")), (204, None));
-        let (status, headers) = answer(&Outcome::Created { snapshot, limits: LIMITS });
+        let (status, headers) = answer(&Outcome::Created { snapshot, limits: LIMITS, upload_token: None });
         assert_eq!((status, headers.get("upload-offset")), (201, None));
     }
 }
@@ -134,7 +134,7 @@ fn pieces_and_what_is_put_together() {
         (Phase::Completed, 100, vec![location, ("upload-offset", "100")]),
     ] {
         let snapshot = snapshot(phase, Some(100), offset, Some(memo));
-        assert_answer(&Outcome::Created { snapshot, limits: LIMITS }, 201, &headers);
+        assert_answer(&Outcome::Created { snapshot, limits: LIMITS, upload_token: None }, 201, &headers);
     }
 }
 
@@ -149,6 +149,7 @@ fn a_new_upload() {
     let created = |phase, declared, offset| Outcome::Created {
         snapshot: snapshot(phase, declared, offset, None),
         limits: LIMITS,
+        upload_token: None,
     };
     let location = ("location", "/files/067e6162-3b6f-4ae2-a171-2470b63dff00");
     assert_answer(&created(Phase::Open, Some(100), 5), 201, &[location, ("upload-offset", "5"), EXPIRES]);

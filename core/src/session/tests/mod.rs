@@ -53,6 +53,9 @@ fn birth(mode: Mode, file_bytes: u64) -> Birth {
         created_at: UnixMs(0),
         expires_at: UnixMs(DAY_MS),
         policy: Policy { tombstone_ms: DAY_MS, resend_ms: 60_000, tell_origin: true },
+        created_with: None,
+        attached: BTreeMap::new(),
+        types: None,
     }
 }
 

@@ -7,7 +7,6 @@ use upload_core::{
     s3::{Endpoint, Keys, Request as S3Request},
     session::Slot,
     units::{UnixMs, UploadId},
-    upload::object_key,
 };
 use worker::{Env, Error, Fetch, Method, Request, Response, Result};
 
@@ -17,14 +16,14 @@ use crate::config;
 const OWN_REQUEST_SECONDS: u64 = 60;
 
 /// The way to the bucket that does not lead through its binding.
-pub(crate) struct Door {
+pub(crate) struct S3Bucket {
     endpoint: Endpoint,
     keys: Keys,
     /// How long a URL works.
     url_ttl_seconds: u64,
 }
 
-impl Door {
+impl S3Bucket {
     /// Reads `R2_S3_ENDPOINT`, `R2_S3_BUCKET`, `DIRECT_URL_TTL_SECONDS` and the two secrets; refuses naming the first that is
     /// missing or malformed.
     pub(crate) fn open(env: &Env) -> Result<Self, Refusal> {
@@ -62,7 +61,7 @@ impl Door {
     /// Whether R2 lets these keys write into this bucket: by aborting an upload that never was, which costs and changes nothing.
     /// So a deployment whose keys are wrong says so when an upload is created, not when its first part has been sent.
     pub(crate) async fn prove(&self, id: UploadId, now: UnixMs) -> Result<Result<(), Refusal>> {
-        let (key, query) = (object_key(id), vec![("uploadId", id.simple())]);
+        let (key, query) = (format!("uploads/{id}"), vec![("uploadId", id.simple())]);
         let request = S3Request { method: "DELETE", key: &key, query, content_length: None };
         let mut answer = match self.send(Method::Delete, request, now).await {
             Ok(answer) => answer,
@@ -83,7 +82,7 @@ impl Door {
     }
 }
 
-/// What R2's answer to [`Door::prove`] says of the settings.
+/// What R2's answer to [`S3Bucket::prove`] says of the settings.
 fn complaint(status: u16, body: &str) -> Option<Refusal> {
     let code = body.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map_or("", |(code, _)| code);
     match (status, code) {

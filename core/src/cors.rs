@@ -1,0 +1,207 @@
+//! Which web origins may call from a browser (<https://fetch.spec.whatwg.org/#http-cors-protocol>).
+//!
+//! A list of exact origins and of wildcards for subdomains. What is not listed is not answered with anything: no origin is
+//! ever reflected because it looks like one that is. `null` is never listed: every sandboxed frame on the web has it.
+
+/// The list, as a setting spells it: `*`, or entries with commas between them, each `https://app.example.com`,
+/// `http://localhost:5173` or `https://*.example.com`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllowedOrigins {
+    anybody: bool,
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Entry {
+    Exact(String),
+    /// Any subdomain, however deep, and not the domain itself.
+    Subdomains {
+        /// `https://`
+        scheme: String,
+        /// `.example.com`, or `.example.com:8443`
+        suffix: String,
+    },
+}
+
+/// What an answer says to a browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allowed<'a> {
+    /// Anybody may read it; a browser sends no cookies along.
+    Anybody,
+    /// This origin may, with credentials.
+    Origin(&'a str),
+}
+
+impl AllowedOrigins {
+    /// Understands the setting. Empty: only pages of the deployment's own host may call.
+    pub fn parse(setting: &str) -> Result<Self, &'static str> {
+        let mut allowed = Self::default();
+        for entry in setting.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            if entry == "*" {
+                allowed.anybody = true;
+                continue;
+            }
+            allowed
+                .entries
+                .push(Entry::parse(entry).ok_or("has an entry that is no origin like https://app.example.com")?);
+        }
+        if allowed.anybody && !allowed.entries.is_empty() {
+            return Err("has `*` beside other entries");
+        }
+        Ok(allowed)
+    }
+
+    /// Whether a page of this origin may call.
+    pub fn allow<'a>(&self, origin: &'a str) -> Option<Allowed<'a>> {
+        if self.anybody {
+            return Some(Allowed::Anybody);
+        }
+        self.entries.iter().any(|entry| entry.is(origin)).then_some(Allowed::Origin(origin))
+    }
+}
+
+impl Entry {
+    fn parse(entry: &str) -> Option<Self> {
+        let (scheme, host) = entry.split_once("://")?;
+        if !matches!(scheme, "https" | "http") || entry != entry.to_ascii_lowercase() {
+            return None;
+        }
+        match host.strip_prefix("*.") {
+            // `*.com` would be everybody who pays for a name.
+            Some(domain) if is_host(domain) && domain.contains('.') => {
+                Some(Self::Subdomains { scheme: format!("{scheme}://"), suffix: format!(".{domain}") })
+            }
+            None if is_host(host) => Some(Self::Exact(entry.to_owned())),
+            _ => None,
+        }
+    }
+
+    /// Browsers write an origin in one way (RFC 6454, section 6.1), so text is compared with text.
+    fn is(&self, origin: &str) -> bool {
+        match self {
+            Self::Exact(exact) => exact == origin,
+            Self::Subdomains { scheme, suffix } => {
+                let labels = origin.strip_prefix(scheme.as_str()).and_then(|host| host.strip_suffix(suffix.as_str()));
+                labels.is_some_and(|labels| labels.split('.').all(is_label))
+            }
+        }
+    }
+}
+
+/// `example.com`, `localhost:5173`, `[::1]:8080`.
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|number| number.to_string() == port);
+    let is_ip6 = |host: &str| {
+        let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        inner.is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok())
+    };
+    port.is_none_or(is_port) && (is_ip6(host) || host.split('.').all(is_label))
+}
+
+/// RFC 1123, section 2.1, and the underscores that are in use.
+fn is_label(label: &str) -> bool {
+    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    !label.is_empty() && label.len() <= 63 && label.bytes().all(is_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allows(setting: &str, origin: &str) -> bool {
+        AllowedOrigins::parse(setting).unwrap().allow(origin).is_some()
+    }
+
+    #[test]
+    fn exact_origins_and_nothing_near_them() {
+        let list = "https://app.example.com, http://localhost:5173";
+        for origin in ["https://app.example.com", "http://localhost:5173"] {
+            assert_eq!(AllowedOrigins::parse(list).unwrap().allow(origin), Some(Allowed::Origin(origin)));
+        }
+        for near in [
+            "",
+            "null",
+            "http://app.example.com",
+            "https://app.example.com.evil.test",
+            "https://evil.test/https://app.example.com",
+            "https://app.example.com:8443",
+            "https://app.example.com:443",
+            "https://app.example.com/",
+            "https://app.example.com.",
+            "https://APP.example.com",
+            "https://xapp.example.com",
+            "https://sub.app.example.com",
+            "https://app-example.com",
+            "https://app.example.co",
+            "https://user@app.example.com",
+            "https://app.example.com https://evil.test",
+            "http://localhost:51730",
+            "http://localhost",
+            "https://*.example.com",
+        ] {
+            assert!(!allows(list, near), "{near}");
+        }
+    }
+
+    #[test]
+    fn subdomains_and_nothing_near_them() {
+        let list = "https://*.example.com";
+        for origin in ["https://a.example.com", "https://a.b.example.com", "https://xn--bcher-kva.example.com"] {
+            assert!(allows(list, origin), "{origin}");
+        }
+        for near in [
+            "https://example.com",
+            "https://.example.com",
+            "https://a..example.com",
+            "http://a.example.com",
+            "https://aexample.com",
+            "https://a.example.com.evil.test",
+            "https://a.example.com:8443",
+            "https://evil.test#.example.com",
+            "https://evil.test/.example.com",
+            "https://evil.test:1@a.example.com",
+            "https://evil.test\\.example.com",
+            "https://evil.test?.example.com",
+            "https://*.example.com",
+            "null",
+        ] {
+            assert!(!allows(list, near), "{near}");
+        }
+        assert!(allows("https://*.example.com:8443", "https://a.example.com:8443"));
+    }
+
+    #[test]
+    fn anybody_is_said_alone_and_gets_no_credentials() {
+        assert_eq!(AllowedOrigins::parse("*").unwrap().allow("https://any.test"), Some(Allowed::Anybody));
+        assert!(AllowedOrigins::parse("*, https://app.example.com").is_err());
+        assert!(!allows("", "https://any.test"));
+    }
+
+    #[test]
+    fn what_is_no_origin_is_said_at_once() {
+        for wrong in [
+            "app.example.com",
+            "https://",
+            "https://app.example.com/",
+            "https://App.example.com",
+            "ftp://app.example.com",
+            "https://*",
+            "https://*.com",
+            "https://a.*.com",
+            "https://*.*.com",
+            "https://a b.com",
+            "https://a.com:port",
+            "https://a.com:080",
+            "null",
+        ] {
+            assert!(AllowedOrigins::parse(wrong).is_err(), "{wrong}");
+        }
+        for right in ["http://[::1]:8080", "http://127.0.0.1:5173", "https://a.com,,"] {
+            assert!(AllowedOrigins::parse(right).is_ok(), "{right}");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The keys that tokens are signed with, as the settings say them, and the one that a token asks for by its `kid`.
+//!
+//! Rotation: put the new key beside the old one, mint with the new one, and take the old one away when the last token that
+//! it has signed has expired.
+
+use std::fmt;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+
+use super::{Algorithm, TokenFault, Unverified};
+
+/// RFC 7518, section 3.2: a key for HS256 has at least 256 bits.
+pub const MIN_SECRET_BYTES: usize = 32;
+
+/// More keys than anybody rotates through. A set that has more is not a set of ours.
+const MAX_KEYS: usize = 32;
+
+/// A secret that the application shares. Never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// At least [`MIN_SECRET_BYTES`] long.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Option<Self> {
+        Some(bytes.into()).filter(|bytes| bytes.len() >= MIN_SECRET_BYTES).map(Self)
+    }
+
+    /// A key for events, which Standard Webhooks wants to have 24 to 64 bytes.
+    pub fn of_webhooks(bytes: Vec<u8>) -> Option<Self> {
+        (24..=64).contains(&bytes.len()).then_some(Self(bytes))
+    }
+
+    /// What it is, to be handed to an HMAC and to nothing else.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// A key that anybody may know, in the form in which the platform takes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PublicKey {
+    /// A point on P-256, uncompressed (SEC 1, section 2.3.3): 65 bytes.
+    Es256(Vec<u8>),
+    /// An Ed25519 key: 32 bytes.
+    EdDsa(Vec<u8>),
+}
+
+/// A key that tokens are checked with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// For HS256.
+    Secret(Secret),
+    /// For ES256 and `EdDSA`.
+    Public(PublicKey),
+}
+
+impl Key {
+    fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::Secret(_) => Algorithm::Hs256,
+            Self::Public(PublicKey::Es256(_)) => Algorithm::Es256,
+            Self::Public(PublicKey::EdDsa(_)) => Algorithm::EdDsa,
+        }
+    }
+}
+
+/// Keys, each with the name that tokens call it by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeySet(Vec<(Option<String>, Key)>);
+
+impl KeySet {
+    /// No keys.
+    pub const fn none() -> Self {
+        Self(Vec::new())
+    }
+
+    /// Secrets as a setting spells them: `kid:secret`, several with spaces or commas between them. The secret's own
+    /// characters are the key, at least 32 of them; none is a space, a comma or a colon.
+    pub fn of_secrets(text: &str) -> Result<Self, &'static str> {
+        let mut keys = Vec::new();
+        for entry in text.split([',', ' ', '\t', '\n', '\r']).filter(|entry| !entry.is_empty()) {
+            let (kid, secret) = entry.split_once(':').ok_or("has an entry that is not `kid:secret`")?;
+            if kid.is_empty() || secret.contains(':') {
+                return Err("has an entry that is not `kid:secret`");
+            }
+            if keys.iter().any(|(known, _)| known == &Some(kid.to_owned())) {
+                return Err("has a kid twice");
+            }
+            let secret = Secret::new(secret).ok_or("has a secret that is shorter than 32 characters")?;
+            keys.push((Some(kid.to_owned()), Key::Secret(secret)));
+        }
+        Self::bounded(keys)
+    }
+
+    /// A JWK set (RFC 7517, section 5). Public keys for ES256 and Ed25519 are taken; others are for somebody else. Secret
+    /// keys are never taken from here: a set is public.
+    pub fn of_jwks(json: &str) -> Result<Self, &'static str> {
+        let set: Jwks = serde_json::from_str(json).map_err(|_| "is not a JWK set, `{\"keys\": […]}`")?;
+        Self::bounded(set.keys.iter().filter_map(|key| Some((key.kid.clone(), Key::Public(key.public()?)))).collect())
+    }
+
+    /// These keys and those.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The key that a token asks for: of its algorithm, under its `kid`. A token without a `kid` is taken where there is one
+    /// key of its algorithm, and no question which.
+    pub fn find(&self, token: &Unverified<'_>) -> Result<&Key, TokenFault> {
+        let mut fitting = self
+            .0
+            .iter()
+            .filter(|(kid, key)| key.algorithm() == token.algorithm && (token.kid.is_none() || *kid == token.kid));
+        match (fitting.next(), fitting.next()) {
+            (Some((_, key)), None) => Ok(key),
+            _ => Err(TokenFault::UnknownKey),
+        }
+    }
+
+    fn bounded(keys: Vec<(Option<String>, Key)>) -> Result<Self, &'static str> {
+        if keys.len() > MAX_KEYS { Err("has more than 32 keys") } else { Ok(Self(keys)) }
+    }
+}
+
+#[derive(Deserialize)]
+struct Jwks {
+    keys: Vec<Jwk>,
+}
+
+/// A key of a set (RFC 7517, section 4; RFC 7518, section 6.2; RFC 8037, section 2).
+#[derive(Deserialize)]
+struct Jwk {
+    kty: String,
+    kid: Option<String>,
+    #[serde(rename = "use")]
+    usage: Option<String>,
+    crv: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+}
+
+impl Jwk {
+    /// `None` where the key is not one that can sign our tokens.
+    fn public(&self) -> Option<PublicKey> {
+        const COORDINATE_BYTES: usize = 32;
+        const UNCOMPRESSED: u8 = 4;
+        if self.usage.as_ref().is_some_and(|usage| usage != "sig") {
+            return None;
+        }
+        let coordinate = |text: &Option<String>| {
+            let bytes = URL_SAFE_NO_PAD.decode(text.as_ref()?).ok()?;
+            (bytes.len() == COORDINATE_BYTES).then_some(bytes)
+        };
+        match (self.kty.as_str(), self.crv.as_deref()) {
+            ("EC", Some("P-256")) => {
+                Some(PublicKey::Es256([vec![UNCOMPRESSED], coordinate(&self.x)?, coordinate(&self.y)?].concat()))
+            }
+            ("OKP", Some("Ed25519")) => coordinate(&self.x).map(PublicKey::EdDsa),
+            _ => None,
+        }
+    }
+}

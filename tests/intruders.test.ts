@@ -1,0 +1,248 @@
+// Every route in every dialect, and everybody who has no business there: to them the upload is not there, word for word as if
+// it never had been; and it stands afterwards as it stood before. The matrix is counted, and the count is checked.
+
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { after, test } from "node:test";
+
+import type { Created } from "./support/api.ts";
+import { fileBytes, MIB } from "./support/bytes.ts";
+import type { Headers, Reply } from "./support/http.ts";
+import { Stack } from "./support/stack.ts";
+import { bearer, claimsOf, encode, mint, mintWith, Signer, secondsFromNow, sharedKey } from "./support/tokens.ts";
+
+const ed = new Signer("EdDSA", "ed");
+const ec = new Signer("ES256", "ec");
+const stack = await Stack.start({
+  vars: {
+    AUTH: "token",
+    ORIGIN_WEBHOOK_URL: "",
+    TOKEN_PUBLIC_KEYS: JSON.stringify({ keys: [ed.jwk, ec.jwk] }),
+  },
+});
+after(() => stack.stop());
+const { client } = stack;
+const { secret, kid } = sharedKey(stack);
+
+const alice = bearer(mint(stack, claimsOf("alice")));
+const bytes = fileBytes("victim", 6 * MIB);
+
+type WithToken = Created & { uploadToken: string };
+
+async function create(headers: Headers): Promise<WithToken> {
+  const reply = await client.init({ fileName: "secret.pdf", fileSize: bytes.length }, headers);
+  assert.equal(reply.status, 201, reply.body.toString());
+  return reply.json<WithToken>();
+}
+
+const victim = await create(alice);
+const begun = await client.put(victim.uploadId, 0, bytes.subarray(0, MIB), alice);
+assert.equal(begun.status, 200);
+const finished = await create(alice);
+assert.equal((await client.put(finished.uploadId, 0, bytes, alice)).status, 200);
+const mallory = bearer(mint(stack, claimsOf("mallory")));
+const hers = await create(mallory);
+
+/** Each way of asking about an upload. */
+const tus = { "Tus-Resumable": "1.0.0" };
+const append = { ...tus, "Content-Type": "application/offset+octet-stream" };
+const draft = { "Upload-Draft-Interop-Version": "8" };
+type Route = [string, (id: string, headers: Headers) => Promise<Reply>];
+const routes: Route[] = [
+  ["json PUT", (id, headers) => client.put(id, MIB, bytes.subarray(MIB), headers)],
+  ["json PUT, no bytes", (id, headers) => client.put(id, MIB, Buffer.alloc(0), headers)],
+  ["json HEAD", (id, headers) => client.request("HEAD", `/upload/${id}`, { headers })],
+  ["json GET", (id, headers) => client.request("GET", `/upload/${id}`, { headers })],
+  ["json status", (id, headers) => client.request("GET", `/upload/${id}/status`, { headers })],
+  ["json complete", (id, headers) => client.request("POST", `/upload/${id}/complete`, { headers })],
+  ["json redeliver", (id, headers) => client.request("POST", `/upload/${id}/redeliver`, { headers })],
+  ["json DELETE", (id, headers) => client.request("DELETE", `/upload/${id}`, { headers })],
+  ["tus HEAD", (id, headers) => client.request("HEAD", `/files/${id}`, { headers: { ...tus, ...headers } })],
+  ["tus GET", (id, headers) => client.request("GET", `/files/${id}`, { headers: { ...tus, ...headers } })],
+  [
+    "tus PATCH",
+    (id, headers) => {
+      const all = { ...append, "Upload-Offset": MIB, ...headers };
+      return client.request("PATCH", `/files/${id}`, { headers: all, body: bytes.subarray(MIB) });
+    },
+  ],
+  [
+    "tus POST for PATCH",
+    (id, headers) => {
+      const all = { ...append, "Upload-Offset": MIB, "X-HTTP-Method-Override": "PATCH", ...headers };
+      return client.request("POST", `/files/${id}`, { headers: all, body: bytes.subarray(MIB) });
+    },
+  ],
+  ["tus DELETE", (id, headers) => client.request("DELETE", `/files/${id}`, { headers: { ...tus, ...headers } })],
+  ["ietf HEAD", (id, headers) => client.request("HEAD", `/files/${id}`, { headers: { ...draft, ...headers } })],
+  ["ietf GET", (id, headers) => client.request("GET", `/files/${id}`, { headers: { ...draft, ...headers } })],
+  ["plain GET of a file", (id, headers) => client.request("GET", `/files/${id}`, { headers })],
+  [
+    "ietf PATCH",
+    (id, headers) => {
+      const type = { "Content-Type": "application/partial-upload", "Upload-Complete": "?1" };
+      const all = { ...draft, ...type, "Upload-Offset": MIB, ...headers };
+      return client.request("PATCH", `/files/${id}`, { headers: all, body: bytes.subarray(MIB) });
+    },
+  ],
+  ["ietf DELETE", (id, headers) => client.request("DELETE", `/files/${id}`, { headers: { ...draft, ...headers } })],
+];
+
+const forged = { alg: "HS256", kid };
+const tampered = mint(stack, claimsOf("alice")).split(".");
+tampered[1] = encode(claimsOf("alice", { exp: secondsFromNow(9999) }));
+const publicKey = Buffer.from(String((ed.jwk as { x: string }).x), "base64url");
+
+/** Everybody who has no business with the upload: what they send, and the status they are told. */
+const intruders: [string, Headers, 401 | 404][] = [
+  ["another owner", mallory, 404],
+  ["an owner of nearly the same name", bearer(mint(stack, claimsOf("alice "))), 404],
+  ["an owner in capitals", bearer(mint(stack, claimsOf("ALICE"))), 404],
+  ["another owner, by EdDSA", bearer(ed.mint(claimsOf("mallory"))), 404],
+  ["another owner, by ES256", bearer(ec.mint(claimsOf("mallory"))), 404],
+  ["the token of another upload", bearer(hers.uploadToken), 404],
+  ["an upload's token that was altered", bearer(flipped(victim.uploadToken)), 404],
+  ["an upload's token cut short", bearer(victim.uploadToken.slice(0, -3)), 404],
+  [
+    "a token bound to another upload",
+    bearer(mint(stack, claimsOf("alice", { quayside: { upload: hers.uploadId } }))),
+    404,
+  ],
+  ["nobody", {}, 401],
+  ["an empty token", bearer(""), 401],
+  ["another scheme", { Authorization: `Basic ${Buffer.from("alice:alice").toString("base64")}` }, 401],
+  ["a token that is none", bearer("let-me-in"), 401],
+  ["a token cut short", bearer(mint(stack, claimsOf("alice")).slice(0, -6)), 401],
+  ["a token without signature", bearer(`${encode(forged)}.${encode(claimsOf("alice"))}.`), 401],
+  ["a token with another payload", bearer(tampered.join(".")), 401],
+  ["a forged token", bearer(mintWith("x".repeat(32), claimsOf("alice"), forged)), 401],
+  ["alg none", bearer(`${encode({ alg: "none", kid })}.${encode(claimsOf("alice"))}.`), 401],
+  ["alg nOnE", bearer(mintWith(secret, claimsOf("alice"), { alg: "nOnE", kid })), 401],
+  ["HMAC with the public key", bearer(mintWith(publicKey, claimsOf("alice"), { alg: "HS256", kid: "ed" })), 401],
+  ["EdDSA said of an ES256 key", bearer(ed.mint(claimsOf("alice"), { kid: "ec" })), 401],
+  ["a stranger's key under our kid", bearer(new Signer("EdDSA", "ed").mint(claimsOf("alice"))), 401],
+  ["a key that nobody knows", bearer(mint(stack, claimsOf("alice"), { kid: "gone" })), 401],
+  ["an expired token", bearer(mint(stack, claimsOf("alice", { exp: secondsFromNow(-3600) }))), 401],
+  ["a token for later", bearer(mint(stack, claimsOf("alice", { nbf: secondsFromNow(3600) }))), 401],
+  ["a token for another audience", bearer(mint(stack, claimsOf("alice", { aud: "billing" }))), 401],
+  ["a token without expiry", bearer(mint(stack, { sub: "alice", aud: "quayside" })), 401],
+  ["a token without owner", bearer(mint(stack, claimsOf("alice", { sub: undefined }))), 401],
+  ["a token with an unknown restriction", bearer(mint(stack, claimsOf("alice", { quayside: { maxsize: 1 } }))), 401],
+  ["a token in the query", {}, 401],
+];
+
+function flipped(token: string): string {
+  return token.slice(0, 10) + (token[10] === "A" ? "B" : "A") + token.slice(11);
+}
+
+/** What an answer says, but for the upload that it names. */
+function told(reply: Reply, id: string): unknown {
+  const body = reply.body.toString().replaceAll(id, "ID");
+  const { date: _, ...headers } = reply.headers;
+  return { status: reply.status, headers: { ...headers, "content-length": "" }, body };
+}
+
+let cells = 0;
+for (const [who, headers, status] of intruders) {
+  test(`${who}: ${status} on every route, as if there were no upload`, async () => {
+    const before = (await client.request("GET", `/upload/${victim.uploadId}`, { headers: alice })).json();
+    for (const [route, ask] of routes) {
+      const unknown = randomUUID();
+      const nothing = await ask(unknown, headers);
+      for (const id of [victim.uploadId, finished.uploadId]) {
+        const isQuery = who === "a token in the query" && !route.startsWith("json");
+        const reply = await ask(isQuery ? `${id}?token=${mint(stack, claimsOf("alice"))}` : id, headers);
+        assert.equal(reply.status, status, `${route}: ${reply.body}`);
+        assert.equal(reply.header("WWW-Authenticate") !== undefined, status === 401, route);
+        assert.deepEqual(told(reply, id), told(nothing, unknown), route);
+        assert.ok(!reply.body.includes("secret.pdf"), route);
+        cells++;
+      }
+    }
+    const now = (await client.request("GET", `/upload/${victim.uploadId}`, { headers: alice })).json();
+    assert.deepEqual(now, before);
+  });
+}
+
+test("no intruder creates anything, or sees a list that is not theirs", async () => {
+  const meta = { ...tus, "Upload-Length": 5 };
+  const creations: Route[] = [
+    ["json", (_, headers) => client.init({ fileName: "a", fileSize: 5 }, headers)],
+    ["tus", (_, headers) => client.request("POST", "/files", { headers: { ...meta, ...headers }, body: "" })],
+    [
+      "ietf",
+      (_, headers) => {
+        const all = { ...draft, "Upload-Complete": "?0", "Upload-Length": 5, ...headers };
+        return client.request("POST", "/files", { headers: all, body: "" });
+      },
+    ],
+  ];
+  for (const [who, headers, status] of intruders.filter(([, , status]) => status === 401)) {
+    for (const [dialect, ask] of creations) {
+      const reply = await ask("", headers);
+      assert.equal(reply.status, status, `${who}, ${dialect}: ${reply.body}`);
+      assert.ok(reply.header("WWW-Authenticate")?.startsWith("Bearer"), `${who}, ${dialect}`);
+      cells++;
+    }
+    assert.equal((await client.request("GET", "/uploads", { headers })).status, 401, who);
+    cells++;
+  }
+  for (const bound of [victim.uploadToken, mint(stack, claimsOf("alice", { quayside: { upload: victim.uploadId } }))]) {
+    for (const [dialect, ask] of creations) {
+      assert.equal((await ask("", bearer(bound))).status, 403, dialect);
+      cells++;
+    }
+    assert.equal((await client.request("GET", "/uploads", { headers: bearer(bound) })).status, 403);
+    cells++;
+  }
+  const list = await client.request("GET", "/uploads", { headers: mallory });
+  const ids = list.json<{ uploads: { uploadId: string }[] }>().uploads.map(({ uploadId }) => uploadId);
+  assert.deepEqual(ids, [hers.uploadId]);
+});
+
+test("the signed link is the only way to the content, with whatever token", async () => {
+  for (const headers of [alice, mallory, bearer(finished.uploadToken), {}]) {
+    const reply = await client.request("GET", `/upload/${finished.uploadId}/content`, { headers });
+    assert.equal(reply.status, 403);
+    cells++;
+  }
+});
+
+test("path tricks lead nowhere", async () => {
+  const { uploadId } = victim;
+  for (const headers of [alice, mallory]) {
+    for (const id of [
+      `${hers.uploadId}/../${uploadId}`,
+      `${hers.uploadId}%2f..%2f${uploadId}`,
+      `${hers.uploadId}%2F${uploadId}`,
+      `${hers.uploadId}\\${uploadId}`,
+      `${uploadId}%00`,
+      `${uploadId};x`,
+      `${uploadId}.`,
+      `%2e%2e%2f${uploadId}`,
+      uploadId.toUpperCase(),
+      `{${uploadId}}`,
+      uploadId.replaceAll("-", ""),
+      `urn:uuid:${uploadId}`,
+    ]) {
+      for (const base of ["/upload/", "/files/"]) {
+        const reply = await client.request("GET", base + id, { headers });
+        // A path with dots is tidied by the platform before anybody looks at it; it then names the upload itself.
+        const isTidied = id.includes("/../") && headers === alice;
+        assert.equal(Math.floor(reply.status / 100), isTidied ? 2 : 4, `${base}${id}: ${reply.body}`);
+        assert.ok(isTidied || reply.status === 404, `${base}${id}: ${reply.status}`);
+        cells++;
+      }
+    }
+  }
+});
+
+test("the matrix is as large as it should be", () => {
+  console.log(`intruders: ${intruders.length} on ${routes.length} routes, ${cells} cells in all`);
+  assert.equal(cells, intruders.length * routes.length * 2 + 21 * 4 + 8 + 4 + 48);
+});
+
+test("and its owner goes on as if nothing had been", async () => {
+  const reply = await client.put(victim.uploadId, MIB, bytes.subarray(MIB), alice);
+  assert.equal(reply.status, 200, reply.body.toString());
+});

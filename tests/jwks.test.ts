@@ -1,0 +1,75 @@
+// Public keys from a JWKS URL: fetched when a token needs one, remembered, asked for again when a new key turns up, and kept when
+// nobody answers.
+
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { after, test } from "node:test";
+
+import { assertRefused } from "./support/refusals.ts";
+import { Stack } from "./support/stack.ts";
+import { bearer, claimsOf, mint, Signer } from "./support/tokens.ts";
+import { waitFor } from "./support/wait.ts";
+
+let published: object[] = [];
+let isDown = false;
+let fetches = 0;
+const server = createServer((_request, response) => {
+  fetches++;
+  response.writeHead(isDown ? 500 : 200, { "Content-Type": "application/json" });
+  response.end(isDown ? "down" : JSON.stringify({ keys: published }));
+});
+await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks.json`;
+const stack = await Stack.start({ vars: { AUTH: "token", ORIGIN_WEBHOOK_URL: "", TOKEN_JWKS_URL: url } });
+after(async () => {
+  server.close();
+  await stack.stop();
+});
+
+const [first, second, stranger] = [new Signer("ES256", "one"), new Signer("EdDSA", "two"), new Signer("ES256", "one")];
+published = [first.jwk];
+
+function create(signer: Signer) {
+  return stack.client.init({ fileName: "a", fileSize: 1 }, bearer(signer.mint(claimsOf("alice"))));
+}
+
+test("keys are fetched once for many tokens", async () => {
+  for (let round = 0; round < 5; round++) {
+    assert.equal((await create(first)).status, 201);
+  }
+  assertRefused(await create(stranger), 401, "invalid-token");
+  assert.equal(fetches, 1);
+});
+
+test("an unknown kid asks again at most every half minute, however many are made up", async () => {
+  for (let round = 0; round < 20; round++) {
+    assertRefused(await create(new Signer("ES256", `made-up-${round}`)), 401, "invalid-token");
+  }
+  assert.equal(fetches, 1, "the set is younger than half a minute");
+  published = [first.jwk, second.jwk];
+  assertRefused(await create(second), 401, "invalid-token");
+});
+
+test("a shared secret needs no keys, so nothing is fetched for it", async () => {
+  const token = mint(stack, claimsOf("alice"));
+  isDown = true;
+  assert.equal((await stack.client.init({ fileName: "a", fileSize: 1 }, bearer(token))).status, 201);
+  assert.equal((await create(first)).status, 201, "what was fetched goes on");
+  assert.equal(fetches, 1);
+});
+
+test("keys that cannot be had are not a bad token: 503, and again after a moment", async (t) => {
+  isDown = true;
+  const cold = await Stack.start({ vars: { AUTH: "token", ORIGIN_WEBHOOK_URL: "", TOKEN_JWKS_URL: url } });
+  t.after(() => cold.stop());
+  const token = bearer(first.mint(claimsOf("alice")));
+  const reply = await cold.client.init({ fileName: "a", fileSize: 1 }, token);
+  assertRefused(reply, 503, "keys-unavailable");
+  assert.equal(reply.header("Retry-After"), "5");
+  const before = fetches;
+  assertRefused(await cold.client.init({ fileName: "a", fileSize: 1 }, token), 503, "keys-unavailable");
+  assert.equal(fetches, before, "a failure is not asked about again at once");
+  isDown = false;
+  await waitFor("the keys", async () => (await cold.client.init({ fileName: "a", fileSize: 1 }, token)).status === 201);
+});

@@ -1,0 +1,35 @@
+//! `cargo xtask fuzz`: made-up input for every parser, for as long as wanted, optimised.
+//!
+//! What breaks something is made as small as it gets and left in `core/tests/fuzz/corpus`, to be committed with what mends it.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::children;
+use crate::project::Project;
+
+/// How long all targets take together, read by `core/tests/fuzz/run.rs`.
+pub(crate) const SECONDS: &str = "QUAYSIDE_FUZZ_SECONDS";
+
+/// What the command line may change.
+pub(crate) struct Options {
+    /// How long, in seconds of one processor.
+    pub(crate) seconds: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { seconds: 600 }
+    }
+}
+
+/// Runs it.
+pub(crate) fn command(project: &Project, options: &Options) -> Result<ExitCode> {
+    let mut command = project.command("cargo");
+    command
+        .args(["test", "--release", "-p", "upload-core", "--test", "fuzz", "--no-fail-fast", "--", "--show-output"])
+        .env(SECONDS, options.seconds.to_string());
+    let status = children::run(&command)?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
