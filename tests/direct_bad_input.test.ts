@@ -6,6 +6,7 @@ import { after, test } from "node:test";
 
 import { crc64nvme, fileBytes, MIB } from "./support/bytes.ts";
 import { DirectClient } from "./support/direct.ts";
+import { waitUntilNothingLeft } from "./support/r2_state.ts";
 import { assertBadRequest, assertNothingCounted, assertRefused } from "./support/refusals.ts";
 import { putPart, S3 } from "./support/s3.ts";
 import { waitFor } from "./support/wait.ts";
@@ -156,6 +157,22 @@ test("direct and proxied parts in one upload: each door refuses what belongs to 
       assertRefused(await direct.askForUrls(proxied.uploadId, [0]), 409, "not-direct");
       assertRefused(await direct.askToRecord(proxied.uploadId, [{ partNumber: 1 }]), 409, "not-direct");
     });
+  }
+});
+
+test("bytes that are not of the declared type, where there is a list of types: failed, and nothing stays", async () => {
+  const picky = await S3.withStack({ ORIGIN_WEBHOOK_URL: "", ALLOWED_TYPES: "image/png" });
+  try {
+    const door = new DirectClient(picky.stack.client);
+    const page = Buffer.from("<!DOCTYPE html><html><script>alert(1)</script>".padEnd(CHUNK_BYTES));
+    const { uploadId } = await door.create(page, { chunkSize: CHUNK_BYTES, contentType: "image/png" });
+    await door.putChunks(uploadId, page, 0);
+    const { reason } = await picky.stack.client.waitUntilState(uploadId, "failed");
+    assert.match(reason ?? "", /text\/html/);
+    await waitUntilNothingLeft(picky.stack.persistDir, uploadId);
+  } finally {
+    picky.s3.stop();
+    await picky.stack.stop();
   }
 });
 

@@ -85,26 +85,34 @@ pub(crate) async fn assemble(bucket: &Bucket, session: &Session, parts: Vec<Part
 /// may have used it again, so what it refuses here can be mended.
 async fn assemble_direct(bucket: &Bucket, session: &Session, parts: Vec<PartName>) -> Assembly {
     let birth = &session.birth;
-    let unseen = |object: &Object| match ByteCount::new(object.size()) {
-        Some(bytes) => Assembly::Unseen { etag: object.etag(), bytes },
-        None => Assembly::Impossible("Storage has an object of more than 2^53 bytes.".to_owned()),
-    };
     let completed = match &birth.multipart_id {
         Some(id) => complete(bucket, birth, id, parts).await,
         None => put_empty(bucket, &birth.key).await,
     };
     let error = match completed {
-        Ok(object) => return unseen(&object),
+        Ok(object) => return unseen(bucket, &object, birth).await,
         Err(error) => error.to_string(),
     };
     match around("r2.head", bucket.head(&birth.key)).await {
-        Ok(Some(object)) => unseen(&object),
+        Ok(Some(object)) => unseen(bucket, &object, birth).await,
         Err(head_error) => Assembly::Postponed(format!("{error}; looking for the object: {head_error}")),
         Ok(None) => match classify(&error) {
             StorageFault::Retry | StorageFault::ClientLeft => Assembly::Postponed(error),
             StorageFault::Gone => Assembly::Impossible("Storage has dropped the unfinished upload.".to_owned()),
             StorageFault::Damaged => Assembly::Changed(error),
         },
+    }
+}
+
+/// Its first bytes must be those of what the file may be; how long it is the session judges, and the rest is read back.
+async fn unseen(bucket: &Bucket, object: &Object, birth: &Birth) -> Assembly {
+    let Some(bytes) = ByteCount::new(object.size()) else {
+        return Assembly::Impossible("Storage has an object of more than 2^53 bytes.".to_owned());
+    };
+    match first_bytes_allowed(bucket, birth, bytes.get()).await {
+        Ok(Ok(())) => Assembly::Unseen { etag: object.etag(), bytes },
+        Ok(Err(reason)) => Assembly::Impossible(reason),
+        Err(error) => Assembly::Postponed(error.to_string()),
     }
 }
 
