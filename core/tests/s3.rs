@@ -17,11 +17,11 @@ fn keys() -> Keys {
 }
 
 /// Theirs has the parameters of the signature and those of the request in another order.
-fn parameters(url: &str) -> (String, Vec<String>) {
-    let (path, query) = url.split_once('?').unwrap();
+fn parameters(url: &str) -> Option<(String, Vec<String>)> {
+    let (path, query) = url.split_once('?')?;
     let mut pairs: Vec<_> = query.split('&').map(str::to_owned).collect();
     pairs.sort();
-    (path.to_owned(), pairs)
+    Some((path.to_owned(), pairs))
 }
 
 proptest! {

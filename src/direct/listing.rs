@@ -1,4 +1,4 @@
-//! What R2 has of an unfinished upload (S3's ListParts). The binding cannot say it, nor can R2's simulator.
+//! What R2 has of an unfinished upload (S3's `ListParts`). The binding cannot say it, nor can R2's simulator.
 
 use std::collections::BTreeMap;
 

@@ -228,9 +228,10 @@ fn run(chunks: u64, steps: Vec<Step>) {
             Step::Assemble if s.progress.phase == Phase::Completing => {
                 assert_eq!(rows.len() as u64, chunks, "one part for every chunk");
                 let intact = rows.iter().all(|(number, etag)| r2[number].to_string() == *etag);
-                let change = match intact {
-                    true => s.assembled_directly(NOW, "e".to_owned(), bytes(file)),
-                    false => s.reopened(NOW, "10025"),
+                let change = if intact {
+                    s.assembled_directly(NOW, "e".to_owned(), bytes(file))
+                } else {
+                    s.reopened(NOW, "10025")
                 };
                 if change.uncount {
                     rows.clear();
