@@ -27,6 +27,7 @@ use crate::{
     relay::{Broken, Relay, drain},
     streams::fixed_length,
     tail::Tail,
+    timings::{Step, Timings},
     uploads::Carried,
 };
 
@@ -143,10 +144,10 @@ pub(crate) async fn store(
     body: Option<ReadableStream>,
     storing: &Storing,
 ) -> Result<Result<Stored, Refusal>> {
-    let Storing { objects, bucket, stalled_after } = storing;
+    let Storing { objects, bucket, stalled_after, timings } = storing;
     let whole = chunk.digest.is_some();
     let begin = Begin { offset: chunk.offset, length: chunk.length, file_bytes: chunk.file_bytes, whole, link };
-    let grant = match ask(objects, chunk.id, &begin).await? {
+    let grant = match timings.measure(Step::Begin, ask(objects, chunk.id, &begin)).await? {
         Ok(grant) => grant,
         Err(refusal) => {
             drain(body).await?;
@@ -173,6 +174,7 @@ pub(crate) async fn store(
         bucket,
         upload: &upload,
         grant: &grant,
+        timings,
         whole,
         uploaded_bytes: chunk.offset,
         phase: Phase::Open,
@@ -216,6 +218,7 @@ struct Attempt<'a> {
     bucket: &'a Bucket,
     upload: &'a MultipartUpload,
     grant: &'a Grant,
+    timings: &'a Timings,
     /// Whether nothing counts before everything does.
     whole: bool,
     /// How many bytes of the file count, as far as this attempt knows.
@@ -240,7 +243,8 @@ impl Attempt<'_> {
                 objects: self.objects,
                 bucket: self.bucket,
             };
-            let receipt = relay.part(self.upload, number, span.bytes, &tail).await?;
+            let stored = relay.part(self.upload, number, span.bytes, &tail);
+            let receipt = self.timings.measure(Step::Store, stored).await?;
             number += 1;
             if self.whole {
                 // Nothing counts before the checksum at the end of the chunk is right.
@@ -263,10 +267,11 @@ impl Attempt<'_> {
     async fn rest(&mut self, relay: &mut Relay, held_back: Vec<Receipt>, bytes: ByteCount) -> Result<(), Ended> {
         let (mut row, mut broken, mut rest) = (None, None, None);
         if bytes.get() > MAX_ROW_SEGMENT_BYTES {
-            relay.object(self.bucket, &self.grant.rest_key, bytes).await?;
+            let stored = relay.object(self.bucket, &self.grant.rest_key, bytes);
+            self.timings.measure(Step::Store, stored).await?;
             rest = Some(Rest { bytes, place: SegmentPlace::Object });
         } else if !bytes.is_zero() {
-            let (arrived, how) = relay.row(bytes).await?;
+            let (arrived, how) = self.timings.measure(Step::Store, relay.row(bytes)).await?;
             if self.whole
                 && let Some(how) = how
             {
@@ -304,10 +309,13 @@ impl Attempt<'_> {
     }
 
     async fn commit(&mut self, commit: Commit, row: Option<&Uint8Array>) -> Result<Committed, Ended> {
-        let answer = match row {
-            Some(row) => commit_with_bytes(self.objects, self.id, &commit, row).await?,
-            None => ask(self.objects, self.id, &commit).await?,
+        let counted = async {
+            match row {
+                Some(row) => commit_with_bytes(self.objects, self.id, &commit, row).await,
+                None => ask(self.objects, self.id, &commit).await,
+            }
         };
+        let answer = self.timings.measure(Step::Commit, counted).await?;
         let committed = answer.map_err(Ended::Refused)?;
         self.uploaded_bytes = committed.uploaded_bytes;
         self.phase = committed.phase;

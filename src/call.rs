@@ -6,7 +6,7 @@ use durable_objects::rpc::Door;
 use futures_channel::oneshot;
 use worker::{Bucket, Context, Env, Error, Result};
 
-use crate::{auth::Access, config::Config, uploads::BUCKET_BINDING};
+use crate::{auth::Access, config::Config, timings::Timings, uploads::BUCKET_BINDING};
 
 /// What storing bytes takes. Owned, since storing outlives its request.
 pub(crate) struct Storing {
@@ -16,6 +16,8 @@ pub(crate) struct Storing {
     pub(crate) bucket: Bucket,
     /// How long a body may bring too little.
     pub(crate) stalled_after: Duration,
+    /// Where the time goes.
+    pub(crate) timings: Timings,
 }
 
 /// One request's surroundings.
@@ -29,6 +31,8 @@ pub(crate) struct Call<'a> {
     pub(crate) context: &'a Context,
     /// Scheme and host under which this was asked.
     pub(crate) host: &'a str,
+    /// Where its time goes.
+    pub(crate) timings: &'a Timings,
     /// Where it came from, as an IP address.
     pub(crate) address: Option<&'a str>,
     /// Who asks, and what may be created.
@@ -44,7 +48,7 @@ impl Call<'_> {
     /// What storing bytes takes, for whoever asks.
     pub(crate) fn storing(self) -> Result<Storing> {
         let (objects, bucket) = (self.uploads()?, self.env.bucket(BUCKET_BINDING)?);
-        Ok(Storing { objects, bucket, stalled_after: self.config.stalled_after })
+        Ok(Storing { objects, bucket, stalled_after: self.config.stalled_after, timings: self.timings.clone() })
     }
 
     /// Runs the work in a task of its own, and waits for it. In production a handler ends with its client, and only such a

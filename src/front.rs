@@ -15,14 +15,24 @@ use crate::{
     auth,
     call::Call,
     config::{self, Config},
-    cors,
+    cors, health,
     log::{self, Stopwatch, now_ms},
+    timings::Timings,
     uploads::{self, Answer},
 };
 
 /// All names and values of the headers, and the address, together. The platform allows 128 KB; the largest that means anything
 /// here is an `Upload-Metadata`.
 const MAX_HEAD_BYTES: u32 = 32 * 1024;
+
+/// What is known of a request, however it ends.
+#[derive(Default)]
+struct Trace {
+    /// Which upload it is about, once that has been understood.
+    upload: Option<UploadId>,
+    /// Where its time went.
+    timings: Timings,
+}
 
 /// Answers one request. Faults are answered too: an error never leaves this function.
 pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> Result<Response> {
@@ -33,27 +43,31 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
         durable_objects::faults::plan(request.json().await?);
         return Response::empty();
     }
+    if let Some(answer) = health::answer(&head, &env).await {
+        return answer;
+    }
     let dialect = Dialect::of(&head);
+    let mut trace = Trace::default();
     let mut response = if head.method == Method::OPTIONS && matches!(dialect, Dialect::Json | Dialect::Companion) {
         Response::empty()?.with_status(204)
     } else {
         let config = Config::read(&env);
         let limits = config.as_ref().ok().map(|config| config.limits);
         let asked = Asked { head: &head, limits, now: UnixMs(now_ms()) };
-        let mut upload = None;
-        match handle(dialect, &asked, &mut request, config.as_ref(), &env, &context, &mut upload).await {
+        match handle(dialect, &asked, &mut request, config.as_ref(), &env, &context, &mut trace).await {
             Ok(Ok(response)) => response,
-            Ok(Err(refusal)) => refused(dialect, &asked, &refusal, upload, &watch)?,
-            Err(error) => faulted(dialect, &error, upload, &watch)?,
+            Ok(Err(refusal)) => refused(dialect, &asked, &refusal, trace.upload, &watch)?,
+            Err(error) => faulted(dialect, &error, trace.upload, &watch)?,
         }
     };
+    response.headers_mut().set("server-timing", &trace.timings.header(&watch))?;
     // A list that cannot be read allows nobody; what is wrong with it is said to whoever asks for anything.
     let allowed = config::cors_origins(&env).unwrap_or_default();
     cors::add(response.headers_mut(), &head, &allowed)?;
     Ok(response)
 }
 
-/// The outer error is a fault, the inner one what the client is told. `upload` is set as soon as it is known.
+/// The outer error is a fault, the inner one what the client is told. What is known of the request so far is in `trace`.
 async fn handle(
     dialect: Dialect,
     asked: &Asked<'_>,
@@ -61,7 +75,7 @@ async fn handle(
     config: Result<&Config, &Refusal>,
     env: &Env,
     context: &Context,
-    upload: &mut Option<UploadId>,
+    trace: &mut Trace,
 ) -> Result<Result<Response, Refusal>> {
     if head_bytes(asked.head) > u64::from(MAX_HEAD_BYTES) {
         return Ok(Err(Refusal::HeadTooLarge { limit_bytes: MAX_HEAD_BYTES.into() }));
@@ -70,7 +84,7 @@ async fn handle(
         Ok(operation) => operation,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    *upload = operation.upload_id();
+    trace.upload = operation.upload_id();
     let config = match config {
         Ok(config) => config,
         Err(refusal) => return Ok(Err(refusal.clone())),
@@ -81,9 +95,10 @@ async fn handle(
         Err(refusal) => return Ok(Err(refusal)),
     };
     let address = asked.head.header("cf-connecting-ip");
-    let call = Call { config, env, context, host: &host, address, access: &access };
+    let call = Call { config, env, context, host: &host, address, access: &access, timings: &trace.timings };
     match uploads::answer(operation, request.inner().body(), call).await? {
         Ok(Answer::Outcome(outcome)) => response(dialect.reply(asked, &outcome)).map(Ok),
+        Ok(Answer::Socket(response)) => Ok(Ok(response)),
         Ok(Answer::Object(mut response, now)) => {
             for (name, value) in dialect.beside_content(asked, &now) {
                 response.headers_mut().set(name, &value)?;

@@ -6,7 +6,8 @@
 //!   wasm; `tail`: what a part begins with.
 //! * `compose`: a new upload that is put together from others. `copying`: its bytes.
 //! * `direct`: parts that the client stores itself, under signed URLs.
-//! * `download`: the object out, by signed URL.
+//! * `download`: the object out, by signed URL. `events`: how an upload stands, live.
+//! * `health`: whether it runs, and whether it is ready. `timings`: where a request's time went.
 //! * `queue_consumer` and `webhook`: the origin is told. `verification`: an object read back.
 
 // Wasm needs `unsafe` nowhere in this package: the bindings are wasm-bindgen's.
@@ -23,13 +24,16 @@ mod cors;
 mod create;
 mod direct;
 mod download;
+mod events;
 mod front;
+mod health;
 mod log;
 mod queue_consumer;
 mod relay;
 mod signed_url;
 mod streams;
 mod tail;
+mod timings;
 mod uploads;
 mod verification;
 mod webhook;
@@ -49,12 +53,18 @@ fn start() {
 /// Called for every request.
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    #[cfg(feature = "small-parts")]
+    if request.url()?.host_str() != Some("127.0.0.1") {
+        return Response::error("a Worker built with small parts serves only the machine it runs on", 503);
+    }
+    log::bind(&env);
     front::answer(request, env, context).await
 }
 
 /// Called for every batch of either queue. Never returns an error: that would take the whole isolate down.
 #[event(queue)]
 async fn queue(batch: MessageBatch<Errand>, env: Env, _context: Context) -> Result<()> {
+    log::bind(&env);
     queue_consumer::consume(&batch, &env).await;
     Ok(())
 }

@@ -1,17 +1,7 @@
-//! Where log lines go: one JSON object per line on the console, which `wrangler tail` and Workers Logs read.
+//! The Worker's clock, and log lines, which go where those of the objects go.
 
-use upload_core::log_line::LogLine;
-use worker::{Date, console_error, console_log};
-
-/// A step that went as it should, or was refused.
-pub(crate) fn info(line: &LogLine<'_>) {
-    console_log!("{}", line.json());
-}
-
-/// A fault: somebody should look.
-pub(crate) fn error(line: &LogLine<'_>) {
-    console_error!("{}", line.json());
-}
+pub(crate) use durable_objects::log::{bind, error, info};
+use worker::Date;
 
 /// Measures how long something takes, in milliseconds of the platform's clock, which stands still between I/O.
 pub(crate) struct Stopwatch(u64);

@@ -7,19 +7,24 @@ use durable_objects::rpc::{
     upload::{BeginDelivery, DeliveryOutcome, EndDelivery, Errand, EventFacts},
 };
 use futures_util::future::join_all;
-use upload_core::{caller::Caller, event::Verdict, log_line::LogLine, units::UploadId};
+use upload_core::{
+    caller::Caller,
+    event::Verdict,
+    log_line::LogLine,
+    units::{UnixMs, UploadId},
+};
 use worker::{Env, Message, MessageBatch, MessageExt, QueueRetryOptionsBuilder, Result};
 
 use crate::{
     config::Config,
     copying,
-    log::{self, Stopwatch},
+    log::{self, Stopwatch, now_ms},
     verification,
     webhook::{self, Answer},
 };
 
 /// Which binding of wrangler.toml leads to the dead-letter queue.
-const DEAD_LETTER_BINDING: &str = "DEAD_LETTERS";
+pub(crate) const DEAD_LETTER_BINDING: &str = "DEAD_LETTERS";
 
 /// How the dead-letter queue is told from the other, in whatever environment: its name ends so.
 const DEAD_LETTER_QUEUE_ENDING: &str = "dead-letters";
@@ -88,6 +93,7 @@ async fn deliver(message: &Message<Errand>, upload_id: UploadId, event_id: &str,
     let line = LogLine {
         duration_ms: Some(watch.elapsed_ms()),
         attempt: Some(facts.attempt.into()),
+        age_ms: Some(UnixMs(now_ms()).ms_since(facts.occurred_at)),
         bytes: Some(facts.snapshot.plan.file_bytes),
         status,
         ..LogLine::of("delivered", upload_id)

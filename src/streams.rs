@@ -4,6 +4,7 @@
 //! stream hands out 4 KiB at a time; see <https://developers.cloudflare.com/workers/runtime-apis/streams/>.
 
 use js_sys::{ArrayBuffer, Object, Promise, Reflect, Uint8Array};
+use upload_core::integrity::{Crc64Nvme, RunningCrc64};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, WritableStream, WritableStreamDefaultWriter};
@@ -133,9 +134,26 @@ impl Digest {
         let digest = JsFuture::from(self.stream.digest()).await?;
         Ok(Uint8Array::new(&digest).to_vec())
     }
+}
 
-    /// Nobody wants it any more. Without this its unresolved promise would be reported as an unhandled rejection.
-    pub(crate) async fn abandon(self) {
-        let _ = self.finish().await;
+/// The CRC-64/NVME of a part, computed in wasm of a copy of each piece.
+#[derive(Default)]
+pub(crate) struct PartCrc {
+    running: RunningCrc64,
+    /// Room for the copy.
+    room: Vec<u8>,
+}
+
+impl PartCrc {
+    /// More bytes.
+    pub(crate) fn update(&mut self, piece: &Uint8Array) {
+        self.room.resize(piece.length() as usize, 0);
+        piece.copy_to(&mut self.room);
+        self.running.update(&self.room);
+    }
+
+    /// The CRC of all of them.
+    pub(crate) fn finish(self) -> Crc64Nvme {
+        self.running.finish()
     }
 }

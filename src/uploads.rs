@@ -1,10 +1,10 @@
 //! Operations, carried out: each asks the upload's object. What is more than a question has a
-//! file of its own: `create`, `append`, `download`.
+//! file of its own: `create`, `append`, `download`, `events`.
 
 use durable_objects::rpc::{
     Door, ask,
     ledger::ListOpen,
-    upload::{Cancel, Complete, Probe, Redeliver, Status},
+    upload::{Cancel, Complete, Probe, ReadTrail, Redeliver, Status},
 };
 use upload_core::{
     operation::{Operation, Outcome, Wait},
@@ -15,7 +15,7 @@ use upload_core::{
 use web_sys::ReadableStream;
 use worker::{Response, Result};
 
-use crate::{append, append_unsized, call::Call, compose, create, direct, download};
+use crate::{append, append_unsized, call::Call, compose, create, direct, download, events};
 
 /// Which binding of wrangler.toml leads to the bucket.
 pub(crate) const BUCKET_BINDING: &str = "BUCKET";
@@ -29,6 +29,8 @@ pub(crate) enum Answer {
     Outcome(Box<Outcome>),
     /// An object's bytes, and the upload that they are of.
     Object(Response, Box<Snapshot>),
+    /// A WebSocket, opened.
+    Socket(Response),
 }
 
 impl From<Outcome> for Answer {
@@ -52,6 +54,7 @@ pub(crate) async fn answer(
             }
             served => served,
         },
+        Operation::Watch(watch) => return Ok(events::open(watch, call).await?.map(Answer::Socket)),
         _ => return Ok(carry_out(operation, body, call).await?.map(Answer::from)),
     };
     Ok(object.map(|(response, now)| Answer::Object(response, Box::new(now))))
@@ -70,11 +73,14 @@ async fn carry_out(operation: Operation, body: Option<ReadableStream>, call: Cal
         Operation::AppendUnsized(chunk) => append_unsized::carry_out(chunk, body, call).await?,
         Operation::Probe(id, wait) => probe(id, wait, call).await?.map(Outcome::Probed),
         Operation::Status(id) => ask(&objects, id, &Status).await?.map(Outcome::Status),
+        Operation::Trail(id) => ask(&objects, id, &ReadTrail).await?.map(|trail| Outcome::Trail(id, trail)),
         Operation::Complete(id) => ask(&objects, id, &Complete).await?.map(Outcome::Completing),
         Operation::Redeliver(id) => ask(&objects, id, &Redeliver).await?.map(Outcome::Redelivering),
         Operation::Cancel(id) => ask(&objects, id, &Cancel).await?.map(|()| Outcome::Cancelled),
         Operation::Direct(id, wish) => direct::carry_out(id, wish, call).await?,
-        Operation::Download(_) | Operation::Content(_) => return Err("a download has no outcome".into()),
+        Operation::Download(_) | Operation::Content(_) | Operation::Watch(_) => {
+            return Err("what flows by has no outcome".into());
+        }
     })
 }
 

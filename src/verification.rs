@@ -65,7 +65,8 @@ async fn hash(slice: &Slice, env: &Env) -> Result<Hashed> {
     let crc64nvme = slice.crc64nvme_so_far.map(|_| Digest::new(Algorithm::Crc64nvme.platform_name())).transpose()?;
     if let Err(error) = read(&mut body, left, sha256.as_mut(), crc64nvme.as_ref()).await {
         if let Some(digest) = crc64nvme {
-            digest.abandon().await;
+            // Its unresolved promise would be reported as an unhandled rejection.
+            let _ = digest.finish().await;
         }
         return Err(error);
     }

@@ -134,6 +134,35 @@ test("a token that expires while it uploads loses nothing: it stays good for wha
   assertRefused(await show("00000000-0000-4000-8000-000000000000", other), 401, "token-expired");
 });
 
+test("what was created with a token that has expired can still be put together, and nothing else", async () => {
+  const exp = secondsFromNow(-27);
+  const terms = { quayside: { types: ["text/plain"] } };
+  const brief = tokenOf("mike", { exp, ...terms });
+  const piece = async (headers: Headers) => {
+    const partial = { ...tus, ...headers, "Upload-Concat": "partial", "Upload-Length": 5 };
+    const created = await client.request("POST", "/files", { headers: partial, body: "" });
+    assert.equal(created.status, 201, created.body.toString());
+    const location = String(created.header("Location"));
+    const append = { ...tus, ...headers, "Content-Type": "application/offset+octet-stream", "Upload-Offset": 0 };
+    assert.equal((await client.request("PATCH", location, { headers: append, body: "bytes" })).status, 204);
+    return location;
+  };
+  const [one, two] = [await piece(brief), await piece(brief)];
+  const another = await piece(tokenOf("mike", terms));
+  await waitFor("the token to expire", async () => (await init(brief)).status === 401);
+  const compose = (locations: string[], headers: Headers, type: string) => {
+    const metadata = `filetype ${Buffer.from(type).toString("base64")}`;
+    const all = { ...tus, ...headers, "Upload-Concat": `final;${locations.join(" ")}`, "Upload-Metadata": metadata };
+    return client.request("POST", "/files", { headers: all, body: "" });
+  };
+  assert.equal((await compose([one, two], brief, "text/html")).status, 415, "its terms still hold");
+  assert.ok((await compose([one, another], brief, "text/plain")).status >= 400, "of another token's piece");
+  const composed = await compose([one, two], brief, "text/plain");
+  assert.equal(composed.status, 201, composed.body.toString());
+  const whole = await client.request("GET", String(composed.header("Location")), { headers: { ...tus, ...brief } });
+  assert.equal(whole.body.toString(), "bytesbytes");
+});
+
 test("a challenge says what is wrong, and every site that may read the answer can read it", async () => {
   const cases: [Headers, RegExp][] = [
     [{}, /^Bearer realm="uploads"$/],

@@ -57,6 +57,14 @@ const routes: Route[] = [
   ["json complete", (id, headers) => client.request("POST", `/upload/${id}/complete`, { headers })],
   ["json redeliver", (id, headers) => client.request("POST", `/upload/${id}/redeliver`, { headers })],
   ["json DELETE", (id, headers) => client.request("DELETE", `/upload/${id}`, { headers })],
+  [
+    "json events",
+    (id, headers) => {
+      const upgrade = { Connection: "Upgrade", Upgrade: "websocket" };
+      const socket = { ...upgrade, "Sec-WebSocket-Version": 13, "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==" };
+      return client.request("GET", `/upload/${id}/events`, { headers: { ...socket, ...headers } });
+    },
+  ],
   ["tus HEAD", (id, headers) => client.request("HEAD", `/files/${id}`, { headers: { ...tus, ...headers } })],
   ["tus GET", (id, headers) => client.request("GET", `/files/${id}`, { headers: { ...tus, ...headers } })],
   [
@@ -235,6 +243,24 @@ test("path tricks lead nowhere", async () => {
       }
     }
   }
+});
+
+test("nothing is put together from another's pieces, nor is it told that there are any", async () => {
+  const partial = { ...tus, "Upload-Concat": "partial", "Upload-Length": 5 };
+  const piece = await client.request("POST", "/files", { headers: { ...partial, ...alice }, body: "" });
+  assert.equal(piece.status, 201, piece.body.toString());
+  const [hers, nobodys] = [String(piece.header("Location")), `/files/${randomUUID()}`];
+  const compose = (location: string, headers: Headers) =>
+    client.request("POST", "/files", {
+      headers: { ...tus, ...headers, "Upload-Concat": `final;${location}` },
+      body: "",
+    });
+  const [refused, nothing] = [await compose(hers, mallory), await compose(nobodys, mallory)];
+  assert.ok(refused.status >= 400 && refused.status < 500, refused.body.toString());
+  const idOf = (location: string) => location.replace("/files/", "");
+  assert.deepEqual(told(refused, idOf(hers)), told(nothing, idOf(nobodys)));
+  assert.equal((await compose(hers, {})).status, 401);
+  assert.equal((await compose(hers, bearer(victim.uploadToken))).status, 403);
 });
 
 test("the matrix is as large as it should be", () => {

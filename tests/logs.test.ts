@@ -1,12 +1,16 @@
 // What an operator reads: one JSON line per step, findable by the upload's id, and never a secret.
 
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 
 import { fileBytes, MIB } from "./support/bytes.ts";
+import { readTables } from "./support/log_tables.ts";
 import { sceneWithScriptedOrigin } from "./support/scene.ts";
 import { waitFor } from "./support/wait.ts";
 import type { LogLine } from "./support/worker_log.ts";
+import { repositoryRoot } from "./support/wrangler_config.ts";
 
 const { origin, stack, client } = await sceneWithScriptedOrigin();
 
@@ -39,6 +43,36 @@ test("every step of an upload leaves a line with its id, bytes and duration", as
   const delivered = await waitForLine(uploadId, "delivered");
   assert.equal(typeof delivered.durationMs, "number");
   assert.equal(stack.log.of(uploadId, "chunk_committed").length, 2, "one line per chunk");
+});
+
+test("every line is as documented: a known event, and no field that it does not have", () => {
+  const { events } = readTables();
+  assert.ok(stack.log.lines.length > 5);
+  for (const { event, ...fields } of stack.log.lines) {
+    const documented = events.get(event) ?? assert.fail(`${event} is not in docs/logs.md`);
+    for (const [name, value] of Object.entries(fields)) {
+      assert.ok(documented.includes(name), `${event} has a field ${name}: ${JSON.stringify(value)}`);
+      assert.equal(typeof value, ["uploadId", "code", "detail"].includes(name) ? "string" : "number", name);
+    }
+  }
+  const delivered = stack.log.lines.find(({ event }) => event === "delivered");
+  assert.equal(typeof delivered?.ageMs, "number");
+});
+
+test("no event is logged anywhere in the sources that is not documented", () => {
+  const { events } = readTables();
+  const phases = ["completing", "verifying", "completed", "failed", "aborted", "expired"];
+  const named = new Set(phases);
+  for (const folder of ["src", "durable-objects/src"]) {
+    for (const file of readdirSync(join(repositoryRoot, folder), { recursive: true, encoding: "utf8" })) {
+      const text = file.endsWith(".rs") ? readFileSync(join(repositoryRoot, folder, file), "utf8") : "";
+      const literal = /LogLine::of\(\s*"(\w+)"|LogLine \{\s*event: "(\w+)"|\bfault\("/g;
+      for (const [, of, event] of text.matchAll(literal)) {
+        named.add(of ?? event ?? "fault");
+      }
+    }
+  }
+  assert.deepEqual([...named].toSorted(), [...events.keys()].toSorted());
 });
 
 test("a refusal that belongs to no upload is logged as well", async () => {

@@ -1,7 +1,8 @@
-// The examples in client/README.md, run as they stand there; and the plugin for Uppy driven by Uppy itself.
+// The examples in client/README.md, run as they stand there (those for plain tus in `browser/examples.test.ts`); and the plugin
+// for Uppy driven by Uppy itself.
 
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -11,6 +12,7 @@ import Uppy, { type Body, type Meta } from "@uppy/core";
 import { type Upload, UploadError } from "../client/src/index.ts";
 import { QuaysideUploader } from "../client/src/uppy.ts";
 import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
+import { runnableExample } from "./support/readme.ts";
 import { sceneWithOrigin } from "./support/scene.ts";
 import { waitFor } from "./support/wait.ts";
 import { repositoryRoot } from "./support/wrangler_config.ts";
@@ -33,16 +35,8 @@ async function assertAtOrigin(uploadId: string, name: string, sizeBytes: number)
 
 /** The example that exports this function, with the package's name replaced by where its source is. */
 async function example(exported: string): Promise<(...args: unknown[]) => unknown> {
-  const readme = readFileSync(join(repositoryRoot, "client/README.md"), "utf8");
-  const blocks = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => String(code));
-  const code = blocks.find((block) => block.includes(`function ${exported}(`));
-  assert.ok(code, `no example exports ${exported}`);
-  const source = (module: string) => pathToFileURL(join(repositoryRoot, "client/src", module)).href;
-  const runnable = code
-    .replace('"quayside-client"', JSON.stringify(source("index.ts")))
-    .replace('"quayside-client/uppy"', JSON.stringify(source("uppy.ts")));
   const path = join(folder, `${exported}.ts`);
-  writeFileSync(path, runnable);
+  writeFileSync(path, runnableExample(exported));
   return (await import(pathToFileURL(path).href))[exported];
 }
 
@@ -95,6 +89,21 @@ test("the example for Uppy: two files reach the origin, with their metadata, and
     assert.equal(status.json<{ contentType: string }>().contentType, "video/mp4");
   }
   assert.equal(result?.successful?.length, 2);
+});
+
+test("the example of watching: told until the origin has it", async () => {
+  const follow = await example("follow");
+  const file = fileBytes("followed.mp4", 3 * MIB);
+  const upload = await client.create(file, { fileName: "followed.mp4" });
+  const shown: string[] = [];
+  const following = follow(upload.uploadId, stack.baseUrl, (text: string) => shown.push(text));
+  await waitFor("the truth", () => shown.length > 0);
+  await client.putRest(upload, file);
+  await following;
+  assert.deepEqual(
+    [shown[0], shown.at(-1)],
+    ["open, 0 bytes, origin: none", `completed, ${file.length} bytes, origin: delivered`],
+  );
 });
 
 test("Uppy's pause and resume", async () => {

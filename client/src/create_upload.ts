@@ -3,8 +3,9 @@
 import { Emitter } from "./emitter.ts";
 import { BrowserHasher } from "./hash.ts";
 import type { Upload, UploadEvents, UploadFile, UploadOptions, World } from "./interfaces.ts";
+import { Live } from "./live.ts";
 import { Patience } from "./patience.ts";
-import { browserConnectivity, fetchHttp, systemClock, systemRandom } from "./platform.ts";
+import { browserConnectivity, fetchHttp, systemClock, systemRandom, webSockets } from "./platform.ts";
 import { Server } from "./server.ts";
 import { Sessions, type Wishes } from "./session.ts";
 import { forgiving, noStore, sessionStore } from "./stores.ts";
@@ -12,7 +13,7 @@ import { QuaysideUpload } from "./upload.ts";
 
 const CHUNK_BYTES = 8 * 1024 * 1024;
 
-/** An upload that has not begun. Throws a `TypeError` when the options contradict each other. */
+/** An upload that has not begun. Throws a `TypeError` when an option makes no sense. */
 export function createUpload(file: UploadFile, options: UploadOptions): Upload {
   const world: World = {
     http: fetchHttp,
@@ -20,6 +21,7 @@ export function createUpload(file: UploadFile, options: UploadOptions): Upload {
     random: systemRandom,
     connectivity: browserConnectivity,
     hasher: options.world?.hasher ?? new BrowserHasher(),
+    live: webSockets,
     ...options.world,
   };
   const emitter = new Emitter<UploadEvents>();
@@ -28,7 +30,8 @@ export function createUpload(file: UploadFile, options: UploadOptions): Upload {
   const store = options.store === null ? noStore : forgiving(options.store ?? sessionStore());
   const parts = { server, patience, world, store };
   const sessions = new Sessions(file, options.endpoint, wishes(file, options), parts);
-  return new QuaysideUpload({ ...parts, file, emitter, sessions, checksums: options.checksums ?? true });
+  const live = new Live(server, world);
+  return new QuaysideUpload({ ...parts, live, file, emitter, sessions, checksums: options.checksums ?? true });
 }
 
 function wishes(file: UploadFile, options: UploadOptions): Wishes {
@@ -36,16 +39,11 @@ function wishes(file: UploadFile, options: UploadOptions): Wishes {
   if (!Number.isSafeInteger(chunkBytes) || chunkBytes < 1) {
     throw new TypeError("chunkBytes is not a whole number of bytes, at least 1");
   }
-  if (dedup && options.parallel === true) {
-    throw new TypeError(
-      "dedup declares the file's SHA-256, which cannot be verified in parallel: leave one of them out",
-    );
-  }
   return {
     chunkBytes,
     dedup,
     // A single chunk gains nothing from it.
-    parallel: options.parallel ?? (!dedup && file.size > chunkBytes),
+    parallel: options.parallel ?? file.size > chunkBytes,
     resumeFromServer: options.resumeFromServer ?? false,
     contentType: options.contentType ?? file.type,
     metadata: options.metadata,

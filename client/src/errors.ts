@@ -10,6 +10,8 @@ export class UploadError extends Error {
   readonly status: number | undefined;
   /** What the server asked to wait. */
   readonly retryAfterMs: number | undefined;
+  /** What the server said, where it was Quayside that answered. */
+  readonly problem: Problem | undefined;
 
   constructor(code: ErrorCode, remedy: Remedy, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? {} : { cause: details.cause });
@@ -17,6 +19,7 @@ export class UploadError extends Error {
     this.remedy = remedy;
     this.status = details.status;
     this.retryAfterMs = details.retryAfterMs;
+    this.problem = details.problem;
   }
 
   /** Whether the same request may succeed later. */
@@ -28,6 +31,7 @@ export class UploadError extends Error {
 export interface ErrorDetails {
   readonly status?: number | undefined;
   readonly retryAfterMs?: number | undefined;
+  readonly problem?: Problem | undefined;
   readonly cause?: unknown;
 }
 
@@ -56,6 +60,12 @@ export function endedError(state: ServerState | "unknown", reason: string | null
   return new UploadError(code, "start-over", `${what}${why} It can be started afresh.`);
 }
 
+/** Of an upload that the server says is gone: how it has ended, as far as the server remembers. */
+export function goneError({ problem }: UploadError): UploadError {
+  const { state = "unknown", detail } = problem ?? {};
+  return endedError(state, state === "failed" ? detail : undefined);
+}
+
 const ENDINGS: Partial<Record<ServerState | "unknown", readonly [ErrorCode, string]>> = {
   expired: ["expired", "The upload was not finished in time and has expired."],
   failed: ["failed", "The upload has failed."],
@@ -68,7 +78,7 @@ export function answerError(response: HttpResponse, nowMs: number): UploadError 
   const problem = problemOf(response);
   const said = problem === undefined ? `The server answered ${status}.` : `${problem.title}. ${problem.detail}`;
   const retryAfterMs = retryAfter(response.header("Retry-After"), nowMs);
-  const details = { status, retryAfterMs };
+  const details = { status, retryAfterMs, problem };
   const code = problemCode(problem);
   if (status === 401 || status === 403) {
     return new UploadError("unauthorized", "resume", `${said} Sign in, then go on.`, details);

@@ -55,7 +55,12 @@ export class BrowserHasher implements Hasher {
         };
         // The worker's script could not be loaded or run, by a content security policy for example.
         worker.onerror = () => resolve(hashFile(file, onHashed, signal));
-        worker.postMessage(file);
+        try {
+          worker.postMessage(file);
+        } catch {
+          // What only looks like a file cannot be handed over.
+          worker.onerror({});
+        }
       });
     } finally {
       signal.removeEventListener("abort", stop);

@@ -4,4 +4,6 @@ export { createUpload } from "./create_upload.ts";
 export { UploadError } from "./errors.ts";
 export { BrowserHasher } from "./hash.ts";
 export type * from "./interfaces.ts";
+export { Speed } from "./speed.ts";
 export { indexedDbStore, sessionStore } from "./stores.ts";
+export { type WatchOptions, watchUpload } from "./watch.ts";

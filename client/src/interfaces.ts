@@ -29,11 +29,12 @@ export interface UploadOptions {
   readonly contentType?: string;
   /** Bytes in one chunk, 8 MiB if not said; the server may choose another size. Up to 8 chunks are in memory at once. */
   readonly chunkBytes?: number;
-  /** Several chunks at once. True if not said, except with `dedup`, with which it cannot be combined. */
+  /** Several chunks at once. True if not said. */
   readonly parallel?: boolean;
   /** A SHA-256 with every chunk, so that a damaged one does not count. True if not said. */
   readonly checksums?: boolean;
-  /** Hash the file first, and upload nothing when the server has these bytes. The server verifies the hash at the end. */
+  /** Hash the file first, and upload nothing when the server has these bytes. The server verifies the hash at the end; with
+   * `parallel` it reads the object back for that, which shows as the state `verifying`. */
   readonly dedup?: boolean;
   /** Where it is remembered how to go on: `sessionStore()` if not said, `indexedDbStore()`, or null for nowhere. */
   readonly store?: RecordStore | null;
@@ -70,6 +71,7 @@ export type UploadState =
   | "paused"
   | "offline"
   | "completing"
+  | "verifying"
   | "completed"
   | "aborted"
   | "failed";
@@ -146,6 +148,9 @@ export interface StoredObject {
 
 export type ServerState = "open" | "completing" | "verifying" | "completed" | "failed" | "aborted" | "expired";
 
+/** How far the telling of the origin is; `none` where there is nothing to tell, or not yet. */
+export type Delivery = "none" | "queued" | "delivered" | "failed";
+
 export interface Created {
   readonly uploadId: string;
   readonly chunkSize: number;
@@ -162,6 +167,7 @@ export interface Status {
   readonly missing: readonly (readonly [number, number])[];
   readonly mode: "sequential" | "parallel";
   readonly chunkSize: number;
+  readonly delivery: Delivery;
   readonly object: StoredObject | null;
 }
 
@@ -179,6 +185,8 @@ export interface Problem {
   readonly detail: string;
   readonly uploadedBytes?: number;
   readonly limitBytes?: number;
+  /** How an upload that is gone has ended. */
+  readonly state?: ServerState;
 }
 
 // ---- What is needed of the outside world.
@@ -191,6 +199,7 @@ export interface World {
   readonly random: () => number;
   readonly connectivity: Connectivity;
   readonly hasher: Hasher;
+  readonly live: LiveChannel;
 }
 
 export interface HttpRequest {
@@ -210,6 +219,15 @@ export interface HttpResponse {
 /** Rejects when there was no answer: no connection, a broken one, one that CORS hides, or `signal`. */
 export interface HttpClient {
   send(request: HttpRequest): Promise<HttpResponse>;
+}
+
+/** Messages as the server pushes them. */
+export interface LiveChannel {
+  /**
+   * Opens a channel; the function that is returned closes it. `onEnd` is called when there are no more messages, also when
+   * there never were any. Never throws.
+   */
+  open(url: string, protocols: readonly string[], onMessage: (text: string) => void, onEnd: () => void): () => void;
 }
 
 export interface Clock {

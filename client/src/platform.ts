@@ -1,6 +1,6 @@
-// The outside world as browsers have it: fetch, timers, randomness, and whether there is a network.
+// The outside world as browsers have it: fetch, WebSocket, timers, randomness, and whether there is a network.
 
-import type { Clock, Connectivity, HttpClient } from "./interfaces.ts";
+import type { Clock, Connectivity, HttpClient, LiveChannel } from "./interfaces.ts";
 
 export const fetchHttp: HttpClient = {
   async send({ method, url, headers, body, signal }) {
@@ -47,5 +47,25 @@ export const browserConnectivity: Connectivity = {
       globalThis.removeEventListener?.("online", listener);
       globalThis.removeEventListener?.("offline", listener);
     };
+  },
+};
+
+export const webSockets: LiveChannel = {
+  open(url, protocols, onMessage, onEnd) {
+    try {
+      // An endpoint without a host is the page's own.
+      const absolute = new URL(url, globalThis.location?.href).href.replace(/^http/, "ws");
+      const socket = new WebSocket(absolute, [...protocols]);
+      socket.onmessage = ({ data }) => onMessage(String(data));
+      socket.onclose = onEnd;
+      return () => {
+        socket.onmessage = null;
+        socket.onclose = null;
+        socket.close();
+      };
+    } catch {
+      onEnd();
+      return () => {};
+    }
   },
 };

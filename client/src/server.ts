@@ -90,6 +90,19 @@ export class Server {
     return json<{ uploads: OpenUpload[] }>(response).uploads;
   }
 
+  /** Where to be told how an upload stands, and what to offer there; undefined where the token cannot be sent that way. */
+  async socket(id: string): Promise<{ url: string; protocols: string[] } | undefined> {
+    const url = `${this.#endpoint.replace(/^http/, "ws")}/upload/${id}/events`;
+    const headers = Object.entries(await this.#headers());
+    const authorization = headers.find(([name]) => name.toLowerCase() === "authorization")?.[1];
+    if (authorization === undefined) {
+      return { url, protocols: ["quayside"] };
+    }
+    // A browser sends no such header with a handshake, but a subprotocol's name may have any character of a token.
+    const [, token] = /^Bearer ([!#$%&'*+.^_`|~\w-]+)$/i.exec(authorization) ?? [];
+    return token === undefined ? undefined : { url, protocols: ["quayside", `bearer.${token}`] };
+  }
+
   async #good(request: HttpRequest): Promise<HttpResponse> {
     return this.#checked(await this.#send(request));
   }

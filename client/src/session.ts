@@ -1,7 +1,7 @@
 // One upload as the server sees it: found or created, and asked how it stands. What the server says is the truth; what is
 // remembered here is only where to ask.
 
-import { changedError, endedError, UploadError } from "./errors.ts";
+import { changedError, endedError, goneError, UploadError } from "./errors.ts";
 import { fingerprint } from "./file_reader.ts";
 import type { RecordStore, Status, StoredObject, UploadFile, World } from "./interfaces.ts";
 import type { Patience } from "./patience.ts";
@@ -103,8 +103,13 @@ export class Sessions {
         throw error;
       }
       await this.forget();
-      throw endedError("unknown", undefined);
+      throw goneError(error);
     }
+    return this.judged(status);
+  }
+
+  /** The same of a status that was told without being asked for. */
+  async judged(status: Status): Promise<Status> {
     if (status.state === "failed" || status.state === "expired" || status.state === "aborted") {
       await this.forget();
       throw endedError(status.state, status.reason);
@@ -227,7 +232,7 @@ export class Sessions {
   }
 }
 
-function isGone(error: unknown): boolean {
+function isGone(error: unknown): error is UploadError {
   return error instanceof UploadError && error.code === "gone";
 }
 

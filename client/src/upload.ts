@@ -14,16 +14,14 @@ import type {
   UploadState,
   World,
 } from "./interfaces.ts";
+import type { Live } from "./live.ts";
 import type { Found, OpenSession, Sessions, Truth } from "./session.ts";
 import { Speed } from "./speed.ts";
 import { Transfer, type TransferParts } from "./transfer.ts";
 
-/** How often to ask whether the server has put the object together: soon, then less often. */
-const FIRST_LOOK_MS = 250;
-const LONGEST_LOOK_MS = 5_000;
-
 export interface UploadParts extends Omit<TransferParts, "onConfirmed"> {
   readonly emitter: Emitter<UploadEvents>;
+  readonly live: Live;
 }
 
 export class QuaysideUpload implements Upload {
@@ -204,18 +202,22 @@ export class QuaysideUpload implements Upload {
     }
   }
 
-  /** Asks until the object is whole, or the server misses bytes after all. */
+  /** Listens until the object is whole, or the server misses bytes after all. */
   async #untilCompleted({ uploadId }: OpenSession, signal: AbortSignal): Promise<Status> {
     if (this.#file.size === 0) {
       await this.#parts.patience.ask(signal, () => this.#parts.server.complete(uploadId, signal));
     }
-    for (let delayMs = FIRST_LOOK_MS; ; delayMs = Math.min(LONGEST_LOOK_MS, delayMs * 2)) {
-      const status = await this.#sessions.status(uploadId, signal);
+    const ask = () => this.#sessions.status(uploadId, signal);
+    for await (const told of this.#parts.live.statuses(uploadId, ask, signal)) {
+      const status = await this.#sessions.judged(told);
       if (status.state === "completed" || status.missing.length > 0) {
         return status;
       }
-      await this.#world.clock.sleep(delayMs, signal);
+      if (status.state === "verifying") {
+        this.#become({ state: "verifying" });
+      }
     }
+    throw signal.reason;
   }
 
   #restartProgress(uploadedBytes: number): void {

@@ -14,6 +14,8 @@ export interface QuaysideUploaderOptions extends PluginOpts, Omit<UploadOptions,
   readonly filesAtOnce?: number;
   /** Which of a file's metadata to send; all if not said. */
   readonly allowedMetaFields?: readonly string[];
+  /** Called with each upload before it begins, so that its own events can be listened to. */
+  readonly onUpload?: (upload: Upload, fileId: string) => void;
 }
 
 const defaultLocale = {
@@ -74,6 +76,7 @@ export class QuaysideUploader<M extends Meta, B extends Body> extends BasePlugin
       metadata: metadataOf(file.meta, this.opts.allowedMetaFields),
     });
     this.#tell(file.id, name, upload);
+    this.opts.onUpload?.(upload, file.id);
     const wanted = new WantedState(this.uppy, file.id, upload, this.#slots);
     try {
       const result = await wanted.run();
@@ -180,10 +183,10 @@ class WantedState<M extends Meta, B extends Body> {
   }
 }
 
-/** Uppy also takes blobs, which have neither name nor date. */
+/** Uppy also takes blobs, which have neither name nor date. Nothing is copied; only a real file can be handed to a Web Worker. */
 function uploadFile(data: File | Blob, name: string, type: string): UploadFile {
   const lastModified = "lastModified" in data ? data.lastModified : 0;
-  return { name, type, lastModified, size: data.size, slice: (from, to) => data.slice(from, to) };
+  return new File([data], name, { type, lastModified });
 }
 
 function metadataOf(meta: Meta, allowed: readonly string[] | undefined): Record<string, string> {

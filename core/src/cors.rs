@@ -97,7 +97,7 @@ fn is_host(text: &str) -> bool {
     let is_port = |port: &str| port.parse::<u16>().is_ok_and(|number| number.to_string() == port);
     let is_ip6 = |host: &str| {
         let inner = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        inner.is_some_and(|ip| ip.parse::<std::net::Ipv6Addr>().is_ok())
+        inner.is_some_and(|ip| ip.parse::<core::net::Ipv6Addr>().is_ok())
     };
     port.is_none_or(is_port) && (is_ip6(host) || host.split('.').all(is_label))
 }

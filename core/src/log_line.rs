@@ -10,7 +10,7 @@ use crate::units::{ByteCount, UploadId};
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LogLine<'a> {
-    /// What happened: `created`, `chunk_committed`, `refused`, `completed`, `delivered`, `expired`, …
+    /// What happened: one of [`crate::telemetry::EVENTS`].
     pub event: &'a str,
     /// To which upload.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,6 +30,9 @@ pub struct LogLine<'a> {
     /// The number of an attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u64>,
+    /// How long ago that happened which is being told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age_ms: Option<u64>,
     /// A sentence for a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,

@@ -27,6 +27,10 @@ pub enum Operation {
     Probe(UploadId, Wait),
     /// How it stands; disturbs nobody.
     Status(UploadId),
+    /// What has happened to it.
+    Trail(UploadId),
+    /// How it stands, told again at every change, over a WebSocket.
+    Watch(Watch),
     /// All bytes are there.
     Complete(UploadId),
     /// Nothing shall remain.
@@ -50,9 +54,11 @@ impl Operation {
             Self::AppendUnsized(chunk) => Some(chunk.id),
             Self::Download(download) => Some(download.id),
             Self::Content(content) => Some(content.id),
+            Self::Watch(watch) => Some(watch.id),
             Self::Direct(id, _)
             | Self::Probe(id, _)
             | Self::Status(id)
+            | Self::Trail(id)
             | Self::Complete(id)
             | Self::Cancel(id)
             | Self::Redeliver(id) => Some(*id),
@@ -139,6 +145,15 @@ pub struct Content {
     pub range: Option<String>,
 }
 
+/// To be told how an upload stands, as long as that can change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// Of which upload.
+    pub id: UploadId,
+    /// What is chosen of the WebSocket subprotocols that were offered, where ours is among them.
+    pub subprotocol: Option<&'static str>,
+}
+
 /// The object, or a range of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Download {
@@ -193,6 +208,8 @@ pub enum Outcome {
     Probed(Snapshot),
     /// How it stands.
     Status(Snapshot),
+    /// What has happened to it.
+    Trail(UploadId, crate::trail::Trail),
     /// It is being completed, or is complete.
     Completing(Snapshot),
     /// It is gone.

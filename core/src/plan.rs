@@ -12,10 +12,13 @@ use crate::units::{ByteCount, MIB};
 pub const MAX_PART_NUMBER: u16 = 10_000;
 
 /// The most parts that a file may need. The other 2,000 numbers are spare, since every try at a part takes a fresh one.
-pub const MAX_PLANNED_PARTS: u64 = 8_000;
+pub const MAX_PLANNED_PARTS: u64 = if cfg!(feature = "small-parts") { 10_000 } else { 8_000 };
 
 /// R2's smallest part (the last one may be smaller): 5 MiB.
-pub const MIN_PART_BYTES: u64 = 5 * MIB;
+pub const MIN_PART_BYTES: u64 = if cfg!(feature = "small-parts") { 1024 } else { 5 * MIB };
+
+/// Where a file needs larger parts, they grow in steps of this.
+const PART_STEP_BYTES: u64 = if cfg!(feature = "small-parts") { 1024 } else { MIB };
 
 /// The size that parts have where nothing asks for another: 8 MiB. A cut connection costs at most one part, and
 /// 8,000 of them hold 62.5 GiB.
@@ -152,7 +155,7 @@ impl Plan {
         }
         let max_chunk = limits.max_chunk(mode).get();
         let max_parts = if mode == Mode::Direct && open_ended { MAX_UNSIZED_PARTS } else { mode.max_parts() };
-        let needed = file_bytes.get().div_ceil(max_parts).div_ceil(MIB) * MIB;
+        let needed = file_bytes.get().div_ceil(max_parts).div_ceil(PART_STEP_BYTES) * PART_STEP_BYTES;
         // Rounding up to a whole MiB may pass a limit that is no whole MiB itself; the limit wins, and still suffices.
         let smallest_part = needed.max(MIN_PART_BYTES).min(max_chunk);
         let preferred =

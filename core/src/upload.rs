@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    cost::Cost,
     event::DeliveryState,
     integrity::{Crc64Nvme, Sha256Digest},
     plan::Plan,
@@ -117,6 +118,8 @@ pub struct Snapshot {
     pub expires_at: UnixMs,
     /// How far the telling of the origin is; none where there is nothing to tell.
     pub delivery: Option<DeliveryState>,
+    /// What it has cost so far.
+    pub cost: Cost,
     /// The object, while there is one.
     pub object: Option<ObjectFacts>,
 }

@@ -3,6 +3,8 @@
 use upload_core::units::UnixMs;
 use worker::{Date, Result, State};
 
+use crate::metering::count_alarm;
+
 /// Now.
 pub(crate) fn now() -> UnixMs {
     UnixMs(Date::now().as_millis())
@@ -15,5 +17,6 @@ pub(crate) fn set_alarm(state: &State, at: Option<UnixMs>) -> Result<()> {
     let date = js_sys::Date::new(&wasm_bindgen::JsValue::from_f64(at.0 as f64));
     // The promise is not awaited: the platform holds every answer back until the write behind it is durable.
     let promise = state.storage().as_raw().set_alarm(date, wasm_bindgen::JsValue::UNDEFINED.into());
+    count_alarm();
     promise.map(drop).map_err(Into::into)
 }

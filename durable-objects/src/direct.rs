@@ -29,10 +29,10 @@ impl UploadSession {
         }
     }
 
-    fn sign_parts(&self, SignParts(chunks): &SignParts) -> Result<Response> {
-        let mut slots = Vec::with_capacity(chunks.len());
-        for chunk in chunks {
-            match self.take(chunk, None, |session: &Session, now, chunk: &u32| session.sign(now, *chunk))? {
+    fn sign_parts(&self, asked: &SignParts) -> Result<Response> {
+        let mut slots = Vec::with_capacity(asked.0.len());
+        for chunk in &asked.0 {
+            match self.take(asked, None, |session: &Session, now, _| session.sign(now, *chunk))? {
                 Ok(slot) => slots.push(slot),
                 Err(refusal) => return answer::<Vec<Slot>>(Err(refusal)),
             }

@@ -12,11 +12,17 @@
 mod answers;
 mod assembly;
 mod clock;
+mod creation;
 mod direct;
+mod errands;
+mod events;
 pub mod faults;
+pub mod log;
+mod metering;
 mod owner_ledger_do;
 pub mod rpc;
 mod sql;
+mod trail;
 mod transaction;
 mod upload_session_do;
 mod waiting;

@@ -12,10 +12,11 @@ use upload_core::{
     refusal::Refusal,
     units::{UnixMs, UploadId},
 };
-use worker::{DurableObject, Env, Request, Response, Result, State, console_error, durable_object};
+use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
 
 use crate::{
     clock::{now, set_alarm},
+    log,
     rpc::{
         Command, answer,
         ledger::{Admit, ForgetObject, ListOpen, Recall, Settle},
@@ -33,7 +34,8 @@ pub struct OwnerLedger {
 }
 
 impl DurableObject for OwnerLedger {
-    fn new(state: State, _env: Env) -> Self {
+    fn new(state: State, env: Env) -> Self {
+        log::bind(&env);
         Self { state }
     }
 
@@ -71,15 +73,12 @@ impl DurableObject for OwnerLedger {
             Ok(next) => next,
             Err(error) => {
                 let line = LogLine { event: "fault", code: Some("sweep"), ..LogLine::default() };
-                console_error!("{}", LogLine { detail: Some(error.to_string()), ..line }.json());
+                log::error(&LogLine { detail: Some(error.to_string()), ..line });
                 Some(now().plus_ms(ALARM_FALLBACK_MS))
             }
         };
         if let Err(error) = set_alarm(&self.state, next) {
-            console_error!(
-                "{}",
-                LogLine { event: "fault", detail: Some(error.to_string()), ..LogLine::default() }.json()
-            );
+            log::error(&LogLine { event: "fault", detail: Some(error.to_string()), ..LogLine::default() });
         }
         Response::empty()
     }

@@ -10,38 +10,42 @@
 
 #![allow(missing_docs, reason = "#[durable_object] expands to public methods without documentation")]
 
-use std::cell::RefCell;
+use std::{cell::RefCell, rc::Rc};
 
 use upload_core::{
+    cost::Cost,
     log_line::LogLine,
     refusal::Refusal,
     session::{Begin, Change, Commit, Decision, Job, Release, Session},
     units::UnixMs,
-    upload::{Phase, Snapshot},
+    upload::Snapshot,
 };
 use worker::{
-    Bucket, DurableObject, Env, Request, Response, Result, State, console_error, console_log, durable_object,
+    Bucket, DurableObject, Env, Error, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage,
+    durable_object,
 };
 
 use crate::{
     answers::{begin_delivery, end_delivery, find_object, fingerprint, next_slice, slice_hashed, wanted_pieces},
     assembly::{self, Assembly, BUCKET_BINDING},
     clock::{now, set_alarm},
-    faults::around,
+    errands,
+    events::{self, Watchers},
+    log,
+    metering::{self, metered},
     rpc::{
         self, Command, Door, answer, ask,
         ledger::Settle,
         upload::{
             AsPiece, AwaitObject, BeginDelivery, BeginStretch, COMMAND_HEADER, Cancel, Complete, CreateUpload, Declare,
-            EndDelivery, Errand, FindObject, NextSlice, Probe, ReadTail, Redeliver, SliceHashed, Status, WantedPieces,
+            EndDelivery, Errand, FindObject, NextSlice, Probe, ReadTail, ReadTrail, Redeliver, SliceHashed, Status,
+            WantedPieces,
         },
     },
     sql::session as sql,
+    trail::Notes,
     waiting,
 };
-
-/// Which binding of wrangler.toml leads to the queue of events.
-const QUEUE_BINDING: &str = "EVENTS";
 
 /// When an alarm handler could not even store what it did, it comes back after half a minute.
 const ALARM_FALLBACK_MS: u64 = 30_000;
@@ -50,17 +54,27 @@ const ALARM_FALLBACK_MS: u64 = 30_000;
 const MAX_JOBS_PER_ALARM: usize = 8;
 
 /// The object of one upload.
-#[durable_object(alarm)]
+#[durable_object]
 pub struct UploadSession {
-    state: State,
+    pub(crate) state: Rc<State>,
+    pub(crate) watchers: Watchers,
     env: Env,
     /// The session as it is stored; none until it has been read, or where there is none.
-    session: RefCell<Option<Session>>,
+    pub(crate) session: RefCell<Option<Session>>,
+    pub(crate) trail: Notes,
 }
 
 impl DurableObject for UploadSession {
     fn new(state: State, env: Env) -> Self {
-        Self { state, env, session: RefCell::new(None) }
+        log::bind(&env);
+        let state = Rc::new(state);
+        Self {
+            watchers: Watchers::new(Rc::clone(&state)),
+            state,
+            env,
+            session: RefCell::new(None),
+            trail: Notes::default(),
+        }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
@@ -90,6 +104,7 @@ impl DurableObject for UploadSession {
                 self.decide_then_show(&body, |session, now, _: &Probe| session.probe(now))
             }
             Status::NAME => self.decide_then_show(&body, |session, _, _: &Status| session.status()),
+            ReadTrail::NAME => self.decide(&body, |_, _, _: &ReadTrail| self.trail.show()),
             Declare::NAME => self.decide_then_show(&body, |session, now, declare: &Declare| {
                 session.declare(now, declare.offset, declare.file_bytes)
             }),
@@ -113,6 +128,7 @@ impl DurableObject for UploadSession {
             }),
             NextSlice::NAME => self.decide(&body, |session, _, _: &NextSlice| next_slice(session)),
             SliceHashed::NAME => self.decide(&body, slice_hashed),
+            events::NAME => self.watch(),
             // Those about parts that the client stores itself.
             name => self.direct(name, &body),
         }
@@ -124,7 +140,7 @@ impl DurableObject for UploadSession {
             let due = match self.load() {
                 Ok(()) => self.session.borrow().as_ref().and_then(Session::next_job),
                 Err(error) => {
-                    console_error!("{}", LogLine { detail: Some(error.to_string()), ..fault("load") }.json());
+                    log::error(&LogLine { detail: Some(error.to_string()), ..log::fault("load") });
                     None
                 }
             };
@@ -133,7 +149,7 @@ impl DurableObject for UploadSession {
                 break;
             }
             if let Err(error) = self.run(job).await {
-                console_error!("{}", LogLine { detail: Some(format!("{job:?}: {error}")), ..fault("alarm") }.json());
+                log::error(&LogLine { detail: Some(format!("{job:?}: {error}")), ..log::fault("alarm") });
                 self.store_or_log(|session| session.postponed(now));
             }
         }
@@ -141,42 +157,33 @@ impl DurableObject for UploadSession {
         self.rearm();
         Response::empty()
     }
+
+    /// Nothing that a watcher says means anything.
+    async fn websocket_message(&self, _socket: WebSocket, _message: WebSocketIncomingMessage) -> Result<()> {
+        Ok(())
+    }
+
+    async fn websocket_close(&self, socket: WebSocket, _code: usize, _reason: String, _clean: bool) -> Result<()> {
+        events::close(&socket);
+        Ok(())
+    }
+
+    async fn websocket_error(&self, _socket: WebSocket, _error: Error) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl UploadSession {
     /// Brings the session into memory, unless it is there.
-    fn load(&self) -> Result<()> {
+    pub(crate) fn load(&self) -> Result<()> {
         if self.session.borrow().is_none() {
-            let session = sql::load(&self.state.storage())?;
+            let (loaded, rows) = metered(|| sql::load(&self.state.storage()));
+            let (session, trail) = loaded?.unzip();
+            self.trail.restore(trail.unwrap_or_default());
             *self.session.borrow_mut() = session;
+            self.charge(rows);
         }
         Ok(())
-    }
-
-    async fn create(&self, CreateUpload(mut birth): CreateUpload) -> Result<Response> {
-        self.load()?;
-        if let Some(session) = &*self.session.borrow() {
-            return answer(Ok(session.snapshot()));
-        }
-        assembly::open(&self.bucket()?, &mut birth).await?;
-        // Dies here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
-        let created = self.session.borrow().as_ref().map(Session::snapshot);
-        if let Some(snapshot) = created {
-            // The same creation, asked twice at the same time: the other one was first, and this one's multipart upload is
-            // one too many.
-            assembly::abort(&self.bucket()?, &birth).await?;
-            return answer(Ok(snapshot));
-        }
-        let session = match Session::create(birth) {
-            Ok(session) => session,
-            Err(refusal) => return answer::<Snapshot>(Err(refusal)),
-        };
-        let alarm_at = session.next_job().map(|(due, _)| due);
-        sql::create(&self.state.storage(), &session, || set_alarm(&self.state, alarm_at))?;
-        // From here the upload exists, and ends by itself: its first alarm is set.
-        let snapshot = session.snapshot();
-        *self.session.borrow_mut() = Some(session);
-        answer(Ok(snapshot))
     }
 
     /// Takes a decision, stores what it changes, and answers. No `await` in between.
@@ -189,20 +196,26 @@ impl UploadSession {
     }
 
     fn begin(&self, body: &str) -> Result<Response> {
-        let rule = |session: &Session, now, begin: &Begin| session.begin(now, *begin);
-        let mut taken = self.take(&serde_json::from_str(body)?, None, rule)?;
-        if let (Ok(grant), Some(session)) = (&mut taken, &*self.session.borrow())
+        let begin: Begin = serde_json::from_str(body)?;
+        let mut taken = self.take(&begin, None, |session, now, begin| session.begin(now, *begin))?;
+        let birth = self.session.borrow().as_ref().map(|session| session.birth.clone());
+        if let (Ok(grant), Some(birth)) = (&mut taken, birth)
             && grant.reserved > 0
         {
             // The bytes that the attempt's first part begins with.
-            grant.tail = sql::tail(&self.state.storage(), &session.birth)?;
+            let (tail, rows) = metered(|| sql::tail(&self.state.storage(), &birth));
+            grant.tail = tail?;
+            self.charge(rows);
         }
+        self.charge(metering::of_begin(&begin, taken.as_ref().ok()));
         answer(taken)
     }
 
     fn commit(&self, body: &str, content: Option<&[u8]>) -> Result<Response> {
-        let rule = |session: &Session, now, commit: &Commit| session.commit(now, commit);
-        answer(self.take(&serde_json::from_str(body)?, content, rule)?)
+        let commit = serde_json::from_str(body)?;
+        self.load()?;
+        self.charge(metering::of_commit(&commit));
+        answer(self.take(&commit, content, Session::commit)?)
     }
 
     /// The same, answering with how the upload stands then.
@@ -216,39 +229,50 @@ impl UploadSession {
         answer(taken.and(snapshot))
     }
 
-    pub(crate) fn take<C, T>(
+    pub(crate) fn take<C: Command, T>(
         &self,
         command: &C,
         content: Option<&[u8]>,
         rule: impl FnOnce(&Session, UnixMs, &C) -> Decision<T>,
     ) -> Result<Result<T, Refusal>> {
-        self.load()?;
-        let now = now();
-        if self.session.borrow().is_none() {
-            return Ok(Err(Refusal::UploadNotFound));
-        }
-        self.store(|session| session.expire_if_due(now).unwrap_or_default())?;
         let mut answer = Err(Refusal::UploadNotFound);
-        self.store_with(content, |session| {
-            let decision = rule(session, now, command);
+        let mut rule = Some(rule);
+        self.store_if_there(metering::of_command(C::NAME), content, &mut |session, now| {
+            let Some(decision) = rule.take().map(|rule| rule(session, now, command)) else { return Change::none() };
             answer = decision.answer;
             decision.change
         })?;
+        if let Err(refusal) = &answer {
+            self.trail.refused(now(), self.session.borrow().as_ref(), refusal);
+        }
         Ok(answer)
     }
 
+    /// What all commands share. Compiled once, not once per command, as is [`Self::store_with`]: that is why their rules are
+    /// no type parameters.
+    fn store_if_there(
+        &self,
+        cost: Cost,
+        content: Option<&[u8]>,
+        rule: &mut dyn FnMut(&Session, UnixMs) -> Change,
+    ) -> Result<()> {
+        self.load()?;
+        self.charge(cost);
+        let now = now();
+        if self.session.borrow().is_none() {
+            return Ok(());
+        }
+        self.store(|session| session.expire_if_due(now).unwrap_or_default())?;
+        self.store_with(content, &mut |session| rule(session, now))
+    }
+
     fn store(&self, rule: impl FnOnce(&Session) -> Change) -> Result<()> {
-        self.store_with(None, rule)
-    }
-
-    fn store_with(&self, content: Option<&[u8]>, rule: impl FnOnce(&Session) -> Change) -> Result<()> {
         let mut rule = Some(rule);
-        self.store_change(content, &mut |session| rule.take().map(|rule| rule(session)).unwrap_or_default())
+        self.store_with(None, &mut |session| rule.take().map(|rule| rule(session)).unwrap_or_default())
     }
 
-    /// Stores what a rule changes, sets the alarm if the next duty is another now, and only then believes it. The same for
-    /// every rule, and so compiled once.
-    fn store_change(&self, content: Option<&[u8]>, rule: &mut dyn FnMut(&Session) -> Change) -> Result<()> {
+    /// Stores what a rule changes, sets the alarm if the next duty is another now, and only then believes it.
+    fn store_with(&self, content: Option<&[u8]>, rule: &mut dyn FnMut(&Session) -> Change) -> Result<()> {
         let mut slot = self.session.borrow_mut();
         let Some(session) = slot.as_mut() else { return Ok(()) };
         let change = rule(session);
@@ -258,20 +282,30 @@ impl UploadSession {
         let mut after = session.clone();
         after.apply(change.clone());
         let (alarm_before, alarm_after) = (session.next_job(), after.next_job());
-        sql::store(&self.state.storage(), &change, content, || {
-            if alarm_before == alarm_after { Ok(()) } else { set_alarm(&self.state, alarm_after.map(|(due, _)| due)) }
-        })?;
+        let trail = self.trail.changed(now(), session, &change, &after);
+        let (stored, rows) = metered(|| {
+            sql::store(&self.state.storage(), &change, &trail, content, || {
+                if alarm_before == alarm_after {
+                    Ok(())
+                } else {
+                    set_alarm(&self.state, alarm_after.map(|(due, _)| due))
+                }
+            })
+        });
+        stored?;
+        after.progress.cost += rows;
         // Dies here: the rows say it, and whoever reads them next knows it. The answer was not given yet.
         if after.progress.phase != session.progress.phase {
-            log_phase(&after);
+            log::phase(&after);
         }
+        self.watchers.stored(session, &after);
         *session = after;
         Ok(())
     }
 
     fn store_or_log(&self, rule: impl FnOnce(&Session) -> Change) {
         if let Err(error) = self.store(rule) {
-            console_error!("{}", LogLine { detail: Some(error.to_string()), ..fault("store") }.json());
+            log::error(&LogLine { detail: Some(error.to_string()), ..log::fault("store") });
         }
     }
 
@@ -279,6 +313,7 @@ impl UploadSession {
     /// repeats it.
     async fn run(&self, job: Job) -> Result<()> {
         let Some(session) = self.session.borrow().clone() else { return Ok(()) };
+        self.charge(metering::of_job(job, &session));
         match job {
             Job::Expire => self.store(|session| session.expire_if_due(now()).unwrap_or_default()),
             Job::Assemble => {
@@ -292,7 +327,7 @@ impl UploadSession {
                     Assembly::Impossible(reason) => session.unassembled(now(), reason),
                     Assembly::Postponed(reason) => {
                         let line = LogLine::of("assembly_postponed", session.birth.id);
-                        console_log!("{}", LogLine { detail: Some(reason), ..line }.json());
+                        log::info(&LogLine { detail: Some(reason), ..line });
                         session.postponed(now())
                     }
                 })
@@ -305,7 +340,7 @@ impl UploadSession {
             Job::Tell => {
                 let Some(delivery) = &session.delivery else { return Ok(()) };
                 let upload_id = session.birth.id;
-                self.send(Errand::Tell { upload_id, event_id: delivery.kind.id(upload_id) }).await?;
+                errands::send(&self.env, Errand::Tell { upload_id, event_id: delivery.kind.id(upload_id) }).await?;
                 // Dies here: the queue is given a second copy later. The origin sees the same event id twice.
                 self.store(|session| session.event_sent(now()))
             }
@@ -313,10 +348,10 @@ impl UploadSession {
                 // Stored first: whoever is asked may begin before the queue has said that it has the message. Dies here, or
                 // the queue does not take it: somebody is asked again after a while.
                 self.store(|session| session.stretch_asked_for(now()))?;
-                self.send(Errand::Compose { upload_id: session.birth.id }).await
+                errands::send(&self.env, Errand::Compose { upload_id: session.birth.id }).await
             }
             Job::Verify => {
-                self.send(Errand::Verify { upload_id: session.birth.id }).await?;
+                errands::send(&self.env, Errand::Verify { upload_id: session.birth.id }).await?;
                 // Dies here: the slice is read twice, and counted once.
                 self.store(|session| session.slice_asked_for(now()))
             }
@@ -332,23 +367,21 @@ impl UploadSession {
             Job::Forget => {
                 self.state.storage().delete_all().await?;
                 *self.session.borrow_mut() = None;
+                self.watchers.forget();
                 Ok(())
             }
         }
     }
 
-    /// Hands an errand to the queue. Where the queue does not take it, that is logged, and the duty comes again later.
-    async fn send(&self, errand: Errand) -> Result<()> {
-        let upload_id = errand.upload_id();
-        let sent = around("queue.send", self.env.queue(QUEUE_BINDING)?.send(errand)).await;
-        if let Err(error) = sent {
-            let line = LogLine::of("errand_not_queued", upload_id);
-            console_error!("{}", LogLine { detail: Some(error.to_string()), ..line }.json());
+    /// Counts what something costs. It is stored with the next row that says how far the upload is.
+    fn charge(&self, cost: Cost) {
+        if let Some(session) = &mut *self.session.borrow_mut() {
+            session.progress.cost += cost;
         }
-        Ok(())
     }
 
     fn rearm(&self) {
+        self.charge(metering::of_alarm());
         let next = self.session.borrow().as_ref().and_then(Session::next_job);
         let at = match next {
             Some((due, _)) => due,
@@ -357,30 +390,11 @@ impl UploadSession {
             None => now().plus_ms(ALARM_FALLBACK_MS),
         };
         if let Err(error) = set_alarm(&self.state, Some(at)) {
-            console_error!("{}", LogLine { detail: Some(error.to_string()), ..fault("rearm") }.json());
+            log::error(&LogLine { detail: Some(error.to_string()), ..log::fault("rearm") });
         }
     }
 
-    fn bucket(&self) -> Result<Bucket> {
+    pub(crate) fn bucket(&self) -> Result<Bucket> {
         self.env.bucket(BUCKET_BINDING)
     }
-}
-
-fn fault(at: &str) -> LogLine<'_> {
-    LogLine { event: "fault", code: Some(at), ..LogLine::default() }
-}
-
-fn log_phase(session: &Session) {
-    let progress = &session.progress;
-    let name = match progress.phase {
-        Phase::Open => "created",
-        phase => phase.name(),
-    };
-    let line = LogLine {
-        bytes: Some(session.uploaded_bytes()),
-        duration_ms: Some(now().ms_since(session.birth.created_at)),
-        detail: progress.reason.clone(),
-        ..LogLine::of(name, session.birth.id)
-    };
-    console_log!("{}", line.json());
 }

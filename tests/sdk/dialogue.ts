@@ -15,6 +15,7 @@ import type {
   Connectivity,
   HttpRequest,
   HttpResponse,
+  LiveChannel,
   RecordStore,
   ResumeRecord,
   UploadOptions,
@@ -127,6 +128,31 @@ export class FakeConnectivity implements Connectivity {
   }
 }
 
+/** What the server pushes, in the order of the script; without one there is no channel, and whoever wants to know asks. */
+export class FakeChannel implements LiveChannel {
+  readonly opened: { url: string; protocols: readonly string[] }[] = [];
+  isClosed = false;
+  readonly #script: readonly (Reply | "ends" | "silence")[] | undefined;
+
+  constructor(...script: (Reply | "ends" | "silence")[]) {
+    this.#script = script.length === 0 ? undefined : script;
+  }
+
+  open(url: string, protocols: readonly string[], onMessage: (text: string) => void, onEnd: () => void): () => void {
+    this.opened.push({ url, protocols });
+    for (const line of this.#script ?? ["ends"]) {
+      if (line === "ends") {
+        onEnd();
+      } else if (line !== "silence") {
+        onMessage(JSON.stringify(line.body));
+      }
+    }
+    return () => {
+      this.isClosed = true;
+    };
+  }
+}
+
 export class MemoryStore implements RecordStore {
   readonly records = new Map<string, ResumeRecord>();
 
@@ -143,10 +169,13 @@ export class MemoryStore implements RecordStore {
   }
 }
 
+type SceneOptions = Partial<UploadOptions> & { store?: MemoryStore; live?: FakeChannel };
+
 /** An upload in a scripted world, and all that it told. */
 export class Scene {
   readonly clock = new FakeClock();
   readonly connectivity = new FakeConnectivity();
+  readonly live: FakeChannel;
   readonly store: MemoryStore;
   /** What randomness gives, always. */
   random = 0.5;
@@ -156,10 +185,18 @@ export class Scene {
   readonly retries: UploadEvents["retry"][] = [];
   readonly errors: UploadEvents["error"][] = [];
 
-  constructor(file: File, http: World["http"], options: Partial<UploadOptions> & { store?: MemoryStore } = {}) {
+  constructor(file: File, http: World["http"], options: SceneOptions = {}) {
     this.store = options.store ?? new MemoryStore();
-    const { clock, connectivity } = this;
-    const world = { http, clock, connectivity, random: () => this.random, hasher: new BrowserHasher(() => undefined) };
+    this.live = options.live ?? new FakeChannel();
+    const { clock, connectivity, live } = this;
+    const world = {
+      http,
+      clock,
+      connectivity,
+      live,
+      random: () => this.random,
+      hasher: new BrowserHasher(() => undefined),
+    };
     this.upload = createUpload(file, { endpoint: ENDPOINT, chunkBytes: 10, ...options, store: this.store, world });
     this.upload.on("state", ({ state, resumedFromBytes }) => {
       this.states.push(resumedFromBytes === undefined ? state : `${state} from ${resumedFromBytes}`);
@@ -211,7 +248,16 @@ export const OBJECT = { key: `uploads/${ID}`, etag: "e", crc64nvme: "00000000000
 export function status(state: string, uploadedBytes: number, fileSize: number, more: object = {}): Reply {
   const missing = uploadedBytes < fileSize ? [[uploadedBytes, fileSize]] : [];
   const object = state === "completed" ? OBJECT : null;
-  const facts = { uploadId: ID, state, reason: null, uploadedBytes, fileSize, missing, mode: "sequential" };
+  const facts = {
+    uploadId: ID,
+    state,
+    reason: null,
+    uploadedBytes,
+    fileSize,
+    missing,
+    mode: "sequential",
+    delivery: "none",
+  };
   return { status: 200, body: { ...facts, chunkSize: 10, object, ...more } };
 }
 

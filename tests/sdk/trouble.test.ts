@@ -197,24 +197,27 @@ for (const [state, code, words] of [
   ["failed", "failed", /has failed\. It had no luck\. It can be started afresh/],
   ["aborted", "gone", /cancelled elsewhere/],
 ] as const) {
-  test(`an upload that is ${state} says so, and starting again begins a fresh one`, async () => {
-    const reason = state === "failed" ? "It had no luck." : null;
-    const talk = new Dialogue(
-      init,
-      ["PUT /upload/{id} 0-5", problem(410, "upload-gone", { state })],
-      ["GET /upload/{id}/status", status(state, 0, 5, { reason })],
-      init,
-      ["PUT /upload/{id} 0-5", taken(5, 5)],
-      completed,
-    );
-    const scene = new Scene(fileOf(5), talk);
-    assertSays(await failing(scene), code, "start-over", words);
-    assert.equal(scene.store.records.size, 0);
-    scene.random = 0.25;
-    await scene.upload.start();
-    talk.end();
-    assert.notEqual(talk.header(0, "Idempotency-Key"), talk.header(3, "Idempotency-Key"));
-  });
+  const reason = state === "failed" ? "It had no luck." : null;
+  const gone = problem(410, "upload-gone", { state, detail: reason ?? "Too late." });
+  for (const answer of [status(state, 0, 5, { reason }), gone]) {
+    test(`an upload that is ${state} says so by ${answer.status}, and starting again begins a fresh one`, async () => {
+      const talk = new Dialogue(
+        init,
+        ["PUT /upload/{id} 0-5", problem(410, "upload-gone", { state })],
+        ["GET /upload/{id}/status", answer],
+        init,
+        ["PUT /upload/{id} 0-5", taken(5, 5)],
+        completed,
+      );
+      const scene = new Scene(fileOf(5), talk);
+      assertSays(await failing(scene), code, "start-over", words);
+      assert.equal(scene.store.records.size, 0);
+      scene.random = 0.25;
+      await scene.upload.start();
+      talk.end();
+      assert.notEqual(talk.header(0, "Idempotency-Key"), talk.header(3, "Idempotency-Key"));
+    });
+  }
 }
 
 test("a record of an upload that nobody remembers is dropped", async () => {

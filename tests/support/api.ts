@@ -21,6 +21,17 @@ export type Created = {
   limits: { maxChunkBytes: number; maxUploadBytes: number; partBytes: number };
 };
 
+/** What an upload has cost so far: counts of what the platform charges for. */
+export type Cost = {
+  workerRequests: number;
+  objectRequests: number;
+  rowsRead: number;
+  rowsWritten: number;
+  r2ClassA: number;
+  r2ClassB: number;
+  queueOperations: number;
+};
+
 export type Status = {
   uploadId: string;
   state: "open" | "completing" | "verifying" | "completed" | "failed" | "aborted" | "expired";
@@ -35,6 +46,7 @@ export type Status = {
   fileName: string;
   expiresAt: string;
   delivery: "none" | "queued" | "delivered" | "failed";
+  cost: Cost;
   reason?: string | null;
   object?: { etag: string; crc64nvme: string; sha256: string | null } | null;
 };

@@ -51,7 +51,8 @@ export class Origin {
     return `${this.baseUrl}/webhooks/quayside`;
   }
 
-  async start(webhookSecret: string | undefined): Promise<void> {
+  /** `showTo` is the web page that may read its records. */
+  async start(webhookSecret: string | undefined, showTo = ""): Promise<void> {
     const group = new ProcessGroup({
       command: resolve(repositoryRoot, process.env.QUAYSIDE_ORIGIN_BIN ?? "target/debug/origin"),
       args: [],
@@ -61,6 +62,7 @@ export class Origin {
         ORIGIN_LISTEN: this.#listen,
         ORIGIN_DATA_DIR: this.#dataDir,
         WEBHOOK_SECRET: webhookSecret,
+        ORIGIN_SHOW_TO: showTo,
       },
       onOutput: (text) => {
         this.#output += text;

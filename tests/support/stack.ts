@@ -5,10 +5,12 @@
 // `wrangler dev` on one machine hand each other's queue messages around).
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 
 import { Client } from "./client.ts";
 import { send } from "./http.ts";
@@ -16,7 +18,7 @@ import { canListen, freePort } from "./ports.ts";
 import { ProcessGroup } from "./process_group.ts";
 import { waitFor } from "./wait.ts";
 import { WorkerLog } from "./worker_log.ts";
-import { repositoryRoot, writeWranglerConfig } from "./wrangler_config.ts";
+import { type PageConfig, repositoryRoot, writeWranglerConfig } from "./wrangler_config.ts";
 
 export type Secrets = { WEBHOOK_SECRET?: string; DOWNLOAD_SECRET?: string; TOKEN_SECRETS?: string | undefined };
 
@@ -32,6 +34,8 @@ export type StackOptions = {
   buildDir?: string;
   /** Changes wrangler.toml, where no var can. */
   configuration?: (toml: string) => string;
+  /** What the demo page is told. */
+  page?: PageConfig;
 };
 
 export class Stack {
@@ -52,17 +56,20 @@ export class Stack {
 
   private constructor(
     port: number,
-    { vars = {}, secrets = freshSecrets(), buildDir = "build", configuration }: StackOptions,
+    { vars = {}, secrets = freshSecrets(), buildDir = "build", configuration, page }: StackOptions,
   ) {
     this.#port = port;
     this.baseUrl = `http://127.0.0.1:${port}`;
     this.client = new Client(this.baseUrl);
     this.stateDir = mkdtempSync(join(tmpdir(), "quayside-test-"));
+    if (state !== undefined) {
+      execFileSync("tar", ["-xzf", state, "-C", this.stateDir]);
+    }
     this.replaceSecrets(secrets);
     this.#args = [
       join(repositoryRoot, "node_modules/wrangler/bin/wrangler.js"),
       "dev",
-      ...["--config", writeWranglerConfig(this.stateDir, buildDir, configuration)],
+      ...["--config", writeWranglerConfig(this.stateDir, { buildDir, change: configuration, page })],
       ...["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"],
       ...["--persist-to", this.persistDir, "--env-file", this.#secretsFile],
       "--show-interactive-dev-session=false",
@@ -85,6 +92,23 @@ export class Stack {
   /** Where Miniflare keeps buckets and objects. */
   get persistDir(): string {
     return join(this.stateDir, "state");
+  }
+
+  /** What Miniflare keeps, into an archive that the option `state` takes. For a Worker that has been ended: `kill` it before. */
+  packState(archive: string): void {
+    const kept = ["v3/do", "v3/r2"];
+    for (const folder of kept.map((name) => join(this.persistDir, name))) {
+      for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+        if (file.endsWith(".sqlite")) {
+          // One file for each database, without the journal that lies beside it.
+          const database = new DatabaseSync(join(folder, file));
+          database.exec("PRAGMA journal_mode = DELETE; VACUUM");
+          database.close();
+        }
+      }
+    }
+    const folders = kept.map((name) => join(basename(this.persistDir), name));
+    execFileSync("tar", ["-czf", archive, "-C", this.stateDir, ...folders]);
   }
 
   /** The crash: SIGKILL to wrangler and both workerds at once. The state stays. */
@@ -149,7 +173,7 @@ export class Stack {
   }
 }
 
-function freshSecrets(): Secrets {
+export function freshSecrets(): Secrets {
   return {
     WEBHOOK_SECRET: `whsec_${randomBytes(32).toString("base64")}`,
     DOWNLOAD_SECRET: randomBytes(32).toString("hex"),

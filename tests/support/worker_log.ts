@@ -43,6 +43,12 @@ export class WorkerLog {
     return [...own.map((line) => JSON.stringify(line)), ...uncaught].filter((text) => !text.includes(ON_PURPOSE));
   }
 
+  /** What was asked for has been seen, and is no news: what comes from now on is. */
+  forget(): void {
+    this.texts.length = 0;
+    this.lines.length = 0;
+  }
+
   tail(count = 40): string {
     return this.texts.slice(-count).join("\n");
   }

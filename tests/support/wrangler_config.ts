@@ -2,16 +2,30 @@
 // absolute, and the [build] table goes, because the tests run what was built before. Bindings, queues, migrations and
 // vars stay what they are, so that a mistake in wrangler.toml is a failing test.
 //
-// The bundle is copied: `wrangler dev` reloads when its files change, and a build beside a running test must not.
+// The bundle and the demo page are copied: `wrangler dev` reloads when their files change, and a build beside a running test
+// must not. The copy of the page may be told things, as whoever deploys it may.
 
 import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 
+/** What the page's `config.json` says. */
+export type PageConfig = { originUrl?: string; allowedFileTypes?: string[] };
+
 export const repositoryRoot = resolve(import.meta.dirname, "../..");
 
-/** Writes the changed configuration and the bundle into `dir`, and returns the configuration's path. `buildDir` is where the
- * bundle is, if not in `build`. */
-export function writeWranglerConfig(dir: string, buildDir = "build", change = (toml: string) => toml): string {
+export type Changes = {
+  /** Where the bundle is, if not in `build`. */
+  buildDir?: string | undefined;
+  /** Changes the file's text. */
+  change?: ((toml: string) => string) | undefined;
+  /** What the page is told. */
+  page?: PageConfig | undefined;
+};
+
+const same = (toml: string) => toml;
+
+/** Writes the changed configuration, the bundle and the page into `dir`, and returns the configuration's path. */
+export function writeWranglerConfig(dir: string, { buildDir = "build", change = same, page = {} }: Changes): string {
   const original = change(readFileSync(join(repositoryRoot, "wrangler.toml"), "utf8"));
   const toml = original.replace(/^(main\s*=\s*")build\//m, `$1${buildDir}/`);
   const bundle = resolve(repositoryRoot, /^main\s*=\s*"(.+)"/m.exec(toml)?.[1] ?? "build/index.js");
@@ -23,9 +37,26 @@ export function writeWranglerConfig(dir: string, buildDir = "build", change = (t
   const copy = join(dir, "build");
   cpSync(dirname(bundle), copy, { recursive: true });
   const path = join(dir, "wrangler.toml");
-  const changed = withAbsolutePaths(withoutTable(toml, "build"));
-  writeFileSync(path, changed.replace(JSON.stringify(bundle), JSON.stringify(join(copy, basename(bundle)))));
+  const pageDir = resolve(repositoryRoot, /^directory\s*=\s*"(.+)"/m.exec(toml)?.[1] ?? "build-page");
+  const changed = withAbsolutePaths(withoutTable(toml, "build"))
+    .replace(JSON.stringify(bundle), JSON.stringify(join(copy, basename(bundle))))
+    .replace(JSON.stringify(pageDir), JSON.stringify(copyPage(pageDir, join(dir, "page"), pageConfig)));
+  writeFileSync(path, changed);
   return path;
+}
+
+/** Also allows the page to ask the origin, which its own policy does not. */
+function copyPage(from: string, to: string, config: PageConfig): string {
+  cpSync(from, to, { recursive: true });
+  writeFileSync(join(to, "config.json"), JSON.stringify(config));
+  if (config.originUrl !== undefined) {
+    const headers = readFileSync(join(to, "_headers"), "utf8");
+    writeFileSync(
+      join(to, "_headers"),
+      headers.replace("connect-src 'self'", `connect-src 'self' ${config.originUrl}`),
+    );
+  }
+  return to;
 }
 
 function withoutTable(toml: string, table: string): string {

@@ -4,23 +4,29 @@
 //! Works on Linux and macOS.
 
 mod architecture;
+mod bench;
 mod build_stamp;
 mod cargo_build;
 mod cargo_lock;
 mod check;
 mod children;
+mod chromium;
 mod demo;
 mod demo_client;
 mod demo_file;
 mod demo_progress;
 mod demo_scene;
+mod deploy;
+mod deploy_rules;
 mod dev;
 mod dev_vars;
 mod file_lock;
 mod fuzz;
 mod keeper;
 mod npm;
+mod page;
 mod ports;
+mod probe;
 mod project;
 mod rust_tools;
 mod rustup;
@@ -46,15 +52,20 @@ const USAGE: &str = "\
 Usage: cargo xtask <command>
 
   setup                     install what the build needs: pinned, cached, nothing outside this folder but the wasm target
-  build                     the Worker, optimised, into build/ (wrangler calls this)
+  build                     the Worker, optimised, into build/, and the demo page into build-page/ (wrangler calls this)
   dev [--port 8787] [--origin-port 8788] [--state .state] [--auth open|token]
-                            the Worker and the example origin, until Ctrl-C
+                            the Worker with the demo page, and the example origin, until Ctrl-C
   demo [FILE]               one upload from end to end, cut and resumed on the way (default: 100 MiB of random bytes)
   check                     formatting, lints, types, architecture
-  test                      everything: check, host tests, and tests of the running Worker
+  test                      everything: check, host tests, and tests of the running Worker, in a real browser too
   fuzz [--seconds 600]      made-up input for every parser
   torture [--uploads 200] [--seed 1]
                             many uploads at once with disconnects, faults and kills; then every byte is compared
+  bench [--quick] [--only TEXT] [--rounds N]
+                            throughput, processor time, memory and cost, beside the bare platform; half an hour
+  deploy --env NAME [--dry-run]
+                            checks what can be checked without an account, says what is missing, and deploys
+  probe [--remote]          asks the platform what no simulator can answer; --remote: on the account wrangler is logged in to
 ";
 
 enum Task {
@@ -67,6 +78,9 @@ enum Task {
     Test,
     Fuzz(fuzz::Options),
     Torture(torture::Options),
+    Bench(bench::Options),
+    Deploy(deploy::Options),
+    Probe(probe::Where),
 }
 
 fn main() -> ExitCode {
@@ -98,6 +112,9 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Test => Ok(test::command(&project)),
         Task::Fuzz(options) => fuzz::command(&project, &options),
         Task::Torture(options) => torture::command(&project, &options),
+        Task::Bench(options) => bench::command(&project, &options),
+        Task::Deploy(options) => deploy::command(&project, &options),
+        Task::Probe(place) => probe::command(&project, place),
     }
 }
 
@@ -115,6 +132,9 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             "test" => Task::Test,
             "fuzz" => Task::Fuzz(fuzz::Options::default()),
             "torture" => Task::Torture(torture::Options::default()),
+            "bench" => Task::Bench(bench::Options::default()),
+            "deploy" => Task::Deploy(deploy::Options::default()),
+            "probe" => Task::Probe(probe::Where::Simulator),
             other => bail!("there is no command {other}\n\n{USAGE}"),
         },
         Some(other) => return Err(other.unexpected().into()),
@@ -129,6 +149,12 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             (Task::Fuzz(options), Long("seconds")) => options.seconds = parser.value()?.parse()?,
             (Task::Torture(options), Long("uploads")) => options.uploads = parser.value()?.parse()?,
             (Task::Torture(options), Long("seed")) => options.seed = parser.value()?.parse()?,
+            (Task::Bench(options), Long("quick")) => options.quick = true,
+            (Task::Bench(options), Long("only")) => options.only = parser.value()?.string()?,
+            (Task::Bench(options), Long("rounds")) => options.rounds = Some(parser.value()?.parse()?),
+            (Task::Deploy(options), Long("env")) => options.env = Some(parser.value()?.string()?),
+            (Task::Deploy(options), Long("dry-run")) => options.dry_run = true,
+            (Task::Probe(place), Long("remote")) => *place = probe::Where::Cloudflare,
             (Task::Demo(file @ None), Value(path)) => *file = Some(path.into()),
             (_, other) => return Err(other.unexpected().into()),
         }
@@ -187,8 +213,22 @@ mod tests {
     }
 
     #[test]
+    fn bench_takes_what_to_measure() {
+        let Ok(Task::Bench(options)) = parsed(&["bench", "--quick", "--only", "tus", "--rounds", "7"]) else {
+            panic!("not bench");
+        };
+        assert_eq!((options.quick, options.only.as_str(), options.rounds), (true, "tus", Some(7)));
+    }
+
+    #[test]
     fn what_is_not_understood_is_refused() {
-        for bad in [&["deploy"][..], &["build", "--fast"], &["dev", "--port", "eighty"], &["--port", "1"]] {
+        for bad in [
+            &["publish"][..],
+            &["deploy", "production"],
+            &["build", "--fast"],
+            &["dev", "--port", "eighty"],
+            &["--port", "1"],
+        ] {
             assert!(parsed(bad).is_err(), "{bad:?}");
         }
     }

@@ -9,14 +9,16 @@ use anyhow::Result;
 
 use crate::file_lock::FileLock;
 use crate::project::Project;
-use crate::{dev_vars, npm, rust_tools, rustup, say};
+use crate::{chromium, dev_vars, npm, page, rust_tools, rustup, say};
 
 /// Brings one thing about; says whether it had to.
 type Step = fn(&Project) -> Result<bool>;
 
 const FOR_CHECK: &[Step] = &[rustup::ensure_wasm_target, rustup::ensure_check_components, npm::ensure_installed];
 const FOR_BUILD: &[Step] = &[rustup::ensure_wasm_target, npm::ensure_installed, rust_tools::ensure_installed];
-const FOR_RUNNING: &[Step] = &[dev_vars::ensure_written];
+/// wrangler reads the page's headers before it has anything built.
+const FOR_RUNNING: &[Step] = &[dev_vars::ensure_written, page::ensure_built];
+const FOR_TEST: &[Step] = &[chromium::ensure_installed];
 
 /// All of it.
 pub(crate) fn command(project: &Project) -> Result<()> {
@@ -45,7 +47,11 @@ pub(crate) fn for_running(project: &Project) -> Result<bool> {
 }
 
 /// What `test` needs.
-pub(crate) fn everything(project: &Project) -> Result<bool> {
+pub(crate) fn for_test(project: &Project) -> Result<bool> {
+    Ok(everything(project)? | run(project, FOR_TEST)?)
+}
+
+fn everything(project: &Project) -> Result<bool> {
     Ok(for_check(project)? | for_running(project)?)
 }
 

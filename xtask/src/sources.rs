@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use crate::project::Project;
 
 /// Folders that hold sources written here.
-const FOLDERS: [&str; 7] = ["core", "durable-objects", "src", "examples", "xtask", "client", "tests"];
+const FOLDERS: [&str; 8] = ["core", "durable-objects", "src", "examples", "xtask", "client", "tests", "probe"];
 /// Folders below them that do not.
 const SKIPPED: [&str; 4] = ["target", "node_modules", "build", "dist"];
 

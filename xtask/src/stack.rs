@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::children::Background;
 use crate::project::Project;
-use crate::{dev_vars, say};
+use crate::{dev_vars, page, say};
 
 /// Only for giving up: on a slow machine the first start of workerd takes most of a minute.
 const READY_WITHIN: Duration = Duration::from_mins(3);
@@ -93,7 +93,7 @@ impl Stack {
         std::fs::create_dir_all(&options.state).with_context(|| format!("creating {}", options.state.display()))?;
         let mut programs = Vec::new();
         for (name, command) in
-            [("worker", worker_command(project, options)), ("origin", origin_command(project, origin, options)?)]
+            [("worker", worker_command(project, options)?), ("origin", origin_command(project, origin, options)?)]
         {
             let events = events.clone();
             let on_exit = move |status| drop(events.send(Event::Ended(name, status)));
@@ -159,12 +159,13 @@ fn line_logger(path: &Path) -> Result<impl Fn(&str) + Clone + Send + 'static> {
     })
 }
 
-fn worker_command(project: &Project, options: &Options) -> Command {
+fn worker_command(project: &Project, options: &Options) -> Result<Command> {
     let Options { port, origin_port, state, auth, .. } = options;
     let auth = match auth {
         Auth::Open => "open",
         Auth::Token => "token",
     };
+    let page = page::place(project, state, &Urls::of(options).origin)?;
     let mut command = project.command(project.node_bin("wrangler"));
     command
         .args(["dev", "--ip", "127.0.0.1", "--port", &port.to_string(), "--inspector-port", "0"])
@@ -173,6 +174,8 @@ fn worker_command(project: &Project, options: &Options) -> Command {
         .args(["--var", &format!("ORIGIN_WEBHOOK_URL:http://127.0.0.1:{origin_port}/webhooks/quayside")])
         .args(["--var", &format!("AUTH:{auth}")])
         .args(["--var", &format!("PUBLIC_URL:http://127.0.0.1:{port}")])
+        .arg("--assets")
+        .arg(page)
         // The direct door leads to R2's simulator, with the keys that wrangler.toml gives it.
         .args(["--var", &format!("R2_S3_ENDPOINT:http://127.0.0.1:{port}/cdn-cgi/local/r2/s3")])
         .args(["--var", "R2_ACCESS_KEY_ID:local-access-key", "--var", "R2_SECRET_ACCESS_KEY:local-secret-key"])
@@ -184,13 +187,14 @@ fn worker_command(project: &Project, options: &Options) -> Command {
         .env("WRANGLER_SEND_ERROR_REPORTS", "false")
         .env("WRANGLER_HIDE_BANNER", "true")
         .env("CLOUDFLARE_CF_FETCH_ENABLED", "false");
-    command
+    Ok(command)
 }
 
 fn origin_command(project: &Project, origin: &Path, options: &Options) -> Result<Command> {
     let mut command = project.command(origin);
     command
         .env("ORIGIN_LISTEN", format!("127.0.0.1:{}", options.origin_port))
+        .env("ORIGIN_SHOW_TO", Urls::of(options).worker)
         .env("ORIGIN_DATA_DIR", options.state.join("origin"))
         .env("WEBHOOK_SECRET", dev_vars::read(project, "WEBHOOK_SECRET")?);
     Ok(command)

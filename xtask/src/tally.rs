@@ -1,4 +1,4 @@
-//! Counting what passed and what failed, and reading such counts from the output of cargo and of Node.
+//! Counting what passed, what failed and what was skipped, and reading such counts from the output of cargo and of Node.
 
 use std::ops::AddAssign;
 
@@ -9,12 +9,14 @@ pub(crate) struct Tally {
     pub(crate) passed: u64,
     /// Failed, or could not even be run.
     pub(crate) failed: u64,
+    /// Could not be run here, for a reason that was said.
+    pub(crate) skipped: u64,
 }
 
 impl Tally {
     /// One thing that either passed or failed.
     pub(crate) fn one(passed: bool) -> Self {
-        Self { passed: u64::from(passed), failed: u64::from(!passed) }
+        Self { passed: u64::from(passed), failed: u64::from(!passed), skipped: 0 }
     }
 
     /// The sum over every `test result:` line of `cargo test`.
@@ -22,7 +24,7 @@ impl Tally {
         let mut sum = Self::default();
         for line in output.lines().filter(|line| line.starts_with("test result:")) {
             let count = |label| number_before(line, label).unwrap_or(0);
-            sum += Self { passed: count("passed"), failed: count("failed") };
+            sum += Self { passed: count("passed"), failed: count("failed"), skipped: 0 };
         }
         sum
     }
@@ -33,7 +35,8 @@ impl Tally {
             let line = report.lines().rev().find_map(|line| line.strip_prefix("# ")?.strip_prefix(label))?;
             line.trim().parse::<u64>().ok()
         };
-        Some(Self { passed: count("pass ")?, failed: count("fail ")? + count("cancelled ")? })
+        let failed = count("fail ")? + count("cancelled ")?;
+        Some(Self { passed: count("pass ")?, failed, skipped: count("skipped ")? })
     }
 
     /// This one, with one failure more when a stage says it failed although it counted no failure.
@@ -47,12 +50,14 @@ impl AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
+        self.skipped += other.skipped;
     }
 }
 
 impl std::fmt::Display for Tally {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} passed, {} failed", self.passed, self.failed)
+        write!(formatter, "{} passed, {} failed", self.passed, self.failed)?;
+        if self.skipped == 0 { Ok(()) } else { write!(formatter, ", {} skipped", self.skipped) }
     }
 }
 
@@ -72,21 +77,29 @@ mod tests {
             test a ... ok\n\
             test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s\n\
             test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s\n";
-        assert_eq!(Tally::of_cargo_test(output), Tally { passed: 15, failed: 2 });
+        assert_eq!(Tally::of_cargo_test(output), Tally { passed: 15, failed: 2, skipped: 0 });
         assert_eq!(Tally::of_cargo_test("error: could not compile"), Tally::default());
     }
 
     #[test]
     fn node_counts_come_from_the_last_summary() {
-        let report = "TAP version 13\n    # pass 99\nok 1 - a\n1..1\n# tests 5\n# suites 1\n# pass 3\n# fail 1\n# cancelled 1\n# skipped 0\n# todo 0\n";
-        assert_eq!(Tally::of_node_tap(report), Some(Tally { passed: 3, failed: 2 }));
+        let report = "TAP version 13\n    # pass 99\nok 1 - a\n1..1\n# tests 5\n# suites 1\n# pass 3\n# fail 1\n# cancelled 1\n# skipped 4\n# todo 0\n";
+        assert_eq!(Tally::of_node_tap(report), Some(Tally { passed: 3, failed: 2, skipped: 4 }));
         assert_eq!(Tally::of_node_tap("TAP version 13\n"), None);
     }
 
     #[test]
     fn a_failed_stage_without_failures_counts_as_one() {
-        assert_eq!(Tally { passed: 3, failed: 0 }.or_failed(false), Tally { passed: 3, failed: 1 });
-        assert_eq!(Tally { passed: 3, failed: 2 }.or_failed(false), Tally { passed: 3, failed: 2 });
-        assert_eq!(Tally { passed: 3, failed: 0 }.or_failed(true), Tally { passed: 3, failed: 0 });
+        let tally = |failed| Tally { passed: 3, failed, skipped: 0 };
+        assert_eq!(tally(0).or_failed(false), tally(1));
+        assert_eq!(tally(2).or_failed(false), tally(2));
+        assert_eq!(tally(0).or_failed(true), tally(0));
+    }
+
+    #[test]
+    fn what_was_skipped_is_said() {
+        let tally = Tally { passed: 3, failed: 0, skipped: 2 };
+        assert_eq!(tally.to_string(), "3 passed, 0 failed, 2 skipped");
+        assert_eq!(Tally { skipped: 0, ..tally }.to_string(), "3 passed, 0 failed");
     }
 }

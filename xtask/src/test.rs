@@ -13,7 +13,7 @@ use crate::dev::ORIGIN;
 use crate::project::Project;
 use crate::say::Step;
 use crate::tally::Tally;
-use crate::{cargo_build, check, children, fuzz, say, setup, worker_build};
+use crate::{cargo_build, check, children, chromium, fuzz, page, say, setup, worker_build};
 
 /// How long made-up input is given to every parser: a minute of one processor. `cargo xtask fuzz` goes on longer.
 const FUZZ_SECONDS: u32 = 60;
@@ -24,7 +24,7 @@ const REPORT: &str = "target/running-worker-tests.tap";
 pub(crate) fn command(project: &Project) -> ExitCode {
     let mut total = Tally::default();
     let started = Instant::now();
-    let is_set_up = stage("set-up", &mut total, || setup::everything(project).map(|_| Tally::default())).is_some();
+    let is_set_up = stage("set-up", &mut total, || setup::for_test(project).map(|_| Tally::default())).is_some();
     if is_set_up {
         stage("checks", &mut total, || Ok(check::run(project)));
     }
@@ -33,11 +33,15 @@ pub(crate) fn command(project: &Project) -> ExitCode {
         let origin = stage_with("build", &mut total, || {
             worker_build::build(project)?;
             worker_build::build_with_faults(project)?;
-            let release = worker_build::release_has_no_faults(project);
-            if let Err(error) = &release {
-                say::failure(error);
+            say::line(format_args!("the page: {}", page::sizes(project)?));
+            let mut tally = Tally::default();
+            for release in [worker_build::release_is_plain(project), worker_build::release_is_small(project)] {
+                if let Err(error) = &release {
+                    say::failure(error);
+                }
+                tally += Tally::one(release.is_ok());
             }
-            Ok((Tally::one(release.is_ok()), cargo_build::program(project, ORIGIN)?))
+            Ok((tally, cargo_build::program(project, ORIGIN)?))
         });
         if let Some(origin) = origin {
             stage("tests of the running Worker", &mut total, || running_worker_tests(project, &origin));
@@ -111,6 +115,10 @@ fn running_worker_tests(project: &Project, origin: &Path) -> Result<Tally> {
         .arg(format!("--test-reporter-destination={}", report.display()))
         .args(files)
         .env("QUAYSIDE_ORIGIN_BIN", origin);
+    match chromium::find() {
+        Some(path) => drop(command.env(chromium::VARIABLE, path)),
+        None => chromium::say_what_is_missing(),
+    }
     let status = children::run(&command)?;
     let text = std::fs::read_to_string(&report).with_context(|| format!("reading {}", report.display()))?;
     let tally = Tally::of_node_tap(&text).context("node --test ended without a summary")?;

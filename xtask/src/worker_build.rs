@@ -4,8 +4,8 @@
 //! would otherwise download is given to it by path, so that a build needs no network once set-up is done. Two builds at
 //! once wait for each other, and the second finds nothing left to do.
 //!
-//! There is a second bundle, in `build-faults/`: the same Worker with the cargo feature `faults`, for the torture run. Each
-//! is compiled in a folder of its own, so that building one never makes the other old.
+//! There are two more bundles: `build-faults/`, the same Worker with the cargo feature `faults`, for the torture run, and
+//! `build-small-parts/`, for the bench. Each is compiled in a folder of its own, so that building one never makes the other old.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -18,12 +18,22 @@ use crate::children;
 use crate::file_lock::FileLock;
 use crate::project::Project;
 use crate::say::{self, Step};
-use crate::{build_stamp, cargo_build, rust_tools, setup};
+use crate::{build_stamp, cargo_build, page, rust_tools, setup};
 
 const PACKAGE: &str = "quayside";
 
 /// What only a Worker that can be made to fail has in it: the name of a log line.
 const MARK_OF_FAULTS: &str = "fault_injected";
+
+/// What only a Worker that plans small parts has in it: its refusal to serve other machines.
+const MARK_OF_SMALL_PARTS: &str = "built with small parts";
+
+/// The most that the released Worker's wasm may have when it is compressed. What it costs is the first request after
+/// a pause, which waits for it to be loaded.
+const MOST_GZIPPED_BYTES: u64 = 460_000;
+
+/// The module that wrangler enters by, around the one that worker-build makes.
+const ENTRY: &str = "entry.js";
 
 /// One way to build the Worker.
 struct Bundle {
@@ -44,12 +54,23 @@ const WITH_FAULTS: Bundle = Bundle {
     title: "compiling the Worker with faults to wasm",
 };
 
+const WITH_SMALL_PARTS: Bundle = Bundle {
+    folder: "build-small-parts",
+    features: &["--features", "small-parts"],
+    target_dir: Some("target/small-parts"),
+    title: "compiling the Worker with small parts to wasm",
+};
+
 /// Builds, and says how large the result is.
 pub(crate) fn command(project: &Project) -> Result<()> {
     if build(project)? {
-        say::line(format_args!("the Worker: {}", sizes(&wasm_output(project, &RELEASE))?));
+        let (plain_bytes, gzipped_bytes) = sizes(&wasm_output(project, &RELEASE))?;
+        say::line(format_args!("the Worker: {} of wasm, {} gzipped", say::size(plain_bytes), say::size(gzipped_bytes)));
     } else {
         say::line("the Worker is up to date");
+    }
+    if page::ensure_built(project)? {
+        say::line(format_args!("the page: {}", page::sizes(project)?));
     }
     Ok(())
 }
@@ -64,16 +85,50 @@ pub(crate) fn build_with_faults(project: &Project) -> Result<bool> {
     build_bundle(project, &WITH_FAULTS)
 }
 
-/// Fails where the Worker that is released could be made to fail, or where this could not be told.
-pub(crate) fn release_has_no_faults(project: &Project) -> Result<()> {
-    let has_mark = |bundle: &Bundle| -> Result<bool> {
-        let path = wasm_output(project, bundle);
-        let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-        Ok(bytes.windows(MARK_OF_FAULTS.len()).any(|window| window == MARK_OF_FAULTS.as_bytes()))
-    };
-    ensure!(has_mark(&WITH_FAULTS)?, "{} has no {MARK_OF_FAULTS} in it", WITH_FAULTS.folder);
-    ensure!(!has_mark(&RELEASE)?, "{} has {MARK_OF_FAULTS} in it: a release must have no faults", RELEASE.folder);
+/// The same, for the Worker that plans small parts.
+pub(crate) fn build_with_small_parts(project: &Project) -> Result<bool> {
+    build_bundle(project, &WITH_SMALL_PARTS)?;
+    ensure!(
+        has_mark(project, &WITH_SMALL_PARTS, MARK_OF_SMALL_PARTS)?,
+        "{} has no {MARK_OF_SMALL_PARTS} in it",
+        WITH_SMALL_PARTS.folder
+    );
+    Ok(true)
+}
+
+/// Fails where the Worker that is released could be made to fail or plans small parts, or where this could not be told.
+pub(crate) fn release_is_plain(project: &Project) -> Result<()> {
+    ensure!(has_mark(project, &WITH_FAULTS, MARK_OF_FAULTS)?, "{} has no {MARK_OF_FAULTS} in it", WITH_FAULTS.folder);
+    for mark in [MARK_OF_FAULTS, MARK_OF_SMALL_PARTS] {
+        ensure!(!has_mark(project, &RELEASE, mark)?, "{} has {mark} in it: no release may", RELEASE.folder);
+    }
     Ok(())
+}
+
+/// Fails where the released Worker has grown beyond its limit.
+pub(crate) fn release_is_small(project: &Project) -> Result<()> {
+    let (_, gzipped_bytes) = sizes(&wasm_output(project, &RELEASE))?;
+    ensure!(
+        gzipped_bytes <= MOST_GZIPPED_BYTES,
+        "the Worker has {gzipped_bytes} bytes gzipped; it may have {MOST_GZIPPED_BYTES}"
+    );
+    Ok(())
+}
+
+fn has_mark(project: &Project, bundle: &Bundle, mark: &str) -> Result<bool> {
+    let path = wasm_output(project, bundle);
+    let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+    Ok(bytes.windows(mark.len()).any(|window| window == mark.as_bytes()))
+}
+
+/// Whether this wasm is of a Worker that can be made to fail.
+pub(crate) fn has_faults(wasm: &[u8]) -> bool {
+    wasm.windows(MARK_OF_FAULTS.len()).any(|window| window == MARK_OF_FAULTS.as_bytes())
+}
+
+/// The wasm that is released.
+pub(crate) fn release_wasm(project: &Project) -> PathBuf {
+    wasm_output(project, &RELEASE)
 }
 
 fn build_bundle(project: &Project, bundle: &Bundle) -> Result<bool> {
@@ -85,10 +140,23 @@ fn build_bundle(project: &Project, bundle: &Bundle) -> Result<bool> {
     let tools = rust_tools::needed(project)?;
     let folder = project.path(bundle.folder);
     if build_stamp::fits(&folder, &build_stamp::compute(project, &folder, &wasm, &tools)) {
-        return Ok(false);
+        return put_entry(project, &folder);
     }
     package(project, bundle)?;
+    put_entry(project, &folder)?;
     build_stamp::write(&folder, &build_stamp::compute(project, &folder, &wasm, &tools))?;
+    Ok(true)
+}
+
+/// What wrangler enters by stands beside what worker-build makes. Says whether it was another.
+fn put_entry(project: &Project, folder: &Path) -> Result<bool> {
+    let (from, to) = (project.path("src").join(ENTRY), folder.join(ENTRY));
+    let entry = std::fs::read(&from).with_context(|| format!("reading {}", from.display()))?;
+    // Written only where it is another: wrangler builds again when a file changes.
+    if std::fs::read(&to).is_ok_and(|old| old == entry) {
+        return Ok(false);
+    }
+    std::fs::write(&to, entry).with_context(|| format!("writing {}", to.display()))?;
     Ok(true)
 }
 
@@ -123,12 +191,11 @@ fn package(project: &Project, bundle: &Bundle) -> Result<()> {
     Ok(())
 }
 
-/// `812 KiB, gzipped 301 KiB`.
-fn sizes(wasm: &Path) -> Result<String> {
+/// As it is, and gzipped.
+fn sizes(wasm: &Path) -> Result<(u64, u64)> {
     let bytes = std::fs::read(wasm).with_context(|| format!("reading {}", wasm.display()))?;
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(&bytes)?;
     let gzipped = encoder.finish()?;
-    let (plain_bytes, gzipped_bytes) = (u64::try_from(bytes.len())?, u64::try_from(gzipped.len())?);
-    Ok(format!("{} of wasm, {} gzipped", say::size(plain_bytes), say::size(gzipped_bytes)))
+    Ok((u64::try_from(bytes.len())?, u64::try_from(gzipped.len())?))
 }

@@ -60,6 +60,8 @@ impl Problem {
                 self.header("content-range", format!("bytes */{object_bytes}"));
             }
             Refusal::HeadTooLarge { limit_bytes } => self.say("limitBytes", limit_bytes),
+            // RFC 9110, section 15.5.22: the answer must name the protocol.
+            Refusal::UpgradeRequired => self.header("upgrade", "websocket".to_owned()),
             _ => {}
         }
         if let Some(seconds) = refusal.retry_after_seconds() {
@@ -123,5 +125,7 @@ mod tests {
         );
         let reply = Problem::of(&Refusal::MethodNotAllowed { allow: "PUT".to_owned() }, None).reply();
         assert!(reply.headers.contains(&("allow", "PUT".to_owned())));
+        let reply = Problem::of(&Refusal::UpgradeRequired, Some(id)).reply();
+        assert!(reply.status == 426 && reply.headers.contains(&("upgrade", "websocket".to_owned())));
     }
 }

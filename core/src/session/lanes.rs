@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Begin, Change, Commit, Committed, Decision, Grant, Phase, Session, StoredPart};
 use crate::{
+    cost::Cost,
     plan::{Plan, lane_number, lane_of},
     refusal::Refusal,
     units::{ByteCount, UnixMs},
@@ -48,6 +49,12 @@ impl Lanes {
             lanes.store(number);
         }
         lanes
+    }
+
+    /// What the tries at them have cost at least.
+    pub fn cost(&self) -> Cost {
+        let stored = self.tried.values().filter(|lane| lane.stored.is_some()).count();
+        Cost::of_lanes(self.tried.values().map(|lane| u64::from(lane.tries)).sum(), stored as u64)
     }
 
     /// How many bytes count.

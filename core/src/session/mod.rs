@@ -11,6 +11,7 @@
 //! * `direct`: chunks that the client stores itself.
 //! * `verifying`: the object is read back, slice by slice.
 //! * `ending`: complete, cancel, expire, and what follows: assembling, freeing, telling.
+//! * `noting`: what of all this goes into the trail.
 //! * `schedule`: what is to be done next, and when.
 //!
 //! A session is its [`Birth`] (fixed), its [`Progress`] (small, rewritten), its [`Content`] (where the counted bytes end, or
@@ -21,6 +22,7 @@ mod composing;
 mod direct;
 mod ending;
 mod lanes;
+mod noting;
 mod records;
 mod schedule;
 mod sequence;
@@ -38,6 +40,7 @@ pub use sequence::{Lease, LeaseState, Sequence};
 pub use verifying::{Hashed, Slice, Verified};
 
 use crate::{
+    cost::Cost,
     event::{Delivery, EventKind},
     integrity::{RunningSha256, Sha256State},
     plan::{Mode, Plan},
@@ -148,6 +151,7 @@ impl Session {
             plan: None,
             kept_until: None,
             verified: None,
+            cost: Cost::NONE,
             reopenings: 0,
         };
         let mut session = Self { progress, content, delivery: None, birth };
@@ -234,6 +238,7 @@ impl Session {
             expires_at: self.birth.expires_at,
             delivery: self.delivery.as_ref().map(|delivery| delivery.state),
             object: self.object(),
+            cost: self.progress.cost,
         }
     }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     caller::{Ownership, TokenHash},
+    cost::Cost,
     integrity::{Crc64Nvme, Sha256State},
     media_types::MediaTypes,
     plan::Plan,
@@ -102,6 +103,9 @@ pub struct Progress {
     /// How much of the object has been read back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<Verified>,
+    /// What it has cost so far.
+    #[serde(default, skip_serializing_if = "Cost::is_none")]
+    pub cost: Cost,
     /// How often R2 did not have the parts of a direct upload as they were recorded.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reopenings: u32,

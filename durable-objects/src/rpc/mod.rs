@@ -19,7 +19,7 @@ use std::{fmt::Display, time::Duration};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use upload_core::{caller::Caller, refusal::Refusal};
-use worker::{Delay, Env, Error, Method, ObjectNamespace, Request, RequestInit, Response, Result};
+use worker::{Delay, Env, Error, Method, ObjectNamespace, Request, RequestInit, Response, Result, WebSocket};
 
 use crate::faults::around;
 
@@ -114,6 +114,19 @@ async fn post(door: &Door, object: &str, command: &str, init: &RequestInit) -> R
             answer => return answer,
         }
     }
+}
+
+/// Opens a socket to the object. Tried once: whoever wants to be told can also ask.
+async fn connect(door: &Door, name: impl Display, command: &str) -> Result<Result<WebSocket, Refusal>> {
+    let mut request = Request::new(&format!("https://object/{command}"), Method::Get)?;
+    request.headers_mut()?.set("Upgrade", "websocket")?;
+    request.headers_mut()?.set(CALLER_HEADER, &door.caller.to_header())?;
+    let response = door.objects.get_by_name(&name.to_string())?.fetch_with_request(request).await?;
+    if response.status_code() != 101 {
+        let refused = read_answer::<()>(&text(command, response).await?)?;
+        return refused.err().map(Err).ok_or_else(|| Error::from("neither a socket nor a refusal"));
+    }
+    response.websocket().map(Ok).ok_or_else(|| Error::from("101 without a socket"))
 }
 
 /// An object that has too much to do is not helped by more.

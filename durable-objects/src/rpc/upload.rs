@@ -7,12 +7,14 @@ use upload_core::{
     event::{EventKind, RetryPolicy, Verdict},
     refusal::Refusal,
     session::{Begin, Birth, Commit, Committed, Grant, Hashed, Piece, Release, Slice, Standing, Stretch, Wanted},
+    trail::Trail,
     units::{ByteCount, UnixMs, UploadId},
     upload::{ObjectFacts, Snapshot},
 };
-use worker::{Error, Headers, Method, RequestInit, Result};
+use worker::{Error, Headers, Method, RequestInit, Result, WebSocket};
 
-use super::{Command, Door, commands, post, read_answer, text};
+use super::{Command, Door, commands, connect, post, read_answer, text};
+use crate::events;
 
 /// The header in which a command travels whose body is bytes.
 pub(crate) const COMMAND_HEADER: &str = "x-command";
@@ -48,6 +50,11 @@ pub async fn read_tail(
     }
 }
 
+/// Opens a socket on which the object tells how the upload stands, now and at every change.
+pub async fn watch(door: &Door, upload: UploadId) -> Result<Result<WebSocket, Refusal>> {
+    connect(door, upload, events::NAME).await
+}
+
 /// The bytes of the tail that are in rows. Answered with the bytes themselves.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct ReadTail {
@@ -68,6 +75,10 @@ pub struct Probe;
 /// How it stands.
 #[derive(Serialize, Deserialize)]
 pub struct Status;
+
+/// What has happened to it.
+#[derive(Serialize, Deserialize)]
+pub struct ReadTrail;
 
 /// Nothing is missing before the offset; and so long is the file, where that is said.
 #[derive(Serialize, Deserialize)]
@@ -230,6 +241,7 @@ commands! {
     ReadTail => "read-tail" -> ();
     Probe => "probe" -> Snapshot;
     Status => "status" -> Snapshot;
+    ReadTrail => "read-trail" -> Trail;
     Declare => "declare" -> Snapshot;
     AwaitObject => "await-object" -> Snapshot;
     Complete => "complete" -> Snapshot;

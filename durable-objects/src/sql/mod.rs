@@ -3,6 +3,7 @@
 pub(crate) mod ledger;
 pub(crate) mod session;
 
+use crate::metering::count;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use upload_core::units::ByteCount;
 use worker::{Result, SqlStorage, SqlStorageValue};
@@ -44,7 +45,10 @@ fn fact<T: DeserializeOwned>(sql: &SqlStorage, query: &str, values: Vec<SqlStora
 }
 
 fn rows<T: DeserializeOwned>(sql: &SqlStorage, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<T>> {
-    sql.exec(query, values)?.to_array()
+    let cursor = sql.exec(query, values)?;
+    let found = cursor.to_array();
+    count(&cursor);
+    found
 }
 
 fn json(facts: &impl Serialize) -> Result<SqlStorageValue> {

@@ -9,6 +9,11 @@
 //! | `lane` | one per chunk of a parallel upload that was tried | when it is tried |
 //! | `delivery` | one, once the upload has ended | when the telling goes on |
 //!
+//! The trail of what has happened lies in a column of `progress` and of `delivery`, whichever was written last: no row is
+//! written for its sake. Objects of older builds get the columns when they are first read. Such an addition, which an older
+//! build overlooks and overwrites without harm, leaves the number of the schema as it is, so that two builds can run at the
+//! same time while one takes the other's place; anything else counts it up.
+//!
 //! So a chunk of one part costs two rows: `progress` (or `lane`) at its begin, `part` at its commit. No table has an index
 //! beside its key, since each would be one more row to pay per write. Facts that are only ever read together are one JSON
 //! text; what it looks like is pinned by a test in `upload-core`, since objects written by older builds are read by newer ones.
@@ -21,26 +26,31 @@ use upload_core::{
     session::{
         Birth, Change, Content, Lanes, Progress, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece,
     },
+    trail::Trail,
     units::ByteCount,
 };
 use worker::{Error, Result, SqlStorage, SqlStorageValue, Storage};
 
-use super::{NumberRow, byte_count, fact, has_table, integer, json, rows};
-use crate::transaction::transaction;
+use super::{FactsRow, NumberRow, byte_count, fact, has_table, integer, json, rows};
+use crate::{metering::exec, transaction::transaction};
 
 /// The layout of the tables below. A build that finds another number has to migrate first.
 const SCHEMA_VERSION: i64 = 1;
 
 const TABLES: [&str; 6] = [
     "CREATE TABLE birth (id INTEGER PRIMARY KEY CHECK (id = 1), schema INTEGER NOT NULL, facts TEXT NOT NULL)",
-    "CREATE TABLE progress (id INTEGER PRIMARY KEY CHECK (id = 1), facts TEXT NOT NULL)",
+    "CREATE TABLE progress (id INTEGER PRIMARY KEY CHECK (id = 1), facts TEXT NOT NULL, trail TEXT)",
     "CREATE TABLE part (number INTEGER PRIMARY KEY, end_bytes INTEGER NOT NULL, etag TEXT NOT NULL, \
      crc64nvme TEXT NOT NULL, sha256_so_far TEXT)",
     "CREATE TABLE segment (start_bytes INTEGER PRIMARY KEY, end_bytes INTEGER NOT NULL, attempt INTEGER NOT NULL, \
      content BLOB, sha256_so_far TEXT)",
     "CREATE TABLE lane (chunk INTEGER PRIMARY KEY, tries INTEGER NOT NULL)",
-    "CREATE TABLE delivery (id INTEGER PRIMARY KEY CHECK (id = 1), facts TEXT NOT NULL)",
+    "CREATE TABLE delivery (id INTEGER PRIMARY KEY CHECK (id = 1), facts TEXT NOT NULL, trail TEXT)",
 ];
+
+/// What older builds' tables lack, and how it is added. The new column is in both or in neither.
+const ADDED_TRAIL: [&str; 2] =
+    ["ALTER TABLE progress ADD COLUMN trail TEXT", "ALTER TABLE delivery ADD COLUMN trail TEXT"];
 
 /// A row of `part`.
 #[derive(Deserialize)]
@@ -91,7 +101,7 @@ pub(crate) struct PartName {
 
 /// Reads a session back; `None` where no upload was ever created here, or where it has been forgotten. Writes nothing, so
 /// that asking for an unknown id does not create an object.
-pub(crate) fn load(storage: &Storage) -> Result<Option<Session>> {
+pub(crate) fn load(storage: &Storage) -> Result<Option<(Session, Trail)>> {
     let sql = storage.sql();
     if !has_table(&sql, "birth")? {
         return Ok(None);
@@ -102,17 +112,37 @@ pub(crate) fn load(storage: &Storage) -> Result<Option<Session>> {
         return Err("the upload was written by a build with another schema".into());
     }
     let Some(birth) = fact::<Birth>(&sql, "SELECT facts FROM birth", vec![])? else { return Ok(None) };
-    let progress: Progress = fact(&sql, "SELECT facts FROM progress", vec![])?.ok_or("an upload without progress")?;
+    let mut progress: Progress =
+        fact(&sql, "SELECT facts FROM progress", vec![])?.ok_or("an upload without progress")?;
     let delivery = fact(&sql, "SELECT facts FROM delivery", vec![])?;
     let content = match birth.plan.mode {
         Mode::Sequential => Content::Sequence(load_sequence(&sql)?),
         Mode::Parallel | Mode::Direct => {
             let mut lanes = load_lanes(&sql, birth.plan)?;
             lanes.resize(progress.plan.unwrap_or(birth.plan));
+            // Their rows have no place for it.
+            progress.cost = progress.cost.at_least(lanes.cost());
             Content::Lanes(lanes)
         }
     };
-    Ok(Some(Session { birth, progress, content, delivery }))
+    Ok(Some((Session { birth, progress, content, delivery }, load_trail(storage)?)))
+}
+
+/// The newest trail there is. Adds the columns that hold it where an older build has created the tables.
+fn load_trail(storage: &Storage) -> Result<Trail> {
+    let sql = storage.sql();
+    let with_trail = "SELECT count(*) AS number FROM sqlite_master WHERE name = 'progress' AND sql LIKE '%trail TEXT%'";
+    let found: Vec<NumberRow> = rows(&sql, with_trail, vec![])?;
+    if found.first().is_none_or(|row| row.number == 0.0) {
+        transaction(storage, || ADDED_TRAIL.iter().try_for_each(|column| sql.exec(column, None).map(drop)))?;
+        return Ok(Trail::default());
+    }
+    let newest = "SELECT trail AS facts FROM progress WHERE trail IS NOT NULL \
+                  UNION ALL SELECT trail FROM delivery WHERE trail IS NOT NULL";
+    let stored: Vec<FactsRow> = rows(&sql, newest, vec![])?;
+    // A trail that cannot be read is no reason not to go on with the upload.
+    let trails = stored.iter().filter_map(|row| serde_json::from_str::<Trail>(&row.facts).ok());
+    Ok(trails.reduce(Trail::newer).unwrap_or_default())
 }
 
 /// Two rows, however many there are.
@@ -136,15 +166,16 @@ fn load_lanes(sql: &SqlStorage, plan: Plan) -> Result<Lanes> {
 }
 
 /// Stores a new upload, with everything `arm` does, in one transaction.
-pub(crate) fn create(storage: &Storage, session: &Session, arm: impl Fn() -> Result<()>) -> Result<()> {
+pub(crate) fn create(storage: &Storage, session: &Session, trail: &Trail, arm: impl Fn() -> Result<()>) -> Result<()> {
     let sql = storage.sql();
     transaction(storage, || {
         for table in TABLES {
-            sql.exec(table, None)?;
+            exec(&sql, table, Vec::new())?;
         }
         let birth = vec![SCHEMA_VERSION.into(), json(&session.birth)?];
-        sql.exec("INSERT INTO birth (id, schema, facts) VALUES (1, ?, ?)", birth)?;
-        sql.exec("INSERT INTO progress (id, facts) VALUES (1, ?)", vec![json(&session.progress)?])?;
+        exec(&sql, "INSERT INTO birth (id, schema, facts) VALUES (1, ?, ?)", birth)?;
+        let progress = vec![json(&session.progress)?, json(trail)?];
+        exec(&sql, "INSERT INTO progress (id, facts, trail) VALUES (1, ?, ?)", progress)?;
         arm()
     })
 }
@@ -153,13 +184,14 @@ pub(crate) fn create(storage: &Storage, session: &Session, arm: impl Fn() -> Res
 pub(crate) fn store(
     storage: &Storage,
     change: &Change,
+    trail: &Trail,
     content: Option<&[u8]>,
     arm: impl Fn() -> Result<()>,
 ) -> Result<()> {
     let sql = storage.sql();
     transaction(storage, || {
         if let Some(progress) = &change.progress {
-            sql.exec("UPDATE progress SET facts = ? WHERE id = 1", vec![json(progress)?])?;
+            exec(&sql, "UPDATE progress SET facts = ?, trail = ? WHERE id = 1", vec![json(progress)?, json(trail)?])?;
         }
         if change.uncount {
             sql.exec("DELETE FROM part", None)?;
@@ -169,17 +201,18 @@ pub(crate) fn store(
         }
         if let Some(last) = change.parts.last() {
             // The parts have taken the tail in. Where there was none, this reads nothing and writes nothing.
-            sql.exec("DELETE FROM segment WHERE start_bytes < ?", vec![integer(last.end)?])?;
+            exec(&sql, "DELETE FROM segment WHERE start_bytes < ?", vec![integer(last.end)?])?;
         }
         if let Some(segment) = &change.segment {
             insert_segment(&sql, segment, content)?;
         }
         if let Some((chunk, lane)) = &change.lane {
             let values = vec![i64::from(*chunk).into(), i32::from(lane.tries).into()];
-            sql.exec("INSERT OR REPLACE INTO lane (chunk, tries) VALUES (?, ?)", values)?;
+            exec(&sql, "INSERT OR REPLACE INTO lane (chunk, tries) VALUES (?, ?)", values)?;
         }
         if let Some(delivery) = &change.delivery {
-            sql.exec("INSERT OR REPLACE INTO delivery (id, facts) VALUES (1, ?)", vec![json(delivery)?])?;
+            let values = vec![json(delivery)?, json(trail)?];
+            exec(&sql, "INSERT OR REPLACE INTO delivery (id, facts, trail) VALUES (1, ?, ?)", values)?;
         }
         arm()
     })
@@ -254,7 +287,7 @@ fn insert_part(sql: &SqlStorage, part: &StoredPart) -> Result<()> {
         part.sha256_so_far.as_ref().map(serde_json::to_string).transpose()?.into(),
     ];
     let insert = "INSERT INTO part (number, end_bytes, etag, crc64nvme, sha256_so_far) VALUES (?, ?, ?, ?, ?)";
-    sql.exec(insert, values).map(drop)
+    exec(sql, insert, values)
 }
 
 fn insert_segment(sql: &SqlStorage, segment: &Segment, content: Option<&[u8]>) -> Result<()> {
@@ -273,7 +306,7 @@ fn insert_segment(sql: &SqlStorage, segment: &Segment, content: Option<&[u8]>) -
         segment.sha256_so_far.as_ref().map(serde_json::to_string).transpose()?.into(),
     ];
     let insert = "INSERT INTO segment (start_bytes, end_bytes, attempt, content, sha256_so_far) VALUES (?, ?, ?, ?, ?)";
-    sql.exec(insert, values).map(drop)
+    exec(sql, insert, values)
 }
 
 fn stored_part(row: PartRow) -> Result<StoredPart> {

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use axum::http::HeaderValue;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
@@ -29,6 +30,8 @@ pub(crate) struct Config {
     /// `ORIGIN_WAIT_SECONDS`: how long a delivery waits for its download before it is sent away to come again. Below
     /// the Worker's `WEBHOOK_TIMEOUT_SECONDS`. Default 25.
     pub(crate) wait: Duration,
+    /// `ORIGIN_SHOW_TO`: which web page may read the records, as a browser says it: scheme, host and port. Default none.
+    pub(crate) show_to: Option<HeaderValue>,
 }
 
 /// What the answer to a delivery says about the staged object.
@@ -72,6 +75,9 @@ impl Config {
             wait: Duration::from_secs(
                 or("ORIGIN_WAIT_SECONDS", "25").parse().context("ORIGIN_WAIT_SECONDS is not a whole number")?,
             ),
+            show_to: setting("ORIGIN_SHOW_TO")
+                .map(|page| HeaderValue::from_str(&page).context("ORIGIN_SHOW_TO is no web origin"))
+                .transpose()?,
         })
     }
 }

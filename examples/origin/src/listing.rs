@@ -1,13 +1,16 @@
 //! What the origin has, as JSON: `GET /uploads`, `GET /uploads/{uploadId}`, `GET /events`, newest first.
 //!
-//! Reads only, and asks nobody who they are: for people and tests on the same machine. A real backend puts its own
-//! authentication in front.
+//! Reads only, and asks nobody who they are: for people and tests on the same machine, and for the one web page that the
+//! settings name. A real backend puts its own authentication in front.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::map_response;
+use axum::response::Response;
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Serialize;
@@ -33,11 +36,19 @@ struct Listed {
     file: Option<PathBuf>,
 }
 
-pub(crate) fn routes(store: Store, data_dir: Arc<DataDir>) -> Router {
+/// `show_to` is the web page that may read the answers, if any.
+pub(crate) fn routes(store: Store, data_dir: Arc<DataDir>, show_to: Option<HeaderValue>) -> Router {
+    let allow = move |mut response: Response| {
+        if let Some(page) = &show_to {
+            response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, page.clone());
+        }
+        async { response }
+    };
     Router::new()
         .route("/uploads", get(uploads))
         .route("/uploads/{upload_id}", get(upload))
         .route("/events", get(events))
+        .layer(map_response(allow))
         .with_state(Listing { store, data_dir })
 }
 

@@ -56,7 +56,7 @@ async fn main() -> ExitCode {
 async fn run() -> anyhow::Result<()> {
     // Before anything else, so that a signal during start-up is not lost.
     let stopping = stop_on_signal()?;
-    let Config { listen, data_dir, verifiers, disposition, wait } = Config::from_env()?;
+    let Config { listen, data_dir, verifiers, disposition, wait, show_to } = Config::from_env()?;
     let data_dir = Arc::new(DataDir::open(data_dir)?);
     let store = Store::open(&data_dir.database())?;
     let client = download::client()?;
@@ -70,7 +70,7 @@ async fn run() -> anyhow::Result<()> {
             disposition,
             wait,
         }))
-        .merge(listing::routes(store, Arc::clone(&data_dir)))
+        .merge(listing::routes(store, Arc::clone(&data_dir), show_to))
         .route("/healthz", get(async || "ok"));
 
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;

@@ -48,6 +48,7 @@ fn snapshot(phase: Phase, offset: u32) -> Snapshot {
             crc64nvme: None,
             memo: None,
         },
+        cost: crate::cost::Cost::NONE,
         created_at: UnixMs(0),
         expires_at: UnixMs(1_060_999),
         delivery: None,

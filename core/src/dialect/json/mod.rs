@@ -5,5 +5,5 @@ mod init;
 mod render;
 mod request;
 
-pub use render::{problem, reply};
+pub use render::{event, problem, reply};
 pub use request::parse;

@@ -8,6 +8,7 @@ use crate::{
     ledger::OpenUpload,
     operation::{Outcome, Reply},
     refusal::Refusal,
+    trail::{Entry, Trail},
     units::UploadId,
     upload::Snapshot,
 };
@@ -55,6 +56,7 @@ pub fn reply(outcome: &Outcome) -> Reply {
             }
         }
         Outcome::Status(snapshot) => json_reply(200, &status(snapshot)),
+        Outcome::Trail(id, trail) => json_reply(200, &log(*id, trail)),
         Outcome::Completing(snapshot) | Outcome::Redelivering(snapshot) => {
             let status_url = format!("{}/status", upload_url(snapshot.id));
             json_reply(202, &json!({ "uploadId": snapshot.id, "state": snapshot.phase, "statusUrl": status_url }))
@@ -67,6 +69,11 @@ pub fn reply(outcome: &Outcome) -> Reply {
 /// The answer to what was not done: an RFC 9457 problem document.
 pub fn problem(refusal: &Refusal, upload: Option<UploadId>) -> Reply {
     Problem::of(refusal, upload).reply()
+}
+
+/// How an upload stands, as it is pushed to whoever watches it: the same text that asking for the status gives.
+pub fn event(snapshot: &Snapshot) -> String {
+    status(snapshot).to_string()
 }
 
 fn status(snapshot: &Snapshot) -> Value {
@@ -86,8 +93,25 @@ fn status(snapshot: &Snapshot) -> Value {
         "createdAt": snapshot.created_at.rfc3339(),
         "expiresAt": snapshot.expires_at.rfc3339(),
         "delivery": delivery(snapshot.delivery),
+        "cost": snapshot.cost,
         "object": snapshot.object,
     })
+}
+
+/// `total` is more than the entries account for where old ones have been dropped.
+fn log(id: UploadId, trail: &Trail) -> Value {
+    let entry = |entry: &Entry| {
+        json!({
+            "at": entry.at.rfc3339(),
+            "until": entry.until.rfc3339(),
+            "times": entry.times,
+            "event": entry.event,
+            "uploadedBytes": entry.uploaded_bytes,
+            "detail": entry.detail,
+        })
+    };
+    let entries: Vec<_> = trail.entries.iter().map(entry).collect();
+    json!({ "uploadId": id, "total": trail.noted, "entries": entries })
 }
 
 fn open_upload(upload: &OpenUpload) -> Value {

@@ -6,7 +6,7 @@ use super::{direct, init};
 use crate::{
     dialect::{Head, Parsed, numbers::byte_count},
     integrity::{Algorithm, ChunkDigest},
-    operation::{Append, Download, Operation, Wait},
+    operation::{Append, Download, Operation, Wait, Watch},
     refusal::Refusal,
     units::{ByteCount, UploadId},
 };
@@ -39,12 +39,28 @@ pub fn parse(head: &Head) -> Result<Parsed, Refusal> {
             return Ok(Parsed::NeedsBody { max_bytes: direct::MAX_BODY_BYTES, finish });
         }
         "status" => allow(head, &[Method::GET, Method::HEAD]).map(|()| Operation::Status(id))?,
+        "log" => allow(head, &[Method::GET]).map(|()| Operation::Trail(id))?,
+        "events" => allow(head, &[Method::GET]).and_then(|()| watch(id, head))?,
         "complete" => allow(head, &[Method::POST]).map(|()| Operation::Complete(id))?,
         "redeliver" => allow(head, &[Method::POST]).map(|()| Operation::Redeliver(id))?,
         "content" => allow(head, &[Method::GET, Method::HEAD]).and_then(|()| download(id, head))?,
         _ => return Err(Refusal::NoSuchRoute),
     };
     Ok(Parsed::Ready(Box::new(operation)))
+}
+
+/// What a client offers as its WebSocket subprotocol. A browser sends no `Authorization` with a handshake; whoever needs one
+/// offers it beside this name, as `bearer.<token>`, and a browser insists that one of what it offered is chosen.
+const SUBPROTOCOL: &str = "quayside";
+
+/// The handshake of a WebSocket (RFC 6455, section 4.2.1). The platform does the rest of it.
+fn watch(id: UploadId, head: &Head) -> Result<Operation, Refusal> {
+    if !head.header("upgrade").is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket")) {
+        return Err(Refusal::UpgradeRequired);
+    }
+    let offered = head.header("sec-websocket-protocol").unwrap_or_default();
+    let subprotocol = offered.split(',').any(|name| name.trim() == SUBPROTOCOL).then_some(SUBPROTOCOL);
+    Ok(Operation::Watch(Watch { id, subprotocol }))
 }
 
 fn allow(head: &Head, methods: &[Method]) -> Result<(), Refusal> {

@@ -42,12 +42,28 @@ fn routes() {
         ("HEAD", "/upload/{id}/status", Operation::Status(id)),
         ("HEAD", "/upload/{id}", Operation::Probe(id, Wait::No)),
         ("DELETE", "/upload/{id}", Operation::Cancel(id)),
+        ("GET", "/upload/{id}/log", Operation::Trail(id)),
         ("POST", "/upload/{id}/complete", Operation::Complete(id)),
         ("POST", "/upload/{id}/redeliver", Operation::Redeliver(id)),
     ] {
         assert_eq!(operation(method, target, &[]), Ok(expected), "{method} {target}");
     }
     assert!(matches!(parse(&head("POST", "/upload/init", &[])), Ok(Parsed::NeedsBody { .. })));
+}
+
+#[test]
+fn events_are_a_websocket() {
+    let id = UploadId::parse(ID).unwrap();
+    let watch = |method, headers: &[(&str, &str)]| operation(method, "/upload/{id}/events", headers);
+    let watching = |subprotocol| Ok(Operation::Watch(Watch { id, subprotocol }));
+    assert_eq!(watch("GET", &[("upgrade", "WebSocket")]), watching(None));
+    let offer = |names| watch("GET", &[("upgrade", "websocket"), ("sec-websocket-protocol", names)]);
+    assert_eq!(offer("bearer.x, quayside"), watching(Some("quayside")));
+    assert_eq!(offer("quayside2, soap"), watching(None));
+    assert_eq!(watch("GET", &[]), Err(Refusal::UpgradeRequired));
+    assert_eq!(watch("GET", &[("upgrade", "h2c")]), Err(Refusal::UpgradeRequired));
+    let allow = "GET, OPTIONS".to_owned();
+    assert_eq!(watch("POST", &[("upgrade", "websocket")]), Err(Refusal::MethodNotAllowed { allow }));
 }
 
 #[test]

@@ -41,6 +41,7 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         // Nothing that this dialect asks for has these outcomes.
         Outcome::Duplicate(_)
         | Outcome::Listed(_)
+        | Outcome::Trail(..)
         | Outcome::Granted(_)
         | Outcome::Completing(_)
         | Outcome::Redelivering(_) => json::reply(outcome),

@@ -43,6 +43,7 @@ fn snapshot(phase: Phase, declared: Option<u32>, offset: u32, memo: Option<&str>
         chunks: None,
         plan: Plan::new(Mode::Sequential, declared.map(ByteCount::from), None, LIMITS).unwrap(),
         file,
+        cost: crate::cost::Cost::NONE,
         created_at: UnixMs(0),
         expires_at: UnixMs(784_111_777_999),
         delivery: None,

@@ -135,3 +135,14 @@ async fn one_data_directory_has_one_origin() {
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(!output.status.success() && message.contains("is in use by another origin"), "{message}");
 }
+
+#[tokio::test]
+async fn only_the_named_web_page_may_read_the_records() {
+    let allowed = async |settings: &[(&str, &str)]| {
+        let response = Origin::start(settings).await.get("/uploads").await;
+        response.headers().get("access-control-allow-origin").map(|value| value.to_str().unwrap().to_owned())
+    };
+    assert_eq!(allowed(&[]).await, None);
+    let page = "https://upload.example.com";
+    assert_eq!(allowed(&[("ORIGIN_SHOW_TO", page)]).await.as_deref(), Some(page));
+}

@@ -1,0 +1,30 @@
+// The floor: hands each body to R2 as it comes, and keeps no state. No check, no offset, no way to resume; whoever calls
+// it has to remember the multipart upload's id and the ETag of every part. This is what Quayside's speed is compared with.
+
+export default {
+  async fetch(request, { BUCKET }) {
+    const { pathname, searchParams: query } = new URL(request.url);
+    const key = query.get("key") ?? "";
+    const multipart = () => BUCKET.resumeMultipartUpload(key, query.get("upload") ?? "");
+    switch (`${request.method} ${pathname}`) {
+      case "POST /create":
+        return Response.json({ upload: (await BUCKET.createMultipartUpload(key)).uploadId });
+      case "PUT /part":
+        return Response.json(await multipart().uploadPart(Number(query.get("number")), request.body));
+      case "POST /complete":
+        await multipart().complete(await request.json());
+        return new Response(null, { status: 204 });
+      case "PUT /object":
+        await BUCKET.put(key, request.body);
+        return new Response(null, { status: 204 });
+      case "POST /abort":
+        await multipart().abort();
+        return new Response(null, { status: 204 });
+      case "DELETE /object":
+        await BUCKET.delete(key);
+        return new Response(null, { status: 204 });
+      default:
+        return new Response(null, { status: 404 });
+    }
+  },
+};

@@ -1,0 +1,71 @@
+// `node bench/main.ts [--quick] [--only TEXT] [--rounds N]`, as `cargo xtask bench` calls it: measures, prints the tables, and
+// writes target/bench/report.json, report.md and ratios.svg.
+
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+import { repositoryRoot } from "../tests/support/wrangler_config.ts";
+import { load, machine } from "./machine.ts";
+import { manyParts } from "./many_parts.ts";
+import { measure } from "./measure.ts";
+import { peers } from "./peers.ts";
+import { plot } from "./plot.ts";
+import { bill, manyPartsText, orientation, type Report, table } from "./report.ts";
+import { startFloor, startOurs } from "./servers.ts";
+import { workloads } from "./workloads.ts";
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: "boolean", default: false },
+    only: { type: "string", default: "" },
+    rounds: { type: "string" },
+  },
+});
+const rounds = Number(values.rounds ?? (values.quick ? 3 : 5));
+const wanted = (name: string) => name.includes(values.only);
+
+const report: Report = { machine: machine(), workloads: [], manyParts: null, peers: [] };
+const chosen = workloads(values.quick).filter(({ name }) => wanted(name));
+if (chosen.length > 0) {
+  const [mine, bare] = [await startOurs(), await startFloor()];
+  for (const workload of chosen) {
+    console.log(`${workload.name} …`);
+    const measured = await measure(workload, mine, bare, rounds);
+    report.workloads.push(measured);
+    console.log(table([measured]).split("\n").at(-1));
+  }
+  await Promise.all([mine.stop(), bare.stop()]);
+}
+if (wanted("many parts")) {
+  report.manyParts = await manyParts(values.quick ? 500 : 10_000);
+}
+if (wanted("@tus/server") && existsSync(join(repositoryRoot, "bench/peers/node_modules"))) {
+  report.peers = await peers(values.quick);
+}
+report.machine.load.after = load();
+
+const text = [
+  `${report.machine.date}, ${report.machine.processors} × ${report.machine.processor}, ${report.machine.memoryGib} GiB,`,
+  `${report.machine.system}, workerd ${report.machine.workerd}, commit ${report.machine.commit},`,
+  `load before ${report.machine.load.before.map(brief)}, after ${report.machine.load.after.map(brief)}`,
+  "",
+  table(report.workloads),
+  "",
+  bill(report.workloads),
+  "",
+  report.manyParts === null ? "" : manyPartsText(report.manyParts),
+  "",
+  report.peers.length === 0 ? "" : orientation(report.peers),
+  "",
+].join("\n");
+const folder = join(repositoryRoot, "target/bench");
+mkdirSync(folder, { recursive: true });
+writeFileSync(join(folder, "report.json"), `${JSON.stringify(report, null, 2)}\n`);
+writeFileSync(join(folder, "report.md"), text);
+writeFileSync(join(folder, "ratios.svg"), plot(report.workloads, "Throughput, as a ratio to the bare platform's"));
+console.log(`\n${text}`);
+
+function brief(number: number): string {
+  return number.toFixed(1);
+}

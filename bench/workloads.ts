@@ -1,0 +1,113 @@
+// What is measured: each workload as it runs through Quayside and through the floor, and what ratio is aimed at.
+
+import { GIB, KIB, MIB } from "./bytes.ts";
+import * as floor from "./floor.ts";
+import type { Http } from "./http.ts";
+import * as ours from "./ours.ts";
+
+export type Workload = {
+  name: string;
+  /** Of all files together. */
+  bytes: number;
+  /** The throughput aimed at, as a ratio to the floor's. */
+  target?: number;
+  ours: (http: Http) => Promise<ours.Uploads>;
+  floor: (http: Http) => Promise<floor.Objects>;
+};
+
+const LARGE_FILES = [256 * MIB, GIB];
+const JSON_CHUNKS: [number, number | undefined][] = [
+  [8 * MIB, 0.93],
+  [16 * MIB, undefined],
+  [32 * MIB, 0.97],
+  [90 * MIB, 0.97],
+];
+const TUS_CHUNKS: [number, number | undefined][] = [
+  [8 * MIB, undefined],
+  [32 * MIB, 0.95],
+  [90 * MIB, undefined],
+];
+
+/** All of them; a quick run leaves the large files out. */
+export function workloads(quick: boolean): Workload[] {
+  const files = quick ? [64 * MIB] : LARGE_FILES;
+  return [
+    ...files.flatMap((fileBytes) => [
+      ...JSON_CHUNKS.map(([chunkBytes, target]) => json(fileBytes, chunkBytes, target)),
+      parallel(fileBytes),
+      ...TUS_CHUNKS.map(([chunkBytes, target]) => tus(fileBytes, chunkBytes, target)),
+    ]),
+    smallPatches(quick ? 4 * MIB : 32 * MIB),
+    smallFiles(quick ? 100 : 1000),
+    atOnce(20, quick ? 16 * MIB : 64 * MIB),
+  ];
+}
+
+function json(bytes: number, chunkBytes: number, target: number | undefined): Workload {
+  return {
+    name: `JSON, SHA-256 checked, ${size(chunkBytes)} chunks, ${size(bytes)}`,
+    bytes,
+    ...(target === undefined ? {} : { target }),
+    ours: (http) => ours.json(http, { fileBytes: bytes, chunkBytes }),
+    floor: (http) => floor.multipart(http, bytes, chunkBytes),
+  };
+}
+
+function parallel(bytes: number): Workload {
+  const chunkBytes = 8 * MIB;
+  return {
+    name: `JSON, SHA-256 checked, 4 × 8 MiB at once, ${size(bytes)}`,
+    bytes,
+    target: 0.95,
+    ours: (http) => ours.json(http, { fileBytes: bytes, chunkBytes, parallel: 4 }),
+    floor: (http) => floor.multipart(http, bytes, chunkBytes, { parallel: 4 }),
+  };
+}
+
+function tus(bytes: number, chunkBytes: number, target: number | undefined): Workload {
+  return {
+    name: `tus PATCH, ${size(chunkBytes)}, ${size(bytes)}`,
+    bytes,
+    ...(target === undefined ? {} : { target }),
+    ours: (http) => ours.tus(http, bytes, chunkBytes),
+    floor: (http) => floor.multipart(http, bytes, chunkBytes),
+  };
+}
+
+/** The floor cannot do this: R2 assembles no parts below 5 MiB. It stores the same requests as parts and drops them. */
+function smallPatches(bytes: number): Workload {
+  return {
+    name: `tus PATCH, 64 KiB, ${size(bytes)}`,
+    bytes,
+    ours: (http) => ours.tus(http, bytes, 64 * KIB),
+    floor: (http) => floor.multipart(http, bytes, 64 * KIB, { complete: false }),
+  };
+}
+
+function smallFiles(files: number): Workload {
+  const fileBytes = 100 * KIB;
+  return {
+    name: `${files} files of 100 KiB, 16 at a time`,
+    bytes: files * fileBytes,
+    ours: (http) => ours.tusWholeFiles(http, files, fileBytes, 16),
+    floor: (http) => floor.wholeFiles(http, files, fileBytes, 16),
+  };
+}
+
+function atOnce(uploads: number, fileBytes: number): Workload {
+  const chunkBytes = 8 * MIB;
+  return {
+    name: `${uploads} uploads of ${size(fileBytes)} at once`,
+    bytes: uploads * fileBytes,
+    ours: (http) => ours.many(uploads, () => ours.json(http, { fileBytes, chunkBytes })),
+    floor: async (http) => {
+      const all = Array.from({ length: uploads }, () => floor.multipart(http, fileBytes, chunkBytes));
+      return (await Promise.all(all)).flat();
+    },
+  };
+}
+
+export function size(bytes: number): string {
+  const [unit, name] = bytes >= GIB ? [GIB, "GiB"] : bytes >= MIB ? [MIB, "MiB"] : [KIB, "KiB"];
+  return `${bytes / unit} ${name}`;
+}

@@ -1,0 +1,111 @@
+//! Refusals in words: what is wrong and what helps, one sentence or two for each.
+
+use std::fmt;
+
+use super::Refusal;
+
+/// What is wrong and what helps, in a sentence for a person.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UploadNotFound => write!(f, "No upload has this id. It may have been forgotten long after it ended."),
+            Self::NoSuchRoute => write!(f, "See POST /upload/init."),
+            Self::UploadGone { reason, .. } => write!(f, "{reason}"),
+            Self::OffsetMismatch { uploaded_bytes } => {
+                write!(f, "{uploaded_bytes} bytes have been accepted; send the chunk that begins there.")
+            }
+            Self::Superseded { uploaded_bytes } => {
+                write!(f, "A newer request holds this upload. {uploaded_bytes} bytes have been accepted.")
+            }
+            Self::Composed => {
+                write!(f, "Its bytes are those of the uploads that it was created with. None can be added.")
+            }
+            Self::BadPiece { upload, reason } => write!(f, "{upload}: {reason}"),
+            Self::BeyondDeclaredLength { file_bytes, .. } | Self::InconsistentLength { file_bytes, .. } => {
+                write!(f, "The file was declared with {file_bytes} bytes, and that cannot change.")
+            }
+            Self::Busy { uploaded_bytes, retry_after_seconds } => write!(
+                f,
+                "Another client has been interrupted again and again and is given {retry_after_seconds} s to get on. \
+                 {uploaded_bytes} bytes have been accepted."
+            ),
+            Self::NotAChunk { chunk_bytes, .. } => write!(
+                f,
+                "A chunk of a parallel upload begins at a multiple of {chunk_bytes} bytes and has exactly that many, \
+                 but for the last."
+            ),
+            Self::ChunkAlreadyStored { .. } => write!(f, "Its bytes count. Ask for the status to see what is missing."),
+            Self::ChunkTooLarge { limit_bytes } => write!(
+                f,
+                "A chunk has at most {limit_bytes} bytes: the network in front of this service refuses bodies above \
+                 100 MB. Send the file in smaller chunks."
+            ),
+            Self::UploadTooLarge { limit_bytes } => write!(f, "A file has at most {limit_bytes} bytes here."),
+            Self::DirectOnly => {
+                write!(f, "It was created with `direct`: ask for signed URLs, and send its chunks there.")
+            }
+            Self::NotDirect => write!(f, "It was not created with `direct`: send its chunks here."),
+            Self::PartNotStored { part_number, .. } => {
+                write!(f, "Part {part_number} is not there, or is not the one with this ETag. Sign its chunk again.")
+            }
+            Self::PartSizeMismatch { part_number, part_bytes, expected_bytes, .. } => {
+                write!(
+                    f,
+                    "Part {part_number} has {part_bytes} bytes and must have {expected_bytes}. Sign its chunk again."
+                )
+            }
+            Self::LengthRequired => write!(f, "Storage takes only bodies whose length is known beforehand."),
+            Self::BodyCutShort { uploaded_bytes } => {
+                write!(f, "The connection ended before the body did. Go on at {uploaded_bytes}.")
+            }
+            Self::BodyStalled { uploaded_bytes } => {
+                write!(f, "Nothing arrived for too long. Go on at {uploaded_bytes}.")
+            }
+            Self::StorageUnavailable { uploaded_bytes } => {
+                write!(f, "The bytes could not be stored. Go on at {uploaded_bytes}, after a pause.")
+            }
+            Self::UnsupportedVersion { supported } => write!(f, "Send {supported}."),
+            Self::UnsupportedMediaType { expected } => write!(f, "Send {expected}."),
+            Self::BadRequest { field, detail } => write!(f, "{field}: {detail}"),
+            Self::ChecksumMismatch { uploaded_bytes } => {
+                write!(
+                    f,
+                    "The bytes were damaged on the way. Nothing of the chunk counts: send it again at {uploaded_bytes}."
+                )
+            }
+            Self::FileDigestMismatch { actual } => {
+                write!(f, "The bytes that arrived have the digest {actual}. The upload has failed; begin a new one.")
+            }
+            Self::Incomplete { missing_bytes, .. } => write!(f, "{missing_bytes} bytes have not arrived yet."),
+            Self::Completing => {
+                write!(f, "All bytes are there and the object is being put together. Ask again in a second.")
+            }
+            Self::AttemptsExhausted => {
+                write!(f, "Storage numbers every attempt, and the numbers have run out. Begin a new upload.")
+            }
+            Self::NothingToRedeliver => write!(f, "The upload has no event, or its event is on its way."),
+            Self::MethodNotAllowed { allow } => write!(f, "Allowed are {allow}."),
+            Self::UpgradeRequired => {
+                write!(f, "Open it as a WebSocket, or ask for the status, which says the same once.")
+            }
+            Self::TooManyWatchers => write!(f, "Ask for the status now and then; it says the same."),
+            Self::QuotaExceeded { quota, .. } => write!(f, "No room is left for another upload: {quota}."),
+            Self::IdempotencyMismatch => {
+                write!(f, "Repeat a request exactly under its key, or take a fresh key for a new one.")
+            }
+            Self::BadSignature => write!(f, "It was altered, has expired, or was made for something else."),
+            Self::RangeNotSatisfiable { object_bytes } => write!(f, "The object has {object_bytes} bytes."),
+            Self::Unauthorized => write!(f, "Send an upload token: `Authorization: Bearer …`."),
+            Self::NotConfigured { detail } | Self::InvalidToken { detail } | Self::NotPermitted { detail } => {
+                write!(f, "{detail}")
+            }
+            Self::TokenExpired => {
+                write!(f, "Get a new one. Uploads that were created with this one can still be finished with it.")
+            }
+            Self::TypeNotAllowed { allowed } => write!(f, "Declare the file's type; these are taken: {allowed}."),
+            Self::RateLimited { retry_after_seconds } => write!(f, "Try again in {retry_after_seconds} s."),
+            Self::HeadTooLarge { limit_bytes } => write!(f, "They may have {limit_bytes} bytes in all."),
+            Self::KeysUnavailable => write!(f, "The public keys could not be fetched. Try again in a few seconds."),
+        }
+    }
+}

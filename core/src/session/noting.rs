@@ -1,0 +1,52 @@
+//! What of a session's life goes into its trail: derived from what a change has made of it, never from what was meant.
+
+use super::{Change, Session};
+use crate::{
+    event::DeliveryState,
+    refusal::Refusal,
+    trail::Trail,
+    units::{ByteCount, UnixMs},
+};
+
+impl Session {
+    /// The trail of a new upload.
+    pub fn begin_trail(&self) -> Trail {
+        let mut trail = Trail::default();
+        trail.note(self.birth.created_at, "created", ByteCount::ZERO, None);
+        trail
+    }
+
+    /// Notes what a change makes of this session; `after` is what it will be.
+    pub fn note_change(&self, trail: &mut Trail, now: UnixMs, change: &Change, after: &Self) {
+        let bytes = after.uploaded_bytes();
+        let (was, is) = (&self.progress, &after.progress);
+        let attempt_of = |session: &Self| session.progress.lease.as_ref().map(|lease| lease.attempt);
+        if change.lane.is_some() {
+            trail.note(now, "attempt", bytes, None);
+        } else if attempt_of(after).is_some() && attempt_of(self) != attempt_of(after) {
+            trail.note(now, if self.is_appending() { "takeover" } else { "attempt" }, bytes, None);
+        }
+        if was.plan != is.plan {
+            trail.note(now, "declared", bytes, None);
+        }
+        if was.phase != is.phase {
+            trail.note(now, is.phase.name(), bytes, is.reason.clone());
+        }
+        if let (Some(was), Some(is)) = (&self.delivery, &after.delivery) {
+            if is.attempts > was.attempts {
+                trail.note(now, "delivery_attempt", bytes, None);
+            }
+            match is.state {
+                state if state == was.state => {}
+                DeliveryState::Queued => trail.note(now, "redelivery", bytes, None),
+                DeliveryState::Delivered => trail.note(now, "delivered", bytes, None),
+                DeliveryState::Failed => trail.note(now, "delivery_failed", bytes, None),
+            }
+        }
+    }
+
+    /// Notes that somebody was told no.
+    pub fn note_refusal(&self, trail: &mut Trail, now: UnixMs, refusal: &Refusal) {
+        trail.note(now, "refused", self.uploaded_bytes(), Some(refusal.code().to_owned()));
+    }
+}

@@ -1,0 +1,126 @@
+//! What has happened to one upload, for whoever asks later: a ring of at most [`MAX_ENTRIES`] entries. What happens again and
+//! again is one entry that counts, so that ten thousand chunks do not push out the one takeover among them.
+//!
+//! The trail decides nothing, and no row is ever written for its sake: it is stored in rows that are written anyway. What happens
+//! without one of them (a part, a chunk of a parallel upload, a refusal) is stored with the next, and may be lost with the
+//! object's memory before.
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::{ByteCount, UnixMs};
+
+/// So many entries are kept, the newest: some 6 KB.
+pub const MAX_ENTRIES: usize = 48;
+
+/// So much of a reason is kept, in characters.
+const MAX_DETAIL_CHARACTERS: usize = 120;
+
+/// Something that happened, once or several times in a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// When, for the first time.
+    pub at: UnixMs,
+    /// When, for the last time.
+    pub until: UnixMs,
+    /// How often in a row.
+    pub times: u32,
+    /// What: `created`, `attempt`, `takeover`, `refused`, `declared`, the name of a phase, `delivery_attempt`, `delivered`,
+    /// `delivery_failed`, `redelivery`.
+    pub event: String,
+    /// How many bytes counted then.
+    pub uploaded_bytes: ByteCount,
+    /// Why, or which refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// What has happened, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trail {
+    /// How many things were ever noted. Of two stored trails of one upload, the one that has noted more is the newer.
+    pub noted: u64,
+    /// The newest of them.
+    pub entries: Vec<Entry>,
+}
+
+impl Trail {
+    /// The newer of two that were stored.
+    #[must_use]
+    pub fn newer(self, other: Self) -> Self {
+        if other.noted > self.noted { other } else { self }
+    }
+
+    /// Adds an entry, or counts the last one up where it says the same.
+    pub fn note(&mut self, now: UnixMs, event: &str, uploaded_bytes: ByteCount, detail: Option<String>) {
+        let detail = detail.map(|text| text.chars().take(MAX_DETAIL_CHARACTERS).collect());
+        self.noted += 1;
+        if let Some(last) = self.entries.last_mut()
+            && last.event == event
+            && last.detail == detail
+        {
+            last.until = now;
+            last.times = last.times.saturating_add(1);
+            last.uploaded_bytes = uploaded_bytes;
+            return;
+        }
+        if self.entries.len() >= MAX_ENTRIES {
+            self.entries.remove(0);
+        }
+        let event = event.to_owned();
+        self.entries.push(Entry { at: now, until: now, times: 1, event, uploaded_bytes, detail });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_repeats_counts_and_what_is_old_goes() {
+        let mut trail = Trail::default();
+        trail.note(UnixMs(1), "created", 0.into(), None);
+        for n in 0..10_000 {
+            trail.note(UnixMs(2 + n), "attempt", n.try_into().unwrap(), None);
+        }
+        assert_eq!(trail.entries.len(), 2);
+        let attempts = &trail.entries[1];
+        assert_eq!((attempts.at, attempts.until, attempts.times), (UnixMs(2), UnixMs(10_001), 10_000));
+        for n in 0..1000 {
+            trail.note(UnixMs(n), "refused", 0.into(), Some(format!("reason {n}")));
+        }
+        assert_eq!(trail.entries.len(), MAX_ENTRIES);
+        assert_eq!(trail.entries.last().unwrap().detail.as_deref(), Some("reason 999"));
+        assert_eq!(trail.noted, 11_001);
+    }
+
+    #[test]
+    fn a_stored_trail_is_small_and_the_newer_one_wins() {
+        let mut old = Trail::default();
+        for n in 0..100_u64 {
+            old.note(
+                UnixMs(1_800_000_000_000 + n),
+                "refused",
+                n.try_into().unwrap(),
+                Some(format!("{n}{}", "x".repeat(500))),
+            );
+        }
+        let json = serde_json::to_string(&old).unwrap();
+        assert!(json.len() < 16_000, "{} bytes", json.len());
+        let mut new: Trail = serde_json::from_str(&json).unwrap();
+        assert_eq!(new, old);
+        new.note(UnixMs(5), "delivered", 0.into(), None);
+        assert_eq!(old.clone().newer(new.clone()), new);
+        assert_eq!(new.clone().newer(old), new);
+    }
+
+    #[test]
+    fn the_stored_form_does_not_change() {
+        let mut trail = Trail::default();
+        trail.note(UnixMs(7), "takeover", 5.into(), None);
+        assert_eq!(
+            serde_json::to_string(&trail).unwrap(),
+            r#"{"noted":1,"entries":[{"at":7,"until":7,"times":1,"event":"takeover","uploadedBytes":5}]}"#
+        );
+    }
+}

@@ -1,0 +1,74 @@
+# What the zone in front of the Worker must not do with chunks, and what it shall do with creations.
+locals {
+  host  = "http.host eq \"${var.host}\""
+  paths = "(starts_with(http.request.uri.path, \"/upload/\") or http.request.uri.path eq \"/files\" or starts_with(http.request.uri.path, \"/files/\"))"
+
+  # Bytes: each is one of hundreds of the same upload, and looks like nothing a rule knows.
+  chunk = "(${local.host} and ${local.paths} and http.request.method in {\"PUT\" \"PATCH\"})"
+
+  # New uploads, in any dialect.
+  creation = "(${local.host} and http.request.method eq \"POST\" and http.request.uri.path in {\"/upload/init\" \"/files\"})"
+}
+
+# Chunks of one upload are not an attack: hundreds of binary bodies in a row, from one address. The Worker itself says who may send
+# them, where they must begin, and how large they may be.
+resource "cloudflare_ruleset" "skip_for_chunks" {
+  count   = var.manage_zone_rules ? 1 : 0
+  zone_id = var.zone_id
+  name    = "Quayside: chunks pass the managed rules"
+  kind    = "zone"
+  phase   = "http_request_firewall_custom"
+  rules = [{
+    ref         = "quayside_skip_chunks"
+    description = "Chunks of uploads: no managed rules, no bot fight, no rate limits"
+    expression  = local.chunk
+    action      = "skip"
+    action_parameters = {
+      phases   = ["http_ratelimit", "http_request_firewall_managed", "http_request_sbfm"]
+      products = ["bic", "hot", "rateLimit", "securityLevel", "uaBlock", "waf", "zoneLockdown"]
+    }
+    logging = {
+      enabled = true
+    }
+  }]
+}
+
+# Creations cost an object and a row in a ledger each. Period and timeout are what every plan takes.
+resource "cloudflare_ruleset" "limit_creations" {
+  count   = var.manage_zone_rules ? 1 : 0
+  zone_id = var.zone_id
+  name    = "Quayside: creations are limited"
+  kind    = "zone"
+  phase   = "http_ratelimit"
+  rules = [{
+    ref         = "quayside_limit_creations"
+    description = "New uploads from one address"
+    expression  = local.creation
+    action      = "block"
+    ratelimit = {
+      characteristics     = ["cf.colo.id", "ip.src"]
+      period              = 10
+      requests_per_period = 100
+      mitigation_timeout  = 10
+    }
+  }]
+}
+
+# A body that is buffered whole in front of the Worker arrives late, and all at once; one that is not counts part by part.
+resource "cloudflare_ruleset" "no_buffering" {
+  count   = var.manage_zone_rules ? 1 : 0
+  zone_id = var.zone_id
+  name    = "Quayside: bodies are streamed"
+  kind    = "zone"
+  phase   = "http_config_settings"
+  rules = [{
+    ref         = "quayside_no_buffering"
+    description = "Chunks reach the Worker as they come"
+    expression  = local.chunk
+    action      = "set_config"
+    action_parameters = {
+      request_body_buffering = "none"
+      bic                    = false
+    }
+  }]
+}

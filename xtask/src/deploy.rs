@@ -1,0 +1,194 @@
+//! `cargo xtask deploy --env NAME [--dry-run]`: checks everything about a deployment that can be checked here, says what is missing,
+//! and deploys only when nothing is.
+//!
+//! With `--dry-run` no account is needed and nothing leaves this machine. Without it, wrangler is asked which secrets are set,
+//! and then deploys. The last line says how it ended, and so does the exit code.
+
+use std::fmt::Display;
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::Value;
+
+use crate::deploy_rules::{RULES, Settings, names_read, placeholders, secrets_named};
+use crate::project::Project;
+use crate::tally::Tally;
+use crate::{children, say, worker_build};
+
+/// What Workers Free takes, gzipped, as Cloudflare documented it longest; Paid takes more.
+const MAX_GZIPPED_BYTES: u64 = 3 * 1024 * 1024;
+/// Where wrangler puts what it would have uploaded.
+const DRY_RUN_FOLDER: &str = "target/deploy-dry-run";
+
+/// What the command line may change.
+#[derive(Default)]
+pub(crate) struct Options {
+    /// Which environment of wrangler.toml.
+    pub(crate) env: Option<String>,
+    /// Whether to stop before anything is sent.
+    pub(crate) dry_run: bool,
+}
+
+/// Checks, and deploys.
+pub(crate) fn command(project: &Project, options: &Options) -> Result<ExitCode> {
+    let Some(env) = options.env.clone() else { bail!("which environment? `--env staging` or `--env production`") };
+    let toml = std::fs::read_to_string(project.path("wrangler.toml")).context("reading wrangler.toml")?;
+    let all: Value = toml::from_str(&toml).context("wrangler.toml cannot be read")?;
+    let settings = Settings { all, env };
+    let mut tally = Tally::default();
+    for (name, rule) in RULES {
+        tally += checked(name, rule(&settings));
+    }
+    tally += checked(
+        "the Worker reads every var and secret that wrangler.toml names, and no other",
+        mirrored(project, &settings, &toml)?,
+    );
+    // What is wrong above would be deployed with the bundle: there is no need to build it first.
+    if tally.failed == 0 {
+        tally += built(project);
+        tally += wrangler_accepts(project, &settings.env);
+    }
+    let named = placeholders(&settings);
+    say::line(format_args!(
+        "secrets to be set with `npx wrangler secret put NAME --env {}`: {}",
+        settings.env,
+        joined(secrets_named(&toml))
+    ));
+    for name in &named {
+        say::line(format_args!("still the example's: {name}"));
+    }
+    if !options.dry_run {
+        tally += checked("its names are your own", named);
+        if tally.failed == 0 {
+            tally += checked("secrets are set", missing_secrets(project, &settings)?);
+        }
+    }
+    if tally.failed > 0 {
+        say::line(format_args!("not deployed: {tally}"));
+        return Ok(ExitCode::FAILURE);
+    }
+    if options.dry_run {
+        say::line(format_args!("{} could be deployed: {tally}", settings.env));
+        return Ok(ExitCode::SUCCESS);
+    }
+    deploy(project, &settings.env)
+}
+
+fn checked(name: &str, complaints: Vec<String>) -> Tally {
+    let passed = complaints.is_empty();
+    say::line(format_args!("{} {name}", if passed { "ok     " } else { "MISSING" }));
+    for complaint in complaints {
+        say::line(format_args!("        {complaint}"));
+    }
+    Tally::one(passed)
+}
+
+fn mirrored(project: &Project, settings: &Settings, toml: &str) -> Result<Vec<String>> {
+    let source = std::fs::read_to_string(project.path("src/config.rs")).context("reading src/config.rs")?;
+    let read = names_read(&source);
+    let mut named = secrets_named(toml);
+    named.extend(settings.all["vars"].as_object().into_iter().flatten().map(|(name, _)| name.clone()));
+    let mut complaints: Vec<_> = named.difference(&read).map(|name| format!("nothing reads {name}")).collect();
+    complaints.extend(
+        read.difference(&named).map(|name| format!("src/config.rs reads {name}, which wrangler.toml does not name")),
+    );
+    Ok(complaints)
+}
+
+/// Builds the bundle, and looks at it.
+fn built(project: &Project) -> Tally {
+    let complaints = worker_build::build(project).and_then(|_| {
+        let wasm = worker_build::release_wasm(project);
+        let bytes = std::fs::read(&wasm).with_context(|| format!("reading {}", wasm.display()))?;
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(&bytes)?;
+        let gzipped = u64::try_from(encoder.finish()?.len())?;
+        say::line(format_args!("        {} gzipped", say::size(gzipped)));
+        let mut complaints = Vec::new();
+        if gzipped > MAX_GZIPPED_BYTES {
+            complaints.push(format!("{} gzipped is above {}", say::size(gzipped), say::size(MAX_GZIPPED_BYTES)));
+        }
+        if worker_build::has_faults(&bytes) {
+            complaints.push("it has faults on purpose in it: build it without the feature `faults`".to_owned());
+        }
+        Ok(complaints)
+    });
+    checked(
+        "the bundle builds, is small enough, and is a release",
+        complaints.unwrap_or_else(|error| vec![format!("{error:#}")]),
+    )
+}
+
+fn wrangler_accepts(project: &Project, env: &str) -> Tally {
+    let arguments = ["deploy", "--dry-run", "--env", env, "--outdir", DRY_RUN_FOLDER];
+    checked(
+        "wrangler accepts it",
+        wrangler(project, &arguments).err().map(|error| format!("{error:#}")).into_iter().collect(),
+    )
+}
+
+/// Runs wrangler to its end; what it said, where it succeeded.
+fn wrangler(project: &Project, arguments: &[&str]) -> Result<String> {
+    let mut command = project.command(project.node_bin("wrangler"));
+    command.args(arguments).env("WRANGLER_SEND_METRICS", "false").env("NO_COLOR", "1");
+    let finished = children::run_capturing(&command, |_, _| {})?;
+    if !finished.status.success() {
+        bail!("wrangler {} failed:\n{}", arguments.join(" "), finished.both.trim_end());
+    }
+    Ok(finished.out)
+}
+
+/// Asks the account.
+fn missing_secrets(project: &Project, settings: &Settings) -> Result<Vec<String>> {
+    let listed = wrangler(project, &["secret", "list", "--env", &settings.env, "--format", "json"])
+        .context("asking for the secrets; is this the first deployment? `wrangler secret put` creates the Worker")?;
+    Ok(not_listed(&needed(settings), &listed))
+}
+
+/// What the environment cannot do without. Tokens need a shared secret only where there are no public keys.
+fn needed(settings: &Settings) -> Vec<&'static str> {
+    let has_public_keys = ["TOKEN_PUBLIC_KEYS", "TOKEN_JWKS_URL"].iter().any(|name| !settings.var(name).is_empty());
+    let shared = (!has_public_keys).then_some("TOKEN_SECRETS");
+    ["WEBHOOK_SECRET", "DOWNLOAD_SECRET"].into_iter().chain(shared).collect()
+}
+
+fn not_listed(needed: &[&str], listed: &str) -> Vec<String> {
+    let secrets: Value = serde_json::from_str(listed).unwrap_or_default();
+    let is_set = |name: &str| secrets.as_array().into_iter().flatten().any(|secret| secret["name"] == name);
+    needed.iter().filter(|name| !is_set(name)).map(|name| format!("{name} is not set")).collect()
+}
+
+fn deploy(project: &Project, env: &str) -> Result<ExitCode> {
+    let mut command = project.command(project.node_bin("wrangler"));
+    command.args(["deploy", "--env", env]);
+    let status = children::run(&command)?;
+    say::line(if status.success() {
+        "deployed; ask /readyz whether it is ready"
+    } else {
+        "wrangler did not deploy it"
+    });
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn joined(names: impl IntoIterator<Item = impl Display>) -> String {
+    names.into_iter().map(|name| name.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_that_are_not_set_are_named() {
+        let vars = |url: &str| serde_json::json!({ "env": { "x": { "vars": { "TOKEN_JWKS_URL": url } } } });
+        let settings = |url| Settings { all: vars(url), env: "x".to_owned() };
+        let listed = r#"[{"name":"WEBHOOK_SECRET","type":"secret_text"}]"#;
+        let missing = |url, listed| not_listed(&needed(&settings(url)), listed);
+        assert_eq!(missing("https://keys.example", listed), ["DOWNLOAD_SECRET is not set"]);
+        assert_eq!(missing("", listed), ["DOWNLOAD_SECRET is not set", "TOKEN_SECRETS is not set"]);
+        assert_eq!(missing("", "wrangler has changed its answer").len(), 3);
+    }
+}

@@ -1,0 +1,252 @@
+//! What must hold of an environment of wrangler.toml before it is deployed, as far as it can be told without an account: each rule
+//! is a function from the settings to the complaints it has. A rule that cannot complain is no rule: each has a test.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+/// What stands in the names that everybody has to replace.
+const PLACEHOLDER: &str = "example.com";
+/// How the Worker tells the dead-letter queue from the other (`src/queue_consumer.rs`).
+const DEAD_LETTERS: &str = "dead-letters";
+/// Lists of bindings, each with what names one and what it leads to.
+const BINDINGS: [(&str, &str, &str); 7] = [
+    ("r2_buckets", "binding", "bucket_name"),
+    ("durable_objects.bindings", "name", "class_name"),
+    ("queues.producers", "binding", "queue"),
+    ("analytics_engine_datasets", "binding", "dataset"),
+    ("ratelimits", "name", "namespace_id"),
+    ("kv_namespaces", "binding", "id"),
+    ("services", "binding", "service"),
+];
+/// Those of them that two environments must not share: what one stores or sends is not the other's.
+const OWN: [&str; 2] = ["r2_buckets", "queues.producers"];
+
+/// The settings, and one of their environments.
+pub(crate) struct Settings {
+    /// All of wrangler.toml.
+    pub(crate) all: Value,
+    /// The name of the environment.
+    pub(crate) env: String,
+}
+
+/// A rule, and what it is called.
+pub(crate) type Rule = (&'static str, fn(&Settings) -> Vec<String>);
+
+/// All of them.
+pub(crate) const RULES: [Rule; 6] = [
+    ("every var and binding is there", everything_is_there),
+    ("it shares no bucket and no queue with another environment", nothing_is_shared),
+    ("queues have their consumers and a dead-letter queue", queues_are_consumed),
+    ("migrations name every object's class", migrations_fit),
+    ("limits, observability and the address are set", platform_is_set),
+    ("nobody uploads, calls or is told by accident", vars_are_safe),
+];
+
+impl Settings {
+    fn here(&self) -> &Value {
+        &self.all["env"][&self.env]
+    }
+
+    /// A var of the environment; empty where it is not there.
+    pub(crate) fn var(&self, name: &str) -> &str {
+        self.here()["vars"][name].as_str().unwrap_or_default().trim()
+    }
+}
+
+fn list<'a>(settings: &'a Value, path: &str) -> &'a [Value] {
+    let found = path.split('.').fold(settings, |value, key| &value[key]);
+    found.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn names(settings: &Value, path: &str, key: &str) -> BTreeSet<String> {
+    list(settings, path).iter().filter_map(|entry| entry[key].as_str()).map(str::to_owned).collect()
+}
+
+fn keys(value: &Value) -> BTreeSet<String> {
+    value.as_object().map(Map::keys).into_iter().flatten().cloned().collect()
+}
+
+fn everything_is_there(settings: &Settings) -> Vec<String> {
+    let env = &settings.env;
+    if !settings.here().is_object() {
+        return vec![format!("there is no [env.{env}] in wrangler.toml")];
+    }
+    let (top, here) = (keys(&settings.all["vars"]), keys(&settings.here()["vars"]));
+    let mut complaints: Vec<_> = top.difference(&here).map(|name| format!("[env.{env}.vars] lacks {name}")).collect();
+    complaints.extend(here.difference(&top).map(|name| format!("{name} is in [env.{env}.vars] and not in [vars]")));
+    for (path, name, _) in BINDINGS {
+        let (top, here) = (names(&settings.all, path, name), names(settings.here(), path, name));
+        complaints.extend(top.difference(&here).map(|name| format!("[[env.{env}.{path}]] lacks {name}")));
+    }
+    complaints
+}
+
+fn nothing_is_shared(settings: &Settings) -> Vec<String> {
+    let environments = settings.all["env"].as_object().into_iter().flatten().filter(|(name, _)| **name != settings.env);
+    let others = environments.map(|(name, env)| (name.as_str(), env)).chain([("development", &settings.all)]);
+    let mut complaints = Vec::new();
+    for (other, theirs) in others {
+        for (path, _, resource) in BINDINGS.into_iter().filter(|(path, ..)| OWN.contains(path)) {
+            let shared: Vec<_> = names(settings.here(), path, resource)
+                .intersection(&names(theirs, path, resource))
+                .map(|name| format!("{name} is {other}'s too"))
+                .collect();
+            complaints.extend(shared);
+        }
+    }
+    complaints
+}
+
+fn queues_are_consumed(settings: &Settings) -> Vec<String> {
+    let produced = names(settings.here(), "queues.producers", "queue");
+    let consumed = names(settings.here(), "queues.consumers", "queue");
+    let mut complaints: Vec<_> = produced
+        .symmetric_difference(&consumed)
+        .map(|queue| format!("{queue} is written or read, but not both"))
+        .collect();
+    for consumer in list(settings.here(), "queues.consumers") {
+        let queue = consumer["queue"].as_str().unwrap_or_default();
+        match consumer["dead_letter_queue"].as_str() {
+            None if queue.ends_with(DEAD_LETTERS) => {}
+            Some(dead) if dead.ends_with(DEAD_LETTERS) && produced.contains(dead) => {}
+            None => {
+                complaints
+                    .push(format!("{queue} has no dead_letter_queue: after max_retries its messages are dropped"));
+            }
+            Some(dead) => complaints.push(format!(
+                "{dead}: the name of a dead-letter queue must end with `{DEAD_LETTERS}`, and be a producer's"
+            )),
+        }
+    }
+    complaints
+}
+
+fn migrations_fit(settings: &Settings) -> Vec<String> {
+    let classes = names(settings.here(), "durable_objects.bindings", "class_name");
+    let (mut created, mut tags, mut complaints) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    for migration in list(&settings.all, "migrations") {
+        if !tags.insert(migration["tag"].as_str().unwrap_or_default()) {
+            complaints.push(format!("the migration {} is there twice", migration["tag"]));
+        }
+        let strings = |key: &str| -> Vec<String> {
+            list(migration, key).iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        created.extend(strings("new_sqlite_classes"));
+        for gone in strings("deleted_classes") {
+            created.remove(&gone);
+        }
+        for renamed in list(migration, "renamed_classes") {
+            created.remove(renamed["from"].as_str().unwrap_or_default());
+            created.extend(renamed["to"].as_str().map(str::to_owned));
+        }
+    }
+    complaints.extend(classes.difference(&created).map(|class| format!("no migration creates {class} with SQLite")));
+    complaints.extend(created.difference(&classes).map(|class| format!("nothing is bound to the class {class}")));
+    complaints
+}
+
+fn platform_is_set(settings: &Settings) -> Vec<String> {
+    let either = |key: &str| if settings.here()[key].is_null() { &settings.all[key] } else { &settings.here()[key] };
+    let host = host(settings.var("PUBLIC_URL"));
+    let mut routes = list(settings.here(), "routes").iter();
+    let mut complaints = Vec::new();
+    let mut demand = |holds: bool, complaint: &str| {
+        if !holds {
+            complaints.push(complaint.to_owned());
+        }
+    };
+    demand(
+        either("limits")["cpu_ms"].as_u64().is_some_and(|ms| (1..=300_000).contains(&ms)),
+        "limits.cpu_ms is not between 1 and 300000",
+    );
+    demand(either("observability")["enabled"] == true, "observability is not enabled: there would be no logs");
+    demand(
+        either("compatibility_date").as_str().is_some_and(|date| date >= "2026-10-01"),
+        "compatibility_date is before 2026-10-01: objects that wait for R2 could be evicted",
+    );
+    demand(
+        routes.any(|route| route["custom_domain"] == true && route["pattern"].as_str() == host),
+        "no route has custom_domain and the host of PUBLIC_URL",
+    );
+    demand(
+        either("workers_dev") == false,
+        "workers_dev is not false: the Worker would be reached past the zone's rules",
+    );
+    complaints
+}
+
+fn vars_are_safe(settings: &Settings) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let mut demand = |holds: bool, complaint: String| {
+        if !holds {
+            complaints.push(complaint);
+        }
+    };
+    demand(settings.var("AUTH") != "open", "AUTH is \"open\": anybody could upload".to_owned());
+    for name in ["PUBLIC_URL", "ORIGIN_WEBHOOK_URL"] {
+        let url = settings.var(name);
+        let is_public = host(url)
+            .is_some_and(|host| host.contains('.') && !host.starts_with("127.") && !host.contains("localhost"));
+        demand(is_public, format!("{name} is not a public https address: {url:?}"));
+    }
+    let origins: Vec<_> = settings.var("CORS_ORIGINS").split(',').map(str::trim).collect();
+    demand(
+        !origins.contains(&"*"),
+        "CORS_ORIGINS is \"*\": every page on the web could upload with a visitor's token".to_owned(),
+    );
+    for origin in origins.into_iter().filter(|origin| !origin.is_empty() && *origin != "*") {
+        demand(
+            host(origin).is_some_and(|host| !host.contains('/')),
+            format!("CORS_ORIGINS: {origin:?} is not `https://host`"),
+        );
+    }
+    if settings.var("AUTH") == "token" && keys(&settings.all["vars"]).contains("TOKEN_AUDIENCE") {
+        demand(!settings.var("TOKEN_AUDIENCE").is_empty(), "TOKEN_AUDIENCE is empty".to_owned());
+    }
+    complaints
+}
+
+/// The names of this environment that are still those of the example. Nothing is wrong with them but that they are nobody's.
+pub(crate) fn placeholders(settings: &Settings) -> Vec<String> {
+    let routes = list(settings.here(), "routes").iter().filter_map(|route| route["pattern"].as_str());
+    let mut named: Vec<_> =
+        routes.filter(|route| route.contains(PLACEHOLDER)).map(|route| format!("route {route}")).collect();
+    let vars = settings.here()["vars"].as_object().into_iter().flatten();
+    let values = vars.filter_map(|(name, value)| Some((name, value.as_str()?)));
+    named.extend(
+        values.filter(|(_, value)| value.contains(PLACEHOLDER)).map(|(name, value)| format!("{name} = {value}")),
+    );
+    named
+}
+
+/// The host of an https URL.
+fn host(url: &str) -> Option<&str> {
+    url.strip_prefix("https://")
+        .map(|rest| rest.trim_end_matches('/'))
+        .filter(|host| !host.is_empty())
+        .map(|host| host.split('/').next().unwrap_or(host))
+}
+
+/// Every name in capitals between quotes: which vars and secrets a source reads.
+pub(crate) fn names_read(source: &str) -> BTreeSet<String> {
+    let quoted = source.split('"').skip(1).step_by(2);
+    let is_name = |text: &&str| {
+        text.len() > 2
+            && text.chars().all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit())
+            && text.starts_with(|c: char| c.is_ascii_uppercase())
+    };
+    quoted.filter(is_name).map(str::to_owned).collect()
+}
+
+/// The secrets that wrangler.toml names, one a line in its last comment.
+pub(crate) fn secrets_named(toml: &str) -> BTreeSet<String> {
+    let after = toml.split("# Secrets (").nth(1).unwrap_or_default();
+    let lines = after.lines().skip(1).map_while(|line| line.strip_prefix("# "));
+    let first_words = lines.filter_map(|line| line.split_once("  ").map(|(word, _)| word));
+    first_words.filter(|word| names_read(&format!("\"{word}\"")).contains(*word)).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+#[path = "deploy_rules_tests.rs"]
+mod tests;
