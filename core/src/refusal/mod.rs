@@ -333,16 +333,3 @@ impl Refusal {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_crosses_between_object_and_worker_unchanged() {
-        let refusal = Refusal::Incomplete { missing_bytes: 3.into(), uploaded_bytes: 4.into() };
-        let json = serde_json::to_string(&refusal).unwrap();
-        assert_eq!(json, r#"{"code":"incomplete","missingBytes":3,"uploadedBytes":4}"#);
-        assert_eq!(serde_json::from_str::<Refusal>(&json).unwrap(), refusal);
-    }
-}
