@@ -168,12 +168,14 @@ pub(crate) fn missing(name: &str, complaint: &str) -> Refusal {
     Refusal::NotConfigured { detail: format!("{name} {complaint}.") }
 }
 
-fn text(env: &Env, name: &str) -> Result<String, Refusal> {
+/// A setting as text.
+pub(crate) fn text(env: &Env, name: &str) -> Result<String, Refusal> {
     let value = env.var(name).map_err(|_| missing(name, "is missing from [vars] in wrangler.toml"))?;
     Ok(value.to_string().trim().to_owned())
 }
 
-fn number<T: FromStr>(env: &Env, name: &str) -> Result<T, Refusal> {
+/// A setting that is a whole number.
+pub(crate) fn number<T: FromStr>(env: &Env, name: &str) -> Result<T, Refusal> {
     text(env, name)?.parse().map_err(|_| missing(name, "is not a whole number that fits"))
 }
 

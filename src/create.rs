@@ -11,7 +11,7 @@ use upload_core::{
     ledger::{Admission, Fingerprint, OpenUpload},
     log_line::LogLine,
     operation::{Append, Create, FirstChunk, Outcome, Wait},
-    plan::Plan,
+    plan::{Mode, Plan},
     refusal::Refusal,
     session::{Birth, Policy},
     token::upload_token,
@@ -26,6 +26,7 @@ use crate::{
     auth::{Creator, pace},
     call::Call,
     config::{Auth, Config},
+    direct::S3Bucket,
     log::{self, Stopwatch, now_ms},
     uploads::{BUCKET_BINDING, Carried},
 };
@@ -46,6 +47,15 @@ pub(crate) async fn carry_out(create: Create, call: Call<'_>) -> Carried {
     getrandom::fill(&mut random).map_err(|error| Error::RustError(error.to_string()))?;
     let id = UploadId::from_random_bytes(random);
     let created_at = UnixMs(now_ms());
+    if create.mode == Mode::Direct {
+        let proved = match S3Bucket::open(env) {
+            Ok(bucket) => bucket.prove(id, created_at).await?,
+            Err(refusal) => Err(refusal),
+        };
+        if let Err(refusal) = proved {
+            return Ok(Err(refusal));
+        }
+    }
     let mut birth = Birth {
         id,
         owner: creator.owner,

@@ -48,7 +48,7 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
     }
     let dialect = Dialect::of(&head);
     let mut trace = Trace::default();
-    let mut response = if head.method == Method::OPTIONS && dialect == Dialect::Json {
+    let mut response = if head.method == Method::OPTIONS && matches!(dialect, Dialect::Json | Dialect::Companion) {
         Response::empty()?.with_status(204)
     } else {
         let config = Config::read(&env);

@@ -5,6 +5,7 @@
 //! * `create`: a new upload. `append`: a chunk, granted, relayed and counted; `relay` over `streams`: a body into storage, without a byte entering
 //!   wasm; `tail`: what a part begins with.
 //! * `compose`: a new upload that is put together from others. `copying`: its bytes.
+//! * `direct`: parts that the client stores itself, under signed URLs.
 //! * `download`: the object out, by signed URL. `events`: how an upload stands, live.
 //! * `health`: whether it runs, and whether it is ready. `timings`: where a request's time went.
 //! * `queue_consumer` and `webhook`: the origin is told. `verification`: an object read back.
@@ -21,6 +22,7 @@ mod config;
 mod copying;
 mod cors;
 mod create;
+mod direct;
 mod download;
 mod events;
 mod front;

@@ -15,7 +15,7 @@ use upload_core::{
 use web_sys::ReadableStream;
 use worker::{Response, Result};
 
-use crate::{append, append_unsized, call::Call, compose, create, download, events};
+use crate::{append, append_unsized, call::Call, compose, create, direct, download, events};
 
 /// Which binding of wrangler.toml leads to the bucket.
 pub(crate) const BUCKET_BINDING: &str = "BUCKET";
@@ -77,6 +77,7 @@ async fn carry_out(operation: Operation, body: Option<ReadableStream>, call: Cal
         Operation::Complete(id) => ask(&objects, id, &Complete).await?.map(Outcome::Completing),
         Operation::Redeliver(id) => ask(&objects, id, &Redeliver).await?.map(Outcome::Redelivering),
         Operation::Cancel(id) => ask(&objects, id, &Cancel).await?.map(|()| Outcome::Cancelled),
+        Operation::Direct(id, wish) => direct::carry_out(id, wish, call).await?,
         Operation::Download(_) | Operation::Content(_) | Operation::Watch(_) => {
             return Err("what flows by has no outcome".into());
         }

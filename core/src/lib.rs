@@ -8,6 +8,8 @@
 //! * [`upload`]: an upload as everybody sees it.
 //! * [`plan`]: part sizes, part numbers and their arithmetic.
 //! * [`dialect`]: HTTP in, [`operation::Operation`] out, and answers back. Knows no session.
+//! * [`direct`]: what is asked and answered where parts never pass this service.
+//! * [`s3`]: requests to R2's S3 API, signed, and what it answers.
 //! * [`ledger`]: what one owner may use.
 //! * [`event`]: what the origin is told, and when it is told again.
 //! * [`token`]: who may upload what, by word of the application. [`caller`]: who asks an upload's object for something.
@@ -19,6 +21,7 @@ pub mod caller;
 pub mod cors;
 pub mod cost;
 pub mod dialect;
+pub mod direct;
 pub mod event;
 pub mod integrity;
 pub mod ledger;
@@ -29,6 +32,7 @@ pub mod plan;
 pub mod refusal;
 mod refusal_advice;
 mod refusal_wire;
+pub mod s3;
 pub mod session;
 pub mod storage_fault;
 pub mod telemetry;

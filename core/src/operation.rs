@@ -37,6 +37,8 @@ pub enum Operation {
     Cancel(UploadId),
     /// Send the event again.
     Redeliver(UploadId),
+    /// Something about parts that the client stores itself.
+    Direct(UploadId, crate::direct::Wish),
     /// The object itself, by signed URL.
     Download(Download),
     /// The object itself for its owner; how the upload stands while there is none.
@@ -53,7 +55,8 @@ impl Operation {
             Self::Download(download) => Some(download.id),
             Self::Content(content) => Some(content.id),
             Self::Watch(watch) => Some(watch.id),
-            Self::Probe(id, _)
+            Self::Direct(id, _)
+            | Self::Probe(id, _)
             | Self::Status(id)
             | Self::Trail(id)
             | Self::Complete(id)
@@ -199,6 +202,8 @@ pub enum Outcome {
         /// The object, where the answer has waited for it.
         object: Option<crate::upload::ObjectFacts>,
     },
+    /// What came of a wish about direct parts.
+    Granted(crate::direct::Granted),
     /// Where to go on.
     Probed(Snapshot),
     /// How it stands.

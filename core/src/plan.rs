@@ -28,6 +28,23 @@ pub const PREFERRED_PART_BYTES: u64 = 8 * MIB;
 /// 10,000 / 1,250 = 8 times; 1,250 chunks of 95 MiB hold 115 GiB.
 pub const MAX_PARALLEL_CHUNKS: u64 = 1_250;
 
+/// The size of the parts that clients store themselves, where nothing asks for another: 64 MiB. Each costs a signature and a
+/// record; 1,250 of them hold 78 GiB.
+pub const PREFERRED_DIRECT_PART_BYTES: u64 = 64 * MIB;
+
+/// R2's largest part, 4.995 GiB, in whole MiB: 4.995 · 1,024 = 5,114.88
+/// (<https://developers.cloudflare.com/r2/platform/limits/>).
+pub const MAX_DIRECT_PART_BYTES: u64 = 5_114 * MIB;
+
+/// R2's largest object, 4.995 TiB, in whole MiB: 4.995 · 1,024 · 1,024 = 5,237,637.1. Only parts that clients store themselves
+/// get there: 1,250 · 5,114 MiB would be 6,392,500 MiB.
+pub const MAX_OBJECT_BYTES: u64 = 5_237_637 * MIB;
+
+/// The most parts of a direct upload without declared sizes. The client chooses theirs, so it is better served by many than by
+/// many tries: each has 10,000 / 2,500 = 4 numbers, and 2,500 parts of 5 MiB, which is what Uppy sends unless it is told
+/// otherwise, hold 12.2 GiB.
+pub const MAX_UNSIZED_PARTS: u64 = 2_500;
+
 /// In what order the chunks of an upload come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -37,6 +54,8 @@ pub enum Mode {
     Sequential,
     /// Any missing chunk at any time, several at once. Every chunk but the last has the planned size, and is one part.
     Parallel,
+    /// The same, but its chunks are stored by the client itself, under URLs that are signed for it, and never pass this service.
+    Direct,
 }
 
 impl Mode {
@@ -44,7 +63,7 @@ impl Mode {
     const fn max_parts(self) -> u64 {
         match self {
             Self::Sequential => MAX_PLANNED_PARTS,
-            Self::Parallel => MAX_PARALLEL_CHUNKS,
+            Self::Parallel | Self::Direct => MAX_PARALLEL_CHUNKS,
         }
     }
 }
@@ -68,10 +87,18 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The largest chunk. One that never passes this service is as large as R2 takes a part.
+    pub fn max_chunk(self, mode: Mode) -> ByteCount {
+        match mode {
+            Mode::Sequential | Mode::Parallel => self.max_chunk_bytes,
+            Mode::Direct => ByteCount::new(MAX_DIRECT_PART_BYTES).unwrap_or(self.max_chunk_bytes),
+        }
+    }
+
     /// The largest file that these limits really allow: what is configured, and what the planned number of parts holds
     /// where each is as large as a request body may be.
     pub fn largest_file(self, mode: Mode) -> ByteCount {
-        let by_parts = self.max_chunk_bytes.get().saturating_mul(mode.max_parts());
+        let by_parts = self.max_chunk(mode).get().saturating_mul(mode.max_parts()).min(MAX_OBJECT_BYTES);
         self.max_upload_bytes.min(ByteCount::new(by_parts).unwrap_or(self.max_upload_bytes))
     }
 }
@@ -126,13 +153,16 @@ impl Plan {
         if file_bytes > limits.largest_file(mode) {
             return Err(TooLarge);
         }
-        let max_chunk = limits.max_chunk_bytes.get();
-        let needed = file_bytes.get().div_ceil(mode.max_parts()).div_ceil(PART_STEP_BYTES) * PART_STEP_BYTES;
+        let max_chunk = limits.max_chunk(mode).get();
+        let max_parts = if mode == Mode::Direct && open_ended { MAX_UNSIZED_PARTS } else { mode.max_parts() };
+        let needed = file_bytes.get().div_ceil(max_parts).div_ceil(PART_STEP_BYTES) * PART_STEP_BYTES;
         // Rounding up to a whole MiB may pass a limit that is no whole MiB itself; the limit wins, and still suffices.
         let smallest_part = needed.max(MIN_PART_BYTES).min(max_chunk);
-        let wanted = wanted.map_or(PREFERRED_PART_BYTES.max(smallest_part), ByteCount::get);
+        let preferred =
+            if mode == Mode::Direct && !open_ended { PREFERRED_DIRECT_PART_BYTES } else { PREFERRED_PART_BYTES };
+        let wanted = wanted.map_or(preferred.max(smallest_part), ByteCount::get);
         let (chunk, part) = match mode {
-            Mode::Parallel => {
+            Mode::Parallel | Mode::Direct => {
                 let chunk = wanted.clamp(smallest_part, max_chunk);
                 (chunk, chunk)
             }
@@ -184,6 +214,13 @@ impl Plan {
     #[must_use]
     pub fn declare(self, file_bytes: ByteCount) -> Self {
         Self { file_bytes, open_ended: false, ..self }
+    }
+
+    /// The same with parts, and chunks, of another size.
+    #[must_use]
+    pub fn with_parts_of(self, part_bytes: u64) -> Self {
+        let part_bytes = ByteCount::new(part_bytes).unwrap_or(self.part_bytes);
+        Self { chunk_bytes: part_bytes, part_bytes, ..self }
     }
 
     /// How many parts the file has.

@@ -82,6 +82,25 @@ fn parallel_chunks_are_parts() {
 }
 
 #[test]
+fn direct_chunks_are_as_large_as_r2_takes_a_part() {
+    for (file, wanted, expected) in [
+        (100, None, 64),
+        (100, Some(1), 5),
+        (10_000, Some(1_000), 1_000),
+        (10_000, Some(9_000), 5_114),
+        (1_000_000, None, 800),
+        (1_048_576, Some(64), 839),
+    ] {
+        assert_eq!(plan(Mode::Direct, file, wanted), (expected, expected), "file {file} MiB, wanted {wanted:?}");
+    }
+    let unbounded = Limits { max_upload_bytes: ByteCount::MAX, ..LIMITS };
+    assert_eq!(unbounded.largest_file(Mode::Direct).get(), MAX_OBJECT_BYTES);
+    let unsized_ = Plan::new(Mode::Direct, None, None, LIMITS).unwrap();
+    assert!(unsized_.open_ended && (2_490..=2_500).contains(&unsized_.part_count()), "{unsized_:?}");
+    assert_eq!(u64::from(MAX_PART_NUMBER) / unsized_.part_count(), 4, "tries");
+}
+
+#[test]
 fn a_file_beyond_what_the_parts_hold_is_refused() {
     assert_eq!(Plan::new(Mode::Sequential, Some(mib(8_000 * 95 + 1)), None, LIMITS), Err(TooLarge));
     assert_eq!(Plan::new(Mode::Parallel, Some(mib(1_250 * 95 + 1)), None, LIMITS), Err(TooLarge));

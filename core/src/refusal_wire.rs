@@ -34,6 +34,9 @@ pub(crate) struct Flat {
     allow: Option<String>,
     allowed: Option<String>,
     quota: Option<String>,
+    part_number: Option<u16>,
+    part_bytes: Option<ByteCount>,
+    expected_bytes: Option<ByteCount>,
 }
 
 /// A field as a variant has it: always, or sometimes.
@@ -88,6 +91,10 @@ refusals! {
     ChunkAlreadyStored { uploaded_bytes }
     ChunkTooLarge { limit_bytes }
     UploadTooLarge { limit_bytes }
+    DirectOnly {}
+    NotDirect {}
+    PartNotStored { part_number, uploaded_bytes }
+    PartSizeMismatch { part_number, part_bytes, expected_bytes, uploaded_bytes }
     LengthRequired {}
     BodyCutShort { uploaded_bytes }
     BodyStalled { uploaded_bytes }

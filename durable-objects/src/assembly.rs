@@ -6,6 +6,7 @@ use upload_core::{
     media_types::FIRST_BYTES,
     session::{Birth, Session},
     storage_fault::{StorageFault, classify},
+    units::ByteCount,
 };
 use worker::{Bucket, Error, Object, Range, Result, UploadedPart};
 
@@ -23,6 +24,15 @@ pub(crate) enum Assembly {
         /// With this CRC.
         crc64nvme: Crc64Nvme,
     },
+    /// R2 has an object of parts that nobody here has seen.
+    Unseen {
+        /// Under this ETag.
+        etag: String,
+        /// So long.
+        bytes: ByteCount,
+    },
+    /// R2 does not have the parts of a direct upload as they were recorded.
+    Changed(String),
     /// It will never have.
     Impossible(String),
     /// It may have a moment later.
@@ -44,6 +54,9 @@ pub(crate) async fn open(bucket: &Bucket, birth: &mut Birth) -> Result<()> {
 /// lost, or an earlier call succeeded and died before it was stored), so it is looked for before anything else is said.
 pub(crate) async fn assemble(bucket: &Bucket, session: &Session, parts: Vec<PartName>) -> Assembly {
     let birth = &session.birth;
+    if session.is_direct() {
+        return assemble_direct(bucket, session, parts).await;
+    }
     let crc64nvme = Crc64Nvme::of_parts(parts.iter().map(|part| (part.crc64nvme, part.bytes)));
     if let Some(reason) = session.crc64nvme_mismatch(crc64nvme) {
         return Assembly::Impossible(reason);
@@ -65,6 +78,41 @@ pub(crate) async fn assemble(bucket: &Bucket, session: &Session, parts: Vec<Part
             StorageFault::Gone => Assembly::Impossible("Storage has dropped the unfinished upload.".to_owned()),
             StorageFault::Damaged => Assembly::Impossible(format!("Storage has lost a part of the upload: {error}")),
         },
+    }
+}
+
+/// The same with parts that the client stored itself: R2 alone knows whether they are what was recorded, since whoever has a URL
+/// may have used it again, so what it refuses here can be mended.
+async fn assemble_direct(bucket: &Bucket, session: &Session, parts: Vec<PartName>) -> Assembly {
+    let birth = &session.birth;
+    let completed = match &birth.multipart_id {
+        Some(id) => complete(bucket, birth, id, parts).await,
+        None => put_empty(bucket, &birth.key).await,
+    };
+    let error = match completed {
+        Ok(object) => return unseen(bucket, &object, birth).await,
+        Err(error) => error.to_string(),
+    };
+    match around("r2.head", bucket.head(&birth.key)).await {
+        Ok(Some(object)) => unseen(bucket, &object, birth).await,
+        Err(head_error) => Assembly::Postponed(format!("{error}; looking for the object: {head_error}")),
+        Ok(None) => match classify(&error) {
+            StorageFault::Retry | StorageFault::ClientLeft => Assembly::Postponed(error),
+            StorageFault::Gone => Assembly::Impossible("Storage has dropped the unfinished upload.".to_owned()),
+            StorageFault::Damaged => Assembly::Changed(error),
+        },
+    }
+}
+
+/// Its first bytes must be those of what the file may be; how long it is the session judges, and the rest is read back.
+async fn unseen(bucket: &Bucket, object: &Object, birth: &Birth) -> Assembly {
+    let Some(bytes) = ByteCount::new(object.size()) else {
+        return Assembly::Impossible("Storage has an object of more than 2^53 bytes.".to_owned());
+    };
+    match first_bytes_allowed(bucket, birth, bytes.get()).await {
+        Ok(Ok(())) => Assembly::Unseen { etag: object.etag(), bytes },
+        Ok(Err(reason)) => Assembly::Impossible(reason),
+        Err(error) => Assembly::Postponed(error.to_string()),
     }
 }
 

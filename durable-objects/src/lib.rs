@@ -13,6 +13,7 @@ mod answers;
 mod assembly;
 mod clock;
 mod creation;
+mod direct;
 mod errands;
 mod events;
 pub mod faults;

@@ -129,7 +129,8 @@ impl DurableObject for UploadSession {
             NextSlice::NAME => self.decide(&body, |session, _, _: &NextSlice| next_slice(session)),
             SliceHashed::NAME => self.decide(&body, slice_hashed),
             events::NAME => self.watch(),
-            _ => Response::error("no such command", 404),
+            // Those about parts that the client stores itself.
+            name => self.direct(name, &body),
         }
     }
 
@@ -186,7 +187,7 @@ impl UploadSession {
     }
 
     /// Takes a decision, stores what it changes, and answers. No `await` in between.
-    fn decide<C: Command>(
+    pub(crate) fn decide<C: Command>(
         &self,
         body: &str,
         rule: impl FnOnce(&Session, UnixMs, &C) -> Decision<C::Answer>,
@@ -218,7 +219,7 @@ impl UploadSession {
     }
 
     /// The same, answering with how the upload stands then.
-    fn decide_then_show<C: Command<Answer = Snapshot>>(
+    pub(crate) fn decide_then_show<C: Command<Answer = Snapshot>>(
         &self,
         body: &str,
         rule: impl FnOnce(&Session, UnixMs, &C) -> Decision<()>,
@@ -321,6 +322,8 @@ impl UploadSession {
                 // Dies here: R2 has the object, and nobody knows. The next alarm asks R2 again and finds it.
                 self.store(|session| match assembly {
                     Assembly::Done { etag, crc64nvme } => session.assembled(now(), etag, crc64nvme),
+                    Assembly::Unseen { etag, bytes } => session.assembled_directly(now(), etag, bytes),
+                    Assembly::Changed(error) => session.reopened(now(), &error),
                     Assembly::Impossible(reason) => session.unassembled(now(), reason),
                     Assembly::Postponed(reason) => {
                         let line = LogLine::of("assembly_postponed", session.birth.id);

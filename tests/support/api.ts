@@ -9,6 +9,7 @@ export type InitFields = {
   crc64nvme?: unknown;
   metadata?: unknown;
   parallel?: unknown;
+  direct?: unknown;
 };
 
 export type Created = {
@@ -39,7 +40,7 @@ export type Status = {
   missing: [number, number][];
   /** Which chunks of a parallel upload are there, one bit each, in base64; null in sequential mode. */
   chunks: string | null;
-  mode: "sequential" | "parallel";
+  mode: "sequential" | "parallel" | "direct";
   chunkSize: number;
   partBytes: number;
   fileName: string;
@@ -61,6 +62,17 @@ export type OpenUpload = Pick<Created, "uploadId" | "uploadUrl" | "expiresAt"> &
   fileName: string;
   fileSize: number;
   createdAt: string;
+};
+
+/** The right to store one part. */
+export type SignedPart = {
+  chunk: number;
+  partNumber: number;
+  offset: number;
+  bytes: number;
+  method: "PUT";
+  url: string;
+  validSeconds: number;
 };
 
 export type ChunkTaken = { uploadId: string; uploadedBytes: number; fileSize: number; state: Status["state"] };

@@ -37,6 +37,26 @@ export function bucketState(persistDir: string): BucketState {
   return state;
 }
 
+export type Part = { number: number; etag: string; sizeBytes: number };
+
+/** The parts of one multipart upload, by R2's id of it, in the order of their numbers. */
+export function partsOf(persistDir: string, multipartId: string): Part[] {
+  const dir = join(persistDir, "v3/r2/miniflare-R2BucketObject");
+  const files = readdirSync(dir).filter((name) => name.endsWith(".sqlite") && name !== "metadata.sqlite");
+  return files.flatMap((file) => {
+    const database = new DatabaseSync(join(dir, file), { readOnly: true });
+    const rows = database
+      .prepare("SELECT part_number, etag, size FROM _mf_multipart_parts WHERE upload_id = ? ORDER BY part_number")
+      .all(multipartId);
+    database.close();
+    return rows.map(({ part_number, etag, size }) => ({
+      number: Number(part_number),
+      etag: String(etag),
+      sizeBytes: Number(size),
+    }));
+  });
+}
+
 /** Only what belongs to one upload. Every key that an upload may use carries its id. */
 export function bucketStateOf(persistDir: string, uploadId: string): BucketState {
   const { objects, unfinished, parts } = bucketState(persistDir);

@@ -176,6 +176,9 @@ fn worker_command(project: &Project, options: &Options) -> Result<Command> {
         .args(["--var", &format!("PUBLIC_URL:http://127.0.0.1:{port}")])
         .arg("--assets")
         .arg(page)
+        // The direct door leads to R2's simulator, with the keys that wrangler.toml gives it.
+        .args(["--var", &format!("R2_S3_ENDPOINT:http://127.0.0.1:{port}/cdn-cgi/local/r2/s3")])
+        .args(["--var", "R2_ACCESS_KEY_ID:local-access-key", "--var", "R2_SECRET_ACCESS_KEY:local-secret-key"])
         .arg("--show-interactive-dev-session=false")
         // Two stacks must not see each other, and nobody is to be asked or told about anything.
         .env("WRANGLER_REGISTRY_PATH", state.join("wrangler-registry"))

@@ -2,9 +2,11 @@
 //! [`Reply`](crate::operation::Reply); it does no I/O and knows nothing of how uploads work inside.
 //!
 //! * `json`: our own, below `/upload`.
+//! * `companion`: what `@uppy/aws-s3` asks of a Companion, below `/s3`.
 //! * `tus`: tus 1.0.0, below `/files`.
 //! * `ietf`: Resumable Uploads for HTTP, at the same addresses.
 
+pub mod companion;
 mod file_words;
 mod idempotency;
 pub mod ietf;
@@ -79,6 +81,8 @@ pub enum Parsed {
 pub enum Dialect {
     /// [`json`].
     Json,
+    /// [`companion`].
+    Companion,
     /// [`tus`].
     Tus,
     /// [`ietf`].
@@ -102,6 +106,9 @@ impl Dialect {
     /// which requires none.
     pub fn of(head: &Head) -> Self {
         let is_file = head.path.strip_prefix(FILES_PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if head.path.strip_prefix(companion::PATH).is_some_and(|rest| rest.starts_with('/')) {
+            return Self::Companion;
+        }
         if !is_file {
             return Self::Json;
         }
@@ -122,6 +129,7 @@ impl Dialect {
     pub fn parse(self, head: &Head) -> Result<Parsed, Refusal> {
         match self {
             Self::Json => json::parse(head),
+            Self::Companion => companion::parse(head),
             Self::Tus => tus::parse(head),
             Self::Ietf => ietf::parse(head),
         }
@@ -131,6 +139,7 @@ impl Dialect {
     pub fn reply(self, asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         match self {
             Self::Json => json::reply(outcome),
+            Self::Companion => companion::reply(asked, outcome),
             Self::Tus => tus::reply(asked, outcome),
             Self::Ietf => ietf::reply(asked, outcome),
         }
@@ -140,6 +149,7 @@ impl Dialect {
     pub fn problem(self, asked: &Asked<'_>, refusal: &Refusal, upload: Option<UploadId>) -> Reply {
         match self {
             Self::Json => json::problem(refusal, upload),
+            Self::Companion => companion::problem(refusal, upload),
             Self::Tus => tus::problem(asked, refusal, upload),
             Self::Ietf => ietf::problem(asked, refusal, upload),
         }
@@ -148,7 +158,7 @@ impl Dialect {
     /// What must be done besides, where a request was refused so.
     pub fn consequence(self, head: &Head, refusal: &Refusal) -> Option<Operation> {
         match self {
-            Self::Json | Self::Tus => None,
+            Self::Json | Self::Companion | Self::Tus => None,
             Self::Ietf => ietf::consequence(head, refusal),
         }
     }
@@ -156,7 +166,7 @@ impl Dialect {
     /// What is said of the upload beside its object's bytes, as headers.
     pub fn beside_content(self, asked: &Asked<'_>, snapshot: &Snapshot) -> Vec<(&'static str, String)> {
         match self {
-            Self::Json | Self::Tus => Vec::new(),
+            Self::Json | Self::Companion | Self::Tus => Vec::new(),
             Self::Ietf => ietf::content_headers(asked, snapshot),
         }
     }
@@ -164,7 +174,7 @@ impl Dialect {
     /// The answer where something of ours went wrong.
     pub fn fault(self, fault_id: &str, upload: Option<UploadId>) -> Reply {
         match self {
-            Self::Json | Self::Ietf => problem::fault(fault_id, upload),
+            Self::Json | Self::Companion | Self::Ietf => problem::fault(fault_id, upload),
             Self::Tus => tus::fault(fault_id, upload),
         }
     }

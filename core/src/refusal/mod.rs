@@ -88,6 +88,28 @@ pub enum Refusal {
         /// The largest file.
         limit_bytes: ByteCount,
     },
+    /// Bytes for an upload whose parts go to storage directly.
+    DirectOnly,
+    /// A direct part for an upload whose bytes come through this service.
+    NotDirect,
+    /// A part is recorded that storage does not have, or has with another ETag.
+    PartNotStored {
+        /// Its number.
+        part_number: u16,
+        /// How many bytes count.
+        uploaded_bytes: ByteCount,
+    },
+    /// A part is recorded that is not as long as its chunk.
+    PartSizeMismatch {
+        /// Its number.
+        part_number: u16,
+        /// How long it is.
+        part_bytes: ByteCount,
+        /// How long it must be.
+        expected_bytes: ByteCount,
+        /// How many bytes count.
+        uploaded_bytes: ByteCount,
+    },
     /// The request has no `Content-Length`.
     LengthRequired,
     /// The body ended before its `Content-Length`.
@@ -228,6 +250,10 @@ impl Refusal {
             Self::ChunkAlreadyStored { .. } => ("chunk-already-stored", 409, "The chunk is there already"),
             Self::ChunkTooLarge { .. } => ("chunk-too-large", 413, "The chunk is too large"),
             Self::UploadTooLarge { .. } => ("upload-too-large", 413, "The file is too large"),
+            Self::DirectOnly => ("direct-only", 409, "The upload's parts go to storage directly"),
+            Self::NotDirect => ("not-direct", 409, "The upload's bytes come through this service"),
+            Self::PartNotStored { .. } => ("part-not-stored", 409, "Storage does not have the part"),
+            Self::PartSizeMismatch { .. } => ("part-size-mismatch", 409, "The part is not as long as its chunk"),
             Self::LengthRequired => ("length-required", 411, "The request needs a Content-Length"),
             Self::BodyCutShort { .. } => ("body-cut-short", 400, "The body ended early"),
             Self::BodyStalled { .. } => ("body-stalled", 408, "The body stalled"),
@@ -300,21 +326,10 @@ impl Refusal {
             | Self::BodyStalled { uploaded_bytes }
             | Self::BodyCutShort { uploaded_bytes }
             | Self::ChecksumMismatch { uploaded_bytes }
+            | Self::PartNotStored { uploaded_bytes, .. }
+            | Self::PartSizeMismatch { uploaded_bytes, .. }
             | Self::Incomplete { uploaded_bytes, .. } => Some(*uploaded_bytes),
             _ => None,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_crosses_between_object_and_worker_unchanged() {
-        let refusal = Refusal::Incomplete { missing_bytes: 3.into(), uploaded_bytes: 4.into() };
-        let json = serde_json::to_string(&refusal).unwrap();
-        assert_eq!(json, r#"{"code":"incomplete","missingBytes":3,"uploadedBytes":4}"#);
-        assert_eq!(serde_json::from_str::<Refusal>(&json).unwrap(), refusal);
     }
 }

@@ -41,6 +41,19 @@ impl fmt::Display for Refusal {
                  100 MB. Send the file in smaller chunks."
             ),
             Self::UploadTooLarge { limit_bytes } => write!(f, "A file has at most {limit_bytes} bytes here."),
+            Self::DirectOnly => {
+                write!(f, "It was created with `direct`: ask for signed URLs, and send its chunks there.")
+            }
+            Self::NotDirect => write!(f, "It was not created with `direct`: send its chunks here."),
+            Self::PartNotStored { part_number, .. } => {
+                write!(f, "Part {part_number} is not there, or is not the one with this ETag. Sign its chunk again.")
+            }
+            Self::PartSizeMismatch { part_number, part_bytes, expected_bytes, .. } => {
+                write!(
+                    f,
+                    "Part {part_number} has {part_bytes} bytes and must have {expected_bytes}. Sign its chunk again."
+                )
+            }
             Self::LengthRequired => write!(f, "Storage takes only bodies whose length is known beforehand."),
             Self::BodyCutShort { uploaded_bytes } => {
                 write!(f, "The connection ended before the body did. Go on at {uploaded_bytes}.")

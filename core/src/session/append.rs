@@ -174,6 +174,9 @@ impl Session {
             // The client has missed an answer: all its bytes are there already.
             return Decision::no(Refusal::OffsetMismatch { uploaded_bytes });
         }
+        if self.is_direct() {
+            return Decision::no(Refusal::DirectOnly);
+        }
         let plan = match self.plan_with(begin.file_bytes, begin.offset.checked_add(begin.length)) {
             Ok(plan) => self.fitted(plan, begin),
             Err(refusal) => return Decision::no(refusal),

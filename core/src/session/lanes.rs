@@ -29,6 +29,8 @@ pub struct Lane {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lanes {
     plan: Plan,
+    /// How many share the part numbers: as many as there were when the upload was created, whatever its sizes turn out to be.
+    count: u64,
     /// Those that have been tried.
     tried: BTreeMap<u32, Lane>,
 }
@@ -36,7 +38,7 @@ pub struct Lanes {
 impl Lanes {
     /// None tried.
     pub fn new(plan: Plan) -> Self {
-        Self { plan, tried: BTreeMap::new() }
+        Self { plan, count: plan.part_count(), tried: BTreeMap::new() }
     }
 
     /// Takes up what is stored: the lanes that were tried, and the numbers of the parts that count.
@@ -88,6 +90,31 @@ impl Lanes {
         STANDARD.encode(bits)
     }
 
+    /// The sizes are these now; who has which numbers stays.
+    pub fn resize(&mut self, plan: Plan) {
+        self.plan = plan;
+    }
+
+    /// None of them counts any more; how often they were tried stays.
+    pub(super) fn uncount(&mut self) {
+        self.tried.values_mut().for_each(|lane| lane.stored = None);
+    }
+
+    /// How many share the part numbers.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// How many count.
+    pub(super) fn counted(&self) -> u64 {
+        self.tried.values().filter(|lane| lane.stored.is_some()).count() as u64
+    }
+
+    /// Those that have been tried, in order.
+    pub(super) fn tried_chunks(&self) -> impl Iterator<Item = u32> {
+        self.tried.keys().copied()
+    }
+
     /// Takes stored parts and a new try into memory.
     pub(super) fn apply(&mut self, parts: &[StoredPart], lane: Option<(u32, Lane)>) {
         self.tried.extend(lane);
@@ -97,25 +124,25 @@ impl Lanes {
     }
 
     fn store(&mut self, number: u16) {
-        if let Ok(chunk) = u32::try_from(lane_of(number, self.plan.part_count())) {
+        if let Ok(chunk) = u32::try_from(lane_of(number, self.count)) {
             self.tried.entry(chunk).or_default().stored = Some(number);
         }
     }
 
-    fn lane(&self, chunk: u32) -> Lane {
+    pub(super) fn lane(&self, chunk: u32) -> Lane {
         self.tried.get(&chunk).copied().unwrap_or_default()
     }
 
-    fn number(&self, chunk: u32, try_index: u16) -> Option<u16> {
-        lane_number(chunk.into(), try_index, self.plan.part_count())
+    pub(super) fn number(&self, chunk: u32, try_index: u16) -> Option<u16> {
+        lane_number(chunk.into(), try_index, self.count)
     }
 
-    fn start_of(&self, chunk: u32) -> ByteCount {
+    pub(super) fn start_of(&self, chunk: u32) -> ByteCount {
         let start = u64::from(chunk).saturating_mul(self.plan.part_bytes.get());
         ByteCount::new(start).unwrap_or(self.plan.file_bytes).min(self.plan.file_bytes)
     }
 
-    fn bytes_of(&self, chunk: u32) -> ByteCount {
+    pub(super) fn bytes_of(&self, chunk: u32) -> ByteCount {
         self.plan.file_bytes.saturating_sub(self.start_of(chunk)).min(self.plan.part_bytes)
     }
 
@@ -148,9 +175,10 @@ impl Session {
     }
 
     pub(super) fn commit_in_lane(&self, lanes: &Lanes, now: UnixMs, commit: &Commit) -> Decision<Committed> {
-        let Some((chunk, number)) = u16::try_from(commit.attempt).ok().and_then(|number| {
-            u32::try_from(lane_of(number, lanes.plan.part_count())).ok().map(|chunk| (chunk, number))
-        }) else {
+        let Some((chunk, number)) = u16::try_from(commit.attempt)
+            .ok()
+            .and_then(|number| u32::try_from(lane_of(number, lanes.count)).ok().map(|chunk| (chunk, number)))
+        else {
             return Decision::no(self.superseded());
         };
         let lane = lanes.lane(chunk);

@@ -8,6 +8,7 @@
 //! * `sequence`: bytes from the front, one attempt at a time, the newest first; takeover; the tail.
 //! * `lanes`: any missing chunk at any time, several attempts at once.
 //! * `composing`: bytes from other uploads.
+//! * `direct`: chunks that the client stores itself.
 //! * `verifying`: the object is read back, slice by slice.
 //! * `ending`: complete, cancel, expire, and what follows: assembling, freeing, telling.
 //! * `noting`: what of all this goes into the trail.
@@ -18,6 +19,7 @@
 
 mod append;
 mod composing;
+mod direct;
 mod ending;
 mod lanes;
 mod noting;
@@ -30,6 +32,7 @@ mod verifying;
 
 pub use append::{Begin, Commit, Committed, Grant, Link, Receipt, Release, ReleaseReason, Rest, TailPiece};
 pub use composing::{PartSource, Piece, PieceObject, Run, Standing, Stretch, Wanted};
+pub use direct::{Found, Signed, Slot};
 pub use lanes::{Lane, Lanes};
 pub use records::{Birth, MAX_ROW_SEGMENT_BYTES, Policy, Progress, Segment, SegmentPlace, StoredPart};
 pub use schedule::Job;
@@ -80,6 +83,8 @@ pub struct Change {
     pub segment: Option<Segment>,
     /// A chunk of a parallel upload that is tried once more. One row.
     pub lane: Option<(u32, Lane)>,
+    /// Whether no part counts any more. All their rows go.
+    pub uncount: bool,
     /// The new state of the delivery. One row.
     pub delivery: Option<Delivery>,
 }
@@ -127,7 +132,7 @@ impl Session {
     pub fn create(birth: Birth) -> Result<Self, Refusal> {
         let content = match birth.plan.mode {
             Mode::Sequential => Content::Sequence(Sequence::default()),
-            Mode::Parallel => Content::Lanes(Lanes::new(birth.plan)),
+            Mode::Parallel | Mode::Direct => Content::Lanes(Lanes::new(birth.plan)),
         };
         let progress = Progress {
             phase: Phase::Open,
@@ -147,6 +152,7 @@ impl Session {
             kept_until: None,
             verified: None,
             cost: Cost::NONE,
+            reopenings: 0,
         };
         let mut session = Self { progress, content, delivery: None, birth };
         if session.plan().declared_bytes().is_some_and(ByteCount::is_zero) {
@@ -167,6 +173,8 @@ impl Session {
     pub fn uploaded_bytes(&self) -> ByteCount {
         match &self.content {
             Content::Sequence(sequence) => sequence.offset(),
+            // How long the chunks are is known once the object is there.
+            Content::Lanes(_) if self.is_unsized() => ByteCount::ZERO,
             Content::Lanes(lanes) => lanes.stored_bytes(),
         }
     }
@@ -191,7 +199,15 @@ impl Session {
         }
         match &mut self.content {
             Content::Sequence(sequence) => sequence.apply(change.parts, change.segment),
-            Content::Lanes(lanes) => lanes.apply(&change.parts, change.lane),
+            Content::Lanes(lanes) => {
+                if change.uncount {
+                    lanes.uncount();
+                }
+                if let Some(plan) = self.progress.plan {
+                    lanes.resize(plan);
+                }
+                lanes.apply(&change.parts, change.lane);
+            }
         }
         if let Some(delivery) = change.delivery {
             self.delivery = Some(delivery);

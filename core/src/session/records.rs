@@ -106,6 +106,9 @@ pub struct Progress {
     /// What it has cost so far.
     #[serde(default, skip_serializing_if = "Cost::is_none")]
     pub cost: Cost,
+    /// How often R2 did not have the parts of a direct upload as they were recorded.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub reopenings: u32,
 }
 
 /// A part that is counted: R2 has it, and completion will list it.
@@ -113,11 +116,11 @@ pub struct Progress {
 pub struct StoredPart {
     /// Its number in R2.
     pub number: u16,
-    /// Where it ends in the file.
+    /// Where it ends in the file; zero where the client stored it and its length is not known.
     pub end: ByteCount,
     /// Its ETag, exactly as R2 returned it.
     pub etag: String,
-    /// The CRC of its bytes.
+    /// The CRC of its bytes; that of no bytes where the client stored them, and nobody here has seen one.
     pub crc64nvme: Crc64Nvme,
     /// The SHA-256 of the file up to the end of this part, to go on from; only where the file's was declared.
     pub sha256_so_far: Option<Sha256State>,
@@ -180,4 +183,9 @@ impl Birth {
     pub fn segment_key(&self, attempt: u64) -> String {
         format!("{}{attempt}", self.segment_prefix())
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde wants it so
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }

@@ -1,5 +1,6 @@
-//! Reading the object back. A file whose chunks came in any order has no running SHA-256; where one was declared, the
-//! assembled object is read once, front to back, in slices small enough for one Worker's time. The hasher's state is stored
+//! Reading the object back. A file whose chunks came in any order has no running SHA-256, and of one whose parts the client
+//! stored itself nobody here has seen a byte: where a SHA-256 was declared, and always in the second case, the assembled object
+//! is read once, front to back, in slices small enough for one Worker's time. The state of the hashers is stored
 //! with every slice, so that a crash costs one slice. Until the last one is right, nobody is told that the upload is complete.
 
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Change, Content, Phase, Progress, Session};
 use crate::{
     event::EventKind,
-    integrity::Sha256State,
+    integrity::{Crc64Nvme, Sha256State},
     refusal::Refusal,
     units::{ByteCount, MIB, UnixMs},
 };
@@ -21,8 +22,12 @@ const SLICE_BYTES: u64 = 256 * MIB;
 pub struct Verified {
     /// Up to here.
     pub to: ByteCount,
-    /// The SHA-256 of the bytes up to there.
-    pub sha256_so_far: Sha256State,
+    /// The SHA-256 of the bytes up to there; only where the file's was declared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256_so_far: Option<Sha256State>,
+    /// Their CRC; only where nobody has seen the bytes before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crc64nvme_so_far: Option<Crc64Nvme>,
 }
 
 /// What is to be read back next.
@@ -36,8 +41,12 @@ pub struct Slice {
     pub from: ByteCount,
     /// To here.
     pub to: ByteCount,
+    /// Whether the SHA-256 is wanted.
+    pub with_sha256: bool,
     /// The SHA-256 of the bytes before; none before the first.
     pub sha256_so_far: Option<Sha256State>,
+    /// The CRC of the bytes before, where it is wanted.
+    pub crc64nvme_so_far: Option<Crc64Nvme>,
 }
 
 /// What came of reading a slice back.
@@ -57,8 +66,8 @@ pub enum Hashed {
 impl Session {
     /// Whether the object's SHA-256 is known only once it has been read back.
     pub(super) fn must_be_read_back(&self) -> bool {
-        let is_unhashed = matches!(self.content, Content::Lanes(_));
-        is_unhashed && self.birth.file.sha256.is_some() && !self.plan().file_bytes.is_zero()
+        let is_unhashed = matches!(self.content, Content::Lanes(_)) && self.birth.file.sha256.is_some();
+        (is_unhashed || self.is_direct()) && !self.plan().file_bytes.is_zero()
     }
 
     /// The next slice; `None` where there is nothing to read back.
@@ -67,8 +76,16 @@ impl Session {
         let verified = self.progress.verified.as_ref();
         let from = verified.map_or(ByteCount::ZERO, |verified| verified.to);
         let to = ByteCount::new(from.get() + SLICE_BYTES)?.min(self.plan().file_bytes);
-        let sha256_so_far = verified.map(|verified| verified.sha256_so_far.clone());
-        Some(Slice { key: self.birth.key.clone(), etag, from, to, sha256_so_far })
+        let crc64nvme_so_far = verified.and_then(|verified| verified.crc64nvme_so_far);
+        Some(Slice {
+            key: self.birth.key.clone(),
+            etag,
+            from,
+            to,
+            with_sha256: self.birth.file.sha256.is_some(),
+            sha256_so_far: verified.and_then(|verified| verified.sha256_so_far.clone()),
+            crc64nvme_so_far: self.is_direct().then(|| crc64nvme_so_far.unwrap_or_default()),
+        })
     }
 
     /// Somebody has been asked to read the next slice back, or could not be asked: either way, look again later, as with an
@@ -92,12 +109,16 @@ impl Session {
             let verified = Some(verified.clone());
             return Progress { verified, job_failures: 0, job_not_before: now, ..self.progress.clone() }.into();
         }
-        match self.sha256_mismatch(Some(&verified.sha256_so_far)) {
+        let sha256 = self.sha256_mismatch(verified.sha256_so_far.as_ref());
+        let wrong = sha256.map(|actual| Refusal::FileDigestMismatch { actual }.to_string());
+        let wrong = wrong.or_else(|| self.crc64nvme_mismatch(verified.crc64nvme_so_far?));
+        let mut change = match wrong {
             None => self.end(now, Phase::Completed, EventKind::Completed, None),
-            Some(actual) => {
-                let reason = Refusal::FileDigestMismatch { actual }.to_string();
-                self.end(now, Phase::Failed, EventKind::Failed, Some(reason))
-            }
+            Some(reason) => self.end(now, Phase::Failed, EventKind::Failed, Some(reason)),
+        };
+        if let Some(progress) = &mut change.progress {
+            progress.crc64nvme = verified.crc64nvme_so_far.or(progress.crc64nvme);
         }
+        change
     }
 }

@@ -57,7 +57,7 @@ fn read(input: &[u8]) -> Option<Session> {
             last_part: serde_json::from_value::<Option<StoredPart>>(row(3)).unwrap_or_default(),
             last_segment: serde_json::from_value::<Option<Segment>>(row(4)).unwrap_or_default(),
         }),
-        Mode::Parallel => {
+        Mode::Parallel | Mode::Direct => {
             Content::Lanes(Lanes::restore(birth.plan, [(0, 3), (7, 1)].into_iter(), [1, 9, 10_000].into_iter()))
         }
     };

@@ -26,7 +26,7 @@ impl World {
                 ends.dedup();
                 ends.into_iter().filter(|to| *to > from).map(|to| (from, to)).collect()
             }
-            Mode::Parallel => {
+            Mode::Parallel | Mode::Direct => {
                 let counted = self.object.counted();
                 let starts = (0..bounds.file).step_by(usize::from(bounds.part));
                 let missing = starts.filter(|start| counted & (1 << start) == 0);

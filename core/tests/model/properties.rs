@@ -69,7 +69,7 @@ fn stored_once(uploads: &Uploads, world: &World) -> bool {
         let end = units(part.end);
         let from = match uploads.bounds.mode {
             Mode::Sequential => at,
-            Mode::Parallel => (end - 1) / uploads.bounds.part * uploads.bounds.part,
+            Mode::Parallel | Mode::Direct => (end - 1) / uploads.bounds.part * uploads.bounds.part,
         };
         let expected = Bytes::of_file(from, end);
         if end <= at || part.etag != expected.etag() || world.r2.part(part.number) != Some(expected) {
@@ -104,7 +104,7 @@ fn equal_parts(uploads: &Uploads, world: &World) -> bool {
         let end = units(part.end);
         let length = match uploads.bounds.mode {
             Mode::Sequential => end - at,
-            Mode::Parallel => end - (end - 1) / uploads.bounds.part * uploads.bounds.part,
+            Mode::Parallel | Mode::Direct => end - (end - 1) / uploads.bounds.part * uploads.bounds.part,
         };
         at = end;
         length == uploads.bounds.part || (end == uploads.bounds.file && length <= uploads.bounds.part)

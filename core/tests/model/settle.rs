@@ -122,7 +122,7 @@ fn missing(uploads: &Uploads, world: &World) -> Option<(u8, u8)> {
     let (from, to) = *session.snapshot().missing.first()?;
     let to = match uploads.bounds.mode {
         Mode::Sequential => units(to),
-        Mode::Parallel => (units(from) + uploads.bounds.part).min(uploads.bounds.file),
+        Mode::Parallel | Mode::Direct => (units(from) + uploads.bounds.part).min(uploads.bounds.file),
     };
     Some((units(from), to))
 }

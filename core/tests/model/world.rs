@@ -51,7 +51,7 @@ impl Uploads {
     pub(crate) fn place_of(&self, from: u8) -> usize {
         match self.bounds.mode {
             Mode::Sequential => 0,
-            Mode::Parallel => usize::from(from / self.bounds.part),
+            Mode::Parallel | Mode::Direct => usize::from(from / self.bounds.part),
         }
     }
 

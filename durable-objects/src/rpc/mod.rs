@@ -1,6 +1,6 @@
 //! The only door to the objects: one type per command, with the answer it gets.
 //!
-//! [`upload`] has the commands of an upload's object, [`ledger`] those of an owner's.
+//! [`upload`] has the commands of an upload's object, [`direct`] those about parts that its client stores itself, [`ledger`] those of an owner's.
 //!
 //! A command is a small JSON `POST` inside the platform's own network, and so is its answer: `{"ok": …}`, or
 //! `{"refused": …}` where the client is to be told something. Anything else is a fault. Every command may be sent twice,
@@ -11,6 +11,7 @@
 //! Every command says who asks, and an upload's object answers nobody but those whose upload it is: to others there is no
 //! such upload. A command that does not say is no command.
 
+pub mod direct;
 pub mod ledger;
 pub mod upload;
 

@@ -117,8 +117,9 @@ pub(crate) fn load(storage: &Storage) -> Result<Option<(Session, Trail)>> {
     let delivery = fact(&sql, "SELECT facts FROM delivery", vec![])?;
     let content = match birth.plan.mode {
         Mode::Sequential => Content::Sequence(load_sequence(&sql)?),
-        Mode::Parallel => {
-            let lanes = load_lanes(&sql, birth.plan)?;
+        Mode::Parallel | Mode::Direct => {
+            let mut lanes = load_lanes(&sql, birth.plan)?;
+            lanes.resize(progress.plan.unwrap_or(birth.plan));
             // Their rows have no place for it.
             progress.cost = progress.cost.at_least(lanes.cost());
             Content::Lanes(lanes)
@@ -191,6 +192,9 @@ pub(crate) fn store(
     transaction(storage, || {
         if let Some(progress) = &change.progress {
             exec(&sql, "UPDATE progress SET facts = ?, trail = ? WHERE id = 1", vec![json(progress)?, json(trail)?])?;
+        }
+        if change.uncount {
+            sql.exec("DELETE FROM part", None)?;
         }
         for part in &change.parts {
             insert_part(&sql, part)?;

@@ -60,9 +60,11 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         Outcome::Discovered(limits) => Reply { headers: discovery(limits), ..Reply::empty(204) },
         Outcome::Cancelled => Reply::empty(204),
         // Nothing in this dialect asks for these.
-        Outcome::Listed(_) | Outcome::Trail(..) | Outcome::Completing(_) | Outcome::Redelivering(_) => {
-            json::reply(outcome)
-        }
+        Outcome::Listed(_)
+        | Outcome::Granted(_)
+        | Outcome::Trail(..)
+        | Outcome::Completing(_)
+        | Outcome::Redelivering(_) => json::reply(outcome),
     };
     let created = matches!(outcome, Outcome::Created { .. });
     // "Servers are RECOMMENDED to use the `201 (Created)` status code" ("Upload Creation").

@@ -20,8 +20,8 @@ use crate::{
 /// The largest body: metadata, a name, two digests, and room.
 pub(super) const MAX_BODY_BYTES: u32 = 64 * 1024;
 
-const FIELDS: [&str; 8] =
-    ["fileName", "fileSize", "contentType", "chunkSize", "parallel", "sha256", "crc64nvme", "metadata"];
+const FIELDS: [&str; 9] =
+    ["fileName", "fileSize", "contentType", "chunkSize", "parallel", "direct", "sha256", "crc64nvme", "metadata"];
 
 /// Understands the body.
 pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
@@ -35,10 +35,11 @@ pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
     if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
         return Err(Refusal::bad_request(unknown, "is not a known field"));
     }
-    let mode = match take(&mut fields, "parallel") {
-        None | Some(Value::Bool(false)) => Mode::Sequential,
-        Some(Value::Bool(true)) => Mode::Parallel,
-        Some(_) => return Err(Refusal::bad_request("parallel", "is neither true nor false")),
+    let mode = match (flag(&mut fields, "direct")?, flag(&mut fields, "parallel")?) {
+        // Direct parts come in any order, whether that was asked for or not.
+        (true, _) => Mode::Direct,
+        (false, true) => Mode::Parallel,
+        (false, false) => Mode::Sequential,
     };
     let file_bytes = size(&mut fields, "fileSize")?.ok_or_else(|| Refusal::bad_request("fileSize", "is missing"))?;
     let chunk_bytes = size(&mut fields, "chunkSize")?;
@@ -60,6 +61,14 @@ pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
 /// A field that may be missing or null.
 fn take(fields: &mut Map<String, Value>, name: &str) -> Option<Value> {
     fields.remove(name).filter(|value| !value.is_null())
+}
+
+fn flag(fields: &mut Map<String, Value>, name: &str) -> Result<bool, Refusal> {
+    match take(fields, name) {
+        None => Ok(false),
+        Some(Value::Bool(flag)) => Ok(flag),
+        Some(_) => Err(Refusal::bad_request(name, "is neither true nor false")),
+    }
 }
 
 fn text(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, Refusal> {
@@ -212,6 +221,7 @@ mod tests {
             (much.as_str(), "metadata"),
             (r#"{"fileName":"a","fileSize":1,"sha256":"abc"}"#, "sha256"),
             (r#"{"fileName":"a","fileSize":1,"parallel":"yes"}"#, "parallel"),
+            (r#"{"fileName":"a","fileSize":1,"direct":1}"#, "direct"),
             (r#"{"fileName":"a","fileSize":1,"md5":"abc"}"#, "md5"),
         ] {
             match create(body) {

@@ -1,5 +1,6 @@
 //! Our own dialect: JSON about uploads, plain bytes for chunks, RFC 9457 problem documents for errors.
 
+mod direct;
 mod init;
 mod render;
 mod request;

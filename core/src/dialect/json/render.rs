@@ -27,7 +27,7 @@ pub fn reply(outcome: &Outcome) -> Reply {
                 "uploadedBytes": snapshot.uploaded_bytes,
                 "expiresAt": snapshot.expires_at.rfc3339(),
                 "limits": {
-                    "maxChunkBytes": limits.max_chunk_bytes,
+                    "maxChunkBytes": limits.max_chunk(snapshot.plan.mode),
                     "maxUploadBytes": limits.largest_file(snapshot.plan.mode),
                     "partBytes": snapshot.plan.part_bytes,
                 },
@@ -61,6 +61,7 @@ pub fn reply(outcome: &Outcome) -> Reply {
             let status_url = format!("{}/status", upload_url(snapshot.id));
             json_reply(202, &json!({ "uploadId": snapshot.id, "state": snapshot.phase, "statusUrl": status_url }))
         }
+        Outcome::Granted(granted) => json_reply(200, &super::direct::granted(granted)),
         Outcome::Cancelled | Outcome::Discovered(_) => Reply::empty(204),
     }
 }

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::init;
+use super::{direct, init};
 use crate::{
     dialect::{Head, Parsed, numbers::byte_count},
     integrity::{Algorithm, ChunkDigest},
@@ -32,6 +32,11 @@ pub fn parse(head: &Head) -> Result<Parsed, Refusal> {
                 Method::HEAD => Operation::Probe(id, Wait::No),
                 _ => Operation::Status(id),
             }
+        }
+        "parts" | "parts/sign" => {
+            allow(head, &[Method::POST])?;
+            let finish = if route == "parts" { direct::record } else { direct::sign };
+            return Ok(Parsed::NeedsBody { max_bytes: direct::MAX_BODY_BYTES, finish });
         }
         "status" => allow(head, &[Method::GET, Method::HEAD]).map(|()| Operation::Status(id))?,
         "log" => allow(head, &[Method::GET]).map(|()| Operation::Trail(id))?,

@@ -42,6 +42,7 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         Outcome::Duplicate(_)
         | Outcome::Listed(_)
         | Outcome::Trail(..)
+        | Outcome::Granted(_)
         | Outcome::Completing(_)
         | Outcome::Redelivering(_) => json::reply(outcome),
     };

@@ -1,6 +1,7 @@
 //! The rules of a session: single cases as a story each, and long random histories against what must always hold.
 
 mod composing;
+mod direct;
 mod ending;
 mod formats;
 mod histories;

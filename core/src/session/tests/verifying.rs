@@ -26,7 +26,10 @@ fn assembled(declared: &[u8]) -> Session {
 fn read(slice: &Slice, content: &[u8]) -> Hashed {
     let mut hasher = RunningSha256::resume(slice.sha256_so_far.as_ref()).unwrap();
     hasher.update(content);
-    Hashed::Slice { from: slice.from, verified: Verified { to: slice.to, sha256_so_far: hasher.save() } }
+    Hashed::Slice {
+        from: slice.from,
+        verified: Verified { to: slice.to, sha256_so_far: Some(hasher.save()), crc64nvme_so_far: None },
+    }
 }
 
 fn say(session: &mut Session, hashed: &Hashed) {

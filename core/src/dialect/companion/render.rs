@@ -1,0 +1,54 @@
+//! Answers of the Companion dialect. Errors are problem documents: Uppy shows their status text only.
+
+use serde_json::{Value, json};
+
+use crate::{
+    dialect::{Asked, json as ours, problem::Problem},
+    direct::Granted,
+    operation::{Outcome, Reply},
+    refusal::Refusal,
+    units::UploadId,
+};
+
+/// The answer to what was done.
+pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
+    match outcome {
+        Outcome::Created { snapshot, .. } => json_reply(&json!({ "uploadId": snapshot.id, "key": snapshot.id })),
+        Outcome::Granted(Granted::Signed(_, parts)) if asked.head.path.ends_with("/batch") => {
+            let urls: serde_json::Map<_, _> =
+                parts.iter().map(|part| ((part.chunk + 1).to_string(), Value::from(part.url.clone()))).collect();
+            json_reply(&json!({ "presignedUrls": urls }))
+        }
+        Outcome::Granted(Granted::Signed(_, parts)) => {
+            let part = parts.first();
+            json_reply(&json!({
+                "url": part.map(|part| part.url.as_str()),
+                "expires": part.map(|part| part.valid_seconds),
+            }))
+        }
+        Outcome::Granted(Granted::Listed(chunks)) => {
+            let parts = chunks
+                .iter()
+                .map(|listed| json!({ "PartNumber": listed.chunk + 1, "ETag": listed.etag, "Size": listed.bytes }));
+            json_reply(&parts.collect())
+        }
+        Outcome::Completing(snapshot) => json_reply(&json!({
+            "location": format!("/upload/{}", snapshot.id),
+            "key": snapshot.id,
+        })),
+        Outcome::Cancelled => json_reply(&json!({})),
+        // Nothing that this dialect asks for has another outcome.
+        _ => ours::reply(outcome),
+    }
+}
+
+/// The answer to what was not done.
+pub fn problem(refusal: &Refusal, upload: Option<UploadId>) -> Reply {
+    Problem::of(refusal, upload).reply()
+}
+
+fn json_reply(body: &Value) -> Reply {
+    let mut reply = Reply::empty(200).with("content-type", "application/json").with("cache-control", "no-store");
+    reply.body = Some(body.to_string());
+    reply
+}

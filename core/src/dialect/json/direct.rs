@@ -1,0 +1,139 @@
+//! The direct door in the JSON dialect: `POST …/parts/sign` asks for URLs, `POST …/parts` says what was stored under them.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{
+    dialect::Head,
+    direct::{Claim, Granted, MAX_AT_ONCE, SignedPart, Wish},
+    operation::Operation,
+    refusal::Refusal,
+    units::UploadId,
+};
+
+/// The largest body: [`MAX_AT_ONCE`] parts with ETags, which R2's simulator makes some 170 characters long, and room.
+pub(super) const MAX_BODY_BYTES: u32 = 64 * 1024;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignBody {
+    chunks: Vec<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordBody {
+    parts: Vec<Part>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Part {
+    part_number: u16,
+    etag: Option<String>,
+}
+
+/// `{"chunks": [0, 1]}`.
+pub(super) fn sign(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
+    let SignBody { chunks } = read(body)?;
+    let distinct: BTreeSet<_> = chunks.iter().collect();
+    some_of("chunks", chunks.len(), distinct.len())?;
+    Ok(Operation::Direct(upload(head)?, Wish::Sign(chunks)))
+}
+
+/// `{"parts": [{"partNumber": 1, "etag": "…"}]}`.
+pub(super) fn record(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
+    let RecordBody { parts } = read(body)?;
+    let distinct: BTreeSet<_> = parts.iter().map(|part| part.part_number).collect();
+    some_of("parts", parts.len(), distinct.len())?;
+    let unquoted = |etag: String| etag.trim_matches('"').to_owned();
+    let claims = parts.into_iter().map(|part| Claim { number: part.part_number, etag: part.etag.map(unquoted) });
+    Ok(Operation::Direct(upload(head)?, Wish::Record(claims.collect())))
+}
+
+/// What is granted.
+pub(super) fn granted(granted: &Granted) -> Value {
+    match granted {
+        Granted::Signed(id, parts) => json!({ "uploadId": id, "parts": parts.iter().map(signed).collect::<Vec<_>>() }),
+        Granted::Listed(chunks) => chunks
+            .iter()
+            .map(|listed| json!({ "chunk": listed.chunk, "etag": listed.etag, "bytes": listed.bytes }))
+            .collect(),
+    }
+}
+
+fn signed(part: &SignedPart) -> Value {
+    json!({
+        "chunk": part.chunk,
+        "partNumber": part.number,
+        "offset": part.span.map(|(offset, _)| offset),
+        "bytes": part.span.map(|(_, bytes)| bytes),
+        "method": "PUT",
+        "url": part.url,
+        "validSeconds": part.valid_seconds,
+    })
+}
+
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| Refusal::bad_request("body", format!("is not as expected: {error}")))
+}
+
+/// Each once, and not too many.
+fn some_of(field: &str, count: usize, distinct: usize) -> Result<(), Refusal> {
+    if count == 0 || count > MAX_AT_ONCE {
+        return Err(Refusal::bad_request(field, format!("are not 1 to {MAX_AT_ONCE}")));
+    }
+    if distinct < count {
+        return Err(Refusal::bad_request(field, "names something twice"));
+    }
+    Ok(())
+}
+
+fn upload(head: &Head) -> Result<UploadId, Refusal> {
+    let id = head.path.split('/').nth(2).and_then(UploadId::parse);
+    id.ok_or(Refusal::UploadNotFound)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, Method};
+
+    use super::*;
+
+    const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
+
+    fn head() -> Head {
+        let path = format!("/upload/{ID}/parts");
+        Head { method: Method::POST, path, query: String::new(), headers: HeaderMap::new() }
+    }
+
+    #[test]
+    fn chunks_and_parts_are_read() {
+        let id = UploadId::parse(ID).unwrap();
+        assert_eq!(sign(&head(), br#"{"chunks":[3,0]}"#), Ok(Operation::Direct(id, Wish::Sign(vec![3, 0]))));
+        let claims = vec![Claim { number: 9, etag: Some("abc".to_owned()) }, Claim { number: 10_000, etag: None }];
+        let body = br#"{"parts":[{"partNumber":9,"etag":"\"abc\""},{"partNumber":10000}]}"#;
+        assert_eq!(record(&head(), body), Ok(Operation::Direct(id, Wish::Record(claims))));
+    }
+
+    #[test]
+    fn what_is_malformed_is_refused() {
+        let many = format!(r#"{{"chunks":{:?}}}"#, (0..101).collect::<Vec<_>>());
+        for body in [
+            "",
+            "[]",
+            r#"{"chunks":[]}"#,
+            r#"{"chunks":[-1]}"#,
+            r#"{"chunks":[1,1]}"#,
+            r#"{"chunks":[1],"a":1}"#,
+            &many,
+        ] {
+            assert!(matches!(sign(&head(), body.as_bytes()), Err(Refusal::BadRequest { .. })), "{body:.40}");
+        }
+        for body in [r#"{"parts":[]}"#, r#"{"parts":[{"partNumber":65536}]}"#, r#"{"parts":[{"etag":"a"}]}"#] {
+            assert!(matches!(record(&head(), body.as_bytes()), Err(Refusal::BadRequest { .. })), "{body}");
+        }
+    }
+}
