@@ -4,6 +4,7 @@
 //! With `--dry-run` no account is needed and nothing leaves this machine. Without it, wrangler is asked which secrets are set,
 //! and then deploys. The last line says how it ended, and so does the exit code.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::Write;
 use std::process::ExitCode;
@@ -13,7 +14,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 
-use crate::deploy_rules::{RULES, Settings, names_read, placeholders, secrets_named};
+use crate::deploy_rules::{READERS, RULES, Settings, names_read, placeholders, secrets_named};
 use crate::project::Project;
 use crate::tally::Tally;
 use crate::{children, say, worker_build};
@@ -87,13 +88,16 @@ fn checked(name: &str, complaints: Vec<String>) -> Tally {
 }
 
 fn mirrored(project: &Project, settings: &Settings, toml: &str) -> Result<Vec<String>> {
-    let source = std::fs::read_to_string(project.path("src/config.rs")).context("reading src/config.rs")?;
-    let read = names_read(&source);
+    let mut read = BTreeSet::new();
+    for reader in READERS {
+        let source = std::fs::read_to_string(project.path(reader)).with_context(|| format!("reading {reader}"))?;
+        read.extend(names_read(&source));
+    }
     let mut named = secrets_named(toml);
     named.extend(settings.all["vars"].as_object().into_iter().flatten().map(|(name, _)| name.clone()));
     let mut complaints: Vec<_> = named.difference(&read).map(|name| format!("nothing reads {name}")).collect();
     complaints.extend(
-        read.difference(&named).map(|name| format!("src/config.rs reads {name}, which wrangler.toml does not name")),
+        read.difference(&named).map(|name| format!("the Worker reads {name}, which wrangler.toml does not name")),
     );
     Ok(complaints)
 }

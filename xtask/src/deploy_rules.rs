@@ -228,6 +228,12 @@ fn host(url: &str) -> Option<&str> {
         .map(|host| host.split('/').next().unwrap_or(host))
 }
 
+/// The sources that read vars and secrets.
+pub(crate) const READERS: [&str; 2] = ["src/config.rs", "src/direct/s3_bucket.rs"];
+
+/// What stands in capitals between quotes there, too.
+const METHODS: [&str; 4] = ["GET", "PUT", "POST", "DELETE"];
+
 /// Every name in capitals between quotes: which vars and secrets a source reads.
 pub(crate) fn names_read(source: &str) -> BTreeSet<String> {
     let quoted = source.split('"').skip(1).step_by(2);
@@ -235,6 +241,7 @@ pub(crate) fn names_read(source: &str) -> BTreeSet<String> {
         text.len() > 2
             && text.chars().all(|c| c.is_ascii_uppercase() || c == '_' || c.is_ascii_digit())
             && text.starts_with(|c: char| c.is_ascii_uppercase())
+            && !METHODS.contains(text)
     };
     quoted.filter(is_name).map(str::to_owned).collect()
 }
