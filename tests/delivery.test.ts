@@ -53,6 +53,7 @@ test("the event says everything about the upload", async () => {
     key: `uploads/${uploadId}`,
     owner: "anonymous",
     ...declared,
+    attached: {},
     fileSize: large.length,
     etag: status.object?.etag,
     digests: { crc64nvme: crc64nvme(large), sha256: sha256(large) },

@@ -51,6 +51,8 @@ pub const EVENTS: &[Event] = &[
     info("failed", "uploadId bytes durationMs detail"),
     info("aborted", "uploadId bytes durationMs detail"),
     info("expired", "uploadId bytes durationMs detail"),
+    info("parts_signed", "uploadId attempt"),
+    info("parts_recorded", "uploadId bytes"),
     info("assembly_postponed", "uploadId detail"),
     info("delivered", "uploadId bytes attempt status durationMs ageMs"),
     info("not_delivered", "uploadId bytes attempt status durationMs ageMs"),
