@@ -8,6 +8,7 @@ import { after, test } from "node:test";
 import type { Created } from "./support/api.ts";
 import { fileBytes, MIB } from "./support/bytes.ts";
 import type { Headers, Reply } from "./support/http.ts";
+import { LOCAL_KEYS } from "./support/s3.ts";
 import { Stack } from "./support/stack.ts";
 import { bearer, claimsOf, encode, mint, mintWith, Signer, secondsFromNow, sharedKey } from "./support/tokens.ts";
 
@@ -18,6 +19,9 @@ const stack = await Stack.start({
     AUTH: "token",
     ORIGIN_WEBHOOK_URL: "",
     TOKEN_PUBLIC_KEYS: JSON.stringify({ keys: [ed.jwk, ec.jwk] }),
+    // Nobody listens there: an intruder is refused before anything is asked.
+    R2_S3_ENDPOINT: "http://127.0.0.1:9",
+    ...LOCAL_KEYS,
   },
 });
 after(() => stack.stop());
