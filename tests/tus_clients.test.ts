@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createReadStream, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createReadStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -236,4 +236,16 @@ test("tuspy: stopped half-way, and resumed by another process", { skip }, async 
   const second = await tuspy.upload(endpoint, path, { chunkBytes: 3 * MIB, urls });
   assert.deepEqual([second.url, second.beganAt], [first.url, 9 * MIB]);
   await assertStored(second.url, file, "from python.bin");
+});
+
+test("tuspy: the README's example, as it stands there", { skip }, async () => {
+  await tuspy.prepare();
+  const readme = readFileSync(join(repositoryRoot, "README.md"), "utf8");
+  const example = /^### tus 1\.0\.0\n.*?^```python\n(.*?)^```/ms.exec(readme)?.[1];
+  const file = fileBytes("tuspy README", 20 * MIB);
+  const url = await tuspy.runScript(written("upload.py", Buffer.from(example ?? "")), [
+    endpoint,
+    written("holiday.mp4", file),
+  ]);
+  await assertStored(url, file, "holiday.mp4");
 });

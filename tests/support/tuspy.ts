@@ -51,3 +51,8 @@ export async function upload(
   const [url = "", beganAt, offset] = stdout.trim().split(" ");
   return { url, beganAt: Number(beganAt), offset: Number(offset) };
 }
+
+/** Runs a script of one's own; what it prints. */
+export async function runScript(path: string, args: string[]): Promise<string> {
+  return (await run(join(ENVIRONMENT, "bin/python"), [path, ...args])).stdout.trim();
+}
