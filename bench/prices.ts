@@ -1,7 +1,8 @@
 // What the platform charges, at list prices in US dollars, and what an upload's own counts come to with them.
 //
-// Read on 2026-11-21 at developers.cloudflare.com: /workers/platform/pricing (requests), /durable-objects/platform/pricing
-// (requests, rows), /r2/pricing (operations), /queues/platform/pricing. Beyond the included amounts, without a contract.
+// To be compared with developers.cloudflare.com before they are relied on: /workers/platform/pricing (requests),
+// /durable-objects/platform/pricing (requests, rows), /r2/pricing (operations), /queues/platform/pricing. Written down from memory
+// of those pages in November 2026; beyond the included amounts, without a contract.
 // Not in here, since nothing local measures it: processor time of Workers, duration of Durable Objects, storage by the month.
 
 import type { Cost } from "../tests/support/api.ts";

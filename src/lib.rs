@@ -2,11 +2,12 @@
 //!
 //! * `front`: a request in, an answer out, with CORS and a log line. `auth`: whose request it is, and what it may.
 //! * `uploads`: operations, carried out through the object.
-//! * `create`: a new upload. `append`: a chunk, granted, relayed and counted; `relay` over `streams`: a body into storage, without a byte entering
-//!   wasm; `tail`: what a part begins with.
+//! * `create`: a new upload. `append`: a chunk, granted, relayed and counted; `relay` over `streams`: a body into storage, and its
+//!   digests by the way; `tail`: what a part begins with. `call`: what every operation is carried out with.
 //! * `compose`: a new upload that is put together from others. `copying`: its bytes.
 //! * `direct`: parts that the client stores itself, under signed URLs.
 //! * `download`: the object out, by signed URL. `events`: how an upload stands, live.
+//! * `config`: the settings. `cors`: what other sites may do. `signed_url`: links to objects. `log`: lines, and when it is.
 //! * `health`: whether it runs, and whether it is ready. `timings`: where a request's time went.
 //! * `queue_consumer` and `webhook`: the origin is told. `verification`: an object read back.
 

@@ -70,7 +70,7 @@ fn each_mistake_is_said() {
             |all| set(all, "ORIGIN_WEBHOOK_URL", "http://127.0.0.1:8788/x"),
             "not a public https",
         ),
-        ("another address", |all| set(all, "PUBLIC_URL", "https://files.example.com"), "host of PUBLIC_URL"),
+        ("another address", |all| set(all, "PUBLIC_URL", "https://elsewhere.example.com"), "host of PUBLIC_URL"),
         ("no logs", |all| all["observability"]["enabled"] = false.into(), "there would be no logs"),
         ("too much CPU", |all| all["limits"]["cpu_ms"] = 900_000.into(), "cpu_ms"),
     ];
