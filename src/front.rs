@@ -9,6 +9,7 @@ use upload_core::{
     refusal::Refusal,
     units::{UnixMs, UploadId},
 };
+use web_sys::Url;
 use worker::{Context, Env, Headers, Request, Response, ResponseBuilder, Result};
 
 use crate::{
@@ -89,7 +90,7 @@ async fn handle(
         Ok(config) => config,
         Err(refusal) => return Ok(Err(refusal.clone())),
     };
-    let host = request.url()?.origin().ascii_serialization();
+    let host = Url::new(&request.inner().url())?.origin();
     let access = match auth::identify(asked.head, &operation, config, &host).await? {
         Ok(access) => access,
         Err(refusal) => return Ok(Err(refusal)),
@@ -143,11 +144,11 @@ fn head(request: &Request) -> Result<Head> {
             headers.append(name, value);
         }
     }
-    let url = request.url()?;
+    let url = Url::new(&request.inner().url())?;
     Ok(Head {
         method: request.inner().method().parse().map_err(|_| "a method that is no token")?,
-        path: url.path().to_owned(),
-        query: url.query().unwrap_or_default().to_owned(),
+        path: url.pathname(),
+        query: url.search().strip_prefix('?').unwrap_or_default().to_owned(),
         headers,
     })
 }

@@ -55,7 +55,7 @@ fn start() {
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     #[cfg(feature = "small-parts")]
-    if request.url()?.host_str() != Some("127.0.0.1") {
+    if web_sys::Url::new(&request.inner().url())?.hostname() != "127.0.0.1" {
         return Response::error("a Worker built with small parts serves only the machine it runs on", 503);
     }
     log::bind(&env);

@@ -10,10 +10,13 @@ use futures_util::future::join_all;
 use upload_core::{
     caller::Caller,
     event::Verdict,
+    json,
     log_line::LogLine,
     units::{UnixMs, UploadId},
 };
-use worker::{Env, Message, MessageBatch, MessageExt, QueueRetryOptionsBuilder, Result};
+use worker::{
+    Env, MessageBatch, MessageExt, QueueContentType, QueueRetryOptionsBuilder, RawMessage, RawMessageBuilder, Result,
+};
 
 use crate::{
     config::Config,
@@ -35,16 +38,16 @@ const FAULT_DELAY_SECONDS: u32 = 30;
 /// Takes a batch. Every message is acknowledged or retried by itself, so that a slow or failing one holds up no other.
 pub(crate) async fn consume(batch: &MessageBatch<Errand>, env: &Env) {
     let is_dead_letter = batch.queue().ends_with(DEAD_LETTER_QUEUE_ENDING);
-    let messages = batch.iter().filter_map(|message| match message {
-        Ok(message) => Some(message),
+    let messages = batch.raw_iter().filter_map(|message| match errand(&message) {
+        Ok(errand) => Some((message, errand)),
         Err(error) => {
             // Acknowledged below with the rest of the batch would be wrong; the queue retries what nobody settles.
             log::error(&LogLine { event: "unreadable_message", detail: Some(error.to_string()), ..LogLine::default() });
             None
         }
     });
-    join_all(messages.map(|message| async move {
-        let settled = match message.body() {
+    join_all(messages.map(|(message, errand)| async move {
+        let settled = match &errand {
             errand if is_dead_letter => {
                 bury(&message, errand.upload_id());
                 Ok(())
@@ -62,7 +65,7 @@ pub(crate) async fn consume(batch: &MessageBatch<Errand>, env: &Env) {
             }
         };
         if let Err(error) = settled {
-            let line = LogLine::of("errand_fault", message.body().upload_id());
+            let line = LogLine::of("errand_fault", errand.upload_id());
             log::error(&LogLine { detail: Some(error.to_string()), ..line });
             retry(&message, FAULT_DELAY_SECONDS);
         }
@@ -70,7 +73,13 @@ pub(crate) async fn consume(batch: &MessageBatch<Errand>, env: &Env) {
     .await;
 }
 
-async fn deliver(message: &Message<Errand>, upload_id: UploadId, event_id: &str, env: &Env) -> Result<()> {
+/// What a message asks for.
+fn errand(message: &RawMessage) -> Result<Errand> {
+    let body = js_sys::JSON::stringify(&message.body())?.as_string().unwrap_or_default();
+    Ok(json::from_str(&body)?)
+}
+
+async fn deliver(message: &RawMessage, upload_id: UploadId, event_id: &str, env: &Env) -> Result<()> {
     let config = Config::read(env).map_err(|refusal| refusal.to_string())?;
     let Some(url) = config.webhook_url.clone() else {
         return Err("ORIGIN_WEBHOOK_URL is empty, but there is an event to deliver".into());
@@ -103,7 +112,7 @@ async fn deliver(message: &Message<Errand>, upload_id: UploadId, event_id: &str,
 }
 
 async fn settle(
-    message: &Message<Errand>,
+    message: &RawMessage,
     env: &Env,
     objects: &Door,
     facts: &EventFacts,
@@ -121,7 +130,9 @@ async fn settle(
         Verdict::GiveUp => {
             log::error(&LogLine { event: "delivery_failed", ..line });
             // Dies here, or the queue is full: the object has it as failed, which is what counts.
-            env.queue(DEAD_LETTER_BINDING)?.send(message.body()).await?;
+            env.queue(DEAD_LETTER_BINDING)?
+                .send_raw(RawMessageBuilder::new(message.body()).build_with_content_type(QueueContentType::Json))
+                .await?;
             message.ack();
         }
         Verdict::Settled => {
@@ -136,11 +147,11 @@ async fn settle(
 
 /// A message in the dead-letter queue is there for a person to see. Nothing follows from it: the object has given up
 /// already, or goes on telling.
-fn bury(message: &Message<Errand>, upload_id: UploadId) {
+fn bury(message: &RawMessage, upload_id: UploadId) {
     log::error(&LogLine::of("dead_letter", upload_id));
     message.ack();
 }
 
-fn retry(message: &Message<Errand>, delay_seconds: u32) {
+fn retry(message: &RawMessage, delay_seconds: u32) {
     message.retry_with_options(&QueueRetryOptionsBuilder::new().with_delay_seconds(delay_seconds).build());
 }

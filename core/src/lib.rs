@@ -12,6 +12,7 @@
 //! * [`s3`]: requests to R2's S3 API, signed, and what it answers.
 //! * [`ledger`]: what one owner may use.
 //! * [`event`]: what the origin is told, and when it is told again.
+//! * [`json`]: reading it.
 //! * [`token`]: who may upload what, by word of the application. [`caller`]: who asks an upload's object for something.
 
 #![forbid(unsafe_code)]
@@ -24,6 +25,7 @@ pub mod dialect;
 pub mod direct;
 pub mod event;
 pub mod integrity;
+pub mod json;
 pub mod ledger;
 pub mod log_line;
 pub mod media_types;

@@ -1,7 +1,10 @@
 //! The object's answers about parts that its client stores itself. What it hands out and counts the session decides; here each
 //! number is stored before the next is handed out.
 
-use upload_core::session::{Decision, Session, Slot};
+use upload_core::{
+    json,
+    session::{Decision, Session, Slot},
+};
 use worker::{Response, Result};
 
 use crate::{
@@ -16,7 +19,7 @@ impl UploadSession {
     /// Answers a command of `rpc::direct`, by its name.
     pub(crate) fn direct(&self, name: &str, body: &str) -> Result<Response> {
         match name {
-            SignParts::NAME => self.sign_parts(&serde_json::from_str(body)?),
+            SignParts::NAME => self.sign_parts(&json::from_str(body)?),
             RecordParts::NAME => self.decide_then_show(body, |session, now, RecordParts(found)| {
                 let Decision { answer, change } = session.record(now, found);
                 Decision { answer: answer.map(drop), change }

@@ -14,6 +14,7 @@ use std::{cell::RefCell, rc::Rc};
 
 use upload_core::{
     cost::Cost,
+    json,
     log_line::LogLine,
     refusal::Refusal,
     session::{Begin, Change, Commit, Decision, Job, Release, Session},
@@ -90,11 +91,11 @@ impl DurableObject for UploadSession {
             // Answered with bytes where it is answered: a refusal must not be taken for some.
             ReadTail::NAME if !is_theirs => Response::error("no such upload", 404),
             _ if !is_theirs => answer::<()>(Err(Refusal::UploadNotFound)),
-            CreateUpload::NAME => self.create(serde_json::from_str::<CreateUpload>(&body)?).await,
+            CreateUpload::NAME => self.create(json::from_str::<CreateUpload>(&body)?).await,
             Begin::NAME => self.begin(&body),
             Commit::NAME => self.commit(&body, content.as_deref()),
             ReadTail::NAME => {
-                let ReadTail { start, end } = serde_json::from_str(&body)?;
+                let ReadTail { start, end } = json::from_str(&body)?;
                 Response::from_stream(sql::stream_rows(self.state.storage().sql(), start, end))
             }
             Release::NAME => self.decide(&body, |session, now, release: &Release| session.release(now, *release)),
@@ -192,11 +193,11 @@ impl UploadSession {
         body: &str,
         rule: impl FnOnce(&Session, UnixMs, &C) -> Decision<C::Answer>,
     ) -> Result<Response> {
-        answer(self.take(&serde_json::from_str(body)?, None, rule)?)
+        answer(self.take(&json::from_str(body)?, None, rule)?)
     }
 
     fn begin(&self, body: &str) -> Result<Response> {
-        let begin: Begin = serde_json::from_str(body)?;
+        let begin: Begin = json::from_str(body)?;
         let mut taken = self.take(&begin, None, |session, now, begin| session.begin(now, *begin))?;
         let birth = self.session.borrow().as_ref().map(|session| session.birth.clone());
         if let (Ok(grant), Some(birth)) = (&mut taken, birth)
@@ -212,7 +213,7 @@ impl UploadSession {
     }
 
     fn commit(&self, body: &str, content: Option<&[u8]>) -> Result<Response> {
-        let commit = serde_json::from_str(body)?;
+        let commit = json::from_str(body)?;
         self.load()?;
         self.charge(metering::of_commit(&commit));
         answer(self.take(&commit, content, Session::commit)?)
@@ -224,7 +225,7 @@ impl UploadSession {
         body: &str,
         rule: impl FnOnce(&Session, UnixMs, &C) -> Decision<()>,
     ) -> Result<Response> {
-        let taken = self.take(&serde_json::from_str(body)?, None, rule)?;
+        let taken = self.take(&json::from_str(body)?, None, rule)?;
         let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(Refusal::UploadNotFound);
         answer(taken.and(snapshot))
     }

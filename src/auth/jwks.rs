@@ -8,7 +8,7 @@ use upload_core::{
     token::{JwksCache, Key, KeySet},
     units::UnixMs,
 };
-use worker::{AbortController, Delay, Fetch, Result, Url};
+use worker::{AbortController, Delay, Fetch, Method, Request, Result};
 
 use crate::log;
 
@@ -60,11 +60,12 @@ async fn refresh(url: &str, now: UnixMs) {
 }
 
 async fn fetch(url: &str) -> std::result::Result<KeySet, String> {
-    let url = Url::parse(url).map_err(|error| error.to_string())?;
+    let request = Request::new(url, Method::Get).map_err(|error| error.to_string())?;
     let controller = AbortController::default();
     let signal = controller.signal();
     let call = Box::pin(async {
-        let mut response = Fetch::Url(url).send_with_signal(&signal).await.map_err(|error| error.to_string())?;
+        let mut response =
+            Fetch::Request(request).send_with_signal(&signal).await.map_err(|error| error.to_string())?;
         match response.status_code() {
             200 => response.bytes().await.map_err(|error| error.to_string()),
             status => Err(format!("answered {status}")),

@@ -23,7 +23,8 @@ use upload_core::{
     units::UnixMs,
     upload::Purpose,
 };
-use worker::{Result, Url};
+use web_sys::Url;
+use worker::Result;
 
 use crate::{
     config::{Auth, Config, TokenSettings},
@@ -137,8 +138,8 @@ fn anybody(host: &str) -> std::result::Result<Access, Refusal> {
 }
 
 fn is_loopback(host: &str) -> bool {
-    let Ok(url) = Url::parse(host) else { return false };
-    let Some(host) = url.host_str() else { return false };
+    let Ok(url) = Url::new(host) else { return false };
+    let host = url.hostname();
     let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     ip.map_or_else(|_| host == "localhost" || host.ends_with(".localhost"), |ip| ip.is_loopback())
 }

@@ -1,6 +1,8 @@
 //! AWS Signature Version 4 in the query: whoever has the URL may send that one request until it expires, with any body, or with
 //! one of exactly the signed length (<https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html>).
 
+use std::collections::BTreeMap;
+
 use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
@@ -97,8 +99,10 @@ impl Endpoint {
 
 fn canonical_query<'a>(parameters: impl Iterator<Item = (&'a str, &'a str)>) -> String {
     let encoded = |text| utf8_percent_encode(text, UNRESERVED).to_string();
-    let mut pairs: Vec<_> = parameters.map(|(name, value)| (encoded(name), encoded(value))).collect();
-    pairs.sort();
+    let mut pairs = BTreeMap::new();
+    for (name, value) in parameters {
+        pairs.insert(encoded(name), encoded(value));
+    }
     pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
 }
 

@@ -17,8 +17,9 @@ pub mod upload;
 
 use std::{fmt::Display, time::Duration};
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use upload_core::{caller::Caller, refusal::Refusal};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+use upload_core::{caller::Caller, json, refusal::Refusal};
 use worker::{Delay, Env, Error, Method, ObjectNamespace, Request, RequestInit, Response, Result, WebSocket};
 
 use crate::faults::around;
@@ -71,13 +72,9 @@ const MAX_TRIES: u32 = 3;
 /// The first pause between two tries, doubled with each.
 const FIRST_PAUSE_MS: u64 = 25;
 
-/// An answer on the way.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Wire<T> {
-    Ok(T),
-    Refused(Refusal),
-}
+/// The fields of an answer on the way, of which it has one.
+const OK: &str = "ok";
+const REFUSED: &str = "refused";
 
 /// Asks the object of this name: an upload's id, or an owner. The outer error is a fault; the inner one is what the client is to be told.
 pub async fn ask<C: Command>(door: &Door, name: impl Display, command: &C) -> Result<Result<C::Answer, Refusal>> {
@@ -135,19 +132,34 @@ fn is_overloaded(error: &Error) -> bool {
     js_sys::Reflect::get(original, &"overloaded".into()).is_ok_and(|flag| flag.is_truthy())
 }
 
+/// What was answered, not yet looked into.
+fn open(text: &str) -> Result<Result<Value, Refusal>> {
+    let mut answer: Map<String, Value> = json::from_str(text)?;
+    Ok(match (answer.remove(OK), answer.remove(REFUSED)) {
+        (Some(answer), _) => Ok(answer),
+        (None, Some(refusal)) => Err(json::from_value(refusal)?),
+        (None, None) => return Err(Error::from("an answer that is none")),
+    })
+}
+
 fn read_answer<T: DeserializeOwned>(text: &str) -> Result<Result<T, Refusal>> {
-    Ok(match serde_json::from_str::<Wire<T>>(text)? {
-        Wire::Ok(answer) => Ok(answer),
-        Wire::Refused(refusal) => Err(refusal),
+    Ok(match open(text)? {
+        Ok(answer) => Ok(json::from_value(answer)?),
+        Err(refusal) => Err(refusal),
     })
 }
 
 /// What an object answers.
 pub(crate) fn answer<T: Serialize>(answer: Result<T, Refusal>) -> Result<Response> {
-    Response::from_json(&match answer {
-        Ok(answer) => Wire::Ok(answer),
-        Err(refusal) => Wire::Refused(refusal),
-    })
+    match answer {
+        Ok(answer) => wrapped(OK, &serde_json::to_string(&answer)?),
+        Err(refusal) => wrapped(REFUSED, &serde_json::to_string(&refusal)?),
+    }
+}
+
+/// The part of answering that is compiled once.
+fn wrapped(field: &str, json: &str) -> Result<Response> {
+    Response::ok(format!("{{\"{field}\":{json}}}"))
 }
 
 macro_rules! commands {

@@ -141,7 +141,7 @@ fn load_trail(storage: &Storage) -> Result<Trail> {
                   UNION ALL SELECT trail FROM delivery WHERE trail IS NOT NULL";
     let stored: Vec<FactsRow> = rows(&sql, newest, vec![])?;
     // A trail that cannot be read is no reason not to go on with the upload.
-    let trails = stored.iter().filter_map(|row| serde_json::from_str::<Trail>(&row.facts).ok());
+    let trails = stored.iter().filter_map(|row| upload_core::json::from_str::<Trail>(&row.facts).ok());
     Ok(trails.reduce(Trail::newer).unwrap_or_default())
 }
 
@@ -315,7 +315,7 @@ fn stored_part(row: PartRow) -> Result<StoredPart> {
         end: byte_count(row.end_bytes)?,
         etag: row.etag,
         crc64nvme: row.crc64nvme.try_into()?,
-        sha256_so_far: row.sha256_so_far.as_deref().map(serde_json::from_str).transpose()?,
+        sha256_so_far: row.sha256_so_far.as_deref().map(upload_core::json::from_str).transpose()?,
     })
 }
 
@@ -328,6 +328,6 @@ fn segment(row: &SegmentRow) -> Result<Segment> {
         end: byte_count(row.end_bytes)?,
         attempt,
         place: if row.in_row == 0.0 { SegmentPlace::Object } else { SegmentPlace::Row },
-        sha256_so_far: row.sha256_so_far.as_deref().map(serde_json::from_str).transpose()?,
+        sha256_so_far: row.sha256_so_far.as_deref().map(upload_core::json::from_str).transpose()?,
     })
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use http::Method;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
@@ -101,14 +101,15 @@ fn create(body: &[u8]) -> Result<Operation, Refusal> {
     let Creation { filename, metadata, media_type } = read(body)?;
     let name = clean_name(&filename).ok_or_else(|| Refusal::bad_request("filename", "is empty"))?;
     // Uppy sends whatever an application has put there; what is not set comes as null.
-    let metadata: BTreeMap<_, _> = metadata
-        .into_iter()
-        .filter(|(_, value)| !value.is_null())
-        .map(|(name, value)| match value {
-            Value::String(text) => (name, text),
-            other => (name, other.to_string()),
-        })
-        .collect();
+    let mut said = BTreeMap::new();
+    for (name, value) in metadata {
+        match value {
+            Value::Null => continue,
+            Value::String(text) => said.insert(name, text),
+            other => said.insert(name, other.to_string()),
+        };
+    }
+    let metadata = said;
     if metadata.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_METADATA_BYTES {
         return Err(Refusal::bad_request("metadata", format!("has more than {MAX_METADATA_BYTES} bytes")));
     }
@@ -136,8 +137,8 @@ fn complete(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
     Ok(Operation::Direct(id, Wish::Assemble(chosen)))
 }
 
-fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| Refusal::bad_request("body", format!("is not as expected: {error}")))
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    crate::json::from_slice(body).map_err(|error| Refusal::bad_request("body", format!("is not as expected: {error}")))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
@@ -38,16 +38,14 @@ struct Part {
 /// `{"chunks": [0, 1]}`.
 pub(super) fn sign(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
     let SignBody { chunks } = read(body)?;
-    let distinct: BTreeSet<_> = chunks.iter().collect();
-    some_of("chunks", chunks.len(), distinct.len())?;
+    some_of("chunks", &mut chunks.iter().copied())?;
     Ok(Operation::Direct(upload(head)?, Wish::Sign(chunks)))
 }
 
 /// `{"parts": [{"partNumber": 1, "etag": "…"}]}`.
 pub(super) fn record(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
     let RecordBody { parts } = read(body)?;
-    let distinct: BTreeSet<_> = parts.iter().map(|part| part.part_number).collect();
-    some_of("parts", parts.len(), distinct.len())?;
+    some_of("parts", &mut parts.iter().map(|part| part.part_number.into()))?;
     let unquoted = |etag: String| etag.trim_matches('"').to_owned();
     let claims = parts.into_iter().map(|part| Claim { number: part.part_number, etag: part.etag.map(unquoted) });
     Ok(Operation::Direct(upload(head)?, Wish::Record(claims.collect())))
@@ -76,16 +74,21 @@ fn signed(part: &SignedPart) -> Value {
     })
 }
 
-fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| Refusal::bad_request("body", format!("is not as expected: {error}")))
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    crate::json::from_slice(body).map_err(|error| Refusal::bad_request("body", format!("is not as expected: {error}")))
 }
 
 /// Each once, and not too many.
-fn some_of(field: &str, count: usize, distinct: usize) -> Result<(), Refusal> {
+fn some_of(field: &str, numbers: &mut dyn Iterator<Item = u32>) -> Result<(), Refusal> {
+    let (mut distinct, mut count) = (BTreeSet::new(), 0);
+    for number in numbers {
+        count += 1;
+        distinct.insert(number);
+    }
     if count == 0 || count > MAX_AT_ONCE {
         return Err(Refusal::bad_request(field, format!("are not 1 to {MAX_AT_ONCE}")));
     }
-    if distinct < count {
+    if distinct.len() < count {
         return Err(Refusal::bad_request(field, "names something twice"));
     }
     Ok(())

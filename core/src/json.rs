@@ -1,0 +1,384 @@
+//! Reading JSON: what every type is read with that travels or is stored as JSON.
+//!
+//! The text becomes a [`Value`] first, and a type takes its fields from there. serde_json's own reader, compiled anew into
+//! every type, would be a fifth of the wasm; this one is compiled once but for the fields. It takes what serde_json takes, with one
+//! difference: a record is an object, never an array.
+
+use serde::{
+    Deserializer,
+    de::{DeserializeOwned, DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess, Visitor},
+    forward_to_deserialize_any,
+};
+use serde_json::{Error, Map, Value};
+
+/// Reads one value. Fails where the text is not JSON, or not such a value.
+pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    from_value(value(text.as_bytes())?)
+}
+
+/// The same, of bytes.
+pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    from_value(value(bytes)?)
+}
+
+/// Any JSON.
+#[inline(never)]
+pub fn value(bytes: &[u8]) -> Result<Value, Error> {
+    serde_json::from_slice(bytes)
+}
+
+/// Takes a value out of JSON that has been read.
+pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
+    T::deserialize(Json(value))
+}
+
+/// A value, to be taken.
+struct Json(Value);
+
+impl Json {
+    #[inline(never)]
+    fn is_not(&self, expected: &str) -> Error {
+        let found = match self.0 {
+            Value::Null => "null",
+            Value::Bool(_) => "a boolean",
+            Value::Number(_) => "a number",
+            Value::String(_) => "a string",
+            Value::Array(_) => "an array",
+            Value::Object(_) => "an object",
+        };
+        Error::custom(format!("expected {expected}, found {found}"))
+    }
+
+    #[inline(never)]
+    fn fields(self) -> Result<Fields, Error> {
+        match self.0 {
+            Value::Object(map) => Ok(Fields::of(map)),
+            _ => Err(self.is_not("an object")),
+        }
+    }
+
+    #[inline(never)]
+    fn items(self) -> Result<Items, Error> {
+        match self.0 {
+            Value::Array(items) => Ok(Items(items.into_iter())),
+            _ => Err(self.is_not("an array")),
+        }
+    }
+
+    #[inline(never)]
+    fn text(self) -> Result<String, Error> {
+        match self.0 {
+            Value::String(text) => Ok(text),
+            _ => Err(self.is_not("a string")),
+        }
+    }
+
+    #[inline(never)]
+    fn unsigned(&self) -> Result<u64, Error> {
+        self.0.as_u64().ok_or_else(|| self.is_not("a whole number that is not negative"))
+    }
+
+    #[inline(never)]
+    fn signed(&self) -> Result<i64, Error> {
+        self.0.as_i64().ok_or_else(|| self.is_not("a whole number"))
+    }
+
+    #[inline(never)]
+    fn variant(self) -> Result<Variant, Error> {
+        match self.0 {
+            Value::String(name) => Ok(Variant { name, content: Value::Null }),
+            Value::Object(map) if map.len() == 1 => {
+                let only = map.into_iter().next();
+                only.map(|(name, content)| Variant { name, content }).ok_or_else(|| Error::custom("no variant"))
+            }
+            _ => Err(self.is_not("a variant")),
+        }
+    }
+
+    #[inline(never)]
+    fn nothing(&self) -> Result<(), Error> {
+        if self.0.is_null() { Ok(()) } else { Err(self.is_not("null")) }
+    }
+}
+
+/// The methods of [`Deserializer`] that ask for a number of this kind.
+macro_rules! numbers {
+    ($take:ident, $visit:ident: $($method:ident)*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+            visitor.$visit(self.$take()?)
+        })*
+    };
+}
+
+impl<'de> Deserializer<'de> for Json {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.0.deserialize_any(visitor)
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_bool(self.0.as_bool().ok_or_else(|| self.is_not("a boolean"))?)
+    }
+
+    numbers!(unsigned, visit_u64: deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64);
+    numbers!(signed, visit_i64: deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64);
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_string(self.text()?)
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_string(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        self.nothing()?;
+        visitor.visit_unit()
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
+        self.deserialize_unit(visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_seq(self.items()?)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_map(self.fields()?)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        visitor.visit_map(self.fields()?)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        visitor.visit_enum(self.variant()?)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! { i128 u128 f32 f64 char bytes byte_buf tuple tuple_struct identifier }
+}
+
+/// The name of a field or variant.
+struct Name(String);
+
+impl<'de> Deserializer<'de> for Name {
+    type Error = Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_string(self.0)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+/// The fields of an object.
+struct Fields {
+    rest: serde_json::map::IntoIter,
+    value: Value,
+}
+
+impl Fields {
+    fn of(map: Map<String, Value>) -> Self {
+        Self { rest: map.into_iter(), value: Value::Null }
+    }
+
+    #[inline(never)]
+    fn step(&mut self) -> Option<Name> {
+        let (name, value) = self.rest.next()?;
+        self.value = value;
+        Some(Name(name))
+    }
+}
+
+impl<'de> MapAccess<'de> for Fields {
+    type Error = Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
+        self.step().map(|name| seed.deserialize(name)).transpose()
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+        seed.deserialize(Json(self.value.take()))
+    }
+}
+
+/// The elements of an array.
+struct Items(std::vec::IntoIter<Value>);
+
+impl<'de> SeqAccess<'de> for Items {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
+        self.0.next().map(|item| seed.deserialize(Json(item))).transpose()
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.0.len())
+    }
+}
+
+/// A variant: `"name"`, or `{"name": content}`.
+struct Variant {
+    name: String,
+    content: Value,
+}
+
+impl<'de> EnumAccess<'de> for Variant {
+    type Error = Error;
+    type Variant = Json;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Json), Error> {
+        Ok((seed.deserialize(Name(self.name))?, Json(self.content)))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Json {
+    type Error = Error;
+
+    fn unit_variant(self) -> Result<(), Error> {
+        self.nothing()
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Error> {
+        seed.deserialize(self)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_seq(self.items()?)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_map(self.fields()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Serialize};
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Unit;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Wrapped(Vec<i32>);
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    enum Shape {
+        Bare,
+        Wrapped(u64),
+        Pair(u8, String),
+        Record { deep: Option<Box<Shape>> },
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(tag = "kind")]
+    enum Tagged {
+        One { count: u32 },
+        Two,
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Everything {
+        unit: Unit,
+        flag: bool,
+        most: u64,
+        least: i64,
+        ratio: f64,
+        text: String,
+        wrapped: Wrapped,
+        shapes: Vec<Shape>,
+        tagged: Vec<Tagged>,
+        map: BTreeMap<String, Option<u16>>,
+        pair: (u8, String),
+        any: Value,
+        absent: Option<String>,
+        #[serde(default)]
+        defaulted: u32,
+    }
+
+    fn everything() -> Everything {
+        Everything {
+            unit: Unit,
+            flag: true,
+            most: u64::MAX,
+            least: i64::MIN,
+            ratio: 0.5,
+            text: "a \"b\"\u{1f600}".to_owned(),
+            wrapped: Wrapped(vec![-1, 2]),
+            shapes: vec![
+                Shape::Bare,
+                Shape::Wrapped(7),
+                Shape::Pair(1, "x".to_owned()),
+                Shape::Record { deep: Some(Box::new(Shape::Bare)) },
+            ],
+            tagged: vec![Tagged::One { count: 3 }, Tagged::Two],
+            map: BTreeMap::from([("a".to_owned(), Some(1)), ("b".to_owned(), None)]),
+            pair: (9, "y".to_owned()),
+            any: serde_json::json!({ "k": [1, null, "z", -2.5] }),
+            absent: None,
+            defaulted: 4,
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read_as_serde_json_reads_it() {
+        let written = serde_json::to_string(&everything()).unwrap();
+        assert_eq!(from_str::<Everything>(&written).unwrap(), everything());
+        assert_eq!(serde_json::from_str::<Everything>(&written).unwrap(), everything());
+    }
+
+    #[test]
+    fn a_field_may_be_missing_where_it_has_a_default_and_unknown_ones_are_passed_over() {
+        let mut written = serde_json::to_value(everything()).unwrap();
+        let fields = written.as_object_mut().unwrap();
+        fields.remove("absent");
+        fields.remove("defaulted");
+        fields.insert("unknown".to_owned(), serde_json::json!({ "deep": [1] }));
+        assert_eq!(from_value::<Everything>(written.clone()).unwrap(), Everything { defaulted: 0, ..everything() });
+        written.as_object_mut().unwrap().remove("most");
+        assert!(from_value::<Everything>(written).unwrap_err().to_string().contains("most"));
+    }
+
+    #[test]
+    fn what_serde_json_refuses_is_refused() {
+        for wrong in ["", "{", "7", "\"Nonsense\"", "{\"Wrapped\":-1}", "{\"Wrapped\":1,\"Bare\":null}", "{\"Bare\":1}"]
+        {
+            assert!(from_str::<Shape>(wrong).is_err(), "{wrong}");
+            assert!(serde_json::from_str::<Shape>(wrong).is_err(), "{wrong}");
+        }
+        assert!(from_str::<u16>("65536").is_err() && from_str::<u64>("1.5").is_err() && from_str::<bool>("0").is_err());
+        assert!(from_str::<Wrapped>("{}").is_err() && from_str::<Unit>("{}").is_err());
+        assert!(from_str::<String>("1").is_err() && from_slice::<String>(b"\"\xff\"").is_err());
+    }
+}
