@@ -1,6 +1,7 @@
 //! A chunk, carried out: the upload's object grants the right to store it, the relay stores it, and the object counts it,
 //! part by part; or all at once, where the chunk's checksum must be right first.
 
+use durable_objects::fault::{Error, Result};
 use durable_objects::rpc::{
     Door, ask,
     upload::{AwaitObject, Declare, Status, commit_with_bytes},
@@ -19,7 +20,7 @@ use upload_core::{
     upload::{Phase, Snapshot},
 };
 use web_sys::ReadableStream;
-use worker::{Bucket, Error, MultipartUpload, Result};
+use worker::{Bucket, MultipartUpload};
 
 use crate::{
     call::{Call, Storing},
@@ -202,6 +203,12 @@ enum Ended {
 impl From<Broken> for Ended {
     fn from(broken: Broken) -> Self {
         Self::Broken(broken)
+    }
+}
+
+impl From<worker::Error> for Ended {
+    fn from(error: worker::Error) -> Self {
+        Error::from(error).into()
     }
 }
 

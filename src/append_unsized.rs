@@ -3,6 +3,7 @@
 //! length is known by then; linked to the one before it, so that nobody comes between them. What has been stored counts,
 //! however the body ends.
 
+use durable_objects::fault::{Error, Result};
 use durable_objects::rpc::{ask, upload::Status};
 use upload_core::{
     operation::{Append, Outcome, Unsized, Wait},
@@ -13,7 +14,6 @@ use upload_core::{
     upload::Phase,
 };
 use web_sys::ReadableStream;
-use worker::{Error, Result};
 
 use crate::{
     append::{self, Stored},

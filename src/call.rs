@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use durable_objects::fault::{Error, Result};
 use durable_objects::rpc::Door;
 use futures_channel::oneshot;
-use worker::{Bucket, Context, Env, Error, Result};
+use worker::{Bucket, Context, Env};
 
 use crate::{auth::Access, config::Config, timings::Timings, uploads::BUCKET_BINDING};
 

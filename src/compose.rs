@@ -2,6 +2,7 @@
 //! Its bytes are copied in the queue's time (`copying`); the answer waits for the object as long as a client may be kept
 //! waiting, where nothing but copying is left to do.
 
+use durable_objects::fault::Result;
 use durable_objects::rpc::{Door, ask, ledger::Recall, upload::Status};
 use upload_core::{
     ledger::Idempotency,
@@ -12,7 +13,6 @@ use upload_core::{
     units::{ByteCount, UnixMs, UploadId},
     upload::{Phase, Purpose},
 };
-use worker::Result;
 
 use crate::{append, call::Call, copying, create, log::now_ms, uploads::Carried};
 

@@ -1,6 +1,7 @@
 //! Copying an upload together from its pieces, a stretch at a time: ranges of their objects go through the relay into parts of
 //! equal size, each counted by itself. In the time of a queue message, not of a request, so that nobody waits for it.
 
+use durable_objects::fault::Result;
 use durable_objects::{
     faults::around,
     rpc::{
@@ -16,7 +17,7 @@ use upload_core::{
     session::{Commit, Piece, Release, ReleaseReason, Run, Standing, Stretch, Wanted},
     units::{ByteCount, UploadId},
 };
-use worker::{Bucket, Env, Range, ResponseBody, Result};
+use worker::{Bucket, Env, Range, ResponseBody};
 
 use crate::{
     log::{self, Stopwatch},

@@ -3,12 +3,13 @@
 //! Tokens travel in a header that no browser sends by itself, so nothing here keeps an attacker's page from using somebody's
 //! login; it keeps pages that nobody listed from reading answers.
 
+use durable_objects::fault::Result;
 use http::Method;
 use upload_core::{
     cors::{Allowed, AllowedOrigins},
     dialect::Head,
 };
-use worker::{Headers, Result};
+use worker::Headers;
 
 /// What a browser may send.
 const ALLOW_HEADERS: &str = "Authorization, Content-Type, Content-Range, Content-Digest, Idempotency-Key, X-Upload-Offset, X-Chunk-Checksum, \

@@ -1,6 +1,7 @@
 //! A new upload: the owner's ledger admits it, and its object is created. Or there is nothing to create, because the same
 //! creation was asked before, or because the same bytes are stored already.
 
+use durable_objects::fault::{Error, Result};
 use durable_objects::rpc::{
     Door, ask,
     ledger::{Admit, ForgetObject, Settle},
@@ -19,7 +20,7 @@ use upload_core::{
     upload::{Phase, Purpose, Snapshot},
 };
 use web_sys::ReadableStream;
-use worker::{Env, Error, Result};
+use worker::Env;
 
 use crate::{
     append,
@@ -44,7 +45,7 @@ pub(crate) async fn carry_out(create: Create, call: Call<'_>) -> Carried {
     };
     let watch = Stopwatch::start();
     let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|error| Error::RustError(error.to_string()))?;
+    getrandom::fill(&mut random).map_err(|error| Error::from(error.to_string()))?;
     let id = UploadId::from_random_bytes(random);
     let created_at = UnixMs(now_ms());
     if create.mode == Mode::Direct {

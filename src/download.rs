@@ -1,6 +1,7 @@
 //! The object out, by signed URL: R2's own stream, handed through untouched. What is served is inert: an attachment that no
 //! browser sniffs or runs.
 
+use durable_objects::fault::Result;
 use durable_objects::rpc::{
     ask,
     upload::{FindObject, FoundObject},
@@ -13,7 +14,7 @@ use upload_core::{
     units::UnixMs,
     upload::{ObjectFacts, Phase, Snapshot},
 };
-use worker::{Headers, Range, Response, ResponseBuilder, Result};
+use worker::{Headers, Range, Response, ResponseBuilder};
 
 use crate::{call::Call, log::now_ms, signed_url, uploads::BUCKET_BINDING};
 

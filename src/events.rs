@@ -1,9 +1,10 @@
 //! Live state: a WebSocket from an upload's object to its client, handed through. The Worker is gone once it is open; the object
 //! tells by itself.
 
+use durable_objects::fault::Result;
 use durable_objects::rpc::upload;
 use upload_core::{operation::Watch, refusal::Refusal};
-use worker::{Headers, Response, Result};
+use worker::{Headers, Response};
 
 use crate::call::Call;
 

@@ -1,6 +1,7 @@
 //! A request in, an answer out: understands it through a dialect, has it carried out for whoever asks, renders what came of it,
 //! adds CORS, and writes a log line for what was refused or went wrong.
 
+use durable_objects::fault::Result;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use upload_core::{
     dialect::{Asked, Dialect, Head, Parsed},
@@ -10,7 +11,7 @@ use upload_core::{
     units::{UnixMs, UploadId},
 };
 use web_sys::Url;
-use worker::{Context, Env, Headers, Request, Response, ResponseBuilder, Result};
+use worker::{Context, Env, Headers, Request, Response, ResponseBuilder};
 
 use crate::{
     auth,
@@ -189,7 +190,12 @@ fn refused(
 }
 
 /// Our fault: the client is told an id under which the log says more.
-fn faulted(dialect: Dialect, error: &worker::Error, upload: Option<UploadId>, watch: &Stopwatch) -> Result<Response> {
+fn faulted(
+    dialect: Dialect,
+    error: &durable_objects::fault::Error,
+    upload: Option<UploadId>,
+    watch: &Stopwatch,
+) -> Result<Response> {
     let mut random = [0; 8];
     // Without randomness the id is zeros, and the log line still there.
     let _ = getrandom::fill(&mut random);

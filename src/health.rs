@@ -4,11 +4,12 @@
 //!
 //! `readyz` costs one read of R2 and two questions to objects that exist for nobody and store nothing.
 
+use durable_objects::fault::Result;
 use durable_objects::rpc::{Door, ask, ledger::ListOpen, upload::Status};
 use http::Method;
 use serde_json::{Map, Value, json};
 use upload_core::{caller::Caller, dialect::Head, refusal::Refusal, units::UploadId};
-use worker::{Env, Response, Result};
+use worker::{Env, Response};
 
 use crate::{config::Config, queue_consumer::DEAD_LETTER_BINDING, uploads::BUCKET_BINDING};
 
@@ -33,8 +34,8 @@ async fn ready(env: &Env) -> Result<Response> {
         ("bucket", told(bucket(env).await)),
         ("uploads", told(uploads(env).await)),
         ("ledgers", told(ledgers(env).await)),
-        ("events", told(env.queue(QUEUE_BINDING).map(drop))),
-        ("deadLetters", told(env.queue(DEAD_LETTER_BINDING).map(drop))),
+        ("events", told(env.queue(QUEUE_BINDING).map(drop).map_err(Into::into))),
+        ("deadLetters", told(env.queue(DEAD_LETTER_BINDING).map(drop).map_err(Into::into))),
     ];
     let is_ready = found.iter().all(|(_, check)| check.is_ok());
     let checks: Map<String, Value> = found
@@ -51,7 +52,8 @@ fn told(check: Result<()>) -> std::result::Result<(), String> {
 }
 
 async fn bucket(env: &Env) -> Result<()> {
-    env.bucket(BUCKET_BINDING)?.head(NOBODY).await.map(drop)
+    env.bucket(BUCKET_BINDING)?.head(NOBODY).await?;
+    Ok(())
 }
 
 async fn uploads(env: &Env) -> Result<()> {

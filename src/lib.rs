@@ -39,7 +39,8 @@ mod uploads;
 mod verification;
 mod webhook;
 
-use worker::{Context, Env, MessageBatch, Request, Response, Result, event};
+use durable_objects::fault::Result;
+use worker::{Context, Env, MessageBatch, Request, Response, event};
 
 // A class that the root package does not name vanishes from the wasm.
 use durable_objects::rpc::upload::Errand;

@@ -2,6 +2,7 @@
 //! copy a stretch of it from other uploads, or read back a slice of its object. Whether there is still something to do, how often it was tried, and when to give up, the
 //! upload's object knows.
 
+use durable_objects::fault::Result;
 use durable_objects::rpc::{
     Door, ask,
     upload::{BeginDelivery, DeliveryOutcome, EndDelivery, Errand, EventFacts},
@@ -15,7 +16,7 @@ use upload_core::{
     units::{UnixMs, UploadId},
 };
 use worker::{
-    Env, MessageBatch, MessageExt, QueueContentType, QueueRetryOptionsBuilder, RawMessage, RawMessageBuilder, Result,
+    Env, MessageBatch, MessageExt, QueueContentType, QueueRetryOptionsBuilder, RawMessage, RawMessageBuilder,
 };
 
 use crate::{

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use durable_objects::fault::{Error, Result};
 use durable_objects::faults::around;
 use futures_util::future::{Either, join, select, try_join};
 use js_sys::Uint8Array;
@@ -14,7 +15,7 @@ use upload_core::{
     units::ByteCount,
 };
 use web_sys::ReadableStream;
-use worker::{Bucket, Delay, Error, MultipartUpload, Result};
+use worker::{Bucket, Delay, MultipartUpload};
 
 use crate::{
     streams::{Body, Digest, PartCrc, Sink, fixed_length},
@@ -45,6 +46,12 @@ pub(crate) enum Broken {
     SegmentLost,
     /// Our fault.
     Fault(Error),
+}
+
+impl From<worker::Error> for Broken {
+    fn from(error: worker::Error) -> Self {
+        Error::from(error).into()
+    }
 }
 
 impl From<Error> for Broken {

@@ -3,12 +3,12 @@
 //! Bytes stay JavaScript buffers throughout. A body is read with a BYOB reader, because the default reader of a native
 //! stream hands out 4 KiB at a time; see <https://developers.cloudflare.com/workers/runtime-apis/streams/>.
 
+use durable_objects::fault::{Error, Result};
 use js_sys::{ArrayBuffer, Object, Promise, Reflect, Uint8Array};
 use upload_core::integrity::{Crc64Nvme, RunningCrc64};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, WritableStream, WritableStreamDefaultWriter};
-use worker::{Error, Result};
 
 #[wasm_bindgen]
 extern "C" {

@@ -1,6 +1,7 @@
 //! Operations, carried out: each asks the upload's object. What is more than a question has a
 //! file of its own: `create`, `append`, `download`, `events`.
 
+use durable_objects::fault::Result;
 use durable_objects::rpc::{
     Door, ask,
     ledger::ListOpen,
@@ -13,7 +14,7 @@ use upload_core::{
     upload::Snapshot,
 };
 use web_sys::ReadableStream;
-use worker::{Response, Result};
+use worker::Response;
 
 use crate::{append, append_unsized, call::Call, compose, create, direct, download, events};
 

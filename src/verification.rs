@@ -1,6 +1,7 @@
 //! Reading an object back, a slice at a time: its bytes go through a SHA-256, a CRC-64, or both, whose state the upload's object keeps. In the time
 //! of a queue message, not of a request, so that nobody waits for it.
 
+use durable_objects::fault::{Error, Result};
 use durable_objects::{
     faults::around,
     rpc::{
@@ -15,7 +16,7 @@ use upload_core::{
     session::{Hashed, Slice, Verified},
     units::UploadId,
 };
-use worker::{Env, Error, Range, Result};
+use worker::{Env, Range};
 
 use crate::{
     log::{self, Stopwatch},

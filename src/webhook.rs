@@ -2,6 +2,7 @@
 //! answer is the acknowledgement.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use durable_objects::fault::{Error, Result};
 use durable_objects::rpc::upload::EventFacts;
 use futures_util::future::{Either, select};
 use hmac::{Hmac, KeyInit, Mac};
@@ -9,9 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use upload_core::{event::EventKind, token::Secret, units::UnixMs};
-use worker::{
-    AbortController, Delay, Error, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response, Result,
-};
+use worker::{AbortController, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response};
 
 use crate::{config::Config, log::now_ms, signed_url};
 
@@ -96,7 +95,7 @@ fn request(facts: &EventFacts, url: &str, body: &str, now: UnixMs, config: &Conf
     init.with_method(Method::Post).with_headers(headers).with_body(Some(body.into()));
     // A redirect would send the signed event to somebody else: it counts as not acknowledged.
     init.with_redirect(RequestRedirect::Manual);
-    Request::new_with_init(url, &init)
+    Ok(Request::new_with_init(url, &init)?)
 }
 
 /// Standard Webhooks, "Signature scheme": HMAC-SHA-256 over the id, the time and the body, as `v1,` and base64.

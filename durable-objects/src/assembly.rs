@@ -1,6 +1,7 @@
 //! The object's control of R2: creating the multipart upload, completing it, and letting go of it. The Worker only moves
 //! bytes; what exists in R2 is decided here, in one place that cannot race.
 
+use crate::fault::{Error, Result};
 use upload_core::{
     integrity::Crc64Nvme,
     media_types::FIRST_BYTES,
@@ -8,7 +9,7 @@ use upload_core::{
     storage_fault::{StorageFault, classify},
     units::ByteCount,
 };
-use worker::{Bucket, Error, Object, Range, Result, UploadedPart};
+use worker::{Bucket, Object, Range, UploadedPart};
 
 use crate::{faults::around, sql::session::PartName};
 

@@ -1,7 +1,8 @@
 //! Time, as an object has it: the clock, and its one alarm.
 
+use crate::fault::Result;
 use upload_core::units::UnixMs;
-use worker::{Date, Result, State};
+use worker::{Date, State};
 
 use crate::metering::count_alarm;
 

@@ -1,7 +1,8 @@
 //! How an upload comes to be: R2's multipart upload first, then the rows.
 
+use crate::fault::Result;
 use upload_core::{session::Session, upload::Snapshot};
-use worker::{Response, Result};
+use worker::Response;
 
 use crate::{
     assembly,

@@ -1,11 +1,12 @@
 //! The object's answers about parts that its client stores itself. What it hands out and counts the session decides; here each
 //! number is stored before the next is handed out.
 
+use crate::fault::Result;
 use upload_core::{
     json,
     session::{Decision, Session, Slot},
 };
-use worker::{Response, Result};
+use worker::Response;
 
 use crate::{
     rpc::{
@@ -28,7 +29,7 @@ impl UploadSession {
             AssembleParts::NAME => {
                 self.decide_then_show(body, |session, now, AssembleParts(chosen)| session.assemble_of(now, chosen))
             }
-            _ => Response::error("no such command", 404),
+            _ => Ok(Response::error("no such command", 404)?),
         }
     }
 

@@ -1,7 +1,8 @@
 //! What an object has others do: it hands the queue a message that says where to ask, and for what.
 
+use crate::fault::Result;
 use upload_core::log_line::LogLine;
-use worker::{Env, Result};
+use worker::Env;
 
 use crate::{faults::around, log, rpc::upload::Errand};
 

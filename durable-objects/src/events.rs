@@ -9,6 +9,7 @@
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
+use crate::fault::Result;
 use upload_core::{
     dialect::json,
     event::DeliveryState,
@@ -17,7 +18,7 @@ use upload_core::{
     units::UnixMs,
     upload::{Phase, Snapshot},
 };
-use worker::{Delay, Response, Result, State, WebSocket, WebSocketPair};
+use worker::{Delay, Response, State, WebSocket, WebSocketPair};
 
 use crate::{
     clock::now,
@@ -64,7 +65,7 @@ impl Watchers {
         let pair = WebSocketPair::new()?;
         self.state.accept_web_socket(&pair.server);
         tell(&[pair.server], snapshot);
-        Response::from_websocket(pair.client).map(Ok)
+        Ok(Ok(Response::from_websocket(pair.client)?))
     }
 
     /// Tells what a stored change has made of the session, now or in less than half a second.

@@ -4,8 +4,11 @@
 
 #[cfg(not(feature = "faults"))]
 /// Makes the call.
-pub async fn around<T>(_point: &str, call: impl Future<Output = worker::Result<T>>) -> worker::Result<T> {
-    call.await
+pub async fn around<T, E: Into<crate::fault::Error>>(
+    _point: &str,
+    call: impl Future<Output = Result<T, E>>,
+) -> crate::fault::Result<T> {
+    call.await.map_err(Into::into)
 }
 
 #[cfg(feature = "faults")]
@@ -15,8 +18,9 @@ pub use planned::{Rule, around, plan};
 mod planned {
     use std::{cell::RefCell, time::Duration};
 
+    use crate::fault::{Error, Result};
     use serde::Deserialize;
-    use worker::{Delay, Error, Result};
+    use worker::Delay;
 
     /// How long a call hangs before it fails.
     const HANG: Duration = Duration::from_secs(5);
@@ -58,17 +62,17 @@ mod planned {
     }
 
     /// Makes the call, unless it is one that was chosen to fail.
-    pub async fn around<T>(point: &str, call: impl Future<Output = Result<T>>) -> Result<T> {
-        let Some((kind, code)) = due(point) else { return call.await };
+    pub async fn around<T, E: Into<Error>>(point: &str, call: impl Future<Output = Result<T, E>>) -> Result<T> {
+        let Some((kind, code)) = due(point) else { return call.await.map_err(Into::into) };
         match kind {
             Kind::Before => {}
-            Kind::After => drop(call.await?),
+            Kind::After => drop(call.await.map_err(Into::into)?),
             Kind::Hang => Delay::from(HANG).await,
             #[allow(clippy::panic, reason = "it is what is to be seen")]
             Kind::Panic => panic!("a fault on purpose"),
         }
         worker::console_log!(r#"{{"event":"fault_injected","code":"{point}"}}"#);
-        Err(Error::RustError(format!("{point}: a fault on purpose ({code})")))
+        Err(Error::from(format!("{point}: a fault on purpose ({code})")))
     }
 
     fn due(point: &str) -> Option<(Kind, u32)> {

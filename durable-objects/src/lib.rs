@@ -16,6 +16,7 @@ mod creation;
 mod direct;
 mod errands;
 mod events;
+pub mod fault;
 pub mod faults;
 pub mod log;
 mod metering;

@@ -26,8 +26,9 @@ pub(crate) fn metered<T>(work: impl FnOnce() -> T) -> (T, Cost) {
 }
 
 /// Runs a statement, whose rows are not wanted, and counts.
-pub(crate) fn exec(sql: &SqlStorage, query: &str, values: Vec<SqlStorageValue>) -> worker::Result<()> {
-    sql.exec(query, values).map(|cursor| count(&cursor))
+pub(crate) fn exec(sql: &SqlStorage, query: &str, values: Vec<SqlStorageValue>) -> crate::fault::Result<()> {
+    count(&sql.exec(query, values)?);
+    Ok(())
 }
 
 /// Counts what a statement has read and written, once its rows have been taken.

@@ -6,6 +6,7 @@
 
 #![allow(missing_docs, reason = "#[durable_object] expands to public methods without documentation")]
 
+use crate::fault::Result;
 use upload_core::{
     json,
     ledger::{Admission, OpenUpload},
@@ -13,7 +14,7 @@ use upload_core::{
     refusal::Refusal,
     units::{UnixMs, UploadId},
 };
-use worker::{DurableObject, Env, Request, Response, Result, State, durable_object};
+use worker::{DurableObject, Env, Request, Response, State, durable_object};
 
 use crate::{
     clock::{now, set_alarm},
@@ -40,7 +41,29 @@ impl DurableObject for OwnerLedger {
         Self { state }
     }
 
-    async fn fetch(&self, mut request: Request) -> Result<Response> {
+    async fn fetch(&self, request: Request) -> worker::Result<Response> {
+        Ok(self.asked(request).await?)
+    }
+
+    async fn alarm(&self) -> worker::Result<Response> {
+        let next = match sql::sweep(&self.state.storage(), now()) {
+            Ok(next) => next,
+            Err(error) => {
+                let line = LogLine { event: "fault", code: Some("sweep"), ..LogLine::default() };
+                log::error(&LogLine { detail: Some(error.to_string()), ..line });
+                Some(now().plus_ms(ALARM_FALLBACK_MS))
+            }
+        };
+        if let Err(error) = set_alarm(&self.state, next) {
+            log::error(&LogLine { event: "fault", detail: Some(error.to_string()), ..LogLine::default() });
+        }
+        Response::empty()
+    }
+}
+
+impl OwnerLedger {
+    /// Carries out a command.
+    async fn asked(&self, mut request: Request) -> Result<Response> {
         let path = request.path();
         let body = request.text().await?;
         let storage = self.state.storage();
@@ -65,27 +88,10 @@ impl DurableObject for OwnerLedger {
             ForgetObject::NAME => answer(Ok(())),
             ListOpen::NAME if sql::exists(&storage)? => answer(Ok(sql::list(&storage, now())?)),
             ListOpen::NAME => answer(Ok(Vec::<OpenUpload>::new())),
-            _ => Response::error("no such command", 404),
+            _ => Ok(Response::error("no such command", 404)?),
         }
     }
 
-    async fn alarm(&self) -> Result<Response> {
-        let next = match sql::sweep(&self.state.storage(), now()) {
-            Ok(next) => next,
-            Err(error) => {
-                let line = LogLine { event: "fault", code: Some("sweep"), ..LogLine::default() };
-                log::error(&LogLine { detail: Some(error.to_string()), ..line });
-                Some(now().plus_ms(ALARM_FALLBACK_MS))
-            }
-        };
-        if let Err(error) = set_alarm(&self.state, next) {
-            log::error(&LogLine { event: "fault", detail: Some(error.to_string()), ..LogLine::default() });
-        }
-        Response::empty()
-    }
-}
-
-impl OwnerLedger {
     /// No `await`: between looking and writing nobody else comes in.
     fn admit(&self, admit: &Admit) -> Result<std::result::Result<Admission, Refusal>> {
         let storage = self.state.storage();

@@ -4,8 +4,9 @@
 //! fails: the ones before it stay. A synchronous transaction undoes them.
 //! <https://developers.cloudflare.com/durable-objects/api/sqlite-storage-api/#transactionsync>
 
+use crate::fault::{Error, Result};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
-use worker::{Error, Result, Storage};
+use worker::Storage;
 
 #[wasm_bindgen]
 extern "C" {
@@ -21,8 +22,8 @@ extern "C" {
 /// Runs `body`; either all that it wrote stays, or, where it returns an error, nothing, and the error comes back.
 pub(crate) fn transaction(storage: &Storage, mut body: impl FnMut() -> Result<()>) -> Result<()> {
     let raw: &JsValue = storage.as_raw().as_ref();
-    let ran = raw
-        .unchecked_ref::<SyncStorage>()
-        .transaction_sync(&mut || body().map(|()| JsValue::UNDEFINED).map_err(JsValue::from));
+    let ran = raw.unchecked_ref::<SyncStorage>().transaction_sync(&mut || {
+        body().map(|()| JsValue::UNDEFINED).map_err(|error| worker::Error::from(error).into())
+    });
     ran.map(drop).map_err(Error::from)
 }

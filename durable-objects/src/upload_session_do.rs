@@ -12,6 +12,7 @@
 
 use std::{cell::RefCell, rc::Rc};
 
+use crate::fault::Result;
 use upload_core::{
     cost::Cost,
     json,
@@ -22,8 +23,7 @@ use upload_core::{
     upload::Snapshot,
 };
 use worker::{
-    Bucket, DurableObject, Env, Error, Request, Response, Result, State, WebSocket, WebSocketIncomingMessage,
-    durable_object,
+    Bucket, DurableObject, Env, Request, Response, State, WebSocket, WebSocketIncomingMessage, durable_object,
 };
 
 use crate::{
@@ -78,7 +78,58 @@ impl DurableObject for UploadSession {
         }
     }
 
-    async fn fetch(&self, mut request: Request) -> Result<Response> {
+    async fn fetch(&self, request: Request) -> worker::Result<Response> {
+        Ok(self.asked(request).await?)
+    }
+
+    async fn alarm(&self) -> worker::Result<Response> {
+        for _ in 0..MAX_JOBS_PER_ALARM {
+            let now = now();
+            let due = match self.load() {
+                Ok(()) => self.session.borrow().as_ref().and_then(Session::next_job),
+                Err(error) => {
+                    log::error(&LogLine { detail: Some(error.to_string()), ..log::fault("load") });
+                    None
+                }
+            };
+            let Some((due_at, job)) = due else { break };
+            if due_at > now {
+                break;
+            }
+            if let Err(error) = self.run(job).await {
+                log::error(&LogLine { detail: Some(format!("{job:?}: {error}")), ..log::fault("alarm") });
+                self.store_or_log(|session| session.postponed(now));
+            }
+        }
+        // Dies here, or anywhere above: the platform runs the alarm again, and the duties are derived from the facts anew.
+        self.rearm();
+        Response::empty()
+    }
+
+    /// Nothing that a watcher says means anything.
+    async fn websocket_message(&self, _socket: WebSocket, _message: WebSocketIncomingMessage) -> worker::Result<()> {
+        Ok(())
+    }
+
+    async fn websocket_close(
+        &self,
+        socket: WebSocket,
+        _code: usize,
+        _reason: String,
+        _clean: bool,
+    ) -> worker::Result<()> {
+        events::close(&socket);
+        Ok(())
+    }
+
+    async fn websocket_error(&self, _socket: WebSocket, _error: worker::Error) -> worker::Result<()> {
+        Ok(())
+    }
+}
+
+impl UploadSession {
+    /// Carries out a command.
+    async fn asked(&self, mut request: Request) -> Result<Response> {
         let (path, caller) = (request.path(), rpc::caller(&request)?);
         // A command whose body is bytes travels in a header.
         let (body, content) = match request.headers().get(COMMAND_HEADER)? {
@@ -89,14 +140,14 @@ impl DurableObject for UploadSession {
         let is_theirs = self.session.borrow().as_ref().is_none_or(|session| caller.may_use(session.birth.ownership()));
         match path.trim_start_matches('/') {
             // Answered with bytes where it is answered: a refusal must not be taken for some.
-            ReadTail::NAME if !is_theirs => Response::error("no such upload", 404),
+            ReadTail::NAME if !is_theirs => Ok(Response::error("no such upload", 404)?),
             _ if !is_theirs => answer::<()>(Err(Refusal::UploadNotFound)),
             CreateUpload::NAME => self.create(json::from_str::<CreateUpload>(&body)?).await,
             Begin::NAME => self.begin(&body),
             Commit::NAME => self.commit(&body, content.as_deref()),
             ReadTail::NAME => {
                 let ReadTail { start, end } = json::from_str(&body)?;
-                Response::from_stream(sql::stream_rows(self.state.storage().sql(), start, end))
+                Ok(Response::from_stream(sql::stream_rows(self.state.storage().sql(), start, end))?)
             }
             Release::NAME => self.decide(&body, |session, now, release: &Release| session.release(now, *release)),
             Probe::NAME => {
@@ -135,46 +186,6 @@ impl DurableObject for UploadSession {
         }
     }
 
-    async fn alarm(&self) -> Result<Response> {
-        for _ in 0..MAX_JOBS_PER_ALARM {
-            let now = now();
-            let due = match self.load() {
-                Ok(()) => self.session.borrow().as_ref().and_then(Session::next_job),
-                Err(error) => {
-                    log::error(&LogLine { detail: Some(error.to_string()), ..log::fault("load") });
-                    None
-                }
-            };
-            let Some((due_at, job)) = due else { break };
-            if due_at > now {
-                break;
-            }
-            if let Err(error) = self.run(job).await {
-                log::error(&LogLine { detail: Some(format!("{job:?}: {error}")), ..log::fault("alarm") });
-                self.store_or_log(|session| session.postponed(now));
-            }
-        }
-        // Dies here, or anywhere above: the platform runs the alarm again, and the duties are derived from the facts anew.
-        self.rearm();
-        Response::empty()
-    }
-
-    /// Nothing that a watcher says means anything.
-    async fn websocket_message(&self, _socket: WebSocket, _message: WebSocketIncomingMessage) -> Result<()> {
-        Ok(())
-    }
-
-    async fn websocket_close(&self, socket: WebSocket, _code: usize, _reason: String, _clean: bool) -> Result<()> {
-        events::close(&socket);
-        Ok(())
-    }
-
-    async fn websocket_error(&self, _socket: WebSocket, _error: Error) -> Result<()> {
-        Ok(())
-    }
-}
-
-impl UploadSession {
     /// Brings the session into memory, unless it is there.
     pub(crate) fn load(&self) -> Result<()> {
         if self.session.borrow().is_none() {
@@ -396,6 +407,6 @@ impl UploadSession {
     }
 
     pub(crate) fn bucket(&self) -> Result<Bucket> {
-        self.env.bucket(BUCKET_BINDING)
+        Ok(self.env.bucket(BUCKET_BINDING)?)
     }
 }

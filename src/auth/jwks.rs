@@ -2,13 +2,14 @@
 
 use std::{cell::RefCell, time::Duration};
 
+use durable_objects::fault::Result;
 use futures_util::future::{Either, select};
 use upload_core::{
     log_line::LogLine,
     token::{JwksCache, Key, KeySet},
     units::UnixMs,
 };
-use worker::{AbortController, Delay, Fetch, Method, Request, Result};
+use worker::{AbortController, Delay, Fetch, Method, Request};
 
 use crate::log;
 

@@ -13,6 +13,7 @@ mod signature;
 
 use std::{cell::Cell, net::IpAddr};
 
+use durable_objects::fault::Result;
 use upload_core::{
     caller::{Caller, TokenHash},
     dialect::Head,
@@ -24,7 +25,6 @@ use upload_core::{
     upload::Purpose,
 };
 use web_sys::Url;
-use worker::Result;
 
 use crate::{
     config::{Auth, Config, TokenSettings},

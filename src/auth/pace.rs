@@ -3,8 +3,9 @@
 //!
 //! The platform counts, in each of its places for itself and approximately; the ledger's quotas are what is exact.
 
+use durable_objects::fault::Result;
 use upload_core::refusal::Refusal;
-use worker::{Env, Result};
+use worker::Env;
 
 use crate::config::missing;
 

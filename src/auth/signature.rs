@@ -1,11 +1,11 @@
 //! Signatures by public key, checked by the platform's own `WebCrypto`: constant in time, fast, and nothing of it in the wasm.
 
+use durable_objects::fault::{Error, Result};
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use upload_core::token::PublicKey;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{CryptoKey, SubtleCrypto};
-use worker::{Error, Result};
 
 /// Whether this is the signature of these bytes by this key. A key that is no point of its curve signs nothing.
 pub(super) async fn is_right(key: &PublicKey, signature: &[u8], signed: &[u8]) -> Result<bool> {

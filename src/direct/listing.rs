@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use durable_objects::fault::{Error, Result};
 use upload_core::{
     refusal::Refusal,
     s3::{ListedPart, read_page},
     session::Signed,
     units::UnixMs,
 };
-use worker::{Error, Result};
 
 use super::s3_bucket::{S3Bucket, refused_keys};
 use crate::{config, log::now_ms};

@@ -6,6 +6,7 @@ mod s3_bucket;
 
 use std::collections::BTreeMap;
 
+use durable_objects::fault::Result;
 use durable_objects::rpc::{
     Door, ask,
     direct::{AssembleParts, FindSigned, RecordParts, SignParts},
@@ -22,7 +23,6 @@ use upload_core::{
     units::{ByteCount, UnixMs, UploadId},
     upload::Phase,
 };
-use worker::Result;
 
 use self::listing::Listing;
 use crate::{

@@ -1,6 +1,7 @@
 //! R2's S3 API: where it is, with which keys, and what is signed for it (AWS Signature Version 4, in the query). A URL gives
 //! one request the right to store one part of one length, for a short time, and whoever has it may use it.
 
+use durable_objects::fault::{Error, Result};
 use upload_core::{
     direct::SignedPart,
     refusal::Refusal,
@@ -8,7 +9,7 @@ use upload_core::{
     session::Slot,
     units::{UnixMs, UploadId},
 };
-use worker::{Env, Error, Fetch, Method, Request, Response, Result};
+use worker::{Env, Fetch, Method, Request, Response};
 
 use crate::config;
 
@@ -73,7 +74,7 @@ impl S3Bucket {
 
     async fn send(&self, method: Method, request: S3Request<'_>, now: UnixMs) -> Result<Response> {
         let url = self.url(&request, now, OWN_REQUEST_SECONDS)?;
-        Fetch::Request(Request::new(&url, method)?).send().await
+        Ok(Fetch::Request(Request::new(&url, method)?).send().await?)
     }
 
     fn url(&self, request: &S3Request<'_>, now: UnixMs, valid_seconds: u64) -> Result<String> {

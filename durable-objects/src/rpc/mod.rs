@@ -17,10 +17,11 @@ pub mod upload;
 
 use std::{fmt::Display, time::Duration};
 
+use crate::fault::{Error, Result};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use upload_core::{caller::Caller, json, refusal::Refusal};
-use worker::{Delay, Env, Error, Method, ObjectNamespace, Request, RequestInit, Response, Result, WebSocket};
+use worker::{Delay, Env, Method, ObjectNamespace, Request, RequestInit, Response, WebSocket};
 
 use crate::faults::around;
 
@@ -91,7 +92,7 @@ async fn send(door: &Door, object: String, command: &'static str, body: String) 
 /// What was answered, if anything was.
 async fn text(command: &str, mut response: Response) -> Result<String> {
     let text = response.text().await?;
-    if response.status_code() == 200 { Ok(text) } else { Err(Error::RustError(format!("{command}: {text}"))) }
+    if response.status_code() == 200 { Ok(text) } else { Err(Error::from(format!("{command}: {text}"))) }
 }
 
 /// Sends a command, and sends it again where it is not known whether it arrived: every command may be.
@@ -128,7 +129,7 @@ async fn connect(door: &Door, name: impl Display, command: &str) -> Result<Resul
 
 /// An object that has too much to do is not helped by more.
 fn is_overloaded(error: &Error) -> bool {
-    let Error::UnknownJsError { original, .. } = error else { return false };
+    let worker::Error::UnknownJsError { original, .. } = &**error else { return false };
     js_sys::Reflect::get(original, &"overloaded".into()).is_ok_and(|flag| flag.is_truthy())
 }
 
@@ -159,7 +160,7 @@ pub(crate) fn answer<T: Serialize>(answer: Result<T, Refusal>) -> Result<Respons
 
 /// The part of answering that is compiled once.
 fn wrapped(field: &str, json: &str) -> Result<Response> {
-    Response::ok(format!("{{\"{field}\":{json}}}"))
+    Ok(Response::ok(format!("{{\"{field}\":{json}}}"))?)
 }
 
 macro_rules! commands {

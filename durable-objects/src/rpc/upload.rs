@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::fault::{Error, Result};
 use serde::{Deserialize, Serialize};
 use upload_core::{
     event::{EventKind, RetryPolicy, Verdict},
@@ -11,7 +12,7 @@ use upload_core::{
     units::{ByteCount, UnixMs, UploadId},
     upload::{ObjectFacts, Snapshot},
 };
-use worker::{Error, Headers, Method, RequestInit, Result, WebSocket};
+use worker::{Headers, Method, RequestInit, WebSocket};
 
 use super::{Command, Door, commands, connect, post, read_answer, text};
 use crate::events;
@@ -46,7 +47,7 @@ pub async fn read_tail(
     let response = post(door, &upload.to_string(), ReadTail::NAME, &init).await?;
     match (response.status_code(), response.body()) {
         (200, worker::ResponseBody::Stream(stream)) => Ok(stream.clone()),
-        (status, _) => Err(Error::RustError(format!("{}: {status}", ReadTail::NAME))),
+        (status, _) => Err(Error::from(format!("{}: {status}", ReadTail::NAME))),
     }
 }
 

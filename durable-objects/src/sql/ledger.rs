@@ -7,13 +7,14 @@
 //! | `fingerprint` | verified object | the object is gone |
 //! | `idempotency` | creation under an `Idempotency-Key` | a day later |
 
+use crate::fault::Result;
 use serde::Deserialize;
 use upload_core::{
     integrity::Sha256Digest,
     ledger::{ENTRY_GRACE_MS, Fingerprint, IDEMPOTENCY_MS, Idempotency, OpenUpload, Usage},
     units::{UnixMs, UploadId},
 };
-use worker::{Result, SqlStorage, SqlStorageValue, Storage};
+use worker::{SqlStorage, SqlStorageValue, Storage};
 
 use super::{NumberRow, fact, has_table, integer, json, rows};
 use crate::transaction::transaction;
@@ -126,7 +127,8 @@ pub(crate) fn settle(storage: &Storage, upload_id: UploadId, object: Option<&Fin
 
 /// Forgets an object by its SHA-256.
 pub(crate) fn forget(storage: &Storage, sha256: Sha256Digest) -> Result<()> {
-    storage.sql().exec("DELETE FROM fingerprint WHERE sha256 = ?", vec![sha256.to_string().into()]).map(drop)
+    storage.sql().exec("DELETE FROM fingerprint WHERE sha256 = ?", vec![sha256.to_string().into()])?;
+    Ok(())
 }
 
 /// The object with this SHA-256.
@@ -156,7 +158,8 @@ pub(crate) fn sweep(storage: &Storage, now: UnixMs) -> Result<Option<UnixMs>> {
     transaction(storage, || {
         sql.exec("DELETE FROM open_upload WHERE drop_at_ms <= ?", vec![instant(now)])?;
         sql.exec("DELETE FROM idempotency WHERE drop_at_ms <= ?", vec![instant(now)])?;
-        sql.exec("DELETE FROM day WHERE day < ?", vec![day(now)]).map(drop)
+        sql.exec("DELETE FROM day WHERE day < ?", vec![day(now)])?;
+        Ok(())
     })?;
     next_sweep(storage)
 }
@@ -171,7 +174,10 @@ pub(crate) fn next_sweep(storage: &Storage) -> Result<Option<UnixMs>> {
 }
 
 fn create_tables(sql: &SqlStorage) -> Result<()> {
-    TABLES.iter().try_for_each(|table| sql.exec(table, None).map(drop))
+    for table in TABLES {
+        sql.exec(table, None)?;
+    }
+    Ok(())
 }
 
 fn instant(at: UnixMs) -> SqlStorageValue {

@@ -3,10 +3,11 @@
 pub(crate) mod ledger;
 pub(crate) mod session;
 
+use crate::fault::Result;
 use crate::metering::count;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use upload_core::units::ByteCount;
-use worker::{Result, SqlStorage, SqlStorageValue};
+use worker::{SqlStorage, SqlStorageValue};
 
 /// One JSON text.
 #[derive(Deserialize)]
@@ -29,7 +30,7 @@ fn has_table(sql: &SqlStorage, name: &str) -> Result<bool> {
 
 fn integer(count: ByteCount) -> Result<SqlStorageValue> {
     let count = i64::try_from(count.get()).map_err(|_| "a byte count above 2^53")?;
-    SqlStorageValue::try_from_i64(count)
+    Ok(SqlStorageValue::try_from_i64(count)?)
 }
 
 fn byte_count(number: f64) -> Result<ByteCount> {
@@ -48,7 +49,7 @@ fn rows<T: DeserializeOwned>(sql: &SqlStorage, query: &str, values: Vec<SqlStora
     let cursor = sql.exec(query, values)?;
     let found = cursor.to_array();
     count(&cursor);
-    found
+    Ok(found?)
 }
 
 fn json(facts: &impl Serialize) -> Result<SqlStorageValue> {

@@ -18,6 +18,7 @@
 //! beside its key, since each would be one more row to pay per write. Facts that are only ever read together are one JSON
 //! text; what it looks like is pinned by a test in `upload-core`, since objects written by older builds are read by newer ones.
 
+use crate::fault::{Error, Result};
 use futures_util::{Stream, stream};
 use serde::Deserialize;
 use upload_core::{
@@ -29,7 +30,7 @@ use upload_core::{
     trail::Trail,
     units::ByteCount,
 };
-use worker::{Error, Result, SqlStorage, SqlStorageValue, Storage};
+use worker::{SqlStorage, SqlStorageValue, Storage};
 
 use super::{FactsRow, NumberRow, byte_count, fact, has_table, integer, json, rows};
 use crate::{metering::exec, transaction::transaction};
@@ -134,7 +135,7 @@ fn load_trail(storage: &Storage) -> Result<Trail> {
     let with_trail = "SELECT count(*) AS number FROM sqlite_master WHERE name = 'progress' AND sql LIKE '%trail TEXT%'";
     let found: Vec<NumberRow> = rows(&sql, with_trail, vec![])?;
     if found.first().is_none_or(|row| row.number == 0.0) {
-        transaction(storage, || ADDED_TRAIL.iter().try_for_each(|column| sql.exec(column, None).map(drop)))?;
+        transaction(storage, || Ok(ADDED_TRAIL.iter().try_for_each(|column| sql.exec(column, None).map(drop))?))?;
         return Ok(Trail::default());
     }
     let newest = "SELECT trail AS facts FROM progress WHERE trail IS NOT NULL \
