@@ -4,7 +4,7 @@
 use crate::fault::Result;
 use upload_core::{
     json,
-    session::{Decision, Session, Slot},
+    session::{Decision, Slot},
 };
 use worker::Response;
 
@@ -36,7 +36,7 @@ impl UploadSession {
     fn sign_parts(&self, asked: &SignParts) -> Result<Response> {
         let mut slots = Vec::with_capacity(asked.0.len());
         for chunk in &asked.0 {
-            match self.take(asked, None, |session: &Session, now, _| session.sign(now, *chunk))? {
+            match self.take(SignParts::NAME, None, &mut |session, now| session.sign(now, *chunk))? {
                 Ok(slot) => slots.push(slot),
                 Err(refusal) => return answer::<Vec<Slot>>(Err(refusal)),
             }

@@ -22,7 +22,7 @@ use worker::{Delay, Response, State, WebSocket, WebSocketPair};
 
 use crate::{
     clock::now,
-    rpc::{answer, upload::Status},
+    rpc::{Command, answer, upload::Status},
     upload_session_do::UploadSession,
 };
 
@@ -113,7 +113,7 @@ impl Watchers {
 impl UploadSession {
     /// Answered with a socket, on which how the upload stands is told from then on.
     pub(crate) fn watch(&self) -> Result<Response> {
-        let taken = self.take(&Status, None, |session, _, _| session.status())?;
+        let taken = self.take(Status::NAME, None, &mut |session, _| session.status())?;
         let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(Refusal::UploadNotFound);
         match taken.and(snapshot).map(|snapshot| self.watchers.accept(&snapshot)) {
             Ok(accepted) => accepted?.or_else(|refusal| answer::<()>(Err(refusal))),

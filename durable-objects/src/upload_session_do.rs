@@ -42,6 +42,7 @@ use crate::{
             EndDelivery, Errand, FindObject, NextSlice, Probe, ReadTail, ReadTrail, Redeliver, SliceHashed, Status,
             WantedPieces,
         },
+        written,
     },
     sql::session as sql,
     trail::Notes,
@@ -202,14 +203,18 @@ impl UploadSession {
     pub(crate) fn decide<C: Command>(
         &self,
         body: &str,
-        rule: impl FnOnce(&Session, UnixMs, &C) -> Decision<C::Answer>,
+        rule: impl Fn(&Session, UnixMs, &C) -> Decision<C::Answer>,
     ) -> Result<Response> {
-        answer(self.take(&json::from_str(body)?, None, rule)?)
+        let command = json::from_str(body)?;
+        written(self.take(C::NAME, None, &mut |session, now| {
+            let Decision { answer, change } = rule(session, now, &command);
+            Decision { answer: answer.map(|answer| serde_json::to_string(&answer)), change }
+        })?)
     }
 
     fn begin(&self, body: &str) -> Result<Response> {
         let begin: Begin = json::from_str(body)?;
-        let mut taken = self.take(&begin, None, |session, now, begin| session.begin(now, *begin))?;
+        let mut taken = self.take(Begin::NAME, None, &mut |session, now| session.begin(now, begin))?;
         let birth = self.session.borrow().as_ref().map(|session| session.birth.clone());
         if let (Ok(grant), Some(birth)) = (&mut taken, birth)
             && grant.reserved > 0
@@ -227,30 +232,34 @@ impl UploadSession {
         let commit = json::from_str(body)?;
         self.load()?;
         self.charge(metering::of_commit(&commit));
-        answer(self.take(&commit, content, Session::commit)?)
+        answer(self.take(Commit::NAME, content, &mut |session, now| session.commit(now, &commit))?)
     }
 
     /// The same, answering with how the upload stands then.
     pub(crate) fn decide_then_show<C: Command<Answer = Snapshot>>(
         &self,
         body: &str,
-        rule: impl FnOnce(&Session, UnixMs, &C) -> Decision<()>,
+        rule: impl Fn(&Session, UnixMs, &C) -> Decision<()>,
     ) -> Result<Response> {
-        let taken = self.take(&json::from_str(body)?, None, rule)?;
+        let command = json::from_str(body)?;
+        self.show(self.take(C::NAME, None, &mut |session, now| rule(session, now, &command))?)
+    }
+
+    fn show(&self, taken: Result<(), Refusal>) -> Result<Response> {
         let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(Refusal::UploadNotFound);
         answer(taken.and(snapshot))
     }
 
-    pub(crate) fn take<C: Command, T>(
+    /// The decision that a rule takes for the command of this name, stored.
+    pub(crate) fn take<T>(
         &self,
-        command: &C,
+        command: &str,
         content: Option<&[u8]>,
-        rule: impl FnOnce(&Session, UnixMs, &C) -> Decision<T>,
+        rule: &mut dyn FnMut(&Session, UnixMs) -> Decision<T>,
     ) -> Result<Result<T, Refusal>> {
         let mut answer = Err(Refusal::UploadNotFound);
-        let mut rule = Some(rule);
-        self.store_if_there(metering::of_command(C::NAME), content, &mut |session, now| {
-            let Some(decision) = rule.take().map(|rule| rule(session, now, command)) else { return Change::none() };
+        self.store_if_there(metering::of_command(command), content, &mut |session, now| {
+            let decision = rule(session, now);
             answer = decision.answer;
             decision.change
         })?;

@@ -152,14 +152,15 @@ fn read_answer<T: DeserializeOwned>(text: &str) -> Result<Result<T, Refusal>> {
 
 /// What an object answers.
 pub(crate) fn answer<T: Serialize>(answer: Result<T, Refusal>) -> Result<Response> {
-    match answer {
-        Ok(answer) => wrapped(OK, &serde_json::to_string(&answer)?),
-        Err(refusal) => wrapped(REFUSED, &serde_json::to_string(&refusal)?),
-    }
+    written(answer.map(|answer| serde_json::to_string(&answer)))
 }
 
-/// The part of answering that is compiled once.
-fn wrapped(field: &str, json: &str) -> Result<Response> {
+/// The same, once the answer is JSON. The part of answering that is compiled once.
+pub(crate) fn written(answer: Result<serde_json::Result<String>, Refusal>) -> Result<Response> {
+    let (field, json) = match answer {
+        Ok(json) => (OK, json?),
+        Err(refusal) => (REFUSED, serde_json::to_string(&refusal)?),
+    };
     Ok(Response::ok(format!("{{\"{field}\":{json}}}"))?)
 }
 
