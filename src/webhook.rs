@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use upload_core::{event::EventKind, token::Secret, units::UnixMs};
-use worker::{AbortController, Delay, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response};
+use worker::{AbortController, Delay, Fetch, Request, Response};
 
 use crate::{config::Config, log::now_ms, signed_url};
 
@@ -85,17 +85,19 @@ fn request(facts: &EventFacts, url: &str, body: &str, now: UnixMs, config: &Conf
     let message = format!("{}.{timestamp}.{body}", facts.event_id);
     let signatures: Option<Vec<_>> = config.webhook_secrets.iter().map(|secret| sign(secret, &message)).collect();
     let signatures = signatures.ok_or_else(|| Error::from("the event could not be signed"))?.join(" ");
-    let headers = Headers::new();
+    let init = web_sys::RequestInit::new();
+    init.set_method("POST");
+    init.set_body(&body.into());
+    // A redirect would send the signed event to somebody else: it counts as not acknowledged.
+    init.set_redirect(web_sys::RequestRedirect::Manual);
+    let request = web_sys::Request::new_with_str_and_init(url, &init)?;
+    let headers = request.headers();
     headers.set("content-type", "application/json")?;
     headers.set("user-agent", "quayside")?;
     headers.set("webhook-id", &facts.event_id)?;
     headers.set("webhook-timestamp", &timestamp.to_string())?;
     headers.set("webhook-signature", &signatures)?;
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_headers(headers).with_body(Some(body.into()));
-    // A redirect would send the signed event to somebody else: it counts as not acknowledged.
-    init.with_redirect(RequestRedirect::Manual);
-    Ok(Request::new_with_init(url, &init)?)
+    Ok(request.into())
 }
 
 /// Standard Webhooks, "Signature scheme": HMAC-SHA-256 over the id, the time and the body, as `v1,` and base64.

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
-use time::{OffsetDateTime, macros::format_description};
 
 use crate::units::{ByteCount, UnixMs};
 
@@ -70,8 +69,9 @@ impl Endpoint {
 
     /// The URL of a request that may be sent from `now` on, for so many seconds (at most 604,800).
     pub fn sign(&self, request: &Request<'_>, keys: &Keys, now: UnixMs, valid_seconds: u64) -> Option<String> {
-        let instant = OffsetDateTime::from_unix_timestamp(i64::try_from(now.unix_seconds()).ok()?).ok()?;
-        let time = instant.format(format_description!("[year][month][day]T[hour][minute][second]Z")).ok()?;
+        let instant = now.date()?;
+        let ((year, month, day), (hour, minute, second)) = (instant.to_calendar_date(), instant.to_hms());
+        let time = format!("{year:04}{:02}{day:02}T{hour:02}{minute:02}{second:02}Z", u8::from(month));
         let date = time.get(..8)?;
         let scope = format!("{date}/{REGION}/s3/aws4_request");
         let (headers, signed_headers) = match request.content_length {

@@ -21,7 +21,8 @@ use crate::fault::{Error, Result};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use upload_core::{caller::Caller, json, refusal::Refusal};
-use worker::{Delay, Env, Method, ObjectNamespace, Request, RequestInit, Response, WebSocket};
+use wasm_bindgen::JsValue;
+use worker::{Delay, Env, Method, ObjectNamespace, Request, Response, WebSocket};
 
 use crate::faults::around;
 
@@ -84,9 +85,7 @@ pub async fn ask<C: Command>(door: &Door, name: impl Display, command: &C) -> Re
 
 /// The part of asking that is the same for every command, and so is compiled once.
 async fn send(door: &Door, object: String, command: &'static str, body: String) -> Result<String> {
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_body(Some(body.into()));
-    text(command, post(door, &object, command, &init).await?).await
+    text(command, post(door, &object, command, &body.into(), None).await?).await
 }
 
 /// What was answered, if anything was.
@@ -96,16 +95,24 @@ async fn text(command: &str, mut response: Response) -> Result<String> {
 }
 
 /// Sends a command, and sends it again where it is not known whether it arrived: every command may be.
-async fn post(door: &Door, object: &str, command: &str, init: &RequestInit) -> Result<Response> {
-    let (point, caller) = (format!("object.{command}"), door.caller.to_header());
+/// With a body of bytes, the command itself is said in a header.
+async fn post(door: &Door, object: &str, name: &str, body: &JsValue, command: Option<&str>) -> Result<Response> {
+    let (point, caller) = (format!("object.{name}"), door.caller.to_header());
     let mut tries = 0;
     loop {
         tries += 1;
-        let mut request = Request::new_with_init(&format!("https://object/{command}"), init)?;
-        request.headers_mut()?.set(CALLER_HEADER, &caller)?;
+        // Not `worker::RequestInit`, which carries settings for other networks: 6 kB of wasm.
+        let init = web_sys::RequestInit::new();
+        init.set_method("POST");
+        init.set_body(body);
+        let request = web_sys::Request::new_with_str_and_init(&format!("https://object/{name}"), &init)?;
+        request.headers().set(CALLER_HEADER, &caller)?;
+        if let Some(command) = command {
+            request.headers().set(upload::COMMAND_HEADER, command)?;
+        }
         // A stub that has failed once stays broken: each try gets its own.
         let stub = door.objects.get_by_name(object)?;
-        match around(&point, stub.fetch_with_request(request)).await {
+        match around(&point, stub.fetch_with_request(request.into())).await {
             Err(error) if tries < MAX_TRIES && !is_overloaded(&error) => {
                 Delay::from(Duration::from_millis(FIRST_PAUSE_MS << tries)).await;
             }

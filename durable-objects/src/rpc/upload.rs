@@ -12,7 +12,7 @@ use upload_core::{
     units::{ByteCount, UnixMs, UploadId},
     upload::{ObjectFacts, Snapshot},
 };
-use worker::{Headers, Method, RequestInit, WebSocket};
+use worker::WebSocket;
 
 use super::{Command, Door, commands, connect, post, read_answer, text};
 use crate::events;
@@ -27,11 +27,8 @@ pub async fn commit_with_bytes(
     commit: &Commit,
     bytes: &js_sys::Uint8Array,
 ) -> Result<Result<Committed, Refusal>> {
-    let headers = Headers::new();
-    headers.set(COMMAND_HEADER, &serde_json::to_string(commit)?)?;
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_headers(headers).with_body(Some(bytes.into()));
-    let response = post(door, &upload.to_string(), Commit::NAME, &init).await?;
+    let command = serde_json::to_string(commit)?;
+    let response = post(door, &upload.to_string(), Commit::NAME, bytes, Some(&command)).await?;
     read_answer(&text(Commit::NAME, response).await?)
 }
 
@@ -42,9 +39,8 @@ pub async fn read_tail(
     start: ByteCount,
     end: ByteCount,
 ) -> Result<web_sys::ReadableStream> {
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_body(Some(serde_json::to_string(&ReadTail { start, end })?.into()));
-    let response = post(door, &upload.to_string(), ReadTail::NAME, &init).await?;
+    let body = serde_json::to_string(&ReadTail { start, end })?.into();
+    let response = post(door, &upload.to_string(), ReadTail::NAME, &body, None).await?;
     match (response.status_code(), response.body()) {
         (200, worker::ResponseBody::Stream(stream)) => Ok(stream.clone()),
         (status, _) => Err(Error::from(format!("{}: {status}", ReadTail::NAME))),

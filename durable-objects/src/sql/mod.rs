@@ -46,10 +46,18 @@ fn fact<T: DeserializeOwned>(sql: &SqlStorage, query: &str, values: Vec<SqlStora
 }
 
 fn rows<T: DeserializeOwned>(sql: &SqlStorage, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<T>> {
-    let cursor = sql.exec(query, values)?;
-    let found = cursor.to_array();
+    Ok(upload_core::json::from_str(&rows_as_json(sql, query, values)?)?)
+}
+
+/// Rows without bytes in them, as an array of objects. Compiled once, not once per kind of row.
+fn rows_as_json(sql: &SqlStorage, query: &str, values: Vec<SqlStorageValue>) -> Result<String> {
+    let mut cursor = sql.exec(query, values)?;
+    let found = js_sys::Array::new();
+    for row in cursor.by_ref() {
+        found.push(&row?);
+    }
     count(&cursor);
-    Ok(found?)
+    Ok(js_sys::JSON::stringify(&found)?.into())
 }
 
 fn json(facts: &impl Serialize) -> Result<SqlStorageValue> {

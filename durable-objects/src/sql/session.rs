@@ -33,7 +33,10 @@ use upload_core::{
 use worker::{SqlStorage, SqlStorageValue, Storage};
 
 use super::{FactsRow, NumberRow, byte_count, fact, has_table, integer, json, rows};
-use crate::{metering::exec, transaction::transaction};
+use crate::{
+    metering::{count, exec},
+    transaction::transaction,
+};
 
 /// The layout of the tables below. A build that finds another number has to migrate first.
 const SCHEMA_VERSION: i64 = 1;
@@ -78,14 +81,6 @@ struct SegmentRow {
 struct LaneRow {
     chunk: u32,
     tries: u16,
-}
-
-/// The bytes of a segment in a row.
-#[derive(Deserialize)]
-struct ContentRow {
-    end_bytes: f64,
-    #[serde(with = "serde_bytes")]
-    content: Vec<u8>,
 }
 
 /// What completion needs of a part.
@@ -266,13 +261,19 @@ pub(crate) fn read_rows(sql: &SqlStorage, start: ByteCount, end: ByteCount) -> R
     // 64 rows of at most 128 KiB: 8 MiB at a time, and far less where the segments are small.
     let query = "SELECT end_bytes, content FROM segment WHERE start_bytes >= ? AND start_bytes < ? \
                  AND content IS NOT NULL ORDER BY start_bytes LIMIT 64";
-    let found: Vec<ContentRow> = rows(sql, query, vec![integer(start)?, integer(end)?])?;
+    let cursor = sql.exec(query, vec![integer(start)?, integer(end)?])?;
     let mut bytes = Vec::new();
     let mut reached = start;
-    for row in found {
-        bytes.extend_from_slice(&row.content);
-        reached = byte_count(row.end_bytes)?;
+    for row in cursor.raw() {
+        let [end, SqlStorageValue::Blob(content)] = &row?[..] else { return Err("a segment without bytes".into()) };
+        bytes.extend_from_slice(content);
+        reached = match end {
+            SqlStorageValue::Integer(end) => u64::try_from(*end).unwrap_or_default().try_into()?,
+            SqlStorageValue::Float(end) => byte_count(*end)?,
+            _ => return Err("a segment without an end".into()),
+        };
     }
+    count(&cursor);
     Ok((bytes, reached))
 }
 

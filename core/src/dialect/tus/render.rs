@@ -1,7 +1,5 @@
 //! Answers of tus to what was done.
 
-use time::{OffsetDateTime, macros::format_description};
-
 use super::{EXTENSIONS, VERSION, checksum, concat, metadata};
 use crate::{
     dialect::{Asked, FILES_PATH, ietf, json},
@@ -108,14 +106,13 @@ fn discovery(limits: &Limits) -> Reply {
 
 /// The date of RFC 9110, section 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`.
 fn imf_fixdate(at: UnixMs) -> String {
-    let format =
-        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
-    // `time` ends with the year 9999; an instant beyond it can only be a corrupted row, shown as the last one.
-    i64::try_from(at.unix_seconds())
-        .ok()
-        .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
-        .and_then(|instant| instant.format(&format).ok())
-        .unwrap_or_else(|| "Fri, 31 Dec 9999 23:59:59 GMT".to_owned())
+    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let Some(date) = at.date() else { return "Fri, 31 Dec 9999 23:59:59 GMT".to_owned() };
+    let ((year, month, day), (hour, minute, second)) = (date.to_calendar_date(), date.to_hms());
+    let weekday = DAYS[usize::from(date.weekday().number_days_from_monday()) % 7];
+    let month = MONTHS[(usize::from(u8::from(month)) + 11) % 12];
+    format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
 }
 
 #[cfg(test)]
