@@ -38,10 +38,10 @@ async fn ready(env: &Env) -> Result<Response> {
         ("deadLetters", told(env.queue(DEAD_LETTER_BINDING).map(drop).map_err(Into::into))),
     ];
     let is_ready = found.iter().all(|(_, check)| check.is_ok());
-    let checks: Map<String, Value> = found
-        .into_iter()
-        .map(|(name, check)| (name.to_owned(), json!(check.err().unwrap_or("ok".to_owned()))))
-        .collect();
+    let mut checks = Map::new();
+    for (name, check) in found {
+        checks.insert(name.to_owned(), json!(check.err().unwrap_or("ok".to_owned())));
+    }
     let status = if is_ready { "ready" } else { "not ready" };
     said(if is_ready { 200 } else { 503 }, &json!({ "status": status, "checks": checks }))
 }

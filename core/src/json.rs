@@ -4,12 +4,45 @@
 //! every type, would be a fifth of the wasm; this one is compiled once but for the fields. It takes what serde_json takes, with one
 //! difference: a record is an object, never an array.
 
+use std::fmt;
+
 use serde::{
     Deserializer,
-    de::{DeserializeOwned, DeserializeSeed, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess, Visitor},
+    de::{
+        self, DeserializeOwned, DeserializeSeed, EnumAccess, Error as _, Expected, MapAccess, SeqAccess, Unexpected,
+        VariantAccess, Visitor,
+    },
     forward_to_deserialize_any,
 };
-use serde_json::{Error, Map, Value};
+use serde_json::{Map, Value};
+
+/// Why something could not be read. Says what was expected and not what was found, of which serde's own words would bring the
+/// writing of floating-point numbers along.
+#[derive(Debug)]
+pub struct Error(String);
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl de::Error for Error {
+    #[inline(never)]
+    fn custom<T: fmt::Display>(what: T) -> Self {
+        Self(what.to_string())
+    }
+
+    fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::custom(format_args!("expected {expected}"))
+    }
+
+    fn invalid_value(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::custom(format_args!("expected {expected}"))
+    }
+}
 
 /// Reads one value. Fails where the text is not JSON, or not such a value.
 pub fn from_str<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
@@ -24,7 +57,7 @@ pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
 /// Any JSON.
 #[inline(never)]
 pub fn value(bytes: &[u8]) -> Result<Value, Error> {
-    serde_json::from_slice(bytes)
+    serde_json::from_slice(bytes).map_err(|error| Error(error.to_string()))
 }
 
 /// Takes a value out of JSON that has been read.
@@ -114,7 +147,18 @@ impl<'de> Deserializer<'de> for Json {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.0.deserialize_any(visitor)
+        match self.0 {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(flag) => visitor.visit_bool(flag),
+            Value::String(text) => visitor.visit_string(text),
+            Value::Array(_) => visitor.visit_seq(self.items()?),
+            Value::Object(_) => visitor.visit_map(self.fields()?),
+            Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
+                (Some(number), _, _) => visitor.visit_u64(number),
+                (_, Some(number), _) => visitor.visit_i64(number),
+                (_, _, number) => visitor.visit_f64(number.unwrap_or(f64::NAN)),
+            },
+        }
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -179,7 +223,15 @@ impl<'de> Deserializer<'de> for Json {
         visitor.visit_unit()
     }
 
-    forward_to_deserialize_any! { i128 u128 f32 f64 char bytes byte_buf tuple tuple_struct identifier }
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_f64(self.0.as_f64().ok_or_else(|| self.is_not("a number"))?)
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Error> {
+        visitor.visit_seq(self.items()?)
+    }
+
+    forward_to_deserialize_any! { i128 u128 f32 char bytes byte_buf tuple_struct identifier }
 }
 
 /// The name of a field or variant.
