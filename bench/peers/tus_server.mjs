@@ -26,6 +26,7 @@ async function s3Store() {
     directory,
     configureBuckets: [{ name: bucket }],
   });
+  s3.middleware.unshift(listsParts(new Map()));
   await s3.run();
   return new S3Store({
     partSize: 8 * 1024 * 1024,
@@ -37,4 +38,26 @@ async function s3Store() {
       credentials: { accessKeyId: "S3RVER", secretAccessKey: "S3RVER" },
     },
   });
+}
+
+// ListParts, which s3rver does not know and the S3 store asks for before every PATCH: from the answers to the parts' PUTs.
+function listsParts(uploads) {
+  return async (context, next) => {
+    const { uploadId, partNumber } = context.query;
+    if (context.method === "GET" && uploadId !== undefined) {
+      const parts = [...(uploads.get(uploadId) ?? [])].map(
+        ([number, { etag, bytes }]) =>
+          `<Part><PartNumber>${number}</PartNumber><ETag>${etag}</ETag><Size>${bytes}</Size></Part>`,
+      );
+      context.type = "application/xml";
+      context.body = `<ListPartsResult><IsTruncated>false</IsTruncated>${parts.join("")}</ListPartsResult>`;
+      return;
+    }
+    await next();
+    if (context.method === "PUT" && partNumber !== undefined && context.status === 200) {
+      const bytes = Number(context.get("x-amz-decoded-content-length") || context.get("content-length"));
+      const known = uploads.get(uploadId) ?? new Map();
+      uploads.set(uploadId, known.set(Number(partNumber), { etag: context.response.get("etag"), bytes }));
+    }
+  };
 }
