@@ -11,8 +11,9 @@ import { manyParts } from "./many_parts.ts";
 import { measure } from "./measure.ts";
 import { peers } from "./peers.ts";
 import { plot } from "./plot.ts";
-import { bill, manyPartsText, orientation, type Report, table } from "./report.ts";
+import { bill, manyPartsText, orientation, type Report, startUpText, table } from "./report.ts";
 import { startFloor, startOurs } from "./servers.ts";
+import { startUp } from "./start_up.ts";
 import { workloads } from "./workloads.ts";
 
 const { values } = parseArgs({
@@ -25,7 +26,9 @@ const { values } = parseArgs({
 const rounds = Number(values.rounds ?? (values.quick ? 3 : 5));
 const wanted = (name: string) => name.includes(values.only);
 
-const report: Report = { machine: machine(), workloads: [], manyParts: null, peers: [] };
+// First, while nothing else runs.
+const ready = await startUp(join(repositoryRoot, "build/index_bg.wasm"));
+const report: Report = { machine: machine(), workloads: [], manyParts: null, peers: [], startUp: ready };
 const chosen = workloads(values.quick).filter(({ name }) => wanted(name));
 if (chosen.length > 0) {
   const [mine, bare] = [await startOurs(), await startFloor()];
@@ -49,6 +52,8 @@ const text = [
   `${report.machine.date}, ${report.machine.processors} × ${report.machine.processor}, ${report.machine.memoryGib} GiB,`,
   `${report.machine.system}, workerd ${report.machine.workerd}, commit ${report.machine.commit},`,
   `load before ${report.machine.load.before.map(brief)}, after ${report.machine.load.after.map(brief)}`,
+  "",
+  startUpText(report.startUp),
   "",
   table(report.workloads),
   "",

@@ -1,8 +1,9 @@
 // What the platform charges, at list prices in US dollars, and what an upload's own counts come to with them.
 //
-// To be compared with developers.cloudflare.com before they are relied on: /workers/platform/pricing (requests),
-// /durable-objects/platform/pricing (requests, rows), /r2/pricing (operations), /queues/platform/pricing. Written down from memory
-// of those pages in November 2026; beyond the included amounts, without a contract.
+// As these pages of developers.cloudflare.com say it, beyond the included amounts and without a contract, compared in November 2026:
+// /workers/platform/pricing: "+$0.30 per additional million" requests; /durable-objects/platform/pricing: requests "+ $0.15/million",
+// rows read "$0.001 / million", rows written "$1.00 / million", of which an alarm that is set is one; /r2/pricing: class A "$4.50 /
+// million requests", class B "$0.36 / million requests"; /queues/platform/pricing: "$0.40/million operations", three for a message.
 // Not in here, since nothing local measures it: processor time of Workers, duration of Durable Objects, storage by the month.
 
 import type { Cost } from "../tests/support/api.ts";

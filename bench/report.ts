@@ -13,7 +13,11 @@ export type Report = {
   workloads: Measured[];
   manyParts: ManyParts | null;
   peers: Peer[];
+  startUp: StartUp;
 };
+
+/** How large the Worker is, and how long V8 takes to have it ready, in milliseconds. */
+export type StartUp = { wasmBytes: number; gzippedBytes: number; compileMs: Spread; instantiateMs: Spread };
 
 /** A server beside us, for orientation. */
 export type Peer = { name: string; workload: string; speed: Spread };
@@ -61,6 +65,11 @@ export function bill(workloads: Measured[]): string {
 export function orientation(peers: Peer[]): string {
   const rows = peers.map(({ name, workload, speed }) => `| ${name} | ${workload} | ${figure(speed.median, 0)} |`);
   return ["| server | workload | MiB/s |", "|---|---|---|", ...rows].join("\n");
+}
+
+export function startUpText({ wasmBytes, gzippedBytes, compileMs, instantiateMs }: StartUp): string {
+  const ms = ({ median, min, max }: Spread) => `${median.toFixed(1)} ms (${min.toFixed(1)}–${max.toFixed(1)})`;
+  return `Start-up: ${wasmBytes} bytes of wasm, ${gzippedBytes} gzipped; compiled in ${ms(compileMs)}, instantiated in ${ms(instantiateMs)}.`;
 }
 
 export function manyPartsText(many: ManyParts): string {

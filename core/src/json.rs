@@ -17,13 +17,23 @@ use serde::{
 use serde_json::{Map, Value};
 
 /// Why something could not be read. Says what was expected and not what was found, of which serde's own words would bring the
-/// writing of floating-point numbers along.
+/// writing of floating-point numbers along. Behind a pointer, since it is moved with every field that is read.
 #[derive(Debug)]
-pub struct Error(String);
+pub struct Error(Box<Complaint>);
+
+#[derive(Debug)]
+struct Complaint(String);
+
+impl Error {
+    #[inline(never)]
+    fn of(text: String) -> Self {
+        Self(Box::new(Complaint(text)))
+    }
+}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.0.0)
     }
 }
 
@@ -32,7 +42,7 @@ impl std::error::Error for Error {}
 impl de::Error for Error {
     #[inline(never)]
     fn custom<T: fmt::Display>(what: T) -> Self {
-        Self(what.to_string())
+        Self::of(what.to_string())
     }
 
     fn invalid_type(_: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -57,7 +67,7 @@ pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
 /// Any JSON.
 #[inline(never)]
 pub fn value(bytes: &[u8]) -> Result<Value, Error> {
-    serde_json::from_slice(bytes).map_err(|error| Error(error.to_string()))
+    serde_json::from_slice(bytes).map_err(|error| Error::of(error.to_string()))
 }
 
 /// Takes a value out of JSON that has been read.
