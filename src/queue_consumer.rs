@@ -96,6 +96,7 @@ async fn deliver(message: &Message<Errand>, upload_id: UploadId, event_id: &str,
         age_ms: Some(UnixMs(now_ms()).ms_since(facts.occurred_at)),
         bytes: Some(facts.snapshot.plan.file_bytes),
         status,
+        cost: Some(facts.snapshot.cost),
         ..LogLine::of("delivered", upload_id)
     };
     // Dies here: the origin has it and the object does not know. It is sent again, with the same id.
@@ -115,7 +116,7 @@ async fn settle(
     let verdict = ask(objects, facts.snapshot.id, &end).await?.unwrap_or(Verdict::Settled);
     match verdict {
         Verdict::RetryAfter { delay_seconds } => {
-            log::info(&LogLine { event: "not_delivered", ..line });
+            log::info(&LogLine { event: "not_delivered", cost: None, ..line });
             retry(message, delay_seconds);
         }
         Verdict::GiveUp => {

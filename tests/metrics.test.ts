@@ -52,8 +52,8 @@ test("there are queries, each with a name of its own", () => {
 });
 
 test("a query that names what does not exist is found", () => {
-  assert.deepEqual(mistakes("SELECT double9 FROM t WHERE blob1 IN ('created', 'born') AND blob1 = 'gone'", tables), [
-    ...["double9", "born", "gone"],
+  assert.deepEqual(mistakes("SELECT double20 FROM t WHERE blob1 IN ('created', 'born') AND blob1 = 'gone'", tables), [
+    ...["double20", "born", "gone"],
   ]);
 });
 
