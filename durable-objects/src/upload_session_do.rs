@@ -239,7 +239,7 @@ impl UploadSession {
     pub(crate) fn decide_then_show<C: Command<Answer = Snapshot>>(
         &self,
         body: &str,
-        rule: impl Fn(&Session, UnixMs, &C) -> Decision<()>,
+        mut rule: impl FnMut(&Session, UnixMs, &C) -> Decision<()>,
     ) -> Result<Response> {
         let command = json::from_str(body)?;
         self.show(self.take(C::NAME, None, &mut |session, now| rule(session, now, &command))?)
@@ -395,7 +395,7 @@ impl UploadSession {
     }
 
     /// Counts what something costs. It is stored with the next row that says how far the upload is.
-    fn charge(&self, cost: Cost) {
+    pub(crate) fn charge(&self, cost: Cost) {
         if let Some(session) = &mut *self.session.borrow_mut() {
             session.progress.cost += cost;
         }
