@@ -12,6 +12,7 @@
 mod answers;
 mod assembly;
 mod clock;
+mod commands;
 mod creation;
 mod direct;
 mod errands;

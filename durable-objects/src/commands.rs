@@ -1,0 +1,109 @@
+//! The commands of an upload's object, by name: each is read, and the session decides.
+
+use upload_core::{
+    json,
+    refusal::Refusal,
+    session::{Begin, Commit, Release},
+};
+use worker::{Request, Response};
+
+use crate::{
+    answers::{begin_delivery, end_delivery, find_object, next_slice, slice_hashed, wanted_pieces},
+    events,
+    fault::Result,
+    metering::{self, metered},
+    rpc::{
+        self, Command, answer,
+        upload::{
+            AsPiece, AwaitObject, BeginDelivery, BeginStretch, COMMAND_HEADER, Cancel, Complete, CreateUpload, Declare,
+            EndDelivery, FindObject, NextSlice, Probe, ReadTail, ReadTrail, Redeliver, SliceHashed, Status,
+            WantedPieces,
+        },
+    },
+    sql::session as sql,
+    upload_session_do::UploadSession,
+    waiting,
+};
+
+impl UploadSession {
+    /// Carries out a command.
+    pub(crate) async fn asked(&self, mut request: Request) -> Result<Response> {
+        let (path, caller) = (request.path(), rpc::caller(&request)?);
+        // A command whose body is bytes travels in a header.
+        let (body, content) = match request.headers().get(COMMAND_HEADER)? {
+            Some(command) => (command, Some(request.bytes().await?)),
+            None => (request.text().await?, None),
+        };
+        self.load()?;
+        let is_theirs = self.session.borrow().as_ref().is_none_or(|session| caller.may_use(session.birth.ownership()));
+        match path.trim_start_matches('/') {
+            // Answered with bytes where it is answered: a refusal must not be taken for some.
+            ReadTail::NAME if !is_theirs => Ok(Response::error("no such upload", 404)?),
+            _ if !is_theirs => answer::<()>(Err(Refusal::UploadNotFound)),
+            CreateUpload::NAME => self.create(json::from_str::<CreateUpload>(&body)?).await,
+            Begin::NAME => self.begin(&body),
+            Commit::NAME => self.commit(&body, content.as_deref()),
+            ReadTail::NAME => {
+                let ReadTail { start, end } = json::from_str(&body)?;
+                Ok(Response::from_stream(sql::stream_rows(self.state.storage().sql(), start, end))?)
+            }
+            Release::NAME => self.decide(&body, |session, now, release: &Release| session.release(now, *release)),
+            Probe::NAME => {
+                self.load()?;
+                waiting::for_last_commit(&self.session).await;
+                self.decide_then_show(&body, |session, now, _: &Probe| session.probe(now))
+            }
+            Status::NAME => self.decide_then_show(&body, |session, _, _: &Status| session.status()),
+            ReadTrail::NAME => self.decide(&body, |_, _, _: &ReadTrail| self.trail.show()),
+            Declare::NAME => self.decide_then_show(&body, |session, now, declare: &Declare| {
+                session.declare(now, declare.offset, declare.file_bytes)
+            }),
+            AwaitObject::NAME => {
+                self.load()?;
+                waiting::for_object(&self.session).await;
+                self.decide_then_show(&body, |session, _, _: &AwaitObject| session.status())
+            }
+            Complete::NAME => self.decide_then_show(&body, |session, _, _: &Complete| session.complete()),
+            Cancel::NAME => self.decide(&body, |session, now, _: &Cancel| session.cancel(now)),
+            Redeliver::NAME => self.decide_then_show(&body, |session, now, _: &Redeliver| session.redeliver(now)),
+            FindObject::NAME => self.decide(&body, |session, _, _: &FindObject| find_object(session)),
+            BeginDelivery::NAME => self.decide(&body, begin_delivery),
+            EndDelivery::NAME => self.decide(&body, end_delivery),
+            AsPiece::NAME => {
+                self.decide(&body, |session, _, piece: &AsPiece| session.as_piece(&piece.owner, piece.until))
+            }
+            WantedPieces::NAME => self.decide(&body, wanted_pieces),
+            BeginStretch::NAME => self.decide(&body, |session, now, BeginStretch(standings): &BeginStretch| {
+                session.begin_stretch(now, standings)
+            }),
+            NextSlice::NAME => self.decide(&body, |session, _, _: &NextSlice| next_slice(session)),
+            SliceHashed::NAME => self.decide(&body, slice_hashed),
+            events::NAME => self.watch(),
+            // Those about parts that the client stores itself.
+            name => self.direct(name, &body),
+        }
+    }
+
+    fn begin(&self, body: &str) -> Result<Response> {
+        let begin: Begin = json::from_str(body)?;
+        let mut taken = self.take(Begin::NAME, None, &mut |session, now| session.begin(now, begin))?;
+        let birth = self.session.borrow().as_ref().map(|session| session.birth.clone());
+        if let (Ok(grant), Some(birth)) = (&mut taken, birth)
+            && grant.reserved > 0
+        {
+            // The bytes that the attempt's first part begins with.
+            let (tail, rows) = metered(|| sql::tail(&self.state.storage(), &birth));
+            grant.tail = tail?;
+            self.charge(rows);
+        }
+        self.charge(metering::of_begin(&begin, taken.as_ref().ok()));
+        answer(taken)
+    }
+
+    fn commit(&self, body: &str, content: Option<&[u8]>) -> Result<Response> {
+        let commit = json::from_str(body)?;
+        self.load()?;
+        self.charge(metering::of_commit(&commit));
+        answer(self.take(Commit::NAME, content, &mut |session, now| session.commit(now, &commit))?)
+    }
+}
