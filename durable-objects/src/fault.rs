@@ -1,5 +1,5 @@
-//! What went wrong with the platform, small: a [`worker::Error`] behind a pointer. Every `?` moves its error, and there are
-//! hundreds; moved whole, they would be a twentieth of the wasm.
+//! What went wrong with the platform, small: a [`worker::Error`] behind a pointer. Every `?` moves its error, there are hundreds
+//! of them, and moved whole it is some 60 bytes each time.
 
 use std::{fmt, ops::Deref};
 
