@@ -43,7 +43,7 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
     #[cfg(feature = "faults")]
     if head.path == "/faults" {
         durable_objects::faults::plan(request.json().await?);
-        return Response::empty();
+        return Ok(Response::empty()?);
     }
     if let Some(answer) = health::answer(&head, &env).await {
         return answer;

@@ -1,4 +1,4 @@
-//! Reading, beside serde_json's own.
+//! Reading, beside what `serde_json` reads.
 
 use std::collections::BTreeMap;
 
