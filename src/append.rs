@@ -1,9 +1,12 @@
 //! A chunk, carried out: the upload's object grants the right to store it, the relay stores it, and the object counts it,
 //! part by part; or all at once, where the chunk's checksum must be right first.
 
-use durable_objects::rpc::{
-    Door, ask,
-    upload::{AwaitObject, Declare, Status, commit_with_bytes},
+use durable_objects::{
+    faults::around,
+    rpc::{
+        Door, ask,
+        upload::{AwaitObject, Declare, Status, commit_with_bytes},
+    },
 };
 use js_sys::Uint8Array;
 use upload_core::{
@@ -159,7 +162,8 @@ pub(crate) async fn store(
         None if chunk.length.is_zero() => fixed_length(0)?.1,
         None => return Err(Error::from("a chunk without a body")),
     };
-    let upload = bucket.resume_multipart_upload(&grant.key, &grant.multipart_id)?;
+    let resume = |id: &String| bucket.resume_multipart_upload(&grant.key, id);
+    let upload = grant.multipart_id.as_ref().map(resume).transpose()?;
     let file_sha256 = if grant.carry_sha256 {
         let running = RunningSha256::resume(grant.sha256_so_far.as_ref());
         Some(running.ok_or_else(|| Error::from("the saved state of a SHA-256 cannot be read back"))?)
@@ -172,7 +176,7 @@ pub(crate) async fn store(
         id: chunk.id,
         objects,
         bucket,
-        upload: &upload,
+        upload: upload.as_ref(),
         grant: &grant,
         timings,
         whole,
@@ -216,7 +220,8 @@ struct Attempt<'a> {
     id: UploadId,
     objects: &'a Door,
     bucket: &'a Bucket,
-    upload: &'a MultipartUpload,
+    /// None where the one part of the file is put as the object itself.
+    upload: Option<&'a MultipartUpload>,
     grant: &'a Grant,
     timings: &'a Timings,
     /// Whether nothing counts before everything does.
@@ -243,7 +248,12 @@ impl Attempt<'_> {
                 objects: self.objects,
                 bucket: self.bucket,
             };
-            let stored = relay.part(self.upload, number, span.bytes, &tail);
+            let stored = async {
+                match self.upload {
+                    Some(upload) => relay.part(upload, number, span.bytes, &tail).await,
+                    None => relay.put(&self.grant.key, number, span.bytes, &tail).await,
+                }
+            };
             let receipt = self.timings.measure(Step::Store, stored).await?;
             number += 1;
             if self.whole {
@@ -251,7 +261,7 @@ impl Attempt<'_> {
                 held_back.push(receipt);
                 continue;
             }
-            // Dies here: R2 has the part and nobody counts it; the offset is the old one.
+            // Dies here: R2 has the part, or the object under this attempt's key, and nobody counts it; the offset is the old one.
             let committed = self.commit(self.commit_of(vec![receipt], None, relay), None).await?;
             // Dies here: the bytes are durable and count, and the client finds that out when it asks.
             number = committed.next_number.unwrap_or(number);
@@ -283,6 +293,7 @@ impl Attempt<'_> {
             broken = how;
         }
         if !relay.chunk_is_as_declared().await? {
+            self.take_back_put(&held_back).await;
             let uploaded_bytes = self.release(ReleaseReason::GaveUp).await;
             return Err(Ended::Refused(Refusal::ChecksumMismatch { uploaded_bytes }));
         }
@@ -316,10 +327,22 @@ impl Attempt<'_> {
             }
         };
         let answer = self.timings.measure(Step::Commit, counted).await?;
+        if let Err(Refusal::UploadGone { .. }) = answer {
+            self.take_back_put(&commit.receipts).await;
+        }
         let committed = answer.map_err(Ended::Refused)?;
         self.uploaded_bytes = committed.uploaded_bytes;
         self.phase = committed.phase;
         Ok(committed)
+    }
+
+    /// Deletes what this attempt has put, where it does not count and never will: the bytes are not what they were said to be, or
+    /// the upload has ended and may have freed what it had. Dies here, or fails: the upload knows the key, and looks once it has
+    /// ended and once more before it is forgotten.
+    async fn take_back_put(&self, receipts: &[Receipt]) {
+        if self.upload.is_none() && !receipts.is_empty() {
+            let _swept = around("r2.delete", self.bucket.delete(&self.grant.key)).await;
+        }
     }
 
     fn appended(&self, bytes: ByteCount, watch: &Stopwatch) -> Outcome {

@@ -16,7 +16,7 @@ use upload_core::{
     session::{Commit, Piece, Release, ReleaseReason, Run, Standing, Stretch, Wanted},
     units::{ByteCount, UploadId},
 };
-use worker::{Bucket, Env, Range, ResponseBody, Result};
+use worker::{Bucket, Env, Error, Range, ResponseBody, Result};
 
 use crate::{
     log::{self, Stopwatch},
@@ -89,7 +89,8 @@ async fn copy(
     bucket: &Bucket,
 ) -> Result<Result<ByteCount, Stopped>> {
     let grant = &stretch.grant;
-    let multipart = bucket.resume_multipart_upload(&grant.key, &grant.multipart_id)?;
+    let id = grant.multipart_id.as_ref().ok_or_else(|| Error::from("a composition without a multipart upload"))?;
+    let multipart = bucket.resume_multipart_upload(&grant.key, id)?;
     let (mut number, mut copied) = (grant.first_number, ByteCount::ZERO);
     for part in &stretch.parts {
         let open = async |run: &Run| open(run, bucket).await;

@@ -43,10 +43,11 @@ pub struct Link {
 pub struct Grant {
     /// The attempt, to be named in every commit.
     pub attempt: u64,
-    /// The object's key.
+    /// The object's key; where the file is put as one object, that of this attempt's.
     pub key: String,
-    /// R2's id of the multipart upload.
-    pub multipart_id: String,
+    /// R2's id of the multipart upload. None where the one part of the file is put as the object itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multipart_id: Option<String>,
     /// The sizes.
     pub plan: plan::Plan,
     /// Where the chunk begins.
@@ -188,14 +189,10 @@ impl Session {
         if begin.length.is_zero() && (plan.open_ended || uploaded_bytes != plan.file_bytes) {
             return Decision::no(Refusal::bad_request("Content-Length", "a chunk has at least one byte"));
         }
-        let Some(multipart_id) = self.birth.multipart_id.clone() else {
-            // Only an empty file has none, and it was never open.
-            return Decision::no(self.gone());
-        };
         let grant = |attempt, first_number, reserved| Grant {
             attempt,
-            key: self.birth.key.clone(),
-            multipart_id,
+            key: if self.is_put() { self.birth.put_key(first_number) } else { self.birth.key.clone() },
+            multipart_id: self.birth.multipart_id.clone(),
             plan,
             offset: begin.offset,
             first_number,
@@ -244,13 +241,13 @@ impl Session {
     }
 
     /// The sizes, where nothing counts yet and they were a guess: those that fit this chunk. The last chunk of a file says
-    /// nothing of the others, and a piece of a body nothing of how its sender cuts the file.
+    /// nothing of the others, and a piece of a body nothing of how its sender cuts the file. A file that is put stays one part.
     ///
     /// Whoever began under other sizes is no danger: this begin takes the lease from it, in the same change.
     fn fitted(&self, plan: plan::Plan, begin: Begin) -> plan::Plan {
         let is_first = begin.offset.is_zero() && self.uploaded_bytes().is_zero() && !begin.link.more;
         let is_all = begin.length >= plan.file_bytes;
-        if is_first && !is_all { plan.fitted_to(begin.length) } else { plan }
+        if is_first && !is_all && !self.is_put() { plan.fitted_to(begin.length) } else { plan }
     }
 
     /// The sizes, where somebody says how long the file is, and bytes up to `end` are there or coming.
@@ -290,6 +287,7 @@ impl Session {
         }
         let fatal = match release.reason {
             ReleaseReason::GaveUp => None,
+            ReleaseReason::MultipartGone if self.is_put() => None,
             ReleaseReason::MultipartGone => Some("Storage has dropped the unfinished upload."),
             // Whoever was taken over may look for a tail that has gone into a part since.
             ReleaseReason::SegmentLost if !self.holds_lease(release.attempt) => None,
