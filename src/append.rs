@@ -5,14 +5,14 @@ use durable_objects::{
     faults::around,
     rpc::{
         Door, ask,
-        upload::{AwaitObject, Declare, Status, commit_with_bytes},
+        upload::{Declare, Status, commit_with_bytes},
     },
 };
 use js_sys::Uint8Array;
 use upload_core::{
     integrity::RunningSha256,
     log_line::LogLine,
-    operation::{Append, Outcome, Wait},
+    operation::{Append, Outcome},
     refusal::Refusal,
     session::{
         Begin, Commit, Committed, Grant, Link, MAX_ROW_SEGMENT_BYTES, Receipt, Release, ReleaseReason, Rest,
@@ -26,6 +26,7 @@ use worker::{Bucket, Error, MultipartUpload, Result};
 
 use crate::{
     call::{Call, Storing},
+    finishing,
     log::{self, Stopwatch},
     relay::{Broken, Relay, drain},
     streams::fixed_length,
@@ -45,11 +46,11 @@ pub(crate) async fn carry_out(chunk: Append, body: Option<ReadableStream>, call:
     }
     let wait = chunk.wait;
     let appended = in_background(chunk, body, call).await?;
-    wait_for_object(wait, appended, call).await
+    finishing::wait_for_object(wait, appended, call).await
 }
 
 /// Stores the chunk in a task of its own.
-async fn in_background(chunk: Append, body: Option<ReadableStream>, call: Call<'_>) -> Carried {
+pub(crate) async fn in_background(chunk: Append, body: Option<ReadableStream>, call: Call<'_>) -> Carried {
     let storing = call.storing()?;
     call.outliving_its_client(async move {
         Ok(store(chunk, Link::default(), body, &storing).await?.map(|stored| stored.outcome))
@@ -73,63 +74,12 @@ async fn without_bytes(chunk: Append, call: Call<'_>) -> Carried {
         Err(refusal) => return Ok(Err(refusal)),
     };
     let wait = chunk.wait;
-    let appended = if lacks_last_part(&now) { in_background(chunk, None, call).await? } else { Ok(shown(&now)) };
-    wait_for_object(wait, appended, call).await
-}
-
-/// Whether all bytes are there, but some in the tail: whoever declared the length, and was to put them into the last part,
-/// has gone.
-fn lacks_last_part(now: &Snapshot) -> bool {
-    now.phase == Phase::Open && now.plan.declared_bytes() == Some(now.offset)
-}
-
-/// Puts the tail into the last part where that has not been done, and waits for the object. For whoever asks where to go on
-/// and would take the answer for the end.
-pub(crate) async fn finish(now: Snapshot, wait: Wait, call: Call<'_>) -> Result<Result<Snapshot, Refusal>> {
-    if lacks_last_part(&now) {
-        let (id, offset, length) = (now.id, now.offset, ByteCount::ZERO);
-        let chunk = Append { id, offset, length, file_bytes: None, digest: None, wait: Wait::No };
-        if let Err(refusal) = in_background(chunk, None, call).await? {
-            return Ok(Err(refusal));
-        }
-    } else if !now.phase.is_finishing() {
-        return Ok(Ok(now));
-    }
-    match wait {
-        Wait::No => Ok(Ok(now)),
-        Wait::ForObject => awaited(now.id, call).await,
-    }
-}
-
-/// The answer, once the object is there where it waits for that.
-pub(crate) async fn wait_for_object(wait: Wait, appended: Result<Outcome, Refusal>, call: Call<'_>) -> Carried {
-    match (wait, appended) {
-        (Wait::ForObject, Ok(Outcome::Appended { id, phase, .. })) if phase != Phase::Open => {
-            Ok(awaited(id, call).await?.map(|now| shown(&now)))
-        }
-        (_, appended) => Ok(appended),
-    }
-}
-
-/// How the upload stands once it has its object, or after a while. An upload that has failed is gone.
-pub(crate) async fn awaited(id: UploadId, call: Call<'_>) -> Result<Result<Snapshot, Refusal>> {
-    Ok(ask(&call.uploads()?, id, &AwaitObject).await?.and_then(|now| match now.phase {
-        Phase::Failed => {
-            Err(Refusal::UploadGone { phase: now.phase, reason: now.reason.unwrap_or_else(|| "It failed.".to_owned()) })
-        }
-        _ => Ok(now),
-    }))
-}
-
-fn shown(now: &Snapshot) -> Outcome {
-    Outcome::Appended {
-        id: now.id,
-        uploaded_bytes: now.uploaded_bytes,
-        file_bytes: now.plan.declared_bytes(),
-        expires_at: now.expires_at,
-        phase: now.phase,
-        object: now.object.clone(),
-    }
+    let appended = if finishing::lacks_last_part(&now) {
+        in_background(chunk, None, call).await?
+    } else {
+        Ok(finishing::shown(&now))
+    };
+    finishing::wait_for_object(wait, appended, call).await
 }
 
 /// A chunk that has been stored.
