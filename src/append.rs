@@ -243,7 +243,7 @@ impl Attempt<'_> {
             broken = how;
         }
         if !relay.chunk_is_as_declared().await? {
-            self.take_back_put(&held_back).await;
+            self.delete_put().await;
             let uploaded_bytes = self.release(ReleaseReason::GaveUp).await;
             return Err(Ended::Refused(Refusal::ChecksumMismatch { uploaded_bytes }));
         }
@@ -277,8 +277,8 @@ impl Attempt<'_> {
             }
         };
         let answer = self.timings.measure(Step::Commit, counted).await?;
-        if let Err(Refusal::UploadGone { .. }) = answer {
-            self.take_back_put(&commit.receipts).await;
+        if answer.is_err() && self.upload.is_none() && !commit.receipts.is_empty() {
+            self.delete_uncounted_put().await;
         }
         let committed = answer.map_err(Ended::Refused)?;
         self.uploaded_bytes = committed.uploaded_bytes;
@@ -286,12 +286,25 @@ impl Attempt<'_> {
         Ok(committed)
     }
 
-    /// Deletes what this attempt has put, where it does not count and never will: the bytes are not what they were said to be, or
-    /// the upload has ended and may have freed what it had. Dies here, or fails: the upload knows the key, and looks once it has
-    /// ended and once more before it is forgotten.
-    async fn take_back_put(&self, receipts: &[Receipt]) {
-        if self.upload.is_none() && !receipts.is_empty() {
+    /// Deletes what this attempt has put, where that does not count.
+    async fn delete_put(&self) {
+        if self.upload.is_none() {
+            // Dies here, or fails: the upload knows the key, and looks when it ends and once more before it is forgotten.
             let _swept = around("r2.delete", self.bucket.delete(&self.grant.key)).await;
+        }
+    }
+
+    /// The same after a refused commit. An upload that has ended may have looked already; one that is open looks when it ends, and
+    /// an earlier copy of this commit, whose answer was lost, may have counted the object.
+    async fn delete_uncounted_put(&self) {
+        let is_uncounted = match ask(self.objects, self.id, &Status).await {
+            Ok(Ok(Snapshot { phase: Phase::Completed, object: Some(object), .. })) => object.key != self.grant.key,
+            Ok(Ok(now)) => matches!(now.phase, Phase::Completed | Phase::Failed),
+            Ok(Err(refusal)) => matches!(refusal, Refusal::UploadGone { .. }),
+            Err(_) => false,
+        };
+        if is_uncounted {
+            self.delete_put().await;
         }
     }
 

@@ -103,7 +103,8 @@ impl World {
                 if message.rest.is_some_and(|(_, in_row)| !in_row) && mutations::deletes_rest(uploads, refusal) {
                     self.r2.delete_segment(attempt.id);
                 }
-                for stored in message.stored.iter().filter(|_| mutations::deletes_put(uploads, refusal)) {
+                for stored in message.stored.iter().filter(|stored| mutations::deletes_put(&self.object, stored.number))
+                {
                     self.r2.delete_put(stored.number);
                 }
                 self.workers[worker] = Worker::Idle;

@@ -124,10 +124,10 @@ fn segments_in_storage() {
 #[test]
 fn files_of_one_part() {
     let part = Bounds { file: 4, lengths: &[2, 4], put: true, ..SEQUENCE };
-    let budget = Budget { attempts: 4, duplicates: 1, ..Budget::NONE };
+    let budget = Budget { attempts: 3, duplicates: 1, ..Budget::NONE };
     explore("puts, taken over", Bounds { whole: &[false, true], budget, ..part.clone() }, &[LATE_WRITE, FENCED]);
     let sights = &[LATE_PUT, PUT_WITH_TAIL, COMPLETED, EXPIRED, ABORTED, DISCARDED_IN_DUTY];
-    let budget = Budget { attempts: 3, duplicates: 1, faults: 1, jumps: 1, cancels: 2, ..Budget::NONE };
+    let budget = Budget { attempts: 2, duplicates: 1, faults: 1, jumps: 1, cancels: 2, ..Budget::NONE };
     explore("puts to their end", Bounds { lengths: &[3, 4], topics: &[Duties], budget, ..part }, sights);
 }
 

@@ -85,9 +85,8 @@ const AT_THE_END: [(Mutation, &str); 12] = [
 /// A file of one part to its end: its attempts put it, each under a key of its own.
 const PUT: Bounds = Bounds { put: true, ..ENDING };
 
-const PUTS: [(Mutation, &str); 9] = [
+const PUTS: [(Mutation, &str); 8] = [
     (Mutation::PutsShareAKey, WHOLE),
-    (Mutation::PutsShareAKey, STORED_ONCE),
     (Mutation::CountedPutSwept, WHOLE),
     (Mutation::StrayPutsLeft, LEFT_ALONE),
     (Mutation::SegmentsSweptOnce, LEFT_ALONE),

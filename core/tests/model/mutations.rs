@@ -169,9 +169,11 @@ pub(crate) fn deletes_rest(uploads: &Uploads, refusal: &Refusal) -> bool {
     uploads.breaks(Mutation::RefusedRestDeleted) || matches!(refusal, Refusal::UploadGone { .. })
 }
 
-/// Whether a Worker whose commit is refused deletes what it has put.
-pub(crate) fn deletes_put(uploads: &Uploads, refusal: &Refusal) -> bool {
-    uploads.bounds.put && matches!(refusal, Refusal::UploadGone { .. })
+/// Whether a Worker whose commit is refused deletes what it has put: where the upload has ended, with another object or none.
+pub(crate) fn deletes_put(object: &Object, number: u16) -> bool {
+    let Some(session) = object.session.as_ref().filter(|session| session.is_put()) else { return false };
+    let is_object = session.object().is_some_and(|object| object.key == session.birth.put_key(number));
+    session.progress.ended_at.is_some() && !is_object
 }
 
 /// Under which number's key an attempt with this one puts.

@@ -15,7 +15,7 @@ use crate::{
     bytes::Bytes,
     commits::Message,
     duties::{Duty, Legacy},
-    mutations::Mutation,
+    mutations::{self, Mutation},
     object::Object,
     settle::Outlooks,
     storage::Storage,
@@ -164,9 +164,9 @@ impl World {
     }
 
     /// The object in R2 that is the upload's: that of the counted put, where the file is put.
-    pub(crate) fn whole_object(&self) -> Option<Bytes> {
+    pub(crate) fn whole_object(&self, uploads: &Uploads) -> Option<Bytes> {
         match (&self.object.session, self.object.parts.last()) {
-            (Some(session), Some(part)) if session.is_put() => self.r2.put(part.number),
+            (Some(session), Some(part)) if session.is_put() => self.r2.put(mutations::put_key(uploads, part.number)),
             _ => self.r2.object,
         }
     }
