@@ -19,7 +19,7 @@ use upload_core::{
         SegmentPlace,
     },
     units::{ByteCount, UploadId},
-    upload::{Phase, Snapshot},
+    upload::{ObjectFacts, Phase, Snapshot},
 };
 use web_sys::ReadableStream;
 use worker::{Bucket, Error, MultipartUpload, Result};
@@ -132,6 +132,7 @@ pub(crate) async fn store(
         whole,
         uploaded_bytes: chunk.offset,
         phase: Phase::Open,
+        object: None,
     };
     let end = chunk.offset.checked_add(chunk.length).unwrap_or(chunk.offset);
     let stored = attempt.run(&mut relay, end).await;
@@ -180,6 +181,8 @@ struct Attempt<'a> {
     uploaded_bytes: ByteCount,
     /// Where the upload is in its life, likewise.
     phase: Phase,
+    /// The object, where there is one already.
+    object: Option<ObjectFacts>,
 }
 
 impl Attempt<'_> {
@@ -283,6 +286,7 @@ impl Attempt<'_> {
         let committed = answer.map_err(Ended::Refused)?;
         self.uploaded_bytes = committed.uploaded_bytes;
         self.phase = committed.phase;
+        self.object.clone_from(&committed.object);
         Ok(committed)
     }
 
@@ -321,7 +325,7 @@ impl Attempt<'_> {
             file_bytes: self.grant.plan.declared_bytes(),
             expires_at: self.grant.expires_at,
             phase: self.phase,
-            object: None,
+            object: self.object.clone(),
         }
     }
 

@@ -38,7 +38,7 @@ pub(crate) async fn finish(now: Snapshot, wait: Wait, call: Call<'_>) -> Result<
 /// The answer, once the object is there where it waits for that.
 pub(crate) async fn wait_for_object(wait: Wait, appended: Result<Outcome, Refusal>, call: Call<'_>) -> Carried {
     match (wait, appended) {
-        (Wait::ForObject, Ok(Outcome::Appended { id, phase, .. })) if phase != Phase::Open => {
+        (Wait::ForObject, Ok(Outcome::Appended { id, phase, object: None, .. })) if phase != Phase::Open => {
             Ok(awaited(id, call).await?.map(|now| shown(&now)))
         }
         (_, appended) => Ok(appended),

@@ -156,12 +156,12 @@ test("killed between the put and its commit: nothing counts, and the object that
   const { uploadId } = await client.create(file);
   const other = await client.create(file);
   await plan({ point: "object.commit", nth: 1, kind: "hang" }, { point: "object.commit", nth: 2, kind: "hang" });
-  const lost = [client.put(uploadId, 0, file), client.put(other.uploadId, 0, file)];
+  const lost = Promise.allSettled([client.put(uploadId, 0, file), client.put(other.uploadId, 0, file)]);
   for (const id of [uploadId, other.uploadId]) {
     await waitFor("the put", () => bucketStateOf(stack.persistDir, id).objects.length === 1);
   }
   await stack.kill();
-  await Promise.allSettled(lost);
+  await lost;
   await stack.restart();
 
   assert.equal(await client.offset(uploadId), 0);

@@ -10,6 +10,7 @@ use crate::{
     plan,
     refusal::Refusal,
     units::{ByteCount, UnixMs},
+    upload::ObjectFacts,
 };
 
 /// Somebody has a chunk.
@@ -132,6 +133,9 @@ pub struct Committed {
     pub next_number: Option<u16>,
     /// Where the upload is in its life.
     pub phase: Phase,
+    /// The object, where there is one already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<ObjectFacts>,
 }
 
 /// An attempt ends early.
@@ -274,10 +278,18 @@ impl Session {
             Phase::Failed | Phase::Aborted | Phase::Expired => return Decision::no(self.gone()),
             Phase::Open | Phase::Completing | Phase::Verifying | Phase::Completed => {}
         }
-        match &self.content {
+        let mut decision = match &self.content {
             Content::Sequence(sequence) => self.commit_in_sequence(sequence, now, commit),
             Content::Lanes(lanes) => self.commit_in_lane(lanes, now, commit),
+        };
+        if let Ok(committed) = &mut decision.answer
+            && committed.phase == Phase::Completed
+        {
+            let mut after = self.clone();
+            after.apply(decision.change.clone());
+            committed.object = after.object();
         }
+        decision
     }
 
     /// Gives the right back. What has been committed stays, and is the answer: how many bytes count.

@@ -157,8 +157,8 @@ pub enum SegmentPlace {
 pub const MAX_ROW_SEGMENT_BYTES: u64 = 128 * 1024;
 
 impl Birth {
-    /// Where the object of an upload is. Ends with the id, and keys that go on from here with a number, so no two uploads ever meet. The prefix is empty or ends with a
-    /// slash.
+    /// Where the object of an upload is. Ends with the id, and what is put goes on from there with a number, so no two uploads
+    /// ever meet. The prefix is empty or ends with a slash.
     pub fn object_key(prefix: &str, id: UploadId) -> String {
         format!("uploads/{prefix}{id}")
     }

@@ -315,7 +315,8 @@ impl Session {
     }
 
     fn committed(&self, sequence: &Sequence, lease: Lease, phase: Phase) -> Committed {
-        Committed { uploaded_bytes: sequence.offset(), next_number: self.next_number(sequence, lease), phase }
+        let next_number = self.next_number(sequence, lease);
+        Committed { uploaded_bytes: sequence.offset(), next_number, phase, object: None }
     }
 }
 

@@ -45,6 +45,7 @@ fn the_commit_of_the_whole_completes_in_one_change() {
     assert_eq!((committed.phase, committed.uploaded_bytes), (Phase::Completed, bytes(FILE)));
     let object = s.object().unwrap();
     assert_eq!((object.key, object.etag, object.crc64nvme), (grant.key.clone(), "etag-1".to_owned(), Crc64Nvme(1)));
+    assert_eq!(committed.object, s.object());
     // Its answer was lost: said once more, it gets the same one.
     let repeated = s.commit(NOW, &commit(1, vec![receipt(1, FILE)]));
     assert_eq!((repeated.answer, repeated.change), (Ok(committed), Change::none()));
