@@ -135,7 +135,8 @@ pub(crate) async fn store(
         object: None,
     };
     let end = chunk.offset.checked_add(chunk.length).unwrap_or(chunk.offset);
-    let stored = attempt.run(&mut relay, end).await;
+    // On the heap: it is most of what a request has to remember.
+    let stored = Box::pin(attempt.run(&mut relay, end)).await;
     if !matches!(stored, Ok(()) | Err(Ended::Broken(Broken::BodyEnded | Broken::BodyStalled))) {
         relay.drain().await;
     }
