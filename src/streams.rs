@@ -138,22 +138,16 @@ impl Digest {
 
 /// The CRC-64/NVME of a part, computed in wasm of a copy of each piece.
 #[derive(Default)]
-pub(crate) struct PartCrc {
-    running: RunningCrc64,
-    /// Room for the copy.
-    room: Vec<u8>,
-}
+pub(crate) struct PartCrc(RunningCrc64);
 
 impl PartCrc {
     /// More bytes.
     pub(crate) fn update(&mut self, piece: &Uint8Array) {
-        self.room.resize(piece.length() as usize, 0);
-        piece.copy_to(&mut self.room);
-        self.running.update(&self.room);
+        self.0.update_with(piece.length() as usize, |room| piece.copy_to(room));
     }
 
     /// The CRC of all of them.
     pub(crate) fn finish(self) -> Crc64Nvme {
-        self.running.finish()
+        self.0.finish()
     }
 }

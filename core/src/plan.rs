@@ -196,13 +196,30 @@ impl Plan {
         if !self.guessed || chunk.is_zero() {
             return self;
         }
-        let smallest = (self.file_bytes.get().div_ceil(self.mode.max_parts()).div_ceil(MIB) * MIB).max(MIN_PART_BYTES);
+        let smallest = self.smallest_part();
         let usual = smallest.max(PREFERRED_PART_BYTES);
         let part = part_for_chunk(chunk.get(), usual, smallest);
         match ByteCount::new(part).filter(|_| part <= 2 * usual) {
             Some(part_bytes) => Self { chunk_bytes: chunk, part_bytes, ..self },
             None => self,
         }
+    }
+
+    /// The sizes for whoever sends chunks like this one with a checksum each: such a chunk counts as a whole or not at all, so
+    /// several parts would save nothing where it breaks, and one costs less. A client that was told a size must keep to it.
+    #[must_use]
+    pub fn with_chunk_as_part(self, chunk: ByteCount) -> Self {
+        let is_as_told = chunk == self.chunk_bytes || chunk >= self.file_bytes;
+        let fits = self.mode == Mode::Sequential && chunk.get() >= self.smallest_part();
+        if !fits || !(self.guessed || is_as_told) {
+            return self;
+        }
+        Self { chunk_bytes: if self.guessed { chunk } else { self.chunk_bytes }, part_bytes: chunk, ..self }
+    }
+
+    /// The smallest part of which the allowed number holds the file, in bytes.
+    fn smallest_part(&self) -> u64 {
+        (self.file_bytes.get().div_ceil(self.mode.max_parts()).div_ceil(MIB) * MIB).max(MIN_PART_BYTES)
     }
 
     /// The length of the file, once it is known.

@@ -68,6 +68,25 @@ fn a_guess_is_fitted_to_the_first_chunk() {
 }
 
 #[test]
+fn a_chunk_with_a_checksum_is_a_part() {
+    let sizes = |plan: Plan| (plan.chunk_bytes.get(), plan.part_bytes.get());
+    let count = |chunk| ByteCount::new(chunk).unwrap();
+    let agreed = |file| Plan::new(Mode::Sequential, Some(mib(file)), Some(mib(32)), LIMITS).unwrap();
+    assert_eq!(sizes(agreed(100)), (32 * MIB, 8 * MIB));
+    assert_eq!(sizes(agreed(100).with_chunk_as_part(mib(32))), (32 * MIB, 32 * MIB));
+    assert_eq!(agreed(100).with_chunk_as_part(mib(24)), agreed(100), "not what was agreed");
+    assert_eq!(sizes(agreed(20).with_chunk_as_part(mib(20))), (32 * MIB, 20 * MIB), "the whole file");
+    assert_eq!(agreed(3).with_chunk_as_part(mib(3)), agreed(3), "the only part may be small, the others may not");
+
+    let guess = |file| Plan::for_chunks(Mode::Sequential, file, Chunking::Unspoken, LIMITS).unwrap();
+    let odd = 90 * MIB + 1;
+    assert_eq!(sizes(guess(Some(mib(100))).with_chunk_as_part(count(odd))), (odd, odd));
+    assert_eq!(guess(None).with_chunk_as_part(mib(8)), guess(None), "parts must be larger than that");
+    let parallel = Plan::new(Mode::Parallel, Some(mib(100)), None, LIMITS).unwrap();
+    assert_eq!(parallel.with_chunk_as_part(mib(100)), parallel);
+}
+
+#[test]
 fn parallel_chunks_are_parts() {
     for (file, wanted, expected) in [
         (100, None, 8),
@@ -152,6 +171,8 @@ proptest! {
         let fitted = plan.fitted_to(ByteCount::new(chunk).unwrap());
         prop_assert!(fitted.part_count() <= MAX_PLANNED_PARTS && fitted.part_bytes.get() >= MIN_PART_BYTES);
         prop_assert!(fitted.part_bytes.get() <= 2 * plan.part_bytes.get().max(PREFERRED_PART_BYTES));
+        let whole = plan.with_chunk_as_part(ByteCount::new(chunk).unwrap());
+        prop_assert!(whole.part_count() <= MAX_PLANNED_PARTS && whole.part_bytes.get() >= MIN_PART_BYTES);
     }
 
     #[test]

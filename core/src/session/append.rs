@@ -244,14 +244,20 @@ impl Session {
         Decision::yes((), change)
     }
 
-    /// The sizes, where nothing counts yet and they were a guess: those that fit this chunk. The last chunk of a file says
-    /// nothing of the others, and a piece of a body nothing of how its sender cuts the file. A file that is put stays one part.
+    /// The sizes, where nothing counts yet: those that fit this chunk. Without a checksum only where they were a guess: the last
+    /// chunk of a file says nothing of the others, and a piece of a body nothing of how its sender cuts the file. A file that is
+    /// put stays one part.
     ///
     /// Whoever began under other sizes is no danger: this begin takes the lease from it, in the same change.
     fn fitted(&self, plan: plan::Plan, begin: Begin) -> plan::Plan {
-        let is_first = begin.offset.is_zero() && self.uploaded_bytes().is_zero() && !begin.link.more;
+        let is_first = begin.offset.is_zero() && self.uploaded_bytes().is_zero();
+        let may_change = is_first && !begin.link.more && !self.is_put();
         let is_all = begin.length >= plan.file_bytes;
-        if is_first && !is_all && !self.is_put() { plan.fitted_to(begin.length) } else { plan }
+        match (may_change, begin.whole, is_all) {
+            (true, true, _) => plan.with_chunk_as_part(begin.length),
+            (true, false, false) => plan.fitted_to(begin.length),
+            _ => plan,
+        }
     }
 
     /// The sizes, where somebody says how long the file is, and bytes up to `end` are there or coming.

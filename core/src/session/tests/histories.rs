@@ -166,7 +166,10 @@ fn run(file: u64, guessed: bool, put: bool, steps: Vec<Step>) {
                 let decision = s.begin(now, Begin { whole, ..begin(from, to - from) });
                 if let Ok(grant) = take(&mut s, decision) {
                     told = None;
-                    assert!(guessed || grant.plan.part_bytes.get() == PART);
+                    assert!(
+                        guessed || whole || grant.plan.part_bytes.get() == part_bytes,
+                        "sizes that were told changed"
+                    );
                     assert!(from == 0 || grant.plan.part_bytes.get() == part_bytes, "the sizes of what counts changed");
                     part_bytes = grant.plan.part_bytes.get();
                     writers[writer] = Some(Writer::new(grant, to, whole));

@@ -126,8 +126,11 @@ fn a_guess_of_its_chunks_does_not_make_it_several_parts() {
     let mut birth = birth_of_put(7 * MIB);
     birth.plan.guessed = true;
     let mut s = Session::create(birth).unwrap();
-    let grant = start(&mut s, 0, 5 * MIB).unwrap();
-    assert_eq!((grant.reserved, grant.plan.part_bytes), (0, bytes(PART)));
+    for whole in [false, true] {
+        let decision = s.begin(NOW, Begin { whole, ..begin(0, 5 * MIB) });
+        let grant = take(&mut s, decision).unwrap();
+        assert_eq!((grant.reserved, grant.plan.part_bytes), (0, bytes(PART)));
+    }
 }
 
 #[test]

@@ -372,6 +372,18 @@ fn neither_a_whole_file_nor_a_piece_of_a_body_shows_the_size_of_chunks() {
 }
 
 #[test]
+fn a_chunk_with_a_checksum_is_stored_as_one_part() {
+    let mut birth = birth(Mode::Sequential, 6 * PART);
+    birth.plan.chunk_bytes = bytes(2 * PART);
+    let mut s = Session::create(birth).unwrap();
+    let decision = s.begin(NOW, Begin { whole: true, ..begin(0, 2 * PART) });
+    let grant = take(&mut s, decision).unwrap();
+    assert_eq!((grant.plan.part_bytes, grant.reserved), (bytes(2 * PART), 1));
+    store(&mut s, &grant, 1, 2 * PART).unwrap();
+    assert_eq!(start(&mut s, 2 * PART, 2 * PART).unwrap().plan.part_bytes, bytes(2 * PART), "the sizes stay");
+}
+
+#[test]
 fn a_deleted_object_takes_no_more_bytes() {
     let mut s = session(PART);
     let grant = start(&mut s, 0, PART).unwrap();
