@@ -2,7 +2,9 @@
 -- deploy/grafana-dashboard.json. Columns: docs/logs.md. Run one with
 --   curl "https://api.cloudflare.com/client/v4/accounts/$ACCOUNT_ID/analytics_engine/sql" -H "Authorization: Bearer $TOKEN" -d "$QUERY"
 -- $timeFilter and $interval (seconds) are macros of the Altinity plugin for Grafana, which Cloudflare recommends; by hand, write e.g.
--- timestamp > NOW() - INTERVAL '1' DAY, and 300.
+-- timestamp > NOW() - INTERVAL '1' DAY, and 300. Dollars are at list prices, for a million each: requests to Workers 0.30, to
+-- objects 0.15, rows read 0.001 and written 1.00, R2 class A 4.50 and B 0.36, queue operations 0.40; included amounts, processor
+-- time and storage are not in them.
 
 -- name: Uploads by what became of them
 SELECT intDiv(toUInt32(timestamp), $interval) * $interval AS t, blob1 AS event, SUM(_sample_interval) AS uploads
@@ -64,12 +66,39 @@ GROUP BY t ORDER BY t;
 -- name: Faults
 SELECT intDiv(toUInt32(timestamp), $interval) * $interval AS t, blob1 AS event, SUM(_sample_interval) AS faults
 FROM quayside_metrics
-WHERE blob1 IN ('fault', 'errand_fault', 'errand_not_queued', 'unreadable_message', 'assembly_postponed') AND $timeFilter
+WHERE blob1 IN ('fault', 'errand_fault', 'errand_not_queued', 'unreadable_message', 'release_failed', 'assembly_postponed', 'jwks_unavailable') AND $timeFilter
 GROUP BY t, event ORDER BY t;
 
--- name: Cost of writing, in US dollars: parts and completions at R2's class A price, and the rows of a chunk
+-- name: Parts past the Worker: signed and recorded
+SELECT intDiv(toUInt32(timestamp), $interval) * $interval AS t, blob1 AS event, SUM(_sample_interval * double6) AS parts
+FROM quayside_metrics WHERE blob1 IN ('parts_signed', 'parts_recorded') AND $timeFilter
+GROUP BY t, event ORDER BY t;
+
+-- name: Bytes that count, through the Worker and past it
+SELECT intDiv(toUInt32(timestamp), $interval) * $interval AS t, blob1 AS event, SUM(_sample_interval * double1) AS bytes
+FROM quayside_metrics WHERE blob1 IN ('chunk_committed', 'parts_recorded') AND $timeFilter
+GROUP BY t, event ORDER BY t;
+
+-- name: Cost of ended uploads by what is charged for, in US dollars
 SELECT intDiv(toUInt32(timestamp), $interval) * $interval AS t,
-  SUM(_sample_interval * IF(blob1 = 'chunk_committed', CEIL(double1 / 8388608), 2)) * 0.0000045 AS r2_class_a,
-  SUM(_sample_interval * IF(blob1 = 'chunk_committed', 2, 8)) * 0.000001 AS rows_written
-FROM quayside_metrics WHERE blob1 IN ('chunk_committed', 'completed') AND $timeFilter
+  SUM(_sample_interval * double7) * 0.3 / 1000000 AS worker_requests,
+  SUM(_sample_interval * double8) * 0.15 / 1000000 AS object_requests,
+  SUM(_sample_interval * double9) * 0.001 / 1000000 AS rows_read,
+  SUM(_sample_interval * double10) / 1000000 AS rows_written,
+  SUM(_sample_interval * double11) * 4.5 / 1000000 AS r2_class_a,
+  SUM(_sample_interval * double12) * 0.36 / 1000000 AS r2_class_b,
+  SUM(_sample_interval * double13) * 0.4 / 1000000 AS queue_operations
+FROM quayside_metrics WHERE blob1 IN ('completed', 'failed', 'aborted', 'expired') AND $timeFilter
+GROUP BY t ORDER BY t;
+
+-- name: Cost per day, in US dollars, by what became of the uploads
+SELECT intDiv(toUInt32(timestamp), 86400) * 86400 AS t, blob1 AS event,
+  SUM(_sample_interval * (double7 * 0.3 + double8 * 0.15 + double9 * 0.001 + double10 + double11 * 4.5 + double12 * 0.36 + double13 * 0.4)) / 1000000 AS dollars
+FROM quayside_metrics WHERE blob1 IN ('completed', 'failed', 'aborted', 'expired') AND $timeFilter
+GROUP BY t, event ORDER BY t;
+
+-- name: Cost per completed GiB, in US dollars
+SELECT intDiv(toUInt32(timestamp), $interval) * $interval AS t,
+  SUM(_sample_interval * (double7 * 0.3 + double8 * 0.15 + double9 * 0.001 + double10 + double11 * 4.5 + double12 * 0.36 + double13 * 0.4)) / 1000000 / (SUM(_sample_interval * double1) / 1073741824) AS dollars_per_gib
+FROM quayside_metrics WHERE blob1 = 'completed' AND double1 > 0 AND $timeFilter
 GROUP BY t ORDER BY t;

@@ -1,7 +1,7 @@
 //! The settings of a deployment: every `[vars]` entry and secret of wrangler.toml, one to one, read into a type that can only
 //! be right. What is missing or malformed is said by name, and nothing is taken until it is there.
 
-use std::{str::FromStr, time::Duration};
+use std::{cell::OnceCell, rc::Rc, str::FromStr, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use upload_core::{
@@ -19,6 +19,34 @@ use worker::Env;
 
 /// How many secrets of one kind may be active: the newest, and the one before it.
 const MAX_ACTIVE_SECRETS: usize = 2;
+
+/// The settings as they are, right or wrong.
+pub(crate) struct Settings {
+    /// All of them, or what is wrong with the first that is.
+    config: Result<Config, Refusal>,
+    /// `CORS_ORIGINS`, apart from the rest, for answers that must have their headers even where the rest is wrong. A list that
+    /// cannot be read allows nobody.
+    pub(crate) cors_origins: AllowedOrigins,
+}
+
+impl Settings {
+    /// Those of this deployment. They are read once: an isolate serves one version of a Worker, whose settings never change.
+    pub(crate) fn of(env: &Env) -> Rc<Self> {
+        thread_local! {
+            static READ: OnceCell<Rc<Settings>> = const { OnceCell::new() };
+        }
+        READ.with(|read| Rc::clone(read.get_or_init(|| Rc::new(Self::read(env)))))
+    }
+
+    fn read(env: &Env) -> Self {
+        Self { config: Config::read(env), cors_origins: cors_origins(env).unwrap_or_default() }
+    }
+
+    /// All of them, where they are right.
+    pub(crate) fn config(&self) -> Result<&Config, &Refusal> {
+        self.config.as_ref()
+    }
+}
 
 /// The settings.
 #[derive(Clone)]
@@ -75,7 +103,7 @@ pub(crate) struct TokenSettings {
 
 impl Config {
     /// Reads the settings; refuses naming the first that is missing or malformed.
-    pub(crate) fn read(env: &Env) -> Result<Self, Refusal> {
+    fn read(env: &Env) -> Result<Self, Refusal> {
         cors_origins(env)?;
         let webhook_url = Some(text(env, "ORIGIN_WEBHOOK_URL")?).filter(|url| !url.is_empty());
         let limits = Limits {
@@ -115,8 +143,7 @@ impl Config {
     }
 }
 
-/// `CORS_ORIGINS`, apart from the rest, for answers that must have their headers even where the rest of the settings is wrong.
-pub(crate) fn cors_origins(env: &Env) -> Result<AllowedOrigins, Refusal> {
+fn cors_origins(env: &Env) -> Result<AllowedOrigins, Refusal> {
     const NAME: &str = "CORS_ORIGINS";
     AllowedOrigins::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }

@@ -14,7 +14,7 @@ use worker::{Context, Env, Headers, Request, Response, ResponseBuilder, Result};
 use crate::{
     auth,
     call::Call,
-    config::{self, Config},
+    config::{Config, Settings},
     cors, health,
     log::{self, Stopwatch, now_ms},
     timings::Timings,
@@ -46,24 +46,22 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
     if let Some(answer) = health::answer(&head, &env).await {
         return answer;
     }
-    let dialect = Dialect::of(&head);
+    let (dialect, settings) = (Dialect::of(&head), Settings::of(&env));
     let mut trace = Trace::default();
     let mut response = if head.method == Method::OPTIONS && matches!(dialect, Dialect::Json | Dialect::Companion) {
         Response::empty()?.with_status(204)
     } else {
-        let config = Config::read(&env);
-        let limits = config.as_ref().ok().map(|config| config.limits);
+        let config = settings.config();
+        let limits = config.ok().map(|config| config.limits);
         let asked = Asked { head: &head, limits, now: UnixMs(now_ms()) };
-        match handle(dialect, &asked, &mut request, config.as_ref(), &env, &context, &mut trace).await {
+        match handle(dialect, &asked, &mut request, config, &env, &context, &mut trace).await {
             Ok(Ok(response)) => response,
             Ok(Err(refusal)) => refused(dialect, &asked, &refusal, trace.upload, &watch)?,
             Err(error) => faulted(dialect, &error, trace.upload, &watch)?,
         }
     };
     response.headers_mut().set("server-timing", &trace.timings.header(&watch))?;
-    // A list that cannot be read allows nobody; what is wrong with it is said to whoever asks for anything.
-    let allowed = config::cors_origins(&env).unwrap_or_default();
-    cors::add(response.headers_mut(), &head, &allowed)?;
+    cors::add(response.headers_mut(), &head, &settings.cors_origins)?;
     Ok(response)
 }
 

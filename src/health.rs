@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use upload_core::{caller::Caller, dialect::Head, refusal::Refusal, units::UploadId};
 use worker::{Env, Response, Result};
 
-use crate::{config::Config, queue_consumer::DEAD_LETTER_BINDING, uploads::BUCKET_BINDING};
+use crate::{config::Settings, queue_consumer::DEAD_LETTER_BINDING, uploads::BUCKET_BINDING};
 
 /// Nobody's: an upload, an owner, an object.
 const NOBODY: &str = "readyz";
@@ -29,7 +29,7 @@ pub(crate) async fn answer(head: &Head, env: &Env) -> Option<Result<Response>> {
 
 async fn ready(env: &Env) -> Result<Response> {
     let found = [
-        ("settings", Config::read(env).map(drop).map_err(|refusal| refusal.to_string())),
+        ("settings", Settings::of(env).config().map(drop).map_err(ToString::to_string)),
         ("bucket", told(bucket(env).await)),
         ("uploads", told(uploads(env).await)),
         ("ledgers", told(ledgers(env).await)),

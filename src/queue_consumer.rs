@@ -16,7 +16,7 @@ use upload_core::{
 use worker::{Env, Message, MessageBatch, MessageExt, QueueRetryOptionsBuilder, Result};
 
 use crate::{
-    config::Config,
+    config::Settings,
     copying,
     log::{self, Stopwatch, now_ms},
     verification,
@@ -71,7 +71,8 @@ pub(crate) async fn consume(batch: &MessageBatch<Errand>, env: &Env) {
 }
 
 async fn deliver(message: &Message<Errand>, upload_id: UploadId, event_id: &str, env: &Env) -> Result<()> {
-    let config = Config::read(env).map_err(|refusal| refusal.to_string())?;
+    let settings = Settings::of(env);
+    let config = settings.config().map_err(ToString::to_string)?;
     let Some(url) = config.webhook_url.clone() else {
         return Err("ORIGIN_WEBHOOK_URL is empty, but there is an event to deliver".into());
     };
@@ -83,7 +84,7 @@ async fn deliver(message: &Message<Errand>, upload_id: UploadId, event_id: &str,
         return Ok(());
     };
     let watch = Stopwatch::start();
-    let answer = webhook::send(&facts, &url, &config).await?;
+    let answer = webhook::send(&facts, &url, config).await?;
     let (status, outcome) = match answer {
         Answer::Acknowledged { discard } => (None, DeliveryOutcome::Acknowledged { discard }),
         Answer::Refused { status, asked_seconds } => {
@@ -96,6 +97,7 @@ async fn deliver(message: &Message<Errand>, upload_id: UploadId, event_id: &str,
         age_ms: Some(UnixMs(now_ms()).ms_since(facts.occurred_at)),
         bytes: Some(facts.snapshot.plan.file_bytes),
         status,
+        cost: Some(facts.snapshot.cost),
         ..LogLine::of("delivered", upload_id)
     };
     // Dies here: the origin has it and the object does not know. It is sent again, with the same id.
@@ -115,7 +117,7 @@ async fn settle(
     let verdict = ask(objects, facts.snapshot.id, &end).await?.unwrap_or(Verdict::Settled);
     match verdict {
         Verdict::RetryAfter { delay_seconds } => {
-            log::info(&LogLine { event: "not_delivered", ..line });
+            log::info(&LogLine { event: "not_delivered", cost: None, ..line });
             retry(message, delay_seconds);
         }
         Verdict::GiveUp => {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use durable_objects::faults::around;
-use futures_util::future::{Either, join, select, try_join};
+use futures_util::future::{join, select, try_join};
 use js_sys::Uint8Array;
 use upload_core::{
     integrity::{ChunkDigest, RunningSha256, Sha256State},
@@ -17,6 +17,7 @@ use web_sys::ReadableStream;
 use worker::{Bucket, Delay, Error, MultipartUpload, Result};
 
 use crate::{
+    patience::Patience,
     streams::{Body, Digest, PartCrc, Sink, fixed_length},
     tail::{Front, Tail},
 };
@@ -56,7 +57,7 @@ impl From<Error> for Broken {
 /// A chunk on its way into storage.
 pub(crate) struct Relay {
     body: Body,
-    stalled_after: Duration,
+    patience: Patience,
     /// Of all bytes of the chunk, where its sender said what it must be.
     chunk_digest: Option<(Digest, Vec<u8>)>,
     /// Of all bytes of the file so far, where its digest was declared.
@@ -83,7 +84,8 @@ impl Relay {
             Digest::new(declared.algorithm.platform_name()).map(|digest| (digest, declared.value.clone()))
         };
         let chunk_digest = declared.map(digest).transpose()?;
-        Ok(Self { body: Body::new(body, BUFFER_BYTES)?, stalled_after, chunk_digest, file_sha256 })
+        let (body, patience) = (Body::new(body, BUFFER_BYTES)?, Patience::new(stalled_after));
+        Ok(Self { body, patience, chunk_digest, file_sha256 })
     }
 
     /// Moves a part into R2 under this number: first the tail, then so many bytes of the body that it is full.
@@ -147,7 +149,7 @@ impl Relay {
         let row = Uint8Array::new_with_length(length);
         let mut filled = 0;
         while filled < length {
-            let piece = match read(&mut self.body, self.stalled_after, 1, u64::from(length - filled)).await {
+            let piece = match self.read(1, u64::from(length - filled)).await {
                 Ok(piece) => piece,
                 Err(broken) => return Ok((row.subarray(0, filled), Some(broken))),
             };
@@ -198,8 +200,7 @@ impl Relay {
     async fn pump_body(&mut self, bytes: u64, sink: &Sink, mut crc: Option<&mut PartCrc>) -> Result<(), Stopped> {
         let mut left = bytes;
         while left > 0 {
-            let piece =
-                read(&mut self.body, self.stalled_after, LEAST_READ_BYTES, left).await.map_err(Stopped::AtBody)?;
+            let piece = self.read(LEAST_READ_BYTES, left).await.map_err(Stopped::AtBody)?;
             if let Some(crc) = crc.as_deref_mut() {
                 crc.update(&piece);
             }
@@ -208,6 +209,16 @@ impl Relay {
             self.body.give_back(&piece);
         }
         Ok(())
+    }
+
+    /// The next bytes of the body, at least one.
+    async fn read(&mut self, least_bytes: u32, most_bytes: u64) -> Result<Uint8Array, Broken> {
+        match self.patience.wait_for(self.body.read(least_bytes, most_bytes)).await {
+            Some(Ok(piece)) if piece.length() > 0 => Ok(piece),
+            // An error is the client's going: the platform rejects the read, and everything before it was delivered.
+            Some(_) => Err(Broken::BodyEnded),
+            None => Err(Broken::BodyStalled),
+        }
     }
 
     /// Into the digests of the chunk and of the file.
@@ -294,22 +305,6 @@ async fn read_away(body: &mut Body) {
         }
     });
     select(drain, Delay::from(LONGEST_DRAIN)).await;
-}
-
-/// The next bytes of a body, at least one.
-async fn read(
-    body: &mut Body,
-    stalled_after: Duration,
-    least_bytes: u32,
-    most_bytes: u64,
-) -> Result<Uint8Array, Broken> {
-    let reading = Box::pin(body.read(least_bytes, most_bytes));
-    match select(reading, Delay::from(stalled_after)).await {
-        Either::Left((Ok(piece), _)) if piece.length() > 0 => Ok(piece),
-        // An error is the client's going: the platform rejects the read, and everything before it was delivered.
-        Either::Left(_) => Err(Broken::BodyEnded),
-        Either::Right(_) => Err(Broken::BodyStalled),
-    }
 }
 
 /// Accepted bytes into a part. They are in its CRC; the digests of the chunk and of the file have seen them before, or must

@@ -7,6 +7,7 @@ import { after, test } from "node:test";
 import AwsS3 from "@uppy/aws-s3";
 import Uppy from "@uppy/core";
 
+import type { Cost } from "./support/api.ts";
 import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import { Origin } from "./support/origin.ts";
 import { waitUntilNothingLeft, waitUntilOnlyObjectLeft } from "./support/r2_state.ts";
@@ -180,6 +181,14 @@ test("the routes by hand: batch, list, a wrong list of parts, and a right one", 
     assert.deepEqual(reply.json(), { location: `/upload/${uploadId}`, key });
   }
   await assertStored(`/upload/${uploadId}`, bytes, "by hand.bin");
+  const line = stack.log.of(uploadId, "completed")[0] ?? assert.fail("no line completed");
+  // Created; two parts that Uppy would have stored, once, though they were listed twice; one list; put together twice.
+  assert.equal((line.cost as Cost).r2ClassA, 1 + 2 + 1 + 2);
+  const recorded = stack.log.of(uploadId, "parts_recorded").map((line) => [line.parts, line.bytes]);
+  assert.deepEqual(recorded, [
+    [2, 0],
+    [2, 0],
+  ]);
 });
 
 test("parts of unequal size are refused by R2, and the upload stays open", async () => {

@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
+import type { Cost } from "./support/api.ts";
 import { fileBytes, MIB } from "./support/bytes.ts";
 import { readTables } from "./support/log_tables.ts";
 import { sceneWithScriptedOrigin } from "./support/scene.ts";
@@ -43,6 +44,11 @@ test("every step of an upload leaves a line with its id, bytes and duration", as
   const delivered = await waitForLine(uploadId, "delivered");
   assert.equal(typeof delivered.durationMs, "number");
   assert.equal(stack.log.of(uploadId, "chunk_committed").length, 2, "one line per chunk");
+  const [atItsEnd, whenTold] = [completed.cost as Cost, delivered.cost as Cost];
+  // The multipart upload, three parts, the object; and with the telling a message more.
+  assert.deepEqual([atItsEnd.r2ClassA, atItsEnd.queueOperations], [5, 0]);
+  assert.deepEqual([whenTold.r2ClassA, whenTold.queueOperations], [5, 3]);
+  assert.ok(whenTold.objectRequests > atItsEnd.objectRequests);
 });
 
 test("every line is as documented: a known event, and no field that it does not have", () => {
@@ -52,7 +58,8 @@ test("every line is as documented: a known event, and no field that it does not 
     const documented = events.get(event) ?? assert.fail(`${event} is not in docs/logs.md`);
     for (const [name, value] of Object.entries(fields)) {
       assert.ok(documented.includes(name), `${event} has a field ${name}: ${JSON.stringify(value)}`);
-      assert.equal(typeof value, ["uploadId", "code", "detail"].includes(name) ? "string" : "number", name);
+      const type = ["uploadId", "code", "detail"].includes(name) ? "string" : "number";
+      assert.equal(typeof value, name === "cost" ? "object" : type, name);
     }
   }
   const delivered = stack.log.lines.find(({ event }) => event === "delivered");

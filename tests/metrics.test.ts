@@ -52,8 +52,8 @@ test("there are queries, each with a name of its own", () => {
 });
 
 test("a query that names what does not exist is found", () => {
-  assert.deepEqual(mistakes("SELECT double9 FROM t WHERE blob1 IN ('created', 'born') AND blob1 = 'gone'", tables), [
-    ...["double9", "born", "gone"],
+  assert.deepEqual(mistakes("SELECT double20 FROM t WHERE blob1 IN ('created', 'born') AND blob1 = 'gone'", tables), [
+    ...["double20", "born", "gone"],
   ]);
 });
 
@@ -78,6 +78,33 @@ test("the dashboard draws exactly these queries", () => {
   const { panels } = JSON.parse(read("deploy/grafana-dashboard.json")) as { panels: Panel[] };
   const drawn = panels.map(({ title, targets }) => ({ name: title, sql: targets[0]?.query }));
   assert.deepEqual(drawn, queries);
+});
+
+const alerts = (read("docs/runbook.md").split("\n## Alerts\n")[1]?.split("\n## ")[0] ?? "")
+  .split("\n")
+  .filter((line) => line.startsWith("| ") && !line.startsWith("| alert |"))
+  .map((line) => line.slice(2).split(" | "));
+
+test("every alert of the runbook is seen somewhere: on the dashboard, in an event, at a route", () => {
+  assert.ok(alerts.length >= 12);
+  for (const [name = "", when = ""] of alerts) {
+    const panels = [...when.matchAll(/"([^"]+)"/g)].map(([, panel = ""]) => panel);
+    for (const panel of panels) {
+      assert.ok(
+        queries.some((query) => query.name.startsWith(panel)),
+        `${name}: no panel ${panel}`,
+      );
+    }
+    assert.ok(panels.length > 0 || when.includes("`readyz`"), `${name}: nobody would notice`);
+    const sql = queries.filter((query) => panels.some((panel) => query.name.startsWith(panel)));
+    for (const [, event = ""] of when.matchAll(/`(\w+_\w+)`/g)) {
+      assert.ok(tables.events.has(event), `${name}: no event ${event}`);
+      assert.ok(
+        sql.some((query) => query.sql.includes(`'${event}'`)),
+        `${name}: its panel does not show ${event}`,
+      );
+    }
+  }
 });
 
 test("the dataset that is queried is the one that every environment writes to", () => {

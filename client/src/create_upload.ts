@@ -1,5 +1,6 @@
 // All the wiring: an upload out of a file, wishes and the outside world.
 
+import { Direct } from "./direct.ts";
 import { Emitter } from "./emitter.ts";
 import { BrowserHasher } from "./hash.ts";
 import type { Upload, UploadEvents, UploadFile, UploadOptions, World } from "./interfaces.ts";
@@ -31,7 +32,8 @@ export function createUpload(file: UploadFile, options: UploadOptions): Upload {
   const parts = { server, patience, world, store };
   const sessions = new Sessions(file, options.endpoint, wishes(file, options), parts);
   const live = new Live(server, world);
-  return new QuaysideUpload({ ...parts, live, file, emitter, sessions, checksums: options.checksums ?? true });
+  const direct = new Direct(server);
+  return new QuaysideUpload({ ...parts, live, direct, file, emitter, sessions, checksums: options.checksums ?? true });
 }
 
 function wishes(file: UploadFile, options: UploadOptions): Wishes {
@@ -44,6 +46,7 @@ function wishes(file: UploadFile, options: UploadOptions): Wishes {
     dedup,
     // A single chunk gains nothing from it.
     parallel: options.parallel ?? file.size > chunkBytes,
+    direct: options.direct ?? false,
     resumeFromServer: options.resumeFromServer ?? false,
     contentType: options.contentType ?? file.type,
     metadata: options.metadata,

@@ -108,6 +108,8 @@ const PASSING = new Set([
   "checksum-mismatch",
   "completing",
   "incomplete",
+  "part-not-stored",
+  "part-size-mismatch",
 ]);
 
 /** The problem's stable code: the last segment of its type. */

@@ -31,7 +31,10 @@ export interface UploadOptions {
   readonly chunkBytes?: number;
   /** Several chunks at once. True if not said. */
   readonly parallel?: boolean;
-  /** A SHA-256 with every chunk, so that a damaged one does not count. True if not said. */
+  /** The chunks go to R2 itself, past the server, which signs a URL for each and counts what R2 says it has. Chunks may then be
+   * above the limits of proxies. The server must have the keys of R2's S3 API, and the bucket a CORS rule for this page. */
+  readonly direct?: boolean;
+  /** A SHA-256 with every chunk, so that a damaged one does not count. True if not said; with `direct` there is none. */
   readonly checksums?: boolean;
   /** Hash the file first, and upload nothing when the server has these bytes. The server verifies the hash at the end; with
    * `parallel` it reads the object back for that, which shows as the state `verifying`. */
@@ -157,6 +160,12 @@ export interface Created {
   readonly uploadedBytes: number;
 }
 
+/** The right to store one chunk, by a `PUT` to this URL. */
+export interface SignedPart {
+  readonly partNumber: number;
+  readonly url: string;
+}
+
 export interface Status {
   readonly uploadId: string;
   readonly state: ServerState;
@@ -165,7 +174,7 @@ export interface Status {
   readonly fileSize: number;
   /** Ranges without their last byte: `[from, to)`. */
   readonly missing: readonly (readonly [number, number])[];
-  readonly mode: "sequential" | "parallel";
+  readonly mode: "sequential" | "parallel" | "direct";
   readonly chunkSize: number;
   readonly delivery: Delivery;
   readonly object: StoredObject | null;

@@ -9,11 +9,18 @@ import type {
   HttpRequest,
   HttpResponse,
   OpenUpload,
+  SignedPart,
   Status,
   StoredObject,
   UploadOptions,
 } from "./interfaces.ts";
 import type { Piece } from "./pieces.ts";
+
+/** A chunk that R2 has taken: under this number, and with this ETag where it may be read. */
+export interface StoredPart {
+  readonly partNumber: number;
+  readonly etag: string | undefined;
+}
 
 /** The answer to a creation: a new upload, or the upload that has these bytes already. */
 export type Creation = Created | { readonly duplicate: true; readonly object: StoredObject & { uploadId: string } };
@@ -71,6 +78,38 @@ export class Server {
     return json<{ uploadedBytes: number }>(this.#checked(response)).uploadedBytes;
   }
 
+  /** A URL for a chunk of a direct upload, counted from 0; or how many bytes count, where this chunk is among them. */
+  async sign(id: string, chunk: number, signal: AbortSignal): Promise<SignedPart | number> {
+    const response = await this.#post(`/upload/${id}/parts/sign`, { chunks: [chunk] }, signal);
+    const problem = problemOf(response);
+    if (problemCode(problem) === "chunk-already-stored") {
+      return problem?.uploadedBytes ?? 0;
+    }
+    const [part] = json<{ parts: [SignedPart] }>(this.#checked(response)).parts;
+    return part;
+  }
+
+  /** Stores a chunk in R2. Nothing but the bytes goes there: no token, and no header that R2 would have to allow. */
+  async store(
+    { partNumber, url }: SignedPart,
+    body: Uint8Array<ArrayBuffer>,
+    signal: AbortSignal,
+  ): Promise<StoredPart> {
+    const response = await this.#exchange({ method: "PUT", url, headers: {}, body, signal });
+    const { status } = response;
+    if (status < 200 || status > 299) {
+      // Also 403, of a URL that has run out: the next attempt is signed anew.
+      throw new UploadError("server", "resume", `Storage answered ${status}.`, { status });
+    }
+    return { partNumber, etag: response.header("ETag") ?? undefined };
+  }
+
+  /** Counts a chunk that R2 has. The number of bytes that count afterwards. */
+  async record(id: string, part: StoredPart, signal: AbortSignal): Promise<number> {
+    const response = await this.#post(`/upload/${id}/parts`, { parts: [part] }, signal);
+    return json<{ uploadedBytes: number }>(this.#checked(response)).uploadedBytes;
+  }
+
   /** Asks for completion: what makes an upload of no bytes complete. */
   async complete(id: string, signal: AbortSignal): Promise<void> {
     await this.#good({ method: "POST", url: `/upload/${id}/complete`, headers: {}, signal });
@@ -114,11 +153,20 @@ export class Server {
     return response;
   }
 
+  #post(path: string, body: object, signal: AbortSignal): Promise<HttpResponse> {
+    const headers = { "Content-Type": "application/json" };
+    return this.#send({ method: "POST", url: path, headers, body: JSON.stringify(body), signal });
+  }
+
   async #send(request: HttpRequest): Promise<HttpResponse> {
     const headers = { ...(await this.#headers()), ...request.headers };
+    return this.#exchange({ ...request, headers, url: this.#endpoint + request.url });
+  }
+
+  async #exchange(request: HttpRequest): Promise<HttpResponse> {
     request.signal?.throwIfAborted();
     try {
-      const answer = this.#http.send({ ...request, headers, url: this.#endpoint + request.url });
+      const answer = this.#http.send(request);
       return await (request.signal === undefined ? answer : orAborted(answer, request.signal));
     } catch (error) {
       request.signal?.throwIfAborted();

@@ -17,7 +17,10 @@ export interface Truth {
 export interface OpenSession {
   readonly uploadId: string;
   readonly chunkBytes: number;
+  /** Several chunks at once. */
   readonly parallel: boolean;
+  /** Past the server. */
+  readonly direct: boolean;
 }
 
 export type Found =
@@ -27,6 +30,7 @@ export type Found =
 export interface Wishes {
   readonly chunkBytes: number;
   readonly parallel: boolean;
+  readonly direct: boolean;
   readonly dedup: boolean;
   readonly resumeFromServer: boolean;
   readonly contentType: string;
@@ -79,8 +83,8 @@ export class Sessions {
   }
 
   /** What is missing. In sequential mode this ends whatever still writes, so that the offset stays true. */
-  async truth({ uploadId, parallel }: OpenSession, signal: AbortSignal): Promise<Truth> {
-    if (parallel) {
+  async truth({ uploadId, parallel, direct }: OpenSession, signal: AbortSignal): Promise<Truth> {
+    if (parallel || direct) {
       return this.status(uploadId, signal);
     }
     const fileBytes = this.#file.size;
@@ -163,13 +167,15 @@ export class Sessions {
       await this.forget();
       throw changedError(`it has ${this.#file.size} bytes, and the upload began with ${status.fileSize}`);
     }
-    const parallel = status.mode === "parallel";
+    const direct = status.mode === "direct";
+    const isSequential = status.mode === "sequential";
+    const parallel = direct ? this.#wishes.parallel : !isSequential;
     // In sequential mode any length will do, so a smaller size that is wished for now helps against a strict proxy.
-    const chunkBytes = parallel ? status.chunkSize : Math.min(status.chunkSize, this.#wishes.chunkBytes);
-    const session = { uploadId, chunkBytes, parallel };
+    const chunkBytes = isSequential ? Math.min(status.chunkSize, this.#wishes.chunkBytes) : status.chunkSize;
+    const session = { uploadId, chunkBytes, parallel, direct };
     await this.#remember(uploadId);
     const isOpen = status.state === "open";
-    const truth = isOpen && !parallel ? await this.truth(session, signal) : status;
+    const truth = isOpen && isSequential ? await this.truth(session, signal) : status;
     return { duplicate: false, session, truth };
   }
 
@@ -194,7 +200,8 @@ export class Sessions {
     const { uploadId, chunkSize, uploadedBytes } = created;
     this.#uploadId = uploadId;
     await this.#remember(uploadId);
-    const session = { uploadId, chunkBytes: chunkSize, parallel: this.#wishes.parallel };
+    const { parallel, direct } = this.#wishes;
+    const session = { uploadId, chunkBytes: chunkSize, parallel, direct };
     const fileBytes = this.#file.size;
     // An answer to a repeated creation may be about an upload that has bytes already.
     const truth = uploadedBytes > 0 ? await this.truth(session, signal) : nothingYet(fileBytes);
@@ -202,13 +209,13 @@ export class Sessions {
   }
 
   #creationBody(): string {
-    const { chunkBytes, parallel, contentType, metadata } = this.#wishes;
+    const { chunkBytes, parallel, direct, contentType, metadata } = this.#wishes;
     return JSON.stringify({
       fileName: this.#file.name,
       fileSize: this.#file.size,
       contentType,
       chunkSize: chunkBytes,
-      parallel,
+      ...(direct ? { direct } : { parallel }),
       sha256: this.#sha256,
       metadata,
     });

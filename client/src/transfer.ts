@@ -2,6 +2,7 @@
 // anything is sent again. Three failures in a row on one chunk end the transfer; what counts by then stays.
 
 import { Concurrency } from "./concurrency.ts";
+import type { Direct } from "./direct.ts";
 import { UploadError } from "./errors.ts";
 import { readBytes } from "./file_reader.ts";
 import type { UploadFile, World } from "./interfaces.ts";
@@ -19,6 +20,7 @@ export interface TransferParts {
   readonly sessions: Sessions;
   readonly patience: Patience;
   readonly world: World;
+  readonly direct: Direct;
   readonly checksums: boolean;
   /** The server has confirmed so many bytes in all. */
   readonly onConfirmed: (uploadedBytes: number) => void;
@@ -73,16 +75,14 @@ export class Transfer {
   }
 
   async #send(piece: Piece, signal: AbortSignal): Promise<void> {
-    const { file, server, world, checksums, onConfirmed } = this.#parts;
+    const { world, onConfirmed } = this.#parts;
     signal.throwIfAborted();
-    const bytes = await readBytes(file, piece.from, piece.to);
-    const checksum = checksums ? await world.hasher.chunk(bytes) : undefined;
     try {
-      const uploadedBytes = await server.put(this.#session.uploadId, piece, bytes, checksum, signal);
+      const uploadedBytes = await this.#put(piece, signal);
       this.#pieces.stored(piece);
       this.#failures.delete(piece.from);
       this.#anyStored = true;
-      this.#concurrency.confirmed(world.clock.nowMs(), bytes.length);
+      this.#concurrency.confirmed(world.clock.nowMs(), piece.to - piece.from);
       onConfirmed(uploadedBytes);
     } catch (error) {
       if (!(error instanceof UploadError)) {
@@ -90,6 +90,18 @@ export class Transfer {
       }
       await this.#failed(piece, error, signal);
     }
+  }
+
+  /** The number of bytes that count afterwards. */
+  async #put(piece: Piece, signal: AbortSignal): Promise<number> {
+    const { file, server, world, direct, checksums } = this.#parts;
+    const read = () => readBytes(file, piece.from, piece.to);
+    if (this.#session.direct) {
+      return direct.put(this.#session, piece, read, signal);
+    }
+    const bytes = await read();
+    const checksum = checksums ? await world.hasher.chunk(bytes) : undefined;
+    return server.put(this.#session.uploadId, piece, bytes, checksum, signal);
   }
 
   async #failed(piece: Piece, error: UploadError, signal: AbortSignal): Promise<void> {
@@ -127,7 +139,10 @@ export class Transfer {
     let message = `${where} ${last.message}`;
     if (last.code === "network") {
       message = `${where} The server can be reached, but the connection broke each time.`;
-      if (!this.#anyStored) {
+      if (!this.#anyStored && this.#session.direct) {
+        message +=
+          " Probably the bucket has no CORS rule that lets this page PUT to it, which a browser shows as a network error.";
+      } else if (!this.#anyStored) {
         const mib = Math.ceil((piece.to - piece.from) / MIB);
         message +=
           ` Probably a proxy in front of the server refuses chunks of ${mib} MiB (413), ` +

@@ -3,12 +3,13 @@
 //! The counts are kept with [`crate::session::Progress`], so they are stored whenever that row is written anyway, and never
 //! by a write of their own. What was counted since is lost when the object is put to sleep: of a sequential upload at
 //! most what follows its newest attempt's begin; of a parallel one everything since its creation, of which
-//! [`Cost::of_lanes`] then takes the place.
+//! [`Cost::of_lanes`] then takes the place. The object of a direct upload sleeps while its parts are under way, so there the row
+//! is written with every request that signs or records.
 //!
 //! Exact: rows, by SQLite's own counts, and requests to the upload's object, but for questions (status), which are the asker's.
-//! By rule, not by measurement: what the owner's ledger does for an upload; a queue's message, as three operations. Not
-//! counted: parts of attempts that never came to their commit; that a creation brings its bytes along, which shows as two
-//! requests to the Worker.
+//! By rule, not by measurement: what the owner's ledger does for an upload; a queue's message, as three operations; R2's list of
+//! the parts of a direct upload, as one. Not counted: parts of attempts that never came to their commit, or were never recorded;
+//! that a creation brings its bytes along, which shows as two requests to the Worker.
 
 use std::ops::AddAssign;
 

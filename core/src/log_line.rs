@@ -4,7 +4,10 @@
 
 use serde::Serialize;
 
-use crate::units::{ByteCount, UploadId};
+use crate::{
+    cost::Cost,
+    units::{ByteCount, UploadId},
+};
 
 /// A step in an upload's life.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -30,12 +33,18 @@ pub struct LogLine<'a> {
     /// The number of an attempt.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt: Option<u64>,
+    /// How many parts it concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parts: Option<u64>,
     /// How long ago that happened which is being told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub age_ms: Option<u64>,
     /// A sentence for a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// What the upload has cost so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
 }
 
 impl<'a> LogLine<'a> {

@@ -47,16 +47,16 @@ pub const EVENTS: &[Event] = &[
     info("stretch_copied", "uploadId bytes attempt durationMs"),
     info("copying_stopped", "uploadId attempt code"),
     info("copying_broken", "uploadId attempt detail"),
-    info("completed", "uploadId bytes durationMs"),
-    info("failed", "uploadId bytes durationMs detail"),
-    info("aborted", "uploadId bytes durationMs detail"),
-    info("expired", "uploadId bytes durationMs detail"),
-    info("parts_signed", "uploadId attempt"),
-    info("parts_recorded", "uploadId bytes"),
+    info("completed", "uploadId bytes durationMs cost"),
+    info("failed", "uploadId bytes durationMs detail cost"),
+    info("aborted", "uploadId bytes durationMs detail cost"),
+    info("expired", "uploadId bytes durationMs detail cost"),
+    info("parts_signed", "uploadId attempt parts"),
+    info("parts_recorded", "uploadId bytes parts"),
     info("assembly_postponed", "uploadId detail"),
-    info("delivered", "uploadId bytes attempt status durationMs ageMs"),
+    info("delivered", "uploadId bytes attempt durationMs ageMs cost"),
     info("not_delivered", "uploadId bytes attempt status durationMs ageMs"),
-    error("delivery_failed", "uploadId bytes attempt status durationMs ageMs"),
+    error("delivery_failed", "uploadId bytes attempt status durationMs ageMs cost"),
     error("dead_letter", "uploadId"),
     error("errand_not_queued", "uploadId detail"),
     error("errand_fault", "uploadId detail"),
@@ -71,7 +71,7 @@ pub const EVENTS: &[Event] = &[
 pub struct Column {
     /// What it is called in Analytics Engine's SQL.
     pub sql: &'static str,
-    /// The field of the log line that it holds.
+    /// The field of the log line that it holds; behind a dot, what of the field.
     pub field: &'static str,
 }
 
@@ -91,6 +91,14 @@ pub const COLUMNS: &[Column] = &[
     column("double3", "status"),
     column("double4", "attempt"),
     column("double5", "ageMs"),
+    column("double6", "parts"),
+    column("double7", "cost.workerRequests"),
+    column("double8", "cost.objectRequests"),
+    column("double9", "cost.rowsRead"),
+    column("double10", "cost.rowsWritten"),
+    column("double11", "cost.r2ClassA"),
+    column("double12", "cost.r2ClassB"),
+    column("double13", "cost.queueOperations"),
 ];
 
 /// One row of metrics: what [`COLUMNS`] says, in its order.
@@ -101,7 +109,7 @@ pub struct DataPoint {
     /// `blob1` and on.
     pub blobs: [String; 3],
     /// `double1` and on.
-    pub doubles: [f64; 5],
+    pub doubles: [f64; 13],
 }
 
 /// The row that a log line is.
@@ -109,6 +117,7 @@ pub fn data_point(line: &LogLine<'_>) -> DataPoint {
     // Counts and times are below 2^53.
     #[allow(clippy::cast_precision_loss)]
     let number = |value: Option<u64>| value.unwrap_or_default() as f64;
+    let cost = line.cost.unwrap_or_default();
     DataPoint {
         index: line.event.to_owned(),
         blobs: [
@@ -123,6 +132,14 @@ pub fn data_point(line: &LogLine<'_>) -> DataPoint {
             number(line.status.map(u64::from)),
             number(line.attempt),
             number(line.age_ms),
+            number(line.parts),
+            number(Some(cost.worker_requests)),
+            number(Some(cost.object_requests)),
+            number(Some(cost.rows_read)),
+            number(Some(cost.rows_written)),
+            number(Some(cost.r2_class_a)),
+            number(Some(cost.r2_class_b)),
+            number(Some(cost.queue_operations)),
         ],
     }
 }
@@ -132,7 +149,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::units::UploadId;
+    use crate::{cost::Cost, units::UploadId};
 
     fn line() -> LogLine<'static> {
         let id = UploadId::parse("067e6162-3b6f-4ae2-a171-2470b63dff00").unwrap();
@@ -143,7 +160,17 @@ mod tests {
             code: Some("offset-mismatch"),
             attempt: Some(3),
             age_ms: Some(11),
+            parts: Some(13),
             detail: Some("why".to_owned()),
+            cost: Some(Cost {
+                worker_requests: 17,
+                object_requests: 19,
+                rows_read: 23,
+                rows_written: 29,
+                r2_class_a: 31,
+                r2_class_b: 37,
+                queue_operations: 41,
+            }),
             ..LogLine::of("refused", id)
         }
     }
@@ -152,6 +179,7 @@ mod tests {
     fn a_row_holds_what_the_table_of_columns_says() {
         let point = data_point(&line());
         let json: serde_json::Value = serde_json::from_str(&line().json()).unwrap();
+        let number_of = |field: &str| json.pointer(&format!("/{}", field.replace('.', "/"))).unwrap().as_f64();
         let text = |field: &str| json[field].as_str().unwrap().to_owned();
         for Column { sql, field } in COLUMNS {
             let (kind, number) = sql.split_at(sql.find(|c: char| c.is_ascii_digit()).unwrap());
@@ -159,10 +187,12 @@ mod tests {
             match kind {
                 "index" => assert_eq!(point.index, text(field)),
                 "blob" => assert_eq!(point.blobs[at], text(field), "{sql}"),
-                _ => assert_eq!(Some(point.doubles[at]), json[field].as_f64(), "{sql}"),
+                _ => assert_eq!(Some(point.doubles[at]), number_of(field), "{sql}"),
             }
         }
         assert_eq!(COLUMNS.len(), 1 + point.blobs.len() + point.doubles.len());
+        // https://developers.cloudflare.com/analytics/analytics-engine/limits/
+        assert!(point.blobs.len() <= 20 && point.doubles.len() <= 20);
     }
 
     #[test]

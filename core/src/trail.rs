@@ -1,9 +1,10 @@
 //! What has happened to one upload, for whoever asks later: a ring of at most [`MAX_ENTRIES`] entries. What happens again and
-//! again is one entry that counts, so that ten thousand chunks do not push out the one takeover among them.
+//! again is one entry that counts, so that ten thousand chunks do not push out the one takeover among them. Parts that are
+//! signed and recorded by turns are two.
 //!
-//! The trail decides nothing, and no row is ever written for its sake: it is stored in rows that are written anyway. What happens
-//! without one of them (a part, a chunk of a parallel upload, a refusal) is stored with the next, and may be lost with the
-//! object's memory before.
+//! The trail decides nothing, and but for direct uploads no row is ever written for its sake: it is stored in rows that are
+//! written anyway. What happens without one of them (a part, a chunk of a parallel upload, a refusal) is stored with the next,
+//! and may be lost with the object's memory before.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,12 @@ pub const MAX_ENTRIES: usize = 48;
 /// So much of a reason is kept, in characters.
 const MAX_DETAIL_CHARACTERS: usize = 120;
 
+/// The right to store a part was given to the client.
+pub(crate) const SIGNED: &str = "signed";
+
+/// A part that the client has stored counts.
+pub(crate) const RECORDED: &str = "recorded";
+
 /// Something that happened, once or several times in a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -25,8 +32,8 @@ pub struct Entry {
     pub until: UnixMs,
     /// How often in a row.
     pub times: u32,
-    /// What: `created`, `attempt`, `takeover`, `refused`, `declared`, the name of a phase, `delivery_attempt`, `delivered`,
-    /// `delivery_failed`, `redelivery`.
+    /// What: `created`, `attempt`, `takeover`, `signed`, `recorded`, `reopened`, `refused`, `declared`, the name of a phase,
+    /// `delivery_attempt`, `delivered`, `delivery_failed`, `redelivery`.
     pub event: String,
     /// How many bytes counted then.
     pub uploaded_bytes: ByteCount,
@@ -55,13 +62,17 @@ impl Trail {
     pub fn note(&mut self, now: UnixMs, event: &str, uploaded_bytes: ByteCount, detail: Option<String>) {
         let detail = detail.map(|text| text.chars().take(MAX_DETAIL_CHARACTERS).collect());
         self.noted += 1;
-        if let Some(last) = self.entries.last_mut()
-            && last.event == event
-            && last.detail == detail
-        {
-            last.until = now;
-            last.times = last.times.saturating_add(1);
-            last.uploaded_bytes = uploaded_bytes;
+        let takes_turns = |entry: &Entry| [SIGNED, RECORDED].contains(&entry.event.as_str());
+        let is_the_same = |entry: &Entry| entry.event == event && entry.detail == detail;
+        let same = match self.entries.as_mut_slice() {
+            [.., last] if is_the_same(last) => Some(last),
+            [.., before, last] if is_the_same(before) && takes_turns(before) && takes_turns(last) => Some(before),
+            _ => None,
+        };
+        if let Some(same) = same {
+            same.until = now;
+            same.times = same.times.saturating_add(1);
+            same.uploaded_bytes = uploaded_bytes;
             return;
         }
         if self.entries.len() >= MAX_ENTRIES {
@@ -92,6 +103,21 @@ mod tests {
         assert_eq!(trail.entries.len(), MAX_ENTRIES);
         assert_eq!(trail.entries.last().unwrap().detail.as_deref(), Some("reason 999"));
         assert_eq!(trail.noted, 11_001);
+    }
+
+    #[test]
+    fn parts_that_are_signed_and_recorded_by_turns_are_two_entries() {
+        let mut trail = Trail::default();
+        trail.note(UnixMs(1), "created", 0.into(), None);
+        for n in 0..100 {
+            trail.note(UnixMs(10 * n + 2), SIGNED, 0.into(), None);
+            trail.note(UnixMs(10 * n + 3), RECORDED, 5.into(), None);
+        }
+        trail.note(UnixMs(2_000), "reopened", 0.into(), None);
+        trail.note(UnixMs(2_001), RECORDED, 5.into(), None);
+        let seen: Vec<_> = trail.entries.iter().map(|entry| (entry.event.as_str(), entry.times)).collect();
+        assert_eq!(seen, [("created", 1), (SIGNED, 100), (RECORDED, 100), ("reopened", 1), (RECORDED, 1)]);
+        assert_eq!((trail.entries[1].at, trail.entries[1].until), (UnixMs(2), UnixMs(992)));
     }
 
     #[test]

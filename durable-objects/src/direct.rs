@@ -1,10 +1,18 @@
 //! The object's answers about parts that its client stores itself. What it hands out and counts the session decides; here each
-//! number is stored before the next is handed out.
+//! number is stored before the next is handed out. Such an object sleeps while the parts are under way, so with the last number of
+//! a request goes the row that says how far the upload is, with its cost and its trail.
 
-use upload_core::session::{Decision, Session, Slot};
+use upload_core::{
+    log_line::LogLine,
+    session::{Decision, Session, Slot},
+    units::{ByteCount, UnixMs},
+    upload::Snapshot,
+};
 use worker::{Response, Result};
 
 use crate::{
+    log,
+    metering::{BY_CLIENT, LISTING},
     rpc::{
         Command, answer,
         direct::{AssembleParts, FindSigned, RecordParts, SignParts},
@@ -17,26 +25,68 @@ impl UploadSession {
     pub(crate) fn direct(&self, name: &str, body: &str) -> Result<Response> {
         match name {
             SignParts::NAME => self.sign_parts(&serde_json::from_str(body)?),
-            RecordParts::NAME => self.decide_then_show(body, |session, now, RecordParts(found)| {
+            FindSigned::NAME => self.find_signed(&serde_json::from_str(body)?),
+            RecordParts::NAME => self.count_parts(body, |session, now, RecordParts(found)| {
                 let Decision { answer, change } = session.record(now, found);
                 Decision { answer: answer.map(drop), change }
             }),
-            FindSigned::NAME => self.decide(body, |session, _, _: &FindSigned| session.signed()),
             AssembleParts::NAME => {
-                self.decide_then_show(body, |session, now, AssembleParts(chosen)| session.assemble_of(now, chosen))
+                self.count_parts(body, |session, now, AssembleParts(chosen)| session.assemble_of(now, chosen))
             }
             _ => Response::error("no such command", 404),
         }
     }
 
     fn sign_parts(&self, asked: &SignParts) -> Result<Response> {
+        self.charge(BY_CLIENT);
         let mut slots = Vec::with_capacity(asked.0.len());
-        for chunk in &asked.0 {
-            match self.take(asked, None, |session: &Session, now, _| session.sign(now, *chunk))? {
+        for (chunk, behind) in asked.0.iter().zip(1..) {
+            let taken = self.take(asked, None, |session: &Session, now, _| {
+                let mut decision = session.sign(now, *chunk);
+                if behind == asked.0.len() {
+                    decision.change.progress = decision.answer.is_ok().then(|| session.progress.clone());
+                }
+                decision
+            })?;
+            match taken {
                 Ok(slot) => slots.push(slot),
                 Err(refusal) => return answer::<Vec<Slot>>(Err(refusal)),
             }
         }
         answer(Ok(slots))
+    }
+
+    /// Whoever learns this asks R2 for them.
+    fn find_signed(&self, asked: &FindSigned) -> Result<Response> {
+        let taken = self.take(asked, None, |session: &Session, _, _| session.signed())?;
+        if taken.as_ref().is_ok_and(|signed| !signed.numbers.is_empty()) {
+            self.charge(LISTING);
+        }
+        answer(taken)
+    }
+
+    fn count_parts<C: Command<Answer = Snapshot>>(
+        &self,
+        body: &str,
+        rule: impl FnOnce(&Session, UnixMs, &C) -> Decision<()>,
+    ) -> Result<Response> {
+        let (bytes_before, mut counted_parts) = (self.counted_bytes(), 0);
+        let shown = self.decide_then_show(body, |session, now, command: &C| {
+            let decision = rule(session, now, command);
+            counted_parts = decision.change.parts.len();
+            decision
+        })?;
+        if let (1.., Some(session)) = (counted_parts, &*self.session.borrow()) {
+            log::info(&LogLine {
+                bytes: Some(self.counted_bytes().saturating_sub(bytes_before)),
+                parts: Some(counted_parts as u64),
+                ..LogLine::of("parts_recorded", session.birth.id)
+            });
+        }
+        Ok(shown)
+    }
+
+    fn counted_bytes(&self) -> ByteCount {
+        self.session.borrow().as_ref().map_or(ByteCount::ZERO, Session::uploaded_bytes)
     }
 }

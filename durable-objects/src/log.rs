@@ -63,6 +63,7 @@ pub(crate) fn phase(session: &Session) {
         bytes: Some(session.uploaded_bytes()),
         duration_ms: Some(now().ms_since(session.birth.created_at)),
         detail: progress.reason.clone(),
+        cost: progress.ended_at.map(|_| progress.cost),
         ..LogLine::of(progress.phase.name(), session.birth.id)
     });
 }

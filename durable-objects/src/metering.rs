@@ -10,6 +10,7 @@ use worker::{SqlCursor, SqlStorage, SqlStorageValue};
 
 use crate::rpc::{
     Command,
+    direct::{AssembleParts, FindSigned, SignParts},
     upload::{BeginDelivery, Cancel, Complete, Declare, FindObject, NextSlice, Probe, Redeliver, Status},
 };
 
@@ -53,17 +54,21 @@ pub(crate) fn of_creation(session: &Session) -> Cost {
     Cost { worker_requests: 1, object_requests: 2, rows_written: 3, r2_class_a, ..Cost::NONE }
 }
 
+/// A request that leads to the upload's object.
+pub(crate) const BY_CLIENT: Cost = Cost { worker_requests: 1, object_requests: 1, ..Cost::NONE };
+
 /// A command, beside its rows. Questions are the asker's.
 pub(crate) fn of_command(name: &str) -> Cost {
-    let asked = Cost { object_requests: 1, ..Cost::NONE };
-    let by_client = Cost { worker_requests: 1, ..asked };
     match name {
-        Status::NAME => Cost::NONE,
+        // Signing, which takes a command for each part, is counted where it is done.
+        Status::NAME | SignParts::NAME => Cost::NONE,
         BeginDelivery::NAME | Probe::NAME | Declare::NAME | Complete::NAME | Cancel::NAME | Redeliver::NAME => {
-            by_client
+            BY_CLIENT
         }
-        FindObject::NAME | NextSlice::NAME => Cost { r2_class_b: 1, ..by_client },
-        _ => asked,
+        // A record is counted as a request to the Worker where it asks for what was signed.
+        FindSigned::NAME | AssembleParts::NAME => BY_CLIENT,
+        FindObject::NAME | NextSlice::NAME => Cost { r2_class_b: 1, ..BY_CLIENT },
+        _ => Cost { object_requests: 1, ..Cost::NONE },
     }
 }
 
@@ -79,6 +84,9 @@ pub(crate) fn of_commit(commit: &Commit) -> Cost {
     let segments = commit.rest.filter(|rest| rest.place == SegmentPlace::Object).iter().count();
     Cost { r2_class_a: (commit.receipts.len() + segments) as u64, ..Cost::NONE }
 }
+
+/// R2 is asked which parts it has (`ListParts`).
+pub(crate) const LISTING: Cost = Cost { r2_class_a: 1, ..Cost::NONE };
 
 /// An alarm.
 pub(crate) fn of_alarm() -> Cost {

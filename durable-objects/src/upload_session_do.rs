@@ -374,7 +374,7 @@ impl UploadSession {
     }
 
     /// Counts what something costs. It is stored with the next row that says how far the upload is.
-    fn charge(&self, cost: Cost) {
+    pub(crate) fn charge(&self, cost: Cost) {
         if let Some(session) = &mut *self.session.borrow_mut() {
             session.progress.cost += cost;
         }

@@ -54,7 +54,11 @@ async fn sign(id: UploadId, chunks: Vec<u32>, bucket: &S3Bucket, objects: &Door)
     // Dies here: the numbers are spent, and nobody has a URL for them.
     let now = UnixMs(now_ms());
     let signed = slots.iter().map(|slot| bucket.sign(slot, now)).collect::<Result<_>>()?;
-    log::info(&LogLine { attempt: slots.first().map(|slot| slot.number.into()), ..LogLine::of("parts_signed", id) });
+    log::info(&LogLine {
+        attempt: slots.first().map(|slot| slot.number.into()),
+        parts: Some(slots.len() as u64),
+        ..LogLine::of("parts_signed", id)
+    });
     Ok(Ok(Outcome::Granted(Granted::Signed(id, signed))))
 }
 
@@ -73,16 +77,13 @@ async fn record(id: UploadId, claims: &[Claim], bucket: &S3Bucket, objects: &Doo
     };
     // Dies here: R2 has the parts and nobody counts them; they can be recorded again.
     let answer = ask(objects, id, &RecordParts(found)).await?;
-    Ok(answer.map(|now| {
-        log::info(&LogLine { bytes: Some(now.uploaded_bytes), ..LogLine::of("parts_recorded", id) });
-        Outcome::Appended {
-            id,
-            uploaded_bytes: now.uploaded_bytes,
-            file_bytes: now.plan.declared_bytes(),
-            expires_at: now.expires_at,
-            phase: now.phase,
-            object: now.object,
-        }
+    Ok(answer.map(|now| Outcome::Appended {
+        id,
+        uploaded_bytes: now.uploaded_bytes,
+        file_bytes: now.plan.declared_bytes(),
+        expires_at: now.expires_at,
+        phase: now.phase,
+        object: now.object,
     }))
 }
 

@@ -19,7 +19,8 @@ const { CHROMIUM } = process.env;
 /** For `test`: why it is skipped, if it is. */
 export const inBrowser = { skip: CHROMIUM ? false : "no Chromium: name one in CHROMIUM" };
 
-const ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"];
+/** How Chromium is started. */
+export const ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"];
 
 export type HarbourOptions = { vars?: Record<string, string | number>; allowedFileTypes?: string[] };
 

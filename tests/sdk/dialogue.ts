@@ -28,7 +28,7 @@ export const ID = "067e6162-3b6f-4ae2-a171-2470b63dff00";
 export type Reply = { status: number; body?: object | string; headers?: Record<string, string> };
 /** `no answer` is a broken connection, `hangs` one that says nothing until it is given up, `deaf` not even then. */
 export type Answer = Reply | "no answer" | "hangs" | "deaf";
-/** The method, the path, and for a chunk its range; and what is answered, or done to find the answer. */
+/** The method, the path, and for a chunk its range, or at storage its length; and what is answered, or done to find the answer. */
 export type Line = readonly [request: string, answer: Answer | (() => Answer)];
 
 export class Dialogue {
@@ -72,6 +72,9 @@ export class Dialogue {
 
 export function describe({ method, url, headers, body }: HttpRequest): string {
   const path = url.replace(ENDPOINT, "").replace(ID, "{id}");
+  if (method === "PUT" && headers["X-Upload-Offset"] === undefined) {
+    return `PUT ${path} ${body?.length} bytes`;
+  }
   const from = Number(headers["X-Upload-Offset"]);
   return method === "PUT" ? `PUT ${path} ${from}-${from + (body?.length ?? 0)}` : `${method} ${path}`;
 }

@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
+import type { BucketCors } from "./bucket_cors.ts";
 import type { Reply } from "./http.ts";
 import { send } from "./http.ts";
 import { partsOf } from "./r2_state.ts";
@@ -20,6 +21,8 @@ export class S3 {
   listsParts = true;
   /** How much longer it says that each part is than it is. */
   addedBytes = 0;
+  /** Which pages may use it, as the bucket's rules say; none where there are none. */
+  cors: BucketCors | undefined;
   readonly #server: Server;
   #stack: Stack | undefined;
 
@@ -49,6 +52,11 @@ export class S3 {
   }
 
   #answer(asked: IncomingMessage, answer: ServerResponse): void {
+    this.cors?.allow(asked, answer);
+    if (asked.method === "OPTIONS") {
+      answer.writeHead(this.cors?.hasAllowed(answer) ? 204 : 403).end();
+      return;
+    }
     const { hostname, port } = new URL(this.#stack?.baseUrl ?? "");
     // The host is signed too, so it goes on as it came.
     const { method, url, headers } = asked;

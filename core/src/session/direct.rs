@@ -147,7 +147,17 @@ impl Session {
             change.progress = decision.change.progress.clone().or(change.progress);
             after.apply(decision.change);
         }
+        if !change.parts.is_empty() {
+            change.progress = Some(self.charged(change.progress, change.parts.len()));
+        }
         Decision::yes(answer, change)
+    }
+
+    /// How far the upload is, with so many parts that its client had R2 store at the upload's cost.
+    fn charged(&self, progress: Option<Progress>, parts: usize) -> Progress {
+        let mut progress = progress.unwrap_or_else(|| self.progress.clone());
+        progress.cost.r2_class_a += parts as u64;
+        progress
     }
 
     /// The newest numbers of all chunks that were signed.
@@ -191,7 +201,8 @@ impl Session {
             parts.push(StoredPart { number, end, etag: etag.clone(), crc64nvme, sha256_so_far: None });
         }
         let progress = Progress { phase: Phase::Completing, job_not_before: now, ..self.progress.clone() };
-        Decision::yes((), Change { progress: Some(progress), parts, ..Change::none() })
+        let progress = Some(self.charged(Some(progress), parts.len()));
+        Decision::yes((), Change { progress, parts, ..Change::none() })
     }
 
     /// R2 has the whole object, so many bytes long. Nobody here has seen one of them: it is read back before it is complete.
@@ -231,13 +242,15 @@ impl Session {
         if self.progress.reopenings >= MAX_REOPENINGS {
             return self.end(now, Phase::Failed, EventKind::Failed, Some(reason));
         }
-        let progress = Progress {
+        let mut progress = Progress {
             phase: Phase::Open,
             reason: Some(reason),
             reopenings: self.progress.reopenings + 1,
             job_failures: 0,
             ..self.progress.clone()
         };
+        // Those that R2 still has will be recorded, and charged for, once more.
+        progress.cost.r2_class_a = progress.cost.r2_class_a.saturating_sub(self.content.counted_parts());
         Change { progress: Some(progress), uncount: true, ..Change::none() }
     }
 

@@ -4,7 +4,7 @@ use super::{Change, Session};
 use crate::{
     event::DeliveryState,
     refusal::Refusal,
-    trail::Trail,
+    trail::{RECORDED, SIGNED, Trail},
     units::{ByteCount, UnixMs},
 };
 
@@ -21,7 +21,12 @@ impl Session {
         let bytes = after.uploaded_bytes();
         let (was, is) = (&self.progress, &after.progress);
         let attempt_of = |session: &Self| session.progress.lease.as_ref().map(|lease| lease.attempt);
-        if change.lane.is_some() {
+        if self.is_direct() {
+            if change.lane.is_some() {
+                trail.note(now, SIGNED, bytes, None);
+            }
+            change.parts.iter().for_each(|_| trail.note(now, RECORDED, bytes, None));
+        } else if change.lane.is_some() {
             trail.note(now, "attempt", bytes, None);
         } else if attempt_of(after).is_some() && attempt_of(self) != attempt_of(after) {
             trail.note(now, if self.is_appending() { "takeover" } else { "attempt" }, bytes, None);
@@ -30,7 +35,7 @@ impl Session {
             trail.note(now, "declared", bytes, None);
         }
         if was.phase != is.phase {
-            trail.note(now, is.phase.name(), bytes, is.reason.clone());
+            trail.note(now, if change.uncount { "reopened" } else { is.phase.name() }, bytes, is.reason.clone());
         }
         if let (Some(was), Some(is)) = (&self.delivery, &after.delivery) {
             if is.attempts > was.attempts {

@@ -124,8 +124,10 @@ pub(crate) fn load(storage: &Storage) -> Result<Option<(Session, Trail)>> {
         Mode::Parallel | Mode::Direct => {
             let mut lanes = load_lanes(&sql, birth.plan)?;
             lanes.resize(progress.plan.unwrap_or(birth.plan));
-            // Their rows have no place for it.
-            progress.cost = progress.cost.at_least(lanes.cost());
+            if birth.plan.mode == Mode::Parallel {
+                // Their rows have no place for it.
+                progress.cost = progress.cost.at_least(lanes.cost());
+            }
             Content::Lanes(lanes)
         }
     };
