@@ -1,29 +1,33 @@
 //! A chunk, carried out: the upload's object grants the right to store it, the relay stores it, and the object counts it,
 //! part by part; or all at once, where the chunk's checksum must be right first.
 
-use durable_objects::fault::{Error, Result};
-use durable_objects::rpc::{
-    Door, ask,
-    upload::{AwaitObject, Declare, Status, commit_with_bytes},
+use durable_objects::{
+    fault::{Error, Result},
+    faults::around,
+    rpc::{
+        Door, ask,
+        upload::{Declare, Status, commit_with_bytes},
+    },
 };
 use js_sys::Uint8Array;
 use upload_core::{
     integrity::RunningSha256,
     log_line::LogLine,
-    operation::{Append, Outcome, Wait},
+    operation::{Append, Outcome},
     refusal::Refusal,
     session::{
         Begin, Commit, Committed, Grant, Link, MAX_ROW_SEGMENT_BYTES, Receipt, Release, ReleaseReason, Rest,
         SegmentPlace,
     },
     units::{ByteCount, UploadId},
-    upload::{Phase, Snapshot},
+    upload::{ObjectFacts, Phase, Snapshot},
 };
 use web_sys::ReadableStream;
 use worker::{Bucket, MultipartUpload};
 
 use crate::{
     call::{Call, Storing},
+    finishing,
     log::{self, Stopwatch},
     relay::{Broken, Relay, drain},
     streams::fixed_length,
@@ -43,11 +47,11 @@ pub(crate) async fn carry_out(chunk: Append, body: Option<ReadableStream>, call:
     }
     let wait = chunk.wait;
     let appended = in_background(chunk, body, call).await?;
-    wait_for_object(wait, appended, call).await
+    finishing::wait_for_object(wait, appended, call).await
 }
 
 /// Stores the chunk in a task of its own.
-async fn in_background(chunk: Append, body: Option<ReadableStream>, call: Call<'_>) -> Carried {
+pub(crate) async fn in_background(chunk: Append, body: Option<ReadableStream>, call: Call<'_>) -> Carried {
     let storing = call.storing()?;
     call.outliving_its_client(async move {
         Ok(store(chunk, Link::default(), body, &storing).await?.map(|stored| stored.outcome))
@@ -71,63 +75,12 @@ async fn without_bytes(chunk: Append, call: Call<'_>) -> Carried {
         Err(refusal) => return Ok(Err(refusal)),
     };
     let wait = chunk.wait;
-    let appended = if lacks_last_part(&now) { in_background(chunk, None, call).await? } else { Ok(shown(&now)) };
-    wait_for_object(wait, appended, call).await
-}
-
-/// Whether all bytes are there, but some in the tail: whoever declared the length, and was to put them into the last part,
-/// has gone.
-fn lacks_last_part(now: &Snapshot) -> bool {
-    now.phase == Phase::Open && now.plan.declared_bytes() == Some(now.offset)
-}
-
-/// Puts the tail into the last part where that has not been done, and waits for the object. For whoever asks where to go on
-/// and would take the answer for the end.
-pub(crate) async fn finish(now: Snapshot, wait: Wait, call: Call<'_>) -> Result<Result<Snapshot, Refusal>> {
-    if lacks_last_part(&now) {
-        let (id, offset, length) = (now.id, now.offset, ByteCount::ZERO);
-        let chunk = Append { id, offset, length, file_bytes: None, digest: None, wait: Wait::No };
-        if let Err(refusal) = in_background(chunk, None, call).await? {
-            return Ok(Err(refusal));
-        }
-    } else if !now.phase.is_finishing() {
-        return Ok(Ok(now));
-    }
-    match wait {
-        Wait::No => Ok(Ok(now)),
-        Wait::ForObject => awaited(now.id, call).await,
-    }
-}
-
-/// The answer, once the object is there where it waits for that.
-pub(crate) async fn wait_for_object(wait: Wait, appended: Result<Outcome, Refusal>, call: Call<'_>) -> Carried {
-    match (wait, appended) {
-        (Wait::ForObject, Ok(Outcome::Appended { id, phase, .. })) if phase != Phase::Open => {
-            Ok(awaited(id, call).await?.map(|now| shown(&now)))
-        }
-        (_, appended) => Ok(appended),
-    }
-}
-
-/// How the upload stands once it has its object, or after a while. An upload that has failed is gone.
-pub(crate) async fn awaited(id: UploadId, call: Call<'_>) -> Result<Result<Snapshot, Refusal>> {
-    Ok(ask(&call.uploads()?, id, &AwaitObject).await?.and_then(|now| match now.phase {
-        Phase::Failed => {
-            Err(Refusal::UploadGone { phase: now.phase, reason: now.reason.unwrap_or_else(|| "It failed.".to_owned()) })
-        }
-        _ => Ok(now),
-    }))
-}
-
-fn shown(now: &Snapshot) -> Outcome {
-    Outcome::Appended {
-        id: now.id,
-        uploaded_bytes: now.uploaded_bytes,
-        file_bytes: now.plan.declared_bytes(),
-        expires_at: now.expires_at,
-        phase: now.phase,
-        object: now.object.clone(),
-    }
+    let appended = if finishing::lacks_last_part(&now) {
+        in_background(chunk, None, call).await?
+    } else {
+        Ok(finishing::shown(&now))
+    };
+    finishing::wait_for_object(wait, appended, call).await
 }
 
 /// A chunk that has been stored.
@@ -160,7 +113,8 @@ pub(crate) async fn store(
         None if chunk.length.is_zero() => fixed_length(0)?.1,
         None => return Err(Error::from("a chunk without a body")),
     };
-    let upload = bucket.resume_multipart_upload(&grant.key, &grant.multipart_id)?;
+    let resume = |id: &String| bucket.resume_multipart_upload(&grant.key, id);
+    let upload = grant.multipart_id.as_ref().map(resume).transpose()?;
     let file_sha256 = if grant.carry_sha256 {
         let running = RunningSha256::resume(grant.sha256_so_far.as_ref());
         Some(running.ok_or_else(|| Error::from("the saved state of a SHA-256 cannot be read back"))?)
@@ -173,15 +127,17 @@ pub(crate) async fn store(
         id: chunk.id,
         objects,
         bucket,
-        upload: &upload,
+        upload: upload.as_ref(),
         grant: &grant,
         timings,
         whole,
         uploaded_bytes: chunk.offset,
         phase: Phase::Open,
+        object: None,
     };
     let end = chunk.offset.checked_add(chunk.length).unwrap_or(chunk.offset);
-    let stored = attempt.run(&mut relay, end).await;
+    // On the heap: it is most of what a request has to remember.
+    let stored = Box::pin(attempt.run(&mut relay, end)).await;
     if !matches!(stored, Ok(()) | Err(Ended::Broken(Broken::BodyEnded | Broken::BodyStalled))) {
         relay.drain().await;
     }
@@ -223,7 +179,8 @@ struct Attempt<'a> {
     id: UploadId,
     objects: &'a Door,
     bucket: &'a Bucket,
-    upload: &'a MultipartUpload,
+    /// None where the one part of the file is put as the object itself.
+    upload: Option<&'a MultipartUpload>,
     grant: &'a Grant,
     timings: &'a Timings,
     /// Whether nothing counts before everything does.
@@ -232,6 +189,8 @@ struct Attempt<'a> {
     uploaded_bytes: ByteCount,
     /// Where the upload is in its life, likewise.
     phase: Phase,
+    /// The object, where there is one already.
+    object: Option<ObjectFacts>,
 }
 
 impl Attempt<'_> {
@@ -250,7 +209,12 @@ impl Attempt<'_> {
                 objects: self.objects,
                 bucket: self.bucket,
             };
-            let stored = relay.part(self.upload, number, span.bytes, &tail);
+            let stored = async {
+                match self.upload {
+                    Some(upload) => relay.part(upload, number, span.bytes, &tail).await,
+                    None => relay.put(&self.grant.key, number, span.bytes, &tail).await,
+                }
+            };
             let receipt = self.timings.measure(Step::Store, stored).await?;
             number += 1;
             if self.whole {
@@ -258,7 +222,7 @@ impl Attempt<'_> {
                 held_back.push(receipt);
                 continue;
             }
-            // Dies here: R2 has the part and nobody counts it; the offset is the old one.
+            // Dies here: R2 has the part, or the object under this attempt's key, and nobody counts it; the offset is the old one.
             let committed = self.commit(self.commit_of(vec![receipt], None, relay), None).await?;
             // Dies here: the bytes are durable and count, and the client finds that out when it asks.
             number = committed.next_number.unwrap_or(number);
@@ -290,6 +254,7 @@ impl Attempt<'_> {
             broken = how;
         }
         if !relay.chunk_is_as_declared().await? {
+            self.delete_put().await;
             let uploaded_bytes = self.release(ReleaseReason::GaveUp).await;
             return Err(Ended::Refused(Refusal::ChecksumMismatch { uploaded_bytes }));
         }
@@ -323,10 +288,36 @@ impl Attempt<'_> {
             }
         };
         let answer = self.timings.measure(Step::Commit, counted).await?;
+        if answer.is_err() && self.upload.is_none() && !commit.receipts.is_empty() {
+            self.delete_uncounted_put().await;
+        }
         let committed = answer.map_err(Ended::Refused)?;
         self.uploaded_bytes = committed.uploaded_bytes;
         self.phase = committed.phase;
+        self.object.clone_from(&committed.object);
         Ok(committed)
+    }
+
+    /// Deletes what this attempt has put, where that does not count.
+    async fn delete_put(&self) {
+        if self.upload.is_none() {
+            // Dies here, or fails: the upload knows the key, and looks when it ends and once more before it is forgotten.
+            let _swept = around("r2.delete", self.bucket.delete(&self.grant.key)).await;
+        }
+    }
+
+    /// The same after a refused commit. An upload that has ended may have looked already; one that is open looks when it ends, and
+    /// an earlier copy of this commit, whose answer was lost, may have counted the object.
+    async fn delete_uncounted_put(&self) {
+        let is_uncounted = match ask(self.objects, self.id, &Status).await {
+            Ok(Ok(Snapshot { phase: Phase::Completed, object: Some(object), .. })) => object.key != self.grant.key,
+            Ok(Ok(now)) => matches!(now.phase, Phase::Completed | Phase::Failed),
+            Ok(Err(refusal)) => matches!(refusal, Refusal::UploadGone { .. }),
+            Err(_) => false,
+        };
+        if is_uncounted {
+            self.delete_put().await;
+        }
     }
 
     fn appended(&self, bytes: ByteCount, watch: &Stopwatch) -> Outcome {
@@ -342,7 +333,7 @@ impl Attempt<'_> {
             file_bytes: self.grant.plan.declared_bytes(),
             expires_at: self.grant.expires_at,
             phase: self.phase,
-            object: None,
+            object: self.object.clone(),
         }
     }
 

@@ -18,6 +18,7 @@ use web_sys::ReadableStream;
 use crate::{
     append::{self, Stored},
     call::{Call, Storing},
+    finishing,
     relay::{Broken, Relay, drain},
     streams::stream_of,
     uploads::Carried,
@@ -38,7 +39,7 @@ pub(crate) async fn carry_out(chunk: Unsized, body: Option<ReadableStream>, call
         }
     };
     match stored {
-        Ok(Some(appended)) => append::wait_for_object(wait, Ok(appended), call).await,
+        Ok(Some(appended)) => finishing::wait_for_object(wait, Ok(appended), call).await,
         Ok(None) => {
             let nothing = Append { id, offset, length: ByteCount::ZERO, file_bytes, digest: None, wait };
             append::carry_out(nothing, None, call).await

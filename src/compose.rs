@@ -14,7 +14,7 @@ use upload_core::{
     upload::{Phase, Purpose},
 };
 
-use crate::{append, call::Call, copying, create, log::now_ms, uploads::Carried};
+use crate::{call::Call, copying, create, finishing, log::now_ms, uploads::Carried};
 
 /// How long before its creation an upload's pieces are asked for, at most. They are kept so much longer.
 const BEFORE_CREATION_MS: u64 = 5_000;
@@ -43,7 +43,7 @@ pub(crate) async fn carry_out(create: Create, wait: Wait, call: Call<'_>) -> Car
     let all_there = pieces.iter().all(|piece| piece.object.is_some());
     match created {
         Ok(Outcome::Created { snapshot, limits, upload_token }) if all_there && wait == Wait::ForObject => {
-            let now = append::awaited(snapshot.id, call).await?;
+            let now = finishing::awaited(snapshot.id, call).await?;
             Ok(now.map(|snapshot| Outcome::Created { snapshot, limits, upload_token }))
         }
         created => Ok(created),

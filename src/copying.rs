@@ -1,7 +1,7 @@
 //! Copying an upload together from its pieces, a stretch at a time: ranges of their objects go through the relay into parts of
 //! equal size, each counted by itself. In the time of a queue message, not of a request, so that nobody waits for it.
 
-use durable_objects::fault::Result;
+use durable_objects::fault::{Error, Result};
 use durable_objects::{
     faults::around,
     rpc::{
@@ -90,7 +90,8 @@ async fn copy(
     bucket: &Bucket,
 ) -> Result<Result<ByteCount, Stopped>> {
     let grant = &stretch.grant;
-    let multipart = bucket.resume_multipart_upload(&grant.key, &grant.multipart_id)?;
+    let id = grant.multipart_id.as_ref().ok_or_else(|| Error::from("a composition without a multipart upload"))?;
+    let multipart = bucket.resume_multipart_upload(&grant.key, id)?;
     let (mut number, mut copied) = (grant.first_number, ByteCount::ZERO);
     for part in &stretch.parts {
         let open = async |run: &Run| open(run, bucket).await;

@@ -28,6 +28,7 @@ use crate::{
     call::Call,
     config::{Auth, Config},
     direct::S3Bucket,
+    finishing,
     log::{self, Stopwatch, now_ms},
     uploads::{BUCKET_BINDING, Carried},
 };
@@ -179,7 +180,7 @@ pub(crate) async fn with_first_chunk(
     // Asked before, and the bytes of that request may still be on their way: the offset told now must be accepted.
     let asked = if is_new { ask(&objects, id, &Status).await? } else { ask(&objects, id, &Probe).await? };
     let now = match asked {
-        Ok(now) => append::finish(now, wait, call).await?,
+        Ok(now) => finishing::finish(now, wait, call).await?,
         Err(refusal) => Err(refusal),
     };
     Ok(now.map(|snapshot| Outcome::Created { snapshot, limits, upload_token }))

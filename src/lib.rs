@@ -26,6 +26,7 @@ mod create;
 mod direct;
 mod download;
 mod events;
+mod finishing;
 mod front;
 mod health;
 mod log;

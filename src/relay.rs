@@ -108,6 +108,25 @@ impl Relay {
         store_part(upload, number, bytes, async |sink, crc| self.pump_part(bytes, tail, sink, crc).await).await
     }
 
+    /// Moves the whole file into R2 as one object: first the tail, then so many bytes of the body that it is full.
+    ///
+    /// Dies here: R2 holds an object, or none, under a key that is nobody else's, and no session counts it. It is deleted when the
+    /// upload ends.
+    pub(crate) async fn put(
+        &mut self,
+        key: &str,
+        number: u16,
+        bytes: ByteCount,
+        tail: &Tail<'_>,
+    ) -> Result<Receipt, Broken> {
+        let put = async |readable: ReadableStream| {
+            let object = around("r2.put", tail.bucket.put(key, readable).execute()).await?;
+            let whole = object.filter(|object| object.size() == bytes.get());
+            whole.map(|object| object.etag()).ok_or_else(|| Error::from("R2 has not stored the whole object"))
+        };
+        store(number, bytes, put, async |sink, crc| self.pump_part(bytes, tail, sink, crc).await).await
+    }
+
     /// Moves the next bytes of the body into an R2 object of their own.
     ///
     /// Dies here: R2 holds an object that no session counts, under a key that is looked through when the upload ends.
@@ -245,6 +264,19 @@ async fn store_part(
     bytes: ByteCount,
     fill: impl AsyncFnOnce(&Sink, &mut PartCrc) -> Result<(), Stopped>,
 ) -> Result<Receipt, Broken> {
+    let part = async |readable: ReadableStream| {
+        Ok(around("r2.upload_part", upload.upload_part(number, readable)).await?.etag())
+    };
+    store(number, bytes, part, fill).await
+}
+
+/// Has R2 take so many bytes while somebody brings them; `take` says by which ETag it knows them then.
+async fn store(
+    number: u16,
+    bytes: ByteCount,
+    take: impl AsyncFnOnce(ReadableStream) -> Result<String>,
+    fill: impl AsyncFnOnce(&Sink, &mut PartCrc) -> Result<(), Stopped>,
+) -> Result<Receipt, Broken> {
     let (sink, readable) = fixed_length(bytes.get())?;
     let mut crc = PartCrc::default();
     let filling = async {
@@ -254,9 +286,8 @@ async fn store_part(
         }
         filled
     };
-    let stored = unless_stopped(&sink, around("r2.upload_part", upload.upload_part(number, readable)));
-    match join(stored, filling).await {
-        (Ok(part), Ok(())) => Ok(Receipt { number, bytes, etag: part.etag(), crc64nvme: crc.finish() }),
+    match join(unless_stopped(&sink, take(readable)), filling).await {
+        (Ok(etag), Ok(())) => Ok(Receipt { number, bytes, etag, crc64nvme: crc.finish() }),
         (stored, filled) => Err(why(stored.err(), filled.err())),
     }
 }

@@ -16,7 +16,7 @@ use upload_core::{
 use web_sys::ReadableStream;
 use worker::Response;
 
-use crate::{append, append_unsized, call::Call, compose, create, direct, download, events};
+use crate::{append, append_unsized, call::Call, compose, create, direct, download, events, finishing};
 
 /// Which binding of wrangler.toml leads to the bucket.
 pub(crate) const BUCKET_BINDING: &str = "BUCKET";
@@ -87,7 +87,7 @@ async fn carry_out(operation: Operation, body: Option<ReadableStream>, call: Cal
 
 async fn probe(id: UploadId, wait: Wait, call: Call<'_>) -> Result<Result<Snapshot, Refusal>> {
     match ask(&call.uploads()?, id, &Probe).await? {
-        Ok(now) => append::finish(now, wait, call).await,
+        Ok(now) => finishing::finish(now, wait, call).await,
         Err(refusal) => Ok(Err(refusal)),
     }
 }

@@ -43,7 +43,7 @@ pub(crate) fn begin_delivery(session: &Session, now: UnixMs, command: &BeginDeli
         kind: delivery.kind,
         occurred_at: delivery.occurred_at,
         owner: session.birth.owner.clone(),
-        key: session.birth.key.clone(),
+        key: session.object_key(),
         attached: session.birth.attached.clone(),
         public_url: session.birth.public_url.clone(),
         snapshot: session.snapshot(),

@@ -16,6 +16,9 @@ use crate::{faults::around, sql::session::PartName};
 /// Which binding of wrangler.toml leads to the bucket.
 pub(crate) const BUCKET_BINDING: &str = "BUCKET";
 
+/// R2 deletes so many objects at once, at most.
+const MOST_KEYS: usize = 1_000;
+
 /// How completion went.
 pub(crate) enum Assembly {
     /// R2 has the whole object.
@@ -40,9 +43,9 @@ pub(crate) enum Assembly {
     Postponed(String),
 }
 
-/// Opens the multipart upload for a file that has bytes.
+/// Opens the multipart upload for a file that needs one.
 pub(crate) async fn open(bucket: &Bucket, birth: &mut Birth) -> Result<()> {
-    if !birth.plan.file_bytes.is_zero() {
+    if birth.needs_multipart() {
         let upload = around("r2.create", bucket.create_multipart_upload(&birth.key).execute()).await?;
         birth.multipart_id = Some(upload.upload_id().await);
     }
@@ -61,6 +64,10 @@ pub(crate) async fn assemble(bucket: &Bucket, session: &Session, parts: Vec<Part
     let crc64nvme = Crc64Nvme::of_parts(parts.iter().map(|part| (part.crc64nvme, part.bytes)));
     if let Some(reason) = session.crc64nvme_mismatch(crc64nvme) {
         return Assembly::Impossible(reason);
+    }
+    if let Some(part) = parts.first().filter(|_| session.is_put()) {
+        // It has been an object from the start. Only what it is must still be looked at.
+        return allowed(bucket, session, part.etag.clone(), crc64nvme).await;
     }
     let completed = match &birth.multipart_id {
         Some(id) if !parts.is_empty() => complete(bucket, birth, id, parts).await,
@@ -91,11 +98,11 @@ async fn assemble_direct(bucket: &Bucket, session: &Session, parts: Vec<PartName
         None => put_empty(bucket, &birth.key).await,
     };
     let error = match completed {
-        Ok(object) => return unseen(bucket, &object, birth).await,
+        Ok(object) => return unseen(bucket, &object, session).await,
         Err(error) => error.to_string(),
     };
     match around("r2.head", bucket.head(&birth.key)).await {
-        Ok(Some(object)) => unseen(bucket, &object, birth).await,
+        Ok(Some(object)) => unseen(bucket, &object, session).await,
         Err(head_error) => Assembly::Postponed(format!("{error}; looking for the object: {head_error}")),
         Ok(None) => match classify(&error) {
             StorageFault::Retry | StorageFault::ClientLeft => Assembly::Postponed(error),
@@ -106,30 +113,33 @@ async fn assemble_direct(bucket: &Bucket, session: &Session, parts: Vec<PartName
 }
 
 /// Its first bytes must be those of what the file may be; how long it is the session judges, and the rest is read back.
-async fn unseen(bucket: &Bucket, object: &Object, birth: &Birth) -> Assembly {
+async fn unseen(bucket: &Bucket, object: &Object, session: &Session) -> Assembly {
     let Some(bytes) = ByteCount::new(object.size()) else {
         return Assembly::Impossible("Storage has an object of more than 2^53 bytes.".to_owned());
     };
-    match first_bytes_allowed(bucket, birth, bytes.get()).await {
+    match first_bytes_allowed(bucket, session, bytes.get()).await {
         Ok(Ok(())) => Assembly::Unseen { etag: object.etag(), bytes },
         Ok(Err(reason)) => Assembly::Impossible(reason),
         Err(error) => Assembly::Postponed(error.to_string()),
     }
 }
 
-/// Has R2 let go of whatever it need not hold: the segments of an upload that has ended, and of an unwanted one the
-/// unfinished parts and the object. Both are asked for, since a crash may have left either, and asking for what is not
-/// there is no error.
+/// Has R2 let go of whatever it need not hold: the segments of an upload that has ended, and what its attempts have put without
+/// its counting; and of an unwanted one the unfinished parts and the object. Both are asked for, since a crash may have left
+/// either, and asking for what is not there is no error.
 pub(crate) async fn free(bucket: &Bucket, session: &Session) -> Result<()> {
     let birth = &session.birth;
     if session.progress.holds_segments {
         free_segments(bucket, birth).await?;
+        for keys in session.stray_keys().chunks(MOST_KEYS) {
+            around("r2.delete", bucket.delete_multiple(keys.to_vec())).await?;
+        }
     }
     if !session.is_unwanted() {
         return Ok(());
     }
     abort(bucket, birth).await?;
-    around("r2.delete", bucket.delete(&birth.key)).await
+    around("r2.delete", bucket.delete(session.object_key())).await
 }
 
 /// Has R2 let go of an unfinished multipart upload, if it is there.
@@ -169,14 +179,19 @@ async fn put_empty(bucket: &Bucket, key: &str) -> Result<Object> {
     around("r2.put", bucket.put(key, Vec::new()).execute()).await?.ok_or_else(|| Error::from("R2 stored nothing"))
 }
 
-/// The size must be what the session counted, and the first bytes those of what the file may be. The ETag is taken as it is.
+/// The size must be what the session counted. The ETag is taken as it is.
 async fn checked(bucket: &Bucket, object: &Object, session: &Session, crc64nvme: Crc64Nvme) -> Assembly {
     let (found, counted) = (object.size(), session.plan().file_bytes.get());
     if found != counted {
         return Assembly::Impossible(format!("Storage has {found} bytes of {counted}."));
     }
-    match first_bytes_allowed(bucket, &session.birth, counted).await {
-        Ok(Ok(())) => Assembly::Done { etag: object.etag(), crc64nvme },
+    allowed(bucket, session, object.etag(), crc64nvme).await
+}
+
+/// The first bytes must be those of what the file may be.
+async fn allowed(bucket: &Bucket, session: &Session, etag: String, crc64nvme: Crc64Nvme) -> Assembly {
+    match first_bytes_allowed(bucket, session, session.plan().file_bytes.get()).await {
+        Ok(Ok(())) => Assembly::Done { etag, crc64nvme },
         Ok(Err(reason)) => Assembly::Impossible(reason),
         Err(error) => Assembly::Postponed(error.to_string()),
     }
@@ -186,15 +201,15 @@ async fn checked(bucket: &Bucket, object: &Object, session: &Session, crc64nvme:
 /// instead.
 async fn first_bytes_allowed(
     bucket: &Bucket,
-    birth: &Birth,
+    session: &Session,
     object_bytes: u64,
 ) -> Result<std::result::Result<(), String>> {
-    let Some(types) = &birth.types else { return Ok(Ok(())) };
-    let declared = birth.file.content_type.as_deref().unwrap_or_default();
+    let Some(types) = &session.birth.types else { return Ok(Ok(())) };
+    let declared = session.birth.file.content_type.as_deref().unwrap_or_default();
     if object_bytes == 0 {
         return Ok(types.check_first_bytes(declared, &[]));
     }
-    let get = bucket.get(&birth.key).range(Range::Prefix { length: FIRST_BYTES.into() });
+    let get = bucket.get(session.object_key()).range(Range::Prefix { length: FIRST_BYTES.into() });
     let object = around("r2.get", get.execute()).await?.ok_or_else(|| Error::from("the object is not there"))?;
     let first_bytes = match object.body() {
         Some(body) => body.bytes().await?,

@@ -1,4 +1,4 @@
-//! How an upload comes to be: R2's multipart upload first, then the rows.
+//! How an upload comes to be: R2's multipart upload first, where it needs one, then the rows.
 
 use crate::fault::Result;
 use upload_core::{session::Session, upload::Snapshot};

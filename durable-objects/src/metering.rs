@@ -49,7 +49,7 @@ fn add(rows: Cost) {
 }
 
 /// A creation: a request to the Worker, one to the ledger with an entry, a sum and an alarm, one to this object, and R2's
-/// multipart upload.
+/// multipart upload, where there is one.
 pub(crate) fn of_creation(session: &Session) -> Cost {
     let r2_class_a = session.birth.multipart_id.is_some().into();
     Cost { worker_requests: 1, object_requests: 2, rows_written: 3, r2_class_a, ..Cost::NONE }
@@ -97,6 +97,8 @@ pub(crate) fn of_alarm() -> Cost {
 /// A duty.
 pub(crate) fn of_job(job: Job, session: &Session) -> Cost {
     match job {
+        // What was put is only looked at.
+        Job::Assemble if session.is_put() => Cost { r2_class_b: 1, ..Cost::NONE },
         Job::Assemble => Cost { r2_class_a: 1, ..Cost::NONE },
         Job::Free => Cost { r2_class_a: session.progress.holds_segments.into(), ..Cost::NONE },
         // Written, read, deleted.

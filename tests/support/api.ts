@@ -48,7 +48,7 @@ export type Status = {
   delivery: "none" | "queued" | "delivered" | "failed";
   cost: Cost;
   reason?: string | null;
-  object?: { etag: string; crc64nvme: string; sha256: string | null } | null;
+  object?: { key: string; etag: string; crc64nvme: string; sha256: string | null } | null;
 };
 
 /** The answer to creating an upload of bytes that are stored already. */

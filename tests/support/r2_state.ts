@@ -81,10 +81,15 @@ export async function waitUntilNothingLeft(persistDir: string, uploadId: string)
 export async function waitUntilOnlyObjectLeft(persistDir: string, uploadId: string): Promise<void> {
   const holds = () => {
     const { objects, unfinished } = bucketStateOf(persistDir, uploadId);
-    assert.deepEqual({ objects, unfinished }, { objects: [`uploads/${uploadId}`], unfinished: [] });
+    assert.deepEqual({ objects: objects.map(uploadOf), unfinished }, { objects: [uploadId], unfinished: [] });
     return true;
   };
   await waitFor(`only the object of ${uploadId} to be left`, holds, { giveUpMs: GIVE_UP_MS });
+}
+
+/** Whose object it is: its key ends with the upload's id, or with the number of the attempt that has put it behind that. */
+export function uploadOf(key: string): string | undefined {
+  return /^uploads\/(?:.*\/)?([0-9a-f-]{36})(?:\/\d+)?$/.exec(key)?.[1];
 }
 
 /** Where the bytes behind the last whole part are, when they are too many for a row. */

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { send } from "../support/http.ts";
 import type { Recorded, RecordedEvent } from "../support/origin.ts";
+import { uploadOf } from "../support/r2_state.ts";
 import type { Incarnation, Job } from "./job.ts";
 import { leftovers } from "./leftovers.ts";
 import type { World } from "./world.ts";
@@ -111,19 +112,21 @@ async function wrongInStorage(world: World, known: Set<string>, strangers: Recor
   };
   const discarded = new Set(world.jobs.filter(({ plan }) => plan.discard).map(({ plan }) => plan.fileName));
   const keptStrangers = strangers.filter(({ fileName }) => !discarded.has(fileName));
-  const kept = new Set(keptStrangers.map(({ uploadId }) => `uploads/${uploadId}`));
+  const kept = new Set(keptStrangers.map(({ uploadId }) => uploadId));
   for (const job of world.jobs) {
     for (const { uploadId, ending } of job.incarnations) {
       if (ending === "completed" && !job.plan.discard) {
-        kept.add(`uploads/${uploadId}`);
+        kept.add(uploadId);
       }
     }
   }
-  for (const key of objects.filter((key) => !kept.has(key))) {
+  // One object each: a second one of the same upload is left over, too.
+  const missing = new Set(kept);
+  for (const key of objects.filter((key) => !missing.delete(uploadOf(key) ?? ""))) {
     wrong("left over in R2", key);
   }
-  for (const key of [...kept].filter((key) => !objects.includes(key))) {
-    wrong("missing in R2", key);
+  for (const uploadId of missing) {
+    wrong("missing in R2", uploadId);
   }
   for (const key of unfinished) {
     wrong("unfinished multipart upload in R2", key);

@@ -10,6 +10,7 @@ use crate::{
     plan,
     refusal::Refusal,
     units::{ByteCount, UnixMs},
+    upload::ObjectFacts,
 };
 
 /// Somebody has a chunk.
@@ -43,10 +44,11 @@ pub struct Link {
 pub struct Grant {
     /// The attempt, to be named in every commit.
     pub attempt: u64,
-    /// The object's key.
+    /// The object's key; where the file is put as one object, that of this attempt's.
     pub key: String,
-    /// R2's id of the multipart upload.
-    pub multipart_id: String,
+    /// R2's id of the multipart upload. None where the one part of the file is put as the object itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multipart_id: Option<String>,
     /// The sizes.
     pub plan: plan::Plan,
     /// Where the chunk begins.
@@ -131,6 +133,9 @@ pub struct Committed {
     pub next_number: Option<u16>,
     /// Where the upload is in its life.
     pub phase: Phase,
+    /// The object, where there is one already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<ObjectFacts>,
 }
 
 /// An attempt ends early.
@@ -188,14 +193,10 @@ impl Session {
         if begin.length.is_zero() && (plan.open_ended || uploaded_bytes != plan.file_bytes) {
             return Decision::no(Refusal::bad_request("Content-Length", "a chunk has at least one byte"));
         }
-        let Some(multipart_id) = self.birth.multipart_id.clone() else {
-            // Only an empty file has none, and it was never open.
-            return Decision::no(self.gone());
-        };
         let grant = |attempt, first_number, reserved| Grant {
             attempt,
-            key: self.birth.key.clone(),
-            multipart_id,
+            key: if self.is_put() { self.birth.put_key(first_number) } else { self.birth.key.clone() },
+            multipart_id: self.birth.multipart_id.clone(),
             plan,
             offset: begin.offset,
             first_number,
@@ -244,13 +245,15 @@ impl Session {
     }
 
     /// The sizes, where nothing counts yet: those that fit this chunk. Without a checksum only where they were a guess: the last
-    /// chunk of a file says nothing of the others, and a piece of a body nothing of how its sender cuts the file.
+    /// chunk of a file says nothing of the others, and a piece of a body nothing of how its sender cuts the file. A file that is
+    /// put stays one part.
     ///
     /// Whoever began under other sizes is no danger: this begin takes the lease from it, in the same change.
     fn fitted(&self, plan: plan::Plan, begin: Begin) -> plan::Plan {
-        let is_first = begin.offset.is_zero() && self.uploaded_bytes().is_zero() && !begin.link.more;
+        let is_first = begin.offset.is_zero() && self.uploaded_bytes().is_zero();
+        let may_change = is_first && !begin.link.more && !self.is_put();
         let is_all = begin.length >= plan.file_bytes;
-        match (is_first, begin.whole, is_all) {
+        match (may_change, begin.whole, is_all) {
             (true, true, _) => plan.with_chunk_as_part(begin.length),
             (true, false, false) => plan.fitted_to(begin.length),
             _ => plan,
@@ -281,10 +284,18 @@ impl Session {
             Phase::Failed | Phase::Aborted | Phase::Expired => return Decision::no(self.gone()),
             Phase::Open | Phase::Completing | Phase::Verifying | Phase::Completed => {}
         }
-        match &self.content {
+        let mut decision = match &self.content {
             Content::Sequence(sequence) => self.commit_in_sequence(sequence, now, commit),
             Content::Lanes(lanes) => self.commit_in_lane(lanes, now, commit),
+        };
+        if let Ok(committed) = &mut decision.answer
+            && committed.phase == Phase::Completed
+        {
+            let mut after = self.clone();
+            after.apply(decision.change.clone());
+            committed.object = after.object();
         }
+        decision
     }
 
     /// Gives the right back. What has been committed stays, and is the answer: how many bytes count.
@@ -294,6 +305,7 @@ impl Session {
         }
         let fatal = match release.reason {
             ReleaseReason::GaveUp => None,
+            ReleaseReason::MultipartGone if self.is_put() => None,
             ReleaseReason::MultipartGone => Some("Storage has dropped the unfinished upload."),
             // Whoever was taken over may look for a tail that has gone into a part since.
             ReleaseReason::SegmentLost if !self.holds_lease(release.attempt) => None,

@@ -116,8 +116,12 @@ impl Session {
         }
         let mut after = self.clone();
         let mut change = Change::none();
-        let mut answer =
-            Committed { uploaded_bytes: self.uploaded_bytes(), next_number: None, phase: self.progress.phase };
+        let mut answer = Committed {
+            uploaded_bytes: self.uploaded_bytes(),
+            next_number: None,
+            phase: self.progress.phase,
+            object: None,
+        };
         for part in found {
             let expected_bytes = lanes.bytes_of_number(part.number);
             let bytes = part.bytes.unwrap_or(expected_bytes);

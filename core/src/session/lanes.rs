@@ -184,7 +184,7 @@ impl Session {
         let lane = lanes.lane(chunk);
         let uploaded_bytes = lanes.stored_bytes();
         if lane.stored == Some(number) {
-            let repeated = Committed { uploaded_bytes, next_number: None, phase: self.progress.phase };
+            let repeated = Committed { uploaded_bytes, next_number: None, phase: self.progress.phase, object: None };
             return Decision::yes(repeated, Change::none());
         }
         let newest = lane.tries.checked_sub(1).and_then(|last_try| lanes.number(chunk, last_try));
@@ -201,6 +201,6 @@ impl Session {
         let mut change = Change { parts: vec![part], ..Change::none() };
         let phase = self.complete_if_whole(now, &mut change);
         let uploaded_bytes = uploaded_bytes.checked_add(receipt.bytes).unwrap_or(uploaded_bytes);
-        Decision::yes(Committed { uploaded_bytes, next_number: None, phase }, change)
+        Decision::yes(Committed { uploaded_bytes, next_number: None, phase, object: None }, change)
     }
 }

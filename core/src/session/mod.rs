@@ -9,6 +9,7 @@
 //! * `lanes`: any missing chunk at any time, several attempts at once.
 //! * `composing`: bytes from other uploads.
 //! * `direct`: chunks that the client stores itself.
+//! * `put`: a file of one part, which is an object from the start.
 //! * `verifying`: the object is read back, slice by slice.
 //! * `ending`: complete, cancel, expire, and what follows: assembling, freeing, telling.
 //! * `noting`: what of all this goes into the trail.
@@ -23,6 +24,7 @@ mod direct;
 mod ending;
 mod lanes;
 mod noting;
+mod put;
 mod records;
 mod schedule;
 mod sequence;
@@ -247,7 +249,7 @@ impl Session {
         let progress = &self.progress;
         let (etag, crc64nvme) = progress.etag.clone().zip(progress.crc64nvme)?;
         (progress.phase == Phase::Completed && !progress.discard).then(|| ObjectFacts {
-            key: self.birth.key.clone(),
+            key: self.object_key(),
             etag,
             crc64nvme,
             sha256: self.birth.file.sha256,
@@ -295,6 +297,8 @@ impl Session {
             reason,
             ended_at: Some(now),
             owes_ledger: true,
+            // Said as long as it is known to be so: an attempt that is putting at this moment may finish later.
+            holds_segments: self.progress.holds_segments || self.has_stray_puts(),
             job_failures: 0,
             job_not_before: now,
             ..self.progress.clone()

@@ -33,7 +33,7 @@ pub struct Birth {
     pub id: UploadId,
     /// Whose it is.
     pub owner: String,
-    /// Where the object will be: [`Birth::object_key`].
+    /// Where the object will be: [`Birth::object_key`]; or, where the file is put, what its keys begin with.
     pub key: String,
     /// What it is for.
     #[serde(default, skip_serializing_if = "Purpose::is_file")]
@@ -42,7 +42,7 @@ pub struct Birth {
     pub file: FileInfo,
     /// The sizes.
     pub plan: Plan,
-    /// R2's id of the multipart upload; none for an empty file, which has no parts.
+    /// R2's id of the multipart upload; none for a file without parts, or with one that is put: [`Birth::needs_multipart`].
     pub multipart_id: Option<String>,
     /// Scheme and host for the URLs in events.
     pub public_url: String,
@@ -81,7 +81,8 @@ pub struct Progress {
     pub crc64nvme: Option<Crc64Nvme>,
     /// Whether R2 may still hold something for this upload: parts, or the object.
     pub holds_storage: bool,
-    /// Whether there may be segments in R2. Said before the first one is written.
+    /// Whether R2 may hold segments, or, once the upload has ended, objects that attempts have put and that do not count. Said
+    /// before the first segment is written, and with the ending.
     pub holds_segments: bool,
     /// Whether they have been deleted once since the upload ended. Those that arrive later go when it is forgotten.
     pub segments_swept: bool,
@@ -156,8 +157,8 @@ pub enum SegmentPlace {
 pub const MAX_ROW_SEGMENT_BYTES: u64 = 128 * 1024;
 
 impl Birth {
-    /// Where the object of an upload is. Ends with the id, so no two uploads ever meet. The prefix is empty or ends with a
-    /// slash.
+    /// Where the object of an upload is. Ends with the id, and what is put goes on from there with a number, so no two uploads
+    /// ever meet. The prefix is empty or ends with a slash.
     pub fn object_key(prefix: &str, id: UploadId) -> String {
         format!("uploads/{prefix}{id}")
     }

@@ -186,14 +186,16 @@ impl Session {
         let counted = (self.progress.phase == Phase::Open).then(|| self.counted(sequence, lease, commit)).flatten();
         let Some(mut change) = counted else { return Decision::no(self.superseded()) };
         self.copied(now, &mut change);
-        let phase = self.complete_if_whole(now, &mut change);
-        if phase == Phase::Completing
-            && let Some(actual) = self.sha256_mismatch(commit.sha256_so_far.as_ref())
-        {
-            let refusal = Refusal::FileDigestMismatch { actual };
-            let end = self.end(now, Phase::Failed, EventKind::Failed, Some(refusal.to_string()));
-            let change = Change { progress: end.progress, delivery: end.delivery, ..change };
-            return Decision { answer: Err(refusal), change };
+        let mut phase = self.complete_if_whole(now, &mut change);
+        if phase == Phase::Completing {
+            let wrong = self.sha256_mismatch(commit.sha256_so_far.as_ref());
+            if let Some(actual) = wrong.or_else(|| self.put_crc64nvme_mismatch(&change)) {
+                let refusal = Refusal::FileDigestMismatch { actual };
+                let end = self.end(now, Phase::Failed, EventKind::Failed, Some(refusal.to_string()));
+                let change = Change { progress: end.progress, delivery: end.delivery, ..change };
+                return Decision { answer: Err(refusal), change };
+            }
+            phase = self.complete_if_put(now, &mut change);
         }
         let mut after = sequence.clone();
         after.apply(change.parts.clone(), change.segment.clone());
@@ -242,7 +244,7 @@ impl Session {
     }
 
     /// No part number above this has ever been handed out.
-    fn highest_number(&self, sequence: &Sequence) -> u16 {
+    pub(super) fn highest_number(&self, sequence: &Sequence) -> u16 {
         let stored = sequence.last_number();
         let Some(lease) = self.progress.lease else { return stored };
         let granted = stored.max(lease.numbers_before + lease.reserved);
@@ -313,7 +315,8 @@ impl Session {
     }
 
     fn committed(&self, sequence: &Sequence, lease: Lease, phase: Phase) -> Committed {
-        Committed { uploaded_bytes: sequence.offset(), next_number: self.next_number(sequence, lease), phase }
+        let next_number = self.next_number(sequence, lease);
+        Committed { uploaded_bytes: sequence.offset(), next_number, phase, object: None }
     }
 }
 

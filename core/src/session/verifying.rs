@@ -78,7 +78,7 @@ impl Session {
         let to = ByteCount::new(from.get() + SLICE_BYTES)?.min(self.plan().file_bytes);
         let crc64nvme_so_far = verified.and_then(|verified| verified.crc64nvme_so_far);
         Some(Slice {
-            key: self.birth.key.clone(),
+            key: self.object_key(),
             etag,
             from,
             to,

@@ -72,6 +72,8 @@ pub(crate) struct Bounds {
     pub(crate) file: u8,
     /// How long a part is.
     pub(crate) part: u8,
+    /// Whether the file, which has one part then, is put as one object.
+    pub(crate) put: bool,
     /// How long chunks of a sequential upload are; one that would pass the end of the file ends there.
     pub(crate) lengths: &'static [u8],
     /// Whether chunks come with a checksum, and so count as a whole: one of these.
@@ -112,7 +114,7 @@ impl Bounds {
                 chunk_bytes: part_bytes,
                 part_bytes,
             },
-            multipart_id: Some(String::new()),
+            multipart_id: (!self.put).then(String::new),
             public_url: String::new(),
             created_at: UnixMs(0),
             expires_at: EXPIRES_AT,

@@ -86,7 +86,7 @@ impl World {
             && !message.is_copy
             && let Some(worker) = self.busy(|attempt| attempt.id == message.attempt)
         {
-            self.answered(uploads, worker, &answer, message.rest.is_some_and(|(_, in_row)| !in_row));
+            self.answered(uploads, worker, &answer, &message);
         }
         if again {
             message.is_copy |= answered;
@@ -95,13 +95,17 @@ impl World {
     }
 
     /// The Worker hears what became of its commit.
-    fn answered(&mut self, uploads: &Uploads, worker: usize, answer: &Result<Committed, Refusal>, in_storage: bool) {
+    fn answered(&mut self, uploads: &Uploads, worker: usize, answer: &Result<Committed, Refusal>, message: &Message) {
         let Worker::Busy(attempt) = &mut self.workers[worker] else { return };
         let Doing::Committing { broken } = attempt.doing else { return };
         match answer {
             Err(refusal) => {
-                if in_storage && mutations::deletes_rest(uploads, refusal) {
+                if message.rest.is_some_and(|(_, in_row)| !in_row) && mutations::deletes_rest(uploads, refusal) {
                     self.r2.delete_segment(attempt.id);
+                }
+                for stored in message.stored.iter().filter(|stored| mutations::deletes_put(&self.object, stored.number))
+                {
+                    self.r2.delete_put(stored.number);
                 }
                 self.workers[worker] = Worker::Idle;
             }

@@ -102,9 +102,17 @@ impl World {
             Some(Duty::Free { unwanted, segments, calls }) => {
                 match calls {
                     0 if segments => self.r2.segments.clear(),
-                    1 if unwanted => self.r2.abort(),
-                    2 if unwanted => self.r2.object = None,
-                    0..=2 => {}
+                    1 if segments => {
+                        for number in mutations::strays(uploads, &self.object) {
+                            self.r2.delete_put(number);
+                        }
+                    }
+                    2 if unwanted => self.r2.abort(),
+                    3 if unwanted => {
+                        let counted = self.object.parts.last().map(|part| part.number);
+                        (self.r2.object, self.r2.puts) = (None, others(&self.r2.puts, counted));
+                    }
+                    0..=3 => {}
                     _ => {
                         self.end_duty(uploads, |session| mutations::freed(uploads, session));
                         return true;
@@ -177,4 +185,9 @@ impl World {
         let delivery = self.object.session.as_ref().and_then(|session| session.delivery.as_ref());
         delivery.is_some_and(|delivery| self.telling.heard & kind_bit(delivery.kind) != 0)
     }
+}
+
+/// All puts but that of this number.
+fn others(puts: &[(u16, Bytes)], counted: Option<u16>) -> Vec<(u16, Bytes)> {
+    puts.iter().copied().filter(|put| Some(put.0) != counted).collect()
 }

@@ -53,9 +53,9 @@ use crate::{
         Topic::{CutShort, Duties, Probes, Telling, Uploaded},
     },
     sights::{
-        ABORTED, ALL_LANES, COMPLETED, DISCARDED_IN_DUTY, EXPIRED, FENCED, FORGOTTEN, GIVEN_UP, LATE_COMMIT,
-        LATE_SEGMENT, LATE_WRITE, PROTECTED, STALE_COMPLETE, STRAY_PART, TAIL_IN_ROWS, TAIL_IN_STORAGE, TWO_MESSAGES,
-        UNKNOWN_OBJECT, UNKNOWN_TOLD,
+        ABORTED, ALL_LANES, COMPLETED, DISCARDED_IN_DUTY, EXPIRED, FENCED, FORGOTTEN, GIVEN_UP, LATE_COMMIT, LATE_PUT,
+        LATE_SEGMENT, LATE_WRITE, PROTECTED, PUT_WITH_TAIL, STALE_COMPLETE, STRAY_PART, TAIL_IN_ROWS, TAIL_IN_STORAGE,
+        TWO_MESSAGES, UNKNOWN_OBJECT, UNKNOWN_TOLD,
     },
     world::Uploads,
 };
@@ -86,6 +86,7 @@ const SEQUENCE: Bounds = Bounds {
     mode: Mode::Sequential,
     file: 7,
     part: 4,
+    put: false,
     lengths: &[2, 7],
     whole: &[false],
     topics: &[CutShort, Probes],
@@ -118,6 +119,16 @@ fn segments_in_storage() {
     let whole = &[false, true];
     let bounds = Bounds { file: 5, lengths: &[3, 5], whole, topics: &[Duties], budget, ..SEQUENCE };
     explore("segments in storage", bounds, &[TAIL_IN_STORAGE, LATE_SEGMENT, DISCARDED_IN_DUTY]);
+}
+
+#[test]
+fn files_of_one_part() {
+    let part = Bounds { file: 4, lengths: &[2, 4], put: true, ..SEQUENCE };
+    let budget = Budget { attempts: 3, duplicates: 1, ..Budget::NONE };
+    explore("puts, taken over", Bounds { whole: &[false, true], budget, ..part.clone() }, &[LATE_WRITE, FENCED]);
+    let sights = &[LATE_PUT, PUT_WITH_TAIL, COMPLETED, EXPIRED, ABORTED, DISCARDED_IN_DUTY];
+    let budget = Budget { attempts: 2, duplicates: 1, faults: 1, jumps: 1, cancels: 2, ..Budget::NONE };
+    explore("puts to their end", Bounds { lengths: &[3, 4], topics: &[Duties], budget, ..part }, sights);
 }
 
 #[test]

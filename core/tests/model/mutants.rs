@@ -82,6 +82,20 @@ const AT_THE_END: [(Mutation, &str); 12] = [
     (Mutation::SecondEvent, ONE_EVENT),
 ];
 
+/// A file of one part to its end: its attempts put it, each under a key of its own.
+const PUT: Bounds = Bounds { put: true, ..ENDING };
+
+const PUTS: [(Mutation, &str); 8] = [
+    (Mutation::PutsShareAKey, WHOLE),
+    (Mutation::CountedPutSwept, WHOLE),
+    (Mutation::StrayPutsLeft, LEFT_ALONE),
+    (Mutation::SegmentsSweptOnce, LEFT_ALONE),
+    (Mutation::OldLeaseCommits, NEWEST_COMMITS),
+    (Mutation::TailLeftOut, WHOLE),
+    (Mutation::AnswerBeforeStore, NEVER_TAKEN_BACK),
+    (Mutation::FreedUnseen, FREED),
+];
+
 #[test]
 fn in_a_sequence() {
     are_noticed(&IN_A_SEQUENCE, &SEQUENCE);
@@ -95,6 +109,11 @@ fn in_lanes() {
 #[test]
 fn at_the_end() {
     are_noticed(&AT_THE_END, &ENDING);
+}
+
+#[test]
+fn of_puts() {
+    are_noticed(&PUTS, &PUT);
 }
 
 #[test]

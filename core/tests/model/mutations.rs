@@ -62,6 +62,12 @@ pub(crate) enum Mutation {
     SettledUnseen,
     /// Segments are looked for once, when the upload ends.
     SegmentsSweptOnce,
+    /// All attempts put under one key.
+    PutsShareAKey,
+    /// The object that counts is taken for one of those that do not.
+    CountedPutSwept,
+    /// Objects that do not count are not looked for.
+    StrayPutsLeft,
     /// An event is forgotten once the queue has it.
     ForgottenOnceQueued,
     /// Deleting a completed object makes another event of the upload's end.
@@ -161,6 +167,32 @@ pub(crate) fn release(uploads: &Uploads, session: &Session, now: UnixMs, mut rel
 /// copy of the commit has counted it; only where the upload has ended, nobody needs it any more.
 pub(crate) fn deletes_rest(uploads: &Uploads, refusal: &Refusal) -> bool {
     uploads.breaks(Mutation::RefusedRestDeleted) || matches!(refusal, Refusal::UploadGone { .. })
+}
+
+/// Whether a Worker whose commit is refused deletes what it has put: where the upload has ended, with another object or none.
+pub(crate) fn deletes_put(object: &Object, number: u16) -> bool {
+    let Some(session) = object.session.as_ref().filter(|session| session.is_put()) else { return false };
+    let is_object = session.object().is_some_and(|object| object.key == session.birth.put_key(number));
+    session.progress.ended_at.is_some() && !is_object
+}
+
+/// Under which number's key an attempt with this one puts.
+pub(crate) fn put_key(uploads: &Uploads, number: u16) -> u16 {
+    if uploads.breaks(Mutation::PutsShareAKey) { 1 } else { number }
+}
+
+/// The numbers of the objects that do not count.
+pub(crate) fn strays(uploads: &Uploads, object: &Object) -> Vec<u16> {
+    let Some(session) = &object.session else { return Vec::new() };
+    if uploads.breaks(Mutation::StrayPutsLeft) {
+        return Vec::new();
+    }
+    let mut forgetful = session.clone();
+    if let (true, Content::Sequence(sequence)) = (uploads.breaks(Mutation::CountedPutSwept), &mut forgetful.content) {
+        sequence.last_part = None;
+    }
+    let number = |key: String| key.rsplit_once('/').and_then(|(_, number)| number.parse().ok());
+    forgetful.stray_keys().into_iter().filter_map(number).collect()
 }
 
 /// One bit per unit that the answer to a HEAD says is counted.

@@ -61,7 +61,7 @@ fn stored_once(uploads: &Uploads, world: &World) -> bool {
     if !open {
         return true;
     }
-    if let Some(whole) = world.r2.object {
+    if let Some(whole) = world.whole_object(uploads) {
         return whole == Bytes::of_file(0, uploads.bounds.file);
     }
     let mut at = 0;
@@ -115,7 +115,8 @@ fn whole(uploads: &Uploads, world: &World) -> bool {
     let Some(session) = &world.object.session else { return true };
     let file = Bytes::of_file(0, uploads.bounds.file);
     let is_object = session.progress.phase == Phase::Completed && !session.progress.discard;
-    !is_object || (world.r2.object == Some(file) && world.object.counted() == (1 << uploads.bounds.file) - 1)
+    !is_object
+        || (world.whole_object(uploads) == Some(file) && world.object.counted() == (1 << uploads.bounds.file) - 1)
 }
 
 fn one_event(_: &Uploads, world: &World) -> bool {
@@ -126,11 +127,11 @@ fn one_event(_: &Uploads, world: &World) -> bool {
         && (!delivered || world.origin_knows())
 }
 
-/// Parts and object, that is: a segment may arrive late, and goes when the upload is forgotten.
-fn freed(_: &Uploads, world: &World) -> bool {
+/// Parts and object, that is: a segment, or a put that does not count, may arrive late, and goes when the upload is forgotten.
+fn freed(uploads: &Uploads, world: &World) -> bool {
     let session = world.object.session.as_ref();
     let is_freed = session.is_some_and(|session| !session.progress.holds_storage);
-    !is_freed || (!world.r2.multipart && world.r2.object.is_none())
+    !is_freed || (!world.r2.multipart && world.whole_object(uploads).is_none())
 }
 
 /// Whoever begins at the offset that is told is granted the chunk; or is told when, where somebody's lease is protected.

@@ -73,7 +73,12 @@ impl World {
         content = content.then(Bytes::of_file(attempt.body, attempt.body + body));
         attempt.body += body;
         attempt.doing = Doing::Storing;
-        self.r2.send(Sent::Part { number: attempt.number, attempt: attempt.id, content });
+        let (number, attempt) = (attempt.number, attempt.id);
+        self.r2.send(if uploads.bounds.put {
+            Sent::Put { number, attempt, content }
+        } else {
+            Sent::Part { number, attempt, content }
+        });
     }
 
     /// The body breaks behind the last whole part, and only its first unit has come.

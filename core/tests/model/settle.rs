@@ -105,7 +105,7 @@ fn going_on(world: &World) -> Option<Action> {
     })?;
     let message = world.net.iter().position(|message| message.attempt == busy.id && !message.is_copy);
     let write = world.r2.sent.iter().position(|sent| match sent {
-        Sent::Part { attempt, .. } | Sent::Segment { attempt, .. } => *attempt == busy.id,
+        Sent::Part { attempt, .. } | Sent::Put { attempt, .. } | Sent::Segment { attempt, .. } => *attempt == busy.id,
         Sent::Complete(_) => false,
     });
     Some(match (message, write) {
@@ -169,7 +169,9 @@ fn told(session: &Session) -> bool {
 fn ended_well(uploads: &Uploads, world: &World) -> bool {
     let Some(legacy) = world.legacy else { return false };
     let stored = if legacy.object {
-        world.r2.object == Some(Bytes::of_file(0, uploads.bounds.file)) && world.r2.segments.is_empty()
+        let puts = world.r2.puts.iter().map(|put| put.1);
+        let objects: Vec<Bytes> = world.r2.object.into_iter().chain(puts).collect();
+        objects == [Bytes::of_file(0, uploads.bounds.file)] && world.r2.segments.is_empty()
     } else {
         world.r2.is_empty()
     };

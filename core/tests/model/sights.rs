@@ -23,6 +23,9 @@ pub(crate) const PROTECTED: &str = "a lease that cannot be taken for a while";
 pub(crate) const STALE_COMPLETE: &str = "a call to complete on its way that nobody waits for";
 pub(crate) const UNKNOWN_OBJECT: &str = "an object in R2 that the session does not know of";
 pub(crate) const LATE_SEGMENT: &str = "a segment in R2 of an upload that has freed everything";
+pub(crate) const LATE_PUT: &str =
+    "another attempt's object in R2, beside that of a completed upload which has looked for such";
+pub(crate) const PUT_WITH_TAIL: &str = "a put that begins with a tail";
 pub(crate) const DISCARDED_IN_DUTY: &str = "an object that has become unwanted while a duty was being carried out";
 pub(crate) const ABORTED: &str = "a cancelled upload";
 pub(crate) const EXPIRED: &str = "an expired upload";
@@ -67,6 +70,14 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
             session.is_some_and(|session| session.progress.segments_swept && !session.progress.holds_storage)
                 && !world.r2.segments.is_empty()
         }),
+        Property::sometimes(LATE_PUT, |_, world: &World| {
+            let swept = world.object.session.as_ref().is_some_and(|session| session.progress.segments_swept);
+            swept && world.object.phase() == Some(Phase::Completed) && world.r2.puts.len() > 1
+        }),
+        Property::sometimes(PUT_WITH_TAIL, |_, world: &World| {
+            let puts = world.r2.sent.iter().any(|sent| matches!(sent, Sent::Put { .. }));
+            puts && !world.object.segments.is_empty()
+        }),
         Property::sometimes(DISCARDED_IN_DUTY, |_, world: &World| {
             let unwanted = world.object.session.as_ref().is_some_and(|session| session.progress.discard);
             unwanted && matches!(world.duty, Some(Duty::Free { unwanted: false, .. } | Duty::Settle))
@@ -90,7 +101,7 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
 
 fn sent_parts(world: &World) -> impl Iterator<Item = u64> {
     world.r2.sent.iter().filter_map(|sent| match sent {
-        Sent::Part { attempt, .. } => Some(*attempt),
+        Sent::Part { attempt, .. } | Sent::Put { attempt, .. } => Some(*attempt),
         Sent::Segment { .. } | Sent::Complete(_) => None,
     })
 }

@@ -92,7 +92,7 @@ impl Uploads {
             }
             Action::GiveUp { worker } => {
                 let storing = matches!(&world.workers[worker], Worker::Busy(busy) if busy.doing == Doing::Storing);
-                let gone = storing && !world.r2.multipart;
+                let gone = storing && !world.r2.multipart && !self.bounds.put;
                 world.give_up(self, worker, if gone { ReleaseReason::MultipartGone } else { ReleaseReason::GaveUp });
                 true
             }
@@ -158,6 +158,12 @@ impl World {
             Sent::Part { number, attempt, content } => {
                 let waits = self.stored(uploads, attempt, Some(number), content);
                 self.r2.store_part(number, if waits { content } else { Bytes::garbage(content.units()) });
+                true
+            }
+            Sent::Put { number, attempt, content } => {
+                let waits = self.stored(uploads, attempt, Some(number), content);
+                let key = mutations::put_key(uploads, number);
+                self.r2.store_put(key, if waits { content } else { Bytes::garbage(content.units()) });
                 true
             }
             Sent::Segment { attempt, content } => {

@@ -10,6 +10,8 @@ use crate::bytes::Bytes;
 pub(crate) enum Sent {
     /// `uploadPart`, by this attempt.
     Part { number: u16, attempt: u64, content: Bytes },
+    /// `put` of the whole file, under the key that goes with this number, by this attempt.
+    Put { number: u16, attempt: u64, content: Bytes },
     /// `put` of a segment, by this attempt.
     Segment { attempt: u64, content: Bytes },
     /// `complete` with these parts: the number, and what R2 called it.
@@ -38,6 +40,8 @@ pub(crate) struct Storage {
     pub(crate) parts: Vec<(u16, Bytes)>,
     /// The object.
     pub(crate) object: Option<Bytes>,
+    /// The objects that attempts have put, in the order of the numbers they are named after.
+    pub(crate) puts: Vec<(u16, Bytes)>,
     /// The segments, in the order of the attempts they are named after.
     pub(crate) segments: Vec<(u64, Bytes)>,
     /// What is on its way, sorted.
@@ -45,14 +49,15 @@ pub(crate) struct Storage {
 }
 
 impl Storage {
-    /// A multipart upload without parts.
-    pub(crate) fn new() -> Self {
-        Self { multipart: true, parts: Vec::new(), object: None, segments: Vec::new(), sent: Vec::new() }
+    /// A multipart upload without parts, or nothing at all.
+    pub(crate) fn new(multipart: bool) -> Self {
+        let (parts, puts, segments) = (Vec::new(), Vec::new(), Vec::new());
+        Self { multipart, parts, object: None, puts, segments, sent: Vec::new() }
     }
 
     /// Whether there is nothing left.
     pub(crate) fn is_empty(&self) -> bool {
-        !self.multipart && self.object.is_none() && self.segments.is_empty()
+        !self.multipart && self.object.is_none() && self.puts.is_empty() && self.segments.is_empty()
     }
 
     /// Sends a write.
@@ -66,6 +71,21 @@ impl Storage {
         if self.multipart {
             put(&mut self.parts, number, content);
         }
+    }
+
+    /// An object arrives. One that was there before, under the same key, is gone.
+    pub(crate) fn store_put(&mut self, number: u16, content: Bytes) {
+        put(&mut self.puts, number, content);
+    }
+
+    /// The object under the key that goes with this number.
+    pub(crate) fn put(&self, number: u16) -> Option<Bytes> {
+        self.puts.iter().find(|put| put.0 == number).map(|put| put.1)
+    }
+
+    /// That object is deleted.
+    pub(crate) fn delete_put(&mut self, number: u16) {
+        self.puts.retain(|put| put.0 != number);
     }
 
     /// A segment arrives.

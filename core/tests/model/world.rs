@@ -15,7 +15,7 @@ use crate::{
     bytes::Bytes,
     commits::Message,
     duties::{Duty, Legacy},
-    mutations::Mutation,
+    mutations::{self, Mutation},
     object::Object,
     settle::Outlooks,
     storage::Storage,
@@ -145,7 +145,7 @@ impl World {
             object: Arc::new(Object::new(session)),
             stored: None,
             duty: None,
-            r2: Storage::new(),
+            r2: Storage::new(!bounds.put),
             workers: vec![Worker::Idle, Worker::Idle],
             net: Vec::new(),
             telling: Telling::default(),
@@ -161,6 +161,14 @@ impl World {
     /// Whether a law is broken.
     pub(crate) fn has_broken(&self, law: Law) -> bool {
         self.broken & law.bit() != 0
+    }
+
+    /// The object in R2 that is the upload's: that of the counted put, where the file is put.
+    pub(crate) fn whole_object(&self, uploads: &Uploads) -> Option<Bytes> {
+        match (&self.object.session, self.object.parts.last()) {
+            (Some(session), Some(part)) if session.is_put() => self.r2.put(mutations::put_key(uploads, part.number)),
+            _ => self.r2.object,
+        }
     }
 
     /// Whether bytes are missing.

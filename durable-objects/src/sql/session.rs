@@ -38,8 +38,12 @@ use crate::{
     transaction::transaction,
 };
 
-/// The layout of the tables below. A build that finds another number has to migrate first.
+/// The layout of the tables below, and what their rows mean. A build that finds a number it does not know has to migrate first.
 const SCHEMA_VERSION: i64 = 1;
+
+/// The same tables, but the file's one part is an object of its own. Builds that know only the layout before would look for a
+/// multipart upload, and refuse the upload for good.
+const SCHEMA_VERSION_OF_PUTS: i64 = 2;
 
 const TABLES: [&str; 6] = [
     "CREATE TABLE birth (id INTEGER PRIMARY KEY CHECK (id = 1), schema INTEGER NOT NULL, facts TEXT NOT NULL)",
@@ -104,7 +108,7 @@ pub(crate) fn load(storage: &Storage) -> Result<Option<(Session, Trail)>> {
     }
     let schema: Vec<NumberRow> = rows(&sql, "SELECT schema AS number FROM birth", vec![])?;
     #[allow(clippy::cast_possible_truncation)] // schema numbers are small
-    if schema.first().is_some_and(|row| row.number as i64 != SCHEMA_VERSION) {
+    if schema.first().is_some_and(|row| ![SCHEMA_VERSION, SCHEMA_VERSION_OF_PUTS].contains(&(row.number as i64))) {
         return Err("the upload was written by a build with another schema".into());
     }
     let Some(birth) = fact::<Birth>(&sql, "SELECT facts FROM birth", vec![])? else { return Ok(None) };
@@ -170,7 +174,8 @@ pub(crate) fn create(storage: &Storage, session: &Session, trail: &Trail, arm: i
         for table in TABLES {
             exec(&sql, table, Vec::new())?;
         }
-        let birth = vec![SCHEMA_VERSION.into(), json(&session.birth)?];
+        let schema = if session.is_put() { SCHEMA_VERSION_OF_PUTS } else { SCHEMA_VERSION };
+        let birth = vec![schema.into(), json(&session.birth)?];
         exec(&sql, "INSERT INTO birth (id, schema, facts) VALUES (1, ?, ?)", birth)?;
         let progress = vec![json(&session.progress)?, json(trail)?];
         exec(&sql, "INSERT INTO progress (id, facts, trail) VALUES (1, ?, ?)", progress)?;

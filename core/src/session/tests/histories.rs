@@ -1,5 +1,6 @@
 //! Long random histories: three writers that stall, die, repeat themselves and come back from the dead, against what must
-//! always hold. In some of them the sizes are a guess, so that every writer at the front has sizes of its own.
+//! always hold. In some of them the sizes are a guess, so that every writer at the front has sizes of its own; in others the file is
+//! one part, and is put.
 
 use std::collections::BTreeSet;
 
@@ -129,9 +130,25 @@ impl Rows {
     }
 }
 
-fn run(file: u64, guessed: bool, steps: Vec<Step>) {
+/// Of all objects that were ever put, those that do not count are found, and the one that counts is not among them.
+fn check_keys(s: &Session, rows: &Rows, written: &BTreeSet<u16>) {
+    let counted = rows.parts.last().map(|part| part.number);
+    let strays = s.stray_keys();
+    for number in written {
+        assert_eq!(strays.contains(&s.birth.put_key(*number)), Some(*number) != counted);
+    }
+    assert_eq!(s.object().map(|object| object.key), counted.map(|number| s.birth.put_key(number)));
+    let others = written.iter().any(|number| Some(*number) != counted);
+    assert!(counted.is_none() || !others || s.progress.holds_segments, "nobody will look for them");
+}
+
+fn run(file: u64, guessed: bool, put: bool, steps: Vec<Step>) {
     let mut birth = birth(Mode::Sequential, file);
     birth.plan.guessed = guessed;
+    if put {
+        birth.multipart_id = None;
+    }
+    let whole = if put { Phase::Completed } else { Phase::Completing };
     let mut s = Session::create(birth).unwrap();
     let mut rows = Rows::default();
     let mut writers: [Option<Writer>; 3] = [None, None, None];
@@ -217,9 +234,12 @@ fn run(file: u64, guessed: bool, steps: Vec<Step>) {
         assert!(told.is_none_or(|told| told == s.uploaded_bytes()), "an offset that was told is not true any more");
         assert!(s.uploaded_bytes() >= offset, "a reported offset was taken back");
         offset = s.uploaded_bytes();
-        assert_eq!(s.progress.phase == Phase::Completing, offset.get() == file);
+        assert_eq!(s.progress.phase == whole, offset.get() == file);
         assert_eq!(s.plan().part_bytes.get(), part_bytes);
         rows.check(file, part_bytes, offset.get(), &written);
+        if put {
+            check_keys(&s, &rows, &written);
+        }
     }
 }
 
@@ -228,6 +248,11 @@ proptest! {
 
     #[test]
     fn long_random_histories(file_quarters in 1..40_u64, odd in 0..2_u64, guessed: bool, steps in steps()) {
-        run(file_quarters * PART / 4 + odd, guessed, steps);
+        run(file_quarters * PART / 4 + odd, guessed, false, steps);
+    }
+
+    #[test]
+    fn long_random_histories_of_a_put(file in 1..=PART, guessed: bool, steps in steps()) {
+        run(file, guessed, true, steps);
     }
 }

@@ -1,0 +1,85 @@
+//! A file of one part is that part: nothing has to be put together. So no multipart upload is made for it, and whoever brings its
+//! last byte *puts* the whole into R2 as one object, the tail in front: one operation instead of three.
+//!
+//! R2 would let a late writer replace an object under the same key. So every attempt that puts has a key of its own, which ends
+//! with the number that it was given: numbers are never given twice, and the counted part says by its number which object is the
+//! upload's. What other attempts have put, or will yet put, counts for nobody. All numbers that were ever given are known from the
+//! lease, so what does not count is found without looking for it: when the upload ends, and once more when it is forgotten.
+
+use super::{Birth, Change, Content, Phase, Session, StoredPart};
+use crate::{plan::Mode, units::UnixMs, upload::Purpose};
+
+impl Birth {
+    /// Whether R2 is to put the object together from parts. Not where there is one part at most, which comes in one body, and how
+    /// many there are is known.
+    pub fn needs_multipart(&self) -> bool {
+        let is_composed = matches!(self.purpose, Purpose::Composition(_));
+        let is_one_part = self.plan.mode == Mode::Sequential && !self.plan.open_ended && self.plan.part_count() <= 1;
+        !self.plan.file_bytes.is_zero() && (is_composed || !is_one_part)
+    }
+
+    /// Where the attempt that was given this number puts the whole file. No two attempts ever share a key.
+    pub fn put_key(&self, number: u16) -> String {
+        format!("{}/{number}", self.key)
+    }
+}
+
+impl Session {
+    /// Whether the file is put as one object. Of an upload that an older build has created it never is.
+    pub fn is_put(&self) -> bool {
+        self.birth.multipart_id.is_none() && !self.birth.plan.file_bytes.is_zero()
+    }
+
+    /// Where the object is, or would be.
+    pub fn object_key(&self) -> String {
+        self.counted_put().map_or_else(|| self.birth.key.clone(), |part| self.birth.put_key(part.number))
+    }
+
+    /// Where there may be objects of this upload that do not count, and never will once it has ended.
+    pub fn stray_keys(&self) -> Vec<String> {
+        self.stray_puts().map(|number| self.birth.put_key(number)).collect()
+    }
+
+    pub(super) fn has_stray_puts(&self) -> bool {
+        self.stray_puts().next().is_some()
+    }
+
+    /// What a change makes of an upload whose whole file it counts: where that was put, R2 has the object, and the upload is
+    /// complete at once. Unless its first bytes must be looked at, which the assembling does.
+    pub(super) fn complete_if_put(&self, now: UnixMs, change: &mut Change) -> Phase {
+        let mut after = self.clone();
+        after.apply(change.clone());
+        let put = after.counted_put().filter(|_| after.birth.types.is_none()).cloned();
+        if let Some(part) = put {
+            let end = after.assembled(now, part.etag, part.crc64nvme);
+            (change.progress, change.delivery) = (end.progress, end.delivery);
+            after.apply(change.clone());
+        }
+        after.progress.phase
+    }
+
+    /// The CRC that the whole file has instead of the declared one, where a change counts it and it was put.
+    pub(super) fn put_crc64nvme_mismatch(&self, change: &Change) -> Option<String> {
+        let part = change.parts.last().filter(|_| self.is_put())?;
+        let declared = self.birth.file.crc64nvme?;
+        (declared != part.crc64nvme).then(|| format!("crc64nvme {}", part.crc64nvme))
+    }
+
+    /// The part that is the object.
+    fn counted_put(&self) -> Option<&StoredPart> {
+        match &self.content {
+            Content::Sequence(sequence) if self.is_put() => sequence.last_part.as_ref(),
+            Content::Sequence(_) | Content::Lanes(_) => None,
+        }
+    }
+
+    /// The numbers that were given to attempts at putting, but for the one that counts.
+    fn stray_puts(&self) -> impl Iterator<Item = u16> + use<> {
+        let highest = match &self.content {
+            Content::Sequence(sequence) if self.is_put() => self.highest_number(sequence),
+            Content::Sequence(_) | Content::Lanes(_) => 0,
+        };
+        let counted = self.counted_put().map(|part| part.number);
+        (1..=highest).filter(move |number| Some(*number) != counted)
+    }
+}

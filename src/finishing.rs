@@ -1,0 +1,70 @@
+//! What follows the last byte: an answer that is given only with the object waits for it.
+
+use durable_objects::{
+    fault::Result,
+    rpc::{ask, upload::AwaitObject},
+};
+use upload_core::{
+    operation::{Append, Outcome, Wait},
+    refusal::Refusal,
+    units::{ByteCount, UploadId},
+    upload::{Phase, Snapshot},
+};
+
+use crate::{append, call::Call, uploads::Carried};
+
+/// Whether all bytes are there, but some in the tail: whoever declared the length, and was to put them into the last part,
+/// has gone.
+pub(crate) fn lacks_last_part(now: &Snapshot) -> bool {
+    now.phase == Phase::Open && now.plan.declared_bytes() == Some(now.offset)
+}
+
+/// Puts the tail into the last part where that has not been done, and waits for the object. For whoever asks where to go on
+/// and would take the answer for the end.
+pub(crate) async fn finish(now: Snapshot, wait: Wait, call: Call<'_>) -> Result<Result<Snapshot, Refusal>> {
+    if lacks_last_part(&now) {
+        let (id, offset, length) = (now.id, now.offset, ByteCount::ZERO);
+        let chunk = Append { id, offset, length, file_bytes: None, digest: None, wait: Wait::No };
+        if let Err(refusal) = append::in_background(chunk, None, call).await? {
+            return Ok(Err(refusal));
+        }
+    } else if !now.phase.is_finishing() {
+        return Ok(Ok(now));
+    }
+    match wait {
+        Wait::No => Ok(Ok(now)),
+        Wait::ForObject => awaited(now.id, call).await,
+    }
+}
+
+/// The answer, once the object is there where it waits for that.
+pub(crate) async fn wait_for_object(wait: Wait, appended: Result<Outcome, Refusal>, call: Call<'_>) -> Carried {
+    match (wait, appended) {
+        (Wait::ForObject, Ok(Outcome::Appended { id, phase, object: None, .. })) if phase != Phase::Open => {
+            Ok(awaited(id, call).await?.map(|now| shown(&now)))
+        }
+        (_, appended) => Ok(appended),
+    }
+}
+
+/// How the upload stands once it has its object, or after a while. An upload that has failed is gone.
+pub(crate) async fn awaited(id: UploadId, call: Call<'_>) -> Result<Result<Snapshot, Refusal>> {
+    Ok(ask(&call.uploads()?, id, &AwaitObject).await?.and_then(|now| match now.phase {
+        Phase::Failed => {
+            Err(Refusal::UploadGone { phase: now.phase, reason: now.reason.unwrap_or_else(|| "It failed.".to_owned()) })
+        }
+        _ => Ok(now),
+    }))
+}
+
+/// The answer to a chunk, from how the upload stands.
+pub(crate) fn shown(now: &Snapshot) -> Outcome {
+    Outcome::Appended {
+        id: now.id,
+        uploaded_bytes: now.uploaded_bytes,
+        file_bytes: now.plan.declared_bytes(),
+        expires_at: now.expires_at,
+        phase: now.phase,
+        object: now.object.clone(),
+    }
+}
