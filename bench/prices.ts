@@ -2,7 +2,8 @@
 //
 // As these pages of developers.cloudflare.com say it, beyond the included amounts and without a contract, compared in November 2026:
 // /workers/platform/pricing: "+$0.30 per additional million" requests; /durable-objects/platform/pricing: requests "+ $0.15/million",
-// rows read "$0.001 / million", rows written "$1.00 / million", of which an alarm that is set is one; /r2/pricing: class A "$4.50 /
+// rows read "$0.001 / million", rows written "$1.00 / million" (these two from others who quote the page), of which an alarm that is set
+// is one; /r2/pricing: class A "$4.50 /
 // million requests", class B "$0.36 / million requests"; /queues/platform/pricing: "$0.40/million operations", three for a message.
 // Not in here, since nothing local measures it: processor time of Workers, duration of Durable Objects, storage by the month.
 
