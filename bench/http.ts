@@ -1,5 +1,6 @@
 // HTTP for measuring: connections stay open between requests, bodies are written from memory as they are, and an answer
-// that is not the expected one ends the run.
+// that is not the expected one ends the run. A connection that the server had closed while it was idle is no answer: the request
+// goes out again on a new one (https://nodejs.org/api/http.html#requestreusedsocket).
 
 import { Agent, request } from "node:http";
 
@@ -40,7 +41,12 @@ export class Http {
           }
         });
       });
-      sent.on("error", reject);
+      sent.on("error", (error: NodeJS.ErrnoException) => {
+        const again = sent.reusedSocket && error.code === "ECONNRESET";
+        again
+          ? resolve(this.send(method, path, expected, { headers, ...(body === undefined ? {} : { body }) }))
+          : reject(error);
+      });
       sent.end(body);
     });
   }

@@ -31,7 +31,7 @@ impl Session {
         } else if attempt_of(after).is_some() && attempt_of(self) != attempt_of(after) {
             trail.note(now, if self.is_appending() { "takeover" } else { "attempt" }, bytes, None);
         }
-        if was.plan != is.plan {
+        if self.plan().open_ended && !after.plan().open_ended {
             trail.note(now, "declared", bytes, None);
         }
         if was.phase != is.phase {

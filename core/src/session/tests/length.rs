@@ -83,3 +83,22 @@ fn a_file_that_turns_out_empty_is_complete() {
     assert_eq!(declare(&mut s, 0, 0), Ok(()));
     assert_eq!(s.progress.phase, Phase::Completing);
 }
+
+#[test]
+fn the_trail_has_a_length_that_was_declared_and_no_size_that_was_fitted() {
+    let noted = |s: &mut Session, begin: Begin| {
+        let mut trail = s.begin_trail();
+        let change = s.begin(NOW, begin).change;
+        let mut after = s.clone();
+        after.apply(change.clone());
+        s.note_change(&mut trail, NOW, &change, &after);
+        *s = after;
+        trail.entries.into_iter().map(|entry| entry.event).collect::<Vec<_>>()
+    };
+    let mut agreed = Session::create(birth(Mode::Sequential, 3 * PART)).unwrap();
+    let whole = Begin { whole: true, ..begin(0, 3 * PART) };
+    assert_eq!(noted(&mut agreed, whole), ["created", "attempt"]);
+    assert_eq!(agreed.plan().part_bytes, bytes(3 * PART));
+    let last = Begin { file_bytes: Some(bytes(PART)), ..begin(0, PART) };
+    assert_eq!(noted(&mut open_ended(), last), ["created", "attempt", "declared"]);
+}
