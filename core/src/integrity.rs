@@ -242,6 +242,13 @@ impl Sha256State {
     }
 }
 
+/// Of a saved state, where it says how many blocks have been hashed, little-endian: behind eight words of four bytes. The hasher
+/// believes any number there, and adds it up to a length in bits that may not exist.
+const SHA256_BLOCK_COUNT: std::ops::Range<usize> = 32..40;
+
+/// FIPS 180-4, figure 1.
+const SHA256_BLOCK_BYTES: u64 = 64;
+
 /// A SHA-256 that can be put down and taken up again.
 pub struct RunningSha256(Sha256);
 
@@ -249,6 +256,8 @@ impl RunningSha256 {
     /// Takes up where `state` was saved, or begins; `None` where the saved state is not one.
     pub fn resume(state: Option<&Sha256State>) -> Option<Self> {
         let Some(state) = state else { return Some(Self(Sha256::new())) };
+        let blocks = state.0.get(SHA256_BLOCK_COUNT).and_then(|count| count.try_into().ok()).map(u64::from_le_bytes)?;
+        ByteCount::new(blocks.checked_mul(SHA256_BLOCK_BYTES)?)?;
         let state = SerializedState::<Sha256>::try_from(state.0.as_slice()).ok()?;
         Sha256::deserialize(&state).ok().map(Self)
     }
@@ -335,5 +344,15 @@ mod tests {
             "bef57ec7f53a6d40beb640a780a639c83bc29ac8a9816f1fc6c5c6dcd93c4721"
         );
         assert!(RunningSha256::resume(Some(&Sha256State(vec![1, 2, 3]))).is_none());
+    }
+
+    #[test]
+    fn a_sha256_of_more_bytes_than_there_are_is_none() {
+        let mut running = RunningSha256::resume(None).unwrap();
+        running.update(&[7; 3 * SHA256_BLOCK_BYTES as usize]);
+        let Sha256State(mut saved) = running.save();
+        assert_eq!(saved[SHA256_BLOCK_COUNT], 3_u64.to_le_bytes());
+        saved[SHA256_BLOCK_COUNT].copy_from_slice(&(u64::MAX / 2).to_le_bytes());
+        assert_eq!(Sha256State(saved).digest(), None);
     }
 }
