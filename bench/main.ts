@@ -1,5 +1,5 @@
-// `node bench/main.ts [--quick] [--only TEXT] [--rounds N]`, as `cargo xtask bench` calls it: measures, prints the tables, and
-// writes target/bench/report.json, report.md and ratios.svg.
+// `node bench/main.ts [--quick] [--only TEXT[|TEXT…]] [--rounds N]`, as `cargo xtask bench` calls it: measures, prints the tables,
+// and writes target/bench/report.json, report.md and ratios.svg.
 
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -24,7 +24,7 @@ const { values } = parseArgs({
   },
 });
 const rounds = Number(values.rounds ?? (values.quick ? 3 : 5));
-const wanted = (name: string) => name.includes(values.only);
+const wanted = (name: string) => values.only.split("|").some((text) => name.includes(text));
 
 // First, while nothing else runs.
 const ready = await startUp(join(repositoryRoot, "build/index_bg.wasm"));

@@ -20,7 +20,7 @@ const IN_MEMORY: &str = "/dev/shm";
 pub(crate) struct Options {
     /// Small files and few rounds.
     pub(crate) quick: bool,
-    /// Only workloads with this in their name; all where it is empty.
+    /// Only workloads with this in their name, or one of these with `|` between them; all where it is empty.
     pub(crate) only: String,
     /// How many counted pairs of each.
     pub(crate) rounds: Option<u32>,
