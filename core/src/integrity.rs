@@ -349,7 +349,7 @@ mod tests {
     #[test]
     fn a_sha256_of_more_bytes_than_there_are_is_none() {
         let mut running = RunningSha256::resume(None).unwrap();
-        running.update(&[7; 3 * SHA256_BLOCK_BYTES as usize]);
+        running.update(&[7; 3 * 64]);
         let Sha256State(mut saved) = running.save();
         assert_eq!(saved[SHA256_BLOCK_COUNT], 3_u64.to_le_bytes());
         saved[SHA256_BLOCK_COUNT].copy_from_slice(&(u64::MAX / 2).to_le_bytes());
