@@ -2,29 +2,21 @@
 // nothing but the endpoint. Every run ends at the origin, which must hold the same bytes.
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import AwsS3 from "@uppy/aws-s3";
 import Uppy from "@uppy/core";
 
 import type { Cost } from "./support/api.ts";
 import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
-import { Origin } from "./support/origin.ts";
 import { waitUntilNothingLeft, waitUntilOnlyObjectLeft } from "./support/r2_state.ts";
 import { assertBadRequest, assertRefused } from "./support/refusals.ts";
-import { putPart, S3 } from "./support/s3.ts";
+import { putPart } from "./support/s3.ts";
+import { sceneWithS3 } from "./support/scene.ts";
 import { install } from "./support/xml_http_request.ts";
 
 install();
-const origin = await Origin.prepare();
-const { s3, stack } = await S3.withStack({ ORIGIN_WEBHOOK_URL: origin.webhookUrl, DELIVERY_FIRST_DELAY_SECONDS: 1 });
-await origin.start(stack.secrets.WEBHOOK_SECRET);
-const { client } = stack;
-after(async () => {
-  s3.stop();
-  await origin.remove();
-  await stack.stop();
-});
+const { origin, stack, client, s3 } = await sceneWithS3();
 
 const CHUNK_BYTES = 5 * MIB;
 

@@ -2,28 +2,19 @@
 // have no option for headers, so the page adds the token there; what goes to R2 goes by XMLHttpRequest, and must not have it.
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import AwsS3 from "@uppy/aws-s3";
 import Uppy from "@uppy/core";
 
 import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
-import { Origin } from "./support/origin.ts";
 import { assertRefused } from "./support/refusals.ts";
-import { S3 } from "./support/s3.ts";
+import { sceneWithS3 } from "./support/scene.ts";
 import { bearer, claimsOf, mint } from "./support/tokens.ts";
 import { install } from "./support/xml_http_request.ts";
 
 install();
-const origin = await Origin.prepare();
-const { s3, stack } = await S3.withStack({ AUTH: "token", ORIGIN_WEBHOOK_URL: origin.webhookUrl });
-await origin.start(stack.secrets.WEBHOOK_SECRET);
-const { client } = stack;
-after(async () => {
-  s3.stop();
-  await origin.remove();
-  await stack.stop();
-});
+const { origin, stack, client } = await sceneWithS3({ AUTH: "token" });
 
 const bytes = fileBytes("uppy with a token", 2 * 5 * MIB + 7);
 const original = globalThis.fetch;

@@ -2,22 +2,18 @@
 // R2 does not have so; two doors for one upload.
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import { crc64nvme, fileBytes, MIB } from "./support/bytes.ts";
 import { DirectClient } from "./support/direct.ts";
 import { waitUntilNothingLeft } from "./support/r2_state.ts";
 import { assertBadRequest, assertNothingCounted, assertRefused } from "./support/refusals.ts";
 import { putPart, S3 } from "./support/s3.ts";
+import { sceneWithS3Alone } from "./support/scene.ts";
 import { waitFor } from "./support/wait.ts";
 
-const { s3, stack } = await S3.withStack({ ORIGIN_WEBHOOK_URL: "" });
-const { client } = stack;
+const { client, s3 } = await sceneWithS3Alone();
 const direct = new DirectClient(client);
-after(async () => {
-  s3.stop();
-  await stack.stop();
-});
 
 const CHUNK_BYTES = 5 * MIB;
 const file = fileBytes("direct, and badly", CHUNK_BYTES + 7);

@@ -2,21 +2,16 @@
 // bytes, also when the upload's object has slept in between, which is what it does while a large part is under way.
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import type { Cost } from "./support/api.ts";
 import { fileBytes, MIB } from "./support/bytes.ts";
 import { DirectClient } from "./support/direct.ts";
-import { S3 } from "./support/s3.ts";
+import { sceneWithS3Alone } from "./support/scene.ts";
 import { waitFor } from "./support/wait.ts";
 
-const { s3, stack } = await S3.withStack({ ORIGIN_WEBHOOK_URL: "" });
-const { client } = stack;
+const { client, stack } = await sceneWithS3Alone();
 const direct = new DirectClient(client);
-after(async () => {
-  s3.stop();
-  await stack.stop();
-});
 
 const CHUNK_BYTES = 5 * MIB;
 const chunkSize = CHUNK_BYTES;

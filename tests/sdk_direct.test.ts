@@ -2,27 +2,18 @@
 // no byte of it passes the Worker, and what has counted is not sent again.
 
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
+import { test } from "node:test";
 
 import { createUpload, type Upload, UploadError, type UploadOptions } from "../client/src/index.ts";
 import type { HttpClient, HttpRequest, HttpResponse, Progress } from "../client/src/interfaces.ts";
 import { fetchHttp } from "../client/src/platform.ts";
 import { MemoryStore } from "./sdk/dialogue.ts";
 import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
-import { Origin } from "./support/origin.ts";
-import { S3 } from "./support/s3.ts";
+import { sceneWithS3 } from "./support/scene.ts";
 import { Stack } from "./support/stack.ts";
 import { waitFor } from "./support/wait.ts";
 
-const origin = await Origin.prepare();
-const { s3, stack } = await S3.withStack({ ORIGIN_WEBHOOK_URL: origin.webhookUrl, DELIVERY_FIRST_DELAY_SECONDS: 1 });
-await origin.start(stack.secrets.WEBHOOK_SECRET);
-const { client } = stack;
-after(async () => {
-  s3.stop();
-  await origin.remove();
-  await stack.stop();
-});
+const { origin, stack, client, s3 } = await sceneWithS3();
 
 const CHUNK_BYTES = 5 * MIB;
 

@@ -5,6 +5,7 @@ import { after } from "node:test";
 
 import type { Client } from "./client.ts";
 import { Origin } from "./origin.ts";
+import { S3 } from "./s3.ts";
 import { ScriptedOrigin } from "./scripted_origin.ts";
 import { Stack, type StackOptions } from "./stack.ts";
 
@@ -38,4 +39,28 @@ export async function sceneWithScriptedOrigin(vars: StackOptions["vars"] = {}): 
     await stack.stop();
   });
   return { origin, stack, client: stack.client };
+}
+
+/** With the example origin, and R2's S3 endpoint for bytes that never pass the Worker. */
+export async function sceneWithS3(vars: StackOptions["vars"] = {}): Promise<Scene<Origin> & { s3: S3 }> {
+  const origin = await Origin.prepare();
+  const told = { ORIGIN_WEBHOOK_URL: origin.webhookUrl, DELIVERY_FIRST_DELAY_SECONDS: 1 };
+  const { s3, stack } = await S3.withStack({ ...told, ...vars });
+  await origin.start(stack.secrets.WEBHOOK_SECRET);
+  after(async () => {
+    s3.stop();
+    await origin.remove();
+    await stack.stop();
+  });
+  return { origin, stack, client: stack.client, s3 };
+}
+
+/** The same with nobody to be told. */
+export async function sceneWithS3Alone(): Promise<{ stack: Stack; client: Client; s3: S3 }> {
+  const { s3, stack } = await S3.withStack({ ORIGIN_WEBHOOK_URL: "" });
+  after(async () => {
+    s3.stop();
+    await stack.stop();
+  });
+  return { stack, client: stack.client, s3 };
 }
