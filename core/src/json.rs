@@ -1,7 +1,7 @@
 //! Reading JSON: what every type is read with that travels or is stored as JSON.
 //!
 //! The text becomes a [`Value`] first, and a type takes its fields from there. The reader of `serde_json`, compiled anew
-//! into every type, was 38 kB more of gzipped wasm; this one is compiled once but for the fields. It takes what `serde_json` takes,
+//! into every type, was 38 kB more of gzipped wasm, and its `from_value` is 33 kB more; this one is compiled once but for the fields. It takes what `serde_json` takes,
 //! with two differences: a record is an object, never an array, and of a field that is there twice the last one counts.
 
 use std::fmt;
