@@ -65,6 +65,7 @@ pub(crate) async fn carry_out(create: Create, call: Call<'_>) -> Carried {
         purpose: create.purpose.clone(),
         file: create.file.clone(),
         plan,
+        fits_request: plan.file_bytes <= limits.max_chunk_bytes,
         multipart_id: None,
         public_url: config.public_url.clone().unwrap_or_else(|| call.host.to_owned()),
         created_at,

@@ -43,13 +43,10 @@ pub(crate) enum Assembly {
     Postponed(String),
 }
 
-/// Opens the multipart upload for a file that needs one.
-pub(crate) async fn open(bucket: &Bucket, birth: &mut Birth) -> Result<()> {
-    if birth.needs_multipart() {
-        let upload = around("r2.create", bucket.create_multipart_upload(&birth.key).execute()).await?;
-        birth.multipart_id = Some(upload.upload_id().await);
-    }
-    Ok(())
+/// Opens a multipart upload, and says R2's id of it.
+pub(crate) async fn open(bucket: &Bucket, key: &str) -> Result<String> {
+    let upload = around("r2.create", bucket.create_multipart_upload(key).execute()).await?;
+    Ok(upload.upload_id().await)
 }
 
 /// Has R2 put the object together from the counted parts, and looks whether it is what was counted.
@@ -69,7 +66,7 @@ pub(crate) async fn assemble(bucket: &Bucket, session: &Session, parts: Vec<Part
         // It has been an object from the start. Only what it is must still be looked at.
         return allowed(bucket, session, part.etag.clone(), crc64nvme).await;
     }
-    let completed = match &birth.multipart_id {
+    let completed = match session.multipart_id() {
         Some(id) if !parts.is_empty() => complete(bucket, birth, id, parts).await,
         // A file that turned out empty has an unfinished multipart upload too; R2 drops it after 7 days.
         Some(_) | None => put_empty(bucket, &birth.key).await,
@@ -138,14 +135,14 @@ pub(crate) async fn free(bucket: &Bucket, session: &Session) -> Result<()> {
     if !session.is_unwanted() {
         return Ok(());
     }
-    abort(bucket, birth).await?;
+    abort(bucket, &birth.key, session.multipart_id()).await?;
     around("r2.delete", bucket.delete(session.object_key())).await
 }
 
 /// Has R2 let go of an unfinished multipart upload, if it is there.
-pub(crate) async fn abort(bucket: &Bucket, birth: &Birth) -> Result<()> {
-    if let Some(id) = &birth.multipart_id {
-        let upload = bucket.resume_multipart_upload(&birth.key, id)?;
+pub(crate) async fn abort(bucket: &Bucket, key: &str, id: Option<&str>) -> Result<()> {
+    if let Some(id) = id {
+        let upload = bucket.resume_multipart_upload(key, id)?;
         let aborted = around("r2.abort", upload.abort()).await;
         if let Err(error) = aborted
             && classify(&error.to_string()) != StorageFault::Gone

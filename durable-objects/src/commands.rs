@@ -11,7 +11,7 @@ use crate::{
     answers::{begin_delivery, end_delivery, find_object, next_slice, slice_hashed, wanted_pieces},
     events,
     fault::Result,
-    metering::{self, metered},
+    metering,
     rpc::{
         self, Command, answer,
         upload::{
@@ -41,7 +41,7 @@ impl UploadSession {
             ReadTail::NAME if !is_theirs => Ok(Response::error("no such upload", 404)?),
             _ if !is_theirs => answer::<()>(Err(Refusal::UploadNotFound)),
             CreateUpload::NAME => self.create(json::from_str::<CreateUpload>(&body)?).await,
-            Begin::NAME => self.begin(&body),
+            Begin::NAME => self.begin(&body).await,
             Commit::NAME => self.commit(&body, content.as_deref()),
             ReadTail::NAME => {
                 let ReadTail { start, end } = json::from_str(&body)?;
@@ -82,22 +82,6 @@ impl UploadSession {
             // Those about parts that the client stores itself.
             name => self.direct(name, &body),
         }
-    }
-
-    fn begin(&self, body: &str) -> Result<Response> {
-        let begin: Begin = json::from_str(body)?;
-        let mut taken = self.take(Begin::NAME, None, &mut |session, now| session.begin(now, begin))?;
-        let birth = self.session.borrow().as_ref().map(|session| session.birth.clone());
-        if let (Ok(grant), Some(birth)) = (&mut taken, birth)
-            && grant.reserved > 0
-        {
-            // The bytes that the attempt's first part begins with.
-            let (tail, rows) = metered(|| sql::tail(&self.state.storage(), &birth));
-            grant.tail = tail?;
-            self.charge(rows);
-        }
-        self.charge(metering::of_begin(&begin, taken.as_ref().ok()));
-        answer(taken)
     }
 
     fn commit(&self, body: &str, content: Option<&[u8]>) -> Result<Response> {

@@ -20,13 +20,15 @@ impl UploadSession {
         if let Some(session) = &*self.session.borrow() {
             return answer(Ok(session.snapshot()));
         }
-        assembly::open(&self.bucket()?, &mut birth).await?;
+        if birth.needs_multipart() {
+            birth.multipart_id = Some(assembly::open(&self.bucket()?, &birth.key).await?);
+        }
         // Dies here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
         let created = self.session.borrow().as_ref().map(Session::snapshot);
         if let Some(snapshot) = created {
             // The same creation, asked twice at the same time: the other one was first, and this one's multipart upload is
             // one too many.
-            assembly::abort(&self.bucket()?, &birth).await?;
+            assembly::abort(&self.bucket()?, &birth.key, birth.multipart_id.as_deref()).await?;
             return answer(Ok(snapshot));
         }
         let mut session = match Session::create(birth) {

@@ -11,6 +11,7 @@
 
 mod answers;
 mod assembly;
+mod beginning;
 mod clock;
 mod commands;
 mod creation;

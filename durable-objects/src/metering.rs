@@ -49,7 +49,7 @@ fn add(rows: Cost) {
 }
 
 /// A creation: a request to the Worker, one to the ledger with an entry, a sum and an alarm, one to this object, and R2's
-/// multipart upload, where there is one.
+/// multipart upload, where it is opened at once.
 pub(crate) fn of_creation(session: &Session) -> Cost {
     let r2_class_a = session.birth.multipart_id.is_some().into();
     Cost { worker_requests: 1, object_requests: 2, rows_written: 3, r2_class_a, ..Cost::NONE }
@@ -85,6 +85,9 @@ pub(crate) fn of_commit(commit: &Commit) -> Cost {
     let segments = commit.rest.filter(|rest| rest.place == SegmentPlace::Object).iter().count();
     Cost { r2_class_a: (commit.receipts.len() + segments) as u64, ..Cost::NONE }
 }
+
+/// A multipart upload that was opened for a chunk.
+pub(crate) const OPENING: Cost = Cost { r2_class_a: 1, ..Cost::NONE };
 
 /// R2 is asked which parts it has (`ListParts`).
 pub(crate) const LISTING: Cost = Cost { r2_class_a: 1, ..Cost::NONE };

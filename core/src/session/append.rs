@@ -161,12 +161,9 @@ pub enum ReleaseReason {
 }
 
 impl Session {
-    /// Takes the right to store a chunk, from whoever had it.
+    /// Takes the right to store a chunk, from whoever had it, where no multipart upload must be opened for it first.
     pub fn begin(&self, now: UnixMs, begin: Begin) -> Decision<Grant> {
-        if self.is_composition() && !self.is_unwanted() {
-            return Decision::no(Refusal::Composed);
-        }
-        self.begin_as_writer(now, begin)
+        self.begin_opened(now, begin, None)
     }
 
     /// The same, for whoever brings the bytes of a composition, too.
@@ -196,7 +193,7 @@ impl Session {
         let grant = |attempt, first_number, reserved| Grant {
             attempt,
             key: if self.is_put() { self.birth.put_key(first_number) } else { self.birth.key.clone() },
-            multipart_id: self.birth.multipart_id.clone(),
+            multipart_id: self.multipart_id().map(str::to_owned),
             plan,
             offset: begin.offset,
             first_number,
@@ -246,12 +243,12 @@ impl Session {
 
     /// The sizes, where nothing counts yet: those that fit this chunk. Without a checksum only where they were a guess: the last
     /// chunk of a file says nothing of the others, and a piece of a body nothing of how its sender cuts the file. A file that is
-    /// put stays one part.
+    /// put stays one part, or becomes one.
     ///
     /// Whoever began under other sizes is no danger: this begin takes the lease from it, in the same change.
-    fn fitted(&self, plan: plan::Plan, begin: Begin) -> plan::Plan {
+    pub(super) fn fitted(&self, plan: plan::Plan, begin: Begin) -> plan::Plan {
         let is_first = begin.offset.is_zero() && self.uploaded_bytes().is_zero();
-        let may_change = is_first && !begin.link.more && !self.is_put();
+        let may_change = is_first && !begin.link.more && (!self.is_put() || self.is_deferred());
         let is_all = begin.length >= plan.file_bytes;
         match (may_change, begin.whole, is_all) {
             (true, true, _) => plan.with_chunk_as_part(begin.length),

@@ -10,6 +10,7 @@
 //! * `composing`: bytes from other uploads.
 //! * `direct`: chunks that the client stores itself.
 //! * `put`: a file of one part, which is an object from the start.
+//! * `opening`: a file that may come as a whole, and be put; if not, its multipart upload is opened late.
 //! * `verifying`: the object is read back, slice by slice.
 //! * `ending`: complete, cancel, expire, and what follows: assembling, freeing, telling.
 //! * `noting`: what of all this goes into the trail.
@@ -24,6 +25,7 @@ mod direct;
 mod ending;
 mod lanes;
 mod noting;
+mod opening;
 mod put;
 mod records;
 mod schedule;
@@ -36,7 +38,7 @@ pub use append::{Begin, Commit, Committed, Grant, Link, Receipt, Release, Releas
 pub use composing::{PartSource, Piece, PieceObject, Run, Standing, Stretch, Wanted};
 pub use direct::{Found, Signed, Slot};
 pub use lanes::{Lane, Lanes};
-pub use records::{Birth, MAX_ROW_SEGMENT_BYTES, Policy, Progress, Segment, SegmentPlace, StoredPart};
+pub use records::{Birth, LateMultipart, MAX_ROW_SEGMENT_BYTES, Policy, Progress, Segment, SegmentPlace, StoredPart};
 pub use schedule::Job;
 pub use sequence::{Lease, LeaseState, Sequence};
 pub use verifying::{Hashed, Slice, Verified};
@@ -152,6 +154,7 @@ impl Session {
             job_not_before: birth.created_at,
             plan: None,
             kept_until: None,
+            multipart: None,
             verified: None,
             cost: Cost::NONE,
             reopenings: 0,

@@ -10,12 +10,13 @@ use super::{Birth, Change, Content, Phase, Session, StoredPart};
 use crate::{plan::Mode, units::UnixMs, upload::Purpose};
 
 impl Birth {
-    /// Whether R2 is to put the object together from parts. Not where there is one part at most, which comes in one body, and how
-    /// many there are is known.
+    /// Whether R2 is to be asked for a multipart upload at once. Not where the file can come in one body, and be put: it has one
+    /// part at most, or fits a request.
     pub fn needs_multipart(&self) -> bool {
         let is_composed = matches!(self.purpose, Purpose::Composition(_));
-        let is_one_part = self.plan.mode == Mode::Sequential && !self.plan.open_ended && self.plan.part_count() <= 1;
-        !self.plan.file_bytes.is_zero() && (is_composed || !is_one_part)
+        let is_sized = self.plan.mode == Mode::Sequential && !self.plan.open_ended;
+        let may_be_put = is_sized && (self.fits_request || self.plan.part_count() <= 1);
+        !self.plan.file_bytes.is_zero() && (is_composed || !may_be_put)
     }
 
     /// Where the attempt that was given this number puts the whole file. No two attempts ever share a key.
@@ -25,9 +26,10 @@ impl Birth {
 }
 
 impl Session {
-    /// Whether the file is put as one object. Of an upload that an older build has created it never is.
+    /// Whether the file is put as one object, or will be unless a chunk needs a multipart upload first. Of an upload that an older
+    /// build has created with several parts it never is.
     pub fn is_put(&self) -> bool {
-        self.birth.multipart_id.is_none() && !self.birth.plan.file_bytes.is_zero()
+        self.multipart_id().is_none() && !self.birth.plan.file_bytes.is_zero()
     }
 
     /// Where the object is, or would be.
@@ -73,12 +75,18 @@ impl Session {
         }
     }
 
+    /// The highest number that was given to an attempt at putting.
+    pub(super) fn highest_put(&self) -> u16 {
+        match (&self.progress.multipart, &self.content) {
+            (Some(late), _) => late.numbers_before,
+            (None, Content::Sequence(sequence)) if self.is_put() => self.highest_number(sequence),
+            (None, _) => 0,
+        }
+    }
+
     /// The numbers that were given to attempts at putting, but for the one that counts.
     fn stray_puts(&self) -> impl Iterator<Item = u16> + use<> {
-        let highest = match &self.content {
-            Content::Sequence(sequence) if self.is_put() => self.highest_number(sequence),
-            Content::Sequence(_) | Content::Lanes(_) => 0,
-        };
+        let highest = self.highest_put();
         let counted = self.counted_put().map(|part| part.number);
         (1..=highest).filter(move |number| Some(*number) != counted)
     }

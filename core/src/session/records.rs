@@ -42,7 +42,10 @@ pub struct Birth {
     pub file: FileInfo,
     /// The sizes.
     pub plan: Plan,
-    /// R2's id of the multipart upload; none for a file without parts, or with one that is put: [`Birth::needs_multipart`].
+    /// Whether the whole file fits the body of one request.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fits_request: bool,
+    /// R2's id of the multipart upload that was opened with it; none where it does without: [`Birth::needs_multipart`].
     pub multipart_id: Option<String>,
     /// Scheme and host for the URLs in events.
     pub public_url: String,
@@ -101,6 +104,9 @@ pub struct Progress {
     /// Until then a piece must not go, since another upload is being put together from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_until: Option<UnixMs>,
+    /// The multipart upload, where it was opened only when a chunk needed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multipart: Option<LateMultipart>,
     /// How much of the object has been read back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<Verified>,
@@ -110,6 +116,15 @@ pub struct Progress {
     /// How often R2 did not have the parts of a direct upload as they were recorded.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reopenings: u32,
+}
+
+/// A multipart upload that was opened for a chunk.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LateMultipart {
+    /// R2's id of it.
+    pub id: String,
+    /// Up to here, numbers were given to attempts at putting the whole file.
+    pub numbers_before: u16,
 }
 
 /// A part that is counted: R2 has it, and completion will list it.

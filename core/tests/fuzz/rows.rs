@@ -28,6 +28,7 @@ pub(crate) fn birth(id: UploadId, plan: Plan, file: FileInfo) -> Birth {
         purpose: Purpose::File,
         file,
         plan,
+        fits_request: false,
         multipart_id: Some("multipart".to_owned()),
         public_url: "https://uploads.example.com".to_owned(),
         created_at: NOW,

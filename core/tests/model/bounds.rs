@@ -114,6 +114,7 @@ impl Bounds {
                 chunk_bytes: part_bytes,
                 part_bytes,
             },
+            fits_request: false,
             multipart_id: (!self.put).then(String::new),
             public_url: String::new(),
             created_at: UnixMs(0),

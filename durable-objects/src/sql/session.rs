@@ -45,6 +45,12 @@ const SCHEMA_VERSION: i64 = 1;
 /// multipart upload, and refuse the upload for good.
 const SCHEMA_VERSION_OF_PUTS: i64 = 2;
 
+/// The same, but the file has several parts unless it comes as a whole, and the id of their multipart upload, once there is one,
+/// lies in `progress`. Builds that know only the layouts before would look for it in `birth`, and put parts as objects.
+const SCHEMA_VERSION_OF_LATE_MULTIPARTS: i64 = 3;
+
+const KNOWN_SCHEMA_VERSIONS: [i64; 3] = [SCHEMA_VERSION, SCHEMA_VERSION_OF_PUTS, SCHEMA_VERSION_OF_LATE_MULTIPARTS];
+
 const TABLES: [&str; 6] = [
     "CREATE TABLE birth (id INTEGER PRIMARY KEY CHECK (id = 1), schema INTEGER NOT NULL, facts TEXT NOT NULL)",
     "CREATE TABLE progress (id INTEGER PRIMARY KEY CHECK (id = 1), facts TEXT NOT NULL, trail TEXT)",
@@ -108,7 +114,7 @@ pub(crate) fn load(storage: &Storage) -> Result<Option<(Session, Trail)>> {
     }
     let schema: Vec<NumberRow> = rows(&sql, "SELECT schema AS number FROM birth", vec![])?;
     #[allow(clippy::cast_possible_truncation)] // schema numbers are small
-    if schema.first().is_some_and(|row| ![SCHEMA_VERSION, SCHEMA_VERSION_OF_PUTS].contains(&(row.number as i64))) {
+    if schema.first().is_some_and(|row| !KNOWN_SCHEMA_VERSIONS.contains(&(row.number as i64))) {
         return Err("the upload was written by a build with another schema".into());
     }
     let Some(birth) = fact::<Birth>(&sql, "SELECT facts FROM birth", vec![])? else { return Ok(None) };
@@ -174,7 +180,11 @@ pub(crate) fn create(storage: &Storage, session: &Session, trail: &Trail, arm: i
         for table in TABLES {
             exec(&sql, table, Vec::new())?;
         }
-        let schema = if session.is_put() { SCHEMA_VERSION_OF_PUTS } else { SCHEMA_VERSION };
+        let schema = match (session.is_deferred(), session.is_put()) {
+            (true, _) => SCHEMA_VERSION_OF_LATE_MULTIPARTS,
+            (false, true) => SCHEMA_VERSION_OF_PUTS,
+            (false, false) => SCHEMA_VERSION,
+        };
         let birth = vec![schema.into(), json(&session.birth)?];
         exec(&sql, "INSERT INTO birth (id, schema, facts) VALUES (1, ?, ?)", birth)?;
         let progress = vec![json(&session.progress)?, json(trail)?];

@@ -49,6 +49,7 @@ fn birth(mode: Mode, file_bytes: u64) -> Birth {
             memo: None,
         },
         plan: Plan::new(mode, Some(bytes(file_bytes)), None, limits).unwrap(),
+        fits_request: false,
         multipart_id: (file_bytes > 0).then(|| "multipart".to_owned()),
         public_url: "https://upload.example.com".to_owned(),
         created_at: UnixMs(0),
