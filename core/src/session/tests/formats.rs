@@ -51,6 +51,19 @@ fn what_is_rare_in_progress_and_plan() {
 }
 
 #[test]
+fn what_waits_for_its_multipart_upload_and_what_has_it_since() {
+    let birth = Birth { multipart_id: None, fits_request: true, ..super::birth(Mode::Sequential, 2 * PART) };
+    let written = serde_json::to_value(&birth).unwrap();
+    assert_eq!((&written["fits_request"], &written["multipart_id"]), (&true.into(), &serde_json::Value::Null));
+    assert_eq!(serde_json::from_value::<Birth>(written).unwrap(), birth);
+    let mut s = Session::create(birth).unwrap();
+    let decision = s.begin_opened(NOW, begin(0, PART), Some("late"));
+    take(&mut s, decision).unwrap();
+    pinned(&s.progress.multipart, r#"{"id":"late","numbers_before":0}"#);
+    assert_eq!(serde_json::from_value::<Progress>(serde_json::to_value(&s.progress).unwrap()).unwrap(), s.progress);
+}
+
+#[test]
 fn progress_while_open() {
     let mut s = session(2 * PART);
     start(&mut s, 0, PART).unwrap();

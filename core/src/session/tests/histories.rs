@@ -1,6 +1,6 @@
 //! Long random histories: three writers that stall, die, repeat themselves and come back from the dead, against what must
 //! always hold. In some of them the sizes are a guess, so that every writer at the front has sizes of its own; in others the file is
-//! one part, and is put.
+//! one part, and is put; in others it is put if it comes whole, and its multipart upload is opened by the first chunk that needs it.
 
 use std::collections::BTreeSet;
 
@@ -131,24 +131,46 @@ impl Rows {
 }
 
 /// Of all objects that were ever put, those that do not count are found, and the one that counts is not among them.
-fn check_keys(s: &Session, rows: &Rows, written: &BTreeSet<u16>) {
-    let counted = rows.parts.last().map(|part| part.number);
+fn check_keys(s: &Session, rows: &Rows, put: &BTreeSet<u16>) {
+    let counted = rows.parts.last().map(|part| part.number).filter(|_| s.is_put());
     let strays = s.stray_keys();
-    for number in written {
+    for number in put {
         assert_eq!(strays.contains(&s.birth.put_key(*number)), Some(*number) != counted);
     }
     assert_eq!(s.object().map(|object| object.key), counted.map(|number| s.birth.put_key(number)));
-    let others = written.iter().any(|number| Some(*number) != counted);
+    let others = put.iter().any(|number| Some(*number) != counted);
     assert!(counted.is_none() || !others || s.progress.holds_segments, "nobody will look for them");
 }
 
-fn run(file: u64, guessed: bool, put: bool, steps: Vec<Step>) {
+/// Begins as the object does: what lacks a multipart upload has one opened, and so has what raced with such a one.
+fn begin_opened(s: &Session, now: UnixMs, begin: Begin) -> Decision<Grant> {
+    let id = format!("opened at {}", now.0);
+    let opened = (s.lacks_multipart(now, begin) || now.0.is_multiple_of(60_000)).then_some(id.as_str());
+    let decision = s.begin_opened(now, begin, opened);
+    if let (Some(had), Ok(grant)) = (s.multipart_id(), &decision.answer) {
+        assert_eq!(grant.multipart_id.as_deref(), Some(had), "a multipart upload became another");
+    }
+    decision
+}
+
+/// Where the bytes of an upload go when it is created.
+#[derive(Clone, Copy, PartialEq)]
+enum Into {
+    Parts,
+    OneObject,
+    /// An object if it comes whole, or else parts.
+    Either,
+}
+
+fn run(file: u64, guessed: bool, into: Into, steps: Vec<Step>) {
     let mut birth = birth(Mode::Sequential, file);
     birth.plan.guessed = guessed;
-    if put {
+    birth.fits_request = into == Into::Either;
+    if into != Into::Parts {
         birth.multipart_id = None;
     }
-    let whole = if put { Phase::Completed } else { Phase::Completing };
+    let either = into == Into::Either;
+    let mut put = BTreeSet::new();
     let mut s = Session::create(birth).unwrap();
     let mut rows = Rows::default();
     let mut writers: [Option<Writer>; 3] = [None, None, None];
@@ -163,11 +185,14 @@ fn run(file: u64, guessed: bool, put: bool, steps: Vec<Step>) {
             Step::Begin { writer, quarters, odd, whole } => {
                 let from = s.uploaded_bytes().get();
                 let to = (from + quarters * PART / 4 + odd).min(file);
-                let decision = s.begin(now, Begin { whole, ..begin(from, to - from) });
+                let decision = begin_opened(&s, now, Begin { whole, ..begin(from, to - from) });
                 if let Ok(grant) = take(&mut s, decision) {
                     told = None;
+                    put.extend((grant.multipart_id.is_none() && grant.reserved > 0).then_some(grant.first_number));
+                    assert_eq!(grant.multipart_id.as_deref(), s.multipart_id());
+                    let is_as_born = from == 0 && either && grant.plan.part_bytes == s.birth.plan.part_bytes;
                     assert!(
-                        guessed || whole || grant.plan.part_bytes.get() == part_bytes,
+                        guessed || whole || is_as_born || grant.plan.part_bytes.get() == part_bytes,
                         "sizes that were told changed"
                     );
                     assert!(from == 0 || grant.plan.part_bytes.get() == part_bytes, "the sizes of what counts changed");
@@ -179,12 +204,15 @@ fn run(file: u64, guessed: bool, put: bool, steps: Vec<Step>) {
                 let from = s.uploaded_bytes().get();
                 let to = (from + quarters * PART / 4).min(file);
                 let link = Link { after: last_piece, more: true };
-                let decision = s.begin(now, Begin { link, ..begin(from, to - from) });
+                let decision = begin_opened(&s, now, Begin { link, ..begin(from, to - from) });
                 last_piece = decision.answer.as_ref().ok().map(|grant| grant.attempt);
                 if let Ok(grant) = take(&mut s, decision) {
                     assert!(link.after.is_none() || told.is_none(), "somebody had been told where to go on");
                     told = None;
-                    assert_eq!(grant.plan.part_bytes.get(), part_bytes, "a piece shows nothing of sizes");
+                    put.extend((grant.multipart_id.is_none() && grant.reserved > 0).then_some(grant.first_number));
+                    let is_as_born = from == 0 && either && grant.plan.part_bytes == s.birth.plan.part_bytes;
+                    assert!(is_as_born || grant.plan.part_bytes.get() == part_bytes, "a piece shows nothing of sizes");
+                    part_bytes = grant.plan.part_bytes.get();
                     writers[writer] = Some(Writer::new(grant, to, false));
                 }
             }
@@ -234,12 +262,14 @@ fn run(file: u64, guessed: bool, put: bool, steps: Vec<Step>) {
         assert!(told.is_none_or(|told| told == s.uploaded_bytes()), "an offset that was told is not true any more");
         assert!(s.uploaded_bytes() >= offset, "a reported offset was taken back");
         offset = s.uploaded_bytes();
+        let whole = if s.is_put() { Phase::Completed } else { Phase::Completing };
         assert_eq!(s.progress.phase == whole, offset.get() == file);
         assert_eq!(s.plan().part_bytes.get(), part_bytes);
         rows.check(file, part_bytes, offset.get(), &written);
-        if put {
-            check_keys(&s, &rows, &written);
+        if into != Into::Parts {
+            check_keys(&s, &rows, &put);
         }
+        assert!(s.stray_keys().len() <= put.len(), "the numbers of parts are looked for");
     }
 }
 
@@ -248,11 +278,16 @@ proptest! {
 
     #[test]
     fn long_random_histories(file_quarters in 1..40_u64, odd in 0..2_u64, guessed: bool, steps in steps()) {
-        run(file_quarters * PART / 4 + odd, guessed, false, steps);
+        run(file_quarters * PART / 4 + odd, guessed, Into::Parts, steps);
     }
 
     #[test]
     fn long_random_histories_of_a_put(file in 1..=PART, guessed: bool, steps in steps()) {
-        run(file, guessed, true, steps);
+        run(file, guessed, Into::OneObject, steps);
+    }
+
+    #[test]
+    fn long_random_histories_of_either(quarters in 5..20_u64, odd in 0..2_u64, guessed: bool, steps in steps()) {
+        run(quarters * PART / 4 + odd, guessed, Into::Either, steps);
     }
 }

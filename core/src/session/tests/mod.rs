@@ -9,6 +9,7 @@ mod lane_histories;
 mod lanes;
 mod length;
 mod linked;
+mod opening;
 mod put;
 mod sequence;
 mod verifying;
