@@ -206,12 +206,14 @@ impl Plan {
     }
 
     /// The sizes for whoever sends chunks like this one with a checksum each: such a chunk counts as a whole or not at all, so
-    /// several parts would save nothing where it breaks, and one costs less. A client that was told a size must keep to it.
+    /// several parts would save nothing where it breaks, and one costs less. A client that was told a size must keep to it. A part
+    /// that is the whole file may be as small as it is.
     #[must_use]
     pub fn with_chunk_as_part(self, chunk: ByteCount) -> Self {
         let is_as_told = chunk == self.chunk_bytes || chunk >= self.file_bytes;
-        let fits = self.mode == Mode::Sequential && chunk.get() >= self.smallest_part();
-        if !fits || !(self.guessed || is_as_told) {
+        let becomes_one = chunk >= self.file_bytes && self.part_count() > 1;
+        let fits = becomes_one || chunk.get() >= self.smallest_part();
+        if self.mode != Mode::Sequential || !fits || !(self.guessed || is_as_told) {
             return self;
         }
         Self { chunk_bytes: if self.guessed { chunk } else { self.chunk_bytes }, part_bytes: chunk, ..self }

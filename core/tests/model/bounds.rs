@@ -72,7 +72,8 @@ pub(crate) struct Bounds {
     pub(crate) file: u8,
     /// How long a part is.
     pub(crate) part: u8,
-    /// Whether the file, which has one part then, is put as one object.
+    /// Whether it is created without a multipart upload: its one part is put as one object, or, where it has several, the whole of
+    /// it is unless a chunk comes first that needs a multipart upload.
     pub(crate) put: bool,
     /// How long chunks of a sequential upload are; one that would pass the end of the file ends there.
     pub(crate) lengths: &'static [u8],
@@ -114,8 +115,8 @@ impl Bounds {
                 chunk_bytes: part_bytes,
                 part_bytes,
             },
-            fits_request: false,
-            multipart_id: (!self.put).then(String::new),
+            fits_request: self.put,
+            multipart_id: (!self.put).then(|| "0".to_owned()),
             public_url: String::new(),
             created_at: UnixMs(0),
             expires_at: EXPIRES_AT,

@@ -46,6 +46,9 @@ impl World {
                     actions.push(Action::Begin { worker: Some(worker), from, to, whole });
                 }
             }
+            if let Worker::Waiting(_) = state {
+                actions.push(Action::Opened { worker });
+            }
             let Worker::Busy(attempt) = state else { continue };
             if attempt.has_choice(uploads) {
                 actions.push(Action::Advance { worker });

@@ -3,7 +3,7 @@
 use upload_core::{
     integrity::Crc64Nvme,
     refusal::Refusal,
-    session::{Begin, Commit, Committed, Grant, Receipt, ReleaseReason, Rest, SegmentPlace},
+    session::{Begin, Commit, Committed, Grant, Receipt, ReleaseReason, Rest, SegmentPlace, Session},
 };
 
 use crate::{
@@ -47,8 +47,9 @@ impl Message {
 
 impl World {
     /// The object grants a chunk, and a bystander watches the numbers.
-    pub(crate) fn grant(&mut self, uploads: &Uploads, begin: Begin) -> Result<Grant, Refusal> {
-        let mut grant = self.decide(uploads, None, |session, now| mutations::begin(uploads, session, now, begin))?;
+    pub(crate) fn grant(&mut self, uploads: &Uploads, begin: Begin, opened: Option<u8>) -> Result<Grant, Refusal> {
+        let rule = |session: &Session, now| mutations::begin(uploads, session, now, begin, opened);
+        let mut grant = self.decide(uploads, None, rule)?;
         if grant.reserved > 0 {
             grant.tail = self.object.tail();
         }
@@ -103,8 +104,8 @@ impl World {
                 if message.rest.is_some_and(|(_, in_row)| !in_row) && mutations::deletes_rest(uploads, refusal) {
                     self.r2.delete_segment(attempt.id);
                 }
-                for stored in message.stored.iter().filter(|stored| mutations::deletes_put(&self.object, stored.number))
-                {
+                let puts = message.stored.iter().filter(|_| attempt.multipart.is_none());
+                for stored in puts.filter(|stored| mutations::deletes_put(&self.object, stored.number)) {
                     self.r2.delete_put(stored.number);
                 }
                 self.workers[worker] = Worker::Idle;

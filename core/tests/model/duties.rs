@@ -16,6 +16,7 @@ use crate::{
     object::Object,
     storage::{Answer, Sent},
     telling::kind_bit,
+    worker::Worker,
     world::{Uploads, World, expire},
 };
 
@@ -107,7 +108,7 @@ impl World {
                             self.r2.delete_put(number);
                         }
                     }
-                    2 if unwanted => self.r2.abort(),
+                    2 if unwanted => self.r2.abort(self.object.multipart()),
                     3 if unwanted => {
                         let counted = self.object.parts.last().map(|part| part.number);
                         (self.r2.object, self.r2.puts) = (None, others(&self.r2.puts, counted));
@@ -141,7 +142,10 @@ impl World {
     pub(crate) fn crash(&mut self) -> bool {
         let lost_duty = self.duty.take().is_some();
         let lost_belief = self.stored.take().map(|stored| self.object = stored).is_some();
-        lost_duty || lost_belief
+        // Whoever waits for an opening is told that it failed. If R2 has opened something, it drops that by itself.
+        let waiting = self.workers.iter_mut().filter(|worker| matches!(worker, Worker::Waiting(_)));
+        let lost_openings = waiting.map(|worker| *worker = Worker::Idle).count() > 0;
+        lost_duty || lost_belief || lost_openings
     }
 
     /// R2 puts an object together, or not. `to_duty` where the object waits for the answer; otherwise the call was made
@@ -150,7 +154,7 @@ impl World {
         if to_duty && self.duty != Some(Duty::Assemble(None)) {
             return false;
         }
-        let answer = self.r2.complete(listed);
+        let answer = self.r2.complete(self.object.multipart(), listed);
         if to_duty {
             self.duty = Some(Duty::Assemble(Some(answer)));
         }

@@ -53,9 +53,9 @@ use crate::{
         Topic::{CutShort, Duties, Probes, Telling, Uploaded},
     },
     sights::{
-        ABORTED, ALL_LANES, COMPLETED, DISCARDED_IN_DUTY, EXPIRED, FENCED, FORGOTTEN, GIVEN_UP, LATE_COMMIT, LATE_PUT,
-        LATE_SEGMENT, LATE_WRITE, PROTECTED, PUT_WITH_TAIL, STALE_COMPLETE, STRAY_PART, TAIL_IN_ROWS, TAIL_IN_STORAGE,
-        TWO_MESSAGES, UNKNOWN_OBJECT, UNKNOWN_TOLD,
+        ABORTED, ALL_LANES, COMPLETED, DISCARDED_IN_DUTY, EXPIRED, FENCED, FORGOTTEN, GIVEN_UP, LATE_COMMIT,
+        LATE_OPENING, LATE_PUT, LATE_SEGMENT, LATE_WRITE, PROTECTED, PUT_BEFORE_OPENING, PUT_WITH_TAIL, STALE_COMPLETE,
+        STRAY_PART, TAIL_IN_ROWS, TAIL_IN_STORAGE, TWO_MESSAGES, TWO_OPENINGS, UNKNOWN_OBJECT, UNKNOWN_TOLD,
     },
     world::Uploads,
 };
@@ -129,6 +129,17 @@ fn files_of_one_part() {
     let sights = &[LATE_PUT, PUT_WITH_TAIL, COMPLETED, EXPIRED, ABORTED, DISCARDED_IN_DUTY];
     let budget = Budget { attempts: 2, duplicates: 1, faults: 1, jumps: 1, cancels: 2, ..Budget::NONE };
     explore("puts to their end", Bounds { lengths: &[3, 4], topics: &[Duties], budget, ..part }, sights);
+}
+
+#[test]
+fn files_that_fit_a_request() {
+    let late = Bounds { file: 5, part: 3, lengths: &[2, 5], whole: &[false, true], put: true, ..SEQUENCE };
+    let budget = Budget { attempts: 3, duplicates: 1, faults: 1, ..Budget::NONE };
+    let sights = &[TWO_OPENINGS, LATE_OPENING, PUT_BEFORE_OPENING, LATE_WRITE];
+    explore("multipart uploads opened late, taken over", Bounds { budget, topics: &[], ..late.clone() }, sights);
+    let sights = &[LATE_OPENING, PUT_BEFORE_OPENING, COMPLETED, EXPIRED, ABORTED];
+    let budget = Budget { attempts: 2, faults: 1, jumps: 1, cancels: 2, ..Budget::NONE };
+    explore("multipart uploads opened late, to their end", Bounds { topics: &[Duties], budget, ..late }, sights);
 }
 
 #[test]

@@ -96,6 +96,25 @@ const PUTS: [(Mutation, &str); 8] = [
     (Mutation::FreedUnseen, FREED),
 ];
 
+/// A file of two parts that is put if it comes whole, to its end.
+const EITHER: Bounds = Bounds { file: 5, part: 3, lengths: &[2, 5], whole: &[false, true], put: true, ..ENDING };
+
+const OPENINGS: [(Mutation, &str); 8] = [
+    (Mutation::LaterOpeningReplaces, LEFT_ALONE),
+    (Mutation::UnusedOpeningLeft, LEFT_ALONE),
+    (Mutation::OpeningUnstored, TAKEN_UP),
+    (Mutation::PutsForgotten, LEFT_ALONE),
+    (Mutation::StrayPutsLeft, LEFT_ALONE),
+    (Mutation::NumbersReused, FRESH_NUMBERS),
+    (Mutation::OldLeaseCommits, NEWEST_COMMITS),
+    (Mutation::FreedUnseen, FREED),
+];
+
+#[test]
+fn of_openings() {
+    are_noticed(&OPENINGS, &EITHER);
+}
+
 #[test]
 fn in_a_sequence() {
     are_noticed(&IN_A_SEQUENCE, &SEQUENCE);

@@ -68,6 +68,14 @@ pub(crate) enum Mutation {
     CountedPutSwept,
     /// Objects that do not count are not looked for.
     StrayPutsLeft,
+    /// A multipart upload that was opened for a chunk takes the place of one that was opened meanwhile for another.
+    LaterOpeningReplaces,
+    /// A multipart upload that was opened for a chunk, and is not used, is not aborted.
+    UnusedOpeningLeft,
+    /// The id of an opened multipart upload is granted, and not stored with the grant.
+    OpeningUnstored,
+    /// With the opening it is forgotten that the whole may have been put.
+    PutsForgotten,
     /// An event is forgotten once the queue has it.
     ForgottenOnceQueued,
     /// Deleting a completed object makes another event of the upload's end.
@@ -75,24 +83,42 @@ pub(crate) enum Mutation {
 }
 
 /// Decides on a chunk that begins.
-pub(crate) fn begin(uploads: &Uploads, session: &Session, now: UnixMs, begin: Begin) -> Decision<Grant> {
+pub(crate) fn begin(
+    uploads: &Uploads,
+    session: &Session,
+    now: UnixMs,
+    begin: Begin,
+    opened: Option<u8>,
+) -> Decision<Grant> {
+    let opened = opened.map(|id| id.to_string());
+    let opened = opened.as_deref();
     if uploads.mutation.is_none() {
-        return session.begin(now, begin);
+        return session.begin_opened(now, begin, opened);
     }
     let lease = session.progress.lease.filter(|lease| lease.state == LeaseState::Held && lease.to > begin.offset);
     if uploads.breaks(Mutation::NoTakeover) && lease.is_some() {
         let busy = Refusal::Busy { uploaded_bytes: session.uploaded_bytes(), retry_after_seconds: 3_600 };
         return Decision { answer: Err(busy), change: Change::none() };
     }
-    if !uploads.breaks(Mutation::NumbersReused) {
-        return session.begin(now, begin);
-    }
     let mut forgetful = session.clone();
+    if uploads.breaks(Mutation::LaterOpeningReplaces) && opened.is_some() {
+        forgetful.progress.multipart = None;
+    }
+    if !uploads.breaks(Mutation::NumbersReused) {
+        let mut decision = forgetful.begin_opened(now, begin, opened);
+        let multipart = decision.change.progress.as_mut().map(|progress| &mut progress.multipart);
+        match (uploads.mutation, multipart) {
+            (Some(Mutation::OpeningUnstored), Some(multipart)) => *multipart = None,
+            (Some(Mutation::PutsForgotten), Some(Some(late))) => late.numbers_before = 0,
+            _ => {}
+        }
+        return decision;
+    }
     if let (Content::Sequence(sequence), Some(lease)) = (&session.content, &mut forgetful.progress.lease) {
         let stored = sequence.last_part.as_ref().map_or(0, |part| part.number);
         (lease.numbers_before, lease.reserved, lease.to) = (stored, 0, begin.offset);
     }
-    forgetful.begin(now, begin)
+    forgetful.begin_opened(now, begin, opened)
 }
 
 /// Decides on a commit.
@@ -171,8 +197,9 @@ pub(crate) fn deletes_rest(uploads: &Uploads, refusal: &Refusal) -> bool {
 
 /// Whether a Worker whose commit is refused deletes what it has put: where the upload has ended, with another object or none.
 pub(crate) fn deletes_put(object: &Object, number: u16) -> bool {
-    let Some(session) = object.session.as_ref().filter(|session| session.is_put()) else { return false };
-    let is_object = session.object().is_some_and(|object| object.key == session.birth.put_key(number));
+    let Some(session) = &object.session else { return false };
+    let is_object =
+        session.is_put() && session.object().is_some_and(|object| object.key == session.birth.put_key(number));
     session.progress.ended_at.is_some() && !is_object
 }
 
@@ -220,7 +247,7 @@ pub(crate) fn cancel(uploads: &Uploads, session: &Session, now: UnixMs) -> Decis
 /// The parts that completion lists: the number, and what R2 called it.
 pub(crate) fn listed(uploads: &Uploads, object: &Object, r2: &Storage) -> Vec<(u16, String)> {
     if uploads.breaks(Mutation::WhateverIsThere) {
-        return r2.parts.iter().map(|(number, content)| (*number, content.etag())).collect();
+        return r2.parts.iter().map(|(number, content)| (*number, content.0.etag())).collect();
     }
     object.parts.iter().map(|part| (part.number, part.etag.clone())).collect()
 }

@@ -58,6 +58,11 @@ impl Object {
         self.session.as_ref().map(|session| session.progress.phase)
     }
 
+    /// The multipart upload that it knows of.
+    pub(crate) fn multipart(&self) -> Option<u8> {
+        self.session.as_ref()?.multipart_id()?.parse().ok()
+    }
+
     /// One bit per unit of the file that counts.
     pub(crate) fn counted(&self) -> u32 {
         let Some(session) = &self.session else { return 0 };
@@ -146,6 +151,7 @@ impl Hash for Object {
             (progress.phase, progress.ended_at, progress.lease, progress.holds_storage).hash(state);
             (progress.holds_segments, progress.segments_swept, progress.owes_ledger, progress.discard).hash(state);
             (progress.job_failures, progress.job_not_before, &progress.reason, &progress.etag).hash(state);
+            (&progress.multipart, progress.plan.map(|plan| plan.part_bytes.get())).hash(state);
             if let Some(delivery) = &session.delivery {
                 delivery.kind.name().hash(state);
                 (delivery.occurred_at, delivery.attempts, delivery.next_send_at).hash(state);

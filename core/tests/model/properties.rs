@@ -100,6 +100,8 @@ fn nothing_lost(uploads: &Uploads, world: &World) -> bool {
 
 fn equal_parts(uploads: &Uploads, world: &World) -> bool {
     let mut at = 0;
+    let plan = world.object.session.as_ref().map(|session| session.plan());
+    let part_units = plan.map_or(uploads.bounds.part, |plan| units(plan.part_bytes));
     world.object.parts.iter().all(|part| {
         let end = units(part.end);
         let length = match uploads.bounds.mode {
@@ -107,7 +109,7 @@ fn equal_parts(uploads: &Uploads, world: &World) -> bool {
             Mode::Parallel | Mode::Direct => end - (end - 1) / uploads.bounds.part * uploads.bounds.part,
         };
         at = end;
-        length == uploads.bounds.part || (end == uploads.bounds.file && length <= uploads.bounds.part)
+        length == part_units || (end == uploads.bounds.file && length <= part_units)
     })
 }
 
@@ -131,7 +133,7 @@ fn one_event(_: &Uploads, world: &World) -> bool {
 fn freed(uploads: &Uploads, world: &World) -> bool {
     let session = world.object.session.as_ref();
     let is_freed = session.is_some_and(|session| !session.progress.holds_storage);
-    !is_freed || (!world.r2.multipart && world.whole_object(uploads).is_none())
+    !is_freed || (!world.r2.has(world.object.multipart()) && world.whole_object(uploads).is_none())
 }
 
 /// Whoever begins at the offset that is told is granted the chunk; or is told when, where somebody's lease is protected.
@@ -146,6 +148,6 @@ fn accepted(uploads: &Uploads, world: &World) -> bool {
     let length = session.missing_bytes();
     let begin = Begin { offset, length, file_bytes: None, whole: false, link: Link::default() };
     let free_at = world.free_at(uploads);
-    mutations::begin(uploads, session, world.now, begin).answer.is_ok()
+    mutations::begin(uploads, session, world.now, begin, Some(0)).answer.is_ok()
         || free_at.is_some_and(|at| at.ms_since(world.now) <= LONGEST_WAIT_MS)
 }

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use upload_core::session::{Begin, Release, ReleaseReason};
 
 use crate::{
-    bytes::Bytes,
+    bytes::{Bytes, units},
     mutations::{self, Mutation},
     object::Piece,
     storage::Sent,
-    worker::{Attempt, Doing, Stored, Worker, fits_row},
+    worker::{Attempt, Chunk, Doing, Stored, Worker, fits_row},
     world::{Uploads, World},
 };
 
@@ -21,12 +21,40 @@ impl World {
     pub(crate) fn begin(&mut self, uploads: &Uploads, worker: Option<usize>, begin: Begin) -> bool {
         let Some(left) = self.left.attempts.checked_sub(1) else { return false };
         self.left.attempts = left;
-        let Ok(grant) = self.grant(uploads, begin) else { return false };
+        let chunk =
+            Chunk { from: units(begin.offset), to: units(begin.offset) + units(begin.length), whole: begin.whole };
+        let lacks = self.object.session.as_ref().is_some_and(|session| session.lacks_multipart(self.now, begin));
+        match (lacks, worker) {
+            (true, Some(worker)) => {
+                self.workers[worker] = Worker::Waiting(chunk);
+                true
+            }
+            (true, None) => self.opened(uploads, None, chunk),
+            (false, worker) => self.granted(uploads, worker, begin, None),
+        }
+    }
+
+    /// R2 has opened a multipart upload for a chunk, and only now the object decides. One that the upload does not use is let go of.
+    pub(crate) fn opened(&mut self, uploads: &Uploads, worker: Option<usize>, chunk: Chunk) -> bool {
+        let id = self.r2.open(self.object.multipart());
+        let granted = self.granted(uploads, worker, chunk.begin(), Some(id));
+        if self.object.multipart() != Some(id) && !uploads.breaks(Mutation::UnusedOpeningLeft) {
+            self.r2.abort(Some(id));
+        }
+        granted
+    }
+
+    fn granted(&mut self, uploads: &Uploads, worker: Option<usize>, begin: Begin, opened: Option<u8>) -> bool {
+        let grant = self.grant(uploads, begin, opened);
         if let Some(worker) = worker {
-            self.workers[worker] = Worker::Busy(Attempt::new(&grant, &begin));
+            self.workers[worker] = match &grant {
+                Ok(grant) => Worker::Busy(Attempt::new(grant, &begin)),
+                Err(_) if opened.is_some() => Worker::Idle,
+                Err(_) => return false,
+            };
             self.advance(uploads, worker, false);
         }
-        true
+        grant.is_ok() || opened.is_some()
     }
 
     /// The Worker goes on, as far as nothing can come in between; `chosen` where something could, and this is when.
@@ -73,11 +101,10 @@ impl World {
         content = content.then(Bytes::of_file(attempt.body, attempt.body + body));
         attempt.body += body;
         attempt.doing = Doing::Storing;
-        let (number, attempt) = (attempt.number, attempt.id);
-        self.r2.send(if uploads.bounds.put {
-            Sent::Put { number, attempt, content }
-        } else {
-            Sent::Part { number, attempt, content }
+        let (number, multipart, attempt) = (attempt.number, attempt.multipart, attempt.id);
+        self.r2.send(match multipart {
+            None => Sent::Put { number, attempt, content },
+            Some(multipart) => Sent::Part { multipart, number, attempt, content },
         });
     }
 

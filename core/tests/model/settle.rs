@@ -99,9 +99,12 @@ fn taken_up(uploads: &Uploads, start: &World) -> bool {
 
 /// What the busy Worker does next, if there is one.
 fn going_on(world: &World) -> Option<Action> {
+    if let Some(worker) = world.workers.iter().position(|worker| matches!(worker, Worker::Waiting(_))) {
+        return Some(Action::Opened { worker });
+    }
     let (worker, busy) = world.workers.iter().enumerate().find_map(|(index, worker)| match worker {
         Worker::Busy(busy) => Some((index, busy)),
-        Worker::Idle => None,
+        Worker::Idle | Worker::Waiting(_) => None,
     })?;
     let message = world.net.iter().position(|message| message.attempt == busy.id && !message.is_copy);
     let write = world.r2.sent.iter().position(|sent| match sent {
@@ -171,7 +174,9 @@ fn ended_well(uploads: &Uploads, world: &World) -> bool {
     let stored = if legacy.object {
         let puts = world.r2.puts.iter().map(|put| put.1);
         let objects: Vec<Bytes> = world.r2.object.into_iter().chain(puts).collect();
-        objects == [Bytes::of_file(0, uploads.bounds.file)] && world.r2.segments.is_empty()
+        objects == [Bytes::of_file(0, uploads.bounds.file)]
+            && world.r2.segments.is_empty()
+            && world.r2.multiparts.is_empty()
     } else {
         world.r2.is_empty()
     };

@@ -10,6 +10,7 @@ use upload_core::{
 use crate::{
     duties::Duty,
     storage::Sent,
+    worker::Worker,
     world::{Uploads, World},
 };
 
@@ -26,6 +27,11 @@ pub(crate) const LATE_SEGMENT: &str = "a segment in R2 of an upload that has fre
 pub(crate) const LATE_PUT: &str =
     "another attempt's object in R2, beside that of a completed upload which has looked for such";
 pub(crate) const PUT_WITH_TAIL: &str = "a put that begins with a tail";
+pub(crate) const TWO_OPENINGS: &str = "two chunks that wait for a multipart upload, each for its own";
+pub(crate) const LATE_OPENING: &str =
+    "a chunk that waits for a multipart upload, of an upload that has ended or has one";
+pub(crate) const PUT_BEFORE_OPENING: &str =
+    "the whole on its way to be put, of an upload that has a multipart upload since";
 pub(crate) const DISCARDED_IN_DUTY: &str = "an object that has become unwanted while a duty was being carried out";
 pub(crate) const ABORTED: &str = "a cancelled upload";
 pub(crate) const EXPIRED: &str = "an expired upload";
@@ -78,6 +84,14 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
             let puts = world.r2.sent.iter().any(|sent| matches!(sent, Sent::Put { .. }));
             puts && !world.object.segments.is_empty()
         }),
+        Property::sometimes(TWO_OPENINGS, |_, world: &World| waiting(world) > 1),
+        Property::sometimes(LATE_OPENING, |_, world: &World| {
+            waiting(world) > 0 && (world.object.multipart().is_some() || !world.is_open())
+        }),
+        Property::sometimes(PUT_BEFORE_OPENING, |_, world: &World| {
+            let puts = world.r2.sent.iter().any(|sent| matches!(sent, Sent::Put { .. }));
+            puts && world.object.multipart().is_some()
+        }),
         Property::sometimes(DISCARDED_IN_DUTY, |_, world: &World| {
             let unwanted = world.object.session.as_ref().is_some_and(|session| session.progress.discard);
             unwanted && matches!(world.duty, Some(Duty::Free { unwanted: false, .. } | Duty::Settle))
@@ -104,6 +118,10 @@ fn sent_parts(world: &World) -> impl Iterator<Item = u64> {
         Sent::Part { attempt, .. } | Sent::Put { attempt, .. } => Some(*attempt),
         Sent::Segment { .. } | Sent::Complete(_) => None,
     })
+}
+
+fn waiting(world: &World) -> usize {
+    world.workers.iter().filter(|worker| matches!(worker, Worker::Waiting(_))).count()
 }
 
 fn tail(world: &World, place: SegmentPlace) -> usize {

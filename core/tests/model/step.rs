@@ -15,7 +15,7 @@ use crate::{
     mutations,
     storage::Sent,
     telling::Reply,
-    worker::{Doing, Worker},
+    worker::{Chunk, Doing, Worker},
     world::{Uploads, World},
 };
 
@@ -24,6 +24,8 @@ use crate::{
 pub(crate) enum Action {
     /// A chunk begins: from where to where, and whether it counts as a whole. Without a Worker, nobody hears the grant.
     Begin { worker: Option<usize>, from: u8, to: u8, whole: bool },
+    /// R2 has opened the multipart upload that a Worker's chunk needs.
+    Opened { worker: usize },
     /// A Worker goes on, where the moment matters.
     Advance { worker: usize },
     /// A body breaks behind the last whole part.
@@ -72,16 +74,11 @@ impl Uploads {
     /// Takes a step. `false` where it cannot be taken, or nothing comes of it.
     pub(crate) fn act(&self, world: &mut World, action: Action) -> bool {
         let happened = match action {
-            Action::Begin { worker, from, to, whole } => {
-                let begin = Begin {
-                    offset: bytes(from),
-                    length: bytes(to - from),
-                    file_bytes: None,
-                    whole,
-                    link: Link::default(),
-                };
-                world.begin(self, worker, begin)
-            }
+            Action::Begin { worker, from, to, whole } => world.begin(self, worker, Chunk { from, to, whole }.begin()),
+            Action::Opened { worker } => match world.workers[worker] {
+                Worker::Waiting(chunk) => world.opened(self, Some(worker), chunk),
+                Worker::Idle | Worker::Busy(_) => false,
+            },
             Action::Advance { worker } => {
                 world.advance(self, worker, true);
                 true
@@ -91,8 +88,8 @@ impl Uploads {
                 true
             }
             Action::GiveUp { worker } => {
-                let storing = matches!(&world.workers[worker], Worker::Busy(busy) if busy.doing == Doing::Storing);
-                let gone = storing && !world.r2.multipart && !self.bounds.put;
+                let gone = matches!(&world.workers[worker], Worker::Busy(busy) if busy.doing == Doing::Storing
+                    && busy.multipart.is_some() && !world.r2.has(busy.multipart));
                 world.give_up(self, worker, if gone { ReleaseReason::MultipartGone } else { ReleaseReason::GaveUp });
                 true
             }
@@ -155,9 +152,9 @@ fn spend(left: &mut Budget, of: impl FnOnce(&mut Budget) -> &mut u8) -> bool {
 impl World {
     fn arrive(&mut self, uploads: &Uploads, write: usize, answered: bool) -> bool {
         match self.r2.sent.remove(write) {
-            Sent::Part { number, attempt, content } => {
+            Sent::Part { multipart, number, attempt, content } => {
                 let waits = self.stored(uploads, attempt, Some(number), content);
-                self.r2.store_part(number, if waits { content } else { Bytes::garbage(content.units()) });
+                self.r2.store_part(multipart, number, if waits { content } else { Bytes::garbage(content.units()) });
                 true
             }
             Sent::Put { number, attempt, content } => {
@@ -209,7 +206,7 @@ impl World {
             whole: false,
             link: Link::default(),
         };
-        match mutations::begin(uploads, session, self.now, begin).answer {
+        match mutations::begin(uploads, session, self.now, begin, Some(0)).answer {
             Err(Refusal::Busy { retry_after_seconds, .. }) => {
                 Some(self.now.plus_ms(u64::from(retry_after_seconds) * 1000))
             }

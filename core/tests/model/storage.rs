@@ -8,8 +8,8 @@ use crate::bytes::Bytes;
 /// A write on its way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Sent {
-    /// `uploadPart`, by this attempt.
-    Part { number: u16, attempt: u64, content: Bytes },
+    /// `uploadPart` of this multipart upload, by this attempt.
+    Part { multipart: u8, number: u16, attempt: u64, content: Bytes },
     /// `put` of the whole file, under the key that goes with this number, by this attempt.
     Put { number: u16, attempt: u64, content: Bytes },
     /// `put` of a segment, by this attempt.
@@ -34,10 +34,11 @@ pub(crate) enum Answer {
 /// What R2 has of one upload.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Storage {
-    /// Whether the multipart upload is there: neither completed nor aborted.
-    pub(crate) multipart: bool,
-    /// Its parts, in the order of their numbers.
-    pub(crate) parts: Vec<(u16, Bytes)>,
+    /// The multipart uploads that are there: neither completed nor aborted. One that nobody has ever known, since its opening was
+    /// the last that was heard of it, R2 drops by itself; it is not among them.
+    pub(crate) multiparts: Vec<u8>,
+    /// Their parts, in the order of their numbers, each with its multipart upload.
+    pub(crate) parts: Vec<(u16, (Bytes, u8))>,
     /// The object.
     pub(crate) object: Option<Bytes>,
     /// The objects that attempts have put, in the order of the numbers they are named after.
@@ -52,12 +53,19 @@ impl Storage {
     /// A multipart upload without parts, or nothing at all.
     pub(crate) fn new(multipart: bool) -> Self {
         let (parts, puts, segments) = (Vec::new(), Vec::new(), Vec::new());
-        Self { multipart, parts, object: None, puts, segments, sent: Vec::new() }
+        Self {
+            multiparts: if multipart { vec![0] } else { Vec::new() },
+            parts,
+            object: None,
+            puts,
+            segments,
+            sent: Vec::new(),
+        }
     }
 
     /// Whether there is nothing left.
     pub(crate) fn is_empty(&self) -> bool {
-        !self.multipart && self.object.is_none() && self.puts.is_empty() && self.segments.is_empty()
+        self.multiparts.is_empty() && self.object.is_none() && self.puts.is_empty() && self.segments.is_empty()
     }
 
     /// Sends a write.
@@ -66,10 +74,23 @@ impl Storage {
         self.sent.insert(at, write);
     }
 
+    /// Opens a multipart upload, under another id than those that are there, and that of the session.
+    pub(crate) fn open(&mut self, known: Option<u8>) -> u8 {
+        let id = (0..u8::MAX).find(|id| !self.has(Some(*id)) && Some(*id) != known).unwrap_or(u8::MAX);
+        self.multiparts.push(id);
+        self.multiparts.sort_unstable();
+        id
+    }
+
+    /// Whether this multipart upload is there.
+    pub(crate) fn has(&self, id: Option<u8>) -> bool {
+        id.is_some_and(|id| self.multiparts.contains(&id))
+    }
+
     /// A part arrives. A part of that number that was there before is gone.
-    pub(crate) fn store_part(&mut self, number: u16, content: Bytes) {
-        if self.multipart {
-            put(&mut self.parts, number, content);
+    pub(crate) fn store_part(&mut self, multipart: u8, number: u16, content: Bytes) {
+        if self.has(Some(multipart)) {
+            put(&mut self.parts, number, (content, multipart));
         }
     }
 
@@ -100,7 +121,7 @@ impl Storage {
 
     /// The part of this number.
     pub(crate) fn part(&self, number: u16) -> Option<Bytes> {
-        self.parts.iter().find(|part| part.0 == number).map(|part| part.1)
+        self.parts.iter().find(|part| part.0 == number).map(|part| part.1.0)
     }
 
     /// The segment of this attempt.
@@ -109,30 +130,31 @@ impl Storage {
     }
 
     /// Puts the object together: all of it, or nothing happens. R2 takes only parts of one size, but for the last.
-    pub(crate) fn complete(&mut self, listed: &[(u16, String)]) -> Answer {
-        if !self.multipart {
-            return Answer::Gone;
-        }
-        let found: Option<Vec<Bytes>> =
-            listed.iter().map(|(number, etag)| self.part(*number).filter(|part| part.etag() == *etag)).collect();
+    pub(crate) fn complete(&mut self, id: Option<u8>, listed: &[(u16, String)]) -> Answer {
+        let Some(id) = id.filter(|id| self.multiparts.contains(id)) else { return Answer::Gone };
+        let is_its = |number| self.parts.iter().any(|part| part.0 == number && part.1.1 == id);
+        let part = |number, etag: &String| self.part(number).filter(|part| part.etag() == *etag && is_its(number));
+        let found: Option<Vec<Bytes>> = listed.iter().map(|(number, etag)| part(*number, etag)).collect();
         let in_order = listed.is_sorted_by(|one, next| one.0 < next.0);
         let Some(parts) = found.filter(|parts| in_order && equal_but_last(parts)) else { return Answer::Damaged };
         let object = parts.into_iter().fold(Bytes::default(), Bytes::then);
         self.object = Some(object);
-        self.end_multipart();
+        self.end_multipart(id);
         Answer::Done(object.units())
     }
 
     /// Lets go of the parts, those on their way too.
-    pub(crate) fn abort(&mut self) {
-        self.end_multipart();
+    pub(crate) fn abort(&mut self, id: Option<u8>) {
+        if let Some(id) = id {
+            self.end_multipart(id);
+        }
     }
 
     /// R2 refuses whatever comes for a multipart upload that is not there, so it need not come.
-    fn end_multipart(&mut self) {
-        self.multipart = false;
-        self.parts.clear();
-        self.sent.retain(|sent| !matches!(sent, Sent::Part { .. }));
+    fn end_multipart(&mut self, id: u8) {
+        self.multiparts.retain(|multipart| *multipart != id);
+        self.parts.retain(|part| part.1.1 != id);
+        self.sent.retain(|sent| !matches!(sent, Sent::Part { multipart, .. } if *multipart == id));
     }
 }
 
@@ -142,7 +164,7 @@ fn equal_but_last(parts: &[Bytes]) -> bool {
         && others.iter().all(|part| part.units() >= last.units())
 }
 
-fn put<K: Ord + Copy>(all: &mut Vec<(K, Bytes)>, key: K, content: Bytes) {
+fn put<K: Ord + Copy, V>(all: &mut Vec<(K, V)>, key: K, content: V) {
     match all.binary_search_by_key(&key, |entry| entry.0) {
         Ok(at) => all[at].1 = content,
         Err(at) => all.insert(at, (key, content)),

@@ -1,6 +1,6 @@
 //! A Worker, and what it knows of the chunk that it carries out.
 
-use upload_core::session::{Begin, Grant, MAX_ROW_SEGMENT_BYTES, TailPiece};
+use upload_core::session::{Begin, Grant, Link, MAX_ROW_SEGMENT_BYTES, TailPiece};
 
 use crate::{
     bounds::Topic,
@@ -15,8 +15,29 @@ use crate::{
 pub(crate) enum Worker {
     /// It has no chunk.
     Idle,
+    /// It has a chunk, and the object is having a multipart upload opened for it before it answers.
+    Waiting(Chunk),
     /// It believes to hold a grant.
     Busy(Attempt),
+}
+
+/// A chunk that has not been granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Chunk {
+    /// Where it begins.
+    pub(crate) from: u8,
+    /// And ends.
+    pub(crate) to: u8,
+    /// Whether it counts as a whole.
+    pub(crate) whole: bool,
+}
+
+impl Chunk {
+    /// As the object reads it.
+    pub(crate) fn begin(self) -> Begin {
+        let Self { from, to, whole } = self;
+        Begin { offset: bytes(from), length: bytes(to - from), file_bytes: None, whole, link: Link::default() }
+    }
 }
 
 /// What a Worker knows of its chunk.
@@ -26,6 +47,8 @@ pub(crate) struct Attempt {
     pub(crate) id: u64,
     /// What it was granted.
     pub(crate) granted: Granted,
+    /// Under which multipart upload; under none where it puts the whole.
+    pub(crate) multipart: Option<u8>,
     /// What it waits for.
     pub(crate) doing: Doing,
     /// The number of the next part.
@@ -53,6 +76,8 @@ pub(crate) struct Granted {
     pub(crate) to: u8,
     /// Whether it counts as a whole.
     pub(crate) whole: bool,
+    /// How long parts are.
+    pub(crate) part: u8,
 }
 
 /// What a Worker waits for.
@@ -96,7 +121,9 @@ impl Attempt {
                 from,
                 to: from + units(begin.length),
                 whole: begin.whole,
+                part: units(grant.plan.part_bytes),
             },
+            multipart: grant.multipart_id.as_ref().and_then(|id| id.parse().ok()),
             doing: Doing::Ready,
             number: grant.first_number,
             at: units(grant.plan.part_start(grant.offset)),
@@ -108,10 +135,9 @@ impl Attempt {
 
     /// How long its next part is; 0 where there is none.
     pub(crate) fn next_part(&self, uploads: &Uploads) -> u8 {
-        let Uploads { bounds, .. } = uploads;
-        let to = self.granted.to;
-        let parts_end = if to == bounds.file { to } else { to / bounds.part * bounds.part };
-        parts_end.saturating_sub(self.at).min(bounds.part)
+        let Granted { to, part, .. } = self.granted;
+        let parts_end = if to == uploads.bounds.file { to } else { to / part * part };
+        parts_end.saturating_sub(self.at).min(part)
     }
 
     /// How much is left of the body behind the last whole part, where that is what comes next.
