@@ -35,7 +35,8 @@ for (const parallel of [false, true]) {
       assert.equal(spent("workerRequests"), 1);
       assert.equal(spent("objectRequests"), 2);
       assert.equal(spent("rowsWritten"), 2);
-      assert.equal(spent("r2ClassA"), 1);
+      // The first of a file that could have come as a whole has the multipart upload opened.
+      assert.equal(spent("r2ClassA"), index === 0 && !parallel ? 2 : 1);
       assert.equal(spent("r2ClassB"), 0);
       assert.ok(spent("rowsRead") <= 6, `${spent("rowsRead")} rows read`);
     }

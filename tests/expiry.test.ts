@@ -46,9 +46,11 @@ test("an abandoned upload expires, leaves nothing in R2, and the origin hears of
 });
 
 test("an upload that expires while nothing was ever put leaves nothing either", async () => {
-  const { uploadId } = await client.create(fileBytes("never begun", 1000));
-  await origin.waitForEvent(uploadId, "upload.expired");
-  await waitUntilNothingLeft(stack.persistDir, uploadId);
+  for (const fileSize of [1000, 20 * MIB]) {
+    const { uploadId } = await client.create(fileBytes("never begun", fileSize));
+    await origin.waitForEvent(uploadId, "upload.expired");
+    await waitUntilNothingLeft(stack.persistDir, uploadId);
+  }
 });
 
 test("a download link closes when its time is over", async () => {
