@@ -4,7 +4,7 @@ use stateright::Property;
 use upload_core::{
     event::DeliveryState,
     plan::Mode,
-    session::{Begin, Link, SegmentPlace},
+    session::{Begin, Link, SegmentPlace, Session},
     upload::Phase,
 };
 
@@ -100,7 +100,7 @@ fn nothing_lost(uploads: &Uploads, world: &World) -> bool {
 
 fn equal_parts(uploads: &Uploads, world: &World) -> bool {
     let mut at = 0;
-    let plan = world.object.session.as_ref().map(|session| session.plan());
+    let plan = world.object.session.as_ref().map(Session::plan);
     let part_units = plan.map_or(uploads.bounds.part, |plan| units(plan.part_bytes));
     world.object.parts.iter().all(|part| {
         let end = units(part.end);

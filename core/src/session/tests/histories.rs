@@ -162,16 +162,29 @@ enum Into {
     Either,
 }
 
-fn run(file: u64, guessed: bool, into: Into, steps: Vec<Step>) {
+fn created(file: u64, guessed: bool, into: Into) -> Session {
     let mut birth = birth(Mode::Sequential, file);
     birth.plan.guessed = guessed;
     birth.fits_request = into == Into::Either;
     if into != Into::Parts {
         birth.multipart_id = None;
     }
-    let either = into == Into::Either;
+    Session::create(birth).unwrap()
+}
+
+/// The number that an attempt was given to put the whole.
+fn number_to_put(grant: &Grant) -> Option<u16> {
+    (grant.multipart_id.is_none() && grant.reserved > 0).then_some(grant.first_number)
+}
+
+/// Whether an upload that might have come whole goes on with the sizes that it was created with.
+fn is_as_born(s: &Session, into: Into, grant: &Grant) -> bool {
+    into == Into::Either && grant.offset.is_zero() && grant.plan.part_bytes == s.birth.plan.part_bytes
+}
+
+fn run(file: u64, guessed: bool, into: Into, steps: Vec<Step>) {
+    let mut s = created(file, guessed, into);
     let mut put = BTreeSet::new();
-    let mut s = Session::create(birth).unwrap();
     let mut rows = Rows::default();
     let mut writers: [Option<Writer>; 3] = [None, None, None];
     let mut written = BTreeSet::new();
@@ -188,13 +201,10 @@ fn run(file: u64, guessed: bool, into: Into, steps: Vec<Step>) {
                 let decision = begin_opened(&s, now, Begin { whole, ..begin(from, to - from) });
                 if let Ok(grant) = take(&mut s, decision) {
                     told = None;
-                    put.extend((grant.multipart_id.is_none() && grant.reserved > 0).then_some(grant.first_number));
+                    put.extend(number_to_put(&grant));
                     assert_eq!(grant.multipart_id.as_deref(), s.multipart_id());
-                    let is_as_born = from == 0 && either && grant.plan.part_bytes == s.birth.plan.part_bytes;
-                    assert!(
-                        guessed || whole || is_as_born || grant.plan.part_bytes.get() == part_bytes,
-                        "sizes that were told changed"
-                    );
+                    let may_change = guessed || whole || is_as_born(&s, into, &grant);
+                    assert!(may_change || grant.plan.part_bytes.get() == part_bytes, "sizes that were told changed");
                     assert!(from == 0 || grant.plan.part_bytes.get() == part_bytes, "the sizes of what counts changed");
                     part_bytes = grant.plan.part_bytes.get();
                     writers[writer] = Some(Writer::new(grant, to, whole));
@@ -209,9 +219,9 @@ fn run(file: u64, guessed: bool, into: Into, steps: Vec<Step>) {
                 if let Ok(grant) = take(&mut s, decision) {
                     assert!(link.after.is_none() || told.is_none(), "somebody had been told where to go on");
                     told = None;
-                    put.extend((grant.multipart_id.is_none() && grant.reserved > 0).then_some(grant.first_number));
-                    let is_as_born = from == 0 && either && grant.plan.part_bytes == s.birth.plan.part_bytes;
-                    assert!(is_as_born || grant.plan.part_bytes.get() == part_bytes, "a piece shows nothing of sizes");
+                    put.extend(number_to_put(&grant));
+                    let may_change = is_as_born(&s, into, &grant);
+                    assert!(may_change || grant.plan.part_bytes.get() == part_bytes, "a piece shows nothing of sizes");
                     part_bytes = grant.plan.part_bytes.get();
                     writers[writer] = Some(Writer::new(grant, to, false));
                 }
