@@ -22,7 +22,7 @@ impl Session {
 
     /// Whether all that this chunk lacks is a multipart upload.
     pub fn lacks_multipart(&self, now: UnixMs, begin: Begin) -> bool {
-        matches!(self.begin(now, begin).answer, Err(Refusal::StorageUnavailable { .. }))
+        self.is_deferred() && matches!(self.begin(now, begin).answer, Err(Refusal::StorageUnavailable { .. }))
     }
 
     /// Takes the right to store a chunk, from whoever had it. `opened` is R2's id of a multipart upload that was opened for it
