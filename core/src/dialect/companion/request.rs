@@ -133,7 +133,7 @@ fn complete(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
         Ok(Chosen { chunk, etag: etag.trim_matches('"').to_owned() })
     });
     let mut chosen = chosen.collect::<Result<Vec<_>, Refusal>>()?;
-    chosen.sort_by_key(|part| part.chunk);
+    chosen.sort_unstable_by_key(|part| part.chunk);
     Ok(Operation::Direct(id, Wish::Assemble(chosen)))
 }
 
