@@ -130,8 +130,11 @@ fn content_type(head: &Head) -> Result<Option<String>, Refusal> {
 
 /// What else is known of the file: its codings, which stay on it ("Content Codings").
 fn metadata(head: &Head) -> BTreeMap<String, String> {
-    let coding = head.header("content-encoding").filter(|coding| !coding.is_empty());
-    coding.map(|coding| ("Content-Encoding".to_owned(), coding.to_owned())).into_iter().collect()
+    let mut known = BTreeMap::new();
+    if let Some(coding) = head.header("content-encoding").filter(|coding| !coding.is_empty()) {
+        known.insert("Content-Encoding".to_owned(), coding.to_owned());
+    }
+    known
 }
 
 /// What must be the same when a creation is repeated under its `Idempotency-Key`.
