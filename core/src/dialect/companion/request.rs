@@ -143,7 +143,6 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderMap;
 
     use super::*;
 
@@ -152,7 +151,7 @@ mod tests {
     fn asked(method: &str, target: &str, body: &str) -> Result<Operation, Refusal> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let (path, query) = (path.replace("{id}", ID), query.to_owned());
-        let head = Head { method: method.parse().unwrap(), path, query, headers: HeaderMap::new() };
+        let head = Head { method: method.parse().unwrap(), path, query, headers: crate::dialect::Headers::default() };
         match parse(&head)? {
             Parsed::Ready(operation) => Ok(*operation),
             Parsed::NeedsBody { finish, .. } => finish(&head, body.as_bytes()),

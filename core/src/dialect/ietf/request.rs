@@ -55,7 +55,7 @@ fn creation(head: &Head) -> Result<Operation, Refusal> {
     // counts, and the answer says so. But a whole file of unknown length cannot be stored.
     let content = match content_length(head)? {
         Some(length) => length,
-        None if complete || head.headers.contains_key("transfer-encoding") => return Err(Refusal::LengthRequired),
+        None if complete || head.headers.contains("transfer-encoding") => return Err(Refusal::LengthRequired),
         None => ByteCount::ZERO,
     };
     let declared = fields::byte_count(head, LENGTH);

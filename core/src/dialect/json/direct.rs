@@ -95,15 +95,16 @@ fn upload(head: &Head) -> Result<UploadId, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, Method};
+    use http::Method;
 
     use super::*;
+    use crate::dialect::Headers;
 
     const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
 
     fn head() -> Head {
         let path = format!("/upload/{ID}/parts");
-        Head { method: Method::POST, path, query: String::new(), headers: HeaderMap::new() }
+        Head { method: Method::POST, path, query: String::new(), headers: Headers::default() }
     }
 
     #[test]
