@@ -35,6 +35,7 @@ mod queue_consumer;
 mod relay;
 mod signed_url;
 mod streams;
+mod stride;
 mod tail;
 mod timings;
 mod uploads;

@@ -1,6 +1,6 @@
 //! A request's body into storage: the bytes go from the client's connection into a stream that R2 reads, and by the way into
-//! the digests, each piece held until all have taken it. Memory in flight is one buffer, whatever the chunk's size, and a
-//! copy of it in wasm, where the CRC of the part is computed (and the SHA-256 of the file, if it was declared).
+//! the digests, each piece held until all have taken it. Memory in flight is one buffer, whatever the chunk's size; a
+//! slice of it at a time is copied into wasm, where the CRC of the part is computed (and the SHA-256 of the file, if it was declared).
 
 use std::time::Duration;
 
@@ -18,17 +18,12 @@ use web_sys::ReadableStream;
 use worker::{Bucket, Delay, MultipartUpload};
 
 use crate::{
+    log::Stopwatch,
     patience::Patience,
     streams::{Body, Digest, PartCrc, Sink, fixed_length},
+    stride::{LONGEST_BYTES, Stride},
     tail::{Front, Tail},
 };
-
-/// The one buffer. Measured: from 64 KiB to 4 MiB the processor time per byte is the same within its noise, and memory
-/// is what more costs: the platform holds a second buffer of this size while it reads, for every request under way.
-const BUFFER_BYTES: u32 = 256 * 1024;
-
-/// A read waits for so many bytes, or the end: so a body counts as stalled when it brings less in the time allowed.
-const LEAST_READ_BYTES: u32 = 64 * 1024;
 
 /// How long what is left of a refused body is read away.
 const LONGEST_DRAIN: Duration = Duration::from_secs(10);
@@ -65,6 +60,7 @@ impl From<Error> for Broken {
 pub(crate) struct Relay {
     body: Body,
     patience: Patience,
+    stride: Stride,
     /// Of all bytes of the chunk, where its sender said what it must be.
     chunk_digest: Option<(Digest, Vec<u8>)>,
     /// Of all bytes of the file so far, where its digest was declared.
@@ -91,8 +87,8 @@ impl Relay {
             Digest::new(declared.algorithm.platform_name()).map(|digest| (digest, declared.value.clone()))
         };
         let chunk_digest = declared.map(digest).transpose()?;
-        let (body, patience) = (Body::new(body, BUFFER_BYTES)?, Patience::new(stalled_after));
-        Ok(Self { body, patience, chunk_digest, file_sha256 })
+        let (body, patience) = (Body::new(body, LONGEST_BYTES)?, Patience::new(stalled_after));
+        Ok(Self { body, patience, stride: Stride::default(), chunk_digest, file_sha256 })
     }
 
     /// Moves a part into R2 under this number: first the tail, then so many bytes of the body that it is full.
@@ -207,7 +203,7 @@ impl Relay {
     async fn pump_body(&mut self, bytes: u64, sink: &Sink, mut crc: Option<&mut PartCrc>) -> Result<(), Stopped> {
         let mut left = bytes;
         while left > 0 {
-            let piece = self.read(LEAST_READ_BYTES, left).await.map_err(Stopped::AtBody)?;
+            let piece = self.read(self.stride.bytes(), left).await.map_err(Stopped::AtBody)?;
             if let Some(crc) = crc.as_deref_mut() {
                 crc.update(&piece);
             }
@@ -220,8 +216,12 @@ impl Relay {
 
     /// The next bytes of the body, at least one.
     async fn read(&mut self, least_bytes: u32, most_bytes: u64) -> Result<Uint8Array, Broken> {
+        let since = Stopwatch::start();
         match self.patience.wait_for(self.body.read(least_bytes, most_bytes)).await {
-            Some(Ok(piece)) if piece.length() > 0 => Ok(piece),
+            Some(Ok(piece)) if piece.length() > 0 => {
+                self.stride.brought(piece.length(), &since);
+                Ok(piece)
+            }
             // An error is the client's going: the platform rejects the read, and everything before it was delivered.
             Some(_) => Err(Broken::BodyEnded),
             None => Err(Broken::BodyStalled),
@@ -295,7 +295,7 @@ async fn store(
 /// None of the body is wanted.
 pub(crate) async fn drain(body: Option<ReadableStream>) -> Result<()> {
     if let Some(body) = body {
-        read_away(&mut Body::new(&body, BUFFER_BYTES)?).await;
+        read_away(&mut Body::new(&body, LONGEST_BYTES)?).await;
     }
     Ok(())
 }
@@ -304,7 +304,7 @@ pub(crate) async fn drain(body: Option<ReadableStream>) -> Result<()> {
 /// while it sends never sees the answer.
 async fn read_away(body: &mut Body) {
     let drain = Box::pin(async {
-        while let Ok(piece) = body.read(LEAST_READ_BYTES, u64::from(BUFFER_BYTES)).await {
+        while let Ok(piece) = body.read(LONGEST_BYTES, u64::from(LONGEST_BYTES)).await {
             if piece.length() == 0 {
                 break;
             }
@@ -318,10 +318,9 @@ async fn read_away(body: &mut Body) {
 /// not.
 async fn pump_front(front: &Front, part: &Sink, crc: &mut PartCrc) -> Result<(), Stopped> {
     let mut left = front.bytes.get();
-    let mut stream = Body::new(&front.stream, BUFFER_BYTES).map_err(Stopped::AtSink)?;
+    let mut stream = Body::new(&front.stream, LONGEST_BYTES).map_err(Stopped::AtSink)?;
     while left > 0 {
-        let piece =
-            stream.read(LEAST_READ_BYTES, left).await.map_err(|error| Stopped::AtBody(Broken::Storage(error)))?;
+        let piece = stream.read(LONGEST_BYTES, left).await.map_err(|error| Stopped::AtBody(Broken::Storage(error)))?;
         if piece.length() == 0 {
             return Err(Stopped::AtBody(Broken::SegmentLost));
         }

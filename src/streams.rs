@@ -140,10 +140,18 @@ impl Digest {
 #[derive(Default)]
 pub(crate) struct PartCrc(RunningCrc64);
 
+/// So much of a piece is copied at a time: the copy lies in the fastest cache while it is worked on, and no part needs more
+/// room in wasm, whose memory never shrinks.
+const CRC_SLICE_BYTES: u32 = 32 * 1024;
+
 impl PartCrc {
     /// More bytes.
     pub(crate) fn update(&mut self, piece: &Uint8Array) {
-        self.0.update_with(piece.length() as usize, |room| piece.copy_to(room));
+        let length = piece.length();
+        for start in (0..length).step_by(CRC_SLICE_BYTES as usize) {
+            let slice = piece.subarray(start, length.min(start.saturating_add(CRC_SLICE_BYTES)));
+            self.0.update_with(slice.length() as usize, |room| slice.copy_to(room));
+        }
     }
 
     /// The CRC of all of them.

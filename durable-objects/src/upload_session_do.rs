@@ -5,8 +5,9 @@
 //!   it are durable.
 //! * Between reading the session and storing its change there is no `await`, so no two decisions are ever taken on the same
 //!   facts. That, not single-threading, is what makes the object a lock: while it waits for R2, others come in.
-//! * The alarm is always set to the next duty, in the same transaction as the fact that made it one. An alarm handler
-//!   returns no error, whatever happens: after six the platform would drop the alarm for good.
+//! * The alarm is always set to the next duty, in the same transaction as the fact that made it one, or else it is ringing and
+//!   sets itself at its end. An alarm handler returns no error, whatever happens: after six the platform would drop the alarm for
+//!   good.
 
 #![allow(missing_docs, reason = "#[durable_object] expands to public methods without documentation")]
 
@@ -44,6 +45,15 @@ const ALARM_FALLBACK_MS: u64 = 30_000;
 
 /// So many duties are done in one alarm; a further one waits for the next, which is set to now.
 const MAX_JOBS_PER_ALARM: usize = 8;
+
+/// When the alarm is set for the next duty. Each setting is charged for as a row.
+#[derive(Clone, Copy)]
+enum Arm {
+    /// In one transaction with the change that makes it due.
+    WithTheChange,
+    /// The alarm is ringing, and is set when its handler is done; until then the platform runs it again should it die.
+    WhenAllIsDone,
+}
 
 /// The object of one upload.
 #[durable_object]
@@ -192,17 +202,20 @@ impl UploadSession {
         if self.session.borrow().is_none() {
             return Ok(());
         }
-        self.store(|session| session.expire_if_due(now).unwrap_or_default())?;
-        self.store_with(content, &mut |session| rule(session, now))
+        self.store_with(None, Arm::WithTheChange, &mut |session| session.expire_if_due(now).unwrap_or_default())?;
+        self.store_with(content, Arm::WithTheChange, &mut |session| rule(session, now))
     }
 
+    /// Stores what a duty changes.
     fn store(&self, rule: impl FnOnce(&Session) -> Change) -> Result<()> {
         let mut rule = Some(rule);
-        self.store_with(None, &mut |session| rule.take().map(|rule| rule(session)).unwrap_or_default())
+        self.store_with(None, Arm::WhenAllIsDone, &mut |session| {
+            rule.take().map(|rule| rule(session)).unwrap_or_default()
+        })
     }
 
     /// Stores what a rule changes, sets the alarm if the next duty is another now, and only then believes it.
-    fn store_with(&self, content: Option<&[u8]>, rule: &mut dyn FnMut(&Session) -> Change) -> Result<()> {
+    fn store_with(&self, content: Option<&[u8]>, arm: Arm, rule: &mut dyn FnMut(&Session) -> Change) -> Result<()> {
         let mut slot = self.session.borrow_mut();
         let Some(session) = slot.as_mut() else { return Ok(()) };
         let change = rule(session);
@@ -214,12 +227,11 @@ impl UploadSession {
         let (alarm_before, alarm_after) = (session.next_job(), after.next_job());
         let trail = self.trail.changed(now(), session, &change, &after);
         let (stored, rows) = metered(|| {
-            sql::store(&self.state.storage(), &change, &trail, content, || {
-                if alarm_before == alarm_after {
-                    Ok(())
-                } else {
+            sql::store(&self.state.storage(), &change, &trail, content, || match arm {
+                Arm::WithTheChange if alarm_before != alarm_after => {
                     set_alarm(&self.state, alarm_after.map(|(due, _)| due))
                 }
+                Arm::WithTheChange | Arm::WhenAllIsDone => Ok(()),
             })
         });
         stored?;

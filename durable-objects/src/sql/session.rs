@@ -45,16 +45,18 @@ const SCHEMA_VERSION: i64 = 1;
 /// multipart upload, and refuse the upload for good.
 const SCHEMA_VERSION_OF_PUTS: i64 = 2;
 
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 5] = [
     "CREATE TABLE birth (id INTEGER PRIMARY KEY CHECK (id = 1), schema INTEGER NOT NULL, facts TEXT NOT NULL)",
     "CREATE TABLE progress (id INTEGER PRIMARY KEY CHECK (id = 1), facts TEXT NOT NULL, trail TEXT)",
     "CREATE TABLE part (number INTEGER PRIMARY KEY, end_bytes INTEGER NOT NULL, etag TEXT NOT NULL, \
      crc64nvme TEXT NOT NULL, sha256_so_far TEXT)",
     "CREATE TABLE segment (start_bytes INTEGER PRIMARY KEY, end_bytes INTEGER NOT NULL, attempt INTEGER NOT NULL, \
      content BLOB, sha256_so_far TEXT)",
-    "CREATE TABLE lane (chunk INTEGER PRIMARY KEY, tries INTEGER NOT NULL)",
     "CREATE TABLE delivery (id INTEGER PRIMARY KEY CHECK (id = 1), facts TEXT NOT NULL, trail TEXT)",
 ];
+
+/// Only where there can be a row in it: a new table is charged for as two. Those of older builds are everywhere.
+const TABLE_OF_LANES: &str = "CREATE TABLE lane (chunk INTEGER PRIMARY KEY, tries INTEGER NOT NULL)";
 
 /// What older builds' tables lack, and how it is added. The new column is in both or in neither.
 const ADDED_TRAIL: [&str; 2] =
@@ -171,7 +173,8 @@ fn load_lanes(sql: &SqlStorage, plan: Plan) -> Result<Lanes> {
 pub(crate) fn create(storage: &Storage, session: &Session, trail: &Trail, arm: impl Fn() -> Result<()>) -> Result<()> {
     let sql = storage.sql();
     transaction(storage, || {
-        for table in TABLES {
+        let lanes = matches!(session.content, Content::Lanes(_)).then_some(TABLE_OF_LANES);
+        for table in TABLES.into_iter().chain(lanes) {
             exec(&sql, table, Vec::new())?;
         }
         let schema = if session.is_put() { SCHEMA_VERSION_OF_PUTS } else { SCHEMA_VERSION };
