@@ -35,7 +35,6 @@ mod queue_consumer;
 mod relay;
 mod signed_url;
 mod streams;
-mod stride;
 mod tail;
 mod timings;
 mod uploads;

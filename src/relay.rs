@@ -12,6 +12,7 @@ use upload_core::{
     integrity::{ChunkDigest, RunningSha256, Sha256State},
     session::Receipt,
     storage_fault::{StorageFault, classify},
+    stride::{LONGEST_BYTES, Stride},
     units::ByteCount,
 };
 use web_sys::ReadableStream;
@@ -21,7 +22,6 @@ use crate::{
     log::Stopwatch,
     patience::Patience,
     streams::{Body, Digest, PartCrc, Sink, fixed_length},
-    stride::{LONGEST_BYTES, Stride},
     tail::{Front, Tail},
 };
 
@@ -216,10 +216,10 @@ impl Relay {
 
     /// The next bytes of the body, at least one.
     async fn read(&mut self, least_bytes: u32, most_bytes: u64) -> Result<Uint8Array, Broken> {
-        let since = Stopwatch::start();
+        let watch = Stopwatch::start();
         match self.patience.wait_for(self.body.read(least_bytes, most_bytes)).await {
             Some(Ok(piece)) if piece.length() > 0 => {
-                self.stride.brought(piece.length(), &since);
+                self.stride.brought(piece.length(), watch.elapsed_ms());
                 Ok(piece)
             }
             // An error is the client's going: the platform rejects the read, and everything before it was delivered.

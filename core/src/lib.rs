@@ -9,6 +9,7 @@
 //! * [`plan`]: part sizes, part numbers and their arithmetic.
 //! * [`dialect`]: HTTP in, [`operation::Operation`] out, and answers back. Knows no session.
 //! * [`direct`]: what is asked and answered where parts never pass this service.
+//! * [`stride`]: how much of a body is read at a time.
 //! * [`s3`]: requests to R2's S3 API, signed, and what it answers.
 //! * [`ledger`]: what one owner may use.
 //! * [`event`]: what the origin is told, and when it is told again.
@@ -37,6 +38,7 @@ mod refusal_wire;
 pub mod s3;
 pub mod session;
 pub mod storage_fault;
+pub mod stride;
 pub mod telemetry;
 pub mod token;
 pub mod trail;
