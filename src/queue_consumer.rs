@@ -2,10 +2,13 @@
 //! copy a stretch of it from other uploads, or read back a slice of its object. Whether there is still something to do, how often it was tried, and when to give up, the
 //! upload's object knows.
 
-use durable_objects::fault::Result;
-use durable_objects::rpc::{
-    Door, ask,
-    upload::{BeginDelivery, DeliveryOutcome, EndDelivery, Errand, EventFacts},
+use durable_objects::{
+    fault::Result,
+    queue,
+    rpc::{
+        Door, ask,
+        upload::{BeginDelivery, DeliveryOutcome, EndDelivery, Errand, EventFacts},
+    },
 };
 use futures_util::future::join_all;
 use upload_core::{
@@ -15,9 +18,7 @@ use upload_core::{
     log_line::LogLine,
     units::{UnixMs, UploadId},
 };
-use worker::{
-    Env, MessageBatch, MessageExt, QueueContentType, QueueRetryOptionsBuilder, RawMessage, RawMessageBuilder,
-};
+use worker::{Env, MessageBatch, MessageExt, QueueRetryOptionsBuilder, RawMessage};
 
 use crate::{
     config::Settings,
@@ -133,9 +134,7 @@ async fn settle(
         Verdict::GiveUp => {
             log::error(&LogLine { event: "delivery_failed", ..line });
             // Dies here, or the queue is full: the object has it as failed, which is what counts.
-            env.queue(DEAD_LETTER_BINDING)?
-                .send_raw(RawMessageBuilder::new(message.body()).build_with_content_type(QueueContentType::Json))
-                .await?;
+            queue::send(env, DEAD_LETTER_BINDING, &message.body()).await?;
             message.ack();
         }
         Verdict::Settled => {

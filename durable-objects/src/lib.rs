@@ -23,6 +23,7 @@ pub mod faults;
 pub mod log;
 mod metering;
 mod owner_ledger_do;
+pub mod queue;
 pub mod rpc;
 mod sql;
 mod trail;

@@ -282,7 +282,7 @@ impl UploadSession {
             Job::Tell => {
                 let Some(delivery) = &session.delivery else { return Ok(()) };
                 let upload_id = session.birth.id;
-                errands::send(&self.env, Errand::Tell { upload_id, event_id: delivery.kind.id(upload_id) }).await?;
+                errands::send(&self.env, &Errand::Tell { upload_id, event_id: delivery.kind.id(upload_id) }).await?;
                 // Dies here: the queue is given a second copy later. The origin sees the same event id twice.
                 self.store(|session| session.event_sent(now()))
             }
@@ -290,10 +290,10 @@ impl UploadSession {
                 // Stored first: whoever is asked may begin before the queue has said that it has the message. Dies here, or
                 // the queue does not take it: somebody is asked again after a while.
                 self.store(|session| session.stretch_asked_for(now()))?;
-                errands::send(&self.env, Errand::Compose { upload_id: session.birth.id }).await
+                errands::send(&self.env, &Errand::Compose { upload_id: session.birth.id }).await
             }
             Job::Verify => {
-                errands::send(&self.env, Errand::Verify { upload_id: session.birth.id }).await?;
+                errands::send(&self.env, &Errand::Verify { upload_id: session.birth.id }).await?;
                 // Dies here: the slice is read twice, and counted once.
                 self.store(|session| session.slice_asked_for(now()))
             }

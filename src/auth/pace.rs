@@ -4,10 +4,22 @@
 //! The platform counts, in each of its places for itself and approximately; the ledger's quotas are what is exact.
 
 use durable_objects::fault::Result;
+use js_sys::{Object, Promise, Reflect};
 use upload_core::refusal::Refusal;
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use wasm_bindgen_futures::JsFuture;
 use worker::Env;
 
 use crate::config::missing;
+
+#[wasm_bindgen]
+extern "C" {
+    /// Bound here because the `worker` crate reads the one flag of its answer by way of serde, whose errors bring the writing of
+    /// floating-point numbers along.
+    type Limiter;
+    #[wasm_bindgen(method, catch)]
+    fn limit(this: &Limiter, options: &Object) -> Result<Promise, JsValue>;
+}
 
 /// Which bindings of wrangler.toml count. Their limits are set there.
 const BY_OWNER: &str = "CREATIONS_BY_OWNER";
@@ -24,11 +36,18 @@ pub(crate) async fn count(env: &Env, owner: &str, address: Option<&str>) -> Resu
         let Ok(limiter) = env.rate_limiter(binding) else {
             return Ok(Err(missing(binding, "is missing from [[ratelimits]] in wrangler.toml")));
         };
-        if !limiter.limit(key.to_owned()).await?.success {
+        if !may_go_on(&limiter.into(), key).await? {
             return Ok(Err(Refusal::RateLimited { retry_after_seconds: PERIOD_SECONDS }));
         }
     }
     Ok(Ok(()))
+}
+
+async fn may_go_on(limiter: &JsValue, key: &str) -> Result<bool> {
+    let options = Object::new();
+    Reflect::set(&options, &"key".into(), &key.into())?;
+    let outcome = JsFuture::from(limiter.unchecked_ref::<Limiter>().limit(&options)?).await?;
+    Ok(Reflect::get(&outcome, &"success".into())?.is_truthy())
 }
 
 /// An IPv6 user has a whole /64 to come from.

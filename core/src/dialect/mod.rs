@@ -8,6 +8,7 @@
 
 pub mod companion;
 mod file_words;
+mod headers;
 mod idempotency;
 pub mod ietf;
 pub mod json;
@@ -15,7 +16,9 @@ mod numbers;
 mod problem;
 pub mod tus;
 
-use http::{HeaderMap, Method};
+use http::Method;
+
+pub use headers::Headers;
 
 use crate::{
     operation::{Operation, Outcome, Reply},
@@ -38,18 +41,18 @@ pub struct Head {
     /// What stands behind the `?`, as sent.
     pub query: String,
     /// The headers.
-    pub headers: HeaderMap,
+    pub headers: Headers,
 }
 
 impl Head {
     /// A header as text; `None` where it is missing or not printable ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok().map(str::trim)
+        self.headers.get(name).filter(|value| headers::is_printable(value)).map(str::trim)
     }
 
     /// A header that is there, as text; empty where it is not printable ASCII, so that it is refused rather than overlooked.
     fn present(&self, name: &str) -> Option<&str> {
-        self.headers.contains_key(name).then(|| self.header(name).unwrap_or(""))
+        self.headers.contains(name).then(|| self.header(name).unwrap_or(""))
     }
 
     /// A parameter of the query, as sent.
@@ -112,7 +115,7 @@ impl Dialect {
         if !is_file {
             return Self::Json;
         }
-        let has = |name: &str| head.headers.contains_key(name);
+        let has = |name: &str| head.headers.contains(name);
         if has("tus-resumable") {
             return Self::Tus;
         }

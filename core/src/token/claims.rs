@@ -10,11 +10,13 @@
 //!
 //! A field of `quayside` that is not known is refused: it could be a restriction that somebody relies on.
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Genuine, LEEWAY_SECONDS, Permit, TokenFault, permit::Terms};
-use crate::units::{UnixMs, UploadId};
+use crate::{
+    json,
+    units::{UnixMs, UploadId},
+};
 
 /// Owners name Durable Objects, and stand in events and lists.
 const MAX_OWNER_BYTES: usize = 255;
@@ -54,7 +56,7 @@ impl Genuine {
         }
         let terms = match said.get("quayside") {
             None => Terms::default(),
-            Some(terms) => Terms::deserialize(terms)
+            Some(terms) => json::from_value::<Terms>(terms.clone())
                 .map_err(|_| TokenFault::Claim("quayside", "has an unknown field, or one that is not of its type"))?,
         };
         let upload = terms.upload;

@@ -1,10 +1,10 @@
 //! Single values: what stands in one header or one setting.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderValue, Method};
 use upload_core::{
     byte_range::{self, Wanted},
     cors::AllowedOrigins,
-    dialect::{Dialect, Head, Parsed},
+    dialect::{Dialect, Head, Headers, Parsed},
     media_types::MediaTypes,
     operation::Operation,
     storage_fault,
@@ -12,9 +12,9 @@ use upload_core::{
 };
 
 fn head(method: Method, path: &str, headers: &[(&'static str, &[u8])]) -> Option<Head> {
-    let mut map = HeaderMap::new();
+    let mut map = Headers::default();
     for (name, value) in headers {
-        map.append(HeaderName::from_static(name), HeaderValue::from_bytes(value).ok()?);
+        map.append(name, &String::from_utf8_lossy(HeaderValue::from_bytes(value).ok()?.as_bytes()));
     }
     Some(Head { method, path: path.to_owned(), query: String::new(), headers: map })
 }

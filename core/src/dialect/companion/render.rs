@@ -1,6 +1,6 @@
 //! Answers of the Companion dialect. Errors are problem documents: Uppy shows their status text only.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     dialect::{Asked, json as ours, problem::Problem},
@@ -15,8 +15,11 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
     match outcome {
         Outcome::Created { snapshot, .. } => json_reply(&json!({ "uploadId": snapshot.id, "key": snapshot.id })),
         Outcome::Granted(Granted::Signed(_, parts)) if asked.head.path.ends_with("/batch") => {
-            let urls: serde_json::Map<_, _> =
-                parts.iter().map(|part| ((part.chunk + 1).to_string(), Value::from(part.url.clone()))).collect();
+            // One by one: a map that is collected brings a sort of its own along.
+            let mut urls = Map::new();
+            for part in parts {
+                urls.insert((part.chunk + 1).to_string(), part.url.clone().into());
+            }
             json_reply(&json!({ "presignedUrls": urls }))
         }
         Outcome::Granted(Granted::Signed(_, parts)) => {

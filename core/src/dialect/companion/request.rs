@@ -133,7 +133,7 @@ fn complete(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
         Ok(Chosen { chunk, etag: etag.trim_matches('"').to_owned() })
     });
     let mut chosen = chosen.collect::<Result<Vec<_>, Refusal>>()?;
-    chosen.sort_by_key(|part| part.chunk);
+    chosen.sort_unstable_by_key(|part| part.chunk);
     Ok(Operation::Direct(id, Wish::Assemble(chosen)))
 }
 
@@ -143,7 +143,6 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderMap;
 
     use super::*;
 
@@ -152,7 +151,7 @@ mod tests {
     fn asked(method: &str, target: &str, body: &str) -> Result<Operation, Refusal> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let (path, query) = (path.replace("{id}", ID), query.to_owned());
-        let head = Head { method: method.parse().unwrap(), path, query, headers: HeaderMap::new() };
+        let head = Head { method: method.parse().unwrap(), path, query, headers: crate::dialect::Headers::default() };
         match parse(&head)? {
             Parsed::Ready(operation) => Ok(*operation),
             Parsed::NeedsBody { finish, .. } => finish(&head, body.as_bytes()),

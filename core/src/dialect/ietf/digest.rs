@@ -40,7 +40,7 @@ pub(super) fn answer(sha256: Option<Sha256Digest>, crc64nvme: Crc64Nvme) -> Stri
 }
 
 fn read(head: &Head, header: &str, field: &str) -> Result<Vec<ChunkDigest>, Refusal> {
-    if !head.headers.contains_key(header) {
+    if !head.headers.contains(header) {
         return Ok(Vec::new());
     }
     let dictionary: Dictionary = head
@@ -70,12 +70,12 @@ fn read(head: &Head, header: &str, field: &str) -> Result<Vec<ChunkDigest>, Refu
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, Method};
+    use http::Method;
 
     use super::*;
 
     fn head(name: &'static str, value: &str) -> Head {
-        let headers = [(HeaderName::from_static(name), value.parse().unwrap())].into_iter().collect();
+        let headers = [(name, value)][..].into();
         Head { method: Method::POST, path: "/files".to_owned(), query: String::new(), headers }
     }
 

@@ -32,9 +32,9 @@ pub(super) const PARTIAL_UPLOAD: &str = "application/partial-upload";
 /// A field that is an Item; `None` where it is missing or is none.
 fn item(head: &Head, name: &str) -> Option<BareItem> {
     // A field sent twice is a list, whose Items are none.
-    let mut values = head.headers.get_all(name).iter();
+    let mut values = head.headers.get_all(name);
     let (value, None) = (values.next()?, values.next()) else { return None };
-    Parser::new(value.as_bytes()).parse::<Item>().ok().map(|item| item.bare_item)
+    Parser::new(value).parse::<Item>().ok().map(|item| item.bare_item)
 }
 
 /// A field that is a Boolean.
@@ -65,14 +65,15 @@ pub(super) fn media_type(head: &Head) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, HeaderName, Method};
+    use http::Method;
 
     use super::*;
+    use crate::dialect::Headers;
 
     fn with(name: &'static str, values: &[&str]) -> Head {
-        let mut headers = HeaderMap::new();
+        let mut headers = Headers::default();
         for value in values {
-            headers.append(HeaderName::from_static(name), value.parse().unwrap());
+            headers.append(name, value);
         }
         Head { method: Method::POST, path: "/files".to_owned(), query: String::new(), headers }
     }

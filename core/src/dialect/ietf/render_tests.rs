@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use http::{HeaderName, Method};
+use http::Method;
 
 use super::*;
 use crate::{plan::Plan, units::MIB, upload::FileInfo};
@@ -18,8 +18,7 @@ fn limits() -> Limits {
 }
 
 fn head(method: Method, path: &str, headers: &[(&'static str, &str)]) -> Head {
-    let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
-    Head { method, path: path.to_owned(), query: String::new(), headers: headers.collect() }
+    Head { method, path: path.to_owned(), query: String::new(), headers: headers.into() }
 }
 
 fn asked(head: &Head) -> Asked<'_> {

@@ -55,7 +55,7 @@ fn creation(head: &Head) -> Result<Operation, Refusal> {
     // counts, and the answer says so. But a whole file of unknown length cannot be stored.
     let content = match content_length(head)? {
         Some(length) => length,
-        None if complete || head.headers.contains_key("transfer-encoding") => return Err(Refusal::LengthRequired),
+        None if complete || head.headers.contains("transfer-encoding") => return Err(Refusal::LengthRequired),
         None => ByteCount::ZERO,
     };
     let declared = fields::byte_count(head, LENGTH);
@@ -130,8 +130,11 @@ fn content_type(head: &Head) -> Result<Option<String>, Refusal> {
 
 /// What else is known of the file: its codings, which stay on it ("Content Codings").
 fn metadata(head: &Head) -> BTreeMap<String, String> {
-    let coding = head.header("content-encoding").filter(|coding| !coding.is_empty());
-    coding.map(|coding| ("Content-Encoding".to_owned(), coding.to_owned())).into_iter().collect()
+    let mut known = BTreeMap::new();
+    if let Some(coding) = head.header("content-encoding").filter(|coding| !coding.is_empty()) {
+        known.insert("Content-Encoding".to_owned(), coding.to_owned());
+    }
+    known
 }
 
 /// What must be the same when a creation is repeated under its `Idempotency-Key`.

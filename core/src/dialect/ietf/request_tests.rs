@@ -1,15 +1,12 @@
 //! Requests and what is understood, case by case.
 
-use http::HeaderName;
-
 use super::*;
 use crate::integrity::Sha256Digest;
 
 const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
 
 fn ask(method: Method, path: &str, headers: &[(&'static str, &str)]) -> Result<Operation, Refusal> {
-    let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
-    parse(&Head { method, path: path.to_owned(), query: String::new(), headers: headers.collect() })
+    parse(&Head { method, path: path.to_owned(), query: String::new(), headers: headers.into() })
 }
 
 fn create(headers: &[(&'static str, &str)]) -> Result<Operation, Refusal> {

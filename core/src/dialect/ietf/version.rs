@@ -11,7 +11,7 @@
 
 use std::borrow::Cow;
 
-use http::{HeaderValue, Method};
+use http::Method;
 
 use super::fields::{self, COMPLETE, INCOMPLETE, INTEROP, LIMIT, PARTIAL_UPLOAD};
 use crate::{
@@ -48,12 +48,12 @@ impl Version {
         if self.is_at_most(3)
             && let Some(incomplete) = fields::boolean(&head, INCOMPLETE)
         {
-            head.headers.insert(COMPLETE, HeaderValue::from_static(fields::written(!incomplete)));
+            head.headers.insert(COMPLETE, fields::written(!incomplete));
         }
         let is_append = head.method == Method::PATCH
             && head.path.strip_prefix(FILES_PATH).is_some_and(|rest| !rest.trim_matches('/').is_empty());
         if is_append {
-            head.headers.insert("content-type", HeaderValue::from_static(PARTIAL_UPLOAD));
+            head.headers.insert("content-type", PARTIAL_UPLOAD);
         }
         Cow::Owned(head)
     }
@@ -75,13 +75,10 @@ impl Version {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderName;
-
     use super::*;
 
     fn head(method: Method, path: &str, headers: &[(&'static str, &str)]) -> Head {
-        let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
-        Head { method, path: path.to_owned(), query: String::new(), headers: headers.collect() }
+        Head { method, path: path.to_owned(), query: String::new(), headers: headers.into() }
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! The direct door in the JSON dialect: `POST …/parts/sign` asks for URLs, `POST …/parts` says what was stored under them.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -80,15 +78,11 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
 
 /// Each once, and not too many.
 fn some_of(field: &str, numbers: &mut dyn Iterator<Item = u32>) -> Result<(), Refusal> {
-    let (mut distinct, mut count) = (BTreeSet::new(), 0);
-    for number in numbers {
-        count += 1;
-        distinct.insert(number);
-    }
-    if count == 0 || count > MAX_AT_ONCE {
+    let numbers: Vec<_> = numbers.collect();
+    if numbers.is_empty() || numbers.len() > MAX_AT_ONCE {
         return Err(Refusal::bad_request(field, format!("are not 1 to {MAX_AT_ONCE}")));
     }
-    if distinct.len() < count {
+    if numbers.iter().enumerate().any(|(count, number)| numbers.iter().take(count).any(|earlier| earlier == number)) {
         return Err(Refusal::bad_request(field, "names something twice"));
     }
     Ok(())
@@ -101,15 +95,16 @@ fn upload(head: &Head) -> Result<UploadId, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, Method};
+    use http::Method;
 
     use super::*;
+    use crate::dialect::Headers;
 
     const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
 
     fn head() -> Head {
         let path = format!("/upload/{ID}/parts");
-        Head { method: Method::POST, path, query: String::new(), headers: HeaderMap::new() }
+        Head { method: Method::POST, path, query: String::new(), headers: Headers::default() }
     }
 
     #[test]

@@ -142,13 +142,12 @@ fn digest<T: TryFrom<String, Error = &'static str>>(
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, Method};
+    use http::Method;
 
     use super::*;
 
     fn head(headers: &[(&'static str, &str)]) -> Head {
-        let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
-        Head { method: Method::POST, path: "/upload/init".to_owned(), query: String::new(), headers: headers.collect() }
+        Head { method: Method::POST, path: "/upload/init".to_owned(), query: String::new(), headers: headers.into() }
     }
 
     #[test]

@@ -62,7 +62,7 @@ fn bad(detail: impl Into<String>) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, HeaderValue, Method};
+    use http::Method;
 
     use super::*;
 
@@ -70,8 +70,7 @@ mod tests {
     const B: &str = "167e6162-3b6f-4ae2-a171-2470b63dff00";
 
     fn parsed(header: &str) -> Result<Purpose, Refusal> {
-        let mut headers = HeaderMap::new();
-        headers.insert("upload-concat", HeaderValue::from_bytes(header.as_bytes()).unwrap());
+        let headers = [("upload-concat", header)][..].into();
         purpose(&Head { method: Method::POST, path: "/files".to_owned(), query: String::new(), headers })
     }
 

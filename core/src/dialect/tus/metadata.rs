@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::concat;
 use crate::{
-    dialect::{Head, file_words},
+    dialect::{Head, file_words, headers::is_printable},
     refusal::Refusal,
     upload::FileInfo,
 };
@@ -39,7 +39,8 @@ struct Memo {
 pub(super) fn file_info(head: &Head) -> Result<FileInfo, Refusal> {
     let raw = match head.headers.get("upload-metadata") {
         None => "",
-        Some(value) => value.to_str().map_err(|_| Refusal::bad_request(FIELD, "is not ASCII"))?.trim(),
+        Some(value) if is_printable(value) => value.trim(),
+        Some(_) => return Err(Refusal::bad_request(FIELD, "is not ASCII")),
     };
     let mut pairs = if raw.is_empty() { Vec::new() } else { pairs(raw)? };
     let name = take(&mut pairs, &NAME_KEYS, |value| Some(String::from_utf8_lossy(value).into_owned()));
@@ -120,14 +121,15 @@ fn that_fits(pairs: Vec<(String, Vec<u8>)>) -> BTreeMap<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, HeaderValue, Method};
+    use http::Method;
 
     use super::*;
+    use crate::dialect::Headers;
 
     fn info(header: Option<&str>) -> Result<FileInfo, Refusal> {
-        let mut headers = HeaderMap::new();
+        let mut headers = Headers::default();
         if let Some(header) = header {
-            headers.append("upload-metadata", HeaderValue::from_bytes(header.as_bytes()).unwrap());
+            headers.append("upload-metadata", header);
         }
         file_info(&Head { method: Method::POST, path: "/files".to_owned(), query: String::new(), headers })
     }

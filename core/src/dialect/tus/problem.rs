@@ -59,13 +59,12 @@ fn offset(head: &Head) -> Option<ByteCount> {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, HeaderValue, Method};
+    use http::Method;
 
     use super::*;
 
     fn answer(refusal: &Refusal) -> Reply {
-        let mut headers = HeaderMap::new();
-        headers.insert("upload-offset", HeaderValue::from_static("70"));
+        let headers = [("upload-offset", "70")][..].into();
         let head = Head { method: Method::PATCH, path: "/files/x".to_owned(), query: String::new(), headers };
         problem(&Asked { head: &head, limits: None, now: crate::units::UnixMs(0) }, refusal, None)
     }

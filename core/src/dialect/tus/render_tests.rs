@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use http::{HeaderMap, Method};
+use http::Method;
 
 use super::*;
 use crate::{
-    dialect::Head,
+    dialect::{Head, Headers},
     integrity::Crc64Nvme,
     plan::Plan,
     units::{ByteCount, UploadId},
@@ -58,7 +58,7 @@ fn snapshot(phase: Phase, declared: Option<u32>, offset: u32, memo: Option<&str>
 
 fn answer(outcome: &Outcome) -> (u16, BTreeMap<&'static str, String>) {
     let head =
-        Head { method: Method::HEAD, path: "/files".to_owned(), query: String::new(), headers: HeaderMap::new() };
+        Head { method: Method::HEAD, path: "/files".to_owned(), query: String::new(), headers: Headers::default() };
     let reply = reply(&Asked { head: &head, limits: Some(LIMITS), now: UnixMs(0) }, outcome);
     let headers: BTreeMap<_, _> = reply.headers.into_iter().filter(|(name, _)| *name != "content-type").collect();
     (reply.status, headers)

@@ -98,7 +98,7 @@ fn create(head: &Head) -> Result<Operation, Refusal> {
 /// upload (tus/tusd#1364 is what happens without).
 fn compose(head: &Head, pieces: &[UploadId]) -> Result<Operation, Refusal> {
     for (name, field) in [("upload-length", "Upload-Length"), ("upload-defer-length", "Upload-Defer-Length")] {
-        if head.headers.contains_key(name) {
+        if head.headers.contains(name) {
             return Err(Refusal::bad_request(field, "of a final upload is that of its pieces"));
         }
     }

@@ -1,7 +1,5 @@
 //! Requests of tus, as tables.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
-
 use super::*;
 use crate::integrity::Algorithm;
 
@@ -10,14 +8,11 @@ const V: (&str, &str) = ("tus-resumable", "1.0.0");
 const TYPE: (&str, &str) = ("content-type", "application/offset+octet-stream");
 
 fn operation(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<Operation, Refusal> {
-    let pairs = headers.iter().map(|(name, value)| {
-        (HeaderName::try_from(*name).unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap())
-    });
     let head = Head {
         method: method.parse().unwrap(),
         path: target.replace("{id}", ID),
         query: String::new(),
-        headers: pairs.collect::<HeaderMap>(),
+        headers: headers.into(),
     };
     parse(&head).map(|parsed| match parsed {
         Parsed::Ready(operation) => *operation,
