@@ -13,7 +13,7 @@ import { Tus } from "./support/tus.ts";
 import { waitFor } from "./support/wait.ts";
 
 const stack = await Stack.start({
-  vars: { ORIGIN_WEBHOOK_URL: "", TOMBSTONE_TTL_SECONDS: 4 },
+  vars: { ORIGIN_WEBHOOK_URL: "", TOMBSTONE_TTL_SECONDS: 15 },
   buildDir: "build-faults",
 });
 after(() => stack.stop());
@@ -175,6 +175,24 @@ test("first chunks at the same time: the upload has one multipart upload, and on
     await assertIsObject(uploadId, keyOf(uploadId));
   }
 });
+
+for (const [who, overtake] of [
+  ["is told an offset", async (uploadId: string) => assert.equal(await client.offset(uploadId), 0)],
+  ["brings a chunk", (uploadId: string) => client.putPiece(uploadId, file, 0, CHUNK_BYTES)],
+] as const) {
+  test(`while it is opened, somebody else ${who}: the chunk that waits for it has lost`, async () => {
+    const upload = await create();
+    const { uploadId } = upload;
+    await plan({ point: "r2.create", nth: 1, kind: "slow" });
+    const waiting = client.put(uploadId, 0, file.subarray(0, 1000));
+    await waitFor("R2 to be asked", async () => (await client.state(uploadId)).cost.r2ClassA > 0);
+    await overtake(uploadId);
+    assertRefused(await waiting, 409, "superseded");
+    const { uploadedBytes } = await client.state(uploadId);
+    await putChunks(upload, uploadedBytes);
+    await assertIsObject(uploadId, keyOf(uploadId));
+  });
+}
 
 test("R2 does not open it: nothing has happened, and the next attempt has it opened", async () => {
   for (const kind of ["before", "after"]) {

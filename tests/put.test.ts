@@ -13,7 +13,7 @@ import { Tus } from "./support/tus.ts";
 import { waitFor } from "./support/wait.ts";
 
 const stack = await Stack.start({
-  vars: { ORIGIN_WEBHOOK_URL: "", TOMBSTONE_TTL_SECONDS: 4 },
+  vars: { ORIGIN_WEBHOOK_URL: "", TOMBSTONE_TTL_SECONDS: 15 },
   buildDir: "build-faults",
 });
 after(() => stack.stop());

@@ -1,10 +1,14 @@
 //! A chunk begins. The first one that needs R2's multipart upload, where that was not opened with the upload, has it opened first.
 
+use std::cell::Cell;
+
 use crate::fault::Result;
 use upload_core::{
     json,
     log_line::LogLine,
-    session::{Begin, Session},
+    refusal::Refusal,
+    session::{Begin, Change, Decision, Grant, Session},
+    units::UnixMs,
 };
 use worker::Response;
 
@@ -18,14 +22,53 @@ use crate::{
     upload_session_do::UploadSession,
 };
 
+/// In what order those came that want to store a chunk or ask where to go on, since some wait before they are served. In memory
+/// only: nobody who waits outlives it.
+#[derive(Default)]
+pub(crate) struct Arrivals {
+    newest: Cell<u64>,
+    served: Cell<u64>,
+}
+
+impl Arrivals {
+    fn arrive(&self) -> u64 {
+        self.newest.set(self.newest.get() + 1);
+        self.newest.get()
+    }
+
+    /// Whether somebody who came later has been served.
+    fn is_overtaken(&self, arrival: u64) -> bool {
+        arrival < self.served.get()
+    }
+
+    fn serve(&self, arrival: u64) {
+        self.served.set(self.served.get().max(arrival));
+    }
+
+    /// Whoever waits has lost: an offset is told that must stay true.
+    pub(crate) fn overtake_all(&self) {
+        self.serve(self.arrive());
+    }
+}
+
 impl UploadSession {
     /// Grants the right to store a chunk.
     pub(crate) async fn begin(&self, body: &str) -> Result<Response> {
         let begin: Begin = json::from_str(body)?;
+        let arrival = self.arrivals.arrive();
         let opened = self.open_for(begin).await?;
         // Dies here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
-        let rule = &mut |session: &Session, now| session.begin_opened(now, begin, opened.as_deref());
+        let rule = &mut |session: &Session, now: UnixMs| -> Decision<Grant> {
+            if self.arrivals.is_overtaken(arrival) {
+                let uploaded_bytes = session.uploaded_bytes();
+                return Decision { answer: Err(Refusal::Superseded { uploaded_bytes }), change: Change::none() };
+            }
+            session.begin_opened(now, begin, opened.as_deref())
+        };
         let mut taken = self.take(Begin::NAME, None, rule)?;
+        if taken.is_ok() {
+            self.arrivals.serve(arrival);
+        }
         let session = self.session.borrow().clone();
         if let Some(session) = &session {
             if let Ok(grant) = &mut taken

@@ -51,6 +51,7 @@ impl UploadSession {
             Probe::NAME => {
                 self.load()?;
                 waiting::for_last_commit(&self.session).await;
+                self.arrivals.overtake_all();
                 self.decide_then_show(&body, |session, now, _: &Probe| session.probe(now))
             }
             Status::NAME => self.decide_then_show(&body, |session, _, _: &Status| session.status()),

@@ -25,6 +25,9 @@ mod planned {
     /// How long a call hangs before it fails.
     const HANG: Duration = Duration::from_secs(5);
 
+    /// How long a slow one takes.
+    const SLOW: Duration = Duration::from_secs(2);
+
     /// One fault.
     #[derive(Deserialize)]
     pub struct Rule {
@@ -47,6 +50,8 @@ mod planned {
         After,
         /// It has not happened and fails after a long while.
         Hang,
+        /// It happens after a while.
+        Slow,
         /// The code around it breaks off, as it would at a mistake of ours.
         Panic,
     }
@@ -68,6 +73,10 @@ mod planned {
             Kind::Before => {}
             Kind::After => drop(call.await.map_err(Into::into)?),
             Kind::Hang => Delay::from(HANG).await,
+            Kind::Slow => {
+                Delay::from(SLOW).await;
+                return call.await.map_err(Into::into);
+            }
             #[allow(clippy::panic, reason = "it is what is to be seen")]
             Kind::Panic => panic!("a fault on purpose"),
         }

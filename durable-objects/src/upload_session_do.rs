@@ -6,7 +6,7 @@
 //! * Between reading the session and storing its change there is no `await`, so no two decisions are ever taken on the same
 //!   facts. That, not single-threading, is what makes the object a lock: while it waits for R2, others come in.
 //! * The alarm is always set to the next duty, in the same transaction as the fact that made it one, or else it is ringing and
-//!   sets itself at its end. An alarm handler returns no error, whatever happens: after six the platform would drop the alarm for
+//!   is set at its end. An alarm handler returns no error, unless that fails: after six the platform would drop the alarm for
 //!   good.
 
 #![allow(missing_docs, reason = "#[durable_object] expands to public methods without documentation")]
@@ -30,6 +30,7 @@ use worker::{
 use crate::{
     answers::fingerprint,
     assembly::{self, Assembly, BUCKET_BINDING},
+    beginning::Arrivals,
     clock::{now, set_alarm},
     errands,
     events::{self, Watchers},
@@ -64,6 +65,7 @@ pub struct UploadSession {
     /// The session as it is stored; none until it has been read, or where there is none.
     pub(crate) session: RefCell<Option<Session>>,
     pub(crate) trail: Notes,
+    pub(crate) arrivals: Arrivals,
 }
 
 impl DurableObject for UploadSession {
@@ -76,6 +78,7 @@ impl DurableObject for UploadSession {
             env,
             session: RefCell::new(None),
             trail: Notes::default(),
+            arrivals: Arrivals::default(),
         }
     }
 
@@ -103,7 +106,7 @@ impl DurableObject for UploadSession {
             }
         }
         // Dies here, or anywhere above: the platform runs the alarm again, and the duties are derived from the facts anew.
-        self.rearm();
+        self.rearm()?;
         Response::empty()
     }
 
@@ -322,18 +325,19 @@ impl UploadSession {
         }
     }
 
-    fn rearm(&self) {
+    fn rearm(&self) -> Result<()> {
         self.charge(metering::of_alarm());
+        let loaded = self.load();
         let next = self.session.borrow().as_ref().and_then(Session::next_job);
-        let at = match next {
-            Some((due, _)) => due,
-            // Nothing in memory though the alarm rang: forgotten for good, or unreadable just now.
-            None if self.load().is_ok() => return,
-            None => now().plus_ms(ALARM_FALLBACK_MS),
+        let at = match (next, loaded) {
+            (Some((due, _)), _) => due,
+            // Nothing to do any more, or forgotten for good.
+            (None, Ok(())) => return Ok(()),
+            (None, Err(_)) => now().plus_ms(ALARM_FALLBACK_MS),
         };
-        if let Err(error) = set_alarm(&self.state, Some(at)) {
+        set_alarm(&self.state, Some(at)).inspect_err(|error| {
             log::error(&LogLine { detail: Some(error.to_string()), ..log::fault("rearm") });
-        }
+        })
     }
 
     pub(crate) fn bucket(&self) -> Result<Bucket> {

@@ -45,6 +45,7 @@ async function open(name: string, sizeBytes: number, countedBytes: number, field
 
 await open("a tail in a row", 20 * MIB, 8 * MIB + 100_000);
 await open("a tail in an object", 20 * MIB, 8 * MIB + MIB);
+await open("one part, some of it there", 3 * MIB, 100_000);
 const declared = "a declared SHA-256";
 await open(declared, 12 * MIB, 8 * MIB + 1000, { sha256: sha256(compressibleBytes(declared, 12 * MIB)) });
 

@@ -66,7 +66,7 @@ export function bucketStateOf(persistDir: string, uploadId: string): BucketState
 
 export const NOTHING_LEFT: BucketState = { objects: [], unfinished: [], parts: [] };
 
-const GIVE_UP_MS = 20_000;
+const GIVE_UP_MS = 60_000;
 
 /** Waits until R2 holds nothing at all of an upload. */
 export async function waitUntilNothingLeft(persistDir: string, uploadId: string): Promise<void> {

@@ -102,7 +102,7 @@ export class Stack {
         if (file.endsWith(".sqlite")) {
           // One file for each database, without the journal that lies beside it.
           const database = new DatabaseSync(join(folder, file));
-          database.exec("PRAGMA journal_mode = DELETE; VACUUM");
+          database.exec("PRAGMA busy_timeout = 10000; PRAGMA journal_mode = DELETE; VACUUM");
           database.close();
         }
       }

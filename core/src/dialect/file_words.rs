@@ -1,7 +1,5 @@
 //! What dialects share in reading what a client says of its file: the bounds, and what a name and a media type may be.
 
-use super::headers::is_printable;
-
 /// The longest file name. File systems stop at 255 bytes; names from elsewhere may be longer.
 pub(super) const MAX_NAME_BYTES: usize = 1024;
 
@@ -18,7 +16,9 @@ pub(super) fn is_media_type(text: &str) -> bool {
     };
     let essence = text.split(';').next().unwrap_or("").trim_end();
     let well_formed = essence.split_once('/').is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype));
-    well_formed && is_printable(text) && text.len() <= MAX_CONTENT_TYPE_BYTES
+    well_formed
+        && !text.chars().any(|sign| sign.is_ascii_control() && sign != '\t')
+        && text.len() <= MAX_CONTENT_TYPE_BYTES
 }
 
 /// A name without control characters, cut to [`MAX_NAME_BYTES`]; `None` where nothing is left of it. For dialects in which a

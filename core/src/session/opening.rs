@@ -48,7 +48,7 @@ impl Session {
 
     /// Whether the chunk is all of the file, and counts as a whole or not at all.
     fn comes_whole(&self, begin: Begin) -> bool {
-        self.fitted(self.birth.plan, begin).part_count() == 1
+        begin.whole && self.fitted(self.birth.plan, begin).part_count() == 1
     }
 
     /// The same upload with a multipart upload, and the sizes that it had before it was to be one part.

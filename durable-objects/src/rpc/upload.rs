@@ -61,7 +61,7 @@ pub(crate) struct ReadTail {
     pub(crate) end: ByteCount,
 }
 
-/// Create the upload. The object itself fills in R2's id of the multipart upload.
+/// Create the upload. The object itself fills in R2's id of the multipart upload, where one is opened at once.
 #[derive(Serialize, Deserialize)]
 pub struct CreateUpload(pub Birth);
 

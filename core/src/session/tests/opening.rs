@@ -87,6 +87,16 @@ fn any_other_chunk_has_one_opened_and_the_upload_has_it_from_then_on() {
 }
 
 #[test]
+fn an_unchecked_chunk_that_shows_parts_as_large_as_the_file_has_one_opened_too() {
+    let file_bytes = bytes(9_000_000);
+    let plan = Plan { guessed: true, ..Plan { file_bytes, ..birth_of_deferred().plan } };
+    let mut s = Session::create(Birth { plan, ..birth_of_deferred() }).unwrap();
+    assert!(s.lacks_multipart(NOW, begin(0, 5_000_000)));
+    let grant = start_opened(&mut s, begin(0, 5_000_000), "late").unwrap();
+    assert_eq!((grant.multipart_id.as_deref(), grant.plan.part_bytes), (Some("late"), bytes(10_000_000)));
+}
+
+#[test]
 fn none_is_opened_for_what_is_refused_all_the_same() {
     let s = deferred();
     let declares = |file_bytes| Begin { file_bytes: Some(bytes(file_bytes)), ..begin(0, 100) };
