@@ -1,6 +1,7 @@
 //! A request's body into storage: the bytes go from the client's connection into a stream that R2 reads, and by the way into
 //! the digests, each piece held until all have taken it. Memory in flight is one buffer, whatever the chunk's size; a
-//! slice of it at a time is copied into wasm, where the CRC of the part is computed (and the SHA-256 of the file, if it was declared).
+//! slice of it at a time is copied into wasm, where the CRC of the part is computed, and all of it only where the SHA-256 of the
+//! file was declared.
 
 use std::time::Duration;
 

@@ -1,9 +1,12 @@
 //! A chunk begins. The first one that needs R2's multipart upload, where that was not opened with the upload, has it opened first.
+//! Who waits for that is overtaken by whoever came later and was served: only the newest gets the lease, and an offset that was told
+//! stays true.
 
 use std::cell::Cell;
 
 use crate::fault::Result;
 use upload_core::{
+    cost::Cost,
     json,
     log_line::LogLine,
     refusal::Refusal,
@@ -69,22 +72,18 @@ impl UploadSession {
         if taken.is_ok() {
             self.arrivals.serve(arrival);
         }
-        let session = self.session.borrow().clone();
-        if let Some(session) = &session {
-            if let Ok(grant) = &mut taken
-                && grant.reserved > 0
-            {
-                // The bytes that the attempt's first part begins with.
-                let (tail, rows) = metered(|| sql::tail(&self.state.storage(), &session.birth));
-                grant.tail = tail?;
-                self.charge(rows);
-            }
-            if opened.is_some() && session.multipart_id() != opened.as_deref() {
-                // While it was opened, another chunk had one opened, or brought the whole, or the upload ended: it is one too many.
-                // Dies here, or fails: as above.
-                let _aborted = assembly::abort(&self.bucket()?, &session.birth.key, opened.as_deref()).await;
-            }
+        let mut tail_rows = Cost::NONE;
+        if let Ok(grant) = &mut taken
+            && grant.reserved > 0
+            && let Some(session) = &*self.session.borrow()
+        {
+            // The bytes that the attempt's first part begins with.
+            let (tail, rows) = metered(|| sql::tail(&self.state.storage(), &session.birth));
+            grant.tail = tail?;
+            tail_rows += rows;
         }
+        self.charge(tail_rows);
+        self.abort_unless_used(opened.as_deref()).await?;
         self.charge(metering::of_begin(&begin, taken.as_ref().ok()));
         answer(taken)
     }
@@ -102,5 +101,16 @@ impl UploadSession {
             log::error(&LogLine { detail: Some(error.to_string()), ..log::fault("open") });
         }
         Ok(opened.ok())
+    }
+
+    /// While it was opened, another chunk had one opened, or brought the whole, or the upload ended: then it is one too many.
+    async fn abort_unless_used(&self, opened: Option<&str>) -> Result<()> {
+        let key = match &*self.session.borrow() {
+            Some(session) if opened.is_some() && session.multipart_id() != opened => session.birth.key.clone(),
+            _ => return Ok(()),
+        };
+        // Dies here, or fails: R2 drops it after its 7 days.
+        let _aborted = assembly::abort(&self.bucket()?, &key, opened).await;
+        Ok(())
     }
 }

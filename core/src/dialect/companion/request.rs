@@ -143,7 +143,6 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
 
     const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
