@@ -18,7 +18,7 @@ import { freshSecrets, Stack } from "./support/stack.ts";
 import { Tus } from "./support/tus.ts";
 
 /** Every layout that has ever been released, by a commit that wrote it. */
-const COMMITS = ["2563f23", "82770ee"];
+const COMMITS = ["2563f23", "82770ee", "9afb5b4"];
 
 for (const commit of COMMITS) {
   const { uploads } = readOldState(commit);

@@ -76,6 +76,7 @@ impl UploadSession {
         if let Ok(grant) = &mut taken
             && grant.reserved > 0
             && let Some(session) = &*self.session.borrow()
+            && session.has_tail()
         {
             // The bytes that the attempt's first part begins with.
             let (tail, rows) = metered(|| sql::tail(&self.state.storage(), &session.birth));

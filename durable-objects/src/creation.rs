@@ -9,7 +9,7 @@ use crate::{
     clock::set_alarm,
     metering::{self, metered},
     rpc::{answer, upload::CreateUpload},
-    sql::session as sql,
+    sql::{facts::Layout, session as sql},
     upload_session_do::UploadSession,
 };
 
@@ -45,6 +45,7 @@ impl UploadSession {
         // From here the upload exists, and ends by itself: its first alarm is set.
         let snapshot = session.snapshot();
         self.trail.restore(trail);
+        self.layout.set(Layout::default());
         *self.session.borrow_mut() = Some(session);
         answer(Ok(snapshot))
     }

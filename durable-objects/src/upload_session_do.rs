@@ -11,7 +11,10 @@
 
 #![allow(missing_docs, reason = "#[durable_object] expands to public methods without documentation")]
 
-use std::{cell::RefCell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use crate::fault::Result;
 use upload_core::{
@@ -37,7 +40,10 @@ use crate::{
     log,
     metering::{self, metered},
     rpc::{Command, Door, answer, ask, ledger::Settle, upload::Errand, written},
-    sql::session as sql,
+    sql::{
+        facts::Layout,
+        session::{self as sql, Stored},
+    },
     trail::Notes,
 };
 
@@ -64,6 +70,8 @@ pub struct UploadSession {
     env: Env,
     /// The session as it is stored; none until it has been read, or where there is none.
     pub(crate) session: RefCell<Option<Session>>,
+    /// Where its facts are stored.
+    pub(crate) layout: Cell<Layout>,
     pub(crate) trail: Notes,
     pub(crate) arrivals: Arrivals,
 }
@@ -77,6 +85,7 @@ impl DurableObject for UploadSession {
             state,
             env,
             session: RefCell::new(None),
+            layout: Cell::default(),
             trail: Notes::default(),
             arrivals: Arrivals::default(),
         }
@@ -136,9 +145,11 @@ impl UploadSession {
     pub(crate) fn load(&self) -> Result<()> {
         if self.session.borrow().is_none() {
             let (loaded, rows) = metered(|| sql::load(&self.state.storage()));
-            let (session, trail) = loaded?.unzip();
-            self.trail.restore(trail.unwrap_or_default());
-            *self.session.borrow_mut() = session;
+            if let Some(Stored { session, trail, layout }) = loaded? {
+                self.trail.restore(trail);
+                self.layout.set(layout);
+                *self.session.borrow_mut() = Some(session);
+            }
             self.charge(rows);
         }
         Ok(())
@@ -230,7 +241,7 @@ impl UploadSession {
         let (alarm_before, alarm_after) = (session.next_job(), after.next_job());
         let trail = self.trail.changed(now(), session, &change, &after);
         let (stored, rows) = metered(|| {
-            sql::store(&self.state.storage(), &change, &trail, content, || match arm {
+            sql::store(&self.state.storage(), self.layout.get(), session, &change, &trail, content, || match arm {
                 Arm::WithTheChange if alarm_before != alarm_after => {
                     set_alarm(&self.state, alarm_after.map(|(due, _)| due))
                 }

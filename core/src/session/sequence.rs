@@ -223,7 +223,7 @@ impl Session {
     }
 
     /// Whether there are counted bytes behind the last part.
-    pub(super) fn has_tail(&self) -> bool {
+    pub fn has_tail(&self) -> bool {
         matches!(&self.content, Content::Sequence(sequence) if sequence.last_segment.is_some())
     }
 

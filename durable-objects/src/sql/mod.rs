@@ -1,5 +1,6 @@
-//! The only SQL: [`session`] for uploads, [`ledger`] for owners.
+//! The only SQL: [`session`] for uploads, with their [`facts`], and [`ledger`] for owners.
 
+pub(crate) mod facts;
 pub(crate) mod ledger;
 pub(crate) mod session;
 

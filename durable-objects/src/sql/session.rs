@@ -2,21 +2,20 @@
 //!
 //! | table | rows | written |
 //! |---|---|---|
-//! | `birth` | one | when the upload is created |
-//! | `progress` | one | when an attempt begins, and when the upload's phase changes |
+//! | `birth` | one | when the upload is created, when an attempt begins, when its phase changes, and when the telling goes on |
 //! | `part` | one per counted part | when the part is counted |
 //! | `segment` | one per accepted piece behind the last part | when it is counted; gone with the part it ends up in |
 //! | `lane` | one per chunk of a parallel upload that was tried | when it is tried |
-//! | `delivery` | one, once the upload has ended | when the telling goes on |
 //!
-//! The trail of what has happened lies in a column of `progress` and of `delivery`, whichever was written last: no row is
-//! written for its sake. Objects of older builds get the columns when they are first read. Such an addition, which an older
-//! build overlooks and overwrites without harm, leaves the number of the schema as it is, so that two builds can run at the
-//! same time while one takes the other's place; anything else counts it up.
+//! What is in `birth`, and where older builds have put it, [`facts`] says. `lane` is only there where the upload is parallel, and
+//! `segment` from the first segment on, since a new table is charged for as two rows; older builds have created both with the upload.
+//! A chunk of one part costs two rows: `birth` (or `lane`) at its begin, `part` at its commit. No table has an index beside its
+//! key, since each would be one more row to pay per write. The trail of what has happened is written with what is written anyway.
 //!
-//! So a chunk of one part costs two rows: `progress` (or `lane`) at its begin, `part` at its commit. No table has an index
-//! beside its key, since each would be one more row to pay per write. Facts that are only ever read together are one JSON
-//! text; what it looks like is pinned by a test in `upload-core`, since objects written by older builds are read by newer ones.
+//! An addition that an older build overlooks and overwrites without harm leaves the number of the schema as it is, so that two
+//! builds can run at the same time while one takes the other's place; anything else counts it up. Facts that are only ever
+//! read together are one JSON text; what it looks like is pinned by a test in `upload-core`, since objects written by older
+//! builds are read by newer ones.
 
 use crate::fault::{Error, Result};
 use futures_util::{Stream, stream};
@@ -24,49 +23,29 @@ use serde::Deserialize;
 use upload_core::{
     integrity::Crc64Nvme,
     plan::{Mode, Plan},
-    session::{
-        Birth, Change, Content, Lanes, Progress, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece,
-    },
+    session::{Birth, Change, Content, Lanes, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece},
     trail::Trail,
     units::ByteCount,
 };
 use worker::{SqlStorage, SqlStorageValue, Storage};
 
-use super::{FactsRow, NumberRow, byte_count, fact, has_table, integer, json, rows};
+use super::{
+    NumberRow, byte_count,
+    facts::{self, Facts, Layout},
+    has_table, integer, rows,
+};
 use crate::{
     metering::{count, exec},
     transaction::transaction,
 };
 
-/// The layout of the tables below, and what their rows mean. A build that finds a number it does not know has to migrate first.
-const SCHEMA_VERSION: i64 = 1;
+const TABLE_OF_PARTS: &str = "CREATE TABLE part (number INTEGER PRIMARY KEY, end_bytes INTEGER NOT NULL, \
+                              etag TEXT NOT NULL, crc64nvme TEXT NOT NULL, sha256_so_far TEXT)";
 
-/// The same tables, but the file's one part is an object of its own. Builds that know only the layout before would look for a
-/// multipart upload, and refuse the upload for good.
-const SCHEMA_VERSION_OF_PUTS: i64 = 2;
+const TABLE_OF_SEGMENTS: &str = "CREATE TABLE IF NOT EXISTS segment (start_bytes INTEGER PRIMARY KEY, \
+                                 end_bytes INTEGER NOT NULL, attempt INTEGER NOT NULL, content BLOB, sha256_so_far TEXT)";
 
-/// The same, but the file has several parts unless it comes as a whole, and the id of their multipart upload, once there is one,
-/// lies in `progress`. Builds that know only the layouts before would look for it in `birth`, and put parts as objects.
-const SCHEMA_VERSION_OF_LATE_MULTIPARTS: i64 = 3;
-
-const KNOWN_SCHEMA_VERSIONS: [i64; 3] = [SCHEMA_VERSION, SCHEMA_VERSION_OF_PUTS, SCHEMA_VERSION_OF_LATE_MULTIPARTS];
-
-const TABLES: [&str; 5] = [
-    "CREATE TABLE birth (id INTEGER PRIMARY KEY CHECK (id = 1), schema INTEGER NOT NULL, facts TEXT NOT NULL)",
-    "CREATE TABLE progress (id INTEGER PRIMARY KEY CHECK (id = 1), facts TEXT NOT NULL, trail TEXT)",
-    "CREATE TABLE part (number INTEGER PRIMARY KEY, end_bytes INTEGER NOT NULL, etag TEXT NOT NULL, \
-     crc64nvme TEXT NOT NULL, sha256_so_far TEXT)",
-    "CREATE TABLE segment (start_bytes INTEGER PRIMARY KEY, end_bytes INTEGER NOT NULL, attempt INTEGER NOT NULL, \
-     content BLOB, sha256_so_far TEXT)",
-    "CREATE TABLE delivery (id INTEGER PRIMARY KEY CHECK (id = 1), facts TEXT NOT NULL, trail TEXT)",
-];
-
-/// Only where there can be a row in it: a new table is charged for as two. Those of older builds are everywhere.
 const TABLE_OF_LANES: &str = "CREATE TABLE lane (chunk INTEGER PRIMARY KEY, tries INTEGER NOT NULL)";
-
-/// What older builds' tables lack, and how it is added. The new column is in both or in neither.
-const ADDED_TRAIL: [&str; 2] =
-    ["ALTER TABLE progress ADD COLUMN trail TEXT", "ALTER TABLE delivery ADD COLUMN trail TEXT"];
 
 /// A row of `part`.
 #[derive(Deserialize)]
@@ -107,22 +86,21 @@ pub(crate) struct PartName {
     pub(crate) bytes: ByteCount,
 }
 
+/// What lies in an upload's object.
+pub(crate) struct Stored {
+    /// The session.
+    pub(crate) session: Session,
+    /// What has happened to it.
+    pub(crate) trail: Trail,
+    /// Where the facts are.
+    pub(crate) layout: Layout,
+}
+
 /// Reads a session back; `None` where no upload was ever created here, or where it has been forgotten. Writes nothing, so
 /// that asking for an unknown id does not create an object.
-pub(crate) fn load(storage: &Storage) -> Result<Option<(Session, Trail)>> {
+pub(crate) fn load(storage: &Storage) -> Result<Option<Stored>> {
+    let Some(Facts { birth, mut progress, delivery, trail, layout }) = facts::load(storage)? else { return Ok(None) };
     let sql = storage.sql();
-    if !has_table(&sql, "birth")? {
-        return Ok(None);
-    }
-    let schema: Vec<NumberRow> = rows(&sql, "SELECT schema AS number FROM birth", vec![])?;
-    #[allow(clippy::cast_possible_truncation)] // schema numbers are small
-    if schema.first().is_some_and(|row| !KNOWN_SCHEMA_VERSIONS.contains(&(row.number as i64))) {
-        return Err("the upload was written by a build with another schema".into());
-    }
-    let Some(birth) = fact::<Birth>(&sql, "SELECT facts FROM birth", vec![])? else { return Ok(None) };
-    let mut progress: Progress =
-        fact(&sql, "SELECT facts FROM progress", vec![])?.ok_or("an upload without progress")?;
-    let delivery = fact(&sql, "SELECT facts FROM delivery", vec![])?;
     let content = match birth.plan.mode {
         Mode::Sequential => Content::Sequence(load_sequence(&sql)?),
         Mode::Parallel | Mode::Direct => {
@@ -135,30 +113,17 @@ pub(crate) fn load(storage: &Storage) -> Result<Option<(Session, Trail)>> {
             Content::Lanes(lanes)
         }
     };
-    Ok(Some((Session { birth, progress, content, delivery }, load_trail(storage)?)))
-}
-
-/// The newest trail there is. Adds the columns that hold it where an older build has created the tables.
-fn load_trail(storage: &Storage) -> Result<Trail> {
-    let sql = storage.sql();
-    let with_trail = "SELECT count(*) AS number FROM sqlite_master WHERE name = 'progress' AND sql LIKE '%trail TEXT%'";
-    let found: Vec<NumberRow> = rows(&sql, with_trail, vec![])?;
-    if found.first().is_none_or(|row| row.number == 0.0) {
-        transaction(storage, || Ok(ADDED_TRAIL.iter().try_for_each(|column| sql.exec(column, None).map(drop))?))?;
-        return Ok(Trail::default());
-    }
-    let newest = "SELECT trail AS facts FROM progress WHERE trail IS NOT NULL \
-                  UNION ALL SELECT trail FROM delivery WHERE trail IS NOT NULL";
-    let stored: Vec<FactsRow> = rows(&sql, newest, vec![])?;
-    // A trail that cannot be read is no reason not to go on with the upload.
-    let trails = stored.iter().filter_map(|row| upload_core::json::from_str::<Trail>(&row.facts).ok());
-    Ok(trails.reduce(Trail::newer).unwrap_or_default())
+    Ok(Some(Stored { session: Session { birth, progress, content, delivery }, trail, layout }))
 }
 
 /// Two rows, however many there are.
 fn load_sequence(sql: &SqlStorage) -> Result<Sequence> {
     let parts: Vec<PartRow> = rows(sql, "SELECT * FROM part ORDER BY number DESC LIMIT 1", vec![])?;
-    let segments: Vec<SegmentRow> = rows(sql, &format!("{SEGMENTS} ORDER BY start_bytes DESC LIMIT 1"), vec![])?;
+    let segments: Vec<SegmentRow> = if has_table(sql, "segment")? {
+        rows(sql, &format!("{SEGMENTS} ORDER BY start_bytes DESC LIMIT 1"), vec![])?
+    } else {
+        Vec::new()
+    };
     Ok(Sequence {
         last_part: parts.into_iter().next().map(stored_part).transpose()?,
         last_segment: segments.first().map(segment).transpose()?,
@@ -179,26 +144,21 @@ fn load_lanes(sql: &SqlStorage, plan: Plan) -> Result<Lanes> {
 pub(crate) fn create(storage: &Storage, session: &Session, trail: &Trail, arm: impl Fn() -> Result<()>) -> Result<()> {
     let sql = storage.sql();
     transaction(storage, || {
-        let lanes = matches!(session.content, Content::Lanes(_)).then_some(TABLE_OF_LANES);
-        for table in TABLES.into_iter().chain(lanes) {
-            exec(&sql, table, Vec::new())?;
+        facts::insert(&sql, session, trail)?;
+        exec(&sql, TABLE_OF_PARTS, Vec::new())?;
+        if let Content::Lanes(_) = session.content {
+            exec(&sql, TABLE_OF_LANES, Vec::new())?;
         }
-        let schema = match (session.is_deferred(), session.is_put()) {
-            (true, _) => SCHEMA_VERSION_OF_LATE_MULTIPARTS,
-            (false, true) => SCHEMA_VERSION_OF_PUTS,
-            (false, false) => SCHEMA_VERSION,
-        };
-        let birth = vec![schema.into(), json(&session.birth)?];
-        exec(&sql, "INSERT INTO birth (id, schema, facts) VALUES (1, ?, ?)", birth)?;
-        let progress = vec![json(&session.progress)?, json(trail)?];
-        exec(&sql, "INSERT INTO progress (id, facts, trail) VALUES (1, ?, ?)", progress)?;
         arm()
     })
 }
 
-/// Stores a change, with everything `arm` does, in one transaction. `content` holds the bytes of a new segment in a row.
+/// Stores a change of `before`, with everything `arm` does, in one transaction. `content` holds the bytes of a new segment in a
+/// row.
 pub(crate) fn store(
     storage: &Storage,
+    layout: Layout,
+    before: &Session,
     change: &Change,
     trail: &Trail,
     content: Option<&[u8]>,
@@ -206,17 +166,17 @@ pub(crate) fn store(
 ) -> Result<()> {
     let sql = storage.sql();
     transaction(storage, || {
-        if let Some(progress) = &change.progress {
-            exec(&sql, "UPDATE progress SET facts = ?, trail = ? WHERE id = 1", vec![json(progress)?, json(trail)?])?;
-        }
+        facts::update(&sql, layout, change, trail)?;
         if change.uncount {
             sql.exec("DELETE FROM part", None)?;
         }
         for part in &change.parts {
             insert_part(&sql, part)?;
         }
-        if let Some(last) = change.parts.last() {
-            // The parts have taken the tail in. Where there was none, this reads nothing and writes nothing.
+        if let Some(last) = change.parts.last()
+            && before.has_tail()
+        {
+            // The parts have taken the tail in.
             exec(&sql, "DELETE FROM segment WHERE start_bytes < ?", vec![integer(last.end)?])?;
         }
         if let Some(segment) = &change.segment {
@@ -225,10 +185,6 @@ pub(crate) fn store(
         if let Some((chunk, lane)) = &change.lane {
             let values = vec![i64::from(*chunk).into(), i32::from(lane.tries).into()];
             exec(&sql, "INSERT OR REPLACE INTO lane (chunk, tries) VALUES (?, ?)", values)?;
-        }
-        if let Some(delivery) = &change.delivery {
-            let values = vec![json(delivery)?, json(trail)?];
-            exec(&sql, "INSERT OR REPLACE INTO delivery (id, facts, trail) VALUES (1, ?, ?)", values)?;
         }
         arm()
     })
@@ -247,7 +203,7 @@ pub(crate) fn part_names(storage: &Storage) -> Result<Vec<PartName>> {
     parts.into_iter().map(name).collect()
 }
 
-/// Where the bytes of the tail are, in order; neighbours in rows are one piece.
+/// Where the bytes of the tail are, in order; neighbours in rows are one piece. Only where there is a tail is there such a table.
 pub(crate) fn tail(storage: &Storage, birth: &Birth) -> Result<Vec<TailPiece>> {
     let found: Vec<SegmentRow> = rows(&storage.sql(), &format!("{SEGMENTS} ORDER BY start_bytes"), vec![])?;
     let mut pieces: Vec<TailPiece> = Vec::new();
@@ -327,6 +283,7 @@ fn insert_segment(sql: &SqlStorage, segment: &Segment, content: Option<&[u8]>) -
         content.into(),
         segment.sha256_so_far.as_ref().map(serde_json::to_string).transpose()?.into(),
     ];
+    exec(sql, TABLE_OF_SEGMENTS, Vec::new())?;
     let insert = "INSERT INTO segment (start_bytes, end_bytes, attempt, content, sha256_so_far) VALUES (?, ?, ?, ?, ?)";
     exec(sql, insert, values)
 }
