@@ -159,28 +159,29 @@ pub(crate) async fn with_first_chunk(
     let Ok(Outcome::Created { snapshot, limits, upload_token }) = created else { return Ok(created) };
     let id = snapshot.id;
     let is_new = snapshot.phase == Phase::Open && snapshot.uploaded_bytes.is_zero();
-    if is_new && !first.length.is_zero() {
-        let chunk = Append {
-            id,
-            offset: ByteCount::ZERO,
-            length: first.length,
-            file_bytes: None,
-            digest: first.digest,
-            wait: Wait::No,
-        };
-        let appended = append::carry_out(chunk, body, call).await?;
-        if let Err(refusal @ (Refusal::ChecksumMismatch { .. } | Refusal::FileDigestMismatch { .. })) = appended {
-            let objects = call.uploads()?;
-            // Dies here, or fails: the upload is there without a byte, and expires.
-            let _expires = ask(&objects, id, &Cancel).await;
-            return Ok(Err(refusal));
-        }
-    }
-    // Whatever else went wrong: the upload is there, and this is how it stands.
     let objects = call.uploads()?;
-    // Asked before, and the bytes of that request may still be on their way: the offset told now must be accepted.
-    let asked = if is_new { ask(&objects, id, &Status).await? } else { ask(&objects, id, &Probe).await? };
-    let now = match asked {
+    let stands = if !is_new {
+        // Asked before, and the bytes of that request may still be on their way: the offset told now must be accepted.
+        ask(&objects, id, &Probe).await?
+    } else if first.length.is_zero() {
+        Ok(snapshot)
+    } else {
+        let offset = ByteCount::ZERO;
+        let chunk = Append { id, offset, length: first.length, file_bytes: None, digest: first.digest, wait: Wait::No };
+        match append::carry_out(chunk, body, call).await? {
+            Ok(Outcome::Appended { uploaded_bytes, phase, object, .. }) => {
+                Ok(snapshot.appended(uploaded_bytes, phase, object))
+            }
+            Err(refusal @ (Refusal::ChecksumMismatch { .. } | Refusal::FileDigestMismatch { .. })) => {
+                // Dies here, or fails: the upload is there without a byte, and expires.
+                let _expires = ask(&objects, id, &Cancel).await;
+                return Ok(Err(refusal));
+            }
+            // Whatever else went wrong: the upload is there, and this is how it stands.
+            _ => ask(&objects, id, &Status).await?,
+        }
+    };
+    let now = match stands {
         Ok(now) => finishing::finish(now, wait, call).await?,
         Err(refusal) => Err(refusal),
     };

@@ -124,6 +124,17 @@ pub struct Snapshot {
     pub object: Option<ObjectFacts>,
 }
 
+impl Snapshot {
+    /// How a sequential upload stands once bytes have been appended to its front, without asking it again. What it has cost is as
+    /// it was before.
+    #[must_use]
+    pub fn appended(self, uploaded_bytes: ByteCount, phase: Phase, object: Option<ObjectFacts>) -> Self {
+        let is_whole = self.plan.declared_bytes() == Some(uploaded_bytes);
+        let missing = if is_whole { Vec::new() } else { vec![(uploaded_bytes, self.plan.file_bytes)] };
+        Self { phase, uploaded_bytes, offset: uploaded_bytes, missing, object, ..self }
+    }
+}
+
 /// A completed object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
