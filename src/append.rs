@@ -46,15 +46,24 @@ pub(crate) async fn carry_out(chunk: Append, body: Option<ReadableStream>, call:
         return without_bytes(chunk, call).await;
     }
     let wait = chunk.wait;
-    let appended = in_background(chunk, body, call).await?;
+    let appended = in_background(chunk, None, body, call).await?;
     finishing::wait_for_object(wait, appended, call).await
 }
 
-/// Stores the chunk in a task of its own.
-pub(crate) async fn in_background(chunk: Append, body: Option<ReadableStream>, call: Call<'_>) -> Carried {
+/// Stores the chunk in a task of its own. `granted` is the right to do so, where it is there already.
+pub(crate) async fn in_background(
+    chunk: Append,
+    granted: Option<Grant>,
+    body: Option<ReadableStream>,
+    call: Call<'_>,
+) -> Carried {
     let storing = call.storing()?;
     call.outliving_its_client(async move {
-        Ok(store(chunk, Link::default(), body, &storing).await?.map(|stored| stored.outcome))
+        let stored = match granted {
+            Some(grant) => store_granted(chunk, grant, body, &storing).await?,
+            None => store(chunk, Link::default(), body, &storing).await?,
+        };
+        Ok(stored.map(|stored| stored.outcome))
     })
     .await?
 }
@@ -76,7 +85,7 @@ async fn without_bytes(chunk: Append, call: Call<'_>) -> Carried {
     };
     let wait = chunk.wait;
     let appended = if finishing::lacks_last_part(&now) {
-        in_background(chunk, None, call).await?
+        in_background(chunk, None, None, call).await?
     } else {
         Ok(finishing::shown(&now))
     };
@@ -98,16 +107,25 @@ pub(crate) async fn store(
     body: Option<ReadableStream>,
     storing: &Storing,
 ) -> Result<Result<Stored, Refusal>> {
-    let Storing { objects, bucket, stalled_after, timings } = storing;
     let whole = chunk.digest.is_some();
     let begin = Begin { offset: chunk.offset, length: chunk.length, file_bytes: chunk.file_bytes, whole, link };
-    let grant = match timings.measure(Step::Begin, ask(objects, chunk.id, &begin)).await? {
-        Ok(grant) => grant,
+    match storing.timings.measure(Step::Begin, ask(&storing.objects, chunk.id, &begin)).await? {
+        Ok(grant) => store_granted(chunk, grant, body, storing).await,
         Err(refusal) => {
             drain(body).await?;
-            return Ok(Err(refusal));
+            Ok(Err(refusal))
         }
-    };
+    }
+}
+
+/// Stores it with the right to do so.
+async fn store_granted(
+    chunk: Append,
+    grant: Grant,
+    body: Option<ReadableStream>,
+    storing: &Storing,
+) -> Result<Result<Stored, Refusal>> {
+    let Storing { objects, bucket, stalled_after, timings } = storing;
     let body = match body {
         Some(body) => body,
         None if chunk.length.is_zero() => fixed_length(0)?.1,
@@ -130,7 +148,7 @@ pub(crate) async fn store(
         upload: upload.as_ref(),
         grant: &grant,
         timings,
-        whole,
+        whole: chunk.digest.is_some(),
         uploaded_bytes: chunk.offset,
         phase: Phase::Open,
         object: None,

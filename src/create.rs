@@ -5,7 +5,7 @@ use durable_objects::fault::{Error, Result};
 use durable_objects::rpc::{
     Door, ask,
     ledger::{Admit, ForgetObject, Settle},
-    upload::{Cancel, CreateUpload, FindObject, Probe, Status},
+    upload::{Begun, Cancel, CreateAndBegin, CreateUpload, FindObject, Probe, Status},
 };
 use upload_core::{
     caller::Caller,
@@ -14,7 +14,7 @@ use upload_core::{
     operation::{Append, Create, FirstChunk, Outcome, Wait},
     plan::{Mode, Plan},
     refusal::Refusal,
-    session::{Birth, Policy},
+    session::{Begin, Birth, Grant, Link, Policy},
     token::upload_token,
     units::{ByteCount, UnixMs, UploadId},
     upload::{Phase, Purpose, Snapshot},
@@ -35,6 +35,15 @@ use crate::{
 
 /// Creates the upload.
 pub(crate) async fn carry_out(create: Create, call: Call<'_>) -> Carried {
+    Ok(begin(create, None, call).await?.map(|(outcome, _)| outcome))
+}
+
+/// Creates the upload, and begins its first chunk in the same breath: then the right to store it comes along.
+async fn begin(
+    create: Create,
+    first: Option<Begin>,
+    call: Call<'_>,
+) -> Result<Result<(Outcome, Option<Grant>), Refusal>> {
     let Call { config, env, .. } = call;
     let creator = match allowed(&create, call).await? {
         Ok(creator) => creator,
@@ -87,22 +96,25 @@ pub(crate) async fn carry_out(create: Create, call: Call<'_>) -> Carried {
         // The first creation may have died between the ledger and the object: then this one goes on under its id.
         Ok(Admission::Repeated(earlier)) => match ask(&objects, earlier, &Status).await? {
             Err(Refusal::UploadNotFound) => birth.rename(earlier),
-            answer => return Ok(answer.map(created)),
+            answer => return Ok(answer.map(|snapshot| (created(snapshot), None))),
         },
-        Ok(Admission::Known(object)) => return Ok(Ok(Outcome::Duplicate(object))),
+        Ok(Admission::Known(object)) => return Ok(Ok((Outcome::Duplicate(object), None))),
         Err(refusal) => return Ok(Err(refusal)),
     }
     // Dies here: the ledger has an entry without an upload, which goes with its expiry.
     let (id, owner) = (birth.id, birth.owner.clone());
-    let answer = ask(&objects, id, &CreateUpload(birth)).await?;
+    let answer = match first {
+        Some(first) => ask(&objects, id, &CreateAndBegin { birth, first }).await?,
+        None => ask(&objects, id, &CreateUpload(birth)).await?.map(|snapshot| Begun { snapshot, grant: None }),
+    };
     match answer {
-        Ok(snapshot) => {
+        Ok(Begun { snapshot, grant }) => {
             let line = LogLine {
                 bytes: Some(snapshot.plan.declared_bytes().unwrap_or_default()),
                 ..LogLine::of("created", id)
             };
             log::info(&LogLine { duration_ms: Some(watch.elapsed_ms()), ..line });
-            Ok(Ok(created(snapshot)))
+            Ok(Ok((created(snapshot), grant)))
         }
         Err(refusal) => {
             // Where this fails, the entry goes with its expiry.
@@ -154,21 +166,26 @@ pub(crate) async fn with_first_chunk(
         let (file_bytes, uploaded_bytes) = (create.file_bytes.unwrap_or_default(), ByteCount::ZERO);
         return Ok(Err(Refusal::BeyondDeclaredLength { file_bytes, uploaded_bytes }));
     }
-    let wait = first.wait;
-    let created = carry_out(create, call).await?;
-    let Ok(Outcome::Created { snapshot, limits, upload_token }) = created else { return Ok(created) };
+    let (wait, length) = (first.wait, first.length);
+    let whole = first.digest.is_some();
+    let chunk = Begin { offset: ByteCount::ZERO, length, file_bytes: None, whole, link: Link::default() };
+    let (created, grant) = match begin(create, (!length.is_zero()).then_some(chunk), call).await? {
+        Ok(created) => created,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let Outcome::Created { snapshot, limits, upload_token } = created else { return Ok(Ok(created)) };
     let id = snapshot.id;
     let is_new = snapshot.phase == Phase::Open && snapshot.uploaded_bytes.is_zero();
     let objects = call.uploads()?;
     let stands = if !is_new {
         // Asked before, and the bytes of that request may still be on their way: the offset told now must be accepted.
         ask(&objects, id, &Probe).await?
-    } else if first.length.is_zero() {
+    } else if length.is_zero() {
         Ok(snapshot)
     } else {
         let offset = ByteCount::ZERO;
-        let chunk = Append { id, offset, length: first.length, file_bytes: None, digest: first.digest, wait: Wait::No };
-        match append::carry_out(chunk, body, call).await? {
+        let chunk = Append { id, offset, length, file_bytes: None, digest: first.digest, wait: Wait::No };
+        match append::in_background(chunk, grant, body, call).await? {
             Ok(Outcome::Appended { uploaded_bytes, phase, object, .. }) => {
                 Ok(snapshot.appended(uploaded_bytes, phase, object))
             }

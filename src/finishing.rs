@@ -25,7 +25,7 @@ pub(crate) async fn finish(now: Snapshot, wait: Wait, call: Call<'_>) -> Result<
     if lacks_last_part(&now) {
         let (id, offset, length) = (now.id, now.offset, ByteCount::ZERO);
         let chunk = Append { id, offset, length, file_bytes: None, digest: None, wait: Wait::No };
-        if let Err(refusal) = append::in_background(chunk, None, call).await? {
+        if let Err(refusal) = append::in_background(chunk, None, None, call).await? {
             return Ok(Err(refusal));
         }
     } else if !now.phase.is_finishing() {

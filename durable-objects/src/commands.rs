@@ -15,9 +15,9 @@ use crate::{
     rpc::{
         self, Command, answer,
         upload::{
-            AsPiece, AwaitObject, BeginDelivery, BeginStretch, COMMAND_HEADER, Cancel, Complete, CreateUpload, Declare,
-            EndDelivery, FindObject, NextSlice, Probe, ReadTail, ReadTrail, Redeliver, SliceHashed, Status,
-            WantedPieces,
+            AsPiece, AwaitObject, BeginDelivery, BeginStretch, COMMAND_HEADER, Cancel, Complete, CreateAndBegin,
+            CreateUpload, Declare, EndDelivery, FindObject, NextSlice, Probe, ReadTail, ReadTrail, Redeliver,
+            SliceHashed, Status, WantedPieces,
         },
     },
     sql::session as sql,
@@ -40,7 +40,14 @@ impl UploadSession {
             // Answered with bytes where it is answered: a refusal must not be taken for some.
             ReadTail::NAME if !is_theirs => Ok(Response::error("no such upload", 404)?),
             _ if !is_theirs => answer::<()>(Err(Refusal::UploadNotFound)),
-            CreateUpload::NAME => self.create(json::from_str::<CreateUpload>(&body)?).await,
+            CreateUpload::NAME => {
+                let CreateUpload(birth) = json::from_str(&body)?;
+                answer(self.create(birth, None).await?.map(|begun| begun.snapshot))
+            }
+            CreateAndBegin::NAME => {
+                let CreateAndBegin { birth, first } = json::from_str(&body)?;
+                answer(self.create(birth, Some(first)).await?)
+            }
             Begin::NAME => self.begin(&body).await,
             Commit::NAME => self.commit(&body, content.as_deref()),
             ReadTail::NAME => {

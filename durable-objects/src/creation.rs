@@ -1,52 +1,74 @@
-//! How an upload comes to be: R2's multipart upload first, where it needs one, then the rows.
+//! How an upload comes to be: R2's multipart upload first, where it needs one, then the rows. A chunk that came with the creation
+//! begins in the same row.
 
 use crate::fault::Result;
-use upload_core::{session::Session, upload::Snapshot};
-use worker::Response;
+use upload_core::{
+    refusal::Refusal,
+    session::{Begin, Birth, Grant, Session},
+    trail::Trail,
+    upload::Snapshot,
+};
 
 use crate::{
     assembly,
-    clock::set_alarm,
+    clock::{now, set_alarm},
     metering::{self, metered},
-    rpc::{answer, upload::CreateUpload},
+    rpc::upload::Begun,
     sql::{facts::Layout, session as sql},
     upload_session_do::UploadSession,
 };
 
 impl UploadSession {
-    /// Creates the upload, or shows the one that is there.
-    pub(crate) async fn create(&self, CreateUpload(mut birth): CreateUpload) -> Result<Response> {
+    /// Creates the upload, or shows the one that is there. Every creation may be repeated: what was begun with the one before,
+    /// whose answer was lost, is taken over by the chunk's own begin.
+    pub(crate) async fn create(&self, mut birth: Birth, first: Option<Begin>) -> Result<Result<Begun, Refusal>> {
         self.load()?;
-        if let Some(session) = &*self.session.borrow() {
-            return answer(Ok(session.snapshot()));
+        if let Some(snapshot) = self.shown() {
+            return Ok(Ok(Begun { snapshot, grant: None }));
         }
         if birth.needs_multipart() {
             birth.multipart_id = Some(assembly::open(&self.bucket()?, &birth.key).await?);
         }
         // Dies here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
-        let created = self.session.borrow().as_ref().map(Session::snapshot);
-        if let Some(snapshot) = created {
+        if let Some(snapshot) = self.shown() {
             // The same creation, asked twice at the same time: the other one was first, and this one's multipart upload is
             // one too many.
             assembly::abort(&self.bucket()?, &birth.key, birth.multipart_id.as_deref()).await?;
-            return answer(Ok(snapshot));
+            return Ok(Ok(Begun { snapshot, grant: None }));
         }
         let mut session = match Session::create(birth) {
             Ok(session) => session,
-            Err(refusal) => return answer::<Snapshot>(Err(refusal)),
+            Err(refusal) => return Ok(Err(refusal)),
         };
         session.progress.cost = metering::of_creation(&session);
-        let trail = session.begin_trail();
+        let mut trail = session.begin_trail();
+        let grant = first.and_then(|first| begin(&mut session, &mut trail, first));
         let alarm_at = session.next_job().map(|(due, _)| due);
         let (created, rows) =
             metered(|| sql::create(&self.state.storage(), &session, &trail, || set_alarm(&self.state, alarm_at)));
         created?;
         session.progress.cost += rows;
-        // From here the upload exists, and ends by itself: its first alarm is set.
+        // From here the upload exists, and ends by itself: its first alarm is set. Dies here: nobody knows that it was granted
+        // anything, and whoever comes next takes that over.
         let snapshot = session.snapshot();
         self.trail.restore(trail);
         self.layout.set(Layout::default());
         *self.session.borrow_mut() = Some(session);
-        answer(Ok(snapshot))
+        Ok(Ok(Begun { snapshot, grant }))
     }
+
+    fn shown(&self) -> Option<Snapshot> {
+        self.session.borrow().as_ref().map(Session::snapshot)
+    }
+}
+
+/// Begins the first chunk of an upload that is about to be stored. Where it is refused, it is asked about again, and told why.
+fn begin(session: &mut Session, trail: &mut Trail, first: Begin) -> Option<Grant> {
+    let now = now();
+    let decision = session.begin(now, first);
+    let grant = decision.answer.ok()?;
+    let before = session.clone();
+    session.apply(decision.change.clone());
+    before.note_change(trail, now, &decision.change, session);
+    Some(grant)
 }

@@ -65,6 +65,25 @@ pub(crate) struct ReadTail {
 #[derive(Serialize, Deserialize)]
 pub struct CreateUpload(pub Birth);
 
+/// The same, and the chunk that came with it begins at once, unless it has to ask for itself.
+#[derive(Serialize, Deserialize)]
+pub struct CreateAndBegin {
+    /// The upload.
+    pub birth: Birth,
+    /// Its first chunk.
+    pub first: Begin,
+}
+
+/// An upload that was created with its first chunk.
+#[derive(Serialize, Deserialize)]
+pub struct Begun {
+    /// How it stands.
+    pub snapshot: Snapshot,
+    /// The right to store the chunk. None where the chunk has to ask: the upload was there already, or something must be done
+    /// first.
+    pub grant: Option<Grant>,
+}
+
 /// Where to go on; a running append ends.
 #[derive(Serialize, Deserialize)]
 pub struct Probe;
@@ -232,6 +251,7 @@ impl Errand {
 
 commands! {
     CreateUpload => "create" -> Snapshot;
+    CreateAndBegin => "create-and-begin" -> Begun;
     Begin => "begin" -> Grant;
     Commit => "commit" -> Committed;
     Release => "release" -> ByteCount;
