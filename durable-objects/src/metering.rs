@@ -48,7 +48,7 @@ fn add(rows: Cost) {
     ROWS.set(sum);
 }
 
-/// A creation: a request to the Worker, one to the ledger with an entry, a sum and an alarm, one to this object, and R2's
+/// A creation: a request to the Worker, one to the ledger with an entry, a sum and at most an alarm, one to this object, and R2's
 /// multipart upload, where it is opened at once.
 pub(crate) fn of_creation(session: &Session) -> Cost {
     let r2_class_a = session.birth.multipart_id.is_some().into();

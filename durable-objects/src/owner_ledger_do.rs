@@ -6,6 +6,8 @@
 
 #![allow(missing_docs, reason = "#[durable_object] expands to public methods without documentation")]
 
+use std::cell::Cell;
+
 use crate::fault::Result;
 use upload_core::{
     json,
@@ -14,7 +16,7 @@ use upload_core::{
     refusal::Refusal,
     units::{UnixMs, UploadId},
 };
-use worker::{DurableObject, Env, Request, Response, State, durable_object};
+use worker::{DurableObject, Env, Request, Response, State, Storage, durable_object};
 
 use crate::{
     clock::{now, set_alarm},
@@ -33,12 +35,17 @@ const ALARM_FALLBACK_MS: u64 = 60_000;
 #[durable_object(alarm)]
 pub struct OwnerLedger {
     state: State,
+    /// Whether the tables are there; not known until something is to be written.
+    prepared: Cell<bool>,
+    /// When the alarm rings, or earlier than that it does not; not known until it has been set here. An entry whose time is over
+    /// later than that needs no other alarm, so that of many uploads only the first one pays for one.
+    armed: Cell<Option<UnixMs>>,
 }
 
 impl DurableObject for OwnerLedger {
     fn new(state: State, env: Env) -> Self {
         log::bind(&env);
-        Self { state }
+        Self { state, prepared: Cell::default(), armed: Cell::default() }
     }
 
     async fn fetch(&self, request: Request) -> worker::Result<Response> {
@@ -54,7 +61,9 @@ impl DurableObject for OwnerLedger {
                 Some(now().plus_ms(ALARM_FALLBACK_MS))
             }
         };
+        self.armed.set(next);
         if let Err(error) = set_alarm(&self.state, next) {
+            self.armed.take();
             log::error(&LogLine { event: "fault", detail: Some(error.to_string()), ..LogLine::default() });
         }
         Response::empty()
@@ -77,6 +86,7 @@ impl OwnerLedger {
             Recall::NAME => answer(Ok(None::<UploadId>)),
             Settle::NAME => {
                 let settle: Settle = json::from_str(&body)?;
+                self.prepare(&storage)?;
                 sql::settle(&storage, settle.upload_id, settle.object.as_ref())?;
                 answer(Ok(()))
             }
@@ -96,7 +106,7 @@ impl OwnerLedger {
     fn admit(&self, admit: &Admit) -> Result<std::result::Result<Admission, Refusal>> {
         let storage = self.state.storage();
         let now = now();
-        if sql::exists(&storage)? {
+        if self.prepared.get() || sql::exists(&storage)? {
             if let Some(idempotency) = &admit.idempotency
                 && let Some(remembered) = sql::remembered(&storage, &idempotency.key, now)?
             {
@@ -113,7 +123,9 @@ impl OwnerLedger {
             {
                 return Ok(Ok(Admission::Known(known)));
             }
-            if let Err(refusal) = admit.quota.admit(sql::usage(&storage, now)?, admit.upload.file_size, now) {
+            if let Err(refusal) =
+                admit.quota.admit(sql::usage(&storage, admit.quota, now)?, admit.upload.file_size, now)
+            {
                 return Ok(Err(refusal));
             }
         } else if let Err(refusal) =
@@ -121,14 +133,25 @@ impl OwnerLedger {
         {
             return Ok(Err(refusal));
         }
-        sql::open(&storage, &admit.upload, admit.idempotency.as_ref(), now, || {
-            set_alarm(&self.state, self.next_alarm()?)
+        self.prepare(&storage)?;
+        let armed = Cell::new(self.armed.get());
+        sql::open(&storage, &admit.upload, admit.idempotency.as_ref(), now, |first_due| {
+            if armed.get().is_some_and(|armed| armed <= first_due) {
+                return Ok(());
+            }
+            armed.set(sql::next_sweep(&storage)?);
+            set_alarm(&self.state, armed.get())
         })?;
+        self.armed.set(armed.get());
         // Dies here: the entry is there and the upload is not. It goes with its expiry.
         Ok(Ok(Admission::Opened))
     }
 
-    fn next_alarm(&self) -> Result<Option<UnixMs>> {
-        sql::next_sweep(&self.state.storage())
+    fn prepare(&self, storage: &Storage) -> Result<()> {
+        if !self.prepared.get() {
+            sql::prepare(storage)?;
+            self.prepared.set(true);
+        }
+        Ok(())
     }
 }

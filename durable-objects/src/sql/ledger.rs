@@ -11,10 +11,10 @@ use crate::fault::Result;
 use serde::Deserialize;
 use upload_core::{
     integrity::Sha256Digest,
-    ledger::{ENTRY_GRACE_MS, Fingerprint, IDEMPOTENCY_MS, Idempotency, OpenUpload, Usage},
+    ledger::{ENTRY_GRACE_MS, Fingerprint, IDEMPOTENCY_MS, Idempotency, OpenUpload, Quota, Usage},
     units::{UnixMs, UploadId},
 };
-use worker::{SqlStorage, SqlStorageValue, Storage};
+use worker::{SqlStorageValue, Storage};
 
 use super::{NumberRow, fact, has_table, integer, json, rows};
 use crate::transaction::transaction;
@@ -49,61 +49,72 @@ pub(crate) fn exists(storage: &Storage) -> Result<bool> {
     has_table(&storage.sql(), "open_upload")
 }
 
-/// What the owner uses.
-pub(crate) fn usage(storage: &Storage, now: UnixMs) -> Result<Usage> {
+/// Creates the tables that are not there.
+pub(crate) fn prepare(storage: &Storage) -> Result<()> {
     let sql = storage.sql();
-    let number = |query: &str, values| -> Result<u64> {
+    TABLES.iter().try_for_each(|table| sql.exec(table, None).map(drop))?;
+    Ok(())
+}
+
+/// What the owner uses of what is bounded. The rest is zero: counting reads a row for each open upload.
+pub(crate) fn usage(storage: &Storage, quota: Quota, now: UnixMs) -> Result<Usage> {
+    let sql = storage.sql();
+    let number = |bound: Option<u64>, query: &str, values| -> Result<u64> {
+        if bound.is_none() {
+            return Ok(0);
+        }
         let found: Vec<NumberRow> = rows(&sql, query, values)?;
         // Sums of byte counts, each below 2^53; a sum above it is refused by any quota.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         Ok(found.first().map_or(0, |row| row.number as u64))
     };
     Ok(Usage {
-        open_uploads: number("SELECT count(*) AS number FROM open_upload", vec![])?,
-        open_bytes: number("SELECT coalesce(sum(bytes), 0) AS number FROM open_upload", vec![])?,
-        bytes_today: number("SELECT coalesce(sum(bytes), 0) AS number FROM day WHERE day = ?", vec![day(now)])?,
+        open_uploads: number(quota.open_uploads, "SELECT count(*) AS number FROM open_upload", vec![])?,
+        open_bytes: number(quota.open_bytes, "SELECT coalesce(sum(bytes), 0) AS number FROM open_upload", vec![])?,
+        bytes_today: number(
+            quota.bytes_per_day,
+            "SELECT coalesce(sum(bytes), 0) AS number FROM day WHERE day = ?",
+            vec![day(now)],
+        )?,
     })
 }
 
-/// Makes an entry, with everything `arm` does, in one transaction.
+/// Makes an entry, with everything `arm` does, in one transaction; it is told when the first of what is new is over.
 pub(crate) fn open(
     storage: &Storage,
     upload: &OpenUpload,
     idempotency: Option<&Idempotency>,
     now: UnixMs,
-    arm: impl Fn() -> Result<()>,
+    arm: impl Fn(UnixMs) -> Result<()>,
 ) -> Result<()> {
     let sql = storage.sql();
+    let drop_at = upload.expires_at.plus_ms(ENTRY_GRACE_MS);
+    let forgotten_at = idempotency.map(|_| now.plus_ms(IDEMPOTENCY_MS));
     transaction(storage, || {
-        create_tables(&sql)?;
         // Said twice, it counts once.
         let id = vec![upload.upload_id.to_string().into()];
         let known: Vec<NumberRow> = rows(&sql, "SELECT 1 AS number FROM open_upload WHERE upload_id = ?", id)?;
         if !known.is_empty() {
             return Ok(());
         }
-        let values = vec![
-            upload.upload_id.to_string().into(),
-            integer(upload.file_size)?,
-            instant(upload.expires_at.plus_ms(ENTRY_GRACE_MS)),
-            json(upload)?,
-        ];
+        let values =
+            vec![upload.upload_id.to_string().into(), integer(upload.file_size)?, instant(drop_at), json(upload)?];
         let insert = "INSERT INTO open_upload (upload_id, bytes, drop_at_ms, facts) VALUES (?, ?, ?, ?)";
         sql.exec(insert, values)?;
         let add =
             "INSERT INTO day (day, bytes) VALUES (?, ?) ON CONFLICT (day) DO UPDATE SET bytes = bytes + excluded.bytes";
         sql.exec(add, vec![day(now), integer(upload.file_size)?])?;
-        if let Some(idempotency) = idempotency {
+        if let Some((idempotency, forgotten_at)) = idempotency.zip(forgotten_at) {
             let values = vec![
                 idempotency.key.clone().into(),
                 idempotency.request.to_string().into(),
                 upload.upload_id.to_string().into(),
-                instant(now.plus_ms(IDEMPOTENCY_MS)),
+                instant(forgotten_at),
             ];
             let insert = "INSERT OR REPLACE INTO idempotency (key, request, upload_id, drop_at_ms) VALUES (?, ?, ?, ?)";
             sql.exec(insert, values)?;
         }
-        arm()
+        arm(forgotten_at.map_or(drop_at, |at| at.min(drop_at)))
     })
 }
 
@@ -111,7 +122,6 @@ pub(crate) fn open(
 pub(crate) fn settle(storage: &Storage, upload_id: UploadId, object: Option<&Fingerprint>) -> Result<()> {
     let sql = storage.sql();
     transaction(storage, || {
-        create_tables(&sql)?;
         let id: SqlStorageValue = upload_id.to_string().into();
         sql.exec("DELETE FROM open_upload WHERE upload_id = ?", vec![id.clone()])?;
         match object {
@@ -171,13 +181,6 @@ pub(crate) fn next_sweep(storage: &Storage) -> Result<Option<UnixMs>> {
     let found: Vec<NumberRow> = rows(&storage.sql(), query, vec![])?;
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // milliseconds since 1970
     Ok(found.first().map(|row| UnixMs(row.number as u64)))
-}
-
-fn create_tables(sql: &SqlStorage) -> Result<()> {
-    for table in TABLES {
-        sql.exec(table, None)?;
-    }
-    Ok(())
 }
 
 fn instant(at: UnixMs) -> SqlStorageValue {
