@@ -35,11 +35,11 @@ use crate::{
 
 /// Creates the upload.
 pub(crate) async fn carry_out(create: Create, call: Call<'_>) -> Carried {
-    Ok(begin(create, None, call).await?.map(|(outcome, _)| outcome))
+    Ok(create_and_begin(create, None, call).await?.map(|(outcome, _)| outcome))
 }
 
 /// Creates the upload, and begins its first chunk in the same breath: then the right to store it comes along.
-async fn begin(
+async fn create_and_begin(
     create: Create,
     first: Option<Begin>,
     call: Call<'_>,
@@ -87,7 +87,7 @@ async fn begin(
     };
     let ledgers = Door::to_ledgers(env)?;
     let objects = call.uploads()?;
-    let created = |snapshot: Snapshot| {
+    let shown = |snapshot: Snapshot| {
         let upload_token = upload_token(snapshot.id, config);
         Outcome::Created { snapshot, limits, upload_token }
     };
@@ -96,25 +96,21 @@ async fn begin(
         // The first creation may have died between the ledger and the object: then this one goes on under its id.
         Ok(Admission::Repeated(earlier)) => match ask(&objects, earlier, &Status).await? {
             Err(Refusal::UploadNotFound) => birth.rename(earlier),
-            answer => return Ok(answer.map(|snapshot| (created(snapshot), None))),
+            answer => return Ok(answer.map(|snapshot| (shown(snapshot), None))),
         },
         Ok(Admission::Known(object)) => return Ok(Ok((Outcome::Duplicate(object), None))),
         Err(refusal) => return Ok(Err(refusal)),
     }
     // Dies here: the ledger has an entry without an upload, which goes with its expiry.
     let (id, owner) = (birth.id, birth.owner.clone());
-    let answer = match first {
-        Some(first) => ask(&objects, id, &CreateAndBegin { birth, first }).await?,
-        None => ask(&objects, id, &CreateUpload(birth)).await?.map(|snapshot| Begun { snapshot, grant: None }),
-    };
-    match answer {
+    match created(&objects, birth, first).await? {
         Ok(Begun { snapshot, grant }) => {
             let line = LogLine {
                 bytes: Some(snapshot.plan.declared_bytes().unwrap_or_default()),
                 ..LogLine::of("created", id)
             };
             log::info(&LogLine { duration_ms: Some(watch.elapsed_ms()), ..line });
-            Ok(Ok((created(snapshot), grant)))
+            Ok(Ok((shown(snapshot), grant)))
         }
         Err(refusal) => {
             // Where this fails, the entry goes with its expiry.
@@ -122,6 +118,24 @@ async fn begin(
             Ok(Err(refusal))
         }
     }
+}
+
+/// Has the object created, and its first chunk begun where there is one. While a deployment is under way the object may run the build
+/// before, which knows only the creation: then the chunk asks for itself. So it does after any other failure, since a creation may
+/// be repeated.
+async fn created(objects: &Door, birth: Birth, first: Option<Begin>) -> Result<Result<Begun, Refusal>> {
+    let id = birth.id;
+    let birth = match first {
+        None => birth,
+        Some(first) => {
+            let command = CreateAndBegin { birth, first };
+            if let Ok(answer) = ask(objects, id, &command).await {
+                return Ok(answer);
+            }
+            command.birth
+        }
+    };
+    Ok(ask(objects, id, &CreateUpload(birth)).await?.map(|snapshot| Begun { snapshot, grant: None }))
 }
 
 /// Who creates it, where that is allowed: so large a file, of this type, so soon after the one before.
@@ -169,7 +183,7 @@ pub(crate) async fn with_first_chunk(
     let (wait, length) = (first.wait, first.length);
     let whole = first.digest.is_some();
     let chunk = Begin { offset: ByteCount::ZERO, length, file_bytes: None, whole, link: Link::default() };
-    let (created, grant) = match begin(create, (!length.is_zero()).then_some(chunk), call).await? {
+    let (created, grant) = match create_and_begin(create, (!length.is_zero()).then_some(chunk), call).await? {
         Ok(created) => created,
         Err(refusal) => return Ok(Err(refusal)),
     };

@@ -6,9 +6,12 @@ import { after, test } from "node:test";
 
 import type { Cost } from "./support/api.ts";
 import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
-import { bucketStateOf, waitUntilOnlyObjectLeft } from "./support/r2_state.ts";
+import { PendingRequest } from "./support/http.ts";
+import { bucketStateOf, waitUntilNothingLeft, waitUntilOnlyObjectLeft } from "./support/r2_state.ts";
 import { Stack } from "./support/stack.ts";
-import { idOf, Tus } from "./support/tus.ts";
+import { BYTES, idOf, Tus, VERSION } from "./support/tus.ts";
+import { waitFor } from "./support/wait.ts";
+import type { LogLine } from "./support/worker_log.ts";
 
 // Nobody is told, so that nothing follows the answer but the settling with the owner's ledger.
 const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: "" }, buildDir: "build-faults" });
@@ -34,6 +37,11 @@ async function assertArrived(url: string, file: Uint8Array): Promise<Cost> {
   const object = await client.request("GET", url);
   assert.equal(sha256(object.body), sha256(file));
   return status.cost;
+}
+
+/** The log line of the only creation since the log was cleared. */
+function created(): Promise<LogLine> {
+  return waitFor("the creation", () => stack.log.lines.find(({ event }) => event === "created"));
 }
 
 async function attempts(url: string): Promise<number> {
@@ -80,22 +88,34 @@ test("a first chunk of a row, then the rest: the table of the tail comes with th
   await assertArrived(url, small);
 });
 
-test("the object is killed in between: the first row says all that there is to know", async () => {
-  // The put fails after it was granted with the creation.
-  await plan({ point: "r2.put", nth: 1, kind: "before" });
-  const reply = await tus.post({ "Upload-Length": small.length }, small);
-  assert.equal(reply.status, 201, reply.body.toString());
-  assert.equal(reply.header("Upload-Offset"), "0");
+test("an object of the build before knows only the creation: the chunk asks", async () => {
+  // What such an object answers is a failure like these.
+  await plan(...[1, 2, 3].map((nth) => ({ point: "object.create-and-begin", nth, kind: "before" })));
+  const url = await createdWith(small, small);
+  await plan();
+  await assertArrived(url, small);
+  assert.equal(await attempts(url), 1);
+});
+
+test("the power is cut while the chunk comes: what was granted with the creation is taken over", async () => {
+  stack.log.forget();
+  const head = { "Tus-Resumable": VERSION, "Content-Type": BYTES, "Upload-Length": small.length };
+  const slow = new PendingRequest(stack.baseUrl, "POST", "/files", { ...head, "Content-Length": small.length });
+  slow.write(small.subarray(0, small.length / 2));
+  const url = `/files/${(await created()).uploadId}`;
   await stack.kill();
+  slow.cut();
   await stack.restart();
-  const url = reply.header("Location") ?? "";
   assert.equal(await tus.offset(url), 0);
   assert.equal((await tus.patch(url, 0, small)).status, 204);
   await assertArrived(url, small);
+  assert.equal(await attempts(url), 2, "the first was in the object's first row");
 });
 
 test("a checksum that is wrong leaves nothing of the upload", async () => {
+  stack.log.forget();
   const digest = Buffer.from(sha256(large), "hex").toString("base64");
   const reply = await tus.post({ "Upload-Length": small.length, "Upload-Checksum": `sha256 ${digest}` }, small);
   assert.equal(reply.status, 460, reply.body.toString());
+  await waitUntilNothingLeft(stack.persistDir, (await created()).uploadId ?? "");
 });

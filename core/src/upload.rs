@@ -125,8 +125,8 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// How a sequential upload stands once bytes have been appended to its front, without asking it again. What it has cost is as
-    /// it was before.
+    /// How a sequential upload stands once bytes have been appended to its front, without asking it again. What it has cost, its
+    /// telling, and the sizes of its parts are as they were before.
     #[must_use]
     pub fn appended(self, uploaded_bytes: ByteCount, phase: Phase, object: Option<ObjectFacts>) -> Self {
         let is_whole = self.plan.declared_bytes() == Some(uploaded_bytes);

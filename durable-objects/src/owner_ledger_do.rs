@@ -37,8 +37,8 @@ pub struct OwnerLedger {
     state: State,
     /// Whether the tables are there; not known until something is to be written.
     prepared: Cell<bool>,
-    /// When the alarm rings, or earlier than that it does not; not known until it has been set here. An entry whose time is over
-    /// later than that needs no other alarm, so that of many uploads only the first one pays for one.
+    /// When the alarm rings; not known until it has been set here. An entry whose time is over later than that needs no other, so
+    /// that of many uploads only the first one pays for an alarm.
     armed: Cell<Option<UnixMs>>,
 }
 
@@ -136,7 +136,8 @@ impl OwnerLedger {
         self.prepare(&storage)?;
         let armed = Cell::new(self.armed.get());
         sql::open(&storage, &admit.upload, admit.idempotency.as_ref(), now, |first_due| {
-            if armed.get().is_some_and(|armed| armed <= first_due) {
+            // One that is late may never come: it is set again.
+            if armed.get().is_some_and(|armed| now < armed && armed <= first_due) {
                 return Ok(());
             }
             armed.set(sql::next_sweep(&storage)?);

@@ -7,7 +7,7 @@ import type { Headers, Reply } from "./http.ts";
 import { waitFor } from "./wait.ts";
 
 export const VERSION = "1.0.0";
-const BYTES = "application/offset+octet-stream";
+export const BYTES = "application/offset+octet-stream";
 
 export class Tus {
   readonly #client: Client;

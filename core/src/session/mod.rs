@@ -79,7 +79,7 @@ pub struct Session {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Change {
-    /// The new progress, where it is another. One row, which is the delivery's too.
+    /// The new progress, where it is another. One row, together with the delivery.
     pub progress: Option<Progress>,
     /// New parts, in order. One row each. A part takes with it the segments that lie before its end.
     pub parts: Vec<StoredPart>,
@@ -89,7 +89,7 @@ pub struct Change {
     pub lane: Option<(u32, Lane)>,
     /// Whether no part counts any more. All their rows go.
     pub uncount: bool,
-    /// The new state of the delivery. One row, which is the progress's too.
+    /// The new state of the delivery. One row, together with the progress.
     pub delivery: Option<Delivery>,
 }
 

@@ -112,20 +112,18 @@ pub(super) fn insert(sql: &SqlStorage, session: &Session, trail: &Trail) -> Resu
     exec(sql, "INSERT INTO birth (id, schema, facts, progress, trail) VALUES (1, ?, ?, ?, ?)", values)
 }
 
-/// Writes those that a change touches. One row at most.
-pub(super) fn update(sql: &SqlStorage, layout: Layout, change: &Change, trail: &Trail) -> Result<()> {
+/// Writes those that a change of `before` touches. One row at most; the progress is always in it, for what has been charged since.
+pub(super) fn update(sql: &SqlStorage, layout: Layout, before: &Session, change: &Change, trail: &Trail) -> Result<()> {
     if change.progress.is_none() && change.delivery.is_none() {
         return Ok(());
     }
     if let Layout::Apart = layout {
         return update_apart(sql, change, trail);
     }
-    let written = |facts: Option<SqlStorageValue>| facts.unwrap_or(SqlStorageValue::Null);
-    let progress = change.progress.as_ref().map(json).transpose()?;
-    let delivery = change.delivery.as_ref().map(json).transpose()?;
-    let query =
-        "UPDATE birth SET progress = coalesce(?, progress), delivery = coalesce(?, delivery), trail = ? WHERE id = 1";
-    exec(sql, query, vec![written(progress), written(delivery), json(trail)?])
+    let progress = json(change.progress.as_ref().unwrap_or(&before.progress))?;
+    let delivery = change.delivery.as_ref().map(json).transpose()?.unwrap_or(SqlStorageValue::Null);
+    let query = "UPDATE birth SET progress = ?, delivery = coalesce(?, delivery), trail = ? WHERE id = 1";
+    exec(sql, query, vec![progress, delivery, json(trail)?])
 }
 
 fn update_apart(sql: &SqlStorage, change: &Change, trail: &Trail) -> Result<()> {

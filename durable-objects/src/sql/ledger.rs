@@ -49,11 +49,10 @@ pub(crate) fn exists(storage: &Storage) -> Result<bool> {
     has_table(&storage.sql(), "open_upload")
 }
 
-/// Creates the tables that are not there.
+/// Creates the tables that are not there: all, or none.
 pub(crate) fn prepare(storage: &Storage) -> Result<()> {
     let sql = storage.sql();
-    TABLES.iter().try_for_each(|table| sql.exec(table, None).map(drop))?;
-    Ok(())
+    transaction(storage, || Ok(TABLES.iter().try_for_each(|table| sql.exec(table, None).map(drop))?))
 }
 
 /// What the owner uses of what is bounded. The rest is zero: counting reads a row for each open upload.

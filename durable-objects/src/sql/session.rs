@@ -166,7 +166,7 @@ pub(crate) fn store(
 ) -> Result<()> {
     let sql = storage.sql();
     transaction(storage, || {
-        facts::update(&sql, layout, change, trail)?;
+        facts::update(&sql, layout, before, change, trail)?;
         if change.uncount {
             sql.exec("DELETE FROM part", None)?;
         }
