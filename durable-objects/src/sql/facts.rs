@@ -20,8 +20,8 @@ use worker::{SqlStorage, SqlStorageValue, Storage};
 use super::{FactsRow, NumberRow, fact, has_table, json, rows};
 use crate::{metering::exec, transaction::transaction};
 
-/// The layout of the tables, and what their rows mean. A build that finds a number it does not know has to migrate first. 1 to 3
-/// were [`Layout::Apart`]: 2 with a file of one part as an object of its own, 3 with a multipart upload that is opened late, where
+/// The layout of the tables, and what their rows mean. A build that finds a number it does not know refuses the upload. 1 to 3
+/// are [`Layout::Apart`]: 2 with a file of one part as an object of its own, 3 with a multipart upload that is opened late, where
 /// `birth` and `progress` say so.
 const SCHEMA_VERSION: i64 = 4;
 

@@ -8,7 +8,7 @@
 //! | `lane` | one per chunk of a parallel upload that was tried | when it is tried |
 //!
 //! What is in `birth`, and where older builds have put it, [`facts`] says. `lane` is only there where the upload is parallel, and
-//! `segment` from the first segment on, since a new table is charged for as two rows; older builds have created both with the upload.
+//! `segment` from the first segment on, since a new table is charged for as two rows; older builds have created them with the upload.
 //! A chunk of one part costs two rows: `birth` (or `lane`) at its begin, `part` at its commit. No table has an index beside its
 //! key, since each would be one more row to pay per write. The trail of what has happened is written with what is written anyway.
 //!
