@@ -14,7 +14,6 @@ use futures_util::future::join_all;
 use upload_core::{
     caller::Caller,
     event::Verdict,
-    json,
     log_line::LogLine,
     units::{UnixMs, UploadId},
 };
@@ -78,7 +77,7 @@ pub(crate) async fn consume(batch: &MessageBatch<Errand>, env: &Env) {
 /// What a message asks for.
 fn errand(message: &RawMessage) -> Result<Errand> {
     let body = js_sys::JSON::stringify(&message.body())?.as_string().unwrap_or_default();
-    Ok(json::from_str(&body)?)
+    Ok(serde_json::from_str(&body)?)
 }
 
 async fn deliver(message: &RawMessage, upload_id: UploadId, event_id: &str, env: &Env) -> Result<()> {

@@ -74,7 +74,7 @@ async fn answer(mut response: Response) -> Result<Answer> {
         return Ok(Answer::Refused { status: Some(status), asked_seconds: asked });
     }
     // An answer that is not our JSON says nothing about the object: it is kept.
-    let body: AnswerBody = upload_core::json::from_str(&response.text().await.unwrap_or_default()).unwrap_or_default();
+    let body: AnswerBody = serde_json::from_str(&response.text().await.unwrap_or_default()).unwrap_or_default();
     Ok(Answer::Acknowledged { discard: body.disposition == Some(Disposition::Delete) })
 }
 

@@ -65,7 +65,7 @@ impl Caller {
 
     /// What [`Caller::to_header`] made; nobody where it is anything else.
     pub fn from_header(text: &str) -> Option<Self> {
-        crate::json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
     }
 
     /// Whether this upload is theirs to ask about.

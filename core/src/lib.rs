@@ -13,7 +13,6 @@
 //! * [`s3`]: requests to R2's S3 API, signed, and what it answers.
 //! * [`ledger`]: what one owner may use.
 //! * [`event`]: what the origin is told, and when it is told again.
-//! * [`json`]: reading it.
 //! * [`token`]: who may upload what, by word of the application. [`caller`]: who asks an upload's object for something.
 
 #![forbid(unsafe_code)]
@@ -26,7 +25,6 @@ pub mod dialect;
 pub mod direct;
 pub mod event;
 pub mod integrity;
-pub mod json;
 pub mod ledger;
 pub mod log_line;
 pub mod media_types;
@@ -34,7 +32,6 @@ pub mod operation;
 pub mod plan;
 pub mod refusal;
 mod refusal_advice;
-mod refusal_wire;
 pub mod s3;
 pub mod session;
 pub mod storage_fault;

@@ -7,7 +7,6 @@ use std::cell::Cell;
 use crate::fault::Result;
 use upload_core::{
     cost::Cost,
-    json,
     log_line::LogLine,
     refusal::Refusal,
     session::{Begin, Change, Decision, Grant, Session},
@@ -57,7 +56,7 @@ impl Arrivals {
 impl UploadSession {
     /// Grants the right to store a chunk.
     pub(crate) async fn begin(&self, body: &str) -> Result<Response> {
-        let begin: Begin = json::from_str(body)?;
+        let begin: Begin = serde_json::from_str(body)?;
         let arrival = self.arrivals.arrive();
         let opened = self.open_for(begin).await?;
         // Dies here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.

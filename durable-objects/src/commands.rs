@@ -1,7 +1,6 @@
 //! The commands of an upload's object, by name: each is read, and the session decides.
 
 use upload_core::{
-    json,
     refusal::Refusal,
     session::{Begin, Commit, Release},
 };
@@ -41,17 +40,17 @@ impl UploadSession {
             ReadTail::NAME if !is_theirs => Ok(Response::error("no such upload", 404)?),
             _ if !is_theirs => answer::<()>(Err(Refusal::UploadNotFound)),
             CreateUpload::NAME => {
-                let CreateUpload(birth) = json::from_str(&body)?;
+                let CreateUpload(birth) = serde_json::from_str(&body)?;
                 answer(self.create(birth, None).await?.map(|begun| begun.snapshot))
             }
             CreateAndBegin::NAME => {
-                let CreateAndBegin { birth, first } = json::from_str(&body)?;
+                let CreateAndBegin { birth, first } = serde_json::from_str(&body)?;
                 answer(self.create(birth, Some(first)).await?)
             }
             Begin::NAME => self.begin(&body).await,
             Commit::NAME => self.commit(&body, content.as_deref()),
             ReadTail::NAME => {
-                let ReadTail { start, end } = json::from_str(&body)?;
+                let ReadTail { start, end } = serde_json::from_str(&body)?;
                 Ok(Response::from_stream(sql::stream_rows(self.state.storage().sql(), start, end))?)
             }
             Release::NAME => self.decide(&body, |session, now, release: &Release| session.release(now, *release)),
@@ -93,7 +92,7 @@ impl UploadSession {
     }
 
     fn commit(&self, body: &str, content: Option<&[u8]>) -> Result<Response> {
-        let commit = json::from_str(body)?;
+        let commit = serde_json::from_str(body)?;
         self.load()?;
         self.charge(metering::of_commit(&commit));
         answer(self.take(Commit::NAME, content, &mut |session, now| session.commit(now, &commit))?)

@@ -14,7 +14,7 @@ use crate::{
     clock::{now, set_alarm},
     metering::{self, metered},
     rpc::upload::Begun,
-    sql::{facts::Layout, session as sql},
+    sql::session as sql,
     upload_session_do::UploadSession,
 };
 
@@ -52,7 +52,6 @@ impl UploadSession {
         // anything, and whoever comes next takes that over.
         let snapshot = session.snapshot();
         self.trail.restore(trail);
-        self.layout.set(Layout::default());
         *self.session.borrow_mut() = Some(session);
         Ok(Ok(Begun { snapshot, grant }))
     }

@@ -3,7 +3,6 @@
 //! a request goes the row that says how far the upload is, with its cost and its trail.
 
 use upload_core::{
-    json,
     log_line::LogLine,
     session::{Decision, Session, Slot},
     units::{ByteCount, UnixMs},
@@ -26,8 +25,8 @@ impl UploadSession {
     /// Answers a command of `rpc::direct`, by its name.
     pub(crate) fn direct(&self, name: &str, body: &str) -> Result<Response> {
         match name {
-            SignParts::NAME => self.sign_parts(&json::from_str(body)?),
-            FindSigned::NAME => self.find_signed(&json::from_str(body)?),
+            SignParts::NAME => self.sign_parts(&serde_json::from_str(body)?),
+            FindSigned::NAME => self.find_signed(&serde_json::from_str(body)?),
             RecordParts::NAME => self.count_parts(body, |session, now, RecordParts(found)| {
                 let Decision { answer, change } = session.record(now, found);
                 Decision { answer: answer.map(drop), change }

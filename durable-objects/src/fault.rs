@@ -59,9 +59,3 @@ macro_rules! from {
 }
 
 from!(&str, String, JsValue, serde_json::Error);
-
-impl From<upload_core::json::Error> for Error {
-    fn from(error: upload_core::json::Error) -> Self {
-        error.to_string().into()
-    }
-}

@@ -10,7 +10,6 @@ use std::cell::Cell;
 
 use crate::fault::Result;
 use upload_core::{
-    json,
     ledger::{Admission, OpenUpload},
     log_line::LogLine,
     refusal::Refusal,
@@ -77,21 +76,21 @@ impl OwnerLedger {
         let body = request.text().await?;
         let storage = self.state.storage();
         match path.trim_start_matches('/') {
-            Admit::NAME => answer(self.admit(&json::from_str(&body)?)?),
+            Admit::NAME => answer(self.admit(&serde_json::from_str(&body)?)?),
             Recall::NAME if sql::exists(&storage)? => {
-                let Recall(asked) = json::from_str(&body)?;
+                let Recall(asked) = serde_json::from_str(&body)?;
                 let found = sql::remembered(&storage, &asked.key, now())?;
                 answer(Ok(found.filter(|found| found.request == asked.request).map(|found| found.upload_id)))
             }
             Recall::NAME => answer(Ok(None::<UploadId>)),
             Settle::NAME => {
-                let settle: Settle = json::from_str(&body)?;
+                let settle: Settle = serde_json::from_str(&body)?;
                 self.prepare(&storage)?;
                 sql::settle(&storage, settle.upload_id, settle.object.as_ref())?;
                 answer(Ok(()))
             }
             ForgetObject::NAME if sql::exists(&storage)? => {
-                let forget: ForgetObject = json::from_str(&body)?;
+                let forget: ForgetObject = serde_json::from_str(&body)?;
                 sql::forget(&storage, forget.sha256)?;
                 answer(Ok(()))
             }

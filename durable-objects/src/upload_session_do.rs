@@ -11,15 +11,11 @@
 
 #![allow(missing_docs, reason = "#[durable_object] expands to public methods without documentation")]
 
-use std::{
-    cell::{Cell, RefCell},
-    rc::Rc,
-};
+use std::{cell::RefCell, rc::Rc};
 
 use crate::fault::Result;
 use upload_core::{
     cost::Cost,
-    json,
     log_line::LogLine,
     refusal::Refusal,
     session::{Change, Decision, Job, Session},
@@ -40,10 +36,7 @@ use crate::{
     log,
     metering::{self, metered},
     rpc::{Command, Door, answer, ask, ledger::Settle, upload::Errand, written},
-    sql::{
-        facts::Layout,
-        session::{self as sql, Stored},
-    },
+    sql::session::{self as sql, Stored},
     trail::Notes,
 };
 
@@ -70,8 +63,6 @@ pub struct UploadSession {
     env: Env,
     /// The session as it is stored; none until it has been read, or where there is none.
     pub(crate) session: RefCell<Option<Session>>,
-    /// Where its facts are stored.
-    pub(crate) layout: Cell<Layout>,
     pub(crate) trail: Notes,
     pub(crate) arrivals: Arrivals,
 }
@@ -85,7 +76,6 @@ impl DurableObject for UploadSession {
             state,
             env,
             session: RefCell::new(None),
-            layout: Cell::default(),
             trail: Notes::default(),
             arrivals: Arrivals::default(),
         }
@@ -145,9 +135,8 @@ impl UploadSession {
     pub(crate) fn load(&self) -> Result<()> {
         if self.session.borrow().is_none() {
             let (loaded, rows) = metered(|| sql::load(&self.state.storage()));
-            if let Some(Stored { session, trail, layout }) = loaded? {
+            if let Some(Stored { session, trail }) = loaded? {
                 self.trail.restore(trail);
-                self.layout.set(layout);
                 *self.session.borrow_mut() = Some(session);
             }
             self.charge(rows);
@@ -161,7 +150,7 @@ impl UploadSession {
         body: &str,
         rule: impl Fn(&Session, UnixMs, &C) -> Decision<C::Answer>,
     ) -> Result<Response> {
-        let command = json::from_str(body)?;
+        let command = serde_json::from_str(body)?;
         written(self.take(C::NAME, None, &mut |session, now| {
             let Decision { answer, change } = rule(session, now, &command);
             Decision { answer: answer.map(|answer| serde_json::to_string(&answer)), change }
@@ -174,7 +163,7 @@ impl UploadSession {
         body: &str,
         mut rule: impl FnMut(&Session, UnixMs, &C) -> Decision<()>,
     ) -> Result<Response> {
-        let command = json::from_str(body)?;
+        let command = serde_json::from_str(body)?;
         self.show(self.take(C::NAME, None, &mut |session, now| rule(session, now, &command))?)
     }
 
@@ -241,7 +230,7 @@ impl UploadSession {
         let (alarm_before, alarm_after) = (session.next_job(), after.next_job());
         let trail = self.trail.changed(now(), session, &change, &after);
         let (stored, rows) = metered(|| {
-            sql::store(&self.state.storage(), self.layout.get(), session, &change, &trail, content, || match arm {
+            sql::store(&self.state.storage(), session, &change, &trail, content, || match arm {
                 Arm::WithTheChange if alarm_before != alarm_after => {
                     set_alarm(&self.state, alarm_after.map(|(due, _)| due))
                 }

@@ -1,7 +1,7 @@
 // What an older build has left behind: a state folder, and what is known of the uploads in it. `write.ts` makes them, once
 // per stored layout that must stay readable; `migration.test.ts` goes on with them.
 
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { MIB } from "../support/bytes.ts";
@@ -28,6 +28,12 @@ export const ARCHIVE_EXTENSION = ".tar.gz";
 
 export function stateFile(commit: string, extension: string): string {
   return join(import.meta.dirname, `${commit}${extension}`);
+}
+
+/** Whose archives are here. */
+export function storedCommits(): string[] {
+  const archives = readdirSync(import.meta.dirname).filter((name) => name.endsWith(ARCHIVE_EXTENSION));
+  return archives.map((name) => name.slice(0, -ARCHIVE_EXTENSION.length));
 }
 
 export function readOldState(commit: string): OldState {

@@ -6,14 +6,13 @@ mod words;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    refusal_wire::Flat,
     units::{ByteCount, UploadId},
     upload::Phase,
 };
 
 /// Why a request was refused. A refused request has changed nothing that was counted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all_fields = "camelCase", tag = "code", try_from = "Flat")]
+#[serde(rename_all_fields = "camelCase", tag = "code")]
 pub enum Refusal {
     /// No upload has this id, or the id is none.
     UploadNotFound,
@@ -330,6 +329,45 @@ impl Refusal {
             | Self::PartSizeMismatch { uploaded_bytes, .. }
             | Self::Incomplete { uploaded_bytes, .. } => Some(*uploaded_bytes),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_crosses_between_object_and_worker_unchanged() {
+        let bytes = ByteCount::from;
+        for (refusal, json) in [
+            (Refusal::Completing, r#"{"code":"Completing"}"#),
+            (
+                Refusal::Incomplete { missing_bytes: bytes(3), uploaded_bytes: bytes(4) },
+                r#"{"code":"Incomplete","missingBytes":3,"uploadedBytes":4}"#,
+            ),
+            (
+                Refusal::UploadGone { phase: Phase::Expired, reason: "late".to_owned() },
+                r#"{"code":"UploadGone","phase":"expired","reason":"late"}"#,
+            ),
+            (
+                Refusal::QuotaExceeded { quota: "q".to_owned(), retry_after_seconds: None },
+                r#"{"code":"QuotaExceeded","quota":"q","retryAfterSeconds":null}"#,
+            ),
+            (
+                Refusal::Busy { uploaded_bytes: bytes(0), retry_after_seconds: 5 },
+                r#"{"code":"Busy","uploadedBytes":0,"retryAfterSeconds":5}"#,
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&refusal).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Refusal>(json).unwrap(), refusal);
+        }
+    }
+
+    #[test]
+    fn what_is_no_refusal_is_an_error() {
+        for wrong in [r#"{"code":"Nonsense"}"#, r#"{"code":"Busy","uploadedBytes":0}"#, r#"{"uploadedBytes":0}"#] {
+            assert!(serde_json::from_str::<Refusal>(wrong).is_err(), "{wrong}");
         }
     }
 }

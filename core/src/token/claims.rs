@@ -13,10 +13,7 @@
 use serde_json::Value;
 
 use super::{Genuine, LEEWAY_SECONDS, Permit, TokenFault, permit::Terms};
-use crate::{
-    json,
-    units::{UnixMs, UploadId},
-};
+use crate::units::{UnixMs, UploadId};
 
 /// Owners name Durable Objects, and stand in events and lists.
 const MAX_OWNER_BYTES: usize = 255;
@@ -56,7 +53,7 @@ impl Genuine {
         }
         let terms = match said.get("quayside") {
             None => Terms::default(),
-            Some(terms) => json::from_value::<Terms>(terms.clone())
+            Some(terms) => serde_json::from_value::<Terms>(terms.clone())
                 .map_err(|_| TokenFault::Claim("quayside", "has an unknown field, or one that is not of its type"))?,
         };
         let upload = terms.upload;

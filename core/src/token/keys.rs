@@ -102,7 +102,7 @@ impl KeySet {
     /// A JWK set (RFC 7517, section 5). Public keys for ES256 and Ed25519 are taken; others are for somebody else. Secret
     /// keys are never taken from here: a set is public.
     pub fn of_jwks(json: &str) -> Result<Self, &'static str> {
-        let set: Jwks = crate::json::from_str(json).map_err(|_| "is not a JWK set, `{\"keys\": […]}`")?;
+        let set: Jwks = serde_json::from_str(json).map_err(|_| "is not a JWK set, `{\"keys\": […]}`")?;
         Self::bounded(set.keys.iter().filter_map(|key| Some((key.kid.clone(), Key::Public(key.public()?)))).collect())
     }
 

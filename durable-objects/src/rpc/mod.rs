@@ -20,7 +20,7 @@ use std::{fmt::Display, time::Duration};
 use crate::fault::{Error, Result};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
-use upload_core::{caller::Caller, json, refusal::Refusal};
+use upload_core::{caller::Caller, refusal::Refusal};
 use wasm_bindgen::JsValue;
 use worker::{Delay, Env, Method, ObjectNamespace, Request, Response, WebSocket};
 
@@ -142,17 +142,17 @@ fn is_overloaded(error: &Error) -> bool {
 
 /// What was answered, not yet looked into.
 fn open(text: &str) -> Result<Result<Value, Refusal>> {
-    let mut answer: Map<String, Value> = json::from_str(text)?;
+    let mut answer: Map<String, Value> = serde_json::from_str(text)?;
     Ok(match (answer.remove(OK), answer.remove(REFUSED)) {
         (Some(answer), _) => Ok(answer),
-        (None, Some(refusal)) => Err(json::from_value(refusal)?),
+        (None, Some(refusal)) => Err(serde_json::from_value(refusal)?),
         (None, None) => return Err(Error::from("an answer that is none")),
     })
 }
 
 fn read_answer<T: DeserializeOwned>(text: &str) -> Result<Result<T, Refusal>> {
     Ok(match open(text)? {
-        Ok(answer) => Ok(json::from_value(answer)?),
+        Ok(answer) => Ok(serde_json::from_value(answer)?),
         Err(refusal) => Err(refusal),
     })
 }

@@ -158,7 +158,7 @@ pub(crate) fn remembered(storage: &Storage, key: &str, now: UnixMs) -> Result<Op
 pub(crate) fn list(storage: &Storage, now: UnixMs) -> Result<Vec<OpenUpload>> {
     let query = "SELECT facts FROM open_upload WHERE drop_at_ms > ? ORDER BY drop_at_ms DESC LIMIT 1000";
     let found: Vec<super::FactsRow> = rows(&storage.sql(), query, vec![instant(now.plus_ms(ENTRY_GRACE_MS))])?;
-    found.iter().map(|row| Ok(upload_core::json::from_str(&row.facts)?)).collect()
+    found.iter().map(|row| Ok(serde_json::from_str(&row.facts)?)).collect()
 }
 
 /// Takes out everything whose time is over, and says when the next one's is.

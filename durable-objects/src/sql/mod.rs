@@ -43,11 +43,11 @@ fn byte_count(number: f64) -> Result<ByteCount> {
 /// The one fact that a query finds.
 fn fact<T: DeserializeOwned>(sql: &SqlStorage, query: &str, values: Vec<SqlStorageValue>) -> Result<Option<T>> {
     let found: Vec<FactsRow> = rows(sql, query, values)?;
-    found.first().map(|row| upload_core::json::from_str(&row.facts).map_err(Into::into)).transpose()
+    found.first().map(|row| serde_json::from_str(&row.facts).map_err(Into::into)).transpose()
 }
 
 fn rows<T: DeserializeOwned>(sql: &SqlStorage, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<T>> {
-    Ok(upload_core::json::from_str(&rows_as_json(sql, query, values)?)?)
+    Ok(serde_json::from_str(&rows_as_json(sql, query, values)?)?)
 }
 
 /// Rows without bytes in them, as an array of objects. Compiled once, not once per kind of row.

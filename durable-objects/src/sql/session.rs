@@ -7,8 +7,8 @@
 //! | `segment` | one per accepted piece behind the last part | when it is counted; gone with the part it ends up in |
 //! | `lane` | one per chunk of a parallel upload that was tried | when it is tried |
 //!
-//! What is in `birth`, and where older builds have put it, [`facts`] says. `lane` is only there where the upload is parallel, and
-//! `segment` from the first segment on, since a new table is charged for as two rows; older builds have created them with the upload.
+//! What is in `birth` [`facts`] says. `lane` is only there where the upload is parallel, and `segment` from the first segment on,
+//! since a new table is charged for as two rows.
 //! A chunk of one part costs two rows: `birth` (or `lane`) at its begin, `part` at its commit. No table has an index beside its
 //! key, since each would be one more row to pay per write. The trail of what has happened is written with what is written anyway.
 //!
@@ -31,7 +31,7 @@ use worker::{SqlStorage, SqlStorageValue, Storage};
 
 use super::{
     NumberRow, byte_count,
-    facts::{self, Facts, Layout},
+    facts::{self, Facts},
     has_table, integer, rows,
 };
 use crate::{
@@ -92,14 +92,12 @@ pub(crate) struct Stored {
     pub(crate) session: Session,
     /// What has happened to it.
     pub(crate) trail: Trail,
-    /// Where the facts are.
-    pub(crate) layout: Layout,
 }
 
 /// Reads a session back; `None` where no upload was ever created here, or where it has been forgotten. Writes nothing, so
 /// that asking for an unknown id does not create an object.
 pub(crate) fn load(storage: &Storage) -> Result<Option<Stored>> {
-    let Some(Facts { birth, mut progress, delivery, trail, layout }) = facts::load(storage)? else { return Ok(None) };
+    let Some(Facts { birth, mut progress, delivery, trail }) = facts::load(storage)? else { return Ok(None) };
     let sql = storage.sql();
     let content = match birth.plan.mode {
         Mode::Sequential => Content::Sequence(load_sequence(&sql)?),
@@ -113,7 +111,7 @@ pub(crate) fn load(storage: &Storage) -> Result<Option<Stored>> {
             Content::Lanes(lanes)
         }
     };
-    Ok(Some(Stored { session: Session { birth, progress, content, delivery }, trail, layout }))
+    Ok(Some(Stored { session: Session { birth, progress, content, delivery }, trail }))
 }
 
 /// Two rows, however many there are.
@@ -157,7 +155,6 @@ pub(crate) fn create(storage: &Storage, session: &Session, trail: &Trail, arm: i
 /// row.
 pub(crate) fn store(
     storage: &Storage,
-    layout: Layout,
     before: &Session,
     change: &Change,
     trail: &Trail,
@@ -166,7 +163,7 @@ pub(crate) fn store(
 ) -> Result<()> {
     let sql = storage.sql();
     transaction(storage, || {
-        facts::update(&sql, layout, before, change, trail)?;
+        facts::update(&sql, before, change, trail)?;
         if change.uncount {
             sql.exec("DELETE FROM part", None)?;
         }
@@ -294,7 +291,7 @@ fn stored_part(row: PartRow) -> Result<StoredPart> {
         end: byte_count(row.end_bytes)?,
         etag: row.etag,
         crc64nvme: row.crc64nvme.try_into()?,
-        sha256_so_far: row.sha256_so_far.as_deref().map(upload_core::json::from_str).transpose()?,
+        sha256_so_far: row.sha256_so_far.as_deref().map(serde_json::from_str).transpose()?,
     })
 }
 
@@ -307,6 +304,6 @@ fn segment(row: &SegmentRow) -> Result<Segment> {
         end: byte_count(row.end_bytes)?,
         attempt,
         place: if row.in_row == 0.0 { SegmentPlace::Object } else { SegmentPlace::Row },
-        sha256_so_far: row.sha256_so_far.as_deref().map(upload_core::json::from_str).transpose()?,
+        sha256_so_far: row.sha256_so_far.as_deref().map(serde_json::from_str).transpose()?,
     })
 }

@@ -138,7 +138,7 @@ fn complete(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    crate::json::from_slice(body).map_err(|error| Refusal::bad_request("body", format!("is not as expected: {error}")))
+    serde_json::from_slice(body).map_err(|error| Refusal::bad_request("body", format!("is not as expected: {error}")))
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ fn signed(part: &SignedPart) -> Value {
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    crate::json::from_slice(body).map_err(|error| Refusal::bad_request("body", format!("is not as expected: {error}")))
+    serde_json::from_slice(body).map_err(|error| Refusal::bad_request("body", format!("is not as expected: {error}")))
 }
 
 /// Each once, and not too many.

@@ -27,7 +27,7 @@ const FIELDS: [&str; 9] =
 pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
     let idempotency = idempotency::parse(head, body)?;
     let body: Value =
-        crate::json::from_slice(body).map_err(|error| Refusal::bad_request("body", format!("is not JSON: {error}")))?;
+        serde_json::from_slice(body).map_err(|error| Refusal::bad_request("body", format!("is not JSON: {error}")))?;
     let Value::Object(mut fields) = body else {
         return Err(Refusal::bad_request("body", "is not a JSON object"));
     };

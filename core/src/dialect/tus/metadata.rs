@@ -71,7 +71,7 @@ pub(super) fn given_concat(file: &FileInfo) -> Option<String> {
 }
 
 fn memo(file: &FileInfo) -> Memo {
-    file.memo.as_deref().and_then(|memo| crate::json::from_str(memo).ok()).unwrap_or_default()
+    file.memo.as_deref().and_then(|memo| serde_json::from_str(memo).ok()).unwrap_or_default()
 }
 
 /// The pairs, in order.
