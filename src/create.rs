@@ -9,6 +9,7 @@ use durable_objects::rpc::{
 };
 use upload_core::{
     caller::Caller,
+    chunk::Named,
     ledger::{Admission, Fingerprint, OpenUpload},
     log_line::LogLine,
     operation::{Append, Create, FirstChunk, Outcome, Wait},
@@ -182,7 +183,8 @@ pub(crate) async fn with_first_chunk(
     }
     let (wait, length) = (first.wait, first.length);
     let whole = first.digest.is_some();
-    let chunk = Begin { offset: ByteCount::ZERO, length, file_bytes: None, whole, link: Link::default() };
+    let (offset, named, link) = (ByteCount::ZERO, Named::ByOffset, Link::default());
+    let chunk = Begin { offset, length, file_bytes: None, whole, named, link };
     let (created, grant) = match create_and_begin(create, (!length.is_zero()).then_some(chunk), call).await? {
         Ok(created) => created,
         Err(refusal) => return Ok(Err(refusal)),
@@ -198,7 +200,8 @@ pub(crate) async fn with_first_chunk(
         Ok(snapshot)
     } else {
         let offset = ByteCount::ZERO;
-        let chunk = Append { id, offset, length, file_bytes: None, digest: first.digest, wait: Wait::No };
+        let named = Named::ByOffset;
+        let chunk = Append { id, offset, named, length, file_bytes: None, digest: first.digest, wait: Wait::No };
         match append::in_background(chunk, grant, body, call).await? {
             Ok(Outcome::Appended { uploaded_bytes, phase, object, .. }) => {
                 Ok(snapshot.appended(uploaded_bytes, phase, object))

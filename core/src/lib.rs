@@ -7,6 +7,7 @@
 //! * [`session`]: who may write what, and what is then true. Decides; never stores.
 //! * [`upload`]: an upload as everybody sees it.
 //! * [`plan`]: part sizes, part numbers and their arithmetic.
+//! * [`chunk`]: the bytes of one request.
 //! * [`dialect`]: HTTP in, [`operation::Operation`] out, and answers back. Knows no session.
 //! * [`direct`]: what is asked and answered where parts never pass this service.
 //! * [`stride`]: how much of a body is read at a time.
@@ -19,6 +20,7 @@
 
 pub mod byte_range;
 pub mod caller;
+pub mod chunk;
 pub mod cors;
 pub mod cost;
 pub mod dialect;

@@ -16,9 +16,6 @@ use crate::{faults::around, sql::session::PartName};
 /// Which binding of wrangler.toml leads to the bucket.
 pub(crate) const BUCKET_BINDING: &str = "BUCKET";
 
-/// R2 deletes so many objects at once, at most.
-const MOST_KEYS: usize = 1_000;
-
 /// How completion went.
 pub(crate) enum Assembly {
     /// R2 has the whole object.
@@ -37,6 +34,8 @@ pub(crate) enum Assembly {
     },
     /// R2 does not have the parts of a direct upload as they were recorded.
     Changed(String),
+    /// R2 does not have the parts of an upload as they were stored.
+    Damaged(String),
     /// It will never have.
     Impossible(String),
     /// It may have a moment later.
@@ -81,7 +80,7 @@ pub(crate) async fn assemble(bucket: &Bucket, session: &Session, parts: Vec<Part
         Ok(None) => match classify(&error.to_string()) {
             StorageFault::Retry | StorageFault::ClientLeft => Assembly::Postponed(error.to_string()),
             StorageFault::Gone => Assembly::Impossible("Storage has dropped the unfinished upload.".to_owned()),
-            StorageFault::Damaged => Assembly::Impossible(format!("Storage has lost a part of the upload: {error}")),
+            StorageFault::Damaged => Assembly::Damaged(error.to_string()),
         },
     }
 }
@@ -127,9 +126,11 @@ async fn unseen(bucket: &Bucket, object: &Object, session: &Session) -> Assembly
 pub(crate) async fn free(bucket: &Bucket, session: &Session) -> Result<()> {
     let birth = &session.birth;
     if session.progress.holds_segments {
-        free_segments(bucket, birth).await?;
-        for keys in session.stray_keys().chunks(MOST_KEYS) {
-            around("r2.delete", bucket.delete_multiple(keys.to_vec())).await?;
+        // All segments of the upload, whoever wrote them and whether or not they were ever counted.
+        delete_below(bucket, &birth.segment_prefix(), |_| true).await?;
+        if session.may_have_stray_puts() {
+            let counted = session.object_key();
+            delete_below(bucket, &birth.put_prefix(), |key| *key != counted).await?;
         }
     }
     if !session.is_unwanted() {
@@ -153,15 +154,21 @@ pub(crate) async fn abort(bucket: &Bucket, key: &str, id: Option<&str>) -> Resul
     Ok(())
 }
 
-/// Deletes all segments of an upload, whoever wrote them and whether or not they were ever counted.
-async fn free_segments(bucket: &Bucket, birth: &Birth) -> Result<()> {
+/// Deletes the objects whose keys begin so, as far as they are meant. R2 lists as many at once as it deletes at once: 1,000.
+async fn delete_below(bucket: &Bucket, prefix: &str, is_meant: impl Fn(&String) -> bool) -> Result<()> {
+    let mut cursor = None;
     loop {
-        let found = around("r2.list", bucket.list().prefix(birth.segment_prefix()).execute()).await?;
-        let keys: Vec<String> = found.objects().iter().map(Object::key).collect();
+        let mut list = bucket.list().prefix(prefix);
+        if let Some(cursor) = cursor {
+            list = list.cursor(cursor);
+        }
+        let found = around("r2.list", list.execute()).await?;
+        let keys: Vec<String> = found.objects().iter().map(Object::key).filter(&is_meant).collect();
         if !keys.is_empty() {
             around("r2.delete", bucket.delete_multiple(keys)).await?;
         }
-        if !found.truncated() {
+        cursor = found.cursor().filter(|_| found.truncated());
+        if cursor.is_none() {
             return Ok(());
         }
     }

@@ -2,7 +2,7 @@
 
 use upload_core::{
     refusal::Refusal,
-    session::{Begin, Commit, Release},
+    session::{Commit, Release, Renew},
 };
 use worker::{Request, Response};
 
@@ -14,9 +14,9 @@ use crate::{
     rpc::{
         self, Command, answer,
         upload::{
-            AsPiece, AwaitObject, BeginDelivery, BeginStretch, COMMAND_HEADER, Cancel, Complete, CreateAndBegin,
-            CreateUpload, Declare, EndDelivery, FindObject, NextSlice, Probe, ReadTail, ReadTrail, Redeliver,
-            SliceHashed, Status, WantedPieces,
+            AsPiece, AwaitObject, BeginChunk, BeginDelivery, BeginStretch, COMMAND_HEADER, Cancel, Complete,
+            CreateAndBegin, CreateUpload, Declare, EndDelivery, FindObject, NextSlice, Probe, ReadTail, ReadTrail,
+            Redeliver, SliceHashed, Status, WantedPieces,
         },
     },
     sql::session as sql,
@@ -47,13 +47,14 @@ impl UploadSession {
                 let CreateAndBegin { birth, first } = serde_json::from_str(&body)?;
                 answer(self.create(birth, Some(first)).await?)
             }
-            Begin::NAME => self.begin(&body).await,
+            BeginChunk::NAME => self.begin(&body).await,
             Commit::NAME => self.commit(&body, content.as_deref()),
             ReadTail::NAME => {
                 let ReadTail { start, end } = serde_json::from_str(&body)?;
                 Ok(Response::from_stream(sql::stream_rows(self.state.storage().sql(), start, end))?)
             }
             Release::NAME => self.decide(&body, |session, now, release: &Release| session.release(now, *release)),
+            Renew::NAME => self.decide(&body, |session, now, renew: &Renew| session.renew(now, *renew)),
             Probe::NAME => {
                 self.load()?;
                 waiting::for_last_commit(&self.session).await;

@@ -135,7 +135,8 @@ impl UploadSession {
     pub(crate) fn load(&self) -> Result<()> {
         if self.session.borrow().is_none() {
             let (loaded, rows) = metered(|| sql::load(&self.state.storage()));
-            if let Some(Stored { session, trail }) = loaded? {
+            if let Some(Stored { mut session, trail }) = loaded? {
+                session.wake(now());
                 self.trail.restore(trail);
                 *self.session.borrow_mut() = Some(session);
             }
@@ -222,7 +223,8 @@ impl UploadSession {
         let mut slot = self.session.borrow_mut();
         let Some(session) = slot.as_mut() else { return Ok(()) };
         let change = rule(session);
-        if change.is_none() {
+        if change.is_only_in_memory() {
+            session.apply(change);
             return Ok(());
         }
         let mut after = session.clone();
@@ -268,7 +270,10 @@ impl UploadSession {
                 self.store(|session| match assembly {
                     Assembly::Done { etag, crc64nvme } => session.assembled(now(), etag, crc64nvme),
                     Assembly::Unseen { etag, bytes } => session.assembled_directly(now(), etag, bytes),
-                    Assembly::Changed(error) => session.reopened(now(), &error),
+                    Assembly::Changed(error) => session.reopened_directly(&error),
+                    Assembly::Damaged(error) => session.reopen_suspects(&error).unwrap_or_else(|| {
+                        session.unassembled(now(), format!("Storage has lost a part of the upload: {error}"))
+                    }),
                     Assembly::Impossible(reason) => session.unassembled(now(), reason),
                     Assembly::Postponed(reason) => {
                         let line = LogLine::of("assembly_postponed", session.birth.id);

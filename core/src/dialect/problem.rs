@@ -52,6 +52,7 @@ impl Problem {
                 self.say("field", "X-Upload-Offset");
                 self.say("chunkSize", chunk_bytes);
             }
+            Refusal::ChunkAlreadyStored { chunk: Some(chunk), .. } => self.say("chunk", chunk),
             Refusal::Incomplete { missing_bytes, .. } => self.say("missingBytes", missing_bytes),
             Refusal::BadRequest { field, .. } => self.say("field", field),
             Refusal::UploadGone { phase, .. } => self.say("state", phase),

@@ -6,6 +6,7 @@ use super::Refusal;
 
 /// What is wrong and what helps, in a sentence for a person.
 impl fmt::Display for Refusal {
+    #[allow(clippy::too_many_lines, reason = "a sentence for each")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UploadNotFound => write!(f, "No upload has this id. It may have been forgotten long after it ended."),
@@ -34,7 +35,13 @@ impl fmt::Display for Refusal {
                 "A chunk of a parallel upload begins at a multiple of {chunk_bytes} bytes and has exactly that many, \
                  but for the last."
             ),
-            Self::ChunkAlreadyStored { .. } => write!(f, "Its bytes count. Ask for the status to see what is missing."),
+            Self::ChunkAlreadyStored { chunk: Some(chunk), .. } => {
+                write!(f, "The bytes of chunk {chunk} count. Ask for the status to see what is missing.")
+            }
+            Self::ChunkAlreadyStored { chunk: None, .. } => write!(f, "All bytes count. Nothing is missing."),
+            Self::ChunkDiffers { .. } => {
+                write!(f, "These bytes of the file were stored before, with another digest. They cannot change.")
+            }
             Self::ChunkTooLarge { limit_bytes } => write!(
                 f,
                 "A chunk has at most {limit_bytes} bytes: the network in front of this service refuses bodies above \
@@ -80,9 +87,11 @@ impl fmt::Display for Refusal {
             Self::Completing => {
                 write!(f, "All bytes are there and the object is being put together. Ask again in a second.")
             }
-            Self::AttemptsExhausted => {
-                write!(f, "Storage numbers every attempt, and the numbers have run out. Begin a new upload.")
-            }
+            Self::WritersPending { uploaded_bytes, retry_after_seconds } => write!(
+                f,
+                "Requests that were cut off may still reach storage. Go on at {uploaded_bytes}, in {retry_after_seconds} s \
+                 at the latest."
+            ),
             Self::NothingToRedeliver => write!(f, "The upload has no event, or its event is on its way."),
             Self::MethodNotAllowed { allow } => write!(f, "Allowed are {allow}."),
             Self::UpgradeRequired => {

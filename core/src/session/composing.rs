@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Begin, Change, Content, Decision, Grant, LeaseState, Link, Phase, Progress, Session};
 use crate::{
+    chunk::Named,
     event::EventKind,
     plan::Plan,
     refusal::Refusal,
@@ -167,7 +168,8 @@ impl Session {
             return Decision::yes(None, self.waiting(now, plan));
         }
         let (length, link) = (to.saturating_sub(from), Link::default());
-        let begin = Begin { offset: from, length, file_bytes: plan.declared_bytes(), whole: false, link };
+        let (file_bytes, named) = (plan.declared_bytes(), Named::ByOffset);
+        let begin = Begin { offset: from, length, file_bytes, whole: false, named, link };
         let Decision { answer, mut change } = self.begin_as_writer(now, begin);
         let Ok(grant) = answer else { return Decision { answer: Ok(None), change } };
         if let Some(progress) = &mut change.progress {

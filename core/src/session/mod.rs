@@ -4,9 +4,10 @@
 //! nothing. The caller stores the change in one transaction and then [`Session::apply`]s it. So a decision that was not
 //! stored was never taken, and what a restart reads back is what was there before it.
 //!
-//! * `append`: what is asked and answered when bytes come in, and which of the two ways below applies.
+//! * `append`: bytes come in, in one of the two ways below; `messages`: what is asked and answered then.
 //! * `sequence`: bytes from the front, one attempt at a time, the newest first; takeover; the tail.
 //! * `lanes`: any missing chunk at any time, several attempts at once.
+//! * `part_numbers`: which of them the attempts of a sequence have. `writers`: who may still be writing to R2, under which part numbers.
 //! * `composing`: bytes from other uploads.
 //! * `direct`: chunks that the client stores itself.
 //! * `put`: a file of one part, which is an object from the start.
@@ -24,8 +25,10 @@ mod composing;
 mod direct;
 mod ending;
 mod lanes;
+mod messages;
 mod noting;
 mod opening;
+mod part_numbers;
 mod put;
 mod records;
 mod schedule;
@@ -33,15 +36,17 @@ mod sequence;
 #[cfg(test)]
 mod tests;
 mod verifying;
+mod writers;
 
-pub use append::{Begin, Commit, Committed, Grant, Link, Receipt, Release, ReleaseReason, Rest, TailPiece};
 pub use composing::{PartSource, Piece, PieceObject, Run, Standing, Stretch, Wanted};
 pub use direct::{Found, Signed, Slot};
 pub use lanes::{Lane, Lanes};
+pub use messages::{Begin, Commit, Committed, Grant, Link, Receipt, Release, ReleaseReason, Renew, Rest, TailPiece};
 pub use records::{Birth, LateMultipart, MAX_ROW_SEGMENT_BYTES, Policy, Progress, Segment, SegmentPlace, StoredPart};
 pub use schedule::Job;
 pub use sequence::{Lease, LeaseState, Sequence};
 pub use verifying::{Hashed, Slice, Verified};
+pub use writers::{RENEW_EVERY_MS, WRITER_SILENCE_MS, WRITER_STOPS_AFTER_MS, Writers};
 
 use crate::{
     cost::Cost,
@@ -85,12 +90,35 @@ pub struct Change {
     pub parts: Vec<StoredPart>,
     /// A new segment. One row.
     pub segment: Option<Segment>,
-    /// A chunk of a parallel upload that is tried once more. One row.
-    pub lane: Option<(u32, Lane)>,
-    /// Whether no part counts any more. All their rows go.
-    pub uncount: bool,
+    /// Chunks of a parallel upload that were begun, or of which a writer has ended. One row each.
+    pub lanes: Vec<(u32, Lane)>,
+    /// Which parts do not count any more. Their rows go.
+    pub uncount: Uncount,
+    /// An attempt that has said that it is there. Kept in memory only.
+    pub heard: Option<Heard>,
     /// The new state of the delivery. One row, together with the progress.
     pub delivery: Option<Delivery>,
+}
+
+/// Which parts do not count any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Uncount {
+    /// All that counted still count.
+    #[default]
+    Nothing,
+    /// None counts.
+    All,
+    /// Those of these chunks.
+    Chunks(Vec<u32>),
+}
+
+/// An attempt was heard of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Which.
+    pub attempt: u64,
+    /// When.
+    pub at: UnixMs,
 }
 
 impl Change {
@@ -102,6 +130,11 @@ impl Change {
     /// Whether nothing changes.
     pub fn is_none(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether nothing of it is to be stored: it is only about what is kept in memory.
+    pub fn is_only_in_memory(&self) -> bool {
+        *self == Self { heard: self.heard, ..Self::default() }
     }
 }
 
@@ -157,7 +190,8 @@ impl Session {
             multipart: None,
             verified: None,
             cost: Cost::NONE,
-            reopenings: 0,
+            writers: Writers::default(),
+            put: None,
         };
         let mut session = Self { progress, content, delivery: None, birth };
         if session.plan().declared_bytes().is_some_and(ByteCount::is_zero) {
@@ -202,20 +236,43 @@ impl Session {
         if let Some(progress) = change.progress {
             self.progress = progress;
         }
+        if let Some(Heard { attempt, at }) = change.heard {
+            self.hear(attempt, at);
+        }
         match &mut self.content {
             Content::Sequence(sequence) => sequence.apply(change.parts, change.segment),
             Content::Lanes(lanes) => {
-                if change.uncount {
-                    lanes.uncount();
-                }
+                lanes.uncount(&change.uncount);
                 if let Some(plan) = self.progress.plan {
                     lanes.resize(plan);
                 }
-                lanes.apply(&change.parts, change.lane);
+                lanes.apply(&change.parts, change.lanes);
             }
         }
         if let Some(delivery) = change.delivery {
             self.delivery = Some(delivery);
+        }
+    }
+
+    /// It has been read back after a restart. When its writers were last heard of is not known any more.
+    pub fn wake(&mut self, now: UnixMs) {
+        if let Some(lease) = &mut self.progress.lease {
+            lease.heard_at = now.max(lease.heard_at);
+        }
+        self.progress.writers.all_heard(now);
+        if let Content::Lanes(lanes) = &mut self.content {
+            lanes.wake(now);
+        }
+    }
+
+    /// An attempt has said that it is there.
+    fn hear(&mut self, attempt: u64, now: UnixMs) {
+        if let Some(lease) = self.progress.lease.as_mut().filter(|lease| lease.attempt == attempt) {
+            lease.heard_at = now;
+        }
+        self.progress.writers.heard(attempt, now);
+        if let Content::Lanes(lanes) = &mut self.content {
+            lanes.hear(attempt, now);
         }
     }
 
@@ -301,7 +358,7 @@ impl Session {
             ended_at: Some(now),
             owes_ledger: true,
             // Said as long as it is known to be so: an attempt that is putting at this moment may finish later.
-            holds_segments: self.progress.holds_segments || self.has_stray_puts(),
+            holds_segments: self.progress.holds_segments || self.may_have_stray_puts(),
             job_failures: 0,
             job_not_before: now,
             ..self.progress.clone()

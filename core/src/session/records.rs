@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     caller::{Ownership, TokenHash},
     cost::Cost,
-    integrity::{Crc64Nvme, Sha256State},
+    integrity::{ChunkDigest, Crc64Nvme, Sha256State},
     media_types::MediaTypes,
     plan::Plan,
-    session::{Lease, Verified},
+    session::{Lease, Verified, Writers},
     units::{ByteCount, UnixMs, UploadId},
     upload::{FileInfo, Phase, Purpose},
 };
@@ -113,9 +113,12 @@ pub struct Progress {
     /// What it has cost so far.
     #[serde(default, skip_serializing_if = "Cost::is_none")]
     pub cost: Cost,
-    /// How often R2 did not have the parts of a direct upload as they were recorded.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub reopenings: u32,
+    /// Who had the lease of a sequential upload before, and may still be writing to R2.
+    #[serde(default, skip_serializing_if = "Writers::is_empty")]
+    pub writers: Writers,
+    /// The attempt whose object is the upload's, where the file was put as one object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub put: Option<u64>,
 }
 
 /// A multipart upload that was opened for a chunk.
@@ -123,8 +126,8 @@ pub struct Progress {
 pub struct LateMultipart {
     /// R2's id of it.
     pub id: String,
-    /// Up to here, numbers were given to attempts at putting the whole file.
-    pub numbers_before: u16,
+    /// So many attempts before may have put the whole file, each as an object of its own.
+    pub puts_before: u16,
 }
 
 /// A part that is counted: R2 has it, and completion will list it.
@@ -140,6 +143,8 @@ pub struct StoredPart {
     pub crc64nvme: Crc64Nvme,
     /// The SHA-256 of the file up to the end of this part, to go on from; only where the file's was declared.
     pub sha256_so_far: Option<Sha256State>,
+    /// The digest that its chunk came with, where the chunk is exactly this part: a repetition is compared with it.
+    pub digest: Option<ChunkDigest>,
 }
 
 /// Accepted bytes that do not fill a part yet.
@@ -199,9 +204,4 @@ impl Birth {
     pub fn segment_key(&self, attempt: u64) -> String {
         format!("{}{attempt}", self.segment_prefix())
     }
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde wants it so
-fn is_zero(count: &u32) -> bool {
-    *count == 0
 }

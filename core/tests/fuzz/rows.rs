@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use upload_core::{
+    chunk::Named,
     event::{Delivery, RetryPolicy},
     integrity::{Crc64Nvme, RunningSha256, Sha256State},
     ledger::{Fingerprint, OpenUpload},
     plan::{Mode, Plan},
     refusal::Refusal,
     session::{
-        Begin, Birth, Commit, Content, Lanes, Link, Policy, Progress, Release, ReleaseReason, Segment, Sequence,
-        Session, StoredPart,
+        Begin, Birth, Commit, Content, Lane, Lanes, Link, Policy, Progress, Release, ReleaseReason, Renew, Segment,
+        Sequence, Session, StoredPart,
     },
     units::{ByteCount, UnixMs, UploadId},
     upload::{FileInfo, Purpose},
@@ -59,7 +60,9 @@ fn read(input: &[u8]) -> Option<Session> {
             last_segment: serde_json::from_value::<Option<Segment>>(row(4)).unwrap_or_default(),
         }),
         Mode::Parallel | Mode::Direct => {
-            Content::Lanes(Lanes::restore(birth.plan, [(0, 3), (7, 1)].into_iter(), [1, 9, 10_000].into_iter()))
+            let lane = |number| Lane { attempts: 3, number, used: 2, ..Lane::default() };
+            let begun = [(0, lane(2)), (7, lane(57))].into_iter();
+            Content::Lanes(Lanes::restore(birth.plan, begun, [1, 9, 10_000].into_iter()))
         }
     };
     Some(Session { birth, progress, content, delivery })
@@ -89,7 +92,9 @@ fn ask_everything(session: &Session) {
     for length in [0, 1, 5_000_000, 9_007_199_254_740_991] {
         let length = ByteCount::new(length).unwrap();
         for file_bytes in [None, Some(offset), Some(length)] {
-            let begin = Begin { offset, length, file_bytes, whole: false, link: Link::default() };
+            let (named, link) = (Named::ByRange, Link::default());
+            let begin = Begin { offset, length, file_bytes, whole: false, named, link };
+            let _ = (session.repeats_what_counts(begin), session.part_of_repetition(begin));
             let decision = session.begin(NOW, begin);
             if decision.answer.is_ok() {
                 let mut after = session.clone();
@@ -100,8 +105,9 @@ fn ask_everything(session: &Session) {
         }
     }
     for attempt in [0, 1, u64::MAX] {
-        let commit = Commit { attempt, receipts: Vec::new(), rest: None, sha256_so_far: None };
+        let commit = Commit { attempt, receipts: Vec::new(), rest: None, sha256_so_far: None, digest: None };
         let _ = session.commit(NOW, &commit);
+        let _ = session.renew(NOW, Renew { attempt });
         let _ = session.release(NOW, Release { attempt, reason: ReleaseReason::GaveUp });
     }
 }

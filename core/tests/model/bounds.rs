@@ -75,6 +75,8 @@ pub(crate) struct Bounds {
     /// Whether it is created without a multipart upload: its one part is put as one object, or, where it has several, the whole of
     /// it is unless a chunk comes first that needs a multipart upload.
     pub(crate) put: bool,
+    /// How many part numbers are to spare, where nearly all have been used before; for each chunk, where they come in any order.
+    pub(crate) spare: Option<u16>,
     /// How long chunks of a sequential upload are; one that would pass the end of the file ends there.
     pub(crate) lengths: &'static [u8],
     /// Whether chunks come with a checksum, and so count as a whole: one of these.

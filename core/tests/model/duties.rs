@@ -104,13 +104,13 @@ impl World {
                 match calls {
                     0 if segments => self.r2.segments.clear(),
                     1 if segments => {
-                        for number in mutations::strays(uploads, &self.object) {
-                            self.r2.delete_put(number);
+                        for attempt in mutations::strays(uploads, &self.object, &self.r2) {
+                            self.r2.delete_put(attempt);
                         }
                     }
                     2 if unwanted => self.r2.abort(self.object.multipart()),
                     3 if unwanted => {
-                        let counted = self.object.parts.last().map(|part| part.number);
+                        let counted = self.object.session.as_ref().and_then(|session| session.progress.put);
                         (self.r2.object, self.r2.puts) = (None, others(&self.r2.puts, counted));
                     }
                     0..=3 => {}
@@ -191,7 +191,7 @@ impl World {
     }
 }
 
-/// All puts but that of this number.
-fn others(puts: &[(u16, Bytes)], counted: Option<u16>) -> Vec<(u16, Bytes)> {
+/// All puts but that of this attempt.
+fn others(puts: &[(u64, Bytes)], counted: Option<u64>) -> Vec<(u64, Bytes)> {
     puts.iter().copied().filter(|put| Some(put.0) != counted).collect()
 }

@@ -7,7 +7,7 @@ use crate::{
     bounds::{Bounds, Budget, Topic},
     mutations::Mutation,
     properties::{
-        self, ACCEPTED, EQUAL_PARTS, FREED, FRESH_NUMBERS, LEFT_ALONE, NEVER_TAKEN_BACK, NEWEST_COMMITS, NOTHING_LOST,
+        self, ACCEPTED, EQUAL_PARTS, FREE_NUMBERS, FREED, LEFT_ALONE, NEVER_TAKEN_BACK, NEWEST_COMMITS, NOTHING_LOST,
         ONE_EVENT, READ_BACK, STORED_ONCE, TAKEN_UP, WHOLE,
     },
     step::Action,
@@ -50,7 +50,7 @@ const ENDING: Bounds = Bounds {
 };
 
 const IN_A_SEQUENCE: [(Mutation, &str); 13] = [
-    (Mutation::NumbersReused, FRESH_NUMBERS),
+    (Mutation::NumbersReused, FREE_NUMBERS),
     (Mutation::NumbersReused, STORED_ONCE),
     (Mutation::OldLeaseCommits, NEWEST_COMMITS),
     (Mutation::FencedLeaseCommits, NEWEST_COMMITS),
@@ -105,10 +105,21 @@ const OPENINGS: [(Mutation, &str); 8] = [
     (Mutation::OpeningUnstored, TAKEN_UP),
     (Mutation::PutsForgotten, LEFT_ALONE),
     (Mutation::StrayPutsLeft, LEFT_ALONE),
-    (Mutation::NumbersReused, FRESH_NUMBERS),
+    (Mutation::NumbersReused, FREE_NUMBERS),
     (Mutation::OldLeaseCommits, NEWEST_COMMITS),
     (Mutation::FreedUnseen, FREED),
 ];
+
+/// Uploads that have few numbers left.
+const FEW_NUMBERS: [(Mutation, &str); 2] =
+    [(Mutation::WritersForgotten, FREE_NUMBERS), (Mutation::EndedTooEarly, FREE_NUMBERS)];
+
+#[test]
+fn where_numbers_are_used_again() {
+    let budget = Budget { attempts: 3, ..Budget::NONE };
+    are_noticed(&FEW_NUMBERS, &Bounds { spare: Some(0), lengths: &[7], budget, ..SEQUENCE });
+    are_noticed(&FEW_NUMBERS, &Bounds { file: 3, spare: Some(1), budget, ..LANES });
+}
 
 #[test]
 fn of_openings() {

@@ -4,7 +4,7 @@ use stateright::Property;
 use upload_core::{
     event::DeliveryState,
     plan::Mode,
-    session::{Begin, Link, SegmentPlace, Session},
+    session::{SegmentPlace, Session},
     upload::Phase,
 };
 
@@ -13,12 +13,13 @@ use crate::{
     mutations,
     object::SegmentRow,
     settle::LONGEST_WAIT_MS,
+    worker::Chunk,
     world::{Law, Uploads, World},
 };
 
 pub(crate) const NEVER_TAKEN_BACK: &str = "an offset once told is never taken back";
 pub(crate) const STORED_ONCE: &str = "every counted byte is stored exactly once, and is the file's";
-pub(crate) const FRESH_NUMBERS: &str = "no part number is handed out twice";
+pub(crate) const FREE_NUMBERS: &str = "no part number is handed out while somebody else may be writing under it";
 pub(crate) const NEWEST_COMMITS: &str = "only the newest attempt of its place commits";
 pub(crate) const EQUAL_PARTS: &str = "all parts but the last have one size";
 pub(crate) const WHOLE: &str = "completed means that R2 has the whole object, of exactly the counted parts";
@@ -37,7 +38,7 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
             world.object.session.is_none() || world.told & !world.object.counted() == 0
         }),
         Property::always(STORED_ONCE, stored_once),
-        Property::always(FRESH_NUMBERS, |_, world: &World| !world.has_broken(Law::NumberTwice)),
+        Property::always(FREE_NUMBERS, |_, world: &World| !world.has_broken(Law::NumberInUse)),
         Property::always(NEWEST_COMMITS, |_, world: &World| !world.has_broken(Law::OldAttempt)),
         Property::always(EQUAL_PARTS, equal_parts),
         Property::always(WHOLE, whole),
@@ -144,9 +145,7 @@ fn accepted(uploads: &Uploads, world: &World) -> bool {
     if uploads.bounds.mode == Mode::Parallel || world.now >= session.birth.expires_at {
         return true;
     }
-    let offset = session.uploaded_bytes();
-    let length = session.missing_bytes();
-    let begin = Begin { offset, length, file_bytes: None, whole: false, link: Link::default() };
+    let begin = Chunk { from: units(session.uploaded_bytes()), to: uploads.bounds.file, whole: false }.begin();
     let free_at = world.free_at(uploads);
     mutations::begin(uploads, session, world.now, begin, Some(0)).answer.is_ok()
         || free_at.is_some_and(|at| at.ms_since(world.now) <= LONGEST_WAIT_MS)

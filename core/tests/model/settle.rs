@@ -11,7 +11,7 @@ use std::{
 use upload_core::{
     event::DeliveryState,
     plan::Mode,
-    session::{Job, Session},
+    session::{Job, Session, WRITER_SILENCE_MS},
 };
 
 use crate::{
@@ -28,8 +28,8 @@ use crate::{
 /// More steps than any continuation needs.
 const MOST_STEPS: usize = 100;
 
-/// The longest that anybody waits for a protected lease.
-pub(crate) const LONGEST_WAIT_MS: u64 = 60_000;
+/// The longest that anybody waits: for a protected lease a minute, for a part number as long as a writer may be silent.
+pub(crate) const LONGEST_WAIT_MS: u64 = WRITER_SILENCE_MS;
 
 /// How the continuations of a state end.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +82,9 @@ fn taken_up(uploads: &Uploads, start: &World) -> bool {
             break;
         }
         let action = going_on(&end).or_else(|| {
-            end.now = end.free_at(uploads).unwrap_or(end.now);
+            if let Some(free) = end.free_at(uploads) {
+                end.let_pass(uploads, free);
+            }
             let (from, to) = missing(uploads, &end)?;
             Some(Action::Begin { worker: Some(0), from, to, whole: false })
         });

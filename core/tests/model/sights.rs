@@ -3,6 +3,7 @@
 use stateright::Property;
 use upload_core::{
     event::DeliveryState,
+    refusal::Refusal,
     session::{LeaseState, SegmentPlace},
     upload::Phase,
 };
@@ -40,6 +41,9 @@ pub(crate) const FORGOTTEN: &str = "a forgotten upload";
 pub(crate) const UNKNOWN_TOLD: &str = "an origin that has acknowledged without the session knowing";
 pub(crate) const TWO_MESSAGES: &str = "two consumers at copies of one event";
 pub(crate) const GIVEN_UP: &str = "an event that was given up";
+pub(crate) const NUMBER_AGAIN: &str = "a part on its way under a number that was used before";
+pub(crate) const SILENT: &str = "a number that is free only because its writer was silent for so long";
+pub(crate) const PENDING: &str = "a chunk that has to wait for a number";
 pub(crate) const ALL_LANES: &str = "three attempts at once in three chunks";
 
 /// All of them.
@@ -105,6 +109,19 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
         }),
         Property::sometimes(TWO_MESSAGES, |_, world: &World| world.telling.consumers.len() > 1),
         Property::sometimes(GIVEN_UP, |_, world: &World| delivery(world) == Some(DeliveryState::Failed)),
+        Property::sometimes(NUMBER_AGAIN, |_, world: &World| {
+            let lease = world.object.session.as_ref().and_then(|session| session.progress.lease);
+            let is_again = lease.is_some_and(|lease| lease.reserved > 0 && lease.first_number <= lease.numbers_before);
+            let lane_again = world.object.lanes.iter().any(|(_, lane)| lane.again);
+            (is_again || lane_again) && sent_parts(world).next().is_some()
+        }),
+        Property::sometimes(SILENT, |_, world: &World| world.silent),
+        Property::sometimes(PENDING, |uploads, world: &World| {
+            let starts = (0..uploads.bounds.file).step_by(usize::from(uploads.bounds.part));
+            starts
+                .map(|start| world.refusal_at(uploads, start))
+                .any(|refusal| matches!(refusal, Some(Refusal::WritersPending { .. })))
+        }),
         Property::sometimes(ALL_LANES, |_, world: &World| {
             world.places.len() == 3
                 && world.object.parts.is_empty()

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use upload_core::{
-    plan::Mode,
+    plan::{MAX_NUMBERS_PER_CHUNK, MAX_PART_NUMBER, Mode},
     refusal::Refusal,
-    session::{Change, Decision, Session},
-    units::UnixMs,
+    session::{Change, Content, Decision, Lane, Lanes, Lease, LeaseState, Session},
+    units::{ByteCount, UnixMs},
     upload::Phase,
 };
 
@@ -64,8 +64,8 @@ impl Uploads {
 /// Rules that are broken by a step, where the state after it would not show it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Law {
-    /// A part number was handed out that had been handed out before.
-    NumberTwice,
+    /// A part number was handed out under which somebody else may still be writing.
+    NumberInUse,
     /// An attempt counted something that was not the newest, or had lost its right.
     OldAttempt,
     /// The event of an upload became another.
@@ -84,10 +84,6 @@ impl Law {
 /// What a bystander remembers of a place: the whole of a sequential upload, or a chunk of a parallel one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Place {
-    /// The highest number handed out.
-    pub(crate) highest: u16,
-    /// To which attempt.
-    pub(crate) to: u64,
     /// The attempt that may commit; 0 where none may.
     pub(crate) newest: u64,
 }
@@ -133,12 +129,17 @@ pub(crate) struct World {
     pub(crate) places: Vec<Place>,
     /// One bit per broken [`Law`].
     pub(crate) broken: u8,
+    /// Whether a request has ended because nobody had heard of its sender for too long.
+    pub(crate) silent: bool,
 }
 
 impl World {
     /// A new upload, created and nothing more.
     pub(crate) fn new(bounds: &Bounds) -> Result<Self, Refusal> {
-        let session = Session::create(bounds.birth())?;
+        let mut session = Session::create(bounds.birth())?;
+        if let Some(spare) = bounds.spare {
+            leave_few_numbers(&mut session, spare);
+        }
         let places = usize::from(bounds.file.div_ceil(bounds.part));
         Ok(Self {
             now: UnixMs(0),
@@ -155,6 +156,7 @@ impl World {
             told: 0,
             places: vec![Place::default(); places],
             broken: 0,
+            silent: false,
         })
     }
 
@@ -166,7 +168,9 @@ impl World {
     /// The object in R2 that is the upload's: that of the counted put, where the file is put.
     pub(crate) fn whole_object(&self, uploads: &Uploads) -> Option<Bytes> {
         match (&self.object.session, self.object.parts.last()) {
-            (Some(session), Some(part)) if session.is_put() => self.r2.put(mutations::put_key(uploads, part.number)),
+            (Some(session), Some(_)) if session.is_put() => {
+                self.r2.put(mutations::put_key(uploads, session.progress.put.unwrap_or(0)))
+            }
             _ => self.r2.object,
         }
     }
@@ -221,6 +225,40 @@ impl World {
         self.told |= self.object.counted();
         self.workers.sort_unstable();
         self.telling.consumers.sort_unstable();
+    }
+}
+
+/// As if attempts long ago had used up all numbers, but for as many as there are parts and these.
+fn leave_few_numbers(session: &mut Session, spare: u16) {
+    let parts = u16::try_from(session.plan().part_count()).unwrap_or(0);
+    let used = match session.plan().mode {
+        Mode::Sequential => MAX_PART_NUMBER - parts - spare,
+        Mode::Parallel | Mode::Direct => MAX_NUMBERS_PER_CHUNK - spare,
+    };
+    match &mut session.content {
+        Content::Sequence(_) => {
+            session.progress.lease = Some(Lease {
+                attempt: 1,
+                first_number: 1,
+                last_number: MAX_PART_NUMBER,
+                numbers_before: used,
+                reserved: 0,
+                from: ByteCount::ZERO,
+                to: ByteCount::ZERO,
+                whole: false,
+                begun_at: UnixMs(0),
+                takeovers: 0,
+                state: LeaseState::Released,
+                more: false,
+                ended: true,
+                heard_at: UnixMs(0),
+            });
+        }
+        Content::Lanes(lanes) => {
+            let lane = Lane { attempts: 1, number: 1, used, ..Lane::default() };
+            let all = (0..u32::from(parts)).map(|chunk| (chunk, lane.clone()));
+            *lanes = Lanes::restore(session.birth.plan, all, std::iter::empty());
+        }
     }
 }
 

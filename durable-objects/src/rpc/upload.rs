@@ -6,8 +6,11 @@ use crate::fault::{Error, Result};
 use serde::{Deserialize, Serialize};
 use upload_core::{
     event::{EventKind, RetryPolicy, Verdict},
+    integrity::ChunkDigest,
     refusal::Refusal,
-    session::{Begin, Birth, Commit, Committed, Grant, Hashed, Piece, Release, Slice, Standing, Stretch, Wanted},
+    session::{
+        Begin, Birth, Commit, Committed, Grant, Hashed, Piece, Release, Renew, Slice, Standing, Stretch, Wanted,
+    },
     trail::Trail,
     units::{ByteCount, UnixMs, UploadId},
     upload::{ObjectFacts, Snapshot},
@@ -82,6 +85,24 @@ pub struct Begun {
     /// The right to store the chunk. None where the chunk has to ask: the upload was there already, or something must be done
     /// first.
     pub grant: Option<Grant>,
+}
+
+/// Somebody has a chunk: take the right to store it, from whoever had it.
+#[derive(Serialize, Deserialize)]
+pub struct BeginChunk {
+    /// Which.
+    pub begin: Begin,
+    /// The digest that it came with, to be compared where it is there already.
+    pub digest: Option<ChunkDigest>,
+}
+
+/// What comes of it.
+#[derive(Serialize, Deserialize)]
+pub enum BeginAnswer {
+    /// The right to store it.
+    Granted(Box<Grant>),
+    /// It is there already. This is how the upload stands.
+    Counted(Box<Snapshot>),
 }
 
 /// Where to go on; a running append ends.
@@ -252,7 +273,8 @@ impl Errand {
 commands! {
     CreateUpload => "create" -> Snapshot;
     CreateAndBegin => "create-and-begin" -> Begun;
-    Begin => "begin" -> Grant;
+    BeginChunk => "begin" -> BeginAnswer;
+    Renew => "renew" -> ();
     Commit => "commit" -> Committed;
     Release => "release" -> ByteCount;
     ReadTail => "read-tail" -> ();

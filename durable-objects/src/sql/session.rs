@@ -5,7 +5,7 @@
 //! | `birth` | one | when the upload is created, when an attempt begins, when its phase changes, and when the telling goes on |
 //! | `part` | one per counted part | when the part is counted |
 //! | `segment` | one per accepted piece behind the last part | when it is counted; gone with the part it ends up in |
-//! | `lane` | one per chunk of a parallel upload that was tried | when it is tried |
+//! | `lane` | one per chunk of a parallel upload that was begun | when it is begun, and when a writer of it has ended |
 //!
 //! What is in `birth` [`facts`] says. `lane` is only there where the upload is parallel, and `segment` from the first segment on,
 //! since a new table is charged for as two rows.
@@ -20,10 +20,13 @@
 use crate::fault::{Error, Result};
 use futures_util::{Stream, stream};
 use serde::Deserialize;
+use serde_json::from_str;
 use upload_core::{
-    integrity::Crc64Nvme,
+    integrity::{ChunkDigest, Crc64Nvme},
     plan::{Mode, Plan},
-    session::{Birth, Change, Content, Lanes, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece},
+    session::{
+        Birth, Change, Content, Lanes, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece, Uncount,
+    },
     trail::Trail,
     units::ByteCount,
 };
@@ -32,7 +35,7 @@ use worker::{SqlStorage, SqlStorageValue, Storage};
 use super::{
     NumberRow, byte_count,
     facts::{self, Facts},
-    has_table, integer, rows,
+    has_table, integer, json, rows,
 };
 use crate::{
     metering::{count, exec},
@@ -40,12 +43,12 @@ use crate::{
 };
 
 const TABLE_OF_PARTS: &str = "CREATE TABLE part (number INTEGER PRIMARY KEY, end_bytes INTEGER NOT NULL, \
-                              etag TEXT NOT NULL, crc64nvme TEXT NOT NULL, sha256_so_far TEXT)";
+                              etag TEXT NOT NULL, crc64nvme TEXT NOT NULL, sha256_so_far TEXT, digest TEXT)";
 
 const TABLE_OF_SEGMENTS: &str = "CREATE TABLE IF NOT EXISTS segment (start_bytes INTEGER PRIMARY KEY, \
                                  end_bytes INTEGER NOT NULL, attempt INTEGER NOT NULL, content BLOB, sha256_so_far TEXT)";
 
-const TABLE_OF_LANES: &str = "CREATE TABLE lane (chunk INTEGER PRIMARY KEY, tries INTEGER NOT NULL)";
+const TABLE_OF_LANES: &str = "CREATE TABLE lane (chunk INTEGER PRIMARY KEY, facts TEXT NOT NULL)";
 
 /// A row of `part`.
 #[derive(Deserialize)]
@@ -55,6 +58,13 @@ struct PartRow {
     etag: String,
     crc64nvme: String,
     sha256_so_far: Option<String>,
+    digest: Option<String>,
+}
+
+/// A digest.
+#[derive(Deserialize)]
+struct DigestRow {
+    digest: Option<String>,
 }
 
 /// A row of `segment`, without its bytes.
@@ -71,7 +81,7 @@ struct SegmentRow {
 #[derive(Deserialize)]
 struct LaneRow {
     chunk: u32,
-    tries: u16,
+    facts: String,
 }
 
 /// What completion needs of a part.
@@ -128,14 +138,15 @@ fn load_sequence(sql: &SqlStorage) -> Result<Sequence> {
     })
 }
 
-/// All tried chunks, once per waking of the object: at most 1,250 of them.
+/// All begun chunks, once per waking of the object: at most 10,000 of them.
 fn load_lanes(sql: &SqlStorage, plan: Plan) -> Result<Lanes> {
-    let lanes: Vec<LaneRow> = rows(sql, "SELECT chunk, tries FROM lane", vec![])?;
+    let lanes: Vec<LaneRow> = rows(sql, "SELECT chunk, facts FROM lane", vec![])?;
     let numbers: Vec<NumberRow> = rows(sql, "SELECT number FROM part", vec![])?;
     // Part numbers are at most 10,000.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let stored = numbers.into_iter().map(|row| row.number as u16);
-    Ok(Lanes::restore(plan, lanes.into_iter().map(|row| (row.chunk, row.tries)), stored))
+    let lanes = lanes.into_iter().map(|row| Ok((row.chunk, from_str(&row.facts)?)));
+    Ok(Lanes::restore(plan, lanes.collect::<Result<Vec<_>>>()?.into_iter(), stored))
 }
 
 /// Stores a new upload, with everything `arm` does, in one transaction.
@@ -164,9 +175,7 @@ pub(crate) fn store(
     let sql = storage.sql();
     transaction(storage, || {
         facts::update(&sql, before, change, trail)?;
-        if change.uncount {
-            sql.exec("DELETE FROM part", None)?;
-        }
+        uncount(&sql, before, &change.uncount)?;
         for part in &change.parts {
             insert_part(&sql, part)?;
         }
@@ -179,12 +188,36 @@ pub(crate) fn store(
         if let Some(segment) = &change.segment {
             insert_segment(&sql, segment, content)?;
         }
-        if let Some((chunk, lane)) = &change.lane {
-            let values = vec![i64::from(*chunk).into(), i32::from(lane.tries).into()];
-            exec(&sql, "INSERT OR REPLACE INTO lane (chunk, tries) VALUES (?, ?)", values)?;
+        for (chunk, lane) in &change.lanes {
+            let values = vec![i64::from(*chunk).into(), json(lane)?];
+            exec(&sql, "INSERT OR REPLACE INTO lane (chunk, facts) VALUES (?, ?)", values)?;
         }
         arm()
     })
+}
+
+fn uncount(sql: &SqlStorage, before: &Session, uncount: &Uncount) -> Result<()> {
+    match uncount {
+        Uncount::Nothing => {}
+        Uncount::All => exec(sql, "DELETE FROM part", Vec::new())?,
+        Uncount::Chunks(chunks) => {
+            for chunk in chunks {
+                let Some(numbers) = before.numbers_of_chunk(*chunk) else { continue };
+                let values = vec![i32::from(*numbers.start()).into(), i32::from(*numbers.end()).into()];
+                exec(sql, "DELETE FROM part WHERE number BETWEEN ? AND ?", values)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The digest of the counted part that ends there, where its chunk came with one. Reads the rows of all parts: asked only where
+/// a chunk that is there comes again with a digest.
+pub(crate) fn digest_of_part(storage: &Storage, end: ByteCount) -> Result<Option<ChunkDigest>> {
+    let query = "SELECT digest FROM part WHERE end_bytes = ?";
+    let found: Vec<DigestRow> = rows(&storage.sql(), query, vec![integer(end)?])?;
+    let text = found.into_iter().find_map(|row| row.digest);
+    text.map(|text| ChunkDigest::try_from(text).map_err(Into::into)).transpose()
 }
 
 /// All counted parts, in the order of their numbers, which is that of their bytes.
@@ -260,8 +293,10 @@ fn insert_part(sql: &SqlStorage, part: &StoredPart) -> Result<()> {
         part.etag.clone().into(),
         part.crc64nvme.to_string().into(),
         part.sha256_so_far.as_ref().map(serde_json::to_string).transpose()?.into(),
+        part.digest.clone().map(String::from).into(),
     ];
-    let insert = "INSERT INTO part (number, end_bytes, etag, crc64nvme, sha256_so_far) VALUES (?, ?, ?, ?, ?)";
+    let insert =
+        "INSERT INTO part (number, end_bytes, etag, crc64nvme, sha256_so_far, digest) VALUES (?, ?, ?, ?, ?, ?)";
     exec(sql, insert, values)
 }
 
@@ -291,7 +326,8 @@ fn stored_part(row: PartRow) -> Result<StoredPart> {
         end: byte_count(row.end_bytes)?,
         etag: row.etag,
         crc64nvme: row.crc64nvme.try_into()?,
-        sha256_so_far: row.sha256_so_far.as_deref().map(serde_json::from_str).transpose()?,
+        sha256_so_far: row.sha256_so_far.as_deref().map(from_str).transpose()?,
+        digest: row.digest.map(ChunkDigest::try_from).transpose()?,
     })
 }
 
@@ -304,6 +340,6 @@ fn segment(row: &SegmentRow) -> Result<Segment> {
         end: byte_count(row.end_bytes)?,
         attempt,
         place: if row.in_row == 0.0 { SegmentPlace::Object } else { SegmentPlace::Row },
-        sha256_so_far: row.sha256_so_far.as_deref().map(serde_json::from_str).transpose()?,
+        sha256_so_far: row.sha256_so_far.as_deref().map(from_str).transpose()?,
     })
 }

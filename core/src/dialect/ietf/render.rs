@@ -182,12 +182,8 @@ pub(super) fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<Uploa
         _ => reply,
     };
     // A digest that the file does not have is the creation target's answer, not the protocol's: the upload is over.
-    let is_final = matches!(
-        refusal,
-        Refusal::FileDigestMismatch { .. }
-            | Refusal::UploadGone { phase: Phase::Failed, .. }
-            | Refusal::AttemptsExhausted
-    );
+    let is_final =
+        matches!(refusal, Refusal::FileDigestMismatch { .. } | Refusal::UploadGone { phase: Phase::Failed, .. });
     let reply = reply.with(COMPLETE, written(is_final));
     // The offset of a creation that was refused belongs to no upload.
     let offset = refusal.uploaded_bytes().filter(|_| about.is_some());

@@ -59,7 +59,7 @@ fn what_waits_for_its_multipart_upload_and_what_has_it_since() {
     let mut s = Session::create(birth).unwrap();
     let decision = s.begin_opened(NOW, begin(0, PART), Some("late"));
     take(&mut s, decision).unwrap();
-    pinned(&s.progress.multipart, r#"{"id":"late","numbers_before":0}"#);
+    pinned(&s.progress.multipart, r#"{"id":"late","puts_before":0}"#);
     assert_eq!(serde_json::from_value::<Progress>(serde_json::to_value(&s.progress).unwrap()).unwrap(), s.progress);
 }
 
@@ -70,7 +70,7 @@ fn progress_while_open() {
     pinned(
         &s.progress,
         r#"{"phase":"open","reason":null,"ended_at":null,
-            "lease":{"attempt":1,"numbers_before":0,"reserved":1,"from":0,"to":8388608,"whole":false,"begun_at":1000,
+            "lease":{"attempt":1,"first_number":1,"last_number":10000,"numbers_before":0,"reserved":1,"from":0,"to":8388608,"whole":false,"begun_at":1000,
                      "takeovers":0,"state":"held"},
             "etag":null,"crc64nvme":null,"holds_storage":true,"holds_segments":false,"segments_swept":false,"owes_ledger":false,"discard":false,
             "job_failures":0,"job_not_before":0}"#,

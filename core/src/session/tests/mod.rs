@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
+    chunk::Named,
     event::DeliveryState,
     integrity::{Crc64Nvme, Sha256Digest},
     plan::{Limits, Plan},
@@ -68,7 +69,8 @@ fn session(file_bytes: u64) -> Session {
 }
 
 fn begin(offset: u64, length: u64) -> Begin {
-    Begin { offset: bytes(offset), length: bytes(length), file_bytes: None, whole: false, link: Link::default() }
+    let (named, link) = (Named::ByOffset, Link::default());
+    Begin { offset: bytes(offset), length: bytes(length), file_bytes: None, whole: false, named, link }
 }
 
 fn receipt(number: u16, length: u64) -> Receipt {
@@ -76,7 +78,7 @@ fn receipt(number: u16, length: u64) -> Receipt {
 }
 
 fn commit(attempt: u64, receipts: Vec<Receipt>) -> Commit {
-    Commit { attempt, receipts, rest: None, sha256_so_far: None }
+    Commit { attempt, receipts, rest: None, sha256_so_far: None, digest: None }
 }
 
 fn rest(attempt: u64, length: u64) -> Commit {
