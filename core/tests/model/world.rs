@@ -5,7 +5,7 @@ use std::sync::Arc;
 use upload_core::{
     plan::{MAX_NUMBERS_PER_CHUNK, MAX_PART_NUMBER, Mode},
     refusal::Refusal,
-    session::{Change, Content, Decision, Lane, Lanes, Lease, LeaseState, Session},
+    session::{Change, Content, Decision, Lane, Lanes, Lease, LeaseState, Session, WRITER_SILENCE_MS},
     units::{ByteCount, UnixMs},
     upload::Phase,
 };
@@ -231,17 +231,13 @@ impl World {
 /// As if attempts long ago had used up all numbers, but for as many as there are parts and these.
 fn leave_few_numbers(session: &mut Session, spare: u16) {
     let parts = u16::try_from(session.plan().part_count()).unwrap_or(0);
-    let used = match session.plan().mode {
-        Mode::Sequential => MAX_PART_NUMBER - parts - spare,
-        Mode::Parallel | Mode::Direct => MAX_NUMBERS_PER_CHUNK - spare,
-    };
     match &mut session.content {
         Content::Sequence(_) => {
             session.progress.lease = Some(Lease {
                 attempt: 1,
                 first_number: 1,
                 last_number: MAX_PART_NUMBER,
-                numbers_before: used,
+                numbers_before: MAX_PART_NUMBER - parts - spare,
                 reserved: 0,
                 from: ByteCount::ZERO,
                 to: ByteCount::ZERO,
@@ -255,11 +251,19 @@ fn leave_few_numbers(session: &mut Session, spare: u16) {
             });
         }
         Content::Lanes(lanes) => {
-            let lane = Lane { attempts: 1, number: 1, used, ..Lane::default() };
-            let all = (0..u32::from(parts)).map(|chunk| (chunk, lane.clone()));
+            let all = (0..parts).map(|chunk| (u32::from(chunk), crowded(chunk, spare)));
             *lanes = Lanes::restore(session.birth.plan, all, std::iter::empty());
         }
     }
+}
+
+/// A chunk whose numbers have all been used, on all but so many of which somebody may be writing who was just heard of.
+fn crowded(chunk: u16, free: u16) -> Lane {
+    let first = chunk * MAX_NUMBERS_PER_CHUNK + 1;
+    let (number, busy, last) = (first, first + free, first + MAX_NUMBERS_PER_CHUNK - 1);
+    let writers = serde_json::json!([{ "attempt": 0, "first": busy, "last": last, "until": WRITER_SILENCE_MS }]);
+    let writers = serde_json::from_value(writers).unwrap_or_default();
+    Lane { attempts: 1, number, used: MAX_NUMBERS_PER_CHUNK, writers, ..Lane::default() }
 }
 
 /// Ends the upload if its time is over.
