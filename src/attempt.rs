@@ -107,7 +107,8 @@ impl<'a> Attempt<'a> {
         let mut held_back = Vec::new();
         let mut number = self.grant.first_number;
         let mut pieces = self.grant.tail.as_slice();
-        for span in plan.spans(plan.part_start(self.grant.offset), parts_end) {
+        let mut spans = plan.spans(plan.part_start(self.grant.offset), parts_end).peekable();
+        while let Some(span) = spans.next() {
             // Only the first part begins with the tail.
             let tail = Tail {
                 pieces: std::mem::take(&mut pieces),
@@ -134,7 +135,7 @@ impl<'a> Attempt<'a> {
             // Dies here: the bytes are durable and count, and the client finds that out when it asks.
             number = match committed.next_number {
                 Some(next) => next,
-                None if committed.uploaded_bytes >= parts_end => number,
+                None if spans.peek().is_none() => number,
                 None => return Err(Ended::Refused(self.next_number_is_taken())),
             };
         }
