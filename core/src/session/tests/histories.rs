@@ -238,6 +238,7 @@ fn run(file: u64, guessed: bool, into: Into, steps: Vec<Step>) {
     go_on(created(file, guessed, into), file, guessed, into, steps);
 }
 
+#[allow(clippy::too_many_lines, reason = "an arm for each step")]
 fn go_on(mut s: Session, file: u64, guessed: bool, into: Into, steps: Vec<Step>) {
     let mut put = BTreeSet::new();
     let mut rows = Rows::default();
