@@ -166,6 +166,11 @@ pub enum Refusal {
     AttemptsExhausted,
     /// There is nothing to send again: no event, or one that is still on its way.
     NothingToRedeliver,
+    /// The event was sent again a moment ago, by somebody's wish.
+    RedeliveredRecently {
+        /// When it can be again, in seconds.
+        retry_after_seconds: u32,
+    },
     /// The route has no such method.
     MethodNotAllowed {
         /// Those it has, as in `Allow`.
@@ -270,6 +275,7 @@ impl Refusal {
             Self::Completing => ("completing", 409, "The upload is being completed"),
             Self::AttemptsExhausted => ("attempts-exhausted", 410, "Too many attempts have failed"),
             Self::NothingToRedeliver => ("nothing-to-redeliver", 409, "There is no event to send again"),
+            Self::RedeliveredRecently { .. } => ("redelivered-recently", 429, "The event was sent again a moment ago"),
             Self::MethodNotAllowed { .. } => ("method-not-allowed", 405, "The method is not allowed here"),
             Self::UpgradeRequired => ("upgrade-required", 426, "Only WebSocket is spoken here"),
             Self::TooManyWatchers => ("too-many-watchers", 503, "Too many clients watch this upload"),

@@ -84,6 +84,9 @@ impl fmt::Display for Refusal {
                 write!(f, "Storage numbers every attempt, and the numbers have run out. Begin a new upload.")
             }
             Self::NothingToRedeliver => write!(f, "The upload has no event, or its event is on its way."),
+            Self::RedeliveredRecently { retry_after_seconds } => {
+                write!(f, "It can be sent again in {retry_after_seconds} s.")
+            }
             Self::MethodNotAllowed { allow } => write!(f, "Allowed are {allow}."),
             Self::UpgradeRequired => {
                 write!(f, "Open it as a WebSocket, or ask for the status, which says the same once.")

@@ -94,7 +94,7 @@ impl Session {
             chunk,
             number,
             span: (!self.is_unsized()).then(|| (lanes.start_of(chunk), lanes.bytes_of(chunk))),
-            expires_at: self.birth.expires_at,
+            expires_at: self.expires_at_if_seen(now),
         };
         let lane = Some((chunk, Lane { tries: lane.tries + 1, ..lane }));
         Decision::yes(slot, Change { lane, ..Change::none() })
@@ -116,12 +116,7 @@ impl Session {
         }
         let mut after = self.clone();
         let mut change = Change::none();
-        let mut answer = Committed {
-            uploaded_bytes: self.uploaded_bytes(),
-            next_number: None,
-            phase: self.progress.phase,
-            object: None,
-        };
+        let mut answer = Committed::so_far(self.uploaded_bytes(), None, self.progress.phase);
         for part in found {
             let expected_bytes = lanes.bytes_of_number(part.number);
             let bytes = part.bytes.unwrap_or(expected_bytes);
@@ -179,7 +174,7 @@ impl Session {
         }
         match self.progress.phase {
             Phase::Completing | Phase::Verifying | Phase::Completed => return Decision::yes((), Change::none()),
-            Phase::Failed | Phase::Aborted | Phase::Expired => return Decision::no(self.gone()),
+            Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => return Decision::no(self.gone()),
             Phase::Open => {}
         }
         let Content::Lanes(lanes) = &self.content else { return Decision::no(Refusal::NotDirect) };
@@ -198,7 +193,7 @@ impl Session {
             };
             // Where it ends is known once the object is there.
             let (end, crc64nvme) = (ByteCount::ZERO, Crc64Nvme::default());
-            parts.push(StoredPart { number, end, etag: etag.clone(), crc64nvme, sha256_so_far: None });
+            parts.push(StoredPart { number, end, stored_at: now, etag: etag.clone(), crc64nvme, sha256_so_far: None });
         }
         let progress = Progress { phase: Phase::Completing, job_not_before: now, ..self.progress.clone() };
         let progress = Some(self.charged(Some(progress), parts.len()));
@@ -226,6 +221,7 @@ impl Session {
         Progress {
             phase: Phase::Verifying,
             reason: None,
+            refused_since: None,
             job_failures: 0,
             job_not_before: now,
             etag: Some(etag),
@@ -247,7 +243,8 @@ impl Session {
             reason: Some(reason),
             reopenings: self.progress.reopenings + 1,
             job_failures: 0,
-            ..self.progress.clone()
+            refused_since: None,
+            ..self.seen(now)
         };
         // Those that R2 still has will be recorded, and charged for, once more.
         progress.cost.r2_class_a = progress.cost.r2_class_a.saturating_sub(self.content.counted_parts());
@@ -256,7 +253,7 @@ impl Session {
 
     fn direct_and_open(&self) -> Result<(&Lanes, String), Refusal> {
         match self.progress.phase {
-            Phase::Failed | Phase::Aborted | Phase::Expired => return Err(self.gone()),
+            Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => return Err(self.gone()),
             Phase::Completing | Phase::Verifying | Phase::Completed if self.is_direct() => {
                 return Err(Refusal::ChunkAlreadyStored { uploaded_bytes: self.uploaded_bytes() });
             }

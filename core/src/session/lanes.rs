@@ -33,20 +33,26 @@ pub struct Lanes {
     count: u64,
     /// Those that have been tried.
     tried: BTreeMap<u32, Lane>,
+    /// When the newest of those that count was counted.
+    last_stored_at: UnixMs,
 }
 
 impl Lanes {
     /// None tried.
     pub fn new(plan: Plan) -> Self {
-        Self { plan, count: plan.part_count(), tried: BTreeMap::new() }
+        Self { plan, count: plan.part_count(), tried: BTreeMap::new(), last_stored_at: UnixMs::default() }
     }
 
-    /// Takes up what is stored: the lanes that were tried, and the numbers of the parts that count.
-    pub fn restore(plan: Plan, tries: impl Iterator<Item = (u32, u16)>, stored: impl Iterator<Item = u16>) -> Self {
+    /// Takes up what is stored: the lanes that were tried, and the parts that count, each with the time since when.
+    pub fn restore(
+        plan: Plan,
+        tries: impl Iterator<Item = (u32, u16)>,
+        stored: impl Iterator<Item = (u16, UnixMs)>,
+    ) -> Self {
         let mut lanes = Self::new(plan);
         lanes.tried.extend(tries.map(|(chunk, tries)| (chunk, Lane { tries, stored: None })));
-        for number in stored {
-            lanes.store(number);
+        for (number, at) in stored {
+            lanes.store(number, at);
         }
         lanes
     }
@@ -98,6 +104,12 @@ impl Lanes {
     /// None of them counts any more; how often they were tried stays.
     pub(super) fn uncount(&mut self) {
         self.tried.values_mut().for_each(|lane| lane.stored = None);
+        self.last_stored_at = UnixMs::default();
+    }
+
+    /// When the newest of those that count was counted.
+    pub(super) fn last_stored_at(&self) -> UnixMs {
+        self.last_stored_at
     }
 
     /// How many share the part numbers.
@@ -119,11 +131,12 @@ impl Lanes {
     pub(super) fn apply(&mut self, parts: &[StoredPart], lane: Option<(u32, Lane)>) {
         self.tried.extend(lane);
         for part in parts {
-            self.store(part.number);
+            self.store(part.number, part.stored_at);
         }
     }
 
-    fn store(&mut self, number: u16) {
+    fn store(&mut self, number: u16, at: UnixMs) {
+        self.last_stored_at = self.last_stored_at.max(at);
         if let Ok(chunk) = u32::try_from(lane_of(number, self.count)) {
             self.tried.entry(chunk).or_default().stored = Some(number);
         }
@@ -171,7 +184,9 @@ impl Session {
         }
         let Some(number) = lanes.number(chunk, lane.tries) else { return self.exhausted(now) };
         let lane = Some((chunk, Lane { tries: lane.tries + 1, ..lane }));
-        Decision::yes(grant(number.into(), number, 1), Change { lane, ..Change::none() })
+        let mut change = Change { lane, ..Change::none() };
+        self.note_seen(now, &mut change);
+        Decision::yes(grant(number.into(), number, 1), change)
     }
 
     pub(super) fn commit_in_lane(&self, lanes: &Lanes, now: UnixMs, commit: &Commit) -> Decision<Committed> {
@@ -184,8 +199,7 @@ impl Session {
         let lane = lanes.lane(chunk);
         let uploaded_bytes = lanes.stored_bytes();
         if lane.stored == Some(number) {
-            let repeated = Committed { uploaded_bytes, next_number: None, phase: self.progress.phase, object: None };
-            return Decision::yes(repeated, Change::none());
+            return Decision::yes(Committed::so_far(uploaded_bytes, None, self.progress.phase), Change::none());
         }
         let newest = lane.tries.checked_sub(1).and_then(|last_try| lanes.number(chunk, last_try));
         let expected = commit.receipts.first().filter(|receipt| {
@@ -197,10 +211,10 @@ impl Session {
         };
         let end = lanes.start_of(chunk).checked_add(receipt.bytes).unwrap_or(lanes.plan.file_bytes);
         let (etag, crc64nvme) = (receipt.etag.clone(), receipt.crc64nvme);
-        let part = StoredPart { number, end, etag, crc64nvme, sha256_so_far: None };
+        let part = StoredPart { number, end, stored_at: now, etag, crc64nvme, sha256_so_far: None };
         let mut change = Change { parts: vec![part], ..Change::none() };
         let phase = self.complete_if_whole(now, &mut change);
         let uploaded_bytes = uploaded_bytes.checked_add(receipt.bytes).unwrap_or(uploaded_bytes);
-        Decision::yes(Committed { uploaded_bytes, next_number: None, phase, object: None }, change)
+        Decision::yes(Committed::so_far(uploaded_bytes, None, phase), change)
     }
 }

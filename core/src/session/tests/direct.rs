@@ -168,7 +168,7 @@ fn an_object_beyond_what_was_allowed_fails_the_upload_and_is_freed() {
 fn what_has_ended_signs_and_records_nothing() {
     let mut s = direct(CHUNK);
     let slot = sign(&mut s, 0).unwrap();
-    let decision = s.cancel(NOW);
+    let decision = s.cancel(NOW, DeleteRight::Completed);
     take(&mut s, decision).unwrap();
     assert!(matches!(sign(&mut s, 0), Err(Refusal::UploadGone { .. })));
     assert!(matches!(record(&mut s, &[found(slot.number, CHUNK)]), Err(Refusal::UploadGone { .. })));

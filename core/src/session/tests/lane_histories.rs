@@ -60,7 +60,7 @@ impl Seen {
         assert_eq!(s.snapshot().offset.get(), gap.map_or(file, |chunk| chunk * PART));
         assert!(self.counted.values().is_sorted(), "numbers lie in the order of the chunks");
         let tries = self.chunks.iter().map(|(chunk, (tries, _))| (u32::try_from(*chunk).unwrap(), *tries));
-        let restored = Lanes::restore(s.plan(), tries, self.counted.values().copied());
+        let restored = Lanes::restore(s.plan(), tries, self.counted.values().map(|number| (*number, NOW)));
         assert_eq!(s.content, Content::Lanes(restored));
         assert_eq!(s.progress.phase == Phase::Completing, counted == file);
     }

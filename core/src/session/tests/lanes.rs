@@ -74,7 +74,7 @@ fn what_is_stored_can_be_taken_up_again() {
         start(&mut s, offset, length).unwrap();
     }
     count(&mut s, &commit(2, vec![receipt(2, PART)])).unwrap();
-    let restored = Lanes::restore(s.plan(), [(0, 2), (2, 1)].into_iter(), [2].into_iter());
+    let restored = Lanes::restore(s.plan(), [(0, 2), (2, 1)].into_iter(), [(2, NOW)].into_iter());
     assert_eq!(s.content, Content::Lanes(restored));
 }
 
