@@ -45,7 +45,7 @@ impl UploadSession {
             let taken = self.take(SignParts::NAME, None, &mut |session, now| {
                 let mut decision = session.sign(now, *chunk);
                 if behind == asked.0.len() {
-                    decision.change.progress = decision.answer.is_ok().then(|| session.progress.clone());
+                    decision.change.progress = decision.answer.is_ok().then(|| session.seen(now));
                 }
                 decision
             })?;
