@@ -20,7 +20,7 @@ use upload_core::{
         SegmentPlace,
     },
     units::{ByteCount, UploadId},
-    upload::{ObjectFacts, Phase, Snapshot},
+    upload::{Phase, Snapshot},
 };
 use web_sys::ReadableStream;
 use worker::{Bucket, MultipartUpload};
@@ -149,9 +149,13 @@ async fn store_granted(
         grant: &grant,
         timings,
         whole: chunk.digest.is_some(),
-        uploaded_bytes: chunk.offset,
-        phase: Phase::Open,
-        object: None,
+        counted: Committed {
+            uploaded_bytes: chunk.offset,
+            next_number: None,
+            phase: Phase::Open,
+            expires_at: grant.expires_at,
+            object: None,
+        },
     };
     let end = chunk.offset.checked_add(chunk.length).unwrap_or(chunk.offset);
     // On the heap: it is most of what a request has to remember.
@@ -203,12 +207,8 @@ struct Attempt<'a> {
     timings: &'a Timings,
     /// Whether nothing counts before everything does.
     whole: bool,
-    /// How many bytes of the file count, as far as this attempt knows.
-    uploaded_bytes: ByteCount,
-    /// Where the upload is in its life, likewise.
-    phase: Phase,
-    /// The object, where there is one already.
-    object: Option<ObjectFacts>,
+    /// What counts, as far as this attempt knows.
+    counted: Committed,
 }
 
 impl Attempt<'_> {
@@ -310,9 +310,7 @@ impl Attempt<'_> {
             self.delete_uncounted_put().await;
         }
         let committed = answer.map_err(Ended::Refused)?;
-        self.uploaded_bytes = committed.uploaded_bytes;
-        self.phase = committed.phase;
-        self.object.clone_from(&committed.object);
+        self.counted.clone_from(&committed);
         Ok(committed)
     }
 
@@ -347,11 +345,11 @@ impl Attempt<'_> {
         });
         Outcome::Appended {
             id: self.id,
-            uploaded_bytes: self.uploaded_bytes,
+            uploaded_bytes: self.counted.uploaded_bytes,
             file_bytes: self.grant.plan.declared_bytes(),
-            expires_at: self.grant.expires_at,
-            phase: self.phase,
-            object: self.object.clone(),
+            expires_at: self.counted.expires_at,
+            phase: self.counted.phase,
+            object: self.counted.object.clone(),
         }
     }
 
@@ -389,10 +387,10 @@ impl Attempt<'_> {
     async fn release(&self, reason: ReleaseReason) -> ByteCount {
         let release = Release { attempt: self.grant.attempt, reason };
         match ask(self.objects, self.id, &release).await {
-            Ok(answer) => answer.unwrap_or(self.uploaded_bytes),
+            Ok(answer) => answer.unwrap_or(self.counted.uploaded_bytes),
             Err(error) => {
                 log::error(&LogLine { detail: Some(error.to_string()), ..LogLine::of("release_failed", self.id) });
-                self.uploaded_bytes
+                self.counted.uploaded_bytes
             }
         }
     }
