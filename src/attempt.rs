@@ -20,7 +20,7 @@ use upload_core::{
         SegmentPlace,
     },
     units::{ByteCount, UploadId},
-    upload::{ObjectFacts, Phase, Snapshot},
+    upload::{Phase, Snapshot},
 };
 use worker::{Bucket, MultipartUpload};
 
@@ -70,12 +70,8 @@ pub(crate) struct Attempt<'a> {
     timings: &'a Timings,
     /// What the chunk's digest must be. With one, nothing counts before everything does.
     digest: Option<&'a ChunkDigest>,
-    /// How many bytes of the file count, as far as this attempt knows.
-    uploaded_bytes: ByteCount,
-    /// Where the upload is in its life, likewise.
-    phase: Phase,
-    /// The object, where there is one already.
-    object: Option<ObjectFacts>,
+    /// What counts, as far as this attempt knows.
+    counted: Committed,
 }
 
 impl<'a> Attempt<'a> {
@@ -94,9 +90,13 @@ impl<'a> Attempt<'a> {
             grant,
             timings: &storing.timings,
             digest: chunk.digest.as_ref(),
-            uploaded_bytes: chunk.offset,
-            phase: Phase::Open,
-            object: None,
+            counted: Committed {
+                uploaded_bytes: chunk.offset,
+                next_number: None,
+                phase: Phase::Open,
+                expires_at: grant.expires_at,
+                object: None,
+            },
         }
     }
 
@@ -192,7 +192,7 @@ impl<'a> Attempt<'a> {
     /// Somebody else may still be writing under the next number. What was stored counts, and the rest has to come again.
     fn next_number_is_taken(&self) -> Refusal {
         let retry_after_seconds = u32::try_from(RENEW_EVERY_MS / 1_000).unwrap_or(1);
-        Refusal::WritersPending { uploaded_bytes: self.uploaded_bytes, retry_after_seconds }
+        Refusal::WritersPending { uploaded_bytes: self.counted.uploaded_bytes, retry_after_seconds }
     }
 
     fn commit_of(&self, receipts: Vec<Receipt>, rest: Option<Rest>, relay: &Relay) -> Commit {
@@ -212,9 +212,7 @@ impl<'a> Attempt<'a> {
             self.delete_uncounted_put().await;
         }
         let committed = answer.map_err(Ended::Refused)?;
-        self.uploaded_bytes = committed.uploaded_bytes;
-        self.phase = committed.phase;
-        self.object.clone_from(&committed.object);
+        self.counted.clone_from(&committed);
         Ok(committed)
     }
 
@@ -249,11 +247,11 @@ impl<'a> Attempt<'a> {
         });
         Outcome::Appended {
             id: self.id,
-            uploaded_bytes: self.uploaded_bytes,
+            uploaded_bytes: self.counted.uploaded_bytes,
             file_bytes: self.grant.plan.declared_bytes(),
-            expires_at: self.grant.expires_at,
-            phase: self.phase,
-            object: self.object.clone(),
+            expires_at: self.counted.expires_at,
+            phase: self.counted.phase,
+            object: self.counted.object.clone(),
         }
     }
 
@@ -293,10 +291,10 @@ impl<'a> Attempt<'a> {
     async fn release(&self, reason: ReleaseReason) -> ByteCount {
         let release = Release { attempt: self.grant.attempt, reason };
         match ask(self.objects, self.id, &release).await {
-            Ok(answer) => answer.unwrap_or(self.uploaded_bytes),
+            Ok(answer) => answer.unwrap_or(self.counted.uploaded_bytes),
             Err(error) => {
                 log::error(&LogLine { detail: Some(error.to_string()), ..LogLine::of("release_failed", self.id) });
-                self.uploaded_bytes
+                self.counted.uploaded_bytes
             }
         }
     }

@@ -15,7 +15,7 @@ use upload_core::{
     operation::{Append, Create, FirstChunk, Outcome, Wait},
     plan::{Mode, Plan},
     refusal::Refusal,
-    session::{Begin, Birth, Grant, Link, Policy},
+    session::{Begin, Birth, DeleteRight, Grant, Link, Policy},
     token::upload_token,
     units::{ByteCount, UnixMs, UploadId},
     upload::{Phase, Purpose, Snapshot},
@@ -79,7 +79,6 @@ async fn create_and_begin(
         multipart_id: None,
         public_url: config.public_url.clone().unwrap_or_else(|| call.host.to_owned()),
         created_at,
-        expires_at: created_at.plus_ms(config.upload_ttl_ms),
         // Of a piece the origin never hears: it is told of what is put together from it.
         policy: Policy { tell_origin: config.policy.tell_origin && create.purpose != Purpose::Piece, ..config.policy },
         created_with: creator.token,
@@ -203,12 +202,12 @@ pub(crate) async fn with_first_chunk(
         let named = Named::ByOffset;
         let chunk = Append { id, offset, named, length, file_bytes: None, digest: first.digest, wait: Wait::No };
         match append::in_background(chunk, grant, body, call).await? {
-            Ok(Outcome::Appended { uploaded_bytes, phase, object, .. }) => {
-                Ok(snapshot.appended(uploaded_bytes, phase, object))
+            Ok(Outcome::Appended { uploaded_bytes, expires_at, phase, object, .. }) => {
+                Ok(snapshot.appended(uploaded_bytes, expires_at, phase, object))
             }
             Err(refusal @ (Refusal::ChecksumMismatch { .. } | Refusal::FileDigestMismatch { .. })) => {
                 // Dies here, or fails: the upload is there without a byte, and expires.
-                let _expires = ask(&objects, id, &Cancel).await;
+                let _expires = ask(&objects, id, &Cancel(DeleteRight::Unfinished)).await;
                 return Ok(Err(refusal));
             }
             // Whatever else went wrong: the upload is there, and this is how it stands.
@@ -237,7 +236,8 @@ async fn admit(
             file_size: birth.plan.file_bytes,
             open_ended: birth.plan.open_ended,
             created_at: birth.created_at,
-            expires_at: birth.expires_at,
+            // It moves with every byte; the ledger keeps the entry until the upload cannot be open any more.
+            expires_at: birth.latest_end(),
         },
         sha256: birth.file.sha256,
         idempotency: create.idempotency.clone(),

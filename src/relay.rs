@@ -363,7 +363,9 @@ fn why(stored: Option<Error>, pumped: Option<Stopped>) -> Broken {
         (Some(error), _) | (None, Some(Stopped::AtSink(error))) => match classify(&error.to_string()) {
             StorageFault::Gone => Broken::MultipartGone,
             StorageFault::ClientLeft => Broken::BodyEnded,
-            StorageFault::Retry | StorageFault::Damaged => Broken::Storage(error),
+            StorageFault::Retry | StorageFault::Damaged | StorageFault::Misfit | StorageFault::Refused => {
+                Broken::Storage(error)
+            }
         },
         (None, None) => Broken::Fault(Error::from("nothing broke")),
     }

@@ -13,7 +13,7 @@
 //! * [`stride`]: how much of a body is read at a time.
 //! * [`s3`]: requests to R2's S3 API, signed, and what it answers.
 //! * [`ledger`]: what one owner may use.
-//! * [`event`]: what the origin is told, and when it is told again.
+//! * [`event`]: what the origin is told, and when it is told again. [`outbox`]: all that one upload has to tell.
 //! * [`token`]: who may upload what, by word of the application. [`caller`]: who asks an upload's object for something.
 
 #![forbid(unsafe_code)]
@@ -31,6 +31,7 @@ pub mod ledger;
 pub mod log_line;
 pub mod media_types;
 pub mod operation;
+pub mod outbox;
 pub mod plan;
 pub mod refusal;
 mod refusal_advice;

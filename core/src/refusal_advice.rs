@@ -26,6 +26,7 @@ impl Refusal {
             Self::Busy { retry_after_seconds, .. }
             | Self::WritersPending { retry_after_seconds, .. }
             | Self::RateLimited { retry_after_seconds }
+            | Self::RedeliveredRecently { retry_after_seconds }
             | Self::QuotaExceeded { retry_after_seconds: Some(retry_after_seconds), .. } => Some(*retry_after_seconds),
             Self::Completing | Self::StorageUnavailable { .. } => Some(SOON_SECONDS),
             Self::KeysUnavailable => Some(5),

@@ -34,12 +34,10 @@ pub(crate) enum Assembly {
     },
     /// R2 does not have the parts of a direct upload as they were recorded.
     Changed(String),
-    /// R2 does not have the parts of an upload as they were stored.
-    Damaged(String),
-    /// It will never have.
+    /// It has another object than it should, and that will not change.
     Impossible(String),
-    /// It may have a moment later.
-    Postponed(String),
+    /// It does not put the object together, in these words.
+    Refused(StorageFault, String),
 }
 
 /// Opens a multipart upload, and says R2's id of it.
@@ -76,13 +74,18 @@ pub(crate) async fn assemble(bucket: &Bucket, session: &Session, parts: Vec<Part
     };
     match around("r2.head", bucket.head(&birth.key)).await {
         Ok(Some(object)) => checked(bucket, &object, session, crc64nvme).await,
-        Err(head_error) => Assembly::Postponed(format!("{error}; looking for the object: {head_error}")),
-        Ok(None) => match classify(&error.to_string()) {
-            StorageFault::Retry | StorageFault::ClientLeft => Assembly::Postponed(error.to_string()),
-            StorageFault::Gone => Assembly::Impossible("Storage has dropped the unfinished upload.".to_owned()),
-            StorageFault::Damaged => Assembly::Damaged(error.to_string()),
-        },
+        Ok(None) => Assembly::Refused(classify(&error.to_string()), error.to_string()),
+        Err(head_error) => unknown(&error, &head_error),
     }
+}
+
+/// R2 did not do it, and does not say whether it has. Only where it would not let us in, it certainly has not.
+fn unknown(error: &Error, head_error: &Error) -> Assembly {
+    let fault = match classify(&error.to_string()) {
+        StorageFault::Refused => StorageFault::Refused,
+        _ => StorageFault::Retry,
+    };
+    Assembly::Refused(fault, format!("{error}; looking for the object: {head_error}"))
 }
 
 /// The same with parts that the client stored itself: R2 alone knows whether they are what was recorded, since whoever has a URL
@@ -95,16 +98,15 @@ async fn assemble_direct(bucket: &Bucket, session: &Session, parts: Vec<PartName
     };
     let error = match completed {
         Ok(object) => return unseen(bucket, &object, session).await,
-        Err(error) => error.to_string(),
+        Err(error) => error,
     };
     match around("r2.head", bucket.head(&birth.key)).await {
         Ok(Some(object)) => unseen(bucket, &object, session).await,
-        Err(head_error) => Assembly::Postponed(format!("{error}; looking for the object: {head_error}")),
-        Ok(None) => match classify(&error) {
-            StorageFault::Retry | StorageFault::ClientLeft => Assembly::Postponed(error),
-            StorageFault::Gone => Assembly::Impossible("Storage has dropped the unfinished upload.".to_owned()),
-            StorageFault::Damaged => Assembly::Changed(error),
+        Ok(None) => match classify(&error.to_string()) {
+            StorageFault::Damaged | StorageFault::Misfit => Assembly::Changed(error.to_string()),
+            fault => Assembly::Refused(fault, error.to_string()),
         },
+        Err(head_error) => unknown(&error, &head_error),
     }
 }
 
@@ -116,7 +118,7 @@ async fn unseen(bucket: &Bucket, object: &Object, session: &Session) -> Assembly
     match first_bytes_allowed(bucket, session, bytes.get()).await {
         Ok(Ok(())) => Assembly::Unseen { etag: object.etag(), bytes },
         Ok(Err(reason)) => Assembly::Impossible(reason),
-        Err(error) => Assembly::Postponed(error.to_string()),
+        Err(error) => Assembly::Refused(StorageFault::Retry, error.to_string()),
     }
 }
 
@@ -197,7 +199,7 @@ async fn allowed(bucket: &Bucket, session: &Session, etag: String, crc64nvme: Cr
     match first_bytes_allowed(bucket, session, session.plan().file_bytes.get()).await {
         Ok(Ok(())) => Assembly::Done { etag, crc64nvme },
         Ok(Err(reason)) => Assembly::Impossible(reason),
-        Err(error) => Assembly::Postponed(error.to_string()),
+        Err(error) => Assembly::Refused(StorageFault::Retry, error.to_string()),
     }
 }
 

@@ -35,6 +35,9 @@ impl UploadSession {
         };
         self.load()?;
         let is_theirs = self.session.borrow().as_ref().is_none_or(|session| caller.may_use(session.birth.ownership()));
+        if is_theirs {
+            self.look_after_duties()?;
+        }
         match path.trim_start_matches('/') {
             // Answered with bytes where it is answered: a refusal must not be taken for some.
             ReadTail::NAME if !is_theirs => Ok(Response::error("no such upload", 404)?),
@@ -71,9 +74,15 @@ impl UploadSession {
                 waiting::for_object(&self.session).await;
                 self.decide_then_show(&body, |session, _, _: &AwaitObject| session.status())
             }
-            Complete::NAME => self.decide_then_show(&body, |session, _, _: &Complete| session.complete()),
-            Cancel::NAME => self.decide(&body, |session, now, _: &Cancel| session.cancel(now)),
-            Redeliver::NAME => self.decide_then_show(&body, |session, now, _: &Redeliver| session.redeliver(now)),
+            Complete::NAME => {
+                self.force_alarm()?;
+                self.decide_then_show(&body, |session, _, _: &Complete| session.complete())
+            }
+            Cancel::NAME => self.decide(&body, |session, now, cancel: &Cancel| session.cancel(now, cancel.0)),
+            Redeliver::NAME => {
+                self.force_alarm()?;
+                self.decide_then_show(&body, |session, now, _: &Redeliver| session.redeliver(now))
+            }
             FindObject::NAME => self.decide(&body, |session, _, _: &FindObject| find_object(session)),
             BeginDelivery::NAME => self.decide(&body, begin_delivery),
             EndDelivery::NAME => self.decide(&body, end_delivery),

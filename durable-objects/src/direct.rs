@@ -40,7 +40,7 @@ impl UploadSession {
 
     fn sign_parts(&self, asked: &SignParts) -> Result<Response> {
         self.charge(BY_CLIENT);
-        answer(self.take(SignParts::NAME, None, &mut |session, _| session.sign(&asked.0))?)
+        answer(self.take(SignParts::NAME, None, &mut |session, now| session.sign(now, &asked.0))?)
     }
 
     /// Whoever learns this asks R2 for them.

@@ -178,6 +178,11 @@ pub enum Refusal {
     },
     /// There is nothing to send again: no event, or one that is still on its way.
     NothingToRedeliver,
+    /// The event was sent again a moment ago, by somebody's wish.
+    RedeliveredRecently {
+        /// When it can be again, in seconds.
+        retry_after_seconds: u32,
+    },
     /// The route has no such method.
     MethodNotAllowed {
         /// Those it has, as in `Allow`.
@@ -285,6 +290,7 @@ impl Refusal {
                 ("writers-pending", 503, "Earlier requests for these bytes have not ended yet")
             }
             Self::NothingToRedeliver => ("nothing-to-redeliver", 409, "There is no event to send again"),
+            Self::RedeliveredRecently { .. } => ("redelivered-recently", 429, "The event was sent again a moment ago"),
             Self::MethodNotAllowed { .. } => ("method-not-allowed", 405, "The method is not allowed here"),
             Self::UpgradeRequired => ("upgrade-required", 426, "Only WebSocket is spoken here"),
             Self::TooManyWatchers => ("too-many-watchers", 503, "Too many clients watch this upload"),

@@ -93,6 +93,9 @@ impl fmt::Display for Refusal {
                  at the latest."
             ),
             Self::NothingToRedeliver => write!(f, "The upload has no event, or its event is on its way."),
+            Self::RedeliveredRecently { retry_after_seconds } => {
+                write!(f, "It can be sent again in {retry_after_seconds} s.")
+            }
             Self::MethodNotAllowed { allow } => write!(f, "Allowed are {allow}."),
             Self::UpgradeRequired => {
                 write!(f, "Open it as a WebSocket, or ask for the status, which says the same once.")

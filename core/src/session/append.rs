@@ -22,7 +22,7 @@ impl Session {
     /// The same, for whoever brings the bytes of a composition, too.
     pub(super) fn begin_as_writer(&self, now: UnixMs, begin: Begin) -> Decision<Grant> {
         let uploaded_bytes = self.uploaded_bytes();
-        if self.is_unwanted() {
+        if self.is_gone() {
             return Decision::no(self.gone());
         }
         if self.progress.phase != Phase::Open {
@@ -56,13 +56,19 @@ impl Session {
             reserved,
             tail: Vec::new(),
             rest_key: self.birth.segment_key(attempt),
-            expires_at: self.birth.expires_at,
+            expires_at: self.expires_at_if_seen(now),
             carry_sha256: false,
             sha256_so_far: None,
         };
         match &self.content {
             Content::Sequence(sequence) => self.begin_in_sequence(sequence, now, begin, end, plan, grant),
-            Content::Lanes(lanes) => lanes.begin(now, begin, grant),
+            Content::Lanes(lanes) => {
+                let mut decision = lanes.begin(now, begin, grant);
+                if decision.answer.is_ok() {
+                    self.note_seen(now, &mut decision.change);
+                }
+                decision
+            }
         }
     }
 
@@ -108,7 +114,7 @@ impl Session {
     /// the last part.
     pub fn declare(&self, now: UnixMs, offset: ByteCount, file_bytes: Option<ByteCount>) -> Decision<()> {
         let uploaded_bytes = self.uploaded_bytes();
-        if self.is_unwanted() {
+        if self.is_gone() {
             return Decision::no(self.gone());
         }
         if self.is_composition() {
@@ -171,19 +177,21 @@ impl Session {
     /// Counts stored bytes. Saying the same commit twice, since its answer was lost, gets the same answer.
     pub fn commit(&self, now: UnixMs, commit: &Commit) -> Decision<Committed> {
         match self.progress.phase {
-            Phase::Failed | Phase::Aborted | Phase::Expired => return Decision::no(self.gone()),
+            Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => return Decision::no(self.gone()),
             Phase::Open | Phase::Completing | Phase::Verifying | Phase::Completed => {}
         }
         let mut decision = match &self.content {
             Content::Sequence(sequence) => self.commit_in_sequence(sequence, now, commit),
             Content::Lanes(lanes) => self.commit_in_lane(lanes, now, commit),
         };
-        if let Ok(committed) = &mut decision.answer
-            && committed.phase == Phase::Completed
-        {
-            let mut after = self.clone();
-            after.apply(decision.change.clone());
-            committed.object = after.object();
+        if let Ok(committed) = &mut decision.answer {
+            let counts = !decision.change.parts.is_empty() || decision.change.segment.is_some();
+            committed.expires_at = if counts { self.expires_at_if_seen(now) } else { self.expires_at() };
+            if committed.phase == Phase::Completed {
+                let mut after = self.clone();
+                after.apply(decision.change.clone());
+                committed.object = after.object();
+            }
         }
         decision
     }
@@ -232,7 +240,7 @@ impl Session {
     /// this stays true until somebody appends.
     pub fn probe(&self, now: UnixMs) -> Decision<()> {
         match (self.progress.phase, &self.content) {
-            (Phase::Failed | Phase::Aborted | Phase::Expired, _) => Decision::no(self.gone()),
+            (Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted, _) => Decision::no(self.gone()),
             // Of a composition nobody is told an offset to go on at.
             (Phase::Open, Content::Sequence(sequence)) if !self.is_composition() => {
                 Decision::yes((), self.fence(sequence, now))
@@ -246,7 +254,7 @@ impl Session {
     /// How it stands, for whoever may ask at any time. Of what was given up only that it is gone.
     pub fn status(&self) -> Decision<()> {
         match self.progress.phase {
-            Phase::Aborted | Phase::Expired => Decision::no(self.gone()),
+            Phase::Aborted | Phase::Expired | Phase::Deleted => Decision::no(self.gone()),
             Phase::Open | Phase::Completing | Phase::Verifying | Phase::Completed | Phase::Failed => {
                 Decision::yes((), Change::none())
             }

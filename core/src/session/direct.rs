@@ -74,7 +74,7 @@ impl Session {
     }
 
     /// Gives the right to store these chunks: all of them, or none.
-    pub fn sign(&self, chunks: &[u32]) -> Decision<Vec<Slot>> {
+    pub fn sign(&self, now: UnixMs, chunks: &[u32]) -> Decision<Vec<Slot>> {
         let (lanes, multipart_id) = match self.direct_and_open() {
             Ok(found) => found,
             Err(refusal) => return Decision::no(refusal),
@@ -99,13 +99,13 @@ impl Session {
                 chunk,
                 number,
                 span: (!self.is_unsized()).then(|| (lanes.start_of(chunk), lanes.bytes_of(chunk))),
-                expires_at: self.birth.expires_at,
+                expires_at: self.expires_at_if_seen(now),
             });
             let before = signed.remove(&chunk).unwrap_or_else(|| lanes.lane(chunk));
             signed.insert(chunk, Lane { attempts: before.attempts + 1, number, used: 1, ..before });
         }
         // Said again with every request, for its cost: such an object sleeps between them.
-        let progress = (!slots.is_empty()).then(|| self.progress.clone());
+        let progress = (!slots.is_empty()).then(|| self.seen(now));
         Decision::yes(slots, Change { lanes: signed.into_iter().collect(), progress, ..Change::none() })
     }
 
@@ -140,7 +140,7 @@ impl Session {
             }
             if is_open && !lanes.is_stored(chunk) {
                 let end = lanes.start_of(chunk).checked_add(part_bytes).unwrap_or(self.plan().file_bytes);
-                parts.insert(number, recorded(number, end, part.etag.clone()));
+                parts.insert(number, recorded(number, end, now, part.etag.clone()));
             }
         }
         let mut change = Change { parts: parts.into_values().collect(), ..Change::none() };
@@ -151,7 +151,7 @@ impl Session {
         if !change.parts.is_empty() {
             change.progress = Some(self.charged(change.progress, change.parts.len()));
         }
-        Decision::yes(Committed { uploaded_bytes, next_number: None, phase, object: None }, change)
+        Decision::yes(Committed::so_far(uploaded_bytes, None, phase), change)
     }
 
     /// How far the upload is, with so many parts that its client had R2 store at the upload's cost.
@@ -180,7 +180,7 @@ impl Session {
         }
         match self.progress.phase {
             Phase::Completing | Phase::Verifying | Phase::Completed => return Decision::yes((), Change::none()),
-            Phase::Failed | Phase::Aborted | Phase::Expired => return Decision::no(self.gone()),
+            Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => return Decision::no(self.gone()),
             Phase::Open => {}
         }
         let Content::Lanes(lanes) = &self.content else { return Decision::no(Refusal::NotDirect) };
@@ -198,7 +198,7 @@ impl Session {
                 return Decision::no(Refusal::bad_request("parts", detail));
             };
             // Where it ends is known once the object is there.
-            parts.push(recorded(number, ByteCount::ZERO, etag.clone()));
+            parts.push(recorded(number, ByteCount::ZERO, now, etag.clone()));
         }
         let progress = Progress { phase: Phase::Completing, job_not_before: now, ..self.progress.clone() };
         let progress = Some(self.charged(Some(progress), parts.len()));
@@ -226,6 +226,7 @@ impl Session {
         Progress {
             phase: Phase::Verifying,
             reason: None,
+            refused_since: None,
             job_failures: 0,
             job_not_before: now,
             etag: Some(etag),
@@ -237,8 +238,8 @@ impl Session {
 
     /// R2 does not have the parts as they were recorded: a URL was used again, or a record was false. Nothing counts any more,
     /// and what R2 still has can be recorded again.
-    pub fn reopened_directly(&self, error: &str) -> Change {
-        let mut change = self.reopened(error, Uncount::All);
+    pub fn reopened_directly(&self, now: UnixMs, error: &str) -> Change {
+        let mut change = self.reopened(now, error, Uncount::All);
         if let Some(progress) = &mut change.progress {
             // Those that R2 still has will be recorded, and charged for, once more.
             progress.cost.r2_class_a = progress.cost.r2_class_a.saturating_sub(self.content.counted_parts());
@@ -247,15 +248,16 @@ impl Session {
     }
 
     /// R2 does not have these parts as they were counted: the upload is open again, and they are missing.
-    pub(super) fn reopened(&self, error: &str, uncount: Uncount) -> Change {
+    pub(super) fn reopened(&self, now: UnixMs, error: &str, uncount: Uncount) -> Change {
         let reason = format!("Storage does not have the parts as they were counted: {error}");
-        let progress = Progress { phase: Phase::Open, reason: Some(reason), job_failures: 0, ..self.progress.clone() };
+        let (reason, refused_since) = (Some(reason), None);
+        let progress = Progress { phase: Phase::Open, reason, job_failures: 0, refused_since, ..self.seen(now) };
         Change { progress: Some(progress), uncount, ..Change::none() }
     }
 
     fn direct_and_open(&self) -> Result<(&Lanes, String), Refusal> {
         match self.progress.phase {
-            Phase::Failed | Phase::Aborted | Phase::Expired => return Err(self.gone()),
+            Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => return Err(self.gone()),
             Phase::Completing | Phase::Verifying | Phase::Completed if self.is_direct() => {
                 return Err(Refusal::ChunkAlreadyStored { chunk: None, uploaded_bytes: self.uploaded_bytes() });
             }
@@ -291,6 +293,7 @@ impl Lanes {
 }
 
 /// A part that R2 has. Nobody here has seen its bytes: their CRC is known once the object has been read back.
-fn recorded(number: u16, end: ByteCount, etag: String) -> StoredPart {
-    StoredPart { number, end, etag, crc64nvme: Crc64Nvme::default(), sha256_so_far: None, digest: None }
+fn recorded(number: u16, end: ByteCount, stored_at: UnixMs, etag: String) -> StoredPart {
+    let crc64nvme = Crc64Nvme::default();
+    StoredPart { number, end, stored_at, etag, crc64nvme, sha256_so_far: None, digest: None }
 }

@@ -54,20 +54,27 @@ pub struct Lanes {
     numbers: ChunkNumbers,
     /// Those that have been begun.
     begun: BTreeMap<u32, Lane>,
+    /// When the newest of those that count was counted.
+    last_stored_at: UnixMs,
 }
 
 impl Lanes {
     /// None begun.
     pub fn new(plan: Plan) -> Self {
-        Self { plan, numbers: ChunkNumbers::new(plan.mode, plan.part_count()), begun: BTreeMap::new() }
+        let numbers = ChunkNumbers::new(plan.mode, plan.part_count());
+        Self { plan, numbers, begun: BTreeMap::new(), last_stored_at: UnixMs::default() }
     }
 
-    /// Takes up what is stored: the lanes that were begun, and the numbers of the parts that count.
-    pub fn restore(plan: Plan, begun: impl Iterator<Item = (u32, Lane)>, stored: impl Iterator<Item = u16>) -> Self {
+    /// Takes up what is stored: the lanes that were begun, and the parts that count, each with the time since when.
+    pub fn restore(
+        plan: Plan,
+        begun: impl Iterator<Item = (u32, Lane)>,
+        stored: impl Iterator<Item = (u16, UnixMs)>,
+    ) -> Self {
         let mut lanes = Self::new(plan);
         lanes.begun.extend(begun);
-        for number in stored {
-            lanes.store(number);
+        for (number, at) in stored {
+            lanes.store(number, at);
         }
         lanes
     }
@@ -124,13 +131,21 @@ impl Lanes {
     pub(super) fn uncount(&mut self, uncount: &Uncount) {
         match uncount {
             Uncount::Nothing => {}
-            Uncount::All => self.begun.values_mut().for_each(|lane| lane.stored = None),
+            Uncount::All => {
+                self.begun.values_mut().for_each(|lane| lane.stored = None);
+                self.last_stored_at = UnixMs::default();
+            }
             Uncount::Chunks(chunks) => {
                 for chunk in chunks {
                     self.begun.entry(*chunk).or_default().stored = None;
                 }
             }
         }
+    }
+
+    /// When the newest of those that count was counted.
+    pub(super) fn last_stored_at(&self) -> UnixMs {
+        self.last_stored_at
     }
 
     /// How many there are, and which numbers they own.
@@ -155,11 +170,12 @@ impl Lanes {
             self.begun.insert(chunk, Lane { stored, ..lane });
         }
         for part in parts {
-            self.store(part.number);
+            self.store(part.number, part.stored_at);
         }
     }
 
-    fn store(&mut self, number: u16) {
+    fn store(&mut self, number: u16, at: UnixMs) {
+        self.last_stored_at = self.last_stored_at.max(at);
         if let Some(chunk) = self.numbers.chunk_of(number) {
             self.begun.entry(chunk).or_default().stored = Some(number);
         }
@@ -231,20 +247,19 @@ impl Session {
             return Decision { answer: Err(self.superseded()), change: lanes.ended(commit.attempt) };
         };
         if lane.stored == Some(receipt.number) {
-            let repeated = Committed { uploaded_bytes, next_number: None, phase: self.progress.phase, object: None };
-            return Decision::yes(repeated, Change::none());
+            return Decision::yes(Committed::so_far(uploaded_bytes, None, self.progress.phase), Change::none());
         }
         if lane.stored.is_some() || self.progress.phase != Phase::Open {
             return Decision::no(self.superseded());
         }
         let end = lanes.start_of(chunk).checked_add(receipt.bytes).unwrap_or(lanes.plan.file_bytes);
         let (etag, crc64nvme) = (receipt.etag.clone(), receipt.crc64nvme);
-        let digest = commit.digest.clone();
-        let part = StoredPart { number: receipt.number, end, etag, crc64nvme, sha256_so_far: None, digest };
+        let (number, digest) = (receipt.number, commit.digest.clone());
+        let part = StoredPart { number, end, stored_at: now, etag, crc64nvme, sha256_so_far: None, digest };
         let mut change = Change { parts: vec![part], ..Change::none() };
         let phase = self.complete_if_whole(now, &mut change);
         let uploaded_bytes = uploaded_bytes.checked_add(receipt.bytes).unwrap_or(uploaded_bytes);
-        Decision::yes(Committed { uploaded_bytes, next_number: None, phase, object: None }, change)
+        Decision::yes(Committed::so_far(uploaded_bytes, None, phase), change)
     }
 
     /// Which part numbers a chunk of a parallel or direct upload owns.
@@ -257,11 +272,11 @@ impl Session {
 
     /// R2 does not have a part as it was counted. Those under numbers that were used before may have been written over by somebody
     /// who was believed to have ended: they are asked for again. `None` where there are none, so that something else is wrong.
-    pub fn reopen_suspects(&self, error: &str) -> Option<Change> {
+    pub fn reopen_suspects(&self, now: UnixMs, error: &str) -> Option<Change> {
         let Content::Lanes(lanes) = &self.content else { return None };
         let suspects: Vec<u32> =
             lanes.begun().filter(|(_, lane)| lane.stored.is_some() && lane.again).map(|(chunk, _)| chunk).collect();
-        (!suspects.is_empty()).then(|| self.reopened(error, Uncount::Chunks(suspects)))
+        (!suspects.is_empty()).then(|| self.reopened(now, error, Uncount::Chunks(suspects)))
     }
 }
 

@@ -64,7 +64,7 @@ pub struct Grant {
     pub tail: Vec<TailPiece>,
     /// Where to put bytes behind the last whole part, if they are too many for a row.
     pub rest_key: String,
-    /// When the upload ends unless it is complete by then.
+    /// When the upload ends unless bytes come in before, or it is complete by then.
     pub expires_at: UnixMs,
     /// Whether the file's SHA-256 was declared, so that it must be carried along.
     pub carry_sha256: bool,
@@ -139,9 +139,19 @@ pub struct Committed {
     pub next_number: Option<u16>,
     /// Where the upload is in its life.
     pub phase: Phase,
+    /// When it ends now, unless more comes in.
+    #[serde(default)]
+    pub expires_at: UnixMs,
     /// The object, where there is one already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<ObjectFacts>,
+}
+
+impl Committed {
+    /// So much counts. When the upload ends, and its object, [`Session::commit`](super::Session::commit) adds.
+    pub(super) fn so_far(uploaded_bytes: ByteCount, next_number: Option<u16>, phase: Phase) -> Self {
+        Self { uploaded_bytes, next_number, phase, expires_at: UnixMs::default(), object: None }
+    }
 }
 
 /// A part of an attempt is still under way.

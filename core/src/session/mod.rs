@@ -13,18 +13,23 @@
 //! * `put`: a file of one part, which is an object from the start.
 //! * `opening`: a file that may come as a whole, and be put; if not, its multipart upload is opened late.
 //! * `verifying`: the object is read back, slice by slice.
-//! * `ending`: complete, cancel, expire, and what follows: assembling, freeing, telling.
+//! * `lifetime`: how long an unfinished upload lives.
+//! * `ending`: complete, cancel, delete, expire, and what follows: freeing, settling with the ledger.
+//! * `assembling`: R2 puts the object together, or does not.
+//! * `telling`: the origin is told.
 //! * `noting`: what of all this goes into the trail.
 //! * `schedule`: what is to be done next, and when.
 //!
 //! A session is its [`Birth`] (fixed), its [`Progress`] (small, rewritten), its [`Content`] (where the counted bytes end, or
-//! which chunks are there), and the [`Delivery`] of its event.
+//! which chunks are there), and the [`Outbox`] of its events.
 
 mod append;
+mod assembling;
 mod composing;
 mod direct;
 mod ending;
 mod lanes;
+mod lifetime;
 mod messages;
 mod noting;
 mod opening;
@@ -33,6 +38,7 @@ mod put;
 mod records;
 mod schedule;
 mod sequence;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod verifying;
@@ -40,7 +46,9 @@ mod writers;
 
 pub use composing::{PartSource, Piece, PieceObject, Run, Standing, Stretch, Wanted};
 pub use direct::{Found, Signed, Slot};
+pub use ending::DeleteRight;
 pub use lanes::{Lane, Lanes};
+pub use lifetime::LATEST_END_MS;
 pub use messages::{Begin, Commit, Committed, Grant, Link, Receipt, Release, ReleaseReason, Renew, Rest, TailPiece};
 pub use records::{Birth, LateMultipart, MAX_ROW_SEGMENT_BYTES, Policy, Progress, Segment, SegmentPlace, StoredPart};
 pub use schedule::Job;
@@ -50,8 +58,9 @@ pub use writers::{RENEW_EVERY_MS, WRITER_SILENCE_MS, WRITER_STOPS_AFTER_MS, Writ
 
 use crate::{
     cost::Cost,
-    event::{Delivery, EventKind},
+    event::EventKind,
     integrity::{RunningSha256, Sha256State},
+    outbox::Outbox,
     plan::{Mode, Plan},
     refusal::Refusal,
     units::{ByteCount, UnixMs},
@@ -77,14 +86,14 @@ pub struct Session {
     /// What has been counted.
     pub content: Content,
     /// What the origin is told, once the upload has ended.
-    pub delivery: Option<Delivery>,
+    pub outbox: Outbox,
 }
 
 /// What a decision changes. To be stored in one transaction, or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Change {
-    /// The new progress, where it is another. One row, together with the delivery.
+    /// The new progress, where it is another. One row, together with the outbox.
     pub progress: Option<Progress>,
     /// New parts, in order. One row each. A part takes with it the segments that lie before its end.
     pub parts: Vec<StoredPart>,
@@ -96,8 +105,8 @@ pub struct Change {
     pub uncount: Uncount,
     /// An attempt that has said that it is there. Kept in memory only.
     pub heard: Option<Heard>,
-    /// The new state of the delivery. One row, together with the progress.
-    pub delivery: Option<Delivery>,
+    /// The new outbox, where it is another. One row, together with the progress.
+    pub outbox: Option<Outbox>,
 }
 
 /// Which parts do not count any more.
@@ -182,9 +191,12 @@ impl Session {
             holds_segments: false,
             segments_swept: false,
             owes_ledger: false,
-            discard: false,
+            deleted_at: None,
+            seen_at: birth.created_at,
             job_failures: 0,
             job_not_before: birth.created_at,
+            tried_at: None,
+            refused_since: None,
             plan: None,
             kept_until: None,
             multipart: None,
@@ -193,7 +205,7 @@ impl Session {
             writers: Writers::default(),
             put: None,
         };
-        let mut session = Self { progress, content, delivery: None, birth };
+        let mut session = Self { progress, content, outbox: Outbox::default(), birth };
         if session.plan().declared_bytes().is_some_and(ByteCount::is_zero) {
             if let Some(actual) = session.sha256_mismatch(None) {
                 return Err(Refusal::FileDigestMismatch { actual });
@@ -249,8 +261,8 @@ impl Session {
                 lanes.apply(&change.parts, change.lanes);
             }
         }
-        if let Some(delivery) = change.delivery {
-            self.delivery = Some(delivery);
+        if let Some(outbox) = change.outbox {
+            self.outbox = outbox;
         }
     }
 
@@ -297,23 +309,28 @@ impl Session {
             plan: self.plan(),
             file: self.birth.file.clone(),
             created_at: self.birth.created_at,
-            expires_at: self.birth.expires_at,
-            delivery: self.delivery.as_ref().map(|delivery| delivery.state),
+            expires_at: self.expires_at(),
+            delivery: self.outbox.state(),
             object: self.object(),
+            deleted_at: self.progress.deleted_at,
             cost: self.progress.cost,
         }
     }
 
-    /// The object, while there is one.
+    /// The object of a completed upload. That its origin may have taken it over changes nothing in what it was.
     pub fn object(&self) -> Option<ObjectFacts> {
-        let progress = &self.progress;
-        let (etag, crc64nvme) = progress.etag.clone().zip(progress.crc64nvme)?;
-        (progress.phase == Phase::Completed && !progress.discard).then(|| ObjectFacts {
-            key: self.object_key(),
-            etag,
-            crc64nvme,
-            sha256: self.birth.file.sha256,
-        })
+        self.object_facts().filter(|_| self.progress.phase == Phase::Completed)
+    }
+
+    /// The same, as long as its bytes can be had.
+    pub fn stored_object(&self) -> Option<ObjectFacts> {
+        self.object().filter(|_| !self.is_unwanted())
+    }
+
+    /// What the object is, or was, once there has been one.
+    pub fn object_facts(&self) -> Option<ObjectFacts> {
+        let (etag, crc64nvme) = self.progress.etag.clone().zip(self.progress.crc64nvme)?;
+        Some(ObjectFacts { key: self.object_key(), etag, crc64nvme, sha256: self.birth.file.sha256 })
     }
 
     /// The answer to whoever asks for the object where there is none: not yet, or not any more.
@@ -323,14 +340,17 @@ impl Session {
                 Refusal::Incomplete { missing_bytes: self.missing_bytes(), uploaded_bytes: self.uploaded_bytes() }
             }
             Phase::Completing | Phase::Verifying => Refusal::Completing,
-            Phase::Completed | Phase::Failed | Phase::Aborted | Phase::Expired => self.gone(),
+            Phase::Completed | Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => self.gone(),
         }
     }
 
     /// The answer to whoever asks for something that an ended upload no longer has.
     fn gone(&self) -> Refusal {
         let phase = self.progress.phase;
-        let reason = self.progress.reason.clone().unwrap_or_else(|| "The object has been deleted.".to_owned());
+        let reason =
+            self.progress.reason.clone().unwrap_or_else(|| {
+                "The application has taken the file over: its bytes are not here any more.".to_owned()
+            });
         Refusal::UploadGone { phase, reason }
     }
 
@@ -363,7 +383,7 @@ impl Session {
             job_not_before: now,
             ..self.progress.clone()
         };
-        let delivery = self.birth.policy.tell_origin.then(|| Delivery::new(kind, now));
-        Change { progress: Some(progress), delivery, ..Change::none() }
+        let outbox = self.birth.policy.tell_origin.then(|| Outbox::of(kind, now));
+        Change { progress: Some(progress), outbox, ..Change::none() }
     }
 }

@@ -1,6 +1,6 @@
 //! What of a session's life goes into its trail: derived from what a change has made of it, never from what was meant.
 
-use super::{Change, Content, Session, Uncount};
+use super::{Change, Content, Phase, Session, Uncount};
 use crate::{
     event::DeliveryState,
     refusal::Refusal,
@@ -40,15 +40,20 @@ impl Session {
                 is.reason.clone(),
             );
         }
-        if let (Some(was), Some(is)) = (&self.delivery, &after.delivery) {
+        if is.phase == Phase::Completed && was.deleted_at != is.deleted_at {
+            trail.note(now, "taken", bytes, None);
+        }
+        for is in after.outbox.iter() {
+            let Some(was) = self.outbox.find(is.kind) else { continue };
+            let mut note = |event| trail.note(now, event, bytes, Some(is.kind.name().to_owned()));
             if is.attempts > was.attempts {
-                trail.note(now, "delivery_attempt", bytes, None);
+                note("delivery_attempt");
             }
             match is.state {
                 state if state == was.state => {}
-                DeliveryState::Queued => trail.note(now, "redelivery", bytes, None),
-                DeliveryState::Delivered => trail.note(now, "delivered", bytes, None),
-                DeliveryState::Failed => trail.note(now, "delivery_failed", bytes, None),
+                DeliveryState::Queued => note("redelivery"),
+                DeliveryState::Delivered => note("delivered"),
+                DeliveryState::Failed => note("delivery_failed"),
             }
         }
     }

@@ -28,7 +28,7 @@ impl Session {
     /// Takes the right to store a chunk, from whoever had it. `opened` is R2's id of a multipart upload that was opened for it
     /// meanwhile; it is not used where none is needed, since the upload has one by now, or the chunk is refused.
     pub fn begin_opened(&self, now: UnixMs, begin: Begin, opened: Option<&str>) -> Decision<Grant> {
-        if self.is_composition() && !self.is_unwanted() {
+        if self.is_composition() && !self.is_gone() {
             return Decision::no(Refusal::Composed);
         }
         if !self.is_deferred() || self.comes_whole(begin) {

@@ -62,7 +62,7 @@ impl Session {
         let put = after.counted_put().filter(|_| after.birth.types.is_none()).cloned();
         if let Some(part) = put {
             let end = after.assembled(now, part.etag, part.crc64nvme);
-            (change.progress, change.delivery) = (end.progress, end.delivery);
+            (change.progress, change.outbox) = (end.progress, end.outbox);
             after.apply(change.clone());
         }
         after.progress.phase

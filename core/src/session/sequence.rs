@@ -205,7 +205,8 @@ impl Session {
             return Decision::yes(self.committed(sequence, lease, self.progress.phase), Change::none());
         }
         // Bytes that are not the ones granted: no client can cause this, and nothing of it may count.
-        let counted = (self.progress.phase == Phase::Open).then(|| self.counted(sequence, lease, commit)).flatten();
+        let counted =
+            (self.progress.phase == Phase::Open).then(|| self.counted(sequence, now, lease, commit)).flatten();
         let Some(mut change) = counted else { return Decision::no(self.superseded()) };
         self.copied(now, &mut change);
         self.note_put(lease.attempt, &mut change);
@@ -216,7 +217,7 @@ impl Session {
             if let Some(actual) = wrong.or_else(|| self.put_crc64nvme_mismatch(&change)) {
                 let refusal = Refusal::FileDigestMismatch { actual };
                 let end = self.end(now, Phase::Failed, EventKind::Failed, Some(refusal.to_string()));
-                let mut change = Change { progress: end.progress, delivery: end.delivery, ..change };
+                let mut change = Change { progress: end.progress, outbox: end.outbox, ..change };
                 self.note_put(lease.attempt, &mut change);
                 return Decision { answer: Err(refusal), change };
             }
@@ -299,7 +300,7 @@ impl Session {
 
     /// What to store for this commit; `None` unless it names exactly the next parts under the right numbers, and then at
     /// most the bytes behind the last of them.
-    fn counted(&self, sequence: &Sequence, lease: Lease, commit: &Commit) -> Option<Change> {
+    fn counted(&self, sequence: &Sequence, now: UnixMs, lease: Lease, commit: &Commit) -> Option<Change> {
         let plan = self.plan();
         let numbers =
             lease.first_number.max(sequence.last_number() + 1)..=self.last_handed_out(sequence, lease).unwrap_or(0);
@@ -313,7 +314,7 @@ impl Session {
             }
             let end = span.offset.checked_add(span.bytes)?;
             let (etag, crc64nvme) = (receipt.etag.clone(), receipt.crc64nvme);
-            parts.push(StoredPart { number, end, etag, crc64nvme, sha256_so_far: None, digest: None });
+            parts.push(StoredPart { number, end, stored_at: now, etag, crc64nvme, sha256_so_far: None, digest: None });
         }
         let start = parts.last().map_or_else(|| sequence.offset(), |part: &StoredPart| part.end);
         let mut segment = None;
@@ -327,7 +328,7 @@ impl Session {
                 return None;
             }
             let (attempt, place) = (lease.attempt, rest.place);
-            segment = Some(Segment { start, end, attempt, place, sha256_so_far: None });
+            segment = Some(Segment { start, end, stored_at: now, attempt, place, sha256_so_far: None });
         }
         let reached = segment.as_ref().map_or(start, |segment| segment.end);
         // A file whose SHA-256 was declared cannot be verified, ever, if one piece comes without the state.
@@ -351,7 +352,7 @@ impl Session {
 
     fn committed(&self, sequence: &Sequence, lease: Lease, phase: Phase) -> Committed {
         let next_number = self.next_number(sequence, lease);
-        Committed { uploaded_bytes: sequence.offset(), next_number, phase, object: None }
+        Committed::so_far(sequence.offset(), next_number, phase)
     }
 }
 

@@ -55,8 +55,8 @@ use crate::{
     sights::{
         ABORTED, ALL_LANES, COMPLETED, DISCARDED_IN_DUTY, EXPIRED, FENCED, FORGOTTEN, GIVEN_UP, LATE_COMMIT,
         LATE_OPENING, LATE_PUT, LATE_SEGMENT, LATE_WRITE, NUMBER_AGAIN, PENDING, PROTECTED, PUT_BEFORE_OPENING,
-        PUT_WITH_TAIL, SILENT, STALE_COMPLETE, STRAY_PART, TAIL_IN_ROWS, TAIL_IN_STORAGE, TWO_MESSAGES, TWO_OPENINGS,
-        UNKNOWN_OBJECT, UNKNOWN_TOLD,
+        PUT_WITH_TAIL, SILENT, STALE_COMPLETE, STRAY_PART, TAIL_IN_ROWS, TAIL_IN_STORAGE, TWO_EVENTS, TWO_MESSAGES,
+        TWO_OPENINGS, UNKNOWN_OBJECT, UNKNOWN_TOLD, WITHDRAWN,
     },
     world::Uploads,
 };
@@ -180,5 +180,8 @@ fn lanes() {
 fn telling_the_origin() {
     let budget = Budget { faults: 1, jumps: 1, losses: 1, refusals: 2, redeliveries: 1, ..Budget::NONE };
     let bounds = Bounds { file: 1, topics: &[Uploaded, Duties, Telling], budget, ..SEQUENCE };
-    explore("telling the origin", bounds, &[GIVEN_UP, TWO_MESSAGES, UNKNOWN_TOLD, FORGOTTEN]);
+    explore("telling the origin", bounds.clone(), &[GIVEN_UP, TWO_MESSAGES, UNKNOWN_TOLD, FORGOTTEN]);
+    let budget = Budget { faults: 1, jumps: 1, refusals: 1, cancels: 1, ..Budget::NONE };
+    let bounds = Bounds { budget, ..bounds };
+    explore("telling of an end and of a deletion", bounds, &[UNKNOWN_TOLD, FORGOTTEN, WITHDRAWN, TWO_EVENTS]);
 }

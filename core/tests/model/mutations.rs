@@ -8,13 +8,15 @@ use upload_core::{
     plan::MAX_PART_NUMBER,
     refusal::Refusal,
     session::{
-        Begin, Change, Commit, Committed, Content, Decision, Grant, Lane, Lanes, Lease, LeaseState, Progress, Release,
-        ReleaseReason, Session, StoredPart, Writers,
+        Begin, Change, Commit, Committed, Content, Decision, DeleteRight, Grant, Lane, Lanes, Lease, LeaseState,
+        Progress, Release, ReleaseReason, Session, StoredPart, Writers,
     },
     units::{ByteCount, UnixMs},
+    upload::Phase,
 };
 
 use crate::{
+    bounds::{ATTEMPT_MS, LINK_MS},
     bytes::bytes,
     commits::Message,
     object::Object,
@@ -85,6 +87,12 @@ pub(crate) enum Mutation {
     ForgottenOnceQueued,
     /// Deleting a completed object makes another event of the upload's end.
     SecondEvent,
+    /// A completion that was not told yet stays in the outbox when it is deleted, and is told without looking for the object.
+    DeletedStillTold,
+    /// The deletion of what was complete is told to nobody.
+    DeletionUntold,
+    /// An upload is forgotten a while after its end, whatever links were handed out since.
+    LinksForgotten,
 }
 
 /// Decides on a chunk that begins.
@@ -189,8 +197,9 @@ pub(crate) fn commit(
         && let Some(segment) = decision.change.segment.take()
     {
         let (number, etag) = (session.progress.lease.map_or(0, |lease| lease.first_number), String::new());
-        let (end, crc64nvme) = (segment.end, Crc64Nvme(0));
-        decision.change.parts.push(StoredPart { number, end, etag, crc64nvme, sha256_so_far: None, digest: None });
+        let (end, stored_at, crc64nvme) = (segment.end, segment.stored_at, Crc64Nvme(0));
+        let part = StoredPart { number, end, stored_at, etag, crc64nvme, sha256_so_far: None, digest: None };
+        decision.change.parts.push(part);
     }
     decision
 }
@@ -238,7 +247,7 @@ fn without_writers(session: &Session, lanes: &Lanes) -> Lanes {
     for chunk in 0..u32::try_from(session.plan().part_count()).unwrap_or(0) {
         all.push((chunk, Lane { writers: Writers::default(), ..lanes.lane(chunk) }));
     }
-    let stored: Vec<u16> = all.iter().filter_map(|(_, lane)| lane.stored).collect();
+    let stored: Vec<_> = all.iter().filter_map(|(_, lane)| Some((lane.stored?, UnixMs(0)))).collect();
     Lanes::restore(session.plan(), all.into_iter(), stored.into_iter())
 }
 
@@ -252,16 +261,33 @@ pub(crate) fn reported(uploads: &Uploads, world: &World) -> u32 {
     counted | (counted + 1)
 }
 
-/// Decides on a cancellation.
+/// Decides on a cancellation, or a deletion.
 pub(crate) fn cancel(uploads: &Uploads, session: &Session, now: UnixMs) -> Decision<()> {
-    let mut decision = session.cancel(now);
-    if uploads.breaks(Mutation::SecondEvent)
-        && let Some(delivery) = session.delivery.clone()
-        && decision.answer.is_ok()
-    {
-        decision.change.delivery = Some(Delivery { kind: EventKind::Aborted, ..delivery });
+    let mut decision = session.cancel(now, DeleteRight::Completed);
+    if decision.answer.is_err() || session.outbox.is_empty() {
+        return decision;
+    }
+    match uploads.mutation {
+        Some(Mutation::SecondEvent) => {
+            let aborted = |delivery: &Delivery| Delivery { kind: EventKind::Aborted, ..delivery.clone() };
+            decision.change.outbox = Some(session.outbox.changed(EventKind::Completed, aborted));
+        }
+        Some(Mutation::DeletedStillTold | Mutation::DeletionUntold) => decision.change.outbox = None,
+        _ => {}
     }
     decision
+}
+
+/// Decides on an attempt at telling.
+pub(crate) fn delivery_begun(uploads: &Uploads, session: &Session, now: UnixMs, event: EventKind) -> Option<Change> {
+    if uploads.breaks(Mutation::DeletedStillTold) && session.progress.phase == Phase::Deleted {
+        let mut forgetful = session.clone();
+        forgetful.progress.phase = Phase::Completed;
+        forgetful.progress.deleted_at = None;
+        return forgetful.delivery_begun(now, event, ATTEMPT_MS, LINK_MS);
+    }
+    let link_ms = if uploads.breaks(Mutation::LinksForgotten) { 0 } else { LINK_MS };
+    session.delivery_begun(now, event, ATTEMPT_MS, link_ms)
 }
 
 /// The parts that completion lists: the number, and what R2 called it.
@@ -295,6 +321,9 @@ pub(crate) fn settled(uploads: &Uploads, session: &Session) -> Change {
 }
 
 /// What follows once the queue has the event.
-pub(crate) fn event_sent(uploads: &Uploads, session: &Session, now: UnixMs) -> Change {
-    if uploads.breaks(Mutation::ForgottenOnceQueued) { session.delivered(now, false) } else { session.event_sent(now) }
+pub(crate) fn event_sent(uploads: &Uploads, session: &Session, now: UnixMs, event: EventKind) -> Change {
+    if uploads.breaks(Mutation::ForgottenOnceQueued) {
+        return session.delivered(now, event, false);
+    }
+    session.event_sent(now, event)
 }

@@ -118,7 +118,7 @@ impl Object {
                 *sequence == Sequence { last_part: self.parts.last().cloned(), last_segment }
             }
             Content::Lanes(lanes) => {
-                let stored = self.parts.iter().map(|part| part.number);
+                let stored = self.parts.iter().map(|part| (part.number, part.stored_at));
                 let restored = Lanes::restore(session.plan(), self.lanes.iter().cloned(), stored);
                 // When its writers were last heard of is in memory only.
                 (restored.missing(), restored.cost()) == (lanes.missing(), lanes.cost())
@@ -157,14 +157,15 @@ impl Hash for Object {
         if let Some(session) = &self.session {
             let progress = &session.progress;
             (progress.phase, progress.ended_at, progress.lease, progress.holds_storage).hash(state);
-            (progress.holds_segments, progress.segments_swept, progress.owes_ledger, progress.discard).hash(state);
+            (progress.holds_segments, progress.segments_swept, progress.owes_ledger, progress.deleted_at).hash(state);
             (progress.job_failures, progress.job_not_before, &progress.reason, &progress.etag).hash(state);
             (&progress.multipart, progress.plan.map(|plan| plan.part_bytes.get())).hash(state);
             (&progress.writers, progress.put).hash(state);
-            if let Some(delivery) = &session.delivery {
-                delivery.kind.name().hash(state);
-                (delivery.occurred_at, delivery.attempts, delivery.next_send_at).hash(state);
+            (progress.seen_at, progress.tried_at, progress.refused_since).hash(state);
+            for delivery in session.outbox.iter() {
+                (delivery.kind, delivery.occurred_at, delivery.attempts, delivery.next_send_at).hash(state);
                 (delivery.state == DeliveryState::Queued, delivery.state == DeliveryState::Failed).hash(state);
+                (delivery.attempt_until, delivery.link_until, delivery.redelivered_at).hash(state);
             }
         } else {
             state.write_u8(u8::MAX);
@@ -172,11 +173,11 @@ impl Hash for Object {
         self.lanes.hash(state);
         self.parts.len().hash(state);
         for part in &self.parts {
-            (part.number, part.end.get(), &part.etag).hash(state);
+            (part.number, part.end.get(), &part.etag, part.stored_at).hash(state);
         }
         for SegmentRow { segment, content } in &self.segments {
             let in_row = segment.place == SegmentPlace::Row;
-            (segment.start.get(), segment.end.get(), segment.attempt, in_row, content).hash(state);
+            (segment.start.get(), segment.end.get(), segment.attempt, in_row, content, segment.stored_at).hash(state);
         }
     }
 }

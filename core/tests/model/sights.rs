@@ -2,7 +2,7 @@
 
 use stateright::Property;
 use upload_core::{
-    event::DeliveryState,
+    event::{DeliveryState, EventKind},
     refusal::Refusal,
     session::{LeaseState, SegmentPlace},
     upload::Phase,
@@ -11,6 +11,7 @@ use upload_core::{
 use crate::{
     duties::Duty,
     storage::Sent,
+    telling::Consumer,
     worker::Worker,
     world::{Uploads, World},
 };
@@ -44,6 +45,8 @@ pub(crate) const GIVEN_UP: &str = "an event that was given up";
 pub(crate) const NUMBER_AGAIN: &str = "a part on its way under a number that was used before";
 pub(crate) const SILENT: &str = "a number that is free only because its writer was silent for so long";
 pub(crate) const PENDING: &str = "a chunk that has to wait for a number";
+pub(crate) const WITHDRAWN: &str = "a deletion while the completion is being told";
+pub(crate) const TWO_EVENTS: &str = "a deletion that is to be told after the completion was";
 pub(crate) const ALL_LANES: &str = "three attempts at once in three chunks";
 
 /// All of them.
@@ -97,7 +100,7 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
             puts && world.object.multipart().is_some()
         }),
         Property::sometimes(DISCARDED_IN_DUTY, |_, world: &World| {
-            let unwanted = world.object.session.as_ref().is_some_and(|session| session.progress.discard);
+            let unwanted = world.object.session.as_ref().is_some_and(|session| session.progress.deleted_at.is_some());
             unwanted && matches!(world.duty, Some(Duty::Free { unwanted: false, .. } | Duty::Settle))
         }),
         Property::sometimes(ABORTED, |_, world: &World| world.object.phase() == Some(Phase::Aborted)),
@@ -121,6 +124,14 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
             starts
                 .map(|start| world.refusal_at(uploads, start))
                 .any(|refusal| matches!(refusal, Some(Refusal::WritersPending { .. })))
+        }),
+        Property::sometimes(WITHDRAWN, |_, world: &World| {
+            let is_telling = world.telling.consumers.contains(&Consumer::Calling(EventKind::Completed));
+            is_telling && world.object.phase() == Some(Phase::Deleted)
+        }),
+        Property::sometimes(TWO_EVENTS, |_, world: &World| {
+            let events = world.object.session.as_ref().map_or(0, |session| session.outbox.iter().count());
+            events > 1 && delivery(world) == Some(DeliveryState::Queued)
         }),
         Property::sometimes(ALL_LANES, |_, world: &World| {
             world.places.len() == 3
@@ -146,5 +157,5 @@ fn tail(world: &World, place: SegmentPlace) -> usize {
 }
 
 fn delivery(world: &World) -> Option<DeliveryState> {
-    world.object.session.as_ref()?.delivery.as_ref().map(|delivery| delivery.state)
+    world.object.session.as_ref()?.outbox.state()
 }

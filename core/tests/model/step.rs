@@ -57,7 +57,7 @@ pub(crate) enum Action {
     /// What the object believes reaches the disk. Happens only where a rule is broken.
     Flush,
     /// A consumer takes a message.
-    Consume,
+    Consume { message: usize },
     /// It calls the origin.
     Call { consumer: usize, reply: Reply },
     /// It settles the message.
@@ -65,7 +65,7 @@ pub(crate) enum Action {
     /// It dies.
     ConsumerDies { consumer: usize },
     /// The queue loses a message, or gives it up.
-    Lose,
+    Lose { message: usize },
     /// An operator wants the event sent again.
     Redeliver,
 }
@@ -113,7 +113,7 @@ impl Uploads {
                 world.pass_until(self, free)
             }
             Action::UntilExpiry => {
-                let expiry = world.object.session.as_ref().map(|session| session.birth.expires_at);
+                let expiry = world.object.session.as_ref().map(Session::expires_at);
                 world.pass_until(self, expiry)
             }
             Action::BeginDuty => world.begin_duty(self),
@@ -121,20 +121,18 @@ impl Uploads {
             Action::FailDuty => spend(&mut world.left, |left| &mut left.faults) && world.fail_duty(self),
             Action::Crash => spend(&mut world.left, |left| &mut left.faults) && world.crash(),
             Action::Flush => world.stored.take().is_some(),
-            Action::Consume => world.consume(self),
+            Action::Consume { message } => world.consume(self, message),
             Action::Call { consumer, reply } => {
                 let as_wished = matches!(reply, Reply::Yes | Reply::YesDiscard);
                 (as_wished || spend(&mut world.left, |left| &mut left.refusals)) && world.call_origin(consumer, reply)
             }
             Action::EndDelivery { consumer } => world.end_delivery(self, consumer),
             Action::ConsumerDies { consumer } => {
-                world.telling.consumers.remove(consumer);
+                world.consumer_dies(consumer);
                 spend(&mut world.left, |left| &mut left.faults)
             }
-            Action::Lose => spend(&mut world.left, |left| &mut left.losses) && world.lose_message(),
-            Action::Redeliver => {
-                spend(&mut world.left, |left| &mut left.redeliveries) && world.changes(self, Session::redeliver)
-            }
+            Action::Lose { message } => spend(&mut world.left, |left| &mut left.losses) && world.lose_message(message),
+            Action::Redeliver => spend(&mut world.left, |left| &mut left.redeliveries) && world.redeliver(self),
         };
         world.settle_down();
         happened
@@ -173,7 +171,7 @@ impl World {
     }
 
     /// Takes a decision of which only what it changes matters. `false` where that is nothing.
-    fn changes<T>(&mut self, uploads: &Uploads, rule: impl FnOnce(&Session, UnixMs) -> Decision<T>) -> bool {
+    pub(crate) fn changes<T>(&mut self, uploads: &Uploads, rule: impl FnOnce(&Session, UnixMs) -> Decision<T>) -> bool {
         let before = Arc::clone(&self.object);
         let _answer = self.decide(uploads, None, rule);
         before != self.object

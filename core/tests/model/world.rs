@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use upload_core::{
+    event::EventKind,
     plan::{MAX_NUMBERS_PER_CHUNK, MAX_PART_NUMBER, Mode},
     refusal::Refusal,
     session::{Change, Content, Decision, Lane, Lanes, Lease, LeaseState, Session, WRITER_SILENCE_MS},
@@ -68,8 +69,10 @@ pub(crate) enum Law {
     NumberInUse,
     /// An attempt counted something that was not the newest, or had lost its right.
     OldAttempt,
-    /// The event of an upload became another.
+    /// The event of an upload became another, or went without its deletion.
     EventChanged,
+    /// A completion was told with a link that leads nowhere.
+    DeadLink,
     /// A restarted object would believe something else.
     ReadBack,
 }
@@ -206,7 +209,7 @@ impl World {
         if change.is_none() {
             return;
         }
-        let event = session.delivery.as_ref().map(|delivery| delivery.kind);
+        let told: Vec<EventKind> = session.outbox.iter().map(|delivery| delivery.kind).collect();
         if uploads.breaks(Mutation::AnswerBeforeStore) && self.stored.is_none() {
             self.stored = Some(Arc::clone(&self.object));
         }
@@ -214,8 +217,13 @@ impl World {
         if !self.object.reads_back() {
             self.broken |= Law::ReadBack.bit();
         }
-        let delivery = self.object.session.as_ref().and_then(|session| session.delivery.as_ref());
-        if event.is_some() && delivery.map(|delivery| delivery.kind) != event {
+        let after = self.object.session.as_ref();
+        let is_kept = |kind: &EventKind| {
+            let outbox = after.map(|session| &session.outbox);
+            let is_there = |kind| outbox.is_some_and(|outbox| outbox.find(kind).is_some());
+            is_there(*kind) || (*kind == EventKind::Completed && is_there(EventKind::Deleted))
+        };
+        if !told.iter().all(is_kept) {
             self.broken |= Law::EventChanged.bit();
         }
     }

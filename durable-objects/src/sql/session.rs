@@ -33,9 +33,9 @@ use upload_core::{
 use worker::{SqlStorage, SqlStorageValue, Storage};
 
 use super::{
-    NumberRow, byte_count,
+    byte_count,
     facts::{self, Facts},
-    has_table, integer, json, rows,
+    has_table, instant, integer, json, milliseconds, rows,
 };
 use crate::{
     metering::{count, exec},
@@ -43,10 +43,11 @@ use crate::{
 };
 
 const TABLE_OF_PARTS: &str = "CREATE TABLE part (number INTEGER PRIMARY KEY, end_bytes INTEGER NOT NULL, \
-                              etag TEXT NOT NULL, crc64nvme TEXT NOT NULL, sha256_so_far TEXT, digest TEXT)";
+                              stored_at INTEGER NOT NULL, etag TEXT NOT NULL, crc64nvme TEXT NOT NULL, sha256_so_far TEXT, digest TEXT)";
 
 const TABLE_OF_SEGMENTS: &str = "CREATE TABLE IF NOT EXISTS segment (start_bytes INTEGER PRIMARY KEY, \
-                                 end_bytes INTEGER NOT NULL, attempt INTEGER NOT NULL, content BLOB, sha256_so_far TEXT)";
+                                 end_bytes INTEGER NOT NULL, stored_at INTEGER NOT NULL, attempt INTEGER NOT NULL, \
+                                 content BLOB, sha256_so_far TEXT)";
 
 const TABLE_OF_LANES: &str = "CREATE TABLE lane (chunk INTEGER PRIMARY KEY, facts TEXT NOT NULL)";
 
@@ -55,6 +56,7 @@ const TABLE_OF_LANES: &str = "CREATE TABLE lane (chunk INTEGER PRIMARY KEY, fact
 struct PartRow {
     number: u16,
     end_bytes: f64,
+    stored_at: f64,
     etag: String,
     crc64nvme: String,
     sha256_so_far: Option<String>,
@@ -72,6 +74,7 @@ struct DigestRow {
 struct SegmentRow {
     start_bytes: f64,
     end_bytes: f64,
+    stored_at: f64,
     attempt: f64,
     in_row: f64,
     sha256_so_far: Option<String>,
@@ -82,6 +85,13 @@ struct SegmentRow {
 struct LaneRow {
     chunk: u32,
     facts: String,
+}
+
+/// Which part was counted, and when.
+#[derive(Deserialize)]
+struct CountedRow {
+    number: u16,
+    stored_at: f64,
 }
 
 /// What completion needs of a part.
@@ -107,7 +117,7 @@ pub(crate) struct Stored {
 /// Reads a session back; `None` where no upload was ever created here, or where it has been forgotten. Writes nothing, so
 /// that asking for an unknown id does not create an object.
 pub(crate) fn load(storage: &Storage) -> Result<Option<Stored>> {
-    let Some(Facts { birth, mut progress, delivery, trail }) = facts::load(storage)? else { return Ok(None) };
+    let Some(Facts { birth, mut progress, outbox, trail }) = facts::load(storage)? else { return Ok(None) };
     let sql = storage.sql();
     let content = match birth.plan.mode {
         Mode::Sequential => Content::Sequence(load_sequence(&sql)?),
@@ -121,7 +131,7 @@ pub(crate) fn load(storage: &Storage) -> Result<Option<Stored>> {
             Content::Lanes(lanes)
         }
     };
-    Ok(Some(Stored { session: Session { birth, progress, content, delivery }, trail }))
+    Ok(Some(Stored { session: Session { birth, progress, content, outbox }, trail }))
 }
 
 /// Two rows, however many there are.
@@ -141,10 +151,8 @@ fn load_sequence(sql: &SqlStorage) -> Result<Sequence> {
 /// All begun chunks, once per waking of the object: at most 10,000 of them.
 fn load_lanes(sql: &SqlStorage, plan: Plan) -> Result<Lanes> {
     let lanes: Vec<LaneRow> = rows(sql, "SELECT chunk, facts FROM lane", vec![])?;
-    let numbers: Vec<NumberRow> = rows(sql, "SELECT number FROM part", vec![])?;
-    // Part numbers are at most 10,000.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let stored = numbers.into_iter().map(|row| row.number as u16);
+    let counted: Vec<CountedRow> = rows(sql, "SELECT number, stored_at FROM part", vec![])?;
+    let stored = counted.into_iter().map(|row| (row.number, instant(row.stored_at)));
     let lanes = lanes.into_iter().map(|row| Ok((row.chunk, from_str(&row.facts)?)));
     Ok(Lanes::restore(plan, lanes.collect::<Result<Vec<_>>>()?.into_iter(), stored))
 }
@@ -284,19 +292,19 @@ pub(crate) fn read_rows(sql: &SqlStorage, start: ByteCount, end: ByteCount) -> R
 }
 
 const SEGMENTS: &str =
-    "SELECT start_bytes, end_bytes, attempt, content IS NOT NULL AS in_row, sha256_so_far FROM segment";
+    "SELECT start_bytes, end_bytes, stored_at, attempt, content IS NOT NULL AS in_row, sha256_so_far FROM segment";
 
 fn insert_part(sql: &SqlStorage, part: &StoredPart) -> Result<()> {
     let values = vec![
         i32::from(part.number).into(),
         integer(part.end)?,
+        milliseconds(part.stored_at)?,
         part.etag.clone().into(),
         part.crc64nvme.to_string().into(),
         part.sha256_so_far.as_ref().map(serde_json::to_string).transpose()?.into(),
         part.digest.clone().map(String::from).into(),
     ];
-    let insert =
-        "INSERT INTO part (number, end_bytes, etag, crc64nvme, sha256_so_far, digest) VALUES (?, ?, ?, ?, ?, ?)";
+    let insert = "INSERT INTO part (number, end_bytes, stored_at, etag, crc64nvme, sha256_so_far, digest) VALUES (?, ?, ?, ?, ?, ?, ?)";
     exec(sql, insert, values)
 }
 
@@ -311,12 +319,14 @@ fn insert_segment(sql: &SqlStorage, segment: &Segment, content: Option<&[u8]>) -
     let values = vec![
         integer(segment.start)?,
         integer(segment.end)?,
+        milliseconds(segment.stored_at)?,
         SqlStorageValue::try_from_i64(attempt)?,
         content.into(),
         segment.sha256_so_far.as_ref().map(serde_json::to_string).transpose()?.into(),
     ];
     exec(sql, TABLE_OF_SEGMENTS, Vec::new())?;
-    let insert = "INSERT INTO segment (start_bytes, end_bytes, attempt, content, sha256_so_far) VALUES (?, ?, ?, ?, ?)";
+    let insert = "INSERT INTO segment (start_bytes, end_bytes, stored_at, attempt, content, sha256_so_far) \
+                  VALUES (?, ?, ?, ?, ?, ?)";
     exec(sql, insert, values)
 }
 
@@ -324,6 +334,7 @@ fn stored_part(row: PartRow) -> Result<StoredPart> {
     Ok(StoredPart {
         number: row.number,
         end: byte_count(row.end_bytes)?,
+        stored_at: instant(row.stored_at),
         etag: row.etag,
         crc64nvme: row.crc64nvme.try_into()?,
         sha256_so_far: row.sha256_so_far.as_deref().map(from_str).transpose()?,
@@ -338,6 +349,7 @@ fn segment(row: &SegmentRow) -> Result<Segment> {
     Ok(Segment {
         start: byte_count(row.start_bytes)?,
         end: byte_count(row.end_bytes)?,
+        stored_at: instant(row.stored_at),
         attempt,
         place: if row.in_row == 0.0 { SegmentPlace::Object } else { SegmentPlace::Row },
         sha256_so_far: row.sha256_so_far.as_deref().map(from_str).transpose()?,

@@ -21,7 +21,7 @@ fn uppy() -> Session {
 }
 
 fn sign(s: &mut Session, chunk: u32) -> Result<Slot, Refusal> {
-    let decision = s.sign(&[chunk]);
+    let decision = s.sign(NOW, &[chunk]);
     take(s, decision).map(|slots| slots[0].clone())
 }
 
@@ -94,12 +94,12 @@ fn a_refused_batch_changes_nothing_and_names_the_chunk() {
     let mut s = direct(3 * CHUNK);
     sign(&mut s, 1).unwrap();
     record(&mut s, &[found(2, CHUNK)]).unwrap();
-    let decision = s.sign(&[0, 1, 2]);
+    let decision = s.sign(NOW, &[0, 1, 2]);
     assert!(decision.change.is_none());
     assert!(matches!(decision.answer, Err(Refusal::ChunkAlreadyStored { chunk: Some(1), .. })));
-    let decision = s.sign(&[0, 7]);
+    let decision = s.sign(NOW, &[0, 7]);
     assert!(decision.change.is_none() && decision.answer.unwrap_err().to_string().contains("7 is none of the 3"));
-    let decision = s.sign(&[0, 2, 0]);
+    let decision = s.sign(NOW, &[0, 2, 0]);
     assert_eq!(decision.change.lanes.len(), 2, "the same one twice is one row");
     assert_eq!(take(&mut s, decision).unwrap().len(), 3);
 }
@@ -131,7 +131,7 @@ fn a_part_that_changed_after_its_record_reopens_the_upload_as_often_as_that_happ
         let slot = sign(&mut s, 0).unwrap();
         record(&mut s, &[found(slot.number, CHUNK)]).unwrap();
         assert_eq!(s.progress.phase, Phase::Completing);
-        let change = s.reopened_directly("a part is missing (10025)");
+        let change = s.reopened_directly(NOW, "a part is missing (10025)");
         s.apply(change);
         assert_eq!((s.progress.phase, s.uploaded_bytes()), (Phase::Open, bytes(0)));
         assert_eq!(s.snapshot().missing, vec![(bytes(0), bytes(CHUNK))]);
@@ -180,7 +180,7 @@ fn an_object_beyond_what_was_allowed_fails_the_upload_and_is_freed() {
 fn what_has_ended_signs_and_records_nothing() {
     let mut s = direct(CHUNK);
     let slot = sign(&mut s, 0).unwrap();
-    let decision = s.cancel(NOW);
+    let decision = s.cancel(NOW, DeleteRight::Completed);
     take(&mut s, decision).unwrap();
     assert!(matches!(sign(&mut s, 0), Err(Refusal::UploadGone { .. })));
     assert!(matches!(record(&mut s, &[found(slot.number, CHUNK)]), Err(Refusal::UploadGone { .. })));
@@ -243,7 +243,7 @@ fn run(chunks: u64, steps: Vec<Step>) {
                 let change = if intact {
                     s.assembled_directly(NOW, "e".to_owned(), bytes(file))
                 } else {
-                    s.reopened_directly("10025")
+                    s.reopened_directly(NOW, "10025")
                 };
                 if change.uncount == Uncount::All {
                     rows.clear();
@@ -284,7 +284,7 @@ fn what_its_client_has_r2_store_is_charged_once_for_each_part_also_where_it_is_r
     s.note_change(&mut trail, NOW, &recorded, &after);
     s = after;
     assert_eq!(class_a(&s), before + 2);
-    let reopened = s.reopened_directly("10025");
+    let reopened = s.reopened_directly(NOW, "10025");
     let mut after = s.clone();
     after.apply(reopened.clone());
     s.note_change(&mut trail, NOW, &reopened, &after);

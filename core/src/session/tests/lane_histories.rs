@@ -92,7 +92,7 @@ impl Seen {
 
     /// What a restarted object reads back says the same but for when its writers were heard of.
     fn check_restored(&self, s: &Session) {
-        let stored = self.counted.values().copied();
+        let stored = self.counted.values().map(|number| (*number, NOW));
         let restored = Lanes::restore(s.plan(), self.rows.clone().into_iter(), stored);
         let Content::Lanes(lanes) = &s.content else { panic!("a sequence") };
         assert_eq!((restored.missing(), restored.bitmap()), (lanes.missing(), lanes.bitmap()));
@@ -110,7 +110,6 @@ struct Writer {
 
 fn run(file: u64, steps: Vec<Step>) {
     let mut s = Session::create(birth(Mode::Parallel, file)).unwrap();
-    s.birth.expires_at = UnixMs(u64::MAX);
     let mut seen = Seen::default();
     let mut writers: [Option<Writer>; 4] = Default::default();
     for (time, step) in steps.into_iter().enumerate() {

@@ -80,7 +80,7 @@ fn what_is_stored_can_be_taken_up_again() {
         take(&mut s, decision).unwrap();
     }
     count(&mut s, &commit(2, vec![receipt(2, PART)])).unwrap();
-    let restored = Lanes::restore(s.plan(), rows.into_iter(), [2].into_iter());
+    let restored = Lanes::restore(s.plan(), rows.into_iter(), [(2, NOW)].into_iter());
     assert_eq!(s.content, Content::Lanes(restored));
 }
 
@@ -158,7 +158,7 @@ fn a_part_under_a_number_that_was_used_before_is_asked_for_again_where_storage_h
     }
     let grant = begin_at(&mut s, NOW).unwrap();
     assert_eq!(store(&mut s, &grant, 9, PART).unwrap().phase, Phase::Completing);
-    let change = s.reopen_suspects("a part is missing (10025)").unwrap();
+    let change = s.reopen_suspects(NOW, "a part is missing (10025)").unwrap();
     s.apply(change);
     assert_eq!((s.progress.phase, s.snapshot().missing), (Phase::Open, vec![(bytes(PART), bytes(2 * PART))]));
     let grant = begin_at(&mut s, NOW).unwrap();
@@ -168,7 +168,7 @@ fn a_part_under_a_number_that_was_used_before_is_asked_for_again_where_storage_h
         let grant = start(&mut fresh, chunk * PART, length).unwrap();
         store(&mut fresh, &grant, grant.first_number, length).unwrap();
     }
-    assert_eq!(fresh.reopen_suspects("10025"), None, "nobody but its writer ever had one of these numbers");
+    assert_eq!(fresh.reopen_suspects(NOW, "10025"), None, "nobody but its writer ever had one of these numbers");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The rules of a session: single cases as a story each, and long random histories against what must always hold.
 
+mod assembling;
 mod composing;
 mod direct;
 mod ending;
@@ -8,10 +9,12 @@ mod histories;
 mod lane_histories;
 mod lanes;
 mod length;
+mod lifetime;
 mod linked;
 mod opening;
 mod put;
 mod sequence;
+mod telling;
 mod verifying;
 
 use std::collections::BTreeMap;
@@ -55,8 +58,7 @@ fn birth(mode: Mode, file_bytes: u64) -> Birth {
         multipart_id: (file_bytes > 0).then(|| "multipart".to_owned()),
         public_url: "https://upload.example.com".to_owned(),
         created_at: UnixMs(0),
-        expires_at: UnixMs(DAY_MS),
-        policy: Policy { tombstone_ms: DAY_MS, resend_ms: 60_000, tell_origin: true },
+        policy: Policy { ttl_ms: DAY_MS, tombstone_ms: DAY_MS, resend_ms: 60_000, tell_origin: true },
         created_with: None,
         attached: BTreeMap::new(),
         types: None,

@@ -117,7 +117,7 @@ fn none_is_opened_for_what_is_refused_all_the_same() {
     }
     assert!(matches!(busy.begin(NOW, begin(0, PART)).answer, Err(Refusal::Busy { .. })));
     let mut ended = deferred();
-    let decision = ended.cancel(NOW);
+    let decision = ended.cancel(NOW, DeleteRight::Completed);
     take(&mut ended, decision).unwrap();
     assert!(!ended.lacks_multipart(NOW, begin(0, PART)));
     assert!(matches!(start_opened(&mut ended, begin(0, PART), "late"), Err(Refusal::UploadGone { .. })));
@@ -162,7 +162,7 @@ fn an_end_before_anything_began_or_while_somebody_puts() {
     assert_eq!((untouched.multipart_id(), untouched.progress.holds_segments), (None, false));
     let mut putting = deferred();
     start_put(&mut putting);
-    let decision = putting.cancel(NOW);
+    let decision = putting.cancel(NOW, DeleteRight::Completed);
     take(&mut putting, decision).unwrap();
     assert!(putting.progress.holds_segments && putting.may_have_stray_puts());
 }

@@ -40,7 +40,7 @@ fn the_commit_of_the_whole_completes_in_one_change() {
     let change = s.commit(NOW, &commit(1, vec![receipt(1, FILE)])).change;
     let progress = change.progress.clone().unwrap();
     assert_eq!((progress.phase, progress.holds_segments), (Phase::Completed, false), "nobody else has put anything");
-    assert_eq!(change.delivery.as_ref().map(|delivery| delivery.kind), Some(EventKind::Completed));
+    assert_eq!(change.outbox.as_ref().and_then(|outbox| Some(outbox.last()?.kind)), Some(EventKind::Completed));
     let committed = store(&mut s, &grant, 1, FILE).unwrap();
     assert_eq!((committed.phase, committed.uploaded_bytes), (Phase::Completed, bytes(FILE)));
     let object = s.object().unwrap();
@@ -74,7 +74,7 @@ fn each_attempt_has_a_key_of_its_own_and_the_counted_one_is_the_object() {
 fn whatever_ends_it_while_somebody_puts_looks_for_what_was_put() {
     let mut s = put(FILE);
     start(&mut s, 0, FILE).unwrap();
-    let decision = s.cancel(NOW);
+    let decision = s.cancel(NOW, DeleteRight::Completed);
     take(&mut s, decision).unwrap();
     assert!(s.progress.holds_segments && s.may_have_stray_puts());
     let mut untouched = put(FILE);

@@ -32,9 +32,7 @@ fn one_chunk_of_one_part_writes_two_rows() {
         let grant = take(&mut s, decision).unwrap();
         let decision = s.commit(NOW, &commit(grant.attempt, vec![receipt(grant.first_number, PART)]));
         assert!(
-            decision.change.progress.is_none()
-                && decision.change.parts.len() == 1
-                && decision.change.delivery.is_none()
+            decision.change.progress.is_none() && decision.change.parts.len() == 1 && decision.change.outbox.is_none()
         );
         take(&mut s, decision).unwrap();
     }
@@ -141,7 +139,6 @@ fn hours(count: u64) -> UnixMs {
 /// An upload of three parts that has used up all numbers but the last few.
 fn short_of_numbers(spare: u16) -> Session {
     let mut s = session(3 * PART);
-    s.birth.expires_at = UnixMs(u64::MAX);
     start(&mut s, 0, PART).unwrap();
     if let Some(lease) = &mut s.progress.lease {
         (lease.numbers_before, lease.reserved, lease.ended) = (MAX_PART_NUMBER - 3 - spare, 0, true);
@@ -157,7 +154,6 @@ fn begin_at(s: &mut Session, now: UnixMs, begin: Begin) -> Result<Grant, Refusal
 #[test]
 fn no_number_of_interruptions_ends_an_upload() {
     let mut s = session(2 * PART);
-    s.birth.expires_at = UnixMs(u64::MAX);
     for hour in 0..20_000 {
         assert!(begin_at(&mut s, hours(hour), begin(0, PART)).is_ok(), "hour {hour}");
     }
@@ -493,7 +489,7 @@ fn a_deleted_object_takes_no_more_bytes() {
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
     s.apply(change);
     assert!(matches!(start(&mut s, 0, PART), Err(Refusal::OffsetMismatch { .. })));
-    let decision = s.cancel(NOW);
+    let decision = s.cancel(NOW, DeleteRight::Completed);
     take(&mut s, decision).unwrap();
     assert!(matches!(start(&mut s, PART, 1), Err(Refusal::UploadGone { .. })));
     assert!(matches!(s.declare(NOW, bytes(PART), None).answer, Err(Refusal::UploadGone { .. })));
