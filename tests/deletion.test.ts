@@ -53,12 +53,12 @@ test("the origin hears of it, under an id of its own, with all but a link", asyn
   assert.equal((await client.abort(uploadId)).status, 204);
   const { webhookId, event } = await waitUntilToldOfDeletion(uploadId);
   const id = uploadId.replaceAll("-", "");
-  assert.deepEqual(
-    [origin.of(uploadId)[0]?.webhookId, webhookId],
-    [`evt_${id}_completed`, `evt_${id}_deleted`],
-  );
+  assert.deepEqual([origin.of(uploadId)[0]?.webhookId, webhookId], [`evt_${id}_completed`, `evt_${id}_deleted`]);
   const { data } = event;
-  assert.deepEqual([data.key, data.etag, data.fileName, data.fileSize], [object?.key, object?.etag, "holiday.mp4", file.length]);
+  assert.deepEqual(
+    [data.key, data.etag, data.fileName, data.fileSize],
+    [object?.key, object?.etag, "holiday.mp4", file.length],
+  );
   assert.equal(data.digests?.sha256, sha256(file));
   assert.equal(data.downloadUrl, undefined);
   assert.ok(Date.parse(data.endedAt) <= Date.parse(data.deletedAt ?? ""));

@@ -148,8 +148,14 @@ const JSON_TYPE = "Content-Type: application/json\r\n";
 
 for (const [what, answer] of [
   ["that ends before its length", { raw: `HTTP/1.1 200 OK\r\n${JSON_TYPE}Content-Length: 24\r\n\r\n${CUT}` }],
-  ["that ends in the middle of a chunk", { raw: `HTTP/1.1 200 OK\r\n${JSON_TYPE}Transfer-Encoding: chunked\r\n\r\n18\r\n${CUT}` }],
-  ["without a length, of JSON that does not end", { raw: `HTTP/1.1 200 OK\r\n${JSON_TYPE}Connection: close\r\n\r\n${CUT}` }],
+  [
+    "that ends in the middle of a chunk",
+    { raw: `HTTP/1.1 200 OK\r\n${JSON_TYPE}Transfer-Encoding: chunked\r\n\r\n18\r\n${CUT}` },
+  ],
+  [
+    "without a length, of JSON that does not end",
+    { raw: `HTTP/1.1 200 OK\r\n${JSON_TYPE}Connection: close\r\n\r\n${CUT}` },
+  ],
   ["that is too long", { status: 200, body: { disposition: "delete", more: "x".repeat(64 * 1024) } }],
 ] as const) {
   test(`an answer ${what} is no acknowledgement: the origin is told again, and then believed`, async () => {

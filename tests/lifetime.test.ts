@@ -34,7 +34,8 @@ test("bytes that come in move the end, in every answer that says it", async () =
     assert.equal(patched.status, 204);
     const now = await expiresAt(idOf(url));
     assert.ok(now > last, "the status moves along");
-    const seconds = (reply: { header(name: string): string | undefined }) => Date.parse(reply.header("Upload-Expires") ?? "");
+    const seconds = (reply: { header(name: string): string | undefined }) =>
+      Date.parse(reply.header("Upload-Expires") ?? "");
     const whole = Math.floor(now / 1000) * 1000;
     assert.deepEqual([seconds(patched), seconds(await tus.head(url))], [whole, whole], "and so do tus' answers");
     const draft = await client.request("HEAD", url, { headers: { "Upload-Draft-Interop-Version": "8" } });

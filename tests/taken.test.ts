@@ -64,7 +64,7 @@ test("JSON: the status keeps what the object was, and says since when its bytes 
   for (const [offset, end] of [
     [0, 1000],
     [file.length - 1, file.length],
-  ]) {
+  ] as const) {
     const put = (id: string) => client.put(id, offset, file.subarray(offset, end));
     const [toKept, toTaken] = [said(await put(kept.uploadId)), said(await put(uploadId))].map((reply) =>
       JSON.stringify(reply).replaceAll(kept.uploadId, uploadId),
