@@ -28,7 +28,9 @@ while read -r id token; do
   status=$(curl -s -o /dev/null -w '%{http_code}' --max-time 30 -X POST ${token:+-H "Authorization: Bearer $token"} "$base/upload/$id/redeliver")
   case $status in
     202) echo "$id on its way again" ;;
-    409) echo "$id has nothing to send: delivered, or on its way" ;;
+    409) echo "$id has nothing to send, or is on its way" ;;
+    410) echo "$id is deleted, or taken by the origin" ;;
+    429) echo "$id was sent again a moment ago" ;;
     404) echo "$id is forgotten, or its token is for another upload" ;;
     401 | 403) echo "$id needs a token: set TOKEN_SECRETS"; failed=1 ;;
     *) echo "$id could not be asked: $status"; failed=1 ;;

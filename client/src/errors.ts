@@ -70,6 +70,7 @@ const ENDINGS: Partial<Record<ServerState | "unknown", readonly [ErrorCode, stri
   expired: ["expired", "The upload was not finished in time and has expired."],
   failed: ["failed", "The upload has failed."],
   aborted: ["gone", "The upload was cancelled elsewhere."],
+  deleted: ["gone", "The uploaded file was deleted."],
 };
 
 /** Any answer that is not the one hoped for. */

@@ -149,7 +149,15 @@ export interface StoredObject {
   readonly sha256: string | null;
 }
 
-export type ServerState = "open" | "completing" | "verifying" | "completed" | "failed" | "aborted" | "expired";
+export type ServerState =
+  | "open"
+  | "completing"
+  | "verifying"
+  | "completed"
+  | "failed"
+  | "aborted"
+  | "expired"
+  | "deleted";
 
 /** How far the telling of the origin is; `none` where there is nothing to tell, or not yet. */
 export type Delivery = "none" | "queued" | "delivered" | "failed";

@@ -114,7 +114,7 @@ export class Sessions {
 
   /** The same of a status that was told without being asked for. */
   async judged(status: Status): Promise<Status> {
-    if (status.state === "failed" || status.state === "expired" || status.state === "aborted") {
+    if (["failed", "expired", "aborted", "deleted"].includes(status.state)) {
       await this.forget();
       throw endedError(status.state, status.reason);
     }

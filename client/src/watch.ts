@@ -13,7 +13,7 @@ export interface WatchOptions extends Pick<UploadOptions, "endpoint" | "headers"
   readonly world?: Partial<Pick<World, "http" | "clock" | "random" | "live">>;
 }
 
-const ENDED: readonly ServerState[] = ["completed", "failed", "aborted", "expired"];
+const ENDED: readonly ServerState[] = ["completed", "failed", "aborted", "expired", "deleted"];
 
 /**
  * How the upload stands now, and again at every change: its bytes, its state, and how far the telling of the origin is. Ends

@@ -34,7 +34,7 @@ export type Cost = {
 
 export type Status = {
   uploadId: string;
-  state: "open" | "completing" | "verifying" | "completed" | "failed" | "aborted" | "expired";
+  state: "open" | "completing" | "verifying" | "completed" | "failed" | "aborted" | "expired" | "deleted";
   uploadedBytes: number;
   fileSize: number;
   missing: [number, number][];
@@ -49,6 +49,8 @@ export type Status = {
   cost: Cost;
   reason?: string | null;
   object?: { key: string; etag: string; crc64nvme: string; sha256: string | null } | null;
+  /** Since when the bytes of a completed upload cannot be had any more. */
+  deletedAt: string | null;
 };
 
 /** The answer to creating an upload of bytes that are stored already. */
@@ -95,7 +97,7 @@ export type Problem = {
 };
 
 export type UploadEvent = {
-  type: "upload.completed" | "upload.failed" | "upload.expired" | "upload.aborted";
+  type: "upload.completed" | "upload.failed" | "upload.expired" | "upload.aborted" | "upload.deleted";
   timestamp: string;
   data: {
     uploadId: string;
@@ -109,6 +111,7 @@ export type UploadEvent = {
     metadata: Record<string, string>;
     createdAt: string;
     endedAt: string;
+    deletedAt?: string;
     reason?: string;
     downloadUrl?: string;
   };

@@ -10,8 +10,8 @@ import { Webhook } from "standardwebhooks";
 import type { UploadEvent } from "./api.ts";
 import { waitFor } from "./wait.ts";
 
-/** One answer: a status with an optional body and headers, or no answer at all. */
-export type Answer = { status: number; headers?: Record<string, string>; body?: unknown } | "hang";
+/** One answer: a status with an optional body and headers; one that is written as it is, whatever comes of it; or none at all. */
+export type Answer = { status: number; headers?: Record<string, string>; body?: unknown } | { raw: string } | "hang";
 
 export type Delivery = {
   webhookId: string;
@@ -100,6 +100,10 @@ export class ScriptedOrigin {
     });
     const answer = this.#scripts.get(event.data.uploadId)?.shift() ?? { status: 200 };
     if (answer === "hang") {
+      return;
+    }
+    if ("raw" in answer) {
+      request.socket.end(answer.raw);
       return;
     }
     response.writeHead(answer.status, { "Content-Type": "application/json", ...answer.headers });
