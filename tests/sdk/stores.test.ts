@@ -9,7 +9,7 @@ import { indexedDbStore } from "../../client/src/index.ts";
 
 test("what one page remembers, another finds, and forgets", async () => {
   const factory = new IDBFactory();
-  const record = { uploadId: "id", fingerprint: "print" };
+  const record = { uploadId: "id" };
   const here = indexedDbStore("quayside", () => factory);
   assert.equal(await here.get("a"), undefined);
   await here.set("a", record);

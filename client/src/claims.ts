@@ -1,0 +1,147 @@
+// Who may send a file, among all uploads of all pages of a browser: one. A Web Lock says so where there are such; the browser ends
+// it with the page. Elsewhere (pages without TLS, old browsers) an entry in the browser's storage says so, which is renewed while
+// the page lives and taken for nothing when it was not. Without either, each page knows only of itself.
+
+import type { Claim, Claims } from "./interfaces.ts";
+import { uniqueName } from "./platform.ts";
+import type { TextStorage } from "./stores.ts";
+
+/** A page in the background may be let to run only once a minute. */
+const RENEW_MS = 10_000;
+const STALE_MS = 90_000;
+/** Two pages that write at the same moment both see by then who was last. */
+const SETTLE_MS = 100;
+
+/** Locks between pages. Undefined where another page holds the lock; `steal` takes it all the same. */
+export interface PageLocks {
+  take(name: string, onLost: () => void, steal: boolean): Promise<(() => void) | undefined>;
+}
+
+/** The claims of this page, which `locks` extends to others. */
+export class PageClaims implements Claims {
+  readonly #locks: PageLocks;
+  readonly #here = new Set<string>();
+
+  constructor(locks: PageLocks) {
+    this.#locks = locks;
+  }
+
+  async claim(name: string): Promise<Claim | "here" | "elsewhere"> {
+    return (await this.#take(name, false)) ?? "elsewhere";
+  }
+
+  async takeOver(name: string): Promise<Claim | "here"> {
+    return (await this.#take(name, true)) ?? "here";
+  }
+
+  async #take(name: string, steal: boolean): Promise<Claim | "here" | undefined> {
+    if (this.#here.has(name)) {
+      return "here";
+    }
+    this.#here.add(name);
+    const lost = new AbortController();
+    const free = () => this.#here.delete(name);
+    const onLost = () => {
+      free();
+      lost.abort();
+    };
+    // Where locks do not work, this page's own order is all there is.
+    const unlock = await this.#locks.take(name, onLost, steal).catch(() => () => {});
+    if (unlock === undefined) {
+      free();
+      return undefined;
+    }
+    const release = () => {
+      if (!lost.signal.aborted) {
+        free();
+        unlock();
+      }
+    };
+    return { lost: lost.signal, release };
+  }
+}
+
+/** Web Locks. */
+export function webLocks(locks: LockManager): PageLocks {
+  return {
+    take: (name, onLost, steal) =>
+      new Promise((resolve, reject) => {
+        let isHeld = false;
+        const held = locks.request(name, steal ? { steal } : { ifAvailable: true }, (lock) => {
+          isHeld = lock !== null;
+          return isHeld ? new Promise<void>((unlock) => resolve(unlock)) : resolve(undefined);
+        });
+        // Rejected while it is held: another page has stolen it. Before: there are no locks for this page.
+        held.catch((error) => (isHeld ? onLost() : reject(error)));
+      }),
+  };
+}
+
+/** Entries in a storage that the browser's pages share, as long as they are renewed. */
+export function storageLocks(
+  storage: () => TextStorage,
+  { renewMs = RENEW_MS, staleMs = STALE_MS, settleMs = SETTLE_MS, nowMs = () => Date.now() } = {},
+): PageLocks {
+  const owner = uniqueName();
+  const read = (key: string): { owner: string; atMs: number } | undefined => {
+    try {
+      return JSON.parse(storage().getItem(key) ?? "null") ?? undefined;
+    } catch {
+      return undefined;
+    }
+  };
+  const write = (key: string) => storage().setItem(key, JSON.stringify({ owner, atMs: nowMs() }));
+  const isStale = (atMs: number) => {
+    // A time that lies far ahead is as wrong as one that is long past: somebody has set the clock.
+    return !(Math.abs(nowMs() - atMs) < staleMs);
+  };
+  const hold = (key: string, onLost: () => void) => {
+    const release = () => {
+      clearInterval(renewing);
+      globalThis.removeEventListener?.("pagehide", lose);
+      if (read(key)?.owner === owner) {
+        forgivingly(() => storage().removeItem(key));
+      }
+    };
+    const lose = () => {
+      release();
+      onLost();
+    };
+    const renewing = setInterval(() => {
+      // An entry that somebody has cleared away is written again.
+      if ((read(key)?.owner ?? owner) === owner) {
+        forgivingly(() => write(key));
+      } else {
+        lose();
+      }
+    }, renewMs);
+    globalThis.addEventListener?.("pagehide", lose);
+    return release;
+  };
+  return {
+    async take(name, onLost, steal) {
+      const key = `${name}:claim`;
+      const holder = read(key);
+      if (holder !== undefined && holder.owner !== owner && !isStale(holder.atMs) && !steal) {
+        return undefined;
+      }
+      write(key);
+      await new Promise((resolve) => setTimeout(resolve, settleMs));
+      return read(key)?.owner === owner ? hold(key, onLost) : undefined;
+    },
+  };
+}
+
+/** A storage that has stopped working is as if it had been cleared. */
+function forgivingly(act: () => void): void {
+  try {
+    act();
+  } catch {
+    // Others see the entry grow stale.
+  }
+}
+
+/** One for the whole page: every upload in it has to know of the others. */
+export const browserClaims: Claims = new PageClaims(
+  globalThis.navigator?.locks === undefined ? storageLocks(() => localStorage) : webLocks(navigator.locks),
+);
