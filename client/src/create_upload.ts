@@ -10,7 +10,7 @@ import type { RetryPolicy, Upload, UploadEvents, UploadFile, UploadOptions, Worl
 import { Live } from "./live.ts";
 import { Patience } from "./patience.ts";
 import { browserConnectivity, browserHttp, systemClock, systemRandom, webSockets } from "./platform.ts";
-import { Server } from "./server.ts";
+import { Server, withoutSlash } from "./server.ts";
 import { Sessions, type Wishes } from "./session.ts";
 import { forgiving, localStore, noStore } from "./stores.ts";
 import { QuaysideUpload } from "./upload.ts";
@@ -63,7 +63,7 @@ function wishes(file: UploadFile, options: UploadOptions): Wishes {
     throw new TypeError("chunkBytes is not a whole number of bytes, at least 1");
   }
   return {
-    endpoint: options.endpoint,
+    endpoint: withoutSlash(options.endpoint),
     fileId: options.fileId,
     chunkBytes,
     dedup,

@@ -25,8 +25,9 @@ export interface OpenSession {
 }
 
 export type Found =
-  | { readonly duplicate: false; readonly session: OpenSession; readonly truth: Truth; readonly isCompleted: boolean }
-  | { readonly duplicate: true; readonly uploadId: string; readonly object: StoredObject };
+  | { readonly is: "open"; readonly session: OpenSession; readonly truth: Truth }
+  | { readonly is: "completed"; readonly status: Status }
+  | { readonly is: "duplicate"; readonly object: StoredObject & { readonly uploadId: string } };
 
 export interface Wishes {
   readonly endpoint: string;
@@ -263,6 +264,9 @@ export class Sessions {
       await this.forget();
       throw changedError(`it has ${file.size} bytes, and the upload began with ${status.fileSize}`);
     }
+    if (status.state === "completed") {
+      return { is: "completed", status };
+    }
     const direct = status.mode === "direct";
     const isSequential = status.mode === "sequential";
     const parallel = direct ? wishes.parallel : !isSequential;
@@ -270,12 +274,9 @@ export class Sessions {
     const chunkBytes = isSequential ? Math.min(status.chunkSize, wishes.chunkBytes) : status.chunkSize;
     const session = { uploadId, chunkBytes, parallel, direct };
     await this.#remember(uploadId);
-    if (status.state === "completed") {
-      return { duplicate: false, session, truth: { ...status, missing: [] }, isCompleted: true };
-    }
     const isOpen = status.state === "open";
     const truth = isOpen && isSequential ? await this.truth(session, signal) : status;
-    return { duplicate: false, session, truth, isCompleted: false };
+    return { is: "open", session, truth };
   }
 
   async #create(identity: Identity, signal: AbortSignal, onHashed: (share: number) => void): Promise<Found> {
@@ -286,7 +287,7 @@ export class Sessions {
     const created = await patience.ask(signal, () => server.create(body, idempotencyKey, signal));
     this.#creation = undefined;
     if ("duplicate" in created) {
-      return { duplicate: true, uploadId: created.object.uploadId, object: created.object };
+      return { is: "duplicate", object: created.object };
     }
     const { uploadId, chunkSize, uploadedBytes } = created;
     this.#uploadId = uploadId;
@@ -295,7 +296,7 @@ export class Sessions {
     const session = { uploadId, chunkBytes: chunkSize, parallel, direct };
     // An answer to a repeated creation may be about an upload that has bytes already.
     const truth = uploadedBytes > 0 ? await this.truth(session, signal) : nothingYet(file.size);
-    return { duplicate: false, session, truth, isCompleted: false };
+    return { is: "open", session, truth };
   }
 
   async #hash(identity: Identity, signal: AbortSignal, onHashed: (share: number) => void): Promise<string> {

@@ -26,6 +26,8 @@ import { Transfer, type TransferParts } from "./transfer.ts";
 
 /** Whoever cancels does not want to wait for a network. What the server keeps then, it drops by itself in time. */
 const REMOVING_MS = 60_000;
+/** A server that has lost bytes so often after all were sent will not keep them the next time either. */
+const MOST_ROUNDS = 5;
 /** Between losing a claim and asking for it again. */
 const LOST_CLAIM_MS = 1_000;
 
@@ -267,10 +269,15 @@ export class QuaysideUpload implements Upload {
 
   async #sendAndFinish(found: Found, signal: AbortSignal): Promise<UploadResult> {
     const { patience } = this.#parts;
-    if (found.duplicate) {
-      this.#emitter.emit("duplicate", { object: found.object });
+    if (found.is === "duplicate") {
+      const { object } = found;
+      this.#emitter.emit("duplicate", { object });
       this.#restartProgress(this.#file.size);
-      return { uploadId: found.uploadId, duplicate: true, object: found.object };
+      return { uploadId: object.uploadId, duplicate: true, object };
+    }
+    if (found.is === "completed") {
+      this.#restartProgress(this.#file.size);
+      return resultOf(found.status);
     }
     const { session } = found;
     let truth: Truth = found.truth;
@@ -284,7 +291,7 @@ export class QuaysideUpload implements Upload {
         );
       }
       this.#become({ state: "completing" });
-      if (this.#file.size === 0 && !found.isCompleted) {
+      if (this.#file.size === 0) {
         await patience.ask(signal, () => this.#parts.server.complete(session.uploadId, signal));
       }
       const status = await this.#untilCompleted(session.uploadId, signal);
@@ -293,6 +300,9 @@ export class QuaysideUpload implements Upload {
         return resultOf(status);
       }
       rounds = patience.longer(rounds);
+      if (rounds.failures >= MOST_ROUNDS) {
+        throw missingError();
+      }
       await patience.wait(missingError(), rounds, signal);
       truth = status;
     }

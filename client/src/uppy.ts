@@ -5,6 +5,7 @@ import { BasePlugin, type Body, type Meta, type PluginOpts, type Uppy, type Uppy
 import { createUpload } from "./create_upload.ts";
 import { UploadError } from "./errors.ts";
 import type { Upload, UploadFile, UploadOptions, UploadResult } from "./interfaces.ts";
+import { withoutSlash } from "./server.ts";
 import { Slots } from "./slots.ts";
 
 const INFO_MS = 5_000;
@@ -110,7 +111,7 @@ export class QuaysideUploader<M extends Meta, B extends Body> extends BasePlugin
   }
 
   #succeeded(id: string, name: string, result: UploadResult): void {
-    const uploadURL = `${this.opts.endpoint.replace(/\/+$/, "")}/upload/${result.uploadId}`;
+    const uploadURL = `${withoutSlash(this.opts.endpoint)}/upload/${result.uploadId}`;
     const body = { ...result } as unknown as B;
     this.uppy.log(`[Quayside] ${name} is upload ${result.uploadId}`);
     this.uppy.emit("upload-success", this.uppy.getFile(id), { status: 200, uploadURL, body });

@@ -28,7 +28,7 @@ test("another content under the same name, size and date is another upload, and 
   await new Scene(fileOf(5, "film.mp4", 2), other, { store }).upload.start();
   other.end();
   assert.equal(store.records.size, 1);
-  const again = new Dialogue(["GET /upload/{id}/status", status("completed", 5, 5)], completed);
+  const again = new Dialogue(completed);
   await new Scene(fileOf(5), again, { store }).upload.start();
   again.end();
 });

@@ -16,6 +16,7 @@ export class FakeClock implements Clock {
   readonly #due = new Set<{ readonly atMs: number; readonly act: () => void }>();
   #changes = 0;
   #isRunning = false;
+  #isAsleep = false;
 
   nowMs(): number {
     return this.now;
@@ -35,6 +36,16 @@ export class FakeClock implements Clock {
       });
       signal.addEventListener("abort", stop, { once: true });
     });
+  }
+
+  /** The page is put to sleep: no time passes for it, until `wake`. */
+  fallAsleep(): void {
+    this.#isAsleep = true;
+  }
+
+  wake(): void {
+    this.#isAsleep = false;
+    void this.#run();
   }
 
   timer(delayMs: number, act: () => void): () => void {
@@ -70,6 +81,6 @@ export class FakeClock implements Clock {
       }
     }
     const [first] = [...this.#due].sort((a, b) => a.atMs - b.atMs);
-    return first !== undefined && first.atMs <= this.#endMs ? first : undefined;
+    return first !== undefined && first.atMs <= this.#endMs && !this.#isAsleep ? first : undefined;
   }
 }

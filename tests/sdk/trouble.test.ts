@@ -362,7 +362,7 @@ test("a record of an upload that is complete settles at once, and nothing is sen
     ]);
     await failing(new Scene(fileOf(bytes), first, { store }));
     const done = status("completed", bytes, bytes, { deletedAt: "2026-11-21T12:00:00.000Z" });
-    const talk = new Dialogue(["GET /upload/{id}/status", done], ["GET /upload/{id}/status", done]);
+    const talk = new Dialogue(["GET /upload/{id}/status", done]);
     await new Scene(fileOf(bytes), talk, { store }).upload.start();
     talk.end();
   }
