@@ -12,15 +12,20 @@ const STALE_MS = 90_000;
 /** Two pages that write at the same moment both see by then who was last. */
 const SETTLE_MS = 100;
 
+/** Gives a lock back; settles when others can have it. */
+type Unlock = () => unknown;
+
 /** Locks between pages. Undefined where another page holds the lock; `steal` takes it all the same. */
 export interface PageLocks {
-  take(name: string, onLost: () => void, steal: boolean): Promise<(() => void) | undefined>;
+  take(name: string, onLost: () => void, steal: boolean): Promise<Unlock | undefined>;
 }
 
 /** The claims of this page, which `locks` extends to others. */
 export class PageClaims implements Claims {
   readonly #locks: PageLocks;
   readonly #here = new Set<string>();
+  /** What is on its way back. */
+  readonly #returning = new Map<string, unknown>();
 
   constructor(locks: PageLocks) {
     this.#locks = locks;
@@ -45,16 +50,19 @@ export class PageClaims implements Claims {
       free();
       lost.abort();
     };
+    await this.#returning.get(name);
     // Where locks do not work, this page's own order is all there is.
-    const unlock = await this.#locks.take(name, onLost, steal).catch(() => () => {});
+    const unlock: Unlock | undefined = await this.#locks.take(name, onLost, steal).catch(() => () => {});
     if (unlock === undefined) {
       free();
       return undefined;
     }
+    let isReleased = false;
     const release = () => {
-      if (!lost.signal.aborted) {
+      if (!lost.signal.aborted && !isReleased) {
+        isReleased = true;
         free();
-        unlock();
+        this.#returning.set(name, unlock());
       }
     };
     return { lost: lost.signal, release };
@@ -67,12 +75,22 @@ export function webLocks(locks: LockManager): PageLocks {
     take: (name, onLost, steal) =>
       new Promise((resolve, reject) => {
         let isHeld = false;
-        const held = locks.request(name, steal ? { steal } : { ifAvailable: true }, (lock) => {
+        const request = locks.request(name, steal ? { steal } : { ifAvailable: true }, async (lock) => {
           isHeld = lock !== null;
-          return isHeld ? new Promise<void>((unlock) => resolve(unlock)) : resolve(undefined);
+          if (!isHeld) {
+            resolve(undefined);
+            return;
+          }
+          // The lock is held until this promise settles, and given back some time after.
+          await new Promise<void>((end) =>
+            resolve(() => {
+              end();
+              return request.catch(() => {});
+            }),
+          );
         });
         // Rejected while it is held: another page has stolen it. Before: there are no locks for this page.
-        held.catch((error) => (isHeld ? onLost() : reject(error)));
+        request.catch((error) => (isHeld ? onLost() : reject(error)));
       }),
   };
 }
