@@ -48,6 +48,7 @@ export class QuaysideUpload implements Upload {
   #work: UploadState = "idle";
   #running: Promise<UploadResult> | undefined;
   #leg: AbortController | undefined;
+  #claim: Claim | undefined;
   #wake: () => void = () => {};
   #isPaused = false;
   #isAborted = false;
@@ -99,7 +100,7 @@ export class QuaysideUpload implements Upload {
   pause(): void {
     if (this.#running !== undefined && !this.#hasEnded()) {
       this.#isPaused = true;
-      this.#leg?.abort();
+      this.#endLeg();
     }
   }
 
@@ -117,7 +118,7 @@ export class QuaysideUpload implements Upload {
       return;
     }
     this.#isAborted = true;
-    this.#leg?.abort();
+    this.#endLeg();
     this.#wake();
     await this.#running?.catch(() => {});
     // The last byte may have been quicker.
@@ -221,6 +222,7 @@ export class QuaysideUpload implements Upload {
       this.#leg?.abort();
     };
     claim.lost.addEventListener("abort", onLost);
+    this.#claim = claim;
     try {
       const found = await this.#sessions.find(signal, (hashed) => this.#become({ state: "hashing", hashed }));
       const result = await this.#sendAndFinish(found, signal);
@@ -229,9 +231,20 @@ export class QuaysideUpload implements Upload {
       return result;
     } finally {
       claim.lost.removeEventListener("abort", onLost);
-      this.#sessions.unlist();
-      claim.release();
+      this.#giveClaimBack();
     }
+  }
+
+  /** From here on nothing is sent, so others may at once. */
+  #endLeg(): void {
+    this.#leg?.abort();
+    this.#giveClaimBack();
+  }
+
+  #giveClaimBack(): void {
+    this.#sessions.unlist();
+    this.#claim?.release();
+    this.#claim = undefined;
   }
 
   /** The right to send; or the status, when another page has sent it all. */
