@@ -5,11 +5,13 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 
 import { createUpload } from "../../client/src/index.ts";
+import type { Hasher } from "../../client/src/interfaces.ts";
 import {
   created,
   Dialogue,
   ENDPOINT,
   fileOf,
+  hasher,
   ID,
   MemoryStore,
   OBJECT,
@@ -237,6 +239,29 @@ test("bytes that the server has already are not sent: the file is hashed first, 
   assert.equal(talk.json(0).parallel, true, "the server verifies the hash of a parallel upload too");
   assert.deepEqual(told, [object]);
   assert.deepEqual(scene.states, ["starting", "hashing", "completed"]);
+});
+
+test("a hash that was computed once is not computed again: not when the network goes, nor for another upload of the file", async () => {
+  const file = fileOf(25);
+  let hashed = 0;
+  const counting: Hasher = {
+    ...hasher,
+    file(...args) {
+      hashed += 1;
+      // The network goes in the middle of it.
+      scene.connectivity.become(false);
+      return hasher.file(...args);
+    },
+  };
+  const away = () => new Dialogue(...Array.from({ length: 5 }, () => ["POST /upload/init", "no answer"] as const));
+  const options = { dedup: true, world: { hasher: counting }, retry: { giveUpAfterMs: 10_000 } };
+  let scene = new Scene(file, away(), options);
+  await assert.rejects(scene.upload.start(), { code: "network" });
+  assert.equal(scene.states.filter((state) => state === "hashing").length, 1);
+  await assert.rejects(scene.upload.start());
+  scene = new Scene(file, away(), options);
+  await assert.rejects(scene.upload.start(), { code: "network" });
+  assert.equal(hashed, 1);
 });
 
 test("abort leaves nothing, neither there nor here", async () => {
