@@ -23,7 +23,8 @@ export interface PageLocks {
 /** The claims of this page, which `locks` extends to others. */
 export class PageClaims implements Claims {
   readonly #locks: PageLocks;
-  readonly #here = new Set<string>();
+  /** Who is first in this page. */
+  readonly #first = new Map<string, object>();
   /** What is on its way back. */
   readonly #returning = new Map<string, unknown>();
 
@@ -31,38 +32,38 @@ export class PageClaims implements Claims {
     this.#locks = locks;
   }
 
-  async claim(name: string): Promise<Claim | "here" | "elsewhere"> {
-    return (await this.#take(name, false)) ?? "elsewhere";
+  claim(name: string, holder: object): Promise<Claim | "here" | "elsewhere"> {
+    return this.#take(name, holder, false);
   }
 
-  async takeOver(name: string): Promise<Claim | "here"> {
-    return (await this.#take(name, true)) ?? "here";
+  takeOver(name: string, holder: object): Promise<Claim | "here" | "elsewhere"> {
+    return this.#take(name, holder, true);
   }
 
-  async #take(name: string, steal: boolean): Promise<Claim | "here" | undefined> {
-    if (this.#here.has(name)) {
+  leave(name: string, holder: object): void {
+    if (this.#first.get(name) === holder) {
+      this.#first.delete(name);
+    }
+  }
+
+  async #take(name: string, holder: object, steal: boolean): Promise<Claim | "here" | "elsewhere"> {
+    if ((this.#first.get(name) ?? holder) !== holder) {
       return "here";
     }
-    this.#here.add(name);
-    const lost = new AbortController();
-    const free = () => this.#here.delete(name);
-    const onLost = () => {
-      free();
-      lost.abort();
-    };
+    this.#first.set(name, holder);
     await this.#returning.get(name);
+    const lost = new AbortController();
     // Where locks do not work, this page's own order is all there is.
-    const unlock: Unlock | undefined = await this.#locks.take(name, onLost, steal).catch(() => () => {});
+    const unlock: Unlock | undefined = await this.#locks.take(name, () => lost.abort(), steal).catch(() => () => {});
     if (unlock === undefined) {
-      free();
-      return undefined;
+      return "elsewhere";
     }
     let isReleased = false;
     const release = () => {
-      if (!lost.signal.aborted && !isReleased) {
+      if (!isReleased) {
         isReleased = true;
-        free();
-        this.#returning.set(name, unlock());
+        this.leave(name, holder);
+        this.#returning.set(name, lost.signal.aborted ? undefined : unlock());
       }
     };
     return { lost: lost.signal, release };

@@ -30,11 +30,14 @@ export async function follow(
   let uploadedBytes = -1;
   let movedMs = clock.nowMs();
   let isOpen = false;
+  const free = untilFree(controller.signal);
   try {
-    return await Promise.race([untilFree(controller.signal), untilCompleted(controller.signal)]);
+    return await Promise.race([free, untilCompleted(controller.signal)]);
   } finally {
     unlink();
     controller.abort();
+    // A claim that comes too late is given back before anybody asks for the next.
+    await free.catch(() => {});
   }
 
   async function untilFree(signal: AbortSignal): Promise<Followed> {
@@ -43,7 +46,7 @@ export async function follow(
       const isStanding = isOpen && clock.nowMs() - movedMs > STANDSTILL_MS;
       const claim = await (isStanding ? sessions.takeOver() : sessions.claimAgain());
       if (signal.aborted) {
-        claim?.release();
+        sessions.release();
       } else if (claim !== undefined) {
         return { claim };
       }

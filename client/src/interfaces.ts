@@ -333,16 +333,20 @@ export interface Hasher {
 
 /** The right to send one file, among all uploads of all pages of a browser. */
 export interface Claim {
-  /** Aborted when somebody else has taken it over. */
+  /** Aborted when another page has taken it over. */
   readonly lost: AbortSignal;
   release(): void;
 }
 
+/**
+ * Takes the claim, or says who is before: another upload in this page, or another page. Waits for neither. Whoever is told
+ * `elsewhere` is before all others in this page, until it leaves.
+ */
 export interface Claims {
-  /** Takes the claim, or says who has it: an upload in this page, or another page. Does not wait for either. */
-  claim(name: string): Promise<Claim | "here" | "elsewhere">;
-  /** Takes it also from another page that has it, but no longer does anything. Never from an upload in this page. */
-  takeOver(name: string): Promise<Claim | "here">;
+  claim(name: string, holder: object): Promise<Claim | "here" | "elsewhere">;
+  /** The same, also from another page that has it, but no longer does anything. */
+  takeOver(name: string, holder: object): Promise<Claim | "here" | "elsewhere">;
+  leave(name: string, holder: object): void;
 }
 
 /** How to go on with an upload. Holds no secret, and nothing of the file. */

@@ -59,6 +59,7 @@ export class Sessions {
   /** Which of several uploads of files that cannot be told apart this is, in this page. */
   #place: number | undefined;
   #firstPlace = 0;
+  #claim: Claim | undefined;
   #uploadId: string | undefined;
   #forgottenId: string | undefined;
   /** Nothing has been asked of this upload in this page yet, but where to find it. */
@@ -91,23 +92,34 @@ export class Sessions {
   async claimAgain(): Promise<Claim | undefined> {
     const { claims } = this.#parts.world;
     for (let place = this.#place ?? this.#firstPlace; ; place++) {
-      const claim = await claims.claim(this.#recordName(place));
+      const claim = await claims.claim(this.#recordName(place), this);
       // An upload in this page is of another file, however much it looks like this one.
       if (claim !== "here" || this.#place !== undefined) {
         this.#place = place;
-        return typeof claim === "string" ? undefined : claim;
+        return this.#claimed(claim);
       }
     }
   }
 
   /** The same from another page that has stopped working. */
   async takeOver(): Promise<Claim | undefined> {
-    const claim = await this.#parts.world.claims.takeOver(this.#recordName());
-    return claim === "here" ? undefined : claim;
+    return this.#claimed(await this.#parts.world.claims.takeOver(this.#recordName(), this));
+  }
+
+  /** Lets others send this file, or follow it. */
+  release(): void {
+    this.#claim?.release();
+    this.#claim = undefined;
+    this.#listed?.release();
+    this.#listed = undefined;
+    if (this.#place !== undefined) {
+      this.#parts.world.claims.leave(this.#recordName(), this);
+    }
   }
 
   /** The page that has the claim does not say what it sends: from now on this is an upload of its own. */
   leave(): void {
+    this.release();
     this.#firstPlace = (this.#place ?? 0) + 1;
     this.#place = undefined;
   }
@@ -184,14 +196,15 @@ export class Sessions {
     return ending !== undefined && (this.#isRecalled || ending === "expired" || ending === "unknown");
   }
 
-  /** The next attempt begins afresh. */
+  /** The next attempt begins afresh. A record is left alone where another page has begun a fresh one already. */
   async forget(): Promise<void> {
-    this.#forgottenId = this.#uploadId;
+    const { store } = this.#parts;
+    const uploadId = this.#uploadId;
+    this.#forgottenId = uploadId;
     this.#uploadId = undefined;
     this.#creation = undefined;
-    this.unlist();
-    if (this.#place !== undefined) {
-      await this.#parts.store.remove(this.#recordName());
+    if (this.#place !== undefined && (await store.get(this.#recordName()))?.uploadId === uploadId) {
+      await store.remove(this.#recordName());
     }
   }
 
@@ -199,26 +212,28 @@ export class Sessions {
   async remove(signal: AbortSignal): Promise<void> {
     const { patience, server, store } = this.#parts;
     const created = await this.#unanswered(signal);
-    // A file that cannot be read any more leads to no record.
-    const claim =
-      this.#identity === undefined ? await this.claim(signal).catch(() => undefined) : await this.claimAgain();
     try {
-      const id = created ?? (claim && (this.#uploadId ?? (await store.get(this.#recordName()))?.uploadId));
-      if (claim !== undefined) {
+      // A file that cannot be read any more leads to no record.
+      const claiming = this.#identity === undefined ? this.claim(signal).catch(() => undefined) : this.claimAgain();
+      const isMine = (await claiming) !== undefined;
+      if (isMine) {
+        this.#uploadId ??= (await store.get(this.#recordName()))?.uploadId;
+      }
+      const id = created ?? (isMine ? this.#uploadId : undefined);
+      if (isMine) {
         await this.forget();
       }
       if (id !== undefined) {
         await patience.ask(signal, () => server.remove(id, signal));
       }
     } finally {
-      claim?.release();
+      this.release();
     }
   }
 
-  /** Other uploads may find this one in the owner's list again. */
-  unlist(): void {
-    this.#listed?.release();
-    this.#listed = undefined;
+  #claimed(claim: Claim | "here" | "elsewhere"): Claim | undefined {
+    this.#claim = typeof claim === "string" ? undefined : claim;
+    return this.#claim;
   }
 
   async #identify(signal: AbortSignal): Promise<Identity> {
@@ -228,6 +243,7 @@ export class Sessions {
     this.#identity = identity;
     if (before !== undefined && before.fingerprint !== identity.fingerprint) {
       this.#place = undefined;
+      this.#firstPlace = 0;
       this.#uploadId = undefined;
       this.#creation = undefined;
       throw changedError("its content is not what it was when the upload began");
@@ -248,11 +264,12 @@ export class Sessions {
 
   /** Whether nobody else in this browser has this upload. */
   async #list(uploadId: string): Promise<boolean> {
-    const claim = await this.#parts.world.claims.claim(`quayside:upload:${uploadId}`);
+    const claim = await this.#parts.world.claims.claim(`quayside:upload:${uploadId}`, this);
     if (typeof claim === "string") {
+      this.#parts.world.claims.leave(`quayside:upload:${uploadId}`, this);
       return false;
     }
-    this.unlist();
+    this.#listed?.release();
     this.#listed = claim;
     return true;
   }

@@ -48,7 +48,6 @@ export class QuaysideUpload implements Upload {
   #work: UploadState = "idle";
   #running: Promise<UploadResult> | undefined;
   #leg: AbortController | undefined;
-  #claim: Claim | undefined;
   #wake: () => void = () => {};
   #isPaused = false;
   #isAborted = false;
@@ -168,6 +167,7 @@ export class QuaysideUpload implements Upload {
             this.#restartAfter(error);
           }
         } finally {
+          this.#sessions.release();
           this.#leg = undefined;
         }
       }
@@ -222,7 +222,6 @@ export class QuaysideUpload implements Upload {
       this.#leg?.abort();
     };
     claim.lost.addEventListener("abort", onLost);
-    this.#claim = claim;
     try {
       const found = await this.#sessions.find(signal, (hashed) => this.#become({ state: "hashing", hashed }));
       const result = await this.#sendAndFinish(found, signal);
@@ -231,20 +230,13 @@ export class QuaysideUpload implements Upload {
       return result;
     } finally {
       claim.lost.removeEventListener("abort", onLost);
-      this.#giveClaimBack();
     }
   }
 
   /** From here on nothing is sent, so others may at once. */
   #endLeg(): void {
     this.#leg?.abort();
-    this.#giveClaimBack();
-  }
-
-  #giveClaimBack(): void {
-    this.#sessions.unlist();
-    this.#claim?.release();
-    this.#claim = undefined;
+    this.#sessions.release();
   }
 
   /** The right to send; or the status, when another page has sent it all. */

@@ -193,3 +193,27 @@ test("a tab that has been put to sleep loses its claim; awake again, it follows"
   assert.equal((await browser.first.upload.start()).uploadId, ID);
   browser.firstTalk.end();
 });
+
+test("of two files in a tab that cannot be told apart, one follows the other tab, and one goes up by itself", async () => {
+  const browser = new Browser();
+  await browser.midway();
+  const claims = new PageClaims(browser.pages[1]);
+  const otherId = ID.replace("067e6162", "167e6162");
+  const own = new Dialogue(
+    ["POST /upload/init", { status: 201, body: { uploadId: otherId, chunkSize: 10, uploadedBytes: 0 } }],
+    [`PUT /upload/${otherId} 0-10`, taken(10, 25)],
+    [`PUT /upload/${otherId} 10-20`, taken(20, 25)],
+    [`PUT /upload/${otherId} 20-25`, taken(25, 25)],
+    [`GET /upload/${otherId}/status`, status("completed", 25, 25, { uploadId: otherId })],
+  );
+  const followed = new Dialogue(standing(10), done);
+  const options = { store: browser.store, clock: browser.clock, claims, parallel: false };
+  const scenes = [followed, own].map((talk) => new Scene(fileOf(25), talk, options));
+  const results = await Promise.all(scenes.map(({ upload }) => upload.start()));
+  followed.end();
+  own.end();
+  assert.deepEqual(
+    results.map(({ uploadId }) => uploadId),
+    [ID, otherId],
+  );
+});
