@@ -2,7 +2,8 @@
 // remembered here is only where to ask.
 
 import { changedError, type Ending, endedError, goneError, UploadError } from "./errors.ts";
-import { cleanName, type Identity, identify } from "./identity.ts";
+import { FileClaim } from "./file_claim.ts";
+import { cleanName, type Identity } from "./identity.ts";
 import type { Claim, RecordStore, Status, StoredObject, UploadFile, World } from "./interfaces.ts";
 import { newestOpenUpload } from "./open_uploads.ts";
 import type { Patience } from "./patience.ts";
@@ -55,11 +56,7 @@ const hashes = new WeakMap<UploadFile, { readonly fingerprint: string; readonly 
 
 export class Sessions {
   readonly #parts: SessionParts;
-  #identity: Identity | undefined;
-  /** Which of several uploads of files that cannot be told apart this is, in this page. */
-  #place: number | undefined;
-  #firstPlace = 0;
-  #claim: Claim | undefined;
+  readonly #claim: FileClaim;
   #uploadId: string | undefined;
   #forgottenId: string | undefined;
   /** Nothing has been asked of this upload in this page yet, but where to find it. */
@@ -71,6 +68,9 @@ export class Sessions {
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
+    const { file, wishes, world, store } = parts;
+    const { hasher, claims } = world;
+    this.#claim = new FileClaim({ file, wanted: wishes, hasher, claims, scope: store.scope });
   }
 
   get uploadId(): string | undefined {
@@ -84,59 +84,51 @@ export class Sessions {
 
   /** The right to send this file; undefined where another upload has it. Reads samples of the file: a changed file ends here. */
   async claim(signal: AbortSignal): Promise<Claim | undefined> {
-    await this.#identify(signal);
-    return this.claimAgain();
+    if (!(await this.#claim.read(signal))) {
+      this.#uploadId = undefined;
+      this.#creation = undefined;
+      throw changedError("its content is not what it was when the upload began");
+    }
+    return this.#claim.take();
   }
 
   /** The same, of a file that was read before. */
-  async claimAgain(): Promise<Claim | undefined> {
-    const { claims } = this.#parts.world;
-    for (let place = this.#place ?? this.#firstPlace; ; place++) {
-      const claim = await claims.claim(this.#recordName(place), this);
-      // An upload in this page is of another file, however much it looks like this one.
-      if (claim !== "here" || this.#place !== undefined) {
-        this.#place = place;
-        return this.#claimed(claim);
-      }
-    }
+  claimAgain(): Promise<Claim | undefined> {
+    return this.#claim.take();
   }
 
   /** The same from another page that has stopped working. */
-  async takeOver(): Promise<Claim | undefined> {
-    return this.#claimed(await this.#parts.world.claims.takeOver(this.#recordName(), this));
+  takeOver(): Promise<Claim | undefined> {
+    return this.#claim.takeOver();
   }
 
-  /** Lets others send this file, or follow it. */
+  /** Lets others send this file. */
   release(): void {
-    this.#claim?.release();
-    this.#claim = undefined;
+    this.#claim.release();
     this.#listed?.release();
     this.#listed = undefined;
-    if (this.#place !== undefined) {
-      this.#parts.world.claims.leave(this.#recordName(), this);
-    }
   }
 
   /** The page that has the claim does not say what it sends: from now on this is an upload of its own. */
   leave(): void {
-    this.release();
-    this.#firstPlace = (this.#place ?? 0) + 1;
-    this.#place = undefined;
+    this.#claim.giveUp();
   }
 
   /** The upload that another page sends; undefined while it is not known here. */
   async followed(): Promise<string | undefined> {
-    this.#uploadId ??= (await this.#parts.store.get(this.#recordName()))?.uploadId;
+    this.#uploadId ??= await this.#recorded();
     return this.#uploadId;
   }
 
   /** The upload to go on with, or a new one. For whoever has the claim. */
   async find(signal: AbortSignal, onHashed: (share: number) => void): Promise<Found> {
-    const { store, wishes } = this.#parts;
-    const identity = this.#identity ?? (await this.#identify(signal));
+    const { identity } = this.#claim;
+    if (identity === undefined) {
+      throw new TypeError("the file has not been claimed");
+    }
     if (this.#uploadId === undefined && this.#creation === undefined) {
-      this.#uploadId = (await store.get(this.#recordName()))?.uploadId;
-      if (this.#uploadId === undefined && wishes.resumeFromServer) {
+      this.#uploadId = await this.#recorded();
+      if (this.#uploadId === undefined && this.#parts.wishes.resumeFromServer) {
         this.#uploadId = await this.#lookUp(identity, signal);
       }
       this.#isRecalled = this.#uploadId !== undefined;
@@ -198,31 +190,30 @@ export class Sessions {
 
   /** The next attempt begins afresh. A record is left alone where another page has begun a fresh one already. */
   async forget(): Promise<void> {
-    const { store } = this.#parts;
     const uploadId = this.#uploadId;
     this.#forgottenId = uploadId;
     this.#uploadId = undefined;
     this.#creation = undefined;
-    if (this.#place !== undefined && (await store.get(this.#recordName()))?.uploadId === uploadId) {
-      await store.remove(this.#recordName());
+    const { recordName } = this.#claim;
+    if (recordName !== undefined && (await this.#recorded()) === uploadId) {
+      await this.#parts.store.remove(recordName);
     }
   }
 
   /** Removes the upload from the server, even one whose creation was never answered; but not one that somebody else sends. */
   async remove(signal: AbortSignal): Promise<void> {
-    const { patience, server, store } = this.#parts;
+    const { patience, server } = this.#parts;
     const created = await this.#unanswered(signal);
     try {
+      const isRead = this.#claim.identity !== undefined;
       // A file that cannot be read any more leads to no record.
-      const claiming = this.#identity === undefined ? this.claim(signal).catch(() => undefined) : this.claimAgain();
-      const isMine = (await claiming) !== undefined;
-      if (isMine) {
-        this.#uploadId ??= (await store.get(this.#recordName()))?.uploadId;
-      }
-      const id = created ?? (isMine ? this.#uploadId : undefined);
-      if (isMine) {
+      const claim = await (isRead ? this.claimAgain() : this.claim(signal).catch(() => undefined));
+      const mine = claim && (this.#uploadId ?? (await this.#recorded()));
+      if (mine !== undefined) {
+        this.#uploadId = mine;
         await this.forget();
       }
+      const id = created ?? mine;
       if (id !== undefined) {
         await patience.ask(signal, () => server.remove(id, signal));
       }
@@ -231,29 +222,10 @@ export class Sessions {
     }
   }
 
-  #claimed(claim: Claim | "here" | "elsewhere"): Claim | undefined {
-    this.#claim = typeof claim === "string" ? undefined : claim;
-    return this.#claim;
-  }
-
-  async #identify(signal: AbortSignal): Promise<Identity> {
-    const { file, wishes, world } = this.#parts;
-    const identity = await identify(file, wishes, world.hasher, signal);
-    const before = this.#identity;
-    this.#identity = identity;
-    if (before !== undefined && before.fingerprint !== identity.fingerprint) {
-      this.#place = undefined;
-      this.#firstPlace = 0;
-      this.#uploadId = undefined;
-      this.#creation = undefined;
-      throw changedError("its content is not what it was when the upload began");
-    }
-    return identity;
-  }
-
-  #recordName(place = this.#place ?? 0): string {
-    const name = `${this.#parts.store.scope()}${this.#identity?.recordName}`;
-    return place === 0 ? name : `${name}:${place}`;
+  /** The id that is remembered here. */
+  async #recorded(): Promise<string | undefined> {
+    const { recordName } = this.#claim;
+    return recordName === undefined ? undefined : (await this.#parts.store.get(recordName))?.uploadId;
   }
 
   async #lookUp(identity: Identity, signal: AbortSignal): Promise<string | undefined> {
@@ -345,7 +317,10 @@ export class Sessions {
 
   async #remember(uploadId: string): Promise<void> {
     const { store, wishes } = this.#parts;
-    await store.set(this.#recordName(), { uploadId });
+    const { recordName } = this.#claim;
+    if (recordName !== undefined) {
+      await store.set(recordName, { uploadId });
+    }
     if (wishes.resumeFromServer && this.#listed === undefined) {
       await this.#list(uploadId);
     }
