@@ -148,6 +148,7 @@ export class QuaysideUpload implements Upload {
   async #run(): Promise<UploadResult> {
     const { connectivity } = this.#world;
     const { deadlines, patience } = this.#parts;
+    this.#isRestartInVain = false;
     const stopListening = connectivity.onChange(() => (connectivity.isOnline() ? patience.nudge() : deadlines.hurry()));
     try {
       for (;;) {
@@ -345,8 +346,13 @@ export class QuaysideUpload implements Upload {
   }
 
   #retrying({ error }: Retry): void {
-    if (error.code === "network" && !this.#world.connectivity.isOnline() && !this.#hasEnded()) {
+    if (this.#hasEnded()) {
+      return;
+    }
+    if (error.code === "network" && !this.#world.connectivity.isOnline()) {
       this.#become({ state: "offline" });
+    } else {
+      this.mended();
     }
   }
 
