@@ -82,11 +82,12 @@ test("an upload whose time is over says so, and starts afresh by itself", inBrow
   assert.ok(open);
   await waitFor("the upload to expire", async () => (await client.status(open.uploadId)).status === 410);
   harbour.wire.release();
-  await page.press("Resume");
-  await page
-    .card(file)
-    .getByText(/has expired/)
+  const told = page.page
+    .getByText(/begins afresh: its earlier upload is gone/)
+    .first()
     .waitFor();
+  await page.press("Resume");
+  await told;
   const uploadId = await page.untilRecorded(file);
   assert.notEqual(uploadId, open.uploadId);
   await harbour.assertArrived(uploadId, file);
