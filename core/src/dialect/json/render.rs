@@ -90,6 +90,7 @@ fn status(snapshot: &Snapshot) -> Value {
         "partBytes": snapshot.plan.part_bytes,
         "fileName": snapshot.file.name,
         "contentType": snapshot.file.content_type,
+        "metadata": snapshot.file.metadata,
         "createdAt": snapshot.created_at.rfc3339(),
         "expiresAt": snapshot.expires_at.rfc3339(),
         "delivery": delivery(snapshot.delivery),
