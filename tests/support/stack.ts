@@ -36,6 +36,8 @@ export type StackOptions = {
   state?: string;
   /** What the demo page is told. */
   page?: PageConfig;
+  /** So many calls of one invocation may wait for their answers at the same time, as on the platform, where it is six. */
+  connections?: number;
   /** Changes wrangler.toml, where no var can. */
   configuration?: (toml: string) => string;
 };
@@ -57,7 +59,7 @@ export class Stack {
   }
 
   private constructor(port: number, options: StackOptions) {
-    const { vars = {}, secrets = freshSecrets(), buildDir = "build", configuration, page, state } = options;
+    const { vars = {}, secrets = freshSecrets(), buildDir = "build", configuration, connections, page, state } = options;
     this.#port = port;
     this.baseUrl = `http://127.0.0.1:${port}`;
     this.client = new Client(this.baseUrl);
@@ -66,14 +68,16 @@ export class Stack {
       execFileSync("tar", ["-xzf", state, "-C", this.stateDir]);
     }
     this.replaceSecrets(secrets);
+    const limited: StackOptions["vars"] = connections === undefined ? {} : { CONNECTIONS: connections };
+    const changes = { buildDir, page, connections: connections !== undefined, change: configuration };
     this.#args = [
       join(repositoryRoot, "node_modules/wrangler/bin/wrangler.js"),
       "dev",
-      ...["--config", writeWranglerConfig(this.stateDir, { buildDir, page, change: configuration })],
+      ...["--config", writeWranglerConfig(this.stateDir, changes)],
       ...["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"],
       ...["--persist-to", this.persistDir, "--env-file", this.#secretsFile],
       "--show-interactive-dev-session=false",
-      ...Object.entries({ ...DEVELOPMENT, ...vars }).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
+      ...Object.entries({ ...DEVELOPMENT, ...limited, ...vars }).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
     ];
   }
 
