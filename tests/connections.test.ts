@@ -7,7 +7,7 @@ import { after, test } from "node:test";
 import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import { type Answer, ScriptedOrigin } from "./support/scripted_origin.ts";
 import { Stack } from "./support/stack.ts";
-import { idOf, Tus } from "./support/tus.ts";
+import { Tus } from "./support/tus.ts";
 import { waitFor } from "./support/wait.ts";
 
 const CONNECTIONS = 6;

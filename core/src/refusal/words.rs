@@ -6,6 +6,7 @@ use super::Refusal;
 
 /// What is wrong and what helps, in a sentence for a person.
 impl fmt::Display for Refusal {
+    #[allow(clippy::too_many_lines, reason = "a sentence for each")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UploadNotFound => write!(f, "No upload has this id. It may have been forgotten long after it ended."),
@@ -59,7 +60,12 @@ impl fmt::Display for Refusal {
                 write!(f, "The connection ended before the body did. Go on at {uploaded_bytes}.")
             }
             Self::BodyStalled { uploaded_bytes } => {
-                write!(f, "Nothing arrived for too long. Go on at {uploaded_bytes}.")
+                write!(f, "Too little arrived for too long. Go on at {uploaded_bytes}.")
+            }
+            Self::DocumentCutShort => write!(f, "The connection ended before the body did. Send it again."),
+            Self::DocumentStalled => write!(f, "Too little of the body arrived for too long. Send it again."),
+            Self::Overloaded => {
+                write!(f, "Too many bodies are on their way. Send it again, after a pause.")
             }
             Self::StorageUnavailable { uploaded_bytes } => {
                 write!(f, "The bytes could not be stored. Go on at {uploaded_bytes}, after a pause.")
