@@ -27,8 +27,9 @@ use crate::{
     uploads::BUCKET_BINDING,
 };
 
-/// So many pieces are asked at the same time: the platform lets a Worker wait for six answers at once.
-const ASKED_AT_ONCE: usize = 6;
+/// So many pieces are asked at the same time: the platform lets an invocation wait for six answers at once, and this is not the only
+/// thing that one does.
+const ASKED_AT_ONCE: usize = 4;
 
 /// Copies the next stretch of this upload, if there is one to copy.
 pub(crate) async fn run(upload: UploadId, env: &Env) -> Result<()> {

@@ -17,7 +17,7 @@ use crate::{
     auth,
     call::Call,
     config::{Config, Settings},
-    cors, health,
+    cors, document, health,
     log::{self, Stopwatch, now_ms},
     timings::Timings,
     uploads::{self, Answer},
@@ -80,7 +80,7 @@ async fn handle(
     if head_bytes(asked.head) > u64::from(MAX_HEAD_BYTES) {
         return Ok(Err(Refusal::HeadTooLarge { limit_bytes: MAX_HEAD_BYTES.into() }));
     }
-    let operation = match understand(dialect, asked.head, request).await? {
+    let operation = match understand(dialect, asked.head, request, config).await? {
         Ok(operation) => operation,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -115,7 +115,12 @@ async fn handle(
     }
 }
 
-async fn understand(dialect: Dialect, head: &Head, request: &mut Request) -> Result<Result<Operation, Refusal>> {
+async fn understand(
+    dialect: Dialect,
+    head: &Head,
+    request: &Request,
+    config: Result<&Config, &Refusal>,
+) -> Result<Result<Operation, Refusal>> {
     let (max_bytes, finish) = match dialect.parse(head) {
         Err(refusal) => return Ok(Err(refusal)),
         Ok(Parsed::Ready(operation)) => return Ok(Ok(*operation)),
@@ -127,7 +132,12 @@ async fn understand(dialect: Dialect, head: &Head, request: &mut Request) -> Res
     if length > u64::from(max_bytes) {
         return Ok(Err(Refusal::bad_request("body", format!("is larger than {max_bytes} bytes"))));
     }
-    Ok(finish(head, &request.bytes().await?))
+    let stalled_after = match config {
+        Ok(config) => config.stalled_after,
+        Err(refusal) => return Ok(Err(refusal.clone())),
+    };
+    let document = document::read(request.inner().body(), length, stalled_after).await?;
+    Ok(document.and_then(|document| finish(head, &document)))
 }
 
 fn head_bytes(head: &Head) -> u64 {

@@ -13,7 +13,10 @@ import { waitFor } from "./support/wait.ts";
 
 const LIMIT_BYTES = 200 * MIB;
 
-const { origin, stack } = await sceneWithOrigin({ OUTBOX_RESEND_SECONDS: 1, MAX_UPLOAD_BYTES: LIMIT_BYTES });
+const { origin, stack } = await sceneWithOrigin(
+  { OUTBOX_RESEND_SECONDS: 1, MAX_UPLOAD_BYTES: LIMIT_BYTES },
+  { connections: 6 },
+);
 const tus = new Tus(stack.client);
 
 const piece = (bytes: Uint8Array, headers: Headers = {}) => tus.piece(bytes, headers);

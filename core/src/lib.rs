@@ -26,6 +26,7 @@ pub mod cost;
 pub mod dialect;
 pub mod direct;
 pub mod event;
+pub mod gathering;
 pub mod integrity;
 pub mod ledger;
 pub mod log_line;

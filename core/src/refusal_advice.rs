@@ -29,7 +29,7 @@ impl Refusal {
             | Self::RedeliveredRecently { retry_after_seconds }
             | Self::QuotaExceeded { retry_after_seconds: Some(retry_after_seconds), .. } => Some(*retry_after_seconds),
             Self::Completing | Self::StorageUnavailable { .. } => Some(SOON_SECONDS),
-            Self::KeysUnavailable => Some(5),
+            Self::KeysUnavailable | Self::Overloaded => Some(5),
             _ => None,
         }
     }

@@ -17,7 +17,7 @@ mod clock;
 mod commands;
 mod creation;
 mod direct;
-mod errands;
+pub mod errands;
 mod events;
 pub mod fault;
 pub mod faults;

@@ -128,6 +128,12 @@ pub enum Refusal {
         /// The true offset: whole parts that arrived may have been kept.
         uploaded_bytes: ByteCount,
     },
+    /// A body that says what is asked for ended before its `Content-Length`.
+    DocumentCutShort,
+    /// Such a body brought too little for too long.
+    DocumentStalled,
+    /// There is no memory for such a body just now.
+    Overloaded,
     /// Storage did not take the bytes, for a reason that passes. Nobody's fault; the client goes on at the offset.
     StorageUnavailable {
         /// The true offset.
@@ -272,8 +278,9 @@ impl Refusal {
             Self::PartNotStored { .. } => ("part-not-stored", 409, "Storage does not have the part"),
             Self::PartSizeMismatch { .. } => ("part-size-mismatch", 409, "The part is not as long as its chunk"),
             Self::LengthRequired => ("length-required", 411, "The request needs a Content-Length"),
-            Self::BodyCutShort { .. } => ("body-cut-short", 400, "The body ended early"),
-            Self::BodyStalled { .. } => ("body-stalled", 408, "The body stalled"),
+            Self::BodyCutShort { .. } | Self::DocumentCutShort => ("body-cut-short", 400, "The body ended early"),
+            Self::BodyStalled { .. } | Self::DocumentStalled => ("body-stalled", 408, "The body stalled"),
+            Self::Overloaded => ("overloaded", 503, "Too much is under way just now"),
             Self::StorageUnavailable { .. } => ("storage-unavailable", 503, "Storage is not available just now"),
             Self::UnsupportedVersion { .. } => {
                 ("unsupported-version", 412, "The protocol's version is not spoken here")

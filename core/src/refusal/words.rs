@@ -66,7 +66,12 @@ impl fmt::Display for Refusal {
                 write!(f, "The connection ended before the body did. Go on at {uploaded_bytes}.")
             }
             Self::BodyStalled { uploaded_bytes } => {
-                write!(f, "Nothing arrived for too long. Go on at {uploaded_bytes}.")
+                write!(f, "Too little arrived for too long. Go on at {uploaded_bytes}.")
+            }
+            Self::DocumentCutShort => write!(f, "The connection ended before the body did. Send it again."),
+            Self::DocumentStalled => write!(f, "Too little of the body arrived for too long. Send it again."),
+            Self::Overloaded => {
+                write!(f, "Too many bodies are on their way. Send it again, after a pause.")
             }
             Self::StorageUnavailable { uploaded_bytes } => {
                 write!(f, "The bytes could not be stored. Go on at {uploaded_bytes}, after a pause.")
