@@ -160,7 +160,7 @@ fn holder(token: &str, operation: &Operation, config: &Config) -> std::result::R
         return Err(Refusal::NotPermitted { detail: "An upload's token is for that upload only.".to_owned() });
     };
     if upload_token::is_of(token, &config.download_secrets, upload) {
-        Ok(Access { caller: Caller::Holder(upload), creator: None, composer: None })
+        Ok(Access { caller: Caller::Holder { upload, owner: None }, creator: None, composer: None })
     } else {
         // Also said of an upload's token that was altered: it cannot be told from another's.
         Err(Refusal::UploadNotFound)
@@ -177,8 +177,8 @@ async fn by_token(text: &str, settings: &TokenSettings) -> Result<std::result::R
     let hash = TokenHash::of(text);
     let creator = |owner, permit| Some(Creator { owner, permit, token: Some(hash) });
     Ok(match claims {
-        Ok(Claims { upload: Some(upload), .. }) => {
-            Ok(Access { caller: Caller::Holder(upload), creator: None, composer: None })
+        Ok(Claims { owner, upload: Some(upload), .. }) => {
+            Ok(Access { caller: Caller::Holder { upload, owner: Some(owner) }, creator: None, composer: None })
         }
         Ok(Claims { owner, permit, upload: None }) => {
             Ok(Access { caller: Caller::Owner(owner.clone()), creator: creator(owner, permit), composer: None })
