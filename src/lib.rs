@@ -17,6 +17,7 @@
 mod append;
 mod append_unsized;
 mod auth;
+mod bounded_body;
 mod call;
 mod compose;
 mod config;

@@ -25,6 +25,7 @@ use upload_core::{
     upload::Purpose,
 };
 use web_sys::Url;
+use worker::Context;
 
 use crate::{
     config::{Auth, Config, TokenSettings},
@@ -89,12 +90,13 @@ impl Access {
     }
 }
 
-/// Finds out who asks for this operation. `host` is scheme and host of the request.
+/// Finds out who asks for this operation. `host` is scheme and host of the request; `context` keeps what is fetched for its sake.
 pub(crate) async fn identify(
     head: &Head,
     operation: &Operation,
     config: &Config,
     host: &str,
+    context: &Context,
 ) -> Result<std::result::Result<Access, Refusal>> {
     // What may be uploaded is no secret, and a signed URL says itself what it is for: it is looked at before anything else.
     if matches!(operation, Operation::Discover | Operation::Download(_)) {
@@ -105,7 +107,7 @@ pub(crate) async fn identify(
         Auth::Tokens(settings) => match presented(head) {
             None => Ok(Err(Refusal::Unauthorized)),
             Some(token) if upload_token::is_one(token) => Ok(holder(token, operation, config)),
-            Some(token) => by_token(token, settings).await,
+            Some(token) => by_token(token, settings, context).await,
         },
     }
 }
@@ -167,10 +169,13 @@ fn holder(token: &str, operation: &Operation, config: &Config) -> std::result::R
     }
 }
 
-async fn by_token(text: &str, settings: &TokenSettings) -> Result<std::result::Result<Access, Refusal>> {
-    let now = UnixMs(now_ms());
-    let claims = match genuine(text, settings, now).await? {
-        Ok(genuine) => genuine.claims(&settings.audience, now),
+async fn by_token(
+    text: &str,
+    settings: &TokenSettings,
+    context: &Context,
+) -> Result<std::result::Result<Access, Refusal>> {
+    let claims = match genuine(text, settings, context).await? {
+        Ok(genuine) => genuine.claims(&settings.audience, UnixMs(now_ms())),
         Err(Untold::Fault(fault)) => Err(fault),
         Err(Untold::KeysUnavailable) => return Ok(Err(Refusal::KeysUnavailable)),
     };
@@ -200,7 +205,11 @@ enum Untold {
     KeysUnavailable,
 }
 
-async fn genuine(text: &str, settings: &TokenSettings, now: UnixMs) -> Result<std::result::Result<Genuine, Untold>> {
+async fn genuine(
+    text: &str,
+    settings: &TokenSettings,
+    context: &Context,
+) -> Result<std::result::Result<Genuine, Untold>> {
     let token = match Unverified::parse(text) {
         Ok(token) => token,
         Err(fault) => return Ok(Err(Untold::Fault(fault))),
@@ -209,7 +218,7 @@ async fn genuine(text: &str, settings: &TokenSettings, now: UnixMs) -> Result<st
     let key = match (find(&settings.keys), &settings.jwks_url) {
         (Some(key), _) => key,
         (None, None) => return Ok(Err(Untold::Fault(TokenFault::UnknownKey))),
-        (None, Some(url)) => match jwks::find(url, now, find).await? {
+        (None, Some(url)) => match jwks::find(url, context, find).await {
             jwks::Found::Key(key) => key,
             jwks::Found::NoSuchKey => return Ok(Err(Untold::Fault(TokenFault::UnknownKey))),
             jwks::Found::Unavailable => return Ok(Err(Untold::KeysUnavailable)),
