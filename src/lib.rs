@@ -14,6 +14,7 @@
 // Wasm needs `unsafe` nowhere in this package: the bindings are wasm-bindgen's.
 #![deny(unsafe_code)]
 
+mod admission;
 mod append;
 mod append_unsized;
 mod auth;
@@ -31,6 +32,7 @@ mod finishing;
 mod front;
 mod health;
 mod log;
+mod open_uploads;
 mod patience;
 mod queue_consumer;
 mod relay;

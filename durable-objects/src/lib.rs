@@ -12,6 +12,7 @@
 mod answers;
 mod assembly;
 mod beginning;
+mod charging;
 mod clock;
 mod commands;
 mod creation;
@@ -20,6 +21,7 @@ mod errands;
 mod events;
 pub mod fault;
 pub mod faults;
+mod ledger;
 pub mod log;
 mod metering;
 mod owner_ledger_do;

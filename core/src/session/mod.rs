@@ -7,6 +7,7 @@
 //! * `append`: what is asked and answered when bytes come in, and which of the two ways below applies.
 //! * `sequence`: bytes from the front, one attempt at a time, the newest first; takeover; the tail.
 //! * `lanes`: any missing chunk at any time, several attempts at once.
+//! * `charging`: what an upload of unknown length counts for.
 //! * `composing`: bytes from other uploads.
 //! * `direct`: chunks that the client stores itself.
 //! * `put`: a file of one part, which is an object from the start.
@@ -20,6 +21,7 @@
 //! which chunks are there), and the [`Delivery`] of its event.
 
 mod append;
+mod charging;
 mod composing;
 mod direct;
 mod ending;
@@ -35,6 +37,7 @@ mod tests;
 mod verifying;
 
 pub use append::{Begin, Commit, Committed, Grant, Link, Receipt, Release, ReleaseReason, Rest, TailPiece};
+pub use charging::Growth;
 pub use composing::{PartSource, Piece, PieceObject, Run, Standing, Stretch, Wanted};
 pub use direct::{Found, Signed, Slot};
 pub use lanes::{Lane, Lanes};
@@ -158,6 +161,7 @@ impl Session {
             verified: None,
             cost: Cost::NONE,
             reopenings: 0,
+            charged_bytes: ByteCount::ZERO,
         };
         let mut session = Self { progress, content, delivery: None, birth };
         if session.plan().declared_bytes().is_some_and(ByteCount::is_zero) {

@@ -8,6 +8,7 @@ use crate::{
     caller::{Ownership, TokenHash},
     cost::Cost,
     integrity::{Crc64Nvme, Sha256State},
+    ledger::{EntryName, Quota},
     media_types::MediaTypes,
     plan::Plan,
     session::{Lease, Verified},
@@ -64,6 +65,9 @@ pub struct Birth {
     /// What the file may be; anything where there is no list. Its first bytes are looked at before it is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub types: Option<MediaTypes>,
+    /// What its owner's bytes are bounded by, where they are and its length is declared later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub byte_quota: Option<Quota>,
 }
 
 /// What changes: small, and rewritten whole.
@@ -116,6 +120,9 @@ pub struct Progress {
     /// How often R2 did not have the parts of a direct upload as they were recorded.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reopenings: u32,
+    /// What the owner's ledger has charged it with, where its length is declared later and the owner's bytes are bounded.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub charged_bytes: ByteCount,
 }
 
 /// A multipart upload that was opened for a chunk.
@@ -183,11 +190,17 @@ impl Birth {
         Ownership { upload: self.id, owner: &self.owner, created_with: self.created_with }
     }
 
-    /// The same upload under another id.
-    pub fn rename(&mut self, id: UploadId) {
+    /// What its entry in the owner's ledger is found by.
+    pub fn entry(&self) -> EntryName {
+        EntryName { created_at: self.created_at, upload_id: self.id }
+    }
+
+    /// The same upload under another name.
+    pub fn rename(&mut self, EntryName { created_at, upload_id }: EntryName) {
         let prefix = self.key.strip_prefix("uploads/").and_then(|key| key.strip_suffix(&self.id.to_string()));
-        self.key = Self::object_key(prefix.unwrap_or_default(), id);
-        self.id = id;
+        self.key = Self::object_key(prefix.unwrap_or_default(), upload_id);
+        self.id = upload_id;
+        self.created_at = created_at;
     }
 
     /// What the keys of this upload's segments begin with.
@@ -204,4 +217,9 @@ impl Birth {
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde wants it so
 fn is_zero(count: &u32) -> bool {
     *count == 0
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde wants it so
+fn is_nothing(bytes: &ByteCount) -> bool {
+    bytes.is_zero()
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use upload_core::{
     event::{Delivery, RetryPolicy},
     integrity::{Crc64Nvme, RunningSha256, Sha256State},
-    ledger::{Fingerprint, OpenUpload},
+    ledger::{Entry, Fingerprint},
     plan::{Mode, Plan},
     refusal::Refusal,
     session::{
@@ -37,6 +37,7 @@ pub(crate) fn birth(id: UploadId, plan: Plan, file: FileInfo) -> Birth {
         created_with: None,
         attached: BTreeMap::new(),
         types: None,
+        byte_quota: None,
     }
 }
 
@@ -108,7 +109,7 @@ fn ask_everything(session: &Session) {
 
 /// Everything else that is stored or crosses between the Worker and its objects.
 pub(crate) fn others(input: &[u8]) {
-    let _ = serde_json::from_slice::<OpenUpload>(input);
+    let _ = serde_json::from_slice::<Entry>(input);
     let _ = serde_json::from_slice::<Fingerprint>(input);
     if let Ok(refusal) = serde_json::from_slice::<Refusal>(input) {
         let _ = (refusal.to_string(), refusal.challenge(), refusal.retry_after_seconds());

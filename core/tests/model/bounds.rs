@@ -124,6 +124,7 @@ impl Bounds {
             created_with: None,
             attached: BTreeMap::new(),
             types: None,
+            byte_quota: None,
         }
     }
 }
