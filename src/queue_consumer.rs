@@ -105,7 +105,7 @@ async fn deliver(message: &RawMessage, upload_id: UploadId, event_id: &str, env:
         duration_ms: Some(watch.elapsed_ms()),
         attempt: Some(facts.attempt.into()),
         age_ms: Some(UnixMs(now_ms()).ms_since(facts.occurred_at)),
-        bytes: Some(facts.snapshot.plan.file_bytes),
+        bytes: facts.snapshot.plan.declared_bytes(),
         status,
         cost: Some(facts.snapshot.cost),
         ..LogLine::of("delivered", upload_id)

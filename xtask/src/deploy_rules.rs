@@ -34,13 +34,14 @@ pub(crate) struct Settings {
 pub(crate) type Rule = (&'static str, fn(&Settings) -> Vec<String>);
 
 /// All of them.
-pub(crate) const RULES: [Rule; 6] = [
+pub(crate) const RULES: [Rule; 7] = [
     ("every var and binding is there", everything_is_there),
     ("it shares no bucket and no queue with another environment", nothing_is_shared),
     ("queues have their consumers and a dead-letter queue", queues_are_consumed),
     ("migrations name every object's class", migrations_fit),
     ("limits, observability and the address are set", platform_is_set),
     ("nobody uploads, calls or is told by accident", vars_are_safe),
+    ("times are long enough for what is promised", times_hold),
 ];
 
 impl Settings {
@@ -205,6 +206,21 @@ fn vars_are_safe(settings: &Settings) -> Vec<String> {
         demand(!settings.var("TOKEN_AUDIENCE").is_empty(), "TOKEN_AUDIENCE is empty".to_owned());
     }
     complaints
+}
+
+/// How long an `Idempotency-Key` is remembered (`core/src/ledger.rs`), and so an ended upload must be.
+const IDEMPOTENCY_SECONDS: u64 = 86_400;
+
+/// The Worker refuses every upload with times that do not hold (`src/config.rs`); better it is not deployed with them.
+fn times_hold(settings: &Settings) -> Vec<String> {
+    let tombstone_seconds = settings.var("TOMBSTONE_TTL_SECONDS").parse::<u64>().ok();
+    if tombstone_seconds.is_some_and(|seconds| seconds >= IDEMPOTENCY_SECONDS) {
+        return Vec::new();
+    }
+    vec![format!(
+        "TOMBSTONE_TTL_SECONDS is not a number of seconds from {IDEMPOTENCY_SECONDS} on: a creation that is repeated within the \
+         day that its key is remembered would upload a file again that is there"
+    )]
 }
 
 /// The names of this environment that are still those of the example. Nothing is wrong with them but that they are nobody's.

@@ -37,7 +37,7 @@ type Case = (&'static str, fn(&mut Value), &'static str);
 
 #[test]
 fn each_mistake_is_said() {
-    let cases: [Case; 15] = [
+    let cases: [Case; 16] = [
         ("a var missing", |all| drop(vars(all).remove("MAX_CHUNK_BYTES")), "lacks MAX_CHUNK_BYTES"),
         ("a var too many", |all| set(all, "MAX_CHUNKS", "1"), "MAX_CHUNKS is in"),
         ("a binding missing", |all| all["env"]["production"]["r2_buckets"] = Value::Array(vec![]), "lacks BUCKET"),
@@ -72,6 +72,7 @@ fn each_mistake_is_said() {
         ),
         ("another address", |all| set(all, "PUBLIC_URL", "https://elsewhere.example.com"), "host of PUBLIC_URL"),
         ("no logs", |all| all["observability"]["enabled"] = false.into(), "there would be no logs"),
+        ("a memory too short", |all| set(all, "TOMBSTONE_TTL_SECONDS", "86399"), "TOMBSTONE_TTL_SECONDS is not"),
         ("too much CPU", |all| all["limits"]["cpu_ms"] = 900_000.into(), "cpu_ms"),
     ];
     for (what, change, expected) in cases {

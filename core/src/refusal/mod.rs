@@ -159,8 +159,8 @@ pub enum Refusal {
     },
     /// Completion was asked for while bytes are missing.
     Incomplete {
-        /// How many.
-        missing_bytes: ByteCount,
+        /// How many; none while the length is still to be declared.
+        missing_bytes: Option<ByteCount>,
         /// The true offset.
         uploaded_bytes: ByteCount,
     },
@@ -349,7 +349,7 @@ mod tests {
         for (refusal, json) in [
             (Refusal::Completing, r#"{"code":"Completing"}"#),
             (
-                Refusal::Incomplete { missing_bytes: bytes(3), uploaded_bytes: bytes(4) },
+                Refusal::Incomplete { missing_bytes: Some(bytes(3)), uploaded_bytes: bytes(4) },
                 r#"{"code":"Incomplete","missingBytes":3,"uploadedBytes":4}"#,
             ),
             (

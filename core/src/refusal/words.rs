@@ -82,7 +82,10 @@ impl fmt::Display for Refusal {
             Self::FileDigestMismatch { actual } => {
                 write!(f, "The bytes that arrived have the digest {actual}. The upload has failed; begin a new one.")
             }
-            Self::Incomplete { missing_bytes, .. } => write!(f, "{missing_bytes} bytes have not arrived yet."),
+            Self::Incomplete { missing_bytes: Some(bytes), .. } => write!(f, "{bytes} bytes have not arrived yet."),
+            Self::Incomplete { missing_bytes: None, .. } => {
+                write!(f, "How long the file is has not been declared yet, and so nobody knows that it is whole.")
+            }
             Self::Completing => {
                 write!(f, "All bytes are there and the object is being put together. Ask again in a second.")
             }

@@ -266,12 +266,16 @@ impl Session {
     /// The answer to whoever asks for the object where there is none: not yet, or not any more.
     pub fn no_object(&self) -> Refusal {
         match self.progress.phase {
-            Phase::Open => {
-                Refusal::Incomplete { missing_bytes: self.missing_bytes(), uploaded_bytes: self.uploaded_bytes() }
-            }
+            Phase::Open => self.incomplete(),
             Phase::Completing | Phase::Verifying => Refusal::Completing,
             Phase::Completed | Phase::Failed | Phase::Aborted | Phase::Expired => self.gone(),
         }
+    }
+
+    /// How many bytes are missing is known where it is known how many there are.
+    fn incomplete(&self) -> Refusal {
+        let missing_bytes = self.plan().declared_bytes().map(|_| self.missing_bytes());
+        Refusal::Incomplete { missing_bytes, uploaded_bytes: self.uploaded_bytes() }
     }
 
     /// The answer to whoever asks for something that an ended upload no longer has.

@@ -8,7 +8,7 @@ use crate::{
     operation::{Outcome, Reply},
     refusal::Refusal,
     trail::{Entry, Trail},
-    units::UploadId,
+    units::{ByteCount, UploadId},
     upload::Snapshot,
 };
 
@@ -85,7 +85,7 @@ fn status(snapshot: &Snapshot) -> Value {
         "reason": snapshot.reason,
         "uploadedBytes": snapshot.uploaded_bytes,
         "fileSize": snapshot.plan.declared_bytes(),
-        "missing": snapshot.missing,
+        "missing": missing(snapshot),
         "chunks": snapshot.chunks,
         "mode": snapshot.plan.mode,
         "chunkSize": snapshot.plan.chunk_bytes,
@@ -98,6 +98,12 @@ fn status(snapshot: &Snapshot) -> Value {
         "cost": snapshot.cost,
         "object": snapshot.object,
     })
+}
+
+/// Which bytes are missing. Where the length is still to be declared, the last of them have no end yet: null.
+fn missing(snapshot: &Snapshot) -> Vec<(ByteCount, Option<ByteCount>)> {
+    let is_open = |to: ByteCount| snapshot.plan.open_ended && to == snapshot.plan.file_bytes;
+    snapshot.missing.iter().map(|(from, to)| (*from, Some(*to).filter(|to| !is_open(*to)))).collect()
 }
 
 /// `total` is more than the entries account for where old ones have been dropped.
