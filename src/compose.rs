@@ -96,8 +96,9 @@ async fn earlier(create: Create, call: Call<'_>) -> Result<Option<Outcome>> {
 
 /// One upload for the same request, however often it is repeated; another once that one has ended without an object.
 async fn once(mut create: Create, pieces: &[Piece], call: Call<'_>) -> Carried {
-    // One whose length is not known yet goes on growing, and so goes on counting for itself.
-    let takes_over = || pieces.iter().filter(|piece| piece.bytes.is_some()).map(|piece| piece.entry).collect();
+    // Where it is not known how long they are together, it counts for nothing yet, and they go on counting for themselves.
+    let is_known = create.file_bytes.is_some();
+    let takes_over = || pieces.iter().filter(|_| is_known).map(|piece| piece.entry).collect();
     for _ in 0..MOST_TIMES_ANEW {
         let created = create::of_pieces(create.clone(), takes_over(), call).await?;
         let has_ended = match &created {

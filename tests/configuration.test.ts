@@ -32,7 +32,11 @@ const incomplete: [string, StackOptions, string][] = [
   ["an AUTH that is nothing", { vars: { AUTH: "" } }, "AUTH"],
   ["sites that are none", { vars: { CORS_ORIGINS: "app.example" } }, "CORS_ORIGINS"],
   ["types that are none", { vars: { ALLOWED_TYPES: "pictures" } }, "ALLOWED_TYPES"],
-  ["a memory shorter than that of keys", { vars: { ...token, TOMBSTONE_TTL_SECONDS: 86_399 } }, "TOMBSTONE_TTL_SECONDS"],
+  [
+    "a memory shorter than that of keys",
+    { vars: { ...token, TOMBSTONE_TTL_SECONDS: 86_399 } },
+    "TOMBSTONE_TTL_SECONDS",
+  ],
   ["a limit that is no number", { vars: { MAX_CHUNK_BYTES: "plenty" } }, "MAX_CHUNK_BYTES"],
 ];
 

@@ -43,7 +43,10 @@ const key = () => ({ "Idempotency-Key": randomUUID() });
 const creations: [string, (headers: Headers) => Promise<Reply>][] = [
   ["json", (headers) => client.init({ fileName: "a", fileSize: FILE_BYTES }, headers)],
   ["tus", (headers) => tus.post({ "Upload-Length": FILE_BYTES, ...headers })],
-  ["tus, with its first bytes", (headers) => tus.post({ "Upload-Length": FILE_BYTES, ...headers }, Buffer.from("first"))],
+  [
+    "tus, with its first bytes",
+    (headers) => tus.post({ "Upload-Length": FILE_BYTES, ...headers }, Buffer.from("first")),
+  ],
   [
     "ietf",
     (headers) => {

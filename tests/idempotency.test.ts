@@ -150,7 +150,11 @@ test("what is forgotten is not taken for what never was: its id is never used ag
     assert.equal(reply.status, 201, reply.body.toString());
     const { uploadId, uploadedBytes } = reply.json<Created>();
     assert.equal(uploadedBytes, 0);
-    assert.equal((await client.init(asked, key)).json<Created>().uploadId, uploadId, "while it is there it is the same");
+    assert.equal(
+      (await client.init(asked, key)).json<Created>().uploadId,
+      uploadId,
+      "while it is there it is the same",
+    );
     assert.equal((await client.put(uploadId, 0, bytes)).status, 200);
     await origin.waitForEvent(uploadId, "upload.completed");
     await waitFor("it to be forgotten", async () => (await client.status(uploadId)).status === 404);

@@ -125,11 +125,12 @@ impl<D: Database> Ledger<D> {
             if sql::has_entries(&tables) {
                 taken.set(sql::take_out(&self.database, settle.name)?);
             }
-            if let (Some(counted), Some(bytes)) = (taken.get(), settle.bytes)
-                && sql::counts_days(&tables)
-                && counted.bytes != bytes
+            let correction = taken.get().zip(settle.bytes).map_or(0, |(was, is)| difference(was.bytes, is));
+            // What was counted too much on another day makes no room today.
+            if sql::counts_days(&tables)
+                && (correction > 0 || (correction < 0 && day(settle.name.created_at) == day(now)))
             {
-                sql::correct_today(&self.database, difference(counted.bytes, bytes), now)?;
+                sql::correct_today(&self.database, correction, now)?;
             }
             match (&settle.object, settle.sha256) {
                 (None, Some(sha256)) => {
