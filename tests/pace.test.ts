@@ -2,6 +2,8 @@
 // counted nor the pieces of one file. The limits of this run are smaller than those of wrangler.toml.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, test } from "node:test";
 
 import type { Created } from "./support/api.ts";
@@ -12,6 +14,7 @@ import { LOCAL_KEYS } from "./support/s3.ts";
 import { Stack } from "./support/stack.ts";
 import { bearer, claimsOf, mint } from "./support/tokens.ts";
 import { Tus } from "./support/tus.ts";
+import { repositoryRoot } from "./support/wrangler_config.ts";
 
 const BY_OWNER = 5;
 const stack = await Stack.start({
@@ -105,5 +108,15 @@ test("whoever came too often is told when to come again, in every dialect, and a
     assert.equal(reply.header("Retry-After"), "60", dialect);
     assert.equal(reply.header("Access-Control-Allow-Origin"), "*", dialect);
     assert.match(String(reply.header("Access-Control-Expose-Headers")), /Retry-After/i, dialect);
+  }
+});
+
+test("as committed, ten thousand small files of one person go through, in every environment", () => {
+  const toml = readFileSync(join(repositoryRoot, "wrangler.toml"), "utf8");
+  const limits = [...toml.matchAll(/name = "CREATIONS_BY_\w+"\n.*\nsimple = \{ limit = (\d+), period = 60 \}/g)];
+  const quotas = [...toml.matchAll(/^QUOTA_OPEN_UPLOADS = "(\d+)"$/gm)];
+  assert.deepEqual([limits.length, quotas.length], [6, 3]);
+  for (const [line, number] of [...limits, ...quotas]) {
+    assert.ok(Number(number) >= 10_000, line);
   }
 });
