@@ -26,7 +26,7 @@ pub(crate) enum Admitted {
     /// The upload is to be created, under this name.
     New(EntryName),
     /// It was created before. This is how it stands.
-    Before(Snapshot),
+    Before(Box<Snapshot>),
     /// Its bytes are stored already.
     Stored(Fingerprint),
 }
@@ -45,7 +45,7 @@ pub(crate) async fn ask_ledger(
                 // The first creation may have died between the ledger and the object, or all of it is long over and forgotten. The
                 // ledger knows which.
                 Err(Refusal::UploadNotFound) if !exists(earlier, call.env).await? => admit.instead_of = Some(earlier),
-                answer => return Ok(answer.map(Admitted::Before)),
+                answer => return Ok(answer.map(|snapshot| Admitted::Before(Box::new(snapshot)))),
             },
             Ok(Admission::Known(object)) if is_still_there(&object, call.env).await? => {
                 return Ok(Ok(Admitted::Stored(object)));

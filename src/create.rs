@@ -105,7 +105,7 @@ async fn create_and_begin(
     };
     match admission::ask_ledger(admit, &birth.owner, call).await? {
         Ok(Admitted::New(name)) => birth.rename(name),
-        Ok(Admitted::Before(snapshot)) => return Ok(Ok((shown(snapshot), None))),
+        Ok(Admitted::Before(snapshot)) => return Ok(Ok((shown(*snapshot), None))),
         Ok(Admitted::Stored(object)) => return Ok(Ok((Outcome::Duplicate(object), None))),
         Err(refusal) => return Ok(Err(refusal)),
     }

@@ -41,7 +41,7 @@ fn parameters(values: &[Value]) -> Vec<rusqlite::types::Value> {
 impl Database for &Host {
     fn rows<T: DeserializeOwned>(&self, statement: &str, values: Vec<Value>) -> Result<Vec<T>> {
         let mut prepared = self.connection.prepare(statement).unwrap();
-        let columns: Vec<String> = prepared.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = prepared.column_names().map(str::to_owned).collect();
         let mut found = prepared.query(rusqlite::params_from_iter(parameters(&values))).unwrap();
         let mut rows = Vec::new();
         while let Some(row) = found.next().unwrap() {
@@ -368,7 +368,9 @@ fn cost_of(uploads: u32, quota: Quota) -> (u64, u64) {
     }
     assert_eq!(scene.alarms.get(), 1, "one alarm for all creations of a day");
     let now = START.plus_ms(uploads.into());
-    names.into_iter().for_each(|name| scene.settle(name, now));
+    for name in names {
+        scene.settle(name, now);
+    }
     let (rings, last) = scene.ring_to_the_end();
     assert!(rings <= 2 && last.ms_since(START) <= 3 * DAY_MS, "{rings} rings");
     let keys = "SELECT count(*) AS number FROM sqlite_master WHERE name LIKE 'creation_%'";

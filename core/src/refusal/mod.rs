@@ -261,8 +261,9 @@ impl Refusal {
             Self::LengthRequired => ("length-required", 411, "The request needs a Content-Length"),
             Self::BodyCutShort { .. } => ("body-cut-short", 400, "The body ended early"),
             Self::BodyStalled { .. } => ("body-stalled", 408, "The body stalled"),
-            Self::StorageUnavailable { .. } => ("storage-unavailable", 503, "Storage is not available just now"),
-            Self::NotCreated => ("storage-unavailable", 503, "Storage is not available just now"),
+            Self::StorageUnavailable { .. } | Self::NotCreated => {
+                ("storage-unavailable", 503, "Storage is not available just now")
+            }
             Self::UnsupportedVersion { .. } => {
                 ("unsupported-version", 412, "The protocol's version is not spoken here")
             }

@@ -6,6 +6,7 @@ use super::Refusal;
 
 /// What is wrong and what helps, in a sentence for a person.
 impl fmt::Display for Refusal {
+    #[allow(clippy::too_many_lines, reason = "a table: a line or two for each refusal")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UploadNotFound => write!(f, "No upload has this id. It may have been forgotten long after it ended."),

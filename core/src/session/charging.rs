@@ -51,13 +51,12 @@ impl Session {
     pub(super) fn growth(&self, said: Option<ByteCount>, end: ByteCount) -> Option<Growth> {
         let quota = self.birth.byte_quota.filter(|_| self.progress.phase == Phase::Open)?;
         let charged = self.progress.charged_bytes;
-        let (bytes, ahead) = match self.plan().declared_bytes().or(said) {
-            Some(declared) => (declared, declared),
-            None => {
-                let step = (charged.get() / STEP_SHARE).max(STEP_BYTES);
-                let ahead = ByteCount::new(charged.get() + step).unwrap_or(ByteCount::MAX);
-                (end, ahead.min(self.plan().file_bytes).max(end))
-            }
+        let (bytes, ahead) = if let Some(declared) = self.plan().declared_bytes().or(said) {
+            (declared, declared)
+        } else {
+            let step = (charged.get() / STEP_SHARE).max(STEP_BYTES);
+            let ahead = ByteCount::new(charged.get() + step).unwrap_or(ByteCount::MAX);
+            (end, ahead.min(self.plan().file_bytes).max(end))
         };
         (bytes > charged).then_some(Growth { bytes, ahead, quota })
     }
