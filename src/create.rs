@@ -49,7 +49,7 @@ async fn create_and_begin(
     takes_over: Vec<EntryName>,
     call: Call<'_>,
 ) -> Result<Result<(Outcome, Option<Grant>), Refusal>> {
-    let Call { config, env, .. } = call;
+    let config = call.config;
     let creator = match allowed(&create, call).await? {
         Ok(creator) => creator,
         Err(refusal) => return Ok(Err(refusal)),
@@ -59,18 +59,11 @@ async fn create_and_begin(
         return Ok(Err(Refusal::UploadTooLarge { limit_bytes: limits.largest_file(create.mode) }));
     };
     let watch = Stopwatch::start();
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|error| Error::from(error.to_string()))?;
-    let id = UploadId::from_random_bytes(random);
-    let created_at = UnixMs(now_ms());
-    if create.mode == Mode::Direct {
-        let proved = match S3Bucket::open(env) {
-            Ok(bucket) => bucket.prove(id, created_at).await?,
-            Err(refusal) => Err(refusal),
-        };
-        if let Err(refusal) = proved {
-            return Ok(Err(refusal));
-        }
+    let (id, created_at) = (fresh_id()?, UnixMs(now_ms()));
+    if create.mode == Mode::Direct
+        && let Err(refusal) = proved(id, created_at, call).await?
+    {
+        return Ok(Err(refusal));
     }
     let mut birth = Birth {
         id,
@@ -121,12 +114,27 @@ async fn create_and_begin(
     }
 }
 
+fn fresh_id() -> Result<UploadId> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| Error::from(error.to_string()))?;
+    Ok(UploadId::from_random_bytes(random))
+}
+
+/// Whether parts can be stored past this service at all: with keys that R2 takes.
+async fn proved(id: UploadId, created_at: UnixMs, call: Call<'_>) -> Result<Result<(), Refusal>> {
+    match S3Bucket::open(call.env) {
+        Ok(bucket) => bucket.prove(id, created_at).await,
+        Err(refusal) => Ok(Err(refusal)),
+    }
+}
+
 /// How the upload counts: with its length, or, until that is declared, with what comes along.
 fn entry(birth: &Birth, first: Option<&Begin>) -> Entry {
     Entry {
         name: birth.entry(),
         kind: if birth.purpose == Purpose::Piece { EntryKind::Piece } else { EntryKind::File },
         bytes: birth.plan.declared_bytes().or(first.map(|first| first.length)).unwrap_or_default(),
+        // Its latest end: however it goes, it takes no room after that.
         drop_at: birth.expires_at.plus_ms(ENTRY_GRACE_MS),
     }
 }
