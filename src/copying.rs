@@ -56,7 +56,7 @@ pub(crate) async fn run(upload: UploadId, env: &Env) -> Result<()> {
     Ok(())
 }
 
-/// Asks for all of these pieces, which are kept from then on. What each says, in order.
+/// Asks for all of these pieces, which are kept from then on, if that is wanted. What each says, in order.
 pub(crate) async fn ask_for(wanted: &Wanted, objects: &Door) -> Result<Vec<Result<Piece, Refusal>>> {
     let asked = wanted.pieces.iter().map(|id| async move {
         let question = AsPiece { owner: wanted.owner.clone(), until: wanted.until };

@@ -90,7 +90,7 @@ async fn handle(
         Err(refusal) => return Ok(Err(refusal.clone())),
     };
     let host = Url::new(&request.inner().url())?.origin();
-    let access = match auth::identify(asked.head, &operation, config, &host).await? {
+    let access = match auth::identify(asked.head, &operation, config, &host, context).await? {
         Ok(access) => access,
         Err(refusal) => return Ok(Err(refusal)),
     };

@@ -69,7 +69,7 @@ async fn uploads(env: &Env) -> Result<()> {
 
 async fn ledgers(env: &Env) -> Result<()> {
     // A ledger that was never written is an empty one.
-    ask(&Door::to_ledgers(env)?, NOBODY, &ListOpen).await?.map(drop).map_err(|_| "a refusal".into())
+    ask(&Door::to_ledgers(env)?, NOBODY, &ListOpen { after: None }).await?.map(drop).map_err(|_| "a refusal".into())
 }
 
 fn said(status: u16, body: &Value) -> Result<Response> {

@@ -16,10 +16,12 @@
 // Wasm needs `unsafe` nowhere in this package: the bindings are wasm-bindgen's.
 #![deny(unsafe_code)]
 
+mod admission;
 mod append;
 mod append_unsized;
 mod attempt;
 mod auth;
+mod bounded_body;
 mod call;
 mod compose;
 mod config;
@@ -36,6 +38,7 @@ mod gathering;
 mod health;
 mod held;
 mod log;
+mod open_uploads;
 mod patience;
 mod queue_consumer;
 mod relay;

@@ -129,7 +129,7 @@ async fn deliver(message: &RawMessage, upload_id: UploadId, event_id: &str, env:
         duration_ms: Some(watch.elapsed_ms()),
         attempt: Some(facts.attempt.into()),
         age_ms: Some(UnixMs(now_ms()).ms_since(facts.occurred_at)),
-        bytes: Some(facts.snapshot.plan.file_bytes),
+        bytes: facts.snapshot.plan.declared_bytes(),
         status,
         detail: why.map(str::to_owned),
         cost: Some(facts.snapshot.cost),

@@ -152,7 +152,7 @@ fn body(facts: &EventFacts, config: &Config) -> Result<Value> {
         "owner": facts.owner,
         "fileName": snapshot.file.name,
         "contentType": snapshot.file.content_type,
-        "fileSize": snapshot.plan.file_bytes,
+        "fileSize": snapshot.plan.declared_bytes(),
         "metadata": snapshot.file.metadata,
         "attached": facts.attached,
         "createdAt": snapshot.created_at.rfc3339(),

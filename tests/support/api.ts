@@ -62,9 +62,13 @@ export type Duplicate = {
 /** An entry in the list of open uploads. */
 export type OpenUpload = Pick<Created, "uploadId" | "uploadUrl" | "expiresAt"> & {
   fileName: string;
-  fileSize: number;
+  /** Null until it is known. */
+  fileSize: number | null;
   createdAt: string;
 };
+
+/** A page of the list; `next` where there is another. */
+export type OpenUploads = { uploads: OpenUpload[]; next?: string };
 
 /** The right to store one part. */
 export type SignedPart = {
@@ -105,7 +109,8 @@ export type UploadEvent = {
     owner: string;
     fileName: string;
     contentType?: string | null;
-    fileSize: number;
+    /** Null where the upload has ended before it was known. */
+    fileSize: number | null;
     etag?: string;
     digests?: { crc64nvme: string; sha256?: string | null };
     metadata: Record<string, string>;

@@ -22,6 +22,9 @@ impl fmt::Display for Refusal {
                 write!(f, "Its bytes are those of the uploads that it was created with. None can be added.")
             }
             Self::BadPiece { upload, reason } => write!(f, "{upload}: {reason}"),
+            Self::PieceNotServed => {
+                write!(f, "It is a piece, to be put together with others. Ask for the upload that it became part of.")
+            }
             Self::BeyondDeclaredLength { file_bytes, .. } | Self::InconsistentLength { file_bytes, .. } => {
                 write!(f, "The file was declared with {file_bytes} bytes, and that cannot change.")
             }
@@ -76,6 +79,9 @@ impl fmt::Display for Refusal {
             Self::StorageUnavailable { uploaded_bytes } => {
                 write!(f, "The bytes could not be stored. Go on at {uploaded_bytes}, after a pause.")
             }
+            Self::NotCreated => {
+                write!(f, "The upload was not created, and nothing of it is left. Ask for it again after a pause.")
+            }
             Self::UnsupportedVersion { supported } => write!(f, "Send {supported}."),
             Self::UnsupportedMediaType { expected } => write!(f, "Send {expected}."),
             Self::BadRequest { field, detail } => write!(f, "{field}: {detail}"),
@@ -88,7 +94,10 @@ impl fmt::Display for Refusal {
             Self::FileDigestMismatch { actual } => {
                 write!(f, "The bytes that arrived have the digest {actual}. The upload has failed; begin a new one.")
             }
-            Self::Incomplete { missing_bytes, .. } => write!(f, "{missing_bytes} bytes have not arrived yet."),
+            Self::Incomplete { missing_bytes: Some(bytes), .. } => write!(f, "{bytes} bytes have not arrived yet."),
+            Self::Incomplete { missing_bytes: None, .. } => {
+                write!(f, "How long the file is has not been declared yet, and so nobody knows that it is whole.")
+            }
             Self::Completing => {
                 write!(f, "All bytes are there and the object is being put together. Ask again in a second.")
             }
@@ -106,7 +115,7 @@ impl fmt::Display for Refusal {
                 write!(f, "Open it as a WebSocket, or ask for the status, which says the same once.")
             }
             Self::TooManyWatchers => write!(f, "Ask for the status now and then; it says the same."),
-            Self::QuotaExceeded { quota, .. } => write!(f, "No room is left for another upload: {quota}."),
+            Self::QuotaExceeded { quota, .. } => write!(f, "The owner has no room left: {quota}."),
             Self::IdempotencyMismatch => {
                 write!(f, "Repeat a request exactly under its key, or take a fresh key for a new one.")
             }

@@ -5,11 +5,10 @@ use serde_json::{Value, json};
 use crate::{
     dialect::problem::Problem,
     event::DeliveryState,
-    ledger::OpenUpload,
     operation::{Outcome, Reply},
     refusal::Refusal,
     trail::{Entry, Trail},
-    units::{UnixMs, UploadId},
+    units::{ByteCount, UnixMs, UploadId},
     upload::Snapshot,
 };
 
@@ -38,9 +37,12 @@ pub fn reply(outcome: &Outcome) -> Reply {
             json_reply(201, &body).with("location", url)
         }
         Outcome::Duplicate(object) => json_reply(200, &json!({ "duplicate": true, "object": object })),
-        Outcome::Listed(uploads) => {
-            let uploads: Vec<_> = uploads.iter().map(open_upload).collect();
-            json_reply(200, &json!({ "uploads": uploads }))
+        Outcome::Listed { uploads, next } => {
+            let mut body = json!({ "uploads": uploads.iter().map(open_upload).collect::<Vec<_>>() });
+            if let Some(next) = next {
+                body["next"] = json!(next.to_string());
+            }
+            json_reply(200, &body)
         }
         Outcome::Appended { id, uploaded_bytes, file_bytes, phase, .. } => json_reply(
             200,
@@ -83,7 +85,7 @@ fn status(snapshot: &Snapshot) -> Value {
         "reason": snapshot.reason,
         "uploadedBytes": snapshot.uploaded_bytes,
         "fileSize": snapshot.plan.declared_bytes(),
-        "missing": snapshot.missing,
+        "missing": missing(snapshot),
         "chunks": snapshot.chunks,
         "mode": snapshot.plan.mode,
         "chunkSize": snapshot.plan.chunk_bytes,
@@ -98,6 +100,12 @@ fn status(snapshot: &Snapshot) -> Value {
         "object": snapshot.object,
         "deletedAt": snapshot.deleted_at.map(UnixMs::rfc3339),
     })
+}
+
+/// Which bytes are missing. Where the length is still to be declared, the last of them have no end yet: null.
+fn missing(snapshot: &Snapshot) -> Vec<(ByteCount, Option<ByteCount>)> {
+    let is_open = |to: ByteCount| snapshot.plan.open_ended && to == snapshot.plan.file_bytes;
+    snapshot.missing.iter().map(|(from, to)| (*from, Some(*to).filter(|to| !is_open(*to)))).collect()
 }
 
 /// `total` is more than the entries account for where old ones have been dropped.
@@ -116,12 +124,13 @@ fn log(id: UploadId, trail: &Trail) -> Value {
     json!({ "uploadId": id, "total": trail.noted, "entries": entries })
 }
 
-fn open_upload(upload: &OpenUpload) -> Value {
+/// An upload in the list. `fileSize` is null until it is known.
+fn open_upload(upload: &Snapshot) -> Value {
     json!({
-        "uploadId": upload.upload_id,
-        "uploadUrl": upload_url(upload.upload_id),
-        "fileName": upload.file_name,
-        "fileSize": (!upload.open_ended).then_some(upload.file_size),
+        "uploadId": upload.id,
+        "uploadUrl": upload_url(upload.id),
+        "fileName": upload.file.name,
+        "fileSize": upload.plan.declared_bytes(),
         "createdAt": upload.created_at.rfc3339(),
         "expiresAt": upload.expires_at.rfc3339(),
     })
