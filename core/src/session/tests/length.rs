@@ -102,3 +102,12 @@ fn the_trail_has_a_length_that_was_declared_and_no_size_that_was_fitted() {
     let last = Begin { file_bytes: Some(bytes(PART)), ..begin(0, PART) };
     assert_eq!(noted(&mut open_ended(), last), ["created", "attempt", "declared"]);
 }
+
+#[test]
+fn the_most_that_it_may_have_is_told_to_nobody_as_its_length() {
+    let s = open_ended();
+    let beyond = s.begin(NOW, begin(0, MOST + 1)).answer;
+    assert_eq!(beyond, Err(Refusal::UploadTooLarge { limit_bytes: bytes(MOST) }));
+    let unknown = Refusal::Incomplete { missing_bytes: None, uploaded_bytes: bytes(0) };
+    assert_eq!((s.complete().answer, s.no_object()), (Err(unknown.clone()), unknown));
+}
