@@ -15,6 +15,9 @@ import { World } from "./world.ts";
 
 const AT_ONCE = 6;
 
+/** As the platform has it: so many calls of one invocation may wait for their answers. */
+const CONNECTIONS = 6;
+
 /** What an ending may take beyond an upload's time. Only for giving up: an event that kills and a flaky origin have cost nine
  * attempts waits more than four minutes for the tenth, since every pause is twice the one before. */
 const SETTLE_MS = 600_000;
@@ -38,6 +41,7 @@ export async function torture({ uploads, seed, ttlSeconds, say = () => {} }: Opt
   const proxy = await FlakyProxy.start(origin.webhookUrl, random.fork("origin"), discarded);
   const stack = await Stack.start({
     buildDir: "build-faults",
+    connections: CONNECTIONS,
     vars: {
       ORIGIN_WEBHOOK_URL: proxy.webhookUrl,
       UPLOAD_TTL_SECONDS: ttlSeconds,
