@@ -20,6 +20,7 @@ export class Figures {
   disconnects = 0;
   lostAnswers = 0;
   kills = 0;
+  alarmsLost = 0;
   originRestarts = 0;
   faultsPlanned = 0;
   emptyMultiparts = 0;
@@ -45,7 +46,7 @@ export class Figures {
       `refused with 409       ${tally(this.refusals)}`,
       `disconnects            ${this.disconnects}, answers lost ${this.lostAnswers}`,
       `other clients          ${tally(this.visitors)}`,
-      `kills                  ${this.kills}`,
+      `kills                  ${this.kills}, alarms lost ${this.alarmsLost}`,
       `faults                 ${total(this.faults)} injected of ${this.faultsPlanned} planned: ${tally(this.faults)}`,
       `origin                 ${this.originRestarts} restarts; ${tally(this.originFailures)}`,
       `empty multiparts left  ${this.emptyMultiparts} (creations that R2 did and nobody heard of)`,

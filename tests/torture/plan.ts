@@ -38,7 +38,7 @@ export type UploadPlan = {
 /** A second client that sends the same bytes; or one that sends garbage which must never count. */
 export type Visitor = "rival" | "zombie" | "liar" | "quitter";
 
-export type Upheaval = { afterUploads: number; delayMs: number; kind: "kill" | "origin" };
+export type Upheaval = { afterUploads: number; delayMs: number; kind: "kill" | "origin" | "alarms" };
 
 export type Plan = { uploads: UploadPlan[]; upheavals: Upheaval[] };
 
@@ -119,7 +119,7 @@ function visitors(random: Random): UploadPlan["visitors"] {
   return Array.from({ length: count }, () => ({ at: random.int(1, 4), kind: random.pick(kinds) }));
 }
 
-/** A kill about every 20 uploads, a restart of the origin about every 30; at least one of each. */
+/** A kill about every 15 uploads, a restart of the origin and lost alarms about every 30; at least one of each. */
 function planUpheavals(uploads: number, random: Random): Upheaval[] {
   const series = (kind: Upheaval["kind"], every: number): Upheaval[] => {
     const gap = Math.min(every, Math.max(2, Math.floor(uploads / 2)));
@@ -129,5 +129,7 @@ function planUpheavals(uploads: number, random: Random): Upheaval[] {
     }
     return found;
   };
-  return [...series("kill", 15), ...series("origin", 30)].sort((a, b) => a.afterUploads - b.afterUploads);
+  return [...series("kill", 15), ...series("origin", 30), ...series("alarms", 30)].sort(
+    (a, b) => a.afterUploads - b.afterUploads,
+  );
 }

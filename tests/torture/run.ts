@@ -57,7 +57,7 @@ export async function torture({ uploads, seed, ttlSeconds, say = () => {} }: Opt
   proxy.countInto(world.figures);
   try {
     await origin.start(stack.secrets.WEBHOOK_SECRET);
-    const chaos = new Chaos(world, plan.upheavals);
+    const chaos = new Chaos(world, plan.upheavals, random.fork("alarms"));
     const waiting = [...plan.uploads];
     let done = 0;
     const one = async () => {
