@@ -21,6 +21,7 @@ export class Figures {
   lostAnswers = 0;
   kills = 0;
   alarmsLost = 0;
+  askedAfterwards = 0;
   originRestarts = 0;
   faultsPlanned = 0;
   emptyMultiparts = 0;
@@ -49,6 +50,7 @@ export class Figures {
       `kills                  ${this.kills}, alarms lost ${this.alarmsLost}`,
       `faults                 ${total(this.faults)} injected of ${this.faultsPlanned} planned: ${tally(this.faults)}`,
       `origin                 ${this.originRestarts} restarts; ${tally(this.originFailures)}`,
+      `taken by the origin    asked for afterwards ${this.askedAfterwards} times`,
       `empty multiparts left  ${this.emptyMultiparts} (creations that R2 did and nobody heard of)`,
       `duration               ${this.seconds.toFixed(1)} s`,
     ];

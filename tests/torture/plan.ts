@@ -83,7 +83,7 @@ function planUpload(index: number, random: Random): UploadPlan {
     clumsiness: random.pick([0, 0.1, 0.25, 0.45]),
     visitors: visitors(random),
     faults: faultsFor(random),
-    discard: ending === "completed" && random.chance(0.1),
+    discard: ending === "completed" && random.chance(0.2),
     pieces: !parallel && declared === "nothing" && ending === "completed" && random.chance(0.4) ? random.int(2, 5) : 0,
   };
 }

@@ -10,6 +10,7 @@ import { Job } from "./job.ts";
 import { travel } from "./journey.ts";
 import { planRun } from "./plan.ts";
 import { Random } from "./random.ts";
+import { askAfterwards } from "./taken.ts";
 import { verify } from "./verify.ts";
 import { World } from "./world.ts";
 
@@ -79,6 +80,11 @@ export async function torture({ uploads, seed, ttlSeconds, say = () => {} }: Opt
     await chaos.calm();
     say(`${world.figures.seconds.toFixed(0).padStart(4)} s: waiting until everything has settled`);
     await verify(world, ttlSeconds * 1000 + SETTLE_MS);
+    for (const job of world.jobs.filter(({ plan }) => plan.discard)) {
+      for (const upload of job.incarnations.filter(({ ending }) => ending === "completed")) {
+        await askAfterwards(world, job, upload, seed);
+      }
+    }
     for (const { code } of stack.log.lines.filter(({ event }) => event === "fault_injected")) {
       world.figures.count(world.figures.faults, String(code));
     }
