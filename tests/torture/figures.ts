@@ -21,6 +21,7 @@ export class Figures {
   lostAnswers = 0;
   kills = 0;
   alarmsLost = 0;
+  interruptions = 0;
   askedAfterwards = 0;
   originRestarts = 0;
   faultsPlanned = 0;
@@ -46,6 +47,7 @@ export class Figures {
       `requests               ${this.requests}, ${this.unanswered} without an answer`,
       `refused with 409       ${tally(this.refusals)}`,
       `disconnects            ${this.disconnects}, answers lost ${this.lostAnswers}`,
+      `interrupted            ${this.interruptions} times in three chunks`,
       `other clients          ${tally(this.visitors)}`,
       `kills                  ${this.kills}, alarms lost ${this.alarmsLost}`,
       `faults                 ${total(this.faults)} injected of ${this.faultsPlanned} planned: ${tally(this.faults)}`,

@@ -2,13 +2,13 @@
 // uploads at once, and the reckoning.
 
 import { Origin } from "../support/origin.ts";
-import { Stack } from "../support/stack.ts";
+import { LOCAL_KEYS, S3 } from "../support/s3.ts";
 import { Chaos } from "./chaos.ts";
 import type { Figures } from "./figures.ts";
 import { FlakyProxy } from "./flaky_proxy.ts";
 import { Job } from "./job.ts";
 import { travel } from "./journey.ts";
-import { planRun } from "./plan.ts";
+import { planRun, type UploadPlan } from "./plan.ts";
 import { Random } from "./random.ts";
 import { askAfterwards } from "./taken.ts";
 import { verify } from "./verify.ts";
@@ -26,6 +26,8 @@ const SETTLE_MS = 600_000;
 export type Options = {
   uploads: number;
   seed: string;
+  /** How often one chunk is interrupted, in each way there is. */
+  interruptions: number;
   /** How long an upload may stay open; the abandoned ones are waited for. */
   ttlSeconds: number;
   /** Told about progress. */
@@ -34,26 +36,24 @@ export type Options = {
 
 export type Outcome = { figures: Figures; differences: string[] };
 
-export async function torture({ uploads, seed, ttlSeconds, say = () => {} }: Options): Promise<Outcome> {
+export async function torture({ uploads, seed, interruptions, ttlSeconds, say = () => {} }: Options): Promise<Outcome> {
   const random = new Random(`quayside ${seed}`);
-  const plan = planRun(uploads, random.fork("plan"));
+  const plan = planRun(uploads, interruptions, random.fork("plan"));
   const discarded = new Set(plan.uploads.filter(({ discard }) => discard).map(({ fileName }) => fileName));
   const origin = await Origin.prepare();
   const proxy = await FlakyProxy.start(origin.webhookUrl, random.fork("origin"), discarded);
-  const stack = await Stack.start({
-    buildDir: "build-faults",
-    connections: CONNECTIONS,
-    vars: {
-      ORIGIN_WEBHOOK_URL: proxy.webhookUrl,
-      UPLOAD_TTL_SECONDS: ttlSeconds,
-      TOMBSTONE_TTL_SECONDS: 86_400,
-      DELIVERY_FIRST_DELAY_SECONDS: 1,
-      DELIVERY_MAX_ATTEMPTS: 30,
-      OUTBOX_RESEND_SECONDS: 2,
-      STALLED_BODY_SECONDS: 3,
-      WEBHOOK_TIMEOUT_SECONDS: 5,
-    },
-  });
+  const vars = {
+    ORIGIN_WEBHOOK_URL: proxy.webhookUrl,
+    UPLOAD_TTL_SECONDS: ttlSeconds,
+    TOMBSTONE_TTL_SECONDS: 86_400,
+    DELIVERY_FIRST_DELAY_SECONDS: 1,
+    DELIVERY_MAX_ATTEMPTS: 30,
+    OUTBOX_RESEND_SECONDS: 2,
+    STALLED_BODY_SECONDS: 3,
+    WEBHOOK_TIMEOUT_SECONDS: 5,
+  };
+  const options = { buildDir: "build-faults", connections: CONNECTIONS };
+  const { s3, stack } = await S3.withStack(vars, LOCAL_KEYS, options);
   const world = new World(stack, origin, proxy);
   proxy.countInto(world.figures);
   try {
@@ -61,12 +61,15 @@ export async function torture({ uploads, seed, ttlSeconds, say = () => {} }: Opt
     const chaos = new Chaos(world, plan.upheavals, random.fork("alarms"));
     const waiting = [...plan.uploads];
     let done = 0;
+    const through = async (plan: UploadPlan) => {
+      const job = new Job(plan, seed, world.figures.startedMs);
+      world.jobs.push(job);
+      world.figures.bytesOfFiles += plan.stopAt;
+      await travel(world, chaos, job);
+    };
     const one = async () => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        const job = new Job(next, seed, world.figures.startedMs);
-        world.jobs.push(job);
-        world.figures.bytesOfFiles += next.stopAt;
-        await travel(world, chaos, job);
+        await through(next);
         done += 1;
         chaos.uploadsDone(done);
         if (done % 10 === 0) {
@@ -76,7 +79,7 @@ export async function torture({ uploads, seed, ttlSeconds, say = () => {} }: Opt
         }
       }
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, one));
+    await Promise.all([...Array.from({ length: AT_ONCE }, one), ...plan.interrupted.map(through)]);
     await chaos.calm();
     say(`${world.figures.seconds.toFixed(0).padStart(4)} s: waiting until everything has settled`);
     await verify(world, ttlSeconds * 1000 + SETTLE_MS);
@@ -92,6 +95,7 @@ export async function torture({ uploads, seed, ttlSeconds, say = () => {} }: Opt
   } finally {
     await origin.remove();
     await proxy.stop();
+    s3.stop();
     // Faults have been looked at, and are differences by now.
     await stack.stop().catch(() => {});
   }
