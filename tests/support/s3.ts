@@ -30,10 +30,11 @@ export class S3 {
   static async withStack(
     vars: StackOptions["vars"] = {},
     keys: Record<string, string> = LOCAL_KEYS,
+    options: Omit<StackOptions, "vars"> = {},
   ): Promise<{ s3: S3; stack: Stack }> {
     const s3 = new S3();
     await new Promise<void>((resolve) => s3.#server.listen(0, "127.0.0.1", resolve));
-    const stack = await Stack.start({ vars: { R2_S3_ENDPOINT: s3.endpoint, ...keys, ...vars } });
+    const stack = await Stack.start({ ...options, vars: { R2_S3_ENDPOINT: s3.endpoint, ...keys, ...vars } });
     s3.#stack = stack;
     return { s3, stack };
   }

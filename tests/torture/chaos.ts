@@ -1,21 +1,25 @@
-// What happens to the whole stack while uploads go on: the Worker is killed and comes back on what was on disk, the origin
-// is restarted, and faults are planned inside the Worker.
+// What happens to the whole stack while uploads go on: the Worker is killed and comes back on what was on disk, with or without
+// all its alarms, the origin is restarted, and faults are planned inside the Worker.
 
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { loseAlarms } from "./alarms.ts";
 import { type FaultRule, isFatal } from "./faults.ts";
 import type { Job } from "./job.ts";
 import type { Upheaval } from "./plan.ts";
+import type { Random } from "./random.ts";
 import type { World } from "./world.ts";
 
 export class Chaos {
   readonly #world: World;
+  readonly #random: Random;
   readonly #upheavals: Upheaval[];
   /** One at a time. */
   #running: Promise<void> = Promise.resolve();
 
-  constructor(world: World, upheavals: Upheaval[]) {
+  constructor(world: World, upheavals: Upheaval[], random: Random) {
     this.#world = world;
+    this.#random = random;
     this.#upheavals = [...upheavals];
   }
 
@@ -54,10 +58,15 @@ export class Chaos {
       }
     };
     await sleep(delayMs);
-    if (kind === "kill") {
+    if (kind === "kill" || kind === "alarms") {
       tell("== SIGKILL to the Worker");
       await stack.kill();
       figures.kills += 1;
+      if (kind === "alarms") {
+        const lost = loseAlarms(stack.persistDir, this.#random);
+        figures.alarmsLost += lost;
+        tell(`== ${lost} alarms are lost`);
+      }
       await stack.restart();
       tell("== the Worker is back");
       return;

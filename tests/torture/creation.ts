@@ -57,7 +57,7 @@ function fields({ plan, sha256, crc64nvme }: Job): InitFields {
     fileName: plan.fileName,
     fileSize: plan.sizeBytes,
     ...(plan.chunkSize === undefined ? {} : { chunkSize: plan.chunkSize }),
-    ...(plan.parallel ? { parallel: true } : {}),
+    ...(plan.interrupted?.kind === "presigned" ? { direct: true } : plan.parallel ? { parallel: true } : {}),
     ...(plan.declared === "sha256" ? { sha256: wrong ? spoilt(sha256) : sha256 } : {}),
     ...(plan.declared === "crc64nvme" ? { crc64nvme: wrong ? spoilt(crc64nvme) : crc64nvme } : {}),
   };

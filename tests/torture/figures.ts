@@ -20,6 +20,9 @@ export class Figures {
   disconnects = 0;
   lostAnswers = 0;
   kills = 0;
+  alarmsLost = 0;
+  interruptions = 0;
+  askedAfterwards = 0;
   originRestarts = 0;
   faultsPlanned = 0;
   emptyMultiparts = 0;
@@ -44,10 +47,12 @@ export class Figures {
       `requests               ${this.requests}, ${this.unanswered} without an answer`,
       `refused with 409       ${tally(this.refusals)}`,
       `disconnects            ${this.disconnects}, answers lost ${this.lostAnswers}`,
+      `interrupted            ${this.interruptions} times in three chunks`,
       `other clients          ${tally(this.visitors)}`,
-      `kills                  ${this.kills}`,
+      `kills                  ${this.kills}, alarms lost ${this.alarmsLost}`,
       `faults                 ${total(this.faults)} injected of ${this.faultsPlanned} planned: ${tally(this.faults)}`,
       `origin                 ${this.originRestarts} restarts; ${tally(this.originFailures)}`,
+      `taken by the origin    asked for afterwards ${this.askedAfterwards} times`,
       `empty multiparts left  ${this.emptyMultiparts} (creations that R2 did and nobody heard of)`,
       `duration               ${this.seconds.toFixed(1)} s`,
     ];

@@ -5,6 +5,7 @@ import { claimAgain } from "./again.ts";
 import { breathe, call } from "./calls.ts";
 import type { Chaos } from "./chaos.ts";
 import { create } from "./creation.ts";
+import { interrupt } from "./interruptions.ts";
 import type { Incarnation, Job } from "./job.ts";
 import { type Assembled, assemble } from "./pieces.ts";
 import type { Ending } from "./plan.ts";
@@ -48,7 +49,9 @@ export async function travel(world: World, chaos: Chaos, job: Job): Promise<void
 /** As one upload. */
 async function whole(world: World, chaos: Chaos, job: Job): Promise<Assembled> {
   const upload = await create(world, job);
-  return { upload, truth: await send(world, chaos, job, upload) };
+  const { interrupted } = job.plan;
+  const truth = interrupted ? await interrupt(world, job, upload) : await send(world, chaos, job, upload);
+  return { upload, truth };
 }
 
 /** From the first byte to the ending. */

@@ -6,15 +6,23 @@ import { parseArgs } from "node:util";
 import { torture } from "./run.ts";
 
 const { values } = parseArgs({
-  options: { uploads: { type: "string", default: "200" }, seed: { type: "string", default: "1" } },
+  options: {
+    uploads: { type: "string", default: "200" },
+    seed: { type: "string", default: "1" },
+    interruptions: { type: "string", default: "1000" },
+  },
 });
-const uploads = Number(values.uploads);
+const [uploads, interruptions] = [Number(values.uploads), Number(values.interruptions)];
 if (!Number.isInteger(uploads) || uploads < 1) {
   throw new Error(`--uploads is not a number of uploads: ${values.uploads}`);
+}
+if (!Number.isInteger(interruptions) || interruptions < 0) {
+  throw new Error(`--interruptions is not a number of interruptions: ${values.interruptions}`);
 }
 const { figures, differences } = await torture({
   uploads,
   seed: values.seed,
+  interruptions,
   ttlSeconds: 90,
   say: (text) => console.log(text),
 });

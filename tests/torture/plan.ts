@@ -2,6 +2,7 @@
 
 import { MIB } from "../support/bytes.ts";
 import { type FaultRule, faultsFor } from "./faults.ts";
+import { chunksFor } from "./interruptions.ts";
 import type { Random } from "./random.ts";
 
 /** How an upload is meant to end. */
@@ -33,23 +34,31 @@ export type UploadPlan = {
   discard: boolean;
   /** In so many pieces it goes up, to be put together; 0 where it is one upload. */
   pieces: number;
+  /** One of its chunks is interrupted so often before it gets through. */
+  interrupted?: { kind: Interrupted; times: number };
 };
+
+/** A chunk of a parallel upload or the first of a sequential one, begun and cut; or one that is signed and never sent. */
+export type Interrupted = "parallel" | "sequential" | "presigned";
 
 /** A second client that sends the same bytes; or one that sends garbage which must never count. */
 export type Visitor = "rival" | "zombie" | "liar" | "quitter";
 
-export type Upheaval = { afterUploads: number; delayMs: number; kind: "kill" | "origin" };
+export type Upheaval = { afterUploads: number; delayMs: number; kind: "kill" | "origin" | "alarms" };
 
-export type Plan = { uploads: UploadPlan[]; upheavals: Upheaval[] };
+export type Plan = { uploads: UploadPlan[]; interrupted: UploadPlan[]; upheavals: Upheaval[] };
 
 const PART_BYTES = 8 * MIB;
 
-export function planRun(uploads: number, random: Random): Plan {
+/** `interruptions` of one chunk of each kind, beside the `uploads` that have all other trouble. */
+export function planRun(uploads: number, interruptions: number, random: Random): Plan {
   const plans = Array.from({ length: uploads }, (_, index) => planUpload(index, random.fork(index)));
   // The abandoned ones go first, so that their time runs out while the others work.
   const rank = (plan: UploadPlan) => (plan.ending === "expired" ? 0 : 1);
+  const kinds: Interrupted[] = ["parallel", "sequential", "presigned"];
   return {
     uploads: plans.sort((a, b) => rank(a) - rank(b)),
+    interrupted: kinds.map((kind, index) => planInterrupted(uploads + index, kind, interruptions)),
     upheavals: planUpheavals(uploads, random.fork("upheavals")),
   };
 }
@@ -83,8 +92,20 @@ function planUpload(index: number, random: Random): UploadPlan {
     clumsiness: random.pick([0, 0.1, 0.25, 0.45]),
     visitors: visitors(random),
     faults: faultsFor(random),
-    discard: ending === "completed" && random.chance(0.1),
+    discard: ending === "completed" && random.chance(0.2),
     pieces: !parallel && declared === "nothing" && ending === "completed" && random.chance(0.4) ? random.int(2, 5) : 0,
+  };
+}
+
+/** Nothing else is wrong with it. */
+function planInterrupted(index: number, kind: Interrupted, times: number): UploadPlan {
+  const chunkSize = 5 * MIB;
+  const sizeBytes = (kind === "sequential" ? 2 : chunksFor(times)) * chunkSize + 1;
+  return {
+    ...{ index, fileName: `interrupted-${kind}.bin`, sizeBytes, chunkSize, stopAt: sizeBytes },
+    ...{ parallel: kind !== "sequential", chunking: "planned", checksummed: 0, declared: "crc64nvme" },
+    ...{ ending: "completed", idempotencyKey: undefined, clumsiness: 0, visitors: [], faults: [] },
+    ...{ discard: false, pieces: 0, interrupted: { kind, times } },
   };
 }
 
@@ -119,7 +140,7 @@ function visitors(random: Random): UploadPlan["visitors"] {
   return Array.from({ length: count }, () => ({ at: random.int(1, 4), kind: random.pick(kinds) }));
 }
 
-/** A kill about every 20 uploads, a restart of the origin about every 30; at least one of each. */
+/** A kill about every 15 uploads, a restart of the origin and lost alarms about every 30; at least one of each. */
 function planUpheavals(uploads: number, random: Random): Upheaval[] {
   const series = (kind: Upheaval["kind"], every: number): Upheaval[] => {
     const gap = Math.min(every, Math.max(2, Math.floor(uploads / 2)));
@@ -129,5 +150,7 @@ function planUpheavals(uploads: number, random: Random): Upheaval[] {
     }
     return found;
   };
-  return [...series("kill", 15), ...series("origin", 30)].sort((a, b) => a.afterUploads - b.afterUploads);
+  return [...series("kill", 15), ...series("origin", 30), ...series("alarms", 30)].sort(
+    (a, b) => a.afterUploads - b.afterUploads,
+  );
 }

@@ -8,13 +8,20 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { send } from "../support/http.ts";
 import type { Recorded, RecordedEvent } from "../support/origin.ts";
 import { uploadOf } from "../support/r2_state.ts";
+import { wake } from "./alarms.ts";
 import type { Incarnation, Job } from "./job.ts";
 import { leftovers } from "./leftovers.ts";
 import type { World } from "./world.ts";
 
 const LOOK_EVERY_MS = 500;
 
-type Found = { what: string; job?: Job };
+/** So often, counted in looks, all are asked for that are not as they must be: their alarms may have been lost. */
+const WAKE_EVERY_LOOKS = 10;
+
+/** In every key of an upload. */
+const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/;
+
+type Found = { what: string; job?: Job; uploadId?: string };
 
 export async function verify(world: World, giveUpMs: number): Promise<void> {
   // From here on nothing fails any more.
@@ -22,7 +29,13 @@ export async function verify(world: World, giveUpMs: number): Promise<void> {
   await world.stack.client.request("POST", "/faults", { body: "[]" });
   const deadlineMs = Date.now() + giveUpMs;
   let found = await look(world);
-  while (found.length > 0 && Date.now() < deadlineMs) {
+  for (let looks = 0; found.length > 0 && Date.now() < deadlineMs; looks++) {
+    if (looks % WAKE_EVERY_LOOKS === 0) {
+      await wake(
+        world,
+        found.flatMap(({ uploadId }) => uploadId ?? []),
+      );
+    }
     await sleep(LOOK_EVERY_MS);
     found = await look(world).catch((error: Error) => [{ what: `cannot look: ${error.message}` }]);
   }
@@ -79,7 +92,7 @@ async function wrongWith(
 ): Promise<Found[]> {
   const { uploadId, ending } = upload;
   const found: Found[] = [];
-  const wrong = (what: string) => found.push({ what: `${job.name} (${uploadId}): ${what}`, job });
+  const wrong = (what: string) => found.push({ what: `${job.name} (${uploadId}): ${what}`, job, uploadId });
   const types = events.map(({ type }) => type).join(", ");
   if (types !== `upload.${ending}`) {
     wrong(`the origin should have heard of upload.${ending} once, and heard of: ${types || "nothing"}`);
@@ -108,7 +121,9 @@ async function wrongInStorage(world: World, known: Set<string>, strangers: Recor
     world.jobs.find((job) => job.incarnations.some(({ uploadId }) => text.includes(uploadId)));
   const wrong = (what: string, key: string) => {
     const job = owner(key);
-    found.push(job ? { what: `${what}: ${key} of ${job.name}`, job } : { what: `${what}: ${key}` });
+    const uploadId = UUID.exec(key)?.[0];
+    const about = uploadId === undefined ? {} : { uploadId };
+    found.push(job ? { what: `${what}: ${key} of ${job.name}`, job, ...about } : { what: `${what}: ${key}`, ...about });
   };
   const discarded = new Set(world.jobs.filter(({ plan }) => plan.discard).map(({ plan }) => plan.fileName));
   const keptStrangers = strangers.filter(({ fileName }) => !discarded.has(fileName));
@@ -134,9 +149,9 @@ async function wrongInStorage(world: World, known: Set<string>, strangers: Recor
   for (const uploadId of ledgerEntries.filter((uploadId) => known.has(uploadId) || world.pieces.has(uploadId))) {
     wrong("still open in the ledger", uploadId);
   }
-  const listed = await world.stack.client.request("GET", "/uploads");
-  for (const { uploadId } of listed.json<{ uploads: { uploadId: string }[] }>().uploads) {
-    wrong("listed as open by GET /uploads", uploadId);
+  for (const { uploadId } of await world.stack.client.openUploads()) {
+    const { status } = await world.stack.client.status(uploadId);
+    wrong(status === 404 ? "a ghost: listed as open, and there is no such upload" : "listed as open", uploadId);
   }
   return found;
 }
