@@ -72,8 +72,8 @@ impl Session {
         let is_first = before.refused_since.is_none();
         let job_failures = if is_first { 1 } else { again.job_failures };
         let job_not_before = if is_first { now.plus_ms(1_000) } else { again.job_not_before };
-        let (refused_since, tried_at) = (Some(refused_since), Some(now));
-        Progress { job_failures, job_not_before, refused_since, tried_at, ..again }.into()
+        let (tried_at, refused_since) = (Some(now), Some(refused_since));
+        Progress { job_failures, job_not_before, tried_at, refused_since, ..again }.into()
     }
 
     fn assembly_postponed(&self, now: UnixMs, reason: String) -> Change {
