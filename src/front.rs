@@ -107,8 +107,9 @@ async fn handle(
         }
         Err(refusal) => {
             if let Some(consequence) = dialect.consequence(asked.head, &refusal) {
-                // Where this is refused too, the upload has ended meanwhile.
-                let _ended = uploads::answer(consequence, None, call).await?;
+                // Where this is refused too, the upload has ended meanwhile. Nothing that is complete is ended by a mistake.
+                let limited = access.for_unfinished();
+                let _ended = uploads::answer(consequence, None, Call { access: &limited, ..call }).await?;
             }
             Ok(Err(access.restate(refusal)))
         }

@@ -167,6 +167,22 @@ test("tus terminates what is complete, and pieces that are", async () => {
   assert.deepEqual(told(idOf(piece)), []);
 });
 
+test("an append of too many bytes ends what is unfinished, and never what is complete", async () => {
+  const append = { "Content-Type": "application/partial-upload", "Upload-Complete": "?0" };
+  const appended = (id: string, offset: number, body: Uint8Array) => {
+    const headers = { ...DRAFT.headers, ...append, "Upload-Offset": offset };
+    return client.request("PATCH", `/files/${id}`, { headers, body });
+  };
+  const small = file.subarray(0, 1000);
+  const { uploadId } = await client.upload(small);
+  const refused = await appended(uploadId, small.length, Buffer.from("more"));
+  assert.ok(refused.status >= 400 && refused.status < 500, `${refused.status}`);
+  assert.equal((await client.state(uploadId)).state, "completed");
+  const unfinished = await client.create(small);
+  assert.equal((await appended(unfinished.uploadId, 0, file.subarray(0, 1001))).status, 400);
+  assertRefused(await client.status(unfinished.uploadId), 410, "upload-gone", { state: "aborted" });
+});
+
 test("the example origin removes its copy", async () => {
   const scene = await sceneWithOrigin();
   const { uploadId } = await scene.client.upload(file);

@@ -40,6 +40,7 @@ const ANYBODY: &str = "anonymous";
 const SUBPROTOCOL_PREFIX: &str = "bearer.";
 
 /// Who asks, and what may be created.
+#[derive(Clone)]
 pub(crate) struct Access {
     /// Who asks.
     pub(crate) caller: Caller,
@@ -66,6 +67,11 @@ impl Access {
     /// Of a signed URL, or of nobody: whatever is asked under it has been allowed before, or needs no leave.
     fn system() -> Self {
         Self { caller: Caller::System, creator: None, composer: None, delete_right: DeleteRight::Unfinished }
+    }
+
+    /// The same, for whoever must not end what is complete.
+    pub(crate) fn for_unfinished(&self) -> Self {
+        Self { delete_right: DeleteRight::Unfinished, ..self.clone() }
     }
 
     /// Who may create uploads for this purpose. Whose token has expired may still put together what was created with it: the

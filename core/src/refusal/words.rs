@@ -51,9 +51,7 @@ impl fmt::Display for Refusal {
                  100 MB. Send the file in smaller chunks."
             ),
             Self::UploadTooLarge { limit_bytes } => write!(f, "A file has at most {limit_bytes} bytes here."),
-            Self::DirectOnly => {
-                write!(f, "It was created with `direct`: ask for signed URLs, and send its chunks there.")
-            }
+            Self::DirectOnly => write!(f, "It was created with `direct`: ask for signed URLs, and send chunks there."),
             Self::NotDirect => write!(f, "It was not created with `direct`: send its chunks here."),
             Self::PartNotStored { part_number, .. } => {
                 write!(f, "Part {part_number} is not there, or is not the one with this ETag. Sign its chunk again.")
@@ -107,9 +105,6 @@ impl fmt::Display for Refusal {
                  at the latest."
             ),
             Self::NothingToRedeliver => write!(f, "The upload has no event, or its event is on its way."),
-            Self::RedeliveredRecently { retry_after_seconds } => {
-                write!(f, "It can be sent again in {retry_after_seconds} s.")
-            }
             Self::MethodNotAllowed { allow } => write!(f, "Allowed are {allow}."),
             Self::UpgradeRequired => {
                 write!(f, "Open it as a WebSocket, or ask for the status, which says the same once.")
@@ -129,7 +124,8 @@ impl fmt::Display for Refusal {
                 write!(f, "Get a new one. Uploads that were created with this one can still be finished with it.")
             }
             Self::TypeNotAllowed { allowed } => write!(f, "Declare the file's type; these are taken: {allowed}."),
-            Self::RateLimited { retry_after_seconds } => write!(f, "Try again in {retry_after_seconds} s."),
+            Self::RateLimited { retry_after_seconds: seconds }
+            | Self::RedeliveredRecently { retry_after_seconds: seconds } => write!(f, "Try again in {seconds} s."),
             Self::HeadTooLarge { limit_bytes } => write!(f, "They may have {limit_bytes} bytes in all."),
             Self::KeysUnavailable => write!(f, "The public keys could not be fetched. Try again in a few seconds."),
         }
