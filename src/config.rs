@@ -5,6 +5,7 @@ use std::{cell::OnceCell, rc::Rc, str::FromStr, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use upload_core::{
+    address::{self, BasePath},
     cors::AllowedOrigins,
     event::RetryPolicy,
     ledger::Quota,
@@ -27,6 +28,8 @@ pub(crate) struct Settings {
     /// `CORS_ORIGINS`, apart from the rest, for answers that must have their headers even where the rest is wrong. A list that
     /// cannot be read allows nobody.
     pub(crate) cors_origins: AllowedOrigins,
+    /// `BASE_PATH`, apart from the rest for the same reason. One that cannot be read is none.
+    pub(crate) base_path: BasePath,
 }
 
 impl Settings {
@@ -39,7 +42,8 @@ impl Settings {
     }
 
     fn read(env: &Env) -> Self {
-        Self { config: Config::read(env), cors_origins: cors_origins(env).unwrap_or_default() }
+        let (cors_origins, base_path) = (cors_origins(env).unwrap_or_default(), base_path(env).unwrap_or_default());
+        Self { config: Config::read(env), cors_origins, base_path }
     }
 
     /// All of them, where they are right.
@@ -55,6 +59,8 @@ pub(crate) struct Config {
     pub(crate) auth: Auth,
     /// `PUBLIC_URL`, without a slash at its end; none where it is empty.
     pub(crate) public_url: Option<String>,
+    /// `BASE_PATH`.
+    pub(crate) base_path: BasePath,
     /// `MAX_UPLOAD_BYTES` and `MAX_CHUNK_BYTES`.
     pub(crate) limits: Limits,
     /// `QUOTA_OPEN_UPLOADS`, `QUOTA_OPEN_BYTES` and `QUOTA_BYTES_PER_DAY`; zero is no bound.
@@ -106,6 +112,13 @@ impl Config {
     fn read(env: &Env) -> Result<Self, Refusal> {
         cors_origins(env)?;
         let webhook_url = Some(text(env, "ORIGIN_WEBHOOK_URL")?).filter(|url| !url.is_empty());
+        let public_url = public_url(env)?;
+        // What is signed and stored never takes its host from a request: whoever sends one chooses that.
+        if webhook_url.is_some() && public_url.is_none() {
+            let hint = "is empty, and ORIGIN_WEBHOOK_URL is not: events have links in them. Set it to the scheme and the host under \
+                        which this Worker is reached, like https://upload.example.com";
+            return Err(missing("PUBLIC_URL", hint));
+        }
         let limits = Limits {
             max_upload_bytes: byte_count(env, "MAX_UPLOAD_BYTES")?,
             max_chunk_bytes: byte_count(env, "MAX_CHUNK_BYTES")?,
@@ -115,7 +128,8 @@ impl Config {
         }
         Ok(Self {
             auth: auth(env)?,
-            public_url: Some(text(env, "PUBLIC_URL")?.trim_end_matches('/').to_owned()).filter(|url| !url.is_empty()),
+            public_url,
+            base_path: base_path(env)?,
             limits,
             quota: Quota {
                 open_uploads: bound(env, "QUOTA_OPEN_UPLOADS")?,
@@ -146,6 +160,16 @@ impl Config {
 fn cors_origins(env: &Env) -> Result<AllowedOrigins, Refusal> {
     const NAME: &str = "CORS_ORIGINS";
     AllowedOrigins::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
+}
+
+fn public_url(env: &Env) -> Result<Option<String>, Refusal> {
+    const NAME: &str = "PUBLIC_URL";
+    address::public_url(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
+}
+
+fn base_path(env: &Env) -> Result<BasePath, Refusal> {
+    const NAME: &str = "BASE_PATH";
+    BasePath::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
 fn auth(env: &Env) -> Result<Auth, Refusal> {

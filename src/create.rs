@@ -76,7 +76,7 @@ async fn create_and_begin(
         plan,
         fits_request: plan.file_bytes <= limits.max_chunk_bytes,
         multipart_id: None,
-        public_url: config.public_url.clone().unwrap_or_else(|| call.host.to_owned()),
+        public_url: config.public_url.as_deref().map(|url| config.base_path.below(url)).unwrap_or_default(),
         created_at,
         expires_at: created_at.plus_ms(config.upload_ttl_ms),
         // Of a piece the origin never hears: it is told of what is put together from it.

@@ -4,6 +4,7 @@
 use durable_objects::fault::Result;
 use http::Method;
 use upload_core::{
+    address::BasePath,
     dialect::{Asked, Dialect, Head, Parsed},
     log_line::LogLine,
     operation::{Operation, Reply},
@@ -39,7 +40,9 @@ struct Trace {
 /// Answers one request. Faults are answered too: an error never leaves this function.
 pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> Result<Response> {
     let watch = Stopwatch::start();
-    let head = head(&request)?;
+    let settings = Settings::of(&env);
+    let url = Url::new(&request.inner().url())?;
+    let head = head(&request, &url, &settings.base_path)?;
     #[cfg(feature = "faults")]
     if head.path == "/faults" {
         durable_objects::faults::plan(request.json().await?);
@@ -48,14 +51,16 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
     if let Some(answer) = health::answer(&head, &env).await {
         return answer;
     }
-    let (dialect, settings) = (Dialect::of(&head), Settings::of(&env));
+    let dialect = Dialect::of(&head);
     let mut trace = Trace::default();
     let mut response = if head.method == Method::OPTIONS && matches!(dialect, Dialect::Json | Dialect::Companion) {
         Response::empty()?.with_status(204)
     } else {
         let config = settings.config();
         let limits = config.ok().map(|config| config.limits);
-        let asked = Asked { head: &head, limits, now: UnixMs(now_ms()) };
+        let public_url = config.ok().and_then(|config| config.public_url.clone());
+        let base_url = settings.base_path.below(&public_url.unwrap_or_else(|| url.origin()));
+        let asked = Asked { head: &head, limits, base_url: &base_url, now: UnixMs(now_ms()) };
         match handle(dialect, &asked, &mut request, config, &env, &context, &mut trace).await {
             Ok(Ok(response)) => response,
             Ok(Err(refusal)) => refused(dialect, &asked, &refusal, trace.upload, &watch)?,
@@ -95,7 +100,7 @@ async fn handle(
         Err(refusal) => return Ok(Err(refusal)),
     };
     let address = asked.head.header("cf-connecting-ip");
-    let call = Call { config, env, context, host: &host, address, access: &access, timings: &trace.timings };
+    let call = Call { config, env, context, address, access: &access, timings: &trace.timings };
     match uploads::answer(operation, request.inner().body(), call).await? {
         Ok(Answer::Outcome(outcome)) => response(dialect.reply(asked, &outcome)).map(Ok),
         Ok(Answer::Socket(response)) => Ok(Ok(response)),
@@ -135,11 +140,11 @@ fn head_bytes(head: &Head) -> u64 {
     (headers + head.path.len() + head.query.len()) as u64
 }
 
-fn head(request: &Request) -> Result<Head> {
-    let url = Url::new(&request.inner().url())?;
+fn head(request: &Request, url: &Url, base_path: &BasePath) -> Result<Head> {
     Ok(Head {
         method: request.inner().method().parse().map_err(|_| "a method that is no token")?,
-        path: url.pathname(),
+        // What lies outside the base path is no route.
+        path: base_path.route(&url.pathname()).unwrap_or_default(),
         query: url.search().strip_prefix('?').unwrap_or_default().to_owned(),
         headers: request.headers().into_iter().collect(),
     })

@@ -177,7 +177,7 @@ test("an optimistic creation that was cut goes on under its Idempotency-Key, wit
   await once(slow, "close");
 
   const again = await curl(...whole, draft.files);
-  says(again, 201, { Location: `/files/${id}`, "Upload-Complete": "?0", "Upload-Length": String(file.length) });
+  says(again, 201, { Location: `${draft.files}/${id}`, "Upload-Complete": "?0", "Upload-Length": String(file.length) });
   const offset = Number((await curl("--head", draft.locationOf(again))).header("Upload-Offset"));
   assert.ok(offset >= 8 * MIB && offset < file.length, `offset ${offset}`);
   says(await draft.append(draft.locationOf(again), offset, "?1", file.subarray(offset)), 200, {

@@ -8,6 +8,7 @@
 //! * [`upload`]: an upload as everybody sees it.
 //! * [`plan`]: part sizes, part numbers and their arithmetic.
 //! * [`dialect`]: HTTP in, [`operation::Operation`] out, and answers back. Knows no session.
+//! * [`address`]: where the service is in URLs.
 //! * [`direct`]: what is asked and answered where parts never pass this service.
 //! * [`stride`]: how much of a body is read at a time.
 //! * [`s3`]: requests to R2's S3 API, signed, and what it answers.
@@ -17,6 +18,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod address;
 pub mod byte_range;
 pub mod caller;
 pub mod cors;

@@ -36,6 +36,8 @@ export type StackOptions = {
   state?: string;
   /** What the demo page is told. */
   page?: PageConfig;
+  /** The port, where it must be known before: for a `PUBLIC_URL` in front of the stack. */
+  port?: number;
   /** Changes wrangler.toml, where no var can. */
   configuration?: (toml: string) => string;
 };
@@ -51,7 +53,7 @@ export class Stack {
   #process: ProcessGroup | undefined;
 
   static async start(options: StackOptions = {}): Promise<Stack> {
-    const stack = new Stack(await freePort(), options);
+    const stack = new Stack(options.port ?? (await freePort()), options);
     await stack.#start();
     return stack;
   }
@@ -73,7 +75,7 @@ export class Stack {
       ...["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"],
       ...["--persist-to", this.persistDir, "--env-file", this.#secretsFile],
       "--show-interactive-dev-session=false",
-      ...Object.entries({ ...DEVELOPMENT, ...vars }).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
+      ...Object.entries({ ...DEVELOPMENT, PUBLIC_URL: this.baseUrl, ...vars }).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
     ];
   }
 

@@ -36,7 +36,8 @@ pub const FILES_PATH: &str = "/files";
 pub struct Head {
     /// The method.
     pub method: Method,
-    /// The path, as sent: nothing is decoded.
+    /// The route that the path names below `BASE_PATH`: see [`BasePath::route`](crate::address::BasePath::route). One that lies
+    /// outside is empty, and no route.
     pub path: String,
     /// What stands behind the `?`, as sent.
     pub query: String,
@@ -99,8 +100,22 @@ pub struct Asked<'a> {
     pub head: &'a Head,
     /// What the deployment allows; none where its settings could not be read.
     pub limits: Option<Limits>,
+    /// What every address in the answer begins with: scheme, host and `BASE_PATH`.
+    pub base_url: &'a str,
     /// When it is answered.
     pub now: UnixMs,
+}
+
+impl Asked<'_> {
+    /// The address of an upload in the JSON dialect.
+    fn upload_url(&self, id: UploadId) -> String {
+        format!("{}/upload/{id}", self.base_url)
+    }
+
+    /// Its address in the other dialects.
+    fn file_url(&self, id: UploadId) -> String {
+        format!("{}{FILES_PATH}/{id}", self.base_url)
+    }
 }
 
 impl Dialect {
@@ -141,7 +156,7 @@ impl Dialect {
     /// The answer to what was done.
     pub fn reply(self, asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         match self {
-            Self::Json => json::reply(outcome),
+            Self::Json => json::reply(asked, outcome),
             Self::Companion => companion::reply(asked, outcome),
             Self::Tus => tus::reply(asked, outcome),
             Self::Ietf => ietf::reply(asked, outcome),

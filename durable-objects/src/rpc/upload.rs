@@ -200,7 +200,7 @@ pub struct EventFacts {
     pub key: String,
     /// What whoever made the owner's token attached to it.
     pub attached: BTreeMap<String, String>,
-    /// Scheme and host for URLs.
+    /// What URLs begin with: scheme, host and base path.
     pub public_url: String,
     /// Everything else.
     pub snapshot: Snapshot,

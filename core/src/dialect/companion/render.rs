@@ -36,12 +36,12 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
             json_reply(&parts.collect())
         }
         Outcome::Completing(snapshot) => json_reply(&json!({
-            "location": format!("/upload/{}", snapshot.id),
+            "location": asked.upload_url(snapshot.id),
             "key": snapshot.id,
         })),
         Outcome::Cancelled => json_reply(&json!({})),
         // Nothing that this dialect asks for has another outcome.
-        _ => ours::reply(outcome),
+        _ => ours::reply(asked, outcome),
     }
 }
 

@@ -9,8 +9,9 @@ use super::{
     request::upload_id,
 };
 use crate::{
-    dialect::{Asked, FILES_PATH, Head, json, problem::Problem},
+    dialect::{Asked, Head, json, problem::Problem},
     integrity::{Crc64Nvme, Sha256Digest},
+    ledger::Fingerprint,
     operation::{Outcome, Reply},
     plan::{Limits, Mode},
     refusal::Refusal,
@@ -34,26 +35,24 @@ pub fn discovery(limits: &Limits) -> Vec<(&'static str, String)> {
 pub(super) fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
     let reply = match outcome {
         Outcome::Created { snapshot, .. } if snapshot.phase == Phase::Open => {
-            state(asked, snapshot).with("location", location(snapshot.id))
+            state(asked, snapshot).with("location", asked.file_url(snapshot.id))
         }
         Outcome::Created { snapshot, .. } => match &snapshot.object {
-            Some(object) => finished(&Finished::of(snapshot.id, snapshot.uploaded_bytes, object)),
+            Some(object) => finished(asked, &Finished::of(snapshot.id, snapshot.uploaded_bytes, object)),
             None => not_finished(asked, snapshot.phase, snapshot.reason.as_deref(), Some(snapshot.id))
-                .with("location", location(snapshot.id)),
+                .with("location", asked.file_url(snapshot.id)),
         },
         // The server "decides to generate an early response" ("Completeness"): it has these bytes.
-        Outcome::Duplicate(known) => finished(&Finished {
-            id: known.upload_id,
-            file_bytes: known.file_size,
-            etag: &known.etag,
-            sha256: Some(known.sha256),
-            crc64nvme: known.crc64nvme,
-        }),
+        Outcome::Duplicate(known) => {
+            let Fingerprint { upload_id, file_size, etag, sha256, crc64nvme, .. } = known;
+            let (id, file_bytes, sha256, crc64nvme) = (*upload_id, *file_size, Some(*sha256), *crc64nvme);
+            finished(asked, &Finished { id, file_bytes, etag, sha256, crc64nvme })
+        }
         Outcome::Appended { phase: Phase::Open, uploaded_bytes, file_bytes, expires_at, .. } => {
             standing(asked, false, *uploaded_bytes, *file_bytes, Some(*expires_at))
         }
         Outcome::Appended { id, uploaded_bytes, phase, object, .. } => match object {
-            Some(object) => finished(&Finished::of(*id, *uploaded_bytes, object)),
+            Some(object) => finished(asked, &Finished::of(*id, *uploaded_bytes, object)),
             None => not_finished(asked, *phase, None, Some(*id)),
         },
         Outcome::Probed(snapshot) | Outcome::Status(snapshot) => state(asked, snapshot),
@@ -64,7 +63,7 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         | Outcome::Granted(_)
         | Outcome::Trail(..)
         | Outcome::Completing(_)
-        | Outcome::Redelivering(_) => json::reply(outcome),
+        | Outcome::Redelivering(_) => json::reply(asked, outcome),
     };
     let created = matches!(outcome, Outcome::Created { .. });
     // "Servers are RECOMMENDED to use the `201 (Created)` status code" ("Upload Creation").
@@ -121,8 +120,8 @@ impl<'a> Finished<'a> {
 
 /// What the creation target answers to a whole file. Said of nothing but what stays the same, so that it is the same again however
 /// often it is asked for, and whichever request brought the last byte.
-fn finished(file: &Finished<'_>) -> Reply {
-    let location = location(file.id);
+fn finished(asked: &Asked<'_>, file: &Finished<'_>) -> Reply {
+    let location = asked.file_url(file.id);
     let body = json!({
         "uploadId": file.id,
         "location": location,
@@ -234,10 +233,6 @@ fn upload_limit(limits: Limits, max_age_seconds: Option<u64>) -> String {
         Some(seconds) => format!("{sizes}, max-age={}", seconds.min(MAX_INTEGER)),
         None => sizes,
     }
-}
-
-fn location(id: UploadId) -> String {
-    format!("{FILES_PATH}/{id}")
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ fn head(method: Method, path: &str, headers: &[(&'static str, &str)]) -> Head {
 }
 
 fn asked(head: &Head) -> Asked<'_> {
-    Asked { head, limits: Some(limits()), now: UnixMs(1_000_000) }
+    Asked { head, limits: Some(limits()), base_url: "https://u.example", now: UnixMs(1_000_000) }
 }
 
 fn object() -> ObjectFacts {
@@ -102,7 +102,7 @@ fn the_final_answer_is_the_same_whoever_gets_it() {
     assert_eq!(first, reply(&asked(&head), &appended));
     assert_eq!((first.status, header(&first, COMPLETE), header(&first, OFFSET)), (200, Some("?1"), Some("100")));
     assert_eq!(header(&first, "repr-digest"), Some("crc64nvme=:AAAAAAAAAAE=:"));
-    assert_eq!(body(&first)["location"], format!("/files/{ID}"));
+    assert_eq!(body(&first)["location"], format!("https://u.example/files/{ID}"));
     assert_eq!(body(&first)["uploadId"], ID);
 }
 
@@ -114,7 +114,7 @@ fn what_is_open_is_created_and_appended_to() {
         &Outcome::Created { snapshot: snapshot(Phase::Open, 5), limits: limits(), upload_token: None },
     );
     assert_eq!((created.status, header(&created, COMPLETE), header(&created, OFFSET)), (201, Some("?0"), Some("5")));
-    assert_eq!(header(&created, "location"), Some(format!("/files/{ID}").as_str()));
+    assert_eq!(header(&created, "location"), Some(format!("https://u.example/files/{ID}").as_str()));
     let appended = Outcome::Appended {
         id: id(),
         uploaded_bytes: 30.into(),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    dialect::problem::Problem,
+    dialect::{Asked, problem::Problem},
     event::DeliveryState,
     ledger::OpenUpload,
     operation::{Outcome, Reply},
@@ -16,10 +16,10 @@ use crate::{
 const JSON: &str = "application/json";
 
 /// The answer to what was done.
-pub fn reply(outcome: &Outcome) -> Reply {
+pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
     match outcome {
         Outcome::Created { snapshot, limits, upload_token } => {
-            let url = upload_url(snapshot.id);
+            let url = asked.upload_url(snapshot.id);
             let mut body = json!({
                 "uploadId": snapshot.id,
                 "uploadUrl": url,
@@ -39,7 +39,7 @@ pub fn reply(outcome: &Outcome) -> Reply {
         }
         Outcome::Duplicate(object) => json_reply(200, &json!({ "duplicate": true, "object": object })),
         Outcome::Listed(uploads) => {
-            let uploads: Vec<_> = uploads.iter().map(open_upload).collect();
+            let uploads: Vec<_> = uploads.iter().map(|upload| open_upload(asked, upload)).collect();
             json_reply(200, &json!({ "uploads": uploads }))
         }
         Outcome::Appended { id, uploaded_bytes, file_bytes, phase, .. } => json_reply(
@@ -58,7 +58,7 @@ pub fn reply(outcome: &Outcome) -> Reply {
         Outcome::Status(snapshot) => json_reply(200, &status(snapshot)),
         Outcome::Trail(id, trail) => json_reply(200, &log(*id, trail)),
         Outcome::Completing(snapshot) | Outcome::Redelivering(snapshot) => {
-            let status_url = format!("{}/status", upload_url(snapshot.id));
+            let status_url = format!("{}/status", asked.upload_url(snapshot.id));
             json_reply(202, &json!({ "uploadId": snapshot.id, "state": snapshot.phase, "statusUrl": status_url }))
         }
         Outcome::Granted(granted) => json_reply(200, &super::direct::granted(granted)),
@@ -114,10 +114,10 @@ fn log(id: UploadId, trail: &Trail) -> Value {
     json!({ "uploadId": id, "total": trail.noted, "entries": entries })
 }
 
-fn open_upload(upload: &OpenUpload) -> Value {
+fn open_upload(asked: &Asked<'_>, upload: &OpenUpload) -> Value {
     json!({
         "uploadId": upload.upload_id,
-        "uploadUrl": upload_url(upload.upload_id),
+        "uploadUrl": asked.upload_url(upload.upload_id),
         "fileName": upload.file_name,
         "fileSize": (!upload.open_ended).then_some(upload.file_size),
         "createdAt": upload.created_at.rfc3339(),
@@ -132,10 +132,6 @@ fn delivery(state: Option<DeliveryState>) -> &'static str {
         Some(DeliveryState::Delivered) => "delivered",
         Some(DeliveryState::Failed) => "failed",
     }
-}
-
-fn upload_url(id: UploadId) -> String {
-    format!("/upload/{id}")
 }
 
 fn json_reply(status: u16, body: &Value) -> Reply {

@@ -1,6 +1,7 @@
 //! `Upload-Concat`: an upload that is a piece of others, or one that is put together from pieces.
 
 use crate::{
+    address::{self, BasePath},
     dialect::{FILES_PATH, Head},
     refusal::Refusal,
     units::UploadId,
@@ -45,15 +46,23 @@ pub(super) fn is_final(given: &str) -> bool {
     given.starts_with("final;")
 }
 
-/// The upload that a URL names. Of an absolute one only the path counts: which host it was reached by is no part of it.
+/// The upload that a URL names, absolute or relative to where uploads are created. Only the end of its path counts: by which host
+/// the upload was reached, and below which path the service is mounted there, is no part of its name.
 fn piece(url: &str) -> Result<UploadId, Refusal> {
-    let authority_and_path = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let authority_and_path = ["https://", "http://", "//"].iter().find_map(|scheme| url.strip_prefix(scheme));
     let path = match authority_and_path {
         Some(rest) => rest.find('/').map_or("", |at| &rest[at..]),
         None => url,
     };
-    let id = path.strip_prefix(FILES_PATH).and_then(|rest| rest.strip_prefix('/')).and_then(UploadId::parse);
+    let path = address::normalized(path);
+    let named = path.rsplit_once('/').and_then(|(parent, id)| Some((parent.strip_suffix(FILES_PATH)?, id)));
+    let id = named.filter(|(before, _)| may_be_mounted_at(before)).and_then(|(_, id)| UploadId::parse(id));
     id.ok_or_else(|| bad(format!("names {url:?}, which is no upload here")))
+}
+
+/// Two URLs that were joined by anything but a space are not one.
+fn may_be_mounted_at(path: &str) -> bool {
+    BasePath::parse(path).is_ok() && !path.split('/').any(|segment| UploadId::parse(segment).is_some())
 }
 
 fn bad(detail: impl Into<String>) -> Refusal {
@@ -86,6 +95,10 @@ mod tests {
             (format!("final; /files/{B}  /files/{A}"), vec![B, A]),
             (format!("final;https://upload.example.com/files/{A} http://127.0.0.1:8787/files/{B}"), vec![A, B]),
             (format!("final;/files/{A} /files/{A}"), vec![A, A]),
+            (format!("final;/api/files/{A} https://a.example/api/files/{B}"), vec![A, B]),
+            (format!("final;files/{A} //a.example/files/{B}"), vec![A, B]),
+            (format!("final;/files/{A}/ https://a.example//files//{B}"), vec![A, B]),
+            (format!("final;/%66iles/{} /files/../files/{B}", A.replace('-', "%2D")), vec![A, B]),
         ] {
             assert_eq!(parsed(&header), Ok(pieces(&expected)), "{header}");
         }
@@ -113,9 +126,10 @@ mod tests {
             format!("final;{A}"),
             format!("final;/files/{A},/files/{B}"),
             format!("final;/files/{}", A.to_uppercase()),
-            format!("final;/files/{A}/"),
             format!("final;/files/{A}?x=1"),
-            format!("final;/files/../files/{A}"),
+            format!("final;/files/{A}/files/{B}"),
+            format!("final;/files/{A}/x"),
+            format!("final;/files%2F{A}"),
             format!("final;/upload/{A}"),
             format!("final;ftp://a/files/{A}"),
             "final;https://upload.example.com".to_owned(),

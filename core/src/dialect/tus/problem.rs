@@ -66,7 +66,7 @@ mod tests {
     fn answer(refusal: &Refusal) -> Reply {
         let headers = [("upload-offset", "70")][..].into();
         let head = Head { method: Method::PATCH, path: "/files/x".to_owned(), query: String::new(), headers };
-        problem(&Asked { head: &head, limits: None, now: crate::units::UnixMs(0) }, refusal, None)
+        problem(&Asked { head: &head, limits: None, base_url: "", now: crate::units::UnixMs(0) }, refusal, None)
     }
 
     fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {

@@ -2,7 +2,7 @@
 
 use super::{EXTENSIONS, VERSION, checksum, concat, metadata};
 use crate::{
-    dialect::{Asked, FILES_PATH, ietf, json},
+    dialect::{Asked, ietf, json},
     operation::{Outcome, Reply},
     plan::{Limits, Mode},
     refusal::Refusal,
@@ -13,7 +13,7 @@ use crate::{
 /// The answer to what was done.
 pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
     let reply = match outcome {
-        Outcome::Created { snapshot, .. } => created(snapshot),
+        Outcome::Created { snapshot, .. } => created(asked, snapshot),
         Outcome::Appended { phase: Phase::Completing | Phase::Verifying, id, .. } => {
             return super::problem(asked, &Refusal::Completing, Some(*id));
         }
@@ -42,7 +42,7 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         | Outcome::Trail(..)
         | Outcome::Granted(_)
         | Outcome::Completing(_)
-        | Outcome::Redelivering(_) => json::reply(outcome),
+        | Outcome::Redelivering(_) => json::reply(asked, outcome),
     };
     reply.with("tus-resumable", VERSION)
 }
@@ -59,8 +59,8 @@ fn is_final(snapshot: &Snapshot) -> bool {
 }
 
 /// A new upload. Where all its bytes are there and its object is not yet, the offset is left out: the client asks.
-fn created(snapshot: &Snapshot) -> Reply {
-    let reply = Reply::empty(201).with("location", format!("{FILES_PATH}/{}", snapshot.id));
+fn created(asked: &Asked<'_>, snapshot: &Snapshot) -> Reply {
+    let reply = Reply::empty(201).with("location", asked.file_url(snapshot.id));
     let reply = if may_be_shown(snapshot) {
         reply.with("upload-offset", snapshot.offset.to_string())
     } else {
