@@ -6,7 +6,7 @@ use std::{cell::OnceCell, rc::Rc, str::FromStr, time::Duration};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use upload_core::{
     address::{self, BasePath},
-    cors::AllowedOrigins,
+    cors::{AllowedHeaders, AllowedOrigins, Cors},
     event::RetryPolicy,
     ledger::Quota,
     media_types::MediaTypes,
@@ -25,9 +25,9 @@ const MAX_ACTIVE_SECRETS: usize = 2;
 pub(crate) struct Settings {
     /// All of them, or what is wrong with the first that is.
     config: Result<Config, Refusal>,
-    /// `CORS_ORIGINS`, apart from the rest, for answers that must have their headers even where the rest is wrong. A list that
-    /// cannot be read allows nobody.
-    pub(crate) cors_origins: AllowedOrigins,
+    /// `CORS_ORIGINS` and `CORS_HEADERS`, apart from the rest, for answers that must have their headers even where the rest is
+    /// wrong. A list that cannot be read allows nobody, and nothing beside our own headers.
+    pub(crate) cors: Cors,
     /// `BASE_PATH`, apart from the rest for the same reason. One that cannot be read is none.
     pub(crate) base_path: BasePath,
 }
@@ -42,8 +42,9 @@ impl Settings {
     }
 
     fn read(env: &Env) -> Self {
-        let (cors_origins, base_path) = (cors_origins(env).unwrap_or_default(), base_path(env).unwrap_or_default());
-        Self { config: Config::read(env), cors_origins, base_path }
+        let (origins, headers) = (cors_origins(env).unwrap_or_default(), cors_headers(env).unwrap_or_default());
+        let base_path = base_path(env).unwrap_or_default();
+        Self { config: Config::read(env), cors: Cors { origins, headers }, base_path }
     }
 
     /// All of them, where they are right.
@@ -111,6 +112,7 @@ impl Config {
     /// Reads the settings; refuses naming the first that is missing or malformed.
     fn read(env: &Env) -> Result<Self, Refusal> {
         cors_origins(env)?;
+        cors_headers(env)?;
         let webhook_url = Some(text(env, "ORIGIN_WEBHOOK_URL")?).filter(|url| !url.is_empty());
         let public_url = public_url(env)?;
         // What is signed and stored never takes its host from a request: whoever sends one chooses that.
@@ -160,6 +162,11 @@ impl Config {
 fn cors_origins(env: &Env) -> Result<AllowedOrigins, Refusal> {
     const NAME: &str = "CORS_ORIGINS";
     AllowedOrigins::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
+}
+
+fn cors_headers(env: &Env) -> Result<AllowedHeaders, Refusal> {
+    const NAME: &str = "CORS_HEADERS";
+    AllowedHeaders::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
 fn public_url(env: &Env) -> Result<Option<String>, Refusal> {

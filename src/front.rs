@@ -68,7 +68,7 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
         }
     };
     response.headers_mut().set("server-timing", &trace.timings.header(&watch))?;
-    cors::add(response.headers_mut(), &head, &settings.cors_origins)?;
+    cors::add(response.headers_mut(), &head, &settings.cors)?;
     Ok(response)
 }
 

@@ -35,6 +35,7 @@ const incomplete: [string, StackOptions, string][] = [
   ["an address without a scheme", { vars: { PUBLIC_URL: "upload.example.com" } }, "PUBLIC_URL"],
   ["a base path that is none", { vars: { BASE_PATH: "/api files" } }, "BASE_PATH"],
   ["sites that are none", { vars: { CORS_ORIGINS: "app.example" } }, "CORS_ORIGINS"],
+  ["headers that are none", { vars: { CORS_HEADERS: "traceparent, *" } }, "CORS_HEADERS"],
   ["types that are none", { vars: { ALLOWED_TYPES: "pictures" } }, "ALLOWED_TYPES"],
   ["a limit that is no number", { vars: { MAX_CHUNK_BYTES: "plenty" } }, "MAX_CHUNK_BYTES"],
 ];

@@ -60,6 +60,10 @@ impl Problem {
                 self.header("content-range", format!("bytes */{object_bytes}"));
             }
             Refusal::HeadTooLarge { limit_bytes } => self.say("limitBytes", limit_bytes),
+            Refusal::FieldTooLarge { field, limit_bytes } => {
+                self.say("field", field);
+                self.say("limitBytes", limit_bytes);
+            }
             // RFC 9110, section 15.5.22: the answer must name the protocol.
             Refusal::UpgradeRequired => self.header("upgrade", "websocket".to_owned()),
             _ => {}

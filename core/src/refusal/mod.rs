@@ -225,6 +225,13 @@ pub enum Refusal {
         /// How large they may be.
         limit_bytes: ByteCount,
     },
+    /// A header that is given back with answers is longer than what every client takes in one.
+    FieldTooLarge {
+        /// Which one.
+        field: String,
+        /// How long it may be.
+        limit_bytes: ByteCount,
+    },
     /// What decides on tokens could not be asked just now.
     KeysUnavailable,
 }
@@ -287,6 +294,7 @@ impl Refusal {
             Self::TypeNotAllowed { .. } => ("type-not-allowed", 415, "Files of this type are not taken"),
             Self::RateLimited { .. } => ("rate-limited", 429, "Too many uploads in a short time"),
             Self::HeadTooLarge { .. } => ("head-too-large", 431, "The headers are too large"),
+            Self::FieldTooLarge { .. } => ("field-too-large", 431, "A header is too long"),
             Self::KeysUnavailable => ("keys-unavailable", 503, "Tokens cannot be checked just now"),
         }
     }

@@ -105,6 +105,11 @@ impl fmt::Display for Refusal {
             Self::TypeNotAllowed { allowed } => write!(f, "Declare the file's type; these are taken: {allowed}."),
             Self::RateLimited { retry_after_seconds } => write!(f, "Try again in {retry_after_seconds} s."),
             Self::HeadTooLarge { limit_bytes } => write!(f, "They may have {limit_bytes} bytes in all."),
+            Self::FieldTooLarge { field, limit_bytes } => write!(
+                f,
+                "{field} may have {limit_bytes} bytes here. It comes back with every answer to HEAD, and longer ones cannot be \
+                 read by every client: shorten it, or keep what is in it elsewhere, under the upload's id."
+            ),
             Self::KeysUnavailable => write!(f, "The public keys could not be fetched. Try again in a few seconds."),
         }
     }

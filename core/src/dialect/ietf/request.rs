@@ -18,6 +18,9 @@ use crate::{
     upload::{FileInfo, Purpose},
 };
 
+/// The longest list of codings: some twenty names of those that are registered.
+const MAX_CODING_BYTES: usize = 255;
+
 /// Understands a request.
 pub(super) fn parse(head: &Head) -> Result<Operation, Refusal> {
     if head.method == Method::OPTIONS {
@@ -67,7 +70,7 @@ fn creation(head: &Head) -> Result<Operation, Refusal> {
     let file = FileInfo {
         name: disposition::file_name(head),
         content_type: content_type(head)?,
-        metadata: metadata(head),
+        metadata: metadata(head)?,
         sha256,
         crc64nvme,
         memo: None,
@@ -129,12 +132,16 @@ fn content_type(head: &Head) -> Result<Option<String>, Refusal> {
 }
 
 /// What else is known of the file: its codings, which stay on it ("Content Codings").
-fn metadata(head: &Head) -> BTreeMap<String, String> {
+fn metadata(head: &Head) -> Result<BTreeMap<String, String>, Refusal> {
+    const FIELD: &str = "Content-Encoding";
     let mut known = BTreeMap::new();
     if let Some(coding) = head.header("content-encoding").filter(|coding| !coding.is_empty()) {
-        known.insert("Content-Encoding".to_owned(), coding.to_owned());
+        if coding.len() > MAX_CODING_BYTES {
+            return Err(Refusal::bad_request(FIELD, format!("is longer than {MAX_CODING_BYTES} bytes")));
+        }
+        known.insert(FIELD.to_owned(), coding.to_owned());
     }
-    known
+    Ok(known)
 }
 
 /// What must be the same when a creation is repeated under its `Idempotency-Key`.

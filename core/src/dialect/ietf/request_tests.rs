@@ -108,6 +108,7 @@ fn every_complaint_names_its_field() {
         (&[half, ("repr-digest", "sha-256=?1")], "Repr-Digest"),
         (&[half, ("content-digest", "md5=:AA==:")], "Content-Digest"),
         (&[half, ("idempotency-key", "")], "Idempotency-Key"),
+        (&[half, ("content-encoding", &"gzip, ".repeat(50))], "Content-Encoding"),
     ] {
         assert_eq!(field_of(create(headers)), field, "{headers:?}");
     }

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::{BYTES, VERSION, checksum, concat, metadata};
+use super::{BYTES, VERSION, checksum, concat, given_back, metadata};
 use crate::{
     dialect::{FILES_PATH, Head, Parsed, idempotency, numbers::capped_byte_count},
     integrity::{ChunkDigest, Sha256Digest},
@@ -63,6 +63,7 @@ fn for_one(method: &Method, id: UploadId, head: &Head) -> Result<Operation, Refu
 
 /// Creation, creation-with-upload, creation-defer-length and concatenation.
 fn create(head: &Head) -> Result<Operation, Refusal> {
+    given_back::check(head)?;
     let purpose = concat::purpose(head)?;
     if let Purpose::Composition(pieces) = &purpose {
         return compose(head, pieces);
