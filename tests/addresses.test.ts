@@ -111,7 +111,9 @@ test("pieces are named by whole URLs, by paths with the base path and without, a
     [`files/${idOf(one)}`, `${two}/`],
     [`https://upload.example.com/files/${idOf(one)}`, path(two).replace("/files/", "//files//").replaceAll("-", "%2D")],
   ] as const) {
-    const url = await tus.composed([named, alike], { "Upload-Metadata": `key ${Buffer.from(named).toString("base64")}` });
+    const url = await tus.composed([named, alike], {
+      "Upload-Metadata": `key ${Buffer.from(named).toString("base64")}`,
+    });
     assert.ok(url.startsWith(`${base}/files/`), url);
     const whole = await tus.whole(url);
     assert.equal(whole.header("Upload-Concat"), `final;${named} ${alike}`, "given back as it came");

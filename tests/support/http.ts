@@ -57,7 +57,15 @@ export class PendingRequest {
   constructor(baseUrl: string, method: string, path: string, headers: Headers) {
     const { hostname, port, origin, pathname } = new URL(baseUrl);
     const target = path.startsWith(`${origin}/`) ? path.slice(origin.length) : pathname.replace(/\/$/, "") + path;
-    this.#request = request({ hostname, port, method, path: target, headers, agent: false, setHost: !hasHost(headers) });
+    this.#request = request({
+      hostname,
+      port,
+      method,
+      path: target,
+      headers,
+      agent: false,
+      setHost: !hasHost(headers),
+    });
     this.#request.setTimeout(GIVE_UP_MS, () => {
       this.#request.destroy(new Error(`${method} ${path}: nothing moved for ${GIVE_UP_MS / 1000} s`));
     });

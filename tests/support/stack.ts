@@ -75,7 +75,10 @@ export class Stack {
       ...["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"],
       ...["--persist-to", this.persistDir, "--env-file", this.#secretsFile],
       "--show-interactive-dev-session=false",
-      ...Object.entries({ ...DEVELOPMENT, PUBLIC_URL: this.baseUrl, ...vars }).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
+      ...Object.entries({ ...DEVELOPMENT, PUBLIC_URL: this.baseUrl, ...vars }).flatMap(([name, value]) => [
+        "--var",
+        `${name}:${value}`,
+      ]),
     ];
   }
 

@@ -6,6 +6,7 @@
 //! * `tus`: tus 1.0.0, below `/files`.
 //! * `ietf`: Resumable Uploads for HTTP, at the same addresses.
 
+mod body_type;
 pub mod companion;
 mod file_words;
 mod headers;
@@ -166,8 +167,8 @@ impl Dialect {
     /// The answer to what was not done.
     pub fn problem(self, asked: &Asked<'_>, refusal: &Refusal, upload: Option<UploadId>) -> Reply {
         match self {
-            Self::Json => json::problem(refusal, upload),
-            Self::Companion => companion::problem(refusal, upload),
+            Self::Json => json::problem(asked, refusal, upload),
+            Self::Companion => companion::problem(asked, refusal, upload),
             Self::Tus => tus::problem(asked, refusal, upload),
             Self::Ietf => ietf::problem(asked, refusal, upload),
         }

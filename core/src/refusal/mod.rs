@@ -14,8 +14,10 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all_fields = "camelCase", tag = "code")]
 pub enum Refusal {
-    /// No upload has this id, or the id is none.
+    /// No upload has this id.
     UploadNotFound,
+    /// What stands for an upload's id is none. To a program the same as an id that nobody has.
+    NotAnUploadId,
     /// No such route.
     NoSuchRoute,
     /// The upload has ended without an object, or the object is gone.
@@ -240,7 +242,7 @@ impl Refusal {
     /// Stable code, status, title: one line each.
     fn row(&self) -> (&'static str, u16, &'static str) {
         match self {
-            Self::UploadNotFound => ("upload-not-found", 404, "There is no such upload"),
+            Self::UploadNotFound | Self::NotAnUploadId => ("upload-not-found", 404, "There is no such upload"),
             Self::NoSuchRoute => ("no-such-route", 404, "There is nothing at this address"),
             Self::UploadGone { .. } => ("upload-gone", 410, "The upload is gone"),
             Self::OffsetMismatch { .. } => ("offset-mismatch", 409, "The chunk does not begin at the accepted offset"),

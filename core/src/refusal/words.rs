@@ -9,7 +9,14 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UploadNotFound => write!(f, "No upload has this id. It may have been forgotten long after it ended."),
-            Self::NoSuchRoute => write!(f, "See POST /upload/init."),
+            Self::NotAnUploadId => write!(
+                f,
+                "What stands for its id in the address is none: an id is a UUID, in lower case and with hyphens, as `uploadId` and \
+                 `Location` in the answer to its creation have it."
+            ),
+            Self::NoSuchRoute => {
+                write!(f, "Uploads are created by POST /upload/init, and in tus and the IETF draft by POST /files.")
+            }
             Self::UploadGone { reason, .. } => write!(f, "{reason}"),
             Self::OffsetMismatch { uploaded_bytes } => {
                 write!(f, "{uploaded_bytes} bytes have been accepted; send the chunk that begins there.")
@@ -54,7 +61,11 @@ impl fmt::Display for Refusal {
                     "Part {part_number} has {part_bytes} bytes and must have {expected_bytes}. Sign its chunk again."
                 )
             }
-            Self::LengthRequired => write!(f, "Storage takes only bodies whose length is known beforehand."),
+            Self::LengthRequired => write!(
+                f,
+                "Send Content-Length, and no Transfer-Encoding: storage takes a body only when its length is known beforehand. A \
+                 stream whose length is not known can be sent in tus or the IETF draft, without a checksum."
+            ),
             Self::BodyCutShort { uploaded_bytes } => {
                 write!(f, "The connection ended before the body did. Go on at {uploaded_bytes}.")
             }
@@ -64,13 +75,14 @@ impl fmt::Display for Refusal {
             Self::StorageUnavailable { uploaded_bytes } => {
                 write!(f, "The bytes could not be stored. Go on at {uploaded_bytes}, after a pause.")
             }
-            Self::UnsupportedVersion { supported } => write!(f, "Send {supported}."),
+            Self::UnsupportedVersion { supported } => write!(f, "Send `{supported}`."),
             Self::UnsupportedMediaType { expected } => write!(f, "Send {expected}."),
             Self::BadRequest { field, detail } => write!(f, "{field}: {detail}"),
             Self::ChecksumMismatch { uploaded_bytes } => {
                 write!(
                     f,
-                    "The bytes were damaged on the way. Nothing of the chunk counts: send it again at {uploaded_bytes}."
+                    "The bytes that arrived do not have the checksum that came with them: either is wrong. Nothing of the chunk \
+                     counts: send it again at {uploaded_bytes}, and its checksum computed anew."
                 )
             }
             Self::FileDigestMismatch { actual } => {

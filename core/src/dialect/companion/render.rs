@@ -46,8 +46,8 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
 }
 
 /// The answer to what was not done.
-pub fn problem(refusal: &Refusal, upload: Option<UploadId>) -> Reply {
-    Problem::of(refusal, upload).reply()
+pub fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<UploadId>) -> Reply {
+    Problem::of(refusal, upload, &ours::names(asked.head)).reply()
 }
 
 fn json_reply(body: &Value) -> Reply {

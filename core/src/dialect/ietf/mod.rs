@@ -13,7 +13,7 @@ mod version;
 
 pub use render::discovery;
 
-use super::{Asked, Head, Parsed};
+use super::{Asked, Head, Parsed, body_type::media_type};
 use crate::{
     operation::{Operation, Outcome, Reply},
     refusal::Refusal,
@@ -26,7 +26,7 @@ use version::Version;
 /// Whether a request says that it speaks this dialect. Requests that only ask or cancel need not say so.
 pub fn is_spoken(head: &Head) -> bool {
     [COMPLETE, INCOMPLETE, INTEROP].iter().any(|name| head.headers.contains(name))
-        || fields::media_type(head).as_deref() == Some(PARTIAL_UPLOAD)
+        || media_type(head).as_deref() == Some(PARTIAL_UPLOAD)
 }
 
 /// Understands a request's head.

@@ -9,7 +9,10 @@ use super::{
     request::upload_id,
 };
 use crate::{
-    dialect::{Asked, Head, json, problem::Problem},
+    dialect::{
+        Asked, Head, json,
+        problem::{Names, Problem},
+    },
     integrity::{Crc64Nvme, Sha256Digest},
     ledger::Fingerprint,
     operation::{Outcome, Reply},
@@ -21,6 +24,9 @@ use crate::{
 
 /// Where the draft's problem types are explained.
 const PROBLEM_BASE: &str = "https://iana.org/assignments/http-problem-types#";
+
+/// What clients of the draft send.
+const NAMES: Names = Names { offset: "Upload-Offset", length: LENGTH_NAME, checksum: "Content-Digest" };
 
 /// The largest Integer of a structured field (RFC 9651, section 3.3.1).
 const MAX_INTEGER: u64 = 999_999_999_999_999;
@@ -158,7 +164,7 @@ fn not_finished(asked: &Asked<'_>, phase: Phase, reason: Option<&str>, id: Optio
 pub(super) fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<UploadId>) -> Reply {
     let refusal = &offset_first(asked.head, refusal);
     let about = upload_id(asked.head);
-    let mut problem = Problem::of(refusal, upload.or(about));
+    let mut problem = Problem::of(refusal, upload.or(about), &NAMES);
     match refusal {
         Refusal::OffsetMismatch { uploaded_bytes } => {
             problem.status = 409;

@@ -10,7 +10,7 @@ use super::{
     fields::{self, COMPLETE, LENGTH, LENGTH_NAME, OFFSET, PARTIAL_UPLOAD},
 };
 use crate::{
-    dialect::{FILES_PATH, Head, file_words::is_media_type, idempotency, numbers::byte_count},
+    dialect::{FILES_PATH, Head, body_type, file_words::is_media_type, idempotency, numbers::byte_count},
     operation::{Append, Content, Create, FirstChunk, Operation, Wait},
     plan::{Chunking, Mode},
     refusal::Refusal,
@@ -34,7 +34,7 @@ pub(super) fn parse(head: &Head) -> Result<Operation, Refusal> {
             _ => Err(Refusal::MethodNotAllowed { allow: "POST, PUT, PATCH, OPTIONS".to_owned() }),
         };
     }
-    let id = upload_id(head).ok_or(Refusal::UploadNotFound)?;
+    let id = upload_id(head).ok_or(Refusal::NotAnUploadId)?;
     match head.method {
         Method::HEAD => Ok(Operation::Probe(id, Wait::ForObject)),
         Method::GET => {
@@ -53,6 +53,8 @@ pub(super) fn upload_id(head: &Head) -> Option<UploadId> {
 
 /// "Upload Creation".
 fn creation(head: &Head) -> Result<Operation, Refusal> {
+    // Also where no content comes with it: what is appended would be the form.
+    body_type::bare_bytes(head, "the file's own `Content-Type`")?;
     let complete = completeness(head)?;
     // A creation may have no content, and says so by having no length. Where a content of unknown length is meant, nothing of it
     // counts, and the answer says so. But a whole file of unknown length cannot be stored.
@@ -88,8 +90,9 @@ fn creation(head: &Head) -> Result<Operation, Refusal> {
 
 /// "Upload Append".
 fn append(id: UploadId, head: &Head) -> Result<Append, Refusal> {
-    if fields::media_type(head).as_deref() != Some(PARTIAL_UPLOAD) {
-        return Err(Refusal::UnsupportedMediaType { expected: format!("Content-Type: {PARTIAL_UPLOAD}") });
+    body_type::bare_bytes(head, &format!("`Content-Type: {PARTIAL_UPLOAD}`"))?;
+    if body_type::media_type(head).as_deref() != Some(PARTIAL_UPLOAD) {
+        return Err(Refusal::UnsupportedMediaType { expected: format!("`Content-Type: {PARTIAL_UPLOAD}`") });
     }
     let complete = completeness(head)?;
     let offset = fields::byte_count(head, OFFSET)
@@ -123,7 +126,9 @@ fn content_length(head: &Head) -> Result<Option<ByteCount>, Refusal> {
 
 /// The file's media type; none where the content is said to be a part of an upload, which is no type of the file's.
 fn content_type(head: &Head) -> Result<Option<String>, Refusal> {
-    let Some(essence) = fields::media_type(head).filter(|essence| essence != PARTIAL_UPLOAD) else { return Ok(None) };
+    let Some(essence) = body_type::media_type(head).filter(|essence| essence != PARTIAL_UPLOAD) else {
+        return Ok(None);
+    };
     let media_type = head.header("content-type").unwrap_or(&essence);
     if !is_media_type(media_type) {
         return Err(Refusal::bad_request("Content-Type", "is not a media type like `video/mp4`"));

@@ -126,6 +126,14 @@ fn every_complaint_names_its_field() {
     ] {
         assert_eq!(field_of(append(headers)), field, "{headers:?}");
     }
+    let form = ("content-type", "Multipart/Form-Data; boundary=x");
+    for form in [
+        create(&[complete, five, form]),
+        create(&[half, form]),
+        ask(Method::PATCH, &format!("/files/{ID}"), &[half, at, five, form]),
+    ] {
+        assert!(matches!(form, Err(Refusal::UnsupportedMediaType { .. })), "{form:?}");
+    }
     let wrong_type = ask(Method::PATCH, &format!("/files/{ID}"), &[half, at, five, ("content-type", "text/plain")]);
     assert!(matches!(wrong_type, Err(Refusal::UnsupportedMediaType { .. })), "{wrong_type:?}");
 }
@@ -141,7 +149,7 @@ fn routes() {
     assert_eq!(ask(Method::GET, &upload, &[("range", "bytes=0-")]), Ok(Operation::Content(content)));
     for path in ["/files/nobody", "/files/../x", &format!("{upload}/status"), &ID.to_uppercase()] {
         let refused = ask(Method::HEAD, path, &[]).unwrap_err();
-        assert!(matches!(refused, Refusal::UploadNotFound | Refusal::NoSuchRoute), "{path}: {refused:?}");
+        assert!(matches!(refused, Refusal::NotAnUploadId | Refusal::NoSuchRoute), "{path}: {refused:?}");
     }
     for (method, path) in
         [(Method::POST, upload.as_str()), (Method::PUT, &upload), (Method::DELETE, "/files"), (Method::GET, "/files")]

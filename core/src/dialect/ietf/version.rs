@@ -15,7 +15,7 @@ use http::Method;
 
 use super::fields::{self, COMPLETE, INCOMPLETE, INTEROP, LIMIT, PARTIAL_UPLOAD};
 use crate::{
-    dialect::{FILES_PATH, Head},
+    dialect::{FILES_PATH, Head, body_type::is_multipart},
     operation::Reply,
 };
 
@@ -52,7 +52,8 @@ impl Version {
         }
         let is_append = head.method == Method::PATCH
             && head.path.strip_prefix(FILES_PATH).is_some_and(|rest| !rest.trim_matches('/').is_empty());
-        if is_append {
+        // A form stays one, and is refused.
+        if is_append && !is_multipart(&head) {
             head.headers.insert("content-type", PARTIAL_UPLOAD);
         }
         Cow::Owned(head)
@@ -92,6 +93,7 @@ mod tests {
             ("5", (COMPLETE, "?1"), COMPLETE, Some("?1")),
             ("3", (COMPLETE, "?1"), "content-type", Some(PARTIAL_UPLOAD)),
             ("5", ("content-type", "text/plain"), "content-type", Some(PARTIAL_UPLOAD)),
+            ("5", ("content-type", "multipart/form-data"), "content-type", Some("multipart/form-data")),
             ("6", ("content-type", "text/plain"), "content-type", Some("text/plain")),
             ("8", (INCOMPLETE, "?0"), COMPLETE, None),
             ("2", (INCOMPLETE, "?0"), COMPLETE, None),

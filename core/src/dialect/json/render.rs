@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::{
-    dialect::{Asked, problem::Problem},
+    dialect::{
+        Asked, Head,
+        problem::{Names, Problem},
+    },
     event::DeliveryState,
     ledger::OpenUpload,
     operation::{Outcome, Reply},
@@ -67,8 +70,21 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
 }
 
 /// The answer to what was not done: an RFC 9457 problem document.
-pub fn problem(refusal: &Refusal, upload: Option<UploadId>) -> Reply {
-    Problem::of(refusal, upload).reply()
+pub fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<UploadId>) -> Reply {
+    Problem::of(refusal, upload, &names(asked.head)).reply()
+}
+
+/// The headers of this dialect, or the standard ones, where the request has those.
+pub(in crate::dialect) fn names(head: &Head) -> Names {
+    let or = |ours: &'static str, standard: &'static str| {
+        let has_only_standard = head.headers.contains(standard) && !head.headers.contains(ours);
+        if has_only_standard { standard } else { ours }
+    };
+    Names {
+        offset: or("X-Upload-Offset", "Content-Range"),
+        length: "Content-Range",
+        checksum: or("X-Chunk-Checksum", "Content-Digest"),
+    }
 }
 
 /// How an upload stands, as it is pushed to whoever watches it: the same text that asking for the status gives.

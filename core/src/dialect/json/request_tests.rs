@@ -66,10 +66,10 @@ fn what_is_no_route() {
     for (target, expected) in [
         ("/", Refusal::NoSuchRoute),
         ("/upload", Refusal::NoSuchRoute),
-        ("/upload/", Refusal::UploadNotFound),
-        ("/upload/nonsense", Refusal::UploadNotFound),
-        ("/upload/067E6162-3B6F-4AE2-A171-2470B63DFF00", Refusal::UploadNotFound),
-        ("/upload/..%2F..%2Fetc%2Fpasswd", Refusal::UploadNotFound),
+        ("/upload/", Refusal::NotAnUploadId),
+        ("/upload/nonsense", Refusal::NotAnUploadId),
+        ("/upload/067E6162-3B6F-4AE2-A171-2470B63DFF00", Refusal::NotAnUploadId),
+        ("/upload/..%2F..%2Fetc%2Fpasswd", Refusal::NotAnUploadId),
         ("/upload/{id}/", Refusal::NoSuchRoute),
         ("/upload/{id}/nonsense", Refusal::NoSuchRoute),
         ("/upload/{id}/status/", Refusal::NoSuchRoute),
@@ -146,6 +146,24 @@ fn malformed_headers_are_named() {
     assert_eq!(chunk(&[]), Err(Refusal::LengthRequired));
     let disagree = chunk(&[("content-length", "5"), ("content-range", "bytes 7-11/12"), ("x-upload-offset", "8")]);
     assert!(matches!(disagree, Err(Refusal::BadRequest { field, .. }) if field == "X-Upload-Offset"));
+}
+
+#[test]
+fn what_belongs_to_another_protocol_is_not_overlooked() {
+    let length = ("content-length", "5");
+    match chunk(&[length, ("upload-offset", "5")]) {
+        Err(Refusal::BadRequest { field, detail }) => {
+            assert!(field == "Upload-Offset" && detail.contains("X-Upload-Offset"), "{field}: {detail}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(chunk(&[length, ("upload-offset", "5"), ("x-upload-offset", "5")]).is_ok());
+    let form = ("content-type", "multipart/form-data; boundary=x");
+    assert!(matches!(chunk(&[length, ("x-upload-offset", "5"), form]), Err(Refusal::UnsupportedMediaType { .. })));
+    for route in ["/upload/init", "/upload/{id}/parts", "/upload/{id}/parts/sign"] {
+        let refused = parse(&head("POST", route, &[form]));
+        assert!(matches!(refused, Err(Refusal::UnsupportedMediaType { .. })), "{route}: {refused:?}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::VERSION;
 use crate::{
     dialect::{
         Asked, Head, numbers,
-        problem::{self, Problem},
+        problem::{self, Names, Problem},
     },
     operation::Reply,
     refusal::Refusal,
@@ -13,9 +13,12 @@ use crate::{
     upload::Phase,
 };
 
+/// What clients of tus send.
+const NAMES: Names = Names { offset: "Upload-Offset", length: "Upload-Length", checksum: "Upload-Checksum" };
+
 /// The answer to what was not done: the protocol's headers, and for a person an RFC 9457 problem document.
 pub fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<UploadId>) -> Reply {
-    let mut problem = Problem::of(refusal, upload);
+    let mut problem = Problem::of(refusal, upload, &NAMES);
     problem.status = status(asked.head, refusal);
     let reply = problem.reply().with("tus-resumable", VERSION);
     let reply = match refusal.uploaded_bytes() {
@@ -103,6 +106,19 @@ mod tests {
             assert_eq!(header(&reply, "tus-resumable"), Some("1.0.0"));
             let body: serde_json::Value = serde_json::from_str(&reply.body.unwrap()).unwrap();
             assert_eq!(body["status"], status);
+        }
+    }
+
+    #[test]
+    fn what_was_wrong_is_named_as_the_client_sent_it() {
+        let (file_bytes, uploaded_bytes) = (100.into(), 70.into());
+        for (refusal, field) in [
+            (Refusal::InconsistentLength { file_bytes, uploaded_bytes }, "Upload-Length"),
+            (Refusal::OffsetMismatch { uploaded_bytes }, "Upload-Offset"),
+            (Refusal::ChecksumMismatch { uploaded_bytes }, "Upload-Checksum"),
+        ] {
+            let body: serde_json::Value = serde_json::from_str(&answer(&refusal).body.unwrap()).unwrap();
+            assert_eq!(body["field"], field, "{refusal:?}");
         }
     }
 

@@ -4,7 +4,7 @@ use http::Method;
 
 use super::{BYTES, VERSION, checksum, concat, given_back, metadata};
 use crate::{
-    dialect::{FILES_PATH, Head, Parsed, idempotency, numbers::capped_byte_count},
+    dialect::{FILES_PATH, Head, Parsed, body_type, idempotency, numbers::capped_byte_count},
     integrity::{ChunkDigest, Sha256Digest},
     ledger::Idempotency,
     operation::{Append, Content, Create, FirstChunk, Operation, Unsized, Wait},
@@ -25,7 +25,7 @@ pub fn parse(head: &Head) -> Result<Parsed, Refusal> {
         Some("" | "/") => for_all(&method, head)?,
         Some(rest) => {
             let id = rest.strip_prefix('/').ok_or(Refusal::NoSuchRoute)?;
-            for_one(&method, UploadId::parse(id).ok_or(Refusal::UploadNotFound)?, head)?
+            for_one(&method, UploadId::parse(id).ok_or(Refusal::NotAnUploadId)?, head)?
         }
         None => return Err(Refusal::NoSuchRoute),
     };
@@ -64,6 +64,8 @@ fn for_one(method: &Method, id: UploadId, head: &Head) -> Result<Operation, Refu
 /// Creation, creation-with-upload, creation-defer-length and concatenation.
 fn create(head: &Head) -> Result<Operation, Refusal> {
     given_back::check(head)?;
+    // Other types are no bytes, and what is sent under them is not looked at. A form was meant to be stored.
+    body_type::bare_bytes(head, &format!("`Content-Type: {BYTES}`"))?;
     let purpose = concat::purpose(head)?;
     if let Purpose::Composition(pieces) = &purpose {
         return compose(head, pieces);
@@ -144,8 +146,10 @@ fn as_asked(head: &Head) -> String {
 /// A chunk; where nothing says how long it is, one without a checksum.
 fn append(id: UploadId, head: &Head) -> Result<Operation, Refusal> {
     const OFFSET: &str = "Upload-Offset";
+    let header = format!("`Content-Type: {BYTES}`");
+    body_type::bare_bytes(head, &header)?;
     if !has_bytes(head) {
-        return Err(Refusal::UnsupportedMediaType { expected: format!("Content-Type: {BYTES}") });
+        return Err(Refusal::UnsupportedMediaType { expected: header });
     }
     let offset = head.present("upload-offset").ok_or_else(|| Refusal::bad_request(OFFSET, "is missing"))?;
     let offset = capped_byte_count(OFFSET, offset)?;
