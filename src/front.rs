@@ -104,6 +104,8 @@ async fn handle(
     match uploads::answer(operation, request.inner().body(), call).await? {
         Ok(Answer::Outcome(outcome)) => response(dialect.reply(asked, &outcome)).map(Ok),
         Ok(Answer::Socket(response)) => Ok(Ok(response)),
+        // The client has it: nothing is said of it but that.
+        Ok(Answer::Object(response, _)) if response.status_code() == 304 => Ok(Ok(response)),
         Ok(Answer::Object(mut response, now)) => {
             for (name, value) in dialect.beside_content(asked, &now) {
                 response.headers_mut().set(name, &value)?;

@@ -24,6 +24,7 @@ pub use headers::Headers;
 use crate::{
     operation::{Operation, Outcome, Reply},
     plan::Limits,
+    preconditions::Conditions,
     refusal::Refusal,
     units::{UnixMs, UploadId},
     upload::Snapshot,
@@ -55,6 +56,19 @@ impl Head {
     /// A header that is there, as text; empty where it is not printable ASCII, so that it is refused rather than overlooked.
     fn present(&self, name: &str) -> Option<&str> {
         self.headers.contains(name).then(|| self.header(name).unwrap_or(""))
+    }
+
+    /// What the request says of the object that it asks for.
+    fn conditions(&self) -> Conditions {
+        let said = |name: &str| self.header(name).map(str::to_owned);
+        Conditions {
+            if_match: said("if-match"),
+            if_unmodified_since: said("if-unmodified-since"),
+            if_none_match: said("if-none-match"),
+            if_modified_since: said("if-modified-since"),
+            if_range: said("if-range"),
+            range: said("range").filter(|_| self.method != Method::HEAD),
+        }
     }
 
     /// A parameter of the query, as sent.

@@ -71,6 +71,7 @@ impl Problem {
             Refusal::RangeNotSatisfiable { object_bytes } => {
                 self.header("content-range", format!("bytes */{object_bytes}"));
             }
+            Refusal::PreconditionFailed { etag } => self.header("etag", format!("\"{etag}\"")),
             Refusal::HeadTooLarge { limit_bytes } => self.say("limitBytes", limit_bytes),
             Refusal::FieldTooLarge { field, limit_bytes } => {
                 self.say("field", field);

@@ -193,6 +193,11 @@ pub enum Refusal {
         /// The object's size.
         object_bytes: ByteCount,
     },
+    /// The object is not the one that the request is for.
+    PreconditionFailed {
+        /// The object's ETag, without quotes.
+        etag: String,
+    },
     /// The deployment lacks a setting and takes no uploads until it is there.
     NotConfigured {
         /// Which one, and how to set it.
@@ -288,6 +293,7 @@ impl Refusal {
             }
             Self::BadSignature => ("bad-signature", 403, "The URL's signature is not valid"),
             Self::RangeNotSatisfiable { .. } => ("range-not-satisfiable", 416, "The range lies outside the object"),
+            Self::PreconditionFailed { .. } => ("precondition-failed", 412, "The object is another one"),
             Self::NotConfigured { .. } => ("not-configured", 503, "The service is not set up"),
             Self::Unauthorized => ("unauthorized", 401, "Uploading needs a token"),
             Self::InvalidToken { .. } => ("invalid-token", 401, "The token is not valid"),

@@ -107,6 +107,9 @@ impl fmt::Display for Refusal {
             }
             Self::BadSignature => write!(f, "It was altered, has expired, or was made for something else."),
             Self::RangeNotSatisfiable { object_bytes } => write!(f, "The object has {object_bytes} bytes."),
+            Self::PreconditionFailed { etag } => {
+                write!(f, "It is not the one that If-Match or If-Unmodified-Since asks for: its ETag is \"{etag}\".")
+            }
             Self::Unauthorized => write!(f, "Send an upload token: `Authorization: Bearer …`."),
             Self::NotConfigured { detail } | Self::InvalidToken { detail } | Self::NotPermitted { detail } => {
                 write!(f, "{detail}")

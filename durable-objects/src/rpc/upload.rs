@@ -213,6 +213,8 @@ pub struct EventFacts {
 pub struct FoundObject {
     /// Where it is.
     pub object: ObjectFacts,
+    /// Since when it is there.
+    pub completed_at: UnixMs,
     /// How the upload stands.
     pub snapshot: Snapshot,
 }

@@ -47,7 +47,9 @@ pub fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<UploadId>) -
 /// What the answer to a GET says of an upload beside the object's bytes ("Offset Retrieval": such an answer says the same as
 /// one to HEAD).
 pub fn content_headers(asked: &Asked<'_>, snapshot: &Snapshot) -> Vec<(&'static str, String)> {
-    adapted(asked, |asked| render::state(asked, snapshot)).headers
+    let headers = adapted(asked, |asked| render::state(asked, snapshot)).headers;
+    // How the bytes may be cached, their own answer says.
+    headers.into_iter().filter(|(name, _)| *name != "cache-control").collect()
 }
 
 /// What must be done besides when an operation was refused so: an upload that was sent more bytes than it has is invalid

@@ -37,9 +37,7 @@ pub(super) fn parse(head: &Head) -> Result<Operation, Refusal> {
     let id = upload_id(head).ok_or(Refusal::NotAnUploadId)?;
     match head.method {
         Method::HEAD => Ok(Operation::Probe(id, Wait::ForObject)),
-        Method::GET => {
-            Ok(Operation::Content(Content { id, head_only: false, range: head.header("range").map(str::to_owned) }))
-        }
+        Method::GET => Ok(Operation::Content(Content { id, head_only: false, conditions: head.conditions() })),
         Method::PATCH => append(id, head).map(Operation::Append),
         Method::DELETE => Ok(Operation::Cancel(id)),
         _ => Err(Refusal::MethodNotAllowed { allow: "GET, HEAD, PATCH, DELETE, OPTIONS".to_owned() }),

@@ -1,7 +1,7 @@
 //! Requests and what is understood, case by case.
 
 use super::*;
-use crate::integrity::Sha256Digest;
+use crate::{integrity::Sha256Digest, preconditions::Conditions};
 
 const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
 
@@ -145,7 +145,8 @@ fn routes() {
     assert_eq!(ask(Method::HEAD, &upload, &[]), Ok(Operation::Probe(id, Wait::ForObject)));
     assert_eq!(ask(Method::DELETE, &upload, &[]), Ok(Operation::Cancel(id)));
     assert_eq!(ask(Method::OPTIONS, "/files", &[]), Ok(Operation::Discover));
-    let content = Content { id, head_only: false, range: Some("bytes=0-".to_owned()) };
+    let conditions = Conditions { range: Some("bytes=0-".to_owned()), ..Conditions::default() };
+    let content = Content { id, head_only: false, conditions };
     assert_eq!(ask(Method::GET, &upload, &[("range", "bytes=0-")]), Ok(Operation::Content(content)));
     for path in ["/files/nobody", "/files/../x", &format!("{upload}/status"), &ID.to_uppercase()] {
         let refused = ask(Method::HEAD, path, &[]).unwrap_err();

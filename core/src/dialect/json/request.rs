@@ -179,7 +179,7 @@ fn download(id: UploadId, head: &Head) -> Result<Operation, Refusal> {
         expires_unix_seconds: expires,
         signature: signature.to_owned(),
         head_only: head.method == Method::HEAD,
-        range: head.header("range").map(str::to_owned),
+        conditions: head.conditions(),
     }))
 }
 

@@ -1,6 +1,7 @@
 //! Requests of the JSON dialect, as tables.
 
 use super::*;
+use crate::preconditions::Conditions;
 
 const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
 
@@ -184,5 +185,10 @@ fn a_download_needs_its_signature() {
     let parsed = operation("HEAD", "/upload/{id}/content?expires=7&signature=00", &[("range", "bytes=0-1")]);
     let Ok(Operation::Download(download)) = parsed else { panic!("{parsed:?}") };
     assert!(download.head_only);
-    assert_eq!((download.expires_unix_seconds, download.range.as_deref()), (7, Some("bytes=0-1")));
+    assert_eq!((download.expires_unix_seconds, download.conditions), (7, Conditions::default()), "HEAD has no range");
+    let asked = [("range", "bytes=0-1"), ("if-range", "\"a\""), ("if-none-match", "*")];
+    let parsed = operation("GET", "/upload/{id}/content?expires=7&signature=00", &asked);
+    let Ok(Operation::Download(Download { conditions, .. })) = parsed else { panic!("{parsed:?}") };
+    assert_eq!((conditions.range.as_deref(), conditions.if_range.as_deref()), (Some("bytes=0-1"), Some("\"a\"")));
+    assert_eq!((conditions.if_none_match.as_deref(), conditions.if_match), (Some("*"), None));
 }

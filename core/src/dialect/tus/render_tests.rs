@@ -192,14 +192,3 @@ fn terminated_and_discovered() {
         ],
     );
 }
-
-#[test]
-fn dates_of_http() {
-    for (at, expected) in [
-        (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
-        (784_111_777_000, "Sun, 06 Nov 1994 08:49:37 GMT"),
-        (u64::MAX, "Fri, 31 Dec 9999 23:59:59 GMT"),
-    ] {
-        assert_eq!(imf_fixdate(UnixMs(at)), expected);
-    }
-}

@@ -52,10 +52,7 @@ fn for_one(method: &Method, id: UploadId, head: &Head) -> Result<Operation, Refu
         Method::HEAD => Ok(Operation::Probe(id, Wait::ForObject)),
         Method::PATCH => append(id, head),
         Method::DELETE => Ok(Operation::Cancel(id)),
-        Method::GET => {
-            let range = head.header("range").map(str::to_owned);
-            Ok(Operation::Content(Content { id, head_only: false, range }))
-        }
+        Method::GET => Ok(Operation::Content(Content { id, head_only: false, conditions: head.conditions() })),
         Method::OPTIONS => Ok(Operation::Discover),
         _ => Err(Refusal::MethodNotAllowed { allow: "GET, HEAD, PATCH, DELETE, OPTIONS".to_owned() }),
     }

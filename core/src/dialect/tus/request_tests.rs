@@ -1,7 +1,7 @@
 //! Requests of tus, as tables.
 
 use super::*;
-use crate::integrity::Algorithm;
+use crate::{integrity::Algorithm, preconditions::Conditions};
 
 const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
 const V: (&str, &str) = ("tus-resumable", "1.0.0");
@@ -46,8 +46,10 @@ fn assert_bad<T: std::fmt::Debug>(answer: Result<T, Refusal>, expected: &str, of
 #[test]
 fn routes() {
     let id = UploadId::parse(ID).unwrap();
-    let content =
-        |range: Option<&str>| Operation::Content(Content { id, head_only: false, range: range.map(str::to_owned) });
+    let content = |range: Option<&str>| {
+        let conditions = Conditions { range: range.map(str::to_owned), ..Conditions::default() };
+        Operation::Content(Content { id, head_only: false, conditions })
+    };
     for (method, target, headers, expected) in [
         ("OPTIONS", "/files", vec![], Operation::Discover),
         ("OPTIONS", "/files/", vec![("tus-resumable", "0.2.2")], Operation::Discover),
