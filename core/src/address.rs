@@ -71,15 +71,12 @@ fn decoded(segment: &str) -> String {
         let (before, encoded) = rest.split_at(at);
         decoded.push_str(before);
         let byte = encoded.get(1..3).and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match byte.filter(|byte| is_unreserved(*byte)) {
-            Some(byte) => {
-                decoded.push(byte.into());
-                rest = &encoded[3..];
-            }
-            None => {
-                decoded.push('%');
-                rest = &encoded[1..];
-            }
+        if let Some(byte) = byte.filter(|byte| is_unreserved(*byte)) {
+            decoded.push(byte.into());
+            rest = &encoded[3..];
+        } else {
+            decoded.push('%');
+            rest = &encoded[1..];
         }
     }
     decoded.push_str(rest);
