@@ -199,17 +199,23 @@ pub(crate) async fn with_first_chunk(
     } else {
         let offset = ByteCount::ZERO;
         let chunk = Append { id, offset, length, file_bytes: None, digest: first.digest, wait: Wait::No };
-        match append::in_background(chunk, grant, body, call).await? {
-            Ok(Outcome::Appended { uploaded_bytes, phase, object, .. }) => {
+        match append::in_background(chunk, grant, body, call).await {
+            Ok(Ok(Outcome::Appended { uploaded_bytes, phase, object, .. })) => {
                 Ok(snapshot.appended(uploaded_bytes, phase, object))
             }
-            Err(refusal @ (Refusal::ChecksumMismatch { .. } | Refusal::FileDigestMismatch { .. })) => {
+            Ok(Err(refusal @ (Refusal::ChecksumMismatch { .. } | Refusal::FileDigestMismatch { .. }))) => {
                 // Dies here, or fails: the upload is there without a byte, and expires.
                 let _expires = ask(&objects, id, &Cancel).await;
                 return Ok(Err(refusal));
             }
-            // Whatever else went wrong: the upload is there, and this is how it stands.
-            _ => ask(&objects, id, &Status).await?,
+            // Whatever else went wrong, faults of ours too: the upload is there, and this is how it stands. A client that is not told
+            // of it sends everything again, to another one.
+            other => {
+                if let Err(error) = other {
+                    log::error(&LogLine { detail: Some(error.to_string()), ..LogLine::of("fault", id) });
+                }
+                ask(&objects, id, &Status).await?
+            }
         }
     };
     let now = match stands {

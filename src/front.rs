@@ -61,10 +61,14 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
         let public_url = config.ok().and_then(|config| config.public_url.clone());
         let base_url = settings.base_path.below(&public_url.unwrap_or_else(|| url.origin()));
         let asked = Asked { head: &head, limits, base_url: &base_url, now: UnixMs(now_ms()) };
-        match handle(dialect, &asked, &mut request, config, &env, &context, &mut trace).await {
+        let handled = match broken_off(&env) {
+            Some(fault_id) => response(without_body_of_head(&asked, dialect.fault(&asked, &fault_id, None))).map(Ok),
+            None => handle(dialect, &asked, &mut request, config, &env, &context, &mut trace).await,
+        };
+        match handled {
             Ok(Ok(response)) => response,
             Ok(Err(refusal)) => refused(dialect, &asked, &refusal, trace.upload, &watch)?,
-            Err(error) => faulted(dialect, &error, trace.upload, &watch)?,
+            Err(error) => faulted(dialect, &asked, &error, trace.upload, &watch)?,
         }
     };
     response.headers_mut().set("server-timing", &trace.timings.header(&watch))?;
@@ -180,16 +184,24 @@ fn refused(
         duration_ms: Some(watch.elapsed_ms()),
         ..LogLine::default()
     });
-    let mut reply = dialect.problem(asked, refusal, upload);
-    if asked.head.method == Method::HEAD {
-        reply.body = None;
-    }
-    response(reply)
+    response(without_body_of_head(asked, dialect.problem(asked, refusal, upload)))
+}
+
+fn without_body_of_head(asked: &Asked<'_>, reply: Reply) -> Reply {
+    let body = reply.body.filter(|_| asked.head.method != Method::HEAD);
+    Reply { body, ..reply }
+}
+
+/// The id of the fault under which an instance before this one broke off with this request, as `entry.js` says it beside the
+/// bindings, where no client can: the request is to be told so in its own words, and not to be tried again.
+fn broken_off(env: &Env) -> Option<String> {
+    env.var("BROKEN_OFF").ok().map(|fault_id| fault_id.to_string())
 }
 
 /// Our fault: the client is told an id under which the log says more.
 fn faulted(
     dialect: Dialect,
+    asked: &Asked<'_>,
     error: &durable_objects::fault::Error,
     upload: Option<UploadId>,
     watch: &Stopwatch,
@@ -207,5 +219,5 @@ fn faulted(
         duration_ms: Some(watch.elapsed_ms()),
         ..LogLine::default()
     });
-    response(dialect.fault(&fault_id, upload))
+    response(without_body_of_head(asked, dialect.fault(asked, &fault_id, upload)))
 }

@@ -3,7 +3,7 @@
 use crate::refusal::Refusal;
 
 /// After so many seconds what passes by itself may have passed.
-const SOON_SECONDS: u32 = 1;
+pub(crate) const SOON_SECONDS: u32 = 1;
 
 impl Refusal {
     /// What a client that needs another token is told about it in `WWW-Authenticate` (RFC 6750, section 3).

@@ -20,6 +20,7 @@ pub mod tus;
 use http::Method;
 
 pub use headers::Headers;
+use problem::Problem;
 
 use crate::{
     operation::{Operation, Outcome, Reply},
@@ -205,10 +206,11 @@ impl Dialect {
     }
 
     /// The answer where something of ours went wrong.
-    pub fn fault(self, fault_id: &str, upload: Option<UploadId>) -> Reply {
+    pub fn fault(self, asked: &Asked<'_>, fault_id: &str, upload: Option<UploadId>) -> Reply {
         match self {
-            Self::Json | Self::Companion | Self::Ietf => problem::fault(fault_id, upload),
-            Self::Tus => tus::fault(fault_id, upload),
+            Self::Json | Self::Companion => Problem::of_fault(fault_id, upload).reply(),
+            Self::Tus => tus::fault(asked, fault_id, upload),
+            Self::Ietf => ietf::fault(asked, fault_id, upload),
         }
     }
 }

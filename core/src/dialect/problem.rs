@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{operation::Reply, refusal::Refusal, units::UploadId};
+use crate::{operation::Reply, refusal::Refusal, refusal_advice::SOON_SECONDS, units::UploadId};
 
 /// Where the problems of this service are explained, one fragment per code.
 const BASE: &str = "https://quayside.dev/problems/";
@@ -89,6 +89,30 @@ impl Problem {
         }
     }
 
+    /// Where something of ours went wrong. The log says more under the same id.
+    pub(super) fn of_fault(fault_id: &str, upload: Option<UploadId>) -> Self {
+        let body = json!({
+            "type": format!("{BASE}fault"),
+            "title": "Something went wrong here",
+            "detail": "It is not your fault. Ask for the offset and go on; whoever runs this service finds more under the fault's id.",
+            "faultId": fault_id,
+            "uploadId": upload,
+        });
+        Self { status: 500, headers: Vec::new(), body }
+    }
+
+    /// What the question for an offset is answered with where the answer cannot be given just now. Published clients begin a new upload
+    /// after any code from 500 on, and after most from 400 on; after 423 they ask again (tus/tus-js-client#579).
+    pub(super) fn asks_for_patience(mut self) -> Self {
+        if self.status >= 500 {
+            self.status = 423;
+            if !self.headers.iter().any(|(name, _)| *name == "retry-after") {
+                self.header("retry-after", SOON_SECONDS.to_string());
+            }
+        }
+        self
+    }
+
     /// Says so in the document, instead of what was said under this name before.
     pub(super) fn say(&mut self, name: &str, value: impl serde::Serialize) {
         self.body[name] = json!(value);
@@ -104,18 +128,6 @@ impl Problem {
         let reply = Reply { status: self.status, headers: self.headers, body: Some(self.body.to_string()) };
         reply.with("content-type", "application/problem+json").with("cache-control", "no-store")
     }
-}
-
-/// The answer where something of ours went wrong. The log says more under the same id.
-pub(super) fn fault(fault_id: &str, upload: Option<UploadId>) -> Reply {
-    let body = json!({
-        "type": format!("{BASE}fault"),
-        "title": "Something went wrong here",
-        "detail": "It is not your fault. Ask for the offset and go on; whoever runs this service finds more under the fault's id.",
-        "faultId": fault_id,
-        "uploadId": upload,
-    });
-    Problem { status: 500, headers: Vec::new(), body }.reply()
 }
 
 #[cfg(test)]

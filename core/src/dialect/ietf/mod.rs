@@ -44,6 +44,11 @@ pub fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<UploadId>) -
     adapted(asked, |asked| render::problem(asked, refusal, upload))
 }
 
+/// The answer where something of ours went wrong.
+pub fn fault(asked: &Asked<'_>, fault_id: &str, upload: Option<UploadId>) -> Reply {
+    adapted(asked, |asked| render::fault(asked, fault_id, upload))
+}
+
 /// What the answer to a GET says of an upload beside the object's bytes ("Offset Retrieval": such an answer says the same as
 /// one to HEAD).
 pub fn content_headers(asked: &Asked<'_>, snapshot: &Snapshot) -> Vec<(&'static str, String)> {

@@ -1,6 +1,7 @@
 //! Answers in the words of the newest draft. All of them say where the upload stands, as far as they know it: `Upload-Offset`
 //! also where the draft leaves it out, since clients of older drafts need it.
 
+use http::Method;
 use serde_json::json;
 
 use super::{
@@ -18,6 +19,7 @@ use crate::{
     operation::{Outcome, Reply},
     plan::{Limits, Mode},
     refusal::Refusal,
+    refusal_advice::SOON_SECONDS,
     units::{ByteCount, UnixMs, UploadId},
     upload::{ObjectFacts, Phase, Snapshot},
 };
@@ -45,8 +47,14 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         }
         Outcome::Created { snapshot, .. } => match &snapshot.object {
             Some(object) => finished(asked, &Finished::of(snapshot.id, snapshot.uploaded_bytes, object)),
-            None => not_finished(asked, snapshot.phase, snapshot.reason.as_deref(), Some(snapshot.id))
-                .with("location", asked.file_url(snapshot.id)),
+            // All content is there, and the object is not. A client that is refused now sends it all again; this one asks, or appends
+            // nothing with `?1`, and is told of the object. No offset: the last one would be taken for success.
+            None if snapshot.phase.is_finishing() => Reply::empty(201)
+                .with(COMPLETE, written(false))
+                .with("location", asked.file_url(snapshot.id))
+                .with("retry-after", SOON_SECONDS.to_string())
+                .with("cache-control", "no-store"),
+            None => not_finished(asked, snapshot.phase, snapshot.reason.as_deref(), Some(snapshot.id)),
         },
         // The server "decides to generate an early response" ("Completeness"): it has these bytes.
         Outcome::Duplicate(known) => {
@@ -180,7 +188,7 @@ pub(super) fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<Uploa
         Refusal::Completing => problem.status = 503,
         _ => {}
     }
-    let reply = problem.reply();
+    let reply = said(asked, problem);
     let reply = match refusal {
         // "the patch document is of a type that is not supported by the resource" (RFC 5789, section 2.2)
         Refusal::UnsupportedMediaType { .. } => reply.with("accept-patch", PARTIAL_UPLOAD),
@@ -198,6 +206,18 @@ pub(super) fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<Uploa
     let offset = refusal.uploaded_bytes().filter(|_| about.is_some());
     let reply = offset.into_iter().fold(reply, |reply, offset| reply.with(OFFSET, offset.to_string()));
     with_limit(asked, reply)
+}
+
+/// The answer where something of ours went wrong.
+pub(super) fn fault(asked: &Asked<'_>, fault_id: &str, upload: Option<UploadId>) -> Reply {
+    let reply = said(asked, Problem::of_fault(fault_id, upload.or(upload_id(asked.head))));
+    with_limit(asked, reply.with(COMPLETE, written(false)))
+}
+
+/// The draft would have clients ask again after a code from 500 on; its published ones, of interop 4 to 6, start over.
+fn said(asked: &Asked<'_>, problem: Problem) -> Reply {
+    let problem = if asked.head.method == Method::HEAD { problem.asks_for_patience() } else { problem };
+    problem.reply()
 }
 
 fn inconsistent_length(problem: &mut Problem) {

@@ -134,15 +134,31 @@ fn what_is_open_is_created_and_appended_to() {
 
 #[test]
 fn while_the_object_is_made_no_offset_is_told() {
-    let head = head(Method::HEAD, &format!("/files/{ID}"), &[]);
-    for outcome in [
-        Outcome::Probed(snapshot(Phase::Completing, 100)),
-        Outcome::Created { snapshot: snapshot(Phase::Completing, 100), limits: limits(), upload_token: None },
+    let head = |method, path: &str| head(method, path, &[]);
+    let upload = format!("/files/{ID}");
+    let created = Outcome::Created { snapshot: snapshot(Phase::Completing, 100), limits: limits(), upload_token: None };
+    let appended = Outcome::Appended {
+        id: id(),
+        uploaded_bytes: 100.into(),
+        file_bytes: Some(100.into()),
+        expires_at: UnixMs(7),
+        phase: Phase::Verifying,
+        object: None,
+    };
+    for (method, path, outcome, status) in [
+        // Published clients begin a new upload after a HEAD that is answered 503.
+        (Method::HEAD, upload.as_str(), Outcome::Probed(snapshot(Phase::Completing, 100)), 423),
+        (Method::GET, &upload, Outcome::Status(snapshot(Phase::Verifying, 100)), 503),
+        (Method::PATCH, &upload, appended, 503),
+        // And send everything again after a creation that is refused.
+        (Method::POST, "/files", created, 201),
     ] {
-        let reply = reply(&asked(&head), &outcome);
-        assert_eq!((reply.status, header(&reply, "retry-after")), (503, Some("1")));
-        assert_eq!((header(&reply, OFFSET), header(&reply, COMPLETE)), (None, Some("?0")));
+        let reply = reply(&asked(&head(method, path)), &outcome);
+        assert_eq!((reply.status, header(&reply, "retry-after")), (status, Some("1")), "{outcome:?}");
+        assert_eq!((header(&reply, OFFSET), header(&reply, COMPLETE)), (None, Some("?0")), "{outcome:?}");
+        assert_eq!(header(&reply, "location").is_some(), status == 201, "{outcome:?}");
     }
+    let head = head(Method::HEAD, &upload);
     let failed = reply(&asked(&head), &Outcome::Probed(snapshot(Phase::Failed, 100)));
     assert_eq!((failed.status, header(&failed, COMPLETE), header(&failed, OFFSET)), (410, Some("?1"), None));
 }
@@ -202,6 +218,24 @@ fn other_problems() {
         assert!(header(&refused, LIMIT).is_some(), "{refusal:?}");
         assert_eq!(header(&refused, "accept-patch").is_some(), status == 415, "{refusal:?}");
     }
+}
+
+#[test]
+fn what_passes_never_makes_whoever_asks_for_the_offset_start_over() {
+    for interop in ["4", "6", "8"] {
+        let head = head(Method::HEAD, &format!("/files/{ID}"), &[("upload-draft-interop-version", interop)]);
+        for reply in [
+            super::super::fault(&asked(&head), "f", None),
+            super::super::problem(&asked(&head), &Refusal::KeysUnavailable, None),
+            super::super::problem(&asked(&head), &Refusal::StorageUnavailable { uploaded_bytes: 5.into() }, None),
+        ] {
+            assert_eq!((reply.status, header(&reply, COMPLETE)), (423, Some("?0")), "{interop}");
+            assert!(header(&reply, "retry-after").is_some() && header(&reply, LIMIT).is_some());
+            assert_eq!(header(&reply, "upload-draft-interop-version"), Some(interop));
+        }
+    }
+    let append = head(Method::PATCH, &format!("/files/{ID}"), &[]);
+    assert_eq!(super::super::fault(&asked(&append), "f", None).status, 500);
 }
 
 #[test]

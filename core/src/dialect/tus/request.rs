@@ -33,7 +33,7 @@ pub fn parse(head: &Head) -> Result<Parsed, Refusal> {
 }
 
 /// The method that counts: where `X-HTTP-Method-Override` is, that one, and the request's own means nothing.
-fn method(head: &Head) -> Result<Method, Refusal> {
+pub(super) fn method(head: &Head) -> Result<Method, Refusal> {
     head.present("x-http-method-override").map_or(Ok(head.method.clone()), |name| {
         name.parse().map_err(|_| Refusal::bad_request("X-HTTP-Method-Override", "is not a method"))
     })
