@@ -1,4 +1,4 @@
-// Resumable Uploads for HTTP, draft-ietf-httpbis-resumable-upload-12: the draft's own examples, spoken by the real curl. Each
+// Resumable Uploads for HTTP, draft-ietf-httpbis-resumable-upload-15: the draft's own examples, spoken by the real curl. Each
 // step says which sentence of which section it obeys.
 
 import assert from "node:assert/strict";
@@ -17,11 +17,11 @@ const { origin, stack } = await sceneWithOrigin();
 const draft = new Draft(stack);
 
 test('Limits: OPTIONS "MUST include the `Upload-Limit` header field"', { skip }, async () => {
-  const reply = await curl("-X", "OPTIONS", ...headers("Upload-Draft-Interop-Version: 8"), draft.files);
+  const reply = await curl("-X", "OPTIONS", ...headers("Upload-Draft-Interop-Version: 9"), draft.files);
   says(reply, 204, {
     "Upload-Limit": `max-size=${100 * 1024 * MIB}, max-append-size=${95 * MIB}`,
     "Accept-Patch": "application/partial-upload",
-    "Upload-Draft-Interop-Version": "8",
+    "Upload-Draft-Interop-Version": "9",
   });
 });
 

@@ -7,7 +7,8 @@
 //! | 4, 5 | -02, -03 | tus-js-client's `ietf-draft-03`, URLSession of iOS 18.0 | no media type |
 //! | 6 | -04, -05 | tus-js-client's `ietf-draft-05`, URLSession of iOS 18.1 | the limit `expires` for `max-age` |
 //! | 7 | -06 to -08 | | nothing that a server says otherwise |
-//! | 8 | -09 to -12 | | |
+//! | 8 | -09 to -11 | URLSession of iOS 26 | |
+//! | 9 | -12 to -15 | | |
 
 use std::borrow::Cow;
 
@@ -20,7 +21,7 @@ use crate::{
 };
 
 /// The newest interop version.
-const NEWEST: u64 = 8;
+const NEWEST: u64 = 9;
 
 /// The oldest interop version.
 const OLDEST: u64 = 3;
@@ -110,12 +111,13 @@ mod tests {
     #[test]
     fn answers_are_put_into_the_words_of_the_request() {
         let answer = || Reply::empty(204).with(COMPLETE, "?0").with(LIMIT, "max-size=9, max-age=60");
-        let cases: [(&str, &[(&'static str, &str)]); 6] = [
+        let cases: [(&str, &[(&'static str, &str)]); 7] = [
             ("3", &[(INCOMPLETE, "?1"), (LIMIT, "max-size=9, expires=60"), (INTEROP, "3")]),
             ("5", &[(COMPLETE, "?0"), (LIMIT, "max-size=9, expires=60"), (INTEROP, "5")]),
             ("6", &[(COMPLETE, "?0"), (LIMIT, "max-size=9, expires=60"), (INTEROP, "6")]),
             ("7", &[(COMPLETE, "?0"), (LIMIT, "max-size=9, max-age=60"), (INTEROP, "7")]),
             ("8", &[(COMPLETE, "?0"), (LIMIT, "max-size=9, max-age=60"), (INTEROP, "8")]),
+            ("9", &[(COMPLETE, "?0"), (LIMIT, "max-size=9, max-age=60"), (INTEROP, "9")]),
             ("99", &[(COMPLETE, "?0"), (LIMIT, "max-size=9, max-age=60")]),
         ];
         for (version, expected) in cases {
