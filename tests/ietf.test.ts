@@ -1,4 +1,4 @@
-// Resumable Uploads for HTTP, draft-ietf-httpbis-resumable-upload-15: the draft's own examples, spoken by the real curl. Each
+// Resumable Uploads for HTTP, draft-ietf-httpbis-resumable-upload-12: the draft's own examples, spoken by the real curl. Each
 // step says which sentence of which section it obeys.
 
 import assert from "node:assert/strict";

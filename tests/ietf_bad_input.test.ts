@@ -1,4 +1,4 @@
-// Resumable Uploads for HTTP, draft-ietf-httpbis-resumable-upload-15, by the real curl: offsets, lengths, digests, types and sizes
+// Resumable Uploads for HTTP, draft-ietf-httpbis-resumable-upload-12, by the real curl: offsets, lengths, digests, types and sizes
 // that are wrong, and that nothing of them counts.
 
 import assert from "node:assert/strict";

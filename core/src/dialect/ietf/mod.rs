@@ -1,4 +1,4 @@
-//! Resumable Uploads for HTTP (draft-ietf-httpbis-resumable-upload-15, interop version 9), below `/files`.
+//! Resumable Uploads for HTTP (draft-ietf-httpbis-resumable-upload-12 and later, interop version 9), below `/files`.
 //!
 //! `request` says what is asked and `render` what is answered, both in the words of the newest draft and no others. What
 //! clients of older drafts say is put into these words before, and the answer into theirs afterwards: `version`.

@@ -8,7 +8,7 @@
 //! | 6 | -04, -05 | tus-js-client's `ietf-draft-05`, URLSession of iOS 18.1 | the limit `expires` for `max-age` |
 //! | 7 | -06 to -08 | | nothing that a server says otherwise |
 //! | 8 | -09 to -11 | URLSession of iOS 26 | |
-//! | 9 | -12 to -15 | | |
+//! | 9 | -12 and later | | |
 
 use std::borrow::Cow;
 
