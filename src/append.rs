@@ -3,36 +3,27 @@
 
 use durable_objects::{
     fault::{Error, Result},
-    faults::around,
     rpc::{
-        Door, ask,
-        upload::{Declare, Status, commit_with_bytes},
+        ask,
+        upload::{BeginAnswer, BeginChunk, Declare, Status},
     },
 };
-use js_sys::Uint8Array;
 use upload_core::{
     integrity::RunningSha256,
-    log_line::LogLine,
     operation::{Append, Outcome},
     refusal::Refusal,
-    session::{
-        Begin, Commit, Committed, Grant, Link, MAX_ROW_SEGMENT_BYTES, Receipt, Release, ReleaseReason, Rest,
-        SegmentPlace,
-    },
-    units::{ByteCount, UploadId},
-    upload::{ObjectFacts, Phase, Snapshot},
+    session::{Begin, Grant, Link},
 };
 use web_sys::ReadableStream;
-use worker::{Bucket, MultipartUpload};
 
 use crate::{
+    attempt::{Attempt, Ended},
     call::{Call, Storing},
     finishing,
-    log::{self, Stopwatch},
+    log::Stopwatch,
     relay::{Broken, Relay, drain},
     streams::fixed_length,
-    tail::Tail,
-    timings::{Step, Timings},
+    timings::Step,
     uploads::Carried,
 };
 
@@ -94,7 +85,7 @@ async fn without_bytes(chunk: Append, call: Call<'_>) -> Carried {
 
 /// A chunk that has been stored.
 pub(crate) struct Stored {
-    /// By which attempt.
+    /// By which attempt; 0 where it was there already.
     pub(crate) attempt: u64,
     /// What came of it.
     pub(crate) outcome: Outcome,
@@ -108,9 +99,16 @@ pub(crate) async fn store(
     storing: &Storing,
 ) -> Result<Result<Stored, Refusal>> {
     let whole = chunk.digest.is_some();
-    let begin = Begin { offset: chunk.offset, length: chunk.length, file_bytes: chunk.file_bytes, whole, link };
+    let Append { offset, named, length, file_bytes, .. } = chunk;
+    let begin = Begin { offset, length, file_bytes, whole, named, link };
+    let begin = BeginChunk { begin, digest: chunk.digest.clone() };
     match storing.timings.measure(Step::Begin, ask(&storing.objects, chunk.id, &begin)).await? {
-        Ok(grant) => store_granted(chunk, grant, body, storing).await,
+        Ok(BeginAnswer::Granted(grant)) => store_granted(chunk, *grant, body, storing).await,
+        Ok(BeginAnswer::Counted(now)) => {
+            // Its sender has missed the answer that it gets now.
+            drain(body).await?;
+            Ok(Ok(Stored { attempt: 0, outcome: finishing::shown(&now) }))
+        }
         Err(refusal) => {
             drain(body).await?;
             Ok(Err(refusal))
@@ -125,7 +123,7 @@ async fn store_granted(
     body: Option<ReadableStream>,
     storing: &Storing,
 ) -> Result<Result<Stored, Refusal>> {
-    let Storing { objects, bucket, stalled_after, timings } = storing;
+    let Storing { bucket, stalled_after, .. } = storing;
     let body = match body {
         Some(body) => body,
         None if chunk.length.is_zero() => fixed_length(0)?.1,
@@ -141,18 +139,7 @@ async fn store_granted(
     };
     let mut relay = Relay::new(&body, *stalled_after, chunk.digest.as_ref(), file_sha256)?;
     let watch = Stopwatch::start();
-    let mut attempt = Attempt {
-        id: chunk.id,
-        objects,
-        bucket,
-        upload: upload.as_ref(),
-        grant: &grant,
-        timings,
-        whole: chunk.digest.is_some(),
-        uploaded_bytes: chunk.offset,
-        phase: Phase::Open,
-        object: None,
-    };
+    let mut attempt = Attempt::new(&chunk, &grant, upload.as_ref(), storing);
     let end = chunk.offset.checked_add(chunk.length).unwrap_or(chunk.offset);
     // On the heap: it is most of what a request has to remember.
     let stored = Box::pin(attempt.run(&mut relay, end)).await;
@@ -163,237 +150,5 @@ async fn store_granted(
         Ok(()) => Ok(Ok(Stored { attempt: grant.attempt, outcome: attempt.appended(chunk.length, &watch) })),
         Err(Ended::Refused(refusal)) => Ok(Err(refusal)),
         Err(Ended::Broken(broken)) => attempt.broken(broken).await,
-    }
-}
-
-/// Why an attempt ended before its chunk was stored.
-enum Ended {
-    /// The object, or the chunk's checksum, said no.
-    Refused(Refusal),
-    /// The bytes could not be moved.
-    Broken(Broken),
-}
-
-impl From<Broken> for Ended {
-    fn from(broken: Broken) -> Self {
-        Self::Broken(broken)
-    }
-}
-
-impl From<worker::Error> for Ended {
-    fn from(error: worker::Error) -> Self {
-        Error::from(error).into()
-    }
-}
-
-impl From<Error> for Ended {
-    fn from(error: Error) -> Self {
-        Self::Broken(Broken::Fault(error))
-    }
-}
-
-/// One try at storing a chunk.
-struct Attempt<'a> {
-    id: UploadId,
-    objects: &'a Door,
-    bucket: &'a Bucket,
-    /// None where the one part of the file is put as the object itself.
-    upload: Option<&'a MultipartUpload>,
-    grant: &'a Grant,
-    timings: &'a Timings,
-    /// Whether nothing counts before everything does.
-    whole: bool,
-    /// How many bytes of the file count, as far as this attempt knows.
-    uploaded_bytes: ByteCount,
-    /// Where the upload is in its life, likewise.
-    phase: Phase,
-    /// The object, where there is one already.
-    object: Option<ObjectFacts>,
-}
-
-impl Attempt<'_> {
-    /// Stores whole parts first, then what is left behind the last of them.
-    async fn run(&mut self, relay: &mut Relay, end: ByteCount) -> Result<(), Ended> {
-        let plan = self.grant.plan;
-        let parts_end = plan.whole_parts_end(end);
-        let mut held_back = Vec::new();
-        let mut number = self.grant.first_number;
-        let mut pieces = self.grant.tail.as_slice();
-        for span in plan.spans(plan.part_start(self.grant.offset), parts_end) {
-            // Only the first part begins with the tail.
-            let tail = Tail {
-                pieces: std::mem::take(&mut pieces),
-                upload: self.id,
-                objects: self.objects,
-                bucket: self.bucket,
-            };
-            let stored = async {
-                match self.upload {
-                    Some(upload) => relay.part(upload, number, span.bytes, &tail).await,
-                    None => relay.put(&self.grant.key, number, span.bytes, &tail).await,
-                }
-            };
-            let receipt = self.timings.measure(Step::Store, stored).await?;
-            number += 1;
-            if self.whole {
-                // Nothing counts before the checksum at the end of the chunk is right.
-                held_back.push(receipt);
-                continue;
-            }
-            // Dies here: R2 has the part, or the object under this attempt's key, and nobody counts it; the offset is the old one.
-            let committed = self.commit(self.commit_of(vec![receipt], None, relay), None).await?;
-            // Dies here: the bytes are durable and count, and the client finds that out when it asks.
-            number = committed.next_number.unwrap_or(number);
-        }
-        let rest_bytes = end.saturating_sub(parts_end.max(self.grant.offset));
-        if rest_bytes.is_zero() && !self.whole {
-            return Ok(());
-        }
-        self.rest(relay, held_back, rest_bytes).await
-    }
-
-    /// What is left behind the last whole part, and with it all that was held back.
-    async fn rest(&mut self, relay: &mut Relay, held_back: Vec<Receipt>, bytes: ByteCount) -> Result<(), Ended> {
-        let (mut row, mut broken, mut rest) = (None, None, None);
-        if bytes.get() > MAX_ROW_SEGMENT_BYTES {
-            let stored = relay.object(self.bucket, &self.grant.rest_key, bytes);
-            self.timings.measure(Step::Store, stored).await?;
-            rest = Some(Rest { bytes, place: SegmentPlace::Object });
-        } else if !bytes.is_zero() {
-            let (arrived, how) = self.timings.measure(Step::Store, relay.row(bytes)).await?;
-            if self.whole
-                && let Some(how) = how
-            {
-                return Err(how.into());
-            }
-            // Without a checksum, what arrived counts, to the byte.
-            rest = Some(Rest { bytes: arrived.length().into(), place: SegmentPlace::Row });
-            row = Some(arrived).filter(|row| row.length() > 0);
-            broken = how;
-        }
-        if !relay.chunk_is_as_declared().await? {
-            self.delete_put().await;
-            let uploaded_bytes = self.release(ReleaseReason::GaveUp).await;
-            return Err(Ended::Refused(Refusal::ChecksumMismatch { uploaded_bytes }));
-        }
-        let rest = rest.filter(|rest| !rest.bytes.is_zero());
-        if rest.is_some() || !held_back.is_empty() {
-            // Dies here: what is in R2 counts for nobody, and the offset is the old one.
-            let committed = self.commit(self.commit_of(held_back, rest, relay), row.as_ref()).await;
-            // Not while the upload is open: an earlier copy of this commit, whose answer was lost, may have counted it.
-            if let Err(Ended::Refused(_)) = &committed
-                && rest.is_some_and(|rest| rest.place == SegmentPlace::Object)
-                && ask(self.objects, self.id, &Status).await?.map_or(true, |now| now.phase != Phase::Open)
-            {
-                // The upload may have ended meanwhile, and freed what it had. Dies here: it looks once more before it is
-                // forgotten.
-                self.bucket.delete(&self.grant.rest_key).await?;
-            }
-            committed?;
-        }
-        broken.map_or(Ok(()), |broken| Err(broken.into()))
-    }
-
-    fn commit_of(&self, receipts: Vec<Receipt>, rest: Option<Rest>, relay: &Relay) -> Commit {
-        Commit { attempt: self.grant.attempt, receipts, rest, sha256_so_far: relay.sha256_so_far() }
-    }
-
-    async fn commit(&mut self, commit: Commit, row: Option<&Uint8Array>) -> Result<Committed, Ended> {
-        let counted = async {
-            match row {
-                Some(row) => commit_with_bytes(self.objects, self.id, &commit, row).await,
-                None => ask(self.objects, self.id, &commit).await,
-            }
-        };
-        let answer = self.timings.measure(Step::Commit, counted).await?;
-        if answer.is_err() && self.upload.is_none() && !commit.receipts.is_empty() {
-            self.delete_uncounted_put().await;
-        }
-        let committed = answer.map_err(Ended::Refused)?;
-        self.uploaded_bytes = committed.uploaded_bytes;
-        self.phase = committed.phase;
-        self.object.clone_from(&committed.object);
-        Ok(committed)
-    }
-
-    /// Deletes what this attempt has put, where that does not count.
-    async fn delete_put(&self) {
-        if self.upload.is_none() {
-            // Dies here, or fails: the upload knows the key, and looks when it ends and once more before it is forgotten.
-            let _swept = around("r2.delete", self.bucket.delete(&self.grant.key)).await;
-        }
-    }
-
-    /// The same after a refused commit. An upload that has ended may have looked already; one that is open looks when it ends, and
-    /// an earlier copy of this commit, whose answer was lost, may have counted the object.
-    async fn delete_uncounted_put(&self) {
-        let is_uncounted = match ask(self.objects, self.id, &Status).await {
-            Ok(Ok(Snapshot { phase: Phase::Completed, object: Some(object), .. })) => object.key != self.grant.key,
-            Ok(Ok(now)) => matches!(now.phase, Phase::Completed | Phase::Failed),
-            Ok(Err(refusal)) => matches!(refusal, Refusal::UploadGone { .. }),
-            Err(_) => false,
-        };
-        if is_uncounted {
-            self.delete_put().await;
-        }
-    }
-
-    fn appended(&self, bytes: ByteCount, watch: &Stopwatch) -> Outcome {
-        log::info(&LogLine {
-            bytes: Some(bytes),
-            attempt: Some(self.grant.attempt),
-            duration_ms: Some(watch.elapsed_ms()),
-            ..LogLine::of("chunk_committed", self.id)
-        });
-        Outcome::Appended {
-            id: self.id,
-            uploaded_bytes: self.uploaded_bytes,
-            file_bytes: self.grant.plan.declared_bytes(),
-            expires_at: self.grant.expires_at,
-            phase: self.phase,
-            object: self.object.clone(),
-        }
-    }
-
-    /// The chunk did not get to its end. What was committed before the break stays counted.
-    async fn broken<T>(&self, broken: Broken) -> Result<Result<T, Refusal>> {
-        let (reason, code, detail) = match &broken {
-            Broken::BodyEnded => (ReleaseReason::GaveUp, "body-ended", None),
-            Broken::BodyStalled => (ReleaseReason::GaveUp, "body-stalled", None),
-            Broken::Storage(error) => (ReleaseReason::GaveUp, "storage", Some(error.to_string())),
-            Broken::MultipartGone => (ReleaseReason::MultipartGone, "multipart-gone", None),
-            Broken::SegmentLost => (ReleaseReason::SegmentLost, "segment-lost", None),
-            Broken::Fault(error) => (ReleaseReason::GaveUp, "fault", Some(error.to_string())),
-        };
-        let uploaded_bytes = self.release(reason).await;
-        let line = LogLine { attempt: Some(self.grant.attempt), ..LogLine::of("chunk_broken", self.id) };
-        log::info(&LogLine { code: Some(code), detail, bytes: Some(uploaded_bytes), ..line });
-        match broken {
-            Broken::BodyEnded => Ok(Err(Refusal::BodyCutShort { uploaded_bytes })),
-            Broken::BodyStalled => Ok(Err(Refusal::BodyStalled { uploaded_bytes })),
-            Broken::Storage(_) => Ok(Err(Refusal::StorageUnavailable { uploaded_bytes })),
-            // Either the object has now ended the upload, and says why; or the upload went on to its end without this
-            // attempt, which had been taken over and did not know.
-            Broken::MultipartGone | Broken::SegmentLost => Ok(match ask(self.objects, self.id, &Status).await? {
-                Ok(Snapshot { phase: phase @ Phase::Failed, reason: Some(reason), .. }) => {
-                    Err(Refusal::UploadGone { phase, reason })
-                }
-                Ok(_) => Err(Refusal::Superseded { uploaded_bytes }),
-                Err(gone) => Err(gone),
-            }),
-            Broken::Fault(error) => Err(error),
-        }
-    }
-
-    /// Gives the lease back, and says how many bytes count. Where that fails, the next attempt takes the lease anyway.
-    async fn release(&self, reason: ReleaseReason) -> ByteCount {
-        let release = Release { attempt: self.grant.attempt, reason };
-        match ask(self.objects, self.id, &release).await {
-            Ok(answer) => answer.unwrap_or(self.uploaded_bytes),
-            Err(error) => {
-                log::error(&LogLine { detail: Some(error.to_string()), ..LogLine::of("release_failed", self.id) });
-                self.uploaded_bytes
-            }
-        }
     }
 }

@@ -6,6 +6,7 @@
 use durable_objects::fault::{Error, Result};
 use durable_objects::rpc::{ask, upload::Status};
 use upload_core::{
+    chunk::Named,
     operation::{Append, Outcome, Unsized, Wait},
     plan::PREFERRED_PART_BYTES,
     refusal::Refusal,
@@ -41,7 +42,8 @@ pub(crate) async fn carry_out(chunk: Unsized, body: Option<ReadableStream>, call
     match stored {
         Ok(Some(appended)) => finishing::wait_for_object(wait, Ok(appended), call).await,
         Ok(None) => {
-            let nothing = Append { id, offset, length: ByteCount::ZERO, file_bytes, digest: None, wait };
+            let (named, length) = (Named::ByOffset, ByteCount::ZERO);
+            let nothing = Append { id, offset, named, length, file_bytes, digest: None, wait };
             append::carry_out(nothing, None, call).await
         }
         Err(refusal) => Ok(Err(refusal)),
@@ -69,7 +71,8 @@ async fn store(chunk: Unsized, body: &ReadableStream, storing: &Storing) -> Resu
         let length = ByteCount::from(piece.length());
         if !length.is_zero() {
             let (id, file_bytes) = (chunk.id, chunk.file_bytes);
-            let part = Append { id, offset, length, file_bytes, digest: None, wait: Wait::No };
+            let named = Named::ByOffset;
+            let part = Append { id, offset, named, length, file_bytes, digest: None, wait: Wait::No };
             let link = Link { after: last.as_ref().map(|stored| stored.attempt), more: end.is_none() };
             match append::store(part, link, Some(stream_of(&piece)?), storing).await? {
                 Ok(stored) => last = Some(stored),

@@ -56,7 +56,7 @@ async fn pieces(ids: &[UploadId], purpose: &Purpose, call: Call<'_>) -> Result<R
         Ok(creator) => creator.owner.clone(),
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let until = UnixMs(now_ms()).plus_ms(call.config.upload_ttl_ms + BEFORE_CREATION_MS);
+    let until = UnixMs(now_ms()).plus_ms(call.config.policy.ttl_ms + BEFORE_CREATION_MS);
     let wanted = Wanted { owner, pieces: ids.to_vec(), until };
     let objects = call.uploads()?;
     Ok(copying::ask_for(&wanted, &objects).await?.into_iter().collect())

@@ -8,11 +8,11 @@ use upload_core::{
     address::{self, BasePath},
     cors::{AllowedHeaders, AllowedOrigins, Cors},
     event::RetryPolicy,
-    ledger::Quota,
+    ledger::{IDEMPOTENCY_MS, Quota},
     media_types::MediaTypes,
     plan::Limits,
     refusal::Refusal,
-    session::Policy,
+    session::{LATEST_END_MS, Policy},
     token::{KeySet, Secret},
     units::{ByteCount, MIB},
 };
@@ -68,10 +68,10 @@ pub(crate) struct Config {
     pub(crate) quota: Quota,
     /// `STALLED_BODY_SECONDS`.
     pub(crate) stalled_after: Duration,
-    /// `UPLOAD_TTL_SECONDS`.
-    pub(crate) upload_ttl_ms: u64,
-    /// `TOMBSTONE_TTL_SECONDS`, `OUTBOX_RESEND_SECONDS`, and whether there is an origin.
+    /// `UPLOAD_TTL_SECONDS`, `TOMBSTONE_TTL_SECONDS`, `OUTBOX_RESEND_SECONDS`, and whether there is an origin.
     pub(crate) policy: Policy,
+    /// `DELETE_COMPLETED`.
+    pub(crate) delete_completed: DeleteCompleted,
     /// `ORIGIN_WEBHOOK_URL`; none where it is empty.
     pub(crate) webhook_url: Option<String>,
     /// `WEBHOOK_TIMEOUT_SECONDS`.
@@ -97,6 +97,15 @@ pub(crate) enum Auth {
     Tokens(TokenSettings),
 }
 
+/// Who may delete an upload that is complete, where tokens are needed.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum DeleteCompleted {
+    /// Whoever has a token in which the application says so.
+    Claim,
+    /// Any token of its owner that has not expired.
+    Owner,
+}
+
 /// Which tokens are good.
 #[derive(Clone)]
 pub(crate) struct TokenSettings {
@@ -109,6 +118,17 @@ pub(crate) struct TokenSettings {
 }
 
 impl Config {
+    /// What is wrong with them only where others rely on it: on a deployed Worker.
+    pub(crate) fn is_safe(&self) -> Result<(), Refusal> {
+        if self.policy.tombstone_ms < IDEMPOTENCY_MS {
+            let least = IDEMPOTENCY_MS / 1000;
+            let why =
+                format!("is below {least}, a day: creations are remembered so long, and must find what they created");
+            return Err(missing("TOMBSTONE_TTL_SECONDS", &why));
+        }
+        Ok(())
+    }
+
     /// Reads the settings; refuses naming the first that is missing or malformed.
     fn read(env: &Env) -> Result<Self, Refusal> {
         cors_origins(env)?;
@@ -139,12 +159,13 @@ impl Config {
                 bytes_per_day: bound(env, "QUOTA_BYTES_PER_DAY")?,
             },
             stalled_after: Duration::from_millis(milliseconds(env, "STALLED_BODY_SECONDS")?),
-            upload_ttl_ms: milliseconds(env, "UPLOAD_TTL_SECONDS")?,
             policy: Policy {
+                ttl_ms: upload_ttl(env)?,
                 tombstone_ms: milliseconds(env, "TOMBSTONE_TTL_SECONDS")?,
                 resend_ms: milliseconds(env, "OUTBOX_RESEND_SECONDS")?,
                 tell_origin: webhook_url.is_some(),
             },
+            delete_completed: delete_completed(env)?,
             webhook_url,
             webhook_timeout_ms: milliseconds(env, "WEBHOOK_TIMEOUT_SECONDS")?,
             retry: RetryPolicy {
@@ -156,6 +177,26 @@ impl Config {
             webhook_secrets: webhook_secrets(env)?,
             download_secrets: download_secrets(env)?,
         })
+    }
+}
+
+/// What would be promised and could not be kept is refused at each upload.
+fn upload_ttl(env: &Env) -> Result<u64, Refusal> {
+    const NAME: &str = "UPLOAD_TTL_SECONDS";
+    let ttl_ms = milliseconds(env, NAME)?;
+    if ttl_ms > LATEST_END_MS {
+        let longest = LATEST_END_MS / 1000;
+        let why = format!("is above {longest} (6.5 days): R2 drops unfinished uploads 7 days after they were created");
+        return Err(missing(NAME, &why));
+    }
+    Ok(ttl_ms)
+}
+
+fn delete_completed(env: &Env) -> Result<DeleteCompleted, Refusal> {
+    match text(env, "DELETE_COMPLETED")?.as_str() {
+        "claim" => Ok(DeleteCompleted::Claim),
+        "owner" => Ok(DeleteCompleted::Owner),
+        _ => Err(missing("DELETE_COMPLETED", "is neither \"claim\" nor \"owner\"")),
     }
 }
 

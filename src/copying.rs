@@ -22,6 +22,7 @@ use worker::{Bucket, Env, Range, ResponseBody};
 use crate::{
     log::{self, Stopwatch},
     relay::{self, Broken},
+    renewal::{StopSignal, while_renewing},
     tail::Front,
     uploads::BUCKET_BINDING,
 };
@@ -93,19 +94,28 @@ async fn copy(
     let id = grant.multipart_id.as_ref().ok_or_else(|| Error::from("a composition without a multipart upload"))?;
     let multipart = bucket.resume_multipart_upload(&grant.key, id)?;
     let (mut number, mut copied) = (grant.first_number, ByteCount::ZERO);
+    let bytes = stretch.parts.iter().fold(ByteCount::ZERO, |sum, part| sum.checked_add(part.bytes).unwrap_or(sum));
     for part in &stretch.parts {
-        let open = async |run: &Run| open(run, bucket).await;
-        let receipt = match relay::part_of(&multipart, number, part.bytes, &part.runs, open).await {
+        let (open, stop) = (async |run: &Run| open(run, bucket).await, StopSignal::default());
+        let stored = relay::part_of(&multipart, number, part.bytes, &part.runs, &stop, open);
+        let receipt = match while_renewing(objects, upload, grant.attempt, &stop, stored).await {
             Ok(receipt) => receipt,
             Err(broken) => return Ok(Err(Stopped::Broken(broken))),
         };
         // Dies here: R2 has the part and nobody counts it; whoever is asked next copies it again, under another number.
-        let commit = Commit { attempt: grant.attempt, receipts: vec![receipt], rest: None, sha256_so_far: None };
-        match ask(objects, upload, &commit).await? {
-            Ok(committed) => number = committed.next_number.unwrap_or(number),
+        let (receipts, attempt) = (vec![receipt], grant.attempt);
+        let commit = Commit { attempt, receipts, rest: None, sha256_so_far: None, digest: None };
+        let committed = match ask(objects, upload, &commit).await? {
+            Ok(committed) => committed,
             Err(refusal) => return Ok(Err(Stopped::Refused(refusal))),
-        }
+        };
         copied = copied.checked_add(part.bytes).unwrap_or(copied);
+        number = match committed.next_number {
+            Some(next) => next,
+            None if copied >= bytes => break,
+            // Somebody may still be writing under the next number: the rest is copied later.
+            None => return Ok(Err(Stopped::Broken(Broken::Superseded))),
+        };
     }
     Ok(Ok(copied))
 }
@@ -130,6 +140,7 @@ async fn why(broken: Broken, wanted: &Wanted, objects: &Door) -> Result<(Release
             let reason = if all_alive { ReleaseReason::SegmentLost } else { ReleaseReason::GaveUp };
             (reason, "a piece's object is not there".to_owned())
         }
+        Broken::Superseded => (ReleaseReason::GaveUp, "its part number is not its own any more".to_owned()),
         Broken::MultipartGone => (ReleaseReason::MultipartGone, "the multipart upload is gone".to_owned()),
         Broken::Storage(error) => (ReleaseReason::GaveUp, error.to_string()),
         Broken::BodyEnded | Broken::BodyStalled => (ReleaseReason::GaveUp, "a piece's bytes ended early".to_owned()),

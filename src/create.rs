@@ -9,12 +9,13 @@ use durable_objects::rpc::{
 };
 use upload_core::{
     caller::Caller,
+    chunk::Named,
     ledger::{Admission, Fingerprint, OpenUpload},
     log_line::LogLine,
     operation::{Append, Create, FirstChunk, Outcome, Wait},
     plan::{Mode, Plan},
     refusal::Refusal,
-    session::{Begin, Birth, Grant, Link, Policy},
+    session::{Begin, Birth, DeleteRight, Grant, Link, Policy},
     token::upload_token,
     units::{ByteCount, UnixMs, UploadId},
     upload::{Phase, Purpose, Snapshot},
@@ -78,7 +79,6 @@ async fn create_and_begin(
         multipart_id: None,
         public_url: config.public_url.as_deref().map(|url| config.base_path.below(url)).unwrap_or_default(),
         created_at,
-        expires_at: created_at.plus_ms(config.upload_ttl_ms),
         // Of a piece the origin never hears: it is told of what is put together from it.
         policy: Policy { tell_origin: config.policy.tell_origin && create.purpose != Purpose::Piece, ..config.policy },
         created_with: creator.token,
@@ -182,7 +182,8 @@ pub(crate) async fn with_first_chunk(
     }
     let (wait, length) = (first.wait, first.length);
     let whole = first.digest.is_some();
-    let chunk = Begin { offset: ByteCount::ZERO, length, file_bytes: None, whole, link: Link::default() };
+    let (offset, named, link) = (ByteCount::ZERO, Named::ByOffset, Link::default());
+    let chunk = Begin { offset, length, file_bytes: None, whole, named, link };
     let (created, grant) = match create_and_begin(create, (!length.is_zero()).then_some(chunk), call).await? {
         Ok(created) => created,
         Err(refusal) => return Ok(Err(refusal)),
@@ -198,14 +199,15 @@ pub(crate) async fn with_first_chunk(
         Ok(snapshot)
     } else {
         let offset = ByteCount::ZERO;
-        let chunk = Append { id, offset, length, file_bytes: None, digest: first.digest, wait: Wait::No };
+        let named = Named::ByOffset;
+        let chunk = Append { id, offset, named, length, file_bytes: None, digest: first.digest, wait: Wait::No };
         match append::in_background(chunk, grant, body, call).await {
-            Ok(Ok(Outcome::Appended { uploaded_bytes, phase, object, .. })) => {
-                Ok(snapshot.appended(uploaded_bytes, phase, object))
+            Ok(Ok(Outcome::Appended { uploaded_bytes, expires_at, phase, object, .. })) => {
+                Ok(snapshot.appended(uploaded_bytes, expires_at, phase, object))
             }
             Ok(Err(refusal @ (Refusal::ChecksumMismatch { .. } | Refusal::FileDigestMismatch { .. }))) => {
                 // Dies here, or fails: the upload is there without a byte, and expires.
-                let _expires = ask(&objects, id, &Cancel).await;
+                let _expires = ask(&objects, id, &Cancel(DeleteRight::Unfinished)).await;
                 return Ok(Err(refusal));
             }
             // Whatever else went wrong, faults of ours too: the upload is there, and this is how it stands. A client that is not told
@@ -240,7 +242,8 @@ async fn admit(
             file_size: birth.plan.file_bytes,
             open_ended: birth.plan.open_ended,
             created_at: birth.created_at,
-            expires_at: birth.expires_at,
+            // It moves with every byte; the ledger keeps the entry until the upload cannot be open any more.
+            expires_at: birth.latest_end(),
         },
         sha256: birth.file.sha256,
         idempotency: create.idempotency.clone(),

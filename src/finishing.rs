@@ -5,6 +5,7 @@ use durable_objects::{
     rpc::{ask, upload::AwaitObject},
 };
 use upload_core::{
+    chunk::Named,
     log_line::LogLine,
     operation::{Append, Outcome, Wait},
     refusal::Refusal,
@@ -25,7 +26,8 @@ pub(crate) fn lacks_last_part(now: &Snapshot) -> bool {
 pub(crate) async fn finish(now: Snapshot, wait: Wait, call: Call<'_>) -> Result<Result<Snapshot, Refusal>> {
     if lacks_last_part(&now) {
         let (id, offset, length) = (now.id, now.offset, ByteCount::ZERO);
-        let chunk = Append { id, offset, length, file_bytes: None, digest: None, wait: Wait::No };
+        let named = Named::ByOffset;
+        let chunk = Append { id, offset, named, length, file_bytes: None, digest: None, wait: Wait::No };
         if let Err(refusal) = append::in_background(chunk, None, None, call).await? {
             return Ok(Err(refusal));
         }

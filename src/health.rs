@@ -30,7 +30,7 @@ pub(crate) async fn answer(head: &Head, env: &Env) -> Option<Result<Response>> {
 
 async fn ready(env: &Env) -> Result<Response> {
     let found = [
-        ("settings", Settings::of(env).config().map(drop).map_err(ToString::to_string)),
+        ("settings", settings(env).map_err(|refusal| refusal.to_string())),
         ("bucket", told(bucket(env).await)),
         ("uploads", told(uploads(env).await)),
         ("ledgers", told(ledgers(env).await)),
@@ -44,6 +44,10 @@ async fn ready(env: &Env) -> Result<Response> {
     }
     let status = if is_ready { "ready" } else { "not ready" };
     said(if is_ready { 200 } else { 503 }, &json!({ "status": status, "checks": checks }))
+}
+
+fn settings(env: &Env) -> std::result::Result<(), Refusal> {
+    Settings::of(env).config().map_err(Clone::clone)?.is_safe()
 }
 
 /// An error says what is wrong to whoever reads the log; here it is enough that something is.

@@ -2,8 +2,8 @@
 //!
 //! * `front`: a request in, an answer out, with CORS and a log line. `auth`: whose request it is, and what it may.
 //! * `uploads`: operations, carried out through the object.
-//! * `create`: a new upload. `append`: a chunk, granted, relayed and counted; `relay` over `streams`: a body into storage, and its
-//!   digests by the way; `patience`: how long a body may bring nothing; `tail`: what a part begins with. `call`: what every operation is carried out with.
+//! * `create`: a new upload. `append`: a chunk, granted, then stored and counted by an `attempt`; `relay` over `streams`: a body into storage, and its
+//!   digests by the way; `patience`: how long a body may bring nothing; `renewal`: that a part is still under way; `tail`: what a part begins with. `call`: what every operation is carried out with.
 //! * `compose`: a new upload that is put together from others. `copying`: its bytes.
 //! * `direct`: parts that the client stores itself, under signed URLs.
 //! * `download`: the object out, by signed URL. `events`: how an upload stands, live.
@@ -16,6 +16,7 @@
 
 mod append;
 mod append_unsized;
+mod attempt;
 mod auth;
 mod call;
 mod compose;
@@ -33,6 +34,7 @@ mod log;
 mod patience;
 mod queue_consumer;
 mod relay;
+mod renewal;
 mod signed_url;
 mod streams;
 mod tail;

@@ -87,18 +87,22 @@ async fn deliver(message: &RawMessage, upload_id: UploadId, event_id: &str, env:
         return Err("ORIGIN_WEBHOOK_URL is empty, but there is an event to deliver".into());
     };
     let objects = Door::to_uploads(env, Caller::System)?;
-    let begin = BeginDelivery { event_id: event_id.to_owned(), attempt_ms: config.webhook_timeout_ms };
+    let begin = BeginDelivery {
+        event_id: event_id.to_owned(),
+        attempt_ms: config.webhook_timeout_ms,
+        link_ms: config.download_url_ttl_seconds * 1000,
+    };
     let Ok(Some(facts)) = ask(&objects, upload_id, &begin).await? else {
-        // Acknowledged already, given up, or forgotten: this is a late copy.
+        // Acknowledged already, given up, withdrawn, or forgotten: this is a late copy.
         message.ack();
         return Ok(());
     };
     let watch = Stopwatch::start();
     let answer = webhook::send(&facts, &url, config).await?;
-    let (status, outcome) = match answer {
-        Answer::Acknowledged { discard } => (None, DeliveryOutcome::Acknowledged { discard }),
-        Answer::Refused { status, asked_seconds } => {
-            (status, DeliveryOutcome::Refused { policy: config.retry, asked_seconds })
+    let (status, why, outcome) = match answer {
+        Answer::Acknowledged { discard } => (None, None, DeliveryOutcome::Acknowledged { discard }),
+        Answer::Refused { status, asked_seconds, why } => {
+            (status, why, DeliveryOutcome::Refused { policy: config.retry, asked_seconds })
         }
     };
     let line = LogLine {
@@ -107,10 +111,11 @@ async fn deliver(message: &RawMessage, upload_id: UploadId, event_id: &str, env:
         age_ms: Some(UnixMs(now_ms()).ms_since(facts.occurred_at)),
         bytes: Some(facts.snapshot.plan.file_bytes),
         status,
+        detail: why.map(str::to_owned),
         cost: Some(facts.snapshot.cost),
         ..LogLine::of("delivered", upload_id)
     };
-    // Dies here: the origin has it and the object does not know. It is sent again, with the same id.
+    // Crash here: the origin has it and the object does not know. It is sent again, with the same id.
     settle(message, env, &objects, &facts, outcome, line).await
 }
 

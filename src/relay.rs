@@ -3,11 +3,11 @@
 //! slice of it at a time is copied into wasm, where the CRC of the part is computed, and all of it only where the SHA-256 of the
 //! file was declared.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use durable_objects::fault::{Error, Result};
 use durable_objects::faults::around;
-use futures_util::future::{join, select, try_join};
+use futures_util::future::{Either, join, select, try_join};
 use js_sys::Uint8Array;
 use upload_core::{
     integrity::{ChunkDigest, RunningSha256, Sha256State},
@@ -22,6 +22,7 @@ use worker::{Bucket, Delay, MultipartUpload};
 use crate::{
     log::Stopwatch,
     patience::Patience,
+    renewal::StopSignal,
     streams::{Body, Digest, PartCrc, Sink, fixed_length},
     tail::{Front, Tail},
 };
@@ -41,6 +42,8 @@ pub(crate) enum Broken {
     MultipartGone,
     /// Bytes of the tail are not there any more.
     SegmentLost,
+    /// The attempt has lost its right, or could not say for too long that it is there.
+    Superseded,
     /// Our fault.
     Fault(Error),
 }
@@ -66,6 +69,8 @@ pub(crate) struct Relay {
     chunk_digest: Option<(Digest, Vec<u8>)>,
     /// Of all bytes of the file so far, where its digest was declared.
     file_sha256: Option<RunningSha256>,
+    /// Given where the attempt shall end.
+    pub(crate) stop: StopSignal,
 }
 
 /// Where the flow stopped.
@@ -89,7 +94,8 @@ impl Relay {
         };
         let chunk_digest = declared.map(digest).transpose()?;
         let (body, patience) = (Body::new(body, LONGEST_BYTES)?, Patience::new(stalled_after));
-        Ok(Self { body, patience, stride: Stride::default(), chunk_digest, file_sha256 })
+        let (stride, stop) = (Stride::default(), StopSignal::default());
+        Ok(Self { body, patience, stride, chunk_digest, file_sha256, stop })
     }
 
     /// Moves a part into R2 under this number: first the tail, then so many bytes of the body that it is full.
@@ -102,7 +108,8 @@ impl Relay {
         bytes: ByteCount,
         tail: &Tail<'_>,
     ) -> Result<Receipt, Broken> {
-        store_part(upload, number, bytes, async |sink, crc| self.pump_part(bytes, tail, sink, crc).await).await
+        let stop = self.stop.clone();
+        store_part(upload, number, bytes, &stop, async |sink, crc| self.pump_part(bytes, tail, sink, crc).await).await
     }
 
     /// Moves the whole file into R2 as one object: first the tail, then so many bytes of the body that it is full.
@@ -121,7 +128,8 @@ impl Relay {
             let whole = object.filter(|object| object.size() == bytes.get());
             whole.map(|object| object.etag()).ok_or_else(|| Error::from("R2 has not stored the whole object"))
         };
-        store(number, bytes, put, async |sink, crc| self.pump_part(bytes, tail, sink, crc).await).await
+        let stop = self.stop.clone();
+        store(number, bytes, put, &stop, async |sink, crc| self.pump_part(bytes, tail, sink, crc).await).await
     }
 
     /// Moves the next bytes of the body into an R2 object of their own.
@@ -247,6 +255,7 @@ pub(crate) async fn part_of<R>(
     number: u16,
     bytes: ByteCount,
     runs: &[R],
+    stop: &StopSignal,
     open: impl AsyncFn(&R) -> Result<Front, Broken>,
 ) -> Result<Receipt, Broken> {
     let fill = async |sink: &Sink, crc: &mut PartCrc| {
@@ -255,7 +264,7 @@ pub(crate) async fn part_of<R>(
         }
         sink.close().await.map_err(Stopped::AtSink)
     };
-    store_part(upload, number, bytes, fill).await
+    store_part(upload, number, bytes, stop, fill).await
 }
 
 /// Has R2 store a part while somebody fills it.
@@ -263,12 +272,13 @@ async fn store_part(
     upload: &MultipartUpload,
     number: u16,
     bytes: ByteCount,
+    stop: &StopSignal,
     fill: impl AsyncFnOnce(&Sink, &mut PartCrc) -> Result<(), Stopped>,
 ) -> Result<Receipt, Broken> {
     let part = async |readable: ReadableStream| {
         Ok(around("r2.upload_part", upload.upload_part(number, readable)).await?.etag())
     };
-    store(number, bytes, part, fill).await
+    store(number, bytes, part, stop, fill).await
 }
 
 /// Has R2 take so many bytes while somebody brings them; `take` says by which ETag it knows them then.
@@ -276,12 +286,16 @@ async fn store(
     number: u16,
     bytes: ByteCount,
     take: impl AsyncFnOnce(ReadableStream) -> Result<String>,
+    stop: &StopSignal,
     fill: impl AsyncFnOnce(&Sink, &mut PartCrc) -> Result<(), Stopped>,
 ) -> Result<Receipt, Broken> {
     let (sink, readable) = fixed_length(bytes.get())?;
     let mut crc = PartCrc::default();
     let filling = async {
-        let filled = fill(&sink, &mut crc).await;
+        let filled = match select(pin!(fill(&sink, &mut crc)), pin!(stop.given())).await {
+            Either::Left((filled, _)) => filled,
+            Either::Right(((), _)) => Err(Stopped::AtBody(Broken::Superseded)),
+        };
         if filled.is_err() {
             sink.abort().await;
         }
@@ -349,7 +363,9 @@ fn why(stored: Option<Error>, pumped: Option<Stopped>) -> Broken {
         (Some(error), _) | (None, Some(Stopped::AtSink(error))) => match classify(&error.to_string()) {
             StorageFault::Gone => Broken::MultipartGone,
             StorageFault::ClientLeft => Broken::BodyEnded,
-            StorageFault::Retry | StorageFault::Damaged => Broken::Storage(error),
+            StorageFault::Retry | StorageFault::Damaged | StorageFault::Misfit | StorageFault::Refused => {
+                Broken::Storage(error)
+            }
         },
         (None, None) => Broken::Fault(Error::from("nothing broke")),
     }

@@ -77,7 +77,9 @@ async fn carry_out(operation: Operation, body: Option<ReadableStream>, call: Cal
         Operation::Trail(id) => ask(&objects, id, &ReadTrail).await?.map(|trail| Outcome::Trail(id, trail)),
         Operation::Complete(id) => ask(&objects, id, &Complete).await?.map(Outcome::Completing),
         Operation::Redeliver(id) => ask(&objects, id, &Redeliver).await?.map(Outcome::Redelivering),
-        Operation::Cancel(id) => ask(&objects, id, &Cancel).await?.map(|()| Outcome::Cancelled),
+        Operation::Cancel(id) => {
+            ask(&objects, id, &Cancel(call.access.delete_right)).await?.map(|()| Outcome::Cancelled)
+        }
         Operation::Direct(id, wish) => direct::carry_out(id, wish, call).await?,
         Operation::Download(_) | Operation::Content(_) | Operation::Watch(_) => {
             return Err("what flows by has no outcome".into());

@@ -1,5 +1,6 @@
 //! One attempt at telling the origin, as a Standard Webhook (<https://www.standardwebhooks.com/>): a signed POST whose 2xx
-//! answer is the acknowledgement.
+//! answer is the acknowledgement, once all of it is here. One that was cut short, or is longer than [`MOST_ANSWER_BYTES`], is
+//! none: it may have had more to say, and the origin is told again.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use durable_objects::fault::{Error, Result};
@@ -10,9 +11,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use upload_core::{event::EventKind, token::Secret, units::UnixMs};
-use worker::{AbortController, Delay, Fetch, Request, Response};
+use worker::{AbortController, Delay, Fetch, Request, Response, ResponseBody};
 
-use crate::{config::Config, log::now_ms, signed_url};
+use crate::{config::Config, log::now_ms, signed_url, streams::Body};
 
 /// What the origin said.
 pub(crate) enum Answer {
@@ -27,8 +28,13 @@ pub(crate) enum Answer {
         status: Option<u16>,
         /// The pause it asked for.
         asked_seconds: Option<u32>,
+        /// What was wrong with an answer whose status was not.
+        why: Option<&'static str>,
     },
 }
+
+/// So much of an answer is read: 64 KiB. All that is asked of it is a status and perhaps a word.
+const MOST_ANSWER_BYTES: u32 = 64 * 1024;
 
 /// The answer's body, where it is JSON.
 #[derive(Default, Deserialize)]
@@ -47,7 +53,7 @@ enum Disposition {
 /// Sends the event once and waits for the answer, no longer than the configured time.
 pub(crate) async fn send(facts: &EventFacts, url: &str, config: &Config) -> Result<Answer> {
     let now = UnixMs(now_ms());
-    let body = body(facts, config, now)?.to_string();
+    let body = body(facts, config)?.to_string();
     let request = request(facts, url, &body, now, config)?;
     let controller = AbortController::default();
     let signal = controller.signal();
@@ -56,26 +62,52 @@ pub(crate) async fn send(facts: &EventFacts, url: &str, config: &Config) -> Resu
         let response = fetch.send_with_signal(&signal).await?;
         answer(response).await
     });
-    match select(call, Delay::from(std::time::Duration::from_millis(config.webhook_timeout_ms))).await {
-        Either::Left((Ok(answer), _)) => Ok(answer),
-        Either::Left((Err(_), _)) => Ok(Answer::Refused { status: None, asked_seconds: None }),
-        Either::Right(((), call)) => {
-            drop(call);
-            controller.abort();
-            Ok(Answer::Refused { status: None, asked_seconds: None })
+    let timeout = Delay::from(std::time::Duration::from_millis(config.webhook_timeout_ms));
+    let answer = match select(call, timeout).await {
+        Either::Left((Ok(answer), _)) => answer,
+        Either::Left((Err(_), _)) | Either::Right(((), _)) => {
+            Answer::Refused { status: None, asked_seconds: None, why: None }
         }
+    };
+    if let Answer::Refused { .. } = answer {
+        // What is left of an answer that is not wanted would hold its connection.
+        controller.abort();
+    }
+    Ok(answer)
+}
+
+async fn answer(response: Response) -> Result<Answer> {
+    let status = response.status_code();
+    let asked_seconds = response.headers().get("retry-after")?.and_then(|seconds| seconds.trim().parse().ok());
+    let refused = |why| Answer::Refused { status: Some(status), asked_seconds, why };
+    if !(200..300).contains(&status) {
+        return Ok(refused(None));
+    }
+    let claims_json = response.headers().get("content-type")?.is_some_and(|media_type| media_type.contains("json"));
+    let body = match read(&response).await {
+        Ok(body) if body.len() > MOST_ANSWER_BYTES as usize => return Ok(refused(Some("its answer is too long"))),
+        Ok(body) => body,
+        Err(_) => return Ok(refused(Some("its answer was cut short"))),
+    };
+    match serde_json::from_slice(&body) {
+        Ok(AnswerBody { disposition }) => {
+            Ok(Answer::Acknowledged { discard: disposition == Some(Disposition::Delete) })
+        }
+        // A cut shows in no other way where nobody says how long the answer is.
+        Err(error) if error.is_eof() && claims_json && !body.is_empty() => {
+            Ok(refused(Some("its answer is JSON that does not end")))
+        }
+        // An answer that is not our JSON says nothing about the object: it is kept.
+        Err(_) => Ok(Answer::Acknowledged { discard: false }),
     }
 }
 
-async fn answer(mut response: Response) -> Result<Answer> {
-    let status = response.status_code();
-    if !(200..300).contains(&status) {
-        let asked = response.headers().get("retry-after")?.and_then(|seconds| seconds.trim().parse().ok());
-        return Ok(Answer::Refused { status: Some(status), asked_seconds: asked });
-    }
-    // An answer that is not our JSON says nothing about the object: it is kept.
-    let body: AnswerBody = serde_json::from_str(&response.text().await.unwrap_or_default()).unwrap_or_default();
-    Ok(Answer::Acknowledged { discard: body.disposition == Some(Disposition::Delete) })
+/// All of the answer, or its beginning where it is longer than it may be. An error where it ends before it should.
+async fn read(response: &Response) -> Result<Vec<u8>> {
+    let ResponseBody::Stream(stream) = response.body() else { return Ok(Vec::new()) };
+    let one_too_many = MOST_ANSWER_BYTES + 1;
+    let mut body = Body::new(stream, one_too_many)?;
+    Ok(body.read(one_too_many, one_too_many.into()).await?.to_vec())
 }
 
 fn request(facts: &EventFacts, url: &str, body: &str, now: UnixMs, config: &Config) -> Result<Request> {
@@ -107,7 +139,7 @@ fn sign(secret: &Secret, message: &str) -> Option<String> {
     Some(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
 }
 
-fn body(facts: &EventFacts, config: &Config, now: UnixMs) -> Result<Value> {
+fn body(facts: &EventFacts, config: &Config) -> Result<Value> {
     let snapshot = &facts.snapshot;
     let mut data = json!({
         "uploadId": snapshot.id,
@@ -119,20 +151,24 @@ fn body(facts: &EventFacts, config: &Config, now: UnixMs) -> Result<Value> {
         "metadata": snapshot.file.metadata,
         "attached": facts.attached,
         "createdAt": snapshot.created_at.rfc3339(),
-        "endedAt": facts.occurred_at.rfc3339(),
+        "endedAt": facts.ended_at.rfc3339(),
     });
-    if let (EventKind::Completed, Some(object)) = (facts.kind, &snapshot.object) {
-        let expires = now.unix_seconds() + config.download_url_ttl_seconds;
-        let secret = config.download_secrets.first();
-        let url = secret
-            .and_then(|secret| signed_url::sign(secret, &facts.public_url, snapshot.id, expires))
-            .ok_or_else(|| Error::from("the download URL could not be signed"))?;
+    if let Some(object) = &facts.object {
         data["etag"] = json!(object.etag);
         data["digests"] = json!({ "crc64nvme": object.crc64nvme });
         if let Some(sha256) = object.sha256 {
             data["digests"]["sha256"] = json!(sha256);
         }
+    }
+    if let Some(until) = facts.link_until {
+        let secret = config.download_secrets.first();
+        let url = secret
+            .and_then(|secret| signed_url::sign(secret, &facts.public_url, snapshot.id, until.unix_seconds()))
+            .ok_or_else(|| Error::from("the download URL could not be signed"))?;
         data["downloadUrl"] = json!(url);
+    }
+    if facts.kind == EventKind::Deleted {
+        data["deletedAt"] = json!(facts.occurred_at.rfc3339());
     }
     if let Some(reason) = &snapshot.reason {
         data["reason"] = json!(reason);

@@ -91,6 +91,32 @@ test("the last chunk sent once more is told that everything is there", async () 
   assertRefused(reply, 409, "offset-mismatch", { uploadedBytes: file.length });
 });
 
+test("bytes that count already, named by their range, are no conflict", async () => {
+  const repeat = (id: string, from: number, to: number) =>
+    client.putRaw(id, file.subarray(from, to), { "Content-Range": `bytes ${from}-${to - 1}/${file.length}` });
+  await assertNothingCounted(client, begun.uploadId, async () => {
+    for (const [from, to] of [
+      [0, begun.partBytes],
+      [7, 1_000],
+    ] as const) {
+      const reply = await repeat(begun.uploadId, from, to);
+      assert.equal(reply.status, 200, reply.body.toString());
+      assert.equal(reply.json<{ uploadedBytes: number }>().uploadedBytes, begun.partBytes);
+    }
+    assertRefused(await repeat(begun.uploadId, 7, begun.partBytes + 1), 409, "offset-mismatch");
+  });
+  const { uploadId } = await client.upload(file);
+  const last = await repeat(uploadId, begun.partBytes, file.length);
+  assert.equal(last.status, 200, last.body.toString());
+  assert.equal(last.json<{ state: string }>().state, "completed");
+});
+
+test("a chunk behind the end of a finished upload is beyond its length, and not asked for again", async () => {
+  const { uploadId } = await client.upload(file);
+  const members = { uploadedBytes: file.length, fileSize: file.length };
+  assertRefused(await client.put(uploadId, file.length, rest), 413, "beyond-declared-length", members);
+});
+
 test("a byte beyond the declared size is refused", async () => {
   await assertNothingCounted(client, begun.uploadId, async () => {
     const tooMuch = Buffer.concat([rest, Buffer.from("!")]);

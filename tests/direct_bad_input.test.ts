@@ -105,20 +105,41 @@ test("a URL that is used again after the record: nothing wrong is put together, 
   assertRefused(await direct.askToRecord(id, [good]), 409, "part-not-stored");
   await direct.record(id, last);
   const again = await direct.signOne(id, 0);
-  assert.notEqual(again.partNumber, first.partNumber);
+  assert.equal(again.partNumber, first.partNumber);
   await direct.record(id, await direct.store(again, file));
   await assertCompletedAsSent(id);
 });
 
-test("a URL that is used late, when its chunk was signed anew, counts for nothing", async () => {
+test("a chunk that is signed again and again has one part, and what counts is what R2 has when it is recorded", async () => {
   const id = await create();
   const old = await direct.signOne(id, 0);
+  for (let time = 0; time < 50; time += 1) {
+    assert.equal((await direct.signOne(id, 0)).partNumber, old.partNumber);
+  }
   const anew = await direct.signOne(id, 0);
-  const good = await direct.store(anew, file);
   const late = await direct.store(old, garbage);
-  assertRefused(await direct.askToRecord(id, [late]), 409, "superseded");
+  const good = await direct.store(anew, file);
+  assertRefused(await direct.askToRecord(id, [late]), 409, "part-not-stored");
   await direct.record(id, good);
-  await direct.store(old, garbage);
+  await direct.putChunks(id, file, 1);
+  await assertCompletedAsSent(id);
+});
+
+test("a batch of which one chunk is refused signs none, and says which", async () => {
+  const id = await create();
+  await direct.putChunks(id, file, 0);
+  const before = (await client.request("GET", `/upload/${id}/log`)).body.toString();
+  assertRefused(await direct.askForUrls(id, [1, 0]), 409, "chunk-already-stored", { chunk: 0 });
+  assert.match(String(assertRefused(await direct.askForUrls(id, [1, 77]), 400, "bad-request").detail), /77/);
+  const { entries } = (await client.request("GET", `/upload/${id}/log`)).json<{
+    entries: { event: string; times: number }[];
+  }>();
+  const signed = entries.filter(({ event }) => event === "signed");
+  assert.deepEqual(
+    signed.map(({ times }) => times),
+    [1],
+    before,
+  );
   await direct.putChunks(id, file, 1);
   await assertCompletedAsSent(id);
 });

@@ -133,7 +133,7 @@ test("a recorded part that was overwritten: the trail says that the upload was r
       ["completed", 1],
     ],
   );
-  assert.match(entries.find(({ event }) => event === "reopened")?.detail ?? "", /parts as they were recorded/);
+  assert.match(entries.find(({ event }) => event === "reopened")?.detail ?? "", /parts as they were counted/);
 });
 
 test("an upload that ends without an object leaves its cost in its last line as well", async () => {

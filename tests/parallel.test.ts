@@ -99,14 +99,73 @@ test("the status tells what is missing as ranges and as a bitmap, and HEAD the f
   await assertCompletedAs(uploadId, file);
 });
 
-test("a chunk that is there already is refused and stays what it is", async () => {
+test("a chunk that is there already is answered with the truth and stays what it is", async () => {
   const { uploadId } = await create(small);
   await putChunk(uploadId, small, 1);
   await assertNothingCounted(client, uploadId, async () => {
-    const again = await client.put(uploadId, CHUNK_BYTES, chunkOf(garbage, 1));
-    assertRefused(again, 409, "chunk-already-stored", { uploadedBytes: CHUNK_BYTES });
+    const range = `bytes ${CHUNK_BYTES}-${2 * CHUNK_BYTES - 1}/${small.length}`;
+    for (const headers of [{ "X-Upload-Offset": CHUNK_BYTES }, { "Content-Range": range }]) {
+      const again = await client.request("PUT", `/upload/${uploadId}`, { headers, body: chunkOf(garbage, 1) });
+      assert.equal(again.status, 200, again.body.toString());
+      assert.equal(again.json<{ uploadedBytes: number }>().uploadedBytes, CHUNK_BYTES);
+    }
   });
   await putChunks(uploadId, small, [0, 2]);
+  await assertCompletedAs(uploadId, small);
+  const late = await client.put(uploadId, 0, chunkOf(small, 0));
+  assert.deepEqual([late.status, late.json<{ state: string }>().state], [200, "completed"]);
+});
+
+test("a chunk that comes again with its checksum is compared: the same is no conflict, another is", async () => {
+  const { uploadId } = await create(small);
+  const checked = (bytes: Uint8Array) => ({ "X-Chunk-Checksum": `sha256=${sha256(bytes)}` });
+  await client.put(uploadId, CHUNK_BYTES, chunkOf(small, 1), checked(chunkOf(small, 1)));
+  await assertNothingCounted(client, uploadId, async () => {
+    const same = await client.put(uploadId, CHUNK_BYTES, chunkOf(small, 1), checked(chunkOf(small, 1)));
+    assert.equal(same.status, 200, same.body.toString());
+    const other = await client.put(uploadId, CHUNK_BYTES, chunkOf(garbage, 1), checked(chunkOf(garbage, 1)));
+    assertRefused(other, 409, "chunk-differs", { uploadedBytes: CHUNK_BYTES });
+  });
+  await putChunks(uploadId, small, [0, 2]);
+  await assertCompletedAs(uploadId, small);
+});
+
+test("a chunk that does not say where it begins is refused", async () => {
+  const { uploadId } = await create(small);
+  await assertNothingCounted(client, uploadId, async () => {
+    const reply = await client.request("PUT", `/upload/${uploadId}`, { body: chunkOf(small, 0) });
+    assert.equal(assertRefused(reply, 400, "bad-request").field, "X-Upload-Offset");
+  });
+});
+
+test("a hundred interruptions of one chunk end nothing", async () => {
+  const { uploadId } = await create(small);
+  for (let time = 0; time < 100; time += 1) {
+    const running = client.putSlowly(uploadId, 0, CHUNK_BYTES);
+    await running.writeThrough(chunkOf(garbage, 0).subarray(0, 1_000 * (time % 7)));
+    running.cut();
+  }
+  await waitFor("chunk 0 to be taken", async () => (await client.put(uploadId, 0, chunkOf(small, 0))).status === 200);
+  await putChunks(uploadId, small, [1, 2]);
+  await assertCompletedAs(uploadId, small);
+});
+
+test("while all earlier requests for a chunk may still reach storage it waits, is told so, and goes on when they have ended", async () => {
+  const { uploadId } = await create(small);
+  const hanging = Array.from({ length: 8 }, () => client.putSlowly(uploadId, 0, CHUNK_BYTES));
+  type Log = { entries: { event: string; times: number }[] };
+  await waitFor("eight attempts", async () => {
+    const { entries } = (await client.request("GET", `/upload/${uploadId}/log`)).json<Log>();
+    return entries.some(({ event, times }) => event === "attempt" && times === 8);
+  });
+  const ninth = await client.put(uploadId, 0, chunkOf(small, 0));
+  assertRefused(ninth, 503, "writers-pending", { uploadedBytes: 0 });
+  assert.ok(Number(ninth.header("Retry-After")) > 0);
+  await putChunks(uploadId, small, [1, 2]);
+  for (const running of hanging) {
+    running.cut();
+  }
+  await waitFor("chunk 0 to be taken", async () => (await client.put(uploadId, 0, chunkOf(small, 0))).status === 200);
   await assertCompletedAs(uploadId, small);
 });
 

@@ -1,18 +1,25 @@
-//! What the origin is told: one event per upload, when it ends, sent until the origin has acknowledged it.
+//! What the origin is told: one event when an upload ends, and another when a client deletes what was completed; each sent until
+//! the origin has acknowledged it. Where the origin itself has the object deleted, by its answer to an event, nobody is told.
 //!
 //! The event's id is made of the upload's, so it can never change, and a receiver that records ids sees every repetition
-//! as one. `Delivery` is the outbox entry: it lives from the upload's end until the acknowledgement, in the same row
-//! store and the same transaction as the end itself.
+//! as one. `Delivery` is the outbox entry: it lives from the moment of which it tells until the acknowledgement, in the same row
+//! store and the same transaction as the fact itself.
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{UnixMs, UploadId};
+use crate::{
+    refusal::Refusal,
+    units::{UnixMs, UploadId},
+};
 
 /// The longest pause between two attempts: an hour.
 const LONGEST_DELAY_SECONDS: u64 = 3_600;
 
-/// How an upload ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The shortest time between two redeliveries of one event: 10 s.
+const REDELIVERY_PACE_MS: u64 = 10_000;
+
+/// What happened to an upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EventKind {
     /// The object is whole, and every declared digest has been verified.
@@ -23,6 +30,8 @@ pub enum EventKind {
     Expired,
     /// Its client cancelled it.
     Aborted,
+    /// It was complete, and a client has deleted it.
+    Deleted,
 }
 
 impl EventKind {
@@ -33,6 +42,7 @@ impl EventKind {
             Self::Failed => "upload.failed",
             Self::Expired => "upload.expired",
             Self::Aborted => "upload.aborted",
+            Self::Deleted => "upload.deleted",
         }
     }
 
@@ -73,7 +83,7 @@ pub enum DeliveryState {
     Failed,
 }
 
-/// The outbox entry of an upload.
+/// An entry of an upload's outbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     /// What happened.
@@ -87,6 +97,15 @@ pub struct Delivery {
     /// When the event is handed to the queue (again). Every expected attempt moves this beyond itself, so a queue that
     /// works is never given a second copy, and one that lost the message is.
     pub next_send_at: UnixMs,
+    /// When the attempt that is under way is over at the latest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt_until: Option<UnixMs>,
+    /// Until when the last link that was handed out with it is good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_until: Option<UnixMs>,
+    /// When an operator wanted it sent again, for the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redelivered_at: Option<UnixMs>,
 }
 
 /// What becomes of an attempt that the origin did not acknowledge.
@@ -107,7 +126,16 @@ pub enum Verdict {
 impl Delivery {
     /// Something has happened that the origin shall hear of.
     pub fn new(kind: EventKind, now: UnixMs) -> Self {
-        Self { kind, occurred_at: now, state: DeliveryState::Queued, attempts: 0, next_send_at: now }
+        Self {
+            kind,
+            occurred_at: now,
+            state: DeliveryState::Queued,
+            attempts: 0,
+            next_send_at: now,
+            attempt_until: None,
+            link_until: None,
+            redelivered_at: None,
+        }
     }
 
     /// The event has been handed to the queue; unless an attempt begins, hand it over again after `resend_ms`.
@@ -116,12 +144,14 @@ impl Delivery {
         Self { next_send_at: now.plus_ms(resend_ms), ..self.clone() }
     }
 
-    /// An attempt begins that lasts at most `attempt_ms`.
+    /// An attempt begins that lasts at most `attempt_ms`, and hands out a link that is good until then, if it hands out one.
     #[must_use]
-    pub fn begun(&self, now: UnixMs, attempt_ms: u64, resend_ms: u64) -> Self {
+    pub fn begun(&self, now: UnixMs, attempt_ms: u64, resend_ms: u64, link_until: Option<UnixMs>) -> Self {
         Self {
             attempts: self.attempts.saturating_add(1),
             next_send_at: now.plus_ms(attempt_ms.saturating_add(resend_ms)),
+            attempt_until: Some(now.plus_ms(attempt_ms)),
+            link_until: self.link_until.max(link_until),
             ..self.clone()
         }
     }
@@ -129,7 +159,7 @@ impl Delivery {
     /// The origin has acknowledged.
     #[must_use]
     pub fn acknowledged(&self) -> Self {
-        Self { state: DeliveryState::Delivered, ..self.clone() }
+        Self { state: DeliveryState::Delivered, attempt_until: None, ..self.clone() }
     }
 
     /// The origin has not acknowledged; it may have asked for a pause.
@@ -141,25 +171,31 @@ impl Delivery {
         asked_seconds: Option<u32>,
         resend_ms: u64,
     ) -> (Self, Verdict) {
+        let ended = Self { attempt_until: None, ..self.clone() };
         match self.state {
             DeliveryState::Queued if self.attempts < policy.max_attempts => {
                 let delay_seconds = policy.delay_seconds(self.attempts, asked_seconds);
                 let next_send_at = now.plus_ms(u64::from(delay_seconds) * 1000 + resend_ms);
-                (Self { next_send_at, ..self.clone() }, Verdict::RetryAfter { delay_seconds })
+                (Self { next_send_at, ..ended }, Verdict::RetryAfter { delay_seconds })
             }
-            DeliveryState::Queued => (Self { state: DeliveryState::Failed, ..self.clone() }, Verdict::GiveUp),
-            DeliveryState::Delivered | DeliveryState::Failed => (self.clone(), Verdict::Settled),
+            DeliveryState::Queued => (Self { state: DeliveryState::Failed, ..ended }, Verdict::GiveUp),
+            DeliveryState::Delivered | DeliveryState::Failed => (ended, Verdict::Settled),
         }
     }
 
-    /// An operator wants it sent again, with all its attempts anew. `None` while it is on its way.
-    pub fn again(&self, now: UnixMs) -> Option<Self> {
-        (self.state != DeliveryState::Queued).then(|| Self {
-            state: DeliveryState::Queued,
-            attempts: 0,
-            next_send_at: now,
-            ..self.clone()
-        })
+    /// An operator wants it sent again, with all its attempts anew: not while it is on its way, and not over and over.
+    pub fn again(&self, now: UnixMs) -> Result<Self, Refusal> {
+        let since_ms = self.redelivered_at.map_or(REDELIVERY_PACE_MS, |at| now.ms_since(at));
+        if since_ms < REDELIVERY_PACE_MS {
+            let retry_after_ms = REDELIVERY_PACE_MS - since_ms;
+            let retry_after_seconds = u32::try_from(retry_after_ms.div_ceil(1000)).unwrap_or(u32::MAX);
+            return Err(Refusal::RedeliveredRecently { retry_after_seconds });
+        }
+        if self.state == DeliveryState::Queued {
+            return Err(Refusal::NothingToRedeliver);
+        }
+        let redelivered_at = Some(now);
+        Ok(Self { state: DeliveryState::Queued, attempts: 0, next_send_at: now, redelivered_at, ..self.clone() })
     }
 }
 
@@ -182,20 +218,32 @@ mod tests {
     #[test]
     fn the_last_attempt_gives_up_and_can_be_asked_for_again() {
         let policy = RetryPolicy { first_delay_seconds: 1, max_attempts: 2 };
-        let first = Delivery::new(EventKind::Completed, UnixMs(0)).begun(UnixMs(0), 1000, 1000);
+        let first = Delivery::new(EventKind::Completed, UnixMs(0)).begun(UnixMs(0), 1000, 1000, None);
         let (second, verdict) = first.refused(UnixMs(10), policy, None, 1000);
         assert_eq!(verdict, Verdict::RetryAfter { delay_seconds: 1 });
         assert_eq!(second.next_send_at, UnixMs(10 + 1000 + 1000));
-        assert_eq!(second.again(UnixMs(20)), None, "it is on its way");
-        let (failed, verdict) = second.begun(UnixMs(1010), 1000, 1000).refused(UnixMs(1020), policy, None, 1000);
+        assert_eq!(second.again(UnixMs(20)), Err(Refusal::NothingToRedeliver), "it is on its way");
+        let (failed, verdict) = second.begun(UnixMs(1010), 1000, 1000, None).refused(UnixMs(1020), policy, None, 1000);
         assert_eq!((failed.state, verdict), (DeliveryState::Failed, Verdict::GiveUp));
         let again = failed.again(UnixMs(9000)).unwrap();
         assert_eq!((again.state, again.attempts, again.next_send_at), (DeliveryState::Queued, 0, UnixMs(9000)));
+        let taken = again.begun(UnixMs(9_100), 1000, 1000, None).acknowledged();
+        let too_soon = Refusal::RedeliveredRecently { retry_after_seconds: 9 };
+        assert_eq!(taken.again(UnixMs(10_500)), Err(too_soon), "nobody has it sent over and over");
+        assert!(taken.again(UnixMs(19_000)).is_ok());
+    }
+
+    #[test]
+    fn the_last_link_is_remembered_across_attempts() {
+        let first = Delivery::new(EventKind::Completed, UnixMs(0)).begun(UnixMs(0), 1, 1, Some(UnixMs(700)));
+        let second = first.acknowledged().again(UnixMs(50_000)).unwrap().begun(UnixMs(50_001), 1, 1, Some(UnixMs(600)));
+        assert_eq!(second.link_until, Some(UnixMs(700)));
+        assert_eq!(second.begun(UnixMs(2), 1, 1, Some(UnixMs(800))).link_until, Some(UnixMs(800)));
     }
 
     #[test]
     fn a_late_failure_does_not_undo_an_acknowledgement() {
-        let done = Delivery::new(EventKind::Completed, UnixMs(0)).begun(UnixMs(0), 1, 1).acknowledged();
+        let done = Delivery::new(EventKind::Completed, UnixMs(0)).begun(UnixMs(0), 1, 1, None).acknowledged();
         let (after, verdict) = done.refused(UnixMs(5), POLICY, None, 1);
         assert_eq!((after.state, verdict), (DeliveryState::Delivered, Verdict::Settled));
     }
@@ -205,5 +253,6 @@ mod tests {
         let upload = UploadId::parse("067e6162-3b6f-4ae2-a171-2470b63dff00").unwrap();
         // Receivers have stored this. Changing it would have them take old events for new ones.
         assert_eq!(EventKind::Completed.id(upload), "evt_067e61623b6f4ae2a1712470b63dff00_completed");
+        assert_eq!(EventKind::Deleted.id(upload), "evt_067e61623b6f4ae2a1712470b63dff00_deleted");
     }
 }

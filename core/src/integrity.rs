@@ -104,8 +104,9 @@ impl Algorithm {
     }
 }
 
-/// What the sender of a chunk says its digest is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What the sender of a chunk says its digest is. Written as `sha256:<base64>`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ChunkDigest {
     /// Computed how.
     pub algorithm: Algorithm,
@@ -125,6 +126,22 @@ impl ChunkDigest {
     /// Whether it is that of no bytes at all.
     pub fn is_of_nothing(&self) -> bool {
         hex::encode(&self.value) == self.algorithm.of_nothing()
+    }
+}
+
+impl From<ChunkDigest> for String {
+    fn from(digest: ChunkDigest) -> Self {
+        format!("{}:{}", digest.algorithm.name(), STANDARD.encode(&digest.value))
+    }
+}
+
+impl TryFrom<String> for ChunkDigest {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let (name, value) = text.split_once(':').ok_or("a digest without its algorithm")?;
+        let algorithm = Algorithm::by_name(name).ok_or("a digest of an unknown algorithm")?;
+        Self::parse(algorithm, value).ok_or("a digest of another length")
     }
 }
 

@@ -7,6 +7,7 @@
 //! * [`session`]: who may write what, and what is then true. Decides; never stores.
 //! * [`upload`]: an upload as everybody sees it.
 //! * [`plan`]: part sizes, part numbers and their arithmetic.
+//! * [`chunk`]: the bytes of one request.
 //! * [`dialect`]: HTTP in, [`operation::Operation`] out, and answers back. Knows no session.
 //! * [`address`]: where the service is in URLs.
 //! * [`preconditions`]: whether an object is wanted, and how much of it. [`http_date`]: dates in headers.
@@ -14,7 +15,7 @@
 //! * [`stride`]: how much of a body is read at a time.
 //! * [`s3`]: requests to R2's S3 API, signed, and what it answers.
 //! * [`ledger`]: what one owner may use.
-//! * [`event`]: what the origin is told, and when it is told again.
+//! * [`event`]: what the origin is told, and when it is told again. [`outbox`]: all that one upload has to tell.
 //! * [`token`]: who may upload what, by word of the application. [`caller`]: who asks an upload's object for something.
 
 #![forbid(unsafe_code)]
@@ -22,6 +23,7 @@
 pub mod address;
 pub mod byte_range;
 pub mod caller;
+pub mod chunk;
 pub mod cors;
 pub mod cost;
 pub mod dialect;
@@ -33,6 +35,7 @@ pub mod ledger;
 pub mod log_line;
 pub mod media_types;
 pub mod operation;
+pub mod outbox;
 pub mod plan;
 pub mod preconditions;
 pub mod refusal;

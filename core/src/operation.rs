@@ -112,6 +112,8 @@ pub struct Append {
     pub id: UploadId,
     /// Where it begins.
     pub offset: ByteCount,
+    /// How its sender has said so.
+    pub named: crate::chunk::Named,
     /// How long it is.
     pub length: ByteCount,
     /// How long the client says the whole file is, where it does: must be what was declared, or declares it now.

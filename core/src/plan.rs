@@ -4,6 +4,8 @@
 //! (<https://developers.cloudflare.com/r2/objects/multipart-objects/>). The size is fixed here, once, from the declared
 //! length of the file, so that nothing is left to be discovered at completion.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use crate::units::{ByteCount, MIB};
@@ -11,7 +13,7 @@ use crate::units::{ByteCount, MIB};
 /// R2's highest part number.
 pub const MAX_PART_NUMBER: u16 = 10_000;
 
-/// The most parts that a file may need. The other 2,000 numbers are spare, since every try at a part takes a fresh one.
+/// The most parts that a sequential upload may need. The other 2,000 numbers are spare: an attempt takes a fresh one while there are.
 pub const MAX_PLANNED_PARTS: u64 = if cfg!(feature = "small-parts") { 10_000 } else { 8_000 };
 
 /// R2's smallest part (the last one may be smaller): 5 MiB.
@@ -24,12 +26,19 @@ const PART_STEP_BYTES: u64 = if cfg!(feature = "small-parts") { 1024 } else { MI
 /// 8,000 of them hold 62.5 GiB.
 pub const PREFERRED_PART_BYTES: u64 = 8 * MIB;
 
-/// The most chunks that a parallel upload may have. Each owns an equal share of the numbers, so each can be tried at least
-/// 10,000 / 1,250 = 8 times; 1,250 chunks of 95 MiB hold 115 GiB.
-pub const MAX_PARALLEL_CHUNKS: u64 = 1_250;
+/// The most chunks that a parallel upload may have. Each owns an equal share of the numbers, at least 10,000 / 5,000 = 2, so that
+/// a second attempt need not wait until it is certain that the first one has ended; 5,000 chunks of 95 MiB hold 463 GiB.
+pub const MAX_PARALLEL_CHUNKS: u64 = 5_000;
+
+/// So many numbers of its share a chunk of a parallel upload uses at most. They are used again once their writers have ended.
+pub const MAX_NUMBERS_PER_CHUNK: u16 = 8;
+
+/// The most chunks of a direct upload: one for each part number. A URL can be used any number of times, so what counts is what
+/// R2 has under the number when it is recorded, and a second number for the chunk would protect nobody.
+pub const MAX_DIRECT_CHUNKS: u64 = 10_000;
 
 /// The size of the parts that clients store themselves, where nothing asks for another: 64 MiB. Each costs a signature and a
-/// record; 1,250 of them hold 78 GiB.
+/// record; 10,000 of them hold 625 GiB.
 pub const PREFERRED_DIRECT_PART_BYTES: u64 = 64 * MIB;
 
 /// R2's largest part, 4.995 GiB, in whole MiB: 4.995 · 1,024 = 5,114.88
@@ -37,13 +46,8 @@ pub const PREFERRED_DIRECT_PART_BYTES: u64 = 64 * MIB;
 pub const MAX_DIRECT_PART_BYTES: u64 = 5_114 * MIB;
 
 /// R2's largest object, 4.995 TiB, in whole MiB: 4.995 · 1,024 · 1,024 = 5,237,637.1. Only parts that clients store themselves
-/// get there: 1,250 · 5,114 MiB would be 6,392,500 MiB.
+/// get there: 10,000 of 524 MiB.
 pub const MAX_OBJECT_BYTES: u64 = 5_237_637 * MIB;
-
-/// The most parts of a direct upload without declared sizes. The client chooses theirs, so it is better served by many than by
-/// many tries: each has 10,000 / 2,500 = 4 numbers, and 2,500 parts of 5 MiB, which is what Uppy sends unless it is told
-/// otherwise, hold 12.2 GiB.
-pub const MAX_UNSIZED_PARTS: u64 = 2_500;
 
 /// In what order the chunks of an upload come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -63,7 +67,8 @@ impl Mode {
     const fn max_parts(self) -> u64 {
         match self {
             Self::Sequential => MAX_PLANNED_PARTS,
-            Self::Parallel | Self::Direct => MAX_PARALLEL_CHUNKS,
+            Self::Parallel => MAX_PARALLEL_CHUNKS,
+            Self::Direct => MAX_DIRECT_CHUNKS,
         }
     }
 }
@@ -154,8 +159,7 @@ impl Plan {
             return Err(TooLarge);
         }
         let max_chunk = limits.max_chunk(mode).get();
-        let max_parts = if mode == Mode::Direct && open_ended { MAX_UNSIZED_PARTS } else { mode.max_parts() };
-        let needed = file_bytes.get().div_ceil(max_parts).div_ceil(PART_STEP_BYTES) * PART_STEP_BYTES;
+        let needed = file_bytes.get().div_ceil(mode.max_parts()).div_ceil(PART_STEP_BYTES) * PART_STEP_BYTES;
         // Rounding up to a whole MiB may pass a limit that is no whole MiB itself; the limit wins, and still suffices.
         let smallest_part = needed.max(MIN_PART_BYTES).min(max_chunk);
         let preferred =
@@ -294,11 +298,11 @@ fn part_for_chunk(chunk: u64, preferred: u64, smallest: u64) -> u64 {
 /// Fresh part numbers for a sequential attempt: `count` of them, directly above `highest_used`, or `None` when so few would be left
 /// that the `remaining` parts of the file could no longer all be stored.
 ///
-/// Here and in [`lane_number`] part numbers are made, nowhere else. **A number is never handed out twice**: R2 loses the stored part when a
-/// later upload to the same number fails (<https://developers.cloudflare.com/r2/api/s3/api/>). Numbers may have gaps: parts
-/// are assembled in the order of their numbers. Should R2 ever refuse gaps, these two functions are what changes: a number could
-/// be given again once its last writer has certainly ended.
-pub fn fresh_numbers(highest_used: u16, count: u64, remaining: u64) -> Option<std::ops::RangeInclusive<u16>> {
+/// Here, in [`lowest_free_number`] and in [`ChunkNumbers`] part numbers are made, nowhere else. R2 loses the stored part when a later
+/// upload to the same number fails (<https://developers.cloudflare.com/r2/api/s3/api/>), so **a number is handed out again only when
+/// its last writer has ended**: when it has said that its request to R2 is over, or has been silent for longer than it may be.
+/// Numbers may have gaps: parts are assembled in the order of their numbers.
+pub fn fresh_numbers(highest_used: u16, count: u64, remaining: u64) -> Option<RangeInclusive<u16>> {
     let left = u64::from(MAX_PART_NUMBER.saturating_sub(highest_used));
     if left < remaining.max(count) {
         return None;
@@ -307,21 +311,54 @@ pub fn fresh_numbers(highest_used: u16, count: u64, remaining: u64) -> Option<st
     Some(highest_used + 1..=highest_used + count)
 }
 
-/// The number for try `try_index` (from 0) at chunk `chunk` (from 0) of a parallel upload of `chunks` chunks, or `None` where
-/// the chunk has used up its share. Chunk i owns the numbers from i·share + 1 to (i + 1)·share, so the order of the
-/// numbers is that of the chunks, whenever they come.
-pub fn lane_number(chunk: u64, try_index: u16, chunks: u64) -> Option<u16> {
-    let share = u64::from(MAX_PART_NUMBER) / chunks.max(1);
-    if chunk >= chunks || u64::from(try_index) >= share {
-        return None;
-    }
-    u16::try_from(chunk * share + u64::from(try_index) + 1).ok()
+/// Where no fresh ones are left: the lowest number above the counted parts from which on `count` numbers are free, and
+/// the `remaining` parts of the file still fit.
+pub fn lowest_free_number(
+    last_counted: u16,
+    count: u64,
+    remaining: u64,
+    is_free: impl Fn(RangeInclusive<u16>) -> bool,
+) -> Option<u16> {
+    let highest_first = (u64::from(MAX_PART_NUMBER) + 1).checked_sub(remaining.max(count))?;
+    let (count, highest_first) = (u16::try_from(count.max(1)).ok()?, u16::try_from(highest_first).ok()?);
+    (last_counted + 1..=highest_first).find(|first| is_free(*first..=first.saturating_add(count - 1)))
 }
 
-/// Which chunk of a parallel upload of `chunks` chunks owns this number.
-pub fn lane_of(number: u16, chunks: u64) -> u64 {
-    let share = u64::from(MAX_PART_NUMBER) / chunks.max(1);
-    (u64::from(number).saturating_sub(1)) / share.max(1)
+/// Which part numbers the chunks of a parallel or direct upload own. Each has the same share, chunk i the numbers behind those of
+/// chunk i - 1, so the order of the numbers is that of the chunks, whenever they come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChunkNumbers {
+    chunks: u64,
+    share: u16,
+}
+
+impl ChunkNumbers {
+    /// For so many chunks.
+    pub fn new(mode: Mode, chunks: u64) -> Self {
+        let equal = u64::from(MAX_PART_NUMBER) / chunks.max(1);
+        let most = if mode == Mode::Direct { 1 } else { MAX_NUMBERS_PER_CHUNK };
+        Self { chunks, share: u16::try_from(equal).unwrap_or(most).min(most) }
+    }
+
+    /// How many chunks share the numbers.
+    pub fn chunks(self) -> u64 {
+        self.chunks
+    }
+
+    /// The numbers of this chunk, counted from 0; `None` where there is no such chunk.
+    pub fn of_chunk(self, chunk: u32) -> Option<RangeInclusive<u16>> {
+        if u64::from(chunk) >= self.chunks || self.share == 0 {
+            return None;
+        }
+        let first = u16::try_from(u64::from(chunk) * u64::from(self.share) + 1).ok()?;
+        Some(first..=first + self.share - 1)
+    }
+
+    /// The chunk that owns this number.
+    pub fn chunk_of(self, number: u16) -> Option<u32> {
+        let chunk = u32::from(number.checked_sub(1)? / self.share.max(1));
+        (u64::from(chunk) < self.chunks).then_some(chunk)
+    }
 }
 
 #[cfg(test)]

@@ -24,7 +24,9 @@ impl Refusal {
     pub fn retry_after_seconds(&self) -> Option<u32> {
         match self {
             Self::Busy { retry_after_seconds, .. }
+            | Self::WritersPending { retry_after_seconds, .. }
             | Self::RateLimited { retry_after_seconds }
+            | Self::RedeliveredRecently { retry_after_seconds }
             | Self::QuotaExceeded { retry_after_seconds: Some(retry_after_seconds), .. } => Some(*retry_after_seconds),
             Self::Completing | Self::StorageUnavailable { .. } => Some(SOON_SECONDS),
             Self::KeysUnavailable => Some(5),

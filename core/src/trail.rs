@@ -32,12 +32,12 @@ pub struct Entry {
     pub until: UnixMs,
     /// How often in a row.
     pub times: u32,
-    /// What: `created`, `attempt`, `takeover`, `signed`, `recorded`, `reopened`, `refused`, `declared`, the name of a phase,
+    /// What: `created`, `attempt`, `takeover`, `signed`, `recorded`, `reopened`, `refused`, `declared`, the name of a phase, `taken`,
     /// `delivery_attempt`, `delivered`, `delivery_failed`, `redelivery`.
     pub event: String,
     /// How many bytes counted then.
     pub uploaded_bytes: ByteCount,
-    /// Why, or which refusal.
+    /// Why, which refusal, or which event of the upload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }

@@ -61,7 +61,7 @@ pub enum Phase {
     Completing,
     /// The object is there, and is read back to see whether it has its declared SHA-256.
     Verifying,
-    /// The object is there, whole and verified.
+    /// The object is there, whole and verified. Or it was, and its origin has taken it over.
     Completed,
     /// It cannot become whole.
     Failed,
@@ -69,6 +69,8 @@ pub enum Phase {
     Aborted,
     /// Its time was over.
     Expired,
+    /// It was complete, and is not wanted any more: a client has deleted it, or it was a piece whose time is over.
+    Deleted,
 }
 
 impl Phase {
@@ -87,6 +89,7 @@ impl Phase {
             Self::Failed => "failed",
             Self::Aborted => "aborted",
             Self::Expired => "expired",
+            Self::Deleted => "deleted",
         }
     }
 }
@@ -114,24 +117,32 @@ pub struct Snapshot {
     pub file: FileInfo,
     /// When it was created.
     pub created_at: UnixMs,
-    /// When it ends unless it is complete by then.
+    /// When it ends unless bytes come in before, or it is complete by then.
     pub expires_at: UnixMs,
     /// How far the telling of the origin is; none where there is nothing to tell.
     pub delivery: Option<DeliveryState>,
     /// What it has cost so far.
     pub cost: Cost,
-    /// The object, while there is one.
+    /// The object of a completed upload, also when its origin has taken it over.
     pub object: Option<ObjectFacts>,
+    /// When the origin has taken the object over, so that its bytes cannot be had here any more.
+    pub deleted_at: Option<UnixMs>,
 }
 
 impl Snapshot {
     /// How a sequential upload stands once bytes have been appended to its front, without asking it again. What it has cost, its
     /// telling, and the sizes of its parts are as they were before.
     #[must_use]
-    pub fn appended(self, uploaded_bytes: ByteCount, phase: Phase, object: Option<ObjectFacts>) -> Self {
+    pub fn appended(
+        self,
+        uploaded_bytes: ByteCount,
+        expires_at: UnixMs,
+        phase: Phase,
+        object: Option<ObjectFacts>,
+    ) -> Self {
         let is_whole = self.plan.declared_bytes() == Some(uploaded_bytes);
         let missing = if is_whole { Vec::new() } else { vec![(uploaded_bytes, self.plan.file_bytes)] };
-        Self { phase, uploaded_bytes, offset: uploaded_bytes, missing, object, ..self }
+        Self { phase, uploaded_bytes, offset: uploaded_bytes, missing, expires_at, object, ..self }
     }
 }
 

@@ -4,8 +4,8 @@ resource "cloudflare_r2_bucket" "uploads" {
   name       = "quayside-${var.environment}-uploads"
 }
 
-# The objects abort what they began. This is for what a crash left that nobody knows: longer than UPLOAD_TTL_SECONDS, so that nothing
-# is taken from an upload that goes on. R2's own rule takes 7 days.
+# The objects abort what they began. This is for what a crash left that nobody knows: longer than the 6.5 days that a busy upload may
+# live, so that nothing is taken from one that goes on. R2's own rule takes as long.
 resource "cloudflare_r2_bucket_lifecycle" "uploads" {
   account_id  = var.account_id
   bucket_name = cloudflare_r2_bucket.uploads.name
@@ -18,7 +18,7 @@ resource "cloudflare_r2_bucket_lifecycle" "uploads" {
     abort_multipart_uploads_transition = {
       condition = {
         type    = "Age"
-        max_age = 172800
+        max_age = 604800
       }
     }
   }]

@@ -2,7 +2,7 @@
 //! delivery. Each looks at the session and decides; none stores.
 
 use upload_core::{
-    event::Verdict,
+    event::{EventKind, Verdict},
     ledger::Fingerprint,
     session::{Change, Decision, Session, Slice, Wanted},
     units::UnixMs,
@@ -12,9 +12,9 @@ use crate::rpc::upload::{
     BeginDelivery, DeliveryOutcome, EndDelivery, EventFacts, FoundObject, SliceHashed, WantedPieces,
 };
 
-/// The object that the upload left, where its SHA-256 is known.
+/// The object that the upload has left, where its SHA-256 is known and its bytes can be had.
 pub(crate) fn fingerprint(session: &Session) -> Option<Fingerprint> {
-    let object = session.object()?;
+    let object = session.stored_object()?;
     Some(Fingerprint {
         sha256: object.sha256?,
         upload_id: session.birth.id,
@@ -26,7 +26,7 @@ pub(crate) fn fingerprint(session: &Session) -> Option<Fingerprint> {
 }
 
 pub(crate) fn find_object(session: &Session) -> Decision<FoundObject> {
-    let answer = match session.object() {
+    let answer = match session.stored_object() {
         Some(object) => {
             let completed_at = session.progress.ended_at.unwrap_or(session.birth.created_at);
             Ok(FoundObject { object, completed_at, snapshot: session.snapshot() })
@@ -37,34 +37,41 @@ pub(crate) fn find_object(session: &Session) -> Decision<FoundObject> {
 }
 
 pub(crate) fn begin_delivery(session: &Session, now: UnixMs, command: &BeginDelivery) -> Decision<Option<EventFacts>> {
-    let this_event =
-        session.delivery.as_ref().filter(|delivery| delivery.kind.id(session.birth.id) == command.event_id);
-    let begun = this_event.and_then(|delivery| Some((delivery, session.delivery_begun(now, command.attempt_ms)?)));
+    let begun = session.outbox.with_id(session.birth.id, &command.event_id).and_then(|event| {
+        let change = session.delivery_begun(now, event, command.attempt_ms, command.link_ms)?;
+        let delivery = change.outbox.as_ref()?.find(event)?.clone();
+        Some((delivery, change))
+    });
     let Some((delivery, change)) = begun else { return pass(None) };
     let facts = EventFacts {
         event_id: command.event_id.clone(),
         kind: delivery.kind,
         occurred_at: delivery.occurred_at,
+        ended_at: session.progress.ended_at.unwrap_or(delivery.occurred_at),
         owner: session.birth.owner.clone(),
         key: session.object_key(),
         attached: session.birth.attached.clone(),
         public_url: session.birth.public_url.clone(),
         snapshot: session.snapshot(),
-        attempt: delivery.attempts + 1,
+        object: session.object_facts().filter(|_| matches!(delivery.kind, EventKind::Completed | EventKind::Deleted)),
+        link_until: delivery.link_until.filter(|_| delivery.kind == EventKind::Completed),
+        attempt: delivery.attempts,
     };
     Decision { answer: Ok(Some(facts)), change }
 }
 
 pub(crate) fn end_delivery(session: &Session, now: UnixMs, command: &EndDelivery) -> Decision<Verdict> {
-    match command.outcome {
-        DeliveryOutcome::Acknowledged { discard } => {
-            Decision { answer: Ok(Verdict::Settled), change: session.delivered(now, discard) }
+    let (verdict, change) = match (session.outbox.with_id(session.birth.id, &command.event_id), &command.outcome) {
+        // Withdrawn while it was being told.
+        (None, _) => (Verdict::Settled, session.withdrawn_attempt_ended(now)),
+        (Some(event), DeliveryOutcome::Acknowledged { discard }) => {
+            (Verdict::Settled, session.delivered(now, event, *discard))
         }
-        DeliveryOutcome::Refused { policy, asked_seconds } => {
-            let (verdict, change) = session.undelivered(now, policy, asked_seconds);
-            Decision { answer: Ok(verdict), change }
+        (Some(event), DeliveryOutcome::Refused { policy, asked_seconds }) => {
+            session.undelivered(now, event, *policy, *asked_seconds)
         }
-    }
+    };
+    Decision { answer: Ok(verdict), change }
 }
 
 pub(crate) fn wanted_pieces(session: &Session, now: UnixMs, _: &WantedPieces) -> Decision<Option<Wanted>> {

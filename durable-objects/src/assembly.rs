@@ -16,9 +16,6 @@ use crate::{faults::around, sql::session::PartName};
 /// Which binding of wrangler.toml leads to the bucket.
 pub(crate) const BUCKET_BINDING: &str = "BUCKET";
 
-/// R2 deletes so many objects at once, at most.
-const MOST_KEYS: usize = 1_000;
-
 /// How completion went.
 pub(crate) enum Assembly {
     /// R2 has the whole object.
@@ -37,10 +34,10 @@ pub(crate) enum Assembly {
     },
     /// R2 does not have the parts of a direct upload as they were recorded.
     Changed(String),
-    /// It will never have.
+    /// It has another object than it should, and that will not change.
     Impossible(String),
-    /// It may have a moment later.
-    Postponed(String),
+    /// It does not put the object together, in these words.
+    Refused(StorageFault, String),
 }
 
 /// Opens a multipart upload, and says R2's id of it.
@@ -77,13 +74,18 @@ pub(crate) async fn assemble(bucket: &Bucket, session: &Session, parts: Vec<Part
     };
     match around("r2.head", bucket.head(&birth.key)).await {
         Ok(Some(object)) => checked(bucket, &object, session, crc64nvme).await,
-        Err(head_error) => Assembly::Postponed(format!("{error}; looking for the object: {head_error}")),
-        Ok(None) => match classify(&error.to_string()) {
-            StorageFault::Retry | StorageFault::ClientLeft => Assembly::Postponed(error.to_string()),
-            StorageFault::Gone => Assembly::Impossible("Storage has dropped the unfinished upload.".to_owned()),
-            StorageFault::Damaged => Assembly::Impossible(format!("Storage has lost a part of the upload: {error}")),
-        },
+        Ok(None) => Assembly::Refused(classify(&error.to_string()), error.to_string()),
+        Err(head_error) => unknown(&error, &head_error),
     }
+}
+
+/// R2 did not do it, and does not say whether it has. Only where it would not let us in, it certainly has not.
+fn unknown(error: &Error, head_error: &Error) -> Assembly {
+    let fault = match classify(&error.to_string()) {
+        StorageFault::Refused => StorageFault::Refused,
+        _ => StorageFault::Retry,
+    };
+    Assembly::Refused(fault, format!("{error}; looking for the object: {head_error}"))
 }
 
 /// The same with parts that the client stored itself: R2 alone knows whether they are what was recorded, since whoever has a URL
@@ -96,16 +98,15 @@ async fn assemble_direct(bucket: &Bucket, session: &Session, parts: Vec<PartName
     };
     let error = match completed {
         Ok(object) => return unseen(bucket, &object, session).await,
-        Err(error) => error.to_string(),
+        Err(error) => error,
     };
     match around("r2.head", bucket.head(&birth.key)).await {
         Ok(Some(object)) => unseen(bucket, &object, session).await,
-        Err(head_error) => Assembly::Postponed(format!("{error}; looking for the object: {head_error}")),
-        Ok(None) => match classify(&error) {
-            StorageFault::Retry | StorageFault::ClientLeft => Assembly::Postponed(error),
-            StorageFault::Gone => Assembly::Impossible("Storage has dropped the unfinished upload.".to_owned()),
-            StorageFault::Damaged => Assembly::Changed(error),
+        Ok(None) => match classify(&error.to_string()) {
+            StorageFault::Damaged | StorageFault::Misfit => Assembly::Changed(error.to_string()),
+            fault => Assembly::Refused(fault, error.to_string()),
         },
+        Err(head_error) => unknown(&error, &head_error),
     }
 }
 
@@ -117,7 +118,7 @@ async fn unseen(bucket: &Bucket, object: &Object, session: &Session) -> Assembly
     match first_bytes_allowed(bucket, session, bytes.get()).await {
         Ok(Ok(())) => Assembly::Unseen { etag: object.etag(), bytes },
         Ok(Err(reason)) => Assembly::Impossible(reason),
-        Err(error) => Assembly::Postponed(error.to_string()),
+        Err(error) => Assembly::Refused(StorageFault::Retry, error.to_string()),
     }
 }
 
@@ -127,9 +128,11 @@ async fn unseen(bucket: &Bucket, object: &Object, session: &Session) -> Assembly
 pub(crate) async fn free(bucket: &Bucket, session: &Session) -> Result<()> {
     let birth = &session.birth;
     if session.progress.holds_segments {
-        free_segments(bucket, birth).await?;
-        for keys in session.stray_keys().chunks(MOST_KEYS) {
-            around("r2.delete", bucket.delete_multiple(keys.to_vec())).await?;
+        // All segments of the upload, whoever wrote them and whether or not they were ever counted.
+        delete_below(bucket, &birth.segment_prefix(), |_| true).await?;
+        if session.may_have_stray_puts() {
+            let counted = session.object_key();
+            delete_below(bucket, &birth.put_prefix(), |key| *key != counted).await?;
         }
     }
     if !session.is_unwanted() {
@@ -153,15 +156,21 @@ pub(crate) async fn abort(bucket: &Bucket, key: &str, id: Option<&str>) -> Resul
     Ok(())
 }
 
-/// Deletes all segments of an upload, whoever wrote them and whether or not they were ever counted.
-async fn free_segments(bucket: &Bucket, birth: &Birth) -> Result<()> {
+/// Deletes the objects whose keys begin so, as far as they are meant. R2 lists as many at once as it deletes at once: 1,000.
+async fn delete_below(bucket: &Bucket, prefix: &str, is_meant: impl Fn(&String) -> bool) -> Result<()> {
+    let mut cursor = None;
     loop {
-        let found = around("r2.list", bucket.list().prefix(birth.segment_prefix()).execute()).await?;
-        let keys: Vec<String> = found.objects().iter().map(Object::key).collect();
+        let mut list = bucket.list().prefix(prefix);
+        if let Some(cursor) = cursor {
+            list = list.cursor(cursor);
+        }
+        let found = around("r2.list", list.execute()).await?;
+        let keys: Vec<String> = found.objects().iter().map(Object::key).filter(&is_meant).collect();
         if !keys.is_empty() {
             around("r2.delete", bucket.delete_multiple(keys)).await?;
         }
-        if !found.truncated() {
+        cursor = found.cursor().filter(|_| found.truncated());
+        if cursor.is_none() {
             return Ok(());
         }
     }
@@ -190,7 +199,7 @@ async fn allowed(bucket: &Bucket, session: &Session, etag: String, crc64nvme: Cr
     match first_bytes_allowed(bucket, session, session.plan().file_bytes.get()).await {
         Ok(Ok(())) => Assembly::Done { etag, crc64nvme },
         Ok(Err(reason)) => Assembly::Impossible(reason),
-        Err(error) => Assembly::Postponed(error.to_string()),
+        Err(error) => Assembly::Refused(StorageFault::Retry, error.to_string()),
     }
 }
 

@@ -7,10 +7,12 @@ use std::cell::Cell;
 use crate::fault::Result;
 use upload_core::{
     cost::Cost,
+    integrity::ChunkDigest,
     log_line::LogLine,
     refusal::Refusal,
     session::{Begin, Change, Decision, Grant, Session},
     units::UnixMs,
+    upload::Snapshot,
 };
 use worker::Response;
 
@@ -19,7 +21,10 @@ use crate::{
     clock::now,
     log,
     metering::{self, metered},
-    rpc::{Command, answer},
+    rpc::{
+        Command, answer,
+        upload::{BeginAnswer, BeginChunk},
+    },
     sql::session as sql,
     upload_session_do::UploadSession,
 };
@@ -54,9 +59,12 @@ impl Arrivals {
 }
 
 impl UploadSession {
-    /// Grants the right to store a chunk.
+    /// Grants the right to store a chunk; one that is there already needs none.
     pub(crate) async fn begin(&self, body: &str) -> Result<Response> {
-        let begin: Begin = serde_json::from_str(body)?;
+        let BeginChunk { begin, digest } = serde_json::from_str(body)?;
+        if let Some(repeated) = self.repeated(begin, digest.as_ref())? {
+            return answer(repeated.map(|snapshot| BeginAnswer::Counted(Box::new(snapshot))));
+        }
         let arrival = self.arrivals.arrive();
         let opened = self.open_for(begin).await?;
         // Dies here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
@@ -67,7 +75,7 @@ impl UploadSession {
             }
             session.begin_opened(now, begin, opened.as_deref())
         };
-        let mut taken = self.take(Begin::NAME, None, rule)?;
+        let mut taken = self.take(BeginChunk::NAME, None, rule)?;
         if taken.is_ok() {
             self.arrivals.serve(arrival);
         }
@@ -85,7 +93,24 @@ impl UploadSession {
         self.charge(tail_rows);
         self.abort_unless_used(opened.as_deref()).await?;
         self.charge(metering::of_begin(&begin, taken.as_ref().ok()));
-        answer(taken)
+        answer(taken.map(|grant| BeginAnswer::Granted(Box::new(grant))))
+    }
+
+    /// How the upload stands, where the chunk is there already; or that it is there with another digest.
+    fn repeated(&self, begin: Begin, digest: Option<&ChunkDigest>) -> Result<Option<Result<Snapshot, Refusal>>> {
+        self.load()?;
+        let session = self.session.borrow();
+        let Some(session) = session.as_ref().filter(|session| session.repeats_what_counts(begin)) else {
+            return Ok(None);
+        };
+        if let Some((digest, end)) = digest.zip(session.part_of_repetition(begin))
+            && let Some(stored) = sql::digest_of_part(&self.state.storage(), end)?
+            && stored.algorithm == digest.algorithm
+            && stored != *digest
+        {
+            return Ok(Some(Err(Refusal::ChunkDiffers { uploaded_bytes: session.uploaded_bytes() })));
+        }
+        Ok(Some(Ok(session.snapshot())))
     }
 
     /// Opens the multipart upload that this chunk lacks, if that is all it lacks. Where R2 does not, the chunk is told so.

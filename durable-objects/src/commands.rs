@@ -2,7 +2,7 @@
 
 use upload_core::{
     refusal::Refusal,
-    session::{Begin, Commit, Release},
+    session::{Commit, Release, Renew},
 };
 use worker::{Request, Response};
 
@@ -14,9 +14,9 @@ use crate::{
     rpc::{
         self, Command, answer,
         upload::{
-            AsPiece, AwaitObject, BeginDelivery, BeginStretch, COMMAND_HEADER, Cancel, Complete, CreateAndBegin,
-            CreateUpload, Declare, EndDelivery, FindObject, NextSlice, Probe, ReadTail, ReadTrail, Redeliver,
-            SliceHashed, Status, WantedPieces,
+            AsPiece, AwaitObject, BeginChunk, BeginDelivery, BeginStretch, COMMAND_HEADER, Cancel, Complete,
+            CreateAndBegin, CreateUpload, Declare, EndDelivery, FindObject, NextSlice, Probe, ReadTail, ReadTrail,
+            Redeliver, SliceHashed, Status, WantedPieces,
         },
     },
     sql::session as sql,
@@ -35,6 +35,9 @@ impl UploadSession {
         };
         self.load()?;
         let is_theirs = self.session.borrow().as_ref().is_none_or(|session| caller.may_use(session.birth.ownership()));
+        if is_theirs {
+            self.look_after_duties()?;
+        }
         match path.trim_start_matches('/') {
             // Answered with bytes where it is answered: a refusal must not be taken for some.
             ReadTail::NAME if !is_theirs => Ok(Response::error("no such upload", 404)?),
@@ -47,13 +50,14 @@ impl UploadSession {
                 let CreateAndBegin { birth, first } = serde_json::from_str(&body)?;
                 answer(self.create(birth, Some(first)).await?)
             }
-            Begin::NAME => self.begin(&body).await,
+            BeginChunk::NAME => self.begin(&body).await,
             Commit::NAME => self.commit(&body, content.as_deref()),
             ReadTail::NAME => {
                 let ReadTail { start, end } = serde_json::from_str(&body)?;
                 Ok(Response::from_stream(sql::stream_rows(self.state.storage().sql(), start, end))?)
             }
             Release::NAME => self.decide(&body, |session, now, release: &Release| session.release(now, *release)),
+            Renew::NAME => self.decide(&body, |session, now, renew: &Renew| session.renew(now, *renew)),
             Probe::NAME => {
                 self.load()?;
                 waiting::for_last_commit(&self.session).await;
@@ -70,9 +74,15 @@ impl UploadSession {
                 waiting::for_object(&self.session).await;
                 self.decide_then_show(&body, |session, _, _: &AwaitObject| session.status())
             }
-            Complete::NAME => self.decide_then_show(&body, |session, _, _: &Complete| session.complete()),
-            Cancel::NAME => self.decide(&body, |session, now, _: &Cancel| session.cancel(now)),
-            Redeliver::NAME => self.decide_then_show(&body, |session, now, _: &Redeliver| session.redeliver(now)),
+            Complete::NAME => {
+                self.force_alarm()?;
+                self.decide_then_show(&body, |session, _, _: &Complete| session.complete())
+            }
+            Cancel::NAME => self.decide(&body, |session, now, cancel: &Cancel| session.cancel(now, cancel.0)),
+            Redeliver::NAME => {
+                self.force_alarm()?;
+                self.decide_then_show(&body, |session, now, _: &Redeliver| session.redeliver(now))
+            }
             FindObject::NAME => self.decide(&body, |session, _, _: &FindObject| find_object(session)),
             BeginDelivery::NAME => self.decide(&body, begin_delivery),
             EndDelivery::NAME => self.decide(&body, end_delivery),

@@ -48,6 +48,7 @@ impl UploadSession {
             metered(|| sql::create(&self.state.storage(), &session, &trail, || set_alarm(&self.state, alarm_at)));
         created?;
         session.progress.cost += rows;
+        self.alarm.set(alarm_at);
         // From here the upload exists, and ends by itself: its first alarm is set. Dies here: nobody knows that it was granted
         // anything, and whoever comes next takes that over.
         let snapshot = session.snapshot();

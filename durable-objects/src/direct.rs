@@ -1,10 +1,10 @@
-//! The object's answers about parts that its client stores itself. What it hands out and counts the session decides; here each
-//! number is stored before the next is handed out. Such an object sleeps while the parts are under way, so with the last number of
-//! a request goes the row that says how far the upload is, with its cost and its trail.
+//! The object's answers about parts that its client stores itself. What it hands out and counts the session decides. Such an object
+//! sleeps while the parts are under way, so with the numbers of a request goes the row that says how far the upload is, with its
+//! cost and its trail.
 
 use upload_core::{
     log_line::LogLine,
-    session::{Decision, Session, Slot},
+    session::{Decision, Session},
     units::{ByteCount, UnixMs},
     upload::Snapshot,
 };
@@ -40,21 +40,7 @@ impl UploadSession {
 
     fn sign_parts(&self, asked: &SignParts) -> Result<Response> {
         self.charge(BY_CLIENT);
-        let mut slots = Vec::with_capacity(asked.0.len());
-        for (chunk, behind) in asked.0.iter().zip(1..) {
-            let taken = self.take(SignParts::NAME, None, &mut |session, now| {
-                let mut decision = session.sign(now, *chunk);
-                if behind == asked.0.len() {
-                    decision.change.progress = decision.answer.is_ok().then(|| session.progress.clone());
-                }
-                decision
-            })?;
-            match taken {
-                Ok(slot) => slots.push(slot),
-                Err(refusal) => return answer::<Vec<Slot>>(Err(refusal)),
-            }
-        }
-        answer(Ok(slots))
+        answer(self.take(SignParts::NAME, None, &mut |session, now| session.sign(now, &asked.0))?)
     }
 
     /// Whoever learns this asks R2 for them.

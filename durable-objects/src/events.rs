@@ -75,7 +75,8 @@ impl Watchers {
             return;
         }
         let (was, is) = (before.snapshot(), after.snapshot());
-        let has_turned = (was.phase, was.delivery, &was.object) != (is.phase, is.delivery, &is.object);
+        let turns = |now: &Snapshot| (now.phase, now.delivery, now.object.is_some(), now.deleted_at);
+        let has_turned = turns(&was) != turns(&is);
         if !has_turned && was.uploaded_bytes == is.uploaded_bytes {
             return;
         }
@@ -142,7 +143,7 @@ pub(crate) fn close(socket: &WebSocket) {
 fn is_settled(snapshot: &Snapshot) -> bool {
     let has_ended = match snapshot.phase {
         Phase::Open | Phase::Completing | Phase::Verifying => false,
-        Phase::Completed | Phase::Failed | Phase::Aborted | Phase::Expired => true,
+        Phase::Completed | Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => true,
     };
     has_ended && snapshot.delivery != Some(DeliveryState::Queued)
 }

@@ -9,6 +9,7 @@
 //! [`rpc`] is the only door. The classes are public for the runtime's sake: they must be named in the root package, or they
 //! silently vanish from the wasm.
 
+mod alarm;
 mod answers;
 mod assembly;
 mod beginning;

@@ -5,9 +5,9 @@
 //!   it are durable.
 //! * Between reading the session and storing its change there is no `await`, so no two decisions are ever taken on the same
 //!   facts. That, not single-threading, is what makes the object a lock: while it waits for R2, others come in.
-//! * The alarm is always set to the next duty, in the same transaction as the fact that made it one, or else it is ringing and
-//!   is set at its end. An alarm handler returns no error, unless that fails: after six the platform would drop the alarm for
-//!   good.
+//! * The alarm is set no later than the next duty, in the same transaction as the fact that made it one, or else it is ringing and
+//!   is set at its end: [`crate::alarm`]. An alarm handler returns no error, unless that fails: after six the platform would drop
+//!   the alarm for good.
 
 #![allow(missing_docs, reason = "#[durable_object] expands to public methods without documentation")]
 
@@ -19,6 +19,7 @@ use upload_core::{
     log_line::LogLine,
     refusal::Refusal,
     session::{Change, Decision, Job, Session},
+    storage_fault::StorageFault,
     units::UnixMs,
     upload::Snapshot,
 };
@@ -27,6 +28,7 @@ use worker::{
 };
 
 use crate::{
+    alarm::Alarm,
     answers::fingerprint,
     assembly::{self, Assembly, BUCKET_BINDING},
     beginning::Arrivals,
@@ -40,15 +42,12 @@ use crate::{
     trail::Notes,
 };
 
-/// When an alarm handler could not even store what it did, it comes back after half a minute.
-const ALARM_FALLBACK_MS: u64 = 30_000;
-
-/// So many duties are done in one alarm; a further one waits for the next, which is set to now.
+/// So many duties are done in one alarm; a further one waits for the next, which comes a moment later.
 const MAX_JOBS_PER_ALARM: usize = 8;
 
 /// When the alarm is set for the next duty. Each setting is charged for as a row.
 #[derive(Clone, Copy)]
-enum Arm {
+pub(crate) enum Arm {
     /// In one transaction with the change that makes it due.
     WithTheChange,
     /// The alarm is ringing, and is set when its handler is done; until then the platform runs it again should it die.
@@ -65,6 +64,7 @@ pub struct UploadSession {
     pub(crate) session: RefCell<Option<Session>>,
     pub(crate) trail: Notes,
     pub(crate) arrivals: Arrivals,
+    pub(crate) alarm: Alarm,
 }
 
 impl DurableObject for UploadSession {
@@ -78,6 +78,7 @@ impl DurableObject for UploadSession {
             session: RefCell::new(None),
             trail: Notes::default(),
             arrivals: Arrivals::default(),
+            alarm: Alarm::default(),
         }
     }
 
@@ -86,6 +87,7 @@ impl DurableObject for UploadSession {
     }
 
     async fn alarm(&self) -> worker::Result<Response> {
+        self.alarm.rings(now());
         for _ in 0..MAX_JOBS_PER_ALARM {
             let now = now();
             let due = match self.load() {
@@ -101,10 +103,13 @@ impl DurableObject for UploadSession {
             }
             if let Err(error) = self.run(job).await {
                 log::error(&LogLine { detail: Some(format!("{job:?}: {error}")), ..log::fault("alarm") });
-                self.store_or_log(|session| session.postponed(now));
+                self.store_or_log(|session| match job {
+                    Job::Assemble => session.assembly_refused(now, StorageFault::Retry, &error.to_string()),
+                    _ => session.postponed(now),
+                });
             }
         }
-        // Dies here, or anywhere above: the platform runs the alarm again, and the duties are derived from the facts anew.
+        // Crash here, or anywhere above: the platform runs the alarm again, and the duties are derived from the facts anew.
         self.rearm()?;
         Response::empty()
     }
@@ -135,7 +140,8 @@ impl UploadSession {
     pub(crate) fn load(&self) -> Result<()> {
         if self.session.borrow().is_none() {
             let (loaded, rows) = metered(|| sql::load(&self.state.storage()));
-            if let Some(Stored { session, trail }) = loaded? {
+            if let Some(Stored { mut session, trail }) = loaded? {
+                session.wake(now());
                 self.trail.restore(trail);
                 *self.session.borrow_mut() = Some(session);
             }
@@ -217,29 +223,39 @@ impl UploadSession {
         })
     }
 
-    /// Stores what a rule changes, sets the alarm if the next duty is another now, and only then believes it.
+    /// Somebody asks. What was put off is brought forward, since somebody waits for it, and an alarm that was lost is set again.
+    pub(crate) fn look_after_duties(&self) -> Result<()> {
+        let now = now();
+        self.store_with(None, Arm::WithTheChange, &mut |session| session.hurried(now))?;
+        self.heal_alarm()
+    }
+
+    /// Stores what a rule changes, sets the alarm if the next duty comes before it rings, and only then believes it.
     fn store_with(&self, content: Option<&[u8]>, arm: Arm, rule: &mut dyn FnMut(&Session) -> Change) -> Result<()> {
         let mut slot = self.session.borrow_mut();
         let Some(session) = slot.as_mut() else { return Ok(()) };
         let change = rule(session);
-        if change.is_none() {
+        if change.is_only_in_memory() {
+            session.apply(change);
             return Ok(());
         }
         let mut after = session.clone();
         after.apply(change.clone());
-        let (alarm_before, alarm_after) = (session.next_job(), after.next_job());
+        let due = |session: &Session| session.next_job().map(|(due, _)| due);
+        let ring_at = match arm {
+            Arm::WithTheChange => self.alarm.must_ring_at(due(session), due(&after)),
+            Arm::WhenAllIsDone => None,
+        };
         let trail = self.trail.changed(now(), session, &change, &after);
         let (stored, rows) = metered(|| {
-            sql::store(&self.state.storage(), session, &change, &trail, content, || match arm {
-                Arm::WithTheChange if alarm_before != alarm_after => {
-                    set_alarm(&self.state, alarm_after.map(|(due, _)| due))
-                }
-                Arm::WithTheChange | Arm::WhenAllIsDone => Ok(()),
-            })
+            sql::store(&self.state.storage(), session, &change, &trail, content, || set_alarm(&self.state, ring_at))
         });
         stored?;
         after.progress.cost += rows;
-        // Dies here: the rows say it, and whoever reads them next knows it. The answer was not given yet.
+        if ring_at.is_some() {
+            self.alarm.set(ring_at);
+        }
+        // Crash here: the rows say it, and whoever reads them next knows it. The answer was not given yet.
         if after.progress.phase != session.progress.phase {
             log::phase(&after);
         }
@@ -268,12 +284,12 @@ impl UploadSession {
                 self.store(|session| match assembly {
                     Assembly::Done { etag, crc64nvme } => session.assembled(now(), etag, crc64nvme),
                     Assembly::Unseen { etag, bytes } => session.assembled_directly(now(), etag, bytes),
-                    Assembly::Changed(error) => session.reopened(now(), &error),
+                    Assembly::Changed(error) => session.reopened_directly(now(), &error),
                     Assembly::Impossible(reason) => session.unassembled(now(), reason),
-                    Assembly::Postponed(reason) => {
+                    Assembly::Refused(fault, error) => {
                         let line = LogLine::of("assembly_postponed", session.birth.id);
-                        log::info(&LogLine { detail: Some(reason), ..line });
-                        session.postponed(now())
+                        log::info(&LogLine { detail: Some(error.clone()), ..line });
+                        session.assembly_refused(now(), fault, &error)
                     }
                 })
             }
@@ -283,11 +299,11 @@ impl UploadSession {
                 self.store(Session::freed)
             }
             Job::Tell => {
-                let Some(delivery) = &session.delivery else { return Ok(()) };
+                let Some(event) = session.outbox.next().map(|delivery| delivery.kind) else { return Ok(()) };
                 let upload_id = session.birth.id;
-                errands::send(&self.env, &Errand::Tell { upload_id, event_id: delivery.kind.id(upload_id) }).await?;
-                // Dies here: the queue is given a second copy later. The origin sees the same event id twice.
-                self.store(|session| session.event_sent(now()))
+                errands::send(&self.env, &Errand::Tell { upload_id, event_id: event.id(upload_id) }).await?;
+                // Crash here: the queue is given a second copy later. The origin sees the same event id twice.
+                self.store(|session| session.event_sent(now(), event))
             }
             Job::Compose => {
                 // Stored first: whoever is asked may begin before the queue has said that it has the message. Dies here, or
@@ -323,21 +339,6 @@ impl UploadSession {
         if let Some(session) = &mut *self.session.borrow_mut() {
             session.progress.cost += cost;
         }
-    }
-
-    fn rearm(&self) -> Result<()> {
-        self.charge(metering::of_alarm());
-        let loaded = self.load();
-        let next = self.session.borrow().as_ref().and_then(Session::next_job);
-        let at = match (next, loaded) {
-            (Some((due, _)), _) => due,
-            // Nothing to do any more, or forgotten for good.
-            (None, Ok(())) => return Ok(()),
-            (None, Err(_)) => now().plus_ms(ALARM_FALLBACK_MS),
-        };
-        set_alarm(&self.state, Some(at)).inspect_err(|error| {
-            log::error(&LogLine { detail: Some(error.to_string()), ..log::fault("rearm") });
-        })
     }
 
     pub(crate) fn bucket(&self) -> Result<Bucket> {

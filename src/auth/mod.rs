@@ -20,6 +20,7 @@ use upload_core::{
     log_line::LogLine,
     operation::Operation,
     refusal::Refusal,
+    session::DeleteRight,
     token::{Claims, Genuine, Key, KeySet, Permit, TokenFault, Unverified, upload_token},
     units::UnixMs,
     upload::Purpose,
@@ -27,7 +28,7 @@ use upload_core::{
 use web_sys::Url;
 
 use crate::{
-    config::{Auth, Config, TokenSettings},
+    config::{Auth, Config, DeleteCompleted, TokenSettings},
     log::{self, now_ms},
 };
 
@@ -45,6 +46,8 @@ pub(crate) struct Access {
     creator: Option<Creator>,
     /// What may be put together from what was created before, by whom that may do no more.
     composer: Option<Creator>,
+    /// What may be deleted of the uploads that are the caller's.
+    pub(crate) delete_right: DeleteRight,
 }
 
 /// Somebody who may create uploads.
@@ -61,7 +64,7 @@ pub(crate) struct Creator {
 impl Access {
     /// Of a signed URL, or of nobody: whatever is asked under it has been allowed before, or needs no leave.
     fn system() -> Self {
-        Self { caller: Caller::System, creator: None, composer: None }
+        Self { caller: Caller::System, creator: None, composer: None, delete_right: DeleteRight::Unfinished }
     }
 
     /// Who may create uploads for this purpose. Whose token has expired may still put together what was created with it: the
@@ -105,7 +108,7 @@ pub(crate) async fn identify(
         Auth::Tokens(settings) => match presented(head) {
             None => Ok(Err(Refusal::Unauthorized)),
             Some(token) if upload_token::is_one(token) => Ok(holder(token, operation, config)),
-            Some(token) => by_token(token, settings).await,
+            Some(token) => by_token(token, settings, config.delete_completed).await,
         },
     }
 }
@@ -134,7 +137,8 @@ fn anybody(host: &str) -> std::result::Result<Access, Refusal> {
     say_once_that_it_is_open();
     let owner = ANYBODY.to_owned();
     let creator = Creator { owner: owner.clone(), permit: Permit::default(), token: None };
-    Ok(Access { caller: Caller::Owner(owner), creator: Some(creator), composer: None })
+    let delete_right = DeleteRight::Completed;
+    Ok(Access { caller: Caller::Owner(owner), creator: Some(creator), composer: None, delete_right })
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -160,14 +164,19 @@ fn holder(token: &str, operation: &Operation, config: &Config) -> std::result::R
         return Err(Refusal::NotPermitted { detail: "An upload's token is for that upload only.".to_owned() });
     };
     if upload_token::is_of(token, &config.download_secrets, upload) {
-        Ok(Access { caller: Caller::Holder(upload), creator: None, composer: None })
+        let delete_right = DeleteRight::Unfinished;
+        Ok(Access { caller: Caller::Holder(upload), creator: None, composer: None, delete_right })
     } else {
         // Also said of an upload's token that was altered: it cannot be told from another's.
         Err(Refusal::UploadNotFound)
     }
 }
 
-async fn by_token(text: &str, settings: &TokenSettings) -> Result<std::result::Result<Access, Refusal>> {
+async fn by_token(
+    text: &str,
+    settings: &TokenSettings,
+    delete_completed: DeleteCompleted,
+) -> Result<std::result::Result<Access, Refusal>> {
     let now = UnixMs(now_ms());
     let claims = match genuine(text, settings, now).await? {
         Ok(genuine) => genuine.claims(&settings.audience, now),
@@ -177,19 +186,28 @@ async fn by_token(text: &str, settings: &TokenSettings) -> Result<std::result::R
     let hash = TokenHash::of(text);
     let creator = |owner, permit| Some(Creator { owner, permit, token: Some(hash) });
     Ok(match claims {
-        Ok(Claims { upload: Some(upload), .. }) => {
-            Ok(Access { caller: Caller::Holder(upload), creator: None, composer: None })
+        Ok(Claims { permit, upload: Some(upload), .. }) => {
+            let delete_right = delete_right(permit.delete);
+            Ok(Access { caller: Caller::Holder(upload), creator: None, composer: None, delete_right })
         }
         Ok(Claims { owner, permit, upload: None }) => {
-            Ok(Access { caller: Caller::Owner(owner.clone()), creator: creator(owner, permit), composer: None })
+            let delete_right = delete_right(permit.delete || delete_completed == DeleteCompleted::Owner);
+            let caller = Caller::Owner(owner.clone());
+            Ok(Access { caller, creator: creator(owner, permit), composer: None, delete_right })
         }
         Err(TokenFault::Expired(claims)) => {
             let Claims { owner, permit, upload } = *claims;
             let composer = creator(owner, permit).filter(|_| upload.is_none());
-            Ok(Access { caller: Caller::Creator(hash), creator: None, composer })
+            // That its application once allowed more is over, too.
+            let delete_right = DeleteRight::Unfinished;
+            Ok(Access { caller: Caller::Creator(hash), creator: None, composer, delete_right })
         }
         Err(fault) => Err(Refusal::InvalidToken { detail: fault.to_string() }),
     })
+}
+
+fn delete_right(completed_too: bool) -> DeleteRight {
+    if completed_too { DeleteRight::Completed } else { DeleteRight::Unfinished }
 }
 
 /// Why it is not known what a token says.

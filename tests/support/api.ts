@@ -85,6 +85,7 @@ export type Problem = {
   detail: string;
   uploadId?: string;
   uploadedBytes?: number;
+  chunk?: number;
   limitBytes?: number;
   missingBytes?: number;
   chunkSize?: number;

@@ -33,14 +33,23 @@ pub(crate) struct Settings {
 /// A rule, and what it is called.
 pub(crate) type Rule = (&'static str, fn(&Settings) -> Vec<String>);
 
+/// The longest life of an unfinished upload, and the shortest memory of an ended one, in seconds: `core/src/session/lifetime.rs` and
+/// `core/src/ledger.rs`.
+const LONGEST_LIFE_SECONDS: u64 = 561_600;
+const SHORTEST_MEMORY_SECONDS: u64 = 86_400;
+
+/// What R2 is told to drop by itself.
+const LIFECYCLE: &str = include_str!("../../deploy/r2-lifecycle.json");
+
 /// All of them.
-pub(crate) const RULES: [Rule; 6] = [
+pub(crate) const RULES: [Rule; 7] = [
     ("every var and binding is there", everything_is_there),
     ("it shares no bucket and no queue with another environment", nothing_is_shared),
     ("queues have their consumers and a dead-letter queue", queues_are_consumed),
     ("migrations name every object's class", migrations_fit),
     ("limits, observability and the address are set", platform_is_set),
-    ("nobody uploads, calls or is told by accident", vars_are_safe),
+    ("nobody uploads, calls, deletes or is told by accident", vars_are_safe),
+    ("uploads live and are remembered as long as is said", lifetimes_hold),
 ];
 
 impl Settings {
@@ -216,10 +225,50 @@ fn vars_are_safe(settings: &Settings) -> Vec<String> {
             format!("CORS_ORIGINS: {origin:?} is not `https://host`"),
         );
     }
+    demand(
+        ["claim", "owner"].contains(&settings.var("DELETE_COMPLETED")),
+        "DELETE_COMPLETED is neither \"claim\" nor \"owner\"".to_owned(),
+    );
     if settings.var("AUTH") == "token" && keys(&settings.all["vars"]).contains("TOKEN_AUDIENCE") {
         demand(!settings.var("TOKEN_AUDIENCE").is_empty(), "TOKEN_AUDIENCE is empty".to_owned());
     }
     complaints
+}
+
+fn lifetimes_hold(settings: &Settings) -> Vec<String> {
+    let seconds = |name: &str| settings.var(name).parse::<u64>().ok();
+    let mut complaints = Vec::new();
+    if seconds("UPLOAD_TTL_SECONDS").is_none_or(|ttl| ttl > LONGEST_LIFE_SECONDS) {
+        complaints.push(format!(
+            "UPLOAD_TTL_SECONDS is not a number up to {LONGEST_LIFE_SECONDS} (6.5 days): R2 drops unfinished uploads after 7 days"
+        ));
+    }
+    if seconds("TOMBSTONE_TTL_SECONDS").is_none_or(|ttl| ttl < SHORTEST_MEMORY_SECONDS) {
+        complaints.push(format!(
+            "TOMBSTONE_TTL_SECONDS is not a number of at least {SHORTEST_MEMORY_SECONDS} (a day): a creation that is repeated under \
+             its Idempotency-Key must find what it created"
+        ));
+    }
+    complaints.extend(lifecycle_complaints(LIFECYCLE));
+    complaints
+}
+
+/// A rule of the bucket that drops unfinished uploads sooner than they end would take the parts of one that goes on.
+fn lifecycle_complaints(lifecycle: &str) -> Vec<String> {
+    let Ok(lifecycle) = serde_json::from_str::<Value>(lifecycle) else {
+        return vec!["deploy/r2-lifecycle.json is no JSON".to_owned()];
+    };
+    let ages = list(&lifecycle, "rules").iter().filter_map(|rule| {
+        let condition = &rule["abortMultipartUploadsTransition"]["condition"];
+        Some((rule["id"].as_str().unwrap_or_default(), condition["maxAge"].as_u64()?))
+    });
+    let too_short = ages.filter(|(_, age)| *age <= LONGEST_LIFE_SECONDS);
+    let complain = |(id, age)| {
+        format!(
+            "deploy/r2-lifecycle.json: {id:?} drops unfinished uploads after {age} s, which may live {LONGEST_LIFE_SECONDS} s"
+        )
+    };
+    too_short.map(complain).collect()
 }
 
 /// The names of this environment that are still those of the example. Nothing is wrong with them but that they are nobody's.

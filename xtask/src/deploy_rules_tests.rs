@@ -37,7 +37,7 @@ type Case = (&'static str, fn(&mut Value), &'static str);
 
 #[test]
 fn each_mistake_is_said() {
-    let cases: [Case; 16] = [
+    let cases: [Case; 19] = [
         ("a var missing", |all| drop(vars(all).remove("MAX_CHUNK_BYTES")), "lacks MAX_CHUNK_BYTES"),
         ("a var too many", |all| set(all, "MAX_CHUNKS", "1"), "MAX_CHUNKS is in"),
         ("a binding missing", |all| all["env"]["production"]["r2_buckets"] = Value::Array(vec![]), "lacks BUCKET"),
@@ -77,12 +77,51 @@ fn each_mistake_is_said() {
             "goes into BASE_PATH",
         ),
         ("no logs", |all| all["observability"]["enabled"] = false.into(), "there would be no logs"),
+        (
+            "uploads that outlive their parts",
+            |all| set(all, "UPLOAD_TTL_SECONDS", "604800"),
+            "UPLOAD_TTL_SECONDS is not a number up to 561600",
+        ),
+        (
+            "creations that are remembered longer than what they created",
+            |all| set(all, "TOMBSTONE_TTL_SECONDS", "86399"),
+            "TOMBSTONE_TTL_SECONDS is not a number of at least 86400",
+        ),
+        ("somebody who deletes", |all| set(all, "DELETE_COMPLETED", "anybody"), "neither \"claim\" nor \"owner\""),
         ("too much CPU", |all| all["limits"]["cpu_ms"] = 900_000.into(), "cpu_ms"),
     ];
     for (what, change, expected) in cases {
         let said = complaints(change);
         assert!(said.iter().any(|complaint| complaint.contains(expected)), "{what}: {said:?}");
     }
+}
+
+#[test]
+fn a_bucket_that_drops_what_still_lives_is_said() {
+    let rule = |age: u64| {
+        let transition = serde_json::json!({ "condition": { "type": "Age", "maxAge": age } });
+        serde_json::json!({ "rules": [{ "id": "drop", "abortMultipartUploadsTransition": transition }] }).to_string()
+    };
+    assert_eq!(lifecycle_complaints(&rule(604_800)), Vec::<String>::new());
+    assert!(
+        lifecycle_complaints(&rule(172_800)).iter().any(|said| said.contains("\"drop\"") && said.contains("172800"))
+    );
+    assert_eq!(lifecycle_complaints("{").len(), 1);
+}
+
+#[test]
+fn the_rules_say_what_the_code_does() {
+    let lifetime = include_str!("../../core/src/session/lifetime.rs");
+    assert!(lifetime.contains(&format!("LATEST_END_MS: u64 = {};", grouped(LONGEST_LIFE_SECONDS * 1000))));
+    let ledger = include_str!("../../core/src/ledger.rs");
+    assert!(ledger.contains(&format!("IDEMPOTENCY_MS: u64 = {};", grouped(SHORTEST_MEMORY_SECONDS * 1000))));
+}
+
+/// As Rust writes large numbers: `86_400_000`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group)).collect();
+    groups.join("_")
 }
 
 fn here(all: &mut Value) -> &mut Value {

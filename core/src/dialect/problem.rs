@@ -64,6 +64,7 @@ impl Problem {
             }
             Refusal::OffsetMismatch { .. } => self.say("field", names.offset),
             Refusal::ChecksumMismatch { .. } => self.say("field", names.checksum),
+            Refusal::ChunkAlreadyStored { chunk: Some(chunk), .. } => self.say("chunk", chunk),
             Refusal::Incomplete { missing_bytes, .. } => self.say("missingBytes", missing_bytes),
             Refusal::BadRequest { field, .. } => self.say("field", field),
             Refusal::UploadGone { phase, .. } => self.say("state", phase),

@@ -76,6 +76,13 @@ pub enum Refusal {
     },
     /// A chunk of a parallel upload that is there already.
     ChunkAlreadyStored {
+        /// Which, counted from 0; none where all are.
+        chunk: Option<u32>,
+        /// How many bytes count.
+        uploaded_bytes: ByteCount,
+    },
+    /// A chunk that is there already, with another digest than it comes with now.
+    ChunkDiffers {
         /// How many bytes count.
         uploaded_bytes: ByteCount,
     },
@@ -164,10 +171,20 @@ pub enum Refusal {
     },
     /// The object is being put together; it cannot be cancelled just now.
     Completing,
-    /// So many attempts have failed that R2's part numbers would not last. The upload has failed.
-    AttemptsExhausted,
+    /// Everybody who has begun these bytes before may still be writing to R2, and no part number is free.
+    WritersPending {
+        /// The true offset, or how many bytes count.
+        uploaded_bytes: ByteCount,
+        /// When there certainly is one.
+        retry_after_seconds: u32,
+    },
     /// There is nothing to send again: no event, or one that is still on its way.
     NothingToRedeliver,
+    /// The event was sent again a moment ago, by somebody's wish.
+    RedeliveredRecently {
+        /// When it can be again, in seconds.
+        retry_after_seconds: u32,
+    },
     /// The route has no such method.
     MethodNotAllowed {
         /// Those it has, as in `Allow`.
@@ -261,6 +278,7 @@ impl Refusal {
             Self::Busy { .. } => ("busy", 409, "Somebody else is uploading"),
             Self::NotAChunk { .. } => ("not-a-chunk", 400, "The bytes are not one chunk"),
             Self::ChunkAlreadyStored { .. } => ("chunk-already-stored", 409, "The chunk is there already"),
+            Self::ChunkDiffers { .. } => ("chunk-differs", 409, "The chunk is there already, with other bytes"),
             Self::ChunkTooLarge { .. } => ("chunk-too-large", 413, "The chunk is too large"),
             Self::UploadTooLarge { .. } => ("upload-too-large", 413, "The file is too large"),
             Self::DirectOnly => ("direct-only", 409, "The upload's parts go to storage directly"),
@@ -282,8 +300,11 @@ impl Refusal {
             Self::FileDigestMismatch { .. } => ("digest-mismatch", 422, "The file does not have its digest"),
             Self::Incomplete { .. } => ("incomplete", 409, "Bytes are missing"),
             Self::Completing => ("completing", 409, "The upload is being completed"),
-            Self::AttemptsExhausted => ("attempts-exhausted", 410, "Too many attempts have failed"),
+            Self::WritersPending { .. } => {
+                ("writers-pending", 503, "Earlier requests for these bytes have not ended yet")
+            }
             Self::NothingToRedeliver => ("nothing-to-redeliver", 409, "There is no event to send again"),
+            Self::RedeliveredRecently { .. } => ("redelivered-recently", 429, "The event was sent again a moment ago"),
             Self::MethodNotAllowed { .. } => ("method-not-allowed", 405, "The method is not allowed here"),
             Self::UpgradeRequired => ("upgrade-required", 426, "Only WebSocket is spoken here"),
             Self::TooManyWatchers => ("too-many-watchers", 503, "Too many clients watch this upload"),
@@ -327,6 +348,12 @@ impl Refusal {
         Self::BadRequest { field: field.to_owned(), detail: detail.into() }
     }
 
+    /// All numbers are taken, the first of them for so long.
+    pub(crate) fn writers_pending(uploaded_bytes: ByteCount, free_in_ms: u64) -> Self {
+        let retry_after_seconds = u32::try_from(free_in_ms.div_ceil(1_000)).unwrap_or(u32::MAX).max(1);
+        Self::WritersPending { uploaded_bytes, retry_after_seconds }
+    }
+
     /// The true offset, where the refusal knows it.
     pub fn uploaded_bytes(&self) -> Option<ByteCount> {
         match self {
@@ -336,7 +363,9 @@ impl Refusal {
             | Self::InconsistentLength { uploaded_bytes, .. }
             | Self::Busy { uploaded_bytes, .. }
             | Self::NotAChunk { uploaded_bytes, .. }
-            | Self::ChunkAlreadyStored { uploaded_bytes }
+            | Self::ChunkAlreadyStored { uploaded_bytes, .. }
+            | Self::ChunkDiffers { uploaded_bytes }
+            | Self::WritersPending { uploaded_bytes, .. }
             | Self::StorageUnavailable { uploaded_bytes }
             | Self::BodyStalled { uploaded_bytes }
             | Self::BodyCutShort { uploaded_bytes }

@@ -6,32 +6,27 @@ use super::Refusal;
 
 /// What is wrong and what helps, in a sentence for a person.
 impl fmt::Display for Refusal {
+    #[allow(clippy::too_many_lines, reason = "a sentence for each")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UploadNotFound
-            | Self::NotAnUploadId
-            | Self::NoSuchRoute
-            | Self::Composed
-            | Self::ChunkAlreadyStored { .. }
-            | Self::DirectOnly
-            | Self::NotDirect
-            | Self::LengthRequired
-            | Self::Completing
-            | Self::AttemptsExhausted
-            | Self::NothingToRedeliver
-            | Self::UpgradeRequired
-            | Self::TooManyWatchers
-            | Self::IdempotencyMismatch
-            | Self::BadSignature
-            | Self::Unauthorized
-            | Self::TokenExpired
-            | Self::KeysUnavailable => f.write_str(self.fixed_words()),
+            Self::UploadNotFound => write!(f, "No upload has this id. It may have been forgotten long after it ended."),
+            Self::NotAnUploadId => write!(
+                f,
+                "What stands for its id in the address is none: an id is a UUID, in lower case and with hyphens, as `uploadId` and \
+                 `Location` in the answer to its creation have it."
+            ),
+            Self::NoSuchRoute => {
+                write!(f, "Uploads are created by POST /upload/init, and in tus and the IETF draft by POST /files.")
+            }
             Self::UploadGone { reason, .. } => write!(f, "{reason}"),
             Self::OffsetMismatch { uploaded_bytes } => {
                 write!(f, "{uploaded_bytes} bytes have been accepted; send the chunk that begins there.")
             }
             Self::Superseded { uploaded_bytes } => {
                 write!(f, "A newer request holds this upload. {uploaded_bytes} bytes have been accepted.")
+            }
+            Self::Composed => {
+                write!(f, "Its bytes are those of the uploads that it was created with. None can be added.")
             }
             Self::BadPiece { upload, reason } => write!(f, "{upload}: {reason}"),
             Self::BeyondDeclaredLength { file_bytes, .. } | Self::InconsistentLength { file_bytes, .. } => {
@@ -47,12 +42,23 @@ impl fmt::Display for Refusal {
                 "A chunk of a parallel upload begins at a multiple of {chunk_bytes} bytes and has exactly that many, \
                  but for the last."
             ),
+            Self::ChunkAlreadyStored { chunk: Some(chunk), .. } => {
+                write!(f, "The bytes of chunk {chunk} count. Ask for the status to see what is missing.")
+            }
+            Self::ChunkAlreadyStored { chunk: None, .. } => write!(f, "All bytes count. Nothing is missing."),
+            Self::ChunkDiffers { .. } => {
+                write!(f, "These bytes of the file were stored before, with another digest. They cannot change.")
+            }
             Self::ChunkTooLarge { limit_bytes } => write!(
                 f,
                 "A chunk has at most {limit_bytes} bytes: the network in front of this service refuses bodies above \
                  100 MB. Send the file in smaller chunks."
             ),
             Self::UploadTooLarge { limit_bytes } => write!(f, "A file has at most {limit_bytes} bytes here."),
+            Self::DirectOnly => {
+                write!(f, "It was created with `direct`: ask for signed URLs, and send its chunks there.")
+            }
+            Self::NotDirect => write!(f, "It was not created with `direct`: send its chunks here."),
             Self::PartNotStored { part_number, .. } => {
                 write!(f, "Part {part_number} is not there, or is not the one with this ETag. Sign its chunk again.")
             }
@@ -62,6 +68,11 @@ impl fmt::Display for Refusal {
                     "Part {part_number} has {part_bytes} bytes and must have {expected_bytes}. Sign its chunk again."
                 )
             }
+            Self::LengthRequired => write!(
+                f,
+                "Send Content-Length, and no Transfer-Encoding: storage takes a body only when its length is known beforehand. A \
+                 stream whose length is not known can be sent in tus or the IETF draft, without a checksum."
+            ),
             Self::BodyCutShort { uploaded_bytes } => {
                 write!(f, "The connection ended before the body did. Go on at {uploaded_bytes}.")
             }
@@ -85,14 +96,38 @@ impl fmt::Display for Refusal {
                 write!(f, "The bytes that arrived have the digest {actual}. The upload has failed; begin a new one.")
             }
             Self::Incomplete { missing_bytes, .. } => write!(f, "{missing_bytes} bytes have not arrived yet."),
+            Self::Completing => {
+                write!(f, "All bytes are there and the object is being put together. Ask again in a second.")
+            }
+            Self::WritersPending { uploaded_bytes, retry_after_seconds } => write!(
+                f,
+                "Requests that were cut off may still reach storage. Go on at {uploaded_bytes}, in {retry_after_seconds} s \
+                 at the latest."
+            ),
+            Self::NothingToRedeliver => write!(f, "The upload has no event, or its event is on its way."),
+            Self::RedeliveredRecently { retry_after_seconds } => {
+                write!(f, "It can be sent again in {retry_after_seconds} s.")
+            }
             Self::MethodNotAllowed { allow } => write!(f, "Allowed are {allow}."),
+            Self::UpgradeRequired => {
+                write!(f, "Open it as a WebSocket, or ask for the status, which says the same once.")
+            }
+            Self::TooManyWatchers => write!(f, "Ask for the status now and then; it says the same."),
             Self::QuotaExceeded { quota, .. } => write!(f, "No room is left for another upload: {quota}."),
+            Self::IdempotencyMismatch => {
+                write!(f, "Repeat a request exactly under its key, or take a fresh key for a new one.")
+            }
+            Self::BadSignature => write!(f, "It was altered, has expired, or was made for something else."),
             Self::RangeNotSatisfiable { object_bytes } => write!(f, "The object has {object_bytes} bytes."),
             Self::PreconditionFailed { etag } => {
                 write!(f, "It is not the one that If-Match or If-Unmodified-Since asks for: its ETag is \"{etag}\".")
             }
+            Self::Unauthorized => write!(f, "Send an upload token: `Authorization: Bearer …`."),
             Self::NotConfigured { detail } | Self::InvalidToken { detail } | Self::NotPermitted { detail } => {
                 write!(f, "{detail}")
+            }
+            Self::TokenExpired => {
+                write!(f, "Get a new one. Uploads that were created with this one can still be finished with it.")
             }
             Self::TypeNotAllowed { allowed } => write!(f, "Declare the file's type; these are taken: {allowed}."),
             Self::RateLimited { retry_after_seconds } => write!(f, "Try again in {retry_after_seconds} s."),
@@ -102,45 +137,7 @@ impl fmt::Display for Refusal {
                 "{field} may have {limit_bytes} bytes here. It comes back with every answer to HEAD, and longer ones cannot be \
                  read by every client: shorten it, or keep what is in it elsewhere, under the upload's id."
             ),
-        }
-    }
-}
-
-impl Refusal {
-    /// The sentences that have no facts of the request in them; empty for all others.
-    fn fixed_words(&self) -> &'static str {
-        match self {
-            Self::UploadNotFound => "No upload has this id. It may have been forgotten long after it ended.",
-            Self::NotAnUploadId => {
-                "What stands for its id in the address is none: an id is a UUID, in lower case and with hyphens, as `uploadId` and \
-                 `Location` in the answer to its creation have it."
-            }
-            Self::NoSuchRoute => {
-                "Uploads are created by POST /upload/init, and in tus and the IETF draft by POST /files."
-            }
-            Self::Composed => "Its bytes are those of the uploads that it was created with. None can be added.",
-            Self::ChunkAlreadyStored { .. } => "Its bytes count. Ask for the status to see what is missing.",
-            Self::DirectOnly => "It was created with `direct`: ask for signed URLs, and send its chunks there.",
-            Self::NotDirect => "It was not created with `direct`: send its chunks here.",
-            Self::LengthRequired => {
-                "Send Content-Length, and no Transfer-Encoding: storage takes a body only when its length is known beforehand. A \
-                 stream whose length is not known can be sent in tus or the IETF draft, without a checksum."
-            }
-            Self::Completing => "All bytes are there and the object is being put together. Ask again in a second.",
-            Self::AttemptsExhausted => {
-                "Storage numbers every attempt, and the numbers have run out. Begin a new upload."
-            }
-            Self::NothingToRedeliver => "The upload has no event, or its event is on its way.",
-            Self::UpgradeRequired => "Open it as a WebSocket, or ask for the status, which says the same once.",
-            Self::TooManyWatchers => "Ask for the status now and then; it says the same.",
-            Self::IdempotencyMismatch => "Repeat a request exactly under its key, or take a fresh key for a new one.",
-            Self::BadSignature => "It was altered, has expired, or was made for something else.",
-            Self::Unauthorized => "Send an upload token: `Authorization: Bearer …`.",
-            Self::TokenExpired => {
-                "Get a new one. Uploads that were created with this one can still be finished with it."
-            }
-            Self::KeysUnavailable => "The public keys could not be fetched. Try again in a few seconds.",
-            _ => "",
+            Self::KeysUnavailable => write!(f, "The public keys could not be fetched. Try again in a few seconds."),
         }
     }
 }

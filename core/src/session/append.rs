@@ -1,164 +1,17 @@
 //! How bytes come in: an attempt begins, commits part by part (or all at once, where a checksum must be right first), and is
-//! released. Here stands what is asked and answered; who may do what in which mode stands in `sequence` and `lanes`.
+//! released. Who may do what in which mode stands in `sequence` and `lanes`, what is asked and answered in `messages`.
 
-use serde::{Deserialize, Serialize};
-
-use super::{Change, Content, Decision, Phase, Session};
+use super::{
+    Begin, Change, Commit, Committed, Content, Decision, Grant, Heard, Phase, Progress, Release, ReleaseReason, Renew,
+    Session,
+};
 use crate::{
+    chunk::Named,
     event::EventKind,
-    integrity::{Crc64Nvme, Sha256State},
     plan,
     refusal::Refusal,
     units::{ByteCount, UnixMs},
-    upload::ObjectFacts,
 };
-
-/// Somebody has a chunk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Begin {
-    /// Where it begins in the file.
-    pub offset: ByteCount,
-    /// How long it is.
-    pub length: ByteCount,
-    /// How long its sender says the whole file is, where it does.
-    pub file_bytes: Option<ByteCount>,
-    /// Whether it counts as a whole or not at all, since its checksum is known only at its end.
-    pub whole: bool,
-    /// How it hangs together with others, where it is a piece of a longer body.
-    #[serde(default)]
-    pub link: Link,
-}
-
-/// A body of unknown length is stored piece by piece, each an attempt of its own. Nobody may come between two of them: who
-/// asks in the meantime where to go on is told an offset that must stay true.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Link {
-    /// The attempt that brought the piece before, and must hold the lease still.
-    pub after: Option<u64>,
-    /// Whether another piece may follow.
-    pub more: bool,
-}
-
-/// The right to store a chunk, and all that is needed for it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Grant {
-    /// The attempt, to be named in every commit.
-    pub attempt: u64,
-    /// The object's key; where the file is put as one object, that of this attempt's.
-    pub key: String,
-    /// R2's id of the multipart upload. None where the one part of the file is put as the object itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub multipart_id: Option<String>,
-    /// The sizes.
-    pub plan: plan::Plan,
-    /// Where the chunk begins.
-    pub offset: ByteCount,
-    /// The number of the first part to store.
-    pub first_number: u16,
-    /// How many numbers from there on are this attempt's. With one, the next comes with each commit; with none, the chunk
-    /// fills no part.
-    pub reserved: u16,
-    /// Accepted bytes to be put in front of the first part, in order. Filled in by whoever knows where they are.
-    pub tail: Vec<TailPiece>,
-    /// Where to put bytes behind the last whole part, if they are too many for a row.
-    pub rest_key: String,
-    /// When the upload ends unless it is complete by then.
-    pub expires_at: UnixMs,
-    /// Whether the file's SHA-256 was declared, so that it must be carried along.
-    pub carry_sha256: bool,
-    /// Where to take it up; none before the first byte.
-    pub sha256_so_far: Option<Sha256State>,
-}
-
-/// A run of tail bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TailPiece {
-    /// In rows of the upload's object, one behind the other.
-    Rows {
-        /// Where they begin in the file.
-        start: ByteCount,
-        /// And end.
-        end: ByteCount,
-    },
-    /// In an R2 object.
-    Object {
-        /// Under this key.
-        key: String,
-        /// So many.
-        bytes: ByteCount,
-    },
-}
-
-/// What R2 said about a part it stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
-    /// Its number.
-    pub number: u16,
-    /// Its length.
-    pub bytes: ByteCount,
-    /// Its ETag.
-    pub etag: String,
-    /// The CRC of its bytes.
-    pub crc64nvme: Crc64Nvme,
-}
-
-/// Parts are stored; count them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Commit {
-    /// On whose behalf.
-    pub attempt: u64,
-    /// The parts, in order, directly behind the parts that count already.
-    pub receipts: Vec<Receipt>,
-    /// The bytes behind the last whole part.
-    pub rest: Option<Rest>,
-    /// The file's SHA-256 up to the end of the last of them, where it is carried along.
-    pub sha256_so_far: Option<Sha256State>,
-}
-
-/// Bytes that do not fill a part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rest {
-    /// How many.
-    pub bytes: ByteCount,
-    /// Where they are.
-    pub place: super::SegmentPlace,
-}
-
-/// What counts now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Committed {
-    /// How many bytes.
-    pub uploaded_bytes: ByteCount,
-    /// The number for the attempt's next part; none where it has no more whole parts to store.
-    pub next_number: Option<u16>,
-    /// Where the upload is in its life.
-    pub phase: Phase,
-    /// The object, where there is one already.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub object: Option<ObjectFacts>,
-}
-
-/// An attempt ends early.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Release {
-    /// Which.
-    pub attempt: u64,
-    /// Why.
-    pub reason: ReleaseReason,
-}
-
-/// Why an attempt ended early.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ReleaseReason {
-    /// Its body ended, or storage did not take it: the next attempt may well succeed.
-    GaveUp,
-    /// R2 says that the multipart upload is not there any more: nothing can ever be added.
-    MultipartGone,
-    /// Accepted bytes are not there any more: the file can never become whole. Believed only of the attempt that holds the
-    /// lease.
-    SegmentLost,
-}
 
 impl Session {
     /// Takes the right to store a chunk, from whoever had it, where no multipart upload must be opened for it first.
@@ -169,12 +22,15 @@ impl Session {
     /// The same, for whoever brings the bytes of a composition, too.
     pub(super) fn begin_as_writer(&self, now: UnixMs, begin: Begin) -> Decision<Grant> {
         let uploaded_bytes = self.uploaded_bytes();
-        if self.is_unwanted() {
+        if self.is_gone() {
             return Decision::no(self.gone());
         }
         if self.progress.phase != Phase::Open {
-            // The client has missed an answer: all its bytes are there already.
-            return Decision::no(Refusal::OffsetMismatch { uploaded_bytes });
+            return Decision::no(self.behind_the_end(begin));
+        }
+        if begin.named == Named::Implied && self.plan().mode != plan::Mode::Sequential {
+            let detail = "is missing: a chunk of a parallel upload says where it begins";
+            return Decision::no(Refusal::bad_request("X-Upload-Offset", detail));
         }
         if self.is_direct() {
             return Decision::no(Refusal::DirectOnly);
@@ -192,7 +48,7 @@ impl Session {
         }
         let grant = |attempt, first_number, reserved| Grant {
             attempt,
-            key: if self.is_put() { self.birth.put_key(first_number) } else { self.birth.key.clone() },
+            key: if self.is_put() { self.birth.put_key(attempt) } else { self.birth.key.clone() },
             multipart_id: self.multipart_id().map(str::to_owned),
             plan,
             offset: begin.offset,
@@ -200,14 +56,57 @@ impl Session {
             reserved,
             tail: Vec::new(),
             rest_key: self.birth.segment_key(attempt),
-            expires_at: self.birth.expires_at,
+            expires_at: self.expires_at_if_seen(now),
             carry_sha256: false,
             sha256_so_far: None,
         };
         match &self.content {
             Content::Sequence(sequence) => self.begin_in_sequence(sequence, now, begin, end, plan, grant),
-            Content::Lanes(lanes) => self.begin_in_lane(lanes, now, begin, grant),
+            Content::Lanes(lanes) => {
+                let mut decision = lanes.begin(now, begin, grant);
+                if decision.answer.is_ok() {
+                    self.note_seen(now, &mut decision.change);
+                }
+                decision
+            }
         }
+    }
+
+    /// All bytes are there. Whoever begins before their end has missed an answer; nothing can be added behind it.
+    fn behind_the_end(&self, begin: Begin) -> Refusal {
+        let (file_bytes, uploaded_bytes) = (self.plan().file_bytes, self.uploaded_bytes());
+        let end = begin.offset.checked_add(begin.length);
+        if begin.offset <= file_bytes && end.is_none_or(|end| end > file_bytes) {
+            return Refusal::BeyondDeclaredLength { file_bytes, uploaded_bytes };
+        }
+        Refusal::OffsetMismatch { uploaded_bytes }
+    }
+
+    /// Whether all bytes of the chunk count already, and its sender has said exactly which it means: then it is told how the upload
+    /// stands, as if they had arrived now.
+    pub fn repeats_what_counts(&self, begin: Begin) -> bool {
+        let Some(end) = begin.offset.checked_add(begin.length).filter(|_| !begin.length.is_zero()) else {
+            return false;
+        };
+        let is_alive = !self.is_unwanted() && !self.is_composition();
+        let is_there = match &self.content {
+            Content::Sequence(sequence) => begin.named == Named::ByRange && end <= sequence.offset(),
+            Content::Lanes(lanes) => {
+                let chunk = lanes.chunk_at(begin.offset, begin.length);
+                !self.is_direct() && begin.named != Named::Implied && chunk.is_some_and(|chunk| lanes.is_stored(chunk))
+            }
+        };
+        let is_same_length = begin.file_bytes.is_none_or(|said| self.plan().declared_bytes() == Some(said));
+        is_alive && is_there && is_same_length
+    }
+
+    /// Where the chunk is exactly one part, where that ends: its digest can be compared.
+    pub fn part_of_repetition(&self, begin: Begin) -> Option<ByteCount> {
+        let plan = self.plan();
+        let end = begin.offset.checked_add(begin.length)?;
+        let is_part = begin.offset == plan.part_start(begin.offset)
+            && (begin.length == plan.part_bytes || (begin.length < plan.part_bytes && end == plan.file_bytes));
+        is_part.then_some(end)
     }
 
     /// Somebody says how long the file is, or just that nothing is missing before `offset`, and brings no bytes. Where all
@@ -215,7 +114,7 @@ impl Session {
     /// the last part.
     pub fn declare(&self, now: UnixMs, offset: ByteCount, file_bytes: Option<ByteCount>) -> Decision<()> {
         let uploaded_bytes = self.uploaded_bytes();
-        if self.is_unwanted() {
+        if self.is_gone() {
             return Decision::no(self.gone());
         }
         if self.is_composition() {
@@ -229,7 +128,7 @@ impl Session {
             Ok(plan) => plan,
             Err(refusal) => return Decision::no(refusal),
         };
-        let mut change = Change::from(super::Progress { plan: Some(plan), ..self.progress.clone() });
+        let mut change = Change::from(Progress { plan: Some(plan), ..self.progress.clone() });
         if !self.has_tail()
             && self.complete_if_whole(now, &mut change) == Phase::Completing
             && let Some(actual) = self.sha256_mismatch(self.sha256_so_far())
@@ -278,21 +177,34 @@ impl Session {
     /// Counts stored bytes. Saying the same commit twice, since its answer was lost, gets the same answer.
     pub fn commit(&self, now: UnixMs, commit: &Commit) -> Decision<Committed> {
         match self.progress.phase {
-            Phase::Failed | Phase::Aborted | Phase::Expired => return Decision::no(self.gone()),
+            Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => return Decision::no(self.gone()),
             Phase::Open | Phase::Completing | Phase::Verifying | Phase::Completed => {}
         }
         let mut decision = match &self.content {
             Content::Sequence(sequence) => self.commit_in_sequence(sequence, now, commit),
             Content::Lanes(lanes) => self.commit_in_lane(lanes, now, commit),
         };
-        if let Ok(committed) = &mut decision.answer
-            && committed.phase == Phase::Completed
-        {
-            let mut after = self.clone();
-            after.apply(decision.change.clone());
-            committed.object = after.object();
+        if let Ok(committed) = &mut decision.answer {
+            let counts = !decision.change.parts.is_empty() || decision.change.segment.is_some();
+            committed.expires_at = if counts { self.expires_at_if_seen(now) } else { self.expires_at() };
+            if committed.phase == Phase::Completed {
+                let mut after = self.clone();
+                after.apply(decision.change.clone());
+                committed.object = after.object();
+            }
         }
         decision
+    }
+
+    /// A part of an attempt is under way, and takes long. Whoever has lost its right is told so, and ends its request to R2.
+    pub fn renew(&self, now: UnixMs, renew: Renew) -> Decision<()> {
+        let heard = Change { heard: Some(Heard { attempt: renew.attempt, at: now }), ..Change::none() };
+        let may_go_on = self.progress.phase == Phase::Open
+            && match &self.content {
+                Content::Sequence(_) => self.holds_lease(renew.attempt),
+                Content::Lanes(lanes) => lanes.may_go_on(renew.attempt),
+            };
+        Decision { answer: if may_go_on { Ok(()) } else { Err(self.superseded()) }, change: heard }
     }
 
     /// Gives the right back. What has been committed stays, and is the answer: how many bytes count.
@@ -319,8 +231,8 @@ impl Session {
                 let change = self.copy_given_up(now, self.release_in_sequence(release.attempt));
                 Decision::yes(self.uploaded_bytes(), change)
             }
-            // A lane belongs to whoever tried it last; there is nothing to give back.
-            Content::Lanes(_) => Decision::yes(self.uploaded_bytes(), Change::none()),
+            // A lane belongs to whoever began it last; what is given back is the number.
+            Content::Lanes(lanes) => Decision::yes(self.uploaded_bytes(), lanes.ended(release.attempt)),
         }
     }
 
@@ -328,7 +240,7 @@ impl Session {
     /// this stays true until somebody appends.
     pub fn probe(&self, now: UnixMs) -> Decision<()> {
         match (self.progress.phase, &self.content) {
-            (Phase::Failed | Phase::Aborted | Phase::Expired, _) => Decision::no(self.gone()),
+            (Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted, _) => Decision::no(self.gone()),
             // Of a composition nobody is told an offset to go on at.
             (Phase::Open, Content::Sequence(sequence)) if !self.is_composition() => {
                 Decision::yes((), self.fence(sequence, now))
@@ -342,18 +254,11 @@ impl Session {
     /// How it stands, for whoever may ask at any time. Of what was given up only that it is gone.
     pub fn status(&self) -> Decision<()> {
         match self.progress.phase {
-            Phase::Aborted | Phase::Expired => Decision::no(self.gone()),
+            Phase::Aborted | Phase::Expired | Phase::Deleted => Decision::no(self.gone()),
             Phase::Open | Phase::Completing | Phase::Verifying | Phase::Completed | Phase::Failed => {
                 Decision::yes((), Change::none())
             }
         }
-    }
-
-    /// Every number that the upload could still be given is needed for something else.
-    pub(super) fn exhausted<T>(&self, now: UnixMs) -> Decision<T> {
-        let reason = Refusal::AttemptsExhausted.to_string();
-        let change = self.end(now, Phase::Failed, EventKind::Failed, Some(reason));
-        Decision { answer: Err(Refusal::AttemptsExhausted), change }
     }
 
     /// The phase behind a change that may have brought the last missing byte.
@@ -362,7 +267,7 @@ impl Session {
         after.apply(change.clone());
         let is_whole = after.missing_bytes().is_zero() && !after.plan().open_ended;
         if is_whole && after.progress.phase == Phase::Open {
-            after.progress = super::Progress { phase: Phase::Completing, job_not_before: now, ..after.progress };
+            after.progress = Progress { phase: Phase::Completing, job_not_before: now, ..after.progress };
             change.progress = Some(after.progress.clone());
         }
         after.progress.phase

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Begin, Change, Content, Decision, Grant, LeaseState, Link, Phase, Progress, Session};
 use crate::{
+    chunk::Named,
     event::EventKind,
     plan::Plan,
     refusal::Refusal,
@@ -120,9 +121,9 @@ impl Session {
     /// When a piece that is complete is let go of. `None` for anything else, and where it has been.
     pub(super) fn piece_ends_at(&self) -> Option<UnixMs> {
         let is_held =
-            self.birth.purpose == Purpose::Piece && self.progress.phase == Phase::Completed && !self.progress.discard;
+            self.birth.purpose == Purpose::Piece && self.progress.phase == Phase::Completed && !self.is_unwanted();
         let until = self.progress.kept_until.unwrap_or_default();
-        is_held.then(|| self.birth.expires_at.max(until))
+        is_held.then(|| self.expires_at().max(until))
     }
 
     /// Whether bytes are still to be copied, and so no client may add to it.
@@ -138,7 +139,7 @@ impl Session {
     pub fn wanted(&self, now: UnixMs) -> Option<Wanted> {
         let Purpose::Composition(pieces) = &self.birth.purpose else { return None };
         let is_due = self.is_composing() && !self.is_being_copied(now);
-        let (owner, until) = (self.birth.owner.clone(), self.birth.expires_at);
+        let (owner, until) = (self.birth.owner.clone(), self.expires_at_if_seen(now));
         is_due.then(|| Wanted { owner, pieces: pieces.clone(), until })
     }
 
@@ -167,7 +168,8 @@ impl Session {
             return Decision::yes(None, self.waiting(now, plan));
         }
         let (length, link) = (to.saturating_sub(from), Link::default());
-        let begin = Begin { offset: from, length, file_bytes: plan.declared_bytes(), whole: false, link };
+        let (file_bytes, named) = (plan.declared_bytes(), Named::ByOffset);
+        let begin = Begin { offset: from, length, file_bytes, whole: false, named, link };
         let Decision { answer, mut change } = self.begin_as_writer(now, begin);
         let Ok(grant) = answer else { return Decision { answer: Ok(None), change } };
         if let Some(progress) = &mut change.progress {
@@ -224,10 +226,11 @@ impl Session {
         self.plan_with(total, Some(self.uploaded_bytes()))
     }
 
-    /// The next piece is not there yet. The length may be known by now; and it may be nothing, and that is all of it.
+    /// The next piece is not there yet, and all of them are alive: as long as they are, this one is. The length may be known by now;
+    /// and it may be nothing, and that is all of it.
     fn waiting(&self, now: UnixMs, plan: Plan) -> Change {
         let plan = (plan != self.birth.plan).then_some(plan);
-        let mut change = self.again_later(now, Progress { plan, ..self.progress.clone() }).into();
+        let mut change = self.again_later(now, Progress { plan, ..self.seen(now) }).into();
         self.complete_if_whole(now, &mut change);
         change
     }

@@ -1,25 +1,25 @@
-//! Parts that the client stores itself. A signature is an attempt: it hands out a number that nobody else ever gets, and only
-//! the newest one of a chunk can be recorded. A record is a commit.
+//! Parts that the client stores itself, under URLs that are signed for it. A chunk has one part number, and signing it again signs
+//! the same one: a URL can be used any number of times, so what counts is what R2 has under the number when it is recorded. A
+//! record is a commit.
 //!
 //! What nobody can take back is a URL: until it expires, and for as long as a request takes that began before, it can replace
 //! the part under its number, or lose it, also after the part was recorded. So completion lists ETags, and R2 puts together
-//! what was recorded or nothing. Where it finds a part changed, the upload is *reopened*: nothing counts any more, whatever
-//! R2 still has can be recorded again at once, and what it lost is signed anew, under numbers that no old URL has.
+//! what was recorded or nothing. Where it finds a part changed, the upload is *reopened*, any number of times: nothing counts any
+//! more, whatever R2 still has can be recorded again at once, and what it lost is signed and sent again.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Commit, Committed, Content, Decision, Lane, Lanes, Phase, Progress, Receipt, Session, StoredPart};
+use super::{Change, Committed, Content, Decision, Lane, Lanes, Phase, Progress, Session, StoredPart, Uncount};
 use crate::{
     direct::Chosen,
     event::EventKind,
     integrity::Crc64Nvme,
-    plan::{Mode, lane_of},
+    plan::Mode,
     refusal::Refusal,
     units::{ByteCount, UnixMs},
 };
-
-/// So often an upload is reopened. A client that goes on changing what it has recorded is broken, or worse.
-const MAX_REOPENINGS: u32 = 8;
 
 /// The right to store one part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,14 +49,14 @@ pub struct Found {
     pub bytes: Option<ByteCount>,
 }
 
-/// Under which numbers the chunks were last signed.
+/// Under which numbers chunks were signed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signed {
     /// The object's key.
     pub key: String,
     /// R2's id of the multipart upload.
     pub multipart_id: String,
-    /// The chunk and its newest number, in order.
+    /// The chunk and its number, in order.
     pub numbers: Vec<(u32, u16)>,
     /// How many bytes count.
     pub uploaded_bytes: ByteCount,
@@ -73,31 +73,40 @@ impl Session {
         self.is_direct() && self.plan().open_ended
     }
 
-    /// Gives the right to store a chunk, under a fresh number.
-    pub fn sign(&self, now: UnixMs, chunk: u32) -> Decision<Slot> {
+    /// Gives the right to store these chunks: all of them, or none.
+    pub fn sign(&self, now: UnixMs, chunks: &[u32]) -> Decision<Vec<Slot>> {
         let (lanes, multipart_id) = match self.direct_and_open() {
             Ok(found) => found,
             Err(refusal) => return Decision::no(refusal),
         };
-        if u64::from(chunk) >= lanes.count() {
-            let detail = format!("there are {} chunks, counted from 0", lanes.count());
-            return Decision::no(Refusal::bad_request("chunks", detail));
+        let mut slots = Vec::with_capacity(chunks.len());
+        let mut signed: BTreeMap<u32, Lane> = BTreeMap::new();
+        for &chunk in chunks {
+            let Some(number) = lanes.number(chunk) else {
+                let detail =
+                    format!("{chunk} is none of the {} chunks, which are counted from 0", lanes.numbers().chunks());
+                return Decision::no(Refusal::bad_request("chunks", detail));
+            };
+            if lanes.is_stored(chunk) {
+                return Decision::no(Refusal::ChunkAlreadyStored {
+                    chunk: Some(chunk),
+                    uploaded_bytes: self.uploaded_bytes(),
+                });
+            }
+            slots.push(Slot {
+                key: self.birth.key.clone(),
+                multipart_id: multipart_id.clone(),
+                chunk,
+                number,
+                span: (!self.is_unsized()).then(|| (lanes.start_of(chunk), lanes.bytes_of(chunk))),
+                expires_at: self.expires_at_if_seen(now),
+            });
+            let before = signed.remove(&chunk).unwrap_or_else(|| lanes.lane(chunk));
+            signed.insert(chunk, Lane { attempts: before.attempts + 1, number, used: 1, ..before });
         }
-        let lane = lanes.lane(chunk);
-        if lane.stored.is_some() {
-            return Decision::no(Refusal::ChunkAlreadyStored { uploaded_bytes: self.uploaded_bytes() });
-        }
-        let Some(number) = lanes.number(chunk, lane.tries) else { return self.exhausted(now) };
-        let slot = Slot {
-            key: self.birth.key.clone(),
-            multipart_id,
-            chunk,
-            number,
-            span: (!self.is_unsized()).then(|| (lanes.start_of(chunk), lanes.bytes_of(chunk))),
-            expires_at: self.birth.expires_at,
-        };
-        let lane = Some((chunk, Lane { tries: lane.tries + 1, ..lane }));
-        Decision::yes(slot, Change { lane, ..Change::none() })
+        // Said again with every request, for its cost: such an object sleeps between them.
+        let progress = (!slots.is_empty()).then(|| self.seen(now));
+        Decision::yes(slots, Change { lanes: signed.into_iter().collect(), progress, ..Change::none() })
     }
 
     /// Counts parts that R2 has, all of them or none. Saying it twice changes nothing the second time.
@@ -114,43 +123,35 @@ impl Session {
         if !self.is_direct() {
             return Decision::no(Refusal::NotDirect);
         }
-        let mut after = self.clone();
-        let mut change = Change::none();
-        let mut answer = Committed {
-            uploaded_bytes: self.uploaded_bytes(),
-            next_number: None,
-            phase: self.progress.phase,
-            object: None,
-        };
+        let is_open = self.progress.phase == Phase::Open;
+        let mut parts: BTreeMap<u16, StoredPart> = BTreeMap::new();
         for part in found {
-            let expected_bytes = lanes.bytes_of_number(part.number);
-            let bytes = part.bytes.unwrap_or(expected_bytes);
-            if bytes != expected_bytes {
-                return Decision::no(Refusal::PartSizeMismatch {
-                    part_number: part.number,
-                    part_bytes: bytes,
-                    expected_bytes,
-                    uploaded_bytes: self.uploaded_bytes(),
-                });
+            let (number, uploaded_bytes) = (part.number, self.uploaded_bytes());
+            let chunk = lanes.numbers().chunk_of(number).filter(|chunk| lanes.lane(*chunk).attempts > 0);
+            let Some(chunk) = chunk else {
+                return Decision::no(Refusal::PartNotStored { part_number: number, uploaded_bytes });
+            };
+            let expected_bytes = lanes.bytes_of(chunk);
+            let part_bytes = part.bytes.unwrap_or(expected_bytes);
+            if part_bytes != expected_bytes {
+                let refusal =
+                    Refusal::PartSizeMismatch { part_number: number, part_bytes, expected_bytes, uploaded_bytes };
+                return Decision::no(refusal);
             }
-            // Nobody here has seen the bytes: their CRC is known once the object has been read back.
-            let crc64nvme = Crc64Nvme::default();
-            let receipt = Receipt { number: part.number, bytes, etag: part.etag.clone(), crc64nvme };
-            let commit =
-                Commit { attempt: part.number.into(), receipts: vec![receipt], rest: None, sha256_so_far: None };
-            let decision = after.commit(now, &commit);
-            match decision.answer {
-                Ok(committed) => answer = committed,
-                Err(refusal) => return Decision::no(refusal),
+            if is_open && !lanes.is_stored(chunk) {
+                let end = lanes.start_of(chunk).checked_add(part_bytes).unwrap_or(self.plan().file_bytes);
+                parts.insert(number, recorded(number, end, now, part.etag.clone()));
             }
-            change.parts.extend(decision.change.parts.clone());
-            change.progress = decision.change.progress.clone().or(change.progress);
-            after.apply(decision.change);
         }
+        let mut change = Change { parts: parts.into_values().collect(), ..Change::none() };
+        let phase = self.complete_if_whole(now, &mut change);
+        let mut after = self.clone();
+        after.apply(change.clone());
+        let uploaded_bytes = after.uploaded_bytes();
         if !change.parts.is_empty() {
             change.progress = Some(self.charged(change.progress, change.parts.len()));
         }
-        Decision::yes(answer, change)
+        Decision::yes(Committed::so_far(uploaded_bytes, None, phase), change)
     }
 
     /// How far the upload is, with so many parts that its client had R2 store at the upload's cost.
@@ -160,13 +161,13 @@ impl Session {
         progress
     }
 
-    /// The newest numbers of all chunks that were signed.
+    /// The numbers of all chunks that were signed.
     pub fn signed(&self) -> Decision<Signed> {
         let (lanes, multipart_id) = match self.direct_and_open() {
             Ok(found) => found,
             Err(refusal) => return Decision::no(refusal),
         };
-        let numbers = lanes.newest().collect();
+        let numbers = lanes.signed().collect();
         let uploaded_bytes = self.uploaded_bytes();
         Decision::yes(Signed { key: self.birth.key.clone(), multipart_id, numbers, uploaded_bytes }, Change::none())
     }
@@ -179,7 +180,7 @@ impl Session {
         }
         match self.progress.phase {
             Phase::Completing | Phase::Verifying | Phase::Completed => return Decision::yes((), Change::none()),
-            Phase::Failed | Phase::Aborted | Phase::Expired => return Decision::no(self.gone()),
+            Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => return Decision::no(self.gone()),
             Phase::Open => {}
         }
         let Content::Lanes(lanes) = &self.content else { return Decision::no(Refusal::NotDirect) };
@@ -192,13 +193,12 @@ impl Session {
         }
         let mut parts = Vec::with_capacity(chosen.len());
         for Chosen { chunk, etag } in chosen {
-            let Some(number) = lanes.newest_of(*chunk) else {
+            let Some((_, number)) = lanes.signed().find(|(signed, _)| signed == chunk) else {
                 let detail = format!("part {} was never signed", chunk + 1);
                 return Decision::no(Refusal::bad_request("parts", detail));
             };
             // Where it ends is known once the object is there.
-            let (end, crc64nvme) = (ByteCount::ZERO, Crc64Nvme::default());
-            parts.push(StoredPart { number, end, etag: etag.clone(), crc64nvme, sha256_so_far: None });
+            parts.push(recorded(number, ByteCount::ZERO, now, etag.clone()));
         }
         let progress = Progress { phase: Phase::Completing, job_not_before: now, ..self.progress.clone() };
         let progress = Some(self.charged(Some(progress), parts.len()));
@@ -226,6 +226,7 @@ impl Session {
         Progress {
             phase: Phase::Verifying,
             reason: None,
+            refused_since: None,
             job_failures: 0,
             job_not_before: now,
             etag: Some(etag),
@@ -237,28 +238,28 @@ impl Session {
 
     /// R2 does not have the parts as they were recorded: a URL was used again, or a record was false. Nothing counts any more,
     /// and what R2 still has can be recorded again.
-    pub fn reopened(&self, now: UnixMs, error: &str) -> Change {
-        let reason = format!("Storage does not have the parts as they were recorded: {error}");
-        if self.progress.reopenings >= MAX_REOPENINGS {
-            return self.end(now, Phase::Failed, EventKind::Failed, Some(reason));
+    pub fn reopened_directly(&self, now: UnixMs, error: &str) -> Change {
+        let mut change = self.reopened(now, error, Uncount::All);
+        if let Some(progress) = &mut change.progress {
+            // Those that R2 still has will be recorded, and charged for, once more.
+            progress.cost.r2_class_a = progress.cost.r2_class_a.saturating_sub(self.content.counted_parts());
         }
-        let mut progress = Progress {
-            phase: Phase::Open,
-            reason: Some(reason),
-            reopenings: self.progress.reopenings + 1,
-            job_failures: 0,
-            ..self.progress.clone()
-        };
-        // Those that R2 still has will be recorded, and charged for, once more.
-        progress.cost.r2_class_a = progress.cost.r2_class_a.saturating_sub(self.content.counted_parts());
-        Change { progress: Some(progress), uncount: true, ..Change::none() }
+        change
+    }
+
+    /// R2 does not have these parts as they were counted: the upload is open again, and they are missing.
+    pub(super) fn reopened(&self, now: UnixMs, error: &str, uncount: Uncount) -> Change {
+        let reason = format!("Storage does not have the parts as they were counted: {error}");
+        let (reason, refused_since) = (Some(reason), None);
+        let progress = Progress { phase: Phase::Open, reason, job_failures: 0, refused_since, ..self.seen(now) };
+        Change { progress: Some(progress), uncount, ..Change::none() }
     }
 
     fn direct_and_open(&self) -> Result<(&Lanes, String), Refusal> {
         match self.progress.phase {
-            Phase::Failed | Phase::Aborted | Phase::Expired => return Err(self.gone()),
+            Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => return Err(self.gone()),
             Phase::Completing | Phase::Verifying | Phase::Completed if self.is_direct() => {
-                return Err(Refusal::ChunkAlreadyStored { uploaded_bytes: self.uploaded_bytes() });
+                return Err(Refusal::ChunkAlreadyStored { chunk: None, uploaded_bytes: self.uploaded_bytes() });
             }
             _ => {}
         }
@@ -280,17 +281,19 @@ impl Content {
 }
 
 impl Lanes {
-    /// The newest number of every chunk that was tried, in order.
-    fn newest(&self) -> impl Iterator<Item = (u32, u16)> {
-        self.tried_chunks().filter_map(|chunk| Some((chunk, self.newest_of(chunk)?)))
+    /// The number of every chunk that was signed, in order.
+    fn signed(&self) -> impl Iterator<Item = (u32, u16)> {
+        self.begun().filter(|(_, lane)| lane.attempts > 0).map(|(chunk, lane)| (chunk, lane.number))
     }
 
-    fn newest_of(&self, chunk: u32) -> Option<u16> {
-        self.number(chunk, self.lane(chunk).tries.checked_sub(1)?)
+    /// The one number of a chunk.
+    fn number(&self, chunk: u32) -> Option<u16> {
+        self.numbers().of_chunk(chunk).map(|numbers| *numbers.start())
     }
+}
 
-    /// How long the part of this number must be.
-    fn bytes_of_number(&self, number: u16) -> ByteCount {
-        u32::try_from(lane_of(number, self.count())).map_or(ByteCount::ZERO, |chunk| self.bytes_of(chunk))
-    }
+/// A part that R2 has. Nobody here has seen its bytes: their CRC is known once the object has been read back.
+fn recorded(number: u16, end: ByteCount, stored_at: UnixMs, etag: String) -> StoredPart {
+    let crc64nvme = Crc64Nvme::default();
+    StoredPart { number, end, stored_at, etag, crc64nvme, sha256_so_far: None, digest: None }
 }

@@ -1,65 +1,97 @@
-//! Chunks in any order, several at once: each chunk is a *lane* of its own, with its own part numbers.
+//! Chunks in any order, several at once: each chunk is a *lane* of its own, with its own share of the part numbers.
 //!
-//! A chunk is exactly one part. Whoever tried it last may commit it; an older try is refused, whenever its bytes arrive.
-//! The attempt's number is the part's, which tells the lane.
+//! A chunk is exactly one part. Whoever began it last may commit it; an older attempt is refused, whenever its bytes arrive. Each
+//! attempt has a number of the chunk's share on which nobody else may still be writing: one that was never used while there are any,
+//! then the lowest whose writer has ended. Until there is one, the chunk has to wait; nothing ends because of that.
+//!
+//! A number that was used before may, against all that the platform says, still be written by somebody who fell silent. Completion
+//! compares ETags, so that would be noticed, and [`Session::reopen_suspects`] asks for those chunks again.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
-use super::{Begin, Change, Commit, Committed, Decision, Grant, Phase, Session, StoredPart};
+use super::{
+    Begin, Change, Commit, Committed, Content, Decision, Grant, Phase, Session, StoredPart, Uncount, writers::Writers,
+};
 use crate::{
     cost::Cost,
-    plan::{Plan, lane_number, lane_of},
+    plan::{ChunkNumbers, Plan},
     refusal::Refusal,
     units::{ByteCount, UnixMs},
 };
 
-/// One chunk of a parallel upload.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// An attempt at a chunk is named by the chunk, times this, and a count. A chunk is never begun a milliard times: each time takes
+/// an object's answer.
+const ATTEMPTS_PER_CHUNK: u64 = 1_000_000_000;
+
+/// One chunk of a parallel or direct upload.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Lane {
-    /// How often it was tried: so many of its numbers have been handed out.
-    pub tries: u16,
-    /// The number under which it is stored and counted.
+    /// How often it was begun, or signed.
+    pub attempts: u64,
+    /// The number of the newest attempt.
+    pub number: u16,
+    /// How many of its numbers have been used.
+    pub used: u16,
+    /// Whether the newest attempt has a number that another had before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
+    /// Who may still be writing under its numbers.
+    #[serde(default, skip_serializing_if = "Writers::is_empty")]
+    pub writers: Writers,
+    /// The number under which it is stored and counted. Known from the row of the part.
+    #[serde(skip)]
     pub stored: Option<u16>,
 }
 
-/// The chunks of a parallel upload.
+/// The chunks of a parallel or direct upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lanes {
     plan: Plan,
-    /// How many share the part numbers: as many as there were when the upload was created, whatever its sizes turn out to be.
-    count: u64,
-    /// Those that have been tried.
-    tried: BTreeMap<u32, Lane>,
+    /// Shared by as many chunks as there were when the upload was created, whatever its sizes turn out to be.
+    numbers: ChunkNumbers,
+    /// Those that have been begun.
+    begun: BTreeMap<u32, Lane>,
+    /// When the newest of those that count was counted.
+    last_stored_at: UnixMs,
 }
 
 impl Lanes {
-    /// None tried.
+    /// None begun.
     pub fn new(plan: Plan) -> Self {
-        Self { plan, count: plan.part_count(), tried: BTreeMap::new() }
+        let numbers = ChunkNumbers::new(plan.mode, plan.part_count());
+        Self { plan, numbers, begun: BTreeMap::new(), last_stored_at: UnixMs::default() }
     }
 
-    /// Takes up what is stored: the lanes that were tried, and the numbers of the parts that count.
-    pub fn restore(plan: Plan, tries: impl Iterator<Item = (u32, u16)>, stored: impl Iterator<Item = u16>) -> Self {
+    /// Takes up what is stored: the lanes that were begun, and the parts that count, each with the time since when.
+    pub fn restore(
+        plan: Plan,
+        begun: impl Iterator<Item = (u32, Lane)>,
+        stored: impl Iterator<Item = (u16, UnixMs)>,
+    ) -> Self {
         let mut lanes = Self::new(plan);
-        lanes.tried.extend(tries.map(|(chunk, tries)| (chunk, Lane { tries, stored: None })));
-        for number in stored {
-            lanes.store(number);
+        lanes.begun.extend(begun);
+        for (number, at) in stored {
+            lanes.store(number, at);
         }
         lanes
     }
 
-    /// What the tries at them have cost at least.
+    /// After a restart: nobody knows when the writers were last heard of.
+    pub(super) fn wake(&mut self, now: UnixMs) {
+        self.begun.values_mut().for_each(|lane| lane.writers.all_heard(now));
+    }
+
+    /// What the attempts have cost at least.
     pub fn cost(&self) -> Cost {
-        let stored = self.tried.values().filter(|lane| lane.stored.is_some()).count();
-        Cost::of_lanes(self.tried.values().map(|lane| u64::from(lane.tries)).sum(), stored as u64)
+        Cost::of_lanes(self.begun.values().map(|lane| lane.attempts).sum(), self.counted())
     }
 
     /// How many bytes count.
     pub fn stored_bytes(&self) -> ByteCount {
-        let stored = self.tried.iter().filter(|(_, lane)| lane.stored.is_some());
+        let stored = self.begun.iter().filter(|(_, lane)| lane.stored.is_some());
         stored.fold(ByteCount::ZERO, |sum, (chunk, _)| sum.checked_add(self.bytes_of(*chunk)).unwrap_or(sum))
     }
 
@@ -67,7 +99,7 @@ impl Lanes {
     pub fn missing(&self) -> Vec<(ByteCount, ByteCount)> {
         let mut ranges: Vec<(ByteCount, ByteCount)> = Vec::new();
         for (index, span) in self.plan.spans(ByteCount::ZERO, self.plan.file_bytes).enumerate() {
-            if u32::try_from(index).is_ok_and(|chunk| self.lane(chunk).stored.is_some()) {
+            if u32::try_from(index).is_ok_and(|chunk| self.is_stored(chunk)) {
                 continue;
             }
             let end = span.offset.checked_add(span.bytes).unwrap_or(span.offset);
@@ -82,7 +114,7 @@ impl Lanes {
     /// One bit per chunk, set where it is there, the first in the highest bit of the first byte; base64.
     pub fn bitmap(&self) -> String {
         let mut bits = vec![0_u8; usize::try_from(self.plan.part_count().div_ceil(8)).unwrap_or(0)];
-        for (chunk, _) in self.tried.iter().filter(|(_, lane)| lane.stored.is_some()) {
+        for (chunk, _) in self.begun.iter().filter(|(_, lane)| lane.stored.is_some()) {
             if let Some(byte) = usize::try_from(chunk / 8).ok().and_then(|index| bits.get_mut(index)) {
                 *byte |= 0x80 >> (chunk % 8);
             }
@@ -95,46 +127,67 @@ impl Lanes {
         self.plan = plan;
     }
 
-    /// None of them counts any more; how often they were tried stays.
-    pub(super) fn uncount(&mut self) {
-        self.tried.values_mut().for_each(|lane| lane.stored = None);
+    /// These do not count any more; what is known of their writers stays.
+    pub(super) fn uncount(&mut self, uncount: &Uncount) {
+        match uncount {
+            Uncount::Nothing => {}
+            Uncount::All => {
+                self.begun.values_mut().for_each(|lane| lane.stored = None);
+                self.last_stored_at = UnixMs::default();
+            }
+            Uncount::Chunks(chunks) => {
+                for chunk in chunks {
+                    self.begun.entry(*chunk).or_default().stored = None;
+                }
+            }
+        }
     }
 
-    /// How many share the part numbers.
-    pub(super) fn count(&self) -> u64 {
-        self.count
+    /// When the newest of those that count was counted.
+    pub(super) fn last_stored_at(&self) -> UnixMs {
+        self.last_stored_at
+    }
+
+    /// How many there are, and which numbers they own.
+    pub(super) fn numbers(&self) -> ChunkNumbers {
+        self.numbers
     }
 
     /// How many count.
     pub(super) fn counted(&self) -> u64 {
-        self.tried.values().filter(|lane| lane.stored.is_some()).count() as u64
+        self.begun.values().filter(|lane| lane.stored.is_some()).count() as u64
     }
 
-    /// Those that have been tried, in order.
-    pub(super) fn tried_chunks(&self) -> impl Iterator<Item = u32> {
-        self.tried.keys().copied()
+    /// Those that have been begun, in order.
+    pub(super) fn begun(&self) -> impl Iterator<Item = (u32, &Lane)> {
+        self.begun.iter().map(|(chunk, lane)| (*chunk, lane))
     }
 
-    /// Takes stored parts and a new try into memory.
-    pub(super) fn apply(&mut self, parts: &[StoredPart], lane: Option<(u32, Lane)>) {
-        self.tried.extend(lane);
+    /// Takes stored parts and begun lanes into memory.
+    pub(super) fn apply(&mut self, parts: &[StoredPart], lanes: Vec<(u32, Lane)>) {
+        for (chunk, lane) in lanes {
+            let stored = self.lane(chunk).stored;
+            self.begun.insert(chunk, Lane { stored, ..lane });
+        }
         for part in parts {
-            self.store(part.number);
+            self.store(part.number, part.stored_at);
         }
     }
 
-    fn store(&mut self, number: u16) {
-        if let Ok(chunk) = u32::try_from(lane_of(number, self.count)) {
-            self.tried.entry(chunk).or_default().stored = Some(number);
+    fn store(&mut self, number: u16, at: UnixMs) {
+        self.last_stored_at = self.last_stored_at.max(at);
+        if let Some(chunk) = self.numbers.chunk_of(number) {
+            self.begun.entry(chunk).or_default().stored = Some(number);
         }
     }
 
-    pub(super) fn lane(&self, chunk: u32) -> Lane {
-        self.tried.get(&chunk).copied().unwrap_or_default()
+    /// What is known of a chunk.
+    pub fn lane(&self, chunk: u32) -> Lane {
+        self.begun.get(&chunk).cloned().unwrap_or_default()
     }
 
-    pub(super) fn number(&self, chunk: u32, try_index: u16) -> Option<u16> {
-        lane_number(chunk.into(), try_index, self.count)
+    pub(super) fn is_stored(&self, chunk: u32) -> bool {
+        self.begun.get(&chunk).is_some_and(|lane| lane.stored.is_some())
     }
 
     pub(super) fn start_of(&self, chunk: u32) -> ByteCount {
@@ -147,60 +200,131 @@ impl Lanes {
     }
 
     /// The chunk that is exactly these bytes.
-    fn chunk_at(&self, offset: ByteCount, length: ByteCount) -> Option<u32> {
+    pub(super) fn chunk_at(&self, offset: ByteCount, length: ByteCount) -> Option<u32> {
         let chunk = u32::try_from(offset.get() / self.plan.part_bytes.get()).ok()?;
-        (self.start_of(chunk) == offset && self.bytes_of(chunk) == length).then_some(chunk)
+        let is_one = self.start_of(chunk) == offset && self.bytes_of(chunk) == length && !length.is_zero();
+        is_one.then_some(chunk)
     }
 }
 
+impl Lane {
+    /// The same with another attempt, under a number on which nobody may be writing; or for how long there is none, in ms.
+    fn begin(&self, now: UnixMs, chunk: u32, numbers: ChunkNumbers) -> Result<Self, u64> {
+        let share = numbers.of_chunk(chunk).ok_or(0_u64)?;
+        let mut writers = self.writers.clone();
+        writers.forget(now, 0);
+        let fresh = share.clone().nth(self.used.into());
+        let free = || share.clone().find(|number| writers.are_free(&(*number..=*number), now));
+        let number = fresh.or_else(free).ok_or_else(|| writers.next_ends_in_ms(now).unwrap_or_default())?;
+        let attempts = self.attempts + 1;
+        writers.add(attempt_id(chunk, attempts), number..=number, now);
+        let used = self.used + u16::from(fresh.is_some());
+        Ok(Self { attempts, number, used, again: fresh.is_none(), writers, stored: None })
+    }
+}
+
+fn attempt_id(chunk: u32, attempts: u64) -> u64 {
+    u64::from(chunk) * ATTEMPTS_PER_CHUNK + attempts
+}
+
+fn chunk_of_attempt(attempt: u64) -> Option<u32> {
+    u32::try_from(attempt / ATTEMPTS_PER_CHUNK).ok()
+}
+
 impl Session {
-    pub(super) fn begin_in_lane(
+    pub(super) fn commit_in_lane(&self, lanes: &Lanes, now: UnixMs, commit: &Commit) -> Decision<Committed> {
+        let Some(chunk) = chunk_of_attempt(commit.attempt) else { return Decision::no(self.superseded()) };
+        let lane = lanes.lane(chunk);
+        let uploaded_bytes = lanes.stored_bytes();
+        let is_newest = commit.attempt == attempt_id(chunk, lane.attempts);
+        let receipt = commit.receipts.first().filter(|receipt| {
+            commit.receipts.len() == 1
+                && commit.rest.is_none()
+                && receipt.number == lane.number
+                && receipt.bytes == lanes.bytes_of(chunk)
+        });
+        let Some(receipt) = receipt.filter(|_| is_newest) else {
+            return Decision { answer: Err(self.superseded()), change: lanes.ended(commit.attempt) };
+        };
+        if lane.stored == Some(receipt.number) {
+            return Decision::yes(Committed::so_far(uploaded_bytes, None, self.progress.phase), Change::none());
+        }
+        if lane.stored.is_some() || self.progress.phase != Phase::Open {
+            return Decision::no(self.superseded());
+        }
+        let end = lanes.start_of(chunk).checked_add(receipt.bytes).unwrap_or(lanes.plan.file_bytes);
+        let (etag, crc64nvme) = (receipt.etag.clone(), receipt.crc64nvme);
+        let (number, digest) = (receipt.number, commit.digest.clone());
+        let part = StoredPart { number, end, stored_at: now, etag, crc64nvme, sha256_so_far: None, digest };
+        let mut change = Change { parts: vec![part], ..Change::none() };
+        let phase = self.complete_if_whole(now, &mut change);
+        let uploaded_bytes = uploaded_bytes.checked_add(receipt.bytes).unwrap_or(uploaded_bytes);
+        Decision::yes(Committed::so_far(uploaded_bytes, None, phase), change)
+    }
+
+    /// Which part numbers a chunk of a parallel or direct upload owns.
+    pub fn numbers_of_chunk(&self, chunk: u32) -> Option<RangeInclusive<u16>> {
+        match &self.content {
+            Content::Sequence(_) => None,
+            Content::Lanes(lanes) => lanes.numbers.of_chunk(chunk),
+        }
+    }
+
+    /// R2 does not have a part as it was counted. Those under numbers that were used before may have been written over by somebody
+    /// who was believed to have ended: they are asked for again. `None` where there are none, so that something else is wrong.
+    pub fn reopen_suspects(&self, now: UnixMs, error: &str) -> Option<Change> {
+        let Content::Lanes(lanes) = &self.content else { return None };
+        let suspects: Vec<u32> =
+            lanes.begun().filter(|(_, lane)| lane.stored.is_some() && lane.again).map(|(chunk, _)| chunk).collect();
+        (!suspects.is_empty()).then(|| self.reopened(now, error, Uncount::Chunks(suspects)))
+    }
+}
+
+impl Lanes {
+    pub(super) fn begin(
         &self,
-        lanes: &Lanes,
         now: UnixMs,
         begin: Begin,
         grant: impl FnOnce(u64, u16, u16) -> Grant,
     ) -> Decision<Grant> {
-        let uploaded_bytes = lanes.stored_bytes();
-        let Some(chunk) = lanes.chunk_at(begin.offset, begin.length) else {
-            return Decision::no(Refusal::NotAChunk { chunk_bytes: lanes.plan.chunk_bytes, uploaded_bytes });
+        let uploaded_bytes = self.stored_bytes();
+        let Some(chunk) = self.chunk_at(begin.offset, begin.length) else {
+            return Decision::no(Refusal::NotAChunk { chunk_bytes: self.plan.chunk_bytes, uploaded_bytes });
         };
-        let lane = lanes.lane(chunk);
-        if lane.stored.is_some() {
-            return Decision::no(Refusal::ChunkAlreadyStored { uploaded_bytes });
+        if self.is_stored(chunk) {
+            return Decision::no(Refusal::ChunkAlreadyStored { chunk: Some(chunk), uploaded_bytes });
         }
-        let Some(number) = lanes.number(chunk, lane.tries) else { return self.exhausted(now) };
-        let lane = Some((chunk, Lane { tries: lane.tries + 1, ..lane }));
-        Decision::yes(grant(number.into(), number, 1), Change { lane, ..Change::none() })
+        match self.lane(chunk).begin(now, chunk, self.numbers) {
+            Ok(lane) => {
+                let granted = grant(attempt_id(chunk, lane.attempts), lane.number, 1);
+                Decision::yes(granted, Change { lanes: vec![(chunk, lane)], ..Change::none() })
+            }
+            Err(free_in_ms) => Decision::no(Refusal::writers_pending(uploaded_bytes, free_in_ms)),
+        }
     }
 
-    pub(super) fn commit_in_lane(&self, lanes: &Lanes, now: UnixMs, commit: &Commit) -> Decision<Committed> {
-        let Some((chunk, number)) = u16::try_from(commit.attempt)
-            .ok()
-            .and_then(|number| u32::try_from(lane_of(number, lanes.count)).ok().map(|chunk| (chunk, number)))
-        else {
-            return Decision::no(self.superseded());
-        };
-        let lane = lanes.lane(chunk);
-        let uploaded_bytes = lanes.stored_bytes();
-        if lane.stored == Some(number) {
-            let repeated = Committed { uploaded_bytes, next_number: None, phase: self.progress.phase, object: None };
-            return Decision::yes(repeated, Change::none());
+    /// An attempt has said that its request to R2 is over. Of a stored chunk it is no matter: nobody begins it again.
+    pub(super) fn ended(&self, attempt: u64) -> Change {
+        let Some(chunk) = chunk_of_attempt(attempt) else { return Change::none() };
+        let mut lane = self.lane(chunk);
+        if lane.stored.is_some() || !lane.writers.ended(attempt) {
+            return Change::none();
         }
-        let newest = lane.tries.checked_sub(1).and_then(|last_try| lanes.number(chunk, last_try));
-        let expected = commit.receipts.first().filter(|receipt| {
-            commit.receipts.len() == 1 && receipt.number == number && receipt.bytes == lanes.bytes_of(chunk)
-        });
-        let is_newest = newest == Some(number) && lane.stored.is_none() && self.progress.phase == Phase::Open;
-        let Some(receipt) = expected.filter(|_| is_newest && commit.rest.is_none()) else {
-            return Decision::no(self.superseded());
-        };
-        let end = lanes.start_of(chunk).checked_add(receipt.bytes).unwrap_or(lanes.plan.file_bytes);
-        let (etag, crc64nvme) = (receipt.etag.clone(), receipt.crc64nvme);
-        let part = StoredPart { number, end, etag, crc64nvme, sha256_so_far: None };
-        let mut change = Change { parts: vec![part], ..Change::none() };
-        let phase = self.complete_if_whole(now, &mut change);
-        let uploaded_bytes = uploaded_bytes.checked_add(receipt.bytes).unwrap_or(uploaded_bytes);
-        Decision::yes(Committed { uploaded_bytes, next_number: None, phase, object: None }, change)
+        Change { lanes: vec![(chunk, lane)], ..Change::none() }
+    }
+
+    /// An attempt has said that it is there: whether it is the newest of its chunk, which may go on.
+    pub(super) fn may_go_on(&self, attempt: u64) -> bool {
+        chunk_of_attempt(attempt).is_some_and(|chunk| {
+            let lane = self.lane(chunk);
+            lane.stored.is_none() && attempt == attempt_id(chunk, lane.attempts)
+        })
+    }
+
+    /// An attempt has said that it is there.
+    pub(super) fn hear(&mut self, attempt: u64, now: UnixMs) {
+        if let Some(lane) = chunk_of_attempt(attempt).and_then(|chunk| self.begun.get_mut(&chunk)) {
+            lane.writers.heard(attempt, now);
+        }
     }
 }

@@ -4,49 +4,63 @@
 //! nothing. The caller stores the change in one transaction and then [`Session::apply`]s it. So a decision that was not
 //! stored was never taken, and what a restart reads back is what was there before it.
 //!
-//! * `append`: what is asked and answered when bytes come in, and which of the two ways below applies.
+//! * `append`: bytes come in, in one of the two ways below; `messages`: what is asked and answered then.
 //! * `sequence`: bytes from the front, one attempt at a time, the newest first; takeover; the tail.
 //! * `lanes`: any missing chunk at any time, several attempts at once.
+//! * `part_numbers`: which of them the attempts of a sequence have. `writers`: who may still be writing to R2, under which part numbers.
 //! * `composing`: bytes from other uploads.
 //! * `direct`: chunks that the client stores itself.
 //! * `put`: a file of one part, which is an object from the start.
 //! * `opening`: a file that may come as a whole, and be put; if not, its multipart upload is opened late.
 //! * `verifying`: the object is read back, slice by slice.
-//! * `ending`: complete, cancel, expire, and what follows: assembling, freeing, telling.
+//! * `lifetime`: how long an unfinished upload lives.
+//! * `ending`: complete, cancel, delete, expire, and what follows: freeing, settling with the ledger.
+//! * `assembling`: R2 puts the object together, or does not.
+//! * `telling`: the origin is told.
 //! * `noting`: what of all this goes into the trail.
 //! * `schedule`: what is to be done next, and when.
 //!
 //! A session is its [`Birth`] (fixed), its [`Progress`] (small, rewritten), its [`Content`] (where the counted bytes end, or
-//! which chunks are there), and the [`Delivery`] of its event.
+//! which chunks are there), and the [`Outbox`] of its events.
 
 mod append;
+mod assembling;
 mod composing;
 mod direct;
 mod ending;
 mod lanes;
+mod lifetime;
+mod messages;
 mod noting;
 mod opening;
+mod part_numbers;
 mod put;
 mod records;
 mod schedule;
 mod sequence;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod verifying;
+mod writers;
 
-pub use append::{Begin, Commit, Committed, Grant, Link, Receipt, Release, ReleaseReason, Rest, TailPiece};
 pub use composing::{PartSource, Piece, PieceObject, Run, Standing, Stretch, Wanted};
 pub use direct::{Found, Signed, Slot};
+pub use ending::DeleteRight;
 pub use lanes::{Lane, Lanes};
+pub use lifetime::LATEST_END_MS;
+pub use messages::{Begin, Commit, Committed, Grant, Link, Receipt, Release, ReleaseReason, Renew, Rest, TailPiece};
 pub use records::{Birth, LateMultipart, MAX_ROW_SEGMENT_BYTES, Policy, Progress, Segment, SegmentPlace, StoredPart};
 pub use schedule::Job;
 pub use sequence::{Lease, LeaseState, Sequence};
 pub use verifying::{Hashed, Slice, Verified};
+pub use writers::{RENEW_EVERY_MS, WRITER_SILENCE_MS, WRITER_STOPS_AFTER_MS, Writers};
 
 use crate::{
     cost::Cost,
-    event::{Delivery, EventKind},
+    event::EventKind,
     integrity::{RunningSha256, Sha256State},
+    outbox::Outbox,
     plan::{Mode, Plan},
     refusal::Refusal,
     units::{ByteCount, UnixMs},
@@ -72,25 +86,48 @@ pub struct Session {
     /// What has been counted.
     pub content: Content,
     /// What the origin is told, once the upload has ended.
-    pub delivery: Option<Delivery>,
+    pub outbox: Outbox,
 }
 
 /// What a decision changes. To be stored in one transaction, or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Change {
-    /// The new progress, where it is another. One row, together with the delivery.
+    /// The new progress, where it is another. One row, together with the outbox.
     pub progress: Option<Progress>,
     /// New parts, in order. One row each. A part takes with it the segments that lie before its end.
     pub parts: Vec<StoredPart>,
     /// A new segment. One row.
     pub segment: Option<Segment>,
-    /// A chunk of a parallel upload that is tried once more. One row.
-    pub lane: Option<(u32, Lane)>,
-    /// Whether no part counts any more. All their rows go.
-    pub uncount: bool,
-    /// The new state of the delivery. One row, together with the progress.
-    pub delivery: Option<Delivery>,
+    /// Chunks of a parallel upload that were begun, or of which a writer has ended. One row each.
+    pub lanes: Vec<(u32, Lane)>,
+    /// Which parts do not count any more. Their rows go.
+    pub uncount: Uncount,
+    /// An attempt that has said that it is there. Kept in memory only.
+    pub heard: Option<Heard>,
+    /// The new outbox, where it is another. One row, together with the progress.
+    pub outbox: Option<Outbox>,
+}
+
+/// Which parts do not count any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Uncount {
+    /// All that counted still count.
+    #[default]
+    Nothing,
+    /// None counts.
+    All,
+    /// Those of these chunks.
+    Chunks(Vec<u32>),
+}
+
+/// An attempt was heard of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Which.
+    pub attempt: u64,
+    /// When.
+    pub at: UnixMs,
 }
 
 impl Change {
@@ -102,6 +139,11 @@ impl Change {
     /// Whether nothing changes.
     pub fn is_none(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether nothing of it is to be stored: it is only about what is kept in memory.
+    pub fn is_only_in_memory(&self) -> bool {
+        *self == Self { heard: self.heard, ..Self::default() }
     }
 }
 
@@ -149,17 +191,21 @@ impl Session {
             holds_segments: false,
             segments_swept: false,
             owes_ledger: false,
-            discard: false,
+            deleted_at: None,
+            seen_at: birth.created_at,
             job_failures: 0,
             job_not_before: birth.created_at,
+            tried_at: None,
+            refused_since: None,
             plan: None,
             kept_until: None,
             multipart: None,
             verified: None,
             cost: Cost::NONE,
-            reopenings: 0,
+            writers: Writers::default(),
+            put: None,
         };
-        let mut session = Self { progress, content, delivery: None, birth };
+        let mut session = Self { progress, content, outbox: Outbox::default(), birth };
         if session.plan().declared_bytes().is_some_and(ByteCount::is_zero) {
             if let Some(actual) = session.sha256_mismatch(None) {
                 return Err(Refusal::FileDigestMismatch { actual });
@@ -202,20 +248,43 @@ impl Session {
         if let Some(progress) = change.progress {
             self.progress = progress;
         }
+        if let Some(Heard { attempt, at }) = change.heard {
+            self.hear(attempt, at);
+        }
         match &mut self.content {
             Content::Sequence(sequence) => sequence.apply(change.parts, change.segment),
             Content::Lanes(lanes) => {
-                if change.uncount {
-                    lanes.uncount();
-                }
+                lanes.uncount(&change.uncount);
                 if let Some(plan) = self.progress.plan {
                     lanes.resize(plan);
                 }
-                lanes.apply(&change.parts, change.lane);
+                lanes.apply(&change.parts, change.lanes);
             }
         }
-        if let Some(delivery) = change.delivery {
-            self.delivery = Some(delivery);
+        if let Some(outbox) = change.outbox {
+            self.outbox = outbox;
+        }
+    }
+
+    /// It has been read back after a restart. When its writers were last heard of is not known any more.
+    pub fn wake(&mut self, now: UnixMs) {
+        if let Some(lease) = &mut self.progress.lease {
+            lease.heard_at = now.max(lease.heard_at);
+        }
+        self.progress.writers.all_heard(now);
+        if let Content::Lanes(lanes) = &mut self.content {
+            lanes.wake(now);
+        }
+    }
+
+    /// An attempt has said that it is there.
+    fn hear(&mut self, attempt: u64, now: UnixMs) {
+        if let Some(lease) = self.progress.lease.as_mut().filter(|lease| lease.attempt == attempt) {
+            lease.heard_at = now;
+        }
+        self.progress.writers.heard(attempt, now);
+        if let Content::Lanes(lanes) = &mut self.content {
+            lanes.hear(attempt, now);
         }
     }
 
@@ -240,23 +309,28 @@ impl Session {
             plan: self.plan(),
             file: self.birth.file.clone(),
             created_at: self.birth.created_at,
-            expires_at: self.birth.expires_at,
-            delivery: self.delivery.as_ref().map(|delivery| delivery.state),
+            expires_at: self.expires_at(),
+            delivery: self.outbox.state(),
             object: self.object(),
+            deleted_at: self.progress.deleted_at,
             cost: self.progress.cost,
         }
     }
 
-    /// The object, while there is one.
+    /// The object of a completed upload. That its origin may have taken it over changes nothing in what it was.
     pub fn object(&self) -> Option<ObjectFacts> {
-        let progress = &self.progress;
-        let (etag, crc64nvme) = progress.etag.clone().zip(progress.crc64nvme)?;
-        (progress.phase == Phase::Completed && !progress.discard).then(|| ObjectFacts {
-            key: self.object_key(),
-            etag,
-            crc64nvme,
-            sha256: self.birth.file.sha256,
-        })
+        self.object_facts().filter(|_| self.progress.phase == Phase::Completed)
+    }
+
+    /// The same, as long as its bytes can be had.
+    pub fn stored_object(&self) -> Option<ObjectFacts> {
+        self.object().filter(|_| !self.is_unwanted())
+    }
+
+    /// What the object is, or was, once there has been one.
+    pub fn object_facts(&self) -> Option<ObjectFacts> {
+        let (etag, crc64nvme) = self.progress.etag.clone().zip(self.progress.crc64nvme)?;
+        Some(ObjectFacts { key: self.object_key(), etag, crc64nvme, sha256: self.birth.file.sha256 })
     }
 
     /// The answer to whoever asks for the object where there is none: not yet, or not any more.
@@ -266,14 +340,17 @@ impl Session {
                 Refusal::Incomplete { missing_bytes: self.missing_bytes(), uploaded_bytes: self.uploaded_bytes() }
             }
             Phase::Completing | Phase::Verifying => Refusal::Completing,
-            Phase::Completed | Phase::Failed | Phase::Aborted | Phase::Expired => self.gone(),
+            Phase::Completed | Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => self.gone(),
         }
     }
 
     /// The answer to whoever asks for something that an ended upload no longer has.
     fn gone(&self) -> Refusal {
         let phase = self.progress.phase;
-        let reason = self.progress.reason.clone().unwrap_or_else(|| "The object has been deleted.".to_owned());
+        let reason =
+            self.progress.reason.clone().unwrap_or_else(|| {
+                "The application has taken the file over: its bytes are not here any more.".to_owned()
+            });
         Refusal::UploadGone { phase, reason }
     }
 
@@ -301,12 +378,12 @@ impl Session {
             ended_at: Some(now),
             owes_ledger: true,
             // Said as long as it is known to be so: an attempt that is putting at this moment may finish later.
-            holds_segments: self.progress.holds_segments || self.has_stray_puts(),
+            holds_segments: self.progress.holds_segments || self.may_have_stray_puts(),
             job_failures: 0,
             job_not_before: now,
             ..self.progress.clone()
         };
-        let delivery = self.birth.policy.tell_origin.then(|| Delivery::new(kind, now));
-        Change { progress: Some(progress), delivery, ..Change::none() }
+        let outbox = self.birth.policy.tell_origin.then(|| Outbox::of(kind, now));
+        Change { progress: Some(progress), outbox, ..Change::none() }
     }
 }

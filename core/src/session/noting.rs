@@ -1,6 +1,6 @@
 //! What of a session's life goes into its trail: derived from what a change has made of it, never from what was meant.
 
-use super::{Change, Session};
+use super::{Change, Content, Phase, Session, Uncount};
 use crate::{
     event::DeliveryState,
     refusal::Refusal,
@@ -22,11 +22,9 @@ impl Session {
         let (was, is) = (&self.progress, &after.progress);
         let attempt_of = |session: &Self| session.progress.lease.as_ref().map(|lease| lease.attempt);
         if self.is_direct() {
-            if change.lane.is_some() {
-                trail.note(now, SIGNED, bytes, None);
-            }
+            change.lanes.iter().for_each(|_| trail.note(now, SIGNED, bytes, None));
             change.parts.iter().for_each(|_| trail.note(now, RECORDED, bytes, None));
-        } else if change.lane.is_some() {
+        } else if is_begun(self, change) {
             trail.note(now, "attempt", bytes, None);
         } else if attempt_of(after).is_some() && attempt_of(self) != attempt_of(after) {
             trail.note(now, if self.is_appending() { "takeover" } else { "attempt" }, bytes, None);
@@ -35,17 +33,27 @@ impl Session {
             trail.note(now, "declared", bytes, None);
         }
         if was.phase != is.phase {
-            trail.note(now, if change.uncount { "reopened" } else { is.phase.name() }, bytes, is.reason.clone());
+            trail.note(
+                now,
+                if change.uncount == Uncount::Nothing { is.phase.name() } else { "reopened" },
+                bytes,
+                is.reason.clone(),
+            );
         }
-        if let (Some(was), Some(is)) = (&self.delivery, &after.delivery) {
+        if is.phase == Phase::Completed && was.deleted_at != is.deleted_at {
+            trail.note(now, "taken", bytes, None);
+        }
+        for is in after.outbox.iter() {
+            let Some(was) = self.outbox.find(is.kind) else { continue };
+            let mut note = |event| trail.note(now, event, bytes, Some(is.kind.name().to_owned()));
             if is.attempts > was.attempts {
-                trail.note(now, "delivery_attempt", bytes, None);
+                note("delivery_attempt");
             }
             match is.state {
                 state if state == was.state => {}
-                DeliveryState::Queued => trail.note(now, "redelivery", bytes, None),
-                DeliveryState::Delivered => trail.note(now, "delivered", bytes, None),
-                DeliveryState::Failed => trail.note(now, "delivery_failed", bytes, None),
+                DeliveryState::Queued => note("redelivery"),
+                DeliveryState::Delivered => note("delivered"),
+                DeliveryState::Failed => note("delivery_failed"),
             }
         }
     }
@@ -54,4 +62,10 @@ impl Session {
     pub fn note_refusal(&self, trail: &mut Trail, now: UnixMs, refusal: &Refusal) {
         trail.note(now, "refused", self.uploaded_bytes(), Some(refusal.code().to_owned()));
     }
+}
+
+/// Whether a chunk of a parallel upload was begun, not only ended.
+fn is_begun(session: &Session, change: &Change) -> bool {
+    let Content::Lanes(lanes) = &session.content else { return false };
+    change.lanes.iter().any(|(chunk, lane)| lane.attempts > lanes.lane(*chunk).attempts)
 }

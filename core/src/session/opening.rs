@@ -3,7 +3,7 @@
 //! comes. Until then there is no multipart upload; any other chunk has one opened first, and the upload has it from then on.
 //!
 //! The id is stored together with the grant of that chunk. So whoever was to put the whole before has lost its lease by then: what
-//! it puts counts for nobody, and is found by its number, of which none is given again to a part.
+//! it puts counts for nobody, and is found under the keys of its attempts. Part numbers begin at 1 with the multipart upload.
 
 use super::{Begin, Decision, Grant, LateMultipart, Session};
 use crate::{refusal::Refusal, units::UnixMs};
@@ -28,7 +28,7 @@ impl Session {
     /// Takes the right to store a chunk, from whoever had it. `opened` is R2's id of a multipart upload that was opened for it
     /// meanwhile; it is not used where none is needed, since the upload has one by now, or the chunk is refused.
     pub fn begin_opened(&self, now: UnixMs, begin: Begin, opened: Option<&str>) -> Decision<Grant> {
-        if self.is_composition() && !self.is_unwanted() {
+        if self.is_composition() && !self.is_gone() {
             return Decision::no(Refusal::Composed);
         }
         if !self.is_deferred() || self.comes_whole(begin) {
@@ -54,8 +54,12 @@ impl Session {
     /// The same upload with a multipart upload, and the sizes that it had before it was to be one part.
     fn opened(&self, id: &str) -> Self {
         let mut opened = self.clone();
-        opened.progress.multipart = Some(LateMultipart { id: id.to_owned(), numbers_before: self.highest_put() });
+        opened.progress.multipart = Some(LateMultipart { id: id.to_owned(), puts_before: self.puts_begun() });
         opened.progress.plan = None;
+        if let Some(lease) = &mut opened.progress.lease {
+            // Whoever puts the whole has no part number.
+            (lease.numbers_before, lease.reserved) = (0, 0);
+        }
         opened
     }
 }

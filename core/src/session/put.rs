@@ -2,11 +2,10 @@
 //! last byte *puts* the whole into R2 as one object, the tail in front: one operation instead of three.
 //!
 //! R2 would let a late writer replace an object under the same key. So every attempt that puts has a key of its own, which ends
-//! with the number that it was given: numbers are never given twice, and the counted part says by its number which object is the
-//! upload's. What other attempts have put, or will yet put, counts for nobody. All numbers that were ever given are known from the
-//! lease, so what does not count is found without looking for it: when the upload ends, and once more when it is forgotten.
+//! with the attempt; which of them is the upload's object is stored with the part that counts. What other attempts have put, or will
+//! yet put, counts for nobody, and is looked for where there may be some: when the upload ends, and once more when it is forgotten.
 
-use super::{Birth, Change, Content, Phase, Session, StoredPart};
+use super::{Birth, Change, Content, Phase, Progress, Session, StoredPart};
 use crate::{plan::Mode, units::UnixMs, upload::Purpose};
 
 impl Birth {
@@ -19,9 +18,14 @@ impl Birth {
         !self.plan.file_bytes.is_zero() && (is_composed || !may_be_put)
     }
 
-    /// Where the attempt that was given this number puts the whole file. No two attempts ever share a key.
-    pub fn put_key(&self, number: u16) -> String {
-        format!("{}/{number}", self.key)
+    /// Where this attempt puts the whole file. No two attempts ever share a key.
+    pub fn put_key(&self, attempt: u64) -> String {
+        format!("{}{attempt}", self.put_prefix())
+    }
+
+    /// What the keys begin with under which attempts put the whole file.
+    pub fn put_prefix(&self) -> String {
+        format!("{}/", self.key)
     }
 }
 
@@ -34,16 +38,20 @@ impl Session {
 
     /// Where the object is, or would be.
     pub fn object_key(&self) -> String {
-        self.counted_put().map_or_else(|| self.birth.key.clone(), |part| self.birth.put_key(part.number))
+        self.progress.put.map_or_else(|| self.birth.key.clone(), |attempt| self.birth.put_key(attempt))
     }
 
-    /// Where there may be objects of this upload that do not count, and never will once it has ended.
-    pub fn stray_keys(&self) -> Vec<String> {
-        self.stray_puts().map(|number| self.birth.put_key(number)).collect()
+    /// Whether there may be objects under [`Birth::put_prefix`] beside the upload's own, which never count once it has ended.
+    pub fn may_have_stray_puts(&self) -> bool {
+        self.puts_begun() > u16::from(self.progress.put.is_some())
     }
 
-    pub(super) fn has_stray_puts(&self) -> bool {
-        self.stray_puts().next().is_some()
+    /// Stores which attempt's object is the upload's, where a change counts it.
+    pub(super) fn note_put(&self, attempt: u64, change: &mut Change) {
+        if self.is_put() && !change.parts.is_empty() {
+            let progress = change.progress.take().unwrap_or_else(|| self.progress.clone());
+            change.progress = Some(Progress { put: Some(attempt), ..progress });
+        }
     }
 
     /// What a change makes of an upload whose whole file it counts: where that was put, R2 has the object, and the upload is
@@ -54,7 +62,7 @@ impl Session {
         let put = after.counted_put().filter(|_| after.birth.types.is_none()).cloned();
         if let Some(part) = put {
             let end = after.assembled(now, part.etag, part.crc64nvme);
-            (change.progress, change.delivery) = (end.progress, end.delivery);
+            (change.progress, change.outbox) = (end.progress, end.outbox);
             after.apply(change.clone());
         }
         after.progress.phase
@@ -75,19 +83,12 @@ impl Session {
         }
     }
 
-    /// The highest number that was given to an attempt at putting.
-    pub(super) fn highest_put(&self) -> u16 {
-        match (&self.progress.multipart, &self.content) {
-            (Some(late), _) => late.numbers_before,
-            (None, Content::Sequence(sequence)) if self.is_put() => self.highest_number(sequence),
+    /// How many attempts may have put the whole file.
+    pub(super) fn puts_begun(&self) -> u16 {
+        match (&self.progress.multipart, self.progress.lease) {
+            (Some(late), _) => late.puts_before,
+            (None, Some(lease)) if self.is_put() => lease.numbers_before.saturating_add(lease.reserved.min(1)),
             (None, _) => 0,
         }
-    }
-
-    /// The numbers that were given to attempts at putting, but for the one that counts.
-    fn stray_puts(&self) -> impl Iterator<Item = u16> + use<> {
-        let highest = self.highest_put();
-        let counted = self.counted_put().map(|part| part.number);
-        (1..=highest).filter(move |number| Some(*number) != counted)
     }
 }

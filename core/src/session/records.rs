@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     caller::{Ownership, TokenHash},
     cost::Cost,
-    integrity::{Crc64Nvme, Sha256State},
+    integrity::{ChunkDigest, Crc64Nvme, Sha256State},
     media_types::MediaTypes,
     plan::Plan,
-    session::{Lease, Verified},
+    session::{Lease, Verified, Writers},
     units::{ByteCount, UnixMs, UploadId},
     upload::{FileInfo, Phase, Purpose},
 };
@@ -18,6 +18,8 @@ use crate::{
 /// What the deployment promises for the life of this upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
+    /// How long an upload lives without an accepted byte, in milliseconds.
+    pub ttl_ms: u64,
     /// How long an ended upload is remembered, in milliseconds.
     pub tombstone_ms: u64,
     /// How long after an expected delivery attempt the event is handed to the queue again, in milliseconds.
@@ -52,8 +54,6 @@ pub struct Birth {
     pub public_url: String,
     /// When it was created.
     pub created_at: UnixMs,
-    /// When it ends unless it is complete by then.
-    pub expires_at: UnixMs,
     /// What the deployment promised.
     pub policy: Policy,
     /// The token that it was created with, to know it again: it stays good for this upload.
@@ -92,12 +92,24 @@ pub struct Progress {
     pub segments_swept: bool,
     /// Whether the owner's ledger has yet to hear how the upload ended, or that its object is gone.
     pub owes_ledger: bool,
-    /// Whether the object is to be deleted, by the client's or the origin's wish.
-    pub discard: bool,
+    /// When somebody wished the object of a completed upload gone: its origin, which has taken it over, or its client, by whose wish
+    /// the upload is `Deleted`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<UnixMs>,
+    /// When its uploader was last seen at work, where no lease, part or segment says so: when it was created, when URLs of a direct
+    /// upload were signed, and when counted parts were uncounted, with which the rows go that said it.
+    pub seen_at: UnixMs,
     /// How often in a row the current duty in R2 has failed.
     pub job_failures: u32,
     /// Not before this is it tried again.
     pub job_not_before: UnixMs,
+    /// When R2 was last asked to put the object together, in vain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried_at: Option<UnixMs>,
+    /// Since when R2 has refused to put the object together, for a reason that does not look as if it would pass; or since when
+    /// nothing more of it could be read back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_since: Option<UnixMs>,
     /// The sizes, where they are others than at creation: since then the length was declared, or a chunk has shown which
     /// ones fit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -114,9 +126,12 @@ pub struct Progress {
     /// What it has cost so far.
     #[serde(default, skip_serializing_if = "Cost::is_none")]
     pub cost: Cost,
-    /// How often R2 did not have the parts of a direct upload as they were recorded.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub reopenings: u32,
+    /// Who had the lease of a sequential upload before, and may still be writing to R2.
+    #[serde(default, skip_serializing_if = "Writers::is_empty")]
+    pub writers: Writers,
+    /// The attempt whose object is the upload's, where the file was put as one object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub put: Option<u64>,
 }
 
 /// A multipart upload that was opened for a chunk.
@@ -124,8 +139,8 @@ pub struct Progress {
 pub struct LateMultipart {
     /// R2's id of it.
     pub id: String,
-    /// Up to here, numbers were given to attempts at putting the whole file.
-    pub numbers_before: u16,
+    /// So many attempts before may have put the whole file, each as an object of its own.
+    pub puts_before: u16,
 }
 
 /// A part that is counted: R2 has it, and completion will list it.
@@ -135,12 +150,16 @@ pub struct StoredPart {
     pub number: u16,
     /// Where it ends in the file; zero where the client stored it and its length is not known.
     pub end: ByteCount,
+    /// When it was counted.
+    pub stored_at: UnixMs,
     /// Its ETag, exactly as R2 returned it.
     pub etag: String,
     /// The CRC of its bytes; that of no bytes where the client stored them, and nobody here has seen one.
     pub crc64nvme: Crc64Nvme,
     /// The SHA-256 of the file up to the end of this part, to go on from; only where the file's was declared.
     pub sha256_so_far: Option<Sha256State>,
+    /// The digest that its chunk came with, where the chunk is exactly this part: a repetition is compared with it.
+    pub digest: Option<ChunkDigest>,
 }
 
 /// Accepted bytes that do not fill a part yet.
@@ -150,6 +169,8 @@ pub struct Segment {
     pub start: ByteCount,
     /// Where it ends.
     pub end: ByteCount,
+    /// When it was counted.
+    pub stored_at: UnixMs,
     /// Which attempt brought it.
     pub attempt: u64,
     /// Where its bytes are.
@@ -200,9 +221,4 @@ impl Birth {
     pub fn segment_key(&self, attempt: u64) -> String {
         format!("{}{attempt}", self.segment_prefix())
     }
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde wants it so
-fn is_zero(count: &u32) -> bool {
-    *count == 0
 }

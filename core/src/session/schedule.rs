@@ -2,7 +2,7 @@
 //! its rows knows its duties again: there is no list of jobs that could disagree with the facts.
 
 use super::{Phase, Session};
-use crate::{event::DeliveryState, units::UnixMs};
+use crate::units::UnixMs;
 
 /// A duty of the object, carried out in its alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,28 +35,35 @@ impl Session {
     fn jobs(&self) -> [Option<(UnixMs, Job)>; 5] {
         let progress = &self.progress;
         let phase_job = match progress.phase {
-            Phase::Open if self.is_composition() && progress.job_not_before < self.birth.expires_at => {
+            Phase::Open if self.is_composition() && progress.job_not_before < self.expires_at() => {
                 Some((progress.job_not_before, Job::Compose))
             }
-            Phase::Open => Some((self.birth.expires_at, Job::Expire)),
+            Phase::Open => Some((self.expires_at(), Job::Expire)),
             Phase::Completing => Some((progress.job_not_before, Job::Assemble)),
             Phase::Verifying => Some((progress.job_not_before, Job::Verify)),
             Phase::Completed => self.piece_ends_at().map(|at| (at, Job::Expire)),
             _ => None,
         };
         let has_ended = progress.ended_at.is_some();
-        let forgotten_at = progress.ended_at.map(|ended| ended.plus_ms(self.birth.policy.tombstone_ms));
+        let forgotten_at = self.forgotten_at();
         let sweep_again = progress.holds_segments && progress.segments_swept;
         let to_free =
             (self.is_unwanted() && progress.holds_storage) || (has_ended && progress.holds_segments && !sweep_again);
         let free_at = if to_free { Some(progress.job_not_before) } else { forgotten_at.filter(|_| sweep_again) };
         let free = free_at.map(|at| (at.max(progress.job_not_before), Job::Free));
-        let telling = self.delivery.as_ref().filter(|delivery| delivery.state == DeliveryState::Queued);
-        let tell = telling.map(|delivery| (delivery.next_send_at, Job::Tell));
+        let tell = self.outbox.next().map(|delivery| (delivery.next_send_at, Job::Tell));
         let settle = (has_ended && progress.owes_ledger).then_some((progress.job_not_before, Job::Settle));
         // Nothing is forgotten that is still owed to R2, to the ledger or to the origin.
         let nothing_owed = phase_job.is_none() && free.is_none() && settle.is_none() && tell.is_none();
         let forget = forgotten_at.filter(|_| nothing_owed).map(|at| (at, Job::Forget));
         [phase_job, free, tell, settle, forget]
+    }
+
+    /// When the upload may be forgotten, once it has ended: a while after its end, or after its deletion, and not before the last
+    /// link that was handed out has expired, since its object is found through what is remembered.
+    fn forgotten_at(&self) -> Option<UnixMs> {
+        let ended_at = self.progress.ended_at?.max(self.progress.deleted_at.unwrap_or_default());
+        let linked_until = self.outbox.linked_until().filter(|_| self.stored_object().is_some()).unwrap_or_default();
+        Some(ended_at.plus_ms(self.birth.policy.tombstone_ms).max(linked_until))
     }
 }

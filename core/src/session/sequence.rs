@@ -1,8 +1,10 @@
 //! Bytes from the front: one attempt at a time, and the newest wins.
 //!
 //! A new attempt begins at the accepted offset, at once, without asking whoever held the lease before; the older one's next
-//! commit is refused. Every attempt writes under part numbers that nobody else was or will be given, so it does not matter
-//! how late an old writer's bytes arrive in R2: nobody lists them.
+//! commit is refused. Every attempt writes under part numbers on which nobody else may still be writing, so it does not matter
+//! how late an old writer's bytes arrive in R2: nobody lists them. The numbers are fresh while there are spare ones, some 2,000 of
+//! them. After that, numbers that do not count are used again, once their writers have ended; until then the next attempt has to
+//! wait. No number of interruptions ends an upload.
 //!
 //! Two live clients could in this way take the lease from each other for ever, each losing its part just before it is
 //! whole. So a lease that was itself taken over repeatedly, with nothing counted in between, is protected for a while
@@ -15,13 +17,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Begin, Change, Commit, Committed, Content, Decision, Grant, MAX_ROW_SEGMENT_BYTES, Phase, Progress, Segment,
-    SegmentPlace, Session, StoredPart,
+    Begin, Change, Commit, Committed, Content, Decision, Grant, Heard, MAX_ROW_SEGMENT_BYTES, Phase, Progress, Segment,
+    SegmentPlace, Session, StoredPart, part_numbers::numbers,
 };
 use crate::{
     event::EventKind,
     integrity::Sha256State,
-    plan::{self, Plan},
+    plan::{MAX_PART_NUMBER, Plan},
     refusal::Refusal,
     units::{ByteCount, UnixMs},
 };
@@ -49,6 +51,10 @@ pub struct Sequence {
 pub struct Lease {
     /// The attempt that holds it. Only the newest attempt can.
     pub attempt: u64,
+    /// The number of its first part. Its further parts have the next ones.
+    pub first_number: u16,
+    /// Nobody else may be writing under the numbers up to this one.
+    pub last_number: u16,
     /// No part number above this had been handed out before.
     pub numbers_before: u16,
     /// How many numbers from there on it was given at once. One where it commits part by part and is given the next number
@@ -69,6 +75,12 @@ pub struct Lease {
     /// Whether its holder may bring another piece behind `to`, as a new attempt.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub more: bool,
+    /// Whether its holder has said that its requests to R2 are over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ended: bool,
+    /// When its holder was last heard of, where that is later than its beginning. Kept in memory only.
+    #[serde(skip)]
+    pub heard_at: UnixMs,
 }
 
 /// Whether the holder of a lease may still commit.
@@ -83,12 +95,6 @@ pub enum LeaseState {
     Released,
 }
 
-impl Lease {
-    fn first_number(self) -> u16 {
-        self.numbers_before + 1
-    }
-}
-
 impl Sequence {
     /// How many bytes count, from the front.
     pub fn offset(&self) -> ByteCount {
@@ -101,7 +107,7 @@ impl Sequence {
     }
 
     /// The highest number of a counted part.
-    fn last_number(&self) -> u16 {
+    pub(super) fn last_number(&self) -> u16 {
         self.last_part.as_ref().map_or(0, |part| part.number)
     }
 
@@ -144,13 +150,24 @@ impl Session {
         let parts = plan.parts_between(sequence.parts_end(), parts_end);
         let count = if begin.whole { parts } else { parts.min(1) };
         let remaining = plan.parts_between(sequence.parts_end(), plan.file_bytes);
-        let numbers_before = self.highest_number(sequence);
-        let Some(numbers) = plan::fresh_numbers(numbers_before, count, remaining) else { return self.exhausted(now) };
+        let writers = self.writers_besides(sequence, now);
+        let numbers_before = if self.is_put() { self.puts_begun() } else { self.highest_number(sequence) };
+        let numbers = if self.is_put() {
+            // Each puts under a key of its own.
+            Some((1, MAX_PART_NUMBER))
+        } else {
+            numbers(sequence, &writers, now, numbers_before, count, remaining)
+        };
+        let Some((first_number, last_number)) = numbers else {
+            return Decision::no(Refusal::writers_pending(uploaded_bytes, writers.next_ends_in_ms(now).unwrap_or(0)));
+        };
         let before = self.progress.lease;
         let lease = Lease {
             attempt: before.map_or(0, |lease| lease.attempt) + 1,
+            first_number,
+            last_number,
             numbers_before,
-            reserved: u16::try_from(numbers.count()).unwrap_or(0),
+            reserved: u16::try_from(count).unwrap_or(0),
             from: begin.offset,
             to: end,
             whole: begin.whole,
@@ -158,6 +175,8 @@ impl Session {
             takeovers: before.map_or(0, |lease| takeovers(lease, uploaded_bytes)),
             state: LeaseState::Held,
             more: begin.link.more,
+            ended: false,
+            heard_at: UnixMs::default(),
         };
         let rest_bytes = end.saturating_sub(parts_end.max(begin.offset)).get();
         let progress = Progress {
@@ -165,12 +184,13 @@ impl Session {
             // Said before the segment is written, so that a crash right after leaves nothing that nobody looks for.
             holds_segments: self.progress.holds_segments || rest_bytes > MAX_ROW_SEGMENT_BYTES,
             plan: (plan != self.birth.plan).then_some(plan),
+            writers,
             ..self.progress.clone()
         };
         let grant = Grant {
             carry_sha256: self.birth.file.sha256.is_some(),
             sha256_so_far: sha256_so_far(sequence).cloned(),
-            ..grant(lease.attempt, lease.first_number(), lease.reserved)
+            ..grant(lease.attempt, lease.first_number, lease.reserved)
         };
         Decision::yes(grant, progress)
     }
@@ -178,21 +198,27 @@ impl Session {
     pub(super) fn commit_in_sequence(&self, sequence: &Sequence, now: UnixMs, commit: &Commit) -> Decision<Committed> {
         let lease =
             self.progress.lease.filter(|lease| lease.attempt == commit.attempt && lease.state == LeaseState::Held);
-        let Some(lease) = lease else { return Decision::no(self.superseded()) };
+        let Some(lease) = lease else {
+            return Decision { answer: Err(self.superseded()), change: self.ended_in_sequence(commit.attempt) };
+        };
         if is_repeated(sequence, lease, commit) {
             return Decision::yes(self.committed(sequence, lease, self.progress.phase), Change::none());
         }
         // Bytes that are not the ones granted: no client can cause this, and nothing of it may count.
-        let counted = (self.progress.phase == Phase::Open).then(|| self.counted(sequence, lease, commit)).flatten();
+        let counted =
+            (self.progress.phase == Phase::Open).then(|| self.counted(sequence, now, lease, commit)).flatten();
         let Some(mut change) = counted else { return Decision::no(self.superseded()) };
         self.copied(now, &mut change);
+        self.note_put(lease.attempt, &mut change);
+        change.heard = Some(Heard { attempt: lease.attempt, at: now });
         let mut phase = self.complete_if_whole(now, &mut change);
         if phase == Phase::Completing {
             let wrong = self.sha256_mismatch(commit.sha256_so_far.as_ref());
             if let Some(actual) = wrong.or_else(|| self.put_crc64nvme_mismatch(&change)) {
                 let refusal = Refusal::FileDigestMismatch { actual };
                 let end = self.end(now, Phase::Failed, EventKind::Failed, Some(refusal.to_string()));
-                let change = Change { progress: end.progress, delivery: end.delivery, ..change };
+                let mut change = Change { progress: end.progress, outbox: end.outbox, ..change };
+                self.note_put(lease.attempt, &mut change);
                 return Decision { answer: Err(refusal), change };
             }
             phase = self.complete_if_put(now, &mut change);
@@ -202,9 +228,26 @@ impl Session {
         Decision::yes(self.committed(&after, lease, phase), change)
     }
 
+    /// Its holder gives the lease up, or somebody who has lost it says that its requests to R2 are over.
     pub(super) fn release_in_sequence(&self, attempt: u64) -> Change {
-        let held = self.progress.lease.filter(|_| self.holds_lease(attempt));
-        held.map_or_else(Change::none, |lease| self.with_lease(lease, LeaseState::Released))
+        match self.progress.lease.filter(|_| self.holds_lease(attempt)) {
+            Some(lease) => self.with_lease(Lease { state: LeaseState::Released, ended: true, ..lease }),
+            None => self.ended_in_sequence(attempt),
+        }
+    }
+
+    /// Somebody who has lost the lease has said that its requests to R2 are over.
+    fn ended_in_sequence(&self, attempt: u64) -> Change {
+        match self.progress.lease.filter(|lease| lease.attempt == attempt) {
+            Some(lease) if lease.ended => return Change::none(),
+            Some(lease) => return self.with_lease(Lease { ended: true, ..lease }),
+            None => {}
+        }
+        let mut writers = self.progress.writers.clone();
+        if !writers.ended(attempt) {
+            return Change::none();
+        }
+        Progress { writers, ..self.progress.clone() }.into()
     }
 
     /// Whether this attempt may still commit.
@@ -238,25 +281,11 @@ impl Session {
     /// Ends a running append, unless it is protected: then whoever asked is told to wait when it appends.
     pub(super) fn fence(&self, sequence: &Sequence, now: UnixMs) -> Change {
         match self.running_lease(sequence) {
-            Some(lease) if protected_for_ms(lease, now).is_none() => self.with_lease(lease, LeaseState::Fenced),
+            Some(lease) if protected_for_ms(lease, now).is_none() => {
+                self.with_lease(Lease { state: LeaseState::Fenced, ..lease })
+            }
             _ => Change::none(),
         }
-    }
-
-    /// No part number above this has ever been handed out.
-    pub(super) fn highest_number(&self, sequence: &Sequence) -> u16 {
-        let stored = sequence.last_number();
-        let Some(lease) = self.progress.lease else { return stored };
-        let granted = stored.max(lease.numbers_before + lease.reserved);
-        // The commit of a part that was not the attempt's last has handed out the next number with its answer.
-        let next = self.next_number(sequence, lease).filter(|_| stored >= lease.first_number());
-        next.map_or(granted, |next| granted.max(next))
-    }
-
-    /// The number for the lease's next part; `None` where it has no more whole parts to bring.
-    fn next_number(&self, sequence: &Sequence, lease: Lease) -> Option<u16> {
-        let next = lease.first_number().max(sequence.last_number() + 1);
-        (sequence.parts_end() < self.plan().whole_parts_end(lease.to)).then_some(next)
     }
 
     /// The lease, if its holder may still commit and has bytes left to bring, or may have.
@@ -265,15 +294,16 @@ impl Session {
         self.progress.lease.filter(|lease| lease.state == LeaseState::Held && has_more(lease))
     }
 
-    fn with_lease(&self, lease: Lease, state: LeaseState) -> Change {
-        Progress { lease: Some(Lease { state, ..lease }), ..self.progress.clone() }.into()
+    fn with_lease(&self, lease: Lease) -> Change {
+        Progress { lease: Some(lease), ..self.progress.clone() }.into()
     }
 
     /// What to store for this commit; `None` unless it names exactly the next parts under the right numbers, and then at
     /// most the bytes behind the last of them.
-    fn counted(&self, sequence: &Sequence, lease: Lease, commit: &Commit) -> Option<Change> {
+    fn counted(&self, sequence: &Sequence, now: UnixMs, lease: Lease, commit: &Commit) -> Option<Change> {
         let plan = self.plan();
-        let numbers = lease.first_number().max(sequence.last_number() + 1)..=self.highest_number(sequence);
+        let numbers =
+            lease.first_number.max(sequence.last_number() + 1)..=self.last_handed_out(sequence, lease).unwrap_or(0);
         let mut spans = plan.spans(sequence.parts_end(), plan.whole_parts_end(lease.to));
         let mut parts = Vec::with_capacity(commit.receipts.len());
         let mut granted = numbers.into_iter();
@@ -284,7 +314,7 @@ impl Session {
             }
             let end = span.offset.checked_add(span.bytes)?;
             let (etag, crc64nvme) = (receipt.etag.clone(), receipt.crc64nvme);
-            parts.push(StoredPart { number, end, etag, crc64nvme, sha256_so_far: None });
+            parts.push(StoredPart { number, end, stored_at: now, etag, crc64nvme, sha256_so_far: None, digest: None });
         }
         let start = parts.last().map_or_else(|| sequence.offset(), |part: &StoredPart| part.end);
         let mut segment = None;
@@ -298,13 +328,19 @@ impl Session {
                 return None;
             }
             let (attempt, place) = (lease.attempt, rest.place);
-            segment = Some(Segment { start, end, attempt, place, sha256_so_far: None });
+            segment = Some(Segment { start, end, stored_at: now, attempt, place, sha256_so_far: None });
         }
         let reached = segment.as_ref().map_or(start, |segment| segment.end);
         // A file whose SHA-256 was declared cannot be verified, ever, if one piece comes without the state.
         let has_state = self.birth.file.sha256.is_some() == commit.sha256_so_far.is_some();
         if !has_state || (parts.is_empty() && reached == sequence.offset()) || (lease.whole && reached != lease.to) {
             return None;
+        }
+        // The chunk is exactly this part.
+        if let ([part], None) = (&mut parts[..], &segment)
+            && lease.from == plan.part_start(lease.from)
+        {
+            part.digest.clone_from(&commit.digest);
         }
         match (&mut segment, parts.last_mut()) {
             (Some(segment), _) => segment.sha256_so_far.clone_from(&commit.sha256_so_far),
@@ -316,7 +352,7 @@ impl Session {
 
     fn committed(&self, sequence: &Sequence, lease: Lease, phase: Phase) -> Committed {
         let next_number = self.next_number(sequence, lease);
-        Committed { uploaded_bytes: sequence.offset(), next_number, phase, object: None }
+        Committed::so_far(sequence.offset(), next_number, phase)
     }
 }
 
@@ -340,7 +376,7 @@ fn is_repeated(sequence: &Sequence, lease: Lease, commit: &Commit) -> bool {
     let last_segment = sequence.last_segment.as_ref().filter(|segment| segment.attempt == lease.attempt);
     match (commit.rest, commit.receipts.last()) {
         (Some(_), _) => last_segment.is_some(),
-        (None, Some(receipt)) => receipt.number >= lease.first_number() && receipt.number == sequence.last_number(),
+        (None, Some(receipt)) => receipt.number >= lease.first_number && receipt.number == sequence.last_number(),
         (None, None) => false,
     }
 }

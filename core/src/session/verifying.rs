@@ -17,6 +17,9 @@ use crate::{
 /// queue consumer has.
 const SLICE_BYTES: u64 = 256 * MIB;
 
+/// After so long without a slice the object is taken for unreadable: a day.
+const UNREADABLE_MS: u64 = 86_400_000;
+
 /// How much of the object has been read back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {
@@ -89,9 +92,15 @@ impl Session {
     }
 
     /// Somebody has been asked to read the next slice back, or could not be asked: either way, look again later, as with an
-    /// event that the queue may have lost. A slice that is read twice counts once.
+    /// event that the queue may have lost. A slice that is read twice counts once. When none has come for a day, none will.
     pub fn slice_asked_for(&self, now: UnixMs) -> Change {
-        Progress { job_not_before: now.plus_ms(self.birth.policy.resend_ms), ..self.progress.clone() }.into()
+        let refused_since = self.progress.refused_since.unwrap_or(now);
+        if self.progress.phase == Phase::Verifying && now >= refused_since.plus_ms(UNREADABLE_MS) {
+            let reason = "Storage has not given the object back for a day, so it could not be verified.".to_owned();
+            return self.end(now, Phase::Failed, EventKind::Failed, Some(reason));
+        }
+        let job_not_before = now.plus_ms(self.birth.policy.resend_ms);
+        Progress { job_not_before, refused_since: Some(refused_since), ..self.progress.clone() }.into()
     }
 
     /// A slice has been read back. One that was read twice changes nothing the second time; the last one ends the upload.
@@ -107,7 +116,8 @@ impl Session {
         };
         if verified.to < self.plan().file_bytes {
             let verified = Some(verified.clone());
-            return Progress { verified, job_failures: 0, job_not_before: now, ..self.progress.clone() }.into();
+            let progress = self.progress.clone();
+            return Progress { verified, job_failures: 0, job_not_before: now, refused_since: None, ..progress }.into();
         }
         let sha256 = self.sha256_mismatch(verified.sha256_so_far.as_ref());
         let wrong = sha256.map(|actual| Refusal::FileDigestMismatch { actual }.to_string());

@@ -6,7 +6,7 @@
 //! | `exp` | not after, in seconds since the epoch | required |
 //! | `nbf` | not before | |
 //! | `aud` | must name, or be, the deployment's `TOKEN_AUDIENCE` | required |
-//! | `quayside` | an object: `maxBytes`, `types`, `metadata`, `keyPrefix`, `upload` | |
+//! | `quayside` | an object: `maxBytes`, `types`, `metadata`, `keyPrefix`, `delete`, `upload` | |
 //!
 //! A field of `quayside` that is not known is refused: it could be a restriction that somebody relies on.
 

@@ -30,6 +30,8 @@ pub struct Permit {
     pub metadata: BTreeMap<String, String>,
     /// What stands before the upload's id in the object's key: empty, or ends with a slash.
     pub key_prefix: String,
+    /// Whether its holder may delete uploads that are complete.
+    pub delete: bool,
 }
 
 /// The claim `quayside`, as a token spells it.
@@ -43,6 +45,8 @@ pub(super) struct Terms {
     metadata: BTreeMap<String, String>,
     #[serde(default)]
     key_prefix: String,
+    #[serde(default)]
+    delete: bool,
 }
 
 impl Permit {
@@ -90,7 +94,8 @@ impl TryFrom<Terms> for Permit {
             return Err("has a keyPrefix that is not `folder/…/` of letters, digits and `-_.=`");
         }
         let types = terms.types.map(|types| MediaTypes::parse(types.iter().map(String::as_str))).transpose()?;
-        Ok(Self { max_bytes: terms.max_bytes, types, metadata: terms.metadata, key_prefix: terms.key_prefix })
+        let Terms { max_bytes, metadata, key_prefix, delete, .. } = terms;
+        Ok(Self { max_bytes, types, metadata, key_prefix, delete })
     }
 }
 

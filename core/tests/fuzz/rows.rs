@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use upload_core::{
-    event::{Delivery, RetryPolicy},
+    chunk::Named,
+    event::{EventKind, RetryPolicy},
     integrity::{Crc64Nvme, RunningSha256, Sha256State},
     ledger::{Fingerprint, OpenUpload},
+    outbox::Outbox,
     plan::{Mode, Plan},
     refusal::Refusal,
     session::{
-        Begin, Birth, Commit, Content, Lanes, Link, Policy, Progress, Release, ReleaseReason, Segment, Sequence,
-        Session, StoredPart,
+        Begin, Birth, Commit, Content, DeleteRight, Lane, Lanes, Link, Policy, Progress, Release, ReleaseReason, Renew,
+        Segment, Sequence, Session, StoredPart,
     },
+    storage_fault::StorageFault,
     units::{ByteCount, UnixMs, UploadId},
     upload::{FileInfo, Purpose},
 };
@@ -32,15 +35,14 @@ pub(crate) fn birth(id: UploadId, plan: Plan, file: FileInfo) -> Birth {
         multipart_id: Some("multipart".to_owned()),
         public_url: "https://uploads.example.com".to_owned(),
         created_at: NOW,
-        expires_at: NOW.plus_ms(86_400_000),
-        policy: Policy { tombstone_ms: 1, resend_ms: 1, tell_origin: true },
+        policy: Policy { ttl_ms: 86_400_000, tombstone_ms: 1, resend_ms: 1, tell_origin: true },
         created_with: None,
         attached: BTreeMap::new(),
         types: None,
     }
 }
 
-/// An array of rows: birth, progress, delivery, last part, last segment.
+/// An array of rows: birth, progress, outbox, last part, last segment.
 pub(crate) fn sessions(input: &[u8]) {
     if let Some(session) = read(input) {
         ask_everything(&session);
@@ -52,24 +54,27 @@ fn read(input: &[u8]) -> Option<Session> {
     let row = |index: usize| rows.get(index).cloned().unwrap_or(Value::Null);
     let birth = serde_json::from_value::<Birth>(row(0)).ok()?;
     let progress = serde_json::from_value::<Progress>(row(1)).ok()?;
-    let delivery = serde_json::from_value::<Option<Delivery>>(row(2)).unwrap_or_default();
+    let outbox = serde_json::from_value::<Option<Outbox>>(row(2)).unwrap_or_default().unwrap_or_default();
     let content = match birth.plan.mode {
         Mode::Sequential => Content::Sequence(Sequence {
             last_part: serde_json::from_value::<Option<StoredPart>>(row(3)).unwrap_or_default(),
             last_segment: serde_json::from_value::<Option<Segment>>(row(4)).unwrap_or_default(),
         }),
         Mode::Parallel | Mode::Direct => {
-            Content::Lanes(Lanes::restore(birth.plan, [(0, 3), (7, 1)].into_iter(), [1, 9, 10_000].into_iter()))
+            let lane = |number| Lane { attempts: 3, number, used: 2, ..Lane::default() };
+            let begun = [(0, lane(2)), (7, lane(57))].into_iter();
+            let stored = [1, 9, 10_000].map(|number| (number, NOW));
+            Content::Lanes(Lanes::restore(birth.plan, begun, stored.into_iter()))
         }
     };
-    Some(Session { birth, progress, content, delivery })
+    Some(Session { birth, progress, content, outbox })
 }
 
 #[test]
 fn the_corpus_has_rows_that_can_be_read() {
     let folder = crate::run::corpus().join("session_rows");
     // All of them, so that what is made of them is near to something that can be read.
-    for name in ["open", "completed", "parallel", "verifying", "attached"] {
+    for name in ["open", "completed", "parallel", "verifying", "attached", "deleted"] {
         let rows: Vec<Value> = serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap();
         serde_json::from_value::<Birth>(rows[0].clone()).unwrap_or_else(|error| panic!("{name}: birth: {error}"));
         serde_json::from_value::<Progress>(rows[1].clone()).unwrap_or_else(|error| panic!("{name}: progress: {error}"));
@@ -80,16 +85,24 @@ fn the_corpus_has_rows_that_can_be_read() {
 fn ask_everything(session: &Session) {
     let offset = session.snapshot().offset;
     let _ = (session.next_job(), session.object(), session.no_object(), session.is_unwanted(), session.next_slice());
-    let _ = (session.status(), session.probe(NOW), session.complete(), session.cancel(NOW), session.redeliver(NOW));
+    let _ = (session.status(), session.probe(NOW), session.complete(), session.redeliver(NOW));
+    let _ = (session.cancel(NOW, DeleteRight::Completed), session.hurried(NOW), session.expires_at());
     let _ = (session.freed(), session.settled(), session.postponed(NOW), session.expire_if_due(NOW));
-    let _ = (session.event_sent(NOW), session.delivery_begun(NOW, 60_000), session.delivered(NOW, true));
     let policy = RetryPolicy { first_delay_seconds: 5, max_attempts: 30 };
-    let _ = session.undelivered(NOW, policy, Some(7));
+    for event in [EventKind::Completed, EventKind::Expired, EventKind::Deleted] {
+        let _ = (session.event_sent(NOW, event), session.delivery_begun(NOW, event, 60_000, u64::MAX));
+        let _ = (session.delivered(NOW, event, true), session.undelivered(NOW, event, policy, Some(7)));
+    }
+    for fault in [StorageFault::Retry, StorageFault::Gone, StorageFault::Damaged, StorageFault::Refused] {
+        let _ = session.assembly_refused(NOW, fault, "no");
+    }
     let _ = (session.assembled(NOW, "etag".to_owned(), Crc64Nvme(1)), session.unassembled(NOW, "no".to_owned()));
     for length in [0, 1, 5_000_000, 9_007_199_254_740_991] {
         let length = ByteCount::new(length).unwrap();
         for file_bytes in [None, Some(offset), Some(length)] {
-            let begin = Begin { offset, length, file_bytes, whole: false, link: Link::default() };
+            let (named, link) = (Named::ByRange, Link::default());
+            let begin = Begin { offset, length, file_bytes, whole: false, named, link };
+            let _ = (session.repeats_what_counts(begin), session.part_of_repetition(begin));
             let decision = session.begin(NOW, begin);
             if decision.answer.is_ok() {
                 let mut after = session.clone();
@@ -100,8 +113,9 @@ fn ask_everything(session: &Session) {
         }
     }
     for attempt in [0, 1, u64::MAX] {
-        let commit = Commit { attempt, receipts: Vec::new(), rest: None, sha256_so_far: None };
+        let commit = Commit { attempt, receipts: Vec::new(), rest: None, sha256_so_far: None, digest: None };
         let _ = session.commit(NOW, &commit);
+        let _ = session.renew(NOW, Renew { attempt });
         let _ = session.release(NOW, Release { attempt, reason: ReleaseReason::GaveUp });
     }
 }

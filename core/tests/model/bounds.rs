@@ -12,14 +12,17 @@ use upload_core::{
 
 use crate::bytes::bytes;
 
-/// When the upload expires.
-const EXPIRES_AT: UnixMs = UnixMs(1_000_000);
+/// How long the upload lives without an accepted byte, in milliseconds.
+const TTL_MS: u64 = 1_000_000;
 
 /// How patient with the origin: it is asked twice.
 pub(crate) const RETRY: RetryPolicy = RetryPolicy { first_delay_seconds: 5, max_attempts: 2 };
 
 /// How long an attempt at delivering lasts at most, in milliseconds.
 pub(crate) const ATTEMPT_MS: u64 = 10_000;
+
+/// How long a link in an event is good, in milliseconds: longer than the upload is remembered otherwise.
+pub(crate) const LINK_MS: u64 = 20_000_000;
 
 /// What may still happen so many times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,7 +35,7 @@ pub(crate) struct Budget {
     pub(crate) jumps: u8,
     /// Crashes of the object in the middle of a duty, failures of R2 in it, deaths of a queue consumer.
     pub(crate) faults: u8,
-    /// Cancellations.
+    /// Cancellations, and deletions of what is complete.
     pub(crate) cancels: u8,
     /// Messages that the queue loses, or gives up.
     pub(crate) losses: u8,
@@ -75,6 +78,8 @@ pub(crate) struct Bounds {
     /// Whether it is created without a multipart upload: its one part is put as one object, or, where it has several, the whole of
     /// it is unless a chunk comes first that needs a multipart upload.
     pub(crate) put: bool,
+    /// How many part numbers are to spare, where nearly all have been used before; for each chunk, where they come in any order.
+    pub(crate) spare: Option<u16>,
     /// How long chunks of a sequential upload are; one that would pass the end of the file ends there.
     pub(crate) lengths: &'static [u8],
     /// Whether chunks come with a checksum, and so count as a whole: one of these.
@@ -119,8 +124,7 @@ impl Bounds {
             multipart_id: (!self.put).then(|| "0".to_owned()),
             public_url: String::new(),
             created_at: UnixMs(0),
-            expires_at: EXPIRES_AT,
-            policy: Policy { tombstone_ms: 10_000_000, resend_ms: 60_000, tell_origin: true },
+            policy: Policy { ttl_ms: TTL_MS, tombstone_ms: 10_000_000, resend_ms: 60_000, tell_origin: true },
             created_with: None,
             attached: BTreeMap::new(),
             types: None,

@@ -1,7 +1,7 @@
 //! Which steps can be taken from a state: what the checker tries next.
 
 use stateright::{Model, Property};
-use upload_core::plan::Mode;
+use upload_core::{event::EventKind, plan::Mode};
 
 use crate::{
     bounds::Topic,
@@ -81,6 +81,11 @@ impl World {
     }
 }
 
+/// Where each kind of message is found first, in a queue that is sorted: copies are all the same.
+fn distinct(queue: &[EventKind]) -> Vec<usize> {
+    (0..queue.len()).filter(|&at| at == 0 || queue[at] != queue[at - 1]).collect()
+}
+
 impl Model for Uploads {
     type State = World;
     type Action = Action;
@@ -128,7 +133,8 @@ impl Model for Uploads {
             }
         }
         if self.bounds.tries(Topic::Telling) {
-            actions.push(Action::Consume);
+            let messages = distinct(&world.telling.queue);
+            actions.extend(messages.iter().map(|&message| Action::Consume { message }));
             for consumer in 0..world.telling.consumers.len() {
                 let replies = [Reply::Yes, Reply::YesDiscard, Reply::YesLost, Reply::No];
                 actions.extend(replies.map(|reply| Action::Call { consumer, reply }));
@@ -138,7 +144,7 @@ impl Model for Uploads {
                 }
             }
             if world.left.losses > 0 {
-                actions.push(Action::Lose);
+                actions.extend(messages.iter().map(|&message| Action::Lose { message }));
             }
             if world.left.redeliveries > 0 {
                 actions.push(Action::Redeliver);

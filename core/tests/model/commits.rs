@@ -41,7 +41,8 @@ impl Message {
             bytes: bytes(content.units()),
             place: if in_row { SegmentPlace::Row } else { SegmentPlace::Object },
         });
-        Commit { attempt: self.attempt, receipts: receipts.collect(), rest, sha256_so_far: None }
+        let receipts = receipts.collect();
+        Commit { attempt: self.attempt, receipts, rest, sha256_so_far: None, digest: None }
     }
 }
 
@@ -53,15 +54,18 @@ impl World {
         if grant.reserved > 0 {
             grant.tail = self.object.tail();
         }
-        let place = &mut self.places[uploads.place_of(units(begin.offset))];
-        place.newest = grant.attempt;
-        for number in grant.first_number..grant.first_number + grant.reserved {
-            if number <= place.highest {
-                self.broken |= Law::NumberTwice.bit();
-            }
-            (place.highest, place.to) = (number.max(place.highest), grant.attempt);
+        self.places[uploads.place_of(units(begin.offset))].newest = grant.attempt;
+        if grant.multipart_id.is_some() {
+            (0..grant.reserved).for_each(|n| self.hand_out(grant.first_number + n, grant.attempt));
         }
         Ok(grant)
+    }
+
+    /// A number is handed out. Nobody else may be writing under it.
+    fn hand_out(&mut self, number: u16, attempt: u64) {
+        if self.r2.is_written(number, attempt) {
+            self.broken |= Law::NumberInUse.bit();
+        }
     }
 
     /// A commit arrives. Its answer arrives or is lost, and it may arrive once more: where the answer was lost, because
@@ -78,10 +82,7 @@ impl World {
             self.broken |= Law::OldAttempt.bit();
         }
         if let Ok(Committed { next_number: Some(number), .. }) = answer {
-            if number < place.highest || (number == place.highest && place.to != message.attempt) {
-                self.broken |= Law::NumberTwice.bit();
-            }
-            (place.highest, place.to) = (number, message.attempt);
+            self.hand_out(number, message.attempt);
         }
         if answered
             && !message.is_copy
@@ -104,13 +105,18 @@ impl World {
                 if message.rest.is_some_and(|(_, in_row)| !in_row) && mutations::deletes_rest(uploads, refusal) {
                     self.r2.delete_segment(attempt.id);
                 }
-                let puts = message.stored.iter().filter(|_| attempt.multipart.is_none());
-                for stored in puts.filter(|stored| mutations::deletes_put(&self.object, stored.number)) {
-                    self.r2.delete_put(stored.number);
+                let has_put = attempt.multipart.is_none() && !message.stored.is_empty();
+                if has_put && mutations::deletes_put(&self.object, attempt.id) {
+                    self.r2.delete_put(attempt.id);
                 }
                 self.workers[worker] = Worker::Idle;
             }
             Ok(_) if broken => self.give_up(uploads, worker, ReleaseReason::GaveUp),
+            Ok(committed) if committed.next_number.is_none() && attempt.next_part(uploads) > 0 => {
+                // The next number is not free: the rest has to come again.
+                attempt.doing = Doing::Ready;
+                self.give_up(uploads, worker, ReleaseReason::GaveUp);
+            }
             Ok(committed) => {
                 attempt.number = committed.next_number.unwrap_or(attempt.number);
                 attempt.doing = Doing::Ready;

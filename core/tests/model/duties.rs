@@ -4,9 +4,11 @@
 use std::sync::Arc;
 
 use upload_core::{
-    event::DeliveryState,
+    event::{DeliveryState, EventKind},
     integrity::Crc64Nvme,
     session::{Change, Job, Session},
+    storage_fault::StorageFault,
+    units::UnixMs,
     upload::Phase,
 };
 
@@ -25,8 +27,12 @@ use crate::{
 pub(crate) struct Legacy {
     /// It has left an object that is to stay.
     pub(crate) object: bool,
-    /// The origin has acknowledged its event. If not, that was given up, and no operator asked for it again.
+    /// It was complete, and was deleted.
+    pub(crate) deleted: bool,
+    /// The origin has acknowledged its events. If not, the last was given up, and no operator asked for it again.
     pub(crate) told: bool,
+    /// When it was forgotten.
+    pub(crate) forgotten_at: UnixMs,
 }
 
 /// A duty that has been begun. Holds what the object saw when it began.
@@ -44,7 +50,7 @@ pub(crate) enum Duty {
         calls: u8,
     },
     /// The event has been handed to the queue, or could not be.
-    Tell,
+    Tell(EventKind),
     /// The ledger has heard.
     Settle,
 }
@@ -70,18 +76,21 @@ impl World {
                 self.duty = Some(Duty::Free { unwanted, segments, calls: 0 });
             }
             Job::Tell => {
-                self.telling.queue += 1;
-                self.duty = Some(Duty::Tell);
+                let Some(event) = session.outbox.next().map(|delivery| delivery.kind) else { return false };
+                self.telling.send(event);
+                self.duty = Some(Duty::Tell(event));
             }
             Job::Settle => {
                 self.ledger.open = false;
-                self.ledger.object = session.object().is_some();
+                self.ledger.object = session.stored_object().is_some();
                 self.duty = Some(Duty::Settle);
             }
             Job::Forget => {
                 self.legacy = Some(Legacy {
-                    object: session.progress.phase == Phase::Completed && !session.progress.discard,
-                    told: session.delivery.as_ref().is_some_and(|delivery| delivery.state == DeliveryState::Delivered),
+                    object: session.stored_object().is_some(),
+                    deleted: session.progress.phase == Phase::Deleted,
+                    told: session.outbox.state() == Some(DeliveryState::Delivered),
+                    forgotten_at: now,
                 });
                 self.object = Arc::new(Object::default());
                 // No request lives as long as the memory of an upload.
@@ -104,13 +113,13 @@ impl World {
                 match calls {
                     0 if segments => self.r2.segments.clear(),
                     1 if segments => {
-                        for number in mutations::strays(uploads, &self.object) {
-                            self.r2.delete_put(number);
+                        for attempt in mutations::strays(uploads, &self.object, &self.r2) {
+                            self.r2.delete_put(attempt);
                         }
                     }
                     2 if unwanted => self.r2.abort(self.object.multipart()),
                     3 if unwanted => {
-                        let counted = self.object.parts.last().map(|part| part.number);
+                        let counted = self.object.session.as_ref().and_then(|session| session.progress.put);
                         (self.r2.object, self.r2.puts) = (None, others(&self.r2.puts, counted));
                     }
                     0..=3 => {}
@@ -121,7 +130,9 @@ impl World {
                 }
                 self.duty = Some(Duty::Free { unwanted, segments, calls: calls + 1 });
             }
-            Some(Duty::Tell) => self.end_duty(uploads, |session| mutations::event_sent(uploads, session, now)),
+            Some(Duty::Tell(event)) => {
+                self.end_duty(uploads, |session| mutations::event_sent(uploads, session, now, event));
+            }
             Some(Duty::Settle) => self.end_duty(uploads, |session| mutations::settled(uploads, session)),
         }
         true
@@ -133,7 +144,7 @@ impl World {
         match self.duty {
             Some(Duty::Assemble(None)) => self.duty = Some(Duty::Assemble(Some(Answer::Lost))),
             Some(Duty::Free { .. } | Duty::Settle) => self.end_duty(uploads, |session| session.postponed(now)),
-            Some(Duty::Assemble(Some(_)) | Duty::Tell) | None => return false,
+            Some(Duty::Assemble(Some(_)) | Duty::Tell(_)) | None => return false,
         }
         true
     }
@@ -179,19 +190,31 @@ impl World {
             Some(length) if bytes(length) == session.plan().file_bytes => {
                 session.assembled(now, String::new(), Crc64Nvme(0))
             }
-            None if answer == Answer::Lost => session.postponed(now),
-            Some(_) | None => session.unassembled(now, String::new()),
+            None => session.assembly_refused(now, fault_of(answer), "R2"),
+            Some(_) => session.unassembled(now, String::new()),
         }
     }
 
-    /// Whether the origin has been told of the upload's end.
+    /// Whether the origin has heard of everything that this upload's outbox says.
     pub(crate) fn origin_knows(&self) -> bool {
-        let delivery = self.object.session.as_ref().and_then(|session| session.delivery.as_ref());
-        delivery.is_some_and(|delivery| self.telling.heard & kind_bit(delivery.kind) != 0)
+        let session = self.object.session.as_ref();
+        session.is_some_and(|session| {
+            !session.outbox.is_empty()
+                && session.outbox.iter().all(|delivery| self.telling.heard & kind_bit(delivery.kind) != 0)
+        })
     }
 }
 
-/// All puts but that of this number.
-fn others(puts: &[(u16, Bytes)], counted: Option<u16>) -> Vec<(u16, Bytes)> {
+/// What the answer means.
+fn fault_of(answer: Answer) -> StorageFault {
+    match answer {
+        Answer::Done(_) | Answer::Lost => StorageFault::Retry,
+        Answer::Gone => StorageFault::Gone,
+        Answer::Damaged => StorageFault::Damaged,
+    }
+}
+
+/// All puts but that of this attempt.
+fn others(puts: &[(u64, Bytes)], counted: Option<u64>) -> Vec<(u64, Bytes)> {
     puts.iter().copied().filter(|put| Some(put.0) != counted).collect()
 }

@@ -54,8 +54,9 @@ use crate::{
     },
     sights::{
         ABORTED, ALL_LANES, COMPLETED, DISCARDED_IN_DUTY, EXPIRED, FENCED, FORGOTTEN, GIVEN_UP, LATE_COMMIT,
-        LATE_OPENING, LATE_PUT, LATE_SEGMENT, LATE_WRITE, PROTECTED, PUT_BEFORE_OPENING, PUT_WITH_TAIL, STALE_COMPLETE,
-        STRAY_PART, TAIL_IN_ROWS, TAIL_IN_STORAGE, TWO_MESSAGES, TWO_OPENINGS, UNKNOWN_OBJECT, UNKNOWN_TOLD,
+        LATE_OPENING, LATE_PUT, LATE_SEGMENT, LATE_WRITE, NUMBER_AGAIN, PENDING, PROTECTED, PUT_BEFORE_OPENING,
+        PUT_WITH_TAIL, SILENT, STALE_COMPLETE, STRAY_PART, TAIL_IN_ROWS, TAIL_IN_STORAGE, TWO_EVENTS, TWO_MESSAGES,
+        TWO_OPENINGS, UNKNOWN_OBJECT, UNKNOWN_TOLD, WITHDRAWN,
     },
     world::Uploads,
 };
@@ -87,6 +88,7 @@ const SEQUENCE: Bounds = Bounds {
     file: 7,
     part: 4,
     put: false,
+    spare: None,
     lengths: &[2, 7],
     whole: &[false],
     topics: &[CutShort, Probes],
@@ -104,6 +106,22 @@ fn takeovers() {
     explore("takeovers, three parts", bounds, sights);
     let bounds = Bounds { budget: Budget { attempts: 4, ..Budget::NONE }, ..SEQUENCE };
     explore("takeovers, four attempts", bounds, &[STRAY_PART]);
+}
+
+#[test]
+fn numbers_that_are_used_again() {
+    let budget = Budget { attempts: 4, jumps: 1, ..Budget::NONE };
+    let few = Bounds { spare: Some(0), lengths: &[7], topics: &[Probes], budget, ..SEQUENCE };
+    explore("few numbers, in a sequence", few.clone(), &[NUMBER_AGAIN, SILENT]);
+    let whole = &[true, false];
+    explore(
+        "few numbers, several at once",
+        Bounds { whole, lengths: &[7], spare: Some(1), topics: &[], ..few.clone() },
+        &[NUMBER_AGAIN],
+    );
+    let budget = Budget { attempts: 3, jumps: 1, ..Budget::NONE };
+    let few = Bounds { file: 3, spare: Some(1), budget, ..LANES };
+    explore("few numbers, in lanes", few, &[NUMBER_AGAIN, SILENT, PENDING]);
 }
 
 #[test]
@@ -162,5 +180,8 @@ fn lanes() {
 fn telling_the_origin() {
     let budget = Budget { faults: 1, jumps: 1, losses: 1, refusals: 2, redeliveries: 1, ..Budget::NONE };
     let bounds = Bounds { file: 1, topics: &[Uploaded, Duties, Telling], budget, ..SEQUENCE };
-    explore("telling the origin", bounds, &[GIVEN_UP, TWO_MESSAGES, UNKNOWN_TOLD, FORGOTTEN]);
+    explore("telling the origin", bounds.clone(), &[GIVEN_UP, TWO_MESSAGES, UNKNOWN_TOLD, FORGOTTEN]);
+    let budget = Budget { faults: 1, jumps: 1, refusals: 1, cancels: 1, ..Budget::NONE };
+    let bounds = Bounds { budget, ..bounds };
+    explore("telling of an end and of a deletion", bounds, &[UNKNOWN_TOLD, FORGOTTEN, WITHDRAWN, TWO_EVENTS]);
 }

@@ -7,8 +7,8 @@ use crate::{
     bounds::{Bounds, Budget, Topic},
     mutations::Mutation,
     properties::{
-        self, ACCEPTED, EQUAL_PARTS, FREED, FRESH_NUMBERS, LEFT_ALONE, NEVER_TAKEN_BACK, NEWEST_COMMITS, NOTHING_LOST,
-        ONE_EVENT, READ_BACK, STORED_ONCE, TAKEN_UP, WHOLE,
+        self, ACCEPTED, EQUAL_PARTS, FREE_NUMBERS, FREED, LEFT_ALONE, LIVE_LINKS, NEVER_TAKEN_BACK, NEWEST_COMMITS,
+        NOTHING_LOST, ONE_EVENT, READ_BACK, STORED_ONCE, TAKEN_UP, WHOLE,
     },
     step::Action,
     world::{Uploads, World},
@@ -50,7 +50,7 @@ const ENDING: Bounds = Bounds {
 };
 
 const IN_A_SEQUENCE: [(Mutation, &str); 13] = [
-    (Mutation::NumbersReused, FRESH_NUMBERS),
+    (Mutation::NumbersReused, FREE_NUMBERS),
     (Mutation::NumbersReused, STORED_ONCE),
     (Mutation::OldLeaseCommits, NEWEST_COMMITS),
     (Mutation::FencedLeaseCommits, NEWEST_COMMITS),
@@ -105,10 +105,40 @@ const OPENINGS: [(Mutation, &str); 8] = [
     (Mutation::OpeningUnstored, TAKEN_UP),
     (Mutation::PutsForgotten, LEFT_ALONE),
     (Mutation::StrayPutsLeft, LEFT_ALONE),
-    (Mutation::NumbersReused, FRESH_NUMBERS),
+    (Mutation::NumbersReused, FREE_NUMBERS),
     (Mutation::OldLeaseCommits, NEWEST_COMMITS),
     (Mutation::FreedUnseen, FREED),
 ];
+
+/// Uploads that have few numbers left.
+const FEW_NUMBERS: [(Mutation, &str); 2] =
+    [(Mutation::WritersForgotten, FREE_NUMBERS), (Mutation::EndedTooEarly, FREE_NUMBERS)];
+
+#[test]
+fn where_numbers_are_used_again() {
+    let budget = Budget { attempts: 3, ..Budget::NONE };
+    are_noticed(&FEW_NUMBERS, &Bounds { spare: Some(0), lengths: &[7], budget, ..SEQUENCE });
+    are_noticed(&FEW_NUMBERS, &Bounds { file: 3, spare: Some(1), budget, ..LANES });
+}
+
+/// A completed upload, of which the origin is told, and which is deleted.
+const TOLD: Bounds = Bounds {
+    file: 1,
+    topics: &[Topic::Uploaded, Topic::Duties, Topic::Telling],
+    budget: Budget { cancels: 1, jumps: 1, redeliveries: 1, ..Budget::NONE },
+    ..SEQUENCE
+};
+
+const IN_TELLING: [(Mutation, &str); 3] = [
+    (Mutation::DeletedStillTold, LIVE_LINKS),
+    (Mutation::DeletionUntold, LEFT_ALONE),
+    (Mutation::LinksForgotten, LEFT_ALONE),
+];
+
+#[test]
+fn of_telling() {
+    are_noticed(&IN_TELLING, &TOLD);
+}
 
 #[test]
 fn of_openings() {
@@ -137,7 +167,7 @@ fn of_puts() {
 
 #[test]
 fn every_property_notices_something() {
-    let noticing: Vec<_> = [&IN_A_SEQUENCE[..], &IN_LANES[..], &AT_THE_END[..]].concat();
+    let noticing: Vec<_> = [&IN_A_SEQUENCE[..], &IN_LANES[..], &AT_THE_END[..], &IN_TELLING[..]].concat();
     for property in properties::all() {
         assert!(noticing.iter().any(|(_, by)| *by == property.name), "{}", property.name);
     }

@@ -5,15 +5,18 @@
 use upload_core::{
     event::{Delivery, EventKind},
     integrity::Crc64Nvme,
+    plan::MAX_PART_NUMBER,
     refusal::Refusal,
     session::{
-        Begin, Change, Commit, Committed, Content, Decision, Grant, Lanes, Lease, LeaseState, Progress, Release,
-        ReleaseReason, Session, StoredPart,
+        Begin, Change, Commit, Committed, Content, Decision, DeleteRight, Grant, Lane, Lanes, Lease, LeaseState,
+        Progress, Release, ReleaseReason, Session, StoredPart, Writers,
     },
     units::{ByteCount, UnixMs},
+    upload::Phase,
 };
 
 use crate::{
+    bounds::{ATTEMPT_MS, LINK_MS},
     bytes::bytes,
     commits::Message,
     object::Object,
@@ -26,6 +29,10 @@ use crate::{
 pub(crate) enum Mutation {
     /// A takeover gives the numbers again that the old attempt had and did not commit.
     NumbersReused,
+    /// Where numbers are short, nobody waits for those who may still be writing.
+    WritersForgotten,
+    /// A Worker says that its request to R2 is over while it is not.
+    EndedTooEarly,
     /// A commit is accepted from an attempt that was taken over.
     OldLeaseCommits,
     /// A commit is accepted from an attempt that was ended by a HEAD.
@@ -80,6 +87,12 @@ pub(crate) enum Mutation {
     ForgottenOnceQueued,
     /// Deleting a completed object makes another event of the upload's end.
     SecondEvent,
+    /// A completion that was not told yet stays in the outbox when it is deleted, and is told without looking for the object.
+    DeletedStillTold,
+    /// The deletion of what was complete is told to nobody.
+    DeletionUntold,
+    /// An upload is forgotten a while after its end, whatever links were handed out since.
+    LinksForgotten,
 }
 
 /// Decides on a chunk that begins.
@@ -104,19 +117,28 @@ pub(crate) fn begin(
     if uploads.breaks(Mutation::LaterOpeningReplaces) && opened.is_some() {
         forgetful.progress.multipart = None;
     }
+    if uploads.breaks(Mutation::WritersForgotten) {
+        forgetful.progress.writers = Writers::default();
+        if let Some(lease) = &mut forgetful.progress.lease {
+            lease.ended = true;
+        }
+        if let Content::Lanes(lanes) = &mut forgetful.content {
+            *lanes = without_writers(session, lanes);
+        }
+    }
     if !uploads.breaks(Mutation::NumbersReused) {
         let mut decision = forgetful.begin_opened(now, begin, opened);
         let multipart = decision.change.progress.as_mut().map(|progress| &mut progress.multipart);
         match (uploads.mutation, multipart) {
             (Some(Mutation::OpeningUnstored), Some(multipart)) => *multipart = None,
-            (Some(Mutation::PutsForgotten), Some(Some(late))) => late.numbers_before = 0,
+            (Some(Mutation::PutsForgotten), Some(Some(late))) => late.puts_before = 0,
             _ => {}
         }
         return decision;
     }
     if let (Content::Sequence(sequence), Some(lease)) = (&session.content, &mut forgetful.progress.lease) {
         let stored = sequence.last_part.as_ref().map_or(0, |part| part.number);
-        (lease.numbers_before, lease.reserved, lease.to) = (stored, 0, begin.offset);
+        (lease.numbers_before, lease.reserved, lease.to, lease.ended) = (stored, 0, begin.offset, true);
     }
     forgetful.begin_opened(now, begin, opened)
 }
@@ -138,7 +160,8 @@ pub(crate) fn commit(
             let granted = message.granted;
             lax.progress.lease = lax.progress.lease.map(|lease| Lease {
                 attempt: message.attempt,
-                numbers_before: granted.first - 1,
+                first_number: granted.first,
+                last_number: MAX_PART_NUMBER,
                 reserved: granted.reserved,
                 from: bytes(granted.from),
                 to: bytes(granted.to),
@@ -157,11 +180,10 @@ pub(crate) fn commit(
             }
         }
         (Some(Mutation::OldTryCommits), Content::Lanes(lanes)) => {
-            let place = uploads.place_of(message.granted.from);
-            let (chunk, first) = (u32::try_from(place).unwrap_or(0), message.granted.first);
-            let share = 10_000 / session.plan().part_count();
-            let tries = u16::try_from((u64::from(first) - 1) % share + 1).unwrap_or(0);
-            *lanes = Lanes::restore(session.plan(), std::iter::once((chunk, tries)), std::iter::empty());
+            let chunk = u32::try_from(uploads.place_of(message.granted.from)).unwrap_or(0);
+            let (attempts, number) = (message.attempt % 1_000_000_000, message.granted.first);
+            let lane = Lane { attempts, number, ..Lane::default() };
+            *lanes = Lanes::restore(session.plan(), std::iter::once((chunk, lane)), std::iter::empty());
         }
         (Some(Mutation::RestCountedTwice), Content::Sequence(sequence)) => {
             if let Some(segment) = &mut sequence.last_segment {
@@ -174,9 +196,10 @@ pub(crate) fn commit(
     if uploads.breaks(Mutation::RestAsPart)
         && let Some(segment) = decision.change.segment.take()
     {
-        let (number, etag) = (session.progress.lease.map_or(0, |lease| lease.numbers_before + 1), String::new());
-        let (end, crc64nvme, sha256_so_far) = (segment.end, Crc64Nvme(0), None);
-        decision.change.parts.push(StoredPart { number, end, etag, crc64nvme, sha256_so_far });
+        let (number, etag) = (session.progress.lease.map_or(0, |lease| lease.first_number), String::new());
+        let (end, stored_at, crc64nvme) = (segment.end, segment.stored_at, Crc64Nvme(0));
+        let part = StoredPart { number, end, stored_at, etag, crc64nvme, sha256_so_far: None, digest: None };
+        decision.change.parts.push(part);
     }
     decision
 }
@@ -196,30 +219,36 @@ pub(crate) fn deletes_rest(uploads: &Uploads, refusal: &Refusal) -> bool {
 }
 
 /// Whether a Worker whose commit is refused deletes what it has put: where the upload has ended, with another object or none.
-pub(crate) fn deletes_put(object: &Object, number: u16) -> bool {
+pub(crate) fn deletes_put(object: &Object, attempt: u64) -> bool {
     let Some(session) = &object.session else { return false };
-    let is_object =
-        session.is_put() && session.object().is_some_and(|object| object.key == session.birth.put_key(number));
-    session.progress.ended_at.is_some() && !is_object
+    session.progress.ended_at.is_some() && session.progress.put != Some(attempt)
 }
 
-/// Under which number's key an attempt with this one puts.
-pub(crate) fn put_key(uploads: &Uploads, number: u16) -> u16 {
-    if uploads.breaks(Mutation::PutsShareAKey) { 1 } else { number }
+/// Under which attempt's key this one puts.
+pub(crate) fn put_key(uploads: &Uploads, attempt: u64) -> u64 {
+    if uploads.breaks(Mutation::PutsShareAKey) { 1 } else { attempt }
 }
 
-/// The numbers of the objects that do not count.
-pub(crate) fn strays(uploads: &Uploads, object: &Object) -> Vec<u16> {
-    let Some(session) = &object.session else { return Vec::new() };
+/// Whose objects do not count.
+pub(crate) fn strays(uploads: &Uploads, object: &Object, r2: &Storage) -> Vec<u64> {
+    let Some(session) = object.session.as_ref().filter(|session| session.may_have_stray_puts()) else {
+        return Vec::new();
+    };
     if uploads.breaks(Mutation::StrayPutsLeft) {
         return Vec::new();
     }
-    let mut forgetful = session.clone();
-    if let (true, Content::Sequence(sequence)) = (uploads.breaks(Mutation::CountedPutSwept), &mut forgetful.content) {
-        sequence.last_part = None;
+    let counted = session.progress.put.filter(|_| !uploads.breaks(Mutation::CountedPutSwept));
+    r2.puts.iter().map(|put| put.0).filter(|attempt| Some(*attempt) != counted).collect()
+}
+
+/// The same chunks, of which nobody knows who may be writing.
+fn without_writers(session: &Session, lanes: &Lanes) -> Lanes {
+    let mut all = Vec::new();
+    for chunk in 0..u32::try_from(session.plan().part_count()).unwrap_or(0) {
+        all.push((chunk, Lane { writers: Writers::default(), ..lanes.lane(chunk) }));
     }
-    let number = |key: String| key.rsplit_once('/').and_then(|(_, number)| number.parse().ok());
-    forgetful.stray_keys().into_iter().filter_map(number).collect()
+    let stored: Vec<_> = all.iter().filter_map(|(_, lane)| Some((lane.stored?, UnixMs(0)))).collect();
+    Lanes::restore(session.plan(), all.into_iter(), stored.into_iter())
 }
 
 /// One bit per unit that the answer to a HEAD says is counted.
@@ -232,16 +261,33 @@ pub(crate) fn reported(uploads: &Uploads, world: &World) -> u32 {
     counted | (counted + 1)
 }
 
-/// Decides on a cancellation.
+/// Decides on a cancellation, or a deletion.
 pub(crate) fn cancel(uploads: &Uploads, session: &Session, now: UnixMs) -> Decision<()> {
-    let mut decision = session.cancel(now);
-    if uploads.breaks(Mutation::SecondEvent)
-        && let Some(delivery) = session.delivery.clone()
-        && decision.answer.is_ok()
-    {
-        decision.change.delivery = Some(Delivery { kind: EventKind::Aborted, ..delivery });
+    let mut decision = session.cancel(now, DeleteRight::Completed);
+    if decision.answer.is_err() || session.outbox.is_empty() {
+        return decision;
+    }
+    match uploads.mutation {
+        Some(Mutation::SecondEvent) => {
+            let aborted = |delivery: &Delivery| Delivery { kind: EventKind::Aborted, ..delivery.clone() };
+            decision.change.outbox = Some(session.outbox.changed(EventKind::Completed, aborted));
+        }
+        Some(Mutation::DeletedStillTold | Mutation::DeletionUntold) => decision.change.outbox = None,
+        _ => {}
     }
     decision
+}
+
+/// Decides on an attempt at telling.
+pub(crate) fn delivery_begun(uploads: &Uploads, session: &Session, now: UnixMs, event: EventKind) -> Option<Change> {
+    if uploads.breaks(Mutation::DeletedStillTold) && session.progress.phase == Phase::Deleted {
+        let mut forgetful = session.clone();
+        forgetful.progress.phase = Phase::Completed;
+        forgetful.progress.deleted_at = None;
+        return forgetful.delivery_begun(now, event, ATTEMPT_MS, LINK_MS);
+    }
+    let link_ms = if uploads.breaks(Mutation::LinksForgotten) { 0 } else { LINK_MS };
+    session.delivery_begun(now, event, ATTEMPT_MS, link_ms)
 }
 
 /// The parts that completion lists: the number, and what R2 called it.
@@ -275,6 +321,9 @@ pub(crate) fn settled(uploads: &Uploads, session: &Session) -> Change {
 }
 
 /// What follows once the queue has the event.
-pub(crate) fn event_sent(uploads: &Uploads, session: &Session, now: UnixMs) -> Change {
-    if uploads.breaks(Mutation::ForgottenOnceQueued) { session.delivered(now, false) } else { session.event_sent(now) }
+pub(crate) fn event_sent(uploads: &Uploads, session: &Session, now: UnixMs, event: EventKind) -> Change {
+    if uploads.breaks(Mutation::ForgottenOnceQueued) {
+        return session.delivered(now, event, false);
+    }
+    session.event_sent(now, event)
 }

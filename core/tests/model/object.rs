@@ -5,8 +5,8 @@ use std::hash::{Hash, Hasher};
 
 use upload_core::{
     event::DeliveryState,
-    plan::lane_of,
-    session::{Change, Content, Lanes, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece},
+    plan::ChunkNumbers,
+    session::{Change, Content, Lane, Lanes, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece, Uncount},
     units::ByteCount,
     upload::Phase,
 };
@@ -34,8 +34,8 @@ pub(crate) struct Object {
     pub(crate) parts: Vec<StoredPart>,
     /// The tail, in order.
     pub(crate) segments: Vec<SegmentRow>,
-    /// How often each chunk of a parallel upload was tried.
-    pub(crate) lanes: Vec<(u32, u16)>,
+    /// The begun chunks of a parallel upload.
+    pub(crate) lanes: Vec<(u32, Lane)>,
 }
 
 /// Where the bytes of a piece of the tail are.
@@ -50,7 +50,13 @@ pub(crate) enum Piece {
 impl Object {
     /// One that has just been created.
     pub(crate) fn new(session: Session) -> Self {
-        Self { session: Some(session), ..Self::default() }
+        let chunks = u32::try_from(session.plan().part_count()).unwrap_or(0);
+        let lanes = match &session.content {
+            Content::Sequence(_) => Vec::new(),
+            Content::Lanes(lanes) => (0..chunks).map(|chunk| (chunk, lanes.lane(chunk))).collect(),
+        };
+        let lanes = lanes.into_iter().filter(|(_, lane)| *lane != Lane::default()).collect();
+        Self { session: Some(session), lanes, ..Self::default() }
     }
 
     /// Where the upload is in its life; none once it is forgotten.
@@ -71,7 +77,8 @@ impl Object {
         match &session.content {
             Content::Sequence(sequence) => up_to(units(sequence.offset())),
             Content::Lanes(_) => self.parts.iter().fold(0, |mask, stored| {
-                let chunk = u8::try_from(lane_of(stored.number, session.plan().part_count())).unwrap_or(0);
+                let numbers = ChunkNumbers::new(session.plan().mode, session.plan().part_count());
+                let chunk = numbers.chunk_of(stored.number).and_then(|chunk| u8::try_from(chunk).ok()).unwrap_or(0);
                 mask | (up_to((chunk + 1) * part) & !up_to(chunk * part))
             }),
         }
@@ -93,29 +100,30 @@ impl Object {
             let content = content.filter(|_| segment.place == SegmentPlace::Row);
             self.segments.push(SegmentRow { segment: segment.clone(), content });
         }
-        if let Some((chunk, lane)) = &change.lane {
+        for (chunk, lane) in &change.lanes {
             self.lanes.retain(|row| row.0 != *chunk);
-            self.lanes.push((*chunk, lane.tries));
-            self.lanes.sort_unstable();
+            self.lanes.push((*chunk, lane.clone()));
+            self.lanes.sort_by_key(|row| row.0);
         }
+        assert_eq!(change.uncount, Uncount::Nothing, "R2 loses nothing here");
         session.apply(change);
     }
 
     /// Whether what a restarted object would read back is what this one believes.
     pub(crate) fn reads_back(&self) -> bool {
         let Some(session) = &self.session else { return true };
-        session.content
-            == match &session.content {
-                Content::Sequence(_) => Content::Sequence(Sequence {
-                    last_part: self.parts.last().cloned(),
-                    last_segment: self.segments.last().map(|row| row.segment.clone()),
-                }),
-                Content::Lanes(_) => Content::Lanes(Lanes::restore(
-                    session.plan(),
-                    self.lanes.iter().copied(),
-                    self.parts.iter().map(|part| part.number),
-                )),
+        match &session.content {
+            Content::Sequence(sequence) => {
+                let last_segment = self.segments.last().map(|row| row.segment.clone());
+                *sequence == Sequence { last_part: self.parts.last().cloned(), last_segment }
             }
+            Content::Lanes(lanes) => {
+                let stored = self.parts.iter().map(|part| (part.number, part.stored_at));
+                let restored = Lanes::restore(session.plan(), self.lanes.iter().cloned(), stored);
+                // When its writers were last heard of is in memory only.
+                (restored.missing(), restored.cost()) == (lanes.missing(), lanes.cost())
+            }
+        }
     }
 
     /// Where the bytes of the tail are. Neighbours in rows are one piece.
@@ -149,13 +157,15 @@ impl Hash for Object {
         if let Some(session) = &self.session {
             let progress = &session.progress;
             (progress.phase, progress.ended_at, progress.lease, progress.holds_storage).hash(state);
-            (progress.holds_segments, progress.segments_swept, progress.owes_ledger, progress.discard).hash(state);
+            (progress.holds_segments, progress.segments_swept, progress.owes_ledger, progress.deleted_at).hash(state);
             (progress.job_failures, progress.job_not_before, &progress.reason, &progress.etag).hash(state);
             (&progress.multipart, progress.plan.map(|plan| plan.part_bytes.get())).hash(state);
-            if let Some(delivery) = &session.delivery {
-                delivery.kind.name().hash(state);
-                (delivery.occurred_at, delivery.attempts, delivery.next_send_at).hash(state);
+            (&progress.writers, progress.put).hash(state);
+            (progress.seen_at, progress.tried_at, progress.refused_since).hash(state);
+            for delivery in session.outbox.iter() {
+                (delivery.kind, delivery.occurred_at, delivery.attempts, delivery.next_send_at).hash(state);
                 (delivery.state == DeliveryState::Queued, delivery.state == DeliveryState::Failed).hash(state);
+                (delivery.attempt_until, delivery.link_until, delivery.redelivered_at).hash(state);
             }
         } else {
             state.write_u8(u8::MAX);
@@ -163,11 +173,11 @@ impl Hash for Object {
         self.lanes.hash(state);
         self.parts.len().hash(state);
         for part in &self.parts {
-            (part.number, part.end.get(), &part.etag).hash(state);
+            (part.number, part.end.get(), &part.etag, part.stored_at).hash(state);
         }
         for SegmentRow { segment, content } in &self.segments {
             let in_row = segment.place == SegmentPlace::Row;
-            (segment.start.get(), segment.end.get(), segment.attempt, in_row, content).hash(state);
+            (segment.start.get(), segment.end.get(), segment.attempt, in_row, content, segment.stored_at).hash(state);
         }
     }
 }

@@ -4,7 +4,7 @@ use stateright::Property;
 use upload_core::{
     event::DeliveryState,
     plan::Mode,
-    session::{Begin, Link, SegmentPlace, Session},
+    session::{SegmentPlace, Session},
     upload::Phase,
 };
 
@@ -13,17 +13,21 @@ use crate::{
     mutations,
     object::SegmentRow,
     settle::LONGEST_WAIT_MS,
+    telling::DELETED,
+    worker::Chunk,
     world::{Law, Uploads, World},
 };
 
 pub(crate) const NEVER_TAKEN_BACK: &str = "an offset once told is never taken back";
 pub(crate) const STORED_ONCE: &str = "every counted byte is stored exactly once, and is the file's";
-pub(crate) const FRESH_NUMBERS: &str = "no part number is handed out twice";
+pub(crate) const FREE_NUMBERS: &str = "no part number is handed out while somebody else may be writing under it";
 pub(crate) const NEWEST_COMMITS: &str = "only the newest attempt of its place commits";
 pub(crate) const EQUAL_PARTS: &str = "all parts but the last have one size";
 pub(crate) const WHOLE: &str = "completed means that R2 has the whole object, of exactly the counted parts";
 pub(crate) const NOTHING_LOST: &str = "nothing that was counted is lost";
-pub(crate) const ONE_EVENT: &str = "an upload has one event, and it is delivered only when the origin has it";
+pub(crate) const ONE_EVENT: &str =
+    "an upload ends once, and what was complete is deleted once; each event is delivered only when the origin has it";
+pub(crate) const LIVE_LINKS: &str = "a completion goes out only with a link that leads to its object";
 pub(crate) const ACCEPTED: &str = "the offset is accepted, at once or after a stated pause";
 pub(crate) const READ_BACK: &str = "what a restart reads back is what was believed";
 pub(crate) const FREED: &str = "what is said to be freed is gone";
@@ -37,12 +41,13 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
             world.object.session.is_none() || world.told & !world.object.counted() == 0
         }),
         Property::always(STORED_ONCE, stored_once),
-        Property::always(FRESH_NUMBERS, |_, world: &World| !world.has_broken(Law::NumberTwice)),
+        Property::always(FREE_NUMBERS, |_, world: &World| !world.has_broken(Law::NumberInUse)),
         Property::always(NEWEST_COMMITS, |_, world: &World| !world.has_broken(Law::OldAttempt)),
         Property::always(EQUAL_PARTS, equal_parts),
         Property::always(WHOLE, whole),
         Property::always(NOTHING_LOST, nothing_lost),
         Property::always(ONE_EVENT, one_event),
+        Property::always(LIVE_LINKS, |_, world: &World| !world.has_broken(Law::DeadLink)),
         Property::always(ACCEPTED, accepted),
         Property::always(READ_BACK, |_, world: &World| !world.has_broken(Law::ReadBack)),
         Property::always(FREED, freed),
@@ -91,11 +96,12 @@ fn stored_once(uploads: &Uploads, world: &World) -> bool {
     uploads.bounds.mode == Mode::Parallel || object.counted() == (1 << at) - 1
 }
 
-/// R2 loses nothing here, so no upload fails; and once all its bytes count, it neither expires nor can be cancelled.
+/// R2 loses nothing here, so no upload fails; and once all its bytes count, it neither expires nor can be cancelled, only deleted
+/// when it is complete.
 fn nothing_lost(uploads: &Uploads, world: &World) -> bool {
     let Some(phase) = world.object.phase() else { return true };
     let is_whole = world.object.counted() == (1 << uploads.bounds.file) - 1;
-    phase != Phase::Failed && (!is_whole || matches!(phase, Phase::Completing | Phase::Completed))
+    phase != Phase::Failed && (!is_whole || matches!(phase, Phase::Completing | Phase::Completed | Phase::Deleted))
 }
 
 fn equal_parts(uploads: &Uploads, world: &World) -> bool {
@@ -116,17 +122,16 @@ fn equal_parts(uploads: &Uploads, world: &World) -> bool {
 fn whole(uploads: &Uploads, world: &World) -> bool {
     let Some(session) = &world.object.session else { return true };
     let file = Bytes::of_file(0, uploads.bounds.file);
-    let is_object = session.progress.phase == Phase::Completed && !session.progress.discard;
+    let is_object = session.stored_object().is_some();
     !is_object
         || (world.whole_object(uploads) == Some(file) && world.object.counted() == (1 << uploads.bounds.file) - 1)
 }
 
 fn one_event(_: &Uploads, world: &World) -> bool {
-    let delivery = world.object.session.as_ref().and_then(|session| session.delivery.as_ref());
-    let delivered = delivery.is_some_and(|delivery| delivery.state == DeliveryState::Delivered);
-    world.telling.heard.count_ones() <= 1
-        && !world.has_broken(Law::EventChanged)
-        && (!delivered || world.origin_knows())
+    let session = world.object.session.as_ref();
+    let delivered = session.is_some_and(|session| session.outbox.state() == Some(DeliveryState::Delivered));
+    let endings = world.telling.heard & !DELETED;
+    endings.count_ones() <= 1 && !world.has_broken(Law::EventChanged) && (!delivered || world.origin_knows())
 }
 
 /// Parts and object, that is: a segment, or a put that does not count, may arrive late, and goes when the upload is forgotten.
@@ -141,12 +146,10 @@ fn accepted(uploads: &Uploads, world: &World) -> bool {
     let Some(session) = world.object.session.as_ref().filter(|session| session.progress.phase == Phase::Open) else {
         return true;
     };
-    if uploads.bounds.mode == Mode::Parallel || world.now >= session.birth.expires_at {
+    if uploads.bounds.mode == Mode::Parallel || world.now >= session.expires_at() {
         return true;
     }
-    let offset = session.uploaded_bytes();
-    let length = session.missing_bytes();
-    let begin = Begin { offset, length, file_bytes: None, whole: false, link: Link::default() };
+    let begin = Chunk { from: units(session.uploaded_bytes()), to: uploads.bounds.file, whole: false }.begin();
     let free_at = world.free_at(uploads);
     mutations::begin(uploads, session, world.now, begin, Some(0)).answer.is_ok()
         || free_at.is_some_and(|at| at.ms_since(world.now) <= LONGEST_WAIT_MS)

@@ -5,7 +5,11 @@
 
 use std::sync::Arc;
 
-use upload_core::session::{Begin, Release, ReleaseReason};
+use upload_core::{
+    plan::Mode,
+    session::{Begin, Release, ReleaseReason, Renew, Session},
+    units::UnixMs,
+};
 
 use crate::{
     bytes::{Bytes, units},
@@ -103,8 +107,8 @@ impl World {
         attempt.doing = Doing::Storing;
         let (number, multipart, attempt) = (attempt.number, attempt.multipart, attempt.id);
         self.r2.send(match multipart {
-            None => Sent::Put { number, attempt, content },
-            Some(multipart) => Sent::Part { multipart, number, attempt, content },
+            None => Sent::Put { attempt, content },
+            Some(multipart) => Sent::Part { multipart, number, attempt, heard_at: self.now, content },
         });
     }
 
@@ -116,15 +120,36 @@ impl World {
         self.send(message);
     }
 
-    /// The body ended, R2 did not take it, or an answer did not come.
+    /// Time passes. Whoever is at a chunk says so, and stops where it has lost its right; whoever is silent for too long has ended.
+    pub(crate) fn let_pass(&mut self, uploads: &Uploads, until: UnixMs) {
+        self.now = until;
+        for worker in 0..self.workers.len() {
+            let Worker::Busy(Attempt { id, .. }) = self.workers[worker] else { continue };
+            let renew = |session: &Session, now| session.renew(now, Renew { attempt: id });
+            if self.decide(uploads, None, renew).is_ok() {
+                self.r2.heard(id, until);
+            } else {
+                self.give_up(uploads, worker, ReleaseReason::GaveUp);
+            }
+        }
+        let before = self.r2.sent.len();
+        self.r2.end_silent(until);
+        self.silent |= self.r2.sent.len() < before;
+    }
+
+    /// The body ended, R2 did not take it, or an answer did not come: its request to R2 is over.
     pub(crate) fn give_up(&mut self, uploads: &Uploads, worker: usize, reason: ReleaseReason) {
         let Worker::Busy(Attempt { id, granted, .. }) = self.workers[worker].clone() else { return };
         self.workers[worker] = Worker::Idle;
+        if !uploads.breaks(Mutation::EndedTooEarly) {
+            self.r2.end_part_of(id);
+        }
         let before = Arc::clone(&self.object);
         let release = Release { attempt: id, reason };
         let _gone = self.decide(uploads, None, |session, now| mutations::release(uploads, session, now, release));
         let place = &mut self.places[uploads.place_of(granted.from)];
-        if place.newest == id && before != self.object {
+        // In lanes only another attempt takes the right to commit: what R2 has stored by now may still count.
+        if place.newest == id && before != self.object && uploads.bounds.mode == Mode::Sequential {
             place.newest = 0;
         }
     }

@@ -11,7 +11,7 @@ use std::{
 use upload_core::{
     event::DeliveryState,
     plan::Mode,
-    session::{Job, Session},
+    session::{Job, Session, WRITER_SILENCE_MS},
 };
 
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
     duties::Duty,
     step::Action,
     storage::Sent,
-    telling::{Consumer, Reply},
+    telling::{Consumer, DELETED, Reply},
     worker::{Doing, Worker},
     world::{Uploads, World},
 };
@@ -28,8 +28,8 @@ use crate::{
 /// More steps than any continuation needs.
 const MOST_STEPS: usize = 100;
 
-/// The longest that anybody waits for a protected lease.
-pub(crate) const LONGEST_WAIT_MS: u64 = 60_000;
+/// The longest that anybody waits: for a protected lease a minute, for a part number as long as a writer may be silent.
+pub(crate) const LONGEST_WAIT_MS: u64 = WRITER_SILENCE_MS;
 
 /// How the continuations of a state end.
 #[derive(Clone, Copy, Debug)]
@@ -82,14 +82,16 @@ fn taken_up(uploads: &Uploads, start: &World) -> bool {
             break;
         }
         let action = going_on(&end).or_else(|| {
-            end.now = end.free_at(uploads).unwrap_or(end.now);
+            if let Some(free) = end.free_at(uploads) {
+                end.let_pass(uploads, free);
+            }
             let (from, to) = missing(uploads, &end)?;
             Some(Action::Begin { worker: Some(0), from, to, whole: false })
         });
         let Some(action) = action else { break };
         uploads.act(&mut end, action);
     }
-    let expires_at = end.object.session.as_ref().map(|session| session.birth.expires_at);
+    let expires_at = start.object.session.as_ref().map(Session::expires_at);
     if expires_at.is_some_and(|at| start.now.plus_ms(LONGEST_WAIT_MS) >= at) {
         return true; // It may well have expired.
     }
@@ -155,7 +157,7 @@ fn next(world: &World) -> Option<Action> {
         (Some(_), _) => Action::Perform,
         (None, Some(Consumer::Calling(_))) => Action::Call { consumer: 0, reply: Reply::Yes },
         (None, Some(Consumer::Heard { .. })) => Action::EndDelivery { consumer: 0 },
-        (None, None) if world.telling.queue > 0 => Action::Consume,
+        (None, None) if !world.telling.queue.is_empty() => Action::Consume { message: 0 },
         // An event that was given up: an operator asks for it once more.
         (None, None) if job == Job::Forget && world.left.redeliveries > 0 && !told(session) => Action::Redeliver,
         (None, None) if due <= world.now => Action::BeginDuty,
@@ -164,7 +166,7 @@ fn next(world: &World) -> Option<Action> {
 }
 
 fn told(session: &Session) -> bool {
-    session.delivery.as_ref().is_some_and(|delivery| delivery.state == DeliveryState::Delivered)
+    session.outbox.state() == Some(DeliveryState::Delivered)
 }
 
 /// The upload is over and forgotten; R2 and the ledger have kept what is to stay and nothing else; and who is said to
@@ -180,6 +182,8 @@ fn ended_well(uploads: &Uploads, world: &World) -> bool {
     } else {
         world.r2.is_empty()
     };
-    let forgot_too_early = legacy.told && world.telling.heard == 0;
-    stored && !forgot_too_early && !world.ledger.open && world.ledger.object == legacy.object
+    let heard_of_deletion = world.telling.heard & DELETED != 0;
+    let forgot_too_early = legacy.told && (world.telling.heard == 0 || heard_of_deletion != legacy.deleted);
+    let forgot_links = legacy.object && legacy.forgotten_at < world.telling.linked_until;
+    stored && !forgot_links && !forgot_too_early && !world.ledger.open && world.ledger.object == legacy.object
 }

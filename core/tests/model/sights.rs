@@ -2,7 +2,8 @@
 
 use stateright::Property;
 use upload_core::{
-    event::DeliveryState,
+    event::{DeliveryState, EventKind},
+    refusal::Refusal,
     session::{LeaseState, SegmentPlace},
     upload::Phase,
 };
@@ -10,6 +11,7 @@ use upload_core::{
 use crate::{
     duties::Duty,
     storage::Sent,
+    telling::Consumer,
     worker::Worker,
     world::{Uploads, World},
 };
@@ -40,6 +42,11 @@ pub(crate) const FORGOTTEN: &str = "a forgotten upload";
 pub(crate) const UNKNOWN_TOLD: &str = "an origin that has acknowledged without the session knowing";
 pub(crate) const TWO_MESSAGES: &str = "two consumers at copies of one event";
 pub(crate) const GIVEN_UP: &str = "an event that was given up";
+pub(crate) const NUMBER_AGAIN: &str = "a part on its way under a number that was used before";
+pub(crate) const SILENT: &str = "a number that is free only because its writer was silent for so long";
+pub(crate) const PENDING: &str = "a chunk that has to wait for a number";
+pub(crate) const WITHDRAWN: &str = "a deletion while the completion is being told";
+pub(crate) const TWO_EVENTS: &str = "a deletion that is to be told after the completion was";
 pub(crate) const ALL_LANES: &str = "three attempts at once in three chunks";
 
 /// All of them.
@@ -93,7 +100,7 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
             puts && world.object.multipart().is_some()
         }),
         Property::sometimes(DISCARDED_IN_DUTY, |_, world: &World| {
-            let unwanted = world.object.session.as_ref().is_some_and(|session| session.progress.discard);
+            let unwanted = world.object.session.as_ref().is_some_and(|session| session.progress.deleted_at.is_some());
             unwanted && matches!(world.duty, Some(Duty::Free { unwanted: false, .. } | Duty::Settle))
         }),
         Property::sometimes(ABORTED, |_, world: &World| world.object.phase() == Some(Phase::Aborted)),
@@ -105,6 +112,27 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
         }),
         Property::sometimes(TWO_MESSAGES, |_, world: &World| world.telling.consumers.len() > 1),
         Property::sometimes(GIVEN_UP, |_, world: &World| delivery(world) == Some(DeliveryState::Failed)),
+        Property::sometimes(NUMBER_AGAIN, |_, world: &World| {
+            let lease = world.object.session.as_ref().and_then(|session| session.progress.lease);
+            let is_again = lease.is_some_and(|lease| lease.reserved > 0 && lease.first_number <= lease.numbers_before);
+            let lane_again = world.object.lanes.iter().any(|(_, lane)| lane.again);
+            (is_again || lane_again) && sent_parts(world).next().is_some()
+        }),
+        Property::sometimes(SILENT, |_, world: &World| world.silent),
+        Property::sometimes(PENDING, |uploads, world: &World| {
+            let starts = (0..uploads.bounds.file).step_by(usize::from(uploads.bounds.part));
+            starts
+                .map(|start| world.refusal_at(uploads, start))
+                .any(|refusal| matches!(refusal, Some(Refusal::WritersPending { .. })))
+        }),
+        Property::sometimes(WITHDRAWN, |_, world: &World| {
+            let is_telling = world.telling.consumers.contains(&Consumer::Calling(EventKind::Completed));
+            is_telling && world.object.phase() == Some(Phase::Deleted)
+        }),
+        Property::sometimes(TWO_EVENTS, |_, world: &World| {
+            let events = world.object.session.as_ref().map_or(0, |session| session.outbox.iter().count());
+            events > 1 && delivery(world) == Some(DeliveryState::Queued)
+        }),
         Property::sometimes(ALL_LANES, |_, world: &World| {
             world.places.len() == 3
                 && world.object.parts.is_empty()
@@ -129,5 +157,5 @@ fn tail(world: &World, place: SegmentPlace) -> usize {
 }
 
 fn delivery(world: &World) -> Option<DeliveryState> {
-    world.object.session.as_ref()?.delivery.as_ref().map(|delivery| delivery.state)
+    world.object.session.as_ref()?.outbox.state()
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use upload_core::{
     plan::Mode,
     refusal::Refusal,
-    session::{Begin, Decision, Link, ReleaseReason, Session},
+    session::{Decision, ReleaseReason, Session},
     units::UnixMs,
 };
 
 use crate::{
     bounds::Budget,
-    bytes::{Bytes, bytes},
+    bytes::{Bytes, units},
     mutations,
     storage::Sent,
     telling::Reply,
@@ -57,7 +57,7 @@ pub(crate) enum Action {
     /// What the object believes reaches the disk. Happens only where a rule is broken.
     Flush,
     /// A consumer takes a message.
-    Consume,
+    Consume { message: usize },
     /// It calls the origin.
     Call { consumer: usize, reply: Reply },
     /// It settles the message.
@@ -65,7 +65,7 @@ pub(crate) enum Action {
     /// It dies.
     ConsumerDies { consumer: usize },
     /// The queue loses a message, or gives it up.
-    Lose,
+    Lose { message: usize },
     /// An operator wants the event sent again.
     Redeliver,
 }
@@ -106,35 +106,33 @@ impl Uploads {
             }
             Action::UntilDuty => {
                 let due = world.object.session.as_ref().and_then(Session::next_job).map(|(due, _)| due);
-                world.pass_until(due)
+                world.pass_until(self, due)
             }
             Action::UntilFree => {
                 let free = world.free_at(self);
-                world.pass_until(free)
+                world.pass_until(self, free)
             }
             Action::UntilExpiry => {
-                let expiry = world.object.session.as_ref().map(|session| session.birth.expires_at);
-                world.pass_until(expiry)
+                let expiry = world.object.session.as_ref().map(Session::expires_at);
+                world.pass_until(self, expiry)
             }
             Action::BeginDuty => world.begin_duty(self),
             Action::Perform => world.perform(self),
             Action::FailDuty => spend(&mut world.left, |left| &mut left.faults) && world.fail_duty(self),
             Action::Crash => spend(&mut world.left, |left| &mut left.faults) && world.crash(),
             Action::Flush => world.stored.take().is_some(),
-            Action::Consume => world.consume(self),
+            Action::Consume { message } => world.consume(self, message),
             Action::Call { consumer, reply } => {
                 let as_wished = matches!(reply, Reply::Yes | Reply::YesDiscard);
                 (as_wished || spend(&mut world.left, |left| &mut left.refusals)) && world.call_origin(consumer, reply)
             }
             Action::EndDelivery { consumer } => world.end_delivery(self, consumer),
             Action::ConsumerDies { consumer } => {
-                world.telling.consumers.remove(consumer);
+                world.consumer_dies(consumer);
                 spend(&mut world.left, |left| &mut left.faults)
             }
-            Action::Lose => spend(&mut world.left, |left| &mut left.losses) && world.lose_message(),
-            Action::Redeliver => {
-                spend(&mut world.left, |left| &mut left.redeliveries) && world.changes(self, Session::redeliver)
-            }
+            Action::Lose { message } => spend(&mut world.left, |left| &mut left.losses) && world.lose_message(message),
+            Action::Redeliver => spend(&mut world.left, |left| &mut left.redeliveries) && world.redeliver(self),
         };
         world.settle_down();
         happened
@@ -152,14 +150,14 @@ fn spend(left: &mut Budget, of: impl FnOnce(&mut Budget) -> &mut u8) -> bool {
 impl World {
     fn arrive(&mut self, uploads: &Uploads, write: usize, answered: bool) -> bool {
         match self.r2.sent.remove(write) {
-            Sent::Part { multipart, number, attempt, content } => {
+            Sent::Part { multipart, number, attempt, content, .. } => {
                 let waits = self.stored(uploads, attempt, Some(number), content);
                 self.r2.store_part(multipart, number, if waits { content } else { Bytes::garbage(content.units()) });
                 true
             }
-            Sent::Put { number, attempt, content } => {
-                let waits = self.stored(uploads, attempt, Some(number), content);
-                let key = mutations::put_key(uploads, number);
+            Sent::Put { attempt, content } => {
+                let waits = self.stored(uploads, attempt, Some(1), content);
+                let key = mutations::put_key(uploads, attempt);
                 self.r2.store_put(key, if waits { content } else { Bytes::garbage(content.units()) });
                 true
             }
@@ -173,7 +171,7 @@ impl World {
     }
 
     /// Takes a decision of which only what it changes matters. `false` where that is nothing.
-    fn changes<T>(&mut self, uploads: &Uploads, rule: impl FnOnce(&Session, UnixMs) -> Decision<T>) -> bool {
+    pub(crate) fn changes<T>(&mut self, uploads: &Uploads, rule: impl FnOnce(&Session, UnixMs) -> Decision<T>) -> bool {
         let before = Arc::clone(&self.object);
         let _answer = self.decide(uploads, None, rule);
         before != self.object
@@ -190,27 +188,32 @@ impl World {
         changed || self.told != told
     }
 
-    fn pass_until(&mut self, time: Option<UnixMs>) -> bool {
+    fn pass_until(&mut self, uploads: &Uploads, time: Option<UnixMs>) -> bool {
         let Some(time) = time.filter(|time| *time > self.now) else { return false };
-        self.now = time;
+        self.let_pass(uploads, time);
         spend(&mut self.left, |left| &mut left.jumps)
     }
 
     /// When a protected lease can be taken, if there is one.
     pub(crate) fn free_at(&self, uploads: &Uploads) -> Option<UnixMs> {
         let session = self.object.session.as_ref()?;
-        let begin = Begin {
-            offset: session.uploaded_bytes(),
-            length: bytes(1),
-            file_bytes: None,
-            whole: false,
-            link: Link::default(),
-        };
-        match mutations::begin(uploads, session, self.now, begin, Some(0)).answer {
-            Err(Refusal::Busy { retry_after_seconds, .. }) => {
+        let from = session.snapshot().missing.first().map(|(from, _)| units(*from))?;
+        match self.refusal_at(uploads, from)? {
+            Refusal::Busy { retry_after_seconds, .. } | Refusal::WritersPending { retry_after_seconds, .. } => {
                 Some(self.now.plus_ms(u64::from(retry_after_seconds) * 1000))
             }
             _ => None,
         }
+    }
+
+    /// What whoever has a chunk there is told no for.
+    pub(crate) fn refusal_at(&self, uploads: &Uploads, from: u8) -> Option<Refusal> {
+        let session = self.object.session.as_ref()?;
+        let to = match uploads.bounds.mode {
+            Mode::Sequential => from + 1,
+            Mode::Parallel | Mode::Direct => (from + uploads.bounds.part).min(uploads.bounds.file),
+        };
+        let begin = Chunk { from, to, whole: false }.begin();
+        mutations::begin(uploads, session, self.now, begin, Some(0)).answer.err()
     }
 }

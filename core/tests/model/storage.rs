@@ -1,17 +1,20 @@
 //! R2 as a set of facts, and of writes that are on their way.
 //!
 //! A write that was sent may arrive at any later time, or never; whoever sent it may long be dead. What is written by
-//! somebody who no longer waits for it arrives as garbage, so that it shows wherever it is used.
+//! somebody who no longer waits for it arrives as garbage, so that it shows wherever it is used. A request to store a part ends when
+//! whoever made it has been silent for longer than it may be: that is what its sender sees to.
+
+use upload_core::{session::WRITER_SILENCE_MS, units::UnixMs};
 
 use crate::bytes::Bytes;
 
 /// A write on its way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Sent {
-    /// `uploadPart` of this multipart upload, by this attempt.
-    Part { multipart: u8, number: u16, attempt: u64, content: Bytes },
-    /// `put` of the whole file, under the key that goes with this number, by this attempt.
-    Put { number: u16, attempt: u64, content: Bytes },
+    /// `uploadPart` of this multipart upload, by this attempt, which was last heard of then.
+    Part { multipart: u8, number: u16, attempt: u64, heard_at: UnixMs, content: Bytes },
+    /// `put` of the whole file, under the key of this attempt.
+    Put { attempt: u64, content: Bytes },
     /// `put` of a segment, by this attempt.
     Segment { attempt: u64, content: Bytes },
     /// `complete` with these parts: the number, and what R2 called it.
@@ -41,8 +44,8 @@ pub(crate) struct Storage {
     pub(crate) parts: Vec<(u16, (Bytes, u8))>,
     /// The object.
     pub(crate) object: Option<Bytes>,
-    /// The objects that attempts have put, in the order of the numbers they are named after.
-    pub(crate) puts: Vec<(u16, Bytes)>,
+    /// The objects that attempts have put, in the order of the attempts they are named after.
+    pub(crate) puts: Vec<(u64, Bytes)>,
     /// The segments, in the order of the attempts they are named after.
     pub(crate) segments: Vec<(u64, Bytes)>,
     /// What is on its way, sorted.
@@ -95,18 +98,48 @@ impl Storage {
     }
 
     /// An object arrives. One that was there before, under the same key, is gone.
-    pub(crate) fn store_put(&mut self, number: u16, content: Bytes) {
-        put(&mut self.puts, number, content);
+    pub(crate) fn store_put(&mut self, attempt: u64, content: Bytes) {
+        put(&mut self.puts, attempt, content);
     }
 
-    /// The object under the key that goes with this number.
-    pub(crate) fn put(&self, number: u16) -> Option<Bytes> {
-        self.puts.iter().find(|put| put.0 == number).map(|put| put.1)
+    /// The object under the key of this attempt.
+    pub(crate) fn put(&self, attempt: u64) -> Option<Bytes> {
+        self.puts.iter().find(|put| put.0 == attempt).map(|put| put.1)
     }
 
     /// That object is deleted.
-    pub(crate) fn delete_put(&mut self, number: u16) {
-        self.puts.retain(|put| put.0 != number);
+    pub(crate) fn delete_put(&mut self, attempt: u64) {
+        self.puts.retain(|put| put.0 != attempt);
+    }
+
+    /// Whether somebody else's write to a part of this number is on its way.
+    pub(crate) fn is_written(&self, number: u16, besides: u64) -> bool {
+        self.sent
+            .iter()
+            .any(|sent| matches!(sent, Sent::Part { number: n, attempt, .. } if *n == number && *attempt != besides))
+    }
+
+    /// The request of an attempt that is to store a part is over: what has not arrived never does.
+    pub(crate) fn end_part_of(&mut self, ended: u64) {
+        self.sent.retain(|sent| !matches!(sent, Sent::Part { attempt, .. } if *attempt == ended));
+    }
+
+    /// An attempt has been heard of.
+    pub(crate) fn heard(&mut self, heard: u64, now: UnixMs) {
+        for sent in &mut self.sent {
+            if let Sent::Part { attempt, heard_at, .. } = sent
+                && *attempt == heard
+            {
+                *heard_at = now;
+            }
+        }
+        self.sent.sort_unstable();
+    }
+
+    /// Whoever has been silent for longer than it may be has ended its request.
+    pub(crate) fn end_silent(&mut self, now: UnixMs) {
+        let is_silent = |heard_at: &UnixMs| now.ms_since(*heard_at) >= WRITER_SILENCE_MS;
+        self.sent.retain(|sent| !matches!(sent, Sent::Part { heard_at, .. } if is_silent(heard_at)));
     }
 
     /// A segment arrives.

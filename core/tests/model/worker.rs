@@ -1,6 +1,9 @@
 //! A Worker, and what it knows of the chunk that it carries out.
 
-use upload_core::session::{Begin, Grant, Link, MAX_ROW_SEGMENT_BYTES, TailPiece};
+use upload_core::{
+    chunk::Named,
+    session::{Begin, Grant, Link, MAX_ROW_SEGMENT_BYTES, TailPiece},
+};
 
 use crate::{
     bounds::Topic,
@@ -36,7 +39,8 @@ impl Chunk {
     /// As the object reads it.
     pub(crate) fn begin(self) -> Begin {
         let Self { from, to, whole } = self;
-        Begin { offset: bytes(from), length: bytes(to - from), file_bytes: None, whole, link: Link::default() }
+        let (offset, length, link) = (bytes(from), bytes(to - from), Link::default());
+        Begin { offset, length, file_bytes: None, whole, named: Named::ByOffset, link }
     }
 }
 

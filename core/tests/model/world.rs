@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use upload_core::{
-    plan::Mode,
+    event::EventKind,
+    plan::{MAX_NUMBERS_PER_CHUNK, MAX_PART_NUMBER, Mode},
     refusal::Refusal,
-    session::{Change, Decision, Session},
-    units::UnixMs,
+    session::{Change, Content, Decision, Lane, Lanes, Lease, LeaseState, Session, WRITER_SILENCE_MS},
+    units::{ByteCount, UnixMs},
     upload::Phase,
 };
 
@@ -64,12 +65,14 @@ impl Uploads {
 /// Rules that are broken by a step, where the state after it would not show it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Law {
-    /// A part number was handed out that had been handed out before.
-    NumberTwice,
+    /// A part number was handed out under which somebody else may still be writing.
+    NumberInUse,
     /// An attempt counted something that was not the newest, or had lost its right.
     OldAttempt,
-    /// The event of an upload became another.
+    /// The event of an upload became another, or went without its deletion.
     EventChanged,
+    /// A completion was told with a link that leads nowhere.
+    DeadLink,
     /// A restarted object would believe something else.
     ReadBack,
 }
@@ -84,10 +87,6 @@ impl Law {
 /// What a bystander remembers of a place: the whole of a sequential upload, or a chunk of a parallel one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Place {
-    /// The highest number handed out.
-    pub(crate) highest: u16,
-    /// To which attempt.
-    pub(crate) to: u64,
     /// The attempt that may commit; 0 where none may.
     pub(crate) newest: u64,
 }
@@ -133,12 +132,17 @@ pub(crate) struct World {
     pub(crate) places: Vec<Place>,
     /// One bit per broken [`Law`].
     pub(crate) broken: u8,
+    /// Whether a request has ended because nobody had heard of its sender for too long.
+    pub(crate) silent: bool,
 }
 
 impl World {
     /// A new upload, created and nothing more.
     pub(crate) fn new(bounds: &Bounds) -> Result<Self, Refusal> {
-        let session = Session::create(bounds.birth())?;
+        let mut session = Session::create(bounds.birth())?;
+        if let Some(spare) = bounds.spare {
+            leave_few_numbers(&mut session, spare);
+        }
         let places = usize::from(bounds.file.div_ceil(bounds.part));
         Ok(Self {
             now: UnixMs(0),
@@ -155,6 +159,7 @@ impl World {
             told: 0,
             places: vec![Place::default(); places],
             broken: 0,
+            silent: false,
         })
     }
 
@@ -166,7 +171,9 @@ impl World {
     /// The object in R2 that is the upload's: that of the counted put, where the file is put.
     pub(crate) fn whole_object(&self, uploads: &Uploads) -> Option<Bytes> {
         match (&self.object.session, self.object.parts.last()) {
-            (Some(session), Some(part)) if session.is_put() => self.r2.put(mutations::put_key(uploads, part.number)),
+            (Some(session), Some(_)) if session.is_put() => {
+                self.r2.put(mutations::put_key(uploads, session.progress.put.unwrap_or(0)))
+            }
             _ => self.r2.object,
         }
     }
@@ -202,7 +209,7 @@ impl World {
         if change.is_none() {
             return;
         }
-        let event = session.delivery.as_ref().map(|delivery| delivery.kind);
+        let told: Vec<EventKind> = session.outbox.iter().map(|delivery| delivery.kind).collect();
         if uploads.breaks(Mutation::AnswerBeforeStore) && self.stored.is_none() {
             self.stored = Some(Arc::clone(&self.object));
         }
@@ -210,8 +217,13 @@ impl World {
         if !self.object.reads_back() {
             self.broken |= Law::ReadBack.bit();
         }
-        let delivery = self.object.session.as_ref().and_then(|session| session.delivery.as_ref());
-        if event.is_some() && delivery.map(|delivery| delivery.kind) != event {
+        let after = self.object.session.as_ref();
+        let is_kept = |kind: &EventKind| {
+            let outbox = after.map(|session| &session.outbox);
+            let is_there = |kind| outbox.is_some_and(|outbox| outbox.find(kind).is_some());
+            is_there(*kind) || (*kind == EventKind::Completed && is_there(EventKind::Deleted))
+        };
+        if !told.iter().all(is_kept) {
             self.broken |= Law::EventChanged.bit();
         }
     }
@@ -222,6 +234,44 @@ impl World {
         self.workers.sort_unstable();
         self.telling.consumers.sort_unstable();
     }
+}
+
+/// As if attempts long ago had used up all numbers, but for as many as there are parts and these.
+fn leave_few_numbers(session: &mut Session, spare: u16) {
+    let parts = u16::try_from(session.plan().part_count()).unwrap_or(0);
+    match &mut session.content {
+        Content::Sequence(_) => {
+            session.progress.lease = Some(Lease {
+                attempt: 1,
+                first_number: 1,
+                last_number: MAX_PART_NUMBER,
+                numbers_before: MAX_PART_NUMBER - parts - spare,
+                reserved: 0,
+                from: ByteCount::ZERO,
+                to: ByteCount::ZERO,
+                whole: false,
+                begun_at: UnixMs(0),
+                takeovers: 0,
+                state: LeaseState::Released,
+                more: false,
+                ended: true,
+                heard_at: UnixMs(0),
+            });
+        }
+        Content::Lanes(lanes) => {
+            let all = (0..parts).map(|chunk| (u32::from(chunk), crowded(chunk, spare)));
+            *lanes = Lanes::restore(session.birth.plan, all, std::iter::empty());
+        }
+    }
+}
+
+/// A chunk whose numbers have all been used, on all but so many of which somebody may be writing who was just heard of.
+fn crowded(chunk: u16, free: u16) -> Lane {
+    let first = chunk * MAX_NUMBERS_PER_CHUNK + 1;
+    let (number, busy, last) = (first, first + free, first + MAX_NUMBERS_PER_CHUNK - 1);
+    let writers = serde_json::json!([{ "attempt": 0, "first": busy, "last": last, "until": WRITER_SILENCE_MS }]);
+    let writers = serde_json::from_value(writers).unwrap_or_default();
+    Lane { attempts: 1, number, used: MAX_NUMBERS_PER_CHUNK, writers, ..Lane::default() }
 }
 
 /// Ends the upload if its time is over.

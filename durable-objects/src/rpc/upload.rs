@@ -6,8 +6,12 @@ use crate::fault::{Error, Result};
 use serde::{Deserialize, Serialize};
 use upload_core::{
     event::{EventKind, RetryPolicy, Verdict},
+    integrity::ChunkDigest,
     refusal::Refusal,
-    session::{Begin, Birth, Commit, Committed, Grant, Hashed, Piece, Release, Slice, Standing, Stretch, Wanted},
+    session::{
+        Begin, Birth, Commit, Committed, DeleteRight, Grant, Hashed, Piece, Release, Renew, Slice, Standing, Stretch,
+        Wanted,
+    },
     trail::Trail,
     units::{ByteCount, UnixMs, UploadId},
     upload::{ObjectFacts, Snapshot},
@@ -84,6 +88,24 @@ pub struct Begun {
     pub grant: Option<Grant>,
 }
 
+/// Somebody has a chunk: take the right to store it, from whoever had it.
+#[derive(Serialize, Deserialize)]
+pub struct BeginChunk {
+    /// Which.
+    pub begin: Begin,
+    /// The digest that it came with, to be compared where it is there already.
+    pub digest: Option<ChunkDigest>,
+}
+
+/// What comes of it.
+#[derive(Serialize, Deserialize)]
+pub enum BeginAnswer {
+    /// The right to store it.
+    Granted(Box<Grant>),
+    /// It is there already. This is how the upload stands.
+    Counted(Box<Snapshot>),
+}
+
 /// Where to go on; a running append ends.
 #[derive(Serialize, Deserialize)]
 pub struct Probe;
@@ -113,9 +135,9 @@ pub struct AwaitObject;
 #[derive(Serialize, Deserialize)]
 pub struct Complete;
 
-/// Nothing shall remain.
+/// Nothing shall remain, as far as whoever asks may want that.
 #[derive(Serialize, Deserialize)]
-pub struct Cancel;
+pub struct Cancel(pub DeleteRight);
 
 /// Send the event again.
 #[derive(Serialize, Deserialize)]
@@ -132,6 +154,8 @@ pub struct BeginDelivery {
     pub event_id: String,
     /// How long the attempt may last, in milliseconds.
     pub attempt_ms: u64,
+    /// How long a link to the object is good that is handed out with it, in milliseconds.
+    pub link_ms: u64,
 }
 
 /// The attempt is over.
@@ -185,7 +209,7 @@ pub enum DeliveryOutcome {
     },
 }
 
-/// What the origin is told, but for the download URL, which only the Worker can sign.
+/// What the origin is told, but for the link to the object, which only the Worker can sign.
 #[derive(Serialize, Deserialize)]
 pub struct EventFacts {
     /// The event's id; never changes.
@@ -194,6 +218,8 @@ pub struct EventFacts {
     pub kind: EventKind,
     /// When.
     pub occurred_at: UnixMs,
+    /// When the upload ended.
+    pub ended_at: UnixMs,
     /// Whose upload it is.
     pub owner: String,
     /// Where its object is, or would have been.
@@ -204,6 +230,10 @@ pub struct EventFacts {
     pub public_url: String,
     /// Everything else.
     pub snapshot: Snapshot,
+    /// The object that is there, or was until it was deleted.
+    pub object: Option<ObjectFacts>,
+    /// Until when the link to it must be good: the upload is remembered so long. None where there is no link.
+    pub link_until: Option<UnixMs>,
     /// Which attempt this is, from 1.
     pub attempt: u32,
 }
@@ -254,7 +284,8 @@ impl Errand {
 commands! {
     CreateUpload => "create" -> Snapshot;
     CreateAndBegin => "create-and-begin" -> Begun;
-    Begin => "begin" -> Grant;
+    BeginChunk => "begin" -> BeginAnswer;
+    Renew => "renew" -> ();
     Commit => "commit" -> Committed;
     Release => "release" -> ByteCount;
     ReadTail => "read-tail" -> ();

@@ -1,11 +1,11 @@
-//! The facts of an upload that every decision needs: how it was created, how far it is, how its event is told, and its trail.
+//! The facts of an upload that every decision needs: how it was created, how far it is, how its events are told, and its trail.
 //! One row, so a change is charged for as one row however many of them it touches.
 
 use crate::fault::Result;
 use serde::Deserialize;
 use serde_json::from_str;
 use upload_core::{
-    event::Delivery,
+    outbox::Outbox,
     session::{Birth, Change, Progress, Session},
     trail::Trail,
 };
@@ -18,13 +18,13 @@ use crate::metering::exec;
 const SCHEMA_VERSION: i64 = 1;
 
 const TABLE: &str = "CREATE TABLE birth (id INTEGER PRIMARY KEY CHECK (id = 1), schema INTEGER NOT NULL, \
-                     facts TEXT NOT NULL, progress TEXT NOT NULL, delivery TEXT, trail TEXT)";
+                     facts TEXT NOT NULL, progress TEXT NOT NULL, outbox TEXT, trail TEXT)";
 
 /// The facts, as they are stored.
 pub(super) struct Facts {
     pub(super) birth: Birth,
     pub(super) progress: Progress,
-    pub(super) delivery: Option<Delivery>,
+    pub(super) outbox: Outbox,
     pub(super) trail: Trail,
 }
 
@@ -34,7 +34,7 @@ struct BirthRow {
     schema: f64,
     facts: String,
     progress: String,
-    delivery: Option<String>,
+    outbox: Option<String>,
     trail: Option<String>,
 }
 
@@ -53,7 +53,7 @@ pub(super) fn load(storage: &Storage) -> Result<Option<Facts>> {
     Ok(Some(Facts {
         birth: from_str(&row.facts)?,
         progress: from_str(&row.progress)?,
-        delivery: row.delivery.as_deref().map(from_str).transpose()?,
+        outbox: row.outbox.as_deref().map(from_str).transpose()?.unwrap_or_default(),
         // A trail that cannot be read is no reason not to go on with the upload.
         trail: row.trail.and_then(|trail| from_str(&trail).ok()).unwrap_or_default(),
     }))
@@ -68,11 +68,11 @@ pub(super) fn insert(sql: &SqlStorage, session: &Session, trail: &Trail) -> Resu
 
 /// Writes those that a change of `before` touches. One row at most; the progress is always in it, for what has been charged since.
 pub(super) fn update(sql: &SqlStorage, before: &Session, change: &Change, trail: &Trail) -> Result<()> {
-    if change.progress.is_none() && change.delivery.is_none() {
+    if change.progress.is_none() && change.outbox.is_none() {
         return Ok(());
     }
     let progress = json(change.progress.as_ref().unwrap_or(&before.progress))?;
-    let delivery = change.delivery.as_ref().map(json).transpose()?.unwrap_or(SqlStorageValue::Null);
-    let query = "UPDATE birth SET progress = ?, delivery = coalesce(?, delivery), trail = ? WHERE id = 1";
-    exec(sql, query, vec![progress, delivery, json(trail)?])
+    let outbox = change.outbox.as_ref().map(json).transpose()?.unwrap_or(SqlStorageValue::Null);
+    let query = "UPDATE birth SET progress = ?, outbox = coalesce(?, outbox), trail = ? WHERE id = 1";
+    exec(sql, query, vec![progress, outbox, json(trail)?])
 }

@@ -7,7 +7,7 @@ pub(crate) mod session;
 use crate::fault::Result;
 use crate::metering::count;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use upload_core::units::ByteCount;
+use upload_core::units::{ByteCount, UnixMs};
 use worker::{SqlStorage, SqlStorageValue};
 
 /// One JSON text.
@@ -38,6 +38,17 @@ fn byte_count(number: f64) -> Result<ByteCount> {
     // Whole and below 2^53, as `integer` stored it.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     Ok((number as u64).try_into()?)
+}
+
+fn milliseconds(at: UnixMs) -> Result<SqlStorageValue> {
+    let at = i64::try_from(at.0).map_err(|_| "an instant above 2^63")?;
+    Ok(SqlStorageValue::try_from_i64(at)?)
+}
+
+fn instant(number: f64) -> UnixMs {
+    // Whole and below 2^53, as `milliseconds` stored it.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    UnixMs(number as u64)
 }
 
 /// The one fact that a query finds.

@@ -5,7 +5,7 @@
 //! | `birth` | one | when the upload is created, when an attempt begins, when its phase changes, and when the telling goes on |
 //! | `part` | one per counted part | when the part is counted |
 //! | `segment` | one per accepted piece behind the last part | when it is counted; gone with the part it ends up in |
-//! | `lane` | one per chunk of a parallel upload that was tried | when it is tried |
+//! | `lane` | one per chunk of a parallel upload that was begun | when it is begun, and when a writer of it has ended |
 //!
 //! What is in `birth` [`facts`] says. `lane` is only there where the upload is parallel, and `segment` from the first segment on,
 //! since a new table is charged for as two rows.
@@ -20,19 +20,22 @@
 use crate::fault::{Error, Result};
 use futures_util::{Stream, stream};
 use serde::Deserialize;
+use serde_json::from_str;
 use upload_core::{
-    integrity::Crc64Nvme,
+    integrity::{ChunkDigest, Crc64Nvme},
     plan::{Mode, Plan},
-    session::{Birth, Change, Content, Lanes, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece},
+    session::{
+        Birth, Change, Content, Lanes, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece, Uncount,
+    },
     trail::Trail,
     units::ByteCount,
 };
 use worker::{SqlStorage, SqlStorageValue, Storage};
 
 use super::{
-    NumberRow, byte_count,
+    byte_count,
     facts::{self, Facts},
-    has_table, integer, rows,
+    has_table, instant, integer, json, milliseconds, rows,
 };
 use crate::{
     metering::{count, exec},
@@ -40,21 +43,30 @@ use crate::{
 };
 
 const TABLE_OF_PARTS: &str = "CREATE TABLE part (number INTEGER PRIMARY KEY, end_bytes INTEGER NOT NULL, \
-                              etag TEXT NOT NULL, crc64nvme TEXT NOT NULL, sha256_so_far TEXT)";
+                              stored_at INTEGER NOT NULL, etag TEXT NOT NULL, crc64nvme TEXT NOT NULL, sha256_so_far TEXT, digest TEXT)";
 
 const TABLE_OF_SEGMENTS: &str = "CREATE TABLE IF NOT EXISTS segment (start_bytes INTEGER PRIMARY KEY, \
-                                 end_bytes INTEGER NOT NULL, attempt INTEGER NOT NULL, content BLOB, sha256_so_far TEXT)";
+                                 end_bytes INTEGER NOT NULL, stored_at INTEGER NOT NULL, attempt INTEGER NOT NULL, \
+                                 content BLOB, sha256_so_far TEXT)";
 
-const TABLE_OF_LANES: &str = "CREATE TABLE lane (chunk INTEGER PRIMARY KEY, tries INTEGER NOT NULL)";
+const TABLE_OF_LANES: &str = "CREATE TABLE lane (chunk INTEGER PRIMARY KEY, facts TEXT NOT NULL)";
 
 /// A row of `part`.
 #[derive(Deserialize)]
 struct PartRow {
     number: u16,
     end_bytes: f64,
+    stored_at: f64,
     etag: String,
     crc64nvme: String,
     sha256_so_far: Option<String>,
+    digest: Option<String>,
+}
+
+/// A digest.
+#[derive(Deserialize)]
+struct DigestRow {
+    digest: Option<String>,
 }
 
 /// A row of `segment`, without its bytes.
@@ -62,6 +74,7 @@ struct PartRow {
 struct SegmentRow {
     start_bytes: f64,
     end_bytes: f64,
+    stored_at: f64,
     attempt: f64,
     in_row: f64,
     sha256_so_far: Option<String>,
@@ -71,7 +84,14 @@ struct SegmentRow {
 #[derive(Deserialize)]
 struct LaneRow {
     chunk: u32,
-    tries: u16,
+    facts: String,
+}
+
+/// Which part was counted, and when.
+#[derive(Deserialize)]
+struct CountedRow {
+    number: u16,
+    stored_at: f64,
 }
 
 /// What completion needs of a part.
@@ -97,7 +117,7 @@ pub(crate) struct Stored {
 /// Reads a session back; `None` where no upload was ever created here, or where it has been forgotten. Writes nothing, so
 /// that asking for an unknown id does not create an object.
 pub(crate) fn load(storage: &Storage) -> Result<Option<Stored>> {
-    let Some(Facts { birth, mut progress, delivery, trail }) = facts::load(storage)? else { return Ok(None) };
+    let Some(Facts { birth, mut progress, outbox, trail }) = facts::load(storage)? else { return Ok(None) };
     let sql = storage.sql();
     let content = match birth.plan.mode {
         Mode::Sequential => Content::Sequence(load_sequence(&sql)?),
@@ -111,7 +131,7 @@ pub(crate) fn load(storage: &Storage) -> Result<Option<Stored>> {
             Content::Lanes(lanes)
         }
     };
-    Ok(Some(Stored { session: Session { birth, progress, content, delivery }, trail }))
+    Ok(Some(Stored { session: Session { birth, progress, content, outbox }, trail }))
 }
 
 /// Two rows, however many there are.
@@ -128,14 +148,13 @@ fn load_sequence(sql: &SqlStorage) -> Result<Sequence> {
     })
 }
 
-/// All tried chunks, once per waking of the object: at most 1,250 of them.
+/// All begun chunks, once per waking of the object: at most 10,000 of them.
 fn load_lanes(sql: &SqlStorage, plan: Plan) -> Result<Lanes> {
-    let lanes: Vec<LaneRow> = rows(sql, "SELECT chunk, tries FROM lane", vec![])?;
-    let numbers: Vec<NumberRow> = rows(sql, "SELECT number FROM part", vec![])?;
-    // Part numbers are at most 10,000.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let stored = numbers.into_iter().map(|row| row.number as u16);
-    Ok(Lanes::restore(plan, lanes.into_iter().map(|row| (row.chunk, row.tries)), stored))
+    let lanes: Vec<LaneRow> = rows(sql, "SELECT chunk, facts FROM lane", vec![])?;
+    let counted: Vec<CountedRow> = rows(sql, "SELECT number, stored_at FROM part", vec![])?;
+    let stored = counted.into_iter().map(|row| (row.number, instant(row.stored_at)));
+    let lanes = lanes.into_iter().map(|row| Ok((row.chunk, from_str(&row.facts)?)));
+    Ok(Lanes::restore(plan, lanes.collect::<Result<Vec<_>>>()?.into_iter(), stored))
 }
 
 /// Stores a new upload, with everything `arm` does, in one transaction.
@@ -164,9 +183,7 @@ pub(crate) fn store(
     let sql = storage.sql();
     transaction(storage, || {
         facts::update(&sql, before, change, trail)?;
-        if change.uncount {
-            sql.exec("DELETE FROM part", None)?;
-        }
+        uncount(&sql, before, &change.uncount)?;
         for part in &change.parts {
             insert_part(&sql, part)?;
         }
@@ -179,12 +196,36 @@ pub(crate) fn store(
         if let Some(segment) = &change.segment {
             insert_segment(&sql, segment, content)?;
         }
-        if let Some((chunk, lane)) = &change.lane {
-            let values = vec![i64::from(*chunk).into(), i32::from(lane.tries).into()];
-            exec(&sql, "INSERT OR REPLACE INTO lane (chunk, tries) VALUES (?, ?)", values)?;
+        for (chunk, lane) in &change.lanes {
+            let values = vec![i64::from(*chunk).into(), json(lane)?];
+            exec(&sql, "INSERT OR REPLACE INTO lane (chunk, facts) VALUES (?, ?)", values)?;
         }
         arm()
     })
+}
+
+fn uncount(sql: &SqlStorage, before: &Session, uncount: &Uncount) -> Result<()> {
+    match uncount {
+        Uncount::Nothing => {}
+        Uncount::All => exec(sql, "DELETE FROM part", Vec::new())?,
+        Uncount::Chunks(chunks) => {
+            for chunk in chunks {
+                let Some(numbers) = before.numbers_of_chunk(*chunk) else { continue };
+                let values = vec![i32::from(*numbers.start()).into(), i32::from(*numbers.end()).into()];
+                exec(sql, "DELETE FROM part WHERE number BETWEEN ? AND ?", values)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The digest of the counted part that ends there, where its chunk came with one. Reads the rows of all parts: asked only where
+/// a chunk that is there comes again with a digest.
+pub(crate) fn digest_of_part(storage: &Storage, end: ByteCount) -> Result<Option<ChunkDigest>> {
+    let query = "SELECT digest FROM part WHERE end_bytes = ?";
+    let found: Vec<DigestRow> = rows(&storage.sql(), query, vec![integer(end)?])?;
+    let text = found.into_iter().find_map(|row| row.digest);
+    text.map(|text| ChunkDigest::try_from(text).map_err(Into::into)).transpose()
 }
 
 /// All counted parts, in the order of their numbers, which is that of their bytes.
@@ -251,17 +292,19 @@ pub(crate) fn read_rows(sql: &SqlStorage, start: ByteCount, end: ByteCount) -> R
 }
 
 const SEGMENTS: &str =
-    "SELECT start_bytes, end_bytes, attempt, content IS NOT NULL AS in_row, sha256_so_far FROM segment";
+    "SELECT start_bytes, end_bytes, stored_at, attempt, content IS NOT NULL AS in_row, sha256_so_far FROM segment";
 
 fn insert_part(sql: &SqlStorage, part: &StoredPart) -> Result<()> {
     let values = vec![
         i32::from(part.number).into(),
         integer(part.end)?,
+        milliseconds(part.stored_at)?,
         part.etag.clone().into(),
         part.crc64nvme.to_string().into(),
         part.sha256_so_far.as_ref().map(serde_json::to_string).transpose()?.into(),
+        part.digest.clone().map(String::from).into(),
     ];
-    let insert = "INSERT INTO part (number, end_bytes, etag, crc64nvme, sha256_so_far) VALUES (?, ?, ?, ?, ?)";
+    let insert = "INSERT INTO part (number, end_bytes, stored_at, etag, crc64nvme, sha256_so_far, digest) VALUES (?, ?, ?, ?, ?, ?, ?)";
     exec(sql, insert, values)
 }
 
@@ -276,12 +319,14 @@ fn insert_segment(sql: &SqlStorage, segment: &Segment, content: Option<&[u8]>) -
     let values = vec![
         integer(segment.start)?,
         integer(segment.end)?,
+        milliseconds(segment.stored_at)?,
         SqlStorageValue::try_from_i64(attempt)?,
         content.into(),
         segment.sha256_so_far.as_ref().map(serde_json::to_string).transpose()?.into(),
     ];
     exec(sql, TABLE_OF_SEGMENTS, Vec::new())?;
-    let insert = "INSERT INTO segment (start_bytes, end_bytes, attempt, content, sha256_so_far) VALUES (?, ?, ?, ?, ?)";
+    let insert = "INSERT INTO segment (start_bytes, end_bytes, stored_at, attempt, content, sha256_so_far) \
+                  VALUES (?, ?, ?, ?, ?, ?)";
     exec(sql, insert, values)
 }
 
@@ -289,9 +334,11 @@ fn stored_part(row: PartRow) -> Result<StoredPart> {
     Ok(StoredPart {
         number: row.number,
         end: byte_count(row.end_bytes)?,
+        stored_at: instant(row.stored_at),
         etag: row.etag,
         crc64nvme: row.crc64nvme.try_into()?,
-        sha256_so_far: row.sha256_so_far.as_deref().map(serde_json::from_str).transpose()?,
+        sha256_so_far: row.sha256_so_far.as_deref().map(from_str).transpose()?,
+        digest: row.digest.map(ChunkDigest::try_from).transpose()?,
     })
 }
 
@@ -302,8 +349,9 @@ fn segment(row: &SegmentRow) -> Result<Segment> {
     Ok(Segment {
         start: byte_count(row.start_bytes)?,
         end: byte_count(row.end_bytes)?,
+        stored_at: instant(row.stored_at),
         attempt,
         place: if row.in_row == 0.0 { SegmentPlace::Object } else { SegmentPlace::Row },
-        sha256_so_far: row.sha256_so_far.as_deref().map(serde_json::from_str).transpose()?,
+        sha256_so_far: row.sha256_so_far.as_deref().map(from_str).transpose()?,
     })
 }

@@ -44,20 +44,32 @@ pub(crate) struct Event {
 pub(crate) enum News {
     /// `upload.completed`: there is an object to fetch.
     Completed(Box<CompletedUpload>),
+    /// `upload.deleted`: what was completed is not wanted any more, whether or not this origin has heard of it.
+    Deleted(Box<Described>),
     /// Anything else; about this upload, if it names one.
     Other { upload_id: Option<String> },
 }
 
-/// The object of an `upload.completed`, as Quayside describes it.
-#[derive(Debug)]
-pub(crate) struct CompletedUpload {
+/// A completed upload, as Quayside describes it in every event about it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Described {
+    #[serde(rename = "uploadId")]
     pub(crate) id: UploadId,
     pub(crate) owner: String,
     /// What the client called its file: to show, never to open.
     pub(crate) file_name: String,
     /// What the client said its file was.
     pub(crate) content_type: Option<String>,
+    #[serde(rename = "fileSize")]
+    pub(crate) size_bytes: u64,
     pub(crate) etag: String,
+}
+
+/// The object of an `upload.completed`.
+#[derive(Debug)]
+pub(crate) struct CompletedUpload {
+    pub(crate) described: Described,
     pub(crate) expected: Expected,
     pub(crate) download_url: DownloadUrl,
 }
@@ -108,12 +120,8 @@ struct Envelope {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct CompletedData {
-    upload_id: UploadId,
-    owner: String,
-    file_name: String,
-    content_type: Option<String>,
-    file_size: u64,
-    etag: String,
+    #[serde(flatten)]
+    described: Described,
     digests: Digests,
     download_url: String,
 }
@@ -129,10 +137,10 @@ impl Event {
     pub(crate) fn parse(id: &str, body: &[u8]) -> Result<Self, Malformed> {
         let Envelope { r#type: kind, data } =
             serde_json::from_slice(body).map_err(|error| Malformed(format!("body: {error}")))?;
-        let news = if kind == "upload.completed" {
-            News::Completed(Box::new(CompletedUpload::parse(data)?))
-        } else {
-            News::Other { upload_id: data["uploadId"].as_str().map(str::to_owned) }
+        let news = match kind.as_str() {
+            "upload.completed" => News::Completed(Box::new(CompletedUpload::parse(data)?)),
+            "upload.deleted" => News::Deleted(Box::new(in_data(data)?)),
+            _ => News::Other { upload_id: data["uploadId"].as_str().map(str::to_owned) },
         };
         Ok(Self { id: id.to_owned(), kind, news })
     }
@@ -140,21 +148,21 @@ impl Event {
 
 impl CompletedUpload {
     fn parse(data: Value) -> Result<Self, Malformed> {
-        let data: CompletedData = serde_json::from_value(data).map_err(|error| Malformed(format!("data: {error}")))?;
+        let data: CompletedData = in_data(data)?;
         Ok(Self {
-            id: data.upload_id,
-            owner: data.owner,
-            file_name: data.file_name,
-            content_type: data.content_type,
-            etag: data.etag,
             expected: Expected {
-                size_bytes: data.file_size,
+                size_bytes: data.described.size_bytes,
                 crc64nvme: digest("data.digests.crc64nvme", &data.digests.crc64nvme)?,
                 sha256: data.digests.sha256.map(|text| digest("data.digests.sha256", &text)).transpose()?,
             },
             download_url: DownloadUrl::parse(&data.download_url)?,
+            described: data.described,
         })
     }
+}
+
+fn in_data<T: serde::de::DeserializeOwned>(data: Value) -> Result<T, Malformed> {
+    serde_json::from_value(data).map_err(|error| Malformed(format!("data: {error}")))
 }
 
 fn digest<D: FromHex<Error = hex::FromHexError>>(field: &str, text: &str) -> Result<D, Malformed> {
@@ -189,8 +197,20 @@ mod tests {
         let event = parse(&completed()).unwrap();
         assert!(!format!("{event:?}").contains("hush"), "the signature must not be shown");
         let News::Completed(upload) = event.news else { panic!("{event:?}") };
-        assert_eq!(upload.id.to_string(), "0199b2c3-0000-7000-8000-000000000001");
-        assert_eq!((upload.expected.size_bytes, upload.expected.sha256, upload.content_type), (9, None, None));
+        assert_eq!(upload.described.id.to_string(), "0199b2c3-0000-7000-8000-000000000001");
+        assert_eq!(
+            (upload.expected.size_bytes, upload.expected.sha256, upload.described.content_type),
+            (9, None, None)
+        );
+    }
+
+    #[test]
+    fn a_deleted_upload_has_no_link() {
+        let mut body = completed();
+        body["type"] = json!("upload.deleted");
+        body["data"].as_object_mut().unwrap().remove("downloadUrl");
+        let News::Deleted(upload) = parse(&body).unwrap().news else { panic!("{body}") };
+        assert_eq!((upload.owner.as_str(), upload.size_bytes, upload.etag.as_str()), ("anonymous", 9, "e-1"));
     }
 
     #[test]

@@ -4,6 +4,9 @@
 //! restart, join that task or find its result in the store. The task belongs to no request: it goes on when the
 //! delivery that started it stops waiting. At most one runs per upload, and it looks into the store before it does
 //! anything, so there is never a second download of what is settled.
+//!
+//! [`Intake::remove`] is the other way, once an upload has been deleted. That is on record before anything is removed, and
+//! final: a download that runs meanwhile finds it there at its end, and removes what it has published.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -34,6 +37,8 @@ pub(crate) enum Outcome {
     Stored,
     /// The object was not what the event said; that is on record. Final.
     Rejected,
+    /// The upload has been deleted, and its object is not here any more. Final.
+    Deleted,
     /// Not this time; the next delivery tries again.
     Failed,
 }
@@ -57,7 +62,7 @@ impl Intake {
     /// Takes the upload in, or joins who is doing so, and waits for the outcome no longer than `wait`. The event must
     /// have been recorded. An upload that is settled is answered from the record, without any wait.
     pub(crate) async fn take(self: &Arc<Self>, upload: CompletedUpload, wait: Duration) -> anyhow::Result<Outcome> {
-        if let Some(outcome) = self.settled(upload.id).await? {
+        if let Some(outcome) = self.settled(upload.described.id).await? {
             return Ok(outcome);
         }
         let mut outcome = self.join_or_start(upload);
@@ -70,6 +75,19 @@ impl Intake {
         })
     }
 
+    /// Removes the object of an upload whose deletion is on record. Doing it twice removes nothing the second time.
+    pub(crate) async fn remove(&self, id: UploadId) -> anyhow::Result<()> {
+        // Dying before it leaves the event unacknowledged: the next delivery removes it.
+        spool::discard(self.data_dir.object(id)).await.context("cannot remove the file")?;
+        // What a task is writing at this moment it removes itself; what one left that died, nobody else would.
+        let is_running = self.running().contains_key(&id);
+        if !is_running {
+            spool::discard(self.data_dir.part(id)).await.context("cannot remove the part")?;
+        }
+        log::info("removed", json!({ "uploadId": id.to_string() }));
+        Ok(())
+    }
+
     /// Returns when no task runs any more. To be called once the server has stopped.
     pub(crate) async fn stopped(&self) {
         self.tasks.close();
@@ -78,16 +96,17 @@ impl Intake {
 
     fn join_or_start(self: &Arc<Self>, upload: CompletedUpload) -> watch::Receiver<Outcome> {
         let mut running = self.running();
-        if let Some(outcome) = running.get(&upload.id) {
+        let id = upload.described.id;
+        if let Some(outcome) = running.get(&id) {
             return outcome.clone();
         }
         let (announce, outcome) = watch::channel(Outcome::Running);
-        running.insert(upload.id, outcome.clone());
-        let place = Place { intake: Arc::clone(self), id: upload.id };
+        running.insert(id, outcome.clone());
+        let place = Place { intake: Arc::clone(self), id };
         self.tasks.spawn(async move {
             let outcome = place.intake.settle(&upload).await.unwrap_or_else(|error| {
                 let reason = format!("{error:#}");
-                log::warn("failed", json!({ "uploadId": upload.id.to_string(), "reason": reason }));
+                log::warn("failed", json!({ "uploadId": id.to_string(), "reason": reason }));
                 Outcome::Failed
             });
             // First leave, then tell: who hears of a failure and delivers again at once must start anew.
@@ -107,22 +126,24 @@ impl Intake {
             State::Pending => None,
             State::Stored => Some(Outcome::Stored),
             State::Rejected => Some(Outcome::Rejected),
+            State::Deleted => Some(Outcome::Deleted),
         })
     }
 
     /// The way from `pending` to `stored` or `rejected`. Dying anywhere on it leaves the record `pending` and the event
     /// unacknowledged, so the next delivery goes the whole way again.
     async fn settle(&self, upload: &CompletedUpload) -> anyhow::Result<Outcome> {
+        let id = upload.described.id;
         // Asked again: since `take` looked, another task may have come to its end.
-        if let Some(outcome) = self.settled(upload.id).await? {
+        if let Some(outcome) = self.settled(id).await? {
             return Ok(outcome);
         }
         let started = Instant::now();
-        let part = self.data_dir.part(upload.id);
+        let part = self.data_dir.part(id);
         // Dying in here leaves a part that the next attempt cuts off and writes anew.
         match download(&self.client, upload, part.clone(), &self.stopping).await {
-            Ok(spooled) => self.keep(upload.id, spooled, part, started).await,
-            Err(DownloadError::Mismatch(reason)) => self.reject(upload.id, reason, part).await,
+            Ok(spooled) => self.keep(id, spooled, part, started).await,
+            Err(DownloadError::Mismatch(reason)) => self.reject(id, reason, part).await,
             Err(DownloadError::Passing(error)) => {
                 // Only to give the space back, which may be what was missing: the next attempt starts over anyway.
                 let _ = spool::discard(part).await;
@@ -142,7 +163,11 @@ impl Intake {
             .await
             .context("cannot keep the file")?;
         // Dying here leaves a whole object that nobody counts: it is fetched again and replaced by itself.
-        self.store.record_stored(id, measured).await?;
+        if !self.store.record_stored(id, measured).await? {
+            // Deleted while it was being fetched: whoever recorded that found nothing to remove yet.
+            self.remove(id).await?;
+            return Ok(Outcome::Deleted);
+        }
         // Dying here loses nothing: the next delivery finds `stored`.
         let took_ms = log::millis(started);
         log::info("stored", json!({ "uploadId": id.to_string(), "bytes": size_bytes, "durationMs": took_ms }));

@@ -12,6 +12,8 @@ pub(crate) enum State {
     Stored,
     /// The object was not what the event said. Final.
     Rejected,
+    /// It has been deleted, and its object here too. Final.
+    Deleted,
 }
 
 impl State {
@@ -21,6 +23,7 @@ impl State {
             Self::Pending => "pending",
             Self::Stored => "stored",
             Self::Rejected => "rejected",
+            Self::Deleted => "deleted",
         }
     }
 }

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use tokio::task::spawn_blocking;
 
 use crate::clock;
-use crate::event::{CompletedUpload, Event, News, UploadId};
+use crate::event::{Described, Event, News, UploadId};
 use crate::record::{EventRecord, State, UploadRecord};
 
 /// Digests are in lowercase hex; times are RFC 3339 in UTC. An upload's digests and type are what this origin measured,
@@ -34,7 +34,7 @@ const SCHEMA: &str = "
         file_size_bytes INTEGER NOT NULL,
         content_type    TEXT,
         etag            TEXT NOT NULL,
-        state           TEXT NOT NULL CHECK (state IN ('pending', 'stored', 'rejected')),
+        state           TEXT NOT NULL CHECK (state IN ('pending', 'stored', 'rejected', 'deleted')),
         reason          TEXT,
         sniffed_type    TEXT,
         sha256          TEXT,
@@ -49,7 +49,7 @@ const LISTED_ROWS_MAX: u32 = 1000;
 impl FromSql for State {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let name = value.as_str()?;
-        [Self::Pending, Self::Stored, Self::Rejected]
+        [Self::Pending, Self::Stored, Self::Rejected, Self::Deleted]
             .into_iter()
             .find(|state| state.name() == name)
             .ok_or(FromSqlError::InvalidType)
@@ -82,12 +82,19 @@ impl Store {
     }
 
     /// Counts one delivery of an event; returns how many there have been. The first one makes the event's row and, when
-    /// an upload has completed, the upload's, `pending`. A second event about the same upload changes nothing in the
-    /// upload's row.
+    /// an upload has completed, the upload's, `pending`. Another event of its completion changes nothing in the
+    /// upload's row; that of its deletion makes it `deleted`, whatever it was, and makes the row where there is none: a late
+    /// copy of the completion finds it.
     pub(crate) async fn record_delivery(&self, event: &Event) -> anyhow::Result<u64> {
         let (id, kind) = (event.id.clone(), event.kind.clone());
         let (upload_id, upload) = match &event.news {
-            News::Completed(upload) => (Some(upload.id.to_string()), Some(NewUpload::from(upload.as_ref()))),
+            News::Completed(upload) => {
+                let described = upload.described.clone();
+                (Some(described.id.to_string()), Some((described, State::Pending)))
+            }
+            News::Deleted(described) => {
+                (Some(described.id.to_string()), Some((described.as_ref().clone(), State::Deleted)))
+            }
             News::Other { upload_id } => (upload_id.clone(), None),
         };
         self.run(move |connection| {
@@ -98,8 +105,8 @@ impl Store {
                 params![id, kind, upload_id, clock::now()],
                 |row| row.get(0),
             )?;
-            if let Some(upload) = upload {
-                upload.insert(&transaction, &id)?;
+            if let Some((described, state)) = upload {
+                record(&transaction, &id, &described, state)?;
             }
             transaction.commit()?;
             Ok(deliveries)
@@ -115,17 +122,16 @@ impl Store {
         .await
     }
 
-    /// From `pending` to `stored`: the object is published.
-    pub(crate) async fn record_stored(&self, id: UploadId, measured: Measured) -> anyhow::Result<()> {
-        self.run(move |connection| {
+    /// From `pending` to `stored`: the object is published. `false` where it was deleted meanwhile.
+    pub(crate) async fn record_stored(&self, id: UploadId, measured: Measured) -> anyhow::Result<bool> {
+        let changed = self.run(move |connection| {
             connection.execute(
                 "UPDATE uploads SET state = 'stored', sha256 = ?2, crc64nvme = ?3, sniffed_type = ?4, stored_at = ?5
                  WHERE upload_id = ?1 AND state = 'pending'",
                 params![id.to_string(), measured.sha256, measured.crc64nvme, measured.sniffed_type, clock::now()],
             )
-        })
-        .await?;
-        Ok(())
+        });
+        Ok(changed.await? > 0)
     }
 
     /// From `pending` to `rejected`, for good.
@@ -186,39 +192,28 @@ impl Store {
     }
 }
 
-/// The columns of a new upload's row, on their way to another thread.
-struct NewUpload {
-    upload_id: String,
-    owner: String,
-    file_name: String,
-    file_size_bytes: u64,
-    content_type: Option<String>,
-    etag: String,
-}
-
-impl From<&CompletedUpload> for NewUpload {
-    fn from(upload: &CompletedUpload) -> Self {
-        Self {
-            upload_id: upload.id.to_string(),
-            owner: upload.owner.clone(),
-            file_name: upload.file_name.clone(),
-            file_size_bytes: upload.expected.size_bytes,
-            content_type: upload.content_type.clone(),
-            etag: upload.etag.clone(),
-        }
+/// An upload's row: made, or only brought to `deleted`.
+fn record(transaction: &Transaction<'_>, event_id: &str, upload: &Described, state: State) -> rusqlite::Result<()> {
+    let id = upload.id.to_string();
+    transaction.execute(
+        "INSERT INTO uploads
+             (upload_id, event_id, owner, file_name, file_size_bytes, content_type, etag, state)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (upload_id) DO NOTHING",
+        params![
+            id,
+            event_id,
+            upload.owner,
+            upload.file_name,
+            upload.size_bytes,
+            upload.content_type,
+            upload.etag,
+            state.name()
+        ],
+    )?;
+    if state == State::Deleted {
+        transaction.execute("UPDATE uploads SET state = 'deleted' WHERE upload_id = ?1", [id])?;
     }
-}
-
-impl NewUpload {
-    fn insert(self, transaction: &Transaction<'_>, event_id: &str) -> rusqlite::Result<usize> {
-        let Self { upload_id, owner, file_name, file_size_bytes, content_type, etag } = self;
-        transaction.execute(
-            "INSERT INTO uploads
-                 (upload_id, event_id, owner, file_name, file_size_bytes, content_type, etag, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 'pending') ON CONFLICT (upload_id) DO NOTHING",
-            params![upload_id, event_id, owner, file_name, file_size_bytes, content_type, etag],
-        )
-    }
+    Ok(())
 }
 
 const SELECT_UPLOADS: &str =

@@ -3,6 +3,7 @@
 //! | answer | when | Quayside then |
 //! |---|---|---|
 //! | 200 `{"disposition": …}` | the object is stored, or rejected for good | is done, may delete its copy |
+//! | 200 `{}` | `upload.deleted`: the file is gone here too, and the record says so | is done |
 //! | 200 `{}` | any other event | is done |
 //! | 503, with `Retry-After` while the download runs | not yet, or not this time | delivers again |
 //! | 500 | the record could not be read or written | delivers again |
@@ -24,7 +25,7 @@ use serde_json::json;
 use standardwebhooks::{HEADER_WEBHOOK_ID, Webhook};
 
 use crate::config::Disposition;
-use crate::event::{CompletedUpload, Event, News};
+use crate::event::{CompletedUpload, Event, News, UploadId};
 use crate::intake::{Intake, Outcome};
 use crate::log;
 use crate::store::Store;
@@ -75,7 +76,8 @@ impl Inbox {
         };
         let (upload_id, response) = match event.news {
             News::Other { upload_id } => (upload_id, Json(json!({})).into_response()),
-            News::Completed(upload) => (Some(upload.id.to_string()), self.take_in(*upload).await),
+            News::Completed(upload) => (Some(upload.described.id.to_string()), self.take_in(*upload).await),
+            News::Deleted(upload) => (Some(upload.id.to_string()), self.take_out(upload.id).await),
         };
         // Dying before the answer has left: the next delivery finds the record and is answered from it.
         log::info(
@@ -91,8 +93,8 @@ impl Inbox {
     async fn take_in(&self, upload: CompletedUpload) -> Response {
         let disposition = match self.intake.take(upload, self.wait).await {
             Ok(Outcome::Stored) => self.disposition,
-            // Somebody may want to see what was wrong with it.
-            Ok(Outcome::Rejected) => Disposition::Keep,
+            // Somebody may want to see what was wrong with it. Of what was deleted Quayside has nothing either.
+            Ok(Outcome::Rejected | Outcome::Deleted) => Disposition::Keep,
             Ok(Outcome::Failed) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
             Ok(Outcome::Running) => {
                 return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)]).into_response();
@@ -100,6 +102,14 @@ impl Inbox {
             Err(error) => return fault(&error),
         };
         Json(json!({ "disposition": disposition })).into_response()
+    }
+
+    /// That it is deleted is on record by now.
+    async fn take_out(&self, id: UploadId) -> Response {
+        match self.intake.remove(id).await {
+            Ok(()) => Json(json!({})).into_response(),
+            Err(error) => fault(&error),
+        }
     }
 }
 

@@ -159,7 +159,7 @@ fn finished(asked: &Asked<'_>, file: &Finished<'_>) -> Reply {
 /// All bytes are there, and the object is not. No offset is said: a client would take the last one for success.
 fn not_finished(asked: &Asked<'_>, phase: Phase, reason: Option<&str>, id: Option<UploadId>) -> Reply {
     let refusal = match phase {
-        Phase::Failed | Phase::Aborted | Phase::Expired => {
+        Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => {
             let reason = reason.unwrap_or("The upload has ended without a file.").to_owned();
             Refusal::UploadGone { phase, reason }
         }
@@ -197,9 +197,7 @@ pub(super) fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<Uploa
     // A digest that the file does not have is the creation target's answer, not the protocol's: the upload is over.
     let is_final = matches!(
         refusal,
-        Refusal::FileDigestMismatch { .. }
-            | Refusal::UploadGone { phase: Phase::Failed, .. }
-            | Refusal::AttemptsExhausted
+        Refusal::FileDigestMismatch { .. } | Refusal::UploadGone { phase: Phase::Failed | Phase::Completed, .. }
     );
     let reply = reply.with(COMPLETE, written(is_final));
     // The offset of a creation that was refused belongs to no upload.

@@ -51,6 +51,7 @@ fn snapshot(phase: Phase, offset: u32) -> Snapshot {
         created_at: UnixMs(0),
         expires_at: UnixMs(1_060_999),
         delivery: None,
+        deleted_at: None,
         object: (phase == Phase::Completed).then(object),
     }
 }

@@ -10,6 +10,7 @@ use super::{
     fields::{self, COMPLETE, LENGTH, LENGTH_NAME, OFFSET, PARTIAL_UPLOAD},
 };
 use crate::{
+    chunk::Named,
     dialect::{FILES_PATH, Head, body_type, file_words::is_media_type, idempotency, numbers::byte_count},
     operation::{Append, Content, Create, FirstChunk, Operation, Wait},
     plan::{Chunking, Mode},
@@ -104,7 +105,8 @@ fn append(id: UploadId, head: &Head) -> Result<Append, Refusal> {
     if declared.is_some() && file_bytes != declared {
         return Err(contradiction("is not where this content ends, which ends the file"));
     }
-    Ok(Append { id, offset, length, file_bytes, digest: digest::of_content(head)?, wait: Wait::ForObject })
+    let named = Named::ByOffset;
+    Ok(Append { id, offset, named, length, file_bytes, digest: digest::of_content(head)?, wait: Wait::ForObject })
 }
 
 /// Two lengths in one request that are not the same ("Length").

@@ -12,7 +12,7 @@ use crate::{
     operation::{Outcome, Reply},
     refusal::Refusal,
     trail::{Entry, Trail},
-    units::UploadId,
+    units::{UnixMs, UploadId},
     upload::Snapshot,
 };
 
@@ -111,6 +111,7 @@ fn status(snapshot: &Snapshot) -> Value {
         "delivery": delivery(snapshot.delivery),
         "cost": snapshot.cost,
         "object": snapshot.object,
+        "deletedAt": snapshot.deleted_at.map(UnixMs::rfc3339),
     })
 }
 

@@ -4,6 +4,7 @@ use http::Method;
 
 use super::{direct, init};
 use crate::{
+    chunk::Named,
     dialect::{Head, Parsed, body_type, numbers::byte_count},
     integrity::{Algorithm, ChunkDigest},
     operation::{Append, Download, Operation, Wait, Watch},
@@ -82,16 +83,16 @@ fn append(id: UploadId, head: &Head) -> Result<Append, Refusal> {
     };
     let declared = head.present("x-upload-offset").map(|text| byte_count("X-Upload-Offset", text)).transpose()?;
     let range = head.present("content-range").map(|text| content_range(text, length)).transpose()?;
-    let offset = match (declared, &range) {
+    let (offset, named) = match (declared, &range) {
         (Some(offset), Some(range)) if offset != range.first => {
             return Err(Refusal::bad_request("X-Upload-Offset", "differs from where Content-Range begins"));
         }
-        (Some(offset), _) => offset,
-        (None, Some(range)) => range.first,
-        (None, None) => ByteCount::ZERO,
+        (Some(offset), _) => (offset, Named::ByOffset),
+        (None, Some(range)) => (range.first, Named::ByRange),
+        (None, None) => (ByteCount::ZERO, Named::Implied),
     };
     let file_bytes = range.and_then(|range| range.total);
-    Ok(Append { id, offset, length, file_bytes, digest: chunk_digest(head)?, wait: Wait::No })
+    Ok(Append { id, offset, named, length, file_bytes, digest: chunk_digest(head)?, wait: Wait::No })
 }
 
 /// The header that tus and the IETF draft say the same with is no offset here. Overlooked, the chunk would count elsewhere.

@@ -58,7 +58,7 @@ fn status(head: &Head, refusal: &Refusal) -> u16 {
             409
         }
         // Terminated, and nothing is left of it that could be spoken of.
-        Refusal::UploadGone { phase: Phase::Aborted | Phase::Completed, .. } => 404,
+        Refusal::UploadGone { phase: Phase::Aborted | Phase::Deleted, .. } => 404,
         _ => refusal.status(),
     }
 }
@@ -95,6 +95,8 @@ mod tests {
         for (refusal, status, offset) in [
             (Refusal::UploadNotFound, 404, None),
             (gone(Phase::Aborted), 404, None),
+            (gone(Phase::Deleted), 404, None),
+            (gone(Phase::Completed), 410, None),
             (gone(Phase::Expired), 410, None),
             (gone(Phase::Failed), 410, None),
             (Refusal::OffsetMismatch { uploaded_bytes }, 409, Some("70")),

@@ -21,10 +21,6 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         Outcome::Appended { uploaded_bytes, expires_at, phase, .. } => {
             expiring(Reply::empty(204).with("upload-offset", uploaded_bytes.to_string()), *phase, *expires_at)
         }
-        Outcome::Probed(Snapshot { id, phase: phase @ Phase::Completed, object: None, .. }) => {
-            let reason = "The object has been deleted.".to_owned();
-            return super::problem(asked, &Refusal::UploadGone { phase: *phase, reason }, Some(*id));
-        }
         Outcome::Probed(snapshot) if is_final(snapshot) => standing(200, snapshot),
         Outcome::Probed(snapshot) if !may_be_shown(snapshot) => {
             return super::problem(asked, &Refusal::Completing, Some(snapshot.id));

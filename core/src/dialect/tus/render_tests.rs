@@ -49,6 +49,7 @@ fn snapshot(phase: Phase, declared: Option<u32>, offset: u32, memo: Option<&str>
         created_at: UnixMs(0),
         expires_at: UnixMs(784_111_777_999),
         delivery: None,
+        deleted_at: None,
         object: (phase == Phase::Completed).then(|| ObjectFacts {
             key: "key".to_owned(),
             etag: "etag".to_owned(),
@@ -143,8 +144,9 @@ fn pieces_and_what_is_put_together() {
 
 #[test]
 fn a_deleted_object_is_gone() {
-    let deleted = Snapshot { object: None, ..snapshot(Phase::Completed, Some(100), 100, None) };
-    assert_answer(&Outcome::Probed(deleted), 404, &[NO_STORE]);
+    let completed = snapshot(Phase::Completed, Some(100), 100, None);
+    let taken = Snapshot { deleted_at: Some(UnixMs(7)), ..completed.clone() };
+    assert_eq!(answer(&Outcome::Probed(taken)), answer(&Outcome::Probed(completed)), "whoever has taken it away");
 }
 
 #[test]

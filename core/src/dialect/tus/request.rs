@@ -4,6 +4,7 @@ use http::Method;
 
 use super::{BYTES, VERSION, checksum, concat, given_back, metadata};
 use crate::{
+    chunk::Named,
     dialect::{FILES_PATH, Head, Parsed, body_type, idempotency, numbers::capped_byte_count},
     integrity::{ChunkDigest, Sha256Digest},
     ledger::Idempotency,
@@ -155,7 +156,8 @@ fn append(id: UploadId, head: &Head) -> Result<Operation, Refusal> {
     match head.present("content-length") {
         Some(length) => {
             let length = capped_byte_count("Content-Length", length)?;
-            Ok(Operation::Append(Append { id, offset, length, file_bytes, digest, wait }))
+            let named = Named::ByOffset;
+            Ok(Operation::Append(Append { id, offset, named, length, file_bytes, digest, wait }))
         }
         None if digest.is_some() => Err(Refusal::LengthRequired),
         None => Ok(Operation::AppendUnsized(Unsized { id, offset, file_bytes, wait })),

@@ -1,7 +1,7 @@
 //! Requests of tus, as tables.
 
 use super::*;
-use crate::{integrity::Algorithm, preconditions::Conditions};
+use crate::{chunk::Named, integrity::Algorithm, preconditions::Conditions};
 
 const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
 const V: (&str, &str) = ("tus-resumable", "1.0.0");
@@ -246,6 +246,7 @@ fn malformed_creations() {
 fn a_chunk() {
     let headers = [TYPE, ("upload-offset", "70"), ("content-length", "30")];
     let expected = Append {
+        named: Named::ByOffset,
         id: UploadId::parse(ID).unwrap(),
         offset: 70.into(),
         length: 30.into(),

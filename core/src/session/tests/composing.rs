@@ -79,7 +79,7 @@ fn parts_cross_from_piece_to_piece() {
     assert_eq!((last.phase, last.uploaded_bytes), (Phase::Completing, bytes(2 * PART + 5)));
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
     s.apply(change);
-    assert_eq!(s.delivery.as_ref().unwrap().kind, EventKind::Completed, "and the origin hears of it as of any other");
+    assert_eq!(s.outbox.last().unwrap().kind, EventKind::Completed, "and the origin hears of it as of any other");
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn a_piece_that_never_comes_fails_it_with_the_reason() {
         assert!(stretch(&mut s, NOW, &standings).is_none());
         assert_eq!(s.progress.phase, Phase::Failed);
         assert_eq!(s.progress.reason.as_deref(), Some("A piece of it cannot be had: It expired."));
-        assert_eq!(s.delivery.as_ref().unwrap().kind, EventKind::Failed);
+        assert_eq!(s.outbox.last().unwrap().kind, EventKind::Failed);
         assert!(s.wanted(NOW).is_none() && stretch(&mut s, NOW, &standings).is_none());
     }
 }
@@ -213,10 +213,10 @@ fn it_is_cancelled_and_expires_like_any_other() {
     let mut s = composition(1, Some(2 * PART));
     let stretch = stretch(&mut s, NOW, &[there(0, 2 * PART)]).unwrap();
     let mut expired = s.clone();
-    let change = expired.expire_if_due(UnixMs(DAY_MS)).unwrap();
+    let change = expired.expire_if_due(NOW.plus_ms(DAY_MS)).unwrap();
     expired.apply(change);
     assert_eq!(expired.progress.phase, Phase::Expired);
-    let decision = s.cancel(NOW);
+    let decision = s.cancel(NOW, DeleteRight::Completed);
     take(&mut s, decision).unwrap();
     assert!(matches!(store(&mut s, &stretch.grant, 1, PART), Err(Refusal::UploadGone { .. })));
     let mut waiting = composition(1, None);
@@ -239,7 +239,7 @@ fn only_pieces_that_live_can_be_had() {
     bad(session(PART), Change::none());
     bad(composition(1, None), Change::none());
     let s = piece(PART);
-    bad(s.clone(), s.cancel(NOW).change);
+    bad(s.clone(), s.cancel(NOW, DeleteRight::Completed).change);
     bad(s.clone(), s.expire_if_due(UnixMs(DAY_MS)).unwrap());
     bad(s.clone(), s.unassembled(NOW, "lost".to_owned()));
     let expected = Piece { bytes: Some(bytes(PART)), object: None };
@@ -249,7 +249,7 @@ fn only_pieces_that_live_can_be_had() {
 #[test]
 fn a_piece_goes_when_its_time_is_over_and_not_before_it_is_needed_no_more() {
     let mut s = Session::create(Birth {
-        policy: Policy { tombstone_ms: 1, resend_ms: 60_000, tell_origin: false },
+        policy: Policy { ttl_ms: DAY_MS, tombstone_ms: 1, resend_ms: 60_000, tell_origin: false },
         ..piece(0).birth
     })
     .unwrap();
@@ -257,7 +257,7 @@ fn a_piece_goes_when_its_time_is_over_and_not_before_it_is_needed_no_more() {
     s.apply(change);
     let change = s.settled();
     s.apply(change);
-    assert_eq!(s.delivery, None, "the origin never hears of it");
+    assert!(s.outbox.is_empty(), "the origin never hears of it");
     assert_eq!(s.next_job(), Some((UnixMs(DAY_MS), Job::Expire)), "and it is not forgotten before it is let go of");
     let decision = s.as_piece("anonymous", UnixMs(2 * DAY_MS));
     assert!(!decision.change.is_none());

@@ -1,7 +1,6 @@
 //! How uploads end, and what follows.
 
 use super::*;
-use crate::event::{RetryPolicy, Verdict};
 
 #[test]
 fn an_empty_file_has_all_its_bytes() {
@@ -26,9 +25,10 @@ fn completion_waits_for_every_byte() {
 fn an_abandoned_upload_expires_frees_and_is_forgotten() {
     let mut s = session(PART);
     start(&mut s, 0, PART).unwrap();
-    assert_eq!(s.next_job(), Some((UnixMs(DAY_MS), Job::Expire)));
-    assert_eq!(s.expire_if_due(UnixMs(DAY_MS - 1)), None);
-    let now = UnixMs(DAY_MS + 5);
+    let end = NOW.plus_ms(DAY_MS);
+    assert_eq!(s.next_job(), Some((end, Job::Expire)), "a day after its last attempt began");
+    assert_eq!(s.expire_if_due(UnixMs(end.0 - 1)), None);
+    let now = end.plus_ms(5);
     let change = s.expire_if_due(now).unwrap();
     s.apply(change);
     assert!(matches!(s.begin(now, begin(0, PART)).answer, Err(Refusal::UploadGone { phase: Phase::Expired, .. })));
@@ -36,14 +36,14 @@ fn an_abandoned_upload_expires_frees_and_is_forgotten() {
     let change = s.postponed(now);
     s.apply(change);
     assert_eq!(s.next_job(), Some((now, Job::Tell)), "the origin need not wait for R2");
-    let change = s.event_sent(now);
+    let change = s.event_sent(now, EventKind::Expired);
     s.apply(change);
     assert_eq!(s.next_job(), Some((now.plus_ms(1_000), Job::Free)));
     let change = s.freed();
     s.apply(change);
-    let change = s.delivery_begun(now, 1_000).unwrap();
+    let change = s.delivery_begun(now, EventKind::Expired, 1_000, 1_000).unwrap();
     s.apply(change);
-    let change = s.delivered(now, false);
+    let change = s.delivered(now, EventKind::Expired, false);
     s.apply(change);
     assert_eq!(s.next_job().unwrap().1, Job::Settle, "the ledger gives the room back");
     let change = s.settled();
@@ -54,52 +54,87 @@ fn an_abandoned_upload_expires_frees_and_is_forgotten() {
 #[test]
 fn cancelling() {
     let mut s = session(PART);
-    let decision = s.cancel(NOW);
+    let decision = s.cancel(NOW, DeleteRight::Completed);
     take(&mut s, decision).unwrap();
-    assert!(matches!(s.cancel(NOW).answer, Err(Refusal::UploadGone { phase: Phase::Aborted, .. })));
+    assert!(matches!(
+        s.cancel(NOW, DeleteRight::Completed).answer,
+        Err(Refusal::UploadGone { phase: Phase::Aborted, .. })
+    ));
     assert_eq!(s.next_job().unwrap().1, Job::Free);
 
+    let s = session(0);
+    assert_eq!(s.cancel(NOW, DeleteRight::Completed).answer, Err(Refusal::Completing));
+}
+
+/// A completed upload of which the origin has not heard yet.
+fn completed() -> Session {
     let mut s = session(0);
-    assert_eq!(s.cancel(NOW).answer, Err(Refusal::Completing));
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
     s.apply(change);
-    let decision = s.cancel(NOW);
-    take(&mut s, decision).unwrap();
-    assert_eq!(s.object(), None, "a completed upload can be deleted");
-    assert!(matches!(s.cancel(NOW).answer, Err(Refusal::UploadGone { .. })));
+    s
 }
 
 #[test]
-fn an_origin_that_wants_the_object_gone() {
-    let mut s = session(0);
-    let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
-    s.apply(change);
-    let change = s.delivery_begun(NOW, 1_000).unwrap();
-    s.apply(change);
-    let change = s.delivered(NOW, true);
-    s.apply(change);
-    assert_eq!((s.object(), s.next_job().unwrap().1), (None, Job::Free));
-    assert_eq!(s.delivery_begun(NOW, 1_000), None, "a second copy of the message finds nothing to do");
+fn what_is_complete_is_deleted_only_by_whom_the_application_allows() {
+    let mut s = completed();
+    let decision = s.cancel(NOW, DeleteRight::Unfinished);
+    assert!(matches!(decision.answer, Err(Refusal::NotPermitted { .. })) && decision.change.is_none());
+    let later = NOW.plus_ms(5_000);
+    let decision = s.cancel(later, DeleteRight::Completed);
+    take(&mut s, decision).unwrap();
+    assert_eq!((s.progress.phase, s.progress.deleted_at, s.object()), (Phase::Deleted, Some(later), None));
+    for gone in [
+        s.cancel(later, DeleteRight::Completed).answer.err(),
+        s.status().answer.err(),
+        s.probe(later).answer.err(),
+        s.complete().answer.err(),
+        s.declare(later, bytes(0), None).answer.err(),
+        s.begin(later, begin(0, 1)).answer.err(),
+        Some(s.no_object()),
+    ] {
+        assert!(matches!(gone, Some(Refusal::UploadGone { phase: Phase::Deleted, .. })), "{gone:?}");
+    }
+    let jobs = jobs_until_nothing_is_due(&mut s, later);
+    assert_eq!(jobs, [Job::Free, Job::Tell, Job::Settle]);
+    assert_eq!(s.next_job(), Some((later.plus_ms(DAY_MS), Job::Forget)), "it is remembered from its deletion on");
 }
 
 #[test]
-fn an_event_nobody_takes_waits_for_an_operator() {
-    let policy = RetryPolicy { first_delay_seconds: 1, max_attempts: 1 };
-    let mut s = session(0);
+fn a_piece_is_taken_back_by_whoever_brought_it() {
+    let birth = Birth { purpose: Purpose::Piece, ..birth(Mode::Sequential, 0) };
+    let mut s = Session::create(birth).unwrap();
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
     s.apply(change);
-    assert_eq!(s.redeliver(NOW).answer, Err(Refusal::NothingToRedeliver));
-    let change = s.delivery_begun(NOW, 1_000).unwrap();
-    s.apply(change);
-    let (verdict, change) = s.undelivered(NOW, policy, None);
-    s.apply(change);
-    assert_eq!((verdict, s.snapshot().delivery), (Verdict::GiveUp, Some(DeliveryState::Failed)));
-    let change = s.settled();
-    s.apply(change);
-    assert_eq!(s.next_job().unwrap().1, Job::Forget, "but not before its tombstone is over");
-    let decision = s.redeliver(UnixMs(5_000));
+    let decision = s.cancel(NOW, DeleteRight::Unfinished);
     take(&mut s, decision).unwrap();
-    assert_eq!(s.next_job(), Some((UnixMs(5_000), Job::Tell)));
+    assert_eq!(s.progress.phase, Phase::Deleted);
+}
+
+#[test]
+fn what_the_origin_has_taken_stays_complete() {
+    let mut s = completed();
+    let change = s.delivery_begun(NOW, EventKind::Completed, 1_000, 1_000).unwrap();
+    s.apply(change);
+    let before = s.snapshot();
+    let change = s.delivered(NOW, EventKind::Completed, true);
+    s.apply(change);
+    assert_eq!(s.next_job().unwrap().1, Job::Free);
+    let after = s.snapshot();
+    assert_eq!((after.phase, &after.object, after.offset), (Phase::Completed, &before.object, before.offset));
+    assert_eq!((after.deleted_at, s.stored_object()), (Some(NOW), None), "but its bytes are not here");
+    assert!(matches!(s.no_object(), Refusal::UploadGone { phase: Phase::Completed, .. }));
+    assert!(s.status().answer.is_ok() && s.probe(NOW).answer.is_ok() && s.complete().answer.is_ok());
+    assert!(s.declare(NOW, bytes(0), None).answer.is_ok());
+    assert_eq!(s.outbox.iter().count(), 1, "the origin knows: it is not told");
+    assert_eq!(s.delivery_begun(NOW, EventKind::Completed, 1_000, 1_000), None, "a second copy finds nothing to do");
+    assert!(matches!(s.redeliver(NOW).answer, Err(Refusal::UploadGone { .. })));
+    let decision = s.cancel(NOW, DeleteRight::Completed);
+    take(&mut s, decision).unwrap();
+    assert_eq!(
+        s.outbox.next().unwrap().kind,
+        EventKind::Deleted,
+        "its client still can delete it, and the origin hears"
+    );
 }
 
 #[test]
@@ -126,7 +161,8 @@ fn who_was_taken_over_cannot_miss_the_tail() {
     let lost = |grant: &Grant| Release { attempt: grant.attempt, reason: ReleaseReason::SegmentLost };
     // The new attempt may have put the tail into a part before the old one looked for it.
     let decision = s.release(NOW, lost(&old));
-    assert!(decision.change.is_none());
+    take(&mut s, decision).unwrap();
+    assert_eq!(s.progress.phase, Phase::Open);
     let decision = s.release(NOW, lost(&new));
     take(&mut s, decision).unwrap();
     assert_eq!(s.progress.phase, Phase::Failed, "but who holds the lease is told the truth");
@@ -150,7 +186,7 @@ fn jobs_until_nothing_is_due(s: &mut Session, now: UnixMs) -> Vec<Job> {
         let change = match job {
             Job::Free => s.freed(),
             Job::Settle => s.settled(),
-            Job::Tell => s.delivered(now, false),
+            Job::Tell => s.delivered(now, s.outbox.next().unwrap().kind, false),
             Job::Expire | Job::Compose | Job::Assemble | Job::Verify | Job::Forget => break,
         };
         s.apply(change);
@@ -165,7 +201,7 @@ fn an_object_discarded_while_the_segments_were_being_freed_is_freed_too() {
     let mut s = completed_with_a_segment();
     assert_eq!(s.next_job(), Some((NOW, Job::Free)));
     // R2 is being asked to delete the segments, and nothing else, when the client deletes the upload.
-    let decision = s.cancel(NOW);
+    let decision = s.cancel(NOW, DeleteRight::Completed);
     take(&mut s, decision).unwrap();
     let change = s.freed();
     s.apply(change);
@@ -180,7 +216,7 @@ fn a_ledger_that_was_told_of_an_object_discarded_meanwhile_is_told_again() {
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
     s.apply(change);
     // The ledger is being told of the object when the client deletes it.
-    let decision = s.cancel(NOW);
+    let decision = s.cancel(NOW, DeleteRight::Completed);
     take(&mut s, decision).unwrap();
     let change = s.settled();
     s.apply(change);
@@ -192,7 +228,7 @@ fn a_ledger_that_was_told_of_an_object_discarded_meanwhile_is_told_again() {
 fn a_segment_that_arrives_after_the_end_is_freed_before_the_upload_is_forgotten() {
     let mut s = session(PART);
     start(&mut s, 0, MAX_ROW_SEGMENT_BYTES + 1).unwrap();
-    let decision = s.cancel(NOW);
+    let decision = s.cancel(NOW, DeleteRight::Completed);
     take(&mut s, decision).unwrap();
     assert_eq!(jobs_until_nothing_is_due(&mut s, NOW), [Job::Free, Job::Tell, Job::Settle]);
     let forgotten_at = NOW.plus_ms(DAY_MS);

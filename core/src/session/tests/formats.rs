@@ -22,8 +22,8 @@ fn birth() {
                 "key":"uploads/01010101-0101-4101-8101-010101010101",
                 "file":{{"name":"a","content_type":null,"metadata":{{"album":"2026"}},"sha256":"{sha256}","crc64nvme":null}},
                 "plan":{{"mode":"sequential","file_bytes":8388608,"chunk_bytes":8388608,"part_bytes":8388608}},
-                "multipart_id":"multipart","public_url":"https://upload.example.com","created_at":0,"expires_at":86400000,
-                "policy":{{"tombstone_ms":86400000,"resend_ms":60000,"tell_origin":true}}}}"#
+                "multipart_id":"multipart","public_url":"https://upload.example.com","created_at":0,
+                "policy":{{"ttl_ms":86400000,"tombstone_ms":86400000,"resend_ms":60000,"tell_origin":true}}}}"#
         ),
     );
 }
@@ -59,7 +59,7 @@ fn what_waits_for_its_multipart_upload_and_what_has_it_since() {
     let mut s = Session::create(birth).unwrap();
     let decision = s.begin_opened(NOW, begin(0, PART), Some("late"));
     take(&mut s, decision).unwrap();
-    pinned(&s.progress.multipart, r#"{"id":"late","numbers_before":0}"#);
+    pinned(&s.progress.multipart, r#"{"id":"late","puts_before":0}"#);
     assert_eq!(serde_json::from_value::<Progress>(serde_json::to_value(&s.progress).unwrap()).unwrap(), s.progress);
 }
 
@@ -70,10 +70,10 @@ fn progress_while_open() {
     pinned(
         &s.progress,
         r#"{"phase":"open","reason":null,"ended_at":null,
-            "lease":{"attempt":1,"numbers_before":0,"reserved":1,"from":0,"to":8388608,"whole":false,"begun_at":1000,
+            "lease":{"attempt":1,"first_number":1,"last_number":10000,"numbers_before":0,"reserved":1,"from":0,"to":8388608,"whole":false,"begun_at":1000,
                      "takeovers":0,"state":"held"},
-            "etag":null,"crc64nvme":null,"holds_storage":true,"holds_segments":false,"segments_swept":false,"owes_ledger":false,"discard":false,
-            "job_failures":0,"job_not_before":0}"#,
+            "etag":null,"crc64nvme":null,"holds_storage":true,"holds_segments":false,"segments_swept":false,"owes_ledger":false,
+            "seen_at":0,"job_failures":0,"job_not_before":0}"#,
     );
 }
 
@@ -85,11 +85,8 @@ fn progress_and_delivery_when_ended() {
     pinned(
         &s.progress,
         r#"{"phase":"completed","reason":null,"ended_at":1000,"lease":null,"etag":"etag","crc64nvme":"0000000000000007",
-            "holds_storage":true,"holds_segments":false,"segments_swept":false,"owes_ledger":true,"discard":false,"job_failures":0,
+            "holds_storage":true,"holds_segments":false,"segments_swept":false,"owes_ledger":true,"seen_at":0,"job_failures":0,
             "job_not_before":1000}"#,
     );
-    pinned(
-        &s.delivery.unwrap(),
-        r#"{"kind":"completed","occurred_at":1000,"state":"queued","attempts":0,"next_send_at":1000}"#,
-    );
+    pinned(&s.outbox, r#"[{"kind":"completed","occurred_at":1000,"state":"queued","attempts":0,"next_send_at":1000}]"#);
 }

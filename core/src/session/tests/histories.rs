@@ -2,11 +2,12 @@
 //! always hold. In some of them the sizes are a guess, so that every writer at the front has sizes of its own; in others the file is
 //! one part, and is put; in others it is put if it comes whole, and its multipart upload is opened by the first chunk that needs it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::plan::MAX_PART_NUMBER;
 
 /// What random clients, Workers and clocks do to a session.
 #[derive(Clone, Debug)]
@@ -31,6 +32,10 @@ enum Step {
     Release {
         writer: usize,
     },
+    /// The writer says that it is there.
+    Renew {
+        writer: usize,
+    },
     Probe,
     Restart,
 }
@@ -43,7 +48,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (writer.clone(), 1..10_u64).prop_map(|(writer, quarters)| Step::Piece { writer, quarters }),
         8 => (writer.clone(), prop_oneof![1 => Just(0_u8), 6 => Just(1), 1 => Just(2)])
             .prop_map(|(writer, commits)| Step::Store { writer, commits }),
-        1 => writer.prop_map(|writer| Step::Release { writer }),
+        1 => writer.clone().prop_map(|writer| Step::Release { writer }),
+        1 => writer.prop_map(|writer| Step::Renew { writer }),
         1 => Just(Step::Probe),
         1 => Just(Step::Restart),
     ];
@@ -61,21 +67,33 @@ struct Writer {
     /// Where its next part begins.
     at: u64,
     receipts: Vec<Receipt>,
+    /// When the object last heard of it, as far as it knows.
+    heard_at: UnixMs,
 }
 
 impl Writer {
-    fn new(grant: Grant, to: u64, whole: bool) -> Self {
+    fn new(grant: Grant, to: u64, whole: bool, now: UnixMs) -> Self {
         let (next_number, part) = (grant.first_number, grant.plan.part_bytes.get());
         let at = grant.offset.get() / part * part;
-        Self { grant, part, to, whole, next_number, at, receipts: Vec::new() }
+        Self { grant, part, to, whole, next_number, at, receipts: Vec::new(), heard_at: now }
+    }
+
+    fn has_part_left(&self, file: u64) -> bool {
+        self.at < if self.to == file { file } else { self.to / self.part * self.part }
+    }
+
+    fn has_stopped(&self, now: UnixMs) -> bool {
+        now.ms_since(self.heard_at) > WRITER_STOPS_AFTER_MS
     }
 
     /// Stores the next thing; the commit that is due then, if one is.
-    fn store(&mut self, file: u64, written: &mut BTreeSet<u16>) -> Option<Commit> {
+    fn store(&mut self, file: u64, numbers: &mut Numbers) -> Option<Commit> {
         let whole_end = if self.to == file { file } else { self.to / self.part * self.part };
         if self.at < whole_end {
             let length = self.part.min(whole_end - self.at);
-            assert!(written.insert(self.next_number), "part number {} was used twice", self.next_number);
+            if self.grant.multipart_id.is_some() {
+                numbers.written(self.next_number, self.grant.attempt);
+            }
             self.receipts.push(receipt(self.next_number, length));
             self.at += length;
             self.next_number += 1;
@@ -96,6 +114,42 @@ impl Writer {
     }
 }
 
+/// Who has which part number, and may be writing under it.
+#[derive(Default)]
+struct Numbers {
+    given: BTreeMap<u16, (u64, UnixMs)>,
+    written: BTreeSet<u16>,
+}
+
+impl Numbers {
+    /// A number is given to an attempt. Whoever had it before has ended, or has been silent for longer than it may be.
+    fn give(&mut self, number: u16, attempt: u64, now: UnixMs) {
+        if let Some((other, heard_at)) = self.given.insert(number, (attempt, now)) {
+            let is_silent = now.ms_since(heard_at) >= WRITER_SILENCE_MS;
+            assert!(other == attempt || is_silent, "attempt {other} may still be writing under number {number}");
+        }
+    }
+
+    fn give_all(&mut self, grant: &Grant, now: UnixMs) {
+        if grant.multipart_id.is_some() {
+            (0..grant.reserved).for_each(|n| self.give(grant.first_number + n, grant.attempt, now));
+        }
+    }
+
+    fn heard(&mut self, attempt: u64, now: UnixMs) {
+        self.given.values_mut().filter(|given| given.0 == attempt).for_each(|given| given.1 = now);
+    }
+
+    fn ended(&mut self, attempt: u64) {
+        self.given.retain(|_, given| given.0 != attempt);
+    }
+
+    fn written(&mut self, number: u16, attempt: u64) {
+        assert_eq!(self.given.get(&number).map(|given| given.0), Some(attempt), "number {number} is somebody else's");
+        self.written.insert(number);
+    }
+}
+
 /// The rows that an object would have.
 #[derive(Default)]
 struct Rows {
@@ -113,13 +167,13 @@ impl Rows {
     }
 
     /// What counts tiles the file from its front exactly once, in the order of the numbers, in equal parts but the last.
-    fn check(&self, file: u64, part_bytes: u64, offset: u64, written: &BTreeSet<u16>) {
+    fn check(&self, file: u64, part_bytes: u64, offset: u64, written: impl Fn(u16) -> bool) {
         let mut at = 0;
         for (index, part) in self.parts.iter().enumerate() {
             let length = part.end.get() - at;
             assert!(length == part_bytes || (part.end.get() == file && length <= part_bytes));
             assert!(index == 0 || self.parts[index - 1].number < part.number);
-            assert!(written.contains(&part.number), "a part counts that was never written");
+            assert!(written(part.number), "a part counts that was never written");
             at = part.end.get();
         }
         for segment in &self.segments {
@@ -130,15 +184,13 @@ impl Rows {
     }
 }
 
-/// Of all objects that were ever put, those that do not count are found, and the one that counts is not among them.
-fn check_keys(s: &Session, rows: &Rows, put: &BTreeSet<u16>) {
-    let counted = rows.parts.last().map(|part| part.number).filter(|_| s.is_put());
-    let strays = s.stray_keys();
-    for number in put {
-        assert_eq!(strays.contains(&s.birth.put_key(*number)), Some(*number) != counted);
-    }
-    assert_eq!(s.object().map(|object| object.key), counted.map(|number| s.birth.put_key(number)));
-    let others = put.iter().any(|number| Some(*number) != counted);
+/// The object that counts is one that was put; and where others were, somebody will look for them.
+fn check_keys(s: &Session, put: &BTreeSet<u64>) {
+    let counted = s.progress.put.filter(|_| s.is_put());
+    assert_eq!(s.object().map(|object| object.key), counted.map(|attempt| s.birth.put_key(attempt)));
+    assert!(counted.is_none_or(|attempt| put.contains(&attempt)));
+    let others = put.iter().any(|attempt| Some(*attempt) != counted);
+    assert_eq!(s.may_have_stray_puts(), others);
     assert!(counted.is_none() || !others || s.progress.holds_segments, "nobody will look for them");
 }
 
@@ -172,9 +224,9 @@ fn created(file: u64, guessed: bool, into: Into) -> Session {
     Session::create(birth).unwrap()
 }
 
-/// The number that an attempt was given to put the whole.
-fn number_to_put(grant: &Grant) -> Option<u16> {
-    (grant.multipart_id.is_none() && grant.reserved > 0).then_some(grant.first_number)
+/// The attempt, where it may put the whole.
+fn attempt_to_put(grant: &Grant) -> Option<u64> {
+    (grant.multipart_id.is_none() && grant.reserved > 0).then_some(grant.attempt)
 }
 
 /// Whether an upload that might have come whole goes on with the sizes that it was created with.
@@ -183,11 +235,15 @@ fn is_as_born(s: &Session, into: Into, grant: &Grant) -> bool {
 }
 
 fn run(file: u64, guessed: bool, into: Into, steps: Vec<Step>) {
-    let mut s = created(file, guessed, into);
+    go_on(created(file, guessed, into), file, guessed, into, steps);
+}
+
+#[allow(clippy::too_many_lines, reason = "an arm for each step")]
+fn go_on(mut s: Session, file: u64, guessed: bool, into: Into, steps: Vec<Step>) {
     let mut put = BTreeSet::new();
     let mut rows = Rows::default();
     let mut writers: [Option<Writer>; 3] = [None, None, None];
-    let mut written = BTreeSet::new();
+    let mut numbers = Numbers::default();
     let mut offset = ByteCount::ZERO;
     let mut part_bytes = PART;
     // The last piece that was begun, and what whoever asked where to go on was told since the last chunk began.
@@ -201,13 +257,14 @@ fn run(file: u64, guessed: bool, into: Into, steps: Vec<Step>) {
                 let decision = begin_opened(&s, now, Begin { whole, ..begin(from, to - from) });
                 if let Ok(grant) = take(&mut s, decision) {
                     told = None;
-                    put.extend(number_to_put(&grant));
+                    put.extend(attempt_to_put(&grant));
+                    numbers.give_all(&grant, now);
                     assert_eq!(grant.multipart_id.as_deref(), s.multipart_id());
                     let may_change = guessed || whole || is_as_born(&s, into, &grant);
                     assert!(may_change || grant.plan.part_bytes.get() == part_bytes, "sizes that were told changed");
                     assert!(from == 0 || grant.plan.part_bytes.get() == part_bytes, "the sizes of what counts changed");
                     part_bytes = grant.plan.part_bytes.get();
-                    writers[writer] = Some(Writer::new(grant, to, whole));
+                    writers[writer] = Some(Writer::new(grant, to, whole, now));
                 }
             }
             Step::Piece { writer, quarters } => {
@@ -219,16 +276,18 @@ fn run(file: u64, guessed: bool, into: Into, steps: Vec<Step>) {
                 if let Ok(grant) = take(&mut s, decision) {
                     assert!(link.after.is_none() || told.is_none(), "somebody had been told where to go on");
                     told = None;
-                    put.extend(number_to_put(&grant));
+                    put.extend(attempt_to_put(&grant));
+                    numbers.give_all(&grant, now);
                     let may_change = is_as_born(&s, into, &grant);
                     assert!(may_change || grant.plan.part_bytes.get() == part_bytes, "a piece shows nothing of sizes");
                     part_bytes = grant.plan.part_bytes.get();
-                    writers[writer] = Some(Writer::new(grant, to, false));
+                    writers[writer] = Some(Writer::new(grant, to, false, now));
                 }
             }
             Step::Store { writer, commits } => {
+                writers[writer].take_if(|writer| writer.has_stopped(now));
                 let Some(w) = writers[writer].as_mut() else { continue };
-                let Some(commit) = w.store(file, &mut written) else { continue };
+                let Some(commit) = w.store(file, &mut numbers) else { continue };
                 if commits == 0 {
                     writers[writer] = None; // it dies here
                     continue;
@@ -243,16 +302,52 @@ fn run(file: u64, guessed: bool, into: Into, steps: Vec<Step>) {
                     let repeated = s.commit(now, &commit);
                     assert!(repeated.change.is_none() && repeated.answer == answer);
                 }
+                w.heard_at = now;
+                let attempt = w.grant.attempt;
+                numbers.heard(attempt, now);
                 match answer {
-                    Ok(Committed { next_number: Some(next), .. }) => w.next_number = next,
-                    Ok(_) if w.at < w.to => {}
-                    _ => writers[writer] = None,
+                    Ok(Committed { next_number: Some(next), .. }) => {
+                        numbers.give(next, attempt, now);
+                        w.next_number = next;
+                    }
+                    // What is left behind the last part; or the next number is not free, and it gives up.
+                    Ok(_) if w.at < w.to && !w.has_part_left(file) => {}
+                    Ok(_) => {
+                        let release = Release { attempt, reason: ReleaseReason::GaveUp };
+                        let decision = s.release(now, release);
+                        take(&mut s, decision).unwrap();
+                        numbers.ended(attempt);
+                        writers[writer] = None;
+                    }
+                    Err(_) => {
+                        numbers.ended(attempt);
+                        writers[writer] = None;
+                    }
                 }
             }
             Step::Release { writer } => {
                 if let Some(w) = writers[writer].take() {
                     let decision = s.release(now, Release { attempt: w.grant.attempt, reason: ReleaseReason::GaveUp });
                     take(&mut s, decision).unwrap();
+                    numbers.ended(w.grant.attempt);
+                }
+            }
+            Step::Renew { writer } => {
+                writers[writer].take_if(|writer| writer.has_stopped(now));
+                if let Some(w) = &mut writers[writer] {
+                    let attempt = w.grant.attempt;
+                    let decision = s.renew(now, Renew { attempt });
+                    let may_go_on = decision.answer.is_ok();
+                    assert!(decision.change.is_only_in_memory());
+                    s.apply(decision.change);
+                    numbers.heard(attempt, now);
+                    w.heard_at = now;
+                    if !may_go_on {
+                        let decision = s.release(now, Release { attempt, reason: ReleaseReason::GaveUp });
+                        take(&mut s, decision).unwrap();
+                        numbers.ended(attempt);
+                        writers[writer] = None;
+                    }
                 }
             }
             Step::Probe => {
@@ -267,6 +362,7 @@ fn run(file: u64, guessed: bool, into: Into, steps: Vec<Step>) {
                 let last_segment = rows.segments.last().cloned();
                 let restarted = Content::Sequence(Sequence { last_part, last_segment });
                 assert_eq!(s.content, restarted);
+                s.wake(now);
             }
         }
         assert!(told.is_none_or(|told| told == s.uploaded_bytes()), "an offset that was told is not true any more");
@@ -275,11 +371,8 @@ fn run(file: u64, guessed: bool, into: Into, steps: Vec<Step>) {
         let whole = if s.is_put() { Phase::Completed } else { Phase::Completing };
         assert_eq!(s.progress.phase == whole, offset.get() == file);
         assert_eq!(s.plan().part_bytes.get(), part_bytes);
-        rows.check(file, part_bytes, offset.get(), &written);
-        if into != Into::Parts {
-            check_keys(&s, &rows, &put);
-        }
-        assert!(s.stray_keys().len() <= put.len(), "the numbers of parts are looked for");
+        rows.check(file, part_bytes, offset.get(), |number| s.is_put() || numbers.written.contains(&number));
+        check_keys(&s, &put);
     }
 }
 
@@ -289,6 +382,18 @@ proptest! {
     #[test]
     fn long_random_histories(file_quarters in 1..40_u64, odd in 0..2_u64, guessed: bool, steps in steps()) {
         run(file_quarters * PART / 4 + odd, guessed, Into::Parts, steps);
+    }
+
+    #[test]
+    fn long_random_histories_with_few_spare_numbers(file_quarters in 1..40_u64, spare in 0..6_u16, steps in steps()) {
+        let file = file_quarters * PART / 4;
+        let mut s = created(file, false, Into::Parts);
+        start(&mut s, 0, 1).unwrap();
+        let parts = u16::try_from(s.plan().part_count()).unwrap();
+        if let Some(lease) = &mut s.progress.lease {
+            (lease.numbers_before, lease.state, lease.ended) = (MAX_PART_NUMBER - parts - spare, LeaseState::Released, true);
+        }
+        go_on(s, file, false, Into::Parts, steps);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The rules of a session: single cases as a story each, and long random histories against what must always hold.
 
+mod assembling;
 mod composing;
 mod direct;
 mod ending;
@@ -8,16 +9,19 @@ mod histories;
 mod lane_histories;
 mod lanes;
 mod length;
+mod lifetime;
 mod linked;
 mod opening;
 mod put;
 mod sequence;
+mod telling;
 mod verifying;
 
 use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
+    chunk::Named,
     event::DeliveryState,
     integrity::{Crc64Nvme, Sha256Digest},
     plan::{Limits, Plan},
@@ -54,8 +58,7 @@ fn birth(mode: Mode, file_bytes: u64) -> Birth {
         multipart_id: (file_bytes > 0).then(|| "multipart".to_owned()),
         public_url: "https://upload.example.com".to_owned(),
         created_at: UnixMs(0),
-        expires_at: UnixMs(DAY_MS),
-        policy: Policy { tombstone_ms: DAY_MS, resend_ms: 60_000, tell_origin: true },
+        policy: Policy { ttl_ms: DAY_MS, tombstone_ms: DAY_MS, resend_ms: 60_000, tell_origin: true },
         created_with: None,
         attached: BTreeMap::new(),
         types: None,
@@ -68,7 +71,8 @@ fn session(file_bytes: u64) -> Session {
 }
 
 fn begin(offset: u64, length: u64) -> Begin {
-    Begin { offset: bytes(offset), length: bytes(length), file_bytes: None, whole: false, link: Link::default() }
+    let (named, link) = (Named::ByOffset, Link::default());
+    Begin { offset: bytes(offset), length: bytes(length), file_bytes: None, whole: false, named, link }
 }
 
 fn receipt(number: u16, length: u64) -> Receipt {
@@ -76,7 +80,7 @@ fn receipt(number: u16, length: u64) -> Receipt {
 }
 
 fn commit(attempt: u64, receipts: Vec<Receipt>) -> Commit {
-    Commit { attempt, receipts, rest: None, sha256_so_far: None }
+    Commit { attempt, receipts, rest: None, sha256_so_far: None, digest: None }
 }
 
 fn rest(attempt: u64, length: u64) -> Commit {

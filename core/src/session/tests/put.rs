@@ -14,8 +14,8 @@ fn put(file_bytes: u64) -> Session {
     Session::create(birth_of_put(file_bytes)).unwrap()
 }
 
-fn key(s: &Session, number: u16) -> String {
-    format!("uploads/{}/{number}", s.birth.id)
+fn key(s: &Session, attempt: u64) -> String {
+    format!("uploads/{}/{attempt}", s.birth.id)
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn the_commit_of_the_whole_completes_in_one_change() {
     let change = s.commit(NOW, &commit(1, vec![receipt(1, FILE)])).change;
     let progress = change.progress.clone().unwrap();
     assert_eq!((progress.phase, progress.holds_segments), (Phase::Completed, false), "nobody else has put anything");
-    assert_eq!(change.delivery.as_ref().map(|delivery| delivery.kind), Some(EventKind::Completed));
+    assert_eq!(change.outbox.as_ref().and_then(|outbox| Some(outbox.last()?.kind)), Some(EventKind::Completed));
     let committed = store(&mut s, &grant, 1, FILE).unwrap();
     assert_eq!((committed.phase, committed.uploaded_bytes), (Phase::Completed, bytes(FILE)));
     let object = s.object().unwrap();
@@ -49,7 +49,7 @@ fn the_commit_of_the_whole_completes_in_one_change() {
     // Its answer was lost: said once more, it gets the same one.
     let repeated = s.commit(NOW, &commit(1, vec![receipt(1, FILE)]));
     assert_eq!((repeated.answer, repeated.change), (Ok(committed), Change::none()));
-    assert!(s.stray_keys().is_empty());
+    assert!(!s.may_have_stray_puts());
 }
 
 #[test]
@@ -60,10 +60,10 @@ fn each_attempt_has_a_key_of_its_own_and_the_counted_one_is_the_object() {
     assert_eq!((old.key.clone(), new.key.clone()), (key(&s, 1), key(&s, 2)));
     let refused = store(&mut s, &old, 1, FILE);
     assert_eq!(refused, Err(Refusal::Superseded { uploaded_bytes: bytes(0) }));
-    store(&mut s, &new, 2, FILE).unwrap();
+    store(&mut s, &new, 1, FILE).unwrap();
     assert_eq!(s.object().unwrap().key, new.key);
     assert!(s.progress.holds_segments, "the old attempt may have put its object, or may yet");
-    assert_eq!(s.stray_keys(), [old.key]);
+    assert!(s.may_have_stray_puts());
     s.apply(s.freed());
     assert_eq!((s.progress.holds_segments, s.progress.segments_swept), (true, true), "it is looked for once more");
     s.apply(s.freed());
@@ -74,12 +74,12 @@ fn each_attempt_has_a_key_of_its_own_and_the_counted_one_is_the_object() {
 fn whatever_ends_it_while_somebody_puts_looks_for_what_was_put() {
     let mut s = put(FILE);
     start(&mut s, 0, FILE).unwrap();
-    let decision = s.cancel(NOW);
+    let decision = s.cancel(NOW, DeleteRight::Completed);
     take(&mut s, decision).unwrap();
-    assert_eq!((s.progress.holds_segments, s.stray_keys()), (true, vec![key(&s, 1)]));
+    assert!(s.progress.holds_segments && s.may_have_stray_puts());
     let mut untouched = put(FILE);
     untouched.apply(untouched.expire_if_due(UnixMs(DAY_MS)).unwrap());
-    assert!(!untouched.progress.holds_segments && untouched.stray_keys().is_empty());
+    assert!(!untouched.progress.holds_segments && !untouched.may_have_stray_puts());
 }
 
 #[test]
@@ -87,9 +87,9 @@ fn a_tail_goes_in_front_of_the_put_and_takes_no_number() {
     let mut s = put(FILE);
     start(&mut s, 0, 100).unwrap();
     count(&mut s, &rest(1, 100)).unwrap();
-    assert!(s.stray_keys().is_empty());
+    assert!(!s.may_have_stray_puts());
     let grant = start(&mut s, 100, FILE - 100).unwrap();
-    assert_eq!((grant.key.clone(), grant.first_number), (key(&s, 1), 1));
+    assert_eq!((grant.key.clone(), grant.first_number), (key(&s, 2), 1));
     assert_eq!(store(&mut s, &grant, 1, FILE - 100), Err(Refusal::Superseded { uploaded_bytes: bytes(100) }));
     let committed = store(&mut s, &grant, 1, FILE).unwrap();
     assert_eq!(committed.phase, Phase::Completed);

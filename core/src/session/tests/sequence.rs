@@ -1,7 +1,7 @@
 //! Sequential uploads: attempts, takeover, and the tail.
 
 use super::*;
-use crate::integrity::RunningSha256;
+use crate::{integrity::RunningSha256, plan::MAX_PART_NUMBER};
 
 #[test]
 fn three_parts_in_two_chunks() {
@@ -32,9 +32,7 @@ fn one_chunk_of_one_part_writes_two_rows() {
         let grant = take(&mut s, decision).unwrap();
         let decision = s.commit(NOW, &commit(grant.attempt, vec![receipt(grant.first_number, PART)]));
         assert!(
-            decision.change.progress.is_none()
-                && decision.change.parts.len() == 1
-                && decision.change.delivery.is_none()
+            decision.change.progress.is_none() && decision.change.parts.len() == 1 && decision.change.outbox.is_none()
         );
         take(&mut s, decision).unwrap();
     }
@@ -133,18 +131,118 @@ fn a_probe_ends_the_running_append() {
     assert_eq!(start(&mut s, PART, PART).unwrap().first_number, 3);
 }
 
-#[test]
-fn numbers_run_out_before_they_would_be_reused() {
-    let mut s = session(2 * PART);
-    for hour in 0..9_999 {
-        let decision = s.begin(UnixMs(hour * 3_600_000), begin(0, PART));
-        take(&mut s, decision).unwrap();
+/// So late that no lease is protected, and nobody who was silent can be writing.
+fn hours(count: u64) -> UnixMs {
+    UnixMs(count * 3_600_000)
+}
+
+/// An upload of three parts that has used up all numbers but the last few.
+fn short_of_numbers(spare: u16) -> Session {
+    let mut s = session(3 * PART);
+    start(&mut s, 0, PART).unwrap();
+    if let Some(lease) = &mut s.progress.lease {
+        (lease.numbers_before, lease.reserved, lease.ended) = (MAX_PART_NUMBER - 3 - spare, 0, true);
     }
-    s.birth.expires_at = UnixMs(u64::MAX);
-    let decision = s.begin(UnixMs(9_999 * 3_600_000), begin(0, PART));
-    assert_eq!(take(&mut s, decision), Err(Refusal::AttemptsExhausted));
-    assert_eq!((s.progress.phase, s.delivery.as_ref().unwrap().kind), (Phase::Failed, EventKind::Failed));
-    assert!(matches!(start(&mut s, 0, PART), Err(Refusal::UploadGone { .. })));
+    s
+}
+
+fn begin_at(s: &mut Session, now: UnixMs, begin: Begin) -> Result<Grant, Refusal> {
+    let decision = s.begin(now, begin);
+    take(s, decision)
+}
+
+#[test]
+fn no_number_of_interruptions_ends_an_upload() {
+    let mut s = session(2 * PART);
+    for hour in 0..20_000 {
+        assert!(begin_at(&mut s, hours(hour), begin(0, PART)).is_ok(), "hour {hour}");
+    }
+    assert_eq!((s.progress.phase, s.uploaded_bytes()), (Phase::Open, bytes(0)));
+    let grant = begin_at(&mut s, hours(20_000), begin(0, 2 * PART)).unwrap();
+    let first = store(&mut s, &grant, grant.first_number, PART).unwrap();
+    assert_eq!(store(&mut s, &grant, first.next_number.unwrap(), PART).unwrap().phase, Phase::Completing);
+}
+
+#[test]
+fn fresh_numbers_are_taken_while_there_are_spare_ones_and_then_those_whose_writers_have_ended() {
+    let mut s = short_of_numbers(1);
+    let fresh = begin_at(&mut s, NOW, begin(0, PART)).unwrap();
+    assert_eq!(fresh.first_number, 9_997);
+    let decision = s.release(NOW, Release { attempt: fresh.attempt, reason: ReleaseReason::GaveUp });
+    take(&mut s, decision).unwrap();
+    // Three numbers are left, for three parts.
+    let last = begin_at(&mut s, NOW, begin(0, PART)).unwrap();
+    assert_eq!(last.first_number, 9_998);
+    let again = begin_at(&mut s, NOW, begin(0, 3 * PART)).unwrap();
+    assert_eq!(again.first_number, 1, "no longer in use by anybody");
+    assert_eq!(store(&mut s, &again, 1, PART).unwrap().next_number, Some(2));
+}
+
+#[test]
+fn numbers_on_which_somebody_may_be_writing_are_passed_over_and_where_none_is_left_one_waits() {
+    let mut s = short_of_numbers(0);
+    let begin_whole = Begin { whole: true, ..begin(0, 2 * PART) };
+    let fresh = begin_at(&mut s, NOW, begin_whole).unwrap();
+    assert_eq!((fresh.first_number, fresh.reserved), (9_998, 2));
+    let writing = begin_at(&mut s, NOW, begin_whole).unwrap();
+    assert_eq!(writing.first_number, 1);
+    let next = begin_at(&mut s, NOW, begin(0, PART)).unwrap();
+    assert_eq!(next.first_number, 3, "two numbers are taken by somebody who has not said that it has ended");
+    assert_eq!(store(&mut s, &next, 3, PART).unwrap().uploaded_bytes, bytes(PART));
+
+    let mut s = short_of_numbers(0);
+    s.progress.writers.add(7, 1..=9_998, NOW);
+    let pending = Refusal::WritersPending { uploaded_bytes: bytes(0), retry_after_seconds: 90 };
+    if let Some(lease) = &mut s.progress.lease {
+        lease.numbers_before = MAX_PART_NUMBER;
+    }
+    assert_eq!(begin_at(&mut s, NOW, begin(0, PART)), Err(pending));
+    let decision = s.release(NOW, Release { attempt: 7, reason: ReleaseReason::GaveUp });
+    take(&mut s, decision).unwrap();
+    assert_eq!(begin_at(&mut s, NOW, begin(0, PART)).unwrap().first_number, 1);
+}
+
+#[test]
+fn an_attempt_stops_before_a_number_on_which_somebody_else_may_be_writing() {
+    let mut s = short_of_numbers(0);
+    if let Some(lease) = &mut s.progress.lease {
+        lease.numbers_before = MAX_PART_NUMBER;
+    }
+    s.progress.writers.add(7, 2..=2, NOW);
+    let grant = begin_at(&mut s, NOW, begin(0, 3 * PART)).unwrap();
+    assert_eq!(grant.first_number, 1);
+    let first = store(&mut s, &grant, 1, PART).unwrap();
+    assert_eq!((first.uploaded_bytes, first.next_number), (bytes(PART), None), "the rest has to come again");
+    assert_eq!(begin_at(&mut s, NOW, begin(PART, 2 * PART)).unwrap().first_number, 3);
+}
+
+#[test]
+fn nothing_is_added_behind_the_end_and_what_lies_before_it_is_a_repetition_where_it_is_named_by_its_range() {
+    let mut s = session(PART + 5);
+    let by_range = |offset, length| Begin { named: Named::ByRange, ..begin(offset, length) };
+    let grant = start(&mut s, 0, PART + 5).unwrap();
+    store(&mut s, &grant, 1, PART).unwrap();
+    assert!(s.repeats_what_counts(by_range(0, PART)) && s.repeats_what_counts(by_range(7, 9)));
+    assert!(!s.repeats_what_counts(begin(0, PART)), "an offset is a question, and this one has another answer");
+    assert!(!s.repeats_what_counts(by_range(PART, 5)) && !s.repeats_what_counts(by_range(PART - 1, 5)));
+    assert_eq!(s.part_of_repetition(by_range(0, PART)), Some(bytes(PART)));
+    assert_eq!(s.part_of_repetition(by_range(7, 9)), None);
+    store(&mut s, &grant, 2, 5).unwrap();
+    assert_eq!(s.progress.phase, Phase::Completing);
+    assert!(s.repeats_what_counts(by_range(PART, 5)) && s.repeats_what_counts(by_range(0, PART + 5)));
+    assert_eq!(s.part_of_repetition(by_range(PART, 5)), Some(bytes(PART + 5)));
+    let other_length = Begin { file_bytes: Some(bytes(PART)), ..by_range(0, PART) };
+    assert!(!s.repeats_what_counts(other_length));
+    let (file_bytes, uploaded_bytes) = (bytes(PART + 5), bytes(PART + 5));
+    for (offset, length, expected) in [
+        (PART + 5, 1, Refusal::BeyondDeclaredLength { file_bytes, uploaded_bytes }),
+        (PART, 6, Refusal::BeyondDeclaredLength { file_bytes, uploaded_bytes }),
+        (PART, 5, Refusal::OffsetMismatch { uploaded_bytes }),
+        (0, PART, Refusal::OffsetMismatch { uploaded_bytes }),
+        (PART + 6, 1, Refusal::OffsetMismatch { uploaded_bytes }),
+    ] {
+        assert_eq!(s.begin(NOW, begin(offset, length)).answer, Err(expected), "{offset}+{length}");
+    }
 }
 
 #[test]
@@ -391,7 +489,7 @@ fn a_deleted_object_takes_no_more_bytes() {
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
     s.apply(change);
     assert!(matches!(start(&mut s, 0, PART), Err(Refusal::OffsetMismatch { .. })));
-    let decision = s.cancel(NOW);
+    let decision = s.cancel(NOW, DeleteRight::Completed);
     take(&mut s, decision).unwrap();
     assert!(matches!(start(&mut s, PART, 1), Err(Refusal::UploadGone { .. })));
     assert!(matches!(s.declare(NOW, bytes(PART), None).answer, Err(Refusal::UploadGone { .. })));

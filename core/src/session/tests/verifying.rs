@@ -41,7 +41,7 @@ fn say(session: &mut Session, hashed: &Hashed) {
 fn two_slices_then_complete() {
     let mut s = assembled(b"abcdef");
     assert_eq!((s.progress.phase, s.next_job().unwrap().1), (Phase::Verifying, Job::Verify));
-    assert!(s.delivery.is_none() && s.object().is_none(), "nobody hears of it yet");
+    assert!(s.outbox.is_empty() && s.object().is_none(), "nobody hears of it yet");
     let first = s.next_slice().unwrap();
     assert_eq!((first.from, first.to), (bytes(0), bytes(SLICE)));
     let answer = read(&first, b"abc");
@@ -51,7 +51,7 @@ fn two_slices_then_complete() {
     assert_eq!((second.from, second.to), (bytes(SLICE), bytes(5 * CHUNK)));
     say(&mut s, &read(&second, b"def"));
     assert_eq!(s.progress.phase, Phase::Completed);
-    assert!(s.delivery.is_some() && s.object().unwrap().sha256.is_some());
+    assert!(!s.outbox.is_empty() && s.object().unwrap().sha256.is_some());
 }
 
 #[test]
@@ -81,5 +81,5 @@ fn a_slice_is_asked_for_again_after_a_while() {
     s.apply(change);
     assert_eq!(s.next_job(), Some((NOW.plus_ms(60_000), Job::Verify)));
     assert!(matches!(s.begin(NOW, begin(0, CHUNK)).answer, Err(Refusal::OffsetMismatch { .. })));
-    assert_eq!(s.cancel(NOW).answer, Err(Refusal::Completing));
+    assert_eq!(s.cancel(NOW, DeleteRight::Completed).answer, Err(Refusal::Completing));
 }

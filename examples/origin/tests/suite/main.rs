@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a helper that panics fails its test")]
 
 mod content;
+mod deletions;
 mod deliveries;
 mod process;
 mod refusals;

@@ -43,6 +43,16 @@ impl Event {
         Self::of("upload.completed", upload_id, &data)
     }
 
+    /// `upload.deleted`, of the same upload.
+    pub(crate) fn deleted(&self) -> Self {
+        let mut data = self.body["data"].clone();
+        data["deletedAt"] = "2026-11-21T09:30:00.000Z".into();
+        if let Some(data) = data.as_object_mut() {
+            data.remove("downloadUrl");
+        }
+        Self::of("upload.deleted", self.upload_id.clone(), &data)
+    }
+
     /// An event of another type.
     pub(crate) fn other(kind: &str) -> Self {
         let upload_id = Uuid::new_v4().to_string();

@@ -1,0 +1,16 @@
+//! What protocols and sessions both know of a chunk: the bytes of one request.
+
+use serde::{Deserialize, Serialize};
+
+/// How the sender of a chunk says where it begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Named {
+    /// By the offset that it believes to be accepted. Where that is another, it is told so.
+    #[default]
+    ByOffset,
+    /// By the range of the file that it is. It may repeat what counts already, since an answer was lost.
+    ByRange,
+    /// Not at all, so it begins at 0.
+    Implied,
+}

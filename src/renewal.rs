@@ -1,0 +1,91 @@
+//! A part that is long under way: the upload's object hears now and then that its writer is there, since a part number whose writer
+//! is silent may be given to somebody else. A writer that has lost its right, or cannot say that it is there, ends its request to R2.
+
+use std::{
+    cell::{Cell, RefCell},
+    future::{pending, poll_fn},
+    rc::Rc,
+    task::{Poll, Waker},
+    time::Duration,
+};
+
+use durable_objects::rpc::{Door, ask};
+use futures_util::future::{Either, select};
+use upload_core::{
+    session::{RENEW_EVERY_MS, Renew, WRITER_STOPS_AFTER_MS},
+    units::UploadId,
+};
+use worker::Delay;
+
+use crate::log::Stopwatch;
+
+/// Says to whoever moves bytes that it shall end.
+#[derive(Clone, Default)]
+pub(crate) struct StopSignal(Rc<Signal>);
+
+#[derive(Default)]
+struct Signal {
+    is_given: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl StopSignal {
+    fn give(&self) {
+        self.0.is_given.set(true);
+        if let Some(waker) = self.0.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Until it is given.
+    pub(crate) async fn given(&self) {
+        poll_fn(|context| {
+            if self.0.is_given.get() {
+                return Poll::Ready(());
+            }
+            self.0.waker.replace(Some(context.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// Does the work of an attempt, and says meanwhile that it is there.
+pub(crate) async fn while_renewing<T>(
+    objects: &Door,
+    upload: UploadId,
+    attempt: u64,
+    stop: &StopSignal,
+    work: impl Future<Output = T>,
+) -> T {
+    let work = Box::pin(work);
+    let renewing = Box::pin(async {
+        renew_until_lost(objects, upload, attempt).await;
+        stop.give();
+        pending::<()>().await;
+    });
+    match select(work, renewing).await {
+        Either::Left((done, _)) => done,
+        // It is pending for ever; the work has been told to end, and does.
+        Either::Right(((), work)) => work.await,
+    }
+}
+
+/// Returns when the attempt has lost its right, or nobody has heard of it for too long.
+async fn renew_until_lost(objects: &Door, upload: UploadId, attempt: u64) {
+    let mut since_heard = Stopwatch::start();
+    loop {
+        Delay::from(Duration::from_millis(RENEW_EVERY_MS)).await;
+        let renew = Renew { attempt };
+        let asked = Box::pin(ask(objects, upload, &renew));
+        match select(asked, Delay::from(Duration::from_millis(RENEW_EVERY_MS))).await {
+            Either::Left((Ok(Ok(())), _)) => since_heard = Stopwatch::start(),
+            Either::Left((Ok(Err(_lost)), _)) => return,
+            Either::Left((Err(_), _)) | Either::Right(_) => {
+                if since_heard.elapsed_ms() >= WRITER_STOPS_AFTER_MS {
+                    return;
+                }
+            }
+        }
+    }
+}
