@@ -1,14 +1,14 @@
 //! A chunk whose sender does not say how long it is. Storage takes only what has a length, so its bytes are gathered in memory,
-//! up to where a part ends and never more than [`PIECE_BYTES`], and each gathering is stored as a chunk of its own, whose
+//! up to where a part ends and as many as `upload_core::gathering` allows, and each gathering is stored as a chunk of its own, whose
 //! length is known by then; linked to the one before it, so that nobody comes between them. What has been stored counts,
 //! however the body ends.
 
-use durable_objects::fault::{Error, Result};
+use durable_objects::fault::Result;
 use durable_objects::rpc::{ask, upload::Status};
+use futures_util::future::{Either, select};
 use upload_core::{
     chunk::Named,
     operation::{Append, Outcome, Unsized, Wait},
-    plan::PREFERRED_PART_BYTES,
     refusal::Refusal,
     session::{Link, Release, ReleaseReason},
     units::ByteCount,
@@ -20,14 +20,12 @@ use crate::{
     append::{self, Stored},
     call::{Call, Storing},
     finishing,
-    relay::{Broken, Relay, drain},
-    streams::stream_of,
+    gathering::{Ended, Gatherer},
+    held::Held,
+    relay::drain,
+    streams::fixed_length,
     uploads::Carried,
 };
-
-/// How much of a body is held in memory at once: 8 MiB of the 128 MiB that all requests of an isolate share, and a part of
-/// most files.
-const PIECE_BYTES: u64 = PREFERRED_PART_BYTES;
 
 /// Stores the chunk. The work goes on for a while when the client goes away, as for any other chunk.
 pub(crate) async fn carry_out(chunk: Unsized, body: Option<ReadableStream>, call: Call<'_>) -> Carried {
@@ -59,25 +57,21 @@ async fn store(chunk: Unsized, body: &ReadableStream, storing: &Storing) -> Resu
             return Ok(Err(refusal));
         }
     };
-    let mut relay = Relay::new(body, storing.stalled_after, None, None)?;
+    let mut gatherer = Gatherer::new(body, storing.stalled_after)?;
     let (mut offset, mut last) = (chunk.offset, None::<Stored>);
     loop {
         let to_part_end = plan.part_bytes.saturating_sub(offset.saturating_sub(plan.part_start(offset)));
-        let most = to_part_end.min(ByteCount::new(PIECE_BYTES).unwrap_or(to_part_end));
-        let (piece, end) = match relay.row(most).await {
-            Ok(read) => read,
-            Err(broken) => return Err(not_gathered(broken)),
-        };
-        let length = ByteCount::from(piece.length());
+        let (held, end) = gatherer.gather(to_part_end.get()).await;
+        let length = ByteCount::new(held.bytes()).unwrap_or(ByteCount::MAX);
         if !length.is_zero() {
             let (id, file_bytes) = (chunk.id, chunk.file_bytes);
             let named = Named::ByOffset;
             let part = Append { id, offset, named, length, file_bytes, digest: None, wait: Wait::No };
             let link = Link { after: last.as_ref().map(|stored| stored.attempt), more: end.is_none() };
-            match append::store(part, link, Some(stream_of(&piece)?), storing).await? {
+            match store_held(part, link, held, storing).await? {
                 Ok(stored) => last = Some(stored),
                 Err(refusal) => {
-                    relay.drain().await;
+                    gatherer.drain().await;
                     return Ok(Err(beyond_end(refusal, last.as_ref())));
                 }
             }
@@ -93,17 +87,20 @@ async fn store(chunk: Unsized, body: &ReadableStream, storing: &Storing) -> Resu
         }
         return match end {
             // Whether it ended or was cut off cannot be told, and makes no difference: what arrived counts.
-            Broken::BodyEnded => Ok(Ok(last.map(|stored| stored.outcome))),
-            Broken::BodyStalled => Ok(Err(Refusal::BodyStalled { uploaded_bytes: offset })),
-            broken => Err(not_gathered(broken)),
+            Ended::AtEnd => Ok(Ok(last.map(|stored| stored.outcome))),
+            Ended::Stalled => Ok(Err(Refusal::BodyStalled { uploaded_bytes: offset })),
         };
     }
 }
 
-fn not_gathered(broken: Broken) -> Error {
-    match broken {
-        Broken::Fault(error) => error,
-        _ => Error::from("the body could not be gathered"),
+/// Stores what was gathered: by now it has a length. Memory is let go of with the last of it.
+async fn store_held(part: Append, link: Link, held: Held, storing: &Storing) -> Result<Result<Stored, Refusal>> {
+    let (sink, readable) = fixed_length(held.bytes())?;
+    let stored = Box::pin(append::store(part, link, Some(readable), storing));
+    let flowing = Box::pin(async move { held.flow_into(&sink).await });
+    match select(stored, flowing).await {
+        Either::Left((stored, _)) => stored,
+        Either::Right((_, stored)) => stored.await,
     }
 }
 

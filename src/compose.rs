@@ -1,5 +1,5 @@
-//! A new upload that is put together from others: all of them must live and be their owner's, and are kept until it is done.
-//! Its bytes are copied in the queue's time (`copying`); the answer waits for the object as long as a client may be kept
+//! A new upload that is put together from others: all of them must live and be their owner's, and are kept until it is done, once it has
+//! been admitted: what is refused keeps nothing. Its bytes are copied in the queue's time (`copying`); the answer waits for the object as long as a client may be kept
 //! waiting, where nothing but copying is left to do.
 
 use durable_objects::fault::Result;
@@ -14,10 +14,7 @@ use upload_core::{
     upload::{Phase, Purpose},
 };
 
-use crate::{call::Call, copying, create, finishing, log::now_ms, uploads::Carried};
-
-/// How long before its creation an upload's pieces are asked for, at most. They are kept so much longer.
-const BEFORE_CREATION_MS: u64 = 5_000;
+use crate::{call::Call, copying, create, finishing, uploads::Carried};
 
 /// How often the same pieces can be put together anew with nothing but the list to tell it by, within the day that it is
 /// remembered.
@@ -25,21 +22,28 @@ const MOST_TIMES_ANEW: usize = 16;
 
 /// Creates the upload, or finds the one that was created for the same request.
 pub(crate) async fn carry_out(create: Create, wait: Wait, call: Call<'_>) -> Carried {
-    let Purpose::Composition(ids) = &create.purpose else { return create::carry_out(create, call).await };
-    let pieces = match pieces(ids, &create.purpose, call).await? {
+    let Purpose::Composition(ids) = create.purpose.clone() else { return create::carry_out(create, call).await };
+    let (owner, limits) = match call.access.creator(&create.purpose) {
+        Ok(creator) => (creator.owner.clone(), creator.permit.tighten(call.config.limits)),
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let pieces = match asked(&ids, None, &owner, call).await? {
         Ok(pieces) => pieces,
         // What it was put together from may be gone by now. The answer to the same request stays the same.
         Err(refusal) => return Ok(earlier(create, call).await?.ok_or(refusal)),
-    };
-    let limits = match call.access.creator(&create.purpose) {
-        Ok(creator) => creator.permit.tighten(call.config.limits),
-        Err(refusal) => return Ok(Err(refusal)),
     };
     let file_bytes = match total(&pieces, limits, create.mode) {
         Ok(file_bytes) => file_bytes,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let created = once(Create { file_bytes, ..create }, call).await?;
+    let created = once(Create { file_bytes, ..create }, &pieces, call).await?;
+    if let Ok(Outcome::Created { snapshot, .. }) = &created
+        && snapshot.phase == Phase::Open
+    {
+        // Crash here, or fails: the upload is there and its pieces are not kept yet. It asks for them itself when it is copied, and
+        // keeps them then; one that is gone by that time fails it, and says so.
+        let _kept = asked(&ids, Some(snapshot.expires_at), &owner, call).await;
+    }
     let all_there = pieces.iter().all(|piece| piece.object.is_some());
     match created {
         Ok(Outcome::Created { snapshot, limits, upload_token }) if all_there && wait == Wait::ForObject => {
@@ -50,14 +54,14 @@ pub(crate) async fn carry_out(create: Create, wait: Wait, call: Call<'_>) -> Car
     }
 }
 
-/// All pieces, kept from now on for as long as the upload may live.
-async fn pieces(ids: &[UploadId], purpose: &Purpose, call: Call<'_>) -> Result<Result<Vec<Piece>, Refusal>> {
-    let owner = match call.access.creator(purpose) {
-        Ok(creator) => creator.owner.clone(),
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let until = UnixMs(now_ms()).plus_ms(call.config.policy.ttl_ms + BEFORE_CREATION_MS);
-    let wanted = Wanted { owner, pieces: ids.to_vec(), until };
+/// All pieces; kept until then, where that is said.
+async fn asked(
+    ids: &[UploadId],
+    until: Option<UnixMs>,
+    owner: &str,
+    call: Call<'_>,
+) -> Result<Result<Vec<Piece>, Refusal>> {
+    let wanted = Wanted { owner: owner.to_owned(), pieces: ids.to_vec(), until };
     let objects = call.uploads()?;
     Ok(copying::ask_for(&wanted, &objects).await?.into_iter().collect())
 }
@@ -91,9 +95,12 @@ async fn earlier(create: Create, call: Call<'_>) -> Result<Option<Outcome>> {
 }
 
 /// One upload for the same request, however often it is repeated; another once that one has ended without an object.
-async fn once(mut create: Create, call: Call<'_>) -> Carried {
+async fn once(mut create: Create, pieces: &[Piece], call: Call<'_>) -> Carried {
+    // Where it is not known how long they are together, it counts for nothing yet, and they go on counting for themselves.
+    let is_known = create.file_bytes.is_some();
+    let takes_over = || pieces.iter().filter(|_| is_known).map(|piece| piece.entry).collect();
     for _ in 0..MOST_TIMES_ANEW {
-        let created = create::carry_out(create.clone(), call).await?;
+        let created = create::of_pieces(create.clone(), takes_over(), call).await?;
         let has_ended = match &created {
             Ok(Outcome::Created { snapshot, .. }) => snapshot.phase == Phase::Failed,
             Err(refusal) => matches!(refusal, Refusal::UploadGone { .. }),
@@ -104,5 +111,5 @@ async fn once(mut create: Create, call: Call<'_>) -> Carried {
             None => return Ok(created),
         }
     }
-    create::carry_out(create, call).await
+    create::of_pieces(create, takes_over(), call).await
 }

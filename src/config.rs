@@ -148,7 +148,7 @@ impl Config {
         if limits.max_chunk_bytes.get() < 5 * MIB {
             return Err(missing("MAX_CHUNK_BYTES", "is below 5 MiB, the smallest part that R2 takes"));
         }
-        Ok(Self {
+        let config = Self {
             auth: auth(env)?,
             public_url,
             base_path: base_path(env)?,
@@ -176,7 +176,19 @@ impl Config {
             types: types(env)?,
             webhook_secrets: webhook_secrets(env)?,
             download_secrets: download_secrets(env)?,
-        })
+        };
+        config.times_hold().map(|()| config)
+    }
+
+    /// Refuses times with which a promise would not hold. On the machine itself (`AUTH = "open"`) they may be as short as somebody wants
+    /// to see them pass.
+    fn times_hold(&self) -> Result<(), Refusal> {
+        if matches!(self.auth, Auth::Tokens(_)) && self.policy.tombstone_ms < IDEMPOTENCY_MS {
+            let complaint = "is below a day (86400), for which an Idempotency-Key is remembered: a creation that is repeated \
+                             would upload a file again that is there";
+            return Err(missing("TOMBSTONE_TTL_SECONDS", complaint));
+        }
+        Ok(())
     }
 }
 

@@ -27,8 +27,9 @@ use crate::{
     uploads::BUCKET_BINDING,
 };
 
-/// So many pieces are asked at the same time: the platform lets a Worker wait for six answers at once.
-const ASKED_AT_ONCE: usize = 6;
+/// So many pieces are asked at the same time: the platform lets an invocation wait for six answers at once, and this is not the only
+/// thing that one does.
+const ASKED_AT_ONCE: usize = 4;
 
 /// Copies the next stretch of this upload, if there is one to copy.
 pub(crate) async fn run(upload: UploadId, env: &Env) -> Result<()> {
@@ -55,7 +56,7 @@ pub(crate) async fn run(upload: UploadId, env: &Env) -> Result<()> {
     Ok(())
 }
 
-/// Asks for all of these pieces, which are kept from then on. What each says, in order.
+/// Asks for all of these pieces, which are kept from then on, if that is wanted. What each says, in order.
 pub(crate) async fn ask_for(wanted: &Wanted, objects: &Door) -> Result<Vec<Result<Piece, Refusal>>> {
     let asked = wanted.pieces.iter().map(|id| async move {
         let question = AsPiece { owner: wanted.owner.clone(), until: wanted.until };

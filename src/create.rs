@@ -4,13 +4,12 @@
 use durable_objects::fault::{Error, Result};
 use durable_objects::rpc::{
     Door, ask,
-    ledger::{Admit, ForgetObject, Settle},
-    upload::{Begun, Cancel, CreateAndBegin, CreateUpload, FindObject, Probe, Status},
+    ledger::{Admit, Settle},
+    upload::{Begun, Cancel, CreateAndBegin, CreateUpload, Probe, Status},
 };
 use upload_core::{
-    caller::Caller,
     chunk::Named,
-    ledger::{Admission, Fingerprint, OpenUpload},
+    ledger::{ENTRY_GRACE_MS, Entry, EntryKind, EntryName},
     log_line::LogLine,
     operation::{Append, Create, FirstChunk, Outcome, Wait},
     plan::{Mode, Plan},
@@ -21,9 +20,9 @@ use upload_core::{
     upload::{Phase, Purpose, Snapshot},
 };
 use web_sys::ReadableStream;
-use worker::Env;
 
 use crate::{
+    admission::{self, Admitted},
     append,
     auth::{Creator, pace},
     call::Call,
@@ -31,21 +30,27 @@ use crate::{
     direct::S3Bucket,
     finishing,
     log::{self, Stopwatch, now_ms},
-    uploads::{BUCKET_BINDING, Carried},
+    uploads::Carried,
 };
 
 /// Creates the upload.
 pub(crate) async fn carry_out(create: Create, call: Call<'_>) -> Carried {
-    Ok(create_and_begin(create, None, call).await?.map(|(outcome, _)| outcome))
+    Ok(create_and_begin(create, None, Vec::new(), call).await?.map(|(outcome, _)| outcome))
+}
+
+/// Creates an upload that is put together from pieces. Those named here count as part of it from then on.
+pub(crate) async fn of_pieces(create: Create, takes_over: Vec<EntryName>, call: Call<'_>) -> Carried {
+    Ok(create_and_begin(create, None, takes_over, call).await?.map(|(outcome, _)| outcome))
 }
 
 /// Creates the upload, and begins its first chunk in the same breath: then the right to store it comes along.
 async fn create_and_begin(
     create: Create,
     first: Option<Begin>,
+    takes_over: Vec<EntryName>,
     call: Call<'_>,
 ) -> Result<Result<(Outcome, Option<Grant>), Refusal>> {
-    let Call { config, env, .. } = call;
+    let config = call.config;
     let creator = match allowed(&create, call).await? {
         Ok(creator) => creator,
         Err(refusal) => return Ok(Err(refusal)),
@@ -55,18 +60,11 @@ async fn create_and_begin(
         return Ok(Err(Refusal::UploadTooLarge { limit_bytes: limits.largest_file(create.mode) }));
     };
     let watch = Stopwatch::start();
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).map_err(|error| Error::from(error.to_string()))?;
-    let id = UploadId::from_random_bytes(random);
-    let created_at = UnixMs(now_ms());
-    if create.mode == Mode::Direct {
-        let proved = match S3Bucket::open(env) {
-            Ok(bucket) => bucket.prove(id, created_at).await?,
-            Err(refusal) => Err(refusal),
-        };
-        if let Err(refusal) = proved {
-            return Ok(Err(refusal));
-        }
+    let (id, created_at) = (fresh_id()?, UnixMs(now_ms()));
+    if create.mode == Mode::Direct
+        && let Err(refusal) = proved(id, created_at, call).await?
+    {
+        return Ok(Err(refusal));
     }
     let mut birth = Birth {
         id,
@@ -84,46 +82,89 @@ async fn create_and_begin(
         created_with: creator.token,
         attached: creator.permit.metadata,
         types: creator.permit.types.or_else(|| config.types.clone()).filter(|_| create.purpose != Purpose::Piece),
+        byte_quota: Some(config.quota).filter(|quota| plan.open_ended && quota.bounds_bytes()),
     };
-    let ledgers = Door::to_ledgers(env)?;
-    let objects = call.uploads()?;
     let shown = |snapshot: Snapshot| {
         let upload_token = upload_token(snapshot.id, config);
         Outcome::Created { snapshot, limits, upload_token }
     };
-    match admit(&create, &birth, config, env, &ledgers).await? {
-        Ok(Admission::Opened) => {}
-        // The first creation may have died between the ledger and the object: then this one goes on under its id.
-        Ok(Admission::Repeated(earlier)) => match ask(&objects, earlier, &Status).await? {
-            Err(Refusal::UploadNotFound) => birth.rename(earlier),
-            answer => return Ok(answer.map(|snapshot| (shown(snapshot), None))),
-        },
-        Ok(Admission::Known(object)) => return Ok(Ok((Outcome::Duplicate(object), None))),
+    let admit = Admit {
+        entry: entry(&birth, first.as_ref()),
+        sha256: birth.file.sha256.filter(|_| !birth.plan.open_ended),
+        idempotency: create.idempotency.clone(),
+        quota: config.quota,
+        takes_over,
+        instead_of: None,
+    };
+    match admission::ask_ledger(admit, &birth.owner, call).await? {
+        Ok(Admitted::New(name)) => birth.rename(name),
+        Ok(Admitted::Before(snapshot)) => return Ok(Ok((shown(*snapshot), None))),
+        Ok(Admitted::Stored(object)) => return Ok(Ok((Outcome::Duplicate(object), None))),
         Err(refusal) => return Ok(Err(refusal)),
     }
-    // Dies here: the ledger has an entry without an upload, which goes with its expiry.
-    let (id, owner) = (birth.id, birth.owner.clone());
-    match created(&objects, birth, first).await? {
+    // Crash here: the ledger has an entry without an upload. The same creation goes on with it, if it has a key; the list leaves it
+    // out, and takes it away; and it goes when its upload would be over at the latest.
+    match created(birth, first, call).await? {
         Ok(Begun { snapshot, grant }) => {
-            let line = LogLine {
-                bytes: Some(snapshot.plan.declared_bytes().unwrap_or_default()),
-                ..LogLine::of("created", id)
-            };
+            let line = LogLine { bytes: snapshot.plan.declared_bytes(), ..LogLine::of("created", snapshot.id) };
             log::info(&LogLine { duration_ms: Some(watch.elapsed_ms()), ..line });
             Ok(Ok((shown(snapshot), grant)))
         }
-        Err(refusal) => {
-            // Where this fails, the entry goes with its expiry.
-            let _expires = ask(&ledgers, &owner, &Settle { upload_id: id, object: None }).await;
-            Ok(Err(refusal))
-        }
+        Err(refusal) => Ok(Err(refusal)),
     }
+}
+
+fn fresh_id() -> Result<UploadId> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| Error::from(error.to_string()))?;
+    Ok(UploadId::from_random_bytes(random))
+}
+
+/// Whether parts can be stored past this service at all: with keys that R2 takes.
+async fn proved(id: UploadId, created_at: UnixMs, call: Call<'_>) -> Result<Result<(), Refusal>> {
+    match S3Bucket::open(call.env) {
+        Ok(bucket) => bucket.prove(id, created_at).await,
+        Err(refusal) => Ok(Err(refusal)),
+    }
+}
+
+/// How the upload counts: with its length, or, until that is declared, with what comes along.
+fn entry(birth: &Birth, first: Option<&Begin>) -> Entry {
+    Entry {
+        name: birth.entry(),
+        kind: if birth.purpose == Purpose::Piece { EntryKind::Piece } else { EntryKind::File },
+        bytes: birth.plan.declared_bytes().or(first.map(|first| first.length)).unwrap_or_default(),
+        // Its latest end: however it goes, it takes no room after that.
+        drop_at: birth.latest_end().plus_ms(ENTRY_GRACE_MS),
+    }
+}
+
+/// Has the upload's object created. Where that fails, and the object says that it is not there, the ledger is told: what does not exist
+/// counts for nothing.
+async fn created(birth: Birth, first: Option<Begin>, call: Call<'_>) -> Result<Result<Begun, Refusal>> {
+    let (name, owner, objects) = (birth.entry(), birth.owner.clone(), call.uploads()?);
+    let tried = create_object(&objects, birth, first).await;
+    if matches!(tried, Ok(Ok(_))) {
+        return tried;
+    }
+    match ask(&objects, name.upload_id, &Status).await {
+        // It was created all the same: the answer was lost, or the same creation was asked twice, and the other one was luckier.
+        Ok(Ok(snapshot)) => return Ok(Ok(Begun { snapshot, grant: None })),
+        Ok(Err(Refusal::UploadNotFound)) => {
+            let settle = Settle { name, bytes: Some(ByteCount::ZERO), sha256: None, object: None };
+            // Crash here, or fails: the entry is there without an upload, as above.
+            let _left = ask(&Door::to_ledgers(call.env)?, &owner, &settle).await;
+        }
+        // Nobody knows. Where it exists, it counts.
+        _ => {}
+    }
+    tried
 }
 
 /// Has the object created, and its first chunk begun where there is one. While a deployment is under way the object may run the build
 /// before, which knows only the creation: then the chunk asks for itself. So it does after any other failure, since a creation may
 /// be repeated.
-async fn created(objects: &Door, birth: Birth, first: Option<Begin>) -> Result<Result<Begun, Refusal>> {
+async fn create_object(objects: &Door, birth: Birth, first: Option<Begin>) -> Result<Result<Begun, Refusal>> {
     let id = birth.id;
     let birth = match first {
         None => birth,
@@ -149,7 +190,7 @@ async fn allowed(create: &Create, call: Call<'_>) -> Result<Result<Creator, Refu
     }
     // Where anybody may upload there is one owner, and one address.
     if let Auth::Tokens(_) = call.config.auth
-        && let Err(refusal) = pace::count(call.env, &creator.owner, call.address).await?
+        && let Err(refusal) = pace::count(create, &creator.owner, call).await?
     {
         return Ok(Err(refusal));
     }
@@ -184,10 +225,11 @@ pub(crate) async fn with_first_chunk(
     let whole = first.digest.is_some();
     let (offset, named, link) = (ByteCount::ZERO, Named::ByOffset, Link::default());
     let chunk = Begin { offset, length, file_bytes: None, whole, named, link };
-    let (created, grant) = match create_and_begin(create, (!length.is_zero()).then_some(chunk), call).await? {
-        Ok(created) => created,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
+    let (created, grant) =
+        match create_and_begin(create, (!length.is_zero()).then_some(chunk), Vec::new(), call).await? {
+            Ok(created) => created,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
     let Outcome::Created { snapshot, limits, upload_token } = created else { return Ok(Ok(created)) };
     let id = snapshot.id;
     let is_new = snapshot.phase == Phase::Open && snapshot.uploaded_bytes.is_zero();
@@ -206,7 +248,7 @@ pub(crate) async fn with_first_chunk(
                 Ok(snapshot.appended(uploaded_bytes, expires_at, phase, object))
             }
             Ok(Err(refusal @ (Refusal::ChecksumMismatch { .. } | Refusal::FileDigestMismatch { .. }))) => {
-                // Dies here, or fails: the upload is there without a byte, and expires.
+                // Crash here, or fails: the upload is there without a byte, and expires.
                 let _expires = ask(&objects, id, &Cancel(DeleteRight::Unfinished)).await;
                 return Ok(Err(refusal));
             }
@@ -225,49 +267,4 @@ pub(crate) async fn with_first_chunk(
         Err(refusal) => Err(refusal),
     };
     Ok(now.map(|snapshot| Outcome::Created { snapshot, limits, upload_token }))
-}
-
-/// Asks the ledger; once more where it knew an object that is not there any more.
-async fn admit(
-    create: &Create,
-    birth: &Birth,
-    config: &Config,
-    env: &Env,
-    ledgers: &Door,
-) -> Result<Result<Admission, Refusal>> {
-    let admit = Admit {
-        upload: OpenUpload {
-            upload_id: birth.id,
-            file_name: birth.file.name.clone(),
-            file_size: birth.plan.file_bytes,
-            open_ended: birth.plan.open_ended,
-            created_at: birth.created_at,
-            // It moves with every byte; the ledger keeps the entry until the upload cannot be open any more.
-            expires_at: birth.latest_end(),
-        },
-        sha256: birth.file.sha256,
-        idempotency: create.idempotency.clone(),
-        quota: config.quota,
-    };
-    let admission = ask(ledgers, &birth.owner, &admit).await?;
-    if let Ok(Admission::Known(known)) = &admission
-        && !is_still_there(known, env).await?
-    {
-        let forget = ForgetObject { sha256: known.sha256 };
-        let _forgotten = ask(ledgers, &birth.owner, &forget).await?;
-        return ask(ledgers, &birth.owner, &admit).await;
-    }
-    Ok(admission)
-}
-
-/// The upload's object knows first when its file is to be deleted; when it has been forgotten, R2 alone knows.
-async fn is_still_there(known: &Fingerprint, env: &Env) -> Result<bool> {
-    let objects = Door::to_uploads(env, Caller::System)?;
-    match ask(&objects, known.upload_id, &FindObject).await? {
-        Ok(_) | Err(Refusal::UploadNotFound) => {
-            let found = env.bucket(BUCKET_BINDING)?.head(&known.key).await?;
-            Ok(found.is_some_and(|object| object.etag() == known.etag && object.size() == known.file_size.get()))
-        }
-        Err(_) => Ok(false),
-    }
 }

@@ -18,7 +18,7 @@ use crate::{
     auth,
     call::Call,
     config::{Config, Settings},
-    cors, health,
+    cors, document, health,
     log::{self, Stopwatch, now_ms},
     timings::Timings,
     uploads::{self, Answer},
@@ -89,7 +89,7 @@ async fn handle(
     if head_bytes(asked.head) > u64::from(MAX_HEAD_BYTES) {
         return Ok(Err(Refusal::HeadTooLarge { limit_bytes: MAX_HEAD_BYTES.into() }));
     }
-    let operation = match understand(dialect, asked.head, request).await? {
+    let operation = match understand(dialect, asked.head, request, config).await? {
         Ok(operation) => operation,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -99,7 +99,7 @@ async fn handle(
         Err(refusal) => return Ok(Err(refusal.clone())),
     };
     let host = Url::new(&request.inner().url())?.origin();
-    let access = match auth::identify(asked.head, &operation, config, &host).await? {
+    let access = match auth::identify(asked.head, &operation, config, &host, context).await? {
         Ok(access) => access,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -126,7 +126,12 @@ async fn handle(
     }
 }
 
-async fn understand(dialect: Dialect, head: &Head, request: &mut Request) -> Result<Result<Operation, Refusal>> {
+async fn understand(
+    dialect: Dialect,
+    head: &Head,
+    request: &Request,
+    config: Result<&Config, &Refusal>,
+) -> Result<Result<Operation, Refusal>> {
     let (max_bytes, finish) = match dialect.parse(head) {
         Err(refusal) => return Ok(Err(refusal)),
         Ok(Parsed::Ready(operation)) => return Ok(Ok(*operation)),
@@ -138,7 +143,12 @@ async fn understand(dialect: Dialect, head: &Head, request: &mut Request) -> Res
     if length > u64::from(max_bytes) {
         return Ok(Err(Refusal::bad_request("body", format!("is larger than {max_bytes} bytes"))));
     }
-    Ok(finish(head, &request.bytes().await?))
+    let stalled_after = match config {
+        Ok(config) => config.stalled_after,
+        Err(refusal) => return Ok(Err(refusal.clone())),
+    };
+    let document = document::read(request.inner().body(), length, stalled_after).await?;
+    Ok(document.and_then(|document| finish(head, &document)))
 }
 
 fn head_bytes(head: &Head) -> u64 {

@@ -4,6 +4,7 @@
 //!
 //! `readyz` costs one read of R2 and two questions to objects that exist for nobody and store nothing.
 
+use durable_objects::errands::{EVENTS_BINDING, TASKS_BINDING};
 use durable_objects::fault::Result;
 use durable_objects::rpc::{Door, ask, ledger::ListOpen, upload::Status};
 use http::Method;
@@ -15,9 +16,6 @@ use crate::{config::Settings, queue_consumer::DEAD_LETTER_BINDING, uploads::BUCK
 
 /// Nobody's: an upload, an owner, an object.
 const NOBODY: &str = "readyz";
-
-/// Where events go; the objects fill it.
-const QUEUE_BINDING: &str = "EVENTS";
 
 /// The answer, where it was one of the two questions.
 pub(crate) async fn answer(head: &Head, env: &Env) -> Option<Result<Response>> {
@@ -34,7 +32,8 @@ async fn ready(env: &Env) -> Result<Response> {
         ("bucket", told(bucket(env).await)),
         ("uploads", told(uploads(env).await)),
         ("ledgers", told(ledgers(env).await)),
-        ("events", told(env.queue(QUEUE_BINDING).map(drop).map_err(Into::into))),
+        ("events", told(env.queue(EVENTS_BINDING).map(drop).map_err(Into::into))),
+        ("tasks", told(env.queue(TASKS_BINDING).map(drop).map_err(Into::into))),
         ("deadLetters", told(env.queue(DEAD_LETTER_BINDING).map(drop).map_err(Into::into))),
     ];
     let is_ready = found.iter().all(|(_, check)| check.is_ok());
@@ -70,7 +69,7 @@ async fn uploads(env: &Env) -> Result<()> {
 
 async fn ledgers(env: &Env) -> Result<()> {
     // A ledger that was never written is an empty one.
-    ask(&Door::to_ledgers(env)?, NOBODY, &ListOpen).await?.map(drop).map_err(|_| "a refusal".into())
+    ask(&Door::to_ledgers(env)?, NOBODY, &ListOpen { after: None }).await?.map(drop).map_err(|_| "a refusal".into())
 }
 
 fn said(status: u16, body: &Value) -> Result<Response> {

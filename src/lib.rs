@@ -3,7 +3,9 @@
 //! * `front`: a request in, an answer out, with CORS and a log line. `auth`: whose request it is, and what it may.
 //! * `uploads`: operations, carried out through the object.
 //! * `create`: a new upload. `append`: a chunk, granted, then stored and counted by an `attempt`; `relay` over `streams`: a body into storage, and its
-//!   digests by the way; `patience`: how long a body may bring nothing; `renewal`: that a part is still under way; `tail`: what a part begins with. `call`: what every operation is carried out with.
+//!   digests by the way; `patience`: how long a body may bring too little; `renewal`: that a part is still under way; `tail`: what a part begins with.
+//!   `append_unsized`: a chunk that does not say how long it is; `gathering` into memory, which is `held`. `document`: a body that says what is
+//!   asked. `call`: what every operation is carried out with.
 //! * `compose`: a new upload that is put together from others. `copying`: its bytes.
 //! * `direct`: parts that the client stores itself, under signed URLs.
 //! * `download`: the object out, by signed URL. `events`: how an upload stands, live.
@@ -14,10 +16,12 @@
 // Wasm needs `unsafe` nowhere in this package: the bindings are wasm-bindgen's.
 #![deny(unsafe_code)]
 
+mod admission;
 mod append;
 mod append_unsized;
 mod attempt;
 mod auth;
+mod bounded_body;
 mod call;
 mod compose;
 mod config;
@@ -25,12 +29,16 @@ mod copying;
 mod cors;
 mod create;
 mod direct;
+mod document;
 mod download;
 mod events;
 mod finishing;
 mod front;
+mod gathering;
 mod health;
+mod held;
 mod log;
+mod open_uploads;
 mod patience;
 mod queue_consumer;
 mod relay;

@@ -1,6 +1,10 @@
-//! The consumer of both queues. A message names an upload and what is to be done for it: tell the origin of its event,
+//! The consumer of all queues. A message names an upload and what is to be done for it: tell the origin of its event,
 //! copy a stretch of it from other uploads, or read back a slice of its object. Whether there is still something to do, how often it was tried, and when to give up, the
 //! upload's object knows.
+//!
+//! A batch is one invocation, of which the platform lets six calls wait for their answers at the same time; a seventh waits for one of
+//! them, and copying, which reads and writes at once, would wait for itself. So no batch, however large, has more under way than
+//! [`TOLD_AT_ONCE`] webhooks, or one task; the rest wait here, before their time begins.
 
 use durable_objects::{
     fault::Result,
@@ -10,7 +14,7 @@ use durable_objects::{
         upload::{BeginDelivery, DeliveryOutcome, EndDelivery, Errand, EventFacts},
     },
 };
-use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
 use upload_core::{
     caller::Caller,
     event::Verdict,
@@ -36,42 +40,58 @@ const DEAD_LETTER_QUEUE_ENDING: &str = "dead-letters";
 /// When a message could not even be looked at, the queue brings it back after so long.
 const FAULT_DELAY_SECONDS: u32 = 30;
 
+/// So many webhooks of a batch are under way at once, each with one call at a time: two of the six are left for what they ask.
+/// Events come in batches of so many, so that none waits.
+const TOLD_AT_ONCE: usize = 4;
+
+/// So many tasks of a batch are: one alone takes two of the six while it copies, and asks for four pieces at once before. Tasks
+/// come in batches of one.
+const TASKS_AT_ONCE: usize = 1;
+
 /// Takes a batch. Every message is acknowledged or retried by itself, so that a slow or failing one holds up no other.
 pub(crate) async fn consume(batch: &MessageBatch<Errand>, env: &Env) {
     let is_dead_letter = batch.queue().ends_with(DEAD_LETTER_QUEUE_ENDING);
-    let messages = batch.raw_iter().filter_map(|message| match errand(&message) {
-        Ok(errand) => Some((message, errand)),
-        Err(error) => {
-            // Acknowledged below with the rest of the batch would be wrong; the queue retries what nobody settles.
-            log::error(&LogLine { event: "unreadable_message", detail: Some(error.to_string()), ..LogLine::default() });
-            None
+    let (mut tells, mut tasks) = (Vec::new(), Vec::new());
+    for message in batch.raw_iter() {
+        match errand(&message) {
+            Ok(errand) if is_dead_letter => bury(&message, errand.upload_id()),
+            Ok(errand @ Errand::Tell { .. }) => tells.push((message, errand)),
+            Ok(errand) => tasks.push((message, errand)),
+            Err(error) => {
+                let line = LogLine { event: "unreadable_message", ..LogLine::default() };
+                log::error(&LogLine { detail: Some(error.to_string()), ..line });
+                if !is_dead_letter {
+                    // A newer build may have written it. In the end it is a dead letter, and then this was the last of it.
+                    retry(&message, FAULT_DELAY_SECONDS);
+                }
+            }
         }
-    });
-    join_all(messages.map(|(message, errand)| async move {
-        let settled = match &errand {
-            errand if is_dead_letter => {
-                bury(&message, errand.upload_id());
-                Ok(())
-            }
-            Errand::Tell { upload_id, event_id } => deliver(&message, *upload_id, event_id, env).await,
-            Errand::Compose { upload_id } => {
-                let copied = copying::run(*upload_id, env).await;
-                message.ack();
-                copied
-            }
-            Errand::Verify { upload_id } => {
-                let verified = verification::run(*upload_id, env).await;
-                message.ack();
-                verified
-            }
-        };
-        if let Err(error) = settled {
-            let line = LogLine::of("errand_fault", errand.upload_id());
-            log::error(&LogLine { detail: Some(error.to_string()), ..line });
-            retry(&message, FAULT_DELAY_SECONDS);
+    }
+    for (messages, at_once) in [(tells, TOLD_AT_ONCE), (tasks, TASKS_AT_ONCE)] {
+        stream::iter(messages).for_each_concurrent(at_once, |(message, errand)| settle(message, errand, env)).await;
+    }
+}
+
+/// Does what a message asks for, and says so to the queue.
+async fn settle(message: RawMessage, errand: Errand, env: &Env) {
+    let settled = match &errand {
+        Errand::Tell { upload_id, event_id } => deliver(&message, *upload_id, event_id, env).await,
+        Errand::Compose { upload_id } => {
+            let copied = copying::run(*upload_id, env).await;
+            message.ack();
+            copied
         }
-    }))
-    .await;
+        Errand::Verify { upload_id } => {
+            let verified = verification::run(*upload_id, env).await;
+            message.ack();
+            verified
+        }
+    };
+    if let Err(error) = settled {
+        let line = LogLine::of("errand_fault", errand.upload_id());
+        log::error(&LogLine { detail: Some(error.to_string()), ..line });
+        retry(&message, FAULT_DELAY_SECONDS);
+    }
 }
 
 /// What a message asks for.
@@ -109,17 +129,18 @@ async fn deliver(message: &RawMessage, upload_id: UploadId, event_id: &str, env:
         duration_ms: Some(watch.elapsed_ms()),
         attempt: Some(facts.attempt.into()),
         age_ms: Some(UnixMs(now_ms()).ms_since(facts.occurred_at)),
-        bytes: Some(facts.snapshot.plan.file_bytes),
+        bytes: facts.snapshot.plan.declared_bytes(),
         status,
         detail: why.map(str::to_owned),
         cost: Some(facts.snapshot.cost),
         ..LogLine::of("delivered", upload_id)
     };
     // Crash here: the origin has it and the object does not know. It is sent again, with the same id.
-    settle(message, env, &objects, &facts, outcome, line).await
+    told(message, env, &objects, &facts, outcome, line).await
 }
 
-async fn settle(
+/// The origin has been told, or not: the upload's object says what becomes of the message.
+async fn told(
     message: &RawMessage,
     env: &Env,
     objects: &Door,

@@ -1,7 +1,7 @@
 //! A request's body into storage: the bytes go from the client's connection into a stream that R2 reads, and by the way into
-//! the digests, each piece held until all have taken it. Memory in flight is one buffer, whatever the chunk's size; a
-//! slice of it at a time is copied into wasm, where the CRC of the part is computed, and all of it only where the SHA-256 of the
-//! file was declared.
+//! the digests, each piece held until all have taken it. Memory in flight is one buffer, whatever the chunk's size, and a small one
+//! where the body is slow; a slice of it at a time is copied into wasm, where the CRC of the part is computed, and all of it only
+//! where the SHA-256 of the file was declared.
 
 use std::{pin::pin, time::Duration};
 
@@ -20,15 +20,19 @@ use web_sys::ReadableStream;
 use worker::{Bucket, Delay, MultipartUpload};
 
 use crate::{
+    held::Held,
     log::Stopwatch,
-    patience::Patience,
+    patience::{Patience, Waited},
     renewal::StopSignal,
-    streams::{Body, Digest, PartCrc, Sink, fixed_length},
+    streams::{Body, Digest, PartCrc, Sink, Wanted, fixed_length},
     tail::{Front, Tail},
 };
 
 /// How long what is left of a refused body is read away.
 const LONGEST_DRAIN: Duration = Duration::from_secs(10);
+
+/// And how much of it at once.
+const DRAIN_BYTES: u32 = 64 * 1024;
 
 /// Why bytes were not stored.
 pub(crate) enum Broken {
@@ -93,7 +97,7 @@ impl Relay {
             Digest::new(declared.algorithm.platform_name()).map(|digest| (digest, declared.value.clone()))
         };
         let chunk_digest = declared.map(digest).transpose()?;
-        let (body, patience) = (Body::new(body, LONGEST_BYTES)?, Patience::new(stalled_after));
+        let (body, patience) = (Body::new(body)?, Patience::new(stalled_after));
         let (stride, stop) = (Stride::default(), StopSignal::default());
         Ok(Self { body, patience, stride, chunk_digest, file_sha256, stop })
     }
@@ -157,20 +161,18 @@ impl Relay {
 
     /// Reads the next bytes of the body, to be kept in a row. Where the body breaks, what arrived of them, and how it broke.
     pub(crate) async fn row(&mut self, bytes: ByteCount) -> Result<(Uint8Array, Option<Broken>), Broken> {
-        let length = u32::try_from(bytes.get()).map_err(|_| Error::from("a row above 4 GiB"))?;
-        let row = Uint8Array::new_with_length(length);
-        let mut filled = 0;
-        while filled < length {
-            let piece = match self.read(1, u64::from(length - filled)).await {
+        let mut row = Held::default();
+        while row.bytes() < bytes.get() {
+            // Every byte that arrived counts, so none waits for others.
+            let piece = match self.read(1, bytes.get() - row.bytes()).await {
                 Ok(piece) => piece,
-                Err(broken) => return Ok((row.subarray(0, filled), Some(broken))),
+                Err(broken) => return Ok((row.into_one(), Some(broken))),
             };
             self.digest(&piece).await?;
-            row.set(&piece, filled);
-            filled += piece.length();
+            row.push(&piece);
             self.body.give_back(&piece);
         }
-        Ok((row, None))
+        Ok((row.into_one(), None))
     }
 
     /// The state of the file's SHA-256 behind the last byte read.
@@ -188,7 +190,6 @@ impl Relay {
 
     /// The rest of the body is not wanted.
     pub(crate) async fn drain(mut self) {
-        self.body.replace_buffer();
         read_away(&mut self.body).await;
     }
 
@@ -212,7 +213,7 @@ impl Relay {
     async fn pump_body(&mut self, bytes: u64, sink: &Sink, mut crc: Option<&mut PartCrc>) -> Result<(), Stopped> {
         let mut left = bytes;
         while left > 0 {
-            let piece = self.read(self.stride.bytes(), left).await.map_err(Stopped::AtBody)?;
+            let piece = self.read(self.stride.least_bytes(), left).await.map_err(Stopped::AtBody)?;
             if let Some(crc) = crc.as_deref_mut() {
                 crc.update(&piece);
             }
@@ -225,15 +226,20 @@ impl Relay {
 
     /// The next bytes of the body, at least one.
     async fn read(&mut self, least_bytes: u32, most_bytes: u64) -> Result<Uint8Array, Broken> {
-        let watch = Stopwatch::start();
-        match self.patience.wait_for(self.body.read(least_bytes, most_bytes)).await {
-            Some(Ok(piece)) if piece.length() > 0 => {
-                self.stride.brought(piece.length(), watch.elapsed_ms());
-                Ok(piece)
+        let wanted = Wanted { least_bytes, room_bytes: self.stride.room_bytes(least_bytes), most_bytes };
+        loop {
+            let watch = Stopwatch::start();
+            match self.patience.wait_for(self.body.read(wanted)).await {
+                Waited::Came(Ok(piece)) if piece.length() > 0 => {
+                    self.stride.brought(piece.length(), watch.elapsed_ms());
+                    self.patience.brought(piece.length());
+                    return Ok(piece);
+                }
+                // An error is the client's going: the platform rejects the read, and everything before it was delivered.
+                Waited::Came(_) => return Err(Broken::BodyEnded),
+                Waited::Stalled => return Err(Broken::BodyStalled),
+                Waited::Paused => {}
             }
-            // An error is the client's going: the platform rejects the read, and everything before it was delivered.
-            Some(_) => Err(Broken::BodyEnded),
-            None => Err(Broken::BodyStalled),
         }
     }
 
@@ -310,16 +316,17 @@ async fn store(
 /// None of the body is wanted.
 pub(crate) async fn drain(body: Option<ReadableStream>) -> Result<()> {
     if let Some(body) = body {
-        read_away(&mut Body::new(&body, LONGEST_BYTES)?).await;
+        read_away(&mut Body::new(&body)?).await;
     }
     Ok(())
 }
 
 /// The sender of a body that is not wanted does not know that: it is read away for a while, since a client that is cut off
 /// while it sends never sees the answer.
-async fn read_away(body: &mut Body) {
+pub(crate) async fn read_away(body: &mut Body) {
     let drain = Box::pin(async {
-        while let Ok(piece) = body.read(LONGEST_BYTES, u64::from(LONGEST_BYTES)).await {
+        let wanted = Wanted { least_bytes: DRAIN_BYTES, room_bytes: DRAIN_BYTES, most_bytes: u64::MAX };
+        while let Ok(piece) = body.read(wanted).await {
             if piece.length() == 0 {
                 break;
             }
@@ -333,9 +340,10 @@ async fn read_away(body: &mut Body) {
 /// not.
 async fn pump_front(front: &Front, part: &Sink, crc: &mut PartCrc) -> Result<(), Stopped> {
     let mut left = front.bytes.get();
-    let mut stream = Body::new(&front.stream, LONGEST_BYTES).map_err(Stopped::AtSink)?;
+    let mut stream = Body::new(&front.stream).map_err(Stopped::AtSink)?;
     while left > 0 {
-        let piece = stream.read(LONGEST_BYTES, left).await.map_err(|error| Stopped::AtBody(Broken::Storage(error)))?;
+        let wanted = Wanted { least_bytes: LONGEST_BYTES, room_bytes: LONGEST_BYTES, most_bytes: left };
+        let piece = stream.read(wanted).await.map_err(|error| Stopped::AtBody(Broken::Storage(error)))?;
         if piece.length() == 0 {
             return Err(Stopped::AtBody(Broken::SegmentLost));
         }

@@ -30,42 +30,63 @@ extern "C" {
     fn writable(this: &FixedLengthStream) -> WritableStream;
 }
 
-/// A native stream, a request's body above all, read in pieces of one buffer.
+/// A native stream, a request's body above all, read in pieces of one buffer, which is as large as each read wants it.
 pub(crate) struct Body {
     reader: ByobReader,
     /// Lent to each read, and taken back from what it returns.
-    buffer: ArrayBuffer,
-    buffer_bytes: u32,
+    buffer: Option<ArrayBuffer>,
+    /// What has been asked for and has not come yet, though somebody did not want to wait any longer.
+    pending: Option<JsFuture>,
+}
+
+/// What a read is to bring.
+#[derive(Clone, Copy)]
+#[allow(clippy::struct_field_names, reason = "units are in names")]
+pub(crate) struct Wanted {
+    /// At least so many bytes, unless the stream ends.
+    pub(crate) least_bytes: u32,
+    /// No more than so many at once: the buffer.
+    pub(crate) room_bytes: u32,
+    /// No more than so many at all.
+    pub(crate) most_bytes: u64,
 }
 
 impl Body {
     /// Takes the stream, which must not have been read.
-    pub(crate) fn new(stream: &ReadableStream, buffer_bytes: u32) -> Result<Self> {
+    pub(crate) fn new(stream: &ReadableStream) -> Result<Self> {
         let options = Object::new();
         Reflect::set(&options, &"mode".into(), &"byob".into())?;
         let reader = stream.unchecked_ref::<ByobStream>().get_reader(&options)?;
-        Ok(Self { reader, buffer: ArrayBuffer::new(buffer_bytes), buffer_bytes })
+        Ok(Self { reader, buffer: None, pending: None })
     }
 
-    /// The next bytes: at least `least_bytes`, at most `most_bytes` and a buffer full; fewer only where the stream ends,
+    /// The next bytes, as they are wanted; fewer only where the stream ends,
     /// and none where it has ended. An error where whoever sends it has gone: bytes of this piece are lost then, those of
     /// earlier ones are not. Give the piece back with [`Body::give_back`] when its bytes have been used.
-    pub(crate) async fn read(&mut self, least_bytes: u32, most_bytes: u64) -> Result<Uint8Array> {
-        let most = u32::try_from(most_bytes).unwrap_or(u32::MAX).min(self.buffer_bytes);
-        let view = Uint8Array::new_with_byte_offset_and_length(&self.buffer, 0, most);
-        let read = JsFuture::from(self.reader.read_at_least(least_bytes.min(most), view)?).await?;
-        let value = Reflect::get(&read, &"value".into())?;
+    ///
+    /// May be dropped while it waits: the next read goes on with what this one has asked for.
+    pub(crate) async fn read(&mut self, wanted: Wanted) -> Result<Uint8Array> {
+        let asked = match self.pending.take() {
+            Some(pending) => pending,
+            None => JsFuture::from(self.ask(wanted)?),
+        };
+        let read = self.pending.insert(asked).await;
+        self.pending = None;
+        let value = Reflect::get(&read?, &"value".into())?;
         value.dyn_into::<Uint8Array>().map_err(|_| Error::from("the body ended without a last buffer"))
+    }
+
+    fn ask(&mut self, wanted: Wanted) -> Result<Promise> {
+        let room = u32::try_from(wanted.most_bytes).unwrap_or(u32::MAX).min(wanted.room_bytes);
+        let fits = |buffer: &ArrayBuffer| buffer.byte_length() >= room && buffer.byte_length() <= wanted.room_bytes;
+        let buffer = self.buffer.take().filter(fits).unwrap_or_else(|| ArrayBuffer::new(room));
+        let view = Uint8Array::new_with_byte_offset_and_length(&buffer, 0, room);
+        Ok(self.reader.read_at_least(wanted.least_bytes.min(room), view)?)
     }
 
     /// The read moved the buffer into the piece: take it back for the next.
     pub(crate) fn give_back(&mut self, piece: &Uint8Array) {
-        self.buffer = piece.buffer();
-    }
-
-    /// A read that failed has kept the buffer: get another.
-    pub(crate) fn replace_buffer(&mut self) {
-        self.buffer = ArrayBuffer::new(self.buffer_bytes);
+        self.buffer = Some(piece.buffer());
     }
 }
 
@@ -101,12 +122,6 @@ pub(crate) fn fixed_length(bytes: u64) -> Result<(Sink, ReadableStream)> {
     #[allow(clippy::cast_precision_loss)] // below 2^53, as every byte count
     let pipe = FixedLengthStream::new(bytes as f64)?;
     Ok((Sink::new(&pipe.writable())?, pipe.readable()))
-}
-
-/// A native stream of these bytes.
-pub(crate) fn stream_of(bytes: &Uint8Array) -> Result<ReadableStream> {
-    let response = web_sys::Response::new_with_opt_js_u8_array(Some(bytes))?;
-    response.body().ok_or_else(|| Error::from("a response of bytes without a body"))
 }
 
 /// A digest that the platform computes of what is written to it.

@@ -3,8 +3,7 @@
 
 use durable_objects::fault::Result;
 use durable_objects::rpc::{
-    Door, ask,
-    ledger::ListOpen,
+    ask,
     upload::{Cancel, Complete, Probe, ReadTrail, Redeliver, Status},
 };
 use upload_core::{
@@ -16,7 +15,7 @@ use upload_core::{
 use web_sys::ReadableStream;
 use worker::Response;
 
-use crate::{append, append_unsized, call::Call, compose, create, direct, download, events, finishing};
+use crate::{append, append_unsized, call::Call, compose, create, direct, download, events, finishing, open_uploads};
 
 /// Which binding of wrangler.toml leads to the bucket.
 pub(crate) const BUCKET_BINDING: &str = "BUCKET";
@@ -69,7 +68,7 @@ async fn carry_out(operation: Operation, body: Option<ReadableStream>, call: Cal
         Operation::CreateWith(create, first) => create::with_first_chunk(create, first, body, call).await?,
         Operation::Compose(create, wait) => compose::carry_out(create, wait, call).await?,
         Operation::Discover => Ok(Outcome::Discovered(call.config.limits)),
-        Operation::List => list(call).await?,
+        Operation::List(after) => open_uploads::list(after, call).await?,
         Operation::Append(chunk) => append::carry_out(chunk, body, call).await?,
         Operation::AppendUnsized(chunk) => append_unsized::carry_out(chunk, body, call).await?,
         Operation::Probe(id, wait) => probe(id, wait, call).await?.map(Outcome::Probed),
@@ -92,12 +91,4 @@ async fn probe(id: UploadId, wait: Wait, call: Call<'_>) -> Result<Result<Snapsh
         Ok(now) => finishing::finish(now, wait, call).await,
         Err(refusal) => Ok(Err(refusal)),
     }
-}
-
-async fn list(call: Call<'_>) -> Carried {
-    let owner = match call.access.lister() {
-        Ok(creator) => &creator.owner,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    Ok(ask(&Door::to_ledgers(call.env)?, owner, &ListOpen).await?.map(Outcome::Listed))
 }

@@ -20,7 +20,7 @@ use worker::{Env, Range};
 
 use crate::{
     log::{self, Stopwatch},
-    streams::{Body, Digest},
+    streams::{Body, Digest, Wanted},
     uploads::BUCKET_BINDING,
 };
 
@@ -62,7 +62,7 @@ async fn hash(slice: &Slice, env: &Env) -> Result<Hashed> {
         (true, None) => return Err("the saved state of a SHA-256 cannot be read back".into()),
         (wanted, running) => running.filter(|_| wanted),
     };
-    let mut body = Body::new(&stream, BUFFER_BYTES)?;
+    let mut body = Body::new(&stream)?;
     let crc64nvme = slice.crc64nvme_so_far.map(|_| Digest::new(Algorithm::Crc64nvme.platform_name())).transpose()?;
     if let Err(error) = read(&mut body, left, sha256.as_mut(), crc64nvme.as_ref()).await {
         if let Some(digest) = crc64nvme {
@@ -90,7 +90,8 @@ async fn read(
     crc64nvme: Option<&Digest>,
 ) -> Result<()> {
     while left > 0 {
-        let piece = body.read(LEAST_READ_BYTES, left).await?;
+        let wanted = Wanted { least_bytes: LEAST_READ_BYTES, room_bytes: BUFFER_BYTES, most_bytes: left };
+        let piece = body.read(wanted).await?;
         if piece.length() == 0 {
             return Err("R2 gave fewer bytes than it has".into());
         }

@@ -13,7 +13,12 @@ use sha2::Sha256;
 use upload_core::{event::EventKind, token::Secret, units::UnixMs};
 use worker::{AbortController, Delay, Fetch, Request, Response, ResponseBody};
 
-use crate::{config::Config, log::now_ms, signed_url, streams::Body};
+use crate::{
+    config::Config,
+    log::now_ms,
+    signed_url,
+    streams::{Body, Wanted},
+};
 
 /// What the origin said.
 pub(crate) enum Answer {
@@ -106,8 +111,8 @@ async fn answer(response: Response) -> Result<Answer> {
 async fn read(response: &Response) -> Result<Vec<u8>> {
     let ResponseBody::Stream(stream) = response.body() else { return Ok(Vec::new()) };
     let one_too_many = MOST_ANSWER_BYTES + 1;
-    let mut body = Body::new(stream, one_too_many)?;
-    Ok(body.read(one_too_many, one_too_many.into()).await?.to_vec())
+    let wanted = Wanted { least_bytes: one_too_many, room_bytes: one_too_many, most_bytes: one_too_many.into() };
+    Ok(Body::new(stream)?.read(wanted).await?.to_vec())
 }
 
 fn request(facts: &EventFacts, url: &str, body: &str, now: UnixMs, config: &Config) -> Result<Request> {
@@ -147,7 +152,7 @@ fn body(facts: &EventFacts, config: &Config) -> Result<Value> {
         "owner": facts.owner,
         "fileName": snapshot.file.name,
         "contentType": snapshot.file.content_type,
-        "fileSize": snapshot.plan.file_bytes,
+        "fileSize": snapshot.plan.declared_bytes(),
         "metadata": snapshot.file.metadata,
         "attached": facts.attached,
         "createdAt": snapshot.created_at.rfc3339(),

@@ -104,6 +104,20 @@ test("an upload's own token does with it what its owner may, and nothing else", 
   assert.equal((await client.request("DELETE", `/upload/${uploadId}`, { headers: holder })).status, 204);
 });
 
+test("the application's token for one upload opens it for its owner, and nobody else's upload", async () => {
+  const { uploadId } = await create(tokenOf("nora"));
+  const other = await create(tokenOf("nora"));
+  const named = (owner: string) => tokenOf(owner, { quayside: { upload: uploadId } });
+  assert.equal((await show(uploadId, named("nora"))).status, 200);
+  assertRefused(await show(other.uploadId, named("nora")), 404, "upload-not-found");
+  const mallory = named("mallory");
+  assertRefused(await show(uploadId, mallory), 404, "upload-not-found");
+  assertRefused(await client.put(uploadId, 0, file.subarray(0, MIB), mallory), 404, "upload-not-found");
+  assertRefused(await client.request("DELETE", `/upload/${uploadId}`, { headers: mallory }), 404, "upload-not-found");
+  assert.equal((await client.request("HEAD", `/files/${uploadId}`, { headers: { ...tus, ...mallory } })).status, 404);
+  assert.equal((await client.put(uploadId, 0, file, named("nora"))).status, 200);
+});
+
 test("a token that expires while it uploads loses nothing: it stays good for what it created", async () => {
   // Expired just after creation, by a clock of which 30 seconds are forgiven.
   const exp = secondsFromNow(-27);

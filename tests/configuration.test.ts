@@ -37,6 +37,11 @@ const incomplete: [string, StackOptions, string][] = [
   ["sites that are none", { vars: { CORS_ORIGINS: "app.example" } }, "CORS_ORIGINS"],
   ["headers that are none", { vars: { CORS_HEADERS: "traceparent, *" } }, "CORS_HEADERS"],
   ["types that are none", { vars: { ALLOWED_TYPES: "pictures" } }, "ALLOWED_TYPES"],
+  [
+    "a memory shorter than that of keys",
+    { vars: { ...token, TOMBSTONE_TTL_SECONDS: 86_399 } },
+    "TOMBSTONE_TTL_SECONDS",
+  ],
   ["a limit that is no number", { vars: { MAX_CHUNK_BYTES: "plenty" } }, "MAX_CHUNK_BYTES"],
 ];
 
@@ -46,6 +51,9 @@ for (const [what, options, name] of incomplete) {
     t.after(() => stack.stop());
     const problem = assertRefused(await stack.client.init({ fileName: "a", fileSize: 1 }), 503, "not-configured");
     assert.ok(problem.detail.includes(name), problem.detail);
+    const ready = await stack.client.request("GET", "/readyz");
+    assert.equal(ready.status, 503);
+    assert.ok(ready.json<{ checks: { settings: string } }>().checks.settings.includes(name));
     for (const secret of Object.values(options.secrets ?? {})) {
       assert.ok(secret === undefined || !problem.detail.includes(secret), "the answer has a secret in it");
     }

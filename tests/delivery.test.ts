@@ -143,6 +143,59 @@ for (const answer of [
   });
 }
 
+const CUT = '{"disposition":"del';
+const JSON_TYPE = "Content-Type: application/json\r\n";
+
+for (const [what, answer] of [
+  ["that ends before its length", { raw: `HTTP/1.1 200 OK\r\n${JSON_TYPE}Content-Length: 24\r\n\r\n${CUT}` }],
+  [
+    "that ends in the middle of a chunk",
+    { raw: `HTTP/1.1 200 OK\r\n${JSON_TYPE}Transfer-Encoding: chunked\r\n\r\n18\r\n${CUT}` },
+  ],
+  [
+    "without a length, of JSON that does not end",
+    { raw: `HTTP/1.1 200 OK\r\n${JSON_TYPE}Connection: close\r\n\r\n${CUT}` },
+  ],
+  ["that is too long", { status: 200, body: { disposition: "delete", more: "x".repeat(64 * 1024) } }],
+] as const) {
+  test(`an answer ${what} is no acknowledgement: the origin is told again, and then believed`, async () => {
+    const uploadId = await uploadTo(answer, { status: 200, body: { disposition: "delete" } });
+    const status = await client.waitUntilDelivery(uploadId, "delivered");
+    assert.equal(origin.of(uploadId).length, 2);
+    assert.ok(status.deletedAt, "what it says the second time is done");
+    const [line] = stack.log.of(uploadId, "not_delivered");
+    assert.equal(line?.status, 200);
+    assert.match(String(line?.detail), /its answer (was cut short|is JSON that does not end|is too long)/);
+    await waitUntilNothingLeft(stack.persistDir, uploadId);
+  });
+}
+
+test("an answer of the longest allowed length, and one without a length, are whole", async () => {
+  const longest = JSON.stringify({ more: "x".repeat(64 * 1024 - '{"more":""}'.length) });
+  for (const answer of [
+    { raw: `HTTP/1.1 200 OK\r\n${JSON_TYPE}Content-Length: ${longest.length}\r\n\r\n${longest}` },
+    { raw: "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n{thanks" },
+  ]) {
+    const uploadId = await uploadTo(answer);
+    await client.waitUntilDelivery(uploadId, "delivered");
+    assert.equal(origin.of(uploadId).length, 1);
+  }
+});
+
+test("an event is not sent again and again: once in ten seconds by somebody's wish", async () => {
+  const { uploadId } = await client.upload(file);
+  await client.waitUntilDelivery(uploadId, "delivered");
+  assert.equal((await client.redeliver(uploadId)).status, 202);
+  for (const when of ["while it is on its way", "and behind that"]) {
+    const reply = await client.redeliver(uploadId);
+    assertRefused(reply, 429, "redelivered-recently");
+    const seconds = Number(reply.header("Retry-After"));
+    assert.ok(seconds > 0 && seconds <= 10, `${when}: ${seconds}`);
+    await client.waitUntilDelivery(uploadId, "delivered");
+  }
+  assert.equal(origin.of(uploadId).length, 2);
+});
+
 test("an upload that the client aborts is gone at once, and the origin hears of it", async () => {
   const upload = await client.create(file);
   assert.equal((await client.abort(upload.uploadId)).status, 204);

@@ -46,7 +46,7 @@ test("readyz asks everything that the Worker is bound to", async () => {
   const { status, checks } = reply.json<Ready>();
   assert.equal(status, "ready");
   assert.deepEqual(Object.keys(checks).toSorted(), [
-    ...["bucket", "deadLetters", "events", "ledgers", "settings", "uploads"],
+    ...["bucket", "deadLetters", "events", "ledgers", "settings", "tasks", "uploads"],
   ]);
 });
 

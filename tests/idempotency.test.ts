@@ -9,7 +9,9 @@ import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import type { Reply } from "./support/http.ts";
 import { waitUntilNothingLeft } from "./support/r2_state.ts";
 import { assertBadRequest, assertRefused } from "./support/refusals.ts";
+import { sceneWithScriptedOrigin } from "./support/scene.ts";
 import { Stack } from "./support/stack.ts";
+import { waitFor } from "./support/wait.ts";
 
 const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: "" } });
 const { client } = stack;
@@ -135,6 +137,31 @@ test("a creation that was refused is refused again, and the key is free for the 
   const another = randomUUID();
   assertRefused(await init(another, impossible), 422, "digest-mismatch");
   assertRefused(await init(another, impossible), 422, "digest-mismatch");
+});
+
+test("what is forgotten is not taken for what never was: its id is never used again", async () => {
+  const { origin, client } = await sceneWithScriptedOrigin({ TOMBSTONE_TTL_SECONDS: 1 });
+  const key = { "Idempotency-Key": randomUUID() };
+  const bytes = fileBytes("forgotten", 100);
+  const asked = { fileName: "small.bin", fileSize: bytes.length };
+  const ids: string[] = [];
+  for (let round = 0; round < 3; round++) {
+    const reply = await client.init(asked, key);
+    assert.equal(reply.status, 201, reply.body.toString());
+    const { uploadId, uploadedBytes } = reply.json<Created>();
+    assert.equal(uploadedBytes, 0);
+    assert.equal(
+      (await client.init(asked, key)).json<Created>().uploadId,
+      uploadId,
+      "while it is there it is the same",
+    );
+    assert.equal((await client.put(uploadId, 0, bytes)).status, 200);
+    await origin.waitForEvent(uploadId, "upload.completed");
+    await waitFor("it to be forgotten", async () => (await client.status(uploadId)).status === 404);
+    ids.push(uploadId);
+  }
+  assert.equal(new Set(ids).size, ids.length);
+  assert.equal(new Set(origin.deliveries.map(({ webhookId }) => webhookId)).size, ids.length);
 });
 
 test("what was created under a key and aborted is said to be gone", async () => {

@@ -132,6 +132,11 @@ const intruders: [string, Headers, 401 | 404][] = [
     bearer(mint(stack, claimsOf("alice", { quayside: { upload: hers.uploadId } }))),
     404,
   ],
+  [
+    "another owner, with a token bound to the upload",
+    bearer(mint(stack, claimsOf("mallory", { quayside: { upload: victim.uploadId } }))),
+    404,
+  ],
   ["nobody", {}, 401],
   ["an empty token", bearer(""), 401],
   ["another scheme", { Authorization: `Basic ${Buffer.from("alice:alice").toString("base64")}` }, 401],

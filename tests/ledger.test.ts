@@ -4,10 +4,10 @@
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 
-import type { Created } from "./support/api.ts";
+import type { Created, OpenUploads } from "./support/api.ts";
 import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import { Client } from "./support/client.ts";
-import { assertRefused } from "./support/refusals.ts";
+import { assertBadRequest, assertRefused } from "./support/refusals.ts";
 import { Stack } from "./support/stack.ts";
 import { waitFor } from "./support/wait.ts";
 
@@ -62,17 +62,13 @@ describe("the list of open uploads", async () => {
     assert.ok(aborted && completed && failed && lasting);
     const listed = await client.openUploads();
     assert.deepEqual(
-      listed.map(({ uploadId, uploadUrl, expiresAt }) => ({ uploadId, uploadUrl, expiresAt })),
-      [lasting, failed, completed, aborted].map(({ uploadId, uploadUrl, expiresAt }) => ({
-        uploadId,
-        uploadUrl,
-        expiresAt,
-      })),
+      listed.map(({ uploadId, uploadUrl }) => ({ uploadId, uploadUrl })),
+      [lasting, failed, completed, aborted].map(({ uploadId, uploadUrl }) => ({ uploadId, uploadUrl })),
     );
+    const longest = Date.parse(listed[0]?.expiresAt ?? "") - Date.parse(listed[0]?.createdAt ?? "");
+    assert.equal(longest, 6.5 * 86_400_000, "the list says when it ends at the latest, its status when it ends now");
     assert.equal(listed[0]?.fileName, "lasting");
     assert.equal(listed[0]?.fileSize, file.length);
-    assert.ok(Date.parse(listed[0]?.createdAt ?? "") < Date.parse(listed[0]?.expiresAt ?? ""));
-
     assert.equal((await client.abort(aborted.uploadId)).status, 204);
     await waitUntilListed(client, [lasting.uploadId, failed.uploadId, completed.uploadId]);
     await client.putRest(completed, file);
@@ -80,6 +76,24 @@ describe("the list of open uploads", async () => {
     assert.equal((await client.put(failed.uploadId, 0, file)).status, 422);
     await waitUntilListed(client, [lasting.uploadId]);
     await client.putRest(lasting, file);
+    await waitUntilListed(client, []);
+  });
+
+  test("has pages, and none of very many is left out", async () => {
+    const made: string[] = [];
+    for (let number = 0; number < 103; number++) {
+      made.push((await client.create(fileBytes("one of many", 10))).uploadId);
+    }
+    const first = (await client.list()).json<OpenUploads>();
+    assert.equal(first.uploads.length, 100);
+    const second = (await client.list(first.next)).json<OpenUploads>();
+    assert.equal(second.next, undefined);
+    const listed = [...first.uploads, ...second.uploads].map(({ uploadId }) => uploadId);
+    assert.deepEqual(listed, made.toReversed());
+    for (const cursor of ["", "1", "next", `${first.next}x`]) {
+      assertBadRequest(await client.list(cursor), "cursor");
+    }
+    await Promise.all(made.map((id) => client.abort(id)));
     await waitUntilListed(client, []);
   });
 
@@ -111,6 +125,7 @@ describe("the quotas of what is open", async () => {
     const reply = await client.init({ fileName: "one too many", fileSize });
     const { detail } = assertRefused(reply, 429, "quota-exceeded");
     assert.match(detail, /open/);
+    assert.equal(reply.header("Retry-After"), "60", "nobody knows when, and everybody is told to come again");
   }
 
   test("bound the number of uploads, and completion and abort give room back", async () => {

@@ -1,22 +1,30 @@
-// How many uploads may be created in a minute: counted by the platform's own binding, for an owner and for an address; chunks are
-// not counted. The limits of this run are smaller than those of wrangler.toml.
+// How many uploads may be created in a minute: counted by the platform's own binding, for an owner and for an address; neither chunks are
+// counted nor the pieces of one file. The limits of this run are smaller than those of wrangler.toml.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, test } from "node:test";
 
 import type { Created } from "./support/api.ts";
 import { fileBytes } from "./support/bytes.ts";
+import type { Headers, Reply } from "./support/http.ts";
 import { assertRefused } from "./support/refusals.ts";
+import { LOCAL_KEYS } from "./support/s3.ts";
 import { Stack } from "./support/stack.ts";
 import { bearer, claimsOf, mint } from "./support/tokens.ts";
+import { Tus } from "./support/tus.ts";
+import { repositoryRoot } from "./support/wrangler_config.ts";
 
 const BY_OWNER = 5;
 const stack = await Stack.start({
-  vars: { AUTH: "token", ORIGIN_WEBHOOK_URL: "" },
+  // Nobody listens there: whoever came too often is refused before anything is asked.
+  vars: { AUTH: "token", ORIGIN_WEBHOOK_URL: "", R2_S3_ENDPOINT: "http://127.0.0.1:9", ...LOCAL_KEYS },
   configuration: (toml) => toml.replace(/(name = "CREATIONS_BY_OWNER"\n.*\nsimple = \{ limit = )\d+/, `$1${BY_OWNER}`),
 });
 after(() => stack.stop());
 const { client } = stack;
+const tus = new Tus(client);
 
 test("one owner's creations are counted, not another's, and no chunk", async () => {
   const alice = bearer(mint(stack, claimsOf("alice")));
@@ -44,4 +52,71 @@ test("one owner's creations are counted, not another's, and no chunk", async () 
   assert.ok([201, 429].includes(inTus.status));
   const bob = bearer(mint(stack, claimsOf("bob")));
   assert.equal((await client.init({ fileName: "a", fileSize: 1 }, bob)).status, 201);
+});
+
+test("a file that is sent in pieces counts once: pieces hardly count", async () => {
+  const owner = bearer(mint(stack, claimsOf("parallel uploads")));
+  const pieces: string[] = [];
+  for (let piece = 0; piece < 12 * BY_OWNER; piece++) {
+    const reply = await tus.post({ "Upload-Concat": "partial", "Upload-Length": 1, ...owner }, Buffer.from("1"));
+    if (reply.status === 201) {
+      pieces.push(reply.header("Location") ?? "");
+    }
+  }
+  // One in a hundred counts, by lot: hardly ever are six of these sixty more than an owner may have.
+  assert.ok(pieces.length >= 11 * BY_OWNER, `${pieces.length} of ${12 * BY_OWNER} pieces were created`);
+});
+
+test("whoever came too often is told when to come again, in every dialect, and a page may read it", async () => {
+  const owner = bearer(mint(stack, claimsOf("often")));
+  const headers = { Origin: "https://app.example.com", ...owner };
+  const creations: [string, () => Promise<Reply>][] = [
+    ["json", () => client.init({ fileName: "a", fileSize: 1 }, headers)],
+    ["tus", () => tus.post({ "Upload-Length": 1, ...headers })],
+    ["tus, all at once", () => tus.post({ "Upload-Length": 1, ...headers }, Buffer.from("1"))],
+    [
+      "ietf",
+      () => {
+        const all: Headers = {
+          "Upload-Draft-Interop-Version": "8",
+          "Upload-Complete": "?0",
+          "Upload-Length": 1,
+          ...headers,
+        };
+        return client.request("POST", "/files", { headers: all, body: "" });
+      },
+    ],
+    [
+      "companion",
+      () => {
+        const body = JSON.stringify({ filename: "a", type: "text/plain", metadata: {} });
+        return client.request("POST", "/s3/multipart", {
+          headers: { "Content-Type": "application/json", ...headers },
+          body,
+        });
+      },
+    ],
+  ];
+  for (const [dialect, create] of creations) {
+    let reply = await create();
+    // A minute may end between two of them.
+    for (let round = 0; round <= 2 * BY_OWNER && reply.status !== 429; round++) {
+      await client.init({ fileName: "a", fileSize: 1 }, headers);
+      reply = await create();
+    }
+    assert.equal(reply.status, 429, `${dialect}: ${reply.body}`);
+    assert.equal(reply.header("Retry-After"), "60", dialect);
+    assert.equal(reply.header("Access-Control-Allow-Origin"), "*", dialect);
+    assert.match(String(reply.header("Access-Control-Expose-Headers")), /Retry-After/i, dialect);
+  }
+});
+
+test("as committed, ten thousand small files of one person go through, in every environment", () => {
+  const toml = readFileSync(join(repositoryRoot, "wrangler.toml"), "utf8");
+  const limits = [...toml.matchAll(/name = "CREATIONS_BY_\w+"\n.*\nsimple = \{ limit = (\d+), period = 60 \}/g)];
+  const quotas = [...toml.matchAll(/^QUOTA_OPEN_UPLOADS = "(\d+)"$/gm)];
+  assert.deepEqual([limits.length, quotas.length], [6, 3]);
+  for (const [line, number] of [...limits, ...quotas]) {
+    assert.ok(Number(number) >= 10_000, line);
+  }
 });

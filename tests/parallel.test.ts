@@ -11,7 +11,7 @@ import { assertNothingCounted, assertRefused } from "./support/refusals.ts";
 import { sceneWithOrigin } from "./support/scene.ts";
 import { waitFor } from "./support/wait.ts";
 
-const { origin, stack, client } = await sceneWithOrigin();
+const { origin, stack, client } = await sceneWithOrigin({}, { connections: 6 });
 
 const CHUNK_BYTES = 5 * MIB;
 const AT_ONCE = 4;

@@ -58,7 +58,7 @@ test("a Worker that cannot be asked fails the replay", async () => {
   assert.deepEqual([code, output], [1, `${id} could not be asked: 000\n`]);
 });
 
-test("where tokens are asked for, a token is made for each upload, whosever it is", async () => {
+test("where tokens are asked for, the upload's own token is made for each, whosever it is", async () => {
   const locked = await Stack.start({
     vars: {
       AUTH: "token",
@@ -87,10 +87,10 @@ test("where tokens are asked for, a token is made for each upload, whosever it i
     const without = await replay(ids, locked.baseUrl);
     assert.deepEqual(without, {
       code: 1,
-      output: ids.map((id) => `${id} needs a token: set TOKEN_SECRETS\n`).join(""),
+      output: ids.map((id) => `${id} needs a token: set DOWNLOAD_SECRET\n`).join(""),
     });
-    const TOKEN_SECRETS = String(locked.secrets.TOKEN_SECRETS);
-    const all = await replay(ids, locked.baseUrl, { TOKEN_SECRETS });
+    const DOWNLOAD_SECRET = String(locked.secrets.DOWNLOAD_SECRET);
+    const all = await replay(ids, locked.baseUrl, { DOWNLOAD_SECRET });
     assert.deepEqual(all, { code: 0, output: ids.map((id) => `${id} on its way again\n`).join("") });
     const token = mint(locked, claimsOf("alice"));
     const named = await replay([`${first} ${token}`, `${second} ${token}`], locked.baseUrl);

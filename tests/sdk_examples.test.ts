@@ -9,8 +9,9 @@ import { pathToFileURL } from "node:url";
 
 import Uppy, { type Body, type Meta } from "@uppy/core";
 
-import { type Upload, UploadError } from "../client/src/index.ts";
+import { type Status, type Upload, UploadError } from "../client/src/index.ts";
 import { QuaysideUploader } from "../client/src/uppy.ts";
+import { MemoryStore } from "./sdk/dialogue.ts";
 import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import { runnableExample } from "./support/readme.ts";
 import { sceneWithOrigin } from "./support/scene.ts";
@@ -142,7 +143,7 @@ test("an error shows at its file, and Uppy's retry mends it", async () => {
   const uppy = uppyOf({
     headers: () => {
       if (token === "") {
-        throw new Error("not signed in");
+        throw new UploadError("unauthorized", "resume", "not signed in");
       }
       return {};
     },
@@ -173,4 +174,40 @@ test("more files than slots: the others wait, and a paused file makes room", asy
   await secondDone;
   uppy.pauseResume(first);
   assert.equal((await done)?.successful?.length, 2);
+});
+
+test("two files of one name, as a folder drop brings them: both arrive, with where they lay", async () => {
+  const uppy = uppyOf();
+  for (const folder of ["a", "b"]) {
+    const relativePath = `${folder}/same.mp4`;
+    uppy.addFile({ name: "same.mp4", data: fileOf("same.mp4", 6 * MIB), meta: { relativePath } });
+  }
+  const successful = (await uppy.upload())?.successful ?? [];
+  const ids = successful.map(({ uploadURL }) => String(uploadURL?.split("/").at(-1)));
+  assert.equal(new Set(ids).size, 2);
+  const paths = await Promise.all(
+    ids.map(async (id) => {
+      await assertAtOrigin(id, "same.mp4", 6 * MIB);
+      return (await client.status(id)).json<Status>().metadata?.relativePath;
+    }),
+  );
+  assert.deepEqual(paths.sort(), ["a/same.mp4", "b/same.mp4"]);
+});
+
+test("a file that waits for its turn is removed: its namesake, on its way, is not", async () => {
+  const uppy = uppyOf({ filesAtOnce: 1, store: new MemoryStore() });
+  const [running, waiting] = ["a", "b"].map((folder) =>
+    uppy.addFile({
+      name: "same.mp4",
+      data: fileOf("same.mp4", 20 * MIB),
+      meta: { relativePath: `${folder}/same.mp4` },
+    }),
+  );
+  uppy.once("upload-progress", () => uppy.removeFile(String(waiting)));
+  const successful = (await uppy.upload())?.successful ?? [];
+  assert.deepEqual(
+    successful.map(({ id }) => id),
+    [running],
+  );
+  await assertAtOrigin(String(successful[0]?.uploadURL?.split("/").at(-1)), "same.mp4", 20 * MIB);
 });

@@ -2,12 +2,15 @@
 // the server has not counted is sent again.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { createServer, request as forward } from "node:http";
+import type { AddressInfo } from "node:net";
+import { after, test } from "node:test";
 
-import { createUpload, type Upload, type UploadOptions } from "../client/src/index.ts";
+import { PageClaims } from "../client/src/claims.ts";
+import { createUpload, type Status, type Upload, type UploadOptions, type UploadResult } from "../client/src/index.ts";
 import type { HttpClient, Progress } from "../client/src/interfaces.ts";
 import { fetchHttp } from "../client/src/platform.ts";
-import { MemoryStore } from "./sdk/dialogue.ts";
+import { MemoryLocks, MemoryStore } from "./sdk/dialogue.ts";
 import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import { sceneWithOrigin } from "./support/scene.ts";
 import { waitFor } from "./support/wait.ts";
@@ -125,23 +128,102 @@ for (const parallel of [false, true]) {
   });
 }
 
-test("another device goes on from the owner's list", async () => {
+/** A device of its own: nothing of what others remember or send is known here. */
+function device(): Partial<UploadOptions> {
+  const claims = new PageClaims(new MemoryLocks().page());
+  return { store: new MemoryStore(), world: { claims } };
+}
+
+test("another device goes on from the owner's list, and only with this very file", async () => {
   const file = fileOf("another device", 4 * CHUNK_BYTES);
-  const first = uploadOf(file, fetchHttp, { parallel: false });
+  const first = uploadOf(file, fetchHttp, { parallel: false, ...device() });
   const enough = confirmed(first, CHUNK_BYTES);
   first.start();
   await enough;
   first.pause();
-  const second = uploadOf(file, fetchHttp, { resumeFromServer: true });
+  await waitFor("the pause", () => first.state === "paused");
+  // Of the same name and size, but with other bytes at its end.
+  const namesake = new File([file.slice(0, file.size - 1), "x"], file.name, { lastModified: file.lastModified });
+  const other = await uploadOf(namesake, fetchHttp, { resumeFromServer: true, ...device() }).start();
+  assert.notEqual(other.uploadId, first.uploadId);
+  await assertAtOrigin(other.uploadId, namesake);
+  const second = uploadOf(file, fetchHttp, { resumeFromServer: true, ...device() });
   assert.equal((await second.start()).uploadId, first.uploadId);
   await assertAtOrigin(String(first.uploadId), file);
+});
+
+test("two files of one folder drop that look the same both reach the origin, each with its own bytes", async () => {
+  const store = new MemoryStore();
+  const at = (file: File, path: string) => Object.defineProperty(file, "webkitRelativePath", { value: path });
+  const files = [
+    at(fileOf("namesakes", 2 * CHUNK_BYTES), "a/film.mp4"),
+    at(fileOf("namesakes", 2 * CHUNK_BYTES), "b/film.mp4"),
+    fileOf("namesakes", 2 * CHUNK_BYTES),
+    fileOf("namesakes", 2 * CHUNK_BYTES),
+  ];
+  const done = await Promise.all(files.map((file) => uploadOf(file, fetchHttp, { store }).start()));
+  assert.equal(new Set(done.map(({ uploadId }) => uploadId)).size, files.length);
+  for (const { uploadId } of done) {
+    await assertAtOrigin(uploadId, files[0] as File);
+  }
+  const { uploadId } = done[1] as UploadResult;
+  const status = (await client.status(uploadId)).json<Status>();
+  assert.equal(status.metadata?.relativePath, "b/film.mp4");
+});
+
+test("a second tab follows the first, and takes over when it is closed", async () => {
+  const file = fileOf("two tabs", 6 * CHUNK_BYTES);
+  const [store, locks] = [new MemoryStore(), new MemoryLocks()];
+  const pages = [locks.page(), locks.page()] as const;
+  const first = uploadOf(file, fetchHttp, { store, world: { claims: new PageClaims(pages[0]) } });
+  const enough = confirmed(first, CHUNK_BYTES);
+  first.start();
+  await enough;
+  const http = new CountingHttp();
+  const second = uploadOf(file, http, { store, world: { claims: new PageClaims(pages[1]) } });
+  const following = confirmed(second, CHUNK_BYTES);
+  const done = second.start();
+  await waitFor("the second tab to follow", () => second.state === "following");
+  await following;
+  assert.equal(http.takenBytes, 0);
+  first.pause();
+  locks.close(pages[0]);
+  const { uploadId } = await done;
+  assert.equal(uploadId, first.uploadId);
+  assert.ok(http.takenBytes <= file.size - CHUNK_BYTES);
+  await assertAtOrigin(uploadId, file);
+});
+
+test("a name with control characters, as macOS has them, arrives without", async () => {
+  const file = new File([new Uint8Array(fileBytes("icon", 1000))], "Icon\r");
+  const { uploadId } = await uploadOf(file, fetchHttp).start();
+  assert.equal((await origin.waitForStored(uploadId)).fileName, "Icon");
+});
+
+test("the whole service below a path", async () => {
+  const { hostname, port } = new URL(stack.baseUrl);
+  const proxy = createServer((request, response) => {
+    const path = request.url?.replace(/^\/some\/base/, "");
+    const { method, headers } = request;
+    const passOn = forward({ hostname, port, path, method, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    request.pipe(passOn);
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  after(() => proxy.closeAllConnections());
+  after(() => proxy.close());
+  const file = fileOf("below a path", 2 * CHUNK_BYTES);
+  const endpoint = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}/some/base/`;
+  await assertAtOrigin((await uploadOf(file, fetchHttp, { endpoint }).start()).uploadId, file);
 });
 
 test("bytes that are stored already are recognised, and nothing is sent", async () => {
   const file = fileOf("duplicate", 2 * CHUNK_BYTES);
   const first = await uploadOf(file, fetchHttp, { dedup: true }).start();
   assert.equal(first.duplicate, false);
-  assert.equal(first.object.sha256, sha256(new Uint8Array(await file.arrayBuffer())), "read back and verified");
+  assert.equal(first.object?.sha256, sha256(new Uint8Array(await file.arrayBuffer())), "read back and verified");
   assert.equal((await client.state(first.uploadId)).mode, "parallel");
   // The owner hears of a completed upload a moment later.
   await waitFor("the duplicate", async () => {

@@ -1,13 +1,17 @@
-// Writers that stop sending and keep the connection: they are ended and told so, what counted stays, and whoever comes
-// next goes on there.
+// Writers that stop sending, or send next to nothing, and keep the connection: they are ended and told so, what counted stays, and
+// whoever comes next goes on there.
 
 import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { crc64nvme, fileBytes, MIB, sha256 } from "./support/bytes.ts";
+import { PendingRequest, type Reply } from "./support/http.ts";
 import { waitUntilOnlyObjectLeft } from "./support/r2_state.ts";
 import { assertRefused } from "./support/refusals.ts";
 import { Stack } from "./support/stack.ts";
+import { openPatch } from "./support/tus.ts";
+import { waitFor } from "./support/wait.ts";
 
 const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: "", STALLED_BODY_SECONDS: 2 } });
 const { client } = stack;
@@ -66,4 +70,60 @@ test("a chunk of a parallel upload that stalls leaves the others alone", async (
   assert.equal((await client.put(uploadId, PART_BYTES, file.subarray(PART_BYTES, 2 * PART_BYTES))).status, 200);
   const { object } = await client.waitUntilState(uploadId, "completed");
   assert.equal(object?.crc64nvme, crc64nvme(file));
+});
+
+/** A byte now and then, until there is an answer. */
+async function drip(pending: PendingRequest): Promise<Reply> {
+  let isAnswered = false;
+  const answered = pending.reply.finally(() => {
+    isAnswered = true;
+  });
+  while (!isAnswered) {
+    pending.write("x");
+    await Promise.race([answered, sleep(100)]);
+  }
+  return await answered;
+}
+
+describe("a byte now and then is no body", { concurrency: true }, () => {
+  const sized = (uploadId: string, bytes: number) => client.putSlowly(uploadId, 0, bytes);
+  const unsized = (uploadId: string) => openPatch(stack.baseUrl, uploadId, 0);
+
+  test("of a chunk larger than a row", { concurrency: true }, async () => {
+    const { uploadId } = await client.create(file, { chunkSize: PART_BYTES });
+    assertRefused(await drip(sized(uploadId, PART_BYTES)), 408, "body-stalled", { uploadId, uploadedBytes: 0 });
+  });
+
+  test("of a row, of which what came counts", { concurrency: true }, async () => {
+    const { uploadId } = await client.create(file, { chunkSize: PART_BYTES });
+    const reply = await drip(sized(uploadId, 1000));
+    const counted = await client.offset(uploadId);
+    assert.ok(counted > 0 && counted < 1000);
+    assertRefused(reply, 408, "body-stalled", { uploadId, uploadedBytes: counted });
+  });
+
+  test("of a body without length, of which what came counts", { concurrency: true }, async () => {
+    const { uploadId } = await client.create(file, { chunkSize: PART_BYTES });
+    const reply = await drip(unsized(uploadId));
+    assert.equal(reply.status, 409, reply.body.toString());
+    assert.match(reply.body.toString(), /body-stalled/);
+    const counted = await client.offset(uploadId);
+    assert.ok(counted > 0 && counted < 1000);
+    assert.equal(reply.header("Upload-Offset"), String(counted));
+  });
+
+  test("of a document, whoever sends it", { concurrency: true }, async () => {
+    const head = { "Content-Type": "application/json", "Content-Length": 10_000 };
+    assertRefused(await drip(new PendingRequest(stack.baseUrl, "POST", "/upload/init", head)), 408, "body-stalled");
+  });
+});
+
+test("a client that goes away in its document is no fault of ours", async () => {
+  const head = { "Content-Type": "application/json", "Content-Length": 1000 };
+  const cut = new PendingRequest(stack.baseUrl, "POST", "/upload/init", head);
+  await cut.writeThrough(Buffer.from('{"fileName": "half'));
+  cut.cut();
+  await waitFor("it to be refused", () =>
+    stack.log.lines.some(({ event, code }) => event === "refused" && code === "body-cut-short"),
+  );
 });

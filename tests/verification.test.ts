@@ -10,7 +10,7 @@ import { waitUntilNothingLeft } from "./support/r2_state.ts";
 import { sceneWithOrigin } from "./support/scene.ts";
 import { waitFor } from "./support/wait.ts";
 
-const { origin, stack, client } = await sceneWithOrigin({ OUTBOX_RESEND_SECONDS: 1 });
+const { origin, stack, client } = await sceneWithOrigin({ OUTBOX_RESEND_SECONDS: 1 }, { connections: 6 });
 
 const CHUNK_BYTES = 32 * MIB;
 /** What is read back at once. */

@@ -9,6 +9,8 @@ import { defineConfig } from "vite";
 export default defineConfig({
   root: import.meta.dirname,
   logLevel: "warn",
+  // Wherever the page is served from, its files lie beside it.
+  base: "./",
   build: {
     outDir: resolve(import.meta.dirname, "../../build-page"),
     emptyOutDir: true,

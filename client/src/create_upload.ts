@@ -1,15 +1,18 @@
 // All the wiring: an upload out of a file, wishes and the outside world.
 
+import { browserClaims } from "./claims.ts";
+import { Deadlines } from "./deadlines.ts";
 import { Direct } from "./direct.ts";
 import { Emitter } from "./emitter.ts";
 import { BrowserHasher } from "./hash.ts";
-import type { Upload, UploadEvents, UploadFile, UploadOptions, World } from "./interfaces.ts";
+import { HeaderSource } from "./headers.ts";
+import type { RetryPolicy, Upload, UploadEvents, UploadFile, UploadOptions, World } from "./interfaces.ts";
 import { Live } from "./live.ts";
 import { Patience } from "./patience.ts";
-import { browserConnectivity, fetchHttp, systemClock, systemRandom, webSockets } from "./platform.ts";
-import { Server } from "./server.ts";
+import { browserConnectivity, browserHttp, systemClock, systemRandom, webSockets } from "./platform.ts";
+import { Server, withoutSlash } from "./server.ts";
 import { Sessions, type Wishes } from "./session.ts";
-import { forgiving, noStore, sessionStore } from "./stores.ts";
+import { forgiving, localStore, noStore } from "./stores.ts";
 import { QuaysideUpload } from "./upload.ts";
 
 const CHUNK_BYTES = 8 * 1024 * 1024;
@@ -17,23 +20,41 @@ const CHUNK_BYTES = 8 * 1024 * 1024;
 /** An upload that has not begun. Throws a `TypeError` when an option makes no sense. */
 export function createUpload(file: UploadFile, options: UploadOptions): Upload {
   const world: World = {
-    http: fetchHttp,
+    http: browserHttp,
     clock: systemClock,
     random: systemRandom,
     connectivity: browserConnectivity,
     hasher: options.world?.hasher ?? new BrowserHasher(),
     live: webSockets,
+    claims: browserClaims,
     ...options.world,
   };
+  const { clock, random } = world;
   const emitter = new Emitter<UploadEvents>();
-  const patience = new Patience(world.clock, world.random, (retry) => emitter.emit("retry", retry));
-  const server = new Server(options.endpoint, options.headers, world.http, world.clock);
-  const store = options.store === null ? noStore : forgiving(options.store ?? sessionStore());
-  const parts = { server, patience, world, store };
-  const sessions = new Sessions(file, options.endpoint, wishes(file, options), parts);
-  const live = new Live(server, world);
-  const direct = new Direct(server);
-  return new QuaysideUpload({ ...parts, live, direct, file, emitter, sessions, checksums: options.checksums ?? true });
+  const patience = new Patience({
+    clock,
+    random,
+    policy: checked(options.retry),
+    onRetry: (retry) => emitter.emit("retry", retry),
+    onMended: () => upload.mended(),
+  });
+  const deadlines = new Deadlines(world.http, clock);
+  const server = new Server(options.endpoint, new HeaderSource(options.headers, clock), deadlines, clock);
+  const store = options.store === null ? noStore() : forgiving(options.store ?? localStore(), clock);
+  const sessions = new Sessions({ file, wishes: wishes(file, options), server, patience, world, store });
+  const upload: QuaysideUpload = new QuaysideUpload({
+    file,
+    server,
+    sessions,
+    patience,
+    world,
+    emitter,
+    deadlines,
+    live: new Live(server, world),
+    direct: new Direct(server),
+    checksums: options.checksums ?? true,
+  });
+  return upload;
 }
 
 function wishes(file: UploadFile, options: UploadOptions): Wishes {
@@ -42,6 +63,8 @@ function wishes(file: UploadFile, options: UploadOptions): Wishes {
     throw new TypeError("chunkBytes is not a whole number of bytes, at least 1");
   }
   return {
+    endpoint: withoutSlash(options.endpoint),
+    fileId: options.fileId,
     chunkBytes,
     dedup,
     // A single chunk gains nothing from it.
@@ -51,4 +74,12 @@ function wishes(file: UploadFile, options: UploadOptions): Wishes {
     contentType: options.contentType ?? file.type,
     metadata: options.metadata,
   };
+}
+
+function checked(policy: RetryPolicy = {}): RetryPolicy {
+  const wrong = Object.entries(policy).find(([, ms]) => ms !== undefined && !(ms > 0));
+  if (wrong !== undefined) {
+    throw new TypeError(`retry.${wrong[0]} is not a number of milliseconds above 0`);
+  }
+  return policy;
 }

@@ -12,6 +12,8 @@ export class UploadError extends Error {
   readonly retryAfterMs: number | undefined;
   /** What the server said, where it was Quayside that answered. */
   readonly problem: Problem | undefined;
+  /** How the upload has ended, where it has; `unknown` where the server no longer knows. */
+  readonly ending: Ending | undefined;
 
   constructor(code: ErrorCode, remedy: Remedy, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? {} : { cause: details.cause });
@@ -20,23 +22,62 @@ export class UploadError extends Error {
     this.status = details.status;
     this.retryAfterMs = details.retryAfterMs;
     this.problem = details.problem;
+    this.ending = details.ending;
   }
 
   /** Whether the same request may succeed later. */
   get isPassing(): boolean {
-    return this.code === "network" || this.code === "server" || this.code === "too-many-requests";
+    // A quota that does not say when there is room again is full until somebody does something about it.
+    const isFull = this.retryAfterMs === undefined && problemCode(this.problem) === "quota-exceeded";
+    return PASSING_CODES.has(this.code) && !isFull;
   }
 }
+
+const PASSING_CODES: ReadonlySet<ErrorCode> = new Set(["network", "server", "headers", "too-many-requests"] as const);
+
+export type Ending = ServerState | "unknown";
 
 export interface ErrorDetails {
   readonly status?: number | undefined;
   readonly retryAfterMs?: number | undefined;
   readonly problem?: Problem | undefined;
+  readonly ending?: Ending | undefined;
   readonly cause?: unknown;
 }
 
 export function networkError(cause: unknown): UploadError {
-  return new UploadError("network", "resume", "The server could not be reached.", { cause });
+  const message = isTimeout(cause) ? cause.message : "The server could not be reached.";
+  return new UploadError("network", "resume", message, { cause });
+}
+
+/** A request that was given up since nothing came of it for too long. */
+export function timeout(message: string): DOMException {
+  return new DOMException(message, "TimeoutError");
+}
+
+/** Whether it was given up here; otherwise the connection broke, or the browser keeps the answer to itself. */
+export function isTimeout(cause: unknown): cause is DOMException {
+  return cause instanceof DOMException && cause.name === "TimeoutError";
+}
+
+/** The page could not say its headers. What it throws as an `UploadError` is its own word on what is to happen. */
+export function headersError(cause: unknown): UploadError {
+  if (cause instanceof UploadError) {
+    return cause;
+  }
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new UploadError("headers", "resume", `The page could not say the request's headers: ${why}`, { cause });
+}
+
+/** Everything was sent, and something has not stayed: R2 can lose a part before it is put together. */
+export function missingError(): UploadError {
+  return new UploadError("server", "resume", "The server misses bytes that it had; they are sent again.");
+}
+
+/** An answer that Quayside does not give, such as a proxy's page or a network's sign-in. */
+export function strangerError(status: number, cause?: unknown): UploadError {
+  const message = `Something other than Quayside answered ${status}.`;
+  return new UploadError("server", "resume", message, { status, cause });
 }
 
 export function abortedError(): UploadError {
@@ -54,10 +95,10 @@ export function unreadableError(cause: unknown): UploadError {
 }
 
 /** An upload that has ended without an object. */
-export function endedError(state: ServerState | "unknown", reason: string | null | undefined): UploadError {
+export function endedError(ending: Ending, reason: string | null | undefined): UploadError {
   const why = reason ? ` ${reason}` : "";
-  const [code, what] = ENDINGS[state] ?? (["gone", "The server no longer knows this upload."] as const);
-  return new UploadError(code, "start-over", `${what}${why} It can be started afresh.`);
+  const [code, what] = ENDINGS[ending] ?? (["gone", "The server no longer knows this upload."] as const);
+  return new UploadError(code, "start-over", `${what}${why} It can be started afresh.`, { ending });
 }
 
 /** Of an upload that the server says is gone: how it has ended, as far as the server remembers. */
@@ -66,10 +107,11 @@ export function goneError({ problem }: UploadError): UploadError {
   return endedError(state, state === "failed" ? detail : undefined);
 }
 
-const ENDINGS: Partial<Record<ServerState | "unknown", readonly [ErrorCode, string]>> = {
+const ENDINGS: Partial<Record<Ending, readonly [ErrorCode, string]>> = {
   expired: ["expired", "The upload was not finished in time and has expired."],
   failed: ["failed", "The upload has failed."],
   aborted: ["gone", "The upload was cancelled elsewhere."],
+  deleted: ["gone", "The uploaded file was deleted."],
 };
 
 /** Any answer that is not the one hoped for. */
@@ -86,6 +128,11 @@ export function answerError(response: HttpResponse, nowMs: number): UploadError 
   if (status === 404 || status === 410) {
     return new UploadError("gone", "start-over", said, details);
   }
+  if (status === 409) {
+    // Asks for another attempt at the true offset, unless the bytes would have to go another way.
+    const isForever = code === "direct-only" || code === "not-direct";
+    return new UploadError(isForever ? "rejected" : "server", isForever ? "none" : "resume", said, details);
+  }
   if (status === 413) {
     const proxy = "A chunk is probably above the limit of a proxy in front of the server; choose a smaller chunkBytes.";
     return new UploadError("too-large", "none", problem === undefined ? `${said} ${proxy}` : said, details);
@@ -93,24 +140,15 @@ export function answerError(response: HttpResponse, nowMs: number): UploadError 
   if (status === 429) {
     return new UploadError("too-many-requests", "resume", said, details);
   }
-  if (status === 408 || (status >= 500 && code !== "not-configured") || PASSING.has(code)) {
+  const isBusy = status === 408 || status === 423 || status === 425 || (status >= 500 && code !== "not-configured");
+  if (isBusy || PASSING.has(code)) {
     return new UploadError("server", "resume", said, details);
   }
   return new UploadError("rejected", "none", said, details);
 }
 
-/** Refusals with a 4xx status that ask for another attempt at the true offset. */
-const PASSING = new Set([
-  "offset-mismatch",
-  "superseded",
-  "busy",
-  "body-cut-short",
-  "checksum-mismatch",
-  "completing",
-  "incomplete",
-  "part-not-stored",
-  "part-size-mismatch",
-]);
+/** Refusals of a chunk that say nothing against sending it again. */
+const PASSING: ReadonlySet<string> = new Set(["body-cut-short", "checksum-mismatch"]);
 
 /** The problem's stable code: the last segment of its type. */
 export function problemCode(problem: Problem | undefined): string {

@@ -5,5 +5,5 @@ export { UploadError } from "./errors.ts";
 export { BrowserHasher } from "./hash.ts";
 export type * from "./interfaces.ts";
 export { Speed } from "./speed.ts";
-export { indexedDbStore, sessionStore } from "./stores.ts";
+export { indexedDbStore, localStore, sessionStore } from "./stores.ts";
 export { type WatchOptions, watchUpload } from "./watch.ts";

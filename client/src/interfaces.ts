@@ -15,15 +15,24 @@ export interface UploadFile {
   readonly type: string;
   /** Milliseconds since 1970. */
   readonly lastModified: number;
+  /** Where it lies below the folder that was chosen; empty or missing for a file that was chosen by itself. */
+  readonly webkitRelativePath?: string;
   slice(from: number, to: number): { arrayBuffer(): Promise<ArrayBuffer> };
 }
 
 export interface UploadOptions {
-  /** Where Quayside answers, such as `https://upload.example.com`. */
+  /** Where Quayside answers, such as `https://upload.example.com`; with a path where it lives below one. */
   readonly endpoint: string;
-  /** Headers for every request, asked for anew each time: a fresh token goes here. */
-  readonly headers?: () => Record<string, string> | Promise<Record<string, string>>;
-  /** Kept with the upload and told to the origin. */
+  /**
+   * Headers for every request. A function is asked before each request, and once more after a 401: a fresh token goes here.
+   * One that throws, or has not answered after a minute, is asked again after a pause, like a request that failed. To end the
+   * upload instead, it throws an `UploadError` of its own, with the code `unauthorized` for example.
+   */
+  readonly headers?: RequestHeaders | ((ask: HeadersAsk) => RequestHeaders | Promise<RequestHeaders>);
+  /**
+   * Kept with the upload and told to the origin. The SDK adds `quayside.fingerprint`, by which other devices recognise the file,
+   * and `relativePath` for a file that was chosen with its folder.
+   */
   readonly metadata?: Readonly<Record<string, string>>;
   /** Replaces the media type that the browser found. */
   readonly contentType?: string;
@@ -39,12 +48,37 @@ export interface UploadOptions {
   /** Hash the file first, and upload nothing when the server has these bytes. The server verifies the hash at the end; with
    * `parallel` it reads the object back for that, which shows as the state `verifying`. */
   readonly dedup?: boolean;
-  /** Where it is remembered how to go on: `sessionStore()` if not said, `indexedDbStore()`, or null for nowhere. */
+  /** Where it is remembered how to go on: `localStore()` if not said, `sessionStore()`, `indexedDbStore()`, or null for nowhere. */
   readonly store?: RecordStore | null;
-  /** When nothing is remembered here, look whether the owner has an open upload of this name and size. */
+  /**
+   * When nothing is remembered here, look whether the owner has an open upload of this file: of the same name and size, and with
+   * the fingerprint that the SDK left with it.
+   */
   readonly resumeFromServer?: boolean;
+  /** A name for this file among others that look the same. Uploads with different ones never share anything. */
+  readonly fileId?: string;
+  /** How long to keep trying. If not said, for as long as the page lives. */
+  readonly retry?: RetryPolicy;
   /** Replacements for what is used of the outside world. */
   readonly world?: Partial<World>;
+}
+
+export type RequestHeaders = Readonly<Record<string, string>>;
+
+/** Why headers are asked for. */
+export interface HeadersAsk {
+  /** The server has just answered 401 to those that were given last. */
+  readonly isRefused: boolean;
+}
+
+/** Trouble that may pass (no network, no answer, a server in difficulties) is sat out, with pauses that grow. */
+export interface RetryPolicy {
+  /** Ends, resumably, what has failed for so long without once succeeding. `Infinity` if not said. */
+  readonly giveUpAfterMs?: number;
+  /** The longest pause after the first failure; 1,000 if not said. Doubles with every further one. */
+  readonly firstDelayMs?: number;
+  /** The longest pause of all, unless the server asks for a longer one; 30,000 if not said. */
+  readonly longestDelayMs?: number;
 }
 
 export interface Upload {
@@ -58,18 +92,26 @@ export interface Upload {
   start(): Promise<UploadResult>;
   /** Stops sending at once. What the server has counted stays; chunks on their way are sent again later. */
   pause(): void;
-  /** Goes on after `pause`. */
+  /** Goes on after `pause`; and at once where it waits before trying again. */
   resume(): void;
-  /** Ends for good: nothing of it shall remain on the server, nor here. `start` rejects with the code `aborted`. */
+  /**
+   * Ends for good: nothing of it shall remain on the server, nor here. `start` rejects with the code `aborted`. An upload that
+   * another tab is sending meanwhile is left alone.
+   */
   abort(): Promise<void>;
   /** Listens. The function that is returned stops that. */
   on<Name extends keyof UploadEvents>(name: Name, listener: (event: UploadEvents[Name]) => void): () => void;
 }
 
+/**
+ * `following`: the same file is on its way in another tab of this browser; its progress is shown here, and this tab takes over
+ * when the other goes. `offline`: requests fail, and the browser says that there is no network; they are tried again all the same.
+ */
 export type UploadState =
   | "idle"
   | "hashing"
   | "starting"
+  | "following"
   | "uploading"
   | "paused"
   | "offline"
@@ -83,13 +125,15 @@ export interface UploadResult {
   readonly uploadId: string;
   /** Nothing was sent: these bytes were there already, as the upload `uploadId`. */
   readonly duplicate: boolean;
-  readonly object: StoredObject;
+  /** Null where the server no longer tells of it. */
+  readonly object: StoredObject | null;
 }
 
 export interface UploadEvents {
   progress: Progress;
   state: StateChange;
   retry: Retry;
+  restart: Restart;
   duplicate: { readonly object: StoredObject };
   error: UploadError;
 }
@@ -120,6 +164,13 @@ export interface Retry {
   readonly offset?: number;
 }
 
+/** The upload that was begun earlier has ended or is not known any more; a fresh one begins by itself. */
+export interface Restart {
+  /** The one that is gone. */
+  readonly uploadId: string;
+  readonly error: UploadError;
+}
+
 /**
  * What helps after an error: `resume`: `start()` again goes on where it was; `start-over`: `start()` again begins a
  * fresh upload; `pick-file`: the file must be chosen again, then a new `createUpload` goes on; `none`: nothing here.
@@ -133,6 +184,7 @@ export type ErrorCode =
   | "file-changed"
   | "file-unreadable"
   | "gone"
+  | "headers"
   | "network"
   | "rejected"
   | "server"
@@ -149,7 +201,15 @@ export interface StoredObject {
   readonly sha256: string | null;
 }
 
-export type ServerState = "open" | "completing" | "verifying" | "completed" | "failed" | "aborted" | "expired";
+export type ServerState =
+  | "open"
+  | "completing"
+  | "verifying"
+  | "completed"
+  | "failed"
+  | "aborted"
+  | "expired"
+  | "deleted";
 
 /** How far the telling of the origin is; `none` where there is nothing to tell, or not yet. */
 export type Delivery = "none" | "queued" | "delivered" | "failed";
@@ -171,20 +231,32 @@ export interface Status {
   readonly state: ServerState;
   readonly reason: string | null;
   readonly uploadedBytes: number;
-  readonly fileSize: number;
+  /** Null where it is not known yet. */
+  readonly fileSize: number | null;
   /** Ranges without their last byte: `[from, to)`. */
   readonly missing: readonly (readonly [number, number])[];
   readonly mode: "sequential" | "parallel" | "direct";
   readonly chunkSize: number;
   readonly delivery: Delivery;
   readonly object: StoredObject | null;
+  /** When the object was deleted, where it was: the origin has taken it, or somebody who may has deleted it. */
+  readonly deletedAt?: string | null;
+  /** As it was given at creation. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 export interface OpenUpload {
   readonly uploadId: string;
   readonly fileName: string;
-  readonly fileSize: number;
+  /** Null where it is not known yet. */
+  readonly fileSize: number | null;
   readonly createdAt: string;
+}
+
+/** A page of the owner's open uploads; `next` is what to ask for the following one with, where there is one. */
+export interface OpenUploads {
+  readonly uploads: readonly OpenUpload[];
+  readonly next?: string | null;
 }
 
 /** RFC 9457; only what is used here. */
@@ -209,6 +281,7 @@ export interface World {
   readonly connectivity: Connectivity;
   readonly hasher: Hasher;
   readonly live: LiveChannel;
+  readonly claims: Claims;
 }
 
 export interface HttpRequest {
@@ -217,6 +290,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array<ArrayBuffer>;
   readonly signal?: AbortSignal;
+  /** Told how many bytes of the body have left so far, by clients that know it. */
+  readonly onSent?: (bytes: number) => void;
 }
 
 export interface HttpResponse {
@@ -227,6 +302,8 @@ export interface HttpResponse {
 
 /** Rejects when there was no answer: no connection, a broken one, one that CORS hides, or `signal`. */
 export interface HttpClient {
+  /** Whether `onSent` is called for bodies of bytes, so that one that stands still can be told from one that is slow. */
+  readonly reportsSending?: boolean;
   send(request: HttpRequest): Promise<HttpResponse>;
 }
 
@@ -240,11 +317,15 @@ export interface LiveChannel {
 }
 
 export interface Clock {
+  /** Milliseconds since 1970 that only go forward: what somebody does to the clock on the wall meanwhile changes nothing. */
   nowMs(): number;
   /** Rejects with the signal's reason when that comes first. */
   sleep(delayMs: number, signal: AbortSignal): Promise<void>;
+  /** Acts once after so long, unless the function that is returned is called before. */
+  timer(delayMs: number, act: () => void): () => void;
 }
 
+/** What the browser believes about the network. A hint: it is wrong about VPNs, virtual machines and captive portals. */
 export interface Connectivity {
   isOnline(): boolean;
   /** Calls at every change, until the function that is returned is called. */
@@ -258,15 +339,33 @@ export interface Hasher {
   file(file: UploadFile, onHashed: (bytes: number) => void, signal: AbortSignal): Promise<string>;
 }
 
-/** How to go on with an upload. Holds no secret and nothing of the content but a hash of samples. */
+/** The right to send one file, among all uploads of all pages of a browser. */
+export interface Claim {
+  /** Aborted when another page has taken it over. */
+  readonly lost: AbortSignal;
+  release(): void;
+}
+
+/**
+ * Takes the claim, or says who is before: another upload in this page, or another page. Waits for neither. Whoever is told
+ * `elsewhere` is before all others in this page, until it leaves.
+ */
+export interface Claims {
+  claim(name: string, holder: object): Promise<Claim | "here" | "elsewhere">;
+  /** The same, also from another page that has it, but no longer does anything. */
+  takeOver(name: string, holder: object): Promise<Claim | "here" | "elsewhere">;
+  leave(name: string, holder: object): void;
+}
+
+/** How to go on with an upload. Holds no secret, and nothing of the file. */
 export interface ResumeRecord {
   readonly uploadId: string;
-  /** A SHA-256 over samples of the file; a changed file has another. */
-  readonly fingerprint: string;
 }
 
 /** Survives what it is chosen for: a reload, or the browser's end. A store that fails must not stop an upload. */
 export interface RecordStore {
+  /** Names whoever shares these records; empty or missing where all pages of the browser do. */
+  readonly scope?: () => string;
   get(key: string): Promise<ResumeRecord | undefined>;
   set(key: string, record: ResumeRecord): Promise<void>;
   remove(key: string): Promise<void>;

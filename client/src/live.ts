@@ -2,11 +2,13 @@
 // ended, or where it has been quiet for suspiciously long.
 
 import type { Clock, LiveChannel, Status } from "./interfaces.ts";
-import type { Server } from "./server.ts";
+import { type Server, statusOf } from "./server.ts";
+import { linked } from "./signals.ts";
 
-/** Without a channel: soon, then less often. */
+/** Without a channel: soon, then less often while nothing changes. */
 const FIRST_LOOK_MS = 250;
-const LONGEST_LOOK_MS = 5_000;
+const LONGEST_MOVING_LOOK_MS = 5_000;
+const LONGEST_LOOK_MS = 30_000;
 /** A connection can be dead without anybody having noticed. */
 const QUIET_MS = 15_000;
 
@@ -23,31 +25,40 @@ export class Live {
 
   /** Each status as it comes; never ends by itself. `ask` is for when nothing is pushed. */
   async *statuses(uploadId: string, ask: () => Promise<Status>, signal: AbortSignal): AsyncGenerator<Status> {
-    const pushed: string[] = [];
+    const pushed: Status[] = [];
     let isOpen = true;
+    let before = "";
     let wake = () => {};
     const close = await this.#open(
       uploadId,
       (text) => {
-        pushed.push(text);
-        wake();
+        const status = statusOf(text);
+        if (status !== undefined) {
+          pushed.push(status);
+          wake();
+        }
       },
       () => {
         isOpen = false;
         wake();
       },
+      signal,
     );
     try {
       for (let lookMs = FIRST_LOOK_MS, isQuiet = false; ; ) {
         signal.throwIfAborted();
-        const text = pushed.shift();
-        if (text !== undefined) {
+        const told = pushed.shift();
+        if (told !== undefined) {
           isQuiet = false;
-          yield JSON.parse(text) as Status;
+          yield told;
           continue;
         }
         if (!isOpen || isQuiet) {
-          yield await ask();
+          const status = await ask();
+          const now = `${status.state} ${status.uploadedBytes} ${status.delivery}`;
+          lookMs = now === before ? lookMs : Math.min(lookMs, LONGEST_MOVING_LOOK_MS);
+          before = now;
+          yield status;
         }
         const woken = new Promise<void>((resolve) => {
           wake = resolve;
@@ -63,8 +74,15 @@ export class Live {
     }
   }
 
-  async #open(uploadId: string, onMessage: (text: string) => void, onEnd: () => void): Promise<() => void> {
-    const socket = await this.#server.socket(uploadId);
+  async #open(
+    uploadId: string,
+    onMessage: (text: string) => void,
+    onEnd: () => void,
+    signal: AbortSignal,
+  ): Promise<() => void> {
+    // A page that cannot say its headers just now is asked again with the first question.
+    const socket = await this.#server.socket(uploadId, signal).catch(() => undefined);
+    signal.throwIfAborted();
     if (socket === undefined) {
       onEnd();
       return () => {};
@@ -74,15 +92,13 @@ export class Live {
 
   /** Whether the time passed before anything happened. */
   async #passes(delayMs: number, woken: Promise<void>, signal: AbortSignal): Promise<boolean> {
-    const timer = new AbortController();
-    const passOn = () => timer.abort(signal.reason);
-    signal.addEventListener("abort", passOn);
+    const { controller, unlink } = linked(signal);
     try {
-      const slept = this.#clock.sleep(delayMs, timer.signal).then(() => true);
+      const slept = this.#clock.sleep(delayMs, controller.signal).then(() => true);
       return await Promise.race([slept, woken.then(() => false)]);
     } finally {
-      signal.removeEventListener("abort", passOn);
-      timer.abort();
+      unlink();
+      controller.abort();
     }
   }
 }

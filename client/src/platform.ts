@@ -1,6 +1,6 @@
-// The outside world as browsers have it: fetch, WebSocket, timers, randomness, and whether there is a network.
+// The outside world as browsers have it: requests, WebSocket, timers, randomness, and whether there is a network.
 
-import type { Clock, Connectivity, HttpClient, LiveChannel } from "./interfaces.ts";
+import type { Clock, Connectivity, HttpClient, HttpRequest, HttpResponse, LiveChannel } from "./interfaces.ts";
 
 export const fetchHttp: HttpClient = {
   async send({ method, url, headers, body, signal }) {
@@ -15,8 +15,42 @@ export const fetchHttp: HttpClient = {
   },
 };
 
+const hasXhr = typeof XMLHttpRequest !== "undefined";
+
+/** Chunks by XMLHttpRequest, which alone tells how much of a body has left; everything else by `fetch`. */
+export const browserHttp: HttpClient = {
+  reportsSending: hasXhr,
+  send(request) {
+    return hasXhr && request.body instanceof Uint8Array ? sendByXhr(request) : fetchHttp.send(request);
+  },
+};
+
+function sendByXhr({ method, url, headers, body, signal, onSent }: HttpRequest): Promise<HttpResponse> {
+  return new Promise((resolve, reject) => {
+    const xhr = new XMLHttpRequest();
+    const stop = () => {
+      reject(signal?.reason);
+      xhr.abort();
+    };
+    signal?.throwIfAborted();
+    signal?.addEventListener("abort", stop, { once: true });
+    xhr.upload.onprogress = ({ loaded }) => onSent?.(loaded);
+    xhr.upload.onload = ({ loaded }) => onSent?.(loaded);
+    xhr.onload = () => {
+      resolve({ status: xhr.status, header: (name) => xhr.getResponseHeader(name), body: xhr.responseText });
+    };
+    xhr.onerror = () => reject(new TypeError("The request failed."));
+    xhr.onloadend = () => signal?.removeEventListener("abort", stop);
+    xhr.open(method, url);
+    for (const [name, value] of Object.entries(headers)) {
+      xhr.setRequestHeader(name, value);
+    }
+    xhr.send(body ?? null);
+  });
+}
+
 export const systemClock: Clock = {
-  nowMs: () => Date.now(),
+  nowMs: () => performance.timeOrigin + performance.now(),
   sleep: (delayMs, signal) =>
     new Promise((resolve, reject) => {
       signal.throwIfAborted();
@@ -30,11 +64,20 @@ export const systemClock: Clock = {
       }, delayMs);
       signal.addEventListener("abort", stop, { once: true });
     }),
+  timer(delayMs, act) {
+    const timer = setTimeout(act, delayMs);
+    return () => clearTimeout(timer);
+  },
 };
 
 /** 32 good bits, which also serve to make names that nobody guesses. */
 export function systemRandom(): number {
   return (crypto.getRandomValues(new Uint32Array(1))[0] ?? 0) / 2 ** 32;
+}
+
+/** A name that nobody else has. */
+export function uniqueName(): string {
+  return crypto.getRandomValues(new Uint32Array(4)).join("-");
 }
 
 /** Where there are no such events, as in Node, the network is taken to be there. */

@@ -1,20 +1,21 @@
 // The calls of Quayside's JSON API, one method each. An answer becomes a value, or an `UploadError`; nothing is tried twice
 // here.
 
-import { answerError, networkError, problemCode, problemOf, UploadError } from "./errors.ts";
+import { answerError, networkError, problemCode, problemOf, strangerError, UploadError } from "./errors.ts";
+import type { HeaderSource } from "./headers.ts";
 import type {
   Clock,
   Created,
   HttpClient,
   HttpRequest,
   HttpResponse,
-  OpenUpload,
+  OpenUploads,
   SignedPart,
   Status,
   StoredObject,
-  UploadOptions,
 } from "./interfaces.ts";
 import type { Piece } from "./pieces.ts";
+import { orAborted } from "./signals.ts";
 
 /** A chunk that R2 has taken: under this number, and with this ETag where it may be read. */
 export interface StoredPart {
@@ -25,15 +26,17 @@ export interface StoredPart {
 /** The answer to a creation: a new upload, or the upload that has these bytes already. */
 export type Creation = Created | { readonly duplicate: true; readonly object: StoredObject & { uploadId: string } };
 
+type Request = HttpRequest & { readonly signal: AbortSignal };
+
 export class Server {
   readonly #endpoint: string;
-  readonly #headers: NonNullable<UploadOptions["headers"]>;
+  readonly #headers: HeaderSource;
   readonly #http: HttpClient;
   readonly #clock: Clock;
 
-  constructor(endpoint: string, headers: UploadOptions["headers"], http: HttpClient, clock: Clock) {
-    this.#endpoint = endpoint.replace(/\/+$/, "");
-    this.#headers = headers ?? (() => ({}));
+  constructor(endpoint: string, headers: HeaderSource, http: HttpClient, clock: Clock) {
+    this.#endpoint = withoutSlash(endpoint);
+    this.#headers = headers;
     this.#http = http;
     this.#clock = clock;
   }
@@ -41,16 +44,23 @@ export class Server {
   /** Creates an upload. Repeated with the same body and key, it gives the same upload. */
   async create(body: string, idempotencyKey: string, signal: AbortSignal): Promise<Creation> {
     const headers = { "Content-Type": "application/json", "Idempotency-Key": idempotencyKey };
-    return json(await this.#good({ method: "POST", url: "/upload/init", headers, body, signal }));
+    const response = await this.#found({ method: "POST", url: "/upload/init", headers, body, signal });
+    return json(response, (creation: Creation) => {
+      return "duplicate" in creation ? isObject(creation.object) : isText(creation.uploadId) && creation.chunkSize > 0;
+    });
   }
 
   async status(id: string, signal: AbortSignal): Promise<Status> {
-    return json(await this.#good({ method: "GET", url: `/upload/${id}/status`, headers: {}, signal }));
+    return json(await this.#good({ method: "GET", url: `/upload/${id}/status`, headers: {}, signal }), isStatus);
   }
 
   /** Where a sequential upload goes on. Ends an append that still runs, and waits for what it has stored. */
   async offset(id: string, signal: AbortSignal): Promise<number> {
-    const response = await this.#good({ method: "HEAD", url: `/upload/${id}`, headers: {}, signal });
+    const response = await this.#send({ method: "HEAD", url: `/upload/${id}`, headers: {}, signal });
+    if (!isGood(response)) {
+      // It has no body to say whether it was Quayside that answered; after a 404, the status tells.
+      throw answerError(response, this.#clock.nowMs());
+    }
     const offset = Number(response.header("Upload-Offset") ?? Number.NaN);
     if (!Number.isSafeInteger(offset)) {
       throw new UploadError("server", "resume", "The server did not say where to go on.", { status: response.status });
@@ -58,7 +68,7 @@ export class Server {
     return offset;
   }
 
-  /** Sends a chunk. The number of bytes that count afterwards. A chunk that is there already is as good as taken. */
+  /** Sends a chunk. The number of bytes that count afterwards. */
   async put(
     id: string,
     piece: Piece,
@@ -70,12 +80,7 @@ export class Server {
     if (checksum !== undefined) {
       headers["X-Chunk-Checksum"] = `sha256=${checksum}`;
     }
-    const response = await this.#send({ method: "PUT", url: `/upload/${id}`, headers, body, signal });
-    const problem = problemOf(response);
-    if (problemCode(problem) === "chunk-already-stored") {
-      return problem?.uploadedBytes ?? 0;
-    }
-    return json<{ uploadedBytes: number }>(this.#checked(response)).uploadedBytes;
+    return counted(await this.#good({ method: "PUT", url: `/upload/${id}`, headers, body, signal }));
   }
 
   /** A URL for a chunk of a direct upload, counted from 0; or how many bytes count, where this chunk is among them. */
@@ -85,8 +90,8 @@ export class Server {
     if (problemCode(problem) === "chunk-already-stored") {
       return problem?.uploadedBytes ?? 0;
     }
-    const [part] = json<{ parts: [SignedPart] }>(this.#checked(response)).parts;
-    return part;
+    const isSigned = ({ parts }: { parts: [SignedPart] }) => isText(parts[0].url);
+    return json(this.#checked(response), isSigned).parts[0];
   }
 
   /** Stores a chunk in R2. Nothing but the bytes goes there: no token, and no header that R2 would have to allow. */
@@ -96,8 +101,8 @@ export class Server {
     signal: AbortSignal,
   ): Promise<StoredPart> {
     const response = await this.#exchange({ method: "PUT", url, headers: {}, body, signal });
-    const { status } = response;
-    if (status < 200 || status > 299) {
+    if (!isGood(response)) {
+      const { status } = response;
       // Also 403, of a URL that has run out: the next attempt is signed anew.
       throw new UploadError("server", "resume", `Storage answered ${status}.`, { status });
     }
@@ -106,33 +111,35 @@ export class Server {
 
   /** Counts a chunk that R2 has. The number of bytes that count afterwards. */
   async record(id: string, part: StoredPart, signal: AbortSignal): Promise<number> {
-    const response = await this.#post(`/upload/${id}/parts`, { parts: [part] }, signal);
-    return json<{ uploadedBytes: number }>(this.#checked(response)).uploadedBytes;
+    return counted(this.#checked(await this.#post(`/upload/${id}/parts`, { parts: [part] }, signal)));
   }
 
   /** Asks for completion: what makes an upload of no bytes complete. */
   async complete(id: string, signal: AbortSignal): Promise<void> {
-    await this.#good({ method: "POST", url: `/upload/${id}/complete`, headers: {}, signal });
+    const response = await this.#good({ method: "POST", url: `/upload/${id}/complete`, headers: {}, signal });
+    json(response, isObject);
   }
 
   /** Nothing shall remain. An upload that is gone already is as good as removed. */
   async remove(id: string, signal: AbortSignal): Promise<void> {
     const response = await this.#send({ method: "DELETE", url: `/upload/${id}`, headers: {}, signal });
-    if (response.status !== 404 && response.status !== 410) {
-      this.#checked(response);
+    const isGone = (response.status === 404 || response.status === 410) && !isUnknownHere(response);
+    if (!isGone && this.#checked(response).status !== 204) {
+      throw strangerError(response.status);
     }
   }
 
-  /** The owner's open uploads. */
-  async openUploads(signal: AbortSignal): Promise<readonly OpenUpload[]> {
-    const response = await this.#good({ method: "GET", url: "/uploads", headers: {}, signal });
-    return json<{ uploads: OpenUpload[] }>(response).uploads;
+  /** A page of the owner's open uploads. */
+  async openUploads(cursor: string | undefined, signal: AbortSignal): Promise<OpenUploads> {
+    const query = cursor === undefined ? "" : `?cursor=${encodeURIComponent(cursor)}`;
+    const response = await this.#found({ method: "GET", url: `/uploads${query}`, headers: {}, signal });
+    return json(response, ({ uploads }: OpenUploads) => Array.isArray(uploads));
   }
 
   /** Where to be told how an upload stands, and what to offer there; undefined where the token cannot be sent that way. */
-  async socket(id: string): Promise<{ url: string; protocols: string[] } | undefined> {
+  async socket(id: string, signal: AbortSignal): Promise<{ url: string; protocols: string[] } | undefined> {
     const url = `${this.#endpoint.replace(/^http/, "ws")}/upload/${id}/events`;
-    const headers = Object.entries(await this.#headers());
+    const headers = Object.entries(await this.#headers.get(signal));
     const authorization = headers.find(([name]) => name.toLowerCase() === "authorization")?.[1];
     if (authorization === undefined) {
       return { url, protocols: ["quayside"] };
@@ -142,12 +149,26 @@ export class Server {
     return token === undefined ? undefined : { url, protocols: ["quayside", `bearer.${token}`] };
   }
 
-  async #good(request: HttpRequest): Promise<HttpResponse> {
+  async #good(request: Request): Promise<HttpResponse> {
     return this.#checked(await this.#send(request));
   }
 
+  /** About no upload yet: where nothing answers here, the address is wrong. */
+  async #found(request: Request): Promise<HttpResponse> {
+    const response = await this.#send(request);
+    if (isUnknownHere(response)) {
+      const message = `No Quayside answers at ${this.#endpoint}${request.url}: is the endpoint right?`;
+      throw new UploadError("rejected", "resume", message, { status: response.status });
+    }
+    return this.#checked(response);
+  }
+
+  /** An upload is gone only where Quayside says so: a proxy in front of it may soon find it again. */
   #checked(response: HttpResponse): HttpResponse {
-    if (response.status < 200 || response.status > 299) {
+    if (isUnknownHere(response)) {
+      throw strangerError(response.status);
+    }
+    if (!isGood(response)) {
       throw answerError(response, this.#clock.nowMs());
     }
     return response;
@@ -158,41 +179,80 @@ export class Server {
     return this.#send({ method: "POST", url: path, headers, body: JSON.stringify(body), signal });
   }
 
-  async #send(request: HttpRequest): Promise<HttpResponse> {
-    const headers = { ...(await this.#headers()), ...request.headers };
-    return this.#exchange({ ...request, headers, url: this.#endpoint + request.url });
+  /** With the page's headers; after a 401 with fresh ones, once. */
+  async #send(request: Request): Promise<HttpResponse> {
+    const { signal } = request;
+    const response = await this.#exchange(this.#addressed(request, await this.#headers.get(signal)));
+    const fresh = response.status === 401 ? await this.#headers.afterRefusal(signal) : undefined;
+    return fresh === undefined ? response : this.#exchange(this.#addressed(request, fresh));
   }
 
-  async #exchange(request: HttpRequest): Promise<HttpResponse> {
-    request.signal?.throwIfAborted();
+  #addressed(request: Request, headers: HttpRequest["headers"]): Request {
+    return { ...request, headers: { ...headers, ...request.headers }, url: this.#endpoint + request.url };
+  }
+
+  async #exchange(request: Request): Promise<HttpResponse> {
+    request.signal.throwIfAborted();
     try {
-      const answer = this.#http.send(request);
-      return await (request.signal === undefined ? answer : orAborted(answer, request.signal));
+      return await orAborted(this.#http.send(request), request.signal);
     } catch (error) {
-      request.signal?.throwIfAborted();
-      throw networkError(error);
+      request.signal.throwIfAborted();
+      throw error instanceof UploadError ? error : networkError(error);
     }
   }
 }
 
-/**
- * Rejects as soon as the signal says so. `fetch` promises that too, but between an answer's head and its body some
- * implementations do neither one nor the other, and a paused upload would never go on.
- */
-function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason);
-    signal.addEventListener("abort", stop);
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
-  });
+function isGood({ status }: HttpResponse): boolean {
+  return status >= 200 && status <= 299;
 }
 
-/** The body of a good answer. What is not JSON came from somebody else, such as a sign-in page of a network. */
-function json<T>(response: HttpResponse): T {
-  try {
-    return JSON.parse(response.body) as T;
-  } catch (cause) {
-    const message = "Something other than Quayside answered.";
-    throw new UploadError("server", "resume", message, { status: response.status, cause });
+/** Not found, and not by Quayside, which says so in a problem document. */
+function isUnknownHere(response: HttpResponse): boolean {
+  return (response.status === 404 || response.status === 410) && problemOf(response) === undefined;
+}
+
+/** An address that a path can follow. */
+export function withoutSlash(endpoint: string): string {
+  return endpoint.replace(/\/+$/, "");
+}
+
+/** A message of the live channel; undefined where it is none of Quayside's. */
+export function statusOf(text: string): Status | undefined {
+  return parsed(text, isStatus);
+}
+
+/** The body of a good answer. What is not as it must be came from somebody else, such as the sign-in page of a network. */
+function json<T>(response: HttpResponse, isRight: (body: T) => boolean): T {
+  const body = parsed(response.body, isRight);
+  if (body === undefined) {
+    throw strangerError(response.status);
   }
+  return body;
+}
+
+function parsed<T>(text: string, isRight: (body: T) => boolean): T | undefined {
+  try {
+    const body = JSON.parse(text) as T;
+    return isRight(body) ? body : undefined;
+  } catch {
+    // No JSON, or nothing that has what is looked for.
+    return undefined;
+  }
+}
+
+/** How many bytes count, as an answer says it. */
+function counted(response: HttpResponse): number {
+  return json(response, (body: { uploadedBytes: number }) => Number.isSafeInteger(body.uploadedBytes)).uploadedBytes;
+}
+
+function isStatus({ uploadId, state, uploadedBytes, missing }: Status): boolean {
+  return isText(uploadId) && isText(state) && Number.isSafeInteger(uploadedBytes) && Array.isArray(missing);
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === "string" && value !== "";
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
 }

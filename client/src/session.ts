@@ -1,9 +1,11 @@
-// One upload as the server sees it: found or created, and asked how it stands. What the server says is the truth; what is
+// One upload as the server sees it: claimed, found or created, and asked how it stands. What the server says is the truth; what is
 // remembered here is only where to ask.
 
-import { changedError, endedError, goneError, UploadError } from "./errors.ts";
-import { fingerprint } from "./file_reader.ts";
-import type { RecordStore, Status, StoredObject, UploadFile, World } from "./interfaces.ts";
+import { changedError, type Ending, endedError, goneError, UploadError } from "./errors.ts";
+import { FileClaim } from "./file_claim.ts";
+import { cleanName, type Identity } from "./identity.ts";
+import type { Claim, RecordStore, Status, StoredObject, UploadFile, World } from "./interfaces.ts";
+import { newestOpenUpload } from "./open_uploads.ts";
 import type { Patience } from "./patience.ts";
 import type { Ranges } from "./pieces.ts";
 import type { Server } from "./server.ts";
@@ -24,10 +26,13 @@ export interface OpenSession {
 }
 
 export type Found =
-  | { readonly duplicate: false; readonly session: OpenSession; readonly truth: Truth }
-  | { readonly duplicate: true; readonly uploadId: string; readonly object: StoredObject };
+  | { readonly is: "open"; readonly session: OpenSession; readonly truth: Truth }
+  | { readonly is: "completed"; readonly status: Status }
+  | { readonly is: "duplicate"; readonly object: StoredObject & { readonly uploadId: string } };
 
 export interface Wishes {
+  readonly endpoint: string;
+  readonly fileId: string | undefined;
   readonly chunkBytes: number;
   readonly parallel: boolean;
   readonly direct: boolean;
@@ -37,49 +42,102 @@ export interface Wishes {
   readonly metadata: Readonly<Record<string, string>> | undefined;
 }
 
+export interface SessionParts {
+  readonly file: UploadFile;
+  readonly wishes: Wishes;
+  readonly server: Server;
+  readonly patience: Patience;
+  readonly world: World;
+  readonly store: Required<RecordStore>;
+}
+
+/** Whole files that were hashed, with what their content was then: another upload of the same file need not read it all again. */
+const hashes = new WeakMap<UploadFile, { readonly fingerprint: string; readonly sha256: string }>();
+
 export class Sessions {
-  readonly #file: UploadFile;
-  readonly #wishes: Wishes;
-  readonly #server: Server;
-  readonly #patience: Patience;
-  readonly #world: World;
-  readonly #store: RecordStore;
-  readonly #key: string;
+  readonly #parts: SessionParts;
+  readonly #claim: FileClaim;
   #uploadId: string | undefined;
-  #fingerprint: string | undefined;
-  #sha256: string | undefined;
+  #forgottenId: string | undefined;
+  /** Nothing has been asked of this upload in this page yet, but where to find it. */
+  #isRecalled = false;
   /** A creation that was sent; without an answer, it is repeated word for word. */
   #creation: { readonly body: string; readonly idempotencyKey: string } | undefined;
+  /** Keeps other uploads of this browser from finding this one in the owner's list. */
+  #listed: Claim | undefined;
 
-  constructor(
-    file: UploadFile,
-    endpoint: string,
-    wishes: Wishes,
-    parts: { server: Server; patience: Patience; world: World; store: RecordStore },
-  ) {
-    this.#file = file;
-    this.#wishes = wishes;
-    this.#server = parts.server;
-    this.#patience = parts.patience;
-    this.#world = parts.world;
-    this.#store = parts.store;
-    this.#key = `quayside:${JSON.stringify([endpoint, file.name, file.size, file.lastModified])}`;
+  constructor(parts: SessionParts) {
+    this.#parts = parts;
+    const { file, wishes, world, store } = parts;
+    const { hasher, claims } = world;
+    this.#claim = new FileClaim({ file, wanted: wishes, hasher, claims, scope: store.scope });
   }
 
   get uploadId(): string | undefined {
     return this.#uploadId;
   }
 
-  /** The upload to go on with, or a new one. Reads samples of the file first: a changed file ends here. */
-  async find(signal: AbortSignal, onHashed: (share: number) => void): Promise<Found> {
-    const print = await fingerprint(this.#file, this.#world.hasher);
-    signal.throwIfAborted();
-    await this.#recall(print);
-    this.#fingerprint = print;
-    if (this.#uploadId === undefined && this.#wishes.resumeFromServer && this.#creation === undefined) {
-      this.#uploadId = await this.#lookUp(signal);
+  /** The one that was forgotten last. */
+  get forgottenId(): string | undefined {
+    return this.#forgottenId;
+  }
+
+  /** The right to send this file; undefined where another upload has it. Reads samples of the file: a changed file ends here. */
+  async claim(signal: AbortSignal): Promise<Claim | undefined> {
+    if (!(await this.#claim.read(signal))) {
+      this.#uploadId = undefined;
+      this.#creation = undefined;
+      throw changedError("its content is not what it was when the upload began");
     }
-    return this.#uploadId === undefined ? this.#create(signal, onHashed) : this.#goOn(this.#uploadId, signal);
+    return this.#claim.take();
+  }
+
+  /** The same, of a file that was read before. */
+  claimAgain(): Promise<Claim | undefined> {
+    return this.#claim.take();
+  }
+
+  /** The same from another page that has stopped working. */
+  takeOver(): Promise<Claim | undefined> {
+    return this.#claim.takeOver();
+  }
+
+  /** Lets others send this file. */
+  release(): void {
+    this.#claim.release();
+    this.#listed?.release();
+    this.#listed = undefined;
+  }
+
+  /** The page that has the claim does not say what it sends: from now on this is an upload of its own. */
+  leave(): void {
+    this.#claim.giveUp();
+  }
+
+  /** The upload that another page sends; undefined while it is not known here. */
+  async followed(): Promise<string | undefined> {
+    this.#uploadId ??= await this.#recorded();
+    return this.#uploadId;
+  }
+
+  /** The upload to go on with, or a new one. For whoever has the claim. */
+  async find(signal: AbortSignal, onHashed: (share: number) => void): Promise<Found> {
+    const { identity } = this.#claim;
+    if (identity === undefined) {
+      throw new TypeError("the file has not been claimed");
+    }
+    if (this.#uploadId === undefined && this.#creation === undefined) {
+      this.#uploadId = await this.#recorded();
+      if (this.#uploadId === undefined && this.#parts.wishes.resumeFromServer) {
+        this.#uploadId = await this.#lookUp(identity, signal);
+      }
+      this.#isRecalled = this.#uploadId !== undefined;
+    }
+    const found = await (this.#uploadId === undefined
+      ? this.#create(identity, signal, onHashed)
+      : this.#goOn(this.#uploadId, signal));
+    this.#isRecalled = false;
+    return found;
   }
 
   /** What is missing. In sequential mode this ends whatever still writes, so that the offset stays true. */
@@ -87,10 +145,10 @@ export class Sessions {
     if (parallel || direct) {
       return this.status(uploadId, signal);
     }
-    const fileBytes = this.#file.size;
+    const { file, patience, server } = this.#parts;
     try {
-      const offset = await this.#patience.ask(signal, () => this.#server.offset(uploadId, signal));
-      return { uploadedBytes: offset, missing: offset < fileBytes ? [[offset, fileBytes]] : [] };
+      const offset = await patience.ask(signal, () => server.offset(uploadId, signal));
+      return { uploadedBytes: offset, missing: offset < file.size ? [[offset, file.size]] : [] };
     } catch (error) {
       // An answer to HEAD has no body: why the upload has ended, the status tells.
       return isGone(error) ? this.status(uploadId, signal) : Promise.reject(error);
@@ -99,9 +157,10 @@ export class Sessions {
 
   /** The status of an upload that has not ended without an object. Otherwise it is forgotten, and the error says why. */
   async status(uploadId: string, signal: AbortSignal): Promise<Status> {
+    const { patience, server } = this.#parts;
     let status: Status;
     try {
-      status = await this.#patience.ask(signal, () => this.#server.status(uploadId, signal));
+      status = await patience.ask(signal, () => server.status(uploadId, signal));
     } catch (error) {
       if (!isGone(error)) {
         throw error;
@@ -114,116 +173,156 @@ export class Sessions {
 
   /** The same of a status that was told without being asked for. */
   async judged(status: Status): Promise<Status> {
-    if (status.state === "failed" || status.state === "expired" || status.state === "aborted") {
+    if (["failed", "expired", "aborted", "deleted"].includes(status.state)) {
       await this.forget();
       throw endedError(status.state, status.reason);
     }
     return status;
   }
 
-  /** The next attempt begins afresh. */
+  /**
+   * Whether to begin afresh without asking anybody. What was begun before this page was may have ended however it liked; what was
+   * sent from here, only by running out of time, or by the server's losing it.
+   */
+  startsAfreshAfter(ending: Ending | undefined): boolean {
+    return ending !== undefined && (this.#isRecalled || ending === "expired" || ending === "unknown");
+  }
+
+  /** The next attempt begins afresh. A record is left alone where another page has begun a fresh one already. */
   async forget(): Promise<void> {
+    const uploadId = this.#uploadId;
+    this.#forgottenId = uploadId;
     this.#uploadId = undefined;
     this.#creation = undefined;
-    this.#fingerprint = undefined;
-    await this.#store.remove(this.#key);
+    const { recordName } = this.#claim;
+    if (recordName !== undefined && (await this.#recorded()) === uploadId) {
+      await this.#parts.store.remove(recordName);
+    }
   }
 
-  /** Removes the upload from the server, even one whose creation was never answered. */
+  /** Removes the upload from the server, even one whose creation was never answered; but not one that somebody else sends. */
   async remove(signal: AbortSignal): Promise<void> {
-    const id = this.#uploadId ?? (await this.#unanswered(signal)) ?? (await this.#store.get(this.#key))?.uploadId;
-    if (id !== undefined) {
-      await this.#patience.ask(signal, () => this.#server.remove(id, signal));
+    const { patience, server } = this.#parts;
+    const created = await this.#unanswered(signal);
+    try {
+      const isRead = this.#claim.identity !== undefined;
+      // A file that cannot be read any more leads to no record.
+      const claim = await (isRead ? this.claimAgain() : this.claim(signal).catch(() => undefined));
+      const mine = claim && (this.#uploadId ?? (await this.#recorded()));
+      if (mine !== undefined) {
+        this.#uploadId = mine;
+        await this.forget();
+      }
+      const id = created ?? mine;
+      if (id !== undefined) {
+        await patience.ask(signal, () => server.remove(id, signal));
+      }
+    } finally {
+      this.release();
     }
-    await this.forget();
   }
 
-  async #recall(print: string): Promise<void> {
-    if (this.#fingerprint !== undefined && this.#fingerprint !== print) {
-      await this.forget();
-      throw changedError("its content is not what it was when the upload began");
-    }
-    if (this.#uploadId !== undefined) {
-      return;
-    }
-    const record = await this.#store.get(this.#key);
-    if (record !== undefined && record.fingerprint !== print) {
-      await this.forget();
-      throw changedError("its content is not what it was when the upload began");
-    }
-    this.#uploadId = record?.uploadId;
+  /** The id that is remembered here. */
+  async #recorded(): Promise<string | undefined> {
+    const { recordName } = this.#claim;
+    return recordName === undefined ? undefined : (await this.#parts.store.get(recordName))?.uploadId;
   }
 
-  /** The newest open upload of this name and size, from whatever device. */
-  async #lookUp(signal: AbortSignal): Promise<string | undefined> {
-    const open = await this.#patience.ask(signal, () => this.#server.openUploads(signal));
-    const same = open.filter(({ fileName, fileSize }) => fileName === this.#file.name && fileSize === this.#file.size);
-    return same.sort((a, b) => b.createdAt.localeCompare(a.createdAt))[0]?.uploadId;
+  async #lookUp(identity: Identity, signal: AbortSignal): Promise<string | undefined> {
+    const { file, patience, server } = this.#parts;
+    const wanted = { fileName: cleanName(file.name), fileSize: file.size, fingerprint: identity.fingerprint };
+    return newestOpenUpload(wanted, { patience, server }, (id) => this.#list(id), signal);
+  }
+
+  /** Whether nobody else in this browser has this upload. */
+  async #list(uploadId: string): Promise<boolean> {
+    const claim = await this.#parts.world.claims.claim(`quayside:upload:${uploadId}`, this);
+    if (typeof claim === "string") {
+      this.#parts.world.claims.leave(`quayside:upload:${uploadId}`, this);
+      return false;
+    }
+    this.#listed?.release();
+    this.#listed = claim;
+    return true;
   }
 
   async #goOn(uploadId: string, signal: AbortSignal): Promise<Found> {
+    const { file, wishes } = this.#parts;
     const status = await this.status(uploadId, signal);
-    if (status.fileSize !== this.#file.size) {
+    if (status.fileSize !== file.size) {
       await this.forget();
-      throw changedError(`it has ${this.#file.size} bytes, and the upload began with ${status.fileSize}`);
+      throw changedError(`it has ${file.size} bytes, and the upload began with ${status.fileSize}`);
+    }
+    if (status.state === "completed") {
+      return { is: "completed", status };
     }
     const direct = status.mode === "direct";
     const isSequential = status.mode === "sequential";
-    const parallel = direct ? this.#wishes.parallel : !isSequential;
+    const parallel = direct ? wishes.parallel : !isSequential;
     // In sequential mode any length will do, so a smaller size that is wished for now helps against a strict proxy.
-    const chunkBytes = isSequential ? Math.min(status.chunkSize, this.#wishes.chunkBytes) : status.chunkSize;
+    const chunkBytes = isSequential ? Math.min(status.chunkSize, wishes.chunkBytes) : status.chunkSize;
     const session = { uploadId, chunkBytes, parallel, direct };
     await this.#remember(uploadId);
     const isOpen = status.state === "open";
     const truth = isOpen && isSequential ? await this.truth(session, signal) : status;
-    return { duplicate: false, session, truth };
+    return { is: "open", session, truth };
   }
 
-  async #create(signal: AbortSignal, onHashed: (share: number) => void): Promise<Found> {
-    if (this.#wishes.dedup) {
-      const hashed = (bytes: number) => onHashed(this.#file.size === 0 ? 1 : bytes / this.#file.size);
-      this.#sha256 ??= await this.#world.hasher.file(this.#file, hashed, signal);
-      signal.throwIfAborted();
-    }
-    const creation = this.#creation ?? {
-      body: this.#creationBody(),
-      idempotencyKey: randomName(this.#world.random),
-    };
-    this.#creation = creation;
-    const created = await this.#patience.ask(signal, () =>
-      this.#server.create(creation.body, creation.idempotencyKey, signal),
-    );
+  async #create(identity: Identity, signal: AbortSignal, onHashed: (share: number) => void): Promise<Found> {
+    const { file, patience, server, wishes, world } = this.#parts;
+    const sha256 = wishes.dedup ? await this.#hash(identity, signal, onHashed) : undefined;
+    this.#creation ??= { body: this.#creationBody(identity, sha256), idempotencyKey: randomName(world.random) };
+    const { body, idempotencyKey } = this.#creation;
+    const created = await patience.ask(signal, () => server.create(body, idempotencyKey, signal));
     this.#creation = undefined;
     if ("duplicate" in created) {
-      return { duplicate: true, uploadId: created.object.uploadId, object: created.object };
+      return { is: "duplicate", object: created.object };
     }
     const { uploadId, chunkSize, uploadedBytes } = created;
     this.#uploadId = uploadId;
     await this.#remember(uploadId);
-    const { parallel, direct } = this.#wishes;
+    const { parallel, direct } = wishes;
     const session = { uploadId, chunkBytes: chunkSize, parallel, direct };
-    const fileBytes = this.#file.size;
     // An answer to a repeated creation may be about an upload that has bytes already.
-    const truth = uploadedBytes > 0 ? await this.truth(session, signal) : nothingYet(fileBytes);
-    return { duplicate: false, session, truth };
+    const truth = uploadedBytes > 0 ? await this.truth(session, signal) : nothingYet(file.size);
+    return { is: "open", session, truth };
   }
 
-  #creationBody(): string {
-    const { chunkBytes, parallel, direct, contentType, metadata } = this.#wishes;
+  async #hash(identity: Identity, signal: AbortSignal, onHashed: (share: number) => void): Promise<string> {
+    const { file, world } = this.#parts;
+    const known = hashes.get(file);
+    if (known?.fingerprint === identity.fingerprint) {
+      return known.sha256;
+    }
+    const hashed = (bytes: number) => onHashed(file.size === 0 ? 1 : bytes / file.size);
+    const sha256 = await world.hasher.file(file, hashed, signal);
+    hashes.set(file, { fingerprint: identity.fingerprint, sha256 });
+    signal.throwIfAborted();
+    return sha256;
+  }
+
+  #creationBody({ metadata }: Identity, sha256: string | undefined): string {
+    const { file, wishes } = this.#parts;
+    const { chunkBytes, parallel, direct, contentType } = wishes;
     return JSON.stringify({
-      fileName: this.#file.name,
-      fileSize: this.#file.size,
+      fileName: cleanName(file.name),
+      fileSize: file.size,
       contentType,
       chunkSize: chunkBytes,
       ...(direct ? { direct } : { parallel }),
-      sha256: this.#sha256,
+      sha256,
       metadata,
     });
   }
 
   async #remember(uploadId: string): Promise<void> {
-    if (this.#fingerprint !== undefined) {
-      await this.#store.set(this.#key, { uploadId, fingerprint: this.#fingerprint });
+    const { store, wishes } = this.#parts;
+    const { recordName } = this.#claim;
+    if (recordName !== undefined) {
+      await store.set(recordName, { uploadId });
+    }
+    if (wishes.resumeFromServer && this.#listed === undefined) {
+      await this.#list(uploadId);
     }
   }
 
@@ -232,9 +331,9 @@ export class Sessions {
     if (creation === undefined) {
       return undefined;
     }
-    const created = await this.#patience.ask(signal, () =>
-      this.#server.create(creation.body, creation.idempotencyKey, signal),
-    );
+    const { patience, server } = this.#parts;
+    const { body, idempotencyKey } = creation;
+    const created = await patience.ask(signal, () => server.create(body, idempotencyKey, signal));
     return "duplicate" in created ? undefined : created.uploadId;
   }
 }

@@ -1,13 +1,34 @@
 // Where it is remembered how to go on. All of them may be missing or full (private windows, blocked storage); then an
 // upload still works, and only begins anew after a reload.
 
-import type { RecordStore, ResumeRecord } from "./interfaces.ts";
+import type { Clock, RecordStore, ResumeRecord } from "./interfaces.ts";
+import { uniqueName } from "./platform.ts";
+
+/** Databases are known to open never. */
+const ANSWER_MS = 5_000;
 
 /** As much of `Storage` as is used. */
 export type TextStorage = Pick<Storage, "getItem" | "setItem" | "removeItem">;
 
+/** Survives the end of the browser, and is shared by all tabs of the site: `localStorage`. */
+export function localStore(): RecordStore {
+  return textStore(() => localStorage);
+}
+
+const TAB = "quayside:tab";
+
 /** Survives a reload of this tab: the tab's `sessionStorage`. */
 export function sessionStore(storage: () => TextStorage = () => sessionStorage): RecordStore {
+  // A tab that is duplicated takes its records along, and its name with them.
+  const scope = () => {
+    const name = storage().getItem(TAB) ?? uniqueName();
+    storage().setItem(TAB, name);
+    return name;
+  };
+  return { ...textStore(storage), scope };
+}
+
+function textStore(storage: () => TextStorage): RecordStore {
   return {
     async get(key) {
       const text = storage().getItem(key);
@@ -43,28 +64,40 @@ export function indexedDbStore(databaseName = "quayside", factory: () => IDBFact
   };
 }
 
-/** Remembers nothing. */
-export const noStore: RecordStore = {
-  get: async () => undefined,
-  set: async () => {},
-  remove: async () => {},
-};
+/** Remembers nothing, and shares it with nobody. */
+export function noStore(): Required<RecordStore> {
+  const name = uniqueName();
+  return { scope: () => name, get: async () => undefined, set: async () => {}, remove: async () => {} };
+}
 
-/** The same store, but what goes wrong in it is as if nothing were remembered. */
-export function forgiving(store: RecordStore): RecordStore {
+/** The same store, but what goes wrong in it, or takes too long, is as if nothing were remembered. */
+export function forgiving(store: RecordStore, clock: Clock): Required<RecordStore> {
+  const attempt = async <T>(act: () => Promise<T>): Promise<T | undefined> => {
+    let stop = () => {};
+    try {
+      const late = new Promise<undefined>((resolve) => {
+        stop = clock.timer(ANSWER_MS, () => resolve(undefined));
+      });
+      return await Promise.race([act(), late]);
+    } catch {
+      return undefined;
+    } finally {
+      stop();
+    }
+  };
+  const alone = noStore().scope;
   return {
+    scope: () => {
+      try {
+        return store.scope?.() ?? "";
+      } catch {
+        return alone();
+      }
+    },
     get: (key) => attempt(() => store.get(key)),
     set: (key, record) => attempt(() => store.set(key, record)),
     remove: (key) => attempt(() => store.remove(key)),
   };
-}
-
-async function attempt<T>(act: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await act();
-  } catch {
-    return undefined;
-  }
 }
 
 function settled<T>(request: IDBRequest<T>): Promise<T> {

@@ -1,17 +1,21 @@
 // Sends what is missing. Every chunk is read, hashed, sent; after a failure the server is asked what it really has before
-// anything is sent again. Three failures in a row on one chunk end the transfer; what counts by then stays.
+// anything is sent again, and there is a pause unless the failure has cost nothing. What passes is sat out.
 
 import { Concurrency } from "./concurrency.ts";
 import type { Direct } from "./direct.ts";
-import { UploadError } from "./errors.ts";
+import { isTimeout, UploadError } from "./errors.ts";
 import { readBytes } from "./file_reader.ts";
 import type { UploadFile, World } from "./interfaces.ts";
-import type { Patience } from "./patience.ts";
+import type { Patience, Streak } from "./patience.ts";
 import { type Piece, Pieces } from "./pieces.ts";
 import type { Server } from "./server.ts";
 import type { OpenSession, Sessions, Truth } from "./session.ts";
+import { linked } from "./signals.ts";
 
-const FAILURES_IN_A_ROW = 3;
+/** From so many failures in a row on, it is said what they probably mean. */
+const NOTABLE_FAILURES = 3;
+/** So often a server answers questions, and no chunk ever gets through: that is no outage, but a setting. */
+const HOPELESS_FAILURES = 8;
 const MIB = 1024 * 1024;
 
 export interface TransferParts {
@@ -32,8 +36,11 @@ export class Transfer {
   readonly #pieces: Pieces;
   readonly #concurrency: Concurrency;
   /** Failures in a row, by where the chunk begins. */
-  readonly #failures = new Map<number, number>();
+  readonly #failures = new Map<number, Streak>();
   #anyStored = false;
+  /** Chunks that broke while the server could be asked. */
+  #broken = 0;
+  #asking: Promise<Truth> | undefined;
 
   constructor(parts: TransferParts, session: OpenSession, truth: Truth) {
     this.#parts = parts;
@@ -44,11 +51,8 @@ export class Transfer {
 
   /** Returns when nothing is left to send. */
   async run(signal: AbortSignal): Promise<void> {
-    const stop = new AbortController();
-    // By hand, as not every browser in use has AbortSignal.any.
-    const passOn = () => stop.abort(signal.reason);
     signal.throwIfAborted();
-    signal.addEventListener("abort", passOn);
+    const { controller: stop, unlink } = linked(signal);
     const running = new Set<Promise<void>>();
     try {
       for (;;) {
@@ -70,7 +74,7 @@ export class Transfer {
       // One chunk has failed for good, or everything has to stop: the others stop too, and are waited for.
       stop.abort();
       await Promise.allSettled(running);
-      signal.removeEventListener("abort", passOn);
+      unlink();
     }
   }
 
@@ -95,7 +99,7 @@ export class Transfer {
   /** The number of bytes that count afterwards. */
   async #put(piece: Piece, signal: AbortSignal): Promise<number> {
     const { file, server, world, direct, checksums } = this.#parts;
-    const read = () => readBytes(file, piece.from, piece.to);
+    const read = () => readBytes(file, piece.from, piece.to, signal);
     if (this.#session.direct) {
       return direct.put(this.#session, piece, read, signal);
     }
@@ -110,46 +114,71 @@ export class Transfer {
     if (error.code === "gone") {
       // The status knows how it ended, and throws it.
       await sessions.status(this.#session.uploadId, signal);
-    }
-    if (!error.isPassing) {
+    } else if (!error.isPassing) {
       throw error;
     }
-    const failures = (this.#failures.get(piece.from) ?? 0) + 1;
+    const streak = patience.longer(this.#failures.get(piece.from));
+    this.#failures.set(piece.from, streak);
+    const told = this.#explained(piece, error, streak.failures);
     const isAskedToWait = error.retryAfterMs !== undefined;
-    if (isAskedToWait && failures < FAILURES_IN_A_ROW) {
-      await patience.wait(error, failures, signal, piece.from);
+    if (isAskedToWait) {
+      await patience.wait(told, streak, signal, piece.from);
     }
-    const truth = await sessions.truth(this.#session, signal);
+    const { unanswered } = patience;
+    const truth = await this.#truth(signal);
     onConfirmed(truth.uploadedBytes);
-    const isStillMissing = truth.missing.some(([from, end]) => from <= piece.from && piece.from < end);
-    if (isStillMissing) {
-      this.#failures.set(piece.from, failures);
-      if (failures >= FAILURES_IN_A_ROW) {
-        throw this.#givingUp(piece, error);
+    if (isStillMissing(piece, truth, this.#session)) {
+      // A connection that broke while the server answered at once is no outage; one that was given up here may be a slow line.
+      if (error.code === "network" && !isTimeout(error.cause) && patience.unanswered === unanswered) {
+        this.#broken += 1;
+      }
+      if (this.#broken >= HOPELESS_FAILURES && !this.#anyStored) {
+        throw told;
       }
       if (!isAskedToWait) {
-        await patience.wait(error, failures, signal, piece.from);
+        await patience.wait(told, streak, signal, piece.from);
       }
+    } else {
+      this.#failures.delete(piece.from);
     }
     this.#pieces.giveBack(piece, truth.missing);
   }
 
-  #givingUp(piece: Piece, last: UploadError): UploadError {
-    const where = `The chunk at byte ${piece.from} failed ${FAILURES_IN_A_ROW} times in a row.`;
-    let message = `${where} ${last.message}`;
-    if (last.code === "network") {
-      message = `${where} The server can be reached, but the connection broke each time.`;
-      if (!this.#anyStored && this.#session.direct) {
-        message +=
-          " Probably the bucket has no CORS rule that lets this page PUT to it, which a browser shows as a network error.";
-      } else if (!this.#anyStored) {
-        const mib = Math.ceil((piece.to - piece.from) / MIB);
-        message +=
-          ` Probably a proxy in front of the server refuses chunks of ${mib} MiB (413), ` +
-          "which a browser shows as a network error: choose a smaller chunkBytes.";
-      }
-    }
-    const { status, retryAfterMs } = last;
-    return new UploadError(last.code, "resume", message, { status, retryAfterMs, cause: last });
+  /** What the server has, asked after now. Chunks that fail together ask together. */
+  async #truth(signal: AbortSignal): Promise<Truth> {
+    await this.#asking?.catch(() => {});
+    this.#asking ??= this.#parts.sessions.truth(this.#session, signal).finally(() => {
+      this.#asking = undefined;
+    });
+    return this.#asking;
   }
+
+  /** The error, with what it probably means once it has happened often enough. */
+  #explained(piece: Piece, last: UploadError, failures: number): UploadError {
+    if (failures < NOTABLE_FAILURES) {
+      return last;
+    }
+    const isSuspicious = last.code === "network" && this.#broken >= NOTABLE_FAILURES - 1 && !this.#anyStored;
+    const why = isSuspicious ? this.#suspicion(piece) : last.message;
+    const message = `The chunk at byte ${piece.from} failed ${failures} times in a row. ${why}`;
+    const { status, retryAfterMs, problem } = last;
+    return new UploadError(last.code, "resume", message, { status, retryAfterMs, problem, cause: last });
+  }
+
+  #suspicion({ from, to }: Piece): string {
+    const what = "The server can be reached, but the connection broke each time. Probably";
+    if (this.#session.direct) {
+      return `${what} the bucket has no CORS rule that lets this page PUT to it, which a browser shows as a network error.`;
+    }
+    const mib = Math.ceil((to - from) / MIB);
+    const proxy = `a proxy in front of the server refuses chunks of ${mib} MiB (413)`;
+    return `${what} ${proxy}, which a browser shows as a network error: choose a smaller chunkBytes.`;
+  }
+}
+
+/** In order, what begins later has got through in part; side by side, a chunk is there or not. */
+function isStillMissing({ from }: Piece, { missing }: Truth, { parallel, direct }: OpenSession): boolean {
+  return parallel || direct
+    ? missing.some(([first, end]) => first <= from && from < end)
+    : missing.some(([first]) => first <= from);
 }

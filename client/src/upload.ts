@@ -1,10 +1,14 @@
-// The life of an upload: started, paused, offline, ended. Work is done in legs: a leg finds the upload, asks for the truth,
-// sends what is missing and waits for completion. Pause, loss of the network and abort end the leg; going on is a new one.
-// So there is one way to resume, whatever interrupted.
+// The life of an upload: started, paused, ended. Work is done in legs: a leg claims the file, finds the upload, asks for the truth,
+// sends what is missing and waits for completion. Pause, abort and the loss of the claim end the leg; going on is a new one. So there
+// is one way to resume, whatever interrupted. Trouble that may pass ends no leg: it is sat out.
 
+import type { Deadlines } from "./deadlines.ts";
 import type { Emitter } from "./emitter.ts";
-import { abortedError, UploadError } from "./errors.ts";
+import { abortedError, missingError, timeout, UploadError } from "./errors.ts";
+import { follow } from "./follow.ts";
 import type {
+  Claim,
+  Retry,
   StateChange,
   Status,
   Upload,
@@ -15,13 +19,22 @@ import type {
   World,
 } from "./interfaces.ts";
 import type { Live } from "./live.ts";
-import type { Found, OpenSession, Sessions, Truth } from "./session.ts";
+import type { Streak } from "./patience.ts";
+import type { Found, Sessions, Truth } from "./session.ts";
 import { Speed } from "./speed.ts";
 import { Transfer, type TransferParts } from "./transfer.ts";
+
+/** Whoever cancels does not want to wait for a network. What the server keeps then, it drops by itself in time. */
+const REMOVING_MS = 60_000;
+/** A server that has lost bytes so often after all were sent will not keep them the next time either. */
+const MOST_ROUNDS = 5;
+/** Between losing a claim and asking for it again. */
+const LOST_CLAIM_MS = 1_000;
 
 export interface UploadParts extends Omit<TransferParts, "onConfirmed"> {
   readonly emitter: Emitter<UploadEvents>;
   readonly live: Live;
+  readonly deadlines: Deadlines;
 }
 
 export class QuaysideUpload implements Upload {
@@ -31,6 +44,8 @@ export class QuaysideUpload implements Upload {
   readonly #sessions: Sessions;
   readonly #emitter: Emitter<UploadEvents>;
   #state: UploadState = "idle";
+  /** The last state that was about work, to go back to when the network is there again. */
+  #work: UploadState = "idle";
   #running: Promise<UploadResult> | undefined;
   #leg: AbortController | undefined;
   #wake: () => void = () => {};
@@ -39,6 +54,11 @@ export class QuaysideUpload implements Upload {
   #confirmedBytes = 0;
   #speed: Speed;
   #uploadId: string | undefined;
+  /** Fresh beginnings in place of an upload that was gone, and the last one's reason. */
+  #restarts: { readonly streak: Streak; readonly error: UploadError } | undefined;
+  /** Nothing has counted since the last of them. */
+  #isRestartInVain = false;
+  #hasLostClaim = false;
 
   constructor(parts: UploadParts) {
     this.#parts = parts;
@@ -47,6 +67,7 @@ export class QuaysideUpload implements Upload {
     this.#sessions = parts.sessions;
     this.#emitter = parts.emitter;
     this.#speed = new Speed(parts.world.clock.nowMs(), 0);
+    this.#emitter.on("retry", (retry) => this.#retrying(retry));
   }
 
   get state(): UploadState {
@@ -78,13 +99,14 @@ export class QuaysideUpload implements Upload {
   pause(): void {
     if (this.#running !== undefined && !this.#hasEnded()) {
       this.#isPaused = true;
-      this.#leg?.abort();
+      this.#endLeg();
     }
   }
 
   resume(): void {
     this.#isPaused = false;
     this.#wake();
+    this.#parts.patience.nudge();
     if (this.#state === "failed") {
       this.start();
     }
@@ -95,13 +117,27 @@ export class QuaysideUpload implements Upload {
       return;
     }
     this.#isAborted = true;
-    this.#leg?.abort();
+    this.#endLeg();
     this.#wake();
     await this.#running?.catch(() => {});
     // The last byte may have been quicker.
-    if (!this.#hasEnded()) {
-      this.#become({ state: "aborted" });
-      await this.#sessions.remove(new AbortController().signal);
+    if (this.#hasEnded()) {
+      return;
+    }
+    this.#become({ state: "aborted" });
+    const removing = new AbortController();
+    const stop = this.#world.clock.timer(REMOVING_MS, () => {
+      const message = "The upload was cancelled here, but the server could not be told.";
+      removing.abort(new UploadError("network", "none", message, { cause: timeout(message) }));
+    });
+    await this.#sessions.remove(removing.signal).finally(stop);
+  }
+
+  /** What had failed has succeeded. */
+  mended(): void {
+    if (this.#state === "offline") {
+      const from = this.#work === "uploading" ? { resumedFromBytes: this.#confirmedBytes } : {};
+      this.#become({ state: this.#work, ...from });
     }
   }
 
@@ -110,16 +146,14 @@ export class QuaysideUpload implements Upload {
   }
 
   async #run(): Promise<UploadResult> {
-    const stopListening = this.#world.connectivity.onChange(() => {
-      if (!this.#world.connectivity.isOnline()) {
-        this.#leg?.abort();
-      }
-      this.#wake();
-    });
+    const { connectivity } = this.#world;
+    const { deadlines, patience } = this.#parts;
+    this.#isRestartInVain = false;
+    const stopListening = connectivity.onChange(() => (connectivity.isOnline() ? patience.nudge() : deadlines.hurry()));
     try {
       for (;;) {
-        for (let hindrance = this.#hindrance(); hindrance !== undefined; hindrance = this.#hindrance()) {
-          await this.#untilChangeIn(hindrance);
+        while (this.#isHeldBack()) {
+          await this.#untilWoken();
         }
         // Nothing can come between that and this.
         const leg = new AbortController();
@@ -127,14 +161,14 @@ export class QuaysideUpload implements Upload {
         try {
           const result = await this.#runLeg(leg.signal);
           this.#uploadId = result.uploadId;
-          await this.#sessions.forget();
           this.#become({ state: "completed" });
           return result;
         } catch (error) {
           if (!leg.signal.aborted) {
-            throw error;
+            this.#restartAfter(error);
           }
         } finally {
+          this.#sessions.release();
           this.#leg = undefined;
         }
       }
@@ -149,41 +183,111 @@ export class QuaysideUpload implements Upload {
     }
   }
 
-  /** What there is against working just now. */
-  #hindrance(): "paused" | "offline" | undefined {
+  #isHeldBack(): boolean {
     if (this.#isAborted) {
       throw abortedError();
     }
-    if (this.#isPaused) {
-      return "paused";
-    }
-    return this.#world.connectivity.isOnline() ? undefined : "offline";
+    return this.#isPaused;
   }
 
   /** The listener of a state may be what changes it, so waiting begins before it is told. */
-  async #untilChangeIn(state: "paused" | "offline"): Promise<void> {
+  async #untilWoken(): Promise<void> {
     const changed = new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
-    this.#become({ state });
+    this.#become({ state: "paused" });
     await changed;
+  }
+
+  /** Lets the next leg begin afresh, where the upload is gone; otherwise throws. One fresh beginning in vain is enough. */
+  #restartAfter(error: unknown): void {
+    const uploadId = this.#sessions.forgottenId;
+    const isGone = error instanceof UploadError && this.#sessions.startsAfreshAfter(error.ending);
+    if (!isGone || uploadId === undefined || this.#isRestartInVain) {
+      throw error;
+    }
+    this.#restarts = { streak: this.#parts.patience.longer(this.#restarts?.streak), error };
+    this.#isRestartInVain = true;
+    this.#emitter.emit("restart", { uploadId, error });
   }
 
   async #runLeg(signal: AbortSignal): Promise<UploadResult> {
     this.#become({ state: "starting" });
-    const found = await this.#sessions.find(signal, (hashed) => this.#become({ state: "hashing", hashed }));
-    if (found.duplicate) {
-      this.#emitter.emit("duplicate", { object: found.object });
-      this.#restartProgress(this.#file.size);
-      return { uploadId: found.uploadId, duplicate: true, object: found.object };
+    await this.#pauseBefore(signal);
+    const claim = await this.#untilClaimed(signal);
+    if ("completed" in claim) {
+      return resultOf(claim.completed);
     }
-    return this.#sendAndFinish(found, signal);
+    const onLost = () => {
+      this.#hasLostClaim = true;
+      this.#leg?.abort();
+    };
+    claim.lost.addEventListener("abort", onLost);
+    try {
+      const found = await this.#sessions.find(signal, (hashed) => this.#become({ state: "hashing", hashed }));
+      const result = await this.#sendAndFinish(found, signal);
+      // A crash here leaves a record of an upload that is complete, which is what the next page then finds.
+      await this.#sessions.forget();
+      return result;
+    } finally {
+      claim.lost.removeEventListener("abort", onLost);
+    }
   }
 
-  async #sendAndFinish(found: Found & { duplicate: false }, signal: AbortSignal): Promise<UploadResult> {
+  /** From here on nothing is sent, so others may at once. */
+  #endLeg(): void {
+    this.#leg?.abort();
+    this.#sessions.release();
+  }
+
+  /** The right to send; or the status, when another page has sent it all. */
+  async #untilClaimed(signal: AbortSignal): Promise<Claim | { readonly completed: Status }> {
+    const parts = { sessions: this.#sessions, live: this.#parts.live, world: this.#world };
+    for (;;) {
+      const claim = await this.#sessions.claim(signal);
+      if (claim !== undefined) {
+        return claim;
+      }
+      this.#become({ state: "following" });
+      let isFirst = true;
+      const onStatus = ({ uploadedBytes }: Status) => {
+        isFirst ? this.#restartProgress(uploadedBytes) : this.#confirmed(uploadedBytes);
+        isFirst = false;
+      };
+      const followed = await follow(parts, onStatus, signal);
+      if (followed !== undefined) {
+        return "claim" in followed ? followed.claim : followed;
+      }
+      this.#sessions.leave();
+    }
+  }
+
+  /** Whatever ends legs again and again, there is a pause between them. */
+  async #pauseBefore(signal: AbortSignal): Promise<void> {
+    if (this.#hasLostClaim) {
+      this.#hasLostClaim = false;
+      await this.#world.clock.sleep(LOST_CLAIM_MS, signal);
+    }
+    if (this.#isRestartInVain && this.#restarts !== undefined && this.#restarts.streak.failures > 1) {
+      await this.#parts.patience.wait(this.#restarts.error, this.#restarts.streak, signal);
+    }
+  }
+
+  async #sendAndFinish(found: Found, signal: AbortSignal): Promise<UploadResult> {
+    const { patience } = this.#parts;
+    if (found.is === "duplicate") {
+      const { object } = found;
+      this.#emitter.emit("duplicate", { object });
+      this.#restartProgress(this.#file.size);
+      return { uploadId: object.uploadId, duplicate: true, object };
+    }
+    if (found.is === "completed") {
+      this.#restartProgress(this.#file.size);
+      return resultOf(found.status);
+    }
     const { session } = found;
     let truth: Truth = found.truth;
-    for (;;) {
+    for (let rounds: Streak | undefined; ; ) {
       if (truth.missing.length > 0) {
         const already = truth.uploadedBytes > 0 ? { resumedFromBytes: truth.uploadedBytes } : {};
         this.#become({ state: "uploading", ...already });
@@ -193,20 +297,25 @@ export class QuaysideUpload implements Upload {
         );
       }
       this.#become({ state: "completing" });
-      const status = await this.#untilCompleted(session, signal);
-      if (status.object !== null && status.state === "completed") {
-        this.#confirmed(status.uploadedBytes);
-        return { uploadId: session.uploadId, duplicate: false, object: status.object };
+      if (this.#file.size === 0) {
+        await patience.ask(signal, () => this.#parts.server.complete(session.uploadId, signal));
       }
+      const status = await this.#untilCompleted(session.uploadId, signal);
+      if (status.state === "completed") {
+        this.#confirmed(status.uploadedBytes);
+        return resultOf(status);
+      }
+      rounds = patience.longer(rounds);
+      if (rounds.failures >= MOST_ROUNDS) {
+        throw missingError();
+      }
+      await patience.wait(missingError(), rounds, signal);
       truth = status;
     }
   }
 
   /** Listens until the object is whole, or the server misses bytes after all. */
-  async #untilCompleted({ uploadId }: OpenSession, signal: AbortSignal): Promise<Status> {
-    if (this.#file.size === 0) {
-      await this.#parts.patience.ask(signal, () => this.#parts.server.complete(uploadId, signal));
-    }
+  async #untilCompleted(uploadId: string, signal: AbortSignal): Promise<Status> {
     const ask = () => this.#sessions.status(uploadId, signal);
     for await (const told of this.#parts.live.statuses(uploadId, ask, signal)) {
       const status = await this.#sessions.judged(told);
@@ -228,19 +337,39 @@ export class QuaysideUpload implements Upload {
 
   /** Answers to chunks side by side may come in any order; the count never goes back. */
   #confirmed(uploadedBytes: number): void {
+    this.mended();
     if (uploadedBytes > this.#confirmedBytes) {
+      this.#isRestartInVain = false;
       this.#confirmedBytes = uploadedBytes;
       this.#emitter.emit("progress", this.#speed.confirmed(this.#world.clock.nowMs(), uploadedBytes, this.#file.size));
+    }
+  }
+
+  #retrying({ error }: Retry): void {
+    if (this.#hasEnded()) {
+      return;
+    }
+    if (error.code === "network" && !this.#world.connectivity.isOnline()) {
+      this.#become({ state: "offline" });
+    } else {
+      this.mended();
     }
   }
 
   #become(change: StateChange): void {
     const isNews = change.state !== this.#state || Object.keys(change).length > 1;
     this.#state = change.state;
+    if (change.state !== "offline") {
+      this.#work = change.state;
+    }
     if (isNews) {
       this.#emitter.emit("state", change);
     }
   }
+}
+
+function resultOf({ uploadId, object }: Status): UploadResult {
+  return { uploadId, duplicate: false, object };
 }
 
 /** What is no `UploadError` is a mistake in this package, or in what was injected; it is passed on with its cause. */

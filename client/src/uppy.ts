@@ -5,11 +5,14 @@ import { BasePlugin, type Body, type Meta, type PluginOpts, type Uppy, type Uppy
 import { createUpload } from "./create_upload.ts";
 import { UploadError } from "./errors.ts";
 import type { Upload, UploadFile, UploadOptions, UploadResult } from "./interfaces.ts";
+import { withoutSlash } from "./server.ts";
 import { Slots } from "./slots.ts";
 
 const INFO_MS = 5_000;
 
-export interface QuaysideUploaderOptions extends PluginOpts, Omit<UploadOptions, "metadata" | "contentType"> {
+export interface QuaysideUploaderOptions
+  extends PluginOpts,
+    Omit<UploadOptions, "metadata" | "contentType" | "fileId"> {
   /** How many files go up at the same time; 2 if not said. A paused file makes room for another. */
   readonly filesAtOnce?: number;
   /** Which of a file's metadata to send; all if not said. */
@@ -22,6 +25,8 @@ const defaultLocale = {
   strings: {
     resumingFrom: "Resuming %{name} from %{percent} %",
     alreadyThere: "%{name} is there already",
+    beganAfresh: "%{name} begins afresh: its earlier upload is gone",
+    inAnotherTab: "%{name} is on its way in another tab",
     remoteFile: "Files from other services cannot be uploaded here",
   },
 };
@@ -72,6 +77,8 @@ export class QuaysideUploader<M extends Meta, B extends Body> extends BasePlugin
     const { name = "unnamed" } = file;
     const upload = createUpload(uploadFile(data, name, file.type), {
       ...this.opts,
+      // Two files of one name are two files to Uppy.
+      fileId: file.id,
       contentType: file.type,
       metadata: metadataOf(file.meta, this.opts.allowedMetaFields),
     });
@@ -97,20 +104,25 @@ export class QuaysideUploader<M extends Meta, B extends Body> extends BasePlugin
       const uploadStarted = file?.progress.uploadStarted ?? Date.now();
       this.uppy.emit("upload-progress", file, { uploadStarted, bytesUploaded: uploadedBytes, bytesTotal: fileBytes });
     });
+    const inform = (key: string, more: object = {}) =>
+      this.uppy.info(this.i18n(key, { name, ...more }), "info", INFO_MS);
     let wasPaused = false;
     upload.on("state", ({ state, resumedFromBytes }) => {
       if (resumedFromBytes !== undefined && !wasPaused) {
-        const percent = Math.floor((100 * resumedFromBytes) / (this.uppy.getFile(id)?.size || 1));
-        this.uppy.info(this.i18n("resumingFrom", { name, percent }), "info", INFO_MS);
+        inform("resumingFrom", { percent: Math.floor((100 * resumedFromBytes) / (this.uppy.getFile(id)?.size || 1)) });
+      }
+      if (state === "following") {
+        inform("inAnotherTab");
       }
       wasPaused ||= state === "paused";
     });
-    upload.on("duplicate", () => this.uppy.info(this.i18n("alreadyThere", { name }), "info", INFO_MS));
+    upload.on("duplicate", () => inform("alreadyThere"));
+    upload.on("restart", () => inform("beganAfresh"));
     upload.on("retry", ({ error }) => this.uppy.log(`[Quayside] ${error.message}`, "warning"));
   }
 
   #succeeded(id: string, name: string, result: UploadResult): void {
-    const uploadURL = `${this.opts.endpoint.replace(/\/+$/, "")}/upload/${result.uploadId}`;
+    const uploadURL = `${withoutSlash(this.opts.endpoint)}/upload/${result.uploadId}`;
     const body = { ...result } as unknown as B;
     this.uppy.log(`[Quayside] ${name} is upload ${result.uploadId}`);
     this.uppy.emit("upload-success", this.uppy.getFile(id), { status: 200, uploadURL, body });
@@ -183,10 +195,19 @@ class WantedState<M extends Meta, B extends Body> {
   }
 }
 
+/** The same object for the same file, so that a hash that was computed once is known when it is tried again. */
+const files = new WeakMap<Blob, UploadFile>();
+
 /** Uppy also takes blobs, which have neither name nor date. Nothing is copied; only a real file can be handed to a Web Worker. */
 function uploadFile(data: File | Blob, name: string, type: string): UploadFile {
+  const known = files.get(data);
+  if (known?.name === name && known.type === type) {
+    return known;
+  }
   const lastModified = "lastModified" in data ? data.lastModified : 0;
-  return new File([data], name, { type, lastModified });
+  const file = new File([data], name, { type, lastModified });
+  files.set(data, file);
+  return file;
 }
 
 function metadataOf(meta: Meta, allowed: readonly string[] | undefined): Record<string, string> {

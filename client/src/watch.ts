@@ -1,29 +1,33 @@
 // Watching an upload, whoever sends it and by whatever protocol: how it stands, until nothing more can follow.
 
+import { Deadlines } from "./deadlines.ts";
 import { goneError, UploadError } from "./errors.ts";
+import { HeaderSource } from "./headers.ts";
 import type { ServerState, Status, UploadOptions, World } from "./interfaces.ts";
 import { Live } from "./live.ts";
 import { Patience } from "./patience.ts";
-import { fetchHttp, systemClock, systemRandom, webSockets } from "./platform.ts";
+import { browserHttp, systemClock, systemRandom, webSockets } from "./platform.ts";
 import { Server } from "./server.ts";
 
-export interface WatchOptions extends Pick<UploadOptions, "endpoint" | "headers"> {
+export interface WatchOptions extends Pick<UploadOptions, "endpoint" | "headers" | "retry"> {
   /** Stops the watching, which then ends with the signal's reason. */
   readonly signal?: AbortSignal;
   readonly world?: Partial<Pick<World, "http" | "clock" | "random" | "live">>;
 }
 
-const ENDED: readonly ServerState[] = ["completed", "failed", "aborted", "expired"];
+const ENDED: readonly ServerState[] = ["completed", "failed", "aborted", "expired", "deleted"];
 
 /**
  * How the upload stands now, and again at every change: its bytes, its state, and how far the telling of the origin is. Ends
- * when nothing can change by itself any more. Throws an `UploadError` when the server cannot be asked or does not know it.
+ * when nothing can change by itself any more. Throws an `UploadError` when the server does not know it, or
+ * will not say. A server that is away is asked until it is back.
  */
 export async function* watchUpload(uploadId: string, options: WatchOptions): AsyncGenerator<Status, void> {
-  const { endpoint, headers, signal = new AbortController().signal } = options;
-  const world = { http: fetchHttp, clock: systemClock, random: systemRandom, live: webSockets, ...options.world };
-  const patience = new Patience(world.clock, world.random, () => {});
-  const server = new Server(endpoint, headers, world.http, world.clock);
+  const { endpoint, headers, retry, signal = new AbortController().signal } = options;
+  const world = { http: browserHttp, clock: systemClock, random: systemRandom, live: webSockets, ...options.world };
+  const { clock, random } = world;
+  const patience = new Patience({ clock, random, policy: retry, onRetry: () => {} });
+  const server = new Server(endpoint, new HeaderSource(headers, clock), new Deadlines(world.http, clock), clock);
   const ask = async (): Promise<Status> => {
     try {
       return await patience.ask(signal, () => server.status(uploadId, signal));

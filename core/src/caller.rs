@@ -43,7 +43,13 @@ pub enum Caller {
     /// longer than the token lives.
     Creator(TokenHash),
     /// Somebody with the token of one upload.
-    Holder(UploadId),
+    Holder {
+        /// The upload.
+        upload: UploadId,
+        /// Whose the application says that it is. None of a token that this service has made for the upload itself, which is
+        /// good whoever it belongs to.
+        owner: Option<String>,
+    },
 }
 
 /// Whose an upload is. Fixed when it is created.
@@ -74,7 +80,10 @@ impl Caller {
             Self::System => true,
             Self::Owner(owner) => owner == upload.owner,
             Self::Creator(token) => upload.created_with == Some(*token),
-            Self::Holder(id) => *id == upload.upload,
+            // An application that mints for its own users may name an upload of somebody else's: both must be right.
+            Self::Holder { upload: id, owner } => {
+                *id == upload.upload && owner.as_deref().is_none_or(|owner| owner == upload.owner)
+            }
         }
     }
 }
@@ -96,8 +105,11 @@ mod tests {
             (Caller::Owner(String::new()), false),
             (Caller::Creator(token), true),
             (Caller::Creator(TokenHash::of("a.b.d")), false),
-            (Caller::Holder(id), true),
-            (Caller::Holder(other), false),
+            (Caller::Holder { upload: id, owner: None }, true),
+            (Caller::Holder { upload: other, owner: None }, false),
+            (Caller::Holder { upload: id, owner: Some("alice".to_owned()) }, true),
+            (Caller::Holder { upload: other, owner: Some("alice".to_owned()) }, false),
+            (Caller::Holder { upload: id, owner: Some("mallory".to_owned()) }, false),
         ] {
             assert_eq!(caller.may_use(upload), may, "{caller:?}");
         }
@@ -110,7 +122,10 @@ mod tests {
         for (caller, json) in [
             (Caller::System, r#""system""#),
             (Caller::Owner("ä\n".to_owned()), r#"{"owner":"ä\n"}"#),
-            (Caller::Holder(id), r#"{"holder":"067e6162-3b6f-4ae2-a171-2470b63dff00"}"#),
+            (
+                Caller::Holder { upload: id, owner: Some("alice".to_owned()) },
+                r#"{"holder":{"upload":"067e6162-3b6f-4ae2-a171-2470b63dff00","owner":"alice"}}"#,
+            ),
         ] {
             assert_eq!(serde_json::to_string(&caller).unwrap(), json);
             assert_eq!(serde_json::from_str::<Caller>(json).unwrap(), caller);

@@ -7,7 +7,7 @@
 //! is written with every request that signs or records.
 //!
 //! Exact: rows, by SQLite's own counts, and requests to the upload's object, but for questions (status), which are the asker's.
-//! By rule, not by measurement: what the owner's ledger does for an upload, as if each had it set its alarm; a queue's message, as
+//! By rule, not by measurement: what the owner's ledger does for an upload, as if each were created with a key; a queue's message, as
 //! three operations; R2's list of the parts of a direct upload, as one. Not counted: parts of attempts that never came to their
 //! commit, or were never recorded; that a creation brings its bytes along, which shows as two requests to the Worker where its
 //! chunk has to ask for itself.

@@ -97,7 +97,7 @@ pub struct Delivery {
     /// When the event is handed to the queue (again). Every expected attempt moves this beyond itself, so a queue that
     /// works is never given a second copy, and one that lost the message is.
     pub next_send_at: UnixMs,
-    /// When the attempt that is under way is over at the latest.
+    /// When the attempt that is under way is over at the latest: one at telling of this, or of what was withdrawn for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt_until: Option<UnixMs>,
     /// Until when the last link that was handed out with it is good.
@@ -141,7 +141,7 @@ impl Delivery {
     /// The event has been handed to the queue; unless an attempt begins, hand it over again after `resend_ms`.
     #[must_use]
     pub fn sent(&self, now: UnixMs, resend_ms: u64) -> Self {
-        Self { next_send_at: now.plus_ms(resend_ms), ..self.clone() }
+        Self { next_send_at: now.plus_ms(resend_ms), attempt_until: None, ..self.clone() }
     }
 
     /// An attempt begins that lasts at most `attempt_ms`, and hands out a link that is good until then, if it hands out one.

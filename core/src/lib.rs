@@ -29,6 +29,7 @@ pub mod cost;
 pub mod dialect;
 pub mod direct;
 pub mod event;
+pub mod gathering;
 pub mod http_date;
 pub mod integrity;
 pub mod ledger;

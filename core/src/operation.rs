@@ -2,6 +2,7 @@
 
 use crate::{
     integrity::ChunkDigest,
+    ledger::EntryName,
     preconditions::Conditions,
     units::{ByteCount, UploadId},
     upload::{FileInfo, Snapshot},
@@ -18,8 +19,8 @@ pub enum Operation {
     Compose(Create, Wait),
     /// What the deployment speaks and allows.
     Discover,
-    /// The owner's open uploads.
-    List,
+    /// The owner's open uploads, a page of them: from the newest on, or from behind this one.
+    List(Option<EntryName>),
     /// A chunk.
     Append(Append),
     /// A chunk whose sender does not say how long it is.
@@ -50,7 +51,7 @@ impl Operation {
     /// The upload it is about, where there is one yet.
     pub fn upload_id(&self) -> Option<UploadId> {
         match self {
-            Self::Create(_) | Self::CreateWith(..) | Self::Compose(..) | Self::Discover | Self::List => None,
+            Self::Create(_) | Self::CreateWith(..) | Self::Compose(..) | Self::Discover | Self::List(_) => None,
             Self::Append(append) => Some(append.id),
             Self::AppendUnsized(chunk) => Some(chunk.id),
             Self::Download(download) => Some(download.id),
@@ -186,8 +187,13 @@ pub enum Outcome {
     },
     /// These bytes are stored already.
     Duplicate(crate::ledger::Fingerprint),
-    /// The owner's open uploads.
-    Listed(Vec<crate::ledger::OpenUpload>),
+    /// The owner's open uploads, newest first: a page of them.
+    Listed {
+        /// As they stand.
+        uploads: Vec<Snapshot>,
+        /// Where the next page goes on, if there is one.
+        next: Option<EntryName>,
+    },
     /// What the deployment allows.
     Discovered(crate::plan::Limits),
     /// A chunk was stored.

@@ -75,11 +75,24 @@ impl Outbox {
     /// the origin does not hear of it first.
     #[must_use]
     pub fn deleted(&self, now: UnixMs) -> Self {
-        let under_way = self.iter().filter_map(|delivery| delivery.attempt_until).max();
+        let attempt_until =
+            self.iter().filter_map(|delivery| delivery.attempt_until).max().filter(|until| *until > now);
         let known = self.iter().filter(|delivery| delivery.state == DeliveryState::Delivered).cloned();
-        let next_send_at = under_way.map_or(now, |until| until.max(now));
-        let deletion = Delivery { next_send_at, ..Delivery::new(EventKind::Deleted, now) };
+        let next_send_at = attempt_until.unwrap_or(now);
+        let deletion = Delivery { next_send_at, attempt_until, ..Delivery::new(EventKind::Deleted, now) };
         Self(known.chain([deletion]).collect())
+    }
+
+    /// An attempt is over at telling of something that was withdrawn meanwhile: what waits for that need not wait any longer.
+    #[must_use]
+    pub fn withdrawn_attempt_ended(&self, now: UnixMs) -> Self {
+        let go_on = |delivery: &Delivery| match delivery.attempt_until {
+            Some(until) if delivery.attempts == 0 && until > now => {
+                Delivery { next_send_at: now, attempt_until: None, ..delivery.clone() }
+            }
+            _ => delivery.clone(),
+        };
+        Self(self.iter().map(go_on).collect())
     }
 }
 

@@ -5,6 +5,9 @@ use crate::refusal::Refusal;
 /// After so many seconds what passes by itself may have passed.
 pub(crate) const SOON_SECONDS: u32 = 1;
 
+/// After so many seconds another upload may have ended and given its room back.
+const ROOM_SECONDS: u32 = 60;
+
 impl Refusal {
     /// What a client that needs another token is told about it in `WWW-Authenticate` (RFC 6750, section 3).
     pub fn challenge(&self) -> Option<String> {
@@ -28,8 +31,9 @@ impl Refusal {
             | Self::RateLimited { retry_after_seconds }
             | Self::RedeliveredRecently { retry_after_seconds }
             | Self::QuotaExceeded { retry_after_seconds: Some(retry_after_seconds), .. } => Some(*retry_after_seconds),
-            Self::Completing | Self::StorageUnavailable { .. } => Some(SOON_SECONDS),
-            Self::KeysUnavailable => Some(5),
+            Self::QuotaExceeded { retry_after_seconds: None, .. } => Some(ROOM_SECONDS),
+            Self::Completing | Self::StorageUnavailable { .. } | Self::NotCreated => Some(SOON_SECONDS),
+            Self::KeysUnavailable | Self::Overloaded => Some(5),
             _ => None,
         }
     }

@@ -1,8 +1,13 @@
-# What carries events to the origin, and where those are put that it never took. Producers and consumers are wrangler.toml's, with
+# What carries events to the origin, what has uploads copied and read back, and where events are put that the origin never took. Producers and consumers are wrangler.toml's, with
 # the Worker.
 resource "cloudflare_queue" "events" {
   account_id = var.account_id
   queue_name = "quayside-${var.environment}-events"
+}
+
+resource "cloudflare_queue" "tasks" {
+  account_id = var.account_id
+  queue_name = "quayside-${var.environment}-tasks"
 }
 
 resource "cloudflare_queue" "dead_letters" {

@@ -4,8 +4,10 @@
 use upload_core::{
     event::{EventKind, Verdict},
     ledger::Fingerprint,
+    refusal::Refusal,
     session::{Change, Decision, Session, Slice, Wanted},
     units::UnixMs,
+    upload::Purpose,
 };
 
 use crate::rpc::upload::{
@@ -25,8 +27,10 @@ pub(crate) fn fingerprint(session: &Session) -> Option<Fingerprint> {
     })
 }
 
+/// A piece is served to nobody: it takes room for as long as an upload may be put together from it, and is no file.
 pub(crate) fn find_object(session: &Session) -> Decision<FoundObject> {
     let answer = match session.stored_object() {
+        Some(_) if session.birth.purpose == Purpose::Piece => Err(Refusal::PieceNotServed),
         Some(object) => {
             let completed_at = session.progress.ended_at.unwrap_or(session.birth.created_at);
             Ok(FoundObject { object, completed_at, snapshot: session.snapshot() })

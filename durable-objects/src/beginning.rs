@@ -66,6 +66,9 @@ impl UploadSession {
             return answer(repeated.map(|snapshot| BeginAnswer::Counted(Box::new(snapshot))));
         }
         let arrival = self.arrivals.arrive();
+        if let Err(refusal) = self.has_room(|session| session.growth_by_chunk(now(), begin)).await? {
+            return answer::<Grant>(Err(refusal));
+        }
         let opened = self.open_for(begin).await?;
         // Dies here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
         let rule = &mut |session: &Session, now: UnixMs| -> Decision<Grant> {

@@ -66,9 +66,7 @@ impl UploadSession {
             }
             Status::NAME => self.decide_then_show(&body, |session, _, _: &Status| session.status()),
             ReadTrail::NAME => self.decide(&body, |_, _, _: &ReadTrail| self.trail.show()),
-            Declare::NAME => self.decide_then_show(&body, |session, now, declare: &Declare| {
-                session.declare(now, declare.offset, declare.file_bytes)
-            }),
+            Declare::NAME => self.declare(&body).await,
             AwaitObject::NAME => {
                 self.load()?;
                 waiting::for_object(&self.session).await;

@@ -3,6 +3,7 @@
 
 use crate::fault::Result;
 use upload_core::{
+    log_line::LogLine,
     refusal::Refusal,
     session::{Begin, Birth, Grant, Session},
     trail::Trail,
@@ -12,6 +13,7 @@ use upload_core::{
 use crate::{
     assembly,
     clock::{now, set_alarm},
+    log,
     metering::{self, metered},
     rpc::upload::Begun,
     sql::session as sql,
@@ -27,9 +29,15 @@ impl UploadSession {
             return Ok(Ok(Begun { snapshot, grant: None }));
         }
         if birth.needs_multipart() {
-            birth.multipart_id = Some(assembly::open(&self.bucket()?, &birth.key).await?);
+            match assembly::open(&self.bucket()?, &birth.key).await {
+                Ok(id) => birth.multipart_id = Some(id),
+                Err(error) => {
+                    log::error(&LogLine { detail: Some(error.to_string()), ..log::fault("open") });
+                    return Ok(Err(Refusal::NotCreated));
+                }
+            }
         }
-        // Dies here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
+        // Crash here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
         if let Some(snapshot) = self.shown() {
             // The same creation, asked twice at the same time: the other one was first, and this one's multipart upload is
             // one too many.

@@ -70,6 +70,9 @@ mod planned {
     }
 
     /// Makes the call, unless it is one that was chosen to fail.
+    ///
+    /// # Panics
+    /// Where that is what was chosen.
     pub async fn around<T, E: Into<Error>>(point: &str, call: impl Future<Output = Result<T, E>>) -> Result<T> {
         let Some((kind, code)) = due(point) else { return call.await.map_err(Into::into) };
         match kind {

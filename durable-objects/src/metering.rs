@@ -48,11 +48,11 @@ fn add(rows: Cost) {
     ROWS.set(sum);
 }
 
-/// A creation: a request to the Worker, one to the ledger with an entry, a sum and an alarm, which it sets unless others have had
-/// it set, one to this object, and R2's multipart upload, where it is opened at once.
+/// A creation: a request to the Worker, one to the ledger with an entry and a key (what a day's first creation and its alarm cost is
+/// shared by all of that day), one to this object, and R2's multipart upload, where it is opened at once.
 pub(crate) fn of_creation(session: &Session) -> Cost {
     let r2_class_a = session.birth.multipart_id.is_some().into();
-    Cost { worker_requests: 1, object_requests: 2, rows_written: 3, r2_class_a, ..Cost::NONE }
+    Cost { worker_requests: 1, object_requests: 2, rows_written: 2, r2_class_a, ..Cost::NONE }
 }
 
 /// A request that leads to the upload's object.

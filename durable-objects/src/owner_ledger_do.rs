@@ -1,30 +1,26 @@
 //! The object of one owner: admits uploads, knows which are open, and which verified bytes are stored already.
 //!
 //! Promises: an upload is admitted at most once per `Idempotency-Key`; what is open counts against the quota until its upload
-//! has ended, and never longer than its expiry and an hour; nothing of one owner is ever shown to another, since each
-//! owner has an object of their own.
+//! has ended, and never longer than its latest end and an hour; nothing of one owner is ever shown to another, since each
+//! owner has an object of their own. What is asked and answered stands in [`crate::ledger`].
+//!
+//! The alarm sweeps. It is set once a day at most, two days ahead, so that of all creations of a day one pays for it; while an owner
+//! goes on creating, each day's first creation sweeps and puts it off. A lost alarm does no harm: nothing counts that is over.
 
 #![allow(missing_docs, reason = "#[durable_object] expands to public methods without documentation")]
 
-use std::cell::Cell;
-
 use crate::fault::Result;
-use upload_core::{
-    ledger::{Admission, OpenUpload},
-    log_line::LogLine,
-    refusal::Refusal,
-    units::{UnixMs, UploadId},
-};
+use upload_core::{log_line::LogLine, units::UnixMs};
 use worker::{DurableObject, Env, Request, Response, State, Storage, durable_object};
 
 use crate::{
     clock::{now, set_alarm},
+    ledger::Ledger,
     log,
     rpc::{
         Command, answer,
-        ledger::{Admit, ForgetObject, ListOpen, Recall, Settle},
+        ledger::{Admit, Charge, ForgetObject, ListOpen, Recall, Settle},
     },
-    sql::ledger as sql,
 };
 
 /// When the ledger could not be swept, it is tried again after a minute.
@@ -34,17 +30,14 @@ const ALARM_FALLBACK_MS: u64 = 60_000;
 #[durable_object(alarm)]
 pub struct OwnerLedger {
     state: State,
-    /// Whether the tables are there; not known until something is to be written.
-    prepared: Cell<bool>,
-    /// When the alarm rings; not known until it has been set here. An entry whose time is over later than that needs no other, so
-    /// that of many uploads only the first one pays for an alarm.
-    armed: Cell<Option<UnixMs>>,
+    ledger: Ledger<Storage>,
 }
 
 impl DurableObject for OwnerLedger {
     fn new(state: State, env: Env) -> Self {
         log::bind(&env);
-        Self { state, prepared: Cell::default(), armed: Cell::default() }
+        let ledger = Ledger::new(state.storage());
+        Self { state, ledger }
     }
 
     async fn fetch(&self, request: Request) -> worker::Result<Response> {
@@ -52,17 +45,12 @@ impl DurableObject for OwnerLedger {
     }
 
     async fn alarm(&self) -> worker::Result<Response> {
-        let next = match sql::sweep(&self.state.storage(), now()) {
-            Ok(next) => next,
-            Err(error) => {
-                let line = LogLine { event: "fault", code: Some("sweep"), ..LogLine::default() };
-                log::error(&LogLine { detail: Some(error.to_string()), ..line });
-                Some(now().plus_ms(ALARM_FALLBACK_MS))
-            }
-        };
-        self.armed.set(next);
+        let next = self.ledger.sweep(now()).unwrap_or_else(|error| {
+            let line = LogLine { event: "fault", code: Some("sweep"), ..LogLine::default() };
+            log::error(&LogLine { detail: Some(error.to_string()), ..line });
+            Some(now().plus_ms(ALARM_FALLBACK_MS))
+        });
         if let Err(error) = set_alarm(&self.state, next) {
-            self.armed.take();
             log::error(&LogLine { event: "fault", detail: Some(error.to_string()), ..LogLine::default() });
         }
         Response::empty()
@@ -74,84 +62,19 @@ impl OwnerLedger {
     async fn asked(&self, mut request: Request) -> Result<Response> {
         let path = request.path();
         let body = request.text().await?;
-        let storage = self.state.storage();
+        let now = now();
+        let arm = |at: UnixMs| set_alarm(&self.state, Some(at));
         match path.trim_start_matches('/') {
-            Admit::NAME => answer(self.admit(&serde_json::from_str(&body)?)?),
-            Recall::NAME if sql::exists(&storage)? => {
-                let Recall(asked) = serde_json::from_str(&body)?;
-                let found = sql::remembered(&storage, &asked.key, now())?;
-                answer(Ok(found.filter(|found| found.request == asked.request).map(|found| found.upload_id)))
+            Admit::NAME => answer(self.ledger.admit(&serde_json::from_str(&body)?, now, &arm)?),
+            Recall::NAME => answer(Ok(self.ledger.recall(&serde_json::from_str(&body)?, now)?)),
+            Charge::NAME => answer(self.ledger.charge(&serde_json::from_str(&body)?, now)?),
+            Settle::NAME => answer(Ok(self.ledger.settle(&serde_json::from_str(&body)?, now, &arm)?)),
+            ForgetObject::NAME => answer(Ok(self.ledger.forget(&serde_json::from_str(&body)?, now)?)),
+            ListOpen::NAME => {
+                let ListOpen { after } = serde_json::from_str(&body)?;
+                answer(Ok(self.ledger.list(after, now)?))
             }
-            Recall::NAME => answer(Ok(None::<UploadId>)),
-            Settle::NAME => {
-                let settle: Settle = serde_json::from_str(&body)?;
-                self.prepare(&storage)?;
-                sql::settle(&storage, settle.upload_id, settle.object.as_ref())?;
-                answer(Ok(()))
-            }
-            ForgetObject::NAME if sql::exists(&storage)? => {
-                let forget: ForgetObject = serde_json::from_str(&body)?;
-                sql::forget(&storage, forget.sha256)?;
-                answer(Ok(()))
-            }
-            ForgetObject::NAME => answer(Ok(())),
-            ListOpen::NAME if sql::exists(&storage)? => answer(Ok(sql::list(&storage, now())?)),
-            ListOpen::NAME => answer(Ok(Vec::<OpenUpload>::new())),
             _ => Ok(Response::error("no such command", 404)?),
         }
-    }
-
-    /// No `await`: between looking and writing nobody else comes in.
-    fn admit(&self, admit: &Admit) -> Result<std::result::Result<Admission, Refusal>> {
-        let storage = self.state.storage();
-        let now = now();
-        if self.prepared.get() || sql::exists(&storage)? {
-            if let Some(idempotency) = &admit.idempotency
-                && let Some(remembered) = sql::remembered(&storage, &idempotency.key, now)?
-            {
-                let same = remembered.request == idempotency.request;
-                return Ok(if same {
-                    Ok(Admission::Repeated(remembered.upload_id))
-                } else {
-                    Err(Refusal::IdempotencyMismatch)
-                });
-            }
-            if let Some(sha256) = admit.sha256
-                && let Some(known) = sql::find(&storage, sha256)?
-                && known.file_size == admit.upload.file_size
-            {
-                return Ok(Ok(Admission::Known(known)));
-            }
-            if let Err(refusal) =
-                admit.quota.admit(sql::usage(&storage, admit.quota, now)?, admit.upload.file_size, now)
-            {
-                return Ok(Err(refusal));
-            }
-        } else if let Err(refusal) =
-            admit.quota.admit(upload_core::ledger::Usage::default(), admit.upload.file_size, now)
-        {
-            return Ok(Err(refusal));
-        }
-        self.prepare(&storage)?;
-        let armed = Cell::new(self.armed.get());
-        sql::open(&storage, &admit.upload, admit.idempotency.as_ref(), now, |first_due| {
-            // One that is late may never come: it is set again.
-            if armed.get().is_some_and(|armed| now < armed && armed <= first_due) {
-                return Ok(());
-            }
-            armed.set(sql::next_sweep(&storage)?);
-            set_alarm(&self.state, armed.get())
-        })?;
-        self.armed.set(armed.get());
-        // Dies here: the entry is there and the upload is not. It goes with its expiry.
-        Ok(Ok(Admission::Opened))
-    }
-
-    fn prepare(&self, storage: &Storage) -> Result<()> {
-        if !self.prepared.get() {
-            sql::prepare(storage)?;
-            self.prepared.set(true);
-        }
-        Ok(())
     }
 }

@@ -318,7 +318,8 @@ impl UploadSession {
             }
             Job::Settle => {
                 let ledgers = Door::to_ledgers(&self.env)?;
-                let settle = Settle { upload_id: session.birth.id, object: fingerprint(&session) };
+                let (bytes, sha256) = (session.came_to(), session.birth.file.sha256);
+                let settle = Settle { name: session.entry(), bytes, sha256, object: fingerprint(&session) };
                 if let Err(refusal) = ask(&ledgers, &session.birth.owner, &settle).await? {
                     return Err(refusal.to_string().into());
                 }
@@ -343,5 +344,9 @@ impl UploadSession {
 
     pub(crate) fn bucket(&self) -> Result<Bucket> {
         Ok(self.env.bucket(BUCKET_BINDING)?)
+    }
+
+    pub(crate) fn env(&self) -> &Env {
+        &self.env
     }
 }

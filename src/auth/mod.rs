@@ -26,6 +26,7 @@ use upload_core::{
     upload::Purpose,
 };
 use web_sys::Url;
+use worker::Context;
 
 use crate::{
     config::{Auth, Config, DeleteCompleted, TokenSettings},
@@ -92,12 +93,13 @@ impl Access {
     }
 }
 
-/// Finds out who asks for this operation. `host` is scheme and host of the request.
+/// Finds out who asks for this operation. `host` is scheme and host of the request; `context` keeps what is fetched for its sake.
 pub(crate) async fn identify(
     head: &Head,
     operation: &Operation,
     config: &Config,
     host: &str,
+    context: &Context,
 ) -> Result<std::result::Result<Access, Refusal>> {
     // What may be uploaded is no secret, and a signed URL says itself what it is for: it is looked at before anything else.
     if matches!(operation, Operation::Discover | Operation::Download(_)) {
@@ -108,7 +110,7 @@ pub(crate) async fn identify(
         Auth::Tokens(settings) => match presented(head) {
             None => Ok(Err(Refusal::Unauthorized)),
             Some(token) if upload_token::is_one(token) => Ok(holder(token, operation, config)),
-            Some(token) => by_token(token, settings, config.delete_completed).await,
+            Some(token) => by_token(token, settings, config.delete_completed, context).await,
         },
     }
 }
@@ -164,8 +166,8 @@ fn holder(token: &str, operation: &Operation, config: &Config) -> std::result::R
         return Err(Refusal::NotPermitted { detail: "An upload's token is for that upload only.".to_owned() });
     };
     if upload_token::is_of(token, &config.download_secrets, upload) {
-        let delete_right = DeleteRight::Unfinished;
-        Ok(Access { caller: Caller::Holder(upload), creator: None, composer: None, delete_right })
+        let (caller, delete_right) = (Caller::Holder { upload, owner: None }, DeleteRight::Unfinished);
+        Ok(Access { caller, creator: None, composer: None, delete_right })
     } else {
         // Also said of an upload's token that was altered: it cannot be told from another's.
         Err(Refusal::UploadNotFound)
@@ -176,19 +178,20 @@ async fn by_token(
     text: &str,
     settings: &TokenSettings,
     delete_completed: DeleteCompleted,
+    context: &Context,
 ) -> Result<std::result::Result<Access, Refusal>> {
-    let now = UnixMs(now_ms());
-    let claims = match genuine(text, settings, now).await? {
-        Ok(genuine) => genuine.claims(&settings.audience, now),
+    let claims = match genuine(text, settings, context).await? {
+        Ok(genuine) => genuine.claims(&settings.audience, UnixMs(now_ms())),
         Err(Untold::Fault(fault)) => Err(fault),
         Err(Untold::KeysUnavailable) => return Ok(Err(Refusal::KeysUnavailable)),
     };
     let hash = TokenHash::of(text);
     let creator = |owner, permit| Some(Creator { owner, permit, token: Some(hash) });
     Ok(match claims {
-        Ok(Claims { permit, upload: Some(upload), .. }) => {
+        Ok(Claims { owner, permit, upload: Some(upload) }) => {
             let delete_right = delete_right(permit.delete);
-            Ok(Access { caller: Caller::Holder(upload), creator: None, composer: None, delete_right })
+            let caller = Caller::Holder { upload, owner: Some(owner) };
+            Ok(Access { caller, creator: None, composer: None, delete_right })
         }
         Ok(Claims { owner, permit, upload: None }) => {
             let delete_right = delete_right(permit.delete || delete_completed == DeleteCompleted::Owner);
@@ -218,7 +221,11 @@ enum Untold {
     KeysUnavailable,
 }
 
-async fn genuine(text: &str, settings: &TokenSettings, now: UnixMs) -> Result<std::result::Result<Genuine, Untold>> {
+async fn genuine(
+    text: &str,
+    settings: &TokenSettings,
+    context: &Context,
+) -> Result<std::result::Result<Genuine, Untold>> {
     let token = match Unverified::parse(text) {
         Ok(token) => token,
         Err(fault) => return Ok(Err(Untold::Fault(fault))),
@@ -227,7 +234,7 @@ async fn genuine(text: &str, settings: &TokenSettings, now: UnixMs) -> Result<st
     let key = match (find(&settings.keys), &settings.jwks_url) {
         (Some(key), _) => key,
         (None, None) => return Ok(Err(Untold::Fault(TokenFault::UnknownKey))),
-        (None, Some(url)) => match jwks::find(url, now, find).await? {
+        (None, Some(url)) => match jwks::find(url, context, find).await {
             jwks::Found::Key(key) => key,
             jwks::Found::NoSuchKey => return Ok(Err(Untold::Fault(TokenFault::UnknownKey))),
             jwks::Found::Unavailable => return Ok(Err(Untold::KeysUnavailable)),

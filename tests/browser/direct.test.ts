@@ -61,7 +61,9 @@ if (!inBrowser.skip) {
 
 /** Sends the file from the page; what came of it. */
 function send(): Promise<Partial<UploadResult & Pick<UploadError, "code" | "message">>> {
-  const options = { endpoint: String(stack?.baseUrl), direct: true, chunkBytes: CHUNK_BYTES, store: null };
+  // Short pauses: what is a setting shows only after several tries.
+  const retry = { firstDelayMs: 50, longestDelayMs: 50 };
+  const options = { endpoint: String(stack?.baseUrl), direct: true, chunkBytes: CHUNK_BYTES, store: null, retry };
   return page.evaluate(
     async ([base64, options]) => {
       const content = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));

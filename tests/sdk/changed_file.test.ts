@@ -21,15 +21,51 @@ const sequential = { parallel: false };
 const init: Line = ["POST /upload/init", created()];
 const completed: Line = ["GET /upload/{id}/status", status("completed", 5, 5)];
 
-test("a file whose content has changed under the same name, size and date is noticed before a byte is sent", async () => {
+test("another content under the same name, size and date is another upload, and the first can still go on", async () => {
   const store = new MemoryStore();
-  const first = new Dialogue(init, ["PUT /upload/{id} 0-5", problem(401, "unauthorized")]);
-  await failing(new Scene(fileOf(5), first, { store }));
-  const talk = new Dialogue(init, ["PUT /upload/{id} 0-5", taken(5, 5)], completed);
-  const scene = new Scene(fileOf(5, "film.mp4", 2), talk, { store });
-  assertSays(await failing(scene), "file-changed", "start-over", /has changed/);
-  assert.equal(talk.requests.length, 0);
-  await scene.upload.start();
+  await failing(new Scene(fileOf(5), new Dialogue(init, ["PUT /upload/{id} 0-5", problem(401, "x")]), { store }));
+  const other = new Dialogue(init, ["PUT /upload/{id} 0-5", taken(5, 5)], completed);
+  await new Scene(fileOf(5, "film.mp4", 2), other, { store }).upload.start();
+  other.end();
+  assert.equal(store.records.size, 1);
+  const again = new Dialogue(completed);
+  await new Scene(fileOf(5), again, { store }).upload.start();
+  again.end();
+});
+
+test("a file that is another one when the upload goes on ends before a byte of it is sent", async () => {
+  const { file, change } = changingFile(() => fileOf(25, "film.mp4", 2));
+  const talk = new Dialogue(init, [
+    "PUT /upload/{id} 0-10",
+    () => {
+      queueMicrotask(() => scene.upload.pause());
+      return "hangs";
+    },
+  ]);
+  const scene: Scene = new Scene(file, talk, sequential);
+  const paused = scene.state("paused");
+  const failed = failing(scene);
+  await paused;
+  change();
+  scene.upload.resume();
+  assertSays(await failed, "file-changed", "start-over", /has changed/);
+  talk.end();
+});
+
+test("a file whose drive does not answer can be paused all the same", async () => {
+  const { file, change } = changingFile(() => ({ arrayBuffer: () => new Promise(() => {}) }));
+  const talk = new Dialogue(init, [
+    "PUT /upload/{id} 0-10",
+    () => {
+      change();
+      setTimeout(() => scene.upload.pause(), 10);
+      return taken(10, 25);
+    },
+  ]);
+  const scene: Scene = new Scene(file, talk, sequential);
+  const paused = scene.state("paused");
+  scene.upload.start();
+  await paused;
   talk.end();
 });
 

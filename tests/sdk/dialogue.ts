@@ -1,7 +1,10 @@
-// The SDK's outside world, scripted: each line is a request that is expected next and the answer to it. Time stands still
-// but for what is slept, and what was slept is noted.
+// The SDK's outside world, scripted: each line is a request that is expected next and the answer to it. Time passes only when
+// nothing else happens, and what was slept is noted.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+
+import { PageClaims, type PageLocks } from "../../client/src/claims.ts";
 import {
   BrowserHasher,
   createUpload,
@@ -11,8 +14,9 @@ import {
   type UploadEvents,
 } from "../../client/src/index.ts";
 import type {
-  Clock,
+  Claims,
   Connectivity,
+  Hasher,
   HttpRequest,
   HttpResponse,
   LiveChannel,
@@ -21,6 +25,10 @@ import type {
   UploadOptions,
   World,
 } from "../../client/src/interfaces.ts";
+
+import { FakeClock } from "./fake_clock.ts";
+
+export { FakeClock } from "./fake_clock.ts";
 
 export const ENDPOINT = "https://upload.example.com";
 export const ID = "067e6162-3b6f-4ae2-a171-2470b63dff00";
@@ -34,7 +42,7 @@ export type Line = readonly [request: string, answer: Answer | (() => Answer)];
 export class Dialogue {
   readonly requests: HttpRequest[] = [];
   readonly #script: Line[];
-  #mistake: Error | undefined;
+  #mistake: UploadError | undefined;
 
   constructor(...script: Line[]) {
     this.#script = [...script];
@@ -45,7 +53,7 @@ export class Dialogue {
     const said = describe(request);
     const [expected, answer] = this.#script.shift() ?? ["nothing", "no answer" as const];
     if (said !== expected) {
-      this.#mistake ??= new Error(`expected: ${expected}; came: ${said}`);
+      this.#mistake ??= new UploadError("rejected", "none", `expected: ${expected}; came: ${said}`);
       throw this.#mistake;
     }
     return answered(typeof answer === "function" ? answer() : answer, request);
@@ -93,21 +101,6 @@ export async function answered(answer: Answer, { signal }: HttpRequest): Promise
   const { body = "" } = answer;
   const text = typeof body === "string" ? body : JSON.stringify(body);
   return { status: answer.status, header: (name) => headers.get(name), body: text };
-}
-
-export class FakeClock implements Clock {
-  now = 1_000_000;
-  readonly slept: number[] = [];
-
-  nowMs(): number {
-    return this.now;
-  }
-
-  async sleep(delayMs: number, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    this.slept.push(delayMs);
-    this.now += delayMs;
-  }
 }
 
 export class FakeConnectivity implements Connectivity {
@@ -172,11 +165,45 @@ export class MemoryStore implements RecordStore {
   }
 }
 
-type SceneOptions = Partial<UploadOptions> & { store?: MemoryStore; live?: FakeChannel };
+/** What the pages of one browser know of each other. A page that is gone has left its locks. */
+export class MemoryLocks {
+  readonly #held = new Map<string, { page: PageLocks; onLost: () => void }>();
+
+  page(): PageLocks {
+    const held = this.#held;
+    const page: PageLocks = {
+      async take(name, onLost, steal) {
+        const holder = held.get(name);
+        if (holder !== undefined && !steal) {
+          return undefined;
+        }
+        held.set(name, { page, onLost });
+        holder?.onLost();
+        return () => held.get(name)?.page === page && held.delete(name);
+      },
+    };
+    return page;
+  }
+
+  close(page: PageLocks): void {
+    for (const [name, holder] of this.#held) {
+      if (holder.page === page) {
+        this.#held.delete(name);
+      }
+    }
+  }
+}
+
+type SceneOptions = Partial<UploadOptions> & {
+  store?: MemoryStore;
+  live?: FakeChannel;
+  claims?: Claims;
+  clock?: FakeClock;
+};
 
 /** An upload in a scripted world, and all that it told. */
 export class Scene {
-  readonly clock = new FakeClock();
+  readonly clock: FakeClock;
   readonly connectivity = new FakeConnectivity();
   readonly live: FakeChannel;
   readonly store: MemoryStore;
@@ -187,19 +214,15 @@ export class Scene {
   readonly progress: number[] = [];
   readonly retries: UploadEvents["retry"][] = [];
   readonly errors: UploadEvents["error"][] = [];
+  readonly restarts: UploadEvents["restart"][] = [];
 
   constructor(file: File, http: World["http"], options: SceneOptions = {}) {
     this.store = options.store ?? new MemoryStore();
     this.live = options.live ?? new FakeChannel();
+    this.clock = options.clock ?? new FakeClock();
     const { clock, connectivity, live } = this;
-    const world = {
-      http,
-      clock,
-      connectivity,
-      live,
-      random: () => this.random,
-      hasher: new BrowserHasher(() => undefined),
-    };
+    const claims = options.claims ?? new PageClaims(new MemoryLocks().page());
+    const world = { http, clock, connectivity, live, claims, random: () => this.random, hasher, ...options.world };
     this.upload = createUpload(file, { endpoint: ENDPOINT, chunkBytes: 10, ...options, store: this.store, world });
     this.upload.on("state", ({ state, resumedFromBytes }) => {
       this.states.push(resumedFromBytes === undefined ? state : `${state} from ${resumedFromBytes}`);
@@ -207,8 +230,21 @@ export class Scene {
     this.upload.on("progress", ({ uploadedBytes }) => this.progress.push(uploadedBytes));
     this.upload.on("retry", (retry) => this.retries.push(retry));
     this.upload.on("error", (error) => this.errors.push(error));
+    this.upload.on("restart", (restart) => this.restarts.push(restart));
+  }
+
+  /** Resolves when the upload comes into this state. */
+  state(wanted: string): Promise<void> {
+    return new Promise((resolve) => this.upload.on("state", ({ state }) => state === wanted && resolve()));
   }
 }
+
+/** Chunks are hashed at once, so that no time passes meanwhile; whole files as in browsers without workers. */
+const browserHasher = new BrowserHasher(() => undefined);
+export const hasher: Hasher = {
+  chunk: async (bytes) => createHash("sha256").update(bytes).digest("hex"),
+  file: (...args) => browserHasher.file(...args),
+};
 
 /** Plays until the upload ends with an error, which it returns, as rejection and as event. */
 export async function failing(scene: Scene): Promise<UploadError> {

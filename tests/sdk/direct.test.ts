@@ -183,7 +183,7 @@ test("a server without the keys of R2 says so at once, and is not asked twice", 
 });
 
 test("storage that a browser never gets an answer from: the message names the bucket's CORS rule", async () => {
-  const attempts = [1, 2, 3].flatMap((number) => [
+  const attempts = [1, 2, 3, 4, 5, 6, 7, 8].flatMap((number) => [
     signed(0, number),
     stored(number, 10, "no answer"),
     standing([[0, 25]], 0),

@@ -13,7 +13,7 @@ const CHUNK_BYTES = 10;
 type Fate = (request: string, time: number) => Answer | "lost answer" | undefined;
 
 /** Takes chunks in any order. `fate` may spoil a request: by the count of requests for the same, from 1. */
-class MemoryServer implements HttpClient {
+export class MemoryServer implements HttpClient {
   readonly file: Buffer;
   readonly puts: number[] = [];
   mostAtOnce = 0;
@@ -55,7 +55,7 @@ class MemoryServer implements HttpClient {
     assert.equal(method, "PUT");
     const from = Number(headers["X-Upload-Offset"]);
     if (this.#stored.has(from)) {
-      return problem(409, "chunk-already-stored", { uploadedBytes: this.#uploadedBytes() });
+      return taken(this.#uploadedBytes(), this.file.length);
     }
     this.puts.push(from);
     this.file.set(body as Uint8Array, from);
@@ -123,23 +123,38 @@ test("chunks that break are sent again, chunks whose answer was lost are not", a
   );
 });
 
-test("a chunk that fails three times stops the others, and the upload can go on", async () => {
+test("a chunk that fails again and again keeps nobody else, and the others' pauses are not its own", async () => {
   const file = fileOf(205);
-  let isBroken = true;
-  const fate = (request: string) => (isBroken && request === "PUT /upload/{id} 50-60" ? { status: 502 } : undefined);
+  const fate = (request: string, time: number) =>
+    request === "PUT /upload/{id} 50-60" && time <= 12 ? { status: 502 } : undefined;
   const server = new MemoryServer(205, fate);
   const scene = new Scene(file, server);
-  await assert.rejects(scene.upload.start(), {
-    code: "server",
-    remedy: "resume",
-    message: /chunk at byte 50 failed 3/,
+  await scene.upload.start();
+  await assertSame(server, file);
+  assert.equal(server.puts.length, 21);
+  assert.equal(server.puts.at(-1), 50);
+  assert.deepEqual(
+    scene.retries.map(({ offset, failures }) => [offset, failures]),
+    Array.from({ length: 12 }, (_, at) => [50, at + 1]),
+  );
+});
+
+test("chunks that fail together ask together, and a chunk that cannot be sent for good stops the others", async () => {
+  const isChunk = (request: string) => request.startsWith("PUT");
+  let isBroken = true;
+  const server: MemoryServer = new MemoryServer(205, (request) => {
+    if (!isBroken || !isChunk(request)) {
+      return undefined;
+    }
+    return server.puts.length < 3 ? undefined : problem(403, "not-permitted");
   });
-  const sentBefore = server.puts.length;
+  const file = fileOf(205);
+  const scene = new Scene(file, server);
+  await assert.rejects(scene.upload.start(), { code: "unauthorized", remedy: "resume" });
   isBroken = false;
   await scene.upload.start();
   await assertSame(server, file);
   assert.equal(server.puts.length, 21, "what had counted was not sent again");
-  assert.ok(sentBefore > 0);
 });
 
 /** Plays rounds on a link whose rate depends on how many share it, and tells the limits that were chosen. */

@@ -1,9 +1,9 @@
-// Speed and remaining time, and the records that outlive a page.
+// Speed and remaining time, by a clock that only goes forward.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { sessionStore } from "../../client/src/index.ts";
+import { systemClock } from "../../client/src/platform.ts";
 import { Speed } from "../../client/src/speed.ts";
 
 test("speed is an exponential moving average with a weight of a quarter, and gives the remaining time", () => {
@@ -27,18 +27,10 @@ test("confirmations that come in a burst count together", () => {
   assert.equal(speed.confirmed(500, 3000, 10_000).bytesPerSecond, 6000);
 });
 
-test("a session's store keeps text, and forgets", async () => {
-  const kept = new Map<string, string>();
-  const store = sessionStore(() => ({
-    getItem: (key) => kept.get(key) ?? null,
-    setItem: (key, value) => void kept.set(key, value),
-    removeItem: (key) => void kept.delete(key),
-  }));
-  const record = { uploadId: "id", fingerprint: "print" };
-  assert.equal(await store.get("a"), undefined);
-  await store.set("a", record);
-  assert.deepEqual(await store.get("a"), record);
-  assert.equal(await store.get("b"), undefined);
-  await store.remove("a");
-  assert.equal(await store.get("a"), undefined);
+test("a clock on the wall that jumps by a day changes nothing", (t) => {
+  const before = systemClock.nowMs();
+  assert.ok(Math.abs(before - Date.now()) < 60_000, "it begins as the one on the wall");
+  const tomorrow = Date.now() + 86_400_000;
+  t.mock.method(Date, "now", () => tomorrow);
+  assert.ok(systemClock.nowMs() - before < 60_000);
 });

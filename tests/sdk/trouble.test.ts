@@ -51,27 +51,40 @@ test("a chunk whose answer was lost is not sent again", async () => {
   talk.end();
 });
 
-function threeTimes(answer: Answer): Line[] {
-  return [1, 2, 3].flatMap((): Line[] => [
+function times(count: number, answer: Answer): Line[] {
+  return Array.from({ length: count }).flatMap((): Line[] => [
     ["PUT /upload/{id} 0-10", answer],
     ["HEAD /upload/{id}", offset(0)],
   ]);
 }
 
-test("three failures in a row on one chunk end resumably, and starting again goes on", async () => {
+const rest: Line[] = [
+  ["PUT /upload/{id} 0-10", taken(10, 25)],
+  ["PUT /upload/{id} 10-20", taken(20, 25)],
+  ["PUT /upload/{id} 20-25", taken(25, 25)],
+  ["GET /upload/{id}/status", status("completed", 25, 25)],
+];
+
+test("a chunk that the server cannot take is tried until it can, less and less often", async () => {
+  const talk = new Dialogue(init, ...times(9, { status: 500, body: "oops" }), ...rest);
+  const scene = new Scene(fileOf(25), talk, sequential);
+  await scene.upload.start();
+  talk.end();
+  assert.deepEqual(scene.clock.slept.slice(0, 9), [500, 1000, 2000, 4000, 8000, 15_000, 15_000, 15_000, 15_000]);
+  assert.match(scene.retries.at(-1)?.error.message ?? "", /^The chunk at byte 0 failed 9 times in a row\. .*500/);
+});
+
+test("whoever wants an end says so: then it fails, resumably, and starting again goes on", async () => {
   const talk = new Dialogue(
     init,
-    ...threeTimes({ status: 500, body: "oops" }),
+    ...times(3, { status: 500, body: "oops" }),
     ["GET /upload/{id}/status", status("open", 0, 25)],
     ["HEAD /upload/{id}", offset(0)],
-    ["PUT /upload/{id} 0-10", taken(10, 25)],
-    ["PUT /upload/{id} 10-20", taken(20, 25)],
-    ["PUT /upload/{id} 20-25", taken(25, 25)],
-    ["GET /upload/{id}/status", status("completed", 25, 25)],
+    ...rest,
   );
-  const scene = new Scene(fileOf(25), talk, sequential);
+  const scene = new Scene(fileOf(25), talk, { ...sequential, retry: { giveUpAfterMs: 3_000 } });
   assertSays(await failing(scene), "server", "resume", /^The chunk at byte 0 failed 3 times in a row\. .*500/);
-  assert.deepEqual(scene.clock.slept, [500, 1000], "doubling");
+  assert.deepEqual(scene.clock.slept, [500, 1000], "doubling; another 2 s would have been too long");
   await scene.upload.start();
   talk.end();
 });
@@ -95,19 +108,39 @@ test("failures of different chunks do not add up", async () => {
 });
 
 test("chunks that never get through although the server answers: probably a proxy's limit, hidden by CORS", async () => {
-  const talk = new Dialogue(init, ...threeTimes("no answer"));
-  const error = await failing(new Scene(fileOf(25), talk, sequential));
+  const talk = new Dialogue(init, ...times(8, "no answer"));
+  const scene = new Scene(fileOf(25), talk, sequential);
+  const error = await failing(scene);
   talk.end();
   assertSays(error, "network", "resume", /server can be reached.*[Pp]robably a proxy.*1 MiB.*413.*smaller chunkBytes/);
+  const said = scene.retries.map(({ error }) => /proxy/.test(error.message));
+  assert.deepEqual(said, [false, false, true, true, true, true, true], "said before it is given up");
 });
 
-test("a connection that breaks after chunks got through is not blamed on a proxy", async () => {
-  const broken = threeTimes("no answer").map(([request, answer]): Line => {
+test("a connection that breaks after chunks got through is not blamed on a proxy, and is tried for ever", async () => {
+  const broken = times(20, "no answer").map(([request, answer]): Line => {
     return [request.replace("0-10", "10-20"), answer === "no answer" ? answer : offset(10)];
   });
-  const talk = new Dialogue(init, ["PUT /upload/{id} 0-10", taken(10, 25)], ...broken);
-  const error = await failing(new Scene(fileOf(25), talk, sequential));
-  assert.doesNotMatch(error.message, /proxy/);
+  const [first, ...others] = rest;
+  const talk = new Dialogue(init, first as Line, ...broken, ...others);
+  const scene = new Scene(fileOf(25), talk, sequential);
+  await scene.upload.start();
+  talk.end();
+  assert.ok(scene.retries.every(({ error }) => !/proxy/.test(error.message)));
+});
+
+test("chunks that break while the server is away too say nothing about a proxy", async () => {
+  const outage = times(10, "no answer").flatMap(([request, answer]): Line[] => {
+    return answer === "no answer"
+      ? [[request, answer]]
+      : [
+          [request, "no answer"],
+          [request, answer],
+        ];
+  });
+  const talk = new Dialogue(init, ...outage, ...rest);
+  await new Scene(fileOf(25), talk, sequential).upload.start();
+  talk.end();
 });
 
 test("a proxy's 413 that can be read says the same at once", async () => {
@@ -124,24 +157,6 @@ test("the server's own 413 says what the server says", async () => {
     "none",
     /^Title of upload-too-large. Some detail.$/,
   );
-});
-
-test("401 ends at once; with a new token it goes on", async () => {
-  let token = "old";
-  const talk = new Dialogue(
-    init,
-    ["PUT /upload/{id} 0-5", problem(401, "unauthorized")],
-    ["GET /upload/{id}/status", status("open", 0, 5)],
-    ["HEAD /upload/{id}", offset(0)],
-    ["PUT /upload/{id} 0-5", taken(5, 5)],
-    completed,
-  );
-  const scene = new Scene(fileOf(5), talk, { headers: async () => ({ Authorization: token }) });
-  assertSays(await failing(scene), "unauthorized", "resume", /Sign in/);
-  token = "new";
-  await scene.upload.start();
-  talk.end();
-  assert.deepEqual([talk.header(1, "Authorization"), talk.header(2, "Authorization")], ["old", "new"]);
 });
 
 test("429 waits as long as it is told, before anything else is asked", async () => {
@@ -178,12 +193,35 @@ test("whoever would have to wait for hours is told so", async () => {
   assert.deepEqual(scene.clock.slept, []);
 });
 
-test("a server that is away is asked for a while, less and less often, and then given up, resumably", async () => {
-  const talk = new Dialogue(...Array.from({ length: 7 }, (): Line => ["POST /upload/init", "no answer"]));
+test("a server that is away is asked until it is back, less and less often", async () => {
+  const away = Array.from({ length: 100 }, (): Line => ["POST /upload/init", "no answer"]);
+  const talk = new Dialogue(...away, init, ["PUT /upload/{id} 0-5", taken(5, 5)], completed);
   const scene = new Scene(fileOf(5), talk);
-  assertSays(await failing(scene), "network", "resume", /could not be reached/);
+  await scene.upload.start();
   talk.end();
-  assert.deepEqual(scene.clock.slept, [500, 1_000, 2_000, 4_000, 8_000, 15_000], "capped at half of 30 s");
+  const [longest] = scene.clock.slept.slice(5);
+  assert.deepEqual(scene.clock.slept.slice(0, 6), [500, 1_000, 2_000, 4_000, 8_000, 15_000], "capped at half of 30 s");
+  assert.ok(scene.clock.slept.slice(5, 100).every((ms) => ms === longest));
+});
+
+test("a server that asks for an hour gets it, and a date by another clock costs no more", async () => {
+  const talk = new Dialogue(
+    ["POST /upload/init", { status: 503, headers: { "Retry-After": "1800" } }],
+    ["POST /upload/init", { status: 503, headers: { "Retry-After": "Fri, 01 Jan 2100 00:00:00 GMT" } }],
+    init,
+    ["PUT /upload/{id} 0-5", taken(5, 5)],
+    completed,
+  );
+  const scene = new Scene(fileOf(5), talk);
+  await scene.upload.start();
+  talk.end();
+  assert.deepEqual(scene.clock.slept, [1_800_500, 3_601_000]);
+});
+
+test("a quota that does not say when there is room again is no matter of waiting", async () => {
+  const talk = new Dialogue(["POST /upload/init", problem(429, "quota-exceeded")]);
+  assertSays(await failing(new Scene(fileOf(5), talk)), "too-many-requests", "resume", /quota-exceeded/);
+  talk.end();
 });
 
 test("a refusal that no repetition mends ends at once", async () => {
@@ -192,58 +230,26 @@ test("a refusal that no repetition mends ends at once", async () => {
   talk.end();
 });
 
-for (const [state, code, words] of [
-  ["expired", "expired", /has expired.*afresh/],
-  ["failed", "failed", /has failed\. It had no luck\. It can be started afresh/],
-  ["aborted", "gone", /cancelled elsewhere/],
-] as const) {
-  const reason = state === "failed" ? "It had no luck." : null;
-  const gone = problem(410, "upload-gone", { state, detail: reason ?? "Too late." });
-  for (const answer of [status(state, 0, 5, { reason }), gone]) {
-    test(`an upload that is ${state} says so by ${answer.status}, and starting again begins a fresh one`, async () => {
-      const talk = new Dialogue(
-        init,
-        ["PUT /upload/{id} 0-5", problem(410, "upload-gone", { state })],
-        ["GET /upload/{id}/status", answer],
-        init,
-        ["PUT /upload/{id} 0-5", taken(5, 5)],
-        completed,
-      );
-      const scene = new Scene(fileOf(5), talk);
-      assertSays(await failing(scene), code, "start-over", words);
-      assert.equal(scene.store.records.size, 0);
-      scene.random = 0.25;
-      await scene.upload.start();
-      talk.end();
-      assert.notEqual(talk.header(0, "Idempotency-Key"), talk.header(3, "Idempotency-Key"));
-    });
-  }
-}
-
-test("a record of an upload that nobody remembers is dropped", async () => {
-  const store = new MemoryStore();
-  await failing(new Scene(fileOf(5), new Dialogue(init, ["PUT /upload/{id} 0-5", problem(401, "x")]), { store }));
+test("what a proxy does not know is not gone", async () => {
+  const page: Answer = { status: 404, body: "<html>Not Found</html>" };
   const talk = new Dialogue(
-    ["GET /upload/{id}/status", problem(404, "upload-not-found")],
     init,
+    ["PUT /upload/{id} 0-5", page],
+    ["HEAD /upload/{id}", page],
+    ["GET /upload/{id}/status", page],
+    ["GET /upload/{id}/status", status("open", 0, 5)],
     ["PUT /upload/{id} 0-5", taken(5, 5)],
     completed,
   );
-  const scene = new Scene(fileOf(5), talk, { store });
-  assertSays(await failing(scene), "gone", "start-over", /no longer knows/);
+  const scene = new Scene(fileOf(5), talk);
   await scene.upload.start();
   talk.end();
+  assert.deepEqual(scene.restarts, []);
 });
 
-test("a failure found while the object is put together is told with its reason", async () => {
-  const reason = "The file does not have its digest.";
-  const talk = new Dialogue(
-    init,
-    ["PUT /upload/{id} 0-5", taken(5, 5)],
-    ["GET /upload/{id}/status", status("verifying", 5, 5)],
-    ["GET /upload/{id}/status", status("failed", 5, 5, { reason })],
-  );
-  assertSays(await failing(new Scene(fileOf(5), talk)), "failed", "start-over", /does not have its digest/);
+test("where no Quayside answers at all, that is said at once", async () => {
+  const talk = new Dialogue(["POST /upload/init", { status: 404, body: "<html>Not Found</html>" }]);
+  assertSays(await failing(new Scene(fileOf(5), talk)), "rejected", "resume", /is the endpoint right/);
 });
 
 test("an answer that is not Quayside's, such as a hotel's sign-in page, is no success", async () => {
@@ -255,11 +261,41 @@ test("an answer that is not Quayside's, such as a hotel's sign-in page, is no su
   assert.match(scene.retries[0]?.error.message ?? "", /other than Quayside/);
 });
 
-test("a store that does not work does not stop an upload", async () => {
+test("answers of another shape are nobody's either", async () => {
+  const odd: Answer = { status: 200, body: { ok: true } };
+  const talk = new Dialogue(
+    ["POST /upload/init", odd],
+    ["POST /upload/init", { status: 200, body: "null" }],
+    init,
+    ["PUT /upload/{id} 0-5", odd],
+    ["HEAD /upload/{id}", { status: 200, body: "" }],
+    ["HEAD /upload/{id}", offset(5)],
+    ["GET /upload/{id}/status", odd],
+    completed,
+  );
+  await new Scene(fileOf(5), talk).upload.start();
+  talk.end();
+});
+
+test("a store that does not work, never answers, or is cleared meanwhile does not stop an upload", async () => {
+  const fails = () => Promise.reject(new Error("QuotaExceededError"));
+  const hangs = () => new Promise<never>(() => {});
+  const forbidden = () => {
+    throw new DOMException("not here", "SecurityError");
+  };
+  for (const broken of [fails, hangs, forbidden]) {
+    const store = new MemoryStore();
+    Object.assign(store, { get: broken, set: broken, remove: broken, scope: forbidden });
+    const talk = new Dialogue(init, ["PUT /upload/{id} 0-5", taken(5, 5)], completed);
+    await new Scene(fileOf(5), talk, { store }).upload.start();
+    talk.end();
+  }
   const store = new MemoryStore();
-  const broken = () => Promise.reject(new Error("QuotaExceededError"));
-  Object.assign(store, { get: broken, set: broken, remove: broken });
-  const talk = new Dialogue(init, ["PUT /upload/{id} 0-5", taken(5, 5)], completed);
+  const cleared = () => {
+    store.records.clear();
+    return "no answer" as const;
+  };
+  const talk = new Dialogue(init, ["PUT /upload/{id} 0-5", cleared], ["HEAD /upload/{id}", offset(5)], completed);
   await new Scene(fileOf(5), talk, { store }).upload.start();
   talk.end();
 });

@@ -5,11 +5,13 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 
 import { createUpload } from "../../client/src/index.ts";
+import type { Hasher } from "../../client/src/interfaces.ts";
 import {
   created,
   Dialogue,
   ENDPOINT,
   fileOf,
+  hasher,
   ID,
   MemoryStore,
   OBJECT,
@@ -42,13 +44,14 @@ test("a file goes up chunk by chunk, each with its checksum, until the server ha
   const scene = new Scene(file, talk, { ...sequential, metadata, headers: () => ({ Authorization: "Bearer t" }) });
   assert.deepEqual(await scene.upload.start(), { uploadId: ID, duplicate: false, object: OBJECT });
   talk.end();
-  assert.deepEqual(talk.json(0), {
+  const { metadata: told, ...rest } = talk.json(0);
+  assert.match(JSON.stringify(told), /^\{"album":"2026","quayside.fingerprint":"[0-9a-f]{64}"\}$/);
+  assert.deepEqual(rest, {
     fileName: "film.mp4",
     fileSize: 25,
     contentType: "video/mp4",
     chunkSize: 10,
     parallel: false,
-    metadata,
   });
   assert.match(talk.header(0, "Idempotency-Key") ?? "", /^[0-9a-f]{32}$/);
   assert.equal(talk.header(2, "X-Chunk-Checksum"), `sha256=${await sha256Of(file.slice(10, 20))}`);
@@ -96,7 +99,7 @@ test("pause stops what is on its way; resume asks for the truth and goes on from
     ["GET /upload/{id}/status", status("completed", 25, 25)],
   );
   const scene: Scene = new Scene(fileOf(25), talk, sequential);
-  const paused = stateOf(scene, "paused");
+  const paused = scene.state("paused");
   const done = scene.upload.start();
   await paused;
   assert.equal(talk.requests.length, 3, "nothing is asked while paused");
@@ -115,7 +118,7 @@ test("a pause right after the start keeps even the first request back", async ()
     ["GET /upload/{id}/status", status("completed", 5, 5)],
   );
   const scene = new Scene(fileOf(5), talk);
-  const paused = stateOf(scene, "paused");
+  const paused = scene.state("paused");
   const done = scene.upload.start();
   scene.upload.pause();
   await paused;
@@ -139,7 +142,7 @@ test("a request that does not listen to its cancellation does not keep a pause f
     ["GET /upload/{id}/status", status("completed", 5, 5)],
   );
   const scene: Scene = new Scene(fileOf(5), talk);
-  const paused = stateOf(scene, "paused");
+  const paused = scene.state("paused");
   const done = scene.upload.start();
   await paused;
   scene.upload.resume();
@@ -147,29 +150,49 @@ test("a request that does not listen to its cancellation does not keep a pause f
   talk.end();
 });
 
-test("losing the network pauses without counting as a failure, and its return resumes", async () => {
+test("losing the network shows, ends nothing, and its return is noticed at once", async () => {
   const talk = new Dialogue(
     ["POST /upload/init", created()],
+    ["PUT /upload/{id} 0-10", taken(10, 15)],
     [
-      "PUT /upload/{id} 0-5",
+      "PUT /upload/{id} 10-15",
       () => {
         queueMicrotask(() => scene.connectivity.become(false));
         return "hangs";
       },
     ],
-    ["GET /upload/{id}/status", status("open", 0, 5)],
-    ["HEAD /upload/{id}", offset(0)],
+    ["HEAD /upload/{id}", "no answer"],
+    ["HEAD /upload/{id}", offset(10)],
+    ["PUT /upload/{id} 10-15", taken(15, 15)],
+    ["GET /upload/{id}/status", status("completed", 15, 15)],
+  );
+  const scene: Scene = new Scene(fileOf(15), talk, {
+    ...sequential,
+    retry: { firstDelayMs: 1e6, longestDelayMs: 1e6 },
+  });
+  const offline = scene.state("offline");
+  const done = scene.upload.start();
+  await offline;
+  assert.equal(scene.clock.now, 1_005_000, "what was on its way is given up soon");
+  setImmediate(() => scene.connectivity.become(true));
+  await done;
+  talk.end();
+  assert.ok(scene.clock.now < 1_600_000, "the long pause is cut short");
+  const expected = ["starting", "uploading", "offline", "uploading from 10", "completing", "completed"];
+  assert.deepEqual(scene.states, expected);
+});
+
+test("a browser that says there is no network is not believed while requests get through", async () => {
+  const talk = new Dialogue(
+    ["POST /upload/init", created()],
     ["PUT /upload/{id} 0-5", taken(5, 5)],
     ["GET /upload/{id}/status", status("completed", 5, 5)],
   );
-  const scene: Scene = new Scene(fileOf(5), talk);
-  const offline = stateOf(scene, "offline");
-  const done = scene.upload.start();
-  await offline;
-  scene.connectivity.become(true);
-  await done;
+  const scene = new Scene(fileOf(5), talk);
+  scene.connectivity.become(false);
+  await scene.upload.start();
   talk.end();
-  assert.deepEqual(scene.retries, []);
+  assert.deepEqual(scene.states, ["starting", "uploading", "completing", "completed"]);
 });
 
 test("after a reload, the record says where to ask, and only what is missing is sent", async () => {
@@ -203,36 +226,6 @@ test("another file of another size or date is another upload", async () => {
   assert.equal(store.records.size, 2);
 });
 
-test("another device goes on from the owner's list, with the newest upload of this name and size", async () => {
-  const entry = { uploadId: ID, fileName: "film.mp4", fileSize: 25, createdAt: "2026-11-21T11:00:00.000Z" };
-  const uploads = [
-    { ...entry, uploadId: "older", createdAt: "2026-11-21T10:00:00.000Z" },
-    entry,
-    { ...entry, uploadId: "other-size", fileSize: 26, createdAt: "2026-11-21T12:00:00.000Z" },
-    { ...entry, uploadId: "other-name", fileName: "b.mp4", createdAt: "2026-11-21T12:00:00.000Z" },
-  ];
-  const talk = new Dialogue(
-    ["GET /uploads", { status: 200, body: { uploads } }],
-    ["GET /upload/{id}/status", status("open", 20, 25)],
-    ["HEAD /upload/{id}", offset(20)],
-    ["PUT /upload/{id} 20-25", taken(25, 25)],
-    ["GET /upload/{id}/status", status("completed", 25, 25)],
-  );
-  await new Scene(fileOf(25), talk, { ...sequential, resumeFromServer: true }).upload.start();
-  talk.end();
-});
-
-test("with nothing to go on with in the list, a new upload begins", async () => {
-  const talk = new Dialogue(
-    ["GET /uploads", { status: 200, body: { uploads: [] } }],
-    ["POST /upload/init", created()],
-    ["PUT /upload/{id} 0-5", taken(5, 5)],
-    ["GET /upload/{id}/status", status("completed", 5, 5)],
-  );
-  await new Scene(fileOf(5), talk, { resumeFromServer: true }).upload.start();
-  talk.end();
-});
-
 test("bytes that the server has already are not sent: the file is hashed first, and the answer is the object", async () => {
   const file = fileOf(25);
   const object = { ...OBJECT, uploadId: "earlier" };
@@ -246,6 +239,29 @@ test("bytes that the server has already are not sent: the file is hashed first, 
   assert.equal(talk.json(0).parallel, true, "the server verifies the hash of a parallel upload too");
   assert.deepEqual(told, [object]);
   assert.deepEqual(scene.states, ["starting", "hashing", "completed"]);
+});
+
+test("a hash that was computed once is not computed again: not when the network goes, nor for another upload of the file", async () => {
+  const file = fileOf(25);
+  let hashed = 0;
+  const counting: Hasher = {
+    ...hasher,
+    file(...args) {
+      hashed += 1;
+      // The network goes in the middle of it.
+      scene.connectivity.become(false);
+      return hasher.file(...args);
+    },
+  };
+  const away = () => new Dialogue(...Array.from({ length: 5 }, () => ["POST /upload/init", "no answer"] as const));
+  const options = { dedup: true, world: { hasher: counting }, retry: { giveUpAfterMs: 10_000 } };
+  let scene = new Scene(file, away(), options);
+  await assert.rejects(scene.upload.start(), { code: "network" });
+  assert.equal(scene.states.filter((state) => state === "hashing").length, 1);
+  await assert.rejects(scene.upload.start());
+  scene = new Scene(file, away(), options);
+  await assert.rejects(scene.upload.start(), { code: "network" });
+  assert.equal(hashed, 1);
 });
 
 test("abort leaves nothing, neither there nor here", async () => {
@@ -306,11 +322,13 @@ test("start while it runs, and after it has ended, is the same upload", async ()
 });
 
 test("options that make no sense are refused at once", () => {
-  for (const options of [{ chunkBytes: 0 }, { chunkBytes: 1.5 }]) {
+  const wrong = [
+    { chunkBytes: 0 },
+    { chunkBytes: 1.5 },
+    { retry: { firstDelayMs: 0 } },
+    { headers: { "not a name": "" } },
+  ];
+  for (const options of wrong) {
     assert.throws(() => createUpload(fileOf(1), { endpoint: ENDPOINT, ...options }), TypeError);
   }
 });
-
-function stateOf(scene: Scene, wanted: string): Promise<void> {
-  return new Promise((resolve) => scene.upload.on("state", ({ state }) => state === wanted && resolve()));
-}

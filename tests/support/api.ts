@@ -34,7 +34,7 @@ export type Cost = {
 
 export type Status = {
   uploadId: string;
-  state: "open" | "completing" | "verifying" | "completed" | "failed" | "aborted" | "expired";
+  state: "open" | "completing" | "verifying" | "completed" | "failed" | "aborted" | "expired" | "deleted";
   uploadedBytes: number;
   fileSize: number;
   missing: [number, number][];
@@ -49,6 +49,8 @@ export type Status = {
   cost: Cost;
   reason?: string | null;
   object?: { key: string; etag: string; crc64nvme: string; sha256: string | null } | null;
+  /** Since when the bytes of a completed upload cannot be had any more. */
+  deletedAt: string | null;
 };
 
 /** The answer to creating an upload of bytes that are stored already. */
@@ -60,9 +62,13 @@ export type Duplicate = {
 /** An entry in the list of open uploads. */
 export type OpenUpload = Pick<Created, "uploadId" | "uploadUrl" | "expiresAt"> & {
   fileName: string;
-  fileSize: number;
+  /** Null until it is known. */
+  fileSize: number | null;
   createdAt: string;
 };
+
+/** A page of the list; `next` where there is another. */
+export type OpenUploads = { uploads: OpenUpload[]; next?: string };
 
 /** The right to store one part. */
 export type SignedPart = {
@@ -95,7 +101,7 @@ export type Problem = {
 };
 
 export type UploadEvent = {
-  type: "upload.completed" | "upload.failed" | "upload.expired" | "upload.aborted";
+  type: "upload.completed" | "upload.failed" | "upload.expired" | "upload.aborted" | "upload.deleted";
   timestamp: string;
   data: {
     uploadId: string;
@@ -103,12 +109,14 @@ export type UploadEvent = {
     owner: string;
     fileName: string;
     contentType?: string | null;
-    fileSize: number;
+    /** Null where the upload has ended before it was known. */
+    fileSize: number | null;
     etag?: string;
     digests?: { crc64nvme: string; sha256?: string | null };
     metadata: Record<string, string>;
     createdAt: string;
     endedAt: string;
+    deletedAt?: string;
     reason?: string;
     downloadUrl?: string;
   };

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 
-import type { ChunkTaken, Created, InitFields, OpenUpload, Status } from "./api.ts";
+import type { ChunkTaken, Created, InitFields, OpenUpload, OpenUploads, Status } from "./api.ts";
 import { type Headers, PendingRequest, type Reply, send } from "./http.ts";
 import { waitFor } from "./wait.ts";
 
@@ -49,8 +49,9 @@ export class Client {
     return this.request("GET", `/upload/${id}/status`);
   }
 
-  list(): Promise<Reply> {
-    return this.request("GET", "/uploads");
+  /** A page of the list: the first, or the one behind `cursor`. */
+  list(cursor?: string): Promise<Reply> {
+    return this.request("GET", cursor === undefined ? "/uploads" : `/uploads?cursor=${cursor}`);
   }
 
   complete(id: string): Promise<Reply> {
@@ -107,11 +108,18 @@ export class Client {
     return Number(reply.header("Upload-Offset"));
   }
 
-  /** The owner's open uploads. */
+  /** The owner's open uploads, all pages. */
   async openUploads(): Promise<OpenUpload[]> {
-    const reply = await this.list();
-    assert.equal(reply.status, 200, reply.body.toString());
-    return reply.json<{ uploads: OpenUpload[] }>().uploads;
+    const all: OpenUpload[] = [];
+    let cursor: string | undefined;
+    do {
+      const reply = await this.list(cursor);
+      assert.equal(reply.status, 200, reply.body.toString());
+      const { uploads, next } = reply.json<OpenUploads>();
+      all.push(...uploads);
+      cursor = next;
+    } while (cursor !== undefined);
+    return all;
   }
 
   async state(id: string): Promise<Status> {

@@ -23,7 +23,7 @@ export type Recorded = {
   crc64nvme: string;
   etag: string;
   file: string;
-  state: "pending" | "stored" | "rejected";
+  state: "pending" | "stored" | "rejected" | "deleted";
   reason?: string | null;
   deliveries: number;
 };

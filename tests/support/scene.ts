@@ -12,16 +12,22 @@ import { Stack, type StackOptions } from "./stack.ts";
 export type Scene<T> = { origin: T; stack: Stack; client: Client };
 
 /** With the example origin as a process of its own. */
-export async function sceneWithOrigin(vars: StackOptions["vars"] = {}): Promise<Scene<Origin>> {
-  const scene = await sceneWithSleepingOrigin({ DELIVERY_FIRST_DELAY_SECONDS: 1, ...vars });
+export async function sceneWithOrigin(
+  vars: StackOptions["vars"] = {},
+  options: Omit<StackOptions, "vars"> = {},
+): Promise<Scene<Origin>> {
+  const scene = await sceneWithSleepingOrigin({ DELIVERY_FIRST_DELAY_SECONDS: 1, ...vars }, options);
   await scene.origin.start(scene.stack.secrets.WEBHOOK_SECRET);
   return scene;
 }
 
 /** The same, but the test starts it. */
-export async function sceneWithSleepingOrigin(vars: StackOptions["vars"] = {}): Promise<Scene<Origin>> {
+export async function sceneWithSleepingOrigin(
+  vars: StackOptions["vars"] = {},
+  options: Omit<StackOptions, "vars"> = {},
+): Promise<Scene<Origin>> {
   const origin = await Origin.prepare();
-  const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl, ...vars } });
+  const stack = await Stack.start({ ...options, vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl, ...vars } });
   after(async () => {
     await origin.remove();
     await stack.stop();

@@ -10,8 +10,11 @@ import { Webhook } from "standardwebhooks";
 import type { UploadEvent } from "./api.ts";
 import { waitFor } from "./wait.ts";
 
-/** One answer: a status with an optional body and headers, or no answer at all. */
-export type Answer = { status: number; headers?: Record<string, string>; body?: unknown } | "hang";
+/** One answer: a status with an optional body and headers; one that is written as it is, whatever comes of it; or none at all. */
+export type Answer = { status: number; headers?: Record<string, string>; body?: unknown } | { raw: string } | "hang";
+
+/** An answer, now or when the test wants it given. */
+type Scripted = Answer | Promise<Answer>;
 
 export type Delivery = {
   webhookId: string;
@@ -25,7 +28,7 @@ export type Delivery = {
 
 export class ScriptedOrigin {
   readonly deliveries: Delivery[] = [];
-  readonly #scripts = new Map<string, Answer[]>();
+  readonly #scripts = new Map<string, Scripted[]>();
   readonly #server: Server;
   #webhookSecret: string | undefined;
 
@@ -49,7 +52,7 @@ export class ScriptedOrigin {
   }
 
   /** The answers to the coming deliveries about this upload, in order; after the last one, 200. */
-  script(uploadId: string, ...answers: Answer[]): void {
+  script(uploadId: string, ...answers: Scripted[]): void {
     this.#scripts.set(uploadId, answers);
   }
 
@@ -98,8 +101,12 @@ export class ScriptedOrigin {
       event,
       receivedAtMs: Date.now(),
     });
-    const answer = this.#scripts.get(event.data.uploadId)?.shift() ?? { status: 200 };
+    const answer = await (this.#scripts.get(event.data.uploadId)?.shift() ?? { status: 200 });
     if (answer === "hang") {
+      return;
+    }
+    if ("raw" in answer) {
+      request.socket.end(answer.raw);
       return;
     }
     response.writeHead(answer.status, { "Content-Type": "application/json", ...answer.headers });

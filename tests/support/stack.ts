@@ -38,12 +38,18 @@ export type StackOptions = {
   page?: PageConfig;
   /** The port, where it must be known before: for a `PUBLIC_URL` in front of the stack. */
   port?: number;
+  /** So many calls of one invocation may wait for their answers at the same time, as on the platform, where it is six. */
+  connections?: number;
+  /** Whether its memory may be looked at: `heap.ts`. */
+  inspected?: boolean;
   /** Changes wrangler.toml, where no var can. */
   configuration?: (toml: string) => string;
 };
 
 export class Stack {
   readonly baseUrl: string;
+  /** Where its inspector is, with the option `inspected`. */
+  readonly inspectorUrl: string;
   readonly stateDir: string;
   secrets: Secrets = {};
   readonly client: Client;
@@ -53,14 +59,24 @@ export class Stack {
   #process: ProcessGroup | undefined;
 
   static async start(options: StackOptions = {}): Promise<Stack> {
-    const stack = new Stack(options.port ?? (await freePort()), options);
+    const port = options.port ?? (await freePort());
+    const stack = new Stack(port, options.inspected ? await freePort() : 0, options);
     await stack.#start();
     return stack;
   }
 
-  private constructor(port: number, options: StackOptions) {
-    const { vars = {}, secrets = freshSecrets(), buildDir = "build", configuration, page, state } = options;
+  private constructor(port: number, inspectorPort: number, options: StackOptions) {
+    const {
+      vars = {},
+      secrets = freshSecrets(),
+      buildDir = "build",
+      configuration,
+      connections,
+      page,
+      state,
+    } = options;
     this.#port = port;
+    this.inspectorUrl = `http://127.0.0.1:${inspectorPort}`;
     this.baseUrl = `http://127.0.0.1:${port}`;
     this.client = new Client(this.baseUrl);
     this.stateDir = mkdtempSync(join(tmpdir(), "quayside-test-"));
@@ -68,14 +84,16 @@ export class Stack {
       execFileSync("tar", ["-xzf", state, "-C", this.stateDir]);
     }
     this.replaceSecrets(secrets);
+    const limited: StackOptions["vars"] = connections === undefined ? {} : { CONNECTIONS: connections };
+    const changes = { buildDir, page, connections: connections !== undefined, change: configuration };
     this.#args = [
       join(repositoryRoot, "node_modules/wrangler/bin/wrangler.js"),
       "dev",
-      ...["--config", writeWranglerConfig(this.stateDir, { buildDir, page, change: configuration })],
-      ...["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"],
+      ...["--config", writeWranglerConfig(this.stateDir, changes)],
+      ...["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", String(inspectorPort)],
       ...["--persist-to", this.persistDir, "--env-file", this.#secretsFile],
       "--show-interactive-dev-session=false",
-      ...Object.entries({ ...DEVELOPMENT, PUBLIC_URL: this.baseUrl, ...vars }).flatMap(([name, value]) => [
+      ...Object.entries({ ...DEVELOPMENT, PUBLIC_URL: this.baseUrl, ...limited, ...vars }).flatMap(([name, value]) => [
         "--var",
         `${name}:${value}`,
       ]),

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 
 import type { Client } from "./client.ts";
-import type { Headers, Reply } from "./http.ts";
+import { type Headers, PendingRequest, type Reply } from "./http.ts";
 import { waitFor } from "./wait.ts";
 
 export const VERSION = "1.0.0";
@@ -73,6 +73,12 @@ export class Tus {
     assert.equal(reply.status, 200);
     return Number(reply.header("Upload-Offset"));
   }
+}
+
+/** A chunk whose bytes come by hand, and that does not say how many there are. */
+export function openPatch(baseUrl: string, uploadId: string, offset: number): PendingRequest {
+  const headers = { "Tus-Resumable": VERSION, "Content-Type": BYTES, "Upload-Offset": offset };
+  return new PendingRequest(baseUrl, "PATCH", `/files/${uploadId}`, { ...headers, "Transfer-Encoding": "chunked" });
 }
 
 /** The upload's id: the last segment of its URL. */

@@ -11,6 +11,8 @@ import { basename, dirname, join, resolve } from "node:path";
 export type ConfigChanges = {
   buildDir?: string;
   page?: PageConfig | undefined;
+  /** Whether it runs behind the platform's limit on connections, as `six_connections.js` has it. */
+  connections?: boolean;
   /** Changes wrangler.toml itself. */
   change?: ((toml: string) => string) | undefined;
 };
@@ -18,13 +20,15 @@ export type ConfigChanges = {
 /** What the page's `config.json` says. */
 export type PageConfig = { originUrl?: string; allowedFileTypes?: string[] };
 
+const CONNECTIONS_ENTRY = "six_connections.js";
+
 export const repositoryRoot = resolve(import.meta.dirname, "../..");
 
 /** Writes the changed configuration and the bundle into `dir`, and returns the configuration's path. `buildDir` is where the
  * bundle is, if not in `build`. */
 export function writeWranglerConfig(
   dir: string,
-  { buildDir = "build", page: pageConfig = {}, change = (toml) => toml }: ConfigChanges = {},
+  { buildDir = "build", page: pageConfig = {}, connections = false, change = (toml) => toml }: ConfigChanges = {},
 ): string {
   const original = change(readFileSync(join(repositoryRoot, "wrangler.toml"), "utf8"));
   const toml = original.replace(/^(main\s*=\s*")build\//m, `$1${buildDir}/`);
@@ -36,12 +40,16 @@ export function writeWranglerConfig(
   }
   const copy = join(dir, "build");
   cpSync(dirname(bundle), copy, { recursive: true });
+  if (connections) {
+    cpSync(join(import.meta.dirname, CONNECTIONS_ENTRY), join(copy, CONNECTIONS_ENTRY));
+  }
+  const main = connections ? CONNECTIONS_ENTRY : basename(bundle);
   const path = join(dir, "wrangler.toml");
   const pageDir = resolve(repositoryRoot, /^directory\s*=\s*"(.+)"/m.exec(toml)?.[1] ?? "build-page");
   const changed = withAbsolutePaths(withoutTable(toml, "build"))
-    .replace(JSON.stringify(bundle), JSON.stringify(join(copy, basename(bundle))))
+    .replace(JSON.stringify(bundle), JSON.stringify(join(copy, main)))
     .replace(JSON.stringify(pageDir), JSON.stringify(copyPage(pageDir, join(dir, "page"), pageConfig)));
-  writeFileSync(path, changed);
+  writeFileSync(path, connections ? withAsyncContext(changed) : changed);
   return path;
 }
 
@@ -57,6 +65,11 @@ function copyPage(from: string, to: string, config: PageConfig): string {
     );
   }
   return to;
+}
+
+/** What the entry with the limit follows an invocation by. */
+function withAsyncContext(toml: string): string {
+  return toml.replace(/^compatibility_date.*$/m, '$&\ncompatibility_flags = ["nodejs_als"]');
 }
 
 function withoutTable(toml: string, table: string): string {

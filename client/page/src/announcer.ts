@@ -8,6 +8,7 @@ const SENTENCES: Readonly<Record<Stage, string>> = {
   uploading: "is being uploaded",
   paused: "is paused",
   offline: "waits for the network",
+  following: "is on its way in another tab",
   completing: "is being put together on the server",
   verifying: "is being verified on the server",
   completed: "is stored; the origin is being told",

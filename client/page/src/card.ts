@@ -9,6 +9,7 @@ const TITLES: Readonly<Record<Stage, string>> = {
   uploading: "Uploading",
   paused: "Paused",
   offline: "No network",
+  following: "In another tab",
   completing: "Completing",
   verifying: "Verifying",
   completed: "Stored",
@@ -19,7 +20,7 @@ const TITLES: Readonly<Record<Stage, string>> = {
 
 /** Each step, and the stages in which it is being done. */
 const STEPS: readonly (readonly [name: string, during: readonly Stage[]])[] = [
-  ["Uploaded", ["waiting", "hashing", "uploading", "paused", "offline"]],
+  ["Uploaded", ["waiting", "hashing", "uploading", "paused", "offline", "following"]],
   ["Put together", ["completing"]],
   ["Verified", ["verifying"]],
   ["At the origin", ["completed", "undelivered"]],

@@ -23,7 +23,7 @@ export async function largestFileBytes(endpoint: string): Promise<number | null>
 /** Uploading works without it, so its absence is no error. */
 export async function readConfig(): Promise<PageConfig> {
   try {
-    const response = await fetch("/config.json");
+    const response = await fetch("config.json");
     return response.ok ? { ...NOTHING, ...((await response.json()) as Partial<PageConfig>) } : NOTHING;
   } catch {
     return NOTHING;

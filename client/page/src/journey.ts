@@ -11,6 +11,7 @@ export type Stage =
   | "uploading"
   | "paused"
   | "offline"
+  | "following"
   | "completing"
   | "verifying"
   | "completed"

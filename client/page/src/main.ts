@@ -16,7 +16,8 @@ import { recordOf } from "./origin.ts";
 import { PROTOCOLS, type Protocol, speak } from "./protocols.ts";
 import { takeToken } from "./token.ts";
 
-const ENDPOINT = location.origin;
+/** Where the page lies, so does the service: at the top of its host, or below a path. */
+const ENDPOINT = new URL(".", location.href).href.replace(/\/$/, "");
 const CHOICE_KEY = "quayside:protocol";
 /** Larger files are not copied into the browser's storage: after a reload they are chosen once more, and then go on. */
 const KEPT_FILE_BYTES = 64 * 1024 * 1024;

@@ -52,6 +52,7 @@ const STAGES: Partial<Record<UploadState, Stage>> = {
   uploading: "uploading",
   paused: "paused",
   offline: "offline",
+  following: "following",
 };
 
 function useQuayside(uppy: Uppy, endpoint: string, dedup: boolean, reports: Reports): void {
@@ -75,10 +76,15 @@ function useQuayside(uppy: Uppy, endpoint: string, dedup: boolean, reports: Repo
         }
         name();
       });
-      upload.on("progress", ({ uploadedBytes }) => reports.confirmed(fileId, uploadedBytes));
-      upload.on("retry", ({ error, delayMs }) => {
-        reports.turned(fileId, "uploading", `${error.message} Trying again in ${Math.ceil(delayMs / 1000)} s.`);
+      upload.on("progress", ({ uploadedBytes }) => {
+        name();
+        reports.confirmed(fileId, uploadedBytes);
       });
+      upload.on("retry", ({ error, delayMs }) => {
+        const stage = upload.state === "offline" ? "offline" : "uploading";
+        reports.turned(fileId, stage, `${error.message} Trying again in ${Math.ceil(delayMs / 1000)} s.`);
+      });
+      upload.on("restart", ({ error }) => reports.turned(fileId, "uploading", error.message));
       upload.on("duplicate", () => reports.duplicate(fileId));
     },
   });

@@ -65,7 +65,7 @@ impl Problem {
             Refusal::OffsetMismatch { .. } => self.say("field", names.offset),
             Refusal::ChecksumMismatch { .. } => self.say("field", names.checksum),
             Refusal::ChunkAlreadyStored { chunk: Some(chunk), .. } => self.say("chunk", chunk),
-            Refusal::Incomplete { missing_bytes, .. } => self.say("missingBytes", missing_bytes),
+            Refusal::Incomplete { missing_bytes: Some(missing_bytes), .. } => self.say("missingBytes", missing_bytes),
             Refusal::BadRequest { field, .. } => self.say("field", field),
             Refusal::UploadGone { phase, .. } => self.say("state", phase),
             Refusal::MethodNotAllowed { allow } => self.header("allow", allow.clone()),
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn a_problem_names_what_helps() {
         let id = UploadId::parse("067e6162-3b6f-4ae2-a171-2470b63dff00").unwrap();
-        let incomplete = Refusal::Incomplete { missing_bytes: 3.into(), uploaded_bytes: 4.into() };
+        let incomplete = Refusal::Incomplete { missing_bytes: Some(3.into()), uploaded_bytes: 4.into() };
         let reply = Problem::of(&incomplete, Some(id), &NAMES).reply();
         let body: Value = serde_json::from_str(&reply.body.unwrap()).unwrap();
         assert_eq!(

@@ -46,6 +46,8 @@ pub enum Refusal {
         /// Why, in a sentence.
         reason: String,
     },
+    /// The bytes of a piece are asked for: it is there to be put together with others, and for nothing else.
+    PieceNotServed,
     /// The chunk would end beyond the length declared at creation.
     BeyondDeclaredLength {
         /// The declared length.
@@ -130,11 +132,19 @@ pub enum Refusal {
         /// The true offset: whole parts that arrived may have been kept.
         uploaded_bytes: ByteCount,
     },
+    /// A body that says what is asked for ended before its `Content-Length`.
+    DocumentCutShort,
+    /// Such a body brought too little for too long.
+    DocumentStalled,
+    /// There is no memory for such a body just now.
+    Overloaded,
     /// Storage did not take the bytes, for a reason that passes. Nobody's fault; the client goes on at the offset.
     StorageUnavailable {
         /// The true offset.
         uploaded_bytes: ByteCount,
     },
+    /// Storage did not take a new upload, for a reason that passes. Nothing of it is left.
+    NotCreated,
     /// The request speaks another version of its protocol.
     UnsupportedVersion {
         /// The one that is spoken here.
@@ -164,8 +174,8 @@ pub enum Refusal {
     },
     /// Completion was asked for while bytes are missing.
     Incomplete {
-        /// How many.
-        missing_bytes: ByteCount,
+        /// How many; none while the length is still to be declared.
+        missing_bytes: Option<ByteCount>,
         /// The true offset.
         uploaded_bytes: ByteCount,
     },
@@ -271,6 +281,7 @@ impl Refusal {
             Self::Superseded { .. } => ("superseded", 409, "Another request has taken the upload over"),
             Self::Composed => ("composed", 403, "The upload is put together from others"),
             Self::BadPiece { .. } => ("bad-piece", 400, "An upload cannot be put together with others"),
+            Self::PieceNotServed => ("piece-not-served", 403, "A piece is not served"),
             Self::BeyondDeclaredLength { .. } => ("beyond-declared-length", 413, "The chunk ends beyond the file"),
             Self::InconsistentLength { .. } => {
                 ("inconsistent-length", 400, "The file was declared with another length")
@@ -286,9 +297,12 @@ impl Refusal {
             Self::PartNotStored { .. } => ("part-not-stored", 409, "Storage does not have the part"),
             Self::PartSizeMismatch { .. } => ("part-size-mismatch", 409, "The part is not as long as its chunk"),
             Self::LengthRequired => ("length-required", 411, "The request needs a Content-Length"),
-            Self::BodyCutShort { .. } => ("body-cut-short", 400, "The body ended early"),
-            Self::BodyStalled { .. } => ("body-stalled", 408, "The body stalled"),
-            Self::StorageUnavailable { .. } => ("storage-unavailable", 503, "Storage is not available just now"),
+            Self::BodyCutShort { .. } | Self::DocumentCutShort => ("body-cut-short", 400, "The body ended early"),
+            Self::BodyStalled { .. } | Self::DocumentStalled => ("body-stalled", 408, "The body stalled"),
+            Self::Overloaded => ("overloaded", 503, "Too much is under way just now"),
+            Self::StorageUnavailable { .. } | Self::NotCreated => {
+                ("storage-unavailable", 503, "Storage is not available just now")
+            }
             Self::UnsupportedVersion { .. } => {
                 ("unsupported-version", 412, "The protocol's version is not spoken here")
             }
@@ -388,7 +402,7 @@ mod tests {
         for (refusal, json) in [
             (Refusal::Completing, r#"{"code":"Completing"}"#),
             (
-                Refusal::Incomplete { missing_bytes: bytes(3), uploaded_bytes: bytes(4) },
+                Refusal::Incomplete { missing_bytes: Some(bytes(3)), uploaded_bytes: bytes(4) },
                 r#"{"code":"Incomplete","missingBytes":3,"uploadedBytes":4}"#,
             ),
             (

@@ -29,6 +29,9 @@ impl fmt::Display for Refusal {
                 write!(f, "Its bytes are those of the uploads that it was created with. None can be added.")
             }
             Self::BadPiece { upload, reason } => write!(f, "{upload}: {reason}"),
+            Self::PieceNotServed => {
+                write!(f, "It is a piece, to be put together with others. Ask for the upload that it became part of.")
+            }
             Self::BeyondDeclaredLength { file_bytes, .. } | Self::InconsistentLength { file_bytes, .. } => {
                 write!(f, "The file was declared with {file_bytes} bytes, and that cannot change.")
             }
@@ -77,10 +80,18 @@ impl fmt::Display for Refusal {
                 write!(f, "The connection ended before the body did. Go on at {uploaded_bytes}.")
             }
             Self::BodyStalled { uploaded_bytes } => {
-                write!(f, "Nothing arrived for too long. Go on at {uploaded_bytes}.")
+                write!(f, "Too little arrived for too long. Go on at {uploaded_bytes}.")
+            }
+            Self::DocumentCutShort => write!(f, "The connection ended before the body did. Send it again."),
+            Self::DocumentStalled => write!(f, "Too little of the body arrived for too long. Send it again."),
+            Self::Overloaded => {
+                write!(f, "Too many bodies are on their way. Send it again, after a pause.")
             }
             Self::StorageUnavailable { uploaded_bytes } => {
                 write!(f, "The bytes could not be stored. Go on at {uploaded_bytes}, after a pause.")
+            }
+            Self::NotCreated => {
+                write!(f, "The upload was not created, and nothing of it is left. Ask for it again after a pause.")
             }
             Self::UnsupportedVersion { supported } => write!(f, "Send `{supported}`."),
             Self::UnsupportedMediaType { expected } => write!(f, "Send {expected}."),
@@ -95,7 +106,10 @@ impl fmt::Display for Refusal {
             Self::FileDigestMismatch { actual } => {
                 write!(f, "The bytes that arrived have the digest {actual}. The upload has failed; begin a new one.")
             }
-            Self::Incomplete { missing_bytes, .. } => write!(f, "{missing_bytes} bytes have not arrived yet."),
+            Self::Incomplete { missing_bytes: Some(bytes), .. } => write!(f, "{bytes} bytes have not arrived yet."),
+            Self::Incomplete { missing_bytes: None, .. } => {
+                write!(f, "How long the file is has not been declared yet, and so nobody knows that it is whole.")
+            }
             Self::Completing => {
                 write!(f, "All bytes are there and the object is being put together. Ask again in a second.")
             }
@@ -113,7 +127,7 @@ impl fmt::Display for Refusal {
                 write!(f, "Open it as a WebSocket, or ask for the status, which says the same once.")
             }
             Self::TooManyWatchers => write!(f, "Ask for the status now and then; it says the same."),
-            Self::QuotaExceeded { quota, .. } => write!(f, "No room is left for another upload: {quota}."),
+            Self::QuotaExceeded { quota, .. } => write!(f, "The owner has no room left: {quota}."),
             Self::IdempotencyMismatch => {
                 write!(f, "Repeat a request exactly under its key, or take a fresh key for a new one.")
             }

@@ -40,7 +40,10 @@ impl Session {
             Err(refusal) => return Decision::no(refusal),
         };
         let Some(end) = begin.offset.checked_add(begin.length).filter(|end| *end <= plan.file_bytes) else {
-            return Decision::no(Refusal::BeyondDeclaredLength { file_bytes: plan.file_bytes, uploaded_bytes });
+            return Decision::no(match plan.declared_bytes() {
+                Some(file_bytes) => Refusal::BeyondDeclaredLength { file_bytes, uploaded_bytes },
+                None => Refusal::UploadTooLarge { limit_bytes: plan.file_bytes },
+            });
         };
         // No bytes are a chunk only where all are there and the last of them still lie in the tail.
         if begin.length.is_zero() && (plan.open_ended || uploaded_bytes != plan.file_bytes) {

@@ -6,7 +6,7 @@
 //! A stretch ends where a part does, so nothing ever lies in the tail. Where the next piece is not there yet, somebody looks
 //! again after a while. A piece that ends without an object, or has another length than before, fails the composition.
 //!
-//! Decided here, too: a piece that somebody composes from is *kept* until the composition's own time is over, so none is let go
+//! Decided here, too: a piece that somebody composes from, and not one that somebody only asks about, is *kept* until the composition's own time is over, so none is let go
 //! of while it is needed; and a composition that outlives its time expires like any upload.
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use super::{Begin, Change, Content, Decision, Grant, LeaseState, Link, Phase, Pr
 use crate::{
     chunk::Named,
     event::EventKind,
+    ledger::EntryName,
     plan::Plan,
     refusal::Refusal,
     units::{ByteCount, MIB, UnixMs, UploadId},
@@ -35,13 +36,15 @@ pub struct Wanted {
     pub owner: String,
     /// Which, in order; one may be there several times.
     pub pieces: Vec<UploadId>,
-    /// How long they are needed.
-    pub until: UnixMs,
+    /// How long they are needed. `None`: they are only asked about, and not kept.
+    pub until: Option<UnixMs>,
 }
 
 /// A piece, as whoever composes from it must know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Piece {
+    /// What its entry in the owner's ledger is found by.
+    pub entry: EntryName,
     /// How long it is, where that has been declared.
     pub bytes: Option<ByteCount>,
     /// Its object, once it is there.
@@ -96,8 +99,9 @@ pub struct Run {
 }
 
 impl Session {
-    /// Somebody of this owner composes from this upload, and needs it until then. Whose it is not does not learn that it is.
-    pub fn as_piece(&self, owner: &str, until: UnixMs) -> Decision<Piece> {
+    /// Somebody of this owner composes from this upload, and needs it until then; or would, and only asks. Whose it is not does not
+    /// learn that it is.
+    pub fn as_piece(&self, owner: &str, until: Option<UnixMs>) -> Decision<Piece> {
         let upload = self.birth.id;
         if self.birth.owner != owner {
             return Decision::no(Refusal::UploadNotFound);
@@ -111,11 +115,11 @@ impl Session {
             return Decision::no(Refusal::BadPiece { upload, reason });
         }
         let object = self.object().map(|object| PieceObject { key: object.key, etag: object.etag });
-        let piece = Piece { bytes: self.plan().declared_bytes(), object };
-        if self.progress.kept_until >= Some(until) {
+        let piece = Piece { entry: self.entry(), bytes: self.plan().declared_bytes(), object };
+        if self.progress.kept_until >= until {
             return Decision::yes(piece, Change::none());
         }
-        Decision::yes(piece, Progress { kept_until: Some(until), ..self.progress.clone() })
+        Decision::yes(piece, Progress { kept_until: until, ..self.progress.clone() })
     }
 
     /// When a piece that is complete is let go of. `None` for anything else, and where it has been.
@@ -139,7 +143,7 @@ impl Session {
     pub fn wanted(&self, now: UnixMs) -> Option<Wanted> {
         let Purpose::Composition(pieces) = &self.birth.purpose else { return None };
         let is_due = self.is_composing() && !self.is_being_copied(now);
-        let (owner, until) = (self.birth.owner.clone(), self.expires_at_if_seen(now));
+        let (owner, until) = (self.birth.owner.clone(), Some(self.expires_at_if_seen(now)));
         is_due.then(|| Wanted { owner, pieces: pieces.clone(), until })
     }
 

@@ -29,10 +29,7 @@ impl Session {
     /// The client says that it has sent everything. It needs not: the last byte has started completion already.
     pub fn complete(&self) -> Decision<()> {
         match self.progress.phase {
-            Phase::Open => Decision::no(Refusal::Incomplete {
-                missing_bytes: self.missing_bytes(),
-                uploaded_bytes: self.uploaded_bytes(),
-            }),
+            Phase::Open => Decision::no(self.incomplete()),
             Phase::Completing | Phase::Verifying | Phase::Completed => Decision::yes((), Change::none()),
             Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => Decision::no(self.gone()),
         }

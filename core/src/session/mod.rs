@@ -8,6 +8,7 @@
 //! * `sequence`: bytes from the front, one attempt at a time, the newest first; takeover; the tail.
 //! * `lanes`: any missing chunk at any time, several attempts at once.
 //! * `part_numbers`: which of them the attempts of a sequence have. `writers`: who may still be writing to R2, under which part numbers.
+//! * `charging`: what an upload of unknown length counts for.
 //! * `composing`: bytes from other uploads.
 //! * `direct`: chunks that the client stores itself.
 //! * `put`: a file of one part, which is an object from the start.
@@ -25,6 +26,7 @@
 
 mod append;
 mod assembling;
+mod charging;
 mod composing;
 mod direct;
 mod ending;
@@ -44,6 +46,7 @@ mod tests;
 mod verifying;
 mod writers;
 
+pub use charging::Growth;
 pub use composing::{PartSource, Piece, PieceObject, Run, Standing, Stretch, Wanted};
 pub use direct::{Found, Signed, Slot};
 pub use ending::DeleteRight;
@@ -204,6 +207,7 @@ impl Session {
             cost: Cost::NONE,
             writers: Writers::default(),
             put: None,
+            charged_bytes: ByteCount::ZERO,
         };
         let mut session = Self { progress, content, outbox: Outbox::default(), birth };
         if session.plan().declared_bytes().is_some_and(ByteCount::is_zero) {
@@ -336,12 +340,16 @@ impl Session {
     /// The answer to whoever asks for the object where there is none: not yet, or not any more.
     pub fn no_object(&self) -> Refusal {
         match self.progress.phase {
-            Phase::Open => {
-                Refusal::Incomplete { missing_bytes: self.missing_bytes(), uploaded_bytes: self.uploaded_bytes() }
-            }
+            Phase::Open => self.incomplete(),
             Phase::Completing | Phase::Verifying => Refusal::Completing,
             Phase::Completed | Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => self.gone(),
         }
+    }
+
+    /// How many bytes are missing is known where it is known how many there are.
+    fn incomplete(&self) -> Refusal {
+        let missing_bytes = self.plan().declared_bytes().map(|_| self.missing_bytes());
+        Refusal::Incomplete { missing_bytes, uploaded_bytes: self.uploaded_bytes() }
     }
 
     /// The answer to whoever asks for something that an ended upload no longer has.

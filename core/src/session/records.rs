@@ -8,6 +8,7 @@ use crate::{
     caller::{Ownership, TokenHash},
     cost::Cost,
     integrity::{ChunkDigest, Crc64Nvme, Sha256State},
+    ledger::{EntryName, Quota},
     media_types::MediaTypes,
     plan::Plan,
     session::{Lease, Verified, Writers},
@@ -65,6 +66,9 @@ pub struct Birth {
     /// What the file may be; anything where there is no list. Its first bytes are looked at before it is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub types: Option<MediaTypes>,
+    /// What its owner's bytes are bounded by, where they are and its length is declared later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub byte_quota: Option<Quota>,
 }
 
 /// What changes: small, and rewritten whole.
@@ -132,6 +136,9 @@ pub struct Progress {
     /// The attempt whose object is the upload's, where the file was put as one object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub put: Option<u64>,
+    /// What the owner's ledger has charged it with, where its length is declared later and the owner's bytes are bounded.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub charged_bytes: ByteCount,
 }
 
 /// A multipart upload that was opened for a chunk.
@@ -205,11 +212,17 @@ impl Birth {
         Ownership { upload: self.id, owner: &self.owner, created_with: self.created_with }
     }
 
-    /// The same upload under another id.
-    pub fn rename(&mut self, id: UploadId) {
+    /// What its entry in the owner's ledger is found by.
+    pub fn entry(&self) -> EntryName {
+        EntryName { created_at: self.created_at, upload_id: self.id }
+    }
+
+    /// The same upload under another name.
+    pub fn rename(&mut self, EntryName { created_at, upload_id }: EntryName) {
         let prefix = self.key.strip_prefix("uploads/").and_then(|key| key.strip_suffix(&self.id.to_string()));
-        self.key = Self::object_key(prefix.unwrap_or_default(), id);
-        self.id = id;
+        self.key = Self::object_key(prefix.unwrap_or_default(), upload_id);
+        self.id = upload_id;
+        self.created_at = created_at;
     }
 
     /// What the keys of this upload's segments begin with.
@@ -221,4 +234,9 @@ impl Birth {
     pub fn segment_key(&self, attempt: u64) -> String {
         format!("{}{attempt}", self.segment_prefix())
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde wants it so
+fn is_nothing(bytes: &ByteCount) -> bool {
+    bytes.is_zero()
 }

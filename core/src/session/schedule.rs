@@ -52,7 +52,10 @@ impl Session {
         let free_at = if to_free { Some(progress.job_not_before) } else { forgotten_at.filter(|_| sweep_again) };
         let free = free_at.map(|at| (at.max(progress.job_not_before), Job::Free));
         let tell = self.outbox.next().map(|delivery| (delivery.next_send_at, Job::Tell));
-        let settle = (has_ended && progress.owes_ledger).then_some((progress.job_not_before, Job::Settle));
+        // A piece counts for as long as it takes room.
+        let counts_still = self.piece_ends_at().is_some();
+        let settle =
+            (has_ended && progress.owes_ledger && !counts_still).then_some((progress.job_not_before, Job::Settle));
         // Nothing is forgotten that is still owed to R2, to the ledger or to the origin.
         let nothing_owed = phase_job.is_none() && free.is_none() && settle.is_none() && tell.is_none();
         let forget = forgotten_at.filter(|_| nothing_owed).map(|at| (at, Job::Forget));

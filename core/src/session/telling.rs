@@ -67,16 +67,14 @@ impl Session {
 
     /// An attempt is over at telling of something that was withdrawn meanwhile: what follows it need not wait any longer.
     pub fn withdrawn_attempt_ended(&self, now: UnixMs) -> Change {
-        match self.outbox.next() {
-            Some(next) if next.attempts == 0 && next.next_send_at > now => {
-                self.outbox_changed(next.kind, |delivery| Delivery { next_send_at: now, ..delivery.clone() })
-            }
-            _ => Change::none(),
-        }
+        self.with_outbox(self.outbox.withdrawn_attempt_ended(now))
     }
 
     fn outbox_changed(&self, event: EventKind, to: impl Fn(&Delivery) -> Delivery) -> Change {
-        let outbox: Outbox = self.outbox.changed(event, to);
+        self.with_outbox(self.outbox.changed(event, to))
+    }
+
+    fn with_outbox(&self, outbox: Outbox) -> Change {
         Change { outbox: (outbox != self.outbox).then_some(outbox), ..Change::none() }
     }
 }

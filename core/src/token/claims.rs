@@ -25,7 +25,7 @@ pub struct Claims {
     pub owner: String,
     /// What may be created.
     pub permit: Permit,
-    /// The only upload that the token is for, where it is for one.
+    /// The only upload that the token is for, where it is for one. It must be the owner's: the upload's object compares both.
     pub upload: Option<UploadId>,
 }
 

@@ -33,7 +33,6 @@ use serde_json::Value;
 use sha2::Sha256;
 
 pub use claims::Claims;
-pub use jwks_cache::JwksCache;
 pub use keys::{Key, KeySet, PublicKey, Secret};
 pub use permit::Permit;
 

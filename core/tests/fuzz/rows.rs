@@ -7,7 +7,7 @@ use upload_core::{
     chunk::Named,
     event::{EventKind, RetryPolicy},
     integrity::{Crc64Nvme, RunningSha256, Sha256State},
-    ledger::{Fingerprint, OpenUpload},
+    ledger::{Entry, Fingerprint},
     outbox::Outbox,
     plan::{Mode, Plan},
     refusal::Refusal,
@@ -39,6 +39,7 @@ pub(crate) fn birth(id: UploadId, plan: Plan, file: FileInfo) -> Birth {
         created_with: None,
         attached: BTreeMap::new(),
         types: None,
+        byte_quota: None,
     }
 }
 
@@ -122,7 +123,7 @@ fn ask_everything(session: &Session) {
 
 /// Everything else that is stored or crosses between the Worker and its objects.
 pub(crate) fn others(input: &[u8]) {
-    let _ = serde_json::from_slice::<OpenUpload>(input);
+    let _ = serde_json::from_slice::<Entry>(input);
     let _ = serde_json::from_slice::<Fingerprint>(input);
     if let Ok(refusal) = serde_json::from_slice::<Refusal>(input) {
         let _ = (refusal.to_string(), refusal.challenge(), refusal.retry_after_seconds());

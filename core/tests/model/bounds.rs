@@ -128,6 +128,7 @@ impl Bounds {
             created_with: None,
             attached: BTreeMap::new(),
             types: None,
+            byte_quota: None,
         }
     }
 }

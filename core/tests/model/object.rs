@@ -105,7 +105,14 @@ impl Object {
             self.lanes.push((*chunk, lane.clone()));
             self.lanes.sort_by_key(|row| row.0);
         }
-        assert_eq!(change.uncount, Uncount::Nothing, "R2 loses nothing here");
+        match &change.uncount {
+            Uncount::Nothing => {}
+            Uncount::All => self.parts.clear(),
+            Uncount::Chunks(chunks) => {
+                let numbers: Vec<_> = chunks.iter().filter_map(|chunk| session.numbers_of_chunk(*chunk)).collect();
+                self.parts.retain(|part| !numbers.iter().any(|numbers| numbers.contains(&part.number)));
+            }
+        }
         session.apply(change);
     }
 

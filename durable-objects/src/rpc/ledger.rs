@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use upload_core::{
     integrity::Sha256Digest,
-    ledger::{Admission, Fingerprint, Idempotency, OpenUpload, Quota},
-    units::UploadId,
+    ledger::{Admission, Entry, EntryName, Fingerprint, Idempotency, Page, Quota},
+    units::{ByteCount, UploadId},
 };
 
 use super::commands;
@@ -12,25 +12,44 @@ use super::commands;
 /// May this upload be opened? If so, it is in the ledger from then on.
 #[derive(Serialize, Deserialize)]
 pub struct Admit {
-    /// The upload that would be.
-    pub upload: OpenUpload,
-    /// The SHA-256 that its file will have.
+    /// The entry that would be made.
+    pub entry: Entry,
+    /// The SHA-256 that its file will have, where its length is known as well.
     pub sha256: Option<Sha256Digest>,
     /// The client's own name for its creation.
     pub idempotency: Option<Idempotency>,
     /// What the owner may use.
     pub quota: Quota,
+    /// Pieces that count as part of this upload from now on, and no longer for themselves.
+    pub takes_over: Vec<EntryName>,
+    /// The upload that is remembered for the same creation, and that was asked for and is not there.
+    pub instead_of: Option<UploadId>,
 }
 
 /// Which upload was created for this request, if it is still known?
 #[derive(Serialize, Deserialize)]
 pub struct Recall(pub Idempotency);
 
-/// The upload has ended, or its object is gone. Said again as long as it is not acknowledged.
+/// An upload of unknown length grows: may it have so many bytes? Refused, nothing has changed.
+#[derive(Serialize, Deserialize)]
+pub struct Charge {
+    /// The upload.
+    pub name: EntryName,
+    /// How many it would be charged with in all.
+    pub bytes: ByteCount,
+    /// What the owner may use.
+    pub quota: Quota,
+}
+
+/// The upload has ended, or its object is gone, or it was never created. Said again as long as it is not acknowledged.
 #[derive(Serialize, Deserialize)]
 pub struct Settle {
     /// The upload.
-    pub upload_id: UploadId,
+    pub name: EntryName,
+    /// How many bytes it had in the end, where that was not known when it was created.
+    pub bytes: Option<ByteCount>,
+    /// The SHA-256 that was declared of its file: by this its object may be remembered, and is forgotten.
+    pub sha256: Option<Sha256Digest>,
     /// The object that it left, if it did and its SHA-256 is known.
     pub object: Option<Fingerprint>,
 }
@@ -42,14 +61,19 @@ pub struct ForgetObject {
     pub sha256: Sha256Digest,
 }
 
-/// What is open.
+/// What is open, as far as the ledger knows: a page of it. Some of it may have ended just now, or was never created; the uploads
+/// themselves know.
 #[derive(Serialize, Deserialize)]
-pub struct ListOpen;
+pub struct ListOpen {
+    /// Where the page begins: behind this entry.
+    pub after: Option<EntryName>,
+}
 
 commands! {
     Admit => "admit" -> Admission;
     Recall => "recall" -> Option<UploadId>;
+    Charge => "charge" -> ();
     Settle => "settle" -> ();
     ForgetObject => "forget-object" -> ();
-    ListOpen => "list-open" -> Vec<OpenUpload>;
+    ListOpen => "list-open" -> Page;
 }

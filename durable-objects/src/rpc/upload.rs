@@ -175,13 +175,13 @@ pub struct NextSlice;
 #[derive(Serialize, Deserialize)]
 pub struct SliceHashed(pub Hashed);
 
-/// What it is as a piece of another upload, of this owner, that needs it until then.
+/// What it is as a piece of another upload of this owner.
 #[derive(Serialize, Deserialize)]
 pub struct AsPiece {
     /// Whose the other upload is.
     pub owner: String,
-    /// Until then it must not go.
-    pub until: UnixMs,
+    /// Until then it must not go. `None`: it is only asked about.
+    pub until: Option<UnixMs>,
 }
 
 /// Which pieces the next stretch would be copied from.

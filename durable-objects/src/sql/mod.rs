@@ -1,5 +1,6 @@
-//! The only SQL: [`session`] for uploads, with their [`facts`], and [`ledger`] for owners.
+//! The only SQL: [`session`] for uploads, with their [`facts`], and [`ledger`] for owners, on a [`database`] of few words.
 
+pub(crate) mod database;
 pub(crate) mod facts;
 pub(crate) mod ledger;
 pub(crate) mod session;
@@ -9,12 +10,6 @@ use crate::metering::count;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use upload_core::units::{ByteCount, UnixMs};
 use worker::{SqlStorage, SqlStorageValue};
-
-/// One JSON text.
-#[derive(Deserialize)]
-struct FactsRow {
-    facts: String,
-}
 
 /// One whole number; SQLite's integers come as JavaScript numbers.
 #[derive(Deserialize)]
@@ -49,12 +44,6 @@ fn instant(number: f64) -> UnixMs {
     // Whole and below 2^53, as `milliseconds` stored it.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     UnixMs(number as u64)
-}
-
-/// The one fact that a query finds.
-fn fact<T: DeserializeOwned>(sql: &SqlStorage, query: &str, values: Vec<SqlStorageValue>) -> Result<Option<T>> {
-    let found: Vec<FactsRow> = rows(sql, query, values)?;
-    found.first().map(|row| serde_json::from_str(&row.facts).map_err(Into::into)).transpose()
 }
 
 fn rows<T: DeserializeOwned>(sql: &SqlStorage, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<T>> {

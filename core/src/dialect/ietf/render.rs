@@ -73,7 +73,7 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         Outcome::Discovered(limits) => Reply { headers: discovery(limits), ..Reply::empty(204) },
         Outcome::Cancelled => Reply::empty(204),
         // Nothing in this dialect asks for these.
-        Outcome::Listed(_)
+        Outcome::Listed { .. }
         | Outcome::Granted(_)
         | Outcome::Trail(..)
         | Outcome::Completing(_)

@@ -8,11 +8,10 @@ use crate::{
         problem::{Names, Problem},
     },
     event::DeliveryState,
-    ledger::OpenUpload,
     operation::{Outcome, Reply},
     refusal::Refusal,
     trail::{Entry, Trail},
-    units::{UnixMs, UploadId},
+    units::{ByteCount, UnixMs, UploadId},
     upload::Snapshot,
 };
 
@@ -41,9 +40,13 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
             json_reply(201, &body).with("location", url)
         }
         Outcome::Duplicate(object) => json_reply(200, &json!({ "duplicate": true, "object": object })),
-        Outcome::Listed(uploads) => {
+        Outcome::Listed { uploads, next } => {
             let uploads: Vec<_> = uploads.iter().map(|upload| open_upload(asked, upload)).collect();
-            json_reply(200, &json!({ "uploads": uploads }))
+            let mut body = json!({ "uploads": uploads });
+            if let Some(next) = next {
+                body["next"] = json!(next.to_string());
+            }
+            json_reply(200, &body)
         }
         Outcome::Appended { id, uploaded_bytes, file_bytes, phase, .. } => json_reply(
             200,
@@ -99,13 +102,14 @@ fn status(snapshot: &Snapshot) -> Value {
         "reason": snapshot.reason,
         "uploadedBytes": snapshot.uploaded_bytes,
         "fileSize": snapshot.plan.declared_bytes(),
-        "missing": snapshot.missing,
+        "missing": missing(snapshot),
         "chunks": snapshot.chunks,
         "mode": snapshot.plan.mode,
         "chunkSize": snapshot.plan.chunk_bytes,
         "partBytes": snapshot.plan.part_bytes,
         "fileName": snapshot.file.name,
         "contentType": snapshot.file.content_type,
+        "metadata": snapshot.file.metadata,
         "createdAt": snapshot.created_at.rfc3339(),
         "expiresAt": snapshot.expires_at.rfc3339(),
         "delivery": delivery(snapshot.delivery),
@@ -113,6 +117,12 @@ fn status(snapshot: &Snapshot) -> Value {
         "object": snapshot.object,
         "deletedAt": snapshot.deleted_at.map(UnixMs::rfc3339),
     })
+}
+
+/// Which bytes are missing. Where the length is still to be declared, the last of them have no end yet: null.
+fn missing(snapshot: &Snapshot) -> Vec<(ByteCount, Option<ByteCount>)> {
+    let is_open = |to: ByteCount| snapshot.plan.open_ended && to == snapshot.plan.file_bytes;
+    snapshot.missing.iter().map(|(from, to)| (*from, Some(*to).filter(|to| !is_open(*to)))).collect()
 }
 
 /// `total` is more than the entries account for where old ones have been dropped.
@@ -131,12 +141,13 @@ fn log(id: UploadId, trail: &Trail) -> Value {
     json!({ "uploadId": id, "total": trail.noted, "entries": entries })
 }
 
-fn open_upload(asked: &Asked<'_>, upload: &OpenUpload) -> Value {
+/// An upload in the list. `fileSize` is null until it is known.
+fn open_upload(asked: &Asked<'_>, upload: &Snapshot) -> Value {
     json!({
-        "uploadId": upload.upload_id,
-        "uploadUrl": asked.upload_url(upload.upload_id),
-        "fileName": upload.file_name,
-        "fileSize": (!upload.open_ended).then_some(upload.file_size),
+        "uploadId": upload.id,
+        "uploadUrl": asked.upload_url(upload.id),
+        "fileName": upload.file.name,
+        "fileSize": upload.plan.declared_bytes(),
         "createdAt": upload.created_at.rfc3339(),
         "expiresAt": upload.expires_at.rfc3339(),
     })

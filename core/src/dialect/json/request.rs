@@ -7,6 +7,7 @@ use crate::{
     chunk::Named,
     dialect::{Head, Parsed, body_type, numbers::byte_count},
     integrity::{Algorithm, ChunkDigest},
+    ledger::EntryName,
     operation::{Append, Download, Operation, Wait, Watch},
     refusal::Refusal,
     units::{ByteCount, UploadId},
@@ -15,7 +16,9 @@ use crate::{
 /// Understands a request's head.
 pub fn parse(head: &Head) -> Result<Parsed, Refusal> {
     if head.path == "/uploads" {
-        return allow(head, &[Method::GET]).map(|()| Parsed::Ready(Box::new(Operation::List)));
+        allow(head, &[Method::GET])?;
+        let cursor = head.query_parameter("cursor").map(|text| EntryName::parse(text).ok_or_else(bad_cursor));
+        return Ok(Parsed::Ready(Box::new(Operation::List(cursor.transpose()?))));
     }
     let rest = head.path.strip_prefix("/upload/").ok_or(Refusal::NoSuchRoute)?;
     if rest == "init" {
@@ -64,6 +67,10 @@ fn watch(id: UploadId, head: &Head) -> Result<Operation, Refusal> {
     let offered = head.header("sec-websocket-protocol").unwrap_or_default();
     let subprotocol = offered.split(',').any(|name| name.trim() == SUBPROTOCOL).then_some(SUBPROTOCOL);
     Ok(Operation::Watch(Watch { id, subprotocol }))
+}
+
+fn bad_cursor() -> Refusal {
+    Refusal::bad_request("cursor", "is not the `next` of a list")
 }
 
 fn allow(head: &Head, methods: &[Method]) -> Result<(), Refusal> {

@@ -35,7 +35,7 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         Outcome::Discovered(limits) => discovery(limits),
         // Nothing that this dialect asks for has these outcomes.
         Outcome::Duplicate(_)
-        | Outcome::Listed(_)
+        | Outcome::Listed { .. }
         | Outcome::Trail(..)
         | Outcome::Granted(_)
         | Outcome::Completing(_)

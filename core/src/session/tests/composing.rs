@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::units::UploadId;
+use crate::{ledger::EntryName, units::UploadId};
 
 const LIMITS: Limits = Limits {
     max_upload_bytes: match ByteCount::new(1 << 32) {
@@ -31,13 +31,17 @@ fn piece(file_bytes: u64) -> Session {
     Session::create(Birth { purpose: Purpose::Piece, ..birth(Mode::Sequential, file_bytes) }).unwrap()
 }
 
+fn entry(index: u8) -> EntryName {
+    EntryName { created_at: UnixMs(0), upload_id: piece_id(index) }
+}
+
 fn there(index: u8, length: u64) -> Standing {
     let object = PieceObject { key: format!("uploads/{}", piece_id(index)), etag: format!("etag-{index}") };
-    Standing::Alive(Piece { bytes: Some(bytes(length)), object: Some(object) })
+    Standing::Alive(Piece { entry: entry(index), bytes: Some(bytes(length)), object: Some(object) })
 }
 
 fn coming(length: Option<u64>) -> Standing {
-    Standing::Alive(Piece { bytes: length.map(bytes), object: None })
+    Standing::Alive(Piece { entry: entry(0), bytes: length.map(bytes), object: None })
 }
 
 fn stretch(session: &mut Session, now: UnixMs, standings: &[Standing]) -> Option<Stretch> {
@@ -226,7 +230,7 @@ fn it_is_cancelled_and_expires_like_any_other() {
 
 #[test]
 fn whose_piece_it_is_not_learns_nothing_of_it() {
-    let decision = piece(PART).as_piece("somebody else", UnixMs(0));
+    let decision = piece(PART).as_piece("somebody else", None);
     assert_eq!((decision.answer, decision.change), (Err(Refusal::UploadNotFound), Change::none()));
 }
 
@@ -234,7 +238,7 @@ fn whose_piece_it_is_not_learns_nothing_of_it() {
 fn only_pieces_that_live_can_be_had() {
     let bad = |mut s: Session, change: Change| {
         s.apply(change);
-        assert!(matches!(s.as_piece("anonymous", UnixMs(0)).answer, Err(Refusal::BadPiece { .. })));
+        assert!(matches!(s.as_piece("anonymous", None).answer, Err(Refusal::BadPiece { .. })));
     };
     bad(session(PART), Change::none());
     bad(composition(1, None), Change::none());
@@ -242,8 +246,9 @@ fn only_pieces_that_live_can_be_had() {
     bad(s.clone(), s.cancel(NOW, DeleteRight::Completed).change);
     bad(s.clone(), s.expire_if_due(UnixMs(DAY_MS)).unwrap());
     bad(s.clone(), s.unassembled(NOW, "lost".to_owned()));
-    let expected = Piece { bytes: Some(bytes(PART)), object: None };
-    assert_eq!(s.as_piece("anonymous", UnixMs(0)).answer, Ok(expected));
+    let expected = Piece { entry: s.entry(), bytes: Some(bytes(PART)), object: None };
+    let asked = s.as_piece("anonymous", None);
+    assert_eq!((asked.answer, asked.change), (Ok(expected), Change::none()), "and asking keeps nothing");
 }
 
 #[test]
@@ -259,10 +264,10 @@ fn a_piece_goes_when_its_time_is_over_and_not_before_it_is_needed_no_more() {
     s.apply(change);
     assert!(s.outbox.is_empty(), "the origin never hears of it");
     assert_eq!(s.next_job(), Some((UnixMs(DAY_MS), Job::Expire)), "and it is not forgotten before it is let go of");
-    let decision = s.as_piece("anonymous", UnixMs(2 * DAY_MS));
+    let decision = s.as_piece("anonymous", Some(UnixMs(2 * DAY_MS)));
     assert!(!decision.change.is_none());
     assert!(take(&mut s, decision).unwrap().object.is_some());
-    assert!(s.as_piece("anonymous", UnixMs(DAY_MS + 1)).change.is_none(), "needed longer by somebody else");
+    assert!(s.as_piece("anonymous", Some(UnixMs(DAY_MS + 1))).change.is_none(), "needed longer by somebody else");
     assert_eq!(s.expire_if_due(UnixMs(DAY_MS)), None);
     assert_eq!(s.next_job(), Some((UnixMs(2 * DAY_MS), Job::Expire)));
     let change = s.expire_if_due(UnixMs(2 * DAY_MS)).unwrap();
@@ -270,7 +275,7 @@ fn a_piece_goes_when_its_time_is_over_and_not_before_it_is_needed_no_more() {
     assert!(s.is_unwanted() && s.object().is_none() && s.progress.owes_ledger);
     assert_eq!(s.next_job(), Some((UnixMs(2 * DAY_MS), Job::Free)));
     assert_eq!(s.expire_if_due(UnixMs(3 * DAY_MS)), None, "once");
-    assert!(matches!(s.as_piece("anonymous", UnixMs(0)).answer, Err(Refusal::BadPiece { .. })));
+    assert!(matches!(s.as_piece("anonymous", None).answer, Err(Refusal::BadPiece { .. })));
 }
 
 proptest! {

@@ -17,7 +17,7 @@ fn completion_waits_for_every_byte() {
     let mut s = session(PART + 3);
     let grant = start(&mut s, 0, PART).unwrap();
     store(&mut s, &grant, 1, PART).unwrap();
-    let missing = Refusal::Incomplete { missing_bytes: 3.into(), uploaded_bytes: bytes(PART) };
+    let missing = Refusal::Incomplete { missing_bytes: Some(3.into()), uploaded_bytes: bytes(PART) };
     assert_eq!(s.complete().answer, Err(missing));
 }
 

@@ -1,6 +1,7 @@
 //! The rules of a session: single cases as a story each, and long random histories against what must always hold.
 
 mod assembling;
+mod charging;
 mod composing;
 mod direct;
 mod ending;
@@ -62,6 +63,7 @@ fn birth(mode: Mode, file_bytes: u64) -> Birth {
         created_with: None,
         attached: BTreeMap::new(),
         types: None,
+        byte_quota: None,
     }
 }
 

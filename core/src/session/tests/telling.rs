@@ -87,7 +87,8 @@ fn a_deletion_while_the_completion_is_being_told_is_told_after_it() {
     let change = s.withdrawn_attempt_ended(NOW.plus_ms(9));
     s.apply(change);
     assert_eq!(s.outbox.next().unwrap().next_send_at, NOW.plus_ms(9), "at once, when the attempt is over");
-    begin_telling(&mut s, NOW.plus_ms(9), EventKind::Deleted);
+    let change = s.event_sent(NOW.plus_ms(9), EventKind::Deleted);
+    s.apply(change);
     assert!(s.withdrawn_attempt_ended(NOW.plus_ms(10)).is_none(), "a late copy sends nothing twice");
 }
 
