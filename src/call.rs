@@ -30,8 +30,6 @@ pub(crate) struct Call<'a> {
     pub(crate) env: &'a Env,
     /// What keeps work alive when the client goes away.
     pub(crate) context: &'a Context,
-    /// Scheme and host under which this was asked.
-    pub(crate) host: &'a str,
     /// Where its time goes.
     pub(crate) timings: &'a Timings,
     /// Where it came from, as an IP address.

@@ -5,7 +5,8 @@ use std::{cell::OnceCell, rc::Rc, str::FromStr, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use upload_core::{
-    cors::AllowedOrigins,
+    address::{self, BasePath},
+    cors::{AllowedHeaders, AllowedOrigins, Cors},
     event::RetryPolicy,
     ledger::{IDEMPOTENCY_MS, Quota},
     media_types::MediaTypes,
@@ -24,9 +25,11 @@ const MAX_ACTIVE_SECRETS: usize = 2;
 pub(crate) struct Settings {
     /// All of them, or what is wrong with the first that is.
     config: Result<Config, Refusal>,
-    /// `CORS_ORIGINS`, apart from the rest, for answers that must have their headers even where the rest is wrong. A list that
-    /// cannot be read allows nobody.
-    pub(crate) cors_origins: AllowedOrigins,
+    /// `CORS_ORIGINS` and `CORS_HEADERS`, apart from the rest, for answers that must have their headers even where the rest is
+    /// wrong. A list that cannot be read allows nobody, and nothing beside our own headers.
+    pub(crate) cors: Cors,
+    /// `BASE_PATH`, apart from the rest for the same reason. One that cannot be read is none.
+    pub(crate) base_path: BasePath,
 }
 
 impl Settings {
@@ -39,7 +42,9 @@ impl Settings {
     }
 
     fn read(env: &Env) -> Self {
-        Self { config: Config::read(env), cors_origins: cors_origins(env).unwrap_or_default() }
+        let (origins, headers) = (cors_origins(env).unwrap_or_default(), cors_headers(env).unwrap_or_default());
+        let base_path = base_path(env).unwrap_or_default();
+        Self { config: Config::read(env), cors: Cors { origins, headers }, base_path }
     }
 
     /// All of them, where they are right.
@@ -55,6 +60,8 @@ pub(crate) struct Config {
     pub(crate) auth: Auth,
     /// `PUBLIC_URL`, without a slash at its end; none where it is empty.
     pub(crate) public_url: Option<String>,
+    /// `BASE_PATH`.
+    pub(crate) base_path: BasePath,
     /// `MAX_UPLOAD_BYTES` and `MAX_CHUNK_BYTES`.
     pub(crate) limits: Limits,
     /// `QUOTA_OPEN_UPLOADS`, `QUOTA_OPEN_BYTES` and `QUOTA_BYTES_PER_DAY`; zero is no bound.
@@ -125,7 +132,15 @@ impl Config {
     /// Reads the settings; refuses naming the first that is missing or malformed.
     fn read(env: &Env) -> Result<Self, Refusal> {
         cors_origins(env)?;
+        cors_headers(env)?;
         let webhook_url = Some(text(env, "ORIGIN_WEBHOOK_URL")?).filter(|url| !url.is_empty());
+        let public_url = public_url(env)?;
+        // What is signed and stored never takes its host from a request: whoever sends one chooses that.
+        if webhook_url.is_some() && public_url.is_none() {
+            let hint = "is empty, and ORIGIN_WEBHOOK_URL is not: events have links in them. Set it to the scheme and the host under \
+                        which this Worker is reached, like https://upload.example.com";
+            return Err(missing("PUBLIC_URL", hint));
+        }
         let limits = Limits {
             max_upload_bytes: byte_count(env, "MAX_UPLOAD_BYTES")?,
             max_chunk_bytes: byte_count(env, "MAX_CHUNK_BYTES")?,
@@ -135,7 +150,8 @@ impl Config {
         }
         let config = Self {
             auth: auth(env)?,
-            public_url: Some(text(env, "PUBLIC_URL")?.trim_end_matches('/').to_owned()).filter(|url| !url.is_empty()),
+            public_url,
+            base_path: base_path(env)?,
             limits,
             quota: Quota {
                 open_uploads: bound(env, "QUOTA_OPEN_UPLOADS")?,
@@ -199,6 +215,21 @@ fn delete_completed(env: &Env) -> Result<DeleteCompleted, Refusal> {
 fn cors_origins(env: &Env) -> Result<AllowedOrigins, Refusal> {
     const NAME: &str = "CORS_ORIGINS";
     AllowedOrigins::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
+}
+
+fn cors_headers(env: &Env) -> Result<AllowedHeaders, Refusal> {
+    const NAME: &str = "CORS_HEADERS";
+    AllowedHeaders::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
+}
+
+fn public_url(env: &Env) -> Result<Option<String>, Refusal> {
+    const NAME: &str = "PUBLIC_URL";
+    address::public_url(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
+}
+
+fn base_path(env: &Env) -> Result<BasePath, Refusal> {
+    const NAME: &str = "BASE_PATH";
+    BasePath::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
 fn auth(env: &Env) -> Result<Auth, Refusal> {

@@ -6,35 +6,29 @@
 use durable_objects::fault::Result;
 use http::Method;
 use upload_core::{
-    cors::{Allowed, AllowedOrigins},
+    cors::{Allowed, Cors},
     dialect::Head,
 };
 use worker::Headers;
-
-/// What a browser may send.
-const ALLOW_HEADERS: &str = "Authorization, Content-Type, Content-Range, Content-Digest, Idempotency-Key, X-Upload-Offset, X-Chunk-Checksum, \
-     X-Requested-With, X-Request-ID, X-HTTP-Method-Override, Tus-Resumable, Upload-Length, Upload-Offset, \
-     Upload-Metadata, Upload-Defer-Length, Upload-Concat, Upload-Checksum, Upload-Incomplete, Upload-Complete, \
-     Upload-Draft-Interop-Version, Content-Disposition, Content-Encoding, Repr-Digest, Want-Repr-Digest, Range";
 
 /// What a browser's script may read.
 const EXPOSE_HEADERS: &str = "Location, Upload-Offset, Upload-Length, Retry-After, ETag, Content-Range, Accept-Ranges, \
      Upload-Metadata, Upload-Defer-Length, Upload-Concat, Upload-Complete, Upload-Incomplete, Upload-Expires, \
      Upload-Limit, Upload-Draft-Interop-Version, Tus-Version, Tus-Resumable, Tus-Max-Size, Tus-Extension, \
-     Tus-Checksum-Algorithm, Repr-Digest, WWW-Authenticate";
+     Tus-Checksum-Algorithm, Repr-Digest, Content-Disposition, WWW-Authenticate";
 
 /// How long a browser may remember a preflight's answer, in seconds; browsers cap it at 2 hours.
 const PREFLIGHT_MAX_AGE_SECONDS: &str = "7200";
 
 /// Adds them to an answer.
-pub(crate) fn add(headers: &mut Headers, head: &Head, allowed: &AllowedOrigins) -> Result<()> {
+pub(crate) fn add(headers: &mut Headers, head: &Head, allowed: &Cors) -> Result<()> {
     // Also where nothing is allowed: a cache must not hand one origin's answer to another.
     headers.append("vary", "Origin")?;
     let is_preflight = head.method == Method::OPTIONS;
     if is_preflight {
         headers.append("vary", "Access-Control-Request-Method, Access-Control-Request-Headers")?;
     }
-    match head.header("origin").and_then(|origin| allowed.allow(origin)) {
+    match head.header("origin").and_then(|origin| allowed.origins.allow(origin)) {
         None => return Ok(()),
         Some(Allowed::Anybody) => headers.set("access-control-allow-origin", "*")?,
         Some(Allowed::Origin(origin)) => {
@@ -45,7 +39,7 @@ pub(crate) fn add(headers: &mut Headers, head: &Head, allowed: &AllowedOrigins) 
     headers.set("access-control-expose-headers", EXPOSE_HEADERS)?;
     if is_preflight {
         headers.set("access-control-allow-methods", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")?;
-        headers.set("access-control-allow-headers", ALLOW_HEADERS)?;
+        headers.set("access-control-allow-headers", &allowed.headers.shown())?;
         headers.set("access-control-max-age", PREFLIGHT_MAX_AGE_SECONDS)?;
     }
     Ok(())

@@ -75,7 +75,7 @@ async fn create_and_begin(
         plan,
         fits_request: plan.file_bytes <= limits.max_chunk_bytes,
         multipart_id: None,
-        public_url: config.public_url.clone().unwrap_or_else(|| call.host.to_owned()),
+        public_url: config.public_url.as_deref().map(|url| config.base_path.below(url)).unwrap_or_default(),
         created_at,
         // Of a piece the origin never hears: it is told of what is put together from it.
         policy: Policy { tell_origin: config.policy.tell_origin && create.purpose != Purpose::Piece, ..config.policy },
@@ -243,17 +243,23 @@ pub(crate) async fn with_first_chunk(
         let offset = ByteCount::ZERO;
         let named = Named::ByOffset;
         let chunk = Append { id, offset, named, length, file_bytes: None, digest: first.digest, wait: Wait::No };
-        match append::in_background(chunk, grant, body, call).await? {
-            Ok(Outcome::Appended { uploaded_bytes, expires_at, phase, object, .. }) => {
+        match append::in_background(chunk, grant, body, call).await {
+            Ok(Ok(Outcome::Appended { uploaded_bytes, expires_at, phase, object, .. })) => {
                 Ok(snapshot.appended(uploaded_bytes, expires_at, phase, object))
             }
-            Err(refusal @ (Refusal::ChecksumMismatch { .. } | Refusal::FileDigestMismatch { .. })) => {
+            Ok(Err(refusal @ (Refusal::ChecksumMismatch { .. } | Refusal::FileDigestMismatch { .. }))) => {
                 // Crash here, or fails: the upload is there without a byte, and expires.
                 let _expires = ask(&objects, id, &Cancel(DeleteRight::Unfinished)).await;
                 return Ok(Err(refusal));
             }
-            // Whatever else went wrong: the upload is there, and this is how it stands.
-            _ => ask(&objects, id, &Status).await?,
+            // Whatever else went wrong, faults of ours too: the upload is there, and this is how it stands. A client that is not told
+            // of it sends everything again, to another one.
+            other => {
+                if let Err(error) = other {
+                    log::error(&LogLine { detail: Some(error.to_string()), ..LogLine::of("fault", id) });
+                }
+                ask(&objects, id, &Status).await?
+            }
         }
     };
     let now = match stands {

@@ -1,5 +1,5 @@
-//! The object out, by signed URL: R2's own stream, handed through untouched. What is served is inert: an attachment that no
-//! browser sniffs or runs.
+//! The object out, by signed URL or to its owner: R2's own stream, handed through untouched. What is served is inert: an attachment
+//! that no browser sniffs or runs, and that nobody on the way may change.
 
 use durable_objects::fault::Result;
 use durable_objects::rpc::{
@@ -8,8 +8,10 @@ use durable_objects::rpc::{
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use upload_core::{
-    byte_range::{self, Wanted},
+    byte_range::Wanted,
+    http_date,
     operation::{Content, Download},
+    preconditions::{Current, Selected},
     refusal::Refusal,
     units::UnixMs,
     upload::{ObjectFacts, Phase, Snapshot},
@@ -26,23 +28,28 @@ pub(crate) async fn serve(download: &Download, call: Call<'_>) -> Served {
     if let Err(refusal) = signed_url::verify(&call.config.download_secrets, download, UnixMs(now_ms())) {
         return Ok(Err(refusal));
     }
-    let content = Content { id: download.id, head_only: download.head_only, range: download.range.clone() };
-    serve_owner(&content, call).await
+    let Download { id, head_only, conditions, .. } = download.clone();
+    serve_owner(&Content { id, head_only, conditions }, call).await
 }
 
 /// Answers with the object or the wanted range of it, to its owner.
 pub(crate) async fn serve_owner(download: &Content, call: Call<'_>) -> Served {
     let objects = call.uploads()?;
-    let FoundObject { object, snapshot } = match ask(&objects, download.id, &FindObject).await? {
+    let FoundObject { object, completed_at, snapshot } = match ask(&objects, download.id, &FindObject).await? {
         Ok(found) => found,
         Err(refusal) => return Ok(Err(refusal)),
     };
     let bytes = snapshot.plan.file_bytes;
-    let wanted = match byte_range::wanted(download.range.as_deref(), bytes) {
-        Ok(wanted) => wanted,
+    let headers = validators(&object, completed_at)?;
+    let wanted = match download.conditions.select(Current { etag: &object.etag, modified_at: completed_at, bytes }) {
+        Ok(Selected::Bytes(wanted)) => wanted,
+        Ok(Selected::NotModified) => {
+            return Ok(Ok((ResponseBuilder::new().with_headers(headers).with_status(304).empty(), snapshot)));
+        }
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let builder = ResponseBuilder::new().with_headers(headers(&object, &snapshot, wanted)?).with_status(match wanted {
+    describe(&headers, &snapshot, wanted)?;
+    let builder = ResponseBuilder::new().with_headers(headers).with_status(match wanted {
         Wanted::Whole => 200,
         Wanted::Range { .. } => 206,
     });
@@ -64,8 +71,18 @@ pub(crate) async fn serve_owner(download: &Content, call: Call<'_>) -> Served {
     }
 }
 
-fn headers(object: &ObjectFacts, snapshot: &Snapshot, wanted: Wanted) -> Result<Headers> {
+/// What a 304 says too (RFC 9110, section 15.4.5): which object it is, and how it may be kept.
+fn validators(object: &ObjectFacts, completed_at: UnixMs) -> Result<Headers> {
     let headers = Headers::new();
+    headers.set("etag", &format!("\"{}\"", object.etag))?;
+    headers.set("last-modified", &http_date::written(completed_at))?;
+    // A proxy that compresses would make the ETag that of other bytes.
+    headers.set("cache-control", "private, no-store, no-transform")?;
+    Ok(headers)
+}
+
+/// What goes with the bytes, or would.
+fn describe(headers: &Headers, snapshot: &Snapshot, wanted: Wanted) -> Result<()> {
     let (length, range) = match wanted {
         Wanted::Whole => (snapshot.plan.file_bytes.get(), None),
         Wanted::Range { first, last } => {
@@ -77,13 +94,11 @@ fn headers(object: &ObjectFacts, snapshot: &Snapshot, wanted: Wanted) -> Result<
         headers.set("content-range", &range)?;
     }
     headers.set("accept-ranges", "bytes")?;
-    headers.set("etag", &format!("\"{}\"", object.etag))?;
     headers.set("content-type", snapshot.file.content_type.as_deref().unwrap_or("application/octet-stream"))?;
     headers.set("content-disposition", &attachment(&snapshot.file.name))?;
     headers.set("x-content-type-options", "nosniff")?;
     headers.set("content-security-policy", "sandbox; default-src 'none'")?;
-    headers.set("cache-control", "private, no-store")?;
-    Ok(headers)
+    Ok(())
 }
 
 /// What stands for itself in the extended notation of RFC 8187: letters, digits, and these.

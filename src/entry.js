@@ -1,9 +1,10 @@
 // What stands between the platform and the wasm: it hands everything through, and answers where the wasm cannot any more.
 //
 // Code that breaks off (a panic, a trap) takes the instance down with every request that it was carrying; none of them would
-// ever be answered, and the platform would call them hung. Here each of them is answered 500 with an id, under which the log
-// says more. worker-build's own code, in `index.js`, makes a new instance for the next request. What was counted before is
-// in the objects, so clients ask for the offset and go on.
+// ever be answered, and the platform would call them hung. Here each of them is answered with an id, under which the log says more.
+// worker-build's own code, in `index.js`, makes a new instance for the next request, and that one is asked for the answer: in the
+// protocol of the request, with the headers that let a page read it. What was counted before is in the objects, so clients ask for
+// the offset and go on.
 
 import Worker from "./index.js";
 
@@ -22,17 +23,10 @@ addEventListener("error", ({ error }) => {
 
 export default {
   async fetch(request, env, context) {
-    let giveUp;
-    const broken = new Promise((_, reject) => {
-      giveUp = reject;
-    });
-    carried.add(giveUp);
     try {
-      return await Promise.race([new Worker(context, env).fetch(request), broken]);
+      return await carry(() => new Worker(context, env).fetch(request));
     } catch (error) {
-      return fault(error);
-    } finally {
-      carried.delete(giveUp);
+      return await fault(error, request, env, context);
     }
   },
 
@@ -41,10 +35,35 @@ export default {
   },
 };
 
-/** As the Worker itself answers what is its own mistake: an RFC 9457 problem document. */
-function fault(error) {
+/** What an instance answers, unless it breaks off. */
+async function carry(ask) {
+  let giveUp;
+  const broken = new Promise((_, reject) => {
+    giveUp = reject;
+  });
+  carried.add(giveUp);
+  try {
+    return await Promise.race([ask(), broken]);
+  } finally {
+    carried.delete(giveUp);
+  }
+}
+
+/** The Worker's own answer to what is its own mistake. It is told of it beside its bindings, where no client can say anything. */
+async function fault(error, request, env, context) {
   const faultId = crypto.randomUUID().replaceAll("-", "").slice(0, 16);
   console.error(JSON.stringify({ event: "fault", status: 500, code: faultId, detail: String(error) }));
+  const { method, url, headers } = request;
+  try {
+    const told = new Worker(context, { ...env, BROKEN_OFF: faultId });
+    return await carry(() => told.fetch(new Request(url, { method, headers })));
+  } catch {
+    return plainFault(faultId);
+  }
+}
+
+/** The answer where there is no instance to give one: an RFC 9457 problem document, and nothing of any protocol. */
+function plainFault(faultId) {
   const problem = {
     type: "https://quayside.dev/problems/fault",
     title: "Something went wrong here",

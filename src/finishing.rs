@@ -6,13 +6,14 @@ use durable_objects::{
 };
 use upload_core::{
     chunk::Named,
+    log_line::LogLine,
     operation::{Append, Outcome, Wait},
     refusal::Refusal,
     units::{ByteCount, UploadId},
     upload::{Phase, Snapshot},
 };
 
-use crate::{append, call::Call, uploads::Carried};
+use crate::{append, call::Call, log, uploads::Carried};
 
 /// Whether all bytes are there, but some in the tail: whoever declared the length, and was to put them into the last part,
 /// has gone.
@@ -35,23 +36,32 @@ pub(crate) async fn finish(now: Snapshot, wait: Wait, call: Call<'_>) -> Result<
     }
     match wait {
         Wait::No => Ok(Ok(now)),
-        Wait::ForObject => awaited(now.id, call).await,
+        Wait::ForObject => Ok(awaited(now.id, call).await.unwrap_or(Ok(now))),
     }
 }
 
 /// The answer, once the object is there where it waits for that.
 pub(crate) async fn wait_for_object(wait: Wait, appended: Result<Outcome, Refusal>, call: Call<'_>) -> Carried {
-    match (wait, appended) {
-        (Wait::ForObject, Ok(Outcome::Appended { id, phase, object: None, .. })) if phase != Phase::Open => {
-            Ok(awaited(id, call).await?.map(|now| shown(&now)))
+    match (wait, &appended) {
+        (Wait::ForObject, &Ok(Outcome::Appended { id, phase, object: None, .. })) if phase != Phase::Open => {
+            Ok(awaited(id, call).await.map_or(appended, |awaited| awaited.map(|now| shown(&now))))
         }
-        (_, appended) => Ok(appended),
+        _ => Ok(appended),
     }
 }
 
-/// How the upload stands once it has its object, or after a while. An upload that has failed is gone.
-pub(crate) async fn awaited(id: UploadId, call: Call<'_>) -> Result<Result<Snapshot, Refusal>> {
-    Ok(ask(&call.uploads()?, id, &AwaitObject).await?.and_then(|now| match now.phase {
+/// How the upload stands once it has its object, or after a while. An upload that has failed is gone. None where it could not be
+/// asked: its bytes are stored all the same, and a client that is told of a fault now might send them all again.
+pub(crate) async fn awaited(id: UploadId, call: Call<'_>) -> Option<Result<Snapshot, Refusal>> {
+    let asked = async { ask(&call.uploads()?, id, &AwaitObject).await };
+    let answer = match asked.await {
+        Ok(answer) => answer,
+        Err(error) => {
+            log::error(&LogLine { detail: Some(error.to_string()), ..LogLine::of("object_not_awaited", id) });
+            return None;
+        }
+    };
+    Some(answer.and_then(|now| match now.phase {
         Phase::Failed => {
             Err(Refusal::UploadGone { phase: now.phase, reason: now.reason.unwrap_or_else(|| "It failed.".to_owned()) })
         }

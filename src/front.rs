@@ -4,6 +4,7 @@
 use durable_objects::fault::Result;
 use http::Method;
 use upload_core::{
+    address::BasePath,
     dialect::{Asked, Dialect, Head, Parsed},
     log_line::LogLine,
     operation::{Operation, Reply},
@@ -39,7 +40,9 @@ struct Trace {
 /// Answers one request. Faults are answered too: an error never leaves this function.
 pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> Result<Response> {
     let watch = Stopwatch::start();
-    let head = head(&request)?;
+    let settings = Settings::of(&env);
+    let url = Url::new(&request.inner().url())?;
+    let head = head(&request, &url, &settings.base_path)?;
     #[cfg(feature = "faults")]
     if head.path == "/faults" {
         durable_objects::faults::plan(request.json().await?);
@@ -48,22 +51,28 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
     if let Some(answer) = health::answer(&head, &env).await {
         return answer;
     }
-    let (dialect, settings) = (Dialect::of(&head), Settings::of(&env));
+    let dialect = Dialect::of(&head);
     let mut trace = Trace::default();
     let mut response = if head.method == Method::OPTIONS && matches!(dialect, Dialect::Json | Dialect::Companion) {
         Response::empty()?.with_status(204)
     } else {
         let config = settings.config();
         let limits = config.ok().map(|config| config.limits);
-        let asked = Asked { head: &head, limits, now: UnixMs(now_ms()) };
-        match handle(dialect, &asked, &mut request, config, &env, &context, &mut trace).await {
+        let public_url = config.ok().and_then(|config| config.public_url.clone());
+        let base_url = settings.base_path.below(&public_url.unwrap_or_else(|| url.origin()));
+        let asked = Asked { head: &head, limits, base_url: &base_url, now: UnixMs(now_ms()) };
+        let handled = match broken_off(&env) {
+            Some(fault_id) => response(without_body_of_head(&asked, dialect.fault(&asked, &fault_id, None))).map(Ok),
+            None => handle(dialect, &asked, &mut request, config, &env, &context, &mut trace).await,
+        };
+        match handled {
             Ok(Ok(response)) => response,
             Ok(Err(refusal)) => refused(dialect, &asked, &refusal, trace.upload, &watch)?,
-            Err(error) => faulted(dialect, &error, trace.upload, &watch)?,
+            Err(error) => faulted(dialect, &asked, &error, trace.upload, &watch)?,
         }
     };
     response.headers_mut().set("server-timing", &trace.timings.header(&watch))?;
-    cors::add(response.headers_mut(), &head, &settings.cors_origins)?;
+    cors::add(response.headers_mut(), &head, &settings.cors)?;
     Ok(response)
 }
 
@@ -95,10 +104,12 @@ async fn handle(
         Err(refusal) => return Ok(Err(refusal)),
     };
     let address = asked.head.header("cf-connecting-ip");
-    let call = Call { config, env, context, host: &host, address, access: &access, timings: &trace.timings };
+    let call = Call { config, env, context, address, access: &access, timings: &trace.timings };
     match uploads::answer(operation, request.inner().body(), call).await? {
         Ok(Answer::Outcome(outcome)) => response(dialect.reply(asked, &outcome)).map(Ok),
         Ok(Answer::Socket(response)) => Ok(Ok(response)),
+        // The client has it: nothing is said of it but that.
+        Ok(Answer::Object(response, _)) if response.status_code() == 304 => Ok(Ok(response)),
         Ok(Answer::Object(mut response, now)) => {
             for (name, value) in dialect.beside_content(asked, &now) {
                 response.headers_mut().set(name, &value)?;
@@ -146,11 +157,11 @@ fn head_bytes(head: &Head) -> u64 {
     (headers + head.path.len() + head.query.len()) as u64
 }
 
-fn head(request: &Request) -> Result<Head> {
-    let url = Url::new(&request.inner().url())?;
+fn head(request: &Request, url: &Url, base_path: &BasePath) -> Result<Head> {
     Ok(Head {
         method: request.inner().method().parse().map_err(|_| "a method that is no token")?,
-        path: url.pathname(),
+        // What lies outside the base path is no route.
+        path: base_path.route(&url.pathname()).unwrap_or_default(),
         query: url.search().strip_prefix('?').unwrap_or_default().to_owned(),
         headers: request.headers().into_iter().collect(),
     })
@@ -184,16 +195,24 @@ fn refused(
         duration_ms: Some(watch.elapsed_ms()),
         ..LogLine::default()
     });
-    let mut reply = dialect.problem(asked, refusal, upload);
-    if asked.head.method == Method::HEAD {
-        reply.body = None;
-    }
-    response(reply)
+    response(without_body_of_head(asked, dialect.problem(asked, refusal, upload)))
+}
+
+fn without_body_of_head(asked: &Asked<'_>, reply: Reply) -> Reply {
+    let body = reply.body.filter(|_| asked.head.method != Method::HEAD);
+    Reply { body, ..reply }
+}
+
+/// The id of the fault under which an instance before this one broke off with this request, as `entry.js` says it beside the
+/// bindings, where no client can: the request is to be told so in its own words, and not to be tried again.
+fn broken_off(env: &Env) -> Option<String> {
+    env.var("BROKEN_OFF").ok().map(|fault_id| fault_id.to_string())
 }
 
 /// Our fault: the client is told an id under which the log says more.
 fn faulted(
     dialect: Dialect,
+    asked: &Asked<'_>,
     error: &durable_objects::fault::Error,
     upload: Option<UploadId>,
     watch: &Stopwatch,
@@ -211,5 +230,5 @@ fn faulted(
         duration_ms: Some(watch.elapsed_ms()),
         ..LogLine::default()
     });
-    response(dialect.fault(&fault_id, upload))
+    response(without_body_of_head(asked, dialect.fault(asked, &fault_id, upload)))
 }

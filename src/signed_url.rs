@@ -1,7 +1,7 @@
 //! Download URLs: whoever holds one may read one object until it expires, and nothing else.
 //!
-//! The signature is an HMAC-SHA-256, in hexadecimal, over three lines: `GET`, the path, and the expiry in seconds since the
-//! epoch. HEAD counts as GET.
+//! The signature is an HMAC-SHA-256, in hexadecimal, over three lines: `GET`, the path below `BASE_PATH`, and the expiry in seconds
+//! since the epoch. HEAD counts as GET. So a link is good wherever the service is reached, and for its one object only.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -12,11 +12,11 @@ use upload_core::{
     units::{UnixMs, UploadId},
 };
 
-/// Makes a URL that is valid until `expires`.
-pub(crate) fn sign(secret: &Secret, public_url: &str, upload: UploadId, expires_unix_seconds: u64) -> Option<String> {
+/// Makes a URL that is valid until `expires`. `base_url` is scheme, host and `BASE_PATH`.
+pub(crate) fn sign(secret: &Secret, base_url: &str, upload: UploadId, expires_unix_seconds: u64) -> Option<String> {
     let path = path(upload);
     let signature = hex::encode(mac(secret, &path, expires_unix_seconds)?.finalize().into_bytes());
-    Some(format!("{public_url}{path}?expires={expires_unix_seconds}&signature={signature}"))
+    Some(format!("{base_url}{path}?expires={expires_unix_seconds}&signature={signature}"))
 }
 
 /// Whether a request's URL was made by [`sign`] with one of these secrets and has not expired. Compared in constant time.

@@ -62,7 +62,7 @@ test("a path that does not exist is 404", async () => {
     "/upload/",
     `/upload/${begun.uploadId}/nothing`,
     "/uploads/x",
-    "//upload/init",
+    "/up%2Fload/init",
   ]) {
     const reply = await client.request("GET", path);
     assert.equal(reply.status, 404, path);

@@ -170,7 +170,7 @@ test("the routes by hand: batch, list, a wrong list of parts, and a right one", 
   for (const again of [false, true]) {
     const reply = await complete([2, etags[1]], [1, etags[0]]);
     assert.equal(reply.status, 200, `again: ${again}: ${reply.body}`);
-    assert.deepEqual(reply.json(), { location: `/upload/${uploadId}`, key });
+    assert.deepEqual(reply.json(), { location: `${stack.baseUrl}/upload/${uploadId}`, key });
   }
   await assertStored(`/upload/${uploadId}`, bytes, "by hand.bin");
   const line = stack.log.of(uploadId, "completed")[0] ?? assert.fail("no line completed");

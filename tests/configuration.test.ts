@@ -30,7 +30,12 @@ const incomplete: [string, StackOptions, string][] = [
   ["keys from an insecure place", { vars: { ...token, TOKEN_JWKS_URL: "http://app.example/jwks" } }, "TOKEN_JWKS_URL"],
   ["an AUTH that does not exist", { vars: { AUTH: "nobody-knows" } }, "AUTH"],
   ["an AUTH that is nothing", { vars: { AUTH: "" } }, "AUTH"],
+  ["an origin to tell and no address to name", { vars: { PUBLIC_URL: "" } }, "PUBLIC_URL"],
+  ["an address with a path", { vars: { PUBLIC_URL: "https://upload.example.com/api" } }, "PUBLIC_URL"],
+  ["an address without a scheme", { vars: { PUBLIC_URL: "upload.example.com" } }, "PUBLIC_URL"],
+  ["a base path that is none", { vars: { BASE_PATH: "/api files" } }, "BASE_PATH"],
   ["sites that are none", { vars: { CORS_ORIGINS: "app.example" } }, "CORS_ORIGINS"],
+  ["headers that are none", { vars: { CORS_HEADERS: "traceparent, *" } }, "CORS_HEADERS"],
   ["types that are none", { vars: { ALLOWED_TYPES: "pictures" } }, "ALLOWED_TYPES"],
   [
     "a memory shorter than that of keys",

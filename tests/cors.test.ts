@@ -116,6 +116,18 @@ test("with a list of sites, exactly those may call", async (t) => {
   }
 });
 
+test("the draft's own headers are allowed, and those that an application's libraries add", async (t) => {
+  const names = ["traceparent", "baggage", "sentry-trace", "X-CSRF-Token", "apikey"];
+  const traced = await Stack.start({ vars: { CORS_HEADERS: names.join(", "), ORIGIN_WEBHOOK_URL: "" } });
+  t.after(() => traced.stop());
+  for (const path of ["/upload/init", "/files", "/s3/multipart"]) {
+    const ours = listed(await preflight(open, path, "POST"), "Access-Control-Allow-Headers");
+    assert.ok(ours.includes("incremental") && ours.includes("if-range"), path);
+    const all = listed(await preflight(traced, path, "POST"), "Access-Control-Allow-Headers");
+    assert.deepEqual(all, [...ours, ...names.map((name) => name.toLowerCase())]);
+  }
+});
+
 test("where anybody may call, nobody is given credentials", async () => {
   const reply = await preflight(open, "/upload/init", "POST", "https://any.test");
   assert.equal(reply.header("Access-Control-Allow-Origin"), "*");

@@ -39,8 +39,7 @@ async function curl(...args: string[]): Promise<string> {
 
 test("curl -T with X-Upload-Offset puts a file chunk by chunk", { skip: noCurl }, async () => {
   const file = fileBytes("curl chunks", 20 * MIB);
-  const { uploadId, uploadUrl, limits } = await client.create(file);
-  const url = stack.baseUrl + uploadUrl;
+  const { uploadId, uploadUrl: url, limits } = await client.create(file);
   const first = localFile("chunk.0", file.subarray(0, limits.partBytes));
   const rest = localFile("chunk.1", file.subarray(limits.partBytes));
 
@@ -55,15 +54,14 @@ test("curl -T with X-Upload-Offset puts a file chunk by chunk", { skip: noCurl }
 test("curl -T puts a whole file without a word about offsets", { skip: noCurl }, async () => {
   const file = fileBytes("curl whole", 10 * MIB);
   const { uploadId, uploadUrl } = await client.create(file);
-  await curl("-T", localFile("whole", file), stack.baseUrl + uploadUrl);
+  await curl("-T", localFile("whole", file), uploadUrl);
   const { object } = await client.waitUntilState(uploadId, "completed");
   assert.equal(object?.crc64nvme, crc64nvme(file));
 });
 
 test("curl killed in the middle resumes with -C and the offset that HEAD told", { skip: noCurl }, async () => {
   const file = fileBytes("curl resume", 30 * MIB);
-  const { uploadId, uploadUrl, limits } = await client.create(file);
-  const url = stack.baseUrl + uploadUrl;
+  const { uploadId, uploadUrl: url, limits } = await client.create(file);
   const path = localFile("resumed", file);
 
   const slow = startCurl(["-T", path, "--limit-rate", "10M", url]);

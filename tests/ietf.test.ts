@@ -17,11 +17,11 @@ const { origin, stack } = await sceneWithOrigin();
 const draft = new Draft(stack);
 
 test('Limits: OPTIONS "MUST include the `Upload-Limit` header field"', { skip }, async () => {
-  const reply = await curl("-X", "OPTIONS", ...headers("Upload-Draft-Interop-Version: 8"), draft.files);
+  const reply = await curl("-X", "OPTIONS", ...headers("Upload-Draft-Interop-Version: 9"), draft.files);
   says(reply, 204, {
     "Upload-Limit": `max-size=${100 * 1024 * MIB}, max-append-size=${95 * MIB}`,
     "Accept-Patch": "application/partial-upload",
-    "Upload-Draft-Interop-Version": "8",
+    "Upload-Draft-Interop-Version": "9",
   });
 });
 
@@ -177,7 +177,7 @@ test("an optimistic creation that was cut goes on under its Idempotency-Key, wit
   await once(slow, "close");
 
   const again = await curl(...whole, draft.files);
-  says(again, 201, { Location: `/files/${id}`, "Upload-Complete": "?0", "Upload-Length": String(file.length) });
+  says(again, 201, { Location: `${draft.files}/${id}`, "Upload-Complete": "?0", "Upload-Length": String(file.length) });
   const offset = Number((await curl("--head", draft.locationOf(again))).header("Upload-Offset"));
   assert.ok(offset >= 8 * MIB && offset < file.length, `offset ${offset}`);
   says(await draft.append(draft.locationOf(again), offset, "?1", file.subarray(offset)), 200, {

@@ -94,6 +94,20 @@ for (const protocol of ["ietf-draft-03", "ietf-draft-05"] as const) {
     assert.deepEqual(again.requests, ["HEAD"], "there is nothing left to upload");
   });
 
+  test(`tus-js-client, ${protocol}: the file's type goes along with its creation`, async () => {
+    const file = fileBytes(`${protocol} typed`, 1000);
+    const { url } = await upload(file, {
+      protocol,
+      onBeforeRequest: (request) => {
+        if (request.getMethod() === "POST") {
+          request.setHeader("Content-Type", "video/mp4");
+        }
+      },
+    });
+    const { contentType } = await origin.waitForStored(url.slice(url.lastIndexOf("/") + 1));
+    assert.equal(contentType, "video/mp4");
+  });
+
   test(`tus-js-client, ${protocol}: a file of no bytes`, async () => {
     const file = Buffer.alloc(0);
     const { url, requests } = await upload(file, { protocol });

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { crc64nvme, fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import { sceneWithOrigin } from "./support/scene.ts";
 
-const { origin, client } = await sceneWithOrigin();
+const { origin, stack, client } = await sceneWithOrigin();
 
 test("a new upload tells where to put chunks and how large they may be", async () => {
   const reply = await client.init({ fileName: "film.mp4", fileSize: 40 * MIB, chunkSize: 16 * MIB });
@@ -15,8 +15,8 @@ test("a new upload tells where to put chunks and how large they may be", async (
   const created = reply.json<Record<string, unknown>>();
   const id = String(created.uploadId);
   assert.match(id, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
-  assert.equal(created.uploadUrl, `/upload/${id}`);
-  assert.equal(reply.header("Location"), `/upload/${id}`);
+  assert.equal(created.uploadUrl, `${stack.baseUrl}/upload/${id}`);
+  assert.equal(reply.header("Location"), created.uploadUrl);
   assert.equal(created.chunkSize, 16 * MIB);
   assert.equal(created.uploadedBytes, 0);
   assert.ok(Date.parse(String(created.expiresAt)) > Date.now());
@@ -79,7 +79,7 @@ test("a file of 40 MiB, cut in the middle of a chunk and resumed, reaches the or
   assert.notEqual(last.state, "open", "the last byte starts completion");
   const asked = await client.complete(uploadId);
   assert.equal(asked.status, 202);
-  assert.equal(asked.json<{ statusUrl: string }>().statusUrl, `/upload/${uploadId}/status`);
+  assert.equal(asked.json<{ statusUrl: string }>().statusUrl, `${stack.baseUrl}/upload/${uploadId}/status`);
 
   const completed = await client.waitUntilState(uploadId, "completed");
   assert.deepEqual(completed.missing, []);

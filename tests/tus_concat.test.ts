@@ -82,7 +82,8 @@ test("pieces of odd sizes become equal parts, and the origin hears of nothing el
 test("pieces by absolute URLs, in another order, and one of them twice", async () => {
   const [a, b] = [Buffer.from("a"), Buffer.from("b")];
   const [urlA, urlB] = [await piece(a), await piece(b)];
-  const url = await composed([`${stack.baseUrl}${urlB}`, urlA, `https://upload.example.com${urlB}`]);
+  const path = new URL(urlB).pathname;
+  const url = await composed([path, urlA, `https://upload.example.com${path}`]);
   await assertWhole(url, Buffer.from("bab"));
   assert.equal((await tus.head(url)).header("Upload-Concat")?.includes("https://upload.example.com"), true, "as given");
 });
@@ -155,7 +156,7 @@ test("the same pieces with the same metadata are the same upload, as long as the
   const urls = [await piece(Buffer.from("same")), await piece(Buffer.from("thing"))];
   const [first, second] = await Promise.all([composed(urls), composed(urls)]);
   assert.equal(first, second);
-  assert.equal(await composed(urls.map((url) => `${stack.baseUrl}${url}`)), first, "however they are named");
+  assert.equal(await composed(urls.map((url) => new URL(url).pathname)), first, "however they are named");
   assert.notEqual(await composed(urls, { "Upload-Metadata": "a" }), first);
   assert.notEqual(await composed([...urls].reverse()), first);
   await assertWhole(first, Buffer.from("samething"));

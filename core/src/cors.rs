@@ -1,7 +1,58 @@
-//! Which web origins may call from a browser (<https://fetch.spec.whatwg.org/#http-cors-protocol>).
+//! Which web origins may call from a browser, and with which request headers
+//! (<https://fetch.spec.whatwg.org/#http-cors-protocol>).
 //!
 //! A list of exact origins and of wildcards for subdomains. What is not listed is not answered with anything: no origin is
 //! ever reflected because it looks like one that is. `null` is never listed: every sandboxed frame on the web has it.
+
+/// What every protocol here reads, and what browsers' libraries add by themselves. The draft's own `Incremental` (RFC 10036) asks
+/// proxies not to hold a body back, and is not read.
+const OUR_HEADERS: &str = "Authorization, Content-Type, Content-Range, Content-Digest, Content-Disposition, Content-Encoding, \
+     Idempotency-Key, If-Match, If-Modified-Since, If-None-Match, If-Range, If-Unmodified-Since, Incremental, Range, \
+     Repr-Digest, Want-Repr-Digest, Tus-Resumable, Upload-Checksum, Upload-Complete, Upload-Concat, Upload-Defer-Length, \
+     Upload-Draft-Interop-Version, Upload-Incomplete, Upload-Length, Upload-Metadata, Upload-Offset, X-Chunk-Checksum, \
+     X-HTTP-Method-Override, X-Request-ID, X-Requested-With, X-Upload-Offset";
+
+/// No deployment's own list is longer.
+const MAX_MORE_HEADERS: usize = 64;
+
+/// Which request headers a page may send: [`OUR_HEADERS`], and those that the application's own libraries add.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllowedHeaders(Vec<String>);
+
+impl AllowedHeaders {
+    /// Understands the setting: names with commas between them.
+    pub fn parse(setting: &str) -> Result<Self, &'static str> {
+        let names = setting.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let more: Vec<_> = names.map(str::to_owned).collect();
+        // `*` is a name to browsers wherever credentials are sent.
+        if more.iter().any(|name| name == "*" || !name.bytes().all(is_token_byte)) {
+            return Err("has an entry that is no name of a header, like traceparent");
+        }
+        if more.len() > MAX_MORE_HEADERS {
+            return Err("has more than 64 names");
+        }
+        Ok(Self(more))
+    }
+
+    /// The value of `Access-Control-Allow-Headers`.
+    pub fn shown(&self) -> String {
+        std::iter::once(OUR_HEADERS).chain(self.0.iter().map(String::as_str)).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// What a header's name is made of (RFC 9110, section 5.6.2).
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// What the deployment allows browsers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cors {
+    /// Pages of these origins may call,
+    pub origins: AllowedOrigins,
+    /// and send these headers.
+    pub headers: AllowedHeaders,
+}
 
 /// The list, as a setting spells it: `*`, or entries with commas between them, each `https://app.example.com`,
 /// `http://localhost:5173` or `https://*.example.com`.
@@ -172,6 +223,24 @@ mod tests {
             assert!(!allows(list, near), "{near}");
         }
         assert!(allows("https://*.example.com:8443", "https://a.example.com:8443"));
+    }
+
+    #[test]
+    fn an_application_adds_headers_to_ours() {
+        let listed = |setting: &str| {
+            let shown = AllowedHeaders::parse(setting).unwrap().shown();
+            shown.split(", ").map(str::to_owned).collect::<Vec<_>>()
+        };
+        let ours = listed("");
+        for name in ["Incremental", "Authorization", "Upload-Offset", "If-Range", "X-Upload-Offset"] {
+            assert!(ours.iter().any(|listed| listed == name), "{name}");
+        }
+        let more = listed(" traceparent,baggage , X-CSRF-Token,,");
+        assert_eq!(more, [&ours[..], &["traceparent".into(), "baggage".into(), "X-CSRF-Token".into()]].concat());
+        for wrong in ["*", "a, *", "a b", "a:b", "a\r\nb", "ä", "a/b", "(a)"] {
+            assert!(AllowedHeaders::parse(wrong).is_err(), "{wrong:?}");
+        }
+        assert!(AllowedHeaders::parse(&"a,".repeat(65)).is_err());
     }
 
     #[test]

@@ -9,6 +9,8 @@
 //! * [`plan`]: part sizes, part numbers and their arithmetic.
 //! * [`chunk`]: the bytes of one request.
 //! * [`dialect`]: HTTP in, [`operation::Operation`] out, and answers back. Knows no session.
+//! * [`address`]: where the service is in URLs.
+//! * [`preconditions`]: whether an object is wanted, and how much of it. [`http_date`]: dates in headers.
 //! * [`direct`]: what is asked and answered where parts never pass this service.
 //! * [`stride`]: how much of a body is read at a time.
 //! * [`s3`]: requests to R2's S3 API, signed, and what it answers.
@@ -18,6 +20,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod address;
 pub mod byte_range;
 pub mod caller;
 pub mod chunk;
@@ -27,6 +30,7 @@ pub mod dialect;
 pub mod direct;
 pub mod event;
 pub mod gathering;
+pub mod http_date;
 pub mod integrity;
 pub mod ledger;
 pub mod log_line;
@@ -34,6 +38,7 @@ pub mod media_types;
 pub mod operation;
 pub mod outbox;
 pub mod plan;
+pub mod preconditions;
 pub mod refusal;
 mod refusal_advice;
 pub mod s3;

@@ -3,6 +3,7 @@
 use crate::{
     integrity::ChunkDigest,
     ledger::EntryName,
+    preconditions::Conditions,
     units::{ByteCount, UploadId},
     upload::{FileInfo, Snapshot},
 };
@@ -144,8 +145,8 @@ pub struct Content {
     pub id: UploadId,
     /// Whether only the headers are wanted.
     pub head_only: bool,
-    /// The `Range` header.
-    pub range: Option<String>,
+    /// Whether it is wanted at all, and how much of it.
+    pub conditions: Conditions,
 }
 
 /// To be told how an upload stands, as long as that can change.
@@ -168,8 +169,8 @@ pub struct Download {
     pub signature: String,
     /// Whether only the headers are wanted.
     pub head_only: bool,
-    /// The `Range` header.
-    pub range: Option<String>,
+    /// Whether it is wanted at all, and how much of it.
+    pub conditions: Conditions,
 }
 
 /// What came of an operation. A download has no outcome here: its bytes go by.

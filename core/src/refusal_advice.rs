@@ -3,7 +3,7 @@
 use crate::refusal::Refusal;
 
 /// After so many seconds what passes by itself may have passed.
-const SOON_SECONDS: u32 = 1;
+pub(crate) const SOON_SECONDS: u32 = 1;
 
 /// After so many seconds another upload may have ended and given its room back.
 const ROOM_SECONDS: u32 = 60;

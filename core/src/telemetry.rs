@@ -40,6 +40,7 @@ pub const EVENTS: &[Event] = &[
     info("chunk_committed", "uploadId bytes attempt durationMs"),
     info("chunk_broken", "uploadId bytes attempt code detail"),
     error("release_failed", "uploadId detail"),
+    error("object_not_awaited", "uploadId detail"),
     info("refused", "uploadId bytes status code durationMs"),
     info("completing", "uploadId bytes durationMs"),
     info("verifying", "uploadId bytes durationMs"),

@@ -31,7 +31,10 @@ pub(crate) fn fingerprint(session: &Session) -> Option<Fingerprint> {
 pub(crate) fn find_object(session: &Session) -> Decision<FoundObject> {
     let answer = match session.stored_object() {
         Some(_) if session.birth.purpose == Purpose::Piece => Err(Refusal::PieceNotServed),
-        Some(object) => Ok(FoundObject { object, snapshot: session.snapshot() }),
+        Some(object) => {
+            let completed_at = session.progress.ended_at.unwrap_or(session.birth.created_at);
+            Ok(FoundObject { object, completed_at, snapshot: session.snapshot() })
+        }
         None => Err(session.no_object()),
     };
     Decision { answer, change: Change::none() }

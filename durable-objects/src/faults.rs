@@ -20,6 +20,7 @@ mod planned {
 
     use crate::fault::{Error, Result};
     use serde::Deserialize;
+    use wasm_bindgen::JsValue;
     use worker::Delay;
 
     /// How long a call hangs before it fails.
@@ -52,6 +53,8 @@ mod planned {
         Hang,
         /// It happens after a while.
         Slow,
+        /// It fails and has not happened, since an object has too much to do.
+        Overloaded,
         /// The code around it breaks off, as it would at a mistake of ours.
         Panic,
     }
@@ -74,6 +77,13 @@ mod planned {
         let Some((kind, code)) = due(point) else { return call.await.map_err(Into::into) };
         match kind {
             Kind::Before => {}
+            Kind::Overloaded => {
+                // What the platform throws then says so in a property.
+                let error = js_sys::Error::new(&format!("{point}: overloaded on purpose"));
+                js_sys::Reflect::set(&error, &"overloaded".into(), &true.into())?;
+                worker::console_log!(r#"{{"event":"fault_injected","code":"{point}"}}"#);
+                return Err(JsValue::from(error).into());
+            }
             Kind::After => drop(call.await.map_err(Into::into)?),
             Kind::Hang => Delay::from(HANG).await,
             Kind::Slow => {

@@ -62,6 +62,12 @@ test("the example of plain tus-js-client", inBrowser, async () => {
   await assertArrived(url, sha256);
 });
 
+test("the example of the IETF's draft: the file's name and its type arrive", inBrowser, async () => {
+  const { example, file, sha256 } = await loaded("sendByDraft");
+  const url = await example.evaluate(async (send, file) => String(await send(file, location.origin)), file);
+  await assertArrived(url, sha256);
+});
+
 test("the example of Uppy with its own plugin for tus", inBrowser, async () => {
   const { example, file, sha256 } = await loaded("createTusUppy");
   const url = await example.evaluate(async (create, file) => {

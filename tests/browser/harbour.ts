@@ -10,6 +10,7 @@ import { type Browser, type BrowserContextOptions, chromium } from "playwright-c
 
 import { fileBytes, sha256 } from "../support/bytes.ts";
 import { Origin, type Recorded } from "../support/origin.ts";
+import { freePort } from "../support/ports.ts";
 import { Stack } from "../support/stack.ts";
 import { UploadPage } from "./upload_page.ts";
 import { Wire } from "./wire.ts";
@@ -36,12 +37,15 @@ export class Harbour {
   readonly #pages: UploadPage[] = [];
 
   static async open({ vars = {}, allowedFileTypes }: HarbourOptions = {}): Promise<Harbour> {
-    const origin = await Origin.prepare();
+    const [origin, port] = [await Origin.prepare(), await freePort()];
+    const wire = await Wire.start(`http://127.0.0.1:${port}`);
+    // Whoever uploads is told addresses of the wire.
+    const told = { PUBLIC_URL: wire.url, ORIGIN_WEBHOOK_URL: origin.webhookUrl, DELIVERY_FIRST_DELAY_SECONDS: 1 };
     const stack = await Stack.start({
-      vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl, DELIVERY_FIRST_DELAY_SECONDS: 1, ...vars },
+      port,
+      vars: { ...told, ...vars },
       page: { originUrl: origin.baseUrl, ...(allowedFileTypes === undefined ? {} : { allowedFileTypes }) },
     });
-    const wire = await Wire.start(stack.baseUrl);
     await origin.start(stack.secrets.WEBHOOK_SECRET, wire.url);
     const browser = await chromium.launch({ executablePath: String(CHROMIUM), args: ARGS });
     return new Harbour(stack, origin, wire, browser);

@@ -50,7 +50,8 @@ for (const [protocol, header] of PROTOCOLS) {
     const uploadId = await page.untilRecorded(file);
     const sent = harbour.wire.sentBytes - sentBefore;
     assert.ok(sent <= FILE_BYTES * (1 - from / 100) + 2 * MIB, `${sent} bytes sent`);
-    await harbour.assertArrived(uploadId, file);
+    const { contentType } = await harbour.assertArrived(uploadId, file);
+    assert.equal(contentType, "video/mp4", "the file's type goes along");
     assert.ok(spoken.length > 3 && spoken.every(Boolean), "every request spoke the protocol");
   });
 }

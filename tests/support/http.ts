@@ -1,5 +1,6 @@
 // HTTP with nothing in between: one connection per request, paths and headers sent exactly as given, and bodies that can
-// stop half-way. `fetch` tidies paths, refuses to set Content-Length and keeps connections over a server's death.
+// stop half-way. A path goes below the path of the server's URL, where that has one. A whole URL, as `Location` has it, is one of this
+// server, and its own path is sent. `fetch` tidies paths, refuses to set Content-Length and keeps connections over a server's death.
 
 import { type ClientRequest, request } from "node:http";
 
@@ -54,8 +55,17 @@ export class PendingRequest {
   readonly #request: ClientRequest;
 
   constructor(baseUrl: string, method: string, path: string, headers: Headers) {
-    const { hostname, port } = new URL(baseUrl);
-    this.#request = request({ hostname, port, method, path, headers, agent: false, setHost: !hasHost(headers) });
+    const { hostname, port, origin, pathname } = new URL(baseUrl);
+    const target = path.startsWith(`${origin}/`) ? path.slice(origin.length) : pathname.replace(/\/$/, "") + path;
+    this.#request = request({
+      hostname,
+      port,
+      method,
+      path: target,
+      headers,
+      agent: false,
+      setHost: !hasHost(headers),
+    });
     this.#request.setTimeout(GIVE_UP_MS, () => {
       this.#request.destroy(new Error(`${method} ${path}: nothing moved for ${GIVE_UP_MS / 1000} s`));
     });

@@ -36,6 +36,8 @@ export type StackOptions = {
   state?: string;
   /** What the demo page is told. */
   page?: PageConfig;
+  /** The port, where it must be known before: for a `PUBLIC_URL` in front of the stack. */
+  port?: number;
   /** So many calls of one invocation may wait for their answers at the same time, as on the platform, where it is six. */
   connections?: number;
   /** Whether its memory may be looked at: `heap.ts`. */
@@ -57,7 +59,8 @@ export class Stack {
   #process: ProcessGroup | undefined;
 
   static async start(options: StackOptions = {}): Promise<Stack> {
-    const stack = new Stack(await freePort(), options.inspected ? await freePort() : 0, options);
+    const port = options.port ?? (await freePort());
+    const stack = new Stack(port, options.inspected ? await freePort() : 0, options);
     await stack.#start();
     return stack;
   }
@@ -90,7 +93,7 @@ export class Stack {
       ...["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", String(inspectorPort)],
       ...["--persist-to", this.persistDir, "--env-file", this.#secretsFile],
       "--show-interactive-dev-session=false",
-      ...Object.entries({ ...DEVELOPMENT, ...limited, ...vars }).flatMap(([name, value]) => [
+      ...Object.entries({ ...DEVELOPMENT, PUBLIC_URL: this.baseUrl, ...limited, ...vars }).flatMap(([name, value]) => [
         "--var",
         `${name}:${value}`,
       ]),

@@ -20,7 +20,7 @@ const R2_POINTS = [
   [2, "r2.list"],
 ] as const;
 
-/** Commands are sent up to three times, so that one fault alone is rarely seen outside. */
+/** Commands are sent several times, so that one fault alone is rarely seen outside. */
 const TRIES_OF_A_COMMAND = 3;
 
 const COMMANDS = [

@@ -174,10 +174,20 @@ fn platform_is_set(settings: &Settings) -> Vec<String> {
         either("compatibility_date").as_str().is_some_and(|date| date >= "2026-10-01"),
         "compatibility_date is before 2026-10-01: objects that wait for R2 could be evicted",
     );
-    demand(
-        routes.any(|route| route["custom_domain"] == true && route["pattern"].as_str() == host),
-        "no route has custom_domain and the host of PUBLIC_URL",
-    );
+    let base_path = settings.var("BASE_PATH").trim_matches('/');
+    if base_path.is_empty() {
+        demand(
+            routes.any(|route| route["custom_domain"] == true && route["pattern"].as_str() == host),
+            "no route has custom_domain and the host of PUBLIC_URL",
+        );
+    } else {
+        // A custom domain is the Worker's alone; below a path it shares one, and has a route of the zone.
+        let below = format!("{}/{base_path}/*", host.unwrap_or_default());
+        demand(
+            routes.any(|route| route["pattern"] == below.as_str() || route["pattern"].as_str() == host),
+            "no route leads to the host of PUBLIC_URL and everything below BASE_PATH, like app.example.com/api/files/*",
+        );
+    }
     demand(
         either("workers_dev") == false,
         "workers_dev is not false: the Worker would be reached past the zone's rules",
@@ -199,6 +209,11 @@ fn vars_are_safe(settings: &Settings) -> Vec<String> {
             .is_some_and(|host| host.contains('.') && !host.starts_with("127.") && !host.contains("localhost"));
         demand(is_public, format!("{name} is not a public https address: {url:?}"));
     }
+    let public_url = settings.var("PUBLIC_URL").trim_end_matches('/');
+    demand(
+        public_url.matches('/').count() <= 2,
+        format!("PUBLIC_URL has a path, which goes into BASE_PATH: {public_url:?}"),
+    );
     let origins: Vec<_> = settings.var("CORS_ORIGINS").split(',').map(str::trim).collect();
     demand(
         !origins.contains(&"*"),

@@ -37,7 +37,7 @@ type Case = (&'static str, fn(&mut Value), &'static str);
 
 #[test]
 fn each_mistake_is_said() {
-    let cases: [Case; 18] = [
+    let cases: [Case; 19] = [
         ("a var missing", |all| drop(vars(all).remove("MAX_CHUNK_BYTES")), "lacks MAX_CHUNK_BYTES"),
         ("a var too many", |all| set(all, "MAX_CHUNKS", "1"), "MAX_CHUNKS is in"),
         ("a binding missing", |all| all["env"]["production"]["r2_buckets"] = Value::Array(vec![]), "lacks BUCKET"),
@@ -71,6 +71,11 @@ fn each_mistake_is_said() {
             "not a public https",
         ),
         ("another address", |all| set(all, "PUBLIC_URL", "https://elsewhere.example.com"), "host of PUBLIC_URL"),
+        (
+            "an address with a path",
+            |all| set(all, "PUBLIC_URL", "https://upload.example.com/api"),
+            "goes into BASE_PATH",
+        ),
         ("no logs", |all| all["observability"]["enabled"] = false.into(), "there would be no logs"),
         (
             "uploads that outlive their parts",
@@ -129,6 +134,18 @@ fn vars(all: &mut Value) -> &mut Map<String, Value> {
 
 fn set(all: &mut Value, name: &str, value: &str) {
     all["env"]["production"]["vars"][name] = value.into();
+}
+
+#[test]
+fn below_a_path_the_worker_may_have_a_route_of_the_zone() {
+    let with_route = |pattern: &'static str| {
+        complaints(move |all| {
+            set(all, "BASE_PATH", "/api/files/");
+            here(all)["routes"] = serde_json::json!([{ "pattern": pattern, "zone_name": "example.com" }]);
+        })
+    };
+    assert_eq!(with_route("upload.example.com/api/files/*"), Vec::<String>::new());
+    assert!(with_route("upload.example.com/api/*").iter().any(|said| said.contains("below BASE_PATH")));
 }
 
 #[test]

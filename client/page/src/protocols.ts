@@ -103,6 +103,10 @@ function useTus(uppy: Uppy, protocol: "tus" | "ietf", endpoint: string, reports:
     allowedMetaFields: ["name", "type"],
     onBeforeRequest: (request: HttpRequest, file: UppyFile<Meta, Body>) => {
       files.set(request, file.id);
+      // The draft takes the file's type from its creation; what is appended has a type of its own.
+      if (protocol === "ietf" && request.getMethod() === "POST" && file.type) {
+        request.setHeader("Content-Type", file.type);
+      }
     },
     onAfterResponse: (request: HttpRequest, response: HttpResponse) => {
       const fileId = files.get(request);
@@ -111,7 +115,7 @@ function useTus(uppy: Uppy, protocol: "tus" | "ietf", endpoint: string, reports:
       }
     },
   };
-  // The draft knows no metadata: the file's name travels as for a download (RFC 6266), its type as for any body.
+  // The draft knows no metadata: the file's name travels as for a download (RFC 6266).
   const headers = (file: UppyFile<Meta, Body>) => ({
     ...authorization(),
     "Content-Disposition": `attachment; filename*=UTF-8''${encodeURIComponent(file.name ?? "unnamed")}`,

@@ -6,6 +6,7 @@
 //! * `tus`: tus 1.0.0, below `/files`.
 //! * `ietf`: Resumable Uploads for HTTP, at the same addresses.
 
+mod body_type;
 pub mod companion;
 mod file_words;
 mod headers;
@@ -19,10 +20,12 @@ pub mod tus;
 use http::Method;
 
 pub use headers::Headers;
+use problem::Problem;
 
 use crate::{
     operation::{Operation, Outcome, Reply},
     plan::Limits,
+    preconditions::Conditions,
     refusal::Refusal,
     units::{UnixMs, UploadId},
     upload::Snapshot,
@@ -36,7 +39,8 @@ pub const FILES_PATH: &str = "/files";
 pub struct Head {
     /// The method.
     pub method: Method,
-    /// The path, as sent: nothing is decoded.
+    /// The route that the path names below `BASE_PATH`: see [`BasePath::route`](crate::address::BasePath::route). One that lies
+    /// outside is empty, and no route.
     pub path: String,
     /// What stands behind the `?`, as sent.
     pub query: String,
@@ -53,6 +57,19 @@ impl Head {
     /// A header that is there, as text; empty where it is not printable ASCII, so that it is refused rather than overlooked.
     fn present(&self, name: &str) -> Option<&str> {
         self.headers.contains(name).then(|| self.header(name).unwrap_or(""))
+    }
+
+    /// What the request says of the object that it asks for.
+    fn conditions(&self) -> Conditions {
+        let said = |name: &str| self.header(name).map(str::to_owned);
+        Conditions {
+            if_match: said("if-match"),
+            if_unmodified_since: said("if-unmodified-since"),
+            if_none_match: said("if-none-match"),
+            if_modified_since: said("if-modified-since"),
+            if_range: said("if-range"),
+            range: said("range").filter(|_| self.method != Method::HEAD),
+        }
     }
 
     /// A parameter of the query, as sent.
@@ -99,8 +116,22 @@ pub struct Asked<'a> {
     pub head: &'a Head,
     /// What the deployment allows; none where its settings could not be read.
     pub limits: Option<Limits>,
+    /// What every address in the answer begins with: scheme, host and `BASE_PATH`.
+    pub base_url: &'a str,
     /// When it is answered.
     pub now: UnixMs,
+}
+
+impl Asked<'_> {
+    /// The address of an upload in the JSON dialect.
+    fn upload_url(&self, id: UploadId) -> String {
+        format!("{}/upload/{id}", self.base_url)
+    }
+
+    /// Its address in the other dialects.
+    fn file_url(&self, id: UploadId) -> String {
+        format!("{}{FILES_PATH}/{id}", self.base_url)
+    }
 }
 
 impl Dialect {
@@ -141,7 +172,7 @@ impl Dialect {
     /// The answer to what was done.
     pub fn reply(self, asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         match self {
-            Self::Json => json::reply(outcome),
+            Self::Json => json::reply(asked, outcome),
             Self::Companion => companion::reply(asked, outcome),
             Self::Tus => tus::reply(asked, outcome),
             Self::Ietf => ietf::reply(asked, outcome),
@@ -151,8 +182,8 @@ impl Dialect {
     /// The answer to what was not done.
     pub fn problem(self, asked: &Asked<'_>, refusal: &Refusal, upload: Option<UploadId>) -> Reply {
         match self {
-            Self::Json => json::problem(refusal, upload),
-            Self::Companion => companion::problem(refusal, upload),
+            Self::Json => json::problem(asked, refusal, upload),
+            Self::Companion => companion::problem(asked, refusal, upload),
             Self::Tus => tus::problem(asked, refusal, upload),
             Self::Ietf => ietf::problem(asked, refusal, upload),
         }
@@ -175,10 +206,11 @@ impl Dialect {
     }
 
     /// The answer where something of ours went wrong.
-    pub fn fault(self, fault_id: &str, upload: Option<UploadId>) -> Reply {
+    pub fn fault(self, asked: &Asked<'_>, fault_id: &str, upload: Option<UploadId>) -> Reply {
         match self {
-            Self::Json | Self::Companion | Self::Ietf => problem::fault(fault_id, upload),
-            Self::Tus => tus::fault(fault_id, upload),
+            Self::Json | Self::Companion => Problem::of_fault(fault_id, upload).reply(),
+            Self::Tus => tus::fault(asked, fault_id, upload),
+            Self::Ietf => ietf::fault(asked, fault_id, upload),
         }
     }
 }

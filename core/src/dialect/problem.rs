@@ -3,10 +3,20 @@
 
 use serde_json::{Value, json};
 
-use crate::{operation::Reply, refusal::Refusal, units::UploadId};
+use crate::{operation::Reply, refusal::Refusal, refusal_advice::SOON_SECONDS, units::UploadId};
 
 /// Where the problems of this service are explained, one fragment per code.
 const BASE: &str = "https://quayside.dev/problems/";
+
+/// What a dialect's client calls what a refusal may be about: the headers that it sends.
+pub(super) struct Names {
+    /// Where a chunk begins.
+    pub(super) offset: &'static str,
+    /// How long the file is.
+    pub(super) length: &'static str,
+    /// What a chunk's digest is.
+    pub(super) checksum: &'static str,
+}
 
 /// A problem, not written yet.
 pub(super) struct Problem {
@@ -19,8 +29,8 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    /// What is to be said of a refusal.
-    pub(super) fn of(refusal: &Refusal, upload: Option<UploadId>) -> Self {
+    /// What is to be said of a refusal, to a client that knows its headers by these names.
+    pub(super) fn of(refusal: &Refusal, upload: Option<UploadId>, names: &Names) -> Self {
         let body = json!({
             "type": format!("{BASE}{}", refusal.code()),
             "title": refusal.title(),
@@ -33,25 +43,27 @@ impl Problem {
         if let Some(uploaded_bytes) = refusal.uploaded_bytes() {
             problem.say("uploadedBytes", uploaded_bytes);
         }
-        problem.help(refusal);
+        problem.help(refusal, names);
         problem
     }
 
     /// What this refusal has beside the others.
-    fn help(&mut self, refusal: &Refusal) {
+    fn help(&mut self, refusal: &Refusal, names: &Names) {
         match refusal {
             Refusal::ChunkTooLarge { limit_bytes } | Refusal::UploadTooLarge { limit_bytes } => {
                 self.say("limitBytes", limit_bytes);
             }
             Refusal::BeyondDeclaredLength { file_bytes, .. } => self.say("fileSize", file_bytes),
             Refusal::InconsistentLength { file_bytes, .. } => {
-                self.say("field", "Content-Range");
+                self.say("field", names.length);
                 self.say("fileSize", file_bytes);
             }
             Refusal::NotAChunk { chunk_bytes, .. } => {
-                self.say("field", "X-Upload-Offset");
+                self.say("field", names.offset);
                 self.say("chunkSize", chunk_bytes);
             }
+            Refusal::OffsetMismatch { .. } => self.say("field", names.offset),
+            Refusal::ChecksumMismatch { .. } => self.say("field", names.checksum),
             Refusal::ChunkAlreadyStored { chunk: Some(chunk), .. } => self.say("chunk", chunk),
             Refusal::Incomplete { missing_bytes: Some(missing_bytes), .. } => self.say("missingBytes", missing_bytes),
             Refusal::BadRequest { field, .. } => self.say("field", field),
@@ -60,7 +72,12 @@ impl Problem {
             Refusal::RangeNotSatisfiable { object_bytes } => {
                 self.header("content-range", format!("bytes */{object_bytes}"));
             }
+            Refusal::PreconditionFailed { etag } => self.header("etag", format!("\"{etag}\"")),
             Refusal::HeadTooLarge { limit_bytes } => self.say("limitBytes", limit_bytes),
+            Refusal::FieldTooLarge { field, limit_bytes } => {
+                self.say("field", field);
+                self.say("limitBytes", limit_bytes);
+            }
             // RFC 9110, section 15.5.22: the answer must name the protocol.
             Refusal::UpgradeRequired => self.header("upgrade", "websocket".to_owned()),
             _ => {}
@@ -71,6 +88,30 @@ impl Problem {
         if let Some(challenge) = refusal.challenge() {
             self.header("www-authenticate", challenge);
         }
+    }
+
+    /// Where something of ours went wrong. The log says more under the same id.
+    pub(super) fn of_fault(fault_id: &str, upload: Option<UploadId>) -> Self {
+        let body = json!({
+            "type": format!("{BASE}fault"),
+            "title": "Something went wrong here",
+            "detail": "It is not your fault. Ask for the offset and go on; whoever runs this service finds more under the fault's id.",
+            "faultId": fault_id,
+            "uploadId": upload,
+        });
+        Self { status: 500, headers: Vec::new(), body }
+    }
+
+    /// What the question for an offset is answered with where the answer cannot be given just now. Published clients begin a new upload
+    /// after any code from 500 on, and after most from 400 on; after 423 they ask again (tus/tus-js-client#579).
+    pub(super) fn asks_for_patience(mut self) -> Self {
+        if self.status >= 500 {
+            self.status = 423;
+            if !self.headers.iter().any(|(name, _)| *name == "retry-after") {
+                self.header("retry-after", SOON_SECONDS.to_string());
+            }
+        }
+        self
     }
 
     /// Says so in the document, instead of what was said under this name before.
@@ -90,28 +131,17 @@ impl Problem {
     }
 }
 
-/// The answer where something of ours went wrong. The log says more under the same id.
-pub(super) fn fault(fault_id: &str, upload: Option<UploadId>) -> Reply {
-    let body = json!({
-        "type": format!("{BASE}fault"),
-        "title": "Something went wrong here",
-        "detail": "It is not your fault. Ask for the offset and go on; whoever runs this service finds more under the fault's id.",
-        "faultId": fault_id,
-        "uploadId": upload,
-    });
-    Problem { status: 500, headers: Vec::new(), body }.reply()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const NAMES: Names = Names { offset: "O", length: "L", checksum: "C" };
+
     #[test]
     fn a_problem_names_what_helps() {
         let id = UploadId::parse("067e6162-3b6f-4ae2-a171-2470b63dff00").unwrap();
-        let reply =
-            Problem::of(&Refusal::Incomplete { missing_bytes: Some(3.into()), uploaded_bytes: 4.into() }, Some(id))
-                .reply();
+        let incomplete = Refusal::Incomplete { missing_bytes: Some(3.into()), uploaded_bytes: 4.into() };
+        let reply = Problem::of(&incomplete, Some(id), &NAMES).reply();
         let body: Value = serde_json::from_str(&reply.body.unwrap()).unwrap();
         assert_eq!(
             body,
@@ -125,9 +155,17 @@ mod tests {
                 "missingBytes": 3,
             })
         );
-        let reply = Problem::of(&Refusal::MethodNotAllowed { allow: "PUT".to_owned() }, None).reply();
+        let reply = Problem::of(&Refusal::MethodNotAllowed { allow: "PUT".to_owned() }, None, &NAMES).reply();
         assert!(reply.headers.contains(&("allow", "PUT".to_owned())));
-        let reply = Problem::of(&Refusal::UpgradeRequired, Some(id)).reply();
+        let reply = Problem::of(&Refusal::UpgradeRequired, Some(id), &NAMES).reply();
+        for (refusal, field) in [
+            (Refusal::OffsetMismatch { uploaded_bytes: 4.into() }, "O"),
+            (Refusal::InconsistentLength { file_bytes: 5.into(), uploaded_bytes: 4.into() }, "L"),
+            (Refusal::ChecksumMismatch { uploaded_bytes: 4.into() }, "C"),
+            (Refusal::NotAChunk { chunk_bytes: 5.into(), uploaded_bytes: 4.into() }, "O"),
+        ] {
+            assert_eq!(Problem::of(&refusal, None, &NAMES).body["field"], field, "{refusal:?}");
+        }
         assert!(reply.status == 426 && reply.headers.contains(&("upgrade", "websocket".to_owned())));
     }
 }

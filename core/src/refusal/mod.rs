@@ -14,8 +14,10 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all_fields = "camelCase", tag = "code")]
 pub enum Refusal {
-    /// No upload has this id, or the id is none.
+    /// No upload has this id.
     UploadNotFound,
+    /// What stands for an upload's id is none. To a program the same as an id that nobody has.
+    NotAnUploadId,
     /// No such route.
     NoSuchRoute,
     /// The upload has ended without an object, or the object is gone.
@@ -218,6 +220,11 @@ pub enum Refusal {
         /// The object's size.
         object_bytes: ByteCount,
     },
+    /// The object is not the one that the request is for.
+    PreconditionFailed {
+        /// The object's ETag, without quotes.
+        etag: String,
+    },
     /// The deployment lacks a setting and takes no uploads until it is there.
     NotConfigured {
         /// Which one, and how to set it.
@@ -252,6 +259,13 @@ pub enum Refusal {
         /// How large they may be.
         limit_bytes: ByteCount,
     },
+    /// A header that is given back with answers is longer than what every client takes in one.
+    FieldTooLarge {
+        /// Which one.
+        field: String,
+        /// How long it may be.
+        limit_bytes: ByteCount,
+    },
     /// What decides on tokens could not be asked just now.
     KeysUnavailable,
 }
@@ -260,7 +274,7 @@ impl Refusal {
     /// Stable code, status, title: one line each.
     fn row(&self) -> (&'static str, u16, &'static str) {
         match self {
-            Self::UploadNotFound => ("upload-not-found", 404, "There is no such upload"),
+            Self::UploadNotFound | Self::NotAnUploadId => ("upload-not-found", 404, "There is no such upload"),
             Self::NoSuchRoute => ("no-such-route", 404, "There is nothing at this address"),
             Self::UploadGone { .. } => ("upload-gone", 410, "The upload is gone"),
             Self::OffsetMismatch { .. } => ("offset-mismatch", 409, "The chunk does not begin at the accepted offset"),
@@ -314,6 +328,7 @@ impl Refusal {
             }
             Self::BadSignature => ("bad-signature", 403, "The URL's signature is not valid"),
             Self::RangeNotSatisfiable { .. } => ("range-not-satisfiable", 416, "The range lies outside the object"),
+            Self::PreconditionFailed { .. } => ("precondition-failed", 412, "The object is another one"),
             Self::NotConfigured { .. } => ("not-configured", 503, "The service is not set up"),
             Self::Unauthorized => ("unauthorized", 401, "Uploading needs a token"),
             Self::InvalidToken { .. } => ("invalid-token", 401, "The token is not valid"),
@@ -322,6 +337,7 @@ impl Refusal {
             Self::TypeNotAllowed { .. } => ("type-not-allowed", 415, "Files of this type are not taken"),
             Self::RateLimited { .. } => ("rate-limited", 429, "Too many uploads in a short time"),
             Self::HeadTooLarge { .. } => ("head-too-large", 431, "The headers are too large"),
+            Self::FieldTooLarge { .. } => ("field-too-large", 431, "A header is too long"),
             Self::KeysUnavailable => ("keys-unavailable", 503, "Tokens cannot be checked just now"),
         }
     }

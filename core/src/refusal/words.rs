@@ -10,7 +10,14 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UploadNotFound => write!(f, "No upload has this id. It may have been forgotten long after it ended."),
-            Self::NoSuchRoute => write!(f, "See POST /upload/init."),
+            Self::NotAnUploadId => write!(
+                f,
+                "What stands for its id in the address is none: an id is a UUID, in lower case and with hyphens, as `uploadId` and \
+                 `Location` in the answer to its creation have it."
+            ),
+            Self::NoSuchRoute => {
+                write!(f, "Uploads are created by POST /upload/init, and in tus and the IETF draft by POST /files.")
+            }
             Self::UploadGone { reason, .. } => write!(f, "{reason}"),
             Self::OffsetMismatch { uploaded_bytes } => {
                 write!(f, "{uploaded_bytes} bytes have been accepted; send the chunk that begins there.")
@@ -62,7 +69,11 @@ impl fmt::Display for Refusal {
                     "Part {part_number} has {part_bytes} bytes and must have {expected_bytes}. Sign its chunk again."
                 )
             }
-            Self::LengthRequired => write!(f, "Storage takes only bodies whose length is known beforehand."),
+            Self::LengthRequired => write!(
+                f,
+                "Send Content-Length, and no Transfer-Encoding: storage takes a body only when its length is known beforehand. A \
+                 stream whose length is not known can be sent in tus or the IETF draft, without a checksum."
+            ),
             Self::BodyCutShort { uploaded_bytes } => {
                 write!(f, "The connection ended before the body did. Go on at {uploaded_bytes}.")
             }
@@ -80,13 +91,14 @@ impl fmt::Display for Refusal {
             Self::NotCreated => {
                 write!(f, "The upload was not created, and nothing of it is left. Ask for it again after a pause.")
             }
-            Self::UnsupportedVersion { supported } => write!(f, "Send {supported}."),
+            Self::UnsupportedVersion { supported } => write!(f, "Send `{supported}`."),
             Self::UnsupportedMediaType { expected } => write!(f, "Send {expected}."),
             Self::BadRequest { field, detail } => write!(f, "{field}: {detail}"),
             Self::ChecksumMismatch { uploaded_bytes } => {
                 write!(
                     f,
-                    "The bytes were damaged on the way. Nothing of the chunk counts: send it again at {uploaded_bytes}."
+                    "The bytes that arrived do not have the checksum that came with them: either is wrong. Nothing of the chunk \
+                     counts: send it again at {uploaded_bytes}, and its checksum computed anew."
                 )
             }
             Self::FileDigestMismatch { actual } => {
@@ -116,6 +128,9 @@ impl fmt::Display for Refusal {
             }
             Self::BadSignature => write!(f, "It was altered, has expired, or was made for something else."),
             Self::RangeNotSatisfiable { object_bytes } => write!(f, "The object has {object_bytes} bytes."),
+            Self::PreconditionFailed { etag } => {
+                write!(f, "It is not the one that If-Match or If-Unmodified-Since asks for: its ETag is \"{etag}\".")
+            }
             Self::Unauthorized => write!(f, "Send an upload token: `Authorization: Bearer …`."),
             Self::NotConfigured { detail } | Self::InvalidToken { detail } | Self::NotPermitted { detail } => {
                 write!(f, "{detail}")
@@ -127,6 +142,11 @@ impl fmt::Display for Refusal {
             Self::RateLimited { retry_after_seconds: seconds }
             | Self::RedeliveredRecently { retry_after_seconds: seconds } => write!(f, "Try again in {seconds} s."),
             Self::HeadTooLarge { limit_bytes } => write!(f, "They may have {limit_bytes} bytes in all."),
+            Self::FieldTooLarge { field, limit_bytes } => write!(
+                f,
+                "{field} may have {limit_bytes} bytes here. It comes back with every answer to HEAD, and longer ones cannot be \
+                 read by every client: shorten it, or keep what is in it elsewhere, under the upload's id."
+            ),
             Self::KeysUnavailable => write!(f, "The public keys could not be fetched. Try again in a few seconds."),
         }
     }

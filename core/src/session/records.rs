@@ -50,7 +50,8 @@ pub struct Birth {
     pub fits_request: bool,
     /// R2's id of the multipart upload that was opened with it; none where it does without: [`Birth::needs_multipart`].
     pub multipart_id: Option<String>,
-    /// Scheme and host for the URLs in events.
+    /// What the URLs in events begin with: scheme, host and base path, as the settings said them, never as a request did. Empty
+    /// where nobody is told.
     pub public_url: String,
     /// When it was created.
     pub created_at: UnixMs,

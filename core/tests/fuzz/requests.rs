@@ -37,7 +37,8 @@ fn request(input: &[u8], dialect: Dialect) {
         Ok(Parsed::NeedsBody { .. }) => return,
         Err(refusal) => Err(refusal),
     };
-    let asked = Asked { head: &head, limits: Some(limits()), now: UnixMs(1_800_000_000_000) };
+    let asked =
+        Asked { head: &head, limits: Some(limits()), base_url: "https://u.example", now: UnixMs(1_800_000_000_000) };
     match parsed {
         Err(refusal) => {
             let _ = dialect.consequence(&head, &refusal);

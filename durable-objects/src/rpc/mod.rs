@@ -68,11 +68,12 @@ pub(crate) fn caller(request: &Request) -> Result<Caller> {
     said.and_then(|header| Caller::from_header(&header)).ok_or_else(|| Error::from("a command that nobody asks for"))
 }
 
-/// How often a command is sent at most.
-const MAX_TRIES: u32 = 3;
+/// How often a command is sent at most. An object that moves, or is restarted by a deployment or after a reset, is away for a second
+/// or two: the seven pauses are 6.35 s together.
+const MAX_TRIES: u32 = 8;
 
 /// The first pause between two tries, doubled with each.
-const FIRST_PAUSE_MS: u64 = 25;
+const FIRST_PAUSE_MS: u64 = 50;
 
 /// The fields of an answer on the way, of which it has one.
 const OK: &str = "ok";
@@ -98,9 +99,8 @@ async fn text(command: &str, mut response: Response) -> Result<String> {
 /// With a body of bytes, the command itself is said in a header.
 async fn post(door: &Door, object: &str, name: &str, body: &JsValue, command: Option<&str>) -> Result<Response> {
     let (point, caller) = (format!("object.{name}"), door.caller.to_header());
-    let mut tries = 0;
+    let mut pauses = (0..MAX_TRIES - 1).map(|doublings| Duration::from_millis(FIRST_PAUSE_MS << doublings));
     loop {
-        tries += 1;
         // Not `worker::RequestInit`, which carries settings for other networks: 6 kB of wasm.
         let init = web_sys::RequestInit::new();
         init.set_method("POST");
@@ -112,11 +112,11 @@ async fn post(door: &Door, object: &str, name: &str, body: &JsValue, command: Op
         }
         // A stub that has failed once stays broken: each try gets its own.
         let stub = door.objects.get_by_name(object)?;
-        match around(&point, stub.fetch_with_request(request.into())).await {
-            Err(error) if tries < MAX_TRIES && !is_overloaded(&error) => {
-                Delay::from(Duration::from_millis(FIRST_PAUSE_MS << tries)).await;
-            }
-            answer => return answer,
+        let answer = around(&point, stub.fetch_with_request(request.into())).await;
+        let is_to_be_repeated = answer.as_ref().is_err_and(|error| !is_overloaded(error));
+        match pauses.next().filter(|_| is_to_be_repeated) {
+            Some(pause) => Delay::from(pause).await,
+            None => return answer,
         }
     }
 }

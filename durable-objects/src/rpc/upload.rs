@@ -226,7 +226,7 @@ pub struct EventFacts {
     pub key: String,
     /// What whoever made the owner's token attached to it.
     pub attached: BTreeMap<String, String>,
-    /// Scheme and host for URLs.
+    /// What URLs begin with: scheme, host and base path.
     pub public_url: String,
     /// Everything else.
     pub snapshot: Snapshot,
@@ -243,6 +243,8 @@ pub struct EventFacts {
 pub struct FoundObject {
     /// Where it is.
     pub object: ObjectFacts,
+    /// Since when it is there.
+    pub completed_at: UnixMs,
     /// How the upload stands.
     pub snapshot: Snapshot,
 }

@@ -36,18 +36,18 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
             json_reply(&parts.collect())
         }
         Outcome::Completing(snapshot) => json_reply(&json!({
-            "location": format!("/upload/{}", snapshot.id),
+            "location": asked.upload_url(snapshot.id),
             "key": snapshot.id,
         })),
         Outcome::Cancelled => json_reply(&json!({})),
         // Nothing that this dialect asks for has another outcome.
-        _ => ours::reply(outcome),
+        _ => ours::reply(asked, outcome),
     }
 }
 
 /// The answer to what was not done.
-pub fn problem(refusal: &Refusal, upload: Option<UploadId>) -> Reply {
-    Problem::of(refusal, upload).reply()
+pub fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<UploadId>) -> Reply {
+    Problem::of(refusal, upload, &ours::names(asked.head)).reply()
 }
 
 fn json_reply(body: &Value) -> Reply {

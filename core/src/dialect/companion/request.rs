@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     dialect::{
-        Head, Parsed,
+        Head, Parsed, body_type,
         companion::PATH,
         file_words::{MAX_METADATA_BYTES, clean_name, is_media_type},
     },
@@ -59,9 +59,11 @@ pub fn parse(head: &Head) -> Result<Parsed, Refusal> {
             Err(Refusal::bad_request("shouldUseMultipart", "must be true: R2 takes no S3 POST policies"))
         }
         (&Method::POST, ["multipart"]) => {
-            Ok(Parsed::NeedsBody { max_bytes: MAX_CREATION_BYTES, finish: |_, body| create(body) })
+            body_type::json(head)?;
+            Ok(Parsed::NeedsBody { max_bytes: MAX_CREATION_BYTES, finish: create })
         }
         (&Method::POST, ["multipart", _, "complete"]) => {
+            body_type::json(head)?;
             Ok(Parsed::NeedsBody { max_bytes: MAX_COMPLETION_BYTES, finish: complete })
         }
         (&Method::GET, ["multipart", id]) => ready(Operation::Direct(upload(id)?, Wish::List)),
@@ -88,7 +90,7 @@ fn ready(operation: Operation) -> Result<Parsed, Refusal> {
 }
 
 fn upload(id: &str) -> Result<UploadId, Refusal> {
-    UploadId::parse(id).ok_or(Refusal::UploadNotFound)
+    UploadId::parse(id).ok_or(Refusal::NotAnUploadId)
 }
 
 /// Parts are counted from 1.
@@ -97,8 +99,8 @@ fn chunk(number: &str) -> Result<u32, Refusal> {
     chunk.ok_or_else(|| Refusal::bad_request("partNumber", "is not a whole number from 1"))
 }
 
-fn create(body: &[u8]) -> Result<Operation, Refusal> {
-    let Creation { filename, metadata, media_type } = read(body)?;
+fn create(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
+    let Creation { filename, metadata, media_type } = read(head, body)?;
     let name = clean_name(&filename).ok_or_else(|| Refusal::bad_request("filename", "is empty"))?;
     // Uppy sends whatever an application has put there; what is not set comes as null.
     let mut said = BTreeMap::new();
@@ -127,7 +129,7 @@ fn create(body: &[u8]) -> Result<Operation, Refusal> {
 
 fn complete(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
     let id = upload(head.path.split('/').nth(3).unwrap_or(""))?;
-    let Completion { parts } = read(body)?;
+    let Completion { parts } = read(head, body)?;
     let chosen = parts.into_iter().map(|Part { part_number, etag }| {
         let chunk = part_number.checked_sub(1).ok_or_else(|| Refusal::bad_request("PartNumber", "is zero"))?;
         Ok(Chosen { chunk, etag: etag.trim_matches('"').to_owned() })
@@ -137,8 +139,8 @@ fn complete(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
     Ok(Operation::Direct(id, Wish::Assemble(chosen)))
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| Refusal::bad_request("body", format!("is not as expected: {error}")))
+fn read<T: DeserializeOwned>(head: &Head, body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| body_type::not_json(head, &error))
 }
 
 #[cfg(test)]
@@ -203,7 +205,12 @@ mod tests {
             let refused = asked(method, target, body);
             assert!(matches!(refused, Err(Refusal::BadRequest { .. })), "{method} {target} {body}: {refused:?}");
         }
-        assert_eq!(asked("GET", "/s3/multipart/nobody", ""), Err(Refusal::UploadNotFound));
+        assert_eq!(asked("GET", "/s3/multipart/nobody", ""), Err(Refusal::NotAnUploadId));
+        let headers: crate::dialect::Headers = [("content-type", "multipart/form-data")][..].into();
+        for path in ["/s3/multipart".to_owned(), format!("/s3/multipart/{ID}/complete")] {
+            let form = Head { method: Method::POST, path, query: String::new(), headers: headers.clone() };
+            assert!(matches!(parse(&form), Err(Refusal::UnsupportedMediaType { .. })), "{}", form.path);
+        }
         assert_eq!(asked("GET", "/s3/sts", ""), Err(Refusal::NoSuchRoute));
     }
 }

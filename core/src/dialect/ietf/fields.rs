@@ -57,12 +57,6 @@ pub(super) fn written(complete: bool) -> &'static str {
     if complete { "?1" } else { "?0" }
 }
 
-/// The media type of the content in lower case, without its parameters.
-pub(super) fn media_type(head: &Head) -> Option<String> {
-    let essence = head.header("content-type")?.split(';').next()?.trim().to_ascii_lowercase();
-    (!essence.is_empty()).then_some(essence)
-}
-
 #[cfg(test)]
 mod tests {
     use http::Method;

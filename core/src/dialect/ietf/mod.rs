@@ -1,4 +1,4 @@
-//! Resumable Uploads for HTTP (draft-ietf-httpbis-resumable-upload-12, interop version 8), below `/files`.
+//! Resumable Uploads for HTTP (draft-ietf-httpbis-resumable-upload-12 and later, interop version 9), below `/files`.
 //!
 //! `request` says what is asked and `render` what is answered, both in the words of the newest draft and no others. What
 //! clients of older drafts say is put into these words before, and the answer into theirs afterwards: `version`.
@@ -13,7 +13,7 @@ mod version;
 
 pub use render::discovery;
 
-use super::{Asked, Head, Parsed};
+use super::{Asked, Head, Parsed, body_type::media_type};
 use crate::{
     operation::{Operation, Outcome, Reply},
     refusal::Refusal,
@@ -26,7 +26,7 @@ use version::Version;
 /// Whether a request says that it speaks this dialect. Requests that only ask or cancel need not say so.
 pub fn is_spoken(head: &Head) -> bool {
     [COMPLETE, INCOMPLETE, INTEROP].iter().any(|name| head.headers.contains(name))
-        || fields::media_type(head).as_deref() == Some(PARTIAL_UPLOAD)
+        || media_type(head).as_deref() == Some(PARTIAL_UPLOAD)
 }
 
 /// Understands a request's head.
@@ -44,10 +44,17 @@ pub fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<UploadId>) -
     adapted(asked, |asked| render::problem(asked, refusal, upload))
 }
 
+/// The answer where something of ours went wrong.
+pub fn fault(asked: &Asked<'_>, fault_id: &str, upload: Option<UploadId>) -> Reply {
+    adapted(asked, |asked| render::fault(asked, fault_id, upload))
+}
+
 /// What the answer to a GET says of an upload beside the object's bytes ("Offset Retrieval": such an answer says the same as
 /// one to HEAD).
 pub fn content_headers(asked: &Asked<'_>, snapshot: &Snapshot) -> Vec<(&'static str, String)> {
-    adapted(asked, |asked| render::state(asked, snapshot)).headers
+    let headers = adapted(asked, |asked| render::state(asked, snapshot)).headers;
+    // How the bytes may be cached, their own answer says.
+    headers.into_iter().filter(|(name, _)| *name != "cache-control").collect()
 }
 
 /// What must be done besides when an operation was refused so: an upload that was sent more bytes than it has is invalid

@@ -1,6 +1,7 @@
 //! Answers in the words of the newest draft. All of them say where the upload stands, as far as they know it: `Upload-Offset`
 //! also where the draft leaves it out, since clients of older drafts need it.
 
+use http::Method;
 use serde_json::json;
 
 use super::{
@@ -9,17 +10,25 @@ use super::{
     request::upload_id,
 };
 use crate::{
-    dialect::{Asked, FILES_PATH, Head, json, problem::Problem},
+    dialect::{
+        Asked, Head, json,
+        problem::{Names, Problem},
+    },
     integrity::{Crc64Nvme, Sha256Digest},
+    ledger::Fingerprint,
     operation::{Outcome, Reply},
     plan::{Limits, Mode},
     refusal::Refusal,
+    refusal_advice::SOON_SECONDS,
     units::{ByteCount, UnixMs, UploadId},
     upload::{ObjectFacts, Phase, Snapshot},
 };
 
 /// Where the draft's problem types are explained.
 const PROBLEM_BASE: &str = "https://iana.org/assignments/http-problem-types#";
+
+/// What clients of the draft send.
+const NAMES: Names = Names { offset: "Upload-Offset", length: LENGTH_NAME, checksum: "Content-Digest" };
 
 /// The largest Integer of a structured field (RFC 9651, section 3.3.1).
 const MAX_INTEGER: u64 = 999_999_999_999_999;
@@ -34,26 +43,30 @@ pub fn discovery(limits: &Limits) -> Vec<(&'static str, String)> {
 pub(super) fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
     let reply = match outcome {
         Outcome::Created { snapshot, .. } if snapshot.phase == Phase::Open => {
-            state(asked, snapshot).with("location", location(snapshot.id))
+            state(asked, snapshot).with("location", asked.file_url(snapshot.id))
         }
         Outcome::Created { snapshot, .. } => match &snapshot.object {
-            Some(object) => finished(&Finished::of(snapshot.id, snapshot.uploaded_bytes, object)),
-            None => not_finished(asked, snapshot.phase, snapshot.reason.as_deref(), Some(snapshot.id))
-                .with("location", location(snapshot.id)),
+            Some(object) => finished(asked, &Finished::of(snapshot.id, snapshot.uploaded_bytes, object)),
+            // All content is there, and the object is not. A client that is refused now sends it all again; this one asks, or appends
+            // nothing with `?1`, and is told of the object. No offset: the last one would be taken for success.
+            None if snapshot.phase.is_finishing() => Reply::empty(201)
+                .with(COMPLETE, written(false))
+                .with("location", asked.file_url(snapshot.id))
+                .with("retry-after", SOON_SECONDS.to_string())
+                .with("cache-control", "no-store"),
+            None => not_finished(asked, snapshot.phase, snapshot.reason.as_deref(), Some(snapshot.id)),
         },
         // The server "decides to generate an early response" ("Completeness"): it has these bytes.
-        Outcome::Duplicate(known) => finished(&Finished {
-            id: known.upload_id,
-            file_bytes: known.file_size,
-            etag: &known.etag,
-            sha256: Some(known.sha256),
-            crc64nvme: known.crc64nvme,
-        }),
+        Outcome::Duplicate(known) => {
+            let Fingerprint { upload_id, file_size, etag, sha256, crc64nvme, .. } = known;
+            let (id, file_bytes, sha256, crc64nvme) = (*upload_id, *file_size, Some(*sha256), *crc64nvme);
+            finished(asked, &Finished { id, file_bytes, etag, sha256, crc64nvme })
+        }
         Outcome::Appended { phase: Phase::Open, uploaded_bytes, file_bytes, expires_at, .. } => {
             standing(asked, false, *uploaded_bytes, *file_bytes, Some(*expires_at))
         }
         Outcome::Appended { id, uploaded_bytes, phase, object, .. } => match object {
-            Some(object) => finished(&Finished::of(*id, *uploaded_bytes, object)),
+            Some(object) => finished(asked, &Finished::of(*id, *uploaded_bytes, object)),
             None => not_finished(asked, *phase, None, Some(*id)),
         },
         Outcome::Probed(snapshot) | Outcome::Status(snapshot) => state(asked, snapshot),
@@ -64,7 +77,7 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         | Outcome::Granted(_)
         | Outcome::Trail(..)
         | Outcome::Completing(_)
-        | Outcome::Redelivering(_) => json::reply(outcome),
+        | Outcome::Redelivering(_) => json::reply(asked, outcome),
     };
     let created = matches!(outcome, Outcome::Created { .. });
     // "Servers are RECOMMENDED to use the `201 (Created)` status code" ("Upload Creation").
@@ -121,8 +134,8 @@ impl<'a> Finished<'a> {
 
 /// What the creation target answers to a whole file. Said of nothing but what stays the same, so that it is the same again however
 /// often it is asked for, and whichever request brought the last byte.
-fn finished(file: &Finished<'_>) -> Reply {
-    let location = location(file.id);
+fn finished(asked: &Asked<'_>, file: &Finished<'_>) -> Reply {
+    let location = asked.file_url(file.id);
     let body = json!({
         "uploadId": file.id,
         "location": location,
@@ -159,7 +172,7 @@ fn not_finished(asked: &Asked<'_>, phase: Phase, reason: Option<&str>, id: Optio
 pub(super) fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<UploadId>) -> Reply {
     let refusal = &offset_first(asked.head, refusal);
     let about = upload_id(asked.head);
-    let mut problem = Problem::of(refusal, upload.or(about));
+    let mut problem = Problem::of(refusal, upload.or(about), &NAMES);
     match refusal {
         Refusal::OffsetMismatch { uploaded_bytes } => {
             problem.status = 409;
@@ -175,7 +188,7 @@ pub(super) fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<Uploa
         Refusal::Completing => problem.status = 503,
         _ => {}
     }
-    let reply = problem.reply();
+    let reply = said(asked, problem);
     let reply = match refusal {
         // "the patch document is of a type that is not supported by the resource" (RFC 5789, section 2.2)
         Refusal::UnsupportedMediaType { .. } => reply.with("accept-patch", PARTIAL_UPLOAD),
@@ -191,6 +204,18 @@ pub(super) fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<Uploa
     let offset = refusal.uploaded_bytes().filter(|_| about.is_some());
     let reply = offset.into_iter().fold(reply, |reply, offset| reply.with(OFFSET, offset.to_string()));
     with_limit(asked, reply)
+}
+
+/// The answer where something of ours went wrong.
+pub(super) fn fault(asked: &Asked<'_>, fault_id: &str, upload: Option<UploadId>) -> Reply {
+    let reply = said(asked, Problem::of_fault(fault_id, upload.or(upload_id(asked.head))));
+    with_limit(asked, reply.with(COMPLETE, written(false)))
+}
+
+/// The draft would have clients ask again after a code from 500 on; its published ones, of interop 4 to 6, start over.
+fn said(asked: &Asked<'_>, problem: Problem) -> Reply {
+    let problem = if asked.head.method == Method::HEAD { problem.asks_for_patience() } else { problem };
+    problem.reply()
 }
 
 fn inconsistent_length(problem: &mut Problem) {
@@ -232,10 +257,6 @@ fn upload_limit(limits: Limits, max_age_seconds: Option<u64>) -> String {
         Some(seconds) => format!("{sizes}, max-age={}", seconds.min(MAX_INTEGER)),
         None => sizes,
     }
-}
-
-fn location(id: UploadId) -> String {
-    format!("{FILES_PATH}/{id}")
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ fn head(method: Method, path: &str, headers: &[(&'static str, &str)]) -> Head {
 }
 
 fn asked(head: &Head) -> Asked<'_> {
-    Asked { head, limits: Some(limits()), now: UnixMs(1_000_000) }
+    Asked { head, limits: Some(limits()), base_url: "https://u.example", now: UnixMs(1_000_000) }
 }
 
 fn object() -> ObjectFacts {
@@ -103,7 +103,7 @@ fn the_final_answer_is_the_same_whoever_gets_it() {
     assert_eq!(first, reply(&asked(&head), &appended));
     assert_eq!((first.status, header(&first, COMPLETE), header(&first, OFFSET)), (200, Some("?1"), Some("100")));
     assert_eq!(header(&first, "repr-digest"), Some("crc64nvme=:AAAAAAAAAAE=:"));
-    assert_eq!(body(&first)["location"], format!("/files/{ID}"));
+    assert_eq!(body(&first)["location"], format!("https://u.example/files/{ID}"));
     assert_eq!(body(&first)["uploadId"], ID);
 }
 
@@ -115,7 +115,7 @@ fn what_is_open_is_created_and_appended_to() {
         &Outcome::Created { snapshot: snapshot(Phase::Open, 5), limits: limits(), upload_token: None },
     );
     assert_eq!((created.status, header(&created, COMPLETE), header(&created, OFFSET)), (201, Some("?0"), Some("5")));
-    assert_eq!(header(&created, "location"), Some(format!("/files/{ID}").as_str()));
+    assert_eq!(header(&created, "location"), Some(format!("https://u.example/files/{ID}").as_str()));
     let appended = Outcome::Appended {
         id: id(),
         uploaded_bytes: 30.into(),
@@ -135,15 +135,31 @@ fn what_is_open_is_created_and_appended_to() {
 
 #[test]
 fn while_the_object_is_made_no_offset_is_told() {
-    let head = head(Method::HEAD, &format!("/files/{ID}"), &[]);
-    for outcome in [
-        Outcome::Probed(snapshot(Phase::Completing, 100)),
-        Outcome::Created { snapshot: snapshot(Phase::Completing, 100), limits: limits(), upload_token: None },
+    let head = |method, path: &str| head(method, path, &[]);
+    let upload = format!("/files/{ID}");
+    let created = Outcome::Created { snapshot: snapshot(Phase::Completing, 100), limits: limits(), upload_token: None };
+    let appended = Outcome::Appended {
+        id: id(),
+        uploaded_bytes: 100.into(),
+        file_bytes: Some(100.into()),
+        expires_at: UnixMs(7),
+        phase: Phase::Verifying,
+        object: None,
+    };
+    for (method, path, outcome, status) in [
+        // Published clients begin a new upload after a HEAD that is answered 503.
+        (Method::HEAD, upload.as_str(), Outcome::Probed(snapshot(Phase::Completing, 100)), 423),
+        (Method::GET, &upload, Outcome::Status(snapshot(Phase::Verifying, 100)), 503),
+        (Method::PATCH, &upload, appended, 503),
+        // And send everything again after a creation that is refused.
+        (Method::POST, "/files", created, 201),
     ] {
-        let reply = reply(&asked(&head), &outcome);
-        assert_eq!((reply.status, header(&reply, "retry-after")), (503, Some("1")));
-        assert_eq!((header(&reply, OFFSET), header(&reply, COMPLETE)), (None, Some("?0")));
+        let reply = reply(&asked(&head(method, path)), &outcome);
+        assert_eq!((reply.status, header(&reply, "retry-after")), (status, Some("1")), "{outcome:?}");
+        assert_eq!((header(&reply, OFFSET), header(&reply, COMPLETE)), (None, Some("?0")), "{outcome:?}");
+        assert_eq!(header(&reply, "location").is_some(), status == 201, "{outcome:?}");
     }
+    let head = head(Method::HEAD, &upload);
     let failed = reply(&asked(&head), &Outcome::Probed(snapshot(Phase::Failed, 100)));
     assert_eq!((failed.status, header(&failed, COMPLETE), header(&failed, OFFSET)), (410, Some("?1"), None));
 }
@@ -203,6 +219,24 @@ fn other_problems() {
         assert!(header(&refused, LIMIT).is_some(), "{refusal:?}");
         assert_eq!(header(&refused, "accept-patch").is_some(), status == 415, "{refusal:?}");
     }
+}
+
+#[test]
+fn what_passes_never_makes_whoever_asks_for_the_offset_start_over() {
+    for interop in ["4", "6", "8"] {
+        let head = head(Method::HEAD, &format!("/files/{ID}"), &[("upload-draft-interop-version", interop)]);
+        for reply in [
+            super::super::fault(&asked(&head), "f", None),
+            super::super::problem(&asked(&head), &Refusal::KeysUnavailable, None),
+            super::super::problem(&asked(&head), &Refusal::StorageUnavailable { uploaded_bytes: 5.into() }, None),
+        ] {
+            assert_eq!((reply.status, header(&reply, COMPLETE)), (423, Some("?0")), "{interop}");
+            assert!(header(&reply, "retry-after").is_some() && header(&reply, LIMIT).is_some());
+            assert_eq!(header(&reply, "upload-draft-interop-version"), Some(interop));
+        }
+    }
+    let append = head(Method::PATCH, &format!("/files/{ID}"), &[]);
+    assert_eq!(super::super::fault(&asked(&append), "f", None).status, 500);
 }
 
 #[test]

@@ -11,13 +11,16 @@ use super::{
 };
 use crate::{
     chunk::Named,
-    dialect::{FILES_PATH, Head, file_words::is_media_type, idempotency, numbers::byte_count},
+    dialect::{FILES_PATH, Head, body_type, file_words::is_media_type, idempotency, numbers::byte_count},
     operation::{Append, Content, Create, FirstChunk, Operation, Wait},
     plan::{Chunking, Mode},
     refusal::Refusal,
     units::{ByteCount, UploadId},
     upload::{FileInfo, Purpose},
 };
+
+/// The longest list of codings: some twenty names of those that are registered.
+const MAX_CODING_BYTES: usize = 255;
 
 /// Understands a request.
 pub(super) fn parse(head: &Head) -> Result<Operation, Refusal> {
@@ -32,12 +35,10 @@ pub(super) fn parse(head: &Head) -> Result<Operation, Refusal> {
             _ => Err(Refusal::MethodNotAllowed { allow: "POST, PUT, PATCH, OPTIONS".to_owned() }),
         };
     }
-    let id = upload_id(head).ok_or(Refusal::UploadNotFound)?;
+    let id = upload_id(head).ok_or(Refusal::NotAnUploadId)?;
     match head.method {
         Method::HEAD => Ok(Operation::Probe(id, Wait::ForObject)),
-        Method::GET => {
-            Ok(Operation::Content(Content { id, head_only: false, range: head.header("range").map(str::to_owned) }))
-        }
+        Method::GET => Ok(Operation::Content(Content { id, head_only: false, conditions: head.conditions() })),
         Method::PATCH => append(id, head).map(Operation::Append),
         Method::DELETE => Ok(Operation::Cancel(id)),
         _ => Err(Refusal::MethodNotAllowed { allow: "GET, HEAD, PATCH, DELETE, OPTIONS".to_owned() }),
@@ -51,6 +52,8 @@ pub(super) fn upload_id(head: &Head) -> Option<UploadId> {
 
 /// "Upload Creation".
 fn creation(head: &Head) -> Result<Operation, Refusal> {
+    // Also where no content comes with it: what is appended would be the form.
+    body_type::bare_bytes(head, "the file's own `Content-Type`")?;
     let complete = completeness(head)?;
     // A creation may have no content, and says so by having no length. Where a content of unknown length is meant, nothing of it
     // counts, and the answer says so. But a whole file of unknown length cannot be stored.
@@ -68,7 +71,7 @@ fn creation(head: &Head) -> Result<Operation, Refusal> {
     let file = FileInfo {
         name: disposition::file_name(head),
         content_type: content_type(head)?,
-        metadata: metadata(head),
+        metadata: metadata(head)?,
         sha256,
         crc64nvme,
         memo: None,
@@ -86,8 +89,9 @@ fn creation(head: &Head) -> Result<Operation, Refusal> {
 
 /// "Upload Append".
 fn append(id: UploadId, head: &Head) -> Result<Append, Refusal> {
-    if fields::media_type(head).as_deref() != Some(PARTIAL_UPLOAD) {
-        return Err(Refusal::UnsupportedMediaType { expected: format!("Content-Type: {PARTIAL_UPLOAD}") });
+    body_type::bare_bytes(head, &format!("`Content-Type: {PARTIAL_UPLOAD}`"))?;
+    if body_type::media_type(head).as_deref() != Some(PARTIAL_UPLOAD) {
+        return Err(Refusal::UnsupportedMediaType { expected: format!("`Content-Type: {PARTIAL_UPLOAD}`") });
     }
     let complete = completeness(head)?;
     let offset = fields::byte_count(head, OFFSET)
@@ -122,7 +126,9 @@ fn content_length(head: &Head) -> Result<Option<ByteCount>, Refusal> {
 
 /// The file's media type; none where the content is said to be a part of an upload, which is no type of the file's.
 fn content_type(head: &Head) -> Result<Option<String>, Refusal> {
-    let Some(essence) = fields::media_type(head).filter(|essence| essence != PARTIAL_UPLOAD) else { return Ok(None) };
+    let Some(essence) = body_type::media_type(head).filter(|essence| essence != PARTIAL_UPLOAD) else {
+        return Ok(None);
+    };
     let media_type = head.header("content-type").unwrap_or(&essence);
     if !is_media_type(media_type) {
         return Err(Refusal::bad_request("Content-Type", "is not a media type like `video/mp4`"));
@@ -131,12 +137,16 @@ fn content_type(head: &Head) -> Result<Option<String>, Refusal> {
 }
 
 /// What else is known of the file: its codings, which stay on it ("Content Codings").
-fn metadata(head: &Head) -> BTreeMap<String, String> {
+fn metadata(head: &Head) -> Result<BTreeMap<String, String>, Refusal> {
+    const FIELD: &str = "Content-Encoding";
     let mut known = BTreeMap::new();
     if let Some(coding) = head.header("content-encoding").filter(|coding| !coding.is_empty()) {
-        known.insert("Content-Encoding".to_owned(), coding.to_owned());
+        if coding.len() > MAX_CODING_BYTES {
+            return Err(Refusal::bad_request(FIELD, format!("is longer than {MAX_CODING_BYTES} bytes")));
+        }
+        known.insert(FIELD.to_owned(), coding.to_owned());
     }
-    known
+    Ok(known)
 }
 
 /// What must be the same when a creation is repeated under its `Idempotency-Key`.

@@ -1,7 +1,7 @@
 //! Requests and what is understood, case by case.
 
 use super::*;
-use crate::integrity::Sha256Digest;
+use crate::{integrity::Sha256Digest, preconditions::Conditions};
 
 const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
 
@@ -108,6 +108,7 @@ fn every_complaint_names_its_field() {
         (&[half, ("repr-digest", "sha-256=?1")], "Repr-Digest"),
         (&[half, ("content-digest", "md5=:AA==:")], "Content-Digest"),
         (&[half, ("idempotency-key", "")], "Idempotency-Key"),
+        (&[half, ("content-encoding", &"gzip, ".repeat(50))], "Content-Encoding"),
     ] {
         assert_eq!(field_of(create(headers)), field, "{headers:?}");
     }
@@ -125,6 +126,14 @@ fn every_complaint_names_its_field() {
     ] {
         assert_eq!(field_of(append(headers)), field, "{headers:?}");
     }
+    let form = ("content-type", "Multipart/Form-Data; boundary=x");
+    for form in [
+        create(&[complete, five, form]),
+        create(&[half, form]),
+        ask(Method::PATCH, &format!("/files/{ID}"), &[half, at, five, form]),
+    ] {
+        assert!(matches!(form, Err(Refusal::UnsupportedMediaType { .. })), "{form:?}");
+    }
     let wrong_type = ask(Method::PATCH, &format!("/files/{ID}"), &[half, at, five, ("content-type", "text/plain")]);
     assert!(matches!(wrong_type, Err(Refusal::UnsupportedMediaType { .. })), "{wrong_type:?}");
 }
@@ -136,11 +145,12 @@ fn routes() {
     assert_eq!(ask(Method::HEAD, &upload, &[]), Ok(Operation::Probe(id, Wait::ForObject)));
     assert_eq!(ask(Method::DELETE, &upload, &[]), Ok(Operation::Cancel(id)));
     assert_eq!(ask(Method::OPTIONS, "/files", &[]), Ok(Operation::Discover));
-    let content = Content { id, head_only: false, range: Some("bytes=0-".to_owned()) };
+    let conditions = Conditions { range: Some("bytes=0-".to_owned()), ..Conditions::default() };
+    let content = Content { id, head_only: false, conditions };
     assert_eq!(ask(Method::GET, &upload, &[("range", "bytes=0-")]), Ok(Operation::Content(content)));
     for path in ["/files/nobody", "/files/../x", &format!("{upload}/status"), &ID.to_uppercase()] {
         let refused = ask(Method::HEAD, path, &[]).unwrap_err();
-        assert!(matches!(refused, Refusal::UploadNotFound | Refusal::NoSuchRoute), "{path}: {refused:?}");
+        assert!(matches!(refused, Refusal::NotAnUploadId | Refusal::NoSuchRoute), "{path}: {refused:?}");
     }
     for (method, path) in
         [(Method::POST, upload.as_str()), (Method::PUT, &upload), (Method::DELETE, "/files"), (Method::GET, "/files")]

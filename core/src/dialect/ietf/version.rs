@@ -7,7 +7,8 @@
 //! | 4, 5 | -02, -03 | tus-js-client's `ietf-draft-03`, URLSession of iOS 18.0 | no media type |
 //! | 6 | -04, -05 | tus-js-client's `ietf-draft-05`, URLSession of iOS 18.1 | the limit `expires` for `max-age` |
 //! | 7 | -06 to -08 | | nothing that a server says otherwise |
-//! | 8 | -09 to -12 | | |
+//! | 8 | -09 to -11 | URLSession of iOS 26 | |
+//! | 9 | -12 and later | | |
 
 use std::borrow::Cow;
 
@@ -15,12 +16,12 @@ use http::Method;
 
 use super::fields::{self, COMPLETE, INCOMPLETE, INTEROP, LIMIT, PARTIAL_UPLOAD};
 use crate::{
-    dialect::{FILES_PATH, Head},
+    dialect::{FILES_PATH, Head, body_type::is_multipart},
     operation::Reply,
 };
 
 /// The newest interop version.
-const NEWEST: u64 = 8;
+const NEWEST: u64 = 9;
 
 /// The oldest interop version.
 const OLDEST: u64 = 3;
@@ -52,7 +53,8 @@ impl Version {
         }
         let is_append = head.method == Method::PATCH
             && head.path.strip_prefix(FILES_PATH).is_some_and(|rest| !rest.trim_matches('/').is_empty());
-        if is_append {
+        // A form stays one, and is refused.
+        if is_append && !is_multipart(&head) {
             head.headers.insert("content-type", PARTIAL_UPLOAD);
         }
         Cow::Owned(head)
@@ -92,6 +94,7 @@ mod tests {
             ("5", (COMPLETE, "?1"), COMPLETE, Some("?1")),
             ("3", (COMPLETE, "?1"), "content-type", Some(PARTIAL_UPLOAD)),
             ("5", ("content-type", "text/plain"), "content-type", Some(PARTIAL_UPLOAD)),
+            ("5", ("content-type", "multipart/form-data"), "content-type", Some("multipart/form-data")),
             ("6", ("content-type", "text/plain"), "content-type", Some("text/plain")),
             ("8", (INCOMPLETE, "?0"), COMPLETE, None),
             ("2", (INCOMPLETE, "?0"), COMPLETE, None),
@@ -108,12 +111,13 @@ mod tests {
     #[test]
     fn answers_are_put_into_the_words_of_the_request() {
         let answer = || Reply::empty(204).with(COMPLETE, "?0").with(LIMIT, "max-size=9, max-age=60");
-        let cases: [(&str, &[(&'static str, &str)]); 6] = [
+        let cases: [(&str, &[(&'static str, &str)]); 7] = [
             ("3", &[(INCOMPLETE, "?1"), (LIMIT, "max-size=9, expires=60"), (INTEROP, "3")]),
             ("5", &[(COMPLETE, "?0"), (LIMIT, "max-size=9, expires=60"), (INTEROP, "5")]),
             ("6", &[(COMPLETE, "?0"), (LIMIT, "max-size=9, expires=60"), (INTEROP, "6")]),
             ("7", &[(COMPLETE, "?0"), (LIMIT, "max-size=9, max-age=60"), (INTEROP, "7")]),
             ("8", &[(COMPLETE, "?0"), (LIMIT, "max-size=9, max-age=60"), (INTEROP, "8")]),
+            ("9", &[(COMPLETE, "?0"), (LIMIT, "max-size=9, max-age=60"), (INTEROP, "9")]),
             ("99", &[(COMPLETE, "?0"), (LIMIT, "max-size=9, max-age=60")]),
         ];
         for (version, expected) in cases {

@@ -4,7 +4,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
-    dialect::Head,
+    dialect::{Head, body_type},
     direct::{Claim, Granted, MAX_AT_ONCE, SignedPart, Wish},
     operation::Operation,
     refusal::Refusal,
@@ -35,14 +35,14 @@ struct Part {
 
 /// `{"chunks": [0, 1]}`.
 pub(super) fn sign(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
-    let SignBody { chunks } = read(body)?;
+    let SignBody { chunks } = read(head, body)?;
     some_of("chunks", &mut chunks.iter().copied())?;
     Ok(Operation::Direct(upload(head)?, Wish::Sign(chunks)))
 }
 
 /// `{"parts": [{"partNumber": 1, "etag": "…"}]}`.
 pub(super) fn record(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
-    let RecordBody { parts } = read(body)?;
+    let RecordBody { parts } = read(head, body)?;
     some_of("parts", &mut parts.iter().map(|part| part.part_number.into()))?;
     let unquoted = |etag: String| etag.trim_matches('"').to_owned();
     let claims = parts.into_iter().map(|part| Claim { number: part.part_number, etag: part.etag.map(unquoted) });
@@ -72,8 +72,8 @@ fn signed(part: &SignedPart) -> Value {
     })
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| Refusal::bad_request("body", format!("is not as expected: {error}")))
+fn read<T: DeserializeOwned>(head: &Head, body: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(body).map_err(|error| body_type::not_json(head, &error))
 }
 
 /// Each once, and not too many.
@@ -90,7 +90,7 @@ fn some_of(field: &str, numbers: &mut dyn Iterator<Item = u32>) -> Result<(), Re
 
 fn upload(head: &Head) -> Result<UploadId, Refusal> {
     let id = head.path.split('/').nth(2).and_then(UploadId::parse);
-    id.ok_or(Refusal::UploadNotFound)
+    id.ok_or(Refusal::NotAnUploadId)
 }
 
 #[cfg(test)]

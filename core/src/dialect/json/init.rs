@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     dialect::{
-        Head,
+        Head, body_type,
         file_words::{MAX_METADATA_BYTES, MAX_NAME_BYTES, is_media_type},
         idempotency,
     },
@@ -26,8 +26,7 @@ const FIELDS: [&str; 9] =
 /// Understands the body.
 pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
     let idempotency = idempotency::parse(head, body)?;
-    let body: Value =
-        serde_json::from_slice(body).map_err(|error| Refusal::bad_request("body", format!("is not JSON: {error}")))?;
+    let body: Value = serde_json::from_slice(body).map_err(|error| body_type::not_json(head, &error))?;
     let Value::Object(mut fields) = body else {
         return Err(Refusal::bad_request("body", "is not a JSON object"));
     };

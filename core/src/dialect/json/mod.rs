@@ -5,5 +5,6 @@ mod init;
 mod render;
 mod request;
 
+pub(super) use render::names;
 pub use render::{event, problem, reply};
 pub use request::parse;

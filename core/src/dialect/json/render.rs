@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::{
-    dialect::problem::Problem,
+    dialect::{
+        Asked, Head,
+        problem::{Names, Problem},
+    },
     event::DeliveryState,
     operation::{Outcome, Reply},
     refusal::Refusal,
@@ -15,10 +18,10 @@ use crate::{
 const JSON: &str = "application/json";
 
 /// The answer to what was done.
-pub fn reply(outcome: &Outcome) -> Reply {
+pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
     match outcome {
         Outcome::Created { snapshot, limits, upload_token } => {
-            let url = upload_url(snapshot.id);
+            let url = asked.upload_url(snapshot.id);
             let mut body = json!({
                 "uploadId": snapshot.id,
                 "uploadUrl": url,
@@ -38,7 +41,8 @@ pub fn reply(outcome: &Outcome) -> Reply {
         }
         Outcome::Duplicate(object) => json_reply(200, &json!({ "duplicate": true, "object": object })),
         Outcome::Listed { uploads, next } => {
-            let mut body = json!({ "uploads": uploads.iter().map(open_upload).collect::<Vec<_>>() });
+            let uploads: Vec<_> = uploads.iter().map(|upload| open_upload(asked, upload)).collect();
+            let mut body = json!({ "uploads": uploads });
             if let Some(next) = next {
                 body["next"] = json!(next.to_string());
             }
@@ -60,7 +64,7 @@ pub fn reply(outcome: &Outcome) -> Reply {
         Outcome::Status(snapshot) => json_reply(200, &status(snapshot)),
         Outcome::Trail(id, trail) => json_reply(200, &log(*id, trail)),
         Outcome::Completing(snapshot) | Outcome::Redelivering(snapshot) => {
-            let status_url = format!("{}/status", upload_url(snapshot.id));
+            let status_url = format!("{}/status", asked.upload_url(snapshot.id));
             json_reply(202, &json!({ "uploadId": snapshot.id, "state": snapshot.phase, "statusUrl": status_url }))
         }
         Outcome::Granted(granted) => json_reply(200, &super::direct::granted(granted)),
@@ -69,8 +73,21 @@ pub fn reply(outcome: &Outcome) -> Reply {
 }
 
 /// The answer to what was not done: an RFC 9457 problem document.
-pub fn problem(refusal: &Refusal, upload: Option<UploadId>) -> Reply {
-    Problem::of(refusal, upload).reply()
+pub fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<UploadId>) -> Reply {
+    Problem::of(refusal, upload, &names(asked.head)).reply()
+}
+
+/// The headers of this dialect, or the standard ones, where the request has those.
+pub(in crate::dialect) fn names(head: &Head) -> Names {
+    let or = |ours: &'static str, standard: &'static str| {
+        let has_only_standard = head.headers.contains(standard) && !head.headers.contains(ours);
+        if has_only_standard { standard } else { ours }
+    };
+    Names {
+        offset: or("X-Upload-Offset", "Content-Range"),
+        length: "Content-Range",
+        checksum: or("X-Chunk-Checksum", "Content-Digest"),
+    }
 }
 
 /// How an upload stands, as it is pushed to whoever watches it: the same text that asking for the status gives.
@@ -125,10 +142,10 @@ fn log(id: UploadId, trail: &Trail) -> Value {
 }
 
 /// An upload in the list. `fileSize` is null until it is known.
-fn open_upload(upload: &Snapshot) -> Value {
+fn open_upload(asked: &Asked<'_>, upload: &Snapshot) -> Value {
     json!({
         "uploadId": upload.id,
-        "uploadUrl": upload_url(upload.id),
+        "uploadUrl": asked.upload_url(upload.id),
         "fileName": upload.file.name,
         "fileSize": upload.plan.declared_bytes(),
         "createdAt": upload.created_at.rfc3339(),
@@ -143,10 +160,6 @@ fn delivery(state: Option<DeliveryState>) -> &'static str {
         Some(DeliveryState::Delivered) => "delivered",
         Some(DeliveryState::Failed) => "failed",
     }
-}
-
-fn upload_url(id: UploadId) -> String {
-    format!("/upload/{id}")
 }
 
 fn json_reply(status: u16, body: &Value) -> Reply {

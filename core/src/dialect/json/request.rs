@@ -5,7 +5,7 @@ use http::Method;
 use super::{direct, init};
 use crate::{
     chunk::Named,
-    dialect::{Head, Parsed, numbers::byte_count},
+    dialect::{Head, Parsed, body_type, numbers::byte_count},
     integrity::{Algorithm, ChunkDigest},
     ledger::EntryName,
     operation::{Append, Download, Operation, Wait, Watch},
@@ -23,10 +23,11 @@ pub fn parse(head: &Head) -> Result<Parsed, Refusal> {
     let rest = head.path.strip_prefix("/upload/").ok_or(Refusal::NoSuchRoute)?;
     if rest == "init" {
         return allow(head, &[Method::POST])
+            .and_then(|()| body_type::json(head))
             .map(|()| Parsed::NeedsBody { max_bytes: init::MAX_BODY_BYTES, finish: init::parse });
     }
     let (id, route) = rest.split_once('/').unwrap_or((rest, ""));
-    let id = UploadId::parse(id).ok_or(Refusal::UploadNotFound)?;
+    let id = UploadId::parse(id).ok_or(Refusal::NotAnUploadId)?;
     let operation = match route {
         "" => {
             allow(head, &[Method::GET, Method::HEAD, Method::PUT, Method::DELETE])?;
@@ -39,6 +40,7 @@ pub fn parse(head: &Head) -> Result<Parsed, Refusal> {
         }
         "parts" | "parts/sign" => {
             allow(head, &[Method::POST])?;
+            body_type::json(head)?;
             let finish = if route == "parts" { direct::record } else { direct::sign };
             return Ok(Parsed::NeedsBody { max_bytes: direct::MAX_BODY_BYTES, finish });
         }
@@ -80,6 +82,8 @@ fn allow(head: &Head, methods: &[Method]) -> Result<(), Refusal> {
 }
 
 fn append(id: UploadId, head: &Head) -> Result<Append, Refusal> {
+    body_type::bare_bytes(head, "`Content-Type: application/octet-stream`")?;
+    refuse_other_offset(head)?;
     let length = match head.header("content-length") {
         Some(text) => byte_count("Content-Length", text)?,
         None => return Err(Refusal::LengthRequired),
@@ -96,6 +100,16 @@ fn append(id: UploadId, head: &Head) -> Result<Append, Refusal> {
     };
     let file_bytes = range.and_then(|range| range.total);
     Ok(Append { id, offset, named, length, file_bytes, digest: chunk_digest(head)?, wait: Wait::No })
+}
+
+/// The header that tus and the IETF draft say the same with is no offset here. Overlooked, the chunk would count elsewhere.
+fn refuse_other_offset(head: &Head) -> Result<(), Refusal> {
+    let has = |name: &str| head.headers.contains(name);
+    if has("upload-offset") && !has("x-upload-offset") && !has("content-range") {
+        let detail = "is a header of tus and of the IETF draft; the JSON API's is X-Upload-Offset, or Content-Range";
+        return Err(Refusal::bad_request("Upload-Offset", detail));
+    }
+    Ok(())
 }
 
 /// `Content-Range: bytes 0-99/1000` (RFC 9110, section 14.4): both ends are inclusive.
@@ -173,7 +187,7 @@ fn download(id: UploadId, head: &Head) -> Result<Operation, Refusal> {
         expires_unix_seconds: expires,
         signature: signature.to_owned(),
         head_only: head.method == Method::HEAD,
-        range: head.header("range").map(str::to_owned),
+        conditions: head.conditions(),
     }))
 }
 

@@ -1,6 +1,7 @@
 //! Requests of the JSON dialect, as tables.
 
 use super::*;
+use crate::preconditions::Conditions;
 
 const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
 
@@ -66,10 +67,10 @@ fn what_is_no_route() {
     for (target, expected) in [
         ("/", Refusal::NoSuchRoute),
         ("/upload", Refusal::NoSuchRoute),
-        ("/upload/", Refusal::UploadNotFound),
-        ("/upload/nonsense", Refusal::UploadNotFound),
-        ("/upload/067E6162-3B6F-4AE2-A171-2470B63DFF00", Refusal::UploadNotFound),
-        ("/upload/..%2F..%2Fetc%2Fpasswd", Refusal::UploadNotFound),
+        ("/upload/", Refusal::NotAnUploadId),
+        ("/upload/nonsense", Refusal::NotAnUploadId),
+        ("/upload/067E6162-3B6F-4AE2-A171-2470B63DFF00", Refusal::NotAnUploadId),
+        ("/upload/..%2F..%2Fetc%2Fpasswd", Refusal::NotAnUploadId),
         ("/upload/{id}/", Refusal::NoSuchRoute),
         ("/upload/{id}/nonsense", Refusal::NoSuchRoute),
         ("/upload/{id}/status/", Refusal::NoSuchRoute),
@@ -149,6 +150,24 @@ fn malformed_headers_are_named() {
 }
 
 #[test]
+fn what_belongs_to_another_protocol_is_not_overlooked() {
+    let length = ("content-length", "5");
+    match chunk(&[length, ("upload-offset", "5")]) {
+        Err(Refusal::BadRequest { field, detail }) => {
+            assert!(field == "Upload-Offset" && detail.contains("X-Upload-Offset"), "{field}: {detail}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(chunk(&[length, ("upload-offset", "5"), ("x-upload-offset", "5")]).is_ok());
+    let form = ("content-type", "multipart/form-data; boundary=x");
+    assert!(matches!(chunk(&[length, ("x-upload-offset", "5"), form]), Err(Refusal::UnsupportedMediaType { .. })));
+    for route in ["/upload/init", "/upload/{id}/parts", "/upload/{id}/parts/sign"] {
+        let refused = parse(&head("POST", route, &[form]));
+        assert!(matches!(refused, Err(Refusal::UnsupportedMediaType { .. })), "{route}: {refused:?}");
+    }
+}
+
+#[test]
 fn a_digest_may_be_said_in_three_ways() {
     let hex = "sha256=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     let base64 = "sha256=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
@@ -166,5 +185,10 @@ fn a_download_needs_its_signature() {
     let parsed = operation("HEAD", "/upload/{id}/content?expires=7&signature=00", &[("range", "bytes=0-1")]);
     let Ok(Operation::Download(download)) = parsed else { panic!("{parsed:?}") };
     assert!(download.head_only);
-    assert_eq!((download.expires_unix_seconds, download.range.as_deref()), (7, Some("bytes=0-1")));
+    assert_eq!((download.expires_unix_seconds, download.conditions), (7, Conditions::default()), "HEAD has no range");
+    let asked = [("range", "bytes=0-1"), ("if-range", "\"a\""), ("if-none-match", "*")];
+    let parsed = operation("GET", "/upload/{id}/content?expires=7&signature=00", &asked);
+    let Ok(Operation::Download(Download { conditions, .. })) = parsed else { panic!("{parsed:?}") };
+    assert_eq!((conditions.range.as_deref(), conditions.if_range.as_deref()), (Some("bytes=0-1"), Some("\"a\"")));
+    assert_eq!((conditions.if_none_match.as_deref(), conditions.if_match), (Some("*"), None));
 }

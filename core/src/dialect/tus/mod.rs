@@ -7,6 +7,7 @@
 
 mod checksum;
 mod concat;
+mod given_back;
 mod metadata;
 mod problem;
 mod render;

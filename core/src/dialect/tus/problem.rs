@@ -1,11 +1,13 @@
 //! Answers of tus to what was not done. The code is the protocol's where it has one, and else such that clients do what
 //! helps: they come back after 409 and 423, and give an upload up after any other code from 400 to 499.
 
-use super::VERSION;
+use http::Method;
+
+use super::{VERSION, request};
 use crate::{
     dialect::{
         Asked, Head, numbers,
-        problem::{self, Problem},
+        problem::{Names, Problem},
     },
     operation::Reply,
     refusal::Refusal,
@@ -13,11 +15,14 @@ use crate::{
     upload::Phase,
 };
 
+/// What clients of tus send.
+const NAMES: Names = Names { offset: "Upload-Offset", length: "Upload-Length", checksum: "Upload-Checksum" };
+
 /// The answer to what was not done: the protocol's headers, and for a person an RFC 9457 problem document.
 pub fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<UploadId>) -> Reply {
-    let mut problem = Problem::of(refusal, upload);
+    let mut problem = Problem::of(refusal, upload, &NAMES);
     problem.status = status(asked.head, refusal);
-    let reply = problem.reply().with("tus-resumable", VERSION);
+    let reply = said(asked, problem);
     let reply = match refusal.uploaded_bytes() {
         Some(uploaded_bytes) => reply.with("upload-offset", uploaded_bytes.to_string()),
         None => reply,
@@ -29,8 +34,14 @@ pub fn problem(asked: &Asked<'_>, refusal: &Refusal, upload: Option<UploadId>) -
 }
 
 /// The answer where something of ours went wrong.
-pub fn fault(fault_id: &str, upload: Option<UploadId>) -> Reply {
-    problem::fault(fault_id, upload).with("tus-resumable", VERSION)
+pub fn fault(asked: &Asked<'_>, fault_id: &str, upload: Option<UploadId>) -> Reply {
+    said(asked, Problem::of_fault(fault_id, upload))
+}
+
+fn said(asked: &Asked<'_>, problem: Problem) -> Reply {
+    let is_head = request::method(asked.head).is_ok_and(|method| method == Method::HEAD);
+    let problem = if is_head { problem.asks_for_patience() } else { problem };
+    problem.reply().with("tus-resumable", VERSION)
 }
 
 fn status(head: &Head, refusal: &Refusal) -> u16 {
@@ -59,14 +70,18 @@ fn offset(head: &Head) -> Option<ByteCount> {
 
 #[cfg(test)]
 mod tests {
-    use http::Method;
-
     use super::*;
 
+    fn head(method: Method, headers: &[(&str, &str)]) -> Head {
+        Head { method, path: "/files/x".to_owned(), query: String::new(), headers: headers.into() }
+    }
+
+    fn asked(head: &Head) -> Asked<'_> {
+        Asked { head, limits: None, base_url: "", now: crate::units::UnixMs(0) }
+    }
+
     fn answer(refusal: &Refusal) -> Reply {
-        let headers = [("upload-offset", "70")][..].into();
-        let head = Head { method: Method::PATCH, path: "/files/x".to_owned(), query: String::new(), headers };
-        problem(&Asked { head: &head, limits: None, now: crate::units::UnixMs(0) }, refusal, None)
+        problem(&asked(&head(Method::PATCH, &[("upload-offset", "70")])), refusal, None)
     }
 
     fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
@@ -109,6 +124,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_wrong_is_named_as_the_client_sent_it() {
+        let (file_bytes, uploaded_bytes) = (100.into(), 70.into());
+        for (refusal, field) in [
+            (Refusal::InconsistentLength { file_bytes, uploaded_bytes }, "Upload-Length"),
+            (Refusal::OffsetMismatch { uploaded_bytes }, "Upload-Offset"),
+            (Refusal::ChecksumMismatch { uploaded_bytes }, "Upload-Checksum"),
+        ] {
+            let body: serde_json::Value = serde_json::from_str(&answer(&refusal).body.unwrap()).unwrap();
+            assert_eq!(body["field"], field, "{refusal:?}");
+        }
+    }
+
+    #[test]
     fn what_helps_is_said() {
         let version = answer(&Refusal::UnsupportedVersion { supported: "x".to_owned() });
         assert_eq!((version.status, header(&version, "tus-version")), (412, Some("1.0.0")));
@@ -117,6 +145,29 @@ mod tests {
         assert_eq!(header(&answer(&Refusal::Completing), "retry-after"), Some("1"));
         let method = answer(&Refusal::MethodNotAllowed { allow: "POST".to_owned() });
         assert_eq!((method.status, header(&method, "allow")), (405, Some("POST")));
-        assert_eq!(fault("f", None).headers.last(), Some(&("tus-resumable", "1.0.0".to_owned())));
+    }
+
+    #[test]
+    fn what_passes_never_makes_whoever_asks_for_the_offset_start_over() {
+        let passing = [
+            Refusal::StorageUnavailable { uploaded_bytes: 70.into() },
+            Refusal::KeysUnavailable,
+            Refusal::NotConfigured { detail: String::new() },
+            Refusal::Completing,
+        ];
+        let overridden = head(Method::POST, &[("x-http-method-override", "HEAD")]);
+        for head in [head(Method::HEAD, &[]), overridden] {
+            let refused = passing.iter().map(|refusal| problem(&asked(&head), refusal, None));
+            for reply in refused.chain([fault(&asked(&head), "f", None)]) {
+                assert_eq!((reply.status, header(&reply, "tus-resumable")), (423, Some("1.0.0")));
+                assert!(header(&reply, "retry-after").is_some());
+                let body: serde_json::Value = serde_json::from_str(reply.body.as_deref().unwrap()).unwrap();
+                assert_eq!(body["status"], 423);
+            }
+            assert_eq!(problem(&asked(&head), &Refusal::UploadNotFound, None).status, 404, "which does not pass");
+        }
+        let patch = head(Method::PATCH, &[]);
+        assert_eq!(fault(&asked(&patch), "f", None).status, 500);
+        assert_eq!(header(&fault(&asked(&patch), "f", None), "tus-resumable"), Some("1.0.0"));
     }
 }

@@ -2,7 +2,8 @@
 
 use super::{EXTENSIONS, VERSION, checksum, concat, metadata};
 use crate::{
-    dialect::{Asked, FILES_PATH, ietf, json},
+    dialect::{Asked, ietf, json},
+    http_date,
     operation::{Outcome, Reply},
     plan::{Limits, Mode},
     refusal::Refusal,
@@ -13,7 +14,7 @@ use crate::{
 /// The answer to what was done.
 pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
     let reply = match outcome {
-        Outcome::Created { snapshot, .. } => created(snapshot),
+        Outcome::Created { snapshot, .. } => created(asked, snapshot),
         Outcome::Appended { phase: Phase::Completing | Phase::Verifying, id, .. } => {
             return super::problem(asked, &Refusal::Completing, Some(*id));
         }
@@ -38,7 +39,7 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         | Outcome::Trail(..)
         | Outcome::Granted(_)
         | Outcome::Completing(_)
-        | Outcome::Redelivering(_) => json::reply(outcome),
+        | Outcome::Redelivering(_) => json::reply(asked, outcome),
     };
     reply.with("tus-resumable", VERSION)
 }
@@ -55,8 +56,8 @@ fn is_final(snapshot: &Snapshot) -> bool {
 }
 
 /// A new upload. Where all its bytes are there and its object is not yet, the offset is left out: the client asks.
-fn created(snapshot: &Snapshot) -> Reply {
-    let reply = Reply::empty(201).with("location", format!("{FILES_PATH}/{}", snapshot.id));
+fn created(asked: &Asked<'_>, snapshot: &Snapshot) -> Reply {
+    let reply = Reply::empty(201).with("location", asked.file_url(snapshot.id));
     let reply = if may_be_shown(snapshot) {
         reply.with("upload-offset", snapshot.offset.to_string())
     } else {
@@ -88,7 +89,7 @@ fn standing(status: u16, snapshot: &Snapshot) -> Reply {
 
 /// With the time at which the upload ends, unless it has come to its end.
 fn expiring(reply: Reply, phase: Phase, expires_at: UnixMs) -> Reply {
-    if phase == Phase::Open { reply.with("upload-expires", imf_fixdate(expires_at)) } else { reply }
+    if phase == Phase::Open { reply.with("upload-expires", http_date::written(expires_at)) } else { reply }
 }
 
 /// An OPTIONS request need not say what it speaks: it is told of the other dialect at this address too.
@@ -98,17 +99,6 @@ fn discovery(limits: &Limits) -> Reply {
         .with("tus-extension", EXTENSIONS)
         .with("tus-max-size", limits.largest_file(Mode::Sequential).to_string())
         .with("tus-checksum-algorithm", checksum::algorithms())
-}
-
-/// The date of RFC 9110, section 5.6.7: `Sun, 06 Nov 1994 08:49:37 GMT`.
-fn imf_fixdate(at: UnixMs) -> String {
-    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let Some(date) = at.date() else { return "Fri, 31 Dec 9999 23:59:59 GMT".to_owned() };
-    let ((year, month, day), (hour, minute, second)) = (date.to_calendar_date(), date.to_hms());
-    let weekday = DAYS[usize::from(date.weekday().number_days_from_monday()) % 7];
-    let month = MONTHS[(usize::from(u8::from(month)) + 11) % 12];
-    format!("{weekday}, {day:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
 }
 
 #[cfg(test)]

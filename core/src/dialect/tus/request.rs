@@ -2,10 +2,10 @@
 
 use http::Method;
 
-use super::{BYTES, VERSION, checksum, concat, metadata};
+use super::{BYTES, VERSION, checksum, concat, given_back, metadata};
 use crate::{
     chunk::Named,
-    dialect::{FILES_PATH, Head, Parsed, idempotency, numbers::capped_byte_count},
+    dialect::{FILES_PATH, Head, Parsed, body_type, idempotency, numbers::capped_byte_count},
     integrity::{ChunkDigest, Sha256Digest},
     ledger::Idempotency,
     operation::{Append, Content, Create, FirstChunk, Operation, Unsized, Wait},
@@ -26,7 +26,7 @@ pub fn parse(head: &Head) -> Result<Parsed, Refusal> {
         Some("" | "/") => for_all(&method, head)?,
         Some(rest) => {
             let id = rest.strip_prefix('/').ok_or(Refusal::NoSuchRoute)?;
-            for_one(&method, UploadId::parse(id).ok_or(Refusal::UploadNotFound)?, head)?
+            for_one(&method, UploadId::parse(id).ok_or(Refusal::NotAnUploadId)?, head)?
         }
         None => return Err(Refusal::NoSuchRoute),
     };
@@ -34,7 +34,7 @@ pub fn parse(head: &Head) -> Result<Parsed, Refusal> {
 }
 
 /// The method that counts: where `X-HTTP-Method-Override` is, that one, and the request's own means nothing.
-fn method(head: &Head) -> Result<Method, Refusal> {
+pub(super) fn method(head: &Head) -> Result<Method, Refusal> {
     head.present("x-http-method-override").map_or(Ok(head.method.clone()), |name| {
         name.parse().map_err(|_| Refusal::bad_request("X-HTTP-Method-Override", "is not a method"))
     })
@@ -53,10 +53,7 @@ fn for_one(method: &Method, id: UploadId, head: &Head) -> Result<Operation, Refu
         Method::HEAD => Ok(Operation::Probe(id, Wait::ForObject)),
         Method::PATCH => append(id, head),
         Method::DELETE => Ok(Operation::Cancel(id)),
-        Method::GET => {
-            let range = head.header("range").map(str::to_owned);
-            Ok(Operation::Content(Content { id, head_only: false, range }))
-        }
+        Method::GET => Ok(Operation::Content(Content { id, head_only: false, conditions: head.conditions() })),
         Method::OPTIONS => Ok(Operation::Discover),
         _ => Err(Refusal::MethodNotAllowed { allow: "GET, HEAD, PATCH, DELETE, OPTIONS".to_owned() }),
     }
@@ -64,6 +61,9 @@ fn for_one(method: &Method, id: UploadId, head: &Head) -> Result<Operation, Refu
 
 /// Creation, creation-with-upload, creation-defer-length and concatenation.
 fn create(head: &Head) -> Result<Operation, Refusal> {
+    given_back::check(head)?;
+    // Other types are no bytes, and what is sent under them is not looked at. A form was meant to be stored.
+    body_type::bare_bytes(head, &format!("`Content-Type: {BYTES}`"))?;
     let purpose = concat::purpose(head)?;
     if let Purpose::Composition(pieces) = &purpose {
         return compose(head, pieces);
@@ -144,8 +144,10 @@ fn as_asked(head: &Head) -> String {
 /// A chunk; where nothing says how long it is, one without a checksum.
 fn append(id: UploadId, head: &Head) -> Result<Operation, Refusal> {
     const OFFSET: &str = "Upload-Offset";
+    let header = format!("`Content-Type: {BYTES}`");
+    body_type::bare_bytes(head, &header)?;
     if !has_bytes(head) {
-        return Err(Refusal::UnsupportedMediaType { expected: format!("Content-Type: {BYTES}") });
+        return Err(Refusal::UnsupportedMediaType { expected: header });
     }
     let offset = head.present("upload-offset").ok_or_else(|| Refusal::bad_request(OFFSET, "is missing"))?;
     let offset = capped_byte_count(OFFSET, offset)?;

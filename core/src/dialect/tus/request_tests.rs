@@ -1,7 +1,7 @@
 //! Requests of tus, as tables.
 
 use super::*;
-use crate::{chunk::Named, integrity::Algorithm};
+use crate::{chunk::Named, integrity::Algorithm, preconditions::Conditions};
 
 const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
 const V: (&str, &str) = ("tus-resumable", "1.0.0");
@@ -46,8 +46,10 @@ fn assert_bad<T: std::fmt::Debug>(answer: Result<T, Refusal>, expected: &str, of
 #[test]
 fn routes() {
     let id = UploadId::parse(ID).unwrap();
-    let content =
-        |range: Option<&str>| Operation::Content(Content { id, head_only: false, range: range.map(str::to_owned) });
+    let content = |range: Option<&str>| {
+        let conditions = Conditions { range: range.map(str::to_owned), ..Conditions::default() };
+        Operation::Content(Content { id, head_only: false, conditions })
+    };
     for (method, target, headers, expected) in [
         ("OPTIONS", "/files", vec![], Operation::Discover),
         ("OPTIONS", "/files/", vec![("tus-resumable", "0.2.2")], Operation::Discover),
@@ -74,12 +76,12 @@ fn what_is_no_route() {
     let of_all = Refusal::MethodNotAllowed { allow: "POST, OPTIONS".to_owned() };
     let of_one = Refusal::MethodNotAllowed { allow: "GET, HEAD, PATCH, DELETE, OPTIONS".to_owned() };
     for (method, target, expected) in [
-        ("HEAD", "/files/nonsense", Refusal::UploadNotFound),
-        ("HEAD", "/files/067E6162-3B6F-4AE2-A171-2470B63DFF00", Refusal::UploadNotFound),
-        ("HEAD", "/files/{id}/", Refusal::UploadNotFound),
-        ("HEAD", "/files/{id}%2f..", Refusal::UploadNotFound),
-        ("HEAD", "/files/..%2f{id}", Refusal::UploadNotFound),
-        ("HEAD", "/files/{id}%00", Refusal::UploadNotFound),
+        ("HEAD", "/files/nonsense", Refusal::NotAnUploadId),
+        ("HEAD", "/files/067E6162-3B6F-4AE2-A171-2470B63DFF00", Refusal::NotAnUploadId),
+        ("HEAD", "/files/{id}/", Refusal::NotAnUploadId),
+        ("HEAD", "/files/{id}%2f..", Refusal::NotAnUploadId),
+        ("HEAD", "/files/..%2f{id}", Refusal::NotAnUploadId),
+        ("HEAD", "/files/{id}%00", Refusal::NotAnUploadId),
         ("HEAD", "/filesystem", Refusal::NoSuchRoute),
         ("PATCH", "/files", of_all.clone()),
         ("HEAD", "/files", of_all),
@@ -279,7 +281,16 @@ fn malformed_chunks() {
     ] {
         assert_bad(chunk(&headers), field, &headers);
     }
-    for media_type in [None, Some("application/octet-stream"), Some("application/partial-upload"), Some("")] {
+    let form = ("content-type", "multipart/form-data; boundary=x");
+    let refused = creation(&[("upload-length", "30"), form, length]);
+    assert!(matches!(refused, Err(Refusal::UnsupportedMediaType { .. })), "{refused:?}");
+    for media_type in [
+        None,
+        Some("multipart/form-data; boundary=x"),
+        Some("application/octet-stream"),
+        Some("application/partial-upload"),
+        Some(""),
+    ] {
         let headers: Vec<_> =
             [Some(("upload-offset", "0")), Some(length), media_type.map(|text| ("content-type", text))]
                 .into_iter()
