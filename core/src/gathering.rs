@@ -39,7 +39,7 @@ pub struct Gathering {
 impl Gathering {
     /// How much it may hold, as things are now. Where it has reached that, it is to be stored.
     pub fn most_bytes(self) -> u64 {
-        let is_fast = self.bytes >= SLOW_BYTES && self.bytes * 1000 >= self.took_ms * FAST_BYTES_PER_SECOND;
+        let is_fast = self.bytes >= LEAST_BYTES && self.bytes * 1000 >= self.took_ms * FAST_BYTES_PER_SECOND;
         let (alone, together) =
             if is_fast { (FAST_BYTES, FAST_TOGETHER_BYTES) } else { (SLOW_BYTES, SLOW_TOGETHER_BYTES) };
         alone.min(together.saturating_sub(self.others_bytes)).max(LEAST_BYTES)
@@ -67,6 +67,8 @@ mod tests {
     #[test]
     fn a_fast_body_gathers_a_part_and_a_slow_one_a_mebibyte() {
         assert_eq!(most(0, 0, 0), MIB, "nobody knows yet");
+        assert_eq!(most(LEAST_BYTES, 50, 0), 8 * MIB);
+        assert_eq!(most(LEAST_BYTES, 100, 0), MIB);
         assert_eq!(most(MIB, 900, 0), 8 * MIB);
         assert_eq!(most(MIB, 1_100, 0), MIB);
         assert_eq!(most(5 * MIB, 4_000, 0), 8 * MIB);

@@ -1,5 +1,5 @@
-# What carries events to the origin, what has uploads copied and read back, and where events are put that the origin never took. Producers and consumers are wrangler.toml's, with
-# the Worker.
+# What carries events to the origin, what has uploads copied and read back, and where events are put that the origin never took.
+# Producers and consumers are wrangler.toml's, with the Worker.
 resource "cloudflare_queue" "events" {
   account_id = var.account_id
   queue_name = "quayside-${var.environment}-events"

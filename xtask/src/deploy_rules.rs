@@ -9,6 +9,9 @@ use serde_json::{Map, Value};
 const PLACEHOLDER: &str = "example.com";
 /// How the Worker tells the dead-letter queue from the other (`src/queue_consumer.rs`).
 const DEAD_LETTERS: &str = "dead-letters";
+/// By the binding that writes to a queue, how many of its messages may come at once: a batch is one invocation, with six connections,
+/// and whoever waits for one waits while its time runs (`src/queue_consumer.rs`).
+const LARGEST_BATCHES: [(&str, u64); 2] = [("EVENTS", 4), ("TASKS", 1)];
 /// Lists of bindings, each with what names one and what it leads to.
 const BINDINGS: [(&str, &str, &str); 7] = [
     ("r2_buckets", "binding", "bucket_name"),
@@ -126,6 +129,16 @@ fn queues_are_consumed(settings: &Settings) -> Vec<String> {
             Some(dead) => complaints.push(format!(
                 "{dead}: the name of a dead-letter queue must end with `{DEAD_LETTERS}`, and be a producer's"
             )),
+        }
+    }
+    for (binding, limit) in LARGEST_BATCHES {
+        let written = list(settings.here(), "queues.producers").iter().find(|producer| producer["binding"] == binding);
+        let queue = written.map_or(&Value::Null, |producer| &producer["queue"]);
+        let read = list(settings.here(), "queues.consumers").iter().find(|consumer| consumer["queue"] == *queue);
+        if let Some(consumer) = read
+            && consumer["max_batch_size"].as_u64().is_none_or(|size| size > limit)
+        {
+            complaints.push(format!("{queue}: max_batch_size must not be above {limit}"));
         }
     }
     complaints

@@ -37,7 +37,7 @@ type Case = (&'static str, fn(&mut Value), &'static str);
 
 #[test]
 fn each_mistake_is_said() {
-    let cases: [Case; 19] = [
+    let cases: [Case; 20] = [
         ("a var missing", |all| drop(vars(all).remove("MAX_CHUNK_BYTES")), "lacks MAX_CHUNK_BYTES"),
         ("a var too many", |all| set(all, "MAX_CHUNKS", "1"), "MAX_CHUNKS is in"),
         ("a binding missing", |all| all["env"]["production"]["r2_buckets"] = Value::Array(vec![]), "lacks BUCKET"),
@@ -55,6 +55,11 @@ fn each_mistake_is_said() {
             "dead letters misnamed",
             |all| here(all)["queues"]["consumers"][0]["dead_letter_queue"] = "x".into(),
             "must end with",
+        ),
+        (
+            "events in batches that wait for connections",
+            |all| here(all)["queues"]["consumers"][0]["max_batch_size"] = 10.into(),
+            "must not be above 4",
         ),
         ("a queue nobody reads", |all| here(all)["queues"]["consumers"] = Value::Array(vec![]), "not both"),
         (

@@ -198,9 +198,9 @@ fn names_and_ages_agree_with_wrangler_toml() {
         in_production(&resource("cloudflare_r2_bucket", "uploads")["name"]),
         production["r2_buckets"][0]["bucket_name"].as_str().unwrap()
     );
-    let queues =
-        ["events", "dead_letters"].map(|name| in_production(&resource("cloudflare_queue", name)["queue_name"]));
-    let bound = [0, 1].map(|index| production["queues"]["producers"][index]["queue"].as_str().unwrap().to_owned());
+    let queues = ["events", "tasks", "dead_letters"]
+        .map(|name| in_production(&resource("cloudflare_queue", name)["queue_name"]));
+    let bound = [0, 1, 2].map(|index| production["queues"]["producers"][index]["queue"].as_str().unwrap().to_owned());
     assert_eq!(queues, bound);
     assert_eq!(module["variable"]["host"]["default"], production["routes"][0]["pattern"]);
     assert_eq!(module["variable"]["app_origins"]["default"][0], production["vars"]["CORS_ORIGINS"]);
