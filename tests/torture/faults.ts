@@ -77,14 +77,12 @@ function r2Fault(random: Random, point: string, kind: FaultRule["kind"]): FaultR
     return { point, nth, kind, code: 10_025 };
   }
   if (point === "r2.complete" && random.chance(0.1)) {
-    return { point, nth, kind, code: random.pick([10_024, 10_025]) };
+    return { point, nth, kind, code: random.pick([10_003, 10_024, 10_025, 10_042, 10_048]) };
   }
   return { point, nth, kind, code: random.pick(PASSING) };
 }
 
-/** Whether the upload that meets this fault may fail for good: R2 has said that something is gone or damaged. */
+/** Whether the upload that meets this fault may fail for good: R2 has said that what takes its parts is gone. */
 export function isFatal({ point, code }: FaultRule): boolean {
-  return (
-    (point === "r2.upload_part" && code === 10_024) || (point === "r2.complete" && (code === 10_024 || code === 10_025))
-  );
+  return point === "r2.upload_part" && code === 10_024;
 }
