@@ -11,7 +11,7 @@ fn open_ended() -> Session {
 }
 
 fn declare(session: &mut Session, offset: u64, file_bytes: u64) -> Result<(), Refusal> {
-    let decision = session.declare(NOW, bytes(offset), Some(bytes(file_bytes)));
+    let decision = session.declare(NOW, bytes(offset), Some(bytes(file_bytes)), Completion::WhenWhole);
     take(session, decision)
 }
 
@@ -109,5 +109,5 @@ fn the_most_that_it_may_have_is_told_to_nobody_as_its_length() {
     let beyond = s.begin(NOW, begin(0, MOST + 1)).answer;
     assert_eq!(beyond, Err(Refusal::UploadTooLarge { limit_bytes: bytes(MOST) }));
     let unknown = Refusal::Incomplete { missing_bytes: None, uploaded_bytes: bytes(0) };
-    assert_eq!((s.complete().answer, s.no_object()), (Err(unknown.clone()), unknown));
+    assert_eq!((s.complete(NOW).answer, s.no_object()), (Err(unknown.clone()), unknown));
 }
