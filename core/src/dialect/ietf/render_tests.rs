@@ -167,8 +167,8 @@ fn while_the_object_is_made_no_offset_is_told() {
 
 #[test]
 fn problems_have_the_types_of_the_draft() {
-    let length = ("content-length", "5");
-    let append = head(Method::PATCH, &format!("/files/{ID}"), &[(OFFSET, "25000000"), length]);
+    let sized = ("content-length", "5");
+    let append = head(Method::PATCH, &format!("/files/{ID}"), &[(OFFSET, "25000000"), sized]);
     let mismatch = Refusal::OffsetMismatch { uploaded_bytes: 12_500_000.into() };
     let refused = problem(&asked(&append), &mismatch, Some(id()));
     assert_eq!(
@@ -185,7 +185,7 @@ fn problems_have_the_types_of_the_draft() {
     let declared = Refusal::InconsistentLength { file_bytes: length, uploaded_bytes: offset };
     let beyond = Refusal::BeyondDeclaredLength { file_bytes: length, uploaded_bytes: offset };
     let contradicting = Refusal::bad_request(LENGTH_NAME, "contradicts");
-    let at_5 = head(Method::PATCH, &format!("/files/{ID}"), &[(OFFSET, "5"), length]);
+    let at_5 = head(Method::PATCH, &format!("/files/{ID}"), &[(OFFSET, "5"), sized]);
     for refusal in [&declared, &beyond, &contradicting] {
         let refused = problem(&asked(&at_5), refusal, Some(id()));
         assert_eq!((refused.status, header(&refused, COMPLETE)), (400, Some("?0")), "{refusal:?}");
