@@ -16,42 +16,18 @@
 // Wasm needs `unsafe` nowhere in this package: the bindings are wasm-bindgen's.
 #![deny(unsafe_code)]
 
-mod admission;
-mod append;
-mod append_unsized;
-mod attempt;
-mod auth;
-mod bounded_body;
-mod call;
-mod compose;
-mod config;
-mod copying;
-mod cors;
-mod create;
-mod direct;
-mod document;
-mod download;
-mod events;
-mod finishing;
-mod front;
-mod gathering;
-mod health;
-mod held;
-mod log;
-mod open_uploads;
-mod patience;
-mod queue_consumer;
-mod relay;
-mod renewal;
-mod signed_url;
-mod streams;
-mod tail;
-mod timings;
-mod uploads;
-mod verification;
-mod webhook;
+mod access;
+mod context;
+mod handlers;
+mod http;
+mod queue;
+mod storage;
+mod transfer;
 
-use durable_objects::fault::Result;
+mod config;
+mod log;
+
+use durable_objects::platform::error::Result;
 use worker::{Context, Env, MessageBatch, Request, Response, event};
 
 // A class that the root package does not name vanishes from the wasm.
@@ -72,13 +48,13 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
         return Ok(Response::error("a Worker built with small parts serves only the machine it runs on", 503)?);
     }
     log::bind(&env);
-    front::answer(request, env, context).await
+    http::router::answer(request, env, context).await
 }
 
 /// Called for every batch of either queue. Never returns an error: that would take the whole isolate down.
 #[event(queue)]
 async fn queue(batch: MessageBatch<Errand>, env: Env, _context: Context) -> Result<()> {
     log::bind(&env);
-    queue_consumer::consume(&batch, &env).await;
+    queue::consume(&batch, &env).await;
     Ok(())
 }

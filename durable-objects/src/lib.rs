@@ -9,30 +9,11 @@
 //! [`rpc`] is the only door. The classes are public for the runtime's sake: they must be named in the root package, or they
 //! silently vanish from the wasm.
 
-mod alarm;
-mod answers;
-mod assembly;
-mod beginning;
-mod charging;
-mod clock;
-mod commands;
-mod creation;
-mod direct;
-pub mod errands;
-mod events;
-pub mod fault;
-pub mod faults;
 mod ledger;
-pub mod log;
-mod metering;
-mod owner_ledger_do;
-pub mod queue;
-pub mod rpc;
-mod sql;
-mod trail;
-mod transaction;
-mod upload_session_do;
-mod waiting;
+pub mod platform;
+pub mod upload;
 
-pub use owner_ledger_do::OwnerLedger;
-pub use upload_session_do::UploadSession;
+pub mod rpc;
+
+pub use ledger::OwnerLedger;
+pub use upload::UploadSession;

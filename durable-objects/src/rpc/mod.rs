@@ -17,14 +17,14 @@ pub mod upload;
 
 use std::{fmt::Display, time::Duration};
 
-use crate::fault::{Error, Result};
+use crate::platform::error::{Error, Result};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 use upload_core::{caller::Caller, refusal::Refusal};
 use wasm_bindgen::JsValue;
 use worker::{Delay, Env, Method, ObjectNamespace, Request, Response, WebSocket};
 
-use crate::faults::around;
+use crate::platform::fault_injection::around;
 
 /// Something an object can be asked.
 pub trait Command: Serialize + DeserializeOwned {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::fault::{Error, Result};
+use crate::platform::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use upload_core::{
     chunk::Completion,
@@ -20,10 +20,12 @@ use upload_core::{
 use worker::WebSocket;
 
 use super::{Command, Door, commands, connect, post, read_answer, text};
-use crate::events;
 
 /// The header in which a command travels whose body is bytes.
 pub(crate) const COMMAND_HEADER: &str = "x-command";
+
+/// How the object is asked to open a socket.
+pub(crate) const WATCH: &str = "watch";
 
 /// Counts stored bytes, of which the last few come along, to be kept in the upload's object.
 pub async fn commit_with_bytes(
@@ -54,7 +56,7 @@ pub async fn read_tail(
 
 /// Opens a socket on which the object tells how the upload stands, now and at every change.
 pub async fn watch(door: &Door, upload: UploadId) -> Result<Result<WebSocket, Refusal>> {
-    connect(door, upload, events::NAME).await
+    connect(door, upload, WATCH).await
 }
 
 /// The bytes of the tail that are in rows. Answered with the bytes themselves.

@@ -1,0 +1,391 @@
+//! The ledger on a SQLite of the host: what it admits and remembers, and what that costs. A row that is inserted, changed or deleted in a
+//! table without other indexes is what the platform charges for as one written row; what is read is measured in the steps of
+//! SQLite's machine, which grow with the rows that a statement visits.
+
+use std::cell::Cell;
+
+use rusqlite::{Connection, StatementStatus, types::ValueRef};
+use serde::de::DeserializeOwned;
+use upload_core::{
+    integrity::{Crc64Nvme, Sha256Digest},
+    ledger::{ENTRY_GRACE_MS, Idempotency},
+};
+
+use super::*;
+use crate::ledger::database::Value;
+
+const DAY_MS: u64 = 86_400_000;
+const START: UnixMs = UnixMs(1_800_000_000_000);
+
+/// A database, the steps that it has made, and the alarm.
+struct Host {
+    connection: Connection,
+    steps: Cell<u64>,
+    scans: Cell<u64>,
+}
+
+impl Host {
+    fn new() -> Self {
+        Self { connection: Connection::open_in_memory().unwrap(), steps: Cell::default(), scans: Cell::default() }
+    }
+}
+
+fn parameters(values: &[Value]) -> Vec<rusqlite::types::Value> {
+    let one = |value: &Value| match value {
+        Value::Text(text) => text.clone().into(),
+        Value::Number(number) => (*number).into(),
+    };
+    values.iter().map(one).collect()
+}
+
+impl Database for &Host {
+    fn rows<T: DeserializeOwned>(&self, statement: &str, values: Vec<Value>) -> Result<Vec<T>> {
+        let mut prepared = self.connection.prepare(statement).unwrap();
+        let columns: Vec<String> = prepared.column_names().map(str::to_owned).collect();
+        let mut found = prepared.query(rusqlite::params_from_iter(parameters(&values))).unwrap();
+        let mut rows = Vec::new();
+        while let Some(row) = found.next().unwrap() {
+            let fields = columns.iter().enumerate().map(|(index, name)| {
+                let value = match row.get_ref(index).unwrap() {
+                    ValueRef::Integer(number) => number.into(),
+                    ValueRef::Text(text) => std::str::from_utf8(text).unwrap().into(),
+                    other => panic!("{other:?}"),
+                };
+                (name.clone(), value)
+            });
+            rows.push(serde_json::from_value(serde_json::Value::Object(fields.collect())).unwrap());
+        }
+        drop(found);
+        let count = |status| u64::try_from(prepared.get_status(status)).unwrap();
+        self.steps.set(self.steps.get() + count(StatementStatus::VmStep));
+        self.scans.set(self.scans.get() + count(StatementStatus::FullscanStep));
+        Ok(rows)
+    }
+
+    fn run(&self, statement: &str, values: Vec<Value>) -> Result<()> {
+        self.rows::<serde_json::Value>(statement, values).map(drop)
+    }
+
+    fn in_transaction(&self, mut work: impl FnMut() -> Result<()>) -> Result<()> {
+        self.connection.execute_batch("SAVEPOINT s").unwrap();
+        let done = work();
+        self.connection.execute_batch(if done.is_ok() { "RELEASE s" } else { "ROLLBACK TO s; RELEASE s" }).unwrap();
+        done
+    }
+}
+
+/// An owner's ledger, a clock, and the alarm.
+struct Scene<'a> {
+    ledger: Ledger<&'a Host>,
+    host: &'a Host,
+    alarm: Cell<Option<UnixMs>>,
+    alarms: Cell<u64>,
+    made: Cell<u32>,
+}
+
+impl<'a> Scene<'a> {
+    fn new(host: &'a Host) -> Self {
+        Self { ledger: Ledger::new(host), host, alarm: Cell::default(), alarms: Cell::default(), made: Cell::default() }
+    }
+
+    /// The same rows, and nothing in memory.
+    fn waken(&mut self) {
+        self.ledger = Ledger::new(self.host);
+    }
+
+    /// What nobody has asked for before.
+    fn asked(&self, now: UnixMs) -> Admit {
+        self.made.set(self.made.get() + 1);
+        let mut random = [0; 16];
+        random[..4].copy_from_slice(&self.made.get().to_be_bytes());
+        let name = EntryName { created_at: now, upload_id: UploadId::from_random_bytes(random) };
+        let drop_at = now.plus_ms(DAY_MS + ENTRY_GRACE_MS);
+        Admit {
+            entry: Entry { name, kind: EntryKind::File, bytes: 10.into(), drop_at },
+            sha256: None,
+            idempotency: None,
+            quota: Quota::default(),
+            takes_over: Vec::new(),
+            instead_of: None,
+        }
+    }
+
+    fn admit(&self, admit: &Admit, now: UnixMs) -> Result<Admission, Refusal> {
+        let arm = |at| {
+            self.alarm.set(Some(at));
+            self.alarms.set(self.alarms.get() + 1);
+            Ok(())
+        };
+        self.ledger.admit(admit, now, &arm).unwrap()
+    }
+
+    fn opened(&self, admit: &Admit, now: UnixMs) -> EntryName {
+        match self.admit(admit, now) {
+            Ok(Admission::Opened(name)) => name,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn settle(&self, name: EntryName, now: UnixMs) {
+        self.settle_with(&Settle { name, bytes: None, sha256: None, object: None }, now);
+    }
+
+    fn settle_with(&self, settle: &Settle, now: UnixMs) {
+        let arm = |at| {
+            self.alarm.set(Some(at));
+            Ok(())
+        };
+        self.ledger.settle(settle, now, &arm).unwrap();
+    }
+
+    fn open_ids(&self, now: UnixMs) -> Vec<UploadId> {
+        self.ledger.list(None, now).unwrap().entries.iter().map(|name| name.upload_id).collect()
+    }
+
+    /// Has the alarm ring for as long as it is set, and says how often it did.
+    fn ring_to_the_end(&self) -> (u32, UnixMs) {
+        let (mut times, mut last) = (0, UnixMs(0));
+        while let Some(at) = self.alarm.take() {
+            times += 1;
+            last = at;
+            self.alarm.set(self.ledger.sweep(at).unwrap());
+            assert!(times < 1000, "it never ends");
+        }
+        (times, last)
+    }
+}
+
+fn keyed(admit: Admit, key: &str) -> Admit {
+    let request = Sha256Digest::of(b"the same request");
+    Admit { idempotency: Some(Idempotency { key: key.to_owned(), request }), ..admit }
+}
+
+fn refused(answer: Result<Admission, Refusal>) -> String {
+    match answer {
+        Err(Refusal::QuotaExceeded { quota, .. }) => quota,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_creation_is_remembered_under_its_key_for_a_day() {
+    let host = Host::new();
+    let mut scene = Scene::new(&host);
+    let first = keyed(scene.asked(START), "key");
+    let name = scene.opened(&first, START);
+    assert_eq!(scene.admit(&first, START), Ok(Admission::Opened(name)), "the answer was lost");
+    for later_ms in [1, DAY_MS / 2, DAY_MS - 1] {
+        scene.waken();
+        let now = START.plus_ms(later_ms);
+        let again = keyed(scene.asked(now), "key");
+        assert_eq!(scene.admit(&again, now), Ok(Admission::Repeated(name.upload_id)), "{later_ms}");
+        let request = Sha256Digest::of(b"another request");
+        let other = Admit { idempotency: Some(Idempotency { key: "key".to_owned(), request }), ..scene.asked(now) };
+        assert_eq!(scene.admit(&other, now), Err(Refusal::IdempotencyMismatch));
+    }
+    let later = START.plus_ms(DAY_MS);
+    let anew = keyed(scene.asked(later), "key");
+    assert_eq!(scene.opened(&anew, later), anew.entry.name);
+}
+
+#[test]
+fn an_id_is_gone_on_with_where_its_upload_never_was_and_never_used_again_where_it_was() {
+    let host = Host::new();
+    let scene = Scene::new(&host);
+    let first = keyed(scene.asked(START), "died early");
+    let name = scene.opened(&first, START);
+    let later = START.plus_ms(60_000);
+    let again = Admit { instead_of: Some(name.upload_id), ..keyed(scene.asked(later), "died early") };
+    assert_eq!(scene.opened(&again, later), name, "there is an entry, so there never was an upload");
+    assert_eq!(scene.open_ids(later), [name.upload_id], "one entry");
+
+    scene.settle(name, later);
+    let fresh = Admit { instead_of: Some(name.upload_id), ..keyed(scene.asked(later), "died early") };
+    assert_eq!(scene.opened(&fresh, later), fresh.entry.name, "the upload has been, and been forgotten");
+    assert_eq!(scene.admit(&fresh, later), Ok(Admission::Opened(fresh.entry.name)), "also when it is said twice");
+    let racing = Admit { instead_of: Some(name.upload_id), ..keyed(scene.asked(later), "died early") };
+    let taken = Admission::Repeated(fresh.entry.name.upload_id);
+    assert_eq!(scene.admit(&racing, later), Ok(taken), "somebody else was faster");
+    assert_eq!(scene.open_ids(later), [fresh.entry.name.upload_id]);
+}
+
+#[test]
+fn what_is_open_is_counted_in_step_whatever_is_in_memory() {
+    let host = Host::new();
+    let mut scene = Scene::new(&host);
+    let quota = Quota { open_uploads: Some(3), open_bytes: Some(100), ..Quota::default() };
+    let bounded = |scene: &Scene<'_>, bytes: u32| {
+        let admit = scene.asked(START);
+        Admit { quota, entry: Entry { bytes: bytes.into(), ..admit.entry }, ..admit }
+    };
+    for round in 0..2 {
+        let names: Vec<_> = [10, 20, 30].map(|bytes| scene.opened(&bounded(&scene, bytes), START)).into();
+        assert_eq!(refused(scene.admit(&bounded(&scene, 1), START)), "open uploads");
+        scene.settle(names[0], START);
+        if round == 0 {
+            scene.waken();
+        }
+        assert_eq!(refused(scene.admit(&bounded(&scene, 51), START)), "bytes of open uploads");
+        let last = scene.opened(&bounded(&scene, 50), START);
+        scene.settle(last, START);
+        scene.settle(last, START);
+        names[1..].iter().for_each(|name| scene.settle(*name, START));
+    }
+    assert!(scene.open_ids(START).is_empty());
+}
+
+#[test]
+fn what_is_overdue_refuses_nobody() {
+    let host = Host::new();
+    let scene = Scene::new(&host);
+    let quota = Quota { open_uploads: Some(1), ..Quota::default() };
+    scene.opened(&Admit { quota, ..scene.asked(START) }, START);
+    let soon = START.plus_ms(1000);
+    assert_eq!(refused(scene.admit(&Admit { quota, ..scene.asked(soon) }, soon)), "open uploads");
+    let overdue = START.plus_ms(DAY_MS + ENTRY_GRACE_MS);
+    scene.opened(&Admit { quota, ..scene.asked(overdue) }, overdue);
+}
+
+#[test]
+fn pieces_count_until_the_upload_that_names_them_is_admitted_and_are_listed_by_nobody() {
+    let host = Host::new();
+    let scene = Scene::new(&host);
+    let quota = Quota { open_uploads: Some(2), open_bytes: Some(100), bytes_per_day: Some(100) };
+    let asked = |bytes: u32, kind| {
+        let admit = scene.asked(START);
+        Admit { quota, entry: Entry { bytes: bytes.into(), kind, ..admit.entry }, ..admit }
+    };
+    let pieces: Vec<_> =
+        [30, 30, 30].map(|bytes| scene.opened(&asked(bytes, EntryKind::Piece), START)).into_iter().collect();
+    assert_eq!(refused(scene.admit(&asked(11, EntryKind::Piece), START)), "bytes of open uploads");
+    assert_eq!(refused(scene.admit(&asked(90, EntryKind::File), START)), "bytes of open uploads");
+    // One of them twice: it was charged once.
+    let takes_over = [&pieces[..], &pieces[..1]].concat();
+    let whole = scene.opened(&Admit { takes_over: takes_over.clone(), ..asked(90, EntryKind::File) }, START);
+    assert_eq!(scene.open_ids(START), [whole.upload_id]);
+    let again = Admit { takes_over, ..asked(90, EntryKind::File) };
+    assert_eq!(refused(scene.admit(&again, START)), "bytes of open uploads", "they count for one upload only");
+    scene.settle(whole, START);
+    assert_eq!(refused(scene.admit(&asked(11, EntryKind::File), START)), "bytes per day");
+    scene.opened(&asked(10, EntryKind::File), START);
+}
+
+#[test]
+fn an_upload_of_unknown_length_is_charged_as_it_grows_and_corrected_when_it_ends() {
+    let host = Host::new();
+    let mut scene = Scene::new(&host);
+    let quota = Quota { open_bytes: Some(100), bytes_per_day: Some(100), ..Quota::default() };
+    let admit = scene.asked(START);
+    let growing = Admit { quota, entry: Entry { bytes: 0.into(), ..admit.entry }, ..admit };
+    let name = scene.opened(&growing, START);
+    let charge = |scene: &Scene<'_>, bytes: u32| {
+        scene.ledger.charge(&Charge { name, bytes: bytes.into(), quota }, START).unwrap()
+    };
+    assert_eq!(charge(&scene, 60), Ok(()));
+    assert_eq!(charge(&scene, 60), Ok(()), "said twice, it counts once");
+    scene.waken();
+    assert!(charge(&scene, 101).is_err());
+    assert_eq!(charge(&scene, 100), Ok(()));
+    let other = Admit { quota, ..scene.asked(START) };
+    assert_eq!(refused(scene.admit(&other, START)), "bytes of open uploads");
+    scene.settle_with(&Settle { name, bytes: Some(85.into()), sha256: None, object: None }, START);
+    assert_eq!(charge(&scene, 1000), Ok(()), "what has ended counts for nothing");
+    let rest = |scene: &Scene<'_>, bytes: u32| {
+        let admit = scene.asked(START);
+        scene.admit(&Admit { quota, entry: Entry { bytes: bytes.into(), ..admit.entry }, ..admit }, START)
+    };
+    assert_eq!(refused(rest(&scene, 16)), "bytes per day");
+    assert!(rest(&scene, 15).is_ok());
+}
+
+#[test]
+fn stored_bytes_are_known_while_they_are_of_use_and_not_for_ever() {
+    let host = Host::new();
+    let scene = Scene::new(&host);
+    let sha256 = Sha256Digest::of(b"bytes");
+    let first = scene.asked(START);
+    let name = scene.opened(&first, START);
+    let object = Fingerprint {
+        sha256,
+        upload_id: name.upload_id,
+        key: "key".to_owned(),
+        etag: "etag".to_owned(),
+        crc64nvme: Crc64Nvme::default(),
+        file_size: 10.into(),
+    };
+    let stored = Settle { name, bytes: None, sha256: Some(sha256), object: Some(object.clone()) };
+    scene.settle_with(&stored, START);
+    let ask = |now| scene.admit(&Admit { sha256: Some(sha256), ..scene.asked(now) }, now);
+    let known = Ok(Admission::Known(object.clone()));
+    // Each use remembers it for thirty days more.
+    for days in [1, 29, 58, 87, 116] {
+        assert_eq!(ask(START.plus_ms(days * DAY_MS)), known, "day {days}");
+    }
+    assert!(matches!(ask(START.plus_ms((116 + 60) * DAY_MS)), Ok(Admission::Opened(_))));
+
+    scene.settle_with(&stored, START);
+    let another = Settle { name: scene.asked(START).entry.name, object: None, ..stored };
+    scene.settle_with(&another, START);
+    assert_eq!(ask(START), known, "another upload that said the same SHA-256 has ended");
+    scene.settle_with(&Settle { name, ..another }, START);
+    assert!(matches!(ask(START), Ok(Admission::Opened(_))), "its object is gone");
+}
+
+#[test]
+fn the_list_has_pages_and_none_is_left_out() {
+    let host = Host::new();
+    let scene = Scene::new(&host);
+    let mut made: Vec<EntryName> = Vec::new();
+    for number in 0..1003 {
+        // Several at the same instant.
+        let now = START.plus_ms(number / 3);
+        made.push(scene.opened(&scene.asked(now), now));
+    }
+    made.sort_unstable();
+    made.reverse();
+    let (mut listed, mut after, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = scene.ledger.list(after, START).unwrap();
+        listed.extend(page.entries);
+        pages += 1;
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!((listed == made, pages), (true, 11));
+}
+
+/// Creates so many uploads with keys and ends them; what it wrote, and how many steps it took.
+fn cost_of(uploads: u32, quota: Quota) -> (u64, u64) {
+    let host = Host::new();
+    let scene = Scene::new(&host);
+    let mut names = Vec::new();
+    for number in 0..uploads {
+        let now = START.plus_ms(number.into());
+        let admit = Admit { quota, ..keyed(scene.asked(now), &format!("key {number}")) };
+        names.push(scene.opened(&admit, now));
+    }
+    assert_eq!(scene.alarms.get(), 1, "one alarm for all creations of a day");
+    let now = START.plus_ms(uploads.into());
+    for name in names {
+        scene.settle(name, now);
+    }
+    let (rings, last) = scene.ring_to_the_end();
+    assert!(rings <= 2 && last.ms_since(START) <= 3 * DAY_MS, "{rings} rings");
+    let keys = "SELECT count(*) AS number FROM sqlite_master WHERE name LIKE 'creation_%'";
+    let left: Vec<serde_json::Value> = (&host).rows(keys, Vec::new()).unwrap();
+    assert_eq!(left[0]["number"], 0, "nothing is left of the keys");
+    (host.connection.total_changes(), host.steps.get())
+}
+
+#[test]
+fn what_creations_cost_grows_as_they_do_and_no_faster() {
+    let everything = Quota { open_uploads: Some(1 << 40), open_bytes: Some(1 << 50), bytes_per_day: Some(1 << 50) };
+    for (quota, rows_each) in [(Quota::default(), 3), (everything, 4)] {
+        let ((few_rows, few_steps), (many_rows, many_steps)) = (cost_of(1_000, quota), cost_of(10_000, quota));
+        // An entry, a key and the entry's end; and the day where that is counted.
+        assert!(few_rows <= 1_000 * rows_each + 10 && many_rows <= 10_000 * rows_each + 10, "{few_rows}, {many_rows}");
+        assert!(many_steps < 11 * few_steps, "{few_steps} steps for 1,000, {many_steps} for 10,000");
+    }
+}

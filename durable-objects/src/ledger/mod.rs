@@ -1,0 +1,86 @@
+//! The object of one owner: admits uploads, knows which are open, and which verified bytes are stored already.
+//!
+//! Promises: an upload is admitted at most once per `Idempotency-Key`; what is open counts against the quota until its upload
+//! has ended, and never longer than its latest end and an hour; nothing of one owner is ever shown to another, since each
+//! owner has an object of their own. What is asked and answered stands in [`crate::ledger::book`].
+//!
+//! The alarm sweeps. It is set once a day at most, two days ahead, so that of all creations of a day one pays for it; while an owner
+//! goes on creating, each day's first creation sweeps and puts it off. A lost alarm does no harm: nothing counts that is over.
+
+#![allow(missing_docs, reason = "#[durable_object] expands to public methods without documentation")]
+
+pub(crate) mod book;
+pub(crate) mod database;
+pub(crate) mod tables;
+
+use crate::platform::error::Result;
+use upload_core::{log_line::LogLine, units::UnixMs};
+use worker::{DurableObject, Env, Request, Response, State, Storage, durable_object};
+
+use crate::{
+    ledger::book::Ledger,
+    platform::{
+        clock::{now, set_alarm},
+        logging,
+    },
+    rpc::{
+        Command, answer,
+        ledger::{Admit, Charge, ForgetObject, ListOpen, Recall, Settle},
+    },
+};
+
+/// When the ledger could not be swept, it is tried again after a minute.
+const ALARM_FALLBACK_MS: u64 = 60_000;
+
+/// The object of one owner.
+#[durable_object(alarm)]
+pub struct OwnerLedger {
+    state: State,
+    ledger: Ledger<Storage>,
+}
+
+impl DurableObject for OwnerLedger {
+    fn new(state: State, env: Env) -> Self {
+        logging::bind(&env);
+        let ledger = Ledger::new(state.storage());
+        Self { state, ledger }
+    }
+
+    async fn fetch(&self, request: Request) -> worker::Result<Response> {
+        Ok(self.asked(request).await?)
+    }
+
+    async fn alarm(&self) -> worker::Result<Response> {
+        let next = self.ledger.sweep(now()).unwrap_or_else(|error| {
+            let line = LogLine { event: "fault", code: Some("sweep"), ..LogLine::default() };
+            logging::error(&LogLine { detail: Some(error.to_string()), ..line });
+            Some(now().plus_ms(ALARM_FALLBACK_MS))
+        });
+        if let Err(error) = set_alarm(&self.state, next) {
+            logging::error(&LogLine { event: "fault", detail: Some(error.to_string()), ..LogLine::default() });
+        }
+        Response::empty()
+    }
+}
+
+impl OwnerLedger {
+    /// Carries out a command.
+    async fn asked(&self, mut request: Request) -> Result<Response> {
+        let path = request.path();
+        let body = request.text().await?;
+        let now = now();
+        let arm = |at: UnixMs| set_alarm(&self.state, Some(at));
+        match path.trim_start_matches('/') {
+            Admit::NAME => answer(self.ledger.admit(&serde_json::from_str(&body)?, now, &arm)?),
+            Recall::NAME => answer(Ok(self.ledger.recall(&serde_json::from_str(&body)?, now)?)),
+            Charge::NAME => answer(self.ledger.charge(&serde_json::from_str(&body)?, now)?),
+            Settle::NAME => answer(Ok(self.ledger.settle(&serde_json::from_str(&body)?, now, &arm)?)),
+            ForgetObject::NAME => answer(Ok(self.ledger.forget(&serde_json::from_str(&body)?, now)?)),
+            ListOpen::NAME => {
+                let ListOpen { after } = serde_json::from_str(&body)?;
+                answer(Ok(self.ledger.list(after, now)?))
+            }
+            _ => Ok(Response::error("no such command", 404)?),
+        }
+    }
+}

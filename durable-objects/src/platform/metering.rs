@@ -1,0 +1,112 @@
+//! What things cost: the part of [`Cost`] that follows from what an object is asked or does, and SQLite's own counts of rows.
+
+use std::cell::Cell;
+
+use upload_core::{
+    cost::Cost,
+    session::{Begin, Commit, Grant, Job, SegmentPlace, Session, TailPiece},
+};
+use worker::{SqlCursor, SqlStorage, SqlStorageValue};
+
+use crate::rpc::{
+    Command,
+    direct::{AssembleParts, FindSigned, SignParts},
+    upload::{BeginDelivery, Cancel, Complete, Declare, FindObject, NextSlice, Probe, Redeliver, Status},
+};
+
+thread_local! {
+    /// Rows since the last reset. Between an object's reset and its look there is no `await`, so they are its own.
+    static ROWS: Cell<Cost> = const { Cell::new(Cost::NONE) };
+}
+
+/// Does what reads and writes rows, and says how many.
+pub(crate) fn metered<T>(work: impl FnOnce() -> T) -> (T, Cost) {
+    ROWS.set(Cost::NONE);
+    let done = work();
+    (done, ROWS.get())
+}
+
+/// Runs a statement, whose rows are not wanted, and counts.
+pub(crate) fn exec(sql: &SqlStorage, query: &str, values: Vec<SqlStorageValue>) -> crate::platform::error::Result<()> {
+    count(&sql.exec(query, values)?);
+    Ok(())
+}
+
+/// Counts what a statement has read and written, once its rows have been taken.
+pub(crate) fn count(cursor: &SqlCursor) {
+    add(Cost { rows_read: cursor.rows_read() as u64, rows_written: cursor.rows_written() as u64, ..Cost::NONE });
+}
+
+/// Counts the setting of an alarm, which is charged for as a row.
+pub(crate) fn count_alarm() {
+    add(Cost { rows_written: 1, ..Cost::NONE });
+}
+
+fn add(rows: Cost) {
+    let mut sum = ROWS.get();
+    sum += rows;
+    ROWS.set(sum);
+}
+
+/// A creation: a request to the Worker, one to the ledger with an entry and a key (what a day's first creation and its alarm cost is
+/// shared by all of that day), one to this object, and R2's multipart upload, where it is opened at once.
+pub(crate) fn of_creation(session: &Session) -> Cost {
+    let r2_class_a = session.birth.multipart_id.is_some().into();
+    Cost { worker_requests: 1, object_requests: 2, rows_written: 2, r2_class_a, ..Cost::NONE }
+}
+
+/// A request that leads to the upload's object.
+pub(crate) const BY_CLIENT: Cost = Cost { worker_requests: 1, object_requests: 1, ..Cost::NONE };
+
+/// A command, beside its rows. Questions are the asker's.
+pub(crate) fn of_command(name: &str) -> Cost {
+    match name {
+        // Signing, which takes a command for each part, is counted where it is done.
+        Status::NAME | SignParts::NAME => Cost::NONE,
+        BeginDelivery::NAME | Probe::NAME | Declare::NAME | Complete::NAME | Cancel::NAME | Redeliver::NAME => {
+            BY_CLIENT
+        }
+        // A record is counted as a request to the Worker where it asks for what was signed.
+        FindSigned::NAME | AssembleParts::NAME => BY_CLIENT,
+        FindObject::NAME | NextSlice::NAME => Cost { r2_class_b: 1, ..BY_CLIENT },
+        _ => Cost { object_requests: 1, ..Cost::NONE },
+    }
+}
+
+/// A chunk's begin, which opens a request unless it is linked to the piece before it; and what its tail will be read with.
+pub(crate) fn of_begin(begin: &Begin, grant: Option<&Grant>) -> Cost {
+    let is_object = |piece: &&TailPiece| matches!(piece, TailPiece::Object { .. });
+    let r2_class_b = grant.map_or(0, |grant| grant.tail.iter().filter(is_object).count() as u64);
+    Cost { worker_requests: begin.link.after.is_none().into(), r2_class_b, ..Cost::NONE }
+}
+
+/// What a commit says to have stored in R2.
+pub(crate) fn of_commit(commit: &Commit) -> Cost {
+    let segments = commit.rest.filter(|rest| rest.place == SegmentPlace::Object).iter().count();
+    Cost { r2_class_a: (commit.receipts.len() + segments) as u64, ..Cost::NONE }
+}
+
+/// A multipart upload that was opened for a chunk.
+pub(crate) const OPENING: Cost = Cost { r2_class_a: 1, ..Cost::NONE };
+
+/// R2 is asked which parts it has (`ListParts`).
+pub(crate) const LISTING: Cost = Cost { r2_class_a: 1, ..Cost::NONE };
+
+/// An alarm.
+pub(crate) fn of_alarm() -> Cost {
+    Cost { object_requests: 1, rows_written: 1, ..Cost::NONE }
+}
+
+/// A duty.
+pub(crate) fn of_job(job: Job, session: &Session) -> Cost {
+    match job {
+        // What was put is only looked at.
+        Job::Assemble if session.is_put() => Cost { r2_class_b: 1, ..Cost::NONE },
+        Job::Assemble => Cost { r2_class_a: 1, ..Cost::NONE },
+        Job::Free => Cost { r2_class_a: session.progress.holds_segments.into(), ..Cost::NONE },
+        // Written, read, deleted.
+        Job::Tell | Job::Verify | Job::Compose => Cost { queue_operations: 3, ..Cost::NONE },
+        Job::Settle => Cost { object_requests: 1, rows_written: 1, ..Cost::NONE },
+        Job::Expire | Job::Forget => Cost::NONE,
+    }
+}

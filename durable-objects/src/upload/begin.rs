@@ -1,0 +1,113 @@
+//! A chunk begins. The first one that needs R2's multipart upload, where that was not opened with the upload, has it opened first.
+//! Who waits for that is overtaken by whoever came later and was served: only the newest gets the lease, and an offset that was told
+//! stays true.
+
+use crate::platform::error::Result;
+use upload_core::{
+    cost::Cost,
+    integrity::ChunkDigest,
+    log_line::LogLine,
+    refusal::Refusal,
+    session::{Begin, Change, Decision, Grant, Session},
+    units::UnixMs,
+    upload::Snapshot,
+};
+use worker::Response;
+
+use crate::{
+    platform::{
+        clock::now,
+        logging,
+        metering::{self, metered},
+    },
+    rpc::{
+        Command, answer,
+        upload::{BeginAnswer, BeginChunk},
+    },
+    upload::{UploadSession, storage, tables},
+};
+
+impl UploadSession {
+    /// Grants the right to store a chunk; one that is there already needs none.
+    pub(crate) async fn begin(&self, body: &str) -> Result<Response> {
+        let BeginChunk { begin, digest } = serde_json::from_str(body)?;
+        if let Some(repeated) = self.repeated(begin, digest.as_ref())? {
+            return answer(repeated.map(|snapshot| BeginAnswer::Counted(Box::new(snapshot))));
+        }
+        let arrival = self.arrivals.arrive();
+        if let Err(refusal) = self.has_room(|session| session.growth_by_chunk(now(), begin)).await? {
+            return answer::<Grant>(Err(refusal));
+        }
+        let opened = self.open_for(begin).await?;
+        // Dies here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
+        let rule = &mut |session: &Session, now: UnixMs| -> Decision<Grant> {
+            if self.arrivals.is_overtaken(arrival) {
+                let uploaded_bytes = session.uploaded_bytes();
+                return Decision { answer: Err(Refusal::Superseded { uploaded_bytes }), change: Change::none() };
+            }
+            session.begin_opened(now, begin, opened.as_deref())
+        };
+        let mut taken = self.take(BeginChunk::NAME, None, rule)?;
+        if taken.is_ok() {
+            self.arrivals.serve(arrival);
+        }
+        let mut tail_rows = Cost::NONE;
+        if let Ok(grant) = &mut taken
+            && grant.reserved > 0
+            && let Some(session) = &*self.session.borrow()
+            && session.has_tail()
+        {
+            // The bytes that the attempt's first part begins with.
+            let (tail, rows) = metered(|| tables::tail(&self.state.storage(), &session.birth));
+            grant.tail = tail?;
+            tail_rows += rows;
+        }
+        self.charge(tail_rows);
+        self.abort_unless_used(opened.as_deref()).await?;
+        self.charge(metering::of_begin(&begin, taken.as_ref().ok()));
+        answer(taken.map(|grant| BeginAnswer::Granted(Box::new(grant))))
+    }
+
+    /// How the upload stands, where the chunk is there already; or that it is there with another digest.
+    fn repeated(&self, begin: Begin, digest: Option<&ChunkDigest>) -> Result<Option<Result<Snapshot, Refusal>>> {
+        self.load()?;
+        let session = self.session.borrow();
+        let Some(session) = session.as_ref().filter(|session| session.repeats_what_counts(begin)) else {
+            return Ok(None);
+        };
+        if let Some((digest, end)) = digest.zip(session.part_of_repetition(begin))
+            && let Some(stored) = tables::digest_of_part(&self.state.storage(), end)?
+            && stored.algorithm == digest.algorithm
+            && stored != *digest
+        {
+            return Ok(Some(Err(Refusal::ChunkDiffers { uploaded_bytes: session.uploaded_bytes() })));
+        }
+        Ok(Some(Ok(session.snapshot())))
+    }
+
+    /// Opens the multipart upload that this chunk lacks, if that is all it lacks. Where R2 does not, the chunk is told so.
+    async fn open_for(&self, begin: Begin) -> Result<Option<String>> {
+        self.load()?;
+        let birth = match &*self.session.borrow() {
+            Some(session) if session.lacks_multipart(now(), begin) => session.birth.clone(),
+            _ => return Ok(None),
+        };
+        self.charge(metering::OPENING);
+        let opened = storage::open(&self.bucket()?, &birth.key).await;
+        if let Err(error) = &opened {
+            logging::error(&LogLine { detail: Some(error.to_string()), ..logging::fault("open") });
+        }
+        Ok(opened.ok())
+    }
+
+    /// While it was opened, another chunk had one opened, or brought the whole, or the upload ended: then it is one too many.
+    async fn abort_unless_used(&self, opened: Option<&str>) -> Result<()> {
+        let key = match &*self.session.borrow() {
+            Some(session) if opened.is_some() && session.multipart_id() != opened => session.birth.key.clone(),
+            _ => return Ok(()),
+        };
+        // Dies here, or fails: R2 drops it after its 7 days.
+        let _aborted = storage::abort(&self.bucket()?, &key, opened).await;
+        Ok(())
+    }
+}

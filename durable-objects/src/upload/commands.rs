@@ -1,0 +1,117 @@
+//! The commands of an upload's object, by name: each is read, and the session decides.
+
+use upload_core::{
+    refusal::Refusal,
+    session::{Commit, Release, Renew, Session},
+};
+use worker::{Request, Response};
+
+use crate::{
+    platform::{error::Result, metering},
+    rpc::{
+        self, Command, answer,
+        upload::{
+            AsPiece, AwaitObject, BeginChunk, BeginDelivery, BeginStretch, COMMAND_HEADER, Cancel, Complete,
+            CreateAndBegin, CreateUpload, Declare, EndDelivery, FindObject, NextSlice, Probe, ReadTail, ReadTrail,
+            Redeliver, SliceHashed, Status, WATCH, WantedPieces,
+        },
+    },
+    upload::{
+        UploadSession,
+        queries::{begin_delivery, end_delivery, find_object, next_slice, slice_hashed, wanted_pieces},
+        tables, wait,
+    },
+};
+
+impl UploadSession {
+    /// Carries out a command.
+    pub(crate) async fn asked(&self, mut request: Request) -> Result<Response> {
+        let (path, caller) = (request.path(), rpc::caller(&request)?);
+        // A command whose body is bytes travels in a header.
+        let (body, content) = match request.headers().get(COMMAND_HEADER)? {
+            Some(command) => (command, Some(request.bytes().await?)),
+            None => (request.text().await?, None),
+        };
+        self.load()?;
+        let is_theirs = self.session.borrow().as_ref().is_none_or(|session| caller.may_use(session.birth.ownership()));
+        if is_theirs {
+            self.look_after_duties()?;
+        }
+        match path.trim_start_matches('/') {
+            // Answered with bytes where it is answered: a refusal must not be taken for some.
+            ReadTail::NAME if !is_theirs => Ok(Response::error("no such upload", 404)?),
+            _ if !is_theirs => answer::<()>(Err(Refusal::UploadNotFound)),
+            CreateUpload::NAME => {
+                let CreateUpload(birth) = serde_json::from_str(&body)?;
+                answer(self.create(birth, None).await?.map(|begun| begun.snapshot))
+            }
+            CreateAndBegin::NAME => {
+                let CreateAndBegin { birth, first } = serde_json::from_str(&body)?;
+                answer(self.create(birth, Some(first)).await?)
+            }
+            BeginChunk::NAME => self.begin(&body).await,
+            Commit::NAME => self.commit(&body, content.as_deref()),
+            ReadTail::NAME => {
+                let ReadTail { start, end } = serde_json::from_str(&body)?;
+                Ok(Response::from_stream(tables::stream_rows(self.state.storage().sql(), start, end))?)
+            }
+            Release::NAME => self.decide(&body, |session, now, release: &Release| session.release(now, *release)),
+            Renew::NAME => self.decide(&body, |session, now, renew: &Renew| session.renew(now, *renew)),
+            Probe::NAME => {
+                self.load()?;
+                wait::for_last_commit(&self.session).await;
+                self.arrivals.overtake_all();
+                self.decide_then_show(&body, |session, now, _: &Probe| session.probe(now))
+            }
+            Status::NAME => self.decide_then_show(&body, |session, _, _: &Status| session.status()),
+            ReadTrail::NAME => self.decide(&body, |_, _, _: &ReadTrail| self.trail.show()),
+            Declare::NAME => self.declare(&body).await,
+            AwaitObject::NAME => {
+                self.load()?;
+                wait::for_object(&self.session).await;
+                self.decide_then_show(&body, |session, _, _: &AwaitObject| session.status())
+            }
+            Complete::NAME => {
+                self.force_alarm()?;
+                self.decide_then_show(&body, |session, now, _: &Complete| session.complete(now))
+            }
+            Cancel::NAME => self.decide(&body, |session, now, cancel: &Cancel| session.cancel(now, cancel.0)),
+            Redeliver::NAME => {
+                self.force_alarm()?;
+                self.decide_then_show(&body, |session, now, _: &Redeliver| session.redeliver(now))
+            }
+            FindObject::NAME => self.decide(&body, |session, _, _: &FindObject| find_object(session)),
+            BeginDelivery::NAME => self.decide(&body, begin_delivery),
+            EndDelivery::NAME => self.decide(&body, end_delivery),
+            AsPiece::NAME => {
+                self.decide(&body, |session, _, piece: &AsPiece| session.as_piece(&piece.owner, piece.until))
+            }
+            WantedPieces::NAME => self.decide(&body, wanted_pieces),
+            BeginStretch::NAME => self.decide(&body, |session, now, BeginStretch(standings): &BeginStretch| {
+                session.begin_stretch(now, standings)
+            }),
+            NextSlice::NAME => self.decide(&body, |session, _, _: &NextSlice| next_slice(session)),
+            SliceHashed::NAME => self.decide(&body, slice_hashed),
+            WATCH => self.watch(),
+            // Those about parts that the client stores itself.
+            name => self.direct(name, &body),
+        }
+    }
+
+    fn commit(&self, body: &str, content: Option<&[u8]>) -> Result<Response> {
+        let commit = serde_json::from_str(body)?;
+        self.load()?;
+        self.charge(metering::of_commit(&commit));
+        answer(self.take(Commit::NAME, content, &mut |session, now| session.commit(now, &commit))?)
+    }
+
+    /// Answered with a socket, on which how the upload stands is told from then on.
+    pub(crate) fn watch(&self) -> Result<Response> {
+        let taken = self.take(Status::NAME, None, &mut |session, _| session.status())?;
+        let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(Refusal::UploadNotFound);
+        match taken.and(snapshot).map(|snapshot| self.watchers.accept(&snapshot)) {
+            Ok(accepted) => accepted?.or_else(|refusal| answer::<()>(Err(refusal))),
+            Err(refusal) => answer::<()>(Err(refusal)),
+        }
+    }
+}

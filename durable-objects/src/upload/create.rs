@@ -1,0 +1,82 @@
+//! How an upload comes to be: R2's multipart upload first, where it needs one, then the rows. A chunk that came with the creation
+//! begins in the same row.
+
+use crate::platform::error::Result;
+use upload_core::{
+    log_line::LogLine,
+    refusal::Refusal,
+    session::{Begin, Birth, Grant, Session},
+    trail::Trail,
+    upload::Snapshot,
+};
+
+use crate::{
+    platform::{
+        clock::{now, set_alarm},
+        logging,
+        metering::{self, metered},
+    },
+    rpc::upload::Begun,
+    upload::{UploadSession, storage, tables},
+};
+
+impl UploadSession {
+    /// Creates the upload, or shows the one that is there. Every creation may be repeated: what was begun with the one before,
+    /// whose answer was lost, is taken over by the chunk's own begin.
+    pub(crate) async fn create(&self, mut birth: Birth, first: Option<Begin>) -> Result<Result<Begun, Refusal>> {
+        self.load()?;
+        if let Some(snapshot) = self.shown() {
+            return Ok(Ok(Begun { snapshot, grant: None }));
+        }
+        if birth.needs_multipart() {
+            match storage::open(&self.bucket()?, &birth.key).await {
+                Ok(id) => birth.multipart_id = Some(id),
+                Err(error) => {
+                    logging::error(&LogLine { detail: Some(error.to_string()), ..logging::fault("open") });
+                    return Ok(Err(Refusal::NotCreated));
+                }
+            }
+        }
+        // Crash here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
+        if let Some(snapshot) = self.shown() {
+            // The same creation, asked twice at the same time: the other one was first, and this one's multipart upload is
+            // one too many.
+            storage::abort(&self.bucket()?, &birth.key, birth.multipart_id.as_deref()).await?;
+            return Ok(Ok(Begun { snapshot, grant: None }));
+        }
+        let mut session = match Session::create(birth) {
+            Ok(session) => session,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        session.progress.cost = metering::of_creation(&session);
+        let mut trail = session.begin_trail();
+        let grant = first.and_then(|first| begin(&mut session, &mut trail, first));
+        let alarm_at = session.next_job().map(|(due, _)| due);
+        let (created, rows) =
+            metered(|| tables::create(&self.state.storage(), &session, &trail, || set_alarm(&self.state, alarm_at)));
+        created?;
+        session.progress.cost += rows;
+        self.alarm.set(alarm_at);
+        // From here the upload exists, and ends by itself: its first alarm is set. Dies here: nobody knows that it was granted
+        // anything, and whoever comes next takes that over.
+        let snapshot = session.snapshot();
+        self.trail.restore(trail);
+        *self.session.borrow_mut() = Some(session);
+        Ok(Ok(Begun { snapshot, grant }))
+    }
+
+    fn shown(&self) -> Option<Snapshot> {
+        self.session.borrow().as_ref().map(Session::snapshot)
+    }
+}
+
+/// Begins the first chunk of an upload that is about to be stored. Where it is refused, it is asked about again, and told why.
+fn begin(session: &mut Session, trail: &mut Trail, first: Begin) -> Option<Grant> {
+    let now = now();
+    let decision = session.begin(now, first);
+    let grant = decision.answer.ok()?;
+    let before = session.clone();
+    session.apply(decision.change.clone());
+    before.note_change(trail, now, &decision.change, session);
+    Some(grant)
+}

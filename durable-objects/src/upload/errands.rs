@@ -1,0 +1,32 @@
+//! What an object has others do: it hands a queue a message that says where to ask, and for what. Telling the origin is one queue;
+//! what moves bytes has another, since it takes long, and each message of it has the connections of an invocation to itself.
+
+use crate::platform::error::Result;
+use upload_core::log_line::LogLine;
+use worker::Env;
+
+use crate::{
+    platform::{fault_injection::around, logging, queue},
+    rpc::upload::Errand,
+};
+
+/// Which binding of wrangler.toml leads to the queue of events.
+pub const EVENTS_BINDING: &str = "EVENTS";
+
+/// Which one leads to the queue of copying and reading back.
+pub const TASKS_BINDING: &str = "TASKS";
+
+/// Hands an errand to its queue. Where the queue does not take it, that is logged, and the duty comes again later.
+pub(crate) async fn send(env: &Env, errand: &Errand) -> Result<()> {
+    let message = js_sys::JSON::parse(&serde_json::to_string(errand)?)?;
+    let binding = match errand {
+        Errand::Tell { .. } => EVENTS_BINDING,
+        Errand::Compose { .. } | Errand::Verify { .. } => TASKS_BINDING,
+    };
+    let sent = around("queue.send", queue::send(env, binding, &message)).await;
+    if let Err(error) = sent {
+        let line = LogLine::of("errand_not_queued", errand.upload_id());
+        logging::error(&LogLine { detail: Some(error.to_string()), ..line });
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! The facts of an upload that every decision needs: how it was created, how far it is, how its events are told, and its trail.
+//! One row, so a change is charged for as one row however many of them it touches.
+
+use crate::platform::error::Result;
+use serde::Deserialize;
+use serde_json::from_str;
+use upload_core::{
+    outbox::Outbox,
+    session::{Birth, Change, Progress, Session},
+    trail::Trail,
+};
+use worker::{SqlStorage, SqlStorageValue, Storage};
+
+use crate::platform::metering::exec;
+use crate::platform::sql::{has_table, json, rows};
+
+/// The layout of the tables, and what their rows mean. A build that finds a number it does not know refuses the upload.
+const SCHEMA_VERSION: i64 = 1;
+
+const TABLE: &str = "CREATE TABLE birth (id INTEGER PRIMARY KEY CHECK (id = 1), schema INTEGER NOT NULL, \
+                     facts TEXT NOT NULL, progress TEXT NOT NULL, outbox TEXT, trail TEXT)";
+
+/// The facts, as they are stored.
+pub(super) struct Facts {
+    pub(super) birth: Birth,
+    pub(super) progress: Progress,
+    pub(super) outbox: Outbox,
+    pub(super) trail: Trail,
+}
+
+/// The row of `birth`.
+#[derive(Deserialize)]
+struct BirthRow {
+    schema: f64,
+    facts: String,
+    progress: String,
+    outbox: Option<String>,
+    trail: Option<String>,
+}
+
+/// Reads them; `None` where no upload was ever created here, or where it has been forgotten.
+pub(super) fn load(storage: &Storage) -> Result<Option<Facts>> {
+    let sql = storage.sql();
+    if !has_table(&sql, "birth")? {
+        return Ok(None);
+    }
+    let found: Vec<BirthRow> = rows(&sql, "SELECT * FROM birth", vec![])?;
+    let Some(row) = found.into_iter().next() else { return Ok(None) };
+    #[allow(clippy::cast_possible_truncation)] // schema numbers are small
+    if row.schema as i64 != SCHEMA_VERSION {
+        return Err("the upload was written by a build with another schema".into());
+    }
+    Ok(Some(Facts {
+        birth: from_str(&row.facts)?,
+        progress: from_str(&row.progress)?,
+        outbox: row.outbox.as_deref().map(from_str).transpose()?.unwrap_or_default(),
+        // A trail that cannot be read is no reason not to go on with the upload.
+        trail: row.trail.and_then(|trail| from_str(&trail).ok()).unwrap_or_default(),
+    }))
+}
+
+/// Writes those of a new upload. One row, and a table.
+pub(super) fn insert(sql: &SqlStorage, session: &Session, trail: &Trail) -> Result<()> {
+    exec(sql, TABLE, Vec::new())?;
+    let values = vec![SCHEMA_VERSION.into(), json(&session.birth)?, json(&session.progress)?, json(trail)?];
+    exec(sql, "INSERT INTO birth (id, schema, facts, progress, trail) VALUES (1, ?, ?, ?, ?)", values)
+}
+
+/// Writes those that a change of `before` touches. One row at most; the progress is always in it, for what has been charged since.
+pub(super) fn update(sql: &SqlStorage, before: &Session, change: &Change, trail: &Trail) -> Result<()> {
+    if change.progress.is_none() && change.outbox.is_none() {
+        return Ok(());
+    }
+    let progress = json(change.progress.as_ref().unwrap_or(&before.progress))?;
+    let outbox = change.outbox.as_ref().map(json).transpose()?.unwrap_or(SqlStorageValue::Null);
+    let query = "UPDATE birth SET progress = ?, outbox = coalesce(?, outbox), trail = ? WHERE id = 1";
+    exec(sql, query, vec![progress, outbox, json(trail)?])
+}

@@ -1,0 +1,372 @@
+//! The object of one upload: takes its decisions one at a time, stores them, and does its duties.
+//!
+//! Promises:
+//! * An answer is given after what it says has been stored: the platform holds every answer back until the writes before
+//!   it are durable.
+//! * Between reading the session and storing its change there is no `await`, so no two decisions are ever taken on the same
+//!   facts. That, not single-threading, is what makes the object a lock: while it waits for R2, others come in.
+//! * The alarm is set no later than the next duty, in the same transaction as the fact that made it one, or else it is ringing and
+//!   is set at its end: [`crate::upload::alarm`]. An alarm handler returns no error, unless that fails: after six the platform would drop
+//!   the alarm for good.
+
+#![allow(missing_docs, reason = "#[durable_object] expands to public methods without documentation")]
+
+pub(crate) mod alarm;
+mod arming;
+pub(crate) mod arrivals;
+pub(crate) mod begin;
+pub(crate) mod charge;
+pub(crate) mod commands;
+pub(crate) mod create;
+pub mod errands;
+pub(crate) mod facts;
+pub(crate) mod history;
+pub(crate) mod presigned;
+pub(crate) mod queries;
+pub(crate) mod storage;
+pub(crate) mod tables;
+pub(crate) mod wait;
+pub(crate) mod watchers;
+
+use std::{cell::RefCell, rc::Rc};
+
+use crate::platform::error::Result;
+use upload_core::{
+    cost::Cost,
+    log_line::LogLine,
+    refusal::Refusal,
+    session::{Change, Decision, Job, Session},
+    storage_fault::StorageFault,
+    units::UnixMs,
+    upload::Snapshot,
+};
+use worker::{
+    Bucket, DurableObject, Env, Request, Response, State, WebSocket, WebSocketIncomingMessage, durable_object,
+};
+
+use crate::{
+    platform::{
+        clock::{now, set_alarm},
+        logging,
+        metering::{self, metered},
+    },
+    rpc::{Command, Door, answer, ask, ledger::Settle, upload::Errand, written},
+    upload::{
+        alarm::Alarm,
+        arrivals::Arrivals,
+        history::Notes,
+        queries::fingerprint,
+        storage::{Assembly, BUCKET_BINDING},
+        tables::Stored,
+        watchers::Watchers,
+    },
+};
+
+/// So many duties are done in one alarm; a further one waits for the next, which comes a moment later.
+const MAX_JOBS_PER_ALARM: usize = 8;
+
+/// When the alarm is set for the next duty. Each setting is charged for as a row.
+#[derive(Clone, Copy)]
+pub(crate) enum Arm {
+    /// In one transaction with the change that makes it due.
+    WithTheChange,
+    /// The alarm is ringing, and is set when its handler is done; until then the platform runs it again should it die.
+    WhenAllIsDone,
+}
+
+/// The object of one upload.
+#[durable_object]
+pub struct UploadSession {
+    pub(crate) state: Rc<State>,
+    pub(crate) watchers: Watchers,
+    env: Env,
+    /// The session as it is stored; none until it has been read, or where there is none.
+    pub(crate) session: RefCell<Option<Session>>,
+    pub(crate) trail: Notes,
+    pub(crate) arrivals: Arrivals,
+    pub(crate) alarm: Alarm,
+}
+
+impl DurableObject for UploadSession {
+    fn new(state: State, env: Env) -> Self {
+        logging::bind(&env);
+        let state = Rc::new(state);
+        Self {
+            watchers: Watchers::new(Rc::clone(&state)),
+            state,
+            env,
+            session: RefCell::new(None),
+            trail: Notes::default(),
+            arrivals: Arrivals::default(),
+            alarm: Alarm::default(),
+        }
+    }
+
+    async fn fetch(&self, request: Request) -> worker::Result<Response> {
+        Ok(self.asked(request).await?)
+    }
+
+    async fn alarm(&self) -> worker::Result<Response> {
+        self.alarm.rings(now());
+        for _ in 0..MAX_JOBS_PER_ALARM {
+            let now = now();
+            let due = match self.load() {
+                Ok(()) => self.session.borrow().as_ref().and_then(Session::next_job),
+                Err(error) => {
+                    logging::error(&LogLine { detail: Some(error.to_string()), ..logging::fault("load") });
+                    None
+                }
+            };
+            let Some((due_at, job)) = due else { break };
+            if due_at > now {
+                break;
+            }
+            if let Err(error) = self.run(job).await {
+                logging::error(&LogLine { detail: Some(format!("{job:?}: {error}")), ..logging::fault("alarm") });
+                self.store_or_log(|session| match job {
+                    Job::Assemble => session.assembly_refused(now, StorageFault::Retry, &error.to_string()),
+                    _ => session.postponed(now),
+                });
+            }
+        }
+        // Crash here, or anywhere above: the platform runs the alarm again, and the duties are derived from the facts anew.
+        self.rearm()?;
+        Response::empty()
+    }
+
+    /// Nothing that a watcher says means anything.
+    async fn websocket_message(&self, _socket: WebSocket, _message: WebSocketIncomingMessage) -> worker::Result<()> {
+        Ok(())
+    }
+
+    async fn websocket_close(
+        &self,
+        socket: WebSocket,
+        _code: usize,
+        _reason: String,
+        _clean: bool,
+    ) -> worker::Result<()> {
+        watchers::close(&socket);
+        Ok(())
+    }
+
+    async fn websocket_error(&self, _socket: WebSocket, _error: worker::Error) -> worker::Result<()> {
+        Ok(())
+    }
+}
+
+impl UploadSession {
+    /// Brings the session into memory, unless it is there.
+    pub(crate) fn load(&self) -> Result<()> {
+        if self.session.borrow().is_none() {
+            let (loaded, rows) = metered(|| tables::load(&self.state.storage()));
+            if let Some(Stored { mut session, trail }) = loaded? {
+                session.wake(now());
+                self.trail.restore(trail);
+                *self.session.borrow_mut() = Some(session);
+            }
+            self.charge(rows);
+        }
+        Ok(())
+    }
+
+    /// Takes a decision, stores what it changes, and answers. No `await` in between.
+    pub(crate) fn decide<C: Command>(
+        &self,
+        body: &str,
+        rule: impl Fn(&Session, UnixMs, &C) -> Decision<C::Answer>,
+    ) -> Result<Response> {
+        let command = serde_json::from_str(body)?;
+        written(self.take(C::NAME, None, &mut |session, now| {
+            let Decision { answer, change } = rule(session, now, &command);
+            Decision { answer: answer.map(|answer| serde_json::to_string(&answer)), change }
+        })?)
+    }
+
+    /// The same, answering with how the upload stands then.
+    pub(crate) fn decide_then_show<C: Command<Answer = Snapshot>>(
+        &self,
+        body: &str,
+        mut rule: impl FnMut(&Session, UnixMs, &C) -> Decision<()>,
+    ) -> Result<Response> {
+        let command = serde_json::from_str(body)?;
+        self.show(self.take(C::NAME, None, &mut |session, now| rule(session, now, &command))?)
+    }
+
+    fn show(&self, taken: Result<(), Refusal>) -> Result<Response> {
+        let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(Refusal::UploadNotFound);
+        answer(taken.and(snapshot))
+    }
+
+    /// The decision that a rule takes for the command of this name, stored.
+    pub(crate) fn take<T>(
+        &self,
+        command: &str,
+        content: Option<&[u8]>,
+        rule: &mut dyn FnMut(&Session, UnixMs) -> Decision<T>,
+    ) -> Result<Result<T, Refusal>> {
+        let mut answer = Err(Refusal::UploadNotFound);
+        self.store_if_there(metering::of_command(command), content, &mut |session, now| {
+            let decision = rule(session, now);
+            answer = decision.answer;
+            decision.change
+        })?;
+        if let Err(refusal) = &answer {
+            self.trail.refused(now(), self.session.borrow().as_ref(), refusal);
+        }
+        Ok(answer)
+    }
+
+    /// What all commands share. Compiled once, not once per command, as is [`Self::store_with`]: that is why their rules are
+    /// no type parameters.
+    fn store_if_there(
+        &self,
+        cost: Cost,
+        content: Option<&[u8]>,
+        rule: &mut dyn FnMut(&Session, UnixMs) -> Change,
+    ) -> Result<()> {
+        self.load()?;
+        self.charge(cost);
+        let now = now();
+        if self.session.borrow().is_none() {
+            return Ok(());
+        }
+        self.store_with(None, Arm::WithTheChange, &mut |session| session.expire_if_due(now).unwrap_or_default())?;
+        self.store_with(content, Arm::WithTheChange, &mut |session| rule(session, now))
+    }
+
+    /// Stores what a duty changes.
+    fn store(&self, rule: impl FnOnce(&Session) -> Change) -> Result<()> {
+        let mut rule = Some(rule);
+        self.store_with(None, Arm::WhenAllIsDone, &mut |session| {
+            rule.take().map(|rule| rule(session)).unwrap_or_default()
+        })
+    }
+
+    /// Somebody asks. What was put off is brought forward, since somebody waits for it, and an alarm that was lost is set again.
+    pub(crate) fn look_after_duties(&self) -> Result<()> {
+        let now = now();
+        self.store_with(None, Arm::WithTheChange, &mut |session| session.hurried(now))?;
+        self.heal_alarm()
+    }
+
+    /// Stores what a rule changes, sets the alarm if the next duty comes before it rings, and only then believes it.
+    fn store_with(&self, content: Option<&[u8]>, arm: Arm, rule: &mut dyn FnMut(&Session) -> Change) -> Result<()> {
+        let mut slot = self.session.borrow_mut();
+        let Some(session) = slot.as_mut() else { return Ok(()) };
+        let change = rule(session);
+        if change.is_only_in_memory() {
+            session.apply(change);
+            return Ok(());
+        }
+        let mut after = session.clone();
+        after.apply(change.clone());
+        let due = |session: &Session| session.next_job().map(|(due, _)| due);
+        let ring_at = match arm {
+            Arm::WithTheChange => self.alarm.must_ring_at(due(session), due(&after)),
+            Arm::WhenAllIsDone => None,
+        };
+        let trail = self.trail.changed(now(), session, &change, &after);
+        let (stored, rows) = metered(|| {
+            tables::store(&self.state.storage(), session, &change, &trail, content, || set_alarm(&self.state, ring_at))
+        });
+        stored?;
+        after.progress.cost += rows;
+        if ring_at.is_some() {
+            self.alarm.set(ring_at);
+        }
+        // Crash here: the rows say it, and whoever reads them next knows it. The answer was not given yet.
+        if after.progress.phase != session.progress.phase {
+            logging::phase(&after);
+        }
+        self.watchers.stored(session, &after);
+        *session = after;
+        Ok(())
+    }
+
+    fn store_or_log(&self, rule: impl FnOnce(&Session) -> Change) {
+        if let Err(error) = self.store(rule) {
+            logging::error(&LogLine { detail: Some(error.to_string()), ..logging::fault("store") });
+        }
+    }
+
+    /// Carries out one duty. Every duty may be carried out twice: a crash between doing it and storing that it is done
+    /// repeats it.
+    async fn run(&self, job: Job) -> Result<()> {
+        let Some(session) = self.session.borrow().clone() else { return Ok(()) };
+        self.charge(metering::of_job(job, &session));
+        match job {
+            Job::Expire => self.store(|session| session.expire_if_due(now()).unwrap_or_default()),
+            Job::Assemble => {
+                let parts = tables::part_names(&self.state.storage())?;
+                let assembly = storage::assemble(&self.bucket()?, &session, parts).await;
+                // Dies here: R2 has the object, and nobody knows. The next alarm asks R2 again and finds it.
+                self.store(|session| match assembly {
+                    Assembly::Done { etag, crc64nvme } => session.assembled(now(), etag, crc64nvme),
+                    Assembly::Unseen { etag, bytes } => session.assembled_directly(now(), etag, bytes),
+                    Assembly::Changed(error) => session.reopened_directly(now(), &error),
+                    Assembly::Impossible(reason) => session.unassembled(now(), reason),
+                    Assembly::Refused(fault, error) => {
+                        let line = LogLine::of("assembly_postponed", session.birth.id);
+                        logging::info(&LogLine { detail: Some(error.clone()), ..line });
+                        session.assembly_refused(now(), fault, &error)
+                    }
+                })
+            }
+            Job::Free => {
+                storage::free(&self.bucket()?, &session).await?;
+                // Dies here: it is freed once more, which is no error.
+                self.store(Session::freed)
+            }
+            Job::Tell => {
+                let Some(event) = session.outbox.next().map(|delivery| delivery.kind) else { return Ok(()) };
+                let upload_id = session.birth.id;
+                errands::send(&self.env, &Errand::Tell { upload_id, event_id: event.id(upload_id) }).await?;
+                // Crash here: the queue is given a second copy later. The origin sees the same event id twice.
+                self.store(|session| session.event_sent(now(), event))
+            }
+            Job::Compose => {
+                // Stored first: whoever is asked may begin before the queue has said that it has the message. Dies here, or
+                // the queue does not take it: somebody is asked again after a while.
+                self.store(|session| session.stretch_asked_for(now()))?;
+                errands::send(&self.env, &Errand::Compose { upload_id: session.birth.id }).await
+            }
+            Job::Verify => {
+                errands::send(&self.env, &Errand::Verify { upload_id: session.birth.id }).await?;
+                // Dies here: the slice is read twice, and counted once.
+                self.store(|session| session.slice_asked_for(now()))
+            }
+            Job::Settle => {
+                let ledgers = Door::to_ledgers(&self.env)?;
+                let (bytes, sha256) = (session.came_to(), session.birth.file.sha256);
+                let settle = Settle { name: session.entry(), bytes, sha256, object: fingerprint(&session) };
+                if let Err(refusal) = ask(&ledgers, &session.birth.owner, &settle).await? {
+                    return Err(refusal.to_string().into());
+                }
+                // Dies here: the ledger hears the same once more.
+                self.store(Session::settled)
+            }
+            Job::Forget => {
+                self.state.storage().delete_all().await?;
+                *self.session.borrow_mut() = None;
+                self.watchers.forget();
+                Ok(())
+            }
+        }
+    }
+
+    /// Counts what something costs. It is stored with the next row that says how far the upload is.
+    pub(crate) fn charge(&self, cost: Cost) {
+        if let Some(session) = &mut *self.session.borrow_mut() {
+            session.progress.cost += cost;
+        }
+    }
+
+    pub(crate) fn bucket(&self) -> Result<Bucket> {
+        Ok(self.env.bucket(BUCKET_BINDING)?)
+    }
+
+    pub(crate) fn env(&self) -> &Env {
+        &self.env
+    }
+}

@@ -1,0 +1,356 @@
+//! How a session lies in SQLite, and how it is read back.
+//!
+//! | table | rows | written |
+//! |---|---|---|
+//! | `birth` | one | when the upload is created, when an attempt begins, when its phase changes, and when the telling goes on |
+//! | `part` | one per counted part | when the part is counted |
+//! | `segment` | one per accepted piece behind the last part | when it is counted; gone with the part it ends up in |
+//! | `lane` | one per chunk of a parallel upload that was begun | when it is begun, and when a writer of it has ended |
+//!
+//! What is in `birth` [`facts`] says. `lane` is only there where the upload is parallel, and `segment` from the first segment on,
+//! since a new table is charged for as two rows.
+//! A chunk of one part costs two rows: `birth` (or `lane`) at its begin, `part` at its commit. No table has an index beside its
+//! key, since each would be one more row to pay per write. The trail of what has happened is written with what is written anyway.
+//!
+//! An addition that an older build overlooks and overwrites without harm leaves the number of the schema as it is, so that two
+//! builds can run at the same time while one takes the other's place; anything else counts it up. Facts that are only ever
+//! read together are one JSON text; what it looks like is pinned by a test in `upload-core`, since objects written by older
+//! builds are read by newer ones.
+
+use crate::platform::error::{Error, Result};
+use futures_util::{Stream, stream};
+use serde::Deserialize;
+use serde_json::from_str;
+use upload_core::{
+    integrity::{ChunkDigest, Crc64Nvme},
+    plan::{Mode, Plan},
+    session::{
+        Birth, Change, Content, Lanes, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece, Uncount,
+    },
+    trail::Trail,
+    units::ByteCount,
+};
+use worker::{SqlStorage, SqlStorageValue, Storage};
+
+use crate::platform::{
+    metering::{count, exec},
+    transaction::transaction,
+};
+use crate::{
+    platform::sql::{byte_count, has_table, instant, integer, json, milliseconds, rows},
+    upload::facts::{self, Facts},
+};
+
+const TABLE_OF_PARTS: &str = "CREATE TABLE part (number INTEGER PRIMARY KEY, end_bytes INTEGER NOT NULL, \
+                              stored_at INTEGER NOT NULL, etag TEXT NOT NULL, crc64nvme TEXT NOT NULL, sha256_so_far TEXT, digest TEXT)";
+
+const TABLE_OF_SEGMENTS: &str = "CREATE TABLE IF NOT EXISTS segment (start_bytes INTEGER PRIMARY KEY, \
+                                 end_bytes INTEGER NOT NULL, stored_at INTEGER NOT NULL, attempt INTEGER NOT NULL, \
+                                 content BLOB, sha256_so_far TEXT)";
+
+const TABLE_OF_LANES: &str = "CREATE TABLE lane (chunk INTEGER PRIMARY KEY, facts TEXT NOT NULL)";
+
+/// A row of `part`.
+#[derive(Deserialize)]
+struct PartRow {
+    number: u16,
+    end_bytes: f64,
+    stored_at: f64,
+    etag: String,
+    crc64nvme: String,
+    sha256_so_far: Option<String>,
+    digest: Option<String>,
+}
+
+/// A digest.
+#[derive(Deserialize)]
+struct DigestRow {
+    digest: Option<String>,
+}
+
+/// A row of `segment`, without its bytes.
+#[derive(Deserialize)]
+struct SegmentRow {
+    start_bytes: f64,
+    end_bytes: f64,
+    stored_at: f64,
+    attempt: f64,
+    in_row: f64,
+    sha256_so_far: Option<String>,
+}
+
+/// A row of `lane`.
+#[derive(Deserialize)]
+struct LaneRow {
+    chunk: u32,
+    facts: String,
+}
+
+/// Which part was counted, and when.
+#[derive(Deserialize)]
+struct CountedRow {
+    number: u16,
+    stored_at: f64,
+}
+
+/// What completion needs of a part.
+pub(crate) struct PartName {
+    /// Its number.
+    pub(crate) number: u16,
+    /// Its ETag, as R2 returned it.
+    pub(crate) etag: String,
+    /// Its CRC.
+    pub(crate) crc64nvme: Crc64Nvme,
+    /// Its length.
+    pub(crate) bytes: ByteCount,
+}
+
+/// What lies in an upload's object.
+pub(crate) struct Stored {
+    /// The session.
+    pub(crate) session: Session,
+    /// What has happened to it.
+    pub(crate) trail: Trail,
+}
+
+/// Reads a session back; `None` where no upload was ever created here, or where it has been forgotten. Writes nothing, so
+/// that asking for an unknown id does not create an object.
+pub(crate) fn load(storage: &Storage) -> Result<Option<Stored>> {
+    let Some(Facts { birth, mut progress, outbox, trail }) = facts::load(storage)? else { return Ok(None) };
+    let sql = storage.sql();
+    let content = match birth.plan.mode {
+        Mode::Sequential => Content::Sequence(load_sequence(&sql)?),
+        Mode::Parallel | Mode::Direct => {
+            let mut lanes = load_lanes(&sql, birth.plan)?;
+            lanes.resize(progress.plan.unwrap_or(birth.plan));
+            if birth.plan.mode == Mode::Parallel {
+                // Their rows have no place for it.
+                progress.cost = progress.cost.at_least(lanes.cost());
+            }
+            Content::Lanes(lanes)
+        }
+    };
+    Ok(Some(Stored { session: Session { birth, progress, content, outbox }, trail }))
+}
+
+/// Two rows, however many there are.
+fn load_sequence(sql: &SqlStorage) -> Result<Sequence> {
+    let parts: Vec<PartRow> = rows(sql, "SELECT * FROM part ORDER BY number DESC LIMIT 1", vec![])?;
+    let segments: Vec<SegmentRow> = if has_table(sql, "segment")? {
+        rows(sql, &format!("{SEGMENTS} ORDER BY start_bytes DESC LIMIT 1"), vec![])?
+    } else {
+        Vec::new()
+    };
+    Ok(Sequence {
+        last_part: parts.into_iter().next().map(stored_part).transpose()?,
+        last_segment: segments.first().map(segment).transpose()?,
+    })
+}
+
+/// All begun chunks, once per waking of the object: at most 10,000 of them.
+fn load_lanes(sql: &SqlStorage, plan: Plan) -> Result<Lanes> {
+    let lanes: Vec<LaneRow> = rows(sql, "SELECT chunk, facts FROM lane", vec![])?;
+    let counted: Vec<CountedRow> = rows(sql, "SELECT number, stored_at FROM part", vec![])?;
+    let stored = counted.into_iter().map(|row| (row.number, instant(row.stored_at)));
+    let lanes = lanes.into_iter().map(|row| Ok((row.chunk, from_str(&row.facts)?)));
+    Ok(Lanes::restore(plan, lanes.collect::<Result<Vec<_>>>()?.into_iter(), stored))
+}
+
+/// Stores a new upload, with everything `arm` does, in one transaction.
+pub(crate) fn create(storage: &Storage, session: &Session, trail: &Trail, arm: impl Fn() -> Result<()>) -> Result<()> {
+    let sql = storage.sql();
+    transaction(storage, || {
+        facts::insert(&sql, session, trail)?;
+        exec(&sql, TABLE_OF_PARTS, Vec::new())?;
+        if let Content::Lanes(_) = session.content {
+            exec(&sql, TABLE_OF_LANES, Vec::new())?;
+        }
+        arm()
+    })
+}
+
+/// Stores a change of `before`, with everything `arm` does, in one transaction. `content` holds the bytes of a new segment in a
+/// row.
+pub(crate) fn store(
+    storage: &Storage,
+    before: &Session,
+    change: &Change,
+    trail: &Trail,
+    content: Option<&[u8]>,
+    arm: impl Fn() -> Result<()>,
+) -> Result<()> {
+    let sql = storage.sql();
+    transaction(storage, || {
+        facts::update(&sql, before, change, trail)?;
+        uncount(&sql, before, &change.uncount)?;
+        for part in &change.parts {
+            insert_part(&sql, part)?;
+        }
+        if let Some(last) = change.parts.last()
+            && before.has_tail()
+        {
+            // The parts have taken the tail in.
+            exec(&sql, "DELETE FROM segment WHERE start_bytes < ?", vec![integer(last.end)?])?;
+        }
+        if let Some(segment) = &change.segment {
+            insert_segment(&sql, segment, content)?;
+        }
+        for (chunk, lane) in &change.lanes {
+            let values = vec![i64::from(*chunk).into(), json(lane)?];
+            exec(&sql, "INSERT OR REPLACE INTO lane (chunk, facts) VALUES (?, ?)", values)?;
+        }
+        arm()
+    })
+}
+
+fn uncount(sql: &SqlStorage, before: &Session, uncount: &Uncount) -> Result<()> {
+    match uncount {
+        Uncount::Nothing => {}
+        Uncount::All => exec(sql, "DELETE FROM part", Vec::new())?,
+        Uncount::Chunks(chunks) => {
+            for chunk in chunks {
+                let Some(numbers) = before.numbers_of_chunk(*chunk) else { continue };
+                let values = vec![i32::from(*numbers.start()).into(), i32::from(*numbers.end()).into()];
+                exec(sql, "DELETE FROM part WHERE number BETWEEN ? AND ?", values)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The digest of the counted part that ends there, where its chunk came with one. Reads the rows of all parts: asked only where
+/// a chunk that is there comes again with a digest.
+pub(crate) fn digest_of_part(storage: &Storage, end: ByteCount) -> Result<Option<ChunkDigest>> {
+    let query = "SELECT digest FROM part WHERE end_bytes = ?";
+    let found: Vec<DigestRow> = rows(&storage.sql(), query, vec![integer(end)?])?;
+    let text = found.into_iter().find_map(|row| row.digest);
+    text.map(|text| ChunkDigest::try_from(text).map_err(Into::into)).transpose()
+}
+
+/// All counted parts, in the order of their numbers, which is that of their bytes.
+pub(crate) fn part_names(storage: &Storage) -> Result<Vec<PartName>> {
+    let parts: Vec<PartRow> = rows(&storage.sql(), "SELECT * FROM part ORDER BY number", vec![])?;
+    let mut start = ByteCount::ZERO;
+    let name = |row: PartRow| {
+        let part = stored_part(row)?;
+        let bytes = part.end.saturating_sub(start);
+        start = part.end;
+        Ok(PartName { number: part.number, etag: part.etag, crc64nvme: part.crc64nvme, bytes })
+    };
+    parts.into_iter().map(name).collect()
+}
+
+/// Where the bytes of the tail are, in order; neighbours in rows are one piece. Only where there is a tail is there such a table.
+pub(crate) fn tail(storage: &Storage, birth: &Birth) -> Result<Vec<TailPiece>> {
+    let found: Vec<SegmentRow> = rows(&storage.sql(), &format!("{SEGMENTS} ORDER BY start_bytes"), vec![])?;
+    let mut pieces: Vec<TailPiece> = Vec::new();
+    for row in found {
+        let segment = segment(&row)?;
+        match (segment.place, pieces.last_mut()) {
+            (SegmentPlace::Row, Some(TailPiece::Rows { end, .. })) if *end == segment.start => *end = segment.end,
+            (SegmentPlace::Row, _) => pieces.push(TailPiece::Rows { start: segment.start, end: segment.end }),
+            (SegmentPlace::Object, _) => pieces.push(TailPiece::Object {
+                key: birth.segment_key(segment.attempt),
+                bytes: segment.end.saturating_sub(segment.start),
+            }),
+        }
+    }
+    Ok(pieces)
+}
+
+/// Streams rows to whoever fills a part with them, a few at a time.
+pub(crate) fn stream_rows(sql: SqlStorage, start: ByteCount, end: ByteCount) -> impl Stream<Item = Result<Vec<u8>>> {
+    stream::try_unfold(start, move |start| {
+        let read = read_rows(&sql, start, end);
+        async move {
+            let (bytes, reached) = read?;
+            Ok::<_, Error>((!bytes.is_empty()).then_some((bytes, reached)))
+        }
+    })
+}
+
+/// The bytes of the next few segments in rows from `start` on, before `end`, and where they end. Empty where there are none.
+pub(crate) fn read_rows(sql: &SqlStorage, start: ByteCount, end: ByteCount) -> Result<(Vec<u8>, ByteCount)> {
+    // 64 rows of at most 128 KiB: 8 MiB at a time, and far less where the segments are small.
+    let query = "SELECT end_bytes, content FROM segment WHERE start_bytes >= ? AND start_bytes < ? \
+                 AND content IS NOT NULL ORDER BY start_bytes LIMIT 64";
+    let cursor = sql.exec(query, vec![integer(start)?, integer(end)?])?;
+    let mut bytes = Vec::new();
+    let mut reached = start;
+    for row in cursor.raw() {
+        let [end, SqlStorageValue::Blob(content)] = &row?[..] else { return Err("a segment without bytes".into()) };
+        bytes.extend_from_slice(content);
+        reached = match end {
+            SqlStorageValue::Integer(end) => u64::try_from(*end).unwrap_or_default().try_into()?,
+            SqlStorageValue::Float(end) => byte_count(*end)?,
+            _ => return Err("a segment without an end".into()),
+        };
+    }
+    count(&cursor);
+    Ok((bytes, reached))
+}
+
+const SEGMENTS: &str =
+    "SELECT start_bytes, end_bytes, stored_at, attempt, content IS NOT NULL AS in_row, sha256_so_far FROM segment";
+
+fn insert_part(sql: &SqlStorage, part: &StoredPart) -> Result<()> {
+    let values = vec![
+        i32::from(part.number).into(),
+        integer(part.end)?,
+        milliseconds(part.stored_at)?,
+        part.etag.clone().into(),
+        part.crc64nvme.to_string().into(),
+        part.sha256_so_far.as_ref().map(serde_json::to_string).transpose()?.into(),
+        part.digest.clone().map(String::from).into(),
+    ];
+    let insert = "INSERT INTO part (number, end_bytes, stored_at, etag, crc64nvme, sha256_so_far, digest) VALUES (?, ?, ?, ?, ?, ?, ?)";
+    exec(sql, insert, values)
+}
+
+fn insert_segment(sql: &SqlStorage, segment: &Segment, content: Option<&[u8]>) -> Result<()> {
+    let bytes = segment.end.saturating_sub(segment.start).get();
+    let content = match (segment.place, content) {
+        (SegmentPlace::Object, None) => None,
+        (SegmentPlace::Row, Some(content)) if content.len() as u64 == bytes => Some(content.to_vec()),
+        _ => return Err("a segment without its bytes, or with others".into()),
+    };
+    let attempt = i64::try_from(segment.attempt).map_err(|_| "an attempt above 2^63")?;
+    let values = vec![
+        integer(segment.start)?,
+        integer(segment.end)?,
+        milliseconds(segment.stored_at)?,
+        SqlStorageValue::try_from_i64(attempt)?,
+        content.into(),
+        segment.sha256_so_far.as_ref().map(serde_json::to_string).transpose()?.into(),
+    ];
+    exec(sql, TABLE_OF_SEGMENTS, Vec::new())?;
+    let insert = "INSERT INTO segment (start_bytes, end_bytes, stored_at, attempt, content, sha256_so_far) \
+                  VALUES (?, ?, ?, ?, ?, ?)";
+    exec(sql, insert, values)
+}
+
+fn stored_part(row: PartRow) -> Result<StoredPart> {
+    Ok(StoredPart {
+        number: row.number,
+        end: byte_count(row.end_bytes)?,
+        stored_at: instant(row.stored_at),
+        etag: row.etag,
+        crc64nvme: row.crc64nvme.try_into()?,
+        sha256_so_far: row.sha256_so_far.as_deref().map(from_str).transpose()?,
+        digest: row.digest.map(ChunkDigest::try_from).transpose()?,
+    })
+}
+
+fn segment(row: &SegmentRow) -> Result<Segment> {
+    // Attempts are counted from 1, one by one.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let attempt = row.attempt as u64;
+    Ok(Segment {
+        start: byte_count(row.start_bytes)?,
+        end: byte_count(row.end_bytes)?,
+        stored_at: instant(row.stored_at),
+        attempt,
+        place: if row.in_row == 0.0 { SegmentPlace::Object } else { SegmentPlace::Row },
+        sha256_so_far: row.sha256_so_far.as_deref().map(from_str).transpose()?,
+    })
+}

@@ -1,0 +1,67 @@
+//! What every operation is carried out with, beside what it says.
+
+use std::time::Duration;
+
+use durable_objects::platform::error::{Error, Result};
+use durable_objects::rpc::Door;
+use futures_channel::oneshot;
+use upload_core::{operation::Outcome, refusal::Refusal};
+use worker::{Bucket, Context, Env};
+
+use crate::{access::Access, config::Config, http::server_timing::Timings, storage::bucket::BUCKET_BINDING};
+
+/// What an operation comes to: an outcome or a refusal; or else a fault, which is ours.
+pub(crate) type Carried = Result<Result<Outcome, Refusal>>;
+
+/// What storing bytes takes. Owned, since storing outlives its request.
+pub(crate) struct Storing {
+    /// The way to the upload's object.
+    pub(crate) objects: Door,
+    /// Where the bytes go.
+    pub(crate) bucket: Bucket,
+    /// How long a body may bring too little.
+    pub(crate) stalled_after: Duration,
+    /// Where the time goes.
+    pub(crate) timings: Timings,
+}
+
+/// One request's surroundings.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'a> {
+    /// The deployment's settings.
+    pub(crate) config: &'a Config,
+    /// The bindings.
+    pub(crate) env: &'a Env,
+    /// What keeps work alive when the client goes away.
+    pub(crate) context: &'a Context,
+    /// Where its time goes.
+    pub(crate) timings: &'a Timings,
+    /// Where it came from, as an IP address.
+    pub(crate) address: Option<&'a str>,
+    /// Who asks, and what may be created.
+    pub(crate) access: &'a Access,
+}
+
+impl Call<'_> {
+    /// The way to uploads, for whoever asks.
+    pub(crate) fn uploads(self) -> Result<Door> {
+        Door::to_uploads(self.env, self.access.caller.clone())
+    }
+
+    /// What storing bytes takes, for whoever asks.
+    pub(crate) fn storing(self) -> Result<Storing> {
+        let (objects, bucket) = (self.uploads()?, self.env.bucket(BUCKET_BINDING)?);
+        Ok(Storing { objects, bucket, stalled_after: self.config.stalled_after, timings: self.timings.clone() })
+    }
+
+    /// Runs the work in a task of its own, and waits for it. In production a handler ends with its client, and only such a
+    /// task survives, for at most 30 seconds.
+    pub(crate) async fn outliving_its_client<T: 'static>(self, work: impl Future<Output = T> + 'static) -> Result<T> {
+        let (done, answer) = oneshot::channel();
+        self.context.wait_until(async move {
+            // Nobody waits any more where the handler has ended.
+            let _ = done.send(work.await);
+        });
+        answer.await.map_err(|_| Error::from("the work ended without an answer"))
+    }
+}

@@ -1,0 +1,78 @@
+//! What the owner's ledger says to a creation, followed up until it is clear what there is to do: create the upload, or show the one that
+//! the same creation has made before, or the object that has these bytes already.
+
+use durable_objects::platform::error::Result;
+use durable_objects::rpc::{
+    Door, ask,
+    ledger::{Admit, ForgetObject},
+    upload::{FindObject, Status},
+};
+use upload_core::{
+    caller::Caller,
+    ledger::{Admission, EntryName, Fingerprint},
+    refusal::Refusal,
+    units::UploadId,
+    upload::Snapshot,
+};
+use worker::Env;
+
+use crate::{context::Call, storage::bucket::BUCKET_BINDING};
+
+/// So often the ledger is asked for one creation. Each time it has learned that something it knew is not there any more.
+const MOST_QUESTIONS: usize = 4;
+
+/// What there is to do.
+pub(crate) enum Admitted {
+    /// The upload is to be created, under this name.
+    New(EntryName),
+    /// It was created before. This is how it stands.
+    Before(Box<Snapshot>),
+    /// Its bytes are stored already.
+    Stored(Fingerprint),
+}
+
+/// Asks the ledger of this owner.
+pub(crate) async fn ask_ledger(
+    mut admit: Admit,
+    owner: &str,
+    call: Call<'_>,
+) -> Result<std::result::Result<Admitted, Refusal>> {
+    let (ledgers, objects) = (Door::to_ledgers(call.env)?, call.uploads()?);
+    for _ in 0..MOST_QUESTIONS {
+        match ask(&ledgers, owner, &admit).await? {
+            Ok(Admission::Opened(name)) => return Ok(Ok(Admitted::New(name))),
+            Ok(Admission::Repeated(earlier)) => match ask(&objects, earlier, &Status).await? {
+                // The first creation may have died between the ledger and the object, or all of it is long over and forgotten. The
+                // ledger knows which.
+                Err(Refusal::UploadNotFound) if !exists(earlier, call.env).await? => admit.instead_of = Some(earlier),
+                answer => return Ok(answer.map(|snapshot| Admitted::Before(Box::new(snapshot)))),
+            },
+            Ok(Admission::Known(object)) if is_still_there(&object, call.env).await? => {
+                return Ok(Ok(Admitted::Stored(object)));
+            }
+            Ok(Admission::Known(object)) => {
+                let _forgotten = ask(&ledgers, owner, &ForgetObject { sha256: object.sha256 }).await?;
+            }
+            Err(refusal) => return Ok(Err(refusal)),
+        }
+    }
+    Err("the ledger knows again and again what is not there".into())
+}
+
+/// Whether there is such an upload, whoever asks.
+pub(crate) async fn exists(upload: UploadId, env: &Env) -> Result<bool> {
+    let objects = Door::to_uploads(env, Caller::System)?;
+    Ok(!matches!(ask(&objects, upload, &Status).await?, Err(Refusal::UploadNotFound)))
+}
+
+/// The upload's object knows first when its file is to be deleted; when it has been forgotten, R2 alone knows.
+async fn is_still_there(known: &Fingerprint, env: &Env) -> Result<bool> {
+    let objects = Door::to_uploads(env, Caller::System)?;
+    match ask(&objects, known.upload_id, &FindObject).await? {
+        Ok(_) | Err(Refusal::UploadNotFound) => {
+            let found = env.bucket(BUCKET_BINDING)?.head(&known.key).await?;
+            Ok(found.is_some_and(|object| object.etag() == known.etag && object.size() == known.file_size.get()))
+        }
+        Err(_) => Ok(false),
+    }
+}

@@ -1,0 +1,139 @@
+//! A chunk whose sender does not say how long it is. Storage takes only what has a length, so its bytes are gathered in memory,
+//! up to where a part ends and as many as `upload_core::gathering` allows, and each gathering is stored as a chunk of its own, whose
+//! length is known by then; linked to the one before it, so that nobody comes between them. What has been stored counts,
+//! however the body ends.
+
+use durable_objects::platform::error::Result;
+use durable_objects::rpc::{ask, upload::Status};
+use futures_util::future::{Either, select};
+use upload_core::{
+    chunk::{Completion, Named},
+    operation::{Append, BodyEnd, Outcome, Unsized, Wait},
+    refusal::Refusal,
+    session::{Link, Release, ReleaseReason},
+    units::ByteCount,
+    upload::Phase,
+};
+use web_sys::ReadableStream;
+
+use crate::{
+    context::Carried,
+    context::{Call, Storing},
+    handlers::{
+        append::{self, Stored},
+        await_object,
+    },
+    transfer::{
+        body::fixed_length,
+        gathering::{Ended, Gatherer},
+        held::Held,
+        relay::drain,
+    },
+};
+
+/// What came of a body.
+struct Arrived {
+    /// Its bytes are stored up to here.
+    to: ByteCount,
+    /// What came of the last piece; none where it had no bytes.
+    last: Option<Outcome>,
+    /// Whether its end has been seen.
+    is_all: bool,
+}
+
+/// Stores the chunk. The work goes on for a while when the client goes away, as for any other chunk. Where its end is that of the file,
+/// the length is declared by it, once it has been seen.
+pub(crate) async fn carry_out(chunk: Unsized, body: Option<ReadableStream>, call: Call<'_>) -> Carried {
+    let Unsized { id, offset, file_bytes, end, wait } = chunk;
+    let stored = match body {
+        None => Ok(Arrived { to: offset, last: None, is_all: true }),
+        Some(body) => {
+            let storing = call.storing()?;
+            call.outliving_its_client(async move { store(chunk, &body, &storing).await }).await??
+        }
+    };
+    let Arrived { to, last, is_all } = match stored {
+        Ok(arrived) => arrived,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let (named, length) = (Named::ByOffset, ByteCount::ZERO);
+    let nothing = Append { id, offset: to, named, completes: end.completes(), length, file_bytes, digest: None, wait };
+    match (last, end) {
+        // Crash here: all bytes count, and the client, which has no answer, asks and says once more that this is the end.
+        (_, BodyEnd::FileEnds) if is_all => {
+            let end = Append { file_bytes: Some(to), completes: Completion::WhenWhole, ..nothing };
+            append::carry_out(end, None, call).await
+        }
+        (Some(appended), _) => await_object::wait_for_object(wait, Ok(appended), call).await,
+        (None, _) => append::carry_out(nothing, None, call).await,
+    }
+}
+
+/// Stores what the body brings.
+async fn store(chunk: Unsized, body: &ReadableStream, storing: &Storing) -> Result<Result<Arrived, Refusal>> {
+    let plan = match ask(&storing.objects, chunk.id, &Status).await? {
+        Ok(now) => now.plan,
+        Err(refusal) => {
+            drain(Some(body.clone())).await?;
+            return Ok(Err(refusal));
+        }
+    };
+    let mut gatherer = Gatherer::new(body, storing.stalled_after)?;
+    let (mut offset, mut last) = (chunk.offset, None::<Stored>);
+    loop {
+        let to_part_end = plan.part_bytes.saturating_sub(offset.saturating_sub(plan.part_start(offset)));
+        let (held, end) = gatherer.gather(to_part_end.get()).await;
+        let length = ByteCount::new(held.bytes()).unwrap_or(ByteCount::MAX);
+        if !length.is_zero() {
+            let (id, file_bytes) = (chunk.id, chunk.file_bytes);
+            let (named, completes) = (Named::ByOffset, chunk.end.completes());
+            let part = Append { id, offset, named, completes, length, file_bytes, digest: None, wait: Wait::No };
+            let link = Link { after: last.as_ref().map(|stored| stored.attempt), more: end.is_none() };
+            match store_held(part, link, held, storing).await? {
+                Ok(stored) => last = Some(stored),
+                Err(refusal) => {
+                    gatherer.drain().await;
+                    return Ok(Err(beyond_end(refusal, last.as_ref())));
+                }
+            }
+            offset = offset.checked_add(length).unwrap_or(offset);
+        }
+        let Some(end) = end else { continue };
+        if length.is_zero()
+            && let Some(stored) = &last
+        {
+            // Another piece was announced and does not come. Crash here: who asks where to go on waits 2 s and takes the lease.
+            let release = Release { attempt: stored.attempt, reason: ReleaseReason::GaveUp };
+            let _counted = ask(&storing.objects, chunk.id, &release).await?;
+        }
+        // What arrived counts, however the body ended.
+        let arrived = |is_all| Arrived { to: offset, last: last.map(|stored| stored.outcome), is_all };
+        return match end {
+            Ended::AtEnd => Ok(Ok(arrived(true))),
+            Ended::CutOff => Ok(Ok(arrived(false))),
+            Ended::Stalled => Ok(Err(Refusal::BodyStalled { uploaded_bytes: offset })),
+        };
+    }
+}
+
+/// Stores what was gathered: by now it has a length. Memory is let go of with the last of it.
+async fn store_held(part: Append, link: Link, held: Held, storing: &Storing) -> Result<Result<Stored, Refusal>> {
+    let (sink, readable) = fixed_length(held.bytes())?;
+    let stored = Box::pin(append::store(part, link, Some(readable), storing));
+    let flowing = Box::pin(async move { held.flow_into(&sink).await });
+    match select(stored, flowing).await {
+        Either::Left((stored, _)) => stored,
+        Either::Right((_, stored)) => stored.await,
+    }
+}
+
+/// A body that goes on behind the last byte of the file finds the upload complete, by its own earlier pieces.
+fn beyond_end(refusal: Refusal, last: Option<&Stored>) -> Refusal {
+    match (refusal, last.map(|stored| &stored.outcome)) {
+        (
+            Refusal::OffsetMismatch { uploaded_bytes },
+            Some(Outcome::Appended { phase, file_bytes: Some(file_bytes), .. }),
+        ) if *phase != Phase::Open => Refusal::BeyondDeclaredLength { file_bytes: *file_bytes, uploaded_bytes },
+        (refusal, _) => refusal,
+    }
+}

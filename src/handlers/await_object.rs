@@ -1,0 +1,67 @@
+//! What follows the last byte: an answer that is given only with the object waits for it.
+
+use durable_objects::{
+    platform::error::Result,
+    rpc::{ask, upload::AwaitObject},
+};
+use upload_core::{
+    chunk::Completion,
+    log_line::LogLine,
+    operation::{Outcome, Wait},
+    refusal::Refusal,
+    units::UploadId,
+    upload::{Phase, Snapshot},
+};
+
+use crate::{
+    context::{Call, Carried},
+    log,
+};
+
+/// Whether all bytes are there and nothing follows, but some are in the tail: whoever said so, and was to put them into the last
+/// part, has gone.
+pub(crate) fn lacks_last_part(now: &Snapshot) -> bool {
+    let is_whole = now.plan.declared_bytes() == Some(now.offset);
+    now.phase == Phase::Open && is_whole && now.completes == Completion::WhenWhole
+}
+
+/// The answer, once the object is there where it waits for that.
+pub(crate) async fn wait_for_object(wait: Wait, appended: Result<Outcome, Refusal>, call: Call<'_>) -> Carried {
+    match (wait, &appended) {
+        (Wait::ForObject, &Ok(Outcome::Appended { id, phase, object: None, .. })) if phase != Phase::Open => {
+            Ok(awaited(id, call).await.map_or(appended, |awaited| awaited.map(|now| shown(&now))))
+        }
+        _ => Ok(appended),
+    }
+}
+
+/// How the upload stands once it has its object, or after a while. An upload that has failed is gone. None where it could not be
+/// asked: its bytes are stored all the same, and a client that is told of a fault now might send them all again.
+pub(crate) async fn awaited(id: UploadId, call: Call<'_>) -> Option<Result<Snapshot, Refusal>> {
+    let asked = async { ask(&call.uploads()?, id, &AwaitObject).await };
+    let answer = match asked.await {
+        Ok(answer) => answer,
+        Err(error) => {
+            log::error(&LogLine { detail: Some(error.to_string()), ..LogLine::of("object_not_awaited", id) });
+            return None;
+        }
+    };
+    Some(answer.and_then(|now| match now.phase {
+        Phase::Failed => {
+            Err(Refusal::UploadGone { phase: now.phase, reason: now.reason.unwrap_or_else(|| "It failed.".to_owned()) })
+        }
+        _ => Ok(now),
+    }))
+}
+
+/// The answer to a chunk, from how the upload stands.
+pub(crate) fn shown(now: &Snapshot) -> Outcome {
+    Outcome::Appended {
+        id: now.id,
+        uploaded_bytes: now.uploaded_bytes,
+        file_bytes: now.plan.declared_bytes(),
+        expires_at: now.expires_at,
+        phase: now.phase,
+        object: now.object.clone(),
+    }
+}

@@ -1,0 +1,119 @@
+//! A new upload that is put together from others: all of them must live and be their owner's, and are kept until it is done, once it has
+//! been admitted: what is refused keeps nothing. Its bytes are copied in the queue's time (`copying`); the answer waits for the object as long as a client may be kept
+//! waiting, where nothing but copying is left to do.
+
+use durable_objects::platform::error::Result;
+use durable_objects::rpc::{Door, ask, ledger::Recall, upload::Status};
+use upload_core::{
+    ledger::Idempotency,
+    operation::{Create, Outcome, Wait},
+    plan::Limits,
+    refusal::Refusal,
+    session::{Piece, Wanted},
+    units::{ByteCount, UnixMs, UploadId},
+    upload::{Phase, Purpose},
+};
+
+use crate::{
+    context::{Call, Carried},
+    handlers::{await_object, create},
+    queue::concat,
+};
+
+/// How often the same pieces can be put together anew with nothing but the list to tell it by, within the day that it is
+/// remembered.
+const MOST_TIMES_ANEW: usize = 16;
+
+/// Creates the upload, or finds the one that was created for the same request.
+pub(crate) async fn carry_out(create: Create, wait: Wait, call: Call<'_>) -> Carried {
+    let Purpose::Composition(ids) = create.purpose.clone() else { return create::carry_out(create, call).await };
+    let (owner, limits) = match call.access.creator(&create.purpose) {
+        Ok(creator) => (creator.owner.clone(), creator.permit.tighten(call.config.limits)),
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let pieces = match asked(&ids, None, &owner, call).await? {
+        Ok(pieces) => pieces,
+        // What it was put together from may be gone by now. The answer to the same request stays the same.
+        Err(refusal) => return Ok(earlier(create, call).await?.ok_or(refusal)),
+    };
+    let file_bytes = match total(&pieces, limits, create.mode) {
+        Ok(file_bytes) => file_bytes,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let created = once(Create { file_bytes, ..create }, &pieces, call).await?;
+    if let Ok(Outcome::Created { snapshot, .. }) = &created
+        && snapshot.phase == Phase::Open
+    {
+        // Crash here, or fails: the upload is there and its pieces are not kept yet. It asks for them itself when it is copied, and
+        // keeps them then; one that is gone by that time fails it, and says so.
+        let _kept = asked(&ids, Some(snapshot.expires_at), &owner, call).await;
+    }
+    let all_there = pieces.iter().all(|piece| piece.object.is_some());
+    match created {
+        Ok(Outcome::Created { snapshot, limits, upload_token }) if all_there && wait == Wait::ForObject => {
+            let now = await_object::awaited(snapshot.id, call).await.unwrap_or(Ok(snapshot));
+            Ok(now.map(|snapshot| Outcome::Created { snapshot, limits, upload_token }))
+        }
+        created => Ok(created),
+    }
+}
+
+/// All pieces; kept until then, where that is said.
+async fn asked(
+    ids: &[UploadId],
+    until: Option<UnixMs>,
+    owner: &str,
+    call: Call<'_>,
+) -> Result<Result<Vec<Piece>, Refusal>> {
+    let wanted = Wanted { owner: owner.to_owned(), pieces: ids.to_vec(), until };
+    let objects = call.uploads()?;
+    Ok(concat::ask_for(&wanted, &objects).await?.into_iter().collect())
+}
+
+/// How long the file will be, where all pieces know it. What is known of it must not be too long already.
+fn total(pieces: &[Piece], limits: Limits, mode: upload_core::plan::Mode) -> Result<Option<ByteCount>, Refusal> {
+    let limit_bytes = limits.largest_file(mode);
+    let mut known = pieces.iter().filter_map(|piece| piece.bytes);
+    let sum = known.try_fold(ByteCount::ZERO, ByteCount::checked_add);
+    let sum = sum.filter(|sum| *sum <= limit_bytes).ok_or(Refusal::UploadTooLarge { limit_bytes })?;
+    Ok(pieces.iter().all(|piece| piece.bytes.is_some()).then_some(sum))
+}
+
+/// The upload that was created for this request before, unless that has ended without an object.
+async fn earlier(create: Create, call: Call<'_>) -> Result<Option<Outcome>> {
+    let Ok(creator) = call.access.creator(&create.purpose) else { return Ok(None) };
+    let ledgers = Door::to_ledgers(call.env)?;
+    let objects = call.uploads()?;
+    let mut asked = create.idempotency;
+    while let Some(idempotency) = asked {
+        let Ok(Some(id)) = ask(&ledgers, &creator.owner, &Recall(idempotency.clone())).await? else { break };
+        match ask(&objects, id, &Status).await? {
+            Ok(snapshot) if snapshot.phase != Phase::Failed => {
+                let upload_token = create::upload_token(snapshot.id, call.config);
+                return Ok(Some(Outcome::Created { snapshot, limits: call.config.limits, upload_token }));
+            }
+            _ => asked = idempotency.anew(),
+        }
+    }
+    Ok(None)
+}
+
+/// One upload for the same request, however often it is repeated; another once that one has ended without an object.
+async fn once(mut create: Create, pieces: &[Piece], call: Call<'_>) -> Carried {
+    // Where it is not known how long they are together, it counts for nothing yet, and they go on counting for themselves.
+    let is_known = create.file_bytes.is_some();
+    let takes_over = || pieces.iter().filter(|_| is_known).map(|piece| piece.entry).collect();
+    for _ in 0..MOST_TIMES_ANEW {
+        let created = create::of_pieces(create.clone(), takes_over(), call).await?;
+        let has_ended = match &created {
+            Ok(Outcome::Created { snapshot, .. }) => snapshot.phase == Phase::Failed,
+            Err(refusal) => matches!(refusal, Refusal::UploadGone { .. }),
+            Ok(_) => false,
+        };
+        match create.idempotency.as_ref().and_then(Idempotency::anew).filter(|_| has_ended) {
+            Some(anew) => create.idempotency = Some(anew),
+            None => return Ok(created),
+        }
+    }
+    create::of_pieces(create, takes_over(), call).await
+}

@@ -1,0 +1,304 @@
+//! A new upload: the owner's ledger admits it, and its object is created. Or there is nothing to create, because the same
+//! creation was asked before, or because the same bytes are stored already.
+
+use durable_objects::platform::error::{Error, Result};
+use durable_objects::rpc::{
+    Door, ask,
+    ledger::{Admit, Settle},
+    upload::{Begun, Cancel, CreateAndBegin, CreateUpload, Probe, Status},
+};
+use upload_core::{
+    chunk::Named,
+    ledger::{ENTRY_GRACE_MS, Entry, EntryKind, EntryName},
+    log_line::LogLine,
+    operation::{Append, BodyEnd, Create, FirstChunk, Outcome, Unsized, Wait},
+    plan::{Mode, Plan},
+    refusal::Refusal,
+    session::{Begin, Birth, DeleteRight, Grant, Link, Policy},
+    token::upload_token,
+    units::{ByteCount, UnixMs, UploadId},
+    upload::{Phase, Purpose, Snapshot},
+};
+use web_sys::ReadableStream;
+
+use crate::{
+    access::{Creator, rate_limit},
+    config::{Auth, Config},
+    context::{Call, Carried},
+    handlers::{
+        admission::{self, Admitted},
+        append, append_stream,
+    },
+    log::{self, Stopwatch, now_ms},
+    storage::s3::S3Bucket,
+};
+
+/// Creates the upload.
+pub(crate) async fn carry_out(create: Create, call: Call<'_>) -> Carried {
+    Ok(create_and_begin(create, None, Vec::new(), call).await?.map(|(outcome, _)| outcome))
+}
+
+/// Creates an upload that is put together from pieces. Those named here count as part of it from then on.
+pub(crate) async fn of_pieces(create: Create, takes_over: Vec<EntryName>, call: Call<'_>) -> Carried {
+    Ok(create_and_begin(create, None, takes_over, call).await?.map(|(outcome, _)| outcome))
+}
+
+/// Creates the upload, and begins its first chunk in the same breath: then the right to store it comes along.
+async fn create_and_begin(
+    create: Create,
+    first: Option<Begin>,
+    takes_over: Vec<EntryName>,
+    call: Call<'_>,
+) -> Result<Result<(Outcome, Option<Grant>), Refusal>> {
+    let config = call.config;
+    let creator = match allowed(&create, call).await? {
+        Ok(creator) => creator,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let limits = creator.permit.tighten(config.limits);
+    let Ok(plan) = Plan::for_chunks(create.mode, create.file_bytes, create.chunking, limits) else {
+        return Ok(Err(Refusal::UploadTooLarge { limit_bytes: limits.largest_file(create.mode) }));
+    };
+    let watch = Stopwatch::start();
+    let (id, created_at) = (fresh_id()?, UnixMs(now_ms()));
+    if create.mode == Mode::Direct
+        && let Err(refusal) = proved(id, created_at, call).await?
+    {
+        return Ok(Err(refusal));
+    }
+    let mut birth = Birth {
+        id,
+        owner: creator.owner,
+        key: Birth::object_key(&creator.permit.key_prefix, id),
+        purpose: create.purpose.clone(),
+        file: create.file.clone(),
+        plan,
+        fits_request: plan.file_bytes <= limits.max_chunk_bytes,
+        multipart_id: None,
+        public_url: config.public_url.as_deref().map(|url| config.base_path.below(url)).unwrap_or_default(),
+        created_at,
+        // Of a piece the origin never hears: it is told of what is put together from it.
+        policy: Policy { tell_origin: config.policy.tell_origin && create.purpose != Purpose::Piece, ..config.policy },
+        created_with: creator.token,
+        attached: creator.permit.metadata,
+        types: creator.permit.types.or_else(|| config.types.clone()).filter(|_| create.purpose != Purpose::Piece),
+        byte_quota: Some(config.quota).filter(|quota| plan.open_ended && quota.bounds_bytes()),
+    };
+    let shown = |snapshot: Snapshot| {
+        let upload_token = upload_token(snapshot.id, config);
+        Outcome::Created { snapshot, limits, upload_token }
+    };
+    let admit = Admit {
+        entry: entry(&birth, first.as_ref()),
+        sha256: birth.file.sha256.filter(|_| !birth.plan.open_ended),
+        idempotency: create.idempotency.clone(),
+        quota: config.quota,
+        takes_over,
+        instead_of: None,
+    };
+    match admission::ask_ledger(admit, &birth.owner, call).await? {
+        Ok(Admitted::New(name)) => birth.rename(name),
+        Ok(Admitted::Before(snapshot)) => return Ok(Ok((shown(*snapshot), None))),
+        Ok(Admitted::Stored(object)) => return Ok(Ok((Outcome::Duplicate(object), None))),
+        Err(refusal) => return Ok(Err(refusal)),
+    }
+    // Crash here: the ledger has an entry without an upload. The same creation goes on with it, if it has a key; the list leaves it
+    // out, and takes it away; and it goes when its upload would be over at the latest.
+    match created(birth, first, call).await? {
+        Ok(Begun { snapshot, grant }) => {
+            let line = LogLine { bytes: snapshot.plan.declared_bytes(), ..LogLine::of("created", snapshot.id) };
+            log::info(&LogLine { duration_ms: Some(watch.elapsed_ms()), ..line });
+            Ok(Ok((shown(snapshot), grant)))
+        }
+        Err(refusal) => Ok(Err(refusal)),
+    }
+}
+
+fn fresh_id() -> Result<UploadId> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| Error::from(error.to_string()))?;
+    Ok(UploadId::from_random_bytes(random))
+}
+
+/// Whether parts can be stored past this service at all: with keys that R2 takes.
+async fn proved(id: UploadId, created_at: UnixMs, call: Call<'_>) -> Result<Result<(), Refusal>> {
+    match S3Bucket::open(call.env) {
+        Ok(bucket) => bucket.prove(id, created_at).await,
+        Err(refusal) => Ok(Err(refusal)),
+    }
+}
+
+/// How the upload counts: with its length, or, until that is declared, with what comes along.
+fn entry(birth: &Birth, first: Option<&Begin>) -> Entry {
+    Entry {
+        name: birth.entry(),
+        kind: if birth.purpose == Purpose::Piece { EntryKind::Piece } else { EntryKind::File },
+        bytes: birth.plan.declared_bytes().or(first.map(|first| first.length)).unwrap_or_default(),
+        // Its latest end: however it goes, it takes no room after that.
+        drop_at: birth.latest_end().plus_ms(ENTRY_GRACE_MS),
+    }
+}
+
+/// Has the upload's object created. Where that fails, and the object says that it is not there, the ledger is told: what does not exist
+/// counts for nothing.
+async fn created(birth: Birth, first: Option<Begin>, call: Call<'_>) -> Result<Result<Begun, Refusal>> {
+    let (name, owner, objects) = (birth.entry(), birth.owner.clone(), call.uploads()?);
+    let tried = create_object(&objects, birth, first).await;
+    if matches!(tried, Ok(Ok(_))) {
+        return tried;
+    }
+    match ask(&objects, name.upload_id, &Status).await {
+        // It was created all the same: the answer was lost, or the same creation was asked twice, and the other one was luckier.
+        Ok(Ok(snapshot)) => return Ok(Ok(Begun { snapshot, grant: None })),
+        Ok(Err(Refusal::UploadNotFound)) => {
+            let settle = Settle { name, bytes: Some(ByteCount::ZERO), sha256: None, object: None };
+            // Crash here, or fails: the entry is there without an upload, as above.
+            let _left = ask(&Door::to_ledgers(call.env)?, &owner, &settle).await;
+        }
+        // Nobody knows. Where it exists, it counts.
+        _ => {}
+    }
+    tried
+}
+
+/// Has the object created, and its first chunk begun where there is one. While a deployment is under way the object may run the build
+/// before, which knows only the creation: then the chunk asks for itself. So it does after any other failure, since a creation may
+/// be repeated.
+async fn create_object(objects: &Door, birth: Birth, first: Option<Begin>) -> Result<Result<Begun, Refusal>> {
+    let id = birth.id;
+    let birth = match first {
+        None => birth,
+        Some(first) => {
+            let command = CreateAndBegin { birth, first };
+            if let Ok(answer) = ask(objects, id, &command).await {
+                return Ok(answer);
+            }
+            command.birth
+        }
+    };
+    Ok(ask(objects, id, &CreateUpload(birth)).await?.map(|snapshot| Begun { snapshot, grant: None }))
+}
+
+/// Who creates it, where that is allowed: so large a file, of this type, so soon after the one before.
+async fn allowed(create: &Create, call: Call<'_>) -> Result<Result<Creator, Refusal>> {
+    let creator = match call.access.creator(&create.purpose) {
+        Ok(creator) => creator.clone(),
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    if let Err(refusal) = creator.permit.check(create, call.config.types.as_ref()) {
+        return Ok(Err(refusal));
+    }
+    // Where anybody may upload there is one owner, and one address.
+    if let Auth::Tokens(_) = call.config.auth
+        && let Err(refusal) = rate_limit::count(create, &creator.owner, call).await?
+    {
+        return Ok(Err(refusal));
+    }
+    Ok(Ok(creator))
+}
+
+/// The token of this upload, where tokens are needed.
+pub(crate) fn upload_token(upload: UploadId, config: &Config) -> Option<String> {
+    match config.auth {
+        Auth::Open => None,
+        Auth::Tokens(_) => upload_token::mint(config.download_secrets.first()?, upload),
+    }
+}
+
+/// Creates the upload and stores the bytes that came with the creation. Where they are cut short, the upload is there with
+/// what counted of them; where they are not what they were said to be, nothing is.
+pub(crate) async fn with_first_chunk(
+    create: Create,
+    first: FirstChunk,
+    body: Option<ReadableStream>,
+    call: Call<'_>,
+) -> Carried {
+    let limit_bytes = call.config.limits.max_chunk_bytes;
+    if first.length > limit_bytes {
+        return Ok(Err(Refusal::ChunkTooLarge { limit_bytes }));
+    }
+    if create.file_bytes.is_some_and(|file_bytes| first.length > file_bytes) {
+        let (file_bytes, uploaded_bytes) = (create.file_bytes.unwrap_or_default(), ByteCount::ZERO);
+        return Ok(Err(Refusal::BeyondDeclaredLength { file_bytes, uploaded_bytes }));
+    }
+    let (wait, length) = (first.wait, first.length);
+    let whole = first.digest.is_some();
+    let (offset, named, completes, link) = (ByteCount::ZERO, Named::ByOffset, first.completes, Link::default());
+    let chunk = Begin { offset, length, file_bytes: None, whole, named, completes, link };
+    let (created, grant) =
+        match create_and_begin(create, (!length.is_zero()).then_some(chunk), Vec::new(), call).await? {
+            Ok(created) => created,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+    let Outcome::Created { snapshot, limits, upload_token } = created else { return Ok(Ok(created)) };
+    let id = snapshot.id;
+    let is_new = snapshot.phase == Phase::Open && snapshot.uploaded_bytes.is_zero();
+    let objects = call.uploads()?;
+    let stands = if !is_new {
+        // Asked before, and the bytes of that request may still be on their way: the offset told now must be accepted.
+        ask(&objects, id, &Probe).await?
+    } else if length.is_zero() {
+        Ok(snapshot)
+    } else {
+        let (file_bytes, digest) = (None, first.digest);
+        let chunk = Append { id, offset, named, completes, length, file_bytes, digest, wait: Wait::No };
+        match append::in_background(chunk, grant, body, call).await {
+            Ok(Ok(Outcome::Appended { uploaded_bytes, expires_at, phase, object, .. })) => {
+                Ok(snapshot.appended(uploaded_bytes, expires_at, phase, object))
+            }
+            Ok(Err(refusal @ (Refusal::ChecksumMismatch { .. } | Refusal::FileDigestMismatch { .. }))) => {
+                // Crash here, or fails: the upload is there without a byte, and expires.
+                let _expires = ask(&objects, id, &Cancel(DeleteRight::Unfinished)).await;
+                return Ok(Err(refusal));
+            }
+            // Whatever else went wrong, faults of ours too: the upload is there, and this is how it stands. A client that is not told
+            // of it sends everything again, to another one.
+            other => {
+                if let Err(error) = other {
+                    log::error(&LogLine { detail: Some(error.to_string()), ..LogLine::of("fault", id) });
+                }
+                ask(&objects, id, &Status).await?
+            }
+        }
+    };
+    let now = match stands {
+        Ok(now) => append::finish(now, wait, call).await?,
+        Err(refusal) => Err(refusal),
+    };
+    Ok(now.map(|snapshot| Outcome::Created { snapshot, limits, upload_token }))
+}
+
+/// Creates the upload and stores the bytes that come with the creation, however many those are. Where they are cut short, the upload
+/// is there with what counted of them; where they contradict its length, nothing is.
+pub(crate) async fn with_unsized(
+    create: Create,
+    end: BodyEnd,
+    wait: Wait,
+    body: Option<ReadableStream>,
+    call: Call<'_>,
+) -> Carried {
+    let created = match carry_out(create, call).await? {
+        Ok(created) => created,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let Outcome::Created { snapshot, limits, upload_token } = created else { return Ok(Ok(created)) };
+    let (id, objects) = (snapshot.id, call.uploads()?);
+    if snapshot.phase != Phase::Open || !snapshot.uploaded_bytes.is_zero() {
+        // Asked before, and the bytes of that request may still be on their way: the offset told now must be accepted.
+        let stands = ask(&objects, id, &Probe).await?;
+        return Ok(stands.map(|snapshot| Outcome::Created { snapshot, limits, upload_token }));
+    }
+    let chunk = Unsized { id, offset: ByteCount::ZERO, file_bytes: None, end, wait };
+    match append_stream::carry_out(chunk, body, call).await {
+        Ok(Err(refusal @ (Refusal::BeyondDeclaredLength { .. } | Refusal::InconsistentLength { .. }))) => {
+            // Crash here, or fails: the upload is there, nobody knows its URL, and it expires.
+            let _expires = ask(&objects, id, &Cancel(DeleteRight::Unfinished)).await;
+            return Ok(Err(refusal));
+        }
+        // Whatever else went wrong, faults of ours too: the upload is there, and its client is told how it stands.
+        Ok(_) => {}
+        Err(error) => log::error(&LogLine { detail: Some(error.to_string()), ..LogLine::of("fault", id) }),
+    }
+    let stands = ask(&objects, id, &Status).await?;
+    Ok(stands.map(|snapshot| Outcome::Created { snapshot, limits, upload_token }))
+}

@@ -1,0 +1,110 @@
+//! The object out, by signed URL or to its owner: R2's own stream, handed through untouched. What is served is inert: an attachment
+//! that no browser sniffs or runs, and that nobody on the way may change.
+
+use durable_objects::platform::error::Result;
+use durable_objects::rpc::{
+    ask,
+    upload::{FindObject, FoundObject},
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use upload_core::{
+    byte_range::Wanted,
+    http_date,
+    operation::{Content, Download},
+    preconditions::{Current, Selected},
+    refusal::Refusal,
+    units::UnixMs,
+    upload::{ObjectFacts, Phase, Snapshot},
+};
+use worker::{Headers, Range, Response, ResponseBuilder};
+
+use crate::{access::signed_url, context::Call, log::now_ms, storage::bucket::BUCKET_BINDING};
+
+/// The object's bytes and how its upload stands, or why there are none.
+type Served = Result<Result<(Response, Snapshot), Refusal>>;
+
+/// Answers with the object or the wanted range of it, to whoever has a signed URL.
+pub(crate) async fn serve(download: &Download, call: Call<'_>) -> Served {
+    if let Err(refusal) = signed_url::verify(&call.config.download_secrets, download, UnixMs(now_ms())) {
+        return Ok(Err(refusal));
+    }
+    let Download { id, head_only, conditions, .. } = download.clone();
+    serve_owner(&Content { id, head_only, conditions }, call).await
+}
+
+/// Answers with the object or the wanted range of it, to its owner.
+pub(crate) async fn serve_owner(download: &Content, call: Call<'_>) -> Served {
+    let objects = call.uploads()?;
+    let FoundObject { object, completed_at, snapshot } = match ask(&objects, download.id, &FindObject).await? {
+        Ok(found) => found,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let bytes = snapshot.plan.file_bytes;
+    let headers = validators(&object, completed_at)?;
+    let wanted = match download.conditions.select(Current { etag: &object.etag, modified_at: completed_at, bytes }) {
+        Ok(Selected::Bytes(wanted)) => wanted,
+        Ok(Selected::NotModified) => {
+            return Ok(Ok((ResponseBuilder::new().with_headers(headers).with_status(304).empty(), snapshot)));
+        }
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    describe(&headers, &snapshot, wanted)?;
+    let builder = ResponseBuilder::new().with_headers(headers).with_status(match wanted {
+        Wanted::Whole => 200,
+        Wanted::Range { .. } => 206,
+    });
+    if download.head_only || bytes.is_zero() {
+        return Ok(Ok((builder.empty(), snapshot)));
+    }
+    let bucket = call.env.bucket(BUCKET_BINDING)?;
+    let mut get = bucket.get(&object.key);
+    if let Wanted::Range { first, last } = wanted {
+        get = get.range(Range::OffsetWithLength { offset: first, length: last - first + 1 });
+    }
+    let Some(stored) = get.execute().await? else {
+        let reason = "The object is not in storage any more.".to_owned();
+        return Ok(Err(Refusal::UploadGone { phase: Phase::Completed, reason }));
+    };
+    match stored.body() {
+        Some(body) => Ok(Ok((builder.body(body.response_body()?), snapshot))),
+        None => Err("R2 gave an object without a body".into()),
+    }
+}
+
+/// What a 304 says too (RFC 9110, section 15.4.5): which object it is, and how it may be kept.
+fn validators(object: &ObjectFacts, completed_at: UnixMs) -> Result<Headers> {
+    let headers = Headers::new();
+    headers.set("etag", &format!("\"{}\"", object.etag))?;
+    headers.set("last-modified", &http_date::written(completed_at))?;
+    // A proxy that compresses would make the ETag that of other bytes.
+    headers.set("cache-control", "private, no-store, no-transform")?;
+    Ok(headers)
+}
+
+/// What goes with the bytes, or would.
+fn describe(headers: &Headers, snapshot: &Snapshot, wanted: Wanted) -> Result<()> {
+    let (length, range) = match wanted {
+        Wanted::Whole => (snapshot.plan.file_bytes.get(), None),
+        Wanted::Range { first, last } => {
+            (last - first + 1, Some(format!("bytes {first}-{last}/{}", snapshot.plan.file_bytes)))
+        }
+    };
+    headers.set("content-length", &length.to_string())?;
+    if let Some(range) = range {
+        headers.set("content-range", &range)?;
+    }
+    headers.set("accept-ranges", "bytes")?;
+    headers.set("content-type", snapshot.file.content_type.as_deref().unwrap_or("application/octet-stream"))?;
+    headers.set("content-disposition", &attachment(&snapshot.file.name))?;
+    headers.set("x-content-type-options", "nosniff")?;
+    headers.set("content-security-policy", "sandbox; default-src 'none'")?;
+    Ok(())
+}
+
+/// What stands for itself in the extended notation of RFC 8187: letters, digits, and these.
+const ATTRIBUTE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// RFC 6266.
+fn attachment(file_name: &str) -> String {
+    format!("attachment; filename*=UTF-8''{}", utf8_percent_encode(file_name, ATTRIBUTE))
+}

@@ -1,0 +1,22 @@
+//! Live state: a WebSocket from an upload's object to its client, handed through. The Worker is gone once it is open; the object
+//! tells by itself.
+
+use durable_objects::platform::error::Result;
+use durable_objects::rpc::upload;
+use upload_core::{operation::Watch, refusal::Refusal};
+use worker::{Headers, Response};
+
+use crate::context::Call;
+
+/// Opens the socket. The object opens it for whoever may ask it anything.
+pub(crate) async fn open(watch: &Watch, call: Call<'_>) -> Result<Result<Response, Refusal>> {
+    let socket = match upload::watch(&call.uploads()?, watch.id).await? {
+        Ok(socket) => socket,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let headers = Headers::new();
+    if let Some(subprotocol) = watch.subprotocol {
+        headers.set("Sec-WebSocket-Protocol", subprotocol)?;
+    }
+    Ok(Ok(Response::from_websocket(socket)?.with_headers(headers)))
+}

@@ -1,0 +1,79 @@
+//! Two questions that a load balancer or a person asks: `GET /healthz`, whether the Worker runs at all, and `GET /readyz`,
+//! whether it could take an upload: its settings are right, and everything that it is bound to answers. Neither says more of
+//! the deployment than a refused upload would.
+//!
+//! `readyz` costs one read of R2 and two questions to objects that exist for nobody and store nothing.
+
+use durable_objects::platform::error::Result;
+use durable_objects::rpc::{Door, ask, ledger::ListOpen, upload::Status};
+use durable_objects::upload::errands::{EVENTS_BINDING, TASKS_BINDING};
+use http::Method;
+use serde_json::{Map, Value, json};
+use upload_core::{caller::Caller, dialect::Head, refusal::Refusal, units::UploadId};
+use worker::{Env, Response};
+
+use crate::{config::Settings, queue::DEAD_LETTER_BINDING, storage::bucket::BUCKET_BINDING};
+
+/// Nobody's: an upload, an owner, an object.
+const NOBODY: &str = "readyz";
+
+/// The answer, where it was one of the two questions.
+pub(crate) async fn answer(head: &Head, env: &Env) -> Option<Result<Response>> {
+    match (head.path.as_str(), &head.method) {
+        ("/healthz", &Method::GET | &Method::HEAD) => Some(said(200, &json!({ "status": "alive" }))),
+        ("/readyz", &Method::GET | &Method::HEAD) => Some(ready(env).await),
+        _ => None,
+    }
+}
+
+async fn ready(env: &Env) -> Result<Response> {
+    let found = [
+        ("settings", settings(env).map_err(|refusal| refusal.to_string())),
+        ("bucket", told(bucket(env).await)),
+        ("uploads", told(uploads(env).await)),
+        ("ledgers", told(ledgers(env).await)),
+        ("events", told(env.queue(EVENTS_BINDING).map(drop).map_err(Into::into))),
+        ("tasks", told(env.queue(TASKS_BINDING).map(drop).map_err(Into::into))),
+        ("deadLetters", told(env.queue(DEAD_LETTER_BINDING).map(drop).map_err(Into::into))),
+    ];
+    let is_ready = found.iter().all(|(_, check)| check.is_ok());
+    let mut checks = Map::new();
+    for (name, check) in found {
+        checks.insert(name.to_owned(), json!(check.err().unwrap_or("ok".to_owned())));
+    }
+    let status = if is_ready { "ready" } else { "not ready" };
+    said(if is_ready { 200 } else { 503 }, &json!({ "status": status, "checks": checks }))
+}
+
+fn settings(env: &Env) -> std::result::Result<(), Refusal> {
+    Settings::of(env).config().map_err(Clone::clone)?.is_safe()
+}
+
+/// An error says what is wrong to whoever reads the log; here it is enough that something is.
+fn told(check: Result<()>) -> std::result::Result<(), String> {
+    check.map_err(|_| "does not answer".to_owned())
+}
+
+async fn bucket(env: &Env) -> Result<()> {
+    env.bucket(BUCKET_BINDING)?.head(NOBODY).await?;
+    Ok(())
+}
+
+async fn uploads(env: &Env) -> Result<()> {
+    let nobody = UploadId::from_random_bytes([0; 16]);
+    match ask(&Door::to_uploads(env, Caller::System)?, nobody, &Status).await? {
+        Err(Refusal::UploadNotFound) => Ok(()),
+        _ => Err("an upload that nobody has created".into()),
+    }
+}
+
+async fn ledgers(env: &Env) -> Result<()> {
+    // A ledger that was never written is an empty one.
+    ask(&Door::to_ledgers(env)?, NOBODY, &ListOpen { after: None }).await?.map(drop).map_err(|_| "a refusal".into())
+}
+
+fn said(status: u16, body: &Value) -> Result<Response> {
+    let mut response = Response::from_json(body)?.with_status(status);
+    response.headers_mut().set("cache-control", "no-store")?;
+    Ok(response)
+}

@@ -1,0 +1,8 @@
+//! HTTP: a request in, an answer out.
+
+pub(crate) mod bounded_body;
+pub(crate) mod cors;
+pub(crate) mod document;
+pub(crate) mod health;
+pub(crate) mod router;
+pub(crate) mod server_timing;

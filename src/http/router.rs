@@ -1,0 +1,233 @@
+//! A request in, an answer out: understands it through a dialect, has it carried out for whoever asks, renders what came of it,
+//! adds CORS, and writes a log line for what was refused or went wrong.
+
+use durable_objects::platform::error::Result;
+use http::Method;
+use upload_core::{
+    address::BasePath,
+    dialect::{Asked, Dialect, Head, Parsed},
+    log_line::LogLine,
+    operation::{Operation, Reply},
+    refusal::Refusal,
+    units::{UnixMs, UploadId},
+};
+use web_sys::Url;
+use worker::{Context, Env, Headers, Request, Response, ResponseBuilder};
+
+use crate::{
+    access,
+    config::{Config, Settings},
+    context::Call,
+    handlers::{self, Answer},
+    http::{cors, document, health, server_timing::Timings},
+    log::{self, Stopwatch, now_ms},
+};
+
+/// All names and values of the headers, and the address, together. The platform allows 128 KB; the largest that means anything
+/// here is an `Upload-Metadata`.
+const MAX_HEAD_BYTES: u32 = 32 * 1024;
+
+/// What is known of a request, however it ends.
+#[derive(Default)]
+struct Trace {
+    /// Which upload it is about, once that has been understood.
+    upload: Option<UploadId>,
+    /// Where its time went.
+    timings: Timings,
+}
+
+/// Answers one request. Faults are answered too: an error never leaves this function.
+pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> Result<Response> {
+    let watch = Stopwatch::start();
+    let settings = Settings::of(&env);
+    let url = Url::new(&request.inner().url())?;
+    let head = head(&request, &url, &settings.base_path)?;
+    #[cfg(feature = "faults")]
+    if head.path == "/faults" {
+        durable_objects::platform::fault_injection::plan(request.json().await?);
+        return Ok(Response::empty()?);
+    }
+    if let Some(answer) = health::answer(&head, &env).await {
+        return answer;
+    }
+    let dialect = Dialect::of(&head);
+    let mut trace = Trace::default();
+    let mut response = if head.method == Method::OPTIONS && matches!(dialect, Dialect::Json | Dialect::Companion) {
+        Response::empty()?.with_status(204)
+    } else {
+        let config = settings.config();
+        let limits = config.ok().map(|config| config.limits);
+        let public_url = config.ok().and_then(|config| config.public_url.clone());
+        let base_url = settings.base_path.below(&public_url.unwrap_or_else(|| url.origin()));
+        let asked = Asked { head: &head, limits, base_url: &base_url, now: UnixMs(now_ms()) };
+        let handled = match broken_off(&env) {
+            Some(fault_id) => response(without_body_of_head(&asked, dialect.fault(&asked, &fault_id, None))).map(Ok),
+            None => handle(dialect, &asked, &mut request, config, &env, &context, &mut trace).await,
+        };
+        match handled {
+            Ok(Ok(response)) => response,
+            Ok(Err(refusal)) => refused(dialect, &asked, &refusal, trace.upload, &watch)?,
+            Err(error) => faulted(dialect, &asked, &error, trace.upload, &watch)?,
+        }
+    };
+    response.headers_mut().set("server-timing", &trace.timings.header(&watch))?;
+    cors::add(response.headers_mut(), &head, &settings.cors)?;
+    Ok(response)
+}
+
+/// The outer error is a fault, the inner one what the client is told. What is known of the request so far is in `trace`.
+async fn handle(
+    dialect: Dialect,
+    asked: &Asked<'_>,
+    request: &mut Request,
+    config: Result<&Config, &Refusal>,
+    env: &Env,
+    context: &Context,
+    trace: &mut Trace,
+) -> Result<Result<Response, Refusal>> {
+    if head_bytes(asked.head) > u64::from(MAX_HEAD_BYTES) {
+        return Ok(Err(Refusal::HeadTooLarge { limit_bytes: MAX_HEAD_BYTES.into() }));
+    }
+    let operation = match understand(dialect, asked.head, request, config).await? {
+        Ok(operation) => operation,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    trace.upload = operation.upload_id();
+    let config = match config {
+        Ok(config) => config,
+        Err(refusal) => return Ok(Err(refusal.clone())),
+    };
+    let host = Url::new(&request.inner().url())?.origin();
+    let access = match access::identify(asked.head, &operation, config, &host, context).await? {
+        Ok(access) => access,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let address = asked.head.header("cf-connecting-ip");
+    let call = Call { config, env, context, address, access: &access, timings: &trace.timings };
+    match handlers::answer(operation, request.inner().body(), call).await? {
+        Ok(Answer::Outcome(outcome)) => response(dialect.reply(asked, &outcome)).map(Ok),
+        Ok(Answer::Socket(response)) => Ok(Ok(response)),
+        // The client has it: nothing is said of it but that.
+        Ok(Answer::Object(response, _)) if response.status_code() == 304 => Ok(Ok(response)),
+        Ok(Answer::Object(mut response, now)) => {
+            for (name, value) in dialect.beside_content(asked, &now) {
+                response.headers_mut().set(name, &value)?;
+            }
+            Ok(Ok(response))
+        }
+        Err(refusal) => {
+            if let Some(consequence) = dialect.consequence(asked.head, &refusal) {
+                // Where this is refused too, the upload has ended meanwhile. Nothing that is complete is ended by a mistake.
+                let limited = access.for_unfinished();
+                let _ended = handlers::answer(consequence, None, Call { access: &limited, ..call }).await?;
+            }
+            Ok(Err(access.restate(refusal)))
+        }
+    }
+}
+
+async fn understand(
+    dialect: Dialect,
+    head: &Head,
+    request: &Request,
+    config: Result<&Config, &Refusal>,
+) -> Result<Result<Operation, Refusal>> {
+    let (max_bytes, finish) = match dialect.parse(head) {
+        Err(refusal) => return Ok(Err(refusal)),
+        Ok(Parsed::Ready(operation)) => return Ok(Ok(*operation)),
+        Ok(Parsed::NeedsBody { max_bytes, finish }) => (max_bytes, finish),
+    };
+    let Some(length) = head.header("content-length").and_then(|text| text.parse::<u64>().ok()) else {
+        return Ok(Err(Refusal::LengthRequired));
+    };
+    if length > u64::from(max_bytes) {
+        return Ok(Err(Refusal::bad_request("body", format!("is larger than {max_bytes} bytes"))));
+    }
+    let stalled_after = match config {
+        Ok(config) => config.stalled_after,
+        Err(refusal) => return Ok(Err(refusal.clone())),
+    };
+    let document = document::read(request.inner().body(), length, stalled_after).await?;
+    Ok(document.and_then(|document| finish(head, &document)))
+}
+
+fn head_bytes(head: &Head) -> u64 {
+    let headers: usize = head.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    (headers + head.path.len() + head.query.len()) as u64
+}
+
+fn head(request: &Request, url: &Url, base_path: &BasePath) -> Result<Head> {
+    Ok(Head {
+        method: request.inner().method().parse().map_err(|_| "a method that is no token")?,
+        // What lies outside the base path is no route.
+        path: base_path.route(&url.pathname()).unwrap_or_default(),
+        query: url.search().strip_prefix('?').unwrap_or_default().to_owned(),
+        headers: request.headers().into_iter().collect(),
+    })
+}
+
+fn response(reply: Reply) -> Result<Response> {
+    let headers = Headers::new();
+    for (name, value) in &reply.headers {
+        headers.set(name, value)?;
+    }
+    let builder = ResponseBuilder::new().with_status(reply.status).with_headers(headers);
+    Ok(match reply.body {
+        Some(body) => builder.fixed(body.into_bytes()),
+        None => builder.empty(),
+    })
+}
+
+fn refused(
+    dialect: Dialect,
+    asked: &Asked<'_>,
+    refusal: &Refusal,
+    upload: Option<UploadId>,
+    watch: &Stopwatch,
+) -> Result<Response> {
+    log::info(&LogLine {
+        event: "refused",
+        upload_id: upload,
+        status: Some(refusal.status()),
+        code: Some(refusal.code()),
+        bytes: refusal.uploaded_bytes(),
+        duration_ms: Some(watch.elapsed_ms()),
+        ..LogLine::default()
+    });
+    response(without_body_of_head(asked, dialect.problem(asked, refusal, upload)))
+}
+
+fn without_body_of_head(asked: &Asked<'_>, reply: Reply) -> Reply {
+    let body = reply.body.filter(|_| asked.head.method != Method::HEAD);
+    Reply { body, ..reply }
+}
+
+/// The id of the fault under which an instance before this one broke off with this request, as `entry.js` says it beside the
+/// bindings, where no client can: the request is to be told so in its own words, and not to be tried again.
+fn broken_off(env: &Env) -> Option<String> {
+    env.var("BROKEN_OFF").ok().map(|fault_id| fault_id.to_string())
+}
+
+/// Our fault: the client is told an id under which the log says more.
+fn faulted(
+    dialect: Dialect,
+    asked: &Asked<'_>,
+    error: &durable_objects::platform::error::Error,
+    upload: Option<UploadId>,
+    watch: &Stopwatch,
+) -> Result<Response> {
+    let mut random = [0; 8];
+    // Without randomness the id is zeros, and the log line still there.
+    let _ = getrandom::fill(&mut random);
+    let fault_id = hex::encode(random);
+    log::error(&LogLine {
+        event: "fault",
+        upload_id: upload,
+        status: Some(500),
+        code: Some(&fault_id),
+        detail: Some(error.to_string()),
+        duration_ms: Some(watch.elapsed_ms()),
+        ..LogLine::default()
+    });
+    response(without_body_of_head(asked, dialect.fault(asked, &fault_id, upload)))
+}

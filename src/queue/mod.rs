@@ -1,0 +1,185 @@
+//! The consumer of all queues. A message names an upload and what is to be done for it: tell the origin of its event,
+//! copy a stretch of it from other uploads, or read back a slice of its object. Whether there is still something to do, how often it was tried, and when to give up, the
+//! upload's object knows.
+//!
+//! A batch is one invocation, of which the platform lets six calls wait for their answers at the same time; a seventh waits for one of
+//! them, and copying, which reads and writes at once, would wait for itself. So no batch, however large, has more under way than
+//! [`TOLD_AT_ONCE`] webhooks, or one task; the rest wait here, before their time begins.
+
+pub(crate) mod concat;
+pub(crate) mod verify;
+pub(crate) mod webhook;
+
+use durable_objects::{
+    platform::{error::Result, queue},
+    rpc::{
+        Door, ask,
+        upload::{BeginDelivery, DeliveryOutcome, EndDelivery, Errand, EventFacts},
+    },
+};
+use futures_util::{StreamExt as _, stream};
+use upload_core::{
+    caller::Caller,
+    event::Verdict,
+    log_line::LogLine,
+    units::{UnixMs, UploadId},
+};
+use worker::{Env, MessageBatch, MessageExt, QueueRetryOptionsBuilder, RawMessage};
+
+use crate::{
+    config::Settings,
+    log::{self, Stopwatch, now_ms},
+    queue::webhook::Answer,
+};
+
+/// Which binding of wrangler.toml leads to the dead-letter queue.
+pub(crate) const DEAD_LETTER_BINDING: &str = "DEAD_LETTERS";
+
+/// How the dead-letter queue is told from the other, in whatever environment: its name ends so.
+const DEAD_LETTER_QUEUE_ENDING: &str = "dead-letters";
+
+/// When a message could not even be looked at, the queue brings it back after so long.
+const FAULT_DELAY_SECONDS: u32 = 30;
+
+/// So many webhooks of a batch are under way at once, each with one call at a time: two of the six are left for what they ask.
+/// Events come in batches of so many, so that none waits.
+const TOLD_AT_ONCE: usize = 4;
+
+/// So many tasks of a batch are: one alone takes two of the six while it copies, and asks for four pieces at once before. Tasks
+/// come in batches of one.
+const TASKS_AT_ONCE: usize = 1;
+
+/// Takes a batch. Every message is acknowledged or retried by itself, so that a slow or failing one holds up no other.
+pub(crate) async fn consume(batch: &MessageBatch<Errand>, env: &Env) {
+    let is_dead_letter = batch.queue().ends_with(DEAD_LETTER_QUEUE_ENDING);
+    let (mut tells, mut tasks) = (Vec::new(), Vec::new());
+    for message in batch.raw_iter() {
+        match errand(&message) {
+            Ok(errand) if is_dead_letter => bury(&message, errand.upload_id()),
+            Ok(errand @ Errand::Tell { .. }) => tells.push((message, errand)),
+            Ok(errand) => tasks.push((message, errand)),
+            Err(error) => {
+                let line = LogLine { event: "unreadable_message", ..LogLine::default() };
+                log::error(&LogLine { detail: Some(error.to_string()), ..line });
+                if !is_dead_letter {
+                    // A newer build may have written it. In the end it is a dead letter, and then this was the last of it.
+                    retry(&message, FAULT_DELAY_SECONDS);
+                }
+            }
+        }
+    }
+    for (messages, at_once) in [(tells, TOLD_AT_ONCE), (tasks, TASKS_AT_ONCE)] {
+        stream::iter(messages).for_each_concurrent(at_once, |(message, errand)| settle(message, errand, env)).await;
+    }
+}
+
+/// Does what a message asks for, and says so to the queue.
+async fn settle(message: RawMessage, errand: Errand, env: &Env) {
+    let settled = match &errand {
+        Errand::Tell { upload_id, event_id } => deliver(&message, *upload_id, event_id, env).await,
+        Errand::Compose { upload_id } => {
+            let copied = concat::run(*upload_id, env).await;
+            message.ack();
+            copied
+        }
+        Errand::Verify { upload_id } => {
+            let verified = verify::run(*upload_id, env).await;
+            message.ack();
+            verified
+        }
+    };
+    if let Err(error) = settled {
+        let line = LogLine::of("errand_fault", errand.upload_id());
+        log::error(&LogLine { detail: Some(error.to_string()), ..line });
+        retry(&message, FAULT_DELAY_SECONDS);
+    }
+}
+
+/// What a message asks for.
+fn errand(message: &RawMessage) -> Result<Errand> {
+    let body = js_sys::JSON::stringify(&message.body())?.as_string().unwrap_or_default();
+    Ok(serde_json::from_str(&body)?)
+}
+
+async fn deliver(message: &RawMessage, upload_id: UploadId, event_id: &str, env: &Env) -> Result<()> {
+    let settings = Settings::of(env);
+    let config = settings.config().map_err(ToString::to_string)?;
+    let Some(url) = config.webhook_url.clone() else {
+        return Err("ORIGIN_WEBHOOK_URL is empty, but there is an event to deliver".into());
+    };
+    let objects = Door::to_uploads(env, Caller::System)?;
+    let begin = BeginDelivery {
+        event_id: event_id.to_owned(),
+        attempt_ms: config.webhook_timeout_ms,
+        link_ms: config.download_url_ttl_seconds * 1000,
+    };
+    let Ok(Some(facts)) = ask(&objects, upload_id, &begin).await? else {
+        // Acknowledged already, given up, withdrawn, or forgotten: this is a late copy.
+        message.ack();
+        return Ok(());
+    };
+    let watch = Stopwatch::start();
+    let answer = webhook::send(&facts, &url, config).await?;
+    let (status, why, outcome) = match answer {
+        Answer::Acknowledged { discard } => (None, None, DeliveryOutcome::Acknowledged { discard }),
+        Answer::Refused { status, asked_seconds, why } => {
+            (status, why, DeliveryOutcome::Refused { policy: config.retry, asked_seconds })
+        }
+    };
+    let line = LogLine {
+        duration_ms: Some(watch.elapsed_ms()),
+        attempt: Some(facts.attempt.into()),
+        age_ms: Some(UnixMs(now_ms()).ms_since(facts.occurred_at)),
+        bytes: facts.snapshot.plan.declared_bytes(),
+        status,
+        detail: why.map(str::to_owned),
+        cost: Some(facts.snapshot.cost),
+        ..LogLine::of("delivered", upload_id)
+    };
+    // Crash here: the origin has it and the object does not know. It is sent again, with the same id.
+    told(message, env, &objects, &facts, outcome, line).await
+}
+
+/// The origin has been told, or not: the upload's object says what becomes of the message.
+async fn told(
+    message: &RawMessage,
+    env: &Env,
+    objects: &Door,
+    facts: &EventFacts,
+    outcome: DeliveryOutcome,
+    line: LogLine<'_>,
+) -> Result<()> {
+    let acknowledged = matches!(outcome, DeliveryOutcome::Acknowledged { .. });
+    let end = EndDelivery { event_id: facts.event_id.clone(), outcome };
+    let verdict = ask(objects, facts.snapshot.id, &end).await?.unwrap_or(Verdict::Settled);
+    match verdict {
+        Verdict::RetryAfter { delay_seconds } => {
+            log::info(&LogLine { event: "not_delivered", cost: None, ..line });
+            retry(message, delay_seconds);
+        }
+        Verdict::GiveUp => {
+            log::error(&LogLine { event: "delivery_failed", ..line });
+            // Dies here, or the queue is full: the object has it as failed, which is what counts.
+            queue::send(env, DEAD_LETTER_BINDING, &message.body()).await?;
+            message.ack();
+        }
+        Verdict::Settled => {
+            if acknowledged {
+                log::info(&line);
+            }
+            message.ack();
+        }
+    }
+    Ok(())
+}
+
+/// A message in the dead-letter queue is there for a person to see. Nothing follows from it: the object has given up
+/// already, or goes on telling.
+fn bury(message: &RawMessage, upload_id: UploadId) {
+    log::error(&LogLine::of("dead_letter", upload_id));
+    message.ack();
+}
+
+fn retry(message: &RawMessage, delay_seconds: u32) {
+    message.retry_with_options(&QueueRetryOptionsBuilder::new().with_delay_seconds(delay_seconds).build());
+}

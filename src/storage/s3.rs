@@ -1,0 +1,107 @@
+//! R2's S3 API: where it is, with which keys, and what is signed for it (AWS Signature Version 4, in the query). A URL gives
+//! one request the right to store one part of one length, for a short time, and whoever has it may use it.
+
+use durable_objects::platform::error::{Error, Result};
+use upload_core::{
+    direct::SignedPart,
+    refusal::Refusal,
+    s3::{Endpoint, Keys, Request as S3Request},
+    session::Slot,
+    units::{UnixMs, UploadId},
+};
+use worker::{Env, Fetch, Method, Request, Response};
+
+use crate::config;
+
+/// How long a request of our own may take to arrive.
+const OWN_REQUEST_SECONDS: u64 = 60;
+
+/// The way to the bucket that does not lead through its binding.
+pub(crate) struct S3Bucket {
+    endpoint: Endpoint,
+    keys: Keys,
+    /// How long a URL works.
+    url_ttl_seconds: u64,
+}
+
+impl S3Bucket {
+    /// Reads `R2_S3_ENDPOINT`, `R2_S3_BUCKET`, `DIRECT_URL_TTL_SECONDS` and the two secrets; refuses naming the first that is
+    /// missing or malformed.
+    pub(crate) fn open(env: &Env) -> Result<Self, Refusal> {
+        let endpoint = config::text(env, "R2_S3_ENDPOINT")?;
+        if endpoint.is_empty() {
+            return Err(config::missing("R2_S3_ENDPOINT", "is empty, so there is no direct door"));
+        }
+        let endpoint = Endpoint::new(&endpoint, &config::text(env, "R2_S3_BUCKET")?)
+            .ok_or_else(|| config::missing("R2_S3_ENDPOINT", "is not an http or https URL, or R2_S3_BUCKET no name"))?;
+        let keys = Keys { id: secret(env, "R2_ACCESS_KEY_ID")?, secret: secret(env, "R2_SECRET_ACCESS_KEY")? };
+        let url_ttl_seconds = config::number(env, "DIRECT_URL_TTL_SECONDS")?;
+        Ok(Self { endpoint, keys, url_ttl_seconds })
+    }
+
+    /// Signs the right to store a part. Where its length is known the URL works for no other: `Content-Length` is signed too.
+    pub(crate) fn sign(&self, slot: &Slot, now: UnixMs) -> Result<SignedPart> {
+        let left_seconds = slot.expires_at.ms_since(now) / 1000;
+        let valid_seconds = self.url_ttl_seconds.min(left_seconds).max(1);
+        let request = S3Request {
+            method: "PUT",
+            key: &slot.key,
+            query: vec![("partNumber", slot.number.to_string()), ("uploadId", slot.multipart_id.clone())],
+            content_length: slot.span.map(|(_, bytes)| bytes),
+        };
+        let url = self.url(&request, now, valid_seconds)?;
+        Ok(SignedPart { chunk: slot.chunk, number: slot.number, span: slot.span, url, valid_seconds })
+    }
+
+    /// Asks R2 for the parts of an upload behind this number, up to a thousand.
+    pub(crate) async fn list_parts(&self, key: &str, multipart_id: &str, behind: u16, now: UnixMs) -> Result<Response> {
+        let query = vec![("uploadId", multipart_id.to_owned()), ("part-number-marker", behind.to_string())];
+        self.send(Method::Get, S3Request { method: "GET", key, query, content_length: None }, now).await
+    }
+
+    /// Whether R2 lets these keys write into this bucket: by aborting an upload that never was, which costs and changes nothing.
+    /// So a deployment whose keys are wrong says so when an upload is created, not when its first part has been sent.
+    pub(crate) async fn prove(&self, id: UploadId, now: UnixMs) -> Result<Result<(), Refusal>> {
+        let (key, query) = (format!("uploads/{id}"), vec![("uploadId", id.simple())]);
+        let request = S3Request { method: "DELETE", key: &key, query, content_length: None };
+        let mut answer = match self.send(Method::Delete, request, now).await {
+            Ok(answer) => answer,
+            Err(error) => return Ok(Err(config::missing("R2_S3_ENDPOINT", &format!("does not answer: {error}")))),
+        };
+        let status = answer.status_code();
+        Ok(complaint(status, &answer.text().await?).map_or(Ok(()), Err))
+    }
+
+    async fn send(&self, method: Method, request: S3Request<'_>, now: UnixMs) -> Result<Response> {
+        let url = self.url(&request, now, OWN_REQUEST_SECONDS)?;
+        Ok(Fetch::Request(Request::new(&url, method)?).send().await?)
+    }
+
+    fn url(&self, request: &S3Request<'_>, now: UnixMs, valid_seconds: u64) -> Result<String> {
+        let url = self.endpoint.sign(request, &self.keys, now, valid_seconds);
+        url.ok_or_else(|| Error::from("a request to R2's S3 API that cannot be signed"))
+    }
+}
+
+/// What R2's answer to [`S3Bucket::prove`] says of the settings.
+fn complaint(status: u16, body: &str) -> Option<Refusal> {
+    let code = body.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map_or("", |(code, _)| code);
+    match (status, code) {
+        (204, _) | (404, "NoSuchUpload") => None,
+        (401 | 403, _) => Some(refused_keys(code)),
+        (404, "NoSuchBucket") => Some(config::missing("R2_S3_BUCKET", "names no bucket at R2_S3_ENDPOINT")),
+        _ => Some(config::missing("R2_S3_ENDPOINT", &format!("answers {status} {code}, which is not what R2 answers"))),
+    }
+}
+
+/// The keys are wrong, or may not do this.
+pub(crate) fn refused_keys(code: &str) -> Refusal {
+    let complaint =
+        format!("and R2_SECRET_ACCESS_KEY are refused by R2 ({code}): set the keys of an API token that may write");
+    config::missing("R2_ACCESS_KEY_ID", &complaint)
+}
+
+fn secret(env: &Env, name: &str) -> Result<String, Refusal> {
+    let found = env.secret(name).map(|secret| secret.to_string()).ok().filter(|secret| !secret.is_empty());
+    found.ok_or_else(|| config::missing(name, &format!("is not set. Run `wrangler secret put {name}`")))
+}

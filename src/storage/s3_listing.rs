@@ -1,0 +1,51 @@
+//! What R2 has of an unfinished upload (S3's `ListParts`). The binding cannot say it, nor can R2's simulator.
+
+use std::collections::BTreeMap;
+
+use durable_objects::platform::error::{Error, Result};
+use upload_core::{
+    refusal::Refusal,
+    s3::{ListedPart, read_page},
+    session::Signed,
+    units::UnixMs,
+};
+
+use crate::storage::s3::{S3Bucket, refused_keys};
+use crate::{config, log::now_ms};
+
+/// What R2 says.
+pub(crate) enum Listing {
+    /// It has these, by number, and maybe others outside the range that was asked for.
+    Parts(BTreeMap<u16, ListedPart>),
+    /// It does not say.
+    Unsupported,
+}
+
+/// Lists the parts with these numbers, in pages of a thousand.
+pub(crate) async fn of(
+    bucket: &S3Bucket,
+    signed: &Signed,
+    numbers: impl Iterator<Item = u16> + Clone,
+) -> Result<Result<Listing, Refusal>> {
+    let mut parts = BTreeMap::new();
+    let Some(last) = numbers.clone().max() else { return Ok(Ok(Listing::Parts(parts))) };
+    let mut behind = numbers.min().unwrap_or(last).saturating_sub(1);
+    loop {
+        let mut answer = bucket.list_parts(&signed.key, &signed.multipart_id, behind, UnixMs(now_ms())).await?;
+        let (status, body) = (answer.status_code(), answer.text().await?);
+        match status {
+            200 => {}
+            501 => return Ok(Ok(Listing::Unsupported)),
+            401 | 403 => return Ok(Err(refused_keys("ListParts"))),
+            404 => return Ok(Err(config::missing("R2_S3_BUCKET", "is not the bucket of the binding BUCKET"))),
+            _ => return Ok(Err(Refusal::StorageUnavailable { uploaded_bytes: signed.uploaded_bytes })),
+        }
+        let page = read_page(&body).ok_or_else(|| Error::from("R2's list of parts cannot be read"))?;
+        parts.extend(page.parts.into_iter().map(|part| (part.number, part)));
+        match page.next_behind {
+            // A page that does not go on would be asked for again and again.
+            Some(next) if next > behind && next < last => behind = next,
+            _ => return Ok(Ok(Listing::Parts(parts))),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! A body that is read as it comes, into memory: because it does not say how long it is, or because it is a document.
+
+use std::time::Duration;
+
+use durable_objects::platform::error::Result;
+use js_sys::Uint8Array;
+use upload_core::{gathering::Gathering, stride::Stride};
+use web_sys::ReadableStream;
+
+use crate::{
+    log::Stopwatch,
+    transfer::{
+        body::{Body, Wanted},
+        held::Held,
+        idle_timeout::{Patience, Waited},
+        relay::read_away,
+    },
+};
+
+/// What has come is stored when nothing has followed for so long, or for half of what a body is allowed.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Why no more follows.
+#[derive(Clone, Copy)]
+pub(crate) enum Ended {
+    /// The body has ended.
+    AtEnd,
+    /// It was cut off: its sender has gone.
+    CutOff,
+    /// It has brought too little for too long.
+    Stalled,
+}
+
+/// A body whose bytes are wanted as they come.
+pub(crate) struct Gatherer {
+    body: Body,
+    patience: Patience,
+    stride: Stride,
+}
+
+impl Gatherer {
+    /// Takes the body, which must not have been read.
+    pub(crate) fn new(body: &ReadableStream, stalled_after: Duration) -> Result<Self> {
+        let patience = Patience::telling_pauses(stalled_after, LONGEST_PAUSE.min(stalled_after / 2));
+        Ok(Self { body: Body::new(body)?, patience, stride: Stride::default() })
+    }
+
+    /// The next bytes, `most_bytes` of them; fewer where nothing follows for a while, where the memory is wanted by others, or
+    /// where the body breaks: then also how.
+    pub(crate) async fn gather(&mut self, most_bytes: u64) -> (Held, Option<Ended>) {
+        let mut held = Held::default();
+        let watch = Stopwatch::start();
+        loop {
+            let (bytes, took_ms, others_bytes) = (held.bytes(), watch.elapsed_ms(), held.others_bytes());
+            let most_bytes = most_bytes.min(Gathering { bytes, took_ms, others_bytes }.most_bytes());
+            if bytes >= most_bytes {
+                return (held, None);
+            }
+            match self.next(most_bytes - bytes).await {
+                Waited::Came(Ok(piece)) => self.hold(&piece, &mut held),
+                Waited::Came(Err(ended)) => return (held, Some(ended)),
+                Waited::Stalled => return (held, Some(Ended::Stalled)),
+                Waited::Paused if bytes == 0 => {}
+                Waited::Paused => return (held, None),
+            }
+        }
+    }
+
+    /// Whatever comes next; or why nothing does.
+    pub(crate) async fn next(&mut self, most_bytes: u64) -> Waited<Result<Uint8Array, Ended>> {
+        let watch = Stopwatch::start();
+        let wanted = Wanted { least_bytes: 1, room_bytes: self.stride.room_bytes(1), most_bytes };
+        match self.patience.wait_for(self.body.read(wanted)).await {
+            Waited::Came(Ok(piece)) if piece.length() > 0 => {
+                self.stride.brought(piece.length(), watch.elapsed_ms());
+                self.patience.brought(piece.length());
+                Waited::Came(Ok(piece))
+            }
+            Waited::Came(Ok(_)) => Waited::Came(Err(Ended::AtEnd)),
+            Waited::Came(Err(_)) => Waited::Came(Err(Ended::CutOff)),
+            Waited::Stalled => Waited::Stalled,
+            Waited::Paused => Waited::Paused,
+        }
+    }
+
+    /// Keeps what came.
+    pub(crate) fn hold(&mut self, piece: &Uint8Array, held: &mut Held) {
+        held.push(piece);
+        self.body.give_back(piece);
+    }
+
+    /// The rest of the body is not wanted.
+    pub(crate) async fn drain(mut self) {
+        read_away(&mut self.body).await;
+    }
+}

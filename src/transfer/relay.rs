@@ -1,0 +1,353 @@
+//! A request's body into storage: the bytes go from the client's connection into a stream that R2 reads, and by the way into
+//! the digests, each piece held until all have taken it. Memory in flight is one buffer, whatever the chunk's size, and a small one
+//! where the body is slow; a slice of it at a time is copied into wasm, where the CRC of the part is computed, and all of it only
+//! where the SHA-256 of the file was declared.
+
+use std::{pin::pin, time::Duration};
+
+use durable_objects::platform::error::{Error, Result};
+use durable_objects::platform::fault_injection::around;
+use futures_util::future::{Either, join, select, try_join};
+use js_sys::Uint8Array;
+use upload_core::{
+    integrity::{ChunkDigest, RunningSha256, Sha256State},
+    session::Receipt,
+    storage_fault::{StorageFault, classify},
+    stride::{LONGEST_BYTES, Stride},
+    units::ByteCount,
+};
+use web_sys::ReadableStream;
+use worker::{Bucket, Delay, MultipartUpload};
+
+use crate::{
+    log::Stopwatch,
+    transfer::{
+        body::{Body, Digest, PartCrc, Sink, Wanted, fixed_length},
+        error::Broken,
+        held::Held,
+        idle_timeout::{Patience, Waited},
+        prefix::{Front, Tail},
+        renewal::StopSignal,
+    },
+};
+
+/// How long what is left of a refused body is read away.
+const LONGEST_DRAIN: Duration = Duration::from_secs(10);
+
+/// And how much of it at once.
+const DRAIN_BYTES: u32 = 64 * 1024;
+
+/// A chunk on its way into storage.
+pub(crate) struct Relay {
+    body: Body,
+    patience: Patience,
+    stride: Stride,
+    /// Of all bytes of the chunk, where its sender said what it must be.
+    chunk_digest: Option<(Digest, Vec<u8>)>,
+    /// Of all bytes of the file so far, where its digest was declared.
+    file_sha256: Option<RunningSha256>,
+    /// Given where the attempt shall end.
+    pub(crate) stop: StopSignal,
+}
+
+/// Where the flow stopped.
+enum Stopped {
+    /// The body gave no more.
+    AtBody(Broken),
+    /// A sink took no more.
+    AtSink(Error),
+}
+
+impl Relay {
+    /// Takes the body, which must not have been read.
+    pub(crate) fn new(
+        body: &ReadableStream,
+        stalled_after: Duration,
+        declared: Option<&ChunkDigest>,
+        file_sha256: Option<RunningSha256>,
+    ) -> Result<Self> {
+        let digest = |declared: &ChunkDigest| {
+            Digest::new(declared.algorithm.platform_name()).map(|digest| (digest, declared.value.clone()))
+        };
+        let chunk_digest = declared.map(digest).transpose()?;
+        let (body, patience) = (Body::new(body)?, Patience::new(stalled_after));
+        let (stride, stop) = (Stride::default(), StopSignal::default());
+        Ok(Self { body, patience, stride, chunk_digest, file_sha256, stop })
+    }
+
+    /// Moves a part into R2 under this number: first the tail, then so many bytes of the body that it is full.
+    ///
+    /// Dies here: R2 holds a part, or none, under a number that nobody will use again, and no session counts it.
+    pub(crate) async fn part(
+        &mut self,
+        upload: &MultipartUpload,
+        number: u16,
+        bytes: ByteCount,
+        tail: &Tail<'_>,
+    ) -> Result<Receipt, Broken> {
+        let stop = self.stop.clone();
+        store_part(upload, number, bytes, &stop, async |sink, crc| self.pump_part(bytes, tail, sink, crc).await).await
+    }
+
+    /// Moves the whole file into R2 as one object: first the tail, then so many bytes of the body that it is full.
+    ///
+    /// Dies here: R2 holds an object, or none, under a key that is nobody else's, and no session counts it. It is deleted when the
+    /// upload ends.
+    pub(crate) async fn put(
+        &mut self,
+        key: &str,
+        number: u16,
+        bytes: ByteCount,
+        tail: &Tail<'_>,
+    ) -> Result<Receipt, Broken> {
+        let put = async |readable: ReadableStream| {
+            let object = around("r2.put", tail.bucket.put(key, readable).execute()).await?;
+            let whole = object.filter(|object| object.size() == bytes.get());
+            whole.map(|object| object.etag()).ok_or_else(|| Error::from("R2 has not stored the whole object"))
+        };
+        let stop = self.stop.clone();
+        store(number, bytes, put, &stop, async |sink, crc| self.pump_part(bytes, tail, sink, crc).await).await
+    }
+
+    /// Moves the next bytes of the body into an R2 object of their own.
+    ///
+    /// Dies here: R2 holds an object that no session counts, under a key that is looked through when the upload ends.
+    pub(crate) async fn object(&mut self, bucket: &Bucket, key: &str, bytes: ByteCount) -> Result<(), Broken> {
+        let (sink, readable) = fixed_length(bytes.get())?;
+        let pump = async {
+            let pumped = match self.pump_body(bytes.get(), &sink, None).await {
+                Ok(()) => sink.close().await.map_err(Stopped::AtSink),
+                stopped => stopped,
+            };
+            if pumped.is_err() {
+                sink.abort().await;
+            }
+            pumped
+        };
+        let stored = unless_stopped(&sink, around("r2.put", bucket.put(key, readable).execute()));
+        match join(stored, pump).await {
+            (Ok(Some(_)), Ok(())) => Ok(()),
+            (Ok(None), Ok(())) => Err(Broken::Fault(Error::from("R2 stored nothing"))),
+            (stored, pumped) => Err(why(stored.err(), pumped.err())),
+        }
+    }
+
+    /// Reads the next bytes of the body, to be kept in a row. Where the body breaks, what arrived of them, and how it broke.
+    pub(crate) async fn row(&mut self, bytes: ByteCount) -> Result<(Uint8Array, Option<Broken>), Broken> {
+        let mut row = Held::default();
+        while row.bytes() < bytes.get() {
+            // Every byte that arrived counts, so none waits for others.
+            let piece = match self.read(1, bytes.get() - row.bytes()).await {
+                Ok(piece) => piece,
+                Err(broken) => return Ok((row.into_one(), Some(broken))),
+            };
+            self.digest(&piece).await?;
+            row.push(&piece);
+            self.body.give_back(&piece);
+        }
+        Ok((row.into_one(), None))
+    }
+
+    /// The state of the file's SHA-256 behind the last byte read.
+    pub(crate) fn sha256_so_far(&self) -> Option<Sha256State> {
+        self.file_sha256.as_ref().map(RunningSha256::save)
+    }
+
+    /// All bytes are stored: whether the chunk has the digest that came with it. True where none did.
+    pub(crate) async fn chunk_is_as_declared(&mut self) -> Result<bool> {
+        match self.chunk_digest.take() {
+            None => Ok(true),
+            Some((digest, declared)) => Ok(digest.finish().await? == declared),
+        }
+    }
+
+    /// The rest of the body is not wanted.
+    pub(crate) async fn drain(mut self) {
+        read_away(&mut self.body).await;
+    }
+
+    async fn pump_part(
+        &mut self,
+        bytes: ByteCount,
+        tail: &Tail<'_>,
+        part: &Sink,
+        crc: &mut PartCrc,
+    ) -> Result<(), Stopped> {
+        let mut left = bytes.get();
+        for piece in tail.pieces {
+            let front = tail.open(piece).await.map_err(Stopped::AtBody)?;
+            pump_front(&front, part, crc).await?;
+            left = left.saturating_sub(front.bytes.get());
+        }
+        self.pump_body(left, part, Some(crc)).await?;
+        part.close().await.map_err(Stopped::AtSink)
+    }
+
+    async fn pump_body(&mut self, bytes: u64, sink: &Sink, mut crc: Option<&mut PartCrc>) -> Result<(), Stopped> {
+        let mut left = bytes;
+        while left > 0 {
+            let piece = self.read(self.stride.least_bytes(), left).await.map_err(Stopped::AtBody)?;
+            if let Some(crc) = crc.as_deref_mut() {
+                crc.update(&piece);
+            }
+            try_join(sink.write(&piece), self.digest(&piece)).await.map_err(Stopped::AtSink)?;
+            left = left.saturating_sub(u64::from(piece.length()));
+            self.body.give_back(&piece);
+        }
+        Ok(())
+    }
+
+    /// The next bytes of the body, at least one.
+    async fn read(&mut self, least_bytes: u32, most_bytes: u64) -> Result<Uint8Array, Broken> {
+        let wanted = Wanted { least_bytes, room_bytes: self.stride.room_bytes(least_bytes), most_bytes };
+        loop {
+            let watch = Stopwatch::start();
+            match self.patience.wait_for(self.body.read(wanted)).await {
+                Waited::Came(Ok(piece)) if piece.length() > 0 => {
+                    self.stride.brought(piece.length(), watch.elapsed_ms());
+                    self.patience.brought(piece.length());
+                    return Ok(piece);
+                }
+                // An error is the client's going: the platform rejects the read, and everything before it was delivered.
+                Waited::Came(_) => return Err(Broken::BodyEnded),
+                Waited::Stalled => return Err(Broken::BodyStalled),
+                Waited::Paused => {}
+            }
+        }
+    }
+
+    /// Into the digests of the chunk and of the file.
+    async fn digest(&mut self, piece: &Uint8Array) -> Result<()> {
+        if let Some(sha256) = &mut self.file_sha256 {
+            sha256.update(&piece.to_vec());
+        }
+        match &self.chunk_digest {
+            Some((digest, _)) => digest.write(piece).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Moves a part into R2 that is made of bytes from elsewhere: runs, each opened when it is its turn.
+pub(crate) async fn part_of<R>(
+    upload: &MultipartUpload,
+    number: u16,
+    bytes: ByteCount,
+    runs: &[R],
+    stop: &StopSignal,
+    open: impl AsyncFn(&R) -> Result<Front, Broken>,
+) -> Result<Receipt, Broken> {
+    let fill = async |sink: &Sink, crc: &mut PartCrc| {
+        for run in runs {
+            pump_front(&open(run).await.map_err(Stopped::AtBody)?, sink, crc).await?;
+        }
+        sink.close().await.map_err(Stopped::AtSink)
+    };
+    store_part(upload, number, bytes, stop, fill).await
+}
+
+/// Has R2 store a part while somebody fills it.
+async fn store_part(
+    upload: &MultipartUpload,
+    number: u16,
+    bytes: ByteCount,
+    stop: &StopSignal,
+    fill: impl AsyncFnOnce(&Sink, &mut PartCrc) -> Result<(), Stopped>,
+) -> Result<Receipt, Broken> {
+    let part = async |readable: ReadableStream| {
+        Ok(around("r2.upload_part", upload.upload_part(number, readable)).await?.etag())
+    };
+    store(number, bytes, part, stop, fill).await
+}
+
+/// Has R2 take so many bytes while somebody brings them; `take` says by which ETag it knows them then.
+async fn store(
+    number: u16,
+    bytes: ByteCount,
+    take: impl AsyncFnOnce(ReadableStream) -> Result<String>,
+    stop: &StopSignal,
+    fill: impl AsyncFnOnce(&Sink, &mut PartCrc) -> Result<(), Stopped>,
+) -> Result<Receipt, Broken> {
+    let (sink, readable) = fixed_length(bytes.get())?;
+    let mut crc = PartCrc::default();
+    let filling = async {
+        let filled = match select(pin!(fill(&sink, &mut crc)), pin!(stop.given())).await {
+            Either::Left((filled, _)) => filled,
+            Either::Right(((), _)) => Err(Stopped::AtBody(Broken::Superseded)),
+        };
+        if filled.is_err() {
+            sink.abort().await;
+        }
+        filled
+    };
+    match join(unless_stopped(&sink, take(readable)), filling).await {
+        (Ok(etag), Ok(())) => Ok(Receipt { number, bytes, etag, crc64nvme: crc.finish() }),
+        (stored, filled) => Err(why(stored.err(), filled.err())),
+    }
+}
+
+/// None of the body is wanted.
+pub(crate) async fn drain(body: Option<ReadableStream>) -> Result<()> {
+    if let Some(body) = body {
+        read_away(&mut Body::new(&body)?).await;
+    }
+    Ok(())
+}
+
+/// The sender of a body that is not wanted does not know that: it is read away for a while, since a client that is cut off
+/// while it sends never sees the answer.
+pub(crate) async fn read_away(body: &mut Body) {
+    let drain = Box::pin(async {
+        let wanted = Wanted { least_bytes: DRAIN_BYTES, room_bytes: DRAIN_BYTES, most_bytes: u64::MAX };
+        while let Ok(piece) = body.read(wanted).await {
+            if piece.length() == 0 {
+                break;
+            }
+            body.give_back(&piece);
+        }
+    });
+    select(drain, Delay::from(LONGEST_DRAIN)).await;
+}
+
+/// Accepted bytes into a part. They are in its CRC; the digests of the chunk and of the file have seen them before, or must
+/// not.
+async fn pump_front(front: &Front, part: &Sink, crc: &mut PartCrc) -> Result<(), Stopped> {
+    let mut left = front.bytes.get();
+    let mut stream = Body::new(&front.stream).map_err(Stopped::AtSink)?;
+    while left > 0 {
+        let wanted = Wanted { least_bytes: LONGEST_BYTES, room_bytes: LONGEST_BYTES, most_bytes: left };
+        let piece = stream.read(wanted).await.map_err(|error| Stopped::AtBody(Broken::Storage(error)))?;
+        if piece.length() == 0 {
+            return Err(Stopped::AtBody(Broken::SegmentLost));
+        }
+        crc.update(&piece);
+        part.write(&piece).await.map_err(Stopped::AtSink)?;
+        left = left.saturating_sub(u64::from(piece.length()));
+        stream.give_back(&piece);
+    }
+    Ok(())
+}
+
+/// R2's answer. Where it is a refusal, R2 may not have read the bytes, and whoever still writes them would wait for ever.
+async fn unless_stopped<T>(sink: &Sink, stored: impl Future<Output = Result<T>>) -> Result<T> {
+    let stored = stored.await;
+    if stored.is_err() {
+        sink.abort().await;
+    }
+    stored
+}
+
+/// Of two ends of a broken pipe, the one that broke it.
+fn why(stored: Option<Error>, pumped: Option<Stopped>) -> Broken {
+    match (stored, pumped) {
+        (_, Some(Stopped::AtBody(broken))) => broken,
+        (Some(error), _) | (None, Some(Stopped::AtSink(error))) => match classify(&error.to_string()) {
+            StorageFault::Gone => Broken::MultipartGone,
+            StorageFault::ClientLeft => Broken::BodyEnded,
+            StorageFault::Retry | StorageFault::Damaged | StorageFault::Misfit | StorageFault::Refused => {
+                Broken::Storage(error)
+            }
+        },
+        (None, None) => Broken::Fault(Error::from("nothing broke")),
+    }
+}
