@@ -11,7 +11,7 @@ import { Stack } from "./support/stack.ts";
 import { Watcher } from "./support/watcher.ts";
 
 const PART_BYTES = 5 * MIB;
-/** More than this are not told, as `MAX_WATCHERS` in durable-objects/src/events.rs says. */
+/** More than this are not told, as `MAX_WATCHERS` in durable-objects/src/upload/watchers.rs says. */
 const MAX_WATCHERS = 32;
 const HANDSHAKE = {
   Connection: "Upgrade",

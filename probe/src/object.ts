@@ -38,7 +38,7 @@ export class Probe {
         id: "rollback",
         question: "Does a transaction that fails leave nothing behind?",
         leansOn: "yes",
-        fallback: "none: every decision is stored in one transaction (durable-objects/src/transaction.rs)",
+        fallback: "none: every decision is stored in one transaction (durable-objects/src/platform/transaction.rs)",
         ask: async () => {
           sql.exec("CREATE TABLE t (a INTEGER)");
           try {
@@ -57,7 +57,7 @@ export class Probe {
         id: "migration",
         question: "Can a live object be given a column, and say whether it has it?",
         leansOn: "yes",
-        fallback: "none: an object of an older build could not be read (durable-objects/src/sql/facts.rs)",
+        fallback: "none: an object of an older build could not be read (durable-objects/src/upload/facts.rs)",
         ask: async () => {
           sql.exec("CREATE TABLE old (a INTEGER)");
           const has = "SELECT count(*) AS n FROM sqlite_master WHERE name = 'old' AND sql LIKE '%trail TEXT%'";

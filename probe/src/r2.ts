@@ -62,7 +62,7 @@ export function r2Questions(bucket: Bucket, run: string): Question[] {
       question: "After a completion whose answer was lost, does the object show as it was completed?",
       leansOn: "yes",
       fallback:
-        "none is needed while head() shows it: durable-objects/src/assembly.rs looks before it believes an error",
+        "none is needed while head() shows it: durable-objects/src/upload/storage.rs looks before it believes an error",
       ask: on("complete-twice", async (upload, key) => {
         const part = await upload.uploadPart(1, bytes(1));
         const { etag } = await upload.complete([part]);

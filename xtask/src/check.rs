@@ -12,7 +12,7 @@ use crate::rustup::WASM_TARGET;
 use crate::say::{self, Step};
 use crate::sources::Source;
 use crate::tally::Tally;
-use crate::{architecture, children, setup, sources};
+use crate::{architecture, children, circles, setup, sources};
 
 /// Runs it; says how many passed.
 pub(crate) fn command(project: &Project) -> Result<ExitCode> {
@@ -77,11 +77,12 @@ fn commands(project: &Project) -> Vec<(&'static str, Command)> {
 type SourceRule = fn(&[Source]) -> Vec<String>;
 type TreeRule = fn(&str) -> Vec<String>;
 
-const SOURCE_RULES: [(&str, SourceRule); 5] = [
+const SOURCE_RULES: [(&str, SourceRule); 6] = [
     ("the core has no effects", architecture::core_has_no_effects),
     ("dialects do not know sessions", architecture::dialects_do_not_know_sessions),
     ("sessions do not know dialects", architecture::sessions_do_not_know_dialects),
     ("SQL stays in its place", architecture::sql_stays_in_its_place),
+    ("no circle of imports", circles::in_any_package),
     ("files are small", architecture::files_are_small),
 ];
 

@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 
 /// What stands in the names that everybody has to replace.
 const PLACEHOLDER: &str = "example.com";
-/// How the Worker tells the dead-letter queue from the other (`src/queue_consumer.rs`).
+/// How the Worker tells the dead-letter queue from the other (`src/queue/mod.rs`).
 const DEAD_LETTERS: &str = "dead-letters";
 /// By the binding that writes to a queue, how many of its messages may come at once: a batch is one invocation, with six connections,
-/// and whoever waits for one waits while its time runs (`src/queue_consumer.rs`).
+/// and whoever waits for one waits while its time runs (`src/queue/mod.rs`).
 const LARGEST_BATCHES: [(&str, u64); 2] = [("EVENTS", 4), ("TASKS", 1)];
 /// Lists of bindings, each with what names one and what it leads to.
 const BINDINGS: [(&str, &str, &str); 7] = [
@@ -306,7 +306,7 @@ fn host(url: &str) -> Option<&str> {
 }
 
 /// The sources that read vars and secrets.
-pub(crate) const READERS: [&str; 2] = ["src/config.rs", "src/direct/s3_bucket.rs"];
+pub(crate) const READERS: [&str; 2] = ["src/config.rs", "src/storage/s3.rs"];
 
 /// What stands in capitals between quotes there, too.
 const METHODS: [&str; 4] = ["GET", "PUT", "POST", "DELETE"];

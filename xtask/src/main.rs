@@ -11,6 +11,7 @@ mod cargo_lock;
 mod check;
 mod children;
 mod chromium;
+mod circles;
 mod demo;
 mod demo_client;
 mod demo_file;

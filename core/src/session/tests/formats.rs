@@ -1,5 +1,5 @@
 //! What is stored, letter by letter. Objects written by older builds are read by newer ones: when one of these changes, the
-//! schema number in `durable-objects/src/sql/facts.rs` does too, and what was stored before can be read still.
+//! schema number in `durable-objects/src/upload/facts.rs` does too, and what was stored before can be read still.
 
 use super::*;
 
