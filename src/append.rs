@@ -69,14 +69,14 @@ async fn without_bytes(chunk: Append, call: Call<'_>) -> Carried {
             Err(Refusal::ChecksumMismatch { uploaded_bytes })
         }));
     }
-    let declare = Declare { offset: chunk.offset, file_bytes: chunk.file_bytes };
+    let declare = Declare { offset: chunk.offset, file_bytes: chunk.file_bytes, completes: chunk.completes };
     let now = match ask(&objects, chunk.id, &declare).await? {
         Ok(now) => now,
         Err(refusal) => return Ok(Err(refusal)),
     };
     let wait = chunk.wait;
     let appended = if finishing::lacks_last_part(&now) {
-        in_background(chunk, None, None, call).await?
+        in_background(Append { completes: now.completes, ..chunk }, None, None, call).await?
     } else {
         Ok(finishing::shown(&now))
     };
@@ -99,8 +99,8 @@ pub(crate) async fn store(
     storing: &Storing,
 ) -> Result<Result<Stored, Refusal>> {
     let whole = chunk.digest.is_some();
-    let Append { offset, named, length, file_bytes, .. } = chunk;
-    let begin = Begin { offset, length, file_bytes, whole, named, link };
+    let Append { offset, named, completes, length, file_bytes, .. } = chunk;
+    let begin = Begin { offset, length, file_bytes, whole, named, completes, link };
     let begin = BeginChunk { begin, digest: chunk.digest.clone() };
     match storing.timings.measure(Step::Begin, ask(&storing.objects, chunk.id, &begin)).await? {
         Ok(BeginAnswer::Granted(grant)) => store_granted(chunk, *grant, body, storing).await,

@@ -7,8 +7,8 @@ use durable_objects::fault::Result;
 use durable_objects::rpc::{ask, upload::Status};
 use futures_util::future::{Either, select};
 use upload_core::{
-    chunk::Named,
-    operation::{Append, Outcome, Unsized, Wait},
+    chunk::{Completion, Named},
+    operation::{Append, BodyEnd, Outcome, Unsized, Wait},
     refusal::Refusal,
     session::{Link, Release, ReleaseReason},
     units::ByteCount,
@@ -27,29 +27,46 @@ use crate::{
     uploads::Carried,
 };
 
-/// Stores the chunk. The work goes on for a while when the client goes away, as for any other chunk.
+/// What came of a body.
+struct Arrived {
+    /// Its bytes are stored up to here.
+    to: ByteCount,
+    /// What came of the last piece; none where it had no bytes.
+    last: Option<Outcome>,
+    /// Whether its end has been seen.
+    is_all: bool,
+}
+
+/// Stores the chunk. The work goes on for a while when the client goes away, as for any other chunk. Where its end is that of the file,
+/// the length is declared by it, once it has been seen.
 pub(crate) async fn carry_out(chunk: Unsized, body: Option<ReadableStream>, call: Call<'_>) -> Carried {
-    let (id, offset, file_bytes, wait) = (chunk.id, chunk.offset, chunk.file_bytes, chunk.wait);
+    let Unsized { id, offset, file_bytes, end, wait } = chunk;
     let stored = match body {
-        None => Ok(None),
+        None => Ok(Arrived { to: offset, last: None, is_all: true }),
         Some(body) => {
             let storing = call.storing()?;
             call.outliving_its_client(async move { store(chunk, &body, &storing).await }).await??
         }
     };
-    match stored {
-        Ok(Some(appended)) => finishing::wait_for_object(wait, Ok(appended), call).await,
-        Ok(None) => {
-            let (named, length) = (Named::ByOffset, ByteCount::ZERO);
-            let nothing = Append { id, offset, named, length, file_bytes, digest: None, wait };
-            append::carry_out(nothing, None, call).await
+    let Arrived { to, last, is_all } = match stored {
+        Ok(arrived) => arrived,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let (named, length) = (Named::ByOffset, ByteCount::ZERO);
+    let nothing = Append { id, offset: to, named, completes: end.completes(), length, file_bytes, digest: None, wait };
+    match (last, end) {
+        // Crash here: all bytes count, and the client, which has no answer, asks and says once more that this is the end.
+        (_, BodyEnd::FileEnds) if is_all => {
+            let end = Append { file_bytes: Some(to), completes: Completion::WhenWhole, ..nothing };
+            append::carry_out(end, None, call).await
         }
-        Err(refusal) => Ok(Err(refusal)),
+        (Some(appended), _) => finishing::wait_for_object(wait, Ok(appended), call).await,
+        (None, _) => append::carry_out(nothing, None, call).await,
     }
 }
 
-/// What came of the last piece; none where the body had no bytes.
-async fn store(chunk: Unsized, body: &ReadableStream, storing: &Storing) -> Result<Result<Option<Outcome>, Refusal>> {
+/// Stores what the body brings.
+async fn store(chunk: Unsized, body: &ReadableStream, storing: &Storing) -> Result<Result<Arrived, Refusal>> {
     let plan = match ask(&storing.objects, chunk.id, &Status).await? {
         Ok(now) => now.plan,
         Err(refusal) => {
@@ -65,8 +82,8 @@ async fn store(chunk: Unsized, body: &ReadableStream, storing: &Storing) -> Resu
         let length = ByteCount::new(held.bytes()).unwrap_or(ByteCount::MAX);
         if !length.is_zero() {
             let (id, file_bytes) = (chunk.id, chunk.file_bytes);
-            let named = Named::ByOffset;
-            let part = Append { id, offset, named, length, file_bytes, digest: None, wait: Wait::No };
+            let (named, completes) = (Named::ByOffset, chunk.end.completes());
+            let part = Append { id, offset, named, completes, length, file_bytes, digest: None, wait: Wait::No };
             let link = Link { after: last.as_ref().map(|stored| stored.attempt), more: end.is_none() };
             match store_held(part, link, held, storing).await? {
                 Ok(stored) => last = Some(stored),
@@ -81,13 +98,15 @@ async fn store(chunk: Unsized, body: &ReadableStream, storing: &Storing) -> Resu
         if length.is_zero()
             && let Some(stored) = &last
         {
-            // Another piece was announced and does not come. Dies here: who asks where to go on waits 2 s and takes the lease.
+            // Another piece was announced and does not come. Crash here: who asks where to go on waits 2 s and takes the lease.
             let release = Release { attempt: stored.attempt, reason: ReleaseReason::GaveUp };
             let _counted = ask(&storing.objects, chunk.id, &release).await?;
         }
+        // What arrived counts, however the body ended.
+        let arrived = |is_all| Arrived { to: offset, last: last.map(|stored| stored.outcome), is_all };
         return match end {
-            // Whether it ended or was cut off cannot be told, and makes no difference: what arrived counts.
-            Ended::AtEnd => Ok(Ok(last.map(|stored| stored.outcome))),
+            Ended::AtEnd => Ok(Ok(arrived(true))),
+            Ended::CutOff => Ok(Ok(arrived(false))),
             Ended::Stalled => Ok(Err(Refusal::BodyStalled { uploaded_bytes: offset })),
         };
     }

@@ -11,7 +11,7 @@ use upload_core::{
     chunk::Named,
     ledger::{ENTRY_GRACE_MS, Entry, EntryKind, EntryName},
     log_line::LogLine,
-    operation::{Append, Create, FirstChunk, Outcome, Wait},
+    operation::{Append, BodyEnd, Create, FirstChunk, Outcome, Unsized, Wait},
     plan::{Mode, Plan},
     refusal::Refusal,
     session::{Begin, Birth, DeleteRight, Grant, Link, Policy},
@@ -23,7 +23,7 @@ use web_sys::ReadableStream;
 
 use crate::{
     admission::{self, Admitted},
-    append,
+    append, append_unsized,
     auth::{Creator, pace},
     call::Call,
     config::{Auth, Config},
@@ -223,8 +223,8 @@ pub(crate) async fn with_first_chunk(
     }
     let (wait, length) = (first.wait, first.length);
     let whole = first.digest.is_some();
-    let (offset, named, link) = (ByteCount::ZERO, Named::ByOffset, Link::default());
-    let chunk = Begin { offset, length, file_bytes: None, whole, named, link };
+    let (offset, named, completes, link) = (ByteCount::ZERO, Named::ByOffset, first.completes, Link::default());
+    let chunk = Begin { offset, length, file_bytes: None, whole, named, completes, link };
     let (created, grant) =
         match create_and_begin(create, (!length.is_zero()).then_some(chunk), Vec::new(), call).await? {
             Ok(created) => created,
@@ -240,9 +240,8 @@ pub(crate) async fn with_first_chunk(
     } else if length.is_zero() {
         Ok(snapshot)
     } else {
-        let offset = ByteCount::ZERO;
-        let named = Named::ByOffset;
-        let chunk = Append { id, offset, named, length, file_bytes: None, digest: first.digest, wait: Wait::No };
+        let (file_bytes, digest) = (None, first.digest);
+        let chunk = Append { id, offset, named, completes, length, file_bytes, digest, wait: Wait::No };
         match append::in_background(chunk, grant, body, call).await {
             Ok(Ok(Outcome::Appended { uploaded_bytes, expires_at, phase, object, .. })) => {
                 Ok(snapshot.appended(uploaded_bytes, expires_at, phase, object))
@@ -267,4 +266,39 @@ pub(crate) async fn with_first_chunk(
         Err(refusal) => Err(refusal),
     };
     Ok(now.map(|snapshot| Outcome::Created { snapshot, limits, upload_token }))
+}
+
+/// Creates the upload and stores the bytes that come with the creation, however many those are. Where they are cut short, the upload
+/// is there with what counted of them; where they contradict its length, nothing is.
+pub(crate) async fn with_unsized(
+    create: Create,
+    end: BodyEnd,
+    wait: Wait,
+    body: Option<ReadableStream>,
+    call: Call<'_>,
+) -> Carried {
+    let created = match carry_out(create, call).await? {
+        Ok(created) => created,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let Outcome::Created { snapshot, limits, upload_token } = created else { return Ok(Ok(created)) };
+    let (id, objects) = (snapshot.id, call.uploads()?);
+    if snapshot.phase != Phase::Open || !snapshot.uploaded_bytes.is_zero() {
+        // Asked before, and the bytes of that request may still be on their way: the offset told now must be accepted.
+        let stands = ask(&objects, id, &Probe).await?;
+        return Ok(stands.map(|snapshot| Outcome::Created { snapshot, limits, upload_token }));
+    }
+    let chunk = Unsized { id, offset: ByteCount::ZERO, file_bytes: None, end, wait };
+    match append_unsized::carry_out(chunk, body, call).await {
+        Ok(Err(refusal @ (Refusal::BeyondDeclaredLength { .. } | Refusal::InconsistentLength { .. }))) => {
+            // Crash here, or fails: the upload is there, nobody knows its URL, and it expires.
+            let _expires = ask(&objects, id, &Cancel(DeleteRight::Unfinished)).await;
+            return Ok(Err(refusal));
+        }
+        // Whatever else went wrong, faults of ours too: the upload is there, and its client is told how it stands.
+        Ok(_) => {}
+        Err(error) => log::error(&LogLine { detail: Some(error.to_string()), ..LogLine::of("fault", id) }),
+    }
+    let stands = ask(&objects, id, &Status).await?;
+    Ok(stands.map(|snapshot| Outcome::Created { snapshot, limits, upload_token }))
 }

@@ -22,8 +22,8 @@ pub(crate) async fn read(
             return Ok(Err(Refusal::Overloaded));
         }
         match gatherer.next(bytes - held.bytes()).await {
-            Waited::Came(Some(piece)) => gatherer.hold(&piece, &mut held),
-            Waited::Came(None) => return Ok(Err(Refusal::DocumentCutShort)),
+            Waited::Came(Ok(piece)) => gatherer.hold(&piece, &mut held),
+            Waited::Came(Err(_)) => return Ok(Err(Refusal::DocumentCutShort)),
             Waited::Stalled => return Ok(Err(Refusal::DocumentStalled)),
             Waited::Paused => {}
         }

@@ -5,7 +5,7 @@ use durable_objects::{
     rpc::{ask, upload::AwaitObject},
 };
 use upload_core::{
-    chunk::Named,
+    chunk::{Completion, Named},
     log_line::LogLine,
     operation::{Append, Outcome, Wait},
     refusal::Refusal,
@@ -15,10 +15,11 @@ use upload_core::{
 
 use crate::{append, call::Call, log, uploads::Carried};
 
-/// Whether all bytes are there, but some in the tail: whoever declared the length, and was to put them into the last part,
-/// has gone.
+/// Whether all bytes are there and nothing follows, but some are in the tail: whoever said so, and was to put them into the last
+/// part, has gone.
 pub(crate) fn lacks_last_part(now: &Snapshot) -> bool {
-    now.phase == Phase::Open && now.plan.declared_bytes() == Some(now.offset)
+    let is_whole = now.plan.declared_bytes() == Some(now.offset);
+    now.phase == Phase::Open && is_whole && now.completes == Completion::WhenWhole
 }
 
 /// Puts the tail into the last part where that has not been done, and waits for the object. For whoever asks where to go on
@@ -26,8 +27,8 @@ pub(crate) fn lacks_last_part(now: &Snapshot) -> bool {
 pub(crate) async fn finish(now: Snapshot, wait: Wait, call: Call<'_>) -> Result<Result<Snapshot, Refusal>> {
     if lacks_last_part(&now) {
         let (id, offset, length) = (now.id, now.offset, ByteCount::ZERO);
-        let named = Named::ByOffset;
-        let chunk = Append { id, offset, named, length, file_bytes: None, digest: None, wait: Wait::No };
+        let (named, completes) = (Named::ByOffset, now.completes);
+        let chunk = Append { id, offset, named, completes, length, file_bytes: None, digest: None, wait: Wait::No };
         if let Err(refusal) = append::in_background(chunk, None, None, call).await? {
             return Ok(Err(refusal));
         }

@@ -21,8 +21,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Why no more follows.
 #[derive(Clone, Copy)]
 pub(crate) enum Ended {
-    /// The body has ended, or was cut off: that cannot be told.
+    /// The body has ended.
     AtEnd,
+    /// It was cut off: its sender has gone.
+    CutOff,
     /// It has brought too little for too long.
     Stalled,
 }
@@ -53,8 +55,8 @@ impl Gatherer {
                 return (held, None);
             }
             match self.next(most_bytes - bytes).await {
-                Waited::Came(Some(piece)) => self.hold(&piece, &mut held),
-                Waited::Came(None) => return (held, Some(Ended::AtEnd)),
+                Waited::Came(Ok(piece)) => self.hold(&piece, &mut held),
+                Waited::Came(Err(ended)) => return (held, Some(ended)),
                 Waited::Stalled => return (held, Some(Ended::Stalled)),
                 Waited::Paused if bytes == 0 => {}
                 Waited::Paused => return (held, None),
@@ -62,17 +64,18 @@ impl Gatherer {
         }
     }
 
-    /// Whatever comes next; none where the body has ended, or its sender has gone.
-    pub(crate) async fn next(&mut self, most_bytes: u64) -> Waited<Option<Uint8Array>> {
+    /// Whatever comes next; or why nothing does.
+    pub(crate) async fn next(&mut self, most_bytes: u64) -> Waited<Result<Uint8Array, Ended>> {
         let watch = Stopwatch::start();
         let wanted = Wanted { least_bytes: 1, room_bytes: self.stride.room_bytes(1), most_bytes };
         match self.patience.wait_for(self.body.read(wanted)).await {
             Waited::Came(Ok(piece)) if piece.length() > 0 => {
                 self.stride.brought(piece.length(), watch.elapsed_ms());
                 self.patience.brought(piece.length());
-                Waited::Came(Some(piece))
+                Waited::Came(Ok(piece))
             }
-            Waited::Came(_) => Waited::Came(None),
+            Waited::Came(Ok(_)) => Waited::Came(Err(Ended::AtEnd)),
+            Waited::Came(Err(_)) => Waited::Came(Err(Ended::CutOff)),
             Waited::Stalled => Waited::Stalled,
             Waited::Paused => Waited::Paused,
         }

@@ -66,6 +66,7 @@ async fn carry_out(operation: Operation, body: Option<ReadableStream>, call: Cal
     Ok(match operation {
         Operation::Create(create) => create::carry_out(create, call).await?,
         Operation::CreateWith(create, first) => create::with_first_chunk(create, first, body, call).await?,
+        Operation::CreateWithUnsized(create, end, wait) => create::with_unsized(create, end, wait, body, call).await?,
         Operation::Compose(create, wait) => compose::carry_out(create, wait, call).await?,
         Operation::Discover => Ok(Outcome::Discovered(call.config.limits)),
         Operation::List(after) => open_uploads::list(after, call).await?,

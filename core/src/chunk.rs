@@ -14,3 +14,21 @@ pub enum Named {
     /// Not at all, so it begins at 0.
     Implied,
 }
+
+/// When an upload is complete whose bytes are all there, as the sender of its last chunk has it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Completion {
+    /// At once.
+    #[default]
+    WhenWhole,
+    /// When its client says so, which it may do without any bytes.
+    WhenTold,
+}
+
+impl Completion {
+    /// Whether it is what is meant where nobody says anything.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}

@@ -1,6 +1,7 @@
 //! What a client can want, whatever dialect it says it in.
 
 use crate::{
+    chunk::Completion,
     integrity::ChunkDigest,
     ledger::EntryName,
     preconditions::Conditions,
@@ -15,6 +16,8 @@ pub enum Operation {
     Create(Create),
     /// A new upload whose first bytes come with it.
     CreateWith(Create, FirstChunk),
+    /// The same, where it is not said how many.
+    CreateWithUnsized(Create, BodyEnd, Wait),
     /// A new upload whose bytes are those of others.
     Compose(Create, Wait),
     /// What the deployment speaks and allows.
@@ -51,7 +54,12 @@ impl Operation {
     /// The upload it is about, where there is one yet.
     pub fn upload_id(&self) -> Option<UploadId> {
         match self {
-            Self::Create(_) | Self::CreateWith(..) | Self::Compose(..) | Self::Discover | Self::List(_) => None,
+            Self::Create(_)
+            | Self::CreateWith(..)
+            | Self::CreateWithUnsized(..)
+            | Self::Compose(..)
+            | Self::Discover
+            | Self::List(_) => None,
             Self::Append(append) => Some(append.id),
             Self::AppendUnsized(chunk) => Some(chunk.id),
             Self::Download(download) => Some(download.id),
@@ -92,6 +100,8 @@ pub struct FirstChunk {
     pub length: ByteCount,
     /// What their digest must be. Where it is not, the upload is not created.
     pub digest: Option<ChunkDigest>,
+    /// When the upload is complete, where these are all bytes of the file.
+    pub completes: Completion,
     /// Whether the answer waits for the object, where these are all bytes of the file.
     pub wait: Wait,
 }
@@ -115,6 +125,8 @@ pub struct Append {
     pub offset: ByteCount,
     /// How its sender has said so.
     pub named: crate::chunk::Named,
+    /// When the upload is complete, where these are the last bytes that were missing.
+    pub completes: Completion,
     /// How long it is.
     pub length: ByteCount,
     /// How long the client says the whole file is, where it does: must be what was declared, or declares it now.
@@ -134,8 +146,31 @@ pub struct Unsized {
     pub offset: ByteCount,
     /// How long the client says the whole file is, as in [`Append`].
     pub file_bytes: Option<ByteCount>,
+    /// What its end means.
+    pub end: BodyEnd,
     /// Whether the answer waits for the object.
     pub wait: Wait,
+}
+
+/// What the end of a body means that did not say how long it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyEnd {
+    /// Nothing: the file ends at its declared length, and is complete once that is reached.
+    Nothing,
+    /// That more follows, with another request.
+    MoreFollows,
+    /// That the file ends there, too. Unless the body was cut off.
+    FileEnds,
+}
+
+impl BodyEnd {
+    /// When the upload is complete, where the body brings the last bytes that are missing: it may bring more than are.
+    pub fn completes(self) -> Completion {
+        match self {
+            Self::Nothing => Completion::WhenWhole,
+            Self::MoreFollows | Self::FileEnds => Completion::WhenTold,
+        }
+    }
 }
 
 /// The object for its owner, or a range of it.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    chunk::Completion,
     cost::Cost,
     event::DeliveryState,
     integrity::{Crc64Nvme, Sha256Digest},
@@ -121,6 +122,9 @@ pub struct Snapshot {
     pub expires_at: UnixMs,
     /// How far the telling of the origin is; none where there is nothing to tell.
     pub delivery: Option<DeliveryState>,
+    /// When it is complete, once all its bytes are there.
+    #[serde(default, skip_serializing_if = "Completion::is_default")]
+    pub completes: Completion,
     /// What it has cost so far.
     pub cost: Cost,
     /// The object of a completed upload, also when its origin has taken it over.

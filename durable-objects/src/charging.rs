@@ -56,7 +56,7 @@ impl UploadSession {
             return answer::<()>(Err(refusal));
         }
         self.decide_then_show(body, |session, now, declare: &Declare| {
-            session.declare(now, declare.offset, declare.file_bytes)
+            session.declare(now, declare.offset, declare.file_bytes, declare.completes)
         })
     }
 }

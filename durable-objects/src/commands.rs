@@ -74,7 +74,7 @@ impl UploadSession {
             }
             Complete::NAME => {
                 self.force_alarm()?;
-                self.decide_then_show(&body, |session, _, _: &Complete| session.complete())
+                self.decide_then_show(&body, |session, now, _: &Complete| session.complete(now))
             }
             Cancel::NAME => self.decide(&body, |session, now, cancel: &Cancel| session.cancel(now, cancel.0)),
             Redeliver::NAME => {

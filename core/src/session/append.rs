@@ -6,7 +6,7 @@ use super::{
     Session,
 };
 use crate::{
-    chunk::Named,
+    chunk::{Completion, Named},
     event::EventKind,
     plan,
     refusal::Refusal,
@@ -114,8 +114,14 @@ impl Session {
 
     /// Somebody says how long the file is, or just that nothing is missing before `offset`, and brings no bytes. Where all
     /// bytes are there but some still in the tail, the upload stays open until a chunk without bytes has put them into
-    /// the last part.
-    pub fn declare(&self, now: UnixMs, offset: ByteCount, file_bytes: Option<ByteCount>) -> Decision<()> {
+    /// the last part. `WhenWhole` also says that nothing follows: an upload that waits to be told so is complete then.
+    pub fn declare(
+        &self,
+        now: UnixMs,
+        offset: ByteCount,
+        file_bytes: Option<ByteCount>,
+        completes: Completion,
+    ) -> Decision<()> {
         let uploaded_bytes = self.uploaded_bytes();
         if self.is_gone() {
             return Decision::no(self.gone());
@@ -127,20 +133,32 @@ impl Session {
             return Decision::no(Refusal::OffsetMismatch { uploaded_bytes });
         }
         let plan = match self.plan_with(file_bytes, Some(uploaded_bytes)) {
-            Ok(plan) if plan == self.plan() => return Decision::yes((), Change::none()),
-            Ok(plan) => plan,
+            Ok(plan) if plan == self.plan() => self.progress.plan,
+            Ok(plan) => Some(plan),
             Err(refusal) => return Decision::no(refusal),
         };
-        let mut change = Change::from(Progress { plan: Some(plan), ..self.progress.clone() });
-        if !self.has_tail()
-            && self.complete_if_whole(now, &mut change) == Phase::Completing
-            && let Some(actual) = self.sha256_mismatch(self.sha256_so_far())
-        {
-            let refusal = Refusal::FileDigestMismatch { actual };
-            let change = self.end(now, Phase::Failed, EventKind::Failed, Some(refusal.to_string()));
-            return Decision { answer: Err(refusal), change };
+        // What was said is not taken back.
+        let completes = if completes == Completion::WhenWhole { completes } else { self.progress.completes };
+        if plan == self.progress.plan && completes == self.progress.completes {
+            return Decision::yes((), Change::none());
+        }
+        let mut change = Change::from(Progress { plan, completes, ..self.progress.clone() });
+        if !self.has_tail() && self.complete_if_whole(now, &mut change) == Phase::Completing {
+            let wrong = self.sha256_mismatch(self.sha256_so_far());
+            if let Some(actual) = wrong.or_else(|| self.put_crc64nvme_mismatch(&change)) {
+                let refusal = Refusal::FileDigestMismatch { actual };
+                let change = self.end(now, Phase::Failed, EventKind::Failed, Some(refusal.to_string()));
+                return Decision { answer: Err(refusal), change };
+            }
+            self.complete_if_put(now, &mut change);
         }
         Decision::yes((), change)
+    }
+
+    /// Whether all bytes are in parts, and nothing is left but to say so.
+    pub(super) fn waits_to_be_told(&self) -> bool {
+        let is_whole = self.missing_bytes().is_zero() && !self.plan().open_ended && !self.has_tail();
+        self.progress.phase == Phase::Open && self.progress.completes == Completion::WhenTold && is_whole
     }
 
     /// The sizes, where nothing counts yet: those that fit this chunk. Without a checksum only where they were a guess: the last
@@ -269,7 +287,7 @@ impl Session {
         let mut after = self.clone();
         after.apply(change.clone());
         let is_whole = after.missing_bytes().is_zero() && !after.plan().open_ended;
-        if is_whole && after.progress.phase == Phase::Open {
+        if is_whole && after.progress.completes == Completion::WhenWhole && after.progress.phase == Phase::Open {
             after.progress = Progress { phase: Phase::Completing, job_not_before: now, ..after.progress };
             change.progress = Some(after.progress.clone());
         }

@@ -8,6 +8,7 @@
 
 use super::{Begin, Phase, Session};
 use crate::{
+    chunk::Completion,
     ledger::{EntryName, Quota},
     units::{ByteCount, MIB, UnixMs},
 };
@@ -45,7 +46,7 @@ impl Session {
     /// The same before its length can be declared.
     pub fn growth_by_length(&self, now: UnixMs, offset: ByteCount, file_bytes: Option<ByteCount>) -> Option<Growth> {
         let growth = self.growth(file_bytes, offset)?;
-        self.declare(now, offset, file_bytes).answer.is_ok().then_some(growth)
+        self.declare(now, offset, file_bytes, Completion::WhenWhole).answer.is_ok().then_some(growth)
     }
 
     pub(super) fn growth(&self, said: Option<ByteCount>, end: ByteCount) -> Option<Growth> {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Begin, Change, Content, Decision, Grant, LeaseState, Link, Phase, Progress, Session};
 use crate::{
-    chunk::Named,
+    chunk::{Completion, Named},
     event::EventKind,
     ledger::EntryName,
     plan::Plan,
@@ -173,7 +173,8 @@ impl Session {
         }
         let (length, link) = (to.saturating_sub(from), Link::default());
         let (file_bytes, named) = (plan.declared_bytes(), Named::ByOffset);
-        let begin = Begin { offset: from, length, file_bytes, whole: false, named, link };
+        let completes = Completion::WhenWhole;
+        let begin = Begin { offset: from, length, file_bytes, whole: false, named, completes, link };
         let Decision { answer, mut change } = self.begin_as_writer(now, begin);
         let Ok(grant) = answer else { return Decision { answer: Ok(None), change } };
         if let Some(progress) = &mut change.progress {

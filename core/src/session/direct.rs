@@ -185,7 +185,7 @@ impl Session {
         }
         let Content::Lanes(lanes) = &self.content else { return Decision::no(Refusal::NotDirect) };
         if !self.is_unsized() {
-            return self.complete();
+            return self.complete(now);
         }
         let no_gap = chosen.iter().zip(0..).all(|(part, expected)| part.chunk == expected);
         if chosen.is_empty() || !no_gap {

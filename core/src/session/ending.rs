@@ -9,7 +9,7 @@
 //! | its client or its clock, a completed piece | nothing: `Deleted` | none: the origin never heard of it |
 
 use super::{Change, Decision, Phase, Progress, Session};
-use crate::{event::EventKind, refusal::Refusal, units::UnixMs, upload::Purpose};
+use crate::{chunk::Completion, event::EventKind, refusal::Refusal, units::UnixMs, upload::Purpose};
 
 /// The longest pause before a failed duty in R2 is tried again: an hour.
 const LONGEST_BACKOFF_SECONDS: u64 = 3_600;
@@ -26,9 +26,12 @@ pub enum DeleteRight {
 }
 
 impl Session {
-    /// The client says that it has sent everything. It needs not: the last byte has started completion already.
-    pub fn complete(&self) -> Decision<()> {
+    /// The client says that it has sent everything. Mostly it need not: the last byte has started completion already.
+    pub fn complete(&self, now: UnixMs) -> Decision<()> {
         match self.progress.phase {
+            Phase::Open if self.waits_to_be_told() => {
+                self.declare(now, self.uploaded_bytes(), None, Completion::WhenWhole)
+            }
             Phase::Open => Decision::no(self.incomplete()),
             Phase::Completing | Phase::Verifying | Phase::Completed => Decision::yes((), Change::none()),
             Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => Decision::no(self.gone()),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Phase, SegmentPlace};
 use crate::{
-    chunk::Named,
+    chunk::{Completion, Named},
     integrity::{ChunkDigest, Crc64Nvme, Sha256State},
     plan,
     units::{ByteCount, UnixMs},
@@ -26,6 +26,9 @@ pub struct Begin {
     /// How its sender has said where it begins.
     #[serde(default)]
     pub named: Named,
+    /// When the upload is complete, where these are the last bytes that were missing.
+    #[serde(default)]
+    pub completes: Completion,
     /// How it hangs together with others, where it is a piece of a longer body.
     #[serde(default)]
     pub link: Link,

@@ -60,6 +60,7 @@ pub use verifying::{Hashed, Slice, Verified};
 pub use writers::{RENEW_EVERY_MS, WRITER_SILENCE_MS, WRITER_STOPS_AFTER_MS, Writers};
 
 use crate::{
+    chunk::Completion,
     cost::Cost,
     event::EventKind,
     integrity::{RunningSha256, Sha256State},
@@ -202,6 +203,7 @@ impl Session {
             refused_since: None,
             plan: None,
             kept_until: None,
+            completes: Completion::WhenWhole,
             multipart: None,
             verified: None,
             cost: Cost::NONE,
@@ -317,6 +319,7 @@ impl Session {
             delivery: self.outbox.state(),
             object: self.object(),
             deleted_at: self.progress.deleted_at,
+            completes: self.progress.completes,
             cost: self.progress.cost,
         }
     }

@@ -70,8 +70,10 @@ impl Session {
 
     /// The CRC that the whole file has instead of the declared one, where a change counts it and it was put.
     pub(super) fn put_crc64nvme_mismatch(&self, change: &Change) -> Option<String> {
-        let part = change.parts.last().filter(|_| self.is_put())?;
         let declared = self.birth.file.crc64nvme?;
+        let mut after = self.clone();
+        after.apply(change.clone());
+        let part = after.counted_put()?;
         (declared != part.crc64nvme).then(|| format!("crc64nvme {}", part.crc64nvme))
     }
 

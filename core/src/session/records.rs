@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     caller::{Ownership, TokenHash},
+    chunk::Completion,
     cost::Cost,
     integrity::{ChunkDigest, Crc64Nvme, Sha256State},
     ledger::{EntryName, Quota},
@@ -121,6 +122,9 @@ pub struct Progress {
     /// Until then a piece must not go, since another upload is being put together from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_until: Option<UnixMs>,
+    /// When the upload is complete, once all its bytes are there: as whoever began last has it.
+    #[serde(default, skip_serializing_if = "Completion::is_default")]
+    pub completes: Completion,
     /// The multipart upload, where it was opened only when a chunk needed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub multipart: Option<LateMultipart>,

@@ -184,6 +184,7 @@ impl Session {
             // Said before the segment is written, so that a crash right after leaves nothing that nobody looks for.
             holds_segments: self.progress.holds_segments || rest_bytes > MAX_ROW_SEGMENT_BYTES,
             plan: (plan != self.birth.plan).then_some(plan),
+            completes: begin.completes,
             writers,
             ..self.progress.clone()
         };

@@ -46,7 +46,10 @@ fn request(input: &[u8], dialect: Dialect) {
         }
         Ok(operation) => {
             sendable(&dialect.problem(&asked, &Refusal::UploadNotFound, operation.upload_id()));
-            if let Operation::Create(create) | Operation::CreateWith(create, _) = operation {
+            if let Operation::Create(create)
+            | Operation::CreateWith(create, _)
+            | Operation::CreateWithUnsized(create, ..) = operation
+            {
                 created(create, dialect, &asked);
             }
         }

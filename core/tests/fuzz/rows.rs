@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use upload_core::{
-    chunk::Named,
+    chunk::{Completion, Named},
     event::{EventKind, RetryPolicy},
     integrity::{Crc64Nvme, RunningSha256, Sha256State},
     ledger::{Entry, Fingerprint},
@@ -86,7 +86,7 @@ fn the_corpus_has_rows_that_can_be_read() {
 fn ask_everything(session: &Session) {
     let offset = session.snapshot().offset;
     let _ = (session.next_job(), session.object(), session.no_object(), session.is_unwanted(), session.next_slice());
-    let _ = (session.status(), session.probe(NOW), session.complete(), session.redeliver(NOW));
+    let _ = (session.status(), session.probe(NOW), session.complete(NOW), session.redeliver(NOW));
     let _ = (session.cancel(NOW, DeleteRight::Completed), session.hurried(NOW), session.expires_at());
     let _ = (session.freed(), session.settled(), session.postponed(NOW), session.expire_if_due(NOW));
     let policy = RetryPolicy { first_delay_seconds: 5, max_attempts: 30 };
@@ -102,7 +102,8 @@ fn ask_everything(session: &Session) {
         let length = ByteCount::new(length).unwrap();
         for file_bytes in [None, Some(offset), Some(length)] {
             let (named, link) = (Named::ByRange, Link::default());
-            let begin = Begin { offset, length, file_bytes, whole: false, named, link };
+            let completes = Completion::WhenTold;
+            let begin = Begin { offset, length, file_bytes, whole: false, named, completes, link };
             let _ = (session.repeats_what_counts(begin), session.part_of_repetition(begin));
             let decision = session.begin(NOW, begin);
             if decision.answer.is_ok() {
@@ -110,7 +111,9 @@ fn ask_everything(session: &Session) {
                 after.apply(decision.change);
                 let _ = (after.snapshot(), after.next_job());
             }
-            let _ = session.declare(NOW, offset, file_bytes);
+            for completes in [Completion::WhenWhole, Completion::WhenTold] {
+                let _ = session.declare(NOW, offset, file_bytes, completes);
+            }
         }
     }
     for attempt in [0, 1, u64::MAX] {

@@ -60,8 +60,8 @@ pub(crate) fn metadata(input: &[u8]) {
 
 /// `Content-Disposition` of the draft (RFC 6266): a name comes out of it clean, or none does.
 pub(crate) fn dispositions(input: &[u8]) {
-    let fields: [(&str, &[u8]); 3] =
-        [("upload-complete", b"?0"), ("upload-length", b"5"), ("content-disposition", input)];
+    let fields: [(&str, &[u8]); 4] =
+        [("upload-complete", b"?0"), ("upload-length", b"5"), ("content-length", b"0"), ("content-disposition", input)];
     let Some(head) = head(Method::POST, "/files", &fields) else { return };
     let Ok(Parsed::Ready(operation)) = Dialect::Ietf.parse(&head) else { return };
     let (Operation::Create(create) | Operation::CreateWith(create, _)) = *operation else { panic!("not a creation") };

@@ -1,7 +1,7 @@
 //! A Worker, and what it knows of the chunk that it carries out.
 
 use upload_core::{
-    chunk::Named,
+    chunk::{Completion, Named},
     session::{Begin, Grant, Link, MAX_ROW_SEGMENT_BYTES, TailPiece},
 };
 
@@ -40,7 +40,8 @@ impl Chunk {
     pub(crate) fn begin(self) -> Begin {
         let Self { from, to, whole } = self;
         let (offset, length, link) = (bytes(from), bytes(to - from), Link::default());
-        Begin { offset, length, file_bytes: None, whole, named: Named::ByOffset, link }
+        let (named, completes) = (Named::ByOffset, Completion::WhenWhole);
+        Begin { offset, length, file_bytes: None, whole, named, completes, link }
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::fault::{Error, Result};
 use serde::{Deserialize, Serialize};
 use upload_core::{
+    chunk::Completion,
     event::{EventKind, RetryPolicy, Verdict},
     integrity::ChunkDigest,
     refusal::Refusal,
@@ -125,6 +126,8 @@ pub struct Declare {
     pub offset: ByteCount,
     /// The length of the file.
     pub file_bytes: Option<ByteCount>,
+    /// Whether that is all, where all bytes are there.
+    pub completes: Completion,
 }
 
 /// Answered once the upload is no longer completing, or after a while.

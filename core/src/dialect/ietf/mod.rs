@@ -31,7 +31,8 @@ pub fn is_spoken(head: &Head) -> bool {
 
 /// Understands a request's head.
 pub fn parse(head: &Head) -> Result<Parsed, Refusal> {
-    request::parse(&Version::of(head).request(head)).map(|operation| Parsed::Ready(Box::new(operation)))
+    let version = Version::of(head);
+    request::parse(&version.request(head), version.unfinished()).map(|operation| Parsed::Ready(Box::new(operation)))
 }
 
 /// The answer to what was done.

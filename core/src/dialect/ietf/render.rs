@@ -226,11 +226,13 @@ fn inconsistent_length(problem: &mut Problem) {
 }
 
 /// An append that begins at a wrong offset is told so, whatever else is wrong about where it ends: "If the `Upload-Offset`
-/// request header field value does not match the current offset, the server MUST reject the request with a `409`".
+/// request header field value does not match the current offset, the server MUST reject the request with a `409`". Of one that did not
+/// say how long it is the offset has been looked at before its end was known, and is another one by then.
 pub(super) fn offset_first(head: &Head, refusal: &Refusal) -> Refusal {
+    let is_sized = head.headers.contains("content-length");
     match refusal {
         Refusal::InconsistentLength { uploaded_bytes, .. } | Refusal::BeyondDeclaredLength { uploaded_bytes, .. }
-            if upload_id(head).is_some() && fields::byte_count(head, OFFSET) != Some(*uploaded_bytes) =>
+            if is_sized && upload_id(head).is_some() && fields::byte_count(head, OFFSET) != Some(*uploaded_bytes) =>
         {
             Refusal::OffsetMismatch { uploaded_bytes: *uploaded_bytes }
         }

@@ -47,6 +47,7 @@ fn snapshot(phase: Phase, offset: u32) -> Snapshot {
             crc64nvme: None,
             memo: None,
         },
+        completes: crate::chunk::Completion::WhenWhole,
         cost: crate::cost::Cost::NONE,
         created_at: UnixMs(0),
         expires_at: UnixMs(1_060_999),
@@ -166,7 +167,8 @@ fn while_the_object_is_made_no_offset_is_told() {
 
 #[test]
 fn problems_have_the_types_of_the_draft() {
-    let append = head(Method::PATCH, &format!("/files/{ID}"), &[(OFFSET, "25000000")]);
+    let sized = ("content-length", "5");
+    let append = head(Method::PATCH, &format!("/files/{ID}"), &[(OFFSET, "25000000"), sized]);
     let mismatch = Refusal::OffsetMismatch { uploaded_bytes: 12_500_000.into() };
     let refused = problem(&asked(&append), &mismatch, Some(id()));
     assert_eq!(
@@ -183,7 +185,7 @@ fn problems_have_the_types_of_the_draft() {
     let declared = Refusal::InconsistentLength { file_bytes: length, uploaded_bytes: offset };
     let beyond = Refusal::BeyondDeclaredLength { file_bytes: length, uploaded_bytes: offset };
     let contradicting = Refusal::bad_request(LENGTH_NAME, "contradicts");
-    let at_5 = head(Method::PATCH, &format!("/files/{ID}"), &[(OFFSET, "5")]);
+    let at_5 = head(Method::PATCH, &format!("/files/{ID}"), &[(OFFSET, "5"), sized]);
     for refusal in [&declared, &beyond, &contradicting] {
         let refused = problem(&asked(&at_5), refusal, Some(id()));
         assert_eq!((refused.status, header(&refused, COMPLETE)), (400, Some("?0")), "{refusal:?}");
@@ -194,6 +196,12 @@ fn problems_have_the_types_of_the_draft() {
             problem(&asked(&append), refusal, Some(id())).status,
             409,
             "the offset is wrong before the length is"
+        );
+        let unsized_at_0 = head(Method::PATCH, &format!("/files/{ID}"), &[(OFFSET, "0")]);
+        assert_eq!(
+            problem(&asked(&unsized_at_0), refusal, Some(id())).status,
+            400,
+            "the offset was right when it began"
         );
     }
 }

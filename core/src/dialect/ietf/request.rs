@@ -10,9 +10,9 @@ use super::{
     fields::{self, COMPLETE, LENGTH, LENGTH_NAME, OFFSET, PARTIAL_UPLOAD},
 };
 use crate::{
-    chunk::Named,
+    chunk::{Completion, Named},
     dialect::{FILES_PATH, Head, body_type, file_words::is_media_type, idempotency, numbers::byte_count},
-    operation::{Append, Content, Create, FirstChunk, Operation, Wait},
+    operation::{Append, BodyEnd, Content, Create, FirstChunk, Operation, Unsized, Wait},
     plan::{Chunking, Mode},
     refusal::Refusal,
     units::{ByteCount, UploadId},
@@ -22,8 +22,8 @@ use crate::{
 /// The longest list of codings: some twenty names of those that are registered.
 const MAX_CODING_BYTES: usize = 255;
 
-/// Understands a request.
-pub(super) fn parse(head: &Head) -> Result<Operation, Refusal> {
+/// Understands a request. `unfinished` is what `Upload-Complete: ?0` means where no byte is missing.
+pub(super) fn parse(head: &Head, unfinished: Completion) -> Result<Operation, Refusal> {
     if head.method == Method::OPTIONS {
         return Ok(Operation::Discover);
     }
@@ -31,7 +31,7 @@ pub(super) fn parse(head: &Head) -> Result<Operation, Refusal> {
     if rest.trim_start_matches('/').is_empty() {
         return match head.method {
             // "all request methods that allow content are possible" ("Upload Creation")
-            Method::POST | Method::PUT | Method::PATCH => creation(head),
+            Method::POST | Method::PUT | Method::PATCH => creation(head, unfinished),
             _ => Err(Refusal::MethodNotAllowed { allow: "POST, PUT, PATCH, OPTIONS".to_owned() }),
         };
     }
@@ -39,7 +39,7 @@ pub(super) fn parse(head: &Head) -> Result<Operation, Refusal> {
     match head.method {
         Method::HEAD => Ok(Operation::Probe(id, Wait::ForObject)),
         Method::GET => Ok(Operation::Content(Content { id, head_only: false, conditions: head.conditions() })),
-        Method::PATCH => append(id, head).map(Operation::Append),
+        Method::PATCH => append(id, head, unfinished),
         Method::DELETE => Ok(Operation::Cancel(id)),
         _ => Err(Refusal::MethodNotAllowed { allow: "GET, HEAD, PATCH, DELETE, OPTIONS".to_owned() }),
     }
@@ -51,20 +51,16 @@ pub(super) fn upload_id(head: &Head) -> Option<UploadId> {
 }
 
 /// "Upload Creation".
-fn creation(head: &Head) -> Result<Operation, Refusal> {
+fn creation(head: &Head, unfinished: Completion) -> Result<Operation, Refusal> {
     // Also where no content comes with it: what is appended would be the form.
     body_type::bare_bytes(head, "the file's own `Content-Type`")?;
     let complete = completeness(head)?;
-    // A creation may have no content, and says so by having no length. Where a content of unknown length is meant, nothing of it
-    // counts, and the answer says so. But a whole file of unknown length cannot be stored.
-    let content = match content_length(head)? {
-        Some(length) => length,
-        None if complete || head.headers.contains("transfer-encoding") => return Err(Refusal::LengthRequired),
-        None => ByteCount::ZERO,
-    };
+    let (content, digest) = (content_length(head)?, digest::of_content(head)?);
     let declared = fields::byte_count(head, LENGTH);
-    let file_bytes = if complete { Some(content) } else { declared };
-    if declared.is_some_and(|declared| file_bytes != Some(declared) || content > declared) {
+    let file_bytes = if complete { content.or(declared) } else { declared };
+    if declared
+        .is_some_and(|declared| file_bytes != Some(declared) || content.is_some_and(|content| content > declared))
+    {
         return Err(contradiction("contradicts Content-Length"));
     }
     let (sha256, crc64nvme) = digest::of_file(head)?;
@@ -79,16 +75,29 @@ fn creation(head: &Head) -> Result<Operation, Refusal> {
     let idempotency = idempotency::parse(head, fingerprint(head).as_bytes())?;
     let (chunking, purpose) = (Chunking::Unspoken, Purpose::File);
     let create = Create { mode: Mode::Sequential, file, file_bytes, chunking, purpose, idempotency };
-    let digest = digest::of_content(head)?;
-    // A file that is known to be empty is complete at once, whoever says so: the server may complete an upload early.
-    if content.is_zero() && file_bytes != Some(ByteCount::ZERO) {
-        return Ok(Operation::Create(create));
+    let (completes, wait) = (if complete { Completion::WhenWhole } else { unfinished }, Wait::ForObject);
+    match content {
+        // With a digest nothing could count before its end, and its end is unknown.
+        None if digest.is_some() => Err(Refusal::LengthRequired),
+        // Nobody has said how long it is, or that there is none: "this header field might not be present".
+        None => Ok(Operation::CreateWithUnsized(create, body_end(complete, unfinished), wait)),
+        // A file that is known to be empty is complete at once, whoever says so: the server may complete an upload early.
+        Some(ByteCount::ZERO) if file_bytes != Some(ByteCount::ZERO) => Ok(Operation::Create(create)),
+        Some(length) => Ok(Operation::CreateWith(create, FirstChunk { length, digest, completes, wait })),
     }
-    Ok(Operation::CreateWith(create, FirstChunk { length: content, digest, wait: Wait::ForObject }))
+}
+
+/// What the end of a content means that did not say how long it is.
+fn body_end(complete: bool, unfinished: Completion) -> BodyEnd {
+    match (complete, unfinished) {
+        (true, _) => BodyEnd::FileEnds,
+        (false, Completion::WhenTold) => BodyEnd::MoreFollows,
+        (false, Completion::WhenWhole) => BodyEnd::Nothing,
+    }
 }
 
 /// "Upload Append".
-fn append(id: UploadId, head: &Head) -> Result<Append, Refusal> {
+fn append(id: UploadId, head: &Head, unfinished: Completion) -> Result<Operation, Refusal> {
     body_type::bare_bytes(head, &format!("`Content-Type: {PARTIAL_UPLOAD}`"))?;
     if body_type::media_type(head).as_deref() != Some(PARTIAL_UPLOAD) {
         return Err(Refusal::UnsupportedMediaType { expected: format!("`Content-Type: {PARTIAL_UPLOAD}`") });
@@ -96,8 +105,15 @@ fn append(id: UploadId, head: &Head) -> Result<Append, Refusal> {
     let complete = completeness(head)?;
     let offset = fields::byte_count(head, OFFSET)
         .ok_or_else(|| Refusal::bad_request("Upload-Offset", "is missing, or is no non-negative Integer"))?;
-    let length = content_length(head)?.ok_or(Refusal::LengthRequired)?;
+    let (digest, wait) = (digest::of_content(head)?, Wait::ForObject);
     let declared = fields::byte_count(head, LENGTH);
+    let Some(length) = content_length(head)? else {
+        if digest.is_some() {
+            return Err(Refusal::LengthRequired);
+        }
+        let end = body_end(complete, unfinished);
+        return Ok(Operation::AppendUnsized(Unsized { id, offset, file_bytes: declared, end, wait }));
+    };
     let end = offset
         .checked_add(length)
         .ok_or_else(|| Refusal::bad_request("Upload-Offset", "and Content-Length are together above 2^53 - 1"))?;
@@ -105,8 +121,8 @@ fn append(id: UploadId, head: &Head) -> Result<Append, Refusal> {
     if declared.is_some() && file_bytes != declared {
         return Err(contradiction("is not where this content ends, which ends the file"));
     }
-    let named = Named::ByOffset;
-    Ok(Append { id, offset, named, length, file_bytes, digest: digest::of_content(head)?, wait: Wait::ForObject })
+    let (named, completes) = (Named::ByOffset, if complete { Completion::WhenWhole } else { unfinished });
+    Ok(Operation::Append(Append { id, offset, named, completes, length, file_bytes, digest, wait }))
 }
 
 /// Two lengths in one request that are not the same ("Length").

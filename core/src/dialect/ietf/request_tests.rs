@@ -1,12 +1,13 @@
 //! Requests and what is understood, case by case.
 
 use super::*;
-use crate::{integrity::Sha256Digest, preconditions::Conditions};
+use crate::{chunk::Completion, integrity::Sha256Digest, preconditions::Conditions};
 
 const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
 
 fn ask(method: Method, path: &str, headers: &[(&'static str, &str)]) -> Result<Operation, Refusal> {
-    parse(&Head { method, path: path.to_owned(), query: String::new(), headers: headers.into() })
+    let head = Head { method, path: path.to_owned(), query: String::new(), headers: headers.into() };
+    parse(&head, Completion::WhenTold)
 }
 
 fn create(headers: &[(&'static str, &str)]) -> Result<Operation, Refusal> {
@@ -30,8 +31,7 @@ fn field_of(refused: Result<Operation, Refusal>) -> String {
 fn creations() {
     // headers -> the declared length, the content's length where there is content to take
     type Understood = (Option<u32>, Option<u32>);
-    let cases: [(&[(&'static str, &str)], Understood); 8] = [
-        (&[(COMPLETE, "?0")], (None, None)),
+    let cases: [(&[(&'static str, &str)], Understood); 7] = [
         (&[(COMPLETE, "?0"), ("content-length", "0")], (None, None)),
         (&[(COMPLETE, "?0"), ("content-length", "0"), (LENGTH, "9")], (Some(9), None)),
         (&[(COMPLETE, "?0"), ("content-length", "4"), (LENGTH, "9")], (Some(9), Some(4))),
@@ -54,9 +54,52 @@ fn creations() {
 }
 
 #[test]
+fn contents_whose_length_nobody_has_said() {
+    let id = UploadId::parse(ID).unwrap();
+    for (complete, unfinished, end) in [
+        ("?0", Completion::WhenTold, BodyEnd::MoreFollows),
+        ("?0", Completion::WhenWhole, BodyEnd::Nothing),
+        ("?1", Completion::WhenTold, BodyEnd::FileEnds),
+        ("?1", Completion::WhenWhole, BodyEnd::FileEnds),
+    ] {
+        let ask = |method, path: &str, headers: &[(&'static str, &str)]| {
+            parse(&Head { method, path: path.to_owned(), query: String::new(), headers: headers.into() }, unfinished)
+        };
+        for (length, declared) in [("", None), ("9", Some(ByteCount::from(9)))] {
+            let said = [(COMPLETE, complete), (LENGTH, length), (OFFSET, "7"), ("content-type", PARTIAL_UPLOAD)];
+            match ask(Method::POST, "/files", &said) {
+                Ok(Operation::CreateWithUnsized(create, understood, Wait::ForObject)) => {
+                    assert_eq!((create.file_bytes, understood), (declared, end), "{complete} {length:?}");
+                }
+                other => panic!("{other:?}"),
+            }
+            let chunk = Unsized { id, offset: 7.into(), file_bytes: declared, end, wait: Wait::ForObject };
+            assert_eq!(ask(Method::PATCH, &format!("/files/{ID}"), &said), Ok(Operation::AppendUnsized(chunk)));
+        }
+    }
+    // With a digest nothing could count before its end, and its end is unknown.
+    let digest = ("content-digest", "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:");
+    assert_eq!(create(&[(COMPLETE, "?0"), digest]), Err(Refusal::LengthRequired));
+    assert_eq!(append(&[(COMPLETE, "?1"), (OFFSET, "0"), digest]), Err(Refusal::LengthRequired));
+}
+
+#[test]
+fn the_last_byte_completes_where_that_is_said() {
+    let at_20 = [(OFFSET, "20"), ("content-length", "5")];
+    for (complete, expected) in [("?0", Completion::WhenTold), ("?1", Completion::WhenWhole)] {
+        let appended = append(&[&at_20[..], &[(COMPLETE, complete)]].concat());
+        assert!(matches!(appended, Ok(Operation::Append(Append { completes, .. })) if completes == expected));
+        let created = create(&[(COMPLETE, complete), ("content-length", "5")]);
+        assert!(matches!(created, Ok(Operation::CreateWith(_, first)) if first.completes == expected));
+    }
+}
+
+#[test]
 fn what_a_creation_says_of_the_file() {
     let sha256 = "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:";
-    let file = |extra: &[(&'static str, &str)]| match create(&[&[(COMPLETE, "?0")], extra].concat()) {
+    let file = |extra: &[(&'static str, &str)]| match create(
+        &[&[(COMPLETE, "?0"), ("content-length", "0")], extra].concat(),
+    ) {
         Ok(Operation::Create(create)) => (create.file, create.idempotency),
         other => panic!("{other:?}"),
     };
@@ -100,8 +143,6 @@ fn every_complaint_names_its_field() {
     for (headers, field) in [
         (&[][..], "Upload-Complete"),
         (&[(COMPLETE, "true")], "Upload-Complete"),
-        (&[complete], "411"),
-        (&[half, ("transfer-encoding", "chunked")], "411"),
         (&[half, ("content-length", "4"), (LENGTH, "3")], "Upload-Length"),
         (&[complete, ("content-length", "4"), (LENGTH, "5")], "Upload-Length"),
         (&[half, ("content-type", "movie")], "Content-Type"),
@@ -118,8 +159,6 @@ fn every_complaint_names_its_field() {
         (&[half, five], "Upload-Offset"),
         (&[half, five, (OFFSET, "?1")], "Upload-Offset"),
         (&[half, five, (OFFSET, "-1")], "Upload-Offset"),
-        (&[half, at], "411"),
-        (&[complete, at], "411"),
         (&[complete, at, five, (LENGTH, "24")], "Upload-Length"),
         (&[half, at, five, ("content-digest", "sha-256=:AA==:")], "Content-Digest"),
         (&[half, at, ("content-length", "9007199254740991")], "Upload-Offset"),

@@ -5,7 +5,7 @@
 //! |---|---|---|---|
 //! | 3 | -01 | URLSession of iOS 17 | `Upload-Incomplete`, the inverse of `Upload-Complete`; no media type |
 //! | 4, 5 | -02, -03 | tus-js-client's `ietf-draft-03`, URLSession of iOS 18.0 | no media type |
-//! | 6 | -04, -05 | tus-js-client's `ietf-draft-05`, URLSession of iOS 18.1 | the limit `expires` for `max-age` |
+//! | 6 | -04, -05 | tus-js-client's `ietf-draft-05`, URLSession of iOS 18.1 | the limit `expires` for `max-age`; complete at the full length |
 //! | 7 | -06 to -08 | | nothing that a server says otherwise |
 //! | 8 | -09 to -11 | URLSession of iOS 26 | |
 //! | 9 | -12 and later | | |
@@ -16,6 +16,7 @@ use http::Method;
 
 use super::fields::{self, COMPLETE, INCOMPLETE, INTEROP, LIMIT, PARTIAL_UPLOAD};
 use crate::{
+    chunk::Completion,
     dialect::{FILES_PATH, Head, body_type::is_multipart},
     operation::Reply,
 };
@@ -58,6 +59,13 @@ impl Version {
             head.headers.insert("content-type", PARTIAL_UPLOAD);
         }
         Cow::Owned(head)
+    }
+
+    /// When an upload is complete whose last missing bytes come with `Upload-Complete: ?0`. By the drafts, once another request says `?1`.
+    /// But tus-js-client, which speaks interop 5 and 6, sends the last chunk of a stream so, and reports success at the full offset;
+    /// the reference server of those versions is complete then.
+    pub(super) fn unfinished(self) -> Completion {
+        if self.is_at_most(6) { Completion::WhenWhole } else { Completion::WhenTold }
     }
 
     /// The answer in the words of the request's draft, which it names again.
@@ -106,6 +114,21 @@ mod tests {
         }
         let creation = head(Method::POST, "/files", &[(INTEROP, "5"), ("content-type", "image/png")]);
         assert_eq!(Version::of(&creation).request(&creation).header("content-type"), Some("image/png"));
+    }
+
+    #[test]
+    fn at_the_full_length_published_clients_are_done_and_newer_ones_say_so() {
+        for (version, expected) in [
+            ("3", Completion::WhenWhole),
+            ("6", Completion::WhenWhole),
+            ("7", Completion::WhenTold),
+            ("9", Completion::WhenTold),
+            ("99", Completion::WhenTold),
+        ] {
+            let head = head(Method::PATCH, "/files/x", &[(INTEROP, version)]);
+            assert_eq!(Version::of(&head).unfinished(), expected, "{version}");
+        }
+        assert_eq!(Version::of(&head(Method::PATCH, "/files/x", &[])).unfinished(), Completion::WhenTold);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use http::Method;
 
 use super::{direct, init};
 use crate::{
-    chunk::Named,
+    chunk::{Completion, Named},
     dialect::{Head, Parsed, body_type, numbers::byte_count},
     integrity::{Algorithm, ChunkDigest},
     ledger::EntryName,
@@ -99,7 +99,8 @@ fn append(id: UploadId, head: &Head) -> Result<Append, Refusal> {
         (None, None) => (ByteCount::ZERO, Named::Implied),
     };
     let file_bytes = range.and_then(|range| range.total);
-    Ok(Append { id, offset, named, length, file_bytes, digest: chunk_digest(head)?, wait: Wait::No })
+    let (completes, digest) = (Completion::WhenWhole, chunk_digest(head)?);
+    Ok(Append { id, offset, named, completes, length, file_bytes, digest, wait: Wait::No })
 }
 
 /// The header that tus and the IETF draft say the same with is no offset here. Overlooked, the chunk would count elsewhere.

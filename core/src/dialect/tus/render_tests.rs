@@ -45,6 +45,7 @@ fn snapshot(phase: Phase, declared: Option<u32>, offset: u32, memo: Option<&str>
         chunks: None,
         plan: Plan::new(Mode::Sequential, declared.map(ByteCount::from), None, LIMITS).unwrap(),
         file,
+        completes: crate::chunk::Completion::WhenWhole,
         cost: crate::cost::Cost::NONE,
         created_at: UnixMs(0),
         expires_at: UnixMs(784_111_777_999),

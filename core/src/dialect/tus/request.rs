@@ -4,11 +4,11 @@ use http::Method;
 
 use super::{BYTES, VERSION, checksum, concat, given_back, metadata};
 use crate::{
-    chunk::Named,
+    chunk::{Completion, Named},
     dialect::{FILES_PATH, Head, Parsed, body_type, idempotency, numbers::capped_byte_count},
     integrity::{ChunkDigest, Sha256Digest},
     ledger::Idempotency,
-    operation::{Append, Content, Create, FirstChunk, Operation, Unsized, Wait},
+    operation::{Append, BodyEnd, Content, Create, FirstChunk, Operation, Unsized, Wait},
     plan::{Chunking, Mode},
     refusal::Refusal,
     units::{ByteCount, UploadId},
@@ -91,7 +91,8 @@ fn create(head: &Head) -> Result<Operation, Refusal> {
     if length.is_zero() && file_bytes != Some(ByteCount::ZERO) {
         return Ok(Operation::Create(create));
     }
-    Ok(Operation::CreateWith(create, FirstChunk { length, digest, wait: Wait::ForObject }))
+    let completes = Completion::WhenWhole;
+    Ok(Operation::CreateWith(create, FirstChunk { length, digest, completes, wait: Wait::ForObject }))
 }
 
 /// A final upload: its length is that of its pieces, and its bytes are theirs. Repeating a request whose answer was lost
@@ -157,10 +158,11 @@ fn append(id: UploadId, head: &Head) -> Result<Operation, Refusal> {
         Some(length) => {
             let length = capped_byte_count("Content-Length", length)?;
             let named = Named::ByOffset;
-            Ok(Operation::Append(Append { id, offset, named, length, file_bytes, digest, wait }))
+            let completes = Completion::WhenWhole;
+            Ok(Operation::Append(Append { id, offset, named, completes, length, file_bytes, digest, wait }))
         }
         None if digest.is_some() => Err(Refusal::LengthRequired),
-        None => Ok(Operation::AppendUnsized(Unsized { id, offset, file_bytes, wait })),
+        None => Ok(Operation::AppendUnsized(Unsized { id, offset, file_bytes, end: BodyEnd::Nothing, wait })),
     }
 }
 

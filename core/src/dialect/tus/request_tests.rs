@@ -124,7 +124,14 @@ fn a_creation() {
 #[test]
 fn a_creation_with_bytes() {
     let first_of = |headers: &[(&str, &str)]| creation(headers).map(|(_, first)| first);
-    let first = |length: u32| Some(FirstChunk { length: length.into(), digest: None, wait: Wait::ForObject });
+    let first = |length: u32| {
+        Some(FirstChunk {
+            length: length.into(),
+            digest: None,
+            completes: Completion::WhenWhole,
+            wait: Wait::ForObject,
+        })
+    };
     for (headers, expected) in [
         (vec![("upload-length", "100"), TYPE, ("content-length", "5")], first(5)),
         (vec![("upload-length", "100"), TYPE, ("content-length", "100")], first(100)),
@@ -247,6 +254,7 @@ fn a_chunk() {
     let headers = [TYPE, ("upload-offset", "70"), ("content-length", "30")];
     let expected = Append {
         named: Named::ByOffset,
+        completes: Completion::WhenWhole,
         id: UploadId::parse(ID).unwrap(),
         offset: 70.into(),
         length: 30.into(),
@@ -307,6 +315,7 @@ fn a_chunk_of_unknown_length() {
         id: UploadId::parse(ID).unwrap(),
         offset: 7.into(),
         file_bytes: Some(9.into()),
+        end: BodyEnd::Nothing,
         wait: Wait::ForObject,
     };
     assert_eq!(operation("PATCH", "/files/{id}", &chunked), Ok(Operation::AppendUnsized(expected)));

@@ -44,7 +44,7 @@ fn a_declared_length_is_charged_as_it_is() {
     assert_eq!((growth.bytes, growth.ahead), (bytes(70 * MIB), bytes(70 * MIB)));
     assert_eq!(s.growth_by_length(NOW, bytes(0), Some(bytes(64 * MIB))), None, "which it is charged with");
     assert_eq!(s.growth_by_length(NOW, bytes(1), Some(bytes(70 * MIB))), None, "which will be refused");
-    let decision = s.declare(NOW, bytes(0), Some(bytes(70 * MIB)));
+    let decision = s.declare(NOW, bytes(0), Some(bytes(70 * MIB)), Completion::WhenWhole);
     take(&mut s, decision).unwrap();
     assert_eq!(asked_for(&s, begin(0, 5)), Some((70 * MIB, 70 * MIB)), "also when the answer to that was lost");
 }

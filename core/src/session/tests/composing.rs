@@ -206,7 +206,7 @@ fn no_client_adds_to_it_and_none_disturbs_it() {
     for decision in [s.begin(NOW, begin(0, PART)), s.begin(NOW, begin(PART, PART))] {
         assert_eq!((decision.answer, decision.change), (Err(Refusal::Composed), Change::none()));
     }
-    assert_eq!(s.declare(NOW, bytes(0), None).answer, Err(Refusal::Composed));
+    assert_eq!(s.declare(NOW, bytes(0), None, Completion::WhenWhole).answer, Err(Refusal::Composed));
     assert!(!s.is_appending() && s.probe(NOW).change.is_none());
     assert_eq!(copy(&mut s, NOW, &stretch).phase, Phase::Completing);
     assert_eq!(s.begin(NOW, begin(2 * PART, 1)).answer, Err(Refusal::Composed));

@@ -6,7 +6,7 @@ use super::*;
 fn an_empty_file_has_all_its_bytes() {
     let s = session(0);
     assert_eq!((s.progress.phase, s.next_job().unwrap().1), (Phase::Completing, Job::Assemble));
-    assert!(s.complete().answer.is_ok());
+    assert!(s.complete(NOW).answer.is_ok());
     let mut birth = birth(Mode::Sequential, 0);
     birth.file.sha256 = Some(Sha256Digest([0; 32]));
     assert!(matches!(Session::create(birth), Err(Refusal::FileDigestMismatch { .. })));
@@ -18,7 +18,7 @@ fn completion_waits_for_every_byte() {
     let grant = start(&mut s, 0, PART).unwrap();
     store(&mut s, &grant, 1, PART).unwrap();
     let missing = Refusal::Incomplete { missing_bytes: Some(3.into()), uploaded_bytes: bytes(PART) };
-    assert_eq!(s.complete().answer, Err(missing));
+    assert_eq!(s.complete(NOW).answer, Err(missing));
 }
 
 #[test]
@@ -87,8 +87,8 @@ fn what_is_complete_is_deleted_only_by_whom_the_application_allows() {
         s.cancel(later, DeleteRight::Completed).answer.err(),
         s.status().answer.err(),
         s.probe(later).answer.err(),
-        s.complete().answer.err(),
-        s.declare(later, bytes(0), None).answer.err(),
+        s.complete(NOW).answer.err(),
+        s.declare(later, bytes(0), None, Completion::WhenWhole).answer.err(),
         s.begin(later, begin(0, 1)).answer.err(),
         Some(s.no_object()),
     ] {
@@ -123,8 +123,8 @@ fn what_the_origin_has_taken_stays_complete() {
     assert_eq!((after.phase, &after.object, after.offset), (Phase::Completed, &before.object, before.offset));
     assert_eq!((after.deleted_at, s.stored_object()), (Some(NOW), None), "but its bytes are not here");
     assert!(matches!(s.no_object(), Refusal::UploadGone { phase: Phase::Completed, .. }));
-    assert!(s.status().answer.is_ok() && s.probe(NOW).answer.is_ok() && s.complete().answer.is_ok());
-    assert!(s.declare(NOW, bytes(0), None).answer.is_ok());
+    assert!(s.status().answer.is_ok() && s.probe(NOW).answer.is_ok() && s.complete(NOW).answer.is_ok());
+    assert!(s.declare(NOW, bytes(0), None, Completion::WhenWhole).answer.is_ok());
     assert_eq!(s.outbox.iter().count(), 1, "the origin knows: it is not told");
     assert_eq!(s.delivery_begun(NOW, EventKind::Completed, 1_000, 1_000), None, "a second copy finds nothing to do");
     assert!(matches!(s.redeliver(NOW).answer, Err(Refusal::UploadGone { .. })));

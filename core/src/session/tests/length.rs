@@ -11,7 +11,7 @@ fn open_ended() -> Session {
 }
 
 fn declare(session: &mut Session, offset: u64, file_bytes: u64) -> Result<(), Refusal> {
-    let decision = session.declare(NOW, bytes(offset), Some(bytes(file_bytes)));
+    let decision = session.declare(NOW, bytes(offset), Some(bytes(file_bytes)), Completion::WhenWhole);
     take(session, decision)
 }
 
@@ -109,5 +109,19 @@ fn the_most_that_it_may_have_is_told_to_nobody_as_its_length() {
     let beyond = s.begin(NOW, begin(0, MOST + 1)).answer;
     assert_eq!(beyond, Err(Refusal::UploadTooLarge { limit_bytes: bytes(MOST) }));
     let unknown = Refusal::Incomplete { missing_bytes: None, uploaded_bytes: bytes(0) };
-    assert_eq!((s.complete().answer, s.no_object()), (Err(unknown.clone()), unknown));
+    assert_eq!((s.complete(NOW).answer, s.no_object()), (Err(unknown.clone()), unknown));
+}
+
+#[test]
+fn who_says_that_more_follows_is_believed_until_somebody_says_that_this_is_all() {
+    let mut s = session(PART);
+    let decision = s.begin(NOW, Begin { completes: Completion::WhenTold, ..begin(0, PART) });
+    let grant = take(&mut s, decision).unwrap();
+    assert_eq!(store(&mut s, &grant, 1, PART).unwrap().phase, Phase::Open, "all bytes are there");
+    let decision = s.declare(NOW, bytes(PART), None, Completion::WhenTold);
+    assert_eq!(decision.change, Change::none());
+    assert!(s.begin(NOW, begin(PART, 1)).answer.is_err(), "there is no more than the whole");
+    let decision = s.declare(NOW, bytes(PART), Some(bytes(PART)), Completion::WhenWhole);
+    take(&mut s, decision).unwrap();
+    assert_eq!(s.progress.phase, Phase::Completing);
 }

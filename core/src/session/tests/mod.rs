@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
-    chunk::Named,
+    chunk::{Completion, Named},
     event::DeliveryState,
     integrity::{Crc64Nvme, Sha256Digest},
     plan::{Limits, Plan},
@@ -74,7 +74,8 @@ fn session(file_bytes: u64) -> Session {
 
 fn begin(offset: u64, length: u64) -> Begin {
     let (named, link) = (Named::ByOffset, Link::default());
-    Begin { offset: bytes(offset), length: bytes(length), file_bytes: None, whole: false, named, link }
+    let (offset, length, completes) = (bytes(offset), bytes(length), Completion::WhenWhole);
+    Begin { offset, length, file_bytes: None, whole: false, named, completes, link }
 }
 
 fn receipt(number: u16, length: u64) -> Receipt {

@@ -492,5 +492,5 @@ fn a_deleted_object_takes_no_more_bytes() {
     let decision = s.cancel(NOW, DeleteRight::Completed);
     take(&mut s, decision).unwrap();
     assert!(matches!(start(&mut s, PART, 1), Err(Refusal::UploadGone { .. })));
-    assert!(matches!(s.declare(NOW, bytes(PART), None).answer, Err(Refusal::UploadGone { .. })));
+    assert!(matches!(s.declare(NOW, bytes(PART), None, Completion::WhenWhole).answer, Err(Refusal::UploadGone { .. })));
 }
