@@ -15,6 +15,8 @@ import { waitFor } from "./support/wait.ts";
 import { leftovers } from "./torture/leftovers.ts";
 
 const QUOTA = 2;
+/** So often an object is asked that does not answer. */
+const TRIES = 8;
 const FILE_BYTES = 200 * MIB;
 
 const stack = await Stack.start({
@@ -106,7 +108,7 @@ test("an upload that is put together: the same", async () => {
 
 test("an object that does not answer: 500, and what is left is nothing", async () => {
   const headers = key();
-  await plan(...failing("object.create", 3));
+  await plan(...failing("object.create", TRIES));
   const reply = await client.init({ fileName: "a", fileSize: FILE_BYTES }, headers);
   assert.equal(reply.status, 500, reply.body.toString());
   await assertNothingLeft();
@@ -117,7 +119,7 @@ test("an object that does not answer: 500, and what is left is nothing", async (
 });
 
 test("an object that was created, and whose answers were lost: the creation has succeeded", async () => {
-  await plan(...failing("object.create", 3, "after"));
+  await plan(...failing("object.create", TRIES, "after"));
   const reply = await client.init({ fileName: "a", fileSize: FILE_BYTES }, key());
   await plan();
   assert.equal(reply.status, 201, reply.body.toString());
@@ -131,7 +133,7 @@ test("an object that was created, and whose answers were lost: the creation has 
 test("a creation that died between the ledger and the object is not listed, and goes on under its id", async () => {
   const headers = key();
   // Neither the upload nor its end arrives anywhere, as if the Worker had died there.
-  await plan(...failing("object.create", 3), ...failing("object.settle", 3));
+  await plan(...failing("object.create", TRIES), ...failing("object.settle", TRIES));
   const reply = await client.init({ fileName: "a", fileSize: 10 }, headers);
   assert.equal(reply.status, 500, reply.body.toString());
   await plan();

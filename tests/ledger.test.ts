@@ -66,7 +66,7 @@ describe("the list of open uploads", async () => {
       [lasting, failed, completed, aborted].map(({ uploadId, uploadUrl }) => ({ uploadId, uploadUrl })),
     );
     const longest = Date.parse(listed[0]?.expiresAt ?? "") - Date.parse(listed[0]?.createdAt ?? "");
-    assert.equal(longest, 6.5 * 86_400_000, "the list says when it ends at the latest, its status when it ends now");
+    assert.equal(longest, 86_400_000, "the list says what the status says");
     assert.equal(listed[0]?.fileName, "lasting");
     assert.equal(listed[0]?.fileSize, file.length);
     assert.equal((await client.abort(aborted.uploadId)).status, 204);

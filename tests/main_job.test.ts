@@ -44,9 +44,9 @@ test("the status tells everything about an upload, and asking changes nothing", 
     chunkSize: upload.chunkSize,
     partBytes,
     fileName: "status.bin",
-    expiresAt: upload.expiresAt,
     delivery: "none",
   };
+  assert.ok(String(status.expiresAt) >= String(upload.expiresAt), "the end moves with the bytes");
   assert.deepEqual({ ...status, ...expected }, status, "these members, and perhaps more");
   const sameAtItsOtherUrl = await client.request("GET", upload.uploadUrl);
   assert.deepEqual(sameAtItsOtherUrl.json(), status);

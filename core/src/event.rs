@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     refusal::Refusal,
     units::{UnixMs, UploadId},
+    upload::DeliveryState,
 };
 
 /// The longest pause between two attempts: an hour.
@@ -69,18 +70,6 @@ impl RetryPolicy {
         let asked = u64::from(asked_seconds.unwrap_or(0)).min(LONGEST_DELAY_SECONDS);
         u32::try_from(delay.max(asked)).unwrap_or(u32::MAX)
     }
-}
-
-/// How far the telling is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DeliveryState {
-    /// On its way, or waiting for the next attempt.
-    Queued,
-    /// The origin has acknowledged.
-    Delivered,
-    /// The origin did not take it in all its attempts. It can be sent again on request.
-    Failed,
 }
 
 /// An entry of an upload's outbox.

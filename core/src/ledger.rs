@@ -21,7 +21,7 @@ const MS_PER_DAY: u64 = 86_400_000;
 
 /// How long a creation is remembered under its `Idempotency-Key`: a day. No ended upload may be forgotten sooner, or the same
 /// creation would store the same file again.
-pub const IDEMPOTENCY_MS: u64 = MS_PER_DAY;
+pub const IDEMPOTENCY_MS: u64 = 86_400_000;
 
 /// How long after its upload's latest end an entry is taken out of the ledger by the ledger itself: an hour, in which the upload's own
 /// ending has had every chance to do it.

@@ -6,8 +6,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::{Delivery, DeliveryState, EventKind},
+    event::{Delivery, EventKind},
     units::{UnixMs, UploadId},
+    upload::DeliveryState,
 };
 
 /// All events, in the order in which they happened: at most one of a kind.

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use crate::{
     chunk::Completion,
     cost::Cost,
-    event::DeliveryState,
     integrity::{Crc64Nvme, Sha256Digest},
     plan::Plan,
     units::{ByteCount, UnixMs, UploadId},
@@ -93,6 +92,18 @@ impl Phase {
             Self::Deleted => "deleted",
         }
     }
+}
+
+/// How far the telling is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryState {
+    /// On its way, or waiting for the next attempt.
+    Queued,
+    /// The origin has acknowledged.
+    Delivered,
+    /// The origin did not take it in all its attempts. It can be sent again on request.
+    Failed,
 }
 
 /// What anybody may know about an upload.

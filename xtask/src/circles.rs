@@ -2,6 +2,7 @@
 //! file needs is what it imports from its own package. A parent's `mod` lines are no imports.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use crate::sources::Source;
 
@@ -20,7 +21,7 @@ pub(crate) fn in_any_package(sources: &[Source]) -> Vec<String> {
 fn in_package(folder: &str, sources: &[Source]) -> Vec<String> {
     let files: BTreeMap<Module, &Source> = sources
         .iter()
-        .filter(|source| !source.is_test() && source.path.ends_with(".rs"))
+        .filter(|source| !source.is_test() && Path::new(&source.path).extension() == Some("rs".as_ref()))
         .filter_map(|source| Some((module_of(source.path.strip_prefix(folder)?), source)))
         .collect();
     let needs: BTreeMap<&Module, BTreeSet<&Module>> = files
@@ -174,7 +175,7 @@ mod tests {
         ];
         assert_eq!(in_package("src/", &sources(&three)).len(), 1);
         let parent = [("a/mod.rs", "mod b; use crate::a::b::B;"), ("a/b.rs", "use super::A;")];
-        assert_eq!(in_package("src/", &sources(&parent)), ["a circle of imports: src/a/b.rs, src/a/mod.rs"]);
+        assert_eq!(in_package("src/", &sources(&parent)), ["a circle of imports: src/a/mod.rs, src/a/b.rs"]);
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use super::{Change, Content, Phase, Session, Uncount};
 use crate::{
-    event::DeliveryState,
     refusal::Refusal,
     trail::{RECORDED, SIGNED, Trail},
     units::{ByteCount, UnixMs},
+    upload::DeliveryState,
 };
 
 impl Session {

@@ -2,10 +2,11 @@
 
 use super::{Change, Decision, Phase, Session};
 use crate::{
-    event::{Delivery, DeliveryState, EventKind, RetryPolicy, Verdict},
+    event::{Delivery, EventKind, RetryPolicy, Verdict},
     outbox::Outbox,
     refusal::Refusal,
     units::UnixMs,
+    upload::DeliveryState,
 };
 
 impl Session {

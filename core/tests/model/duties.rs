@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use upload_core::{
-    event::{DeliveryState, EventKind},
+    event::EventKind,
     integrity::Crc64Nvme,
     session::{Change, Job, Session},
     storage_fault::StorageFault,
     units::UnixMs,
-    upload::Phase,
+    upload::{DeliveryState, Phase},
 };
 
 use crate::{

@@ -4,11 +4,10 @@
 use std::hash::{Hash, Hasher};
 
 use upload_core::{
-    event::DeliveryState,
     plan::ChunkNumbers,
     session::{Change, Content, Lane, Lanes, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece, Uncount},
     units::ByteCount,
-    upload::Phase,
+    upload::{DeliveryState, Phase},
 };
 
 use crate::{

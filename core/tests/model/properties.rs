@@ -2,10 +2,9 @@
 
 use stateright::Property;
 use upload_core::{
-    event::DeliveryState,
     plan::Mode,
     session::{SegmentPlace, Session},
-    upload::Phase,
+    upload::{DeliveryState, Phase},
 };
 
 use crate::{

@@ -9,9 +9,9 @@ use std::{
 };
 
 use upload_core::{
-    event::DeliveryState,
     plan::Mode,
     session::{Job, Session, WRITER_SILENCE_MS},
+    upload::DeliveryState,
 };
 
 use crate::{

@@ -2,10 +2,10 @@
 
 use stateright::Property;
 use upload_core::{
-    event::{DeliveryState, EventKind},
+    event::EventKind,
     refusal::Refusal,
     session::{LeaseState, SegmentPlace},
-    upload::Phase,
+    upload::{DeliveryState, Phase},
 };
 
 use crate::{

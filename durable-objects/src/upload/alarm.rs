@@ -27,9 +27,10 @@ pub(crate) struct Alarm {
 
 impl Alarm {
     /// Where it must be set, since the next duty was and is due then. Where it is not known when it rings, then no later than the next
-    /// duty was due.
-    pub(crate) fn must_ring_at(&self, was_due: Option<UnixMs>, is_due: Option<UnixMs>) -> Option<UnixMs> {
-        let armed_at = self.armed_at.get().or(was_due);
+    /// duty was due; but one that should have rung by now, and does not, may have been lost.
+    pub(crate) fn must_ring_at(&self, now: UnixMs, was_due: Option<UnixMs>, is_due: Option<UnixMs>) -> Option<UnixMs> {
+        let expected = was_due.filter(|due| *due > now || self.is_ringing(now));
+        let armed_at = self.armed_at.get().or(expected);
         is_due.filter(|due| armed_at.is_none_or(|armed| *due < armed))
     }
 
@@ -63,5 +64,37 @@ impl Alarm {
     /// Whether its handler runs.
     pub(crate) fn is_ringing(&self, now: UnixMs) -> bool {
         self.ringing_since.get().is_some_and(|since| now.ms_since(since) < LONGEST_HANDLER_MS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixMs = UnixMs(1_800_000_000_000);
+
+    #[allow(clippy::unnecessary_wraps, reason = "every case is about an instant that may be none")]
+    fn at(seconds: i64) -> Option<UnixMs> {
+        Some(UnixMs(NOW.0.checked_add_signed(seconds * 1000).unwrap()))
+    }
+
+    #[test]
+    fn it_is_set_where_it_would_ring_too_late_or_may_have_been_lost() {
+        let unknown = Alarm::default();
+        assert_eq!(unknown.must_ring_at(NOW, at(60), at(90)), None, "it rings early");
+        assert_eq!(unknown.must_ring_at(NOW, at(60), at(30)), at(30));
+        assert_eq!(unknown.must_ring_at(NOW, None, at(30)), at(30));
+        assert_eq!(unknown.must_ring_at(NOW, at(-1), at(0)), at(0), "it should have rung a second ago");
+        assert_eq!(unknown.must_ring_at(NOW, at(-1), None), None);
+    }
+
+    #[test]
+    fn what_is_known_of_it_counts() {
+        let alarm = Alarm::default();
+        alarm.set(at(30));
+        assert_eq!(alarm.must_ring_at(NOW, at(-1), at(60)), None);
+        assert_eq!(alarm.must_ring_at(NOW, at(-1), at(20)), at(20));
+        alarm.rings(NOW);
+        assert_eq!(alarm.must_ring_at(NOW, at(-1), at(0)), None, "its handler sets it when it is done");
     }
 }

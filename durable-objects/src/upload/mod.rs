@@ -254,7 +254,7 @@ impl UploadSession {
     fn store_with(&self, content: Option<&[u8]>, arm: Arm, rule: &mut dyn FnMut(&Session) -> Change) -> Result<()> {
         let mut slot = self.session.borrow_mut();
         let Some(session) = slot.as_mut() else { return Ok(()) };
-        let change = rule(session);
+        let (change, now) = (rule(session), now());
         if change.is_only_in_memory() {
             session.apply(change);
             return Ok(());
@@ -263,10 +263,10 @@ impl UploadSession {
         after.apply(change.clone());
         let due = |session: &Session| session.next_job().map(|(due, _)| due);
         let ring_at = match arm {
-            Arm::WithTheChange => self.alarm.must_ring_at(due(session), due(&after)),
+            Arm::WithTheChange => self.alarm.must_ring_at(now, due(session), due(&after)),
             Arm::WhenAllIsDone => None,
         };
-        let trail = self.trail.changed(now(), session, &change, &after);
+        let trail = self.trail.changed(now, session, &change, &after);
         let (stored, rows) = metered(|| {
             tables::store(&self.state.storage(), session, &change, &trail, content, || set_alarm(&self.state, ring_at))
         });

@@ -12,11 +12,10 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 use crate::platform::error::Result;
 use upload_core::{
     dialect::json,
-    event::DeliveryState,
     refusal::Refusal,
     session::Session,
     units::UnixMs,
-    upload::{Phase, Snapshot},
+    upload::{DeliveryState, Phase, Snapshot},
 };
 use worker::{Delay, Response, State, WebSocket, WebSocketPair};
 

@@ -7,12 +7,11 @@ use crate::{
         Asked, Head,
         problem::{Names, Problem},
     },
-    event::DeliveryState,
     operation::{Outcome, Reply},
     refusal::Refusal,
     trail::{Entry, Trail},
     units::{ByteCount, UnixMs, UploadId},
-    upload::Snapshot,
+    upload::{DeliveryState, Snapshot},
 };
 
 const JSON: &str = "application/json";

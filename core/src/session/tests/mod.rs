@@ -23,11 +23,10 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::{
     chunk::{Completion, Named},
-    event::DeliveryState,
     integrity::{Crc64Nvme, Sha256Digest},
     plan::{Limits, Plan},
     units::{MIB, UploadId},
-    upload::{FileInfo, Purpose},
+    upload::{DeliveryState, FileInfo, Purpose},
 };
 
 const PART: u64 = 8 * MIB;
