@@ -91,7 +91,7 @@ impl Session {
         let Some(end) = begin.offset.checked_add(begin.length).filter(|_| !begin.length.is_zero()) else {
             return false;
         };
-        let is_alive = !self.is_unwanted() && !self.is_composition();
+        let is_alive = !self.is_gone() && !self.is_composition();
         let is_there = match &self.content {
             Content::Sequence(sequence) => begin.named == Named::ByRange && end <= sequence.offset(),
             Content::Lanes(lanes) => {
