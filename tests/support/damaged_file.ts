@@ -58,9 +58,7 @@ export class DamagedFile {
     const end = parts.reduce((at, { offset, length }) => (offset === at ? at + length : Number.NaN), 0);
     assert.equal(end, this.good.length, "the parts are the file, in order");
     const crcOf = ({ offset, length }: ByteRange) => crc64nvme(this.good.subarray(offset, offset + length));
-    return parts
-      .filter((part) => part.crc64nvme !== crcOf(part))
-      .map(({ offset, length }) => ({ offset, length }));
+    return parts.filter((part) => part.crc64nvme !== crcOf(part)).map(({ offset, length }) => ({ offset, length }));
   }
 
   async repair(id: string, ranges: ByteRange[]): Promise<Status> {

@@ -39,6 +39,9 @@ pub struct Lane {
     /// Whether the newest attempt has a number that another had before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
+    /// Whether the newest attempt copies from the object that is being repaired.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub copies: bool,
     /// Who may still be writing under its numbers.
     #[serde(default, skip_serializing_if = "Writers::is_empty")]
     pub writers: Writers,
@@ -216,6 +219,12 @@ impl Lanes {
         self.begun.values().map(|lane| lane.attempts).max().unwrap_or_default().max(self.attempts_before)
     }
 
+    /// Whether somebody who does not copy is at this chunk.
+    pub(super) fn is_being_sent(&self, chunk: u32, now: UnixMs) -> bool {
+        let lane = self.lane(chunk);
+        !lane.copies && lane.writers.is_writing(attempt_id(chunk, lane.attempts), now)
+    }
+
     /// Whether this attempt is one of these chunks', and none of before a repair.
     pub(super) fn is_counted_here(&self, attempt: u64) -> bool {
         attempt % ATTEMPTS_PER_CHUNK > self.attempts_before
@@ -254,7 +263,7 @@ impl Lane {
         let attempts = self.attempts + 1;
         writers.add(attempt_id(chunk, attempts), number..=number, now);
         let used = self.used + u16::from(fresh.is_some());
-        Ok(Self { attempts, number, used, again: fresh.is_none(), writers, stored: None })
+        Ok(Self { attempts, number, used, again: fresh.is_none(), copies: false, writers, stored: None })
     }
 }
 

@@ -13,8 +13,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Begin, Change, Content, Decision, Lane, Lanes, Link, PartSource, Phase, PieceObject, Progress, Release,
-    ReleaseReason, Run, Session, Stretch, Uncount, UnixMs, Writers, composing::STRETCH_BYTES,
+    Begin, Change, Content, Decision, Lanes, Link, PartSource, Phase, PieceObject, Progress, Release, ReleaseReason,
+    Run, Session, Stretch, Uncount, UnixMs, Writers, composing::STRETCH_BYTES,
 };
 use crate::{
     chunk::Named,
@@ -233,8 +233,7 @@ impl Session {
             (None, None) => ByteCount::ZERO,
             _ => return nothing,
         };
-        let is_free = |lane: &Lane| !lane.writers.is_anybody_but(repair.copier.map(|copier| copier.attempt), now);
-        let free: Vec<u32> = self.to_copy(lanes, repair).filter(|chunk| is_free(&lanes.lane(*chunk))).collect();
+        let free: Vec<u32> = self.to_copy(lanes, repair).filter(|chunk| !lanes.is_being_sent(*chunk, now)).collect();
         for chunk in free {
             let (offset, length) = (lanes.start_of(chunk), lanes.bytes_of(chunk));
             let turn_bytes = copied.checked_add(length).unwrap_or(ByteCount::MAX);
@@ -246,6 +245,7 @@ impl Session {
             let (named, link) = (Named::ByOffset, Link::default());
             let begin = Begin { offset, length, file_bytes: None, whole: false, named, link };
             let Decision { answer: Ok(grant), mut change } = self.begin_as_writer(now, begin) else { continue };
+            change.lanes.iter_mut().for_each(|(_, lane)| lane.copies = true);
             let mut progress = change.progress.take().unwrap_or_else(|| self.progress.clone());
             progress.job_not_before = now.plus_ms(self.birth.policy.resend_ms);
             if after.is_some() {
@@ -259,7 +259,7 @@ impl Session {
             let parts = vec![PartSource { bytes: length, runs: vec![run] }];
             return Decision::yes(Some(Stretch { grant, parts }), change);
         }
-        // Others are at all of them: clients, or copiers that have fallen silent.
+        // Clients are at all of them, or their part numbers are not free yet.
         let mut progress = self.again_later(now, self.progress.clone());
         end_turn(&mut progress);
         Decision::yes(None, progress)

@@ -91,9 +91,9 @@ impl Writers {
         !self.writing(now).any(|writer| writer.first <= *numbers.end() && *numbers.start() <= writer.last)
     }
 
-    /// Whether somebody else than this one is writing.
-    pub(super) fn is_anybody_but(&self, attempt: Option<u64>, now: UnixMs) -> bool {
-        self.writing(now).any(|writer| Some(writer.attempt) != attempt)
+    /// Whether this attempt may still be writing.
+    pub(super) fn is_writing(&self, attempt: u64, now: UnixMs) -> bool {
+        self.writing(now).any(|writer| writer.attempt == attempt)
     }
 
     /// The lowest number above this one that is not free.
