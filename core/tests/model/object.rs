@@ -174,7 +174,7 @@ impl Hash for Object {
             (progress.job_failures, progress.job_not_before, &progress.reason, &progress.etag).hash(state);
             (&progress.multipart, progress.plan.map(|plan| plan.part_bytes.get())).hash(state);
             (&progress.writers, progress.put).hash(state);
-            (progress.seen_at, progress.tried_at, progress.refused_since).hash(state);
+            (progress.seen_at, progress.tried_at, progress.refused_since, &progress.damage).hash(state);
             for delivery in session.outbox.iter() {
                 (delivery.kind, delivery.occurred_at, delivery.attempts, delivery.next_send_at).hash(state);
                 (delivery.state == DeliveryState::Queued, delivery.state == DeliveryState::Failed).hash(state);
