@@ -167,7 +167,7 @@ impl World {
         match self.duty {
             Some(Duty::Assemble(None)) => self.duty = Some(Duty::Assemble(Some(Answer::Lost))),
             Some(Duty::Free { .. } | Duty::Discard { .. } | Duty::Settle) => {
-                self.end_duty(uploads, |session| session.postponed(now))
+                self.end_duty(uploads, |session| session.postponed(now));
             }
             Some(Duty::Assemble(Some(_)) | Duty::Tell(_)) | None => return false,
         }

@@ -191,10 +191,12 @@ fn lanes() {
 #[test]
 fn repairs() {
     explore("a repair, with late messages", REPAIRED_LANES, &[DAMAGED, REPAIRED, OLD_WRITE]);
-    let budget =
-        Budget { attempts: 3, wrong: 1, repairs: 1, copies: 1, cancels: 1, faults: 1, jumps: 1, ..Budget::NONE };
-    let sights = &[DAMAGED, REPAIRED, UNREPAIRED, ABORTED];
-    explore("repairs to their end", Bounds { budget, ..REPAIRED_LANES }, sights);
+    let once = Budget { attempts: 3, wrong: 1, repairs: 1, copies: 1, ..Budget::NONE };
+    let budget = Budget { faults: 1, jumps: 1, ..once };
+    let sights = &[DAMAGED, REPAIRED, UNREPAIRED, EXPIRED];
+    explore("a repair, with crashes and time", Bounds { budget, ..REPAIRED_LANES }, sights);
+    let budget = Budget { faults: 1, cancels: 1, ..once };
+    explore("a repair, cancelled", Bounds { budget, ..REPAIRED_LANES }, &[DAMAGED, REPAIRED, ABORTED]);
 }
 
 #[test]

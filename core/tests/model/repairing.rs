@@ -2,6 +2,7 @@
 //! begins anew what anybody was told to be counted.
 
 use upload_core::{
+    chunk::Named,
     plan::Limits,
     repair::SentAgain,
     session::{Begin, Link, Session},
@@ -80,11 +81,11 @@ impl World {
         let copier = session.and_then(|session| session.progress.damage.repair.as_ref()?.copier);
         let has_turn = copier.filter(|copier| !copier.turn_bytes.is_zero()).map(|copier| copier.attempt);
         let after = has_turn.filter(|attempt| self.busy(|busy| busy.id == *attempt).is_none());
-        let begun = self.decide(uploads, None, |session, now| session.begin_copy(now, after));
-        let Ok(Some(stretch)) = begun else { return false };
+        let granted = self.decide(uploads, None, |session, now| session.begin_copy(now, after));
+        let Ok(Some(stretch)) = granted else { return false };
         let part = &stretch.parts[0];
         let (offset, length, link) = (part.runs[0].from, part.bytes, Link::default());
-        let begin = Begin { offset, length, file_bytes: None, whole: false, named: Default::default(), link };
+        let begin = Begin { offset, length, file_bytes: None, whole: false, named: Named::default(), link };
         self.granted_to(uploads, &stretch.grant, units(offset));
         let mut attempt = Attempt::new(&stretch.grant, &begin);
         attempt.copies = true;

@@ -79,7 +79,8 @@ fn taken_up(uploads: &Uploads, start: &World) -> bool {
     let mut end = start.clone();
     end.left = Budget { attempts: u8::MAX, copies: u8::MAX, repairs: u8::MAX, wrong: start.left.wrong, ..Budget::NONE };
     for _ in 0..MOST_STEPS {
-        if !end.is_open() && !(uploads.bounds.kept && is_to_be_mended(&end)) {
+        let goes_on = end.is_open() || (uploads.bounds.kept && is_to_be_mended(&end));
+        if !goes_on {
             break;
         }
         let action = going_on(&end).or_else(|| {
