@@ -18,7 +18,7 @@ use crate::{append, call::Call, log, uploads::Carried};
 /// Whether all bytes are there, but some in the tail: whoever declared the length, and was to put them into the last part,
 /// has gone.
 pub(crate) fn lacks_last_part(now: &Snapshot) -> bool {
-    now.phase == Phase::Open && now.plan.declared_bytes() == Some(now.offset)
+    now.phase == Phase::Open && now.plan.declared_bytes() == Some(now.uploaded_bytes)
 }
 
 /// Puts the tail into the last part where that has not been done, and waits for the object. For whoever asks where to go on
@@ -65,6 +65,7 @@ pub(crate) async fn awaited(id: UploadId, call: Call<'_>) -> Option<Result<Snaps
         Phase::Failed => {
             Err(Refusal::UploadGone { phase: now.phase, reason: now.reason.unwrap_or_else(|| "It failed.".to_owned()) })
         }
+        Phase::Damaged => Err(Refusal::Damaged { reason: now.reason.unwrap_or_default() }),
         _ => Ok(now),
     }))
 }

@@ -1,5 +1,5 @@
 //! The consumer of all queues. A message names an upload and what is to be done for it: tell the origin of its event,
-//! copy a stretch of it from other uploads, or read back a slice of its object. Whether there is still something to do, how often it was tried, and when to give up, the
+//! copy a stretch of it from other uploads or from its damaged object, or read back a slice of its object. Whether there is still something to do, how often it was tried, and when to give up, the
 //! upload's object knows.
 //!
 //! A batch is one invocation, of which the platform lets six calls wait for their answers at the same time; a seventh waits for one of
@@ -27,7 +27,7 @@ use crate::{
     config::Settings,
     copying,
     log::{self, Stopwatch, now_ms},
-    verification,
+    repairing, verification,
     webhook::{self, Answer},
 };
 
@@ -78,6 +78,11 @@ async fn settle(message: RawMessage, errand: Errand, env: &Env) {
         Errand::Tell { upload_id, event_id } => deliver(&message, *upload_id, event_id, env).await,
         Errand::Compose { upload_id } => {
             let copied = copying::run(*upload_id, env).await;
+            message.ack();
+            copied
+        }
+        Errand::Copy { upload_id } => {
+            let copied = repairing::copy(*upload_id, env).await;
             message.ack();
             copied
         }

@@ -4,6 +4,7 @@
 use durable_objects::fault::Result;
 use durable_objects::rpc::{
     ask,
+    repair::ShowManifest,
     upload::{Cancel, Complete, Probe, ReadTrail, Redeliver, Status},
 };
 use upload_core::{
@@ -15,7 +16,9 @@ use upload_core::{
 use web_sys::ReadableStream;
 use worker::Response;
 
-use crate::{append, append_unsized, call::Call, compose, create, direct, download, events, finishing, open_uploads};
+use crate::{
+    append, append_unsized, call::Call, compose, create, direct, download, events, finishing, open_uploads, repairing,
+};
 
 /// Which binding of wrangler.toml leads to the bucket.
 pub(crate) const BUCKET_BINDING: &str = "BUCKET";
@@ -74,6 +77,8 @@ async fn carry_out(operation: Operation, body: Option<ReadableStream>, call: Cal
         Operation::Probe(id, wait) => probe(id, wait, call).await?.map(Outcome::Probed),
         Operation::Status(id) => ask(&objects, id, &Status).await?.map(Outcome::Status),
         Operation::Trail(id) => ask(&objects, id, &ReadTrail).await?.map(|trail| Outcome::Trail(id, trail)),
+        Operation::Manifest(id) => ask(&objects, id, &ShowManifest).await?.map(Outcome::Manifest),
+        Operation::Repair(id, sent_again) => repairing::carry_out(id, sent_again, call).await?,
         Operation::Complete(id) => ask(&objects, id, &Complete).await?.map(Outcome::Completing),
         Operation::Redeliver(id) => ask(&objects, id, &Redeliver).await?.map(Outcome::Redelivering),
         Operation::Cancel(id) => {

@@ -4,6 +4,7 @@ use crate::{
     integrity::ChunkDigest,
     ledger::EntryName,
     preconditions::Conditions,
+    repair::{Manifest, OnMismatch, SentAgain},
     units::{ByteCount, UploadId},
     upload::{FileInfo, Snapshot},
 };
@@ -33,6 +34,10 @@ pub enum Operation {
     Trail(UploadId),
     /// How it stands, told again at every change, over a WebSocket.
     Watch(Watch),
+    /// Which parts a damaged upload has.
+    Manifest(UploadId),
+    /// These bytes of a damaged upload are sent again.
+    Repair(UploadId, Vec<SentAgain>),
     /// All bytes are there.
     Complete(UploadId),
     /// Nothing shall remain.
@@ -58,6 +63,8 @@ impl Operation {
             Self::Content(content) => Some(content.id),
             Self::Watch(watch) => Some(watch.id),
             Self::Direct(id, _)
+            | Self::Repair(id, _)
+            | Self::Manifest(id)
             | Self::Probe(id, _)
             | Self::Status(id)
             | Self::Trail(id)
@@ -83,6 +90,8 @@ pub struct Create {
     pub purpose: crate::upload::Purpose,
     /// The client's own name for this creation.
     pub idempotency: Option<crate::ledger::Idempotency>,
+    /// What is done with the file where it does not have its declared digest.
+    pub on_mismatch: OnMismatch,
 }
 
 /// The bytes that come with a creation, from the front.
@@ -217,6 +226,8 @@ pub enum Outcome {
     Probed(Snapshot),
     /// How it stands.
     Status(Snapshot),
+    /// Which parts it has.
+    Manifest(Manifest),
     /// What has happened to it.
     Trail(UploadId, crate::trail::Trail),
     /// It is being completed, or is complete.

@@ -8,7 +8,6 @@ use crate::fault::Result;
 use upload_core::{
     cost::Cost,
     integrity::ChunkDigest,
-    log_line::LogLine,
     refusal::Refusal,
     session::{Begin, Change, Decision, Grant, Session},
     units::UnixMs,
@@ -19,7 +18,6 @@ use worker::Response;
 use crate::{
     assembly,
     clock::now,
-    log,
     metering::{self, metered},
     rpc::{
         Command, answer,
@@ -123,12 +121,7 @@ impl UploadSession {
             Some(session) if session.lacks_multipart(now(), begin) => session.birth.clone(),
             _ => return Ok(None),
         };
-        self.charge(metering::OPENING);
-        let opened = assembly::open(&self.bucket()?, &birth.key).await;
-        if let Err(error) = &opened {
-            log::error(&LogLine { detail: Some(error.to_string()), ..log::fault("open") });
-        }
-        Ok(opened.ok())
+        self.open_at(&birth.key).await
     }
 
     /// While it was opened, another chunk had one opened, or brought the whole, or the upload ended: then it is one too many.

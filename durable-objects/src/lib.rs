@@ -27,6 +27,7 @@ pub mod log;
 mod metering;
 mod owner_ledger_do;
 pub mod queue;
+mod repair;
 pub mod rpc;
 mod sql;
 mod trail;

@@ -311,6 +311,17 @@ impl UploadSession {
                 self.store(|session| session.stretch_asked_for(now()))?;
                 errands::send(&self.env, &Errand::Compose { upload_id: session.birth.id }).await
             }
+            Job::Copy => {
+                // Stored first, as with a composition. Crash here: somebody is asked again after a while.
+                self.store(|session| session.copy_asked_for(now()))?;
+                errands::send(&self.env, &Errand::Copy { upload_id: session.birth.id }).await
+            }
+            Job::Discard => {
+                let keys = session.progress.damage.discarded.clone();
+                assembly::delete(&self.bucket()?, keys.clone()).await?;
+                // Crash here: they are deleted once more, which is no error.
+                self.store(|session| session.discarded(&keys))
+            }
             Job::Verify => {
                 errands::send(&self.env, &Errand::Verify { upload_id: session.birth.id }).await?;
                 // Dies here: the slice is read twice, and counted once.

@@ -88,6 +88,11 @@ fn each_mistake_is_said() {
             "UPLOAD_TTL_SECONDS is not a number up to 561600",
         ),
         (
+            "damaged files that outlive their uploads",
+            |all| set(all, "REPAIR_TTL_SECONDS", "561601"),
+            "REPAIR_TTL_SECONDS is not a number up to 561600",
+        ),
+        (
             "creations that are remembered longer than what they created",
             |all| set(all, "TOMBSTONE_TTL_SECONDS", "86399"),
             "TOMBSTONE_TTL_SECONDS is not a number of at least 86400",

@@ -70,7 +70,7 @@ impl World {
             }
             // No upload of the model has a declared SHA-256 or is put together from others; the stories of these are in
             // `core/src/session/tests/verifying.rs` and `composing.rs`.
-            Job::Verify | Job::Compose => return false,
+            Job::Verify | Job::Compose | Job::Copy | Job::Discard => return false,
             Job::Free => {
                 let (unwanted, segments) = (session.is_unwanted(), session.progress.holds_segments);
                 self.duty = Some(Duty::Free { unwanted, segments, calls: 0 });

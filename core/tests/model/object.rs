@@ -108,6 +108,11 @@ impl Object {
         match &change.uncount {
             Uncount::Nothing => {}
             Uncount::All => self.parts.clear(),
+            Uncount::Anew => {
+                self.parts.clear();
+                self.segments.clear();
+                self.lanes.clear();
+            }
             Uncount::Chunks(chunks) => {
                 let numbers: Vec<_> = chunks.iter().filter_map(|chunk| session.numbers_of_chunk(*chunk)).collect();
                 self.parts.retain(|part| !numbers.iter().any(|numbers| numbers.contains(&part.number)));
@@ -126,7 +131,8 @@ impl Object {
             }
             Content::Lanes(lanes) => {
                 let stored = self.parts.iter().map(|part| (part.number, part.stored_at));
-                let restored = Lanes::restore(session.plan(), self.lanes.iter().cloned(), stored);
+                let begun = self.lanes.iter().cloned();
+                let restored = Lanes::of_upload(&session.birth, &session.progress, begun, stored);
                 // When its writers were last heard of is in memory only.
                 (restored.missing(), restored.cost()) == (lanes.missing(), lanes.cost())
             }

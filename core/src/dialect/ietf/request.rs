@@ -15,6 +15,7 @@ use crate::{
     operation::{Append, Content, Create, FirstChunk, Operation, Wait},
     plan::{Chunking, Mode},
     refusal::Refusal,
+    repair::OnMismatch,
     units::{ByteCount, UploadId},
     upload::{FileInfo, Purpose},
 };
@@ -77,8 +78,8 @@ fn creation(head: &Head) -> Result<Operation, Refusal> {
         memo: None,
     };
     let idempotency = idempotency::parse(head, fingerprint(head).as_bytes())?;
-    let (chunking, purpose) = (Chunking::Unspoken, Purpose::File);
-    let create = Create { mode: Mode::Sequential, file, file_bytes, chunking, purpose, idempotency };
+    let (chunking, purpose, on_mismatch) = (Chunking::Unspoken, Purpose::File, OnMismatch::Fail);
+    let create = Create { mode: Mode::Sequential, file, file_bytes, chunking, purpose, idempotency, on_mismatch };
     let digest = digest::of_content(head)?;
     // A file that is known to be empty is complete at once, whoever says so: the server may complete an upload early.
     if content.is_zero() && file_bytes != Some(ByteCount::ZERO) {
