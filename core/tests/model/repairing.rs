@@ -85,7 +85,8 @@ impl World {
         let Ok(Some(stretch)) = granted else { return false };
         let part = &stretch.parts[0];
         let (offset, length, link) = (part.runs[0].from, part.bytes, Link::default());
-        let begin = Begin { offset, length, file_bytes: None, whole: false, named: Named::default(), link };
+        let (named, completes) = (Named::default(), upload_core::chunk::Completion::WhenWhole);
+        let begin = Begin { offset, length, file_bytes: None, whole: false, named, completes, link };
         self.granted_to(uploads, &stretch.grant, units(offset));
         let mut attempt = Attempt::new(&stretch.grant, &begin);
         attempt.copies = true;
