@@ -68,7 +68,7 @@ pub(crate) struct Config {
     pub(crate) quota: Quota,
     /// `STALLED_BODY_SECONDS`.
     pub(crate) stalled_after: Duration,
-    /// `UPLOAD_TTL_SECONDS`, `TOMBSTONE_TTL_SECONDS`, `OUTBOX_RESEND_SECONDS`, and whether there is an origin.
+    /// `UPLOAD_TTL_SECONDS`, `TOMBSTONE_TTL_SECONDS`, `OUTBOX_RESEND_SECONDS`, `REPAIR_TTL_SECONDS`, and whether there is an origin.
     pub(crate) policy: Policy,
     /// `DELETE_COMPLETED`.
     pub(crate) delete_completed: DeleteCompleted,
@@ -164,6 +164,7 @@ impl Config {
                 tombstone_ms: milliseconds(env, "TOMBSTONE_TTL_SECONDS")?,
                 resend_ms: milliseconds(env, "OUTBOX_RESEND_SECONDS")?,
                 tell_origin: webhook_url.is_some(),
+                repair_ms: repair_ttl(env)?,
             },
             delete_completed: delete_completed(env)?,
             webhook_url,
@@ -200,6 +201,17 @@ fn upload_ttl(env: &Env) -> Result<u64, Refusal> {
         let longest = LATEST_END_MS / 1000;
         let why = format!("is above {longest} (6.5 days): R2 drops unfinished uploads 7 days after they were created");
         return Err(missing(NAME, &why));
+    }
+    Ok(ttl_ms)
+}
+
+/// Zero switches it off. What is kept ends with the upload's longest life at the latest.
+fn repair_ttl(env: &Env) -> Result<u64, Refusal> {
+    const NAME: &str = "REPAIR_TTL_SECONDS";
+    let ttl_ms = milliseconds(env, NAME)?;
+    if ttl_ms > LATEST_END_MS {
+        let longest = LATEST_END_MS / 1000;
+        return Err(missing(NAME, &format!("is above {longest} (6.5 days), the longest life of an unfinished upload")));
     }
     Ok(ttl_ms)
 }

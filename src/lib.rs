@@ -7,6 +7,7 @@
 //!   `append_unsized`: a chunk that does not say how long it is; `gathering` into memory, which is `held`. `document`: a body that says what is
 //!   asked. `call`: what every operation is carried out with.
 //! * `compose`: a new upload that is put together from others. `copying`: its bytes.
+//! * `repairing`: a file without its declared digest is put together anew.
 //! * `direct`: parts that the client stores itself, under signed URLs.
 //! * `download`: the object out, by signed URL. `events`: how an upload stands, live.
 //! * `config`: the settings. `cors`: what other sites may do. `signed_url`: links to objects. `log`: lines, and when it is.

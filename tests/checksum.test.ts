@@ -9,7 +9,7 @@ import { waitUntilNothingLeft } from "./support/r2_state.ts";
 import { assertNothingCounted, assertRefused } from "./support/refusals.ts";
 import { sceneWithScriptedOrigin } from "./support/scene.ts";
 
-const { origin, stack, client } = await sceneWithScriptedOrigin();
+const { origin, stack, client } = await sceneWithScriptedOrigin({ REPAIR_TTL_SECONDS: 0 });
 
 const file = fileBytes("checksums", 20 * MIB);
 const wrong = fileBytes("something else", 20 * MIB);

@@ -68,7 +68,17 @@ test("every line is as documented: a known event, and no field that it does not 
 
 test("no event is logged anywhere in the sources that is not documented", () => {
   const { events } = readTables();
-  const phases = ["completing", "verifying", "completed", "failed", "aborted", "expired", "deleted"];
+  const phases = [
+    "completing",
+    "verifying",
+    "damaged",
+    "reopened",
+    "completed",
+    "failed",
+    "aborted",
+    "expired",
+    "deleted",
+  ];
   const named = new Set(phases);
   for (const folder of ["src", "durable-objects/src"]) {
     for (const file of readdirSync(join(repositoryRoot, folder), { recursive: true, encoding: "utf8" })) {

@@ -80,6 +80,27 @@ test("JSON: the status keeps what the object was, and says since when its bytes 
   assert.ok(log.entries.some(({ event }) => event === "taken"));
 });
 
+test("JSON: a chunk that names its range, and whose answer was lost, is told that all is there", async () => {
+  for (const parallel of [false, true]) {
+    const upload = await client.create(file, { parallel });
+    const { uploadId, chunkSize } = upload;
+    take(uploadId);
+    const range = (from: number) => {
+      const to = Math.min(from + chunkSize, file.length);
+      return { headers: { "Content-Range": `bytes ${from}-${to - 1}/${file.length}` }, body: file.subarray(from, to) };
+    };
+    const last = Math.floor((file.length - 1) / chunkSize) * chunkSize;
+    for (let from = 0; from < file.length; from += chunkSize) {
+      assert.equal((await client.request("PUT", `/upload/${uploadId}`, range(from))).status, 200);
+    }
+    await waitUntilTaken(uploadId);
+    const repeated = await client.request("PUT", `/upload/${uploadId}`, range(last));
+    assert.equal(repeated.status, 200, repeated.body.toString());
+    const { state, uploadedBytes } = repeated.json<Status>();
+    assert.deepEqual([state, uploadedBytes], ["completed", file.length]);
+  }
+});
+
 test("JSON: only the bytes are 410", async () => {
   const upload = await client.create(file);
   take(upload.uploadId);

@@ -1,5 +1,5 @@
 // A parallel upload whose SHA-256 was declared: its object is read back before anybody hears that it is complete. A crash in
-// between costs a slice, wrong bytes fail the upload and leave nothing.
+// between costs a slice; wrong bytes fail the upload and leave nothing, where they are not kept for a repair (`repair.test.ts`).
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -10,7 +10,10 @@ import { waitUntilNothingLeft } from "./support/r2_state.ts";
 import { sceneWithOrigin } from "./support/scene.ts";
 import { waitFor } from "./support/wait.ts";
 
-const { origin, stack, client } = await sceneWithOrigin({ OUTBOX_RESEND_SECONDS: 1 }, { connections: 6 });
+const { origin, stack, client } = await sceneWithOrigin(
+  { OUTBOX_RESEND_SECONDS: 1, REPAIR_TTL_SECONDS: 0 },
+  { connections: 6 },
+);
 
 const CHUNK_BYTES = 32 * MIB;
 /** What is read back at once. */

@@ -6,10 +6,11 @@ import { Direct } from "./direct.ts";
 import { Emitter } from "./emitter.ts";
 import { BrowserHasher } from "./hash.ts";
 import { HeaderSource } from "./headers.ts";
-import type { RetryPolicy, Upload, UploadEvents, UploadFile, UploadOptions, World } from "./interfaces.ts";
+import type { Repair, RetryPolicy, Upload, UploadEvents, UploadFile, UploadOptions, World } from "./interfaces.ts";
 import { Live } from "./live.ts";
 import { Patience } from "./patience.ts";
 import { browserConnectivity, browserHttp, systemClock, systemRandom, webSockets } from "./platform.ts";
+import { Repairs } from "./repair.ts";
 import { Server, withoutSlash } from "./server.ts";
 import { Sessions, type Wishes } from "./session.ts";
 import { forgiving, localStore, noStore } from "./stores.ts";
@@ -42,6 +43,7 @@ export function createUpload(file: UploadFile, options: UploadOptions): Upload {
   const server = new Server(options.endpoint, new HeaderSource(options.headers, clock), deadlines, clock);
   const store = options.store === null ? noStore() : forgiving(options.store ?? localStore(), clock);
   const sessions = new Sessions({ file, wishes: wishes(file, options), server, patience, world, store });
+  const onRepair = (repair: Repair) => emitter.emit("repair", repair);
   const upload: QuaysideUpload = new QuaysideUpload({
     file,
     server,
@@ -52,6 +54,7 @@ export function createUpload(file: UploadFile, options: UploadOptions): Upload {
     deadlines,
     live: new Live(server, world),
     direct: new Direct(server),
+    repairs: new Repairs({ file, server, sessions, patience, hasher: world.hasher, onRepair }),
     checksums: options.checksums ?? true,
   });
   return upload;

@@ -101,6 +101,11 @@ export function endedError(ending: Ending, reason: string | null | undefined): U
   return new UploadError(code, "start-over", `${what}${why} It can be started afresh.`, { ending });
 }
 
+/** The server says that there is no such upload any more. */
+export function isGone(error: unknown): error is UploadError {
+  return error instanceof UploadError && error.code === "gone";
+}
+
 /** Of an upload that the server says is gone: how it has ended, as far as the server remembers. */
 export function goneError({ problem }: UploadError): UploadError {
   const { state = "unknown", detail } = problem ?? {};
@@ -113,6 +118,15 @@ const ENDINGS: Partial<Record<Ending, readonly [ErrorCode, string]>> = {
   aborted: ["gone", "The upload was cancelled elsewhere."],
   deleted: ["gone", "The uploaded file was deleted."],
 };
+
+/** What is no `UploadError` is a mistake in this package, or in what was injected; it is passed on with its cause. */
+export function asUploadError(error: unknown): UploadError {
+  if (error instanceof UploadError) {
+    return error;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new UploadError("rejected", "resume", message, { cause: error });
+}
 
 /** Any answer that is not the one hoped for. */
 export function answerError(response: HttpResponse, nowMs: number): UploadError {

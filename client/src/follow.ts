@@ -60,11 +60,11 @@ export async function follow(
     }
     for await (const told of live.statuses(uploadId, () => sessions.status(uploadId, signal), signal)) {
       const status = await sessions.judged(told);
-      if (status.uploadedBytes > uploadedBytes) {
+      if (status.uploadedBytes !== uploadedBytes) {
         uploadedBytes = status.uploadedBytes;
         movedMs = clock.nowMs();
       }
-      isOpen = status.state === "open";
+      isOpen = status.state === "open" && status.missing.length > 0;
       onStatus(status);
       if (status.state === "completed") {
         return { completed: status };

@@ -1,16 +1,17 @@
 // SHA-256 of chunks by WebCrypto, where the page is secure; of whole files by hash-wasm in a Web Worker, where there are
-// such; otherwise both by hash-wasm right here. hash-wasm is loaded when it is first needed.
+// such; otherwise both by hash-wasm right here. hash-wasm is loaded when it is first needed. The checksums of a file's parts are
+// computed in such a worker too.
 
 import { UploadError } from "./errors.ts";
-import { hashFile } from "./hash_file.ts";
-import type { FromHashWorker } from "./hash_worker.ts";
-import type { Hasher, UploadFile } from "./interfaces.ts";
+import { hashFile, hashParts } from "./hash_file.ts";
+import type { FromHashWorker, HashJob } from "./hash_worker.ts";
+import type { ByteRange, Hasher, OnHashed, UploadFile } from "./interfaces.ts";
 
 /** As much of a Web Worker as is used. */
 export interface HashWorker {
   onmessage: ((event: { readonly data: FromHashWorker }) => void) | null;
   onerror: ((event: unknown) => void) | null;
-  postMessage(file: UploadFile): void;
+  postMessage(job: HashJob<UploadFile>): void;
   terminate(): void;
 }
 
@@ -32,31 +33,45 @@ export class BrowserHasher implements Hasher {
     return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
   }
 
-  async file(file: UploadFile, onHashed: (bytes: number) => void, signal: AbortSignal): Promise<string> {
+  file(file: UploadFile, onHashed: OnHashed, signal: AbortSignal): Promise<string> {
+    return this.#aside({ file }, () => hashFile(file, onHashed, signal), onHashed, signal);
+  }
+
+  parts(file: UploadFile, parts: readonly ByteRange[], onHashed: OnHashed, signal: AbortSignal): Promise<string[]> {
+    return this.#aside({ file, parts }, () => hashParts(file, parts, onHashed, signal), onHashed, signal);
+  }
+
+  /** Done by a worker, or `here` where there is none. */
+  async #aside<Digests extends string | string[]>(
+    job: HashJob<UploadFile>,
+    here: () => Promise<Digests>,
+    onHashed: OnHashed,
+    signal: AbortSignal,
+  ): Promise<Digests> {
     signal.throwIfAborted();
     const worker = this.#startWorker();
     if (worker === undefined) {
-      return hashFile(file, onHashed, signal);
+      return here();
     }
     let stop = () => {};
     try {
-      return await new Promise<string>((resolve, reject) => {
+      return await new Promise<Digests>((resolve, reject) => {
         stop = () => reject(signal.reason);
         signal.addEventListener("abort", stop);
         worker.onmessage = ({ data }) => {
           if ("hashedBytes" in data) {
             onHashed(data.hashedBytes);
-          } else if ("sha256" in data) {
-            resolve(data.sha256);
+          } else if ("digests" in data) {
+            resolve(data.digests as Digests);
           } else {
             const { code = "rejected", remedy = "resume", message } = data.failure;
             reject(new UploadError(code, remedy, message));
           }
         };
         // The worker's script could not be loaded or run, by a content security policy for example.
-        worker.onerror = () => resolve(hashFile(file, onHashed, signal));
+        worker.onerror = () => resolve(here());
         try {
-          worker.postMessage(file);
+          worker.postMessage(job);
         } catch {
           // What only looks like a file cannot be handed over.
           worker.onerror({});

@@ -1,25 +1,32 @@
-// Runs in a Web Worker: gets a file, posts how far it is, then the hash or what went wrong, and has done its work.
+// Runs in a Web Worker: gets a file, posts how far it is, then the digests or what went wrong, and has done its work.
 
 import type { UploadError } from "./errors.ts";
-import { hashFile } from "./hash_file.ts";
-import type { ErrorCode, Remedy } from "./interfaces.ts";
+import { hashFile, hashParts } from "./hash_file.ts";
+import type { ByteRange, ErrorCode, Remedy } from "./interfaces.ts";
+
+/** The whole file is to be hashed, or each of these parts. */
+export interface HashJob<SomeFile> {
+  readonly file: SomeFile;
+  readonly parts?: readonly ByteRange[];
+}
 
 export type FromHashWorker =
   | { readonly hashedBytes: number }
-  | { readonly sha256: string }
+  | { readonly digests: string | string[] }
   | { readonly failure: { readonly code?: ErrorCode; readonly remedy?: Remedy; readonly message: string } };
 
 interface WorkerScope {
-  onmessage: ((event: { readonly data: Blob }) => void) | null;
+  onmessage: ((event: { readonly data: HashJob<Blob> }) => void) | null;
   postMessage(message: FromHashWorker): void;
 }
 
 const scope = globalThis as unknown as WorkerScope;
 
-scope.onmessage = async ({ data: file }) => {
+scope.onmessage = async ({ data: { file, parts } }) => {
+  const onHashed = (hashedBytes: number) => scope.postMessage({ hashedBytes });
   try {
-    const sha256 = await hashFile(file, (hashedBytes) => scope.postMessage({ hashedBytes }));
-    scope.postMessage({ sha256 });
+    const digests = await (parts === undefined ? hashFile(file, onHashed) : hashParts(file, parts, onHashed));
+    scope.postMessage({ digests });
   } catch (error) {
     // Errors lose their class on the way, so what matters is sent.
     const { code, remedy, message } = error as UploadError;

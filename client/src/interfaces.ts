@@ -106,6 +106,7 @@ export interface Upload {
 /**
  * `following`: the same file is on its way in another tab of this browser; its progress is shown here, and this tab takes over
  * when the other goes. `offline`: requests fail, and the browser says that there is no network; they are tried again all the same.
+ * `repairing`: what arrived does not have the digest of the file, and the file is read again to find which parts differ.
  */
 export type UploadState =
   | "idle"
@@ -117,6 +118,7 @@ export type UploadState =
   | "offline"
   | "completing"
   | "verifying"
+  | "repairing"
   | "completed"
   | "aborted"
   | "failed";
@@ -134,6 +136,7 @@ export interface UploadEvents {
   state: StateChange;
   retry: Retry;
   restart: Restart;
+  repair: Repair;
   duplicate: { readonly object: StoredObject };
   error: UploadError;
 }
@@ -151,7 +154,7 @@ export interface StateChange {
   readonly state: UploadState;
   /** With `uploading`: the bytes that were there already, when an earlier upload goes on. */
   readonly resumedFromBytes?: number;
-  /** With `hashing`: how far it is, from 0 to 1. */
+  /** With `hashing` and `repairing`: how far it is, from 0 to 1. */
   readonly hashed?: number;
 }
 
@@ -169,6 +172,13 @@ export interface Restart {
   /** The one that is gone. */
   readonly uploadId: string;
   readonly error: UploadError;
+}
+
+/** What arrived does not have the digest that the file had when the upload began. Only what differs is sent again. */
+export interface Repair {
+  readonly uploadId: string;
+  readonly missingBytes: number;
+  readonly reason: string | null;
 }
 
 /**
@@ -205,6 +215,7 @@ export type ServerState =
   | "open"
   | "completing"
   | "verifying"
+  | "damaged"
   | "completed"
   | "failed"
   | "aborted"
@@ -243,6 +254,16 @@ export interface Status {
   readonly deletedAt?: string | null;
   /** As it was given at creation. */
   readonly metadata?: Readonly<Record<string, string>>;
+}
+
+export interface ByteRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** What the server has of a damaged upload. */
+export interface Manifest {
+  readonly parts: readonly (ByteRange & { readonly crc64nvme: string })[];
 }
 
 export interface OpenUpload {
@@ -332,12 +353,17 @@ export interface Connectivity {
   onChange(listener: () => void): () => void;
 }
 
-/** SHA-256 in lower-case hexadecimal. */
+/** Digests in lower-case hexadecimal: SHA-256, and CRC-64/NVME of the parts of a file. */
 export interface Hasher {
   chunk(bytes: Uint8Array<ArrayBuffer>): Promise<string>;
   /** The whole file, read piece by piece, off the main thread where that is possible. */
-  file(file: UploadFile, onHashed: (bytes: number) => void, signal: AbortSignal): Promise<string>;
+  file(file: UploadFile, onHashed: OnHashed, signal: AbortSignal): Promise<string>;
+  /** The CRC-64/NVME of each part; read in the same way. */
+  parts(file: UploadFile, parts: readonly ByteRange[], onHashed: OnHashed, signal: AbortSignal): Promise<string[]>;
 }
+
+/** Told how many bytes are done. */
+export type OnHashed = (hashedBytes: number) => void;
 
 /** The right to send one file, among all uploads of all pages of a browser. */
 export interface Claim {

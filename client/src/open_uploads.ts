@@ -1,7 +1,7 @@
 // An upload of this very file that was begun elsewhere, in the owner's list. A name and a size are no proof: whoever began it has
 // left a fingerprint with it, and without one it is left alone.
 
-import { UploadError } from "./errors.ts";
+import { isGone } from "./errors.ts";
 import { FINGERPRINT } from "./identity.ts";
 import type { OpenUpload } from "./interfaces.ts";
 import type { Patience } from "./patience.ts";
@@ -44,9 +44,9 @@ export async function newestOpenUpload(
   async function fingerprintOf(uploadId: string): Promise<string | undefined> {
     try {
       const { metadata, state } = await patience.ask(signal, () => server.status(uploadId, signal));
-      return state === "open" ? metadata?.[FINGERPRINT] : undefined;
+      return state === "open" || state === "damaged" ? metadata?.[FINGERPRINT] : undefined;
     } catch (error) {
-      if (error instanceof UploadError && error.code === "gone") {
+      if (isGone(error)) {
         return undefined;
       }
       throw error;

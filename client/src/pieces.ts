@@ -9,28 +9,42 @@ export interface Piece {
 
 export type Ranges = readonly (readonly [number, number])[];
 
+/** How many bytes there are in these ranges. */
+export function bytesIn(ranges: Ranges): number {
+  return ranges.reduce((sum, [from, to]) => sum + to - from, 0);
+}
+
 export class Pieces {
   readonly #chunkBytes: number;
   #waiting: Piece[] = [];
-  readonly #taken = new Set<number>();
+  /** Where each begins, and ends. */
+  readonly #taken = new Map<number, number>();
   readonly #stored = new Set<number>();
+  #remainingBytes = 0;
 
   constructor(chunkBytes: number, missing: Ranges) {
     this.#chunkBytes = chunkBytes;
     this.correct(missing);
   }
 
+  /** How many bytes are not stored, as far as is known here. */
+  get remainingBytes(): number {
+    return this.#remainingBytes;
+  }
+
   /** The next piece, which is then taken until `stored` or `giveBack`. */
   take(): Piece | undefined {
     const piece = this.#waiting.shift();
     if (piece !== undefined) {
-      this.#taken.add(piece.from);
+      this.#taken.set(piece.from, piece.to);
     }
     return piece;
   }
 
   stored(piece: Piece): void {
-    this.#taken.delete(piece.from);
+    if (this.#taken.delete(piece.from)) {
+      this.#remainingBytes -= piece.to - piece.from;
+    }
     this.#stored.add(piece.from);
   }
 
@@ -45,6 +59,7 @@ export class Pieces {
     this.#waiting = cut(missing, this.#chunkBytes).filter(
       ({ from }) => !this.#taken.has(from) && !this.#stored.has(from),
     );
+    this.#remainingBytes = bytesIn([...this.#taken, ...this.#waiting.map(({ from, to }) => [from, to] as const)]);
   }
 }
 

@@ -4,11 +4,13 @@
 import { answerError, networkError, problemCode, problemOf, strangerError, UploadError } from "./errors.ts";
 import type { HeaderSource } from "./headers.ts";
 import type {
+  ByteRange,
   Clock,
   Created,
   HttpClient,
   HttpRequest,
   HttpResponse,
+  Manifest,
   OpenUploads,
   SignedPart,
   Status,
@@ -54,9 +56,12 @@ export class Server {
     return json(await this.#good({ method: "GET", url: `/upload/${id}/status`, headers: {}, signal }), isStatus);
   }
 
-  /** Where a sequential upload goes on. Ends an append that still runs, and waits for what it has stored. */
-  async offset(id: string, signal: AbortSignal): Promise<number> {
+  /** Where a sequential upload goes on; undefined where it does not. Ends an append that still runs, and waits for what it has stored. */
+  async offset(id: string, signal: AbortSignal): Promise<number | undefined> {
     const response = await this.#send({ method: "HEAD", url: `/upload/${id}`, headers: {}, signal });
+    if (response.status === 409) {
+      return undefined;
+    }
     if (!isGood(response)) {
       // It has no body to say whether it was Quayside that answered; after a 404, the status tells.
       throw answerError(response, this.#clock.nowMs());
@@ -118,6 +123,18 @@ export class Server {
   async complete(id: string, signal: AbortSignal): Promise<void> {
     const response = await this.#good({ method: "POST", url: `/upload/${id}/complete`, headers: {}, signal });
     json(response, isObject);
+  }
+
+  /** What the server has of a damaged upload; undefined where it says that it is not damaged any more. */
+  async manifest(id: string, signal: AbortSignal): Promise<Manifest | undefined> {
+    const response = await this.#send({ method: "GET", url: `/upload/${id}/manifest`, headers: {}, signal });
+    return isConflict(response) ? undefined : json(this.#checked(response), isManifest);
+  }
+
+  /** Opens a damaged upload again, for these ranges: how it stands then; undefined where it says that it is not damaged any more. */
+  async repair(id: string, ranges: readonly ByteRange[], signal: AbortSignal): Promise<Status | undefined> {
+    const response = await this.#post(`/upload/${id}/repair`, { ranges }, signal);
+    return isConflict(response) ? undefined : json(this.#checked(response), isStatus);
   }
 
   /** Nothing shall remain. An upload that is gone already is as good as removed. */
@@ -211,6 +228,11 @@ function isUnknownHere(response: HttpResponse): boolean {
   return (response.status === 404 || response.status === 410) && problemOf(response) === undefined;
 }
 
+/** The upload is not in the state that this is for. */
+function isConflict(response: HttpResponse): boolean {
+  return response.status === 409 && problemOf(response) !== undefined;
+}
+
 /** An address that a path can follow. */
 export function withoutSlash(endpoint: string): string {
   return endpoint.replace(/\/+$/, "");
@@ -247,6 +269,12 @@ function counted(response: HttpResponse): number {
 
 function isStatus({ uploadId, state, uploadedBytes, missing }: Status): boolean {
   return isText(uploadId) && isText(state) && Number.isSafeInteger(uploadedBytes) && Array.isArray(missing);
+}
+
+function isManifest({ parts }: Manifest): boolean {
+  const isPart = ({ offset, length, crc64nvme }: Manifest["parts"][number]) =>
+    Number.isSafeInteger(offset) && Number.isSafeInteger(length) && isText(crc64nvme);
+  return Array.isArray(parts) && parts.every(isPart);
 }
 
 function isText(value: unknown): boolean {

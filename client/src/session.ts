@@ -1,7 +1,7 @@
 // One upload as the server sees it: claimed, found or created, and asked how it stands. What the server says is the truth; what is
 // remembered here is only where to ask.
 
-import { changedError, type Ending, endedError, goneError, UploadError } from "./errors.ts";
+import { changedError, type Ending, endedError, goneError, isGone, type UploadError } from "./errors.ts";
 import { FileClaim } from "./file_claim.ts";
 import { cleanName, type Identity } from "./identity.ts";
 import type { Claim, RecordStore, Status, StoredObject, UploadFile, World } from "./interfaces.ts";
@@ -12,7 +12,7 @@ import type { Server } from "./server.ts";
 
 /** How an upload stands. */
 export interface Truth {
-  readonly uploadedBytes: number;
+  /** What is to be sent. Of a file that is repaired, the server has or copies the rest. */
   readonly missing: Ranges;
 }
 
@@ -28,6 +28,7 @@ export interface OpenSession {
 export type Found =
   | { readonly is: "open"; readonly session: OpenSession; readonly truth: Truth }
   | { readonly is: "completed"; readonly status: Status }
+  | { readonly is: "damaged"; readonly status: Status }
   | { readonly is: "duplicate"; readonly object: StoredObject & { readonly uploadId: string } };
 
 export interface Wishes {
@@ -148,11 +149,16 @@ export class Sessions {
     const { file, patience, server } = this.#parts;
     try {
       const offset = await patience.ask(signal, () => server.offset(uploadId, signal));
-      return { uploadedBytes: offset, missing: offset < file.size ? [[offset, file.size]] : [] };
+      if (offset !== undefined) {
+        return { missing: offset < file.size ? [[offset, file.size]] : [] };
+      }
     } catch (error) {
-      // An answer to HEAD has no body: why the upload has ended, the status tells.
-      return isGone(error) ? this.status(uploadId, signal) : Promise.reject(error);
+      if (!isGone(error)) {
+        throw error;
+      }
     }
+    // An answer to HEAD has no body: what the upload is instead of open, the status tells.
+    return this.status(uploadId, signal);
   }
 
   /** The status of an upload that has not ended without an object. Otherwise it is forgotten, and the error says why. */
@@ -162,11 +168,7 @@ export class Sessions {
     try {
       status = await patience.ask(signal, () => server.status(uploadId, signal));
     } catch (error) {
-      if (!isGone(error)) {
-        throw error;
-      }
-      await this.forget();
-      throw goneError(error);
+      return isGone(error) ? this.end(goneError(error)) : Promise.reject(error);
     }
     return this.judged(status);
   }
@@ -174,10 +176,30 @@ export class Sessions {
   /** The same of a status that was told without being asked for. */
   async judged(status: Status): Promise<Status> {
     if (["failed", "expired", "aborted", "deleted"].includes(status.state)) {
-      await this.forget();
-      throw endedError(status.state, status.reason);
+      return this.end(endedError(status.state, status.reason));
     }
     return status;
+  }
+
+  /** Forgets an upload that has ended without an object, and throws why. */
+  async end(error: UploadError): Promise<never> {
+    if (error.ending === "failed") {
+      // Also the file's hash may be what was wrong.
+      hashes.delete(this.#parts.file);
+    }
+    await this.forget();
+    throw error;
+  }
+
+  /** How to send to it. */
+  sessionOf({ uploadId, mode, chunkSize }: Status): OpenSession {
+    const { wishes } = this.#parts;
+    const direct = mode === "direct";
+    const isSequential = mode === "sequential";
+    const parallel = direct ? wishes.parallel : !isSequential;
+    // In sequential mode any length will do, so a smaller size that is wished for now helps against a strict proxy.
+    const chunkBytes = isSequential ? Math.min(chunkSize, wishes.chunkBytes) : chunkSize;
+    return { uploadId, chunkBytes, parallel, direct };
   }
 
   /**
@@ -247,7 +269,7 @@ export class Sessions {
   }
 
   async #goOn(uploadId: string, signal: AbortSignal): Promise<Found> {
-    const { file, wishes } = this.#parts;
+    const { file } = this.#parts;
     const status = await this.status(uploadId, signal);
     if (status.fileSize !== file.size) {
       await this.forget();
@@ -256,15 +278,13 @@ export class Sessions {
     if (status.state === "completed") {
       return { is: "completed", status };
     }
-    const direct = status.mode === "direct";
-    const isSequential = status.mode === "sequential";
-    const parallel = direct ? wishes.parallel : !isSequential;
-    // In sequential mode any length will do, so a smaller size that is wished for now helps against a strict proxy.
-    const chunkBytes = isSequential ? Math.min(status.chunkSize, wishes.chunkBytes) : status.chunkSize;
-    const session = { uploadId, chunkBytes, parallel, direct };
     await this.#remember(uploadId);
-    const isOpen = status.state === "open";
-    const truth = isOpen && isSequential ? await this.truth(session, signal) : status;
+    if (status.state === "damaged") {
+      return { is: "damaged", status };
+    }
+    const session = this.sessionOf(status);
+    const isMoving = status.state === "open" && status.mode === "sequential";
+    const truth = isMoving ? await this.truth(session, signal) : status;
     return { is: "open", session, truth };
   }
 
@@ -338,12 +358,8 @@ export class Sessions {
   }
 }
 
-function isGone(error: unknown): error is UploadError {
-  return error instanceof UploadError && error.code === "gone";
-}
-
 function nothingYet(fileBytes: number): Truth {
-  return { uploadedBytes: 0, missing: fileBytes === 0 ? [] : [[0, fileBytes]] };
+  return { missing: fileBytes === 0 ? [] : [[0, fileBytes]] };
 }
 
 /** 128 random bits in hexadecimal. */

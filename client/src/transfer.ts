@@ -3,11 +3,11 @@
 
 import { Concurrency } from "./concurrency.ts";
 import type { Direct } from "./direct.ts";
-import { isTimeout, UploadError } from "./errors.ts";
+import { isTimeout, problemCode, UploadError } from "./errors.ts";
 import { readBytes } from "./file_reader.ts";
 import type { UploadFile, World } from "./interfaces.ts";
 import type { Patience, Streak } from "./patience.ts";
-import { type Piece, Pieces } from "./pieces.ts";
+import { bytesIn, type Piece, Pieces } from "./pieces.ts";
 import type { Server } from "./server.ts";
 import type { OpenSession, Sessions, Truth } from "./session.ts";
 import { linked } from "./signals.ts";
@@ -79,7 +79,7 @@ export class Transfer {
   }
 
   async #send(piece: Piece, signal: AbortSignal): Promise<void> {
-    const { world, onConfirmed } = this.#parts;
+    const { file, world, onConfirmed } = this.#parts;
     signal.throwIfAborted();
     try {
       const uploadedBytes = await this.#put(piece, signal);
@@ -87,7 +87,8 @@ export class Transfer {
       this.#failures.delete(piece.from);
       this.#anyStored = true;
       this.#concurrency.confirmed(world.clock.nowMs(), piece.to - piece.from);
-      onConfirmed(uploadedBytes);
+      // A file that is repaired has bytes that the server has yet to copy, and does not count.
+      onConfirmed(Math.max(uploadedBytes, file.size - this.#pieces.remainingBytes));
     } catch (error) {
       if (!(error instanceof UploadError)) {
         throw error;
@@ -109,8 +110,18 @@ export class Transfer {
   }
 
   async #failed(piece: Piece, error: UploadError, signal: AbortSignal): Promise<void> {
-    const { sessions, patience, world, onConfirmed } = this.#parts;
+    const { file, sessions, patience, world, onConfirmed } = this.#parts;
     this.#concurrency.failed(world.clock.nowMs());
+    if (problemCode(error.problem) === "digest-mismatch") {
+      // Every byte has arrived, and the file does not have its digest. What becomes of it, the status says, or throws.
+      const { missing } = await sessions.status(this.#session.uploadId, signal);
+      if (missing.length > 0) {
+        throw error;
+      }
+      this.#pieces.stored(piece);
+      onConfirmed(file.size);
+      return;
+    }
     if (error.code === "gone") {
       // The status knows how it ended, and throws it.
       await sessions.status(this.#session.uploadId, signal);
@@ -126,7 +137,7 @@ export class Transfer {
     }
     const { unanswered } = patience;
     const truth = await this.#truth(signal);
-    onConfirmed(truth.uploadedBytes);
+    onConfirmed(file.size - bytesIn(truth.missing));
     if (isStillMissing(piece, truth, this.#session)) {
       // A connection that broke while the server answered at once is no outage; one that was given up here may be a slow line.
       if (error.code === "network" && !isTimeout(error.cause) && patience.unanswered === unanswered) {

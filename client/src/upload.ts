@@ -4,7 +4,7 @@
 
 import type { Deadlines } from "./deadlines.ts";
 import type { Emitter } from "./emitter.ts";
-import { abortedError, missingError, timeout, UploadError } from "./errors.ts";
+import { abortedError, asUploadError, missingError, timeout, UploadError } from "./errors.ts";
 import { follow } from "./follow.ts";
 import type {
   Claim,
@@ -20,7 +20,9 @@ import type {
 } from "./interfaces.ts";
 import type { Live } from "./live.ts";
 import type { Streak } from "./patience.ts";
-import type { Found, Sessions, Truth } from "./session.ts";
+import { bytesIn } from "./pieces.ts";
+import type { Repairs } from "./repair.ts";
+import type { Found, Sessions } from "./session.ts";
 import { Speed } from "./speed.ts";
 import { Transfer, type TransferParts } from "./transfer.ts";
 
@@ -31,10 +33,13 @@ const MOST_ROUNDS = 5;
 /** Between losing a claim and asking for it again. */
 const LOST_CLAIM_MS = 1_000;
 
+type Open = Extract<Found, { is: "open" }>;
+
 export interface UploadParts extends Omit<TransferParts, "onConfirmed"> {
   readonly emitter: Emitter<UploadEvents>;
   readonly live: Live;
   readonly deadlines: Deadlines;
+  readonly repairs: Repairs;
 }
 
 export class QuaysideUpload implements Upload {
@@ -147,8 +152,9 @@ export class QuaysideUpload implements Upload {
 
   async #run(): Promise<UploadResult> {
     const { connectivity } = this.#world;
-    const { deadlines, patience } = this.#parts;
+    const { deadlines, patience, repairs } = this.#parts;
     this.#isRestartInVain = false;
+    repairs.begin();
     const stopListening = connectivity.onChange(() => (connectivity.isOnline() ? patience.nudge() : deadlines.hurry()));
     try {
       for (;;) {
@@ -250,8 +256,11 @@ export class QuaysideUpload implements Upload {
       }
       this.#become({ state: "following" });
       let isFirst = true;
-      const onStatus = ({ uploadedBytes }: Status) => {
-        isFirst ? this.#restartProgress(uploadedBytes) : this.#confirmed(uploadedBytes);
+      const onStatus = ({ missing }: Status) => {
+        const thereBytes = this.#file.size - bytesIn(missing);
+        // Less than before is missing again when a damaged upload is repaired.
+        const isBack = isFirst || thereBytes < this.#confirmedBytes;
+        isBack ? this.#restartProgress(thereBytes) : this.#confirmed(thereBytes);
         isFirst = false;
       };
       const followed = await follow(parts, onStatus, signal);
@@ -285,13 +294,13 @@ export class QuaysideUpload implements Upload {
       this.#restartProgress(this.#file.size);
       return resultOf(found.status);
     }
-    const { session } = found;
-    let truth: Truth = found.truth;
+    let open = found.is === "damaged" ? await this.#repaired(found.status, signal) : found;
     for (let rounds: Streak | undefined; ; ) {
+      const { session, truth } = open;
       if (truth.missing.length > 0) {
-        const already = truth.uploadedBytes > 0 ? { resumedFromBytes: truth.uploadedBytes } : {};
-        this.#become({ state: "uploading", ...already });
-        this.#restartProgress(truth.uploadedBytes);
+        const thereBytes = this.#file.size - bytesIn(truth.missing);
+        this.#become({ state: "uploading", ...(thereBytes > 0 ? { resumedFromBytes: thereBytes } : {}) });
+        this.#restartProgress(thereBytes);
         await new Transfer({ ...this.#parts, onConfirmed: (bytes) => this.#confirmed(bytes) }, session, truth).run(
           signal,
         );
@@ -302,24 +311,39 @@ export class QuaysideUpload implements Upload {
       }
       const status = await this.#untilCompleted(session.uploadId, signal);
       if (status.state === "completed") {
-        this.#confirmed(status.uploadedBytes);
+        this.#confirmed(this.#file.size);
         return resultOf(status);
+      }
+      if (status.state === "damaged") {
+        open = await this.#repaired(status, signal);
+        continue;
       }
       rounds = patience.longer(rounds);
       if (rounds.failures >= MOST_ROUNDS) {
         throw missingError();
       }
       await patience.wait(missingError(), rounds, signal);
-      truth = status;
+      open = this.#openAs(status);
     }
   }
 
-  /** Listens until the object is whole, or the server misses bytes after all. */
+  /** What differs is missing now, and the upload goes on, several chunks at once, however it began. */
+  async #repaired(damaged: Status, signal: AbortSignal): Promise<Open> {
+    const onCompared = (hashed: number) => this.#become({ state: "repairing", hashed });
+    const status = await this.#parts.repairs.repaired(damaged, onCompared, signal);
+    return this.#openAs(status);
+  }
+
+  #openAs(status: Status): Open {
+    return { is: "open", session: this.#sessions.sessionOf(status), truth: status };
+  }
+
+  /** Listens until the object is whole or damaged, or the server misses bytes after all. */
   async #untilCompleted(uploadId: string, signal: AbortSignal): Promise<Status> {
     const ask = () => this.#sessions.status(uploadId, signal);
     for await (const told of this.#parts.live.statuses(uploadId, ask, signal)) {
       const status = await this.#sessions.judged(told);
-      if (status.state === "completed" || status.missing.length > 0) {
+      if (status.state === "completed" || status.state === "damaged" || status.missing.length > 0) {
         return status;
       }
       if (status.state === "verifying") {
@@ -370,13 +394,4 @@ export class QuaysideUpload implements Upload {
 
 function resultOf({ uploadId, object }: Status): UploadResult {
   return { uploadId, duplicate: false, object };
-}
-
-/** What is no `UploadError` is a mistake in this package, or in what was injected; it is passed on with its cause. */
-function asUploadError(error: unknown): UploadError {
-  if (error instanceof UploadError) {
-    return error;
-  }
-  const message = error instanceof Error ? error.message : String(error);
-  return new UploadError("rejected", "resume", message, { cause: error });
 }

@@ -26,6 +26,7 @@ const defaultLocale = {
     resumingFrom: "Resuming %{name} from %{percent} %",
     alreadyThere: "%{name} is there already",
     beganAfresh: "%{name} begins afresh: its earlier upload is gone",
+    repaired: "%{name} arrived damaged; what differs is sent again",
     inAnotherTab: "%{name} is on its way in another tab",
     remoteFile: "Files from other services cannot be uploaded here",
   },
@@ -118,6 +119,7 @@ export class QuaysideUploader<M extends Meta, B extends Body> extends BasePlugin
     });
     upload.on("duplicate", () => inform("alreadyThere"));
     upload.on("restart", () => inform("beganAfresh"));
+    upload.on("repair", () => inform("repaired"));
     upload.on("retry", ({ error }) => this.uppy.log(`[Quayside] ${error.message}`, "warning"));
   }
 

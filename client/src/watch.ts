@@ -1,7 +1,7 @@
 // Watching an upload, whoever sends it and by whatever protocol: how it stands, until nothing more can follow.
 
 import { Deadlines } from "./deadlines.ts";
-import { goneError, UploadError } from "./errors.ts";
+import { goneError, isGone } from "./errors.ts";
 import { HeaderSource } from "./headers.ts";
 import type { ServerState, Status, UploadOptions, World } from "./interfaces.ts";
 import { Live } from "./live.ts";
@@ -32,7 +32,7 @@ export async function* watchUpload(uploadId: string, options: WatchOptions): Asy
     try {
       return await patience.ask(signal, () => server.status(uploadId, signal));
     } catch (error) {
-      throw error instanceof UploadError && error.code === "gone" ? goneError(error) : error;
+      throw isGone(error) ? goneError(error) : error;
     }
   };
   for await (const status of new Live(server, world).statuses(uploadId, ask, signal)) {

@@ -123,6 +123,11 @@ impl ChunkDigest {
         Some(Self { algorithm, value })
     }
 
+    /// The SHA-256 that it is, if it is one.
+    pub fn sha256(self) -> Option<Sha256Digest> {
+        (self.algorithm == Algorithm::Sha256).then(|| self.value.try_into().ok().map(Sha256Digest))?
+    }
+
     /// Whether it is that of no bytes at all.
     pub fn is_of_nothing(&self) -> bool {
         hex::encode(&self.value) == self.algorithm.of_nothing()
@@ -162,7 +167,7 @@ impl TryFrom<String> for Sha256Digest {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         ChunkDigest::parse(Algorithm::Sha256, &text)
-            .and_then(|digest| digest.value.try_into().ok().map(Self))
+            .and_then(ChunkDigest::sha256)
             .ok_or("not a SHA-256 in hexadecimal or base64")
     }
 }

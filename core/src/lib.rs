@@ -7,11 +7,12 @@
 //! * [`session`]: who may write what, and what is then true. Decides; never stores.
 //! * [`upload`]: an upload as everybody sees it.
 //! * [`plan`]: part sizes, part numbers and their arithmetic.
-//! * [`chunk`]: the bytes of one request.
+//! * [`chunk`]: the bytes of one request. [`chunk_set`]: some of the chunks of an upload.
 //! * [`dialect`]: HTTP in, [`operation::Operation`] out, and answers back. Knows no session.
 //! * [`address`]: where the service is in URLs.
 //! * [`preconditions`]: whether an object is wanted, and how much of it. [`http_date`]: dates in headers.
 //! * [`direct`]: what is asked and answered where parts never pass this service.
+//! * [`repair`]: what is asked and answered where a file does not have its declared digest.
 //! * [`stride`]: how much of a body is read at a time.
 //! * [`s3`]: requests to R2's S3 API, signed, and what it answers.
 //! * [`ledger`]: what one owner may use.
@@ -24,6 +25,7 @@ pub mod address;
 pub mod byte_range;
 pub mod caller;
 pub mod chunk;
+pub mod chunk_set;
 pub mod cors;
 pub mod cost;
 pub mod dialect;
@@ -41,6 +43,7 @@ pub mod plan;
 pub mod preconditions;
 pub mod refusal;
 mod refusal_advice;
+pub mod repair;
 pub mod s3;
 pub mod session;
 pub mod storage_fault;

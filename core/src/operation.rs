@@ -5,6 +5,7 @@ use crate::{
     integrity::ChunkDigest,
     ledger::EntryName,
     preconditions::Conditions,
+    repair::{Manifest, OnMismatch, SentAgain},
     units::{ByteCount, UploadId},
     upload::{FileInfo, Snapshot},
 };
@@ -36,6 +37,10 @@ pub enum Operation {
     Trail(UploadId),
     /// How it stands, told again at every change, over a WebSocket.
     Watch(Watch),
+    /// Which parts a damaged upload has.
+    Manifest(UploadId),
+    /// These bytes of a damaged upload are sent again.
+    Repair(UploadId, Vec<SentAgain>),
     /// All bytes are there.
     Complete(UploadId),
     /// Nothing shall remain.
@@ -66,6 +71,8 @@ impl Operation {
             Self::Content(content) => Some(content.id),
             Self::Watch(watch) => Some(watch.id),
             Self::Direct(id, _)
+            | Self::Repair(id, _)
+            | Self::Manifest(id)
             | Self::Probe(id, _)
             | Self::Status(id)
             | Self::Trail(id)
@@ -91,6 +98,8 @@ pub struct Create {
     pub purpose: crate::upload::Purpose,
     /// The client's own name for this creation.
     pub idempotency: Option<crate::ledger::Idempotency>,
+    /// What is done with the file where it does not have its declared digest.
+    pub on_mismatch: OnMismatch,
 }
 
 /// The bytes that come with a creation, from the front.
@@ -252,6 +261,8 @@ pub enum Outcome {
     Probed(Snapshot),
     /// How it stands.
     Status(Snapshot),
+    /// Which parts it has.
+    Manifest(Manifest),
     /// What has happened to it.
     Trail(UploadId, crate::trail::Trail),
     /// It is being completed, or is complete.

@@ -44,6 +44,8 @@ pub const EVENTS: &[Event] = &[
     info("refused", "uploadId bytes status code durationMs"),
     info("completing", "uploadId bytes durationMs"),
     info("verifying", "uploadId bytes durationMs"),
+    info("damaged", "uploadId bytes durationMs detail"),
+    info("reopened", "uploadId bytes durationMs detail"),
     info("slice_hashed", "uploadId bytes durationMs"),
     info("stretch_copied", "uploadId bytes attempt durationMs"),
     info("copying_stopped", "uploadId attempt code"),

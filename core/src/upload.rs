@@ -61,6 +61,9 @@ pub enum Phase {
     Completing,
     /// The object is there, and is read back to see whether it has its declared SHA-256.
     Verifying,
+    /// The object is there and does not have its declared digest. It is kept for a while, for its client to send again what is wrong;
+    /// nobody else gets it.
+    Damaged,
     /// The object is there, whole and verified. Or it was, and its origin has taken it over.
     Completed,
     /// It cannot become whole.
@@ -85,6 +88,7 @@ impl Phase {
             Self::Open => "open",
             Self::Completing => "completing",
             Self::Verifying => "verifying",
+            Self::Damaged => "damaged",
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::Aborted => "aborted",

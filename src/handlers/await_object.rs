@@ -21,7 +21,7 @@ use crate::{
 /// Whether all bytes are there and nothing follows, but some are in the tail: whoever said so, and was to put them into the last
 /// part, has gone.
 pub(crate) fn lacks_last_part(now: &Snapshot) -> bool {
-    let is_whole = now.plan.declared_bytes() == Some(now.offset);
+    let is_whole = now.plan.declared_bytes() == Some(now.uploaded_bytes);
     now.phase == Phase::Open && is_whole && now.completes == Completion::WhenWhole
 }
 
@@ -50,6 +50,7 @@ pub(crate) async fn awaited(id: UploadId, call: Call<'_>) -> Option<Result<Snaps
         Phase::Failed => {
             Err(Refusal::UploadGone { phase: now.phase, reason: now.reason.unwrap_or_else(|| "It failed.".to_owned()) })
         }
+        Phase::Damaged => Err(Refusal::Damaged { reason: now.reason.unwrap_or_default() }),
         _ => Ok(now),
     }))
 }

@@ -14,6 +14,7 @@ use upload_core::{
     operation::{Append, BodyEnd, Create, FirstChunk, Outcome, Unsized, Wait},
     plan::{Mode, Plan},
     refusal::Refusal,
+    repair::OnMismatch,
     session::{Begin, Birth, DeleteRight, Grant, Link, Policy},
     token::upload_token,
     units::{ByteCount, UnixMs, UploadId},
@@ -77,8 +78,7 @@ async fn create_and_begin(
         multipart_id: None,
         public_url: config.public_url.as_deref().map(|url| config.base_path.below(url)).unwrap_or_default(),
         created_at,
-        // Of a piece the origin never hears: it is told of what is put together from it.
-        policy: Policy { tell_origin: config.policy.tell_origin && create.purpose != Purpose::Piece, ..config.policy },
+        policy: policy(&create, config.policy),
         created_with: creator.token,
         attached: creator.permit.metadata,
         types: creator.permit.types.or_else(|| config.types.clone()).filter(|_| create.purpose != Purpose::Piece),
@@ -125,6 +125,15 @@ async fn proved(id: UploadId, created_at: UnixMs, call: Call<'_>) -> Result<Resu
     match S3Bucket::open(call.env) {
         Ok(bucket) => bucket.prove(id, created_at).await,
         Err(refusal) => Ok(Err(refusal)),
+    }
+}
+
+/// What is promised to this upload. Of a piece the origin never hears: it is told of what is put together from it.
+fn policy(create: &Create, promised: Policy) -> Policy {
+    Policy {
+        tell_origin: promised.tell_origin && create.purpose != Purpose::Piece,
+        repair_ms: if create.on_mismatch == OnMismatch::Keep { promised.repair_ms } else { 0 },
+        ..promised
     }
 }
 

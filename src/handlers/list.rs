@@ -52,7 +52,9 @@ async fn listed(
     ledgers: &Door,
 ) -> Option<Snapshot> {
     match stands {
-        Ok(Ok(snapshot)) => Some(snapshot).filter(|now| now.phase == Phase::Open || now.phase.is_finishing()),
+        Ok(Ok(snapshot)) => {
+            Some(snapshot).filter(|now| matches!(now.phase, Phase::Open | Phase::Damaged) || now.phase.is_finishing())
+        }
         Ok(Err(Refusal::UploadNotFound)) if UnixMs(now_ms()).ms_since(name.created_at) > CREATION_MS => {
             // Its creation died after the ledger had admitted it. Crash here, or fails: it is found again by the next list.
             let settle = Settle { name, bytes: None, sha256: None, object: None };

@@ -10,11 +10,13 @@ pub(crate) mod create;
 pub(crate) mod download;
 pub(crate) mod list;
 pub(crate) mod presigned;
+pub(crate) mod repair;
 pub(crate) mod watch;
 
 use durable_objects::platform::error::Result;
 use durable_objects::rpc::{
     ask,
+    repair::ShowManifest,
     upload::{Cancel, Complete, Probe, ReadTrail, Redeliver, Status},
 };
 use upload_core::{
@@ -80,6 +82,8 @@ async fn carry_out(operation: Operation, body: Option<ReadableStream>, call: Cal
         Operation::Probe(id, wait) => probe(id, wait, call).await?.map(Outcome::Probed),
         Operation::Status(id) => ask(&objects, id, &Status).await?.map(Outcome::Status),
         Operation::Trail(id) => ask(&objects, id, &ReadTrail).await?.map(|trail| Outcome::Trail(id, trail)),
+        Operation::Manifest(id) => ask(&objects, id, &ShowManifest).await?.map(Outcome::Manifest),
+        Operation::Repair(id, sent_again) => repair::carry_out(id, sent_again, call).await?,
         Operation::Complete(id) => ask(&objects, id, &Complete).await?.map(Outcome::Completing),
         Operation::Redeliver(id) => ask(&objects, id, &Redeliver).await?.map(Outcome::Redelivering),
         Operation::Cancel(id) => {

@@ -80,7 +80,7 @@ fn standing(piece: Result<Piece, Refusal>) -> Standing {
 }
 
 /// Why a stretch was not copied to its end.
-enum Stopped {
+pub(crate) enum Stopped {
     /// The object says no.
     Refused(Refusal),
     /// The bytes could not be moved.
@@ -88,7 +88,7 @@ enum Stopped {
 }
 
 /// Copies part by part; how many bytes it was.
-async fn copy(
+pub(crate) async fn copy(
     upload: UploadId,
     stretch: &Stretch,
     objects: &Door,

@@ -1,5 +1,5 @@
 //! The consumer of all queues. A message names an upload and what is to be done for it: tell the origin of its event,
-//! copy a stretch of it from other uploads, or read back a slice of its object. Whether there is still something to do, how often it was tried, and when to give up, the
+//! copy a stretch of it from other uploads or from its damaged object, or read back a slice of its object. Whether there is still something to do, how often it was tried, and when to give up, the
 //! upload's object knows.
 //!
 //! A batch is one invocation, of which the platform lets six calls wait for their answers at the same time; a seventh waits for one of
@@ -7,6 +7,7 @@
 //! [`TOLD_AT_ONCE`] webhooks, or one task; the rest wait here, before their time begins.
 
 pub(crate) mod concat;
+pub(crate) mod repair;
 pub(crate) mod verify;
 pub(crate) mod webhook;
 
@@ -79,6 +80,11 @@ async fn settle(message: RawMessage, errand: Errand, env: &Env) {
         Errand::Tell { upload_id, event_id } => deliver(&message, *upload_id, event_id, env).await,
         Errand::Compose { upload_id } => {
             let copied = concat::run(*upload_id, env).await;
+            message.ack();
+            copied
+        }
+        Errand::Copy { upload_id } => {
+            let copied = repair::copy(*upload_id, env).await;
             message.ack();
             copied
         }

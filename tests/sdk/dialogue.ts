@@ -244,6 +244,7 @@ const browserHasher = new BrowserHasher(() => undefined);
 export const hasher: Hasher = {
   chunk: async (bytes) => createHash("sha256").update(bytes).digest("hex"),
   file: (...args) => browserHasher.file(...args),
+  parts: (...args) => browserHasher.parts(...args),
 };
 
 /** Plays until the upload ends with an error, which it returns, as rejection and as event. */

@@ -1,17 +1,18 @@
 // Hashing: the same digests with and without WebCrypto, in a worker and without one, and when a worker does not start.
 
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { Worker as Thread } from "node:worker_threads";
 
+import { Crc64 } from "../../client/src/crc64.ts";
 import type { HashWorker } from "../../client/src/hash.ts";
-import { BrowserHasher } from "../../client/src/index.ts";
-import { fileBytes, MIB } from "../support/bytes.ts";
+import type { HashJob } from "../../client/src/hash_worker.ts";
+import { BrowserHasher, type UploadFile } from "../../client/src/index.ts";
+import { crc64nvme, fileBytes, MIB, sha256 } from "../support/bytes.ts";
 
 const bytes = new Uint8Array(fileBytes("hash", 9 * MIB + 1));
 const file = new File([bytes], "hash.bin");
-const expected = createHash("sha256").update(bytes).digest("hex");
+const expected = sha256(bytes);
 const never = new AbortController().signal;
 
 /** What a Web Worker's global scope has, made of a thread's, before the worker's own script runs. */
@@ -33,7 +34,7 @@ class ThreadAsWorker implements HashWorker {
     this.#thread.on("error", (error) => this.onerror?.(error));
   }
 
-  postMessage(message: File): void {
+  postMessage(message: HashJob<UploadFile>): void {
     this.#thread.postMessage(message);
   }
 
@@ -87,7 +88,7 @@ test("what goes wrong in the worker arrives as what it was", async () => {
   const worker = new ThreadAsWorker();
   // On the way into the worker, the file has lost what it is read with.
   const send = worker.postMessage.bind(worker);
-  worker.postMessage = () => send({ size: 5 } as File);
+  worker.postMessage = () => send({ file: { size: 5 } as File });
   await assert.rejects(
     new BrowserHasher(() => worker).file(file, () => {}, never),
     {
@@ -96,4 +97,34 @@ test("what goes wrong in the worker arrives as what it was", async () => {
       remedy: "pick-file",
     },
   );
+});
+
+test("the checksum of bytes is CRC-64/NVME, however they come", () => {
+  for (const [text, checksum] of [
+    ["", "0000000000000000"],
+    ["123456789", "ae8b14860a799888"],
+  ] as const) {
+    const crc = new Crc64();
+    crc.update(new TextEncoder().encode(text));
+    assert.equal(crc.hex(), checksum);
+  }
+  const some = bytes.subarray(3, 1003);
+  for (const cut of [0, 1, 7, 8, 9, 500, 999]) {
+    const crc = new Crc64();
+    crc.update(some.subarray(0, cut));
+    crc.update(some.subarray(cut));
+    assert.equal(crc.hex(), crc64nvme(some), `cut at ${cut}`);
+  }
+});
+
+test("the checksums of parts are the same in a worker, without one, and where one does not start", async () => {
+  const ends = [0, 1, 5 * MIB + 3, file.size];
+  const parts = ends.slice(1).map((end, at) => ({ offset: ends[at] ?? 0, length: end - (ends[at] ?? 0) }));
+  const wanted = parts.map(({ offset, length }) => crc64nvme(bytes.subarray(offset, offset + length)));
+  for (const start of [() => new ThreadAsWorker(), () => new ThreadAsWorker("file:///nowhere.js"), () => undefined]) {
+    const told: number[] = [];
+    const digests = await new BrowserHasher(start).parts(file, parts, (hashed) => told.push(hashed), never);
+    assert.deepEqual(digests, wanted);
+    assert.deepEqual(told, [1, 4 * MIB + 1, 5 * MIB + 3, 9 * MIB + 1]);
+  }
 });

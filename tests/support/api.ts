@@ -34,7 +34,7 @@ export type Cost = {
 
 export type Status = {
   uploadId: string;
-  state: "open" | "completing" | "verifying" | "completed" | "failed" | "aborted" | "expired" | "deleted";
+  state: "open" | "completing" | "verifying" | "damaged" | "completed" | "failed" | "aborted" | "expired" | "deleted";
   uploadedBytes: number;
   fileSize: number;
   missing: [number, number][];
@@ -52,6 +52,16 @@ export type Status = {
   /** Since when the bytes of a completed upload cannot be had any more. */
   deletedAt: string | null;
 };
+
+/** What is kept of a damaged upload: its parts, in order. */
+export type Manifest = {
+  uploadId: string;
+  fileSize: number;
+  parts: { offset: number; length: number; crc64nvme: string; sha256?: string }[];
+};
+
+/** Bytes of the file. */
+export type ByteRange = { offset: number; length: number };
 
 /** The answer to creating an upload of bytes that are stored already. */
 export type Duplicate = {
@@ -97,6 +107,7 @@ export type Problem = {
   chunkSize?: number;
   fileSize?: number;
   state?: Status["state"];
+  repairable?: boolean;
   field?: string;
 };
 

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 
-import type { ChunkTaken, Created, InitFields, OpenUpload, OpenUploads, Status } from "./api.ts";
+import type { ByteRange, ChunkTaken, Created, InitFields, OpenUpload, OpenUploads, Status } from "./api.ts";
 import { type Headers, PendingRequest, type Reply, send } from "./http.ts";
 import { waitFor } from "./wait.ts";
 
@@ -56,6 +56,18 @@ export class Client {
 
   complete(id: string): Promise<Reply> {
     return this.request("POST", `/upload/${id}/complete`);
+  }
+
+  manifest(id: string): Promise<Reply> {
+    return this.request("GET", `/upload/${id}/manifest`);
+  }
+
+  repair(id: string, ranges: ByteRange[]): Promise<Reply> {
+    return this.repairRaw(id, JSON.stringify({ ranges }));
+  }
+
+  repairRaw(id: string, body: string): Promise<Reply> {
+    return this.request("POST", `/upload/${id}/repair`, { headers: { "Content-Type": "application/json" }, body });
   }
 
   redeliver(id: string): Promise<Reply> {

@@ -87,9 +87,9 @@ export async function waitUntilOnlyObjectLeft(persistDir: string, uploadId: stri
   await waitFor(`only the object of ${uploadId} to be left`, holds, { giveUpMs: GIVE_UP_MS });
 }
 
-/** Whose object it is: its key ends with the upload's id, or with the number of the attempt that has put it behind that. */
+/** Whose object it is: its key ends with the upload's id, or behind that with the number of the attempt that has put it, or of a repair. */
 export function uploadOf(key: string): string | undefined {
-  return /^uploads\/(?:.*\/)?([0-9a-f-]{36})(?:\/\d+)?$/.exec(key)?.[1];
+  return /^uploads\/(?:.*\/)?([0-9a-f-]{36})(?:[/.]\d+)?$/.exec(key)?.[1];
 }
 
 /** Where the bytes behind the last whole part are, when they are too many for a row. */

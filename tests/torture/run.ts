@@ -45,6 +45,8 @@ export async function torture({ uploads, seed, interruptions, ttlSeconds, say = 
   const vars = {
     ORIGIN_WEBHOOK_URL: proxy.webhookUrl,
     UPLOAD_TTL_SECONDS: ttlSeconds,
+    // Uploads that are to fail declare the digest of another file: there is nothing to repair.
+    REPAIR_TTL_SECONDS: 0,
     TOMBSTONE_TTL_SECONDS: 86_400,
     DELIVERY_FIRST_DELAY_SECONDS: 1,
     DELIVERY_MAX_ATTEMPTS: 30,

@@ -256,6 +256,11 @@ fn lifetimes_hold(settings: &Settings) -> Vec<String> {
             "UPLOAD_TTL_SECONDS is not a number up to {LONGEST_LIFE_SECONDS} (6.5 days): R2 drops unfinished uploads after 7 days"
         ));
     }
+    if seconds("REPAIR_TTL_SECONDS").is_none_or(|ttl| ttl > LONGEST_LIFE_SECONDS) {
+        complaints.push(format!(
+            "REPAIR_TTL_SECONDS is not a number up to {LONGEST_LIFE_SECONDS} (6.5 days), the longest life of an unfinished upload"
+        ));
+    }
     if seconds("TOMBSTONE_TTL_SECONDS").is_none_or(|ttl| ttl < SHORTEST_MEMORY_SECONDS) {
         complaints.push(format!(
             "TOMBSTONE_TTL_SECONDS is not a number of at least {SHORTEST_MEMORY_SECONDS} (a day): a creation that is repeated under \

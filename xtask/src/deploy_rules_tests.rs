@@ -37,7 +37,7 @@ type Case = (&'static str, fn(&mut Value), &'static str);
 
 #[test]
 fn each_mistake_is_said() {
-    let cases: [Case; 20] = [
+    let cases: [Case; 21] = [
         ("a var missing", |all| drop(vars(all).remove("MAX_CHUNK_BYTES")), "lacks MAX_CHUNK_BYTES"),
         ("a var too many", |all| set(all, "MAX_CHUNKS", "1"), "MAX_CHUNKS is in"),
         ("a binding missing", |all| all["env"]["production"]["r2_buckets"] = Value::Array(vec![]), "lacks BUCKET"),
@@ -86,6 +86,11 @@ fn each_mistake_is_said() {
             "uploads that outlive their parts",
             |all| set(all, "UPLOAD_TTL_SECONDS", "604800"),
             "UPLOAD_TTL_SECONDS is not a number up to 561600",
+        ),
+        (
+            "damaged files that outlive their uploads",
+            |all| set(all, "REPAIR_TTL_SECONDS", "561601"),
+            "REPAIR_TTL_SECONDS is not a number up to 561600",
         ),
         (
             "creations that are remembered longer than what they created",

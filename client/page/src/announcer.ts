@@ -11,6 +11,7 @@ const SENTENCES: Readonly<Record<Stage, string>> = {
   following: "is on its way in another tab",
   completing: "is being put together on the server",
   verifying: "is being verified on the server",
+  repairing: "arrived damaged and is being repaired",
   completed: "is stored; the origin is being told",
   delivered: "has arrived at the origin",
   undelivered: "is stored, but the origin did not take it",

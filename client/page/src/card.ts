@@ -12,6 +12,7 @@ const TITLES: Readonly<Record<Stage, string>> = {
   following: "In another tab",
   completing: "Completing",
   verifying: "Verifying",
+  repairing: "Repairing",
   completed: "Stored",
   delivered: "Delivered",
   undelivered: "Not delivered",
@@ -20,7 +21,7 @@ const TITLES: Readonly<Record<Stage, string>> = {
 
 /** Each step, and the stages in which it is being done. */
 const STEPS: readonly (readonly [name: string, during: readonly Stage[]])[] = [
-  ["Uploaded", ["waiting", "hashing", "uploading", "paused", "offline", "following"]],
+  ["Uploaded", ["waiting", "hashing", "uploading", "paused", "offline", "following", "repairing"]],
   ["Put together", ["completing"]],
   ["Verified", ["verifying"]],
   ["At the origin", ["completed", "undelivered"]],

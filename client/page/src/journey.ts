@@ -14,6 +14,7 @@ export type Stage =
   | "following"
   | "completing"
   | "verifying"
+  | "repairing"
   | "completed"
   | "delivered"
   | "undelivered"
@@ -95,6 +96,10 @@ export class Journey {
       this.#arrive(state);
     } else if (state === "completed") {
       this.#arrive(delivery === "delivered" ? "delivered" : delivery === "failed" ? "undelivered" : "completed");
+    } else if (state === "damaged") {
+      // From here on the uploader knows best again.
+      this.stage = "repairing";
+      this.remark = reason ?? "";
     } else if (state !== "open") {
       this.stage = "failed";
       this.remark = reason ?? `The upload was ${state}.`;

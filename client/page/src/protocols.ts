@@ -49,6 +49,7 @@ export function speak(uppy: Uppy, protocol: Protocol, endpoint: string, dedup: b
 
 const STAGES: Partial<Record<UploadState, Stage>> = {
   hashing: "hashing",
+  repairing: "repairing",
   uploading: "uploading",
   paused: "paused",
   offline: "offline",
@@ -69,7 +70,7 @@ function useQuayside(uppy: Uppy, endpoint: string, dedup: boolean, reports: Repo
       upload.on("state", ({ state, resumedFromBytes, hashed }) => {
         const stage = STAGES[state];
         if (stage !== undefined) {
-          reports.turned(fileId, stage, hashed === undefined ? "" : `${Math.floor(100 * hashed)} % hashed`);
+          reports.turned(fileId, stage, hashed === undefined ? "" : `${Math.floor(100 * hashed)} % read`);
         }
         if (resumedFromBytes !== undefined) {
           reports.resumed(fileId, resumedFromBytes);

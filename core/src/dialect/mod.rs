@@ -28,7 +28,7 @@ use crate::{
     preconditions::Conditions,
     refusal::Refusal,
     units::{UnixMs, UploadId},
-    upload::Snapshot,
+    upload::{Phase, Snapshot},
 };
 
 /// Where `tus` and `ietf` live: uploads are created here, and are below it.
@@ -109,6 +109,14 @@ pub enum Dialect {
     Ietf,
 }
 
+/// What a dialect that has no repair says of an upload that waits for one: to its clients it has failed.
+fn without_repair(refusal: &Refusal) -> Refusal {
+    match refusal {
+        Refusal::Damaged { reason } => Refusal::UploadGone { phase: Phase::Failed, reason: reason.clone() },
+        other => other.clone(),
+    }
+}
+
 /// What an answer answers, and what it may say of the deployment.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
@@ -184,8 +192,8 @@ impl Dialect {
         match self {
             Self::Json => json::problem(asked, refusal, upload),
             Self::Companion => companion::problem(asked, refusal, upload),
-            Self::Tus => tus::problem(asked, refusal, upload),
-            Self::Ietf => ietf::problem(asked, refusal, upload),
+            Self::Tus => tus::problem(asked, &without_repair(refusal), upload),
+            Self::Ietf => ietf::problem(asked, &without_repair(refusal), upload),
         }
     }
 

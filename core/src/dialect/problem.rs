@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{operation::Reply, refusal::Refusal, refusal_advice::SOON_SECONDS, units::UploadId};
+use crate::{operation::Reply, refusal::Refusal, refusal_advice::SOON_SECONDS, units::UploadId, upload::Phase};
 
 /// Where the problems of this service are explained, one fragment per code.
 const BASE: &str = "https://quayside.dev/problems/";
@@ -67,7 +67,9 @@ impl Problem {
             Refusal::ChunkAlreadyStored { chunk: Some(chunk), .. } => self.say("chunk", chunk),
             Refusal::Incomplete { missing_bytes: Some(missing_bytes), .. } => self.say("missingBytes", missing_bytes),
             Refusal::BadRequest { field, .. } => self.say("field", field),
-            Refusal::UploadGone { phase, .. } => self.say("state", phase),
+            Refusal::UploadGone { phase, .. } | Refusal::NotDamaged { phase } => self.say("state", phase),
+            Refusal::Damaged { .. } => self.say("state", Phase::Damaged),
+            Refusal::FileDigestMismatch { kept, .. } => self.say("repairable", kept),
             Refusal::MethodNotAllowed { allow } => self.header("allow", allow.clone()),
             Refusal::RangeNotSatisfiable { object_bytes } => {
                 self.header("content-range", format!("bytes */{object_bytes}"));

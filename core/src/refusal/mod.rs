@@ -168,10 +168,22 @@ pub enum Refusal {
         /// The true offset.
         uploaded_bytes: ByteCount,
     },
-    /// The whole file does not have the digest declared at creation. The upload has failed.
+    /// The whole file does not have the digest declared at creation.
     FileDigestMismatch {
         /// What the bytes that arrived have, in hexadecimal.
         actual: String,
+        /// Whether they are kept for a while, to be repaired. Otherwise the upload has failed.
+        kept: bool,
+    },
+    /// The file has arrived whole, does not have its declared digest, and waits to be repaired: nothing else can be done with it.
+    Damaged {
+        /// What is wrong with it, in a sentence.
+        reason: String,
+    },
+    /// There is nothing to repair, or not any more.
+    NotDamaged {
+        /// Where the upload is in its life.
+        phase: Phase,
     },
     /// Completion was asked for while bytes are missing.
     Incomplete {

@@ -44,6 +44,8 @@ impl Refusal {
             Self::BadRequest { .. } => ("bad-request", 400, "The request is malformed"),
             Self::ChecksumMismatch { .. } => ("checksum-mismatch", 422, "The chunk does not have its checksum"),
             Self::FileDigestMismatch { .. } => ("digest-mismatch", 422, "The file does not have its digest"),
+            Self::Damaged { .. } => ("damaged", 409, "The file waits to be repaired"),
+            Self::NotDamaged { .. } => ("not-damaged", 409, "There is nothing to repair"),
             Self::Incomplete { .. } => ("incomplete", 409, "Bytes are missing"),
             Self::Completing => ("completing", 409, "The upload is being completed"),
             Self::WritersPending { .. } => {

@@ -101,8 +101,26 @@ impl fmt::Display for Refusal {
                      counts: send it again at {uploaded_bytes}, and its checksum computed anew."
                 )
             }
-            Self::FileDigestMismatch { actual } => {
+            Self::FileDigestMismatch { actual, kept: false } => {
                 write!(f, "The bytes that arrived have the digest {actual}. The upload has failed; begin a new one.")
+            }
+            Self::FileDigestMismatch { actual, kept: true } => write!(
+                f,
+                "The bytes that arrived have the digest {actual}. They are kept for a while: once the upload is `damaged`, compare \
+                 your file with its manifest, and send again what differs (`POST …/repair`)."
+            ),
+            Self::Damaged { reason } => {
+                write!(
+                    f,
+                    "{reason} Compare your file with its manifest, and send again what differs, or delete the upload."
+                )
+            }
+            Self::NotDamaged { phase } => {
+                write!(
+                    f,
+                    "The upload is {}. Only one that is damaged has a manifest and can be repaired.",
+                    phase.name()
+                )
             }
             Self::Incomplete { missing_bytes: Some(bytes), .. } => write!(f, "{bytes} bytes have not arrived yet."),
             Self::Incomplete { missing_bytes: None, .. } => {

@@ -22,8 +22,8 @@ impl Session {
     /// The same, for whoever brings the bytes of a composition, too.
     pub(super) fn begin_as_writer(&self, now: UnixMs, begin: Begin) -> Decision<Grant> {
         let uploaded_bytes = self.uploaded_bytes();
-        if self.is_gone() {
-            return Decision::no(self.gone());
+        if let Some(refusal) = self.takes_no_bytes() {
+            return Decision::no(refusal);
         }
         if self.progress.phase != Phase::Open {
             return Decision::no(self.behind_the_end(begin));
@@ -51,7 +51,7 @@ impl Session {
         }
         let grant = |attempt, first_number, reserved| Grant {
             attempt,
-            key: if self.is_put() { self.birth.put_key(attempt) } else { self.birth.key.clone() },
+            key: if self.is_put() { self.birth.put_key(attempt) } else { self.object_key() },
             multipart_id: self.multipart_id().map(str::to_owned),
             plan,
             offset: begin.offset,
@@ -91,7 +91,7 @@ impl Session {
         let Some(end) = begin.offset.checked_add(begin.length).filter(|_| !begin.length.is_zero()) else {
             return false;
         };
-        let is_alive = !self.is_unwanted() && !self.is_composition();
+        let is_alive = !self.is_gone() && !self.is_composition();
         let is_there = match &self.content {
             Content::Sequence(sequence) => begin.named == Named::ByRange && end <= sequence.offset(),
             Content::Lanes(lanes) => {
@@ -123,8 +123,8 @@ impl Session {
         completes: Completion,
     ) -> Decision<()> {
         let uploaded_bytes = self.uploaded_bytes();
-        if self.is_gone() {
-            return Decision::no(self.gone());
+        if let Some(refusal) = self.takes_no_bytes() {
+            return Decision::no(refusal);
         }
         if self.is_composition() {
             return Decision::no(Refusal::Composed);
@@ -146,8 +146,7 @@ impl Session {
         if !self.has_tail() && self.complete_if_whole(now, &mut change) == Phase::Completing {
             let wrong = self.sha256_mismatch(self.sha256_so_far());
             if let Some(actual) = wrong.or_else(|| self.put_crc64nvme_mismatch(&change)) {
-                let refusal = Refusal::FileDigestMismatch { actual };
-                let change = self.end(now, Phase::Failed, EventKind::Failed, Some(refusal.to_string()));
+                let (refusal, change) = self.found_damaged(now, actual, change);
                 return Decision { answer: Err(refusal), change };
             }
             self.complete_if_put(now, &mut change);
@@ -199,7 +198,7 @@ impl Session {
     pub fn commit(&self, now: UnixMs, commit: &Commit) -> Decision<Committed> {
         match self.progress.phase {
             Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => return Decision::no(self.gone()),
-            Phase::Open | Phase::Completing | Phase::Verifying | Phase::Completed => {}
+            Phase::Open | Phase::Completing | Phase::Verifying | Phase::Damaged | Phase::Completed => {}
         }
         let mut decision = match &self.content {
             Content::Sequence(sequence) => self.commit_in_sequence(sequence, now, commit),
@@ -235,7 +234,7 @@ impl Session {
         }
         let fatal = match release.reason {
             ReleaseReason::GaveUp => None,
-            ReleaseReason::MultipartGone if self.is_put() => None,
+            ReleaseReason::MultipartGone if self.is_put() || !self.is_of_this_multipart(release.attempt) => None,
             ReleaseReason::MultipartGone => Some("Storage has dropped the unfinished upload."),
             // Whoever was taken over may look for a tail that has gone into a part since.
             ReleaseReason::SegmentLost if !self.holds_lease(release.attempt) => None,
@@ -253,7 +252,10 @@ impl Session {
                 Decision::yes(self.uploaded_bytes(), change)
             }
             // A lane belongs to whoever began it last; what is given back is the number.
-            Content::Lanes(lanes) => Decision::yes(self.uploaded_bytes(), lanes.ended(release.attempt)),
+            Content::Lanes(lanes) => {
+                let change = self.chunk_given_up(now, release, lanes.ended(release.attempt));
+                Decision::yes(self.uploaded_bytes(), change)
+            }
         }
     }
 
@@ -262,6 +264,7 @@ impl Session {
     pub fn probe(&self, now: UnixMs) -> Decision<()> {
         match (self.progress.phase, &self.content) {
             (Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted, _) => Decision::no(self.gone()),
+            (Phase::Damaged, _) => Decision::no(self.damaged_refusal()),
             // Of a composition nobody is told an offset to go on at.
             (Phase::Open, Content::Sequence(sequence)) if !self.is_composition() => {
                 Decision::yes((), self.fence(sequence, now))
@@ -276,7 +279,7 @@ impl Session {
     pub fn status(&self) -> Decision<()> {
         match self.progress.phase {
             Phase::Aborted | Phase::Expired | Phase::Deleted => Decision::no(self.gone()),
-            Phase::Open | Phase::Completing | Phase::Verifying | Phase::Completed | Phase::Failed => {
+            Phase::Open | Phase::Completing | Phase::Verifying | Phase::Damaged | Phase::Completed | Phase::Failed => {
                 Decision::yes((), Change::none())
             }
         }

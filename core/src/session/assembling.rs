@@ -3,7 +3,7 @@
 //! ever.
 
 use super::{Change, Phase, Progress, Session};
-use crate::{event::EventKind, integrity::Crc64Nvme, refusal::Refusal, storage_fault::StorageFault, units::UnixMs};
+use crate::{event::EventKind, integrity::Crc64Nvme, storage_fault::StorageFault, units::UnixMs};
 
 /// For so long what looks lost is asked for again: ten minutes. R2 may be in the middle of what it says that it does not have.
 const LOOKS_LOST_MS: u64 = 600_000;
@@ -15,18 +15,23 @@ const REPAIR_MS: u64 = 86_400_000;
 const SHORTEST_PAUSE_MS: u64 = 5_000;
 
 impl Session {
-    /// The CRC of the whole file, combined from those of its parts: whether it is the declared one, where one was.
-    pub fn crc64nvme_mismatch(&self, actual: Crc64Nvme) -> Option<String> {
+    /// The CRC that the whole file has, combined from those of its parts, instead of the declared one; `None` where none was declared,
+    /// or it is right.
+    pub(super) fn crc64nvme_mismatch(&self, actual: Crc64Nvme) -> Option<String> {
         let declared = self.birth.file.crc64nvme?;
-        (declared != actual).then(|| Refusal::FileDigestMismatch { actual: format!("crc64nvme {actual}") }.to_string())
+        (declared != actual).then(|| format!("crc64nvme {actual}"))
     }
 
-    /// R2 has the whole object: this is the moment at which the upload is complete, unless it must be read back first.
+    /// R2 has the whole object: this is the moment at which the upload is complete, unless it must be read back first, or is known to be
+    /// damaged. Nothing more is copied from an object of before.
     pub fn assembled(&self, now: UnixMs, etag: String, crc64nvme: Crc64Nvme) -> Change {
-        let mut change = if self.must_be_read_back() {
-            let progress = self.progress.clone();
-            Progress { phase: Phase::Verifying, job_failures: 0, job_not_before: now, refused_since: None, ..progress }
-                .into()
+        let found = self.progress.damage.found.clone().or_else(|| self.crc64nvme_mismatch(crc64nvme));
+        let mut change = if let Some(actual) = found {
+            self.damaged(now, &actual)
+        } else if self.must_be_read_back() {
+            let (progress, damage) = (self.progress.clone(), self.progress.damage.without_source());
+            let phase = Phase::Verifying;
+            Progress { phase, job_failures: 0, job_not_before: now, refused_since: None, damage, ..progress }.into()
         } else {
             self.end(now, Phase::Completed, EventKind::Completed, None)
         };

@@ -24,7 +24,7 @@ use crate::{
 
 /// How much is copied at once: 256 MiB, 32 parts of 8 MiB. At 10 MB/s that is half a minute of the 15 that a queue consumer
 /// has, and a second or two of its 30 s of CPU time.
-const STRETCH_BYTES: u64 = 256 * MIB;
+pub(super) const STRETCH_BYTES: u64 = 256 * MIB;
 
 /// The longest pause before it is looked again whether the next piece is there: a minute.
 const LONGEST_PAUSE_SECONDS: u64 = 60;
@@ -52,7 +52,7 @@ pub struct Piece {
 }
 
 /// The object of a piece.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PieceObject {
     /// Where it is in the bucket.
     pub key: String,
@@ -240,7 +240,7 @@ impl Session {
         change
     }
 
-    fn again_later(&self, now: UnixMs, progress: Progress) -> Progress {
+    pub(super) fn again_later(&self, now: UnixMs, progress: Progress) -> Progress {
         let seconds = (1_u64 << self.progress.job_failures.min(6)).min(LONGEST_PAUSE_SECONDS);
         let job_failures = self.progress.job_failures.saturating_add(1);
         Progress { job_failures, job_not_before: now.plus_ms(seconds * 1000), ..progress }

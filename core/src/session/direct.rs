@@ -181,6 +181,7 @@ impl Session {
         match self.progress.phase {
             Phase::Completing | Phase::Verifying | Phase::Completed => return Decision::yes((), Change::none()),
             Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => return Decision::no(self.gone()),
+            Phase::Damaged => return Decision::no(self.damaged_refusal()),
             Phase::Open => {}
         }
         let Content::Lanes(lanes) = &self.content else { return Decision::no(Refusal::NotDirect) };
@@ -214,10 +215,7 @@ impl Session {
         }
         if bytes.is_zero() {
             let crc64nvme = Crc64Nvme::default();
-            return match self.crc64nvme_mismatch(crc64nvme) {
-                None => self.assembled(now, etag, crc64nvme),
-                Some(reason) => self.unassembled(now, reason),
-            };
+            return self.assembled(now, etag, crc64nvme);
         }
         let declared = plan.open_ended.then(|| {
             let parts = self.content.counted_parts().max(1);

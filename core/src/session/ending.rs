@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | its client, unfinished | nothing: `Aborted` | `upload.aborted` |
 //! | its clock, unfinished | nothing: `Expired` | `upload.expired` |
+//! | its clock, damaged and not repaired | nothing: `Failed` | `upload.failed` |
 //! | a client whom the application allows it, completed | nothing: `Deleted` | `upload.deleted`, after that of its completion |
 //! | its origin, by its answer to the completion event | `Completed` for good, without the bytes | none: the origin knows |
 //! | its client or its clock, a completed piece | nothing: `Deleted` | none: the origin never heard of it |
@@ -32,7 +33,10 @@ impl Session {
             Phase::Open if self.waits_to_be_told() => {
                 self.declare(now, self.uploaded_bytes(), None, Completion::WhenWhole)
             }
+            // What is still to be copied is not the client's to send.
+            Phase::Open if self.is_copying() && self.awaited_bytes().is_zero() => Decision::yes((), Change::none()),
             Phase::Open => Decision::no(self.incomplete()),
+            Phase::Damaged => Decision::no(self.damaged_refusal()),
             Phase::Completing | Phase::Verifying | Phase::Completed => Decision::yes((), Change::none()),
             Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => Decision::no(self.gone()),
         }
@@ -41,7 +45,7 @@ impl Session {
     /// The client wants nothing of it to remain.
     pub fn cancel(&self, now: UnixMs, right: DeleteRight) -> Decision<()> {
         match self.progress.phase {
-            Phase::Open => {
+            Phase::Open | Phase::Damaged => {
                 let reason = "The upload was cancelled.".to_owned();
                 Decision::yes((), self.end(now, Phase::Aborted, EventKind::Aborted, Some(reason)))
             }
@@ -61,6 +65,9 @@ impl Session {
     pub fn expire_if_due(&self, now: UnixMs) -> Option<Change> {
         if self.piece_ends_at().is_some_and(|at| now >= at) {
             return Some(self.deleted(now, "The time in which it could be put together with others is over."));
+        }
+        if let Some(change) = self.unrepaired_if_due(now) {
+            return Some(change);
         }
         let expires_at = self.expires_at();
         let due = self.progress.phase == Phase::Open && now >= expires_at;

@@ -9,13 +9,14 @@
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Begin, Change, Commit, Committed, Content, Decision, Grant, Phase, Session, StoredPart, Uncount, writers::Writers,
+    Begin, Birth, Change, Commit, Committed, Content, Decision, Grant, Phase, Progress, Session, StoredPart, Uncount,
+    writers::Writers,
 };
 use crate::{
+    chunk_set::ChunkSet,
     cost::Cost,
     plan::{ChunkNumbers, Plan},
     refusal::Refusal,
@@ -38,6 +39,9 @@ pub struct Lane {
     /// Whether the newest attempt has a number that another had before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub again: bool,
+    /// Whether the newest attempt copies from the object that is being repaired.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub copies: bool,
     /// Who may still be writing under its numbers.
     #[serde(default, skip_serializing_if = "Writers::is_empty")]
     pub writers: Writers,
@@ -56,13 +60,20 @@ pub struct Lanes {
     begun: BTreeMap<u32, Lane>,
     /// When the newest of those that count was counted.
     last_stored_at: UnixMs,
+    /// The attempts at a chunk are counted from here: no attempt of before a repair has a higher count.
+    attempts_before: u64,
 }
 
 impl Lanes {
     /// None begun.
     pub fn new(plan: Plan) -> Self {
         let numbers = ChunkNumbers::new(plan.mode, plan.part_count());
-        Self { plan, numbers, begun: BTreeMap::new(), last_stored_at: UnixMs::default() }
+        Self { plan, numbers, begun: BTreeMap::new(), last_stored_at: UnixMs::default(), attempts_before: 0 }
+    }
+
+    /// The same, where the attempts at each chunk are counted from there.
+    pub(super) fn counting_from(self, attempts_before: u64) -> Self {
+        Self { attempts_before, ..self }
     }
 
     /// Takes up what is stored: the lanes that were begun, and the parts that count, each with the time since when.
@@ -79,6 +90,20 @@ impl Lanes {
         lanes
     }
 
+    /// Takes up what is stored of an upload. Its chunks share the numbers as they did when it was created, or is put together anew.
+    pub fn of_upload(
+        birth: &Birth,
+        progress: &Progress,
+        begun: impl Iterator<Item = (u32, Lane)>,
+        stored: impl Iterator<Item = (u16, UnixMs)>,
+    ) -> Self {
+        let plan = progress.plan.unwrap_or(birth.plan);
+        match &progress.damage.repair {
+            Some(repair) => Self::restore(plan, begun, stored).counting_from(repair.attempts_before),
+            None => Self { plan, ..Self::restore(birth.plan, begun, stored) },
+        }
+    }
+
     /// After a restart: nobody knows when the writers were last heard of.
     pub(super) fn wake(&mut self, now: UnixMs) {
         self.begun.values_mut().for_each(|lane| lane.writers.all_heard(now));
@@ -86,7 +111,8 @@ impl Lanes {
 
     /// What the attempts have cost at least.
     pub fn cost(&self) -> Cost {
-        Cost::of_lanes(self.begun.values().map(|lane| lane.attempts).sum(), self.counted())
+        let tries = self.begun.values().map(|lane| lane.attempts.saturating_sub(self.attempts_before)).sum();
+        Cost::of_lanes(tries, self.counted())
     }
 
     /// How many bytes count.
@@ -97,9 +123,14 @@ impl Lanes {
 
     /// The missing bytes as ranges, from (inclusive) and to (exclusive), in order.
     pub fn missing(&self) -> Vec<(ByteCount, ByteCount)> {
+        self.missing_of(|_| true)
+    }
+
+    /// The same of these chunks alone.
+    pub(super) fn missing_of(&self, is_meant: impl Fn(u32) -> bool) -> Vec<(ByteCount, ByteCount)> {
         let mut ranges: Vec<(ByteCount, ByteCount)> = Vec::new();
         for (index, span) in self.plan.spans(ByteCount::ZERO, self.plan.file_bytes).enumerate() {
-            if u32::try_from(index).is_ok_and(|chunk| self.is_stored(chunk)) {
+            if u32::try_from(index).is_ok_and(|chunk| self.is_stored(chunk) || !is_meant(chunk)) {
                 continue;
             }
             let end = span.offset.checked_add(span.bytes).unwrap_or(span.offset);
@@ -113,13 +144,9 @@ impl Lanes {
 
     /// One bit per chunk, set where it is there, the first in the highest bit of the first byte; base64.
     pub fn bitmap(&self) -> String {
-        let mut bits = vec![0_u8; usize::try_from(self.plan.part_count().div_ceil(8)).unwrap_or(0)];
-        for (chunk, _) in self.begun.iter().filter(|(_, lane)| lane.stored.is_some()) {
-            if let Some(byte) = usize::try_from(chunk / 8).ok().and_then(|index| bits.get_mut(index)) {
-                *byte |= 0x80 >> (chunk % 8);
-            }
-        }
-        STANDARD.encode(bits)
+        let mut stored = ChunkSet::none_of(self.plan.part_count());
+        self.begun.iter().filter(|(_, lane)| lane.stored.is_some()).for_each(|(chunk, _)| stored.insert(*chunk));
+        stored.encoded()
     }
 
     /// The sizes are these now; who has which numbers stays.
@@ -130,7 +157,8 @@ impl Lanes {
     /// These do not count any more; what is known of their writers stays.
     pub(super) fn uncount(&mut self, uncount: &Uncount) {
         match uncount {
-            Uncount::Nothing => {}
+            // Of those that are put together anew there are others by now.
+            Uncount::Nothing | Uncount::Anew => {}
             Uncount::All => {
                 self.begun.values_mut().for_each(|lane| lane.stored = None);
                 self.last_stored_at = UnixMs::default();
@@ -183,7 +211,23 @@ impl Lanes {
 
     /// What is known of a chunk.
     pub fn lane(&self, chunk: u32) -> Lane {
-        self.begun.get(&chunk).cloned().unwrap_or_default()
+        self.begun.get(&chunk).cloned().unwrap_or_else(|| Lane { attempts: self.attempts_before, ..Lane::default() })
+    }
+
+    /// How often the chunk was begun that was begun most often.
+    pub(super) fn most_attempts(&self) -> u64 {
+        self.begun.values().map(|lane| lane.attempts).max().unwrap_or_default().max(self.attempts_before)
+    }
+
+    /// Whether somebody who does not copy is at this chunk.
+    pub(super) fn is_being_sent(&self, chunk: u32, now: UnixMs) -> bool {
+        let lane = self.lane(chunk);
+        !lane.copies && lane.writers.is_writing(attempt_id(chunk, lane.attempts), now)
+    }
+
+    /// Whether this attempt is one of these chunks', and none of before a repair.
+    pub(super) fn is_counted_here(&self, attempt: u64) -> bool {
+        attempt % ATTEMPTS_PER_CHUNK > self.attempts_before
     }
 
     pub(super) fn is_stored(&self, chunk: u32) -> bool {
@@ -219,7 +263,7 @@ impl Lane {
         let attempts = self.attempts + 1;
         writers.add(attempt_id(chunk, attempts), number..=number, now);
         let used = self.used + u16::from(fresh.is_some());
-        Ok(Self { attempts, number, used, again: fresh.is_none(), writers, stored: None })
+        Ok(Self { attempts, number, used, again: fresh.is_none(), copies: false, writers, stored: None })
     }
 }
 

@@ -23,9 +23,10 @@ impl super::Birth {
 }
 
 impl Session {
-    /// When the upload ends, unless bytes come in before or it is complete by then.
+    /// When the upload ends, unless bytes come in before or it is complete by then; a damaged one, unless it is repaired.
     pub fn expires_at(&self) -> UnixMs {
-        self.expires_at_if_seen(self.last_seen_at())
+        let damaged_until = self.progress.damage.until.filter(|_| self.progress.phase == Phase::Damaged);
+        damaged_until.unwrap_or_else(|| self.expires_at_if_seen(self.last_seen_at()))
     }
 
     /// When it would end, had its uploader been seen at work then for the last time.

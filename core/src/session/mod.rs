@@ -17,8 +17,10 @@
 //! * `lifetime`: how long an unfinished upload lives.
 //! * `ending`: complete, cancel, delete, expire, and what follows: freeing, settling with the ledger.
 //! * `assembling`: R2 puts the object together, or does not.
+//! * `damage`: the file does not have its declared digest, and is kept for a while. `repairing`: it is put together anew from what its
+//!   client sends again and from what is good of it.
 //! * `telling`: the origin is told.
-//! * `noting`: what of all this goes into the trail.
+//! * `noting`: what of all this goes into the trail. `showing`: what anybody may know.
 //! * `schedule`: what is to be done next, and when.
 //!
 //! A session is its [`Birth`] (fixed), its [`Progress`] (small, rewritten), its [`Content`] (where the counted bytes end, or
@@ -28,6 +30,7 @@ mod append;
 mod assembling;
 mod charging;
 mod composing;
+mod damage;
 mod direct;
 mod ending;
 mod lanes;
@@ -38,8 +41,10 @@ mod opening;
 mod part_numbers;
 mod put;
 mod records;
+mod repairing;
 mod schedule;
 mod sequence;
+mod showing;
 mod telling;
 #[cfg(test)]
 mod tests;
@@ -48,12 +53,14 @@ mod writers;
 
 pub use charging::Growth;
 pub use composing::{PartSource, Piece, PieceObject, Run, Standing, Stretch, Wanted};
+pub use damage::Damage;
 pub use direct::{Found, Signed, Slot};
 pub use ending::DeleteRight;
 pub use lanes::{Lane, Lanes};
 pub use lifetime::LATEST_END_MS;
 pub use messages::{Begin, Commit, Committed, Grant, Link, Receipt, Release, ReleaseReason, Renew, Rest, TailPiece};
 pub use records::{Birth, LateMultipart, MAX_ROW_SEGMENT_BYTES, Policy, Progress, Segment, SegmentPlace, StoredPart};
+pub use repairing::{Copier, Repair};
 pub use schedule::Job;
 pub use sequence::{Lease, LeaseState, Sequence};
 pub use verifying::{Hashed, Slice, Verified};
@@ -68,7 +75,7 @@ use crate::{
     plan::{Mode, Plan},
     refusal::Refusal,
     units::{ByteCount, UnixMs},
-    upload::{ObjectFacts, Phase, Snapshot},
+    upload::Phase,
 };
 
 /// What has been counted.
@@ -123,6 +130,8 @@ pub enum Uncount {
     All,
     /// Those of these chunks.
     Chunks(Vec<u32>),
+    /// None, and nothing of how they came: the file is put together anew, from chunks in any order.
+    Anew,
 }
 
 /// An attempt was heard of.
@@ -210,11 +219,12 @@ impl Session {
             writers: Writers::default(),
             put: None,
             charged_bytes: ByteCount::ZERO,
+            damage: Damage::default(),
         };
         let mut session = Self { progress, content, outbox: Outbox::default(), birth };
         if session.plan().declared_bytes().is_some_and(ByteCount::is_zero) {
             if let Some(actual) = session.sha256_mismatch(None) {
-                return Err(Refusal::FileDigestMismatch { actual });
+                return Err(Refusal::FileDigestMismatch { actual, kept: false });
             }
             session.progress.phase = Phase::Completing;
         }
@@ -240,7 +250,9 @@ impl Session {
     fn first_missing(&self) -> ByteCount {
         match &self.content {
             Content::Sequence(sequence) => sequence.offset(),
-            Content::Lanes(lanes) => lanes.missing().first().map_or(self.plan().file_bytes, |(from, _)| *from),
+            Content::Lanes(lanes) => {
+                self.missing_of_client(lanes).first().map_or(self.plan().file_bytes, |(from, _)| *from)
+            }
         }
     }
 
@@ -256,6 +268,9 @@ impl Session {
         }
         if let Some(Heard { attempt, at }) = change.heard {
             self.hear(attempt, at);
+        }
+        if change.uncount == Uncount::Anew {
+            self.content = Content::Lanes(self.lanes_anew());
         }
         match &mut self.content {
             Content::Sequence(sequence) => sequence.apply(change.parts, change.segment),
@@ -294,64 +309,9 @@ impl Session {
         }
     }
 
-    /// What anybody may know.
-    pub fn snapshot(&self) -> Snapshot {
-        let file_bytes = self.plan().file_bytes;
-        let (missing, chunks) = match &self.content {
-            Content::Sequence(sequence) if !self.plan().open_ended && sequence.offset() == file_bytes => {
-                (Vec::new(), None)
-            }
-            Content::Sequence(sequence) => (vec![(sequence.offset(), file_bytes)], None),
-            Content::Lanes(lanes) => (lanes.missing(), Some(lanes.bitmap())),
-        };
-        Snapshot {
-            id: self.birth.id,
-            phase: self.progress.phase,
-            reason: self.progress.reason.clone(),
-            uploaded_bytes: self.uploaded_bytes(),
-            offset: missing.first().map_or(file_bytes, |(from, _)| *from),
-            missing,
-            chunks,
-            plan: self.plan(),
-            file: self.birth.file.clone(),
-            created_at: self.birth.created_at,
-            expires_at: self.expires_at(),
-            delivery: self.outbox.state(),
-            object: self.object(),
-            deleted_at: self.progress.deleted_at,
-            completes: self.progress.completes,
-            cost: self.progress.cost,
-        }
-    }
-
-    /// The object of a completed upload. That its origin may have taken it over changes nothing in what it was.
-    pub fn object(&self) -> Option<ObjectFacts> {
-        self.object_facts().filter(|_| self.progress.phase == Phase::Completed)
-    }
-
-    /// The same, as long as its bytes can be had.
-    pub fn stored_object(&self) -> Option<ObjectFacts> {
-        self.object().filter(|_| !self.is_unwanted())
-    }
-
-    /// What the object is, or was, once there has been one.
-    pub fn object_facts(&self) -> Option<ObjectFacts> {
-        let (etag, crc64nvme) = self.progress.etag.clone().zip(self.progress.crc64nvme)?;
-        Some(ObjectFacts { key: self.object_key(), etag, crc64nvme, sha256: self.birth.file.sha256 })
-    }
-
-    /// The answer to whoever asks for the object where there is none: not yet, or not any more.
-    pub fn no_object(&self) -> Refusal {
-        match self.progress.phase {
-            Phase::Open => self.incomplete(),
-            Phase::Completing | Phase::Verifying => Refusal::Completing,
-            Phase::Completed | Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => self.gone(),
-        }
-    }
-
     /// How many bytes are missing is known where it is known how many there are.
     fn incomplete(&self) -> Refusal {
-        let missing_bytes = self.plan().declared_bytes().map(|_| self.missing_bytes());
+        let missing_bytes = self.plan().declared_bytes().map(|_| self.awaited_bytes());
         Refusal::Incomplete { missing_bytes, uploaded_bytes: self.uploaded_bytes() }
     }
 
@@ -392,6 +352,7 @@ impl Session {
             holds_segments: self.progress.holds_segments || self.may_have_stray_puts(),
             job_failures: 0,
             job_not_before: now,
+            damage: self.progress.damage.without_source(),
             ..self.progress.clone()
         };
         let outbox = self.birth.policy.tell_origin.then(|| Outbox::of(kind, now));

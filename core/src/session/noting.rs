@@ -33,12 +33,12 @@ impl Session {
             trail.note(now, "declared", bytes, None);
         }
         if was.phase != is.phase {
-            trail.note(
-                now,
-                if change.uncount == Uncount::Nothing { is.phase.name() } else { "reopened" },
-                bytes,
-                is.reason.clone(),
-            );
+            let event = match change.uncount {
+                Uncount::Nothing => is.phase.name(),
+                Uncount::Anew => "repair",
+                Uncount::All | Uncount::Chunks(_) => "reopened",
+            };
+            trail.note(now, event, bytes, is.reason.clone());
         }
         if is.phase == Phase::Completed && was.deleted_at != is.deleted_at {
             trail.note(now, "taken", bytes, None);

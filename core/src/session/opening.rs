@@ -11,8 +11,9 @@ use crate::{refusal::Refusal, units::UnixMs};
 impl Session {
     /// R2's id of the multipart upload, where there is one.
     pub fn multipart_id(&self) -> Option<&str> {
+        let repair = self.progress.damage.repair.as_ref().map(|repair| &repair.multipart_id);
         let late = self.progress.multipart.as_ref().map(|late| &late.id);
-        self.birth.multipart_id.as_ref().or(late).map(String::as_str)
+        repair.or(self.birth.multipart_id.as_ref()).or(late).map(String::as_str)
     }
 
     /// Whether the file has several parts, and the multipart upload for them has not been opened.

@@ -38,7 +38,8 @@ impl Session {
 
     /// Where the object is, or would be.
     pub fn object_key(&self) -> String {
-        self.progress.put.map_or_else(|| self.birth.key.clone(), |attempt| self.birth.put_key(attempt))
+        let put = self.progress.put.map(|attempt| self.birth.put_key(attempt));
+        self.repaired_key().or(put).unwrap_or_else(|| self.birth.key.clone())
     }
 
     /// Whether there may be objects under [`Birth::put_prefix`] beside the upload's own, which never count once it has ended.

@@ -12,7 +12,7 @@ use crate::{
     ledger::{EntryName, Quota},
     media_types::MediaTypes,
     plan::Plan,
-    session::{Lease, Verified, Writers},
+    session::{Damage, Lease, Verified, Writers},
     units::{ByteCount, UnixMs, UploadId},
     upload::{FileInfo, Phase, Purpose},
 };
@@ -28,6 +28,10 @@ pub struct Policy {
     pub resend_ms: u64,
     /// Whether there is an origin to tell.
     pub tell_origin: bool,
+    /// How long a file is kept that does not have its declared digest, for its client to repair it, in milliseconds; not at all where
+    /// this is zero.
+    #[serde(default, skip_serializing_if = "is_no_time")]
+    pub repair_ms: u64,
 }
 
 /// What is fixed when the upload is created.
@@ -143,6 +147,9 @@ pub struct Progress {
     /// What the owner's ledger has charged it with, where its length is declared later and the owner's bytes are bounded.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub charged_bytes: ByteCount,
+    /// What is known of it where the file did not have its declared digest.
+    #[serde(default, skip_serializing_if = "Damage::is_none")]
+    pub damage: Damage,
 }
 
 /// A multipart upload that was opened for a chunk.
@@ -243,4 +250,9 @@ impl Birth {
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde wants it so
 fn is_nothing(bytes: &ByteCount) -> bool {
     bytes.is_zero()
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde wants it so
+fn is_no_time(ms: &u64) -> bool {
+    *ms == 0
 }

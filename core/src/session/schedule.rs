@@ -11,12 +11,16 @@ pub enum Job {
     Expire,
     /// Have the next stretch of a composition copied.
     Compose,
+    /// Have the next chunks of a file copied that is put together anew.
+    Copy,
     /// Have R2 put the object together.
     Assemble,
     /// Have the next slice of the object read back.
     Verify,
     /// Have R2 let go of what is not to be kept.
     Free,
+    /// Have R2 let go of damaged objects that are not needed any more.
+    Discard,
     /// Hand the event to the queue.
     Tell,
     /// Tell the owner's ledger how the upload ended.
@@ -32,13 +36,16 @@ impl Session {
         self.jobs().into_iter().flatten().min_by_key(|(due, _)| *due)
     }
 
-    fn jobs(&self) -> [Option<(UnixMs, Job)>; 5] {
+    fn jobs(&self) -> [Option<(UnixMs, Job)>; 6] {
         let progress = &self.progress;
         let phase_job = match progress.phase {
             Phase::Open if self.is_composition() && progress.job_not_before < self.expires_at() => {
                 Some((progress.job_not_before, Job::Compose))
             }
-            Phase::Open => Some((self.expires_at(), Job::Expire)),
+            Phase::Open if self.is_copying() && progress.job_not_before < self.expires_at() => {
+                Some((progress.job_not_before, Job::Copy))
+            }
+            Phase::Open | Phase::Damaged => Some((self.expires_at(), Job::Expire)),
             Phase::Completing => Some((progress.job_not_before, Job::Assemble)),
             Phase::Verifying => Some((progress.job_not_before, Job::Verify)),
             Phase::Completed => self.piece_ends_at().map(|at| (at, Job::Expire)),
@@ -56,10 +63,13 @@ impl Session {
         let counts_still = self.piece_ends_at().is_some();
         let settle =
             (has_ended && progress.owes_ledger && !counts_still).then_some((progress.job_not_before, Job::Settle));
+        let has_discarded = !progress.damage.discarded.is_empty();
+        let discard = has_discarded.then_some((progress.job_not_before, Job::Discard));
         // Nothing is forgotten that is still owed to R2, to the ledger or to the origin.
-        let nothing_owed = phase_job.is_none() && free.is_none() && settle.is_none() && tell.is_none();
+        let nothing_owed =
+            phase_job.is_none() && free.is_none() && settle.is_none() && tell.is_none() && discard.is_none();
         let forget = forgotten_at.filter(|_| nothing_owed).map(|at| (at, Job::Forget));
-        [phase_job, free, tell, settle, forget]
+        [phase_job, free, discard, tell, settle, forget]
     }
 
     /// When the upload may be forgotten, once it has ended: a while after its end, or after its deletion, and not before the last

@@ -21,7 +21,6 @@ use super::{
     SegmentPlace, Session, StoredPart, part_numbers::numbers,
 };
 use crate::{
-    event::EventKind,
     integrity::Sha256State,
     plan::{MAX_PART_NUMBER, Plan},
     refusal::Refusal,
@@ -203,6 +202,9 @@ impl Session {
             return Decision { answer: Err(self.superseded()), change: self.ended_in_sequence(commit.attempt) };
         };
         if is_repeated(sequence, lease, commit) {
+            if let Some(actual) = self.progress.damage.found.clone() {
+                return Decision::no(Refusal::FileDigestMismatch { actual, kept: true });
+            }
             return Decision::yes(self.committed(sequence, lease, self.progress.phase), Change::none());
         }
         // Bytes that are not the ones granted: no client can cause this, and nothing of it may count.
@@ -216,9 +218,7 @@ impl Session {
         if phase == Phase::Completing {
             let wrong = self.sha256_mismatch(commit.sha256_so_far.as_ref());
             if let Some(actual) = wrong.or_else(|| self.put_crc64nvme_mismatch(&change)) {
-                let refusal = Refusal::FileDigestMismatch { actual };
-                let end = self.end(now, Phase::Failed, EventKind::Failed, Some(refusal.to_string()));
-                let mut change = Change { progress: end.progress, outbox: end.outbox, ..change };
+                let (refusal, mut change) = self.found_damaged(now, actual, change);
                 self.note_put(lease.attempt, &mut change);
                 return Decision { answer: Err(refusal), change };
             }

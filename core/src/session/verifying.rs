@@ -9,7 +9,6 @@ use super::{Change, Content, Phase, Progress, Session};
 use crate::{
     event::EventKind,
     integrity::{Crc64Nvme, Sha256State},
-    refusal::Refusal,
     units::{ByteCount, MIB, UnixMs},
 };
 
@@ -120,11 +119,10 @@ impl Session {
             return Progress { verified, job_failures: 0, job_not_before: now, refused_since: None, ..progress }.into();
         }
         let sha256 = self.sha256_mismatch(verified.sha256_so_far.as_ref());
-        let wrong = sha256.map(|actual| Refusal::FileDigestMismatch { actual }.to_string());
-        let wrong = wrong.or_else(|| self.crc64nvme_mismatch(verified.crc64nvme_so_far?));
+        let wrong = sha256.or_else(|| self.crc64nvme_mismatch(verified.crc64nvme_so_far?));
         let mut change = match wrong {
             None => self.end(now, Phase::Completed, EventKind::Completed, None),
-            Some(reason) => self.end(now, Phase::Failed, EventKind::Failed, Some(reason)),
+            Some(actual) => self.damaged(now, &actual),
         };
         if let Some(progress) = &mut change.progress {
             progress.crc64nvme = verified.crc64nvme_so_far.or(progress.crc64nvme);

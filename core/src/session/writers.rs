@@ -91,6 +91,11 @@ impl Writers {
         !self.writing(now).any(|writer| writer.first <= *numbers.end() && *numbers.start() <= writer.last)
     }
 
+    /// Whether this attempt may still be writing.
+    pub(super) fn is_writing(&self, attempt: u64, now: UnixMs) -> bool {
+        self.writing(now).any(|writer| writer.attempt == attempt)
+    }
+
     /// The lowest number above this one that is not free.
     pub(super) fn next_busy(&self, number: u16, now: UnixMs) -> Option<u16> {
         self.writing(now).filter(|writer| writer.last > number).map(|writer| writer.first.max(number + 1)).min()

@@ -104,6 +104,7 @@ mod tests {
     use super::*;
     use crate::{
         plan::{Chunking, Mode},
+        repair::OnMismatch,
         upload::FileInfo,
     };
 
@@ -125,6 +126,7 @@ mod tests {
             chunking: Chunking::Unspoken,
             purpose: Purpose::File,
             idempotency: None,
+            on_mismatch: OnMismatch::Fail,
         }
     }
 

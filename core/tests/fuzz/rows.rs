@@ -35,7 +35,7 @@ pub(crate) fn birth(id: UploadId, plan: Plan, file: FileInfo) -> Birth {
         multipart_id: Some("multipart".to_owned()),
         public_url: "https://uploads.example.com".to_owned(),
         created_at: NOW,
-        policy: Policy { ttl_ms: 86_400_000, tombstone_ms: 1, resend_ms: 1, tell_origin: true },
+        policy: Policy { ttl_ms: 86_400_000, tombstone_ms: 1, resend_ms: 1, tell_origin: true, repair_ms: 0 },
         created_with: None,
         attached: BTreeMap::new(),
         types: None,
@@ -56,7 +56,7 @@ fn read(input: &[u8]) -> Option<Session> {
     let birth = serde_json::from_value::<Birth>(row(0)).ok()?;
     let progress = serde_json::from_value::<Progress>(row(1)).ok()?;
     let outbox = serde_json::from_value::<Option<Outbox>>(row(2)).unwrap_or_default().unwrap_or_default();
-    let content = match birth.plan.mode {
+    let content = match progress.plan.unwrap_or(birth.plan).mode {
         Mode::Sequential => Content::Sequence(Sequence {
             last_part: serde_json::from_value::<Option<StoredPart>>(row(3)).unwrap_or_default(),
             last_segment: serde_json::from_value::<Option<Segment>>(row(4)).unwrap_or_default(),
@@ -65,7 +65,7 @@ fn read(input: &[u8]) -> Option<Session> {
             let lane = |number| Lane { attempts: 3, number, used: 2, ..Lane::default() };
             let begun = [(0, lane(2)), (7, lane(57))].into_iter();
             let stored = [1, 9, 10_000].map(|number| (number, NOW));
-            Content::Lanes(Lanes::restore(birth.plan, begun, stored.into_iter()))
+            Content::Lanes(Lanes::of_upload(&birth, &progress, begun, stored.into_iter()))
         }
     };
     Some(Session { birth, progress, content, outbox })

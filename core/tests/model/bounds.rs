@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use upload_core::{
     event::RetryPolicy,
+    integrity::Crc64Nvme,
     plan::{Mode, Plan},
     session::{Birth, Policy},
     units::{UnixMs, UploadId},
@@ -14,6 +15,12 @@ use crate::bytes::bytes;
 
 /// How long the upload lives without an accepted byte, in milliseconds.
 const TTL_MS: u64 = 1_000_000;
+
+/// How long a damaged file is kept, in milliseconds.
+const REPAIR_MS: u64 = 300_000;
+
+/// The CRC that stands for that of the file.
+pub(crate) const RIGHT: Crc64Nvme = Crc64Nvme(0);
 
 /// How patient with the origin: it is asked twice.
 pub(crate) const RETRY: RetryPolicy = RetryPolicy { first_delay_seconds: 5, max_attempts: 2 };
@@ -43,12 +50,29 @@ pub(crate) struct Budget {
     pub(crate) refusals: u8,
     /// Redeliveries that an operator asks for.
     pub(crate) redeliveries: u8,
+    /// Parts that a client sends wrong.
+    pub(crate) wrong: u8,
+    /// Repairs.
+    pub(crate) repairs: u8,
+    /// Chunks that are copied from a damaged object.
+    pub(crate) copies: u8,
 }
 
 impl Budget {
     /// Nothing goes wrong, and nobody does anything.
-    pub(crate) const NONE: Self =
-        Self { attempts: 0, duplicates: 0, jumps: 0, faults: 0, cancels: 0, losses: 0, refusals: 0, redeliveries: 0 };
+    pub(crate) const NONE: Self = Self {
+        attempts: 0,
+        duplicates: 0,
+        jumps: 0,
+        faults: 0,
+        cancels: 0,
+        losses: 0,
+        refusals: 0,
+        redeliveries: 0,
+        wrong: 0,
+        repairs: 0,
+        copies: 0,
+    };
 }
 
 /// What a run may try or leave out.
@@ -78,6 +102,8 @@ pub(crate) struct Bounds {
     /// Whether it is created without a multipart upload: its one part is put as one object, or, where it has several, the whole of
     /// it is unless a chunk comes first that needs a multipart upload.
     pub(crate) put: bool,
+    /// Whether a digest is declared for it, and it is kept where it does not have that.
+    pub(crate) kept: bool,
     /// How many part numbers are to spare, where nearly all have been used before; for each chunk, where they come in any order.
     pub(crate) spare: Option<u16>,
     /// How long chunks of a sequential upload are; one that would pass the end of the file ends there.
@@ -99,6 +125,7 @@ impl Bounds {
     /// The upload that everything happens to.
     pub(crate) fn birth(&self) -> Birth {
         let part_bytes = bytes(self.part);
+        let repair_ms = if self.kept { REPAIR_MS } else { 0 };
         Birth {
             id: UploadId::from_random_bytes([1; 16]),
             owner: String::new(),
@@ -109,7 +136,7 @@ impl Bounds {
                 content_type: None,
                 metadata: BTreeMap::new(),
                 sha256: None,
-                crc64nvme: None,
+                crc64nvme: self.kept.then_some(RIGHT),
                 memo: None,
             },
             plan: Plan {
@@ -124,7 +151,13 @@ impl Bounds {
             multipart_id: (!self.put).then(|| "0".to_owned()),
             public_url: String::new(),
             created_at: UnixMs(0),
-            policy: Policy { ttl_ms: TTL_MS, tombstone_ms: 10_000_000, resend_ms: 60_000, tell_origin: true },
+            policy: Policy {
+                ttl_ms: TTL_MS,
+                tombstone_ms: 10_000_000,
+                resend_ms: 60_000,
+                tell_origin: true,
+                repair_ms,
+            },
             created_with: None,
             attached: BTreeMap::new(),
             types: None,

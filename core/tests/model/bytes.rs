@@ -12,6 +12,9 @@ const UNIT_BYTES: u32 = 60 * 1024;
 /// What a unit of garbage carries.
 const GARBAGE: u128 = 0xf;
 
+/// What a unit carries that a client has sent wrong.
+const WRONG: u128 = 0xe;
+
 /// The most units that can be told apart.
 const MOST_UNITS: u32 = u128::BITS / 4;
 
@@ -28,6 +31,23 @@ impl Bytes {
     /// As many units of garbage.
     pub(crate) fn garbage(units: u8) -> Self {
         (0..units).fold(Self::default(), |bytes, _| bytes.then(Self(GARBAGE)))
+    }
+
+    /// The same with its first unit as a client sends it that reads its file wrong.
+    pub(crate) fn wrong(self) -> Self {
+        Self(self.0 & !0xf | WRONG)
+    }
+
+    /// So many units of it, from this one on.
+    pub(crate) fn part(self, from: u8, units: u8) -> Self {
+        let shifted = self.0.checked_shr(4 * u32::from(from)).unwrap_or(0);
+        Self(shifted & ((1 << (4 * u32::from(units))) - 1))
+    }
+
+    /// Whether these are the others, or what a client has sent for them.
+    pub(crate) fn is_sent_for(self, others: Self) -> bool {
+        let is_one = |at| [others.part(at, 1).0, WRONG].contains(&self.part(at, 1).0);
+        self.units() == others.units() && (0..self.units()).all(is_one)
     }
 
     /// How many units.

@@ -66,9 +66,19 @@ impl World {
                 continue;
             }
             actions.push(Action::Arrive { write, answered: true });
-            if matches!(sent, Sent::Complete(_)) {
+            if matches!(sent, Sent::Complete { .. }) {
                 actions.push(Action::Arrive { write, answered: false });
             }
+        }
+        if self.left.wrong > 0 {
+            actions.extend((0..self.r2.sent.len()).map(|write| Action::Corrupt { write }));
+        }
+        if self.left.copies > 0 {
+            let idle = self.workers.iter().position(|worker| *worker == Worker::Idle);
+            actions.extend(idle.map(|worker| Action::Copy { worker }));
+        }
+        if self.left.repairs > 0 {
+            actions.push(Action::Repair);
         }
         for message in 0..self.net.len() {
             for (answered, again) in [(true, false), (false, false), (true, true), (false, true)] {

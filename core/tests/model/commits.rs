@@ -54,11 +54,16 @@ impl World {
         if grant.reserved > 0 {
             grant.tail = self.object.tail();
         }
-        self.places[uploads.place_of(units(begin.offset))].newest = grant.attempt;
+        self.granted_to(uploads, &grant, units(begin.offset));
+        Ok(grant)
+    }
+
+    /// A bystander sees to whom the numbers of a place go.
+    pub(crate) fn granted_to(&mut self, uploads: &Uploads, grant: &Grant, from: u8) {
+        self.places[uploads.place_of(from)].newest = grant.attempt;
         if grant.multipart_id.is_some() {
             (0..grant.reserved).for_each(|n| self.hand_out(grant.first_number + n, grant.attempt));
         }
-        Ok(grant)
     }
 
     /// A number is handed out. Nobody else may be writing under it.

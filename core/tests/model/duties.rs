@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use upload_core::{
     event::EventKind,
-    integrity::Crc64Nvme,
     session::{Change, Job, Session},
     storage_fault::StorageFault,
     units::UnixMs,
@@ -13,9 +12,11 @@ use upload_core::{
 };
 
 use crate::{
+    bounds::RIGHT,
     bytes::{Bytes, bytes},
     mutations::{self, Mutation},
     object::Object,
+    repairing::key_of,
     storage::{Answer, Sent},
     telling::kind_bit,
     worker::Worker,
@@ -51,6 +52,13 @@ pub(crate) enum Duty {
     },
     /// The event has been handed to the queue, or could not be.
     Tell(EventKind),
+    /// R2 is to let go of the damaged objects of these repairs, one bit each; then, it has.
+    Discard {
+        /// Which.
+        keys: u8,
+        /// Whether it has.
+        done: bool,
+    },
     /// The ledger has heard.
     Settle,
 }
@@ -65,12 +73,18 @@ impl World {
         match job {
             Job::Expire => self.store(uploads, |session| expire(uploads, session, now)),
             Job::Assemble => {
-                self.r2.send(Sent::Complete(mutations::listed(uploads, &self.object, &self.r2)));
+                let listed = mutations::listed(uploads, &self.object, &self.r2);
+                self.r2.send(Sent::Complete { multipart: self.object.multipart(), key: self.key(), listed });
                 self.duty = Some(Duty::Assemble(None));
             }
             // No upload of the model has a declared SHA-256 or is put together from others; the stories of these are in
             // `core/src/session/tests/verifying.rs` and `composing.rs`.
             Job::Verify | Job::Compose => return false,
+            Job::Copy => self.store(uploads, |session| session.copy_asked_for(now)),
+            Job::Discard => {
+                let keys = session.progress.damage.discarded.iter().fold(0, |keys, key| keys | bit_of(key));
+                self.duty = Some(Duty::Discard { keys, done: false });
+            }
             Job::Free => {
                 let (unwanted, segments) = (session.is_unwanted(), session.progress.holds_segments);
                 self.duty = Some(Duty::Free { unwanted, segments, calls: 0 });
@@ -120,7 +134,8 @@ impl World {
                     2 if unwanted => self.r2.abort(self.object.multipart()),
                     3 if unwanted => {
                         let counted = self.object.session.as_ref().and_then(|session| session.progress.put);
-                        (self.r2.object, self.r2.puts) = (None, others(&self.r2.puts, counted));
+                        self.r2.puts = others(&self.r2.puts, counted);
+                        self.r2.delete_objects(1 << self.key());
                     }
                     0..=3 => {}
                     _ => {
@@ -133,6 +148,14 @@ impl World {
             Some(Duty::Tell(event)) => {
                 self.end_duty(uploads, |session| mutations::event_sent(uploads, session, now, event));
             }
+            Some(Duty::Discard { keys, done: false }) => {
+                self.r2.delete_objects(keys);
+                self.duty = Some(Duty::Discard { keys, done: true });
+            }
+            Some(Duty::Discard { keys, done: true }) => self.end_duty(uploads, |session| {
+                let all = session.progress.damage.discarded.iter();
+                session.discarded(&all.filter(|key| keys & bit_of(key) != 0).cloned().collect::<Vec<_>>())
+            }),
             Some(Duty::Settle) => self.end_duty(uploads, |session| mutations::settled(uploads, session)),
         }
         true
@@ -143,7 +166,9 @@ impl World {
         let now = self.now;
         match self.duty {
             Some(Duty::Assemble(None)) => self.duty = Some(Duty::Assemble(Some(Answer::Lost))),
-            Some(Duty::Free { .. } | Duty::Settle) => self.end_duty(uploads, |session| session.postponed(now)),
+            Some(Duty::Free { .. } | Duty::Discard { .. } | Duty::Settle) => {
+                self.end_duty(uploads, |session| session.postponed(now));
+            }
             Some(Duty::Assemble(Some(_)) | Duty::Tell(_)) | None => return false,
         }
         true
@@ -161,11 +186,17 @@ impl World {
 
     /// R2 puts an object together, or not. `to_duty` where the object waits for the answer; otherwise the call was made
     /// before a crash, or its answer is lost.
-    pub(crate) fn complete_in_storage(&mut self, listed: &[(u16, String)], to_duty: bool) -> bool {
+    pub(crate) fn complete_in_storage(
+        &mut self,
+        multipart: Option<u8>,
+        key: u32,
+        listed: &[(u16, String)],
+        to_duty: bool,
+    ) -> bool {
         if to_duty && self.duty != Some(Duty::Assemble(None)) {
             return false;
         }
-        let answer = self.r2.complete(self.object.multipart(), listed);
+        let answer = self.r2.complete(multipart, key, listed);
         if to_duty {
             self.duty = Some(Duty::Assemble(Some(answer)));
         }
@@ -182,13 +213,16 @@ impl World {
         let now = self.now;
         let found = match answer {
             Answer::Done(length) => Some(length),
-            _ => self.r2.object.map(Bytes::units),
+            _ => self.r2.object(self.key()).map(Bytes::units),
         };
+        let is_right = self.r2.object(self.key()) == Some(Bytes::of_file(0, uploads.bounds.file));
+        let crc64nvme = mutations::crc_of(uploads, is_right);
+        let mutation = uploads.mutation;
         let believed = uploads.breaks(Mutation::CompletedUnconfirmed) && answer == Answer::Lost;
         move |session| match found {
-            _ if believed => session.assembled(now, String::new(), Crc64Nvme(0)),
+            _ if believed => session.assembled(now, String::new(), RIGHT),
             Some(length) if bytes(length) == session.plan().file_bytes => {
-                session.assembled(now, String::new(), Crc64Nvme(0))
+                mutations::assembled(mutation, session.assembled(now, String::new(), crc64nvme))
             }
             None => session.assembly_refused(now, fault_of(answer), "R2"),
             Some(_) => session.unassembled(now, String::new()),
@@ -203,6 +237,11 @@ impl World {
                 && session.outbox.iter().all(|delivery| self.telling.heard & kind_bit(delivery.kind) != 0)
         })
     }
+}
+
+/// The bit of the object under this key.
+fn bit_of(key: &str) -> u8 {
+    1_u8.checked_shl(key_of(key)).unwrap_or(0)
 }
 
 /// What the answer means.

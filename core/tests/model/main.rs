@@ -9,6 +9,7 @@
 //! | `object` | what the object has stored |
 //! | `storage` | R2, and writes on their way to it |
 //! | `worker`, `relay`, `commits` | a Worker, what it does with a chunk, and its talk with the object |
+//! | `repairing` | a file that is sent wrong, kept, and put together anew |
 //! | `duties`, `telling` | what the object does by itself; queue and origin |
 //! | `step`, `choices` | what can happen, and when |
 //! | `properties`, `settle` | what must always hold; what must come of every state |
@@ -19,7 +20,7 @@
 //! ones. What surrounds them (what a Worker does, in which order R2 is called) is written down here once more, as short
 //! as it can be.
 //!
-//! Not in here: R2 losing what it has stored, digests, the streaming of bytes, and what the owner's ledger does by
+//! Not in here: R2 losing what it has stored, digests but for whether they are right, the streaming of bytes, and what the owner's ledger does by
 //! itself; messages to the ledger arrive at once or not at all, and no request outlives the memory of an ended upload.
 
 #![cfg(test)]
@@ -34,6 +35,7 @@ mod mutations;
 mod object;
 mod properties;
 mod relay;
+mod repairing;
 mod settle;
 mod sights;
 mod step;
@@ -53,10 +55,10 @@ use crate::{
         Topic::{CutShort, Duties, Probes, Telling, Uploaded},
     },
     sights::{
-        ABORTED, ALL_LANES, COMPLETED, DISCARDED_IN_DUTY, EXPIRED, FENCED, FORGOTTEN, GIVEN_UP, LATE_COMMIT,
-        LATE_OPENING, LATE_PUT, LATE_SEGMENT, LATE_WRITE, NUMBER_AGAIN, PENDING, PROTECTED, PUT_BEFORE_OPENING,
-        PUT_WITH_TAIL, SILENT, STALE_COMPLETE, STRAY_PART, TAIL_IN_ROWS, TAIL_IN_STORAGE, TWO_EVENTS, TWO_MESSAGES,
-        TWO_OPENINGS, UNKNOWN_OBJECT, UNKNOWN_TOLD, WITHDRAWN,
+        ABORTED, ALL_LANES, COMPLETED, DAMAGED, DISCARDED_IN_DUTY, EXPIRED, FENCED, FORGOTTEN, GIVEN_UP, LATE_COMMIT,
+        LATE_OPENING, LATE_PUT, LATE_SEGMENT, LATE_WRITE, NUMBER_AGAIN, OLD_WRITE, PENDING, PROTECTED,
+        PUT_BEFORE_OPENING, PUT_WITH_TAIL, REPAIRED, SILENT, STALE_COMPLETE, STRAY_PART, TAIL_IN_ROWS, TAIL_IN_STORAGE,
+        TWO_EVENTS, TWO_MESSAGES, TWO_OPENINGS, UNKNOWN_OBJECT, UNKNOWN_TOLD, UNREPAIRED, WITHDRAWN,
     },
     world::Uploads,
 };
@@ -88,11 +90,21 @@ const SEQUENCE: Bounds = Bounds {
     file: 7,
     part: 4,
     put: false,
+    kept: false,
     spare: None,
     lengths: &[2, 7],
     whole: &[false],
     topics: &[CutShort, Probes],
     budget: Budget { attempts: 3, duplicates: 1, ..Budget::NONE },
+};
+
+/// A parallel upload of two chunks, which its client sends wrong once, and repairs.
+const REPAIRED_LANES: Bounds = Bounds {
+    file: 3,
+    topics: &[Duties],
+    kept: true,
+    budget: Budget { attempts: 3, duplicates: 1, wrong: 1, repairs: 1, copies: 1, ..Budget::NONE },
+    ..LANES
 };
 
 /// A parallel upload of three chunks.
@@ -174,6 +186,17 @@ fn endings() {
 fn lanes() {
     let budget = Budget { attempts: 4, ..LANES.budget };
     explore("lanes", Bounds { whole: &[false, true], budget, ..LANES }, &[ALL_LANES, LATE_WRITE, LATE_COMMIT]);
+}
+
+#[test]
+fn repairs() {
+    explore("a repair, with late messages", REPAIRED_LANES, &[DAMAGED, REPAIRED, OLD_WRITE]);
+    let once = Budget { attempts: 3, wrong: 1, repairs: 1, copies: 1, ..Budget::NONE };
+    let budget = Budget { faults: 1, jumps: 1, ..once };
+    let sights = &[DAMAGED, REPAIRED, UNREPAIRED, EXPIRED];
+    explore("a repair, with crashes and time", Bounds { budget, ..REPAIRED_LANES }, sights);
+    let budget = Budget { faults: 1, cancels: 1, ..once };
+    explore("a repair, cancelled", Bounds { budget, ..REPAIRED_LANES }, &[DAMAGED, REPAIRED, ABORTED]);
 }
 
 #[test]

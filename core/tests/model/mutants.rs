@@ -3,7 +3,7 @@
 use stateright::{Checker, HasDiscoveries, Model, Path};
 
 use crate::{
-    LANES, SEQUENCE,
+    LANES, REPAIRED_LANES, SEQUENCE,
     bounds::{Bounds, Budget, Topic},
     mutations::Mutation,
     properties::{
@@ -138,6 +138,15 @@ const IN_TELLING: [(Mutation, &str); 3] = [
 #[test]
 fn of_telling() {
     are_noticed(&IN_TELLING, &TOLD);
+}
+
+/// A parallel upload that is sent wrong, and repaired.
+const REPAIRS: [(Mutation, &str); 3] =
+    [(Mutation::DamageUnseen, WHOLE), (Mutation::DamagedLeft, LEFT_ALONE), (Mutation::AttemptsAnew, STORED_ONCE)];
+
+#[test]
+fn of_repairs() {
+    are_noticed(&REPAIRS, &REPAIRED_LANES);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use upload_core::{
 };
 
 use crate::{
-    bounds::{ATTEMPT_MS, LINK_MS},
+    bounds::{ATTEMPT_MS, LINK_MS, RIGHT},
     bytes::bytes,
     commits::Message,
     object::Object,
@@ -91,6 +91,12 @@ pub(crate) enum Mutation {
     DeletedStillTold,
     /// The deletion of what was complete is told to nobody.
     DeletionUntold,
+    /// A file that does not have its declared digest is taken for one that has.
+    DamageUnseen,
+    /// A damaged object that is not needed any more is forgotten.
+    DamagedLeft,
+    /// A repair counts its attempts from the start again.
+    AttemptsAnew,
     /// An upload is forgotten a while after its end, whatever links were handed out since.
     LinksForgotten,
 }
@@ -296,6 +302,28 @@ pub(crate) fn listed(uploads: &Uploads, object: &Object, r2: &Storage) -> Vec<(u
         return r2.parts.iter().map(|(number, content)| (*number, content.0.etag())).collect();
     }
     object.parts.iter().map(|part| (part.number, part.etag.clone())).collect()
+}
+
+/// The CRC of the assembled object: whether it is that of the file.
+pub(crate) fn crc_of(uploads: &Uploads, is_right: bool) -> Crc64Nvme {
+    if is_right || uploads.breaks(Mutation::DamageUnseen) { RIGHT } else { Crc64Nvme(RIGHT.0 + 1) }
+}
+
+/// What follows once the object is there.
+pub(crate) fn assembled(mutation: Option<Mutation>, mut change: Change) -> Change {
+    if let Some(progress) = change.progress.as_mut().filter(|_| mutation == Some(Mutation::DamagedLeft)) {
+        progress.damage.discarded.clear();
+    }
+    change
+}
+
+/// Decides on a repair.
+pub(crate) fn repair(uploads: &Uploads, mut decision: Decision<()>) -> Decision<()> {
+    let repair = decision.change.progress.as_mut().and_then(|progress| progress.damage.repair.as_mut());
+    if let Some(repair) = repair.filter(|_| uploads.breaks(Mutation::AttemptsAnew)) {
+        repair.attempts_before = 0;
+    }
+    decision
 }
 
 /// What follows once R2 has let go.

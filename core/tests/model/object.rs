@@ -107,6 +107,11 @@ impl Object {
         match &change.uncount {
             Uncount::Nothing => {}
             Uncount::All => self.parts.clear(),
+            Uncount::Anew => {
+                self.parts.clear();
+                self.segments.clear();
+                self.lanes.clear();
+            }
             Uncount::Chunks(chunks) => {
                 let numbers: Vec<_> = chunks.iter().filter_map(|chunk| session.numbers_of_chunk(*chunk)).collect();
                 self.parts.retain(|part| !numbers.iter().any(|numbers| numbers.contains(&part.number)));
@@ -125,7 +130,8 @@ impl Object {
             }
             Content::Lanes(lanes) => {
                 let stored = self.parts.iter().map(|part| (part.number, part.stored_at));
-                let restored = Lanes::restore(session.plan(), self.lanes.iter().cloned(), stored);
+                let begun = self.lanes.iter().cloned();
+                let restored = Lanes::of_upload(&session.birth, &session.progress, begun, stored);
                 // When its writers were last heard of is in memory only.
                 (restored.missing(), restored.cost()) == (lanes.missing(), lanes.cost())
             }
@@ -167,7 +173,7 @@ impl Hash for Object {
             (progress.job_failures, progress.job_not_before, &progress.reason, &progress.etag).hash(state);
             (&progress.multipart, progress.plan.map(|plan| plan.part_bytes.get())).hash(state);
             (&progress.writers, progress.put).hash(state);
-            (progress.seen_at, progress.tried_at, progress.refused_since).hash(state);
+            (progress.seen_at, progress.tried_at, progress.refused_since, &progress.damage).hash(state);
             for delivery in session.outbox.iter() {
                 (delivery.kind, delivery.occurred_at, delivery.attempts, delivery.next_send_at).hash(state);
                 (delivery.state == DeliveryState::Queued, delivery.state == DeliveryState::Failed).hash(state);

@@ -98,12 +98,24 @@ impl World {
             let Some(read) = read else { return self.give_up(uploads, worker, ReleaseReason::SegmentLost) };
             content = content.then(read);
         }
+        if attempt.copies {
+            let from = attempt.body;
+            let Some(copied) = self.copied(from, length) else {
+                return self.give_up(uploads, worker, ReleaseReason::SegmentLost);
+            };
+            return self.send_part(worker, copied);
+        }
         let body = length.saturating_sub(content.units());
         if uploads.breaks(Mutation::TailLeftOut) {
             content = Bytes::default();
         }
         content = content.then(Bytes::of_file(attempt.body, attempt.body + body));
         attempt.body += body;
+        self.send_part(worker, content);
+    }
+
+    fn send_part(&mut self, worker: usize, content: Bytes) {
+        let Worker::Busy(attempt) = &mut self.workers[worker] else { return };
         attempt.doing = Doing::Storing;
         let (number, multipart, attempt) = (attempt.number, attempt.multipart, attempt.id);
         self.r2.send(match multipart {

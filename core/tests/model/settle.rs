@@ -11,7 +11,7 @@ use std::{
 use upload_core::{
     plan::Mode,
     session::{Job, Session, WRITER_SILENCE_MS},
-    upload::DeliveryState,
+    upload::{DeliveryState, Phase},
 };
 
 use crate::{
@@ -76,12 +76,16 @@ fn taken_up(uploads: &Uploads, start: &World) -> bool {
         return true;
     }
     let mut end = start.clone();
-    end.left = Budget { attempts: u8::MAX, ..Budget::NONE };
+    end.left = Budget { attempts: u8::MAX, copies: u8::MAX, repairs: u8::MAX, wrong: start.left.wrong, ..Budget::NONE };
     for _ in 0..MOST_STEPS {
-        if !end.is_open() {
+        let goes_on = end.is_open() || (uploads.bounds.kept && is_to_be_mended(&end));
+        if !goes_on {
             break;
         }
         let action = going_on(&end).or_else(|| {
+            if !end.is_open() || missing(uploads, &end).is_none() {
+                return mending(uploads, &end);
+            }
             if let Some(free) = end.free_at(uploads) {
                 end.let_pass(uploads, free);
             }
@@ -99,6 +103,20 @@ fn taken_up(uploads: &Uploads, start: &World) -> bool {
     end.legacy.is_some_and(|legacy| legacy.object && legacy.told) && ended_well(uploads, &end)
 }
 
+/// Whether it may be, or come to be, damaged.
+fn is_to_be_mended(world: &World) -> bool {
+    matches!(world.object.phase(), Some(Phase::Completing | Phase::Damaged))
+}
+
+/// What brings a damaged upload on, where its client has sent all that it has to.
+fn mending(uploads: &Uploads, world: &World) -> Option<Action> {
+    if world.object.phase() == Some(Phase::Damaged) {
+        return Some(Action::Repair);
+    }
+    let copies = world.is_open() && uploads.act(&mut world.clone(), Action::Copy { worker: 0 });
+    if copies { Some(Action::Copy { worker: 0 }) } else { next(world) }
+}
+
 /// What the busy Worker does next, if there is one.
 fn going_on(world: &World) -> Option<Action> {
     if let Some(worker) = world.workers.iter().position(|worker| matches!(worker, Worker::Waiting(_))) {
@@ -111,7 +129,7 @@ fn going_on(world: &World) -> Option<Action> {
     let message = world.net.iter().position(|message| message.attempt == busy.id && !message.is_copy);
     let write = world.r2.sent.iter().position(|sent| match sent {
         Sent::Part { attempt, .. } | Sent::Put { attempt, .. } | Sent::Segment { attempt, .. } => *attempt == busy.id,
-        Sent::Complete(_) => false,
+        Sent::Complete { .. } => false,
     });
     Some(match (message, write) {
         (Some(message), _) => Action::Deliver { message, answered: true, again: false },
@@ -134,7 +152,8 @@ fn missing(uploads: &Uploads, world: &World) -> Option<(u8, u8)> {
 
 /// What was sent to R2 arrives, and then nothing else goes wrong.
 fn leave_alone(uploads: &Uploads, world: &mut World) {
-    world.left = Budget { jumps: u8::MAX, faults: u8::MAX, redeliveries: 1, ..Budget::NONE };
+    let wrong = world.left.wrong;
+    world.left = Budget { jumps: u8::MAX, faults: u8::MAX, redeliveries: 1, wrong, ..Budget::NONE };
     for _ in 0..MOST_STEPS {
         let Some(action) = next(world) else { break };
         uploads.act(world, action);
@@ -148,7 +167,7 @@ fn next(world: &World) -> Option<Action> {
     if world.stored.is_some() {
         return Some(Action::Flush);
     }
-    if let Some(write) = world.r2.sent.iter().position(|sent| !matches!(sent, Sent::Complete(_))) {
+    if let Some(write) = world.r2.sent.iter().position(|sent| !matches!(sent, Sent::Complete { .. })) {
         return Some(Action::Arrive { write, answered: true });
     }
     Some(match (world.duty, world.telling.consumers.first()) {
@@ -175,7 +194,7 @@ fn ended_well(uploads: &Uploads, world: &World) -> bool {
     let Some(legacy) = world.legacy else { return false };
     let stored = if legacy.object {
         let puts = world.r2.puts.iter().map(|put| put.1);
-        let objects: Vec<Bytes> = world.r2.object.into_iter().chain(puts).collect();
+        let objects: Vec<Bytes> = world.r2.objects.iter().map(|object| object.1).chain(puts).collect();
         objects == [Bytes::of_file(0, uploads.bounds.file)]
             && world.r2.segments.is_empty()
             && world.r2.multiparts.is_empty()

@@ -47,6 +47,10 @@ pub(crate) const SILENT: &str = "a number that is free only because its writer w
 pub(crate) const PENDING: &str = "a chunk that has to wait for a number";
 pub(crate) const WITHDRAWN: &str = "a deletion while the completion is being told";
 pub(crate) const TWO_EVENTS: &str = "a deletion that is to be told after the completion was";
+pub(crate) const DAMAGED: &str = "a damaged upload";
+pub(crate) const REPAIRED: &str = "an upload that was damaged and is complete, whose damaged object is still there";
+pub(crate) const UNREPAIRED: &str = "a damaged upload whose time was over";
+pub(crate) const OLD_WRITE: &str = "a commit on its way from before a repair";
 pub(crate) const ALL_LANES: &str = "three attempts at once in three chunks";
 
 /// All of them.
@@ -73,10 +77,10 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
         Property::sometimes(PROTECTED, |uploads, world: &World| world.free_at(uploads).is_some()),
         Property::sometimes(STALE_COMPLETE, |_, world: &World| {
             let waits = usize::from(world.duty == Some(Duty::Assemble(None)));
-            world.r2.sent.iter().filter(|sent| matches!(sent, Sent::Complete(_))).count() > waits
+            world.r2.sent.iter().filter(|sent| matches!(sent, Sent::Complete { .. })).count() > waits
         }),
         Property::sometimes(UNKNOWN_OBJECT, |_, world: &World| {
-            world.r2.object.is_some() && world.object.phase() == Some(Phase::Completing) && world.duty.is_none()
+            !world.r2.objects.is_empty() && world.object.phase() == Some(Phase::Completing) && world.duty.is_none()
         }),
         Property::sometimes(LATE_SEGMENT, |_, world: &World| {
             let session = world.object.session.as_ref();
@@ -133,6 +137,14 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
             let events = world.object.session.as_ref().map_or(0, |session| session.outbox.iter().count());
             events > 1 && delivery(world) == Some(DeliveryState::Queued)
         }),
+        Property::sometimes(DAMAGED, |_, world: &World| world.object.phase() == Some(Phase::Damaged)),
+        Property::sometimes(REPAIRED, |_, world: &World| {
+            world.object.phase() == Some(Phase::Completed) && world.r2.objects.len() > 1
+        }),
+        Property::sometimes(UNREPAIRED, |_, world: &World| world.object.phase() == Some(Phase::Failed)),
+        Property::sometimes(OLD_WRITE, |_, world: &World| {
+            world.key() > 0 && world.is_open() && world.object.counted() == 0 && !world.net.is_empty()
+        }),
         Property::sometimes(ALL_LANES, |_, world: &World| {
             world.places.len() == 3
                 && world.object.parts.is_empty()
@@ -144,7 +156,7 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
 fn sent_parts(world: &World) -> impl Iterator<Item = u64> {
     world.r2.sent.iter().filter_map(|sent| match sent {
         Sent::Part { attempt, .. } | Sent::Put { attempt, .. } => Some(*attempt),
-        Sent::Segment { .. } | Sent::Complete(_) => None,
+        Sent::Segment { .. } | Sent::Complete { .. } => None,
     })
 }
 

@@ -36,6 +36,12 @@ pub(crate) enum Action {
     Arrive { write: usize, answered: bool },
     /// A commit arrives: whether its answer does, and whether a second copy is still on its way.
     Deliver { message: usize, answered: bool, again: bool },
+    /// What is on its way to R2 is not what its client has.
+    Corrupt { write: usize },
+    /// A client sends again what is wrong with a damaged file.
+    Repair,
+    /// A Worker copies what is good of it.
+    Copy { worker: usize },
     /// A client asks where to go on.
     Probe,
     /// A client cancels.
@@ -99,6 +105,9 @@ impl Uploads {
                 world.deliver(self, message, answered, again);
                 true
             }
+            Action::Corrupt { write } => spend(&mut world.left, |left| &mut left.wrong) && world.corrupt(write),
+            Action::Repair => spend(&mut world.left, |left| &mut left.repairs) && world.repair(self),
+            Action::Copy { worker } => spend(&mut world.left, |left| &mut left.copies) && world.copy(self, worker),
             Action::Probe => world.probe(self),
             Action::Cancel => {
                 let rule = |session: &Session, now| mutations::cancel(self, session, now);
@@ -166,7 +175,7 @@ impl World {
                 self.r2.store_segment(attempt, if waits { content } else { Bytes::garbage(content.units()) });
                 true
             }
-            Sent::Complete(listed) => self.complete_in_storage(&listed, answered),
+            Sent::Complete { multipart, key, listed } => self.complete_in_storage(multipart, key, &listed, answered),
         }
     }
 

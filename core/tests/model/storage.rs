@@ -17,8 +17,8 @@ pub(crate) enum Sent {
     Put { attempt: u64, content: Bytes },
     /// `put` of a segment, by this attempt.
     Segment { attempt: u64, content: Bytes },
-    /// `complete` with these parts: the number, and what R2 called it.
-    Complete(Vec<(u16, String)>),
+    /// `complete` of this multipart upload, whose object is of this repair, with these parts: the number, and what R2 called it.
+    Complete { multipart: Option<u8>, key: u32, listed: Vec<(u16, String)> },
 }
 
 /// How `complete` went.
@@ -42,8 +42,8 @@ pub(crate) struct Storage {
     pub(crate) multiparts: Vec<u8>,
     /// Their parts, in the order of their numbers, each with its multipart upload.
     pub(crate) parts: Vec<(u16, (Bytes, u8))>,
-    /// The object.
-    pub(crate) object: Option<Bytes>,
+    /// The objects that were put together, in the order of the repairs that they are of.
+    pub(crate) objects: Vec<(u32, Bytes)>,
     /// The objects that attempts have put, in the order of the attempts they are named after.
     pub(crate) puts: Vec<(u64, Bytes)>,
     /// The segments, in the order of the attempts they are named after.
@@ -59,7 +59,7 @@ impl Storage {
         Self {
             multiparts: if multipart { vec![0] } else { Vec::new() },
             parts,
-            object: None,
+            objects: Vec::new(),
             puts,
             segments,
             sent: Vec::new(),
@@ -68,7 +68,7 @@ impl Storage {
 
     /// Whether there is nothing left.
     pub(crate) fn is_empty(&self) -> bool {
-        self.multiparts.is_empty() && self.object.is_none() && self.puts.is_empty() && self.segments.is_empty()
+        self.multiparts.is_empty() && self.objects.is_empty() && self.puts.is_empty() && self.segments.is_empty()
     }
 
     /// Sends a write.
@@ -162,8 +162,18 @@ impl Storage {
         self.segments.iter().find(|segment| segment.0 == attempt).map(|segment| segment.1)
     }
 
+    /// The object of this repair.
+    pub(crate) fn object(&self, key: u32) -> Option<Bytes> {
+        self.objects.iter().find(|object| object.0 == key).map(|object| object.1)
+    }
+
+    /// Lets go of the objects of these repairs: one bit each.
+    pub(crate) fn delete_objects(&mut self, keys: u8) {
+        self.objects.retain(|object| 1_u32.checked_shl(object.0).is_none_or(|bit| u32::from(keys) & bit == 0));
+    }
+
     /// Puts the object together: all of it, or nothing happens. R2 takes only parts of one size, but for the last.
-    pub(crate) fn complete(&mut self, id: Option<u8>, listed: &[(u16, String)]) -> Answer {
+    pub(crate) fn complete(&mut self, id: Option<u8>, key: u32, listed: &[(u16, String)]) -> Answer {
         let Some(id) = id.filter(|id| self.multiparts.contains(id)) else { return Answer::Gone };
         let is_its = |number| self.parts.iter().any(|part| part.0 == number && part.1.1 == id);
         let part = |number, etag: &String| self.part(number).filter(|part| part.etag() == *etag && is_its(number));
@@ -171,7 +181,7 @@ impl Storage {
         let in_order = listed.is_sorted_by(|one, next| one.0 < next.0);
         let Some(parts) = found.filter(|parts| in_order && equal_but_last(parts)) else { return Answer::Damaged };
         let object = parts.into_iter().fold(Bytes::default(), Bytes::then);
-        self.object = Some(object);
+        put(&mut self.objects, key, object);
         self.end_multipart(id);
         Answer::Done(object.units())
     }

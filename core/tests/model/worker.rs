@@ -64,6 +64,8 @@ pub(crate) struct Attempt {
     pub(crate) body: u8,
     /// What to put in front of the next part.
     pub(crate) tail: Vec<Piece>,
+    /// Whether it copies from a damaged object.
+    pub(crate) copies: bool,
     /// Receipts that are held back until the checksum is known to be right.
     pub(crate) held: Vec<Stored>,
 }
@@ -134,6 +136,7 @@ impl Attempt {
             at: units(grant.plan.part_start(grant.offset)),
             body: from,
             tail: grant.tail.iter().map(piece).collect(),
+            copies: false,
             held: Vec::new(),
         }
     }

@@ -174,7 +174,7 @@ impl World {
             (Some(session), Some(_)) if session.is_put() => {
                 self.r2.put(mutations::put_key(uploads, session.progress.put.unwrap_or(0)))
             }
-            _ => self.r2.object,
+            _ => self.r2.object(self.key()),
         }
     }
 

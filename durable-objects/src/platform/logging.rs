@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 
 use js_sys::{Array, Object, Reflect};
-use upload_core::{log_line::LogLine, session::Session, telemetry::data_point};
+use upload_core::{log_line::LogLine, session::Session, telemetry::data_point, upload::Phase};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use worker::{Env, console_error, console_log};
 
@@ -59,12 +59,14 @@ pub(crate) fn fault(at: &str) -> LogLine<'_> {
 /// An upload has come into another phase of its life.
 pub(crate) fn phase(session: &Session) {
     let progress = &session.progress;
+    // Open it was from the start: it is so again.
+    let event = if progress.phase == Phase::Open { "reopened" } else { progress.phase.name() };
     info(&LogLine {
         bytes: Some(session.uploaded_bytes()),
         duration_ms: Some(now().ms_since(session.birth.created_at)),
         detail: progress.reason.clone(),
         cost: progress.ended_at.map(|_| progress.cost),
-        ..LogLine::of(progress.phase.name(), session.birth.id)
+        ..LogLine::of(event, session.birth.id)
     });
 }
 

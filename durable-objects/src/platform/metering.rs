@@ -11,6 +11,7 @@ use worker::{SqlCursor, SqlStorage, SqlStorageValue};
 use crate::rpc::{
     Command,
     direct::{AssembleParts, FindSigned, SignParts},
+    repair::{BeginCopy, RepairUpload, ShowManifest},
     upload::{BeginDelivery, Cancel, Complete, Declare, FindObject, NextSlice, Probe, Redeliver, Status},
 };
 
@@ -68,6 +69,8 @@ pub(crate) fn of_command(name: &str) -> Cost {
         }
         // A record is counted as a request to the Worker where it asks for what was signed.
         FindSigned::NAME | AssembleParts::NAME => BY_CLIENT,
+        BeginCopy::NAME => Cost { object_requests: 1, r2_class_b: 1, ..Cost::NONE },
+        RepairUpload::NAME | ShowManifest::NAME => BY_CLIENT,
         FindObject::NAME | NextSlice::NAME => Cost { r2_class_b: 1, ..BY_CLIENT },
         _ => Cost { object_requests: 1, ..Cost::NONE },
     }
@@ -105,8 +108,9 @@ pub(crate) fn of_job(job: Job, session: &Session) -> Cost {
         Job::Assemble => Cost { r2_class_a: 1, ..Cost::NONE },
         Job::Free => Cost { r2_class_a: session.progress.holds_segments.into(), ..Cost::NONE },
         // Written, read, deleted.
-        Job::Tell | Job::Verify | Job::Compose => Cost { queue_operations: 3, ..Cost::NONE },
+        Job::Tell | Job::Verify | Job::Compose | Job::Copy => Cost { queue_operations: 3, ..Cost::NONE },
         Job::Settle => Cost { object_requests: 1, rows_written: 1, ..Cost::NONE },
-        Job::Expire | Job::Forget => Cost::NONE,
+        // Deleting costs nothing.
+        Job::Expire | Job::Forget | Job::Discard => Cost::NONE,
     }
 }

@@ -13,6 +13,7 @@
 
 pub mod direct;
 pub mod ledger;
+pub mod repair;
 pub mod upload;
 
 use std::{fmt::Display, time::Duration};

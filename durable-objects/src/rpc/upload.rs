@@ -270,6 +270,11 @@ pub enum Errand {
         /// The upload.
         upload_id: UploadId,
     },
+    /// The next chunks are to be copied from the damaged object.
+    Copy {
+        /// The upload.
+        upload_id: UploadId,
+    },
     /// The next slice of the object is to be read back.
     Verify {
         /// The upload.
@@ -281,7 +286,10 @@ impl Errand {
     /// The upload it is about.
     pub fn upload_id(&self) -> UploadId {
         match self {
-            Self::Tell { upload_id, .. } | Self::Compose { upload_id } | Self::Verify { upload_id } => *upload_id,
+            Self::Tell { upload_id, .. }
+            | Self::Compose { upload_id }
+            | Self::Copy { upload_id }
+            | Self::Verify { upload_id } => *upload_id,
         }
     }
 }

@@ -6,7 +6,6 @@ use crate::platform::error::Result;
 use upload_core::{
     cost::Cost,
     integrity::ChunkDigest,
-    log_line::LogLine,
     refusal::Refusal,
     session::{Begin, Change, Decision, Grant, Session},
     units::UnixMs,
@@ -17,7 +16,6 @@ use worker::Response;
 use crate::{
     platform::{
         clock::now,
-        logging,
         metering::{self, metered},
     },
     rpc::{
@@ -92,12 +90,7 @@ impl UploadSession {
             Some(session) if session.lacks_multipart(now(), begin) => session.birth.clone(),
             _ => return Ok(None),
         };
-        self.charge(metering::OPENING);
-        let opened = storage::open(&self.bucket()?, &birth.key).await;
-        if let Err(error) = &opened {
-            logging::error(&LogLine { detail: Some(error.to_string()), ..logging::fault("open") });
-        }
-        Ok(opened.ok())
+        self.open_at(&birth.key).await
     }
 
     /// While it was opened, another chunk had one opened, or brought the whole, or the upload ended: then it is one too many.

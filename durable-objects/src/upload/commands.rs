@@ -10,6 +10,7 @@ use crate::{
     platform::{error::Result, metering},
     rpc::{
         self, Command, answer,
+        repair::{BeginCopy, RepairUpload, ShowManifest},
         upload::{
             AsPiece, AwaitObject, BeginChunk, BeginDelivery, BeginStretch, COMMAND_HEADER, Cancel, Complete,
             CreateAndBegin, CreateUpload, Declare, EndDelivery, FindObject, NextSlice, Probe, ReadTail, ReadTrail,
@@ -90,6 +91,9 @@ impl UploadSession {
             BeginStretch::NAME => self.decide(&body, |session, now, BeginStretch(standings): &BeginStretch| {
                 session.begin_stretch(now, standings)
             }),
+            ShowManifest::NAME => self.manifest(),
+            RepairUpload::NAME => self.repair(&body).await,
+            BeginCopy::NAME => self.decide(&body, |session, now, copy: &BeginCopy| session.begin_copy(now, copy.after)),
             NextSlice::NAME => self.decide(&body, |session, _, _: &NextSlice| next_slice(session)),
             SliceHashed::NAME => self.decide(&body, slice_hashed),
             WATCH => self.watch(),

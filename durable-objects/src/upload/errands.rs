@@ -21,7 +21,7 @@ pub(crate) async fn send(env: &Env, errand: &Errand) -> Result<()> {
     let message = js_sys::JSON::parse(&serde_json::to_string(errand)?)?;
     let binding = match errand {
         Errand::Tell { .. } => EVENTS_BINDING,
-        Errand::Compose { .. } | Errand::Verify { .. } => TASKS_BINDING,
+        Errand::Compose { .. } | Errand::Copy { .. } | Errand::Verify { .. } => TASKS_BINDING,
     };
     let sent = around("queue.send", queue::send(env, binding, &message)).await;
     if let Err(error) = sent {

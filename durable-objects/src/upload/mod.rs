@@ -23,6 +23,7 @@ pub(crate) mod facts;
 pub(crate) mod history;
 pub(crate) mod presigned;
 pub(crate) mod queries;
+mod repair;
 pub(crate) mod storage;
 pub(crate) mod tables;
 pub(crate) mod wait;
@@ -330,6 +331,17 @@ impl UploadSession {
                 // the queue does not take it: somebody is asked again after a while.
                 self.store(|session| session.stretch_asked_for(now()))?;
                 errands::send(&self.env, &Errand::Compose { upload_id: session.birth.id }).await
+            }
+            Job::Copy => {
+                // Stored first, as with a composition. Crash here: somebody is asked again after a while.
+                self.store(|session| session.copy_asked_for(now()))?;
+                errands::send(&self.env, &Errand::Copy { upload_id: session.birth.id }).await
+            }
+            Job::Discard => {
+                let keys = session.progress.damage.discarded.clone();
+                storage::delete(&self.bucket()?, keys.clone()).await?;
+                // Crash here: they are deleted once more, which is no error.
+                self.store(|session| session.discarded(&keys))
             }
             Job::Verify => {
                 errands::send(&self.env, &Errand::Verify { upload_id: session.birth.id }).await?;

@@ -5,13 +5,16 @@ use crate::platform::error::{Error, Result};
 use upload_core::{
     integrity::Crc64Nvme,
     media_types::FIRST_BYTES,
-    session::{Birth, Session},
+    session::Session,
     storage_fault::{StorageFault, classify},
     units::ByteCount,
 };
 use worker::{Bucket, Object, Range, UploadedPart};
 
-use crate::{platform::fault_injection::around, upload::tables::PartName};
+use crate::{
+    platform::{clock::now, fault_injection::around},
+    upload::tables::PartName,
+};
 
 /// Which binding of wrangler.toml leads to the bucket.
 pub(crate) const BUCKET_BINDING: &str = "BUCKET";
@@ -51,28 +54,29 @@ pub(crate) async fn open(bucket: &Bucket, key: &str) -> Result<String> {
 /// May be called any number of times: where R2 says that it failed, the object may be there all the same (the answer was
 /// lost, or an earlier call succeeded and died before it was stored), so it is looked for before anything else is said.
 pub(crate) async fn assemble(bucket: &Bucket, session: &Session, parts: Vec<PartName>) -> Assembly {
-    let birth = &session.birth;
     if session.is_direct() {
         return assemble_direct(bucket, session, parts).await;
     }
     let crc64nvme = Crc64Nvme::of_parts(parts.iter().map(|part| (part.crc64nvme, part.bytes)));
-    if let Some(reason) = session.crc64nvme_mismatch(crc64nvme) {
+    if let Some(reason) = session.is_not_worth_assembling(now(), crc64nvme) {
         return Assembly::Impossible(reason);
     }
     if let Some(part) = parts.first().filter(|_| session.is_put()) {
         // It has been an object from the start. Only what it is must still be looked at.
         return allowed(bucket, session, part.etag.clone(), crc64nvme).await;
     }
+    // Of a repair a key of its own: the damaged object is never taken for the one that is being made.
+    let key = session.object_key();
     let completed = match session.multipart_id() {
-        Some(id) if !parts.is_empty() => complete(bucket, birth, id, parts).await,
+        Some(id) if !parts.is_empty() => complete(bucket, &key, id, parts).await,
         // A file that turned out empty has an unfinished multipart upload too; R2 drops it after 7 days.
-        Some(_) | None => put_empty(bucket, &birth.key).await,
+        Some(_) | None => put_empty(bucket, &key).await,
     };
     let error = match completed {
         Ok(object) => return checked(bucket, &object, session, crc64nvme).await,
         Err(error) => error,
     };
-    match around("r2.head", bucket.head(&birth.key)).await {
+    match around("r2.head", bucket.head(&key)).await {
         Ok(Some(object)) => checked(bucket, &object, session, crc64nvme).await,
         Ok(None) => Assembly::Refused(classify(&error.to_string()), error.to_string()),
         Err(head_error) => unknown(&error, &head_error),
@@ -93,7 +97,7 @@ fn unknown(error: &Error, head_error: &Error) -> Assembly {
 async fn assemble_direct(bucket: &Bucket, session: &Session, parts: Vec<PartName>) -> Assembly {
     let birth = &session.birth;
     let completed = match &birth.multipart_id {
-        Some(id) => complete(bucket, birth, id, parts).await,
+        Some(id) => complete(bucket, &birth.key, id, parts).await,
         None => put_empty(bucket, &birth.key).await,
     };
     let error = match completed {
@@ -138,8 +142,13 @@ pub(crate) async fn free(bucket: &Bucket, session: &Session) -> Result<()> {
     if !session.is_unwanted() {
         return Ok(());
     }
-    abort(bucket, &birth.key, session.multipart_id()).await?;
+    abort(bucket, &session.object_key(), session.multipart_id()).await?;
     around("r2.delete", bucket.delete(session.object_key())).await
+}
+
+/// Has R2 let go of these objects, as far as they are there.
+pub(crate) async fn delete(bucket: &Bucket, keys: Vec<String>) -> Result<()> {
+    around("r2.delete", bucket.delete_multiple(keys)).await
 }
 
 /// Has R2 let go of an unfinished multipart upload, if it is there.
@@ -176,9 +185,9 @@ async fn delete_below(bucket: &Bucket, prefix: &str, is_meant: impl Fn(&String) 
     }
 }
 
-async fn complete(bucket: &Bucket, birth: &Birth, id: &str, parts: Vec<PartName>) -> Result<Object> {
+async fn complete(bucket: &Bucket, key: &str, id: &str, parts: Vec<PartName>) -> Result<Object> {
     let parts: Vec<_> = parts.into_iter().map(|part| UploadedPart::new(part.number, part.etag)).collect();
-    around("r2.complete", bucket.resume_multipart_upload(&birth.key, id)?.complete(parts)).await
+    around("r2.complete", bucket.resume_multipart_upload(key, id)?.complete(parts)).await
 }
 
 async fn put_empty(bucket: &Bucket, key: &str) -> Result<Object> {
@@ -196,6 +205,10 @@ async fn checked(bucket: &Bucket, object: &Object, session: &Session, crc64nvme:
 
 /// The first bytes must be those of what the file may be.
 async fn allowed(bucket: &Bucket, session: &Session, etag: String, crc64nvme: Crc64Nvme) -> Assembly {
+    if session.is_known_damaged(crc64nvme) {
+        // Its first bytes may be what is wrong with it. They are looked at when it is repaired.
+        return Assembly::Done { etag, crc64nvme };
+    }
     match first_bytes_allowed(bucket, session, session.plan().file_bytes.get()).await {
         Ok(Ok(())) => Assembly::Done { etag, crc64nvme },
         Ok(Err(reason)) => Assembly::Impossible(reason),

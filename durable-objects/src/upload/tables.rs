@@ -7,7 +7,7 @@
 //! | `segment` | one per accepted piece behind the last part | when it is counted; gone with the part it ends up in |
 //! | `lane` | one per chunk of a parallel upload that was begun | when it is begun, and when a writer of it has ended |
 //!
-//! What is in `birth` [`facts`] says. `lane` is only there where the upload is parallel, and `segment` from the first segment on,
+//! What is in `birth` [`facts`] says. `lane` is only there where the upload is parallel, or is repaired, and `segment` from the first segment on,
 //! since a new table is charged for as two rows.
 //! A chunk of one part costs two rows: `birth` (or `lane`) at its begin, `part` at its commit. No table has an index beside its
 //! key, since each would be one more row to pay per write. The trail of what has happened is written with what is written anyway.
@@ -23,9 +23,11 @@ use serde::Deserialize;
 use serde_json::from_str;
 use upload_core::{
     integrity::{ChunkDigest, Crc64Nvme},
-    plan::{Mode, Plan},
+    plan::Mode,
+    repair::KeptPart,
     session::{
-        Birth, Change, Content, Lanes, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece, Uncount,
+        Birth, Change, Content, Lanes, Progress, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece,
+        Uncount,
     },
     trail::Trail,
     units::ByteCount,
@@ -48,7 +50,7 @@ const TABLE_OF_SEGMENTS: &str = "CREATE TABLE IF NOT EXISTS segment (start_bytes
                                  end_bytes INTEGER NOT NULL, stored_at INTEGER NOT NULL, attempt INTEGER NOT NULL, \
                                  content BLOB, sha256_so_far TEXT)";
 
-const TABLE_OF_LANES: &str = "CREATE TABLE lane (chunk INTEGER PRIMARY KEY, facts TEXT NOT NULL)";
+const TABLE_OF_LANES: &str = "CREATE TABLE IF NOT EXISTS lane (chunk INTEGER PRIMARY KEY, facts TEXT NOT NULL)";
 
 /// A row of `part`.
 #[derive(Deserialize)]
@@ -118,12 +120,12 @@ pub(crate) struct Stored {
 pub(crate) fn load(storage: &Storage) -> Result<Option<Stored>> {
     let Some(Facts { birth, mut progress, outbox, trail }) = facts::load(storage)? else { return Ok(None) };
     let sql = storage.sql();
-    let content = match birth.plan.mode {
+    let mode = progress.plan.unwrap_or(birth.plan).mode;
+    let content = match mode {
         Mode::Sequential => Content::Sequence(load_sequence(&sql)?),
         Mode::Parallel | Mode::Direct => {
-            let mut lanes = load_lanes(&sql, birth.plan)?;
-            lanes.resize(progress.plan.unwrap_or(birth.plan));
-            if birth.plan.mode == Mode::Parallel {
+            let lanes = load_lanes(&sql, &birth, &progress)?;
+            if mode == Mode::Parallel {
                 // Their rows have no place for it.
                 progress.cost = progress.cost.at_least(lanes.cost());
             }
@@ -148,12 +150,12 @@ fn load_sequence(sql: &SqlStorage) -> Result<Sequence> {
 }
 
 /// All begun chunks, once per waking of the object: at most 10,000 of them.
-fn load_lanes(sql: &SqlStorage, plan: Plan) -> Result<Lanes> {
+fn load_lanes(sql: &SqlStorage, birth: &Birth, progress: &Progress) -> Result<Lanes> {
     let lanes: Vec<LaneRow> = rows(sql, "SELECT chunk, facts FROM lane", vec![])?;
     let counted: Vec<CountedRow> = rows(sql, "SELECT number, stored_at FROM part", vec![])?;
     let stored = counted.into_iter().map(|row| (row.number, instant(row.stored_at)));
     let lanes = lanes.into_iter().map(|row| Ok((row.chunk, from_str(&row.facts)?)));
-    Ok(Lanes::restore(plan, lanes.collect::<Result<Vec<_>>>()?.into_iter(), stored))
+    Ok(Lanes::of_upload(birth, progress, lanes.collect::<Result<Vec<_>>>()?.into_iter(), stored))
 }
 
 /// Stores a new upload, with everything `arm` does, in one transaction.
@@ -207,6 +209,14 @@ fn uncount(sql: &SqlStorage, before: &Session, uncount: &Uncount) -> Result<()> 
     match uncount {
         Uncount::Nothing => {}
         Uncount::All => exec(sql, "DELETE FROM part", Vec::new())?,
+        Uncount::Anew => {
+            exec(sql, "DELETE FROM part", Vec::new())?;
+            if has_table(sql, "segment")? {
+                exec(sql, "DELETE FROM segment", Vec::new())?;
+            }
+            exec(sql, TABLE_OF_LANES, Vec::new())?;
+            exec(sql, "DELETE FROM lane", Vec::new())?;
+        }
         Uncount::Chunks(chunks) => {
             for chunk in chunks {
                 let Some(numbers) = before.numbers_of_chunk(*chunk) else { continue };
@@ -238,6 +248,24 @@ pub(crate) fn part_names(storage: &Storage) -> Result<Vec<PartName>> {
         Ok(PartName { number: part.number, etag: part.etag, crc64nvme: part.crc64nvme, bytes })
     };
     parts.into_iter().map(name).collect()
+}
+
+/// All counted parts of a whole file, in order, as its client may compare them.
+pub(crate) fn kept_parts(storage: &Storage) -> Result<Vec<KeptPart>> {
+    let parts: Vec<PartRow> = rows(&storage.sql(), "SELECT * FROM part ORDER BY number", vec![])?;
+    let mut offset = ByteCount::ZERO;
+    let kept = |row: PartRow| {
+        let part = stored_part(row)?;
+        let kept = KeptPart {
+            offset,
+            bytes: part.end.saturating_sub(offset),
+            crc64nvme: part.crc64nvme,
+            sha256: part.digest.and_then(ChunkDigest::sha256),
+        };
+        offset = part.end;
+        Ok(kept)
+    };
+    parts.into_iter().map(kept).collect()
 }
 
 /// Where the bytes of the tail are, in order; neighbours in rows are one piece. Only where there is a tail is there such a table.

@@ -122,7 +122,7 @@ pub(crate) fn close(socket: &WebSocket) {
 /// Whether nothing follows by itself: the upload has ended, and the origin was told or will not be.
 fn is_settled(snapshot: &Snapshot) -> bool {
     let has_ended = match snapshot.phase {
-        Phase::Open | Phase::Completing | Phase::Verifying => false,
+        Phase::Open | Phase::Completing | Phase::Verifying | Phase::Damaged => false,
         Phase::Completed | Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => true,
     };
     has_ended && snapshot.delivery != Some(DeliveryState::Queued)

@@ -17,6 +17,7 @@ use crate::{
     operation::{Create, Operation},
     plan::{Chunking, Mode},
     refusal::Refusal,
+    repair::OnMismatch,
     units::UploadId,
     upload::{FileInfo, Purpose},
 };
@@ -124,6 +125,7 @@ fn create(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
         chunking: Chunking::Agreed(None),
         purpose: Purpose::File,
         idempotency: None,
+        on_mismatch: OnMismatch::Fail,
     }))
 }
 

@@ -75,6 +75,7 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         // Nothing in this dialect asks for these.
         Outcome::Listed { .. }
         | Outcome::Granted(_)
+        | Outcome::Manifest(_)
         | Outcome::Trail(..)
         | Outcome::Completing(_)
         | Outcome::Redelivering(_) => json::reply(asked, outcome),
@@ -159,7 +160,8 @@ fn finished(asked: &Asked<'_>, file: &Finished<'_>) -> Reply {
 /// All bytes are there, and the object is not. No offset is said: a client would take the last one for success.
 fn not_finished(asked: &Asked<'_>, phase: Phase, reason: Option<&str>, id: Option<UploadId>) -> Reply {
     let refusal = match phase {
-        Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => {
+        Phase::Damaged | Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => {
+            let phase = if phase == Phase::Damaged { Phase::Failed } else { phase };
             let reason = reason.unwrap_or("The upload has ended without a file.").to_owned();
             Refusal::UploadGone { phase, reason }
         }

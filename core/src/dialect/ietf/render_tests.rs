@@ -215,7 +215,7 @@ fn other_problems() {
         (&creation, Refusal::bad_request("Content-Type", "x"), 400, "?0", None),
         (&append, Refusal::ChecksumMismatch { uploaded_bytes: 5.into() }, 422, "?0", Some("5")),
         (&creation, Refusal::ChecksumMismatch { uploaded_bytes: 0.into() }, 422, "?0", None),
-        (&append, Refusal::FileDigestMismatch { actual: "00".to_owned() }, 422, "?1", None),
+        (&append, Refusal::FileDigestMismatch { actual: "00".to_owned(), kept: false }, 422, "?1", None),
         (&append, Refusal::ChunkTooLarge { limit_bytes: 5.into() }, 413, "?0", None),
         (&creation, Refusal::UploadTooLarge { limit_bytes: 5.into() }, 413, "?0", None),
         (&append, Refusal::Completing, 503, "?0", None),

@@ -15,6 +15,7 @@ use crate::{
     operation::{Append, BodyEnd, Content, Create, FirstChunk, Operation, Unsized, Wait},
     plan::{Chunking, Mode},
     refusal::Refusal,
+    repair::OnMismatch,
     units::{ByteCount, UploadId},
     upload::{FileInfo, Purpose},
 };
@@ -73,8 +74,8 @@ fn creation(head: &Head, unfinished: Completion) -> Result<Operation, Refusal> {
         memo: None,
     };
     let idempotency = idempotency::parse(head, fingerprint(head).as_bytes())?;
-    let (chunking, purpose) = (Chunking::Unspoken, Purpose::File);
-    let create = Create { mode: Mode::Sequential, file, file_bytes, chunking, purpose, idempotency };
+    let (chunking, purpose, on_mismatch) = (Chunking::Unspoken, Purpose::File, OnMismatch::Fail);
+    let create = Create { mode: Mode::Sequential, file, file_bytes, chunking, purpose, idempotency, on_mismatch };
     let (completes, wait) = (if complete { Completion::WhenWhole } else { unfinished }, Wait::ForObject);
     match content {
         // With a digest nothing could count before its end, and its end is unknown.

@@ -72,7 +72,7 @@ fn signed(part: &SignedPart) -> Value {
     })
 }
 
-fn read<T: DeserializeOwned>(head: &Head, body: &[u8]) -> Result<T, Refusal> {
+pub(super) fn read<T: DeserializeOwned>(head: &Head, body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| body_type::not_json(head, &error))
 }
 
@@ -88,7 +88,7 @@ fn some_of(field: &str, numbers: &mut dyn Iterator<Item = u32>) -> Result<(), Re
     Ok(())
 }
 
-fn upload(head: &Head) -> Result<UploadId, Refusal> {
+pub(super) fn upload(head: &Head) -> Result<UploadId, Refusal> {
     let id = head.path.split('/').nth(2).and_then(UploadId::parse);
     id.ok_or(Refusal::NotAnUploadId)
 }

@@ -13,6 +13,7 @@ use crate::{
     operation::{Create, Operation},
     plan::{Chunking, Mode},
     refusal::Refusal,
+    repair::OnMismatch,
     units::ByteCount,
     upload::{FileInfo, Purpose},
 };
@@ -54,7 +55,10 @@ pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, Refusal> {
         memo: None,
     };
     let (file_bytes, chunking) = (Some(file_bytes), Chunking::Agreed(chunk_bytes));
-    Ok(Operation::Create(Create { mode, file, file_bytes, chunking, purpose: Purpose::File, idempotency }))
+    // Of a direct upload nobody here has seen a byte: there is no manifest of it.
+    let on_mismatch = if mode == Mode::Direct { OnMismatch::Fail } else { OnMismatch::Keep };
+    let purpose = Purpose::File;
+    Ok(Operation::Create(Create { mode, file, file_bytes, chunking, purpose, idempotency, on_mismatch }))
 }
 
 /// A field that may be missing or null.

@@ -3,6 +3,7 @@
 mod direct;
 mod init;
 mod render;
+mod repair;
 mod request;
 
 pub(super) use render::names;

@@ -61,6 +61,7 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
             }
         }
         Outcome::Status(snapshot) => json_reply(200, &status(snapshot)),
+        Outcome::Manifest(manifest) => json_reply(200, &super::repair::manifest(manifest)),
         Outcome::Trail(id, trail) => json_reply(200, &log(*id, trail)),
         Outcome::Completing(snapshot) | Outcome::Redelivering(snapshot) => {
             let status_url = format!("{}/status", asked.upload_url(snapshot.id));

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::{direct, init};
+use super::{direct, init, repair};
 use crate::{
     chunk::{Completion, Named},
     dialect::{Head, Parsed, body_type, numbers::byte_count},
@@ -44,6 +44,12 @@ pub fn parse(head: &Head) -> Result<Parsed, Refusal> {
             let finish = if route == "parts" { direct::record } else { direct::sign };
             return Ok(Parsed::NeedsBody { max_bytes: direct::MAX_BODY_BYTES, finish });
         }
+        "repair" => {
+            allow(head, &[Method::POST])?;
+            body_type::json(head)?;
+            return Ok(Parsed::NeedsBody { max_bytes: repair::MAX_BODY_BYTES, finish: repair::parse });
+        }
+        "manifest" => allow(head, &[Method::GET]).map(|()| Operation::Manifest(id))?,
         "status" => allow(head, &[Method::GET, Method::HEAD]).map(|()| Operation::Status(id))?,
         "log" => allow(head, &[Method::GET]).map(|()| Operation::Trail(id))?,
         "events" => allow(head, &[Method::GET]).and_then(|()| watch(id, head))?,

@@ -18,6 +18,10 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         Outcome::Appended { phase: Phase::Completing | Phase::Verifying, id, .. } => {
             return super::problem(asked, &Refusal::Completing, Some(*id));
         }
+        Outcome::Appended { phase: Phase::Damaged, id, .. } => {
+            let reason = "It does not have its declared digest.".to_owned();
+            return super::problem(asked, &Refusal::UploadGone { phase: Phase::Failed, reason }, Some(*id));
+        }
         Outcome::Appended { uploaded_bytes, expires_at, phase, .. } => {
             expiring(Reply::empty(204).with("upload-offset", uploaded_bytes.to_string()), *phase, *expires_at)
         }
@@ -36,6 +40,7 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         // Nothing that this dialect asks for has these outcomes.
         Outcome::Duplicate(_)
         | Outcome::Listed { .. }
+        | Outcome::Manifest(_)
         | Outcome::Trail(..)
         | Outcome::Granted(_)
         | Outcome::Completing(_)

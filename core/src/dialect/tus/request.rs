@@ -11,6 +11,7 @@ use crate::{
     operation::{Append, BodyEnd, Content, Create, FirstChunk, Operation, Unsized, Wait},
     plan::{Chunking, Mode},
     refusal::Refusal,
+    repair::OnMismatch,
     units::{ByteCount, UploadId},
     upload::Purpose,
 };
@@ -76,6 +77,7 @@ fn create(head: &Head) -> Result<Operation, Refusal> {
         chunking: Chunking::Unspoken,
         purpose,
         idempotency: idempotency::parse(head, as_asked(head).as_bytes())?,
+        on_mismatch: OnMismatch::Fail,
     };
     // Without its length a body cannot be stored. The answer says how many bytes were taken, and none is a number.
     let length = match head.header("content-length").filter(|_| has_bytes(head)) {
@@ -120,6 +122,7 @@ fn compose(head: &Head, pieces: &[UploadId]) -> Result<Operation, Refusal> {
         chunking: Chunking::Agreed(None),
         purpose: Purpose::Composition(pieces.to_vec()),
         idempotency: by_key.or_else(|| Some(Idempotency::implied(Sha256Digest::of(asked.as_bytes())))),
+        on_mismatch: OnMismatch::Fail,
     };
     Ok(Operation::Compose(create, Wait::ForObject))
 }

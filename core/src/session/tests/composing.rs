@@ -254,7 +254,7 @@ fn only_pieces_that_live_can_be_had() {
 #[test]
 fn a_piece_goes_when_its_time_is_over_and_not_before_it_is_needed_no_more() {
     let mut s = Session::create(Birth {
-        policy: Policy { ttl_ms: DAY_MS, tombstone_ms: 1, resend_ms: 60_000, tell_origin: false },
+        policy: Policy { ttl_ms: DAY_MS, tombstone_ms: 1, resend_ms: 60_000, tell_origin: false, repair_ms: 0 },
         ..piece(0).birth
     })
     .unwrap();

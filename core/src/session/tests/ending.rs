@@ -187,7 +187,8 @@ fn jobs_until_nothing_is_due(s: &mut Session, now: UnixMs) -> Vec<Job> {
             Job::Free => s.freed(),
             Job::Settle => s.settled(),
             Job::Tell => s.delivered(now, s.outbox.next().unwrap().kind, false),
-            Job::Expire | Job::Compose | Job::Assemble | Job::Verify | Job::Forget => break,
+            Job::Discard => s.discarded(&s.progress.damage.discarded),
+            Job::Expire | Job::Compose | Job::Copy | Job::Assemble | Job::Verify | Job::Forget => break,
         };
         s.apply(change);
         done.push(job);

@@ -14,6 +14,7 @@ mod lifetime;
 mod linked;
 mod opening;
 mod put;
+mod repairing;
 mod sequence;
 mod telling;
 mod verifying;
@@ -58,7 +59,7 @@ fn birth(mode: Mode, file_bytes: u64) -> Birth {
         multipart_id: (file_bytes > 0).then(|| "multipart".to_owned()),
         public_url: "https://upload.example.com".to_owned(),
         created_at: UnixMs(0),
-        policy: Policy { ttl_ms: DAY_MS, tombstone_ms: DAY_MS, resend_ms: 60_000, tell_origin: true },
+        policy: Policy { ttl_ms: DAY_MS, tombstone_ms: DAY_MS, resend_ms: 60_000, tell_origin: true, repair_ms: 0 },
         created_with: None,
         attached: BTreeMap::new(),
         types: None,

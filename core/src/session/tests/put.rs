@@ -102,7 +102,9 @@ fn what_was_declared_of_the_whole_is_checked_with_the_commit() {
     let mut s = Session::create(wrong.clone()).unwrap();
     let grant = start(&mut s, 0, FILE).unwrap();
     let refused = store(&mut s, &grant, 1, FILE);
-    assert!(matches!(refused, Err(Refusal::FileDigestMismatch { actual }) if actual == "crc64nvme 0000000000000001"));
+    assert!(
+        matches!(refused, Err(Refusal::FileDigestMismatch { actual, kept: false }) if actual == "crc64nvme 0000000000000001")
+    );
     assert_eq!((s.progress.phase, s.object(), s.object_key()), (Phase::Failed, None, grant.key));
     wrong.file.crc64nvme = Some(Crc64Nvme(1));
     let mut s = Session::create(wrong).unwrap();

@@ -275,7 +275,7 @@ fn a_declared_sha256_is_verified_before_the_object_is_made() {
         if right {
             assert_eq!(answer.unwrap().phase, Phase::Completing);
         } else {
-            assert_eq!(answer, Err(Refusal::FileDigestMismatch { actual: format!("sha256 {declared}") }));
+            assert_eq!(answer, Err(Refusal::FileDigestMismatch { actual: format!("sha256 {declared}"), kept: false }));
             assert_eq!((s.progress.phase, s.next_job().unwrap().1), (Phase::Failed, Job::Free));
         }
     }

@@ -1,0 +1,311 @@
+//! A damaged file is put together anew. Its client names the bytes that it sends again; from then on the upload is open, in chunks in
+//! any order, under a multipart upload and a key of its own. Every chunk with a named byte is the client's to send. All others are
+//! *copied* from the damaged object, a chunk at a time, in the time of queue messages: whoever copies is a writer like any other, so a
+//! crash costs the chunk that was on its way, and a client that sends such a chunk itself is welcome.
+//!
+//! The damaged object stays until the new one is there, or the upload has ended; then its key is among those that R2 is to let go of
+//! ([`Damage::discarded`](super::Damage::discarded)), in the same change. What was written to before has no part in it any more: attempts
+//! go on to be counted from where they were, so none of before is ever taken for one of now.
+//!
+//! Asked again while it is open, it gives the client the chunks that are named then, too, but for those that are there by now: nothing
+//! that counts is given up, and should one of them be wrong as well, that is found at the end, and repaired again.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Begin, Change, Content, Decision, Lanes, Link, PartSource, Phase, PieceObject, Progress, Release, ReleaseReason,
+    Run, Session, Stretch, Uncount, UnixMs, Writers, composing::STRETCH_BYTES,
+};
+use crate::{
+    chunk::Named,
+    chunk_set::ChunkSet,
+    plan::{Limits, Mode, Plan},
+    refusal::Refusal,
+    repair::SentAgain,
+    units::ByteCount,
+};
+
+/// A file that is put together anew.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Repair {
+    /// Which of the upload's repairs it is, from 1. Its object's key ends with it.
+    pub number: u32,
+    /// R2's id of its multipart upload.
+    pub multipart_id: String,
+    /// The damaged object, until nothing more is copied from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<PieceObject>,
+    /// The chunks that the client sends. All others are copied.
+    pub sent_again: ChunkSet,
+    /// No attempt of before has a higher count.
+    pub attempts_before: u64,
+    /// Who copied last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copier: Option<Copier>,
+}
+
+/// Somebody who copies chunks from the damaged object, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Copier {
+    /// The attempt at the newest chunk.
+    pub attempt: u64,
+    /// How much it has copied, or is about to, in this turn; zero where the turn is over.
+    pub turn_bytes: ByteCount,
+}
+
+impl super::Birth {
+    /// Where the object of a repair will be. Not below [`put_prefix`](Self::put_prefix), where strays are looked for.
+    fn repair_key(&self, number: u32) -> String {
+        format!("{}.{number}", self.key)
+    }
+}
+
+impl Session {
+    /// The newest repair's object; none where the file was never put together anew.
+    pub(super) fn repaired_key(&self) -> Option<String> {
+        self.progress.damage.repair.as_ref().map(|repair| self.birth.repair_key(repair.number))
+    }
+
+    /// Where the object of the next repair will be: a multipart upload must be opened there first. Or why there is nothing to open.
+    pub fn next_repair_key(&self, sent_again: &[SentAgain]) -> Result<String, Refusal> {
+        self.is_damaged()?;
+        self.check_ranges(sent_again)?;
+        Ok(self.birth.repair_key(self.next_repair()))
+    }
+
+    fn next_repair(&self) -> u32 {
+        self.progress.damage.repair.as_ref().map_or(0, |repair| repair.number).saturating_add(1)
+    }
+
+    /// Its client sends these bytes again. `opened` is R2's id of a multipart upload that was opened for it, which is used unless the
+    /// upload is not damaged any more.
+    ///
+    /// Crash here, before it is stored: the upload is damaged as before, and R2 drops the empty multipart upload after its 7 days.
+    /// After it is stored: the damaged object is known as the source, and so goes when the upload has another, or ends.
+    pub fn repair(&self, now: UnixMs, sent_again: &[SentAgain], limits: Limits, opened: Option<&str>) -> Decision<()> {
+        if let Err(refusal) = self.check_ranges(sent_again) {
+            return Decision::no(refusal);
+        }
+        if let (Phase::Open, Content::Lanes(lanes), Some(_)) =
+            (self.progress.phase, &self.content, &self.progress.damage.repair)
+        {
+            return Decision::yes((), self.also_sent(lanes, sent_again));
+        }
+        let source = match (self.is_damaged(), &self.progress.etag) {
+            (Ok(()), Some(etag)) => PieceObject { key: self.object_key(), etag: etag.clone() },
+            (Ok(()), None) => return Decision::no(Refusal::NotDamaged { phase: self.progress.phase }),
+            (Err(refusal), _) => return Decision::no(refusal),
+        };
+        let Some(opened) = opened else {
+            return Decision::no(Refusal::StorageUnavailable { uploaded_bytes: self.uploaded_bytes() });
+        };
+        let (file_bytes, part_bytes) = (self.plan().file_bytes, self.plan().part_bytes);
+        let Ok(plan) = Plan::new(Mode::Parallel, Some(file_bytes), Some(part_bytes), limits) else {
+            return Decision::no(Refusal::UploadTooLarge { limit_bytes: limits.largest_file(Mode::Parallel) });
+        };
+        let mut damage = self.progress.damage.clone();
+        (damage.found, damage.until) = (None, None);
+        damage.repair = Some(Repair {
+            number: self.next_repair(),
+            multipart_id: opened.to_owned(),
+            source: Some(source),
+            sent_again: chunks_in(plan, sent_again),
+            attempts_before: self.attempts_begun(),
+            copier: None,
+        });
+        let progress = Progress {
+            phase: Phase::Open,
+            reason: None,
+            lease: None,
+            etag: None,
+            crc64nvme: None,
+            job_failures: 0,
+            job_not_before: now,
+            tried_at: None,
+            plan: Some(plan),
+            writers: Writers::default(),
+            damage,
+            ..self.seen(now)
+        };
+        Decision::yes((), Change { progress: Some(progress), uncount: Uncount::Anew, ..Change::none() })
+    }
+
+    fn check_ranges(&self, sent_again: &[SentAgain]) -> Result<(), Refusal> {
+        let file_bytes = self.plan().file_bytes;
+        match sent_again.iter().find(|range| range.to > file_bytes || range.from >= range.to) {
+            None => Ok(()),
+            Some(SentAgain { from, to }) => {
+                let detail =
+                    format!("has one from {from} to {to}, which does not lie in the {file_bytes} bytes of the file");
+                Err(Refusal::bad_request("ranges", detail))
+            }
+        }
+    }
+
+    /// The client sends these too, where they are not there yet.
+    fn also_sent(&self, lanes: &Lanes, sent_again: &[SentAgain]) -> Change {
+        let mut progress = self.progress.clone();
+        let Some(repair) = &mut progress.damage.repair else { return Change::none() };
+        let named = chunks_in(self.plan(), sent_again);
+        for chunk in chunks_of(self.plan()).filter(|chunk| named.contains(*chunk) && !lanes.is_stored(*chunk)) {
+            repair.sent_again.insert(chunk);
+        }
+        if progress.damage == self.progress.damage { Change::none() } else { progress.into() }
+    }
+
+    /// How often any place of the upload was begun, at most.
+    fn attempts_begun(&self) -> u64 {
+        match &self.content {
+            Content::Sequence(_) => self.progress.lease.map_or(0, |lease| lease.attempt),
+            Content::Lanes(lanes) => lanes.most_attempts(),
+        }
+    }
+
+    /// The chunks of a file that is put together anew, none of them there.
+    pub(super) fn lanes_anew(&self) -> Lanes {
+        let attempts_before = self.progress.damage.repair.as_ref().map_or(0, |repair| repair.attempts_before);
+        Lanes::new(self.plan()).counting_from(attempts_before)
+    }
+
+    /// What is missing and no copy brings: as ranges, in order.
+    pub(super) fn missing_of_client(&self, lanes: &Lanes) -> Vec<(ByteCount, ByteCount)> {
+        match &self.progress.damage.repair {
+            None => lanes.missing(),
+            Some(repair) => lanes.missing_of(|chunk| repair.sent_again.contains(chunk)),
+        }
+    }
+
+    /// How many bytes its client has yet to send.
+    pub(super) fn awaited_bytes(&self) -> ByteCount {
+        match (&self.content, &self.progress.damage.repair) {
+            (Content::Lanes(lanes), Some(_)) => {
+                let ranges = self.missing_of_client(lanes).into_iter();
+                ranges.fold(ByteCount::ZERO, |sum, (from, to)| sum.checked_add(to.saturating_sub(from)).unwrap_or(sum))
+            }
+            _ => self.missing_bytes(),
+        }
+    }
+
+    /// Whether this attempt writes under the upload's multipart upload, or did: not one of before a repair.
+    pub(super) fn is_of_this_multipart(&self, attempt: u64) -> bool {
+        match (&self.content, &self.progress.damage.repair) {
+            (Content::Lanes(lanes), Some(_)) => lanes.is_counted_here(attempt),
+            _ => true,
+        }
+    }
+
+    /// The chunks that are yet to be copied.
+    fn to_copy<'a>(&self, lanes: &'a Lanes, repair: &'a Repair) -> impl Iterator<Item = u32> + 'a {
+        chunks_of(self.plan()).filter(|chunk| !repair.sent_again.contains(*chunk) && !lanes.is_stored(*chunk))
+    }
+
+    /// Whether chunks are yet to be copied.
+    pub fn is_copying(&self) -> bool {
+        match (&self.content, &self.progress.damage.repair) {
+            (Content::Lanes(lanes), Some(repair)) if self.progress.phase == Phase::Open => {
+                self.to_copy(lanes, repair).next().is_some()
+            }
+            _ => false,
+        }
+    }
+
+    /// Somebody is asked to copy. Whoever was at it has said nothing for so long that nobody believes in it any more; if it does live,
+    /// the chunk that it is at may still count, and then it stops.
+    pub fn copy_asked_for(&self, now: UnixMs) -> Change {
+        let mut progress = self.progress.clone();
+        progress.job_not_before = now.plus_ms(self.birth.policy.resend_ms);
+        end_turn(&mut progress);
+        progress.into()
+    }
+
+    /// Somebody would copy the next chunk; `after` is the attempt at the chunk that it has copied before in this turn. `None`: there is
+    /// nothing to copy, its turn is over, or somebody else has it.
+    pub fn begin_copy(&self, now: UnixMs, after: Option<u64>) -> Decision<Option<Stretch>> {
+        let nothing = Decision::yes(None, Change::none());
+        let (Content::Lanes(lanes), Some(repair)) = (&self.content, &self.progress.damage.repair) else {
+            return nothing;
+        };
+        let Some(source) = repair.source.clone().filter(|_| self.is_copying()) else { return nothing };
+        let running = repair.copier.filter(|copier| !copier.turn_bytes.is_zero());
+        let copied = match (running, after) {
+            (Some(copier), Some(after)) if copier.attempt == after => copier.turn_bytes,
+            (Some(_), None) if now >= self.progress.job_not_before => ByteCount::ZERO,
+            (None, None) => ByteCount::ZERO,
+            _ => return nothing,
+        };
+        let free: Vec<u32> = self.to_copy(lanes, repair).filter(|chunk| !lanes.is_being_sent(*chunk, now)).collect();
+        for chunk in free {
+            let (offset, length) = (lanes.start_of(chunk), lanes.bytes_of(chunk));
+            let turn_bytes = copied.checked_add(length).unwrap_or(ByteCount::MAX);
+            if !copied.is_zero() && turn_bytes.get() > STRETCH_BYTES {
+                let mut progress = Progress { job_not_before: now, ..self.progress.clone() };
+                end_turn(&mut progress);
+                return Decision::yes(None, progress);
+            }
+            let (named, link) = (Named::ByOffset, Link::default());
+            let completes = crate::chunk::Completion::WhenWhole;
+            let begin = Begin { offset, length, file_bytes: None, whole: false, named, completes, link };
+            let Decision { answer: Ok(grant), mut change } = self.begin_as_writer(now, begin) else { continue };
+            change.lanes.iter_mut().for_each(|(_, lane)| lane.copies = true);
+            let mut progress = change.progress.take().unwrap_or_else(|| self.progress.clone());
+            progress.job_not_before = now.plus_ms(self.birth.policy.resend_ms);
+            if after.is_some() {
+                progress.job_failures = 0; // The chunk before was copied, or its client has it.
+            }
+            if let Some(repair) = &mut progress.damage.repair {
+                repair.copier = Some(Copier { attempt: grant.attempt, turn_bytes });
+            }
+            change.progress = Some(progress);
+            let run = Run { object: source, from: offset, bytes: length };
+            let parts = vec![PartSource { bytes: length, runs: vec![run] }];
+            return Decision::yes(Some(Stretch { grant, parts }), change);
+        }
+        // Clients are at all of them, or their part numbers are not free yet.
+        let mut progress = self.again_later(now, self.progress.clone());
+        end_turn(&mut progress);
+        Decision::yes(None, progress)
+    }
+
+    /// What an attempt's giving up means where it copies: it is tried again after a pause. An object that R2 does not have any more
+    /// cannot be repaired.
+    pub(super) fn chunk_given_up(&self, now: UnixMs, release: Release, mut change: Change) -> Change {
+        let copier = self.progress.damage.repair.as_ref().and_then(|repair| repair.copier);
+        if copier.is_none_or(|copier| copier.attempt != release.attempt) {
+            return change;
+        }
+        if release.reason == ReleaseReason::SegmentLost {
+            return self.unassembled(now, "Storage has lost the object that was to be repaired.".to_owned());
+        }
+        let mut progress = self.again_later(now, change.progress.take().unwrap_or_else(|| self.progress.clone()));
+        end_turn(&mut progress);
+        Change { progress: Some(progress), ..change }
+    }
+}
+
+/// Whoever copies stops, or has.
+fn end_turn(progress: &mut Progress) {
+    if let Some(copier) = progress.damage.repair.as_mut().and_then(|repair| repair.copier.as_mut()) {
+        copier.turn_bytes = ByteCount::ZERO;
+    }
+}
+
+fn chunks_of(plan: Plan) -> std::ops::Range<u32> {
+    0..u32::try_from(plan.part_count()).unwrap_or(u32::MAX)
+}
+
+/// The chunks in which there is a byte of these ranges. Looks at no chunk twice, however the ranges overlap.
+fn chunks_in(plan: Plan, ranges: &[SentAgain]) -> ChunkSet {
+    let mut set = ChunkSet::none_of(plan.part_count());
+    let mut in_order = ranges.to_vec();
+    in_order.sort_unstable_by_key(|range| range.from);
+    let mut reached = ByteCount::ZERO;
+    for range in in_order {
+        for span in plan.spans(plan.part_start(range.from).max(reached), range.to) {
+            if let Ok(chunk) = u32::try_from(span.offset.get() / plan.part_bytes.get()) {
+                set.insert(chunk);
+            }
+            reached = span.offset.checked_add(plan.part_bytes).unwrap_or(ByteCount::MAX);
+        }
+    }
+    set
+}

@@ -1,0 +1,68 @@
+//! The object's answers about a damaged file: its manifest, and that it is put together anew. Before the latter is decided R2 opens a
+//! multipart upload for it; one that is not used then, since somebody else was first, is aborted.
+
+use upload_core::{
+    log_line::LogLine,
+    repair::Manifest,
+    session::{Change, Decision, Session},
+};
+use worker::Response;
+
+use crate::{
+    platform::{error::Result, logging, metering},
+    rpc::{
+        Command, answer,
+        repair::{RepairUpload, ShowManifest},
+    },
+    upload::{UploadSession, storage, tables},
+};
+
+impl UploadSession {
+    /// The parts that are kept, as they were stored.
+    pub(crate) fn manifest(&self) -> Result<Response> {
+        let rule = &mut |session: &Session, _| {
+            let about = (session.birth.id, session.plan().file_bytes);
+            Decision { answer: session.is_damaged().map(|()| about), change: Change::none() }
+        };
+        let (id, file_bytes) = match self.take(ShowManifest::NAME, None, rule)? {
+            Ok(about) => about,
+            Err(refusal) => return answer::<Manifest>(Err(refusal)),
+        };
+        let (parts, rows) = metering::metered(|| tables::kept_parts(&self.state.storage()));
+        self.charge(rows);
+        answer(Ok(Manifest { id, file_bytes, parts: parts? }))
+    }
+
+    /// Has the file put together anew.
+    pub(crate) async fn repair(&self, body: &str) -> Result<Response> {
+        let asked: RepairUpload = serde_json::from_str(body)?;
+        self.load()?;
+        let key = self.session.borrow().as_ref().and_then(|session| session.next_repair_key(&asked.sent_again).ok());
+        let opened = match &key {
+            Some(key) => self.open_at(key).await?,
+            None => None,
+        };
+        // Crash here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
+        let shown = self.decide_then_show(body, |session, now, asked: &RepairUpload| {
+            session.repair(now, &asked.sent_again, asked.limits, opened.as_deref())
+        })?;
+        let multipart = self.session.borrow().as_ref().and_then(|session| session.multipart_id().map(str::to_owned));
+        if let Some(key) = key
+            && multipart != opened
+        {
+            // Crash here, or fails: R2 drops it after its 7 days.
+            let _aborted = storage::abort(&self.bucket()?, &key, opened.as_deref()).await;
+        }
+        Ok(shown)
+    }
+
+    /// R2's id of a new multipart upload; none where R2 opens none just now.
+    pub(crate) async fn open_at(&self, key: &str) -> Result<Option<String>> {
+        self.charge(metering::OPENING);
+        let opened = storage::open(&self.bucket()?, key).await;
+        if let Err(error) = &opened {
+            logging::error(&LogLine { detail: Some(error.to_string()), ..logging::fault("open") });
+        }
+        Ok(opened.ok())
+    }
+}

@@ -1,0 +1,19 @@
+//! A damaged file is repaired: its client says what it sends again, and the rest is copied from the damaged object.
+
+use durable_objects::rpc::{ask, repair::RepairUpload};
+use upload_core::{
+    operation::Outcome,
+    plan::Limits,
+    repair::SentAgain,
+    units::{ByteCount, UploadId},
+};
+
+use crate::context::{Call, Carried};
+
+/// Has the file put together anew, and shows how the upload stands then.
+pub(crate) async fn carry_out(id: UploadId, sent_again: Vec<SentAgain>, call: Call<'_>) -> Carried {
+    // How long the file may be was looked at when it was created.
+    let limits = Limits { max_upload_bytes: ByteCount::MAX, ..call.config.limits };
+    let repaired = ask(&call.uploads()?, id, &RepairUpload { sent_again, limits }).await?;
+    Ok(repaired.map(Outcome::Status))
+}

@@ -1,0 +1,59 @@
+//! What a damaged file's client does not send again is copied from the damaged object, a chunk at a time.
+
+use durable_objects::{
+    platform::error::Result,
+    rpc::{Door, ask, repair::BeginCopy},
+};
+use upload_core::{
+    caller::Caller,
+    log_line::LogLine,
+    session::{Release, ReleaseReason},
+    units::UploadId,
+};
+use worker::Env;
+
+use crate::{
+    log::{self, Stopwatch},
+    queue::concat::{self, Stopped},
+    storage::bucket::BUCKET_BINDING,
+    transfer::error::Broken,
+};
+
+/// Copies chunks of this upload from its damaged object, for as long as it is this message's turn.
+pub(crate) async fn copy(upload: UploadId, env: &Env) -> Result<()> {
+    let (objects, bucket) = (Door::to_uploads(env, Caller::System)?, env.bucket(BUCKET_BINDING)?);
+    let mut after = None;
+    // A copy of a message that came late finds nothing to do, or somebody else at it.
+    while let Ok(Some(stretch)) = ask(&objects, upload, &BeginCopy { after }).await? {
+        let (watch, attempt) = (Stopwatch::start(), stretch.grant.attempt);
+        let line = LogLine { attempt: Some(attempt), ..LogLine::of("stretch_copied", upload) };
+        match concat::copy(upload, &stretch, &objects, &bucket).await? {
+            Ok(bytes) => log::info(&LogLine { bytes: Some(bytes), duration_ms: Some(watch.elapsed_ms()), ..line }),
+            // Its client sends this chunk itself, or the upload has ended: which of them, the next question tells.
+            Err(Stopped::Refused(refusal)) => {
+                log::info(&LogLine { event: "copying_stopped", code: Some(refusal.code()), ..line });
+            }
+            Err(Stopped::Broken(broken)) => {
+                let (reason, detail) = why(broken)?;
+                log::info(&LogLine { event: "copying_broken", detail: Some(detail), ..line });
+                // Crash here, or fails: it is believed dead after a while, and somebody else is asked.
+                let _counted = ask(&objects, upload, &Release { attempt, reason }).await?;
+                break;
+            }
+        }
+        after = Some(attempt);
+    }
+    Ok(())
+}
+
+/// What to give up for, and what to say of it.
+fn why(broken: Broken) -> Result<(ReleaseReason, String)> {
+    Ok(match broken {
+        Broken::SegmentLost => (ReleaseReason::SegmentLost, "the damaged object is not there".to_owned()),
+        Broken::Superseded => (ReleaseReason::GaveUp, "it was taken over".to_owned()),
+        Broken::MultipartGone => (ReleaseReason::MultipartGone, "the multipart upload is gone".to_owned()),
+        Broken::Storage(error) => (ReleaseReason::GaveUp, error.to_string()),
+        Broken::BodyEnded | Broken::BodyStalled => (ReleaseReason::GaveUp, "the object's bytes ended early".to_owned()),
+        Broken::Fault(error) => return Err(error),
+    })
+}
