@@ -6,12 +6,12 @@ use std::{cell::OnceCell, rc::Rc, str::FromStr, time::Duration};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use upload_core::{
     address::{self, BasePath},
+    api_error::ApiError,
     cors::{AllowedHeaders, AllowedOrigins, Cors},
     event::RetryPolicy,
     ledger::{IDEMPOTENCY_MS, Quota},
     media_types::MediaTypes,
     plan::Limits,
-    refusal::Refusal,
     session::{LATEST_END_MS, Policy},
     token::{KeySet, Secret},
     units::{ByteCount, MIB},
@@ -24,7 +24,7 @@ const MAX_ACTIVE_SECRETS: usize = 2;
 /// The settings as they are, right or wrong.
 pub(crate) struct Settings {
     /// All of them, or what is wrong with the first that is.
-    config: Result<Config, Refusal>,
+    config: Result<Config, ApiError>,
     /// `CORS_ORIGINS` and `CORS_HEADERS`, apart from the rest, for answers that must have their headers even where the rest is
     /// wrong. A list that cannot be read allows nobody, and nothing beside our own headers.
     pub(crate) cors: Cors,
@@ -48,7 +48,7 @@ impl Settings {
     }
 
     /// All of them, where they are right.
-    pub(crate) fn config(&self) -> Result<&Config, &Refusal> {
+    pub(crate) fn config(&self) -> Result<&Config, &ApiError> {
         self.config.as_ref()
     }
 }
@@ -101,7 +101,7 @@ pub(crate) enum Auth {
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum DeleteCompleted {
     /// Whoever has a token in which the application says so.
-    Claim,
+    ReportedPart,
     /// Any token of its owner that has not expired.
     Owner,
 }
@@ -119,7 +119,7 @@ pub(crate) struct TokenSettings {
 
 impl Config {
     /// What is wrong with them only where others rely on it: on a deployed Worker.
-    pub(crate) fn is_safe(&self) -> Result<(), Refusal> {
+    pub(crate) fn is_safe(&self) -> Result<(), ApiError> {
         if self.policy.tombstone_ms < IDEMPOTENCY_MS {
             let least = IDEMPOTENCY_MS / 1000;
             let why =
@@ -130,7 +130,7 @@ impl Config {
     }
 
     /// Reads the settings; refuses naming the first that is missing or malformed.
-    fn read(env: &Env) -> Result<Self, Refusal> {
+    fn read(env: &Env) -> Result<Self, ApiError> {
         cors_origins(env)?;
         cors_headers(env)?;
         let webhook_url = Some(text(env, "ORIGIN_WEBHOOK_URL")?).filter(|url| !url.is_empty());
@@ -183,7 +183,7 @@ impl Config {
 
     /// Refuses times with which a promise would not hold. On the machine itself (`AUTH = "open"`) they may be as short as somebody wants
     /// to see them pass.
-    fn times_hold(&self) -> Result<(), Refusal> {
+    fn times_hold(&self) -> Result<(), ApiError> {
         if matches!(self.auth, Auth::Tokens(_)) && self.policy.tombstone_ms < IDEMPOTENCY_MS {
             let complaint = "is below a day (86400), for which an Idempotency-Key is remembered: a creation that is repeated \
                              would upload a file again that is there";
@@ -194,7 +194,7 @@ impl Config {
 }
 
 /// What would be promised and could not be kept is refused at each upload.
-fn upload_ttl(env: &Env) -> Result<u64, Refusal> {
+fn upload_ttl(env: &Env) -> Result<u64, ApiError> {
     const NAME: &str = "UPLOAD_TTL_SECONDS";
     let ttl_ms = milliseconds(env, NAME)?;
     if ttl_ms > LATEST_END_MS {
@@ -206,7 +206,7 @@ fn upload_ttl(env: &Env) -> Result<u64, Refusal> {
 }
 
 /// Zero switches it off. What is kept ends with the upload's longest life at the latest.
-fn repair_ttl(env: &Env) -> Result<u64, Refusal> {
+fn repair_ttl(env: &Env) -> Result<u64, ApiError> {
     const NAME: &str = "REPAIR_TTL_SECONDS";
     let ttl_ms = milliseconds(env, NAME)?;
     if ttl_ms > LATEST_END_MS {
@@ -216,35 +216,35 @@ fn repair_ttl(env: &Env) -> Result<u64, Refusal> {
     Ok(ttl_ms)
 }
 
-fn delete_completed(env: &Env) -> Result<DeleteCompleted, Refusal> {
+fn delete_completed(env: &Env) -> Result<DeleteCompleted, ApiError> {
     match text(env, "DELETE_COMPLETED")?.as_str() {
-        "claim" => Ok(DeleteCompleted::Claim),
+        "claim" => Ok(DeleteCompleted::ReportedPart),
         "owner" => Ok(DeleteCompleted::Owner),
         _ => Err(missing("DELETE_COMPLETED", "is neither \"claim\" nor \"owner\"")),
     }
 }
 
-fn cors_origins(env: &Env) -> Result<AllowedOrigins, Refusal> {
+fn cors_origins(env: &Env) -> Result<AllowedOrigins, ApiError> {
     const NAME: &str = "CORS_ORIGINS";
     AllowedOrigins::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
-fn cors_headers(env: &Env) -> Result<AllowedHeaders, Refusal> {
+fn cors_headers(env: &Env) -> Result<AllowedHeaders, ApiError> {
     const NAME: &str = "CORS_HEADERS";
     AllowedHeaders::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
-fn public_url(env: &Env) -> Result<Option<String>, Refusal> {
+fn public_url(env: &Env) -> Result<Option<String>, ApiError> {
     const NAME: &str = "PUBLIC_URL";
     address::public_url(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
-fn base_path(env: &Env) -> Result<BasePath, Refusal> {
+fn base_path(env: &Env) -> Result<BasePath, ApiError> {
     const NAME: &str = "BASE_PATH";
     BasePath::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
-fn auth(env: &Env) -> Result<Auth, Refusal> {
+fn auth(env: &Env) -> Result<Auth, ApiError> {
     match text(env, "AUTH")?.as_str() {
         "open" => Ok(Auth::Open),
         "token" => token_settings(env).map(Auth::Tokens),
@@ -252,7 +252,7 @@ fn auth(env: &Env) -> Result<Auth, Refusal> {
     }
 }
 
-fn token_settings(env: &Env) -> Result<TokenSettings, Refusal> {
+fn token_settings(env: &Env) -> Result<TokenSettings, ApiError> {
     let audience = text(env, "TOKEN_AUDIENCE")?;
     if audience.is_empty() {
         return Err(missing("TOKEN_AUDIENCE", "is empty"));
@@ -277,7 +277,7 @@ fn token_settings(env: &Env) -> Result<TokenSettings, Refusal> {
     Ok(TokenSettings { audience, keys, jwks_url })
 }
 
-fn types(env: &Env) -> Result<Option<MediaTypes>, Refusal> {
+fn types(env: &Env) -> Result<Option<MediaTypes>, ApiError> {
     const NAME: &str = "ALLOWED_TYPES";
     let list = text(env, NAME)?;
     if list.is_empty() {
@@ -287,40 +287,40 @@ fn types(env: &Env) -> Result<Option<MediaTypes>, Refusal> {
 }
 
 /// A setting that is missing, or is not what it must be.
-pub(crate) fn missing(name: &str, complaint: &str) -> Refusal {
-    Refusal::NotConfigured { detail: format!("{name} {complaint}.") }
+pub(crate) fn missing(name: &str, complaint: &str) -> ApiError {
+    ApiError::NotConfigured { detail: format!("{name} {complaint}.") }
 }
 
 /// A setting as text.
-pub(crate) fn text(env: &Env, name: &str) -> Result<String, Refusal> {
+pub(crate) fn text(env: &Env, name: &str) -> Result<String, ApiError> {
     let value = env.var(name).map_err(|_| missing(name, "is missing from [vars] in wrangler.toml"))?;
     Ok(value.to_string().trim().to_owned())
 }
 
 /// A setting that is a whole number.
-pub(crate) fn number<T: FromStr>(env: &Env, name: &str) -> Result<T, Refusal> {
+pub(crate) fn number<T: FromStr>(env: &Env, name: &str) -> Result<T, ApiError> {
     text(env, name)?.parse().map_err(|_| missing(name, "is not a whole number that fits"))
 }
 
-fn byte_count(env: &Env, name: &str) -> Result<ByteCount, Refusal> {
+fn byte_count(env: &Env, name: &str) -> Result<ByteCount, ApiError> {
     ByteCount::new(number(env, name)?).ok_or_else(|| missing(name, "is above 2^53 - 1"))
 }
 
-fn milliseconds(env: &Env, name: &str) -> Result<u64, Refusal> {
+fn milliseconds(env: &Env, name: &str) -> Result<u64, ApiError> {
     number::<u32>(env, name).map(|seconds| u64::from(seconds) * 1000)
 }
 
-fn bound(env: &Env, name: &str) -> Result<Option<u64>, Refusal> {
+fn bound(env: &Env, name: &str) -> Result<Option<u64>, ApiError> {
     number(env, name).map(|bound: u64| (bound > 0).then_some(bound))
 }
 
-fn secret(env: &Env, name: &str) -> Result<String, Refusal> {
+fn secret(env: &Env, name: &str) -> Result<String, ApiError> {
     let hint = format!("is not set. Run `wrangler secret put {name}`; locally, `cargo xtask setup` writes .dev.vars");
     env.secret(name).map(|secret| secret.to_string()).map_err(|_| missing(name, &hint))
 }
 
 /// A secret that may be two, with a space or a comma between them while one takes the other's place.
-fn active_secrets(env: &Env, name: &str) -> Result<Vec<String>, Refusal> {
+fn active_secrets(env: &Env, name: &str) -> Result<Vec<String>, ApiError> {
     let text = secret(env, name)?;
     let secrets: Vec<_> = text.split([',', ' ', '\n']).filter(|one| !one.is_empty()).map(str::to_owned).collect();
     match secrets.len() {
@@ -331,14 +331,14 @@ fn active_secrets(env: &Env, name: &str) -> Result<Vec<String>, Refusal> {
 }
 
 /// Standard Webhooks, "Secrets": `whsec_` and 24 to 64 bytes in base64.
-fn webhook_secrets(env: &Env) -> Result<Vec<Secret>, Refusal> {
+fn webhook_secrets(env: &Env) -> Result<Vec<Secret>, ApiError> {
     const NAME: &str = "WEBHOOK_SECRET";
     let key = |text: &String| STANDARD.decode(text.strip_prefix("whsec_")?).ok().and_then(Secret::of_webhooks);
     let secrets = active_secrets(env, NAME)?.iter().map(key).collect::<Option<_>>();
     secrets.ok_or_else(|| missing(NAME, "is not `whsec_` and 24 to 64 bytes in base64"))
 }
 
-fn download_secrets(env: &Env) -> Result<Vec<Secret>, Refusal> {
+fn download_secrets(env: &Env) -> Result<Vec<Secret>, ApiError> {
     const NAME: &str = "DOWNLOAD_SECRET";
     let secrets = active_secrets(env, NAME)?.into_iter().map(Secret::new).collect::<Option<_>>();
     secrets.ok_or_else(|| missing(NAME, "is shorter than 32 characters"))

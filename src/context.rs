@@ -3,20 +3,20 @@
 use std::time::Duration;
 
 use durable_objects::platform::error::{Error, Result};
-use durable_objects::rpc::Door;
+use durable_objects::rpc::ObjectClient;
 use futures_channel::oneshot;
-use upload_core::{operation::Outcome, refusal::Refusal};
+use upload_core::{api_error::ApiError, operation::Outcome};
 use worker::{Bucket, Context, Env};
 
 use crate::{access::Access, config::Config, http::server_timing::Timings, storage::bucket::BUCKET_BINDING};
 
 /// What an operation comes to: an outcome or a refusal; or else a fault, which is ours.
-pub(crate) type Carried = Result<Result<Outcome, Refusal>>;
+pub(crate) type HandlerResult = Result<Result<Outcome, ApiError>>;
 
 /// What storing bytes takes. Owned, since storing outlives its request.
-pub(crate) struct Storing {
+pub(crate) struct TransferContext {
     /// The way to the upload's object.
-    pub(crate) objects: Door,
+    pub(crate) objects: ObjectClient,
     /// Where the bytes go.
     pub(crate) bucket: Bucket,
     /// How long a body may bring too little.
@@ -27,7 +27,7 @@ pub(crate) struct Storing {
 
 /// One request's surroundings.
 #[derive(Clone, Copy)]
-pub(crate) struct Call<'a> {
+pub(crate) struct RequestContext<'a> {
     /// The deployment's settings.
     pub(crate) config: &'a Config,
     /// The bindings.
@@ -42,21 +42,21 @@ pub(crate) struct Call<'a> {
     pub(crate) access: &'a Access,
 }
 
-impl Call<'_> {
+impl RequestContext<'_> {
     /// The way to uploads, for whoever asks.
-    pub(crate) fn uploads(self) -> Result<Door> {
-        Door::to_uploads(self.env, self.access.caller.clone())
+    pub(crate) fn uploads(self) -> Result<ObjectClient> {
+        ObjectClient::to_uploads(self.env, self.access.caller.clone())
     }
 
     /// What storing bytes takes, for whoever asks.
-    pub(crate) fn storing(self) -> Result<Storing> {
+    pub(crate) fn storing(self) -> Result<TransferContext> {
         let (objects, bucket) = (self.uploads()?, self.env.bucket(BUCKET_BINDING)?);
-        Ok(Storing { objects, bucket, stalled_after: self.config.stalled_after, timings: self.timings.clone() })
+        Ok(TransferContext { objects, bucket, stalled_after: self.config.stalled_after, timings: self.timings.clone() })
     }
 
     /// Runs the work in a task of its own, and waits for it. In production a handler ends with its client, and only such a
     /// task survives, for at most 30 seconds.
-    pub(crate) async fn outliving_its_client<T: 'static>(self, work: impl Future<Output = T> + 'static) -> Result<T> {
+    pub(crate) async fn run_with_wait_until<T: 'static>(self, work: impl Future<Output = T> + 'static) -> Result<T> {
         let (done, answer) = oneshot::channel();
         self.context.wait_until(async move {
             // Nobody waits any more where the handler has ended.

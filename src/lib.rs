@@ -1,18 +1,13 @@
-//! The Worker: HTTP, bytes, and the queue. Decides nothing about uploads: what may happen to one is decided in its object.
+//! The Worker: HTTP, bytes, and the queue. It decides nothing about uploads: what may happen to one is decided in its Durable Object.
 //!
-//! * `front`: a request in, an answer out, with CORS and a log line. `auth`: whose request it is, and what it may.
-//! * `uploads`: operations, carried out through the object.
-//! * `create`: a new upload. `append`: a chunk, granted, then stored and counted by an `attempt`; `relay` over `streams`: a body into storage, and its
-//!   digests by the way; `patience`: how long a body may bring too little; `renewal`: that a part is still under way; `tail`: what a part begins with.
-//!   `append_unsized`: a chunk that does not say how long it is; `gathering` into memory, which is `held`. `document`: a body that says what is
-//!   asked. `call`: what every operation is carried out with.
-//! * `compose`: a new upload that is put together from others. `copying`: its bytes.
-//! * `repairing`: a file without its declared digest is put together anew.
-//! * `direct`: parts that the client stores itself, under signed URLs.
-//! * `download`: the object out, by signed URL. `events`: how an upload stands, live.
-//! * `config`: the settings. `cors`: what other sites may do. `signed_url`: links to objects. `log`: lines, and when it is.
-//! * `health`: whether it runs, and whether it is ready. `timings`: where a request's time went.
-//! * `queue_consumer` and `webhook`: the origin is told. `verification`: an object read back.
+//! * `http`: a request in, an answer out. `router` understands it, has it handled and renders the answer; `cors`, `health`, `server_timing`.
+//! * `access`: whose request it is, and what it may: tokens, key sets, signed URLs, limits on the pace of creations.
+//! * `handlers`: one file for each thing that a client can ask for; `create` and `append` are the main ones.
+//! * `transfer`: the bytes of a body on their way into storage: `attempt` stores and commits part by part, `relay` moves the bytes into R2 and the
+//!   digests, `idle_timeout` ends bodies that stall, `prefix` is what a part begins with, `gathering` holds bodies of unknown length.
+//! * `storage`: the bucket, by its binding and by its S3 API.
+//! * `queue`: the consumer: `webhook` tells the origin, `concat` and `repair` copy, `verify` reads objects back.
+//! * `context`: what a handler is given beside the request. `config`: the settings. `log`: lines, and what time it is.
 
 // Wasm needs `unsafe` nowhere in this package: the bindings are wasm-bindgen's.
 #![deny(unsafe_code)]
@@ -32,7 +27,7 @@ use durable_objects::platform::error::Result;
 use worker::{Context, Env, MessageBatch, Request, Response, event};
 
 // A class that the root package does not name vanishes from the wasm.
-use durable_objects::rpc::upload::Errand;
+use durable_objects::rpc::upload::QueueMessage;
 pub use durable_objects::{OwnerLedger, UploadSession};
 
 /// Called once, when an isolate loads the Worker.
@@ -54,7 +49,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
 
 /// Called for every batch of either queue. Never returns an error: that would take the whole isolate down.
 #[event(queue)]
-async fn queue(batch: MessageBatch<Errand>, env: Env, _context: Context) -> Result<()> {
+async fn queue(batch: MessageBatch<QueueMessage>, env: Env, _context: Context) -> Result<()> {
     log::bind(&env);
     queue::consume(&batch, &env).await;
     Ok(())

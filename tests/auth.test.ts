@@ -210,7 +210,7 @@ test("a size that the token does not allow is refused at creation, and where it 
   assert.equal(reply.status, 413, reply.body.toString());
 });
 
-test("a type that is not allowed is refused at creation, in every dialect", async () => {
+test("a type that is not allowed is refused at creation, in every protocol", async () => {
   const images = tokenOf("grace", { quayside: { types: ["image/*"] } });
   assertRefused(await init(images, { contentType: "text/html" }), 415, "type-not-allowed");
   assertRefused(await init(images), 415, "type-not-allowed");

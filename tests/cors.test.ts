@@ -21,7 +21,7 @@ function preflight(stack: Stack, path: string, method: string, origin = page): P
   return stack.client.request("OPTIONS", path, { headers: { Origin: origin, ...asked } });
 }
 
-test("the preflight allows every method and header of the dialect", async () => {
+test("the preflight allows every method and header of the protocol", async () => {
   for (const [path, method] of [
     ["/upload/init", "POST"],
     [`/upload/${unknown}`, "PUT"],

@@ -1,4 +1,4 @@
-// Every route in every dialect, and everybody who has no business there: to them the upload is not there, word for word as if
+// Every route in every protocol, and everybody who has no business there: to them the upload is not there, word for word as if
 // it never had been; and it stands afterwards as it stood before. The matrix is counted, and the count is checked.
 
 import assert from "node:assert/strict";
@@ -213,18 +213,18 @@ test("no intruder creates anything, or sees a list that is not theirs", async ()
     ],
   ];
   for (const [who, headers, status] of intruders.filter(([, , status]) => status === 401)) {
-    for (const [dialect, ask] of creations) {
+    for (const [protocol, ask] of creations) {
       const reply = await ask("", headers);
-      assert.equal(reply.status, status, `${who}, ${dialect}: ${reply.body}`);
-      assert.ok(reply.header("WWW-Authenticate")?.startsWith("Bearer"), `${who}, ${dialect}`);
+      assert.equal(reply.status, status, `${who}, ${protocol}: ${reply.body}`);
+      assert.ok(reply.header("WWW-Authenticate")?.startsWith("Bearer"), `${who}, ${protocol}`);
       cells++;
     }
     assert.equal((await client.request("GET", "/uploads", { headers })).status, 401, who);
     cells++;
   }
   for (const bound of [victim.uploadToken, mint(stack, claimsOf("alice", { quayside: { upload: victim.uploadId } }))]) {
-    for (const [dialect, ask] of creations) {
-      assert.equal((await ask("", bearer(bound))).status, 403, dialect);
+    for (const [protocol, ask] of creations) {
+      assert.equal((await ask("", bearer(bound))).status, 403, protocol);
       cells++;
     }
     assert.equal((await client.request("GET", "/uploads", { headers: bearer(bound) })).status, 403);

@@ -1,5 +1,5 @@
 // A file that fits one request, but has several parts. Where it comes as a whole with a checksum it is put into R2 as one object: one
-// class A operation, in whatever dialect. Any other chunk has R2's multipart upload opened first, and the upload has it from then on.
+// class A operation, in whatever protocol. Any other chunk has R2's multipart upload opened first, and the upload has it from then on.
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";

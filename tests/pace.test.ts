@@ -67,7 +67,7 @@ test("a file that is sent in pieces counts once: pieces hardly count", async () 
   assert.ok(pieces.length >= 11 * BY_OWNER, `${pieces.length} of ${12 * BY_OWNER} pieces were created`);
 });
 
-test("whoever came too often is told when to come again, in every dialect, and a page may read it", async () => {
+test("whoever came too often is told when to come again, in every protocol, and a page may read it", async () => {
   const owner = bearer(mint(stack, claimsOf("often")));
   const headers = { Origin: "https://app.example.com", ...owner };
   const creations: [string, () => Promise<Reply>][] = [
@@ -97,17 +97,17 @@ test("whoever came too often is told when to come again, in every dialect, and a
       },
     ],
   ];
-  for (const [dialect, create] of creations) {
+  for (const [protocol, create] of creations) {
     let reply = await create();
     // A minute may end between two of them.
     for (let round = 0; round <= 2 * BY_OWNER && reply.status !== 429; round++) {
       await client.init({ fileName: "a", fileSize: 1 }, headers);
       reply = await create();
     }
-    assert.equal(reply.status, 429, `${dialect}: ${reply.body}`);
-    assert.equal(reply.header("Retry-After"), "60", dialect);
-    assert.equal(reply.header("Access-Control-Allow-Origin"), "*", dialect);
-    assert.match(String(reply.header("Access-Control-Expose-Headers")), /Retry-After/i, dialect);
+    assert.equal(reply.status, 429, `${protocol}: ${reply.body}`);
+    assert.equal(reply.header("Retry-After"), "60", protocol);
+    assert.equal(reply.header("Access-Control-Allow-Origin"), "*", protocol);
+    assert.match(String(reply.header("Access-Control-Expose-Headers")), /Retry-After/i, protocol);
   }
 });
 

@@ -1,4 +1,4 @@
-// A file of one part is put into R2 as one object: one class A operation, in whatever dialect it comes. Each attempt has a key of
+// A file of one part is put into R2 as one object: one class A operation, in whatever protocol it comes. Each attempt has a key of
 // its own, so that whoever was believed dead can finish as late as it likes; and what does not count does not stay.
 
 import assert from "node:assert/strict";

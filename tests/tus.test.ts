@@ -47,7 +47,7 @@ test("OPTIONS tells what is spoken, whatever version it is asked in", async () =
       "Tus-Checksum-Algorithm": "md5,sha1,sha256,sha384,sha512,crc32,crc32c,crc64nvme",
       "Accept-Patch": "application/partial-upload",
     });
-    assert.match(reply.header("Upload-Limit") ?? "", /max-append-size=\d+/, "the other dialect at this address");
+    assert.match(reply.header("Upload-Limit") ?? "", /max-append-size=\d+/, "the other protocol at this address");
   }
 });
 

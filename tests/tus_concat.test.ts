@@ -135,7 +135,7 @@ test("the length is told when it is known, and the offset only with the object",
   }
 });
 
-test("nothing can be added to what is put together, in no dialect", async () => {
+test("nothing can be added to what is put together, in no protocol", async () => {
   const done = await composed([await piece(Buffer.from("done"))]);
   const waiting = await composed([await promised({ "Upload-Length": 5 })]);
   for (const url of [done, waiting]) {

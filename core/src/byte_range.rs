@@ -1,6 +1,6 @@
 //! The `Range` of a download (RFC 9110, section 14): which bytes of the object are wanted.
 
-use crate::{refusal::Refusal, units::ByteCount};
+use crate::{api_error::ApiError, units::ByteCount};
 
 /// The wanted bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,10 +26,10 @@ enum Spec {
 }
 
 /// Reads a `Range` header against an object's size. One that is malformed, or of another unit, is to be ignored.
-pub fn wanted(range: Option<&str>, object_bytes: ByteCount) -> Result<Wanted, Refusal> {
+pub fn wanted(range: Option<&str>, object_bytes: ByteCount) -> Result<Wanted, ApiError> {
     let Some(spec) = range.and_then(single) else { return Ok(Wanted::Whole) };
     let size = object_bytes.get();
-    let unsatisfiable = Err(Refusal::RangeNotSatisfiable { object_bytes });
+    let unsatisfiable = Err(ApiError::RangeNotSatisfiable { object_bytes });
     match spec {
         Spec::Last(0) => unsatisfiable,
         // The last bytes of no bytes are all of them, and no `Content-Range` could say so.
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn ranges_of_ten_bytes() {
-        let unsatisfiable = Err(Refusal::RangeNotSatisfiable { object_bytes: 10.into() });
+        let unsatisfiable = Err(ApiError::RangeNotSatisfiable { object_bytes: 10.into() });
         let some = |first, last| Ok(Wanted::Range { first, last });
         for (range, expected) in [
             ("bytes=0-0", some(0, 0)),

@@ -41,7 +41,7 @@ pub enum Caller {
     Owner(String),
     /// Somebody with a token that was good once. An upload that was created with it is still theirs: its chunks may take
     /// longer than the token lives.
-    Creator(TokenHash),
+    Principal(TokenHash),
     /// Somebody with the token of one upload.
     Holder {
         /// The upload.
@@ -79,7 +79,7 @@ impl Caller {
         match self {
             Self::System => true,
             Self::Owner(owner) => owner == upload.owner,
-            Self::Creator(token) => upload.created_with == Some(*token),
+            Self::Principal(token) => upload.created_with == Some(*token),
             // An application that mints for its own users may name an upload of somebody else's: both must be right.
             Self::Holder { upload: id, owner } => {
                 *id == upload.upload && owner.as_deref().is_none_or(|owner| owner == upload.owner)
@@ -103,8 +103,8 @@ mod tests {
             (Caller::Owner("alice".to_owned()), true),
             (Caller::Owner("Alice".to_owned()), false),
             (Caller::Owner(String::new()), false),
-            (Caller::Creator(token), true),
-            (Caller::Creator(TokenHash::of("a.b.d")), false),
+            (Caller::Principal(token), true),
+            (Caller::Principal(TokenHash::of("a.b.d")), false),
             (Caller::Holder { upload: id, owner: None }, true),
             (Caller::Holder { upload: other, owner: None }, false),
             (Caller::Holder { upload: id, owner: Some("alice".to_owned()) }, true),
@@ -113,7 +113,7 @@ mod tests {
         ] {
             assert_eq!(caller.may_use(upload), may, "{caller:?}");
         }
-        assert!(!Caller::Creator(token).may_use(without_token));
+        assert!(!Caller::Principal(token).may_use(without_token));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What an upload has cost: the operations that the platform charges for, counted by the upload's object while it works.
 //!
-//! The counts are kept with [`crate::session::Progress`], so they are stored whenever that row is written anyway, and never
+//! The counts are kept with [`crate::session::UploadState`], so they are stored whenever that row is written anyway, and never
 //! by a write of their own. What was counted since is lost when the object is put to sleep: of a sequential upload at
 //! most what follows its newest attempt's begin; of a parallel one everything since its creation, of which
 //! [`Cost::of_lanes`] then takes the place. The object of a direct upload sleeps while its parts are under way, so there the row

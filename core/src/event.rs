@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    refusal::Refusal,
+    api_error::ApiError,
     units::{UnixMs, UploadId},
     upload::DeliveryState,
 };
@@ -173,15 +173,15 @@ impl Delivery {
     }
 
     /// An operator wants it sent again, with all its attempts anew: not while it is on its way, and not over and over.
-    pub fn again(&self, now: UnixMs) -> Result<Self, Refusal> {
+    pub fn again(&self, now: UnixMs) -> Result<Self, ApiError> {
         let since_ms = self.redelivered_at.map_or(REDELIVERY_PACE_MS, |at| now.ms_since(at));
         if since_ms < REDELIVERY_PACE_MS {
             let retry_after_ms = REDELIVERY_PACE_MS - since_ms;
             let retry_after_seconds = u32::try_from(retry_after_ms.div_ceil(1000)).unwrap_or(u32::MAX);
-            return Err(Refusal::RedeliveredRecently { retry_after_seconds });
+            return Err(ApiError::RedeliveredRecently { retry_after_seconds });
         }
         if self.state == DeliveryState::Queued {
-            return Err(Refusal::NothingToRedeliver);
+            return Err(ApiError::NothingToRedeliver);
         }
         let redelivered_at = Some(now);
         Ok(Self { state: DeliveryState::Queued, attempts: 0, next_send_at: now, redelivered_at, ..self.clone() })
@@ -211,13 +211,13 @@ mod tests {
         let (second, verdict) = first.refused(UnixMs(10), policy, None, 1000);
         assert_eq!(verdict, Verdict::RetryAfter { delay_seconds: 1 });
         assert_eq!(second.next_send_at, UnixMs(10 + 1000 + 1000));
-        assert_eq!(second.again(UnixMs(20)), Err(Refusal::NothingToRedeliver), "it is on its way");
+        assert_eq!(second.again(UnixMs(20)), Err(ApiError::NothingToRedeliver), "it is on its way");
         let (failed, verdict) = second.begun(UnixMs(1010), 1000, 1000, None).refused(UnixMs(1020), policy, None, 1000);
         assert_eq!((failed.state, verdict), (DeliveryState::Failed, Verdict::GiveUp));
         let again = failed.again(UnixMs(9000)).unwrap();
         assert_eq!((again.state, again.attempts, again.next_send_at), (DeliveryState::Queued, 0, UnixMs(9000)));
         let taken = again.begun(UnixMs(9_100), 1000, 1000, None).acknowledged();
-        let too_soon = Refusal::RedeliveredRecently { retry_after_seconds: 9 };
+        let too_soon = ApiError::RedeliveredRecently { retry_after_seconds: 9 };
         assert_eq!(taken.again(UnixMs(10_500)), Err(too_soon), "nobody has it sent over and over");
         assert!(taken.again(UnixMs(19_000)).is_ok());
     }

@@ -12,8 +12,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    api_error::ApiError,
     integrity::{Crc64Nvme, Sha256Digest},
-    refusal::Refusal,
     units::{ByteCount, UnixMs, UploadId},
 };
 
@@ -70,7 +70,7 @@ pub enum EntryKind {
     /// An upload.
     File,
     /// A piece that others are put together from. It is no upload that anybody lists.
-    Piece,
+    Partial,
 }
 
 /// What an entry is found by: newer ones come later.
@@ -135,7 +135,7 @@ impl Idempotency {
 /// A stored object whose SHA-256 has been verified.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Fingerprint {
+pub struct StoredObject {
     /// The SHA-256 of its bytes.
     pub sha256: Sha256Digest,
     /// The upload that brought it.
@@ -159,7 +159,7 @@ pub enum Admission {
     /// The same creation has been asked before: this is its upload.
     Repeated(UploadId),
     /// These bytes are stored already, if the object is still there.
-    Known(Fingerprint),
+    Known(StoredObject),
 }
 
 impl EntryName {
@@ -184,7 +184,7 @@ impl Usage {
     pub fn with(self, kind: EntryKind) -> Self {
         match kind {
             EntryKind::File => Self { open_uploads: self.open_uploads.saturating_add(1), ..self },
-            EntryKind::Piece => Self { open_pieces: self.open_pieces.saturating_add(1), ..self },
+            EntryKind::Partial => Self { open_pieces: self.open_pieces.saturating_add(1), ..self },
         }
     }
 
@@ -196,19 +196,19 @@ impl Usage {
 
 impl Quota {
     /// Whether another upload of so many bytes fits.
-    pub fn admit(self, usage: Usage, kind: EntryKind, bytes: ByteCount, now: UnixMs) -> Result<(), Refusal> {
+    pub fn admit(self, usage: Usage, kind: EntryKind, bytes: ByteCount, now: UnixMs) -> Result<(), ApiError> {
         if self.open_uploads.is_some_and(|bound| usage.with(kind).uploads() > bound) {
-            return Err(Refusal::QuotaExceeded { quota: "open uploads".to_owned(), retry_after_seconds: None });
+            return Err(ApiError::QuotaExceeded { quota: "open uploads".to_owned(), retry_after_seconds: None });
         }
         self.take(usage, bytes, now)
     }
 
     /// Whether so many bytes more fit.
-    pub fn take(self, usage: Usage, bytes: ByteCount, now: UnixMs) -> Result<(), Refusal> {
+    pub fn take(self, usage: Usage, bytes: ByteCount, now: UnixMs) -> Result<(), ApiError> {
         let exceeds =
             |bound: Option<u64>, used: u64| bound.is_some_and(|bound| used.saturating_add(bytes.get()) > bound);
         if exceeds(self.open_bytes, usage.open_bytes) {
-            return Err(Refusal::QuotaExceeded {
+            return Err(ApiError::QuotaExceeded {
                 quota: "bytes of open uploads".to_owned(),
                 retry_after_seconds: None,
             });
@@ -216,7 +216,7 @@ impl Quota {
         if exceeds(self.bytes_per_day, usage.bytes_today) {
             let until_tomorrow_ms = MS_PER_DAY - now.0 % MS_PER_DAY;
             let retry_after_seconds = u32::try_from(until_tomorrow_ms.div_ceil(1000)).ok();
-            return Err(Refusal::QuotaExceeded { quota: "bytes per day".to_owned(), retry_after_seconds });
+            return Err(ApiError::QuotaExceeded { quota: "bytes per day".to_owned(), retry_after_seconds });
         }
         Ok(())
     }
@@ -299,7 +299,7 @@ mod tests {
         ] {
             let answer = quota.admit(usage, EntryKind::File, ByteCount::new(bytes).unwrap(), now);
             let expected = expected.map_or(Ok(()), |(quota, retry_after_seconds)| {
-                Err(Refusal::QuotaExceeded { quota: quota.to_owned(), retry_after_seconds })
+                Err(ApiError::QuotaExceeded { quota: quota.to_owned(), retry_after_seconds })
             });
             assert_eq!(answer, expected, "{usage:?} + {bytes}");
         }
@@ -312,12 +312,12 @@ mod tests {
         let quota = Quota { open_uploads: Some(3), ..Quota::default() };
         let usage = |open_uploads, open_pieces| Usage { open_uploads, open_pieces, ..Usage::default() };
         for (usage, kind, fits) in [
-            (usage(0, 0), EntryKind::Piece, true),
-            (usage(2, 99), EntryKind::Piece, true),
-            (usage(2, 100), EntryKind::Piece, false),
+            (usage(0, 0), EntryKind::Partial, true),
+            (usage(2, 99), EntryKind::Partial, true),
+            (usage(2, 100), EntryKind::Partial, false),
             (usage(2, 1), EntryKind::File, false),
             (usage(1, 100), EntryKind::File, true),
-            (usage(0, 300), EntryKind::Piece, false),
+            (usage(0, 300), EntryKind::Partial, false),
         ] {
             assert_eq!(quota.admit(usage, kind, 0.into(), UnixMs(0)).is_ok(), fits, "{usage:?} and {kind:?}");
         }

@@ -8,7 +8,7 @@
 //! * [`upload`]: an upload as everybody sees it.
 //! * [`plan`]: part sizes, part numbers and their arithmetic.
 //! * [`chunk`]: the bytes of one request. [`chunk_set`]: some of the chunks of an upload.
-//! * [`dialect`]: HTTP in, [`operation::Operation`] out, and answers back. Knows no session.
+//! * [`protocol`]: HTTP in, [`operation::Operation`] out, and answers back. Knows no session.
 //! * [`address`]: where the service is in URLs.
 //! * [`preconditions`]: whether an object is wanted, and how much of it. [`http_date`]: dates in headers.
 //! * [`direct`]: what is asked and answered where parts never pass this service.
@@ -21,6 +21,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod api_error;
+mod api_error_advice;
+pub mod history;
+pub mod presigned;
+pub mod protocol;
+pub mod read_size;
+
 pub mod address;
 pub mod byte_range;
 pub mod caller;
@@ -28,8 +35,6 @@ pub mod chunk;
 pub mod chunk_set;
 pub mod cors;
 pub mod cost;
-pub mod dialect;
-pub mod direct;
 pub mod event;
 pub mod gathering;
 pub mod http_date;
@@ -41,15 +46,11 @@ pub mod operation;
 pub mod outbox;
 pub mod plan;
 pub mod preconditions;
-pub mod refusal;
-mod refusal_advice;
 pub mod repair;
 pub mod s3;
 pub mod session;
 pub mod storage_fault;
-pub mod stride;
 pub mod telemetry;
 pub mod token;
-pub mod trail;
 pub mod units;
 pub mod upload;

@@ -1,4 +1,4 @@
-//! What a client can want, whatever dialect it says it in.
+//! What a client can want, whatever protocol it says it in.
 
 use crate::{
     chunk::Completion,
@@ -34,7 +34,7 @@ pub enum Operation {
     /// How it stands; disturbs nobody.
     Status(UploadId),
     /// What has happened to it.
-    Trail(UploadId),
+    History(UploadId),
     /// How it stands, told again at every change, over a WebSocket.
     Watch(Watch),
     /// Which parts a damaged upload has.
@@ -48,7 +48,7 @@ pub enum Operation {
     /// Send the event again.
     Redeliver(UploadId),
     /// Something about parts that the client stores itself.
-    Direct(UploadId, crate::direct::Wish),
+    Direct(UploadId, crate::presigned::PresignRequest),
     /// The object itself, by signed URL.
     Download(Download),
     /// The object itself for its owner; how the upload stands while there is none.
@@ -75,7 +75,7 @@ impl Operation {
             | Self::Manifest(id)
             | Self::Probe(id, _)
             | Self::Status(id)
-            | Self::Trail(id)
+            | Self::History(id)
             | Self::Complete(id)
             | Self::Cancel(id)
             | Self::Redeliver(id) => Some(*id),
@@ -230,7 +230,7 @@ pub enum Outcome {
         upload_token: Option<String>,
     },
     /// These bytes are stored already.
-    Duplicate(crate::ledger::Fingerprint),
+    Duplicate(crate::ledger::StoredObject),
     /// The owner's open uploads, newest first: a page of them.
     Listed {
         /// As they stand.
@@ -256,7 +256,7 @@ pub enum Outcome {
         object: Option<crate::upload::ObjectFacts>,
     },
     /// What came of a wish about direct parts.
-    Granted(crate::direct::Granted),
+    PresignResponse(crate::presigned::PresignResponse),
     /// Where to go on.
     Probed(Snapshot),
     /// How it stands.
@@ -264,7 +264,7 @@ pub enum Outcome {
     /// Which parts it has.
     Manifest(Manifest),
     /// What has happened to it.
-    Trail(UploadId, crate::trail::Trail),
+    History(UploadId, crate::history::History),
     /// It is being completed, or is complete.
     Completing(Snapshot),
     /// It is gone.

@@ -2,9 +2,9 @@
 //! 13.2.2, and then its range (section 14).
 
 use crate::{
+    api_error::ApiError,
     byte_range::{self, Wanted},
     http_date,
-    refusal::Refusal,
     units::{ByteCount, UnixMs},
 };
 
@@ -47,9 +47,9 @@ pub enum Selected {
 
 impl Conditions {
     /// What a GET is to be answered.
-    pub fn select(&self, current: Current<'_>) -> Result<Selected, Refusal> {
+    pub fn select(&self, current: Current<'_>) -> Result<Selected, ApiError> {
         if !self.holds(current) {
-            return Err(Refusal::PreconditionFailed { etag: current.etag.to_owned() });
+            return Err(ApiError::PreconditionFailed { etag: current.etag.to_owned() });
         }
         if self.client_has(current) {
             return Ok(Selected::NotModified);
@@ -154,8 +154,8 @@ mod tests {
             Ok(Selected::Bytes(Wanted::Whole)) => "200",
             Ok(Selected::Bytes(Wanted::Range { first: 2, last: 5 })) => "206",
             Ok(Selected::NotModified) => "304",
-            Err(Refusal::PreconditionFailed { etag }) if etag == "abc" => "412",
-            Err(Refusal::RangeNotSatisfiable { .. }) => "416",
+            Err(ApiError::PreconditionFailed { etag }) if etag == "abc" => "412",
+            Err(ApiError::RangeNotSatisfiable { .. }) => "416",
             other => panic!("{headers:?}: {other:?}"),
         }
     }

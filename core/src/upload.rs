@@ -1,5 +1,5 @@
 //! An upload as everybody sees it: what the client said of the file, where the upload is in its life, and how it stands. What
-//! dialects render and sessions report; neither knows more of the other.
+//! protocols render and sessions report; neither knows more of the other.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub struct FileInfo {
     pub sha256: Option<Sha256Digest>,
     /// The CRC-64/NVME that the whole file must have.
     pub crc64nvme: Option<Crc64Nvme>,
-    /// What the dialect that created the upload wants to have back when it renders it. Nobody else looks into it.
+    /// What the protocol that created the upload wants to have back when it renders it. Nobody else looks into it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memo: Option<String>,
 }
@@ -39,7 +39,7 @@ pub enum Purpose {
     #[default]
     File,
     /// To be put together with others. The origin never hears of it, and it goes when its time is over.
-    Piece,
+    Partial,
     /// The bytes of these pieces one after the other. No client adds to it.
     Composition(Vec<UploadId>),
 }

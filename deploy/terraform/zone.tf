@@ -6,7 +6,7 @@ locals {
   # Bytes: each is one of hundreds of the same upload, and looks like nothing a rule knows.
   chunk = "(${local.host} and ${local.paths} and http.request.method in {\"PUT\" \"PATCH\"})"
 
-  # New uploads, in any dialect.
+  # New uploads, in any protocol.
   creation = "(${local.host} and http.request.method eq \"POST\" and http.request.uri.path in {\"/upload/init\" \"/files\"})"
 }
 

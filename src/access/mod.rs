@@ -17,13 +17,13 @@ use std::{cell::Cell, net::IpAddr};
 
 use durable_objects::platform::error::Result;
 use upload_core::{
+    api_error::ApiError,
     caller::{Caller, TokenHash},
-    dialect::Head,
     log_line::LogLine,
     operation::Operation,
-    refusal::Refusal,
+    protocol::Head,
     session::DeleteRight,
-    token::{Claims, Genuine, Key, KeySet, Permit, TokenFault, Unverified, upload_token},
+    token::{Claims, Genuine, Key, KeySet, TokenFault, Unverified, UploadPolicy, upload_token},
     units::UnixMs,
     upload::Purpose,
 };
@@ -47,20 +47,20 @@ pub(crate) struct Access {
     /// Who asks.
     pub(crate) caller: Caller,
     /// What may be created, by whom that may create anything.
-    creator: Option<Creator>,
+    creator: Option<Principal>,
     /// What may be put together from what was created before, by whom that may do no more.
-    composer: Option<Creator>,
+    composer: Option<Principal>,
     /// What may be deleted of the uploads that are the caller's.
     pub(crate) delete_right: DeleteRight,
 }
 
 /// Somebody who may create uploads.
 #[derive(Clone)]
-pub(crate) struct Creator {
+pub(crate) struct Principal {
     /// Whose they will be.
     pub(crate) owner: String,
     /// What they may be.
-    pub(crate) permit: Permit,
+    pub(crate) permit: UploadPolicy,
     /// The token, to be known again. None where anybody may upload.
     pub(crate) token: Option<TokenHash>,
 }
@@ -78,24 +78,24 @@ impl Access {
 
     /// Who may create uploads for this purpose. Whose token has expired may still put together what was created with it: the
     /// pieces themselves see to that.
-    pub(crate) fn creator(&self, purpose: &Purpose) -> std::result::Result<&Creator, Refusal> {
+    pub(crate) fn creator(&self, purpose: &Purpose) -> std::result::Result<&Principal, ApiError> {
         let composer = self.composer.as_ref().filter(|_| matches!(purpose, Purpose::Composition(_)));
         self.lister().or_else(|refusal| composer.ok_or(refusal))
     }
 
     /// Who may list the uploads that are theirs.
-    pub(crate) fn lister(&self) -> std::result::Result<&Creator, Refusal> {
+    pub(crate) fn lister(&self) -> std::result::Result<&Principal, ApiError> {
         self.creator.as_ref().ok_or_else(|| match self.caller {
-            Caller::Creator(_) => Refusal::TokenExpired,
-            _ => Refusal::NotPermitted { detail: "The token is for one upload, and for nothing else.".to_owned() },
+            Caller::Principal(_) => ApiError::TokenExpired,
+            _ => ApiError::NotPermitted { detail: "The token is for one upload, and for nothing else.".to_owned() },
         })
     }
 
     /// What the caller is told instead, whose token has expired: that there is no such upload would make it give up, and a new
     /// token may be all it needs. Nothing is given away: it is told the same of uploads that there never were.
-    pub(crate) fn restate(&self, refusal: Refusal) -> Refusal {
+    pub(crate) fn restate(&self, refusal: ApiError) -> ApiError {
         match (&self.caller, refusal) {
-            (Caller::Creator(_), Refusal::UploadNotFound) => Refusal::TokenExpired,
+            (Caller::Principal(_), ApiError::UploadNotFound) => ApiError::TokenExpired,
             (_, refusal) => refusal,
         }
     }
@@ -108,7 +108,7 @@ pub(crate) async fn identify(
     config: &Config,
     host: &str,
     context: &Context,
-) -> Result<std::result::Result<Access, Refusal>> {
+) -> Result<std::result::Result<Access, ApiError>> {
     // What may be uploaded is no secret, and a signed URL says itself what it is for: it is looked at before anything else.
     if matches!(operation, Operation::Discover | Operation::Download(_)) {
         return Ok(Ok(Access::system()));
@@ -116,7 +116,7 @@ pub(crate) async fn identify(
     match &config.auth {
         Auth::Open => Ok(anybody(host)),
         Auth::Tokens(settings) => match presented(head) {
-            None => Ok(Err(Refusal::Unauthorized)),
+            None => Ok(Err(ApiError::Unauthorized)),
             Some(token) if upload_token::is_one(token) => Ok(holder(token, operation, config)),
             Some(token) => by_token(token, settings, config.delete_completed, context).await,
         },
@@ -138,15 +138,15 @@ fn presented(head: &Head) -> Option<&str> {
 
 /// `AUTH = "open"` is for the machine that it runs on. No request from elsewhere has such a host: the network in front of a
 /// deployed Worker would not know where to send it.
-fn anybody(host: &str) -> std::result::Result<Access, Refusal> {
+fn anybody(host: &str) -> std::result::Result<Access, ApiError> {
     if !is_loopback(host) {
         let detail = "AUTH is \"open\", which is for local development only, and this is no local host. Set AUTH to \
                       \"token\" in [vars] of wrangler.toml.";
-        return Err(Refusal::NotConfigured { detail: detail.to_owned() });
+        return Err(ApiError::NotConfigured { detail: detail.to_owned() });
     }
     say_once_that_it_is_open();
     let owner = ANYBODY.to_owned();
-    let creator = Creator { owner: owner.clone(), permit: Permit::default(), token: None };
+    let creator = Principal { owner: owner.clone(), permit: UploadPolicy::default(), token: None };
     let delete_right = DeleteRight::Completed;
     Ok(Access { caller: Caller::Owner(owner), creator: Some(creator), composer: None, delete_right })
 }
@@ -169,16 +169,16 @@ fn say_once_that_it_is_open() {
 }
 
 /// The token of an upload opens that upload, whatever else the request is about.
-fn holder(token: &str, operation: &Operation, config: &Config) -> std::result::Result<Access, Refusal> {
+fn holder(token: &str, operation: &Operation, config: &Config) -> std::result::Result<Access, ApiError> {
     let Some(upload) = operation.upload_id() else {
-        return Err(Refusal::NotPermitted { detail: "An upload's token is for that upload only.".to_owned() });
+        return Err(ApiError::NotPermitted { detail: "An upload's token is for that upload only.".to_owned() });
     };
     if upload_token::is_of(token, &config.download_secrets, upload) {
         let (caller, delete_right) = (Caller::Holder { upload, owner: None }, DeleteRight::Unfinished);
         Ok(Access { caller, creator: None, composer: None, delete_right })
     } else {
         // Also said of an upload's token that was altered: it cannot be told from another's.
-        Err(Refusal::UploadNotFound)
+        Err(ApiError::UploadNotFound)
     }
 }
 
@@ -187,14 +187,14 @@ async fn by_token(
     settings: &TokenSettings,
     delete_completed: DeleteCompleted,
     context: &Context,
-) -> Result<std::result::Result<Access, Refusal>> {
+) -> Result<std::result::Result<Access, ApiError>> {
     let claims = match genuine(text, settings, context).await? {
         Ok(genuine) => genuine.claims(&settings.audience, UnixMs(now_ms())),
-        Err(Untold::Fault(fault)) => Err(fault),
-        Err(Untold::KeysUnavailable) => return Ok(Err(Refusal::KeysUnavailable)),
+        Err(TokenError::Fault(fault)) => Err(fault),
+        Err(TokenError::KeysUnavailable) => return Ok(Err(ApiError::KeysUnavailable)),
     };
     let hash = TokenHash::of(text);
-    let creator = |owner, permit| Some(Creator { owner, permit, token: Some(hash) });
+    let creator = |owner, permit| Some(Principal { owner, permit, token: Some(hash) });
     Ok(match claims {
         Ok(Claims { owner, permit, upload: Some(upload) }) => {
             let delete_right = delete_right(permit.delete);
@@ -211,9 +211,9 @@ async fn by_token(
             let composer = creator(owner, permit).filter(|_| upload.is_none());
             // That its application once allowed more is over, too.
             let delete_right = DeleteRight::Unfinished;
-            Ok(Access { caller: Caller::Creator(hash), creator: None, composer, delete_right })
+            Ok(Access { caller: Caller::Principal(hash), creator: None, composer, delete_right })
         }
-        Err(fault) => Err(Refusal::InvalidToken { detail: fault.to_string() }),
+        Err(fault) => Err(ApiError::InvalidToken { detail: fault.to_string() }),
     })
 }
 
@@ -222,7 +222,7 @@ fn delete_right(completed_too: bool) -> DeleteRight {
 }
 
 /// Why it is not known what a token says.
-enum Untold {
+enum TokenError {
     /// It is not good.
     Fault(TokenFault),
     /// Its key may be among those that could not be fetched.
@@ -233,27 +233,27 @@ async fn genuine(
     text: &str,
     settings: &TokenSettings,
     context: &Context,
-) -> Result<std::result::Result<Genuine, Untold>> {
+) -> Result<std::result::Result<Genuine, TokenError>> {
     let token = match Unverified::parse(text) {
         Ok(token) => token,
-        Err(fault) => return Ok(Err(Untold::Fault(fault))),
+        Err(fault) => return Ok(Err(TokenError::Fault(fault))),
     };
     let find = |keys: &KeySet| keys.find(&token).ok().cloned();
     let key = match (find(&settings.keys), &settings.jwks_url) {
         (Some(key), _) => key,
-        (None, None) => return Ok(Err(Untold::Fault(TokenFault::UnknownKey))),
+        (None, None) => return Ok(Err(TokenError::Fault(TokenFault::UnknownKey))),
         (None, Some(url)) => match jwks::find(url, context, find).await {
             jwks::Found::Key(key) => key,
-            jwks::Found::NoSuchKey => return Ok(Err(Untold::Fault(TokenFault::UnknownKey))),
-            jwks::Found::Unavailable => return Ok(Err(Untold::KeysUnavailable)),
+            jwks::Found::NoSuchKey => return Ok(Err(TokenError::Fault(TokenFault::UnknownKey))),
+            jwks::Found::Unavailable => return Ok(Err(TokenError::KeysUnavailable)),
         },
     };
     let genuine = match &key {
         Key::Secret(secret) => token.signed_with(secret),
         Key::Public(key) => {
-            let is_right = web_crypto::is_right(key, &token.signature, token.signed.as_bytes()).await?;
+            let is_right = web_crypto::verify(key, &token.signature, token.signed.as_bytes()).await?;
             token.verified_by_platform(is_right)
         }
     };
-    Ok(genuine.map_err(Untold::Fault))
+    Ok(genuine.map_err(TokenError::Fault))
 }

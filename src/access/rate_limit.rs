@@ -6,11 +6,11 @@
 
 use durable_objects::platform::error::{Error, Result};
 use js_sys::{Object, Promise, Reflect};
-use upload_core::{operation::Create, refusal::Refusal, upload::Purpose};
+use upload_core::{api_error::ApiError, operation::Create, upload::Purpose};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 
-use crate::{config::missing, context::Call};
+use crate::{config::missing, context::RequestContext};
 
 #[wasm_bindgen]
 extern "C" {
@@ -32,8 +32,12 @@ const PERIOD_SECONDS: u32 = 60;
 const PIECES_COUNTED_AS_ONE: u32 = 100;
 
 /// Counts a creation, and refuses it where there were too many.
-pub(crate) async fn count(create: &Create, owner: &str, call: Call<'_>) -> Result<std::result::Result<(), Refusal>> {
-    if create.purpose == Purpose::Piece && lot()? != 0 {
+pub(crate) async fn count(
+    create: &Create,
+    owner: &str,
+    call: RequestContext<'_>,
+) -> Result<std::result::Result<(), ApiError>> {
+    if create.purpose == Purpose::Partial && lot()? != 0 {
         return Ok(Ok(()));
     }
     let (env, address) = (call.env, call.address.map(network));
@@ -43,7 +47,7 @@ pub(crate) async fn count(create: &Create, owner: &str, call: Call<'_>) -> Resul
             return Ok(Err(missing(binding, "is missing from [[ratelimits]] in wrangler.toml")));
         };
         if !may_go_on(&limiter.into(), key).await? {
-            return Ok(Err(Refusal::RateLimited { retry_after_seconds: PERIOD_SECONDS }));
+            return Ok(Err(ApiError::RateLimited { retry_after_seconds: PERIOD_SECONDS }));
         }
     }
     Ok(Ok(()))

@@ -6,8 +6,8 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use upload_core::{
+    api_error::ApiError,
     operation::Download,
-    refusal::Refusal,
     token::Secret,
     units::{UnixMs, UploadId},
 };
@@ -20,17 +20,17 @@ pub(crate) fn sign(secret: &Secret, base_url: &str, upload: UploadId, expires_un
 }
 
 /// Whether a request's URL was made by [`sign`] with one of these secrets and has not expired. Compared in constant time.
-pub(crate) fn verify(secrets: &[Secret], download: &Download, now: UnixMs) -> Result<(), Refusal> {
-    let signature = hex::decode(&download.signature).map_err(|_| Refusal::BadSignature)?;
+pub(crate) fn verify(secrets: &[Secret], download: &Download, now: UnixMs) -> Result<(), ApiError> {
+    let signature = hex::decode(&download.signature).map_err(|_| ApiError::BadSignature)?;
     let path = path(download.id);
     let is_by = |secret: &Secret| {
         let expected = mac(secret, &path, download.expires_unix_seconds);
         expected.is_some_and(|expected| expected.verify_slice(&signature).is_ok())
     };
     if !secrets.iter().any(is_by) {
-        return Err(Refusal::BadSignature);
+        return Err(ApiError::BadSignature);
     }
-    if now.unix_seconds() >= download.expires_unix_seconds { Err(Refusal::BadSignature) } else { Ok(()) }
+    if now.unix_seconds() >= download.expires_unix_seconds { Err(ApiError::BadSignature) } else { Ok(()) }
 }
 
 fn path(upload: UploadId) -> String {

@@ -8,7 +8,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{CryptoKey, SubtleCrypto};
 
 /// Whether this is the signature of these bytes by this key. A key that is no point of its curve signs nothing.
-pub(super) async fn is_right(key: &PublicKey, signature: &[u8], signed: &[u8]) -> Result<bool> {
+pub(super) async fn verify(key: &PublicKey, signature: &[u8], signed: &[u8]) -> Result<bool> {
     let subtle = subtle()?;
     // RFC 7518, section 3.4: the signature is R and S, 32 bytes each, which is how `WebCrypto` wants it. RFC 8037, section 3.1.
     let (raw, algorithm) = match key {

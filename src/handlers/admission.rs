@@ -3,20 +3,20 @@
 
 use durable_objects::platform::error::Result;
 use durable_objects::rpc::{
-    Door, ask,
+    ObjectClient, ask,
     ledger::{Admit, ForgetObject},
     upload::{FindObject, Status},
 };
 use upload_core::{
+    api_error::ApiError,
     caller::Caller,
-    ledger::{Admission, EntryName, Fingerprint},
-    refusal::Refusal,
+    ledger::{Admission, EntryName, StoredObject},
     units::UploadId,
     upload::Snapshot,
 };
 use worker::Env;
 
-use crate::{context::Call, storage::bucket::BUCKET_BINDING};
+use crate::{context::RequestContext, storage::bucket::BUCKET_BINDING};
 
 /// So often the ledger is asked for one creation. Each time it has learned that something it knew is not there any more.
 const MOST_QUESTIONS: usize = 4;
@@ -28,23 +28,23 @@ pub(crate) enum Admitted {
     /// It was created before. This is how it stands.
     Before(Box<Snapshot>),
     /// Its bytes are stored already.
-    Stored(Fingerprint),
+    Stored(StoredObject),
 }
 
 /// Asks the ledger of this owner.
 pub(crate) async fn ask_ledger(
     mut admit: Admit,
     owner: &str,
-    call: Call<'_>,
-) -> Result<std::result::Result<Admitted, Refusal>> {
-    let (ledgers, objects) = (Door::to_ledgers(call.env)?, call.uploads()?);
+    call: RequestContext<'_>,
+) -> Result<std::result::Result<Admitted, ApiError>> {
+    let (ledgers, objects) = (ObjectClient::to_ledgers(call.env)?, call.uploads()?);
     for _ in 0..MOST_QUESTIONS {
         match ask(&ledgers, owner, &admit).await? {
             Ok(Admission::Opened(name)) => return Ok(Ok(Admitted::New(name))),
             Ok(Admission::Repeated(earlier)) => match ask(&objects, earlier, &Status).await? {
                 // The first creation may have died between the ledger and the object, or all of it is long over and forgotten. The
                 // ledger knows which.
-                Err(Refusal::UploadNotFound) if !exists(earlier, call.env).await? => admit.instead_of = Some(earlier),
+                Err(ApiError::UploadNotFound) if !exists(earlier, call.env).await? => admit.instead_of = Some(earlier),
                 answer => return Ok(answer.map(|snapshot| Admitted::Before(Box::new(snapshot)))),
             },
             Ok(Admission::Known(object)) if is_still_there(&object, call.env).await? => {
@@ -61,15 +61,15 @@ pub(crate) async fn ask_ledger(
 
 /// Whether there is such an upload, whoever asks.
 pub(crate) async fn exists(upload: UploadId, env: &Env) -> Result<bool> {
-    let objects = Door::to_uploads(env, Caller::System)?;
-    Ok(!matches!(ask(&objects, upload, &Status).await?, Err(Refusal::UploadNotFound)))
+    let objects = ObjectClient::to_uploads(env, Caller::System)?;
+    Ok(!matches!(ask(&objects, upload, &Status).await?, Err(ApiError::UploadNotFound)))
 }
 
 /// The upload's object knows first when its file is to be deleted; when it has been forgotten, R2 alone knows.
-async fn is_still_there(known: &Fingerprint, env: &Env) -> Result<bool> {
-    let objects = Door::to_uploads(env, Caller::System)?;
+async fn is_still_there(known: &StoredObject, env: &Env) -> Result<bool> {
+    let objects = ObjectClient::to_uploads(env, Caller::System)?;
     match ask(&objects, known.upload_id, &FindObject).await? {
-        Ok(_) | Err(Refusal::UploadNotFound) => {
+        Ok(_) | Err(ApiError::UploadNotFound) => {
             let found = env.bucket(BUCKET_BINDING)?.head(&known.key).await?;
             Ok(found.is_some_and(|object| object.etag() == known.etag && object.size() == known.file_size.get()))
         }

@@ -9,34 +9,34 @@ use durable_objects::{
     },
 };
 use upload_core::{
+    api_error::ApiError,
     chunk::Named,
     integrity::RunningSha256,
     operation::{Append, Outcome, Wait},
-    refusal::Refusal,
-    session::{Begin, Grant, Link},
+    session::{BeginAppend, Continuation, WriteLease},
     units::ByteCount,
     upload::Snapshot,
 };
 use web_sys::ReadableStream;
 
 use crate::{
-    context::{Call, Carried, Storing},
+    context::{HandlerResult, RequestContext, TransferContext},
     handlers::await_object,
     http::server_timing::Step,
     log::Stopwatch,
     transfer::{
         attempt::{Attempt, Ended},
         body::fixed_length,
-        error::Broken,
+        error::TransferError,
         relay::{Relay, drain},
     },
 };
 
 /// Stores a chunk. The work goes on for a while when the client goes away: what has arrived by then may be whole parts.
-pub(crate) async fn carry_out(chunk: Append, body: Option<ReadableStream>, call: Call<'_>) -> Carried {
+pub(crate) async fn handle(chunk: Append, body: Option<ReadableStream>, call: RequestContext<'_>) -> HandlerResult {
     let limit_bytes = call.config.limits.max_chunk_bytes;
     if chunk.length > limit_bytes {
-        return Ok(Err(Refusal::ChunkTooLarge { limit_bytes }));
+        return Ok(Err(ApiError::ChunkTooLarge { limit_bytes }));
     }
     if chunk.length.is_zero() {
         return without_bytes(chunk, call).await;
@@ -49,15 +49,15 @@ pub(crate) async fn carry_out(chunk: Append, body: Option<ReadableStream>, call:
 /// Stores the chunk in a task of its own. `granted` is the right to do so, where it is there already.
 pub(crate) async fn in_background(
     chunk: Append,
-    granted: Option<Grant>,
+    granted: Option<WriteLease>,
     body: Option<ReadableStream>,
-    call: Call<'_>,
-) -> Carried {
+    call: RequestContext<'_>,
+) -> HandlerResult {
     let storing = call.storing()?;
-    call.outliving_its_client(async move {
+    call.run_with_wait_until(async move {
         let stored = match granted {
             Some(grant) => store_granted(chunk, grant, body, &storing).await?,
-            None => store(chunk, Link::default(), body, &storing).await?,
+            None => store(chunk, Continuation::default(), body, &storing).await?,
         };
         Ok(stored.map(|stored| stored.outcome))
     })
@@ -66,12 +66,12 @@ pub(crate) async fn in_background(
 
 /// A chunk without bytes adds nothing; at the right offset that is no mistake, and it may declare the length. Where that shows
 /// that all bytes are there, those still in the tail go into the last part now.
-async fn without_bytes(chunk: Append, call: Call<'_>) -> Carried {
+async fn without_bytes(chunk: Append, call: RequestContext<'_>) -> HandlerResult {
     let objects = call.uploads()?;
     if chunk.digest.as_ref().is_some_and(|digest| !digest.is_of_nothing()) {
         return Ok(ask(&objects, chunk.id, &Status).await?.and_then(|now| {
             let uploaded_bytes = now.uploaded_bytes;
-            Err(Refusal::ChecksumMismatch { uploaded_bytes })
+            Err(ApiError::ChecksumMismatch { uploaded_bytes })
         }));
     }
     let declare = Declare { offset: chunk.offset, file_bytes: chunk.file_bytes, completes: chunk.completes };
@@ -99,16 +99,16 @@ pub(crate) struct Stored {
 /// Stores a chunk that has bytes, or a piece of one.
 pub(crate) async fn store(
     chunk: Append,
-    link: Link,
+    link: Continuation,
     body: Option<ReadableStream>,
-    storing: &Storing,
-) -> Result<Result<Stored, Refusal>> {
+    storing: &TransferContext,
+) -> Result<Result<Stored, ApiError>> {
     let whole = chunk.digest.is_some();
     let Append { offset, named, completes, length, file_bytes, .. } = chunk;
-    let begin = Begin { offset, length, file_bytes, whole, named, completes, link };
+    let begin = BeginAppend { offset, length, file_bytes, whole, named, completes, link };
     let begin = BeginChunk { begin, digest: chunk.digest.clone() };
-    match storing.timings.measure(Step::Begin, ask(&storing.objects, chunk.id, &begin)).await? {
-        Ok(BeginAnswer::Granted(grant)) => store_granted(chunk, *grant, body, storing).await,
+    match storing.timings.measure(Step::BeginAppend, ask(&storing.objects, chunk.id, &begin)).await? {
+        Ok(BeginAnswer::PresignResponse(grant)) => store_granted(chunk, *grant, body, storing).await,
         Ok(BeginAnswer::Counted(now)) => {
             // Its sender has missed the answer that it gets now.
             drain(body).await?;
@@ -124,11 +124,11 @@ pub(crate) async fn store(
 /// Stores it with the right to do so.
 async fn store_granted(
     chunk: Append,
-    grant: Grant,
+    grant: WriteLease,
     body: Option<ReadableStream>,
-    storing: &Storing,
-) -> Result<Result<Stored, Refusal>> {
-    let Storing { bucket, stalled_after, .. } = storing;
+    storing: &TransferContext,
+) -> Result<Result<Stored, ApiError>> {
+    let TransferContext { bucket, stalled_after, .. } = storing;
     let body = match body {
         Some(body) => body,
         None if chunk.length.is_zero() => fixed_length(0)?.1,
@@ -148,19 +148,19 @@ async fn store_granted(
     let end = chunk.offset.checked_add(chunk.length).unwrap_or(chunk.offset);
     // On the heap: it is most of what a request has to remember.
     let stored = Box::pin(attempt.run(&mut relay, end)).await;
-    if !matches!(stored, Ok(()) | Err(Ended::Broken(Broken::BodyEnded | Broken::BodyStalled))) {
+    if !matches!(stored, Ok(()) | Err(Ended::TransferError(TransferError::BodyEnded | TransferError::BodyStalled))) {
         relay.drain().await;
     }
     match stored {
         Ok(()) => Ok(Ok(Stored { attempt: grant.attempt, outcome: attempt.appended(chunk.length, &watch) })),
         Err(Ended::Refused(refusal)) => Ok(Err(refusal)),
-        Err(Ended::Broken(broken)) => attempt.broken(broken).await,
+        Err(Ended::TransferError(broken)) => attempt.broken(broken).await,
     }
 }
 
 /// Puts the tail into the last part where that has not been done, and waits for the object. For whoever asks where to go on
 /// and would take the answer for the end.
-pub(crate) async fn finish(now: Snapshot, wait: Wait, call: Call<'_>) -> Result<Result<Snapshot, Refusal>> {
+pub(crate) async fn finish(now: Snapshot, wait: Wait, call: RequestContext<'_>) -> Result<Result<Snapshot, ApiError>> {
     if await_object::lacks_last_part(&now) {
         let (id, offset, length) = (now.id, now.offset, ByteCount::ZERO);
         let (named, completes) = (Named::ByOffset, now.completes);

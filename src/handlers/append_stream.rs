@@ -7,18 +7,18 @@ use durable_objects::platform::error::Result;
 use durable_objects::rpc::{ask, upload::Status};
 use futures_util::future::{Either, select};
 use upload_core::{
+    api_error::ApiError,
     chunk::{Completion, Named},
     operation::{Append, BodyEnd, Outcome, Unsized, Wait},
-    refusal::Refusal,
-    session::{Link, Release, ReleaseReason},
+    session::{Continuation, Release, ReleaseReason},
     units::ByteCount,
     upload::Phase,
 };
 use web_sys::ReadableStream;
 
 use crate::{
-    context::Carried,
-    context::{Call, Storing},
+    context::HandlerResult,
+    context::{RequestContext, TransferContext},
     handlers::{
         append::{self, Stored},
         await_object,
@@ -43,13 +43,13 @@ struct Arrived {
 
 /// Stores the chunk. The work goes on for a while when the client goes away, as for any other chunk. Where its end is that of the file,
 /// the length is declared by it, once it has been seen.
-pub(crate) async fn carry_out(chunk: Unsized, body: Option<ReadableStream>, call: Call<'_>) -> Carried {
+pub(crate) async fn handle(chunk: Unsized, body: Option<ReadableStream>, call: RequestContext<'_>) -> HandlerResult {
     let Unsized { id, offset, file_bytes, end, wait } = chunk;
     let stored = match body {
         None => Ok(Arrived { to: offset, last: None, is_all: true }),
         Some(body) => {
             let storing = call.storing()?;
-            call.outliving_its_client(async move { store(chunk, &body, &storing).await }).await??
+            call.run_with_wait_until(async move { store(chunk, &body, &storing).await }).await??
         }
     };
     let Arrived { to, last, is_all } = match stored {
@@ -62,15 +62,15 @@ pub(crate) async fn carry_out(chunk: Unsized, body: Option<ReadableStream>, call
         // Crash here: all bytes count, and the client, which has no answer, asks and says once more that this is the end.
         (_, BodyEnd::FileEnds) if is_all => {
             let end = Append { file_bytes: Some(to), completes: Completion::WhenWhole, ..nothing };
-            append::carry_out(end, None, call).await
+            append::handle(end, None, call).await
         }
         (Some(appended), _) => await_object::wait_for_object(wait, Ok(appended), call).await,
-        (None, _) => append::carry_out(nothing, None, call).await,
+        (None, _) => append::handle(nothing, None, call).await,
     }
 }
 
 /// Stores what the body brings.
-async fn store(chunk: Unsized, body: &ReadableStream, storing: &Storing) -> Result<Result<Arrived, Refusal>> {
+async fn store(chunk: Unsized, body: &ReadableStream, storing: &TransferContext) -> Result<Result<Arrived, ApiError>> {
     let plan = match ask(&storing.objects, chunk.id, &Status).await? {
         Ok(now) => now.plan,
         Err(refusal) => {
@@ -88,7 +88,7 @@ async fn store(chunk: Unsized, body: &ReadableStream, storing: &Storing) -> Resu
             let (id, file_bytes) = (chunk.id, chunk.file_bytes);
             let (named, completes) = (Named::ByOffset, chunk.end.completes());
             let part = Append { id, offset, named, completes, length, file_bytes, digest: None, wait: Wait::No };
-            let link = Link { after: last.as_ref().map(|stored| stored.attempt), more: end.is_none() };
+            let link = Continuation { after: last.as_ref().map(|stored| stored.attempt), more: end.is_none() };
             match store_held(part, link, held, storing).await? {
                 Ok(stored) => last = Some(stored),
                 Err(refusal) => {
@@ -111,13 +111,18 @@ async fn store(chunk: Unsized, body: &ReadableStream, storing: &Storing) -> Resu
         return match end {
             Ended::AtEnd => Ok(Ok(arrived(true))),
             Ended::CutOff => Ok(Ok(arrived(false))),
-            Ended::Stalled => Ok(Err(Refusal::BodyStalled { uploaded_bytes: offset })),
+            Ended::Stalled => Ok(Err(ApiError::BodyStalled { uploaded_bytes: offset })),
         };
     }
 }
 
 /// Stores what was gathered: by now it has a length. Memory is let go of with the last of it.
-async fn store_held(part: Append, link: Link, held: Held, storing: &Storing) -> Result<Result<Stored, Refusal>> {
+async fn store_held(
+    part: Append,
+    link: Continuation,
+    held: Held,
+    storing: &TransferContext,
+) -> Result<Result<Stored, ApiError>> {
     let (sink, readable) = fixed_length(held.bytes())?;
     let stored = Box::pin(append::store(part, link, Some(readable), storing));
     let flowing = Box::pin(async move { held.flow_into(&sink).await });
@@ -128,12 +133,12 @@ async fn store_held(part: Append, link: Link, held: Held, storing: &Storing) -> 
 }
 
 /// A body that goes on behind the last byte of the file finds the upload complete, by its own earlier pieces.
-fn beyond_end(refusal: Refusal, last: Option<&Stored>) -> Refusal {
+fn beyond_end(refusal: ApiError, last: Option<&Stored>) -> ApiError {
     match (refusal, last.map(|stored| &stored.outcome)) {
         (
-            Refusal::OffsetMismatch { uploaded_bytes },
+            ApiError::OffsetMismatch { uploaded_bytes },
             Some(Outcome::Appended { phase, file_bytes: Some(file_bytes), .. }),
-        ) if *phase != Phase::Open => Refusal::BeyondDeclaredLength { file_bytes: *file_bytes, uploaded_bytes },
+        ) if *phase != Phase::Open => ApiError::BeyondDeclaredLength { file_bytes: *file_bytes, uploaded_bytes },
         (refusal, _) => refusal,
     }
 }

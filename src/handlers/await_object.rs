@@ -5,16 +5,16 @@ use durable_objects::{
     rpc::{ask, upload::AwaitObject},
 };
 use upload_core::{
+    api_error::ApiError,
     chunk::Completion,
     log_line::LogLine,
     operation::{Outcome, Wait},
-    refusal::Refusal,
     units::UploadId,
     upload::{Phase, Snapshot},
 };
 
 use crate::{
-    context::{Call, Carried},
+    context::{HandlerResult, RequestContext},
     log,
 };
 
@@ -26,7 +26,11 @@ pub(crate) fn lacks_last_part(now: &Snapshot) -> bool {
 }
 
 /// The answer, once the object is there where it waits for that.
-pub(crate) async fn wait_for_object(wait: Wait, appended: Result<Outcome, Refusal>, call: Call<'_>) -> Carried {
+pub(crate) async fn wait_for_object(
+    wait: Wait,
+    appended: Result<Outcome, ApiError>,
+    call: RequestContext<'_>,
+) -> HandlerResult {
     match (wait, &appended) {
         (Wait::ForObject, &Ok(Outcome::Appended { id, phase, object: None, .. })) if phase != Phase::Open => {
             Ok(awaited(id, call).await.map_or(appended, |awaited| awaited.map(|now| shown(&now))))
@@ -37,7 +41,7 @@ pub(crate) async fn wait_for_object(wait: Wait, appended: Result<Outcome, Refusa
 
 /// How the upload stands once it has its object, or after a while. An upload that has failed is gone. None where it could not be
 /// asked: its bytes are stored all the same, and a client that is told of a fault now might send them all again.
-pub(crate) async fn awaited(id: UploadId, call: Call<'_>) -> Option<Result<Snapshot, Refusal>> {
+pub(crate) async fn awaited(id: UploadId, call: RequestContext<'_>) -> Option<Result<Snapshot, ApiError>> {
     let asked = async { ask(&call.uploads()?, id, &AwaitObject).await };
     let answer = match asked.await {
         Ok(answer) => answer,
@@ -47,10 +51,11 @@ pub(crate) async fn awaited(id: UploadId, call: Call<'_>) -> Option<Result<Snaps
         }
     };
     Some(answer.and_then(|now| match now.phase {
-        Phase::Failed => {
-            Err(Refusal::UploadGone { phase: now.phase, reason: now.reason.unwrap_or_else(|| "It failed.".to_owned()) })
-        }
-        Phase::Damaged => Err(Refusal::Damaged { reason: now.reason.unwrap_or_default() }),
+        Phase::Failed => Err(ApiError::UploadGone {
+            phase: now.phase,
+            reason: now.reason.unwrap_or_else(|| "It failed.".to_owned()),
+        }),
+        Phase::Damaged => Err(ApiError::Damaged { reason: now.reason.unwrap_or_default() }),
         _ => Ok(now),
     }))
 }

@@ -3,19 +3,19 @@
 //! waiting, where nothing but copying is left to do.
 
 use durable_objects::platform::error::Result;
-use durable_objects::rpc::{Door, ask, ledger::Recall, upload::Status};
+use durable_objects::rpc::{ObjectClient, ask, ledger::LookupIdempotencyKey, upload::Status};
 use upload_core::{
+    api_error::ApiError,
     ledger::Idempotency,
     operation::{Create, Outcome, Wait},
     plan::Limits,
-    refusal::Refusal,
-    session::{Piece, Wanted},
+    session::{PartialUpload, Wanted},
     units::{ByteCount, UnixMs, UploadId},
     upload::{Phase, Purpose},
 };
 
 use crate::{
-    context::{Call, Carried},
+    context::{HandlerResult, RequestContext},
     handlers::{await_object, create},
     queue::concat,
 };
@@ -25,8 +25,8 @@ use crate::{
 const MOST_TIMES_ANEW: usize = 16;
 
 /// Creates the upload, or finds the one that was created for the same request.
-pub(crate) async fn carry_out(create: Create, wait: Wait, call: Call<'_>) -> Carried {
-    let Purpose::Composition(ids) = create.purpose.clone() else { return create::carry_out(create, call).await };
+pub(crate) async fn handle(create: Create, wait: Wait, call: RequestContext<'_>) -> HandlerResult {
+    let Purpose::Composition(ids) = create.purpose.clone() else { return create::handle(create, call).await };
     let (owner, limits) = match call.access.creator(&create.purpose) {
         Ok(creator) => (creator.owner.clone(), creator.permit.tighten(call.config.limits)),
         Err(refusal) => return Ok(Err(refusal)),
@@ -63,30 +63,36 @@ async fn asked(
     ids: &[UploadId],
     until: Option<UnixMs>,
     owner: &str,
-    call: Call<'_>,
-) -> Result<Result<Vec<Piece>, Refusal>> {
+    call: RequestContext<'_>,
+) -> Result<Result<Vec<PartialUpload>, ApiError>> {
     let wanted = Wanted { owner: owner.to_owned(), pieces: ids.to_vec(), until };
     let objects = call.uploads()?;
     Ok(concat::ask_for(&wanted, &objects).await?.into_iter().collect())
 }
 
 /// How long the file will be, where all pieces know it. What is known of it must not be too long already.
-fn total(pieces: &[Piece], limits: Limits, mode: upload_core::plan::Mode) -> Result<Option<ByteCount>, Refusal> {
+fn total(
+    pieces: &[PartialUpload],
+    limits: Limits,
+    mode: upload_core::plan::Mode,
+) -> Result<Option<ByteCount>, ApiError> {
     let limit_bytes = limits.largest_file(mode);
     let mut known = pieces.iter().filter_map(|piece| piece.bytes);
     let sum = known.try_fold(ByteCount::ZERO, ByteCount::checked_add);
-    let sum = sum.filter(|sum| *sum <= limit_bytes).ok_or(Refusal::UploadTooLarge { limit_bytes })?;
+    let sum = sum.filter(|sum| *sum <= limit_bytes).ok_or(ApiError::UploadTooLarge { limit_bytes })?;
     Ok(pieces.iter().all(|piece| piece.bytes.is_some()).then_some(sum))
 }
 
 /// The upload that was created for this request before, unless that has ended without an object.
-async fn earlier(create: Create, call: Call<'_>) -> Result<Option<Outcome>> {
+async fn earlier(create: Create, call: RequestContext<'_>) -> Result<Option<Outcome>> {
     let Ok(creator) = call.access.creator(&create.purpose) else { return Ok(None) };
-    let ledgers = Door::to_ledgers(call.env)?;
+    let ledgers = ObjectClient::to_ledgers(call.env)?;
     let objects = call.uploads()?;
     let mut asked = create.idempotency;
     while let Some(idempotency) = asked {
-        let Ok(Some(id)) = ask(&ledgers, &creator.owner, &Recall(idempotency.clone())).await? else { break };
+        let Ok(Some(id)) = ask(&ledgers, &creator.owner, &LookupIdempotencyKey(idempotency.clone())).await? else {
+            break;
+        };
         match ask(&objects, id, &Status).await? {
             Ok(snapshot) if snapshot.phase != Phase::Failed => {
                 let upload_token = create::upload_token(snapshot.id, call.config);
@@ -99,7 +105,7 @@ async fn earlier(create: Create, call: Call<'_>) -> Result<Option<Outcome>> {
 }
 
 /// One upload for the same request, however often it is repeated; another once that one has ended without an object.
-async fn once(mut create: Create, pieces: &[Piece], call: Call<'_>) -> Carried {
+async fn once(mut create: Create, pieces: &[PartialUpload], call: RequestContext<'_>) -> HandlerResult {
     // Where it is not known how long they are together, it counts for nothing yet, and they go on counting for themselves.
     let is_known = create.file_bytes.is_some();
     let takes_over = || pieces.iter().filter(|_| is_known).map(|piece| piece.entry).collect();
@@ -107,7 +113,7 @@ async fn once(mut create: Create, pieces: &[Piece], call: Call<'_>) -> Carried {
         let created = create::of_pieces(create.clone(), takes_over(), call).await?;
         let has_ended = match &created {
             Ok(Outcome::Created { snapshot, .. }) => snapshot.phase == Phase::Failed,
-            Err(refusal) => matches!(refusal, Refusal::UploadGone { .. }),
+            Err(refusal) => matches!(refusal, ApiError::UploadGone { .. }),
             Ok(_) => false,
         };
         match create.idempotency.as_ref().and_then(Idempotency::anew).filter(|_| has_ended) {

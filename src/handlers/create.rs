@@ -3,19 +3,19 @@
 
 use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::{
-    Door, ask,
-    ledger::{Admit, Settle},
+    ObjectClient, ask,
+    ledger::{Admit, CloseUpload},
     upload::{Begun, Cancel, CreateAndBegin, CreateUpload, Probe, Status},
 };
 use upload_core::{
+    api_error::ApiError,
     chunk::Named,
     ledger::{ENTRY_GRACE_MS, Entry, EntryKind, EntryName},
     log_line::LogLine,
     operation::{Append, BodyEnd, Create, FirstChunk, Outcome, Unsized, Wait},
     plan::{Mode, Plan},
-    refusal::Refusal,
     repair::OnMismatch,
-    session::{Begin, Birth, DeleteRight, Grant, Link, Policy},
+    session::{BeginAppend, Continuation, DeleteRight, Policy, UploadSpec, WriteLease},
     token::upload_token,
     units::{ByteCount, UnixMs, UploadId},
     upload::{Phase, Purpose, Snapshot},
@@ -23,9 +23,9 @@ use upload_core::{
 use web_sys::ReadableStream;
 
 use crate::{
-    access::{Creator, rate_limit},
+    access::{Principal, rate_limit},
     config::{Auth, Config},
-    context::{Call, Carried},
+    context::{HandlerResult, RequestContext},
     handlers::{
         admission::{self, Admitted},
         append, append_stream,
@@ -35,22 +35,22 @@ use crate::{
 };
 
 /// Creates the upload.
-pub(crate) async fn carry_out(create: Create, call: Call<'_>) -> Carried {
+pub(crate) async fn handle(create: Create, call: RequestContext<'_>) -> HandlerResult {
     Ok(create_and_begin(create, None, Vec::new(), call).await?.map(|(outcome, _)| outcome))
 }
 
 /// Creates an upload that is put together from pieces. Those named here count as part of it from then on.
-pub(crate) async fn of_pieces(create: Create, takes_over: Vec<EntryName>, call: Call<'_>) -> Carried {
+pub(crate) async fn of_pieces(create: Create, takes_over: Vec<EntryName>, call: RequestContext<'_>) -> HandlerResult {
     Ok(create_and_begin(create, None, takes_over, call).await?.map(|(outcome, _)| outcome))
 }
 
 /// Creates the upload, and begins its first chunk in the same breath: then the right to store it comes along.
 async fn create_and_begin(
     create: Create,
-    first: Option<Begin>,
+    first: Option<BeginAppend>,
     takes_over: Vec<EntryName>,
-    call: Call<'_>,
-) -> Result<Result<(Outcome, Option<Grant>), Refusal>> {
+    call: RequestContext<'_>,
+) -> Result<Result<(Outcome, Option<WriteLease>), ApiError>> {
     let config = call.config;
     let creator = match allowed(&create, call).await? {
         Ok(creator) => creator,
@@ -58,7 +58,7 @@ async fn create_and_begin(
     };
     let limits = creator.permit.tighten(config.limits);
     let Ok(plan) = Plan::for_chunks(create.mode, create.file_bytes, create.chunking, limits) else {
-        return Ok(Err(Refusal::UploadTooLarge { limit_bytes: limits.largest_file(create.mode) }));
+        return Ok(Err(ApiError::UploadTooLarge { limit_bytes: limits.largest_file(create.mode) }));
     };
     let watch = Stopwatch::start();
     let (id, created_at) = (fresh_id()?, UnixMs(now_ms()));
@@ -67,10 +67,10 @@ async fn create_and_begin(
     {
         return Ok(Err(refusal));
     }
-    let mut birth = Birth {
+    let mut birth = UploadSpec {
         id,
         owner: creator.owner,
-        key: Birth::object_key(&creator.permit.key_prefix, id),
+        key: UploadSpec::object_key(&creator.permit.key_prefix, id),
         purpose: create.purpose.clone(),
         file: create.file.clone(),
         plan,
@@ -81,7 +81,7 @@ async fn create_and_begin(
         policy: policy(&create, config.policy),
         created_with: creator.token,
         attached: creator.permit.metadata,
-        types: creator.permit.types.or_else(|| config.types.clone()).filter(|_| create.purpose != Purpose::Piece),
+        types: creator.permit.types.or_else(|| config.types.clone()).filter(|_| create.purpose != Purpose::Partial),
         byte_quota: Some(config.quota).filter(|quota| plan.open_ended && quota.bounds_bytes()),
     };
     let shown = |snapshot: Snapshot| {
@@ -121,7 +121,7 @@ fn fresh_id() -> Result<UploadId> {
 }
 
 /// Whether parts can be stored past this service at all: with keys that R2 takes.
-async fn proved(id: UploadId, created_at: UnixMs, call: Call<'_>) -> Result<Result<(), Refusal>> {
+async fn proved(id: UploadId, created_at: UnixMs, call: RequestContext<'_>) -> Result<Result<(), ApiError>> {
     match S3Bucket::open(call.env) {
         Ok(bucket) => bucket.prove(id, created_at).await,
         Err(refusal) => Ok(Err(refusal)),
@@ -131,17 +131,17 @@ async fn proved(id: UploadId, created_at: UnixMs, call: Call<'_>) -> Result<Resu
 /// What is promised to this upload. Of a piece the origin never hears: it is told of what is put together from it.
 fn policy(create: &Create, promised: Policy) -> Policy {
     Policy {
-        tell_origin: promised.tell_origin && create.purpose != Purpose::Piece,
+        tell_origin: promised.tell_origin && create.purpose != Purpose::Partial,
         repair_ms: if create.on_mismatch == OnMismatch::Keep { promised.repair_ms } else { 0 },
         ..promised
     }
 }
 
 /// How the upload counts: with its length, or, until that is declared, with what comes along.
-fn entry(birth: &Birth, first: Option<&Begin>) -> Entry {
+fn entry(birth: &UploadSpec, first: Option<&BeginAppend>) -> Entry {
     Entry {
         name: birth.entry(),
-        kind: if birth.purpose == Purpose::Piece { EntryKind::Piece } else { EntryKind::File },
+        kind: if birth.purpose == Purpose::Partial { EntryKind::Partial } else { EntryKind::File },
         bytes: birth.plan.declared_bytes().or(first.map(|first| first.length)).unwrap_or_default(),
         // Its latest end: however it goes, it takes no room after that.
         drop_at: birth.latest_end().plus_ms(ENTRY_GRACE_MS),
@@ -150,7 +150,11 @@ fn entry(birth: &Birth, first: Option<&Begin>) -> Entry {
 
 /// Has the upload's object created. Where that fails, and the object says that it is not there, the ledger is told: what does not exist
 /// counts for nothing.
-async fn created(birth: Birth, first: Option<Begin>, call: Call<'_>) -> Result<Result<Begun, Refusal>> {
+async fn created(
+    birth: UploadSpec,
+    first: Option<BeginAppend>,
+    call: RequestContext<'_>,
+) -> Result<Result<Begun, ApiError>> {
     let (name, owner, objects) = (birth.entry(), birth.owner.clone(), call.uploads()?);
     let tried = create_object(&objects, birth, first).await;
     if matches!(tried, Ok(Ok(_))) {
@@ -159,10 +163,10 @@ async fn created(birth: Birth, first: Option<Begin>, call: Call<'_>) -> Result<R
     match ask(&objects, name.upload_id, &Status).await {
         // It was created all the same: the answer was lost, or the same creation was asked twice, and the other one was luckier.
         Ok(Ok(snapshot)) => return Ok(Ok(Begun { snapshot, grant: None })),
-        Ok(Err(Refusal::UploadNotFound)) => {
-            let settle = Settle { name, bytes: Some(ByteCount::ZERO), sha256: None, object: None };
+        Ok(Err(ApiError::UploadNotFound)) => {
+            let settle = CloseUpload { name, bytes: Some(ByteCount::ZERO), sha256: None, object: None };
             // Crash here, or fails: the entry is there without an upload, as above.
-            let _left = ask(&Door::to_ledgers(call.env)?, &owner, &settle).await;
+            let _left = ask(&ObjectClient::to_ledgers(call.env)?, &owner, &settle).await;
         }
         // Nobody knows. Where it exists, it counts.
         _ => {}
@@ -173,7 +177,11 @@ async fn created(birth: Birth, first: Option<Begin>, call: Call<'_>) -> Result<R
 /// Has the object created, and its first chunk begun where there is one. While a deployment is under way the object may run the build
 /// before, which knows only the creation: then the chunk asks for itself. So it does after any other failure, since a creation may
 /// be repeated.
-async fn create_object(objects: &Door, birth: Birth, first: Option<Begin>) -> Result<Result<Begun, Refusal>> {
+async fn create_object(
+    objects: &ObjectClient,
+    birth: UploadSpec,
+    first: Option<BeginAppend>,
+) -> Result<Result<Begun, ApiError>> {
     let id = birth.id;
     let birth = match first {
         None => birth,
@@ -189,7 +197,7 @@ async fn create_object(objects: &Door, birth: Birth, first: Option<Begin>) -> Re
 }
 
 /// Who creates it, where that is allowed: so large a file, of this type, so soon after the one before.
-async fn allowed(create: &Create, call: Call<'_>) -> Result<Result<Creator, Refusal>> {
+async fn allowed(create: &Create, call: RequestContext<'_>) -> Result<Result<Principal, ApiError>> {
     let creator = match call.access.creator(&create.purpose) {
         Ok(creator) => creator.clone(),
         Err(refusal) => return Ok(Err(refusal)),
@@ -220,20 +228,20 @@ pub(crate) async fn with_first_chunk(
     create: Create,
     first: FirstChunk,
     body: Option<ReadableStream>,
-    call: Call<'_>,
-) -> Carried {
+    call: RequestContext<'_>,
+) -> HandlerResult {
     let limit_bytes = call.config.limits.max_chunk_bytes;
     if first.length > limit_bytes {
-        return Ok(Err(Refusal::ChunkTooLarge { limit_bytes }));
+        return Ok(Err(ApiError::ChunkTooLarge { limit_bytes }));
     }
     if create.file_bytes.is_some_and(|file_bytes| first.length > file_bytes) {
         let (file_bytes, uploaded_bytes) = (create.file_bytes.unwrap_or_default(), ByteCount::ZERO);
-        return Ok(Err(Refusal::BeyondDeclaredLength { file_bytes, uploaded_bytes }));
+        return Ok(Err(ApiError::BeyondDeclaredLength { file_bytes, uploaded_bytes }));
     }
     let (wait, length) = (first.wait, first.length);
     let whole = first.digest.is_some();
-    let (offset, named, completes, link) = (ByteCount::ZERO, Named::ByOffset, first.completes, Link::default());
-    let chunk = Begin { offset, length, file_bytes: None, whole, named, completes, link };
+    let (offset, named, completes, link) = (ByteCount::ZERO, Named::ByOffset, first.completes, Continuation::default());
+    let chunk = BeginAppend { offset, length, file_bytes: None, whole, named, completes, link };
     let (created, grant) =
         match create_and_begin(create, (!length.is_zero()).then_some(chunk), Vec::new(), call).await? {
             Ok(created) => created,
@@ -255,7 +263,7 @@ pub(crate) async fn with_first_chunk(
             Ok(Ok(Outcome::Appended { uploaded_bytes, expires_at, phase, object, .. })) => {
                 Ok(snapshot.appended(uploaded_bytes, expires_at, phase, object))
             }
-            Ok(Err(refusal @ (Refusal::ChecksumMismatch { .. } | Refusal::FileDigestMismatch { .. }))) => {
+            Ok(Err(refusal @ (ApiError::ChecksumMismatch { .. } | ApiError::FileDigestMismatch { .. }))) => {
                 // Crash here, or fails: the upload is there without a byte, and expires.
                 let _expires = ask(&objects, id, &Cancel(DeleteRight::Unfinished)).await;
                 return Ok(Err(refusal));
@@ -284,9 +292,9 @@ pub(crate) async fn with_unsized(
     end: BodyEnd,
     wait: Wait,
     body: Option<ReadableStream>,
-    call: Call<'_>,
-) -> Carried {
-    let created = match carry_out(create, call).await? {
+    call: RequestContext<'_>,
+) -> HandlerResult {
+    let created = match handle(create, call).await? {
         Ok(created) => created,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -298,8 +306,8 @@ pub(crate) async fn with_unsized(
         return Ok(stands.map(|snapshot| Outcome::Created { snapshot, limits, upload_token }));
     }
     let chunk = Unsized { id, offset: ByteCount::ZERO, file_bytes: None, end, wait };
-    match append_stream::carry_out(chunk, body, call).await {
-        Ok(Err(refusal @ (Refusal::BeyondDeclaredLength { .. } | Refusal::InconsistentLength { .. }))) => {
+    match append_stream::handle(chunk, body, call).await {
+        Ok(Err(refusal @ (ApiError::BeyondDeclaredLength { .. } | ApiError::InconsistentLength { .. }))) => {
             // Crash here, or fails: the upload is there, nobody knows its URL, and it expires.
             let _expires = ask(&objects, id, &Cancel(DeleteRight::Unfinished)).await;
             return Ok(Err(refusal));

@@ -8,23 +8,23 @@ use durable_objects::rpc::{
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use upload_core::{
+    api_error::ApiError,
     byte_range::Wanted,
     http_date,
     operation::{Content, Download},
     preconditions::{Current, Selected},
-    refusal::Refusal,
     units::UnixMs,
     upload::{ObjectFacts, Phase, Snapshot},
 };
 use worker::{Headers, Range, Response, ResponseBuilder};
 
-use crate::{access::signed_url, context::Call, log::now_ms, storage::bucket::BUCKET_BINDING};
+use crate::{access::signed_url, context::RequestContext, log::now_ms, storage::bucket::BUCKET_BINDING};
 
 /// The object's bytes and how its upload stands, or why there are none.
-type Served = Result<Result<(Response, Snapshot), Refusal>>;
+type Served = Result<Result<(Response, Snapshot), ApiError>>;
 
 /// Answers with the object or the wanted range of it, to whoever has a signed URL.
-pub(crate) async fn serve(download: &Download, call: Call<'_>) -> Served {
+pub(crate) async fn serve(download: &Download, call: RequestContext<'_>) -> Served {
     if let Err(refusal) = signed_url::verify(&call.config.download_secrets, download, UnixMs(now_ms())) {
         return Ok(Err(refusal));
     }
@@ -33,7 +33,7 @@ pub(crate) async fn serve(download: &Download, call: Call<'_>) -> Served {
 }
 
 /// Answers with the object or the wanted range of it, to its owner.
-pub(crate) async fn serve_owner(download: &Content, call: Call<'_>) -> Served {
+pub(crate) async fn serve_owner(download: &Content, call: RequestContext<'_>) -> Served {
     let objects = call.uploads()?;
     let FoundObject { object, completed_at, snapshot } = match ask(&objects, download.id, &FindObject).await? {
         Ok(found) => found,
@@ -63,7 +63,7 @@ pub(crate) async fn serve_owner(download: &Content, call: Call<'_>) -> Served {
     }
     let Some(stored) = get.execute().await? else {
         let reason = "The object is not in storage any more.".to_owned();
-        return Ok(Err(Refusal::UploadGone { phase: Phase::Completed, reason }));
+        return Ok(Err(ApiError::UploadGone { phase: Phase::Completed, reason }));
     };
     match stored.body() {
         Some(body) => Ok(Ok((builder.body(body.response_body()?), snapshot))),

@@ -3,22 +3,22 @@
 
 use durable_objects::platform::error::Result;
 use durable_objects::rpc::{
-    Door, ask,
-    ledger::{ListOpen, Settle},
+    ObjectClient, ask,
+    ledger::{CloseUpload, ListOpen},
     upload::Status,
 };
 use futures_util::{StreamExt as _, stream};
 use upload_core::{
+    api_error::ApiError,
     ledger::{CREATION_MS, EntryName},
     log_line::LogLine,
     operation::Outcome,
-    refusal::Refusal,
     units::UnixMs,
     upload::{Phase, Snapshot},
 };
 
 use crate::{
-    context::{Call, Carried},
+    context::{HandlerResult, RequestContext},
     log::{self, now_ms},
 };
 
@@ -26,12 +26,12 @@ use crate::{
 const ASKED_AT_ONCE: usize = 6;
 
 /// A page of them, newest first.
-pub(crate) async fn list(after: Option<EntryName>, call: Call<'_>) -> Carried {
+pub(crate) async fn list(after: Option<EntryName>, call: RequestContext<'_>) -> HandlerResult {
     let owner = match call.access.lister() {
         Ok(creator) => &creator.owner,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let (ledgers, objects) = (Door::to_ledgers(call.env)?, call.uploads()?);
+    let (ledgers, objects) = (ObjectClient::to_ledgers(call.env)?, call.uploads()?);
     let page = match ask(&ledgers, owner, &ListOpen { after }).await? {
         Ok(page) => page,
         Err(refusal) => return Ok(Err(refusal)),
@@ -47,17 +47,17 @@ pub(crate) async fn list(after: Option<EntryName>, call: Call<'_>) -> Carried {
 /// The upload, where it is there and has not ended.
 async fn listed(
     name: EntryName,
-    stands: Result<std::result::Result<Snapshot, Refusal>>,
+    stands: Result<std::result::Result<Snapshot, ApiError>>,
     owner: &str,
-    ledgers: &Door,
+    ledgers: &ObjectClient,
 ) -> Option<Snapshot> {
     match stands {
         Ok(Ok(snapshot)) => {
             Some(snapshot).filter(|now| matches!(now.phase, Phase::Open | Phase::Damaged) || now.phase.is_finishing())
         }
-        Ok(Err(Refusal::UploadNotFound)) if UnixMs(now_ms()).ms_since(name.created_at) > CREATION_MS => {
+        Ok(Err(ApiError::UploadNotFound)) if UnixMs(now_ms()).ms_since(name.created_at) > CREATION_MS => {
             // Its creation died after the ledger had admitted it. Crash here, or fails: it is found again by the next list.
-            let settle = Settle { name, bytes: None, sha256: None, object: None };
+            let settle = CloseUpload { name, bytes: None, sha256: None, object: None };
             let _settled = ask(ledgers, owner, &settle).await;
             None
         }

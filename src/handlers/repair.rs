@@ -8,10 +8,10 @@ use upload_core::{
     units::{ByteCount, UploadId},
 };
 
-use crate::context::{Call, Carried};
+use crate::context::{HandlerResult, RequestContext};
 
 /// Has the file put together anew, and shows how the upload stands then.
-pub(crate) async fn carry_out(id: UploadId, sent_again: Vec<SentAgain>, call: Call<'_>) -> Carried {
+pub(crate) async fn handle(id: UploadId, sent_again: Vec<SentAgain>, call: RequestContext<'_>) -> HandlerResult {
     // How long the file may be was looked at when it was created.
     let limits = Limits { max_upload_bytes: ByteCount::MAX, ..call.config.limits };
     let repaired = ask(&call.uploads()?, id, &RepairUpload { sent_again, limits }).await?;

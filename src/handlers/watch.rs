@@ -3,13 +3,13 @@
 
 use durable_objects::platform::error::Result;
 use durable_objects::rpc::upload;
-use upload_core::{operation::Watch, refusal::Refusal};
+use upload_core::{api_error::ApiError, operation::Watch};
 use worker::{Headers, Response};
 
-use crate::context::Call;
+use crate::context::RequestContext;
 
 /// Opens the socket. The object opens it for whoever may ask it anything.
-pub(crate) async fn open(watch: &Watch, call: Call<'_>) -> Result<Result<Response, Refusal>> {
+pub(crate) async fn open(watch: &Watch, call: RequestContext<'_>) -> Result<Result<Response, ApiError>> {
     let socket = match upload::watch(&call.uploads()?, watch.id).await? {
         Ok(socket) => socket,
         Err(refusal) => return Ok(Err(refusal)),

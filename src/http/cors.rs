@@ -7,7 +7,7 @@ use durable_objects::platform::error::Result;
 use http::Method;
 use upload_core::{
     cors::{Allowed, Cors},
-    dialect::Head,
+    protocol::Head,
 };
 use worker::Headers;
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use durable_objects::platform::error::Result;
-use upload_core::{gathering::has_room, refusal::Refusal};
+use upload_core::{api_error::ApiError, gathering::has_room};
 use web_sys::ReadableStream;
 
 use crate::transfer::{gathering::Gatherer, held::Held, idle_timeout::Waited};
@@ -14,17 +14,17 @@ pub(crate) async fn read(
     body: Option<ReadableStream>,
     bytes: u64,
     stalled_after: Duration,
-) -> Result<Result<Vec<u8>, Refusal>> {
+) -> Result<Result<Vec<u8>, ApiError>> {
     let Some(body) = body.filter(|_| bytes > 0) else { return Ok(Ok(Vec::new())) };
     let (mut gatherer, mut held) = (Gatherer::new(&body, stalled_after)?, Held::default());
     while held.bytes() < bytes {
         if !has_room(held.bytes(), held.others_bytes()) {
-            return Ok(Err(Refusal::Overloaded));
+            return Ok(Err(ApiError::Overloaded));
         }
         match gatherer.next(bytes - held.bytes()).await {
             Waited::Came(Ok(piece)) => gatherer.hold(&piece, &mut held),
-            Waited::Came(Err(_)) => return Ok(Err(Refusal::DocumentCutShort)),
-            Waited::Stalled => return Ok(Err(Refusal::DocumentStalled)),
+            Waited::Came(Err(_)) => return Ok(Err(ApiError::DocumentCutShort)),
+            Waited::Stalled => return Ok(Err(ApiError::DocumentStalled)),
             Waited::Paused => {}
         }
     }

@@ -5,11 +5,11 @@
 //! `readyz` costs one read of R2 and two questions to objects that exist for nobody and store nothing.
 
 use durable_objects::platform::error::Result;
-use durable_objects::rpc::{Door, ask, ledger::ListOpen, upload::Status};
+use durable_objects::rpc::{ObjectClient, ask, ledger::ListOpen, upload::Status};
 use durable_objects::upload::errands::{EVENTS_BINDING, TASKS_BINDING};
 use http::Method;
 use serde_json::{Map, Value, json};
-use upload_core::{caller::Caller, dialect::Head, refusal::Refusal, units::UploadId};
+use upload_core::{api_error::ApiError, caller::Caller, protocol::Head, units::UploadId};
 use worker::{Env, Response};
 
 use crate::{config::Settings, queue::DEAD_LETTER_BINDING, storage::bucket::BUCKET_BINDING};
@@ -45,7 +45,7 @@ async fn ready(env: &Env) -> Result<Response> {
     said(if is_ready { 200 } else { 503 }, &json!({ "status": status, "checks": checks }))
 }
 
-fn settings(env: &Env) -> std::result::Result<(), Refusal> {
+fn settings(env: &Env) -> std::result::Result<(), ApiError> {
     Settings::of(env).config().map_err(Clone::clone)?.is_safe()
 }
 
@@ -61,15 +61,18 @@ async fn bucket(env: &Env) -> Result<()> {
 
 async fn uploads(env: &Env) -> Result<()> {
     let nobody = UploadId::from_random_bytes([0; 16]);
-    match ask(&Door::to_uploads(env, Caller::System)?, nobody, &Status).await? {
-        Err(Refusal::UploadNotFound) => Ok(()),
+    match ask(&ObjectClient::to_uploads(env, Caller::System)?, nobody, &Status).await? {
+        Err(ApiError::UploadNotFound) => Ok(()),
         _ => Err("an upload that nobody has created".into()),
     }
 }
 
 async fn ledgers(env: &Env) -> Result<()> {
     // A ledger that was never written is an empty one.
-    ask(&Door::to_ledgers(env)?, NOBODY, &ListOpen { after: None }).await?.map(drop).map_err(|_| "a refusal".into())
+    ask(&ObjectClient::to_ledgers(env)?, NOBODY, &ListOpen { after: None })
+        .await?
+        .map(drop)
+        .map_err(|_| "a refusal".into())
 }
 
 fn said(status: u16, body: &Value) -> Result<Response> {

@@ -1,14 +1,14 @@
-//! A request in, an answer out: understands it through a dialect, has it carried out for whoever asks, renders what came of it,
+//! A request in, an answer out: understands it through a protocol, has it carried out for whoever asks, renders what came of it,
 //! adds CORS, and writes a log line for what was refused or went wrong.
 
 use durable_objects::platform::error::Result;
 use http::Method;
 use upload_core::{
     address::BasePath,
-    dialect::{Asked, Dialect, Head, Parsed},
+    api_error::ApiError,
     log_line::LogLine,
     operation::{Operation, Reply},
-    refusal::Refusal,
+    protocol::{Asked, Head, Parsed, Protocol},
     units::{UnixMs, UploadId},
 };
 use web_sys::Url;
@@ -17,7 +17,7 @@ use worker::{Context, Env, Headers, Request, Response, ResponseBuilder};
 use crate::{
     access,
     config::{Config, Settings},
-    context::Call,
+    context::RequestContext,
     handlers::{self, Answer},
     http::{cors, document, health, server_timing::Timings},
     log::{self, Stopwatch, now_ms},
@@ -50,9 +50,9 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
     if let Some(answer) = health::answer(&head, &env).await {
         return answer;
     }
-    let dialect = Dialect::of(&head);
+    let protocol = Protocol::of(&head);
     let mut trace = Trace::default();
-    let mut response = if head.method == Method::OPTIONS && matches!(dialect, Dialect::Json | Dialect::Companion) {
+    let mut response = if head.method == Method::OPTIONS && matches!(protocol, Protocol::Json | Protocol::Companion) {
         Response::empty()?.with_status(204)
     } else {
         let config = settings.config();
@@ -61,13 +61,13 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
         let base_url = settings.base_path.below(&public_url.unwrap_or_else(|| url.origin()));
         let asked = Asked { head: &head, limits, base_url: &base_url, now: UnixMs(now_ms()) };
         let handled = match broken_off(&env) {
-            Some(fault_id) => response(without_body_of_head(&asked, dialect.fault(&asked, &fault_id, None))).map(Ok),
-            None => handle(dialect, &asked, &mut request, config, &env, &context, &mut trace).await,
+            Some(fault_id) => response(without_body_of_head(&asked, protocol.fault(&asked, &fault_id, None))).map(Ok),
+            None => handle(protocol, &asked, &mut request, config, &env, &context, &mut trace).await,
         };
         match handled {
             Ok(Ok(response)) => response,
-            Ok(Err(refusal)) => refused(dialect, &asked, &refusal, trace.upload, &watch)?,
-            Err(error) => faulted(dialect, &asked, &error, trace.upload, &watch)?,
+            Ok(Err(refusal)) => refused(protocol, &asked, &refusal, trace.upload, &watch)?,
+            Err(error) => faulted(protocol, &asked, &error, trace.upload, &watch)?,
         }
     };
     response.headers_mut().set("server-timing", &trace.timings.header(&watch))?;
@@ -77,18 +77,18 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
 
 /// The outer error is a fault, the inner one what the client is told. What is known of the request so far is in `trace`.
 async fn handle(
-    dialect: Dialect,
+    protocol: Protocol,
     asked: &Asked<'_>,
     request: &mut Request,
-    config: Result<&Config, &Refusal>,
+    config: Result<&Config, &ApiError>,
     env: &Env,
     context: &Context,
     trace: &mut Trace,
-) -> Result<Result<Response, Refusal>> {
+) -> Result<Result<Response, ApiError>> {
     if head_bytes(asked.head) > u64::from(MAX_HEAD_BYTES) {
-        return Ok(Err(Refusal::HeadTooLarge { limit_bytes: MAX_HEAD_BYTES.into() }));
+        return Ok(Err(ApiError::HeadTooLarge { limit_bytes: MAX_HEAD_BYTES.into() }));
     }
-    let operation = match understand(dialect, asked.head, request, config).await? {
+    let operation = match understand(protocol, asked.head, request, config).await? {
         Ok(operation) => operation,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -103,23 +103,23 @@ async fn handle(
         Err(refusal) => return Ok(Err(refusal)),
     };
     let address = asked.head.header("cf-connecting-ip");
-    let call = Call { config, env, context, address, access: &access, timings: &trace.timings };
+    let call = RequestContext { config, env, context, address, access: &access, timings: &trace.timings };
     match handlers::answer(operation, request.inner().body(), call).await? {
-        Ok(Answer::Outcome(outcome)) => response(dialect.reply(asked, &outcome)).map(Ok),
+        Ok(Answer::Outcome(outcome)) => response(protocol.reply(asked, &outcome)).map(Ok),
         Ok(Answer::Socket(response)) => Ok(Ok(response)),
         // The client has it: nothing is said of it but that.
         Ok(Answer::Object(response, _)) if response.status_code() == 304 => Ok(Ok(response)),
         Ok(Answer::Object(mut response, now)) => {
-            for (name, value) in dialect.beside_content(asked, &now) {
+            for (name, value) in protocol.beside_content(asked, &now) {
                 response.headers_mut().set(name, &value)?;
             }
             Ok(Ok(response))
         }
         Err(refusal) => {
-            if let Some(consequence) = dialect.consequence(asked.head, &refusal) {
+            if let Some(consequence) = protocol.consequence(asked.head, &refusal) {
                 // Where this is refused too, the upload has ended meanwhile. Nothing that is complete is ended by a mistake.
                 let limited = access.for_unfinished();
-                let _ended = handlers::answer(consequence, None, Call { access: &limited, ..call }).await?;
+                let _ended = handlers::answer(consequence, None, RequestContext { access: &limited, ..call }).await?;
             }
             Ok(Err(access.restate(refusal)))
         }
@@ -127,21 +127,21 @@ async fn handle(
 }
 
 async fn understand(
-    dialect: Dialect,
+    protocol: Protocol,
     head: &Head,
     request: &Request,
-    config: Result<&Config, &Refusal>,
-) -> Result<Result<Operation, Refusal>> {
-    let (max_bytes, finish) = match dialect.parse(head) {
+    config: Result<&Config, &ApiError>,
+) -> Result<Result<Operation, ApiError>> {
+    let (max_bytes, finish) = match protocol.parse(head) {
         Err(refusal) => return Ok(Err(refusal)),
         Ok(Parsed::Ready(operation)) => return Ok(Ok(*operation)),
         Ok(Parsed::NeedsBody { max_bytes, finish }) => (max_bytes, finish),
     };
     let Some(length) = head.header("content-length").and_then(|text| text.parse::<u64>().ok()) else {
-        return Ok(Err(Refusal::LengthRequired));
+        return Ok(Err(ApiError::LengthRequired));
     };
     if length > u64::from(max_bytes) {
-        return Ok(Err(Refusal::bad_request("body", format!("is larger than {max_bytes} bytes"))));
+        return Ok(Err(ApiError::bad_request("body", format!("is larger than {max_bytes} bytes"))));
     }
     let stalled_after = match config {
         Ok(config) => config.stalled_after,
@@ -179,9 +179,9 @@ fn response(reply: Reply) -> Result<Response> {
 }
 
 fn refused(
-    dialect: Dialect,
+    protocol: Protocol,
     asked: &Asked<'_>,
-    refusal: &Refusal,
+    refusal: &ApiError,
     upload: Option<UploadId>,
     watch: &Stopwatch,
 ) -> Result<Response> {
@@ -194,7 +194,7 @@ fn refused(
         duration_ms: Some(watch.elapsed_ms()),
         ..LogLine::default()
     });
-    response(without_body_of_head(asked, dialect.problem(asked, refusal, upload)))
+    response(without_body_of_head(asked, protocol.problem(asked, refusal, upload)))
 }
 
 fn without_body_of_head(asked: &Asked<'_>, reply: Reply) -> Reply {
@@ -210,7 +210,7 @@ fn broken_off(env: &Env) -> Option<String> {
 
 /// Our fault: the client is told an id under which the log says more.
 fn faulted(
-    dialect: Dialect,
+    protocol: Protocol,
     asked: &Asked<'_>,
     error: &durable_objects::platform::error::Error,
     upload: Option<UploadId>,
@@ -229,5 +229,5 @@ fn faulted(
         duration_ms: Some(watch.elapsed_ms()),
         ..LogLine::default()
     });
-    response(without_body_of_head(asked, dialect.fault(asked, &fault_id, upload)))
+    response(without_body_of_head(asked, protocol.fault(asked, &fault_id, upload)))
 }

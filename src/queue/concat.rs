@@ -5,16 +5,16 @@ use durable_objects::platform::error::{Error, Result};
 use durable_objects::{
     platform::fault_injection::around,
     rpc::{
-        Door, ask,
-        upload::{AsPiece, BeginStretch, WantedPieces},
+        ObjectClient, ask,
+        upload::{AsPartial, BeginCopyBatch, WantedPartials},
     },
 };
 use futures_util::{StreamExt as _, stream};
 use upload_core::{
+    api_error::ApiError,
     caller::Caller,
     log_line::LogLine,
-    refusal::Refusal,
-    session::{Commit, Piece, Release, ReleaseReason, Run, Standing, Stretch, Wanted},
+    session::{Commit, CopyBatch, PartialStatus, PartialUpload, Release, ReleaseReason, SourceRange, Wanted},
     units::{ByteCount, UploadId},
 };
 use worker::{Bucket, Env, Range, ResponseBody};
@@ -23,8 +23,8 @@ use crate::{
     log::{self, Stopwatch},
     storage::bucket::BUCKET_BINDING,
     transfer::{
-        error::Broken,
-        prefix::Front,
+        error::TransferError,
+        prefix::PrefixStream,
         relay,
         renewal::{StopSignal, while_renewing},
     },
@@ -36,20 +36,20 @@ const ASKED_AT_ONCE: usize = 4;
 
 /// Copies the next stretch of this upload, if there is one to copy.
 pub(crate) async fn run(upload: UploadId, env: &Env) -> Result<()> {
-    let objects = Door::to_uploads(env, Caller::System)?;
+    let objects = ObjectClient::to_uploads(env, Caller::System)?;
     // A copy of a message that came late finds nothing to do, or somebody else at it.
-    let Ok(Some(wanted)) = ask(&objects, upload, &WantedPieces).await? else { return Ok(()) };
+    let Ok(Some(wanted)) = ask(&objects, upload, &WantedPartials).await? else { return Ok(()) };
     let standings = ask_for(&wanted, &objects).await?.into_iter().map(standing).collect();
-    let Ok(Some(stretch)) = ask(&objects, upload, &BeginStretch(standings)).await? else { return Ok(()) };
+    let Ok(Some(stretch)) = ask(&objects, upload, &BeginCopyBatch(standings)).await? else { return Ok(()) };
     let (watch, bucket) = (Stopwatch::start(), env.bucket(BUCKET_BINDING)?);
     let line = LogLine { attempt: Some(stretch.grant.attempt), ..LogLine::of("stretch_copied", upload) };
     match copy(upload, &stretch, &objects, &bucket).await? {
         Ok(bytes) => log::info(&LogLine { bytes: Some(bytes), duration_ms: Some(watch.elapsed_ms()), ..line }),
-        Err(Stopped::Refused(refusal)) => {
+        Err(PumpError::Refused(refusal)) => {
             // It has ended meanwhile, or somebody who believed this one dead goes on with it.
             log::info(&LogLine { event: "copying_stopped", code: Some(refusal.code()), ..line });
         }
-        Err(Stopped::Broken(broken)) => {
+        Err(PumpError::TransferError(broken)) => {
             let (reason, detail) = why(broken, &wanted, &objects).await?;
             log::info(&LogLine { event: "copying_broken", detail: Some(detail), ..line });
             // Fails, or dies here: it is believed dead after a while, and somebody else is asked.
@@ -60,94 +60,97 @@ pub(crate) async fn run(upload: UploadId, env: &Env) -> Result<()> {
 }
 
 /// Asks for all of these pieces, which are kept from then on, if that is wanted. What each says, in order.
-pub(crate) async fn ask_for(wanted: &Wanted, objects: &Door) -> Result<Vec<Result<Piece, Refusal>>> {
+pub(crate) async fn ask_for(wanted: &Wanted, objects: &ObjectClient) -> Result<Vec<Result<PartialUpload, ApiError>>> {
     let asked = wanted.pieces.iter().map(|id| async move {
-        let question = AsPiece { owner: wanted.owner.clone(), until: wanted.until };
+        let question = AsPartial { owner: wanted.owner.clone(), until: wanted.until };
         let piece = ask(objects, id, &question).await?;
         // One that is somebody else's is not told from one that is not there.
-        let no_such = || Refusal::BadPiece { upload: *id, reason: "There is no such upload.".to_owned() };
-        Ok(piece.map_err(|refusal| if refusal == Refusal::UploadNotFound { no_such() } else { refusal }))
+        let no_such = || ApiError::InvalidPartial { upload: *id, reason: "There is no such upload.".to_owned() };
+        Ok(piece.map_err(|refusal| if refusal == ApiError::UploadNotFound { no_such() } else { refusal }))
     });
     let answers: Vec<Result<_>> = stream::iter(asked).buffered(ASKED_AT_ONCE).collect().await;
     answers.into_iter().collect()
 }
 
-fn standing(piece: Result<Piece, Refusal>) -> Standing {
+fn standing(piece: Result<PartialUpload, ApiError>) -> PartialStatus {
     match piece {
-        Ok(piece) => Standing::Alive(piece),
-        Err(refusal) => Standing::Lost(refusal.to_string()),
+        Ok(piece) => PartialStatus::Alive(piece),
+        Err(refusal) => PartialStatus::Lost(refusal.to_string()),
     }
 }
 
 /// Why a stretch was not copied to its end.
-pub(crate) enum Stopped {
+pub(crate) enum PumpError {
     /// The object says no.
-    Refused(Refusal),
+    Refused(ApiError),
     /// The bytes could not be moved.
-    Broken(Broken),
+    TransferError(TransferError),
 }
 
 /// Copies part by part; how many bytes it was.
 pub(crate) async fn copy(
     upload: UploadId,
-    stretch: &Stretch,
-    objects: &Door,
+    stretch: &CopyBatch,
+    objects: &ObjectClient,
     bucket: &Bucket,
-) -> Result<Result<ByteCount, Stopped>> {
+) -> Result<Result<ByteCount, PumpError>> {
     let grant = &stretch.grant;
     let id = grant.multipart_id.as_ref().ok_or_else(|| Error::from("a composition without a multipart upload"))?;
     let multipart = bucket.resume_multipart_upload(&grant.key, id)?;
     let (mut number, mut copied) = (grant.first_number, ByteCount::ZERO);
     let bytes = stretch.parts.iter().fold(ByteCount::ZERO, |sum, part| sum.checked_add(part.bytes).unwrap_or(sum));
     for part in &stretch.parts {
-        let (open, stop) = (async |run: &Run| open(run, bucket).await, StopSignal::default());
+        let (open, stop) = (async |run: &SourceRange| open(run, bucket).await, StopSignal::default());
         let stored = relay::part_of(&multipart, number, part.bytes, &part.runs, &stop, open);
         let receipt = match while_renewing(objects, upload, grant.attempt, &stop, stored).await {
             Ok(receipt) => receipt,
-            Err(broken) => return Ok(Err(Stopped::Broken(broken))),
+            Err(broken) => return Ok(Err(PumpError::TransferError(broken))),
         };
-        // Dies here: R2 has the part and nobody counts it; whoever is asked next copies it again, under another number.
+        // Crash here: R2 has the part and nobody counts it; whoever is asked next copies it again, under another number.
         let (receipts, attempt) = (vec![receipt], grant.attempt);
         let commit = Commit { attempt, receipts, rest: None, sha256_so_far: None, digest: None };
         let committed = match ask(objects, upload, &commit).await? {
             Ok(committed) => committed,
-            Err(refusal) => return Ok(Err(Stopped::Refused(refusal))),
+            Err(refusal) => return Ok(Err(PumpError::Refused(refusal))),
         };
         copied = copied.checked_add(part.bytes).unwrap_or(copied);
         number = match committed.next_number {
             Some(next) => next,
             None if copied >= bytes => break,
             // Somebody may still be writing under the next number: the rest is copied later.
-            None => return Ok(Err(Stopped::Broken(Broken::Superseded))),
+            None => return Ok(Err(PumpError::TransferError(TransferError::Superseded))),
         };
     }
     Ok(Ok(copied))
 }
 
 /// Opens a range of a piece's object; another object under its key is not the one that was counted.
-async fn open(run: &Run, bucket: &Bucket) -> Result<Front, Broken> {
+async fn open(run: &SourceRange, bucket: &Bucket) -> Result<PrefixStream, TransferError> {
     let range = Range::OffsetWithLength { offset: run.from.get(), length: run.bytes.get() };
-    let got = around("r2.get", bucket.get(&run.object.key).range(range).execute()).await.map_err(Broken::Storage)?;
-    let object = got.filter(|object| object.etag() == run.object.etag).ok_or(Broken::SegmentLost)?;
-    match object.body().ok_or(Broken::SegmentLost)?.response_body()? {
-        ResponseBody::Stream(stream) => Ok(Front { stream, bytes: run.bytes }),
-        _ => Err(Broken::SegmentLost),
+    let got =
+        around("r2.get", bucket.get(&run.object.key).range(range).execute()).await.map_err(TransferError::Storage)?;
+    let object = got.filter(|object| object.etag() == run.object.etag).ok_or(TransferError::SegmentLost)?;
+    match object.body().ok_or(TransferError::SegmentLost)?.response_body()? {
+        ResponseBody::Stream(stream) => Ok(PrefixStream { stream, bytes: run.bytes }),
+        _ => Err(TransferError::SegmentLost),
     }
 }
 
 /// What to give up for, and what to say of it. An object that R2 does not have may have been let go of just now, which its
 /// upload knows, and tells when it is asked again; if it believes to have it, the bytes are lost.
-async fn why(broken: Broken, wanted: &Wanted, objects: &Door) -> Result<(ReleaseReason, String)> {
+async fn why(broken: TransferError, wanted: &Wanted, objects: &ObjectClient) -> Result<(ReleaseReason, String)> {
     Ok(match broken {
-        Broken::SegmentLost => {
+        TransferError::SegmentLost => {
             let all_alive = ask_for(wanted, objects).await?.iter().all(Result::is_ok);
             let reason = if all_alive { ReleaseReason::SegmentLost } else { ReleaseReason::GaveUp };
             (reason, "a piece's object is not there".to_owned())
         }
-        Broken::Superseded => (ReleaseReason::GaveUp, "its part number is not its own any more".to_owned()),
-        Broken::MultipartGone => (ReleaseReason::MultipartGone, "the multipart upload is gone".to_owned()),
-        Broken::Storage(error) => (ReleaseReason::GaveUp, error.to_string()),
-        Broken::BodyEnded | Broken::BodyStalled => (ReleaseReason::GaveUp, "a piece's bytes ended early".to_owned()),
-        Broken::Fault(error) => return Err(error),
+        TransferError::Superseded => (ReleaseReason::GaveUp, "its part number is not its own any more".to_owned()),
+        TransferError::MultipartGone => (ReleaseReason::MultipartGone, "the multipart upload is gone".to_owned()),
+        TransferError::Storage(error) => (ReleaseReason::GaveUp, error.to_string()),
+        TransferError::BodyEnded | TransferError::BodyStalled => {
+            (ReleaseReason::GaveUp, "a piece's bytes ended early".to_owned())
+        }
+        TransferError::Fault(error) => return Err(error),
     })
 }

@@ -14,8 +14,8 @@ pub(crate) mod webhook;
 use durable_objects::{
     platform::{error::Result, queue},
     rpc::{
-        Door, ask,
-        upload::{BeginDelivery, DeliveryOutcome, EndDelivery, Errand, EventFacts},
+        ObjectClient, ask,
+        upload::{BeginDelivery, DeliveryOutcome, EndDelivery, EventFacts, QueueMessage},
     },
 };
 use futures_util::{StreamExt as _, stream};
@@ -51,13 +51,13 @@ const TOLD_AT_ONCE: usize = 4;
 const TASKS_AT_ONCE: usize = 1;
 
 /// Takes a batch. Every message is acknowledged or retried by itself, so that a slow or failing one holds up no other.
-pub(crate) async fn consume(batch: &MessageBatch<Errand>, env: &Env) {
+pub(crate) async fn consume(batch: &MessageBatch<QueueMessage>, env: &Env) {
     let is_dead_letter = batch.queue().ends_with(DEAD_LETTER_QUEUE_ENDING);
     let (mut tells, mut tasks) = (Vec::new(), Vec::new());
     for message in batch.raw_iter() {
         match errand(&message) {
             Ok(errand) if is_dead_letter => bury(&message, errand.upload_id()),
-            Ok(errand @ Errand::Tell { .. }) => tells.push((message, errand)),
+            Ok(errand @ QueueMessage::Tell { .. }) => tells.push((message, errand)),
             Ok(errand) => tasks.push((message, errand)),
             Err(error) => {
                 let line = LogLine { event: "unreadable_message", ..LogLine::default() };
@@ -75,20 +75,20 @@ pub(crate) async fn consume(batch: &MessageBatch<Errand>, env: &Env) {
 }
 
 /// Does what a message asks for, and says so to the queue.
-async fn settle(message: RawMessage, errand: Errand, env: &Env) {
+async fn settle(message: RawMessage, errand: QueueMessage, env: &Env) {
     let settled = match &errand {
-        Errand::Tell { upload_id, event_id } => deliver(&message, *upload_id, event_id, env).await,
-        Errand::Compose { upload_id } => {
+        QueueMessage::Tell { upload_id, event_id } => deliver(&message, *upload_id, event_id, env).await,
+        QueueMessage::Compose { upload_id } => {
             let copied = concat::run(*upload_id, env).await;
             message.ack();
             copied
         }
-        Errand::Copy { upload_id } => {
+        QueueMessage::Copy { upload_id } => {
             let copied = repair::copy(*upload_id, env).await;
             message.ack();
             copied
         }
-        Errand::Verify { upload_id } => {
+        QueueMessage::Verify { upload_id } => {
             let verified = verify::run(*upload_id, env).await;
             message.ack();
             verified
@@ -102,7 +102,7 @@ async fn settle(message: RawMessage, errand: Errand, env: &Env) {
 }
 
 /// What a message asks for.
-fn errand(message: &RawMessage) -> Result<Errand> {
+fn errand(message: &RawMessage) -> Result<QueueMessage> {
     let body = js_sys::JSON::stringify(&message.body())?.as_string().unwrap_or_default();
     Ok(serde_json::from_str(&body)?)
 }
@@ -113,7 +113,7 @@ async fn deliver(message: &RawMessage, upload_id: UploadId, event_id: &str, env:
     let Some(url) = config.webhook_url.clone() else {
         return Err("ORIGIN_WEBHOOK_URL is empty, but there is an event to deliver".into());
     };
-    let objects = Door::to_uploads(env, Caller::System)?;
+    let objects = ObjectClient::to_uploads(env, Caller::System)?;
     let begin = BeginDelivery {
         event_id: event_id.to_owned(),
         attempt_ms: config.webhook_timeout_ms,
@@ -150,7 +150,7 @@ async fn deliver(message: &RawMessage, upload_id: UploadId, event_id: &str, env:
 async fn told(
     message: &RawMessage,
     env: &Env,
-    objects: &Door,
+    objects: &ObjectClient,
     facts: &EventFacts,
     outcome: DeliveryOutcome,
     line: LogLine<'_>,
@@ -165,7 +165,7 @@ async fn told(
         }
         Verdict::GiveUp => {
             log::error(&LogLine { event: "delivery_failed", ..line });
-            // Dies here, or the queue is full: the object has it as failed, which is what counts.
+            // Crash here, or the queue is full: the object has it as failed, which is what counts.
             queue::send(env, DEAD_LETTER_BINDING, &message.body()).await?;
             message.ack();
         }

@@ -2,7 +2,7 @@
 
 use durable_objects::{
     platform::error::Result,
-    rpc::{Door, ask, repair::BeginCopy},
+    rpc::{ObjectClient, ask, repair::BeginCopy},
 };
 use upload_core::{
     caller::Caller,
@@ -14,14 +14,14 @@ use worker::Env;
 
 use crate::{
     log::{self, Stopwatch},
-    queue::concat::{self, Stopped},
+    queue::concat::{self, PumpError},
     storage::bucket::BUCKET_BINDING,
-    transfer::error::Broken,
+    transfer::error::TransferError,
 };
 
 /// Copies chunks of this upload from its damaged object, for as long as it is this message's turn.
 pub(crate) async fn copy(upload: UploadId, env: &Env) -> Result<()> {
-    let (objects, bucket) = (Door::to_uploads(env, Caller::System)?, env.bucket(BUCKET_BINDING)?);
+    let (objects, bucket) = (ObjectClient::to_uploads(env, Caller::System)?, env.bucket(BUCKET_BINDING)?);
     let mut after = None;
     // A copy of a message that came late finds nothing to do, or somebody else at it.
     while let Ok(Some(stretch)) = ask(&objects, upload, &BeginCopy { after }).await? {
@@ -30,10 +30,10 @@ pub(crate) async fn copy(upload: UploadId, env: &Env) -> Result<()> {
         match concat::copy(upload, &stretch, &objects, &bucket).await? {
             Ok(bytes) => log::info(&LogLine { bytes: Some(bytes), duration_ms: Some(watch.elapsed_ms()), ..line }),
             // Its client sends this chunk itself, or the upload has ended: which of them, the next question tells.
-            Err(Stopped::Refused(refusal)) => {
+            Err(PumpError::Refused(refusal)) => {
                 log::info(&LogLine { event: "copying_stopped", code: Some(refusal.code()), ..line });
             }
-            Err(Stopped::Broken(broken)) => {
+            Err(PumpError::TransferError(broken)) => {
                 let (reason, detail) = why(broken)?;
                 log::info(&LogLine { event: "copying_broken", detail: Some(detail), ..line });
                 // Crash here, or fails: it is believed dead after a while, and somebody else is asked.
@@ -47,13 +47,15 @@ pub(crate) async fn copy(upload: UploadId, env: &Env) -> Result<()> {
 }
 
 /// What to give up for, and what to say of it.
-fn why(broken: Broken) -> Result<(ReleaseReason, String)> {
+fn why(broken: TransferError) -> Result<(ReleaseReason, String)> {
     Ok(match broken {
-        Broken::SegmentLost => (ReleaseReason::SegmentLost, "the damaged object is not there".to_owned()),
-        Broken::Superseded => (ReleaseReason::GaveUp, "it was taken over".to_owned()),
-        Broken::MultipartGone => (ReleaseReason::MultipartGone, "the multipart upload is gone".to_owned()),
-        Broken::Storage(error) => (ReleaseReason::GaveUp, error.to_string()),
-        Broken::BodyEnded | Broken::BodyStalled => (ReleaseReason::GaveUp, "the object's bytes ended early".to_owned()),
-        Broken::Fault(error) => return Err(error),
+        TransferError::SegmentLost => (ReleaseReason::SegmentLost, "the damaged object is not there".to_owned()),
+        TransferError::Superseded => (ReleaseReason::GaveUp, "it was taken over".to_owned()),
+        TransferError::MultipartGone => (ReleaseReason::MultipartGone, "the multipart upload is gone".to_owned()),
+        TransferError::Storage(error) => (ReleaseReason::GaveUp, error.to_string()),
+        TransferError::BodyEnded | TransferError::BodyStalled => {
+            (ReleaseReason::GaveUp, "the object's bytes ended early".to_owned())
+        }
+        TransferError::Fault(error) => return Err(error),
     })
 }

@@ -5,7 +5,7 @@ use durable_objects::platform::error::{Error, Result};
 use durable_objects::{
     platform::fault_injection::around,
     rpc::{
-        Door, ask,
+        ObjectClient, ask,
         upload::{NextSlice, SliceHashed},
     },
 };
@@ -32,12 +32,12 @@ const LEAST_READ_BYTES: u32 = 256 * 1024;
 
 /// Reads the next slice of this upload's object, if there is one to read.
 pub(crate) async fn run(upload: UploadId, env: &Env) -> Result<()> {
-    let objects = Door::to_uploads(env, Caller::System)?;
+    let objects = ObjectClient::to_uploads(env, Caller::System)?;
     // A copy of a message that came late finds nothing to do.
     let Ok(Some(slice)) = ask(&objects, upload, &NextSlice).await? else { return Ok(()) };
     let watch = Stopwatch::start();
     let hashed = hash(&slice, env).await?;
-    // Dies here: the slice is read again, from the same state.
+    // Crash here: the slice is read again, from the same state.
     if ask(&objects, upload, &SliceHashed(hashed)).await? != Ok(true) {
         return Ok(());
     }

@@ -3,8 +3,8 @@
 
 use durable_objects::platform::error::{Error, Result};
 use upload_core::{
-    direct::SignedPart,
-    refusal::Refusal,
+    api_error::ApiError,
+    presigned::SignedPart,
     s3::{Endpoint, Keys, Request as S3Request},
     session::Slot,
     units::{UnixMs, UploadId},
@@ -27,7 +27,7 @@ pub(crate) struct S3Bucket {
 impl S3Bucket {
     /// Reads `R2_S3_ENDPOINT`, `R2_S3_BUCKET`, `DIRECT_URL_TTL_SECONDS` and the two secrets; refuses naming the first that is
     /// missing or malformed.
-    pub(crate) fn open(env: &Env) -> Result<Self, Refusal> {
+    pub(crate) fn open(env: &Env) -> Result<Self, ApiError> {
         let endpoint = config::text(env, "R2_S3_ENDPOINT")?;
         if endpoint.is_empty() {
             return Err(config::missing("R2_S3_ENDPOINT", "is empty, so there is no direct door"));
@@ -61,7 +61,7 @@ impl S3Bucket {
 
     /// Whether R2 lets these keys write into this bucket: by aborting an upload that never was, which costs and changes nothing.
     /// So a deployment whose keys are wrong says so when an upload is created, not when its first part has been sent.
-    pub(crate) async fn prove(&self, id: UploadId, now: UnixMs) -> Result<Result<(), Refusal>> {
+    pub(crate) async fn prove(&self, id: UploadId, now: UnixMs) -> Result<Result<(), ApiError>> {
         let (key, query) = (format!("uploads/{id}"), vec![("uploadId", id.simple())]);
         let request = S3Request { method: "DELETE", key: &key, query, content_length: None };
         let mut answer = match self.send(Method::Delete, request, now).await {
@@ -84,7 +84,7 @@ impl S3Bucket {
 }
 
 /// What R2's answer to [`S3Bucket::prove`] says of the settings.
-fn complaint(status: u16, body: &str) -> Option<Refusal> {
+fn complaint(status: u16, body: &str) -> Option<ApiError> {
     let code = body.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map_or("", |(code, _)| code);
     match (status, code) {
         (204, _) | (404, "NoSuchUpload") => None,
@@ -95,13 +95,13 @@ fn complaint(status: u16, body: &str) -> Option<Refusal> {
 }
 
 /// The keys are wrong, or may not do this.
-pub(crate) fn refused_keys(code: &str) -> Refusal {
+pub(crate) fn refused_keys(code: &str) -> ApiError {
     let complaint =
         format!("and R2_SECRET_ACCESS_KEY are refused by R2 ({code}): set the keys of an API token that may write");
     config::missing("R2_ACCESS_KEY_ID", &complaint)
 }
 
-fn secret(env: &Env, name: &str) -> Result<String, Refusal> {
+fn secret(env: &Env, name: &str) -> Result<String, ApiError> {
     let found = env.secret(name).map(|secret| secret.to_string()).ok().filter(|secret| !secret.is_empty());
     found.ok_or_else(|| config::missing(name, &format!("is not set. Run `wrangler secret put {name}`")))
 }

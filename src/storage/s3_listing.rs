@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use durable_objects::platform::error::{Error, Result};
 use upload_core::{
-    refusal::Refusal,
+    api_error::ApiError,
     s3::{ListedPart, read_page},
     session::Signed,
     units::UnixMs,
@@ -26,7 +26,7 @@ pub(crate) async fn of(
     bucket: &S3Bucket,
     signed: &Signed,
     numbers: impl Iterator<Item = u16> + Clone,
-) -> Result<Result<Listing, Refusal>> {
+) -> Result<Result<Listing, ApiError>> {
     let mut parts = BTreeMap::new();
     let Some(last) = numbers.clone().max() else { return Ok(Ok(Listing::Parts(parts))) };
     let mut behind = numbers.min().unwrap_or(last).saturating_sub(1);
@@ -38,7 +38,7 @@ pub(crate) async fn of(
             501 => return Ok(Ok(Listing::Unsupported)),
             401 | 403 => return Ok(Err(refused_keys("ListParts"))),
             404 => return Ok(Err(config::missing("R2_S3_BUCKET", "is not the bucket of the binding BUCKET"))),
-            _ => return Ok(Err(Refusal::StorageUnavailable { uploaded_bytes: signed.uploaded_bytes })),
+            _ => return Ok(Err(ApiError::StorageUnavailable { uploaded_bytes: signed.uploaded_bytes })),
         }
         let page = read_page(&body).ok_or_else(|| Error::from("R2's list of parts cannot be read"))?;
         parts.extend(page.parts.into_iter().map(|part| (part.number, part)));

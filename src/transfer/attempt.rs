@@ -7,19 +7,19 @@ use durable_objects::{
         fault_injection::around,
     },
     rpc::{
-        Door, ask,
+        ObjectClient, ask,
         upload::{Status, commit_with_bytes},
     },
 };
 use js_sys::Uint8Array;
 use upload_core::{
+    api_error::ApiError,
     integrity::ChunkDigest,
     log_line::LogLine,
     operation::{Append, Outcome},
-    refusal::Refusal,
     session::{
-        Commit, Committed, Grant, MAX_ROW_SEGMENT_BYTES, RENEW_EVERY_MS, Receipt, Release, ReleaseReason, Rest,
-        SegmentPlace,
+        Commit, Committed, MAX_ROW_SEGMENT_BYTES, RENEW_EVERY_MS, Receipt, Release, ReleaseReason, Remainder,
+        SegmentPlace, WriteLease,
     },
     units::{ByteCount, UploadId},
     upload::{Phase, Snapshot},
@@ -27,23 +27,23 @@ use upload_core::{
 use worker::{Bucket, MultipartUpload};
 
 use crate::{
-    context::Storing,
+    context::TransferContext,
     http::server_timing::{Step, Timings},
     log::{self, Stopwatch},
-    transfer::{error::Broken, prefix::Tail, relay::Relay, renewal::while_renewing},
+    transfer::{error::TransferError, prefix::Tail, relay::Relay, renewal::while_renewing},
 };
 
 /// Why an attempt ended before its chunk was stored.
 pub(crate) enum Ended {
     /// The object, or the chunk's checksum, said no.
-    Refused(Refusal),
+    Refused(ApiError),
     /// The bytes could not be moved.
-    Broken(Broken),
+    TransferError(TransferError),
 }
 
-impl From<Broken> for Ended {
-    fn from(broken: Broken) -> Self {
-        Self::Broken(broken)
+impl From<TransferError> for Ended {
+    fn from(broken: TransferError) -> Self {
+        Self::TransferError(broken)
     }
 }
 
@@ -55,18 +55,18 @@ impl From<worker::Error> for Ended {
 
 impl From<Error> for Ended {
     fn from(error: Error) -> Self {
-        Self::Broken(Broken::Fault(error))
+        Self::TransferError(TransferError::Fault(error))
     }
 }
 
 /// One try at storing a chunk.
 pub(crate) struct Attempt<'a> {
     id: UploadId,
-    objects: &'a Door,
+    objects: &'a ObjectClient,
     bucket: &'a Bucket,
     /// None where the one part of the file is put as the object itself.
     upload: Option<&'a MultipartUpload>,
-    grant: &'a Grant,
+    grant: &'a WriteLease,
     timings: &'a Timings,
     /// What the chunk's digest must be. With one, nothing counts before everything does.
     digest: Option<&'a ChunkDigest>,
@@ -78,9 +78,9 @@ impl<'a> Attempt<'a> {
     /// With the right to store this chunk: in parts of this multipart upload, or as the object itself where there is none.
     pub(crate) fn new(
         chunk: &'a Append,
-        grant: &'a Grant,
+        grant: &'a WriteLease,
         upload: Option<&'a MultipartUpload>,
-        storing: &'a Storing,
+        storing: &'a TransferContext,
     ) -> Self {
         Self {
             id: chunk.id,
@@ -130,9 +130,9 @@ impl<'a> Attempt<'a> {
                 held_back.push(receipt);
                 continue;
             }
-            // Dies here: R2 has the part, or the object under this attempt's key, and nobody counts it; the offset is the old one.
+            // Crash here: R2 has the part, or the object under this attempt's key, and nobody counts it; the offset is the old one.
             let committed = self.commit(self.commit_of(vec![receipt], None, relay), None).await?;
-            // Dies here: the bytes are durable and count, and the client finds that out when it asks.
+            // Crash here: the bytes are durable and count, and the client finds that out when it asks.
             number = match committed.next_number {
                 Some(next) => next,
                 None if spans.peek().is_none() => number,
@@ -152,7 +152,7 @@ impl<'a> Attempt<'a> {
         if bytes.get() > MAX_ROW_SEGMENT_BYTES {
             let stored = relay.object(self.bucket, &self.grant.rest_key, bytes);
             self.timings.measure(Step::Store, stored).await?;
-            rest = Some(Rest { bytes, place: SegmentPlace::Object });
+            rest = Some(Remainder { bytes, place: SegmentPlace::Object });
         } else if !bytes.is_zero() {
             let (arrived, how) = self.timings.measure(Step::Store, relay.row(bytes)).await?;
             if self.digest.is_some()
@@ -161,18 +161,18 @@ impl<'a> Attempt<'a> {
                 return Err(how.into());
             }
             // Without a checksum, what arrived counts, to the byte.
-            rest = Some(Rest { bytes: arrived.length().into(), place: SegmentPlace::Row });
+            rest = Some(Remainder { bytes: arrived.length().into(), place: SegmentPlace::Row });
             row = Some(arrived).filter(|row| row.length() > 0);
             broken = how;
         }
         if !relay.chunk_is_as_declared().await? {
             self.delete_put().await;
             let uploaded_bytes = self.release(ReleaseReason::GaveUp).await;
-            return Err(Ended::Refused(Refusal::ChecksumMismatch { uploaded_bytes }));
+            return Err(Ended::Refused(ApiError::ChecksumMismatch { uploaded_bytes }));
         }
         let rest = rest.filter(|rest| !rest.bytes.is_zero());
         if rest.is_some() || !held_back.is_empty() {
-            // Dies here: what is in R2 counts for nobody, and the offset is the old one.
+            // Crash here: what is in R2 counts for nobody, and the offset is the old one.
             let commit = Commit { digest: self.digest.cloned(), ..self.commit_of(held_back, rest, relay) };
             let committed = self.commit(commit, row.as_ref()).await;
             // Not while the upload is open: an earlier copy of this commit, whose answer was lost, may have counted it.
@@ -180,7 +180,7 @@ impl<'a> Attempt<'a> {
                 && rest.is_some_and(|rest| rest.place == SegmentPlace::Object)
                 && ask(self.objects, self.id, &Status).await?.map_or(true, |now| now.phase != Phase::Open)
             {
-                // The upload may have ended meanwhile, and freed what it had. Dies here: it looks once more before it is
+                // The upload may have ended meanwhile, and freed what it had. Crash here: it looks once more before it is
                 // forgotten.
                 self.bucket.delete(&self.grant.rest_key).await?;
             }
@@ -190,12 +190,12 @@ impl<'a> Attempt<'a> {
     }
 
     /// Somebody else may still be writing under the next number. What was stored counts, and the rest has to come again.
-    fn next_number_is_taken(&self) -> Refusal {
+    fn next_number_is_taken(&self) -> ApiError {
         let retry_after_seconds = u32::try_from(RENEW_EVERY_MS / 1_000).unwrap_or(1);
-        Refusal::WritersPending { uploaded_bytes: self.counted.uploaded_bytes, retry_after_seconds }
+        ApiError::WritersPending { uploaded_bytes: self.counted.uploaded_bytes, retry_after_seconds }
     }
 
-    fn commit_of(&self, receipts: Vec<Receipt>, rest: Option<Rest>, relay: &Relay) -> Commit {
+    fn commit_of(&self, receipts: Vec<Receipt>, rest: Option<Remainder>, relay: &Relay) -> Commit {
         let sha256_so_far = relay.sha256_so_far();
         Commit { attempt: self.grant.attempt, receipts, rest, sha256_so_far, digest: None }
     }
@@ -219,7 +219,7 @@ impl<'a> Attempt<'a> {
     /// Deletes what this attempt has put, where that does not count.
     async fn delete_put(&self) {
         if self.upload.is_none() {
-            // Dies here, or fails: the upload knows the key, and looks when it ends and once more before it is forgotten.
+            // Crash here, or fails: the upload knows the key, and looks when it ends and once more before it is forgotten.
             let _swept = around("r2.delete", self.bucket.delete(&self.grant.key)).await;
         }
     }
@@ -230,7 +230,7 @@ impl<'a> Attempt<'a> {
         let is_uncounted = match ask(self.objects, self.id, &Status).await {
             Ok(Ok(Snapshot { phase: Phase::Completed, object: Some(object), .. })) => object.key != self.grant.key,
             Ok(Ok(now)) => matches!(now.phase, Phase::Completed | Phase::Failed),
-            Ok(Err(refusal)) => matches!(refusal, Refusal::UploadGone { .. }),
+            Ok(Err(refusal)) => matches!(refusal, ApiError::UploadGone { .. }),
             Err(_) => false,
         };
         if is_uncounted {
@@ -256,34 +256,36 @@ impl<'a> Attempt<'a> {
     }
 
     /// The chunk did not get to its end. What was committed before the break stays counted.
-    pub(crate) async fn broken<T>(&self, broken: Broken) -> Result<Result<T, Refusal>> {
+    pub(crate) async fn broken<T>(&self, broken: TransferError) -> Result<Result<T, ApiError>> {
         let (reason, code, detail) = match &broken {
-            Broken::BodyEnded => (ReleaseReason::GaveUp, "body-ended", None),
-            Broken::BodyStalled => (ReleaseReason::GaveUp, "body-stalled", None),
-            Broken::Storage(error) => (ReleaseReason::GaveUp, "storage", Some(error.to_string())),
-            Broken::MultipartGone => (ReleaseReason::MultipartGone, "multipart-gone", None),
-            Broken::SegmentLost => (ReleaseReason::SegmentLost, "segment-lost", None),
-            Broken::Superseded => (ReleaseReason::GaveUp, "superseded", None),
-            Broken::Fault(error) => (ReleaseReason::GaveUp, "fault", Some(error.to_string())),
+            TransferError::BodyEnded => (ReleaseReason::GaveUp, "body-ended", None),
+            TransferError::BodyStalled => (ReleaseReason::GaveUp, "body-stalled", None),
+            TransferError::Storage(error) => (ReleaseReason::GaveUp, "storage", Some(error.to_string())),
+            TransferError::MultipartGone => (ReleaseReason::MultipartGone, "multipart-gone", None),
+            TransferError::SegmentLost => (ReleaseReason::SegmentLost, "segment-lost", None),
+            TransferError::Superseded => (ReleaseReason::GaveUp, "superseded", None),
+            TransferError::Fault(error) => (ReleaseReason::GaveUp, "fault", Some(error.to_string())),
         };
         let uploaded_bytes = self.release(reason).await;
         let line = LogLine { attempt: Some(self.grant.attempt), ..LogLine::of("chunk_broken", self.id) };
         log::info(&LogLine { code: Some(code), detail, bytes: Some(uploaded_bytes), ..line });
         match broken {
-            Broken::BodyEnded => Ok(Err(Refusal::BodyCutShort { uploaded_bytes })),
-            Broken::BodyStalled => Ok(Err(Refusal::BodyStalled { uploaded_bytes })),
-            Broken::Storage(_) => Ok(Err(Refusal::StorageUnavailable { uploaded_bytes })),
-            Broken::Superseded => Ok(Err(Refusal::Superseded { uploaded_bytes })),
+            TransferError::BodyEnded => Ok(Err(ApiError::BodyCutShort { uploaded_bytes })),
+            TransferError::BodyStalled => Ok(Err(ApiError::BodyStalled { uploaded_bytes })),
+            TransferError::Storage(_) => Ok(Err(ApiError::StorageUnavailable { uploaded_bytes })),
+            TransferError::Superseded => Ok(Err(ApiError::Superseded { uploaded_bytes })),
             // Either the object has now ended the upload, and says why; or the upload went on to its end without this
             // attempt, which had been taken over and did not know.
-            Broken::MultipartGone | Broken::SegmentLost => Ok(match ask(self.objects, self.id, &Status).await? {
-                Ok(Snapshot { phase: phase @ Phase::Failed, reason: Some(reason), .. }) => {
-                    Err(Refusal::UploadGone { phase, reason })
-                }
-                Ok(_) => Err(Refusal::Superseded { uploaded_bytes }),
-                Err(gone) => Err(gone),
-            }),
-            Broken::Fault(error) => Err(error),
+            TransferError::MultipartGone | TransferError::SegmentLost => {
+                Ok(match ask(self.objects, self.id, &Status).await? {
+                    Ok(Snapshot { phase: phase @ Phase::Failed, reason: Some(reason), .. }) => {
+                        Err(ApiError::UploadGone { phase, reason })
+                    }
+                    Ok(_) => Err(ApiError::Superseded { uploaded_bytes }),
+                    Err(gone) => Err(gone),
+                })
+            }
+            TransferError::Fault(error) => Err(error),
         }
     }
 

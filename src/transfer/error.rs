@@ -3,7 +3,7 @@
 use durable_objects::platform::error::Error;
 
 /// Why bytes were not stored.
-pub(crate) enum Broken {
+pub(crate) enum TransferError {
     /// The body ended early: the client has gone, or was cut off.
     BodyEnded,
     /// The body brought nothing for too long.
@@ -20,13 +20,13 @@ pub(crate) enum Broken {
     Fault(Error),
 }
 
-impl From<worker::Error> for Broken {
+impl From<worker::Error> for TransferError {
     fn from(error: worker::Error) -> Self {
         Error::from(error).into()
     }
 }
 
-impl From<Error> for Broken {
+impl From<Error> for TransferError {
     fn from(error: Error) -> Self {
         Self::Fault(error)
     }

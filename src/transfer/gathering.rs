@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use durable_objects::platform::error::Result;
 use js_sys::Uint8Array;
-use upload_core::{gathering::Gathering, stride::Stride};
+use upload_core::{gathering::Gathering, read_size::ReadSize};
 use web_sys::ReadableStream;
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     transfer::{
         body::{Body, Wanted},
         held::Held,
-        idle_timeout::{Patience, Waited},
+        idle_timeout::{IdleTimeout, Waited},
         relay::read_away,
     },
 };
@@ -34,15 +34,15 @@ pub(crate) enum Ended {
 /// A body whose bytes are wanted as they come.
 pub(crate) struct Gatherer {
     body: Body,
-    patience: Patience,
-    stride: Stride,
+    patience: IdleTimeout,
+    stride: ReadSize,
 }
 
 impl Gatherer {
     /// Takes the body, which must not have been read.
     pub(crate) fn new(body: &ReadableStream, stalled_after: Duration) -> Result<Self> {
-        let patience = Patience::telling_pauses(stalled_after, LONGEST_PAUSE.min(stalled_after / 2));
-        Ok(Self { body: Body::new(body)?, patience, stride: Stride::default() })
+        let patience = IdleTimeout::telling_pauses(stalled_after, LONGEST_PAUSE.min(stalled_after / 2));
+        Ok(Self { body: Body::new(body)?, patience, stride: ReadSize::default() })
     }
 
     /// The next bytes, `most_bytes` of them; fewer where nothing follows for a while, where the memory is wanted by others, or

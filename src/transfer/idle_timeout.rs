@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::future::{Either, select};
-use upload_core::stride::Pace;
+use upload_core::read_size::Pace;
 use worker::Delay;
 
 use crate::log::Stopwatch;
@@ -23,7 +23,7 @@ pub(crate) enum Waited<T> {
 }
 
 /// Waits for what may never come.
-pub(crate) struct Patience {
+pub(crate) struct IdleTimeout {
     pace: Pace,
     /// After so long without anything, whoever waits wants to know; never, where none.
     pause: Option<Duration>,
@@ -31,7 +31,7 @@ pub(crate) struct Patience {
     timer: Pin<Box<Delay>>,
 }
 
-impl Patience {
+impl IdleTimeout {
     /// So long for what a body must bring.
     pub(crate) fn new(allowed: Duration) -> Self {
         let pace = Pace::new(u64::try_from(allowed.as_millis()).unwrap_or(u64::MAX));

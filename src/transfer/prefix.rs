@@ -2,31 +2,31 @@
 
 use durable_objects::{
     platform::fault_injection::around,
-    rpc::{Door, upload::read_tail},
+    rpc::{ObjectClient, upload::read_tail},
 };
 use upload_core::{
-    session::TailPiece,
+    session::RemainderPiece,
     units::{ByteCount, UploadId},
 };
 use web_sys::ReadableStream;
 use worker::{Bucket, ResponseBody};
 
-use crate::transfer::error::Broken;
+use crate::transfer::error::TransferError;
 
 /// The pieces in order, and where to ask for them.
 pub(crate) struct Tail<'a> {
     /// The pieces.
-    pub(crate) pieces: &'a [TailPiece],
+    pub(crate) pieces: &'a [RemainderPiece],
     /// Of which upload.
     pub(crate) upload: UploadId,
     /// Where the rows are.
-    pub(crate) objects: &'a Door,
+    pub(crate) objects: &'a ObjectClient,
     /// Where the objects are.
     pub(crate) bucket: &'a Bucket,
 }
 
 /// A stream of accepted bytes to be put in front of a part.
-pub(crate) struct Front {
+pub(crate) struct PrefixStream {
     /// The bytes.
     pub(crate) stream: ReadableStream,
     /// How many they must be.
@@ -35,18 +35,18 @@ pub(crate) struct Front {
 
 impl Tail<'_> {
     /// Opens a piece.
-    pub(crate) async fn open(&self, piece: &TailPiece) -> Result<Front, Broken> {
+    pub(crate) async fn open(&self, piece: &RemainderPiece) -> Result<PrefixStream, TransferError> {
         match piece {
-            TailPiece::Rows { start, end } => {
+            RemainderPiece::Rows { start, end } => {
                 let stream = read_tail(self.objects, self.upload, *start, *end).await?;
-                Ok(Front { stream, bytes: end.saturating_sub(*start) })
+                Ok(PrefixStream { stream, bytes: end.saturating_sub(*start) })
             }
-            TailPiece::Object { key, bytes } => {
-                let got = around("r2.get", self.bucket.get(key).execute()).await.map_err(Broken::Storage)?;
-                let object = got.ok_or(Broken::SegmentLost)?;
-                match object.body().ok_or(Broken::SegmentLost)?.response_body()? {
-                    ResponseBody::Stream(stream) => Ok(Front { stream, bytes: *bytes }),
-                    _ => Err(Broken::SegmentLost),
+            RemainderPiece::Object { key, bytes } => {
+                let got = around("r2.get", self.bucket.get(key).execute()).await.map_err(TransferError::Storage)?;
+                let object = got.ok_or(TransferError::SegmentLost)?;
+                match object.body().ok_or(TransferError::SegmentLost)?.response_body()? {
+                    ResponseBody::Stream(stream) => Ok(PrefixStream { stream, bytes: *bytes }),
+                    _ => Err(TransferError::SegmentLost),
                 }
             }
         }

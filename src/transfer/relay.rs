@@ -11,9 +11,9 @@ use futures_util::future::{Either, join, select, try_join};
 use js_sys::Uint8Array;
 use upload_core::{
     integrity::{ChunkDigest, RunningSha256, Sha256State},
+    read_size::{LONGEST_BYTES, ReadSize},
     session::Receipt,
     storage_fault::{StorageFault, classify},
-    stride::{LONGEST_BYTES, Stride},
     units::ByteCount,
 };
 use web_sys::ReadableStream;
@@ -23,10 +23,10 @@ use crate::{
     log::Stopwatch,
     transfer::{
         body::{Body, Digest, PartCrc, Sink, Wanted, fixed_length},
-        error::Broken,
+        error::TransferError,
         held::Held,
-        idle_timeout::{Patience, Waited},
-        prefix::{Front, Tail},
+        idle_timeout::{IdleTimeout, Waited},
+        prefix::{PrefixStream, Tail},
         renewal::StopSignal,
     },
 };
@@ -40,8 +40,8 @@ const DRAIN_BYTES: u32 = 64 * 1024;
 /// A chunk on its way into storage.
 pub(crate) struct Relay {
     body: Body,
-    patience: Patience,
-    stride: Stride,
+    patience: IdleTimeout,
+    stride: ReadSize,
     /// Of all bytes of the chunk, where its sender said what it must be.
     chunk_digest: Option<(Digest, Vec<u8>)>,
     /// Of all bytes of the file so far, where its digest was declared.
@@ -51,9 +51,9 @@ pub(crate) struct Relay {
 }
 
 /// Where the flow stopped.
-enum Stopped {
+enum PumpError {
     /// The body gave no more.
-    AtBody(Broken),
+    AtBody(TransferError),
     /// A sink took no more.
     AtSink(Error),
 }
@@ -70,28 +70,28 @@ impl Relay {
             Digest::new(declared.algorithm.platform_name()).map(|digest| (digest, declared.value.clone()))
         };
         let chunk_digest = declared.map(digest).transpose()?;
-        let (body, patience) = (Body::new(body)?, Patience::new(stalled_after));
-        let (stride, stop) = (Stride::default(), StopSignal::default());
+        let (body, patience) = (Body::new(body)?, IdleTimeout::new(stalled_after));
+        let (stride, stop) = (ReadSize::default(), StopSignal::default());
         Ok(Self { body, patience, stride, chunk_digest, file_sha256, stop })
     }
 
     /// Moves a part into R2 under this number: first the tail, then so many bytes of the body that it is full.
     ///
-    /// Dies here: R2 holds a part, or none, under a number that nobody will use again, and no session counts it.
+    /// Crash here: R2 holds a part, or none, under a number that nobody will use again, and no session counts it.
     pub(crate) async fn part(
         &mut self,
         upload: &MultipartUpload,
         number: u16,
         bytes: ByteCount,
         tail: &Tail<'_>,
-    ) -> Result<Receipt, Broken> {
+    ) -> Result<Receipt, TransferError> {
         let stop = self.stop.clone();
         store_part(upload, number, bytes, &stop, async |sink, crc| self.pump_part(bytes, tail, sink, crc).await).await
     }
 
     /// Moves the whole file into R2 as one object: first the tail, then so many bytes of the body that it is full.
     ///
-    /// Dies here: R2 holds an object, or none, under a key that is nobody else's, and no session counts it. It is deleted when the
+    /// Crash here: R2 holds an object, or none, under a key that is nobody else's, and no session counts it. It is deleted when the
     /// upload ends.
     pub(crate) async fn put(
         &mut self,
@@ -99,7 +99,7 @@ impl Relay {
         number: u16,
         bytes: ByteCount,
         tail: &Tail<'_>,
-    ) -> Result<Receipt, Broken> {
+    ) -> Result<Receipt, TransferError> {
         let put = async |readable: ReadableStream| {
             let object = around("r2.put", tail.bucket.put(key, readable).execute()).await?;
             let whole = object.filter(|object| object.size() == bytes.get());
@@ -111,12 +111,12 @@ impl Relay {
 
     /// Moves the next bytes of the body into an R2 object of their own.
     ///
-    /// Dies here: R2 holds an object that no session counts, under a key that is looked through when the upload ends.
-    pub(crate) async fn object(&mut self, bucket: &Bucket, key: &str, bytes: ByteCount) -> Result<(), Broken> {
+    /// Crash here: R2 holds an object that no session counts, under a key that is looked through when the upload ends.
+    pub(crate) async fn object(&mut self, bucket: &Bucket, key: &str, bytes: ByteCount) -> Result<(), TransferError> {
         let (sink, readable) = fixed_length(bytes.get())?;
         let pump = async {
             let pumped = match self.pump_body(bytes.get(), &sink, None).await {
-                Ok(()) => sink.close().await.map_err(Stopped::AtSink),
+                Ok(()) => sink.close().await.map_err(PumpError::AtSink),
                 stopped => stopped,
             };
             if pumped.is_err() {
@@ -127,13 +127,13 @@ impl Relay {
         let stored = unless_stopped(&sink, around("r2.put", bucket.put(key, readable).execute()));
         match join(stored, pump).await {
             (Ok(Some(_)), Ok(())) => Ok(()),
-            (Ok(None), Ok(())) => Err(Broken::Fault(Error::from("R2 stored nothing"))),
+            (Ok(None), Ok(())) => Err(TransferError::Fault(Error::from("R2 stored nothing"))),
             (stored, pumped) => Err(why(stored.err(), pumped.err())),
         }
     }
 
     /// Reads the next bytes of the body, to be kept in a row. Where the body breaks, what arrived of them, and how it broke.
-    pub(crate) async fn row(&mut self, bytes: ByteCount) -> Result<(Uint8Array, Option<Broken>), Broken> {
+    pub(crate) async fn row(&mut self, bytes: ByteCount) -> Result<(Uint8Array, Option<TransferError>), TransferError> {
         let mut row = Held::default();
         while row.bytes() < bytes.get() {
             // Every byte that arrived counts, so none waits for others.
@@ -172,25 +172,25 @@ impl Relay {
         tail: &Tail<'_>,
         part: &Sink,
         crc: &mut PartCrc,
-    ) -> Result<(), Stopped> {
+    ) -> Result<(), PumpError> {
         let mut left = bytes.get();
         for piece in tail.pieces {
-            let front = tail.open(piece).await.map_err(Stopped::AtBody)?;
+            let front = tail.open(piece).await.map_err(PumpError::AtBody)?;
             pump_front(&front, part, crc).await?;
             left = left.saturating_sub(front.bytes.get());
         }
         self.pump_body(left, part, Some(crc)).await?;
-        part.close().await.map_err(Stopped::AtSink)
+        part.close().await.map_err(PumpError::AtSink)
     }
 
-    async fn pump_body(&mut self, bytes: u64, sink: &Sink, mut crc: Option<&mut PartCrc>) -> Result<(), Stopped> {
+    async fn pump_body(&mut self, bytes: u64, sink: &Sink, mut crc: Option<&mut PartCrc>) -> Result<(), PumpError> {
         let mut left = bytes;
         while left > 0 {
-            let piece = self.read(self.stride.least_bytes(), left).await.map_err(Stopped::AtBody)?;
+            let piece = self.read(self.stride.least_bytes(), left).await.map_err(PumpError::AtBody)?;
             if let Some(crc) = crc.as_deref_mut() {
                 crc.update(&piece);
             }
-            try_join(sink.write(&piece), self.digest(&piece)).await.map_err(Stopped::AtSink)?;
+            try_join(sink.write(&piece), self.digest(&piece)).await.map_err(PumpError::AtSink)?;
             left = left.saturating_sub(u64::from(piece.length()));
             self.body.give_back(&piece);
         }
@@ -198,7 +198,7 @@ impl Relay {
     }
 
     /// The next bytes of the body, at least one.
-    async fn read(&mut self, least_bytes: u32, most_bytes: u64) -> Result<Uint8Array, Broken> {
+    async fn read(&mut self, least_bytes: u32, most_bytes: u64) -> Result<Uint8Array, TransferError> {
         let wanted = Wanted { least_bytes, room_bytes: self.stride.room_bytes(least_bytes), most_bytes };
         loop {
             let watch = Stopwatch::start();
@@ -209,8 +209,8 @@ impl Relay {
                     return Ok(piece);
                 }
                 // An error is the client's going: the platform rejects the read, and everything before it was delivered.
-                Waited::Came(_) => return Err(Broken::BodyEnded),
-                Waited::Stalled => return Err(Broken::BodyStalled),
+                Waited::Came(_) => return Err(TransferError::BodyEnded),
+                Waited::Stalled => return Err(TransferError::BodyStalled),
                 Waited::Paused => {}
             }
         }
@@ -235,13 +235,13 @@ pub(crate) async fn part_of<R>(
     bytes: ByteCount,
     runs: &[R],
     stop: &StopSignal,
-    open: impl AsyncFn(&R) -> Result<Front, Broken>,
-) -> Result<Receipt, Broken> {
+    open: impl AsyncFn(&R) -> Result<PrefixStream, TransferError>,
+) -> Result<Receipt, TransferError> {
     let fill = async |sink: &Sink, crc: &mut PartCrc| {
         for run in runs {
-            pump_front(&open(run).await.map_err(Stopped::AtBody)?, sink, crc).await?;
+            pump_front(&open(run).await.map_err(PumpError::AtBody)?, sink, crc).await?;
         }
-        sink.close().await.map_err(Stopped::AtSink)
+        sink.close().await.map_err(PumpError::AtSink)
     };
     store_part(upload, number, bytes, stop, fill).await
 }
@@ -252,8 +252,8 @@ async fn store_part(
     number: u16,
     bytes: ByteCount,
     stop: &StopSignal,
-    fill: impl AsyncFnOnce(&Sink, &mut PartCrc) -> Result<(), Stopped>,
-) -> Result<Receipt, Broken> {
+    fill: impl AsyncFnOnce(&Sink, &mut PartCrc) -> Result<(), PumpError>,
+) -> Result<Receipt, TransferError> {
     let part = async |readable: ReadableStream| {
         Ok(around("r2.upload_part", upload.upload_part(number, readable)).await?.etag())
     };
@@ -266,14 +266,14 @@ async fn store(
     bytes: ByteCount,
     take: impl AsyncFnOnce(ReadableStream) -> Result<String>,
     stop: &StopSignal,
-    fill: impl AsyncFnOnce(&Sink, &mut PartCrc) -> Result<(), Stopped>,
-) -> Result<Receipt, Broken> {
+    fill: impl AsyncFnOnce(&Sink, &mut PartCrc) -> Result<(), PumpError>,
+) -> Result<Receipt, TransferError> {
     let (sink, readable) = fixed_length(bytes.get())?;
     let mut crc = PartCrc::default();
     let filling = async {
         let filled = match select(pin!(fill(&sink, &mut crc)), pin!(stop.given())).await {
             Either::Left((filled, _)) => filled,
-            Either::Right(((), _)) => Err(Stopped::AtBody(Broken::Superseded)),
+            Either::Right(((), _)) => Err(PumpError::AtBody(TransferError::Superseded)),
         };
         if filled.is_err() {
             sink.abort().await;
@@ -311,17 +311,17 @@ pub(crate) async fn read_away(body: &mut Body) {
 
 /// Accepted bytes into a part. They are in its CRC; the digests of the chunk and of the file have seen them before, or must
 /// not.
-async fn pump_front(front: &Front, part: &Sink, crc: &mut PartCrc) -> Result<(), Stopped> {
+async fn pump_front(front: &PrefixStream, part: &Sink, crc: &mut PartCrc) -> Result<(), PumpError> {
     let mut left = front.bytes.get();
-    let mut stream = Body::new(&front.stream).map_err(Stopped::AtSink)?;
+    let mut stream = Body::new(&front.stream).map_err(PumpError::AtSink)?;
     while left > 0 {
         let wanted = Wanted { least_bytes: LONGEST_BYTES, room_bytes: LONGEST_BYTES, most_bytes: left };
-        let piece = stream.read(wanted).await.map_err(|error| Stopped::AtBody(Broken::Storage(error)))?;
+        let piece = stream.read(wanted).await.map_err(|error| PumpError::AtBody(TransferError::Storage(error)))?;
         if piece.length() == 0 {
-            return Err(Stopped::AtBody(Broken::SegmentLost));
+            return Err(PumpError::AtBody(TransferError::SegmentLost));
         }
         crc.update(&piece);
-        part.write(&piece).await.map_err(Stopped::AtSink)?;
+        part.write(&piece).await.map_err(PumpError::AtSink)?;
         left = left.saturating_sub(u64::from(piece.length()));
         stream.give_back(&piece);
     }
@@ -338,16 +338,16 @@ async fn unless_stopped<T>(sink: &Sink, stored: impl Future<Output = Result<T>>)
 }
 
 /// Of two ends of a broken pipe, the one that broke it.
-fn why(stored: Option<Error>, pumped: Option<Stopped>) -> Broken {
+fn why(stored: Option<Error>, pumped: Option<PumpError>) -> TransferError {
     match (stored, pumped) {
-        (_, Some(Stopped::AtBody(broken))) => broken,
-        (Some(error), _) | (None, Some(Stopped::AtSink(error))) => match classify(&error.to_string()) {
-            StorageFault::Gone => Broken::MultipartGone,
-            StorageFault::ClientLeft => Broken::BodyEnded,
+        (_, Some(PumpError::AtBody(broken))) => broken,
+        (Some(error), _) | (None, Some(PumpError::AtSink(error))) => match classify(&error.to_string()) {
+            StorageFault::Gone => TransferError::MultipartGone,
+            StorageFault::ClientLeft => TransferError::BodyEnded,
             StorageFault::Retry | StorageFault::Damaged | StorageFault::Misfit | StorageFault::Refused => {
-                Broken::Storage(error)
+                TransferError::Storage(error)
             }
         },
-        (None, None) => Broken::Fault(Error::from("nothing broke")),
+        (None, None) => TransferError::Fault(Error::from("nothing broke")),
     }
 }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use durable_objects::rpc::{Door, ask};
+use durable_objects::rpc::{ObjectClient, ask};
 use futures_util::future::{Either, select};
 use upload_core::{
     session::{RENEW_EVERY_MS, Renew, WRITER_STOPS_AFTER_MS},
@@ -52,7 +52,7 @@ impl StopSignal {
 
 /// Does the work of an attempt, and says meanwhile that it is there.
 pub(crate) async fn while_renewing<T>(
-    objects: &Door,
+    objects: &ObjectClient,
     upload: UploadId,
     attempt: u64,
     stop: &StopSignal,
@@ -72,7 +72,7 @@ pub(crate) async fn while_renewing<T>(
 }
 
 /// Returns when the attempt has lost its right, or nobody has heard of it for too long.
-async fn renew_until_lost(objects: &Door, upload: UploadId, attempt: u64) {
+async fn renew_until_lost(objects: &ObjectClient, upload: UploadId, attempt: u64) {
     let mut since_heard = Stopwatch::start();
     loop {
         Delay::from(Duration::from_millis(RENEW_EVERY_MS)).await;

@@ -8,7 +8,7 @@ import { MIB } from "../support/bytes.ts";
 
 export type OldUpload = {
   uploadId: string;
-  /** The dialect's own URL, where it was not created in JSON. */
+  /** The protocol's own URL, where it was not created in JSON. */
   url?: string;
   /** What the whole file is made of, and how long it is. */
   seed: string;

@@ -1,4 +1,4 @@
-// The calls of the JSON dialect, one function each, and the few steps that many tests take. Calls return the raw reply;
+// The calls of the JSON protocol, one function each, and the few steps that many tests take. Calls return the raw reply;
 // steps (`create`, `putRest`, `state`, `waitUntil…`) insist that it was a good one.
 
 import assert from "node:assert/strict";

@@ -9,7 +9,7 @@ export class Figures {
   readonly faults = new Map<string, number>();
   readonly originFailures = new Map<string, number>();
   readonly visitors = new Map<string, number>();
-  readonly dialects = new Map<string, number>();
+  readonly protocols = new Map<string, number>();
   requests = 0;
   unanswered = 0;
   bytesOfFiles = 0;
@@ -43,7 +43,7 @@ export class Figures {
       `bytes sent twice       ${mebibytes(twice)}, and ${mebibytes(this.garbageBytes)} of garbage`,
       `put together           ${this.composed} from pieces`,
       `declared again         ${this.duplicates} answered with the object that was there`,
-      `chunks by dialect      ${tally(this.dialects)}`,
+      `chunks by protocol      ${tally(this.protocols)}`,
       `requests               ${this.requests}, ${this.unanswered} without an answer`,
       `refused with 409       ${tally(this.refusals)}`,
       `disconnects            ${this.disconnects}, answers lost ${this.lostAnswers}`,

@@ -7,7 +7,7 @@ import { fileBytes, sha256 } from "../support/bytes.ts";
 import type { Headers, Reply } from "../support/http.ts";
 import { PendingRequest } from "../support/http.ts";
 import { call, problemOf } from "./calls.ts";
-import { anyDialect, speak, taken } from "./dialects.ts";
+import { anyProtocol, speak, taken } from "./protocols.ts";
 import type { Incarnation, Job } from "./job.ts";
 import type { Random } from "./random.ts";
 import { hear } from "./truth.ts";
@@ -40,17 +40,17 @@ export async function put(
   const mishap: Mishap = random.chance(plan.clumsiness) ? random.weighted<Mishap>(MISHAPS) : "none";
   const body = job.file.subarray(chunk.offset, chunk.offset + chunk.length);
   const checksummed = random.chance(plan.checksummed);
-  const dialect = plan.parallel ? "json" : anyDialect(random);
-  world.figures.count(world.figures.dialects, dialect);
+  const protocol = plan.parallel ? "json" : anyProtocol(random);
+  world.figures.count(world.figures.protocols, protocol);
   const path = `/upload/${upload.uploadId}`;
   const json = { ...place(chunk, plan.sizeBytes, random), ...(checksummed ? checksum(body, random) : {}) };
   const whole = { ...chunk, sizeBytes: plan.sizeBytes };
   const spoken =
-    dialect === "json"
+    protocol === "json"
       ? { method: "PUT", path, headers: json }
-      : speak(dialect, upload.uploadId, whole, checksummed ? body : undefined);
+      : speak(protocol, upload.uploadId, whole, checksummed ? body : undefined);
   const headers: Headers = spoken.headers;
-  const what = `${chunk.offset}+${chunk.length} in ${dialect}${checksummed ? " checksummed" : ""}`;
+  const what = `${chunk.offset}+${chunk.length} in ${protocol}${checksummed ? " checksummed" : ""}`;
   const plain = { who, headers, body, what, pieces: random.pick([1, 1, 2, 7]) };
   const told = upload.told;
   const send = (more: object = {}) => call(world, job, spoken.method, spoken.path, { ...plain, ...more });

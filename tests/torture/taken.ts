@@ -1,5 +1,5 @@
 // What an origin has taken with `disposition: delete` stays a success: whoever asks afterwards, since the last answer was lost, is told
-// that everything is there, in every dialect, and only the bytes themselves are gone. A client that is told anything else sends the whole
+// that everything is there, in every protocol, and only the bytes themselves are gone. A client that is told anything else sends the whole
 // file again.
 
 import { fileBytes } from "../support/bytes.ts";

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Reply } from "../support/http.ts";
 import { breathe, call, problemOf } from "./calls.ts";
-import { taken } from "./dialects.ts";
+import { taken } from "./protocols.ts";
 import type { Incarnation, Job } from "./job.ts";
 import { type Chunk, put } from "./put.ts";
 import type { Random } from "./random.ts";

@@ -1,6 +1,6 @@
 //! The rules that keep the house in order, each a function from what it looks at to the violations it found.
 //!
-//! Arrows point one way (`src` → `durable-objects` → `core`), the core is pure, dialects and sessions do not know each
+//! Arrows point one way (`src` → `durable-objects` → `core`), the core is pure, protocols and sessions do not know each
 //! other, SQL stays in one file, files stay small. A rule that cannot fail is no rule: each has a test with a bad example.
 
 use crate::sources::Source;
@@ -45,14 +45,14 @@ pub(crate) fn objects_do_not_know_the_worker(tree: &str) -> Vec<String> {
     violations
 }
 
-/// A dialect parses and renders; it does not know what a session is.
-pub(crate) fn dialects_do_not_know_sessions(sources: &[Source]) -> Vec<String> {
-    mentions(sources, |path| path.starts_with("core/src/dialect/"), &["session::"])
+/// A protocol parses and renders; it does not know what a session is.
+pub(crate) fn protocols_do_not_know_sessions(sources: &[Source]) -> Vec<String> {
+    mentions(sources, |path| path.starts_with("core/src/protocol/"), &["session::"])
 }
 
 /// A session decides; it does not know how anybody asked.
-pub(crate) fn sessions_do_not_know_dialects(sources: &[Source]) -> Vec<String> {
-    mentions(sources, |path| path.starts_with("core/src/session"), &["dialect"])
+pub(crate) fn sessions_do_not_know_protocols(sources: &[Source]) -> Vec<String> {
+    mentions(sources, |path| path.starts_with("core/src/session"), &["protocol"])
 }
 
 /// SQL never enters the Worker, and in the objects it stands in `sql.rs`, in `tables.rs`, and in `facts.rs`, which is a table of one row.
@@ -154,21 +154,21 @@ mod tests {
     }
 
     #[test]
-    fn a_dialect_that_knows_sessions_is_found() {
+    fn a_protocol_that_knows_sessions_is_found() {
         let bad = "use crate::session::Session;";
         assert_eq!(
-            dialects_do_not_know_sessions(&source("core/src/dialect/json.rs", bad)),
-            ["core/src/dialect/json.rs:1 names session::"]
+            protocols_do_not_know_sessions(&source("core/src/protocol/json.rs", bad)),
+            ["core/src/protocol/json.rs:1 names session::"]
         );
-        assert!(dialects_do_not_know_sessions(&source("core/src/event.rs", bad)).is_empty());
+        assert!(protocols_do_not_know_sessions(&source("core/src/event.rs", bad)).is_empty());
     }
 
     #[test]
-    fn a_session_that_knows_dialects_is_found() {
-        let bad = "use crate::dialect::Dialect;";
-        assert_eq!(sessions_do_not_know_dialects(&source("core/src/session/begin.rs", bad)).len(), 1);
-        assert_eq!(sessions_do_not_know_dialects(&source("core/src/session.rs", bad)).len(), 1);
-        assert!(sessions_do_not_know_dialects(&source("core/src/session.rs", "// any dialect")).is_empty());
+    fn a_session_that_knows_protocols_is_found() {
+        let bad = "use crate::protocol::Protocol;";
+        assert_eq!(sessions_do_not_know_protocols(&source("core/src/session/begin.rs", bad)).len(), 1);
+        assert_eq!(sessions_do_not_know_protocols(&source("core/src/session.rs", bad)).len(), 1);
+        assert!(sessions_do_not_know_protocols(&source("core/src/session.rs", "// any protocol")).is_empty());
     }
 
     #[test]

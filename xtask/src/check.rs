@@ -79,8 +79,8 @@ type TreeRule = fn(&str) -> Vec<String>;
 
 const SOURCE_RULES: [(&str, SourceRule); 6] = [
     ("the core has no effects", architecture::core_has_no_effects),
-    ("dialects do not know sessions", architecture::dialects_do_not_know_sessions),
-    ("sessions do not know dialects", architecture::sessions_do_not_know_dialects),
+    ("protocols do not know sessions", architecture::protocols_do_not_know_sessions),
+    ("sessions do not know protocols", architecture::sessions_do_not_know_protocols),
     ("SQL stays in its place", architecture::sql_stays_in_its_place),
     ("no circle of imports", circles::in_any_package),
     ("files are small", architecture::files_are_small),

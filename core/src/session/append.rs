@@ -2,25 +2,25 @@
 //! released. Who may do what in which mode stands in `sequence` and `lanes`, what is asked and answered in `messages`.
 
 use super::{
-    Begin, Change, Commit, Committed, Content, Decision, Grant, Heard, Phase, Progress, Release, ReleaseReason, Renew,
-    Session,
+    BeginAppend, Commit, Committed, Content, Decision, Heard, Phase, Release, ReleaseReason, Renew, Session,
+    StateChange, UploadState, WriteLease,
 };
 use crate::{
+    api_error::ApiError,
     chunk::{Completion, Named},
     event::EventKind,
     plan,
-    refusal::Refusal,
     units::{ByteCount, UnixMs},
 };
 
 impl Session {
     /// Takes the right to store a chunk, from whoever had it, where no multipart upload must be opened for it first.
-    pub fn begin(&self, now: UnixMs, begin: Begin) -> Decision<Grant> {
+    pub fn begin(&self, now: UnixMs, begin: BeginAppend) -> Decision<WriteLease> {
         self.begin_opened(now, begin, None)
     }
 
     /// The same, for whoever brings the bytes of a composition, too.
-    pub(super) fn begin_as_writer(&self, now: UnixMs, begin: Begin) -> Decision<Grant> {
+    pub(super) fn begin_as_writer(&self, now: UnixMs, begin: BeginAppend) -> Decision<WriteLease> {
         let uploaded_bytes = self.uploaded_bytes();
         if let Some(refusal) = self.takes_no_bytes() {
             return Decision::no(refusal);
@@ -30,10 +30,10 @@ impl Session {
         }
         if begin.named == Named::Implied && self.plan().mode != plan::Mode::Sequential {
             let detail = "is missing: a chunk of a parallel upload says where it begins";
-            return Decision::no(Refusal::bad_request("X-Upload-Offset", detail));
+            return Decision::no(ApiError::bad_request("X-Upload-Offset", detail));
         }
         if self.is_direct() {
-            return Decision::no(Refusal::DirectOnly);
+            return Decision::no(ApiError::DirectOnly);
         }
         let plan = match self.plan_with(begin.file_bytes, begin.offset.checked_add(begin.length)) {
             Ok(plan) => self.fitted(plan, begin),
@@ -41,15 +41,15 @@ impl Session {
         };
         let Some(end) = begin.offset.checked_add(begin.length).filter(|end| *end <= plan.file_bytes) else {
             return Decision::no(match plan.declared_bytes() {
-                Some(file_bytes) => Refusal::BeyondDeclaredLength { file_bytes, uploaded_bytes },
-                None => Refusal::UploadTooLarge { limit_bytes: plan.file_bytes },
+                Some(file_bytes) => ApiError::BeyondDeclaredLength { file_bytes, uploaded_bytes },
+                None => ApiError::UploadTooLarge { limit_bytes: plan.file_bytes },
             });
         };
         // No bytes are a chunk only where all are there and the last of them still lie in the tail.
         if begin.length.is_zero() && (plan.open_ended || uploaded_bytes != plan.file_bytes) {
-            return Decision::no(Refusal::bad_request("Content-Length", "a chunk has at least one byte"));
+            return Decision::no(ApiError::bad_request("Content-Length", "a chunk has at least one byte"));
         }
-        let grant = |attempt, first_number, reserved| Grant {
+        let grant = |attempt, first_number, reserved| WriteLease {
             attempt,
             key: if self.is_put() { self.birth.put_key(attempt) } else { self.object_key() },
             multipart_id: self.multipart_id().map(str::to_owned),
@@ -65,8 +65,8 @@ impl Session {
         };
         match &self.content {
             Content::Sequence(sequence) => self.begin_in_sequence(sequence, now, begin, end, plan, grant),
-            Content::Lanes(lanes) => {
-                let mut decision = lanes.begin(now, begin, grant);
+            Content::Parallel(parallel_chunks) => {
+                let mut decision = parallel_chunks.begin(now, begin, grant);
                 if decision.answer.is_ok() {
                     self.note_seen(now, &mut decision.change);
                 }
@@ -76,27 +76,29 @@ impl Session {
     }
 
     /// All bytes are there. Whoever begins before their end has missed an answer; nothing can be added behind it.
-    fn behind_the_end(&self, begin: Begin) -> Refusal {
+    fn behind_the_end(&self, begin: BeginAppend) -> ApiError {
         let (file_bytes, uploaded_bytes) = (self.plan().file_bytes, self.uploaded_bytes());
         let end = begin.offset.checked_add(begin.length);
         if begin.offset <= file_bytes && end.is_none_or(|end| end > file_bytes) {
-            return Refusal::BeyondDeclaredLength { file_bytes, uploaded_bytes };
+            return ApiError::BeyondDeclaredLength { file_bytes, uploaded_bytes };
         }
-        Refusal::OffsetMismatch { uploaded_bytes }
+        ApiError::OffsetMismatch { uploaded_bytes }
     }
 
     /// Whether all bytes of the chunk count already, and its sender has said exactly which it means: then it is told how the upload
     /// stands, as if they had arrived now.
-    pub fn repeats_what_counts(&self, begin: Begin) -> bool {
+    pub fn repeats_what_counts(&self, begin: BeginAppend) -> bool {
         let Some(end) = begin.offset.checked_add(begin.length).filter(|_| !begin.length.is_zero()) else {
             return false;
         };
         let is_alive = !self.is_gone() && !self.is_composition();
         let is_there = match &self.content {
             Content::Sequence(sequence) => begin.named == Named::ByRange && end <= sequence.offset(),
-            Content::Lanes(lanes) => {
-                let chunk = lanes.chunk_at(begin.offset, begin.length);
-                !self.is_direct() && begin.named != Named::Implied && chunk.is_some_and(|chunk| lanes.is_stored(chunk))
+            Content::Parallel(parallel_chunks) => {
+                let chunk = parallel_chunks.chunk_at(begin.offset, begin.length);
+                !self.is_direct()
+                    && begin.named != Named::Implied
+                    && chunk.is_some_and(|chunk| parallel_chunks.is_stored(chunk))
             }
         };
         let is_same_length = begin.file_bytes.is_none_or(|said| self.plan().declared_bytes() == Some(said));
@@ -104,7 +106,7 @@ impl Session {
     }
 
     /// Where the chunk is exactly one part, where that ends: its digest can be compared.
-    pub fn part_of_repetition(&self, begin: Begin) -> Option<ByteCount> {
+    pub fn part_of_repetition(&self, begin: BeginAppend) -> Option<ByteCount> {
         let plan = self.plan();
         let end = begin.offset.checked_add(begin.length)?;
         let is_part = begin.offset == plan.part_start(begin.offset)
@@ -127,10 +129,10 @@ impl Session {
             return Decision::no(refusal);
         }
         if self.is_composition() {
-            return Decision::no(Refusal::Composed);
+            return Decision::no(ApiError::Composed);
         }
         if offset != self.first_missing() {
-            return Decision::no(Refusal::OffsetMismatch { uploaded_bytes });
+            return Decision::no(ApiError::OffsetMismatch { uploaded_bytes });
         }
         let plan = match self.plan_with(file_bytes, Some(uploaded_bytes)) {
             Ok(plan) if plan == self.plan() => self.progress.plan,
@@ -140,9 +142,9 @@ impl Session {
         // What was said is not taken back.
         let completes = if completes == Completion::WhenWhole { completes } else { self.progress.completes };
         if plan == self.progress.plan && completes == self.progress.completes {
-            return Decision::yes((), Change::none());
+            return Decision::yes((), StateChange::none());
         }
-        let mut change = Change::from(Progress { plan, completes, ..self.progress.clone() });
+        let mut change = StateChange::from(UploadState { plan, completes, ..self.progress.clone() });
         if !self.has_tail() && self.complete_if_whole(now, &mut change) == Phase::Completing {
             let wrong = self.sha256_mismatch(self.sha256_so_far());
             if let Some(actual) = wrong.or_else(|| self.put_crc64nvme_mismatch(&change)) {
@@ -165,7 +167,7 @@ impl Session {
     /// put stays one part, or becomes one.
     ///
     /// Whoever began under other sizes is no danger: this begin takes the lease from it, in the same change.
-    pub(super) fn fitted(&self, plan: plan::Plan, begin: Begin) -> plan::Plan {
+    pub(super) fn fitted(&self, plan: plan::Plan, begin: BeginAppend) -> plan::Plan {
         let is_first = begin.offset.is_zero() && self.uploaded_bytes().is_zero();
         let may_change = is_first && !begin.link.more && (!self.is_put() || self.is_deferred());
         let is_all = begin.length >= plan.file_bytes;
@@ -177,18 +179,18 @@ impl Session {
     }
 
     /// The sizes, where somebody says how long the file is, and bytes up to `end` are there or coming.
-    pub(super) fn plan_with(&self, said: Option<ByteCount>, end: Option<ByteCount>) -> Result<plan::Plan, Refusal> {
+    pub(super) fn plan_with(&self, said: Option<ByteCount>, end: Option<ByteCount>) -> Result<plan::Plan, ApiError> {
         let (plan, uploaded_bytes) = (self.plan(), self.uploaded_bytes());
         match said {
             Some(file_bytes) if plan.open_ended && file_bytes > plan.file_bytes => {
-                Err(Refusal::UploadTooLarge { limit_bytes: plan.file_bytes })
+                Err(ApiError::UploadTooLarge { limit_bytes: plan.file_bytes })
             }
             Some(file_bytes) if plan.open_ended && end.is_none_or(|end| file_bytes < end.max(uploaded_bytes)) => {
-                Err(Refusal::BeyondDeclaredLength { file_bytes, uploaded_bytes })
+                Err(ApiError::BeyondDeclaredLength { file_bytes, uploaded_bytes })
             }
             Some(file_bytes) if plan.open_ended => Ok(plan.declare(file_bytes)),
             Some(file_bytes) if file_bytes != plan.file_bytes => {
-                Err(Refusal::InconsistentLength { file_bytes: plan.file_bytes, uploaded_bytes })
+                Err(ApiError::InconsistentLength { file_bytes: plan.file_bytes, uploaded_bytes })
             }
             Some(_) | None => Ok(plan),
         }
@@ -202,7 +204,7 @@ impl Session {
         }
         let mut decision = match &self.content {
             Content::Sequence(sequence) => self.commit_in_sequence(sequence, now, commit),
-            Content::Lanes(lanes) => self.commit_in_lane(lanes, now, commit),
+            Content::Parallel(parallel_chunks) => self.commit_in_lane(parallel_chunks, now, commit),
         };
         if let Ok(committed) = &mut decision.answer {
             let counts = !decision.change.parts.is_empty() || decision.change.segment.is_some();
@@ -218,11 +220,11 @@ impl Session {
 
     /// A part of an attempt is under way, and takes long. Whoever has lost its right is told so, and ends its request to R2.
     pub fn renew(&self, now: UnixMs, renew: Renew) -> Decision<()> {
-        let heard = Change { heard: Some(Heard { attempt: renew.attempt, at: now }), ..Change::none() };
+        let heard = StateChange { heard: Some(Heard { attempt: renew.attempt, at: now }), ..StateChange::none() };
         let may_go_on = self.progress.phase == Phase::Open
             && match &self.content {
                 Content::Sequence(_) => self.holds_lease(renew.attempt),
-                Content::Lanes(lanes) => lanes.may_go_on(renew.attempt),
+                Content::Parallel(parallel_chunks) => parallel_chunks.may_go_on(renew.attempt),
             };
         Decision { answer: if may_go_on { Ok(()) } else { Err(self.superseded()) }, change: heard }
     }
@@ -230,7 +232,7 @@ impl Session {
     /// Gives the right back. What has been committed stays, and is the answer: how many bytes count.
     pub fn release(&self, now: UnixMs, release: Release) -> Decision<ByteCount> {
         if self.progress.phase != Phase::Open {
-            return Decision::yes(self.uploaded_bytes(), Change::none());
+            return Decision::yes(self.uploaded_bytes(), StateChange::none());
         }
         let fatal = match release.reason {
             ReleaseReason::GaveUp => None,
@@ -252,8 +254,8 @@ impl Session {
                 Decision::yes(self.uploaded_bytes(), change)
             }
             // A lane belongs to whoever began it last; what is given back is the number.
-            Content::Lanes(lanes) => {
-                let change = self.chunk_given_up(now, release, lanes.ended(release.attempt));
+            Content::Parallel(parallel_chunks) => {
+                let change = self.chunk_given_up(now, release, parallel_chunks.ended(release.attempt));
                 Decision::yes(self.uploaded_bytes(), change)
             }
         }
@@ -270,7 +272,7 @@ impl Session {
                 Decision::yes((), self.fence(sequence, now))
             }
             (Phase::Open | Phase::Completing | Phase::Verifying | Phase::Completed, _) => {
-                Decision::yes((), Change::none())
+                Decision::yes((), StateChange::none())
             }
         }
     }
@@ -280,18 +282,18 @@ impl Session {
         match self.progress.phase {
             Phase::Aborted | Phase::Expired | Phase::Deleted => Decision::no(self.gone()),
             Phase::Open | Phase::Completing | Phase::Verifying | Phase::Damaged | Phase::Completed | Phase::Failed => {
-                Decision::yes((), Change::none())
+                Decision::yes((), StateChange::none())
             }
         }
     }
 
     /// The phase behind a change that may have brought the last missing byte.
-    pub(super) fn complete_if_whole(&self, now: UnixMs, change: &mut Change) -> Phase {
+    pub(super) fn complete_if_whole(&self, now: UnixMs, change: &mut StateChange) -> Phase {
         let mut after = self.clone();
         after.apply(change.clone());
         let is_whole = after.missing_bytes().is_zero() && !after.plan().open_ended;
         if is_whole && after.progress.completes == Completion::WhenWhole && after.progress.phase == Phase::Open {
-            after.progress = Progress { phase: Phase::Completing, job_not_before: now, ..after.progress };
+            after.progress = UploadState { phase: Phase::Completing, job_not_before: now, ..after.progress };
             change.progress = Some(after.progress.clone());
         }
         after.progress.phase

@@ -2,7 +2,7 @@
 //! [`Session::assembly_refused`]. All bytes have arrived by then, so nothing is given up that may still be had; and nothing waits for
 //! ever.
 
-use super::{Change, Phase, Progress, Session};
+use super::{Phase, Session, StateChange, UploadState};
 use crate::{event::EventKind, integrity::Crc64Nvme, storage_fault::StorageFault, units::UnixMs};
 
 /// For so long what looks lost is asked for again: ten minutes. R2 may be in the middle of what it says that it does not have.
@@ -24,14 +24,14 @@ impl Session {
 
     /// R2 has the whole object: this is the moment at which the upload is complete, unless it must be read back first, or is known to be
     /// damaged. Nothing more is copied from an object of before.
-    pub fn assembled(&self, now: UnixMs, etag: String, crc64nvme: Crc64Nvme) -> Change {
+    pub fn assembled(&self, now: UnixMs, etag: String, crc64nvme: Crc64Nvme) -> StateChange {
         let found = self.progress.damage.found.clone().or_else(|| self.crc64nvme_mismatch(crc64nvme));
         let mut change = if let Some(actual) = found {
             self.damaged(now, &actual)
         } else if self.must_be_read_back() {
             let (progress, damage) = (self.progress.clone(), self.progress.damage.without_source());
             let phase = Phase::Verifying;
-            Progress { phase, job_failures: 0, job_not_before: now, refused_since: None, damage, ..progress }.into()
+            UploadState { phase, job_failures: 0, job_not_before: now, refused_since: None, damage, ..progress }.into()
         } else {
             self.end(now, Phase::Completed, EventKind::Completed, None)
         };
@@ -43,7 +43,7 @@ impl Session {
     }
 
     /// R2 has the whole object, and it is not what it must be.
-    pub fn unassembled(&self, now: UnixMs, reason: String) -> Change {
+    pub fn unassembled(&self, now: UnixMs, reason: String) -> StateChange {
         self.end(now, Phase::Failed, EventKind::Failed, Some(reason))
     }
 
@@ -53,7 +53,7 @@ impl Session {
     /// What passes (R2 is down, or busy) is waited for as long as R2 keeps the parts. What somebody must repair (a bucket's lock, a
     /// subscription that has ended) is waited for a day. What looks lost may be there all the same, and is asked for several
     /// times.
-    pub fn assembly_refused(&self, now: UnixMs, fault: StorageFault, error: &str) -> Change {
+    pub fn assembly_refused(&self, now: UnixMs, fault: StorageFault, error: &str) -> StateChange {
         let before = &self.progress;
         let refused_since = before.refused_since.unwrap_or(now);
         let looked_for_until = refused_since.plus_ms(LOOKS_LOST_MS);
@@ -85,27 +85,27 @@ impl Session {
         let job_failures = if is_first { 1 } else { again.job_failures };
         let job_not_before = if is_first { now.plus_ms(1_000) } else { again.job_not_before };
         let (refused_since, tried_at) = (Some(refused_since), Some(now));
-        Progress { job_failures, job_not_before, tried_at, refused_since, ..again }.into()
+        UploadState { job_failures, job_not_before, tried_at, refused_since, ..again }.into()
     }
 
-    fn assembly_postponed(&self, now: UnixMs, reason: String) -> Change {
+    fn assembly_postponed(&self, now: UnixMs, reason: String) -> StateChange {
         if now >= self.birth.latest_end() {
             return self.unassembled(now, reason);
         }
-        Progress { refused_since: None, tried_at: Some(now), ..self.postponed_progress(now) }.into()
+        UploadState { refused_since: None, tried_at: Some(now), ..self.postponed_progress(now) }.into()
     }
 
     /// Somebody asks for an upload whose object R2 could not put together before: the next try need not wait for the pause that has
     /// grown meanwhile.
-    pub fn hurried(&self, now: UnixMs) -> Change {
+    pub fn hurried(&self, now: UnixMs) -> StateChange {
         let progress = &self.progress;
         let Some(tried_at) = progress.tried_at.filter(|_| progress.phase == Phase::Completing) else {
-            return Change::none();
+            return StateChange::none();
         };
         let job_not_before = tried_at.plus_ms(SHORTEST_PAUSE_MS).max(now);
         if job_not_before >= progress.job_not_before {
-            return Change::none();
+            return StateChange::none();
         }
-        Progress { job_not_before, ..progress.clone() }.into()
+        UploadState { job_not_before, ..progress.clone() }.into()
     }
 }

@@ -6,7 +6,7 @@
 //! an upload whose bytes never pass this service, and of one that is put together from pieces of unknown length, nothing is known
 //! before its length is: these are charged when they end.
 
-use super::{Begin, Phase, Session};
+use super::{BeginAppend, Phase, Session};
 use crate::{
     chunk::Completion,
     ledger::{EntryName, Quota},
@@ -38,7 +38,7 @@ impl Session {
     }
 
     /// What the ledger must be asked for before this chunk can begin. `None`: nothing, or it would be refused anyhow.
-    pub fn growth_by_chunk(&self, now: UnixMs, begin: Begin) -> Option<Growth> {
+    pub fn growth_by_chunk(&self, now: UnixMs, begin: BeginAppend) -> Option<Growth> {
         let growth = self.growth(begin.file_bytes, begin.offset.checked_add(begin.length)?)?;
         self.begin(now, begin).answer.is_ok().then_some(growth)
     }

@@ -6,8 +6,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Phase, Progress, Repair, Session};
-use crate::{event::EventKind, integrity::Crc64Nvme, refusal::Refusal, units::UnixMs};
+use super::{Phase, Repair, Session, StateChange, UploadState};
+use crate::{api_error::ApiError, event::EventKind, integrity::Crc64Nvme, units::UnixMs};
 
 /// What is known of an upload whose file did not have its declared digest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ impl Session {
     /// Why the object need not be put together: the CRC of all parts is not the declared one, and what arrived is not kept.
     pub fn is_not_worth_assembling(&self, now: UnixMs, actual: Crc64Nvme) -> Option<String> {
         let actual = self.crc64nvme_mismatch(actual).filter(|_| self.damaged_until(now).is_none())?;
-        Some(Refusal::FileDigestMismatch { actual, kept: false }.to_string())
+        Some(ApiError::FileDigestMismatch { actual, kept: false }.to_string())
     }
 
     /// Whether the object, whose CRC this is, does not have its declared digest, as far as is known without reading it.
@@ -63,29 +63,29 @@ impl Session {
 
     /// A change counts the last byte, and shows that the file does not have its declared digest. The upload fails, or goes on to be put
     /// together as it is.
-    pub(super) fn found_damaged(&self, now: UnixMs, actual: String, change: Change) -> (Refusal, Change) {
+    pub(super) fn found_damaged(&self, now: UnixMs, actual: String, change: StateChange) -> (ApiError, StateChange) {
         let kept = self.damaged_until(now).is_some();
-        let refusal = Refusal::FileDigestMismatch { actual: actual.clone(), kept };
+        let refusal = ApiError::FileDigestMismatch { actual: actual.clone(), kept };
         if !kept {
             let end = self.end(now, Phase::Failed, EventKind::Failed, Some(refusal.to_string()));
-            return (refusal, Change { progress: end.progress, outbox: end.outbox, ..change });
+            return (refusal, StateChange { progress: end.progress, outbox: end.outbox, ..change });
         }
         let mut progress = change.progress.clone().unwrap_or_else(|| self.progress.clone());
         progress.damage.found = Some(actual);
-        (refusal, Change { progress: Some(progress), ..change })
+        (refusal, StateChange { progress: Some(progress), ..change })
     }
 
     /// R2 has the object, and it does not have the declared digest.
     ///
     /// Crash here, once that is stored: the object is there, nobody else knows of it, and its end is a duty that the rows say.
-    pub(super) fn damaged(&self, now: UnixMs, actual: &str) -> Change {
+    pub(super) fn damaged(&self, now: UnixMs, actual: &str) -> StateChange {
         let Some(until) = self.damaged_until(now) else {
-            let refusal = Refusal::FileDigestMismatch { actual: actual.to_owned(), kept: false };
+            let refusal = ApiError::FileDigestMismatch { actual: actual.to_owned(), kept: false };
             return self.end(now, Phase::Failed, EventKind::Failed, Some(refusal.to_string()));
         };
         let mut damage = self.progress.damage.without_source();
         (damage.found, damage.until) = (Some(actual.to_owned()), Some(until));
-        Progress {
+        UploadState {
             phase: Phase::Damaged,
             reason: Some(kept_until(actual, until)),
             verified: None,
@@ -99,24 +99,24 @@ impl Session {
     }
 
     /// Ends a damaged upload whose time is over.
-    pub(super) fn unrepaired_if_due(&self, now: UnixMs) -> Option<Change> {
+    pub(super) fn unrepaired_if_due(&self, now: UnixMs) -> Option<StateChange> {
         let damage = &self.progress.damage;
         let is_due = self.progress.phase == Phase::Damaged && damage.until.is_none_or(|until| now >= until);
         is_due.then(|| {
             let actual = damage.found.clone().unwrap_or_default();
-            let refusal = Refusal::FileDigestMismatch { actual, kept: false };
+            let refusal = ApiError::FileDigestMismatch { actual, kept: false };
             self.end(now, Phase::Failed, EventKind::Failed, Some(refusal.to_string()))
         })
     }
 
     /// What whoever wants anything else of a damaged upload than its repair or its end is told.
-    pub(super) fn damaged_refusal(&self) -> Refusal {
+    pub(super) fn damaged_refusal(&self) -> ApiError {
         let reason = self.progress.reason.clone().unwrap_or_default();
-        Refusal::Damaged { reason }
+        ApiError::Damaged { reason }
     }
 
     /// Why no byte can be added, where the upload is over or waits to be repaired.
-    pub(super) fn takes_no_bytes(&self) -> Option<Refusal> {
+    pub(super) fn takes_no_bytes(&self) -> Option<ApiError> {
         if self.progress.phase == Phase::Damaged {
             return Some(self.damaged_refusal());
         }
@@ -124,17 +124,17 @@ impl Session {
     }
 
     /// Whether it is damaged, so that it has a manifest and can be repaired.
-    pub fn is_damaged(&self) -> Result<(), Refusal> {
+    pub fn is_damaged(&self) -> Result<(), ApiError> {
         match self.progress.phase {
             Phase::Damaged => Ok(()),
             _ if self.is_gone() => Err(self.gone()),
-            phase => Err(Refusal::NotDamaged { phase }),
+            phase => Err(ApiError::NotDamaged { phase }),
         }
     }
 
     /// R2 has let go of these.
-    pub fn discarded(&self, keys: &[String]) -> Change {
-        let mut progress = Progress { job_failures: 0, ..self.progress.clone() };
+    pub fn discarded(&self, keys: &[String]) -> StateChange {
+        let mut progress = UploadState { job_failures: 0, ..self.progress.clone() };
         progress.damage.discarded.retain(|key| !keys.contains(key));
         progress.into()
     }

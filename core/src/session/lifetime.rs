@@ -2,10 +2,10 @@
 //! [`LATEST_END_MS`] after its creation.
 //!
 //! "Seen at work" is derived from rows that are written anyway: when the last part or segment was counted, and when the last
-//! attempt began. Where there is no such row, [`Progress::seen_at`](super::Progress::seen_at) says it. So moving the end costs no
+//! attempt began. Where there is no such row, [`UploadState::seen_at`](super::UploadState::seen_at) says it. So moving the end costs no
 //! row of its own, and the alarm is not moved with it: one that rings early finds nothing due and is set to the new end.
 
-use super::{Change, Content, Phase, Progress, Session};
+use super::{Content, Phase, Session, StateChange, UploadState};
 use crate::units::UnixMs;
 
 /// The longest life of an unfinished upload, however busy it is: 6.5 days. R2 drops unfinished multipart uploads 7 days after they
@@ -15,7 +15,7 @@ pub const LATEST_END_MS: u64 = 561_600_000;
 /// For an attempt whose begin is written without the progress, the progress is written too once so much of the time to live is over.
 const SEEN_SHARE: u64 = 4;
 
-impl super::Birth {
+impl super::UploadSpec {
     /// It ends by then, whatever happens.
     pub fn latest_end(&self) -> UnixMs {
         self.created_at.plus_ms(LATEST_END_MS)
@@ -41,13 +41,13 @@ impl Session {
     }
 
     /// Its uploader is at work, and no row says so: it has asked for the right to store parts itself, or must store some again.
-    pub fn seen(&self, now: UnixMs) -> Progress {
-        Progress { seen_at: now.max(self.progress.seen_at), ..self.progress.clone() }
+    pub fn seen(&self, now: UnixMs) -> UploadState {
+        UploadState { seen_at: now.max(self.progress.seen_at), ..self.progress.clone() }
     }
 
     /// Says in a change that begins an attempt that its uploader is at work. Only where it is needed: most attempts end, and are
     /// counted, long before the time is over.
-    pub(super) fn note_seen(&self, now: UnixMs, change: &mut Change) {
+    pub(super) fn note_seen(&self, now: UnixMs, change: &mut StateChange) {
         let is_recent = now < self.last_seen_at().plus_ms(self.birth.policy.ttl_ms / SEEN_SHARE);
         if self.progress.phase == Phase::Open && !is_recent && change.progress.is_none() {
             change.progress = Some(self.seen(now));
@@ -64,7 +64,7 @@ impl Content {
                 let segment_at = sequence.last_segment.as_ref().map(|segment| segment.stored_at).unwrap_or_default();
                 part_at.max(segment_at)
             }
-            Self::Lanes(lanes) => lanes.last_stored_at(),
+            Self::Parallel(parallel_chunks) => parallel_chunks.last_stored_at(),
         }
     }
 }

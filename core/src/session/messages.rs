@@ -14,7 +14,7 @@ use crate::{
 
 /// Somebody has a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Begin {
+pub struct BeginAppend {
     /// Where it begins in the file.
     pub offset: ByteCount,
     /// How long it is.
@@ -31,13 +31,13 @@ pub struct Begin {
     pub completes: Completion,
     /// How it hangs together with others, where it is a piece of a longer body.
     #[serde(default)]
-    pub link: Link,
+    pub link: Continuation,
 }
 
 /// A body of unknown length is stored piece by piece, each an attempt of its own. Nobody may come between two of them: who
 /// asks in the meantime where to go on is told an offset that must stay true.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Link {
+pub struct Continuation {
     /// The attempt that brought the piece before, and must hold the lease still.
     pub after: Option<u64>,
     /// Whether another piece may follow.
@@ -46,7 +46,7 @@ pub struct Link {
 
 /// The right to store a chunk, and all that is needed for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Grant {
+pub struct WriteLease {
     /// The attempt, to be named in every commit.
     pub attempt: u64,
     /// The object's key; where the file is put as one object, that of this attempt's.
@@ -64,7 +64,7 @@ pub struct Grant {
     /// fills no part.
     pub reserved: u16,
     /// Accepted bytes to be put in front of the first part, in order. Filled in by whoever knows where they are.
-    pub tail: Vec<TailPiece>,
+    pub tail: Vec<RemainderPiece>,
     /// Where to put bytes behind the last whole part, if they are too many for a row.
     pub rest_key: String,
     /// When the upload ends unless bytes come in before, or it is complete by then.
@@ -77,7 +77,7 @@ pub struct Grant {
 
 /// A run of tail bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TailPiece {
+pub enum RemainderPiece {
     /// In rows of the upload's object, one behind the other.
     Rows {
         /// Where they begin in the file.
@@ -115,7 +115,7 @@ pub struct Commit {
     /// The parts, in order, directly behind the parts that count already.
     pub receipts: Vec<Receipt>,
     /// The bytes behind the last whole part.
-    pub rest: Option<Rest>,
+    pub rest: Option<Remainder>,
     /// The file's SHA-256 up to the end of the last of them, where it is carried along.
     pub sha256_so_far: Option<Sha256State>,
     /// The digest of the whole chunk, where it came with one, and this commit counts all of it.
@@ -125,7 +125,7 @@ pub struct Commit {
 
 /// Bytes that do not fill a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rest {
+pub struct Remainder {
     /// How many.
     pub bytes: ByteCount,
     /// Where they are.

@@ -1,6 +1,6 @@
 //! The session: what is true of one upload, and the rules by which that changes.
 //!
-//! Every rule is a function that looks at the session and *decides*: it returns an answer and a [`Change`], and alters
+//! Every rule is a function that looks at the session and *decides*: it returns an answer and a [`StateChange`], and alters
 //! nothing. The caller stores the change in one transaction and then [`Session::apply`]s it. So a decision that was not
 //! stored was never taken, and what a restart reads back is what was there before it.
 //!
@@ -23,43 +23,49 @@
 //! * `noting`: what of all this goes into the trail. `showing`: what anybody may know.
 //! * `schedule`: what is to be done next, and when.
 //!
-//! A session is its [`Birth`] (fixed), its [`Progress`] (small, rewritten), its [`Content`] (where the counted bytes end, or
+//! A session is its [`UploadSpec`] (fixed), its [`UploadState`] (small, rewritten), its [`Content`] (where the counted bytes end, or
 //! which chunks are there), and the [`Outbox`] of its events.
+
+mod concatenation;
+mod deferred_multipart;
+mod delivery;
+mod history;
+mod lifecycle;
+mod parallel;
+mod presigned;
+mod single_object;
 
 mod append;
 mod assembling;
 mod charging;
-mod composing;
 mod damage;
-mod direct;
-mod ending;
-mod lanes;
 mod lifetime;
 mod messages;
-mod noting;
-mod opening;
 mod part_numbers;
-mod put;
 mod records;
 mod repairing;
 mod schedule;
 mod sequence;
 mod showing;
-mod telling;
 #[cfg(test)]
 mod tests;
 mod verifying;
 mod writers;
 
 pub use charging::Growth;
-pub use composing::{PartSource, Piece, PieceObject, Run, Standing, Stretch, Wanted};
+pub use concatenation::{CopyBatch, PartSource, PartialObject, PartialStatus, PartialUpload, SourceRange, Wanted};
 pub use damage::Damage;
-pub use direct::{Found, Signed, Slot};
-pub use ending::DeleteRight;
-pub use lanes::{Lane, Lanes};
+pub use lifecycle::DeleteRight;
 pub use lifetime::LATEST_END_MS;
-pub use messages::{Begin, Commit, Committed, Grant, Link, Receipt, Release, ReleaseReason, Renew, Rest, TailPiece};
-pub use records::{Birth, LateMultipart, MAX_ROW_SEGMENT_BYTES, Policy, Progress, Segment, SegmentPlace, StoredPart};
+pub use messages::{
+    BeginAppend, Commit, Committed, Continuation, Receipt, Release, ReleaseReason, Remainder, RemainderPiece, Renew,
+    WriteLease,
+};
+pub use parallel::{ParallelChunk, ParallelChunks};
+pub use presigned::{Found, Signed, Slot};
+pub use records::{
+    LateMultipart, MAX_ROW_SEGMENT_BYTES, Policy, Segment, SegmentPlace, StoredPart, UploadSpec, UploadState,
+};
 pub use repairing::{Copier, Repair};
 pub use schedule::Job;
 pub use sequence::{Lease, LeaseState, Sequence};
@@ -67,13 +73,13 @@ pub use verifying::{Hashed, Slice, Verified};
 pub use writers::{RENEW_EVERY_MS, WRITER_SILENCE_MS, WRITER_STOPS_AFTER_MS, Writers};
 
 use crate::{
+    api_error::ApiError,
     chunk::Completion,
     cost::Cost,
     event::EventKind,
     integrity::{RunningSha256, Sha256State},
     outbox::Outbox,
     plan::{Mode, Plan},
-    refusal::Refusal,
     units::{ByteCount, UnixMs},
     upload::Phase,
 };
@@ -84,16 +90,16 @@ pub enum Content {
     /// Of a sequential upload.
     Sequence(Sequence),
     /// Of a parallel upload.
-    Lanes(Lanes),
+    Parallel(ParallelChunks),
 }
 
 /// Everything that matters for the next decision about an upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// What is fixed.
-    pub birth: Birth,
+    pub birth: UploadSpec,
     /// What changes.
-    pub progress: Progress,
+    pub progress: UploadState,
     /// What has been counted.
     pub content: Content,
     /// What the origin is told, once the upload has ended.
@@ -103,15 +109,15 @@ pub struct Session {
 /// What a decision changes. To be stored in one transaction, or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
-pub struct Change {
+pub struct StateChange {
     /// The new progress, where it is another. One row, together with the outbox.
-    pub progress: Option<Progress>,
+    pub progress: Option<UploadState>,
     /// New parts, in order. One row each. A part takes with it the segments that lie before its end.
     pub parts: Vec<StoredPart>,
     /// A new segment. One row.
     pub segment: Option<Segment>,
     /// Chunks of a parallel upload that were begun, or of which a writer has ended. One row each.
-    pub lanes: Vec<(u32, Lane)>,
+    pub parallel_chunks: Vec<(u32, ParallelChunk)>,
     /// Which parts do not count any more. Their rows go.
     pub uncount: Uncount,
     /// An attempt that has said that it is there. Kept in memory only.
@@ -143,7 +149,7 @@ pub struct Heard {
     pub at: UnixMs,
 }
 
-impl Change {
+impl StateChange {
     /// Nothing changes.
     pub fn none() -> Self {
         Self::default()
@@ -160,8 +166,8 @@ impl Change {
     }
 }
 
-impl From<Progress> for Change {
-    fn from(progress: Progress) -> Self {
+impl From<UploadState> for StateChange {
+    fn from(progress: UploadState) -> Self {
         Self { progress: Some(progress), ..Self::default() }
     }
 }
@@ -171,29 +177,29 @@ impl From<Progress> for Change {
 #[must_use]
 pub struct Decision<T> {
     /// What the caller is told.
-    pub answer: Result<T, Refusal>,
+    pub answer: Result<T, ApiError>,
     /// What becomes true first.
-    pub change: Change,
+    pub change: StateChange,
 }
 
 impl<T> Decision<T> {
-    fn yes(answer: T, change: impl Into<Change>) -> Self {
+    fn yes(answer: T, change: impl Into<StateChange>) -> Self {
         Self { answer: Ok(answer), change: change.into() }
     }
 
-    fn no(refusal: Refusal) -> Self {
-        Self { answer: Err(refusal), change: Change::none() }
+    fn no(refusal: ApiError) -> Self {
+        Self { answer: Err(refusal), change: StateChange::none() }
     }
 }
 
 impl Session {
     /// A new upload. An empty file has all its bytes already.
-    pub fn create(birth: Birth) -> Result<Self, Refusal> {
+    pub fn create(birth: UploadSpec) -> Result<Self, ApiError> {
         let content = match birth.plan.mode {
             Mode::Sequential => Content::Sequence(Sequence::default()),
-            Mode::Parallel | Mode::Direct => Content::Lanes(Lanes::new(birth.plan)),
+            Mode::Parallel | Mode::Direct => Content::Parallel(ParallelChunks::new(birth.plan)),
         };
-        let progress = Progress {
+        let progress = UploadState {
             phase: Phase::Open,
             reason: None,
             ended_at: None,
@@ -224,7 +230,7 @@ impl Session {
         let mut session = Self { progress, content, outbox: Outbox::default(), birth };
         if session.plan().declared_bytes().is_some_and(ByteCount::is_zero) {
             if let Some(actual) = session.sha256_mismatch(None) {
-                return Err(Refusal::FileDigestMismatch { actual, kept: false });
+                return Err(ApiError::FileDigestMismatch { actual, kept: false });
             }
             session.progress.phase = Phase::Completing;
         }
@@ -241,8 +247,8 @@ impl Session {
         match &self.content {
             Content::Sequence(sequence) => sequence.offset(),
             // How long the chunks are is known once the object is there.
-            Content::Lanes(_) if self.is_unsized() => ByteCount::ZERO,
-            Content::Lanes(lanes) => lanes.stored_bytes(),
+            Content::Parallel(_) if self.is_unsized() => ByteCount::ZERO,
+            Content::Parallel(parallel_chunks) => parallel_chunks.stored_bytes(),
         }
     }
 
@@ -250,8 +256,8 @@ impl Session {
     fn first_missing(&self) -> ByteCount {
         match &self.content {
             Content::Sequence(sequence) => sequence.offset(),
-            Content::Lanes(lanes) => {
-                self.missing_of_client(lanes).first().map_or(self.plan().file_bytes, |(from, _)| *from)
+            Content::Parallel(parallel_chunks) => {
+                self.missing_of_client(parallel_chunks).first().map_or(self.plan().file_bytes, |(from, _)| *from)
             }
         }
     }
@@ -262,7 +268,7 @@ impl Session {
     }
 
     /// Takes a stored change into memory.
-    pub fn apply(&mut self, change: Change) {
+    pub fn apply(&mut self, change: StateChange) {
         if let Some(progress) = change.progress {
             self.progress = progress;
         }
@@ -270,16 +276,16 @@ impl Session {
             self.hear(attempt, at);
         }
         if change.uncount == Uncount::Anew {
-            self.content = Content::Lanes(self.lanes_anew());
+            self.content = Content::Parallel(self.lanes_anew());
         }
         match &mut self.content {
             Content::Sequence(sequence) => sequence.apply(change.parts, change.segment),
-            Content::Lanes(lanes) => {
-                lanes.uncount(&change.uncount);
+            Content::Parallel(parallel_chunks) => {
+                parallel_chunks.uncount(&change.uncount);
                 if let Some(plan) = self.progress.plan {
-                    lanes.resize(plan);
+                    parallel_chunks.resize(plan);
                 }
-                lanes.apply(&change.parts, change.lanes);
+                parallel_chunks.apply(&change.parts, change.parallel_chunks);
             }
         }
         if let Some(outbox) = change.outbox {
@@ -293,8 +299,8 @@ impl Session {
             lease.heard_at = now.max(lease.heard_at);
         }
         self.progress.writers.all_heard(now);
-        if let Content::Lanes(lanes) = &mut self.content {
-            lanes.wake(now);
+        if let Content::Parallel(parallel_chunks) = &mut self.content {
+            parallel_chunks.wake(now);
         }
     }
 
@@ -304,29 +310,29 @@ impl Session {
             lease.heard_at = now;
         }
         self.progress.writers.heard(attempt, now);
-        if let Content::Lanes(lanes) = &mut self.content {
-            lanes.hear(attempt, now);
+        if let Content::Parallel(parallel_chunks) = &mut self.content {
+            parallel_chunks.hear(attempt, now);
         }
     }
 
     /// How many bytes are missing is known where it is known how many there are.
-    fn incomplete(&self) -> Refusal {
+    fn incomplete(&self) -> ApiError {
         let missing_bytes = self.plan().declared_bytes().map(|_| self.awaited_bytes());
-        Refusal::Incomplete { missing_bytes, uploaded_bytes: self.uploaded_bytes() }
+        ApiError::Incomplete { missing_bytes, uploaded_bytes: self.uploaded_bytes() }
     }
 
     /// The answer to whoever asks for something that an ended upload no longer has.
-    fn gone(&self) -> Refusal {
+    fn gone(&self) -> ApiError {
         let phase = self.progress.phase;
         let reason =
             self.progress.reason.clone().unwrap_or_else(|| {
                 "The application has taken the file over: its bytes are not here any more.".to_owned()
             });
-        Refusal::UploadGone { phase, reason }
+        ApiError::UploadGone { phase, reason }
     }
 
-    fn superseded(&self) -> Refusal {
-        Refusal::Superseded { uploaded_bytes: self.uploaded_bytes() }
+    fn superseded(&self) -> ApiError {
+        ApiError::Superseded { uploaded_bytes: self.uploaded_bytes() }
     }
 
     /// The SHA-256 that the whole file has instead of the declared one; `None` where none was declared, or it is right.
@@ -342,20 +348,20 @@ impl Session {
     }
 
     /// Every ending goes through here: the phase, the reason, the time, and the event, in one change.
-    fn end(&self, now: UnixMs, phase: Phase, kind: EventKind, reason: Option<String>) -> Change {
-        let progress = Progress {
+    fn end(&self, now: UnixMs, phase: Phase, kind: EventKind, reason: Option<String>) -> StateChange {
+        let progress = UploadState {
             phase,
             reason,
             ended_at: Some(now),
             owes_ledger: true,
             // Said as long as it is known to be so: an attempt that is putting at this moment may finish later.
-            holds_segments: self.progress.holds_segments || self.may_have_stray_puts(),
+            holds_segments: self.progress.holds_segments || self.may_have_stray_objects(),
             job_failures: 0,
             job_not_before: now,
             damage: self.progress.damage.without_source(),
             ..self.progress.clone()
         };
         let outbox = self.birth.policy.tell_origin.then(|| Outbox::of(kind, now));
-        Change { progress: Some(progress), outbox, ..Change::none() }
+        StateChange { progress: Some(progress), outbox, ..StateChange::none() }
     }
 }

@@ -36,12 +36,12 @@ pub struct Policy {
 
 /// What is fixed when the upload is created.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Birth {
+pub struct UploadSpec {
     /// The upload.
     pub id: UploadId,
     /// Whose it is.
     pub owner: String,
-    /// Where the object will be: [`Birth::object_key`]; or, where the file is put, what its keys begin with.
+    /// Where the object will be: [`UploadSpec::object_key`]; or, where the file is put, what its keys begin with.
     pub key: String,
     /// What it is for.
     #[serde(default, skip_serializing_if = "Purpose::is_file")]
@@ -53,7 +53,7 @@ pub struct Birth {
     /// Whether the whole file fits the body of one request.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fits_request: bool,
-    /// R2's id of the multipart upload that was opened with it; none where it does without: [`Birth::needs_multipart`].
+    /// R2's id of the multipart upload that was opened with it; none where it does without: [`UploadSpec::needs_multipart`].
     pub multipart_id: Option<String>,
     /// What the URLs in events begin with: scheme, host and base path, as the settings said them, never as a request did. Empty
     /// where nobody is told.
@@ -79,7 +79,7 @@ pub struct Birth {
 /// What changes: small, and rewritten whole.
 #[allow(clippy::struct_excessive_bools)] // each is a duty that is owed or not, independent of the others
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
+pub struct UploadState {
     /// Where the upload is in its life.
     pub phase: Phase,
     /// Why it ended, unless it is complete.
@@ -203,7 +203,7 @@ pub struct Segment {
 pub enum SegmentPlace {
     /// In the segment's own row.
     Row,
-    /// In R2, under [`Birth::segment_key`] of the attempt.
+    /// In R2, under [`UploadSpec::segment_key`] of the attempt.
     Object,
 }
 
@@ -211,7 +211,7 @@ pub enum SegmentPlace {
 /// (<https://developers.cloudflare.com/durable-objects/platform/limits/>), and small enough to pass through an object.
 pub const MAX_ROW_SEGMENT_BYTES: u64 = 128 * 1024;
 
-impl Birth {
+impl UploadSpec {
     /// Where the object of an upload is. Ends with the id, and what is put goes on from there with a number, so no two uploads
     /// ever meet. The prefix is empty or ends with a slash.
     pub fn object_key(prefix: &str, id: UploadId) -> String {

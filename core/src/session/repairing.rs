@@ -12,15 +12,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Begin, Change, Content, Decision, Lanes, Link, PartSource, Phase, PieceObject, Progress, Release, ReleaseReason,
-    Run, Session, Stretch, Uncount, UnixMs, Writers, composing::STRETCH_BYTES,
+use crate::session::{
+    BeginAppend, Content, Continuation, CopyBatch, Decision, ParallelChunks, PartSource, PartialObject, Phase, Release,
+    ReleaseReason, Session, SourceRange, StateChange, Uncount, UnixMs, UploadState, Writers,
+    concatenation::STRETCH_BYTES,
 };
 use crate::{
+    api_error::ApiError,
     chunk::Named,
     chunk_set::ChunkSet,
     plan::{Limits, Mode, Plan},
-    refusal::Refusal,
     repair::SentAgain,
     units::ByteCount,
 };
@@ -34,7 +35,7 @@ pub struct Repair {
     pub multipart_id: String,
     /// The damaged object, until nothing more is copied from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<PieceObject>,
+    pub source: Option<PartialObject>,
     /// The chunks that the client sends. All others are copied.
     pub sent_again: ChunkSet,
     /// No attempt of before has a higher count.
@@ -53,7 +54,7 @@ pub struct Copier {
     pub turn_bytes: ByteCount,
 }
 
-impl super::Birth {
+impl super::UploadSpec {
     /// Where the object of a repair will be. Not below [`put_prefix`](Self::put_prefix), where strays are looked for.
     fn repair_key(&self, number: u32) -> String {
         format!("{}.{number}", self.key)
@@ -67,7 +68,7 @@ impl Session {
     }
 
     /// Where the object of the next repair will be: a multipart upload must be opened there first. Or why there is nothing to open.
-    pub fn next_repair_key(&self, sent_again: &[SentAgain]) -> Result<String, Refusal> {
+    pub fn next_repair_key(&self, sent_again: &[SentAgain]) -> Result<String, ApiError> {
         self.is_damaged()?;
         self.check_ranges(sent_again)?;
         Ok(self.birth.repair_key(self.next_repair()))
@@ -86,22 +87,22 @@ impl Session {
         if let Err(refusal) = self.check_ranges(sent_again) {
             return Decision::no(refusal);
         }
-        if let (Phase::Open, Content::Lanes(lanes), Some(_)) =
+        if let (Phase::Open, Content::Parallel(parallel_chunks), Some(_)) =
             (self.progress.phase, &self.content, &self.progress.damage.repair)
         {
-            return Decision::yes((), self.also_sent(lanes, sent_again));
+            return Decision::yes((), self.also_sent(parallel_chunks, sent_again));
         }
         let source = match (self.is_damaged(), &self.progress.etag) {
-            (Ok(()), Some(etag)) => PieceObject { key: self.object_key(), etag: etag.clone() },
-            (Ok(()), None) => return Decision::no(Refusal::NotDamaged { phase: self.progress.phase }),
+            (Ok(()), Some(etag)) => PartialObject { key: self.object_key(), etag: etag.clone() },
+            (Ok(()), None) => return Decision::no(ApiError::NotDamaged { phase: self.progress.phase }),
             (Err(refusal), _) => return Decision::no(refusal),
         };
         let Some(opened) = opened else {
-            return Decision::no(Refusal::StorageUnavailable { uploaded_bytes: self.uploaded_bytes() });
+            return Decision::no(ApiError::StorageUnavailable { uploaded_bytes: self.uploaded_bytes() });
         };
         let (file_bytes, part_bytes) = (self.plan().file_bytes, self.plan().part_bytes);
         let Ok(plan) = Plan::new(Mode::Parallel, Some(file_bytes), Some(part_bytes), limits) else {
-            return Decision::no(Refusal::UploadTooLarge { limit_bytes: limits.largest_file(Mode::Parallel) });
+            return Decision::no(ApiError::UploadTooLarge { limit_bytes: limits.largest_file(Mode::Parallel) });
         };
         let mut damage = self.progress.damage.clone();
         (damage.found, damage.until) = (None, None);
@@ -113,7 +114,7 @@ impl Session {
             attempts_before: self.attempts_begun(),
             copier: None,
         });
-        let progress = Progress {
+        let progress = UploadState {
             phase: Phase::Open,
             reason: None,
             lease: None,
@@ -127,59 +128,60 @@ impl Session {
             damage,
             ..self.seen(now)
         };
-        Decision::yes((), Change { progress: Some(progress), uncount: Uncount::Anew, ..Change::none() })
+        Decision::yes((), StateChange { progress: Some(progress), uncount: Uncount::Anew, ..StateChange::none() })
     }
 
-    fn check_ranges(&self, sent_again: &[SentAgain]) -> Result<(), Refusal> {
+    fn check_ranges(&self, sent_again: &[SentAgain]) -> Result<(), ApiError> {
         let file_bytes = self.plan().file_bytes;
         match sent_again.iter().find(|range| range.to > file_bytes || range.from >= range.to) {
             None => Ok(()),
             Some(SentAgain { from, to }) => {
                 let detail =
                     format!("has one from {from} to {to}, which does not lie in the {file_bytes} bytes of the file");
-                Err(Refusal::bad_request("ranges", detail))
+                Err(ApiError::bad_request("ranges", detail))
             }
         }
     }
 
     /// The client sends these too, where they are not there yet.
-    fn also_sent(&self, lanes: &Lanes, sent_again: &[SentAgain]) -> Change {
+    fn also_sent(&self, parallel_chunks: &ParallelChunks, sent_again: &[SentAgain]) -> StateChange {
         let mut progress = self.progress.clone();
-        let Some(repair) = &mut progress.damage.repair else { return Change::none() };
+        let Some(repair) = &mut progress.damage.repair else { return StateChange::none() };
         let named = chunks_in(self.plan(), sent_again);
-        for chunk in chunks_of(self.plan()).filter(|chunk| named.contains(*chunk) && !lanes.is_stored(*chunk)) {
+        for chunk in chunks_of(self.plan()).filter(|chunk| named.contains(*chunk) && !parallel_chunks.is_stored(*chunk))
+        {
             repair.sent_again.insert(chunk);
         }
-        if progress.damage == self.progress.damage { Change::none() } else { progress.into() }
+        if progress.damage == self.progress.damage { StateChange::none() } else { progress.into() }
     }
 
     /// How often any place of the upload was begun, at most.
     fn attempts_begun(&self) -> u64 {
         match &self.content {
             Content::Sequence(_) => self.progress.lease.map_or(0, |lease| lease.attempt),
-            Content::Lanes(lanes) => lanes.most_attempts(),
+            Content::Parallel(parallel_chunks) => parallel_chunks.most_attempts(),
         }
     }
 
     /// The chunks of a file that is put together anew, none of them there.
-    pub(super) fn lanes_anew(&self) -> Lanes {
+    pub(super) fn lanes_anew(&self) -> ParallelChunks {
         let attempts_before = self.progress.damage.repair.as_ref().map_or(0, |repair| repair.attempts_before);
-        Lanes::new(self.plan()).counting_from(attempts_before)
+        ParallelChunks::new(self.plan()).counting_from(attempts_before)
     }
 
     /// What is missing and no copy brings: as ranges, in order.
-    pub(super) fn missing_of_client(&self, lanes: &Lanes) -> Vec<(ByteCount, ByteCount)> {
+    pub(super) fn missing_of_client(&self, parallel_chunks: &ParallelChunks) -> Vec<(ByteCount, ByteCount)> {
         match &self.progress.damage.repair {
-            None => lanes.missing(),
-            Some(repair) => lanes.missing_of(|chunk| repair.sent_again.contains(chunk)),
+            None => parallel_chunks.missing(),
+            Some(repair) => parallel_chunks.missing_of(|chunk| repair.sent_again.contains(chunk)),
         }
     }
 
     /// How many bytes its client has yet to send.
     pub(super) fn awaited_bytes(&self) -> ByteCount {
         match (&self.content, &self.progress.damage.repair) {
-            (Content::Lanes(lanes), Some(_)) => {
-                let ranges = self.missing_of_client(lanes).into_iter();
+            (Content::Parallel(parallel_chunks), Some(_)) => {
+                let ranges = self.missing_of_client(parallel_chunks).into_iter();
                 ranges.fold(ByteCount::ZERO, |sum, (from, to)| sum.checked_add(to.saturating_sub(from)).unwrap_or(sum))
             }
             _ => self.missing_bytes(),
@@ -189,21 +191,21 @@ impl Session {
     /// Whether this attempt writes under the upload's multipart upload, or did: not one of before a repair.
     pub(super) fn is_of_this_multipart(&self, attempt: u64) -> bool {
         match (&self.content, &self.progress.damage.repair) {
-            (Content::Lanes(lanes), Some(_)) => lanes.is_counted_here(attempt),
+            (Content::Parallel(parallel_chunks), Some(_)) => parallel_chunks.is_counted_here(attempt),
             _ => true,
         }
     }
 
     /// The chunks that are yet to be copied.
-    fn to_copy<'a>(&self, lanes: &'a Lanes, repair: &'a Repair) -> impl Iterator<Item = u32> + 'a {
-        chunks_of(self.plan()).filter(|chunk| !repair.sent_again.contains(*chunk) && !lanes.is_stored(*chunk))
+    fn to_copy<'a>(&self, parallel_chunks: &'a ParallelChunks, repair: &'a Repair) -> impl Iterator<Item = u32> + 'a {
+        chunks_of(self.plan()).filter(|chunk| !repair.sent_again.contains(*chunk) && !parallel_chunks.is_stored(*chunk))
     }
 
     /// Whether chunks are yet to be copied.
     pub fn is_copying(&self) -> bool {
         match (&self.content, &self.progress.damage.repair) {
-            (Content::Lanes(lanes), Some(repair)) if self.progress.phase == Phase::Open => {
-                self.to_copy(lanes, repair).next().is_some()
+            (Content::Parallel(parallel_chunks), Some(repair)) if self.progress.phase == Phase::Open => {
+                self.to_copy(parallel_chunks, repair).next().is_some()
             }
             _ => false,
         }
@@ -211,7 +213,7 @@ impl Session {
 
     /// Somebody is asked to copy. Whoever was at it has said nothing for so long that nobody believes in it any more; if it does live,
     /// the chunk that it is at may still count, and then it stops.
-    pub fn copy_asked_for(&self, now: UnixMs) -> Change {
+    pub fn copy_asked_for(&self, now: UnixMs) -> StateChange {
         let mut progress = self.progress.clone();
         progress.job_not_before = now.plus_ms(self.birth.policy.resend_ms);
         end_turn(&mut progress);
@@ -220,9 +222,9 @@ impl Session {
 
     /// Somebody would copy the next chunk; `after` is the attempt at the chunk that it has copied before in this turn. `None`: there is
     /// nothing to copy, its turn is over, or somebody else has it.
-    pub fn begin_copy(&self, now: UnixMs, after: Option<u64>) -> Decision<Option<Stretch>> {
-        let nothing = Decision::yes(None, Change::none());
-        let (Content::Lanes(lanes), Some(repair)) = (&self.content, &self.progress.damage.repair) else {
+    pub fn begin_copy(&self, now: UnixMs, after: Option<u64>) -> Decision<Option<CopyBatch>> {
+        let nothing = Decision::yes(None, StateChange::none());
+        let (Content::Parallel(parallel_chunks), Some(repair)) = (&self.content, &self.progress.damage.repair) else {
             return nothing;
         };
         let Some(source) = repair.source.clone().filter(|_| self.is_copying()) else { return nothing };
@@ -233,20 +235,21 @@ impl Session {
             (None, None) => ByteCount::ZERO,
             _ => return nothing,
         };
-        let free: Vec<u32> = self.to_copy(lanes, repair).filter(|chunk| !lanes.is_being_sent(*chunk, now)).collect();
+        let free: Vec<u32> =
+            self.to_copy(parallel_chunks, repair).filter(|chunk| !parallel_chunks.is_being_sent(*chunk, now)).collect();
         for chunk in free {
-            let (offset, length) = (lanes.start_of(chunk), lanes.bytes_of(chunk));
+            let (offset, length) = (parallel_chunks.start_of(chunk), parallel_chunks.bytes_of(chunk));
             let turn_bytes = copied.checked_add(length).unwrap_or(ByteCount::MAX);
             if !copied.is_zero() && turn_bytes.get() > STRETCH_BYTES {
-                let mut progress = Progress { job_not_before: now, ..self.progress.clone() };
+                let mut progress = UploadState { job_not_before: now, ..self.progress.clone() };
                 end_turn(&mut progress);
                 return Decision::yes(None, progress);
             }
-            let (named, link) = (Named::ByOffset, Link::default());
+            let (named, link) = (Named::ByOffset, Continuation::default());
             let completes = crate::chunk::Completion::WhenWhole;
-            let begin = Begin { offset, length, file_bytes: None, whole: false, named, completes, link };
+            let begin = BeginAppend { offset, length, file_bytes: None, whole: false, named, completes, link };
             let Decision { answer: Ok(grant), mut change } = self.begin_as_writer(now, begin) else { continue };
-            change.lanes.iter_mut().for_each(|(_, lane)| lane.copies = true);
+            change.parallel_chunks.iter_mut().for_each(|(_, lane)| lane.copies = true);
             let mut progress = change.progress.take().unwrap_or_else(|| self.progress.clone());
             progress.job_not_before = now.plus_ms(self.birth.policy.resend_ms);
             if after.is_some() {
@@ -256,9 +259,9 @@ impl Session {
                 repair.copier = Some(Copier { attempt: grant.attempt, turn_bytes });
             }
             change.progress = Some(progress);
-            let run = Run { object: source, from: offset, bytes: length };
+            let run = SourceRange { object: source, from: offset, bytes: length };
             let parts = vec![PartSource { bytes: length, runs: vec![run] }];
-            return Decision::yes(Some(Stretch { grant, parts }), change);
+            return Decision::yes(Some(CopyBatch { grant, parts }), change);
         }
         // Clients are at all of them, or their part numbers are not free yet.
         let mut progress = self.again_later(now, self.progress.clone());
@@ -268,7 +271,7 @@ impl Session {
 
     /// What an attempt's giving up means where it copies: it is tried again after a pause. An object that R2 does not have any more
     /// cannot be repaired.
-    pub(super) fn chunk_given_up(&self, now: UnixMs, release: Release, mut change: Change) -> Change {
+    pub(super) fn chunk_given_up(&self, now: UnixMs, release: Release, mut change: StateChange) -> StateChange {
         let copier = self.progress.damage.repair.as_ref().and_then(|repair| repair.copier);
         if copier.is_none_or(|copier| copier.attempt != release.attempt) {
             return change;
@@ -278,12 +281,12 @@ impl Session {
         }
         let mut progress = self.again_later(now, change.progress.take().unwrap_or_else(|| self.progress.clone()));
         end_turn(&mut progress);
-        Change { progress: Some(progress), ..change }
+        StateChange { progress: Some(progress), ..change }
     }
 }
 
 /// Whoever copies stops, or has.
-fn end_turn(progress: &mut Progress) {
+fn end_turn(progress: &mut UploadState) {
     if let Some(copier) = progress.damage.repair.as_mut().and_then(|repair| repair.copier.as_mut()) {
         copier.turn_bytes = ByteCount::ZERO;
     }

@@ -10,7 +10,7 @@ pub enum Job {
     /// End the upload, or let go of a piece: its time is over.
     Expire,
     /// Have the next stretch of a composition copied.
-    Compose,
+    CopyNext,
     /// Have the next chunks of a file copied that is put together anew.
     Copy,
     /// Have R2 put the object together.
@@ -18,15 +18,15 @@ pub enum Job {
     /// Have the next slice of the object read back.
     Verify,
     /// Have R2 let go of what is not to be kept.
-    Free,
+    Cleanup,
     /// Have R2 let go of damaged objects that are not needed any more.
     Discard,
     /// Hand the event to the queue.
-    Tell,
+    EnqueueEvent,
     /// Tell the owner's ledger how the upload ended.
-    Settle,
+    NotifyLedger,
     /// Forget the upload.
-    Forget,
+    Purge,
 }
 
 impl Session {
@@ -40,7 +40,7 @@ impl Session {
         let progress = &self.progress;
         let phase_job = match progress.phase {
             Phase::Open if self.is_composition() && progress.job_not_before < self.expires_at() => {
-                Some((progress.job_not_before, Job::Compose))
+                Some((progress.job_not_before, Job::CopyNext))
             }
             Phase::Open if self.is_copying() && progress.job_not_before < self.expires_at() => {
                 Some((progress.job_not_before, Job::Copy))
@@ -57,18 +57,18 @@ impl Session {
         let to_free =
             (self.is_unwanted() && progress.holds_storage) || (has_ended && progress.holds_segments && !sweep_again);
         let free_at = if to_free { Some(progress.job_not_before) } else { forgotten_at.filter(|_| sweep_again) };
-        let free = free_at.map(|at| (at.max(progress.job_not_before), Job::Free));
-        let tell = self.outbox.next().map(|delivery| (delivery.next_send_at, Job::Tell));
+        let free = free_at.map(|at| (at.max(progress.job_not_before), Job::Cleanup));
+        let tell = self.outbox.next().map(|delivery| (delivery.next_send_at, Job::EnqueueEvent));
         // A piece counts for as long as it takes room.
         let counts_still = self.piece_ends_at().is_some();
-        let settle =
-            (has_ended && progress.owes_ledger && !counts_still).then_some((progress.job_not_before, Job::Settle));
+        let settle = (has_ended && progress.owes_ledger && !counts_still)
+            .then_some((progress.job_not_before, Job::NotifyLedger));
         let has_discarded = !progress.damage.discarded.is_empty();
         let discard = has_discarded.then_some((progress.job_not_before, Job::Discard));
         // Nothing is forgotten that is still owed to R2, to the ledger or to the origin.
         let nothing_owed =
             phase_job.is_none() && free.is_none() && settle.is_none() && tell.is_none() && discard.is_none();
-        let forget = forgotten_at.filter(|_| nothing_owed).map(|at| (at, Job::Forget));
+        let forget = forgotten_at.filter(|_| nothing_owed).map(|at| (at, Job::Purge));
         [phase_job, free, discard, tell, settle, forget]
     }
 

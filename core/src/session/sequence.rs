@@ -17,13 +17,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Begin, Change, Commit, Committed, Content, Decision, Grant, Heard, MAX_ROW_SEGMENT_BYTES, Phase, Progress, Segment,
-    SegmentPlace, Session, StoredPart, part_numbers::numbers,
+    BeginAppend, Commit, Committed, Content, Decision, Heard, MAX_ROW_SEGMENT_BYTES, Phase, Segment, SegmentPlace,
+    Session, StateChange, StoredPart, UploadState, WriteLease, part_numbers::numbers,
 };
 use crate::{
+    api_error::ApiError,
     integrity::Sha256State,
     plan::{MAX_PART_NUMBER, Plan},
-    refusal::Refusal,
     units::{ByteCount, UnixMs},
 };
 
@@ -128,14 +128,14 @@ impl Session {
         &self,
         sequence: &Sequence,
         now: UnixMs,
-        begin: Begin,
+        begin: BeginAppend,
         end: ByteCount,
         plan: Plan,
-        grant: impl FnOnce(u64, u16, u16) -> Grant,
-    ) -> Decision<Grant> {
+        grant: impl FnOnce(u64, u16, u16) -> WriteLease,
+    ) -> Decision<WriteLease> {
         let uploaded_bytes = sequence.offset();
         if begin.offset != uploaded_bytes {
-            return Decision::no(Refusal::OffsetMismatch { uploaded_bytes });
+            return Decision::no(ApiError::OffsetMismatch { uploaded_bytes });
         }
         if begin.link.after.is_some_and(|attempt| !self.holds_lease(attempt)) {
             return Decision::no(self.superseded());
@@ -143,7 +143,7 @@ impl Session {
         let running = self.running_lease(sequence).filter(|lease| begin.link.after != Some(lease.attempt));
         if let Some(retry_after_ms) = running.and_then(|lease| protected_for_ms(lease, now)) {
             let retry_after_seconds = u32::try_from(retry_after_ms.div_ceil(1000)).unwrap_or(u32::MAX);
-            return Decision::no(Refusal::Busy { uploaded_bytes, retry_after_seconds });
+            return Decision::no(ApiError::Busy { uploaded_bytes, retry_after_seconds });
         }
         let parts_end = plan.whole_parts_end(end);
         let parts = plan.parts_between(sequence.parts_end(), parts_end);
@@ -158,7 +158,7 @@ impl Session {
             numbers(sequence, &writers, now, numbers_before, count, remaining)
         };
         let Some((first_number, last_number)) = numbers else {
-            return Decision::no(Refusal::writers_pending(uploaded_bytes, writers.next_ends_in_ms(now).unwrap_or(0)));
+            return Decision::no(ApiError::writers_pending(uploaded_bytes, writers.next_ends_in_ms(now).unwrap_or(0)));
         };
         let before = self.progress.lease;
         let lease = Lease {
@@ -178,7 +178,7 @@ impl Session {
             heard_at: UnixMs::default(),
         };
         let rest_bytes = end.saturating_sub(parts_end.max(begin.offset)).get();
-        let progress = Progress {
+        let progress = UploadState {
             lease: Some(lease),
             // Said before the segment is written, so that a crash right after leaves nothing that nobody looks for.
             holds_segments: self.progress.holds_segments || rest_bytes > MAX_ROW_SEGMENT_BYTES,
@@ -187,7 +187,7 @@ impl Session {
             writers,
             ..self.progress.clone()
         };
-        let grant = Grant {
+        let grant = WriteLease {
             carry_sha256: self.birth.file.sha256.is_some(),
             sha256_so_far: sha256_so_far(sequence).cloned(),
             ..grant(lease.attempt, lease.first_number, lease.reserved)
@@ -203,9 +203,9 @@ impl Session {
         };
         if is_repeated(sequence, lease, commit) {
             if let Some(actual) = self.progress.damage.found.clone() {
-                return Decision::no(Refusal::FileDigestMismatch { actual, kept: true });
+                return Decision::no(ApiError::FileDigestMismatch { actual, kept: true });
             }
-            return Decision::yes(self.committed(sequence, lease, self.progress.phase), Change::none());
+            return Decision::yes(self.committed(sequence, lease, self.progress.phase), StateChange::none());
         }
         // Bytes that are not the ones granted: no client can cause this, and nothing of it may count.
         let counted =
@@ -230,7 +230,7 @@ impl Session {
     }
 
     /// Its holder gives the lease up, or somebody who has lost it says that its requests to R2 are over.
-    pub(super) fn release_in_sequence(&self, attempt: u64) -> Change {
+    pub(super) fn release_in_sequence(&self, attempt: u64) -> StateChange {
         match self.progress.lease.filter(|_| self.holds_lease(attempt)) {
             Some(lease) => self.with_lease(Lease { state: LeaseState::Released, ended: true, ..lease }),
             None => self.ended_in_sequence(attempt),
@@ -238,17 +238,17 @@ impl Session {
     }
 
     /// Somebody who has lost the lease has said that its requests to R2 are over.
-    fn ended_in_sequence(&self, attempt: u64) -> Change {
+    fn ended_in_sequence(&self, attempt: u64) -> StateChange {
         match self.progress.lease.filter(|lease| lease.attempt == attempt) {
-            Some(lease) if lease.ended => return Change::none(),
+            Some(lease) if lease.ended => return StateChange::none(),
             Some(lease) => return self.with_lease(Lease { ended: true, ..lease }),
             None => {}
         }
         let mut writers = self.progress.writers.clone();
         if !writers.ended(attempt) {
-            return Change::none();
+            return StateChange::none();
         }
-        Progress { writers, ..self.progress.clone() }.into()
+        UploadState { writers, ..self.progress.clone() }.into()
     }
 
     /// Whether this attempt may still commit.
@@ -262,7 +262,7 @@ impl Session {
             Content::Sequence(sequence) => {
                 self.progress.phase == Phase::Open && !self.is_composition() && self.running_lease(sequence).is_some()
             }
-            Content::Lanes(_) => false,
+            Content::Parallel(_) => false,
         }
     }
 
@@ -275,17 +275,17 @@ impl Session {
     pub(super) fn sha256_so_far(&self) -> Option<&Sha256State> {
         match &self.content {
             Content::Sequence(sequence) => sha256_so_far(sequence),
-            Content::Lanes(_) => None,
+            Content::Parallel(_) => None,
         }
     }
 
     /// Ends a running append, unless it is protected: then whoever asked is told to wait when it appends.
-    pub(super) fn fence(&self, sequence: &Sequence, now: UnixMs) -> Change {
+    pub(super) fn fence(&self, sequence: &Sequence, now: UnixMs) -> StateChange {
         match self.running_lease(sequence) {
             Some(lease) if protected_for_ms(lease, now).is_none() => {
                 self.with_lease(Lease { state: LeaseState::Fenced, ..lease })
             }
-            _ => Change::none(),
+            _ => StateChange::none(),
         }
     }
 
@@ -295,13 +295,13 @@ impl Session {
         self.progress.lease.filter(|lease| lease.state == LeaseState::Held && has_more(lease))
     }
 
-    fn with_lease(&self, lease: Lease) -> Change {
-        Progress { lease: Some(lease), ..self.progress.clone() }.into()
+    fn with_lease(&self, lease: Lease) -> StateChange {
+        UploadState { lease: Some(lease), ..self.progress.clone() }.into()
     }
 
     /// What to store for this commit; `None` unless it names exactly the next parts under the right numbers, and then at
     /// most the bytes behind the last of them.
-    fn counted(&self, sequence: &Sequence, now: UnixMs, lease: Lease, commit: &Commit) -> Option<Change> {
+    fn counted(&self, sequence: &Sequence, now: UnixMs, lease: Lease, commit: &Commit) -> Option<StateChange> {
         let plan = self.plan();
         let numbers =
             lease.first_number.max(sequence.last_number() + 1)..=self.last_handed_out(sequence, lease).unwrap_or(0);
@@ -348,7 +348,7 @@ impl Session {
             (None, Some(part)) => part.sha256_so_far.clone_from(&commit.sha256_so_far),
             (None, None) => return None,
         }
-        Some(Change { parts, segment, ..Change::none() })
+        Some(StateChange { parts, segment, ..StateChange::none() })
     }
 
     fn committed(&self, sequence: &Sequence, lease: Lease, phase: Phase) -> Committed {

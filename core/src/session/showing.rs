@@ -2,7 +2,7 @@
 
 use super::{Content, Session};
 use crate::{
-    refusal::Refusal,
+    api_error::ApiError,
     upload::{ObjectFacts, Phase, Snapshot},
 };
 
@@ -15,7 +15,9 @@ impl Session {
                 (Vec::new(), None)
             }
             Content::Sequence(sequence) => (vec![(sequence.offset(), file_bytes)], None),
-            Content::Lanes(lanes) => (self.missing_of_client(lanes), Some(lanes.bitmap())),
+            Content::Parallel(parallel_chunks) => {
+                (self.missing_of_client(parallel_chunks), Some(parallel_chunks.bitmap()))
+            }
         };
         Snapshot {
             id: self.birth.id,
@@ -54,10 +56,10 @@ impl Session {
     }
 
     /// The answer to whoever asks for the object where there is none: not yet, or not any more.
-    pub fn no_object(&self) -> Refusal {
+    pub fn no_object(&self) -> ApiError {
         match self.progress.phase {
             Phase::Open => self.incomplete(),
-            Phase::Completing | Phase::Verifying => Refusal::Completing,
+            Phase::Completing | Phase::Verifying => ApiError::Completing,
             Phase::Damaged => self.damaged_refusal(),
             Phase::Completed | Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => self.gone(),
         }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Change, Content, Phase, Progress, Session};
+use super::{Content, Phase, Session, StateChange, UploadState};
 use crate::{
     event::EventKind,
     integrity::{Crc64Nvme, Sha256State},
@@ -68,7 +68,7 @@ pub enum Hashed {
 impl Session {
     /// Whether the object's SHA-256 is known only once it has been read back.
     pub(super) fn must_be_read_back(&self) -> bool {
-        let is_unhashed = matches!(self.content, Content::Lanes(_)) && self.birth.file.sha256.is_some();
+        let is_unhashed = matches!(self.content, Content::Parallel(_)) && self.birth.file.sha256.is_some();
         (is_unhashed || self.is_direct()) && !self.plan().file_bytes.is_zero()
     }
 
@@ -92,31 +92,32 @@ impl Session {
 
     /// Somebody has been asked to read the next slice back, or could not be asked: either way, look again later, as with an
     /// event that the queue may have lost. A slice that is read twice counts once. When none has come for a day, none will.
-    pub fn slice_asked_for(&self, now: UnixMs) -> Change {
+    pub fn slice_asked_for(&self, now: UnixMs) -> StateChange {
         let refused_since = self.progress.refused_since.unwrap_or(now);
         if self.progress.phase == Phase::Verifying && now >= refused_since.plus_ms(UNREADABLE_MS) {
             let reason = "Storage has not given the object back for a day, so it could not be verified.".to_owned();
             return self.end(now, Phase::Failed, EventKind::Failed, Some(reason));
         }
         let job_not_before = now.plus_ms(self.birth.policy.resend_ms);
-        Progress { job_not_before, refused_since: Some(refused_since), ..self.progress.clone() }.into()
+        UploadState { job_not_before, refused_since: Some(refused_since), ..self.progress.clone() }.into()
     }
 
     /// A slice has been read back. One that was read twice changes nothing the second time; the last one ends the upload.
-    pub fn hashed(&self, now: UnixMs, hashed: &Hashed) -> Change {
-        let Some(slice) = self.next_slice() else { return Change::none() };
+    pub fn hashed(&self, now: UnixMs, hashed: &Hashed) -> StateChange {
+        let Some(slice) = self.next_slice() else { return StateChange::none() };
         let verified = match hashed {
             Hashed::ObjectGone => {
                 let reason = "Storage has lost the object before it was verified.".to_owned();
                 return self.end(now, Phase::Failed, EventKind::Failed, Some(reason));
             }
             Hashed::Slice { from, verified } if *from == slice.from && verified.to == slice.to => verified,
-            Hashed::Slice { .. } => return Change::none(),
+            Hashed::Slice { .. } => return StateChange::none(),
         };
         if verified.to < self.plan().file_bytes {
             let verified = Some(verified.clone());
             let progress = self.progress.clone();
-            return Progress { verified, job_failures: 0, job_not_before: now, refused_since: None, ..progress }.into();
+            return UploadState { verified, job_failures: 0, job_not_before: now, refused_since: None, ..progress }
+                .into();
         }
         let sha256 = self.sha256_mismatch(verified.sha256_so_far.as_ref());
         let wrong = sha256.or_else(|| self.crc64nvme_mismatch(verified.crc64nvme_so_far?));

@@ -16,10 +16,11 @@
 //! * [`permit`]: what its holder may create.
 //! * [`upload_token`]: the token of one upload, which lives as long as the upload.
 
+mod upload_policy;
+
 pub mod claims;
 pub mod jwks_cache;
 pub mod keys;
-pub mod permit;
 #[cfg(test)]
 mod tests;
 pub mod upload_token;
@@ -34,7 +35,7 @@ use sha2::Sha256;
 
 pub use claims::Claims;
 pub use keys::{Key, KeySet, PublicKey, Secret};
-pub use permit::Permit;
+pub use upload_policy::UploadPolicy;
 
 /// A longer token is refused unread. Headers have 128 KB in all on the platform, and most have far less elsewhere.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
@@ -82,7 +83,7 @@ pub enum TokenFault {
     /// It was valid once, and said this.
     Expired(Box<Claims>),
     /// A claim is missing, or is not what it must be.
-    Claim(&'static str, &'static str),
+    ReportedPart(&'static str, &'static str),
 }
 
 impl fmt::Display for TokenFault {
@@ -95,7 +96,7 @@ impl fmt::Display for TokenFault {
             Self::Audience => write!(f, "The token is for another audience."),
             Self::NotYet => write!(f, "The token is not valid yet."),
             Self::Expired(_) => write!(f, "The token has expired."),
-            Self::Claim(claim, complaint) => write!(f, "The token's claim {claim} {complaint}."),
+            Self::ReportedPart(claim, complaint) => write!(f, "The token's claim {claim} {complaint}."),
         }
     }
 }

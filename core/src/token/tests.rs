@@ -81,7 +81,7 @@ fn a_good_token_says_who_and_what() {
 
 #[test]
 fn it_may_say_no_more_than_it_must() {
-    assert_eq!(claims(&mint(&good())).unwrap().permit, Permit::default());
+    assert_eq!(claims(&mint(&good())).unwrap().permit, UploadPolicy::default());
 }
 
 #[test]

@@ -71,7 +71,7 @@ const SHARP: &[&[u8]] = &[
 
 /// One change.
 #[derive(Clone, Debug)]
-pub(crate) enum Change {
+pub(crate) enum StateChange {
     Set(Index, u8),
     Cut(Index, usize),
     Insert(Index, Index),
@@ -80,14 +80,14 @@ pub(crate) enum Change {
     End(Index),
 }
 
-fn change() -> impl Strategy<Value = Change> {
+fn change() -> impl Strategy<Value = StateChange> {
     prop_oneof![
-        4 => (any::<Index>(), any::<u8>()).prop_map(|(at, byte)| Change::Set(at, byte)),
-        3 => (any::<Index>(), 1..16_usize).prop_map(|(at, length)| Change::Cut(at, length)),
-        6 => (any::<Index>(), any::<Index>()).prop_map(|(at, what)| Change::Insert(at, what)),
-        2 => (any::<Index>(), 1..8_usize, 1..400_u16).prop_map(|(at, length, times)| Change::Repeat(at, length, times)),
-        3 => (any::<Index>(), any::<Index>(), any::<Index>()).prop_map(|(at, other, from)| Change::Splice(at, other, from)),
-        1 => any::<Index>().prop_map(Change::End),
+        4 => (any::<Index>(), any::<u8>()).prop_map(|(at, byte)| StateChange::Set(at, byte)),
+        3 => (any::<Index>(), 1..16_usize).prop_map(|(at, length)| StateChange::Cut(at, length)),
+        6 => (any::<Index>(), any::<Index>()).prop_map(|(at, what)| StateChange::Insert(at, what)),
+        2 => (any::<Index>(), 1..8_usize, 1..400_u16).prop_map(|(at, length, times)| StateChange::Repeat(at, length, times)),
+        3 => (any::<Index>(), any::<Index>(), any::<Index>()).prop_map(|(at, other, from)| StateChange::Splice(at, other, from)),
+        1 => any::<Index>().prop_map(StateChange::End),
     ]
 }
 
@@ -102,36 +102,36 @@ pub(crate) fn of(corpus: &[Vec<u8>]) -> impl Strategy<Value = Vec<u8>> + use<'_>
     })
 }
 
-fn apply(bytes: &mut Vec<u8>, change: &Change, corpus: &[Vec<u8>]) {
+fn apply(bytes: &mut Vec<u8>, change: &StateChange, corpus: &[Vec<u8>]) {
     let place = |index: &Index, length: usize| index.index(length + 1);
     match change {
-        Change::Set(at, byte) => {
+        StateChange::Set(at, byte) => {
             let at = place(at, bytes.len());
             match bytes.get_mut(at) {
                 Some(old) => *old = *byte,
                 None => bytes.push(*byte),
             }
         }
-        Change::Cut(at, length) => {
+        StateChange::Cut(at, length) => {
             let at = place(at, bytes.len());
             bytes.drain(at..(at + length).min(bytes.len()));
         }
-        Change::Insert(at, what) => {
+        StateChange::Insert(at, what) => {
             let at = place(at, bytes.len());
             bytes.splice(at..at, what.get(SHARP).iter().copied());
         }
-        Change::Repeat(at, length, times) => {
+        StateChange::Repeat(at, length, times) => {
             let at = place(at, bytes.len());
             let piece = bytes[at..(at + length).min(bytes.len())].repeat((*times).into());
             bytes.splice(at..at, piece);
         }
-        Change::Splice(at, other, from) => {
+        StateChange::Splice(at, other, from) => {
             let at = place(at, bytes.len());
             let other = other.get(corpus);
             let from = place(from, other.len());
             bytes.truncate(at);
             bytes.extend_from_slice(&other[from..]);
         }
-        Change::End(at) => bytes.truncate(place(at, bytes.len())),
+        StateChange::End(at) => bytes.truncate(place(at, bytes.len())),
     }
 }

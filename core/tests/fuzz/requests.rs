@@ -1,4 +1,4 @@
-//! Whole requests, in each dialect: a line with method and address, headers, an empty line, the body.
+//! Whole requests, in each protocol: a line with method and address, headers, an empty line, the body.
 //!
 //! Whatever comes in, what goes out is a good answer: its headers can be sent (nothing in them ends a line), its document is JSON,
 //! and what a client says of its file comes back in every rendering without breaking one.
@@ -6,10 +6,10 @@
 use http::{HeaderName, HeaderValue, Method};
 use serde_json::Value;
 use upload_core::{
-    dialect::{Asked, Dialect, Head, Headers, Parsed},
+    api_error::ApiError,
     operation::{Create, Operation, Outcome, Reply},
     plan::{Limits, Plan},
-    refusal::Refusal,
+    protocol::{Asked, Head, Headers, Parsed, Protocol},
     session::Session,
     units::{ByteCount, UnixMs, UploadId},
 };
@@ -17,21 +17,21 @@ use upload_core::{
 use crate::rows;
 
 pub(crate) fn json(input: &[u8]) {
-    request(input, Dialect::Json);
+    request(input, Protocol::Json);
 }
 
 pub(crate) fn tus(input: &[u8]) {
-    request(input, Dialect::Tus);
+    request(input, Protocol::Tus);
 }
 
 pub(crate) fn ietf(input: &[u8]) {
-    request(input, Dialect::Ietf);
+    request(input, Protocol::Ietf);
 }
 
-fn request(input: &[u8], dialect: Dialect) {
+fn request(input: &[u8], protocol: Protocol) {
     let Some((head, body)) = read(input) else { return };
-    let _ = Dialect::of(&head);
-    let parsed = match dialect.parse(&head) {
+    let _ = Protocol::of(&head);
+    let parsed = match protocol.parse(&head) {
         Ok(Parsed::Ready(operation)) => Ok(*operation),
         Ok(Parsed::NeedsBody { max_bytes, finish }) if body.len() <= max_bytes as usize => finish(&head, body),
         Ok(Parsed::NeedsBody { .. }) => return,
@@ -41,16 +41,16 @@ fn request(input: &[u8], dialect: Dialect) {
         Asked { head: &head, limits: Some(limits()), base_url: "https://u.example", now: UnixMs(1_800_000_000_000) };
     match parsed {
         Err(refusal) => {
-            let _ = dialect.consequence(&head, &refusal);
-            sendable(&dialect.problem(&asked, &refusal, None));
+            let _ = protocol.consequence(&head, &refusal);
+            sendable(&protocol.problem(&asked, &refusal, None));
         }
         Ok(operation) => {
-            sendable(&dialect.problem(&asked, &Refusal::UploadNotFound, operation.upload_id()));
+            sendable(&protocol.problem(&asked, &ApiError::UploadNotFound, operation.upload_id()));
             if let Operation::Create(create)
             | Operation::CreateWith(create, _)
             | Operation::CreateWithUnsized(create, ..) = operation
             {
-                created(create, dialect, &asked);
+                created(create, protocol, &asked);
             }
         }
     }
@@ -82,7 +82,7 @@ fn limits() -> Limits {
 }
 
 /// What was said of the file is fit to be told, in every way.
-fn created(create: Create, dialect: Dialect, asked: &Asked<'_>) {
+fn created(create: Create, protocol: Protocol, asked: &Asked<'_>) {
     assert!(!create.file.name.is_empty() && create.file.name.len() <= 1024, "{:?}", create.file.name);
     assert!(!create.file.name.chars().any(char::is_control), "{:?}", create.file.name);
     let content_type = create.file.content_type.as_deref().unwrap_or("a/b");
@@ -101,9 +101,9 @@ fn created(create: Create, dialect: Dialect, asked: &Asked<'_>) {
         Outcome::Completing(snapshot.clone()),
     ];
     for outcome in outcomes {
-        sendable(&dialect.reply(asked, &outcome));
+        sendable(&protocol.reply(asked, &outcome));
     }
-    for (name, value) in dialect.beside_content(asked, &snapshot) {
+    for (name, value) in protocol.beside_content(asked, &snapshot) {
         assert!(HeaderValue::from_str(&value).is_ok(), "{name}: {value:?}");
     }
 }

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use upload_core::{
+    api_error::ApiError,
     chunk::{Completion, Named},
     event::{EventKind, RetryPolicy},
     integrity::{Crc64Nvme, RunningSha256, Sha256State},
-    ledger::{Entry, Fingerprint},
+    ledger::{Entry, StoredObject},
     outbox::Outbox,
     plan::{Mode, Plan},
-    refusal::Refusal,
     session::{
-        Begin, Birth, Commit, Content, DeleteRight, Lane, Lanes, Link, Policy, Progress, Release, ReleaseReason, Renew,
-        Segment, Sequence, Session, StoredPart,
+        BeginAppend, Commit, Content, Continuation, DeleteRight, ParallelChunk, ParallelChunks, Policy, Release,
+        ReleaseReason, Renew, Segment, Sequence, Session, StoredPart, UploadSpec, UploadState,
     },
     storage_fault::StorageFault,
     units::{ByteCount, UnixMs, UploadId},
@@ -23,11 +23,11 @@ use upload_core::{
 const NOW: UnixMs = UnixMs(1_800_000_000_000);
 
 /// The birth of an upload of this file.
-pub(crate) fn birth(id: UploadId, plan: Plan, file: FileInfo) -> Birth {
-    Birth {
+pub(crate) fn birth(id: UploadId, plan: Plan, file: FileInfo) -> UploadSpec {
+    UploadSpec {
         id,
         owner: "owner".to_owned(),
-        key: Birth::object_key("", id),
+        key: UploadSpec::object_key("", id),
         purpose: Purpose::File,
         file,
         plan,
@@ -53,8 +53,8 @@ pub(crate) fn sessions(input: &[u8]) {
 fn read(input: &[u8]) -> Option<Session> {
     let rows = serde_json::from_slice::<Vec<Value>>(input).ok()?;
     let row = |index: usize| rows.get(index).cloned().unwrap_or(Value::Null);
-    let birth = serde_json::from_value::<Birth>(row(0)).ok()?;
-    let progress = serde_json::from_value::<Progress>(row(1)).ok()?;
+    let birth = serde_json::from_value::<UploadSpec>(row(0)).ok()?;
+    let progress = serde_json::from_value::<UploadState>(row(1)).ok()?;
     let outbox = serde_json::from_value::<Option<Outbox>>(row(2)).unwrap_or_default().unwrap_or_default();
     let content = match progress.plan.unwrap_or(birth.plan).mode {
         Mode::Sequential => Content::Sequence(Sequence {
@@ -62,10 +62,10 @@ fn read(input: &[u8]) -> Option<Session> {
             last_segment: serde_json::from_value::<Option<Segment>>(row(4)).unwrap_or_default(),
         }),
         Mode::Parallel | Mode::Direct => {
-            let lane = |number| Lane { attempts: 3, number, used: 2, ..Lane::default() };
+            let lane = |number| ParallelChunk { attempts: 3, number, used: 2, ..ParallelChunk::default() };
             let begun = [(0, lane(2)), (7, lane(57))].into_iter();
             let stored = [1, 9, 10_000].map(|number| (number, NOW));
-            Content::Lanes(Lanes::of_upload(&birth, &progress, begun, stored.into_iter()))
+            Content::Parallel(ParallelChunks::of_upload(&birth, &progress, begun, stored.into_iter()))
         }
     };
     Some(Session { birth, progress, content, outbox })
@@ -77,8 +77,9 @@ fn the_corpus_has_rows_that_can_be_read() {
     // All of them, so that what is made of them is near to something that can be read.
     for name in ["open", "completed", "parallel", "verifying", "attached", "deleted"] {
         let rows: Vec<Value> = serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap();
-        serde_json::from_value::<Birth>(rows[0].clone()).unwrap_or_else(|error| panic!("{name}: birth: {error}"));
-        serde_json::from_value::<Progress>(rows[1].clone()).unwrap_or_else(|error| panic!("{name}: progress: {error}"));
+        serde_json::from_value::<UploadSpec>(rows[0].clone()).unwrap_or_else(|error| panic!("{name}: birth: {error}"));
+        serde_json::from_value::<UploadState>(rows[1].clone())
+            .unwrap_or_else(|error| panic!("{name}: progress: {error}"));
     }
 }
 
@@ -101,9 +102,9 @@ fn ask_everything(session: &Session) {
     for length in [0, 1, 5_000_000, 9_007_199_254_740_991] {
         let length = ByteCount::new(length).unwrap();
         for file_bytes in [None, Some(offset), Some(length)] {
-            let (named, link) = (Named::ByRange, Link::default());
+            let (named, link) = (Named::ByRange, Continuation::default());
             let completes = Completion::WhenTold;
-            let begin = Begin { offset, length, file_bytes, whole: false, named, completes, link };
+            let begin = BeginAppend { offset, length, file_bytes, whole: false, named, completes, link };
             let _ = (session.repeats_what_counts(begin), session.part_of_repetition(begin));
             let decision = session.begin(NOW, begin);
             if decision.answer.is_ok() {
@@ -127,8 +128,8 @@ fn ask_everything(session: &Session) {
 /// Everything else that is stored or crosses between the Worker and its objects.
 pub(crate) fn others(input: &[u8]) {
     let _ = serde_json::from_slice::<Entry>(input);
-    let _ = serde_json::from_slice::<Fingerprint>(input);
-    if let Ok(refusal) = serde_json::from_slice::<Refusal>(input) {
+    let _ = serde_json::from_slice::<StoredObject>(input);
+    if let Ok(refusal) = serde_json::from_slice::<ApiError>(input) {
         let _ = (refusal.to_string(), refusal.challenge(), refusal.retry_after_seconds());
     }
     if let Ok(state) = serde_json::from_slice::<Sha256State>(input) {

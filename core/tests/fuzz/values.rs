@@ -4,9 +4,9 @@ use http::{HeaderValue, Method};
 use upload_core::{
     byte_range::{self, Wanted},
     cors::AllowedOrigins,
-    dialect::{Dialect, Head, Headers, Parsed},
     media_types::MediaTypes,
     operation::Operation,
+    protocol::{Head, Headers, Parsed, Protocol},
     storage_fault,
     units::ByteCount,
 };
@@ -33,13 +33,13 @@ pub(crate) fn structured_fields(input: &[u8]) {
         for (method, path) in [(Method::POST, "/files"), (Method::PATCH, ID)] {
             let fields = [&rest[..], &[(name, input)]].concat();
             let Some(head) = head(method, path, &fields) else { return };
-            let _ = Dialect::Ietf.parse(&head);
-            let _ = Dialect::Tus.parse(&head);
+            let _ = Protocol::Ietf.parse(&head);
+            let _ = Protocol::Tus.parse(&head);
         }
     }
     let chunk: [(&str, &[u8]); 3] = [("content-length", b"5"), ("x-upload-offset", b"0"), ("content-digest", input)];
     let Some(head) = head(Method::PUT, "/upload/067e6162-3b6f-4ae2-a171-2470b63dff00", &chunk) else { return };
-    if let Ok(Parsed::Ready(operation)) = Dialect::Json.parse(&head)
+    if let Ok(Parsed::Ready(operation)) = Protocol::Json.parse(&head)
         && let Operation::Append(append) = *operation
         && let Some(digest) = append.digest
     {
@@ -51,7 +51,7 @@ pub(crate) fn structured_fields(input: &[u8]) {
 pub(crate) fn metadata(input: &[u8]) {
     let fields: [(&str, &[u8]); 3] = [("tus-resumable", b"1.0.0"), ("upload-length", b"5"), ("upload-metadata", input)];
     let Some(head) = head(Method::POST, "/files", &fields) else { return };
-    let Ok(Parsed::Ready(operation)) = Dialect::Tus.parse(&head) else { return };
+    let Ok(Parsed::Ready(operation)) = Protocol::Tus.parse(&head) else { return };
     let (Operation::Create(create) | Operation::CreateWith(create, _)) = *operation else { panic!("not a creation") };
     let kept: usize = create.file.metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
     assert!(kept <= 8 * 1024, "{kept}");
@@ -63,7 +63,7 @@ pub(crate) fn dispositions(input: &[u8]) {
     let fields: [(&str, &[u8]); 4] =
         [("upload-complete", b"?0"), ("upload-length", b"5"), ("content-length", b"0"), ("content-disposition", input)];
     let Some(head) = head(Method::POST, "/files", &fields) else { return };
-    let Ok(Parsed::Ready(operation)) = Dialect::Ietf.parse(&head) else { return };
+    let Ok(Parsed::Ready(operation)) = Protocol::Ietf.parse(&head) else { return };
     let (Operation::Create(create) | Operation::CreateWith(create, _)) = *operation else { panic!("not a creation") };
     assert!(!create.file.name.is_empty() && !create.file.name.chars().any(char::is_control));
 }

@@ -6,7 +6,7 @@ use upload_core::{
     event::RetryPolicy,
     integrity::Crc64Nvme,
     plan::{Mode, Plan},
-    session::{Birth, Policy},
+    session::{Policy, UploadSpec},
     units::{UnixMs, UploadId},
     upload::{FileInfo, Purpose},
 };
@@ -123,10 +123,10 @@ impl Bounds {
     }
 
     /// The upload that everything happens to.
-    pub(crate) fn birth(&self) -> Birth {
+    pub(crate) fn birth(&self) -> UploadSpec {
         let part_bytes = bytes(self.part);
         let repair_ms = if self.kept { REPAIR_MS } else { 0 };
-        Birth {
+        UploadSpec {
             id: UploadId::from_random_bytes([1; 16]),
             owner: String::new(),
             key: String::new(),

@@ -1,15 +1,15 @@
 //! Between Worker and object: grants, and commits, which may be late, be lost, or arrive twice.
 
 use upload_core::{
+    api_error::ApiError,
     integrity::Crc64Nvme,
-    refusal::Refusal,
-    session::{Begin, Commit, Committed, Grant, Receipt, ReleaseReason, Rest, SegmentPlace, Session},
+    session::{BeginAppend, Commit, Committed, Receipt, ReleaseReason, Remainder, SegmentPlace, Session, WriteLease},
 };
 
 use crate::{
     bytes::{Bytes, bytes, units},
     mutations,
-    worker::{Doing, Granted, Stored, Worker},
+    worker::{Doing, PresignResponse, Stored, Worker},
     world::{Law, Uploads, World},
 };
 
@@ -19,7 +19,7 @@ pub(crate) struct Message {
     /// From which attempt.
     pub(crate) attempt: u64,
     /// What that was granted. Only broken rules look at it.
-    pub(crate) granted: Granted,
+    pub(crate) granted: PresignResponse,
     /// The parts.
     pub(crate) stored: Vec<Stored>,
     /// The bytes behind the last of them, and whether they come along, to be kept in a row.
@@ -37,7 +37,7 @@ impl Message {
             etag: stored.content.etag(),
             crc64nvme: Crc64Nvme(0),
         });
-        let rest = self.rest.map(|(content, in_row)| Rest {
+        let rest = self.rest.map(|(content, in_row)| Remainder {
             bytes: bytes(content.units()),
             place: if in_row { SegmentPlace::Row } else { SegmentPlace::Object },
         });
@@ -48,7 +48,12 @@ impl Message {
 
 impl World {
     /// The object grants a chunk, and a bystander watches the numbers.
-    pub(crate) fn grant(&mut self, uploads: &Uploads, begin: Begin, opened: Option<u8>) -> Result<Grant, Refusal> {
+    pub(crate) fn grant(
+        &mut self,
+        uploads: &Uploads,
+        begin: BeginAppend,
+        opened: Option<u8>,
+    ) -> Result<WriteLease, ApiError> {
         let rule = |session: &Session, now| mutations::begin(uploads, session, now, begin, opened);
         let mut grant = self.decide(uploads, None, rule)?;
         if grant.reserved > 0 {
@@ -59,7 +64,7 @@ impl World {
     }
 
     /// A bystander sees to whom the numbers of a place go.
-    pub(crate) fn granted_to(&mut self, uploads: &Uploads, grant: &Grant, from: u8) {
+    pub(crate) fn granted_to(&mut self, uploads: &Uploads, grant: &WriteLease, from: u8) {
         self.places[uploads.place_of(from)].newest = grant.attempt;
         if grant.multipart_id.is_some() {
             (0..grant.reserved).for_each(|n| self.hand_out(grant.first_number + n, grant.attempt));
@@ -102,7 +107,7 @@ impl World {
     }
 
     /// The Worker hears what became of its commit.
-    fn answered(&mut self, uploads: &Uploads, worker: usize, answer: &Result<Committed, Refusal>, message: &Message) {
+    fn answered(&mut self, uploads: &Uploads, worker: usize, answer: &Result<Committed, ApiError>, message: &Message) {
         let Worker::Busy(attempt) = &mut self.workers[worker] else { return };
         let Doing::Committing { broken } = attempt.doing else { return };
         match answer {

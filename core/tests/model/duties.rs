@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use upload_core::{
     event::EventKind,
-    session::{Change, Job, Session},
+    session::{Job, Session, StateChange},
     storage_fault::StorageFault,
     units::UnixMs,
     upload::{DeliveryState, Phase},
@@ -60,7 +60,7 @@ pub(crate) enum Duty {
         done: bool,
     },
     /// The ledger has heard.
-    Settle,
+    CloseUpload,
 }
 
 impl World {
@@ -79,27 +79,27 @@ impl World {
             }
             // No upload of the model has a declared SHA-256 or is put together from others; the stories of these are in
             // `core/src/session/tests/verifying.rs` and `composing.rs`.
-            Job::Verify | Job::Compose => return false,
+            Job::Verify | Job::CopyNext => return false,
             Job::Copy => self.store(uploads, |session| session.copy_asked_for(now)),
             Job::Discard => {
                 let keys = session.progress.damage.discarded.iter().fold(0, |keys, key| keys | bit_of(key));
                 self.duty = Some(Duty::Discard { keys, done: false });
             }
-            Job::Free => {
+            Job::Cleanup => {
                 let (unwanted, segments) = (session.is_unwanted(), session.progress.holds_segments);
                 self.duty = Some(Duty::Free { unwanted, segments, calls: 0 });
             }
-            Job::Tell => {
+            Job::EnqueueEvent => {
                 let Some(event) = session.outbox.next().map(|delivery| delivery.kind) else { return false };
                 self.telling.send(event);
                 self.duty = Some(Duty::Tell(event));
             }
-            Job::Settle => {
+            Job::NotifyLedger => {
                 self.ledger.open = false;
                 self.ledger.object = session.stored_object().is_some();
-                self.duty = Some(Duty::Settle);
+                self.duty = Some(Duty::CloseUpload);
             }
-            Job::Forget => {
+            Job::Purge => {
                 self.legacy = Some(Legacy {
                     object: session.stored_object().is_some(),
                     deleted: session.progress.phase == Phase::Deleted,
@@ -156,7 +156,7 @@ impl World {
                 let all = session.progress.damage.discarded.iter();
                 session.discarded(&all.filter(|key| keys & bit_of(key) != 0).cloned().collect::<Vec<_>>())
             }),
-            Some(Duty::Settle) => self.end_duty(uploads, |session| mutations::settled(uploads, session)),
+            Some(Duty::CloseUpload) => self.end_duty(uploads, |session| mutations::settled(uploads, session)),
         }
         true
     }
@@ -166,7 +166,7 @@ impl World {
         let now = self.now;
         match self.duty {
             Some(Duty::Assemble(None)) => self.duty = Some(Duty::Assemble(Some(Answer::Lost))),
-            Some(Duty::Free { .. } | Duty::Discard { .. } | Duty::Settle) => {
+            Some(Duty::Free { .. } | Duty::Discard { .. } | Duty::CloseUpload) => {
                 self.end_duty(uploads, |session| session.postponed(now));
             }
             Some(Duty::Assemble(Some(_)) | Duty::Tell(_)) | None => return false,
@@ -203,13 +203,13 @@ impl World {
         true
     }
 
-    fn end_duty(&mut self, uploads: &Uploads, rule: impl FnOnce(&Session) -> Change) {
+    fn end_duty(&mut self, uploads: &Uploads, rule: impl FnOnce(&Session) -> StateChange) {
         self.duty = None;
         self.store(uploads, rule);
     }
 
     /// What follows from R2's answer. Where it is an error, the object is looked for before anything is said.
-    fn assembled(&self, uploads: &Uploads, answer: Answer) -> impl FnOnce(&Session) -> Change + use<> {
+    fn assembled(&self, uploads: &Uploads, answer: Answer) -> impl FnOnce(&Session) -> StateChange + use<> {
         let now = self.now;
         let found = match answer {
             Answer::Done(length) => Some(length),

@@ -183,7 +183,7 @@ fn endings() {
 }
 
 #[test]
-fn lanes() {
+fn parallel_chunks() {
     let budget = Budget { attempts: 4, ..LANES.budget };
     explore("lanes", Bounds { whole: &[false, true], budget, ..LANES }, &[ALL_LANES, LATE_WRITE, LATE_COMMIT]);
 }

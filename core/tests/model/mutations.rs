@@ -3,13 +3,13 @@
 //! broken.
 
 use upload_core::{
+    api_error::ApiError,
     event::{Delivery, EventKind},
     integrity::Crc64Nvme,
     plan::MAX_PART_NUMBER,
-    refusal::Refusal,
     session::{
-        Begin, Change, Commit, Committed, Content, Decision, DeleteRight, Grant, Lane, Lanes, Lease, LeaseState,
-        Progress, Release, ReleaseReason, Session, StoredPart, Writers,
+        BeginAppend, Commit, Committed, Content, Decision, DeleteRight, Lease, LeaseState, ParallelChunk,
+        ParallelChunks, Release, ReleaseReason, Session, StateChange, StoredPart, UploadState, WriteLease, Writers,
     },
     units::{ByteCount, UnixMs},
     upload::Phase,
@@ -106,9 +106,9 @@ pub(crate) fn begin(
     uploads: &Uploads,
     session: &Session,
     now: UnixMs,
-    begin: Begin,
+    begin: BeginAppend,
     opened: Option<u8>,
-) -> Decision<Grant> {
+) -> Decision<WriteLease> {
     let opened = opened.map(|id| id.to_string());
     let opened = opened.as_deref();
     if uploads.mutation.is_none() {
@@ -116,8 +116,8 @@ pub(crate) fn begin(
     }
     let lease = session.progress.lease.filter(|lease| lease.state == LeaseState::Held && lease.to > begin.offset);
     if uploads.breaks(Mutation::NoTakeover) && lease.is_some() {
-        let busy = Refusal::Busy { uploaded_bytes: session.uploaded_bytes(), retry_after_seconds: 3_600 };
-        return Decision { answer: Err(busy), change: Change::none() };
+        let busy = ApiError::Busy { uploaded_bytes: session.uploaded_bytes(), retry_after_seconds: 3_600 };
+        return Decision { answer: Err(busy), change: StateChange::none() };
     }
     let mut forgetful = session.clone();
     if uploads.breaks(Mutation::LaterOpeningReplaces) && opened.is_some() {
@@ -128,8 +128,8 @@ pub(crate) fn begin(
         if let Some(lease) = &mut forgetful.progress.lease {
             lease.ended = true;
         }
-        if let Content::Lanes(lanes) = &mut forgetful.content {
-            *lanes = without_writers(session, lanes);
+        if let Content::Parallel(parallel_chunks) = &mut forgetful.content {
+            *parallel_chunks = without_writers(session, parallel_chunks);
         }
     }
     if !uploads.breaks(Mutation::NumbersReused) {
@@ -185,11 +185,12 @@ pub(crate) fn commit(
                 lease.state = LeaseState::Held;
             }
         }
-        (Some(Mutation::OldTryCommits), Content::Lanes(lanes)) => {
+        (Some(Mutation::OldTryCommits), Content::Parallel(parallel_chunks)) => {
             let chunk = u32::try_from(uploads.place_of(message.granted.from)).unwrap_or(0);
             let (attempts, number) = (message.attempt % 1_000_000_000, message.granted.first);
-            let lane = Lane { attempts, number, ..Lane::default() };
-            *lanes = Lanes::restore(session.plan(), std::iter::once((chunk, lane)), std::iter::empty());
+            let lane = ParallelChunk { attempts, number, ..ParallelChunk::default() };
+            *parallel_chunks =
+                ParallelChunks::restore(session.plan(), std::iter::once((chunk, lane)), std::iter::empty());
         }
         (Some(Mutation::RestCountedTwice), Content::Sequence(sequence)) => {
             if let Some(segment) = &mut sequence.last_segment {
@@ -220,8 +221,8 @@ pub(crate) fn release(uploads: &Uploads, session: &Session, now: UnixMs, mut rel
 
 /// Whether a Worker whose commit is refused deletes the rest that it has put into R2. It cannot know whether an earlier
 /// copy of the commit has counted it; only where the upload has ended, nobody needs it any more.
-pub(crate) fn deletes_rest(uploads: &Uploads, refusal: &Refusal) -> bool {
-    uploads.breaks(Mutation::RefusedRestDeleted) || matches!(refusal, Refusal::UploadGone { .. })
+pub(crate) fn deletes_rest(uploads: &Uploads, refusal: &ApiError) -> bool {
+    uploads.breaks(Mutation::RefusedRestDeleted) || matches!(refusal, ApiError::UploadGone { .. })
 }
 
 /// Whether a Worker whose commit is refused deletes what it has put: where the upload has ended, with another object or none.
@@ -237,7 +238,7 @@ pub(crate) fn put_key(uploads: &Uploads, attempt: u64) -> u64 {
 
 /// Whose objects do not count.
 pub(crate) fn strays(uploads: &Uploads, object: &Object, r2: &Storage) -> Vec<u64> {
-    let Some(session) = object.session.as_ref().filter(|session| session.may_have_stray_puts()) else {
+    let Some(session) = object.session.as_ref().filter(|session| session.may_have_stray_objects()) else {
         return Vec::new();
     };
     if uploads.breaks(Mutation::StrayPutsLeft) {
@@ -248,13 +249,13 @@ pub(crate) fn strays(uploads: &Uploads, object: &Object, r2: &Storage) -> Vec<u6
 }
 
 /// The same chunks, of which nobody knows who may be writing.
-fn without_writers(session: &Session, lanes: &Lanes) -> Lanes {
+fn without_writers(session: &Session, parallel_chunks: &ParallelChunks) -> ParallelChunks {
     let mut all = Vec::new();
     for chunk in 0..u32::try_from(session.plan().part_count()).unwrap_or(0) {
-        all.push((chunk, Lane { writers: Writers::default(), ..lanes.lane(chunk) }));
+        all.push((chunk, ParallelChunk { writers: Writers::default(), ..parallel_chunks.lane(chunk) }));
     }
     let stored: Vec<_> = all.iter().filter_map(|(_, lane)| Some((lane.stored?, UnixMs(0)))).collect();
-    Lanes::restore(session.plan(), all.into_iter(), stored.into_iter())
+    ParallelChunks::restore(session.plan(), all.into_iter(), stored.into_iter())
 }
 
 /// One bit per unit that the answer to a HEAD says is counted.
@@ -285,7 +286,12 @@ pub(crate) fn cancel(uploads: &Uploads, session: &Session, now: UnixMs) -> Decis
 }
 
 /// Decides on an attempt at telling.
-pub(crate) fn delivery_begun(uploads: &Uploads, session: &Session, now: UnixMs, event: EventKind) -> Option<Change> {
+pub(crate) fn delivery_begun(
+    uploads: &Uploads,
+    session: &Session,
+    now: UnixMs,
+    event: EventKind,
+) -> Option<StateChange> {
     if uploads.breaks(Mutation::DeletedStillTold) && session.progress.phase == Phase::Deleted {
         let mut forgetful = session.clone();
         forgetful.progress.phase = Phase::Completed;
@@ -310,7 +316,7 @@ pub(crate) fn crc_of(uploads: &Uploads, is_right: bool) -> Crc64Nvme {
 }
 
 /// What follows once the object is there.
-pub(crate) fn assembled(mutation: Option<Mutation>, mut change: Change) -> Change {
+pub(crate) fn assembled(mutation: Option<Mutation>, mut change: StateChange) -> StateChange {
     if let Some(progress) = change.progress.as_mut().filter(|_| mutation == Some(Mutation::DamagedLeft)) {
         progress.damage.discarded.clear();
     }
@@ -327,7 +333,7 @@ pub(crate) fn repair(uploads: &Uploads, mut decision: Decision<()>) -> Decision<
 }
 
 /// What follows once R2 has let go.
-pub(crate) fn freed(uploads: &Uploads, session: &Session) -> Change {
+pub(crate) fn freed(uploads: &Uploads, session: &Session) -> StateChange {
     let mut change = session.freed();
     if let Some(progress) = &mut change.progress {
         if uploads.breaks(Mutation::FreedUnseen) {
@@ -341,15 +347,15 @@ pub(crate) fn freed(uploads: &Uploads, session: &Session) -> Change {
 }
 
 /// What follows once the ledger has heard.
-pub(crate) fn settled(uploads: &Uploads, session: &Session) -> Change {
+pub(crate) fn settled(uploads: &Uploads, session: &Session) -> StateChange {
     if uploads.breaks(Mutation::SettledUnseen) {
-        return Progress { owes_ledger: false, job_failures: 0, ..session.progress.clone() }.into();
+        return UploadState { owes_ledger: false, job_failures: 0, ..session.progress.clone() }.into();
     }
     session.settled()
 }
 
 /// What follows once the queue has the event.
-pub(crate) fn event_sent(uploads: &Uploads, session: &Session, now: UnixMs, event: EventKind) -> Change {
+pub(crate) fn event_sent(uploads: &Uploads, session: &Session, now: UnixMs, event: EventKind) -> StateChange {
     if uploads.breaks(Mutation::ForgottenOnceQueued) {
         return session.delivered(now, event, false);
     }

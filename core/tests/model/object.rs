@@ -5,7 +5,10 @@ use std::hash::{Hash, Hasher};
 
 use upload_core::{
     plan::ChunkNumbers,
-    session::{Change, Content, Lane, Lanes, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece, Uncount},
+    session::{
+        Content, ParallelChunk, ParallelChunks, RemainderPiece, Segment, SegmentPlace, Sequence, Session, StateChange,
+        StoredPart, Uncount,
+    },
     units::ByteCount,
     upload::{DeliveryState, Phase},
 };
@@ -34,12 +37,12 @@ pub(crate) struct Object {
     /// The tail, in order.
     pub(crate) segments: Vec<SegmentRow>,
     /// The begun chunks of a parallel upload.
-    pub(crate) lanes: Vec<(u32, Lane)>,
+    pub(crate) parallel_chunks: Vec<(u32, ParallelChunk)>,
 }
 
 /// Where the bytes of a piece of the tail are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Piece {
+pub(crate) enum PartialUpload {
     /// In rows, from one unit to another.
     Rows(u8, u8),
     /// In R2, under the key of this attempt.
@@ -50,12 +53,15 @@ impl Object {
     /// One that has just been created.
     pub(crate) fn new(session: Session) -> Self {
         let chunks = u32::try_from(session.plan().part_count()).unwrap_or(0);
-        let lanes = match &session.content {
+        let parallel_chunks = match &session.content {
             Content::Sequence(_) => Vec::new(),
-            Content::Lanes(lanes) => (0..chunks).map(|chunk| (chunk, lanes.lane(chunk))).collect(),
+            Content::Parallel(parallel_chunks) => {
+                (0..chunks).map(|chunk| (chunk, parallel_chunks.lane(chunk))).collect()
+            }
         };
-        let lanes = lanes.into_iter().filter(|(_, lane)| *lane != Lane::default()).collect();
-        Self { session: Some(session), lanes, ..Self::default() }
+        let parallel_chunks =
+            parallel_chunks.into_iter().filter(|(_, lane)| *lane != ParallelChunk::default()).collect();
+        Self { session: Some(session), parallel_chunks, ..Self::default() }
     }
 
     /// Where the upload is in its life; none once it is forgotten.
@@ -75,7 +81,7 @@ impl Object {
         let up_to = |end: u8| (1_u32 << end.min(file)) - 1;
         match &session.content {
             Content::Sequence(sequence) => up_to(units(sequence.offset())),
-            Content::Lanes(_) => self.parts.iter().fold(0, |mask, stored| {
+            Content::Parallel(_) => self.parts.iter().fold(0, |mask, stored| {
                 let numbers = ChunkNumbers::new(session.plan().mode, session.plan().part_count());
                 let chunk = numbers.chunk_of(stored.number).and_then(|chunk| u8::try_from(chunk).ok()).unwrap_or(0);
                 mask | (up_to((chunk + 1) * part) & !up_to(chunk * part))
@@ -84,7 +90,7 @@ impl Object {
     }
 
     /// Stores a change and takes it in: all of it at once, as in a transaction.
-    pub(crate) fn store(&mut self, change: Change, content: Option<Bytes>, mutation: Option<Mutation>) {
+    pub(crate) fn store(&mut self, change: StateChange, content: Option<Bytes>, mutation: Option<Mutation>) {
         let Some(session) = &mut self.session else { return };
         if !change.parts.is_empty() {
             self.parts.extend(change.parts.iter().cloned());
@@ -99,10 +105,10 @@ impl Object {
             let content = content.filter(|_| segment.place == SegmentPlace::Row);
             self.segments.push(SegmentRow { segment: segment.clone(), content });
         }
-        for (chunk, lane) in &change.lanes {
-            self.lanes.retain(|row| row.0 != *chunk);
-            self.lanes.push((*chunk, lane.clone()));
-            self.lanes.sort_by_key(|row| row.0);
+        for (chunk, lane) in &change.parallel_chunks {
+            self.parallel_chunks.retain(|row| row.0 != *chunk);
+            self.parallel_chunks.push((*chunk, lane.clone()));
+            self.parallel_chunks.sort_by_key(|row| row.0);
         }
         match &change.uncount {
             Uncount::Nothing => {}
@@ -110,7 +116,7 @@ impl Object {
             Uncount::Anew => {
                 self.parts.clear();
                 self.segments.clear();
-                self.lanes.clear();
+                self.parallel_chunks.clear();
             }
             Uncount::Chunks(chunks) => {
                 let numbers: Vec<_> = chunks.iter().filter_map(|chunk| session.numbers_of_chunk(*chunk)).collect();
@@ -128,24 +134,26 @@ impl Object {
                 let last_segment = self.segments.last().map(|row| row.segment.clone());
                 *sequence == Sequence { last_part: self.parts.last().cloned(), last_segment }
             }
-            Content::Lanes(lanes) => {
+            Content::Parallel(parallel_chunks) => {
                 let stored = self.parts.iter().map(|part| (part.number, part.stored_at));
-                let begun = self.lanes.iter().cloned();
-                let restored = Lanes::of_upload(&session.birth, &session.progress, begun, stored);
+                let begun = self.parallel_chunks.iter().cloned();
+                let restored = ParallelChunks::of_upload(&session.birth, &session.progress, begun, stored);
                 // When its writers were last heard of is in memory only.
-                (restored.missing(), restored.cost()) == (lanes.missing(), lanes.cost())
+                (restored.missing(), restored.cost()) == (parallel_chunks.missing(), parallel_chunks.cost())
             }
         }
     }
 
     /// Where the bytes of the tail are. Neighbours in rows are one piece.
-    pub(crate) fn tail(&self) -> Vec<TailPiece> {
-        let mut pieces: Vec<TailPiece> = Vec::new();
+    pub(crate) fn tail(&self) -> Vec<RemainderPiece> {
+        let mut pieces: Vec<RemainderPiece> = Vec::new();
         for SegmentRow { segment, .. } in &self.segments {
             match (segment.place, pieces.last_mut()) {
-                (SegmentPlace::Row, Some(TailPiece::Rows { end, .. })) if *end == segment.start => *end = segment.end,
-                (SegmentPlace::Row, _) => pieces.push(TailPiece::Rows { start: segment.start, end: segment.end }),
-                (SegmentPlace::Object, _) => pieces.push(TailPiece::Object {
+                (SegmentPlace::Row, Some(RemainderPiece::Rows { end, .. })) if *end == segment.start => {
+                    *end = segment.end
+                }
+                (SegmentPlace::Row, _) => pieces.push(RemainderPiece::Rows { start: segment.start, end: segment.end }),
+                (SegmentPlace::Object, _) => pieces.push(RemainderPiece::Object {
                     key: segment.attempt.to_string(),
                     bytes: segment.end.saturating_sub(segment.start),
                 }),
@@ -182,7 +190,7 @@ impl Hash for Object {
         } else {
             state.write_u8(u8::MAX);
         }
-        self.lanes.hash(state);
+        self.parallel_chunks.hash(state);
         self.parts.len().hash(state);
         for part in &self.parts {
             (part.number, part.end.get(), &part.etag, part.stored_at).hash(state);

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use upload_core::{
     plan::Mode,
-    session::{Begin, Release, ReleaseReason, Renew, Session},
+    session::{BeginAppend, Release, ReleaseReason, Renew, Session},
     units::UnixMs,
 };
 
 use crate::{
     bytes::{Bytes, units},
     mutations::{self, Mutation},
-    object::Piece,
+    object::PartialUpload,
     storage::Sent,
     worker::{Attempt, Chunk, Doing, Stored, Worker, fits_row},
     world::{Uploads, World},
@@ -22,7 +22,7 @@ use crate::{
 
 impl World {
     /// Somebody has a chunk. Whatever this Worker did before, it is heard of no more. `false` where it is refused.
-    pub(crate) fn begin(&mut self, uploads: &Uploads, worker: Option<usize>, begin: Begin) -> bool {
+    pub(crate) fn begin(&mut self, uploads: &Uploads, worker: Option<usize>, begin: BeginAppend) -> bool {
         let Some(left) = self.left.attempts.checked_sub(1) else { return false };
         self.left.attempts = left;
         let chunk =
@@ -48,7 +48,7 @@ impl World {
         granted
     }
 
-    fn granted(&mut self, uploads: &Uploads, worker: Option<usize>, begin: Begin, opened: Option<u8>) -> bool {
+    fn granted(&mut self, uploads: &Uploads, worker: Option<usize>, begin: BeginAppend, opened: Option<u8>) -> bool {
         let grant = self.grant(uploads, begin, opened);
         if let Some(worker) = worker {
             self.workers[worker] = match &grant {
@@ -74,7 +74,7 @@ impl World {
         let content = Bytes::of_file(attempt.body, attempt.granted.to);
         attempt.body = attempt.granted.to;
         if !fits_row(rest) {
-            attempt.doing = Doing::Storing;
+            attempt.doing = Doing::TransferContext;
             return self.r2.send(Sent::Segment { attempt: attempt.id, content });
         }
         let row = (rest > 0).then_some((content, true));
@@ -92,8 +92,8 @@ impl World {
         let mut content = Bytes::default();
         for piece in std::mem::take(&mut attempt.tail) {
             let read = match piece {
-                Piece::Rows(start, end) => self.object.read_rows(start, end),
-                Piece::InStorage(attempt) => self.r2.segment(attempt),
+                PartialUpload::Rows(start, end) => self.object.read_rows(start, end),
+                PartialUpload::InStorage(attempt) => self.r2.segment(attempt),
             };
             let Some(read) = read else { return self.give_up(uploads, worker, ReleaseReason::SegmentLost) };
             content = content.then(read);
@@ -116,7 +116,7 @@ impl World {
 
     fn send_part(&mut self, worker: usize, content: Bytes) {
         let Worker::Busy(attempt) = &mut self.workers[worker] else { return };
-        attempt.doing = Doing::Storing;
+        attempt.doing = Doing::TransferContext;
         let (number, multipart, attempt) = (attempt.number, attempt.multipart, attempt.id);
         self.r2.send(match multipart {
             None => Sent::Put { attempt, content },
@@ -168,7 +168,7 @@ impl World {
 
     /// A write of an attempt has arrived: whether somebody waits for it, and then what follows.
     pub(crate) fn stored(&mut self, uploads: &Uploads, attempt: u64, number: Option<u16>, content: Bytes) -> bool {
-        let waits = |busy: &Attempt| busy.id == attempt && busy.doing == Doing::Storing;
+        let waits = |busy: &Attempt| busy.id == attempt && busy.doing == Doing::TransferContext;
         let Some(index) = self.busy(waits) else { return false };
         let Worker::Busy(busy) = &mut self.workers[index] else { return false };
         let Some(number) = number else {

@@ -5,7 +5,7 @@ use upload_core::{
     chunk::Named,
     plan::Limits,
     repair::SentAgain,
-    session::{Begin, Link, Session},
+    session::{BeginAppend, Continuation, Session},
     units::ByteCount,
     upload::Phase,
 };
@@ -84,9 +84,9 @@ impl World {
         let granted = self.decide(uploads, None, |session, now| session.begin_copy(now, after));
         let Ok(Some(stretch)) = granted else { return false };
         let part = &stretch.parts[0];
-        let (offset, length, link) = (part.runs[0].from, part.bytes, Link::default());
+        let (offset, length, link) = (part.runs[0].from, part.bytes, Continuation::default());
         let (named, completes) = (Named::default(), upload_core::chunk::Completion::WhenWhole);
-        let begin = Begin { offset, length, file_bytes: None, whole: false, named, completes, link };
+        let begin = BeginAppend { offset, length, file_bytes: None, whole: false, named, completes, link };
         self.granted_to(uploads, &stretch.grant, units(offset));
         let mut attempt = Attempt::new(&stretch.grant, &begin);
         attempt.copies = true;

@@ -2,8 +2,8 @@
 
 use stateright::Property;
 use upload_core::{
+    api_error::ApiError,
     event::EventKind,
-    refusal::Refusal,
     session::{LeaseState, SegmentPlace},
     upload::{DeliveryState, Phase},
 };
@@ -105,7 +105,7 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
         }),
         Property::sometimes(DISCARDED_IN_DUTY, |_, world: &World| {
             let unwanted = world.object.session.as_ref().is_some_and(|session| session.progress.deleted_at.is_some());
-            unwanted && matches!(world.duty, Some(Duty::Free { unwanted: false, .. } | Duty::Settle))
+            unwanted && matches!(world.duty, Some(Duty::Free { unwanted: false, .. } | Duty::CloseUpload))
         }),
         Property::sometimes(ABORTED, |_, world: &World| world.object.phase() == Some(Phase::Aborted)),
         Property::sometimes(EXPIRED, |_, world: &World| world.object.phase() == Some(Phase::Expired)),
@@ -119,7 +119,7 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
         Property::sometimes(NUMBER_AGAIN, |_, world: &World| {
             let lease = world.object.session.as_ref().and_then(|session| session.progress.lease);
             let is_again = lease.is_some_and(|lease| lease.reserved > 0 && lease.first_number <= lease.numbers_before);
-            let lane_again = world.object.lanes.iter().any(|(_, lane)| lane.again);
+            let lane_again = world.object.parallel_chunks.iter().any(|(_, lane)| lane.again);
             (is_again || lane_again) && sent_parts(world).next().is_some()
         }),
         Property::sometimes(SILENT, |_, world: &World| world.silent),
@@ -127,7 +127,7 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
             let starts = (0..uploads.bounds.file).step_by(usize::from(uploads.bounds.part));
             starts
                 .map(|start| world.refusal_at(uploads, start))
-                .any(|refusal| matches!(refusal, Some(Refusal::WritersPending { .. })))
+                .any(|refusal| matches!(refusal, Some(ApiError::WritersPending { .. })))
         }),
         Property::sometimes(WITHDRAWN, |_, world: &World| {
             let is_telling = world.telling.consumers.contains(&Consumer::Calling(EventKind::Completed));

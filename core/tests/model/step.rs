@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use upload_core::{
+    api_error::ApiError,
     plan::Mode,
-    refusal::Refusal,
     session::{Decision, ReleaseReason, Session},
     units::UnixMs,
 };
@@ -23,7 +23,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Action {
     /// A chunk begins: from where to where, and whether it counts as a whole. Without a Worker, nobody hears the grant.
-    Begin { worker: Option<usize>, from: u8, to: u8, whole: bool },
+    BeginAppend { worker: Option<usize>, from: u8, to: u8, whole: bool },
     /// R2 has opened the multipart upload that a Worker's chunk needs.
     Opened { worker: usize },
     /// A Worker goes on, where the moment matters.
@@ -65,7 +65,7 @@ pub(crate) enum Action {
     /// A consumer takes a message.
     Consume { message: usize },
     /// It calls the origin.
-    Call { consumer: usize, reply: Reply },
+    RequestContext { consumer: usize, reply: Reply },
     /// It settles the message.
     EndDelivery { consumer: usize },
     /// It dies.
@@ -80,7 +80,9 @@ impl Uploads {
     /// Takes a step. `false` where it cannot be taken, or nothing comes of it.
     pub(crate) fn act(&self, world: &mut World, action: Action) -> bool {
         let happened = match action {
-            Action::Begin { worker, from, to, whole } => world.begin(self, worker, Chunk { from, to, whole }.begin()),
+            Action::BeginAppend { worker, from, to, whole } => {
+                world.begin(self, worker, Chunk { from, to, whole }.begin())
+            }
             Action::Opened { worker } => match world.workers[worker] {
                 Worker::Waiting(chunk) => world.opened(self, Some(worker), chunk),
                 Worker::Idle | Worker::Busy(_) => false,
@@ -94,7 +96,7 @@ impl Uploads {
                 true
             }
             Action::GiveUp { worker } => {
-                let gone = matches!(&world.workers[worker], Worker::Busy(busy) if busy.doing == Doing::Storing
+                let gone = matches!(&world.workers[worker], Worker::Busy(busy) if busy.doing == Doing::TransferContext
                     && busy.multipart.is_some() && !world.r2.has(busy.multipart));
                 world.give_up(self, worker, if gone { ReleaseReason::MultipartGone } else { ReleaseReason::GaveUp });
                 true
@@ -131,7 +133,7 @@ impl Uploads {
             Action::Crash => spend(&mut world.left, |left| &mut left.faults) && world.crash(),
             Action::Flush => world.stored.take().is_some(),
             Action::Consume { message } => world.consume(self, message),
-            Action::Call { consumer, reply } => {
+            Action::RequestContext { consumer, reply } => {
                 let as_wished = matches!(reply, Reply::Yes | Reply::YesDiscard);
                 (as_wished || spend(&mut world.left, |left| &mut left.refusals)) && world.call_origin(consumer, reply)
             }
@@ -208,7 +210,7 @@ impl World {
         let session = self.object.session.as_ref()?;
         let from = session.snapshot().missing.first().map(|(from, _)| units(*from))?;
         match self.refusal_at(uploads, from)? {
-            Refusal::Busy { retry_after_seconds, .. } | Refusal::WritersPending { retry_after_seconds, .. } => {
+            ApiError::Busy { retry_after_seconds, .. } | ApiError::WritersPending { retry_after_seconds, .. } => {
                 Some(self.now.plus_ms(u64::from(retry_after_seconds) * 1000))
             }
             _ => None,
@@ -216,7 +218,7 @@ impl World {
     }
 
     /// What whoever has a chunk there is told no for.
-    pub(crate) fn refusal_at(&self, uploads: &Uploads, from: u8) -> Option<Refusal> {
+    pub(crate) fn refusal_at(&self, uploads: &Uploads, from: u8) -> Option<ApiError> {
         let session = self.object.session.as_ref()?;
         let to = match uploads.bounds.mode {
             Mode::Sequential => from + 1,

@@ -4,9 +4,9 @@
 //! message, or give it up. The origin may refuse, and its acknowledgement may be lost.
 
 use upload_core::{
+    api_error::ApiError,
     event::{EventKind, Verdict},
-    refusal::Refusal,
-    session::{Change, Decision, Session},
+    session::{Decision, Session, StateChange},
     units::UnixMs,
 };
 
@@ -92,7 +92,7 @@ impl World {
         let event = self.telling.queue.remove(message);
         let begun = self.decide(uploads, None, |session, now| {
             let change = mutations::delivery_begun(uploads, session, now, event);
-            Decision { answer: Ok(change.is_some()), change: change.unwrap_or_else(Change::none) }
+            Decision { answer: Ok(change.is_some()), change: change.unwrap_or_else(StateChange::none) }
         });
         // If not: acknowledged already, given up, withdrawn, or forgotten. This is a late copy.
         if begun == Ok(true) {
@@ -144,7 +144,7 @@ impl World {
     /// An operator wants the event sent again, and waits where it was a moment ago.
     pub(crate) fn redeliver(&mut self, uploads: &Uploads) -> bool {
         let asked = self.object.session.as_ref().map(|session| session.redeliver(self.now).answer);
-        if let Some(Err(Refusal::RedeliveredRecently { retry_after_seconds })) = asked {
+        if let Some(Err(ApiError::RedeliveredRecently { retry_after_seconds })) = asked {
             self.now = self.now.plus_ms(u64::from(retry_after_seconds) * 1000);
         }
         self.changes(uploads, Session::redeliver)

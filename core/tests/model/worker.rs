@@ -2,14 +2,14 @@
 
 use upload_core::{
     chunk::{Completion, Named},
-    session::{Begin, Grant, Link, MAX_ROW_SEGMENT_BYTES, TailPiece},
+    session::{BeginAppend, Continuation, MAX_ROW_SEGMENT_BYTES, RemainderPiece, WriteLease},
 };
 
 use crate::{
     bounds::Topic,
     bytes::{Bytes, bytes, units},
     commits::Message,
-    object::Piece,
+    object::PartialUpload,
     world::Uploads,
 };
 
@@ -37,11 +37,11 @@ pub(crate) struct Chunk {
 
 impl Chunk {
     /// As the object reads it.
-    pub(crate) fn begin(self) -> Begin {
+    pub(crate) fn begin(self) -> BeginAppend {
         let Self { from, to, whole } = self;
-        let (offset, length, link) = (bytes(from), bytes(to - from), Link::default());
+        let (offset, length, link) = (bytes(from), bytes(to - from), Continuation::default());
         let (named, completes) = (Named::ByOffset, Completion::WhenWhole);
-        Begin { offset, length, file_bytes: None, whole, named, completes, link }
+        BeginAppend { offset, length, file_bytes: None, whole, named, completes, link }
     }
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Attempt {
     /// The attempt.
     pub(crate) id: u64,
     /// What it was granted.
-    pub(crate) granted: Granted,
+    pub(crate) granted: PresignResponse,
     /// Under which multipart upload; under none where it puts the whole.
     pub(crate) multipart: Option<u8>,
     /// What it waits for.
@@ -63,7 +63,7 @@ pub(crate) struct Attempt {
     /// Where the body has got to.
     pub(crate) body: u8,
     /// What to put in front of the next part.
-    pub(crate) tail: Vec<Piece>,
+    pub(crate) tail: Vec<PartialUpload>,
     /// Whether it copies from a damaged object.
     pub(crate) copies: bool,
     /// Receipts that are held back until the checksum is known to be right.
@@ -72,7 +72,7 @@ pub(crate) struct Attempt {
 
 /// The lease, as its holder knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Granted {
+pub(crate) struct PresignResponse {
     /// The first number.
     pub(crate) first: u16,
     /// How many.
@@ -93,7 +93,7 @@ pub(crate) enum Doing {
     /// For nothing: it is about to take its next step.
     Ready,
     /// For R2.
-    Storing,
+    TransferContext,
     /// For the object.
     Committing {
         /// Whether the body has broken.
@@ -114,15 +114,15 @@ pub(crate) struct Stored {
 
 impl Attempt {
     /// What a Worker makes of a grant.
-    pub(crate) fn new(grant: &Grant, begin: &Begin) -> Self {
-        let piece = |piece: &TailPiece| match piece {
-            TailPiece::Rows { start, end } => Piece::Rows(units(*start), units(*end)),
-            TailPiece::Object { key, .. } => Piece::InStorage(key.parse().unwrap_or(0)),
+    pub(crate) fn new(grant: &WriteLease, begin: &BeginAppend) -> Self {
+        let piece = |piece: &RemainderPiece| match piece {
+            RemainderPiece::Rows { start, end } => PartialUpload::Rows(units(*start), units(*end)),
+            RemainderPiece::Object { key, .. } => PartialUpload::InStorage(key.parse().unwrap_or(0)),
         };
         let from = units(begin.offset);
         Self {
             id: grant.attempt,
-            granted: Granted {
+            granted: PresignResponse {
                 first: grant.first_number,
                 reserved: grant.reserved,
                 from,
@@ -143,7 +143,7 @@ impl Attempt {
 
     /// How long its next part is; 0 where there is none.
     pub(crate) fn next_part(&self, uploads: &Uploads) -> u8 {
-        let Granted { to, part, .. } = self.granted;
+        let PresignResponse { to, part, .. } = self.granted;
         let parts_end = if to == uploads.bounds.file { to } else { to / part * part };
         parts_end.saturating_sub(self.at).min(part)
     }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use upload_core::{
+    api_error::ApiError,
     event::EventKind,
     plan::{MAX_NUMBERS_PER_CHUNK, MAX_PART_NUMBER, Mode},
-    refusal::Refusal,
-    session::{Change, Content, Decision, Lane, Lanes, Lease, LeaseState, Session, WRITER_SILENCE_MS},
+    session::{
+        Content, Decision, Lease, LeaseState, ParallelChunk, ParallelChunks, Session, StateChange, WRITER_SILENCE_MS,
+    },
     units::{ByteCount, UnixMs},
     upload::Phase,
 };
@@ -138,7 +140,7 @@ pub(crate) struct World {
 
 impl World {
     /// A new upload, created and nothing more.
-    pub(crate) fn new(bounds: &Bounds) -> Result<Self, Refusal> {
+    pub(crate) fn new(bounds: &Bounds) -> Result<Self, ApiError> {
         let mut session = Session::create(bounds.birth())?;
         if let Some(spare) = bounds.spare {
             leave_few_numbers(&mut session, spare);
@@ -189,21 +191,21 @@ impl World {
         uploads: &Uploads,
         content: Option<Bytes>,
         rule: impl FnOnce(&Session, UnixMs) -> Decision<T>,
-    ) -> Result<T, Refusal> {
+    ) -> Result<T, ApiError> {
         let now = self.now;
         self.store(uploads, |session| expire(uploads, session, now));
-        let Some(session) = &self.object.session else { return Err(Refusal::UploadNotFound) };
+        let Some(session) = &self.object.session else { return Err(ApiError::UploadNotFound) };
         let Decision { answer, change } = rule(session, now);
         self.store_with(uploads, content, |_| change);
         answer
     }
 
     /// Stores what a rule changes.
-    pub(crate) fn store(&mut self, uploads: &Uploads, rule: impl FnOnce(&Session) -> Change) {
+    pub(crate) fn store(&mut self, uploads: &Uploads, rule: impl FnOnce(&Session) -> StateChange) {
         self.store_with(uploads, None, rule);
     }
 
-    fn store_with(&mut self, uploads: &Uploads, content: Option<Bytes>, rule: impl FnOnce(&Session) -> Change) {
+    fn store_with(&mut self, uploads: &Uploads, content: Option<Bytes>, rule: impl FnOnce(&Session) -> StateChange) {
         let Some(session) = &self.object.session else { return };
         let change = rule(session);
         if change.is_none() {
@@ -258,24 +260,24 @@ fn leave_few_numbers(session: &mut Session, spare: u16) {
                 heard_at: UnixMs(0),
             });
         }
-        Content::Lanes(lanes) => {
+        Content::Parallel(parallel_chunks) => {
             let all = (0..parts).map(|chunk| (u32::from(chunk), crowded(chunk, spare)));
-            *lanes = Lanes::restore(session.birth.plan, all, std::iter::empty());
+            *parallel_chunks = ParallelChunks::restore(session.birth.plan, all, std::iter::empty());
         }
     }
 }
 
 /// A chunk whose numbers have all been used, on all but so many of which somebody may be writing who was just heard of.
-fn crowded(chunk: u16, free: u16) -> Lane {
+fn crowded(chunk: u16, free: u16) -> ParallelChunk {
     let first = chunk * MAX_NUMBERS_PER_CHUNK + 1;
     let (number, busy, last) = (first, first + free, first + MAX_NUMBERS_PER_CHUNK - 1);
     let writers = serde_json::json!([{ "attempt": 0, "first": busy, "last": last, "until": WRITER_SILENCE_MS }]);
     let writers = serde_json::from_value(writers).unwrap_or_default();
-    Lane { attempts: 1, number, used: MAX_NUMBERS_PER_CHUNK, writers, ..Lane::default() }
+    ParallelChunk { attempts: 1, number, used: MAX_NUMBERS_PER_CHUNK, writers, ..ParallelChunk::default() }
 }
 
 /// Ends the upload if its time is over.
-pub(crate) fn expire(uploads: &Uploads, session: &Session, now: UnixMs) -> Change {
+pub(crate) fn expire(uploads: &Uploads, session: &Session, now: UnixMs) -> StateChange {
     if uploads.breaks(Mutation::ExpireWhileCompleting) && session.progress.phase == Phase::Completing {
         let mut open = session.clone();
         open.progress.phase = Phase::Open;

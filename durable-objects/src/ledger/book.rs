@@ -9,11 +9,11 @@ use std::{
 };
 
 use upload_core::{
+    api_error::ApiError,
     ledger::{
-        Admission, Entry, EntryKind, EntryName, Fingerprint, PAGE_ENTRIES, Page, Quota, Usage, day,
+        Admission, Entry, EntryKind, EntryName, PAGE_ENTRIES, Page, Quota, StoredObject, Usage, day,
         sweep_after_writing, sweep_again,
     },
-    refusal::Refusal,
     units::{ByteCount, UnixMs, UploadId},
 };
 
@@ -23,7 +23,7 @@ use crate::{
         tables::{self, Counted, Tables},
     },
     platform::error::Result,
-    rpc::ledger::{Admit, Charge, ForgetObject, Recall, Settle},
+    rpc::ledger::{Admit, Charge, CloseUpload, ForgetObject, LookupIdempotencyKey},
 };
 
 /// The ledger.
@@ -48,7 +48,7 @@ impl<D: Database> Ledger<D> {
         admit: &Admit,
         now: UnixMs,
         arm: &dyn Fn(UnixMs) -> Result<()>,
-    ) -> Result<Result<Admission, Refusal>> {
+    ) -> Result<Result<Admission, ApiError>> {
         let tables = self.tables()?;
         if let Some(answer) = self.asked_before(admit, &tables, now)? {
             return Ok(answer);
@@ -82,14 +82,18 @@ impl<D: Database> Ledger<D> {
     }
 
     /// Which upload was created for this request, less than a day ago.
-    pub(crate) fn recall(&self, Recall(asked): &Recall, now: UnixMs) -> Result<Option<UploadId>> {
+    pub(crate) fn recall(
+        &self,
+        LookupIdempotencyKey(asked): &LookupIdempotencyKey,
+        now: UnixMs,
+    ) -> Result<Option<UploadId>> {
         let tables = self.tables()?;
         let found = tables::remembered(&self.database, &tables, &asked.key, now)?;
         Ok(found.filter(|found| found.request == asked.request).map(|found| found.name.upload_id))
     }
 
     /// Charges an upload of unknown length with more bytes, where they fit. One that has no entry any more counts for nothing.
-    pub(crate) fn charge(&self, charge: &Charge, now: UnixMs) -> Result<Result<(), Refusal>> {
+    pub(crate) fn charge(&self, charge: &Charge, now: UnixMs) -> Result<Result<(), ApiError>> {
         let tables = self.tables()?;
         let Some((_, counted)) = self.counted(&tables, &[charge.name])?.into_iter().next() else { return Ok(Ok(())) };
         let more = charge.bytes.saturating_sub(counted.bytes);
@@ -113,7 +117,7 @@ impl<D: Database> Ledger<D> {
     }
 
     /// Takes an entry out, and remembers the object that its upload has left, or forgets the one that is gone.
-    pub(crate) fn settle(&self, settle: &Settle, now: UnixMs, arm: &dyn Fn(UnixMs) -> Result<()>) -> Result<()> {
+    pub(crate) fn settle(&self, settle: &CloseUpload, now: UnixMs, arm: &dyn Fn(UnixMs) -> Result<()>) -> Result<()> {
         let tables = self.tables()?;
         if let Some(object) = &settle.object {
             // Crash here: the object is remembered, and its upload counts still. It says the same once more.
@@ -147,7 +151,7 @@ impl<D: Database> Ledger<D> {
     /// Remembers a stored object.
     fn remember(
         &self,
-        object: &Fingerprint,
+        object: &StoredObject,
         tables: &Tables,
         now: UnixMs,
         arm: &dyn Fn(UnixMs) -> Result<()>,
@@ -191,14 +195,14 @@ impl<D: Database> Ledger<D> {
     }
 
     /// What is said to a creation that was asked before under its key. `None`: nothing of it is known, or its upload has been forgotten.
-    fn asked_before(&self, admit: &Admit, tables: &Tables, now: UnixMs) -> Result<Option<Result<Admission, Refusal>>> {
+    fn asked_before(&self, admit: &Admit, tables: &Tables, now: UnixMs) -> Result<Option<Result<Admission, ApiError>>> {
         let Some(idempotency) = &admit.idempotency else { return Ok(None) };
         let Some(remembered) = tables::remembered(&self.database, tables, &idempotency.key, now)? else {
             return Ok(None);
         };
         let name = remembered.name;
         if remembered.request != idempotency.request {
-            return Ok(Some(Err(Refusal::IdempotencyMismatch)));
+            return Ok(Some(Err(ApiError::IdempotencyMismatch)));
         }
         if name == admit.entry.name {
             // The answer to this very question was lost.
@@ -223,7 +227,7 @@ impl<D: Database> Ledger<D> {
         taken_over: &[(EntryName, Counted)],
         tables: &Tables,
         now: UnixMs,
-    ) -> Result<Result<(), Refusal>> {
+    ) -> Result<Result<(), ApiError>> {
         let mut usage = self.usage(admit.quota, tables, now)?;
         for (name, counted) in taken_over {
             usage = without(usage, *counted);
@@ -295,7 +299,7 @@ impl<D: Database> Ledger<D> {
         for total in tables::totals(&self.database)? {
             match total.kind {
                 EntryKind::File => usage.open_uploads = total.entries,
-                EntryKind::Piece => usage.open_pieces = total.entries,
+                EntryKind::Partial => usage.open_pieces = total.entries,
             }
             usage.open_bytes = usage.open_bytes.saturating_add(total.bytes);
         }
@@ -343,7 +347,7 @@ fn without(usage: Usage, counted: Counted) -> Usage {
     let open_bytes = usage.open_bytes.saturating_sub(counted.bytes.get());
     match counted.kind {
         EntryKind::File => Usage { open_uploads: usage.open_uploads.saturating_sub(1), open_bytes, ..usage },
-        EntryKind::Piece => Usage { open_pieces: usage.open_pieces.saturating_sub(1), open_bytes, ..usage },
+        EntryKind::Partial => Usage { open_pieces: usage.open_pieces.saturating_sub(1), open_bytes, ..usage },
     }
 }
 

@@ -110,7 +110,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn admit(&self, admit: &Admit, now: UnixMs) -> Result<Admission, Refusal> {
+    fn admit(&self, admit: &Admit, now: UnixMs) -> Result<Admission, ApiError> {
         let arm = |at| {
             self.alarm.set(Some(at));
             self.alarms.set(self.alarms.get() + 1);
@@ -127,10 +127,10 @@ impl<'a> Scene<'a> {
     }
 
     fn settle(&self, name: EntryName, now: UnixMs) {
-        self.settle_with(&Settle { name, bytes: None, sha256: None, object: None }, now);
+        self.settle_with(&CloseUpload { name, bytes: None, sha256: None, object: None }, now);
     }
 
-    fn settle_with(&self, settle: &Settle, now: UnixMs) {
+    fn settle_with(&self, settle: &CloseUpload, now: UnixMs) {
         let arm = |at| {
             self.alarm.set(Some(at));
             Ok(())
@@ -160,9 +160,9 @@ fn keyed(admit: Admit, key: &str) -> Admit {
     Admit { idempotency: Some(Idempotency { key: key.to_owned(), request }), ..admit }
 }
 
-fn refused(answer: Result<Admission, Refusal>) -> String {
+fn refused(answer: Result<Admission, ApiError>) -> String {
     match answer {
-        Err(Refusal::QuotaExceeded { quota, .. }) => quota,
+        Err(ApiError::QuotaExceeded { quota, .. }) => quota,
         other => panic!("{other:?}"),
     }
 }
@@ -181,7 +181,7 @@ fn a_creation_is_remembered_under_its_key_for_a_day() {
         assert_eq!(scene.admit(&again, now), Ok(Admission::Repeated(name.upload_id)), "{later_ms}");
         let request = Sha256Digest::of(b"another request");
         let other = Admit { idempotency: Some(Idempotency { key: "key".to_owned(), request }), ..scene.asked(now) };
-        assert_eq!(scene.admit(&other, now), Err(Refusal::IdempotencyMismatch));
+        assert_eq!(scene.admit(&other, now), Err(ApiError::IdempotencyMismatch));
     }
     let later = START.plus_ms(DAY_MS);
     let anew = keyed(scene.asked(later), "key");
@@ -256,8 +256,8 @@ fn pieces_count_until_the_upload_that_names_them_is_admitted_and_are_listed_by_n
         Admit { quota, entry: Entry { bytes: bytes.into(), kind, ..admit.entry }, ..admit }
     };
     let pieces: Vec<_> =
-        [30, 30, 30].map(|bytes| scene.opened(&asked(bytes, EntryKind::Piece), START)).into_iter().collect();
-    assert_eq!(refused(scene.admit(&asked(11, EntryKind::Piece), START)), "bytes of open uploads");
+        [30, 30, 30].map(|bytes| scene.opened(&asked(bytes, EntryKind::Partial), START)).into_iter().collect();
+    assert_eq!(refused(scene.admit(&asked(11, EntryKind::Partial), START)), "bytes of open uploads");
     assert_eq!(refused(scene.admit(&asked(90, EntryKind::File), START)), "bytes of open uploads");
     // One of them twice: it was charged once.
     let takes_over = [&pieces[..], &pieces[..1]].concat();
@@ -288,7 +288,7 @@ fn an_upload_of_unknown_length_is_charged_as_it_grows_and_corrected_when_it_ends
     assert_eq!(charge(&scene, 100), Ok(()));
     let other = Admit { quota, ..scene.asked(START) };
     assert_eq!(refused(scene.admit(&other, START)), "bytes of open uploads");
-    scene.settle_with(&Settle { name, bytes: Some(85.into()), sha256: None, object: None }, START);
+    scene.settle_with(&CloseUpload { name, bytes: Some(85.into()), sha256: None, object: None }, START);
     assert_eq!(charge(&scene, 1000), Ok(()), "what has ended counts for nothing");
     let rest = |scene: &Scene<'_>, bytes: u32| {
         let admit = scene.asked(START);
@@ -305,7 +305,7 @@ fn stored_bytes_are_known_while_they_are_of_use_and_not_for_ever() {
     let sha256 = Sha256Digest::of(b"bytes");
     let first = scene.asked(START);
     let name = scene.opened(&first, START);
-    let object = Fingerprint {
+    let object = StoredObject {
         sha256,
         upload_id: name.upload_id,
         key: "key".to_owned(),
@@ -313,7 +313,7 @@ fn stored_bytes_are_known_while_they_are_of_use_and_not_for_ever() {
         crc64nvme: Crc64Nvme::default(),
         file_size: 10.into(),
     };
-    let stored = Settle { name, bytes: None, sha256: Some(sha256), object: Some(object.clone()) };
+    let stored = CloseUpload { name, bytes: None, sha256: Some(sha256), object: Some(object.clone()) };
     scene.settle_with(&stored, START);
     let ask = |now| scene.admit(&Admit { sha256: Some(sha256), ..scene.asked(now) }, now);
     let known = Ok(Admission::Known(object.clone()));
@@ -324,10 +324,10 @@ fn stored_bytes_are_known_while_they_are_of_use_and_not_for_ever() {
     assert!(matches!(ask(START.plus_ms((116 + 60) * DAY_MS)), Ok(Admission::Opened(_))));
 
     scene.settle_with(&stored, START);
-    let another = Settle { name: scene.asked(START).entry.name, object: None, ..stored };
+    let another = CloseUpload { name: scene.asked(START).entry.name, object: None, ..stored };
     scene.settle_with(&another, START);
     assert_eq!(ask(START), known, "another upload that said the same SHA-256 has ended");
-    scene.settle_with(&Settle { name, ..another }, START);
+    scene.settle_with(&CloseUpload { name, ..another }, START);
     assert!(matches!(ask(START), Ok(Admission::Opened(_))), "its object is gone");
 }
 

@@ -25,7 +25,7 @@ use crate::{
     },
     rpc::{
         Command, answer,
-        ledger::{Admit, Charge, ForgetObject, ListOpen, Recall, Settle},
+        ledger::{Admit, Charge, CloseUpload, ForgetObject, ListOpen, LookupIdempotencyKey},
     },
 };
 
@@ -72,9 +72,9 @@ impl OwnerLedger {
         let arm = |at: UnixMs| set_alarm(&self.state, Some(at));
         match path.trim_start_matches('/') {
             Admit::NAME => answer(self.ledger.admit(&serde_json::from_str(&body)?, now, &arm)?),
-            Recall::NAME => answer(Ok(self.ledger.recall(&serde_json::from_str(&body)?, now)?)),
+            LookupIdempotencyKey::NAME => answer(Ok(self.ledger.recall(&serde_json::from_str(&body)?, now)?)),
             Charge::NAME => answer(self.ledger.charge(&serde_json::from_str(&body)?, now)?),
-            Settle::NAME => answer(Ok(self.ledger.settle(&serde_json::from_str(&body)?, now, &arm)?)),
+            CloseUpload::NAME => answer(Ok(self.ledger.settle(&serde_json::from_str(&body)?, now, &arm)?)),
             ForgetObject::NAME => answer(Ok(self.ledger.forget(&serde_json::from_str(&body)?, now)?)),
             ListOpen::NAME => {
                 let ListOpen { after } = serde_json::from_str(&body)?;

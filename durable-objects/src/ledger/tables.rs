@@ -22,7 +22,7 @@ use serde::Deserialize;
 use upload_core::{
     integrity::Sha256Digest,
     ledger::{
-        self, CREATIONS, Entry, EntryKind, EntryName, Fingerprint, IDEMPOTENCY_MS, Idempotency, Memory, STORED_FILES,
+        self, CREATIONS, Entry, EntryKind, EntryName, IDEMPOTENCY_MS, Idempotency, Memory, STORED_FILES, StoredObject,
     },
     units::{ByteCount, UnixMs, UploadId},
 };
@@ -216,7 +216,7 @@ pub(crate) fn counted(database: &impl Database, name: EntryName) -> Result<Optio
 pub(crate) fn insert(database: &impl Database, entry: &Entry) -> Result<()> {
     let kind = match entry.kind {
         EntryKind::File => "file",
-        EntryKind::Piece => "piece",
+        EntryKind::Partial => "piece",
     };
     let insert = "INSERT INTO open_upload (created_at_ms, upload_id, kind, bytes, drop_at_ms) VALUES (?, ?, ?, ?, ?)";
     let rest = [kind.to_owned().into(), entry.bytes.into(), entry.drop_at.into()];
@@ -285,7 +285,7 @@ pub(crate) fn create_this_months_objects(database: &impl Database, now: UnixMs) 
 }
 
 /// Remembers a stored object.
-pub(crate) fn remember_object(database: &impl Database, object: &Fingerprint, now: UnixMs) -> Result<()> {
+pub(crate) fn remember_object(database: &impl Database, object: &StoredObject, now: UnixMs) -> Result<()> {
     let table = OF_STORED_FILES.current(now);
     let facts = serde_json::to_string(object)?;
     let insert = format!("INSERT OR REPLACE INTO {table} (sha256, upload_id, facts) VALUES (?, ?, ?)");
@@ -315,7 +315,7 @@ pub(crate) fn find_object(
     tables: &Tables,
     sha256: Sha256Digest,
     now: UnixMs,
-) -> Result<Option<(Fingerprint, bool)>> {
+) -> Result<Option<(StoredObject, bool)>> {
     for table in OF_STORED_FILES.kept(tables, now) {
         let query = format!("SELECT facts FROM {table} WHERE sha256 = ?");
         let found: Vec<FactsRow> = database.rows(&query, vec![sha256.to_string().into()])?;

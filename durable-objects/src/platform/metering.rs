@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use upload_core::{
     cost::Cost,
-    session::{Begin, Commit, Grant, Job, SegmentPlace, Session, TailPiece},
+    session::{BeginAppend, Commit, Job, RemainderPiece, SegmentPlace, Session, WriteLease},
 };
 use worker::{SqlCursor, SqlStorage, SqlStorageValue};
 
@@ -77,8 +77,8 @@ pub(crate) fn of_command(name: &str) -> Cost {
 }
 
 /// A chunk's begin, which opens a request unless it is linked to the piece before it; and what its tail will be read with.
-pub(crate) fn of_begin(begin: &Begin, grant: Option<&Grant>) -> Cost {
-    let is_object = |piece: &&TailPiece| matches!(piece, TailPiece::Object { .. });
+pub(crate) fn of_begin(begin: &BeginAppend, grant: Option<&WriteLease>) -> Cost {
+    let is_object = |piece: &&RemainderPiece| matches!(piece, RemainderPiece::Object { .. });
     let r2_class_b = grant.map_or(0, |grant| grant.tail.iter().filter(is_object).count() as u64);
     Cost { worker_requests: begin.link.after.is_none().into(), r2_class_b, ..Cost::NONE }
 }
@@ -106,11 +106,11 @@ pub(crate) fn of_job(job: Job, session: &Session) -> Cost {
         // What was put is only looked at.
         Job::Assemble if session.is_put() => Cost { r2_class_b: 1, ..Cost::NONE },
         Job::Assemble => Cost { r2_class_a: 1, ..Cost::NONE },
-        Job::Free => Cost { r2_class_a: session.progress.holds_segments.into(), ..Cost::NONE },
+        Job::Cleanup => Cost { r2_class_a: session.progress.holds_segments.into(), ..Cost::NONE },
         // Written, read, deleted.
-        Job::Tell | Job::Verify | Job::Compose | Job::Copy => Cost { queue_operations: 3, ..Cost::NONE },
-        Job::Settle => Cost { object_requests: 1, rows_written: 1, ..Cost::NONE },
+        Job::EnqueueEvent | Job::Verify | Job::CopyNext | Job::Copy => Cost { queue_operations: 3, ..Cost::NONE },
+        Job::NotifyLedger => Cost { object_requests: 1, rows_written: 1, ..Cost::NONE },
         // Deleting costs nothing.
-        Job::Expire | Job::Forget | Job::Discard => Cost::NONE,
+        Job::Expire | Job::Purge | Job::Discard => Cost::NONE,
     }
 }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use upload_core::{
-    direct::Chosen,
+    presigned::CompletedPart,
     session::{Found, Signed, Slot},
     upload::Snapshot,
 };
@@ -24,7 +24,7 @@ pub struct FindSigned;
 
 /// The file is these chunks. R2 says whether it has them.
 #[derive(Serialize, Deserialize)]
-pub struct AssembleParts(pub Vec<Chosen>);
+pub struct AssembleParts(pub Vec<CompletedPart>);
 
 commands! {
     SignParts => "sign-parts" -> Vec<Slot>;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use upload_core::{
     integrity::Sha256Digest,
-    ledger::{Admission, Entry, EntryName, Fingerprint, Idempotency, Page, Quota},
+    ledger::{Admission, Entry, EntryName, Idempotency, Page, Quota, StoredObject},
     units::{ByteCount, UploadId},
 };
 
@@ -28,7 +28,7 @@ pub struct Admit {
 
 /// Which upload was created for this request, if it is still known?
 #[derive(Serialize, Deserialize)]
-pub struct Recall(pub Idempotency);
+pub struct LookupIdempotencyKey(pub Idempotency);
 
 /// An upload of unknown length grows: may it have so many bytes? Refused, nothing has changed.
 #[derive(Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub struct Charge {
 
 /// The upload has ended, or its object is gone, or it was never created. Said again as long as it is not acknowledged.
 #[derive(Serialize, Deserialize)]
-pub struct Settle {
+pub struct CloseUpload {
     /// The upload.
     pub name: EntryName,
     /// How many bytes it had in the end, where that was not known when it was created.
@@ -51,7 +51,7 @@ pub struct Settle {
     /// The SHA-256 that was declared of its file: by this its object may be remembered, and is forgotten.
     pub sha256: Option<Sha256Digest>,
     /// The object that it left, if it did and its SHA-256 is known.
-    pub object: Option<Fingerprint>,
+    pub object: Option<StoredObject>,
 }
 
 /// The object with this SHA-256 is not where the ledger says.
@@ -71,9 +71,9 @@ pub struct ListOpen {
 
 commands! {
     Admit => "admit" -> Admission;
-    Recall => "recall" -> Option<UploadId>;
+    LookupIdempotencyKey => "recall" -> Option<UploadId>;
     Charge => "charge" -> ();
-    Settle => "settle" -> ();
+    CloseUpload => "settle" -> ();
     ForgetObject => "forget-object" -> ();
     ListOpen => "list-open" -> Page;
 }

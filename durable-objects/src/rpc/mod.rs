@@ -21,7 +21,7 @@ use std::{fmt::Display, time::Duration};
 use crate::platform::error::{Error, Result};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
-use upload_core::{caller::Caller, refusal::Refusal};
+use upload_core::{api_error::ApiError, caller::Caller};
 use wasm_bindgen::JsValue;
 use worker::{Delay, Env, Method, ObjectNamespace, Request, Response, WebSocket};
 
@@ -46,12 +46,12 @@ const CALLER_HEADER: &str = "x-caller";
 
 /// A way to objects, for somebody.
 #[derive(Clone)]
-pub struct Door {
+pub struct ObjectClient {
     objects: ObjectNamespace,
     caller: Caller,
 }
 
-impl Door {
+impl ObjectClient {
     /// To the objects of uploads, for this caller.
     pub fn to_uploads(env: &Env, caller: Caller) -> Result<Self> {
         Ok(Self { objects: env.durable_object(UPLOADS_BINDING)?, caller })
@@ -81,12 +81,16 @@ const OK: &str = "ok";
 const REFUSED: &str = "refused";
 
 /// Asks the object of this name: an upload's id, or an owner. The outer error is a fault; the inner one is what the client is to be told.
-pub async fn ask<C: Command>(door: &Door, name: impl Display, command: &C) -> Result<Result<C::Answer, Refusal>> {
+pub async fn ask<C: Command>(
+    door: &ObjectClient,
+    name: impl Display,
+    command: &C,
+) -> Result<Result<C::Answer, ApiError>> {
     read_answer(&send(door, name.to_string(), C::NAME, serde_json::to_string(command)?).await?)
 }
 
 /// The part of asking that is the same for every command, and so is compiled once.
-async fn send(door: &Door, object: String, command: &'static str, body: String) -> Result<String> {
+async fn send(door: &ObjectClient, object: String, command: &'static str, body: String) -> Result<String> {
     text(command, post(door, &object, command, &body.into(), None).await?).await
 }
 
@@ -98,7 +102,13 @@ async fn text(command: &str, mut response: Response) -> Result<String> {
 
 /// Sends a command, and sends it again where it is not known whether it arrived: every command may be.
 /// With a body of bytes, the command itself is said in a header.
-async fn post(door: &Door, object: &str, name: &str, body: &JsValue, command: Option<&str>) -> Result<Response> {
+async fn post(
+    door: &ObjectClient,
+    object: &str,
+    name: &str,
+    body: &JsValue,
+    command: Option<&str>,
+) -> Result<Response> {
     let (point, caller) = (format!("object.{name}"), door.caller.to_header());
     let mut pauses = (0..MAX_TRIES - 1).map(|doublings| Duration::from_millis(FIRST_PAUSE_MS << doublings));
     loop {
@@ -123,7 +133,7 @@ async fn post(door: &Door, object: &str, name: &str, body: &JsValue, command: Op
 }
 
 /// Opens a socket to the object. Tried once: whoever wants to be told can also ask.
-async fn connect(door: &Door, name: impl Display, command: &str) -> Result<Result<WebSocket, Refusal>> {
+async fn connect(door: &ObjectClient, name: impl Display, command: &str) -> Result<Result<WebSocket, ApiError>> {
     let mut request = Request::new(&format!("https://object/{command}"), Method::Get)?;
     request.headers_mut()?.set("Upgrade", "websocket")?;
     request.headers_mut()?.set(CALLER_HEADER, &door.caller.to_header())?;
@@ -142,7 +152,7 @@ fn is_overloaded(error: &Error) -> bool {
 }
 
 /// What was answered, not yet looked into.
-fn open(text: &str) -> Result<Result<Value, Refusal>> {
+fn open(text: &str) -> Result<Result<Value, ApiError>> {
     let mut answer: Map<String, Value> = serde_json::from_str(text)?;
     Ok(match (answer.remove(OK), answer.remove(REFUSED)) {
         (Some(answer), _) => Ok(answer),
@@ -151,7 +161,7 @@ fn open(text: &str) -> Result<Result<Value, Refusal>> {
     })
 }
 
-fn read_answer<T: DeserializeOwned>(text: &str) -> Result<Result<T, Refusal>> {
+fn read_answer<T: DeserializeOwned>(text: &str) -> Result<Result<T, ApiError>> {
     Ok(match open(text)? {
         Ok(answer) => Ok(serde_json::from_value(answer)?),
         Err(refusal) => Err(refusal),
@@ -159,12 +169,12 @@ fn read_answer<T: DeserializeOwned>(text: &str) -> Result<Result<T, Refusal>> {
 }
 
 /// What an object answers.
-pub(crate) fn answer<T: Serialize>(answer: Result<T, Refusal>) -> Result<Response> {
+pub(crate) fn answer<T: Serialize>(answer: Result<T, ApiError>) -> Result<Response> {
     written(answer.map(|answer| serde_json::to_string(&answer)))
 }
 
 /// The same, once the answer is JSON. The part of answering that is compiled once.
-pub(crate) fn written(answer: Result<serde_json::Result<String>, Refusal>) -> Result<Response> {
+pub(crate) fn written(answer: Result<serde_json::Result<String>, ApiError>) -> Result<Response> {
     let (field, json) = match answer {
         Ok(json) => (OK, json?),
         Err(refusal) => (REFUSED, serde_json::to_string(&refusal)?),

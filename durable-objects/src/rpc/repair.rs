@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use upload_core::{
     plan::Limits,
     repair::{Manifest, SentAgain},
-    session::Stretch,
+    session::CopyBatch,
     upload::Snapshot,
 };
 
@@ -34,5 +34,5 @@ pub struct BeginCopy {
 commands! {
     ShowManifest => "show-manifest" -> Manifest;
     RepairUpload => "repair" -> Snapshot;
-    BeginCopy => "begin-copy" -> Option<Stretch>;
+    BeginCopy => "begin-copy" -> Option<CopyBatch>;
 }

@@ -5,21 +5,21 @@ use std::collections::BTreeMap;
 use crate::platform::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use upload_core::{
+    api_error::ApiError,
     chunk::Completion,
     event::{EventKind, RetryPolicy, Verdict},
+    history::History,
     integrity::ChunkDigest,
-    refusal::Refusal,
     session::{
-        Begin, Birth, Commit, Committed, DeleteRight, Grant, Hashed, Piece, Release, Renew, Slice, Standing, Stretch,
-        Wanted,
+        BeginAppend, Commit, Committed, CopyBatch, DeleteRight, Hashed, PartialStatus, PartialUpload, Release, Renew,
+        Slice, UploadSpec, Wanted, WriteLease,
     },
-    trail::Trail,
     units::{ByteCount, UnixMs, UploadId},
     upload::{ObjectFacts, Snapshot},
 };
 use worker::WebSocket;
 
-use super::{Command, Door, commands, connect, post, read_answer, text};
+use super::{Command, ObjectClient, commands, connect, post, read_answer, text};
 
 /// The header in which a command travels whose body is bytes.
 pub(crate) const COMMAND_HEADER: &str = "x-command";
@@ -29,11 +29,11 @@ pub(crate) const WATCH: &str = "watch";
 
 /// Counts stored bytes, of which the last few come along, to be kept in the upload's object.
 pub async fn commit_with_bytes(
-    door: &Door,
+    door: &ObjectClient,
     upload: UploadId,
     commit: &Commit,
     bytes: &js_sys::Uint8Array,
-) -> Result<Result<Committed, Refusal>> {
+) -> Result<Result<Committed, ApiError>> {
     let command = serde_json::to_string(commit)?;
     let response = post(door, &upload.to_string(), Commit::NAME, bytes, Some(&command)).await?;
     read_answer(&text(Commit::NAME, response).await?)
@@ -41,7 +41,7 @@ pub async fn commit_with_bytes(
 
 /// Opens the bytes of the tail that are in rows, from `start` to `end`.
 pub async fn read_tail(
-    door: &Door,
+    door: &ObjectClient,
     upload: UploadId,
     start: ByteCount,
     end: ByteCount,
@@ -55,7 +55,7 @@ pub async fn read_tail(
 }
 
 /// Opens a socket on which the object tells how the upload stands, now and at every change.
-pub async fn watch(door: &Door, upload: UploadId) -> Result<Result<WebSocket, Refusal>> {
+pub async fn watch(door: &ObjectClient, upload: UploadId) -> Result<Result<WebSocket, ApiError>> {
     connect(door, upload, WATCH).await
 }
 
@@ -70,15 +70,15 @@ pub(crate) struct ReadTail {
 
 /// Create the upload. The object itself fills in R2's id of the multipart upload, where one is opened at once.
 #[derive(Serialize, Deserialize)]
-pub struct CreateUpload(pub Birth);
+pub struct CreateUpload(pub UploadSpec);
 
 /// The same, and the chunk that came with it begins at once, unless it has to ask for itself.
 #[derive(Serialize, Deserialize)]
 pub struct CreateAndBegin {
     /// The upload.
-    pub birth: Birth,
+    pub birth: UploadSpec,
     /// Its first chunk.
-    pub first: Begin,
+    pub first: BeginAppend,
 }
 
 /// An upload that was created with its first chunk.
@@ -88,14 +88,14 @@ pub struct Begun {
     pub snapshot: Snapshot,
     /// The right to store the chunk. None where the chunk has to ask: the upload was there already, or something must be done
     /// first.
-    pub grant: Option<Grant>,
+    pub grant: Option<WriteLease>,
 }
 
 /// Somebody has a chunk: take the right to store it, from whoever had it.
 #[derive(Serialize, Deserialize)]
 pub struct BeginChunk {
     /// Which.
-    pub begin: Begin,
+    pub begin: BeginAppend,
     /// The digest that it came with, to be compared where it is there already.
     pub digest: Option<ChunkDigest>,
 }
@@ -104,7 +104,7 @@ pub struct BeginChunk {
 #[derive(Serialize, Deserialize)]
 pub enum BeginAnswer {
     /// The right to store it.
-    Granted(Box<Grant>),
+    PresignResponse(Box<WriteLease>),
     /// It is there already. This is how the upload stands.
     Counted(Box<Snapshot>),
 }
@@ -182,7 +182,7 @@ pub struct SliceHashed(pub Hashed);
 
 /// What it is as a piece of another upload of this owner.
 #[derive(Serialize, Deserialize)]
-pub struct AsPiece {
+pub struct AsPartial {
     /// Whose the other upload is.
     pub owner: String,
     /// Until then it must not go. `None`: it is only asked about.
@@ -191,11 +191,11 @@ pub struct AsPiece {
 
 /// Which pieces the next stretch would be copied from.
 #[derive(Serialize, Deserialize)]
-pub struct WantedPieces;
+pub struct WantedPartials;
 
 /// A stretch is to be copied: this is how the wanted pieces stand, in order.
 #[derive(Serialize, Deserialize)]
-pub struct BeginStretch(pub Vec<Standing>);
+pub struct BeginCopyBatch(pub Vec<PartialStatus>);
 
 /// How an attempt at delivering went.
 #[derive(Serialize, Deserialize)]
@@ -257,7 +257,7 @@ pub struct FoundObject {
 /// What the queue carries: where to ask, and for what.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "errand")]
-pub enum Errand {
+pub enum QueueMessage {
     /// The origin is to be told.
     Tell {
         /// The upload.
@@ -282,7 +282,7 @@ pub enum Errand {
     },
 }
 
-impl Errand {
+impl QueueMessage {
     /// The upload it is about.
     pub fn upload_id(&self) -> UploadId {
         match self {
@@ -304,7 +304,7 @@ commands! {
     ReadTail => "read-tail" -> ();
     Probe => "probe" -> Snapshot;
     Status => "status" -> Snapshot;
-    ReadTrail => "read-trail" -> Trail;
+    ReadTrail => "read-trail" -> History;
     Declare => "declare" -> Snapshot;
     AwaitObject => "await-object" -> Snapshot;
     Complete => "complete" -> Snapshot;
@@ -313,9 +313,9 @@ commands! {
     FindObject => "find-object" -> FoundObject;
     BeginDelivery => "begin-delivery" -> Option<EventFacts>;
     EndDelivery => "end-delivery" -> Verdict;
-    AsPiece => "as-piece" -> Piece;
-    WantedPieces => "wanted-pieces" -> Option<Wanted>;
-    BeginStretch => "begin-stretch" -> Option<Stretch>;
+    AsPartial => "as-piece" -> PartialUpload;
+    WantedPartials => "wanted-pieces" -> Option<Wanted>;
+    BeginCopyBatch => "begin-stretch" -> Option<CopyBatch>;
     NextSlice => "next-slice" -> Option<Slice>;
     SliceHashed => "slice-hashed" -> bool;
 }

@@ -5,12 +5,12 @@ use std::cell::Cell;
 /// In what order those came that want to store a chunk or ask where to go on, since some wait before they are served. In memory
 /// only: nobody who waits outlives it.
 #[derive(Default)]
-pub(crate) struct Arrivals {
+pub(crate) struct RequestOrder {
     newest: Cell<u64>,
     served: Cell<u64>,
 }
 
-impl Arrivals {
+impl RequestOrder {
     pub(crate) fn arrive(&self) -> u64 {
         self.newest.set(self.newest.get() + 1);
         self.newest.get()

@@ -4,10 +4,10 @@
 
 use crate::platform::error::Result;
 use upload_core::{
+    api_error::ApiError,
     cost::Cost,
     integrity::ChunkDigest,
-    refusal::Refusal,
-    session::{Begin, Change, Decision, Grant, Session},
+    session::{BeginAppend, Decision, Session, StateChange, WriteLease},
     units::UnixMs,
     upload::Snapshot,
 };
@@ -34,14 +34,14 @@ impl UploadSession {
         }
         let arrival = self.arrivals.arrive();
         if let Err(refusal) = self.has_room(|session| session.growth_by_chunk(now(), begin)).await? {
-            return answer::<Grant>(Err(refusal));
+            return answer::<WriteLease>(Err(refusal));
         }
         let opened = self.open_for(begin).await?;
-        // Dies here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
-        let rule = &mut |session: &Session, now: UnixMs| -> Decision<Grant> {
+        // Crash here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
+        let rule = &mut |session: &Session, now: UnixMs| -> Decision<WriteLease> {
             if self.arrivals.is_overtaken(arrival) {
                 let uploaded_bytes = session.uploaded_bytes();
-                return Decision { answer: Err(Refusal::Superseded { uploaded_bytes }), change: Change::none() };
+                return Decision { answer: Err(ApiError::Superseded { uploaded_bytes }), change: StateChange::none() };
             }
             session.begin_opened(now, begin, opened.as_deref())
         };
@@ -63,11 +63,11 @@ impl UploadSession {
         self.charge(tail_rows);
         self.abort_unless_used(opened.as_deref()).await?;
         self.charge(metering::of_begin(&begin, taken.as_ref().ok()));
-        answer(taken.map(|grant| BeginAnswer::Granted(Box::new(grant))))
+        answer(taken.map(|grant| BeginAnswer::PresignResponse(Box::new(grant))))
     }
 
     /// How the upload stands, where the chunk is there already; or that it is there with another digest.
-    fn repeated(&self, begin: Begin, digest: Option<&ChunkDigest>) -> Result<Option<Result<Snapshot, Refusal>>> {
+    fn repeated(&self, begin: BeginAppend, digest: Option<&ChunkDigest>) -> Result<Option<Result<Snapshot, ApiError>>> {
         self.load()?;
         let session = self.session.borrow();
         let Some(session) = session.as_ref().filter(|session| session.repeats_what_counts(begin)) else {
@@ -78,13 +78,13 @@ impl UploadSession {
             && stored.algorithm == digest.algorithm
             && stored != *digest
         {
-            return Ok(Some(Err(Refusal::ChunkDiffers { uploaded_bytes: session.uploaded_bytes() })));
+            return Ok(Some(Err(ApiError::ChunkDiffers { uploaded_bytes: session.uploaded_bytes() })));
         }
         Ok(Some(Ok(session.snapshot())))
     }
 
     /// Opens the multipart upload that this chunk lacks, if that is all it lacks. Where R2 does not, the chunk is told so.
-    async fn open_for(&self, begin: Begin) -> Result<Option<String>> {
+    async fn open_for(&self, begin: BeginAppend) -> Result<Option<String>> {
         self.load()?;
         let birth = match &*self.session.borrow() {
             Some(session) if session.lacks_multipart(now(), begin) => session.birth.clone(),
@@ -99,7 +99,7 @@ impl UploadSession {
             Some(session) if opened.is_some() && session.multipart_id() != opened => session.birth.key.clone(),
             _ => return Ok(()),
         };
-        // Dies here, or fails: R2 drops it after its 7 days.
+        // Crash here, or fails: R2 drops it after its 7 days.
         let _aborted = storage::abort(&self.bucket()?, &key, opened).await;
         Ok(())
     }

@@ -1,14 +1,14 @@
 //! Room for an upload of unknown length: its owner's ledger is asked before bytes come for which it is not charged yet.
 
 use upload_core::{
-    refusal::Refusal,
+    api_error::ApiError,
     session::{Growth, Session},
 };
 use worker::Response;
 
 use crate::{
     platform::{clock::now, error::Result},
-    rpc::{Door, answer, ask, ledger::Charge, upload::Declare},
+    rpc::{ObjectClient, answer, ask, ledger::Charge, upload::Declare},
     upload::UploadSession,
 };
 
@@ -18,14 +18,14 @@ impl UploadSession {
     pub(crate) async fn has_room(
         &self,
         growth: impl Fn(&Session) -> Option<Growth>,
-    ) -> Result<std::result::Result<(), Refusal>> {
+    ) -> Result<std::result::Result<(), ApiError>> {
         self.load()?;
         let asked = self.session.borrow().as_ref().and_then(|session| {
             let growth = growth(session)?;
             Some((growth, session.birth.owner.clone(), session.entry()))
         });
         let Some((Growth { bytes, ahead, quota }, owner, name)) = asked else { return Ok(Ok(())) };
-        let ledgers = Door::to_ledgers(self.env())?;
+        let ledgers = ObjectClient::to_ledgers(self.env())?;
         // Where there is no room for what may follow, there may be some for what is there.
         for wanted in [ahead, bytes] {
             let charged = ask(&ledgers, &owner, &Charge { name, bytes: wanted, quota }).await?;

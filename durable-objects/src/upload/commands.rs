@@ -1,7 +1,7 @@
 //! The commands of an upload's object, by name: each is read, and the session decides.
 
 use upload_core::{
-    refusal::Refusal,
+    api_error::ApiError,
     session::{Commit, Release, Renew, Session},
 };
 use worker::{Request, Response};
@@ -12,9 +12,9 @@ use crate::{
         self, Command, answer,
         repair::{BeginCopy, RepairUpload, ShowManifest},
         upload::{
-            AsPiece, AwaitObject, BeginChunk, BeginDelivery, BeginStretch, COMMAND_HEADER, Cancel, Complete,
+            AsPartial, AwaitObject, BeginChunk, BeginCopyBatch, BeginDelivery, COMMAND_HEADER, Cancel, Complete,
             CreateAndBegin, CreateUpload, Declare, EndDelivery, FindObject, NextSlice, Probe, ReadTail, ReadTrail,
-            Redeliver, SliceHashed, Status, WATCH, WantedPieces,
+            Redeliver, SliceHashed, Status, WATCH, WantedPartials,
         },
     },
     upload::{
@@ -41,7 +41,7 @@ impl UploadSession {
         match path.trim_start_matches('/') {
             // Answered with bytes where it is answered: a refusal must not be taken for some.
             ReadTail::NAME if !is_theirs => Ok(Response::error("no such upload", 404)?),
-            _ if !is_theirs => answer::<()>(Err(Refusal::UploadNotFound)),
+            _ if !is_theirs => answer::<()>(Err(ApiError::UploadNotFound)),
             CreateUpload::NAME => {
                 let CreateUpload(birth) = serde_json::from_str(&body)?;
                 answer(self.create(birth, None).await?.map(|begun| begun.snapshot))
@@ -84,11 +84,11 @@ impl UploadSession {
             FindObject::NAME => self.decide(&body, |session, _, _: &FindObject| find_object(session)),
             BeginDelivery::NAME => self.decide(&body, begin_delivery),
             EndDelivery::NAME => self.decide(&body, end_delivery),
-            AsPiece::NAME => {
-                self.decide(&body, |session, _, piece: &AsPiece| session.as_piece(&piece.owner, piece.until))
+            AsPartial::NAME => {
+                self.decide(&body, |session, _, piece: &AsPartial| session.as_piece(&piece.owner, piece.until))
             }
-            WantedPieces::NAME => self.decide(&body, wanted_pieces),
-            BeginStretch::NAME => self.decide(&body, |session, now, BeginStretch(standings): &BeginStretch| {
+            WantedPartials::NAME => self.decide(&body, wanted_pieces),
+            BeginCopyBatch::NAME => self.decide(&body, |session, now, BeginCopyBatch(standings): &BeginCopyBatch| {
                 session.begin_stretch(now, standings)
             }),
             ShowManifest::NAME => self.manifest(),
@@ -112,7 +112,7 @@ impl UploadSession {
     /// Answered with a socket, on which how the upload stands is told from then on.
     pub(crate) fn watch(&self) -> Result<Response> {
         let taken = self.take(Status::NAME, None, &mut |session, _| session.status())?;
-        let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(Refusal::UploadNotFound);
+        let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(ApiError::UploadNotFound);
         match taken.and(snapshot).map(|snapshot| self.watchers.accept(&snapshot)) {
             Ok(accepted) => accepted?.or_else(|refusal| answer::<()>(Err(refusal))),
             Err(refusal) => answer::<()>(Err(refusal)),

@@ -3,10 +3,10 @@
 
 use crate::platform::error::Result;
 use upload_core::{
+    api_error::ApiError,
+    history::History,
     log_line::LogLine,
-    refusal::Refusal,
-    session::{Begin, Birth, Grant, Session},
-    trail::Trail,
+    session::{BeginAppend, Session, UploadSpec, WriteLease},
     upload::Snapshot,
 };
 
@@ -23,7 +23,11 @@ use crate::{
 impl UploadSession {
     /// Creates the upload, or shows the one that is there. Every creation may be repeated: what was begun with the one before,
     /// whose answer was lost, is taken over by the chunk's own begin.
-    pub(crate) async fn create(&self, mut birth: Birth, first: Option<Begin>) -> Result<Result<Begun, Refusal>> {
+    pub(crate) async fn create(
+        &self,
+        mut birth: UploadSpec,
+        first: Option<BeginAppend>,
+    ) -> Result<Result<Begun, ApiError>> {
         self.load()?;
         if let Some(snapshot) = self.shown() {
             return Ok(Ok(Begun { snapshot, grant: None }));
@@ -33,7 +37,7 @@ impl UploadSession {
                 Ok(id) => birth.multipart_id = Some(id),
                 Err(error) => {
                     logging::error(&LogLine { detail: Some(error.to_string()), ..logging::fault("open") });
-                    return Ok(Err(Refusal::NotCreated));
+                    return Ok(Err(ApiError::NotCreated));
                 }
             }
         }
@@ -57,7 +61,7 @@ impl UploadSession {
         created?;
         session.progress.cost += rows;
         self.alarm.set(alarm_at);
-        // From here the upload exists, and ends by itself: its first alarm is set. Dies here: nobody knows that it was granted
+        // From here the upload exists, and ends by itself: its first alarm is set. Crash here: nobody knows that it was granted
         // anything, and whoever comes next takes that over.
         let snapshot = session.snapshot();
         self.trail.restore(trail);
@@ -71,12 +75,12 @@ impl UploadSession {
 }
 
 /// Begins the first chunk of an upload that is about to be stored. Where it is refused, it is asked about again, and told why.
-fn begin(session: &mut Session, trail: &mut Trail, first: Begin) -> Option<Grant> {
+fn begin(session: &mut Session, trail: &mut History, first: BeginAppend) -> Option<WriteLease> {
     let now = now();
     let decision = session.begin(now, first);
     let grant = decision.answer.ok()?;
     let before = session.clone();
     session.apply(decision.change.clone());
-    before.note_change(trail, now, &decision.change, session);
+    before.record_change(trail, now, &decision.change, session);
     Some(grant)
 }

@@ -7,7 +7,7 @@ use worker::Env;
 
 use crate::{
     platform::{fault_injection::around, logging, queue},
-    rpc::upload::Errand,
+    rpc::upload::QueueMessage,
 };
 
 /// Which binding of wrangler.toml leads to the queue of events.
@@ -17,11 +17,11 @@ pub const EVENTS_BINDING: &str = "EVENTS";
 pub const TASKS_BINDING: &str = "TASKS";
 
 /// Hands an errand to its queue. Where the queue does not take it, that is logged, and the duty comes again later.
-pub(crate) async fn send(env: &Env, errand: &Errand) -> Result<()> {
+pub(crate) async fn send(env: &Env, errand: &QueueMessage) -> Result<()> {
     let message = js_sys::JSON::parse(&serde_json::to_string(errand)?)?;
     let binding = match errand {
-        Errand::Tell { .. } => EVENTS_BINDING,
-        Errand::Compose { .. } | Errand::Copy { .. } | Errand::Verify { .. } => TASKS_BINDING,
+        QueueMessage::Tell { .. } => EVENTS_BINDING,
+        QueueMessage::Compose { .. } | QueueMessage::Copy { .. } | QueueMessage::Verify { .. } => TASKS_BINDING,
     };
     let sent = around("queue.send", queue::send(env, binding, &message)).await;
     if let Err(error) = sent {

@@ -5,9 +5,9 @@ use crate::platform::error::Result;
 use serde::Deserialize;
 use serde_json::from_str;
 use upload_core::{
+    history::History,
     outbox::Outbox,
-    session::{Birth, Change, Progress, Session},
-    trail::Trail,
+    session::{Session, StateChange, UploadSpec, UploadState},
 };
 use worker::{SqlStorage, SqlStorageValue, Storage};
 
@@ -22,10 +22,10 @@ const TABLE: &str = "CREATE TABLE birth (id INTEGER PRIMARY KEY CHECK (id = 1), 
 
 /// The facts, as they are stored.
 pub(super) struct Facts {
-    pub(super) birth: Birth,
-    pub(super) progress: Progress,
+    pub(super) birth: UploadSpec,
+    pub(super) progress: UploadState,
     pub(super) outbox: Outbox,
-    pub(super) trail: Trail,
+    pub(super) trail: History,
 }
 
 /// The row of `birth`.
@@ -60,14 +60,14 @@ pub(super) fn load(storage: &Storage) -> Result<Option<Facts>> {
 }
 
 /// Writes those of a new upload. One row, and a table.
-pub(super) fn insert(sql: &SqlStorage, session: &Session, trail: &Trail) -> Result<()> {
+pub(super) fn insert(sql: &SqlStorage, session: &Session, trail: &History) -> Result<()> {
     exec(sql, TABLE, Vec::new())?;
     let values = vec![SCHEMA_VERSION.into(), json(&session.birth)?, json(&session.progress)?, json(trail)?];
     exec(sql, "INSERT INTO birth (id, schema, facts, progress, trail) VALUES (1, ?, ?, ?, ?)", values)
 }
 
 /// Writes those that a change of `before` touches. One row at most; the progress is always in it, for what has been charged since.
-pub(super) fn update(sql: &SqlStorage, before: &Session, change: &Change, trail: &Trail) -> Result<()> {
+pub(super) fn update(sql: &SqlStorage, before: &Session, change: &StateChange, trail: &History) -> Result<()> {
     if change.progress.is_none() && change.outbox.is_none() {
         return Ok(());
     }

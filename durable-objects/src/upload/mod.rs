@@ -33,10 +33,10 @@ use std::{cell::RefCell, rc::Rc};
 
 use crate::platform::error::Result;
 use upload_core::{
+    api_error::ApiError,
     cost::Cost,
     log_line::LogLine,
-    refusal::Refusal,
-    session::{Change, Decision, Job, Session},
+    session::{Decision, Job, Session, StateChange},
     storage_fault::StorageFault,
     units::UnixMs,
     upload::Snapshot,
@@ -51,10 +51,10 @@ use crate::{
         logging,
         metering::{self, metered},
     },
-    rpc::{Command, Door, answer, ask, ledger::Settle, upload::Errand, written},
+    rpc::{Command, ObjectClient, answer, ask, ledger::CloseUpload, upload::QueueMessage, written},
     upload::{
         alarm::Alarm,
-        arrivals::Arrivals,
+        arrivals::RequestOrder,
         history::Notes,
         queries::fingerprint,
         storage::{Assembly, BUCKET_BINDING},
@@ -84,7 +84,7 @@ pub struct UploadSession {
     /// The session as it is stored; none until it has been read, or where there is none.
     pub(crate) session: RefCell<Option<Session>>,
     pub(crate) trail: Notes,
-    pub(crate) arrivals: Arrivals,
+    pub(crate) arrivals: RequestOrder,
     pub(crate) alarm: Alarm,
 }
 
@@ -98,7 +98,7 @@ impl DurableObject for UploadSession {
             env,
             session: RefCell::new(None),
             trail: Notes::default(),
-            arrivals: Arrivals::default(),
+            arrivals: RequestOrder::default(),
             alarm: Alarm::default(),
         }
     }
@@ -194,8 +194,8 @@ impl UploadSession {
         self.show(self.take(C::NAME, None, &mut |session, now| rule(session, now, &command))?)
     }
 
-    fn show(&self, taken: Result<(), Refusal>) -> Result<Response> {
-        let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(Refusal::UploadNotFound);
+    fn show(&self, taken: Result<(), ApiError>) -> Result<Response> {
+        let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(ApiError::UploadNotFound);
         answer(taken.and(snapshot))
     }
 
@@ -205,8 +205,8 @@ impl UploadSession {
         command: &str,
         content: Option<&[u8]>,
         rule: &mut dyn FnMut(&Session, UnixMs) -> Decision<T>,
-    ) -> Result<Result<T, Refusal>> {
-        let mut answer = Err(Refusal::UploadNotFound);
+    ) -> Result<Result<T, ApiError>> {
+        let mut answer = Err(ApiError::UploadNotFound);
         self.store_if_there(metering::of_command(command), content, &mut |session, now| {
             let decision = rule(session, now);
             answer = decision.answer;
@@ -224,7 +224,7 @@ impl UploadSession {
         &self,
         cost: Cost,
         content: Option<&[u8]>,
-        rule: &mut dyn FnMut(&Session, UnixMs) -> Change,
+        rule: &mut dyn FnMut(&Session, UnixMs) -> StateChange,
     ) -> Result<()> {
         self.load()?;
         self.charge(cost);
@@ -237,7 +237,7 @@ impl UploadSession {
     }
 
     /// Stores what a duty changes.
-    fn store(&self, rule: impl FnOnce(&Session) -> Change) -> Result<()> {
+    fn store(&self, rule: impl FnOnce(&Session) -> StateChange) -> Result<()> {
         let mut rule = Some(rule);
         self.store_with(None, Arm::WhenAllIsDone, &mut |session| {
             rule.take().map(|rule| rule(session)).unwrap_or_default()
@@ -252,7 +252,12 @@ impl UploadSession {
     }
 
     /// Stores what a rule changes, sets the alarm if the next duty comes before it rings, and only then believes it.
-    fn store_with(&self, content: Option<&[u8]>, arm: Arm, rule: &mut dyn FnMut(&Session) -> Change) -> Result<()> {
+    fn store_with(
+        &self,
+        content: Option<&[u8]>,
+        arm: Arm,
+        rule: &mut dyn FnMut(&Session) -> StateChange,
+    ) -> Result<()> {
         let mut slot = self.session.borrow_mut();
         let Some(session) = slot.as_mut() else { return Ok(()) };
         let (change, now) = (rule(session), now());
@@ -285,7 +290,7 @@ impl UploadSession {
         Ok(())
     }
 
-    fn store_or_log(&self, rule: impl FnOnce(&Session) -> Change) {
+    fn store_or_log(&self, rule: impl FnOnce(&Session) -> StateChange) {
         if let Err(error) = self.store(rule) {
             logging::error(&LogLine { detail: Some(error.to_string()), ..logging::fault("store") });
         }
@@ -301,7 +306,7 @@ impl UploadSession {
             Job::Assemble => {
                 let parts = tables::part_names(&self.state.storage())?;
                 let assembly = storage::assemble(&self.bucket()?, &session, parts).await;
-                // Dies here: R2 has the object, and nobody knows. The next alarm asks R2 again and finds it.
+                // Crash here: R2 has the object, and nobody knows. The next alarm asks R2 again and finds it.
                 self.store(|session| match assembly {
                     Assembly::Done { etag, crc64nvme } => session.assembled(now(), etag, crc64nvme),
                     Assembly::Unseen { etag, bytes } => session.assembled_directly(now(), etag, bytes),
@@ -314,28 +319,28 @@ impl UploadSession {
                     }
                 })
             }
-            Job::Free => {
+            Job::Cleanup => {
                 storage::free(&self.bucket()?, &session).await?;
-                // Dies here: it is freed once more, which is no error.
+                // Crash here: it is freed once more, which is no error.
                 self.store(Session::freed)
             }
-            Job::Tell => {
+            Job::EnqueueEvent => {
                 let Some(event) = session.outbox.next().map(|delivery| delivery.kind) else { return Ok(()) };
                 let upload_id = session.birth.id;
-                errands::send(&self.env, &Errand::Tell { upload_id, event_id: event.id(upload_id) }).await?;
+                errands::send(&self.env, &QueueMessage::Tell { upload_id, event_id: event.id(upload_id) }).await?;
                 // Crash here: the queue is given a second copy later. The origin sees the same event id twice.
                 self.store(|session| session.event_sent(now(), event))
             }
-            Job::Compose => {
-                // Stored first: whoever is asked may begin before the queue has said that it has the message. Dies here, or
+            Job::CopyNext => {
+                // Stored first: whoever is asked may begin before the queue has said that it has the message. Crash here, or
                 // the queue does not take it: somebody is asked again after a while.
                 self.store(|session| session.stretch_asked_for(now()))?;
-                errands::send(&self.env, &Errand::Compose { upload_id: session.birth.id }).await
+                errands::send(&self.env, &QueueMessage::Compose { upload_id: session.birth.id }).await
             }
             Job::Copy => {
                 // Stored first, as with a composition. Crash here: somebody is asked again after a while.
                 self.store(|session| session.copy_asked_for(now()))?;
-                errands::send(&self.env, &Errand::Copy { upload_id: session.birth.id }).await
+                errands::send(&self.env, &QueueMessage::Copy { upload_id: session.birth.id }).await
             }
             Job::Discard => {
                 let keys = session.progress.damage.discarded.clone();
@@ -344,21 +349,21 @@ impl UploadSession {
                 self.store(|session| session.discarded(&keys))
             }
             Job::Verify => {
-                errands::send(&self.env, &Errand::Verify { upload_id: session.birth.id }).await?;
-                // Dies here: the slice is read twice, and counted once.
+                errands::send(&self.env, &QueueMessage::Verify { upload_id: session.birth.id }).await?;
+                // Crash here: the slice is read twice, and counted once.
                 self.store(|session| session.slice_asked_for(now()))
             }
-            Job::Settle => {
-                let ledgers = Door::to_ledgers(&self.env)?;
+            Job::NotifyLedger => {
+                let ledgers = ObjectClient::to_ledgers(&self.env)?;
                 let (bytes, sha256) = (session.came_to(), session.birth.file.sha256);
-                let settle = Settle { name: session.entry(), bytes, sha256, object: fingerprint(&session) };
+                let settle = CloseUpload { name: session.entry(), bytes, sha256, object: fingerprint(&session) };
                 if let Err(refusal) = ask(&ledgers, &session.birth.owner, &settle).await? {
                     return Err(refusal.to_string().into());
                 }
-                // Dies here: the ledger hears the same once more.
+                // Crash here: the ledger hears the same once more.
                 self.store(Session::settled)
             }
-            Job::Forget => {
+            Job::Purge => {
                 self.state.storage().delete_all().await?;
                 *self.session.borrow_mut() = None;
                 self.watchers.forget();

@@ -2,22 +2,22 @@
 //! delivery. Each looks at the session and decides; none stores.
 
 use upload_core::{
+    api_error::ApiError,
     event::{EventKind, Verdict},
-    ledger::Fingerprint,
-    refusal::Refusal,
-    session::{Change, Decision, Session, Slice, Wanted},
+    ledger::StoredObject,
+    session::{Decision, Session, Slice, StateChange, Wanted},
     units::UnixMs,
     upload::Purpose,
 };
 
 use crate::rpc::upload::{
-    BeginDelivery, DeliveryOutcome, EndDelivery, EventFacts, FoundObject, SliceHashed, WantedPieces,
+    BeginDelivery, DeliveryOutcome, EndDelivery, EventFacts, FoundObject, SliceHashed, WantedPartials,
 };
 
 /// The object that the upload has left, where its SHA-256 is known and its bytes can be had.
-pub(crate) fn fingerprint(session: &Session) -> Option<Fingerprint> {
+pub(crate) fn fingerprint(session: &Session) -> Option<StoredObject> {
     let object = session.stored_object()?;
-    Some(Fingerprint {
+    Some(StoredObject {
         sha256: object.sha256?,
         upload_id: session.birth.id,
         key: object.key,
@@ -30,14 +30,14 @@ pub(crate) fn fingerprint(session: &Session) -> Option<Fingerprint> {
 /// A piece is served to nobody: it takes room for as long as an upload may be put together from it, and is no file.
 pub(crate) fn find_object(session: &Session) -> Decision<FoundObject> {
     let answer = match session.stored_object() {
-        Some(_) if session.birth.purpose == Purpose::Piece => Err(Refusal::PieceNotServed),
+        Some(_) if session.birth.purpose == Purpose::Partial => Err(ApiError::PartialNotServed),
         Some(object) => {
             let completed_at = session.progress.ended_at.unwrap_or(session.birth.created_at);
             Ok(FoundObject { object, completed_at, snapshot: session.snapshot() })
         }
         None => Err(session.no_object()),
     };
-    Decision { answer, change: Change::none() }
+    Decision { answer, change: StateChange::none() }
 }
 
 pub(crate) fn begin_delivery(session: &Session, now: UnixMs, command: &BeginDelivery) -> Decision<Option<EventFacts>> {
@@ -78,7 +78,7 @@ pub(crate) fn end_delivery(session: &Session, now: UnixMs, command: &EndDelivery
     Decision { answer: Ok(verdict), change }
 }
 
-pub(crate) fn wanted_pieces(session: &Session, now: UnixMs, _: &WantedPieces) -> Decision<Option<Wanted>> {
+pub(crate) fn wanted_pieces(session: &Session, now: UnixMs, _: &WantedPartials) -> Decision<Option<Wanted>> {
     pass(session.wanted(now))
 }
 
@@ -92,5 +92,5 @@ pub(crate) fn slice_hashed(session: &Session, now: UnixMs, SliceHashed(hashed): 
 }
 
 fn pass<T>(answer: T) -> Decision<T> {
-    Decision { answer: Ok(answer), change: Change::none() }
+    Decision { answer: Ok(answer), change: StateChange::none() }
 }

@@ -4,7 +4,7 @@
 use upload_core::{
     log_line::LogLine,
     repair::Manifest,
-    session::{Change, Decision, Session},
+    session::{Decision, Session, StateChange},
 };
 use worker::Response;
 
@@ -22,7 +22,7 @@ impl UploadSession {
     pub(crate) fn manifest(&self) -> Result<Response> {
         let rule = &mut |session: &Session, _| {
             let about = (session.birth.id, session.plan().file_bytes);
-            Decision { answer: session.is_damaged().map(|()| about), change: Change::none() }
+            Decision { answer: session.is_damaged().map(|()| about), change: StateChange::none() }
         };
         let (id, file_bytes) = match self.take(ShowManifest::NAME, None, rule)? {
             Ok(about) => about,

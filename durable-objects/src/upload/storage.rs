@@ -134,7 +134,7 @@ pub(crate) async fn free(bucket: &Bucket, session: &Session) -> Result<()> {
     if session.progress.holds_segments {
         // All segments of the upload, whoever wrote them and whether or not they were ever counted.
         delete_below(bucket, &birth.segment_prefix(), |_| true).await?;
-        if session.may_have_stray_puts() {
+        if session.may_have_stray_objects() {
             let counted = session.object_key();
             delete_below(bucket, &birth.put_prefix(), |key| *key != counted).await?;
         }

@@ -22,14 +22,14 @@ use futures_util::{Stream, stream};
 use serde::Deserialize;
 use serde_json::from_str;
 use upload_core::{
+    history::History,
     integrity::{ChunkDigest, Crc64Nvme},
     plan::Mode,
     repair::KeptPart,
     session::{
-        Birth, Change, Content, Lanes, Progress, Segment, SegmentPlace, Sequence, Session, StoredPart, TailPiece,
-        Uncount,
+        Content, ParallelChunks, RemainderPiece, Segment, SegmentPlace, Sequence, Session, StateChange, StoredPart,
+        Uncount, UploadSpec, UploadState,
     },
-    trail::Trail,
     units::ByteCount,
 };
 use worker::{SqlStorage, SqlStorageValue, Storage};
@@ -112,7 +112,7 @@ pub(crate) struct Stored {
     /// The session.
     pub(crate) session: Session,
     /// What has happened to it.
-    pub(crate) trail: Trail,
+    pub(crate) trail: History,
 }
 
 /// Reads a session back; `None` where no upload was ever created here, or where it has been forgotten. Writes nothing, so
@@ -124,12 +124,12 @@ pub(crate) fn load(storage: &Storage) -> Result<Option<Stored>> {
     let content = match mode {
         Mode::Sequential => Content::Sequence(load_sequence(&sql)?),
         Mode::Parallel | Mode::Direct => {
-            let lanes = load_lanes(&sql, &birth, &progress)?;
+            let parallel_chunks = load_lanes(&sql, &birth, &progress)?;
             if mode == Mode::Parallel {
                 // Their rows have no place for it.
-                progress.cost = progress.cost.at_least(lanes.cost());
+                progress.cost = progress.cost.at_least(parallel_chunks.cost());
             }
-            Content::Lanes(lanes)
+            Content::Parallel(parallel_chunks)
         }
     };
     Ok(Some(Stored { session: Session { birth, progress, content, outbox }, trail }))
@@ -150,21 +150,26 @@ fn load_sequence(sql: &SqlStorage) -> Result<Sequence> {
 }
 
 /// All begun chunks, once per waking of the object: at most 10,000 of them.
-fn load_lanes(sql: &SqlStorage, birth: &Birth, progress: &Progress) -> Result<Lanes> {
-    let lanes: Vec<LaneRow> = rows(sql, "SELECT chunk, facts FROM lane", vec![])?;
+fn load_lanes(sql: &SqlStorage, birth: &UploadSpec, progress: &UploadState) -> Result<ParallelChunks> {
+    let parallel_chunks: Vec<LaneRow> = rows(sql, "SELECT chunk, facts FROM lane", vec![])?;
     let counted: Vec<CountedRow> = rows(sql, "SELECT number, stored_at FROM part", vec![])?;
     let stored = counted.into_iter().map(|row| (row.number, instant(row.stored_at)));
-    let lanes = lanes.into_iter().map(|row| Ok((row.chunk, from_str(&row.facts)?)));
-    Ok(Lanes::of_upload(birth, progress, lanes.collect::<Result<Vec<_>>>()?.into_iter(), stored))
+    let parallel_chunks = parallel_chunks.into_iter().map(|row| Ok((row.chunk, from_str(&row.facts)?)));
+    Ok(ParallelChunks::of_upload(birth, progress, parallel_chunks.collect::<Result<Vec<_>>>()?.into_iter(), stored))
 }
 
 /// Stores a new upload, with everything `arm` does, in one transaction.
-pub(crate) fn create(storage: &Storage, session: &Session, trail: &Trail, arm: impl Fn() -> Result<()>) -> Result<()> {
+pub(crate) fn create(
+    storage: &Storage,
+    session: &Session,
+    trail: &History,
+    arm: impl Fn() -> Result<()>,
+) -> Result<()> {
     let sql = storage.sql();
     transaction(storage, || {
         facts::insert(&sql, session, trail)?;
         exec(&sql, TABLE_OF_PARTS, Vec::new())?;
-        if let Content::Lanes(_) = session.content {
+        if let Content::Parallel(_) = session.content {
             exec(&sql, TABLE_OF_LANES, Vec::new())?;
         }
         arm()
@@ -176,8 +181,8 @@ pub(crate) fn create(storage: &Storage, session: &Session, trail: &Trail, arm: i
 pub(crate) fn store(
     storage: &Storage,
     before: &Session,
-    change: &Change,
-    trail: &Trail,
+    change: &StateChange,
+    trail: &History,
     content: Option<&[u8]>,
     arm: impl Fn() -> Result<()>,
 ) -> Result<()> {
@@ -197,7 +202,7 @@ pub(crate) fn store(
         if let Some(segment) = &change.segment {
             insert_segment(&sql, segment, content)?;
         }
-        for (chunk, lane) in &change.lanes {
+        for (chunk, lane) in &change.parallel_chunks {
             let values = vec![i64::from(*chunk).into(), json(lane)?];
             exec(&sql, "INSERT OR REPLACE INTO lane (chunk, facts) VALUES (?, ?)", values)?;
         }
@@ -269,15 +274,15 @@ pub(crate) fn kept_parts(storage: &Storage) -> Result<Vec<KeptPart>> {
 }
 
 /// Where the bytes of the tail are, in order; neighbours in rows are one piece. Only where there is a tail is there such a table.
-pub(crate) fn tail(storage: &Storage, birth: &Birth) -> Result<Vec<TailPiece>> {
+pub(crate) fn tail(storage: &Storage, birth: &UploadSpec) -> Result<Vec<RemainderPiece>> {
     let found: Vec<SegmentRow> = rows(&storage.sql(), &format!("{SEGMENTS} ORDER BY start_bytes"), vec![])?;
-    let mut pieces: Vec<TailPiece> = Vec::new();
+    let mut pieces: Vec<RemainderPiece> = Vec::new();
     for row in found {
         let segment = segment(&row)?;
         match (segment.place, pieces.last_mut()) {
-            (SegmentPlace::Row, Some(TailPiece::Rows { end, .. })) if *end == segment.start => *end = segment.end,
-            (SegmentPlace::Row, _) => pieces.push(TailPiece::Rows { start: segment.start, end: segment.end }),
-            (SegmentPlace::Object, _) => pieces.push(TailPiece::Object {
+            (SegmentPlace::Row, Some(RemainderPiece::Rows { end, .. })) if *end == segment.start => *end = segment.end,
+            (SegmentPlace::Row, _) => pieces.push(RemainderPiece::Rows { start: segment.start, end: segment.end }),
+            (SegmentPlace::Object, _) => pieces.push(RemainderPiece::Object {
                 key: birth.segment_key(segment.attempt),
                 bytes: segment.end.saturating_sub(segment.start),
             }),

@@ -11,8 +11,8 @@ use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use crate::platform::error::Result;
 use upload_core::{
-    dialect::json,
-    refusal::Refusal,
+    api_error::ApiError,
+    protocol::json,
     session::Session,
     units::UnixMs,
     upload::{DeliveryState, Phase, Snapshot},
@@ -50,9 +50,9 @@ impl Watchers {
     }
 
     /// Opens a socket and tells the truth on it.
-    pub(crate) fn accept(&self, snapshot: &Snapshot) -> Result<Result<Response, Refusal>> {
+    pub(crate) fn accept(&self, snapshot: &Snapshot) -> Result<Result<Response, ApiError>> {
         if self.state.get_websockets().len() >= MAX_WATCHERS {
-            return Ok(Err(Refusal::TooManyWatchers));
+            return Ok(Err(ApiError::TooManyWatchers));
         }
         let pair = WebSocketPair::new()?;
         self.state.accept_web_socket(&pair.server);

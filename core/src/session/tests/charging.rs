@@ -9,10 +9,10 @@ fn growing() -> Session {
     let limits = Limits { max_upload_bytes: bytes(MOST), max_chunk_bytes: bytes(95 * MIB) };
     let plan = Plan::new(Mode::Sequential, None, None, limits).unwrap();
     let byte_quota = Some(Quota { open_bytes: Some(MOST), ..Quota::default() });
-    Session::create(Birth { plan, byte_quota, ..birth(Mode::Sequential, MOST) }).unwrap()
+    Session::create(UploadSpec { plan, byte_quota, ..birth(Mode::Sequential, MOST) }).unwrap()
 }
 
-fn asked_for(session: &Session, begin: Begin) -> Option<(u64, u64)> {
+fn asked_for(session: &Session, begin: BeginAppend) -> Option<(u64, u64)> {
     session.growth_by_chunk(NOW, begin).map(|growth| (growth.bytes.get(), growth.ahead.get()))
 }
 
@@ -38,7 +38,7 @@ fn it_is_charged_a_step_ahead_of_what_arrives_so_that_few_questions_are_asked() 
 fn a_declared_length_is_charged_as_it_is() {
     let mut s = growing();
     s.charged_with(bytes(64 * MIB));
-    let all = Begin { file_bytes: Some(bytes(200 * MIB)), ..begin(0, 5) };
+    let all = BeginAppend { file_bytes: Some(bytes(200 * MIB)), ..begin(0, 5) };
     assert_eq!(asked_for(&s, all), Some((200 * MIB, 200 * MIB)));
     let growth = s.growth_by_length(NOW, bytes(0), Some(bytes(70 * MIB))).unwrap();
     assert_eq!((growth.bytes, growth.ahead), (bytes(70 * MIB), bytes(70 * MIB)));
@@ -52,7 +52,7 @@ fn a_declared_length_is_charged_as_it_is() {
 #[test]
 fn nobody_is_asked_where_bytes_are_not_bounded_or_were_declared() {
     let s = growing();
-    let unbounded = Session::create(Birth { byte_quota: None, ..s.birth }).unwrap();
+    let unbounded = Session::create(UploadSpec { byte_quota: None, ..s.birth }).unwrap();
     assert_eq!(asked_for(&unbounded, begin(0, 5)), None);
     assert_eq!(session(PART).growth_by_chunk(NOW, begin(0, PART)), None);
 }
@@ -72,7 +72,8 @@ fn what_it_came_to_is_told_where_it_was_not_known() {
 #[test]
 fn a_piece_counts_until_it_is_gone() {
     let policy = Policy { tell_origin: false, ..birth(Mode::Sequential, 0).policy };
-    let mut s = Session::create(Birth { purpose: Purpose::Piece, policy, ..birth(Mode::Sequential, 0) }).unwrap();
+    let mut s =
+        Session::create(UploadSpec { purpose: Purpose::Partial, policy, ..birth(Mode::Sequential, 0) }).unwrap();
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
     s.apply(change);
     assert!(s.progress.owes_ledger);
@@ -80,8 +81,8 @@ fn a_piece_counts_until_it_is_gone() {
     assert_eq!((due, job), (s.expires_at(), Job::Expire), "the ledger is told nothing before it goes");
     let change = s.expire_if_due(due).unwrap();
     s.apply(change);
-    assert_eq!(s.next_job(), Some((due, Job::Free)));
+    assert_eq!(s.next_job(), Some((due, Job::Cleanup)));
     let change = s.freed();
     s.apply(change);
-    assert_eq!(s.next_job(), Some((due, Job::Settle)));
+    assert_eq!(s.next_job(), Some((due, Job::NotifyLedger)));
 }

@@ -31,13 +31,13 @@ fn birth() {
 #[test]
 fn birth_of_a_piece_and_of_what_is_put_together() {
     let mut birth = super::birth(Mode::Sequential, PART);
-    let purpose_of = |birth: &Birth| serde_json::to_value(birth).unwrap()["purpose"].clone();
-    birth.purpose = Purpose::Piece;
+    let purpose_of = |birth: &UploadSpec| serde_json::to_value(birth).unwrap()["purpose"].clone();
+    birth.purpose = Purpose::Partial;
     assert_eq!(purpose_of(&birth), "piece");
     birth.purpose = Purpose::Composition(vec![birth.id]);
     assert_eq!(purpose_of(&birth), serde_json::json!({ "composition": ["01010101-0101-4101-8101-010101010101"] }));
     let written = serde_json::to_string(&birth).unwrap();
-    assert_eq!(serde_json::from_str::<Birth>(&written).unwrap(), birth);
+    assert_eq!(serde_json::from_str::<UploadSpec>(&written).unwrap(), birth);
 }
 
 #[test]
@@ -47,20 +47,20 @@ fn what_is_rare_in_progress_and_plan() {
     s.progress.plan = Some(Plan { guessed: true, open_ended: true, ..s.plan() });
     let written = serde_json::to_value(&s.progress).unwrap();
     assert_eq!((&written["kept_until"], &written["plan"]["guessed"]), (&7.into(), &true.into()));
-    assert_eq!(serde_json::from_value::<Progress>(written).unwrap(), s.progress);
+    assert_eq!(serde_json::from_value::<UploadState>(written).unwrap(), s.progress);
 }
 
 #[test]
 fn what_waits_for_its_multipart_upload_and_what_has_it_since() {
-    let birth = Birth { multipart_id: None, fits_request: true, ..super::birth(Mode::Sequential, 2 * PART) };
+    let birth = UploadSpec { multipart_id: None, fits_request: true, ..super::birth(Mode::Sequential, 2 * PART) };
     let written = serde_json::to_value(&birth).unwrap();
     assert_eq!((&written["fits_request"], &written["multipart_id"]), (&true.into(), &serde_json::Value::Null));
-    assert_eq!(serde_json::from_value::<Birth>(written).unwrap(), birth);
+    assert_eq!(serde_json::from_value::<UploadSpec>(written).unwrap(), birth);
     let mut s = Session::create(birth).unwrap();
     let decision = s.begin_opened(NOW, begin(0, PART), Some("late"));
     take(&mut s, decision).unwrap();
     pinned(&s.progress.multipart, r#"{"id":"late","puts_before":0}"#);
-    assert_eq!(serde_json::from_value::<Progress>(serde_json::to_value(&s.progress).unwrap()).unwrap(), s.progress);
+    assert_eq!(serde_json::from_value::<UploadState>(serde_json::to_value(&s.progress).unwrap()).unwrap(), s.progress);
 }
 
 #[test]

@@ -13,14 +13,14 @@ use crate::plan::MAX_PART_NUMBER;
 #[derive(Clone, Debug)]
 enum Step {
     /// A chunk of so many quarters of a part, and perhaps a few bytes more.
-    Begin {
+    BeginAppend {
         writer: usize,
         quarters: u64,
         odd: u64,
         whole: bool,
     },
     /// A piece of a body of unknown length, behind the piece that was begun last.
-    Piece {
+    PartialUpload {
         writer: usize,
         quarters: u64,
     },
@@ -44,8 +44,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let writer = 0..3_usize;
     let step = prop_oneof![
         3 => (writer.clone(), 0..10_u64, 0..3_u64, any::<bool>())
-            .prop_map(|(writer, quarters, odd, whole)| Step::Begin { writer, quarters, odd, whole }),
-        2 => (writer.clone(), 1..10_u64).prop_map(|(writer, quarters)| Step::Piece { writer, quarters }),
+            .prop_map(|(writer, quarters, odd, whole)| Step::BeginAppend { writer, quarters, odd, whole }),
+        2 => (writer.clone(), 1..10_u64).prop_map(|(writer, quarters)| Step::PartialUpload { writer, quarters }),
         8 => (writer.clone(), prop_oneof![1 => Just(0_u8), 6 => Just(1), 1 => Just(2)])
             .prop_map(|(writer, commits)| Step::Store { writer, commits }),
         1 => writer.clone().prop_map(|writer| Step::Release { writer }),
@@ -58,7 +58,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 /// A writer that believes to hold a grant, whether it still does or not.
 struct Writer {
-    grant: Grant,
+    grant: WriteLease,
     /// How long the parts are that it was granted.
     part: u64,
     to: u64,
@@ -72,7 +72,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(grant: Grant, to: u64, whole: bool, now: UnixMs) -> Self {
+    fn new(grant: WriteLease, to: u64, whole: bool, now: UnixMs) -> Self {
         let (next_number, part) = (grant.first_number, grant.plan.part_bytes.get());
         let at = grant.offset.get() / part * part;
         Self { grant, part, to, whole, next_number, at, receipts: Vec::new(), heard_at: now }
@@ -130,7 +130,7 @@ impl Numbers {
         }
     }
 
-    fn give_all(&mut self, grant: &Grant, now: UnixMs) {
+    fn give_all(&mut self, grant: &WriteLease, now: UnixMs) {
         if grant.multipart_id.is_some() {
             (0..grant.reserved).for_each(|n| self.give(grant.first_number + n, grant.attempt, now));
         }
@@ -158,7 +158,7 @@ struct Rows {
 }
 
 impl Rows {
-    fn store(&mut self, change: &Change) {
+    fn store(&mut self, change: &StateChange) {
         for part in &change.parts {
             self.segments.retain(|segment| segment.start >= part.end);
             self.parts.push(part.clone());
@@ -190,12 +190,12 @@ fn check_keys(s: &Session, put: &BTreeSet<u64>) {
     assert_eq!(s.object().map(|object| object.key), counted.map(|attempt| s.birth.put_key(attempt)));
     assert!(counted.is_none_or(|attempt| put.contains(&attempt)));
     let others = put.iter().any(|attempt| Some(*attempt) != counted);
-    assert_eq!(s.may_have_stray_puts(), others);
+    assert_eq!(s.may_have_stray_objects(), others);
     assert!(counted.is_none() || !others || s.progress.holds_segments, "nobody will look for them");
 }
 
 /// Begins as the object does: what lacks a multipart upload has one opened, and so has what raced with such a one.
-fn begin_opened(s: &Session, now: UnixMs, begin: Begin) -> Decision<Grant> {
+fn begin_opened(s: &Session, now: UnixMs, begin: BeginAppend) -> Decision<WriteLease> {
     let id = format!("opened at {}", now.0);
     let opened = (s.lacks_multipart(now, begin) || now.0.is_multiple_of(60_000)).then_some(id.as_str());
     let decision = s.begin_opened(now, begin, opened);
@@ -225,12 +225,12 @@ fn created(file: u64, guessed: bool, into: Into) -> Session {
 }
 
 /// The attempt, where it may put the whole.
-fn attempt_to_put(grant: &Grant) -> Option<u64> {
+fn attempt_to_put(grant: &WriteLease) -> Option<u64> {
     (grant.multipart_id.is_none() && grant.reserved > 0).then_some(grant.attempt)
 }
 
 /// Whether an upload that might have come whole goes on with the sizes that it was created with.
-fn is_as_born(s: &Session, into: Into, grant: &Grant) -> bool {
+fn is_as_born(s: &Session, into: Into, grant: &WriteLease) -> bool {
     into == Into::Either && grant.offset.is_zero() && grant.plan.part_bytes == s.birth.plan.part_bytes
 }
 
@@ -251,10 +251,10 @@ fn go_on(mut s: Session, file: u64, guessed: bool, into: Into, steps: Vec<Step>)
     for (time, step) in steps.into_iter().enumerate() {
         let now = UnixMs(time as u64 * 20_000);
         match step {
-            Step::Begin { writer, quarters, odd, whole } => {
+            Step::BeginAppend { writer, quarters, odd, whole } => {
                 let from = s.uploaded_bytes().get();
                 let to = (from + quarters * PART / 4 + odd).min(file);
-                let decision = begin_opened(&s, now, Begin { whole, ..begin(from, to - from) });
+                let decision = begin_opened(&s, now, BeginAppend { whole, ..begin(from, to - from) });
                 if let Ok(grant) = take(&mut s, decision) {
                     told = None;
                     put.extend(attempt_to_put(&grant));
@@ -267,11 +267,11 @@ fn go_on(mut s: Session, file: u64, guessed: bool, into: Into, steps: Vec<Step>)
                     writers[writer] = Some(Writer::new(grant, to, whole, now));
                 }
             }
-            Step::Piece { writer, quarters } => {
+            Step::PartialUpload { writer, quarters } => {
                 let from = s.uploaded_bytes().get();
                 let to = (from + quarters * PART / 4).min(file);
-                let link = Link { after: last_piece, more: true };
-                let decision = begin_opened(&s, now, Begin { link, ..begin(from, to - from) });
+                let link = Continuation { after: last_piece, more: true };
+                let decision = begin_opened(&s, now, BeginAppend { link, ..begin(from, to - from) });
                 last_piece = decision.answer.as_ref().ok().map(|grant| grant.attempt);
                 if let Ok(grant) = take(&mut s, decision) {
                     assert!(link.after.is_none() || told.is_none(), "somebody had been told where to go on");

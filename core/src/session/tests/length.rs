@@ -7,10 +7,10 @@ const MOST: u64 = 100 * MIB;
 fn open_ended() -> Session {
     let limits = Limits { max_upload_bytes: bytes(MOST), max_chunk_bytes: bytes(95 * MIB) };
     let plan = Plan::new(Mode::Sequential, None, None, limits).unwrap();
-    Session::create(Birth { plan, ..birth(Mode::Sequential, MOST) }).unwrap()
+    Session::create(UploadSpec { plan, ..birth(Mode::Sequential, MOST) }).unwrap()
 }
 
-fn declare(session: &mut Session, offset: u64, file_bytes: u64) -> Result<(), Refusal> {
+fn declare(session: &mut Session, offset: u64, file_bytes: u64) -> Result<(), ApiError> {
     let decision = session.declare(NOW, bytes(offset), Some(bytes(file_bytes)), Completion::WhenWhole);
     take(session, decision)
 }
@@ -34,7 +34,7 @@ fn nothing_is_complete_before_the_length_is_known() {
 #[test]
 fn the_last_chunk_declares_the_length() {
     let mut s = open_ended();
-    let decision = s.begin(NOW, Begin { file_bytes: Some(bytes(PART + 5)), ..begin(0, PART + 5) });
+    let decision = s.begin(NOW, BeginAppend { file_bytes: Some(bytes(PART + 5)), ..begin(0, PART + 5) });
     let grant = take(&mut s, decision).unwrap();
     store(&mut s, &grant, 1, PART).unwrap();
     assert_eq!(store(&mut s, &grant, 2, 5).unwrap().phase, Phase::Completing);
@@ -57,13 +57,13 @@ fn a_length_is_declared_once_and_fits() {
     let mut s = open_ended();
     let grant = start(&mut s, 0, PART).unwrap();
     store(&mut s, &grant, 1, PART).unwrap();
-    assert!(matches!(declare(&mut s, 3, 2 * PART), Err(Refusal::OffsetMismatch { .. })));
-    assert!(matches!(declare(&mut s, PART, PART - 1), Err(Refusal::BeyondDeclaredLength { .. })));
-    assert!(matches!(declare(&mut s, PART, MOST + 1), Err(Refusal::UploadTooLarge { .. })));
+    assert!(matches!(declare(&mut s, 3, 2 * PART), Err(ApiError::OffsetMismatch { .. })));
+    assert!(matches!(declare(&mut s, PART, PART - 1), Err(ApiError::BeyondDeclaredLength { .. })));
+    assert!(matches!(declare(&mut s, PART, MOST + 1), Err(ApiError::UploadTooLarge { .. })));
     assert_eq!(declare(&mut s, PART, 2 * PART), Ok(()));
     assert_eq!(declare(&mut s, PART, 2 * PART), Ok(()), "said twice");
-    assert!(matches!(declare(&mut s, PART, 3 * PART), Err(Refusal::InconsistentLength { .. })));
-    assert!(matches!(start(&mut s, PART, PART + 1), Err(Refusal::BeyondDeclaredLength { .. })));
+    assert!(matches!(declare(&mut s, PART, 3 * PART), Err(ApiError::InconsistentLength { .. })));
+    assert!(matches!(start(&mut s, PART, PART + 1), Err(ApiError::BeyondDeclaredLength { .. })));
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn whoever_was_writing_when_the_length_was_declared_counts_nothing_wrong() {
     let grant = start(&mut s, 0, 5).unwrap();
     assert_eq!(declare(&mut s, 0, 5), Ok(()));
     // Granted as a rest, but now it would be the last part: it is sent again.
-    assert!(matches!(count(&mut s, &rest(grant.attempt, 5)), Err(Refusal::Superseded { .. })));
+    assert!(matches!(count(&mut s, &rest(grant.attempt, 5)), Err(ApiError::Superseded { .. })));
     let grant = start(&mut s, 0, 5).unwrap();
     assert_eq!(store(&mut s, &grant, grant.first_number, 5).unwrap().phase, Phase::Completing);
 }
@@ -86,20 +86,20 @@ fn a_file_that_turns_out_empty_is_complete() {
 
 #[test]
 fn the_trail_has_a_length_that_was_declared_and_no_size_that_was_fitted() {
-    let noted = |s: &mut Session, begin: Begin| {
+    let noted = |s: &mut Session, begin: BeginAppend| {
         let mut trail = s.begin_trail();
         let change = s.begin(NOW, begin).change;
         let mut after = s.clone();
         after.apply(change.clone());
-        s.note_change(&mut trail, NOW, &change, &after);
+        s.record_change(&mut trail, NOW, &change, &after);
         *s = after;
         trail.entries.into_iter().map(|entry| entry.event).collect::<Vec<_>>()
     };
     let mut agreed = Session::create(birth(Mode::Sequential, 3 * PART)).unwrap();
-    let whole = Begin { whole: true, ..begin(0, 3 * PART) };
+    let whole = BeginAppend { whole: true, ..begin(0, 3 * PART) };
     assert_eq!(noted(&mut agreed, whole), ["created", "attempt"]);
     assert_eq!(agreed.plan().part_bytes, bytes(3 * PART));
-    let last = Begin { file_bytes: Some(bytes(PART)), ..begin(0, PART) };
+    let last = BeginAppend { file_bytes: Some(bytes(PART)), ..begin(0, PART) };
     assert_eq!(noted(&mut open_ended(), last), ["created", "attempt", "declared"]);
 }
 
@@ -107,19 +107,19 @@ fn the_trail_has_a_length_that_was_declared_and_no_size_that_was_fitted() {
 fn the_most_that_it_may_have_is_told_to_nobody_as_its_length() {
     let s = open_ended();
     let beyond = s.begin(NOW, begin(0, MOST + 1)).answer;
-    assert_eq!(beyond, Err(Refusal::UploadTooLarge { limit_bytes: bytes(MOST) }));
-    let unknown = Refusal::Incomplete { missing_bytes: None, uploaded_bytes: bytes(0) };
+    assert_eq!(beyond, Err(ApiError::UploadTooLarge { limit_bytes: bytes(MOST) }));
+    let unknown = ApiError::Incomplete { missing_bytes: None, uploaded_bytes: bytes(0) };
     assert_eq!((s.complete(NOW).answer, s.no_object()), (Err(unknown.clone()), unknown));
 }
 
 #[test]
 fn who_says_that_more_follows_is_believed_until_somebody_says_that_this_is_all() {
     let mut s = session(PART);
-    let decision = s.begin(NOW, Begin { completes: Completion::WhenTold, ..begin(0, PART) });
+    let decision = s.begin(NOW, BeginAppend { completes: Completion::WhenTold, ..begin(0, PART) });
     let grant = take(&mut s, decision).unwrap();
     assert_eq!(store(&mut s, &grant, 1, PART).unwrap().phase, Phase::Open, "all bytes are there");
     let decision = s.declare(NOW, bytes(PART), None, Completion::WhenTold);
-    assert_eq!(decision.change, Change::none());
+    assert_eq!(decision.change, StateChange::none());
     assert!(s.begin(NOW, begin(PART, 1)).answer.is_err(), "there is no more than the whole");
     let decision = s.declare(NOW, bytes(PART), Some(bytes(PART)), Completion::WhenWhole);
     take(&mut s, decision).unwrap();

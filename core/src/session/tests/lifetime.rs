@@ -95,8 +95,8 @@ fn one_that_waits_for_its_pieces_lives_as_long_as_they_do() {
     birth.purpose = Purpose::Composition(vec![id(1)]);
     let mut s = Session::create(birth).unwrap();
     let late = UnixMs(DAY_MS - 1);
-    let piece = Piece { entry: s.entry(), bytes: Some(bytes(PART)), object: None };
-    let decision = s.begin_stretch(late, &[Standing::Alive(piece)]);
+    let piece = PartialUpload { entry: s.entry(), bytes: Some(bytes(PART)), object: None };
+    let decision = s.begin_stretch(late, &[PartialStatus::Alive(piece)]);
     take(&mut s, decision).unwrap();
     assert_eq!(s.expires_at(), late.plus_ms(DAY_MS));
     assert_eq!(s.wanted(late).unwrap().until, Some(s.expires_at()), "and so long they are kept");

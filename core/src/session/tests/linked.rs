@@ -2,9 +2,9 @@
 
 use super::*;
 
-fn piece(session: &mut Session, offset: u64, after: Option<u64>) -> Result<Grant, Refusal> {
-    let link = Link { after, more: true };
-    let decision = session.begin(NOW, Begin { link, ..begin(offset, PART) });
+fn piece(session: &mut Session, offset: u64, after: Option<u64>) -> Result<WriteLease, ApiError> {
+    let link = Continuation { after, more: true };
+    let decision = session.begin(NOW, BeginAppend { link, ..begin(offset, PART) });
     take(session, decision)
 }
 
@@ -22,8 +22,8 @@ fn pieces_follow_each_other() {
     assert!(s.is_appending(), "between two pieces somebody is still at it");
     let second = piece(&mut s, PART, Some(first)).unwrap();
     store(&mut s, &second, second.first_number, PART).unwrap();
-    let link = Link { after: Some(second.attempt), more: false };
-    let decision = s.begin(NOW, Begin { link, ..begin(2 * PART, 5) });
+    let link = Continuation { after: Some(second.attempt), more: false };
+    let decision = s.begin(NOW, BeginAppend { link, ..begin(2 * PART, 5) });
     let last = take(&mut s, decision).unwrap();
     count(&mut s, &rest(last.attempt, 5)).unwrap();
     assert!(!s.is_appending());
@@ -35,7 +35,7 @@ fn an_offset_told_between_two_pieces_stays_true() {
     let decision = s.probe(NOW);
     take(&mut s, decision).unwrap();
     let refused = piece(&mut s, PART, Some(first)).unwrap_err();
-    assert_eq!(refused, Refusal::Superseded { uploaded_bytes: bytes(PART) });
+    assert_eq!(refused, ApiError::Superseded { uploaded_bytes: bytes(PART) });
     assert!(start(&mut s, PART, PART).is_ok());
 }
 

@@ -1,22 +1,23 @@
 //! The rules of a session: single cases as a story each, and long random histories against what must always hold.
 
+mod concatenation;
+mod deferred_multipart;
+mod delivery;
+mod lifecycle;
+mod parallel;
+mod parallel_histories;
+mod presigned;
+mod single_object;
+
 mod assembling;
 mod charging;
-mod composing;
-mod direct;
-mod ending;
 mod formats;
 mod histories;
-mod lane_histories;
-mod lanes;
 mod length;
 mod lifetime;
 mod linked;
-mod opening;
-mod put;
 mod repairing;
 mod sequence;
-mod telling;
 mod verifying;
 
 use std::collections::BTreeMap;
@@ -38,10 +39,10 @@ fn bytes(count: u64) -> ByteCount {
     ByteCount::new(count).unwrap()
 }
 
-fn birth(mode: Mode, file_bytes: u64) -> Birth {
+fn birth(mode: Mode, file_bytes: u64) -> UploadSpec {
     let limits = Limits { max_upload_bytes: bytes(1 << 40), max_chunk_bytes: bytes(95 * MIB) };
     let id = UploadId::from_random_bytes([1; 16]);
-    Birth {
+    UploadSpec {
         id,
         owner: "anonymous".to_owned(),
         key: format!("uploads/{id}"),
@@ -72,10 +73,10 @@ fn session(file_bytes: u64) -> Session {
     Session::create(birth(Mode::Sequential, file_bytes)).unwrap()
 }
 
-fn begin(offset: u64, length: u64) -> Begin {
-    let (named, link) = (Named::ByOffset, Link::default());
+fn begin(offset: u64, length: u64) -> BeginAppend {
+    let (named, link) = (Named::ByOffset, Continuation::default());
     let (offset, length, completes) = (bytes(offset), bytes(length), Completion::WhenWhole);
-    Begin { offset, length, file_bytes: None, whole: false, named, completes, link }
+    BeginAppend { offset, length, file_bytes: None, whole: false, named, completes, link }
 }
 
 fn receipt(number: u16, length: u64) -> Receipt {
@@ -88,25 +89,25 @@ fn commit(attempt: u64, receipts: Vec<Receipt>) -> Commit {
 
 fn rest(attempt: u64, length: u64) -> Commit {
     let place = if length > MAX_ROW_SEGMENT_BYTES { SegmentPlace::Object } else { SegmentPlace::Row };
-    Commit { rest: Some(Rest { bytes: bytes(length), place }), ..commit(attempt, vec![]) }
+    Commit { rest: Some(Remainder { bytes: bytes(length), place }), ..commit(attempt, vec![]) }
 }
 
 /// Takes a decision the way the object does: store, then answer.
-fn take<T>(session: &mut Session, decision: Decision<T>) -> Result<T, Refusal> {
+fn take<T>(session: &mut Session, decision: Decision<T>) -> Result<T, ApiError> {
     session.apply(decision.change);
     decision.answer
 }
 
-fn start(session: &mut Session, offset: u64, length: u64) -> Result<Grant, Refusal> {
+fn start(session: &mut Session, offset: u64, length: u64) -> Result<WriteLease, ApiError> {
     let decision = session.begin(NOW, begin(offset, length));
     take(session, decision)
 }
 
-fn count(session: &mut Session, commit: &Commit) -> Result<Committed, Refusal> {
+fn count(session: &mut Session, commit: &Commit) -> Result<Committed, ApiError> {
     let decision = session.commit(NOW, commit);
     take(session, decision)
 }
 
-fn store(session: &mut Session, grant: &Grant, number: u16, length: u64) -> Result<Committed, Refusal> {
+fn store(session: &mut Session, grant: &WriteLease, number: u16, length: u64) -> Result<Committed, ApiError> {
     count(session, &commit(grant.attempt, vec![receipt(number, length)]))
 }

@@ -52,7 +52,7 @@ fn again(from: u64, to: u64) -> SentAgain {
     SentAgain { from: bytes(from), to: bytes(to) }
 }
 
-fn repair(s: &mut Session, ranges: &[SentAgain]) -> Result<(), Refusal> {
+fn repair(s: &mut Session, ranges: &[SentAgain]) -> Result<(), ApiError> {
     let decision = s.repair(NOW, ranges, limits(), Some("anew"));
     take(s, decision)
 }
@@ -64,7 +64,7 @@ fn repairing() -> Session {
     s
 }
 
-fn copy(s: &mut Session, after: Option<u64>) -> Option<Stretch> {
+fn copy(s: &mut Session, after: Option<u64>) -> Option<CopyBatch> {
     let decision = s.begin_copy(NOW, after);
     take(s, decision).unwrap()
 }
@@ -72,7 +72,7 @@ fn copy(s: &mut Session, after: Option<u64>) -> Option<Stretch> {
 /// Copies all that is to be copied, in one turn.
 fn copy_all(s: &mut Session) {
     let mut after = None;
-    while let Some(Stretch { grant, parts }) = copy(s, after) {
+    while let Some(CopyBatch { grant, parts }) = copy(s, after) {
         store(s, &grant, grant.first_number, parts[0].bytes.get()).unwrap();
         after = Some(grant.attempt);
     }
@@ -92,13 +92,13 @@ fn a_file_without_its_digest_is_kept_and_nobody_gets_it() {
         assert_eq!(s.next_job(), Some((NOW.plus_ms(REPAIR_MS), Job::Expire)));
         assert!(s.status().answer.is_ok() && s.is_damaged().is_ok());
         for refused in [s.probe(NOW).answer, s.complete(NOW).answer, s.begin(NOW, begin(0, PART)).answer.map(|_| ())] {
-            assert!(matches!(refused, Err(Refusal::Damaged { .. })), "{refused:?}");
+            assert!(matches!(refused, Err(ApiError::Damaged { .. })), "{refused:?}");
         }
-        assert!(matches!(s.no_object(), Refusal::Damaged { .. }));
+        assert!(matches!(s.no_object(), ApiError::Damaged { .. }));
         let change = s.expire_if_due(NOW.plus_ms(REPAIR_MS)).unwrap();
         s.apply(change);
         assert_eq!((s.progress.phase, s.outbox.last().unwrap().kind), (Phase::Failed, EventKind::Failed));
-        assert!(s.is_unwanted() && matches!(s.next_job(), Some((_, Job::Free))));
+        assert!(s.is_unwanted() && matches!(s.next_job(), Some((_, Job::Cleanup))));
     }
 }
 
@@ -147,13 +147,16 @@ fn a_running_sha256_tells_at_the_last_chunk_and_the_object_is_put_together_all_t
     let last = Commit { sha256_so_far: state, ..commit(grant.attempt, vec![receipt(grant.first_number, 5)]) };
     for _ in 0..2 {
         let told = count(&mut s, &last);
-        assert!(matches!(told, Err(Refusal::FileDigestMismatch { kept: true, .. })), "said again where it is repeated");
+        assert!(
+            matches!(told, Err(ApiError::FileDigestMismatch { kept: true, .. })),
+            "said again where it is repeated"
+        );
     }
     assert_eq!(s.progress.phase, Phase::Completing);
     assemble(&mut s, 7);
     assert_eq!(s.progress.phase, Phase::Damaged, "though its CRC is right");
     assert!(s.progress.reason.as_ref().unwrap().contains("sha256 e3b0c442"));
-    assert!(matches!(count(&mut s, &last), Err(Refusal::FileDigestMismatch { kept: true, .. })));
+    assert!(matches!(count(&mut s, &last), Err(ApiError::FileDigestMismatch { kept: true, .. })));
 }
 
 #[test]
@@ -163,7 +166,7 @@ fn it_is_put_together_anew_from_what_is_sent_and_what_is_copied() {
     assert_eq!((snapshot.phase, snapshot.plan.mode, snapshot.uploaded_bytes), (Phase::Open, Mode::Parallel, bytes(0)));
     assert_eq!((missing(&s), s.next_job()), (vec![(PART, 2 * PART)], Some((NOW, Job::Copy))));
     assert!(
-        matches!(s.complete(NOW).answer, Err(Refusal::Incomplete { missing_bytes: Some(n), .. }) if n == bytes(PART))
+        matches!(s.complete(NOW).answer, Err(ApiError::Incomplete { missing_bytes: Some(n), .. }) if n == bytes(PART))
     );
     let grant = start(&mut s, PART, PART).unwrap();
     assert_eq!((grant.key.clone(), grant.multipart_id.as_deref()), (format!("{}.1", s.birth.key), Some("anew")));
@@ -172,8 +175,8 @@ fn it_is_put_together_anew_from_what_is_sent_and_what_is_copied() {
     assert!(s.complete(NOW).answer.is_ok(), "the client has sent all that it has to");
     let stretch = copy(&mut s, None).unwrap();
     assert_eq!(stretch.grant.key, grant.key);
-    let object = PieceObject { key: s.birth.key.clone(), etag: "etag".to_owned() };
-    assert_eq!(stretch.parts[0].runs, [Run { object, from: bytes(0), bytes: bytes(PART) }]);
+    let object = PartialObject { key: s.birth.key.clone(), etag: "etag".to_owned() };
+    assert_eq!(stretch.parts[0].runs, [SourceRange { object, from: bytes(0), bytes: bytes(PART) }]);
     store(&mut s, &stretch.grant, stretch.grant.first_number, PART).unwrap();
     let change = s.copy_asked_for(NOW);
     s.apply(change);
@@ -219,7 +222,7 @@ fn attempts_of_before_count_for_nothing_and_end_nothing() {
         repair(&mut s, &[again(0, 1)]).unwrap();
         for attempt in [stale.attempt, stale.attempt + 1] {
             let late = commit(attempt, vec![receipt(1, PART)]);
-            assert!(matches!(count(&mut s, &late), Err(Refusal::Superseded { .. })));
+            assert!(matches!(count(&mut s, &late), Err(ApiError::Superseded { .. })));
             let gone = Release { attempt, reason: ReleaseReason::MultipartGone };
             let decision = s.release(NOW, gone);
             take(&mut s, decision).unwrap();
@@ -250,22 +253,22 @@ fn asked_again_it_gives_more_to_the_client_and_takes_back_nothing() {
 fn ranges_are_of_the_file_and_only_damaged_uploads_are_repaired() {
     let mut s = damaged(Mode::Parallel);
     for range in [again(0, FILE + 1), again(FILE, FILE + 1), again(5, 5), again(6, 5)] {
-        assert!(matches!(repair(&mut s, &[range]), Err(Refusal::BadRequest { field, .. }) if field == "ranges"));
+        assert!(matches!(repair(&mut s, &[range]), Err(ApiError::BadRequest { field, .. }) if field == "ranges"));
         assert!(s.next_repair_key(&[range]).is_err());
     }
     let without = s.repair(NOW, &[again(0, 1)], limits(), None);
-    assert!(matches!(without.answer, Err(Refusal::StorageUnavailable { .. })) && without.change.is_none());
+    assert!(matches!(without.answer, Err(ApiError::StorageUnavailable { .. })) && without.change.is_none());
     let small = Limits { max_chunk_bytes: bytes(1), ..limits() };
     let too_large = s.repair(NOW, &[again(0, 1)], small, Some("anew"));
-    assert!(matches!(too_large.answer, Err(Refusal::UploadTooLarge { .. })));
+    assert!(matches!(too_large.answer, Err(ApiError::UploadTooLarge { .. })));
     assert_eq!(s.next_repair_key(&[again(0, 1)]), Ok(format!("{}.1", s.birth.key)));
     for (mut other, phase) in [(kept(Mode::Parallel), Phase::Open), (whole(Mode::Sequential), Phase::Completing)] {
-        assert_eq!(repair(&mut other, &[again(0, 1)]), Err(Refusal::NotDamaged { phase }));
-        assert_eq!(other.is_damaged(), Err(Refusal::NotDamaged { phase }));
+        assert_eq!(repair(&mut other, &[again(0, 1)]), Err(ApiError::NotDamaged { phase }));
+        assert_eq!(other.is_damaged(), Err(ApiError::NotDamaged { phase }));
     }
     let decision = s.cancel(NOW, DeleteRight::Unfinished);
     take(&mut s, decision).unwrap();
-    assert!(matches!(repair(&mut s, &[again(0, 1)]), Err(Refusal::UploadGone { phase: Phase::Aborted, .. })));
+    assert!(matches!(repair(&mut s, &[again(0, 1)]), Err(ApiError::UploadGone { phase: Phase::Aborted, .. })));
 }
 
 #[test]
@@ -290,7 +293,10 @@ fn a_client_may_send_what_is_to_be_copied() {
     let mut s = repairing();
     let copying = copy(&mut s, None).unwrap();
     let client = start(&mut s, 0, PART).unwrap();
-    assert!(matches!(store(&mut s, &copying.grant, copying.grant.first_number, PART), Err(Refusal::Superseded { .. })));
+    assert!(matches!(
+        store(&mut s, &copying.grant, copying.grant.first_number, PART),
+        Err(ApiError::Superseded { .. })
+    ));
     let next = copy(&mut s, Some(copying.grant.attempt)).unwrap();
     assert_eq!(next.parts[0].runs[0].from, bytes(2 * PART), "whoever copies leaves it to the client");
     store(&mut s, &client, client.first_number, PART).unwrap();
@@ -342,12 +348,12 @@ fn it_expires_as_any_upload_and_what_is_stored_is_read_back() {
     let mut s = repairing();
     assert_eq!(s.expires_at(), NOW.plus_ms(DAY_MS));
     let written = serde_json::to_value(&s.progress).unwrap();
-    assert_eq!(serde_json::from_value::<Progress>(written).unwrap(), s.progress);
+    assert_eq!(serde_json::from_value::<UploadState>(written).unwrap(), s.progress);
     let grant = start(&mut s, PART, PART).unwrap();
-    let Content::Lanes(lanes) = &s.content else { panic!("chunks in any order") };
-    let rows = [(1, lanes.lane(1))].into_iter();
-    let restored = Lanes::of_upload(&s.birth, &s.progress, rows, std::iter::empty());
-    assert_eq!(restored, *lanes);
+    let Content::Parallel(parallel_chunks) = &s.content else { panic!("chunks in any order") };
+    let rows = [(1, parallel_chunks.lane(1))].into_iter();
+    let restored = ParallelChunks::of_upload(&s.birth, &s.progress, rows, std::iter::empty());
+    assert_eq!(restored, *parallel_chunks);
     store(&mut s, &grant, grant.first_number, PART).unwrap();
     let change = s.expire_if_due(NOW.plus_ms(DAY_MS)).unwrap();
     s.apply(change);

@@ -19,7 +19,7 @@ fn three_parts_in_two_chunks() {
     assert_eq!(s.next_job(), Some((NOW, Job::Assemble)));
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
     s.apply(change);
-    assert_eq!((s.progress.phase, s.next_job()), (Phase::Completed, Some((NOW, Job::Tell))));
+    assert_eq!((s.progress.phase, s.next_job()), (Phase::Completed, Some((NOW, Job::EnqueueEvent))));
     assert_eq!(s.object().unwrap().etag, "etag");
 }
 
@@ -45,18 +45,18 @@ fn chunks_that_do_not_fit() {
     store(&mut s, &grant, 1, PART).unwrap();
     let uploaded_bytes = bytes(PART);
     for (offset, length, expected) in [
-        (0, PART, Refusal::OffsetMismatch { uploaded_bytes }),
-        (PART + 1, 1, Refusal::OffsetMismatch { uploaded_bytes }),
-        (2 * PART, 5, Refusal::OffsetMismatch { uploaded_bytes }),
-        (PART, PART + 6, Refusal::BeyondDeclaredLength { file_bytes: bytes(2 * PART + 5), uploaded_bytes }),
-        (PART, (1 << 53) - 1, Refusal::BeyondDeclaredLength { file_bytes: bytes(2 * PART + 5), uploaded_bytes }),
+        (0, PART, ApiError::OffsetMismatch { uploaded_bytes }),
+        (PART + 1, 1, ApiError::OffsetMismatch { uploaded_bytes }),
+        (2 * PART, 5, ApiError::OffsetMismatch { uploaded_bytes }),
+        (PART, PART + 6, ApiError::BeyondDeclaredLength { file_bytes: bytes(2 * PART + 5), uploaded_bytes }),
+        (PART, (1 << 53) - 1, ApiError::BeyondDeclaredLength { file_bytes: bytes(2 * PART + 5), uploaded_bytes }),
     ] {
         let decision = s.begin(NOW, begin(offset, length));
         assert_eq!(decision.answer, Err(expected), "{offset}+{length}");
         assert!(decision.change.is_none(), "a refused chunk changes nothing");
     }
-    let decision = s.begin(NOW, Begin { file_bytes: Some(bytes(2 * PART)), ..begin(PART, PART) });
-    assert!(matches!(decision.answer, Err(Refusal::InconsistentLength { .. })));
+    let decision = s.begin(NOW, BeginAppend { file_bytes: Some(bytes(2 * PART)), ..begin(PART, PART) });
+    assert!(matches!(decision.answer, Err(ApiError::InconsistentLength { .. })));
     assert!(start(&mut s, PART, PART + 5).is_ok(), "to the very end, across a boundary");
 }
 
@@ -67,7 +67,7 @@ fn a_takeover_gets_fresh_part_numbers_and_the_old_writer_is_refused() {
     store(&mut s, &old, 1, PART).unwrap(); // and has been given number 2
     let new = start(&mut s, PART, 2 * PART).unwrap();
     assert_eq!(new.first_number, 3, "number 2 may still arrive in R2 at any time");
-    assert_eq!(store(&mut s, &old, 2, PART), Err(Refusal::Superseded { uploaded_bytes: bytes(PART) }));
+    assert_eq!(store(&mut s, &old, 2, PART), Err(ApiError::Superseded { uploaded_bytes: bytes(PART) }));
     assert_eq!(store(&mut s, &new, 3, PART).unwrap().next_number, Some(4));
     assert_eq!(store(&mut s, &new, 4, PART).unwrap().phase, Phase::Completing);
 }
@@ -104,14 +104,14 @@ fn receipts_that_were_not_granted_count_nothing() {
 #[test]
 fn a_checksummed_chunk_counts_as_a_whole() {
     let mut s = session(3 * PART);
-    let decision = s.begin(NOW, Begin { whole: true, ..begin(0, 2 * PART) });
+    let decision = s.begin(NOW, BeginAppend { whole: true, ..begin(0, 2 * PART) });
     let grant = take(&mut s, decision).unwrap();
     assert_eq!((grant.first_number, grant.reserved), (1, 2));
     let decision = s.commit(NOW, &commit(grant.attempt, vec![receipt(1, PART), receipt(2, PART)]));
     let committed = take(&mut s, decision).unwrap();
     assert_eq!((committed.uploaded_bytes, committed.next_number), (bytes(2 * PART), None));
     // One that is given up burns its numbers, and only those.
-    let decision = s.begin(NOW, Begin { whole: true, ..begin(2 * PART, PART) });
+    let decision = s.begin(NOW, BeginAppend { whole: true, ..begin(2 * PART, PART) });
     let given_up = take(&mut s, decision).unwrap();
     let decision = s.release(NOW, Release { attempt: given_up.attempt, reason: ReleaseReason::GaveUp });
     take(&mut s, decision).unwrap();
@@ -126,7 +126,7 @@ fn a_probe_ends_the_running_append() {
     let decision = s.probe(NOW);
     take(&mut s, decision).unwrap();
     assert_eq!(s.uploaded_bytes(), bytes(PART));
-    assert!(matches!(store(&mut s, &grant, 2, PART), Err(Refusal::Superseded { .. })));
+    assert!(matches!(store(&mut s, &grant, 2, PART), Err(ApiError::Superseded { .. })));
     assert!(s.probe(NOW).change.is_none(), "there is none to end now");
     assert_eq!(start(&mut s, PART, PART).unwrap().first_number, 3);
 }
@@ -146,7 +146,7 @@ fn short_of_numbers(spare: u16) -> Session {
     s
 }
 
-fn begin_at(s: &mut Session, now: UnixMs, begin: Begin) -> Result<Grant, Refusal> {
+fn begin_at(s: &mut Session, now: UnixMs, begin: BeginAppend) -> Result<WriteLease, ApiError> {
     let decision = s.begin(now, begin);
     take(s, decision)
 }
@@ -181,7 +181,7 @@ fn fresh_numbers_are_taken_while_there_are_spare_ones_and_then_those_whose_write
 #[test]
 fn numbers_on_which_somebody_may_be_writing_are_passed_over_and_where_none_is_left_one_waits() {
     let mut s = short_of_numbers(0);
-    let begin_whole = Begin { whole: true, ..begin(0, 2 * PART) };
+    let begin_whole = BeginAppend { whole: true, ..begin(0, 2 * PART) };
     let fresh = begin_at(&mut s, NOW, begin_whole).unwrap();
     assert_eq!((fresh.first_number, fresh.reserved), (9_998, 2));
     let writing = begin_at(&mut s, NOW, begin_whole).unwrap();
@@ -192,7 +192,7 @@ fn numbers_on_which_somebody_may_be_writing_are_passed_over_and_where_none_is_le
 
     let mut s = short_of_numbers(0);
     s.progress.writers.add(7, 1..=9_998, NOW);
-    let pending = Refusal::WritersPending { uploaded_bytes: bytes(0), retry_after_seconds: 90 };
+    let pending = ApiError::WritersPending { uploaded_bytes: bytes(0), retry_after_seconds: 90 };
     if let Some(lease) = &mut s.progress.lease {
         lease.numbers_before = MAX_PART_NUMBER;
     }
@@ -219,7 +219,7 @@ fn an_attempt_stops_before_a_number_on_which_somebody_else_may_be_writing() {
 #[test]
 fn nothing_is_added_behind_the_end_and_what_lies_before_it_is_a_repetition_where_it_is_named_by_its_range() {
     let mut s = session(PART + 5);
-    let by_range = |offset, length| Begin { named: Named::ByRange, ..begin(offset, length) };
+    let by_range = |offset, length| BeginAppend { named: Named::ByRange, ..begin(offset, length) };
     let grant = start(&mut s, 0, PART + 5).unwrap();
     store(&mut s, &grant, 1, PART).unwrap();
     assert!(s.repeats_what_counts(by_range(0, PART)) && s.repeats_what_counts(by_range(7, 9)));
@@ -231,15 +231,15 @@ fn nothing_is_added_behind_the_end_and_what_lies_before_it_is_a_repetition_where
     assert_eq!(s.progress.phase, Phase::Completing);
     assert!(s.repeats_what_counts(by_range(PART, 5)) && s.repeats_what_counts(by_range(0, PART + 5)));
     assert_eq!(s.part_of_repetition(by_range(PART, 5)), Some(bytes(PART + 5)));
-    let other_length = Begin { file_bytes: Some(bytes(PART)), ..by_range(0, PART) };
+    let other_length = BeginAppend { file_bytes: Some(bytes(PART)), ..by_range(0, PART) };
     assert!(!s.repeats_what_counts(other_length));
     let (file_bytes, uploaded_bytes) = (bytes(PART + 5), bytes(PART + 5));
     for (offset, length, expected) in [
-        (PART + 5, 1, Refusal::BeyondDeclaredLength { file_bytes, uploaded_bytes }),
-        (PART, 6, Refusal::BeyondDeclaredLength { file_bytes, uploaded_bytes }),
-        (PART, 5, Refusal::OffsetMismatch { uploaded_bytes }),
-        (0, PART, Refusal::OffsetMismatch { uploaded_bytes }),
-        (PART + 6, 1, Refusal::OffsetMismatch { uploaded_bytes }),
+        (PART + 5, 1, ApiError::BeyondDeclaredLength { file_bytes, uploaded_bytes }),
+        (PART, 6, ApiError::BeyondDeclaredLength { file_bytes, uploaded_bytes }),
+        (PART, 5, ApiError::OffsetMismatch { uploaded_bytes }),
+        (0, PART, ApiError::OffsetMismatch { uploaded_bytes }),
+        (PART + 6, 1, ApiError::OffsetMismatch { uploaded_bytes }),
     ] {
         assert_eq!(s.begin(NOW, begin(offset, length)).answer, Err(expected), "{offset}+{length}");
     }
@@ -275,14 +275,14 @@ fn a_declared_sha256_is_verified_before_the_object_is_made() {
         if right {
             assert_eq!(answer.unwrap().phase, Phase::Completing);
         } else {
-            assert_eq!(answer, Err(Refusal::FileDigestMismatch { actual: format!("sha256 {declared}"), kept: false }));
-            assert_eq!((s.progress.phase, s.next_job().unwrap().1), (Phase::Failed, Job::Free));
+            assert_eq!(answer, Err(ApiError::FileDigestMismatch { actual: format!("sha256 {declared}"), kept: false }));
+            assert_eq!((s.progress.phase, s.next_job().unwrap().1), (Phase::Failed, Job::Cleanup));
         }
     }
 }
 
 /// An attempt that is taken over, or gives up, each time before anything counts.
-fn interrupted(s: &mut Session, now: UnixMs) -> Result<Grant, Refusal> {
+fn interrupted(s: &mut Session, now: UnixMs) -> Result<WriteLease, ApiError> {
     let decision = s.begin(now, begin(0, PART));
     take(s, decision)
 }
@@ -293,12 +293,12 @@ fn two_clients_cannot_starve_each_other() {
     for _ in 0..4 {
         interrupted(&mut s, NOW).unwrap(); // three takeovers in a row, for nothing
     }
-    let busy = Refusal::Busy { uploaded_bytes: ByteCount::ZERO, retry_after_seconds: 5 };
+    let busy = ApiError::Busy { uploaded_bytes: ByteCount::ZERO, retry_after_seconds: 5 };
     assert_eq!(interrupted(&mut s, NOW), Err(busy));
     let decision = s.probe(NOW);
     assert!(decision.change.is_none(), "asking where to go on does not interrupt it either");
     interrupted(&mut s, NOW.plus_ms(5_000)).unwrap();
-    let busy = Refusal::Busy { uploaded_bytes: ByteCount::ZERO, retry_after_seconds: 10 };
+    let busy = ApiError::Busy { uploaded_bytes: ByteCount::ZERO, retry_after_seconds: 10 };
     assert_eq!(interrupted(&mut s, NOW.plus_ms(5_000)), Err(busy), "and the protection grows");
     let attempt = s.progress.lease.unwrap().attempt;
     let decision = s.commit(NOW, &commit(attempt, vec![receipt(5, PART)]));
@@ -313,7 +313,7 @@ fn asking_before_taking_over_is_a_takeover_too() {
         take(&mut s, decision).unwrap();
         interrupted(&mut s, NOW).unwrap();
     }
-    assert!(matches!(interrupted(&mut s, NOW), Err(Refusal::Busy { .. })));
+    assert!(matches!(interrupted(&mut s, NOW), Err(ApiError::Busy { .. })));
 }
 
 #[test]
@@ -391,7 +391,7 @@ fn a_rest_too_large_for_a_row_is_announced_before_it_is_written() {
     count(&mut s, &rest(grant.attempt, MAX_ROW_SEGMENT_BYTES + 1)).unwrap();
     let change = s.end(NOW, Phase::Expired, EventKind::Expired, None);
     s.apply(change);
-    assert_eq!(s.next_job().unwrap().1, Job::Free);
+    assert_eq!(s.next_job().unwrap().1, Job::Cleanup);
 }
 
 #[test]
@@ -399,7 +399,7 @@ fn what_arrived_behind_the_last_part_of_a_broken_chunk_counts() {
     let mut s = session(2 * PART);
     let grant = start(&mut s, 0, 100).unwrap();
     assert_eq!(count(&mut s, &rest(grant.attempt, 60)).unwrap().uploaded_bytes, bytes(60));
-    let decision = s.begin(NOW, Begin { whole: true, ..begin(60, 100) });
+    let decision = s.begin(NOW, BeginAppend { whole: true, ..begin(60, 100) });
     let grant = take(&mut s, decision).unwrap();
     assert!(count(&mut s, &rest(grant.attempt, 60)).is_err(), "unless it counts only as a whole");
     assert_eq!(count(&mut s, &rest(grant.attempt, 100)).unwrap().uploaded_bytes, bytes(160));
@@ -425,13 +425,13 @@ fn rests_that_were_not_granted_count_nothing() {
     assert!(count(&mut s, &rest(grant.attempt, 101)).is_err(), "longer than granted");
     assert!(count(&mut s, &rest(grant.attempt, 0)).is_err());
     let row = |length| Commit {
-        rest: Some(Rest { bytes: bytes(length), place: SegmentPlace::Row }),
+        rest: Some(Remainder { bytes: bytes(length), place: SegmentPlace::Row }),
         ..rest(grant.attempt, 1)
     };
     assert!(count(&mut s, &row(100)).is_ok());
     let grant = start(&mut s, PART + 100, MAX_ROW_SEGMENT_BYTES + 1).unwrap();
     let row = Commit {
-        rest: Some(Rest { bytes: bytes(MAX_ROW_SEGMENT_BYTES + 1), place: SegmentPlace::Row }),
+        rest: Some(Remainder { bytes: bytes(MAX_ROW_SEGMENT_BYTES + 1), place: SegmentPlace::Row }),
         ..rest(grant.attempt, 1)
     };
     assert!(count(&mut s, &row).is_err(), "too large for a row");
@@ -451,9 +451,9 @@ fn a_writer_of_earlier_sizes_counts_nothing_under_later_ones() {
     assert_eq!(old.plan.part_bytes, bytes(6 * MIB));
     let new = start(&mut s, 0, 10_000_000).unwrap();
     assert_eq!((new.plan.part_bytes, new.first_number), (bytes(10_000_000), 2));
-    assert!(matches!(store(&mut s, &old, 1, 6 * MIB), Err(Refusal::Superseded { .. })));
+    assert!(matches!(store(&mut s, &old, 1, 6 * MIB), Err(ApiError::Superseded { .. })));
     store(&mut s, &new, 2, 10_000_000).unwrap();
-    assert!(matches!(store(&mut s, &old, 1, 6 * MIB), Err(Refusal::Superseded { .. })));
+    assert!(matches!(store(&mut s, &old, 1, 6 * MIB), Err(ApiError::Superseded { .. })));
     let next = start(&mut s, 10_000_000, 6 * MIB).unwrap();
     assert_eq!(next.plan.part_bytes, bytes(10_000_000), "something counts: the sizes stay");
 }
@@ -462,8 +462,8 @@ fn a_writer_of_earlier_sizes_counts_nothing_under_later_ones() {
 fn neither_a_whole_file_nor_a_piece_of_a_body_shows_the_size_of_chunks() {
     let mut s = guessed(3 * PART - 1);
     assert_eq!(start(&mut s, 0, 3 * PART - 1).unwrap().plan.part_bytes, bytes(PART));
-    let link = Link { after: None, more: true };
-    let decision = s.begin(NOW, Begin { link, ..begin(0, 6 * MIB) });
+    let link = Continuation { after: None, more: true };
+    let decision = s.begin(NOW, BeginAppend { link, ..begin(0, 6 * MIB) });
     assert_eq!(take(&mut s, decision).unwrap().plan.part_bytes, bytes(PART));
     assert_eq!(start(&mut s, 0, 6 * MIB).unwrap().plan.part_bytes, bytes(6 * MIB));
     assert_eq!(start(&mut s, 0, 3 * PART - 1).unwrap().plan.part_bytes, bytes(6 * MIB), "what was seen last holds");
@@ -474,7 +474,7 @@ fn a_chunk_with_a_checksum_is_stored_as_one_part() {
     let mut birth = birth(Mode::Sequential, 6 * PART);
     birth.plan.chunk_bytes = bytes(2 * PART);
     let mut s = Session::create(birth).unwrap();
-    let decision = s.begin(NOW, Begin { whole: true, ..begin(0, 2 * PART) });
+    let decision = s.begin(NOW, BeginAppend { whole: true, ..begin(0, 2 * PART) });
     let grant = take(&mut s, decision).unwrap();
     assert_eq!((grant.plan.part_bytes, grant.reserved), (bytes(2 * PART), 1));
     store(&mut s, &grant, 1, 2 * PART).unwrap();
@@ -488,9 +488,12 @@ fn a_deleted_object_takes_no_more_bytes() {
     store(&mut s, &grant, 1, PART).unwrap();
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
     s.apply(change);
-    assert!(matches!(start(&mut s, 0, PART), Err(Refusal::OffsetMismatch { .. })));
+    assert!(matches!(start(&mut s, 0, PART), Err(ApiError::OffsetMismatch { .. })));
     let decision = s.cancel(NOW, DeleteRight::Completed);
     take(&mut s, decision).unwrap();
-    assert!(matches!(start(&mut s, PART, 1), Err(Refusal::UploadGone { .. })));
-    assert!(matches!(s.declare(NOW, bytes(PART), None, Completion::WhenWhole).answer, Err(Refusal::UploadGone { .. })));
+    assert!(matches!(start(&mut s, PART, 1), Err(ApiError::UploadGone { .. })));
+    assert!(matches!(
+        s.declare(NOW, bytes(PART), None, Completion::WhenWhole).answer,
+        Err(ApiError::UploadGone { .. })
+    ));
 }

@@ -80,6 +80,6 @@ fn a_slice_is_asked_for_again_after_a_while() {
     let change = s.slice_asked_for(NOW);
     s.apply(change);
     assert_eq!(s.next_job(), Some((NOW.plus_ms(60_000), Job::Verify)));
-    assert!(matches!(s.begin(NOW, begin(0, CHUNK)).answer, Err(Refusal::OffsetMismatch { .. })));
-    assert_eq!(s.cancel(NOW, DeleteRight::Completed).answer, Err(Refusal::Completing));
+    assert!(matches!(s.begin(NOW, begin(0, CHUNK)).answer, Err(ApiError::OffsetMismatch { .. })));
+    assert_eq!(s.cancel(NOW, DeleteRight::Completed).answer, Err(ApiError::Completing));
 }

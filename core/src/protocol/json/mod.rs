@@ -1,0 +1,12 @@
+//! Our own protocol: JSON about uploads, plain bytes for chunks, RFC 9457 problem documents for errors.
+
+pub mod presigned;
+
+mod init;
+mod render;
+mod repair;
+mod request;
+
+pub(super) use render::names;
+pub use render::{event, problem, reply};
+pub use request::parse;
