@@ -1,17 +1,15 @@
 // `node bench/main.ts [--quick] [--only TEXT[|TEXT…]] [--rounds N]`, as `cargo xtask bench` calls it: measures, prints the tables,
 // and writes target/bench/report.json, report.md and ratios.svg.
 
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { repositoryRoot } from "../tests/support/wrangler_config.ts";
 import { load, machine } from "./machine.ts";
-import { manyParts } from "./many_parts.ts";
 import { measure } from "./measure.ts";
-import { peers } from "./peers.ts";
 import { plot } from "./plot.ts";
-import { bill, manyPartsText, orientation, type Report, startUpText, table } from "./report.ts";
+import { bill, type Report, startUpText, table } from "./report.ts";
 import { startFloor, startOurs } from "./servers.ts";
 import { startUp } from "./start_up.ts";
 import { workloads } from "./workloads.ts";
@@ -28,7 +26,7 @@ const wanted = (name: string) => values.only.split("|").some((text) => name.incl
 
 // First, while nothing else runs.
 const ready = await startUp(join(repositoryRoot, "build/index_bg.wasm"));
-const report: Report = { machine: machine(), workloads: [], manyParts: null, peers: [], startUp: ready };
+const report: Report = { machine: machine(), workloads: [], startUp: ready };
 const chosen = workloads(values.quick).filter(({ name }) => wanted(name));
 for (const workload of chosen) {
   // Servers of its own, since what one workload leaves in memory would be measured with the next.
@@ -38,12 +36,6 @@ for (const workload of chosen) {
   report.workloads.push(measured);
   console.log(table([measured]).split("\n").at(-1));
   await Promise.all([mine.stop(), bare.stop()]);
-}
-if (wanted("many parts")) {
-  report.manyParts = await manyParts(values.quick ? 500 : 10_000);
-}
-if (wanted("@tus/server") && existsSync(join(repositoryRoot, "bench/peers/node_modules"))) {
-  report.peers = await peers(values.quick);
 }
 report.machine.load.after = load();
 
@@ -57,10 +49,6 @@ const text = [
   table(report.workloads),
   "",
   bill(report.workloads),
-  "",
-  report.manyParts === null ? "" : manyPartsText(report.manyParts),
-  "",
-  report.peers.length === 0 ? "" : orientation(report.peers),
   "",
 ].join("\n");
 const folder = join(repositoryRoot, "target/bench");

@@ -11,32 +11,11 @@ const TIB = 2 ** 40;
 export type Report = {
   machine: Machine;
   workloads: Measured[];
-  manyParts: ManyParts | null;
-  peers: Peer[];
   startUp: StartUp;
 };
 
 /** How large the Worker is, and how long V8 takes to have it ready, in milliseconds. */
 export type StartUp = { wasmBytes: number; gzippedBytes: number; compileMs: Spread; instantiateMs: Spread };
-
-/** A server beside us, for orientation. */
-export type Peer = { name: string; workload: string; speed: Spread };
-
-/** What one chunk of one part costs, early and late in a file of very many. */
-export type ManyParts = {
-  parts: number;
-  partBytes: number;
-  /** How long a chunk took in the first and the last tenth, in milliseconds: medians. */
-  firstTenthMs: number;
-  lastTenthMs: number;
-  /** How long it took from the last chunk's answer until the object was there. */
-  completionMs: number;
-  /** Object requests and rows written per chunk, in each tenth of the file. */
-  objectRequestsPerChunk: number[];
-  rowsWrittenPerChunk: number[];
-  /** The most rows read for one chunk, on average over a tenth. */
-  rowsReadPerChunk: number[];
-};
 
 export function table(workloads: Measured[]): string {
   const lines = workloads.map((row) => {
@@ -62,26 +41,9 @@ export function bill(workloads: Measured[]): string {
   return [`| per upload | ${KINDS.join(" | ")} |`, `|---|${KINDS.map(() => "---|").join("")}`, ...rows].join("\n");
 }
 
-export function orientation(peers: Peer[]): string {
-  const rows = peers.map(({ name, workload, speed }) => `| ${name} | ${workload} | ${figure(speed.median, 0)} |`);
-  return ["| server | workload | MiB/s |", "|---|---|---|", ...rows].join("\n");
-}
-
 export function startUpText({ wasmBytes, gzippedBytes, compileMs, instantiateMs }: StartUp): string {
   const ms = ({ median, min, max }: Spread) => `${median.toFixed(1)} ms (${min.toFixed(1)}–${max.toFixed(1)})`;
   return `Start-up: ${wasmBytes} bytes of wasm, ${gzippedBytes} gzipped; compiled in ${ms(compileMs)}, instantiated in ${ms(instantiateMs)}.`;
-}
-
-export function manyPartsText(many: ManyParts): string {
-  const list = (numbers: number[]) => numbers.map((number) => number.toFixed(2)).join(" ");
-  return [
-    `${many.parts} parts of ${many.partBytes} bytes, one chunk each; medians per chunk:`,
-    `${many.firstTenthMs.toFixed(2)} ms in the first tenth, ${many.lastTenthMs.toFixed(2)} ms in the last;`,
-    `whole ${many.completionMs.toFixed(0)} ms after the last chunk.`,
-    `Object requests per chunk, by tenth: ${list(many.objectRequestsPerChunk)}`,
-    `Rows written per chunk, by tenth:    ${list(many.rowsWrittenPerChunk)}`,
-    `Rows read per chunk, by tenth:       ${list(many.rowsReadPerChunk)}`,
-  ].join("\n");
 }
 
 /** What a TiB in uploads like these costs. */

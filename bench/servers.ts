@@ -58,21 +58,6 @@ export async function startFloor(): Promise<Server> {
   return { http, meter, stop };
 }
 
-/** Another server, a Node program that is given a port and a folder. */
-export async function startPeer(store: "file" | "s3"): Promise<Server> {
-  const state = mkdtempSync(join(tmpdir(), "quayside-peer-"));
-  const port = await freePort();
-  const program = join(repositoryRoot, "bench/peers/tus_server.mjs");
-  const group = await started(state, [program, store, String(port), state, String(await freePort())], port);
-  const http = new Http(`http://127.0.0.1:${port}`);
-  const stop = async () => {
-    http.close();
-    await group.terminate();
-    rmSync(state, { recursive: true, force: true });
-  };
-  return { http, meter: new ProcessMeter([]), stop };
-}
-
 /** The workerd processes that have come since. */
 function since(before: Set<number>): number[] {
   return [...descendants("workerd")].filter((pid) => !before.has(pid));

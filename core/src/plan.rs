@@ -14,13 +14,13 @@ use crate::units::{ByteCount, MIB};
 pub const MAX_PART_NUMBER: u16 = 10_000;
 
 /// The most parts that a sequential upload may need. The other 2,000 numbers are spare: an attempt takes a fresh one while there are.
-pub const MAX_PLANNED_PARTS: u64 = if cfg!(feature = "small-parts") { 10_000 } else { 8_000 };
+pub const MAX_PLANNED_PARTS: u64 = 8_000;
 
 /// R2's smallest part (the last one may be smaller): 5 MiB.
-pub const MIN_PART_BYTES: u64 = if cfg!(feature = "small-parts") { 1024 } else { 5 * MIB };
+pub const MIN_PART_BYTES: u64 = 5 * MIB;
 
 /// Where a file needs larger parts, they grow in steps of this.
-const PART_STEP_BYTES: u64 = if cfg!(feature = "small-parts") { 1024 } else { MIB };
+const PART_STEP_BYTES: u64 = MIB;
 
 /// The size that parts have where nothing asks for another: 8 MiB. A cut connection costs at most one part, and
 /// 8,000 of them hold 62.5 GiB.

@@ -5,8 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Reply } from "../support/http.ts";
 import { breathe, call, problemOf } from "./calls.ts";
-import { taken } from "./protocols.ts";
 import type { Incarnation, Job } from "./job.ts";
+import { taken } from "./protocols.ts";
 import { type Chunk, put } from "./put.ts";
 import type { Random } from "./random.ts";
 import { ask, NobodyAnswers, type Truth } from "./truth.ts";

@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::project::Project;
-use crate::say::{self, Step};
 use crate::{children, setup, worker_build};
 
 /// Linux's folder in memory.
@@ -30,10 +29,6 @@ pub(crate) struct Options {
 pub(crate) fn command(project: &Project, options: &Options) -> Result<ExitCode> {
     setup::for_build(project)?;
     worker_build::build(project)?;
-    worker_build::build_with_small_parts(project)?;
-    if let Err(error) = ensure_peers(project) {
-        say::line(format_args!("without other servers for orientation: {error:#}"));
-    }
     let state = state_folder(project);
     std::fs::create_dir_all(&state)?;
     let mut command = project.command(project.node_bin("node"));
@@ -52,23 +47,4 @@ pub(crate) fn command(project: &Project, options: &Options) -> Result<ExitCode> 
 fn state_folder(project: &Project) -> PathBuf {
     let folder = format!("quayside-bench-{}", std::process::id());
     if Path::new(IN_MEMORY).is_dir() { Path::new(IN_MEMORY).join(folder) } else { project.path("target/bench-state") }
-}
-
-/// The npm packages of the servers beside us; nothing else needs them.
-fn ensure_peers(project: &Project) -> Result<()> {
-    let folder = project.path("bench/peers");
-    if folder.join("node_modules/.package-lock.json").exists() {
-        return Ok(());
-    }
-    let step = Step::begin("npm ci in bench/peers");
-    let mut command = project.bare_command("npm");
-    command.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(folder);
-    let finished = children::run_capturing(&command, |_, line| step.detail(line))?;
-    if finished.status.success() {
-        step.done("");
-        Ok(())
-    } else {
-        step.failed("");
-        anyhow::bail!("{}", finished.both.lines().next().unwrap_or("npm ci failed"))
-    }
 }

@@ -4,8 +4,8 @@
 //! would otherwise download is given to it by path, so that a build needs no network once set-up is done. Two builds at
 //! once wait for each other, and the second finds nothing left to do.
 //!
-//! There are two more bundles: `build-faults/`, the same Worker with the cargo feature `faults`, for the torture run, and
-//! `build-small-parts/`, for the bench. Each is compiled in a folder of its own, so that building one never makes the other old.
+//! There is another bundle, `build-faults/`: the same Worker with the cargo feature `faults`, which tests can make fail. Each is compiled
+//! in a folder of its own, so that building one never makes the other old.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -24,9 +24,6 @@ const PACKAGE: &str = "quayside";
 
 /// What only a Worker that can be made to fail has in it: the name of a log line.
 const MARK_OF_FAULTS: &str = "fault_injected";
-
-/// What only a Worker that plans small parts has in it: its refusal to serve other machines.
-const MARK_OF_SMALL_PARTS: &str = "built with small parts";
 
 /// The most that the released Worker's wasm may have when it is compressed. The platform takes 3 MB; what size costs is the first
 /// request after a pause, which waits for it to be compiled, some milliseconds.
@@ -54,13 +51,6 @@ const WITH_FAULTS: Bundle = Bundle {
     title: "compiling the Worker with faults to wasm",
 };
 
-const WITH_SMALL_PARTS: Bundle = Bundle {
-    folder: "build-small-parts",
-    features: &["--features", "small-parts"],
-    target_dir: Some("target/small-parts"),
-    title: "compiling the Worker with small parts to wasm",
-};
-
 /// Builds, and says how large the result is.
 pub(crate) fn command(project: &Project) -> Result<()> {
     if build(project)? {
@@ -85,23 +75,14 @@ pub(crate) fn build_with_faults(project: &Project) -> Result<bool> {
     build_bundle(project, &WITH_FAULTS)
 }
 
-/// The same, for the Worker that plans small parts.
-pub(crate) fn build_with_small_parts(project: &Project) -> Result<bool> {
-    build_bundle(project, &WITH_SMALL_PARTS)?;
-    ensure!(
-        has_mark(project, &WITH_SMALL_PARTS, MARK_OF_SMALL_PARTS)?,
-        "{} has no {MARK_OF_SMALL_PARTS} in it",
-        WITH_SMALL_PARTS.folder
-    );
-    Ok(true)
-}
-
-/// Fails where the Worker that is released could be made to fail or plans small parts, or where this could not be told.
+/// Fails where the Worker that is released could be made to fail, or where this could not be told.
 pub(crate) fn release_is_plain(project: &Project) -> Result<()> {
     ensure!(has_mark(project, &WITH_FAULTS, MARK_OF_FAULTS)?, "{} has no {MARK_OF_FAULTS} in it", WITH_FAULTS.folder);
-    for mark in [MARK_OF_FAULTS, MARK_OF_SMALL_PARTS] {
-        ensure!(!has_mark(project, &RELEASE, mark)?, "{} has {mark} in it: no release may", RELEASE.folder);
-    }
+    ensure!(
+        !has_mark(project, &RELEASE, MARK_OF_FAULTS)?,
+        "{} has {MARK_OF_FAULTS} in it: no release may",
+        RELEASE.folder
+    );
     Ok(())
 }
 

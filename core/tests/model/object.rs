@@ -150,7 +150,7 @@ impl Object {
         for SegmentRow { segment, .. } in &self.segments {
             match (segment.place, pieces.last_mut()) {
                 (SegmentPlace::Row, Some(RemainderPiece::Rows { end, .. })) if *end == segment.start => {
-                    *end = segment.end
+                    *end = segment.end;
                 }
                 (SegmentPlace::Row, _) => pieces.push(RemainderPiece::Rows { start: segment.start, end: segment.end }),
                 (SegmentPlace::Object, _) => pieces.push(RemainderPiece::Object {

@@ -184,7 +184,7 @@ pub(super) fn problem(asked: &Asked<'_>, refusal: &ApiError, upload: Option<Uplo
             problem.say("provided-offset", fields::byte_count(asked.head, OFFSET));
         }
         ApiError::InconsistentLength { .. } | ApiError::BeyondDeclaredLength { .. } => {
-            inconsistent_length(&mut problem)
+            inconsistent_length(&mut problem);
         }
         // A length of another type is ignored, so this is one that contradicts its own request.
         ApiError::BadRequest { field, .. } if field == LENGTH_NAME => inconsistent_length(&mut problem),
