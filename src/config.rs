@@ -101,7 +101,7 @@ pub(crate) enum Auth {
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum DeleteCompleted {
     /// Whoever has a token in which the application says so.
-    ReportedPart,
+    Claim,
     /// Any token of its owner that has not expired.
     Owner,
 }
@@ -158,7 +158,7 @@ impl Config {
                 open_bytes: bound(env, "QUOTA_OPEN_BYTES")?,
                 bytes_per_day: bound(env, "QUOTA_BYTES_PER_DAY")?,
             },
-            stalled_after: Duration::from_millis(milliseconds(env, "STALLED_BODY_SECONDS")?),
+            stalled_after: stalled_after(env)?,
             policy: Policy {
                 ttl_ms: upload_ttl(env)?,
                 tombstone_ms: milliseconds(env, "TOMBSTONE_TTL_SECONDS")?,
@@ -193,6 +193,14 @@ impl Config {
     }
 }
 
+fn stalled_after(env: &Env) -> Result<Duration, ApiError> {
+    const NAME: &str = "STALLED_BODY_SECONDS";
+    match milliseconds(env, NAME)? {
+        0 => Err(missing(NAME, "is 0: every body would be refused at once")),
+        stalled_after_ms => Ok(Duration::from_millis(stalled_after_ms)),
+    }
+}
+
 /// What would be promised and could not be kept is refused at each upload.
 fn upload_ttl(env: &Env) -> Result<u64, ApiError> {
     const NAME: &str = "UPLOAD_TTL_SECONDS";
@@ -218,7 +226,7 @@ fn repair_ttl(env: &Env) -> Result<u64, ApiError> {
 
 fn delete_completed(env: &Env) -> Result<DeleteCompleted, ApiError> {
     match text(env, "DELETE_COMPLETED")?.as_str() {
-        "claim" => Ok(DeleteCompleted::ReportedPart),
+        "claim" => Ok(DeleteCompleted::Claim),
         "owner" => Ok(DeleteCompleted::Owner),
         _ => Err(missing("DELETE_COMPLETED", "is neither \"claim\" nor \"owner\"")),
     }

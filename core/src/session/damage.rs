@@ -2,12 +2,15 @@
 //! kept for `Policy::repair_ms`, and never later than the upload's latest end: R2 puts the object together as it is, nobody is told and
 //! nobody gets it, and its client may send again what is wrong (`repairing`), or delete it. When the time is over the upload fails.
 //!
-//! A file of one part is not kept: nothing in it is worth keeping.
+//! A file of one part is not kept: nothing in it is worth keeping. Neither is one that has been repaired [`MAX_REPAIRS`] times in vain.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Phase, Repair, Session, StateChange, UploadState};
 use crate::{api_error::ApiError, event::EventKind, integrity::Crc64Nvme, units::UnixMs};
+
+/// So often a file is put together anew at most. Each time storage copies all that its client does not send, however little that is.
+const MAX_REPAIRS: u32 = 8;
 
 /// What is known of an upload whose file did not have its declared digest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -45,7 +48,8 @@ impl Damage {
 impl Session {
     /// Until when a file is kept that is found to be damaged now; `None` where it is not kept.
     fn damaged_until(&self, now: UnixMs) -> Option<UnixMs> {
-        let is_worth_it = !self.is_put() && self.plan().part_count() > 1;
+        let repairs = self.progress.damage.repair.as_ref().map_or(0, |repair| repair.number);
+        let is_worth_it = !self.is_put() && self.plan().part_count() > 1 && repairs < MAX_REPAIRS;
         let until = now.plus_ms(self.birth.policy.repair_ms).min(self.birth.latest_end());
         (is_worth_it && until > now).then_some(until)
     }

@@ -10,7 +10,8 @@ use upload_core::{
     integrity::{Crc64Nvme, RunningSha256, Sha256State},
     ledger::{Entry, StoredObject},
     outbox::Outbox,
-    plan::{Mode, Plan},
+    plan::{Limits, Mode, Plan},
+    repair::SentAgain,
     session::{
         BeginAppend, Commit, Content, Continuation, DeleteRight, ParallelChunk, ParallelChunks, Policy, Release,
         ReleaseReason, Renew, Segment, Sequence, Session, StoredPart, UploadSpec, UploadState,
@@ -75,7 +76,7 @@ fn read(input: &[u8]) -> Option<Session> {
 fn the_corpus_has_rows_that_can_be_read() {
     let folder = crate::run::corpus().join("session_rows");
     // All of them, so that what is made of them is near to something that can be read.
-    for name in ["open", "completed", "parallel", "verifying", "attached", "deleted"] {
+    for name in ["open", "completed", "parallel", "verifying", "attached", "deleted", "damaged", "repairing"] {
         let rows: Vec<Value> = serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap();
         serde_json::from_value::<UploadSpec>(rows[0].clone()).unwrap_or_else(|error| panic!("{name}: birth: {error}"));
         serde_json::from_value::<UploadState>(rows[1].clone())
@@ -99,6 +100,18 @@ fn ask_everything(session: &Session) {
         let _ = session.assembly_refused(NOW, fault, "no");
     }
     let _ = (session.assembled(NOW, "etag".to_owned(), Crc64Nvme(1)), session.unassembled(NOW, "no".to_owned()));
+    let limits = Limits { max_upload_bytes: ByteCount::MAX, max_chunk_bytes: ByteCount::from(99_614_720) };
+    for to in [1, 5_000_000, 9_007_199_254_740_991] {
+        let again = [SentAgain { from: ByteCount::ZERO, to: ByteCount::new(to).unwrap() }];
+        let decision = session.repair(NOW, &again, limits, Some("anew"));
+        if decision.answer.is_ok() {
+            let mut after = session.clone();
+            after.apply(decision.change);
+            let _ = (after.snapshot(), after.next_job(), after.begin_copy(NOW, None), after.complete(NOW));
+        }
+    }
+    let _ =
+        (session.is_damaged(), session.copy_asked_for(NOW), session.begin_copy(NOW, Some(1)), session.discarded(&[]));
     for length in [0, 1, 5_000_000, 9_007_199_254_740_991] {
         let length = ByteCount::new(length).unwrap();
         for file_bytes in [None, Some(offset), Some(length)] {

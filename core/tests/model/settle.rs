@@ -83,13 +83,12 @@ fn taken_up(uploads: &Uploads, start: &World) -> bool {
             break;
         }
         let action = going_on(&end).or_else(|| {
-            if !end.is_open() || missing(uploads, &end).is_none() {
+            let Some((from, to)) = missing(uploads, &end).filter(|_| end.is_open()) else {
                 return mending(uploads, &end);
-            }
+            };
             if let Some(free) = end.free_at(uploads) {
                 end.let_pass(uploads, free);
             }
-            let (from, to) = missing(uploads, &end)?;
             Some(Action::BeginAppend { worker: Some(0), from, to, whole: false })
         });
         let Some(action) = action else { break };

@@ -1,8 +1,8 @@
 //! Our own protocol: JSON about uploads, plain bytes for chunks, RFC 9457 problem documents for errors.
 
-pub mod presigned;
-
 mod init;
+mod object;
+mod presigned;
 mod render;
 mod repair;
 mod request;

@@ -3,7 +3,10 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::protocol::json::presigned::{read, upload};
+use super::{
+    object::Object,
+    presigned::{read, upload},
+};
 use crate::{
     api_error::ApiError,
     operation::Operation,
@@ -18,7 +21,7 @@ pub(super) const MAX_BODY_BYTES: u32 = 640 * 1024;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Body {
-    ranges: Vec<Range>,
+    ranges: Vec<Object<Range>>,
 }
 
 #[derive(Deserialize)]
@@ -35,7 +38,7 @@ pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
     if ranges.is_empty() || ranges.len() > MAX_RANGES {
         return Err(ApiError::bad_request(FIELD, format!("are not 1 to {MAX_RANGES}")));
     }
-    let named = ranges.into_iter().map(|Range { offset, length }| {
+    let named = ranges.into_iter().map(|Object(Range { offset, length })| {
         let to = offset.checked_add(length).filter(|_| !length.is_zero());
         to.map(|to| SentAgain { from: offset, to })
             .ok_or_else(|| ApiError::bad_request(FIELD, format!("has one at {offset} that is no bytes of any file")))
@@ -94,6 +97,8 @@ mod tests {
             ("", "body"),
             ("[]", "body"),
             (r#"{"ranges":{}}"#, "body"),
+            (r#"{"ranges":[[0,8]]}"#, "body"),
+            (r#"[[{"offset":0,"length":1}]]"#, "body"),
             (r#"{"ranges":[{"offset":0,"length":1}],"a":1}"#, "body"),
             (r#"{"ranges":[{"offset":-1,"length":1}]}"#, "body"),
             (r#"{"ranges":[{"offset":0}]}"#, "body"),

@@ -211,6 +211,20 @@ fn wrong_again_is_damaged_again_and_every_object_goes() {
 }
 
 #[test]
+fn what_is_wrong_again_and_again_fails_in_the_end() {
+    let mut s = damaged(Mode::Parallel);
+    let mut repairs = 0;
+    while s.progress.phase == Phase::Damaged {
+        repair(&mut s, &[again(0, 1)]).unwrap();
+        send(&mut s, 0);
+        copy_all(&mut s);
+        assemble(&mut s, 1);
+        repairs += 1;
+    }
+    assert_eq!((s.progress.phase, repairs, s.progress.damage.discarded.len()), (Phase::Failed, 8, 8));
+}
+
+#[test]
 fn attempts_of_before_count_for_nothing_and_end_nothing() {
     for mode in [Mode::Sequential, Mode::Parallel] {
         let mut s = kept(mode);
