@@ -45,13 +45,15 @@ for (const [what, bytes] of [
   });
 }
 
-test('all bytes with the creation, and "?0"', { skip }, async () => {
-  const file = fileBytes("ietf told at creation", 5000);
-  const said = headers("Upload-Complete: ?0", `Upload-Length: ${file.length}`);
-  const created = await curl("-X", "POST", ...said, ...draft.content(file), draft.files);
-  says(created, 201, { "Upload-Complete": "?0", "Upload-Offset": "5000" });
-  await staysOpenUntilTold(draft.locationOf(created), file);
-});
+for (const bytes of [5000, 16 * MIB, 8 * MIB + 100]) {
+  test(`all ${bytes} bytes with the creation, and "?0"`, { skip }, async () => {
+    const file = fileBytes("ietf told at creation", bytes);
+    const said = headers("Upload-Complete: ?0", `Upload-Length: ${file.length}`);
+    const created = await curl("-X", "POST", ...said, ...draft.content(file), draft.files);
+    says(created, 201, { "Upload-Complete": "?0", "Upload-Offset": String(bytes) });
+    await staysOpenUntilTold(draft.locationOf(created), file);
+  });
+}
 
 test("a declared digest is compared when it is told", { skip }, async () => {
   const file = fileBytes("ietf told digest", 5000);

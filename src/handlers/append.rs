@@ -165,7 +165,7 @@ pub(crate) async fn finish(now: Snapshot, wait: Wait, call: RequestContext<'_>) 
         let (id, offset, length) = (now.id, now.offset, ByteCount::ZERO);
         let (named, completes) = (Named::ByOffset, now.completes);
         let chunk = Append { id, offset, named, completes, length, file_bytes: None, digest: None, wait: Wait::No };
-        if let Err(refusal) = in_background(chunk, None, None, call).await? {
+        if let Err(refusal) = without_bytes(chunk, call).await? {
             return Ok(Err(refusal));
         }
     } else if !now.phase.is_finishing() {

@@ -261,7 +261,8 @@ pub(crate) async fn with_first_chunk(
         let chunk = Append { id, offset, named, completes, length, file_bytes, digest, wait: Wait::No };
         match append::in_background(chunk, grant, body, call).await {
             Ok(Ok(Outcome::Appended { uploaded_bytes, expires_at, phase, object, .. })) => {
-                Ok(snapshot.appended(uploaded_bytes, expires_at, phase, object))
+                // The snapshot is of before the chunk began.
+                Ok(Snapshot { completes, ..snapshot.appended(uploaded_bytes, expires_at, phase, object) })
             }
             Ok(Err(refusal @ (ApiError::ChecksumMismatch { .. } | ApiError::FileDigestMismatch { .. }))) => {
                 // Crash here, or fails: the upload is there without a byte, and expires.

@@ -46,7 +46,8 @@ impl Session {
             });
         };
         // No bytes are a chunk only where all are there and the last of them still lie in the tail.
-        if begin.length.is_zero() && (plan.open_ended || uploaded_bytes != plan.file_bytes) {
+        let is_all = !plan.open_ended && uploaded_bytes == plan.file_bytes;
+        if begin.length.is_zero() && !(is_all && self.has_tail()) {
             return Decision::no(ApiError::bad_request("Content-Length", "a chunk has at least one byte"));
         }
         let grant = |attempt, first_number, reserved| WriteLease {
@@ -141,17 +142,17 @@ impl Session {
         };
         // What was said is not taken back.
         let completes = if completes == Completion::WhenWhole { completes } else { self.progress.completes };
-        if plan == self.progress.plan && completes == self.progress.completes {
-            return Decision::yes((), StateChange::none());
-        }
         let mut change = StateChange::from(UploadState { plan, completes, ..self.progress.clone() });
-        if !self.has_tail() && self.complete_if_whole(now, &mut change) == Phase::Completing {
+        let may_complete = self.progress.phase == Phase::Open && !self.has_tail();
+        if may_complete && self.complete_if_whole(now, &mut change) == Phase::Completing {
             let wrong = self.sha256_mismatch(self.sha256_so_far());
             if let Some(actual) = wrong.or_else(|| self.put_crc64nvme_mismatch(&change)) {
                 let (refusal, change) = self.found_damaged(now, actual, change);
                 return Decision { answer: Err(refusal), change };
             }
             self.complete_if_put(now, &mut change);
+        } else if plan == self.progress.plan && completes == self.progress.completes {
+            return Decision::yes((), StateChange::none());
         }
         Decision::yes((), change)
     }
@@ -159,7 +160,7 @@ impl Session {
     /// Whether all bytes are in parts, and nothing is left but to say so.
     pub(super) fn waits_to_be_told(&self) -> bool {
         let is_whole = self.missing_bytes().is_zero() && !self.plan().open_ended && !self.has_tail();
-        self.progress.phase == Phase::Open && self.progress.completes == Completion::WhenTold && is_whole
+        self.progress.phase == Phase::Open && is_whole
     }
 
     /// The sizes, where nothing counts yet: those that fit this chunk. Without a checksum only where they were a guess: the last

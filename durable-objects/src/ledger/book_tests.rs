@@ -389,3 +389,15 @@ fn what_creations_cost_grows_as_they_do_and_no_faster() {
         assert!(many_steps < 11 * few_steps, "{few_steps} steps for 1,000, {many_steps} for 10,000");
     }
 }
+
+#[test]
+fn an_admission_that_is_asked_again_counts_once() {
+    let host = Host::new();
+    let scene = Scene::new(&host);
+    let quota = Quota { open_uploads: Some(1), ..Quota::default() };
+    let admit = Admit { quota, ..scene.asked(START) };
+    for asked in ["first", "again, since the answer was lost"] {
+        assert_eq!(scene.admit(&admit, START), Ok(Admission::Opened(admit.entry.name)), "{asked}");
+    }
+    assert_eq!(refused(scene.admit(&Admit { quota, ..scene.asked(START) }, START)), "open uploads");
+}

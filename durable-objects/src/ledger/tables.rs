@@ -216,7 +216,7 @@ pub(crate) fn counted(database: &impl Database, name: EntryName) -> Result<Optio
 pub(crate) fn insert(database: &impl Database, entry: &Entry) -> Result<()> {
     let kind = match entry.kind {
         EntryKind::File => "file",
-        EntryKind::Partial => "piece",
+        EntryKind::Partial => "partial",
     };
     let insert = "INSERT INTO open_upload (created_at_ms, upload_id, kind, bytes, drop_at_ms) VALUES (?, ?, ?, ?, ?)";
     let rest = [kind.to_owned().into(), entry.bytes.into(), entry.drop_at.into()];

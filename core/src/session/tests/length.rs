@@ -125,3 +125,18 @@ fn who_says_that_more_follows_is_believed_until_somebody_says_that_this_is_all()
     take(&mut s, decision).unwrap();
     assert_eq!(s.progress.phase, Phase::Completing);
 }
+
+#[test]
+fn an_upload_that_is_whole_never_stays_open_once_it_is_told() {
+    let mut s = session(PART);
+    let decision = s.begin(NOW, BeginAppend { completes: Completion::WhenTold, ..begin(0, PART) });
+    let grant = take(&mut s, decision).unwrap();
+    store(&mut s, &grant, 1, PART).unwrap();
+    let nothing = s.begin(NOW, begin(PART, 0)).answer;
+    assert!(matches!(nothing, Err(ApiError::BadRequest { .. })), "no tail is left to be put into a last part");
+    // However it may have come to that.
+    s.progress.completes = Completion::WhenWhole;
+    let decision = s.complete(NOW);
+    take(&mut s, decision).unwrap();
+    assert_eq!(s.progress.phase, Phase::Completing);
+}
