@@ -33,7 +33,7 @@ fn birth_of_a_piece_and_of_what_is_put_together() {
     let mut birth = super::birth(Mode::Sequential, PART);
     let purpose_of = |birth: &UploadSpec| serde_json::to_value(birth).unwrap()["purpose"].clone();
     birth.purpose = Purpose::Partial;
-    assert_eq!(purpose_of(&birth), "piece");
+    assert_eq!(purpose_of(&birth), "partial");
     birth.purpose = Purpose::Composition(vec![birth.id]);
     assert_eq!(purpose_of(&birth), serde_json::json!({ "composition": ["01010101-0101-4101-8101-010101010101"] }));
     let written = serde_json::to_string(&birth).unwrap();
