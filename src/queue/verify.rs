@@ -52,7 +52,7 @@ async fn hash(slice: &Slice, env: &Env) -> Result<Hashed> {
     let bucket = env.bucket(BUCKET_BINDING)?;
     let get = bucket.get(&slice.key).range(range);
     let Some(object) = around("r2.get", get.execute()).await?.filter(|object| object.etag() == slice.etag) else {
-        return Ok(Hashed::ObjectGone);
+        return Ok(Hashed::ObjectGone { key: slice.key.clone() });
     };
     let stream = object.body().ok_or_else(|| Error::from("R2 gave an object without a body"))?.response_body()?;
     let worker::ResponseBody::Stream(stream) = stream else {
@@ -79,7 +79,8 @@ async fn hash(slice: &Slice, env: &Env) -> Result<Hashed> {
         None => None,
     };
     let sha256_so_far = sha256.as_ref().map(RunningSha256::save);
-    Ok(Hashed::Slice { from, verified: Verified { to: slice.to, sha256_so_far, crc64nvme_so_far } })
+    let verified = Verified { to: slice.to, sha256_so_far, crc64nvme_so_far };
+    Ok(Hashed::Slice { key: slice.key.clone(), from, verified })
 }
 
 /// The bytes go through the platform's digest and, only where a SHA-256 is wanted, into wasm.

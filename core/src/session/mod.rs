@@ -66,7 +66,7 @@ pub use presigned::{Found, Signed, Slot};
 pub use records::{
     LateMultipart, MAX_ROW_SEGMENT_BYTES, Policy, Segment, SegmentPlace, StoredPart, UploadSpec, UploadState,
 };
-pub use repairing::{Copier, Repair};
+pub use repairing::{Copier, OpenedForRepair, Repair};
 pub use schedule::Job;
 pub use sequence::{Lease, LeaseState, Sequence};
 pub use verifying::{Hashed, Slice, Verified};

@@ -376,6 +376,12 @@ impl ParallelChunks {
         })
     }
 
+    /// For how long an attempt that may go on has said nothing; none where it may not, or writes no more.
+    pub(super) fn silent_for_ms(&self, attempt: u64, now: UnixMs) -> Option<u64> {
+        let chunk = chunk_of_attempt(attempt).filter(|_| self.may_go_on(attempt))?;
+        self.begun.get(&chunk)?.writers.silent_for_ms(attempt, now)
+    }
+
     /// An attempt has said that it is there.
     pub(super) fn hear(&mut self, attempt: u64, now: UnixMs) {
         if let Some(lane) = chunk_of_attempt(attempt).and_then(|chunk| self.begun.get_mut(&chunk)) {

@@ -54,6 +54,15 @@ pub struct Copier {
     pub turn_bytes: ByteCount,
 }
 
+/// A multipart upload that R2 has opened for a repair.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenedForRepair<'a> {
+    /// Where its object will be: of another repair than the next one it is no use.
+    pub key: &'a str,
+    /// R2's id of it.
+    pub multipart_id: &'a str,
+}
+
 impl super::UploadSpec {
     /// Where the object of a repair will be. Not below [`put_prefix`](Self::put_prefix), where strays are looked for.
     fn repair_key(&self, number: u32) -> String {
@@ -78,12 +87,18 @@ impl Session {
         self.progress.damage.repair.as_ref().map_or(0, |repair| repair.number).saturating_add(1)
     }
 
-    /// Its client sends these bytes again. `opened` is R2's id of a multipart upload that was opened for it, which is used unless the
-    /// upload is not damaged any more.
+    /// Its client sends these bytes again. `opened` was opened for it, and is used unless the upload is not damaged any more. Where it
+    /// was opened for an earlier repair, whose damaged object has that key by now, the client is to ask again.
     ///
     /// Crash here, before it is stored: the upload is damaged as before, and R2 drops the empty multipart upload after its 7 days.
     /// After it is stored: the damaged object is known as the source, and so goes when the upload has another, or ends.
-    pub fn repair(&self, now: UnixMs, sent_again: &[SentAgain], limits: Limits, opened: Option<&str>) -> Decision<()> {
+    pub fn repair(
+        &self,
+        now: UnixMs,
+        sent_again: &[SentAgain],
+        limits: Limits,
+        opened: Option<OpenedForRepair>,
+    ) -> Decision<()> {
         if let Err(refusal) = self.check_ranges(sent_again) {
             return Decision::no(refusal);
         }
@@ -97,7 +112,8 @@ impl Session {
             (Ok(()), None) => return Decision::no(ApiError::NotDamaged { phase: self.progress.phase }),
             (Err(refusal), _) => return Decision::no(refusal),
         };
-        let Some(opened) = opened else {
+        let number = self.next_repair();
+        let Some(opened) = opened.filter(|opened| opened.key == self.birth.repair_key(number)) else {
             return Decision::no(ApiError::StorageUnavailable { uploaded_bytes: self.uploaded_bytes() });
         };
         let (file_bytes, part_bytes) = (self.plan().file_bytes, self.plan().part_bytes);
@@ -107,8 +123,8 @@ impl Session {
         let mut damage = self.progress.damage.clone();
         (damage.found, damage.until) = (None, None);
         damage.repair = Some(Repair {
-            number: self.next_repair(),
-            multipart_id: opened.to_owned(),
+            number,
+            multipart_id: opened.multipart_id.to_owned(),
             source: Some(source),
             sent_again: chunks_in(plan, sent_again),
             attempts_before: self.attempts_begun(),
@@ -211,10 +227,27 @@ impl Session {
         }
     }
 
-    /// Somebody is asked to copy. Whoever was at it has said nothing for so long that nobody believes in it any more; if it does live,
-    /// the chunk that it is at may still count, and then it stops.
+    /// Until when whoever copies keeps the chunk that it is at, if it says nothing more: as long as somebody who is asked has to begin,
+    /// counted from its last word, and never longer than a writer may be silent. None where nobody is at one.
+    fn copier_keeps_until(&self, now: UnixMs) -> Option<UnixMs> {
+        let (Content::Parallel(parallel_chunks), Some(repair)) = (&self.content, &self.progress.damage.repair) else {
+            return None;
+        };
+        let copier = repair.copier.filter(|copier| !copier.turn_bytes.is_zero())?;
+        let silent_for_ms = parallel_chunks.silent_for_ms(copier.attempt, now)?;
+        let left_ms = self.birth.policy.resend_ms.checked_sub(silent_for_ms).filter(|left_ms| *left_ms > 0)?;
+        Some(now.plus_ms(left_ms))
+    }
+
+    /// Somebody is asked to copy. Whoever was at it and says that it is there keeps its turn: whoever is asked finds nothing to do, and
+    /// somebody is asked again later. Nobody believes any more in one that has said nothing for so long; if it does live, the chunk
+    /// that it is at may still count, and then it stops.
     pub fn copy_asked_for(&self, now: UnixMs) -> StateChange {
         let mut progress = self.progress.clone();
+        if let Some(job_not_before) = self.copier_keeps_until(now) {
+            progress.job_not_before = job_not_before;
+            return progress.into();
+        }
         progress.job_not_before = now.plus_ms(self.birth.policy.resend_ms);
         end_turn(&mut progress);
         progress.into()
@@ -231,7 +264,9 @@ impl Session {
         let running = repair.copier.filter(|copier| !copier.turn_bytes.is_zero());
         let copied = match (running, after) {
             (Some(copier), Some(after)) if copier.attempt == after => copier.turn_bytes,
-            (Some(_), None) if now >= self.progress.job_not_before => ByteCount::ZERO,
+            (Some(_), None) if now >= self.progress.job_not_before && self.copier_keeps_until(now).is_none() => {
+                ByteCount::ZERO
+            }
             (None, None) => ByteCount::ZERO,
             _ => return nothing,
         };

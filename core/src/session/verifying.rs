@@ -51,18 +51,23 @@ pub struct Slice {
     pub crc64nvme_so_far: Option<Crc64Nvme>,
 }
 
-/// What came of reading a slice back.
+/// What came of reading a slice back, and of which object: whoever is slow may speak of the one that has been repaired since.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Hashed {
     /// It was read.
     Slice {
+        /// The object's key.
+        key: String,
         /// From here.
         from: ByteCount,
         /// What is verified with it.
         verified: Verified,
     },
     /// The object is not there any more.
-    ObjectGone,
+    ObjectGone {
+        /// The object's key.
+        key: String,
+    },
 }
 
 impl Session {
@@ -102,15 +107,20 @@ impl Session {
         UploadState { job_not_before, refused_since: Some(refused_since), ..self.progress.clone() }.into()
     }
 
-    /// A slice has been read back. One that was read twice changes nothing the second time; the last one ends the upload.
+    /// A slice has been read back. One that was read twice changes nothing the second time, and one of another object nothing at all;
+    /// the last one ends the upload.
     pub fn hashed(&self, now: UnixMs, hashed: &Hashed) -> StateChange {
         let Some(slice) = self.next_slice() else { return StateChange::none() };
+        let (Hashed::Slice { key, .. } | Hashed::ObjectGone { key }) = hashed;
+        if *key != slice.key {
+            return StateChange::none();
+        }
         let verified = match hashed {
-            Hashed::ObjectGone => {
+            Hashed::ObjectGone { .. } => {
                 let reason = "Storage has lost the object before it was verified.".to_owned();
                 return self.end(now, Phase::Failed, EventKind::Failed, Some(reason));
             }
-            Hashed::Slice { from, verified } if *from == slice.from && verified.to == slice.to => verified,
+            Hashed::Slice { from, verified, .. } if *from == slice.from && verified.to == slice.to => verified,
             Hashed::Slice { .. } => return StateChange::none(),
         };
         if verified.to < self.plan().file_bytes {

@@ -96,6 +96,12 @@ impl Writers {
         self.writing(now).any(|writer| writer.attempt == attempt)
     }
 
+    /// For how long this attempt has said nothing; none where it writes no more.
+    pub(super) fn silent_for_ms(&self, attempt: u64, now: UnixMs) -> Option<u64> {
+        let writer = self.writing(now).find(|writer| writer.attempt == attempt)?;
+        Some(WRITER_SILENCE_MS.saturating_sub(writer.until.ms_since(now)))
+    }
+
     /// The lowest number above this one that is not free.
     pub(super) fn next_busy(&self, number: u16, now: UnixMs) -> Option<u16> {
         self.writing(now).filter(|writer| writer.last > number).map(|writer| writer.first.max(number + 1)).min()

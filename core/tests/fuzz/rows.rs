@@ -13,8 +13,8 @@ use upload_core::{
     plan::{Limits, Mode, Plan},
     repair::SentAgain,
     session::{
-        BeginAppend, Commit, Content, Continuation, DeleteRight, ParallelChunk, ParallelChunks, Policy, Release,
-        ReleaseReason, Renew, Segment, Sequence, Session, StoredPart, UploadSpec, UploadState,
+        BeginAppend, Commit, Content, Continuation, DeleteRight, OpenedForRepair, ParallelChunk, ParallelChunks,
+        Policy, Release, ReleaseReason, Renew, Segment, Sequence, Session, StoredPart, UploadSpec, UploadState,
     },
     storage_fault::StorageFault,
     units::{ByteCount, UnixMs, UploadId},
@@ -103,7 +103,9 @@ fn ask_everything(session: &Session) {
     let limits = Limits { max_upload_bytes: ByteCount::MAX, max_chunk_bytes: ByteCount::from(99_614_720) };
     for to in [1, 5_000_000, 9_007_199_254_740_991] {
         let again = [SentAgain { from: ByteCount::ZERO, to: ByteCount::new(to).unwrap() }];
-        let decision = session.repair(NOW, &again, limits, Some("anew"));
+        let key = session.next_repair_key(&again).unwrap_or_default();
+        let opened = OpenedForRepair { key: &key, multipart_id: "anew" };
+        let decision = session.repair(NOW, &again, limits, Some(opened));
         if decision.answer.is_ok() {
             let mut after = session.clone();
             after.apply(decision.change);

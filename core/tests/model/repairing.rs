@@ -5,7 +5,7 @@ use upload_core::{
     chunk::Named,
     plan::Limits,
     repair::SentAgain,
-    session::{BeginAppend, Continuation, Session},
+    session::{BeginAppend, Continuation, OpenedForRepair, Session},
     units::ByteCount,
     upload::Phase,
 };
@@ -63,7 +63,9 @@ impl World {
         let limits = Limits { max_upload_bytes: ByteCount::MAX, max_chunk_bytes: chunk };
         let id = opened.map(|id| id.to_string());
         let changed = self.changes(uploads, |session, now| {
-            mutations::repair(uploads, session.repair(now, &ranges, limits, id.as_deref()))
+            let key = session.next_repair_key(&ranges).unwrap_or_default();
+            let opened = id.as_deref().map(|multipart_id| OpenedForRepair { key: &key, multipart_id });
+            mutations::repair(uploads, session.repair(now, &ranges, limits, opened))
         });
         if phase == Some(Phase::Damaged) && self.is_open() {
             self.told = 0;

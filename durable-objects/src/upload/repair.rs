@@ -1,10 +1,10 @@
 //! The object's answers about a damaged file: its manifest, and that it is put together anew. Before the latter is decided R2 opens a
-//! multipart upload for it; one that is not used then, since somebody else was first, is aborted.
+//! multipart upload for it; one that is not used then, since somebody else was first, is aborted, under the key that it was opened for.
 
 use upload_core::{
     log_line::LogLine,
     repair::Manifest,
-    session::{Decision, Session, StateChange},
+    session::{Decision, OpenedForRepair, Session, StateChange},
 };
 use worker::Response;
 
@@ -44,7 +44,9 @@ impl UploadSession {
         };
         // Crash here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
         let shown = self.decide_then_show(body, |session, now, asked: &RepairUpload| {
-            session.repair(now, &asked.sent_again, asked.limits, opened.as_deref())
+            let opened = key.as_deref().zip(opened.as_deref());
+            let opened = opened.map(|(key, multipart_id)| OpenedForRepair { key, multipart_id });
+            session.repair(now, &asked.sent_again, asked.limits, opened)
         })?;
         let multipart = self.session.borrow().as_ref().and_then(|session| session.multipart_id().map(str::to_owned));
         if let Some(key) = key

@@ -38,7 +38,7 @@ fn read_back(s: &mut Session, crc64nvme: Crc64Nvme) {
     let slice = s.next_slice().unwrap();
     assert_eq!((slice.crc64nvme_so_far, slice.with_sha256), (Some(Crc64Nvme::default()), false));
     let verified = Verified { to: slice.to, sha256_so_far: None, crc64nvme_so_far: Some(crc64nvme) };
-    let change = s.hashed(NOW, &Hashed::Slice { from: slice.from, verified });
+    let change = s.hashed(NOW, &Hashed::Slice { key: slice.key, from: slice.from, verified });
     s.apply(change);
 }
 

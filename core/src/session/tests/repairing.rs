@@ -52,8 +52,13 @@ fn again(from: u64, to: u64) -> SentAgain {
     SentAgain { from: bytes(from), to: bytes(to) }
 }
 
+fn opened(key: &str) -> OpenedForRepair<'_> {
+    OpenedForRepair { key, multipart_id: "anew" }
+}
+
 fn repair(s: &mut Session, ranges: &[SentAgain]) -> Result<(), ApiError> {
-    let decision = s.repair(NOW, ranges, limits(), Some("anew"));
+    let key = s.next_repair_key(&[]).unwrap_or_default();
+    let decision = s.repair(NOW, ranges, limits(), Some(opened(&key)));
     take(s, decision)
 }
 
@@ -211,6 +216,20 @@ fn wrong_again_is_damaged_again_and_every_object_goes() {
 }
 
 #[test]
+fn what_was_opened_for_an_earlier_repair_is_no_use_for_this_one() {
+    let mut s = damaged(Mode::Parallel);
+    let slow = s.next_repair_key(&[again(0, 1)]).unwrap();
+    repair(&mut s, &[again(PART, PART + 1)]).unwrap();
+    send(&mut s, 1);
+    copy_all(&mut s);
+    assemble(&mut s, 2);
+    let late = s.repair(NOW, &[again(0, 1)], limits(), Some(opened(&slow)));
+    assert!(matches!(late.answer, Err(ApiError::StorageUnavailable { .. })) && late.change.is_none());
+    repair(&mut s, &[again(0, 1)]).unwrap();
+    assert_eq!(s.object_key(), format!("{}.2", s.birth.key));
+}
+
+#[test]
 fn what_is_wrong_again_and_again_fails_in_the_end() {
     let mut s = damaged(Mode::Parallel);
     let mut repairs = 0;
@@ -273,9 +292,10 @@ fn ranges_are_of_the_file_and_only_damaged_uploads_are_repaired() {
     let without = s.repair(NOW, &[again(0, 1)], limits(), None);
     assert!(matches!(without.answer, Err(ApiError::StorageUnavailable { .. })) && without.change.is_none());
     let small = Limits { max_chunk_bytes: bytes(1), ..limits() };
-    let too_large = s.repair(NOW, &[again(0, 1)], small, Some("anew"));
+    let key = s.next_repair_key(&[again(0, 1)]).unwrap();
+    let too_large = s.repair(NOW, &[again(0, 1)], small, Some(opened(&key)));
     assert!(matches!(too_large.answer, Err(ApiError::UploadTooLarge { .. })));
-    assert_eq!(s.next_repair_key(&[again(0, 1)]), Ok(format!("{}.1", s.birth.key)));
+    assert_eq!(key, format!("{}.1", s.birth.key));
     for (mut other, phase) in [(kept(Mode::Parallel), Phase::Open), (whole(Mode::Sequential), Phase::Completing)] {
         assert_eq!(repair(&mut other, &[again(0, 1)]), Err(ApiError::NotDamaged { phase }));
         assert_eq!(other.is_damaged(), Err(ApiError::NotDamaged { phase }));
@@ -300,6 +320,38 @@ fn of_two_who_would_copy_one_does() {
     assert_eq!(copy(&mut s, Some(first.grant.attempt)), None, "and it stops");
     store(&mut s, &second.grant, second.grant.first_number, PART).unwrap();
     assert!(copy(&mut s, Some(second.grant.attempt)).is_some());
+}
+
+#[test]
+fn a_copier_that_says_that_it_is_there_keeps_its_chunk() {
+    let mut s = repairing();
+    let stretch = copy(&mut s, None).unwrap();
+    let attempt = stretch.grant.attempt;
+    let next_asks = |s: &mut Session, now| {
+        let (due, job) = s.next_job().unwrap();
+        assert_eq!((due <= now, job), (true, Job::Copy));
+        // A message of before may come at this moment, too.
+        let before = s.begin_copy(now, None).answer.unwrap();
+        let change = s.copy_asked_for(now);
+        s.apply(change);
+        let decision = s.begin_copy(now, None);
+        (before.is_some(), take(s, decision).unwrap().is_some())
+    };
+    let mut now = NOW;
+    for _ in 0..6 {
+        now = now.plus_ms(RENEW_EVERY_MS);
+        let decision = s.renew(now, Renew { attempt });
+        take(&mut s, decision).unwrap();
+        if s.next_job().unwrap().0 <= now {
+            assert_eq!(next_asks(&mut s, now), (false, false), "it is there");
+        }
+    }
+    assert_eq!(s.next_job(), Some((now.plus_ms(60_000), Job::Copy)), "counted from its last word");
+    let mut kept = s.clone();
+    store(&mut kept, &stretch.grant, stretch.grant.first_number, PART).unwrap();
+    assert!(copy(&mut kept, Some(attempt)).is_some(), "and goes on");
+    assert_eq!(next_asks(&mut s, now.plus_ms(WRITER_SILENCE_MS)), (true, true), "silent for longer than it may be");
+    assert!(store(&mut s, &stretch.grant, stretch.grant.first_number, PART).is_err());
 }
 
 #[test]

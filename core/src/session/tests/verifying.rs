@@ -1,25 +1,38 @@
 //! A declared SHA-256 of a parallel upload: the object is read back before anybody hears that it is complete.
 
 use super::*;
-use crate::integrity::Sha256Digest;
+use crate::{integrity::Sha256Digest, repair::SentAgain};
 
 const CHUNK: u64 = 64 * MIB;
 const SLICE: u64 = 256 * MIB;
 
 /// 320 MiB in five chunks, all stored and assembled, with the SHA-256 of `declared` declared.
 fn assembled(declared: &[u8]) -> Session {
-    let limits = Limits { max_upload_bytes: bytes(1 << 40), max_chunk_bytes: bytes(95 * MIB) };
+    assembled_and_kept(declared, 0)
+}
+
+/// The same, kept for so long where it is damaged.
+fn assembled_and_kept(declared: &[u8], repair_ms: u64) -> Session {
     let mut birth = birth(Mode::Parallel, 5 * CHUNK);
-    birth.plan = Plan::new(Mode::Parallel, Some(bytes(5 * CHUNK)), Some(bytes(CHUNK)), limits).unwrap();
+    birth.plan = Plan::new(Mode::Parallel, Some(bytes(5 * CHUNK)), Some(bytes(CHUNK)), limits()).unwrap();
     birth.file.sha256 = Some(Sha256Digest::of(declared));
+    birth.policy.repair_ms = repair_ms;
     let mut s = Session::create(birth).unwrap();
+    send_and_assemble(&mut s);
+    s
+}
+
+fn limits() -> Limits {
+    Limits { max_upload_bytes: bytes(1 << 40), max_chunk_bytes: bytes(95 * MIB) }
+}
+
+fn send_and_assemble(s: &mut Session) {
     for chunk in 0..5 {
-        let grant = start(&mut s, chunk * CHUNK, CHUNK).unwrap();
-        store(&mut s, &grant, grant.first_number, CHUNK).unwrap();
+        let grant = start(s, chunk * CHUNK, CHUNK).unwrap();
+        store(s, &grant, grant.first_number, CHUNK).unwrap();
     }
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
     s.apply(change);
-    s
 }
 
 /// What reading a slice gives, where the bytes of both slices together are `content`.
@@ -27,6 +40,7 @@ fn read(slice: &Slice, content: &[u8]) -> Hashed {
     let mut hasher = RunningSha256::resume(slice.sha256_so_far.as_ref()).unwrap();
     hasher.update(content);
     Hashed::Slice {
+        key: slice.key.clone(),
         from: slice.from,
         verified: Verified { to: slice.to, sha256_so_far: Some(hasher.save()), crc64nvme_so_far: None },
     }
@@ -68,9 +82,10 @@ fn other_bytes_fail_the_upload_and_free_its_storage() {
 #[test]
 fn an_object_that_is_gone_fails_the_upload() {
     let mut s = assembled(b"abcdef");
-    say(&mut s, &Hashed::ObjectGone);
+    let gone = Hashed::ObjectGone { key: s.object_key() };
+    say(&mut s, &gone);
     assert_eq!(s.progress.phase, Phase::Failed);
-    say(&mut s, &Hashed::ObjectGone);
+    say(&mut s, &gone);
     assert!(s.next_slice().is_none(), "a late reader finds nothing to do");
 }
 
@@ -82,4 +97,27 @@ fn a_slice_is_asked_for_again_after_a_while() {
     assert_eq!(s.next_job(), Some((NOW.plus_ms(60_000), Job::Verify)));
     assert!(matches!(s.begin(NOW, begin(0, CHUNK)).answer, Err(ApiError::OffsetMismatch { .. })));
     assert_eq!(s.cancel(NOW, DeleteRight::Completed).answer, Err(ApiError::Completing));
+}
+
+#[test]
+fn what_is_said_of_the_damaged_object_is_not_believed_of_the_repaired_one() {
+    let mut s = assembled_and_kept(b"abcdef", DAY_MS);
+    let first = s.next_slice().unwrap();
+    say(&mut s, &read(&first, b"abc"));
+    let second = s.next_slice().unwrap();
+    say(&mut s, &read(&second, b"xyz"));
+    assert_eq!(s.progress.phase, Phase::Damaged);
+    let key = s.next_repair_key(&[]).unwrap();
+    let all = [SentAgain { from: ByteCount::ZERO, to: bytes(5 * CHUNK) }];
+    let decision = s.repair(NOW, &all, limits(), Some(OpenedForRepair { key: &key, multipart_id: "anew" }));
+    take(&mut s, decision).unwrap();
+    send_and_assemble(&mut s);
+    // Somebody slow has read the damaged object, and somebody slower has not found it any more.
+    for late in [read(&first, b"abc"), Hashed::ObjectGone { key: first.key.clone() }] {
+        say(&mut s, &late);
+        let next = s.next_slice().expect("it is neither failed nor complete");
+        assert_eq!((next.key, next.from), (key.clone(), bytes(0)), "nothing of the repaired object is verified");
+    }
+    say(&mut s, &Hashed::ObjectGone { key });
+    assert_eq!(s.progress.phase, Phase::Failed);
 }
