@@ -28,7 +28,8 @@ export async function verify(world: World, giveUpMs: number): Promise<void> {
   world.proxy.calm();
   await world.stack.client.request("POST", "/faults", { body: "[]" });
   const deadlineMs = Date.now() + giveUpMs;
-  let found = await look(world);
+  const lookAgain = () => look(world).catch((error: Error): Found[] => [{ what: `cannot look: ${error.message}` }]);
+  let found = await lookAgain();
   for (let looks = 0; found.length > 0 && Date.now() < deadlineMs; looks++) {
     if (looks % WAKE_EVERY_LOOKS === 0) {
       await wake(
@@ -37,7 +38,7 @@ export async function verify(world: World, giveUpMs: number): Promise<void> {
       );
     }
     await sleep(LOOK_EVERY_MS);
-    found = await look(world).catch((error: Error) => [{ what: `cannot look: ${error.message}` }]);
+    found = await lookAgain();
   }
   for (const { what, job } of found) {
     world.differ(what, job);
