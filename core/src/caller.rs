@@ -41,7 +41,7 @@ pub enum Caller {
     Owner(String),
     /// Somebody with a token that was good once. An upload that was created with it is still theirs: its chunks may take
     /// longer than the token lives.
-    Principal(TokenHash),
+    Creator(TokenHash),
     /// Somebody with the token of one upload.
     Holder {
         /// The upload.
@@ -103,8 +103,8 @@ mod tests {
             (Caller::Owner("alice".to_owned()), true),
             (Caller::Owner("Alice".to_owned()), false),
             (Caller::Owner(String::new()), false),
-            (Caller::Principal(token), true),
-            (Caller::Principal(TokenHash::of("a.b.d")), false),
+            (Caller::Creator(token), true),
+            (Caller::Creator(TokenHash::of("a.b.d")), false),
             (Caller::Holder { upload: id, owner: None }, true),
             (Caller::Holder { upload: other, owner: None }, false),
             (Caller::Holder { upload: id, owner: Some("alice".to_owned()) }, true),
@@ -113,7 +113,7 @@ mod tests {
         ] {
             assert_eq!(caller.may_use(upload), may, "{caller:?}");
         }
-        assert!(!Caller::Principal(token).may_use(without_token));
+        assert!(!Caller::Creator(token).may_use(without_token));
     }
 
     #[test]

@@ -256,7 +256,7 @@ pub enum Outcome {
         object: Option<crate::upload::ObjectFacts>,
     },
     /// What came of a wish about direct parts.
-    PresignResponse(crate::presigned::PresignResponse),
+    Presigned(crate::presigned::PresignResponse),
     /// Where to go on.
     Probed(Snapshot),
     /// How it stands.

@@ -86,7 +86,7 @@ impl Access {
     /// Who may list the uploads that are theirs.
     pub(crate) fn lister(&self) -> std::result::Result<&Principal, ApiError> {
         self.creator.as_ref().ok_or_else(|| match self.caller {
-            Caller::Principal(_) => ApiError::TokenExpired,
+            Caller::Creator(_) => ApiError::TokenExpired,
             _ => ApiError::NotPermitted { detail: "The token is for one upload, and for nothing else.".to_owned() },
         })
     }
@@ -95,7 +95,7 @@ impl Access {
     /// token may be all it needs. Nothing is given away: it is told the same of uploads that there never were.
     pub(crate) fn restate(&self, refusal: ApiError) -> ApiError {
         match (&self.caller, refusal) {
-            (Caller::Principal(_), ApiError::UploadNotFound) => ApiError::TokenExpired,
+            (Caller::Creator(_), ApiError::UploadNotFound) => ApiError::TokenExpired,
             (_, refusal) => refusal,
         }
     }
@@ -211,7 +211,7 @@ async fn by_token(
             let composer = creator(owner, permit).filter(|_| upload.is_none());
             // That its application once allowed more is over, too.
             let delete_right = DeleteRight::Unfinished;
-            Ok(Access { caller: Caller::Principal(hash), creator: None, composer, delete_right })
+            Ok(Access { caller: Caller::Creator(hash), creator: None, composer, delete_right })
         }
         Err(fault) => Err(ApiError::InvalidToken { detail: fault.to_string() }),
     })

@@ -107,8 +107,8 @@ pub(crate) async fn store(
     let Append { offset, named, completes, length, file_bytes, .. } = chunk;
     let begin = BeginAppend { offset, length, file_bytes, whole, named, completes, link };
     let begin = BeginChunk { begin, digest: chunk.digest.clone() };
-    match storing.timings.measure(Step::BeginAppend, ask(&storing.objects, chunk.id, &begin)).await? {
-        Ok(BeginAnswer::PresignResponse(grant)) => store_granted(chunk, *grant, body, storing).await,
+    match storing.timings.measure(Step::Begin, ask(&storing.objects, chunk.id, &begin)).await? {
+        Ok(BeginAnswer::Leased(grant)) => store_granted(chunk, *grant, body, storing).await,
         Ok(BeginAnswer::Counted(now)) => {
             // Its sender has missed the answer that it gets now.
             drain(body).await?;
@@ -148,13 +148,13 @@ async fn store_granted(
     let end = chunk.offset.checked_add(chunk.length).unwrap_or(chunk.offset);
     // On the heap: it is most of what a request has to remember.
     let stored = Box::pin(attempt.run(&mut relay, end)).await;
-    if !matches!(stored, Ok(()) | Err(Ended::TransferError(TransferError::BodyEnded | TransferError::BodyStalled))) {
+    if !matches!(stored, Ok(()) | Err(Ended::Failed(TransferError::BodyEnded | TransferError::BodyStalled))) {
         relay.drain().await;
     }
     match stored {
         Ok(()) => Ok(Ok(Stored { attempt: grant.attempt, outcome: attempt.appended(chunk.length, &watch) })),
         Err(Ended::Refused(refusal)) => Ok(Err(refusal)),
-        Err(Ended::TransferError(broken)) => attempt.broken(broken).await,
+        Err(Ended::Failed(broken)) => attempt.broken(broken).await,
     }
 }
 

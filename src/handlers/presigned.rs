@@ -57,7 +57,7 @@ async fn sign(id: UploadId, chunks: Vec<u32>, bucket: &S3Bucket, objects: &Objec
         parts: Some(slots.len() as u64),
         ..LogLine::of("parts_signed", id)
     });
-    Ok(Ok(Outcome::PresignResponse(PresignResponse::Signed(id, signed))))
+    Ok(Ok(Outcome::Presigned(PresignResponse::Signed(id, signed))))
 }
 
 /// Counts what the client says it has stored, as far as R2 says so too.
@@ -123,7 +123,7 @@ async fn list(id: UploadId, bucket: &S3Bucket, objects: &ObjectClient) -> Handle
         Ok(signed) => signed,
         // Nothing is missing.
         Err(ApiError::ChunkAlreadyStored { .. }) => {
-            return Ok(Ok(Outcome::PresignResponse(PresignResponse::Listed(Vec::new()))));
+            return Ok(Ok(Outcome::Presigned(PresignResponse::Listed(Vec::new()))));
         }
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -137,7 +137,7 @@ async fn list(id: UploadId, bucket: &S3Bucket, objects: &ObjectClient) -> Handle
         let part = stored.get(number)?;
         Some(Listed { chunk: *chunk, etag: part.etag.clone(), bytes: part.bytes })
     });
-    Ok(Ok(Outcome::PresignResponse(PresignResponse::Listed(listed.collect()))))
+    Ok(Ok(Outcome::Presigned(PresignResponse::Listed(listed.collect()))))
 }
 
 /// Has R2 put the object together, and waits until it has. It is read back after that, for longer than anybody waits: what

@@ -14,7 +14,7 @@ pub(crate) struct Timings(Rc<[Cell<u64>; 3]>);
 #[derive(Clone, Copy)]
 pub(crate) enum Step {
     /// The object decides.
-    BeginAppend,
+    Begin,
     /// Bytes move.
     Store,
     /// The object counts.

@@ -38,7 +38,7 @@ pub(crate) enum Ended {
     /// The object, or the chunk's checksum, said no.
     Refused(ApiError),
     /// The bytes could not be moved.
-    TransferError(TransferError),
+    Failed(TransferError),
 }
 
 impl From<TransferError> for Ended {

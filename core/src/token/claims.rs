@@ -39,37 +39,34 @@ impl Genuine {
         let is_for_us = match said.get("aud") {
             Some(Value::String(one)) => one == audience,
             Some(Value::Array(several)) => several.iter().any(|one| one.as_str() == Some(audience)),
-            _ => return Err(TokenFault::ReportedPart("aud", "is missing")),
+            _ => return Err(TokenFault::Claim("aud", "is missing")),
         };
         if !is_for_us || audience.is_empty() {
             return Err(TokenFault::Audience);
         }
         let owner = match said.get("sub") {
             Some(Value::String(owner)) => owner.clone(),
-            _ => return Err(TokenFault::ReportedPart("sub", "is missing")),
+            _ => return Err(TokenFault::Claim("sub", "is missing")),
         };
         if owner.is_empty() || owner.len() > MAX_OWNER_BYTES || owner.chars().any(char::is_control) {
-            return Err(TokenFault::ReportedPart("sub", "is empty, longer than 255 bytes, or has control characters"));
+            return Err(TokenFault::Claim("sub", "is empty, longer than 255 bytes, or has control characters"));
         }
         let terms = match said.get("quayside") {
             None => Terms::default(),
-            Some(terms) => serde_json::from_value::<Terms>(terms.clone()).map_err(|_| {
-                TokenFault::ReportedPart("quayside", "has an unknown field, or one that is not of its type")
-            })?,
+            Some(terms) => serde_json::from_value::<Terms>(terms.clone())
+                .map_err(|_| TokenFault::Claim("quayside", "has an unknown field, or one that is not of its type"))?,
         };
         let upload = terms.upload;
-        let permit =
-            UploadPolicy::try_from(terms).map_err(|complaint| TokenFault::ReportedPart("quayside", complaint))?;
+        let permit = UploadPolicy::try_from(terms).map_err(|complaint| TokenFault::Claim("quayside", complaint))?;
         let seconds = now.unix_seconds();
         if let Some(not_before) = said.get("nbf") {
-            let not_before =
-                instant(not_before).ok_or(TokenFault::ReportedPart("nbf", "is not a number of seconds"))?;
+            let not_before = instant(not_before).ok_or(TokenFault::Claim("nbf", "is not a number of seconds"))?;
             if seconds.saturating_add(LEEWAY_SECONDS) < not_before {
                 return Err(TokenFault::NotYet);
             }
         }
-        let expires = said.get("exp").ok_or(TokenFault::ReportedPart("exp", "is missing"))?;
-        let expires = instant(expires).ok_or(TokenFault::ReportedPart("exp", "is not a number of seconds"))?;
+        let expires = said.get("exp").ok_or(TokenFault::Claim("exp", "is missing"))?;
+        let expires = instant(expires).ok_or(TokenFault::Claim("exp", "is not a number of seconds"))?;
         let claims = Claims { owner, permit, upload };
         if seconds >= expires.saturating_add(LEEWAY_SECONDS) {
             return Err(TokenFault::Expired(Box::new(claims)));

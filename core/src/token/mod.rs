@@ -83,7 +83,7 @@ pub enum TokenFault {
     /// It was valid once, and said this.
     Expired(Box<Claims>),
     /// A claim is missing, or is not what it must be.
-    ReportedPart(&'static str, &'static str),
+    Claim(&'static str, &'static str),
 }
 
 impl fmt::Display for TokenFault {

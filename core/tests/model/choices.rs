@@ -43,7 +43,7 @@ impl World {
             }
             for &(from, to) in &chunks {
                 for &whole in uploads.bounds.whole {
-                    actions.push(Action::BeginAppend { worker: Some(worker), from, to, whole });
+                    actions.push(Action::Begin { worker: Some(worker), from, to, whole });
                 }
             }
             if let Worker::Waiting(_) = state {
@@ -59,7 +59,7 @@ impl World {
             actions.push(Action::GiveUp { worker });
         }
         if let (Some(&(from, to)), Some(&whole)) = (chunks.last(), uploads.bounds.whole.first()) {
-            actions.push(Action::BeginAppend { worker: None, from, to, whole });
+            actions.push(Action::Begin { worker: None, from, to, whole });
         }
         for (write, sent) in self.r2.sent.iter().enumerate() {
             if write > 0 && *sent == self.r2.sent[write - 1] {
@@ -103,7 +103,7 @@ impl Model for Uploads {
     fn init_states(&self) -> Vec<World> {
         let mut worlds: Vec<World> = World::new(&self.bounds).into_iter().collect();
         if self.bounds.tries(Topic::Uploaded) {
-            let begin = Action::BeginAppend { worker: Some(0), from: 0, to: self.bounds.file, whole: true };
+            let begin = Action::Begin { worker: Some(0), from: 0, to: self.bounds.file, whole: true };
             let arrive = Action::Arrive { write: 0, answered: true };
             let deliver = Action::Deliver { message: 0, answered: true, again: false };
             for world in &mut worlds {
@@ -147,7 +147,7 @@ impl Model for Uploads {
             actions.extend(messages.iter().map(|&message| Action::Consume { message }));
             for consumer in 0..world.telling.consumers.len() {
                 let replies = [Reply::Yes, Reply::YesDiscard, Reply::YesLost, Reply::No];
-                actions.extend(replies.map(|reply| Action::RequestContext { consumer, reply }));
+                actions.extend(replies.map(|reply| Action::Call { consumer, reply }));
                 actions.push(Action::EndDelivery { consumer });
                 if world.left.faults > 0 {
                     actions.push(Action::ConsumerDies { consumer });

@@ -42,7 +42,7 @@ pub(crate) enum Duty {
     /// R2 has been asked to put the object together; then, what it said.
     Assemble(Option<Answer>),
     /// R2 is being asked to let go, call by call.
-    Free {
+    Cleanup {
         /// Whether of the parts and the object too.
         unwanted: bool,
         /// Whether there were segments.
@@ -51,7 +51,7 @@ pub(crate) enum Duty {
         calls: u8,
     },
     /// The event has been handed to the queue, or could not be.
-    Tell(EventKind),
+    EnqueueEvent(EventKind),
     /// R2 is to let go of the damaged objects of these repairs, one bit each; then, it has.
     Discard {
         /// Which.
@@ -60,7 +60,7 @@ pub(crate) enum Duty {
         done: bool,
     },
     /// The ledger has heard.
-    CloseUpload,
+    NotifyLedger,
 }
 
 impl World {
@@ -87,17 +87,17 @@ impl World {
             }
             Job::Cleanup => {
                 let (unwanted, segments) = (session.is_unwanted(), session.progress.holds_segments);
-                self.duty = Some(Duty::Free { unwanted, segments, calls: 0 });
+                self.duty = Some(Duty::Cleanup { unwanted, segments, calls: 0 });
             }
             Job::EnqueueEvent => {
                 let Some(event) = session.outbox.next().map(|delivery| delivery.kind) else { return false };
                 self.telling.send(event);
-                self.duty = Some(Duty::Tell(event));
+                self.duty = Some(Duty::EnqueueEvent(event));
             }
             Job::NotifyLedger => {
                 self.ledger.open = false;
                 self.ledger.object = session.stored_object().is_some();
-                self.duty = Some(Duty::CloseUpload);
+                self.duty = Some(Duty::NotifyLedger);
             }
             Job::Purge => {
                 self.legacy = Some(Legacy {
@@ -123,7 +123,7 @@ impl World {
                 let change = self.assembled(uploads, answer);
                 self.end_duty(uploads, change);
             }
-            Some(Duty::Free { unwanted, segments, calls }) => {
+            Some(Duty::Cleanup { unwanted, segments, calls }) => {
                 match calls {
                     0 if segments => self.r2.segments.clear(),
                     1 if segments => {
@@ -143,9 +143,9 @@ impl World {
                         return true;
                     }
                 }
-                self.duty = Some(Duty::Free { unwanted, segments, calls: calls + 1 });
+                self.duty = Some(Duty::Cleanup { unwanted, segments, calls: calls + 1 });
             }
-            Some(Duty::Tell(event)) => {
+            Some(Duty::EnqueueEvent(event)) => {
                 self.end_duty(uploads, |session| mutations::event_sent(uploads, session, now, event));
             }
             Some(Duty::Discard { keys, done: false }) => {
@@ -156,7 +156,7 @@ impl World {
                 let all = session.progress.damage.discarded.iter();
                 session.discarded(&all.filter(|key| keys & bit_of(key) != 0).cloned().collect::<Vec<_>>())
             }),
-            Some(Duty::CloseUpload) => self.end_duty(uploads, |session| mutations::settled(uploads, session)),
+            Some(Duty::NotifyLedger) => self.end_duty(uploads, |session| mutations::settled(uploads, session)),
         }
         true
     }
@@ -166,10 +166,10 @@ impl World {
         let now = self.now;
         match self.duty {
             Some(Duty::Assemble(None)) => self.duty = Some(Duty::Assemble(Some(Answer::Lost))),
-            Some(Duty::Free { .. } | Duty::Discard { .. } | Duty::CloseUpload) => {
+            Some(Duty::Cleanup { .. } | Duty::Discard { .. } | Duty::NotifyLedger) => {
                 self.end_duty(uploads, |session| session.postponed(now));
             }
-            Some(Duty::Assemble(Some(_)) | Duty::Tell(_)) | None => return false,
+            Some(Duty::Assemble(Some(_)) | Duty::EnqueueEvent(_)) | None => return false,
         }
         true
     }

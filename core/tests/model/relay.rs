@@ -74,7 +74,7 @@ impl World {
         let content = Bytes::of_file(attempt.body, attempt.granted.to);
         attempt.body = attempt.granted.to;
         if !fits_row(rest) {
-            attempt.doing = Doing::TransferContext;
+            attempt.doing = Doing::Storing;
             return self.r2.send(Sent::Segment { attempt: attempt.id, content });
         }
         let row = (rest > 0).then_some((content, true));
@@ -116,7 +116,7 @@ impl World {
 
     fn send_part(&mut self, worker: usize, content: Bytes) {
         let Worker::Busy(attempt) = &mut self.workers[worker] else { return };
-        attempt.doing = Doing::TransferContext;
+        attempt.doing = Doing::Storing;
         let (number, multipart, attempt) = (attempt.number, attempt.multipart, attempt.id);
         self.r2.send(match multipart {
             None => Sent::Put { attempt, content },
@@ -168,7 +168,7 @@ impl World {
 
     /// A write of an attempt has arrived: whether somebody waits for it, and then what follows.
     pub(crate) fn stored(&mut self, uploads: &Uploads, attempt: u64, number: Option<u16>, content: Bytes) -> bool {
-        let waits = |busy: &Attempt| busy.id == attempt && busy.doing == Doing::TransferContext;
+        let waits = |busy: &Attempt| busy.id == attempt && busy.doing == Doing::Storing;
         let Some(index) = self.busy(waits) else { return false };
         let Worker::Busy(busy) = &mut self.workers[index] else { return false };
         let Some(number) = number else {

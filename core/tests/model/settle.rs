@@ -89,7 +89,7 @@ fn taken_up(uploads: &Uploads, start: &World) -> bool {
             if let Some(free) = end.free_at(uploads) {
                 end.let_pass(uploads, free);
             }
-            Some(Action::BeginAppend { worker: Some(0), from, to, whole: false })
+            Some(Action::Begin { worker: Some(0), from, to, whole: false })
         });
         let Some(action) = action else { break };
         uploads.act(&mut end, action);
@@ -173,7 +173,7 @@ fn next(world: &World) -> Option<Action> {
         (Some(Duty::Assemble(None)), _) if world.r2.sent.is_empty() => Action::FailDuty,
         (Some(Duty::Assemble(None)), _) => Action::Arrive { write: 0, answered: true },
         (Some(_), _) => Action::Perform,
-        (None, Some(Consumer::Calling(_))) => Action::RequestContext { consumer: 0, reply: Reply::Yes },
+        (None, Some(Consumer::Calling(_))) => Action::Call { consumer: 0, reply: Reply::Yes },
         (None, Some(Consumer::Heard { .. })) => Action::EndDelivery { consumer: 0 },
         (None, None) if !world.telling.queue.is_empty() => Action::Consume { message: 0 },
         // An event that was given up: an operator asks for it once more.

@@ -23,7 +23,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Action {
     /// A chunk begins: from where to where, and whether it counts as a whole. Without a Worker, nobody hears the grant.
-    BeginAppend { worker: Option<usize>, from: u8, to: u8, whole: bool },
+    Begin { worker: Option<usize>, from: u8, to: u8, whole: bool },
     /// R2 has opened the multipart upload that a Worker's chunk needs.
     Opened { worker: usize },
     /// A Worker goes on, where the moment matters.
@@ -65,7 +65,7 @@ pub(crate) enum Action {
     /// A consumer takes a message.
     Consume { message: usize },
     /// It calls the origin.
-    RequestContext { consumer: usize, reply: Reply },
+    Call { consumer: usize, reply: Reply },
     /// It settles the message.
     EndDelivery { consumer: usize },
     /// It dies.
@@ -80,9 +80,7 @@ impl Uploads {
     /// Takes a step. `false` where it cannot be taken, or nothing comes of it.
     pub(crate) fn act(&self, world: &mut World, action: Action) -> bool {
         let happened = match action {
-            Action::BeginAppend { worker, from, to, whole } => {
-                world.begin(self, worker, Chunk { from, to, whole }.begin())
-            }
+            Action::Begin { worker, from, to, whole } => world.begin(self, worker, Chunk { from, to, whole }.begin()),
             Action::Opened { worker } => match world.workers[worker] {
                 Worker::Waiting(chunk) => world.opened(self, Some(worker), chunk),
                 Worker::Idle | Worker::Busy(_) => false,
@@ -96,7 +94,7 @@ impl Uploads {
                 true
             }
             Action::GiveUp { worker } => {
-                let gone = matches!(&world.workers[worker], Worker::Busy(busy) if busy.doing == Doing::TransferContext
+                let gone = matches!(&world.workers[worker], Worker::Busy(busy) if busy.doing == Doing::Storing
                     && busy.multipart.is_some() && !world.r2.has(busy.multipart));
                 world.give_up(self, worker, if gone { ReleaseReason::MultipartGone } else { ReleaseReason::GaveUp });
                 true
@@ -133,7 +131,7 @@ impl Uploads {
             Action::Crash => spend(&mut world.left, |left| &mut left.faults) && world.crash(),
             Action::Flush => world.stored.take().is_some(),
             Action::Consume { message } => world.consume(self, message),
-            Action::RequestContext { consumer, reply } => {
+            Action::Call { consumer, reply } => {
                 let as_wished = matches!(reply, Reply::Yes | Reply::YesDiscard);
                 (as_wished || spend(&mut world.left, |left| &mut left.refusals)) && world.call_origin(consumer, reply)
             }

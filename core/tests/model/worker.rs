@@ -93,7 +93,7 @@ pub(crate) enum Doing {
     /// For nothing: it is about to take its next step.
     Ready,
     /// For R2.
-    TransferContext,
+    Storing,
     /// For the object.
     Committing {
         /// Whether the body has broken.

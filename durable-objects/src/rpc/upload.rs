@@ -104,7 +104,7 @@ pub struct BeginChunk {
 #[derive(Serialize, Deserialize)]
 pub enum BeginAnswer {
     /// The right to store it.
-    PresignResponse(Box<WriteLease>),
+    Leased(Box<WriteLease>),
     /// It is there already. This is how the upload stands.
     Counted(Box<Snapshot>),
 }

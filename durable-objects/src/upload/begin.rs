@@ -63,7 +63,7 @@ impl UploadSession {
         self.charge(tail_rows);
         self.abort_unless_used(opened.as_deref()).await?;
         self.charge(metering::of_begin(&begin, taken.as_ref().ok()));
-        answer(taken.map(|grant| BeginAnswer::PresignResponse(Box::new(grant))))
+        answer(taken.map(|grant| BeginAnswer::Leased(Box::new(grant))))
     }
 
     /// How the upload stands, where the chunk is there already; or that it is there with another digest.

@@ -14,7 +14,7 @@ use crate::{
 pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
     match outcome {
         Outcome::Created { snapshot, .. } => json_reply(&json!({ "uploadId": snapshot.id, "key": snapshot.id })),
-        Outcome::PresignResponse(PresignResponse::Signed(_, parts)) if asked.head.path.ends_with("/batch") => {
+        Outcome::Presigned(PresignResponse::Signed(_, parts)) if asked.head.path.ends_with("/batch") => {
             // One by one: a map that is collected brings a sort of its own along.
             let mut urls = Map::new();
             for part in parts {
@@ -22,14 +22,14 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
             }
             json_reply(&json!({ "presignedUrls": urls }))
         }
-        Outcome::PresignResponse(PresignResponse::Signed(_, parts)) => {
+        Outcome::Presigned(PresignResponse::Signed(_, parts)) => {
             let part = parts.first();
             json_reply(&json!({
                 "url": part.map(|part| part.url.as_str()),
                 "expires": part.map(|part| part.valid_seconds),
             }))
         }
-        Outcome::PresignResponse(PresignResponse::Listed(chunks)) => {
+        Outcome::Presigned(PresignResponse::Listed(chunks)) => {
             let parts = chunks
                 .iter()
                 .map(|listed| json!({ "PartNumber": listed.chunk + 1, "ETag": listed.etag, "Size": listed.bytes }));

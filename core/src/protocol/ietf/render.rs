@@ -74,7 +74,7 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         Outcome::Cancelled => Reply::empty(204),
         // Nothing in this protocol asks for these.
         Outcome::Listed { .. }
-        | Outcome::PresignResponse(_)
+        | Outcome::Presigned(_)
         | Outcome::Manifest(_)
         | Outcome::History(..)
         | Outcome::Completing(_)

@@ -42,7 +42,7 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         | Outcome::Listed { .. }
         | Outcome::Manifest(_)
         | Outcome::History(..)
-        | Outcome::PresignResponse(_)
+        | Outcome::Presigned(_)
         | Outcome::Completing(_)
         | Outcome::Redelivering(_) => json::reply(asked, outcome),
     };

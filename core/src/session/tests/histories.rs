@@ -13,14 +13,14 @@ use crate::plan::MAX_PART_NUMBER;
 #[derive(Clone, Debug)]
 enum Step {
     /// A chunk of so many quarters of a part, and perhaps a few bytes more.
-    BeginAppend {
+    Begin {
         writer: usize,
         quarters: u64,
         odd: u64,
         whole: bool,
     },
     /// A piece of a body of unknown length, behind the piece that was begun last.
-    PartialUpload {
+    Piece {
         writer: usize,
         quarters: u64,
     },
@@ -44,8 +44,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let writer = 0..3_usize;
     let step = prop_oneof![
         3 => (writer.clone(), 0..10_u64, 0..3_u64, any::<bool>())
-            .prop_map(|(writer, quarters, odd, whole)| Step::BeginAppend { writer, quarters, odd, whole }),
-        2 => (writer.clone(), 1..10_u64).prop_map(|(writer, quarters)| Step::PartialUpload { writer, quarters }),
+            .prop_map(|(writer, quarters, odd, whole)| Step::Begin { writer, quarters, odd, whole }),
+        2 => (writer.clone(), 1..10_u64).prop_map(|(writer, quarters)| Step::Piece { writer, quarters }),
         8 => (writer.clone(), prop_oneof![1 => Just(0_u8), 6 => Just(1), 1 => Just(2)])
             .prop_map(|(writer, commits)| Step::Store { writer, commits }),
         1 => writer.clone().prop_map(|writer| Step::Release { writer }),
@@ -251,7 +251,7 @@ fn go_on(mut s: Session, file: u64, guessed: bool, into: Into, steps: Vec<Step>)
     for (time, step) in steps.into_iter().enumerate() {
         let now = UnixMs(time as u64 * 20_000);
         match step {
-            Step::BeginAppend { writer, quarters, odd, whole } => {
+            Step::Begin { writer, quarters, odd, whole } => {
                 let from = s.uploaded_bytes().get();
                 let to = (from + quarters * PART / 4 + odd).min(file);
                 let decision = begin_opened(&s, now, BeginAppend { whole, ..begin(from, to - from) });
@@ -267,7 +267,7 @@ fn go_on(mut s: Session, file: u64, guessed: bool, into: Into, steps: Vec<Step>)
                     writers[writer] = Some(Writer::new(grant, to, whole, now));
                 }
             }
-            Step::PartialUpload { writer, quarters } => {
+            Step::Piece { writer, quarters } => {
                 let from = s.uploaded_bytes().get();
                 let to = (from + quarters * PART / 4).min(file);
                 let link = Continuation { after: last_piece, more: true };

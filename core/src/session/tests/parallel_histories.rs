@@ -11,7 +11,7 @@ use super::*;
 #[derive(Clone, Debug)]
 enum Step {
     /// A writer has a chunk.
-    BeginAppend {
+    Begin {
         writer: usize,
         chunk: u64,
     },
@@ -34,7 +34,7 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let writer = 0..4_usize;
     let step = prop_oneof![
-        4 => (writer.clone(), 0..7_u64).prop_map(|(writer, chunk)| Step::BeginAppend { writer, chunk }),
+        4 => (writer.clone(), 0..7_u64).prop_map(|(writer, chunk)| Step::Begin { writer, chunk }),
         6 => (writer.clone(), 0..3_u8).prop_map(|(writer, commits)| Step::Store { writer, commits }),
         1 => writer.clone().prop_map(|writer| Step::Release { writer }),
         1 => writer.prop_map(|writer| Step::Renew { writer }),
@@ -119,7 +119,7 @@ fn run(file: u64, steps: Vec<Step>) {
             writer.take_if(|writer| now.ms_since(writer.heard_at) > WRITER_STOPS_AFTER_MS);
         }
         match step {
-            Step::BeginAppend { writer, chunk } => {
+            Step::Begin { writer, chunk } => {
                 let chunk = chunk % file.div_ceil(PART);
                 let length = PART.min(file - chunk * PART);
                 let is_missing = !seen.counted.contains_key(&chunk);
