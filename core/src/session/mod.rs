@@ -48,7 +48,7 @@ mod schedule;
 mod sequence;
 mod showing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod verifying;
 mod writers;
 
