@@ -8,8 +8,8 @@ use upload_core::{
     integrity::Crc64Nvme,
     plan::MAX_PART_NUMBER,
     session::{
-        BeginAppend, Committed, Content, Decision, DeleteRight, Lease, LeaseState, ParallelChunk,
-        ParallelChunks, Release, ReleaseReason, Session, StateChange, StoredPart, UploadState, WriteLease, Writers,
+        BeginAppend, Committed, Content, Decision, DeleteRight, Lease, LeaseState, ParallelChunk, ParallelChunks,
+        Release, ReleaseReason, Session, StateChange, StoredPart, UploadState, WriteLease, Writers,
     },
     units::{ByteCount, UnixMs},
     upload::Phase,
@@ -150,12 +150,7 @@ pub(crate) fn begin(
 }
 
 /// Decides on a commit.
-pub(crate) fn commit(
-    uploads: &Uploads,
-    session: &Session,
-    now: UnixMs,
-    message: &Message,
-) -> Decision<Committed> {
+pub(crate) fn commit(uploads: &Uploads, session: &Session, now: UnixMs, message: &Message) -> Decision<Committed> {
     let commit = &message.commit;
     if uploads.mutation.is_none() {
         return session.commit(now, commit);

@@ -245,8 +245,7 @@ impl World {
         let Worker::Busy(busy) = &self.workers[worker] else { return false };
         let input = match busy.doing {
             Doing::Storing { number, length } => {
-                let receipt =
-                    Receipt { number, bytes: bytes(length), etag: content.etag(), crc64nvme: Crc64Nvme(0) };
+                let receipt = Receipt { number, bytes: bytes(length), etag: content.etag(), crc64nvme: Crc64Nvme(0) };
                 Input::Stored { receipt, sha256_so_far: None }
             }
             _ => Input::RemainderStored { sha256_so_far: None },
