@@ -6,10 +6,8 @@ use crate::platform::error::Result;
 use upload_core::{
     api_error::ApiError,
     cost::Cost,
-    integrity::ChunkDigest,
     session::{BeginAppend, Decision, Session, StateChange, WriteLease},
     units::UnixMs,
-    upload::Snapshot,
 };
 use worker::Response;
 
@@ -20,7 +18,7 @@ use crate::{
     },
     rpc::{
         Command, answer,
-        upload::{BeginAnswer, BeginChunk},
+        upload::{BeginAnswer, BeginChunk, Counted},
     },
     upload::{UploadSession, storage, tables},
 };
@@ -28,9 +26,9 @@ use crate::{
 impl UploadSession {
     /// Grants the right to store a chunk; one that is there already needs none.
     pub(crate) async fn begin(&self, body: &str) -> Result<Response> {
-        let BeginChunk { begin, digest } = serde_json::from_str(body)?;
-        if let Some(repeated) = self.repeated(begin, digest.as_ref())? {
-            return answer(repeated.map(|snapshot| BeginAnswer::Counted(Box::new(snapshot))));
+        let BeginChunk(begin) = serde_json::from_str(body)?;
+        if let Some(counted) = self.counted(begin)? {
+            return answer(Ok(BeginAnswer::Counted(Box::new(counted))));
         }
         let arrival = self.arrivals.arrive();
         if let Err(refusal) = self.has_room(|session| session.growth_by_chunk(now(), begin)).await? {
@@ -66,21 +64,19 @@ impl UploadSession {
         answer(taken.map(|grant| BeginAnswer::Leased(Box::new(grant))))
     }
 
-    /// How the upload stands, where the chunk is there already; or that it is there with another digest.
-    fn repeated(&self, begin: BeginAppend, digest: Option<&ChunkDigest>) -> Result<Option<Result<Snapshot, ApiError>>> {
+    /// How the upload stands, where all bytes of the chunk count already. Whether the bytes that come now are the same is for the
+    /// Worker to see, where the chunk has a checksum.
+    fn counted(&self, begin: BeginAppend) -> Result<Option<Counted>> {
         self.load()?;
         let session = self.session.borrow();
         let Some(session) = session.as_ref().filter(|session| session.repeats_what_counts(begin)) else {
             return Ok(None);
         };
-        if let Some((digest, end)) = digest.zip(session.part_of_repetition(begin))
-            && let Some(stored) = tables::digest_of_part(&self.state.storage(), end)?
-            && stored.algorithm == digest.algorithm
-            && stored != *digest
-        {
-            return Ok(Some(Err(ApiError::ChunkDiffers { uploaded_bytes: session.uploaded_bytes() })));
-        }
-        Ok(Some(Ok(session.snapshot())))
+        let crc64nvme = match session.part_of_repetition(begin).filter(|_| begin.whole) {
+            Some(end) => tables::crc_of_part(&self.state.storage(), end)?,
+            None => None,
+        };
+        Ok(Some(Counted { now: session.snapshot(), crc64nvme }))
     }
 
     /// Opens the multipart upload that this chunk lacks, if that is all it lacks. Where R2 does not, the chunk is told so.
