@@ -20,7 +20,7 @@ use crate::{
         Command, answer,
         upload::{BeginAnswer, BeginChunk, Counted},
     },
-    upload::{UploadSession, storage, tables},
+    upload::{UploadSession, multipart::Opened, tables},
 };
 
 impl UploadSession {
@@ -35,13 +35,13 @@ impl UploadSession {
             return answer::<WriteLease>(Err(refusal));
         }
         let opened = self.open_for(begin).await?;
-        // Crash here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
+        let opened_id = opened.as_ref().map(|opened| opened.id.as_str());
         let rule = &mut |session: &Session, now: UnixMs| -> Decision<WriteLease> {
             if self.arrivals.is_overtaken(arrival) {
                 let uploaded_bytes = session.uploaded_bytes();
                 return Decision { answer: Err(ApiError::Superseded { uploaded_bytes }), change: StateChange::none() };
             }
-            session.begin_opened(now, begin, opened.as_deref())
+            session.begin_opened(now, begin, opened_id)
         };
         let mut taken = self.take(BeginChunk::NAME, None, rule)?;
         if taken.is_ok() {
@@ -59,7 +59,7 @@ impl UploadSession {
             tail_rows += rows;
         }
         self.charge(tail_rows);
-        self.abort_unless_used(opened.as_deref()).await?;
+        self.abort_unless_used(opened).await?;
         self.charge(metering::of_begin(&begin, taken.as_ref().ok()));
         answer(taken.map(|grant| BeginAnswer::Leased(Box::new(grant))))
     }
@@ -80,23 +80,12 @@ impl UploadSession {
     }
 
     /// Opens the multipart upload that this chunk lacks, if that is all it lacks. Where R2 does not, the chunk is told so.
-    async fn open_for(&self, begin: BeginAppend) -> Result<Option<String>> {
+    async fn open_for(&self, begin: BeginAppend) -> Result<Option<Opened>> {
         self.load()?;
-        let birth = match &*self.session.borrow() {
-            Some(session) if session.lacks_multipart(now(), begin) => session.birth.clone(),
+        let key = match &*self.session.borrow() {
+            Some(session) if session.lacks_multipart(now(), begin) => session.birth.key.clone(),
             _ => return Ok(None),
         };
-        self.open_at(&birth.key).await
-    }
-
-    /// While it was opened, another chunk had one opened, or brought the whole, or the upload ended: then it is one too many.
-    async fn abort_unless_used(&self, opened: Option<&str>) -> Result<()> {
-        let key = match &*self.session.borrow() {
-            Some(session) if opened.is_some() && session.multipart_id() != opened => session.birth.key.clone(),
-            _ => return Ok(()),
-        };
-        // Crash here, or fails: R2 drops it after its 7 days.
-        let _aborted = storage::abort(&self.bucket()?, &key, opened).await;
-        Ok(())
+        self.open_multipart(key).await
     }
 }
