@@ -15,7 +15,7 @@ import { waitFor } from "./support/wait.ts";
 const origin = await Origin.prepare();
 const stack = await Stack.start({
   buildDir: "build-faults",
-  vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl, QUOTA_OPEN_UPLOADS: 1 },
+  vars: { ORIGIN_WEBHOOK_URL: origin.webhookUrl, OUTBOX_RESEND_SECONDS: 2, QUOTA_OPEN_UPLOADS: 1 },
 });
 await origin.start(stack.secrets.WEBHOOK_SECRET);
 const { client } = stack;
@@ -28,7 +28,7 @@ beforeEach(stopFailing);
 /** From now on every such call fails. */
 async function keepFailing(...points: string[]): Promise<void> {
   const nths = Array.from({ length: 200 }, (_, index) => index + 1);
-  const rules = points.flatMap((point) => nths.map((nth) => ({ point, nth, kind: "overloaded" })));
+  const rules = points.flatMap((point) => nths.map((nth) => ({ point, nth, kind: "before" })));
   assert.equal((await client.request("POST", "/faults", { body: JSON.stringify(rules) })).status, 200);
 }
 

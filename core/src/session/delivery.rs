@@ -9,20 +9,10 @@ use crate::{
     upload::DeliveryState,
 };
 
-/// So long after the queue did not take an event, at most, it is asked again.
-const UNSENT_PAUSE_MS: u64 = 5_000;
-
 impl Session {
-    /// The event has been handed to the queue: unless an attempt begins, it is handed over again later.
+    /// The event has been handed to the queue, or could not be: either way, look again later.
     pub fn event_sent(&self, now: UnixMs, event: EventKind) -> StateChange {
         self.outbox_changed(event, |delivery| delivery.sent(now, self.birth.policy.resend_ms))
-    }
-
-    /// The queue has not taken the next event, or has not said so.
-    pub(super) fn event_not_sent(&self, now: UnixMs) -> StateChange {
-        let Some(event) = self.outbox.next().map(|delivery| delivery.kind) else { return StateChange::none() };
-        let pause_ms = self.birth.policy.resend_ms.min(UNSENT_PAUSE_MS);
-        self.outbox_changed(event, |delivery| delivery.sent(now, pause_ms))
     }
 
     /// An attempt at telling of this begins that lasts at most `attempt_ms`, and hands out a link that is good for `link_ms`. `None`:

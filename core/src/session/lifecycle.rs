@@ -144,7 +144,9 @@ impl Session {
     pub fn postponed(&self, now: UnixMs, job: Job, error: &str) -> StateChange {
         match job {
             Job::Assemble => self.assembly_refused(now, StorageFault::Retry, error),
-            Job::EnqueueEvent => self.event_not_sent(now),
+            Job::EnqueueEvent => {
+                self.outbox.next().map(|next| self.event_sent(now, next.kind)).unwrap_or_default()
+            }
             Job::NotifyLedger => {
                 let ledger_backoff = self.progress.ledger_backoff.after_failure(now);
                 UploadState { ledger_backoff, ..self.progress.clone() }.into()
