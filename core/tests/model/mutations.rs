@@ -9,7 +9,7 @@ use upload_core::{
     plan::MAX_PART_NUMBER,
     session::{
         BeginAppend, Commit, Committed, Content, Decision, DeleteRight, Job, Lease, LeaseState, ParallelChunk,
-        ParallelChunks, Release, ReleaseReason, Session, StateChange, StoredPart, UploadState, WriteLease, Writers,
+        ParallelChunks, Release, ReleaseReason, Session, StateChange, StoredPart, WriteLease, Writers,
     },
     units::{ByteCount, UnixMs},
     upload::Phase,
