@@ -154,7 +154,8 @@ mod tests {
         ] {
             assert_eq!(core_has_no_effects(&source("core/src/plan.rs", bad)).len(), 1, "{bad}");
         }
-        for good in ["use std::fmt;", "// std::fs", "fn in_time(duration: u64) {}", "use std::collections::BTreeMap as fs;"]
+        for good in
+            ["use std::fmt;", "// std::fs", "fn in_time(duration: u64) {}", "use std::collections::BTreeMap as fs;"]
         {
             assert!(core_has_no_effects(&source("core/src/plan.rs", good)).is_empty(), "{good}");
         }

@@ -11,7 +11,8 @@
 
 use super::{Backoff, Decision, Job, Phase, Session, StateChange, UploadState, backoff::pause_ms};
 use crate::{
-    api_error::ApiError, chunk::Completion, event::EventKind, storage_fault::StorageFault, units::UnixMs, upload::Purpose,
+    api_error::ApiError, chunk::Completion, event::EventKind, storage_fault::StorageFault, units::UnixMs,
+    upload::Purpose,
 };
 
 /// What somebody may delete of the uploads that are theirs.
@@ -144,9 +145,7 @@ impl Session {
     pub fn postponed(&self, now: UnixMs, job: Job, error: &str) -> StateChange {
         match job {
             Job::Assemble => self.assembly_refused(now, StorageFault::Retry, error),
-            Job::EnqueueEvent => {
-                self.outbox.next().map(|next| self.event_sent(now, next.kind)).unwrap_or_default()
-            }
+            Job::EnqueueEvent => self.outbox.next().map(|next| self.event_sent(now, next.kind)).unwrap_or_default(),
             Job::NotifyLedger => {
                 let ledger_backoff = self.progress.ledger_backoff.after_failure(now);
                 UploadState { ledger_backoff, ..self.progress.clone() }.into()
