@@ -26,6 +26,7 @@ use crate::{
     transfer::{
         attempt,
         body::fixed_length,
+        error::TransferError,
         relay::{Relay, drain},
     },
 };

@@ -154,7 +154,8 @@ impl World {
             }
             Effect::DeletePut => {
                 assert!(self.session.progress.put != Some(lease.attempt), "the put counts");
-                let may_count_yet = self.session.progress.ended_at.is_none() && !(chunk.has_digest && !chunk.is_right);
+                let may_be_right = chunk.is_right || !chunk.has_digest;
+                let may_count_yet = may_be_right && self.session.progress.ended_at.is_none();
                 assert!(!may_count_yet, "the put may count yet");
                 Input::Deleted
             }
