@@ -29,6 +29,7 @@ mod page;
 mod ports;
 mod probe;
 mod project;
+mod release;
 mod rust_tools;
 mod rustup;
 mod say;
@@ -66,6 +67,7 @@ Usage: cargo xtask <command>
                             throughput, processor time, memory and cost, beside the bare platform; half an hour
   deploy --env NAME [--dry-run]
                             checks what can be checked without an account, says what is missing, and deploys
+  release                   the packages that are published, with checksums and bills of materials, into target/packages/
   probe [--remote]          asks the platform what no simulator can answer; --remote: on the account wrangler is logged in to
 ";
 
@@ -81,6 +83,7 @@ enum Task {
     Torture(torture::Options),
     Bench(bench::Options),
     Deploy(deploy::Options),
+    Release,
     Probe(probe::Where),
 }
 
@@ -115,6 +118,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Torture(options) => torture::command(&project, &options),
         Task::Bench(options) => bench::command(&project, &options),
         Task::Deploy(options) => deploy::command(&project, &options),
+        Task::Release => release::command(&project).map(|()| ExitCode::SUCCESS),
         Task::Probe(place) => probe::command(&project, place),
     }
 }
@@ -135,6 +139,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Task> {
             "torture" => Task::Torture(torture::Options::default()),
             "bench" => Task::Bench(bench::Options::default()),
             "deploy" => Task::Deploy(deploy::Options::default()),
+            "release" => Task::Release,
             "probe" => Task::Probe(probe::Where::Simulator),
             other => bail!("there is no command {other}\n\n{USAGE}"),
         },

@@ -1,0 +1,231 @@
+//! `cargo xtask release`: what is published, made and checked, in `target/packages/`: npm's and Python's packages, bills of materials,
+//! the notes of this version, and the checksums of all of it. Publishes nothing.
+//!
+//! The version stands in Cargo.toml (`workspace.package`), and a release is refused where a manifest says another.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::project::Project;
+use crate::rustup::WASM_TARGET;
+use crate::say::{self, Step};
+use crate::{children, page, setup, worker_build};
+
+const FOLDER: &str = "target/packages";
+/// Where Python's build tool is installed.
+const PYTHON_ENVIRONMENT: &str = "target/python-build";
+/// Each is a folder with a package.json.
+const NPM_PACKAGES: [&str; 4] = ["packages/quayside", "client", "packages/server", "packages/create-quayside"];
+const PYTHON_PACKAGE: &str = "packages/python";
+/// What its template depends on.
+const TEMPLATE: &str = "packages/create-quayside/template/package.json";
+
+/// Makes all of it.
+pub(crate) fn command(project: &Project) -> Result<()> {
+    let version = version_everywhere(project)?;
+    setup::for_running(project)?;
+    worker_build::build(project)?;
+    worker_build::release_is_small(project)?;
+    page::ensure_built(project)?;
+    let folder = project.path(FOLDER);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+    for package in NPM_PACKAGES {
+        let mut pack = project.command("npm");
+        pack.args(["pack", "--silent", "--pack-destination"]).arg(&folder).current_dir(project.path(package));
+        output(&format!("npm pack, {package}"), pack)?;
+    }
+    python(project, &folder)?;
+    for (name, bill) in bills(project, &version)? {
+        write(&folder.join(name), &format!("{bill:#}\n"))?;
+    }
+    write(&folder.join("RELEASE_NOTES.md"), &notes(&read(&project.path("CHANGELOG.md"))?, &version)?)?;
+    let sums = checksums(&folder)?;
+    write(&folder.join("SHA256SUMS"), &sums)?;
+    say::line(sums.trim_end());
+    say::line(format_args!("version {version} is in {FOLDER}"));
+    Ok(())
+}
+
+/// The version, where every manifest says the same.
+pub(crate) fn version_everywhere(project: &Project) -> Result<String> {
+    let manifest: toml::Table = read(&project.path("Cargo.toml"))?.parse()?;
+    let version = manifest["workspace"]["package"]["version"].as_str().context("Cargo.toml has no version")?.to_owned();
+    for folder in NPM_PACKAGES {
+        let path = project.path(folder).join("package.json");
+        let found: Value = serde_json::from_str(&read(&path)?)?;
+        ensure!(
+            found["version"] == version.as_str(),
+            "{} says version {}, not {version}",
+            path.display(),
+            found["version"]
+        );
+    }
+    let template: Value = serde_json::from_str(&read(&project.path(TEMPLATE))?)?;
+    for name in ["quayside", "quayside-client", "quayside-server"] {
+        let wanted = format!("^{version}");
+        ensure!(template["dependencies"][name] == wanted.as_str(), "{TEMPLATE} does not ask for {name} {wanted}");
+    }
+    let python: toml::Table = read(&project.path(PYTHON_PACKAGE).join("pyproject.toml"))?.parse()?;
+    let wanted = python_version(&version);
+    ensure!(python["project"]["version"].as_str() == Some(&wanted), "pyproject.toml does not say version {wanted}");
+    Ok(version)
+}
+
+/// As PEP 440 writes it: `1.0.0-rc.1` is `1.0.0rc1`.
+fn python_version(version: &str) -> String {
+    match version.split_once('-') {
+        Some((release, suffix)) => {
+            format!("{release}{}", suffix.replacen("alpha", "a", 1).replacen("beta", "b", 1).replace('.', ""))
+        }
+        None => version.to_owned(),
+    }
+}
+
+fn python(project: &Project, folder: &Path) -> Result<()> {
+    let environment = project.path(PYTHON_ENVIRONMENT);
+    let program = environment.join("bin/python");
+    if !program.is_file() {
+        let mut make = Command::new("python3");
+        make.args(["-m", "venv"]).arg(&environment);
+        output("python3 -m venv", make)?;
+        let mut install = Command::new(&program);
+        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "build==1.6.1"]);
+        output("pip install build", install)?;
+    }
+    let package = project.path(PYTHON_PACKAGE);
+    std::fs::copy(project.path("LICENSE"), package.join("LICENSE"))?;
+    let mut build = Command::new(&program);
+    build.args(["-m", "build", "--outdir"]).arg(folder).arg(&package);
+    output("python -m build", build)?;
+    Ok(())
+}
+
+/// `CycloneDX` documents, by file name: of the Worker's crates, and, as npm makes them, of the packages with dependencies.
+fn bills(project: &Project, version: &str) -> Result<Vec<(String, Value)>> {
+    let mut tree = project.command("cargo");
+    tree.args(["tree", "--locked", "-p", "quayside", "--target", WASM_TARGET, "--edges", "normal", "--prefix", "none"]);
+    tree.args(["--format", "{p}|{l}"]);
+    let crates = components(&output("cargo tree", tree)?);
+    let worker = json!({
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": { "component": { "type": "application", "name": "quayside", "version": version } },
+        "components": crates,
+    });
+    let mut bills = vec![(format!("quayside-{version}.cdx.json"), worker)];
+    for name in ["quayside-client", "quayside-server"] {
+        let mut sbom = project.command("npm");
+        sbom.args(["sbom", "--sbom-format", "cyclonedx", "--omit", "dev", "--package-lock-only", "--workspace", name]);
+        bills.push((format!("{name}-{version}.cdx.json"), serde_json::from_str(&output("npm sbom", sbom)?)?));
+    }
+    Ok(bills)
+}
+
+/// Of lines like `serde v1.0.0|MIT OR Apache-2.0`; what is of this repository has its path in the line, and is no component.
+fn components(tree: &str) -> Vec<Value> {
+    let lines: BTreeSet<&str> = tree.lines().filter(|line| !line.contains(" (/")).collect();
+    let component = |line: &&str| {
+        let (package, license) = line.split_once('|')?;
+        let (name, version) = package
+            .split_whitespace()
+            .take(2)
+            .collect::<Vec<_>>()
+            .join(" ")
+            .split_once(" v")
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))?;
+        Some(json!({
+            "type": "library",
+            "name": name,
+            "version": version,
+            "purl": format!("pkg:cargo/{name}@{version}"),
+            "licenses": [{ "expression": license.replace('/', " OR ") }],
+        }))
+    };
+    lines.iter().filter_map(component).collect()
+}
+
+/// What CHANGELOG.md says of this version; while there is no section of it, what is not released yet.
+fn notes(changelog: &str, version: &str) -> Result<String> {
+    let sections = changelog.split("\n## ").skip(1);
+    let section = |title: &str| sections.clone().find(|section| section.trim_start_matches('[').starts_with(title));
+    let section =
+        section(version).or_else(|| section("Unreleased")).context("CHANGELOG.md has no section of this version")?;
+    let (_, text) = section.split_once('\n').context("the section of this version is empty")?;
+    Ok(format!("# Quayside {version}\n\n{}\n", text.trim()))
+}
+
+/// As `sha256sum` writes them.
+fn checksums(folder: &Path) -> Result<String> {
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    paths.sort();
+    let mut sums = String::new();
+    for path in paths {
+        let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        writeln!(sums, "{}  {name}", hex::encode(Sha256::digest(&bytes)))?;
+    }
+    Ok(sums)
+}
+
+/// Runs it as a step; what it prints on standard output.
+fn output(title: &str, command: Command) -> Result<String> {
+    let step = Step::begin(title);
+    let finished = children::run_capturing(&command, |_, line| step.detail(line))?;
+    if !finished.status.success() {
+        step.failed("");
+        bail!("{title} failed:\n{}", finished.both.trim_end());
+    }
+    step.done("");
+    Ok(finished.out)
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_written_as_each_registry_wants_them() {
+        for (version, expected) in [("1.0.0", "1.0.0"), ("1.0.0-rc.1", "1.0.0rc1"), ("2.1.0-beta.3", "2.1.0b3")] {
+            assert_eq!(python_version(version), expected);
+        }
+    }
+
+    #[test]
+    fn every_manifest_says_the_same_version() {
+        version_everywhere(&Project::find().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn notes_are_the_section_of_the_version() {
+        let log = "# Changelog\n\n## Unreleased\n\n- new\n\n## 1.0.0 - 2026-11-29\n\n- old\n";
+        assert_eq!(notes(log, "1.0.0").unwrap(), "# Quayside 1.0.0\n\n- old\n");
+        assert_eq!(notes(log, "1.1.0").unwrap(), "# Quayside 1.1.0\n\n- new\n");
+        assert!(notes("# Changelog\n", "1.0.0").is_err());
+    }
+
+    #[test]
+    fn components_are_what_others_have_made() {
+        let tree = "quayside v1.0.0 (/home/me/quayside)|Apache-2.0\nserde v1.0.2|MIT/Apache-2.0\nserde v1.0.2|MIT/Apache-2.0\nderive v1.0.0 (proc-macro)|MIT\n";
+        let found = components(tree);
+        let purls: Vec<_> = found.iter().map(|component| component["purl"].as_str().unwrap()).collect();
+        assert_eq!(purls, ["pkg:cargo/derive@1.0.0", "pkg:cargo/serde@1.0.2"]);
+        assert_eq!(found[1]["licenses"][0]["expression"], "MIT OR Apache-2.0");
+    }
+}
