@@ -39,7 +39,7 @@ pub(crate) fn command(project: &Project) -> Result<()> {
     for package in NPM_PACKAGES {
         let mut pack = project.command("npm");
         pack.args(["pack", "--silent", "--pack-destination"]).arg(&folder).current_dir(project.path(package));
-        output(&format!("npm pack, {package}"), pack)?;
+        output(&format!("npm pack, {package}"), &pack)?;
     }
     python(project, &folder)?;
     for (name, bill) in bills(project, &version)? {
@@ -94,16 +94,16 @@ fn python(project: &Project, folder: &Path) -> Result<()> {
     if !program.is_file() {
         let mut make = Command::new("python3");
         make.args(["-m", "venv"]).arg(&environment);
-        output("python3 -m venv", make)?;
+        output("python3 -m venv", &make)?;
         let mut install = Command::new(&program);
         install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "build==1.6.1"]);
-        output("pip install build", install)?;
+        output("pip install build", &install)?;
     }
     let package = project.path(PYTHON_PACKAGE);
     std::fs::copy(project.path("LICENSE"), package.join("LICENSE"))?;
     let mut build = Command::new(&program);
     build.args(["-m", "build", "--outdir"]).arg(folder).arg(&package);
-    output("python -m build", build)?;
+    output("python -m build", &build)?;
     Ok(())
 }
 
@@ -112,7 +112,7 @@ fn bills(project: &Project, version: &str) -> Result<Vec<(String, Value)>> {
     let mut tree = project.command("cargo");
     tree.args(["tree", "--locked", "-p", "quayside", "--target", WASM_TARGET, "--edges", "normal", "--prefix", "none"]);
     tree.args(["--format", "{p}|{l}"]);
-    let crates = components(&output("cargo tree", tree)?);
+    let crates = components(&output("cargo tree", &tree)?);
     let worker = json!({
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -124,7 +124,7 @@ fn bills(project: &Project, version: &str) -> Result<Vec<(String, Value)>> {
     for name in ["quayside-client", "quayside-server"] {
         let mut sbom = project.command("npm");
         sbom.args(["sbom", "--sbom-format", "cyclonedx", "--omit", "dev", "--package-lock-only", "--workspace", name]);
-        bills.push((format!("{name}-{version}.cdx.json"), serde_json::from_str(&output("npm sbom", sbom)?)?));
+        bills.push((format!("{name}-{version}.cdx.json"), serde_json::from_str(&output("npm sbom", &sbom)?)?));
     }
     Ok(bills)
 }
@@ -177,9 +177,9 @@ fn checksums(folder: &Path) -> Result<String> {
 }
 
 /// Runs it as a step; what it prints on standard output.
-fn output(title: &str, command: Command) -> Result<String> {
+fn output(title: &str, command: &Command) -> Result<String> {
     let step = Step::begin(title);
-    let finished = children::run_capturing(&command, |_, line| step.detail(line))?;
+    let finished = children::run_capturing(command, |_, line| step.detail(line))?;
     if !finished.status.success() {
         step.failed("");
         bail!("{title} failed:\n{}", finished.both.trim_end());
