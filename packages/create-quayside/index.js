@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // `npm create quayside [folder]`: a new application from `template/`. Installs nothing, and writes over nothing.
 
+import { randomInt } from "node:crypto";
 import { cpSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 
@@ -28,11 +29,29 @@ function main(args) {
   // npm takes no .gitignore into a package.
   renameSync(join(folder, "_gitignore"), join(folder, ".gitignore"));
   const name = nameOf(folder);
-  for (const file of ["package.json", "wrangler.jsonc"]) {
-    const path = join(folder, file);
-    writeFileSync(path, readFileSync(path, "utf8").replace('"name": "quayside-app"', `"name": "${name}"`));
+  change(join(folder, "package.json"), { '"quayside-app"': `"${name}"` });
+  // An account may have several applications with Quayside: each has names and numbers of its own.
+  change(join(folder, "wrangler.jsonc"), {
+    '"quayside-app"': `"${name}"`,
+    '"quayside-uploads"': `"${name}-uploads"`,
+    '"quayside-(events|tasks|dead-letters)"': `"${name}-quayside-$1"`,
+    '"100([12])"': `"${randomInt(10_000, 100_000_000)}$1"`,
+  });
+  const quoted = /^[\w./-]+$/.test(given) ? given : JSON.stringify(given);
+  console.log(`${folder} is ready:\n\n  cd ${quoted}\n  npm install\n  npm run dev\n`);
+}
+
+/** Replaces each of the patterns, of which there must be one at least. */
+function change(path, replacements) {
+  let text = readFileSync(path, "utf8");
+  for (const [pattern, replacement] of Object.entries(replacements)) {
+    const changed = text.replace(new RegExp(pattern, "g"), replacement);
+    if (changed === text) {
+      throw new Error(`${path} has no ${pattern}`);
+    }
+    text = changed;
   }
-  console.log(`${folder} is ready:\n\n  cd ${given}\n  npm install\n  npm run dev\n`);
+  writeFileSync(path, text);
 }
 
 /** A name that npm and wrangler both take. */
@@ -41,7 +60,7 @@ function nameOf(folder) {
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^-+|-+$/g, "");
-  return name === "" ? "uploads" : name.slice(0, 50);
+  return name === "" ? "uploads" : name.slice(0, 40);
 }
 
 function fail(message) {

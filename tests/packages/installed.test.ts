@@ -290,8 +290,16 @@ for (const [module, moduleResolution] of [
   });
 }
 
-test("npm create writes over nothing", async () => {
-  const create = join(repositoryRoot, "packages/create-quayside/index.js");
-  await assert.rejects(project.run(process.execPath, [create, "."]), /is not empty/);
-  await assert.rejects(project.run(process.execPath, [create, "--template"]), /Usage/);
+test("quayside-client and quayside-server are imported where there is no page, and by require", async () => {
+  const script = `
+    import { createRequire } from "node:module";
+    const [client, server] = [await import("quayside-client"), await import("quayside-server")];
+    const required = createRequire(import.meta.url)("quayside-server");
+    console.log(typeof client.createUpload, typeof server.mintToken, typeof required.mintToken);`;
+  const cwd = project.write("imports", { "main.mjs": script });
+  const node = join(project.folder, "node_modules/.bin/node");
+  assert.equal(
+    await project.run(node, ["--disable-warning=ExperimentalWarning", "main.mjs"], cwd),
+    "function function function\n",
+  );
 });

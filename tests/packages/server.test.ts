@@ -3,9 +3,12 @@
 
 import assert from "node:assert/strict";
 import { generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { pathToFileURL } from "node:url";
 
 import type { JWK } from "jose";
 
@@ -24,11 +27,20 @@ import { freshSecrets, Stack } from "../support/stack.ts";
 import { bearer } from "../support/tokens.ts";
 import { hasPython } from "../support/tuspy.ts";
 import { waitFor } from "../support/wait.ts";
+import { repositoryRoot } from "../support/wrangler_config.ts";
 import { askPython, preparePython } from "./python.ts";
 
 type Posted = { headers: IncomingHttpHeaders; body: string };
 
-const FILE = Buffer.from("sixteen letters!");
+const TEXT = { name: "a.txt", type: "text/plain", bytes: Buffer.from("sixteen letters!") };
+const PICTURE = {
+  name: "cat.png",
+  type: "image/png",
+  bytes: Buffer.from(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+    "base64",
+  ),
+};
 
 const isPythonHere = await hasPython();
 const pairs = {
@@ -76,12 +88,13 @@ after(async () => {
 });
 
 /** Uploads with the token; what the webhook was sent of it. */
-async function posts(token: string): Promise<Posted> {
+async function posts(token: string, { name, type, bytes } = TEXT): Promise<Posted> {
   const { client } = stack;
-  const created = await client.init({ fileName: "a.txt", fileSize: FILE.length }, bearer(token));
+  const fields = { fileName: name, fileSize: bytes.length, contentType: type };
+  const created = await client.init(fields, bearer(token));
   assert.equal(created.status, 201, created.body.toString());
   const { uploadId } = created.json<Created>();
-  assert.equal((await client.put(uploadId, 0, FILE, bearer(token))).status, 200);
+  assert.equal((await client.put(uploadId, 0, bytes, bearer(token))).status, 200);
   return waitFor("the webhook", () => posted.find(({ body }) => body.includes(uploadId)));
 }
 
@@ -185,4 +198,43 @@ test("a Request is verified as it is", async () => {
   const given = Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)]);
   const request = new Request("https://app.example/webhooks", { method: "POST", headers: given, body });
   assert.equal((await verifyRequest(stack.secrets.WEBHOOK_SECRET ?? "", request)).data.owner, "carol");
+});
+
+/** The example of packages/server/README.md, as it stands there. */
+async function readmeExample() {
+  const readme = readFileSync(join(repositoryRoot, "packages/server/README.md"), "utf8");
+  const code = /^```ts\n(.*?)^```/ms.exec(readme)?.[1] ?? "";
+  const source = pathToFileURL(join(repositoryRoot, "packages/server/src/index.ts")).href;
+  const folder = mkdtempSync(join(repositoryRoot, "target", "readme-"));
+  try {
+    const file = join(folder, "example.ts");
+    writeFileSync(file, code.replace('"quayside-server"', JSON.stringify(source)));
+    return (await import(pathToFileURL(file).href)) as {
+      uploadToken: (user: string) => Promise<string>;
+      webhook: (request: Request) => Promise<Response>;
+    };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test("the README's example in JavaScript", async () => {
+  const { uploadToken, webhook } = await readmeExample();
+  process.env.TOKEN_SECRETS = stack.secrets.TOKEN_SECRETS;
+  process.env.WEBHOOK_SECRET = stack.secrets.WEBHOOK_SECRET;
+  const { headers, body } = await posts(await uploadToken("dave"), PICTURE);
+  const status = async (text: string) => {
+    const given = Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)]);
+    const request = new Request("https://app.example/webhooks", { method: "POST", headers: given, body: text });
+    return (await webhook(request)).status;
+  };
+  assert.deepEqual([await status(body), await status(`${body} `)], [204, 400]);
+});
+
+test("the README's example in Python", { skip: !isPythonHere && "there is no Python" }, async () => {
+  process.env.TOKEN_SECRETS = stack.secrets.TOKEN_SECRETS;
+  process.env.WEBHOOK_SECRET = stack.secrets.WEBHOOK_SECRET;
+  const { headers, body } = await posts(await askPython("readme.py", { user: "erin" }), PICTURE);
+  assert.match(await askPython("readme.py", { headers, body }), /\b204$/);
+  assert.equal(await askPython("readme.py", { headers, body: `${body} ` }), "400");
 });

@@ -53,34 +53,34 @@ function writeDevVars(args) {
 async function createResources(args) {
   const env = option(args, "--env");
   const { r2_buckets: buckets, queues } = await configuration(env);
-  const missing = (kind, wanted) => {
-    // The lists are made for people: a name is there where it stands as a word.
-    const words = new Set(wrangler([...kind, "list"]).split(/[\s│]+/));
-    return [...new Set(wanted)].filter((name) => !words.has(name));
-  };
-  for (const bucket of missing(
-    ["r2", "bucket"],
-    buckets.map(({ bucket_name }) => bucket_name),
-  )) {
-    wrangler(["r2", "bucket", "create", bucket]);
-    console.log(`bucket ${bucket}: made`);
+  for (const { bucket_name: bucket } of buckets) {
+    create("bucket", ["r2", "bucket", "create", bucket]);
   }
-  const named = [...queues.producers.map(({ queue }) => queue), ...queues.consumers.map(({ queue }) => queue)];
-  for (const queue of missing(["queues"], named)) {
-    wrangler(["queues", "create", queue]);
-    console.log(`queue ${queue}: made`);
+  const named = [...queues.producers, ...queues.consumers].map(({ queue }) => queue);
+  for (const queue of new Set(named)) {
+    create("queue", ["queues", "create", queue]);
   }
+}
+
+/** Makes it, unless the account has it. */
+function create(kind, args) {
+  const { status, said } = wrangler(args);
+  const isThere = /already (exists|taken)|\[code: (10004|11009)\]/i.test(said);
+  if (status !== 0 && !isThere) {
+    fail(`wrangler ${args.join(" ")} failed:\n${said}`);
+  }
+  console.log(`${kind} ${args.at(-1)}: ${status === 0 ? "made" : "there already"}`);
 }
 
 function putSecrets(args) {
   const env = option(args, "--env");
   const forEnv = env === undefined ? [] : ["--env", env];
   const there = new Set(
-    JSON.parse(wrangler(["secret", "list", "--format", "json", ...forEnv])).map(({ name }) => name),
+    JSON.parse(wranglerSays(["secret", "list", "--format", "json", ...forEnv])).map(({ name }) => name),
   );
   for (const [name, make] of Object.entries(SECRETS)) {
     if (!there.has(name)) {
-      wrangler(["secret", "put", name, ...forEnv], make());
+      wranglerSays(["secret", "put", name, ...forEnv], make());
       console.log(`secret ${name}: put`);
     }
   }
@@ -105,12 +105,18 @@ function option(args, name) {
   return value;
 }
 
-/** What wrangler prints. A secret goes by its standard input, where nobody sees it. */
+/** Runs wrangler. A secret goes by its standard input, where nobody sees it. */
 function wrangler(args, input) {
-  const stdio = [input === undefined ? "inherit" : "pipe", "pipe", "inherit"];
-  const { status, stdout, error } = spawnSync("wrangler", args, { input, stdio, encoding: "utf8" });
+  const stdio = [input === undefined ? "inherit" : "pipe", "pipe", "pipe"];
+  const { status, stdout, stderr, error } = spawnSync("wrangler", args, { input, stdio, encoding: "utf8" });
+  return { status, stdout, said: error === undefined ? stdout + stderr : `${error.message}\n` };
+}
+
+/** What wrangler prints where it must succeed. */
+function wranglerSays(args, input) {
+  const { status, stdout, said } = wrangler(args, input);
   if (status !== 0) {
-    fail(`wrangler ${args.join(" ")} failed${error ? `: ${error.message}` : `:\n${stdout}`}`);
+    fail(`wrangler ${args.join(" ")} failed:\n${said}`);
   }
   return stdout;
 }
