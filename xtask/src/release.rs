@@ -3,7 +3,7 @@
 //!
 //! The version stands in Cargo.toml (`workspace.package`), and a release is refused where a manifest says another.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -107,49 +107,83 @@ fn python(project: &Project, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// `CycloneDX` documents, by file name: of the Worker's crates, and, as npm makes them, of the packages with dependencies.
+/// `CycloneDX` documents, by file name: of the Worker's crates, and of the packages that have dependencies.
 fn bills(project: &Project, version: &str) -> Result<Vec<(String, Value)>> {
     let mut tree = project.command("cargo");
-    tree.args(["tree", "--locked", "-p", "quayside", "--target", WASM_TARGET, "--edges", "normal", "--prefix", "none"]);
-    tree.args(["--format", "{p}|{l}"]);
-    let crates = components(&output("cargo tree", &tree)?);
-    let worker = json!({
+    tree.args(["tree", "--locked", "-p", "quayside", "--target", WASM_TARGET, "--edges", "normal"]);
+    tree.args(["--prefix", "none", "--no-dedupe", "--format", "{p}|{l}"]);
+    let lock: Value = serde_json::from_str(&read(&project.path("package-lock.json"))?)?;
+    let made = [
+        ("quayside", crates(&output("cargo tree", &tree)?)),
+        ("quayside-client", npm_packages(&lock, "client")),
+        ("quayside-server", npm_packages(&lock, "packages/server")),
+    ];
+    Ok(made.map(|(name, components)| (format!("{name}-{version}.cdx.json"), bill(name, version, &components))).into())
+}
+
+fn bill(name: &str, version: &str, components: &[Value]) -> Value {
+    json!({
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "version": 1,
-        "metadata": { "component": { "type": "application", "name": "quayside", "version": version } },
-        "components": crates,
-    });
-    let mut bills = vec![(format!("quayside-{version}.cdx.json"), worker)];
-    for name in ["quayside-client", "quayside-server"] {
-        let mut sbom = project.command("npm");
-        sbom.args(["sbom", "--sbom-format", "cyclonedx", "--omit", "dev", "--package-lock-only", "--workspace", name]);
-        bills.push((format!("{name}-{version}.cdx.json"), serde_json::from_str(&output("npm sbom", &sbom)?)?));
-    }
-    Ok(bills)
+        "metadata": { "component": { "type": "application", "name": name, "version": version } },
+        "components": components,
+    })
 }
 
-/// Of lines like `serde v1.0.0|MIT OR Apache-2.0`; what is of this repository has its path in the line, and is no component.
-fn components(tree: &str) -> Vec<Value> {
+fn component(kind: &str, name: &str, version: &str, license: &str) -> Value {
+    json!({
+        "type": "library",
+        "name": name,
+        "version": version,
+        // The one character of npm's names that an address has another meaning for.
+        "purl": format!("pkg:{kind}/{}@{version}", name.replace('@', "%40")),
+        "licenses": [{ "expression": license }],
+    })
+}
+
+/// Of lines like `serde v1.0.0|MIT OR Apache-2.0`. What is of this repository has its path in the line, and is no component.
+fn crates(tree: &str) -> Vec<Value> {
     let lines: BTreeSet<&str> = tree.lines().filter(|line| !line.contains(" (/")).collect();
-    let component = |line: &&str| {
+    let made = |line: &str| {
         let (package, license) = line.split_once('|')?;
-        let (name, version) = package
-            .split_whitespace()
-            .take(2)
-            .collect::<Vec<_>>()
-            .join(" ")
-            .split_once(" v")
-            .map(|(a, b)| (a.to_owned(), b.to_owned()))?;
-        Some(json!({
-            "type": "library",
-            "name": name,
-            "version": version,
-            "purl": format!("pkg:cargo/{name}@{version}"),
-            "licenses": [{ "expression": license.replace('/', " OR ") }],
-        }))
+        let (name, version) = package.split_once(" v")?;
+        let version = version.split_whitespace().next()?;
+        Some(component("cargo", name, version, &license.replace('/', " OR ")))
     };
-    lines.iter().filter_map(component).collect()
+    lines.into_iter().filter_map(made).collect()
+}
+
+/// What a folder's package needs where it is installed, as package-lock.json has it.
+fn npm_packages(lock: &Value, folder: &str) -> Vec<Value> {
+    let packages = &lock["packages"];
+    let mut found = BTreeMap::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(path) = open.pop() {
+        for name in packages[&path]["dependencies"].as_object().into_iter().flat_map(|names| names.keys()) {
+            if let Some(path) = installed(packages, &path, name)
+                && found.insert(path.clone(), name.clone()).is_none()
+            {
+                open.push(path);
+            }
+        }
+    }
+    let text = |path: &str, field: &str| packages[path][field].as_str().unwrap_or("NOASSERTION").to_owned();
+    found.iter().map(|(path, name)| component("npm", name, &text(path, "version"), &text(path, "license"))).collect()
+}
+
+/// Where Node finds a package, asked from another one: in its own `node_modules`, or in that of a folder above it.
+fn installed(packages: &Value, from: &str, name: &str) -> Option<String> {
+    let mut folder = Some(from);
+    while let Some(above) = folder {
+        let path =
+            if above.is_empty() { format!("node_modules/{name}") } else { format!("{above}/node_modules/{name}") };
+        if packages.get(&path).is_some() {
+            return Some(path);
+        }
+        folder = (!above.is_empty()).then(|| above.rfind("/node_modules/").map_or("", |at| &above[..at]));
+    }
+    None
 }
 
 /// What CHANGELOG.md says of this version; while there is no section of it, what is not released yet.
@@ -220,12 +254,31 @@ mod tests {
         assert!(notes("# Changelog\n", "1.0.0").is_err());
     }
 
+    fn purls(components: &[Value]) -> Vec<&str> {
+        components.iter().map(|component| component["purl"].as_str().unwrap()).collect()
+    }
+
     #[test]
-    fn components_are_what_others_have_made() {
-        let tree = "quayside v1.0.0 (/home/me/quayside)|Apache-2.0\nserde v1.0.2|MIT/Apache-2.0\nserde v1.0.2|MIT/Apache-2.0\nderive v1.0.0 (proc-macro)|MIT\n";
-        let found = components(tree);
-        let purls: Vec<_> = found.iter().map(|component| component["purl"].as_str().unwrap()).collect();
-        assert_eq!(purls, ["pkg:cargo/derive@1.0.0", "pkg:cargo/serde@1.0.2"]);
+    fn crates_are_what_others_have_made() {
+        let tree = "quayside v1.0.0 (/home/me/quayside)|Apache-2.0\nserde v1.0.2|MIT/Apache-2.0\n\
+                    serde v1.0.2|MIT/Apache-2.0\nderive v1.0.0 (proc-macro)|MIT\n";
+        let found = crates(tree);
+        assert_eq!(purls(&found), ["pkg:cargo/derive@1.0.0", "pkg:cargo/serde@1.0.2"]);
         assert_eq!(found[1]["licenses"][0]["expression"], "MIT OR Apache-2.0");
+    }
+
+    #[test]
+    fn npm_packages_are_found_as_node_finds_them() {
+        let lock = json!({ "packages": {
+            "client": { "dependencies": { "a": "^1", "@s/b": "^2" }, "devDependencies": { "d": "^1" } },
+            "node_modules/a": { "version": "1.0.0", "license": "MIT", "dependencies": { "c": "^3" } },
+            "node_modules/a/node_modules/c": { "version": "3.0.0", "license": "ISC" },
+            "node_modules/c": { "version": "9.0.0" },
+            "client/node_modules/@s/b": { "version": "2.0.0", "dependencies": { "c": "^9", "a": "^1" } },
+            "node_modules/d": { "version": "1.0.0" },
+        }});
+        let found = npm_packages(&lock, "client");
+        assert_eq!(purls(&found), ["pkg:npm/%40s/b@2.0.0", "pkg:npm/a@1.0.0", "pkg:npm/c@3.0.0", "pkg:npm/c@9.0.0"]);
+        assert_eq!(found[2]["licenses"][0]["expression"], "ISC");
     }
 }
