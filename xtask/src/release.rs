@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::project::Project;
 use crate::rustup::WASM_TARGET;
 use crate::say::{self, Step};
-use crate::{children, page, setup, worker_build};
+use crate::{bundle, children, setup, worker_build};
 
 const FOLDER: &str = "target/packages";
 /// Where Python's build tool is installed.
@@ -31,8 +31,7 @@ pub(crate) fn command(project: &Project) -> Result<()> {
     let version = version_everywhere(project)?;
     setup::for_running(project)?;
     worker_build::build(project)?;
-    worker_build::release_is_small(project)?;
-    page::ensure_built(project)?;
+    bundle::release_is_small(project)?;
     let folder = project.path(FOLDER);
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
@@ -215,10 +214,10 @@ fn output(title: &str, command: &Command) -> Result<String> {
     let step = Step::begin(title);
     let finished = children::run_capturing(command, |_, line| step.detail(line))?;
     if !finished.status.success() {
-        step.failed("");
+        step.end(false);
         bail!("{title} failed:\n{}", finished.both.trim_end());
     }
-    step.done("");
+    step.end(true);
     Ok(finished.out)
 }
 
