@@ -1,5 +1,6 @@
 //! The settings of a deployment: every `[vars]` entry and secret of wrangler.toml, one to one, read into a type that can only
-//! be right. What is missing or malformed is said by name, and nothing is taken until it is there.
+//! be right. A setting that is not there has its default (`defaults`). A secret or a binding that is missing, and what is malformed, is
+//! said by name, and nothing is taken until it is right.
 
 use std::{cell::OnceCell, rc::Rc, str::FromStr, time::Duration};
 
@@ -17,6 +18,11 @@ use upload_core::{
     units::{ByteCount, MIB},
 };
 use worker::Env;
+
+use crate::{bindings, defaults};
+
+/// What `ORIGIN` is asked for where `ORIGIN_WEBHOOK_URL` does not say it.
+const SERVICE_URL: &str = "https://origin/webhooks/quayside";
 
 /// How many secrets of one kind may be active: the newest, and the one before it.
 const MAX_ACTIVE_SECRETS: usize = 2;
@@ -72,8 +78,8 @@ pub(crate) struct Config {
     pub(crate) policy: Policy,
     /// `DELETE_COMPLETED`.
     pub(crate) delete_completed: DeleteCompleted,
-    /// `ORIGIN_WEBHOOK_URL`; none where it is empty.
-    pub(crate) webhook_url: Option<String>,
+    /// The binding `ORIGIN`, or `ORIGIN_WEBHOOK_URL`; none where neither is there.
+    pub(crate) origin: Option<Origin>,
     /// `WEBHOOK_TIMEOUT_SECONDS`.
     pub(crate) webhook_timeout_ms: u64,
     /// `DELIVERY_FIRST_DELAY_SECONDS` and `DELIVERY_MAX_ATTEMPTS`.
@@ -86,6 +92,24 @@ pub(crate) struct Config {
     pub(crate) webhook_secrets: Vec<Secret>,
     /// The secret `DOWNLOAD_SECRET`: one, or the newest and the one before it. The first signs, and both verify.
     pub(crate) download_secrets: Vec<Secret>,
+}
+
+/// Whom events are told.
+#[derive(Clone)]
+pub(crate) enum Origin {
+    /// Whoever answers at this address.
+    Url(String),
+    /// The binding `ORIGIN`, asked for this address.
+    Service(String),
+}
+
+impl Origin {
+    /// The address that is asked for.
+    pub(crate) fn url(&self) -> &str {
+        match self {
+            Self::Url(url) | Self::Service(url) => url,
+        }
+    }
 }
 
 /// Who may upload.
@@ -131,12 +155,13 @@ impl Config {
 
     /// Reads the settings; refuses naming the first that is missing or malformed.
     fn read(env: &Env) -> Result<Self, ApiError> {
+        bindings::all_bound(env)?;
         cors_origins(env)?;
         cors_headers(env)?;
-        let webhook_url = Some(text(env, "ORIGIN_WEBHOOK_URL")?).filter(|url| !url.is_empty());
+        let origin = origin(env)?;
         let public_url = public_url(env)?;
         // What is signed and stored never takes its host from a request: whoever sends one chooses that.
-        if webhook_url.is_some() && public_url.is_none() {
+        if matches!(origin, Some(Origin::Url(_))) && public_url.is_none() {
             let hint = "is empty, and ORIGIN_WEBHOOK_URL is not: events have links in them. Set it to the scheme and the host under \
                         which this Worker is reached, like https://upload.example.com";
             return Err(missing("PUBLIC_URL", hint));
@@ -163,11 +188,11 @@ impl Config {
                 ttl_ms: upload_ttl(env)?,
                 tombstone_ms: milliseconds(env, "TOMBSTONE_TTL_SECONDS")?,
                 resend_ms: milliseconds(env, "OUTBOX_RESEND_SECONDS")?,
-                tell_origin: webhook_url.is_some(),
+                tell_origin: origin.is_some(),
                 repair_ms: repair_ttl(env)?,
             },
             delete_completed: delete_completed(env)?,
-            webhook_url,
+            origin,
             webhook_timeout_ms: milliseconds(env, "WEBHOOK_TIMEOUT_SECONDS")?,
             retry: RetryPolicy {
                 first_delay_seconds: number(env, "DELIVERY_FIRST_DELAY_SECONDS")?,
@@ -191,6 +216,15 @@ impl Config {
         }
         Ok(())
     }
+}
+
+fn origin(env: &Env) -> Result<Option<Origin>, ApiError> {
+    let url = Some(text(env, "ORIGIN_WEBHOOK_URL")?).filter(|url| !url.is_empty());
+    Ok(if bindings::is_bound(env, bindings::ORIGIN) {
+        Some(Origin::Service(url.unwrap_or_else(|| SERVICE_URL.to_owned())))
+    } else {
+        url.map(Origin::Url)
+    })
 }
 
 fn stalled_after(env: &Env) -> Result<Duration, ApiError> {
@@ -301,8 +335,9 @@ pub(crate) fn missing(name: &str, complaint: &str) -> ApiError {
 
 /// A setting as text.
 pub(crate) fn text(env: &Env, name: &str) -> Result<String, ApiError> {
-    let value = env.var(name).map_err(|_| missing(name, "is missing from [vars] in wrangler.toml"))?;
-    Ok(value.to_string().trim().to_owned())
+    let value = env.var(name).ok().map(|value| value.to_string()).or_else(|| defaults::of(name).map(str::to_owned));
+    let value = value.ok_or_else(|| missing(name, "is missing from [vars] in wrangler.toml"))?;
+    Ok(value.trim().to_owned())
 }
 
 /// A setting that is a whole number.

@@ -110,8 +110,10 @@ fn errand(message: &RawMessage) -> Result<QueueMessage> {
 async fn deliver(message: &RawMessage, upload_id: UploadId, event_id: &str, env: &Env) -> Result<()> {
     let settings = Settings::of(env);
     let config = settings.config().map_err(ToString::to_string)?;
-    let Some(url) = config.webhook_url.clone() else {
-        return Err("ORIGIN_WEBHOOK_URL is empty, but there is an event to deliver".into());
+    let Some(origin) = &config.origin else {
+        return Err(
+            "ORIGIN_WEBHOOK_URL is empty, and there is no binding ORIGIN, but there is an event to deliver".into()
+        );
     };
     let objects = ObjectClient::to_uploads(env, Caller::System)?;
     let begin = BeginDelivery {
@@ -125,7 +127,7 @@ async fn deliver(message: &RawMessage, upload_id: UploadId, event_id: &str, env:
         return Ok(());
     };
     let watch = Stopwatch::start();
-    let answer = webhook::send(&facts, &url, config).await?;
+    let answer = webhook::send(&facts, origin, config, env).await?;
     let (status, why, outcome) = match answer {
         Answer::Acknowledged { discard } => (None, None, DeliveryOutcome::Acknowledged { discard }),
         Answer::Refused { status, asked_seconds, why } => {
