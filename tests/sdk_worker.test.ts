@@ -42,7 +42,7 @@ function uploadOf(file: File, http: HttpClient, options: Partial<UploadOptions> 
     chunkBytes: CHUNK_BYTES,
     store: null,
     ...options,
-    world: { http, ...options.world },
+    runtime: { http, ...options.runtime },
   });
 }
 
@@ -131,7 +131,7 @@ for (const parallel of [false, true]) {
 /** A device of its own: nothing of what others remember or send is known here. */
 function device(): Partial<UploadOptions> {
   const claims = new PageClaims(new MemoryLocks().page());
-  return { store: new MemoryStore(), world: { claims } };
+  return { store: new MemoryStore(), runtime: { claims } };
 }
 
 test("another device goes on from the owner's list, and only with this very file", async () => {
@@ -175,12 +175,12 @@ test("a second tab follows the first, and takes over when it is closed", async (
   const file = fileOf("two tabs", 6 * CHUNK_BYTES);
   const [store, locks] = [new MemoryStore(), new MemoryLocks()];
   const pages = [locks.page(), locks.page()] as const;
-  const first = uploadOf(file, fetchHttp, { store, world: { claims: new PageClaims(pages[0]) } });
+  const first = uploadOf(file, fetchHttp, { store, runtime: { claims: new PageClaims(pages[0]) } });
   const enough = confirmed(first, CHUNK_BYTES);
   first.start();
   await enough;
   const http = new CountingHttp();
-  const second = uploadOf(file, http, { store, world: { claims: new PageClaims(pages[1]) } });
+  const second = uploadOf(file, http, { store, runtime: { claims: new PageClaims(pages[1]) } });
   const following = confirmed(second, CHUNK_BYTES);
   const done = second.start();
   await waitFor("the second tab to follow", () => second.state === "following");

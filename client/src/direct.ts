@@ -3,8 +3,8 @@
 
 import { UploadError } from "./errors.ts";
 import type { Piece } from "./pieces.ts";
+import type { SendPlan } from "./remote_upload.ts";
 import type { Server, StoredPart } from "./server.ts";
-import type { OpenSession } from "./session.ts";
 
 export class Direct {
   readonly #server: Server;
@@ -17,7 +17,7 @@ export class Direct {
 
   /** Sends a chunk, unless R2 has it. The number of bytes that count afterwards. */
   async put(
-    { uploadId, chunkBytes }: OpenSession,
+    { uploadId, chunkBytes }: SendPlan,
     { from }: Piece,
     read: () => Promise<Uint8Array<ArrayBuffer>>,
     signal: AbortSignal,

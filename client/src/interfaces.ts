@@ -60,7 +60,7 @@ export interface UploadOptions {
   /** How long to keep trying. If not said, for as long as the page lives. */
   readonly retry?: RetryPolicy;
   /** Replacements for what is used of the outside world. */
-  readonly world?: Partial<World>;
+  readonly runtime?: Partial<Runtime>;
 }
 
 export type RequestHeaders = Readonly<Record<string, string>>;
@@ -294,7 +294,7 @@ export interface Problem {
 // ---- What is needed of the outside world.
 
 /** Everything that is not computation, so that tests can be dialogues. */
-export interface World {
+export interface Runtime {
   readonly http: HttpClient;
   readonly clock: Clock;
   /** From 0 (inclusive) to 1. */

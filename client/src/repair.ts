@@ -3,10 +3,10 @@
 
 import { endedError, isGone } from "./errors.ts";
 import type { ByteRange, Hasher, Repair, Status, UploadFile } from "./interfaces.ts";
-import type { Patience } from "./patience.ts";
 import { bytesIn } from "./pieces.ts";
+import type { RemoteUpload } from "./remote_upload.ts";
+import type { Retrier } from "./retrier.ts";
 import type { Server } from "./server.ts";
-import type { Sessions } from "./session.ts";
 
 /** What arrives damaged so often will not arrive otherwise the next time. */
 const MOST_REPAIRS = 2;
@@ -14,8 +14,8 @@ const MOST_REPAIRS = 2;
 export interface RepairParts {
   readonly file: UploadFile;
   readonly server: Server;
-  readonly sessions: Sessions;
-  readonly patience: Patience;
+  readonly remote: RemoteUpload;
+  readonly retrier: Retrier;
   readonly hasher: Hasher;
   readonly onRepair: (repair: Repair) => void;
 }
@@ -39,7 +39,7 @@ export class Repairs {
 
   /** How the upload stands afterwards: what is missing is to be sent. Where that cannot help, it is forgotten, and the error says why. */
   async repaired({ uploadId, reason }: Status, onCompared: OnCompared, signal: AbortSignal): Promise<Status> {
-    const { server, sessions, onRepair } = this.#parts;
+    const { server, remote, onRepair } = this.#parts;
     if (this.#count >= MOST_REPAIRS) {
       return this.#end(reason, `It arrived damaged again after ${MOST_REPAIRS} repairs.`);
     }
@@ -51,7 +51,7 @@ export class Repairs {
     const repaired = ranges && (await this.#asked(() => server.repair(uploadId, ranges, signal), signal));
     if (repaired === undefined) {
       // Somebody else was first; or it has ended, and the status throws why.
-      return sessions.status(uploadId, signal);
+      return remote.status(uploadId, signal);
     }
     onRepair({ uploadId, missingBytes: bytesIn(repaired.missing), reason });
     return repaired;
@@ -74,7 +74,7 @@ export class Repairs {
   /** The answer; undefined where the upload is not damaged any more. */
   async #asked<T>(question: () => Promise<T | undefined>, signal: AbortSignal): Promise<T | undefined> {
     try {
-      return await this.#parts.patience.ask(signal, question);
+      return await this.#parts.retrier.ask(signal, question);
     } catch (error) {
       if (isGone(error)) {
         return undefined;
@@ -84,7 +84,7 @@ export class Repairs {
   }
 
   #end(reason: string | null, why: string): Promise<never> {
-    return this.#parts.sessions.end(endedError("failed", reason === null ? why : `${reason} ${why}`));
+    return this.#parts.remote.end(endedError("failed", reason === null ? why : `${reason} ${why}`));
   }
 }
 

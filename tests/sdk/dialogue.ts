@@ -22,8 +22,8 @@ import type {
   LiveChannel,
   RecordStore,
   ResumeRecord,
+  Runtime,
   UploadOptions,
-  World,
 } from "../../client/src/interfaces.ts";
 
 import { FakeClock } from "./fake_clock.ts";
@@ -201,7 +201,7 @@ type SceneOptions = Partial<UploadOptions> & {
   clock?: FakeClock;
 };
 
-/** An upload in a scripted world, and all that it told. */
+/** An upload in a scripted runtime, and all that it told. */
 export class Scene {
   readonly clock: FakeClock;
   readonly connectivity = new FakeConnectivity();
@@ -216,14 +216,14 @@ export class Scene {
   readonly errors: UploadEvents["error"][] = [];
   readonly restarts: UploadEvents["restart"][] = [];
 
-  constructor(file: File, http: World["http"], options: SceneOptions = {}) {
+  constructor(file: File, http: Runtime["http"], options: SceneOptions = {}) {
     this.store = options.store ?? new MemoryStore();
     this.live = options.live ?? new FakeChannel();
     this.clock = options.clock ?? new FakeClock();
     const { clock, connectivity, live } = this;
     const claims = options.claims ?? new PageClaims(new MemoryLocks().page());
-    const world = { http, clock, connectivity, live, claims, random: () => this.random, hasher, ...options.world };
-    this.upload = createUpload(file, { endpoint: ENDPOINT, chunkBytes: 10, ...options, store: this.store, world });
+    const runtime = { http, clock, connectivity, live, claims, random: () => this.random, hasher, ...options.runtime };
+    this.upload = createUpload(file, { endpoint: ENDPOINT, chunkBytes: 10, ...options, store: this.store, runtime });
     this.upload.on("state", ({ state, resumedFromBytes }) => {
       this.states.push(resumedFromBytes === undefined ? state : `${state} from ${resumedFromBytes}`);
     });

@@ -85,8 +85,8 @@ test("the token goes along as a subprotocol, and where it cannot, the server is 
 
 async function watched(talk: Dialogue, live: FakeChannel): Promise<string[]> {
   const seen: string[] = [];
-  const world = { http: talk, clock: new FakeClock(), random: () => 0.5, live };
-  for await (const { state, delivery } of watchUpload(ID, { endpoint: ENDPOINT, world })) {
+  const runtime = { http: talk, clock: new FakeClock(), random: () => 0.5, live };
+  for await (const { state, delivery } of watchUpload(ID, { endpoint: ENDPOINT, runtime })) {
     seen.push(`${state} ${delivery}`);
   }
   talk.end();
@@ -124,12 +124,12 @@ test("watching what is not there is an error, and a signal ends it", async () =>
   const talk = new Dialogue(["GET /upload/{id}/status", problem(404, "upload-not-found")]);
   await assert.rejects(watched(talk, new FakeChannel()), { name: "UploadError", code: "gone" });
   const stop = new AbortController();
-  const world = {
+  const runtime = {
     http: new Dialogue(),
     clock: new FakeClock(),
     live: new FakeChannel(status("open", 2, 5), "silence"),
   };
-  const watching = watchUpload(ID, { endpoint: ENDPOINT, signal: stop.signal, world });
+  const watching = watchUpload(ID, { endpoint: ENDPOINT, signal: stop.signal, runtime });
   assert.equal((await watching.next()).value?.state, "open");
   stop.abort(new Error("enough"));
   await assert.rejects(watching.next(), /enough/);

@@ -109,7 +109,7 @@ test("where nothing differs the declared digest was wrong: that is said, and sta
     ...hasher,
     file: async (...args) => (++hashed === 1 ? "0".repeat(64) : hasher.file(...args)),
   };
-  const { server, scene, file } = damagedScene(false, [], { world: { hasher: misled } });
+  const { server, scene, file } = damagedScene(false, [], { runtime: { hasher: misled } });
   assertSays(await failing(scene), "failed", "start-over", /another SHA-256.*as it is.*not the one that was declared/);
   assert.equal(server.repairs.length, 0);
   await scene.upload.start();
@@ -175,7 +175,7 @@ test("paused while the file is read, it stops reading", async () => {
       return hasher.parts(...args);
     },
   };
-  const { server, scene, file } = damagedScene(false, [[10, 1]], { world: { hasher: slow } });
+  const { server, scene, file } = damagedScene(false, [[10, 1]], { runtime: { hasher: slow } });
   const paused = scene.state("paused");
   const done = scene.upload.start();
   await paused;
@@ -249,7 +249,7 @@ test("an answer to the last chunk that was lost leads to the repair too", async 
 test("pushed by the server, the damage is heard like one that was asked for", async () => {
   const channels = [new FakeChannel(status("verifying", SIZE, SIZE), status("damaged", SIZE, SIZE), "silence")];
   const live: LiveChannel = { open: (...args) => (channels.shift() ?? new FakeChannel()).open(...args) };
-  const { server, scene, file } = damagedScene(true, [[10, 1]], { world: { live } });
+  const { server, scene, file } = damagedScene(true, [[10, 1]], { runtime: { live } });
   await scene.upload.start();
   await assertSame(server, file);
   assert.ok(server.asked.indexOf(STATUS) > server.asked.indexOf(REPAIR), "not asked before");
@@ -321,7 +321,7 @@ test("a digest that is refused while bytes are missing ends the upload", async (
 
 test("a file that has changed on the disk meanwhile is not repaired", async () => {
   const { server, scene } = damagedScene(false, [[10, 1]], {
-    world: {
+    runtime: {
       hasher: { ...hasher, parts: () => Promise.reject(new UploadError("file-unreadable", "pick-file", "gone")) },
     },
   });

@@ -254,7 +254,7 @@ test("a hash that was computed once is not computed again: not when the network 
     },
   };
   const away = () => new Dialogue(...Array.from({ length: 5 }, () => ["POST /upload/init", "no answer"] as const));
-  const options = { dedup: true, world: { hasher: counting }, retry: { giveUpAfterMs: 10_000 } };
+  const options = { dedup: true, runtime: { hasher: counting }, retry: { giveUpAfterMs: 10_000 } };
   let scene = new Scene(file, away(), options);
   await assert.rejects(scene.upload.start(), { code: "network" });
   assert.equal(scene.states.filter((state) => state === "hashing").length, 1);

@@ -20,7 +20,7 @@ export interface Streak {
   readonly sinceMs: number;
 }
 
-export interface PatienceParts {
+export interface RetrierParts {
   readonly clock: Clock;
   readonly random: () => number;
   readonly policy?: RetryPolicy | undefined;
@@ -29,12 +29,12 @@ export interface PatienceParts {
   readonly onMended?: () => void;
 }
 
-export class Patience {
-  readonly #parts: PatienceParts;
+export class Retrier {
+  readonly #parts: RetrierParts;
   readonly #waiting = new Set<() => void>();
   #unanswered = 0;
 
-  constructor(parts: PatienceParts) {
+  constructor(parts: RetrierParts) {
     this.#parts = parts;
   }
 
