@@ -41,14 +41,17 @@ export class Repairs {
   async repaired({ uploadId, reason }: Status, onCompared: OnCompared, signal: AbortSignal): Promise<Status> {
     const { server, remote, onRepair } = this.#parts;
     if (this.#count >= MOST_REPAIRS) {
-      return this.#end(reason, `It arrived damaged again after ${MOST_REPAIRS} repairs.`);
+      const why = `It arrived damaged again after ${MOST_REPAIRS} repairs.`;
+      return this.#giveUp(uploadId, reason, why, signal);
     }
     const ranges = await this.#differing(uploadId, onCompared, signal);
-    this.#count += 1;
     if (ranges?.length === 0) {
-      return this.#end(reason, "The server has the file as it is: its digest is not the one that was declared.");
+      const why = "The server has the file as it is: its digest is not the one that was declared.";
+      return this.#giveUp(uploadId, reason, why, signal);
     }
     const repaired = ranges && (await this.#asked(() => server.repair(uploadId, ranges, signal), signal));
+    // Counted once it is answered: one that was paused before has repaired nothing.
+    this.#count += 1;
     if (repaired === undefined) {
       // Somebody else was first; or it has ended, and the status throws why.
       return remote.status(uploadId, signal);
@@ -83,8 +86,11 @@ export class Repairs {
     }
   }
 
-  #end(reason: string | null, why: string): Promise<never> {
-    return this.#parts.remote.end(endedError("failed", reason === null ? why : `${reason} ${why}`));
+  /** Nobody can use what the server has of it. Where it cannot be removed now, the server drops it by itself in time. */
+  async #giveUp(uploadId: string, reason: string | null, why: string, signal: AbortSignal): Promise<never> {
+    const { remote, server } = this.#parts;
+    await server.remove(uploadId, signal).catch(() => signal.throwIfAborted());
+    return remote.end(endedError("failed", reason === null ? why : `${reason} ${why}`));
   }
 }
 

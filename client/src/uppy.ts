@@ -5,6 +5,7 @@ import { BasePlugin, type Body, type Meta, type PluginOpts, type Uppy, type Uppy
 import { createUpload } from "./create_upload.ts";
 import { UploadError } from "./errors.ts";
 import type { Upload, UploadFile, UploadOptions, UploadResult } from "./interfaces.ts";
+import { checkOptions } from "./options.ts";
 import { withoutSlash } from "./server.ts";
 import { Slots } from "./slots.ts";
 
@@ -37,6 +38,7 @@ export class QuaysideUploader<M extends Meta, B extends Body> extends BasePlugin
 
   constructor(uppy: Uppy<M, B>, options: QuaysideUploaderOptions) {
     super(uppy, options);
+    checkOptions(uploadOptions(options));
     this.type = "uploader";
     this.id = options.id ?? "QuaysideUploader";
     this.defaultLocale = defaultLocale;
@@ -77,7 +79,7 @@ export class QuaysideUploader<M extends Meta, B extends Body> extends BasePlugin
     }
     const { name = "unnamed" } = file;
     const upload = createUpload(uploadFile(data, name, file.type), {
-      ...this.opts,
+      ...uploadOptions(this.opts),
       // Two files of one name are two files to Uppy.
       fileId: file.id,
       contentType: file.type,
@@ -195,6 +197,18 @@ class WantedState<M extends Meta, B extends Body> {
     // The file is gone from the page whether or not the server can be told; what it keeps, it drops by itself in time.
     this.#upload.abort().catch(() => {});
   }
+}
+
+/** What is the plugin's own, and no upload's. */
+function uploadOptions({
+  id,
+  locale,
+  filesAtOnce,
+  allowedMetaFields,
+  onUpload,
+  ...options
+}: QuaysideUploaderOptions): UploadOptions {
+  return options;
 }
 
 /** The same object for the same file, so that a hash that was computed once is known when it is tried again. */

@@ -5,6 +5,7 @@ import { goneError, isGone } from "./errors.ts";
 import { HeaderSource } from "./headers.ts";
 import type { Runtime, ServerState, Status, UploadOptions } from "./interfaces.ts";
 import { Live } from "./live.ts";
+import { endpointOf } from "./options.ts";
 import { browserHttp, systemClock, systemRandom, webSockets } from "./platform.ts";
 import { Retrier } from "./retrier.ts";
 import { Server } from "./server.ts";
@@ -27,7 +28,12 @@ export async function* watchUpload(uploadId: string, options: WatchOptions): Asy
   const runtime = { http: browserHttp, clock: systemClock, random: systemRandom, live: webSockets, ...options.runtime };
   const { clock, random } = runtime;
   const retrier = new Retrier({ clock, random, policy: retry, onRetry: () => {} });
-  const server = new Server(endpoint, new HeaderSource(headers, clock), new Deadlines(runtime.http, clock), clock);
+  const server = new Server(
+    endpointOf(endpoint),
+    new HeaderSource(headers, clock),
+    new Deadlines(runtime.http, clock),
+    clock,
+  );
   const ask = async (): Promise<Status> => {
     try {
       return await retrier.ask(signal, () => server.status(uploadId, signal));

@@ -221,9 +221,9 @@ export class Scene {
     this.live = options.live ?? new FakeChannel();
     this.clock = options.clock ?? new FakeClock();
     const { clock, connectivity, live } = this;
-    const claims = options.claims ?? new PageClaims(new MemoryLocks().page());
+    const { live: _live, clock: _clock, claims = new PageClaims(new MemoryLocks().page()), ...wanted } = options;
     const runtime = { http, clock, connectivity, live, claims, random: () => this.random, hasher, ...options.runtime };
-    this.upload = createUpload(file, { endpoint: ENDPOINT, chunkBytes: 10, ...options, store: this.store, runtime });
+    this.upload = createUpload(file, { endpoint: ENDPOINT, chunkBytes: 10, ...wanted, store: this.store, runtime });
     this.upload.on("state", ({ state, resumedFromBytes }) => {
       this.states.push(resumedFromBytes === undefined ? state : `${state} from ${resumedFromBytes}`);
     });

@@ -24,6 +24,7 @@ import { RepairServer } from "./repair_server.ts";
 const MANIFEST = "GET /upload/{id}/manifest";
 const STATUS = "GET /upload/{id}/status";
 const REPAIR = "POST /upload/{id}/repair";
+const REMOVE = "DELETE /upload/{id}";
 const SIZE = 35;
 
 /** An upload with a declared SHA-256, to a server where the chunks at these offsets arrive damaged once, or so often. */
@@ -96,6 +97,7 @@ test("damaged after two repairs, it is given up, and starting again begins a fre
   const { server, scene, file } = damagedScene(false, [[10, 3]]);
   assertSays(await failing(scene), "failed", "start-over", /another SHA-256.*after 2 repairs.*started afresh/);
   assert.equal(server.repairs.length, 2);
+  assert.equal(server.count(REMOVE), 1, "what nobody can use does not stay");
   assert.equal(scene.store.records.size, 0);
   await scene.upload.start();
   await assertSame(server, file);
@@ -183,6 +185,23 @@ test("paused while the file is read, it stops reading", async () => {
   scene.upload.resume();
   await done;
   await assertSame(server, file);
+});
+
+test("pauses while it is repaired are no repairs", async () => {
+  const { server, scene, file } = damagedScene(false, [[10, 1]]);
+  let pauses = 0;
+  server.fate = (said) => {
+    if (said !== REPAIR || pauses === 3) {
+      return undefined;
+    }
+    pauses += 1;
+    scene.upload.pause();
+    return "hangs";
+  };
+  scene.upload.on("state", ({ state }) => state === "paused" && queueMicrotask(() => scene.upload.resume()));
+  await scene.upload.start();
+  await assertSame(server, file);
+  assert.deepEqual([pauses, server.repairs.length], [3, 1]);
 });
 
 test("cancelled while it is repaired, it is removed", async () => {
