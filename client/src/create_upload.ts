@@ -55,7 +55,7 @@ export function createUpload(file: UploadFile, options: UploadOptions): Upload {
     live: new Live(server, runtime),
     direct: new Direct(server),
     repairs: new Repairs({ file, server, remote, retrier, hasher: runtime.hasher, onRepair }),
-    checksums: options.checksums ?? true,
+    checksums: settings.checksums,
   });
   return upload;
 }

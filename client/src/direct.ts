@@ -4,7 +4,7 @@
 import { UploadError } from "./errors.ts";
 import type { Piece } from "./pieces.ts";
 import type { SendPlan } from "./remote_upload.ts";
-import type { Server, StoredPart } from "./server.ts";
+import type { OnSent, Server, StoredPart } from "./server.ts";
 
 export class Direct {
   readonly #server: Server;
@@ -21,6 +21,7 @@ export class Direct {
     { from }: Piece,
     read: () => Promise<Uint8Array<ArrayBuffer>>,
     signal: AbortSignal,
+    onSent: OnSent,
   ): Promise<number> {
     const key = `${uploadId} ${from}`;
     let taken = this.#taken.get(key);
@@ -30,7 +31,7 @@ export class Direct {
       if (typeof signed === "number") {
         return signed;
       }
-      taken = await this.#server.store(signed, bytes, signal);
+      taken = await this.#server.store(signed, bytes, signal, onSent);
       this.#taken.set(key, taken);
     }
     try {

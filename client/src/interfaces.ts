@@ -48,6 +48,11 @@ export interface UploadOptions {
   /** Hash the file first, and upload nothing when the server has these bytes. The server verifies the hash at the end; with
    * `parallel` it reads the object back for that, which shows as the state `verifying`. */
   readonly dedup?: boolean;
+  /**
+   * A file of up to 1 MiB, and of one chunk, goes along with the creation of its upload, which thousands of small files need. True if
+   * not said. Not with `dedup`, `direct` or `parallel: true`, nor with metadata that tus has no words for.
+   */
+  readonly oneRequest?: boolean;
   /** Where it is remembered how to go on: `localStore()` if not said, `sessionStore()`, `indexedDbStore()`, or null for nowhere. */
   readonly store?: RecordStore | null;
   /**
@@ -141,11 +146,14 @@ export interface UploadEvents {
   error: UploadError;
 }
 
-/** Only what the server has confirmed; never what was merely handed to the network. */
+/** The file's bytes. Neither number goes back while it is sent; after a restart, and when a damaged file is repaired, both may. */
 export interface Progress {
+  /** Confirmed by the server: they are there, whatever happens. */
   readonly uploadedBytes: number;
+  /** Confirmed, or handed to the network: what a bar shows that is to move on a slow line. Where that is unknown, what is confirmed. */
+  readonly sentBytes: number;
   readonly fileBytes: number;
-  /** An exponential moving average; null until there is something to measure. */
+  /** Of the last ten seconds; null until there is something to measure. */
   readonly bytesPerSecond: number | null;
   readonly remainingMs: number | null;
 }
@@ -224,12 +232,6 @@ export type ServerState =
 
 /** How far the telling of the origin is; `none` where there is nothing to tell, or not yet. */
 export type Delivery = "none" | "queued" | "delivered" | "failed";
-
-export interface Created {
-  readonly uploadId: string;
-  readonly chunkSize: number;
-  readonly uploadedBytes: number;
-}
 
 /** The right to store one chunk, by a `PUT` to this URL. */
 export interface SignedPart {

@@ -17,6 +17,7 @@ const KNOWN: Readonly<Record<keyof UploadOptions, true>> = {
   direct: true,
   checksums: true,
   dedup: true,
+  oneRequest: true,
   store: true,
   resumeFromServer: true,
   fileId: true,
@@ -39,6 +40,8 @@ export function settingsOf(file: UploadFile, options: UploadOptions): Settings {
     // A single chunk gains nothing from it.
     parallel: options.parallel ?? file.size > chunkBytes,
     direct,
+    checksums: options.checksums ?? true,
+    oneRequest: options.oneRequest ?? true,
     resumeFromServer,
     contentType: options.contentType ?? file.type,
     metadata: options.metadata,

@@ -1,6 +1,7 @@
 // One upload as the server sees it: claimed, found or created, and asked how it stands. What the server says is what counts; what is
 // remembered here is only where to ask.
 
+import { Creation } from "./creation.ts";
 import { changedError, type Ending, endedError, goneError, isGone, type UploadError } from "./errors.ts";
 import { FileClaim } from "./file_claim.ts";
 import { cleanName, type Identity } from "./identity.ts";
@@ -8,7 +9,7 @@ import type { Claim, RecordStore, Runtime, Status, StoredObject, UploadFile } fr
 import { newestOpenUpload } from "./open_uploads.ts";
 import type { Ranges } from "./pieces.ts";
 import type { Retrier } from "./retrier.ts";
-import type { Server } from "./server.ts";
+import type { CreationAnswer, OnSent, Server } from "./server.ts";
 
 /** How an upload stands. */
 export interface ServerProgress {
@@ -26,10 +27,20 @@ export interface SendPlan {
 }
 
 export type Found =
-  | { readonly is: "open"; readonly plan: SendPlan; readonly progress: ServerProgress }
+  | { readonly is: "open"; readonly plan: SendPlan; readonly progress: ServerProgress; readonly isAwaited?: boolean }
   | { readonly is: "completed"; readonly status: Status }
   | { readonly is: "damaged"; readonly status: Status }
   | { readonly is: "duplicate"; readonly object: StoredObject & { readonly uploadId: string } };
+
+/** Told what takes its time before there is an upload. */
+export interface Steps {
+  /** The share of the file that is hashed. */
+  readonly onHashed: (share: number) => void;
+  /** The file goes along with the creation. */
+  readonly onSending: () => void;
+  /** So many of its bytes have left. */
+  readonly onSent: (bytes: number) => void;
+}
 
 export interface Settings {
   readonly endpoint: string;
@@ -38,6 +49,8 @@ export interface Settings {
   readonly parallel: boolean;
   readonly direct: boolean;
   readonly dedup: boolean;
+  readonly checksums: boolean;
+  readonly oneRequest: boolean;
   readonly resumeFromServer: boolean;
   readonly contentType: string;
   readonly metadata: Readonly<Record<string, string>> | undefined;
@@ -62,8 +75,8 @@ export class RemoteUpload {
   #forgottenId: string | undefined;
   /** Nothing has been asked of this upload in this page yet, but where to find it. */
   #isRecalled = false;
-  /** A creation that was sent; without an answer, it is repeated word for word. */
-  #creation: { readonly body: string; readonly idempotencyKey: string } | undefined;
+  /** A creation without an answer yet. */
+  #creation: Creation | undefined;
   /** Keeps other uploads of this browser from finding this one in the owner's list. */
   #listed: Claim | undefined;
 
@@ -122,7 +135,7 @@ export class RemoteUpload {
   }
 
   /** The upload to go on with, or a new one. For whoever has the claim. */
-  async find(signal: AbortSignal, onHashed: (share: number) => void): Promise<Found> {
+  async find(signal: AbortSignal, steps: Steps): Promise<Found> {
     const { identity } = this.#claim;
     if (identity === undefined) {
       throw new TypeError("the file has not been claimed");
@@ -135,7 +148,7 @@ export class RemoteUpload {
       this.#isRecalled = this.#uploadId !== undefined;
     }
     const found = await (this.#uploadId === undefined
-      ? this.#create(identity, signal, onHashed)
+      ? this.#create(identity, signal, steps)
       : this.#goOn(this.#uploadId, signal));
     this.#isRecalled = false;
     return found;
@@ -288,21 +301,32 @@ export class RemoteUpload {
     return { is: "open", plan, progress };
   }
 
-  async #create(identity: Identity, signal: AbortSignal, onHashed: (share: number) => void): Promise<Found> {
-    const { file, retrier, server, settings, runtime } = this.#parts;
-    const sha256 = settings.dedup ? await this.#hash(identity, signal, onHashed) : undefined;
-    this.#creation ??= { body: this.#creationBody(identity, sha256), idempotencyKey: randomName(runtime.random) };
-    const { body, idempotencyKey } = this.#creation;
-    const created = await retrier.ask(signal, () => server.create(body, idempotencyKey, signal));
+  async #create(identity: Identity, signal: AbortSignal, steps: Steps): Promise<Found> {
+    const { file, server, settings, runtime } = this.#parts;
+    const { hasher, random } = runtime;
+    const sha256 = settings.dedup ? await this.#hash(identity, signal, steps.onHashed) : undefined;
+    this.#creation ??= new Creation({ file, settings, server, hasher, random }, identity, sha256);
+    if (this.#creation.hasFile) {
+      steps.onSending();
+    }
+    const created = await this.#answer(this.#creation, signal, steps.onSent);
     this.#creation = undefined;
     if ("duplicate" in created) {
       return { is: "duplicate", object: created.object };
     }
-    const { uploadId, chunkSize, uploadedBytes } = created;
+    const { uploadId, chunkSize = settings.chunkBytes, uploadedBytes } = created;
     this.#uploadId = uploadId;
     await this.#remember(uploadId);
+    const isAwaited = created.chunkSize === undefined;
+    if (isAwaited && uploadedBytes < file.size) {
+      // The file came along and was cut short. How it is to be sent now, the status says.
+      return this.#goOn(uploadId, signal);
+    }
     const { parallel, direct } = settings;
     const plan = { uploadId, chunkBytes: chunkSize, parallel, direct };
+    if (isAwaited) {
+      return { is: "open", plan, progress: { missing: [] }, isAwaited };
+    }
     // An answer to a repeated creation may be about an upload that has bytes already.
     const progress = uploadedBytes > 0 ? await this.progress(plan, signal) : nothingYet(file.size);
     return { is: "open", plan, progress };
@@ -321,20 +345,6 @@ export class RemoteUpload {
     return sha256;
   }
 
-  #creationBody({ metadata }: Identity, sha256: string | undefined): string {
-    const { file, settings } = this.#parts;
-    const { chunkBytes, parallel, direct, contentType } = settings;
-    return JSON.stringify({
-      fileName: cleanName(file.name),
-      fileSize: file.size,
-      contentType,
-      chunkSize: chunkBytes,
-      ...(direct ? { direct } : { parallel }),
-      sha256,
-      metadata,
-    });
-  }
-
   async #remember(uploadId: string): Promise<void> {
     const { store, settings } = this.#parts;
     const { recordName } = this.#claim;
@@ -351,22 +361,20 @@ export class RemoteUpload {
     if (creation === undefined) {
       return undefined;
     }
-    const { retrier, server } = this.#parts;
-    const { body, idempotencyKey } = creation;
-    const created = await retrier.ask(signal, () => server.create(body, idempotencyKey, signal));
+    const created = await this.#answer(creation, signal);
     return "duplicate" in created ? undefined : created.uploadId;
+  }
+
+  /** Repeats it until there is an answer. One that has ended before its answer came has ended like any other upload. */
+  async #answer(creation: Creation, signal: AbortSignal, onSent?: OnSent): Promise<CreationAnswer> {
+    try {
+      return await this.#parts.retrier.ask(signal, () => creation.ask(signal, onSent));
+    } catch (error) {
+      throw isGone(error) ? goneError(error) : error;
+    }
   }
 }
 
 function nothingYet(fileBytes: number): ServerProgress {
   return { missing: fileBytes === 0 ? [] : [[0, fileBytes]] };
-}
-
-/** 128 random bits in hexadecimal. */
-function randomName(random: () => number): string {
-  return Array.from({ length: 16 }, () =>
-    Math.floor(random() * 256)
-      .toString(16)
-      .padStart(2, "0"),
-  ).join("");
 }

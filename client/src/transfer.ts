@@ -28,6 +28,8 @@ export interface TransferParts {
   readonly checksums: boolean;
   /** The server has confirmed so many bytes in all. */
   readonly onConfirmed: (uploadedBytes: number) => void;
+  /** So many bytes are there, or have left. */
+  readonly onSent: (sentBytes: number) => void;
 }
 
 export class Transfer {
@@ -37,6 +39,8 @@ export class Transfer {
   readonly #concurrency: Concurrency;
   /** Failures in a row, by where the chunk begins. */
   readonly #failures = new Map<number, Streak>();
+  /** How many bytes have left of what is on its way, by where the chunk begins. */
+  readonly #leaving = new Map<number, number>();
   #anyStored = false;
   /** Chunks that broke while the server could be asked. */
   #broken = 0;
@@ -82,7 +86,7 @@ export class Transfer {
     const { file, runtime, onConfirmed } = this.#parts;
     signal.throwIfAborted();
     try {
-      const uploadedBytes = await this.#put(piece, signal);
+      const uploadedBytes = await this.#put(piece, signal).finally(() => this.#leaving.delete(piece.from));
       this.#pieces.stored(piece);
       this.#failures.delete(piece.from);
       this.#anyStored = true;
@@ -97,16 +101,23 @@ export class Transfer {
     }
   }
 
+  #sent(piece: Piece, bytes: number): void {
+    this.#leaving.set(piece.from, bytes);
+    const leaving = [...this.#leaving.values()].reduce((sum, bytes) => sum + bytes, 0);
+    this.#parts.onSent(this.#parts.file.size - this.#pieces.remainingBytes + leaving);
+  }
+
   /** The number of bytes that count afterwards. */
   async #put(piece: Piece, signal: AbortSignal): Promise<number> {
     const { file, server, runtime, direct, checksums } = this.#parts;
+    const onSent = (bytes: number) => this.#sent(piece, bytes);
     const read = () => readBytes(file, piece.from, piece.to, signal);
     if (this.#plan.direct) {
-      return direct.put(this.#plan, piece, read, signal);
+      return direct.put(this.#plan, piece, read, signal, onSent);
     }
     const bytes = await read();
     const checksum = checksums ? await runtime.hasher.chunk(bytes) : undefined;
-    return server.put(this.#plan.uploadId, piece, bytes, checksum, signal);
+    return server.put(this.#plan.uploadId, piece, bytes, checksum, signal, onSent);
   }
 
   async #failed(piece: Piece, error: UploadError, signal: AbortSignal): Promise<void> {

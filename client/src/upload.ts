@@ -20,10 +20,10 @@ import type {
 } from "./interfaces.ts";
 import type { Live } from "./live.ts";
 import { bytesIn } from "./pieces.ts";
+import { ProgressMeter } from "./progress.ts";
 import type { Found, RemoteUpload } from "./remote_upload.ts";
 import type { Repairs } from "./repair.ts";
 import type { Streak } from "./retrier.ts";
-import { Speed } from "./speed.ts";
 import { Transfer, type TransferParts } from "./transfer.ts";
 
 /** Whoever cancels does not want to wait for a network. What the server keeps then, it drops by itself in time. */
@@ -35,7 +35,7 @@ const LOST_CLAIM_MS = 1_000;
 
 type Open = Extract<Found, { is: "open" }>;
 
-export interface UploadParts extends Omit<TransferParts, "onConfirmed"> {
+export interface UploadParts extends Omit<TransferParts, "onConfirmed" | "onSent"> {
   readonly emitter: Emitter<UploadEvents>;
   readonly live: Live;
   readonly deadlines: Deadlines;
@@ -48,6 +48,7 @@ export class QuaysideUpload implements Upload {
   readonly #runtime: Runtime;
   readonly #remote: RemoteUpload;
   readonly #emitter: Emitter<UploadEvents>;
+  readonly #progress: ProgressMeter;
   #state: UploadState = "idle";
   /** The last state that was about work, to go back to when the network is there again. */
   #work: UploadState = "idle";
@@ -56,8 +57,6 @@ export class QuaysideUpload implements Upload {
   #wake: () => void = () => {};
   #isPaused = false;
   #isAborted = false;
-  #confirmedBytes = 0;
-  #speed: Speed;
   #uploadId: string | undefined;
   /** Fresh beginnings in place of an upload that was gone, and the last one's reason. */
   #restarts: { readonly streak: Streak; readonly error: UploadError } | undefined;
@@ -71,9 +70,26 @@ export class QuaysideUpload implements Upload {
     this.#runtime = parts.runtime;
     this.#remote = parts.remote;
     this.#emitter = parts.emitter;
-    this.#speed = new Speed(parts.runtime.clock.nowMs(), 0);
+    this.#progress = new ProgressMeter(parts.runtime.clock, parts.file.size, (progress) => {
+      this.#emitter.emit("progress", progress);
+    });
     this.#emitter.on("retry", (retry) => this.#retrying(retry));
   }
+
+  readonly #counting = {
+    onConfirmed: (bytes: number) => this.#confirmed(bytes),
+    onSent: (bytes: number) => this.#progress.sent(bytes),
+  };
+
+  /** What is told before there is an upload. */
+  readonly #steps = {
+    onHashed: (hashed: number) => this.#become({ state: "hashing", hashed }),
+    onSending: () => {
+      this.#become({ state: "uploading" });
+      this.#progress.restart(0);
+    },
+    onSent: this.#counting.onSent,
+  };
 
   get state(): UploadState {
     return this.#state;
@@ -141,7 +157,7 @@ export class QuaysideUpload implements Upload {
   /** What had failed has succeeded. */
   mended(): void {
     if (this.#state === "offline") {
-      const from = this.#work === "uploading" ? { resumedFromBytes: this.#confirmedBytes } : {};
+      const from = this.#work === "uploading" ? { resumedFromBytes: this.#progress.uploadedBytes } : {};
       this.#become({ state: this.#work, ...from });
     }
   }
@@ -230,7 +246,7 @@ export class QuaysideUpload implements Upload {
     };
     claim.lost.addEventListener("abort", onLost);
     try {
-      const found = await this.#remote.find(signal, (hashed) => this.#become({ state: "hashing", hashed }));
+      const found = await this.#remote.find(signal, this.#steps);
       const result = await this.#sendAndFinish(found, signal);
       // A crash here leaves a record of an upload that is complete, which is what the next page then finds.
       await this.#remote.forget();
@@ -259,8 +275,8 @@ export class QuaysideUpload implements Upload {
       const onStatus = ({ missing }: Status) => {
         const thereBytes = this.#file.size - bytesIn(missing);
         // Less than before is missing again when a damaged upload is repaired.
-        const isBack = isFirst || thereBytes < this.#confirmedBytes;
-        isBack ? this.#restartProgress(thereBytes) : this.#confirmed(thereBytes);
+        const isBack = isFirst || thereBytes < this.#progress.uploadedBytes;
+        isBack ? this.#progress.restart(thereBytes) : this.#confirmed(thereBytes);
         isFirst = false;
       };
       const followed = await follow(parts, onStatus, signal);
@@ -283,15 +299,15 @@ export class QuaysideUpload implements Upload {
   }
 
   async #sendAndFinish(found: Found, signal: AbortSignal): Promise<UploadResult> {
-    const { retrier } = this.#parts;
+    const { retrier, server } = this.#parts;
     if (found.is === "duplicate") {
       const { object } = found;
       this.#emitter.emit("duplicate", { object });
-      this.#restartProgress(this.#file.size);
+      this.#progress.restart(this.#file.size);
       return { uploadId: object.uploadId, duplicate: true, object };
     }
     if (found.is === "completed") {
-      this.#restartProgress(this.#file.size);
+      this.#progress.restart(this.#file.size);
       return resultOf(found.status);
     }
     let open = found.is === "damaged" ? await this.#repaired(found.status, signal) : found;
@@ -300,16 +316,14 @@ export class QuaysideUpload implements Upload {
       if (progress.missing.length > 0) {
         const thereBytes = this.#file.size - bytesIn(progress.missing);
         this.#become({ state: "uploading", ...(thereBytes > 0 ? { resumedFromBytes: thereBytes } : {}) });
-        this.#restartProgress(thereBytes);
-        await new Transfer({ ...this.#parts, onConfirmed: (bytes) => this.#confirmed(bytes) }, plan, progress).run(
-          signal,
-        );
+        this.#progress.restart(thereBytes);
+        await new Transfer({ ...this.#parts, ...this.#counting }, plan, progress).run(signal);
       }
       this.#become({ state: "completing" });
       if (this.#file.size === 0) {
-        await retrier.ask(signal, () => this.#parts.server.complete(plan.uploadId, signal));
+        await retrier.ask(signal, () => server.complete(plan.uploadId, signal));
       }
-      const status = await this.#untilCompleted(plan.uploadId, signal);
+      const status = await this.#untilCompleted(open, signal);
       if (status.state === "completed") {
         this.#confirmed(this.#file.size);
         return resultOf(status);
@@ -339,8 +353,15 @@ export class QuaysideUpload implements Upload {
   }
 
   /** Listens until the object is whole or damaged, or the server misses bytes after all. */
-  async #untilCompleted(uploadId: string, signal: AbortSignal): Promise<Status> {
+  async #untilCompleted({ plan: { uploadId }, isAwaited }: Open, signal: AbortSignal): Promise<Status> {
     const ask = () => this.#remote.status(uploadId, signal);
+    // Where the server has waited for the object already, asking is quicker than listening, and opens no channel.
+    if (isAwaited) {
+      const now = await ask();
+      if (now.state === "completed") {
+        return now;
+      }
+    }
     for await (const told of this.#parts.live.statuses(uploadId, ask, signal)) {
       const status = await this.#remote.judged(told);
       if (status.state === "completed" || status.state === "damaged" || status.missing.length > 0) {
@@ -353,22 +374,10 @@ export class QuaysideUpload implements Upload {
     throw signal.reason;
   }
 
-  #restartProgress(uploadedBytes: number): void {
-    this.#confirmedBytes = uploadedBytes;
-    this.#speed = new Speed(this.#runtime.clock.nowMs(), uploadedBytes);
-    this.#emitter.emit("progress", this.#speed.confirmed(this.#runtime.clock.nowMs(), uploadedBytes, this.#file.size));
-  }
-
-  /** Answers to chunks side by side may come in any order; the count never goes back. */
   #confirmed(uploadedBytes: number): void {
     this.mended();
-    if (uploadedBytes > this.#confirmedBytes) {
+    if (this.#progress.confirmed(uploadedBytes)) {
       this.#isRestartInVain = false;
-      this.#confirmedBytes = uploadedBytes;
-      this.#emitter.emit(
-        "progress",
-        this.#speed.confirmed(this.#runtime.clock.nowMs(), uploadedBytes, this.#file.size),
-      );
     }
   }
 

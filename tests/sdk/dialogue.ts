@@ -223,7 +223,14 @@ export class Scene {
     const { clock, connectivity, live } = this;
     const { live: _live, clock: _clock, claims = new PageClaims(new MemoryLocks().page()), ...wanted } = options;
     const runtime = { http, clock, connectivity, live, claims, random: () => this.random, hasher, ...options.runtime };
-    this.upload = createUpload(file, { endpoint: ENDPOINT, chunkBytes: 10, ...wanted, store: this.store, runtime });
+    this.upload = createUpload(file, {
+      endpoint: ENDPOINT,
+      chunkBytes: 10,
+      oneRequest: false,
+      ...wanted,
+      store: this.store,
+      runtime,
+    });
     this.upload.on("state", ({ state, resumedFromBytes }) => {
       this.states.push(resumedFromBytes === undefined ? state : `${state} from ${resumedFromBytes}`);
     });
