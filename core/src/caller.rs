@@ -79,7 +79,7 @@ impl Caller {
         match self {
             Self::System => true,
             Self::Owner(owner) => owner == upload.owner,
-            Self::Principal(token) => upload.created_with == Some(*token),
+            Self::Creator(token) => upload.created_with == Some(*token),
             // An application that mints for its own users may name an upload of somebody else's: both must be right.
             Self::Holder { upload: id, owner } => {
                 *id == upload.upload && owner.as_deref().is_none_or(|owner| owner == upload.owner)

@@ -22,7 +22,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    const ALL: [(Self, &str); 3] = [(Self::BeginAppend, "begin"), (Self::Store, "store"), (Self::Commit, "commit")];
+    const ALL: [(Self, &str); 3] = [(Self::Begin, "begin"), (Self::Store, "store"), (Self::Commit, "commit")];
 }
 
 impl Timings {

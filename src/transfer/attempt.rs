@@ -43,7 +43,7 @@ pub(crate) enum Ended {
 
 impl From<TransferError> for Ended {
     fn from(broken: TransferError) -> Self {
-        Self::TransferError(broken)
+        Self::Failed(broken)
     }
 }
 
@@ -55,7 +55,7 @@ impl From<worker::Error> for Ended {
 
 impl From<Error> for Ended {
     fn from(error: Error) -> Self {
-        Self::TransferError(TransferError::Fault(error))
+        Self::Failed(TransferError::Fault(error))
     }
 }
 

@@ -96,7 +96,7 @@ impl fmt::Display for TokenFault {
             Self::Audience => write!(f, "The token is for another audience."),
             Self::NotYet => write!(f, "The token is not valid yet."),
             Self::Expired(_) => write!(f, "The token has expired."),
-            Self::ReportedPart(claim, complaint) => write!(f, "The token's claim {claim} {complaint}."),
+            Self::Claim(claim, complaint) => write!(f, "The token's claim {claim} {complaint}."),
         }
     }
 }
