@@ -11,7 +11,7 @@ import { createUpload, type Status, type Upload, type UploadOptions, type Upload
 import type { HttpClient, Progress } from "../client/src/interfaces.ts";
 import { fetchHttp } from "../client/src/platform.ts";
 import { MemoryLocks, MemoryStore } from "./sdk/dialogue.ts";
-import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
+import { crc64nvme, fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import { sceneWithOrigin } from "./support/scene.ts";
 import { waitFor } from "./support/wait.ts";
 
@@ -57,6 +57,25 @@ function confirmed(upload: Upload, atLeastBytes: number): Promise<Progress> {
     upload.on("progress", (progress) => progress.uploadedBytes >= atLeastBytes && resolve(progress)),
   );
 }
+
+test("a small file takes two requests, and arrives with its name, type and metadata", async () => {
+  const bytes = new Uint8Array(fileBytes("small", 10_000));
+  const file = new File([bytes], "small 🏖️ Ärger.txt", { type: "text/plain", lastModified: 1 });
+  const asked: string[] = [];
+  const http: HttpClient = {
+    send: (request) => {
+      asked.push(`${request.method} ${new URL(request.url).pathname}`);
+      return fetchHttp.send(request);
+    },
+  };
+  const { uploadId, object } = await uploadOf(file, http, { metadata: { album: "Übermut, 2026" } }).start();
+  assert.deepEqual(asked, ["POST /files", `GET /upload/${uploadId}/status`]);
+  assert.equal(object?.crc64nvme, crc64nvme(bytes));
+  await assertAtOrigin(uploadId, file);
+  const { metadata } = (await client.state(uploadId)) as { metadata?: { album?: string } };
+  assert.equal(metadata?.album, "Übermut, 2026");
+  assert.equal((await origin.waitForStored(uploadId)).contentType, "text/plain");
+});
 
 for (const parallel of [false, true]) {
   const mode = parallel ? "in parallel" : "in order";

@@ -1,6 +1,5 @@
-// Every shape of the package: what is uploaded, what is asked for, what is told, and what the outside world must be able
-// to do. Nothing here runs. The implementations for browsers are in `platform.ts`, `stores.ts` and `hash.ts`; tests bring
-// their own.
+// Every shape of the package: what is uploaded, asked for and told, and what the outside world must be able to do. Nothing here
+// runs. The implementations for browsers are in `platform.ts`, `stores.ts` and `hash.ts`; tests bring their own.
 
 import type { UploadError } from "./errors.ts";
 
@@ -150,7 +149,7 @@ export interface UploadEvents {
 export interface Progress {
   /** Confirmed by the server: they are there, whatever happens. */
   readonly uploadedBytes: number;
-  /** Confirmed, or handed to the network: what a bar shows that is to move on a slow line. Where that is unknown, what is confirmed. */
+  /** Confirmed, or handed to the network, where that is known: a bar of these moves on a slow line too. */
   readonly sentBytes: number;
   readonly fileBytes: number;
   /** Of the last ten seconds; null until there is something to measure. */
@@ -276,7 +275,7 @@ export interface OpenUpload {
   readonly createdAt: string;
 }
 
-/** A page of the owner's open uploads; `next` is what to ask for the following one with, where there is one. */
+/** A page of the owner's open uploads; `next` asks for the following one. */
 export interface OpenUploads {
   readonly uploads: readonly OpenUpload[];
   readonly next?: string | null;

@@ -1,7 +1,8 @@
 // What is told of an upload's bytes: those that the server has confirmed, and those that have been handed to the network. Neither
 // goes back while chunks are sent: one that is lost and sent again is not counted twice.
 
-import type { Clock, Progress } from "./interfaces.ts";
+import type { Emitter } from "./emitter.ts";
+import type { Clock, UploadEvents } from "./interfaces.ts";
 import { Speed } from "./speed.ts";
 
 /** Between two tellings of bytes that are only sent. */
@@ -10,16 +11,16 @@ const INTERVAL_MS = 100;
 export class ProgressMeter {
   readonly #clock: Clock;
   readonly #fileBytes: number;
-  readonly #tell: (progress: Progress) => void;
+  readonly #emitter: Emitter<UploadEvents>;
   #speed: Speed;
   #uploadedBytes = 0;
   #sentBytes = 0;
   #toldMs = Number.NEGATIVE_INFINITY;
 
-  constructor(clock: Clock, fileBytes: number, tell: (progress: Progress) => void) {
+  constructor(clock: Clock, fileBytes: number, emitter: Emitter<UploadEvents>) {
     this.#clock = clock;
     this.#fileBytes = fileBytes;
-    this.#tell = tell;
+    this.#emitter = emitter;
     this.#speed = new Speed(clock.nowMs(), 0);
   }
 
@@ -59,6 +60,7 @@ export class ProgressMeter {
   #say(): void {
     const nowMs = this.#clock.nowMs();
     this.#toldMs = nowMs;
-    this.#tell(this.#speed.confirmed(nowMs, this.#uploadedBytes, this.#fileBytes, this.#sentBytes));
+    const progress = this.#speed.confirmed(nowMs, this.#uploadedBytes, this.#fileBytes, this.#sentBytes);
+    this.#emitter.emit("progress", progress);
   }
 }

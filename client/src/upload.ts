@@ -70,25 +70,19 @@ export class QuaysideUpload implements Upload {
     this.#runtime = parts.runtime;
     this.#remote = parts.remote;
     this.#emitter = parts.emitter;
-    this.#progress = new ProgressMeter(parts.runtime.clock, parts.file.size, (progress) => {
-      this.#emitter.emit("progress", progress);
-    });
+    this.#progress = new ProgressMeter(parts.runtime.clock, parts.file.size, parts.emitter);
     this.#emitter.on("retry", (retry) => this.#retrying(retry));
   }
 
-  readonly #counting = {
+  /** Told by those who do the work. */
+  readonly #told = {
     onConfirmed: (bytes: number) => this.#confirmed(bytes),
     onSent: (bytes: number) => this.#progress.sent(bytes),
-  };
-
-  /** What is told before there is an upload. */
-  readonly #steps = {
     onHashed: (hashed: number) => this.#become({ state: "hashing", hashed }),
     onSending: () => {
       this.#become({ state: "uploading" });
       this.#progress.restart(0);
     },
-    onSent: this.#counting.onSent,
   };
 
   get state(): UploadState {
@@ -246,7 +240,7 @@ export class QuaysideUpload implements Upload {
     };
     claim.lost.addEventListener("abort", onLost);
     try {
-      const found = await this.#remote.find(signal, this.#steps);
+      const found = await this.#remote.find(signal, this.#told);
       const result = await this.#sendAndFinish(found, signal);
       // A crash here leaves a record of an upload that is complete, which is what the next page then finds.
       await this.#remote.forget();
@@ -264,7 +258,6 @@ export class QuaysideUpload implements Upload {
 
   /** The right to send; or the status, when another page has sent it all. */
   async #untilClaimed(signal: AbortSignal): Promise<Claim | { readonly completed: Status }> {
-    const parts = { remote: this.#remote, live: this.#parts.live, runtime: this.#runtime };
     for (;;) {
       const claim = await this.#remote.claim(signal);
       if (claim !== undefined) {
@@ -274,12 +267,12 @@ export class QuaysideUpload implements Upload {
       let isFirst = true;
       const onStatus = ({ missing }: Status) => {
         const thereBytes = this.#file.size - bytesIn(missing);
-        // Less than before is missing again when a damaged upload is repaired.
+        // Less than before: it is missing again, as a damaged upload is repaired.
         const isBack = isFirst || thereBytes < this.#progress.uploadedBytes;
         isBack ? this.#progress.restart(thereBytes) : this.#confirmed(thereBytes);
         isFirst = false;
       };
-      const followed = await follow(parts, onStatus, signal);
+      const followed = await follow(this.#parts, onStatus, signal);
       if (followed !== undefined) {
         return "claim" in followed ? followed.claim : followed;
       }
@@ -317,7 +310,7 @@ export class QuaysideUpload implements Upload {
         const thereBytes = this.#file.size - bytesIn(progress.missing);
         this.#become({ state: "uploading", ...(thereBytes > 0 ? { resumedFromBytes: thereBytes } : {}) });
         this.#progress.restart(thereBytes);
-        await new Transfer({ ...this.#parts, ...this.#counting }, plan, progress).run(signal);
+        await new Transfer({ ...this.#parts, ...this.#told }, plan, progress).run(signal);
       }
       this.#become({ state: "completing" });
       if (this.#file.size === 0) {
@@ -356,11 +349,9 @@ export class QuaysideUpload implements Upload {
   async #untilCompleted({ plan: { uploadId }, isAwaited }: Open, signal: AbortSignal): Promise<Status> {
     const ask = () => this.#remote.status(uploadId, signal);
     // Where the server has waited for the object already, asking is quicker than listening, and opens no channel.
-    if (isAwaited) {
-      const now = await ask();
-      if (now.state === "completed") {
-        return now;
-      }
+    const now = isAwaited ? await ask() : undefined;
+    if (now?.state === "completed") {
+      return now;
     }
     for await (const told of this.#parts.live.statuses(uploadId, ask, signal)) {
       const status = await this.#remote.judged(told);

@@ -116,7 +116,10 @@ export class QuaysideUploader<M extends Meta, B extends Body> extends BasePlugin
         this.#succeeded(id, name, result);
       }
     } catch (error) {
-      this.uppy.emit("upload-error", this.uppy.getFile(id), error as Error);
+      const isCancelled = error instanceof UploadError && error.code === "aborted";
+      if (!isCancelled) {
+        this.uppy.emit("upload-error", this.uppy.getFile(id), error as Error);
+      }
     } finally {
       if (this.#jobs.get(id) === job) {
         this.#jobs.delete(id);
