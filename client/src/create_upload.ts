@@ -9,7 +9,14 @@ import { HeaderSource } from "./headers.ts";
 import type { Repair, Runtime, Upload, UploadEvents, UploadFile, UploadOptions } from "./interfaces.ts";
 import { Live } from "./live.ts";
 import { settingsOf } from "./options.ts";
-import { browserConnectivity, browserHttp, systemClock, systemRandom, webSockets } from "./platform.ts";
+import {
+  browserConnectivity,
+  browserHttp,
+  serverSentEvents,
+  systemClock,
+  systemRandom,
+  webSockets,
+} from "./platform.ts";
 import { RemoteUpload } from "./remote_upload.ts";
 import { Repairs } from "./repair.ts";
 import { Retrier } from "./retrier.ts";
@@ -27,6 +34,7 @@ export function createUpload(file: UploadFile, options: UploadOptions): Upload {
     connectivity: browserConnectivity,
     hasher: options.runtime?.hasher ?? new BrowserHasher(),
     live: webSockets,
+    stream: serverSentEvents,
     claims: browserClaims,
     ...options.runtime,
   };

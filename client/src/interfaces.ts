@@ -2,6 +2,9 @@
 // runs. The implementations for browsers are in `platform.ts`, `stores.ts` and `hash.ts`; tests bring their own.
 
 import type { UploadError } from "./errors.ts";
+import type { ByteRange, StoredObject } from "./wire.ts";
+
+export type * from "./wire.ts";
 
 // ---- What a caller uses.
 
@@ -209,89 +212,6 @@ export type ErrorCode =
   | "too-many-requests"
   | "unauthorized";
 
-// ---- What the server says.
-
-export interface StoredObject {
-  readonly key: string;
-  readonly etag: string;
-  readonly crc64nvme: string;
-  readonly sha256: string | null;
-}
-
-export type ServerState =
-  | "open"
-  | "completing"
-  | "verifying"
-  | "damaged"
-  | "completed"
-  | "failed"
-  | "aborted"
-  | "expired"
-  | "deleted";
-
-/** How far the telling of the origin is; `none` where there is nothing to tell, or not yet. */
-export type Delivery = "none" | "queued" | "delivered" | "failed";
-
-/** The right to store one chunk, by a `PUT` to this URL. */
-export interface SignedPart {
-  readonly partNumber: number;
-  readonly url: string;
-}
-
-export interface Status {
-  readonly uploadId: string;
-  readonly state: ServerState;
-  readonly reason: string | null;
-  readonly uploadedBytes: number;
-  /** Null where it is not known yet. */
-  readonly fileSize: number | null;
-  /** Ranges without their last byte: `[from, to)`. */
-  readonly missing: readonly (readonly [number, number])[];
-  readonly mode: "sequential" | "parallel" | "direct";
-  readonly chunkSize: number;
-  readonly delivery: Delivery;
-  readonly object: StoredObject | null;
-  /** When the object was deleted, where it was: the origin has taken it, or somebody who may has deleted it. */
-  readonly deletedAt?: string | null;
-  /** As it was given at creation. */
-  readonly metadata?: Readonly<Record<string, string>>;
-}
-
-export interface ByteRange {
-  readonly offset: number;
-  readonly length: number;
-}
-
-/** What the server has of a damaged upload. */
-export interface Manifest {
-  readonly parts: readonly (ByteRange & { readonly crc64nvme: string })[];
-}
-
-export interface OpenUpload {
-  readonly uploadId: string;
-  readonly fileName: string;
-  /** Null where it is not known yet. */
-  readonly fileSize: number | null;
-  readonly createdAt: string;
-}
-
-/** A page of the owner's open uploads; `next` asks for the following one. */
-export interface OpenUploads {
-  readonly uploads: readonly OpenUpload[];
-  readonly next?: string | null;
-}
-
-/** RFC 9457; only what is used here. */
-export interface Problem {
-  readonly type: string;
-  readonly title: string;
-  readonly detail: string;
-  readonly uploadedBytes?: number;
-  readonly limitBytes?: number;
-  /** How an upload that is gone has ended. */
-  readonly state?: ServerState;
-}
-
 // ---- What is needed of the outside world.
 
 /** Everything that is not computation, so that tests can be dialogues. */
@@ -303,6 +223,7 @@ export interface Runtime {
   readonly connectivity: Connectivity;
   readonly hasher: Hasher;
   readonly live: LiveChannel;
+  readonly stream: LiveStream;
   readonly claims: Claims;
 }
 
@@ -336,6 +257,11 @@ export interface LiveChannel {
    * there never were any. Never throws.
    */
   open(url: string, protocols: readonly string[], onMessage: (text: string) => void, onEnd: () => void): () => void;
+}
+
+/** The same over HTTP, as Server-Sent Events. */
+export interface LiveStream {
+  open(url: string, headers: RequestHeaders, onMessage: (text: string) => void, onEnd: () => void): () => void;
 }
 
 export interface Clock {

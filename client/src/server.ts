@@ -214,6 +214,12 @@ export class Server {
     return token === undefined ? undefined : { url, protocols: ["quayside", `bearer.${token}`] };
   }
 
+  /** Where the same is told over HTTP. */
+  async events(id: string, signal: AbortSignal): Promise<{ url: string; headers: HttpRequest["headers"] }> {
+    const headers = { ...(await this.#headers.get(signal)), Accept: "text/event-stream" };
+    return { url: `${this.#endpoint}/upload/${id}/events`, headers };
+  }
+
   async #good(request: Request): Promise<HttpResponse> {
     return this.#checked(await this.#send(request));
   }

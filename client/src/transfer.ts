@@ -50,7 +50,7 @@ export class Transfer {
     this.#parts = parts;
     this.#plan = plan;
     this.#pieces = new Pieces(plan.chunkBytes, progress.missing);
-    this.#concurrency = new Concurrency(parts.runtime.clock.nowMs());
+    this.#concurrency = new Concurrency(parts.runtime.clock.nowMs(), plan.chunkBytes);
   }
 
   /** Returns when nothing is left to send. */

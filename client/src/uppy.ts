@@ -6,13 +6,11 @@ import { createUpload } from "./create_upload.ts";
 import { UploadError } from "./errors.ts";
 import type { Upload, UploadFile, UploadOptions, UploadResult } from "./interfaces.ts";
 import { checkOptions } from "./options.ts";
+import { weightOf } from "./queue.ts";
 import { withoutSlash } from "./server.ts";
 import { Slots } from "./slots.ts";
 
 const INFO_MS = 5_000;
-/** Three of these go up in the place of one: with them, most of the time goes into waiting for answers. */
-const SMALL_BYTES = 1024 * 1024;
-const SMALL_WEIGHT = 1 / 3;
 
 export interface QuaysideUploaderOptions
   extends PluginOpts,
@@ -107,7 +105,7 @@ export class QuaysideUploader<M extends Meta, B extends Body> extends BasePlugin
       return;
     }
     const { name = "unnamed" } = file;
-    const job = new FileJob(() => this.#begun(file, data, name), this.#slots, (size ?? 0) <= SMALL_BYTES);
+    const job = new FileJob(() => this.#begun(file, data, name), this.#slots, weightOf(size ?? 0));
     this.#jobs.set(id, job);
     try {
       job.setPaused(this.uppy.getFile(id)?.isPaused === true);
@@ -184,10 +182,10 @@ class FileJob {
   #settle: (result: Promise<UploadResult> | undefined) => void = () => {};
   #isCancelled = false;
 
-  constructor(begin: () => Upload, slots: Slots, isSmall: boolean) {
+  constructor(begin: () => Upload, slots: Slots, weight: number) {
     this.#begin = begin;
     this.#slots = slots;
-    this.#weight = isSmall ? SMALL_WEIGHT : 1;
+    this.#weight = weight;
     this.done = new Promise((resolve) => {
       this.#settle = resolve;
     });

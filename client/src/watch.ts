@@ -6,14 +6,14 @@ import { HeaderSource } from "./headers.ts";
 import type { Runtime, ServerState, Status, UploadOptions } from "./interfaces.ts";
 import { Live } from "./live.ts";
 import { endpointOf } from "./options.ts";
-import { browserHttp, systemClock, systemRandom, webSockets } from "./platform.ts";
+import { browserHttp, serverSentEvents, systemClock, systemRandom, webSockets } from "./platform.ts";
 import { Retrier } from "./retrier.ts";
 import { Server } from "./server.ts";
 
 export interface WatchOptions extends Pick<UploadOptions, "endpoint" | "headers" | "retry"> {
   /** Stops the watching, which then ends with the signal's reason. */
   readonly signal?: AbortSignal;
-  readonly runtime?: Partial<Pick<Runtime, "http" | "clock" | "random" | "live">>;
+  readonly runtime?: Partial<Pick<Runtime, "http" | "clock" | "random" | "live" | "stream">>;
 }
 
 const ENDED: readonly ServerState[] = ["completed", "failed", "aborted", "expired", "deleted"];
@@ -25,7 +25,14 @@ const ENDED: readonly ServerState[] = ["completed", "failed", "aborted", "expire
  */
 export async function* watchUpload(uploadId: string, options: WatchOptions): AsyncGenerator<Status, void> {
   const { endpoint, headers, retry, signal = new AbortController().signal } = options;
-  const runtime = { http: browserHttp, clock: systemClock, random: systemRandom, live: webSockets, ...options.runtime };
+  const runtime = {
+    http: browserHttp,
+    clock: systemClock,
+    random: systemRandom,
+    live: webSockets,
+    stream: serverSentEvents,
+    ...options.runtime,
+  };
   const { clock, random } = runtime;
   const retrier = new Retrier({ clock, random, policy: retry, onRetry: () => {} });
   const server = new Server(

@@ -20,6 +20,7 @@ import type {
   HttpRequest,
   HttpResponse,
   LiveChannel,
+  LiveStream,
   RecordStore,
   ResumeRecord,
   Runtime,
@@ -149,6 +150,30 @@ export class FakeChannel implements LiveChannel {
   }
 }
 
+/** What the server pushes over HTTP; without a script, it has no such events. */
+export class FakeStream implements LiveStream {
+  readonly opened: { url: string; headers: object }[] = [];
+  isClosed = false;
+  readonly #script: readonly Reply[];
+
+  constructor(...script: Reply[]) {
+    this.#script = script;
+  }
+
+  open(url: string, headers: object, onMessage: (text: string) => void, onEnd: () => void): () => void {
+    this.opened.push({ url, headers });
+    for (const { body } of this.#script) {
+      onMessage(JSON.stringify(body));
+    }
+    if (this.#script.length === 0) {
+      onEnd();
+    }
+    return () => {
+      this.isClosed = true;
+    };
+  }
+}
+
 export class MemoryStore implements RecordStore {
   readonly records = new Map<string, ResumeRecord>();
 
@@ -222,7 +247,17 @@ export class Scene {
     this.clock = options.clock ?? new FakeClock();
     const { clock, connectivity, live } = this;
     const { live: _live, clock: _clock, claims = new PageClaims(new MemoryLocks().page()), ...wanted } = options;
-    const runtime = { http, clock, connectivity, live, claims, random: () => this.random, hasher, ...options.runtime };
+    const runtime = {
+      http,
+      clock,
+      connectivity,
+      live,
+      claims,
+      random: () => this.random,
+      hasher,
+      stream: new FakeStream(),
+      ...options.runtime,
+    };
     this.upload = createUpload(file, {
       endpoint: ENDPOINT,
       chunkBytes: 10,
