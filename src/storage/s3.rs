@@ -11,7 +11,11 @@ use upload_core::{
 };
 use worker::{Env, Fetch, Method, Request, Response};
 
-use crate::config;
+use crate::config::{self, Complaints};
+
+const ENDPOINT: &str = "R2_S3_ENDPOINT";
+const KEY_ID: &str = "R2_ACCESS_KEY_ID";
+const KEY_SECRET: &str = "R2_SECRET_ACCESS_KEY";
 
 /// How long a request of our own may take to arrive.
 const OWN_REQUEST_SECONDS: u64 = 60;
@@ -25,18 +29,30 @@ pub(crate) struct S3Bucket {
 }
 
 impl S3Bucket {
-    /// Reads `R2_S3_ENDPOINT`, `R2_S3_BUCKET`, `DIRECT_URL_TTL_SECONDS` and the two secrets; refuses naming the first that is
-    /// missing or malformed.
+    /// Reads `R2_S3_ENDPOINT`, `R2_S3_BUCKET`, `DIRECT_URL_TTL_SECONDS` and the two secrets; refuses naming each that is missing or
+    /// malformed.
     pub(crate) fn open(env: &Env) -> Result<Self, ApiError> {
-        let endpoint = config::text(env, "R2_S3_ENDPOINT")?;
-        if endpoint.is_empty() {
-            return Err(config::missing("R2_S3_ENDPOINT", "is empty, so there is no direct door"));
-        }
-        let endpoint = Endpoint::new(&endpoint, &config::text(env, "R2_S3_BUCKET")?)
-            .ok_or_else(|| config::missing("R2_S3_ENDPOINT", "is not an http or https URL, or R2_S3_BUCKET no name"))?;
-        let keys = Keys { id: secret(env, "R2_ACCESS_KEY_ID")?, secret: secret(env, "R2_SECRET_ACCESS_KEY")? };
-        let url_ttl_seconds = config::number(env, "DIRECT_URL_TTL_SECONDS")?;
-        Ok(Self { endpoint, keys, url_ttl_seconds })
+        let mut wrong = Complaints::default();
+        let endpoint = wrong.hear(endpoint(env));
+        let id = wrong.hear(secret(env, KEY_ID));
+        let secret = wrong.hear(secret(env, KEY_SECRET));
+        let url_ttl_seconds = wrong.hear(config::number(env, "DIRECT_URL_TTL_SECONDS"));
+        wrong.all()?;
+        let bucket = || {
+            Some(Self {
+                endpoint: endpoint?,
+                keys: Keys { id: id?, secret: secret? },
+                url_ttl_seconds: url_ttl_seconds?,
+            })
+        };
+        bucket().ok_or_else(|| config::missing(ENDPOINT, "cannot be read"))
+    }
+
+    /// Nobody needs it; but who has set a part of it wants it, and is told what is missing.
+    pub(crate) fn is_whole_or_unset(env: &Env) -> Result<(), ApiError> {
+        let is_begun = config::text(env, ENDPOINT).is_ok_and(|endpoint| !endpoint.is_empty())
+            || [KEY_ID, KEY_SECRET].into_iter().any(|name| secret(env, name).is_ok());
+        if is_begun { Self::open(env).map(drop) } else { Ok(()) }
     }
 
     /// Signs the right to store a part. Where its length is known the URL works for no other: `Content-Length` is signed too.
@@ -99,6 +115,15 @@ pub(crate) fn refused_keys(code: &str) -> ApiError {
     let complaint =
         format!("and R2_SECRET_ACCESS_KEY are refused by R2 ({code}): set the keys of an API token that may write");
     config::missing("R2_ACCESS_KEY_ID", &complaint)
+}
+
+fn endpoint(env: &Env) -> Result<Endpoint, ApiError> {
+    let endpoint = config::text(env, ENDPOINT)?;
+    if endpoint.is_empty() {
+        return Err(config::missing(ENDPOINT, "is empty, so there is no direct door"));
+    }
+    Endpoint::new(&endpoint, &config::text(env, "R2_S3_BUCKET")?)
+        .ok_or_else(|| config::missing(ENDPOINT, "is not an http or https URL, or R2_S3_BUCKET no name"))
 }
 
 fn secret(env: &Env, name: &str) -> Result<String, ApiError> {
