@@ -71,7 +71,14 @@ test("everything that is wrong with the settings is said at once, also half of w
   const reply = await wrong.client.request("GET", "/readyz");
   assert.equal(reply.status, 503);
   const said = reply.json<Ready>().checks.settings ?? "";
-  const named = ["MAX_CHUNK_BYTES", "UPLOAD_TTL_SECONDS", "DELETE_COMPLETED", "BASE_PATH", "WEBHOOK_SECRET", "DOWNLOAD_SECRET"];
+  const named = [
+    "MAX_CHUNK_BYTES",
+    "UPLOAD_TTL_SECONDS",
+    "DELETE_COMPLETED",
+    "BASE_PATH",
+    "WEBHOOK_SECRET",
+    "DOWNLOAD_SECRET",
+  ];
   for (const name of [...named, "R2_S3_ENDPOINT", "R2_SECRET_ACCESS_KEY"]) {
     assert.ok(said.includes(name), `${name}: ${said}`);
   }

@@ -22,11 +22,11 @@ pub(crate) async fn send(env: &Env, errand: &QueueMessage) -> Result<()> {
         QueueMessage::Tell { .. } => EVENTS_BINDING,
         QueueMessage::Compose { .. } | QueueMessage::Copy { .. } | QueueMessage::Verify { .. } => TASKS_BINDING,
     };
-    let send = async {
+    let handing_over = async {
         let message = MessageBuilder::new(errand).build();
         env.queue(binding)?.send::<&QueueMessage, SendMessage<_>>(message).await
     };
-    let sent = around("queue.send", send).await;
+    let sent = around("queue.send", handing_over).await;
     if let Err(error) = sent {
         let line = LogLine::of("errand_not_queued", errand.upload_id());
         logging::error(&LogLine { detail: Some(error.to_string()), ..line });
