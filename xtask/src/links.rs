@@ -15,7 +15,8 @@ const INDEX: &str = "docs/README.md";
 const LISTED_AS_FOLDER: &str = "docs/internals/decisions/";
 
 /// What a path that prose names begins with. Other words with a slash in them are none of ours.
-const TOP_FOLDERS: [&str; 9] = ["src", "core", "durable-objects", "client", "tests", "examples", "deploy", "xtask", "docs"];
+const TOP_FOLDERS: [&str; 9] =
+    ["src", "core", "durable-objects", "client", "tests", "examples", "deploy", "xtask", "docs"];
 /// What tells of files that are gone.
 const HISTORY: [&str; 2] = ["CHANGELOG.md", LISTED_AS_FOLDER];
 
@@ -85,7 +86,9 @@ fn unlisted(pages: &[Page]) -> Vec<String> {
 fn gone(pages: &[Page], exists: impl Fn(&str) -> bool) -> Vec<String> {
     let current = pages.iter().filter(|(path, _)| !HISTORY.iter().any(|history| path.starts_with(history)));
     let named = current.flat_map(|(path, text)| code_words(text).map(move |word| (path, word)));
-    let missing = named.filter(|(_, word)| is_path(word) && !exists(word));
+    // From the root, or from where the page is.
+    let is_there = |page: &str, word: &str| exists(word) || exists(&resolved(page, word));
+    let missing = named.filter(|(path, word)| is_path(word) && !is_there(path, word));
     missing.map(|(path, word)| format!("{path}: {word} is not there")).collect()
 }
 
@@ -175,9 +178,12 @@ mod tests {
 
     #[test]
     fn files_that_are_gone_are_named() {
-        let text = "`src/a.rs` `src/b.rs` `text/plain` `core/x {y}`\n```\n`src/c.rs`\n```\n";
+        let text = "`src/a.rs` `src/b.rs` `src/e.rs` `text/plain` `core/x {y}`\n```\n`src/c.rs`\n```\n";
         let written = pages(&[("docs/a.md", text), ("CHANGELOG.md", "`src/d.rs`")]);
-        assert_eq!(gone(&written, |path| path == "src/a.rs"), ["docs/a.md: src/b.rs is not there"]);
+        assert_eq!(
+            gone(&written, |path| ["src/a.rs", "docs/src/e.rs"].contains(&path)),
+            ["docs/a.md: src/b.rs is not there"]
+        );
     }
 
     #[test]
