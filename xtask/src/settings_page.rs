@@ -1,6 +1,6 @@
 //! docs/reference/configuration.md names every setting with its default, every secret and every binding, and no others.
 //!
-//! It is compared with what the Worker reads and with what stands at the top of wrangler.toml. A row is a line like
+//! It is compared with what the Worker reads, its defaults, and the bindings and secrets of wrangler.toml. A row is a line like
 //! `` | `NAME` | default | … `` below a heading; the headings "Secrets" and "Bindings" say what is below them, any other has settings.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,10 +12,14 @@ use crate::deploy_rules::{READERS, names_read, secrets_named};
 use crate::project::Project;
 
 const PAGE: &str = "docs/reference/configuration.md";
+/// Pairs of a name and a value, each in quotes.
+const DEFAULTS: &str = "src/defaults.rs";
 /// How an empty default is written.
 const EMPTY: &str = "empty";
 const SECRETS: &str = "Secrets";
 const BINDINGS: &str = "Bindings";
+/// What may be bound, and wrangler.toml does not bind.
+const OPTIONAL: [&str; 1] = ["ORIGIN"];
 /// The lists of bindings in wrangler.toml, and what names one.
 const LISTS: [(&[&str], &str); 5] = [
     (&["r2_buckets"], "binding"),
@@ -36,14 +40,14 @@ pub(crate) fn differences(project: &Project) -> Result<Vec<String>> {
     for reader in READERS {
         names.extend(names_read(&read(reader)?));
     }
-    compared(&read(PAGE)?, &toml, &names)
+    compared(&read(PAGE)?, &toml, &read(DEFAULTS)?, &names)
 }
 
-fn compared(page: &str, toml: &str, read: &BTreeSet<String>) -> Result<Vec<String>> {
+fn compared(page: &str, toml: &str, defaults: &str, read: &BTreeSet<String>) -> Result<Vec<String>> {
     let all: Value = toml::from_str(toml).context("wrangler.toml cannot be read")?;
-    let vars: Rows =
-        all["vars"].as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect();
-    let bindings: BTreeSet<String> = LISTS.iter().flat_map(|(path, key)| bound(&all, path, key)).collect();
+    let vars = pairs(defaults);
+    let bindings: BTreeSet<String> =
+        LISTS.iter().flat_map(|(path, key)| bound(&all, path, key)).chain(OPTIONAL.map(str::to_owned)).collect();
     let (settings, secrets, documented) = (rows(page, None), rows(page, Some(SECRETS)), rows(page, Some(BINDINGS)));
     let mut complaints = differ("setting", &settings, &vars.keys().cloned().collect());
     complaints.extend(differ("secret", &secrets, &secrets_named(toml)));
@@ -58,8 +62,14 @@ fn compared(page: &str, toml: &str, read: &BTreeSet<String>) -> Result<Vec<Strin
     Ok(complaints)
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+/// `("NAME", "value"),`, a line each.
+fn pairs(source: &str) -> Rows {
+    let lines = source.lines().filter(|line| line.trim_start().starts_with("(\""));
+    let pair = |line: &str| {
+        let mut quoted = line.split('"').skip(1).step_by(2);
+        Some((quoted.next()?.to_owned(), quoted.next()?.to_owned()))
+    };
+    lines.filter_map(pair).collect()
 }
 
 fn bound(all: &Value, path: &[&str], key: &str) -> Vec<String> {
@@ -95,16 +105,18 @@ fn rows(page: &str, heading: Option<&str>) -> Rows {
 mod tests {
     use super::*;
 
-    const TOML: &str =
-        "[[r2_buckets]]\nbinding = \"BUCKET\"\n[vars]\nA_URL = \"\"\nB_BYTES = \"5\"\n# Secrets (x):\n# A_KEY  signs\n";
+    const TOML: &str = "[[r2_buckets]]\nbinding = \"BUCKET\"\n# Secrets (x):\n# A_KEY  signs\n";
+    const DEFAULTS: &str = "const D: [] = [\n    (\"A_URL\", \"\"),\n    (\"B_BYTES\", \"5\"),\n];\n";
 
     fn page(settings: &str) -> String {
-        format!("# C\n\n## Sizes\n\n{settings}\n## Secrets\n\n| `A_KEY` | x |\n\n## Bindings\n\n| `BUCKET` | x |\n")
+        format!(
+            "# C\n\n## Sizes\n\n{settings}\n## Secrets\n\n| `A_KEY` | x |\n\n## Bindings\n\n| `BUCKET` | x |\n| `ORIGIN` | x |\n"
+        )
     }
 
     fn complaints(settings: &str) -> Vec<String> {
         let read = ["A_URL", "B_BYTES", "A_KEY"].map(str::to_owned).into();
-        compared(&page(settings), TOML, &read).unwrap()
+        compared(&page(settings), TOML, DEFAULTS, &read).unwrap()
     }
 
     #[test]
@@ -121,7 +133,7 @@ mod tests {
             assert!(found.iter().any(|complaint| complaint.contains(part)), "{part}: {found:?}");
         }
         let without_bindings = page("").replace("BUCKET", "PAIL");
-        let found = compared(&without_bindings, TOML, &BTreeSet::new()).unwrap();
+        let found = compared(&without_bindings, TOML, DEFAULTS, &BTreeSet::new()).unwrap();
         assert!(found.iter().any(|complaint| complaint.contains("lacks the binding BUCKET")), "{found:?}");
     }
 }
