@@ -23,9 +23,8 @@ use crate::{
     context::{HandlerResult, RequestContext, TransferContext},
     handlers::await_object,
     http::server_timing::Step,
-    log::Stopwatch,
     transfer::{
-        attempt::{Attempt, Ended},
+        attempt,
         body::fixed_length,
         error::TransferError,
         relay::{Relay, drain},
@@ -170,20 +169,10 @@ async fn store_granted(
     } else {
         None
     };
-    let mut relay = Relay::new(&body, *stalled_after, chunk.digest.as_ref(), file_sha256)?;
-    let watch = Stopwatch::start();
-    let mut attempt = Attempt::new(&chunk, &grant, upload.as_ref(), storing);
-    let end = chunk.offset.checked_add(chunk.length).unwrap_or(chunk.offset);
+    let relay = Relay::new(&body, *stalled_after, chunk.digest.as_ref(), file_sha256)?;
     // On the heap: it is most of what a request has to remember.
-    let stored = Box::pin(attempt.run(&mut relay, end)).await;
-    if !matches!(stored, Ok(()) | Err(Ended::Failed(TransferError::BodyEnded | TransferError::BodyStalled))) {
-        relay.drain().await;
-    }
-    match stored {
-        Ok(()) => Ok(Ok(Stored { attempt: grant.attempt, outcome: attempt.appended(chunk.length, &watch) })),
-        Err(Ended::Refused(refusal)) => Ok(Err(refusal)),
-        Err(Ended::Failed(broken)) => attempt.broken(broken).await,
-    }
+    let stored = Box::pin(attempt::store(&chunk, &grant, upload.as_ref(), relay, storing)).await?;
+    Ok(stored.map(|outcome| Stored { attempt: grant.attempt, outcome }))
 }
 
 /// Puts the tail into the last part where that has not been done, and waits for the object. For whoever asks where to go on

@@ -177,7 +177,7 @@ impl Relay {
     }
 
     /// The rest of the body is not wanted.
-    pub(crate) async fn drain(mut self) {
+    pub(crate) async fn drain(&mut self) {
         read_away(&mut self.body).await;
     }
 

@@ -30,11 +30,11 @@ async function bundled(source: string): Promise<string> {
   return result.outputFiles[0]?.text ?? "";
 }
 
-test("everything together is smaller than 15 kB, gzipped and without hashing", async () => {
+test("everything together is smaller than 17 kB, gzipped and without hashing", async () => {
   const code = await bundled(`export * from "./index.ts"`);
   const bytes = gzipSync(code).length;
   assert.ok(code.includes("X-Upload-Offset"), "it is the code");
-  assert.ok(bytes < 15_000, `${bytes} bytes`);
+  assert.ok(bytes < 17_000, `${bytes} bytes`);
 });
 
 test("what is not used is not shipped", async () => {
