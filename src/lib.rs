@@ -24,6 +24,7 @@ mod bindings;
 mod config;
 mod defaults;
 mod log;
+mod setting;
 
 use durable_objects::platform::error::Result;
 use worker::{Context, Env, MessageBatch, Request, Response, event};

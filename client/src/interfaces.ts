@@ -38,7 +38,7 @@ export interface UploadOptions {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Replaces the media type that the browser found. */
   readonly contentType?: string;
-  /** Bytes in one chunk, 8 MiB if not said; the server may choose another size. Up to 8 chunks are in memory at once. */
+  /** Bytes in one chunk, 8 MiB if not said; the server may choose another size. Up to 8 are in memory at once, and 96 MiB. */
   readonly chunkBytes?: number;
   /** Several chunks at once. True if not said. */
   readonly parallel?: boolean;

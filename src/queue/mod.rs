@@ -12,7 +12,7 @@ pub(crate) mod verify;
 pub(crate) mod webhook;
 
 use durable_objects::{
-    platform::{error::Result, queue},
+    platform::error::Result,
     rpc::{
         ObjectClient, ask,
         upload::{BeginDelivery, DeliveryOutcome, EndDelivery, EventFacts, QueueMessage},
@@ -25,7 +25,9 @@ use upload_core::{
     log_line::LogLine,
     units::{UnixMs, UploadId},
 };
-use worker::{Env, MessageBatch, MessageExt, QueueRetryOptionsBuilder, RawMessage};
+use worker::{
+    Env, MessageBatch, MessageExt, QueueContentType, QueueRetryOptionsBuilder, RawMessage, RawMessageBuilder,
+};
 
 use crate::{
     config::Settings,
@@ -168,7 +170,8 @@ async fn told(
         Verdict::GiveUp => {
             log::error(&LogLine { event: "delivery_failed", ..line });
             // Crash here, or the queue is full: the object has it as failed, which is what counts.
-            queue::send(env, DEAD_LETTER_BINDING, &message.body()).await?;
+            let letter = RawMessageBuilder::new(message.body()).build_with_content_type(QueueContentType::Json);
+            env.queue(DEAD_LETTER_BINDING)?.send_raw(letter).await?;
             message.ack();
         }
         Verdict::Settled => {

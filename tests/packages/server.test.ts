@@ -22,10 +22,10 @@ import {
   verifyRequest,
 } from "../../packages/server/src/index.ts";
 import type { Created } from "../support/api.ts";
+import { hasPython } from "../support/python.ts";
 import { assertRefused } from "../support/refusals.ts";
 import { freshSecrets, Stack } from "../support/stack.ts";
 import { bearer } from "../support/tokens.ts";
-import { hasPython } from "../support/python.ts";
 import { waitFor } from "../support/wait.ts";
 import { repositoryRoot } from "../support/wrangler_config.ts";
 import { askPython, preparePython } from "./python.ts";

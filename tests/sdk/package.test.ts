@@ -16,7 +16,7 @@ const root = join(repositoryRoot, "client");
 /** Inside the repository, so that hash-wasm is found from there. */
 const scratch = join(repositoryRoot, "target");
 
-/** What a page gets that runs this, without hash-wasm, which is loaded when it is needed. */
+/** What a page gets that runs this, without what hashes, which is loaded when it is needed. */
 async function bundled(source: string): Promise<string> {
   const result = await build({
     stdin: { contents: source, resolveDir: join(root, "src"), loader: "ts" },
@@ -25,7 +25,7 @@ async function bundled(source: string): Promise<string> {
     write: false,
     format: "esm",
     target: "es2022",
-    external: ["hash-wasm"],
+    external: ["hash-wasm", "./sha256.ts"],
   });
   return result.outputFiles[0]?.text ?? "";
 }

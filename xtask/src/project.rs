@@ -22,7 +22,8 @@ impl Project {
         Self::around(&std::env::var_os("CARGO_MANIFEST_DIR").map_or(here, PathBuf::from))
     }
 
-    fn around(from: &Path) -> Result<Self> {
+    /// The clone that a path is in.
+    pub(crate) fn around(from: &Path) -> Result<Self> {
         let is_root =
             |folder: &&Path| folder.join("wrangler.toml").is_file() && folder.join("xtask/Cargo.toml").is_file();
         let root = from.ancestors().find(is_root);
