@@ -7,6 +7,7 @@
 //! [`TOLD_AT_ONCE`] webhooks, or one task; the rest wait here, before their time begins.
 
 pub(crate) mod concat;
+pub(crate) mod copy;
 pub(crate) mod repair;
 pub(crate) mod verify;
 pub(crate) mod webhook;

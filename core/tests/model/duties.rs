@@ -121,7 +121,8 @@ impl World {
             Effect::Enqueue(Errand::Copy | Errand::CopyNext | Errand::Verify) => Some(Input::Done),
             Effect::CloseInLedger => {
                 self.ledger.open = false;
-                self.ledger.object = self.object.session.as_ref().is_some_and(|session| session.stored_object().is_some());
+                self.ledger.object =
+                    self.object.session.as_ref().is_some_and(|session| session.stored_object().is_some());
                 self.waits(duty, Waits::ToHear(Input::Done))
             }
             Effect::Purge => {
@@ -268,5 +269,9 @@ fn failed(fault: StorageFault) -> Input {
 
 /// Nobody knows how it went: the call failed, before or after it worked.
 fn lost(uploads: &Uploads) -> Input {
-    if uploads.breaks(Mutation::CompletedUnconfirmed) { there(uploads.bounds.file) } else { failed(StorageFault::Retry) }
+    if uploads.breaks(Mutation::CompletedUnconfirmed) {
+        there(uploads.bounds.file)
+    } else {
+        failed(StorageFault::Retry)
+    }
 }

@@ -4,7 +4,7 @@ use stateright::Property;
 use upload_core::{
     api_error::ApiError,
     event::EventKind,
-    session::{LeaseState, SegmentPlace},
+    session::{Job, LeaseState, SegmentPlace},
     upload::{DeliveryState, Phase},
 };
 

@@ -36,7 +36,6 @@ use crate::platform::error::Result;
 use upload_core::{
     api_error::ApiError,
     cost::Cost,
-    log_line::LogLine,
     session::{Decision, Session, StateChange},
     units::UnixMs,
     upload::Snapshot,

@@ -24,7 +24,7 @@ use serde_json::from_str;
 use upload_core::{
     alarm::CountedPart,
     history::History,
-    integrity::{ChunkDigest, Crc64Nvme},
+    integrity::ChunkDigest,
     plan::Mode,
     repair::KeptPart,
     session::{
