@@ -16,13 +16,13 @@ use durable_objects::{
     platform::{error::Result, queue},
     rpc::{
         ObjectClient, ask,
-        upload::{BeginDelivery, DeliveryOutcome, EndDelivery, EventFacts, QueueMessage},
+        upload::{BeginDelivery, EndDelivery, EventFacts, QueueMessage},
     },
 };
 use futures_util::{StreamExt as _, stream};
 use upload_core::{
     caller::Caller,
-    event::Verdict,
+    event::{DeliveryOutcome, Verdict},
     log_line::LogLine,
     units::{UnixMs, UploadId},
 };
