@@ -20,7 +20,6 @@ pub use messages::{CountedPart, Deletion, Effect, Errand, Input, Log};
 
 use crate::{
     session::{Job, Session, StateChange},
-    storage_fault::StorageFault,
     units::UnixMs,
 };
 use assembling::{Assembling, Step};
@@ -50,7 +49,9 @@ enum Awaited {
     Enqueued(Errand),
     /// What comes before its errand.
     StoredBefore(Errand),
-    Closed,
+    Closed {
+        told_of_object: bool,
+    },
     Purged,
     Stored(Job),
 }
@@ -83,7 +84,9 @@ impl Ring {
                 self.asks(Awaited::Enqueued(errand), Effect::Enqueue(errand))
             }
             // Crash here: the ledger hears the same once more.
-            (Awaited::Closed, Input::Done) => self.store(Job::NotifyLedger, session.settled()),
+            (Awaited::Closed { told_of_object }, Input::Done) => {
+                self.store(Job::NotifyLedger, session.settled(told_of_object))
+            }
             (awaited, Input::Failed { error, .. }) => match awaited.duty() {
                 Some(job) => self.fail(now, session, job, error),
                 None => self.next_duty(now, session),
@@ -128,7 +131,10 @@ impl Ring {
             // the queue does not take it: somebody is asked again after a while.
             Job::CopyNext => self.store_before(Errand::CopyNext, session.stretch_asked_for(now)),
             Job::Copy => self.store_before(Errand::Copy, session.copy_asked_for(now)),
-            Job::NotifyLedger => self.asks(Awaited::Closed, Effect::CloseInLedger),
+            Job::NotifyLedger => {
+                let told_of_object = session.stored_object().is_some();
+                self.asks(Awaited::Closed { told_of_object }, Effect::CloseInLedger)
+            }
             Job::Purge => self.asks(Awaited::Purged, Effect::Purge),
         }
     }
@@ -166,10 +172,7 @@ impl Ring {
 
     /// Puts the duty off. Where even that cannot be stored, it is tried again at once, as often as a ring lasts.
     fn fail(&mut self, now: UnixMs, session: &Session, job: Job, error: String) -> Effect {
-        let change = match job {
-            Job::Assemble => session.assembly_refused(now, StorageFault::Retry, &error),
-            _ => session.postponed(now),
-        };
+        let change = session.postponed(now, job, &error);
         let log = Some(Log::DutyFailed(job, error));
         self.asks(Awaited::NextDuty, Effect::Store { change: Box::new(change), log })
     }
@@ -190,7 +193,7 @@ impl Awaited {
                 Errand::Copy => Job::Copy,
                 Errand::Verify => Job::Verify,
             }),
-            Self::Closed => Some(Job::NotifyLedger),
+            Self::Closed { .. } => Some(Job::NotifyLedger),
             Self::Purged => Some(Job::Purge),
         }
     }

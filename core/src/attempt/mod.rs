@@ -100,7 +100,7 @@ enum Then {
 }
 
 /// Why the lease was given back.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum GivenUp {
     WrongDigest,
     NextNumberTaken,
@@ -170,10 +170,13 @@ impl Attempt {
             (Awaited::StatusAfterRefusal { sent, refusal }, Input::Status(now)) => {
                 self.delete_uncounted(sent, refusal, now.as_deref())
             }
-            (Awaited::StatusAfterRefusal { sent: Sent::Put, refusal }, Input::Failed(_))
-            | (Awaited::DeletedAfterRefusal { refusal, .. }, Input::Deleted)
+            (Awaited::DeletedAfterRefusal { refusal, .. }, Input::Deleted)
             // The upload knows the key, and looks once more before it is forgotten.
-            | (Awaited::DeletedAfterRefusal { sent: Sent::Put, refusal }, Input::Failed(_)) => self.refuse(refusal),
+            | (
+                Awaited::StatusAfterRefusal { sent: Sent::Put, refusal }
+                | Awaited::DeletedAfterRefusal { sent: Sent::Put, refusal },
+                Input::Failed(_),
+            ) => self.refuse(refusal),
             (Awaited::Released(given_up), Input::Released(counted)) => self.released(given_up, counted),
             (Awaited::BodyDiscarded(Discarded::ThenRefused(refusal)), _) => Effect::Finish(Finish::Refused(refusal)),
             (Awaited::BodyDiscarded(Discarded::ThenReleased(failure)), _) => {

@@ -95,9 +95,13 @@ impl World {
             // Another duty: the next ring finds it, too.
             Effect::Charge(_) | Effect::Rest => None,
             Effect::Store { change, log } => {
-                let is_done = log.is_none();
+                let (is_done, job) = (log.is_none(), duty.job);
                 self.store(uploads, |session| {
-                    if is_done { mutations::of_duty(uploads, session, now, duty.job, *change) } else { *change }
+                    if is_done {
+                        mutations::done(uploads, session, now, job, *change)
+                    } else {
+                        mutations::postponed(uploads, session, now, *change)
+                    }
                 });
                 Some(Input::Done)
             }
@@ -201,7 +205,8 @@ impl World {
                 let heard = lost(uploads);
                 self.waits(&duty, Waits::ToHear(heard));
             }
-            (Job::Cleanup | Job::Discard | Job::NotifyLedger, _) => {
+            (Job::Cleanup | Job::Discard | Job::NotifyLedger | Job::EnqueueEvent, _) => {
+                self.ledger.has_failed |= duty.job == Job::NotifyLedger;
                 self.goes_on(uploads, duty, failed(StorageFault::Retry));
             }
             _ => return false,

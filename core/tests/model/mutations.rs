@@ -10,7 +10,7 @@ use upload_core::{
     plan::MAX_PART_NUMBER,
     session::{
         BeginAppend, Committed, Content, Decision, DeleteRight, Job, Lease, LeaseState, ParallelChunk, ParallelChunks,
-        Release, ReleaseReason, Session, StateChange, StoredPart, UploadState, WriteLease, Writers,
+        Release, ReleaseReason, Session, StateChange, StoredPart, WriteLease, Writers,
     },
     units::{ByteCount, UnixMs},
     upload::Phase,
@@ -68,6 +68,8 @@ pub(crate) enum Mutation {
     FreedUnseen,
     /// What the ledger was told is not compared with what it is to know by now.
     SettledUnseen,
+    /// The ledger waits until what R2 has refused is tried again.
+    OneBackoff,
     /// Segments are looked for once, when the upload ends.
     SegmentsSweptOnce,
     /// All attempts put under one key.
@@ -303,8 +305,16 @@ pub(crate) fn listed(uploads: &Uploads, object: &Object, r2: &Storage) -> Vec<Co
     object.parts.iter().map(part).collect()
 }
 
+/// A duty has failed.
+pub(crate) fn postponed(uploads: &Uploads, session: &Session, now: UnixMs, mut change: StateChange) -> StateChange {
+    if let Some(progress) = change.progress.as_mut().filter(|_| uploads.breaks(Mutation::OneBackoff)) {
+        progress.ledger_backoff = session.progress.ledger_backoff.after_failure(now);
+    }
+    change
+}
+
 /// What is stored of a duty that was done.
-pub(crate) fn of_duty(
+pub(crate) fn done(
     uploads: &Uploads,
     session: &Session,
     now: UnixMs,
@@ -331,9 +341,7 @@ pub(crate) fn of_duty(
             }
             change
         }
-        (Some(Mutation::SettledUnseen), Job::NotifyLedger) => {
-            UploadState { owes_ledger: false, job_failures: 0, ..session.progress.clone() }.into()
-        }
+        (Some(Mutation::SettledUnseen), Job::NotifyLedger) => session.settled(false),
         (Some(Mutation::ForgottenOnceQueued), Job::EnqueueEvent) => match session.outbox.next() {
             Some(event) => session.delivered(now, event.kind, false),
             None => change,

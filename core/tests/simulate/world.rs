@@ -228,7 +228,8 @@ impl World {
         let before = self.object.due();
         self.object.store(change, row);
         let due = self.object.due();
-        let rings_too_late = due.is_some_and(|due| before.is_none_or(|before| due < before || before + OVERDUE_MS < self.now));
+        let rings_too_late =
+            due.is_some_and(|due| before.is_none_or(|before| due < before || before + OVERDUE_MS < self.now));
         if rings_too_late && self.object.ringing.is_none() {
             self.set_alarm(due.unwrap_or(self.now));
         }

@@ -6,7 +6,7 @@ use upload_core::{
     attempt::{Attempt, Effect, Failure, Finish, Input},
     integrity::Crc64Nvme,
     session::{
-        Commit, Receipt, RENEW_EVERY_MS, RemainderPiece, Renew, SegmentPlace, Session, WRITER_SILENCE_MS,
+        Commit, RENEW_EVERY_MS, Receipt, RemainderPiece, Renew, SegmentPlace, Session, WRITER_SILENCE_MS,
         WRITER_STOPS_AFTER_MS, WriteLease,
     },
     storage_fault::StorageFault,
@@ -205,7 +205,8 @@ impl World {
         one.heard_at = self.now;
         one.writing = if let WriteKey::Part(number) = key { Some(number) } else { None };
         let request = one.request;
-        let takes = if self.chance.one_in(12) { self.chance.between(20_000, 600_000) } else { self.chance.between(50, 9_000) };
+        let takes =
+            if self.chance.one_in(12) { self.chance.between(20_000, 600_000) } else { self.chance.between(50, 9_000) };
         self.at(RENEW_EVERY_MS, Event::Renews { writer, request });
         match self.chance.between(0, 60) {
             0..2 => self.at(takes, Event::Fails { writer, request, failure: Failure::BodyEnded }),

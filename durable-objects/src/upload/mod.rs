@@ -21,6 +21,7 @@ pub(crate) mod create;
 pub mod errands;
 pub(crate) mod facts;
 pub(crate) mod history;
+mod multipart;
 pub(crate) mod presigned;
 pub(crate) mod queries;
 mod repair;

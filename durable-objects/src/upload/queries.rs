@@ -10,9 +10,7 @@ use upload_core::{
     upload::Purpose,
 };
 
-use crate::rpc::upload::{
-    BeginDelivery, EndDelivery, EventFacts, FoundObject, SliceHashed, WantedPartials,
-};
+use crate::rpc::upload::{BeginDelivery, EndDelivery, EventFacts, FoundObject, SliceHashed, WantedPartials};
 
 /// The object that the upload has left, where its SHA-256 is known and its bytes can be had.
 pub(crate) fn fingerprint(session: &Session) -> Option<StoredObject> {

@@ -100,22 +100,22 @@ impl World {
         for fate in &chunk.fates {
             match attempt.next(input) {
                 Effect::Finish(finish) => return self.check_end(&finish, &lease, to, &seen),
-                effect => input = self.meet(*fate, effect, &lease, chunk, &mut seen),
+                effect => input = self.meet(*fate, &effect, &lease, chunk, &mut seen),
             }
         }
         panic!("an attempt without an end");
     }
 
-    fn meet(&mut self, fate: Fate, effect: Effect, lease: &WriteLease, chunk: &Chunk, seen: &mut Seen) -> Input {
+    fn meet(&mut self, fate: Fate, effect: &Effect, lease: &WriteLease, chunk: &Chunk, seen: &mut Seen) -> Input {
         match fate {
             Fate::Done | Fate::AnswerLost => {}
-            Fate::Fails(failure) => return failed(&effect, failure),
+            Fate::Fails(failure) => return failed(effect, failure),
             Fate::TakenOver => drop(self.begin(&Chunk { has_digest: false, ..chunk.clone() })),
             Fate::Probed => drop(self.take(self.session.probe(NOW))),
             Fate::Cancelled => drop(self.take(self.session.cancel(NOW, crate::session::DeleteRight::Unfinished))),
         }
         let answer = self.carry_out(effect.clone(), lease, chunk, seen);
-        if fate == Fate::AnswerLost { failed(&effect, Failure::Fault) } else { answer }
+        if fate == Fate::AnswerLost { failed(effect, Failure::Fault) } else { answer }
     }
 
     fn carry_out(&mut self, effect: Effect, lease: &WriteLease, chunk: &Chunk, seen: &mut Seen) -> Input {
@@ -154,7 +154,8 @@ impl World {
             }
             Effect::DeletePut => {
                 assert!(self.session.progress.put != Some(lease.attempt), "the put counts");
-                let may_count_yet = self.session.progress.ended_at.is_none() && !(chunk.has_digest && !chunk.is_right);
+                let may_be_right = chunk.is_right || !chunk.has_digest;
+                let may_count_yet = may_be_right && self.session.progress.ended_at.is_none();
                 assert!(!may_count_yet, "the put may count yet");
                 Input::Deleted
             }
