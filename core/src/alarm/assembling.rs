@@ -27,7 +27,7 @@ pub(super) enum Assembling {
 /// What follows.
 pub(super) enum Step {
     Asks(Assembling, Effect),
-    Ends(StateChange, Option<Log>),
+    Ends(Box<StateChange>, Option<Log>),
 }
 
 impl Assembling {
@@ -50,7 +50,7 @@ impl Assembling {
             {
                 // R2 alone knows whether the parts are what was recorded, since whoever has a URL may have used it again: so what it
                 // refuses here can be mended.
-                Step::Ends(session.reopened_directly(now, &error), None)
+                Step::Ends(Box::new(session.reopened_directly(now, &error)), None)
             }
             (Self::Looking { fault, error, .. }, Input::NoObject) => refused(now, session, fault, error),
             (Self::Looking { fault, error, .. }, Input::Failed { error: looking, .. }) => {
@@ -68,7 +68,7 @@ impl Assembling {
 }
 
 fn refused(now: UnixMs, session: &Session, fault: StorageFault, error: String) -> Step {
-    Step::Ends(session.assembly_refused(now, fault, &error), Some(Log::AssemblyPostponed(error)))
+    Step::Ends(Box::new(session.assembly_refused(now, fault, &error)), Some(Log::AssemblyPostponed(error)))
 }
 
 fn complete(now: UnixMs, session: &Session, parts: Vec<CountedPart>) -> Step {
@@ -76,7 +76,7 @@ fn complete(now: UnixMs, session: &Session, parts: Vec<CountedPart>) -> Step {
     let crc64nvme = Crc64Nvme::of_parts(parts.iter().map(|part| (part.crc64nvme, part.bytes)));
     if !session.is_direct() {
         if let Some(reason) = session.is_not_worth_assembling(now, crc64nvme) {
-            return Step::Ends(session.unassembled(now, reason), None);
+            return Step::Ends(Box::new(session.unassembled(now, reason)), None);
         }
         if let Some(part) = parts.first().filter(|_| session.is_put()) {
             // It has been an object from the start. Only what it is must still be looked at.
@@ -102,11 +102,11 @@ fn check_size(now: UnixMs, session: &Session, etag: String, found: u64, crc64nvm
     match ByteCount::new(found) {
         None => {
             let reason = "Storage has an object of more than 2^53 bytes.".to_owned();
-            Step::Ends(session.unassembled(now, reason), None)
+            Step::Ends(Box::new(session.unassembled(now, reason)), None)
         }
         Some(bytes) if !session.is_direct() && bytes != counted => {
             let reason = format!("Storage has {bytes} bytes of {counted}.");
-            Step::Ends(session.unassembled(now, reason), None)
+            Step::Ends(Box::new(session.unassembled(now, reason)), None)
         }
         Some(bytes) => look_at(now, session, etag, bytes, crc64nvme),
     }
@@ -138,7 +138,7 @@ fn check_first_bytes(
     let is_allowed = session.birth.types.as_ref().map_or(Ok(()), |types| types.check_first_bytes(declared, first));
     match is_allowed {
         Ok(()) => assembled(now, session, etag, bytes, crc64nvme),
-        Err(reason) => Step::Ends(session.unassembled(now, reason), None),
+        Err(reason) => Step::Ends(Box::new(session.unassembled(now, reason)), None),
     }
 }
 
@@ -148,5 +148,5 @@ fn assembled(now: UnixMs, session: &Session, etag: String, bytes: ByteCount, crc
     } else {
         session.assembled(now, etag, crc64nvme)
     };
-    Step::Ends(change, None)
+    Step::Ends(Box::new(change), None)
 }

@@ -143,9 +143,7 @@ impl Ring {
         match step {
             Step::Asks(at, effect) => self.asks(Awaited::Assembling(at), effect),
             // Crash here: R2 has the object, and nobody knows. The next ring asks R2 again and finds it.
-            Step::Ends(change, log) => {
-                self.asks(Awaited::Stored(Job::Assemble), Effect::Store { change: Box::new(change), log })
-            }
+            Step::Ends(change, log) => self.asks(Awaited::Stored(Job::Assemble), Effect::Store { change, log }),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Chance, from a seed. Written down here, so that a seed means the same world whatever a library does in its next release: SplitMix64,
+//! Chance, from a seed. Written down here, so that a seed means the same world whatever a library does in its next release: `SplitMix64`,
 //! <https://prng.di.unimi.it/splitmix64.c>.
 
 /// A stream of numbers.

@@ -10,6 +10,7 @@ use upload_core::{
         WRITER_STOPS_AFTER_MS, WriteLease,
     },
     storage_fault::StorageFault,
+    units::ByteCount,
 };
 
 use crate::{
@@ -178,7 +179,7 @@ impl World {
             Finish::Refused(refusal) => refusal.uploaded_bytes(),
             Finish::Fault => None,
         };
-        self.tell(told.map_or(0, |told| told.get()));
+        self.tell(told.map_or(0, ByteCount::get));
         self.writers[writer].alive = false;
         let (client, later) = (self.writers[writer].client, self.chance.between(10, 20_000));
         self.at(later, Event::Client(client));

@@ -24,7 +24,7 @@ use serde_json::from_str;
 use upload_core::{
     alarm::CountedPart,
     history::History,
-    integrity::ChunkDigest,
+    integrity::{ChunkDigest, Crc64Nvme},
     plan::Mode,
     repair::KeptPart,
     session::{
