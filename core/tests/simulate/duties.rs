@@ -9,6 +9,7 @@ use upload_core::{
 };
 
 use crate::{
+    sights::Sight,
     upload::RETRY,
     world::{Event, World},
 };
@@ -93,6 +94,7 @@ impl World {
     pub(crate) fn object_dies(&mut self, life: u64) {
         if self.object.ringing == Some(life) {
             self.note(|| "the object dies".to_owned());
+            self.sights.insert(Sight::DeadObject);
             self.object.die(self.now);
             self.set_alarm(self.now + 2_000);
         }

@@ -10,6 +10,7 @@
 //! | `writer` | the Workers, and their way to R2 and the object |
 //! | `object` | what the object has stored |
 //! | `duties` | its alarm, the queue and the origin |
+//! | `sights` | what some worlds must see |
 //! | `storage`, `content` | R2, and bytes that say where they belong |
 //! | `chance` | chance, from a seed |
 //!
@@ -21,17 +22,23 @@ mod chance;
 mod content;
 mod duties;
 mod object;
+mod sights;
 mod storage;
 mod upload;
 mod world;
 mod writer;
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    collections::BTreeSet,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     thread,
     time::Instant,
 };
 
+use sights::Sight;
 use world::World;
 
 /// How many worlds; set by `cargo xtask simulate --seeds`.
@@ -47,35 +54,41 @@ fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
 }
 
-/// Lives the world of this seed, and tells what was wrong with it.
-fn live(seed: u64) {
-    if World::new(seed, false).run().is_err() {
+/// Lives the world of this seed, and tells what was wrong with it; or what it has seen.
+fn live(seed: u64) -> BTreeSet<Sight> {
+    World::new(seed, false).run().unwrap_or_else(|_| {
         let (wrong, story) = World::new(seed, true).run().expect_err("the same world");
         let last = story.len().saturating_sub(60);
         panic!("seed {seed}: {wrong}\n{}", story[last..].join("\n"));
-    }
+    })
 }
 
 #[test]
 fn whatever_happens_every_upload_ends_as_it_must() {
     if let Some(seed) = setting(SEED) {
-        return live(seed);
+        drop(live(seed));
+        return;
     }
     let (seeds, next, started) = (setting(SEEDS).unwrap_or(FEW), AtomicU64::new(0), Instant::now());
+    let seen = Mutex::new(BTreeSet::new());
     let workers = thread::available_parallelism().map_or(1, std::num::NonZero::get);
     thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
                 loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds {
+                    let which = next.fetch_add(1, Ordering::Relaxed);
+                    if which >= seeds {
                         break;
                     }
-                    live(seed);
+                    let sights = live(which);
+                    seen.lock().expect("no other has failed").extend(sights);
                 }
             });
         }
     });
+    let seen = seen.into_inner().expect("none has failed");
+    let unseen: Vec<_> = Sight::ALL.into_iter().filter(|sight| !seen.contains(sight)).collect();
+    assert!(seeds < FEW || unseen.is_empty(), "no world has seen {unseen:?}");
     #[allow(clippy::cast_precision_loss, reason = "for people")]
     let a_minute = seeds as f64 * 60.0 / started.elapsed().as_secs_f64();
     println!("{seeds} uploads, each in a world of its own; {a_minute:.0} a minute");

@@ -20,6 +20,7 @@ use crate::{
     content::{Content, count},
     duties::Legacy,
     object::Object,
+    sights::Sight,
     storage::Storage,
     upload,
     writer::{Write, Writer},
@@ -84,6 +85,8 @@ pub(crate) struct World {
     pub(crate) legacy: Option<Legacy>,
     /// R2 has lost a multipart upload.
     pub(crate) has_lost: bool,
+    /// What it has seen.
+    pub(crate) sights: BTreeSet<Sight>,
     clients: Vec<Client>,
     cancelled: bool,
     /// The highest offset that anybody was told.
@@ -118,6 +121,7 @@ impl World {
             in_ledger: true,
             legacy: None,
             has_lost: false,
+            sights: BTreeSet::new(),
             cancelled: false,
             told: 0,
             file_bytes,
@@ -136,10 +140,10 @@ impl World {
     }
 
     /// Lives it to its end. What was wrong with it, and its story.
-    pub(crate) fn run(mut self) -> Result<(), (String, Vec<String>)> {
+    pub(crate) fn run(mut self) -> Result<BTreeSet<Sight>, (String, Vec<String>)> {
         self.live();
         match self.wrong {
-            None => Ok(()),
+            None => Ok(self.sights),
             Some(wrong) => Err((wrong, self.story.unwrap_or_default())),
         }
     }
@@ -344,6 +348,14 @@ impl World {
     /// Every upload ends, and leaves nothing that is not wanted.
     fn look_at_the_end(&mut self) {
         let Some(legacy) = self.legacy else { return self.wrong("an upload without an end") };
+        self.sights.extend(match legacy.phase {
+            Phase::Completed if legacy.has_object => Some(Sight::Completed),
+            Phase::Completed => Some(Sight::Taken),
+            Phase::Failed => Some(Sight::Failed),
+            Phase::Expired => Some(Sight::Expired),
+            Phase::Aborted => Some(Sight::Aborted),
+            _ => None,
+        });
         let (objects, multiparts) = self.r2.left();
         let left = (objects.len(), multiparts);
         let expected = (usize::from(legacy.has_object), 0);

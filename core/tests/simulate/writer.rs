@@ -15,6 +15,7 @@ use upload_core::{
 
 use crate::{
     content::{Content, count},
+    sights::Sight,
     world::{Event, World},
 };
 
@@ -132,8 +133,14 @@ impl World {
             Effect::StorePart { number, bytes, tail } => {
                 self.write(writer, WriteKey::Part(number), bytes.get(), &tail);
             }
-            Effect::PutObject { number, bytes, tail } => self.write(writer, WriteKey::Put(number), bytes.get(), &tail),
-            Effect::StoreRemainder { bytes } => self.write(writer, WriteKey::Remainder, bytes.get(), &[]),
+            Effect::PutObject { number, bytes, tail } => {
+                self.sights.insert(Sight::Put);
+                self.write(writer, WriteKey::Put(number), bytes.get(), &tail);
+            }
+            Effect::StoreRemainder { bytes } => {
+                self.sights.insert(Sight::LongRemainder);
+                self.write(writer, WriteKey::Remainder, bytes.get(), &[]);
+            }
             Effect::ReadRemainder { bytes } => {
                 let breaks = self.chance.one_in(8);
                 let came = if breaks { self.chance.between(0, bytes.get()) } else { bytes.get() };
@@ -152,8 +159,14 @@ impl World {
                 let snapshot = self.object.session.as_ref().map(Session::snapshot).ok_or(ApiError::UploadNotFound);
                 self.soon(writer, Input::Status(shown.and(snapshot).map(Box::new)));
             }
-            Effect::DeletePut => self.deletes(writer, self.writers[writer].lease.key.clone()),
-            Effect::DeleteRemainder => self.deletes(writer, self.writers[writer].lease.rest_key.clone()),
+            Effect::DeletePut => {
+                self.sights.insert(Sight::DeletedPut);
+                self.deletes(writer, self.writers[writer].lease.key.clone());
+            }
+            Effect::DeleteRemainder => {
+                self.sights.insert(Sight::DeletedRemainder);
+                self.deletes(writer, self.writers[writer].lease.rest_key.clone());
+            }
             Effect::Release(_) if self.chance.one_in(20) => self.soon(writer, Input::Released(None)),
             Effect::Release(release) => {
                 let counted = self.decide(None, |session, now| session.release(now, release));
@@ -235,7 +248,10 @@ impl World {
         if is_over {
             return;
         }
-        let content = if one.alive { content } else { content.garbage() };
+        let is_late = !one.alive;
+        let content = if is_late { content.garbage() } else { content };
+        self.sights.extend(is_late.then_some(Sight::LateWrite));
+        let one = &self.writers[writer];
         let (bytes, lease) = (content.bytes(), one.lease.clone());
         let stored = match key {
             WriteKey::Part(number) => {
@@ -274,6 +290,7 @@ impl World {
         };
         if stops {
             // Its request to R2 has ended before it says so.
+            self.sights.insert(Sight::Superseded);
             let one = &mut self.writers[writer];
             (one.request, one.writing) = (request + 1, None);
             return self.hears(writer, Input::Failed(Failure::Superseded));
@@ -309,9 +326,11 @@ impl World {
         let row = self.writers[writer].row.clone().filter(|_| is_row);
         let answer = self.decide(row, |session, now| session.commit(now, commit));
         self.note(|| format!("commit of writer {writer}: {answer:?}"));
-        if answer.is_ok() {
-            self.look_at_parts(writer, commit);
+        match &answer {
+            Ok(_) => self.look_at_parts(writer, commit),
+            Err(_) => drop(self.sights.insert(Sight::RefusedCommit)),
         }
+        self.sights.extend((!is_answered && answer.is_ok()).then_some(Sight::RepeatedCommit));
         if is_answered {
             self.hears(writer, Input::Committed(answer));
         }
