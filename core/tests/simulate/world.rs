@@ -274,7 +274,8 @@ impl World {
     fn client(&mut self, client: usize) {
         let is_open = self.object.session.as_ref().is_some_and(|session| session.progress.phase == Phase::Open);
         let Some(patience) = self.clients[client].patience.checked_sub(1).filter(|_| is_open) else { return };
-        self.clients[client].patience = patience;
+        // Some leave for good.
+        self.clients[client].patience = if self.chance.one_in(150) { 0 } else { patience };
         if self.chance.one_in(400) {
             self.cancelled = true;
             let _gone = self.decide(None, |session, now| session.cancel(now, DeleteRight::Unfinished));
