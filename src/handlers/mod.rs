@@ -61,7 +61,7 @@ pub(crate) async fn answer(
             }
             served => served,
         },
-        Operation::Watch(watch) => return Ok(watch::open(watch, call).await?.map(Answer::Socket)),
+        Operation::Watch(watch) => return Ok(watch::open(watch.clone(), call).await?.map(Answer::Socket)),
         _ => return Ok(handle(operation, body, call).await?.map(Answer::from)),
     };
     Ok(object.map(|(response, now)| Answer::Object(response, Box::new(now))))

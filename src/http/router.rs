@@ -116,6 +116,9 @@ async fn handle(
             Ok(Ok(response))
         }
         Err(refusal) => {
+            if let Some(outcome) = protocol.repeated(asked.head, &refusal) {
+                return response(protocol.reply(asked, &outcome)).map(Ok);
+            }
             if let Some(consequence) = protocol.consequence(asked.head, &refusal) {
                 // Where this is refused too, the upload has ended meanwhile. Nothing that is complete is ended by a mistake.
                 let limited = access.for_unfinished();

@@ -54,7 +54,7 @@ impl ApiError {
             Self::NothingToRedeliver => ("nothing-to-redeliver", 409, "There is no event to send again"),
             Self::RedeliveredRecently { .. } => ("redelivered-recently", 429, "The event was sent again a moment ago"),
             Self::MethodNotAllowed { .. } => ("method-not-allowed", 405, "The method is not allowed here"),
-            Self::UpgradeRequired => ("upgrade-required", 426, "Only WebSocket is spoken here"),
+            Self::UpgradeRequired => ("upgrade-required", 426, "No channel was asked for"),
             Self::TooManyWatchers => ("too-many-watchers", 503, "Too many clients watch this upload"),
             Self::QuotaExceeded { .. } => ("quota-exceeded", 429, "The quota is used up"),
             Self::IdempotencyMismatch => {

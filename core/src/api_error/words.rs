@@ -137,7 +137,10 @@ impl fmt::Display for ApiError {
             Self::NothingToRedeliver => write!(f, "The upload has no event, or its event is on its way."),
             Self::MethodNotAllowed { allow } => write!(f, "Allowed are {allow}."),
             Self::UpgradeRequired => {
-                write!(f, "Open it as a WebSocket, or ask for the status, which says the same once.")
+                write!(
+                    f,
+                    "Open it as a WebSocket or with `Accept: text/event-stream`, or ask for the status, which says the same once."
+                )
             }
             Self::TooManyWatchers => write!(f, "Ask for the status now and then; it says the same."),
             Self::QuotaExceeded { quota, .. } => write!(f, "The owner has no room left: {quota}."),

@@ -3,10 +3,10 @@
 
 use crate::platform::error::Result;
 use upload_core::log_line::LogLine;
-use worker::Env;
+use worker::{Env, MessageBuilder, SendMessage};
 
 use crate::{
-    platform::{fault_injection::around, logging, queue},
+    platform::{fault_injection::around, logging},
     rpc::upload::QueueMessage,
 };
 
@@ -18,12 +18,15 @@ pub const TASKS_BINDING: &str = "TASKS";
 
 /// Hands an errand to its queue. Where the queue does not take it, that is logged, and the duty comes again later.
 pub(crate) async fn send(env: &Env, errand: &QueueMessage) -> Result<()> {
-    let message = js_sys::JSON::parse(&serde_json::to_string(errand)?)?;
     let binding = match errand {
         QueueMessage::Tell { .. } => EVENTS_BINDING,
         QueueMessage::Compose { .. } | QueueMessage::Copy { .. } | QueueMessage::Verify { .. } => TASKS_BINDING,
     };
-    let sent = around("queue.send", queue::send(env, binding, &message)).await;
+    let handing_over = async {
+        let message = MessageBuilder::new(errand).build();
+        env.queue(binding)?.send::<&QueueMessage, SendMessage<_>>(message).await
+    };
+    let sent = around("queue.send", handing_over).await;
     if let Err(error) = sent {
         let line = LogLine::of("errand_not_queued", errand.upload_id());
         logging::error(&LogLine { detail: Some(error.to_string()), ..line });
