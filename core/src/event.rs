@@ -19,6 +19,23 @@ const LONGEST_DELAY_SECONDS: u64 = 3_600;
 /// The shortest time between two redeliveries of one event: 10 s.
 const REDELIVERY_PACE_MS: u64 = 10_000;
 
+/// How an attempt at delivering went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeliveryOutcome {
+    /// The origin has it.
+    Acknowledged {
+        /// And wants the object deleted.
+        discard: bool,
+    },
+    /// The origin did not take it.
+    Refused {
+        /// How patient to be.
+        policy: RetryPolicy,
+        /// The pause that the origin asked for.
+        asked_seconds: Option<u32>,
+    },
+}
+
 /// What happened to an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -5,6 +5,7 @@
 //! carry out what it says.
 //!
 //! * [`session`]: who may write what, and what is then true. Decides; never stores.
+//! * [`alarm`]: how an upload's duties are carried out, one call after the other.
 //! * [`attempt`]: how a chunk is stored by whoever has the right to: the next step, whatever came of the one before.
 //! * [`upload`]: an upload as everybody sees it.
 //! * [`plan`]: part sizes, part numbers and their arithmetic.
@@ -30,6 +31,7 @@ pub mod protocol;
 pub mod read_size;
 
 pub mod address;
+pub mod alarm;
 pub mod attempt;
 pub mod byte_range;
 pub mod caller;

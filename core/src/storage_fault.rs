@@ -4,7 +4,7 @@
 //! go by. Codes: <https://developers.cloudflare.com/r2/api/error-codes/>.
 
 /// What to do about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum StorageFault {
     /// R2 may work a moment later: wait and try again.
     Retry,

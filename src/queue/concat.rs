@@ -1,9 +1,8 @@
 //! Copying an upload together from its pieces, a stretch at a time: ranges of their objects go through the relay into parts of
 //! equal size, each counted by itself. In the time of a queue message, not of a request, so that nobody waits for it.
 
-use durable_objects::platform::error::{Error, Result};
 use durable_objects::{
-    platform::fault_injection::around,
+    platform::error::Result,
     rpc::{
         ObjectClient, ask,
         upload::{AsPartial, BeginCopyBatch, WantedPartials},
@@ -13,22 +12,12 @@ use futures_util::{StreamExt as _, stream};
 use upload_core::{
     api_error::ApiError,
     caller::Caller,
-    log_line::LogLine,
-    session::{Commit, CopyBatch, PartialStatus, PartialUpload, Release, ReleaseReason, SourceRange, Wanted},
-    units::{ByteCount, UploadId},
+    session::{PartialStatus, PartialUpload, Wanted},
+    units::UploadId,
 };
-use worker::{Bucket, Env, Range, ResponseBody};
+use worker::Env;
 
-use crate::{
-    log::{self, Stopwatch},
-    storage::bucket::BUCKET_BINDING,
-    transfer::{
-        error::TransferError,
-        prefix::PrefixStream,
-        relay,
-        renewal::{StopSignal, while_renewing},
-    },
-};
+use crate::{queue::copy::Copy, storage::bucket::BUCKET_BINDING};
 
 /// So many pieces are asked at the same time: the platform lets an invocation wait for six answers at once, and this is not the only
 /// thing that one does.
@@ -41,21 +30,11 @@ pub(crate) async fn run(upload: UploadId, env: &Env) -> Result<()> {
     let Ok(Some(wanted)) = ask(&objects, upload, &WantedPartials).await? else { return Ok(()) };
     let standings = ask_for(&wanted, &objects).await?.into_iter().map(standing).collect();
     let Ok(Some(stretch)) = ask(&objects, upload, &BeginCopyBatch(standings)).await? else { return Ok(()) };
-    let (watch, bucket) = (Stopwatch::start(), env.bucket(BUCKET_BINDING)?);
-    let line = LogLine { attempt: Some(stretch.grant.attempt), ..LogLine::of("stretch_copied", upload) };
-    match copy(upload, &stretch, &objects, &bucket).await? {
-        Ok(bytes) => log::info(&LogLine { bytes: Some(bytes), duration_ms: Some(watch.elapsed_ms()), ..line }),
-        Err(PumpError::Refused(refusal)) => {
-            // It has ended meanwhile, or somebody who believed this one dead goes on with it.
-            log::info(&LogLine { event: "copying_stopped", code: Some(refusal.code()), ..line });
-        }
-        Err(PumpError::TransferError(broken)) => {
-            let (reason, detail) = why(broken, &wanted, &objects).await?;
-            log::info(&LogLine { event: "copying_broken", detail: Some(detail), ..line });
-            // Fails, or dies here: it is believed dead after a while, and somebody else is asked.
-            let _counted = ask(&objects, upload, &Release { attempt: stretch.grant.attempt, reason }).await?;
-        }
-    }
+    let bucket = env.bucket(BUCKET_BINDING)?;
+    // An object that R2 does not have may have been let go of just now, which its upload knows, and tells when it is asked again; if it
+    // believes to have it, the bytes are lost.
+    let is_lost = async || Ok(ask_for(&wanted, &objects).await?.iter().all(Result::is_ok));
+    Copy::new(upload, &stretch, &objects, &bucket).run(is_lost).await?;
     Ok(())
 }
 
@@ -77,80 +56,4 @@ fn standing(piece: Result<PartialUpload, ApiError>) -> PartialStatus {
         Ok(piece) => PartialStatus::Alive(piece),
         Err(refusal) => PartialStatus::Lost(refusal.to_string()),
     }
-}
-
-/// Why a stretch was not copied to its end.
-pub(crate) enum PumpError {
-    /// The object says no.
-    Refused(ApiError),
-    /// The bytes could not be moved.
-    TransferError(TransferError),
-}
-
-/// Copies part by part; how many bytes it was.
-pub(crate) async fn copy(
-    upload: UploadId,
-    stretch: &CopyBatch,
-    objects: &ObjectClient,
-    bucket: &Bucket,
-) -> Result<Result<ByteCount, PumpError>> {
-    let grant = &stretch.grant;
-    let id = grant.multipart_id.as_ref().ok_or_else(|| Error::from("a composition without a multipart upload"))?;
-    let multipart = bucket.resume_multipart_upload(&grant.key, id)?;
-    let (mut number, mut copied) = (grant.first_number, ByteCount::ZERO);
-    let bytes = stretch.parts.iter().fold(ByteCount::ZERO, |sum, part| sum.checked_add(part.bytes).unwrap_or(sum));
-    for part in &stretch.parts {
-        let (open, stop) = (async |run: &SourceRange| open(run, bucket).await, StopSignal::default());
-        let stored = relay::part_of(&multipart, number, part.bytes, &part.runs, &stop, open);
-        let receipt = match while_renewing(objects, upload, grant.attempt, &stop, stored).await {
-            Ok(receipt) => receipt,
-            Err(broken) => return Ok(Err(PumpError::TransferError(broken))),
-        };
-        // Crash here: R2 has the part and nobody counts it; whoever is asked next copies it again, under another number.
-        let (receipts, attempt) = (vec![receipt], grant.attempt);
-        let commit = Commit { attempt, receipts, rest: None, sha256_so_far: None, digest: None };
-        let committed = match ask(objects, upload, &commit).await? {
-            Ok(committed) => committed,
-            Err(refusal) => return Ok(Err(PumpError::Refused(refusal))),
-        };
-        copied = copied.checked_add(part.bytes).unwrap_or(copied);
-        number = match committed.next_number {
-            Some(next) => next,
-            None if copied >= bytes => break,
-            // Somebody may still be writing under the next number: the rest is copied later.
-            None => return Ok(Err(PumpError::TransferError(TransferError::Superseded))),
-        };
-    }
-    Ok(Ok(copied))
-}
-
-/// Opens a range of a piece's object; another object under its key is not the one that was counted.
-async fn open(run: &SourceRange, bucket: &Bucket) -> Result<PrefixStream, TransferError> {
-    let range = Range::OffsetWithLength { offset: run.from.get(), length: run.bytes.get() };
-    let got =
-        around("r2.get", bucket.get(&run.object.key).range(range).execute()).await.map_err(TransferError::Storage)?;
-    let object = got.filter(|object| object.etag() == run.object.etag).ok_or(TransferError::SegmentLost)?;
-    match object.body().ok_or(TransferError::SegmentLost)?.response_body()? {
-        ResponseBody::Stream(stream) => Ok(PrefixStream { stream, bytes: run.bytes }),
-        _ => Err(TransferError::SegmentLost),
-    }
-}
-
-/// What to give up for, and what to say of it. An object that R2 does not have may have been let go of just now, which its
-/// upload knows, and tells when it is asked again; if it believes to have it, the bytes are lost.
-async fn why(broken: TransferError, wanted: &Wanted, objects: &ObjectClient) -> Result<(ReleaseReason, String)> {
-    Ok(match broken {
-        TransferError::SegmentLost => {
-            let all_alive = ask_for(wanted, objects).await?.iter().all(Result::is_ok);
-            let reason = if all_alive { ReleaseReason::SegmentLost } else { ReleaseReason::GaveUp };
-            (reason, "a piece's object is not there".to_owned())
-        }
-        TransferError::Superseded => (ReleaseReason::GaveUp, "its part number is not its own any more".to_owned()),
-        TransferError::MultipartGone => (ReleaseReason::MultipartGone, "the multipart upload is gone".to_owned()),
-        TransferError::Storage(error) => (ReleaseReason::GaveUp, error.to_string()),
-        TransferError::BodyEnded | TransferError::BodyStalled => {
-            (ReleaseReason::GaveUp, "a piece's bytes ended early".to_owned())
-        }
-        TransferError::Fault(error) => return Err(error),
-    })
 }

@@ -7,6 +7,7 @@
 //! [`TOLD_AT_ONCE`] webhooks, or one task; the rest wait here, before their time begins.
 
 pub(crate) mod concat;
+pub(crate) mod copy;
 pub(crate) mod repair;
 pub(crate) mod verify;
 pub(crate) mod webhook;
@@ -15,13 +16,13 @@ use durable_objects::{
     platform::error::Result,
     rpc::{
         ObjectClient, ask,
-        upload::{BeginDelivery, DeliveryOutcome, EndDelivery, EventFacts, QueueMessage},
+        upload::{BeginDelivery, EndDelivery, EventFacts, QueueMessage},
     },
 };
 use futures_util::{StreamExt as _, stream};
 use upload_core::{
     caller::Caller,
-    event::Verdict,
+    event::{DeliveryOutcome, Verdict},
     log_line::LogLine,
     units::{UnixMs, UploadId},
 };

@@ -29,6 +29,7 @@ mod rustup;
 mod say;
 mod settings_page;
 mod setup;
+mod simulate;
 mod sources;
 mod stack;
 mod stamp;
@@ -65,6 +66,8 @@ enum Task {
     Test,
     /// Made-up input for every parser
     Fuzz(fuzz::Options),
+    /// Whole lives of uploads, one seed each: every failure replays
+    Simulate(simulate::Options),
     /// Many uploads at once with disconnects, faults and kills; then every byte is compared
     Torture(test::Torture),
     /// Throughput, processor time, memory and cost, beside the bare platform; half an hour
@@ -102,6 +105,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Check => check::command(&project),
         Task::Test => Ok(test::command(&project)),
         Task::Fuzz(options) => fuzz::command(&project, &options),
+        Task::Simulate(options) => simulate::command(&project, &options),
         Task::Torture(options) => test::torture(&project, &options),
         Task::Bench(options) => bench::command(&project, &options),
         Task::Deploy(options) => deploy::command(&project, &options),

@@ -3,7 +3,7 @@
 use super::{Decision, Phase, Session, StateChange};
 use crate::{
     api_error::ApiError,
-    event::{Delivery, EventKind, RetryPolicy, Verdict},
+    event::{Delivery, DeliveryOutcome, EventKind, RetryPolicy, Verdict},
     outbox::Outbox,
     units::UnixMs,
     upload::DeliveryState,
@@ -26,6 +26,21 @@ impl Session {
         let link_until = has_link.then(|| now.plus_ms(link_ms));
         let resend_ms = self.birth.policy.resend_ms;
         Some(self.outbox_changed(event, |delivery| delivery.begun(now, attempt_ms, resend_ms, link_until)))
+    }
+
+    /// An attempt at telling of this event has ended so: what becomes of its message.
+    pub fn delivery_ended(&self, now: UnixMs, event_id: &str, outcome: &DeliveryOutcome) -> Decision<Verdict> {
+        let (verdict, change) = match (self.outbox.with_id(self.birth.id, event_id), outcome) {
+            // Withdrawn while it was being told.
+            (None, _) => (Verdict::Settled, self.withdrawn_attempt_ended(now)),
+            (Some(event), DeliveryOutcome::Acknowledged { discard }) => {
+                (Verdict::Settled, self.delivered(now, event, *discard))
+            }
+            (Some(event), DeliveryOutcome::Refused { policy, asked_seconds }) => {
+                self.undelivered(now, event, *policy, *asked_seconds)
+            }
+        };
+        Decision::yes(verdict, change)
     }
 
     /// The origin has acknowledged the event, and may have taken the object over.

@@ -5,7 +5,7 @@ use super::{Phase, Session};
 use crate::units::UnixMs;
 
 /// A duty of the object, carried out in its alarm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Job {
     /// End the upload, or let go of a piece: its time is over.
     Expire,

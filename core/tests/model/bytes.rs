@@ -4,7 +4,9 @@
 //! the file carries its own position; garbage carries none. So bytes that are doubled, left out, swapped or brought by
 //! the wrong writer never equal the file.
 
-use upload_core::units::ByteCount;
+use upload_core::{integrity::Crc64Nvme, units::ByteCount};
+
+use crate::bounds::RIGHT;
 
 /// One unit.
 const UNIT_BYTES: u32 = 60 * 1024;
@@ -42,6 +44,12 @@ impl Bytes {
     pub(crate) fn part(self, from: u8, units: u8) -> Self {
         let shifted = self.0.checked_shr(4 * u32::from(from)).unwrap_or(0);
         Self(shifted & ((1 << (4 * u32::from(units))) - 1))
+    }
+
+    /// Their CRC, as far as it matters: whether it is that of the file's.
+    pub(crate) fn crc64nvme(self) -> Crc64Nvme {
+        let is_wrong = (0..self.units()).any(|at| self.part(at, 1).0 == WRONG);
+        Crc64Nvme(RIGHT.0 + u64::from(is_wrong))
     }
 
     /// Whether these are the others, or what a client has sent for them.

@@ -1,26 +1,26 @@
-//! The object's duties, carried out step by step in its alarm, with everything else going on between the steps. A crash
-//! may fall between any two of them: then the duty is forgotten, and found again from the rows.
+//! The object's duties, carried out step by step in its alarm, with everything else going on between the steps. Which call comes next, and
+//! what is stored then, says the real [`Ring`]. A crash may fall between any two of them: then the ring is forgotten, and the duty
+//! found again from the rows.
 
 use std::sync::Arc;
 
 use upload_core::{
-    event::EventKind,
-    session::{Job, Session, StateChange},
+    alarm::{Deletion, Effect, Errand, Input, Ring},
+    session::Job,
     storage_fault::StorageFault,
     units::UnixMs,
     upload::{DeliveryState, Phase},
 };
 
 use crate::{
-    bounds::RIGHT,
-    bytes::{Bytes, bytes},
+    bytes::bytes,
     mutations::{self, Mutation},
     object::Object,
     repairing::key_of,
     storage::{Answer, Sent},
     telling::kind_bit,
     worker::Worker,
-    world::{Uploads, World, expire},
+    world::{Uploads, World},
 };
 
 /// What is known of an upload that has been forgotten.
@@ -36,149 +36,180 @@ pub(crate) struct Legacy {
     pub(crate) forgotten_at: UnixMs,
 }
 
-/// A duty that has been begun. Holds what the object saw when it began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Duty {
-    /// R2 has been asked to put the object together; then, what it said.
-    Assemble(Option<Answer>),
-    /// R2 is being asked to let go, call by call.
-    Cleanup {
-        /// Whether of the parts and the object too.
-        unwanted: bool,
-        /// Whether there were segments.
-        segments: bool,
-        /// How many calls have been made.
-        calls: u8,
-    },
-    /// The event has been handed to the queue, or could not be.
-    EnqueueEvent(EventKind),
-    /// R2 is to let go of the damaged objects of these repairs, one bit each; then, it has.
-    Discard {
-        /// Which.
-        keys: u8,
-        /// Whether it has.
-        done: bool,
-    },
-    /// The ledger has heard: of an object, or of none.
-    NotifyLedger {
-        /// Of an object.
-        object: bool,
-    },
+/// A duty that has been begun.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Duty {
+    /// Which.
+    pub(crate) job: Job,
+    /// Whether nothing of the upload was to remain when it was begun.
+    pub(crate) unwanted: bool,
+    /// What the object waits for.
+    pub(crate) waits: Waits,
+    /// What it makes of that.
+    ring: Ring,
+}
+
+/// What a duty waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Waits {
+    /// For R2 to put the object together.
+    ForR2,
+    /// To have this deleted.
+    ToDelete(Deletion),
+    /// For nothing: this has come of it, and it is about to hear.
+    ToHear(Input),
 }
 
 impl World {
     /// The alarm rings, and the next duty is begun. `false` where none is due.
     pub(crate) fn begin_duty(&mut self, uploads: &Uploads) -> bool {
-        let now = self.now;
         let object = Arc::clone(&self.object);
         let Some(session) = object.session.as_ref().filter(|_| self.duty.is_none()) else { return false };
-        let Some((_, job)) = session.next_job().filter(|(due, _)| *due <= now) else { return false };
-        match job {
-            Job::Expire => self.store(uploads, |session| expire(uploads, session, now)),
-            Job::Assemble => {
-                let listed = mutations::listed(uploads, &self.object, &self.r2);
-                self.r2.send(Sent::Complete { multipart: self.object.multipart(), key: self.key(), listed });
-                self.duty = Some(Duty::Assemble(None));
-            }
-            // No upload of the model has a declared SHA-256 or is put together from others; the stories of these are in
-            // `core/src/session/tests/verifying.rs` and `composing.rs`.
-            Job::Verify | Job::CopyNext => return false,
-            Job::Copy => self.store(uploads, |session| session.copy_asked_for(now)),
-            Job::Discard => {
-                let keys = session.progress.damage.discarded.iter().fold(0, |keys, key| keys | bit_of(key));
-                self.duty = Some(Duty::Discard { keys, done: false });
-            }
-            Job::Cleanup => {
-                let (unwanted, segments) = (session.is_unwanted(), session.progress.holds_segments);
-                self.duty = Some(Duty::Cleanup { unwanted, segments, calls: 0 });
-            }
-            Job::EnqueueEvent => {
-                let Some(event) = session.outbox.next().map(|delivery| delivery.kind) else { return false };
-                self.telling.send(event);
-                self.duty = Some(Duty::EnqueueEvent(event));
-            }
-            Job::NotifyLedger => {
-                let object = session.stored_object().is_some();
-                self.ledger.open = false;
-                self.ledger.object = object;
-                self.duty = Some(Duty::NotifyLedger { object });
-            }
-            Job::Purge => {
-                self.legacy = Some(Legacy {
-                    object: session.stored_object().is_some(),
-                    deleted: session.progress.phase == Phase::Deleted,
-                    told: session.outbox.state() == Some(DeliveryState::Delivered),
-                    forgotten_at: now,
+        let mut ring = Ring::default();
+        let Effect::Charge(job) = ring.next(self.now, Some(session), Input::Rings) else { return false };
+        // No upload of the model has a declared SHA-256 or is put together from others; the stories of these are in
+        // `core/src/session/tests/verifying.rs` and `concatenation.rs`.
+        if matches!(job, Job::Verify | Job::CopyNext) {
+            return false;
+        }
+        let duty = Duty { job, unwanted: session.is_unwanted(), waits: Waits::ForR2, ring };
+        self.goes_on(uploads, duty, Input::Done);
+        true
+    }
+
+    /// The duty hears what came of its call, and goes on as far as nothing can come in between.
+    fn goes_on(&mut self, uploads: &Uploads, mut duty: Duty, input: Input) {
+        self.duty = None;
+        let mut next = Some(input);
+        while let Some(input) = next {
+            let object = Arc::clone(&self.object);
+            let effect = duty.ring.next(self.now, object.session.as_ref(), input);
+            next = self.does(uploads, &duty, effect);
+        }
+    }
+
+    /// What came of it, where that is known at once.
+    fn does(&mut self, uploads: &Uploads, duty: &Duty, effect: Effect) -> Option<Input> {
+        let now = self.now;
+        match effect {
+            // Another duty: the next ring finds it, too.
+            Effect::Charge(_) | Effect::Rest => None,
+            Effect::Store { change, log } => {
+                let (is_done, job) = (log.is_none(), duty.job);
+                self.store(uploads, |session| {
+                    if is_done {
+                        mutations::done(uploads, session, now, job, *change)
+                    } else {
+                        mutations::postponed(uploads, session, now, *change)
+                    }
                 });
-                self.object = Arc::new(Object::default());
-                // No request lives as long as the memory of an upload.
-                self.r2.sent.clear();
+                Some(Input::Done)
+            }
+            Effect::ReadParts => Some(Input::Parts(mutations::listed(uploads, &self.object, &self.r2))),
+            Effect::Complete { key, multipart_id, parts } => {
+                let listed = parts.into_iter().map(|part| (part.number, part.etag)).collect();
+                let (multipart, key) = (multipart_id.parse().ok(), key_of(&key));
+                self.r2.send(Sent::Complete { multipart, key, listed });
+                self.waits(duty, Waits::ForR2)
+            }
+            Effect::Look { key } => Some(match self.r2.object(key_of(&key)) {
+                Some(object) => there(object.units()),
+                None => Input::NoObject,
+            }),
+            Effect::Delete(deletion) => self.waits(duty, Waits::ToDelete(deletion)),
+            Effect::Enqueue(Errand::Tell(event)) => {
+                self.telling.send(event);
+                self.waits(duty, Waits::ToHear(Input::Done))
+            }
+            // Somebody may copy whenever somebody has been asked to.
+            Effect::Enqueue(Errand::Copy | Errand::CopyNext | Errand::Verify) => Some(Input::Done),
+            Effect::CloseInLedger => {
+                self.ledger.open = false;
+                self.ledger.object =
+                    self.object.session.as_ref().is_some_and(|session| session.stored_object().is_some());
+                self.waits(duty, Waits::ToHear(Input::Done))
+            }
+            Effect::Purge => {
+                self.purge();
+                Some(Input::Done)
+            }
+            // Nothing is looked into here, and no file is empty.
+            Effect::ReadFirstBytes { .. } | Effect::PutEmpty { .. } => Some(failed(StorageFault::Retry)),
+        }
+    }
+
+    fn waits(&mut self, duty: &Duty, waits: Waits) -> Option<Input> {
+        self.duty = Some(Duty { waits, ..duty.clone() });
+        None
+    }
+
+    fn purge(&mut self) {
+        let object = Arc::clone(&self.object);
+        self.legacy = object.session.as_ref().map(|session| Legacy {
+            object: session.stored_object().is_some(),
+            deleted: session.progress.phase == Phase::Deleted,
+            told: session.outbox.state() == Some(DeliveryState::Delivered),
+            forgotten_at: self.now,
+        });
+        self.object = Arc::new(Object::default());
+        // No request lives as long as the memory of an upload.
+        self.r2.sent.clear();
+    }
+
+    /// The duty takes its next step: something is deleted, or what was done is stored. `false` where it waits for R2.
+    pub(crate) fn perform(&mut self, uploads: &Uploads) -> bool {
+        let Some(duty) = self.duty.clone() else { return false };
+        match &duty.waits {
+            Waits::ForR2 => return false,
+            Waits::ToHear(input) => self.goes_on(uploads, duty.clone(), input.clone()),
+            Waits::ToDelete(deletion) => {
+                self.delete(uploads, deletion);
+                let then = duty.ring.clone().next(self.now, self.object.session.as_ref(), Input::Done);
+                if matches!(then, Effect::Delete(_)) {
+                    self.goes_on(uploads, duty, Input::Done);
+                } else {
+                    self.waits(&duty, Waits::ToHear(Input::Done));
+                }
             }
         }
         true
     }
 
-    /// The duty takes its next step: a call is answered, or what was done is stored. `false` where it waits for R2.
-    pub(crate) fn perform(&mut self, uploads: &Uploads) -> bool {
-        let now = self.now;
-        match self.duty {
-            None | Some(Duty::Assemble(None)) => return false,
-            Some(Duty::Assemble(Some(answer))) => {
-                let change = self.assembled(uploads, answer);
-                self.end_duty(uploads, change);
+    fn delete(&mut self, uploads: &Uploads, deletion: &Deletion) {
+        let attempt_of = |key: &String| key.rsplit('/').next().and_then(|attempt| attempt.parse().ok());
+        match deletion {
+            Deletion::Below { except: None, .. } => self.r2.segments.clear(),
+            Deletion::Below { except: Some(counted), .. } => {
+                for attempt in mutations::strays(uploads, attempt_of(counted), &self.r2) {
+                    self.r2.delete_put(attempt);
+                }
             }
-            Some(Duty::Cleanup { unwanted, segments, calls }) => {
-                match calls {
-                    0 if segments => self.r2.segments.clear(),
-                    1 if segments => {
-                        for attempt in mutations::strays(uploads, &self.object, &self.r2) {
-                            self.r2.delete_put(attempt);
-                        }
-                    }
-                    2 if unwanted => self.r2.abort(self.object.multipart()),
-                    3 if unwanted => {
-                        let counted = self.object.session.as_ref().and_then(|session| session.progress.put);
-                        self.r2.puts = others(&self.r2.puts, counted);
-                        self.r2.delete_objects(1 << self.key());
-                    }
-                    0..=3 => {}
-                    _ => {
-                        self.end_duty(uploads, |session| mutations::freed(uploads, session));
-                        return true;
+            Deletion::Multipart { multipart_id, .. } => self.r2.abort(multipart_id.parse().ok()),
+            Deletion::Objects(keys) => {
+                for key in keys {
+                    // A put has the key of its attempt.
+                    match attempt_of(key).filter(|_| key.contains('/')) {
+                        Some(attempt) => self.r2.delete_put(mutations::put_key(uploads, attempt)),
+                        None => self.r2.delete_object(key_of(key)),
                     }
                 }
-                self.duty = Some(Duty::Cleanup { unwanted, segments, calls: calls + 1 });
-            }
-            Some(Duty::EnqueueEvent(event)) => {
-                self.end_duty(uploads, |session| mutations::event_sent(uploads, session, now, event));
-            }
-            Some(Duty::Discard { keys, done: false }) => {
-                self.r2.delete_objects(keys);
-                self.duty = Some(Duty::Discard { keys, done: true });
-            }
-            Some(Duty::Discard { keys, done: true }) => self.end_duty(uploads, |session| {
-                let all = session.progress.damage.discarded.iter();
-                session.discarded(&all.filter(|key| keys & bit_of(key) != 0).cloned().collect::<Vec<_>>())
-            }),
-            Some(Duty::NotifyLedger { object }) => {
-                self.end_duty(uploads, |session| mutations::settled(uploads, session, object));
             }
         }
-        true
     }
 
     /// A call fails, before or after it was carried out.
     pub(crate) fn fail_duty(&mut self, uploads: &Uploads) -> bool {
-        match self.duty {
-            Some(Duty::Assemble(None)) => self.duty = Some(Duty::Assemble(Some(Answer::Lost))),
-            Some(Duty::Cleanup { .. }) => self.postpone(uploads, Job::Cleanup),
-            Some(Duty::Discard { .. }) => self.postpone(uploads, Job::Discard),
-            Some(Duty::NotifyLedger { .. }) => {
-                self.ledger.has_failed = true;
-                self.postpone(uploads, Job::NotifyLedger);
+        let Some(duty) = self.duty.clone() else { return false };
+        match (duty.job, &duty.waits) {
+            (Job::Assemble, Waits::ForR2) => {
+                let heard = lost(uploads);
+                self.waits(&duty, Waits::ToHear(heard));
             }
-            Some(Duty::EnqueueEvent(_)) => self.postpone(uploads, Job::EnqueueEvent),
-            Some(Duty::Assemble(Some(_))) | None => return false,
+            (Job::Cleanup | Job::Discard | Job::NotifyLedger | Job::EnqueueEvent, _) => {
+                self.ledger.has_failed |= duty.job == Job::NotifyLedger;
+                self.goes_on(uploads, duty, failed(StorageFault::Retry));
+            }
+            _ => return false,
         }
         true
     }
@@ -202,45 +233,24 @@ impl World {
         listed: &[(u16, String)],
         to_duty: bool,
     ) -> bool {
-        if to_duty && self.duty != Some(Duty::Assemble(None)) {
+        if to_duty && !self.waits_for_r2() {
             return false;
         }
         let answer = self.r2.complete(multipart, key, listed);
-        if to_duty {
-            self.duty = Some(Duty::Assemble(Some(answer)));
+        if let Some(duty) = self.duty.clone().filter(|_| to_duty) {
+            let heard = match answer {
+                Answer::Done(units) => there(units),
+                Answer::Gone => failed(StorageFault::Gone),
+                Answer::Damaged => failed(StorageFault::Damaged),
+            };
+            self.waits(&duty, Waits::ToHear(heard));
         }
         true
     }
 
-    fn postpone(&mut self, uploads: &Uploads, job: Job) {
-        let now = self.now;
-        self.end_duty(uploads, |session| mutations::postponed(uploads, session, now, job));
-    }
-
-    fn end_duty(&mut self, uploads: &Uploads, rule: impl FnOnce(&Session) -> StateChange) {
-        self.duty = None;
-        self.store(uploads, rule);
-    }
-
-    /// What follows from R2's answer. Where it is an error, the object is looked for before anything is said.
-    fn assembled(&self, uploads: &Uploads, answer: Answer) -> impl FnOnce(&Session) -> StateChange + use<> {
-        let now = self.now;
-        let found = match answer {
-            Answer::Done(length) => Some(length),
-            _ => self.r2.object(self.key()).map(Bytes::units),
-        };
-        let is_right = self.r2.object(self.key()) == Some(Bytes::of_file(0, uploads.bounds.file));
-        let crc64nvme = mutations::crc_of(uploads, is_right);
-        let mutation = uploads.mutation;
-        let believed = uploads.breaks(Mutation::CompletedUnconfirmed) && answer == Answer::Lost;
-        move |session| match found {
-            _ if believed => session.assembled(now, String::new(), RIGHT),
-            Some(length) if bytes(length) == session.plan().file_bytes => {
-                mutations::assembled(mutation, session.assembled(now, String::new(), crc64nvme))
-            }
-            None => session.assembly_refused(now, fault_of(answer), "R2"),
-            Some(_) => session.unassembled(now, String::new()),
-        }
+    /// Whether the object waits for R2 to put the object together.
+    pub(crate) fn waits_for_r2(&self) -> bool {
+        self.duty.as_ref().is_some_and(|duty| duty.waits == Waits::ForR2)
     }
 
     /// Whether the origin has heard of everything that this upload's outbox says.
@@ -253,21 +263,20 @@ impl World {
     }
 }
 
-/// The bit of the object under this key.
-fn bit_of(key: &str) -> u8 {
-    1_u8.checked_shl(key_of(key)).unwrap_or(0)
+/// An object is there, so long.
+fn there(units: u8) -> Input {
+    Input::Object { etag: String::new(), bytes: bytes(units).get() }
 }
 
-/// What the answer means.
-fn fault_of(answer: Answer) -> StorageFault {
-    match answer {
-        Answer::Done(_) | Answer::Lost => StorageFault::Retry,
-        Answer::Gone => StorageFault::Gone,
-        Answer::Damaged => StorageFault::Damaged,
+fn failed(fault: StorageFault) -> Input {
+    Input::Failed { fault, error: "R2".to_owned() }
+}
+
+/// Nobody knows how it went: the call failed, before or after it worked.
+fn lost(uploads: &Uploads) -> Input {
+    if uploads.breaks(Mutation::CompletedUnconfirmed) {
+        there(uploads.bounds.file)
+    } else {
+        failed(StorageFault::Retry)
     }
-}
-
-/// All puts but that of this attempt.
-fn others(puts: &[(u64, Bytes)], counted: Option<u64>) -> Vec<(u64, Bytes)> {
-    puts.iter().copied().filter(|put| Some(put.0) != counted).collect()
 }

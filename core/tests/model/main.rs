@@ -17,8 +17,8 @@
 //! | `mutations`, `mutants` | rules broken on purpose, and what notices them |
 //!
 //! The rules are the real ones: every decision is taken by `Session`, and its change is stored in tables like the real
-//! ones. What surrounds them (what a Worker does, in which order R2 is called) is written down here once more, as short
-//! as it can be.
+//! ones. So is what surrounds them: what a Worker does with a chunk says `Attempt`, and in which order the object calls R2, queue and
+//! ledger says `Ring`. Here these are only driven, as the Worker and the object drive them.
 //!
 //! Not in here: R2 losing what it has stored, digests but for whether they are right, the streaming of bytes, and what the owner's ledger does by
 //! itself; messages to the ledger arrive at once or not at all, and no request outlives the memory of an ended upload.

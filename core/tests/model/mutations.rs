@@ -3,6 +3,7 @@
 //! broken.
 
 use upload_core::{
+    alarm::CountedPart,
     api_error::ApiError,
     event::{Delivery, EventKind},
     integrity::Crc64Nvme,
@@ -17,11 +18,11 @@ use upload_core::{
 
 use crate::{
     bounds::{ATTEMPT_MS, LINK_MS, RIGHT},
-    bytes::bytes,
+    bytes::{Bytes, bytes},
     commits::Message,
     object::Object,
     storage::Storage,
-    world::{Uploads, World},
+    world::{Uploads, World, expire},
 };
 
 /// A rule that is broken on purpose.
@@ -221,15 +222,12 @@ pub(crate) fn put_key(uploads: &Uploads, attempt: u64) -> u64 {
     if uploads.breaks(Mutation::PutsShareAKey) { 1 } else { attempt }
 }
 
-/// Whose objects do not count.
-pub(crate) fn strays(uploads: &Uploads, object: &Object, r2: &Storage) -> Vec<u64> {
-    let Some(session) = object.session.as_ref().filter(|session| session.may_have_stray_objects()) else {
-        return Vec::new();
-    };
+/// Which attempts' objects are deleted where all are but the counted one.
+pub(crate) fn strays(uploads: &Uploads, counted: Option<u64>, r2: &Storage) -> Vec<u64> {
     if uploads.breaks(Mutation::StrayPutsLeft) {
         return Vec::new();
     }
-    let counted = session.progress.put.filter(|_| !uploads.breaks(Mutation::CountedPutSwept));
+    let counted = counted.filter(|_| !uploads.breaks(Mutation::CountedPutSwept));
     r2.puts.iter().map(|put| put.0).filter(|attempt| Some(*attempt) != counted).collect()
 }
 
@@ -287,25 +285,69 @@ pub(crate) fn delivery_begun(
     session.delivery_begun(now, event, ATTEMPT_MS, link_ms)
 }
 
-/// The parts that completion lists: the number, and what R2 called it.
-pub(crate) fn listed(uploads: &Uploads, object: &Object, r2: &Storage) -> Vec<(u16, String)> {
+/// The parts that completion is told of.
+pub(crate) fn listed(uploads: &Uploads, object: &Object, r2: &Storage) -> Vec<CountedPart> {
     if uploads.breaks(Mutation::WhateverIsThere) {
-        return r2.parts.iter().map(|(number, content)| (*number, content.0.etag())).collect();
+        let all = r2.parts.iter().map(|(number, (content, _))| (*number, content));
+        let part = |(number, content): (u16, &Bytes)| {
+            let (etag, bytes) = (content.etag(), bytes(content.units()));
+            CountedPart { number, etag, crc64nvme: RIGHT, bytes }
+        };
+        return all.map(part).collect();
     }
-    object.parts.iter().map(|part| (part.number, part.etag.clone())).collect()
+    let mut from = ByteCount::ZERO;
+    let part = |part: &StoredPart| {
+        let (number, etag, bytes) = (part.number, part.etag.clone(), part.end.saturating_sub(from));
+        from = part.end;
+        let crc64nvme = if uploads.breaks(Mutation::DamageUnseen) { RIGHT } else { part.crc64nvme };
+        CountedPart { number, etag, crc64nvme, bytes }
+    };
+    object.parts.iter().map(part).collect()
 }
 
-/// The CRC of the assembled object: whether it is that of the file.
-pub(crate) fn crc_of(uploads: &Uploads, is_right: bool) -> Crc64Nvme {
-    if is_right || uploads.breaks(Mutation::DamageUnseen) { RIGHT } else { Crc64Nvme(RIGHT.0 + 1) }
-}
-
-/// What follows once the object is there.
-pub(crate) fn assembled(mutation: Option<Mutation>, mut change: StateChange) -> StateChange {
-    if let Some(progress) = change.progress.as_mut().filter(|_| mutation == Some(Mutation::DamagedLeft)) {
-        progress.damage.discarded.clear();
+/// A duty has failed.
+pub(crate) fn postponed(uploads: &Uploads, session: &Session, now: UnixMs, mut change: StateChange) -> StateChange {
+    if let Some(progress) = change.progress.as_mut().filter(|_| uploads.breaks(Mutation::OneBackoff)) {
+        progress.ledger_backoff = session.progress.ledger_backoff.after_failure(now);
     }
     change
+}
+
+/// What is stored of a duty that was done.
+pub(crate) fn done(
+    uploads: &Uploads,
+    session: &Session,
+    now: UnixMs,
+    job: Job,
+    mut change: StateChange,
+) -> StateChange {
+    match (uploads.mutation, job) {
+        (Some(Mutation::ExpireWhileCompleting), Job::Expire) => expire(uploads, session, now),
+        (Some(Mutation::DamagedLeft), Job::Assemble) => {
+            if let Some(progress) = change.progress.as_mut() {
+                progress.damage.discarded.clear();
+            }
+            change
+        }
+        (Some(Mutation::FreedUnseen), Job::Cleanup) => {
+            if let Some(progress) = &mut change.progress {
+                progress.holds_storage &= !session.is_unwanted();
+            }
+            change
+        }
+        (Some(Mutation::SegmentsSweptOnce), Job::Cleanup) => {
+            if let Some(progress) = &mut change.progress {
+                progress.holds_segments = false;
+            }
+            change
+        }
+        (Some(Mutation::SettledUnseen), Job::NotifyLedger) => session.settled(false),
+        (Some(Mutation::ForgottenOnceQueued), Job::EnqueueEvent) => match session.outbox.next() {
+            Some(event) => session.delivered(now, event.kind, false),
+            None => change,
+        },
+        _ => change,
+    }
 }
 
 /// Decides on a repair.
@@ -315,40 +357,4 @@ pub(crate) fn repair(uploads: &Uploads, mut decision: Decision<()>) -> Decision<
         repair.attempts_before = 0;
     }
     decision
-}
-
-/// What follows once R2 has let go.
-pub(crate) fn freed(uploads: &Uploads, session: &Session) -> StateChange {
-    let mut change = session.freed();
-    if let Some(progress) = &mut change.progress {
-        if uploads.breaks(Mutation::FreedUnseen) {
-            progress.holds_storage &= !session.is_unwanted();
-        }
-        if uploads.breaks(Mutation::SegmentsSweptOnce) {
-            progress.holds_segments = false;
-        }
-    }
-    change
-}
-
-/// What follows once the ledger has heard.
-pub(crate) fn settled(uploads: &Uploads, session: &Session, told_of_object: bool) -> StateChange {
-    session.settled(told_of_object && !uploads.breaks(Mutation::SettledUnseen))
-}
-
-/// A duty has failed.
-pub(crate) fn postponed(uploads: &Uploads, session: &Session, now: UnixMs, job: Job) -> StateChange {
-    let mut change = session.postponed(now, job, "");
-    if let Some(progress) = change.progress.as_mut().filter(|_| uploads.breaks(Mutation::OneBackoff)) {
-        progress.ledger_backoff = session.progress.ledger_backoff.after_failure(now);
-    }
-    change
-}
-
-/// What follows once the queue has the event.
-pub(crate) fn event_sent(uploads: &Uploads, session: &Session, now: UnixMs, event: EventKind) -> StateChange {
-    if uploads.breaks(Mutation::ForgottenOnceQueued) {
-        return session.delivered(now, event, false);
-    }
-    session.event_sent(now, event)
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use upload_core::{
     api_error::ApiError,
     attempt::{Effect, Failure, Input},
-    integrity::Crc64Nvme,
     plan::Mode,
     session::{BeginAppend, Receipt, Release, RemainderPiece, Renew, Session},
     units::{ByteCount, UnixMs},
@@ -245,7 +244,8 @@ impl World {
         let Worker::Busy(busy) = &self.workers[worker] else { return false };
         let input = match busy.doing {
             Doing::Storing { number, length } => {
-                let receipt = Receipt { number, bytes: bytes(length), etag: content.etag(), crc64nvme: Crc64Nvme(0) };
+                let (bytes, etag, crc64nvme) = (bytes(length), content.etag(), content.crc64nvme());
+                let receipt = Receipt { number, bytes, etag, crc64nvme };
                 Input::Stored { receipt, sha256_so_far: None }
             }
             _ => Input::RemainderStored { sha256_so_far: None },

@@ -17,7 +17,6 @@ use upload_core::{
 use crate::{
     bounds::Budget,
     bytes::{Bytes, units},
-    duties::Duty,
     step::Action,
     storage::Sent,
     telling::{Consumer, DELETED, Reply},
@@ -50,7 +49,7 @@ impl Outlooks {
     /// That of this state.
     pub(crate) fn of(&self, uploads: &Uploads, world: &World) -> Outlook {
         let mut hasher = DefaultHasher::new();
-        (world.now, &world.object, &world.stored, world.duty, &world.r2).hash(&mut hasher);
+        (world.now, &world.object, &world.stored, &world.duty, &world.r2).hash(&mut hasher);
         (&world.telling, world.ledger, world.legacy).hash(&mut hasher);
         let key = hasher.finish();
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -169,9 +168,9 @@ fn next(world: &World) -> Option<Action> {
     if let Some(write) = world.r2.sent.iter().position(|sent| !matches!(sent, Sent::Complete { .. })) {
         return Some(Action::Arrive { write, answered: true });
     }
-    Some(match (world.duty, world.telling.consumers.first()) {
-        (Some(Duty::Assemble(None)), _) if world.r2.sent.is_empty() => Action::FailDuty,
-        (Some(Duty::Assemble(None)), _) => Action::Arrive { write: 0, answered: true },
+    Some(match (&world.duty, world.telling.consumers.first()) {
+        (Some(_), _) if world.waits_for_r2() && world.r2.sent.is_empty() => Action::FailDuty,
+        (Some(_), _) if world.waits_for_r2() => Action::Arrive { write: 0, answered: true },
         (Some(_), _) => Action::Perform,
         (None, Some(Consumer::Calling(_))) => Action::Call { consumer: 0, reply: Reply::Yes },
         (None, Some(Consumer::Heard { .. })) => Action::EndDelivery { consumer: 0 },

@@ -4,7 +4,7 @@ use stateright::Property;
 use upload_core::{
     api_error::ApiError,
     event::EventKind,
-    session::{LeaseState, SegmentPlace},
+    session::{Job, LeaseState, SegmentPlace},
     upload::{DeliveryState, Phase},
 };
 
@@ -76,7 +76,7 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
         }),
         Property::sometimes(PROTECTED, |uploads, world: &World| world.free_at(uploads).is_some()),
         Property::sometimes(STALE_COMPLETE, |_, world: &World| {
-            let waits = usize::from(world.duty == Some(Duty::Assemble(None)));
+            let waits = usize::from(world.waits_for_r2());
             world.r2.sent.iter().filter(|sent| matches!(sent, Sent::Complete { .. })).count() > waits
         }),
         Property::sometimes(UNKNOWN_OBJECT, |_, world: &World| {
@@ -105,7 +105,11 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
         }),
         Property::sometimes(DISCARDED_IN_DUTY, |_, world: &World| {
             let unwanted = world.object.session.as_ref().is_some_and(|session| session.progress.deleted_at.is_some());
-            unwanted && matches!(world.duty, Some(Duty::Cleanup { unwanted: false, .. } | Duty::NotifyLedger { .. }))
+            let is_older = |duty: &Duty| match duty.job {
+                Job::Cleanup => !duty.unwanted,
+                job => job == Job::NotifyLedger,
+            };
+            unwanted && world.duty.as_ref().is_some_and(is_older)
         }),
         Property::sometimes(ABORTED, |_, world: &World| world.object.phase() == Some(Phase::Aborted)),
         Property::sometimes(EXPIRED, |_, world: &World| world.object.phase() == Some(Phase::Expired)),

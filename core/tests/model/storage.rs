@@ -30,8 +30,6 @@ pub(crate) enum Answer {
     Gone,
     /// A part is missing, is another, or has the wrong size.
     Damaged,
-    /// Nobody knows: the call failed, before or after it worked.
-    Lost,
 }
 
 /// What R2 has of one upload.
@@ -167,9 +165,9 @@ impl Storage {
         self.objects.iter().find(|object| object.0 == key).map(|object| object.1)
     }
 
-    /// Lets go of the objects of these repairs: one bit each.
-    pub(crate) fn delete_objects(&mut self, keys: u8) {
-        self.objects.retain(|object| 1_u32.checked_shl(object.0).is_none_or(|bit| u32::from(keys) & bit == 0));
+    /// Lets go of the object of this repair.
+    pub(crate) fn delete_object(&mut self, key: u32) {
+        self.objects.retain(|object| object.0 != key);
     }
 
     /// Puts the object together: all of it, or nothing happens. R2 takes only parts of one size, but for the last.

@@ -5,7 +5,7 @@
 
 use upload_core::{
     api_error::ApiError,
-    event::{EventKind, Verdict},
+    event::{DeliveryOutcome, EventKind, Verdict},
     session::{Decision, Session, StateChange},
     units::UnixMs,
 };
@@ -124,14 +124,12 @@ impl World {
         let Consumer::Heard { event, acknowledged, discard } = self.telling.consumers[consumer] else { return false };
         self.telling.consumers.remove(consumer);
         let verdict = self.decide(uploads, None, |session, now| {
-            if session.outbox.find(event).is_none() {
-                return Decision { answer: Ok(Verdict::Settled), change: session.withdrawn_attempt_ended(now) };
-            }
-            if acknowledged {
-                return Decision { answer: Ok(Verdict::Settled), change: session.delivered(now, event, discard) };
-            }
-            let (verdict, change) = session.undelivered(now, event, RETRY, None);
-            Decision { answer: Ok(verdict), change }
+            let outcome = if acknowledged {
+                DeliveryOutcome::Acknowledged { discard }
+            } else {
+                DeliveryOutcome::Refused { policy: RETRY, asked_seconds: None }
+            };
+            session.delivery_ended(now, &event.id(session.birth.id), &outcome)
         });
         match verdict.unwrap_or(Verdict::Settled) {
             Verdict::RetryAfter { .. } => self.telling.send(event),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use upload_core::{
     api_error::ApiError,
     chunk::Completion,
-    event::{EventKind, RetryPolicy, Verdict},
+    event::{DeliveryOutcome, EventKind, Verdict},
     history::History,
     integrity::Crc64Nvme,
     session::{
@@ -200,23 +200,6 @@ pub struct WantedPartials;
 /// A stretch is to be copied: this is how the wanted pieces stand, in order.
 #[derive(Serialize, Deserialize)]
 pub struct BeginCopyBatch(pub Vec<PartialStatus>);
-
-/// How an attempt at delivering went.
-#[derive(Serialize, Deserialize)]
-pub enum DeliveryOutcome {
-    /// The origin has it.
-    Acknowledged {
-        /// And wants the object deleted.
-        discard: bool,
-    },
-    /// The origin did not take it.
-    Refused {
-        /// How patient to be.
-        policy: RetryPolicy,
-        /// The pause that the origin asked for.
-        asked_seconds: Option<u32>,
-    },
-}
 
 /// What the origin is told, but for the link to the object, which only the Worker can sign.
 #[derive(Serialize, Deserialize)]

@@ -25,6 +25,7 @@ mod multipart;
 pub(crate) mod presigned;
 pub(crate) mod queries;
 mod repair;
+mod ring;
 pub(crate) mod storage;
 pub(crate) mod tables;
 pub(crate) mod wait;
@@ -36,8 +37,7 @@ use crate::platform::error::Result;
 use upload_core::{
     api_error::ApiError,
     cost::Cost,
-    log_line::LogLine,
-    session::{Decision, Job, Session, StateChange},
+    session::{Decision, Session, StateChange},
     units::UnixMs,
     upload::Snapshot,
 };
@@ -51,20 +51,12 @@ use crate::{
         logging,
         metering::{self, metered},
     },
-    rpc::{Command, ObjectClient, answer, ask, ledger::CloseUpload, upload::QueueMessage, written},
+    rpc::{Command, answer, written},
     upload::{
-        alarm::Alarm,
-        arrivals::RequestOrder,
-        history::Notes,
-        queries::fingerprint,
-        storage::{Assembly, BUCKET_BINDING},
-        tables::Stored,
+        alarm::Alarm, arrivals::RequestOrder, history::Notes, storage::BUCKET_BINDING, tables::Stored,
         watchers::Watchers,
     },
 };
-
-/// So many duties are done in one alarm; a further one waits for the next, which comes a moment later.
-const MAX_JOBS_PER_ALARM: usize = 8;
 
 /// When the alarm is set for the next duty. Each setting is charged for as a row.
 #[derive(Clone, Copy)]
@@ -109,24 +101,7 @@ impl DurableObject for UploadSession {
 
     async fn alarm(&self) -> worker::Result<Response> {
         self.alarm.rings(now());
-        for _ in 0..MAX_JOBS_PER_ALARM {
-            let now = now();
-            let due = match self.load() {
-                Ok(()) => self.session.borrow().as_ref().and_then(Session::next_job),
-                Err(error) => {
-                    logging::error(&LogLine { detail: Some(error.to_string()), ..logging::fault("load") });
-                    None
-                }
-            };
-            let Some((due_at, job)) = due else { break };
-            if due_at > now {
-                break;
-            }
-            if let Err(error) = self.run(job).await {
-                logging::error(&LogLine { detail: Some(format!("{job:?}: {error}")), ..logging::fault("alarm") });
-                self.store_or_log(|session| session.postponed(now, job, &error.to_string()));
-            }
-        }
+        self.ring().await;
         // Crash here, or anywhere above: the platform runs the alarm again, and the duties are derived from the facts anew.
         self.rearm()?;
         Response::empty()
@@ -233,14 +208,6 @@ impl UploadSession {
         self.store_with(content, Arm::WithTheChange, &mut |session| rule(session, now))
     }
 
-    /// Stores what a duty changes.
-    fn store(&self, rule: impl FnOnce(&Session) -> StateChange) -> Result<()> {
-        let mut rule = Some(rule);
-        self.store_with(None, Arm::WhenAllIsDone, &mut |session| {
-            rule.take().map(|rule| rule(session)).unwrap_or_default()
-        })
-    }
-
     /// Somebody asks. What was put off is brought forward, since somebody waits for it, and an alarm that was lost is set again.
     pub(crate) fn look_after_duties(&self) -> Result<()> {
         let now = now();
@@ -249,7 +216,7 @@ impl UploadSession {
     }
 
     /// Stores what a rule changes, sets the alarm if the next duty comes before it rings, and only then believes it.
-    fn store_with(
+    pub(crate) fn store_with(
         &self,
         content: Option<&[u8]>,
         arm: Arm,
@@ -285,88 +252,6 @@ impl UploadSession {
         self.watchers.stored(session, &after);
         *session = after;
         Ok(())
-    }
-
-    fn store_or_log(&self, rule: impl FnOnce(&Session) -> StateChange) {
-        if let Err(error) = self.store(rule) {
-            logging::error(&LogLine { detail: Some(error.to_string()), ..logging::fault("store") });
-        }
-    }
-
-    /// Carries out one duty. Every duty may be carried out twice: a crash between doing it and storing that it is done
-    /// repeats it.
-    async fn run(&self, job: Job) -> Result<()> {
-        let Some(session) = self.session.borrow().clone() else { return Ok(()) };
-        self.charge(metering::of_job(job, &session));
-        match job {
-            Job::Expire => self.store(|session| session.expire_if_due(now()).unwrap_or_default()),
-            Job::Assemble => {
-                let parts = tables::part_names(&self.state.storage())?;
-                let assembly = storage::assemble(&self.bucket()?, &session, parts).await;
-                // Crash here: R2 has the object, and nobody knows. The next alarm asks R2 again and finds it.
-                self.store(|session| match assembly {
-                    Assembly::Done { etag, crc64nvme } => session.assembled(now(), etag, crc64nvme),
-                    Assembly::Unseen { etag, bytes } => session.assembled_directly(now(), etag, bytes),
-                    Assembly::Changed(error) => session.reopened_directly(now(), &error),
-                    Assembly::Impossible(reason) => session.unassembled(now(), reason),
-                    Assembly::Refused(fault, error) => {
-                        let line = LogLine::of("assembly_postponed", session.birth.id);
-                        logging::info(&LogLine { detail: Some(error.clone()), ..line });
-                        session.assembly_refused(now(), fault, &error)
-                    }
-                })
-            }
-            Job::Cleanup => {
-                storage::free(&self.bucket()?, &session).await?;
-                // Crash here: it is freed once more, which is no error.
-                self.store(Session::freed)
-            }
-            Job::EnqueueEvent => {
-                let Some(event) = session.outbox.next().map(|delivery| delivery.kind) else { return Ok(()) };
-                let upload_id = session.birth.id;
-                errands::send(&self.env, &QueueMessage::Tell { upload_id, event_id: event.id(upload_id) }).await?;
-                // Crash here: the queue is given a second copy later. The origin sees the same event id twice.
-                self.store(|session| session.event_sent(now(), event))
-            }
-            Job::CopyNext => {
-                // Stored first: whoever is asked may begin before the queue has said that it has the message. Crash here, or
-                // the queue does not take it: somebody is asked again after a while.
-                self.store(|session| session.stretch_asked_for(now()))?;
-                errands::send(&self.env, &QueueMessage::Compose { upload_id: session.birth.id }).await
-            }
-            Job::Copy => {
-                // Stored first, as with a composition. Crash here: somebody is asked again after a while.
-                self.store(|session| session.copy_asked_for(now()))?;
-                errands::send(&self.env, &QueueMessage::Copy { upload_id: session.birth.id }).await
-            }
-            Job::Discard => {
-                let keys = session.progress.damage.discarded.clone();
-                storage::delete(&self.bucket()?, keys.clone()).await?;
-                // Crash here: they are deleted once more, which is no error.
-                self.store(|session| session.discarded(&keys))
-            }
-            Job::Verify => {
-                errands::send(&self.env, &QueueMessage::Verify { upload_id: session.birth.id }).await?;
-                // Crash here: the slice is read twice, and counted once.
-                self.store(|session| session.slice_asked_for(now()))
-            }
-            Job::NotifyLedger => {
-                let ledgers = ObjectClient::to_ledgers(&self.env)?;
-                let (bytes, sha256) = (session.came_to(), session.birth.file.sha256);
-                let settle = CloseUpload { name: session.entry(), bytes, sha256, object: fingerprint(&session) };
-                if let Err(refusal) = ask(&ledgers, &session.birth.owner, &settle).await? {
-                    return Err(refusal.to_string().into());
-                }
-                // Crash here: the ledger hears the same once more.
-                self.store(|now| now.settled(session.stored_object().is_some()))
-            }
-            Job::Purge => {
-                self.state.storage().delete_all().await?;
-                *self.session.borrow_mut() = None;
-                self.watchers.forget();
-                Ok(())
-            }
-        }
     }
 
     /// Counts what something costs. It is stored with the next row that says how far the upload is.

@@ -10,9 +10,7 @@ use upload_core::{
     upload::Purpose,
 };
 
-use crate::rpc::upload::{
-    BeginDelivery, DeliveryOutcome, EndDelivery, EventFacts, FoundObject, SliceHashed, WantedPartials,
-};
+use crate::rpc::upload::{BeginDelivery, EndDelivery, EventFacts, FoundObject, SliceHashed, WantedPartials};
 
 /// The object that the upload has left, where its SHA-256 is known and its bytes can be had.
 pub(crate) fn fingerprint(session: &Session) -> Option<StoredObject> {
@@ -65,17 +63,7 @@ pub(crate) fn begin_delivery(session: &Session, now: UnixMs, command: &BeginDeli
 }
 
 pub(crate) fn end_delivery(session: &Session, now: UnixMs, command: &EndDelivery) -> Decision<Verdict> {
-    let (verdict, change) = match (session.outbox.with_id(session.birth.id, &command.event_id), &command.outcome) {
-        // Withdrawn while it was being told.
-        (None, _) => (Verdict::Settled, session.withdrawn_attempt_ended(now)),
-        (Some(event), DeliveryOutcome::Acknowledged { discard }) => {
-            (Verdict::Settled, session.delivered(now, event, *discard))
-        }
-        (Some(event), DeliveryOutcome::Refused { policy, asked_seconds }) => {
-            session.undelivered(now, event, *policy, *asked_seconds)
-        }
-    };
-    Decision { answer: Ok(verdict), change }
+    session.delivery_ended(now, &command.event_id, &command.outcome)
 }
 
 pub(crate) fn wanted_pieces(session: &Session, now: UnixMs, _: &WantedPartials) -> Decision<Option<Wanted>> {

@@ -22,6 +22,7 @@ use futures_util::{Stream, stream};
 use serde::Deserialize;
 use serde_json::from_str;
 use upload_core::{
+    alarm::CountedPart,
     history::History,
     integrity::{ChunkDigest, Crc64Nvme},
     plan::Mode,
@@ -93,18 +94,6 @@ struct LaneRow {
 struct CountedRow {
     number: u16,
     stored_at: f64,
-}
-
-/// What completion needs of a part.
-pub(crate) struct PartName {
-    /// Its number.
-    pub(crate) number: u16,
-    /// Its ETag, as R2 returned it.
-    pub(crate) etag: String,
-    /// Its CRC.
-    pub(crate) crc64nvme: Crc64Nvme,
-    /// Its length.
-    pub(crate) bytes: ByteCount,
 }
 
 /// What lies in an upload's object.
@@ -242,14 +231,14 @@ pub(crate) fn crc_of_part(storage: &Storage, end: ByteCount) -> Result<Option<Cr
 }
 
 /// All counted parts, in the order of their numbers, which is that of their bytes.
-pub(crate) fn part_names(storage: &Storage) -> Result<Vec<PartName>> {
+pub(crate) fn part_names(storage: &Storage) -> Result<Vec<CountedPart>> {
     let parts: Vec<PartRow> = rows(&storage.sql(), "SELECT * FROM part ORDER BY number", vec![])?;
     let mut start = ByteCount::ZERO;
     let name = |row: PartRow| {
         let part = stored_part(row)?;
         let bytes = part.end.saturating_sub(start);
         start = part.end;
-        Ok(PartName { number: part.number, etag: part.etag, crc64nvme: part.crc64nvme, bytes })
+        Ok(CountedPart { number: part.number, etag: part.etag, crc64nvme: part.crc64nvme, bytes })
     };
     parts.into_iter().map(name).collect()
 }

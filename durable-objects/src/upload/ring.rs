@@ -1,0 +1,107 @@
+//! The alarm rings: carries out what [`Ring`] asks for, with R2, the queues, the ledger and the rows, and says what came of it.
+
+use upload_core::{
+    alarm::{Effect, Errand, Input, Log, Ring},
+    api_error::ApiError,
+    log_line::LogLine,
+    session::StateChange,
+    storage_fault::classify,
+};
+
+use crate::{
+    platform::{
+        clock::now,
+        error::{Error, Result},
+        logging, metering,
+    },
+    rpc::{ObjectClient, ask, ledger::CloseUpload, upload::QueueMessage},
+    upload::{Arm, UploadSession, errands, queries::fingerprint, storage, tables},
+};
+
+impl UploadSession {
+    /// Does the duties that are due.
+    pub(crate) async fn ring(&self) {
+        let (mut ring, mut input) = (Ring::default(), Input::Rings);
+        loop {
+            if let Err(error) = self.load() {
+                logging::error(&LogLine { detail: Some(error.to_string()), ..logging::fault("load") });
+                return;
+            }
+            let effect = ring.next(now(), self.session.borrow().as_ref(), input);
+            if effect == Effect::Rest {
+                return;
+            }
+            input = self.carry_out(effect).await.unwrap_or_else(|error| {
+                let error = error.to_string();
+                Input::Failed { fault: classify(&error), error }
+            });
+        }
+    }
+
+    async fn carry_out(&self, effect: Effect) -> Result<Input> {
+        match effect {
+            Effect::Charge(job) => {
+                let cost = self.session.borrow().as_ref().map(|session| metering::of_job(job, session));
+                self.charge(cost.unwrap_or_default());
+            }
+            Effect::Store { change, log } => self.store(*change, log)?,
+            Effect::ReadParts => return Ok(Input::Parts(tables::part_names(&self.state.storage())?)),
+            Effect::Complete { key, multipart_id, parts } => {
+                return storage::complete(&self.bucket()?, &key, &multipart_id, parts).await;
+            }
+            Effect::PutEmpty { key } => return storage::put_empty(&self.bucket()?, &key).await,
+            Effect::Look { key } => return storage::look(&self.bucket()?, &key).await,
+            Effect::ReadFirstBytes { key } => return storage::read_first_bytes(&self.bucket()?, &key).await,
+            Effect::Delete(deletion) => storage::delete(&self.bucket()?, deletion).await?,
+            Effect::Enqueue(errand) => self.enqueue(errand).await?,
+            Effect::CloseInLedger => self.close_in_ledger().await?,
+            Effect::Purge => {
+                self.state.storage().delete_all().await?;
+                *self.session.borrow_mut() = None;
+                self.watchers.forget();
+            }
+            Effect::Rest => {}
+        }
+        Ok(Input::Done)
+    }
+
+    /// Stores what a duty changes.
+    fn store(&self, change: StateChange, log: Option<Log>) -> Result<()> {
+        match log {
+            Some(Log::AssemblyPostponed(error)) => {
+                if let Some(session) = &*self.session.borrow() {
+                    let line = LogLine::of("assembly_postponed", session.birth.id);
+                    logging::info(&LogLine { detail: Some(error), ..line });
+                }
+            }
+            Some(Log::DutyFailed(job, error)) => {
+                let detail = Some(format!("{job:?}: {error}"));
+                logging::error(&LogLine { detail, ..logging::fault("alarm") });
+            }
+            None => {}
+        }
+        let mut change = Some(change);
+        self.store_with(None, Arm::WhenAllIsDone, &mut |_| change.take().unwrap_or_default())
+    }
+
+    async fn enqueue(&self, errand: Errand) -> Result<()> {
+        let Some(upload_id) = self.session.borrow().as_ref().map(|session| session.birth.id) else { return Ok(()) };
+        let message = match errand {
+            Errand::Tell(event) => QueueMessage::Tell { upload_id, event_id: event.id(upload_id) },
+            Errand::CopyNext => QueueMessage::Compose { upload_id },
+            Errand::Copy => QueueMessage::Copy { upload_id },
+            Errand::Verify => QueueMessage::Verify { upload_id },
+        };
+        errands::send(self.env(), &message).await
+    }
+
+    async fn close_in_ledger(&self) -> Result<()> {
+        let Some(session) = self.session.borrow().clone() else { return Ok(()) };
+        let (bytes, sha256) = (session.came_to(), session.birth.file.sha256);
+        let close = CloseUpload { name: session.entry(), bytes, sha256, object: fingerprint(&session) };
+        let ledgers = ObjectClient::to_ledgers(self.env())?;
+        let closed: std::result::Result<_, ApiError> = ask(&ledgers, &session.birth.owner, &close).await?;
+        closed.map_err(|refusal| Error::from(refusal.to_string()))?;
+        Ok(())
+    }
+}
