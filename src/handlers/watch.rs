@@ -3,20 +3,17 @@
 
 use durable_objects::platform::error::Result;
 use durable_objects::rpc::upload;
-use upload_core::{api_error::ApiError, operation::Watch};
+use upload_core::operation::Watch;
 use worker::{Headers, Response};
 
 use crate::context::RequestContext;
 
 /// Opens the socket. The object opens it for whoever may ask it anything.
-pub(crate) async fn open(watch: &Watch, call: RequestContext<'_>) -> Result<Result<Response, ApiError>> {
-    let socket = match upload::watch(&call.uploads()?, watch.id).await? {
-        Ok(socket) => socket,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
+pub(crate) async fn open(watch: &Watch, context: RequestContext<'_>) -> Result<Response> {
+    let socket = upload::watch(&context.uploads()?, watch.id).await?;
     let headers = Headers::new();
     if let Some(subprotocol) = watch.subprotocol {
         headers.set("Sec-WebSocket-Protocol", subprotocol)?;
     }
-    Ok(Ok(Response::from_websocket(socket)?.with_headers(headers)))
+    Ok(Response::from_websocket(socket)?.with_headers(headers))
 }

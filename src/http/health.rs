@@ -4,8 +4,8 @@
 //!
 //! `readyz` costs one read of R2 and two questions to objects that exist for nobody and store nothing.
 
-use durable_objects::platform::error::Result;
-use durable_objects::rpc::{ObjectClient, ask, ledger::ListOpen, upload::Status};
+use durable_objects::platform::error::{Error, Result};
+use durable_objects::rpc::{ObjectClient, call, ledger::ListOpen, upload::Status};
 use durable_objects::upload::errands::{EVENTS_BINDING, TASKS_BINDING};
 use http::Method;
 use serde_json::{Map, Value, json};
@@ -45,12 +45,12 @@ async fn ready(env: &Env) -> Result<Response> {
     said(if is_ready { 200 } else { 503 }, &json!({ "status": status, "checks": checks }))
 }
 
-fn settings(env: &Env) -> std::result::Result<(), ApiError> {
+fn settings(env: &Env) -> Result<(), ApiError> {
     Settings::of(env).config().map_err(Clone::clone)?.is_safe()
 }
 
 /// An error says what is wrong to whoever reads the log; here it is enough that something is.
-fn told(check: Result<()>) -> std::result::Result<(), String> {
+fn told(check: Result<()>) -> Result<(), String> {
     check.map_err(|_| "does not answer".to_owned())
 }
 
@@ -61,18 +61,16 @@ async fn bucket(env: &Env) -> Result<()> {
 
 async fn uploads(env: &Env) -> Result<()> {
     let nobody = UploadId::from_random_bytes([0; 16]);
-    match ask(&ObjectClient::to_uploads(env, Caller::System)?, nobody, &Status).await? {
-        Err(ApiError::UploadNotFound) => Ok(()),
+    match call(&ObjectClient::to_uploads(env, Caller::System)?, nobody, &Status).await {
+        Err(Error::Refused(ApiError::UploadNotFound)) => Ok(()),
+        Err(fault @ Error::Fault(_)) => Err(fault),
         _ => Err("an upload that nobody has created".into()),
     }
 }
 
 async fn ledgers(env: &Env) -> Result<()> {
     // A ledger that was never written is an empty one.
-    ask(&ObjectClient::to_ledgers(env)?, NOBODY, &ListOpen { after: None })
-        .await?
-        .map(drop)
-        .map_err(|_| "a refusal".into())
+    call(&ObjectClient::to_ledgers(env)?, NOBODY, &ListOpen { after: None }).await.map(drop)
 }
 
 fn said(status: u16, body: &Value) -> Result<Response> {

@@ -26,6 +26,7 @@ use crate::{
     rpc::{
         Command, answer,
         ledger::{Admit, Charge, CloseUpload, ForgetObject, ListOpen, LookupIdempotencyKey},
+        respond,
     },
 };
 
@@ -47,7 +48,7 @@ impl DurableObject for OwnerLedger {
     }
 
     async fn fetch(&self, request: Request) -> worker::Result<Response> {
-        Ok(self.asked(request).await?)
+        respond(self.asked(request).await)
     }
 
     async fn alarm(&self) -> worker::Result<Response> {
@@ -72,13 +73,13 @@ impl OwnerLedger {
         let arm = |at: UnixMs| set_alarm(&self.state, Some(at));
         match path.trim_start_matches('/') {
             Admit::NAME => answer(self.ledger.admit(&serde_json::from_str(&body)?, now, &arm)?),
-            LookupIdempotencyKey::NAME => answer(Ok(self.ledger.recall(&serde_json::from_str(&body)?, now)?)),
+            LookupIdempotencyKey::NAME => answer(self.ledger.recall(&serde_json::from_str(&body)?, now)?),
             Charge::NAME => answer(self.ledger.charge(&serde_json::from_str(&body)?, now)?),
-            CloseUpload::NAME => answer(Ok(self.ledger.settle(&serde_json::from_str(&body)?, now, &arm)?)),
-            ForgetObject::NAME => answer(Ok(self.ledger.forget(&serde_json::from_str(&body)?, now)?)),
+            CloseUpload::NAME => answer(self.ledger.settle(&serde_json::from_str(&body)?, now, &arm)?),
+            ForgetObject::NAME => answer(self.ledger.forget(&serde_json::from_str(&body)?, now)?),
             ListOpen::NAME => {
                 let ListOpen { after } = serde_json::from_str(&body)?;
-                answer(Ok(self.ledger.list(after, now)?))
+                answer(self.ledger.list(after, now)?)
             }
             _ => Ok(Response::error("no such command", 404)?),
         }

@@ -19,7 +19,7 @@ use upload_core::{
 };
 use worker::WebSocket;
 
-use super::{Command, ObjectClient, commands, connect, post, read_answer, text};
+use super::{Command, ObjectClient, commands, connect, post, read_answer, refusal_apart, text};
 
 /// The header in which a command travels whose body is bytes.
 pub(crate) const COMMAND_HEADER: &str = "x-command";
@@ -29,25 +29,25 @@ pub(crate) const WATCH: &str = "watch";
 
 /// Counts stored bytes, of which the last few come along, to be kept in the upload's object.
 pub async fn commit_with_bytes(
-    door: &ObjectClient,
+    objects: &ObjectClient,
     upload: UploadId,
     commit: &Commit,
     bytes: &js_sys::Uint8Array,
 ) -> Result<Result<Committed, ApiError>> {
     let command = serde_json::to_string(commit)?;
-    let response = post(door, &upload.to_string(), Commit::NAME, bytes, Some(&command)).await?;
-    read_answer(&text(Commit::NAME, response).await?)
+    let response = post(objects, &upload.to_string(), Commit::NAME, bytes, Some(&command)).await?;
+    refusal_apart(read_answer(&text(Commit::NAME, response).await?))
 }
 
 /// Opens the bytes of the tail that are in rows, from `start` to `end`.
 pub async fn read_tail(
-    door: &ObjectClient,
+    objects: &ObjectClient,
     upload: UploadId,
     start: ByteCount,
     end: ByteCount,
 ) -> Result<web_sys::ReadableStream> {
     let body = serde_json::to_string(&ReadTail { start, end })?.into();
-    let response = post(door, &upload.to_string(), ReadTail::NAME, &body, None).await?;
+    let response = post(objects, &upload.to_string(), ReadTail::NAME, &body, None).await?;
     match (response.status_code(), response.body()) {
         (200, worker::ResponseBody::Stream(stream)) => Ok(stream.clone()),
         (status, _) => Err(Error::from(format!("{}: {status}", ReadTail::NAME))),
@@ -55,8 +55,8 @@ pub async fn read_tail(
 }
 
 /// Opens a socket on which the object tells how the upload stands, now and at every change.
-pub async fn watch(door: &ObjectClient, upload: UploadId) -> Result<Result<WebSocket, ApiError>> {
-    connect(door, upload, WATCH).await
+pub async fn watch(objects: &ObjectClient, upload: UploadId) -> Result<WebSocket> {
+    connect(objects, upload, WATCH).await
 }
 
 /// The bytes of the tail that are in rows. Answered with the bytes themselves.

@@ -29,13 +29,11 @@ impl UploadSession {
     /// Grants the right to store a chunk; one that is there already needs none.
     pub(crate) async fn begin(&self, body: &str) -> Result<Response> {
         let BeginChunk { begin, digest } = serde_json::from_str(body)?;
-        if let Some(repeated) = self.repeated(begin, digest.as_ref())? {
-            return answer(repeated.map(|snapshot| BeginAnswer::Counted(Box::new(snapshot))));
+        if let Some(snapshot) = self.repeated(begin, digest.as_ref())? {
+            return answer(BeginAnswer::Counted(Box::new(snapshot)));
         }
         let arrival = self.arrivals.arrive();
-        if let Err(refusal) = self.has_room(|session| session.growth_by_chunk(now(), begin)).await? {
-            return answer::<WriteLease>(Err(refusal));
-        }
+        self.has_room(|session| session.growth_by_chunk(now(), begin)).await?;
         let opened = self.open_for(begin).await?;
         // Crash here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
         let rule = &mut |session: &Session, now: UnixMs| -> Decision<WriteLease> {
@@ -45,7 +43,7 @@ impl UploadSession {
             }
             session.begin_opened(now, begin, opened.as_deref())
         };
-        let mut taken = self.take(BeginChunk::NAME, None, rule)?;
+        let mut taken = self.take(BeginChunk::NAME, None, rule);
         if taken.is_ok() {
             self.arrivals.serve(arrival);
         }
@@ -63,11 +61,11 @@ impl UploadSession {
         self.charge(tail_rows);
         self.abort_unless_used(opened.as_deref()).await?;
         self.charge(metering::of_begin(&begin, taken.as_ref().ok()));
-        answer(taken.map(|grant| BeginAnswer::Leased(Box::new(grant))))
+        answer(BeginAnswer::Leased(Box::new(taken?)))
     }
 
     /// How the upload stands, where the chunk is there already; or that it is there with another digest.
-    fn repeated(&self, begin: BeginAppend, digest: Option<&ChunkDigest>) -> Result<Option<Result<Snapshot, ApiError>>> {
+    fn repeated(&self, begin: BeginAppend, digest: Option<&ChunkDigest>) -> Result<Option<Snapshot>> {
         self.load()?;
         let session = self.session.borrow();
         let Some(session) = session.as_ref().filter(|session| session.repeats_what_counts(begin)) else {
@@ -78,9 +76,9 @@ impl UploadSession {
             && stored.algorithm == digest.algorithm
             && stored != *digest
         {
-            return Ok(Some(Err(ApiError::ChunkDiffers { uploaded_bytes: session.uploaded_bytes() })));
+            return Err(ApiError::ChunkDiffers { uploaded_bytes: session.uploaded_bytes() }.into());
         }
-        Ok(Some(Ok(session.snapshot())))
+        Ok(Some(session.snapshot()))
     }
 
     /// Opens the multipart upload that this chunk lacks, if that is all it lacks. Where R2 does not, the chunk is told so.

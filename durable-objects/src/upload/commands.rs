@@ -2,7 +2,7 @@
 
 use upload_core::{
     api_error::ApiError,
-    session::{Commit, Release, Renew, Session},
+    session::{Commit, Release, Renew},
 };
 use worker::{Request, Response};
 
@@ -41,10 +41,10 @@ impl UploadSession {
         match path.trim_start_matches('/') {
             // Answered with bytes where it is answered: a refusal must not be taken for some.
             ReadTail::NAME if !is_theirs => Ok(Response::error("no such upload", 404)?),
-            _ if !is_theirs => answer::<()>(Err(ApiError::UploadNotFound)),
+            _ if !is_theirs => Err(ApiError::UploadNotFound.into()),
             CreateUpload::NAME => {
                 let CreateUpload(birth) = serde_json::from_str(&body)?;
-                answer(self.create(birth, None).await?.map(|begun| begun.snapshot))
+                answer(self.create(birth, None).await?.snapshot)
             }
             CreateAndBegin::NAME => {
                 let CreateAndBegin { birth, first } = serde_json::from_str(&body)?;
@@ -111,11 +111,7 @@ impl UploadSession {
 
     /// Answered with a socket, on which how the upload stands is told from then on.
     pub(crate) fn watch(&self) -> Result<Response> {
-        let taken = self.take(Status::NAME, None, &mut |session, _| session.status())?;
-        let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(ApiError::UploadNotFound);
-        match taken.and(snapshot).map(|snapshot| self.watchers.accept(&snapshot)) {
-            Ok(accepted) => accepted?.or_else(|refusal| answer::<()>(Err(refusal))),
-            Err(refusal) => answer::<()>(Err(refusal)),
-        }
+        self.take(Status::NAME, None, &mut |session, _| session.status())?;
+        self.watchers.accept(&self.snapshot()?)
     }
 }

@@ -23,21 +23,17 @@ use crate::{
 impl UploadSession {
     /// Creates the upload, or shows the one that is there. Every creation may be repeated: what was begun with the one before,
     /// whose answer was lost, is taken over by the chunk's own begin.
-    pub(crate) async fn create(
-        &self,
-        mut birth: UploadSpec,
-        first: Option<BeginAppend>,
-    ) -> Result<Result<Begun, ApiError>> {
+    pub(crate) async fn create(&self, mut birth: UploadSpec, first: Option<BeginAppend>) -> Result<Begun> {
         self.load()?;
         if let Some(snapshot) = self.shown() {
-            return Ok(Ok(Begun { snapshot, grant: None }));
+            return Ok(Begun { snapshot, grant: None });
         }
         if birth.needs_multipart() {
             match storage::open(&self.bucket()?, &birth.key).await {
                 Ok(id) => birth.multipart_id = Some(id),
                 Err(error) => {
                     logging::error(&LogLine { detail: Some(error.to_string()), ..logging::fault("open") });
-                    return Ok(Err(ApiError::NotCreated));
+                    return Err(ApiError::NotCreated.into());
                 }
             }
         }
@@ -46,12 +42,9 @@ impl UploadSession {
             // The same creation, asked twice at the same time: the other one was first, and this one's multipart upload is
             // one too many.
             storage::abort(&self.bucket()?, &birth.key, birth.multipart_id.as_deref()).await?;
-            return Ok(Ok(Begun { snapshot, grant: None }));
+            return Ok(Begun { snapshot, grant: None });
         }
-        let mut session = match Session::create(birth) {
-            Ok(session) => session,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
+        let mut session = Session::create(birth)?;
         session.progress.cost = metering::of_creation(&session);
         let mut trail = session.begin_trail();
         let grant = first.and_then(|first| begin(&mut session, &mut trail, first));
@@ -66,7 +59,7 @@ impl UploadSession {
         let snapshot = session.snapshot();
         self.trail.restore(trail);
         *self.session.borrow_mut() = Some(session);
-        Ok(Ok(Begun { snapshot, grant }))
+        Ok(Begun { snapshot, grant })
     }
 
     fn shown(&self) -> Option<Snapshot> {

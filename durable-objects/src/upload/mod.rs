@@ -51,7 +51,7 @@ use crate::{
         logging,
         metering::{self, metered},
     },
-    rpc::{Command, ObjectClient, answer, ask, ledger::CloseUpload, upload::QueueMessage, written},
+    rpc::{Command, ObjectClient, answer, call, ledger::CloseUpload, respond, upload::QueueMessage},
     upload::{
         alarm::Alarm,
         arrivals::RequestOrder,
@@ -104,7 +104,7 @@ impl DurableObject for UploadSession {
     }
 
     async fn fetch(&self, request: Request) -> worker::Result<Response> {
-        Ok(self.asked(request).await?)
+        respond(self.asked(request).await)
     }
 
     async fn alarm(&self) -> worker::Result<Response> {
@@ -178,10 +178,7 @@ impl UploadSession {
         rule: impl Fn(&Session, UnixMs, &C) -> Decision<C::Answer>,
     ) -> Result<Response> {
         let command = serde_json::from_str(body)?;
-        written(self.take(C::NAME, None, &mut |session, now| {
-            let Decision { answer, change } = rule(session, now, &command);
-            Decision { answer: answer.map(|answer| serde_json::to_string(&answer)), change }
-        })?)
+        answer(self.take(C::NAME, None, &mut |session, now| rule(session, now, &command))?)
     }
 
     /// The same, answering with how the upload stands then.
@@ -191,12 +188,13 @@ impl UploadSession {
         mut rule: impl FnMut(&Session, UnixMs, &C) -> Decision<()>,
     ) -> Result<Response> {
         let command = serde_json::from_str(body)?;
-        self.show(self.take(C::NAME, None, &mut |session, now| rule(session, now, &command))?)
+        self.take(C::NAME, None, &mut |session, now| rule(session, now, &command))?;
+        answer(self.snapshot()?)
     }
 
-    fn show(&self, taken: Result<(), ApiError>) -> Result<Response> {
-        let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(ApiError::UploadNotFound);
-        answer(taken.and(snapshot))
+    /// How the upload stands.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot> {
+        Ok(self.session.borrow().as_ref().map(Session::snapshot).ok_or(ApiError::UploadNotFound)?)
     }
 
     /// The decision that a rule takes for the command of this name, stored.
@@ -205,7 +203,7 @@ impl UploadSession {
         command: &str,
         content: Option<&[u8]>,
         rule: &mut dyn FnMut(&Session, UnixMs) -> Decision<T>,
-    ) -> Result<Result<T, ApiError>> {
+    ) -> Result<T> {
         let mut answer = Err(ApiError::UploadNotFound);
         self.store_if_there(metering::of_command(command), content, &mut |session, now| {
             let decision = rule(session, now);
@@ -215,11 +213,10 @@ impl UploadSession {
         if let Err(refusal) = &answer {
             self.trail.refused(now(), self.session.borrow().as_ref(), refusal);
         }
-        Ok(answer)
+        Ok(answer?)
     }
 
-    /// What all commands share. Compiled once, not once per command, as is [`Self::store_with`]: that is why their rules are
-    /// no type parameters.
+    /// What all commands share.
     fn store_if_there(
         &self,
         cost: Cost,
@@ -357,9 +354,7 @@ impl UploadSession {
                 let ledgers = ObjectClient::to_ledgers(&self.env)?;
                 let (bytes, sha256) = (session.came_to(), session.birth.file.sha256);
                 let settle = CloseUpload { name: session.entry(), bytes, sha256, object: fingerprint(&session) };
-                if let Err(refusal) = ask(&ledgers, &session.birth.owner, &settle).await? {
-                    return Err(refusal.to_string().into());
-                }
+                call(&ledgers, &session.birth.owner, &settle).await?;
                 // Crash here: the ledger hears the same once more.
                 self.store(Session::settled)
             }

@@ -24,13 +24,10 @@ impl UploadSession {
             let about = (session.birth.id, session.plan().file_bytes);
             Decision { answer: session.is_damaged().map(|()| about), change: StateChange::none() }
         };
-        let (id, file_bytes) = match self.take(ShowManifest::NAME, None, rule)? {
-            Ok(about) => about,
-            Err(refusal) => return answer::<Manifest>(Err(refusal)),
-        };
+        let (id, file_bytes) = self.take(ShowManifest::NAME, None, rule)?;
         let (parts, rows) = metering::metered(|| tables::kept_parts(&self.state.storage()));
         self.charge(rows);
-        answer(Ok(Manifest { id, file_bytes, parts: parts? }))
+        answer(Manifest { id, file_bytes, parts: parts? })
     }
 
     /// Has the file put together anew.
