@@ -6,7 +6,7 @@
 
 use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::{ObjectClient, call, ledger::ListOpen, upload::Status};
-use durable_objects::upload::errands::{EVENTS_BINDING, TASKS_BINDING};
+use durable_objects::upload::enqueue::{EVENTS_BINDING, TASKS_BINDING};
 use http::Method;
 use serde_json::{Map, Value, json};
 use upload_core::{api_error::ApiError, caller::Caller, protocol::Head, units::UploadId};

@@ -42,7 +42,7 @@ pub(crate) async fn run(upload: UploadId, env: &Env) -> Result<()> {
     let standings = ask_for(&wanted, &objects).await?.into_iter().map(standing).collect();
     let Ok(Some(stretch)) = ask(&objects, upload, &BeginCopyBatch(standings)).await? else { return Ok(()) };
     let (watch, bucket) = (Stopwatch::start(), env.bucket(BUCKET_BINDING)?);
-    let line = LogLine { attempt: Some(stretch.grant.attempt), ..LogLine::of("stretch_copied", upload) };
+    let line = LogLine { attempt: Some(stretch.grant.attempt), ..LogLine::of("batch_copied", upload) };
     match copy(upload, &stretch, &objects, &bucket).await? {
         Ok(bytes) => log::info(&LogLine { bytes: Some(bytes), duration_ms: Some(watch.elapsed_ms()), ..line }),
         Err(PumpError::Refused(refusal)) => {

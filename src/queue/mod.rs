@@ -95,7 +95,7 @@ async fn settle(message: RawMessage, errand: QueueMessage, env: &Env) {
         }
     };
     if let Err(error) = settled {
-        let line = LogLine::of("errand_fault", errand.upload_id());
+        let line = LogLine::of("message_failed", errand.upload_id());
         log::error(&LogLine { detail: Some(error.to_string()), ..line });
         retry(&message, FAULT_DELAY_SECONDS);
     }

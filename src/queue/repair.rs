@@ -26,7 +26,7 @@ pub(crate) async fn copy(upload: UploadId, env: &Env) -> Result<()> {
     // A copy of a message that came late finds nothing to do, or somebody else at it.
     while let Ok(Some(stretch)) = ask(&objects, upload, &BeginCopy { after }).await? {
         let (watch, attempt) = (Stopwatch::start(), stretch.grant.attempt);
-        let line = LogLine { attempt: Some(attempt), ..LogLine::of("stretch_copied", upload) };
+        let line = LogLine { attempt: Some(attempt), ..LogLine::of("batch_copied", upload) };
         match concat::copy(upload, &stretch, &objects, &bucket).await? {
             Ok(bytes) => log::info(&LogLine { bytes: Some(bytes), duration_ms: Some(watch.elapsed_ms()), ..line }),
             // Its client sends this chunk itself, or the upload has ended: which of them, the next question tells.

@@ -256,26 +256,30 @@ pub struct FoundObject {
 
 /// What the queue carries: where to ask, and for what.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "errand")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "type")]
 pub enum QueueMessage {
     /// The origin is to be told.
+    #[serde(rename = "deliver-event")]
     Tell {
         /// The upload.
         upload_id: UploadId,
         /// The event.
         event_id: String,
     },
-    /// The next stretch is to be copied from the pieces.
+    /// The next batch is to be copied from the partial uploads.
+    #[serde(rename = "concatenate")]
     Compose {
         /// The upload.
         upload_id: UploadId,
     },
     /// The next chunks are to be copied from the damaged object.
+    #[serde(rename = "repair")]
     Copy {
         /// The upload.
         upload_id: UploadId,
     },
     /// The next slice of the object is to be read back.
+    #[serde(rename = "verify")]
     Verify {
         /// The upload.
         upload_id: UploadId,

@@ -18,7 +18,7 @@ pub(crate) mod begin;
 pub(crate) mod charge;
 pub(crate) mod commands;
 pub(crate) mod create;
-pub mod errands;
+pub mod enqueue;
 pub(crate) mod facts;
 pub(crate) mod history;
 pub(crate) mod presigned;
@@ -324,7 +324,7 @@ impl UploadSession {
             Job::EnqueueEvent => {
                 let Some(event) = session.outbox.next().map(|delivery| delivery.kind) else { return Ok(()) };
                 let upload_id = session.birth.id;
-                errands::send(&self.env, &QueueMessage::Tell { upload_id, event_id: event.id(upload_id) }).await?;
+                enqueue::enqueue(&self.env, &QueueMessage::Tell { upload_id, event_id: event.id(upload_id) }).await?;
                 // Crash here: the queue is given a second copy later. The origin sees the same event id twice.
                 self.store(|session| session.event_sent(now(), event))
             }
@@ -332,12 +332,12 @@ impl UploadSession {
                 // Stored first: whoever is asked may begin before the queue has said that it has the message. Crash here, or
                 // the queue does not take it: somebody is asked again after a while.
                 self.store(|session| session.stretch_asked_for(now()))?;
-                errands::send(&self.env, &QueueMessage::Compose { upload_id: session.birth.id }).await
+                enqueue::enqueue(&self.env, &QueueMessage::Compose { upload_id: session.birth.id }).await
             }
             Job::Copy => {
                 // Stored first, as with a composition. Crash here: somebody is asked again after a while.
                 self.store(|session| session.copy_asked_for(now()))?;
-                errands::send(&self.env, &QueueMessage::Copy { upload_id: session.birth.id }).await
+                enqueue::enqueue(&self.env, &QueueMessage::Copy { upload_id: session.birth.id }).await
             }
             Job::Discard => {
                 let keys = session.progress.damage.discarded.clone();
@@ -346,7 +346,7 @@ impl UploadSession {
                 self.store(|session| session.discarded(&keys))
             }
             Job::Verify => {
-                errands::send(&self.env, &QueueMessage::Verify { upload_id: session.birth.id }).await?;
+                enqueue::enqueue(&self.env, &QueueMessage::Verify { upload_id: session.birth.id }).await?;
                 // Crash here: the slice is read twice, and counted once.
                 self.store(|session| session.slice_asked_for(now()))
             }

@@ -10,8 +10,7 @@ use super::{
     request::upload_id,
 };
 use crate::{
-    api_error::ApiError,
-    api_error_advice::SOON_SECONDS,
+    api_error::{ApiError, SOON_SECONDS},
     integrity::{Crc64Nvme, Sha256Digest},
     ledger::StoredObject,
     operation::{Outcome, Reply},

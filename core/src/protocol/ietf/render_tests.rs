@@ -37,7 +37,7 @@ fn snapshot(phase: Phase, offset: u32) -> Snapshot {
         uploaded_bytes: offset.into(),
         offset: offset.into(),
         missing: Vec::new(),
-        chunks: None,
+        received_chunks_bitmap: None,
         plan: Plan::new(Mode::Sequential, Some(100.into()), None, limits()).unwrap(),
         file: FileInfo {
             name: "file".to_owned(),

@@ -103,7 +103,7 @@ fn status(snapshot: &Snapshot) -> Value {
         "uploadedBytes": snapshot.uploaded_bytes,
         "fileSize": snapshot.plan.declared_bytes(),
         "missing": missing(snapshot),
-        "chunks": snapshot.chunks,
+        "receivedChunksBitmap": snapshot.received_chunks_bitmap,
         "mode": snapshot.plan.mode,
         "chunkSize": snapshot.plan.chunk_bytes,
         "partBytes": snapshot.plan.part_bytes,

@@ -42,7 +42,7 @@ fn snapshot(phase: Phase, declared: Option<u32>, offset: u32, memo: Option<&str>
         uploaded_bytes: offset.into(),
         offset: offset.into(),
         missing: Vec::new(),
-        chunks: None,
+        received_chunks_bitmap: None,
         plan: Plan::new(Mode::Sequential, declared.map(ByteCount::from), None, LIMITS).unwrap(),
         file,
         completes: crate::chunk::Completion::WhenWhole,

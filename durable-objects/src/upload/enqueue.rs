@@ -16,16 +16,16 @@ pub const EVENTS_BINDING: &str = "EVENTS";
 /// Which one leads to the queue of copying and reading back.
 pub const TASKS_BINDING: &str = "TASKS";
 
-/// Hands an errand to its queue. Where the queue does not take it, that is logged, and the duty comes again later.
-pub(crate) async fn send(env: &Env, errand: &QueueMessage) -> Result<()> {
-    let message = js_sys::JSON::parse(&serde_json::to_string(errand)?)?;
-    let binding = match errand {
+/// Hands a message to its queue. Where the queue does not take it, that is logged, and the duty comes again later.
+pub(crate) async fn enqueue(env: &Env, message: &QueueMessage) -> Result<()> {
+    let json = js_sys::JSON::parse(&serde_json::to_string(message)?)?;
+    let binding = match message {
         QueueMessage::Tell { .. } => EVENTS_BINDING,
         QueueMessage::Compose { .. } | QueueMessage::Copy { .. } | QueueMessage::Verify { .. } => TASKS_BINDING,
     };
-    let sent = around("queue.send", queue::send(env, binding, &message)).await;
+    let sent = around("queue.send", queue::send(env, binding, &json)).await;
     if let Err(error) = sent {
-        let line = LogLine::of("errand_not_queued", errand.upload_id());
+        let line = LogLine::of("message_not_queued", message.upload_id());
         logging::error(&LogLine { detail: Some(error.to_string()), ..line });
     }
     Ok(())
