@@ -8,7 +8,7 @@ use upload_core::{
     api_error::ApiError,
     log_line::LogLine,
     operation::{Operation, Reply},
-    protocol::{Asked, Head, Parsed, Protocol},
+    protocol::{Asked, Head, Parsed, Protocol, header_map},
     units::{UnixMs, UploadId},
 };
 use web_sys::Url;
@@ -143,17 +143,18 @@ async fn understand(
 }
 
 fn head_bytes(head: &Head) -> u64 {
-    let headers: usize = head.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let headers: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     (headers + head.path.len() + head.query.len()) as u64
 }
 
 fn head(request: &Request, url: &Url, base_path: &BasePath) -> Result<Head> {
+    let pairs: Vec<(String, String)> = request.headers().into_iter().collect();
     Ok(Head {
         method: request.inner().method().parse().map_err(|_| "a method that is no token")?,
         // What lies outside the base path is no route.
         path: base_path.route(&url.pathname()).unwrap_or_default(),
         query: url.search().strip_prefix('?').unwrap_or_default().to_owned(),
-        headers: request.headers().into_iter().collect(),
+        headers: header_map(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
     })
 }
 

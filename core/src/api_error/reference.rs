@@ -9,7 +9,7 @@ use http::Method;
 
 use super::table::{ApiError, Row, rows};
 use crate::{
-    protocol::{Asked, Head, Headers, Protocol},
+    protocol::{Asked, Head, Protocol},
     units::{ByteCount, UnixMs, UploadId},
     upload::Phase,
 };
@@ -94,7 +94,7 @@ fn status(protocol: Protocol, refusal: &ApiError) -> u16 {
         method: Method::PATCH,
         path: "/files/067e6162-3b6f-4ae2-a171-2470b63dff00".to_owned(),
         query: String::new(),
-        headers: Headers::default(),
+        headers: http::HeaderMap::new(),
     };
     let asked = Asked { head: &head, limits: None, base_url: "", now: UnixMs(0) };
     protocol.problem(&asked, refusal, None).status

@@ -184,12 +184,29 @@ pub(crate) fn respond(answered: Result<Response>) -> worker::Result<Response> {
     }
 }
 
+/// Makes commands of types, and an enum of all that one kind of object takes.
 macro_rules! commands {
-    ($($command:ty => $name:literal -> $answer:ty;)*) => {
+    ($(#[$attribute:meta])* $all:ident: $($command:ident => $name:literal -> $answer:ty;)*) => {
         $(impl $crate::rpc::Command for $command {
             const NAME: &'static str = $name;
             type Answer = $answer;
         })*
+
+        $(#[$attribute])*
+        #[allow(clippy::large_enum_variant, reason = "there is one at a time")]
+        pub(crate) enum $all {
+            $($command($command)),*
+        }
+
+        impl $all {
+            /// Reads the command of this name; `None` where there is none.
+            pub(crate) fn read(name: &str, body: &str) -> $crate::platform::error::Result<Option<Self>> {
+                Ok(Some(match name {
+                    $($name => Self::$command(serde_json::from_str(body)?),)*
+                    _ => return Ok(None),
+                }))
+            }
+        }
     };
 }
 pub(crate) use commands;

@@ -10,16 +10,23 @@ use upload_core::{
     event::{EventKind, RetryPolicy, Verdict},
     history::History,
     integrity::ChunkDigest,
+    repair::Manifest,
     session::{
         BeginAppend, Commit, Committed, CopyBatch, DeleteRight, Hashed, PartialStatus, PartialUpload, Release, Renew,
-        Slice, UploadSpec, Wanted, WriteLease,
+        Signed, Slice, Slot, UploadSpec, Wanted, WriteLease,
     },
     units::{ByteCount, UnixMs, UploadId},
     upload::{ObjectFacts, Snapshot},
 };
 use worker::WebSocket;
 
-use super::{Command, ObjectClient, commands, connect, post, read_answer, refusal_apart, text};
+use super::{
+    Command, ObjectClient, commands, connect,
+    direct::{AssembleParts, FindSigned, RecordParts, SignParts},
+    post, read_answer, refusal_apart,
+    repair::{BeginCopy, RepairUpload, ShowManifest},
+    text,
+};
 
 /// The header in which a command travels whose body is bytes.
 pub(crate) const COMMAND_HEADER: &str = "x-command";
@@ -299,6 +306,8 @@ impl QueueMessage {
 }
 
 commands! {
+    /// Every command of an upload's object.
+    UploadCommand:
     CreateUpload => "create" -> Snapshot;
     CreateAndBegin => "create-and-begin" -> Begun;
     BeginChunk => "begin" -> BeginAnswer;
@@ -322,4 +331,11 @@ commands! {
     BeginCopyBatch => "begin-stretch" -> Option<CopyBatch>;
     NextSlice => "next-slice" -> Option<Slice>;
     SliceHashed => "slice-hashed" -> bool;
+    SignParts => "sign-parts" -> Vec<Slot>;
+    RecordParts => "record-parts" -> Snapshot;
+    FindSigned => "find-signed" -> Signed;
+    AssembleParts => "assemble-parts" -> Snapshot;
+    ShowManifest => "show-manifest" -> Manifest;
+    RepairUpload => "repair" -> Snapshot;
+    BeginCopy => "begin-copy" -> Option<CopyBatch>;
 }

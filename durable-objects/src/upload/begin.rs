@@ -19,7 +19,7 @@ use crate::{
         metering::{self, metered},
     },
     rpc::{
-        Command, answer,
+        answer,
         upload::{BeginAnswer, BeginChunk},
     },
     upload::{UploadSession, storage, tables},
@@ -27,8 +27,9 @@ use crate::{
 
 impl UploadSession {
     /// Grants the right to store a chunk; one that is there already needs none.
-    pub(crate) async fn begin(&self, body: &str) -> Result<Response> {
-        let BeginChunk { begin, digest } = serde_json::from_str(body)?;
+    pub(crate) async fn begin(&self, cost: Cost, chunk: &BeginChunk) -> Result<Response> {
+        let BeginChunk { begin, digest } = chunk;
+        let begin = *begin;
         if let Some(snapshot) = self.repeated(begin, digest.as_ref())? {
             return answer(BeginAnswer::Counted(Box::new(snapshot)));
         }
@@ -43,7 +44,7 @@ impl UploadSession {
             }
             session.begin_opened(now, begin, opened.as_deref())
         };
-        let mut taken = self.take(BeginChunk::NAME, None, rule);
+        let mut taken = self.take(cost, None, rule);
         if taken.is_ok() {
             self.arrivals.serve(arrival);
         }

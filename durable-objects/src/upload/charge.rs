@@ -1,6 +1,9 @@
 //! Room for an upload of unknown length: its owner's ledger is asked before bytes come for which it is not charged yet.
 
-use upload_core::session::{Growth, Session};
+use upload_core::{
+    cost::Cost,
+    session::{Growth, Session},
+};
 use worker::Response;
 
 use crate::{
@@ -47,11 +50,10 @@ impl UploadSession {
     }
 
     /// Declares the length, where there is room for it.
-    pub(crate) async fn declare(&self, body: &str) -> Result<Response> {
-        let asked: Declare = serde_json::from_str(body)?;
-        let growth = |session: &Session| session.growth_by_length(now(), asked.offset, asked.file_bytes);
+    pub(crate) async fn declare(&self, cost: Cost, declare: &Declare) -> Result<Response> {
+        let growth = |session: &Session| session.growth_by_length(now(), declare.offset, declare.file_bytes);
         self.has_room(growth).await?;
-        self.decide_then_show(body, |session, now, declare: &Declare| {
+        self.decide_then_show(cost, |session, now| {
             session.declare(now, declare.offset, declare.file_bytes, declare.completes)
         })
     }

@@ -32,6 +32,7 @@ pub(crate) mod watchers;
 use std::{cell::RefCell, rc::Rc};
 
 use crate::platform::error::Result;
+use serde::Serialize;
 use upload_core::{
     api_error::ApiError,
     cost::Cost,
@@ -51,7 +52,7 @@ use crate::{
         logging,
         metering::{self, metered},
     },
-    rpc::{Command, ObjectClient, answer, call, ledger::CloseUpload, respond, upload::QueueMessage},
+    rpc::{ObjectClient, answer, call, ledger::CloseUpload, respond, upload::QueueMessage},
     upload::{
         alarm::Alarm,
         arrivals::RequestOrder,
@@ -172,23 +173,21 @@ impl UploadSession {
     }
 
     /// Takes a decision, stores what it changes, and answers. No `await` in between.
-    pub(crate) fn decide<C: Command>(
+    pub(crate) fn decide<T: Serialize>(
         &self,
-        body: &str,
-        rule: impl Fn(&Session, UnixMs, &C) -> Decision<C::Answer>,
+        cost: Cost,
+        mut rule: impl FnMut(&Session, UnixMs) -> Decision<T>,
     ) -> Result<Response> {
-        let command = serde_json::from_str(body)?;
-        answer(self.take(C::NAME, None, &mut |session, now| rule(session, now, &command))?)
+        answer(self.take(cost, None, &mut rule)?)
     }
 
     /// The same, answering with how the upload stands then.
-    pub(crate) fn decide_then_show<C: Command<Answer = Snapshot>>(
+    pub(crate) fn decide_then_show(
         &self,
-        body: &str,
-        mut rule: impl FnMut(&Session, UnixMs, &C) -> Decision<()>,
+        cost: Cost,
+        mut rule: impl FnMut(&Session, UnixMs) -> Decision<()>,
     ) -> Result<Response> {
-        let command = serde_json::from_str(body)?;
-        self.take(C::NAME, None, &mut |session, now| rule(session, now, &command))?;
+        self.take(cost, None, &mut rule)?;
         answer(self.snapshot()?)
     }
 
@@ -197,15 +196,15 @@ impl UploadSession {
         Ok(self.session.borrow().as_ref().map(Session::snapshot).ok_or(ApiError::UploadNotFound)?)
     }
 
-    /// The decision that a rule takes for the command of this name, stored.
+    /// The decision that a rule takes, stored. `cost` is that of the command, beside its rows.
     pub(crate) fn take<T>(
         &self,
-        command: &str,
+        cost: Cost,
         content: Option<&[u8]>,
         rule: &mut dyn FnMut(&Session, UnixMs) -> Decision<T>,
     ) -> Result<T> {
         let mut answer = Err(ApiError::UploadNotFound);
-        self.store_if_there(metering::of_command(command), content, &mut |session, now| {
+        self.store_if_there(cost, content, &mut |session, now| {
             let decision = rule(session, now);
             answer = decision.answer;
             decision.change

@@ -18,7 +18,12 @@ fn limits() -> Limits {
 }
 
 fn head(method: Method, path: &str, headers: &[(&'static str, &str)]) -> Head {
-    Head { method, path: path.to_owned(), query: String::new(), headers: headers.into() }
+    Head {
+        method,
+        path: path.to_owned(),
+        query: String::new(),
+        headers: crate::protocol::header_map(headers.iter().copied()),
+    }
 }
 
 fn asked(head: &Head) -> Asked<'_> {
