@@ -1,5 +1,5 @@
 -- Ready queries for the dataset that the Worker writes to (binding METRICS). Each begins with `-- name:` and is one panel of
--- deploy/grafana-dashboard.json. Columns: docs/logs.md. Run one with
+-- deploy/grafana-dashboard.json. Columns: docs/operations/monitoring.md. Run one with
 --   curl "https://api.cloudflare.com/client/v4/accounts/$ACCOUNT_ID/analytics_engine/sql" -H "Authorization: Bearer $TOKEN" -d "$QUERY"
 -- $timeFilter and $interval (seconds) are macros of the Altinity plugin for Grafana, which Cloudflare recommends; by hand, write e.g.
 -- timestamp > NOW() - INTERVAL '1' DAY, and 300. Dollars are at list prices, for a million each: requests to Workers 0.30, to

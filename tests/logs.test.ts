@@ -55,7 +55,7 @@ test("every line is as documented: a known event, and no field that it does not 
   const { events } = readTables();
   assert.ok(stack.log.lines.length > 5);
   for (const { event, ...fields } of stack.log.lines) {
-    const documented = events.get(event) ?? assert.fail(`${event} is not in docs/logs.md`);
+    const documented = events.get(event) ?? assert.fail(`${event} is not in docs/operations/monitoring.md`);
     for (const [name, value] of Object.entries(fields)) {
       assert.ok(documented.includes(name), `${event} has a field ${name}: ${JSON.stringify(value)}`);
       const type = ["uploadId", "code", "detail"].includes(name) ? "string" : "number";

@@ -1,5 +1,5 @@
 // The queries and the dashboard that operators are given: every column and every event that they name exists in the tables of
-// docs/logs.md, which `upload-core` tests against its own.
+// docs/operations/monitoring.md, which `upload-core` tests against its own.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -80,7 +80,7 @@ test("the dashboard draws exactly these queries", () => {
   assert.deepEqual(drawn, queries);
 });
 
-const alerts = (read("docs/runbook.md").split("\n## Alerts\n")[1]?.split("\n## ")[0] ?? "")
+const alerts = (read("docs/operations/runbook.md").split("\n## Alerts\n")[1]?.split("\n## ")[0] ?? "")
   .split("\n")
   .filter((line) => line.startsWith("| ") && !line.startsWith("| alert |"))
   .map((line) => line.slice(2).split(" | "));

@@ -41,7 +41,7 @@ test("what the simulator is known to do otherwise than Cloudflare shows", () => 
 });
 
 test("the documentation has every question, with its fallback", () => {
-  const documented = readFileSync(join(repositoryRoot, "docs/probe.md"), "utf8");
+  const documented = readFileSync(join(repositoryRoot, "docs/internals/platform-assumptions.md"), "utf8");
   const rows = documented.split("\n").filter((line) => line.startsWith("| `"));
   const cells = rows.map((row) =>
     row

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createReadStream, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createReadStream, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -14,6 +14,8 @@ import Uppy from "@uppy/core";
 import UppyTus from "@uppy/tus";
 
 import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
+import { codeBlock } from "./support/guides.ts";
+import { hasPython } from "./support/python.ts";
 import { sceneWithOrigin } from "./support/scene.ts";
 import { idOf, Tus } from "./support/tus.ts";
 import { finished, libraries, type Options, type Upload } from "./support/tus_js.ts";
@@ -210,7 +212,7 @@ for (const { how, ...more } of [
   });
 }
 
-const skip = (await tuspy.hasPython()) ? false : "there is no python3 with venv";
+const skip = (await hasPython()) ? false : "there is no python3 with venv";
 
 test("tuspy: a single chunk without metadata, with a checksum", { skip }, async () => {
   await tuspy.prepare();
@@ -238,12 +240,11 @@ test("tuspy: stopped half-way, and resumed by another process", { skip }, async 
   await assertStored(second.url, file, "from python.bin");
 });
 
-test("tuspy: the README's example, as it stands there", { skip }, async () => {
+test("tuspy: the guide's example, as it stands there", { skip }, async () => {
   await tuspy.prepare();
-  const readme = readFileSync(join(repositoryRoot, "README.md"), "utf8");
-  const example = /^### tus 1\.0\.0\n.*?^```python\n(.*?)^```/ms.exec(readme)?.[1];
-  const file = fileBytes("tuspy README", 20 * MIB);
-  const url = await tuspy.runScript(written("upload.py", Buffer.from(example ?? "")), [
+  const example = codeBlock("docs/guides/tus-clients.md", "In Python", "python");
+  const file = fileBytes("tuspy guide", 20 * MIB);
+  const url = await tuspy.runScript(written("upload.py", Buffer.from(example)), [
     endpoint,
     written("holiday.mp4", file),
   ]);

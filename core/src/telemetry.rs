@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn the_documentation_has_the_same_tables() {
-        let document = include_str!("../../docs/logs.md");
+        let document = include_str!("../../docs/operations/monitoring.md");
         let documented: BTreeSet<_> = rows(document, "## Events")
             .into_iter()
             .map(|row| (row[0].clone(), row[1].clone(), row[2].clone()))

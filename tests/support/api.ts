@@ -118,6 +118,8 @@ export type UploadEvent = {
     uploadId: string;
     key: string;
     owner: string;
+    /** What the token said. */
+    attached: Record<string, string>;
     fileName: string;
     contentType?: string | null;
     /** Null where the upload has ended before it was known. */

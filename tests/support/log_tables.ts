@@ -1,4 +1,4 @@
-// The tables of docs/logs.md: which events there are, with which fields, and which columns the metrics have.
+// The tables of docs/operations/monitoring.md: which events there are, with which fields, and which columns the metrics have.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ export type Tables = {
 };
 
 export function readTables(): Tables {
-  const document = readFileSync(join(repositoryRoot, "docs/logs.md"), "utf8");
+  const document = readFileSync(join(repositoryRoot, "docs/operations/monitoring.md"), "utf8");
   const events = rows(document, "## Events").map(
     ([event = "", , fields = ""]) => [event, fields.split(", ")] satisfies [string, string[]],
   );

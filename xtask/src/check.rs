@@ -12,7 +12,7 @@ use crate::rustup::WASM_TARGET;
 use crate::say::{self, Step};
 use crate::sources::Source;
 use crate::tally::Tally;
-use crate::{architecture, children, circles, setup, sources};
+use crate::{architecture, children, circles, links, settings_page, setup, sources};
 
 /// Runs it; says how many passed.
 pub(crate) fn command(project: &Project) -> Result<ExitCode> {
@@ -30,6 +30,9 @@ pub(crate) fn run(project: &Project) -> Tally {
     }
     for (name, rule) in SOURCE_RULES {
         tally += one(name, |_| none(&rule(&sources::read_all(project)?)));
+    }
+    for (name, rule) in PAPER_RULES {
+        tally += one(name, |_| none(&rule(project)?));
     }
     for (name, rule, arguments) in TREE_RULES {
         tally += one(name, |step| none(&rule(&dependency_tree(project, arguments, step)?)));
@@ -75,6 +78,7 @@ fn commands(project: &Project) -> Vec<(&'static str, Command)> {
 }
 
 type SourceRule = fn(&[Source]) -> Vec<String>;
+type PaperRule = fn(&Project) -> Result<Vec<String>>;
 type TreeRule = fn(&str) -> Vec<String>;
 
 const SOURCE_RULES: [(&str, SourceRule); 6] = [
@@ -84,6 +88,11 @@ const SOURCE_RULES: [(&str, SourceRule); 6] = [
     ("SQL stays in its place", architecture::sql_stays_in_its_place),
     ("no circle of imports", circles::in_any_package),
     ("files are small", architecture::files_are_small),
+];
+
+const PAPER_RULES: [(&str, PaperRule); 2] = [
+    ("links in the documentation lead somewhere", |project| links::broken(project.root())),
+    ("the documentation has every setting", settings_page::differences),
 ];
 
 const TREE_RULES: [(&str, TreeRule, &[&str]); 3] = [

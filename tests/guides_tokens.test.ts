@@ -1,4 +1,4 @@
-// The README's examples of minting, run as they stand there, each to the end of an upload; and what their tokens do not allow.
+// The examples of minting in docs/guides/tokens.md, run as they stand there, each to the end of an upload; and what their tokens do not allow.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -7,12 +7,13 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 import { promisify } from "node:util";
 
-import type { Created, UploadEvent } from "./support/api.ts";
+import type { Created } from "./support/api.ts";
+import { codeBlock } from "./support/guides.ts";
+import { hasPython } from "./support/python.ts";
 import { assertRefused } from "./support/refusals.ts";
 import { ScriptedOrigin } from "./support/scripted_origin.ts";
 import { Stack } from "./support/stack.ts";
 import { bearer } from "./support/tokens.ts";
-import { hasPython } from "./support/tuspy.ts";
 import { repositoryRoot } from "./support/wrangler_config.ts";
 
 const run = promisify(execFile);
@@ -30,14 +31,8 @@ after(async () => {
   await stack.stop();
 });
 
-const section =
-  /^## Who may upload\n(.*?)^## /ms.exec(readFileSync(join(repositoryRoot, "README.md"), "utf8"))?.[1] ?? "";
-
-function example(language: string): string {
-  const blocks = [...section.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, "gms"))];
-  assert.equal(blocks.length, 1, `one example in ${language}`);
-  return String(blocks[0]?.[1]);
-}
+const PAGE = "docs/guides/tokens.md";
+const example = (language: string) => codeBlock(PAGE, "Minting one", language);
 
 function write(name: string, text: string): string {
   const path = join(folder, name);
@@ -64,8 +59,7 @@ async function assertGood(token: string): Promise<void> {
   const { uploadId } = reply.json<Created>();
   assert.equal((await client.put(uploadId, 0, png, headers)).status, 200);
   const event = await origin.waitForEvent(uploadId, "upload.completed");
-  const data = event.data as UploadEvent["data"] & { attached: unknown };
-  assert.deepEqual([data.owner, data.attached], ["alice", { album: "2026" }]);
+  assert.deepEqual([event.data.owner, event.data.attached], ["alice", { album: "2026" }]);
   assertRefused(await client.init({ ...cat, contentType: "text/html" }, headers), 415, "type-not-allowed");
   assertRefused(await client.init({ ...cat, fileSize: 50_000_001 }, headers), 413, "upload-too-large");
   const altered = token.replace(/\.(.)/, (_, first) => `.${first === "e" ? "f" : "e"}`);
@@ -81,7 +75,9 @@ test("minting in Python", { skip: !isPythonHere && "there is no Python" }, async
 });
 
 test("minting in Rust", async () => {
-  const crates = [...section.matchAll(/`(hmac|sha2|base64|serde_json)` ([\d.]+)/g)];
+  const crates = [
+    ...readFileSync(join(repositoryRoot, PAGE), "utf8").matchAll(/`(hmac|sha2|base64|serde_json)` ([\d.]+)/g),
+  ];
   assert.equal(crates.length, 4);
   const dependencies = crates.map(([, name, version]) => `${name} = "${version}"\n`).join("");
   const manifest = `[package]\nname = "mint"\nedition = "2024"\n[workspace]\n[dependencies]\n${dependencies}`;

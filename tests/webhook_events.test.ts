@@ -1,0 +1,118 @@
+// Every kind of event as it arrives, compared with docs/reference/webhook-event.schema.json; and the example in webhook-events.md.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import type { UploadEvent } from "./support/api.ts";
+import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
+import { codeBlock } from "./support/guides.ts";
+import { environmentWith, hasPython } from "./support/python.ts";
+import { sceneWithScriptedOrigin } from "./support/scene.ts";
+import { bearer, mint } from "./support/tokens.ts";
+import { repositoryRoot } from "./support/wrangler_config.ts";
+
+const skip = (await hasPython()) ? false : "there is no python3 with venv";
+const SCHEMA = join(repositoryRoot, "docs/reference/webhook-event.schema.json");
+
+/** Says of each document on its input why it does not fit the schema, or an empty line. */
+const VALIDATE = `
+import json, sys
+from jsonschema import Draft202012Validator
+schema = json.load(open(sys.argv[1]))
+Draft202012Validator.check_schema(schema)
+validator = Draft202012Validator(schema)
+for line in sys.stdin:
+    print("; ".join(error.message for error in validator.iter_errors(json.loads(line))))
+`;
+
+async function complaints(events: unknown[]): Promise<string[]> {
+  const python = join(await environmentWith("jsonschema==4.26.0"), "python");
+  const child = spawn(python, ["-c", VALIDATE, SCHEMA], { stdio: ["pipe", "pipe", "inherit"] });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+  });
+  child.stdin.end(events.map((event) => `${JSON.stringify(event)}\n`).join(""));
+  const [code] = await once(child, "close");
+  assert.equal(code, 0);
+  return output.split("\n").slice(0, -1);
+}
+
+test("every kind of event fits its schema, and the example of the reference does", { skip }, async () => {
+  const { stack, origin, client } = await sceneWithScriptedOrigin({
+    AUTH: "token",
+    DELETE_COMPLETED: "owner",
+    UPLOAD_TTL_SECONDS: 5,
+    REPAIR_TTL_SECONDS: 0,
+  });
+  const attached = { album: "2026" };
+  const claims = {
+    sub: "alice",
+    aud: "quayside",
+    exp: Math.floor(Date.now() / 1000) + 600,
+    quayside: { metadata: attached },
+  };
+  const headers = bearer(mint(stack, claims));
+  const create = async (fields: object) => {
+    const reply = await client.init(
+      { fileName: "holiday.mp4", contentType: "video/mp4", metadata: { camera: "x100" }, ...fields },
+      headers,
+    );
+    return reply.json<{ uploadId: string }>().uploadId;
+  };
+  const file = fileBytes("an event", 6 * MIB);
+  const put = (id: string) => client.put(id, 0, file, headers);
+  const kinds: Record<UploadEvent["type"], () => Promise<string>> = {
+    "upload.completed": async () => {
+      const id = await create({ fileSize: file.length, sha256: sha256(file) });
+      await put(id);
+      return id;
+    },
+    "upload.failed": async () => {
+      const id = await create({ fileSize: file.length, sha256: "0".repeat(64) });
+      await put(id);
+      return id;
+    },
+    "upload.expired": () => create({ fileSize: file.length }),
+    "upload.aborted": async () => {
+      const id = await create({ fileSize: file.length });
+      await client.request("DELETE", `/upload/${id}`, { headers });
+      return id;
+    },
+    "upload.deleted": async () => {
+      const id = await create({ fileSize: file.length });
+      await put(id);
+      await origin.waitForEvent(id, "upload.completed");
+      await client.request("DELETE", `/upload/${id}`, { headers });
+      await origin.waitForDeliveries(id, 2);
+      return id;
+    },
+  };
+  const events: UploadEvent[] = [];
+  for (const [kind, happens] of Object.entries(kinds)) {
+    const id = await happens();
+    await origin.waitForDeliveries(id, 1);
+    const event = origin.of(id).at(-1)?.event;
+    assert.equal(event?.type, kind);
+    assert.deepEqual(event.data.attached, attached);
+    events.push(event);
+  }
+  const example = JSON.parse(codeBlock("docs/reference/webhook-events.md", "An event", "json")) as UploadEvent;
+  assert.deepEqual(await complaints([...events, example]), ["", "", "", "", "", ""]);
+  assert.deepEqual(Object.keys(example.data).toSorted(), Object.keys(events[0]?.data ?? {}).toSorted());
+
+  const [completed] = events;
+  const wrong = [
+    { ...completed, type: "upload.finished" },
+    { ...completed, type: "upload.aborted" },
+    { ...completed, data: { ...completed?.data, fileSize: "1" } },
+    { ...completed, data: { ...completed?.data, surprise: 1 } },
+    { ...completed, data: { ...completed?.data, downloadUrl: undefined } },
+  ];
+  for (const complaint of await complaints(wrong)) {
+    assert.notEqual(complaint, "", "the schema refuses what is no event");
+  }
+});
