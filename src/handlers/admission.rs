@@ -43,6 +43,11 @@ pub(crate) async fn ask_ledger(mut admit: Admit, owner: &str, context: RequestCo
                 Err(Error::Refused(ApiError::UploadNotFound)) if !exists(earlier, context.env).await? => {
                     admit.instead_of = Some(earlier);
                 }
+                // It has been created meanwhile, or it is not the caller's.
+                Err(Error::Refused(ApiError::UploadNotFound)) => {
+                    let snapshot = call(&objects, earlier, &Status).await?;
+                    return Ok(Admitted::Before(Box::new(snapshot)));
+                }
                 answer => return answer.map(|snapshot| Admitted::Before(Box::new(snapshot))),
             },
             Admission::Known(object) if is_still_there(&object, context.env).await? => {

@@ -47,19 +47,19 @@ macro_rules! api_errors {
             }
 
             /// Which of the client's own headers is meant.
-            pub(crate) fn header_named(&self) -> Option<NamedHeader> {
+            pub fn header_named(&self) -> Option<NamedHeader> {
                 match self { $(Self::$name $({ $($field),+ })? => macros::optional!($(NamedHeader::$header_named)?),)+ }
             }
 
             /// What else stands in the problem document.
-            pub(crate) fn members(&self) -> Vec<(&'static str, serde_json::Value)> {
+            pub fn members(&self) -> Vec<(&'static str, serde_json::Value)> {
                 match self {
                     $(Self::$name $({ $($field),+ })? => vec![$($(($member, serde_json::json!($value))),+)?],)+
                 }
             }
 
             /// A header that goes with the answer.
-            pub(crate) fn header(&self) -> Option<(&'static str, String)> {
+            pub fn header(&self) -> Option<(&'static str, String)> {
                 match self { $(Self::$name $({ $($field),+ })? => macros::optional!($($header)?),)+ }
             }
 
@@ -83,20 +83,21 @@ macro_rules! api_errors {
         }
 
         /// A row of the table, for the reference.
-        #[cfg(test)]
-        pub(super) struct Row {
-            pub(super) cause: &'static str,
-            pub(super) advice: &'static str,
+        pub struct Row {
+            /// What has happened.
+            pub cause: &'static str,
+            /// What a client does about it.
+            pub advice: &'static str,
             /// One such error, whatever is in its fields.
-            pub(super) sample: ApiError,
+            pub sample: ApiError,
         }
 
-        #[cfg(test)]
-        pub(super) fn rows() -> Vec<Row> {
+        /// All rows, in their order.
+        pub fn rows() -> Vec<Row> {
             vec![$(Row {
                 cause: concat!($($cause),+),
                 advice: $advice,
-                sample: ApiError::$name $({ $($field: super::reference::Sample::sample()),+ })?,
+                sample: ApiError::$name $({ $($field: $crate::api_error::sample::Sample::sample()),+ })?,
             },)+]
         }
     };

@@ -3,21 +3,21 @@
 //!
 //! * `table`: one row per error, with all that is known of it. The only place where errors are listed.
 //! * `macros`: what makes the enum, and the columns as functions, of it.
-//! * `reference`: makes docs/reference/errors.md and the SDK's list of codes of it.
+//! * `sample`: what stands in the fields of an error that is only shown. core/tests/errors.rs makes docs/reference/errors.md and the SDK's
+//!   list of codes of the rows.
 
 mod macros;
-#[cfg(test)]
-mod reference;
+mod sample;
 mod table;
 
-pub use table::ApiError;
 pub(crate) use table::SOON_SECONDS;
+pub use table::{ApiError, Row, rows};
 
 use crate::units::ByteCount;
 
 /// A header that a client sends under its protocol's own name for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NamedHeader {
+pub enum NamedHeader {
     /// Where a chunk begins.
     Offset,
     /// How long the file is.

@@ -1,51 +1,22 @@
 //! The reference of errors, made of the table: docs/reference/errors.md, and the codes that the SDK knows.
 //!
 //! A test compares both with what is there. To write them anew:
-//! `UPDATE_REFERENCE=1 cargo test -p upload-core --lib api_error::reference`.
+//! `UPDATE_REFERENCE=1 cargo test -p upload-core --test errors`.
 
 use std::{collections::BTreeSet, env, fmt::Write as _, fs, path::Path};
 
-use http::Method;
-
-use super::table::{ApiError, Row, rows};
-use crate::{
+use http::{HeaderMap, Method};
+use upload_core::{
+    api_error::{ApiError, Row, rows},
     protocol::{Asked, Head, Protocol},
-    units::{ByteCount, UnixMs, UploadId},
-    upload::Phase,
+    units::UnixMs,
 };
-
-/// Something to put into a field: what it is does not matter.
-pub(super) trait Sample {
-    fn sample() -> Self;
-}
-
-macro_rules! samples {
-    ($($type:ty => $sample:expr),+ $(,)?) => {
-        $(impl Sample for $type {
-            fn sample() -> Self {
-                $sample
-            }
-        })+
-    };
-}
-
-samples! {
-    bool => true,
-    u16 => 1,
-    u32 => 1,
-    Option<u32> => Some(1),
-    String => "x".to_owned(),
-    ByteCount => 1.into(),
-    Option<ByteCount> => Some(1.into()),
-    Phase => Phase::Expired,
-    UploadId => UploadId::from_random_bytes([0; 16]),
-}
 
 /// What stands above the codes.
 const INTRODUCTION: &str = r#"# Errors
 
 <!-- Made of core/src/api_error/table.rs. To change it: edit the table, then
-`UPDATE_REFERENCE=1 cargo test -p upload-core --lib api_error::reference`. -->
+`UPDATE_REFERENCE=1 cargo test -p upload-core --test errors`. -->
 
 What was not done is answered with a problem document (RFC 9457, `application/problem+json`), in every protocol. The last segment of
 `type` is the code below; it never changes its meaning. A request that is refused has changed nothing that was counted, except that
@@ -94,7 +65,7 @@ fn status(protocol: Protocol, refusal: &ApiError) -> u16 {
         method: Method::PATCH,
         path: "/files/067e6162-3b6f-4ae2-a171-2470b63dff00".to_owned(),
         query: String::new(),
-        headers: http::HeaderMap::new(),
+        headers: HeaderMap::new(),
     };
     let asked = Asked { head: &head, limits: None, base_url: "", now: UnixMs(0) };
     protocol.problem(&asked, refusal, None).status
@@ -134,14 +105,14 @@ fn errors_md() -> String {
         }
         let same_code: Vec<&Row> = rows.iter().filter(|row| row.sample.code() == code).collect();
         write!(text, "\n## {code}\n\n{}. {}\n", first.sample.title(), statuses(&first.sample)).unwrap();
-        let mut extras: Vec<String> = Vec::new();
-        for extra in same_code.iter().flat_map(|row| super::reference::extras(&row.sample)) {
-            if !extras.contains(&extra) {
-                extras.push(extra);
+        let mut said: Vec<String> = Vec::new();
+        for extra in same_code.iter().flat_map(|row| extras(&row.sample)) {
+            if !said.contains(&extra) {
+                said.push(extra);
             }
         }
-        if !extras.is_empty() {
-            writeln!(text, "With {}.", extras.join(", ")).unwrap();
+        if !said.is_empty() {
+            writeln!(text, "With {}.", said.join(", ")).unwrap();
         }
         text.push('\n');
         for row in same_code {
@@ -172,7 +143,7 @@ fn the_reference_and_the_sdk_say_what_the_table_says() {
             fs::write(&path, &made).unwrap();
         }
         let is = fs::read_to_string(&path).unwrap_or_default();
-        assert!(is == made, "{file} is stale: UPDATE_REFERENCE=1 cargo test -p upload-core --lib api_error::reference");
+        assert!(is == made, "{file} is stale: UPDATE_REFERENCE=1 cargo test -p upload-core --test errors");
     }
 }
 
