@@ -3,7 +3,7 @@
 //! A test compares both with what is there. To write them anew:
 //! `UPDATE_REFERENCE=1 cargo test -p upload-core --test errors`.
 
-use std::{collections::BTreeSet, env, fmt::Write as _, fs, path::Path};
+use std::{collections::BTreeSet, env, fs, path::Path};
 
 use http::{HeaderMap, Method};
 use upload_core::{
@@ -96,7 +96,7 @@ fn extras(refusal: &ApiError) -> Vec<String> {
 
 fn errors_md() -> String {
     let rows = rows();
-    let mut text = INTRODUCTION.to_owned();
+    let mut text = vec![INTRODUCTION.to_owned()];
     let mut written = BTreeSet::new();
     for first in &rows {
         let code = first.sample.code();
@@ -104,7 +104,7 @@ fn errors_md() -> String {
             continue;
         }
         let same_code: Vec<&Row> = rows.iter().filter(|row| row.sample.code() == code).collect();
-        write!(text, "\n## {code}\n\n{}. {}\n", first.sample.title(), statuses(&first.sample)).unwrap();
+        text.push(format!("\n## {code}\n\n{}. {}\n", first.sample.title(), statuses(&first.sample)));
         let mut said: Vec<String> = Vec::new();
         for extra in same_code.iter().flat_map(|row| extras(&row.sample)) {
             if !said.contains(&extra) {
@@ -112,14 +112,14 @@ fn errors_md() -> String {
             }
         }
         if !said.is_empty() {
-            writeln!(text, "With {}.", said.join(", ")).unwrap();
+            text.push(format!("With {}.\n", said.join(", ")));
         }
-        text.push('\n');
+        text.push("\n".to_owned());
         for row in same_code {
-            write!(text, "- {}\n  - *What to do:* {}\n", row.cause.trim(), row.advice).unwrap();
+            text.push(format!("- {}\n  - *What to do:* {}\n", row.cause.trim(), row.advice));
         }
     }
-    text + FAULT
+    text.concat() + FAULT
 }
 
 fn problem_codes_ts() -> String {
