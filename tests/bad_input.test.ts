@@ -111,6 +111,29 @@ test("bytes that count already, named by their range, are no conflict", async ()
   assert.equal(last.json<{ state: string }>().state, "completed");
 });
 
+test("bytes that count already and come again with a wrong checksum are refused, whatever their range", async () => {
+  const repeat = (id: string, from: number, bytes: Uint8Array, claimed: Uint8Array) =>
+    client.putRaw(id, bytes, {
+      "Content-Range": `bytes ${from}-${from + bytes.length - 1}/${file.length}`,
+      "X-Chunk-Checksum": `sha256=${sha256(claimed)}`,
+    });
+  const garbage = fileBytes("garbage", begun.partBytes);
+  const part = file.subarray(0, begun.partBytes);
+  const refusedAs = { uploadedBytes: begun.partBytes };
+  await assertNothingCounted(client, begun.uploadId, async () => {
+    assert.equal((await repeat(begun.uploadId, 0, part, part)).status, 200);
+    assertRefused(await repeat(begun.uploadId, 0, part, garbage), 422, "checksum-mismatch", refusedAs);
+    assertRefused(await repeat(begun.uploadId, 0, garbage, garbage), 409, "chunk-differs", refusedAs);
+    // Less than a part: only the checksum can be looked at.
+    const some = file.subarray(7, 1_000);
+    assert.equal((await repeat(begun.uploadId, 7, some, some)).status, 200);
+    assertRefused(await repeat(begun.uploadId, 7, some, part), 422, "checksum-mismatch", refusedAs);
+  });
+  const { uploadId } = await client.upload(file);
+  const late = await repeat(uploadId, 0, part, garbage);
+  assertRefused(late, 422, "checksum-mismatch", { uploadedBytes: file.length });
+});
+
 test("a chunk behind the end of a finished upload is beyond its length, and not asked for again", async () => {
   const { uploadId } = await client.upload(file);
   const members = { uploadedBytes: file.length, fileSize: file.length };

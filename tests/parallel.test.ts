@@ -2,6 +2,7 @@
 // other. What is missing is told as ranges and as a bitmap; the origin gets the same bytes.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 
 import type { Created, Status } from "./support/api.ts";
@@ -125,9 +126,45 @@ test("a chunk that comes again with its checksum is compared: the same is no con
     assert.equal(same.status, 200, same.body.toString());
     const other = await client.put(uploadId, CHUNK_BYTES, chunkOf(garbage, 1), checked(chunkOf(garbage, 1)));
     assertRefused(other, 409, "chunk-differs", { uploadedBytes: CHUNK_BYTES });
+    for (const [sent, claimed] of [
+      [garbage, small],
+      [small, garbage],
+    ] as const) {
+      const wrong = await client.put(uploadId, CHUNK_BYTES, chunkOf(sent, 1), checked(chunkOf(claimed, 1)));
+      assertRefused(wrong, 422, "checksum-mismatch", { uploadedBytes: CHUNK_BYTES });
+    }
   });
   await putChunks(uploadId, small, [0, 2]);
   await assertCompletedAs(uploadId, small);
+});
+
+test("a chunk that was stored without a checksum and comes again with one is compared with the bytes that are there", async () => {
+  const { uploadId } = await create(small);
+  await putChunk(uploadId, small, 2);
+  const repeat = (bytes: Uint8Array, headers: Record<string, string>) =>
+    client.put(uploadId, 2 * CHUNK_BYTES, chunkOf(bytes, 2), headers);
+  const md5 = (bytes: Uint8Array) => createHash("md5").update(bytes).digest("hex");
+  await assertNothingCounted(client, uploadId, async () => {
+    const same = await repeat(small, { "X-Chunk-Checksum": `md5=${md5(chunkOf(small, 2))}` });
+    assert.deepEqual([same.status, same.json<{ uploadedBytes: number }>().uploadedBytes], [200, MIB]);
+    const other = await repeat(garbage, { "X-Chunk-Checksum": `md5=${md5(chunkOf(garbage, 2))}` });
+    assertRefused(other, 409, "chunk-differs", { uploadedBytes: MIB });
+    const wrong = await repeat(small, { "X-Chunk-Checksum": `md5=${md5(chunkOf(garbage, 2))}` });
+    assertRefused(wrong, 422, "checksum-mismatch", { uploadedBytes: MIB });
+  });
+});
+
+test("a chunk that comes again with its checksum and is cut is no harm", async () => {
+  const { uploadId } = await create(small);
+  await putChunk(uploadId, small, 0);
+  await assertNothingCounted(client, uploadId, async () => {
+    const checksum = { "X-Chunk-Checksum": `sha256=${sha256(chunkOf(small, 0))}` };
+    const running = client.putSlowly(uploadId, 0, CHUNK_BYTES, checksum);
+    await running.writeThrough(chunkOf(small, 0).subarray(0, MIB));
+    running.cut();
+    const same = await client.put(uploadId, 0, chunkOf(small, 0), checksum);
+    assert.equal(same.status, 200, same.body.toString());
+  });
 });
 
 test("a chunk that does not say where it begins is refused", async () => {

@@ -1,4 +1,5 @@
-//! Dates in headers (RFC 9110, section 5.6.7), to the second: `Sun, 06 Nov 1994 08:49:37 GMT`.
+//! Dates: in headers (RFC 9110, section 5.6.7), to the second, `Sun, 06 Nov 1994 08:49:37 GMT`; as RFC 3339; and what others are made of. No
+//! other file names a type of time of a library; the rest of the core knows [`UnixMs`] alone.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,9 +19,49 @@ pub fn parsed(text: &str) -> Option<u64> {
     date.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs())
 }
 
+/// A date and a time of day in UTC, to the second.
+pub(crate) struct Calendar {
+    /// The year, up to 9999.
+    pub(crate) year: i32,
+    /// From 1.
+    pub(crate) month: u8,
+    /// Of the month, from 1.
+    pub(crate) day: u8,
+    /// Of the day, from 0, as are the others.
+    pub(crate) hour: u8,
+    /// Of the hour.
+    pub(crate) minute: u8,
+    /// Of the minute.
+    pub(crate) second: u8,
+}
+
+/// What the calendar says. `time` ends with the year 9999: an instant beyond it can only be a corrupted row. Dates are written out where
+/// they are wanted, since `time`'s own writing is 15 kB of wasm.
+pub(crate) fn calendar(at: UnixMs) -> Option<Calendar> {
+    let date = time::OffsetDateTime::from_unix_timestamp(i64::try_from(at.unix_seconds()).ok()?).ok()?;
+    let ((year, month, day), (hour, minute, second)) = (date.to_calendar_date(), date.to_hms());
+    Some(Calendar { year, month: month.into(), day, hour, minute, second })
+}
+
+impl UnixMs {
+    /// RFC 3339 in UTC with milliseconds: `2026-11-21T09:00:00.000Z`.
+    pub fn rfc3339(self) -> String {
+        let Some(date) = calendar(self) else { return "9999-12-31T23:59:59.999Z".to_owned() };
+        let (Calendar { year, month, day, hour, minute, second }, ms) = (date, self.0 % 1000);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn instants_are_written_as_rfc_3339() {
+        assert_eq!(UnixMs(0).rfc3339(), "1970-01-01T00:00:00.000Z");
+        assert_eq!(UnixMs(1_795_251_600_123).rfc3339(), "2026-11-21T09:00:00.123Z");
+        assert_eq!(UnixMs(u64::MAX).rfc3339(), "9999-12-31T23:59:59.999Z");
+    }
 
     #[test]
     fn dates_are_written_in_one_form_and_read_in_three() {

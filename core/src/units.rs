@@ -101,21 +101,6 @@ impl UnixMs {
     pub const fn unix_seconds(self) -> u64 {
         self.0 / 1000
     }
-
-    /// RFC 3339 in UTC with milliseconds: `2026-11-21T09:00:00.000Z`.
-    pub fn rfc3339(self) -> String {
-        let Some(date) = self.date() else { return "9999-12-31T23:59:59.999Z".to_owned() };
-        let ((year, month, day), (hour, minute, second)) = (date.to_calendar_date(), date.to_hms());
-        let (month, ms) = (u8::from(month), self.0 % 1000);
-        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
-    }
-
-    /// To the second, in UTC. `time` ends with the year 9999: an instant beyond it can only be a corrupted row. Its parts are
-    /// written out where they are wanted, since `time`'s own writing is 15 kB of wasm.
-    pub(crate) fn date(self) -> Option<time::OffsetDateTime> {
-        let seconds = i64::try_from(self.unix_seconds()).ok()?;
-        time::OffsetDateTime::from_unix_timestamp(seconds).ok()
-    }
 }
 
 /// The identifier of an upload: a version 4 UUID, so 122 random bits that nobody guesses.
@@ -167,12 +152,5 @@ mod tests {
         assert_eq!(UploadId::parse(&id.to_string().to_uppercase()), None);
         assert_eq!(UploadId::parse(&id.simple()), None);
         assert_eq!(UploadId::parse("../../etc/passwd"), None);
-    }
-
-    #[test]
-    fn instants_are_written_as_rfc_3339() {
-        assert_eq!(UnixMs(0).rfc3339(), "1970-01-01T00:00:00.000Z");
-        assert_eq!(UnixMs(1_795_251_600_123).rfc3339(), "2026-11-21T09:00:00.123Z");
-        assert_eq!(UnixMs(u64::MAX).rfc3339(), "9999-12-31T23:59:59.999Z");
     }
 }

@@ -5,7 +5,7 @@ use durable_objects::{
     platform::error::{Error, Result},
     rpc::{
         call,
-        upload::{BeginAnswer, BeginChunk, Declare, Status},
+        upload::{BeginAnswer, BeginChunk, Counted, Declare, Status},
     },
 };
 use upload_core::{
@@ -101,13 +101,12 @@ pub(crate) async fn store(
 ) -> Result<Stored> {
     let whole = chunk.digest.is_some();
     let Append { offset, named, completes, length, file_bytes, .. } = chunk;
-    let begin = BeginAppend { offset, length, file_bytes, whole, named, completes, link };
-    let begin = BeginChunk { begin, digest: chunk.digest.clone() };
+    let begin = BeginChunk(BeginAppend { offset, length, file_bytes, whole, named, completes, link });
     match storing.timings.measure(Step::Begin, call(&storing.objects, chunk.id, &begin)).await {
         Ok(BeginAnswer::Leased(grant)) => store_granted(chunk, *grant, body, storing).await,
-        Ok(BeginAnswer::Counted(now)) => {
-            // Its sender has missed the answer that it gets now.
-            drain(body).await?;
+        // Its sender has missed the answer that it gets now.
+        Ok(BeginAnswer::Counted(counted)) => {
+            let now = compare(&chunk, *counted, body, storing).await?;
             Ok(Stored { attempt: 0, outcome: await_object::shown(&now) })
         }
         Err(error) => {
@@ -117,6 +116,35 @@ pub(crate) async fn store(
             Err(error)
         }
     }
+}
+
+/// The bytes of the chunk count already. Where it has a checksum, it is looked whether that is right, and whether these are the same bytes;
+/// where it has none, nobody has said what they should be. Answers how the upload stands.
+async fn compare(
+    chunk: &Append,
+    counted: Counted,
+    body: Option<ReadableStream>,
+    storing: &TransferContext,
+) -> Result<Snapshot> {
+    let Counted { now, crc64nvme } = counted;
+    let (Some(digest), Some(stream)) = (&chunk.digest, &body) else {
+        drain(body).await?;
+        return Ok(now);
+    };
+    let uploaded_bytes = now.uploaded_bytes;
+    let relay = Relay::new(stream, storing.stalled_after, Some(digest), None)?;
+    let refusal = match relay.read_through(chunk.length).await {
+        Ok((_, false)) => ApiError::ChecksumMismatch { uploaded_bytes },
+        Ok((crc, true)) if crc64nvme.is_some_and(|counted| counted != crc) => ApiError::ChunkDiffers { uploaded_bytes },
+        Ok((_, true)) => return Ok(now),
+        Err(TransferError::BodyEnded) => ApiError::BodyCutShort { uploaded_bytes },
+        Err(TransferError::BodyStalled) => ApiError::BodyStalled { uploaded_bytes },
+        Err(TransferError::Fault(error) | TransferError::Storage(error)) => return Err(error),
+        Err(TransferError::MultipartGone | TransferError::SegmentLost | TransferError::Superseded) => {
+            return Err(Error::from("a body that is only read does not meet storage"));
+        }
+    };
+    Err(refusal.into())
 }
 
 /// Stores it with the right to do so.

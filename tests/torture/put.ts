@@ -102,12 +102,15 @@ export async function lie(
   const headers = { "X-Upload-Offset": chunk.offset, "X-Chunk-Checksum": `sha256=${sha256(Buffer.from("a lie"))}` };
   const what = `${chunk.offset}+${chunk.length} of garbage with a wrong checksum`;
   const more = cutAt === undefined ? {} : { cutAt };
-  // A place whose bytes count already is answered 200, whatever comes. That none of the garbage counts is seen at the end, where every
-  // byte is compared.
-  return await call(world, job, "PUT", `/upload/${upload.uploadId}`, {
+  const reply = await call(world, job, "PUT", `/upload/${upload.uploadId}`, {
     ...{ who, headers, body, what, isGarbage: true },
     ...more,
   });
+  // Neither as something new nor as what is there already.
+  if (reply?.status === 200) {
+    world.differ(`${job.name}: a chunk with a wrong checksum was taken`, job);
+  }
+  return reply;
 }
 
 /** The right bytes for an offset that is not the next. */

@@ -10,8 +10,12 @@ const IMPURE_PACKAGES: [&str; 8] =
     ["worker", "worker-sys", "wasm-bindgen", "js-sys", "web-sys", "tokio", "getrandom", "rand"];
 /// Modules of the standard library with effects.
 const IMPURE_MODULES: [&str; 4] = ["fs", "net", "thread", "env"];
-/// What looks at a clock. A type of time is none: dates are written and read.
-const CLOCKS: [&str; 3] = ["::now(", ".elapsed(", "Instant"];
+/// Types of time of the standard library and of others, by whatever path they are named: most can look at a clock.
+const TIMES: [&str; 6] = ["SystemTime", "Instant", "Duration", "UNIX_EPOCH", "OffsetDateTime", "UtcDateTime"];
+/// The one file of the core that may name them: the libraries that write and read dates speak in them.
+const DATES: &str = "core/src/http_date.rs";
+/// What looks at a clock, also there.
+const CLOCKS: [&str; 4] = ["::now(", "::now_utc(", ".elapsed(", "Instant"];
 const SQL: [&str; 4] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE FROM"];
 const MAX_LINES: usize = 400;
 
@@ -23,14 +27,18 @@ pub(crate) fn core_depends_on_nothing_impure(tree: &str) -> Vec<String> {
 
 /// No clock, no I/O: `now` and fresh ids are parameters.
 pub(crate) fn core_has_no_effects(sources: &[Source]) -> Vec<String> {
-    in_lines(
-        sources,
-        |path| path.starts_with("core/src/"),
-        |line| {
-            let clock = CLOCKS.into_iter().find(|clock| line.contains(clock)).map(str::to_owned);
-            clock.or_else(|| impure_module(line))
-        },
-    )
+    let effect = |line: &str| {
+        let clock = CLOCKS.into_iter().find(|clock| line.contains(clock)).map(str::to_owned);
+        clock.or_else(|| impure_module(line))
+    };
+    let in_core = |path: &str| path.starts_with("core/src/");
+    let mut violations = in_lines(sources, in_core, effect);
+    let time = |line: &str| {
+        let named = words(line).find(|word| TIMES.contains(word)).map(str::to_owned);
+        named.filter(|_| effect(line).is_none())
+    };
+    violations.extend(in_lines(sources, |path| in_core(path) && path != DATES, time));
+    violations
 }
 
 /// `tree` is `cargo tree --prefix none` of the Durable Objects.
@@ -56,9 +64,10 @@ pub(crate) fn sessions_do_not_know_protocols(sources: &[Source]) -> Vec<String> 
 }
 
 /// SQL never enters the Worker, and in the objects it stands in `sql.rs`, in `tables.rs`, and in `facts.rs`, which is a table of one row.
+/// Tests are no exception.
 pub(crate) fn sql_stays_in_its_place(sources: &[Source]) -> Vec<String> {
     let outside = |path: &str| {
-        let in_place = ["/sql.rs", "/tables.rs", "/facts.rs", "_tests.rs"].iter().any(|end| path.ends_with(end));
+        let in_place = ["/sql.rs", "/tables.rs", "/facts.rs"].iter().any(|end| path.ends_with(end));
         path.starts_with("src/") || (path.starts_with("durable-objects/") && !in_place)
     };
     mentions(sources, outside, &SQL)
@@ -102,7 +111,11 @@ fn impure_module(line: &str) -> Option<String> {
 }
 
 fn first_word(text: &str) -> &str {
-    text.split(|character: char| !is_word(character)).next().unwrap_or_default()
+    words(text).next().unwrap_or_default()
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|character: char| !is_word(character))
 }
 
 fn is_word(character: char) -> bool {
@@ -135,12 +148,20 @@ mod tests {
             "let now = SystemTime::now();",
             "let took = started.elapsed();",
             "std::thread::spawn(f);",
+            "use std::time::Duration;",
+            "fn at(now: SystemTime) {}",
+            "let date = time::OffsetDateTime::from_unix_timestamp(seconds);",
         ] {
             assert_eq!(core_has_no_effects(&source("core/src/plan.rs", bad)).len(), 1, "{bad}");
         }
-        for good in ["use std::fmt;", "// std::fs", "use std::time::Duration;", "use std::collections::BTreeMap as fs;"]
+        for good in
+            ["use std::fmt;", "// std::fs", "fn in_time(duration: u64) {}", "use std::collections::BTreeMap as fs;"]
         {
             assert!(core_has_no_effects(&source("core/src/plan.rs", good)).is_empty(), "{good}");
+        }
+        assert!(core_has_no_effects(&source(DATES, "use std::time::{Duration, SystemTime};")).is_empty());
+        for bad in ["SystemTime::now()", "time::OffsetDateTime::now_utc()", "use std::time::Instant;"] {
+            assert_eq!(core_has_no_effects(&source(DATES, bad)).len(), 1, "{bad}");
         }
         assert!(core_has_no_effects(&source("xtask/src/dev.rs", "use std::time::Instant;")).is_empty());
     }
@@ -174,13 +195,18 @@ mod tests {
     #[test]
     fn sql_out_of_place_is_found() {
         let sql = "db.exec(\"SELECT 1\");";
-        for bad in ["src/uploads.rs", "durable-objects/src/rpc.rs"] {
+        for bad in [
+            "src/uploads.rs",
+            "durable-objects/src/rpc.rs",
+            "durable-objects/src/ledger/book_tests.rs",
+            "durable-objects/src/ledger/book/tests/mod.rs",
+        ] {
             assert_eq!(sql_stays_in_its_place(&source(bad, sql)).len(), 1, "{bad}");
         }
         for good in [
             "durable-objects/src/sql.rs",
             "durable-objects/src/ledger/tables.rs",
-            "durable-objects/src/ledger/book_tests.rs",
+            "durable-objects/src/ledger/book/tests/sql.rs",
             "examples/origin/src/store.rs",
         ] {
             assert!(sql_stays_in_its_place(&source(good, sql)).is_empty(), "{good}");

@@ -7,7 +7,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
-use crate::units::{ByteCount, UnixMs};
+use crate::{
+    http_date::{Calendar, calendar},
+    units::{ByteCount, UnixMs},
+};
 
 /// R2 has one region under this name (<https://developers.cloudflare.com/r2/api/s3/api/>).
 const REGION: &str = "auto";
@@ -69,9 +72,8 @@ impl Endpoint {
 
     /// The URL of a request that may be sent from `now` on, for so many seconds (at most 604,800).
     pub fn sign(&self, request: &Request<'_>, keys: &Keys, now: UnixMs, valid_seconds: u64) -> Option<String> {
-        let instant = now.date()?;
-        let ((year, month, day), (hour, minute, second)) = (instant.to_calendar_date(), instant.to_hms());
-        let time = format!("{year:04}{:02}{day:02}T{hour:02}{minute:02}{second:02}Z", u8::from(month));
+        let Calendar { year, month, day, hour, minute, second } = calendar(now)?;
+        let time = format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z");
         let date = time.get(..8)?;
         let scope = format!("{date}/{REGION}/s3/aws4_request");
         let (headers, signed_headers) = match request.content_length {

@@ -106,7 +106,7 @@ impl Session {
         is_alive && is_there && is_same_length
     }
 
-    /// Where the chunk is exactly one part, where that ends: its digest can be compared.
+    /// Where the chunk is exactly one part, where that ends: its bytes can be compared by the part's CRC.
     pub fn part_of_repetition(&self, begin: BeginAppend) -> Option<ByteCount> {
         let plan = self.plan();
         let end = begin.offset.checked_add(begin.length)?;

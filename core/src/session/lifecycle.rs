@@ -9,11 +9,11 @@
 //! | its origin, by its answer to the completion event | `Completed` for good, without the bytes | none: the origin knows |
 //! | its client or its clock, a completed piece | nothing: `Deleted` | none: the origin never heard of it |
 
-use super::{Decision, Phase, Session, StateChange, UploadState};
-use crate::{api_error::ApiError, chunk::Completion, event::EventKind, units::UnixMs, upload::Purpose};
-
-/// The longest pause before a failed duty in R2 is tried again: an hour.
-const LONGEST_BACKOFF_SECONDS: u64 = 3_600;
+use super::{Backoff, Decision, Job, Phase, Session, StateChange, UploadState, backoff::pause_ms};
+use crate::{
+    api_error::ApiError, chunk::Completion, event::EventKind, storage_fault::StorageFault, units::UnixMs,
+    upload::Purpose,
+};
 
 /// What somebody may delete of the uploads that are theirs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -98,6 +98,7 @@ impl Session {
             owes_ledger: true,
             job_failures: 0,
             job_not_before: now,
+            ledger_backoff: Backoff::default(),
             ..self.progress.clone()
         }
     }
@@ -132,23 +133,33 @@ impl Session {
         .into()
     }
 
-    /// The owner's ledger knows how the upload stood when it was told. An object that has become unwanted since then is
-    /// still in R2: it hears again once that is gone.
-    pub fn settled(&self) -> StateChange {
-        let owes_ledger = self.progress.deleted_at.is_some() && self.progress.holds_storage;
-        UploadState { owes_ledger, job_failures: 0, ..self.progress.clone() }.into()
+    /// The owner's ledger knows how the upload stood when it was told, and whether it had an object then. Where that has become unwanted
+    /// since, the ledger hears again.
+    pub fn settled(&self, told_of_object: bool) -> StateChange {
+        let owes_ledger = told_of_object && self.stored_object().is_none();
+        UploadState { owes_ledger, ledger_backoff: Backoff::default(), ..self.progress.clone() }.into()
     }
 
-    /// A duty in R2 failed for a passing reason: try again after a pause that doubles from one second up to an hour.
-    pub fn postponed(&self, now: UnixMs) -> StateChange {
-        self.postponed_progress(now).into()
+    /// A duty has failed, for a reason that may pass: it is tried again after a pause. What R2 does not do keeps nobody from telling the
+    /// ledger or the origin, and the other way round.
+    pub fn postponed(&self, now: UnixMs, job: Job, error: &str) -> StateChange {
+        match job {
+            Job::Assemble => self.assembly_refused(now, StorageFault::Retry, error),
+            Job::EnqueueEvent => self.outbox.next().map(|next| self.event_sent(now, next.kind)).unwrap_or_default(),
+            Job::NotifyLedger => {
+                let ledger_backoff = self.progress.ledger_backoff.after_failure(now);
+                UploadState { ledger_backoff, ..self.progress.clone() }.into()
+            }
+            Job::Expire | Job::CopyNext | Job::Copy | Job::Verify | Job::Cleanup | Job::Discard | Job::Purge => {
+                self.postponed_progress(now).into()
+            }
+        }
     }
 
     pub(super) fn postponed_progress(&self, now: UnixMs) -> UploadState {
-        let seconds = (1_u64 << self.progress.job_failures.min(12)).min(LONGEST_BACKOFF_SECONDS);
         UploadState {
             job_failures: self.progress.job_failures.saturating_add(1),
-            job_not_before: now.plus_ms(seconds * 1000),
+            job_not_before: now.plus_ms(pause_ms(self.progress.job_failures)),
             ..self.progress.clone()
         }
     }

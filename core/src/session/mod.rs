@@ -21,7 +21,7 @@
 //!   client sends again and from what is good of it.
 //! * `telling`: the origin is told.
 //! * `noting`: what of all this goes into the trail. `showing`: what anybody may know.
-//! * `schedule`: what is to be done next, and when.
+//! * `schedule`: what is to be done next, and when. `backoff`: how long what failed is put off.
 //!
 //! A session is its [`UploadSpec`] (fixed), its [`UploadState`] (small, rewritten), its [`Content`] (where the counted bytes end, or
 //! which chunks are there), and the [`Outbox`] of its events.
@@ -37,6 +37,7 @@ mod single_object;
 
 mod append;
 mod assembling;
+mod backoff;
 mod charging;
 mod damage;
 mod lifetime;
@@ -52,6 +53,7 @@ mod tests;
 mod verifying;
 mod writers;
 
+pub use backoff::Backoff;
 pub use charging::Growth;
 pub use concatenation::{CopyBatch, PartSource, PartialObject, PartialStatus, PartialUpload, SourceRange, Wanted};
 pub use damage::Damage;
@@ -214,6 +216,7 @@ impl Session {
             seen_at: birth.created_at,
             job_failures: 0,
             job_not_before: birth.created_at,
+            ledger_backoff: Backoff::default(),
             tried_at: None,
             refused_since: None,
             plan: None,

@@ -12,7 +12,7 @@ use crate::{
     ledger::{EntryName, Quota},
     media_types::MediaTypes,
     plan::Plan,
-    session::{Damage, Lease, Verified, Writers},
+    session::{Backoff, Damage, Lease, Verified, Writers},
     units::{ByteCount, UnixMs, UploadId},
     upload::{FileInfo, Phase, Purpose},
 };
@@ -112,6 +112,9 @@ pub struct UploadState {
     pub job_failures: u32,
     /// Not before this is it tried again.
     pub job_not_before: UnixMs,
+    /// The same of telling the owner's ledger, which does not wait for R2, nor R2 for it.
+    #[serde(default, skip_serializing_if = "Backoff::is_none")]
+    pub ledger_backoff: Backoff,
     /// When R2 was last asked to put the object together, in vain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tried_at: Option<UnixMs>,

@@ -61,15 +61,16 @@ impl Session {
         let tell = self.outbox.next().map(|delivery| (delivery.next_send_at, Job::EnqueueEvent));
         // A piece counts for as long as it takes room.
         let counts_still = self.piece_ends_at().is_some();
-        let settle = (has_ended && progress.owes_ledger && !counts_still)
-            .then_some((progress.job_not_before, Job::NotifyLedger));
+        let told_at = progress.ended_at.max(progress.deleted_at).filter(|_| progress.owes_ledger && !counts_still);
+        let settle = told_at.map(|at| (at.max(progress.ledger_backoff.not_before), Job::NotifyLedger));
         let has_discarded = !progress.damage.discarded.is_empty();
         let discard = has_discarded.then_some((progress.job_not_before, Job::Discard));
         // Nothing is forgotten that is still owed to R2, to the ledger or to the origin.
         let nothing_owed =
             phase_job.is_none() && free.is_none() && settle.is_none() && tell.is_none() && discard.is_none();
         let forget = forgotten_at.filter(|_| nothing_owed).map(|at| (at, Job::Purge));
-        [phase_job, free, discard, tell, settle, forget]
+        // Of what is due at the same time, what the origin and the owner wait for comes first.
+        [phase_job, tell, settle, free, discard, forget]
     }
 
     /// When the upload may be forgotten, once it has ended: a while after its end, or after its deletion, and not before the last

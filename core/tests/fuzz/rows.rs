@@ -90,7 +90,10 @@ fn ask_everything(session: &Session) {
     let _ = (session.next_job(), session.object(), session.no_object(), session.is_unwanted(), session.next_slice());
     let _ = (session.status(), session.probe(NOW), session.complete(NOW), session.redeliver(NOW));
     let _ = (session.cancel(NOW, DeleteRight::Completed), session.hurried(NOW), session.expires_at());
-    let _ = (session.freed(), session.settled(), session.postponed(NOW), session.expire_if_due(NOW));
+    let _ = (session.freed(), session.settled(true), session.expire_if_due(NOW));
+    if let Some((_, job)) = session.next_job() {
+        let _ = session.postponed(NOW, job, "a failure");
+    }
     let policy = RetryPolicy { first_delay_seconds: 5, max_attempts: 30 };
     for event in [EventKind::Completed, EventKind::Expired, EventKind::Deleted] {
         let _ = (session.event_sent(NOW, event), session.delivery_begun(NOW, event, 60_000, u64::MAX));

@@ -59,8 +59,11 @@ pub(crate) enum Duty {
         /// Whether it has.
         done: bool,
     },
-    /// The ledger has heard.
-    NotifyLedger,
+    /// The ledger has heard: of an object, or of none.
+    NotifyLedger {
+        /// Of an object.
+        object: bool,
+    },
 }
 
 impl World {
@@ -95,9 +98,10 @@ impl World {
                 self.duty = Some(Duty::EnqueueEvent(event));
             }
             Job::NotifyLedger => {
+                let object = session.stored_object().is_some();
                 self.ledger.open = false;
-                self.ledger.object = session.stored_object().is_some();
-                self.duty = Some(Duty::NotifyLedger);
+                self.ledger.object = object;
+                self.duty = Some(Duty::NotifyLedger { object });
             }
             Job::Purge => {
                 self.legacy = Some(Legacy {
@@ -156,20 +160,25 @@ impl World {
                 let all = session.progress.damage.discarded.iter();
                 session.discarded(&all.filter(|key| keys & bit_of(key) != 0).cloned().collect::<Vec<_>>())
             }),
-            Some(Duty::NotifyLedger) => self.end_duty(uploads, |session| mutations::settled(uploads, session)),
+            Some(Duty::NotifyLedger { object }) => {
+                self.end_duty(uploads, |session| mutations::settled(uploads, session, object));
+            }
         }
         true
     }
 
     /// A call fails, before or after it was carried out.
     pub(crate) fn fail_duty(&mut self, uploads: &Uploads) -> bool {
-        let now = self.now;
         match self.duty {
             Some(Duty::Assemble(None)) => self.duty = Some(Duty::Assemble(Some(Answer::Lost))),
-            Some(Duty::Cleanup { .. } | Duty::Discard { .. } | Duty::NotifyLedger) => {
-                self.end_duty(uploads, |session| session.postponed(now));
+            Some(Duty::Cleanup { .. }) => self.postpone(uploads, Job::Cleanup),
+            Some(Duty::Discard { .. }) => self.postpone(uploads, Job::Discard),
+            Some(Duty::NotifyLedger { .. }) => {
+                self.ledger.has_failed = true;
+                self.postpone(uploads, Job::NotifyLedger);
             }
-            Some(Duty::Assemble(Some(_)) | Duty::EnqueueEvent(_)) | None => return false,
+            Some(Duty::EnqueueEvent(_)) => self.postpone(uploads, Job::EnqueueEvent),
+            Some(Duty::Assemble(Some(_))) | None => return false,
         }
         true
     }
@@ -201,6 +210,11 @@ impl World {
             self.duty = Some(Duty::Assemble(Some(answer)));
         }
         true
+    }
+
+    fn postpone(&mut self, uploads: &Uploads, job: Job) {
+        let now = self.now;
+        self.end_duty(uploads, |session| mutations::postponed(uploads, session, now, job));
     }
 
     fn end_duty(&mut self, uploads: &Uploads, rule: impl FnOnce(&Session) -> StateChange) {

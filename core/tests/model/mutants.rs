@@ -8,7 +8,7 @@ use crate::{
     mutations::Mutation,
     properties::{
         self, ACCEPTED, EQUAL_PARTS, FREE_NUMBERS, FREED, LEFT_ALONE, LIVE_LINKS, NEVER_TAKEN_BACK, NEWEST_COMMITS,
-        NOTHING_LOST, ONE_EVENT, READ_BACK, STORED_ONCE, TAKEN_UP, WHOLE,
+        NOTHING_LOST, ONE_EVENT, READ_BACK, STORED_ONCE, TAKEN_UP, TOLD_AT_ONCE, WHOLE,
     },
     step::Action,
     world::{Uploads, World},
@@ -67,7 +67,7 @@ const IN_A_SEQUENCE: [(Mutation, &str); 13] = [
 
 const IN_LANES: [(Mutation, &str); 1] = [(Mutation::OldTryCommits, NEWEST_COMMITS)];
 
-const AT_THE_END: [(Mutation, &str); 12] = [
+const AT_THE_END: [(Mutation, &str); 13] = [
     (Mutation::AnswerBeforeStore, NEVER_TAKEN_BACK),
     (Mutation::WhateverIsThere, NOTHING_LOST),
     (Mutation::CompletedUnconfirmed, WHOLE),
@@ -77,6 +77,7 @@ const AT_THE_END: [(Mutation, &str); 12] = [
     (Mutation::RefusedRestDeleted, NOTHING_LOST),
     (Mutation::FreedUnseen, FREED),
     (Mutation::SettledUnseen, LEFT_ALONE),
+    (Mutation::OneBackoff, TOLD_AT_ONCE),
     (Mutation::SegmentsSweptOnce, LEFT_ALONE),
     (Mutation::ForgottenOnceQueued, ONE_EVENT),
     (Mutation::SecondEvent, ONE_EVENT),

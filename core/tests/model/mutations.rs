@@ -8,8 +8,8 @@ use upload_core::{
     integrity::Crc64Nvme,
     plan::MAX_PART_NUMBER,
     session::{
-        BeginAppend, Commit, Committed, Content, Decision, DeleteRight, Lease, LeaseState, ParallelChunk,
-        ParallelChunks, Release, ReleaseReason, Session, StateChange, StoredPart, UploadState, WriteLease, Writers,
+        BeginAppend, Commit, Committed, Content, Decision, DeleteRight, Job, Lease, LeaseState, ParallelChunk,
+        ParallelChunks, Release, ReleaseReason, Session, StateChange, StoredPart, WriteLease, Writers,
     },
     units::{ByteCount, UnixMs},
     upload::Phase,
@@ -67,6 +67,8 @@ pub(crate) enum Mutation {
     FreedUnseen,
     /// What the ledger was told is not compared with what it is to know by now.
     SettledUnseen,
+    /// The ledger waits until what R2 has refused is tried again.
+    OneBackoff,
     /// Segments are looked for once, when the upload ends.
     SegmentsSweptOnce,
     /// All attempts put under one key.
@@ -347,11 +349,17 @@ pub(crate) fn freed(uploads: &Uploads, session: &Session) -> StateChange {
 }
 
 /// What follows once the ledger has heard.
-pub(crate) fn settled(uploads: &Uploads, session: &Session) -> StateChange {
-    if uploads.breaks(Mutation::SettledUnseen) {
-        return UploadState { owes_ledger: false, job_failures: 0, ..session.progress.clone() }.into();
+pub(crate) fn settled(uploads: &Uploads, session: &Session, told_of_object: bool) -> StateChange {
+    session.settled(told_of_object && !uploads.breaks(Mutation::SettledUnseen))
+}
+
+/// A duty has failed.
+pub(crate) fn postponed(uploads: &Uploads, session: &Session, now: UnixMs, job: Job) -> StateChange {
+    let mut change = session.postponed(now, job, "");
+    if let Some(progress) = change.progress.as_mut().filter(|_| uploads.breaks(Mutation::OneBackoff)) {
+        progress.ledger_backoff = session.progress.ledger_backoff.after_failure(now);
     }
-    session.settled()
+    change
 }
 
 /// What follows once the queue has the event.

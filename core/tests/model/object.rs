@@ -178,7 +178,8 @@ impl Hash for Object {
             let progress = &session.progress;
             (progress.phase, progress.ended_at, progress.lease, progress.holds_storage).hash(state);
             (progress.holds_segments, progress.segments_swept, progress.owes_ledger, progress.deleted_at).hash(state);
-            (progress.job_failures, progress.job_not_before, &progress.reason, &progress.etag).hash(state);
+            (progress.job_failures, progress.job_not_before, progress.ledger_backoff).hash(state);
+            (&progress.reason, &progress.etag).hash(state);
             (&progress.multipart, progress.plan.map(|plan| plan.part_bytes.get())).hash(state);
             (&progress.writers, progress.put).hash(state);
             (progress.seen_at, progress.tried_at, progress.refused_since, &progress.damage).hash(state);

@@ -30,6 +30,7 @@ pub(crate) const LIVE_LINKS: &str = "a completion goes out only with a link that
 pub(crate) const ACCEPTED: &str = "the offset is accepted, at once or after a stated pause";
 pub(crate) const READ_BACK: &str = "what a restart reads back is what was believed";
 pub(crate) const FREED: &str = "what is said to be freed is gone";
+pub(crate) const TOLD_AT_ONCE: &str = "the owner's ledger is told of an end at once, unless it has failed itself";
 pub(crate) const LEFT_ALONE: &str = "left alone, every upload ends, is told, and leaves nothing that is not wanted";
 pub(crate) const TAKEN_UP: &str = "taken up again, every open upload becomes whole";
 
@@ -50,6 +51,7 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
         Property::always(ACCEPTED, accepted),
         Property::always(READ_BACK, |_, world: &World| !world.has_broken(Law::ReadBack)),
         Property::always(FREED, freed),
+        Property::always(TOLD_AT_ONCE, told_at_once),
         Property::always(LEFT_ALONE, |uploads, world| uploads.outlooks.of(uploads, world).left_alone),
         Property::always(TAKEN_UP, |uploads: &Uploads, world: &World| {
             !world.is_open() || uploads.outlooks.of(uploads, world).taken_up
@@ -143,6 +145,15 @@ fn freed(uploads: &Uploads, world: &World) -> bool {
     let session = world.object.session.as_ref();
     let is_freed = session.is_some_and(|session| !session.progress.holds_storage);
     !is_freed || (!world.r2.has(world.object.multipart()) && world.whole_object(uploads).is_none())
+}
+
+/// Whatever R2 or the queue does not do just now.
+fn told_at_once(_: &Uploads, world: &World) -> bool {
+    let Some(session) = world.object.session.as_ref().filter(|session| session.progress.owes_ledger) else {
+        return true;
+    };
+    let ended_at = session.progress.ended_at.max(session.progress.deleted_at);
+    world.ledger.has_failed || session.next_job().map(|(due, _)| due) <= ended_at
 }
 
 /// Whoever begins at the offset that is told is granted the chunk; or is told when, where somebody's lease is protected.

@@ -105,7 +105,7 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
         }),
         Property::sometimes(DISCARDED_IN_DUTY, |_, world: &World| {
             let unwanted = world.object.session.as_ref().is_some_and(|session| session.progress.deleted_at.is_some());
-            unwanted && matches!(world.duty, Some(Duty::Cleanup { unwanted: false, .. } | Duty::NotifyLedger))
+            unwanted && matches!(world.duty, Some(Duty::Cleanup { unwanted: false, .. } | Duty::NotifyLedger { .. }))
         }),
         Property::sometimes(ABORTED, |_, world: &World| world.object.phase() == Some(Phase::Aborted)),
         Property::sometimes(EXPIRED, |_, world: &World| world.object.phase() == Some(Phase::Expired)),

@@ -100,6 +100,8 @@ pub(crate) struct Ledger {
     pub(crate) open: bool,
     /// The upload's object can be had.
     pub(crate) object: bool,
+    /// A message to it was lost, or its answer.
+    pub(crate) has_failed: bool,
 }
 
 /// A state.
@@ -155,7 +157,7 @@ impl World {
             workers: vec![Worker::Idle, Worker::Idle],
             net: Vec::new(),
             telling: Telling::default(),
-            ledger: Ledger { open: true, object: false },
+            ledger: Ledger { open: true, object: false, has_failed: false },
             legacy: None,
             left: bounds.budget,
             told: 0,

@@ -9,7 +9,7 @@ use upload_core::{
     chunk::Completion,
     event::{EventKind, RetryPolicy, Verdict},
     history::History,
-    integrity::ChunkDigest,
+    integrity::Crc64Nvme,
     repair::Manifest,
     session::{
         BeginAppend, Commit, Committed, CopyBatch, DeleteRight, Hashed, PartialStatus, PartialUpload, Release, Renew,
@@ -100,20 +100,24 @@ pub struct Begun {
 
 /// Somebody has a chunk: take the right to store it, from whoever had it.
 #[derive(Serialize, Deserialize)]
-pub struct BeginChunk {
-    /// Which.
-    pub begin: BeginAppend,
-    /// The digest that it came with, to be compared where it is there already.
-    pub digest: Option<ChunkDigest>,
-}
+pub struct BeginChunk(pub BeginAppend);
 
 /// What comes of it.
 #[derive(Serialize, Deserialize)]
 pub enum BeginAnswer {
     /// The right to store it.
     Leased(Box<WriteLease>),
-    /// It is there already. This is how the upload stands.
-    Counted(Box<Snapshot>),
+    /// All its bytes count already.
+    Counted(Box<Counted>),
+}
+
+/// A chunk whose bytes count already.
+#[derive(Serialize, Deserialize)]
+pub struct Counted {
+    /// How the upload stands.
+    pub now: Snapshot,
+    /// The CRC of the bytes that count, where the chunk is exactly one part.
+    pub crc64nvme: Option<Crc64Nvme>,
 }
 
 /// Where to go on; a running append ends.

@@ -6,10 +6,8 @@ use crate::platform::error::Result;
 use upload_core::{
     api_error::ApiError,
     cost::Cost,
-    integrity::ChunkDigest,
     session::{BeginAppend, Decision, Session, StateChange, WriteLease},
     units::UnixMs,
-    upload::Snapshot,
 };
 use worker::Response;
 
@@ -20,29 +18,27 @@ use crate::{
     },
     rpc::{
         answer,
-        upload::{BeginAnswer, BeginChunk},
+        upload::{BeginAnswer, BeginChunk, Counted},
     },
-    upload::{UploadSession, storage, tables},
+    upload::{UploadSession, multipart::Opened, tables},
 };
 
 impl UploadSession {
     /// Grants the right to store a chunk; one that is there already needs none.
-    pub(crate) async fn begin(&self, cost: Cost, chunk: &BeginChunk) -> Result<Response> {
-        let BeginChunk { begin, digest } = chunk;
-        let begin = *begin;
-        if let Some(snapshot) = self.repeated(begin, digest.as_ref())? {
-            return answer(BeginAnswer::Counted(Box::new(snapshot)));
+    pub(crate) async fn begin(&self, cost: Cost, BeginChunk(begin): BeginChunk) -> Result<Response> {
+        if let Some(counted) = self.counted(begin)? {
+            return answer(BeginAnswer::Counted(Box::new(counted)));
         }
         let arrival = self.arrivals.arrive();
         self.has_room(|session| session.growth_by_chunk(now(), begin)).await?;
         let opened = self.open_for(begin).await?;
-        // Crash here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
+        let opened_id = opened.as_ref().map(|opened| opened.id.as_str());
         let rule = &mut |session: &Session, now: UnixMs| -> Decision<WriteLease> {
             if self.arrivals.is_overtaken(arrival) {
                 let uploaded_bytes = session.uploaded_bytes();
                 return Decision { answer: Err(ApiError::Superseded { uploaded_bytes }), change: StateChange::none() };
             }
-            session.begin_opened(now, begin, opened.as_deref())
+            session.begin_opened(now, begin, opened_id)
         };
         let mut taken = self.take(cost, None, rule);
         if taken.is_ok() {
@@ -60,46 +56,33 @@ impl UploadSession {
             tail_rows += rows;
         }
         self.charge(tail_rows);
-        self.abort_unless_used(opened.as_deref()).await?;
+        self.abort_unless_used(opened).await?;
         self.charge(metering::of_begin(&begin, taken.as_ref().ok()));
         answer(BeginAnswer::Leased(Box::new(taken?)))
     }
 
-    /// How the upload stands, where the chunk is there already; or that it is there with another digest.
-    fn repeated(&self, begin: BeginAppend, digest: Option<&ChunkDigest>) -> Result<Option<Snapshot>> {
+    /// How the upload stands, where all bytes of the chunk count already. Whether the bytes that come now are the same is for the
+    /// Worker to see, where the chunk has a checksum.
+    fn counted(&self, begin: BeginAppend) -> Result<Option<Counted>> {
         self.load()?;
         let session = self.session.borrow();
         let Some(session) = session.as_ref().filter(|session| session.repeats_what_counts(begin)) else {
             return Ok(None);
         };
-        if let Some((digest, end)) = digest.zip(session.part_of_repetition(begin))
-            && let Some(stored) = tables::digest_of_part(&self.state.storage(), end)?
-            && stored.algorithm == digest.algorithm
-            && stored != *digest
-        {
-            return Err(ApiError::ChunkDiffers { uploaded_bytes: session.uploaded_bytes() }.into());
-        }
-        Ok(Some(session.snapshot()))
+        let crc64nvme = match session.part_of_repetition(begin).filter(|_| begin.whole) {
+            Some(end) => tables::crc_of_part(&self.state.storage(), end)?,
+            None => None,
+        };
+        Ok(Some(Counted { now: session.snapshot(), crc64nvme }))
     }
 
     /// Opens the multipart upload that this chunk lacks, if that is all it lacks. Where R2 does not, the chunk is told so.
-    async fn open_for(&self, begin: BeginAppend) -> Result<Option<String>> {
+    async fn open_for(&self, begin: BeginAppend) -> Result<Option<Opened>> {
         self.load()?;
-        let birth = match &*self.session.borrow() {
-            Some(session) if session.lacks_multipart(now(), begin) => session.birth.clone(),
+        let key = match &*self.session.borrow() {
+            Some(session) if session.lacks_multipart(now(), begin) => session.birth.key.clone(),
             _ => return Ok(None),
         };
-        self.open_at(&birth.key).await
-    }
-
-    /// While it was opened, another chunk had one opened, or brought the whole, or the upload ended: then it is one too many.
-    async fn abort_unless_used(&self, opened: Option<&str>) -> Result<()> {
-        let key = match &*self.session.borrow() {
-            Some(session) if opened.is_some() && session.multipart_id() != opened => session.birth.key.clone(),
-            _ => return Ok(()),
-        };
-        // Crash here, or fails: R2 drops it after its 7 days.
-        let _aborted = storage::abort(&self.bucket()?, &key, opened).await;
-        Ok(())
+        self.open_multipart(key).await
     }
 }

@@ -63,7 +63,7 @@ impl UploadSession {
             UploadCommand::CreateAndBegin(CreateAndBegin { birth, first }) => {
                 answer(self.create(birth, Some(first)).await?)
             }
-            UploadCommand::BeginChunk(begin) => self.begin(cost, &begin).await,
+            UploadCommand::BeginChunk(begin) => self.begin(cost, begin).await,
             UploadCommand::Commit(commit) => self.commit(cost, &commit, content),
             UploadCommand::ReadTail(ReadTail { start, end }) => {
                 Ok(Response::from_stream(tables::stream_rows(self.state.storage().sql(), start, end))?)

@@ -5,7 +5,6 @@ use crate::platform::error::Result;
 use upload_core::{
     api_error::ApiError,
     history::History,
-    log_line::LogLine,
     session::{BeginAppend, Session, UploadSpec, WriteLease},
     upload::Snapshot,
 };
@@ -13,11 +12,10 @@ use upload_core::{
 use crate::{
     platform::{
         clock::{now, set_alarm},
-        logging,
         metering::{self, metered},
     },
     rpc::upload::Begun,
-    upload::{UploadSession, storage, tables},
+    upload::{UploadSession, tables},
 };
 
 impl UploadSession {
@@ -28,20 +26,17 @@ impl UploadSession {
         if let Some(snapshot) = self.shown() {
             return Ok(Begun { snapshot, grant: None });
         }
-        if birth.needs_multipart() {
-            match storage::open(&self.bucket()?, &birth.key).await {
-                Ok(id) => birth.multipart_id = Some(id),
-                Err(error) => {
-                    logging::error(&LogLine { detail: Some(error.to_string()), ..logging::fault("open") });
-                    return Err(ApiError::NotCreated.into());
-                }
-            }
-        }
-        // Crash here: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
+        let opened = if birth.needs_multipart() {
+            let opened = self.open_multipart(birth.key.clone()).await?.ok_or(ApiError::NotCreated)?;
+            birth.multipart_id = Some(opened.id.clone());
+            Some(opened)
+        } else {
+            None
+        };
         if let Some(snapshot) = self.shown() {
             // The same creation, asked twice at the same time: the other one was first, and this one's multipart upload is
             // one too many.
-            storage::abort(&self.bucket()?, &birth.key, birth.multipart_id.as_deref()).await?;
+            self.abort_unless_used(opened).await?;
             return Ok(Begun { snapshot, grant: None });
         }
         let mut session = Session::create(birth)?;

@@ -21,6 +21,7 @@ pub(crate) mod create;
 pub mod enqueue;
 pub(crate) mod facts;
 pub(crate) mod history;
+mod multipart;
 pub(crate) mod presigned;
 pub(crate) mod queries;
 mod repair;
@@ -38,7 +39,6 @@ use upload_core::{
     cost::Cost,
     log_line::LogLine,
     session::{Decision, Job, Session, StateChange},
-    storage_fault::StorageFault,
     units::UnixMs,
     upload::Snapshot,
 };
@@ -125,10 +125,7 @@ impl DurableObject for UploadSession {
             }
             if let Err(error) = self.run(job).await {
                 logging::error(&LogLine { detail: Some(format!("{job:?}: {error}")), ..logging::fault("alarm") });
-                self.store_or_log(|session| match job {
-                    Job::Assemble => session.assembly_refused(now, StorageFault::Retry, &error.to_string()),
-                    _ => session.postponed(now),
-                });
+                self.store_or_log(|session| session.postponed(now, job, &error.to_string()));
             }
         }
         // Crash here, or anywhere above: the platform runs the alarm again, and the duties are derived from the facts anew.
@@ -355,7 +352,7 @@ impl UploadSession {
                 let settle = CloseUpload { name: session.entry(), bytes, sha256, object: fingerprint(&session) };
                 call(&ledgers, &session.birth.owner, &settle).await?;
                 // Crash here: the ledger hears the same once more.
-                self.store(Session::settled)
+                self.store(|now| now.settled(session.stored_object().is_some()))
             }
             Job::Purge => {
                 self.state.storage().delete_all().await?;

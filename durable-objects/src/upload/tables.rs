@@ -64,10 +64,10 @@ struct PartRow {
     digest: Option<String>,
 }
 
-/// A digest.
+/// The CRC of a part.
 #[derive(Deserialize)]
-struct DigestRow {
-    digest: Option<String>,
+struct CrcRow {
+    crc64nvme: String,
 }
 
 /// A row of `segment`, without its bytes.
@@ -233,13 +233,12 @@ fn uncount(sql: &SqlStorage, before: &Session, uncount: &Uncount) -> Result<()> 
     Ok(())
 }
 
-/// The digest of the counted part that ends there, where its chunk came with one. Reads the rows of all parts: asked only where
-/// a chunk that is there comes again with a digest.
-pub(crate) fn digest_of_part(storage: &Storage, end: ByteCount) -> Result<Option<ChunkDigest>> {
-    let query = "SELECT digest FROM part WHERE end_bytes = ?";
-    let found: Vec<DigestRow> = rows(&storage.sql(), query, vec![integer(end)?])?;
-    let text = found.into_iter().find_map(|row| row.digest);
-    text.map(|text| ChunkDigest::try_from(text).map_err(Into::into)).transpose()
+/// The CRC of the counted part that ends there. Reads the rows of all parts: asked only where a chunk that is there comes again
+/// with a checksum.
+pub(crate) fn crc_of_part(storage: &Storage, end: ByteCount) -> Result<Option<Crc64Nvme>> {
+    let query = "SELECT crc64nvme FROM part WHERE end_bytes = ?";
+    let found: Vec<CrcRow> = rows(&storage.sql(), query, vec![integer(end)?])?;
+    found.into_iter().next().map(|row| row.crc64nvme.try_into().map_err(Into::into)).transpose()
 }
 
 /// All counted parts, in the order of their numbers, which is that of their bytes.

@@ -81,8 +81,8 @@ fn a_piece_counts_until_it_is_gone() {
     assert_eq!((due, job), (s.expires_at(), Job::Expire), "the ledger is told nothing before it goes");
     let change = s.expire_if_due(due).unwrap();
     s.apply(change);
-    assert_eq!(s.next_job(), Some((due, Job::Cleanup)));
-    let change = s.freed();
-    s.apply(change);
     assert_eq!(s.next_job(), Some((due, Job::NotifyLedger)));
+    let change = s.settled(false);
+    s.apply(change);
+    assert_eq!(s.next_job(), Some((due, Job::Cleanup)));
 }

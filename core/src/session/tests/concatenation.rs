@@ -260,7 +260,7 @@ fn a_piece_goes_when_its_time_is_over_and_not_before_it_is_needed_no_more() {
     .unwrap();
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(0));
     s.apply(change);
-    let change = s.settled();
+    let change = s.settled(true);
     s.apply(change);
     assert!(s.outbox.is_empty(), "the origin never hears of it");
     assert_eq!(s.next_job(), Some((UnixMs(DAY_MS), Job::Expire)), "and it is not forgotten before it is let go of");
@@ -273,7 +273,7 @@ fn a_piece_goes_when_its_time_is_over_and_not_before_it_is_needed_no_more() {
     let change = s.expire_if_due(UnixMs(2 * DAY_MS)).unwrap();
     s.apply(change);
     assert!(s.is_unwanted() && s.object().is_none() && s.progress.owes_ledger);
-    assert_eq!(s.next_job(), Some((UnixMs(2 * DAY_MS), Job::Cleanup)));
+    assert_eq!(s.next_job(), Some((UnixMs(2 * DAY_MS), Job::NotifyLedger)));
     assert_eq!(s.expire_if_due(UnixMs(3 * DAY_MS)), None, "once");
     assert!(matches!(s.as_piece("anonymous", None).answer, Err(ApiError::InvalidPartial { .. })));
 }

@@ -51,6 +51,18 @@ fn what_is_rare_in_progress_and_plan() {
 }
 
 #[test]
+fn a_ledger_that_fails() {
+    let mut s = session(0);
+    let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
+    s.apply(change);
+    let change = s.postponed(NOW, Job::NotifyLedger, "a failure");
+    s.apply(change);
+    pinned(&s.progress.ledger_backoff, r#"{"failures":1,"not_before":2000}"#);
+    let written = serde_json::to_value(&s.progress).unwrap();
+    assert_eq!(serde_json::from_value::<UploadState>(written).unwrap(), s.progress);
+}
+
+#[test]
 fn what_waits_for_its_multipart_upload_and_what_has_it_since() {
     let birth = UploadSpec { multipart_id: None, fits_request: true, ..super::birth(Mode::Sequential, 2 * PART) };
     let written = serde_json::to_value(&birth).unwrap();

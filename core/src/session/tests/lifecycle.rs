@@ -32,23 +32,89 @@ fn an_abandoned_upload_expires_frees_and_is_forgotten() {
     let change = s.expire_if_due(now).unwrap();
     s.apply(change);
     assert!(matches!(s.begin(now, begin(0, PART)).answer, Err(ApiError::UploadGone { phase: Phase::Expired, .. })));
-    assert_eq!(s.next_job(), Some((now, Job::Cleanup)));
-    let change = s.postponed(now);
-    s.apply(change);
     assert_eq!(s.next_job(), Some((now, Job::EnqueueEvent)), "the origin need not wait for R2");
     let change = s.event_sent(now, EventKind::Expired);
     s.apply(change);
-    assert_eq!(s.next_job(), Some((now.plus_ms(1_000), Job::Cleanup)));
+    assert_eq!(s.next_job(), Some((now, Job::NotifyLedger)), "nor need the owner, whose room is given back");
+    let change = s.settled(false);
+    s.apply(change);
+    assert_eq!(s.next_job(), Some((now, Job::Cleanup)));
     let change = s.freed();
     s.apply(change);
     let change = s.delivery_begun(now, EventKind::Expired, 1_000, 1_000).unwrap();
     s.apply(change);
     let change = s.delivered(now, EventKind::Expired, false);
     s.apply(change);
-    assert_eq!(s.next_job().unwrap().1, Job::NotifyLedger, "the ledger gives the room back");
-    let change = s.settled();
-    s.apply(change);
     assert_eq!(s.next_job(), Some((now.plus_ms(DAY_MS), Job::Purge)));
+}
+
+/// An upload that was cancelled just now: its event, its ledger and R2 are all still to be seen to.
+fn cancelled() -> Session {
+    let mut s = session(PART);
+    let decision = s.cancel(NOW, DeleteRight::Completed);
+    take(&mut s, decision).unwrap();
+    s
+}
+
+/// This duty fails whenever it is tried, and all others succeed at once: which are done within `ms`, and how often it is tried.
+fn while_failing(s: &mut Session, failing: Job, ms: u64) -> (Vec<Job>, u32) {
+    let (mut done, mut failed) = (Vec::new(), 0);
+    while let Some((due, job)) = s.next_job().filter(|(due, _)| due.ms_since(NOW) <= ms) {
+        let now = due.max(NOW);
+        if job == failing {
+            failed += 1;
+            let change = s.postponed(now, job, "a failure");
+            s.apply(change);
+        } else if carry_out(s, now, job) {
+            done.push(job);
+        } else {
+            break;
+        }
+        assert!(failed < 100, "it is tried without a pause");
+    }
+    (done, failed)
+}
+
+#[test]
+fn no_duty_waits_for_one_of_another_kind_that_fails() {
+    let all = [Job::EnqueueEvent, Job::NotifyLedger, Job::Cleanup];
+    for failing in all {
+        let mut s = cancelled();
+        let (done, failed) = while_failing(&mut s, failing, 60_000);
+        let others: Vec<_> = all.into_iter().filter(|job| *job != failing).collect();
+        assert_eq!(done, others, "{failing:?} fails");
+        assert!((2..10).contains(&failed), "{failing:?} is tried {failed} times in a minute");
+        let (due, job) = s.next_job().unwrap();
+        assert_eq!(job, failing);
+        assert_eq!(jobs_until_nothing_is_due(&mut s, due), [failing], "it is done once it can be");
+        assert_eq!(s.next_job(), Some((NOW.plus_ms(DAY_MS), Job::Purge)));
+    }
+}
+
+#[test]
+fn a_ledger_that_fails_is_asked_with_growing_pauses_which_begin_anew_with_a_deletion() {
+    let mut s = completed();
+    let (_, failed) = while_failing(&mut s, Job::NotifyLedger, 3_600_000);
+    assert_eq!(failed, 12, "the twelfth pause, each twice as long as the one before, ends after the hour");
+    let later = NOW.plus_ms(3_600_000);
+    let decision = s.cancel(later, DeleteRight::Completed);
+    take(&mut s, decision).unwrap();
+    assert_eq!(
+        jobs_until_nothing_is_due(&mut s, later),
+        [Job::EnqueueEvent, Job::NotifyLedger, Job::Cleanup],
+        "there is something new to say"
+    );
+}
+
+#[test]
+fn what_r2_does_not_delete_is_told_to_the_ledger_once() {
+    let mut s = completed();
+    assert_eq!(jobs_until_nothing_is_due(&mut s, NOW), [Job::EnqueueEvent, Job::NotifyLedger]);
+    let decision = s.cancel(NOW, DeleteRight::Completed);
+    take(&mut s, decision).unwrap();
+    let (done, _) = while_failing(&mut s, Job::Cleanup, 60_000);
+    assert_eq!(done, [Job::EnqueueEvent, Job::NotifyLedger], "that the object is not to be had any more");
+    assert!(s.progress.holds_storage && !s.progress.owes_ledger);
 }
 
 #[test]
@@ -60,7 +126,7 @@ fn cancelling() {
         s.cancel(NOW, DeleteRight::Completed).answer,
         Err(ApiError::UploadGone { phase: Phase::Aborted, .. })
     ));
-    assert_eq!(s.next_job().unwrap().1, Job::Cleanup);
+    assert_eq!(s.next_job().unwrap().1, Job::EnqueueEvent);
 
     let s = session(0);
     assert_eq!(s.cancel(NOW, DeleteRight::Completed).answer, Err(ApiError::Completing));
@@ -95,7 +161,7 @@ fn what_is_complete_is_deleted_only_by_whom_the_application_allows() {
         assert!(matches!(gone, Some(ApiError::UploadGone { phase: Phase::Deleted, .. })), "{gone:?}");
     }
     let jobs = jobs_until_nothing_is_due(&mut s, later);
-    assert_eq!(jobs, [Job::Cleanup, Job::EnqueueEvent, Job::NotifyLedger]);
+    assert_eq!(jobs, [Job::EnqueueEvent, Job::NotifyLedger, Job::Cleanup]);
     assert_eq!(s.next_job(), Some((later.plus_ms(DAY_MS), Job::Purge)), "it is remembered from its deletion on");
 }
 
@@ -118,11 +184,11 @@ fn what_the_origin_has_taken_stays_complete() {
     let before = s.snapshot();
     let change = s.delivered(NOW, EventKind::Completed, true);
     s.apply(change);
-    assert_eq!(s.next_job().unwrap().1, Job::Cleanup);
     let after = s.snapshot();
     assert_eq!((after.phase, &after.object, after.offset), (Phase::Completed, &before.object, before.offset));
     assert_eq!((after.deleted_at, s.stored_object()), (Some(NOW), None), "but its bytes are not here");
     assert!(matches!(s.no_object(), ApiError::UploadGone { phase: Phase::Completed, .. }));
+    assert!(jobs_until_nothing_is_due(&mut s, NOW).contains(&Job::Cleanup));
     assert!(s.status().answer.is_ok() && s.probe(NOW).answer.is_ok() && s.complete(NOW).answer.is_ok());
     assert!(s.declare(NOW, bytes(0), None, Completion::WhenWhole).answer.is_ok());
     assert_eq!(s.outbox.iter().count(), 1, "the origin knows: it is not told");
@@ -180,33 +246,16 @@ fn completed_with_a_segment() -> Session {
     s
 }
 
-fn jobs_until_nothing_is_due(s: &mut Session, now: UnixMs) -> Vec<Job> {
-    let mut done = Vec::new();
-    while let Some((_, job)) = s.next_job().filter(|(due, _)| *due <= now) {
-        let change = match job {
-            Job::Cleanup => s.freed(),
-            Job::NotifyLedger => s.settled(),
-            Job::EnqueueEvent => s.delivered(now, s.outbox.next().unwrap().kind, false),
-            Job::Discard => s.discarded(&s.progress.damage.discarded),
-            Job::Expire | Job::CopyNext | Job::Copy | Job::Assemble | Job::Verify | Job::Purge => break,
-        };
-        s.apply(change);
-        done.push(job);
-        assert!(done.len() < 10, "{done:?}");
-    }
-    done
-}
-
 #[test]
 fn an_object_discarded_while_the_segments_were_being_freed_is_freed_too() {
     let mut s = completed_with_a_segment();
-    assert_eq!(s.next_job(), Some((NOW, Job::Cleanup)));
+    assert_eq!(s.next_job().unwrap().1, Job::EnqueueEvent, "and only then its segments go");
     // R2 is being asked to delete the segments, and nothing else, when the client deletes the upload.
     let decision = s.cancel(NOW, DeleteRight::Completed);
     take(&mut s, decision).unwrap();
     let change = s.freed();
     s.apply(change);
-    assert_eq!(s.next_job(), Some((NOW, Job::Cleanup)), "the object is still there");
+    assert!(s.progress.holds_storage, "the object is still there");
     assert!(jobs_until_nothing_is_due(&mut s, NOW).contains(&Job::Cleanup));
     assert!(!s.progress.holds_storage);
 }
@@ -219,9 +268,10 @@ fn a_ledger_that_was_told_of_an_object_discarded_meanwhile_is_told_again() {
     // The ledger is being told of the object when the client deletes it.
     let decision = s.cancel(NOW, DeleteRight::Completed);
     take(&mut s, decision).unwrap();
-    let change = s.settled();
+    let change = s.settled(true);
     s.apply(change);
-    assert!(jobs_until_nothing_is_due(&mut s, NOW).ends_with(&[Job::NotifyLedger]));
+    assert!(jobs_until_nothing_is_due(&mut s, NOW).contains(&Job::NotifyLedger));
+    assert!(!s.progress.owes_ledger);
     assert_eq!(s.next_job(), Some((NOW.plus_ms(DAY_MS), Job::Purge)));
 }
 
@@ -231,10 +281,10 @@ fn a_segment_that_arrives_after_the_end_is_freed_before_the_upload_is_forgotten(
     start(&mut s, 0, MAX_ROW_SEGMENT_BYTES + 1).unwrap();
     let decision = s.cancel(NOW, DeleteRight::Completed);
     take(&mut s, decision).unwrap();
-    assert_eq!(jobs_until_nothing_is_due(&mut s, NOW), [Job::Cleanup, Job::EnqueueEvent, Job::NotifyLedger]);
+    assert_eq!(jobs_until_nothing_is_due(&mut s, NOW), [Job::EnqueueEvent, Job::NotifyLedger, Job::Cleanup]);
     let forgotten_at = NOW.plus_ms(DAY_MS);
     assert_eq!(s.next_job(), Some((forgotten_at, Job::Cleanup)), "what the attempt was still writing");
-    let change = s.postponed(forgotten_at);
+    let change = s.postponed(forgotten_at, Job::Cleanup, "a failure");
     s.apply(change);
     assert_eq!(s.next_job(), Some((forgotten_at.plus_ms(1_000), Job::Cleanup)));
     assert_eq!(jobs_until_nothing_is_due(&mut s, forgotten_at.plus_ms(1_000)), [Job::Cleanup]);

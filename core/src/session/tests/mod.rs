@@ -111,3 +111,29 @@ fn count(session: &mut Session, commit: &Commit) -> Result<Committed, ApiError> 
 fn store(session: &mut Session, grant: &WriteLease, number: u16, length: u64) -> Result<Committed, ApiError> {
     count(session, &commit(grant.attempt, vec![receipt(number, length)]))
 }
+
+/// Does what is owed after an end; the origin acknowledges at once. `false` for duties of another kind.
+fn carry_out(s: &mut Session, now: UnixMs, job: Job) -> bool {
+    let change = match job {
+        Job::Cleanup => s.freed(),
+        Job::NotifyLedger => s.settled(s.stored_object().is_some()),
+        Job::EnqueueEvent => s.delivered(now, s.outbox.next().unwrap().kind, false),
+        Job::Discard => s.discarded(&s.progress.damage.discarded),
+        Job::Expire | Job::CopyNext | Job::Copy | Job::Assemble | Job::Verify | Job::Purge => return false,
+    };
+    s.apply(change);
+    true
+}
+
+/// Does all that is owed by now after an end, and says what that was, in order.
+fn jobs_until_nothing_is_due(s: &mut Session, now: UnixMs) -> Vec<Job> {
+    let mut done = Vec::new();
+    while let Some((_, job)) = s.next_job().filter(|(due, _)| *due <= now) {
+        if !carry_out(s, now, job) {
+            break;
+        }
+        done.push(job);
+        assert!(done.len() < 10, "{done:?}");
+    }
+    done
+}

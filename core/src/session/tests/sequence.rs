@@ -276,7 +276,8 @@ fn a_declared_sha256_is_verified_before_the_object_is_made() {
             assert_eq!(answer.unwrap().phase, Phase::Completing);
         } else {
             assert_eq!(answer, Err(ApiError::FileDigestMismatch { actual: format!("sha256 {declared}"), kept: false }));
-            assert_eq!((s.progress.phase, s.next_job().unwrap().1), (Phase::Failed, Job::Cleanup));
+            assert_eq!(s.progress.phase, Phase::Failed);
+            assert!(jobs_until_nothing_is_due(&mut s, NOW).contains(&Job::Cleanup));
         }
     }
 }
@@ -391,7 +392,7 @@ fn a_rest_too_large_for_a_row_is_announced_before_it_is_written() {
     count(&mut s, &rest(grant.attempt, MAX_ROW_SEGMENT_BYTES + 1)).unwrap();
     let change = s.end(NOW, Phase::Expired, EventKind::Expired, None);
     s.apply(change);
-    assert_eq!(s.next_job().unwrap().1, Job::Cleanup);
+    assert!(jobs_until_nothing_is_due(&mut s, NOW).contains(&Job::Cleanup));
 }
 
 #[test]

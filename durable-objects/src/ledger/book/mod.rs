@@ -352,5 +352,4 @@ fn difference(from: ByteCount, to: ByteCount) -> i64 {
 }
 
 #[cfg(test)]
-#[path = "book_tests.rs"]
 mod tests;

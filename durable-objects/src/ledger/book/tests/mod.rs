@@ -1,78 +1,19 @@
-//! The ledger on a SQLite of the host: what it admits and remembers, and what that costs. A row that is inserted, changed or deleted in a
-//! table without other indexes is what the platform charges for as one written row; what is read is measured in the steps of
-//! SQLite's machine, which grow with the rows that a statement visits.
+//! The ledger on a SQLite of the host: what it admits and remembers, and what that costs.
+
+mod sql;
 
 use std::cell::Cell;
 
-use rusqlite::{Connection, StatementStatus, types::ValueRef};
-use serde::de::DeserializeOwned;
 use upload_core::{
     integrity::{Crc64Nvme, Sha256Digest},
     ledger::{ENTRY_GRACE_MS, Idempotency},
 };
 
+use self::sql::Host;
 use super::*;
-use crate::ledger::database::Value;
 
 const DAY_MS: u64 = 86_400_000;
 const START: UnixMs = UnixMs(1_800_000_000_000);
-
-/// A database, the steps that it has made, and the alarm.
-struct Host {
-    connection: Connection,
-    steps: Cell<u64>,
-    scans: Cell<u64>,
-}
-
-impl Host {
-    fn new() -> Self {
-        Self { connection: Connection::open_in_memory().unwrap(), steps: Cell::default(), scans: Cell::default() }
-    }
-}
-
-fn parameters(values: &[Value]) -> Vec<rusqlite::types::Value> {
-    let one = |value: &Value| match value {
-        Value::Text(text) => text.clone().into(),
-        Value::Number(number) => (*number).into(),
-    };
-    values.iter().map(one).collect()
-}
-
-impl Database for &Host {
-    fn rows<T: DeserializeOwned>(&self, statement: &str, values: Vec<Value>) -> Result<Vec<T>> {
-        let mut prepared = self.connection.prepare(statement).unwrap();
-        let columns: Vec<String> = prepared.column_names().map(str::to_owned).collect();
-        let mut found = prepared.query(rusqlite::params_from_iter(parameters(&values))).unwrap();
-        let mut rows = Vec::new();
-        while let Some(row) = found.next().unwrap() {
-            let fields = columns.iter().enumerate().map(|(index, name)| {
-                let value = match row.get_ref(index).unwrap() {
-                    ValueRef::Integer(number) => number.into(),
-                    ValueRef::Text(text) => std::str::from_utf8(text).unwrap().into(),
-                    other => panic!("{other:?}"),
-                };
-                (name.clone(), value)
-            });
-            rows.push(serde_json::from_value(serde_json::Value::Object(fields.collect())).unwrap());
-        }
-        drop(found);
-        let count = |status| u64::try_from(prepared.get_status(status)).unwrap();
-        self.steps.set(self.steps.get() + count(StatementStatus::VmStep));
-        self.scans.set(self.scans.get() + count(StatementStatus::FullscanStep));
-        Ok(rows)
-    }
-
-    fn run(&self, statement: &str, values: Vec<Value>) -> Result<()> {
-        self.rows::<serde_json::Value>(statement, values).map(drop)
-    }
-
-    fn in_transaction(&self, mut work: impl FnMut() -> Result<()>) -> Result<()> {
-        self.connection.execute_batch("SAVEPOINT s").unwrap();
-        let done = work();
-        self.connection.execute_batch(if done.is_ok() { "RELEASE s" } else { "ROLLBACK TO s; RELEASE s" }).unwrap();
-        done
-    }
-}
 
 /// An owner's ledger, a clock, and the alarm.
 struct Scene<'a> {
@@ -381,10 +322,8 @@ fn cost_of(uploads: u32, quota: Quota) -> (u64, u64) {
     }
     let (rings, last) = scene.ring_to_the_end();
     assert!(rings <= 2 && last.ms_since(START) <= 3 * DAY_MS, "{rings} rings");
-    let keys = "SELECT count(*) AS number FROM sqlite_master WHERE name LIKE 'creation_%'";
-    let left: Vec<serde_json::Value> = (&host).rows(keys, Vec::new()).unwrap();
-    assert_eq!(left[0]["number"], 0, "nothing is left of the keys");
-    (host.connection.total_changes(), host.steps.get())
+    assert_eq!(host.tables_of_creations(), 0, "nothing is left of the keys");
+    host.written_and_steps()
 }
 
 #[test]
