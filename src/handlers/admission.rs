@@ -1,7 +1,10 @@
 //! What the owner's ledger says to a creation, followed up until it is clear what there is to do: create the upload, or show the one that
 //! the same creation has made before, or the object that has these bytes already.
 
-use durable_objects::platform::error::{Error, Result};
+use durable_objects::platform::{
+    error::{Error, Result},
+    object_storage::ObjectStorage,
+};
 use durable_objects::rpc::{
     ObjectClient, call,
     ledger::{Admit, ForgetObject},
@@ -16,7 +19,7 @@ use upload_core::{
 };
 use worker::Env;
 
-use crate::{context::RequestContext, storage::bucket::BUCKET_BINDING};
+use crate::context::RequestContext;
 
 /// So often the ledger is asked for one creation. Each time it has learned that something it knew is not there any more.
 const MOST_QUESTIONS: usize = 4;
@@ -74,7 +77,7 @@ async fn is_still_there(known: &StoredObject, env: &Env) -> Result<bool> {
     let objects = ObjectClient::to_uploads(env, Caller::System)?;
     match call(&objects, known.upload_id, &FindObject).await {
         Ok(_) | Err(Error::Refused(ApiError::UploadNotFound)) => {
-            let found = env.bucket(BUCKET_BINDING)?.head(&known.key).await?;
+            let found = ObjectStorage::open(env)?.head(&known.key).await?;
             Ok(found.is_some_and(|object| object.etag() == known.etag && object.size() == known.file_size.get()))
         }
         Err(Error::Refused(_)) => Ok(false),

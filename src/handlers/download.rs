@@ -1,7 +1,10 @@
 //! The object out, by signed URL or to its owner: R2's own stream, handed through untouched. What is served is inert: an attachment
 //! that no browser sniffs or runs, and that nobody on the way may change.
 
-use durable_objects::platform::error::Result;
+use durable_objects::platform::{
+    error::Result,
+    object_storage::{self, ObjectStorage},
+};
 use durable_objects::rpc::{
     call,
     upload::{FindObject, FoundObject},
@@ -16,9 +19,9 @@ use upload_core::{
     units::UnixMs,
     upload::{ObjectFacts, Phase, Snapshot},
 };
-use worker::{Headers, Range, Response, ResponseBuilder};
+use worker::{Headers, Range, Response, ResponseBody, ResponseBuilder};
 
-use crate::{access::signed_url, context::RequestContext, log::now_ms, storage::bucket::BUCKET_BINDING};
+use crate::{access::signed_url, context::RequestContext, log::now_ms};
 
 /// The object's bytes, and how its upload stands.
 type Served = Result<(Response, Snapshot)>;
@@ -50,19 +53,16 @@ pub(crate) async fn serve_owner(download: &Content, context: RequestContext<'_>)
     if download.head_only || bytes.is_zero() {
         return Ok((builder.empty(), snapshot));
     }
-    let bucket = context.env.bucket(BUCKET_BINDING)?;
-    let mut get = bucket.get(&object.key);
-    if let Wanted::Range { first, last } = wanted {
-        get = get.range(Range::OffsetWithLength { offset: first, length: last - first + 1 });
-    }
-    let Some(stored) = get.execute().await? else {
+    let range = match wanted {
+        Wanted::Whole => None,
+        Wanted::Range { first, last } => Some(Range::OffsetWithLength { offset: first, length: last - first + 1 }),
+    };
+    let Some(stored) = ObjectStorage::open(context.env)?.get(&object.key, range).await? else {
         let reason = "The object is not in storage any more.".to_owned();
         return Err(ApiError::UploadGone { phase: Phase::Completed, reason }.into());
     };
-    match stored.body() {
-        Some(body) => Ok((builder.body(body.response_body()?), snapshot)),
-        None => Err("R2 gave an object without a body".into()),
-    }
+    let stream = object_storage::stream(&stored)?.ok_or("R2 gave an object without a body")?;
+    Ok((builder.body(ResponseBody::Stream(stream)), snapshot))
 }
 
 /// What a 304 says too (RFC 9110, section 15.4.5): which object it is, and how it may be kept.

@@ -4,7 +4,10 @@
 //!
 //! `readyz` costs one read of R2 and two questions to objects that exist for nobody and store nothing.
 
-use durable_objects::platform::error::{Error, Result};
+use durable_objects::platform::{
+    error::{Error, Result},
+    object_storage::ObjectStorage,
+};
 use durable_objects::rpc::{ObjectClient, call, ledger::ListOpen, upload::Status};
 use durable_objects::upload::enqueue::{EVENTS_BINDING, TASKS_BINDING};
 use http::Method;
@@ -12,7 +15,7 @@ use serde_json::{Map, Value, json};
 use upload_core::{api_error::ApiError, caller::Caller, protocol::Head, units::UploadId};
 use worker::{Env, Response};
 
-use crate::{config::Settings, queue::DEAD_LETTER_BINDING, storage::bucket::BUCKET_BINDING};
+use crate::{config::Settings, queue::DEAD_LETTER_BINDING};
 
 /// Nobody's: an upload, an owner, an object.
 const NOBODY: &str = "readyz";
@@ -55,7 +58,7 @@ fn told(check: Result<()>) -> Result<(), String> {
 }
 
 async fn bucket(env: &Env) -> Result<()> {
-    env.bucket(BUCKET_BINDING)?.head(NOBODY).await?;
+    ObjectStorage::open(env)?.head(NOBODY).await?;
     Ok(())
 }
 

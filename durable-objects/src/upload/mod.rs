@@ -42,24 +42,18 @@ use upload_core::{
     units::UnixMs,
     upload::Snapshot,
 };
-use worker::{
-    Bucket, DurableObject, Env, Request, Response, State, WebSocket, WebSocketIncomingMessage, durable_object,
-};
+use worker::{DurableObject, Env, Request, Response, State, WebSocket, WebSocketIncomingMessage, durable_object};
 
 use crate::{
     platform::{
         clock::{now, set_alarm},
         logging,
         metering::{self, metered},
+        object_storage::ObjectStorage,
     },
     rpc::{ObjectClient, answer, call, ledger::CloseUpload, respond, upload::QueueMessage},
     upload::{
-        alarm::Alarm,
-        arrivals::RequestOrder,
-        history::Notes,
-        queries::fingerprint,
-        storage::{Assembly, BUCKET_BINDING},
-        tables::Stored,
+        alarm::Alarm, arrivals::RequestOrder, history::Notes, queries::fingerprint, storage::Assembly, tables::Stored,
         watchers::Watchers,
     },
 };
@@ -337,7 +331,7 @@ impl UploadSession {
             }
             Job::Discard => {
                 let keys = session.progress.damage.discarded.clone();
-                storage::delete(&self.bucket()?, keys.clone()).await?;
+                self.bucket()?.delete_all(keys.clone()).await?;
                 // Crash here: they are deleted once more, which is no error.
                 self.store(|session| session.discarded(&keys))
             }
@@ -370,8 +364,8 @@ impl UploadSession {
         }
     }
 
-    pub(crate) fn bucket(&self) -> Result<Bucket> {
-        Ok(self.env.bucket(BUCKET_BINDING)?)
+    pub(crate) fn bucket(&self) -> Result<ObjectStorage> {
+        ObjectStorage::open(&self.env)
     }
 
     pub(crate) fn env(&self) -> &Env {
