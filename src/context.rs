@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use durable_objects::platform::error::{Error, Result};
+use durable_objects::platform::{
+    error::{Error, Result},
+    object_storage::ObjectStorage,
+};
 use durable_objects::rpc::ObjectClient;
 use futures_channel::oneshot;
 use upload_core::operation::Outcome;
-use worker::{Bucket, Context, Env};
+use worker::{Context, Env};
 
-use crate::{access::Access, config::Config, http::server_timing::Timings, storage::bucket::BUCKET_BINDING};
+use crate::{access::Access, config::Config, http::server_timing::Timings};
 
 /// What an operation comes to.
 pub(crate) type HandlerResult = Result<Outcome>;
@@ -18,7 +21,7 @@ pub(crate) struct TransferContext {
     /// The way to the upload's object.
     pub(crate) objects: ObjectClient,
     /// Where the bytes go.
-    pub(crate) bucket: Bucket,
+    pub(crate) bucket: ObjectStorage,
     /// How long a body may bring too little.
     pub(crate) stalled_after: Duration,
     /// Where the time goes.
@@ -50,7 +53,7 @@ impl RequestContext<'_> {
 
     /// What storing bytes takes, for whoever asks.
     pub(crate) fn storing(self) -> Result<TransferContext> {
-        let (objects, bucket) = (self.uploads()?, self.env.bucket(BUCKET_BINDING)?);
+        let (objects, bucket) = (self.uploads()?, ObjectStorage::open(self.env)?);
         Ok(TransferContext { objects, bucket, stalled_after: self.config.stalled_after, timings: self.timings.clone() })
     }
 

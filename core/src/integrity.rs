@@ -16,7 +16,7 @@ use sha2::{
 use crate::units::ByteCount;
 
 /// A digest algorithm that the platform computes natively (`crypto.DigestStream`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Algorithm {
     /// MD5, against accidents only.
@@ -105,7 +105,7 @@ impl Algorithm {
 }
 
 /// What the sender of a chunk says its digest is. Written as `sha256:<base64>`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ChunkDigest {
     /// Computed how.
@@ -185,7 +185,7 @@ impl fmt::Display for Sha256Digest {
 }
 
 /// A CRC-64/NVME, shown in hexadecimal.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Crc64Nvme(pub u64);
 
@@ -253,7 +253,7 @@ impl RunningCrc64 {
 }
 
 /// The state of a SHA-256 between two parts: what has been hashed so far, in about a hundred bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Sha256State(#[serde(with = "hex::serde")] Vec<u8>);
 

@@ -5,6 +5,7 @@
 //! carry out what it says.
 //!
 //! * [`session`]: who may write what, and what is then true. Decides; never stores.
+//! * [`attempt`]: how a chunk is stored by whoever has the right to: the next step, whatever came of the one before.
 //! * [`upload`]: an upload as everybody sees it.
 //! * [`plan`]: part sizes, part numbers and their arithmetic.
 //! * [`chunk`]: the bytes of one request. [`chunk_set`]: some of the chunks of an upload.
@@ -28,6 +29,7 @@ pub mod protocol;
 pub mod read_size;
 
 pub mod address;
+pub mod attempt;
 pub mod byte_range;
 pub mod caller;
 pub mod chunk;

@@ -23,9 +23,8 @@ use crate::{
     context::{HandlerResult, RequestContext, TransferContext},
     handlers::await_object,
     http::server_timing::Step,
-    log::Stopwatch,
     transfer::{
-        attempt::{Attempt, Ended},
+        attempt,
         body::fixed_length,
         error::TransferError,
         relay::{Relay, drain},
@@ -160,7 +159,7 @@ async fn store_granted(
         None if chunk.length.is_zero() => fixed_length(0)?.1,
         None => return Err(Error::from("a chunk without a body")),
     };
-    let resume = |id: &String| bucket.resume_multipart_upload(&grant.key, id);
+    let resume = |id: &String| bucket.resume_multipart(&grant.key, id);
     let upload = grant.multipart_id.as_ref().map(resume).transpose()?;
     let file_sha256 = if grant.carry_sha256 {
         let running = RunningSha256::resume(grant.sha256_so_far.as_ref());
@@ -168,20 +167,10 @@ async fn store_granted(
     } else {
         None
     };
-    let mut relay = Relay::new(&body, *stalled_after, chunk.digest.as_ref(), file_sha256)?;
-    let watch = Stopwatch::start();
-    let mut attempt = Attempt::new(&chunk, &grant, upload.as_ref(), storing);
-    let end = chunk.offset.checked_add(chunk.length).unwrap_or(chunk.offset);
+    let relay = Relay::new(&body, *stalled_after, chunk.digest.as_ref(), file_sha256)?;
     // On the heap: it is most of what a request has to remember.
-    let stored = Box::pin(attempt.run(&mut relay, end)).await;
-    if !matches!(stored, Ok(()) | Err(Ended::Failed(TransferError::BodyEnded | TransferError::BodyStalled))) {
-        relay.drain().await;
-    }
-    match stored {
-        Ok(()) => Ok(Stored { attempt: grant.attempt, outcome: attempt.appended(chunk.length, &watch) }),
-        Err(Ended::Refused(refusal)) => Err(refusal.into()),
-        Err(Ended::Failed(broken)) => Ok(attempt.broken(broken).await??),
-    }
+    let outcome = Box::pin(attempt::store(&chunk, &grant, upload.as_ref(), relay, storing)).await?;
+    Ok(Stored { attempt: grant.attempt, outcome })
 }
 
 /// Puts the tail into the last part where that has not been done, and waits for the object. For whoever asks where to go on

@@ -4,7 +4,7 @@
 //! however the body ends.
 
 use durable_objects::platform::error::{Error, Result};
-use durable_objects::rpc::{call, upload::Status};
+use durable_objects::rpc::{call, unless_refused, upload::Status};
 use futures_util::future::{Either, select};
 use upload_core::{
     api_error::ApiError,
@@ -102,11 +102,8 @@ async fn store(chunk: Unsized, body: &ReadableStream, storing: &TransferContext)
         {
             // Another piece was announced and does not come. Crash here: who asks where to go on waits 2 s and takes the lease.
             let release = Release { attempt: stored.attempt, reason: ReleaseReason::GaveUp };
-            match call(&storing.objects, chunk.id, &release).await {
-                // It has lost its lease already.
-                Ok(_) | Err(Error::Refused(_)) => {}
-                Err(fault) => return Err(fault),
-            }
+            // Refused, it has lost its lease already.
+            unless_refused(call(&storing.objects, chunk.id, &release).await)?;
         }
         // What arrived counts, however the body ended.
         let arrived = |is_all| Arrived { to: offset, last: last.map(|stored| stored.outcome), is_all };

@@ -1,11 +1,13 @@
 //! Copying an upload together from its pieces, a stretch at a time: ranges of their objects go through the relay into parts of
 //! equal size, each counted by itself. In the time of a queue message, not of a request, so that nobody waits for it.
 
-use durable_objects::platform::error::{Error, Result};
 use durable_objects::{
-    platform::fault_injection::around,
+    platform::{
+        error::{Error, Result},
+        object_storage::{self, ObjectStorage},
+    },
     rpc::{
-        ObjectClient, ask,
+        ObjectClient, call, unless_refused,
         upload::{AsPartial, BeginCopyBatch, WantedPartials},
     },
 };
@@ -17,11 +19,10 @@ use upload_core::{
     session::{Commit, CopyBatch, PartialStatus, PartialUpload, Release, ReleaseReason, SourceRange, Wanted},
     units::{ByteCount, UploadId},
 };
-use worker::{Bucket, Env, Range, ResponseBody};
+use worker::{Env, Range};
 
 use crate::{
     log::{self, Stopwatch},
-    storage::bucket::BUCKET_BINDING,
     transfer::{
         error::TransferError,
         prefix::PrefixStream,
@@ -38,22 +39,24 @@ const ASKED_AT_ONCE: usize = 4;
 pub(crate) async fn run(upload: UploadId, env: &Env) -> Result<()> {
     let objects = ObjectClient::to_uploads(env, Caller::System)?;
     // A copy of a message that came late finds nothing to do, or somebody else at it.
-    let Ok(Some(wanted)) = ask(&objects, upload, &WantedPartials).await? else { return Ok(()) };
+    let wanted = unless_refused(call(&objects, upload, &WantedPartials).await)?.flatten();
+    let Some(wanted) = wanted else { return Ok(()) };
     let standings = ask_for(&wanted, &objects).await?.into_iter().map(standing).collect();
-    let Ok(Some(stretch)) = ask(&objects, upload, &BeginCopyBatch(standings)).await? else { return Ok(()) };
-    let (watch, bucket) = (Stopwatch::start(), env.bucket(BUCKET_BINDING)?);
-    let line = LogLine { attempt: Some(stretch.grant.attempt), ..LogLine::of("batch_copied", upload) };
-    match copy(upload, &stretch, &objects, &bucket).await? {
+    let batch = unless_refused(call(&objects, upload, &BeginCopyBatch(standings)).await)?.flatten();
+    let Some(batch) = batch else { return Ok(()) };
+    let (watch, bucket) = (Stopwatch::start(), ObjectStorage::open(env)?);
+    let line = LogLine { attempt: Some(batch.grant.attempt), ..LogLine::of("batch_copied", upload) };
+    match copy(upload, &batch, &objects, &bucket).await {
         Ok(bytes) => log::info(&LogLine { bytes: Some(bytes), duration_ms: Some(watch.elapsed_ms()), ..line }),
-        Err(PumpError::Refused(refusal)) => {
+        Err(CopyError::Refused(refusal)) => {
             // It has ended meanwhile, or somebody who believed this one dead goes on with it.
             log::info(&LogLine { event: "copying_stopped", code: Some(refusal.code()), ..line });
         }
-        Err(PumpError::TransferError(broken)) => {
+        Err(CopyError::Failed(broken)) => {
             let (reason, detail) = why(broken, &wanted, &objects).await?;
             log::info(&LogLine { event: "copying_broken", detail: Some(detail), ..line });
             // Fails, or dies here: it is believed dead after a while, and somebody else is asked.
-            let _counted = ask(&objects, upload, &Release { attempt: stretch.grant.attempt, reason }).await?;
+            unless_refused(call(&objects, upload, &Release { attempt: batch.grant.attempt, reason }).await)?;
         }
     }
     Ok(())
@@ -63,10 +66,15 @@ pub(crate) async fn run(upload: UploadId, env: &Env) -> Result<()> {
 pub(crate) async fn ask_for(wanted: &Wanted, objects: &ObjectClient) -> Result<Vec<Result<PartialUpload, ApiError>>> {
     let asked = wanted.pieces.iter().map(|id| async move {
         let question = AsPartial { owner: wanted.owner.clone(), until: wanted.until };
-        let piece = ask(objects, id, &question).await?;
-        // One that is somebody else's is not told from one that is not there.
-        let no_such = || ApiError::InvalidPartial { upload: *id, reason: "There is no such upload.".to_owned() };
-        Ok(piece.map_err(|refusal| if refusal == ApiError::UploadNotFound { no_such() } else { refusal }))
+        match call(objects, id, &question).await {
+            Ok(partial) => Ok(Ok(partial)),
+            // One that is somebody else's is not told from one that is not there.
+            Err(Error::Refused(ApiError::UploadNotFound)) => {
+                Ok(Err(ApiError::InvalidPartial { upload: *id, reason: "There is no such upload.".to_owned() }))
+            }
+            Err(Error::Refused(refusal)) => Ok(Err(refusal)),
+            Err(fault) => Err(fault),
+        }
     });
     let answers: Vec<Result<_>> = stream::iter(asked).buffered(ASKED_AT_ONCE).collect().await;
     answers.into_iter().collect()
@@ -79,61 +87,67 @@ fn standing(piece: Result<PartialUpload, ApiError>) -> PartialStatus {
     }
 }
 
-/// Why a stretch was not copied to its end.
-pub(crate) enum PumpError {
+/// Why a batch was not copied to its end.
+pub(crate) enum CopyError {
     /// The object says no.
     Refused(ApiError),
     /// The bytes could not be moved.
-    TransferError(TransferError),
+    Failed(TransferError),
+}
+
+impl From<Error> for CopyError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(refusal) => Self::Refused(refusal),
+            fault @ Error::Fault(_) => Self::Failed(fault.into()),
+        }
+    }
+}
+
+impl From<TransferError> for CopyError {
+    fn from(error: TransferError) -> Self {
+        Self::Failed(error)
+    }
 }
 
 /// Copies part by part; how many bytes it was.
 pub(crate) async fn copy(
     upload: UploadId,
-    stretch: &CopyBatch,
+    batch: &CopyBatch,
     objects: &ObjectClient,
-    bucket: &Bucket,
-) -> Result<Result<ByteCount, PumpError>> {
-    let grant = &stretch.grant;
+    bucket: &ObjectStorage,
+) -> Result<ByteCount, CopyError> {
+    let grant = &batch.grant;
     let id = grant.multipart_id.as_ref().ok_or_else(|| Error::from("a composition without a multipart upload"))?;
-    let multipart = bucket.resume_multipart_upload(&grant.key, id)?;
+    let multipart = bucket.resume_multipart(&grant.key, id)?;
     let (mut number, mut copied) = (grant.first_number, ByteCount::ZERO);
-    let bytes = stretch.parts.iter().fold(ByteCount::ZERO, |sum, part| sum.checked_add(part.bytes).unwrap_or(sum));
-    for part in &stretch.parts {
+    let bytes = batch.parts.iter().fold(ByteCount::ZERO, |sum, part| sum.checked_add(part.bytes).unwrap_or(sum));
+    for part in &batch.parts {
         let (open, stop) = (async |run: &SourceRange| open(run, bucket).await, StopSignal::default());
         let stored = relay::part_of(&multipart, number, part.bytes, &part.runs, &stop, open);
-        let receipt = match while_renewing(objects, upload, grant.attempt, &stop, stored).await {
-            Ok(receipt) => receipt,
-            Err(broken) => return Ok(Err(PumpError::TransferError(broken))),
-        };
+        let receipt = while_renewing(objects, upload, grant.attempt, &stop, stored).await?;
         // Crash here: R2 has the part and nobody counts it; whoever is asked next copies it again, under another number.
         let (receipts, attempt) = (vec![receipt], grant.attempt);
         let commit = Commit { attempt, receipts, rest: None, sha256_so_far: None, digest: None };
-        let committed = match ask(objects, upload, &commit).await? {
-            Ok(committed) => committed,
-            Err(refusal) => return Ok(Err(PumpError::Refused(refusal))),
-        };
+        let committed = call(objects, upload, &commit).await?;
         copied = copied.checked_add(part.bytes).unwrap_or(copied);
         number = match committed.next_number {
             Some(next) => next,
             None if copied >= bytes => break,
             // Somebody may still be writing under the next number: the rest is copied later.
-            None => return Ok(Err(PumpError::TransferError(TransferError::Superseded))),
+            None => return Err(TransferError::Superseded.into()),
         };
     }
-    Ok(Ok(copied))
+    Ok(copied)
 }
 
 /// Opens a range of a piece's object; another object under its key is not the one that was counted.
-async fn open(run: &SourceRange, bucket: &Bucket) -> Result<PrefixStream, TransferError> {
+async fn open(run: &SourceRange, bucket: &ObjectStorage) -> Result<PrefixStream, TransferError> {
     let range = Range::OffsetWithLength { offset: run.from.get(), length: run.bytes.get() };
-    let got =
-        around("r2.get", bucket.get(&run.object.key).range(range).execute()).await.map_err(TransferError::Storage)?;
+    let got = bucket.get(&run.object.key, Some(range)).await.map_err(|error| TransferError::Storage(error.cause))?;
     let object = got.filter(|object| object.etag() == run.object.etag).ok_or(TransferError::SegmentLost)?;
-    match object.body().ok_or(TransferError::SegmentLost)?.response_body()? {
-        ResponseBody::Stream(stream) => Ok(PrefixStream { stream, bytes: run.bytes }),
-        _ => Err(TransferError::SegmentLost),
-    }
+    let stream = object_storage::stream(&object)?.ok_or(TransferError::SegmentLost)?;
+    Ok(PrefixStream { stream, bytes: run.bytes })
 }
 
 /// What to give up for, and what to say of it. An object that R2 does not have may have been let go of just now, which its

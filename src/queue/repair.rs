@@ -1,8 +1,8 @@
 //! What a damaged file's client does not send again is copied from the damaged object, a chunk at a time.
 
 use durable_objects::{
-    platform::error::Result,
-    rpc::{ObjectClient, ask, repair::BeginCopy},
+    platform::{error::Result, object_storage::ObjectStorage},
+    rpc::{ObjectClient, call, repair::BeginCopy, unless_refused},
 };
 use upload_core::{
     caller::Caller,
@@ -14,30 +14,29 @@ use worker::Env;
 
 use crate::{
     log::{self, Stopwatch},
-    queue::concat::{self, PumpError},
-    storage::bucket::BUCKET_BINDING,
+    queue::concat::{self, CopyError},
     transfer::error::TransferError,
 };
 
 /// Copies chunks of this upload from its damaged object, for as long as it is this message's turn.
 pub(crate) async fn copy(upload: UploadId, env: &Env) -> Result<()> {
-    let (objects, bucket) = (ObjectClient::to_uploads(env, Caller::System)?, env.bucket(BUCKET_BINDING)?);
+    let (objects, bucket) = (ObjectClient::to_uploads(env, Caller::System)?, ObjectStorage::open(env)?);
     let mut after = None;
     // A copy of a message that came late finds nothing to do, or somebody else at it.
-    while let Ok(Some(stretch)) = ask(&objects, upload, &BeginCopy { after }).await? {
-        let (watch, attempt) = (Stopwatch::start(), stretch.grant.attempt);
+    while let Some(batch) = unless_refused(call(&objects, upload, &BeginCopy { after }).await)?.flatten() {
+        let (watch, attempt) = (Stopwatch::start(), batch.grant.attempt);
         let line = LogLine { attempt: Some(attempt), ..LogLine::of("batch_copied", upload) };
-        match concat::copy(upload, &stretch, &objects, &bucket).await? {
+        match concat::copy(upload, &batch, &objects, &bucket).await {
             Ok(bytes) => log::info(&LogLine { bytes: Some(bytes), duration_ms: Some(watch.elapsed_ms()), ..line }),
             // Its client sends this chunk itself, or the upload has ended: which of them, the next question tells.
-            Err(PumpError::Refused(refusal)) => {
+            Err(CopyError::Refused(refusal)) => {
                 log::info(&LogLine { event: "copying_stopped", code: Some(refusal.code()), ..line });
             }
-            Err(PumpError::TransferError(broken)) => {
+            Err(CopyError::Failed(broken)) => {
                 let (reason, detail) = why(broken)?;
                 log::info(&LogLine { event: "copying_broken", detail: Some(detail), ..line });
                 // Crash here, or fails: it is believed dead after a while, and somebody else is asked.
-                let _counted = ask(&objects, upload, &Release { attempt, reason }).await?;
+                unless_refused(call(&objects, upload, &Release { attempt, reason }).await)?;
                 break;
             }
         }

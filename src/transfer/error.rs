@@ -1,6 +1,7 @@
-//! Why bytes were not stored.
+//! Why bytes were not stored, with what was said of it.
 
 use durable_objects::platform::error::Error;
+use upload_core::attempt::Failure;
 
 /// Why bytes were not stored.
 pub(crate) enum TransferError {
@@ -18,6 +19,29 @@ pub(crate) enum TransferError {
     Superseded,
     /// Our fault.
     Fault(Error),
+}
+
+impl TransferError {
+    /// The same, as an attempt is told of it.
+    pub(crate) fn failure(&self) -> Failure {
+        match self {
+            Self::BodyEnded => Failure::BodyEnded,
+            Self::BodyStalled => Failure::BodyStalled,
+            Self::Storage(_) => Failure::Storage,
+            Self::MultipartGone => Failure::MultipartGone,
+            Self::SegmentLost => Failure::SegmentLost,
+            Self::Superseded => Failure::Superseded,
+            Self::Fault(_) => Failure::Fault,
+        }
+    }
+
+    /// What was said of it.
+    pub(crate) fn detail(&self) -> Option<String> {
+        match self {
+            Self::Storage(error) | Self::Fault(error) => Some(error.to_string()),
+            Self::BodyEnded | Self::BodyStalled | Self::MultipartGone | Self::SegmentLost | Self::Superseded => None,
+        }
+    }
 }
 
 impl From<worker::Error> for TransferError {

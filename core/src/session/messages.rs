@@ -76,7 +76,7 @@ pub struct WriteLease {
 }
 
 /// A run of tail bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RemainderPiece {
     /// In rows of the upload's object, one behind the other.
     Rows {
@@ -95,7 +95,7 @@ pub enum RemainderPiece {
 }
 
 /// What R2 said about a part it stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Receipt {
     /// Its number.
     pub number: u16,
@@ -108,7 +108,7 @@ pub struct Receipt {
 }
 
 /// Parts are stored; count them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Commit {
     /// On whose behalf.
     pub attempt: u64,
@@ -124,7 +124,7 @@ pub struct Commit {
 }
 
 /// Bytes that do not fill a part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Remainder {
     /// How many.
     pub bytes: ByteCount,

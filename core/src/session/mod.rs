@@ -49,7 +49,7 @@ mod schedule;
 mod sequence;
 mod showing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod verifying;
 mod writers;
 

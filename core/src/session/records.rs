@@ -201,7 +201,7 @@ pub struct Segment {
 }
 
 /// Where the bytes of a segment are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SegmentPlace {
     /// In the segment's own row.

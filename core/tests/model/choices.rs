@@ -10,7 +10,7 @@ use crate::{
     step::Action,
     storage::Sent,
     telling::Reply,
-    worker::Worker,
+    worker::{Doing, Worker},
     world::{Uploads, World},
 };
 
@@ -49,11 +49,11 @@ impl World {
             if let Worker::Waiting(_) = state {
                 actions.push(Action::Opened { worker });
             }
-            let Worker::Busy(attempt) = state else { continue };
-            if attempt.has_choice(uploads) {
+            let Worker::Busy(busy) = state else { continue };
+            if busy.has_choice() {
                 actions.push(Action::Advance { worker });
             }
-            if attempt.may_break(uploads) {
+            if let Doing::Reading(_) = busy.doing {
                 actions.push(Action::CutShort { worker });
             }
             actions.push(Action::GiveUp { worker });

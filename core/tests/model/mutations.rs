@@ -8,8 +8,8 @@ use upload_core::{
     integrity::Crc64Nvme,
     plan::MAX_PART_NUMBER,
     session::{
-        BeginAppend, Commit, Committed, Content, Decision, DeleteRight, Job, Lease, LeaseState, ParallelChunk,
-        ParallelChunks, Release, ReleaseReason, Session, StateChange, StoredPart, WriteLease, Writers,
+        BeginAppend, Committed, Content, Decision, DeleteRight, Job, Lease, LeaseState, ParallelChunk, ParallelChunks,
+        Release, ReleaseReason, Session, StateChange, StoredPart, WriteLease, Writers,
     },
     units::{ByteCount, UnixMs},
     upload::Phase,
@@ -152,13 +152,8 @@ pub(crate) fn begin(
 }
 
 /// Decides on a commit.
-pub(crate) fn commit(
-    uploads: &Uploads,
-    session: &Session,
-    now: UnixMs,
-    message: &Message,
-    commit: &Commit,
-) -> Decision<Committed> {
+pub(crate) fn commit(uploads: &Uploads, session: &Session, now: UnixMs, message: &Message) -> Decision<Committed> {
+    let commit = &message.commit;
     if uploads.mutation.is_none() {
         return session.commit(now, commit);
     }
@@ -219,18 +214,6 @@ pub(crate) fn release(uploads: &Uploads, session: &Session, now: UnixMs, mut rel
         release.attempt = session.progress.lease.map_or(0, |lease| lease.attempt);
     }
     session.release(now, release)
-}
-
-/// Whether a Worker whose commit is refused deletes the rest that it has put into R2. It cannot know whether an earlier
-/// copy of the commit has counted it; only where the upload has ended, nobody needs it any more.
-pub(crate) fn deletes_rest(uploads: &Uploads, refusal: &ApiError) -> bool {
-    uploads.breaks(Mutation::RefusedRestDeleted) || matches!(refusal, ApiError::UploadGone { .. })
-}
-
-/// Whether a Worker whose commit is refused deletes what it has put: where the upload has ended, with another object or none.
-pub(crate) fn deletes_put(object: &Object, attempt: u64) -> bool {
-    let Some(session) = &object.session else { return false };
-    session.progress.ended_at.is_some() && session.progress.put != Some(attempt)
 }
 
 /// Under which attempt's key this one puts.

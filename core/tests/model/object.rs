@@ -40,15 +40,6 @@ pub(crate) struct Object {
     pub(crate) parallel_chunks: Vec<(u32, ParallelChunk)>,
 }
 
-/// Where the bytes of a piece of the tail are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum PartialUpload {
-    /// In rows, from one unit to another.
-    Rows(u8, u8),
-    /// In R2, under the key of this attempt.
-    InStorage(u64),
-}
-
 impl Object {
     /// One that has just been created.
     pub(crate) fn new(session: Session) -> Self {

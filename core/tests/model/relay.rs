@@ -1,22 +1,25 @@
-//! What a Worker does with a chunk: it puts the tail in front of the first part, stores part by part, commits each (or
-//! all at the end, where a checksum must be right first), and then stores what is left behind the last of them.
+//! A Worker carries out what its [`Attempt`](upload_core::attempt::Attempt) asks for: writes go on their way to R2, commits to the
+//! object; what can be had at once is answered at once.
 //!
 //! It may be heard of no more at any moment: then what it sent is still on its way, and arrives or not.
 
 use std::sync::Arc;
 
 use upload_core::{
+    api_error::ApiError,
+    attempt::{Effect, Failure, Input},
+    integrity::Crc64Nvme,
     plan::Mode,
-    session::{BeginAppend, Release, ReleaseReason, Renew, Session},
-    units::UnixMs,
+    session::{BeginAppend, Receipt, Release, RemainderPiece, Renew, Session},
+    units::{ByteCount, UnixMs},
+    upload::Phase,
 };
 
 use crate::{
-    bytes::{Bytes, units},
+    bytes::{Bytes, bytes, units},
     mutations::{self, Mutation},
-    object::PartialUpload,
     storage::Sent,
-    worker::{Attempt, Chunk, Doing, Stored, Worker, fits_row},
+    worker::{Busy, Chunk, Doing, Worker},
     world::{Uploads, World},
 };
 
@@ -49,99 +52,160 @@ impl World {
     }
 
     fn granted(&mut self, uploads: &Uploads, worker: Option<usize>, begin: BeginAppend, opened: Option<u8>) -> bool {
-        let grant = self.grant(uploads, begin, opened);
+        let lease = self.grant(uploads, begin, opened);
         if let Some(worker) = worker {
-            self.workers[worker] = match &grant {
-                Ok(grant) => Worker::Busy(Attempt::new(grant, &begin)),
-                Err(_) if opened.is_some() => Worker::Idle,
+            match &lease {
+                Ok(lease) => self.start(uploads, worker, Busy::new(lease, &begin)),
+                Err(_) if opened.is_some() => self.workers[worker] = Worker::Idle,
                 Err(_) => return false,
-            };
-            self.advance(uploads, worker, false);
+            }
         }
-        grant.is_ok() || opened.is_some()
+        lease.is_ok() || opened.is_some()
     }
 
-    /// The Worker goes on, as far as nothing can come in between; `chosen` where something could, and this is when.
-    pub(crate) fn advance(&mut self, uploads: &Uploads, worker: usize, chosen: bool) {
-        let Worker::Busy(attempt) = &mut self.workers[worker] else { return };
-        if attempt.doing != Doing::Ready || (attempt.has_choice(uploads) && !chosen) {
-            return;
-        }
-        let (part, rest) = (attempt.next_part(uploads), attempt.rest(uploads));
-        if part > 0 {
-            return self.store_part(uploads, worker, part);
-        }
-        let content = Bytes::of_file(attempt.body, attempt.granted.to);
-        attempt.body = attempt.granted.to;
-        if !fits_row(rest) {
-            attempt.doing = Doing::Storing;
-            return self.r2.send(Sent::Segment { attempt: attempt.id, content });
-        }
-        let row = (rest > 0).then_some((content, true));
-        if row.is_none() && attempt.held.is_empty() {
-            self.workers[worker] = Worker::Idle;
-            return;
-        }
-        let message = attempt.message(row, false);
-        self.send(message);
+    /// A Worker sets out.
+    pub(crate) fn start(&mut self, uploads: &Uploads, worker: usize, busy: Busy) {
+        self.workers[worker] = Worker::Busy(Box::new(busy));
+        self.hears(uploads, worker, Input::Begin);
     }
 
-    /// Sends the next part to R2, with the tail in front if it is the first.
-    fn store_part(&mut self, uploads: &Uploads, worker: usize, length: u8) {
-        let Worker::Busy(attempt) = &mut self.workers[worker] else { return };
-        let mut content = Bytes::default();
-        for piece in std::mem::take(&mut attempt.tail) {
-            let read = match piece {
-                PartialUpload::Rows(start, end) => self.object.read_rows(start, end),
-                PartialUpload::InStorage(attempt) => self.r2.segment(attempt),
-            };
-            let Some(read) = read else { return self.give_up(uploads, worker, ReleaseReason::SegmentLost) };
-            content = content.then(read);
+    /// A Worker hears what came of what it did, and goes on as far as nothing can come in between.
+    pub(crate) fn hears(&mut self, uploads: &Uploads, worker: usize, input: Input) {
+        let mut next = Some(input);
+        while let Some(input) = next {
+            let Worker::Busy(busy) = &mut self.workers[worker] else { return };
+            let effect = busy.attempt.next(input);
+            next = self.carry_out(uploads, worker, effect);
         }
-        if attempt.copies {
-            let from = attempt.body;
-            let Some(copied) = self.copied(from, length) else {
-                return self.give_up(uploads, worker, ReleaseReason::SegmentLost);
-            };
-            return self.send_part(worker, copied);
-        }
-        let body = length.saturating_sub(content.units());
-        if uploads.breaks(Mutation::TailLeftOut) {
-            content = Bytes::default();
-        }
-        content = content.then(Bytes::of_file(attempt.body, attempt.body + body));
-        attempt.body += body;
-        self.send_part(worker, content);
     }
 
-    fn send_part(&mut self, worker: usize, content: Bytes) {
-        let Worker::Busy(attempt) = &mut self.workers[worker] else { return };
-        attempt.doing = Doing::Storing;
-        let (number, multipart, attempt) = (attempt.number, attempt.multipart, attempt.id);
-        self.r2.send(match multipart {
-            None => Sent::Put { attempt, content },
-            Some(multipart) => Sent::Part { multipart, number, attempt, heard_at: self.now, content },
-        });
+    /// What came of it, where that is known at once.
+    fn carry_out(&mut self, uploads: &Uploads, worker: usize, effect: Effect) -> Option<Input> {
+        let Worker::Busy(busy) = &mut self.workers[worker] else { return None };
+        let id = busy.id;
+        match effect {
+            Effect::StorePart { number, bytes, tail } | Effect::PutObject { number, bytes, tail } => {
+                let length = units(bytes);
+                if !tail.is_empty() {
+                    busy.doing = Doing::Opening { number, length, tail };
+                    return None;
+                }
+                self.send_part(uploads, worker, number, length, &[])
+            }
+            Effect::StoreRemainder { .. } => {
+                let content = Bytes::of_file(busy.body, busy.granted.to);
+                (busy.body, busy.doing) = (busy.granted.to, Doing::StoringRemainder);
+                self.r2.send(Sent::Segment { attempt: id, content });
+                None
+            }
+            Effect::ReadRemainder { bytes } if busy.may_break(uploads, units(bytes)) => {
+                busy.doing = Doing::Reading(units(bytes));
+                None
+            }
+            Effect::ReadRemainder { bytes } => Some(read(busy, units(bytes), None)),
+            Effect::CheckDigest => Some(Input::DigestIsRight),
+            Effect::Commit(commit) => {
+                self.send_commit(worker, commit);
+                None
+            }
+            Effect::AskStatus => Some(self.asked(uploads)),
+            Effect::DeletePut => {
+                self.r2.delete_put(id);
+                Some(Input::Deleted)
+            }
+            Effect::DeleteRemainder => {
+                self.r2.delete_segment(id);
+                Some(Input::Deleted)
+            }
+            Effect::Release(release) => Some(self.released(uploads, worker, release)),
+            Effect::DiscardBody => Some(Input::BodyDiscarded),
+            Effect::Finish(_) => {
+                self.workers[worker] = Worker::Idle;
+                None
+            }
+        }
+    }
+
+    /// The Worker takes its next step, where the moment matters.
+    pub(crate) fn advance(&mut self, uploads: &Uploads, worker: usize) {
+        let Worker::Busy(busy) = &mut self.workers[worker] else { return };
+        let input = match busy.doing.clone() {
+            Doing::Opening { number, length, tail } => self.send_part(uploads, worker, number, length, &tail),
+            Doing::Reading(remainder) => Some(read(busy, remainder, None)),
+            Doing::Storing { .. } | Doing::StoringRemainder | Doing::Committing => None,
+        };
+        if let Some(input) = input {
+            self.hears(uploads, worker, input);
+        }
     }
 
     /// The body breaks behind the last whole part, and only its first unit has come.
-    pub(crate) fn cut_short(&mut self, worker: usize) {
-        let Worker::Busy(attempt) = &mut self.workers[worker] else { return };
-        let content = Bytes::of_file(attempt.body, attempt.body + 1);
-        let message = attempt.message(Some((content, true)), true);
-        self.send(message);
+    pub(crate) fn cut_short(&mut self, uploads: &Uploads, worker: usize) {
+        let Worker::Busy(busy) = &mut self.workers[worker] else { return };
+        let input = read(busy, 1, Some(Failure::BodyEnded));
+        self.hears(uploads, worker, input);
+    }
+
+    /// Sends a part to R2, with the tail in front; or says why there is none.
+    fn send_part(
+        &mut self,
+        uploads: &Uploads,
+        worker: usize,
+        number: u16,
+        length: u8,
+        tail: &[RemainderPiece],
+    ) -> Option<Input> {
+        let Worker::Busy(busy) = &self.workers[worker] else { return None };
+        let (from, copies) = (busy.body, busy.copies);
+        let mut content = Bytes::default();
+        for piece in tail {
+            let read = match piece {
+                RemainderPiece::Rows { start, end } => self.object.read_rows(units(*start), units(*end)),
+                RemainderPiece::Object { key, .. } => key.parse().ok().and_then(|attempt| self.r2.segment(attempt)),
+            };
+            match read {
+                Some(read) => content = content.then(read),
+                None => return Some(Input::Failed(Failure::SegmentLost)),
+            }
+        }
+        let brought = length.saturating_sub(content.units());
+        if uploads.breaks(Mutation::TailLeftOut) {
+            content = Bytes::default();
+        }
+        let brings = if copies { self.copied(from, length) } else { Some(Bytes::of_file(from, from + brought)) };
+        let Some(brings) = brings else { return Some(Input::Failed(Failure::SegmentLost)) };
+        content = content.then(brings);
+        let Worker::Busy(busy) = &mut self.workers[worker] else { return None };
+        (busy.body, busy.doing) = (from + brought, Doing::Storing { number, length });
+        let (attempt, heard_at) = (busy.id, self.now);
+        self.r2.send(match busy.multipart {
+            None => Sent::Put { attempt, content },
+            Some(multipart) => Sent::Part { multipart, number, attempt, heard_at, content },
+        });
+        None
+    }
+
+    /// How the upload stands, as its object says.
+    fn asked(&mut self, uploads: &Uploads) -> Input {
+        if uploads.breaks(Mutation::RefusedRestDeleted) {
+            return Input::Status(Err(ApiError::UploadGone { phase: Phase::Aborted, reason: String::new() }));
+        }
+        let shown = self.decide(uploads, None, |session, _| session.status());
+        let snapshot = self.object.session.as_ref().map(Session::snapshot).ok_or(ApiError::UploadNotFound);
+        Input::Status(shown.and(snapshot).map(Box::new))
     }
 
     /// Time passes. Whoever is at a chunk says so, and stops where it has lost its right; whoever is silent for too long has ended.
     pub(crate) fn let_pass(&mut self, uploads: &Uploads, until: UnixMs) {
         self.now = until;
         for worker in 0..self.workers.len() {
-            let Worker::Busy(Attempt { id, .. }) = self.workers[worker] else { continue };
+            let Worker::Busy(busy) = &self.workers[worker] else { continue };
+            let id = busy.id;
             let renew = |session: &Session, now| session.renew(now, Renew { attempt: id });
             if self.decide(uploads, None, renew).is_ok() {
                 self.r2.heard(id, until);
             } else {
-                self.give_up(uploads, worker, ReleaseReason::GaveUp);
+                self.fails(uploads, worker, Failure::Superseded);
             }
         }
         let before = self.r2.sent.len();
@@ -150,48 +214,55 @@ impl World {
     }
 
     /// The body ended, R2 did not take it, or an answer did not come: its request to R2 is over.
-    pub(crate) fn give_up(&mut self, uploads: &Uploads, worker: usize, reason: ReleaseReason) {
-        let Worker::Busy(Attempt { id, granted, .. }) = self.workers[worker].clone() else { return };
-        self.workers[worker] = Worker::Idle;
+    pub(crate) fn fails(&mut self, uploads: &Uploads, worker: usize, failure: Failure) {
+        let Worker::Busy(busy) = &mut self.workers[worker] else { return };
         if !uploads.breaks(Mutation::EndedTooEarly) {
-            self.r2.end_part_of(id);
+            self.r2.end_part_of(busy.id);
         }
+        let input = match busy.doing {
+            Doing::Reading(_) => read(busy, 0, Some(failure)),
+            _ => Input::Failed(failure),
+        };
+        self.hears(uploads, worker, input);
+    }
+
+    fn released(&mut self, uploads: &Uploads, worker: usize, release: Release) -> Input {
+        let Worker::Busy(busy) = &self.workers[worker] else { return Input::Released(None) };
+        let (id, from) = (busy.id, busy.granted.from);
         let before = Arc::clone(&self.object);
-        let release = Release { attempt: id, reason };
-        let _gone = self.decide(uploads, None, |session, now| mutations::release(uploads, session, now, release));
-        let place = &mut self.places[uploads.place_of(granted.from)];
+        let counted = self.decide(uploads, None, |session, now| mutations::release(uploads, session, now, release));
+        let place = &mut self.places[uploads.place_of(from)];
         // In lanes only another attempt takes the right to commit: what R2 has stored by now may still count.
         if place.newest == id && before != self.object && uploads.bounds.mode == Mode::Sequential {
             place.newest = 0;
         }
+        Input::Released(counted.ok())
     }
 
     /// A write of an attempt has arrived: whether somebody waits for it, and then what follows.
-    pub(crate) fn stored(&mut self, uploads: &Uploads, attempt: u64, number: Option<u16>, content: Bytes) -> bool {
-        let waits = |busy: &Attempt| busy.id == attempt && busy.doing == Doing::Storing;
-        let Some(index) = self.busy(waits) else { return false };
-        let Worker::Busy(busy) = &mut self.workers[index] else { return false };
-        let Some(number) = number else {
-            let message = busy.message(Some((content, false)), false);
-            self.send(message);
-            return true;
+    pub(crate) fn stored(&mut self, uploads: &Uploads, attempt: u64, content: Bytes) -> bool {
+        let Some(worker) = self.busy(|busy| busy.id == attempt && busy.is_storing()) else { return false };
+        let Worker::Busy(busy) = &self.workers[worker] else { return false };
+        let input = match busy.doing {
+            Doing::Storing { number, length } => {
+                let receipt = Receipt { number, bytes: bytes(length), etag: content.etag(), crc64nvme: Crc64Nvme(0) };
+                Input::Stored { receipt, sha256_so_far: None }
+            }
+            _ => Input::RemainderStored { sha256_so_far: None },
         };
-        let length = busy.next_part(uploads);
-        busy.held.push(Stored { number, length, content });
-        busy.at += length;
-        busy.number = number + 1;
-        if busy.granted.whole {
-            busy.doing = Doing::Ready;
-            self.advance(uploads, index, false);
-        } else {
-            let message = busy.message(None, false);
-            self.send(message);
-        }
+        self.hears(uploads, worker, input);
         true
     }
 
     /// The Worker that has such an attempt.
-    pub(crate) fn busy(&self, is_meant: impl Fn(&Attempt) -> bool) -> Option<usize> {
-        self.workers.iter().position(|worker| matches!(worker, Worker::Busy(attempt) if is_meant(attempt)))
+    pub(crate) fn busy(&self, is_meant: impl Fn(&Busy) -> bool) -> Option<usize> {
+        self.workers.iter().position(|worker| matches!(worker, Worker::Busy(busy) if is_meant(busy)))
     }
+}
+
+/// The remainder, or as much of it as comes.
+fn read(busy: &mut Busy, length: u8, broken: Option<Failure>) -> Input {
+    busy.body += length;
+    let bytes = if length == 0 { ByteCount::ZERO } else { bytes(length) };
+    Input::RemainderRead { bytes, sha256_so_far: None, broken }
 }

@@ -14,7 +14,7 @@ use crate::{
     bytes::{Bytes, bytes, units},
     mutations,
     storage::Sent,
-    worker::{Attempt, Worker},
+    worker::Busy,
     world::{Place, Uploads, World},
 };
 
@@ -90,10 +90,7 @@ impl World {
         let (named, completes) = (Named::default(), upload_core::chunk::Completion::WhenWhole);
         let begin = BeginAppend { offset, length, file_bytes: None, whole: false, named, completes, link };
         self.granted_to(uploads, &stretch.grant, units(offset));
-        let mut attempt = Attempt::new(&stretch.grant, &begin);
-        attempt.copies = true;
-        self.workers[worker] = Worker::Busy(attempt);
-        self.advance(uploads, worker, false);
+        self.start(uploads, worker, Busy { copies: true, ..Busy::new(&stretch.grant, &begin) });
         true
     }
 

@@ -21,7 +21,7 @@ use crate::{
     step::Action,
     storage::Sent,
     telling::{Consumer, DELETED, Reply},
-    worker::{Doing, Worker},
+    worker::Worker,
     world::{Uploads, World},
 };
 
@@ -133,7 +133,7 @@ fn going_on(world: &World) -> Option<Action> {
     Some(match (message, write) {
         (Some(message), _) => Action::Deliver { message, answered: true, again: false },
         (None, Some(write)) => Action::Arrive { write, answered: true },
-        (None, None) if busy.doing == Doing::Ready => Action::Advance { worker },
+        (None, None) if busy.has_choice() => Action::Advance { worker },
         (None, None) => Action::GiveUp { worker },
     })
 }

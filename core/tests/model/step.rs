@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use upload_core::{
     api_error::ApiError,
+    attempt::Failure,
     plan::Mode,
-    session::{Decision, ReleaseReason, Session},
+    session::{Decision, Session},
     units::UnixMs,
 };
 
@@ -15,7 +16,7 @@ use crate::{
     mutations,
     storage::Sent,
     telling::Reply,
-    worker::{Chunk, Doing, Worker},
+    worker::{Chunk, Worker},
     world::{Uploads, World},
 };
 
@@ -86,17 +87,17 @@ impl Uploads {
                 Worker::Idle | Worker::Busy(_) => false,
             },
             Action::Advance { worker } => {
-                world.advance(self, worker, true);
+                world.advance(self, worker);
                 true
             }
             Action::CutShort { worker } => {
-                world.cut_short(worker);
+                world.cut_short(self, worker);
                 true
             }
             Action::GiveUp { worker } => {
-                let gone = matches!(&world.workers[worker], Worker::Busy(busy) if busy.doing == Doing::Storing
+                let gone = matches!(&world.workers[worker], Worker::Busy(busy) if busy.is_storing()
                     && busy.multipart.is_some() && !world.r2.has(busy.multipart));
-                world.give_up(self, worker, if gone { ReleaseReason::MultipartGone } else { ReleaseReason::GaveUp });
+                world.fails(self, worker, if gone { Failure::MultipartGone } else { Failure::BodyEnded });
                 true
             }
             Action::Arrive { write, answered } => world.arrive(self, write, answered),
@@ -160,18 +161,18 @@ impl World {
     fn arrive(&mut self, uploads: &Uploads, write: usize, answered: bool) -> bool {
         match self.r2.sent.remove(write) {
             Sent::Part { multipart, number, attempt, content, .. } => {
-                let waits = self.stored(uploads, attempt, Some(number), content);
+                let waits = self.stored(uploads, attempt, content);
                 self.r2.store_part(multipart, number, if waits { content } else { Bytes::garbage(content.units()) });
                 true
             }
             Sent::Put { attempt, content } => {
-                let waits = self.stored(uploads, attempt, Some(1), content);
+                let waits = self.stored(uploads, attempt, content);
                 let key = mutations::put_key(uploads, attempt);
                 self.r2.store_put(key, if waits { content } else { Bytes::garbage(content.units()) });
                 true
             }
             Sent::Segment { attempt, content } => {
-                let waits = self.stored(uploads, attempt, None, content);
+                let waits = self.stored(uploads, attempt, content);
                 self.r2.store_segment(attempt, if waits { content } else { Bytes::garbage(content.units()) });
                 true
             }

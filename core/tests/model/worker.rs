@@ -1,27 +1,29 @@
-//! A Worker, and what it knows of the chunk that it carries out.
+//! A Worker, and how far it is with the chunk that it carries out. What it does next says the real [`Attempt`].
+
+use std::hash::{Hash, Hasher};
 
 use upload_core::{
+    attempt::Attempt,
     chunk::{Completion, Named},
-    session::{BeginAppend, Continuation, MAX_ROW_SEGMENT_BYTES, RemainderPiece, WriteLease},
+    integrity::{Algorithm, ChunkDigest},
+    session::{BeginAppend, Continuation, RemainderPiece, WriteLease},
 };
 
 use crate::{
     bounds::Topic,
-    bytes::{Bytes, bytes, units},
-    commits::Message,
-    object::PartialUpload,
+    bytes::{bytes, units},
     world::Uploads,
 };
 
 /// A Worker, or the place where one may start.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Worker {
     /// It has no chunk.
     Idle,
     /// It has a chunk, and the object is having a multipart upload opened for it before it answers.
     Waiting(Chunk),
-    /// It believes to hold a grant.
-    Busy(Attempt),
+    /// It believes to hold a lease.
+    Busy(Box<Busy>),
 }
 
 /// A chunk that has not been granted.
@@ -45,34 +47,28 @@ impl Chunk {
     }
 }
 
-/// What a Worker knows of its chunk.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Attempt {
-    /// The attempt.
+/// A Worker with a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Busy {
+    /// The attempt's id.
     pub(crate) id: u64,
     /// What it was granted.
-    pub(crate) granted: PresignResponse,
+    pub(crate) granted: Granted,
     /// Under which multipart upload; under none where it puts the whole.
     pub(crate) multipart: Option<u8>,
-    /// What it waits for.
-    pub(crate) doing: Doing,
-    /// The number of the next part.
-    pub(crate) number: u16,
-    /// Where the next part begins.
-    pub(crate) at: u8,
     /// Where the body has got to.
     pub(crate) body: u8,
-    /// What to put in front of the next part.
-    pub(crate) tail: Vec<PartialUpload>,
     /// Whether it copies from a damaged object.
     pub(crate) copies: bool,
-    /// Receipts that are held back until the checksum is known to be right.
-    pub(crate) held: Vec<Stored>,
+    /// What it waits for.
+    pub(crate) doing: Doing,
+    /// What it makes of that.
+    pub(crate) attempt: Attempt,
 }
 
-/// The lease, as its holder knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct PresignResponse {
+/// The lease, as its holder knows it. Only broken rules look at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Granted {
     /// The first number.
     pub(crate) first: u16,
     /// How many.
@@ -83,101 +79,72 @@ pub(crate) struct PresignResponse {
     pub(crate) to: u8,
     /// Whether it counts as a whole.
     pub(crate) whole: bool,
-    /// How long parts are.
-    pub(crate) part: u8,
 }
 
 /// What a Worker waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Doing {
-    /// For nothing: it is about to take its next step.
-    Ready,
-    /// For R2.
-    Storing,
-    /// For the object.
-    Committing {
-        /// Whether the body has broken.
-        broken: bool,
+    /// For nothing: it is about to read the tail, and store this part with it in front. When it does, matters.
+    Opening {
+        /// Its number.
+        number: u16,
+        /// Its length.
+        length: u8,
+        /// The tail.
+        tail: Vec<RemainderPiece>,
     },
+    /// For the remainder's bytes, so many, which may break off.
+    Reading(u8),
+    /// For R2, to store a part, or to put the whole.
+    Storing {
+        /// Under this number.
+        number: u16,
+        /// So long.
+        length: u8,
+    },
+    /// For R2, to put the remainder.
+    StoringRemainder,
+    /// For the object.
+    Committing,
 }
 
-/// A part that R2 has taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Stored {
-    /// Its number.
-    pub(crate) number: u16,
-    /// How long it was to be.
-    pub(crate) length: u8,
-    /// What R2 took.
-    pub(crate) content: Bytes,
-}
-
-impl Attempt {
-    /// What a Worker makes of a grant.
-    pub(crate) fn new(grant: &WriteLease, begin: &BeginAppend) -> Self {
-        let piece = |piece: &RemainderPiece| match piece {
-            RemainderPiece::Rows { start, end } => PartialUpload::Rows(units(*start), units(*end)),
-            RemainderPiece::Object { key, .. } => PartialUpload::InStorage(key.parse().unwrap_or(0)),
-        };
-        let from = units(begin.offset);
+impl Busy {
+    /// What a Worker makes of a lease for this chunk.
+    pub(crate) fn new(lease: &WriteLease, begin: &BeginAppend) -> Self {
+        let (from, whole) = (units(begin.offset), begin.whole);
+        let to = from + units(begin.length);
+        let digest = whole.then(|| ChunkDigest { algorithm: Algorithm::Crc32, value: Vec::new() });
         Self {
-            id: grant.attempt,
-            granted: PresignResponse {
-                first: grant.first_number,
-                reserved: grant.reserved,
-                from,
-                to: from + units(begin.length),
-                whole: begin.whole,
-                part: units(grant.plan.part_bytes),
-            },
-            multipart: grant.multipart_id.as_ref().and_then(|id| id.parse().ok()),
-            doing: Doing::Ready,
-            number: grant.first_number,
-            at: units(grant.plan.part_start(grant.offset)),
+            id: lease.attempt,
+            granted: Granted { first: lease.first_number, reserved: lease.reserved, from, to, whole },
+            multipart: lease.multipart_id.as_ref().and_then(|id| id.parse().ok()),
             body: from,
-            tail: grant.tail.iter().map(piece).collect(),
             copies: false,
-            held: Vec::new(),
+            doing: Doing::Committing,
+            attempt: Attempt::new(lease, bytes(to), digest),
         }
     }
 
-    /// How long its next part is; 0 where there is none.
-    pub(crate) fn next_part(&self, uploads: &Uploads) -> u8 {
-        let PresignResponse { to, part, .. } = self.granted;
-        let parts_end = if to == uploads.bounds.file { to } else { to / part * part };
-        parts_end.saturating_sub(self.at).min(part)
-    }
-
-    /// How much is left of the body behind the last whole part, where that is what comes next.
-    pub(crate) fn rest(&self, uploads: &Uploads) -> u8 {
-        if self.next_part(uploads) > 0 { 0 } else { self.granted.to - self.body }
+    /// Whether it waits for R2.
+    pub(crate) fn is_storing(&self) -> bool {
+        matches!(self.doing, Doing::Storing { .. } | Doing::StoringRemainder)
     }
 
     /// Whether its next step may go one way or another, or depends on when it is taken.
-    pub(crate) fn has_choice(&self, uploads: &Uploads) -> bool {
-        let reads = self.next_part(uploads) > 0 && !self.tail.is_empty();
-        self.doing == Doing::Ready && (reads || self.may_break(uploads))
+    pub(crate) fn has_choice(&self) -> bool {
+        matches!(self.doing, Doing::Opening { .. } | Doing::Reading(_))
     }
 
-    /// Whether its body may break now so that a part of the rest counts.
-    pub(crate) fn may_break(&self, uploads: &Uploads) -> bool {
-        let rest = self.rest(uploads);
-        self.doing == Doing::Ready
-            && uploads.bounds.tries(Topic::CutShort)
-            && !self.granted.whole
-            && rest > 1
-            && fits_row(rest)
-    }
-
-    /// What it commits now.
-    pub(crate) fn message(&mut self, rest: Option<(Bytes, bool)>, broken: bool) -> Message {
-        self.doing = Doing::Committing { broken };
-        let stored = std::mem::take(&mut self.held);
-        Message { attempt: self.id, granted: self.granted, stored, rest, is_copy: false }
+    /// Whether a body may break so that a part of so long a remainder counts.
+    pub(crate) fn may_break(&self, uploads: &Uploads, remainder: u8) -> bool {
+        uploads.bounds.tries(Topic::CutShort) && !self.granted.whole && remainder > 1
     }
 }
 
-/// Whether a rest of this length is kept in a row.
-pub(crate) fn fits_row(units: u8) -> bool {
-    bytes(units).get() <= MAX_ROW_SEGMENT_BYTES
+/// What its attempt has been told of the upload decides nothing, and is left out.
+impl Hash for Busy {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.id, self.granted, self.multipart, self.body, self.copies).hash(state);
+        (&self.doing, &self.attempt).hash(state);
+    }
 }

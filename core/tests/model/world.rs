@@ -1,6 +1,9 @@
 //! One state of everything: the object, R2, the Workers, what is on its way between them, and who has been told what.
 
-use std::sync::Arc;
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
 use upload_core::{
     api_error::ApiError,
@@ -117,9 +120,9 @@ pub(crate) struct World {
     pub(crate) duty: Option<Duty>,
     /// R2.
     pub(crate) r2: Storage,
-    /// Two Workers, sorted, since it does not matter which is which.
+    /// Two Workers, in any order, since it does not matter which is which.
     pub(crate) workers: Vec<Worker>,
-    /// Commits on their way, sorted.
+    /// Commits on their way, in any order.
     pub(crate) net: Vec<Message>,
     /// Queue, consumer and origin.
     pub(crate) telling: Telling,
@@ -235,8 +238,19 @@ impl World {
     /// After every step: what anybody can be told by now, and the order that does not matter.
     pub(crate) fn settle_down(&mut self) {
         self.told |= self.object.counted();
-        self.workers.sort_unstable();
+        in_any_order(&mut self.workers);
         self.telling.consumers.sort_unstable();
+    }
+}
+
+/// Where the order does not matter: always the same one.
+pub(crate) fn in_any_order<T: Hash>(all: &mut [T]) {
+    if all.len() > 1 {
+        all.sort_by_cached_key(|one| {
+            let mut hasher = DefaultHasher::new();
+            one.hash(&mut hasher);
+            hasher.finish()
+        });
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use upload_core::storage_fault::{StorageFault, classify};
 use web_sys::ReadableStream;
-use worker::{Bucket, Env, Object, Objects, Range, ResponseBody, UploadedPart};
+use worker::{Bucket, Env, MultipartUpload, Object, Objects, Range, ResponseBody, UploadedPart};
 
 use crate::platform::{
     error::{Error, Result},
@@ -99,16 +99,9 @@ impl ObjectStorage {
         Ok(upload.upload_id().await)
     }
 
-    /// Stores a part, and says its ETag.
-    pub async fn put_part(
-        &self,
-        key: &str,
-        multipart_id: &str,
-        number: u16,
-        bytes: ReadableStream,
-    ) -> Result<String, StorageError> {
-        let upload = self.0.resume_multipart_upload(key, multipart_id)?;
-        Ok(around("r2.upload_part", upload.upload_part(number, bytes)).await?.etag())
+    /// A multipart upload that was opened before. R2 is not asked.
+    pub fn resume_multipart(&self, key: &str, multipart_id: &str) -> Result<Multipart> {
+        Ok(Multipart(self.0.resume_multipart_upload(key, multipart_id)?))
     }
 
     /// Puts the object together from these parts: their numbers and ETags.
@@ -150,6 +143,16 @@ impl ObjectStorage {
             None => list,
         };
         Ok(around("r2.list", list.execute()).await?)
+    }
+}
+
+/// An unfinished multipart upload, whose parts are being stored.
+pub struct Multipart(MultipartUpload);
+
+impl Multipart {
+    /// Stores a part, and says its ETag.
+    pub async fn put_part(&self, number: u16, bytes: ReadableStream) -> Result<String, StorageError> {
+        Ok(around("r2.upload_part", self.0.upload_part(number, bytes)).await?.etag())
     }
 }
 

@@ -89,19 +89,11 @@ pub async fn call<C: Command>(objects: &ObjectClient, name: impl Display, comman
     read_answer(&text(C::NAME, response).await?)
 }
 
-/// The same, for whoever goes on where it is refused.
-pub async fn ask<C: Command>(
-    objects: &ObjectClient,
-    name: impl Display,
-    command: &C,
-) -> Result<Result<C::Answer, ApiError>> {
-    refusal_apart(call(objects, name, command).await)
-}
-
-fn refusal_apart<T>(answer: Result<T>) -> Result<Result<T, ApiError>> {
+/// The answer; `None` where it is refused. For whoever goes on then.
+pub fn unless_refused<T>(answer: Result<T>) -> Result<Option<T>> {
     match answer {
-        Ok(answer) => Ok(Ok(answer)),
-        Err(Error::Refused(refusal)) => Ok(Err(refusal)),
+        Ok(answer) => Ok(Some(answer)),
+        Err(Error::Refused(_)) => Ok(None),
         Err(fault) => Err(fault),
     }
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use crate::platform::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use upload_core::{
-    api_error::ApiError,
     chunk::Completion,
     event::{EventKind, RetryPolicy, Verdict},
     history::History,
@@ -23,7 +22,7 @@ use worker::WebSocket;
 use super::{
     Command, ObjectClient, commands, connect,
     direct::{AssembleParts, FindSigned, RecordParts, SignParts},
-    post, read_answer, refusal_apart,
+    post, read_answer,
     repair::{BeginCopy, RepairUpload, ShowManifest},
     text,
 };
@@ -40,10 +39,10 @@ pub async fn commit_with_bytes(
     upload: UploadId,
     commit: &Commit,
     bytes: &js_sys::Uint8Array,
-) -> Result<Result<Committed, ApiError>> {
+) -> Result<Committed> {
     let command = serde_json::to_string(commit)?;
     let response = post(objects, &upload.to_string(), Commit::NAME, bytes, Some(&command)).await?;
-    refusal_apart(read_answer(&text(Commit::NAME, response).await?))
+    read_answer(&text(Commit::NAME, response).await?)
 }
 
 /// Opens the bytes of the tail that are in rows, from `start` to `end`.

@@ -31,15 +31,15 @@ use crate::{
     upload::{DeliveryState, FileInfo, Purpose},
 };
 
-const PART: u64 = 8 * MIB;
-const NOW: UnixMs = UnixMs(1_000);
+pub(crate) const PART: u64 = 8 * MIB;
+pub(crate) const NOW: UnixMs = UnixMs(1_000);
 const DAY_MS: u64 = 86_400_000;
 
-fn bytes(count: u64) -> ByteCount {
+pub(crate) fn bytes(count: u64) -> ByteCount {
     ByteCount::new(count).unwrap()
 }
 
-fn birth(mode: Mode, file_bytes: u64) -> UploadSpec {
+pub(crate) fn birth(mode: Mode, file_bytes: u64) -> UploadSpec {
     let limits = Limits { max_upload_bytes: bytes(1 << 40), max_chunk_bytes: bytes(95 * MIB) };
     let id = UploadId::from_random_bytes([1; 16]);
     UploadSpec {
@@ -73,13 +73,13 @@ fn session(file_bytes: u64) -> Session {
     Session::create(birth(Mode::Sequential, file_bytes)).unwrap()
 }
 
-fn begin(offset: u64, length: u64) -> BeginAppend {
+pub(crate) fn begin(offset: u64, length: u64) -> BeginAppend {
     let (named, link) = (Named::ByOffset, Continuation::default());
     let (offset, length, completes) = (bytes(offset), bytes(length), Completion::WhenWhole);
     BeginAppend { offset, length, file_bytes: None, whole: false, named, completes, link }
 }
 
-fn receipt(number: u16, length: u64) -> Receipt {
+pub(crate) fn receipt(number: u16, length: u64) -> Receipt {
     Receipt { number, bytes: bytes(length), etag: format!("etag-{number}"), crc64nvme: Crc64Nvme(number.into()) }
 }
 
@@ -93,7 +93,7 @@ fn rest(attempt: u64, length: u64) -> Commit {
 }
 
 /// Takes a decision the way the object does: store, then answer.
-fn take<T>(session: &mut Session, decision: Decision<T>) -> Result<T, ApiError> {
+pub(crate) fn take<T>(session: &mut Session, decision: Decision<T>) -> Result<T, ApiError> {
     session.apply(decision.change);
     decision.answer
 }
