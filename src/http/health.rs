@@ -1,6 +1,6 @@
-//! Two questions that a load balancer or a person asks: `GET /healthz`, whether the Worker runs at all, and `GET /readyz`,
-//! whether it could take an upload: its settings are right, and everything that it is bound to answers. Neither says more of
-//! the deployment than a refused upload would.
+//! Questions about no upload, from a load balancer, a program or a person: `GET /healthz`, whether the Worker runs at all; `GET /readyz`,
+//! whether it could take an upload: its settings are right, and everything that it is bound to answers; `GET /openapi.json`, how the
+//! JSON protocol is spoken. None says more of the deployment than a refused upload would.
 //!
 //! `readyz` costs one read of R2 and two questions to objects that exist for nobody and store nothing.
 
@@ -20,13 +20,25 @@ use crate::{config::Settings, queue::DEAD_LETTER_BINDING};
 /// Nobody's: an upload, an owner, an object.
 const NOBODY: &str = "readyz";
 
-/// The answer, where it was one of the two questions.
+/// The JSON protocol, for machines.
+const DESCRIPTION: &str = include_str!("../../docs/reference/openapi.json");
+
+/// The answer, where it was one of these questions.
 pub(crate) async fn answer(head: &Head, env: &Env) -> Option<Result<Response>> {
     match (head.path.as_str(), &head.method) {
         ("/healthz", &Method::GET | &Method::HEAD) => Some(said(200, &json!({ "status": "alive" }))),
         ("/readyz", &Method::GET | &Method::HEAD) => Some(ready(env).await),
+        ("/openapi.json", &Method::GET | &Method::HEAD) => Some(description()),
         _ => None,
     }
+}
+
+/// The same for everybody, so that any page may read it.
+fn description() -> Result<Response> {
+    let mut response = Response::ok(DESCRIPTION)?;
+    response.headers_mut().set("content-type", "application/json")?;
+    response.headers_mut().set("access-control-allow-origin", "*")?;
+    Ok(response)
 }
 
 async fn ready(env: &Env) -> Result<Response> {

@@ -1,12 +1,14 @@
-//! `cargo xtask bench`: how fast, how frugal and how cheap the Worker is, beside a Worker that only hands bodies to R2.
+//! `cargo xtask bench`, how fast, how frugal and how cheap the Worker is, beside a Worker that only hands bodies to R2; and `cargo xtask
+//! probe`, what of all that this service leans on the platform really does.
 //!
-//! The run itself is `bench/`; here it is given its programs. It writes `target/bench/report.json`, `report.md` and
-//! `ratios.svg`. State lies in memory where there is a folder for that, so that no disk is measured.
+//! The runs themselves are `bench/` and `probe/`; here they are given their programs. `bench` writes `target/bench/report.json`,
+//! `report.md` and `ratios.svg`. Its state lies in memory where there is a folder for that, so that no disk is measured.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::Args;
 
 use crate::project::Project;
 use crate::{children, setup, worker_build};
@@ -15,36 +17,45 @@ use crate::{children, setup, worker_build};
 const IN_MEMORY: &str = "/dev/shm";
 
 /// What the command line may change.
-#[derive(Default)]
+#[derive(Args)]
 pub(crate) struct Options {
-    /// Small files and few rounds.
+    /// Small files and few rounds
+    #[arg(long)]
     pub(crate) quick: bool,
-    /// Only workloads with this in their name, or one of these with `|` between them; all where it is empty.
+    /// Only workloads with this in their name, or one of these with `|` between them
+    #[arg(long, default_value = "", value_name = "TEXT", hide_default_value = true)]
     pub(crate) only: String,
-    /// How many counted pairs of each.
+    /// How many counted pairs of each
+    #[arg(long, value_name = "N")]
     pub(crate) rounds: Option<u32>,
 }
 
 /// Runs it.
 pub(crate) fn command(project: &Project, options: &Options) -> Result<ExitCode> {
-    setup::for_build(project)?;
     worker_build::build(project)?;
-    let state = state_folder(project);
+    let in_memory = Path::new(IN_MEMORY).is_dir();
+    let folder = format!("quayside-bench-{}", std::process::id());
+    let state = if in_memory { Path::new(IN_MEMORY).join(folder) } else { project.path("target/bench-state") };
     std::fs::create_dir_all(&state)?;
-    let mut command = project.command(project.node_bin("node"));
-    command.args(["--disable-warning=ExperimentalWarning", "bench/main.ts", "--only", &options.only]);
-    if options.quick {
-        command.arg("--quick");
-    }
-    if let Some(rounds) = options.rounds {
-        command.args(["--rounds", &rounds.to_string()]);
-    }
-    let status = children::run(command.env("TMPDIR", &state))?;
+    let mut command = project.node_script("bench/main.ts");
+    command.args(["--only", &options.only]).args(options.quick.then_some("--quick"));
+    command.args(options.rounds.map(|rounds| format!("--rounds={rounds}"))).env("TMPDIR", &state);
+    let code = children::run_to_code(&command)?;
     let _ = std::fs::remove_dir(state);
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(code)
 }
 
-fn state_folder(project: &Project) -> PathBuf {
-    let folder = format!("quayside-bench-{}", std::process::id());
-    if Path::new(IN_MEMORY).is_dir() { Path::new(IN_MEMORY).join(folder) } else { project.path("target/bench-state") }
+/// Where the probe asks.
+#[derive(Args)]
+pub(crate) struct Probe {
+    /// On the account that wrangler is logged in to. Puts a Worker and a bucket there, and takes both away again
+    #[arg(long)]
+    pub(crate) remote: bool,
+}
+
+/// Asks. Fails where Cloudflare gives another answer than is leaned on; the simulator shows only that the probe works.
+pub(crate) fn probe(project: &Project, options: &Probe) -> Result<ExitCode> {
+    setup::for_node(project)?;
+    let mut command = project.node_script("probe/run.ts");
+    children::run_to_code(command.args(options.remote.then_some("--remote")))
 }

@@ -42,17 +42,12 @@ pub(crate) fn run(project: &Project) -> Tally {
 
 fn one(name: &str, check: impl FnOnce(&Step) -> Result<()>) -> Tally {
     let step = Step::begin(name);
-    match check(&step) {
-        Ok(()) => {
-            step.done("");
-            Tally::one(true)
-        }
-        Err(error) => {
-            step.failed("");
-            say::line(format_args!("{error:#}"));
-            Tally::one(false)
-        }
+    let checked = check(&step);
+    step.end(checked.is_ok());
+    if let Err(error) = &checked {
+        say::line(format_args!("{error:#}"));
     }
+    Tally::one(checked.is_ok())
 }
 
 fn commands(project: &Project) -> Vec<(&'static str, Command)> {

@@ -3,7 +3,7 @@
 //! Short questions (`rustc --version`) need no keeper and do not come here.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
@@ -69,6 +69,11 @@ pub(crate) fn run(command: &Command) -> Result<ExitStatus> {
     let status = child.wait();
     drop(lifeline);
     status.with_context(|| format!("waiting for {command:?}"))
+}
+
+/// The same; whether it succeeded is how we end.
+pub(crate) fn run_to_code(command: &Command) -> Result<ExitCode> {
+    Ok(if run(command)?.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// What a program did that ran to its end.

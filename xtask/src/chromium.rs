@@ -55,11 +55,11 @@ fn install(project: &Project) -> Result<bool> {
         command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
         let finished = children::run_capturing(&command, |_, line| step.detail(line))?;
         if !finished.status.success() && arguments.contains(&"install") {
-            step.failed("");
+            step.end(false);
             say::line(finished.both.lines().rev().take(3).collect::<Vec<_>>().join("\n"));
             return Ok(false);
         }
     }
-    step.done("");
+    step.end(true);
     Ok(true)
 }

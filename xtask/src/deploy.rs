@@ -6,39 +6,38 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
-use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use clap::Args;
 use serde_json::Value;
 
 use crate::deploy_rules::{READERS, RULES, Settings, names_read, placeholders, secrets_named};
 use crate::project::Project;
 use crate::tally::Tally;
-use crate::{children, say, worker_build};
+use crate::{bundle, children, say, worker_build};
 
 /// What Workers Free takes, gzipped, as Cloudflare documented it longest; Paid takes more.
-const MAX_GZIPPED_BYTES: u64 = 3 * 1024 * 1024;
+const MAX_GZIPPED_BYTES: usize = 3 * 1024 * 1024;
 /// Where wrangler puts what it would have uploaded.
 const DRY_RUN_FOLDER: &str = "target/deploy-dry-run";
 
 /// What the command line may change.
-#[derive(Default)]
+#[derive(Args)]
 pub(crate) struct Options {
-    /// Which environment of wrangler.toml.
-    pub(crate) env: Option<String>,
-    /// Whether to stop before anything is sent.
+    /// Which environment of wrangler.toml
+    #[arg(long, value_name = "NAME")]
+    pub(crate) env: String,
+    /// Stop before anything is sent
+    #[arg(long)]
     pub(crate) dry_run: bool,
 }
 
 /// Checks, and deploys.
 pub(crate) fn command(project: &Project, options: &Options) -> Result<ExitCode> {
-    let Some(env) = options.env.clone() else { bail!("which environment? `--env staging` or `--env production`") };
     let toml = std::fs::read_to_string(project.path("wrangler.toml")).context("reading wrangler.toml")?;
     let all: Value = toml::from_str(&toml).context("wrangler.toml cannot be read")?;
-    let settings = Settings { all, env };
+    let settings = Settings { all, env: options.env.clone() };
     let mut tally = Tally::default();
     for (name, rule) in RULES {
         tally += checked(name, rule(&settings));
@@ -105,17 +104,15 @@ fn mirrored(project: &Project, settings: &Settings, toml: &str) -> Result<Vec<St
 /// Builds the bundle, and looks at it.
 fn built(project: &Project) -> Tally {
     let complaints = worker_build::build(project).and_then(|_| {
-        let wasm = worker_build::release_wasm(project);
+        let wasm = bundle::release_wasm(project);
         let bytes = std::fs::read(&wasm).with_context(|| format!("reading {}", wasm.display()))?;
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-        encoder.write_all(&bytes)?;
-        let gzipped = u64::try_from(encoder.finish()?.len())?;
+        let gzipped = bundle::gzipped_bytes(&bytes)?;
         say::line(format_args!("        {} gzipped", say::size(gzipped)));
         let mut complaints = Vec::new();
         if gzipped > MAX_GZIPPED_BYTES {
             complaints.push(format!("{} gzipped is above {}", say::size(gzipped), say::size(MAX_GZIPPED_BYTES)));
         }
-        if worker_build::has_faults(&bytes) {
+        if bundle::has_faults(&bytes) {
             complaints.push("it has faults on purpose in it: build it without the feature `faults`".to_owned());
         }
         Ok(complaints)

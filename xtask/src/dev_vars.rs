@@ -39,7 +39,7 @@ pub(crate) fn ensure_written(project: &Project) -> Result<bool> {
         std::fs::File::options().write(true).create_new(true).mode(0o600).open(&partial).with_context(context)?;
     file.write_all(text.as_bytes()).with_context(context)?;
     std::fs::rename(&partial, &path).with_context(context)?;
-    step.done("");
+    step.end(true);
     Ok(true)
 }
 

@@ -5,6 +5,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::Args;
 
 use crate::children;
 use crate::project::Project;
@@ -13,15 +14,11 @@ use crate::project::Project;
 pub(crate) const SECONDS: &str = "QUAYSIDE_FUZZ_SECONDS";
 
 /// What the command line may change.
+#[derive(Args)]
 pub(crate) struct Options {
-    /// How long, in seconds of one processor.
+    /// How long, in seconds of one processor
+    #[arg(long, default_value_t = 600)]
     pub(crate) seconds: u32,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { seconds: 600 }
-    }
 }
 
 /// Runs it.
@@ -30,6 +27,5 @@ pub(crate) fn command(project: &Project, options: &Options) -> Result<ExitCode> 
     command
         .args(["test", "--release", "-p", "upload-core", "--test", "fuzz", "--no-fail-fast", "--", "--show-output"])
         .env(SECONDS, options.seconds.to_string());
-    let status = children::run(&command)?;
-    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    children::run_to_code(&command)
 }

@@ -3,9 +3,6 @@
 //! A stamp in `node_modules` holds the hash of the lock file they were installed from. `npm ci` removes the folder, stamp
 //! included, before it installs, so an interrupted installation is never taken for a whole one.
 
-use std::path::Path;
-use std::time::SystemTime;
-
 use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
@@ -14,10 +11,10 @@ use crate::project::Project;
 use crate::say::Step;
 
 const STAMP: &str = "node_modules/.quayside-lock-hash";
-/// Written by npm itself, last of all.
-const NPM_RECORD: &str = "node_modules/.package-lock.json";
 /// What npm says of a failure begins with the reason and ends with pages of usage.
 const LINES_OF_FAILURE: usize = 30;
+/// As package.json has it.
+const OLDEST_NODE: u32 = 20;
 const GET_NODE: &str = "get Node 20 or newer, with npm, from https://nodejs.org";
 
 /// Installs when nothing is installed, or from another lock file.
@@ -29,28 +26,29 @@ pub(crate) fn ensure_installed(project: &Project) -> Result<bool> {
     if std::fs::read_to_string(&stamp).is_ok_and(|stamped| stamped == hash) {
         return Ok(false);
     }
-    // Without a stamp, npm's own record tells whether somebody ran `npm ci` by hand since the lock file came.
-    let by_hand = !stamp.exists() && is_newer(&project.path(NPM_RECORD), &lock_path);
-    if !by_hand {
-        install(project)?;
-    }
+    install(project)?;
     std::fs::write(&stamp, hash).with_context(|| format!("writing {}", stamp.display()))?;
-    Ok(!by_hand)
+    Ok(true)
 }
 
 fn install(project: &Project) -> Result<()> {
+    let version = version_of_node(project);
+    ensure!(
+        version.as_deref().and_then(major).is_some_and(|major| major >= OLDEST_NODE),
+        "Node is {}; {GET_NODE}",
+        version.as_deref().unwrap_or("not installed")
+    );
     // Not with node_modules/.bin on PATH: the Node that runs npm would be removed under its feet.
     let mut command = project.bare_command("npm");
     ensure!(project.bare_command("npm").arg("--version").output().is_ok(), "npm cannot be run; {GET_NODE}");
     command.args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
     let step = Step::begin("npm ci");
     let finished = children::run_capturing(&command, |_, line| step.detail(line))?;
+    step.end(finished.status.success());
     if !finished.status.success() {
-        step.failed("");
         let said: Vec<&str> = finished.both.lines().take(LINES_OF_FAILURE).collect();
         bail!("`npm ci` failed:\n{}", said.join("\n"));
     }
-    step.done("");
     ensure!(
         project.bare_command(project.node_bin("node")).arg("--version").output().is_ok(),
         "the npm package `node` came without its program: its install script did not run. \
@@ -59,7 +57,22 @@ fn install(project: &Project) -> Result<()> {
     Ok(())
 }
 
-fn is_newer(path: &Path, than: &Path) -> bool {
-    let modified = |path: &Path| -> Option<SystemTime> { path.metadata().ok()?.modified().ok() };
-    modified(path).zip(modified(than)).is_some_and(|(this, that)| this >= that)
+fn version_of_node(project: &Project) -> Option<String> {
+    let output = project.bare_command("node").arg("--version").output().ok()?;
+    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// 22, of `v22.18.0`.
+fn major(version: &str) -> Option<u32> {
+    version.strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_of_node_is_understood() {
+        assert_eq!((major("v22.18.0"), major("v8.0.0-nightly"), major("")), (Some(22), Some(8), None));
+    }
 }

@@ -4,22 +4,26 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result};
+
+use crate::file_lock::FileLock;
 
 /// The repository, by its root folder.
+#[derive(Clone)]
 pub(crate) struct Project {
     root: PathBuf,
 }
 
 impl Project {
-    /// The repository that this program was built from.
+    /// The repository in which `cargo xtask` was called, as cargo says; called by itself, the one around the current folder. Not the one
+    /// that this program was built in: that may have been copied or moved since, with what was built.
     pub(crate) fn find() -> Result<Self> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_path_buf();
-        ensure!(
-            root.join("Cargo.toml").is_file(),
-            "{} is gone; build xtask again with `cargo xtask` in the repository",
-            root.display()
-        );
+        let here = std::env::current_dir().context("finding the current folder")?;
+        let from = std::env::var_os("CARGO_MANIFEST_DIR").map_or(here, PathBuf::from);
+        let is_root =
+            |folder: &&Path| folder.join("wrangler.toml").is_file() && folder.join("xtask/Cargo.toml").is_file();
+        let root = from.ancestors().find(is_root);
+        let root = root.with_context(|| format!("{} is in no clone of Quayside", from.display()))?.to_path_buf();
         Ok(Self { root })
     }
 
@@ -38,14 +42,9 @@ impl Project {
         self.path("node_modules/.bin").join(name)
     }
 
-    /// A program that `setup` installs with cargo. Always below the root, also when `CARGO_TARGET_DIR` is elsewhere.
-    pub(crate) fn tool(&self, name: &str) -> PathBuf {
-        self.tools_dir().join("bin").join(name)
-    }
-
-    /// Where `setup` installs programs with cargo.
-    pub(crate) fn tools_dir(&self) -> PathBuf {
-        self.path("target/tools")
+    /// The right to set up and build here, which one process has at a time.
+    pub(crate) fn lock(&self) -> Result<FileLock> {
+        FileLock::take(&self.path("target/.xtask.lock"), "build")
     }
 
     /// A command run in the root folder, that finds the programs of npm packages, Node among them, before any other.
@@ -56,6 +55,13 @@ impl Project {
         if let Ok(joined) = std::env::join_paths(folders) {
             command.env("PATH", joined);
         }
+        command
+    }
+
+    /// A TypeScript file of this repository, run by the Node that npm has installed.
+    pub(crate) fn node_script(&self, relative: &str) -> Command {
+        let mut command = self.command(self.node_bin("node"));
+        command.args(["--disable-warning=ExperimentalWarning", relative]);
         command
     }
 

@@ -44,11 +44,10 @@ fn add(project: &Project, arguments: &[&str]) -> Result<()> {
     let mut command = project.bare_command("rustup");
     command.args(arguments);
     let finished = children::run_capturing(&command, |_, line| step.detail(line))?;
+    step.end(finished.status.success());
     if !finished.status.success() {
-        step.failed("");
         bail!("`rustup {what}` failed:\n{}\n{WITHOUT_RUSTUP}", finished.both.trim_end());
     }
-    step.done("");
     Ok(())
 }
 

@@ -1,30 +1,37 @@
-//! The Worker under `wrangler dev` and the example origin, running together: how each is started, and when both answer.
+//! The Worker under `wrangler dev` and the example origin, running together until Ctrl-C, or until one of them ends.
 //!
-//! Each runs in a process group of its own behind a [keeper](crate::keeper); ending the stack ends both groups whole.
+//! Each runs in a process group of its own behind a [keeper](crate::keeper); ending the stack ends the groups whole.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
-use std::str::FromStr;
-use std::sync::mpsc::{Receiver, Sender};
+use std::process::{Command, ExitCode, ExitStatus};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::children::Background;
 use crate::project::Project;
-use crate::{dev_vars, page, say};
+use crate::say::{self, Step};
+use crate::{dev_vars, page, ports};
 
 /// Only for giving up: on a slow machine the first start of workerd takes most of a minute.
 const READY_WITHIN: Duration = Duration::from_mins(3);
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// No upload has this id, so a Worker that runs answers 404.
+/// No upload has this id, so a Worker that runs answers 404, and 401 to whoever has no token.
 const NO_UPLOAD: &str = "/upload/00000000-0000-4000-8000-000000000000/status";
 
 /// Where the stack listens, what it keeps, and where its output goes.
 pub(crate) struct Options {
+    /// The address that both listen on.
+    pub(crate) ip: IpAddr,
     /// The Worker's port.
     pub(crate) port: u16,
     /// The origin's port.
@@ -38,24 +45,12 @@ pub(crate) struct Options {
 }
 
 /// The setting `AUTH` of the Worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Auth {
     /// Anybody on this machine.
     Open,
     /// Whoever has a token, as in production.
     Token,
-}
-
-impl FromStr for Auth {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "open" => Ok(Self::Open),
-            "token" => Ok(Self::Token),
-            other => bail!("--auth {other} is neither `open` nor `token`"),
-        }
-    }
 }
 
 /// What becomes of the output of the stack's programs.
@@ -66,19 +61,6 @@ pub(crate) enum Output {
     Logged,
 }
 
-/// What the owner of a stack is told while it runs.
-pub(crate) enum Event {
-    /// One of the programs has ended by itself.
-    Ended(&'static str, ExitStatus),
-    /// Somebody pressed Ctrl-C.
-    Stop,
-}
-
-/// Both programs, running.
-pub(crate) struct Stack {
-    programs: Vec<Background>,
-}
-
 /// Where both programs answer.
 pub(crate) struct Urls {
     /// The Worker.
@@ -87,56 +69,117 @@ pub(crate) struct Urls {
     pub(crate) origin: String,
 }
 
-impl Stack {
-    /// Starts both. `origin` is the path of the built program.
-    pub(crate) fn start(project: &Project, origin: &Path, options: &Options, events: &Sender<Event>) -> Result<Self> {
-        std::fs::create_dir_all(&options.state).with_context(|| format!("creating {}", options.state.display()))?;
-        let mut programs = Vec::new();
-        for (name, command) in
-            [("worker", worker_command(project, options)?), ("origin", origin_command(project, origin, options)?)]
-        {
-            let events = events.clone();
-            let on_exit = move |status| drop(events.send(Event::Ended(name, status)));
-            programs.push(match options.output {
-                Output::Printed => {
-                    Background::start(&command, move |line| say::line(format_args!("{name} | {line}")), on_exit)?
-                }
-                Output::Logged => Background::start(&command, line_logger(&log_path(&options.state, name))?, on_exit)?,
-            });
-        }
-        Ok(Self { programs })
-    }
+enum Event {
+    /// One of the programs has ended by itself.
+    Ended(&'static str, ExitStatus),
+    /// Somebody pressed Ctrl-C.
+    Stop,
+}
 
-    /// Ends both, and returns when they are gone.
-    pub(crate) fn end(mut self) {
-        self.programs.iter_mut().for_each(Background::ask_to_end);
-        self.programs.into_iter().for_each(Background::end);
+/// Starts both, and when they answer, what `then` gives, if anything: with that everything ends, and so does its success. `origin` is the
+/// path of the built program. Ctrl-C is success where nothing more was started.
+pub(crate) fn run(
+    project: &Project,
+    origin: &Path,
+    options: &Options,
+    then: impl FnOnce(&Urls) -> Option<Command>,
+) -> Result<ExitCode> {
+    std::fs::create_dir_all(&options.state).with_context(|| format!("creating {}", options.state.display()))?;
+    let (events, inbox) = mpsc::channel();
+    on_stop(events.clone())?;
+    let urls = Urls::of(options);
+    let mut programs = Vec::new();
+    let outcome = (|| -> Result<(Event, bool)> {
+        programs.push(start("worker", &worker_command(project, options)?, options, &events)?);
+        programs.push(start("origin", &origin_command(project, origin, options)?, options, &events)?);
+        if let Some(event) = urls.wait_until_ready(&inbox)? {
+            return Ok((event, false));
+        }
+        let last = then(&urls);
+        let has_last = last.is_some();
+        if let Some(last) = last {
+            programs.push(Background::start(&last, |line| say::line(line), ended("demo", &events))?);
+        }
+        Ok((inbox.recv().context("waiting for the Worker and the origin")?, has_last))
+    })();
+    programs.iter_mut().for_each(Background::ask_to_end);
+    programs.into_iter().for_each(Background::end);
+    match outcome? {
+        (Event::Ended(_, status), true) if status.success() => Ok(ExitCode::SUCCESS),
+        (Event::Stop, has_last) => {
+            say::line("ended");
+            Ok(if has_last { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        }
+        (Event::Ended(name, status), _) => {
+            say::line(format_args!("the {name} ended by itself ({status}), so everything was ended"));
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// SIGINT, SIGTERM and SIGHUP end the stack instead of this program. A second one ends this program at once; keepers then still end what
+/// they keep.
+fn on_stop(events: Sender<Event>) -> Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("listening for Ctrl-C")?;
+    thread::spawn(move || {
+        let mut arrivals = signals.forever();
+        if arrivals.next().is_some() {
+            let _ = events.send(Event::Stop);
+        }
+        if arrivals.next().is_some() {
+            std::process::exit(130);
+        }
+    });
+    Ok(())
+}
+
+fn ended(name: &'static str, events: &Sender<Event>) -> impl FnOnce(ExitStatus) + Send + use<> {
+    let events = events.clone();
+    move |status| drop(events.send(Event::Ended(name, status)))
+}
+
+fn start(name: &'static str, command: &Command, options: &Options, events: &Sender<Event>) -> Result<Background> {
+    let on_exit = ended(name, events);
+    match options.output {
+        Output::Printed => Background::start(command, move |line| say::line(format_args!("{name} | {line}")), on_exit),
+        Output::Logged => {
+            let path = log_path(&options.state, name);
+            let file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
+            let file = Arc::new(Mutex::new(file));
+            let log = move |line: &str| drop(file.lock().map(|mut file| writeln!(file, "{line}")));
+            Background::start(command, log, on_exit)
+        }
     }
 }
 
 impl Urls {
-    /// Where a stack with these options answers.
-    pub(crate) fn of(options: &Options) -> Self {
-        let url = |port: u16| format!("http://127.0.0.1:{port}");
+    /// Where a stack with these options answers: on the address itself, or where that stands for all of the machine's, on the first.
+    fn of(options: &Options) -> Self {
+        let ip = if options.ip.is_unspecified() { ports::THIS_MACHINE } else { options.ip };
+        let url = |port: u16| format!("http://{}", SocketAddr::new(ip, port));
         Self { worker: url(options.port), origin: url(options.origin_port) }
     }
 
     /// Returns `None` when both answer, or the event that came before that.
-    pub(crate) fn wait_until_ready(&self, events: &Receiver<Event>) -> Result<Option<Event>> {
+    fn wait_until_ready(&self, events: &Receiver<Event>) -> Result<Option<Event>> {
+        let step = Step::begin("starting the Worker and the origin");
         let started = Instant::now();
-        let worker = format!("{}{NO_UPLOAD}", self.worker);
-        let origin = format!("{}/healthz", self.origin);
         loop {
             if let Ok(event) = events.recv_timeout(POLL_INTERVAL) {
                 return Ok(Some(event));
             }
-            // Whoever has no token is not told that there is no such upload.
-            let waited_for = [(&worker, &[404, 401][..]), (&origin, &[200])];
-            let waiting_for = waited_for.into_iter().find(|(url, statuses)| !answers(url, statuses));
+            let waited_for = [(&self.worker, NO_UPLOAD, &[404, 401][..]), (&self.origin, "/healthz", &[200])];
+            let waiting_for = waited_for
+                .into_iter()
+                .find(|(url, path, statuses)| !status(url, path).is_some_and(|status| statuses.contains(&status)));
             match waiting_for {
-                None => return Ok(None),
-                Some((url, statuses)) if started.elapsed() > READY_WITHIN => {
-                    bail!("{url} did not answer {statuses:?} within {}", say::duration(READY_WITHIN));
+                None => {
+                    step.end(true);
+                    return Ok(None);
+                }
+                Some((url, path, statuses)) if started.elapsed() > READY_WITHIN => {
+                    step.end(false);
+                    bail!("{url}{path} did not answer {statuses:?} within {}", say::duration(READY_WITHIN));
                 }
                 Some(_) => {}
             }
@@ -144,41 +187,51 @@ impl Urls {
     }
 }
 
+/// The status of the answer to a GET, where there is one.
+fn status(url: &str, path: &str) -> Option<u16> {
+    let host = url.strip_prefix("http://")?;
+    let within = Some(Duration::from_secs(5));
+    let mut connection = TcpStream::connect(host).ok()?;
+    connection.set_read_timeout(within).ok()?;
+    connection
+        .write_all(format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").as_bytes())
+        .ok()?;
+    // `HTTP/1.1 404`
+    let mut head = [0; 12];
+    connection.read_exact(&mut head).ok()?;
+    std::str::from_utf8(&head).ok()?.split(' ').nth(1)?.parse().ok()
+}
+
 /// Where the output of a logged program is.
 pub(crate) fn log_path(state: &Path, name: &str) -> PathBuf {
     state.join(format!("{name}.log"))
 }
 
-fn line_logger(path: &Path) -> Result<impl Fn(&str) + Clone + Send + 'static> {
-    let file = File::create(path).with_context(|| format!("creating {}", path.display()))?;
-    let file = Arc::new(Mutex::new(file));
-    Ok(move |line: &str| {
-        if let Ok(mut file) = file.lock() {
-            let _ = writeln!(file, "{line}");
-        }
-    })
-}
-
 fn worker_command(project: &Project, options: &Options) -> Result<Command> {
-    let Options { port, origin_port, state, auth, .. } = options;
-    let page = page::place(project, state, &Urls::of(options).origin)?;
+    let Options { ip, port, state, auth, .. } = options;
+    let urls = Urls::of(options);
+    let page = page::place(project, state, &urls.origin)?;
     let auth = match auth {
         Auth::Open => "open",
         Auth::Token => "token",
     };
+    let vars = [
+        format!("ORIGIN_WEBHOOK_URL:{}/webhooks/quayside", urls.origin),
+        format!("AUTH:{auth}"),
+        format!("PUBLIC_URL:{}", urls.worker),
+        // The direct door leads to R2's simulator, with the keys that wrangler.toml gives it.
+        format!("R2_S3_ENDPOINT:{}/cdn-cgi/local/r2/s3", urls.worker),
+        "R2_ACCESS_KEY_ID:local-access-key".to_owned(),
+        "R2_SECRET_ACCESS_KEY:local-secret-key".to_owned(),
+    ];
     let mut command = project.command(project.node_bin("wrangler"));
     command
-        .args(["dev", "--ip", "127.0.0.1", "--port", &port.to_string(), "--inspector-port", "0"])
+        .args(["dev", "--ip", &ip.to_string(), "--port", &port.to_string(), "--inspector-port", "0"])
         .arg("--persist-to")
         .arg(state.join("worker"))
-        .args(["--var", &format!("ORIGIN_WEBHOOK_URL:http://127.0.0.1:{origin_port}/webhooks/quayside")])
-        .args(["--var", &format!("AUTH:{auth}")])
-        .args(["--var", &format!("PUBLIC_URL:http://127.0.0.1:{port}")])
+        .args(vars.iter().flat_map(|var| ["--var", var]))
         .arg("--assets")
         .arg(page)
-        // The direct door leads to R2's simulator, with the keys that wrangler.toml gives it.
-        .args(["--var", &format!("R2_S3_ENDPOINT:http://127.0.0.1:{port}/cdn-cgi/local/r2/s3")])
-        .args(["--var", "R2_ACCESS_KEY_ID:local-access-key", "--var", "R2_SECRET_ACCESS_KEY:local-secret-key"])
         .arg("--show-interactive-dev-session=false")
         // Two stacks must not see each other, and nobody is to be asked or told about anything.
         .env("WRANGLER_REGISTRY_PATH", state.join("wrangler-registry"))
@@ -193,14 +246,9 @@ fn worker_command(project: &Project, options: &Options) -> Result<Command> {
 fn origin_command(project: &Project, origin: &Path, options: &Options) -> Result<Command> {
     let mut command = project.command(origin);
     command
-        .env("ORIGIN_LISTEN", format!("127.0.0.1:{}", options.origin_port))
+        .env("ORIGIN_LISTEN", SocketAddr::new(options.ip, options.origin_port).to_string())
         .env("ORIGIN_SHOW_TO", Urls::of(options).worker)
         .env("ORIGIN_DATA_DIR", options.state.join("origin"))
         .env("WEBHOOK_SECRET", dev_vars::read(project, "WEBHOOK_SECRET")?);
     Ok(command)
-}
-
-fn answers(url: &str, statuses: &[u16]) -> bool {
-    let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(5)));
-    config.build().new_agent().get(url).call().is_ok_and(|response| statuses.contains(&response.status().as_u16()))
 }

@@ -8,12 +8,12 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
+use clap::Args;
 
-use crate::dev::ORIGIN;
 use crate::project::Project;
 use crate::say::Step;
 use crate::tally::Tally;
-use crate::{cargo_build, check, children, chromium, fuzz, page, say, setup, worker_build};
+use crate::{bundle, cargo_build, check, children, chromium, fuzz, say, setup, worker_build};
 
 /// How long made-up input is given to every parser: a minute of one processor. `cargo xtask fuzz` goes on longer.
 const FUZZ_SECONDS: u32 = 60;
@@ -33,15 +33,14 @@ pub(crate) fn command(project: &Project) -> ExitCode {
         let origin = stage_with("build", &mut total, || {
             worker_build::build(project)?;
             worker_build::build_with_faults(project)?;
-            say::line(format_args!("the page: {}", page::sizes(project)?));
             let mut tally = Tally::default();
-            for release in [worker_build::release_is_plain(project), worker_build::release_is_small(project)] {
+            for release in [bundle::release_is_plain(project), bundle::release_is_small(project)] {
                 if let Err(error) = &release {
                     say::failure(error);
                 }
                 tally += Tally::one(release.is_ok());
             }
-            Ok((tally, cargo_build::program(project, ORIGIN)?))
+            Ok((tally, origin(project)?))
         });
         if let Some(origin) = origin {
             stage("tests of the running Worker", &mut total, || running_worker_tests(project, &origin));
@@ -50,6 +49,33 @@ pub(crate) fn command(project: &Project) -> ExitCode {
     say::line(format_args!("everything took {}", say::duration(started.elapsed())));
     say::line(total);
     if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The path of the example origin's program.
+fn origin(project: &Project) -> Result<PathBuf> {
+    cargo_build::programs(project, &[worker_build::ORIGIN])?.pop().context("cargo built no origin")
+}
+
+/// How `torture` runs: many uploads at once through a Worker that is made to fail, killed and restarted, with clients that are cut off
+/// and take each other over. What is random comes from the seed.
+#[derive(Args)]
+pub(crate) struct Torture {
+    /// How many uploads
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    pub(crate) uploads: u32,
+    /// Where everything random comes from
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) seed: u64,
+}
+
+/// `cargo xtask torture`: the run is `tests/torture/`. Its last line is `zero differences`, or how many there are.
+pub(crate) fn torture(project: &Project, options: &Torture) -> Result<ExitCode> {
+    worker_build::build_with_faults(project)?;
+    let mut command = project.node_script("tests/torture/main.ts");
+    command
+        .args(["--uploads", &options.uploads.to_string(), "--seed", &options.seed.to_string()])
+        .env("QUAYSIDE_ORIGIN_BIN", origin(project)?);
+    children::run_to_code(&command)
 }
 
 fn stage(name: &str, total: &mut Tally, work: impl FnOnce() -> Result<Tally>) -> Option<()> {
@@ -82,14 +108,10 @@ fn host_tests(project: &Project) -> Result<Tally> {
     let finished = children::run_capturing(&command, |_, line| {
         step.detail(line);
         if is_worth_showing(line) {
-            step.print(line);
+            say::line(line);
         }
     })?;
-    if finished.status.success() {
-        step.done("");
-    } else {
-        step.failed("");
-    }
+    step.end(finished.status.success());
     Ok(Tally::of_cargo_test(&finished.out).or_failed(finished.status.success()))
 }
 

@@ -13,12 +13,18 @@ use crate::{
     units::{ByteCount, UploadId},
 };
 
+/// What is about no upload, and is answered before a protocol is asked where it is only read.
+const READ_ONLY: [&str; 3] = ["/healthz", "/readyz", "/openapi.json"];
+
 /// Understands a request's head.
 pub fn parse(head: &Head) -> Result<Parsed, ApiError> {
     if head.path == "/uploads" {
         allow(head, &[Method::GET])?;
         let cursor = head.query_parameter("cursor").map(|text| EntryName::parse(text).ok_or_else(bad_cursor));
         return Ok(Parsed::Ready(Box::new(Operation::List(cursor.transpose()?))));
+    }
+    if READ_ONLY.contains(&head.path.as_str()) {
+        allow(head, &[Method::GET, Method::HEAD])?;
     }
     let rest = head.path.strip_prefix("/upload/").ok_or(ApiError::NoSuchRoute)?;
     if rest == "init" {

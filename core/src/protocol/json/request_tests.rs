@@ -89,6 +89,8 @@ fn a_wrong_method_is_told_the_right_ones() {
         ("PATCH", "/upload/{id}", "GET, HEAD, PUT, DELETE, OPTIONS"),
         ("GET", "/upload/{id}/complete", "POST, OPTIONS"),
         ("PUT", "/upload/{id}/content", "GET, HEAD, OPTIONS"),
+        ("POST", "/healthz", "GET, HEAD, OPTIONS"),
+        ("TRACE", "/openapi.json", "GET, HEAD, OPTIONS"),
     ] {
         let allow = expected.to_owned();
         assert_eq!(operation(method, target, &[]), Err(ApiError::MethodNotAllowed { allow }), "{method} {target}");

@@ -1,0 +1,70 @@
+// docs/reference/openapi.json against the running Worker: schemathesis makes up requests from it, right ones and wrong ones, alone and in
+// sequences, and compares every answer with what the document says. And that the Worker serves this very document.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { environmentWith, hasPython } from "./support/python.ts";
+import { sceneWithS3 } from "./support/scene.ts";
+import { claimsOf, mint } from "./support/tokens.ts";
+import { repositoryRoot } from "./support/wrangler_config.ts";
+
+const skip = (await hasPython()) ? false : "there is no python3 with venv";
+const DOCUMENT = join(repositoryRoot, "docs/reference/openapi.json");
+const SUPPORT = join(repositoryRoot, "tests/support");
+
+// Presigned uploads are set up, since what is not set up is refused with 503.
+const { stack } = await sceneWithS3({ AUTH: "token" });
+const token = mint(stack, claimsOf("alice"));
+
+type Run = { code: number; output: string };
+
+/** Runs it; `more` bounds what it does. The same requests each time: a failure comes again. */
+async function schemathesis(document: string, ...more: string[]): Promise<Run> {
+  const python = join(await environmentWith("schemathesis==4.32.5"), "python");
+  const options = ["--url", stack.baseUrl, "-H", `Authorization: Bearer ${token}`, "--seed", "1", "--no-color"];
+  const args = ["-m", "schemathesis.cli", "--config-file", join(SUPPORT, "schemathesis.toml"), "run", document];
+  const env = { ...process.env, PYTHONPATH: SUPPORT, SCHEMATHESIS_HOOKS: "schemathesis_hooks" };
+  const child = spawn(python, [...args, ...options, ...more], {
+    cwd: stack.stateDir,
+    env,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+  });
+  const [code] = await once(child, "close");
+  return { code, output };
+}
+
+test("no answer is another than the document says", { skip }, async () => {
+  const { code, output } = await schemathesis(DOCUMENT, "--max-examples", "10", "--continue-on-failure");
+  assert.equal(code, 0, output);
+  const operations = Object.values(JSON.parse(readFileSync(DOCUMENT, "utf8")).paths as Record<string, object>);
+  const count = operations.flatMap((path) => Object.keys(path)).filter((method) => method !== "parameters").length;
+  assert.match(output, new RegExp(`Operations: +${count} selected / ${count} total`));
+});
+
+test("a document that says something else is found out", { skip }, async () => {
+  const wrong = readFileSync(DOCUMENT, "utf8").replace('"const": "alive"', '"const": "asleep"');
+  const path = join(stack.stateDir, "wrong.json");
+  writeFileSync(path, wrong);
+  const { code, output } = await schemathesis(path, "--include-path", "/healthz", "--phases", "fuzzing", "-n", "1");
+  assert.equal(code, 1, output);
+  assert.match(output, /asleep/);
+});
+
+test("the Worker serves it to any page, and only to be read", async () => {
+  const reply = await stack.client.request("GET", "/openapi.json");
+  assert.deepEqual(reply.json(), JSON.parse(readFileSync(DOCUMENT, "utf8")));
+  assert.equal(reply.header("access-control-allow-origin"), "*");
+  for (const path of ["/openapi.json", "/healthz", "/readyz"]) {
+    const refused = await stack.client.request("POST", path, { body: "" });
+    assert.deepEqual([refused.status, refused.header("allow")], [405, "GET, HEAD, OPTIONS"], path);
+  }
+});
