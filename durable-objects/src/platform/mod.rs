@@ -1,4 +1,4 @@
-//! What the platform gives: errors, the clock and the alarm, SQLite, queues, log lines, what rows cost; and faults, where they are built in.
+//! What the platform gives: errors, R2, the clock and the alarm, SQLite, queues, log lines, what rows cost; and faults, where they are built in.
 
 pub(crate) mod clock;
 pub mod error;

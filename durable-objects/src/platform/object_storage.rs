@@ -62,6 +62,7 @@ pub struct ObjectStorage(Bucket);
 
 impl ObjectStorage {
     /// The one that is bound.
+    #[allow(clippy::disallowed_methods, reason = "this is where it is allowed")]
     pub fn open(env: &Env) -> Result<Self> {
         Ok(Self(env.bucket(BINDING)?))
     }
