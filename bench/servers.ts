@@ -1,16 +1,10 @@
 // The servers that are measured, each on a port and a state folder of its own, all on the loopback.
 
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
 
-import { freePort } from "../tests/support/ports.ts";
-import { ProcessGroup } from "../tests/support/process_group.ts";
+import { startPlainWorker } from "../tests/support/plain_worker.ts";
 import { Stack } from "../tests/support/stack.ts";
-import { waitFor } from "../tests/support/wait.ts";
-import { repositoryRoot } from "../tests/support/wrangler_config.ts";
 import { Http } from "./http.ts";
 import { descendants, ProcessMeter } from "./process_meter.ts";
 
@@ -38,61 +32,17 @@ export async function startOurs(buildDir = "build"): Promise<Server> {
 
 /** The floor Worker. */
 export async function startFloor(): Promise<Server> {
-  const state = mkdtempSync(join(tmpdir(), "quayside-floor-"));
-  const port = await freePort();
   const before = descendants("workerd");
-  const args = [
-    join(repositoryRoot, "node_modules/wrangler/bin/wrangler.js"),
-    ...["dev", "--config", join(repositoryRoot, "bench/floor/wrangler.toml")],
-    ...["--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0", "--persist-to", join(state, "state")],
-    "--show-interactive-dev-session=false",
-  ];
-  const group = await started(state, args, port);
-  const http = new Http(`http://127.0.0.1:${port}`);
-  const meter = new ProcessMeter(since(before));
+  const floor = await startPlainWorker("bench/floor/wrangler.toml");
+  const http = new Http(floor.baseUrl);
   const stop = async () => {
     http.close();
-    await group.terminate();
-    rmSync(state, { recursive: true, force: true });
+    await floor.stop();
   };
-  return { http, meter, stop };
+  return { http, meter: new ProcessMeter(since(before)), stop };
 }
 
 /** The workerd processes that have come since. */
 function since(before: Set<number>): number[] {
   return [...descendants("workerd")].filter((pid) => !before.has(pid));
-}
-
-async function started(state: string, args: string[], port: number): Promise<ProcessGroup> {
-  const registry = join(state, "registry");
-  mkdirSync(registry);
-  let output = "";
-  const group = new ProcessGroup({
-    command: process.execPath,
-    args,
-    cwd: state,
-    env: {
-      ...process.env,
-      PATH: dirname(process.execPath) + delimiter + process.env.PATH,
-      NO_COLOR: "1",
-      CLOUDFLARE_CF_FETCH_ENABLED: "false",
-      WRANGLER_SEND_METRICS: "false",
-      WRANGLER_LOG_PATH: join(state, "wrangler-logs"),
-      WRANGLER_REGISTRY_PATH: registry,
-    },
-    onOutput: (text) => {
-      output += text;
-    },
-  });
-  await waitFor(
-    `port ${port} to answer`,
-    async () => {
-      if (group.hasEnded) {
-        throw new Error("it has ended");
-      }
-      return (await fetch(`http://127.0.0.1:${port}/nothing`)).status < 500;
-    },
-    { lastSeen: () => output },
-  );
-  return group;
 }

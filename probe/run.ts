@@ -3,20 +3,19 @@
 //
 // On the simulator it shows only that the probe works: what the simulator answers is not what Cloudflare does.
 
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { join } from "node:path";
 
+import { startPlainWorker } from "../tests/support/plain_worker.ts";
+import { waitFor } from "../tests/support/wait.ts";
+import { repositoryRoot } from "../tests/support/wrangler_config.ts";
 import { askEverything } from "./ask.ts";
 import type { Answer } from "./src/question.ts";
 
-const root = resolve(import.meta.dirname, "..");
-const wrangler = join(root, "node_modules/wrangler/bin/wrangler.js");
+const wrangler = join(repositoryRoot, "node_modules/wrangler/bin/wrangler.js");
 const config = join(import.meta.dirname, "wrangler.toml");
+/** Only for giving up: a new address below workers.dev takes a while. */
 const START_WITHIN_MS = 120_000;
 
 const remote = process.argv.includes("--remote");
@@ -51,31 +50,11 @@ function print(all: Answer[]): void {
 }
 
 async function onSimulator(): Promise<Answer[]> {
-  const state = mkdtempSync(join(tmpdir(), "quayside-probe-"));
-  const port = await freePort();
-  const args = ["dev", "--config", config, "--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"];
-  const child = spawn(
-    process.execPath,
-    [wrangler, ...args, "--persist-to", state, "--var", `PROBE_TOKEN:${token}`, "--show-interactive-dev-session=false"],
-    {
-      stdio: ["ignore", "pipe", "pipe"],
-      cwd: state,
-      env: { ...environment(), WRANGLER_REGISTRY_PATH: join(state, "registry") },
-    },
-  );
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-    });
-  }
+  const { baseUrl, stop } = await startPlainWorker("probe/wrangler.toml", { PROBE_TOKEN: token });
   try {
-    const baseUrl = `http://127.0.0.1:${port}`;
-    await untilItAnswers(baseUrl, child, () => output);
     return await askEverything({ baseUrl, token, pauseMs: 1000 });
   } finally {
-    await ended(child);
-    rmSync(state, { recursive: true, force: true });
+    await stop();
   }
 }
 
@@ -87,7 +66,7 @@ async function onCloudflare(): Promise<Answer[]> {
     if (baseUrl === undefined) {
       throw new Error(`wrangler named no address below workers.dev:\n${said}`);
     }
-    await untilItAnswers(baseUrl, undefined, () => said);
+    await untilItAnswers(baseUrl, said);
     return await askEverything({ baseUrl, token, pauseMs: 20_000 });
   } finally {
     run("delete", "--config", config, "--force");
@@ -99,7 +78,7 @@ async function onCloudflare(): Promise<Answer[]> {
 function run(...args: string[]): string {
   const { status, stdout, stderr } = spawnSync(process.execPath, [wrangler, ...args], {
     encoding: "utf8",
-    env: environment(),
+    env: { ...process.env, NO_COLOR: "1", WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false" },
   });
   if (status !== 0) {
     console.error(`wrangler ${args[0]} ${args[1]}: ${stderr || stdout}`);
@@ -107,38 +86,11 @@ function run(...args: string[]): string {
   return stdout;
 }
 
-async function untilItAnswers(baseUrl: string, child: ChildProcess | undefined, said: () => string): Promise<void> {
-  const deadlineMs = Date.now() + START_WITHIN_MS;
-  while (Date.now() < deadlineMs && (child === undefined || child.exitCode === null)) {
-    // Without the token, the probe itself says 403.
-    const status = await fetch(baseUrl).then(
-      (response) => response.text().then((text) => text === "not for you" && response.status),
-      () => 0,
-    );
-    if (status === 403) {
-      return;
-    }
-    await sleep(200);
-  }
-  throw new Error(`the probe does not answer:\n${said()}`);
-}
-
-async function ended(child: ChildProcess): Promise<void> {
-  const exit = new Promise((done) => child.once("exit", done));
-  if (child.exitCode === null && child.signalCode === null) {
-    child.kill("SIGTERM");
-    await exit;
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-  const address = server.address();
-  await new Promise((closed) => server.close(closed));
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
-
-function environment(): NodeJS.ProcessEnv {
-  return { ...process.env, NO_COLOR: "1", WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false" };
+async function untilItAnswers(baseUrl: string, said: string): Promise<void> {
+  // Without the token, the probe itself says 403.
+  const answers = async () => {
+    const response = await fetch(baseUrl);
+    return response.status === 403 && (await response.text()) === "not for you";
+  };
+  await waitFor(`the probe to answer at ${baseUrl}`, answers, { giveUpMs: START_WITHIN_MS, lastSeen: () => said });
 }

@@ -1,7 +1,8 @@
 //! The settings of a deployment: every `[vars]` entry and secret of wrangler.toml, one to one, read into a type that can only
-//! be right. What is missing or malformed is said by name, and nothing is taken until it is there.
+//! be right. A setting that is not there has its default (`defaults`). A secret or a binding that is missing, and what is malformed, is
+//! said by name, and nothing is taken until it is right.
 
-use std::{cell::OnceCell, rc::Rc, str::FromStr, time::Duration};
+use std::{cell::OnceCell, rc::Rc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use upload_core::{
@@ -18,12 +19,17 @@ use upload_core::{
 };
 use worker::Env;
 
-/// How many secrets of one kind may be active: the newest, and the one before it.
-const MAX_ACTIVE_SECRETS: usize = 2;
+use crate::{
+    bindings,
+    setting::{Complaints, active_secrets, bound, byte_count, milliseconds, missing, number, text},
+};
+
+/// What `ORIGIN` is asked for where `ORIGIN_WEBHOOK_URL` does not say it.
+const SERVICE_URL: &str = "https://origin/webhooks/quayside";
 
 /// The settings as they are, right or wrong.
 pub(crate) struct Settings {
-    /// All of them, or what is wrong with the first that is.
+    /// All of them, or what is wrong with those that are.
     config: Result<Config, ApiError>,
     /// `CORS_ORIGINS` and `CORS_HEADERS`, apart from the rest, for answers that must have their headers even where the rest is
     /// wrong. A list that cannot be read allows nobody, and nothing beside our own headers.
@@ -72,8 +78,8 @@ pub(crate) struct Config {
     pub(crate) policy: Policy,
     /// `DELETE_COMPLETED`.
     pub(crate) delete_completed: DeleteCompleted,
-    /// `ORIGIN_WEBHOOK_URL`; none where it is empty.
-    pub(crate) webhook_url: Option<String>,
+    /// The binding `ORIGIN`, or `ORIGIN_WEBHOOK_URL`; none where neither is there.
+    pub(crate) origin: Option<Origin>,
     /// `WEBHOOK_TIMEOUT_SECONDS`.
     pub(crate) webhook_timeout_ms: u64,
     /// `DELIVERY_FIRST_DELAY_SECONDS` and `DELIVERY_MAX_ATTEMPTS`.
@@ -86,6 +92,24 @@ pub(crate) struct Config {
     pub(crate) webhook_secrets: Vec<Secret>,
     /// The secret `DOWNLOAD_SECRET`: one, or the newest and the one before it. The first signs, and both verify.
     pub(crate) download_secrets: Vec<Secret>,
+}
+
+/// Whom events are told.
+#[derive(Clone)]
+pub(crate) enum Origin {
+    /// Whoever answers at this address.
+    Url(String),
+    /// The binding `ORIGIN`, asked for this address.
+    Service(String),
+}
+
+impl Origin {
+    /// The address that is asked for.
+    pub(crate) fn url(&self) -> &str {
+        match self {
+            Self::Url(url) | Self::Service(url) => url,
+        }
+    }
 }
 
 /// Who may upload.
@@ -121,76 +145,92 @@ impl Config {
     /// What is wrong with them only where others rely on it: on a deployed Worker.
     pub(crate) fn is_safe(&self) -> Result<(), ApiError> {
         if self.policy.tombstone_ms < IDEMPOTENCY_MS {
-            let least = IDEMPOTENCY_MS / 1000;
-            let why =
-                format!("is below {least}, a day: creations are remembered so long, and must find what they created");
-            return Err(missing("TOMBSTONE_TTL_SECONDS", &why));
-        }
-        Ok(())
-    }
-
-    /// Reads the settings; refuses naming the first that is missing or malformed.
-    fn read(env: &Env) -> Result<Self, ApiError> {
-        cors_origins(env)?;
-        cors_headers(env)?;
-        let webhook_url = Some(text(env, "ORIGIN_WEBHOOK_URL")?).filter(|url| !url.is_empty());
-        let public_url = public_url(env)?;
-        // What is signed and stored never takes its host from a request: whoever sends one chooses that.
-        if webhook_url.is_some() && public_url.is_none() {
-            let hint = "is empty, and ORIGIN_WEBHOOK_URL is not: events have links in them. Set it to the scheme and the host under \
-                        which this Worker is reached, like https://upload.example.com";
-            return Err(missing("PUBLIC_URL", hint));
-        }
-        let limits = Limits {
-            max_upload_bytes: byte_count(env, "MAX_UPLOAD_BYTES")?,
-            max_chunk_bytes: byte_count(env, "MAX_CHUNK_BYTES")?,
-        };
-        if limits.max_chunk_bytes.get() < 5 * MIB {
-            return Err(missing("MAX_CHUNK_BYTES", "is below 5 MiB, the smallest part that R2 takes"));
-        }
-        let config = Self {
-            auth: auth(env)?,
-            public_url,
-            base_path: base_path(env)?,
-            limits,
-            quota: Quota {
-                open_uploads: bound(env, "QUOTA_OPEN_UPLOADS")?,
-                open_bytes: bound(env, "QUOTA_OPEN_BYTES")?,
-                bytes_per_day: bound(env, "QUOTA_BYTES_PER_DAY")?,
-            },
-            stalled_after: stalled_after(env)?,
-            policy: Policy {
-                ttl_ms: upload_ttl(env)?,
-                tombstone_ms: milliseconds(env, "TOMBSTONE_TTL_SECONDS")?,
-                resend_ms: milliseconds(env, "OUTBOX_RESEND_SECONDS")?,
-                tell_origin: webhook_url.is_some(),
-                repair_ms: repair_ttl(env)?,
-            },
-            delete_completed: delete_completed(env)?,
-            webhook_url,
-            webhook_timeout_ms: milliseconds(env, "WEBHOOK_TIMEOUT_SECONDS")?,
-            retry: RetryPolicy {
-                first_delay_seconds: number(env, "DELIVERY_FIRST_DELAY_SECONDS")?,
-                max_attempts: number(env, "DELIVERY_MAX_ATTEMPTS")?,
-            },
-            download_url_ttl_seconds: number(env, "DOWNLOAD_URL_TTL_SECONDS")?,
-            types: types(env)?,
-            webhook_secrets: webhook_secrets(env)?,
-            download_secrets: download_secrets(env)?,
-        };
-        config.times_hold().map(|()| config)
-    }
-
-    /// Refuses times with which a promise would not hold. On the machine itself (`AUTH = "open"`) they may be as short as somebody wants
-    /// to see them pass.
-    fn times_hold(&self) -> Result<(), ApiError> {
-        if matches!(self.auth, Auth::Tokens(_)) && self.policy.tombstone_ms < IDEMPOTENCY_MS {
             let complaint = "is below a day (86400), for which an Idempotency-Key is remembered: a creation that is repeated \
                              would upload a file again that is there";
             return Err(missing("TOMBSTONE_TTL_SECONDS", complaint));
         }
         Ok(())
     }
+
+    /// Reads the settings; refuses naming each that is missing or malformed.
+    fn read(env: &Env) -> Result<Self, ApiError> {
+        let mut wrong = Complaints::default();
+        let config = Self::hear(env, &mut wrong);
+        // On the machine itself (`AUTH = "open"`) times may be as short as somebody wants to see them pass.
+        if let Some(config @ Self { auth: Auth::Tokens(_), .. }) = &config {
+            wrong.hear(config.is_safe());
+        }
+        wrong.all()?;
+        config.ok_or_else(|| ApiError::NotConfigured { detail: "A setting cannot be read.".to_owned() })
+    }
+
+    /// Each setting is looked at before any is missed.
+    fn hear(env: &Env, wrong: &mut Complaints) -> Option<Self> {
+        wrong.hear(bindings::all_bound(env));
+        wrong.hear(cors_origins(env));
+        wrong.hear(cors_headers(env));
+        let origin = wrong.hear(origin(env));
+        let public_url = wrong.hear(public_url(env));
+        // What is signed and stored never takes its host from a request: whoever sends one chooses that.
+        if matches!((&origin, &public_url), (Some(Some(Origin::Url(_))), Some(None))) {
+            let hint = "is empty, and ORIGIN_WEBHOOK_URL is not: events have links in them. Set it to the scheme and the host under \
+                        which this Worker is reached, like https://upload.example.com";
+            wrong.hear::<()>(Err(missing("PUBLIC_URL", hint)));
+        }
+        let base_path = wrong.hear(base_path(env));
+        let auth = auth(env, wrong);
+        let max_upload_bytes = wrong.hear(byte_count(env, "MAX_UPLOAD_BYTES"));
+        let max_chunk_bytes = wrong.hear(max_chunk_bytes(env));
+        let open_uploads = wrong.hear(bound(env, "QUOTA_OPEN_UPLOADS"));
+        let open_bytes = wrong.hear(bound(env, "QUOTA_OPEN_BYTES"));
+        let bytes_per_day = wrong.hear(bound(env, "QUOTA_BYTES_PER_DAY"));
+        let stalled_after = wrong.hear(stalled_after(env));
+        let ttl_ms = wrong.hear(upload_ttl(env));
+        let tombstone_ms = wrong.hear(milliseconds(env, "TOMBSTONE_TTL_SECONDS"));
+        let resend_ms = wrong.hear(milliseconds(env, "OUTBOX_RESEND_SECONDS"));
+        let repair_ms = wrong.hear(repair_ttl(env));
+        let delete_completed = wrong.hear(delete_completed(env));
+        let webhook_timeout_ms = wrong.hear(milliseconds(env, "WEBHOOK_TIMEOUT_SECONDS"));
+        let first_delay_seconds = wrong.hear(number(env, "DELIVERY_FIRST_DELAY_SECONDS"));
+        let max_attempts = wrong.hear(number(env, "DELIVERY_MAX_ATTEMPTS"));
+        let download_url_ttl_seconds = wrong.hear(number(env, "DOWNLOAD_URL_TTL_SECONDS"));
+        let types = wrong.hear(types(env));
+        let webhook_secrets = wrong.hear(webhook_secrets(env));
+        let download_secrets = wrong.hear(download_secrets(env));
+        let origin = origin?;
+        Some(Self {
+            auth: auth?,
+            public_url: public_url?,
+            base_path: base_path?,
+            limits: Limits { max_upload_bytes: max_upload_bytes?, max_chunk_bytes: max_chunk_bytes? },
+            quota: Quota { open_uploads: open_uploads?, open_bytes: open_bytes?, bytes_per_day: bytes_per_day? },
+            stalled_after: stalled_after?,
+            policy: Policy {
+                ttl_ms: ttl_ms?,
+                tombstone_ms: tombstone_ms?,
+                resend_ms: resend_ms?,
+                tell_origin: origin.is_some(),
+                repair_ms: repair_ms?,
+            },
+            delete_completed: delete_completed?,
+            origin,
+            webhook_timeout_ms: webhook_timeout_ms?,
+            retry: RetryPolicy { first_delay_seconds: first_delay_seconds?, max_attempts: max_attempts? },
+            download_url_ttl_seconds: download_url_ttl_seconds?,
+            types: types?,
+            webhook_secrets: webhook_secrets?,
+            download_secrets: download_secrets?,
+        })
+    }
+}
+
+fn origin(env: &Env) -> Result<Option<Origin>, ApiError> {
+    let url = Some(text(env, "ORIGIN_WEBHOOK_URL")?).filter(|url| !url.is_empty());
+    Ok(if bindings::is_bound(env, bindings::ORIGIN) {
+        Some(Origin::Service(url.unwrap_or_else(|| SERVICE_URL.to_owned())))
+    } else {
+        url.map(Origin::Url)
+    })
 }
 
 fn stalled_after(env: &Env) -> Result<Duration, ApiError> {
@@ -252,37 +292,61 @@ fn base_path(env: &Env) -> Result<BasePath, ApiError> {
     BasePath::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
-fn auth(env: &Env) -> Result<Auth, ApiError> {
-    match text(env, "AUTH")?.as_str() {
-        "open" => Ok(Auth::Open),
-        "token" => token_settings(env).map(Auth::Tokens),
-        _ => Err(missing("AUTH", "is neither \"token\" nor \"open\"")),
+fn max_chunk_bytes(env: &Env) -> Result<ByteCount, ApiError> {
+    const NAME: &str = "MAX_CHUNK_BYTES";
+    let bytes = byte_count(env, NAME)?;
+    if bytes.get() < 5 * MIB {
+        return Err(missing(NAME, "is below 5 MiB, the smallest part that R2 takes"));
+    }
+    Ok(bytes)
+}
+
+fn auth(env: &Env, wrong: &mut Complaints) -> Option<Auth> {
+    match wrong.hear(text(env, "AUTH"))?.as_str() {
+        "open" => Some(Auth::Open),
+        "token" => token_settings(env, wrong).map(Auth::Tokens),
+        _ => wrong.hear(Err(missing("AUTH", "is neither \"token\" nor \"open\""))),
     }
 }
 
-fn token_settings(env: &Env) -> Result<TokenSettings, ApiError> {
-    let audience = text(env, "TOKEN_AUDIENCE")?;
-    if audience.is_empty() {
-        return Err(missing("TOKEN_AUDIENCE", "is empty"));
-    }
+fn token_settings(env: &Env, wrong: &mut Complaints) -> Option<TokenSettings> {
+    let audience = wrong.hear(token_audience(env));
     let secrets = env.secret("TOKEN_SECRETS").map(|secrets| secrets.to_string()).unwrap_or_default();
-    let secrets = KeySet::of_secrets(&secrets).map_err(|complaint| missing("TOKEN_SECRETS", complaint))?;
-    let public = Some(text(env, "TOKEN_PUBLIC_KEYS")?).filter(|json| !json.is_empty());
-    let public = public.map(|json| KeySet::of_jwks(&json)).transpose();
-    let public = public.map_err(|complaint| missing("TOKEN_PUBLIC_KEYS", complaint))?.unwrap_or_default();
-    let jwks_url = Some(text(env, "TOKEN_JWKS_URL")?).filter(|url| !url.is_empty());
-    // Whoever can change the answer on its way can mint tokens.
-    if jwks_url.as_ref().is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://127.0.0.1:")) {
-        return Err(missing("TOKEN_JWKS_URL", "does not begin with https://"));
-    }
-    let keys = secrets.and(public);
+    let secrets = wrong.hear(KeySet::of_secrets(&secrets).map_err(|complaint| missing("TOKEN_SECRETS", complaint)));
+    let public = wrong.hear(public_keys(env));
+    let jwks_url = wrong.hear(jwks_url(env));
+    let (keys, jwks_url) = (secrets?.and(public?), jwks_url?);
     if keys.is_empty() && jwks_url.is_none() {
         let hint = "is not set, and neither is TOKEN_PUBLIC_KEYS or TOKEN_JWKS_URL: nobody could upload. Run `wrangler secret \
                     put TOKEN_SECRETS` and give it `<kid>:<at least 32 random characters>`; locally, `cargo xtask setup` \
                     writes .dev.vars";
-        return Err(missing("TOKEN_SECRETS", hint));
+        return wrong.hear(Err(missing("TOKEN_SECRETS", hint)));
     }
-    Ok(TokenSettings { audience, keys, jwks_url })
+    Some(TokenSettings { audience: audience?, keys, jwks_url })
+}
+
+fn token_audience(env: &Env) -> Result<String, ApiError> {
+    const NAME: &str = "TOKEN_AUDIENCE";
+    Some(text(env, NAME)?).filter(|audience| !audience.is_empty()).ok_or_else(|| missing(NAME, "is empty"))
+}
+
+fn public_keys(env: &Env) -> Result<KeySet, ApiError> {
+    const NAME: &str = "TOKEN_PUBLIC_KEYS";
+    let json = text(env, NAME)?;
+    if json.is_empty() {
+        return Ok(KeySet::default());
+    }
+    KeySet::of_jwks(&json).map_err(|complaint| missing(NAME, complaint))
+}
+
+/// Whoever can change the answer on its way can mint tokens.
+fn jwks_url(env: &Env) -> Result<Option<String>, ApiError> {
+    const NAME: &str = "TOKEN_JWKS_URL";
+    let url = text(env, NAME)?;
+    if !url.is_empty() && !url.starts_with("https://") && !url.starts_with("http://127.0.0.1:") {
+        return Err(missing(NAME, "does not begin with https://"));
+    }
+    Ok(Some(url).filter(|url| !url.is_empty()))
 }
 
 fn types(env: &Env) -> Result<Option<MediaTypes>, ApiError> {
@@ -292,50 +356,6 @@ fn types(env: &Env) -> Result<Option<MediaTypes>, ApiError> {
         return Ok(None);
     }
     MediaTypes::parse(list.split(',')).map(Some).map_err(|complaint| missing(NAME, complaint))
-}
-
-/// A setting that is missing, or is not what it must be.
-pub(crate) fn missing(name: &str, complaint: &str) -> ApiError {
-    ApiError::NotConfigured { detail: format!("{name} {complaint}.") }
-}
-
-/// A setting as text.
-pub(crate) fn text(env: &Env, name: &str) -> Result<String, ApiError> {
-    let value = env.var(name).map_err(|_| missing(name, "is missing from [vars] in wrangler.toml"))?;
-    Ok(value.to_string().trim().to_owned())
-}
-
-/// A setting that is a whole number.
-pub(crate) fn number<T: FromStr>(env: &Env, name: &str) -> Result<T, ApiError> {
-    text(env, name)?.parse().map_err(|_| missing(name, "is not a whole number that fits"))
-}
-
-fn byte_count(env: &Env, name: &str) -> Result<ByteCount, ApiError> {
-    ByteCount::new(number(env, name)?).ok_or_else(|| missing(name, "is above 2^53 - 1"))
-}
-
-fn milliseconds(env: &Env, name: &str) -> Result<u64, ApiError> {
-    number::<u32>(env, name).map(|seconds| u64::from(seconds) * 1000)
-}
-
-fn bound(env: &Env, name: &str) -> Result<Option<u64>, ApiError> {
-    number(env, name).map(|bound: u64| (bound > 0).then_some(bound))
-}
-
-fn secret(env: &Env, name: &str) -> Result<String, ApiError> {
-    let hint = format!("is not set. Run `wrangler secret put {name}`; locally, `cargo xtask setup` writes .dev.vars");
-    env.secret(name).map(|secret| secret.to_string()).map_err(|_| missing(name, &hint))
-}
-
-/// A secret that may be two, with a space or a comma between them while one takes the other's place.
-fn active_secrets(env: &Env, name: &str) -> Result<Vec<String>, ApiError> {
-    let text = secret(env, name)?;
-    let secrets: Vec<_> = text.split([',', ' ', '\n']).filter(|one| !one.is_empty()).map(str::to_owned).collect();
-    match secrets.len() {
-        0 => Err(missing(name, "is empty")),
-        count if count > MAX_ACTIVE_SECRETS => Err(missing(name, "has more than two secrets")),
-        _ => Ok(secrets),
-    }
 }
 
 /// Standard Webhooks, "Secrets": `whsec_` and 24 to 64 bytes in base64.

@@ -1,23 +1,25 @@
-// What the guides have somebody type or paste, run as it stands there: the first commands with curl, the draft with a break in the
-// middle, and the receivers of webhooks in each language. Minting is in `guides_tokens.test.ts`, tuspy in `tus_clients.test.ts`.
+// What the README and the guides have somebody type or paste, run as it stands there: the first commands with curl, the three ways in, the
+// draft with a break in the middle, presigned parts, and the receivers of webhooks in each language. Minting is in `guides_tokens.test.ts`, tuspy in `tus_clients.test.ts`.
 
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 
 import { Webhook } from "standardwebhooks";
 
-import type { Created } from "./support/api.ts";
-import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
+import type { Created, SignedPart, Status } from "./support/api.ts";
+import { crc64nvme, fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import { codeBlock, codeBlocks } from "./support/guides.ts";
 import { send } from "./support/http.ts";
 import { freePort } from "./support/ports.ts";
 import { environmentWith, hasPython } from "./support/python.ts";
-import { sceneWithOrigin } from "./support/scene.ts";
+import { sceneWithOrigin, sceneWithS3 } from "./support/scene.ts";
 import { Stack } from "./support/stack.ts";
+import { bearer, claimsOf, mint } from "./support/tokens.ts";
 import { waitFor } from "./support/wait.ts";
 import { repositoryRoot } from "./support/wrangler_config.ts";
 
@@ -71,6 +73,78 @@ test("the draft: a creation, a part of the file, and the rest after a break", as
   const location = output.split("\n")[0] ?? "";
   const record = await origin.waitForStored(location.slice(location.lastIndexOf("/") + 1));
   assert.equal(record.sha256, sha256(file));
+});
+
+test("the README's three ways in", async () => {
+  const { origin, stack } = await sceneWithOrigin({ AUTH: "token" });
+  const token = mint(stack, claimsOf("alice"));
+  const here = (code: string) => code.replaceAll("https://upload.example.com", stack.baseUrl);
+  const [sdk = "", tus = ""] = codeBlocks("README.md", "Three ways in", "ts").map(here);
+  const source = JSON.stringify(pathToFileURL(join(repositoryRoot, "client/src/index.ts")).href);
+  // What is said elsewhere: the file, how progress is shown, and the token.
+  const authorized = (code: string) =>
+    code.replace(/endpoint: "[^"]+"/, `$&, headers: { Authorization: "Bearer ${token}" }`);
+  const program = `
+    import * as tus from "tus-js-client";
+    ${sdk.match(/^import .*$/m)?.[0].replace('"quayside-client"', source)}
+    const shown = [];
+    const show = (part) => shown.push(part);
+    async function bySdk(file) {
+      ${authorized(sdk.replace(/^import .*$/m, ""))}
+      return shown.at(-1);
+    }
+    function byTus(file) {
+      ${authorized(tus)}
+    }
+    console.log(await bySdk(new File([new Uint8Array(9_000_000).fill(1)], "sdk.bin")));
+    byTus(Buffer.alloc(20_000_000, 2));`;
+  const { stdout } = await run(process.execPath, [write("ways.ts", program)], { cwd: folder });
+  assert.equal(stdout.trim(), "1", "progress ends at the whole");
+  write("a.mp4", Buffer.alloc(40_000_000, 3));
+  const [init = "", put = ""] = here(codeBlock("README.md", "Three ways in", "sh"))
+    .trim()
+    .split("\n");
+  const env = { ...process.env, TOKEN: token };
+  const created = JSON.parse((await run("sh", ["-ec", init], { cwd: folder, env })).stdout) as Created;
+  await run("sh", ["-ec", put], { cwd: folder, env: { ...env, UPLOAD_URL: created.uploadUrl } });
+  const sizes = [9_000_000, 20_000_000, 40_000_000];
+  const stored = await waitFor("all three at the origin", async () => {
+    const records = (await send(origin.baseUrl, "GET", "/uploads")).json<{ fileSize: number; state: string }[]>();
+    const found = records.filter(({ state }) => state === "stored").map(({ fileSize }) => fileSize);
+    return found.length === sizes.length && found;
+  });
+  assert.deepEqual(
+    stored.toSorted((left, right) => left - right),
+    sizes,
+  );
+});
+
+test("presigned: signed, stored past the Worker, recorded, complete", async () => {
+  const { stack } = await sceneWithS3({ AUTH: "token" });
+  const file = fileBytes("presigned", 40_000_000);
+  const commands = codeBlock("docs/guides/presigned.md", "Past the Worker: presigned uploads", "sh").trim().split("\n");
+  assert.equal(commands.length, 4);
+  const [init = "", sign = "", put = "", record = ""] = commands;
+  const env: NodeJS.ProcessEnv = { ...process.env, ENDPOINT: stack.baseUrl, TOKEN: mint(stack, claimsOf("alice")) };
+  const said = async (command: string) => (await run("sh", ["-ec", command], { cwd: folder, env })).stdout;
+  const created = JSON.parse(await said(init)) as Created;
+  env.UPLOAD_URL = created.uploadUrl;
+  const { parts } = JSON.parse(await said(sign)) as { parts: SignedPart[] };
+  assert.equal(parts.length, 2);
+  for (const { url, offset, bytes, partNumber } of parts) {
+    write("chunk0", file.subarray(offset, offset + bytes));
+    env.SIGNED_URL = url;
+    assert.match(await said(put), /etag/i);
+    await said(record.replace('"partNumber":1', `"partNumber":${partNumber}`));
+  }
+  const done = await waitFor("it to be complete", async () => {
+    const reply = await stack.client.request("GET", `/upload/${created.uploadId}`, {
+      headers: bearer(String(env.TOKEN)),
+    });
+    const status = reply.json<Status>();
+    return status.state === "completed" && status;
+  });
+  assert.equal(done.object?.crc64nvme, crc64nvme(file));
 });
 
 /** A Worker that tells a receiver which starts only afterwards: its secret is the Worker's. */

@@ -62,6 +62,30 @@ test("without its secrets the Worker is alive and not ready, and says which sett
   assert.equal(checks.bucket, "ok");
 });
 
+test("everything that is wrong with the settings is said at once, also half of what presigned uploads need", async (t) => {
+  const wrong = await Stack.start({
+    secrets: { R2_ACCESS_KEY_ID: "an id without its secret" },
+    vars: { MAX_CHUNK_BYTES: 1, UPLOAD_TTL_SECONDS: "soon", DELETE_COMPLETED: "never", BASE_PATH: "a b" },
+  });
+  t.after(() => wrong.stop());
+  const reply = await wrong.client.request("GET", "/readyz");
+  assert.equal(reply.status, 503);
+  const said = reply.json<Ready>().checks.settings ?? "";
+  const named = [
+    "MAX_CHUNK_BYTES",
+    "UPLOAD_TTL_SECONDS",
+    "DELETE_COMPLETED",
+    "BASE_PATH",
+    "WEBHOOK_SECRET",
+    "DOWNLOAD_SECRET",
+  ];
+  for (const name of [...named, "R2_S3_ENDPOINT", "R2_SECRET_ACCESS_KEY"]) {
+    assert.ok(said.includes(name), `${name}: ${said}`);
+  }
+  assert.ok(!said.includes("MAX_UPLOAD_BYTES"), said);
+  assertRefused(await wrong.client.init({ fileName: "a", fileSize: 1 }), 503, "not-configured");
+});
+
 /** `begin;dur=3, total;dur=7`, as numbers by name. */
 function serverTiming(reply: Reply): Map<string, number> {
   const metrics = (reply.header("Server-Timing") ?? "").split(", ").filter((metric) => metric !== "");

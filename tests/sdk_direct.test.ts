@@ -63,7 +63,7 @@ function uploadOf(file: File, http: HttpClient, options: Partial<UploadOptions> 
     chunkBytes: CHUNK_BYTES,
     store: null,
     ...options,
-    world: { http },
+    runtime: { http },
   });
 }
 

@@ -92,6 +92,17 @@ test("the example for Uppy: two files reach the origin, with their metadata, and
   assert.equal(result?.successful?.length, 2);
 });
 
+test("the example of many files: all arrive", async () => {
+  const sendAll = await example("sendAll");
+  const shown: string[] = [];
+  const files = Array.from({ length: 12 }, (_, index) => new File([`many ${index}`], `many ${index}.txt`));
+  await sendAll(files, stack.baseUrl, (name: string) => shown.push(name));
+  assert.deepEqual(
+    shown,
+    files.map(({ name }) => name),
+  );
+});
+
 test("the example of watching: told until the origin has it", async () => {
   const follow = await example("follow");
   const file = fileBytes("followed.mp4", 3 * MIB);

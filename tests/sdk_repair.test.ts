@@ -69,7 +69,7 @@ function uploadOf(file: UploadFile, http: HttpClient, options: Partial<UploadOpt
     dedup: true,
     store: null,
     ...options,
-    world: { http, ...options.world },
+    runtime: { http, ...options.runtime },
   });
 }
 
@@ -130,7 +130,7 @@ test("a file whose hash was wrong is not sent again, and starting afresh hashes 
     parts: (...args) => browser.parts(...args),
     file: async (...args) => (++hashed === 1 ? sha256(new Uint8Array(1)) : browser.file(...args)),
   };
-  const upload = uploadOf(file, http, { parallel: false, world: { hasher } });
+  const upload = uploadOf(file, http, { parallel: false, runtime: { hasher } });
   await assert.rejects(upload.start(), { code: "failed", remedy: "start-over", message: /sha-?256.*as it is/i });
   assert.equal(http.puts.length, 5);
   const { uploadId } = await upload.start();

@@ -48,7 +48,7 @@ for (const parallel of [false, true]) {
       const store = new MemoryStore();
       const begin = () => {
         const options = { endpoint: stack.baseUrl, chunkBytes: CHUNK_BYTES, parallel, store };
-        return createUpload(file, { ...options, world: { http } });
+        return createUpload(file, { ...options, runtime: { http } });
       };
       const first = begin();
       let id = "";

@@ -11,7 +11,7 @@ import { createUpload, type Status, type Upload, type UploadOptions, type Upload
 import type { HttpClient, Progress } from "../client/src/interfaces.ts";
 import { fetchHttp } from "../client/src/platform.ts";
 import { MemoryLocks, MemoryStore } from "./sdk/dialogue.ts";
-import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
+import { crc64nvme, fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import { sceneWithOrigin } from "./support/scene.ts";
 import { waitFor } from "./support/wait.ts";
 
@@ -42,7 +42,7 @@ function uploadOf(file: File, http: HttpClient, options: Partial<UploadOptions> 
     chunkBytes: CHUNK_BYTES,
     store: null,
     ...options,
-    world: { http, ...options.world },
+    runtime: { http, ...options.runtime },
   });
 }
 
@@ -57,6 +57,25 @@ function confirmed(upload: Upload, atLeastBytes: number): Promise<Progress> {
     upload.on("progress", (progress) => progress.uploadedBytes >= atLeastBytes && resolve(progress)),
   );
 }
+
+test("a small file takes two requests, and arrives with its name, type and metadata", async () => {
+  const bytes = new Uint8Array(fileBytes("small", 10_000));
+  const file = new File([bytes], "small 🏖️ Ärger.txt", { type: "text/plain", lastModified: 1 });
+  const asked: string[] = [];
+  const http: HttpClient = {
+    send: (request) => {
+      asked.push(`${request.method} ${new URL(request.url).pathname}`);
+      return fetchHttp.send(request);
+    },
+  };
+  const { uploadId, object } = await uploadOf(file, http, { metadata: { album: "Übermut, 2026" } }).start();
+  assert.deepEqual(asked, ["POST /files", `GET /upload/${uploadId}/status`]);
+  assert.equal(object?.crc64nvme, crc64nvme(bytes));
+  await assertAtOrigin(uploadId, file);
+  const { metadata } = (await client.state(uploadId)) as { metadata?: { album?: string } };
+  assert.equal(metadata?.album, "Übermut, 2026");
+  assert.equal((await origin.waitForStored(uploadId)).contentType, "text/plain");
+});
 
 for (const parallel of [false, true]) {
   const mode = parallel ? "in parallel" : "in order";
@@ -131,7 +150,7 @@ for (const parallel of [false, true]) {
 /** A device of its own: nothing of what others remember or send is known here. */
 function device(): Partial<UploadOptions> {
   const claims = new PageClaims(new MemoryLocks().page());
-  return { store: new MemoryStore(), world: { claims } };
+  return { store: new MemoryStore(), runtime: { claims } };
 }
 
 test("another device goes on from the owner's list, and only with this very file", async () => {
@@ -175,12 +194,12 @@ test("a second tab follows the first, and takes over when it is closed", async (
   const file = fileOf("two tabs", 6 * CHUNK_BYTES);
   const [store, locks] = [new MemoryStore(), new MemoryLocks()];
   const pages = [locks.page(), locks.page()] as const;
-  const first = uploadOf(file, fetchHttp, { store, world: { claims: new PageClaims(pages[0]) } });
+  const first = uploadOf(file, fetchHttp, { store, runtime: { claims: new PageClaims(pages[0]) } });
   const enough = confirmed(first, CHUNK_BYTES);
   first.start();
   await enough;
   const http = new CountingHttp();
-  const second = uploadOf(file, http, { store, world: { claims: new PageClaims(pages[1]) } });
+  const second = uploadOf(file, http, { store, runtime: { claims: new PageClaims(pages[1]) } });
   const following = confirmed(second, CHUNK_BYTES);
   const done = second.start();
   await waitFor("the second tab to follow", () => second.state === "following");

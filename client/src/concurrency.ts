@@ -1,20 +1,28 @@
 // How many chunks at once. The limit climbs as long as that makes the whole faster, steps back when it does not, and is
-// halved when a request fails. It is judged once per round: as many chunks as were allowed at once.
+// halved when a request fails. It is judged once per round: as many chunks as were allowed at once. However large the chunks are, those
+// that are in memory at once stay below a limit.
 
 export const FEWEST = 2;
 export const MOST = 8;
+/** Of all chunks that are in memory; a single one may be larger. */
+export const MOST_BYTES = 96 * 1024 * 1024;
 /** A change smaller than this is noise. */
 const NOTABLE = 0.1;
 
 export class Concurrency {
-  #limit = FEWEST;
+  readonly #fewest: number;
+  readonly #most: number;
+  #limit: number;
   #step = 1;
   #lastRate = 0;
   #roundSinceMs: number;
   #roundBytes = 0;
   #roundChunks = 0;
 
-  constructor(nowMs: number) {
+  constructor(nowMs: number, chunkBytes: number) {
+    this.#most = Math.max(1, Math.min(MOST, Math.floor(MOST_BYTES / chunkBytes)));
+    this.#fewest = Math.min(FEWEST, this.#most);
+    this.#limit = this.#fewest;
     this.#roundSinceMs = nowMs;
   }
 
@@ -43,15 +51,15 @@ export class Concurrency {
 
   /** A request failed. */
   failed(nowMs: number): void {
-    this.#limit = Math.max(FEWEST, Math.floor(this.#limit / 2));
+    this.#limit = Math.max(this.#fewest, Math.floor(this.#limit / 2));
     this.#step = 1;
     this.#lastRate = 0;
     this.#beginRound(nowMs);
   }
 
   #move(step: number): void {
-    this.#limit = Math.min(MOST, Math.max(FEWEST, this.#limit + step));
-    if (this.#limit === FEWEST) {
+    this.#limit = Math.min(this.#most, Math.max(this.#fewest, this.#limit + step));
+    if (this.#limit === this.#fewest) {
       this.#step = 1;
     }
   }

@@ -1,4 +1,4 @@
-// All the wiring: an upload out of a file, wishes and the outside world.
+// All the wiring: an upload out of a file, settings and the outside world.
 
 import { browserClaims } from "./claims.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -6,83 +6,64 @@ import { Direct } from "./direct.ts";
 import { Emitter } from "./emitter.ts";
 import { BrowserHasher } from "./hash.ts";
 import { HeaderSource } from "./headers.ts";
-import type { Repair, RetryPolicy, Upload, UploadEvents, UploadFile, UploadOptions, World } from "./interfaces.ts";
+import type { Repair, Runtime, Upload, UploadEvents, UploadFile, UploadOptions } from "./interfaces.ts";
 import { Live } from "./live.ts";
-import { Patience } from "./patience.ts";
-import { browserConnectivity, browserHttp, systemClock, systemRandom, webSockets } from "./platform.ts";
+import { settingsOf } from "./options.ts";
+import {
+  browserConnectivity,
+  browserHttp,
+  serverSentEvents,
+  systemClock,
+  systemRandom,
+  webSockets,
+} from "./platform.ts";
+import { RemoteUpload } from "./remote_upload.ts";
 import { Repairs } from "./repair.ts";
-import { Server, withoutSlash } from "./server.ts";
-import { Sessions, type Wishes } from "./session.ts";
+import { Retrier } from "./retrier.ts";
+import { Server } from "./server.ts";
 import { forgiving, localStore, noStore } from "./stores.ts";
 import { QuaysideUpload } from "./upload.ts";
 
-const CHUNK_BYTES = 8 * 1024 * 1024;
-
 /** An upload that has not begun. Throws a `TypeError` when an option makes no sense. */
 export function createUpload(file: UploadFile, options: UploadOptions): Upload {
-  const world: World = {
+  const settings = settingsOf(file, options);
+  const runtime: Runtime = {
     http: browserHttp,
     clock: systemClock,
     random: systemRandom,
     connectivity: browserConnectivity,
-    hasher: options.world?.hasher ?? new BrowserHasher(),
+    hasher: options.runtime?.hasher ?? new BrowserHasher(),
     live: webSockets,
+    stream: serverSentEvents,
     claims: browserClaims,
-    ...options.world,
+    ...options.runtime,
   };
-  const { clock, random } = world;
+  const { clock, random } = runtime;
   const emitter = new Emitter<UploadEvents>();
-  const patience = new Patience({
+  const retrier = new Retrier({
     clock,
     random,
-    policy: checked(options.retry),
+    policy: options.retry,
     onRetry: (retry) => emitter.emit("retry", retry),
     onMended: () => upload.mended(),
   });
-  const deadlines = new Deadlines(world.http, clock);
-  const server = new Server(options.endpoint, new HeaderSource(options.headers, clock), deadlines, clock);
+  const deadlines = new Deadlines(runtime.http, clock);
+  const server = new Server(settings.endpoint, new HeaderSource(options.headers, clock), deadlines, clock);
   const store = options.store === null ? noStore() : forgiving(options.store ?? localStore(), clock);
-  const sessions = new Sessions({ file, wishes: wishes(file, options), server, patience, world, store });
+  const remote = new RemoteUpload({ file, settings, server, retrier, runtime, store });
   const onRepair = (repair: Repair) => emitter.emit("repair", repair);
   const upload: QuaysideUpload = new QuaysideUpload({
     file,
     server,
-    sessions,
-    patience,
-    world,
+    remote,
+    retrier,
+    runtime,
     emitter,
     deadlines,
-    live: new Live(server, world),
+    live: new Live(server, runtime),
     direct: new Direct(server),
-    repairs: new Repairs({ file, server, sessions, patience, hasher: world.hasher, onRepair }),
-    checksums: options.checksums ?? true,
+    repairs: new Repairs({ file, server, remote, retrier, hasher: runtime.hasher, onRepair }),
+    checksums: settings.checksums,
   });
   return upload;
-}
-
-function wishes(file: UploadFile, options: UploadOptions): Wishes {
-  const { chunkBytes = CHUNK_BYTES, dedup = false } = options;
-  if (!Number.isSafeInteger(chunkBytes) || chunkBytes < 1) {
-    throw new TypeError("chunkBytes is not a whole number of bytes, at least 1");
-  }
-  return {
-    endpoint: withoutSlash(options.endpoint),
-    fileId: options.fileId,
-    chunkBytes,
-    dedup,
-    // A single chunk gains nothing from it.
-    parallel: options.parallel ?? file.size > chunkBytes,
-    direct: options.direct ?? false,
-    resumeFromServer: options.resumeFromServer ?? false,
-    contentType: options.contentType ?? file.type,
-    metadata: options.metadata,
-  };
-}
-
-function checked(policy: RetryPolicy = {}): RetryPolicy {
-  const wrong = Object.entries(policy).find(([, ms]) => ms !== undefined && !(ms > 0));
-  if (wrong !== undefined) {
-    throw new TypeError(`retry.${wrong[0]} is not a number of milliseconds above 0`);
-  }
-  return policy;
 }

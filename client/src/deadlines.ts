@@ -40,7 +40,10 @@ export class Deadlines implements HttpClient {
     this.#watches.add(watch);
     try {
       signal.throwIfAborted();
-      const onSent = (bytes: number) => watch.sent(bytes);
+      const onSent = (bytes: number) => {
+        watch.sent(bytes);
+        request.onSent?.(bytes);
+      };
       const answer = await Promise.race([this.#http.send({ ...request, signal: controller.signal, onSent }), givenUp]);
       this.#leniency = 1;
       return answer;

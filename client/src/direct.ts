@@ -3,8 +3,8 @@
 
 import { UploadError } from "./errors.ts";
 import type { Piece } from "./pieces.ts";
-import type { Server, StoredPart } from "./server.ts";
-import type { OpenSession } from "./session.ts";
+import type { SendPlan } from "./remote_upload.ts";
+import type { OnSent, Server, StoredPart } from "./server.ts";
 
 export class Direct {
   readonly #server: Server;
@@ -17,10 +17,11 @@ export class Direct {
 
   /** Sends a chunk, unless R2 has it. The number of bytes that count afterwards. */
   async put(
-    { uploadId, chunkBytes }: OpenSession,
+    { uploadId, chunkBytes }: SendPlan,
     { from }: Piece,
     read: () => Promise<Uint8Array<ArrayBuffer>>,
     signal: AbortSignal,
+    onSent: OnSent,
   ): Promise<number> {
     const key = `${uploadId} ${from}`;
     let taken = this.#taken.get(key);
@@ -30,7 +31,7 @@ export class Direct {
       if (typeof signed === "number") {
         return signed;
       }
-      taken = await this.#server.store(signed, bytes, signal);
+      taken = await this.#server.store(signed, bytes, signal, onSent);
       this.#taken.set(key, taken);
     }
     try {

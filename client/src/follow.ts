@@ -1,9 +1,9 @@
 // Another page of this browser sends the same file: here is shown how far it is, until it is done, or until it has gone and this
 // page goes on. Nothing is sent meanwhile.
 
-import type { Claim, Status, World } from "./interfaces.ts";
+import type { Claim, Runtime, Status } from "./interfaces.ts";
 import type { Live } from "./live.ts";
-import type { Sessions } from "./session.ts";
+import type { RemoteUpload } from "./remote_upload.ts";
 import { linked } from "./signals.ts";
 
 const LOOK_MS = 1_000;
@@ -13,16 +13,16 @@ const NAMELESS_MS = 30_000;
 const STANDSTILL_MS = 2 * 60_000;
 
 export interface FollowParts {
-  readonly sessions: Sessions;
+  readonly remote: RemoteUpload;
   readonly live: Live;
-  readonly world: World;
+  readonly runtime: Runtime;
 }
 
 /** The other is done; or the claim, to go on in its stead; or nothing, where it does not say what it sends. */
 export type Followed = { readonly completed: Status } | { readonly claim: Claim } | undefined;
 
 export async function follow(
-  { sessions, live, world: { clock } }: FollowParts,
+  { remote, live, runtime: { clock } }: FollowParts,
   onStatus: (status: Status) => void,
   signal: AbortSignal,
 ): Promise<Followed> {
@@ -44,9 +44,9 @@ export async function follow(
     for (;;) {
       await clock.sleep(LOOK_MS, signal);
       const isStanding = isOpen && clock.nowMs() - movedMs > STANDSTILL_MS;
-      const claim = await (isStanding ? sessions.takeOver() : sessions.claimAgain());
+      const claim = await (isStanding ? remote.takeOver() : remote.claimAgain());
       if (signal.aborted) {
-        sessions.release();
+        remote.release();
       } else if (claim !== undefined) {
         return { claim };
       }
@@ -58,8 +58,8 @@ export async function follow(
     if (uploadId === undefined) {
       return undefined;
     }
-    for await (const told of live.statuses(uploadId, () => sessions.status(uploadId, signal), signal)) {
-      const status = await sessions.judged(told);
+    for await (const told of live.statuses(uploadId, () => remote.status(uploadId, signal), signal)) {
+      const status = await remote.judged(told);
       if (status.uploadedBytes !== uploadedBytes) {
         uploadedBytes = status.uploadedBytes;
         movedMs = clock.nowMs();
@@ -75,7 +75,7 @@ export async function follow(
 
   async function untilNamed(signal: AbortSignal): Promise<string | undefined> {
     for (const sinceMs = clock.nowMs(); clock.nowMs() - sinceMs < NAMELESS_MS; ) {
-      const uploadId = await sessions.followed();
+      const uploadId = await remote.followed();
       if (uploadId !== undefined) {
         return uploadId;
       }

@@ -1,9 +1,9 @@
 // SHA-256 of chunks by WebCrypto, where the page is secure; of whole files by hash-wasm in a Web Worker, where there are
-// such; otherwise both by hash-wasm right here. hash-wasm is loaded when it is first needed. The checksums of a file's parts are
-// computed in such a worker too.
+// such; otherwise both by hash-wasm right here. hash-wasm is loaded when it is first needed; where it may not run, plain JavaScript
+// does the same. The checksums of a file's parts are computed in such a worker too.
 
 import { UploadError } from "./errors.ts";
-import { hashFile, hashParts } from "./hash_file.ts";
+import { hashFile, hashParts, sha256 } from "./hash_file.ts";
 import type { FromHashWorker, HashJob } from "./hash_worker.ts";
 import type { ByteRange, Hasher, OnHashed, UploadFile } from "./interfaces.ts";
 
@@ -26,8 +26,9 @@ export class BrowserHasher implements Hasher {
   async chunk(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
     const subtle = globalThis.crypto?.subtle;
     if (subtle === undefined) {
-      const { sha256 } = await import("hash-wasm");
-      return sha256(bytes);
+      const hash = await sha256();
+      hash.update(bytes);
+      return hash.digest("hex");
     }
     const digest = new Uint8Array(await subtle.digest("SHA-256", bytes));
     return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -10,13 +10,22 @@ export type Readable = Pick<UploadFile, "size" | "slice">;
 
 /** In lower-case hexadecimal. `onHashed` hears how many bytes are done. */
 export async function hashFile(file: Readable, onHashed: OnHashed, signal?: AbortSignal): Promise<string> {
-  const { createSHA256 } = await import("hash-wasm");
-  const hash = await createSHA256();
+  const hash = await sha256();
   for await (const [bytes, to] of read(file, { offset: 0, length: file.size }, signal)) {
     hash.update(bytes);
     onHashed(to);
   }
   return hash.digest("hex");
+}
+
+/** By hash-wasm, which is fast; where the page's policy lets no WebAssembly run, in plain JavaScript. */
+export async function sha256(): Promise<{ update(bytes: Uint8Array): unknown; digest(as: "hex"): string }> {
+  try {
+    const { createSHA256 } = await import("hash-wasm");
+    return await createSHA256();
+  } catch {
+    return new (await import("./sha256.ts")).Sha256();
+  }
 }
 
 /** The CRC-64/NVME of each part, in lower-case hexadecimal. */

@@ -1,8 +1,10 @@
-// Every shape of the package: what is uploaded, what is asked for, what is told, and what the outside world must be able
-// to do. Nothing here runs. The implementations for browsers are in `platform.ts`, `stores.ts` and `hash.ts`; tests bring
-// their own.
+// Every shape of the package: what is uploaded, asked for and told, and what the outside world must be able to do. Nothing here
+// runs. The implementations for browsers are in `platform.ts`, `stores.ts` and `hash.ts`; tests bring their own.
 
 import type { UploadError } from "./errors.ts";
+import type { ByteRange, StoredObject } from "./wire.ts";
+
+export type * from "./wire.ts";
 
 // ---- What a caller uses.
 
@@ -36,7 +38,7 @@ export interface UploadOptions {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Replaces the media type that the browser found. */
   readonly contentType?: string;
-  /** Bytes in one chunk, 8 MiB if not said; the server may choose another size. Up to 8 chunks are in memory at once. */
+  /** Bytes in one chunk, 8 MiB if not said; the server may choose another size. Up to 8 are in memory at once, and 96 MiB. */
   readonly chunkBytes?: number;
   /** Several chunks at once. True if not said. */
   readonly parallel?: boolean;
@@ -48,6 +50,11 @@ export interface UploadOptions {
   /** Hash the file first, and upload nothing when the server has these bytes. The server verifies the hash at the end; with
    * `parallel` it reads the object back for that, which shows as the state `verifying`. */
   readonly dedup?: boolean;
+  /**
+   * A file of up to 1 MiB, and of one chunk, goes along with the creation of its upload, which thousands of small files need. True if
+   * not said. Not with `dedup`, `direct` or `parallel: true`, nor with metadata that tus has no words for.
+   */
+  readonly oneRequest?: boolean;
   /** Where it is remembered how to go on: `localStore()` if not said, `sessionStore()`, `indexedDbStore()`, or null for nowhere. */
   readonly store?: RecordStore | null;
   /**
@@ -60,7 +67,7 @@ export interface UploadOptions {
   /** How long to keep trying. If not said, for as long as the page lives. */
   readonly retry?: RetryPolicy;
   /** Replacements for what is used of the outside world. */
-  readonly world?: Partial<World>;
+  readonly runtime?: Partial<Runtime>;
 }
 
 export type RequestHeaders = Readonly<Record<string, string>>;
@@ -141,11 +148,14 @@ export interface UploadEvents {
   error: UploadError;
 }
 
-/** Only what the server has confirmed; never what was merely handed to the network. */
+/** The file's bytes. Neither number goes back while it is sent; after a restart, and when a damaged file is repaired, both may. */
 export interface Progress {
+  /** Confirmed by the server: they are there, whatever happens. */
   readonly uploadedBytes: number;
+  /** Confirmed, or handed to the network, where that is known: a bar of these moves on a slow line too. */
+  readonly sentBytes: number;
   readonly fileBytes: number;
-  /** An exponential moving average; null until there is something to measure. */
+  /** Of the last ten seconds; null until there is something to measure. */
   readonly bytesPerSecond: number | null;
   readonly remainingMs: number | null;
 }
@@ -202,99 +212,10 @@ export type ErrorCode =
   | "too-many-requests"
   | "unauthorized";
 
-// ---- What the server says.
-
-export interface StoredObject {
-  readonly key: string;
-  readonly etag: string;
-  readonly crc64nvme: string;
-  readonly sha256: string | null;
-}
-
-export type ServerState =
-  | "open"
-  | "completing"
-  | "verifying"
-  | "damaged"
-  | "completed"
-  | "failed"
-  | "aborted"
-  | "expired"
-  | "deleted";
-
-/** How far the telling of the origin is; `none` where there is nothing to tell, or not yet. */
-export type Delivery = "none" | "queued" | "delivered" | "failed";
-
-export interface Created {
-  readonly uploadId: string;
-  readonly chunkSize: number;
-  readonly uploadedBytes: number;
-}
-
-/** The right to store one chunk, by a `PUT` to this URL. */
-export interface SignedPart {
-  readonly partNumber: number;
-  readonly url: string;
-}
-
-export interface Status {
-  readonly uploadId: string;
-  readonly state: ServerState;
-  readonly reason: string | null;
-  readonly uploadedBytes: number;
-  /** Null where it is not known yet. */
-  readonly fileSize: number | null;
-  /** Ranges without their last byte: `[from, to)`. */
-  readonly missing: readonly (readonly [number, number])[];
-  readonly mode: "sequential" | "parallel" | "direct";
-  readonly chunkSize: number;
-  readonly delivery: Delivery;
-  readonly object: StoredObject | null;
-  /** When the object was deleted, where it was: the origin has taken it, or somebody who may has deleted it. */
-  readonly deletedAt?: string | null;
-  /** As it was given at creation. */
-  readonly metadata?: Readonly<Record<string, string>>;
-}
-
-export interface ByteRange {
-  readonly offset: number;
-  readonly length: number;
-}
-
-/** What the server has of a damaged upload. */
-export interface Manifest {
-  readonly parts: readonly (ByteRange & { readonly crc64nvme: string })[];
-}
-
-export interface OpenUpload {
-  readonly uploadId: string;
-  readonly fileName: string;
-  /** Null where it is not known yet. */
-  readonly fileSize: number | null;
-  readonly createdAt: string;
-}
-
-/** A page of the owner's open uploads; `next` is what to ask for the following one with, where there is one. */
-export interface OpenUploads {
-  readonly uploads: readonly OpenUpload[];
-  readonly next?: string | null;
-}
-
-/** RFC 9457; only what is used here. */
-export interface Problem {
-  readonly type: string;
-  readonly title: string;
-  readonly detail: string;
-  readonly uploadedBytes?: number;
-  readonly limitBytes?: number;
-  /** How an upload that is gone has ended. */
-  readonly state?: ServerState;
-}
-
 // ---- What is needed of the outside world.
 
 /** Everything that is not computation, so that tests can be dialogues. */
-export interface World {
+export interface Runtime {
   readonly http: HttpClient;
   readonly clock: Clock;
   /** From 0 (inclusive) to 1. */
@@ -302,6 +223,7 @@ export interface World {
   readonly connectivity: Connectivity;
   readonly hasher: Hasher;
   readonly live: LiveChannel;
+  readonly stream: LiveStream;
   readonly claims: Claims;
 }
 
@@ -335,6 +257,11 @@ export interface LiveChannel {
    * there never were any. Never throws.
    */
   open(url: string, protocols: readonly string[], onMessage: (text: string) => void, onEnd: () => void): () => void;
+}
+
+/** The same over HTTP, as Server-Sent Events. */
+export interface LiveStream {
+  open(url: string, headers: RequestHeaders, onMessage: (text: string) => void, onEnd: () => void): () => void;
 }
 
 export interface Clock {

@@ -4,7 +4,7 @@
 import { isGone } from "./errors.ts";
 import { FINGERPRINT } from "./identity.ts";
 import type { OpenUpload } from "./interfaces.ts";
-import type { Patience } from "./patience.ts";
+import type { Retrier } from "./retrier.ts";
 import type { Server } from "./server.ts";
 
 /** A list longer than this is not the list of one person's uploads. */
@@ -19,13 +19,13 @@ export interface WantedUpload {
 /** The newest that `take` can have. */
 export async function newestOpenUpload(
   wanted: WantedUpload,
-  { patience, server }: { patience: Patience; server: Server },
+  { retrier, server }: { retrier: Retrier; server: Server },
   take: (uploadId: string) => Promise<boolean>,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const alike: OpenUpload[] = [];
   for (let page = 0, cursor: string | undefined; page < MOST_PAGES; page++) {
-    const { uploads, next } = await patience.ask(signal, () => server.openUploads(cursor, signal));
+    const { uploads, next } = await retrier.ask(signal, () => server.openUploads(cursor, signal));
     alike.push(
       ...uploads.filter(({ fileName, fileSize }) => fileName === wanted.fileName && fileSize === wanted.fileSize),
     );
@@ -43,7 +43,7 @@ export async function newestOpenUpload(
 
   async function fingerprintOf(uploadId: string): Promise<string | undefined> {
     try {
-      const { metadata, state } = await patience.ask(signal, () => server.status(uploadId, signal));
+      const { metadata, state } = await retrier.ask(signal, () => server.status(uploadId, signal));
       return state === "open" || state === "damaged" ? metadata?.[FINGERPRINT] : undefined;
     } catch (error) {
       if (isGone(error)) {

@@ -1,6 +1,14 @@
 // The outside world as browsers have it: requests, WebSocket, timers, randomness, and whether there is a network.
 
-import type { Clock, Connectivity, HttpClient, HttpRequest, HttpResponse, LiveChannel } from "./interfaces.ts";
+import type {
+  Clock,
+  Connectivity,
+  HttpClient,
+  HttpRequest,
+  HttpResponse,
+  LiveChannel,
+  LiveStream,
+} from "./interfaces.ts";
 
 export const fetchHttp: HttpClient = {
   async send({ method, url, headers, body, signal }) {
@@ -101,14 +109,51 @@ export const webSockets: LiveChannel = {
       const socket = new WebSocket(absolute, [...protocols]);
       socket.onmessage = ({ data }) => onMessage(String(data));
       socket.onclose = onEnd;
+      // What a content security policy forbids has an error and no end.
+      socket.onerror = onEnd;
       return () => {
         socket.onmessage = null;
         socket.onclose = null;
+        socket.onerror = null;
         socket.close();
       };
     } catch {
       onEnd();
       return () => {};
     }
+  },
+};
+
+/** Server-Sent Events by `fetch`: an `EventSource` sends no headers. What ends is not opened again here. */
+export const serverSentEvents: LiveStream = {
+  open(url, headers, onMessage, onEnd) {
+    const stop = new AbortController();
+    const listen = async () => {
+      const { body, headers: answered } = await fetch(url, {
+        headers: { ...headers },
+        cache: "no-store",
+        signal: stop.signal,
+      });
+      if (body === null || answered.get("Content-Type") !== "text/event-stream") {
+        return;
+      }
+      const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+      for (let text = ""; ; ) {
+        const { done, value } = await reader.read();
+        if (done) {
+          return;
+        }
+        const lines = (text + value).split("\n");
+        text = lines.pop() ?? "";
+        // One line of data is one message: they are JSON.
+        for (const line of lines) {
+          if (line.startsWith("data:")) {
+            onMessage(line.slice(5));
+          }
+        }
+      }
+    };
+    listen().then(onEnd, () => stop.signal.aborted || onEnd());
+    return () => stop.abort();
   },
 };

@@ -3,10 +3,10 @@
 
 import { endedError, isGone } from "./errors.ts";
 import type { ByteRange, Hasher, Repair, Status, UploadFile } from "./interfaces.ts";
-import type { Patience } from "./patience.ts";
 import { bytesIn } from "./pieces.ts";
+import type { RemoteUpload } from "./remote_upload.ts";
+import type { Retrier } from "./retrier.ts";
 import type { Server } from "./server.ts";
-import type { Sessions } from "./session.ts";
 
 /** What arrives damaged so often will not arrive otherwise the next time. */
 const MOST_REPAIRS = 2;
@@ -14,8 +14,8 @@ const MOST_REPAIRS = 2;
 export interface RepairParts {
   readonly file: UploadFile;
   readonly server: Server;
-  readonly sessions: Sessions;
-  readonly patience: Patience;
+  readonly remote: RemoteUpload;
+  readonly retrier: Retrier;
   readonly hasher: Hasher;
   readonly onRepair: (repair: Repair) => void;
 }
@@ -39,19 +39,22 @@ export class Repairs {
 
   /** How the upload stands afterwards: what is missing is to be sent. Where that cannot help, it is forgotten, and the error says why. */
   async repaired({ uploadId, reason }: Status, onCompared: OnCompared, signal: AbortSignal): Promise<Status> {
-    const { server, sessions, onRepair } = this.#parts;
+    const { server, remote, onRepair } = this.#parts;
     if (this.#count >= MOST_REPAIRS) {
-      return this.#end(reason, `It arrived damaged again after ${MOST_REPAIRS} repairs.`);
+      const why = `It arrived damaged again after ${MOST_REPAIRS} repairs.`;
+      return this.#giveUp(uploadId, reason, why, signal);
     }
     const ranges = await this.#differing(uploadId, onCompared, signal);
-    this.#count += 1;
     if (ranges?.length === 0) {
-      return this.#end(reason, "The server has the file as it is: its digest is not the one that was declared.");
+      const why = "The server has the file as it is: its digest is not the one that was declared.";
+      return this.#giveUp(uploadId, reason, why, signal);
     }
     const repaired = ranges && (await this.#asked(() => server.repair(uploadId, ranges, signal), signal));
+    // Counted once it is answered: one that was paused before has repaired nothing.
+    this.#count += 1;
     if (repaired === undefined) {
       // Somebody else was first; or it has ended, and the status throws why.
-      return sessions.status(uploadId, signal);
+      return remote.status(uploadId, signal);
     }
     onRepair({ uploadId, missingBytes: bytesIn(repaired.missing), reason });
     return repaired;
@@ -74,7 +77,7 @@ export class Repairs {
   /** The answer; undefined where the upload is not damaged any more. */
   async #asked<T>(question: () => Promise<T | undefined>, signal: AbortSignal): Promise<T | undefined> {
     try {
-      return await this.#parts.patience.ask(signal, question);
+      return await this.#parts.retrier.ask(signal, question);
     } catch (error) {
       if (isGone(error)) {
         return undefined;
@@ -83,8 +86,11 @@ export class Repairs {
     }
   }
 
-  #end(reason: string | null, why: string): Promise<never> {
-    return this.#parts.sessions.end(endedError("failed", reason === null ? why : `${reason} ${why}`));
+  /** Nobody can use what the server has of it. Where it cannot be removed now, the server drops it by itself in time. */
+  async #giveUp(uploadId: string, reason: string | null, why: string, signal: AbortSignal): Promise<never> {
+    const { remote, server } = this.#parts;
+    await server.remove(uploadId, signal).catch(() => signal.throwIfAborted());
+    return remote.end(endedError("failed", reason === null ? why : `${reason} ${why}`));
   }
 }
 

@@ -6,7 +6,6 @@ import type { HeaderSource } from "./headers.ts";
 import type {
   ByteRange,
   Clock,
-  Created,
   HttpClient,
   HttpRequest,
   HttpResponse,
@@ -26,7 +25,23 @@ export interface StoredPart {
 }
 
 /** The answer to a creation: a new upload, or the upload that has these bytes already. */
-export type Creation = Created | { readonly duplicate: true; readonly object: StoredObject & { uploadId: string } };
+export type CreationAnswer =
+  | Created
+  | { readonly duplicate: true; readonly object: StoredObject & { uploadId: string } };
+
+/** A new upload. Where the file came along, the answer was given once all of it was stored, and mostly once the object was whole. */
+export interface Created {
+  readonly uploadId: string;
+  readonly uploadedBytes: number;
+  /** Missing where the file came along. */
+  readonly chunkSize?: number;
+}
+
+/** What proxies and firewalls answer to what they do not know. */
+const FOREIGN = [400, 403, 404, 405, 410, 412, 413, 415, 431, 501];
+
+/** Told how many bytes of a body have left. */
+export type OnSent = (bytes: number) => void;
 
 type Request = HttpRequest & { readonly signal: AbortSignal };
 
@@ -44,12 +59,43 @@ export class Server {
   }
 
   /** Creates an upload. Repeated with the same body and key, it gives the same upload. */
-  async create(body: string, idempotencyKey: string, signal: AbortSignal): Promise<Creation> {
+  async create(body: string, idempotencyKey: string, signal: AbortSignal): Promise<CreationAnswer> {
     const headers = { "Content-Type": "application/json", "Idempotency-Key": idempotencyKey };
     const response = await this.#found({ method: "POST", url: "/upload/init", headers, body, signal });
-    return json(response, (creation: Creation) => {
-      return "duplicate" in creation ? isObject(creation.object) : isText(creation.uploadId) && creation.chunkSize > 0;
+    return json(response, (creation: CreationAnswer) => {
+      const isNew = !("duplicate" in creation) && isText(creation.uploadId) && Number(creation.chunkSize) > 0;
+      return isNew || ("duplicate" in creation && isObject(creation.object));
     });
+  }
+
+  /**
+   * The same with all bytes of the file, by tus, whose creation can bring them. Undefined where somebody in between refuses it, who
+   * may let the other way through.
+   */
+  async createWith(
+    bytes: Uint8Array<ArrayBuffer>,
+    more: HttpRequest["headers"],
+    idempotencyKey: string,
+    signal: AbortSignal,
+    onSent: OnSent = ignore,
+  ): Promise<Created | undefined> {
+    const headers = {
+      "Tus-Resumable": "1.0.0",
+      "Upload-Length": String(bytes.length),
+      "Content-Type": "application/offset+octet-stream",
+      "Idempotency-Key": idempotencyKey,
+      ...more,
+    };
+    const response = await this.#send({ method: "POST", url: "/files", headers, body: bytes, signal, onSent });
+    if (FOREIGN.includes(response.status) && problemOf(response) === undefined) {
+      return undefined;
+    }
+    const [uploadId] = /[^/]+$/.exec(this.#checked(response).header("Location") ?? "") ?? [];
+    const uploadedBytes = Number(response.header("Upload-Offset") ?? Number.NaN);
+    if (uploadId === undefined || !Number.isSafeInteger(uploadedBytes)) {
+      throw strangerError(response.status);
+    }
+    return { uploadId, uploadedBytes };
   }
 
   async status(id: string, signal: AbortSignal): Promise<Status> {
@@ -80,12 +126,13 @@ export class Server {
     body: Uint8Array<ArrayBuffer>,
     checksum: string | undefined,
     signal: AbortSignal,
+    onSent: OnSent = ignore,
   ): Promise<number> {
     const headers: Record<string, string> = { "X-Upload-Offset": String(piece.from) };
     if (checksum !== undefined) {
       headers["X-Chunk-Checksum"] = `sha256=${checksum}`;
     }
-    return counted(await this.#good({ method: "PUT", url: `/upload/${id}`, headers, body, signal }));
+    return counted(await this.#good({ method: "PUT", url: `/upload/${id}`, headers, body, signal, onSent }));
   }
 
   /** A URL for a chunk of a direct upload, counted from 0; or how many bytes count, where this chunk is among them. */
@@ -104,8 +151,9 @@ export class Server {
     { partNumber, url }: SignedPart,
     body: Uint8Array<ArrayBuffer>,
     signal: AbortSignal,
+    onSent: OnSent = ignore,
   ): Promise<StoredPart> {
-    const response = await this.#exchange({ method: "PUT", url, headers: {}, body, signal });
+    const response = await this.#exchange({ method: "PUT", url, headers: {}, body, signal, onSent });
     if (!isGood(response)) {
       const { status } = response;
       // Also 403, of a URL that has run out: the next attempt is signed anew.
@@ -166,6 +214,12 @@ export class Server {
     return token === undefined ? undefined : { url, protocols: ["quayside", `bearer.${token}`] };
   }
 
+  /** Where the same is told over HTTP. */
+  async events(id: string, signal: AbortSignal): Promise<{ url: string; headers: HttpRequest["headers"] }> {
+    const headers = { ...(await this.#headers.get(signal)), Accept: "text/event-stream" };
+    return { url: `${this.#endpoint}/upload/${id}/events`, headers };
+  }
+
   async #good(request: Request): Promise<HttpResponse> {
     return this.#checked(await this.#send(request));
   }
@@ -218,6 +272,8 @@ export class Server {
     }
   }
 }
+
+function ignore(): void {}
 
 function isGood({ status }: HttpResponse): boolean {
   return status >= 200 && status <= 299;

@@ -1,36 +1,41 @@
-// Room for so many at once; the others wait in the order in which they came.
+// Room for so many at once; the others wait in the order in which they came. What is small takes less room.
 
 export class Slots {
-  readonly #size: number;
-  readonly #holders = new Set<object>();
-  readonly #waiting = new Map<object, () => void>();
+  readonly #room: number;
+  /** How much room each takes. */
+  readonly #holders = new Map<object, number>();
+  readonly #waiting = new Map<object, { readonly begin: () => void; readonly weight: number }>();
+  #taken = 0;
 
-  constructor(size: number) {
-    this.#size = size;
+  constructor(room: number) {
+    this.#room = room;
   }
 
   /** Calls `begin` as soon as there is room: at once, or later. Once, however often it is asked. */
-  acquire(holder: object, begin: () => void): void {
+  acquire(holder: object, begin: () => void, weight = 1): void {
     if (!this.#holders.has(holder)) {
-      this.#waiting.set(holder, begin);
+      this.#waiting.set(holder, { begin, weight });
       this.#fill();
     }
   }
 
-  /** Gives the slot back, or waits for it no longer. */
+  /** Gives the room back, or waits for it no longer. */
   release(holder: object): void {
     this.#waiting.delete(holder);
+    this.#taken -= this.#holders.get(holder) ?? 0;
     this.#holders.delete(holder);
     this.#fill();
   }
 
   #fill(): void {
-    for (const [holder, begin] of this.#waiting) {
-      if (this.#holders.size >= this.#size) {
+    for (const [holder, { begin, weight }] of this.#waiting) {
+      // Whoever is alone has room, however large.
+      if (this.#holders.size > 0 && this.#taken + weight > this.#room) {
         return;
       }
       this.#waiting.delete(holder);
-      this.#holders.add(holder);
+      this.#holders.set(holder, weight);
+      this.#taken += weight;
       begin();
     }
   }

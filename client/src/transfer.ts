@@ -5,11 +5,11 @@ import { Concurrency } from "./concurrency.ts";
 import type { Direct } from "./direct.ts";
 import { isTimeout, problemCode, UploadError } from "./errors.ts";
 import { readBytes } from "./file_reader.ts";
-import type { UploadFile, World } from "./interfaces.ts";
-import type { Patience, Streak } from "./patience.ts";
+import type { Runtime, UploadFile } from "./interfaces.ts";
 import { bytesIn, type Piece, Pieces } from "./pieces.ts";
+import type { RemoteUpload, SendPlan, ServerProgress } from "./remote_upload.ts";
+import type { Retrier, Streak } from "./retrier.ts";
 import type { Server } from "./server.ts";
-import type { OpenSession, Sessions, Truth } from "./session.ts";
 import { linked } from "./signals.ts";
 
 /** From so many failures in a row on, it is said what they probably mean. */
@@ -21,32 +21,36 @@ const MIB = 1024 * 1024;
 export interface TransferParts {
   readonly file: UploadFile;
   readonly server: Server;
-  readonly sessions: Sessions;
-  readonly patience: Patience;
-  readonly world: World;
+  readonly remote: RemoteUpload;
+  readonly retrier: Retrier;
+  readonly runtime: Runtime;
   readonly direct: Direct;
   readonly checksums: boolean;
   /** The server has confirmed so many bytes in all. */
   readonly onConfirmed: (uploadedBytes: number) => void;
+  /** So many bytes are there, or have left. */
+  readonly onSent: (sentBytes: number) => void;
 }
 
 export class Transfer {
   readonly #parts: TransferParts;
-  readonly #session: OpenSession;
+  readonly #plan: SendPlan;
   readonly #pieces: Pieces;
   readonly #concurrency: Concurrency;
   /** Failures in a row, by where the chunk begins. */
   readonly #failures = new Map<number, Streak>();
+  /** How many bytes have left of what is on its way, by where the chunk begins. */
+  readonly #leaving = new Map<number, number>();
   #anyStored = false;
   /** Chunks that broke while the server could be asked. */
   #broken = 0;
-  #asking: Promise<Truth> | undefined;
+  #asking: Promise<ServerProgress> | undefined;
 
-  constructor(parts: TransferParts, session: OpenSession, truth: Truth) {
+  constructor(parts: TransferParts, plan: SendPlan, progress: ServerProgress) {
     this.#parts = parts;
-    this.#session = session;
-    this.#pieces = new Pieces(session.chunkBytes, truth.missing);
-    this.#concurrency = new Concurrency(parts.world.clock.nowMs());
+    this.#plan = plan;
+    this.#pieces = new Pieces(plan.chunkBytes, progress.missing);
+    this.#concurrency = new Concurrency(parts.runtime.clock.nowMs(), plan.chunkBytes);
   }
 
   /** Returns when nothing is left to send. */
@@ -56,7 +60,7 @@ export class Transfer {
     const running = new Set<Promise<void>>();
     try {
       for (;;) {
-        const limit = this.#session.parallel ? this.#concurrency.limit : 1;
+        const limit = this.#plan.parallel ? this.#concurrency.limit : 1;
         while (running.size < limit) {
           const piece = this.#pieces.take();
           if (piece === undefined) {
@@ -79,14 +83,14 @@ export class Transfer {
   }
 
   async #send(piece: Piece, signal: AbortSignal): Promise<void> {
-    const { file, world, onConfirmed } = this.#parts;
+    const { file, runtime, onConfirmed } = this.#parts;
     signal.throwIfAborted();
     try {
-      const uploadedBytes = await this.#put(piece, signal);
+      const uploadedBytes = await this.#put(piece, signal).finally(() => this.#leaving.delete(piece.from));
       this.#pieces.stored(piece);
       this.#failures.delete(piece.from);
       this.#anyStored = true;
-      this.#concurrency.confirmed(world.clock.nowMs(), piece.to - piece.from);
+      this.#concurrency.confirmed(runtime.clock.nowMs(), piece.to - piece.from);
       // A file that is repaired has bytes that the server has yet to copy, and does not count.
       onConfirmed(Math.max(uploadedBytes, file.size - this.#pieces.remainingBytes));
     } catch (error) {
@@ -97,24 +101,31 @@ export class Transfer {
     }
   }
 
+  #sent(piece: Piece, bytes: number): void {
+    this.#leaving.set(piece.from, bytes);
+    const leaving = [...this.#leaving.values()].reduce((sum, bytes) => sum + bytes, 0);
+    this.#parts.onSent(this.#parts.file.size - this.#pieces.remainingBytes + leaving);
+  }
+
   /** The number of bytes that count afterwards. */
   async #put(piece: Piece, signal: AbortSignal): Promise<number> {
-    const { file, server, world, direct, checksums } = this.#parts;
+    const { file, server, runtime, direct, checksums } = this.#parts;
+    const onSent = (bytes: number) => this.#sent(piece, bytes);
     const read = () => readBytes(file, piece.from, piece.to, signal);
-    if (this.#session.direct) {
-      return direct.put(this.#session, piece, read, signal);
+    if (this.#plan.direct) {
+      return direct.put(this.#plan, piece, read, signal, onSent);
     }
     const bytes = await read();
-    const checksum = checksums ? await world.hasher.chunk(bytes) : undefined;
-    return server.put(this.#session.uploadId, piece, bytes, checksum, signal);
+    const checksum = checksums ? await runtime.hasher.chunk(bytes) : undefined;
+    return server.put(this.#plan.uploadId, piece, bytes, checksum, signal, onSent);
   }
 
   async #failed(piece: Piece, error: UploadError, signal: AbortSignal): Promise<void> {
-    const { file, sessions, patience, world, onConfirmed } = this.#parts;
-    this.#concurrency.failed(world.clock.nowMs());
+    const { file, remote, retrier, runtime, onConfirmed } = this.#parts;
+    this.#concurrency.failed(runtime.clock.nowMs());
     if (problemCode(error.problem) === "digest-mismatch") {
       // Every byte has arrived, and the file does not have its digest. What becomes of it, the status says, or throws.
-      const { missing } = await sessions.status(this.#session.uploadId, signal);
+      const { missing } = await remote.status(this.#plan.uploadId, signal);
       if (missing.length > 0) {
         throw error;
       }
@@ -124,41 +135,41 @@ export class Transfer {
     }
     if (error.code === "gone") {
       // The status knows how it ended, and throws it.
-      await sessions.status(this.#session.uploadId, signal);
+      await remote.status(this.#plan.uploadId, signal);
     } else if (!error.isPassing) {
       throw error;
     }
-    const streak = patience.longer(this.#failures.get(piece.from));
+    const streak = retrier.longer(this.#failures.get(piece.from));
     this.#failures.set(piece.from, streak);
     const told = this.#explained(piece, error, streak.failures);
     const isAskedToWait = error.retryAfterMs !== undefined;
     if (isAskedToWait) {
-      await patience.wait(told, streak, signal, piece.from);
+      await retrier.wait(told, streak, signal, piece.from);
     }
-    const { unanswered } = patience;
-    const truth = await this.#truth(signal);
-    onConfirmed(file.size - bytesIn(truth.missing));
-    if (isStillMissing(piece, truth, this.#session)) {
+    const { unanswered } = retrier;
+    const progress = await this.#serverProgress(signal);
+    onConfirmed(file.size - bytesIn(progress.missing));
+    if (isStillMissing(piece, progress, this.#plan)) {
       // A connection that broke while the server answered at once is no outage; one that was given up here may be a slow line.
-      if (error.code === "network" && !isTimeout(error.cause) && patience.unanswered === unanswered) {
+      if (error.code === "network" && !isTimeout(error.cause) && retrier.unanswered === unanswered) {
         this.#broken += 1;
       }
       if (this.#broken >= HOPELESS_FAILURES && !this.#anyStored) {
         throw told;
       }
       if (!isAskedToWait) {
-        await patience.wait(told, streak, signal, piece.from);
+        await retrier.wait(told, streak, signal, piece.from);
       }
     } else {
       this.#failures.delete(piece.from);
     }
-    this.#pieces.giveBack(piece, truth.missing);
+    this.#pieces.giveBack(piece, progress.missing);
   }
 
   /** What the server has, asked after now. Chunks that fail together ask together. */
-  async #truth(signal: AbortSignal): Promise<Truth> {
+  async #serverProgress(signal: AbortSignal): Promise<ServerProgress> {
     await this.#asking?.catch(() => {});
-    this.#asking ??= this.#parts.sessions.truth(this.#session, signal).finally(() => {
+    this.#asking ??= this.#parts.remote.progress(this.#plan, signal).finally(() => {
       this.#asking = undefined;
     });
     return this.#asking;
@@ -178,7 +189,7 @@ export class Transfer {
 
   #suspicion({ from, to }: Piece): string {
     const what = "The server can be reached, but the connection broke each time. Probably";
-    if (this.#session.direct) {
+    if (this.#plan.direct) {
       return `${what} the bucket has no CORS rule that lets this page PUT to it, which a browser shows as a network error.`;
     }
     const mib = Math.ceil((to - from) / MIB);
@@ -188,7 +199,7 @@ export class Transfer {
 }
 
 /** In order, what begins later has got through in part; side by side, a chunk is there or not. */
-function isStillMissing({ from }: Piece, { missing }: Truth, { parallel, direct }: OpenSession): boolean {
+function isStillMissing({ from }: Piece, { missing }: ServerProgress, { parallel, direct }: SendPlan): boolean {
   return parallel || direct
     ? missing.some(([first, end]) => first <= from && from < end)
     : missing.some(([first]) => first <= from);

@@ -1,4 +1,4 @@
-// The life of an upload: started, paused, ended. Work is done in legs: a leg claims the file, finds the upload, asks for the truth,
+// The life of an upload: started, paused, ended. Work is done in legs: a leg claims the file, finds the upload, asks how it stands,
 // sends what is missing and waits for completion. Pause, abort and the loss of the claim end the leg; going on is a new one. So there
 // is one way to resume, whatever interrupted. Trouble that may pass ends no leg: it is sat out.
 
@@ -9,6 +9,7 @@ import { follow } from "./follow.ts";
 import type {
   Claim,
   Retry,
+  Runtime,
   StateChange,
   Status,
   Upload,
@@ -16,14 +17,13 @@ import type {
   UploadFile,
   UploadResult,
   UploadState,
-  World,
 } from "./interfaces.ts";
 import type { Live } from "./live.ts";
-import type { Streak } from "./patience.ts";
 import { bytesIn } from "./pieces.ts";
+import { ProgressMeter } from "./progress.ts";
+import type { Found, RemoteUpload } from "./remote_upload.ts";
 import type { Repairs } from "./repair.ts";
-import type { Found, Sessions } from "./session.ts";
-import { Speed } from "./speed.ts";
+import type { Streak } from "./retrier.ts";
 import { Transfer, type TransferParts } from "./transfer.ts";
 
 /** Whoever cancels does not want to wait for a network. What the server keeps then, it drops by itself in time. */
@@ -35,7 +35,7 @@ const LOST_CLAIM_MS = 1_000;
 
 type Open = Extract<Found, { is: "open" }>;
 
-export interface UploadParts extends Omit<TransferParts, "onConfirmed"> {
+export interface UploadParts extends Omit<TransferParts, "onConfirmed" | "onSent"> {
   readonly emitter: Emitter<UploadEvents>;
   readonly live: Live;
   readonly deadlines: Deadlines;
@@ -45,9 +45,10 @@ export interface UploadParts extends Omit<TransferParts, "onConfirmed"> {
 export class QuaysideUpload implements Upload {
   readonly #parts: UploadParts;
   readonly #file: UploadFile;
-  readonly #world: World;
-  readonly #sessions: Sessions;
+  readonly #runtime: Runtime;
+  readonly #remote: RemoteUpload;
   readonly #emitter: Emitter<UploadEvents>;
+  readonly #progress: ProgressMeter;
   #state: UploadState = "idle";
   /** The last state that was about work, to go back to when the network is there again. */
   #work: UploadState = "idle";
@@ -56,8 +57,6 @@ export class QuaysideUpload implements Upload {
   #wake: () => void = () => {};
   #isPaused = false;
   #isAborted = false;
-  #confirmedBytes = 0;
-  #speed: Speed;
   #uploadId: string | undefined;
   /** Fresh beginnings in place of an upload that was gone, and the last one's reason. */
   #restarts: { readonly streak: Streak; readonly error: UploadError } | undefined;
@@ -68,19 +67,30 @@ export class QuaysideUpload implements Upload {
   constructor(parts: UploadParts) {
     this.#parts = parts;
     this.#file = parts.file;
-    this.#world = parts.world;
-    this.#sessions = parts.sessions;
+    this.#runtime = parts.runtime;
+    this.#remote = parts.remote;
     this.#emitter = parts.emitter;
-    this.#speed = new Speed(parts.world.clock.nowMs(), 0);
+    this.#progress = new ProgressMeter(parts.runtime.clock, parts.file.size, parts.emitter);
     this.#emitter.on("retry", (retry) => this.#retrying(retry));
   }
+
+  /** Told by those who do the work. */
+  readonly #told = {
+    onConfirmed: (bytes: number) => this.#confirmed(bytes),
+    onSent: (bytes: number) => this.#progress.sent(bytes),
+    onHashed: (hashed: number) => this.#become({ state: "hashing", hashed }),
+    onSending: () => {
+      this.#become({ state: "uploading" });
+      this.#progress.restart(0);
+    },
+  };
 
   get state(): UploadState {
     return this.#state;
   }
 
   get uploadId(): string | undefined {
-    return this.#uploadId ?? this.#sessions.uploadId;
+    return this.#uploadId ?? this.#remote.uploadId;
   }
 
   on<Name extends keyof UploadEvents>(name: Name, listener: (event: UploadEvents[Name]) => void): () => void {
@@ -111,7 +121,7 @@ export class QuaysideUpload implements Upload {
   resume(): void {
     this.#isPaused = false;
     this.#wake();
-    this.#parts.patience.nudge();
+    this.#parts.retrier.nudge();
     if (this.#state === "failed") {
       this.start();
     }
@@ -131,17 +141,17 @@ export class QuaysideUpload implements Upload {
     }
     this.#become({ state: "aborted" });
     const removing = new AbortController();
-    const stop = this.#world.clock.timer(REMOVING_MS, () => {
+    const stop = this.#runtime.clock.timer(REMOVING_MS, () => {
       const message = "The upload was cancelled here, but the server could not be told.";
       removing.abort(new UploadError("network", "none", message, { cause: timeout(message) }));
     });
-    await this.#sessions.remove(removing.signal).finally(stop);
+    await this.#remote.remove(removing.signal).finally(stop);
   }
 
   /** What had failed has succeeded. */
   mended(): void {
     if (this.#state === "offline") {
-      const from = this.#work === "uploading" ? { resumedFromBytes: this.#confirmedBytes } : {};
+      const from = this.#work === "uploading" ? { resumedFromBytes: this.#progress.uploadedBytes } : {};
       this.#become({ state: this.#work, ...from });
     }
   }
@@ -151,11 +161,11 @@ export class QuaysideUpload implements Upload {
   }
 
   async #run(): Promise<UploadResult> {
-    const { connectivity } = this.#world;
-    const { deadlines, patience, repairs } = this.#parts;
+    const { connectivity } = this.#runtime;
+    const { deadlines, retrier, repairs } = this.#parts;
     this.#isRestartInVain = false;
     repairs.begin();
-    const stopListening = connectivity.onChange(() => (connectivity.isOnline() ? patience.nudge() : deadlines.hurry()));
+    const stopListening = connectivity.onChange(() => (connectivity.isOnline() ? retrier.nudge() : deadlines.hurry()));
     try {
       for (;;) {
         while (this.#isHeldBack()) {
@@ -174,7 +184,7 @@ export class QuaysideUpload implements Upload {
             this.#restartAfter(error);
           }
         } finally {
-          this.#sessions.release();
+          this.#remote.release();
           this.#leg = undefined;
         }
       }
@@ -207,12 +217,12 @@ export class QuaysideUpload implements Upload {
 
   /** Lets the next leg begin afresh, where the upload is gone; otherwise throws. One fresh beginning in vain is enough. */
   #restartAfter(error: unknown): void {
-    const uploadId = this.#sessions.forgottenId;
-    const isGone = error instanceof UploadError && this.#sessions.startsAfreshAfter(error.ending);
+    const uploadId = this.#remote.forgottenId;
+    const isGone = error instanceof UploadError && this.#remote.startsAfreshAfter(error.ending);
     if (!isGone || uploadId === undefined || this.#isRestartInVain) {
       throw error;
     }
-    this.#restarts = { streak: this.#parts.patience.longer(this.#restarts?.streak), error };
+    this.#restarts = { streak: this.#parts.retrier.longer(this.#restarts?.streak), error };
     this.#isRestartInVain = true;
     this.#emitter.emit("restart", { uploadId, error });
   }
@@ -230,10 +240,10 @@ export class QuaysideUpload implements Upload {
     };
     claim.lost.addEventListener("abort", onLost);
     try {
-      const found = await this.#sessions.find(signal, (hashed) => this.#become({ state: "hashing", hashed }));
+      const found = await this.#remote.find(signal, this.#told);
       const result = await this.#sendAndFinish(found, signal);
       // A crash here leaves a record of an upload that is complete, which is what the next page then finds.
-      await this.#sessions.forget();
+      await this.#remote.forget();
       return result;
     } finally {
       claim.lost.removeEventListener("abort", onLost);
@@ -243,14 +253,13 @@ export class QuaysideUpload implements Upload {
   /** From here on nothing is sent, so others may at once. */
   #endLeg(): void {
     this.#leg?.abort();
-    this.#sessions.release();
+    this.#remote.release();
   }
 
   /** The right to send; or the status, when another page has sent it all. */
   async #untilClaimed(signal: AbortSignal): Promise<Claim | { readonly completed: Status }> {
-    const parts = { sessions: this.#sessions, live: this.#parts.live, world: this.#world };
     for (;;) {
-      const claim = await this.#sessions.claim(signal);
+      const claim = await this.#remote.claim(signal);
       if (claim !== undefined) {
         return claim;
       }
@@ -258,16 +267,16 @@ export class QuaysideUpload implements Upload {
       let isFirst = true;
       const onStatus = ({ missing }: Status) => {
         const thereBytes = this.#file.size - bytesIn(missing);
-        // Less than before is missing again when a damaged upload is repaired.
-        const isBack = isFirst || thereBytes < this.#confirmedBytes;
-        isBack ? this.#restartProgress(thereBytes) : this.#confirmed(thereBytes);
+        // Less than before: it is missing again, as a damaged upload is repaired.
+        const isBack = isFirst || thereBytes < this.#progress.uploadedBytes;
+        isBack ? this.#progress.restart(thereBytes) : this.#confirmed(thereBytes);
         isFirst = false;
       };
-      const followed = await follow(parts, onStatus, signal);
+      const followed = await follow(this.#parts, onStatus, signal);
       if (followed !== undefined) {
         return "claim" in followed ? followed.claim : followed;
       }
-      this.#sessions.leave();
+      this.#remote.leave();
     }
   }
 
@@ -275,41 +284,39 @@ export class QuaysideUpload implements Upload {
   async #pauseBefore(signal: AbortSignal): Promise<void> {
     if (this.#hasLostClaim) {
       this.#hasLostClaim = false;
-      await this.#world.clock.sleep(LOST_CLAIM_MS, signal);
+      await this.#runtime.clock.sleep(LOST_CLAIM_MS, signal);
     }
     if (this.#isRestartInVain && this.#restarts !== undefined && this.#restarts.streak.failures > 1) {
-      await this.#parts.patience.wait(this.#restarts.error, this.#restarts.streak, signal);
+      await this.#parts.retrier.wait(this.#restarts.error, this.#restarts.streak, signal);
     }
   }
 
   async #sendAndFinish(found: Found, signal: AbortSignal): Promise<UploadResult> {
-    const { patience } = this.#parts;
+    const { retrier, server } = this.#parts;
     if (found.is === "duplicate") {
       const { object } = found;
       this.#emitter.emit("duplicate", { object });
-      this.#restartProgress(this.#file.size);
+      this.#progress.restart(this.#file.size);
       return { uploadId: object.uploadId, duplicate: true, object };
     }
     if (found.is === "completed") {
-      this.#restartProgress(this.#file.size);
+      this.#progress.restart(this.#file.size);
       return resultOf(found.status);
     }
     let open = found.is === "damaged" ? await this.#repaired(found.status, signal) : found;
     for (let rounds: Streak | undefined; ; ) {
-      const { session, truth } = open;
-      if (truth.missing.length > 0) {
-        const thereBytes = this.#file.size - bytesIn(truth.missing);
+      const { plan, progress } = open;
+      if (progress.missing.length > 0) {
+        const thereBytes = this.#file.size - bytesIn(progress.missing);
         this.#become({ state: "uploading", ...(thereBytes > 0 ? { resumedFromBytes: thereBytes } : {}) });
-        this.#restartProgress(thereBytes);
-        await new Transfer({ ...this.#parts, onConfirmed: (bytes) => this.#confirmed(bytes) }, session, truth).run(
-          signal,
-        );
+        this.#progress.restart(thereBytes);
+        await new Transfer({ ...this.#parts, ...this.#told }, plan, progress).run(signal);
       }
       this.#become({ state: "completing" });
       if (this.#file.size === 0) {
-        await patience.ask(signal, () => this.#parts.server.complete(session.uploadId, signal));
+        await retrier.ask(signal, () => server.complete(plan.uploadId, signal));
       }
-      const status = await this.#untilCompleted(session.uploadId, signal);
+      const status = await this.#untilCompleted(open, signal);
       if (status.state === "completed") {
         this.#confirmed(this.#file.size);
         return resultOf(status);
@@ -318,11 +325,11 @@ export class QuaysideUpload implements Upload {
         open = await this.#repaired(status, signal);
         continue;
       }
-      rounds = patience.longer(rounds);
+      rounds = retrier.longer(rounds);
       if (rounds.failures >= MOST_ROUNDS) {
         throw missingError();
       }
-      await patience.wait(missingError(), rounds, signal);
+      await retrier.wait(missingError(), rounds, signal);
       open = this.#openAs(status);
     }
   }
@@ -335,14 +342,19 @@ export class QuaysideUpload implements Upload {
   }
 
   #openAs(status: Status): Open {
-    return { is: "open", session: this.#sessions.sessionOf(status), truth: status };
+    return { is: "open", plan: this.#remote.planOf(status), progress: status };
   }
 
   /** Listens until the object is whole or damaged, or the server misses bytes after all. */
-  async #untilCompleted(uploadId: string, signal: AbortSignal): Promise<Status> {
-    const ask = () => this.#sessions.status(uploadId, signal);
+  async #untilCompleted({ plan: { uploadId }, isAwaited }: Open, signal: AbortSignal): Promise<Status> {
+    const ask = () => this.#remote.status(uploadId, signal);
+    // Where the server has waited for the object already, asking is quicker than listening, and opens no channel.
+    const now = isAwaited ? await ask() : undefined;
+    if (now?.state === "completed") {
+      return now;
+    }
     for await (const told of this.#parts.live.statuses(uploadId, ask, signal)) {
-      const status = await this.#sessions.judged(told);
+      const status = await this.#remote.judged(told);
       if (status.state === "completed" || status.state === "damaged" || status.missing.length > 0) {
         return status;
       }
@@ -353,19 +365,10 @@ export class QuaysideUpload implements Upload {
     throw signal.reason;
   }
 
-  #restartProgress(uploadedBytes: number): void {
-    this.#confirmedBytes = uploadedBytes;
-    this.#speed = new Speed(this.#world.clock.nowMs(), uploadedBytes);
-    this.#emitter.emit("progress", this.#speed.confirmed(this.#world.clock.nowMs(), uploadedBytes, this.#file.size));
-  }
-
-  /** Answers to chunks side by side may come in any order; the count never goes back. */
   #confirmed(uploadedBytes: number): void {
     this.mended();
-    if (uploadedBytes > this.#confirmedBytes) {
+    if (this.#progress.confirmed(uploadedBytes)) {
       this.#isRestartInVain = false;
-      this.#confirmedBytes = uploadedBytes;
-      this.#emitter.emit("progress", this.#speed.confirmed(this.#world.clock.nowMs(), uploadedBytes, this.#file.size));
     }
   }
 
@@ -373,7 +376,7 @@ export class QuaysideUpload implements Upload {
     if (this.#hasEnded()) {
       return;
     }
-    if (error.code === "network" && !this.#world.connectivity.isOnline()) {
+    if (error.code === "network" && !this.#runtime.connectivity.isOnline()) {
       this.#become({ state: "offline" });
     } else {
       this.mended();

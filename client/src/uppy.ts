@@ -5,6 +5,8 @@ import { BasePlugin, type Body, type Meta, type PluginOpts, type Uppy, type Uppy
 import { createUpload } from "./create_upload.ts";
 import { UploadError } from "./errors.ts";
 import type { Upload, UploadFile, UploadOptions, UploadResult } from "./interfaces.ts";
+import { checkOptions } from "./options.ts";
+import { weightOf } from "./queue.ts";
 import { withoutSlash } from "./server.ts";
 import { Slots } from "./slots.ts";
 
@@ -13,7 +15,7 @@ const INFO_MS = 5_000;
 export interface QuaysideUploaderOptions
   extends PluginOpts,
     Omit<UploadOptions, "metadata" | "contentType" | "fileId"> {
-  /** How many files go up at the same time; 2 if not said. A paused file makes room for another. */
+  /** How many files go up at the same time; 2 if not said, and three times as many of up to 1 MiB. A paused file makes room for another. */
   readonly filesAtOnce?: number;
   /** Which of a file's metadata to send; all if not said. */
   readonly allowedMetaFields?: readonly string[];
@@ -34,9 +36,12 @@ const defaultLocale = {
 
 export class QuaysideUploader<M extends Meta, B extends Body> extends BasePlugin<QuaysideUploaderOptions, M, B> {
   readonly #slots: Slots;
+  /** Of the files that are to be uploaded, by their id. */
+  readonly #jobs = new Map<string, FileJob>();
 
   constructor(uppy: Uppy<M, B>, options: QuaysideUploaderOptions) {
     super(uppy, options);
+    checkOptions(uploadOptions(options));
     this.type = "uploader";
     this.id = options.id ?? "QuaysideUploader";
     this.defaultLocale = defaultLocale;
@@ -47,11 +52,35 @@ export class QuaysideUploader<M extends Meta, B extends Body> extends BasePlugin
   override install(): void {
     this.#setResumable(true);
     this.uppy.addUploader(this.#uploadFiles);
+    this.uppy.on("upload-pause", this.#onPause);
+    this.uppy.on("file-removed", this.#onRemoved);
+    this.uppy.on("pause-all", this.#onPauseAll);
+    this.uppy.on("resume-all", this.#onResumeAll);
+    this.uppy.on("cancel-all", this.#onCancelAll);
   }
 
   override uninstall(): void {
     this.#setResumable(false);
     this.uppy.removeUploader(this.#uploadFiles);
+    this.uppy.off("upload-pause", this.#onPause);
+    this.uppy.off("file-removed", this.#onRemoved);
+    this.uppy.off("pause-all", this.#onPauseAll);
+    this.uppy.off("resume-all", this.#onResumeAll);
+    this.uppy.off("cancel-all", this.#onCancelAll);
+  }
+
+  // One listener for all files: Uppy asks each of thousands at every event.
+  readonly #onPause = (file: UppyFile<M, B> | undefined, isPaused: boolean) =>
+    file && this.#jobs.get(file.id)?.setPaused(isPaused);
+  readonly #onRemoved = (file: UppyFile<M, B>) => this.#jobs.get(file.id)?.cancel();
+  readonly #onPauseAll = () => this.#each((job) => job.setPaused(true));
+  readonly #onResumeAll = () => this.#each((job) => job.setPaused(false));
+  readonly #onCancelAll = () => this.#each((job) => job.cancel());
+
+  #each(act: (job: FileJob) => void): void {
+    for (const job of [...this.#jobs.values()]) {
+      act(job);
+    }
   }
 
   /** Dashboards show a pause button only for uploaders that can. */
@@ -70,40 +99,51 @@ export class QuaysideUploader<M extends Meta, B extends Body> extends BasePlugin
   };
 
   async #uploadFile(file: UppyFile<M, B>): Promise<void> {
-    const { data } = file;
+    const { id, data, size } = file;
     if (file.isRemote || !(data instanceof Blob)) {
       this.uppy.emit("upload-error", file, new UploadError("rejected", "none", this.i18n("remoteFile")));
       return;
     }
     const { name = "unnamed" } = file;
-    const upload = createUpload(uploadFile(data, name, file.type), {
-      ...this.opts,
-      // Two files of one name are two files to Uppy.
-      fileId: file.id,
-      contentType: file.type,
-      metadata: metadataOf(file.meta, this.opts.allowedMetaFields),
-    });
-    this.#tell(file.id, name, upload);
-    this.opts.onUpload?.(upload, file.id);
-    const wanted = new WantedState(this.uppy, file.id, upload, this.#slots);
+    const job = new FileJob(() => this.#begun(file, data, name), this.#slots, weightOf(size ?? 0));
+    this.#jobs.set(id, job);
     try {
-      const result = await wanted.run();
-      this.#succeeded(file.id, name, result);
+      job.setPaused(this.uppy.getFile(id)?.isPaused === true);
+      const result = await job.done;
+      if (result !== undefined) {
+        this.#succeeded(id, name, result);
+      }
     } catch (error) {
       const isCancelled = error instanceof UploadError && error.code === "aborted";
       if (!isCancelled) {
-        this.uppy.emit("upload-error", this.uppy.getFile(file.id), error as Error);
+        this.uppy.emit("upload-error", this.uppy.getFile(id), error as Error);
       }
     } finally {
-      wanted.end();
+      if (this.#jobs.get(id) === job) {
+        this.#jobs.delete(id);
+      }
     }
   }
 
+  /** It is this file's turn: nothing of it has been read before. */
+  #begun(file: UppyFile<M, B>, data: File | Blob, name: string): Upload {
+    const upload = createUpload(uploadFile(data, name, file.type), {
+      ...uploadOptions(this.opts),
+      // Two files of one name are two files to Uppy.
+      fileId: file.id,
+      contentType: file.type,
+      metadata: metadataOf(this.uppy.getFile(file.id)?.meta ?? file.meta, this.opts.allowedMetaFields),
+    });
+    this.#tell(file.id, name, upload);
+    this.opts.onUpload?.(upload, file.id);
+    return upload;
+  }
+
   #tell(id: string, name: string, upload: Upload): void {
-    upload.on("progress", ({ uploadedBytes, fileBytes }) => {
+    upload.on("progress", ({ sentBytes, fileBytes }) => {
       const file = this.uppy.getFile(id);
       const uploadStarted = file?.progress.uploadStarted ?? Date.now();
-      this.uppy.emit("upload-progress", file, { uploadStarted, bytesUploaded: uploadedBytes, bytesTotal: fileBytes });
+      this.uppy.emit("upload-progress", file, { uploadStarted, bytesUploaded: sentBytes, bytesTotal: fileBytes });
     });
     const inform = (key: string, more: object = {}) =>
       this.uppy.info(this.i18n(key, { name, ...more }), "info", INFO_MS);
@@ -131,70 +171,78 @@ export class QuaysideUploader<M extends Meta, B extends Body> extends BasePlugin
   }
 }
 
-/** What the user wants of one file, said by Uppy's events: to go on, to wait, or to be gone. */
-class WantedState<M extends Meta, B extends Body> {
-  readonly #upload: Upload;
+/** One file, from its turn on: what the user wants of it is said by Uppy's events. Nothing exists of it before there is room. */
+class FileJob {
+  /** The result; undefined where it was cancelled. */
+  readonly done: Promise<UploadResult | undefined>;
+  readonly #begin: () => Upload;
   readonly #slots: Slots;
-  readonly #stopListening: () => void;
-  readonly #isPaused: () => boolean;
+  readonly #weight: number;
+  #upload: Upload | undefined;
+  #settle: (result: Promise<UploadResult> | undefined) => void = () => {};
+  #isCancelled = false;
 
-  constructor(uppy: Uppy<M, B>, id: string, upload: Upload, slots: Slots) {
-    this.#upload = upload;
+  constructor(begin: () => Upload, slots: Slots, weight: number) {
+    this.#begin = begin;
     this.#slots = slots;
-    this.#isPaused = () => uppy.getFile(id)?.isPaused === true;
-    const onPause = (file: UppyFile<M, B> | undefined, isPaused: boolean) => {
-      if (file?.id === id) {
-        this.#setPaused(isPaused);
-      }
-    };
-    const onRemoved = (file: UppyFile<M, B>) => {
-      if (file.id === id) {
-        this.#cancel();
-      }
-    };
-    const onPauseAll = () => this.#setPaused(true);
-    const onResumeAll = () => this.#setPaused(false);
-    const onCancelAll = () => this.#cancel();
-    uppy.on("upload-pause", onPause);
-    uppy.on("file-removed", onRemoved);
-    uppy.on("pause-all", onPauseAll);
-    uppy.on("resume-all", onResumeAll);
-    uppy.on("cancel-all", onCancelAll);
-    this.#stopListening = () => {
-      uppy.off("upload-pause", onPause);
-      uppy.off("file-removed", onRemoved);
-      uppy.off("pause-all", onPauseAll);
-      uppy.off("resume-all", onResumeAll);
-      uppy.off("cancel-all", onCancelAll);
-    };
+    this.#weight = weight;
+    this.done = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
   }
 
-  /** Settles as the upload does. It begins paused until there is a slot for it, and may lose that by a pause. */
-  run(): Promise<UploadResult> {
-    const running = this.#upload.start();
-    this.#upload.pause();
-    this.#setPaused(this.#isPaused());
-    return running;
-  }
-
-  end(): void {
-    this.#stopListening();
-    this.#slots.release(this);
-  }
-
-  #setPaused(isPaused: boolean): void {
+  setPaused(isPaused: boolean): void {
+    if (this.#isCancelled) {
+      return;
+    }
     if (isPaused) {
-      this.#upload.pause();
+      this.#upload?.pause();
       this.#slots.release(this);
     } else {
-      this.#slots.acquire(this, () => this.#upload.resume());
+      this.#slots.acquire(this, () => this.#goOn(), this.#weight);
     }
   }
 
-  #cancel(): void {
-    // The file is gone from the page whether or not the server can be told; what it keeps, it drops by itself in time.
-    this.#upload.abort().catch(() => {});
+  /** The file is gone from the page whether or not the server can be told; what it keeps, it drops by itself in time. */
+  cancel(): void {
+    if (!this.#isCancelled) {
+      this.#isCancelled = true;
+      this.#settle(undefined);
+      const end = () => this.#slots.release(this);
+      const abort = () => (this.#upload ?? this.#begin()).abort().then(end, end);
+      // One that has not begun may have an upload of an earlier visit, which only its content tells: it is read in its turn.
+      this.#upload === undefined ? this.#slots.acquire(this, abort, this.#weight) : abort();
+    }
   }
+
+  #goOn(): void {
+    if (this.#upload !== undefined) {
+      this.#upload.resume();
+      return;
+    }
+    try {
+      this.#upload = this.#begin();
+      const running = this.#upload.start();
+      const end = () => this.#slots.release(this);
+      running.then(end, end);
+      this.#settle(running);
+    } catch (error) {
+      this.#slots.release(this);
+      this.#settle(Promise.reject(error));
+    }
+  }
+}
+
+/** What is the plugin's own, and no upload's. */
+function uploadOptions({
+  id,
+  locale,
+  filesAtOnce,
+  allowedMetaFields,
+  onUpload,
+  ...options
+}: QuaysideUploaderOptions): UploadOptions {
+  return options;
 }
 
 /** The same object for the same file, so that a hash that was computed once is known when it is tried again. */

@@ -3,16 +3,17 @@
 import { Deadlines } from "./deadlines.ts";
 import { goneError, isGone } from "./errors.ts";
 import { HeaderSource } from "./headers.ts";
-import type { ServerState, Status, UploadOptions, World } from "./interfaces.ts";
+import type { Runtime, ServerState, Status, UploadOptions } from "./interfaces.ts";
 import { Live } from "./live.ts";
-import { Patience } from "./patience.ts";
-import { browserHttp, systemClock, systemRandom, webSockets } from "./platform.ts";
+import { endpointOf } from "./options.ts";
+import { browserHttp, serverSentEvents, systemClock, systemRandom, webSockets } from "./platform.ts";
+import { Retrier } from "./retrier.ts";
 import { Server } from "./server.ts";
 
 export interface WatchOptions extends Pick<UploadOptions, "endpoint" | "headers" | "retry"> {
   /** Stops the watching, which then ends with the signal's reason. */
   readonly signal?: AbortSignal;
-  readonly world?: Partial<Pick<World, "http" | "clock" | "random" | "live">>;
+  readonly runtime?: Partial<Pick<Runtime, "http" | "clock" | "random" | "live" | "stream">>;
 }
 
 const ENDED: readonly ServerState[] = ["completed", "failed", "aborted", "expired", "deleted"];
@@ -24,18 +25,30 @@ const ENDED: readonly ServerState[] = ["completed", "failed", "aborted", "expire
  */
 export async function* watchUpload(uploadId: string, options: WatchOptions): AsyncGenerator<Status, void> {
   const { endpoint, headers, retry, signal = new AbortController().signal } = options;
-  const world = { http: browserHttp, clock: systemClock, random: systemRandom, live: webSockets, ...options.world };
-  const { clock, random } = world;
-  const patience = new Patience({ clock, random, policy: retry, onRetry: () => {} });
-  const server = new Server(endpoint, new HeaderSource(headers, clock), new Deadlines(world.http, clock), clock);
+  const runtime = {
+    http: browserHttp,
+    clock: systemClock,
+    random: systemRandom,
+    live: webSockets,
+    stream: serverSentEvents,
+    ...options.runtime,
+  };
+  const { clock, random } = runtime;
+  const retrier = new Retrier({ clock, random, policy: retry, onRetry: () => {} });
+  const server = new Server(
+    endpointOf(endpoint),
+    new HeaderSource(headers, clock),
+    new Deadlines(runtime.http, clock),
+    clock,
+  );
   const ask = async (): Promise<Status> => {
     try {
-      return await patience.ask(signal, () => server.status(uploadId, signal));
+      return await retrier.ask(signal, () => server.status(uploadId, signal));
     } catch (error) {
       throw isGone(error) ? goneError(error) : error;
     }
   };
-  for await (const status of new Live(server, world).statuses(uploadId, ask, signal)) {
+  for await (const status of new Live(server, runtime).statuses(uploadId, ask, signal)) {
     yield status;
     if (ENDED.includes(status.state) && status.delivery !== "queued") {
       return;

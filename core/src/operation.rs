@@ -198,8 +198,23 @@ pub struct Content {
 pub struct Watch {
     /// Of which upload.
     pub id: UploadId,
-    /// What is chosen of the WebSocket subprotocols that were offered, where ours is among them.
-    pub subprotocol: Option<&'static str>,
+    /// How.
+    pub channel: WatchChannel,
+}
+
+/// How whoever watches is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WatchChannel {
+    /// Over a WebSocket.
+    WebSocket {
+        /// What is chosen of the subprotocols that were offered, where ours is among them.
+        subprotocol: Option<&'static str>,
+    },
+    /// In an HTTP answer that does not end: Server-Sent Events.
+    EventStream {
+        /// The id of the event that was heard last, where the stream broke off.
+        last_event_id: Option<String>,
+    },
 }
 
 /// The object, or a range of it.

@@ -10,7 +10,7 @@ use upload_core::{api_error::ApiError, operation::Create, upload::Purpose};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 
-use crate::{config::missing, context::RequestContext};
+use crate::{context::RequestContext, setting::missing};
 
 #[wasm_bindgen]
 extern "C" {

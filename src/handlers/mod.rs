@@ -61,7 +61,7 @@ pub(crate) async fn answer(
             }
             served => served?,
         },
-        Operation::Watch(watch) => return watch::open(watch, context).await.map(Answer::Socket),
+        Operation::Watch(watch) => return watch::open(watch.clone(), context).await.map(Answer::Socket),
         _ => return handle(operation, body, context).await.map(Answer::from),
     };
     Ok(Answer::Object(response, Box::new(now)))

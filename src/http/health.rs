@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use upload_core::{api_error::ApiError, caller::Caller, protocol::Head, units::UploadId};
 use worker::{Env, Response};
 
-use crate::{config::Settings, queue::DEAD_LETTER_BINDING};
+use crate::{config::Settings, queue::DEAD_LETTER_BINDING, setting::Complaints, storage::s3::S3Bucket};
 
 /// Nobody's: an upload, an owner, an object.
 const NOBODY: &str = "readyz";
@@ -60,8 +60,15 @@ async fn ready(env: &Env) -> Result<Response> {
     said(if is_ready { 200 } else { 503 }, &json!({ "status": status, "checks": checks }))
 }
 
+/// Everything that is wrong with them.
 fn settings(env: &Env) -> Result<(), ApiError> {
-    Settings::of(env).config().map_err(Clone::clone)?.is_safe()
+    let mut wrong = Complaints::default();
+    let settings = Settings::of(env);
+    if let Some(config) = wrong.hear(settings.config().map_err(Clone::clone)) {
+        wrong.hear(config.is_safe());
+    }
+    wrong.hear(S3Bucket::is_whole_or_unset(env));
+    wrong.all()
 }
 
 /// An error says what is wrong to whoever reads the log; here it is enough that something is.

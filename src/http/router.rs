@@ -107,6 +107,9 @@ async fn handle(
             Ok(response)
         }
         Err(Error::Refused(refusal)) => {
+            if let Some(outcome) = protocol.repeated(asked.head, &refusal) {
+                return response(protocol.reply(asked, &outcome));
+            }
             if let Some(consequence) = protocol.consequence(asked.head, &refusal) {
                 let limited = access.for_unfinished();
                 let ended = handlers::answer(consequence, None, RequestContext { access: &limited, ..context }).await;

@@ -12,7 +12,7 @@ pub(crate) mod verify;
 pub(crate) mod webhook;
 
 use durable_objects::{
-    platform::{error::Result, queue},
+    platform::error::Result,
     rpc::{
         ObjectClient, call, unless_refused,
         upload::{BeginDelivery, DeliveryOutcome, EndDelivery, EventFacts, QueueMessage},
@@ -25,7 +25,9 @@ use upload_core::{
     log_line::LogLine,
     units::{UnixMs, UploadId},
 };
-use worker::{Env, MessageBatch, MessageExt, QueueRetryOptionsBuilder, RawMessage};
+use worker::{
+    Env, MessageBatch, MessageExt, QueueContentType, QueueRetryOptionsBuilder, RawMessage, RawMessageBuilder,
+};
 
 use crate::{
     config::Settings,
@@ -110,8 +112,10 @@ fn read(message: &RawMessage) -> Result<QueueMessage> {
 async fn deliver(message: &RawMessage, upload_id: UploadId, event_id: &str, env: &Env) -> Result<()> {
     let settings = Settings::of(env);
     let config = settings.config().map_err(ToString::to_string)?;
-    let Some(url) = config.webhook_url.clone() else {
-        return Err("ORIGIN_WEBHOOK_URL is empty, but there is an event to deliver".into());
+    let Some(origin) = &config.origin else {
+        return Err(
+            "ORIGIN_WEBHOOK_URL is empty, and there is no binding ORIGIN, but there is an event to deliver".into()
+        );
     };
     let objects = ObjectClient::to_uploads(env, Caller::System)?;
     let begin = BeginDelivery {
@@ -125,7 +129,7 @@ async fn deliver(message: &RawMessage, upload_id: UploadId, event_id: &str, env:
         return Ok(());
     };
     let watch = Stopwatch::start();
-    let answer = webhook::send(&facts, &url, config).await?;
+    let answer = webhook::send(&facts, origin, config, env).await?;
     let (status, why, outcome) = match answer {
         Answer::Acknowledged { discard } => (None, None, DeliveryOutcome::Acknowledged { discard }),
         Answer::Refused { status, asked_seconds, why } => {
@@ -166,7 +170,8 @@ async fn told(
         Verdict::GiveUp => {
             log::error(&LogLine { event: "delivery_failed", ..line });
             // Crash here, or the queue is full: the object has it as failed, which is what counts.
-            queue::send(env, DEAD_LETTER_BINDING, &message.body()).await?;
+            let letter = RawMessageBuilder::new(message.body()).build_with_content_type(QueueContentType::Json);
+            env.queue(DEAD_LETTER_BINDING)?.send_raw(letter).await?;
             message.ack();
         }
         Verdict::Settled => {

@@ -1,24 +1,41 @@
-//! One attempt at telling the origin, as a Standard Webhook (<https://www.standardwebhooks.com/>): a signed POST whose 2xx
-//! answer is the acknowledgement, once all of it is here. One that was cut short, or is longer than [`MOST_ANSWER_BYTES`], is
-//! none: it may have had more to say, and the origin is told again.
+//! One attempt at telling the origin, as a Standard Webhook (<https://www.standardwebhooks.com/>): a signed POST, over the network or to
+//! the binding `ORIGIN`, which is another Worker or a function of the application that this Worker is mounted in. Its 2xx answer is the
+//! acknowledgement, once all of it is here. One that was cut short, or is longer than [`MOST_ANSWER_BYTES`], is none: it may have had
+//! more to say, and the origin is told again.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::upload::EventFacts;
 use futures_util::future::{Either, select};
 use hmac::{Hmac, KeyInit, Mac};
+use js_sys::{Promise, Reflect};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
 use upload_core::{event::EventKind, token::Secret, units::UnixMs};
-use worker::{AbortController, Delay, Fetch, Request, Response, ResponseBody};
+use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
+use wasm_bindgen_futures::JsFuture;
+use worker::{AbortController, AbortSignal, Delay, Env, Fetch, Request, Response, ResponseBody};
 
 use crate::{
     access::signed_url,
-    config::Config,
+    bindings,
+    config::{Config, Origin},
     log::now_ms,
     transfer::body::{Body, Wanted},
 };
+
+#[wasm_bindgen]
+extern "C" {
+    /// The binding `ORIGIN`. Bound here because the `worker` crate takes nothing but the platform's own class for one.
+    type Service;
+    #[wasm_bindgen(method, catch)]
+    fn fetch(
+        this: &Service,
+        request: &web_sys::Request,
+        init: &web_sys::RequestInit,
+    ) -> std::result::Result<Promise, JsValue>;
+}
 
 /// What the origin said.
 pub(crate) enum Answer {
@@ -56,15 +73,17 @@ enum Disposition {
 }
 
 /// Sends the event once and waits for the answer, no longer than the configured time.
-pub(crate) async fn send(facts: &EventFacts, url: &str, config: &Config) -> Result<Answer> {
+pub(crate) async fn send(facts: &EventFacts, origin: &Origin, config: &Config, env: &Env) -> Result<Answer> {
     let now = UnixMs(now_ms());
     let body = body(facts, config)?.to_string();
-    let request = request(facts, url, &body, now, config)?;
+    let request = request(facts, origin.url(), &body, now, config)?;
     let controller = AbortController::default();
     let signal = controller.signal();
-    let fetch = Fetch::Request(request);
     let call = Box::pin(async {
-        let response = fetch.send_with_signal(&signal).await?;
+        let response = match origin {
+            Origin::Url(_) => Fetch::Request(request).send_with_signal(&signal).await?,
+            Origin::Service(_) => ask_service(&request, &signal, env).await?,
+        };
         answer(response).await
     });
     let timeout = Delay::from(std::time::Duration::from_millis(config.webhook_timeout_ms));
@@ -79,6 +98,17 @@ pub(crate) async fn send(facts: &EventFacts, url: &str, config: &Config) -> Resu
         controller.abort();
     }
     Ok(answer)
+}
+
+/// Hands the request to the binding `ORIGIN`.
+async fn ask_service(request: &Request, signal: &AbortSignal, env: &Env) -> Result<Response> {
+    let service: Service = Reflect::get(env, &bindings::ORIGIN.into())?.unchecked_into();
+    let init = web_sys::RequestInit::new();
+    init.set_signal(Some(signal));
+    let response = JsFuture::from(service.fetch(request.inner(), &init)?).await?;
+    let response: web_sys::Response =
+        response.dyn_into().map_err(|_| "ORIGIN answers with something else than a Response")?;
+    Ok(response.into())
 }
 
 async fn answer(response: Response) -> Result<Answer> {
@@ -165,7 +195,8 @@ fn body(facts: &EventFacts, config: &Config) -> Result<Value> {
             data["digests"]["sha256"] = json!(sha256);
         }
     }
-    if let Some(until) = facts.link_until {
+    // Without PUBLIC_URL there are no links: the binding `ORIGIN` is told all the same, and reads the bucket.
+    if let Some(until) = facts.link_until.filter(|_| !facts.public_url.is_empty()) {
         let secret = config.download_secrets.first();
         let url = secret
             .and_then(|secret| signed_url::sign(secret, &facts.public_url, snapshot.id, until.unix_seconds()))

@@ -11,7 +11,11 @@ use upload_core::{
 };
 use worker::{Env, Fetch, Method, Request, Response};
 
-use crate::config;
+use crate::setting::{self, Complaints};
+
+const ENDPOINT: &str = "R2_S3_ENDPOINT";
+const KEY_ID: &str = "R2_ACCESS_KEY_ID";
+const KEY_SECRET: &str = "R2_SECRET_ACCESS_KEY";
 
 /// How long a request of our own may take to arrive.
 const OWN_REQUEST_SECONDS: u64 = 60;
@@ -25,18 +29,30 @@ pub(crate) struct S3Bucket {
 }
 
 impl S3Bucket {
-    /// Reads `R2_S3_ENDPOINT`, `R2_S3_BUCKET`, `DIRECT_URL_TTL_SECONDS` and the two secrets; refuses naming the first that is
-    /// missing or malformed.
+    /// Reads `R2_S3_ENDPOINT`, `R2_S3_BUCKET`, `DIRECT_URL_TTL_SECONDS` and the two secrets; refuses naming each that is missing or
+    /// malformed.
     pub(crate) fn open(env: &Env) -> Result<Self, ApiError> {
-        let endpoint = config::text(env, "R2_S3_ENDPOINT")?;
-        if endpoint.is_empty() {
-            return Err(config::missing("R2_S3_ENDPOINT", "is empty, so there is no direct door"));
-        }
-        let endpoint = Endpoint::new(&endpoint, &config::text(env, "R2_S3_BUCKET")?)
-            .ok_or_else(|| config::missing("R2_S3_ENDPOINT", "is not an http or https URL, or R2_S3_BUCKET no name"))?;
-        let keys = Keys { id: secret(env, "R2_ACCESS_KEY_ID")?, secret: secret(env, "R2_SECRET_ACCESS_KEY")? };
-        let url_ttl_seconds = config::number(env, "DIRECT_URL_TTL_SECONDS")?;
-        Ok(Self { endpoint, keys, url_ttl_seconds })
+        let mut wrong = Complaints::default();
+        let endpoint = wrong.hear(endpoint(env));
+        let id = wrong.hear(secret(env, KEY_ID));
+        let secret = wrong.hear(secret(env, KEY_SECRET));
+        let url_ttl_seconds = wrong.hear(setting::number(env, "DIRECT_URL_TTL_SECONDS"));
+        wrong.all()?;
+        let bucket = || {
+            Some(Self {
+                endpoint: endpoint?,
+                keys: Keys { id: id?, secret: secret? },
+                url_ttl_seconds: url_ttl_seconds?,
+            })
+        };
+        bucket().ok_or_else(|| setting::missing(ENDPOINT, "cannot be read"))
+    }
+
+    /// Nobody needs it; but who has set a part of it wants it, and is told what is missing.
+    pub(crate) fn is_whole_or_unset(env: &Env) -> Result<(), ApiError> {
+        let is_begun = setting::text(env, ENDPOINT).is_ok_and(|endpoint| !endpoint.is_empty())
+            || [KEY_ID, KEY_SECRET].into_iter().any(|name| secret(env, name).is_ok());
+        if is_begun { Self::open(env).map(drop) } else { Ok(()) }
     }
 
     /// Signs the right to store a part. Where its length is known the URL works for no other: `Content-Length` is signed too.
@@ -66,7 +82,7 @@ impl S3Bucket {
         let request = S3Request { method: "DELETE", key: &key, query, content_length: None };
         let answer = self.send(Method::Delete, request, now).await;
         let mut answer =
-            answer.map_err(|error| config::missing("R2_S3_ENDPOINT", &format!("does not answer: {error}")))?;
+            answer.map_err(|error| setting::missing("R2_S3_ENDPOINT", &format!("does not answer: {error}")))?;
         let status = answer.status_code();
         Ok(complaint(status, &answer.text().await?).map_or(Ok(()), Err)?)
     }
@@ -88,8 +104,10 @@ fn complaint(status: u16, body: &str) -> Option<ApiError> {
     match (status, code) {
         (204, _) | (404, "NoSuchUpload") => None,
         (401 | 403, _) => Some(refused_keys(code)),
-        (404, "NoSuchBucket") => Some(config::missing("R2_S3_BUCKET", "names no bucket at R2_S3_ENDPOINT")),
-        _ => Some(config::missing("R2_S3_ENDPOINT", &format!("answers {status} {code}, which is not what R2 answers"))),
+        (404, "NoSuchBucket") => Some(setting::missing("R2_S3_BUCKET", "names no bucket at R2_S3_ENDPOINT")),
+        _ => {
+            Some(setting::missing("R2_S3_ENDPOINT", &format!("answers {status} {code}, which is not what R2 answers")))
+        }
     }
 }
 
@@ -97,10 +115,19 @@ fn complaint(status: u16, body: &str) -> Option<ApiError> {
 pub(crate) fn refused_keys(code: &str) -> ApiError {
     let complaint =
         format!("and R2_SECRET_ACCESS_KEY are refused by R2 ({code}): set the keys of an API token that may write");
-    config::missing("R2_ACCESS_KEY_ID", &complaint)
+    setting::missing("R2_ACCESS_KEY_ID", &complaint)
+}
+
+fn endpoint(env: &Env) -> Result<Endpoint, ApiError> {
+    let endpoint = setting::text(env, ENDPOINT)?;
+    if endpoint.is_empty() {
+        return Err(setting::missing(ENDPOINT, "is empty, so there is no direct door"));
+    }
+    Endpoint::new(&endpoint, &setting::text(env, "R2_S3_BUCKET")?)
+        .ok_or_else(|| setting::missing(ENDPOINT, "is not an http or https URL, or R2_S3_BUCKET no name"))
 }
 
 fn secret(env: &Env, name: &str) -> Result<String, ApiError> {
     let found = env.secret(name).map(|secret| secret.to_string()).ok().filter(|secret| !secret.is_empty());
-    found.ok_or_else(|| config::missing(name, &format!("is not set. Run `wrangler secret put {name}`")))
+    found.ok_or_else(|| setting::missing(name, &format!("is not set. Run `wrangler secret put {name}`")))
 }

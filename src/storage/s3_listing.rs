@@ -11,7 +11,7 @@ use upload_core::{
 };
 
 use crate::storage::s3::{S3Bucket, refused_keys};
-use crate::{config, log::now_ms};
+use crate::{log::now_ms, setting};
 
 /// What R2 says.
 pub(crate) enum Listing {
@@ -37,7 +37,7 @@ pub(crate) async fn of(
             200 => {}
             501 => return Ok(Listing::Unsupported),
             401 | 403 => return Err(refused_keys("ListParts").into()),
-            404 => return Err(config::missing("R2_S3_BUCKET", "is not the bucket of the binding BUCKET").into()),
+            404 => return Err(setting::missing("R2_S3_BUCKET", "is not the bucket of the binding BUCKET").into()),
             _ => return Err(ApiError::StorageUnavailable { uploaded_bytes: signed.uploaded_bytes }.into()),
         }
         let page = read_page(&body).ok_or_else(|| Error::from("R2's list of parts cannot be read"))?;

@@ -1,5 +1,5 @@
-// The examples in client/README.md that do without our package: tus-js-client and Uppy as they are published, run in a browser
-// as they stand there.
+// Examples run in a browser as they stand in the documentation: those in client/README.md that do without our package (tus-js-client and
+// Uppy as they are published), and the form of docs/guides/forms.md.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -24,9 +24,17 @@ if (!inBrowser.skip) {
 type Example = (...args: unknown[]) => unknown;
 
 /** A page that has loaded the example, and a file to send. */
-async function loaded(exported: string): Promise<{ example: JSHandle<Example>; file: JSHandle<File>; sha256: string }> {
+async function loaded(
+  exported: string,
+  page?: string,
+): Promise<{ example: JSHandle<Example>; file: JSHandle<File>; sha256: string }> {
   const bundle = await build({
-    stdin: { contents: runnableExample(exported), resolveDir: repositoryRoot, loader: "ts" },
+    // esbuild wants paths where Node takes URLs.
+    stdin: {
+      contents: runnableExample(exported, page).replaceAll("file://", ""),
+      resolveDir: repositoryRoot,
+      loader: "ts",
+    },
     bundle: true,
     write: false,
     format: "iife",
@@ -34,13 +42,13 @@ async function loaded(exported: string): Promise<{ example: JSHandle<Example>; f
     platform: "browser",
   });
   // The example comes in from outside the page, which the page's policy is there to prevent.
-  const { page } = await harbour.visit({ bypassCSP: true });
-  await page.addScriptTag({ content: String(bundle.outputFiles[0]?.text) });
-  const example = await page.evaluateHandle(
+  const { page: visited } = await harbour.visit({ bypassCSP: true });
+  await visited.addScriptTag({ content: String(bundle.outputFiles[0]?.text) });
+  const example = await visited.evaluateHandle(
     (name) => (globalThis as unknown as { example: Record<string, Example> }).example[name] as Example,
     exported,
   );
-  const file = await page.evaluateHandle((sizeBytes) => {
+  const file = await visited.evaluateHandle((sizeBytes) => {
     const bytes = new Uint8Array(sizeBytes).map((_, at) => (at * 7) % 251);
     return new File([bytes], "by tus.mp4", { type: "video/mp4" });
   }, FILE_BYTES);
@@ -79,4 +87,23 @@ test("the example of Uppy with its own plugin for tus", inBrowser, async () => {
     return String((await uppy.upload()).successful[0]?.uploadURL);
   }, file);
   await assertArrived(url, sha256);
+});
+
+test("the example of a form: the file goes first, and the form carries its upload's id", inBrowser, async () => {
+  const { example, file, sha256 } = await loaded("uploadBeforeSubmit", "docs/guides/forms.md");
+  const uploadId = await example.evaluate(async (uploadBeforeSubmit, file) => {
+    document.body.innerHTML = '<form><input type="file" name="file"><input name="title" value="t"></form>';
+    const form = document.forms[0] as HTMLFormElement;
+    const chosen = new DataTransfer();
+    chosen.items.add(file);
+    (form.querySelector("input[type=file]") as HTMLInputElement).files = chosen.files;
+    uploadBeforeSubmit(form, location.origin);
+    const sent = new Promise<FormData>((resolve) => {
+      form.submit = () => resolve(new FormData(form));
+    });
+    form.requestSubmit();
+    const fields = await sent;
+    return [...fields.keys()].sort().join() === "title,uploadId" ? String(fields.get("uploadId")) : "other fields";
+  }, file);
+  await assertArrived(uploadId, sha256);
 });

@@ -106,7 +106,7 @@ test("a line that stands still is given up, and the upload goes on when it moves
         timer: (ms: number, act: () => void) => systemClock.timer(ms / times, act),
       };
       const file = new File([new Uint8Array(bytes).map((_, at) => (at * 7) % 251)], "stalled.mp4");
-      const upload = createUpload(file, { endpoint, chunkBytes: 5 * 1024 * 1024, world: { clock } });
+      const upload = createUpload(file, { endpoint, chunkBytes: 5 * 1024 * 1024, runtime: { clock } });
       globals.heard = { sent: [], retries: [] };
       upload.on("retry", ({ error }) => globals.heard.retries.push(error.message));
       upload.start().then(

@@ -20,10 +20,11 @@ import type {
   HttpRequest,
   HttpResponse,
   LiveChannel,
+  LiveStream,
   RecordStore,
   ResumeRecord,
+  Runtime,
   UploadOptions,
-  World,
 } from "../../client/src/interfaces.ts";
 
 import { FakeClock } from "./fake_clock.ts";
@@ -149,6 +150,30 @@ export class FakeChannel implements LiveChannel {
   }
 }
 
+/** What the server pushes over HTTP; without a script, it has no such events. */
+export class FakeStream implements LiveStream {
+  readonly opened: { url: string; headers: object }[] = [];
+  isClosed = false;
+  readonly #script: readonly Reply[];
+
+  constructor(...script: Reply[]) {
+    this.#script = script;
+  }
+
+  open(url: string, headers: object, onMessage: (text: string) => void, onEnd: () => void): () => void {
+    this.opened.push({ url, headers });
+    for (const { body } of this.#script) {
+      onMessage(JSON.stringify(body));
+    }
+    if (this.#script.length === 0) {
+      onEnd();
+    }
+    return () => {
+      this.isClosed = true;
+    };
+  }
+}
+
 export class MemoryStore implements RecordStore {
   readonly records = new Map<string, ResumeRecord>();
 
@@ -201,7 +226,7 @@ type SceneOptions = Partial<UploadOptions> & {
   clock?: FakeClock;
 };
 
-/** An upload in a scripted world, and all that it told. */
+/** An upload in a scripted runtime, and all that it told. */
 export class Scene {
   readonly clock: FakeClock;
   readonly connectivity = new FakeConnectivity();
@@ -216,14 +241,31 @@ export class Scene {
   readonly errors: UploadEvents["error"][] = [];
   readonly restarts: UploadEvents["restart"][] = [];
 
-  constructor(file: File, http: World["http"], options: SceneOptions = {}) {
+  constructor(file: File, http: Runtime["http"], options: SceneOptions = {}) {
     this.store = options.store ?? new MemoryStore();
     this.live = options.live ?? new FakeChannel();
     this.clock = options.clock ?? new FakeClock();
     const { clock, connectivity, live } = this;
-    const claims = options.claims ?? new PageClaims(new MemoryLocks().page());
-    const world = { http, clock, connectivity, live, claims, random: () => this.random, hasher, ...options.world };
-    this.upload = createUpload(file, { endpoint: ENDPOINT, chunkBytes: 10, ...options, store: this.store, world });
+    const { live: _live, clock: _clock, claims = new PageClaims(new MemoryLocks().page()), ...wanted } = options;
+    const runtime = {
+      http,
+      clock,
+      connectivity,
+      live,
+      claims,
+      random: () => this.random,
+      hasher,
+      stream: new FakeStream(),
+      ...options.runtime,
+    };
+    this.upload = createUpload(file, {
+      endpoint: ENDPOINT,
+      chunkBytes: 10,
+      oneRequest: false,
+      ...wanted,
+      store: this.store,
+      runtime,
+    });
     this.upload.on("state", ({ state, resumedFromBytes }) => {
       this.states.push(resumedFromBytes === undefined ? state : `${state} from ${resumedFromBytes}`);
     });

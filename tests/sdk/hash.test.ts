@@ -8,6 +8,7 @@ import { Crc64 } from "../../client/src/crc64.ts";
 import type { HashWorker } from "../../client/src/hash.ts";
 import type { HashJob } from "../../client/src/hash_worker.ts";
 import { BrowserHasher, type UploadFile } from "../../client/src/index.ts";
+import { Sha256 } from "../../client/src/sha256.ts";
 import { crc64nvme, fileBytes, MIB, sha256 } from "../support/bytes.ts";
 
 const bytes = new Uint8Array(fileBytes("hash", 9 * MIB + 1));
@@ -126,5 +127,18 @@ test("the checksums of parts are the same in a worker, without one, and where on
     const digests = await new BrowserHasher(start).parts(file, parts, (hashed) => told.push(hashed), never);
     assert.deepEqual(digests, wanted);
     assert.deepEqual(told, [1, 4 * MIB + 1, 5 * MIB + 3, 9 * MIB + 1]);
+  }
+});
+
+test("plain JavaScript computes the same SHA-256, however the bytes are cut", () => {
+  for (const length of [0, 1, 55, 56, 63, 64, 65, 119, 128, 1000, 100_001]) {
+    const part = bytes.subarray(0, length);
+    for (const step of [1, 7, 64, 1000, length + 1].filter((step) => length / step < 2000)) {
+      const hash = new Sha256();
+      for (let at = 0; at < length; at += step) {
+        hash.update(part.subarray(at, at + step));
+      }
+      assert.equal(hash.digest("hex"), sha256(part), `${length} bytes by ${step}`);
+    }
   }
 });

@@ -10,6 +10,7 @@ import {
   ENDPOINT,
   FakeChannel,
   FakeClock,
+  FakeStream,
   failing,
   fileOf,
   ID,
@@ -50,12 +51,46 @@ test("a channel that ends is replaced by asking, soon and then less often", asyn
   assert.deepEqual(scene.clock.slept.slice(-2), [250, 500]);
 });
 
-test("a channel that says nothing for a quarter of a minute is not believed", async () => {
+test("a channel that falls silent for a quarter of a minute is not believed", async () => {
   const talk = new Dialogue(...SENT, ["GET /upload/{id}/status", status("completed", 5, 5)]);
-  const scene = new Scene(fileOf(5), talk, { live: new FakeChannel("silence") });
+  const scene = new Scene(fileOf(5), talk, { live: new FakeChannel(status("verifying", 5, 5), "silence") });
   await scene.upload.start();
   talk.end();
   assert.deepEqual(scene.clock.slept, [15_000]);
+});
+
+test("a channel that opens and says nothing is not waited for: the server is asked, and another channel is tried", async () => {
+  const verifying = status("verifying", 5, 5);
+  const talk = new Dialogue(...SENT, ...Array(4).fill(["GET /upload/{id}/status", verifying]));
+  const live = new FakeChannel("silence");
+  const stream = new FakeStream(status("completed", 5, 5));
+  const scene = new Scene(fileOf(5), talk, { live, runtime: { stream } });
+  await scene.upload.start();
+  talk.end();
+  assert.deepEqual(scene.clock.slept.slice(0, 3), [250, 250, 500]);
+  assert.ok(live.isClosed && stream.isClosed);
+});
+
+test("where there is no WebSocket, events come over HTTP, with the page's own headers", async () => {
+  const talk = new Dialogue(...SENT);
+  const stream = new FakeStream(status("verifying", 5, 5), status("completed", 5, 5));
+  const headers = { Authorization: "Bearer a/b" };
+  const scene = new Scene(fileOf(5), talk, { live: new FakeChannel(), headers, runtime: { stream } });
+  await scene.upload.start();
+  talk.end();
+  assert.deepEqual(stream.opened, [
+    { url: `${ENDPOINT}/upload/${ID}/events`, headers: { ...headers, Accept: "text/event-stream" } },
+  ]);
+  assert.deepEqual(scene.states.slice(-3), ["completing", "verifying", "completed"]);
+});
+
+test("a WebSocket that has told something and ended is not replaced by another channel", async () => {
+  const stream = new FakeStream(status("failed", 5, 5));
+  const talk = new Dialogue(...SENT, ["GET /upload/{id}/status", status("completed", 5, 5)]);
+  const live = new FakeChannel(status("verifying", 5, 5), "ends");
+  await new Scene(fileOf(5), talk, { live, runtime: { stream } }).upload.start();
+  talk.end();
+  assert.equal(stream.opened.length, 0);
 });
 
 test("a failure that is pushed is an error like one that was asked for", async () => {
@@ -85,8 +120,8 @@ test("the token goes along as a subprotocol, and where it cannot, the server is 
 
 async function watched(talk: Dialogue, live: FakeChannel): Promise<string[]> {
   const seen: string[] = [];
-  const world = { http: talk, clock: new FakeClock(), random: () => 0.5, live };
-  for await (const { state, delivery } of watchUpload(ID, { endpoint: ENDPOINT, world })) {
+  const runtime = { http: talk, clock: new FakeClock(), random: () => 0.5, live, stream: new FakeStream() };
+  for await (const { state, delivery } of watchUpload(ID, { endpoint: ENDPOINT, runtime })) {
     seen.push(`${state} ${delivery}`);
   }
   talk.end();
@@ -124,12 +159,13 @@ test("watching what is not there is an error, and a signal ends it", async () =>
   const talk = new Dialogue(["GET /upload/{id}/status", problem(404, "upload-not-found")]);
   await assert.rejects(watched(talk, new FakeChannel()), { name: "UploadError", code: "gone" });
   const stop = new AbortController();
-  const world = {
+  const runtime = {
     http: new Dialogue(),
     clock: new FakeClock(),
     live: new FakeChannel(status("open", 2, 5), "silence"),
+    stream: new FakeStream(),
   };
-  const watching = watchUpload(ID, { endpoint: ENDPOINT, signal: stop.signal, world });
+  const watching = watchUpload(ID, { endpoint: ENDPOINT, signal: stop.signal, runtime });
   assert.equal((await watching.next()).value?.state, "open");
   stop.abort(new Error("enough"));
   await assert.rejects(watching.next(), /enough/);

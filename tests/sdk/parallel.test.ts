@@ -160,7 +160,7 @@ test("chunks that fail together ask together, and a chunk that cannot be sent fo
 /** Plays rounds on a link whose rate depends on how many share it, and tells the limits that were chosen. */
 function limitsOn(bytesPerMs: (atOnce: number) => number, rounds: number): number[] {
   let nowMs = 0;
-  const concurrency = new Concurrency(nowMs);
+  const concurrency = new Concurrency(nowMs, CHUNK_BYTES);
   return Array.from({ length: rounds }, () => {
     const { limit } = concurrency;
     nowMs += (limit * 1000) / bytesPerMs(limit);
@@ -189,7 +189,7 @@ test("where more than four make it slower, there are about four", () => {
 });
 
 test("a failure halves how many there are, but not below two", () => {
-  const concurrency = new Concurrency(0);
+  const concurrency = new Concurrency(0, CHUNK_BYTES);
   for (let nowMs = 1; concurrency.limit < 8; nowMs++) {
     concurrency.confirmed(nowMs, 1000 * 2 ** nowMs);
   }
@@ -198,4 +198,24 @@ test("a failure halves how many there are, but not below two", () => {
     return concurrency.limit;
   });
   assert.deepEqual(seen, [4, 2, 2]);
+});
+
+test("however large the chunks are, those in memory at once stay below 96 MiB, or are a single one", () => {
+  const mib = 1024 * 1024;
+  for (const chunkMib of [1, 8, 12, 13, 32, 48, 49, 82, 96, 97, 5_000]) {
+    const concurrency = new Concurrency(0, chunkMib * mib);
+    let most = 0;
+    // The more at once, the faster: it climbs as far as it may.
+    for (let round = 1, nowMs = 0; round < 40; round++) {
+      const { limit } = concurrency;
+      most = Math.max(most, limit);
+      nowMs += 1000 / round;
+      for (let chunk = 0; chunk < limit; chunk++) {
+        concurrency.confirmed(nowMs, chunkMib * mib);
+      }
+    }
+    assert.equal(most, Math.max(1, Math.min(8, Math.floor(96 / chunkMib))), `${chunkMib} MiB`);
+    concurrency.failed(50_000);
+    assert.ok(concurrency.limit * chunkMib <= 96 || concurrency.limit === 1);
+  }
 });

@@ -24,6 +24,7 @@ import { RepairServer } from "./repair_server.ts";
 const MANIFEST = "GET /upload/{id}/manifest";
 const STATUS = "GET /upload/{id}/status";
 const REPAIR = "POST /upload/{id}/repair";
+const REMOVE = "DELETE /upload/{id}";
 const SIZE = 35;
 
 /** An upload with a declared SHA-256, to a server where the chunks at these offsets arrive damaged once, or so often. */
@@ -96,6 +97,7 @@ test("damaged after two repairs, it is given up, and starting again begins a fre
   const { server, scene, file } = damagedScene(false, [[10, 3]]);
   assertSays(await failing(scene), "failed", "start-over", /another SHA-256.*after 2 repairs.*started afresh/);
   assert.equal(server.repairs.length, 2);
+  assert.equal(server.count(REMOVE), 1, "what nobody can use does not stay");
   assert.equal(scene.store.records.size, 0);
   await scene.upload.start();
   await assertSame(server, file);
@@ -109,7 +111,7 @@ test("where nothing differs the declared digest was wrong: that is said, and sta
     ...hasher,
     file: async (...args) => (++hashed === 1 ? "0".repeat(64) : hasher.file(...args)),
   };
-  const { server, scene, file } = damagedScene(false, [], { world: { hasher: misled } });
+  const { server, scene, file } = damagedScene(false, [], { runtime: { hasher: misled } });
   assertSays(await failing(scene), "failed", "start-over", /another SHA-256.*as it is.*not the one that was declared/);
   assert.equal(server.repairs.length, 0);
   await scene.upload.start();
@@ -175,7 +177,7 @@ test("paused while the file is read, it stops reading", async () => {
       return hasher.parts(...args);
     },
   };
-  const { server, scene, file } = damagedScene(false, [[10, 1]], { world: { hasher: slow } });
+  const { server, scene, file } = damagedScene(false, [[10, 1]], { runtime: { hasher: slow } });
   const paused = scene.state("paused");
   const done = scene.upload.start();
   await paused;
@@ -183,6 +185,23 @@ test("paused while the file is read, it stops reading", async () => {
   scene.upload.resume();
   await done;
   await assertSame(server, file);
+});
+
+test("pauses while it is repaired are no repairs", async () => {
+  const { server, scene, file } = damagedScene(false, [[10, 1]]);
+  let pauses = 0;
+  server.fate = (said) => {
+    if (said !== REPAIR || pauses === 3) {
+      return undefined;
+    }
+    pauses += 1;
+    scene.upload.pause();
+    return "hangs";
+  };
+  scene.upload.on("state", ({ state }) => state === "paused" && queueMicrotask(() => scene.upload.resume()));
+  await scene.upload.start();
+  await assertSame(server, file);
+  assert.deepEqual([pauses, server.repairs.length], [3, 1]);
 });
 
 test("cancelled while it is repaired, it is removed", async () => {
@@ -249,7 +268,7 @@ test("an answer to the last chunk that was lost leads to the repair too", async 
 test("pushed by the server, the damage is heard like one that was asked for", async () => {
   const channels = [new FakeChannel(status("verifying", SIZE, SIZE), status("damaged", SIZE, SIZE), "silence")];
   const live: LiveChannel = { open: (...args) => (channels.shift() ?? new FakeChannel()).open(...args) };
-  const { server, scene, file } = damagedScene(true, [[10, 1]], { world: { live } });
+  const { server, scene, file } = damagedScene(true, [[10, 1]], { runtime: { live } });
   await scene.upload.start();
   await assertSame(server, file);
   assert.ok(server.asked.indexOf(STATUS) > server.asked.indexOf(REPAIR), "not asked before");
@@ -321,7 +340,7 @@ test("a digest that is refused while bytes are missing ends the upload", async (
 
 test("a file that has changed on the disk meanwhile is not repaired", async () => {
   const { server, scene } = damagedScene(false, [[10, 1]], {
-    world: {
+    runtime: {
       hasher: { ...hasher, parts: () => Promise.reject(new UploadError("file-unreadable", "pick-file", "gone")) },
     },
   });

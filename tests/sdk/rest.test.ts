@@ -29,7 +29,7 @@ const SIZE = 95;
 const MOST_IN_A_MINUTE = 60;
 const MOST_PER_SECOND_AT_REST = 0.4;
 
-type World = (request: string) => Answer | undefined;
+type Runtime = (request: string) => Answer | undefined;
 
 const refused = problem(409, "offset-mismatch", { uploadedBytes: 0 });
 const unavailable = problem(503, "storage-unavailable", { uploadedBytes: 0 }, { "Retry-After": "1" });
@@ -39,7 +39,7 @@ const isQuestion = (request: string) => request.startsWith("GET") || request.sta
 const isCreation = (request: string) => request === "POST /upload/init";
 
 /** What goes wrong for an hour; where nothing is said, the answer of a server that has no byte yet. */
-const worlds: Record<string, World> = {
+const worlds: Record<string, Runtime> = {
   "completing for ever": (request) => (isQuestion(request) ? status("completing", SIZE, SIZE) : undefined),
   "open for ever with every byte": (request) => (isQuestion(request) ? { status: 200, body: whole } : undefined),
   "verifying for ever": (request) => (isQuestion(request) ? status("verifying", SIZE, SIZE) : undefined),
@@ -73,23 +73,23 @@ function seeded(): () => number {
   };
 }
 
-/** Counts, and answers by the world until it is over. */
+/** Counts, and answers by the script until it is over. */
 class CountingServer implements HttpClient {
   readonly askedMs: number[] = [];
   isOver = false;
   scene: Scene | undefined;
-  readonly #world: World;
+  readonly #runtime: Runtime;
   readonly #mode: string;
 
-  constructor(world: World, mode: string) {
-    this.#world = world;
+  constructor(runtime: Runtime, mode: string) {
+    this.#runtime = runtime;
     this.#mode = mode;
   }
 
   send(request: HttpRequest): Promise<HttpResponse> {
     this.askedMs.push(this.scene?.clock.now ?? 0);
     const said = describe(request);
-    return answered((this.isOver ? undefined : this.#world(said)) ?? this.#ordinary(said), request);
+    return answered((this.isOver ? undefined : this.#runtime(said)) ?? this.#ordinary(said), request);
   }
 
   #ordinary(said: string): Answer {
@@ -106,11 +106,11 @@ class CountingServer implements HttpClient {
   }
 }
 
-for (const [what, world] of Object.entries(worlds)) {
+for (const [what, runtime] of Object.entries(worlds)) {
   for (const mode of ["sequential", "parallel"]) {
     test(`${what}, ${mode}: next to no requests, and then it goes on`, async () => {
-      const server = new CountingServer(world, mode);
-      const scene = new Scene(fileOf(SIZE), server, { parallel: mode === "parallel", world: { random: seeded() } });
+      const server = new CountingServer(runtime, mode);
+      const scene = new Scene(fileOf(SIZE), server, { parallel: mode === "parallel", runtime: { random: seeded() } });
       server.scene = scene;
       const sinceMs = scene.clock.now;
       const done = scene.upload.start();
@@ -138,7 +138,7 @@ function assertAtRest(askedMs: readonly number[], sinceMs: number): void {
 for (const what of ["nothing", "what is no status", "the same status again and again"]) {
   test(`a channel that says ${what} while it is completing for ever is no reason to ask more`, async () => {
     const completing = status("completing", SIZE, SIZE);
-    const odd = { status: 200, body: { hello: "world" } };
+    const odd = { status: 200, body: { hello: "runtime" } };
     const pushed = { nothing: [], "what is no status": [odd, odd] }[what] ?? Array(50).fill(completing);
     const server = new CountingServer((request) => (isQuestion(request) ? completing : undefined), "sequential");
     const scene = new Scene(fileOf(SIZE), server, {

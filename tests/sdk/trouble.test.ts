@@ -187,9 +187,12 @@ test("a date in Retry-After is understood", async () => {
 });
 
 test("whoever would have to wait for hours is told so", async () => {
-  const talk = new Dialogue(["POST /upload/init", problem(429, "quota-exceeded", {}, { "Retry-After": "7200" })]);
+  const talk = new Dialogue([
+    "POST /upload/init",
+    problem(429, "rate-limited", { detail: "Try again in 7200 s." }, { "Retry-After": "7200" }),
+  ]);
   const scene = new Scene(fileOf(5), talk);
-  assertSays(await failing(scene), "too-many-requests", "resume", /Try again in 120 minutes/);
+  assertSays(await failing(scene), "too-many-requests", "resume", /^Title of rate-limited. Try again in 120 minutes.$/);
   assert.deepEqual(scene.clock.slept, []);
 });
 

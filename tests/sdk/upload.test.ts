@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { test } from "node:test";
 
 import { createUpload } from "../../client/src/index.ts";
-import type { Hasher } from "../../client/src/interfaces.ts";
+import type { Hasher, UploadOptions } from "../../client/src/interfaces.ts";
 import {
   created,
   Dialogue,
@@ -254,7 +254,7 @@ test("a hash that was computed once is not computed again: not when the network 
     },
   };
   const away = () => new Dialogue(...Array.from({ length: 5 }, () => ["POST /upload/init", "no answer"] as const));
-  const options = { dedup: true, world: { hasher: counting }, retry: { giveUpAfterMs: 10_000 } };
+  const options = { dedup: true, runtime: { hasher: counting }, retry: { giveUpAfterMs: 10_000 } };
   let scene = new Scene(file, away(), options);
   await assert.rejects(scene.upload.start(), { code: "network" });
   assert.equal(scene.states.filter((state) => state === "hashing").length, 1);
@@ -327,8 +327,23 @@ test("options that make no sense are refused at once", () => {
     { chunkBytes: 1.5 },
     { retry: { firstDelayMs: 0 } },
     { headers: { "not a name": "" } },
+    { chunkSize: 10 },
   ];
   for (const options of wrong) {
     assert.throws(() => createUpload(fileOf(1), { endpoint: ENDPOINT, ...options }), TypeError);
   }
+});
+
+test("an endpoint that no browser would find is refused at once, and what is missing is named", () => {
+  const none = undefined as unknown as string;
+  for (const endpoint of ["upload.example.com", "localhost:8787", "ftp://a.example", "https://", "/on-no-page", none]) {
+    assert.throws(() => createUpload(fileOf(1), { endpoint }), /^TypeError: endpoint is an address like https:/);
+  }
+  assert.throws(() => createUpload(fileOf(1), {} as UploadOptions), /endpoint is an address/);
+  assert.throws(() => createUpload(fileOf(1), undefined as unknown as UploadOptions), /endpoint is an address/);
+  assert.throws(() => createUpload(none as unknown as File, { endpoint: ENDPOINT }), /the first argument is no File/);
+  assert.throws(
+    () => createUpload(fileOf(1), { endpoint: ENDPOINT, chunkSize: 1 } as UploadOptions),
+    /no option chunkSize/,
+  );
 });

@@ -1,4 +1,4 @@
-// The examples that stand in client/README.md, as code that runs.
+// The examples that stand in client/README.md, or on another page, as code that runs.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -8,8 +8,8 @@ import { pathToFileURL } from "node:url";
 import { repositoryRoot } from "./wrangler_config.ts";
 
 /** The example that exports this function, with the package's name replaced by where its source is. */
-export function runnableExample(exported: string): string {
-  const readme = readFileSync(join(repositoryRoot, "client/README.md"), "utf8");
+export function runnableExample(exported: string, page = "client/README.md"): string {
+  const readme = readFileSync(join(repositoryRoot, page), "utf8");
   const blocks = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code]) => String(code));
   const code = blocks.find((block) => block.includes(`function ${exported}(`));
   assert.ok(code, `no example exports ${exported}`);

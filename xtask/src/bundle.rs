@@ -71,9 +71,16 @@ pub(crate) fn compile(project: &Project, bundle: &Bundle) -> Result<PathBuf> {
 /// Bindings, optimising, bundling, unless that was done with this wasm.
 pub(crate) fn package(project: &Project, bundle: &Bundle, wasm: &Path, bindgen: &Path) -> Result<bool> {
     let folder = project.path(bundle.folder);
-    let sources = ["src/instance.js", "src/entry.js", "package-lock.json", "xtask/src/bundle.rs"];
-    let inputs =
-        [&sources.map(|source| project.path(source))[..], &[wasm.to_path_buf(), bindgen.to_path_buf()]].concat();
+    // Cargo.lock has the version of bindgen's library. The program itself is another with each way to compile it.
+    let sources = [
+        "src/instance.js",
+        "src/entry.js",
+        "Cargo.lock",
+        "package-lock.json",
+        "xtask/bindgen/src",
+        "xtask/src/bundle.rs",
+    ];
+    let inputs = [&sources.map(|source| project.path(source))[..], &[wasm.to_path_buf()]].concat();
     let outputs = SCRIPTS.iter().chain([&WASM]).map(|name| folder.join(name)).collect::<Vec<_>>();
     let Some(stale) = stamp::stale(project, &format!("{}.stamp", bundle.folder), &inputs, &outputs)? else {
         return Ok(false);

@@ -13,12 +13,10 @@ use crate::say::{self, Step};
 /// `worker` wants it so: with it, wasm-bindgen's macros use the futures of `js-sys`.
 pub(crate) const WASM_BINDGEN_USE_JS_SYS: (&str, &str) = ("WASM_BINDGEN_USE_JS_SYS", "1");
 
-/// The paths of these packages' programs, which are named like them.
-pub(crate) fn programs(project: &Project, names: &[&str]) -> Result<Vec<PathBuf>> {
-    let packages: Vec<&str> = names.iter().flat_map(|name| ["--package", *name]).collect();
-    let messages =
-        build(project, &[&packages[..], &["--bins"]].concat(), &format!("compiling {}", names.join(" and ")))?;
-    names.iter().map(|name| artifact(&messages, name)).collect()
+/// The path of the program of `package`, which is named like it. One package at a time: cargo chooses the features of what packages share by
+/// all that it is asked for at once, and would compile it again for another choice.
+pub(crate) fn program(project: &Project, package: &str) -> Result<PathBuf> {
+    artifact(&build(project, &["--package", package, "--bins"], &format!("compiling {package}"))?, package)
 }
 
 /// The path of `package`, compiled to optimised wasm, with further arguments for cargo.

@@ -30,7 +30,7 @@ pub(crate) fn command(project: &Project, file: Option<PathBuf>) -> Result<ExitCo
         output: Output::Logged,
         auth: Auth::Open,
     };
-    let ended = stack::run(project, &origin, &options, |urls| {
+    let ended = stack::run(project, &origin, &options, ExitCode::FAILURE, |urls| {
         let mut command = project.command(project.node_bin("node"));
         command.arg(project.path("examples/demo.mjs")).args([&urls.worker, &urls.origin]).args(&file);
         Some(command)

@@ -51,7 +51,7 @@ pub(crate) fn command(project: &Project, options: &Options) -> Result<ExitCode> 
     };
     let origin = worker_build::everything(project)?;
     let options = stack::Options { ip, port, origin_port, state, output: Output::Printed, auth };
-    stack::run(project, &origin, &options, |urls| {
+    stack::run(project, &origin, &options, ExitCode::SUCCESS, |urls| {
         say::line(match auth {
             Auth::Open => "AUTH is \"open\": anybody on this machine may upload. --auth token is as in production",
             Auth::Token => "AUTH is \"token\": the secret to mint tokens with is TOKEN_SECRETS in .dev.vars",

@@ -1,5 +1,5 @@
-//! Links in the documentation: each relative one leads to a file that is here and to a heading that is in it, and every page below
-//! `docs/` is listed in `docs/README.md`.
+//! Links in the documentation: each relative one leads to a file that is here and to a heading that is in it, every page below `docs/` is
+//! listed in `docs/README.md`, and files that prose names, like `src/config.rs`, are there.
 //!
 //! What is in code is no link. Addresses on the web are not asked for: a check must give the same answer without a network.
 
@@ -14,6 +14,12 @@ const SKIPPED: [&str; 6] = ["node_modules", "target", "build", "build-faults", "
 const INDEX: &str = "docs/README.md";
 const LISTED_AS_FOLDER: &str = "docs/internals/decisions/";
 
+/// What a path that prose names begins with. Other words with a slash in them are none of ours.
+const TOP_FOLDERS: [&str; 9] =
+    ["src", "core", "durable-objects", "client", "tests", "examples", "deploy", "xtask", "docs"];
+/// What tells of files that are gone.
+const HISTORY: [&str; 2] = ["CHANGELOG.md", LISTED_AS_FOLDER];
+
 /// A page: its path, relative to the root with `/` between its parts, and its text.
 type Page = (String, String);
 
@@ -22,8 +28,10 @@ pub(crate) fn broken(root: &Path) -> Result<Vec<String>> {
     let mut pages = Vec::new();
     read_folder(root, root, &mut pages)?;
     pages.sort();
-    let mut complaints = dead_ends(&pages, |path| root.join(path).exists());
+    let exists = |path: &str| root.join(path).exists();
+    let mut complaints = dead_ends(&pages, exists);
     complaints.extend(unlisted(&pages));
+    complaints.extend(gone(&pages, exists));
     Ok(complaints)
 }
 
@@ -72,6 +80,26 @@ fn unlisted(pages: &[Page]) -> Vec<String> {
         path.starts_with("docs/") && *path != INDEX && !path.starts_with(LISTED_AS_FOLDER) && !listed.contains(*path)
     });
     below.map(|path| format!("{path} is not listed in {INDEX}")).collect()
+}
+
+/// Files that are named and are not there.
+fn gone(pages: &[Page], exists: impl Fn(&str) -> bool) -> Vec<String> {
+    let current = pages.iter().filter(|(path, _)| !HISTORY.iter().any(|history| path.starts_with(history)));
+    let named = current.flat_map(|(path, text)| code_words(text).map(move |word| (path, word)));
+    // From the root, or from where the page is.
+    let is_there = |page: &str, word: &str| exists(word) || exists(&resolved(page, word));
+    let missing = named.filter(|(path, word)| is_path(word) && !is_there(path, word));
+    missing.map(|(path, word)| format!("{path}: {word} is not there")).collect()
+}
+
+fn is_path(word: &str) -> bool {
+    let is_ours = word.split_once('/').is_some_and(|(top, rest)| TOP_FOLDERS.contains(&top) && !rest.is_empty());
+    is_ours && word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
+}
+
+/// What stands between backticks outside of code blocks.
+fn code_words(text: &str) -> impl Iterator<Item = &str> {
+    prose(text).flat_map(|line| line.split('`').skip(1).step_by(2))
 }
 
 fn is_elsewhere(link: &str) -> bool {
@@ -146,6 +174,16 @@ mod tests {
         let text = "`[a](b)` [c](d)\n```md\n[e](f)\n# no heading\n```\n# A heading\n[g](h#i)";
         assert_eq!(links(text).collect::<Vec<_>>(), ["d", "h#i"]);
         assert_eq!(headings(text), ["a-heading".to_owned()].into());
+    }
+
+    #[test]
+    fn files_that_are_gone_are_named() {
+        let text = "`src/a.rs` `src/b.rs` `src/e.rs` `text/plain` `core/x {y}`\n```\n`src/c.rs`\n```\n";
+        let written = pages(&[("docs/a.md", text), ("CHANGELOG.md", "`src/d.rs`")]);
+        assert_eq!(
+            gone(&written, |path| ["src/a.rs", "docs/src/e.rs"].contains(&path)),
+            ["docs/a.md: src/b.rs is not there"]
+        );
     }
 
     #[test]

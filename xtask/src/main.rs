@@ -24,6 +24,7 @@ mod npm;
 mod page;
 mod ports;
 mod project;
+mod release;
 mod rustup;
 mod say;
 mod settings_page;
@@ -70,6 +71,8 @@ enum Task {
     Bench(bench::Options),
     /// Check what can be checked without an account, say what is missing, and deploy
     Deploy(deploy::Options),
+    /// The packages that are published, with checksums and bills of materials, into target/packages/
+    Release,
     /// Ask the platform what no simulator can answer
     Probe(bench::Probe),
 }
@@ -102,6 +105,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Torture(options) => test::torture(&project, &options),
         Task::Bench(options) => bench::command(&project, &options),
         Task::Deploy(options) => deploy::command(&project, &options),
+        Task::Release => release::command(&project).map(|()| ExitCode::SUCCESS),
         Task::Probe(options) => bench::probe(&project, &options),
     }
 }

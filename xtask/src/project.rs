@@ -19,7 +19,11 @@ impl Project {
     /// that this program was built in: that may have been copied or moved since, with what was built.
     pub(crate) fn find() -> Result<Self> {
         let here = std::env::current_dir().context("finding the current folder")?;
-        let from = std::env::var_os("CARGO_MANIFEST_DIR").map_or(here, PathBuf::from);
+        Self::around(&std::env::var_os("CARGO_MANIFEST_DIR").map_or(here, PathBuf::from))
+    }
+
+    /// The clone that a path is in.
+    pub(crate) fn around(from: &Path) -> Result<Self> {
         let is_root =
             |folder: &&Path| folder.join("wrangler.toml").is_file() && folder.join("xtask/Cargo.toml").is_file();
         let root = from.ancestors().find(is_root);
@@ -77,5 +81,22 @@ impl Project {
             }
         }
         command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_a_clone_is_a_clone_of_its_own() {
+        let copy = std::env::temp_dir().join(format!("a copy of quayside {}", std::process::id()));
+        std::fs::create_dir_all(copy.join("xtask/src")).unwrap();
+        assert!(Project::around(&copy.join("xtask")).is_err(), "it is in no clone");
+        for file in ["wrangler.toml", "xtask/Cargo.toml"] {
+            std::fs::write(copy.join(file), "").unwrap();
+        }
+        assert_eq!(Project::around(&copy.join("xtask/src")).unwrap().root(), copy);
+        std::fs::remove_dir_all(copy).unwrap();
     }
 }

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -55,7 +55,7 @@ pub(crate) enum Auth {
 
 /// What becomes of the output of the stack's programs.
 pub(crate) enum Output {
-    /// Printed, each line after the name of its program.
+    /// Printed, each line after the name of its program, once both answer; what they say before that only where they never do.
     Printed,
     /// Written to `<program>.log` in the state folder.
     Logged,
@@ -77,11 +77,12 @@ enum Event {
 }
 
 /// Starts both, and when they answer, what `then` gives, if anything: with that everything ends, and so does its success. `origin` is the
-/// path of the built program. Ctrl-C is success where nothing more was started.
+/// path of the built program; `stopped` is how Ctrl-C ends it.
 pub(crate) fn run(
     project: &Project,
     origin: &Path,
     options: &Options,
+    stopped: ExitCode,
     then: impl FnOnce(&Urls) -> Option<Command>,
 ) -> Result<ExitCode> {
     std::fs::create_dir_all(&options.state).with_context(|| format!("creating {}", options.state.display()))?;
@@ -89,12 +90,14 @@ pub(crate) fn run(
     on_stop(events.clone())?;
     let urls = Urls::of(options);
     let mut programs = Vec::new();
+    let held_back = HeldBack::default();
     let outcome = (|| -> Result<(Event, bool)> {
-        programs.push(start("worker", &worker_command(project, options)?, options, &events)?);
-        programs.push(start("origin", &origin_command(project, origin, options)?, options, &events)?);
+        programs.push(start("worker", &worker_command(project, options)?, options, &held_back, &events)?);
+        programs.push(start("origin", &origin_command(project, origin, options)?, options, &held_back, &events)?);
         if let Some(event) = urls.wait_until_ready(&inbox)? {
             return Ok((event, false));
         }
+        held_back.drop_all();
         let last = then(&urls);
         let has_last = last.is_some();
         if let Some(last) = last {
@@ -102,13 +105,14 @@ pub(crate) fn run(
         }
         Ok((inbox.recv().context("waiting for the Worker and the origin")?, has_last))
     })();
+    held_back.print_all();
     programs.iter_mut().for_each(Background::ask_to_end);
     programs.into_iter().for_each(Background::end);
     match outcome? {
         (Event::Ended(_, status), true) if status.success() => Ok(ExitCode::SUCCESS),
-        (Event::Stop, has_last) => {
+        (Event::Stop, _) => {
             say::line("ended");
-            Ok(if has_last { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+            Ok(stopped)
         }
         (Event::Ended(name, status), _) => {
             say::line(format_args!("the {name} ended by itself ({status}), so everything was ended"));
@@ -138,10 +142,50 @@ fn ended(name: &'static str, events: &Sender<Event>) -> impl FnOnce(ExitStatus) 
     move |status| drop(events.send(Event::Ended(name, status)))
 }
 
-fn start(name: &'static str, command: &Command, options: &Options, events: &Sender<Event>) -> Result<Background> {
+/// What programs have said while they start; `None` from when it is of no interest any more.
+#[derive(Clone)]
+struct HeldBack(Arc<Mutex<Option<Vec<String>>>>);
+
+impl Default for HeldBack {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Some(Vec::new()))))
+    }
+}
+
+impl HeldBack {
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<String>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn line(&self, line: String) {
+        match &mut *self.lock() {
+            Some(lines) => lines.push(line),
+            None => say::line(line),
+        }
+    }
+
+    fn drop_all(&self) {
+        *self.lock() = None;
+    }
+
+    fn print_all(&self) {
+        self.lock().take().into_iter().flatten().for_each(say::line);
+    }
+}
+
+fn start(
+    name: &'static str,
+    command: &Command,
+    options: &Options,
+    held_back: &HeldBack,
+    events: &Sender<Event>,
+) -> Result<Background> {
     let on_exit = ended(name, events);
     match options.output {
-        Output::Printed => Background::start(command, move |line| say::line(format_args!("{name} | {line}")), on_exit),
+        Output::Printed => {
+            let held_back = held_back.clone();
+            Background::start(command, move |line| held_back.line(format!("{name} | {line}")), on_exit)
+        }
         Output::Logged => {
             let path = log_path(&options.state, name);
             let file = File::create(&path).with_context(|| format!("creating {}", path.display()))?;

@@ -48,3 +48,32 @@ pub(crate) fn files_below(path: &Path) -> Result<Vec<PathBuf>> {
     files.sort();
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_made_of_the_same_files_is_not_made_again() {
+        let root = std::env::temp_dir().join(format!("quayside-stamp-{}", std::process::id()));
+        for folder in ["xtask", "target", "sources"] {
+            std::fs::create_dir_all(root.join(folder)).unwrap();
+        }
+        for file in ["wrangler.toml", "xtask/Cargo.toml", "sources/a"] {
+            std::fs::write(root.join(file), "1").unwrap();
+        }
+        let project = Project::around(&root).unwrap();
+        let look = || stale(&project, "x.stamp", &[root.join("sources")], &[root.join("output")]).unwrap();
+        look().unwrap().renew().unwrap();
+        assert!(look().is_some(), "there is no output");
+        std::fs::write(root.join("output"), "").unwrap();
+        assert!(look().is_none(), "all is as it was");
+        std::fs::write(root.join("sources/a"), "2").unwrap();
+        assert!(look().is_some(), "a file is another");
+        std::fs::write(root.join("sources/a"), "1").unwrap();
+        assert!(look().is_none(), "it is what it was, whatever its date");
+        std::fs::write(root.join("sources/b"), "").unwrap();
+        assert!(look().is_some(), "there is a file more");
+        std::fs::remove_dir_all(root).unwrap();
+    }
+}

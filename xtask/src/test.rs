@@ -53,7 +53,7 @@ pub(crate) fn command(project: &Project) -> ExitCode {
 
 /// The path of the example origin's program.
 fn origin(project: &Project) -> Result<PathBuf> {
-    cargo_build::programs(project, &[worker_build::ORIGIN])?.pop().context("cargo built no origin")
+    cargo_build::program(project, worker_build::ORIGIN)
 }
 
 /// How `torture` runs: many uploads at once through a Worker that is made to fail, killed and restarted, with clients that are cut off

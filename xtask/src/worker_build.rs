@@ -68,7 +68,10 @@ fn make(project: &Project, bundle: &'static Bundle, names: &'static [&'static st
             npm::ensure_installed(project)?;
             page::ensure_built(project).map(|_| Made::Page)
         }),
-        Box::new(|project| cargo_build::programs(project, names).map(Made::Programs)),
+        Box::new(|project| {
+            let programs = names.iter().map(|name| cargo_build::program(project, name));
+            programs.collect::<Result<_>>().map(Made::Programs)
+        }),
         Box::new(|project| bundle::compile(project, bundle).map(Made::Wasm)),
     ];
     for job in jobs {

@@ -236,10 +236,10 @@ api_errors! {
         detail: "Allowed are {allow}.",
         advice: "Use one of the methods in `Allow`.",
         header: ("allow", allow.clone()),
-    /// The route speaks only WebSocket.
-    UpgradeRequired = "upgrade-required", 426, "Only WebSocket is spoken here";
-        detail: "Open it as a WebSocket, or ask for the status, which says the same once.",
-        advice: "Open a WebSocket, or ask for the status.",
+    /// The route answers only on a channel: by WebSocket, or with Server-Sent Events.
+    UpgradeRequired = "upgrade-required", 426, "No channel was asked for";
+        detail: "Open it as a WebSocket or with `Accept: text/event-stream`, or ask for the status, which says the same once.",
+        advice: "Open a WebSocket, send `Accept: text/event-stream`, or ask for the status.",
         header: ("upgrade", "websocket".to_owned()),
     /// As many clients watch this upload as are told.
     TooManyWatchers = "too-many-watchers", 503, "Too many clients watch this upload";

@@ -209,6 +209,15 @@ impl Protocol {
         }
     }
 
+    /// What was asked for has been done before, where a request is refused so: it comes again, since its answer was lost.
+    pub fn repeated(self, head: &Head, refusal: &ApiError) -> Option<Outcome> {
+        match self {
+            Self::Json | Self::Companion => json::repeated(head, refusal),
+            // Both say that an upload which was cancelled is not there.
+            Self::Tus | Self::Ietf => None,
+        }
+    }
+
     /// What must be done besides, where a request was refused so.
     pub fn consequence(self, head: &Head, refusal: &ApiError) -> Option<Operation> {
         match self {

@@ -21,7 +21,8 @@ const CASES: u32 = 200;
 
 /// Where the inputs are.
 pub(crate) fn corpus() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus")
+    // Where the test is run, which may be a copy of where it was compiled.
+    PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join("tests/fuzz/corpus")
 }
 
 /// Runs a target. An input that breaks it is made as small as it gets and put into the corpus, to be committed with whatever

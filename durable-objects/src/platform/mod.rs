@@ -6,6 +6,5 @@ pub mod fault_injection;
 pub mod logging;
 pub(crate) mod metering;
 pub mod object_storage;
-pub mod queue;
 pub(crate) mod sql;
 pub(crate) mod transaction;

@@ -3,10 +3,10 @@
 
 use crate::platform::error::Result;
 use upload_core::log_line::LogLine;
-use worker::Env;
+use worker::{Env, MessageBuilder, SendMessage};
 
 use crate::{
-    platform::{fault_injection::around, logging, queue},
+    platform::{fault_injection::around, logging},
     rpc::upload::QueueMessage,
 };
 
@@ -18,12 +18,15 @@ pub const TASKS_BINDING: &str = "TASKS";
 
 /// Hands a message to its queue. Where the queue does not take it, that is logged, and the duty comes again later.
 pub(crate) async fn enqueue(env: &Env, message: &QueueMessage) -> Result<()> {
-    let json = js_sys::JSON::parse(&serde_json::to_string(message)?)?;
     let binding = match message {
         QueueMessage::Tell { .. } => EVENTS_BINDING,
         QueueMessage::Compose { .. } | QueueMessage::Copy { .. } | QueueMessage::Verify { .. } => TASKS_BINDING,
     };
-    let sent = around("queue.send", queue::send(env, binding, &json)).await;
+    let handing_over = async {
+        let message = MessageBuilder::new(message).build();
+        env.queue(binding)?.send::<&QueueMessage, SendMessage<_>>(message).await
+    };
+    let sent = around("queue.send", handing_over).await;
     if let Err(error) = sent {
         let line = LogLine::of("message_not_queued", message.upload_id());
         logging::error(&LogLine { detail: Some(error.to_string()), ..line });

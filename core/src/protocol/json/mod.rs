@@ -8,5 +8,5 @@ mod repair;
 mod request;
 
 pub(super) use render::names;
-pub use render::{event, problem, reply};
+pub use render::{event, problem, repeated, reply};
 pub use request::parse;

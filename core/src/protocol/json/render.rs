@@ -1,5 +1,6 @@
 //! Answers of the JSON protocol. Their shapes are what clients are written against.
 
+use http::Method;
 use serde_json::{Value, json};
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
         problem::{Names, Problem},
     },
     units::{ByteCount, UnixMs, UploadId},
-    upload::{DeliveryState, Snapshot},
+    upload::{DeliveryState, Phase, Snapshot},
 };
 
 const JSON: &str = "application/json";
@@ -70,6 +71,12 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         Outcome::Presigned(granted) => json_reply(200, &crate::protocol::json::presigned::granted(granted)),
         Outcome::Cancelled | Outcome::Discovered(_) => Reply::empty(204),
     }
+}
+
+/// Deleting what its client has deleted before changes nothing, and is answered as it was then.
+pub fn repeated(head: &Head, refusal: &ApiError) -> Option<Outcome> {
+    let is_deleted = matches!(refusal, ApiError::UploadGone { phase: Phase::Aborted | Phase::Deleted, .. });
+    (head.method == Method::DELETE && is_deleted).then_some(Outcome::Cancelled)
 }
 
 /// The answer to what was not done: an RFC 9457 problem document.

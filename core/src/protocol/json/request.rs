@@ -8,7 +8,7 @@ use crate::{
     chunk::{Completion, Named},
     integrity::{Algorithm, ChunkDigest},
     ledger::EntryName,
-    operation::{Append, Download, Operation, Wait, Watch},
+    operation::{Append, Download, Operation, Wait, Watch, WatchChannel},
     protocol::{Head, Parsed, body_type, numbers::byte_count},
     units::{ByteCount, UploadId},
 };
@@ -71,14 +71,26 @@ pub fn parse(head: &Head) -> Result<Parsed, ApiError> {
 /// offers it beside this name, as `bearer.<token>`, and a browser insists that one of what it offered is chosen.
 const SUBPROTOCOL: &str = "quayside";
 
-/// The handshake of a WebSocket (RFC 6455, section 4.2.1). The platform does the rest of it.
+/// The handshake of a WebSocket (RFC 6455, section 4.2.1), of which the platform does the rest; or events over HTTP.
 fn watch(id: UploadId, head: &Head) -> Result<Operation, ApiError> {
-    if !head.header("upgrade").is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket")) {
+    let is_handshake = head.header("upgrade").is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"));
+    let channel = if is_handshake {
+        let offered = head.header("sec-websocket-protocol").unwrap_or_default();
+        let subprotocol = offered.split(',').any(|name| name.trim() == SUBPROTOCOL).then_some(SUBPROTOCOL);
+        WatchChannel::WebSocket { subprotocol }
+    } else if head.header("accept").is_some_and(takes_events) {
+        WatchChannel::EventStream { last_event_id: head.header("last-event-id").map(str::to_owned) }
+    } else {
         return Err(ApiError::UpgradeRequired);
-    }
-    let offered = head.header("sec-websocket-protocol").unwrap_or_default();
-    let subprotocol = offered.split(',').any(|name| name.trim() == SUBPROTOCOL).then_some(SUBPROTOCOL);
-    Ok(Operation::Watch(Watch { id, subprotocol }))
+    };
+    Ok(Operation::Watch(Watch { id, channel }))
+}
+
+/// Whether the answer may be Server-Sent Events: they must be named, since a browser that opens the address takes anything.
+fn takes_events(accept: &str) -> bool {
+    accept
+        .split(',')
+        .any(|range| range.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/event-stream"))
 }
 
 fn bad_cursor() -> ApiError {

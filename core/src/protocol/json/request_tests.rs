@@ -48,14 +48,22 @@ fn routes() {
 }
 
 #[test]
-fn events_are_a_websocket() {
+fn events_come_over_a_websocket_or_over_http() {
     let id = UploadId::parse(ID).unwrap();
     let watch = |method, headers: &[(&str, &str)]| operation(method, "/upload/{id}/events", headers);
-    let watching = |subprotocol| Ok(Operation::Watch(Watch { id, subprotocol }));
+    let watching = |subprotocol| Ok(Operation::Watch(Watch { id, channel: WatchChannel::WebSocket { subprotocol } }));
     assert_eq!(watch("GET", &[("upgrade", "WebSocket")]), watching(None));
     let offer = |names| watch("GET", &[("upgrade", "websocket"), ("sec-websocket-protocol", names)]);
     assert_eq!(offer("bearer.x, quayside"), watching(Some("quayside")));
     assert_eq!(offer("quayside2, soap"), watching(None));
+    let streaming = |last: Option<&str>| {
+        let channel = WatchChannel::EventStream { last_event_id: last.map(str::to_owned) };
+        Ok(Operation::Watch(Watch { id, channel }))
+    };
+    assert_eq!(watch("GET", &[("accept", "text/event-stream")]), streaming(None));
+    let again = [("accept", "text/html, Text/Event-Stream;q=0.9"), ("last-event-id", "open-none-5")];
+    assert_eq!(watch("GET", &again), streaming(Some("open-none-5")));
+    assert_eq!(watch("GET", &[("accept", "*/*")]), Err(ApiError::UpgradeRequired));
     assert_eq!(watch("GET", &[]), Err(ApiError::UpgradeRequired));
     assert_eq!(watch("GET", &[("upgrade", "h2c")]), Err(ApiError::UpgradeRequired));
     let allow = "GET, OPTIONS".to_owned();

@@ -20,7 +20,7 @@ export interface Streak {
   readonly sinceMs: number;
 }
 
-export interface PatienceParts {
+export interface RetrierParts {
   readonly clock: Clock;
   readonly random: () => number;
   readonly policy?: RetryPolicy | undefined;
@@ -29,12 +29,12 @@ export interface PatienceParts {
   readonly onMended?: () => void;
 }
 
-export class Patience {
-  readonly #parts: PatienceParts;
+export class Retrier {
+  readonly #parts: RetrierParts;
   readonly #waiting = new Set<() => void>();
   #unanswered = 0;
 
-  constructor(parts: PatienceParts) {
+  constructor(parts: RetrierParts) {
     this.#parts = parts;
   }
 
@@ -120,7 +120,7 @@ function askedDelayMs(error: UploadError): number {
   const { code, status, retryAfterMs = 0 } = error;
   if (code === "too-many-requests" && retryAfterMs > LONGEST_QUOTA_MS) {
     const minutes = Math.ceil(retryAfterMs / 60_000);
-    const message = `${error.message} Try again in ${minutes} minutes.`;
+    const message = `${error.message.replace(/ Try again in \d+ s\./, "")} Try again in ${minutes} minutes.`;
     throw new UploadError(code, "resume", message, { status, retryAfterMs, cause: error });
   }
   return Math.min(LONGEST_ASKED_MS, retryAfterMs);

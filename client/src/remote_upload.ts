@@ -1,22 +1,23 @@
-// One upload as the server sees it: claimed, found or created, and asked how it stands. What the server says is the truth; what is
+// One upload as the server sees it: claimed, found or created, and asked how it stands. What the server says is what counts; what is
 // remembered here is only where to ask.
 
+import { Creation } from "./creation.ts";
 import { changedError, type Ending, endedError, goneError, isGone, type UploadError } from "./errors.ts";
 import { FileClaim } from "./file_claim.ts";
 import { cleanName, type Identity } from "./identity.ts";
-import type { Claim, RecordStore, Status, StoredObject, UploadFile, World } from "./interfaces.ts";
+import type { Claim, RecordStore, Runtime, Status, StoredObject, UploadFile } from "./interfaces.ts";
 import { newestOpenUpload } from "./open_uploads.ts";
-import type { Patience } from "./patience.ts";
 import type { Ranges } from "./pieces.ts";
-import type { Server } from "./server.ts";
+import type { Retrier } from "./retrier.ts";
+import type { CreationAnswer, OnSent, Server } from "./server.ts";
 
 /** How an upload stands. */
-export interface Truth {
+export interface ServerProgress {
   /** What is to be sent. Of a file that is repaired, the server has or copies the rest. */
   readonly missing: Ranges;
 }
 
-export interface OpenSession {
+export interface SendPlan {
   readonly uploadId: string;
   readonly chunkBytes: number;
   /** Several chunks at once. */
@@ -26,52 +27,64 @@ export interface OpenSession {
 }
 
 export type Found =
-  | { readonly is: "open"; readonly session: OpenSession; readonly truth: Truth }
+  | { readonly is: "open"; readonly plan: SendPlan; readonly progress: ServerProgress; readonly isAwaited?: boolean }
   | { readonly is: "completed"; readonly status: Status }
   | { readonly is: "damaged"; readonly status: Status }
   | { readonly is: "duplicate"; readonly object: StoredObject & { readonly uploadId: string } };
 
-export interface Wishes {
+/** Told what takes its time before there is an upload. */
+export interface Steps {
+  /** The share of the file that is hashed. */
+  readonly onHashed: (share: number) => void;
+  /** The file goes along with the creation. */
+  readonly onSending: () => void;
+  /** So many of its bytes have left. */
+  readonly onSent: (bytes: number) => void;
+}
+
+export interface Settings {
   readonly endpoint: string;
   readonly fileId: string | undefined;
   readonly chunkBytes: number;
   readonly parallel: boolean;
   readonly direct: boolean;
   readonly dedup: boolean;
+  readonly checksums: boolean;
+  readonly oneRequest: boolean;
   readonly resumeFromServer: boolean;
   readonly contentType: string;
   readonly metadata: Readonly<Record<string, string>> | undefined;
 }
 
-export interface SessionParts {
+export interface RemoteUploadParts {
   readonly file: UploadFile;
-  readonly wishes: Wishes;
+  readonly settings: Settings;
   readonly server: Server;
-  readonly patience: Patience;
-  readonly world: World;
+  readonly retrier: Retrier;
+  readonly runtime: Runtime;
   readonly store: Required<RecordStore>;
 }
 
 /** Whole files that were hashed, with what their content was then: another upload of the same file need not read it all again. */
 const hashes = new WeakMap<UploadFile, { readonly fingerprint: string; readonly sha256: string }>();
 
-export class Sessions {
-  readonly #parts: SessionParts;
+export class RemoteUpload {
+  readonly #parts: RemoteUploadParts;
   readonly #claim: FileClaim;
   #uploadId: string | undefined;
   #forgottenId: string | undefined;
   /** Nothing has been asked of this upload in this page yet, but where to find it. */
   #isRecalled = false;
-  /** A creation that was sent; without an answer, it is repeated word for word. */
-  #creation: { readonly body: string; readonly idempotencyKey: string } | undefined;
+  /** A creation without an answer yet. */
+  #creation: Creation | undefined;
   /** Keeps other uploads of this browser from finding this one in the owner's list. */
   #listed: Claim | undefined;
 
-  constructor(parts: SessionParts) {
+  constructor(parts: RemoteUploadParts) {
     this.#parts = parts;
-    const { file, wishes, world, store } = parts;
-    const { hasher, claims } = world;
-    this.#claim = new FileClaim({ file, wanted: wishes, hasher, claims, scope: store.scope });
+    const { file, settings, runtime, store } = parts;
+    const { hasher, claims } = runtime;
+    this.#claim = new FileClaim({ file, wanted: settings, hasher, claims, scope: store.scope });
   }
 
   get uploadId(): string | undefined {
@@ -122,33 +135,33 @@ export class Sessions {
   }
 
   /** The upload to go on with, or a new one. For whoever has the claim. */
-  async find(signal: AbortSignal, onHashed: (share: number) => void): Promise<Found> {
+  async find(signal: AbortSignal, steps: Steps): Promise<Found> {
     const { identity } = this.#claim;
     if (identity === undefined) {
       throw new TypeError("the file has not been claimed");
     }
     if (this.#uploadId === undefined && this.#creation === undefined) {
       this.#uploadId = await this.#recorded();
-      if (this.#uploadId === undefined && this.#parts.wishes.resumeFromServer) {
+      if (this.#uploadId === undefined && this.#parts.settings.resumeFromServer) {
         this.#uploadId = await this.#lookUp(identity, signal);
       }
       this.#isRecalled = this.#uploadId !== undefined;
     }
     const found = await (this.#uploadId === undefined
-      ? this.#create(identity, signal, onHashed)
+      ? this.#create(identity, signal, steps)
       : this.#goOn(this.#uploadId, signal));
     this.#isRecalled = false;
     return found;
   }
 
   /** What is missing. In sequential mode this ends whatever still writes, so that the offset stays true. */
-  async truth({ uploadId, parallel, direct }: OpenSession, signal: AbortSignal): Promise<Truth> {
+  async progress({ uploadId, parallel, direct }: SendPlan, signal: AbortSignal): Promise<ServerProgress> {
     if (parallel || direct) {
       return this.status(uploadId, signal);
     }
-    const { file, patience, server } = this.#parts;
+    const { file, retrier, server } = this.#parts;
     try {
-      const offset = await patience.ask(signal, () => server.offset(uploadId, signal));
+      const offset = await retrier.ask(signal, () => server.offset(uploadId, signal));
       if (offset !== undefined) {
         return { missing: offset < file.size ? [[offset, file.size]] : [] };
       }
@@ -163,10 +176,10 @@ export class Sessions {
 
   /** The status of an upload that has not ended without an object. Otherwise it is forgotten, and the error says why. */
   async status(uploadId: string, signal: AbortSignal): Promise<Status> {
-    const { patience, server } = this.#parts;
+    const { retrier, server } = this.#parts;
     let status: Status;
     try {
-      status = await patience.ask(signal, () => server.status(uploadId, signal));
+      status = await retrier.ask(signal, () => server.status(uploadId, signal));
     } catch (error) {
       return isGone(error) ? this.end(goneError(error)) : Promise.reject(error);
     }
@@ -192,13 +205,13 @@ export class Sessions {
   }
 
   /** How to send to it. */
-  sessionOf({ uploadId, mode, chunkSize }: Status): OpenSession {
-    const { wishes } = this.#parts;
+  planOf({ uploadId, mode, chunkSize }: Status): SendPlan {
+    const { settings } = this.#parts;
     const direct = mode === "direct";
     const isSequential = mode === "sequential";
-    const parallel = direct ? wishes.parallel : !isSequential;
+    const parallel = direct ? settings.parallel : !isSequential;
     // In sequential mode any length will do, so a smaller size that is wished for now helps against a strict proxy.
-    const chunkBytes = isSequential ? Math.min(chunkSize, wishes.chunkBytes) : chunkSize;
+    const chunkBytes = isSequential ? Math.min(chunkSize, settings.chunkBytes) : chunkSize;
     return { uploadId, chunkBytes, parallel, direct };
   }
 
@@ -224,7 +237,7 @@ export class Sessions {
 
   /** Removes the upload from the server, even one whose creation was never answered; but not one that somebody else sends. */
   async remove(signal: AbortSignal): Promise<void> {
-    const { patience, server } = this.#parts;
+    const { retrier, server } = this.#parts;
     const created = await this.#unanswered(signal);
     try {
       const isRead = this.#claim.identity !== undefined;
@@ -237,7 +250,7 @@ export class Sessions {
       }
       const id = created ?? mine;
       if (id !== undefined) {
-        await patience.ask(signal, () => server.remove(id, signal));
+        await retrier.ask(signal, () => server.remove(id, signal));
       }
     } finally {
       this.release();
@@ -251,16 +264,16 @@ export class Sessions {
   }
 
   async #lookUp(identity: Identity, signal: AbortSignal): Promise<string | undefined> {
-    const { file, patience, server } = this.#parts;
+    const { file, retrier, server } = this.#parts;
     const wanted = { fileName: cleanName(file.name), fileSize: file.size, fingerprint: identity.fingerprint };
-    return newestOpenUpload(wanted, { patience, server }, (id) => this.#list(id), signal);
+    return newestOpenUpload(wanted, { retrier, server }, (id) => this.#list(id), signal);
   }
 
   /** Whether nobody else in this browser has this upload. */
   async #list(uploadId: string): Promise<boolean> {
-    const claim = await this.#parts.world.claims.claim(`quayside:upload:${uploadId}`, this);
+    const claim = await this.#parts.runtime.claims.claim(`quayside:upload:${uploadId}`, this);
     if (typeof claim === "string") {
-      this.#parts.world.claims.leave(`quayside:upload:${uploadId}`, this);
+      this.#parts.runtime.claims.leave(`quayside:upload:${uploadId}`, this);
       return false;
     }
     this.#listed?.release();
@@ -282,66 +295,63 @@ export class Sessions {
     if (status.state === "damaged") {
       return { is: "damaged", status };
     }
-    const session = this.sessionOf(status);
+    const plan = this.planOf(status);
     const isMoving = status.state === "open" && status.mode === "sequential";
-    const truth = isMoving ? await this.truth(session, signal) : status;
-    return { is: "open", session, truth };
+    const progress = isMoving ? await this.progress(plan, signal) : status;
+    return { is: "open", plan, progress };
   }
 
-  async #create(identity: Identity, signal: AbortSignal, onHashed: (share: number) => void): Promise<Found> {
-    const { file, patience, server, wishes, world } = this.#parts;
-    const sha256 = wishes.dedup ? await this.#hash(identity, signal, onHashed) : undefined;
-    this.#creation ??= { body: this.#creationBody(identity, sha256), idempotencyKey: randomName(world.random) };
-    const { body, idempotencyKey } = this.#creation;
-    const created = await patience.ask(signal, () => server.create(body, idempotencyKey, signal));
+  async #create(identity: Identity, signal: AbortSignal, steps: Steps): Promise<Found> {
+    const { file, server, settings, runtime } = this.#parts;
+    const { hasher, random } = runtime;
+    const sha256 = settings.dedup ? await this.#hash(identity, signal, steps.onHashed) : undefined;
+    this.#creation ??= new Creation({ file, settings, server, hasher, random }, identity, sha256);
+    if (this.#creation.hasFile) {
+      steps.onSending();
+    }
+    const created = await this.#answer(this.#creation, signal, steps.onSent);
     this.#creation = undefined;
     if ("duplicate" in created) {
       return { is: "duplicate", object: created.object };
     }
-    const { uploadId, chunkSize, uploadedBytes } = created;
+    const { uploadId, chunkSize = settings.chunkBytes, uploadedBytes } = created;
     this.#uploadId = uploadId;
     await this.#remember(uploadId);
-    const { parallel, direct } = wishes;
-    const session = { uploadId, chunkBytes: chunkSize, parallel, direct };
+    const isAwaited = created.chunkSize === undefined;
+    if (isAwaited && uploadedBytes < file.size) {
+      // The file came along and was cut short. How it is to be sent now, the status says.
+      return this.#goOn(uploadId, signal);
+    }
+    const { parallel, direct } = settings;
+    const plan = { uploadId, chunkBytes: chunkSize, parallel, direct };
+    if (isAwaited) {
+      return { is: "open", plan, progress: { missing: [] }, isAwaited };
+    }
     // An answer to a repeated creation may be about an upload that has bytes already.
-    const truth = uploadedBytes > 0 ? await this.truth(session, signal) : nothingYet(file.size);
-    return { is: "open", session, truth };
+    const progress = uploadedBytes > 0 ? await this.progress(plan, signal) : nothingYet(file.size);
+    return { is: "open", plan, progress };
   }
 
   async #hash(identity: Identity, signal: AbortSignal, onHashed: (share: number) => void): Promise<string> {
-    const { file, world } = this.#parts;
+    const { file, runtime } = this.#parts;
     const known = hashes.get(file);
     if (known?.fingerprint === identity.fingerprint) {
       return known.sha256;
     }
     const hashed = (bytes: number) => onHashed(file.size === 0 ? 1 : bytes / file.size);
-    const sha256 = await world.hasher.file(file, hashed, signal);
+    const sha256 = await runtime.hasher.file(file, hashed, signal);
     hashes.set(file, { fingerprint: identity.fingerprint, sha256 });
     signal.throwIfAborted();
     return sha256;
   }
 
-  #creationBody({ metadata }: Identity, sha256: string | undefined): string {
-    const { file, wishes } = this.#parts;
-    const { chunkBytes, parallel, direct, contentType } = wishes;
-    return JSON.stringify({
-      fileName: cleanName(file.name),
-      fileSize: file.size,
-      contentType,
-      chunkSize: chunkBytes,
-      ...(direct ? { direct } : { parallel }),
-      sha256,
-      metadata,
-    });
-  }
-
   async #remember(uploadId: string): Promise<void> {
-    const { store, wishes } = this.#parts;
+    const { store, settings } = this.#parts;
     const { recordName } = this.#claim;
     if (recordName !== undefined) {
       await store.set(recordName, { uploadId });
     }
-    if (wishes.resumeFromServer && this.#listed === undefined) {
+    if (settings.resumeFromServer && this.#listed === undefined) {
       await this.#list(uploadId);
     }
   }
@@ -351,22 +361,20 @@ export class Sessions {
     if (creation === undefined) {
       return undefined;
     }
-    const { patience, server } = this.#parts;
-    const { body, idempotencyKey } = creation;
-    const created = await patience.ask(signal, () => server.create(body, idempotencyKey, signal));
+    const created = await this.#answer(creation, signal);
     return "duplicate" in created ? undefined : created.uploadId;
+  }
+
+  /** Repeats it until there is an answer. One that has ended before its answer came has ended like any other upload. */
+  async #answer(creation: Creation, signal: AbortSignal, onSent?: OnSent): Promise<CreationAnswer> {
+    try {
+      return await this.#parts.retrier.ask(signal, () => creation.ask(signal, onSent));
+    } catch (error) {
+      throw isGone(error) ? goneError(error) : error;
+    }
   }
 }
 
-function nothingYet(fileBytes: number): Truth {
+function nothingYet(fileBytes: number): ServerProgress {
   return { missing: fileBytes === 0 ? [] : [[0, fileBytes]] };
-}
-
-/** 128 random bits in hexadecimal. */
-function randomName(random: () => number): string {
-  return Array.from({ length: 16 }, () =>
-    Math.floor(random() * 256)
-      .toString(16)
-      .padStart(2, "0"),
-  ).join("");
 }

@@ -1,0 +1,80 @@
+// The application: a page, a token for whoever may upload, the uploads themselves (Quayside, below /api/files), and what follows one.
+
+import { createQuayside } from "quayside";
+import { mintToken } from "quayside-server";
+
+import { whoIs } from "./who_is.js";
+
+// wrangler finds Quayside's Durable Objects by these names.
+export { OwnerLedger, UploadSession } from "quayside";
+
+const MOST_BYTES = 10 * 1024 ** 3;
+
+const quayside = createQuayside({
+  basePath: "/api/files",
+
+  // The file is whole, and in the bucket. Told again, later, if this throws; the same event may come twice.
+  async onCompleted({ data }, env) {
+    const { uploadId, key, owner, fileName, fileSize, contentType } = data;
+    const record = { uploadId, key, fileName, fileSize, contentType };
+    await env.BUCKET.put(`library/${owner}/${uploadId}.json`, JSON.stringify(record));
+  },
+
+  // Its uploader has deleted it.
+  async onDeleted({ data }, env) {
+    await env.BUCKET.delete(`library/${data.owner}/${data.uploadId}.json`);
+  },
+});
+
+export default {
+  async fetch(request, env, context) {
+    if (quayside.handles(request)) {
+      return quayside.fetch(request, env, context);
+    }
+    const { user, headers } = whoIs(request);
+    const { pathname } = new URL(request.url);
+    const id = /^\/api\/library\/([\w-]+)$/.exec(pathname)?.[1];
+    if (pathname === "/api/token" && request.method === "POST") {
+      const token = await mintToken(env.TOKEN_SECRETS, { owner: user, validSeconds: 3600, maxBytes: MOST_BYTES });
+      return Response.json({ token }, { headers: { ...headers, "cache-control": "no-store" } });
+    }
+    if (pathname === "/api/library" && request.method === "GET") {
+      return Response.json(await library(user, env), { headers });
+    }
+    if (id !== undefined && request.method === "GET") {
+      return file(user, id, env);
+    }
+    return new Response("There is nothing here.\n", { status: 404 });
+  },
+
+  async queue(batch, env, context) {
+    // An application with queues of its own asks `quayside.handlesQueue(batch)` first.
+    await quayside.queue(batch, env, context);
+  },
+};
+
+/** What this user has uploaded: the first thousand. */
+async function library(user, env) {
+  const { objects } = await env.BUCKET.list({ prefix: `library/${user}/` });
+  const records = await Promise.all(objects.map(({ key }) => env.BUCKET.get(key)));
+  return await Promise.all(records.filter((record) => record !== null).map((record) => record.json()));
+}
+
+/** A file, to its owner. As a download, so that a page that somebody has uploaded never runs here. */
+async function file(user, id, env) {
+  const record = await env.BUCKET.get(`library/${user}/${id}.json`);
+  const { key, fileName } = record === null ? {} : await record.json();
+  const object = key === undefined ? null : await env.BUCKET.get(key);
+  if (object === null) {
+    return new Response("There is no such file.\n", { status: 404 });
+  }
+  const name = encodeURIComponent(fileName).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16)}`);
+  const headers = new Headers({
+    "content-type": "application/octet-stream",
+    "content-length": String(object.size),
+    "content-disposition": `attachment; filename*=UTF-8''${name}`,
+    "x-content-type-options": "nosniff",
+    etag: object.httpEtag,
+  });
+  return new Response(object.body, { headers });
+}

@@ -1,0 +1,76 @@
+"""Events, as they come to a webhook. They are signed (Standard Webhooks); what is not genuine, or was sent long ago, is refused.
+
+An event is told until it is answered with a 2xx, so it may come more than once: ``id`` is the same each time."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal, Mapping, TypedDict
+
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+
+
+class EventError(ValueError):
+    """It is not genuine, or it is too old, or it is no event: answer 400, and forget it."""
+
+
+class _UploadData(TypedDict):
+    uploadId: str
+    # Where the object is in the bucket.
+    key: str
+    # The owner of the token that created it; "anonymous" where AUTH is "open".
+    owner: str
+    fileName: str
+    # In bytes; None where the upload has ended before it was known.
+    fileSize: int | None
+    # What the client has said.
+    metadata: dict[str, str]
+    createdAt: str
+    endedAt: str
+
+
+class UploadData(_UploadData, total=False):
+    """What an event tells of its upload."""
+
+    contentType: str | None
+    # What the token has said, as `metadata`. The client can neither see nor change it.
+    attached: Any
+    deletedAt: str
+    etag: str
+    digests: dict[str, str]
+    # A signed link to the object.
+    downloadUrl: str
+    # Why it has failed.
+    reason: str
+
+
+class UploadEvent(TypedDict):
+    """An event. ``id`` is the same in every repetition: remember it, and a repetition is one."""
+
+    id: str
+    type: Literal["upload.completed", "upload.failed", "upload.expired", "upload.aborted", "upload.deleted"]
+    timestamp: str
+    data: UploadData
+
+
+def verify_event(secrets: str, headers: Mapping[str, str], body: bytes | str) -> UploadEvent:
+    """The event, where it is genuine; else an ``EventError``.
+
+    ``secrets`` is WEBHOOK_SECRET as Quayside has it: one, or two with a space between them while one is replaced. ``body`` is
+    the body as it came, not parsed and put together again.
+    """
+    active = [secret for secret in re.split(r"[\s,]+", secrets) if secret]
+    if not active:
+        raise ValueError("WEBHOOK_SECRET is empty")
+    lower = {name.lower(): value for name, value in headers.items()}
+    given = {name: lower.get(name, "") for name in _HEADERS}
+    refusal: Exception | None = None
+    for webhook in map(Webhook, active):
+        try:
+            event = webhook.verify(body, given)
+            return {"id": given["webhook-id"], **event}
+        except (WebhookVerificationError, ValueError) as error:
+            refusal = error
+    raise EventError(f"the event is not genuine: {refusal}") from refusal

@@ -1,0 +1,49 @@
+// Events in process: what the Worker would POST to a webhook is given to the application's own functions. The rules are a webhook's: an
+// event counts as told when its function has returned; after an exception, or when WEBHOOK_TIMEOUT_SECONDS are over, it is told again
+// with the same id, with a growing delay.
+//
+// An application may have a webhook besides (ORIGIN_WEBHOOK_URL, or the binding ORIGIN). It is told first, and the event counts as
+// told when both have it, so each may hear of it more than once.
+
+/** Which function takes which event. */
+const HOOKS = {
+  "upload.completed": "onCompleted",
+  "upload.failed": "onFailed",
+  "upload.expired": "onExpired",
+  "upload.aborted": "onAborted",
+  "upload.deleted": "onDeleted",
+};
+
+/** What takes the place of the binding ORIGIN: anything with a `fetch` does. */
+export function origin(options, env, context) {
+  return {
+    async fetch(request, init) {
+      const body = await request.text();
+      const event = { id: request.headers.get("webhook-id"), ...JSON.parse(body) };
+      const told = await tellWebhook(request, body, init?.signal, env);
+      if (told !== undefined && !told.ok) {
+        return told;
+      }
+      try {
+        const wishes = [await options.onEvent?.(event, env, context)];
+        wishes.push(await options[HOOKS[event.type]]?.(event, env, context));
+        wishes.push(told === undefined ? undefined : await told.json().catch(() => undefined));
+        const mayGo = wishes.some((wish) => wish?.disposition === "delete");
+        return Response.json({ disposition: mayGo ? "delete" : "keep" });
+      } catch (error) {
+        console.error(`${event.type} of upload ${event.data.uploadId} was not taken, and will be told again:`, error);
+        return Response.json({}, { status: 500 });
+      }
+    },
+  };
+}
+
+/** What the webhook answers; undefined where there is none. */
+async function tellWebhook(request, body, signal, env) {
+  if (!env.ORIGIN && !env.ORIGIN_WEBHOOK_URL) {
+    return undefined;
+  }
+  const { url, headers } = request;
+  const init = { method: "POST", headers, body, redirect: "manual", signal };
+  return env.ORIGIN ? await env.ORIGIN.fetch(url, init) : await fetch(url, init);
+}

@@ -1,0 +1,146 @@
+// The types of the package `quayside`.
+
+/** What wrangler's configuration binds this Worker to; `quayside/wrangler.jsonc` is one to start from. */
+export interface QuaysideEnv {
+  /** The R2 bucket that objects are put into. */
+  BUCKET: R2BucketLike;
+  /** The Durable Object class `UploadSession`. */
+  UPLOAD_SESSIONS: object;
+  /** The Durable Object class `OwnerLedger`. */
+  OWNER_LEDGERS: object;
+  /** Producers of the three queues. */
+  EVENTS: object;
+  TASKS: object;
+  DEAD_LETTERS: object;
+  /** Rate limits. */
+  CREATIONS_BY_OWNER: object;
+  CREATIONS_BY_ADDRESS: object;
+  /** Analytics Engine; without it nothing is counted. */
+  METRICS?: object;
+  /** Another Worker that takes events, in the place of ORIGIN_WEBHOOK_URL. */
+  ORIGIN?: object;
+  /** Secrets. */
+  WEBHOOK_SECRET: string;
+  DOWNLOAD_SECRET: string;
+  TOKEN_SECRETS?: string;
+}
+
+/** As much of R2's binding as there is to say without the platform's types. */
+export interface R2BucketLike {
+  get(key: string): Promise<unknown>;
+  put(key: string, value: never): Promise<unknown>;
+  delete(keys: string | string[]): Promise<void>;
+}
+
+/** As much of the platform's `ExecutionContext` as is used. */
+export interface ContextLike {
+  waitUntil(promise: Promise<unknown>): void;
+}
+
+/** As much of the platform's `MessageBatch` as is used. */
+export interface BatchLike {
+  readonly queue: string;
+}
+
+/** The handlers of a Worker. */
+export interface Handlers {
+  fetch(request: Request, env: object, context: ContextLike): Promise<Response>;
+  queue(batch: BatchLike, env: object, context: ContextLike): Promise<void>;
+}
+
+/** The Worker, to be mounted. */
+export interface Quayside extends Handlers {
+  /** Whether the request is for one of its addresses: below `basePath`, or, without one, its own routes. */
+  handles(request: Request): boolean;
+  /** Whether the batch is of one of its queues. */
+  handlesQueue(batch: BatchLike): boolean;
+}
+
+/** What an event tells of its upload. */
+export interface UploadData {
+  uploadId: string;
+  /** Where the object is in the bucket. */
+  key: string;
+  /** The `sub` of the token that created it; `anonymous` where AUTH is `open`. */
+  owner: string;
+  fileName: string;
+  contentType?: string | null;
+  /** In bytes; null where the upload has ended before it was known. */
+  fileSize: number | null;
+  /** What the client has said. */
+  metadata: Record<string, string>;
+  /** What the token has said, as `quayside.metadata`. The client can neither see nor change it. */
+  attached?: unknown;
+  createdAt: string;
+  endedAt: string;
+  deletedAt?: string;
+  etag?: string;
+  digests?: { crc64nvme: string; sha256?: string };
+  /** A signed link to the object; there is one where PUBLIC_URL is set. */
+  downloadUrl?: string;
+  /** Why it has failed. */
+  reason?: string;
+}
+
+export type UploadEventType =
+  | "upload.completed"
+  | "upload.failed"
+  | "upload.expired"
+  | "upload.aborted"
+  | "upload.deleted";
+
+export interface UploadEvent<Type extends UploadEventType = UploadEventType> {
+  /** The same in every repetition: remember it, and a repetition is one. */
+  id: string;
+  type: Type;
+  timestamp: string;
+  data: UploadData;
+}
+
+/** `delete`: the application has taken the object over, and it may go from the bucket. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing is a hook, too
+export type Disposition = { disposition?: "keep" | "delete" } | undefined | void;
+
+/** Takes an event. It may be told more than once; after an exception it is told again, later. */
+export type Hook<Env, Type extends UploadEventType = UploadEventType> = (
+  event: UploadEvent<Type>,
+  env: Env,
+  context: ContextLike,
+) => Disposition | Promise<Disposition>;
+
+export interface QuaysideOptions<Env = QuaysideEnv> {
+  /** The path below which all addresses are, like `/api/files`. Without it BASE_PATH says it. */
+  basePath?: string;
+  /** The names of its queues, where they do not end like `quayside-events`, `quayside-tasks` and `quayside-dead-letters`. */
+  queues?: string[];
+  /** Takes every event. */
+  onEvent?: Hook<Env>;
+  onCompleted?: Hook<Env, "upload.completed">;
+  onFailed?: Hook<Env, "upload.failed">;
+  onExpired?: Hook<Env, "upload.expired">;
+  onAborted?: Hook<Env, "upload.aborted">;
+  onDeleted?: Hook<Env, "upload.deleted">;
+}
+
+/**
+ * The Worker inside an application, with settings of its own. A Worker holds one: the first that answers.
+ *
+ * @example
+ * const quayside = createQuayside<Env>({
+ *   basePath: "/api/files",
+ *   async onCompleted({ data }, env) { await env.DB.prepare("…").bind(data.uploadId, data.key).run(); },
+ * });
+ */
+export function createQuayside<Env = QuaysideEnv>(options?: QuaysideOptions<Env>): Quayside;
+
+/** The Worker as it is. */
+declare const quayside: Quayside;
+export default quayside;
+
+/** The Durable Object classes, which the application's main module exports again. */
+export class UploadSession {
+  private constructor();
+}
+export class OwnerLedger {
+  private constructor();
+}

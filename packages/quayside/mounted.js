@@ -1,0 +1,83 @@
+// The Worker inside an application: below a path, with the application's own functions in the place of a webhook.
+//
+// What is said here reaches the wasm beside the bindings, as `wrangler.jsonc` would say it: `BASE_PATH`, and `ORIGIN`, which takes events.
+
+import worker from "./dist/entry.js";
+import { origin } from "./hooks.js";
+
+/** Whose settings the wasm has read: it reads them once. */
+let inUse;
+
+/** The first segments of this Worker's addresses, where it has no path of its own. */
+const ROUTES = new Set(["upload", "uploads", "files", "s3", "healthz", "readyz"]);
+
+/** `quayside-events`, `quayside-tasks`, `quayside-dead-letters`; also with an environment in between: `quayside-staging-events`. */
+const QUEUE = /(^|-)quayside(-[a-z0-9-]+)?-(events|tasks|dead-letters)$/;
+
+const OPTIONS = new Set([
+  "basePath",
+  "queues",
+  "onEvent",
+  "onCompleted",
+  "onFailed",
+  "onExpired",
+  "onAborted",
+  "onDeleted",
+]);
+
+/** See index.d.ts. */
+export function createQuayside(options = {}) {
+  for (const name of Object.keys(options)) {
+    if (!OPTIONS.has(name)) {
+      throw new TypeError(`createQuayside has no option ${name}; it has ${[...OPTIONS].join(", ")}`);
+    }
+  }
+  const base = options.basePath === undefined ? undefined : withoutSlashes(options.basePath);
+  const takesEvents = Object.keys(options).some((name) => name.startsWith("on"));
+  const own = {};
+
+  function withOptions(env, context) {
+    inUse ??= own;
+    if (inUse !== own) {
+      throw new Error(
+        "One Worker holds one Quayside: another one, made by another call of createQuayside, has answered before. " +
+          "Use the same object for fetch and queue, and a Worker of its own for a second set of settings",
+      );
+    }
+    const added = {};
+    if (base !== undefined) {
+      added.BASE_PATH = base;
+    }
+    if (takesEvents) {
+      added.ORIGIN = origin(options, env, context);
+    }
+    return { ...env, ...added };
+  }
+
+  return {
+    async fetch(request, env, context) {
+      return await worker.fetch(request, withOptions(env, context), context);
+    },
+
+    async queue(batch, env, context) {
+      await worker.queue(batch, withOptions(env, context), context);
+    },
+
+    handles(request) {
+      const path = new URL(request.url).pathname;
+      if (base) {
+        return path === base || path.startsWith(`${base}/`);
+      }
+      return ROUTES.has(path.split("/")[1]);
+    },
+
+    handlesQueue(batch) {
+      return options.queues?.includes(batch.queue) ?? QUEUE.test(batch.queue);
+    },
+  };
+}
+
+function withoutSlashes(path) {
+  const segments = path.split("/").filter((segment) => segment !== "");
+  return segments.map((segment) => `/${segment}`).join("");
+}

@@ -1,0 +1,88 @@
+// Events, as they come to a webhook. They are signed (Standard Webhooks); what is not genuine, or was sent long ago, is refused.
+//
+// An event is told until it is answered with a 2xx, so it may come more than once: `id` is the same each time.
+
+import { Webhook } from "standardwebhooks";
+
+export type UploadEventType =
+  | "upload.completed"
+  | "upload.failed"
+  | "upload.expired"
+  | "upload.aborted"
+  | "upload.deleted";
+
+export type UploadEvent = {
+  /** The same in every repetition: remember it, and a repetition is one. */
+  id: string;
+  type: UploadEventType;
+  timestamp: string;
+  data: UploadData;
+};
+
+export type UploadData = {
+  uploadId: string;
+  /** Where the object is in the bucket. */
+  key: string;
+  /** The `owner` of the token that created it; `anonymous` where AUTH is `open`. */
+  owner: string;
+  fileName: string;
+  contentType?: string | null;
+  /** In bytes; null where the upload has ended before it was known. */
+  fileSize: number | null;
+  /** What the client has said. */
+  metadata: Record<string, string>;
+  /** What the token has said, as `metadata`. The client can neither see nor change it. */
+  attached?: unknown;
+  createdAt: string;
+  endedAt: string;
+  deletedAt?: string;
+  etag?: string;
+  digests?: { crc64nvme: string; sha256?: string };
+  /** A signed link to the object. */
+  downloadUrl?: string;
+  /** Why it has failed. */
+  reason?: string;
+};
+
+/** It is not genuine, or it is too old, or it is no event: answer 400, and forget it. */
+export class EventError extends Error {
+  override readonly name = "EventError";
+}
+
+/** What a request's headers come as: the platform's `Headers`, or Node's object of them. */
+type HeadersLike = Headers | Record<string, string | string[] | undefined>;
+
+const HEADERS = ["webhook-id", "webhook-timestamp", "webhook-signature"] as const;
+
+/**
+ * The event, where it is genuine; else an `EventError`. `secrets` is WEBHOOK_SECRET as Quayside has it: one, or two with a space between
+ * them while one is replaced. `body` is the body as it came, not parsed and put together again.
+ */
+export function verifyEvent(secrets: string, headers: HeadersLike, body: string): UploadEvent {
+  const given = Object.fromEntries(HEADERS.map((name) => [name, header(headers, name)]));
+  const active = secrets.split(/[\s,]+/).filter((secret) => secret !== "");
+  if (active.length === 0) {
+    throw new TypeError("WEBHOOK_SECRET is empty");
+  }
+  let refusal: unknown;
+  for (const webhook of active.map((secret) => new Webhook(secret))) {
+    try {
+      const event = webhook.verify(body, given) as Omit<UploadEvent, "id">;
+      return { id: String(given["webhook-id"]), ...event };
+    } catch (error) {
+      refusal = error;
+    }
+  }
+  const why = refusal instanceof Error ? refusal.message : String(refusal);
+  throw new EventError(`the event is not genuine: ${why}`, { cause: refusal });
+}
+
+/** The same, of a `Request`, whose body it reads. */
+export async function verifyRequest(secrets: string, request: Request): Promise<UploadEvent> {
+  return verifyEvent(secrets, request.headers, await request.text());
+}
+
+function header(headers: HeadersLike, name: string): string {
+  const value = headers instanceof Headers ? headers.get(name) : headers[name];
+  return (Array.isArray(value) ? value[0] : value) ?? "";
+}

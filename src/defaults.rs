@@ -1,0 +1,37 @@
+//! What each setting is where a deployment does not say it: the values for production. wrangler.toml says what each of them means.
+
+const DEFAULTS: [(&str, &str); 28] = [
+    ("AUTH", "token"),
+    ("TOKEN_AUDIENCE", "quayside"),
+    ("TOKEN_PUBLIC_KEYS", ""),
+    ("TOKEN_JWKS_URL", ""),
+    ("ALLOWED_TYPES", ""),
+    ("PUBLIC_URL", ""),
+    ("BASE_PATH", ""),
+    ("CORS_ORIGINS", ""),
+    ("CORS_HEADERS", ""),
+    ("MAX_UPLOAD_BYTES", "107374182400"),
+    ("MAX_CHUNK_BYTES", "99614720"),
+    ("STALLED_BODY_SECONDS", "30"),
+    ("QUOTA_OPEN_UPLOADS", "10000"),
+    ("QUOTA_OPEN_BYTES", "0"),
+    ("QUOTA_BYTES_PER_DAY", "0"),
+    ("UPLOAD_TTL_SECONDS", "86400"),
+    ("REPAIR_TTL_SECONDS", "86400"),
+    ("TOMBSTONE_TTL_SECONDS", "604800"),
+    ("DELETE_COMPLETED", "claim"),
+    ("ORIGIN_WEBHOOK_URL", ""),
+    ("WEBHOOK_TIMEOUT_SECONDS", "60"),
+    ("DELIVERY_FIRST_DELAY_SECONDS", "5"),
+    ("DELIVERY_MAX_ATTEMPTS", "30"),
+    ("OUTBOX_RESEND_SECONDS", "60"),
+    ("DOWNLOAD_URL_TTL_SECONDS", "604800"),
+    ("R2_S3_ENDPOINT", ""),
+    ("R2_S3_BUCKET", ""),
+    ("DIRECT_URL_TTL_SECONDS", "900"),
+];
+
+/// The default of a setting.
+pub(crate) fn of(name: &str) -> Option<&'static str> {
+    DEFAULTS.iter().find(|(setting, _)| *setting == name).map(|(_, default)| *default)
+}

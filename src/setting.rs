@@ -1,0 +1,73 @@
+//! One setting or secret, read as what it must be, or named with what is wrong with it. Which there are, and what they are for, stands in
+//! `config`.
+
+use std::str::FromStr;
+
+use upload_core::{api_error::ApiError, units::ByteCount};
+use worker::Env;
+
+use crate::defaults;
+
+/// How many secrets of one kind may be active: the newest, and the one before it.
+const MAX_ACTIVE_SECRETS: usize = 2;
+
+/// What is wrong with settings: all of it is said at once, to whoever mends them.
+#[derive(Default)]
+pub(crate) struct Complaints(Vec<String>);
+
+impl Complaints {
+    /// What was read, where it is right.
+    pub(crate) fn hear<T>(&mut self, read: Result<T, ApiError>) -> Option<T> {
+        read.map_err(|complaint| self.0.push(complaint.to_string())).ok()
+    }
+
+    /// Everything that is wrong in one, or nothing.
+    pub(crate) fn all(self) -> Result<(), ApiError> {
+        if self.0.is_empty() { Ok(()) } else { Err(ApiError::NotConfigured { detail: self.0.join(" ") }) }
+    }
+}
+
+/// A setting that is missing, or is not what it must be.
+pub(crate) fn missing(name: &str, complaint: &str) -> ApiError {
+    ApiError::NotConfigured { detail: format!("{name} {complaint}.") }
+}
+
+/// A setting as text.
+pub(crate) fn text(env: &Env, name: &str) -> Result<String, ApiError> {
+    let value = env.var(name).ok().map(|value| value.to_string()).or_else(|| defaults::of(name).map(str::to_owned));
+    let value = value.ok_or_else(|| missing(name, "is missing from [vars] in wrangler.toml"))?;
+    Ok(value.trim().to_owned())
+}
+
+/// A setting that is a whole number.
+pub(crate) fn number<T: FromStr>(env: &Env, name: &str) -> Result<T, ApiError> {
+    text(env, name)?.parse().map_err(|_| missing(name, "is not a whole number that fits"))
+}
+
+pub(crate) fn byte_count(env: &Env, name: &str) -> Result<ByteCount, ApiError> {
+    ByteCount::new(number(env, name)?).ok_or_else(|| missing(name, "is above 2^53 - 1"))
+}
+
+pub(crate) fn milliseconds(env: &Env, name: &str) -> Result<u64, ApiError> {
+    number::<u32>(env, name).map(|seconds| u64::from(seconds) * 1000)
+}
+
+pub(crate) fn bound(env: &Env, name: &str) -> Result<Option<u64>, ApiError> {
+    number(env, name).map(|bound: u64| (bound > 0).then_some(bound))
+}
+
+fn secret(env: &Env, name: &str) -> Result<String, ApiError> {
+    let hint = format!("is not set. Run `wrangler secret put {name}`; locally, `cargo xtask setup` writes .dev.vars");
+    env.secret(name).map(|secret| secret.to_string()).map_err(|_| missing(name, &hint))
+}
+
+/// A secret that may be two, with a space or a comma between them while one takes the other's place.
+pub(crate) fn active_secrets(env: &Env, name: &str) -> Result<Vec<String>, ApiError> {
+    let text = secret(env, name)?;
+    let secrets: Vec<_> = text.split([',', ' ', '\n']).filter(|one| !one.is_empty()).map(str::to_owned).collect();
+    match secrets.len() {
+        0 => Err(missing(name, "is empty")),
+        count if count > MAX_ACTIVE_SECRETS => Err(missing(name, "has more than two secrets")),
+        _ => Ok(secrets),
+    }
+}
