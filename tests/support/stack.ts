@@ -20,7 +20,12 @@ import { waitFor } from "./wait.ts";
 import { WorkerLog } from "./worker_log.ts";
 import { type PageConfig, repositoryRoot, writeWranglerConfig } from "./wrangler_config.ts";
 
-export type Secrets = { WEBHOOK_SECRET?: string; DOWNLOAD_SECRET?: string; TOKEN_SECRETS?: string | undefined };
+export type Secrets = {
+  WEBHOOK_SECRET?: string;
+  DOWNLOAD_SECRET?: string;
+  TOKEN_SECRETS?: string | undefined;
+  R2_ACCESS_KEY_ID?: string;
+};
 
 /** As in .dev.vars, which the tests do not read: without these, wrangler.toml asks for tokens and allows no other site. */
 const DEVELOPMENT = { AUTH: "open", CORS_ORIGINS: "*" };
