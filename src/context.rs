@@ -2,23 +2,26 @@
 
 use std::time::Duration;
 
-use durable_objects::platform::error::{Error, Result};
+use durable_objects::platform::{
+    error::{Error, Result},
+    object_storage::ObjectStorage,
+};
 use durable_objects::rpc::ObjectClient;
 use futures_channel::oneshot;
-use upload_core::{api_error::ApiError, operation::Outcome};
-use worker::{Bucket, Context, Env};
+use upload_core::operation::Outcome;
+use worker::{Context, Env};
 
-use crate::{access::Access, config::Config, http::server_timing::Timings, storage::bucket::BUCKET_BINDING};
+use crate::{access::Access, config::Config, http::server_timing::Timings};
 
-/// What an operation comes to: an outcome or a refusal; or else a fault, which is ours.
-pub(crate) type HandlerResult = Result<Result<Outcome, ApiError>>;
+/// What an operation comes to.
+pub(crate) type HandlerResult = Result<Outcome>;
 
 /// What storing bytes takes. Owned, since storing outlives its request.
 pub(crate) struct TransferContext {
     /// The way to the upload's object.
     pub(crate) objects: ObjectClient,
     /// Where the bytes go.
-    pub(crate) bucket: Bucket,
+    pub(crate) bucket: ObjectStorage,
     /// How long a body may bring too little.
     pub(crate) stalled_after: Duration,
     /// Where the time goes.
@@ -33,7 +36,7 @@ pub(crate) struct RequestContext<'a> {
     /// The bindings.
     pub(crate) env: &'a Env,
     /// What keeps work alive when the client goes away.
-    pub(crate) context: &'a Context,
+    pub(crate) execution: &'a Context,
     /// Where its time goes.
     pub(crate) timings: &'a Timings,
     /// Where it came from, as an IP address.
@@ -50,7 +53,7 @@ impl RequestContext<'_> {
 
     /// What storing bytes takes, for whoever asks.
     pub(crate) fn storing(self) -> Result<TransferContext> {
-        let (objects, bucket) = (self.uploads()?, self.env.bucket(BUCKET_BINDING)?);
+        let (objects, bucket) = (self.uploads()?, ObjectStorage::open(self.env)?);
         Ok(TransferContext { objects, bucket, stalled_after: self.config.stalled_after, timings: self.timings.clone() })
     }
 
@@ -58,7 +61,7 @@ impl RequestContext<'_> {
     /// task survives, for at most 30 seconds.
     pub(crate) async fn run_with_wait_until<T: 'static>(self, work: impl Future<Output = T> + 'static) -> Result<T> {
         let (done, answer) = oneshot::channel();
-        self.context.wait_until(async move {
+        self.execution.wait_until(async move {
             // Nobody waits any more where the handler has ended.
             let _ = done.send(work.await);
         });

@@ -5,7 +5,7 @@
 //! * `handlers`: one file for each thing that a client can ask for; `create` and `append` are the main ones.
 //! * `transfer`: the bytes of a body on their way into storage: `attempt` stores and commits part by part, `relay` moves the bytes into R2 and the
 //!   digests, `idle_timeout` ends bodies that stall, `prefix` is what a part begins with, `gathering` holds bodies of unknown length.
-//! * `storage`: the bucket, by its binding and by its S3 API.
+//! * `storage`: the bucket by its S3 API. By its binding it is `durable_objects::platform::object_storage`.
 //! * `queue`: the consumer: `webhook` tells the origin, `concat` and `repair` copy, `verify` reads objects back.
 //! * `context`: what a handler is given beside the request. `config`: the settings, `defaults` of them, and `bindings`. `log`: lines, and what time it is.
 

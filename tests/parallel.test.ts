@@ -83,7 +83,7 @@ test("the status tells what is missing as ranges and as a bitmap, and HEAD the f
     assert.equal(status.uploadedBytes, uploadedBytes);
     const inChunks = status.missing.map(([from, to]) => `${from / CHUNK_BYTES}-${Math.ceil(to / CHUNK_BYTES)}`);
     assert.equal(inChunks.join(" "), missing);
-    assert.deepEqual([...Buffer.from(status.chunks ?? "", "base64")], bits);
+    assert.deepEqual([...Buffer.from(status.receivedChunksBitmap ?? "", "base64")], bits);
     assert.equal(await client.offset(uploadId), firstGap * CHUNK_BYTES);
   };
   await expect(0, 0, "0-10", [0, 0]);
@@ -219,7 +219,7 @@ test("bytes that are not one chunk are refused, and told what a chunk is", async
       [2 * CHUNK_BYTES + 1, small.length],
     ] as const) {
       const reply = await client.put(uploadId, from, small.subarray(from, to));
-      const problem = assertRefused(reply, 400, "not-a-chunk", { chunkSize: CHUNK_BYTES, uploadedBytes: 0 });
+      const problem = assertRefused(reply, 400, "chunk-misaligned", { chunkSize: CHUNK_BYTES, uploadedBytes: 0 });
       assert.equal(problem.field, "X-Upload-Offset", `${from} to ${to}`);
     }
     const beyond = await client.put(uploadId, 2 * CHUNK_BYTES, Buffer.alloc(MIB + 1));

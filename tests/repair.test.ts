@@ -38,7 +38,7 @@ test("sequential, one byte wrong: the last chunk says so, and only the part that
   assert.deepEqual(now.missing, [[PART_BYTES, 2 * PART_BYTES]], "what is copied is not the client's to send");
   await file.sendGood(uploadId, 1);
   await assertGood(uploadId, file);
-  const copied = stack.log.of(uploadId, "stretch_copied").reduce((sum, { bytes = 0 }) => sum + bytes, 0);
+  const copied = stack.log.of(uploadId, "batch_copied").reduce((sum, { bytes = 0 }) => sum + bytes, 0);
   assert.equal(copied, file.good.length - PART_BYTES);
 });
 

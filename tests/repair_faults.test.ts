@@ -45,7 +45,7 @@ async function assertGood(id: string, { good }: DamagedFile): Promise<void> {
   await waitUntilOnlyObjectLeft(stack.persistDir, id);
 }
 
-const copies = (id: string) => stack.log.of(id, "stretch_copied");
+const copies = (id: string) => stack.log.of(id, "batch_copied");
 
 test("killed while it copies: what counted is not copied again", async () => {
   const { file, id } = await damaged("killed while it is repaired");

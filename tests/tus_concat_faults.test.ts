@@ -57,7 +57,7 @@ async function assertWhole(url: string, file: Buffer): Promise<void> {
   await waitUntilOnlyObjectLeft(stack.persistDir, idOf(url));
 }
 
-const bytesCopied = (id: string) => stack.log.of(id, "stretch_copied").reduce((sum, { bytes = 0 }) => sum + bytes, 0);
+const bytesCopied = (id: string) => stack.log.of(id, "batch_copied").reduce((sum, { bytes = 0 }) => sum + bytes, 0);
 
 test("killed while it copies: it goes on behind what was counted", async () => {
   const file = fileBytes("killed while copying", 60 * MIB + 11);

@@ -54,7 +54,7 @@ describe("where nothing is bounded", async () => {
       await stack.client.request("GET", url),
       await stack.client.request("GET", url, { headers: draft }),
     ]) {
-      assertRefused(reply, 403, "piece-not-served");
+      assertRefused(reply, 403, "partial-upload-not-served");
       assert.ok(!reply.body.includes("free"));
     }
     const head = await tus.head(url);

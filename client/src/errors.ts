@@ -1,6 +1,7 @@
 // What goes wrong, said once: a code for programs, a sentence for people, and what helps.
 
 import type { ErrorCode, HttpResponse, Problem, Remedy, ServerState } from "./interfaces.ts";
+import type { ProblemCode } from "./problem_codes.ts";
 
 export class UploadError extends Error {
   override readonly name = "UploadError";
@@ -162,11 +163,11 @@ export function answerError(response: HttpResponse, nowMs: number): UploadError 
 }
 
 /** Refusals of a chunk that say nothing against sending it again. */
-const PASSING: ReadonlySet<string> = new Set(["body-cut-short", "checksum-mismatch"]);
+const PASSING: ReadonlySet<ProblemCode | undefined> = new Set(["body-cut-short", "checksum-mismatch"] as const);
 
-/** The problem's stable code: the last segment of its type. */
-export function problemCode(problem: Problem | undefined): string {
-  return problem?.type.split("/").at(-1) ?? "";
+/** The problem's stable code: the last segment of its type. A newer server may have codes that are not among these. */
+export function problemCode(problem: Problem | undefined): ProblemCode | undefined {
+  return problem?.type.split("/").at(-1) as ProblemCode | undefined;
 }
 
 /** The problem document, unless the answer came from somebody else, such as a proxy. */

@@ -35,7 +35,7 @@ impl Eq for TokenHash {}
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Caller {
-    /// The Worker itself, on an errand of an object or of a signed URL.
+    /// The Worker itself, on behalf of an object or of a signed URL.
     System,
     /// Somebody whose uploads are these.
     Owner(String),

@@ -24,7 +24,6 @@
 #![forbid(unsafe_code)]
 
 pub mod api_error;
-mod api_error_advice;
 pub mod history;
 pub mod presigned;
 pub mod protocol;

@@ -126,7 +126,7 @@ pub struct Snapshot {
     /// Which are missing, from (inclusive) and to (exclusive), in order.
     pub missing: Vec<(ByteCount, ByteCount)>,
     /// Which chunks of a parallel upload are there: one bit each, the first chunk in the highest bit of the first byte; base64.
-    pub chunks: Option<String>,
+    pub received_chunks_bitmap: Option<String>,
     /// The sizes.
     pub plan: Plan,
     /// What the client said of the file.

@@ -16,12 +16,12 @@
 //!
 //! Where things are:
 //!
-//! * [`upload`]: the object of an upload. `commands` is its table of commands; `create`, `begin`, `presigned` and `repair` carry out the larger
+//! * [`upload`]: the object of an upload. `commands` says who answers each command; `create`, `begin`, `presigned` and `repair` carry out the larger
 //!   ones; `queries` answers from the session alone; `storage` talks to R2; `tables` and `facts` are its SQL; `alarm` and `arming` its
 //!   alarm; `watchers` its sockets; `history` what has happened to it.
 //! * `ledger`: the object of an owner: what is open, what is stored, what is left of the quota. `book` has the rules on any SQLite, `tables` the SQL.
 //! * [`rpc`]: the commands of both, as the Worker sends them. The only way in.
-//! * [`platform`]: errors, the clock, SQL, transactions, queues, log lines, faults that tests inject.
+//! * [`platform`]: errors, R2, the clock, SQL, transactions, queues, log lines, faults that tests inject.
 //!
 //! No request body passes through an object, and no rule stands here: rules are in `upload-core`. The classes are public for the runtime's
 //! sake: they must be named in the root package, or they silently vanish from the wasm.

@@ -88,12 +88,12 @@ fn fetch_behind(url: &str, context: &Context) {
     });
 }
 
-async fn fetch(url: &str) -> std::result::Result<KeySet, String> {
+async fn fetch(url: &str) -> Result<KeySet, String> {
     let controller = AbortController::default();
     let signal = controller.signal();
     let timeout = Delay::from(Duration::from_millis(FETCH_TIMEOUT_MS));
     let body = match select(Box::pin(read(url, &signal)), timeout).await {
-        Either::Left((body, _)) => body.map_err(|error| error.to_string()).flatten(),
+        Either::Left((body, _)) => body.map_err(|error| error.to_string()),
         Either::Right(((), read)) => {
             drop(read);
             Err("did not answer in time".to_owned())
@@ -107,12 +107,12 @@ async fn fetch(url: &str) -> std::result::Result<KeySet, String> {
     KeySet::of_jwks(&json).map_err(str::to_owned)
 }
 
-/// The answer's body; the inner error is what is wrong with the answer.
-async fn read(url: &str, signal: &AbortSignal) -> Result<std::result::Result<Vec<u8>, String>> {
+/// The answer's body, or what is wrong with the answer.
+async fn read(url: &str, signal: &AbortSignal) -> Result<Vec<u8>> {
     let request = Request::new(url, Method::Get)?;
     let mut response = Fetch::Request(request).send_with_signal(signal).await?;
-    Ok(match response.status_code() {
-        200 => bounded_body::read(&mut response, MAX_BYTES).await?.ok_or("is larger than 64 KiB".to_owned()),
-        status => Err(format!("answered {status}")),
-    })
+    match response.status_code() {
+        200 => bounded_body::read(&mut response, MAX_BYTES).await?.ok_or_else(|| "is larger than 64 KiB".into()),
+        status => Err(format!("answered {status}").into()),
+    }
 }

@@ -23,7 +23,7 @@ use upload_core::{
     operation::Operation,
     protocol::Head,
     session::DeleteRight,
-    token::{Claims, Genuine, Key, KeySet, TokenFault, Unverified, UploadPolicy, upload_token},
+    token::{Claims, Key, KeySet, TokenFault, Unverified, UploadPolicy, upload_token},
     units::UnixMs,
     upload::Purpose,
 };
@@ -78,13 +78,13 @@ impl Access {
 
     /// Who may create uploads for this purpose. Whose token has expired may still put together what was created with it: the
     /// pieces themselves see to that.
-    pub(crate) fn creator(&self, purpose: &Purpose) -> std::result::Result<&Principal, ApiError> {
+    pub(crate) fn creator(&self, purpose: &Purpose) -> Result<&Principal, ApiError> {
         let composer = self.composer.as_ref().filter(|_| matches!(purpose, Purpose::Composition(_)));
         self.lister().or_else(|refusal| composer.ok_or(refusal))
     }
 
     /// Who may list the uploads that are theirs.
-    pub(crate) fn lister(&self) -> std::result::Result<&Principal, ApiError> {
+    pub(crate) fn lister(&self) -> Result<&Principal, ApiError> {
         self.creator.as_ref().ok_or_else(|| match self.caller {
             Caller::Creator(_) => ApiError::TokenExpired,
             _ => ApiError::NotPermitted { detail: "The token is for one upload, and for nothing else.".to_owned() },
@@ -108,16 +108,16 @@ pub(crate) async fn identify(
     config: &Config,
     host: &str,
     context: &Context,
-) -> Result<std::result::Result<Access, ApiError>> {
+) -> Result<Access> {
     // What may be uploaded is no secret, and a signed URL says itself what it is for: it is looked at before anything else.
     if matches!(operation, Operation::Discover | Operation::Download(_)) {
-        return Ok(Ok(Access::system()));
+        return Ok(Access::system());
     }
     match &config.auth {
-        Auth::Open => Ok(anybody(host)),
+        Auth::Open => Ok(anybody(host)?),
         Auth::Tokens(settings) => match presented(head) {
-            None => Ok(Err(ApiError::Unauthorized)),
-            Some(token) if upload_token::is_one(token) => Ok(holder(token, operation, config)),
+            None => Err(ApiError::Unauthorized.into()),
+            Some(token) if upload_token::is_one(token) => Ok(holder(token, operation, config)?),
             Some(token) => by_token(token, settings, config.delete_completed, context).await,
         },
     }
@@ -138,7 +138,7 @@ fn presented(head: &Head) -> Option<&str> {
 
 /// `AUTH = "open"` is for the machine that it runs on. No request from elsewhere has such a host: the network in front of a
 /// deployed Worker would not know where to send it.
-fn anybody(host: &str) -> std::result::Result<Access, ApiError> {
+fn anybody(host: &str) -> Result<Access, ApiError> {
     if !is_loopback(host) {
         let detail = "AUTH is \"open\", which is for local development only, and this is no local host. Set AUTH to \
                       \"token\" in [vars] of wrangler.toml.";
@@ -169,7 +169,7 @@ fn say_once_that_it_is_open() {
 }
 
 /// The token of an upload opens that upload, whatever else the request is about.
-fn holder(token: &str, operation: &Operation, config: &Config) -> std::result::Result<Access, ApiError> {
+fn holder(token: &str, operation: &Operation, config: &Config) -> Result<Access, ApiError> {
     let Some(upload) = operation.upload_id() else {
         return Err(ApiError::NotPermitted { detail: "An upload's token is for that upload only.".to_owned() });
     };
@@ -187,15 +187,24 @@ async fn by_token(
     settings: &TokenSettings,
     delete_completed: DeleteCompleted,
     context: &Context,
-) -> Result<std::result::Result<Access, ApiError>> {
-    let claims = match genuine(text, settings, context).await? {
-        Ok(genuine) => genuine.claims(&settings.audience, UnixMs(now_ms())),
-        Err(TokenError::Fault(fault)) => Err(fault),
-        Err(TokenError::KeysUnavailable) => return Ok(Err(ApiError::KeysUnavailable)),
+) -> Result<Access> {
+    let claims = match Unverified::parse(text) {
+        Ok(token) => {
+            let genuine = match key_of(&token, settings, context).await? {
+                None => Err(TokenFault::UnknownKey),
+                Some(Key::Secret(secret)) => token.signed_with(&secret),
+                Some(Key::Public(key)) => {
+                    let is_right = web_crypto::verify(&key, &token.signature, token.signed.as_bytes()).await?;
+                    token.verified_by_platform(is_right)
+                }
+            };
+            genuine.and_then(|genuine| genuine.claims(&settings.audience, UnixMs(now_ms())))
+        }
+        Err(fault) => Err(fault),
     };
     let hash = TokenHash::of(text);
     let creator = |owner, permit| Some(Principal { owner, permit, token: Some(hash) });
-    Ok(match claims {
+    match claims {
         Ok(Claims { owner, permit, upload: Some(upload) }) => {
             let delete_right = delete_right(permit.delete);
             let caller = Caller::Holder { upload, owner: Some(owner) };
@@ -213,47 +222,24 @@ async fn by_token(
             let delete_right = DeleteRight::Unfinished;
             Ok(Access { caller: Caller::Creator(hash), creator: None, composer, delete_right })
         }
-        Err(fault) => Err(ApiError::InvalidToken { detail: fault.to_string() }),
-    })
+        Err(fault) => Err(ApiError::InvalidToken { detail: fault.to_string() }.into()),
+    }
 }
 
 fn delete_right(completed_too: bool) -> DeleteRight {
     if completed_too { DeleteRight::Completed } else { DeleteRight::Unfinished }
 }
 
-/// Why it is not known what a token says.
-enum TokenError {
-    /// It is not good.
-    Fault(TokenFault),
-    /// Its key may be among those that could not be fetched.
-    KeysUnavailable,
-}
-
-async fn genuine(
-    text: &str,
-    settings: &TokenSettings,
-    context: &Context,
-) -> Result<std::result::Result<Genuine, TokenError>> {
-    let token = match Unverified::parse(text) {
-        Ok(token) => token,
-        Err(fault) => return Ok(Err(TokenError::Fault(fault))),
-    };
-    let find = |keys: &KeySet| keys.find(&token).ok().cloned();
-    let key = match (find(&settings.keys), &settings.jwks_url) {
-        (Some(key), _) => key,
-        (None, None) => return Ok(Err(TokenError::Fault(TokenFault::UnknownKey))),
+/// The key that this token names. None where there is no such key; refused where it may be among those that could not be fetched.
+async fn key_of(token: &Unverified<'_>, settings: &TokenSettings, context: &Context) -> Result<Option<Key>> {
+    let find = |keys: &KeySet| keys.find(token).ok().cloned();
+    match (find(&settings.keys), &settings.jwks_url) {
+        (Some(key), _) => Ok(Some(key)),
+        (None, None) => Ok(None),
         (None, Some(url)) => match jwks::find(url, context, find).await {
-            jwks::Found::Key(key) => key,
-            jwks::Found::NoSuchKey => return Ok(Err(TokenError::Fault(TokenFault::UnknownKey))),
-            jwks::Found::Unavailable => return Ok(Err(TokenError::KeysUnavailable)),
+            jwks::Found::Key(key) => Ok(Some(key)),
+            jwks::Found::NoSuchKey => Ok(None),
+            jwks::Found::Unavailable => Err(ApiError::KeysUnavailable.into()),
         },
-    };
-    let genuine = match &key {
-        Key::Secret(secret) => token.signed_with(secret),
-        Key::Public(key) => {
-            let is_right = web_crypto::verify(key, &token.signature, token.signed.as_bytes()).await?;
-            token.verified_by_platform(is_right)
-        }
-    };
-    Ok(genuine.map_err(TokenError::Fault))
+    }
 }

@@ -32,25 +32,21 @@ const PERIOD_SECONDS: u32 = 60;
 const PIECES_COUNTED_AS_ONE: u32 = 100;
 
 /// Counts a creation, and refuses it where there were too many.
-pub(crate) async fn count(
-    create: &Create,
-    owner: &str,
-    call: RequestContext<'_>,
-) -> Result<std::result::Result<(), ApiError>> {
+pub(crate) async fn count(create: &Create, owner: &str, context: RequestContext<'_>) -> Result<()> {
     if create.purpose == Purpose::Partial && lot()? != 0 {
-        return Ok(Ok(()));
+        return Ok(());
     }
-    let (env, address) = (call.env, call.address.map(network));
+    let (env, address) = (context.env, context.address.map(network));
     for (binding, key) in [(BY_OWNER, Some(owner)), (BY_ADDRESS, address.as_deref())] {
         let Some(key) = key else { continue };
         let Ok(limiter) = env.rate_limiter(binding) else {
-            return Ok(Err(missing(binding, "is missing from [[ratelimits]] in wrangler.toml")));
+            return Err(missing(binding, "is missing from [[ratelimits]] in wrangler.toml").into());
         };
         if !may_go_on(&limiter.into(), key).await? {
-            return Ok(Err(ApiError::RateLimited { retry_after_seconds: PERIOD_SECONDS }));
+            return Err(ApiError::RateLimited { retry_after_seconds: PERIOD_SECONDS }.into());
         }
     }
-    Ok(Ok(()))
+    Ok(())
 }
 
 /// A number below [`PIECES_COUNTED_AS_ONE`], as good as any other.

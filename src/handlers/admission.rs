@@ -1,9 +1,12 @@
 //! What the owner's ledger says to a creation, followed up until it is clear what there is to do: create the upload, or show the one that
 //! the same creation has made before, or the object that has these bytes already.
 
-use durable_objects::platform::error::Result;
+use durable_objects::platform::{
+    error::{Error, Result},
+    object_storage::ObjectStorage,
+};
 use durable_objects::rpc::{
-    ObjectClient, ask,
+    ObjectClient, call,
     ledger::{Admit, ForgetObject},
     upload::{FindObject, Status},
 };
@@ -16,7 +19,7 @@ use upload_core::{
 };
 use worker::Env;
 
-use crate::{context::RequestContext, storage::bucket::BUCKET_BINDING};
+use crate::context::RequestContext;
 
 /// So often the ledger is asked for one creation. Each time it has learned that something it knew is not there any more.
 const MOST_QUESTIONS: usize = 4;
@@ -32,28 +35,28 @@ pub(crate) enum Admitted {
 }
 
 /// Asks the ledger of this owner.
-pub(crate) async fn ask_ledger(
-    mut admit: Admit,
-    owner: &str,
-    call: RequestContext<'_>,
-) -> Result<std::result::Result<Admitted, ApiError>> {
-    let (ledgers, objects) = (ObjectClient::to_ledgers(call.env)?, call.uploads()?);
+pub(crate) async fn ask_ledger(mut admit: Admit, owner: &str, context: RequestContext<'_>) -> Result<Admitted> {
+    let (ledgers, objects) = (ObjectClient::to_ledgers(context.env)?, context.uploads()?);
     for _ in 0..MOST_QUESTIONS {
-        match ask(&ledgers, owner, &admit).await? {
-            Ok(Admission::Opened(name)) => return Ok(Ok(Admitted::New(name))),
-            Ok(Admission::Repeated(earlier)) => match ask(&objects, earlier, &Status).await? {
+        match call(&ledgers, owner, &admit).await? {
+            Admission::Opened(name) => return Ok(Admitted::New(name)),
+            Admission::Repeated(earlier) => match call(&objects, earlier, &Status).await {
                 // The first creation may have died between the ledger and the object, or all of it is long over and forgotten. The
                 // ledger knows which.
-                Err(ApiError::UploadNotFound) if !exists(earlier, call.env).await? => admit.instead_of = Some(earlier),
-                answer => return Ok(answer.map(|snapshot| Admitted::Before(Box::new(snapshot)))),
+                Err(Error::Refused(ApiError::UploadNotFound)) if !exists(earlier, context.env).await? => {
+                    admit.instead_of = Some(earlier);
+                }
+                // It has been created meanwhile, or it is not the caller's.
+                Err(Error::Refused(ApiError::UploadNotFound)) => {
+                    let snapshot = call(&objects, earlier, &Status).await?;
+                    return Ok(Admitted::Before(Box::new(snapshot)));
+                }
+                answer => return answer.map(|snapshot| Admitted::Before(Box::new(snapshot))),
             },
-            Ok(Admission::Known(object)) if is_still_there(&object, call.env).await? => {
-                return Ok(Ok(Admitted::Stored(object)));
+            Admission::Known(object) if is_still_there(&object, context.env).await? => {
+                return Ok(Admitted::Stored(object));
             }
-            Ok(Admission::Known(object)) => {
-                let _forgotten = ask(&ledgers, owner, &ForgetObject { sha256: object.sha256 }).await?;
-            }
-            Err(refusal) => return Ok(Err(refusal)),
+            Admission::Known(object) => call(&ledgers, owner, &ForgetObject { sha256: object.sha256 }).await?,
         }
     }
     Err("the ledger knows again and again what is not there".into())
@@ -62,17 +65,22 @@ pub(crate) async fn ask_ledger(
 /// Whether there is such an upload, whoever asks.
 pub(crate) async fn exists(upload: UploadId, env: &Env) -> Result<bool> {
     let objects = ObjectClient::to_uploads(env, Caller::System)?;
-    Ok(!matches!(ask(&objects, upload, &Status).await?, Err(ApiError::UploadNotFound)))
+    match call(&objects, upload, &Status).await {
+        Ok(_) => Ok(true),
+        Err(Error::Refused(refusal)) => Ok(refusal != ApiError::UploadNotFound),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// The upload's object knows first when its file is to be deleted; when it has been forgotten, R2 alone knows.
 async fn is_still_there(known: &StoredObject, env: &Env) -> Result<bool> {
     let objects = ObjectClient::to_uploads(env, Caller::System)?;
-    match ask(&objects, known.upload_id, &FindObject).await? {
-        Ok(_) | Err(ApiError::UploadNotFound) => {
-            let found = env.bucket(BUCKET_BINDING)?.head(&known.key).await?;
+    match call(&objects, known.upload_id, &FindObject).await {
+        Ok(_) | Err(Error::Refused(ApiError::UploadNotFound)) => {
+            let found = ObjectStorage::open(env)?.head(&known.key).await?;
             Ok(found.is_some_and(|object| object.etag() == known.etag && object.size() == known.file_size.get()))
         }
-        Err(_) => Ok(false),
+        Err(Error::Refused(_)) => Ok(false),
+        Err(fault) => Err(fault),
     }
 }

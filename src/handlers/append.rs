@@ -4,7 +4,7 @@
 use durable_objects::{
     platform::error::{Error, Result},
     rpc::{
-        ask,
+        call,
         upload::{BeginAnswer, BeginChunk, Counted, Declare, Status},
     },
 };
@@ -32,17 +32,17 @@ use crate::{
 };
 
 /// Stores a chunk. The work goes on for a while when the client goes away: what has arrived by then may be whole parts.
-pub(crate) async fn handle(chunk: Append, body: Option<ReadableStream>, call: RequestContext<'_>) -> HandlerResult {
-    let limit_bytes = call.config.limits.max_chunk_bytes;
+pub(crate) async fn handle(chunk: Append, body: Option<ReadableStream>, context: RequestContext<'_>) -> HandlerResult {
+    let limit_bytes = context.config.limits.max_chunk_bytes;
     if chunk.length > limit_bytes {
-        return Ok(Err(ApiError::ChunkTooLarge { limit_bytes }));
+        return Err(ApiError::ChunkTooLarge { limit_bytes }.into());
     }
     if chunk.length.is_zero() {
-        return without_bytes(chunk, call).await;
+        return without_bytes(chunk, context).await;
     }
     let wait = chunk.wait;
-    let appended = in_background(chunk, None, body, call).await?;
-    await_object::wait_for_object(wait, appended, call).await
+    let appended = in_background(chunk, None, body, context).await?;
+    await_object::wait_for_object(wait, appended, context).await
 }
 
 /// Stores the chunk in a task of its own. `granted` is the right to do so, where it is there already.
@@ -50,41 +50,37 @@ pub(crate) async fn in_background(
     chunk: Append,
     granted: Option<WriteLease>,
     body: Option<ReadableStream>,
-    call: RequestContext<'_>,
+    context: RequestContext<'_>,
 ) -> HandlerResult {
-    let storing = call.storing()?;
-    call.run_with_wait_until(async move {
-        let stored = match granted {
-            Some(grant) => store_granted(chunk, grant, body, &storing).await?,
-            None => store(chunk, Continuation::default(), body, &storing).await?,
-        };
-        Ok(stored.map(|stored| stored.outcome))
-    })
-    .await?
+    let storing = context.storing()?;
+    context
+        .run_with_wait_until(async move {
+            let stored = match granted {
+                Some(grant) => store_granted(chunk, grant, body, &storing).await?,
+                None => store(chunk, Continuation::default(), body, &storing).await?,
+            };
+            Ok(stored.outcome)
+        })
+        .await?
 }
 
 /// A chunk without bytes adds nothing; at the right offset that is no mistake, and it may declare the length. Where that shows
 /// that all bytes are there, those still in the tail go into the last part now.
-async fn without_bytes(chunk: Append, call: RequestContext<'_>) -> HandlerResult {
-    let objects = call.uploads()?;
+async fn without_bytes(chunk: Append, context: RequestContext<'_>) -> HandlerResult {
+    let objects = context.uploads()?;
     if chunk.digest.as_ref().is_some_and(|digest| !digest.is_of_nothing()) {
-        return Ok(ask(&objects, chunk.id, &Status).await?.and_then(|now| {
-            let uploaded_bytes = now.uploaded_bytes;
-            Err(ApiError::ChecksumMismatch { uploaded_bytes })
-        }));
+        let uploaded_bytes = call(&objects, chunk.id, &Status).await?.uploaded_bytes;
+        return Err(ApiError::ChecksumMismatch { uploaded_bytes }.into());
     }
     let declare = Declare { offset: chunk.offset, file_bytes: chunk.file_bytes, completes: chunk.completes };
-    let now = match ask(&objects, chunk.id, &declare).await? {
-        Ok(now) => now,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
+    let now = call(&objects, chunk.id, &declare).await?;
     let wait = chunk.wait;
     let appended = if await_object::lacks_last_part(&now) {
-        in_background(Append { completes: now.completes, ..chunk }, None, None, call).await?
+        in_background(Append { completes: now.completes, ..chunk }, None, None, context).await?
     } else {
-        Ok(await_object::shown(&now))
+        await_object::shown(&now)
     };
-    await_object::wait_for_object(wait, appended, call).await
+    await_object::wait_for_object(wait, appended, context).await
 }
 
 /// A chunk that has been stored.
@@ -101,20 +97,22 @@ pub(crate) async fn store(
     link: Continuation,
     body: Option<ReadableStream>,
     storing: &TransferContext,
-) -> Result<Result<Stored, ApiError>> {
+) -> Result<Stored> {
     let whole = chunk.digest.is_some();
     let Append { offset, named, completes, length, file_bytes, .. } = chunk;
     let begin = BeginChunk(BeginAppend { offset, length, file_bytes, whole, named, completes, link });
-    match storing.timings.measure(Step::Begin, ask(&storing.objects, chunk.id, &begin)).await? {
+    match storing.timings.measure(Step::Begin, call(&storing.objects, chunk.id, &begin)).await {
         Ok(BeginAnswer::Leased(grant)) => store_granted(chunk, *grant, body, storing).await,
         // Its sender has missed the answer that it gets now.
         Ok(BeginAnswer::Counted(counted)) => {
-            let refused = compare(&chunk, *counted, body, storing).await?;
-            Ok(refused.map(|now| Stored { attempt: 0, outcome: await_object::shown(&now) }))
+            let now = compare(&chunk, *counted, body, storing).await?;
+            Ok(Stored { attempt: 0, outcome: await_object::shown(&now) })
         }
-        Err(refusal) => {
-            drain(body).await?;
-            Ok(Err(refusal))
+        Err(error) => {
+            if let Error::Refused(_) = error {
+                drain(body).await?;
+            }
+            Err(error)
         }
     }
 }
@@ -126,18 +124,18 @@ async fn compare(
     counted: Counted,
     body: Option<ReadableStream>,
     storing: &TransferContext,
-) -> Result<Result<Snapshot, ApiError>> {
+) -> Result<Snapshot> {
     let Counted { now, crc64nvme } = counted;
     let (Some(digest), Some(stream)) = (&chunk.digest, &body) else {
         drain(body).await?;
-        return Ok(Ok(now));
+        return Ok(now);
     };
     let uploaded_bytes = now.uploaded_bytes;
     let relay = Relay::new(stream, storing.stalled_after, Some(digest), None)?;
     let refusal = match relay.read_through(chunk.length).await {
         Ok((_, false)) => ApiError::ChecksumMismatch { uploaded_bytes },
         Ok((crc, true)) if crc64nvme.is_some_and(|counted| counted != crc) => ApiError::ChunkDiffers { uploaded_bytes },
-        Ok((_, true)) => return Ok(Ok(now)),
+        Ok((_, true)) => return Ok(now),
         Err(TransferError::BodyEnded) => ApiError::BodyCutShort { uploaded_bytes },
         Err(TransferError::BodyStalled) => ApiError::BodyStalled { uploaded_bytes },
         Err(TransferError::Fault(error) | TransferError::Storage(error)) => return Err(error),
@@ -145,7 +143,7 @@ async fn compare(
             return Err(Error::from("a body that is only read does not meet storage"));
         }
     };
-    Ok(Err(refusal))
+    Err(refusal.into())
 }
 
 /// Stores it with the right to do so.
@@ -154,14 +152,14 @@ async fn store_granted(
     grant: WriteLease,
     body: Option<ReadableStream>,
     storing: &TransferContext,
-) -> Result<Result<Stored, ApiError>> {
+) -> Result<Stored> {
     let TransferContext { bucket, stalled_after, .. } = storing;
     let body = match body {
         Some(body) => body,
         None if chunk.length.is_zero() => fixed_length(0)?.1,
         None => return Err(Error::from("a chunk without a body")),
     };
-    let resume = |id: &String| bucket.resume_multipart_upload(&grant.key, id);
+    let resume = |id: &String| bucket.resume_multipart(&grant.key, id);
     let upload = grant.multipart_id.as_ref().map(resume).transpose()?;
     let file_sha256 = if grant.carry_sha256 {
         let running = RunningSha256::resume(grant.sha256_so_far.as_ref());
@@ -171,25 +169,23 @@ async fn store_granted(
     };
     let relay = Relay::new(&body, *stalled_after, chunk.digest.as_ref(), file_sha256)?;
     // On the heap: it is most of what a request has to remember.
-    let stored = Box::pin(attempt::store(&chunk, &grant, upload.as_ref(), relay, storing)).await?;
-    Ok(stored.map(|outcome| Stored { attempt: grant.attempt, outcome }))
+    let outcome = Box::pin(attempt::store(&chunk, &grant, upload.as_ref(), relay, storing)).await?;
+    Ok(Stored { attempt: grant.attempt, outcome })
 }
 
 /// Puts the tail into the last part where that has not been done, and waits for the object. For whoever asks where to go on
 /// and would take the answer for the end.
-pub(crate) async fn finish(now: Snapshot, wait: Wait, call: RequestContext<'_>) -> Result<Result<Snapshot, ApiError>> {
+pub(crate) async fn finish(now: Snapshot, wait: Wait, context: RequestContext<'_>) -> Result<Snapshot> {
     if await_object::lacks_last_part(&now) {
         let (id, offset, length) = (now.id, now.offset, ByteCount::ZERO);
         let (named, completes) = (Named::ByOffset, now.completes);
         let chunk = Append { id, offset, named, completes, length, file_bytes: None, digest: None, wait: Wait::No };
-        if let Err(refusal) = without_bytes(chunk, call).await? {
-            return Ok(Err(refusal));
-        }
+        without_bytes(chunk, context).await?;
     } else if !now.phase.is_finishing() {
-        return Ok(Ok(now));
+        return Ok(now);
     }
     match wait {
-        Wait::No => Ok(Ok(now)),
-        Wait::ForObject => Ok(await_object::awaited(now.id, call).await.unwrap_or(Ok(now))),
+        Wait::No => Ok(now),
+        Wait::ForObject => Ok(await_object::awaited(now.id, context).await?.unwrap_or(now)),
     }
 }

@@ -3,8 +3,8 @@
 //! length is known by then; linked to the one before it, so that nobody comes between them. What has been stored counts,
 //! however the body ends.
 
-use durable_objects::platform::error::Result;
-use durable_objects::rpc::{ask, upload::Status};
+use durable_objects::platform::error::{Error, Result};
+use durable_objects::rpc::{call, unless_refused, upload::Status};
 use futures_util::future::{Either, select};
 use upload_core::{
     api_error::ApiError,
@@ -17,8 +17,7 @@ use upload_core::{
 use web_sys::ReadableStream;
 
 use crate::{
-    context::HandlerResult,
-    context::{RequestContext, TransferContext},
+    context::{HandlerResult, RequestContext, TransferContext},
     handlers::{
         append::{self, Stored},
         await_object,
@@ -43,18 +42,14 @@ struct Arrived {
 
 /// Stores the chunk. The work goes on for a while when the client goes away, as for any other chunk. Where its end is that of the file,
 /// the length is declared by it, once it has been seen.
-pub(crate) async fn handle(chunk: Unsized, body: Option<ReadableStream>, call: RequestContext<'_>) -> HandlerResult {
+pub(crate) async fn handle(chunk: Unsized, body: Option<ReadableStream>, context: RequestContext<'_>) -> HandlerResult {
     let Unsized { id, offset, file_bytes, end, wait } = chunk;
-    let stored = match body {
-        None => Ok(Arrived { to: offset, last: None, is_all: true }),
+    let Arrived { to, last, is_all } = match body {
+        None => Arrived { to: offset, last: None, is_all: true },
         Some(body) => {
-            let storing = call.storing()?;
-            call.run_with_wait_until(async move { store(chunk, &body, &storing).await }).await??
+            let storing = context.storing()?;
+            context.run_with_wait_until(async move { store(chunk, &body, &storing).await }).await??
         }
-    };
-    let Arrived { to, last, is_all } = match stored {
-        Ok(arrived) => arrived,
-        Err(refusal) => return Ok(Err(refusal)),
     };
     let (named, length) = (Named::ByOffset, ByteCount::ZERO);
     let nothing = Append { id, offset: to, named, completes: end.completes(), length, file_bytes, digest: None, wait };
@@ -62,20 +57,22 @@ pub(crate) async fn handle(chunk: Unsized, body: Option<ReadableStream>, call: R
         // Crash here: all bytes count, and the client, which has no answer, asks and says once more that this is the end.
         (_, BodyEnd::FileEnds) if is_all => {
             let end = Append { file_bytes: Some(to), completes: Completion::WhenWhole, ..nothing };
-            append::handle(end, None, call).await
+            append::handle(end, None, context).await
         }
-        (Some(appended), _) => await_object::wait_for_object(wait, Ok(appended), call).await,
-        (None, _) => append::handle(nothing, None, call).await,
+        (Some(appended), _) => await_object::wait_for_object(wait, appended, context).await,
+        (None, _) => append::handle(nothing, None, context).await,
     }
 }
 
 /// Stores what the body brings.
-async fn store(chunk: Unsized, body: &ReadableStream, storing: &TransferContext) -> Result<Result<Arrived, ApiError>> {
-    let plan = match ask(&storing.objects, chunk.id, &Status).await? {
+async fn store(chunk: Unsized, body: &ReadableStream, storing: &TransferContext) -> Result<Arrived> {
+    let plan = match call(&storing.objects, chunk.id, &Status).await {
         Ok(now) => now.plan,
-        Err(refusal) => {
-            drain(Some(body.clone())).await?;
-            return Ok(Err(refusal));
+        Err(error) => {
+            if let Error::Refused(_) = error {
+                drain(Some(body.clone())).await?;
+            }
+            return Err(error);
         }
     };
     let mut gatherer = Gatherer::new(body, storing.stalled_after)?;
@@ -89,12 +86,13 @@ async fn store(chunk: Unsized, body: &ReadableStream, storing: &TransferContext)
             let (named, completes) = (Named::ByOffset, chunk.end.completes());
             let part = Append { id, offset, named, completes, length, file_bytes, digest: None, wait: Wait::No };
             let link = Continuation { after: last.as_ref().map(|stored| stored.attempt), more: end.is_none() };
-            match store_held(part, link, held, storing).await? {
+            match store_held(part, link, held, storing).await {
                 Ok(stored) => last = Some(stored),
-                Err(refusal) => {
+                Err(Error::Refused(refusal)) => {
                     gatherer.drain().await;
-                    return Ok(Err(beyond_end(refusal, last.as_ref())));
+                    return Err(beyond_end(refusal, last.as_ref()).into());
                 }
+                Err(fault) => return Err(fault),
             }
             offset = offset.checked_add(length).unwrap_or(offset);
         }
@@ -104,25 +102,21 @@ async fn store(chunk: Unsized, body: &ReadableStream, storing: &TransferContext)
         {
             // Another piece was announced and does not come. Crash here: who asks where to go on waits 2 s and takes the lease.
             let release = Release { attempt: stored.attempt, reason: ReleaseReason::GaveUp };
-            let _counted = ask(&storing.objects, chunk.id, &release).await?;
+            // Refused, it has lost its lease already.
+            unless_refused(call(&storing.objects, chunk.id, &release).await)?;
         }
         // What arrived counts, however the body ended.
         let arrived = |is_all| Arrived { to: offset, last: last.map(|stored| stored.outcome), is_all };
         return match end {
-            Ended::AtEnd => Ok(Ok(arrived(true))),
-            Ended::CutOff => Ok(Ok(arrived(false))),
-            Ended::Stalled => Ok(Err(ApiError::BodyStalled { uploaded_bytes: offset })),
+            Ended::AtEnd => Ok(arrived(true)),
+            Ended::CutOff => Ok(arrived(false)),
+            Ended::Stalled => Err(ApiError::BodyStalled { uploaded_bytes: offset }.into()),
         };
     }
 }
 
 /// Stores what was gathered: by now it has a length. Memory is let go of with the last of it.
-async fn store_held(
-    part: Append,
-    link: Continuation,
-    held: Held,
-    storing: &TransferContext,
-) -> Result<Result<Stored, ApiError>> {
+async fn store_held(part: Append, link: Continuation, held: Held, storing: &TransferContext) -> Result<Stored> {
     let (sink, readable) = fixed_length(held.bytes())?;
     let stored = Box::pin(append::store(part, link, Some(readable), storing));
     let flowing = Box::pin(async move { held.flow_into(&sink).await });

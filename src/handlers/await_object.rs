@@ -1,8 +1,8 @@
 //! What follows the last byte: an answer that is given only with the object waits for it.
 
 use durable_objects::{
-    platform::error::Result,
-    rpc::{ask, upload::AwaitObject},
+    platform::error::{Error, Result},
+    rpc::{call, upload::AwaitObject},
 };
 use upload_core::{
     api_error::ApiError,
@@ -26,14 +26,10 @@ pub(crate) fn lacks_last_part(now: &Snapshot) -> bool {
 }
 
 /// The answer, once the object is there where it waits for that.
-pub(crate) async fn wait_for_object(
-    wait: Wait,
-    appended: Result<Outcome, ApiError>,
-    call: RequestContext<'_>,
-) -> HandlerResult {
+pub(crate) async fn wait_for_object(wait: Wait, appended: Outcome, context: RequestContext<'_>) -> HandlerResult {
     match (wait, &appended) {
-        (Wait::ForObject, &Ok(Outcome::Appended { id, phase, object: None, .. })) if phase != Phase::Open => {
-            Ok(awaited(id, call).await.map_or(appended, |awaited| awaited.map(|now| shown(&now))))
+        (Wait::ForObject, &Outcome::Appended { id, phase, object: None, .. }) if phase != Phase::Open => {
+            Ok(awaited(id, context).await?.map_or(appended, |now| shown(&now)))
         }
         _ => Ok(appended),
     }
@@ -41,23 +37,23 @@ pub(crate) async fn wait_for_object(
 
 /// How the upload stands once it has its object, or after a while. An upload that has failed is gone. None where it could not be
 /// asked: its bytes are stored all the same, and a client that is told of a fault now might send them all again.
-pub(crate) async fn awaited(id: UploadId, call: RequestContext<'_>) -> Option<Result<Snapshot, ApiError>> {
-    let asked = async { ask(&call.uploads()?, id, &AwaitObject).await };
-    let answer = match asked.await {
-        Ok(answer) => answer,
-        Err(error) => {
-            log::error(&LogLine { detail: Some(error.to_string()), ..LogLine::of("object_not_awaited", id) });
-            return None;
+pub(crate) async fn awaited(id: UploadId, context: RequestContext<'_>) -> Result<Option<Snapshot>> {
+    let answer = async { call(&context.uploads()?, id, &AwaitObject).await };
+    let now = match answer.await {
+        Err(Error::Fault(fault)) => {
+            log::error(&LogLine { detail: Some(fault.to_string()), ..LogLine::of("object_not_awaited", id) });
+            return Ok(None);
         }
+        answer => answer?,
     };
-    Some(answer.and_then(|now| match now.phase {
-        Phase::Failed => Err(ApiError::UploadGone {
-            phase: now.phase,
-            reason: now.reason.unwrap_or_else(|| "It failed.".to_owned()),
-        }),
-        Phase::Damaged => Err(ApiError::Damaged { reason: now.reason.unwrap_or_default() }),
-        _ => Ok(now),
-    }))
+    match now.phase {
+        Phase::Failed => {
+            let reason = now.reason.unwrap_or_else(|| "It failed.".to_owned());
+            Err(ApiError::UploadGone { phase: now.phase, reason }.into())
+        }
+        Phase::Damaged => Err(ApiError::Damaged { reason: now.reason.unwrap_or_default() }.into()),
+        _ => Ok(Some(now)),
+    }
 }
 
 /// The answer to a chunk, from how the upload stands.

@@ -2,8 +2,8 @@
 //! been admitted: what is refused keeps nothing. Its bytes are copied in the queue's time (`copying`); the answer waits for the object as long as a client may be kept
 //! waiting, where nothing but copying is left to do.
 
-use durable_objects::platform::error::Result;
-use durable_objects::rpc::{ObjectClient, ask, ledger::LookupIdempotencyKey, upload::Status};
+use durable_objects::platform::error::{Error, Result};
+use durable_objects::rpc::{ObjectClient, call, ledger::LookupIdempotencyKey, upload::Status};
 use upload_core::{
     api_error::ApiError,
     ledger::Idempotency,
@@ -25,34 +25,29 @@ use crate::{
 const MOST_TIMES_ANEW: usize = 16;
 
 /// Creates the upload, or finds the one that was created for the same request.
-pub(crate) async fn handle(create: Create, wait: Wait, call: RequestContext<'_>) -> HandlerResult {
-    let Purpose::Composition(ids) = create.purpose.clone() else { return create::handle(create, call).await };
-    let (owner, limits) = match call.access.creator(&create.purpose) {
-        Ok(creator) => (creator.owner.clone(), creator.permit.tighten(call.config.limits)),
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let pieces = match asked(&ids, None, &owner, call).await? {
-        Ok(pieces) => pieces,
+pub(crate) async fn handle(create: Create, wait: Wait, context: RequestContext<'_>) -> HandlerResult {
+    let Purpose::Composition(ids) = create.purpose.clone() else { return create::handle(create, context).await };
+    let creator = context.access.creator(&create.purpose)?;
+    let (owner, limits) = (creator.owner.clone(), creator.permit.tighten(context.config.limits));
+    let pieces = match asked(&ids, None, &owner, context).await {
         // What it was put together from may be gone by now. The answer to the same request stays the same.
-        Err(refusal) => return Ok(earlier(create, call).await?.ok_or(refusal)),
+        Err(Error::Refused(refusal)) => return Ok(earlier(create, context).await?.ok_or(refusal)?),
+        pieces => pieces?,
     };
-    let file_bytes = match total(&pieces, limits, create.mode) {
-        Ok(file_bytes) => file_bytes,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let created = once(Create { file_bytes, ..create }, &pieces, call).await?;
-    if let Ok(Outcome::Created { snapshot, .. }) = &created
+    let file_bytes = total(&pieces, limits, create.mode)?;
+    let created = once(Create { file_bytes, ..create }, &pieces, context).await?;
+    if let Outcome::Created { snapshot, .. } = &created
         && snapshot.phase == Phase::Open
     {
         // Crash here, or fails: the upload is there and its pieces are not kept yet. It asks for them itself when it is copied, and
         // keeps them then; one that is gone by that time fails it, and says so.
-        let _kept = asked(&ids, Some(snapshot.expires_at), &owner, call).await;
+        let _kept = asked(&ids, Some(snapshot.expires_at), &owner, context).await;
     }
     let all_there = pieces.iter().all(|piece| piece.object.is_some());
     match created {
-        Ok(Outcome::Created { snapshot, limits, upload_token }) if all_there && wait == Wait::ForObject => {
-            let now = await_object::awaited(snapshot.id, call).await.unwrap_or(Ok(snapshot));
-            Ok(now.map(|snapshot| Outcome::Created { snapshot, limits, upload_token }))
+        Outcome::Created { snapshot, limits, upload_token } if all_there && wait == Wait::ForObject => {
+            let snapshot = await_object::awaited(snapshot.id, context).await?.unwrap_or(snapshot);
+            Ok(Outcome::Created { snapshot, limits, upload_token })
         }
         created => Ok(created),
     }
@@ -63,11 +58,11 @@ async fn asked(
     ids: &[UploadId],
     until: Option<UnixMs>,
     owner: &str,
-    call: RequestContext<'_>,
-) -> Result<Result<Vec<PartialUpload>, ApiError>> {
+    context: RequestContext<'_>,
+) -> Result<Vec<PartialUpload>> {
     let wanted = Wanted { owner: owner.to_owned(), pieces: ids.to_vec(), until };
-    let objects = call.uploads()?;
-    Ok(concat::ask_for(&wanted, &objects).await?.into_iter().collect())
+    let objects = context.uploads()?;
+    Ok(concat::ask_for(&wanted, &objects).await?.into_iter().collect::<Result<_, ApiError>>()?)
 }
 
 /// How long the file will be, where all pieces know it. What is known of it must not be too long already.
@@ -84,42 +79,42 @@ fn total(
 }
 
 /// The upload that was created for this request before, unless that has ended without an object.
-async fn earlier(create: Create, call: RequestContext<'_>) -> Result<Option<Outcome>> {
-    let Ok(creator) = call.access.creator(&create.purpose) else { return Ok(None) };
-    let ledgers = ObjectClient::to_ledgers(call.env)?;
-    let objects = call.uploads()?;
+async fn earlier(create: Create, context: RequestContext<'_>) -> Result<Option<Outcome>> {
+    let Ok(creator) = context.access.creator(&create.purpose) else { return Ok(None) };
+    let ledgers = ObjectClient::to_ledgers(context.env)?;
+    let objects = context.uploads()?;
     let mut asked = create.idempotency;
     while let Some(idempotency) = asked {
-        let Ok(Some(id)) = ask(&ledgers, &creator.owner, &LookupIdempotencyKey(idempotency.clone())).await? else {
-            break;
-        };
-        match ask(&objects, id, &Status).await? {
+        let lookup = LookupIdempotencyKey(idempotency.clone());
+        let Some(id) = call(&ledgers, &creator.owner, &lookup).await? else { break };
+        match call(&objects, id, &Status).await {
             Ok(snapshot) if snapshot.phase != Phase::Failed => {
-                let upload_token = create::upload_token(snapshot.id, call.config);
-                return Ok(Some(Outcome::Created { snapshot, limits: call.config.limits, upload_token }));
+                let upload_token = create::upload_token(snapshot.id, context.config);
+                return Ok(Some(Outcome::Created { snapshot, limits: context.config.limits, upload_token }));
             }
-            _ => asked = idempotency.anew(),
+            Ok(_) | Err(Error::Refused(_)) => asked = idempotency.anew(),
+            Err(fault) => return Err(fault),
         }
     }
     Ok(None)
 }
 
 /// One upload for the same request, however often it is repeated; another once that one has ended without an object.
-async fn once(mut create: Create, pieces: &[PartialUpload], call: RequestContext<'_>) -> HandlerResult {
+async fn once(mut create: Create, pieces: &[PartialUpload], context: RequestContext<'_>) -> HandlerResult {
     // Where it is not known how long they are together, it counts for nothing yet, and they go on counting for themselves.
     let is_known = create.file_bytes.is_some();
     let takes_over = || pieces.iter().filter(|_| is_known).map(|piece| piece.entry).collect();
     for _ in 0..MOST_TIMES_ANEW {
-        let created = create::of_pieces(create.clone(), takes_over(), call).await?;
+        let created = create::of_pieces(create.clone(), takes_over(), context).await;
         let has_ended = match &created {
             Ok(Outcome::Created { snapshot, .. }) => snapshot.phase == Phase::Failed,
-            Err(refusal) => matches!(refusal, ApiError::UploadGone { .. }),
+            Err(error) => matches!(error, Error::Refused(ApiError::UploadGone { .. })),
             Ok(_) => false,
         };
         match create.idempotency.as_ref().and_then(Idempotency::anew).filter(|_| has_ended) {
             Some(anew) => create.idempotency = Some(anew),
-            None => return Ok(created),
+            None => return created,
         }
     }
-    create::of_pieces(create, takes_over(), call).await
+    create::of_pieces(create, takes_over(), context).await
 }

@@ -3,7 +3,7 @@
 
 use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::{
-    ObjectClient, ask,
+    ObjectClient, call,
     ledger::{Admit, CloseUpload},
     upload::{Begun, Cancel, CreateAndBegin, CreateUpload, Probe, Status},
 };
@@ -35,13 +35,17 @@ use crate::{
 };
 
 /// Creates the upload.
-pub(crate) async fn handle(create: Create, call: RequestContext<'_>) -> HandlerResult {
-    Ok(create_and_begin(create, None, Vec::new(), call).await?.map(|(outcome, _)| outcome))
+pub(crate) async fn handle(create: Create, context: RequestContext<'_>) -> HandlerResult {
+    Ok(create_and_begin(create, None, Vec::new(), context).await?.0)
 }
 
 /// Creates an upload that is put together from pieces. Those named here count as part of it from then on.
-pub(crate) async fn of_pieces(create: Create, takes_over: Vec<EntryName>, call: RequestContext<'_>) -> HandlerResult {
-    Ok(create_and_begin(create, None, takes_over, call).await?.map(|(outcome, _)| outcome))
+pub(crate) async fn of_pieces(
+    create: Create,
+    takes_over: Vec<EntryName>,
+    context: RequestContext<'_>,
+) -> HandlerResult {
+    Ok(create_and_begin(create, None, takes_over, context).await?.0)
 }
 
 /// Creates the upload, and begins its first chunk in the same breath: then the right to store it comes along.
@@ -49,23 +53,19 @@ async fn create_and_begin(
     create: Create,
     first: Option<BeginAppend>,
     takes_over: Vec<EntryName>,
-    call: RequestContext<'_>,
-) -> Result<Result<(Outcome, Option<WriteLease>), ApiError>> {
-    let config = call.config;
-    let creator = match allowed(&create, call).await? {
-        Ok(creator) => creator,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
+    context: RequestContext<'_>,
+) -> Result<(Outcome, Option<WriteLease>)> {
+    let config = context.config;
+    let creator = allowed(&create, context).await?;
     let limits = creator.permit.tighten(config.limits);
     let Ok(plan) = Plan::for_chunks(create.mode, create.file_bytes, create.chunking, limits) else {
-        return Ok(Err(ApiError::UploadTooLarge { limit_bytes: limits.largest_file(create.mode) }));
+        return Err(ApiError::UploadTooLarge { limit_bytes: limits.largest_file(create.mode) }.into());
     };
     let watch = Stopwatch::start();
     let (id, created_at) = (fresh_id()?, UnixMs(now_ms()));
-    if create.mode == Mode::Direct
-        && let Err(refusal) = proved(id, created_at, call).await?
-    {
-        return Ok(Err(refusal));
+    if create.mode == Mode::Direct {
+        // Whether parts can be stored past this service at all: with keys that R2 takes.
+        S3Bucket::open(context.env)?.prove(id, created_at).await?;
     }
     let mut birth = UploadSpec {
         id,
@@ -96,36 +96,23 @@ async fn create_and_begin(
         takes_over,
         instead_of: None,
     };
-    match admission::ask_ledger(admit, &birth.owner, call).await? {
-        Ok(Admitted::New(name)) => birth.rename(name),
-        Ok(Admitted::Before(snapshot)) => return Ok(Ok((shown(*snapshot), None))),
-        Ok(Admitted::Stored(object)) => return Ok(Ok((Outcome::Duplicate(object), None))),
-        Err(refusal) => return Ok(Err(refusal)),
+    match admission::ask_ledger(admit, &birth.owner, context).await? {
+        Admitted::New(name) => birth.rename(name),
+        Admitted::Before(snapshot) => return Ok((shown(*snapshot), None)),
+        Admitted::Stored(object) => return Ok((Outcome::Duplicate(object), None)),
     }
     // Crash here: the ledger has an entry without an upload. The same creation goes on with it, if it has a key; the list leaves it
     // out, and takes it away; and it goes when its upload would be over at the latest.
-    match created(birth, first, call).await? {
-        Ok(Begun { snapshot, grant }) => {
-            let line = LogLine { bytes: snapshot.plan.declared_bytes(), ..LogLine::of("created", snapshot.id) };
-            log::info(&LogLine { duration_ms: Some(watch.elapsed_ms()), ..line });
-            Ok(Ok((shown(snapshot), grant)))
-        }
-        Err(refusal) => Ok(Err(refusal)),
-    }
+    let Begun { snapshot, grant } = created(birth, first, context).await?;
+    let line = LogLine { bytes: snapshot.plan.declared_bytes(), ..LogLine::of("created", snapshot.id) };
+    log::info(&LogLine { duration_ms: Some(watch.elapsed_ms()), ..line });
+    Ok((shown(snapshot), grant))
 }
 
 fn fresh_id() -> Result<UploadId> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| Error::from(error.to_string()))?;
     Ok(UploadId::from_random_bytes(random))
-}
-
-/// Whether parts can be stored past this service at all: with keys that R2 takes.
-async fn proved(id: UploadId, created_at: UnixMs, call: RequestContext<'_>) -> Result<Result<(), ApiError>> {
-    match S3Bucket::open(call.env) {
-        Ok(bucket) => bucket.prove(id, created_at).await,
-        Err(refusal) => Ok(Err(refusal)),
-    }
 }
 
 /// What is promised to this upload. Of a piece the origin never hears: it is told of what is put together from it.
@@ -150,26 +137,22 @@ fn entry(birth: &UploadSpec, first: Option<&BeginAppend>) -> Entry {
 
 /// Has the upload's object created. Where that fails, and the object says that it is not there, the ledger is told: what does not exist
 /// counts for nothing.
-async fn created(
-    birth: UploadSpec,
-    first: Option<BeginAppend>,
-    call: RequestContext<'_>,
-) -> Result<Result<Begun, ApiError>> {
-    let (name, owner, objects) = (birth.entry(), birth.owner.clone(), call.uploads()?);
+async fn created(birth: UploadSpec, first: Option<BeginAppend>, context: RequestContext<'_>) -> Result<Begun> {
+    let (name, owner, objects) = (birth.entry(), birth.owner.clone(), context.uploads()?);
     let tried = create_object(&objects, birth, first).await;
-    if matches!(tried, Ok(Ok(_))) {
+    if tried.is_ok() {
         return tried;
     }
-    match ask(&objects, name.upload_id, &Status).await {
+    match call(&objects, name.upload_id, &Status).await {
         // It was created all the same: the answer was lost, or the same creation was asked twice, and the other one was luckier.
-        Ok(Ok(snapshot)) => return Ok(Ok(Begun { snapshot, grant: None })),
-        Ok(Err(ApiError::UploadNotFound)) => {
+        Ok(snapshot) => return Ok(Begun { snapshot, grant: None }),
+        Err(Error::Refused(ApiError::UploadNotFound)) => {
             let settle = CloseUpload { name, bytes: Some(ByteCount::ZERO), sha256: None, object: None };
             // Crash here, or fails: the entry is there without an upload, as above.
-            let _left = ask(&ObjectClient::to_ledgers(call.env)?, &owner, &settle).await;
+            let _left = call(&ObjectClient::to_ledgers(context.env)?, &owner, &settle).await;
         }
         // Nobody knows. Where it exists, it counts.
-        _ => {}
+        Err(_) => {}
     }
     tried
 }
@@ -177,41 +160,31 @@ async fn created(
 /// Has the object created, and its first chunk begun where there is one. While a deployment is under way the object may run the build
 /// before, which knows only the creation: then the chunk asks for itself. So it does after any other failure, since a creation may
 /// be repeated.
-async fn create_object(
-    objects: &ObjectClient,
-    birth: UploadSpec,
-    first: Option<BeginAppend>,
-) -> Result<Result<Begun, ApiError>> {
+async fn create_object(objects: &ObjectClient, birth: UploadSpec, first: Option<BeginAppend>) -> Result<Begun> {
     let id = birth.id;
     let birth = match first {
         None => birth,
         Some(first) => {
             let command = CreateAndBegin { birth, first };
-            if let Ok(answer) = ask(objects, id, &command).await {
-                return Ok(answer);
+            match call(objects, id, &command).await {
+                Err(Error::Fault(_)) => {}
+                answer => return answer,
             }
             command.birth
         }
     };
-    Ok(ask(objects, id, &CreateUpload(birth)).await?.map(|snapshot| Begun { snapshot, grant: None }))
+    call(objects, id, &CreateUpload(birth)).await.map(|snapshot| Begun { snapshot, grant: None })
 }
 
 /// Who creates it, where that is allowed: so large a file, of this type, so soon after the one before.
-async fn allowed(create: &Create, call: RequestContext<'_>) -> Result<Result<Principal, ApiError>> {
-    let creator = match call.access.creator(&create.purpose) {
-        Ok(creator) => creator.clone(),
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    if let Err(refusal) = creator.permit.check(create, call.config.types.as_ref()) {
-        return Ok(Err(refusal));
-    }
+async fn allowed(create: &Create, context: RequestContext<'_>) -> Result<Principal> {
+    let creator = context.access.creator(&create.purpose)?.clone();
+    creator.permit.check(create, context.config.types.as_ref())?;
     // Where anybody may upload there is one owner, and one address.
-    if let Auth::Tokens(_) = call.config.auth
-        && let Err(refusal) = rate_limit::count(create, &creator.owner, call).await?
-    {
-        return Ok(Err(refusal));
+    if let Auth::Tokens(_) = context.config.auth {
+        rate_limit::count(create, &creator.owner, context).await?;
     }
-    Ok(Ok(creator))
+    Ok(creator)
 }
 
 /// The token of this upload, where tokens are needed.
@@ -228,62 +201,58 @@ pub(crate) async fn with_first_chunk(
     create: Create,
     first: FirstChunk,
     body: Option<ReadableStream>,
-    call: RequestContext<'_>,
+    context: RequestContext<'_>,
 ) -> HandlerResult {
-    let limit_bytes = call.config.limits.max_chunk_bytes;
+    let limit_bytes = context.config.limits.max_chunk_bytes;
     if first.length > limit_bytes {
-        return Ok(Err(ApiError::ChunkTooLarge { limit_bytes }));
+        return Err(ApiError::ChunkTooLarge { limit_bytes }.into());
     }
     if create.file_bytes.is_some_and(|file_bytes| first.length > file_bytes) {
         let (file_bytes, uploaded_bytes) = (create.file_bytes.unwrap_or_default(), ByteCount::ZERO);
-        return Ok(Err(ApiError::BeyondDeclaredLength { file_bytes, uploaded_bytes }));
+        return Err(ApiError::BeyondDeclaredLength { file_bytes, uploaded_bytes }.into());
     }
     let (wait, length) = (first.wait, first.length);
     let whole = first.digest.is_some();
     let (offset, named, completes, link) = (ByteCount::ZERO, Named::ByOffset, first.completes, Continuation::default());
     let chunk = BeginAppend { offset, length, file_bytes: None, whole, named, completes, link };
-    let (created, grant) =
-        match create_and_begin(create, (!length.is_zero()).then_some(chunk), Vec::new(), call).await? {
-            Ok(created) => created,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-    let Outcome::Created { snapshot, limits, upload_token } = created else { return Ok(Ok(created)) };
+    let first_begin = (!length.is_zero()).then_some(chunk);
+    let (created, grant) = create_and_begin(create, first_begin, Vec::new(), context).await?;
+    let Outcome::Created { snapshot, limits, upload_token } = created else { return Ok(created) };
     let id = snapshot.id;
     let is_new = snapshot.phase == Phase::Open && snapshot.uploaded_bytes.is_zero();
-    let objects = call.uploads()?;
-    let stands = if !is_new {
+    let objects = context.uploads()?;
+    let now = if !is_new {
         // Asked before, and the bytes of that request may still be on their way: the offset told now must be accepted.
-        ask(&objects, id, &Probe).await?
+        call(&objects, id, &Probe).await?
     } else if length.is_zero() {
-        Ok(snapshot)
+        snapshot
     } else {
         let (file_bytes, digest) = (None, first.digest);
         let chunk = Append { id, offset, named, completes, length, file_bytes, digest, wait: Wait::No };
-        match append::in_background(chunk, grant, body, call).await {
-            Ok(Ok(Outcome::Appended { uploaded_bytes, expires_at, phase, object, .. })) => {
+        match append::in_background(chunk, grant, body, context).await {
+            Ok(Outcome::Appended { uploaded_bytes, expires_at, phase, object, .. }) => {
                 // The snapshot is of before the chunk began.
-                Ok(Snapshot { completes, ..snapshot.appended(uploaded_bytes, expires_at, phase, object) })
+                Snapshot { completes, ..snapshot.appended(uploaded_bytes, expires_at, phase, object) }
             }
-            Ok(Err(refusal @ (ApiError::ChecksumMismatch { .. } | ApiError::FileDigestMismatch { .. }))) => {
+            Err(Error::Refused(
+                refusal @ (ApiError::ChecksumMismatch { .. } | ApiError::FileDigestMismatch { .. }),
+            )) => {
                 // Crash here, or fails: the upload is there without a byte, and expires.
-                let _expires = ask(&objects, id, &Cancel(DeleteRight::Unfinished)).await;
-                return Ok(Err(refusal));
+                let _expires = call(&objects, id, &Cancel(DeleteRight::Unfinished)).await;
+                return Err(refusal.into());
             }
             // Whatever else went wrong, faults of ours too: the upload is there, and this is how it stands. A client that is not told
             // of it sends everything again, to another one.
             other => {
-                if let Err(error) = other {
-                    log::error(&LogLine { detail: Some(error.to_string()), ..LogLine::of("fault", id) });
+                if let Err(Error::Fault(fault)) = other {
+                    log::error(&LogLine { detail: Some(fault.to_string()), ..LogLine::of("fault", id) });
                 }
-                ask(&objects, id, &Status).await?
+                call(&objects, id, &Status).await?
             }
         }
     };
-    let now = match stands {
-        Ok(now) => append::finish(now, wait, call).await?,
-        Err(refusal) => Err(refusal),
-    };
-    Ok(now.map(|snapshot| Outcome::Created { snapshot, limits, upload_token }))
+    let snapshot = append::finish(now, wait, context).await?;
+    Ok(Outcome::Created { snapshot, limits, upload_token })
 }
 
 /// Creates the upload and stores the bytes that come with the creation, however many those are. Where they are cut short, the upload
@@ -293,30 +262,31 @@ pub(crate) async fn with_unsized(
     end: BodyEnd,
     wait: Wait,
     body: Option<ReadableStream>,
-    call: RequestContext<'_>,
+    context: RequestContext<'_>,
 ) -> HandlerResult {
-    let created = match handle(create, call).await? {
-        Ok(created) => created,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let Outcome::Created { snapshot, limits, upload_token } = created else { return Ok(Ok(created)) };
-    let (id, objects) = (snapshot.id, call.uploads()?);
+    let created = handle(create, context).await?;
+    let Outcome::Created { snapshot, limits, upload_token } = created else { return Ok(created) };
+    let (id, objects) = (snapshot.id, context.uploads()?);
     if snapshot.phase != Phase::Open || !snapshot.uploaded_bytes.is_zero() {
         // Asked before, and the bytes of that request may still be on their way: the offset told now must be accepted.
-        let stands = ask(&objects, id, &Probe).await?;
-        return Ok(stands.map(|snapshot| Outcome::Created { snapshot, limits, upload_token }));
+        let snapshot = call(&objects, id, &Probe).await?;
+        return Ok(Outcome::Created { snapshot, limits, upload_token });
     }
     let chunk = Unsized { id, offset: ByteCount::ZERO, file_bytes: None, end, wait };
-    match append_stream::handle(chunk, body, call).await {
-        Ok(Err(refusal @ (ApiError::BeyondDeclaredLength { .. } | ApiError::InconsistentLength { .. }))) => {
+    match append_stream::handle(chunk, body, context).await {
+        Err(Error::Refused(
+            refusal @ (ApiError::BeyondDeclaredLength { .. } | ApiError::InconsistentLength { .. }),
+        )) => {
             // Crash here, or fails: the upload is there, nobody knows its URL, and it expires.
-            let _expires = ask(&objects, id, &Cancel(DeleteRight::Unfinished)).await;
-            return Ok(Err(refusal));
+            let _expires = call(&objects, id, &Cancel(DeleteRight::Unfinished)).await;
+            return Err(refusal.into());
         }
         // Whatever else went wrong, faults of ours too: the upload is there, and its client is told how it stands.
-        Ok(_) => {}
-        Err(error) => log::error(&LogLine { detail: Some(error.to_string()), ..LogLine::of("fault", id) }),
+        Ok(_) | Err(Error::Refused(_)) => {}
+        Err(Error::Fault(fault)) => {
+            log::error(&LogLine { detail: Some(fault.to_string()), ..LogLine::of("fault", id) });
+        }
     }
-    let stands = ask(&objects, id, &Status).await?;
-    Ok(stands.map(|snapshot| Outcome::Created { snapshot, limits, upload_token }))
+    let snapshot = call(&objects, id, &Status).await?;
+    Ok(Outcome::Created { snapshot, limits, upload_token })
 }

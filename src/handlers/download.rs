@@ -1,9 +1,12 @@
 //! The object out, by signed URL or to its owner: R2's own stream, handed through untouched. What is served is inert: an attachment
 //! that no browser sniffs or runs, and that nobody on the way may change.
 
-use durable_objects::platform::error::Result;
+use durable_objects::platform::{
+    error::Result,
+    object_storage::{self, ObjectStorage},
+};
 use durable_objects::rpc::{
-    ask,
+    call,
     upload::{FindObject, FoundObject},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -16,37 +19,31 @@ use upload_core::{
     units::UnixMs,
     upload::{ObjectFacts, Phase, Snapshot},
 };
-use worker::{Headers, Range, Response, ResponseBuilder};
+use worker::{Headers, Range, Response, ResponseBody, ResponseBuilder};
 
-use crate::{access::signed_url, context::RequestContext, log::now_ms, storage::bucket::BUCKET_BINDING};
+use crate::{access::signed_url, context::RequestContext, log::now_ms};
 
-/// The object's bytes and how its upload stands, or why there are none.
-type Served = Result<Result<(Response, Snapshot), ApiError>>;
+/// The object's bytes, and how its upload stands.
+type Served = Result<(Response, Snapshot)>;
 
 /// Answers with the object or the wanted range of it, to whoever has a signed URL.
-pub(crate) async fn serve(download: &Download, call: RequestContext<'_>) -> Served {
-    if let Err(refusal) = signed_url::verify(&call.config.download_secrets, download, UnixMs(now_ms())) {
-        return Ok(Err(refusal));
-    }
+pub(crate) async fn serve(download: &Download, context: RequestContext<'_>) -> Served {
+    signed_url::verify(&context.config.download_secrets, download, UnixMs(now_ms()))?;
     let Download { id, head_only, conditions, .. } = download.clone();
-    serve_owner(&Content { id, head_only, conditions }, call).await
+    serve_owner(&Content { id, head_only, conditions }, context).await
 }
 
 /// Answers with the object or the wanted range of it, to its owner.
-pub(crate) async fn serve_owner(download: &Content, call: RequestContext<'_>) -> Served {
-    let objects = call.uploads()?;
-    let FoundObject { object, completed_at, snapshot } = match ask(&objects, download.id, &FindObject).await? {
-        Ok(found) => found,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
+pub(crate) async fn serve_owner(download: &Content, context: RequestContext<'_>) -> Served {
+    let objects = context.uploads()?;
+    let FoundObject { object, completed_at, snapshot } = call(&objects, download.id, &FindObject).await?;
     let bytes = snapshot.plan.file_bytes;
     let headers = validators(&object, completed_at)?;
-    let wanted = match download.conditions.select(Current { etag: &object.etag, modified_at: completed_at, bytes }) {
-        Ok(Selected::Bytes(wanted)) => wanted,
-        Ok(Selected::NotModified) => {
-            return Ok(Ok((ResponseBuilder::new().with_headers(headers).with_status(304).empty(), snapshot)));
+    let wanted = match download.conditions.select(Current { etag: &object.etag, modified_at: completed_at, bytes })? {
+        Selected::Bytes(wanted) => wanted,
+        Selected::NotModified => {
+            return Ok((ResponseBuilder::new().with_headers(headers).with_status(304).empty(), snapshot));
         }
-        Err(refusal) => return Ok(Err(refusal)),
     };
     describe(&headers, &snapshot, wanted)?;
     let builder = ResponseBuilder::new().with_headers(headers).with_status(match wanted {
@@ -54,21 +51,18 @@ pub(crate) async fn serve_owner(download: &Content, call: RequestContext<'_>) ->
         Wanted::Range { .. } => 206,
     });
     if download.head_only || bytes.is_zero() {
-        return Ok(Ok((builder.empty(), snapshot)));
+        return Ok((builder.empty(), snapshot));
     }
-    let bucket = call.env.bucket(BUCKET_BINDING)?;
-    let mut get = bucket.get(&object.key);
-    if let Wanted::Range { first, last } = wanted {
-        get = get.range(Range::OffsetWithLength { offset: first, length: last - first + 1 });
-    }
-    let Some(stored) = get.execute().await? else {
-        let reason = "The object is not in storage any more.".to_owned();
-        return Ok(Err(ApiError::UploadGone { phase: Phase::Completed, reason }));
+    let range = match wanted {
+        Wanted::Whole => None,
+        Wanted::Range { first, last } => Some(Range::OffsetWithLength { offset: first, length: last - first + 1 }),
     };
-    match stored.body() {
-        Some(body) => Ok(Ok((builder.body(body.response_body()?), snapshot))),
-        None => Err("R2 gave an object without a body".into()),
-    }
+    let Some(stored) = ObjectStorage::open(context.env)?.get(&object.key, range).await? else {
+        let reason = "The object is not in storage any more.".to_owned();
+        return Err(ApiError::UploadGone { phase: Phase::Completed, reason }.into());
+    };
+    let stream = object_storage::stream(&stored)?.ok_or("R2 gave an object without a body")?;
+    Ok((builder.body(ResponseBody::Stream(stream)), snapshot))
 }
 
 /// What a 304 says too (RFC 9110, section 15.4.5): which object it is, and how it may be kept.

@@ -13,9 +13,9 @@ pub(crate) mod presigned;
 pub(crate) mod repair;
 pub(crate) mod watch;
 
-use durable_objects::platform::error::Result;
+use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::{
-    ask,
+    call,
     repair::ShowManifest,
     upload::{Cancel, Complete, Probe, ReadTrail, Redeliver, Status},
 };
@@ -50,55 +50,53 @@ impl From<Outcome> for Answer {
 pub(crate) async fn answer(
     operation: Operation,
     body: Option<ReadableStream>,
-    call: RequestContext<'_>,
-) -> Result<Result<Answer, ApiError>> {
-    let object = match &operation {
-        Operation::Download(download) => download::serve(download, call).await?,
-        Operation::Content(content) => match download::serve_owner(content, call).await? {
+    context: RequestContext<'_>,
+) -> Result<Answer> {
+    let (response, now) = match &operation {
+        Operation::Download(download) => download::serve(download, context).await?,
+        Operation::Content(wanted) => match download::serve_owner(wanted, context).await {
             // There is no object yet: how the upload stands is the answer.
-            Err(ApiError::Incomplete { .. } | ApiError::Completing) => {
-                return Ok(probe(content.id, Wait::No, call).await?.map(|now| Answer::from(Outcome::Status(now))));
+            Err(Error::Refused(ApiError::Incomplete { .. } | ApiError::Completing)) => {
+                return Ok(Outcome::Status(probe(wanted.id, Wait::No, context).await?).into());
             }
-            served => served,
+            served => served?,
         },
-        Operation::Watch(watch) => return Ok(watch::open(watch.clone(), call).await?.map(Answer::Socket)),
-        _ => return Ok(handle(operation, body, call).await?.map(Answer::from)),
+        Operation::Watch(watch) => return watch::open(watch.clone(), context).await.map(Answer::Socket),
+        _ => return handle(operation, body, context).await.map(Answer::from),
     };
-    Ok(object.map(|(response, now)| Answer::Object(response, Box::new(now))))
+    Ok(Answer::Object(response, Box::new(now)))
 }
 
 /// Carries out anything but a download.
-async fn handle(operation: Operation, body: Option<ReadableStream>, call: RequestContext<'_>) -> HandlerResult {
-    let objects = call.uploads()?;
-    Ok(match operation {
-        Operation::Create(create) => create::handle(create, call).await?,
-        Operation::CreateWith(create, first) => create::with_first_chunk(create, first, body, call).await?,
-        Operation::CreateWithUnsized(create, end, wait) => create::with_unsized(create, end, wait, body, call).await?,
-        Operation::Compose(create, wait) => concat::handle(create, wait, call).await?,
-        Operation::Discover => Ok(Outcome::Discovered(call.config.limits)),
-        Operation::List(after) => list::list(after, call).await?,
-        Operation::Append(chunk) => append::handle(chunk, body, call).await?,
-        Operation::AppendUnsized(chunk) => append_stream::handle(chunk, body, call).await?,
-        Operation::Probe(id, wait) => probe(id, wait, call).await?.map(Outcome::Probed),
-        Operation::Status(id) => ask(&objects, id, &Status).await?.map(Outcome::Status),
-        Operation::History(id) => ask(&objects, id, &ReadTrail).await?.map(|trail| Outcome::History(id, trail)),
-        Operation::Manifest(id) => ask(&objects, id, &ShowManifest).await?.map(Outcome::Manifest),
-        Operation::Repair(id, sent_again) => repair::handle(id, sent_again, call).await?,
-        Operation::Complete(id) => ask(&objects, id, &Complete).await?.map(Outcome::Completing),
-        Operation::Redeliver(id) => ask(&objects, id, &Redeliver).await?.map(Outcome::Redelivering),
+async fn handle(operation: Operation, body: Option<ReadableStream>, context: RequestContext<'_>) -> HandlerResult {
+    let objects = context.uploads()?;
+    match operation {
+        Operation::Create(create) => create::handle(create, context).await,
+        Operation::CreateWith(create, first) => create::with_first_chunk(create, first, body, context).await,
+        Operation::CreateWithUnsized(create, end, wait) => create::with_unsized(create, end, wait, body, context).await,
+        Operation::Compose(create, wait) => concat::handle(create, wait, context).await,
+        Operation::Discover => Ok(Outcome::Discovered(context.config.limits)),
+        Operation::List(after) => list::list(after, context).await,
+        Operation::Append(chunk) => append::handle(chunk, body, context).await,
+        Operation::AppendUnsized(chunk) => append_stream::handle(chunk, body, context).await,
+        Operation::Probe(id, wait) => probe(id, wait, context).await.map(Outcome::Probed),
+        Operation::Status(id) => call(&objects, id, &Status).await.map(Outcome::Status),
+        Operation::History(id) => call(&objects, id, &ReadTrail).await.map(|trail| Outcome::History(id, trail)),
+        Operation::Manifest(id) => call(&objects, id, &ShowManifest).await.map(Outcome::Manifest),
+        Operation::Repair(id, sent_again) => repair::handle(id, sent_again, context).await,
+        Operation::Complete(id) => call(&objects, id, &Complete).await.map(Outcome::Completing),
+        Operation::Redeliver(id) => call(&objects, id, &Redeliver).await.map(Outcome::Redelivering),
         Operation::Cancel(id) => {
-            ask(&objects, id, &Cancel(call.access.delete_right)).await?.map(|()| Outcome::Cancelled)
+            call(&objects, id, &Cancel(context.access.delete_right)).await.map(|()| Outcome::Cancelled)
         }
-        Operation::Direct(id, wish) => presigned::handle(id, wish, call).await?,
+        Operation::Direct(id, wish) => presigned::handle(id, wish, context).await,
         Operation::Download(_) | Operation::Content(_) | Operation::Watch(_) => {
-            return Err("what flows by has no outcome".into());
+            Err("an object or a socket is no outcome".into())
         }
-    })
+    }
 }
 
-async fn probe(id: UploadId, wait: Wait, call: RequestContext<'_>) -> Result<Result<Snapshot, ApiError>> {
-    match ask(&call.uploads()?, id, &Probe).await? {
-        Ok(now) => append::finish(now, wait, call).await,
-        Err(refusal) => Ok(Err(refusal)),
-    }
+async fn probe(id: UploadId, wait: Wait, context: RequestContext<'_>) -> Result<Snapshot> {
+    let now = call(&context.uploads()?, id, &Probe).await?;
+    append::finish(now, wait, context).await
 }

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use durable_objects::platform::error::Result;
+use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::{
-    ObjectClient, ask,
+    ObjectClient, call,
     direct::{AssembleParts, FindSigned, RecordParts, SignParts},
     upload::AwaitObject,
 };
@@ -22,6 +22,7 @@ use upload_core::{
 
 use crate::{
     context::{HandlerResult, RequestContext},
+    handlers::await_object,
     log::{self, now_ms},
     storage::{
         s3::S3Bucket,
@@ -30,12 +31,9 @@ use crate::{
 };
 
 /// Carries out a wish about parts that the client stores itself.
-pub(crate) async fn handle(id: UploadId, wish: PresignRequest, call: RequestContext<'_>) -> HandlerResult {
-    let bucket = match S3Bucket::open(call.env) {
-        Ok(bucket) => bucket,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let objects = call.uploads()?;
+pub(crate) async fn handle(id: UploadId, wish: PresignRequest, context: RequestContext<'_>) -> HandlerResult {
+    let bucket = S3Bucket::open(context.env)?;
+    let objects = context.uploads()?;
     match wish {
         PresignRequest::Sign(chunks) => sign(id, chunks, &bucket, &objects).await,
         PresignRequest::Record(claims) => record(id, &claims, &bucket, &objects).await,
@@ -45,10 +43,7 @@ pub(crate) async fn handle(id: UploadId, wish: PresignRequest, call: RequestCont
 }
 
 async fn sign(id: UploadId, chunks: Vec<u32>, bucket: &S3Bucket, objects: &ObjectClient) -> HandlerResult {
-    let slots = match ask(objects, id, &SignParts(chunks)).await? {
-        Ok(slots) => slots,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
+    let slots = call(objects, id, &SignParts(chunks)).await?;
     // Crash here: the numbers are spent, and nobody has a URL for them.
     let now = UnixMs(now_ms());
     let signed = slots.iter().map(|slot| bucket.sign(slot, now)).collect::<Result<_>>()?;
@@ -57,48 +52,32 @@ async fn sign(id: UploadId, chunks: Vec<u32>, bucket: &S3Bucket, objects: &Objec
         parts: Some(slots.len() as u64),
         ..LogLine::of("parts_signed", id)
     });
-    Ok(Ok(Outcome::Presigned(PresignResponse::Signed(id, signed))))
+    Ok(Outcome::Presigned(PresignResponse::Signed(id, signed)))
 }
 
 /// Counts what the client says it has stored, as far as R2 says so too.
 async fn record(id: UploadId, claims: &[ReportedPart], bucket: &S3Bucket, objects: &ObjectClient) -> HandlerResult {
-    let found = match ask(objects, id, &FindSigned).await? {
-        Ok(signed) => match confirmed(claims, &signed, bucket).await? {
-            Ok(found) => found,
-            Err(refusal) => return Ok(Err(refusal)),
-        },
+    let found = match call(objects, id, &FindSigned).await {
+        Ok(signed) => confirmed(claims, &signed, bucket).await?,
         // All bytes are there: where these are among them, the answer to the same record was lost. Nothing more is counted.
-        Err(ApiError::ChunkAlreadyStored { .. }) => {
+        Err(Error::Refused(ApiError::ChunkAlreadyStored { .. })) => {
             claims.iter().map(|claim| Found { number: claim.number, etag: String::new(), bytes: None }).collect()
         }
-        Err(refusal) => return Ok(Err(refusal)),
+        Err(error) => return Err(error),
     };
     // Crash here: R2 has the parts and nobody counts them; they can be recorded again.
-    let answer = ask(objects, id, &RecordParts(found)).await?;
-    Ok(answer.map(|now| Outcome::Appended {
-        id,
-        uploaded_bytes: now.uploaded_bytes,
-        file_bytes: now.plan.declared_bytes(),
-        expires_at: now.expires_at,
-        phase: now.phase,
-        object: now.object,
-    }))
+    call(objects, id, &RecordParts(found)).await.map(|now| await_object::shown(&now))
 }
 
 /// The claims, as R2 has them.
-async fn confirmed(
-    claims: &[ReportedPart],
-    signed: &Signed,
-    bucket: &S3Bucket,
-) -> Result<Result<Vec<Found>, ApiError>> {
+async fn confirmed(claims: &[ReportedPart], signed: &Signed, bucket: &S3Bucket) -> Result<Vec<Found>> {
     let numbers = claims.iter().map(|claim| claim.number);
     let stored = match s3_listing::of(bucket, signed, numbers).await? {
-        Ok(Listing::Parts(stored)) => Some(stored),
+        Listing::Parts(stored) => Some(stored),
         // R2's simulator: completion is the proof, and it needs to know the ETag.
-        Ok(Listing::Unsupported) => None,
-        Err(refusal) => return Ok(Err(refusal)),
+        Listing::Unsupported => None,
     };
-    Ok(claims.iter().map(|claim| confirm(claim, stored.as_ref(), signed.uploaded_bytes)).collect())
+    claims.iter().map(|claim| Ok(confirm(claim, stored.as_ref(), signed.uploaded_bytes)?)).collect()
 }
 
 fn confirm(
@@ -119,40 +98,34 @@ fn confirm(
 }
 
 async fn list(id: UploadId, bucket: &S3Bucket, objects: &ObjectClient) -> HandlerResult {
-    let signed = match ask(objects, id, &FindSigned).await? {
-        Ok(signed) => signed,
+    let signed = match call(objects, id, &FindSigned).await {
         // Nothing is missing.
-        Err(ApiError::ChunkAlreadyStored { .. }) => {
-            return Ok(Ok(Outcome::Presigned(PresignResponse::Listed(Vec::new()))));
+        Err(Error::Refused(ApiError::ChunkAlreadyStored { .. })) => {
+            return Ok(Outcome::Presigned(PresignResponse::Listed(Vec::new())));
         }
-        Err(refusal) => return Ok(Err(refusal)),
+        signed => signed?,
     };
     let stored = match s3_listing::of(bucket, &signed, signed.numbers.iter().map(|(_, number)| *number)).await? {
-        Ok(Listing::Parts(stored)) => stored,
+        Listing::Parts(stored) => stored,
         // R2's simulator: as if it had none, so that everything is sent again.
-        Ok(Listing::Unsupported) => BTreeMap::new(),
-        Err(refusal) => return Ok(Err(refusal)),
+        Listing::Unsupported => BTreeMap::new(),
     };
     let listed = signed.numbers.iter().filter_map(|(chunk, number)| {
         let part = stored.get(number)?;
         Some(Listed { chunk: *chunk, etag: part.etag.clone(), bytes: part.bytes })
     });
-    Ok(Ok(Outcome::Presigned(PresignResponse::Listed(listed.collect()))))
+    Ok(Outcome::Presigned(PresignResponse::Listed(listed.collect())))
 }
 
 /// Has R2 put the object together, and waits until it has. It is read back after that, for longer than anybody waits: what
 /// the sender learns is that storage has exactly the parts that it had listed.
 async fn assemble(id: UploadId, chosen: Vec<CompletedPart>, objects: &ObjectClient) -> HandlerResult {
-    if let Err(refusal) = ask(objects, id, &AssembleParts(chosen)).await? {
-        return Ok(Err(refusal));
+    call(objects, id, &AssembleParts(chosen)).await?;
+    let now = call(objects, id, &AwaitObject).await?;
+    match (now.phase, now.reason.clone()) {
+        (Phase::Verifying | Phase::Completed, _) => Ok(Outcome::Completing(now)),
+        (Phase::Open, reason) => Err(ApiError::bad_request("parts", reason.unwrap_or_default()).into()),
+        (phase, Some(reason)) => Err(ApiError::UploadGone { phase, reason }.into()),
+        (_, None) => Err(ApiError::Completing.into()),
     }
-    Ok(match ask(objects, id, &AwaitObject).await? {
-        Ok(now) => match (now.phase, now.reason.clone()) {
-            (Phase::Verifying | Phase::Completed, _) => Ok(Outcome::Completing(now)),
-            (Phase::Open, reason) => Err(ApiError::bad_request("parts", reason.unwrap_or_default())),
-            (phase, Some(reason)) => Err(ApiError::UploadGone { phase, reason }),
-            (_, None) => Err(ApiError::Completing),
-        },
-        Err(refusal) => Err(refusal),
-    })
 }

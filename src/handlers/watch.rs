@@ -12,10 +12,7 @@ use futures_util::{
     future::{Either, select},
     pin_mut,
 };
-use upload_core::{
-    api_error::ApiError,
-    operation::{Watch, WatchChannel},
-};
+use upload_core::operation::{Watch, WatchChannel};
 use worker::{Delay, Headers, Response, WebSocket, WebsocketEvent};
 
 use crate::context::RequestContext;
@@ -24,13 +21,10 @@ use crate::context::RequestContext;
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Opens the channel. The object opens its socket for whoever may ask it anything.
-pub(crate) async fn open(watch: Watch, call: RequestContext<'_>) -> Result<Result<Response, ApiError>> {
-    let socket = match upload::watch(&call.uploads()?, watch.id).await? {
-        Ok(socket) => socket,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
+pub(crate) async fn open(watch: Watch, context: RequestContext<'_>) -> Result<Response> {
+    let socket = upload::watch(&context.uploads()?, watch.id).await?;
     let headers = Headers::new();
-    Ok(Ok(match watch.channel {
+    Ok(match watch.channel {
         WatchChannel::WebSocket { subprotocol } => {
             if let Some(subprotocol) = subprotocol {
                 headers.set("Sec-WebSocket-Protocol", subprotocol)?;
@@ -44,7 +38,7 @@ pub(crate) async fn open(watch: Watch, call: RequestContext<'_>) -> Result<Resul
             wasm_bindgen_futures::spawn_local(pass_on(socket, last_event_id, sender));
             Response::from_stream(receiver.map(Ok::<_, worker::Error>))?.with_headers(headers)
         }
-    }))
+    })
 }
 
 /// Until the object has nothing more to tell, or nobody listens any more.

@@ -10,23 +10,19 @@ use web_sys::ReadableStream;
 use crate::transfer::{gathering::Gatherer, held::Held, idle_timeout::Waited};
 
 /// All its bytes, which are so many.
-pub(crate) async fn read(
-    body: Option<ReadableStream>,
-    bytes: u64,
-    stalled_after: Duration,
-) -> Result<Result<Vec<u8>, ApiError>> {
-    let Some(body) = body.filter(|_| bytes > 0) else { return Ok(Ok(Vec::new())) };
+pub(crate) async fn read(body: Option<ReadableStream>, bytes: u64, stalled_after: Duration) -> Result<Vec<u8>> {
+    let Some(body) = body.filter(|_| bytes > 0) else { return Ok(Vec::new()) };
     let (mut gatherer, mut held) = (Gatherer::new(&body, stalled_after)?, Held::default());
     while held.bytes() < bytes {
         if !has_room(held.bytes(), held.others_bytes()) {
-            return Ok(Err(ApiError::Overloaded));
+            return Err(ApiError::Overloaded.into());
         }
         match gatherer.next(bytes - held.bytes()).await {
             Waited::Came(Ok(piece)) => gatherer.hold(&piece, &mut held),
-            Waited::Came(Err(_)) => return Ok(Err(ApiError::DocumentCutShort)),
-            Waited::Stalled => return Ok(Err(ApiError::DocumentStalled)),
+            Waited::Came(Err(_)) => return Err(ApiError::DocumentCutShort.into()),
+            Waited::Stalled => return Err(ApiError::DocumentStalled.into()),
             Waited::Paused => {}
         }
     }
-    Ok(Ok(held.into_one().to_vec()))
+    Ok(held.into_one().to_vec())
 }

@@ -4,20 +4,18 @@
 //!
 //! `readyz` costs one read of R2 and two questions to objects that exist for nobody and store nothing.
 
-use durable_objects::platform::error::Result;
-use durable_objects::rpc::{ObjectClient, ask, ledger::ListOpen, upload::Status};
-use durable_objects::upload::errands::{EVENTS_BINDING, TASKS_BINDING};
+use durable_objects::platform::{
+    error::{Error, Result},
+    object_storage::ObjectStorage,
+};
+use durable_objects::rpc::{ObjectClient, call, ledger::ListOpen, upload::Status};
+use durable_objects::upload::enqueue::{EVENTS_BINDING, TASKS_BINDING};
 use http::Method;
 use serde_json::{Map, Value, json};
 use upload_core::{api_error::ApiError, caller::Caller, protocol::Head, units::UploadId};
 use worker::{Env, Response};
 
-use crate::{
-    config::Settings,
-    queue::DEAD_LETTER_BINDING,
-    setting::Complaints,
-    storage::{bucket::BUCKET_BINDING, s3::S3Bucket},
-};
+use crate::{config::Settings, queue::DEAD_LETTER_BINDING, setting::Complaints, storage::s3::S3Bucket};
 
 /// Nobody's: an upload, an owner, an object.
 const NOBODY: &str = "readyz";
@@ -63,7 +61,7 @@ async fn ready(env: &Env) -> Result<Response> {
 }
 
 /// Everything that is wrong with them.
-fn settings(env: &Env) -> std::result::Result<(), ApiError> {
+fn settings(env: &Env) -> Result<(), ApiError> {
     let mut wrong = Complaints::default();
     let settings = Settings::of(env);
     if let Some(config) = wrong.hear(settings.config().map_err(Clone::clone)) {
@@ -74,29 +72,27 @@ fn settings(env: &Env) -> std::result::Result<(), ApiError> {
 }
 
 /// An error says what is wrong to whoever reads the log; here it is enough that something is.
-fn told(check: Result<()>) -> std::result::Result<(), String> {
+fn told(check: Result<()>) -> Result<(), String> {
     check.map_err(|_| "does not answer".to_owned())
 }
 
 async fn bucket(env: &Env) -> Result<()> {
-    env.bucket(BUCKET_BINDING)?.head(NOBODY).await?;
+    ObjectStorage::open(env)?.head(NOBODY).await?;
     Ok(())
 }
 
 async fn uploads(env: &Env) -> Result<()> {
     let nobody = UploadId::from_random_bytes([0; 16]);
-    match ask(&ObjectClient::to_uploads(env, Caller::System)?, nobody, &Status).await? {
-        Err(ApiError::UploadNotFound) => Ok(()),
+    match call(&ObjectClient::to_uploads(env, Caller::System)?, nobody, &Status).await {
+        Err(Error::Refused(ApiError::UploadNotFound)) => Ok(()),
+        Err(fault @ Error::Fault(_)) => Err(fault),
         _ => Err("an upload that nobody has created".into()),
     }
 }
 
 async fn ledgers(env: &Env) -> Result<()> {
     // A ledger that was never written is an empty one.
-    ask(&ObjectClient::to_ledgers(env)?, NOBODY, &ListOpen { after: None })
-        .await?
-        .map(drop)
-        .map_err(|_| "a refusal".into())
+    call(&ObjectClient::to_ledgers(env)?, NOBODY, &ListOpen { after: None }).await.map(drop)
 }
 
 fn said(status: u16, body: &Value) -> Result<Response> {

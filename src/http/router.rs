@@ -1,14 +1,14 @@
 //! A request in, an answer out: understands it through a protocol, has it carried out for whoever asks, renders what came of it,
 //! adds CORS, and writes a log line for what was refused or went wrong.
 
-use durable_objects::platform::error::Result;
+use durable_objects::platform::error::{Error, Result};
 use http::Method;
 use upload_core::{
     address::BasePath,
     api_error::ApiError,
     log_line::LogLine,
     operation::{Operation, Reply},
-    protocol::{Asked, Head, Parsed, Protocol},
+    protocol::{Asked, Head, Parsed, Protocol, header_map},
     units::{UnixMs, UploadId},
 };
 use web_sys::Url;
@@ -61,13 +61,13 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
         let base_url = settings.base_path.below(&public_url.unwrap_or_else(|| url.origin()));
         let asked = Asked { head: &head, limits, base_url: &base_url, now: UnixMs(now_ms()) };
         let handled = match broken_off(&env) {
-            Some(fault_id) => response(without_body_of_head(&asked, protocol.fault(&asked, &fault_id, None))).map(Ok),
+            Some(fault_id) => response(without_body_of_head(&asked, protocol.fault(&asked, &fault_id, None))),
             None => handle(protocol, &asked, &mut request, config, &env, &context, &mut trace).await,
         };
         match handled {
-            Ok(Ok(response)) => response,
-            Ok(Err(refusal)) => refused(protocol, &asked, &refusal, trace.upload, &watch)?,
-            Err(error) => faulted(protocol, &asked, &error, trace.upload, &watch)?,
+            Ok(response) => response,
+            Err(Error::Refused(refusal)) => refused(protocol, &asked, &refusal, trace.upload, &watch)?,
+            Err(Error::Fault(fault)) => faulted(protocol, &asked, &fault, trace.upload, &watch)?,
         }
     };
     response.headers_mut().set("server-timing", &trace.timings.header(&watch))?;
@@ -75,57 +75,52 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
     Ok(response)
 }
 
-/// The outer error is a fault, the inner one what the client is told. What is known of the request so far is in `trace`.
+/// What is known of the request so far is in `trace`, also where it is refused or fails.
 async fn handle(
     protocol: Protocol,
     asked: &Asked<'_>,
     request: &mut Request,
     config: Result<&Config, &ApiError>,
     env: &Env,
-    context: &Context,
+    execution: &Context,
     trace: &mut Trace,
-) -> Result<Result<Response, ApiError>> {
+) -> Result<Response> {
     if head_bytes(asked.head) > u64::from(MAX_HEAD_BYTES) {
-        return Ok(Err(ApiError::HeadTooLarge { limit_bytes: MAX_HEAD_BYTES.into() }));
+        return Err(ApiError::HeadTooLarge { limit_bytes: MAX_HEAD_BYTES.into() }.into());
     }
-    let operation = match understand(protocol, asked.head, request, config).await? {
-        Ok(operation) => operation,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
+    let operation = understand(protocol, asked.head, request, config).await?;
     trace.upload = operation.upload_id();
-    let config = match config {
-        Ok(config) => config,
-        Err(refusal) => return Ok(Err(refusal.clone())),
-    };
+    let config = config.map_err(Clone::clone)?;
     let host = Url::new(&request.inner().url())?.origin();
-    let access = match access::identify(asked.head, &operation, config, &host, context).await? {
-        Ok(access) => access,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
+    let access = access::identify(asked.head, &operation, config, &host, execution).await?;
     let address = asked.head.header("cf-connecting-ip");
-    let call = RequestContext { config, env, context, address, access: &access, timings: &trace.timings };
-    match handlers::answer(operation, request.inner().body(), call).await? {
-        Ok(Answer::Outcome(outcome)) => response(protocol.reply(asked, &outcome)).map(Ok),
-        Ok(Answer::Socket(response)) => Ok(Ok(response)),
+    let context = RequestContext { config, env, execution, address, access: &access, timings: &trace.timings };
+    match handlers::answer(operation, request.inner().body(), context).await {
+        Ok(Answer::Outcome(outcome)) => response(protocol.reply(asked, &outcome)),
+        Ok(Answer::Socket(response)) => Ok(response),
         // The client has it: nothing is said of it but that.
-        Ok(Answer::Object(response, _)) if response.status_code() == 304 => Ok(Ok(response)),
+        Ok(Answer::Object(response, _)) if response.status_code() == 304 => Ok(response),
         Ok(Answer::Object(mut response, now)) => {
             for (name, value) in protocol.beside_content(asked, &now) {
                 response.headers_mut().set(name, &value)?;
             }
-            Ok(Ok(response))
+            Ok(response)
         }
-        Err(refusal) => {
+        Err(Error::Refused(refusal)) => {
             if let Some(outcome) = protocol.repeated(asked.head, &refusal) {
-                return response(protocol.reply(asked, &outcome)).map(Ok);
+                return response(protocol.reply(asked, &outcome));
             }
             if let Some(consequence) = protocol.consequence(asked.head, &refusal) {
-                // Where this is refused too, the upload has ended meanwhile. Nothing that is complete is ended by a mistake.
                 let limited = access.for_unfinished();
-                let _ended = handlers::answer(consequence, None, RequestContext { access: &limited, ..call }).await?;
+                let ended = handlers::answer(consequence, None, RequestContext { access: &limited, ..context }).await;
+                // Where this is refused too, the upload has ended meanwhile. Nothing that is complete is ended by a mistake.
+                if let Err(fault @ Error::Fault(_)) = ended {
+                    return Err(fault);
+                }
             }
-            Ok(Err(access.restate(refusal)))
+            Err(access.restate(refusal).into())
         }
+        Err(fault) => Err(fault),
     }
 }
 
@@ -134,38 +129,35 @@ async fn understand(
     head: &Head,
     request: &Request,
     config: Result<&Config, &ApiError>,
-) -> Result<Result<Operation, ApiError>> {
-    let (max_bytes, finish) = match protocol.parse(head) {
-        Err(refusal) => return Ok(Err(refusal)),
-        Ok(Parsed::Ready(operation)) => return Ok(Ok(*operation)),
-        Ok(Parsed::NeedsBody { max_bytes, finish }) => (max_bytes, finish),
+) -> Result<Operation> {
+    let (max_bytes, finish) = match protocol.parse(head)? {
+        Parsed::Ready(operation) => return Ok(*operation),
+        Parsed::NeedsBody { max_bytes, finish } => (max_bytes, finish),
     };
     let Some(length) = head.header("content-length").and_then(|text| text.parse::<u64>().ok()) else {
-        return Ok(Err(ApiError::LengthRequired));
+        return Err(ApiError::LengthRequired.into());
     };
     if length > u64::from(max_bytes) {
-        return Ok(Err(ApiError::bad_request("body", format!("is larger than {max_bytes} bytes"))));
+        return Err(ApiError::bad_request("body", format!("is larger than {max_bytes} bytes")).into());
     }
-    let stalled_after = match config {
-        Ok(config) => config.stalled_after,
-        Err(refusal) => return Ok(Err(refusal.clone())),
-    };
+    let stalled_after = config.map_err(Clone::clone)?.stalled_after;
     let document = document::read(request.inner().body(), length, stalled_after).await?;
-    Ok(document.and_then(|document| finish(head, &document)))
+    Ok(finish(head, &document)?)
 }
 
 fn head_bytes(head: &Head) -> u64 {
-    let headers: usize = head.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let headers: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     (headers + head.path.len() + head.query.len()) as u64
 }
 
 fn head(request: &Request, url: &Url, base_path: &BasePath) -> Result<Head> {
+    let pairs: Vec<(String, String)> = request.headers().into_iter().collect();
     Ok(Head {
         method: request.inner().method().parse().map_err(|_| "a method that is no token")?,
         // What lies outside the base path is no route.
         path: base_path.route(&url.pathname()).unwrap_or_default(),
         query: url.search().strip_prefix('?').unwrap_or_default().to_owned(),
-        headers: request.headers().into_iter().collect(),
+        headers: header_map(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
     })
 }
 
@@ -215,7 +207,7 @@ fn broken_off(env: &Env) -> Option<String> {
 fn faulted(
     protocol: Protocol,
     asked: &Asked<'_>,
-    error: &durable_objects::platform::error::Error,
+    fault: &worker::Error,
     upload: Option<UploadId>,
     watch: &Stopwatch,
 ) -> Result<Response> {
@@ -228,7 +220,7 @@ fn faulted(
         upload_id: upload,
         status: Some(500),
         code: Some(&fault_id),
-        detail: Some(error.to_string()),
+        detail: Some(fault.to_string()),
         duration_ms: Some(watch.elapsed_ms()),
         ..LogLine::default()
     });

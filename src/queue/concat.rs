@@ -2,9 +2,12 @@
 //! equal size, each counted by itself. In the time of a queue message, not of a request, so that nobody waits for it.
 
 use durable_objects::{
-    platform::error::Result,
+    platform::{
+        error::{Error, Result},
+        object_storage::ObjectStorage,
+    },
     rpc::{
-        ObjectClient, ask,
+        ObjectClient, call, unless_refused,
         upload::{AsPartial, BeginCopyBatch, WantedPartials},
     },
 };
@@ -17,7 +20,7 @@ use upload_core::{
 };
 use worker::Env;
 
-use crate::{queue::copy::Copy, storage::bucket::BUCKET_BINDING};
+use crate::queue::copy::Copy;
 
 /// So many pieces are asked at the same time: the platform lets an invocation wait for six answers at once, and this is not the only
 /// thing that one does.
@@ -27,14 +30,16 @@ const ASKED_AT_ONCE: usize = 4;
 pub(crate) async fn run(upload: UploadId, env: &Env) -> Result<()> {
     let objects = ObjectClient::to_uploads(env, Caller::System)?;
     // A copy of a message that came late finds nothing to do, or somebody else at it.
-    let Ok(Some(wanted)) = ask(&objects, upload, &WantedPartials).await? else { return Ok(()) };
+    let wanted = unless_refused(call(&objects, upload, &WantedPartials).await)?.flatten();
+    let Some(wanted) = wanted else { return Ok(()) };
     let standings = ask_for(&wanted, &objects).await?.into_iter().map(standing).collect();
-    let Ok(Some(stretch)) = ask(&objects, upload, &BeginCopyBatch(standings)).await? else { return Ok(()) };
-    let bucket = env.bucket(BUCKET_BINDING)?;
+    let batch = unless_refused(call(&objects, upload, &BeginCopyBatch(standings)).await)?.flatten();
+    let Some(batch) = batch else { return Ok(()) };
+    let bucket = ObjectStorage::open(env)?;
     // An object that R2 does not have may have been let go of just now, which its upload knows, and tells when it is asked again; if it
     // believes to have it, the bytes are lost.
     let is_lost = async || Ok(ask_for(&wanted, &objects).await?.iter().all(Result::is_ok));
-    Copy::new(upload, &stretch, &objects, &bucket).run(is_lost).await?;
+    Copy::new(upload, &batch, &objects, &bucket).run(is_lost).await?;
     Ok(())
 }
 
@@ -42,10 +47,15 @@ pub(crate) async fn run(upload: UploadId, env: &Env) -> Result<()> {
 pub(crate) async fn ask_for(wanted: &Wanted, objects: &ObjectClient) -> Result<Vec<Result<PartialUpload, ApiError>>> {
     let asked = wanted.pieces.iter().map(|id| async move {
         let question = AsPartial { owner: wanted.owner.clone(), until: wanted.until };
-        let piece = ask(objects, id, &question).await?;
-        // One that is somebody else's is not told from one that is not there.
-        let no_such = || ApiError::InvalidPartial { upload: *id, reason: "There is no such upload.".to_owned() };
-        Ok(piece.map_err(|refusal| if refusal == ApiError::UploadNotFound { no_such() } else { refusal }))
+        match call(objects, id, &question).await {
+            Ok(partial) => Ok(Ok(partial)),
+            // One that is somebody else's is not told from one that is not there.
+            Err(Error::Refused(ApiError::UploadNotFound)) => {
+                Ok(Err(ApiError::InvalidPartial { upload: *id, reason: "There is no such upload.".to_owned() }))
+            }
+            Err(Error::Refused(refusal)) => Ok(Err(refusal)),
+            Err(fault) => Err(fault),
+        }
     });
     let answers: Vec<Result<_>> = stream::iter(asked).buffered(ASKED_AT_ONCE).collect().await;
     answers.into_iter().collect()

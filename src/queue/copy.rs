@@ -4,9 +4,9 @@
 use durable_objects::{
     platform::{
         error::{Error, Result},
-        fault_injection::around,
+        object_storage::{self, Multipart, ObjectStorage},
     },
-    rpc::{ObjectClient, ask, upload::Status},
+    rpc::{ObjectClient, call, upload::Status},
 };
 use upload_core::{
     api_error::ApiError,
@@ -15,11 +15,12 @@ use upload_core::{
     session::{CopyBatch, Release, SourceRange},
     units::{ByteCount, UploadId},
 };
-use worker::{Bucket, MultipartUpload, Range, ResponseBody};
+use worker::Range;
 
 use crate::{
     log::{self, Stopwatch},
     transfer::{
+        attempt::refused_or,
         error::TransferError,
         prefix::PrefixStream,
         relay,
@@ -27,7 +28,7 @@ use crate::{
     },
 };
 
-/// What came of a stretch.
+/// What came of a batch.
 pub(crate) enum Copied {
     /// All of it counts.
     All,
@@ -37,12 +38,12 @@ pub(crate) enum Copied {
     GivenUp,
 }
 
-/// A stretch of an upload on its way from elsewhere.
+/// A batch of an upload on its way from elsewhere.
 pub(crate) struct Copy<'a> {
     upload: UploadId,
     objects: &'a ObjectClient,
-    bucket: &'a Bucket,
-    stretch: &'a CopyBatch,
+    bucket: &'a ObjectStorage,
+    batch: &'a CopyBatch,
     /// How many parts have been asked for.
     parts: usize,
     /// Why it was given up, where it was.
@@ -50,21 +51,26 @@ pub(crate) struct Copy<'a> {
 }
 
 impl<'a> Copy<'a> {
-    /// With the right to store this stretch.
-    pub(crate) fn new(upload: UploadId, stretch: &'a CopyBatch, objects: &'a ObjectClient, bucket: &'a Bucket) -> Self {
-        Self { upload, objects, bucket, stretch, parts: 0, broken: None }
+    /// With the right to store this batch.
+    pub(crate) fn new(
+        upload: UploadId,
+        batch: &'a CopyBatch,
+        objects: &'a ObjectClient,
+        bucket: &'a ObjectStorage,
+    ) -> Self {
+        Self { upload, objects, bucket, batch, parts: 0, broken: None }
     }
 
     /// Copies part by part. `is_lost` says of a source that R2 does not have whether its bytes are lost for ever.
     pub(crate) async fn run(mut self, is_lost: impl AsyncFn() -> Result<bool>) -> Result<Copied> {
-        let (watch, grant) = (Stopwatch::start(), &self.stretch.grant);
-        let id = grant.multipart_id.as_ref().ok_or_else(|| Error::from("a stretch without a multipart upload"))?;
-        let multipart = self.bucket.resume_multipart_upload(&grant.key, id)?;
-        let parts = self.stretch.parts.iter();
+        let (watch, grant) = (Stopwatch::start(), &self.batch.grant);
+        let id = grant.multipart_id.as_ref().ok_or_else(|| Error::from("a batch without a multipart upload"))?;
+        let multipart = self.bucket.resume_multipart(&grant.key, id)?;
+        let parts = self.batch.parts.iter();
         let bytes = parts.fold(ByteCount::ZERO, |sum, part| sum.checked_add(part.bytes).unwrap_or(sum));
         let end = grant.offset.checked_add(bytes).unwrap_or(grant.offset);
         let mut attempt = Attempt::new(grant, end, None);
-        let line = LogLine { attempt: Some(grant.attempt), ..LogLine::of("stretch_copied", self.upload) };
+        let line = LogLine { attempt: Some(grant.attempt), ..LogLine::of("batch_copied", self.upload) };
         match self.drive(&mut attempt, &multipart, is_lost).await {
             Finish::Appended(_) => {
                 log::info(&LogLine { bytes: Some(bytes), duration_ms: Some(watch.elapsed_ms()), ..line });
@@ -81,7 +87,7 @@ impl<'a> Copy<'a> {
             }
             Finish::Fault => Err(match self.broken {
                 Some(TransferError::Fault(error)) => error,
-                _ => Error::from("a stretch is made of whole parts, and of nothing else"),
+                _ => Error::from("a batch is made of whole parts, and of nothing else"),
             }),
         }
     }
@@ -89,7 +95,7 @@ impl<'a> Copy<'a> {
     async fn drive(
         &mut self,
         attempt: &mut Attempt,
-        multipart: &MultipartUpload,
+        multipart: &Multipart,
         is_lost: impl AsyncFn() -> Result<bool>,
     ) -> Finish {
         let mut input = Input::Begin;
@@ -100,11 +106,11 @@ impl<'a> Copy<'a> {
                     stored => stored,
                 },
                 Effect::Commit(commit) => {
-                    ask(self.objects, self.upload, &commit).await.map(Input::Committed).map_err(Into::into)
+                    refused_or(call(self.objects, self.upload, &commit).await).map(Input::Committed)
                 }
                 Effect::AskStatus => {
-                    let now = ask(self.objects, self.upload, &Status).await;
-                    now.map(|now| Input::Status(now.map(Box::new))).map_err(Into::into)
+                    let now = refused_or(call(self.objects, self.upload, &Status).await);
+                    now.map(|now| Input::Status(now.map(Box::new)))
                 }
                 Effect::Release(release) => Ok(Input::Released(self.release(release).await)),
                 Effect::DiscardBody => Ok(Input::BodyDiscarded),
@@ -115,7 +121,7 @@ impl<'a> Copy<'a> {
                 | Effect::CheckDigest
                 | Effect::DeletePut
                 | Effect::DeleteRemainder => {
-                    Err(Error::from("a stretch is made of whole parts, and of nothing else").into())
+                    Err(Error::from("a batch is made of whole parts, and of nothing else").into())
                 }
             };
             input = done.unwrap_or_else(|broken| {
@@ -126,19 +132,14 @@ impl<'a> Copy<'a> {
         }
     }
 
-    async fn store(
-        &mut self,
-        multipart: &MultipartUpload,
-        number: u16,
-        bytes: ByteCount,
-    ) -> Result<Input, TransferError> {
-        let part = self.stretch.parts.get(self.parts).filter(|part| part.bytes == bytes);
-        let part = part.ok_or_else(|| Error::from("a stretch without this part"))?;
+    async fn store(&mut self, multipart: &Multipart, number: u16, bytes: ByteCount) -> Result<Input, TransferError> {
+        let part = self.batch.parts.get(self.parts).filter(|part| part.bytes == bytes);
+        let part = part.ok_or_else(|| Error::from("a batch without this part"))?;
         self.parts += 1;
         let (bucket, stop) = (self.bucket, StopSignal::default());
         let open = async |run: &SourceRange| open(run, bucket).await;
         let stored = relay::part_of(multipart, number, bytes, &part.runs, &stop, open);
-        let receipt = while_renewing(self.objects, self.upload, self.stretch.grant.attempt, &stop, stored).await?;
+        let receipt = while_renewing(self.objects, self.upload, self.batch.grant.attempt, &stop, stored).await?;
         Ok(Input::Stored { receipt, sha256_so_far: None })
     }
 
@@ -161,18 +162,15 @@ impl<'a> Copy<'a> {
                 ..LogLine::of("copying_broken", self.upload)
             });
         }
-        ask(self.objects, self.upload, &release).await.ok()?.ok()
+        call(self.objects, self.upload, &release).await.ok()
     }
 }
 
 /// Opens a range of an object; another object under its key is not the one that was counted.
-async fn open(run: &SourceRange, bucket: &Bucket) -> Result<PrefixStream, TransferError> {
+async fn open(run: &SourceRange, bucket: &ObjectStorage) -> Result<PrefixStream, TransferError> {
     let range = Range::OffsetWithLength { offset: run.from.get(), length: run.bytes.get() };
-    let got =
-        around("r2.get", bucket.get(&run.object.key).range(range).execute()).await.map_err(TransferError::Storage)?;
+    let got = bucket.get(&run.object.key, Some(range)).await.map_err(|error| TransferError::Storage(error.cause))?;
     let object = got.filter(|object| object.etag() == run.object.etag).ok_or(TransferError::SegmentLost)?;
-    match object.body().ok_or(TransferError::SegmentLost)?.response_body()? {
-        ResponseBody::Stream(stream) => Ok(PrefixStream { stream, bytes: run.bytes }),
-        _ => Err(TransferError::SegmentLost),
-    }
+    let stream = object_storage::stream(&object)?.ok_or(TransferError::SegmentLost)?;
+    Ok(PrefixStream { stream, bytes: run.bytes })
 }

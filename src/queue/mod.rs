@@ -15,7 +15,7 @@ pub(crate) mod webhook;
 use durable_objects::{
     platform::error::Result,
     rpc::{
-        ObjectClient, ask,
+        ObjectClient, call, unless_refused,
         upload::{BeginDelivery, EndDelivery, EventFacts, QueueMessage},
     },
 };
@@ -58,10 +58,10 @@ pub(crate) async fn consume(batch: &MessageBatch<QueueMessage>, env: &Env) {
     let is_dead_letter = batch.queue().ends_with(DEAD_LETTER_QUEUE_ENDING);
     let (mut tells, mut tasks) = (Vec::new(), Vec::new());
     for message in batch.raw_iter() {
-        match errand(&message) {
-            Ok(errand) if is_dead_letter => bury(&message, errand.upload_id()),
-            Ok(errand @ QueueMessage::Tell { .. }) => tells.push((message, errand)),
-            Ok(errand) => tasks.push((message, errand)),
+        match read(&message) {
+            Ok(body) if is_dead_letter => bury(&message, body.upload_id()),
+            Ok(body @ QueueMessage::Tell { .. }) => tells.push((message, body)),
+            Ok(body) => tasks.push((message, body)),
             Err(error) => {
                 let line = LogLine { event: "unreadable_message", ..LogLine::default() };
                 log::error(&LogLine { detail: Some(error.to_string()), ..line });
@@ -73,13 +73,13 @@ pub(crate) async fn consume(batch: &MessageBatch<QueueMessage>, env: &Env) {
         }
     }
     for (messages, at_once) in [(tells, TOLD_AT_ONCE), (tasks, TASKS_AT_ONCE)] {
-        stream::iter(messages).for_each_concurrent(at_once, |(message, errand)| settle(message, errand, env)).await;
+        stream::iter(messages).for_each_concurrent(at_once, |(message, body)| settle(message, body, env)).await;
     }
 }
 
 /// Does what a message asks for, and says so to the queue.
-async fn settle(message: RawMessage, errand: QueueMessage, env: &Env) {
-    let settled = match &errand {
+async fn settle(message: RawMessage, body: QueueMessage, env: &Env) {
+    let settled = match &body {
         QueueMessage::Tell { upload_id, event_id } => deliver(&message, *upload_id, event_id, env).await,
         QueueMessage::Compose { upload_id } => {
             let copied = concat::run(*upload_id, env).await;
@@ -98,14 +98,14 @@ async fn settle(message: RawMessage, errand: QueueMessage, env: &Env) {
         }
     };
     if let Err(error) = settled {
-        let line = LogLine::of("errand_fault", errand.upload_id());
+        let line = LogLine::of("message_failed", body.upload_id());
         log::error(&LogLine { detail: Some(error.to_string()), ..line });
         retry(&message, FAULT_DELAY_SECONDS);
     }
 }
 
 /// What a message asks for.
-fn errand(message: &RawMessage) -> Result<QueueMessage> {
+fn read(message: &RawMessage) -> Result<QueueMessage> {
     let body = js_sys::JSON::stringify(&message.body())?.as_string().unwrap_or_default();
     Ok(serde_json::from_str(&body)?)
 }
@@ -124,7 +124,7 @@ async fn deliver(message: &RawMessage, upload_id: UploadId, event_id: &str, env:
         attempt_ms: config.webhook_timeout_ms,
         link_ms: config.download_url_ttl_seconds * 1000,
     };
-    let Ok(Some(facts)) = ask(&objects, upload_id, &begin).await? else {
+    let Some(facts) = unless_refused(call(&objects, upload_id, &begin).await)?.flatten() else {
         // Acknowledged already, given up, withdrawn, or forgotten: this is a late copy.
         message.ack();
         return Ok(());
@@ -162,7 +162,7 @@ async fn told(
 ) -> Result<()> {
     let acknowledged = matches!(outcome, DeliveryOutcome::Acknowledged { .. });
     let end = EndDelivery { event_id: facts.event_id.clone(), outcome };
-    let verdict = ask(objects, facts.snapshot.id, &end).await?.unwrap_or(Verdict::Settled);
+    let verdict = unless_refused(call(objects, facts.snapshot.id, &end).await)?.unwrap_or(Verdict::Settled);
     match verdict {
         Verdict::RetryAfter { delay_seconds } => {
             log::info(&LogLine { event: "not_delivered", cost: None, ..line });

@@ -1,11 +1,13 @@
 //! Reading an object back, a slice at a time: its bytes go through a SHA-256, a CRC-64, or both, whose state the upload's object keeps. In the time
 //! of a queue message, not of a request, so that nobody waits for it.
 
-use durable_objects::platform::error::{Error, Result};
 use durable_objects::{
-    platform::fault_injection::around,
+    platform::{
+        error::Result,
+        object_storage::{self, ObjectStorage},
+    },
     rpc::{
-        ObjectClient, ask,
+        ObjectClient, call, unless_refused,
         upload::{NextSlice, SliceHashed},
     },
 };
@@ -20,7 +22,6 @@ use worker::{Env, Range};
 
 use crate::{
     log::{self, Stopwatch},
-    storage::bucket::BUCKET_BINDING,
     transfer::body::{Body, Digest, Wanted},
 };
 
@@ -34,11 +35,12 @@ const LEAST_READ_BYTES: u32 = 256 * 1024;
 pub(crate) async fn run(upload: UploadId, env: &Env) -> Result<()> {
     let objects = ObjectClient::to_uploads(env, Caller::System)?;
     // A copy of a message that came late finds nothing to do.
-    let Ok(Some(slice)) = ask(&objects, upload, &NextSlice).await? else { return Ok(()) };
+    let slice = unless_refused(call(&objects, upload, &NextSlice).await)?.flatten();
+    let Some(slice) = slice else { return Ok(()) };
     let watch = Stopwatch::start();
     let hashed = hash(&slice, env).await?;
     // Crash here: the slice is read again, from the same state.
-    if ask(&objects, upload, &SliceHashed(hashed)).await? != Ok(true) {
+    if unless_refused(call(&objects, upload, &SliceHashed(hashed)).await)? != Some(true) {
         return Ok(());
     }
     let bytes = Some(slice.to.saturating_sub(slice.from));
@@ -49,15 +51,11 @@ pub(crate) async fn run(upload: UploadId, env: &Env) -> Result<()> {
 async fn hash(slice: &Slice, env: &Env) -> Result<Hashed> {
     let (from, left) = (slice.from, slice.to.saturating_sub(slice.from).get());
     let range = Range::OffsetWithLength { offset: from.get(), length: left };
-    let bucket = env.bucket(BUCKET_BINDING)?;
-    let get = bucket.get(&slice.key).range(range);
-    let Some(object) = around("r2.get", get.execute()).await?.filter(|object| object.etag() == slice.etag) else {
+    let got = ObjectStorage::open(env)?.get(&slice.key, Some(range)).await?;
+    let Some(object) = got.filter(|object| object.etag() == slice.etag) else {
         return Ok(Hashed::ObjectGone { key: slice.key.clone() });
     };
-    let stream = object.body().ok_or_else(|| Error::from("R2 gave an object without a body"))?.response_body()?;
-    let worker::ResponseBody::Stream(stream) = stream else {
-        return Err("R2 gave a body that is no stream".into());
-    };
+    let stream = object_storage::stream(&object)?.ok_or("R2 gave an object without a body")?;
     let mut sha256 = match (slice.with_sha256, RunningSha256::resume(slice.sha256_so_far.as_ref())) {
         (true, None) => return Err("the saved state of a SHA-256 cannot be read back".into()),
         (wanted, running) => running.filter(|_| wanted),

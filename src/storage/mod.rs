@@ -1,5 +1,4 @@
-//! The bucket, and its S3 API.
+//! The bucket by its S3 API. By its binding it is `durable_objects::platform::object_storage`.
 
-pub(crate) mod bucket;
 pub(crate) mod s3;
 pub(crate) mod s3_listing;

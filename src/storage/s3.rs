@@ -77,15 +77,14 @@ impl S3Bucket {
 
     /// Whether R2 lets these keys write into this bucket: by aborting an upload that never was, which costs and changes nothing.
     /// So a deployment whose keys are wrong says so when an upload is created, not when its first part has been sent.
-    pub(crate) async fn prove(&self, id: UploadId, now: UnixMs) -> Result<Result<(), ApiError>> {
+    pub(crate) async fn prove(&self, id: UploadId, now: UnixMs) -> Result<()> {
         let (key, query) = (format!("uploads/{id}"), vec![("uploadId", id.simple())]);
         let request = S3Request { method: "DELETE", key: &key, query, content_length: None };
-        let mut answer = match self.send(Method::Delete, request, now).await {
-            Ok(answer) => answer,
-            Err(error) => return Ok(Err(setting::missing("R2_S3_ENDPOINT", &format!("does not answer: {error}")))),
-        };
+        let answer = self.send(Method::Delete, request, now).await;
+        let mut answer =
+            answer.map_err(|error| setting::missing("R2_S3_ENDPOINT", &format!("does not answer: {error}")))?;
         let status = answer.status_code();
-        Ok(complaint(status, &answer.text().await?).map_or(Ok(()), Err))
+        Ok(complaint(status, &answer.text().await?).map_or(Ok(()), Err)?)
     }
 
     async fn send(&self, method: Method, request: S3Request<'_>, now: UnixMs) -> Result<Response> {

@@ -26,26 +26,26 @@ pub(crate) async fn of(
     bucket: &S3Bucket,
     signed: &Signed,
     numbers: impl Iterator<Item = u16> + Clone,
-) -> Result<Result<Listing, ApiError>> {
+) -> Result<Listing> {
     let mut parts = BTreeMap::new();
-    let Some(last) = numbers.clone().max() else { return Ok(Ok(Listing::Parts(parts))) };
+    let Some(last) = numbers.clone().max() else { return Ok(Listing::Parts(parts)) };
     let mut behind = numbers.min().unwrap_or(last).saturating_sub(1);
     loop {
         let mut answer = bucket.list_parts(&signed.key, &signed.multipart_id, behind, UnixMs(now_ms())).await?;
         let (status, body) = (answer.status_code(), answer.text().await?);
         match status {
             200 => {}
-            501 => return Ok(Ok(Listing::Unsupported)),
-            401 | 403 => return Ok(Err(refused_keys("ListParts"))),
-            404 => return Ok(Err(setting::missing("R2_S3_BUCKET", "is not the bucket of the binding BUCKET"))),
-            _ => return Ok(Err(ApiError::StorageUnavailable { uploaded_bytes: signed.uploaded_bytes })),
+            501 => return Ok(Listing::Unsupported),
+            401 | 403 => return Err(refused_keys("ListParts").into()),
+            404 => return Err(setting::missing("R2_S3_BUCKET", "is not the bucket of the binding BUCKET").into()),
+            _ => return Err(ApiError::StorageUnavailable { uploaded_bytes: signed.uploaded_bytes }.into()),
         }
         let page = read_page(&body).ok_or_else(|| Error::from("R2's list of parts cannot be read"))?;
         parts.extend(page.parts.into_iter().map(|part| (part.number, part)));
         match page.next_behind {
             // A page that does not go on would be asked for again and again.
             Some(next) if next > behind && next < last => behind = next,
-            _ => return Ok(Ok(Listing::Parts(parts))),
+            _ => return Ok(Listing::Parts(parts)),
         }
     }
 }

@@ -4,10 +4,10 @@
 use durable_objects::{
     platform::{
         error::{Error, Result},
-        fault_injection::around,
+        object_storage::{Multipart, ObjectStorage},
     },
     rpc::{
-        ObjectClient, ask,
+        ObjectClient, call,
         upload::{Status, commit_with_bytes},
     },
 };
@@ -20,7 +20,6 @@ use upload_core::{
     session::{Commit, Committed, Release, RemainderPiece, SegmentPlace, WriteLease},
     units::{ByteCount, UploadId},
 };
-use worker::{Bucket, MultipartUpload};
 
 use crate::{
     context::TransferContext,
@@ -33,10 +32,10 @@ use crate::{
 pub(crate) async fn store(
     chunk: &Append,
     lease: &WriteLease,
-    upload: Option<&MultipartUpload>,
+    upload: Option<&Multipart>,
     relay: Relay,
     storing: &TransferContext,
-) -> Result<Result<Outcome, ApiError>> {
+) -> Result<Outcome> {
     let watch = Stopwatch::start();
     let end = chunk.offset.checked_add(chunk.length).unwrap_or(chunk.offset);
     let attempt = Attempt::new(lease, end, chunk.digest.clone());
@@ -44,8 +43,8 @@ pub(crate) async fn store(
     let (row, broken) = (None, None);
     let mut driver = Driver { id: chunk.id, objects, bucket, upload, lease, timings, relay, attempt, row, broken };
     match driver.run().await {
-        Finish::Appended(committed) => Ok(Ok(appended(chunk, lease, committed, &watch))),
-        Finish::Refused(refusal) => Ok(Err(refusal)),
+        Finish::Appended(committed) => Ok(appended(chunk, lease, committed, &watch)),
+        Finish::Refused(refusal) => Err(refusal.into()),
         Finish::Fault => Err(driver.fault()),
     }
 }
@@ -71,8 +70,8 @@ fn appended(chunk: &Append, lease: &WriteLease, committed: Committed, watch: &St
 struct Driver<'a> {
     id: UploadId,
     objects: &'a ObjectClient,
-    bucket: &'a Bucket,
-    upload: Option<&'a MultipartUpload>,
+    bucket: &'a ObjectStorage,
+    upload: Option<&'a Multipart>,
     lease: &'a WriteLease,
     timings: &'a Timings,
     relay: Relay,
@@ -155,33 +154,36 @@ impl Driver<'_> {
     }
 
     async fn ask_status(&self) -> Result<Input, TransferError> {
-        Ok(Input::Status(ask(self.objects, self.id, &Status).await?.map(Box::new)))
+        let status = call(self.objects, self.id, &Status).await;
+        Ok(Input::Status(refused_or(status)?.map(Box::new)))
     }
 
     async fn delete_put(&self) -> Result<Input, TransferError> {
-        around("r2.delete", self.bucket.delete(&self.lease.key)).await?;
+        self.bucket.delete(&self.lease.key).await.map_err(Error::from)?;
         Ok(Input::Deleted)
     }
 
     async fn delete_remainder(&self) -> Result<Input, TransferError> {
-        self.bucket.delete(&self.lease.rest_key).await?;
+        self.bucket.delete(&self.lease.rest_key).await.map_err(Error::from)?;
         Ok(Input::Deleted)
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Input, TransferError> {
         let is_row = commit.rest.is_some_and(|rest| rest.place == SegmentPlace::Row);
-        Ok(Input::Committed(match self.row.as_ref().filter(|_| is_row) {
-            Some(row) => commit_with_bytes(self.objects, self.id, commit, row).await?,
-            None => ask(self.objects, self.id, commit).await?,
-        }))
+        let committed = match self.row.as_ref().filter(|_| is_row) {
+            Some(row) => commit_with_bytes(self.objects, self.id, commit, row).await,
+            None => call(self.objects, self.id, commit).await,
+        };
+        Ok(Input::Committed(refused_or(committed)?))
     }
 
     /// How many bytes count; `None` where the upload's object does not say.
     async fn release(&self, release: Release) -> Option<ByteCount> {
-        let counted = match ask(self.objects, self.id, &release).await {
-            Ok(answer) => answer.ok(),
-            Err(error) => {
-                log::error(&LogLine { detail: Some(error.to_string()), ..LogLine::of("release_failed", self.id) });
+        let counted = match call(self.objects, self.id, &release).await {
+            Ok(counted) => Some(counted),
+            Err(Error::Refused(_)) => None,
+            Err(Error::Fault(fault)) => {
+                log::error(&LogLine { detail: Some(fault.to_string()), ..LogLine::of("release_failed", self.id) });
                 None
             }
         };
@@ -195,5 +197,14 @@ impl Driver<'_> {
             });
         }
         counted
+    }
+}
+
+/// What an attempt is told: the answer or the refusal. A fault is the Worker's own affair.
+pub(crate) fn refused_or<T>(answer: Result<T>) -> Result<Result<T, ApiError>, TransferError> {
+    match answer {
+        Ok(answer) => Ok(Ok(answer)),
+        Err(Error::Refused(refusal)) => Ok(Err(refusal)),
+        Err(fault) => Err(fault.into()),
     }
 }

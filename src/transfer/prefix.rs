@@ -1,7 +1,7 @@
 //! The tail: accepted bytes that the next part begins with, opened as streams from wherever they are, one after the other.
 
 use durable_objects::{
-    platform::fault_injection::around,
+    platform::object_storage::{self, ObjectStorage},
     rpc::{ObjectClient, upload::read_tail},
 };
 use upload_core::{
@@ -9,7 +9,6 @@ use upload_core::{
     units::{ByteCount, UploadId},
 };
 use web_sys::ReadableStream;
-use worker::{Bucket, ResponseBody};
 
 use crate::transfer::error::TransferError;
 
@@ -22,7 +21,7 @@ pub(crate) struct Tail<'a> {
     /// Where the rows are.
     pub(crate) objects: &'a ObjectClient,
     /// Where the objects are.
-    pub(crate) bucket: &'a Bucket,
+    pub(crate) bucket: &'a ObjectStorage,
 }
 
 /// A stream of accepted bytes to be put in front of a part.
@@ -42,12 +41,9 @@ impl Tail<'_> {
                 Ok(PrefixStream { stream, bytes: end.saturating_sub(*start) })
             }
             RemainderPiece::Object { key, bytes } => {
-                let got = around("r2.get", self.bucket.get(key).execute()).await.map_err(TransferError::Storage)?;
-                let object = got.ok_or(TransferError::SegmentLost)?;
-                match object.body().ok_or(TransferError::SegmentLost)?.response_body()? {
-                    ResponseBody::Stream(stream) => Ok(PrefixStream { stream, bytes: *bytes }),
-                    _ => Err(TransferError::SegmentLost),
-                }
+                let got = self.bucket.get(key, None).await.map_err(|error| TransferError::Storage(error.cause))?;
+                let stream = object_storage::stream(&got.ok_or(TransferError::SegmentLost)?)?;
+                Ok(PrefixStream { stream: stream.ok_or(TransferError::SegmentLost)?, bytes: *bytes })
             }
         }
     }

@@ -5,19 +5,21 @@
 
 use std::{pin::pin, time::Duration};
 
-use durable_objects::platform::error::{Error, Result};
-use durable_objects::platform::fault_injection::around;
+use durable_objects::platform::{
+    error::{Error, Result},
+    object_storage::{Multipart, ObjectStorage, StorageError},
+};
 use futures_util::future::{Either, join, select, try_join};
 use js_sys::Uint8Array;
 use upload_core::{
     integrity::{ChunkDigest, Crc64Nvme, RunningSha256, Sha256State},
     read_size::{LONGEST_BYTES, ReadSize},
     session::Receipt,
-    storage_fault::{StorageFault, classify},
+    storage_fault::StorageFault,
     units::ByteCount,
 };
 use web_sys::ReadableStream;
-use worker::{Bucket, Delay, MultipartUpload};
+use worker::Delay;
 
 use crate::{
     log::Stopwatch,
@@ -80,7 +82,7 @@ impl Relay {
     /// Crash here: R2 holds a part, or none, under a number that nobody will use again, and no session counts it.
     pub(crate) async fn part(
         &mut self,
-        upload: &MultipartUpload,
+        upload: &Multipart,
         number: u16,
         bytes: ByteCount,
         tail: &Tail<'_>,
@@ -101,9 +103,9 @@ impl Relay {
         tail: &Tail<'_>,
     ) -> Result<Receipt, TransferError> {
         let put = async |readable: ReadableStream| {
-            let object = around("r2.put", tail.bucket.put(key, readable).execute()).await?;
-            let whole = object.filter(|object| object.size() == bytes.get());
-            whole.map(|object| object.etag()).ok_or_else(|| Error::from("R2 has not stored the whole object"))
+            let object = tail.bucket.put(key, readable).await?;
+            let is_whole = object.size() == bytes.get();
+            if is_whole { Ok(object.etag()) } else { Err("R2 has not stored the whole object".into()) }
         };
         let stop = self.stop.clone();
         store(number, bytes, put, &stop, async |sink, crc| self.pump_part(bytes, tail, sink, crc).await).await
@@ -112,7 +114,12 @@ impl Relay {
     /// Moves the next bytes of the body into an R2 object of their own.
     ///
     /// Crash here: R2 holds an object that no session counts, under a key that is looked through when the upload ends.
-    pub(crate) async fn object(&mut self, bucket: &Bucket, key: &str, bytes: ByteCount) -> Result<(), TransferError> {
+    pub(crate) async fn object(
+        &mut self,
+        bucket: &ObjectStorage,
+        key: &str,
+        bytes: ByteCount,
+    ) -> Result<(), TransferError> {
         let (sink, readable) = fixed_length(bytes.get())?;
         let pump = async {
             let pumped = match self.pump_body(bytes.get(), &sink, None).await {
@@ -124,10 +131,9 @@ impl Relay {
             }
             pumped
         };
-        let stored = unless_stopped(&sink, around("r2.put", bucket.put(key, readable).execute()));
+        let stored = unless_stopped(&sink, bucket.put(key, readable));
         match join(stored, pump).await {
-            (Ok(Some(_)), Ok(())) => Ok(()),
-            (Ok(None), Ok(())) => Err(TransferError::Fault(Error::from("R2 stored nothing"))),
+            (Ok(_), Ok(())) => Ok(()),
             (stored, pumped) => Err(why(stored.err(), pumped.err())),
         }
     }
@@ -245,7 +251,7 @@ impl Relay {
 
 /// Moves a part into R2 that is made of bytes from elsewhere: runs, each opened when it is its turn.
 pub(crate) async fn part_of<R>(
-    upload: &MultipartUpload,
+    upload: &Multipart,
     number: u16,
     bytes: ByteCount,
     runs: &[R],
@@ -263,15 +269,13 @@ pub(crate) async fn part_of<R>(
 
 /// Has R2 store a part while somebody fills it.
 async fn store_part(
-    upload: &MultipartUpload,
+    upload: &Multipart,
     number: u16,
     bytes: ByteCount,
     stop: &StopSignal,
     fill: impl AsyncFnOnce(&Sink, &mut PartCrc) -> Result<(), PumpError>,
 ) -> Result<Receipt, TransferError> {
-    let part = async |readable: ReadableStream| {
-        Ok(around("r2.upload_part", upload.upload_part(number, readable)).await?.etag())
-    };
+    let part = async |readable: ReadableStream| upload.put_part(number, readable).await;
     store(number, bytes, part, stop, fill).await
 }
 
@@ -279,7 +283,7 @@ async fn store_part(
 async fn store(
     number: u16,
     bytes: ByteCount,
-    take: impl AsyncFnOnce(ReadableStream) -> Result<String>,
+    take: impl AsyncFnOnce(ReadableStream) -> Result<String, StorageError>,
     stop: &StopSignal,
     fill: impl AsyncFnOnce(&Sink, &mut PartCrc) -> Result<(), PumpError>,
 ) -> Result<Receipt, TransferError> {
@@ -344,7 +348,10 @@ async fn pump_front(front: &PrefixStream, part: &Sink, crc: &mut PartCrc) -> Res
 }
 
 /// R2's answer. Where it is a refusal, R2 may not have read the bytes, and whoever still writes them would wait for ever.
-async fn unless_stopped<T>(sink: &Sink, stored: impl Future<Output = Result<T>>) -> Result<T> {
+async fn unless_stopped<T>(
+    sink: &Sink,
+    stored: impl Future<Output = Result<T, StorageError>>,
+) -> Result<T, StorageError> {
     let stored = stored.await;
     if stored.is_err() {
         sink.abort().await;
@@ -353,16 +360,22 @@ async fn unless_stopped<T>(sink: &Sink, stored: impl Future<Output = Result<T>>)
 }
 
 /// Of two ends of a broken pipe, the one that broke it.
-fn why(stored: Option<Error>, pumped: Option<PumpError>) -> TransferError {
+fn why(stored: Option<StorageError>, pumped: Option<PumpError>) -> TransferError {
     match (stored, pumped) {
         (_, Some(PumpError::AtBody(broken))) => broken,
-        (Some(error), _) | (None, Some(PumpError::AtSink(error))) => match classify(&error.to_string()) {
-            StorageFault::Gone => TransferError::MultipartGone,
-            StorageFault::ClientLeft => TransferError::BodyEnded,
-            StorageFault::Retry | StorageFault::Damaged | StorageFault::Misfit | StorageFault::Refused => {
-                TransferError::Storage(error)
-            }
-        },
+        (Some(error), _) => broken_by(error),
+        // Whoever read the other end has said why.
+        (None, Some(PumpError::AtSink(error))) => broken_by(error.into()),
         (None, None) => TransferError::Fault(Error::from("nothing broke")),
+    }
+}
+
+fn broken_by(error: StorageError) -> TransferError {
+    match error.fault {
+        StorageFault::Gone => TransferError::MultipartGone,
+        StorageFault::ClientLeft => TransferError::BodyEnded,
+        StorageFault::Retry | StorageFault::Damaged | StorageFault::Misfit | StorageFault::Refused => {
+            TransferError::Storage(error.cause)
+        }
     }
 }

@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use durable_objects::rpc::{ObjectClient, ask};
+use durable_objects::{
+    platform::error::Error,
+    rpc::{ObjectClient, call},
+};
 use futures_util::future::{Either, select};
 use upload_core::{
     session::{RENEW_EVERY_MS, Renew, WRITER_STOPS_AFTER_MS},
@@ -77,11 +80,12 @@ async fn renew_until_lost(objects: &ObjectClient, upload: UploadId, attempt: u64
     loop {
         Delay::from(Duration::from_millis(RENEW_EVERY_MS)).await;
         let renew = Renew { attempt };
-        let asked = Box::pin(ask(objects, upload, &renew));
+        let asked = Box::pin(call(objects, upload, &renew));
         match select(asked, Delay::from(Duration::from_millis(RENEW_EVERY_MS))).await {
-            Either::Left((Ok(Ok(())), _)) => since_heard = Stopwatch::start(),
-            Either::Left((Ok(Err(_lost)), _)) => return,
-            Either::Left((Err(_), _)) | Either::Right(_) => {
+            Either::Left((Ok(()), _)) => since_heard = Stopwatch::start(),
+            // It has lost its right.
+            Either::Left((Err(Error::Refused(_)), _)) => return,
+            Either::Left((Err(Error::Fault(_)), _)) | Either::Right(_) => {
                 if since_heard.elapsed_ms() >= WRITER_STOPS_AFTER_MS {
                     return;
                 }

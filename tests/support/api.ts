@@ -39,7 +39,7 @@ export type Status = {
   fileSize: number;
   missing: [number, number][];
   /** Which chunks of a parallel upload are there, one bit each, in base64; null in sequential mode. */
-  chunks: string | null;
+  receivedChunksBitmap: string | null;
   mode: "sequential" | "parallel" | "direct";
   chunkSize: number;
   partBytes: number;

@@ -10,7 +10,7 @@ const MAX_KEY_BYTES: usize = 255;
 /// The key, where there is one: as the IETF draft has it a quoted string, as most clients send it a bare one. `request` is
 /// whatever must be the same when the key comes again.
 pub(super) fn parse(head: &Head, request: &[u8]) -> Result<Option<Idempotency>, ApiError> {
-    if !head.headers.contains("idempotency-key") {
+    if !head.headers.contains_key("idempotency-key") {
         return Ok(None);
     }
     let key = head.header("idempotency-key").unwrap_or("");

@@ -9,7 +9,6 @@
 mod body_type;
 pub mod companion;
 mod file_words;
-mod headers;
 mod idempotency;
 pub mod ietf;
 pub mod json;
@@ -17,9 +16,7 @@ mod numbers;
 mod problem;
 pub mod tus;
 
-use http::Method;
-
-pub use headers::Headers;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use problem::Problem;
 
 use crate::{
@@ -45,18 +42,18 @@ pub struct Head {
     /// What stands behind the `?`, as sent.
     pub query: String,
     /// The headers.
-    pub headers: Headers,
+    pub headers: HeaderMap,
 }
 
 impl Head {
     /// A header as text; `None` where it is missing or not printable ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).filter(|value| headers::is_printable(value)).map(str::trim)
+        self.headers.get(name)?.to_str().ok().map(str::trim)
     }
 
     /// A header that is there, as text; empty where it is not printable ASCII, so that it is refused rather than overlooked.
     fn present(&self, name: &str) -> Option<&str> {
-        self.headers.contains(name).then(|| self.header(name).unwrap_or(""))
+        self.headers.contains_key(name).then(|| self.header(name).unwrap_or(""))
     }
 
     /// What the request says of the object that it asks for.
@@ -80,6 +77,21 @@ impl Head {
             .find(|(key, _)| *key == name)
             .map(|(_, value)| value)
     }
+}
+
+/// Headers from names and values, as the platform hands them over: it has checked them, and has put one that was sent twice together. A
+/// value with control characters, which [`HeaderValue`] cannot hold, stays one that is not printable, and is refused wherever it is read.
+pub fn header_map<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        let unprintable = HeaderValue::from_bytes(&[0x80]);
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes()).or(unprintable))
+        {
+            headers.append(name, value);
+        }
+    }
+    headers
 }
 
 /// What a protocol makes of a request's head.
@@ -154,7 +166,7 @@ impl Protocol {
         if !is_file {
             return Self::Json;
         }
-        let has = |name: &str| head.headers.contains(name);
+        let has = |name: &str| head.headers.contains_key(name);
         if has("tus-resumable") {
             return Self::Tus;
         }

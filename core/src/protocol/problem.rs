@@ -3,7 +3,11 @@
 
 use serde_json::{Value, json};
 
-use crate::{api_error::ApiError, api_error_advice::SOON_SECONDS, operation::Reply, units::UploadId, upload::Phase};
+use crate::{
+    api_error::{ApiError, NamedHeader, SOON_SECONDS},
+    operation::Reply,
+    units::UploadId,
+};
 
 /// Where the problems of this service are explained, one fragment per code.
 const BASE: &str = "https://quayside.dev/problems/";
@@ -16,6 +20,16 @@ pub(super) struct Names {
     pub(super) length: &'static str,
     /// What a chunk's digest is.
     pub(super) checksum: &'static str,
+}
+
+impl Names {
+    fn of(&self, named: NamedHeader) -> &'static str {
+        match named {
+            NamedHeader::Offset => self.offset,
+            NamedHeader::Length => self.length,
+            NamedHeader::Checksum => self.checksum,
+        }
+    }
 }
 
 /// A problem, not written yet.
@@ -43,53 +57,20 @@ impl Problem {
         if let Some(uploaded_bytes) = refusal.uploaded_bytes() {
             problem.say("uploadedBytes", uploaded_bytes);
         }
-        problem.help(refusal, names);
-        problem
-    }
-
-    /// What this refusal has beside the others.
-    fn help(&mut self, refusal: &ApiError, names: &Names) {
-        match refusal {
-            ApiError::ChunkTooLarge { limit_bytes } | ApiError::UploadTooLarge { limit_bytes } => {
-                self.say("limitBytes", limit_bytes);
-            }
-            ApiError::BeyondDeclaredLength { file_bytes, .. } => self.say("fileSize", file_bytes),
-            ApiError::InconsistentLength { file_bytes, .. } => {
-                self.say("field", names.length);
-                self.say("fileSize", file_bytes);
-            }
-            ApiError::NotAChunk { chunk_bytes, .. } => {
-                self.say("field", names.offset);
-                self.say("chunkSize", chunk_bytes);
-            }
-            ApiError::OffsetMismatch { .. } => self.say("field", names.offset),
-            ApiError::ChecksumMismatch { .. } => self.say("field", names.checksum),
-            ApiError::ChunkAlreadyStored { chunk: Some(chunk), .. } => self.say("chunk", chunk),
-            ApiError::Incomplete { missing_bytes: Some(missing_bytes), .. } => self.say("missingBytes", missing_bytes),
-            ApiError::BadRequest { field, .. } => self.say("field", field),
-            ApiError::UploadGone { phase, .. } | ApiError::NotDamaged { phase } => self.say("state", phase),
-            ApiError::Damaged { .. } => self.say("state", Phase::Damaged),
-            ApiError::FileDigestMismatch { kept, .. } => self.say("repairable", kept),
-            ApiError::MethodNotAllowed { allow } => self.header("allow", allow.clone()),
-            ApiError::RangeNotSatisfiable { object_bytes } => {
-                self.header("content-range", format!("bytes */{object_bytes}"));
-            }
-            ApiError::PreconditionFailed { etag } => self.header("etag", format!("\"{etag}\"")),
-            ApiError::HeadTooLarge { limit_bytes } => self.say("limitBytes", limit_bytes),
-            ApiError::FieldTooLarge { field, limit_bytes } => {
-                self.say("field", field);
-                self.say("limitBytes", limit_bytes);
-            }
-            // RFC 9110, section 15.5.22: the answer must name the protocol.
-            ApiError::UpgradeRequired => self.header("upgrade", "websocket".to_owned()),
-            _ => {}
+        if let Some(named) = refusal.header_named() {
+            problem.say("field", names.of(named));
         }
+        for (name, value) in refusal.members().into_iter().filter(|(_, value)| !value.is_null()) {
+            problem.say(name, value);
+        }
+        problem.headers.extend(refusal.header());
         if let Some(seconds) = refusal.retry_after_seconds() {
-            self.header("retry-after", seconds.to_string());
+            problem.header("retry-after", seconds.to_string());
         }
         if let Some(challenge) = refusal.challenge() {
-            self.header("www-authenticate", challenge);
+            problem.header("www-authenticate", challenge);
         }
+        problem
     }
 
     /// Where something of ours went wrong. The log says more under the same id.
@@ -164,7 +145,7 @@ mod tests {
             (ApiError::OffsetMismatch { uploaded_bytes: 4.into() }, "O"),
             (ApiError::InconsistentLength { file_bytes: 5.into(), uploaded_bytes: 4.into() }, "L"),
             (ApiError::ChecksumMismatch { uploaded_bytes: 4.into() }, "C"),
-            (ApiError::NotAChunk { chunk_bytes: 5.into(), uploaded_bytes: 4.into() }, "O"),
+            (ApiError::ChunkMisaligned { chunk_bytes: 5.into(), uploaded_bytes: 4.into() }, "O"),
         ] {
             assert_eq!(Problem::of(&refusal, None, &NAMES).body["field"], field, "{refusal:?}");
         }

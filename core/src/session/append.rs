@@ -130,7 +130,7 @@ impl Session {
             return Decision::no(refusal);
         }
         if self.is_composition() {
-            return Decision::no(ApiError::Composed);
+            return Decision::no(ApiError::ConcatenationTakesNoBytes);
         }
         if offset != self.first_missing() {
             return Decision::no(ApiError::OffsetMismatch { uploaded_bytes });

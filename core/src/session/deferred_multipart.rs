@@ -30,7 +30,7 @@ impl Session {
     /// meanwhile; it is not used where none is needed, since the upload has one by now, or the chunk is refused.
     pub fn begin_opened(&self, now: UnixMs, begin: BeginAppend, opened: Option<&str>) -> Decision<WriteLease> {
         if self.is_composition() && !self.is_gone() {
-            return Decision::no(ApiError::Composed);
+            return Decision::no(ApiError::ConcatenationTakesNoBytes);
         }
         if !self.is_deferred() || self.comes_whole(begin) {
             return self.begin_as_writer(now, begin);

@@ -344,7 +344,7 @@ impl ParallelChunks {
     ) -> Decision<WriteLease> {
         let uploaded_bytes = self.stored_bytes();
         let Some(chunk) = self.chunk_at(begin.offset, begin.length) else {
-            return Decision::no(ApiError::NotAChunk { chunk_bytes: self.plan.chunk_bytes, uploaded_bytes });
+            return Decision::no(ApiError::ChunkMisaligned { chunk_bytes: self.plan.chunk_bytes, uploaded_bytes });
         };
         if self.is_stored(chunk) {
             return Decision::no(ApiError::ChunkAlreadyStored { chunk: Some(chunk), uploaded_bytes });

@@ -10,7 +10,7 @@ impl Session {
     /// What anybody may know.
     pub fn snapshot(&self) -> Snapshot {
         let file_bytes = self.plan().file_bytes;
-        let (missing, chunks) = match &self.content {
+        let (missing, received_chunks_bitmap) = match &self.content {
             Content::Sequence(sequence) if !self.plan().open_ended && sequence.offset() == file_bytes => {
                 (Vec::new(), None)
             }
@@ -26,7 +26,7 @@ impl Session {
             uploaded_bytes: self.uploaded_bytes(),
             offset: missing.first().map_or(file_bytes, |(from, _)| *from),
             missing,
-            chunks,
+            received_chunks_bitmap,
             plan: self.plan(),
             file: self.birth.file.clone(),
             created_at: self.birth.created_at,

@@ -3,13 +3,13 @@
 //! Whatever comes in, what goes out is a good answer: its headers can be sent (nothing in them ends a line), its document is JSON,
 //! and what a client says of its file comes back in every rendering without breaking one.
 
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
 use upload_core::{
     api_error::ApiError,
     operation::{Create, Operation, Outcome, Reply},
     plan::{Limits, Plan},
-    protocol::{Asked, Head, Headers, Parsed, Protocol},
+    protocol::{Asked, Head, Parsed, Protocol},
     session::Session,
     units::{ByteCount, UnixMs, UploadId},
 };
@@ -64,13 +64,13 @@ pub(crate) fn read(input: &[u8]) -> Option<(Head, &[u8])> {
     let first = std::str::from_utf8(lines.next()?).ok()?;
     let (method, address) = first.split_once(' ')?;
     let (path, query) = address.split_once('?').unwrap_or((address, ""));
-    let mut headers = Headers::default();
+    let mut headers = HeaderMap::new();
     for line in lines {
         let colon = line.iter().position(|byte| *byte == b':')?;
         // What a server lets through.
         let name = HeaderName::from_bytes(&line[..colon]).ok()?;
         let value = HeaderValue::from_bytes(line[colon + 1..].trim_ascii()).ok()?;
-        headers.append(name.as_str(), &String::from_utf8_lossy(value.as_bytes()));
+        headers.append(name, value);
     }
     let method = Method::from_bytes(method.as_bytes()).ok()?;
     Some((Head { method, path: path.to_owned(), query: query.to_owned(), headers }, body))

@@ -1,20 +1,20 @@
 //! Single values: what stands in one header or one setting.
 
-use http::{HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use upload_core::{
     byte_range::{self, Wanted},
     cors::AllowedOrigins,
     media_types::MediaTypes,
     operation::Operation,
-    protocol::{Head, Headers, Parsed, Protocol},
+    protocol::{Head, Parsed, Protocol},
     storage_fault,
     units::ByteCount,
 };
 
 fn head(method: Method, path: &str, headers: &[(&'static str, &[u8])]) -> Option<Head> {
-    let mut map = Headers::default();
+    let mut map = HeaderMap::new();
     for (name, value) in headers {
-        map.append(name, &String::from_utf8_lossy(HeaderValue::from_bytes(value).ok()?.as_bytes()));
+        map.append(*name, HeaderValue::from_bytes(value).ok()?);
     }
     Some(Head { method, path: path.to_owned(), query: String::new(), headers: map })
 }

@@ -24,8 +24,9 @@ use crate::{
         logging,
     },
     rpc::{
-        Command, answer,
-        ledger::{Admit, Charge, CloseUpload, ForgetObject, ListOpen, LookupIdempotencyKey},
+        answer,
+        ledger::{LedgerCommand, ListOpen},
+        respond,
     },
 };
 
@@ -47,7 +48,7 @@ impl DurableObject for OwnerLedger {
     }
 
     async fn fetch(&self, request: Request) -> worker::Result<Response> {
-        Ok(self.asked(request).await?)
+        respond(self.asked(request).await)
     }
 
     async fn alarm(&self) -> worker::Result<Response> {
@@ -70,17 +71,14 @@ impl OwnerLedger {
         let body = request.text().await?;
         let now = now();
         let arm = |at: UnixMs| set_alarm(&self.state, Some(at));
-        match path.trim_start_matches('/') {
-            Admit::NAME => answer(self.ledger.admit(&serde_json::from_str(&body)?, now, &arm)?),
-            LookupIdempotencyKey::NAME => answer(Ok(self.ledger.recall(&serde_json::from_str(&body)?, now)?)),
-            Charge::NAME => answer(self.ledger.charge(&serde_json::from_str(&body)?, now)?),
-            CloseUpload::NAME => answer(Ok(self.ledger.settle(&serde_json::from_str(&body)?, now, &arm)?)),
-            ForgetObject::NAME => answer(Ok(self.ledger.forget(&serde_json::from_str(&body)?, now)?)),
-            ListOpen::NAME => {
-                let ListOpen { after } = serde_json::from_str(&body)?;
-                answer(Ok(self.ledger.list(after, now)?))
-            }
-            _ => Ok(Response::error("no such command", 404)?),
+        match LedgerCommand::read(path.trim_start_matches('/'), &body)? {
+            Some(LedgerCommand::Admit(admit)) => answer(self.ledger.admit(&admit, now, &arm)?),
+            Some(LedgerCommand::LookupIdempotencyKey(lookup)) => answer(self.ledger.recall(&lookup, now)?),
+            Some(LedgerCommand::Charge(charge)) => answer(self.ledger.charge(&charge, now)?),
+            Some(LedgerCommand::CloseUpload(close)) => answer(self.ledger.settle(&close, now, &arm)?),
+            Some(LedgerCommand::ForgetObject(object)) => answer(self.ledger.forget(&object, now)?),
+            Some(LedgerCommand::ListOpen(ListOpen { after })) => answer(self.ledger.list(after, now)?),
+            None => Ok(Response::error("no such command", 404)?),
         }
     }
 }

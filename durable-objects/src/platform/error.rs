@@ -1,61 +1,59 @@
-//! What went wrong with the platform, small: a [`worker::Error`] behind a pointer. Every `?` moves its error, there are hundreds
-//! of them, and moved whole it is some 60 bytes each time.
+//! Why something did not succeed. There are two kinds, and `?` carries both: the client is refused, which it can mend, or something of
+//! ours or of the platform's went wrong, which it cannot.
 
-use std::{fmt, ops::Deref};
+use std::fmt;
 
+use upload_core::api_error::ApiError;
 use wasm_bindgen::JsValue;
 
-/// What the platform said.
-pub struct Error(Box<worker::Error>);
+/// Why something did not succeed.
+#[derive(Debug)]
+pub enum Error {
+    /// The client is told so in the words of its protocol. Nothing that was counted has changed.
+    Refused(ApiError),
+    /// A fault. The client is told an id, under which the log says more.
+    Fault(worker::Error),
+}
 
 /// With such an error, unless another is named.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-impl Deref for Error {
-    type Target = worker::Error;
-
-    fn deref(&self) -> &worker::Error {
-        &self.0
-    }
-}
-
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+        match self {
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Fault(fault) => fault.fmt(f),
+        }
     }
 }
 
 impl std::error::Error for Error {}
 
+impl From<ApiError> for Error {
+    fn from(refusal: ApiError) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// What is thrown to the platform is a fault, whatever it was.
 impl From<Error> for worker::Error {
     fn from(error: Error) -> Self {
-        *error.0
+        match error {
+            Error::Refused(refusal) => Self::RustError(refusal.to_string()),
+            Error::Fault(fault) => fault,
+        }
     }
 }
 
-impl From<worker::Error> for Error {
-    #[inline(never)]
-    fn from(error: worker::Error) -> Self {
-        Self(Box::new(error))
-    }
-}
-
-/// What a `worker::Error` is made of is one of these as well.
-macro_rules! from {
+/// Whatever the `worker` crate takes for an error is a fault.
+macro_rules! faults {
     ($($cause:ty),*) => {
         $(impl From<$cause> for Error {
-            #[inline(never)]
             fn from(cause: $cause) -> Self {
-                Self(Box::new(cause.into()))
+                Self::Fault(cause.into())
             }
         })*
     };
 }
 
-from!(&str, String, JsValue, serde_json::Error);
+faults!(worker::Error, &str, String, JsValue, serde_json::Error);

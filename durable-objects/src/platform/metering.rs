@@ -8,12 +8,7 @@ use upload_core::{
 };
 use worker::{SqlCursor, SqlStorage, SqlStorageValue};
 
-use crate::rpc::{
-    Command,
-    direct::{AssembleParts, FindSigned, SignParts},
-    repair::{BeginCopy, RepairUpload, ShowManifest},
-    upload::{BeginDelivery, Cancel, Complete, Declare, FindObject, NextSlice, Probe, Redeliver, Status},
-};
+use crate::rpc::upload::UploadCommand;
 
 thread_local! {
     /// Rows since the last reset. Between an object's reset and its look there is no `await`, so they are its own.
@@ -60,19 +55,39 @@ pub(crate) fn of_creation(session: &Session) -> Cost {
 pub(crate) const BY_CLIENT: Cost = Cost { worker_requests: 1, object_requests: 1, ..Cost::NONE };
 
 /// A command, beside its rows. Questions are the asker's.
-pub(crate) fn of_command(name: &str) -> Cost {
-    match name {
-        // Signing, which takes a command for each part, is counted where it is done.
-        Status::NAME | SignParts::NAME => Cost::NONE,
-        BeginDelivery::NAME | Probe::NAME | Declare::NAME | Complete::NAME | Cancel::NAME | Redeliver::NAME => {
-            BY_CLIENT
-        }
-        // A record is counted as a request to the Worker where it asks for what was signed.
-        FindSigned::NAME | AssembleParts::NAME => BY_CLIENT,
-        BeginCopy::NAME => Cost { object_requests: 1, r2_class_b: 1, ..Cost::NONE },
-        RepairUpload::NAME | ShowManifest::NAME => BY_CLIENT,
-        FindObject::NAME | NextSlice::NAME => Cost { r2_class_b: 1, ..BY_CLIENT },
-        _ => Cost { object_requests: 1, ..Cost::NONE },
+pub(crate) fn of_command(command: &UploadCommand) -> Cost {
+    match command {
+        // A creation is counted where the upload is stored, signing, which takes a command for each part, where it is done.
+        UploadCommand::CreateUpload(_)
+        | UploadCommand::CreateAndBegin(_)
+        | UploadCommand::ReadTail(_)
+        | UploadCommand::Status(_)
+        | UploadCommand::SignParts(_) => Cost::NONE,
+        UploadCommand::BeginDelivery(_)
+        | UploadCommand::Probe(_)
+        | UploadCommand::Declare(_)
+        | UploadCommand::Complete(_)
+        | UploadCommand::Cancel(_)
+        | UploadCommand::Redeliver(_)
+        | UploadCommand::FindSigned(_)
+        | UploadCommand::AssembleParts(_)
+        | UploadCommand::RepairUpload(_)
+        | UploadCommand::ShowManifest(_) => BY_CLIENT,
+        UploadCommand::BeginCopy(_) => Cost { object_requests: 1, r2_class_b: 1, ..Cost::NONE },
+        UploadCommand::FindObject(_) | UploadCommand::NextSlice(_) => Cost { r2_class_b: 1, ..BY_CLIENT },
+        // A record is counted as a request to the Worker where it asks for what was signed; a chunk where it begins.
+        UploadCommand::BeginChunk(_)
+        | UploadCommand::Renew(_)
+        | UploadCommand::Commit(_)
+        | UploadCommand::Release(_)
+        | UploadCommand::ReadTrail(_)
+        | UploadCommand::AwaitObject(_)
+        | UploadCommand::EndDelivery(_)
+        | UploadCommand::AsPartial(_)
+        | UploadCommand::WantedPartials(_)
+        | UploadCommand::BeginCopyBatch(_)
+        | UploadCommand::SliceHashed(_)
+        | UploadCommand::RecordParts(_) => Cost { object_requests: 1, ..Cost::NONE },
     }
 }
 

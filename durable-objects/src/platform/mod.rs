@@ -1,9 +1,10 @@
-//! What the platform gives: errors, the clock and the alarm, SQLite, queues, log lines, what rows cost; and faults, where they are built in.
+//! What the platform gives: errors, R2, the clock and the alarm, SQLite, queues, log lines, what rows cost; and faults, where they are built in.
 
 pub(crate) mod clock;
 pub mod error;
 pub mod fault_injection;
 pub mod logging;
 pub(crate) mod metering;
+pub mod object_storage;
 pub(crate) mod sql;
 pub(crate) mod transaction;

@@ -2,13 +2,7 @@
 //! what R2 has the Worker asks, since only it holds the keys of R2's S3 API.
 
 use serde::{Deserialize, Serialize};
-use upload_core::{
-    presigned::CompletedPart,
-    session::{Found, Signed, Slot},
-    upload::Snapshot,
-};
-
-use super::commands;
+use upload_core::{presigned::CompletedPart, session::Found};
 
 /// The right to store these chunks, each under a fresh number. Where one is refused, the numbers of those before it are spent.
 #[derive(Serialize, Deserialize)]
@@ -25,10 +19,3 @@ pub struct FindSigned;
 /// The file is these chunks. R2 says whether it has them.
 #[derive(Serialize, Deserialize)]
 pub struct AssembleParts(pub Vec<CompletedPart>);
-
-commands! {
-    SignParts => "sign-parts" -> Vec<Slot>;
-    RecordParts => "record-parts" -> Snapshot;
-    FindSigned => "find-signed" -> Signed;
-    AssembleParts => "assemble-parts" -> Snapshot;
-}

@@ -70,6 +70,8 @@ pub struct ListOpen {
 }
 
 commands! {
+    /// Every command of an owner's ledger.
+    LedgerCommand:
     Admit => "admit" -> Admission;
     LookupIdempotencyKey => "recall" -> Option<UploadId>;
     Charge => "charge" -> ();

@@ -1,4 +1,4 @@
-//! The only door to the objects: one type per command, with the answer it gets.
+//! The only way to the objects: one type per command, with the answer it gets.
 //!
 //! [`upload`] has the commands of an upload's object, [`direct`] those about parts that its client stores itself, [`ledger`] those of an owner's.
 //!
@@ -6,7 +6,6 @@
 //! `{"refused": …}` where the client is to be told something. Anything else is a fault. Every command may be sent twice,
 //! where the first one's answer was lost: nothing is done twice, and the second answer says how things stand by then. That can
 //! be a refusal where the first one did it: what was cancelled is gone, what was counted may have been taken over since.
-
 //!
 //! Every command says who asks, and an upload's object answers nobody but those whose upload it is: to others there is no
 //! such upload. A command that does not say is no command.
@@ -19,8 +18,7 @@ pub mod upload;
 use std::{fmt::Display, time::Duration};
 
 use crate::platform::error::{Error, Result};
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use upload_core::{api_error::ApiError, caller::Caller};
 use wasm_bindgen::JsValue;
 use worker::{Delay, Env, Method, ObjectNamespace, Request, Response, WebSocket};
@@ -76,22 +74,28 @@ const MAX_TRIES: u32 = 8;
 /// The first pause between two tries, doubled with each.
 const FIRST_PAUSE_MS: u64 = 50;
 
-/// The fields of an answer on the way, of which it has one.
-const OK: &str = "ok";
-const REFUSED: &str = "refused";
-
-/// Asks the object of this name: an upload's id, or an owner. The outer error is a fault; the inner one is what the client is to be told.
-pub async fn ask<C: Command>(
-    door: &ObjectClient,
-    name: impl Display,
-    command: &C,
-) -> Result<Result<C::Answer, ApiError>> {
-    read_answer(&send(door, name.to_string(), C::NAME, serde_json::to_string(command)?).await?)
+/// An answer on the way.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Answer<T> {
+    Ok(T),
+    Refused(ApiError),
 }
 
-/// The part of asking that is the same for every command, and so is compiled once.
-async fn send(door: &ObjectClient, object: String, command: &'static str, body: String) -> Result<String> {
-    text(command, post(door, &object, command, &body.into(), None).await?).await
+/// Calls the object of this name: an upload's id, or an owner.
+pub async fn call<C: Command>(objects: &ObjectClient, name: impl Display, command: &C) -> Result<C::Answer> {
+    let body = serde_json::to_string(command)?.into();
+    let response = post(objects, &name.to_string(), C::NAME, &body, None).await?;
+    read_answer(&text(C::NAME, response).await?)
+}
+
+/// The answer; `None` where it is refused. For whoever goes on then.
+pub fn unless_refused<T>(answer: Result<T>) -> Result<Option<T>> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(Error::Refused(_)) => Ok(None),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// What was answered, if anything was.
@@ -103,13 +107,13 @@ async fn text(command: &str, mut response: Response) -> Result<String> {
 /// Sends a command, and sends it again where it is not known whether it arrived: every command may be.
 /// With a body of bytes, the command itself is said in a header.
 async fn post(
-    door: &ObjectClient,
+    objects: &ObjectClient,
     object: &str,
     name: &str,
     body: &JsValue,
     command: Option<&str>,
 ) -> Result<Response> {
-    let (point, caller) = (format!("object.{name}"), door.caller.to_header());
+    let (point, caller) = (format!("object.{name}"), objects.caller.to_header());
     let mut pauses = (0..MAX_TRIES - 1).map(|doublings| Duration::from_millis(FIRST_PAUSE_MS << doublings));
     loop {
         // Not `worker::RequestInit`, which carries settings for other networks: 6 kB of wasm.
@@ -122,7 +126,7 @@ async fn post(
             request.headers().set(upload::COMMAND_HEADER, command)?;
         }
         // A stub that has failed once stays broken: each try gets its own.
-        let stub = door.objects.get_by_name(object)?;
+        let stub = objects.objects.get_by_name(object)?;
         let answer = around(&point, stub.fetch_with_request(request.into())).await;
         let is_to_be_repeated = answer.as_ref().is_err_and(|error| !is_overloaded(error));
         match pauses.next().filter(|_| is_to_be_repeated) {
@@ -133,61 +137,68 @@ async fn post(
 }
 
 /// Opens a socket to the object. Tried once: whoever wants to be told can also ask.
-async fn connect(door: &ObjectClient, name: impl Display, command: &str) -> Result<Result<WebSocket, ApiError>> {
+async fn connect(objects: &ObjectClient, name: impl Display, command: &str) -> Result<WebSocket> {
     let mut request = Request::new(&format!("https://object/{command}"), Method::Get)?;
     request.headers_mut()?.set("Upgrade", "websocket")?;
-    request.headers_mut()?.set(CALLER_HEADER, &door.caller.to_header())?;
-    let response = door.objects.get_by_name(&name.to_string())?.fetch_with_request(request).await?;
+    request.headers_mut()?.set(CALLER_HEADER, &objects.caller.to_header())?;
+    let response = objects.objects.get_by_name(&name.to_string())?.fetch_with_request(request).await?;
     if response.status_code() != 101 {
-        let refused = read_answer::<()>(&text(command, response).await?)?;
-        return refused.err().map(Err).ok_or_else(|| Error::from("neither a socket nor a refusal"));
+        read_answer::<()>(&text(command, response).await?)?;
+        return Err("neither a socket nor a refusal".into());
     }
-    response.websocket().map(Ok).ok_or_else(|| Error::from("101 without a socket"))
+    response.websocket().ok_or_else(|| Error::from("101 without a socket"))
 }
 
 /// An object that has too much to do is not helped by more.
 fn is_overloaded(error: &Error) -> bool {
-    let worker::Error::UnknownJsError { original, .. } = &**error else { return false };
+    let Error::Fault(worker::Error::UnknownJsError { original, .. }) = error else { return false };
     js_sys::Reflect::get(original, &"overloaded".into()).is_ok_and(|flag| flag.is_truthy())
 }
 
-/// What was answered, not yet looked into.
-fn open(text: &str) -> Result<Result<Value, ApiError>> {
-    let mut answer: Map<String, Value> = serde_json::from_str(text)?;
-    Ok(match (answer.remove(OK), answer.remove(REFUSED)) {
-        (Some(answer), _) => Ok(answer),
-        (None, Some(refusal)) => Err(serde_json::from_value(refusal)?),
-        (None, None) => return Err(Error::from("an answer that is none")),
-    })
-}
-
-fn read_answer<T: DeserializeOwned>(text: &str) -> Result<Result<T, ApiError>> {
-    Ok(match open(text)? {
-        Ok(answer) => Ok(serde_json::from_value(answer)?),
-        Err(refusal) => Err(refusal),
-    })
+fn read_answer<T: DeserializeOwned>(text: &str) -> Result<T> {
+    match serde_json::from_str(text)? {
+        Answer::Ok(answer) => Ok(answer),
+        Answer::Refused(refusal) => Err(Error::Refused(refusal)),
+    }
 }
 
 /// What an object answers.
-pub(crate) fn answer<T: Serialize>(answer: Result<T, ApiError>) -> Result<Response> {
-    written(answer.map(|answer| serde_json::to_string(&answer)))
+pub(crate) fn answer<T: Serialize>(answer: T) -> Result<Response> {
+    Ok(Response::ok(serde_json::to_string(&Answer::Ok(answer))?)?)
 }
 
-/// The same, once the answer is JSON. The part of answering that is compiled once.
-pub(crate) fn written(answer: Result<serde_json::Result<String>, ApiError>) -> Result<Response> {
-    let (field, json) = match answer {
-        Ok(json) => (OK, json?),
-        Err(refusal) => (REFUSED, serde_json::to_string(&refusal)?),
-    };
-    Ok(Response::ok(format!("{{\"{field}\":{json}}}"))?)
+/// What goes to the Worker: a refusal is an answer too; a fault is thrown.
+pub(crate) fn respond(answered: Result<Response>) -> worker::Result<Response> {
+    match answered {
+        Err(Error::Refused(refusal)) => Response::ok(serde_json::to_string(&Answer::<()>::Refused(refusal))?),
+        Err(Error::Fault(fault)) => Err(fault),
+        Ok(response) => Ok(response),
+    }
 }
 
+/// Makes commands of types, and an enum of all that one kind of object takes.
 macro_rules! commands {
-    ($($command:ty => $name:literal -> $answer:ty;)*) => {
+    ($(#[$attribute:meta])* $all:ident: $($command:ident => $name:literal -> $answer:ty;)*) => {
         $(impl $crate::rpc::Command for $command {
             const NAME: &'static str = $name;
             type Answer = $answer;
         })*
+
+        $(#[$attribute])*
+        #[allow(clippy::large_enum_variant, reason = "there is one at a time")]
+        pub(crate) enum $all {
+            $($command($command)),*
+        }
+
+        impl $all {
+            /// Reads the command of this name; `None` where there is none.
+            pub(crate) fn read(name: &str, body: &str) -> $crate::platform::error::Result<Option<Self>> {
+                Ok(Some(match name {
+                    $($name => Self::$command(serde_json::from_str(body)?),)*
+                    _ => return Ok(None),
+                }))
+            }
+        }
     };
 }
 pub(crate) use commands;

@@ -2,14 +2,7 @@
 //! what it sends again, and whoever copies the rest takes its turn.
 
 use serde::{Deserialize, Serialize};
-use upload_core::{
-    plan::Limits,
-    repair::{Manifest, SentAgain},
-    session::CopyBatch,
-    upload::Snapshot,
-};
-
-use super::commands;
+use upload_core::{plan::Limits, repair::SentAgain};
 
 /// Which parts it has.
 #[derive(Serialize, Deserialize)]
@@ -29,10 +22,4 @@ pub struct RepairUpload {
 pub struct BeginCopy {
     /// The attempt at the chunk that the asker has copied before, in this turn.
     pub after: Option<u64>,
-}
-
-commands! {
-    ShowManifest => "show-manifest" -> Manifest;
-    RepairUpload => "repair" -> Snapshot;
-    BeginCopy => "begin-copy" -> Option<CopyBatch>;
 }

@@ -5,21 +5,27 @@ use std::collections::BTreeMap;
 use crate::platform::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use upload_core::{
-    api_error::ApiError,
     chunk::Completion,
     event::{DeliveryOutcome, EventKind, Verdict},
     history::History,
     integrity::Crc64Nvme,
+    repair::Manifest,
     session::{
         BeginAppend, Commit, Committed, CopyBatch, DeleteRight, Hashed, PartialStatus, PartialUpload, Release, Renew,
-        Slice, UploadSpec, Wanted, WriteLease,
+        Signed, Slice, Slot, UploadSpec, Wanted, WriteLease,
     },
     units::{ByteCount, UnixMs, UploadId},
     upload::{ObjectFacts, Snapshot},
 };
 use worker::WebSocket;
 
-use super::{Command, ObjectClient, commands, connect, post, read_answer, text};
+use super::{
+    Command, ObjectClient, commands, connect,
+    direct::{AssembleParts, FindSigned, RecordParts, SignParts},
+    post, read_answer,
+    repair::{BeginCopy, RepairUpload, ShowManifest},
+    text,
+};
 
 /// The header in which a command travels whose body is bytes.
 pub(crate) const COMMAND_HEADER: &str = "x-command";
@@ -29,25 +35,25 @@ pub(crate) const WATCH: &str = "watch";
 
 /// Counts stored bytes, of which the last few come along, to be kept in the upload's object.
 pub async fn commit_with_bytes(
-    door: &ObjectClient,
+    objects: &ObjectClient,
     upload: UploadId,
     commit: &Commit,
     bytes: &js_sys::Uint8Array,
-) -> Result<Result<Committed, ApiError>> {
+) -> Result<Committed> {
     let command = serde_json::to_string(commit)?;
-    let response = post(door, &upload.to_string(), Commit::NAME, bytes, Some(&command)).await?;
+    let response = post(objects, &upload.to_string(), Commit::NAME, bytes, Some(&command)).await?;
     read_answer(&text(Commit::NAME, response).await?)
 }
 
 /// Opens the bytes of the tail that are in rows, from `start` to `end`.
 pub async fn read_tail(
-    door: &ObjectClient,
+    objects: &ObjectClient,
     upload: UploadId,
     start: ByteCount,
     end: ByteCount,
 ) -> Result<web_sys::ReadableStream> {
     let body = serde_json::to_string(&ReadTail { start, end })?.into();
-    let response = post(door, &upload.to_string(), ReadTail::NAME, &body, None).await?;
+    let response = post(objects, &upload.to_string(), ReadTail::NAME, &body, None).await?;
     match (response.status_code(), response.body()) {
         (200, worker::ResponseBody::Stream(stream)) => Ok(stream.clone()),
         (status, _) => Err(Error::from(format!("{}: {status}", ReadTail::NAME))),
@@ -55,8 +61,8 @@ pub async fn read_tail(
 }
 
 /// Opens a socket on which the object tells how the upload stands, now and at every change.
-pub async fn watch(door: &ObjectClient, upload: UploadId) -> Result<Result<WebSocket, ApiError>> {
-    connect(door, upload, WATCH).await
+pub async fn watch(objects: &ObjectClient, upload: UploadId) -> Result<WebSocket> {
+    connect(objects, upload, WATCH).await
 }
 
 /// The bytes of the tail that are in rows. Answered with the bytes themselves.
@@ -243,26 +249,30 @@ pub struct FoundObject {
 
 /// What the queue carries: where to ask, and for what.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "errand")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "type")]
 pub enum QueueMessage {
     /// The origin is to be told.
+    #[serde(rename = "deliver-event")]
     Tell {
         /// The upload.
         upload_id: UploadId,
         /// The event.
         event_id: String,
     },
-    /// The next stretch is to be copied from the pieces.
+    /// The next batch is to be copied from the partial uploads.
+    #[serde(rename = "concatenate")]
     Compose {
         /// The upload.
         upload_id: UploadId,
     },
     /// The next chunks are to be copied from the damaged object.
+    #[serde(rename = "repair")]
     Copy {
         /// The upload.
         upload_id: UploadId,
     },
     /// The next slice of the object is to be read back.
+    #[serde(rename = "verify")]
     Verify {
         /// The upload.
         upload_id: UploadId,
@@ -282,6 +292,8 @@ impl QueueMessage {
 }
 
 commands! {
+    /// Every command of an upload's object.
+    UploadCommand:
     CreateUpload => "create" -> Snapshot;
     CreateAndBegin => "create-and-begin" -> Begun;
     BeginChunk => "begin" -> BeginAnswer;
@@ -305,4 +317,11 @@ commands! {
     BeginCopyBatch => "begin-stretch" -> Option<CopyBatch>;
     NextSlice => "next-slice" -> Option<Slice>;
     SliceHashed => "slice-hashed" -> bool;
+    SignParts => "sign-parts" -> Vec<Slot>;
+    RecordParts => "record-parts" -> Snapshot;
+    FindSigned => "find-signed" -> Signed;
+    AssembleParts => "assemble-parts" -> Snapshot;
+    ShowManifest => "show-manifest" -> Manifest;
+    RepairUpload => "repair" -> Snapshot;
+    BeginCopy => "begin-copy" -> Option<CopyBatch>;
 }

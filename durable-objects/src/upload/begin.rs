@@ -17,7 +17,7 @@ use crate::{
         metering::{self, metered},
     },
     rpc::{
-        Command, answer,
+        answer,
         upload::{BeginAnswer, BeginChunk, Counted},
     },
     upload::{UploadSession, multipart::Opened, tables},
@@ -25,15 +25,12 @@ use crate::{
 
 impl UploadSession {
     /// Grants the right to store a chunk; one that is there already needs none.
-    pub(crate) async fn begin(&self, body: &str) -> Result<Response> {
-        let BeginChunk(begin) = serde_json::from_str(body)?;
+    pub(crate) async fn begin(&self, cost: Cost, BeginChunk(begin): BeginChunk) -> Result<Response> {
         if let Some(counted) = self.counted(begin)? {
-            return answer(Ok(BeginAnswer::Counted(Box::new(counted))));
+            return answer(BeginAnswer::Counted(Box::new(counted)));
         }
         let arrival = self.arrivals.arrive();
-        if let Err(refusal) = self.has_room(|session| session.growth_by_chunk(now(), begin)).await? {
-            return answer::<WriteLease>(Err(refusal));
-        }
+        self.has_room(|session| session.growth_by_chunk(now(), begin)).await?;
         let opened = self.open_for(begin).await?;
         let opened_id = opened.as_ref().map(|opened| opened.id.as_str());
         let rule = &mut |session: &Session, now: UnixMs| -> Decision<WriteLease> {
@@ -43,7 +40,7 @@ impl UploadSession {
             }
             session.begin_opened(now, begin, opened_id)
         };
-        let mut taken = self.take(BeginChunk::NAME, None, rule)?;
+        let mut taken = self.take(cost, None, rule);
         if taken.is_ok() {
             self.arrivals.serve(arrival);
         }
@@ -61,7 +58,7 @@ impl UploadSession {
         self.charge(tail_rows);
         self.abort_unless_used(opened).await?;
         self.charge(metering::of_begin(&begin, taken.as_ref().ok()));
-        answer(taken.map(|grant| BeginAnswer::Leased(Box::new(grant))))
+        answer(BeginAnswer::Leased(Box::new(taken?)))
     }
 
     /// How the upload stands, where all bytes of the chunk count already. Whether the bytes that come now are the same is for the

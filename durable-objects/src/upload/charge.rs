@@ -1,60 +1,59 @@
 //! Room for an upload of unknown length: its owner's ledger is asked before bytes come for which it is not charged yet.
 
 use upload_core::{
-    api_error::ApiError,
+    cost::Cost,
     session::{Growth, Session},
 };
 use worker::Response;
 
 use crate::{
-    platform::{clock::now, error::Result},
-    rpc::{ObjectClient, answer, ask, ledger::Charge, upload::Declare},
+    platform::{
+        clock::now,
+        error::{Error, Result},
+    },
+    rpc::{ObjectClient, call, ledger::Charge, upload::Declare},
     upload::UploadSession,
 };
 
 impl UploadSession {
-    /// Whether the owner has room for what `growth` finds to be lacking. Others come in while the ledger is asked: whoever called
+    /// Refuses unless the owner has room for what `growth` finds to be lacking. Others come in while the ledger is asked: whoever called
     /// decides after it.
-    pub(crate) async fn has_room(
-        &self,
-        growth: impl Fn(&Session) -> Option<Growth>,
-    ) -> Result<std::result::Result<(), ApiError>> {
+    pub(crate) async fn has_room(&self, growth: impl Fn(&Session) -> Option<Growth>) -> Result<()> {
         self.load()?;
         let asked = self.session.borrow().as_ref().and_then(|session| {
             let growth = growth(session)?;
             Some((growth, session.birth.owner.clone(), session.entry()))
         });
-        let Some((Growth { bytes, ahead, quota }, owner, name)) = asked else { return Ok(Ok(())) };
+        let Some((Growth { bytes, ahead, quota }, owner, name)) = asked else { return Ok(()) };
         let ledgers = ObjectClient::to_ledgers(self.env())?;
         // Where there is no room for what may follow, there may be some for what is there.
         for wanted in [ahead, bytes] {
-            let charged = ask(&ledgers, &owner, &Charge { name, bytes: wanted, quota }).await?;
+            let charged = call(&ledgers, &owner, &Charge { name, bytes: wanted, quota }).await;
             // Crash here: the ledger has charged what nobody remembers here; it is asked once more, and charges nothing twice.
             match charged {
                 Ok(()) => {
                     if let Some(session) = &mut *self.session.borrow_mut() {
                         session.charged_with(wanted);
                     }
-                    return Ok(Ok(()));
+                    return Ok(());
                 }
-                Err(refusal) if wanted == bytes => {
-                    self.trail.refused(now(), self.session.borrow().as_ref(), &refusal);
-                    return Ok(Err(refusal));
+                Err(Error::Refused(_)) if wanted != bytes => {}
+                Err(error) => {
+                    if let Error::Refused(refusal) = &error {
+                        self.trail.refused(now(), self.session.borrow().as_ref(), refusal);
+                    }
+                    return Err(error);
                 }
-                Err(_) => {}
             }
         }
-        Ok(Ok(()))
+        Ok(())
     }
 
     /// Declares the length, where there is room for it.
-    pub(crate) async fn declare(&self, body: &str) -> Result<Response> {
-        let asked: Declare = serde_json::from_str(body)?;
-        let growth = |session: &Session| session.growth_by_length(now(), asked.offset, asked.file_bytes);
-        if let Err(refusal) = self.has_room(growth).await? {
-            return answer::<()>(Err(refusal));
-        }
-        self.decide_then_show(body, |session, now, declare: &Declare| {
+    pub(crate) async fn declare(&self, cost: Cost, declare: &Declare) -> Result<Response> {
+        let growth = |session: &Session| session.growth_by_length(now(), declare.offset, declare.file_bytes);
+        self.has_room(growth).await?;
+        self.decide_then_show(cost, |session, now| {
             session.declare(now, declare.offset, declare.file_bytes, declare.completes)
         })
     }

@@ -2,7 +2,8 @@
 
 use upload_core::{
     api_error::ApiError,
-    session::{Commit, Release, Renew, Session},
+    cost::Cost,
+    session::{Commit, Decision, Session},
 };
 use worker::{Request, Response};
 
@@ -10,11 +11,11 @@ use crate::{
     platform::{error::Result, metering},
     rpc::{
         self, Command, answer,
-        repair::{BeginCopy, RepairUpload, ShowManifest},
+        direct::{AssembleParts, RecordParts},
+        repair::BeginCopy,
         upload::{
-            AsPartial, AwaitObject, BeginChunk, BeginCopyBatch, BeginDelivery, COMMAND_HEADER, Cancel, Complete,
-            CreateAndBegin, CreateUpload, Declare, EndDelivery, FindObject, NextSlice, Probe, ReadTail, ReadTrail,
-            Redeliver, SliceHashed, Status, WATCH, WantedPartials,
+            AsPartial, BeginCopyBatch, COMMAND_HEADER, Cancel, CreateAndBegin, CreateUpload, Probe, ReadTail,
+            UploadCommand, WATCH,
         },
     },
     upload::{
@@ -25,97 +26,112 @@ use crate::{
 };
 
 impl UploadSession {
-    /// Carries out a command.
+    /// Carries out a command, if whoever sends it may use this upload.
     pub(crate) async fn asked(&self, mut request: Request) -> Result<Response> {
         let (path, caller) = (request.path(), rpc::caller(&request)?);
+        let name = path.trim_start_matches('/');
         // A command whose body is bytes travels in a header.
         let (body, content) = match request.headers().get(COMMAND_HEADER)? {
             Some(command) => (command, Some(request.bytes().await?)),
             None => (request.text().await?, None),
         };
         self.load()?;
-        let is_theirs = self.session.borrow().as_ref().is_none_or(|session| caller.may_use(session.birth.ownership()));
-        if is_theirs {
-            self.look_after_duties()?;
-        }
-        match path.trim_start_matches('/') {
+        if self.session.borrow().as_ref().is_some_and(|session| !caller.may_use(session.birth.ownership())) {
             // Answered with bytes where it is answered: a refusal must not be taken for some.
-            ReadTail::NAME if !is_theirs => Ok(Response::error("no such upload", 404)?),
-            _ if !is_theirs => answer::<()>(Err(ApiError::UploadNotFound)),
-            CreateUpload::NAME => {
-                let CreateUpload(birth) = serde_json::from_str(&body)?;
-                answer(self.create(birth, None).await?.map(|begun| begun.snapshot))
-            }
-            CreateAndBegin::NAME => {
-                let CreateAndBegin { birth, first } = serde_json::from_str(&body)?;
-                answer(self.create(birth, Some(first)).await?)
-            }
-            BeginChunk::NAME => self.begin(&body).await,
-            Commit::NAME => self.commit(&body, content.as_deref()),
-            ReadTail::NAME => {
-                let ReadTail { start, end } = serde_json::from_str(&body)?;
-                Ok(Response::from_stream(tables::stream_rows(self.state.storage().sql(), start, end))?)
-            }
-            Release::NAME => self.decide(&body, |session, now, release: &Release| session.release(now, *release)),
-            Renew::NAME => self.decide(&body, |session, now, renew: &Renew| session.renew(now, *renew)),
-            Probe::NAME => {
-                self.load()?;
-                wait::for_last_commit(&self.session).await;
-                self.arrivals.overtake_all();
-                self.decide_then_show(&body, |session, now, _: &Probe| session.probe(now))
-            }
-            Status::NAME => self.decide_then_show(&body, |session, _, _: &Status| session.status()),
-            ReadTrail::NAME => self.decide(&body, |_, _, _: &ReadTrail| self.trail.show()),
-            Declare::NAME => self.declare(&body).await,
-            AwaitObject::NAME => {
-                self.load()?;
-                wait::for_object(&self.session).await;
-                self.decide_then_show(&body, |session, _, _: &AwaitObject| session.status())
-            }
-            Complete::NAME => {
-                self.force_alarm()?;
-                self.decide_then_show(&body, |session, now, _: &Complete| session.complete(now))
-            }
-            Cancel::NAME => self.decide(&body, |session, now, cancel: &Cancel| session.cancel(now, cancel.0)),
-            Redeliver::NAME => {
-                self.force_alarm()?;
-                self.decide_then_show(&body, |session, now, _: &Redeliver| session.redeliver(now))
-            }
-            FindObject::NAME => self.decide(&body, |session, _, _: &FindObject| find_object(session)),
-            BeginDelivery::NAME => self.decide(&body, begin_delivery),
-            EndDelivery::NAME => self.decide(&body, end_delivery),
-            AsPartial::NAME => {
-                self.decide(&body, |session, _, piece: &AsPartial| session.as_piece(&piece.owner, piece.until))
-            }
-            WantedPartials::NAME => self.decide(&body, wanted_pieces),
-            BeginCopyBatch::NAME => self.decide(&body, |session, now, BeginCopyBatch(standings): &BeginCopyBatch| {
-                session.begin_stretch(now, standings)
-            }),
-            ShowManifest::NAME => self.manifest(),
-            RepairUpload::NAME => self.repair(&body).await,
-            BeginCopy::NAME => self.decide(&body, |session, now, copy: &BeginCopy| session.begin_copy(now, copy.after)),
-            NextSlice::NAME => self.decide(&body, |session, _, _: &NextSlice| next_slice(session)),
-            SliceHashed::NAME => self.decide(&body, slice_hashed),
-            WATCH => self.watch(),
-            // Those about parts that the client stores itself.
-            name => self.direct(name, &body),
+            return if name == ReadTail::NAME {
+                Ok(Response::error("no such upload", 404)?)
+            } else {
+                Err(ApiError::UploadNotFound.into())
+            };
+        }
+        self.look_after_duties()?;
+        if name == WATCH {
+            return self.watch();
+        }
+        match UploadCommand::read(name, &body)? {
+            Some(command) => self.carry_out(command, content.as_deref()).await,
+            // A newer build sends it: this one is about to be replaced.
+            None => Ok(Response::error("no such command", 404)?),
         }
     }
 
-    fn commit(&self, body: &str, content: Option<&[u8]>) -> Result<Response> {
-        let commit = serde_json::from_str(body)?;
-        self.load()?;
-        self.charge(metering::of_commit(&commit));
-        answer(self.take(Commit::NAME, content, &mut |session, now| session.commit(now, &commit))?)
+    /// Each command, and who decides. `content` is what came with a commit, to be kept in a row.
+    async fn carry_out(&self, command: UploadCommand, content: Option<&[u8]>) -> Result<Response> {
+        let cost = metering::of_command(&command);
+        match command {
+            UploadCommand::CreateUpload(CreateUpload(birth)) => answer(self.create(birth, None).await?.snapshot),
+            UploadCommand::CreateAndBegin(CreateAndBegin { birth, first }) => {
+                answer(self.create(birth, Some(first)).await?)
+            }
+            UploadCommand::BeginChunk(begin) => self.begin(cost, begin).await,
+            UploadCommand::Commit(commit) => self.commit(cost, &commit, content),
+            UploadCommand::ReadTail(ReadTail { start, end }) => {
+                Ok(Response::from_stream(tables::stream_rows(self.state.storage().sql(), start, end))?)
+            }
+            UploadCommand::Release(release) => self.decide(cost, |session, now| session.release(now, release)),
+            UploadCommand::Renew(renew) => self.decide(cost, |session, now| session.renew(now, renew)),
+            UploadCommand::Probe(Probe) => {
+                wait::for_last_commit(&self.session).await;
+                self.arrivals.overtake_all();
+                self.decide_then_show(cost, Session::probe)
+            }
+            UploadCommand::Status(_) => self.decide_then_show(cost, |session, _| session.status()),
+            UploadCommand::ReadTrail(_) => self.decide(cost, |_, _| self.trail.show()),
+            UploadCommand::Declare(declare) => self.declare(cost, &declare).await,
+            UploadCommand::AwaitObject(_) => {
+                wait::for_object(&self.session).await;
+                self.decide_then_show(cost, |session, _| session.status())
+            }
+            UploadCommand::Complete(_) => {
+                self.force_alarm()?;
+                self.decide_then_show(cost, Session::complete)
+            }
+            UploadCommand::Cancel(Cancel(right)) => self.decide(cost, |session, now| session.cancel(now, right)),
+            UploadCommand::Redeliver(_) => {
+                self.force_alarm()?;
+                self.decide_then_show(cost, Session::redeliver)
+            }
+            UploadCommand::FindObject(_) => self.decide(cost, |session, _| find_object(session)),
+            UploadCommand::BeginDelivery(begin) => {
+                self.decide(cost, |session, now| begin_delivery(session, now, &begin))
+            }
+            UploadCommand::EndDelivery(end) => self.decide(cost, |session, now| end_delivery(session, now, &end)),
+            UploadCommand::AsPartial(AsPartial { owner, until }) => {
+                self.decide(cost, |session, _| session.as_piece(&owner, until))
+            }
+            UploadCommand::WantedPartials(wanted) => {
+                self.decide(cost, |session, now| wanted_pieces(session, now, &wanted))
+            }
+            UploadCommand::BeginCopyBatch(BeginCopyBatch(statuses)) => {
+                self.decide(cost, |session, now| session.begin_stretch(now, &statuses))
+            }
+            UploadCommand::NextSlice(_) => self.decide(cost, |session, _| next_slice(session)),
+            UploadCommand::SliceHashed(hashed) => self.decide(cost, |session, now| slice_hashed(session, now, &hashed)),
+            UploadCommand::SignParts(sign) => self.sign_parts(cost, &sign),
+            UploadCommand::RecordParts(RecordParts(found)) => self.count_parts(cost, |session, now| {
+                let Decision { answer, change } = session.record(now, &found);
+                Decision { answer: answer.map(drop), change }
+            }),
+            UploadCommand::FindSigned(_) => self.find_signed(cost),
+            UploadCommand::AssembleParts(AssembleParts(chosen)) => {
+                self.count_parts(cost, |session, now| session.assemble_of(now, &chosen))
+            }
+            UploadCommand::ShowManifest(_) => self.manifest(cost),
+            UploadCommand::RepairUpload(repair) => self.repair(cost, &repair).await,
+            UploadCommand::BeginCopy(BeginCopy { after }) => {
+                self.decide(cost, |session, now| session.begin_copy(now, after))
+            }
+        }
+    }
+
+    fn commit(&self, cost: Cost, commit: &Commit, content: Option<&[u8]>) -> Result<Response> {
+        self.charge(metering::of_commit(commit));
+        answer(self.take(cost, content, &mut |session, now| session.commit(now, commit))?)
     }
 
     /// Answered with a socket, on which how the upload stands is told from then on.
-    pub(crate) fn watch(&self) -> Result<Response> {
-        let taken = self.take(Status::NAME, None, &mut |session, _| session.status())?;
-        let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(ApiError::UploadNotFound);
-        match taken.and(snapshot).map(|snapshot| self.watchers.accept(&snapshot)) {
-            Ok(accepted) => accepted?.or_else(|refusal| answer::<()>(Err(refusal))),
-            Err(refusal) => answer::<()>(Err(refusal)),
-        }
+    fn watch(&self) -> Result<Response> {
+        self.take(Cost::NONE, None, &mut |session, _| session.status())?;
+        self.watchers.accept(&self.snapshot()?)
     }
 }

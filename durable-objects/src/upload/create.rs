@@ -21,19 +21,13 @@ use crate::{
 impl UploadSession {
     /// Creates the upload, or shows the one that is there. Every creation may be repeated: what was begun with the one before,
     /// whose answer was lost, is taken over by the chunk's own begin.
-    pub(crate) async fn create(
-        &self,
-        mut birth: UploadSpec,
-        first: Option<BeginAppend>,
-    ) -> Result<Result<Begun, ApiError>> {
+    pub(crate) async fn create(&self, mut birth: UploadSpec, first: Option<BeginAppend>) -> Result<Begun> {
         self.load()?;
         if let Some(snapshot) = self.shown() {
-            return Ok(Ok(Begun { snapshot, grant: None }));
+            return Ok(Begun { snapshot, grant: None });
         }
         let opened = if birth.needs_multipart() {
-            let Some(opened) = self.open_multipart(birth.key.clone()).await? else {
-                return Ok(Err(ApiError::NotCreated));
-            };
+            let opened = self.open_multipart(birth.key.clone()).await?.ok_or(ApiError::NotCreated)?;
             birth.multipart_id = Some(opened.id.clone());
             Some(opened)
         } else {
@@ -43,12 +37,9 @@ impl UploadSession {
             // The same creation, asked twice at the same time: the other one was first, and this one's multipart upload is
             // one too many.
             self.abort_unless_used(opened).await?;
-            return Ok(Ok(Begun { snapshot, grant: None }));
+            return Ok(Begun { snapshot, grant: None });
         }
-        let mut session = match Session::create(birth) {
-            Ok(session) => session,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
+        let mut session = Session::create(birth)?;
         session.progress.cost = metering::of_creation(&session);
         let mut trail = session.begin_trail();
         let grant = first.and_then(|first| begin(&mut session, &mut trail, first));
@@ -63,7 +54,7 @@ impl UploadSession {
         let snapshot = session.snapshot();
         self.trail.restore(trail);
         *self.session.borrow_mut() = Some(session);
-        Ok(Ok(Begun { snapshot, grant }))
+        Ok(Begun { snapshot, grant })
     }
 
     fn shown(&self) -> Option<Snapshot> {

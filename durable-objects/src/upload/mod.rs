@@ -18,7 +18,7 @@ pub(crate) mod begin;
 pub(crate) mod charge;
 pub(crate) mod commands;
 pub(crate) mod create;
-pub mod errands;
+pub mod enqueue;
 pub(crate) mod facts;
 pub(crate) mod history;
 mod multipart;
@@ -34,6 +34,7 @@ pub(crate) mod watchers;
 use std::{cell::RefCell, rc::Rc};
 
 use crate::platform::error::Result;
+use serde::Serialize;
 use upload_core::{
     api_error::ApiError,
     cost::Cost,
@@ -41,21 +42,17 @@ use upload_core::{
     units::UnixMs,
     upload::Snapshot,
 };
-use worker::{
-    Bucket, DurableObject, Env, Request, Response, State, WebSocket, WebSocketIncomingMessage, durable_object,
-};
+use worker::{DurableObject, Env, Request, Response, State, WebSocket, WebSocketIncomingMessage, durable_object};
 
 use crate::{
     platform::{
         clock::{now, set_alarm},
         logging,
-        metering::{self, metered},
+        metering::metered,
+        object_storage::ObjectStorage,
     },
-    rpc::{Command, answer, written},
-    upload::{
-        alarm::Alarm, arrivals::RequestOrder, history::Notes, storage::BUCKET_BINDING, tables::Stored,
-        watchers::Watchers,
-    },
+    rpc::{answer, respond},
+    upload::{alarm::Alarm, arrivals::RequestOrder, history::Notes, tables::Stored, watchers::Watchers},
 };
 
 /// When the alarm is set for the next duty. Each setting is charged for as a row.
@@ -96,7 +93,7 @@ impl DurableObject for UploadSession {
     }
 
     async fn fetch(&self, request: Request) -> worker::Result<Response> {
-        Ok(self.asked(request).await?)
+        respond(self.asked(request).await)
     }
 
     async fn alarm(&self) -> worker::Result<Response> {
@@ -144,42 +141,38 @@ impl UploadSession {
     }
 
     /// Takes a decision, stores what it changes, and answers. No `await` in between.
-    pub(crate) fn decide<C: Command>(
+    pub(crate) fn decide<T: Serialize>(
         &self,
-        body: &str,
-        rule: impl Fn(&Session, UnixMs, &C) -> Decision<C::Answer>,
+        cost: Cost,
+        mut rule: impl FnMut(&Session, UnixMs) -> Decision<T>,
     ) -> Result<Response> {
-        let command = serde_json::from_str(body)?;
-        written(self.take(C::NAME, None, &mut |session, now| {
-            let Decision { answer, change } = rule(session, now, &command);
-            Decision { answer: answer.map(|answer| serde_json::to_string(&answer)), change }
-        })?)
+        answer(self.take(cost, None, &mut rule)?)
     }
 
     /// The same, answering with how the upload stands then.
-    pub(crate) fn decide_then_show<C: Command<Answer = Snapshot>>(
+    pub(crate) fn decide_then_show(
         &self,
-        body: &str,
-        mut rule: impl FnMut(&Session, UnixMs, &C) -> Decision<()>,
+        cost: Cost,
+        mut rule: impl FnMut(&Session, UnixMs) -> Decision<()>,
     ) -> Result<Response> {
-        let command = serde_json::from_str(body)?;
-        self.show(self.take(C::NAME, None, &mut |session, now| rule(session, now, &command))?)
+        self.take(cost, None, &mut rule)?;
+        answer(self.snapshot()?)
     }
 
-    fn show(&self, taken: Result<(), ApiError>) -> Result<Response> {
-        let snapshot = self.session.borrow().as_ref().map(Session::snapshot).ok_or(ApiError::UploadNotFound);
-        answer(taken.and(snapshot))
+    /// How the upload stands.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot> {
+        Ok(self.session.borrow().as_ref().map(Session::snapshot).ok_or(ApiError::UploadNotFound)?)
     }
 
-    /// The decision that a rule takes for the command of this name, stored.
+    /// The decision that a rule takes, stored. `cost` is that of the command, beside its rows.
     pub(crate) fn take<T>(
         &self,
-        command: &str,
+        cost: Cost,
         content: Option<&[u8]>,
         rule: &mut dyn FnMut(&Session, UnixMs) -> Decision<T>,
-    ) -> Result<Result<T, ApiError>> {
+    ) -> Result<T> {
         let mut answer = Err(ApiError::UploadNotFound);
-        self.store_if_there(metering::of_command(command), content, &mut |session, now| {
+        self.store_if_there(cost, content, &mut |session, now| {
             let decision = rule(session, now);
             answer = decision.answer;
             decision.change
@@ -187,11 +180,10 @@ impl UploadSession {
         if let Err(refusal) = &answer {
             self.trail.refused(now(), self.session.borrow().as_ref(), refusal);
         }
-        Ok(answer)
+        Ok(answer?)
     }
 
-    /// What all commands share. Compiled once, not once per command, as is [`Self::store_with`]: that is why their rules are
-    /// no type parameters.
+    /// What all commands share.
     fn store_if_there(
         &self,
         cost: Cost,
@@ -261,8 +253,8 @@ impl UploadSession {
         }
     }
 
-    pub(crate) fn bucket(&self) -> Result<Bucket> {
-        Ok(self.env.bucket(BUCKET_BINDING)?)
+    pub(crate) fn bucket(&self) -> Result<ObjectStorage> {
+        ObjectStorage::open(&self.env)
     }
 
     pub(crate) fn env(&self) -> &Env {

@@ -5,7 +5,7 @@ use upload_core::{log_line::LogLine, session::Session};
 
 use crate::{
     platform::{error::Result, logging, metering},
-    upload::{UploadSession, storage},
+    upload::UploadSession,
 };
 
 /// A multipart upload that R2 has opened, of which no session knows yet.
@@ -22,7 +22,7 @@ impl UploadSession {
     /// Crash here, and until its id is stored: R2 holds an empty multipart upload that nobody knows. R2 itself drops it after its 7 days.
     pub(crate) async fn open_multipart(&self, key: String) -> Result<Option<Opened>> {
         self.charge(metering::OPENING);
-        match storage::open(&self.bucket()?, &key).await {
+        match self.bucket()?.create_multipart(&key).await {
             Ok(id) => Ok(Some(Opened { key, id })),
             Err(error) => {
                 logging::error(&LogLine { detail: Some(error.to_string()), ..logging::fault("open") });
@@ -40,7 +40,7 @@ impl UploadSession {
         };
         if let Some(Opened { key, id }) = opened.filter(|opened| !is_used(opened)) {
             // Crash here, or fails: R2 drops it after its 7 days.
-            let _aborted = storage::abort(&self.bucket()?, &key, Some(&id)).await;
+            let _aborted = self.bucket()?.abort(&key, &id).await;
         }
         Ok(())
     }

@@ -3,10 +3,10 @@
 //! cost and its trail.
 
 use upload_core::{
+    cost::Cost,
     log_line::LogLine,
     session::{Decision, Session},
     units::{ByteCount, UnixMs},
-    upload::Snapshot,
 };
 use worker::Response;
 
@@ -16,52 +16,31 @@ use crate::{
         logging,
         metering::{BY_CLIENT, LISTING},
     },
-    rpc::{
-        Command, answer,
-        direct::{AssembleParts, FindSigned, RecordParts, SignParts},
-    },
+    rpc::{answer, direct::SignParts},
     upload::UploadSession,
 };
 
 impl UploadSession {
-    /// Answers a command of `rpc::direct`, by its name.
-    pub(crate) fn direct(&self, name: &str, body: &str) -> Result<Response> {
-        match name {
-            SignParts::NAME => self.sign_parts(&serde_json::from_str(body)?),
-            FindSigned::NAME => self.find_signed(&serde_json::from_str(body)?),
-            RecordParts::NAME => self.count_parts(body, |session, now, RecordParts(found)| {
-                let Decision { answer, change } = session.record(now, found);
-                Decision { answer: answer.map(drop), change }
-            }),
-            AssembleParts::NAME => {
-                self.count_parts(body, |session, now, AssembleParts(chosen)| session.assemble_of(now, chosen))
-            }
-            _ => Ok(Response::error("no such command", 404)?),
-        }
-    }
-
-    fn sign_parts(&self, asked: &SignParts) -> Result<Response> {
+    /// Hands out the right to store parts.
+    pub(crate) fn sign_parts(&self, cost: Cost, sign: &SignParts) -> Result<Response> {
         self.charge(BY_CLIENT);
-        answer(self.take(SignParts::NAME, None, &mut |session, now| session.sign(now, &asked.0))?)
+        answer(self.take(cost, None, &mut |session, now| session.sign(now, &sign.0))?)
     }
 
     /// Whoever learns this asks R2 for them.
-    fn find_signed(&self, _: &FindSigned) -> Result<Response> {
-        let taken = self.take(FindSigned::NAME, None, &mut |session, _| session.signed())?;
-        if taken.as_ref().is_ok_and(|signed| !signed.numbers.is_empty()) {
+    pub(crate) fn find_signed(&self, cost: Cost) -> Result<Response> {
+        let signed = self.take(cost, None, &mut |session, _| session.signed())?;
+        if !signed.numbers.is_empty() {
             self.charge(LISTING);
         }
-        answer(taken)
+        answer(signed)
     }
 
-    fn count_parts<C: Command<Answer = Snapshot>>(
-        &self,
-        body: &str,
-        rule: impl Fn(&Session, UnixMs, &C) -> Decision<()>,
-    ) -> Result<Response> {
+    /// Counts parts, as a rule decides.
+    pub(crate) fn count_parts(&self, cost: Cost, rule: impl Fn(&Session, UnixMs) -> Decision<()>) -> Result<Response> {
         let (bytes_before, mut counted_parts) = (self.counted_bytes(), 0);
-        let shown = self.decide_then_show(body, |session, now, command: &C| {
-            let decision = rule(session, now, command);
+        let shown = self.decide_then_show(cost, |session, now| {
+            let decision = rule(session, now);
             counted_parts = decision.change.parts.len();
             decision
         })?;

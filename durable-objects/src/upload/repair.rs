@@ -2,6 +2,7 @@
 //! multipart upload for it.
 
 use upload_core::{
+    cost::Cost,
     repair::Manifest,
     session::{Decision, OpenedForRepair, Session, StateChange},
 };
@@ -9,41 +10,34 @@ use worker::Response;
 
 use crate::{
     platform::{error::Result, metering},
-    rpc::{
-        Command, answer,
-        repair::{RepairUpload, ShowManifest},
-    },
+    rpc::{answer, repair::RepairUpload},
     upload::{UploadSession, multipart::Opened, tables},
 };
 
 impl UploadSession {
     /// The parts that are kept, as they were stored.
-    pub(crate) fn manifest(&self) -> Result<Response> {
+    pub(crate) fn manifest(&self, cost: Cost) -> Result<Response> {
         let rule = &mut |session: &Session, _| {
             let about = (session.birth.id, session.plan().file_bytes);
             Decision { answer: session.is_damaged().map(|()| about), change: StateChange::none() }
         };
-        let (id, file_bytes) = match self.take(ShowManifest::NAME, None, rule)? {
-            Ok(about) => about,
-            Err(refusal) => return answer::<Manifest>(Err(refusal)),
-        };
+        let (id, file_bytes) = self.take(cost, None, rule)?;
         let (parts, rows) = metering::metered(|| tables::kept_parts(&self.state.storage()));
         self.charge(rows);
-        answer(Ok(Manifest { id, file_bytes, parts: parts? }))
+        answer(Manifest { id, file_bytes, parts: parts? })
     }
 
     /// Has the file put together anew.
-    pub(crate) async fn repair(&self, body: &str) -> Result<Response> {
-        let asked: RepairUpload = serde_json::from_str(body)?;
+    pub(crate) async fn repair(&self, cost: Cost, repair: &RepairUpload) -> Result<Response> {
         self.load()?;
-        let key = self.session.borrow().as_ref().and_then(|session| session.next_repair_key(&asked.sent_again).ok());
+        let key = self.session.borrow().as_ref().and_then(|session| session.next_repair_key(&repair.sent_again).ok());
         let opened = match key {
             Some(key) => self.open_multipart(key).await?,
             None => None,
         };
-        let shown = self.decide_then_show(body, |session, now, asked: &RepairUpload| {
+        let shown = self.decide_then_show(cost, |session, now| {
             let opened = opened.as_ref().map(|Opened { key, id }| OpenedForRepair { key, multipart_id: id });
-            session.repair(now, &asked.sent_again, asked.limits, opened)
+            session.repair(now, &repair.sent_again, repair.limits, opened)
         })?;
         self.abort_unless_used(opened).await?;
         Ok(shown)

@@ -2,20 +2,15 @@
 
 use upload_core::{
     alarm::{Effect, Errand, Input, Log, Ring},
-    api_error::ApiError,
     log_line::LogLine,
     session::StateChange,
     storage_fault::classify,
 };
 
 use crate::{
-    platform::{
-        clock::now,
-        error::{Error, Result},
-        logging, metering,
-    },
-    rpc::{ObjectClient, ask, ledger::CloseUpload, upload::QueueMessage},
-    upload::{Arm, UploadSession, errands, queries::fingerprint, storage, tables},
+    platform::{clock::now, error::Result, logging, metering},
+    rpc::{ObjectClient, call, ledger::CloseUpload, upload::QueueMessage},
+    upload::{Arm, UploadSession, enqueue, queries::fingerprint, storage, tables},
 };
 
 impl UploadSession {
@@ -31,14 +26,14 @@ impl UploadSession {
             if effect == Effect::Rest {
                 return;
             }
-            input = self.carry_out(effect).await.unwrap_or_else(|error| {
+            input = self.do_what_is_due(effect).await.unwrap_or_else(|error| {
                 let error = error.to_string();
                 Input::Failed { fault: classify(&error), error }
             });
         }
     }
 
-    async fn carry_out(&self, effect: Effect) -> Result<Input> {
+    async fn do_what_is_due(&self, effect: Effect) -> Result<Input> {
         match effect {
             Effect::Charge(job) => {
                 let cost = self.session.borrow().as_ref().map(|session| metering::of_job(job, session));
@@ -92,7 +87,7 @@ impl UploadSession {
             Errand::Copy => QueueMessage::Copy { upload_id },
             Errand::Verify => QueueMessage::Verify { upload_id },
         };
-        errands::send(self.env(), &message).await
+        enqueue::enqueue(self.env(), &message).await
     }
 
     async fn close_in_ledger(&self) -> Result<()> {
@@ -100,8 +95,6 @@ impl UploadSession {
         let (bytes, sha256) = (session.came_to(), session.birth.file.sha256);
         let close = CloseUpload { name: session.entry(), bytes, sha256, object: fingerprint(&session) };
         let ledgers = ObjectClient::to_ledgers(self.env())?;
-        let closed: std::result::Result<_, ApiError> = ask(&ledgers, &session.birth.owner, &close).await?;
-        closed.map_err(|refusal| Error::from(refusal.to_string()))?;
-        Ok(())
+        call(&ledgers, &session.birth.owner, &close).await
     }
 }

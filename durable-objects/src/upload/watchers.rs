@@ -50,14 +50,14 @@ impl Watchers {
     }
 
     /// Opens a socket and tells the truth on it.
-    pub(crate) fn accept(&self, snapshot: &Snapshot) -> Result<Result<Response, ApiError>> {
+    pub(crate) fn accept(&self, snapshot: &Snapshot) -> Result<Response> {
         if self.state.get_websockets().len() >= MAX_WATCHERS {
-            return Ok(Err(ApiError::TooManyWatchers));
+            return Err(ApiError::TooManyWatchers.into());
         }
         let pair = WebSocketPair::new()?;
         self.state.accept_web_socket(&pair.server);
         tell(&[pair.server], snapshot);
-        Ok(Ok(Response::from_websocket(pair.client)?))
+        Ok(Response::from_websocket(pair.client)?)
     }
 
     /// Tells what a stored change has made of the session, now or in less than half a second.

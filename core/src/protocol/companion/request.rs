@@ -154,7 +154,7 @@ mod tests {
     fn asked(method: &str, target: &str, body: &str) -> Result<Operation, ApiError> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let (path, query) = (path.replace("{id}", ID), query.to_owned());
-        let head = Head { method: method.parse().unwrap(), path, query, headers: crate::protocol::Headers::default() };
+        let head = Head { method: method.parse().unwrap(), path, query, headers: http::HeaderMap::new() };
         match parse(&head)? {
             Parsed::Ready(operation) => Ok(*operation),
             Parsed::NeedsBody { finish, .. } => finish(&head, body.as_bytes()),
@@ -208,7 +208,7 @@ mod tests {
             assert!(matches!(refused, Err(ApiError::BadRequest { .. })), "{method} {target} {body}: {refused:?}");
         }
         assert_eq!(asked("GET", "/s3/multipart/nobody", ""), Err(ApiError::NotAnUploadId));
-        let headers: crate::protocol::Headers = [("content-type", "multipart/form-data")][..].into();
+        let headers = crate::protocol::header_map([("content-type", "multipart/form-data")]);
         for path in ["/s3/multipart".to_owned(), format!("/s3/multipart/{ID}/complete")] {
             let form = Head { method: Method::POST, path, query: String::new(), headers: headers.clone() };
             assert!(matches!(parse(&form), Err(ApiError::UnsupportedMediaType { .. })), "{}", form.path);

@@ -40,7 +40,7 @@ pub(super) fn answer(sha256: Option<Sha256Digest>, crc64nvme: Crc64Nvme) -> Stri
 }
 
 fn read(head: &Head, header: &str, field: &str) -> Result<Vec<ChunkDigest>, ApiError> {
-    if !head.headers.contains(header) {
+    if !head.headers.contains_key(header) {
         return Ok(Vec::new());
     }
     let dictionary: Dictionary = head
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     fn head(name: &'static str, value: &str) -> Head {
-        let headers = [(name, value)][..].into();
+        let headers = crate::protocol::header_map([(name, value)]);
         Head { method: Method::POST, path: "/files".to_owned(), query: String::new(), headers }
     }
 

@@ -8,7 +8,9 @@ const FALLBACK: &str = "file";
 
 /// The name, fit to be shown; `file` where there is none.
 pub(super) fn file_name(head: &Head) -> String {
-    let parameters = head.headers.get("content-disposition").map(parameters).unwrap_or_default();
+    let parameters =
+        head.headers.get("content-disposition").map(|value| parameters(&String::from_utf8_lossy(value.as_bytes())));
+    let parameters = parameters.unwrap_or_default();
     let parameter = |name: &str| parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     // "filename*" is preferred where both are there and it can be read (RFC 6266, section 4.3).
     let name = parameter("filename*").and_then(extended).or_else(|| parameter("filename").map(str::to_owned));
@@ -102,7 +104,7 @@ mod tests {
             (";;;=;=", "file"),
             (long.as_str(), &"é".repeat(512)),
         ] {
-            let headers = [("content-disposition", value)][..].into();
+            let headers = crate::protocol::header_map([("content-disposition", value)]);
             let head = Head { method: Method::POST, path: "/files".to_owned(), query: String::new(), headers };
             assert_eq!(file_name(&head), expected, "{value:?}");
         }

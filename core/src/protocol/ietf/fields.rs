@@ -32,7 +32,7 @@ pub(super) const PARTIAL_UPLOAD: &str = "application/partial-upload";
 /// A field that is an Item; `None` where it is missing or is none.
 fn item(head: &Head, name: &str) -> Option<BareItem> {
     // A field sent twice is a list, whose Items are none.
-    let mut values = head.headers.get_all(name);
+    let mut values = head.headers.get_all(name).iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
     Parser::new(value).parse::<Item>().ok().map(|item| item.bare_item)
 }
@@ -62,13 +62,10 @@ mod tests {
     use http::Method;
 
     use super::*;
-    use crate::protocol::Headers;
+    use crate::protocol::header_map;
 
     fn with(name: &'static str, values: &[&str]) -> Head {
-        let mut headers = Headers::default();
-        for value in values {
-            headers.append(name, value);
-        }
+        let headers = header_map(values.iter().map(|value| (name, *value)));
         Head { method: Method::POST, path: "/files".to_owned(), query: String::new(), headers }
     }
 

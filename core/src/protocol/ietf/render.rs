@@ -10,8 +10,7 @@ use super::{
     request::upload_id,
 };
 use crate::{
-    api_error::ApiError,
-    api_error_advice::SOON_SECONDS,
+    api_error::{ApiError, SOON_SECONDS},
     integrity::{Crc64Nvme, Sha256Digest},
     ledger::StoredObject,
     operation::{Outcome, Reply},
@@ -233,7 +232,7 @@ fn inconsistent_length(problem: &mut Problem) {
 /// request header field value does not match the current offset, the server MUST reject the request with a `409`". Of one that did not
 /// say how long it is the offset has been looked at before its end was known, and is another one by then.
 pub(super) fn offset_first(head: &Head, refusal: &ApiError) -> ApiError {
-    let is_sized = head.headers.contains("content-length");
+    let is_sized = head.headers.contains_key("content-length");
     match refusal {
         ApiError::InconsistentLength { uploaded_bytes, .. } | ApiError::BeyondDeclaredLength { uploaded_bytes, .. }
             if is_sized && upload_id(head).is_some() && fields::byte_count(head, OFFSET) != Some(*uploaded_bytes) =>

@@ -18,7 +18,12 @@ fn limits() -> Limits {
 }
 
 fn head(method: Method, path: &str, headers: &[(&'static str, &str)]) -> Head {
-    Head { method, path: path.to_owned(), query: String::new(), headers: headers.into() }
+    Head {
+        method,
+        path: path.to_owned(),
+        query: String::new(),
+        headers: crate::protocol::header_map(headers.iter().copied()),
+    }
 }
 
 fn asked(head: &Head) -> Asked<'_> {
@@ -37,7 +42,7 @@ fn snapshot(phase: Phase, offset: u32) -> Snapshot {
         uploaded_bytes: offset.into(),
         offset: offset.into(),
         missing: Vec::new(),
-        chunks: None,
+        received_chunks_bitmap: None,
         plan: Plan::new(Mode::Sequential, Some(100.into()), None, limits()).unwrap(),
         file: FileInfo {
             name: "file".to_owned(),

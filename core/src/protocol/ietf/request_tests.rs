@@ -6,7 +6,12 @@ use crate::{chunk::Completion, integrity::Sha256Digest, preconditions::Condition
 const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
 
 fn ask(method: Method, path: &str, headers: &[(&'static str, &str)]) -> Result<Operation, ApiError> {
-    let head = Head { method, path: path.to_owned(), query: String::new(), headers: headers.into() };
+    let head = Head {
+        method,
+        path: path.to_owned(),
+        query: String::new(),
+        headers: crate::protocol::header_map(headers.iter().copied()),
+    };
     parse(&head, Completion::WhenTold)
 }
 
@@ -63,7 +68,15 @@ fn contents_whose_length_nobody_has_said() {
         ("?1", Completion::WhenWhole, BodyEnd::FileEnds),
     ] {
         let ask = |method, path: &str, headers: &[(&'static str, &str)]| {
-            parse(&Head { method, path: path.to_owned(), query: String::new(), headers: headers.into() }, unfinished)
+            parse(
+                &Head {
+                    method,
+                    path: path.to_owned(),
+                    query: String::new(),
+                    headers: crate::protocol::header_map(headers.iter().copied()),
+                },
+                unfinished,
+            )
         };
         for (length, declared) in [("", None), ("9", Some(ByteCount::from(9)))] {
             let said = [(COMPLETE, complete), (LENGTH, length), (OFFSET, "7"), ("content-type", PARTIAL_UPLOAD)];

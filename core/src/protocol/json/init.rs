@@ -150,7 +150,12 @@ mod tests {
     use super::*;
 
     fn head(headers: &[(&'static str, &str)]) -> Head {
-        Head { method: Method::POST, path: "/upload/init".to_owned(), query: String::new(), headers: headers.into() }
+        Head {
+            method: Method::POST,
+            path: "/upload/init".to_owned(),
+            query: String::new(),
+            headers: crate::protocol::header_map(headers.iter().copied()),
+        }
     }
 
     #[test]

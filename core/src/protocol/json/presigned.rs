@@ -103,13 +103,12 @@ mod tests {
     use http::Method;
 
     use super::*;
-    use crate::protocol::Headers;
 
     const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
 
     fn head() -> Head {
         let path = format!("/upload/{ID}/parts");
-        Head { method: Method::POST, path, query: String::new(), headers: Headers::default() }
+        Head { method: Method::POST, path, query: String::new(), headers: http::HeaderMap::new() }
     }
 
     #[test]

@@ -87,7 +87,7 @@ pub fn problem(asked: &Asked<'_>, refusal: &ApiError, upload: Option<UploadId>) 
 /// The headers of this protocol, or the standard ones, where the request has those.
 pub(in crate::protocol) fn names(head: &Head) -> Names {
     let or = |ours: &'static str, standard: &'static str| {
-        let has_only_standard = head.headers.contains(standard) && !head.headers.contains(ours);
+        let has_only_standard = head.headers.contains_key(standard) && !head.headers.contains_key(ours);
         if has_only_standard { standard } else { ours }
     };
     Names {
@@ -110,7 +110,7 @@ fn status(snapshot: &Snapshot) -> Value {
         "uploadedBytes": snapshot.uploaded_bytes,
         "fileSize": snapshot.plan.declared_bytes(),
         "missing": missing(snapshot),
-        "chunks": snapshot.chunks,
+        "receivedChunksBitmap": snapshot.received_chunks_bitmap,
         "mode": snapshot.plan.mode,
         "chunkSize": snapshot.plan.chunk_bytes,
         "partBytes": snapshot.plan.part_bytes,

@@ -67,7 +67,6 @@ mod tests {
     use super::*;
     use crate::{
         integrity::{Crc64Nvme, Sha256Digest},
-        protocol::Headers,
         units::UploadId,
     };
 
@@ -75,7 +74,7 @@ mod tests {
 
     fn parsed(body: &str) -> Result<Operation, ApiError> {
         let path = format!("/upload/{ID}/repair");
-        let head = Head { method: Method::POST, path, query: String::new(), headers: Headers::default() };
+        let head = Head { method: Method::POST, path, query: String::new(), headers: http::HeaderMap::new() };
         parse(&head, body.as_bytes())
     }
 

@@ -129,7 +129,7 @@ fn append(id: UploadId, head: &Head) -> Result<Append, ApiError> {
 
 /// The header that tus and the IETF draft say the same with is no offset here. Overlooked, the chunk would count elsewhere.
 fn refuse_other_offset(head: &Head) -> Result<(), ApiError> {
-    let has = |name: &str| head.headers.contains(name);
+    let has = |name: &str| head.headers.contains_key(name);
     if has("upload-offset") && !has("x-upload-offset") && !has("content-range") {
         let detail = "is a header of tus and of the IETF draft; the JSON API's is X-Upload-Offset, or Content-Range";
         return Err(ApiError::bad_request("Upload-Offset", detail));

@@ -73,7 +73,7 @@ mod tests {
     const B: &str = "167e6162-3b6f-4ae2-a171-2470b63dff00";
 
     fn parsed(header: &str) -> Result<Purpose, ApiError> {
-        let headers = [("upload-concat", header)][..].into();
+        let headers = crate::protocol::header_map([("upload-concat", header)]);
         purpose(&Head { method: Method::POST, path: "/files".to_owned(), query: String::new(), headers })
     }
 

@@ -1,6 +1,8 @@
 //! What a creation says and every HEAD gives back, `Upload-Metadata` and `Upload-Concat`, must be no longer than what clients
 //! take in an answer: what could not be read back is refused at once, with the limit.
 
+use http::HeaderValue;
+
 use crate::{api_error::ApiError, protocol::Head};
 
 /// The longest of each. aiohttp, on which aiotus is built, takes 8,190 bytes a field, in some versions with its name and the colon;
@@ -17,7 +19,7 @@ pub(super) fn check(head: &Head) -> Result<(), ApiError> {
     let mut left = MAX_TOGETHER_BYTES;
     for (name, field) in [("upload-concat", "Upload-Concat"), ("upload-metadata", "Upload-Metadata")] {
         let limit = left.min(MAX_FIELD_BYTES);
-        let bytes = head.headers.get(name).map_or(0, str::len);
+        let bytes = head.headers.get(name).map_or(0, HeaderValue::len);
         if bytes > limit {
             let limit_bytes = u32::try_from(limit).unwrap_or(u32::MAX).into();
             return Err(ApiError::FieldTooLarge { field: field.to_owned(), limit_bytes });
@@ -37,7 +39,8 @@ mod tests {
     fn each_fits_a_field_and_both_together_an_answer() {
         let limit_of = |concat: usize, metadata: usize| {
             let (concat, metadata) = ("c".repeat(concat), "m".repeat(metadata));
-            let headers = [("upload-concat", concat.as_str()), ("upload-metadata", &metadata)][..].into();
+            let headers =
+                crate::protocol::header_map([("upload-concat", concat.as_str()), ("upload-metadata", &metadata)]);
             match check(&Head { method: Method::POST, path: String::new(), query: String::new(), headers }) {
                 Ok(()) => None,
                 Err(ApiError::FieldTooLarge { field, limit_bytes }) => Some((field, limit_bytes.get())),

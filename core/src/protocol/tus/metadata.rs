@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::HeaderValue;
 use serde::{Deserialize, Serialize};
 
 use super::concat;
 use crate::{
     api_error::ApiError,
-    protocol::{Head, file_words, headers::is_printable},
+    protocol::{Head, file_words},
     upload::FileInfo,
 };
 
@@ -37,10 +38,10 @@ struct Memo {
 
 /// What the client says of the file. No header, and one without a pair, say nothing.
 pub(super) fn file_info(head: &Head) -> Result<FileInfo, ApiError> {
-    let raw = match head.headers.get("upload-metadata") {
+    let raw = match head.headers.get("upload-metadata").map(HeaderValue::to_str) {
         None => "",
-        Some(value) if is_printable(value) => value.trim(),
-        Some(_) => return Err(ApiError::bad_request(FIELD, "is not ASCII")),
+        Some(Ok(value)) => value.trim(),
+        Some(Err(_)) => return Err(ApiError::bad_request(FIELD, "is not ASCII")),
     };
     let mut pairs = if raw.is_empty() { Vec::new() } else { pairs(raw)? };
     let name = take(&mut pairs, &NAME_KEYS, |value| Some(String::from_utf8_lossy(value).into_owned()));
@@ -124,13 +125,10 @@ mod tests {
     use http::Method;
 
     use super::*;
-    use crate::protocol::Headers;
+    use crate::protocol::header_map;
 
     fn info(header: Option<&str>) -> Result<FileInfo, ApiError> {
-        let mut headers = Headers::default();
-        if let Some(header) = header {
-            headers.append("upload-metadata", header);
-        }
+        let headers = header_map(header.map(|header| ("upload-metadata", header)));
         file_info(&Head { method: Method::POST, path: "/files".to_owned(), query: String::new(), headers })
     }
 

@@ -73,7 +73,12 @@ mod tests {
     use super::*;
 
     fn head(method: Method, headers: &[(&str, &str)]) -> Head {
-        Head { method, path: "/files/x".to_owned(), query: String::new(), headers: headers.into() }
+        Head {
+            method,
+            path: "/files/x".to_owned(),
+            query: String::new(),
+            headers: crate::protocol::header_map(headers.iter().copied()),
+        }
     }
 
     fn asked(head: &Head) -> Asked<'_> {

@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     integrity::Crc64Nvme,
     plan::Plan,
-    protocol::{Head, Headers},
+    protocol::Head,
     units::{ByteCount, UploadId},
     upload::{FileInfo, ObjectFacts},
 };
@@ -42,7 +42,7 @@ fn snapshot(phase: Phase, declared: Option<u32>, offset: u32, memo: Option<&str>
         uploaded_bytes: offset.into(),
         offset: offset.into(),
         missing: Vec::new(),
-        chunks: None,
+        received_chunks_bitmap: None,
         plan: Plan::new(Mode::Sequential, declared.map(ByteCount::from), None, LIMITS).unwrap(),
         file,
         completes: crate::chunk::Completion::WhenWhole,
@@ -62,7 +62,7 @@ fn snapshot(phase: Phase, declared: Option<u32>, offset: u32, memo: Option<&str>
 
 fn answer(outcome: &Outcome) -> (u16, BTreeMap<&'static str, String>) {
     let head =
-        Head { method: Method::HEAD, path: "/files".to_owned(), query: String::new(), headers: Headers::default() };
+        Head { method: Method::HEAD, path: "/files".to_owned(), query: String::new(), headers: http::HeaderMap::new() };
     let reply = reply(&Asked { head: &head, limits: Some(LIMITS), base_url: BASE_URL, now: UnixMs(0) }, outcome);
     let headers: BTreeMap<_, _> = reply.headers.into_iter().filter(|(name, _)| *name != "content-type").collect();
     (reply.status, headers)

@@ -102,7 +102,7 @@ fn create(head: &Head) -> Result<Operation, ApiError> {
 /// upload (tus/tusd#1364 is what happens without).
 fn compose(head: &Head, pieces: &[UploadId]) -> Result<Operation, ApiError> {
     for (name, field) in [("upload-length", "Upload-Length"), ("upload-defer-length", "Upload-Defer-Length")] {
-        if head.headers.contains(name) {
+        if head.headers.contains_key(name) {
             return Err(ApiError::bad_request(field, "of a final upload is that of its pieces"));
         }
     }

@@ -12,7 +12,7 @@ fn operation(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<Ope
         method: method.parse().unwrap(),
         path: target.replace("{id}", ID),
         query: String::new(),
-        headers: headers.into(),
+        headers: crate::protocol::header_map(headers.iter().copied()),
     };
     parse(&head).map(|parsed| match parsed {
         Parsed::Ready(operation) => *operation,

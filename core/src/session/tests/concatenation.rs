@@ -204,12 +204,12 @@ fn no_client_adds_to_it_and_none_disturbs_it() {
     let mut s = composition(1, Some(2 * PART));
     let stretch = stretch(&mut s, NOW, &[there(0, 2 * PART)]).unwrap();
     for decision in [s.begin(NOW, begin(0, PART)), s.begin(NOW, begin(PART, PART))] {
-        assert_eq!((decision.answer, decision.change), (Err(ApiError::Composed), StateChange::none()));
+        assert_eq!((decision.answer, decision.change), (Err(ApiError::ConcatenationTakesNoBytes), StateChange::none()));
     }
-    assert_eq!(s.declare(NOW, bytes(0), None, Completion::WhenWhole).answer, Err(ApiError::Composed));
+    assert_eq!(s.declare(NOW, bytes(0), None, Completion::WhenWhole).answer, Err(ApiError::ConcatenationTakesNoBytes));
     assert!(!s.is_appending() && s.probe(NOW).change.is_none());
     assert_eq!(copy(&mut s, NOW, &stretch).phase, Phase::Completing);
-    assert_eq!(s.begin(NOW, begin(2 * PART, 1)).answer, Err(ApiError::Composed));
+    assert_eq!(s.begin(NOW, begin(2 * PART, 1)).answer, Err(ApiError::ConcatenationTakesNoBytes));
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn chunks_in_any_order() {
     assert_eq!(store(&mut s, &last, 17, 5).unwrap().uploaded_bytes, bytes(5));
     let snapshot = s.snapshot();
     assert_eq!((snapshot.offset, snapshot.missing), (ByteCount::ZERO, vec![(bytes(0), bytes(2 * PART))]));
-    assert_eq!(snapshot.chunks.as_deref(), Some("IA=="), "0b0010_0000");
+    assert_eq!(snapshot.received_chunks_bitmap.as_deref(), Some("IA=="), "0b0010_0000");
     store(&mut s, &first, 1, PART).unwrap();
     assert_eq!(s.snapshot().offset, bytes(PART));
     let middle = start(&mut s, PART, PART).unwrap();
@@ -47,7 +47,7 @@ fn bytes_that_are_no_chunk() {
     let mut s = parallel();
     for (offset, length) in [(1, PART), (0, PART - 1), (0, 5), (2 * PART, 4), (PART, PART + 5)] {
         let decision = s.begin(NOW, begin(offset, length));
-        assert!(matches!(decision.answer, Err(ApiError::NotAChunk { .. })), "{offset}+{length}");
+        assert!(matches!(decision.answer, Err(ApiError::ChunkMisaligned { .. })), "{offset}+{length}");
         assert!(decision.change.is_none());
     }
     let beyond = s.begin(NOW, begin(2 * PART, PART));

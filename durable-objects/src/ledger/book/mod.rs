@@ -22,7 +22,7 @@ use crate::{
         database::Database,
         tables::{self, Counted, Tables},
     },
-    platform::error::Result,
+    platform::error::{Error, Result},
     rpc::ledger::{Admit, Charge, CloseUpload, ForgetObject, LookupIdempotencyKey},
 };
 
@@ -43,19 +43,14 @@ impl<D: Database> Ledger<D> {
     }
 
     /// Whether this upload may be opened. `arm` sets the alarm.
-    pub(crate) fn admit(
-        &self,
-        admit: &Admit,
-        now: UnixMs,
-        arm: &dyn Fn(UnixMs) -> Result<()>,
-    ) -> Result<Result<Admission, ApiError>> {
+    pub(crate) fn admit(&self, admit: &Admit, now: UnixMs, arm: &dyn Fn(UnixMs) -> Result<()>) -> Result<Admission> {
         let tables = self.tables()?;
         if let Some(answer) = self.asked_before(admit, &tables, now)? {
             return Ok(answer);
         }
         // Asked again, since the answer was lost: nobody else has this id.
         if tables::has_entries(&tables) && tables::counted(&self.database, admit.entry.name)?.is_some() {
-            return Ok(Ok(Admission::Opened(admit.entry.name)));
+            return Ok(Admission::Opened(admit.entry.name));
         }
         if let Some(sha256) = admit.sha256
             && let Some((known, is_current)) = tables::find_object(&self.database, &tables, sha256, now)?
@@ -65,24 +60,22 @@ impl<D: Database> Ledger<D> {
                 // It is of use still, and remembered for as long again.
                 self.remember(&known, &tables, now, arm)?;
             }
-            return Ok(Ok(Admission::Known(known)));
+            return Ok(Admission::Known(known));
         }
         let taken_over = self.counted(&tables, &admit.takes_over)?;
-        if let Err(refusal) = self.room(admit, &taken_over, &tables, now)? {
-            if !tables::has_entries(&tables) {
-                return Ok(Err(refusal));
-            }
+        let has_room = self.room(admit, &taken_over, &tables, now);
+        if matches!(has_room, Err(Error::Refused(_))) && tables::has_entries(&tables) {
             // Before anybody is refused it is looked whether what is counted is still so.
             self.open.take();
             self.database.in_transaction(|| tables::drop_overdue(&self.database, now))?;
-            if let Err(refusal) = self.room(admit, &taken_over, &tables, now)? {
-                return Ok(Err(refusal));
-            }
+            self.room(admit, &taken_over, &tables, now)?;
+        } else {
+            has_room?;
         }
         self.open(admit, &taken_over, &tables, now, arm)?;
         // Crash here: the entry is there and the upload is not. The same creation goes on with it, if it has a key; otherwise the
         // entry goes when it is listed, or is overdue.
-        Ok(Ok(Admission::Opened(admit.entry.name)))
+        Ok(Admission::Opened(admit.entry.name))
     }
 
     /// Which upload was created for this request, less than a day ago.
@@ -96,17 +89,15 @@ impl<D: Database> Ledger<D> {
         Ok(found.filter(|found| found.request == asked.request).map(|found| found.name.upload_id))
     }
 
-    /// Charges an upload of unknown length with more bytes, where they fit. One that has no entry any more counts for nothing.
-    pub(crate) fn charge(&self, charge: &Charge, now: UnixMs) -> Result<Result<(), ApiError>> {
+    /// Charges an upload of unknown length with more bytes; refuses where they do not fit. One that has no entry any more counts for nothing.
+    pub(crate) fn charge(&self, charge: &Charge, now: UnixMs) -> Result<()> {
         let tables = self.tables()?;
-        let Some((_, counted)) = self.counted(&tables, &[charge.name])?.into_iter().next() else { return Ok(Ok(())) };
+        let Some((_, counted)) = self.counted(&tables, &[charge.name])?.into_iter().next() else { return Ok(()) };
         let more = charge.bytes.saturating_sub(counted.bytes);
         if more.is_zero() {
-            return Ok(Ok(()));
+            return Ok(());
         }
-        if let Err(refusal) = charge.quota.take(self.usage(charge.quota, &tables, now)?, more, now) {
-            return Ok(Err(refusal));
-        }
+        charge.quota.take(self.usage(charge.quota, &tables, now)?, more, now)?;
         let is_first = charge.quota.bytes_per_day.is_some() && !tables::counts_days(&tables);
         let usage = self.open.take();
         self.write(is_first, || {
@@ -117,7 +108,7 @@ impl<D: Database> Ledger<D> {
             Ok(())
         })?;
         self.open.set(usage.map(|usage| Usage { open_bytes: usage.open_bytes.saturating_add(more.get()), ..usage }));
-        Ok(Ok(()))
+        Ok(())
     }
 
     /// Takes an entry out, and remembers the object that its upload has left, or forgets the one that is gone.
@@ -199,21 +190,21 @@ impl<D: Database> Ledger<D> {
     }
 
     /// What is said to a creation that was asked before under its key. `None`: nothing of it is known, or its upload has been forgotten.
-    fn asked_before(&self, admit: &Admit, tables: &Tables, now: UnixMs) -> Result<Option<Result<Admission, ApiError>>> {
+    fn asked_before(&self, admit: &Admit, tables: &Tables, now: UnixMs) -> Result<Option<Admission>> {
         let Some(idempotency) = &admit.idempotency else { return Ok(None) };
         let Some(remembered) = tables::remembered(&self.database, tables, &idempotency.key, now)? else {
             return Ok(None);
         };
         let name = remembered.name;
         if remembered.request != idempotency.request {
-            return Ok(Some(Err(ApiError::IdempotencyMismatch)));
+            return Err(ApiError::IdempotencyMismatch.into());
         }
         if name == admit.entry.name {
             // The answer to this very question was lost.
-            return Ok(Some(Ok(Admission::Opened(name))));
+            return Ok(Some(Admission::Opened(name)));
         }
         if admit.instead_of != Some(name.upload_id) {
-            return Ok(Some(Ok(Admission::Repeated(name.upload_id))));
+            return Ok(Some(Admission::Repeated(name.upload_id)));
         }
         // The upload is not there. An entry goes before its upload is forgotten: where it is still there, the upload never was, and is
         // created now; where it is gone, the upload was there, and its id is never used again.
@@ -221,23 +212,17 @@ impl<D: Database> Ledger<D> {
             return Ok(None);
         }
         self.write(false, || tables::keep(&self.database, name, admit.entry.drop_at))?;
-        Ok(Some(Ok(Admission::Opened(name))))
+        Ok(Some(Admission::Opened(name)))
     }
 
-    /// Whether there is room, once the pieces that are taken over count no longer.
-    fn room(
-        &self,
-        admit: &Admit,
-        taken_over: &[(EntryName, Counted)],
-        tables: &Tables,
-        now: UnixMs,
-    ) -> Result<Result<(), ApiError>> {
+    /// Refuses unless there is room, once the pieces that are taken over count no longer.
+    fn room(&self, admit: &Admit, taken_over: &[(EntryName, Counted)], tables: &Tables, now: UnixMs) -> Result<()> {
         let mut usage = self.usage(admit.quota, tables, now)?;
         for (name, counted) in taken_over {
             usage = without(usage, *counted);
             usage.bytes_today = usage.bytes_today.saturating_sub(counted_today(*name, *counted, now).get());
         }
-        Ok(admit.quota.admit(usage, admit.entry.kind, admit.entry.bytes, now))
+        Ok(admit.quota.admit(usage, admit.entry.kind, admit.entry.bytes, now)?)
     }
 
     /// Makes the entry and what goes with it.

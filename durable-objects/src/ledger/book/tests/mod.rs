@@ -57,7 +57,7 @@ impl<'a> Scene<'a> {
             self.alarms.set(self.alarms.get() + 1);
             Ok(())
         };
-        self.ledger.admit(admit, now, &arm).unwrap()
+        refusal_or(self.ledger.admit(admit, now, &arm))
     }
 
     fn opened(&self, admit: &Admit, now: UnixMs) -> EntryName {
@@ -94,6 +94,14 @@ impl<'a> Scene<'a> {
         }
         (times, last)
     }
+}
+
+/// The answer or the refusal; a fault ends the test.
+fn refusal_or<T>(answer: Result<T>) -> Result<T, ApiError> {
+    answer.map_err(|error| match error {
+        Error::Refused(refusal) => refusal,
+        Error::Fault(fault) => panic!("{fault}"),
+    })
 }
 
 fn keyed(admit: Admit, key: &str) -> Admit {
@@ -220,7 +228,7 @@ fn an_upload_of_unknown_length_is_charged_as_it_grows_and_corrected_when_it_ends
     let growing = Admit { quota, entry: Entry { bytes: 0.into(), ..admit.entry }, ..admit };
     let name = scene.opened(&growing, START);
     let charge = |scene: &Scene<'_>, bytes: u32| {
-        scene.ledger.charge(&Charge { name, bytes: bytes.into(), quota }, START).unwrap()
+        refusal_or(scene.ledger.charge(&Charge { name, bytes: bytes.into(), quota }, START))
     };
     assert_eq!(charge(&scene, 60), Ok(()));
     assert_eq!(charge(&scene, 60), Ok(()), "said twice, it counts once");

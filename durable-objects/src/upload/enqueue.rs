@@ -16,19 +16,19 @@ pub const EVENTS_BINDING: &str = "EVENTS";
 /// Which one leads to the queue of copying and reading back.
 pub const TASKS_BINDING: &str = "TASKS";
 
-/// Hands an errand to its queue. Where the queue does not take it, that is logged, and the duty comes again later.
-pub(crate) async fn send(env: &Env, errand: &QueueMessage) -> Result<()> {
-    let binding = match errand {
+/// Hands a message to its queue. Where the queue does not take it, that is logged, and the duty comes again later.
+pub(crate) async fn enqueue(env: &Env, message: &QueueMessage) -> Result<()> {
+    let binding = match message {
         QueueMessage::Tell { .. } => EVENTS_BINDING,
         QueueMessage::Compose { .. } | QueueMessage::Copy { .. } | QueueMessage::Verify { .. } => TASKS_BINDING,
     };
     let handing_over = async {
-        let message = MessageBuilder::new(errand).build();
+        let message = MessageBuilder::new(message).build();
         env.queue(binding)?.send::<&QueueMessage, SendMessage<_>>(message).await
     };
     let sent = around("queue.send", handing_over).await;
     if let Err(error) = sent {
-        let line = LogLine::of("errand_not_queued", errand.upload_id());
+        let line = LogLine::of("message_not_queued", message.upload_id());
         logging::error(&LogLine { detail: Some(error.to_string()), ..line });
     }
     Ok(())
