@@ -53,7 +53,7 @@ export class QuaysideUploadElement extends Base {
   }
 
   /** Uploads these. */
-  add(files: Iterable<File>): void {
+  add(files: Iterable<File> | ArrayLike<File>): void {
     this.#uploads().add(files);
   }
 

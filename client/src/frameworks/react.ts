@@ -9,7 +9,7 @@ export type { UploadItem, UploadListOptions } from "./upload_list.ts";
 export interface Uploads {
   readonly items: readonly UploadItem[];
   /** Files of an input or of a drop. */
-  readonly add: (files: Iterable<File>) => void;
+  readonly add: (files: Iterable<File> | ArrayLike<File>) => void;
   /** Takes one off the list, and what is unfinished off the server. */
   readonly remove: (id: number) => void;
 }

@@ -8,7 +8,7 @@ export interface Uploads {
   /** Svelte's own contract for stores: tells what there is at once, and then each new list. */
   readonly subscribe: (run: (items: readonly UploadItem[]) => void) => () => void;
   /** Files of an input or of a drop. */
-  readonly add: (files: Iterable<File>) => void;
+  readonly add: (files: Iterable<File> | ArrayLike<File>) => void;
   /** Takes one off the list, and what is unfinished off the server. */
   readonly remove: (id: number) => void;
 }

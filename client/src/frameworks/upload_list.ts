@@ -44,8 +44,8 @@ export class UploadList {
     return () => this.#listeners.delete(listener);
   };
 
-  readonly add = (files: Iterable<File>): void => {
-    for (const file of files) {
+  readonly add = (files: Iterable<File> | ArrayLike<File>): void => {
+    for (const file of Array.from(files)) {
       const id = ++this.#lastId;
       this.#items = [
         ...this.#items,
