@@ -71,7 +71,8 @@ test("what lies outside of the path is nothing, and can be read by a page", asyn
   const headers = { Origin: "https://app.example" };
   for (const path of ["/upload/init", "/files", "/healthz", "/readyz", "/api", "/api/filesystem/upload/init"]) {
     const reply = await above.request("POST", path, { headers, body: "" });
-    assertRefused(reply, 404, "no-such-route");
+    const { detail } = assertRefused(reply, 404, "no-such-route");
+    assert.ok(detail.includes(`POST ${base}/upload/init`) && detail.includes(`POST ${base}/files.`), detail);
     assert.equal(reply.header("Access-Control-Allow-Origin"), "*", path);
   }
   assert.equal((await client.request("GET", "/healthz")).status, 200);

@@ -88,7 +88,8 @@ test("a chunk at the wrong offset is refused with the true one", async () => {
 test("the last chunk sent once more is told that everything is there", async () => {
   const { uploadId } = await client.upload(file);
   const reply = await client.put(uploadId, begun.partBytes, rest);
-  assertRefused(reply, 409, "offset-mismatch", { uploadedBytes: file.length });
+  const { detail } = assertRefused(reply, 409, "offset-mismatch", { uploadedBytes: file.length });
+  assert.equal(detail, `All ${file.length} bytes of the file have been accepted; nothing is missing.`);
 });
 
 test("bytes that count already, named by their range, are no conflict", async () => {

@@ -130,7 +130,7 @@ async fn store_held(part: Append, link: Continuation, held: Held, storing: &Tran
 fn beyond_end(refusal: ApiError, last: Option<&Stored>) -> ApiError {
     match (refusal, last.map(|stored| &stored.outcome)) {
         (
-            ApiError::OffsetMismatch { uploaded_bytes },
+            ApiError::OffsetMismatch { uploaded_bytes, .. },
             Some(Outcome::Appended { phase, file_bytes: Some(file_bytes), .. }),
         ) if *phase != Phase::Open => ApiError::BeyondDeclaredLength { file_bytes: *file_bytes, uploaded_bytes },
         (refusal, _) => refusal,

@@ -48,8 +48,12 @@ api_errors! {
         advice: "Begin a new upload, unless `state` is `completed`: then the application has taken the file. In tus an upload that was cancelled or deleted is 404.",
         members: { "state": phase },
     /// The chunk does not begin where the accepted bytes end.
-    OffsetMismatch { uploaded_bytes: ByteCount } = "offset-mismatch", 409, "The chunk does not begin at the accepted offset";
-        detail: "{uploaded_bytes} bytes have been accepted; send the chunk that begins there.",
+    OffsetMismatch { uploaded_bytes: ByteCount, is_whole: bool } = "offset-mismatch", 409, "The chunk does not begin at the accepted offset";
+        detail: (if *is_whole {
+            format!("All {uploaded_bytes} bytes of the file have been accepted; nothing is missing.")
+        } else {
+            format!("{uploaded_bytes} bytes have been accepted; send the chunk that begins there.")
+        }),
         advice: "Go on at `uploadedBytes`.",
         offset: uploaded_bytes, header_named: Offset,
     /// A newer request has taken this upload over; what this one sent since its last whole part is not counted.

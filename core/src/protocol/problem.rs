@@ -73,6 +73,17 @@ impl Problem {
         problem
     }
 
+    /// The same from a service whose routes are below this address: whoever is at a wrong one is told where uploads are created.
+    pub(super) fn below(mut self, base_url: &str, refusal: &ApiError) -> Self {
+        if *refusal == ApiError::NoSuchRoute {
+            let detail = format!(
+                "Uploads are created by POST {base_url}/upload/init, and in tus and the IETF draft by POST {base_url}/files."
+            );
+            self.say("detail", detail);
+        }
+        self
+    }
+
     /// Where something of ours went wrong. The log says more under the same id.
     pub(super) fn of_fault(fault_id: &str, upload: Option<UploadId>) -> Self {
         let body = json!({

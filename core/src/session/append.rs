@@ -83,7 +83,13 @@ impl Session {
         if begin.offset <= file_bytes && end.is_none_or(|end| end > file_bytes) {
             return ApiError::BeyondDeclaredLength { file_bytes, uploaded_bytes };
         }
-        ApiError::OffsetMismatch { uploaded_bytes }
+        self.offset_mismatch()
+    }
+
+    /// Who goes on has to go on elsewhere; or nowhere, where all is there.
+    pub(super) fn offset_mismatch(&self) -> ApiError {
+        let is_whole = self.progress.phase != Phase::Open;
+        ApiError::OffsetMismatch { uploaded_bytes: self.uploaded_bytes(), is_whole }
     }
 
     /// Whether all bytes of the chunk count already, and its sender has said exactly which it means: then it is told how the upload
@@ -133,7 +139,7 @@ impl Session {
             return Decision::no(ApiError::ConcatenationTakesNoBytes);
         }
         if offset != self.first_missing() {
-            return Decision::no(ApiError::OffsetMismatch { uploaded_bytes });
+            return Decision::no(self.offset_mismatch());
         }
         let plan = match self.plan_with(file_bytes, Some(uploaded_bytes)) {
             Ok(plan) if plan == self.plan() => self.progress.plan,

@@ -135,7 +135,7 @@ impl Session {
     ) -> Decision<WriteLease> {
         let uploaded_bytes = sequence.offset();
         if begin.offset != uploaded_bytes {
-            return Decision::no(ApiError::OffsetMismatch { uploaded_bytes });
+            return Decision::no(self.offset_mismatch());
         }
         if begin.link.after.is_some_and(|attempt| !self.holds_lease(attempt)) {
             return Decision::no(self.superseded());

@@ -173,9 +173,9 @@ fn not_finished(asked: &Asked<'_>, phase: Phase, reason: Option<&str>, id: Optio
 pub(super) fn problem(asked: &Asked<'_>, refusal: &ApiError, upload: Option<UploadId>) -> Reply {
     let refusal = &offset_first(asked.head, refusal);
     let about = upload_id(asked.head);
-    let mut problem = Problem::of(refusal, upload.or(about), &NAMES);
+    let mut problem = Problem::of(refusal, upload.or(about), &NAMES).below(asked.base_url, refusal);
     match refusal {
-        ApiError::OffsetMismatch { uploaded_bytes } => {
+        ApiError::OffsetMismatch { uploaded_bytes, .. } => {
             problem.status = 409;
             problem.say("type", format!("{PROBLEM_BASE}mismatching-upload-offset"));
             problem.say("title", "offset from request does not match offset of resource");
@@ -237,7 +237,7 @@ pub(super) fn offset_first(head: &Head, refusal: &ApiError) -> ApiError {
         ApiError::InconsistentLength { uploaded_bytes, .. } | ApiError::BeyondDeclaredLength { uploaded_bytes, .. }
             if is_sized && upload_id(head).is_some() && fields::byte_count(head, OFFSET) != Some(*uploaded_bytes) =>
         {
-            ApiError::OffsetMismatch { uploaded_bytes: *uploaded_bytes }
+            ApiError::OffsetMismatch { uploaded_bytes: *uploaded_bytes, is_whole: false }
         }
         other => other.clone(),
     }

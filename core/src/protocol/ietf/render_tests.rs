@@ -174,7 +174,7 @@ fn while_the_object_is_made_no_offset_is_told() {
 fn problems_have_the_types_of_the_draft() {
     let sized = ("content-length", "5");
     let append = head(Method::PATCH, &format!("/files/{ID}"), &[(OFFSET, "25000000"), sized]);
-    let mismatch = ApiError::OffsetMismatch { uploaded_bytes: 12_500_000.into() };
+    let mismatch = ApiError::OffsetMismatch { uploaded_bytes: 12_500_000.into(), is_whole: false };
     let refused = problem(&asked(&append), &mismatch, Some(id()));
     assert_eq!(
         (refused.status, header(&refused, COMPLETE), header(&refused, OFFSET)),

@@ -20,7 +20,7 @@ const NAMES: Names = Names { offset: "Upload-Offset", length: "Upload-Length", c
 
 /// The answer to what was not done: the protocol's headers, and for a person an RFC 9457 problem document.
 pub fn problem(asked: &Asked<'_>, refusal: &ApiError, upload: Option<UploadId>) -> Reply {
-    let mut problem = Problem::of(refusal, upload, &NAMES);
+    let mut problem = Problem::of(refusal, upload, &NAMES).below(asked.base_url, refusal);
     problem.status = status(asked.head, refusal);
     let reply = said(asked, problem);
     let reply = match refusal.uploaded_bytes() {
@@ -104,7 +104,7 @@ mod tests {
             (gone(Phase::Completed), 410, None),
             (gone(Phase::Expired), 410, None),
             (gone(Phase::Failed), 410, None),
-            (ApiError::OffsetMismatch { uploaded_bytes }, 409, Some("70")),
+            (ApiError::OffsetMismatch { uploaded_bytes, is_whole: false }, 409, Some("70")),
             (ApiError::Superseded { uploaded_bytes }, 409, Some("70")),
             (ApiError::BodyCutShort { uploaded_bytes }, 409, Some("70")),
             (ApiError::BodyStalled { uploaded_bytes }, 409, Some("70")),
@@ -133,7 +133,7 @@ mod tests {
         let (file_bytes, uploaded_bytes) = (100.into(), 70.into());
         for (refusal, field) in [
             (ApiError::InconsistentLength { file_bytes, uploaded_bytes }, "Upload-Length"),
-            (ApiError::OffsetMismatch { uploaded_bytes }, "Upload-Offset"),
+            (ApiError::OffsetMismatch { uploaded_bytes, is_whole: false }, "Upload-Offset"),
             (ApiError::ChecksumMismatch { uploaded_bytes }, "Upload-Checksum"),
         ] {
             let body: serde_json::Value = serde_json::from_str(&answer(&refusal).body.unwrap()).unwrap();

@@ -102,7 +102,7 @@ fn none_is_opened_for_what_is_refused_all_the_same() {
     let declares = |file_bytes| BeginAppend { file_bytes: Some(bytes(file_bytes)), ..begin(0, 100) };
     let zero = bytes(0);
     for (refused, why) in [
-        (begin(100, 100), ApiError::OffsetMismatch { uploaded_bytes: zero }),
+        (begin(100, 100), ApiError::OffsetMismatch { uploaded_bytes: zero, is_whole: false }),
         (begin(0, FILE + 1), ApiError::BeyondDeclaredLength { file_bytes: bytes(FILE), uploaded_bytes: zero }),
         (whole(FILE + 1), ApiError::BeyondDeclaredLength { file_bytes: bytes(FILE), uploaded_bytes: zero }),
         (declares(7), ApiError::InconsistentLength { file_bytes: bytes(FILE), uploaded_bytes: zero }),

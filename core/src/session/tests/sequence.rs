@@ -45,9 +45,9 @@ fn chunks_that_do_not_fit() {
     store(&mut s, &grant, 1, PART).unwrap();
     let uploaded_bytes = bytes(PART);
     for (offset, length, expected) in [
-        (0, PART, ApiError::OffsetMismatch { uploaded_bytes }),
-        (PART + 1, 1, ApiError::OffsetMismatch { uploaded_bytes }),
-        (2 * PART, 5, ApiError::OffsetMismatch { uploaded_bytes }),
+        (0, PART, ApiError::OffsetMismatch { uploaded_bytes, is_whole: false }),
+        (PART + 1, 1, ApiError::OffsetMismatch { uploaded_bytes, is_whole: false }),
+        (2 * PART, 5, ApiError::OffsetMismatch { uploaded_bytes, is_whole: false }),
         (PART, PART + 6, ApiError::BeyondDeclaredLength { file_bytes: bytes(2 * PART + 5), uploaded_bytes }),
         (PART, (1 << 53) - 1, ApiError::BeyondDeclaredLength { file_bytes: bytes(2 * PART + 5), uploaded_bytes }),
     ] {
@@ -237,9 +237,9 @@ fn nothing_is_added_behind_the_end_and_what_lies_before_it_is_a_repetition_where
     for (offset, length, expected) in [
         (PART + 5, 1, ApiError::BeyondDeclaredLength { file_bytes, uploaded_bytes }),
         (PART, 6, ApiError::BeyondDeclaredLength { file_bytes, uploaded_bytes }),
-        (PART, 5, ApiError::OffsetMismatch { uploaded_bytes }),
-        (0, PART, ApiError::OffsetMismatch { uploaded_bytes }),
-        (PART + 6, 1, ApiError::OffsetMismatch { uploaded_bytes }),
+        (PART, 5, ApiError::OffsetMismatch { uploaded_bytes, is_whole: true }),
+        (0, PART, ApiError::OffsetMismatch { uploaded_bytes, is_whole: true }),
+        (PART + 6, 1, ApiError::OffsetMismatch { uploaded_bytes, is_whole: true }),
     ] {
         assert_eq!(s.begin(NOW, begin(offset, length)).answer, Err(expected), "{offset}+{length}");
     }
