@@ -153,7 +153,7 @@ mod tests {
         assert!(reply.headers.contains(&("allow", "PUT".to_owned())));
         let reply = Problem::of(&ApiError::UpgradeRequired, Some(id), &NAMES).reply();
         for (refusal, field) in [
-            (ApiError::OffsetMismatch { uploaded_bytes: 4.into() }, "O"),
+            (ApiError::OffsetMismatch { uploaded_bytes: 4.into(), is_whole: false }, "O"),
             (ApiError::InconsistentLength { file_bytes: 5.into(), uploaded_bytes: 4.into() }, "L"),
             (ApiError::ChecksumMismatch { uploaded_bytes: 4.into() }, "C"),
             (ApiError::ChunkMisaligned { chunk_bytes: 5.into(), uploaded_bytes: 4.into() }, "O"),
