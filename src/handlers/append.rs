@@ -45,18 +45,18 @@ pub(crate) async fn handle(chunk: Append, body: Option<ReadableStream>, context:
     await_object::wait_for_object(wait, appended, context).await
 }
 
-/// Stores the chunk in a task of its own. `granted` is the right to do so, where it is there already.
+/// Stores the chunk in a task of its own. `leased` is the right to do so, where it is there already.
 pub(crate) async fn in_background(
     chunk: Append,
-    granted: Option<WriteLease>,
+    leased: Option<WriteLease>,
     body: Option<ReadableStream>,
     context: RequestContext<'_>,
 ) -> HandlerResult {
     let storing = context.storing()?;
     context
         .run_with_wait_until(async move {
-            let stored = match granted {
-                Some(grant) => store_granted(chunk, grant, body, &storing).await?,
+            let stored = match leased {
+                Some(lease) => store_granted(chunk, lease, body, &storing).await?,
                 None => store(chunk, Continuation::default(), body, &storing).await?,
             };
             Ok(stored.outcome)
@@ -102,7 +102,7 @@ pub(crate) async fn store(
     let Append { offset, named, completes, length, file_bytes, .. } = chunk;
     let begin = BeginChunk(BeginAppend { offset, length, file_bytes, whole, named, completes, link });
     match storing.timings.measure(Step::Begin, call(&storing.objects, chunk.id, &begin)).await {
-        Ok(BeginAnswer::Leased(grant)) => store_granted(chunk, *grant, body, storing).await,
+        Ok(BeginAnswer::Leased(lease)) => store_granted(chunk, *lease, body, storing).await,
         // Its sender has missed the answer that it gets now.
         Ok(BeginAnswer::Counted(counted)) => {
             let now = compare(&chunk, *counted, body, storing).await?;
@@ -149,7 +149,7 @@ async fn compare(
 /// Stores it with the right to do so.
 async fn store_granted(
     chunk: Append,
-    grant: WriteLease,
+    lease: WriteLease,
     body: Option<ReadableStream>,
     storing: &TransferContext,
 ) -> Result<Stored> {
@@ -159,18 +159,18 @@ async fn store_granted(
         None if chunk.length.is_zero() => fixed_length(0)?.1,
         None => return Err(Error::from("a chunk without a body")),
     };
-    let resume = |id: &String| bucket.resume_multipart(&grant.key, id);
-    let upload = grant.multipart_id.as_ref().map(resume).transpose()?;
-    let file_sha256 = if grant.carry_sha256 {
-        let running = RunningSha256::resume(grant.sha256_so_far.as_ref());
+    let resume = |id: &String| bucket.resume_multipart(&lease.key, id);
+    let upload = lease.multipart_id.as_ref().map(resume).transpose()?;
+    let file_sha256 = if lease.carry_sha256 {
+        let running = RunningSha256::resume(lease.sha256_so_far.as_ref());
         Some(running.ok_or_else(|| Error::from("the saved state of a SHA-256 cannot be read back"))?)
     } else {
         None
     };
     let relay = Relay::new(&body, *stalled_after, chunk.digest.as_ref(), file_sha256)?;
     // On the heap: it is most of what a request has to remember.
-    let outcome = Box::pin(attempt::store(&chunk, &grant, upload.as_ref(), relay, storing)).await?;
-    Ok(Stored { attempt: grant.attempt, outcome })
+    let outcome = Box::pin(attempt::store(&chunk, &lease, upload.as_ref(), relay, storing)).await?;
+    Ok(Stored { attempt: lease.attempt, outcome })
 }
 
 /// Puts the tail into the last part where that has not been done, and waits for the object. For whoever asks where to go on

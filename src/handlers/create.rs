@@ -67,7 +67,7 @@ async fn create_and_begin(
         // Whether parts can be stored past this service at all: with keys that R2 takes.
         S3Bucket::open(context.env)?.prove(id, created_at).await?;
     }
-    let mut birth = UploadSpec {
+    let mut spec = UploadSpec {
         id,
         owner: creator.owner,
         key: UploadSpec::object_key(&creator.permit.key_prefix, id),
@@ -89,24 +89,24 @@ async fn create_and_begin(
         Outcome::Created { snapshot, limits, upload_token }
     };
     let admit = Admit {
-        entry: entry(&birth, first.as_ref()),
-        sha256: birth.file.sha256.filter(|_| !birth.plan.open_ended),
+        entry: entry(&spec, first.as_ref()),
+        sha256: spec.file.sha256.filter(|_| !spec.plan.open_ended),
         idempotency: create.idempotency.clone(),
         quota: config.quota,
         takes_over,
         instead_of: None,
     };
-    match admission::ask_ledger(admit, &birth.owner, context).await? {
-        Admitted::New(name) => birth.rename(name),
+    match admission::ask_ledger(admit, &spec.owner, context).await? {
+        Admitted::New(name) => spec.rename(name),
         Admitted::Before(snapshot) => return Ok((shown(*snapshot), None)),
         Admitted::Stored(object) => return Ok((Outcome::Duplicate(object), None)),
     }
     // Crash here: the ledger has an entry without an upload. The same creation goes on with it, if it has a key; the list leaves it
     // out, and takes it away; and it goes when its upload would be over at the latest.
-    let Begun { snapshot, grant } = created(birth, first, context).await?;
+    let Begun { snapshot, lease } = created(spec, first, context).await?;
     let line = LogLine { bytes: snapshot.plan.declared_bytes(), ..LogLine::of("created", snapshot.id) };
     log::info(&LogLine { duration_ms: Some(watch.elapsed_ms()), ..line });
-    Ok((shown(snapshot), grant))
+    Ok((shown(snapshot), lease))
 }
 
 fn fresh_id() -> Result<UploadId> {
@@ -125,27 +125,27 @@ fn policy(create: &Create, promised: Policy) -> Policy {
 }
 
 /// How the upload counts: with its length, or, until that is declared, with what comes along.
-fn entry(birth: &UploadSpec, first: Option<&BeginAppend>) -> Entry {
+fn entry(spec: &UploadSpec, first: Option<&BeginAppend>) -> Entry {
     Entry {
-        name: birth.entry(),
-        kind: if birth.purpose == Purpose::Partial { EntryKind::Partial } else { EntryKind::File },
-        bytes: birth.plan.declared_bytes().or(first.map(|first| first.length)).unwrap_or_default(),
+        name: spec.entry(),
+        kind: if spec.purpose == Purpose::Partial { EntryKind::Partial } else { EntryKind::File },
+        bytes: spec.plan.declared_bytes().or(first.map(|first| first.length)).unwrap_or_default(),
         // Its latest end: however it goes, it takes no room after that.
-        drop_at: birth.latest_end().plus_ms(ENTRY_GRACE_MS),
+        drop_at: spec.latest_end().plus_ms(ENTRY_GRACE_MS),
     }
 }
 
 /// Has the upload's object created. Where that fails, and the object says that it is not there, the ledger is told: what does not exist
 /// counts for nothing.
-async fn created(birth: UploadSpec, first: Option<BeginAppend>, context: RequestContext<'_>) -> Result<Begun> {
-    let (name, owner, objects) = (birth.entry(), birth.owner.clone(), context.uploads()?);
-    let tried = create_object(&objects, birth, first).await;
+async fn created(spec: UploadSpec, first: Option<BeginAppend>, context: RequestContext<'_>) -> Result<Begun> {
+    let (name, owner, objects) = (spec.entry(), spec.owner.clone(), context.uploads()?);
+    let tried = create_object(&objects, spec, first).await;
     if tried.is_ok() {
         return tried;
     }
     match call(&objects, name.upload_id, &Status).await {
         // It was created all the same: the answer was lost, or the same creation was asked twice, and the other one was luckier.
-        Ok(snapshot) => return Ok(Begun { snapshot, grant: None }),
+        Ok(snapshot) => return Ok(Begun { snapshot, lease: None }),
         Err(Error::Refused(ApiError::UploadNotFound)) => {
             let settle = CloseUpload { name, bytes: Some(ByteCount::ZERO), sha256: None, object: None };
             // Crash here, or fails: the entry is there without an upload, as above.
@@ -160,20 +160,20 @@ async fn created(birth: UploadSpec, first: Option<BeginAppend>, context: Request
 /// Has the object created, and its first chunk begun where there is one. While a deployment is under way the object may run the build
 /// before, which knows only the creation: then the chunk asks for itself. So it does after any other failure, since a creation may
 /// be repeated.
-async fn create_object(objects: &ObjectClient, birth: UploadSpec, first: Option<BeginAppend>) -> Result<Begun> {
-    let id = birth.id;
-    let birth = match first {
-        None => birth,
+async fn create_object(objects: &ObjectClient, spec: UploadSpec, first: Option<BeginAppend>) -> Result<Begun> {
+    let id = spec.id;
+    let spec = match first {
+        None => spec,
         Some(first) => {
-            let command = CreateAndBegin { birth, first };
+            let command = CreateAndBegin { spec, first };
             match call(objects, id, &command).await {
                 Err(Error::Fault(_)) => {}
                 answer => return answer,
             }
-            command.birth
+            command.spec
         }
     };
-    call(objects, id, &CreateUpload(birth)).await.map(|snapshot| Begun { snapshot, grant: None })
+    call(objects, id, &CreateUpload(spec)).await.map(|snapshot| Begun { snapshot, lease: None })
 }
 
 /// Who creates it, where that is allowed: so large a file, of this type, so soon after the one before.
@@ -216,7 +216,7 @@ pub(crate) async fn with_first_chunk(
     let (offset, named, completes, link) = (ByteCount::ZERO, Named::ByOffset, first.completes, Continuation::default());
     let chunk = BeginAppend { offset, length, file_bytes: None, whole, named, completes, link };
     let first_begin = (!length.is_zero()).then_some(chunk);
-    let (created, grant) = create_and_begin(create, first_begin, Vec::new(), context).await?;
+    let (created, lease) = create_and_begin(create, first_begin, Vec::new(), context).await?;
     let Outcome::Created { snapshot, limits, upload_token } = created else { return Ok(created) };
     let id = snapshot.id;
     let is_new = snapshot.phase == Phase::Open && snapshot.uploaded_bytes.is_zero();
@@ -229,7 +229,7 @@ pub(crate) async fn with_first_chunk(
     } else {
         let (file_bytes, digest) = (None, first.digest);
         let chunk = Append { id, offset, named, completes, length, file_bytes, digest, wait: Wait::No };
-        match append::in_background(chunk, grant, body, context).await {
+        match append::in_background(chunk, lease, body, context).await {
             Ok(Outcome::Appended { uploaded_bytes, expires_at, phase, object, .. }) => {
                 // The snapshot is of before the chunk began.
                 Snapshot { completes, ..snapshot.appended(uploaded_bytes, expires_at, phase, object) }

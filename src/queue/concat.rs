@@ -1,4 +1,4 @@
-//! Copying an upload together from its pieces, a stretch at a time: ranges of their objects go through the relay into parts of
+//! Copying an upload together from its pieces, a batch at a time: ranges of their objects go through the relay into parts of
 //! equal size, each counted by itself. In the time of a queue message, not of a request, so that nobody waits for it.
 
 use durable_objects::{
@@ -26,7 +26,7 @@ use crate::queue::copy::Copy;
 /// thing that one does.
 const ASKED_AT_ONCE: usize = 4;
 
-/// Copies the next stretch of this upload, if there is one to copy.
+/// Copies the next batch of this upload, if there is one to copy.
 pub(crate) async fn run(upload: UploadId, env: &Env) -> Result<()> {
     let objects = ObjectClient::to_uploads(env, Caller::System)?;
     // A copy of a message that came late finds nothing to do, or somebody else at it.

@@ -63,14 +63,14 @@ impl<'a> Copy<'a> {
 
     /// Copies part by part. `is_lost` says of a source that R2 does not have whether its bytes are lost for ever.
     pub(crate) async fn run(mut self, is_lost: impl AsyncFn() -> Result<bool>) -> Result<Copied> {
-        let (watch, grant) = (Stopwatch::start(), &self.batch.grant);
-        let id = grant.multipart_id.as_ref().ok_or_else(|| Error::from("a batch without a multipart upload"))?;
-        let multipart = self.bucket.resume_multipart(&grant.key, id)?;
+        let (watch, lease) = (Stopwatch::start(), &self.batch.lease);
+        let id = lease.multipart_id.as_ref().ok_or_else(|| Error::from("a batch without a multipart upload"))?;
+        let multipart = self.bucket.resume_multipart(&lease.key, id)?;
         let parts = self.batch.parts.iter();
         let bytes = parts.fold(ByteCount::ZERO, |sum, part| sum.checked_add(part.bytes).unwrap_or(sum));
-        let end = grant.offset.checked_add(bytes).unwrap_or(grant.offset);
-        let mut attempt = Attempt::new(grant, end, None);
-        let line = LogLine { attempt: Some(grant.attempt), ..LogLine::of("batch_copied", self.upload) };
+        let end = lease.offset.checked_add(bytes).unwrap_or(lease.offset);
+        let mut attempt = Attempt::new(lease, end, None);
+        let line = LogLine { attempt: Some(lease.attempt), ..LogLine::of("batch_copied", self.upload) };
         match self.drive(&mut attempt, &multipart, is_lost).await {
             Finish::Appended(_) => {
                 log::info(&LogLine { bytes: Some(bytes), duration_ms: Some(watch.elapsed_ms()), ..line });
@@ -139,7 +139,7 @@ impl<'a> Copy<'a> {
         let (bucket, stop) = (self.bucket, StopSignal::default());
         let open = async |run: &SourceRange| open(run, bucket).await;
         let stored = relay::part_of(multipart, number, bytes, &part.runs, &stop, open);
-        let receipt = while_renewing(self.objects, self.upload, self.batch.grant.attempt, &stop, stored).await?;
+        let receipt = while_renewing(self.objects, self.upload, self.batch.lease.attempt, &stop, stored).await?;
         Ok(Input::Stored { receipt, sha256_so_far: None })
     }
 

@@ -1,5 +1,5 @@
 //! The consumer of all queues. A message names an upload and what is to be done for it: tell the origin of its event,
-//! copy a stretch of it from other uploads or from its damaged object, or read back a slice of its object. Whether there is still something to do, how often it was tried, and when to give up, the
+//! copy a batch of it from other uploads or from its damaged object, or read back a slice of its object. Whether there is still something to do, how often it was tried, and when to give up, the
 //! upload's object knows.
 //!
 //! A batch is one invocation, of which the platform lets six calls wait for their answers at the same time; a seventh waits for one of

@@ -17,7 +17,7 @@ pub(crate) async fn copy(upload: UploadId, env: &Env) -> Result<()> {
     while let Some(batch) = unless_refused(call(&objects, upload, &BeginCopy { after }).await)?.flatten() {
         match Copy::new(upload, &batch, &objects, &bucket).run(async || Ok(true)).await? {
             // Where it was stopped, its client sends this chunk itself, or the upload has ended: which of them, the next question tells.
-            Copied::All | Copied::Stopped => after = Some(batch.grant.attempt),
+            Copied::All | Copied::Stopped => after = Some(batch.lease.attempt),
             Copied::GivenUp => break,
         }
     }

@@ -136,7 +136,7 @@ impl Driver<'_> {
     }
 
     async fn store_remainder(&mut self, bytes: ByteCount) -> Result<Input, TransferError> {
-        self.relay.object(self.bucket, &self.lease.rest_key, bytes).await?;
+        self.relay.object(self.bucket, &self.lease.remainder_key, bytes).await?;
         Ok(Input::RemainderStored { sha256_so_far: self.relay.sha256_so_far() })
     }
 
@@ -164,7 +164,7 @@ impl Driver<'_> {
     }
 
     async fn delete_remainder(&self) -> Result<Input, TransferError> {
-        self.bucket.delete(&self.lease.rest_key).await.map_err(Error::from)?;
+        self.bucket.delete(&self.lease.remainder_key).await.map_err(Error::from)?;
         Ok(Input::Deleted)
     }
 

@@ -8,7 +8,7 @@ import { DatabaseSync } from "node:sqlite";
 
 const OBJECTS = "v3/do/quayside-UploadSession";
 
-/** A row of `birth`: its JSON texts, read. */
+/** A row of `upload`: its JSON texts, read. */
 export type Stored = {
   facts: Record<string, unknown>;
   progress: Record<string, unknown>;
@@ -39,10 +39,10 @@ export function changeStored(persistDir: string, uploadId: string, change: (stor
 }
 
 function changeRow(database: DatabaseSync, uploadId: string, change: (stored: Stored) => void): boolean {
-  if (database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'birth'").get() === undefined) {
+  if (database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'upload'").get() === undefined) {
     return false;
   }
-  const row = database.prepare("SELECT facts, progress, outbox FROM birth").get() as Record<string, string | null>;
+  const row = database.prepare("SELECT facts, progress, outbox FROM upload").get() as Record<string, string | null>;
   const stored: Stored = {
     facts: JSON.parse(row.facts ?? ""),
     progress: JSON.parse(row.progress ?? ""),
@@ -53,6 +53,6 @@ function changeRow(database: DatabaseSync, uploadId: string, change: (stored: St
   }
   change(stored);
   const texts = [stored.facts, stored.progress, stored.outbox].map((value) => value && JSON.stringify(value));
-  database.prepare("UPDATE birth SET facts = ?, progress = ?, outbox = ?").run(...texts);
+  database.prepare("UPDATE upload SET facts = ?, progress = ?, outbox = ?").run(...texts);
   return true;
 }

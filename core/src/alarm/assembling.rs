@@ -116,7 +116,7 @@ fn check_size(now: UnixMs, session: &Session, etag: String, found: u64, crc64nvm
 fn look_at(now: UnixMs, session: &Session, etag: String, bytes: ByteCount, crc64nvme: Crc64Nvme) -> Step {
     // Of a damaged object, they may be what is wrong with it. They are looked at when it is repaired.
     let is_known_damaged = !session.is_direct() && session.is_known_damaged(crc64nvme);
-    if session.birth.types.is_none() || is_known_damaged {
+    if session.spec.types.is_none() || is_known_damaged {
         return assembled(now, session, etag, bytes, crc64nvme);
     }
     if bytes.is_zero() {
@@ -134,8 +134,8 @@ fn check_first_bytes(
     crc64nvme: Crc64Nvme,
     first: &[u8],
 ) -> Step {
-    let declared = session.birth.file.content_type.as_deref().unwrap_or_default();
-    let is_allowed = session.birth.types.as_ref().map_or(Ok(()), |types| types.check_first_bytes(declared, first));
+    let declared = session.spec.file.content_type.as_deref().unwrap_or_default();
+    let is_allowed = session.spec.types.as_ref().map_or(Ok(()), |types| types.check_first_bytes(declared, first));
     match is_allowed {
         Ok(()) => assembled(now, session, etag, bytes, crc64nvme),
         Err(reason) => Step::Ends(Box::new(session.unassembled(now, reason)), None),

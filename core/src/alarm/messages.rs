@@ -49,7 +49,7 @@ pub enum Effect {
     /// Has R2 let go of something, as far as it is there. Answered with [`Input::Done`].
     Delete(Deletion),
     /// Hands a queue what somebody else is to do. Answered with [`Input::Done`].
-    Enqueue(Errand),
+    Enqueue(Message),
     /// Tells the owner's ledger how the upload stands. Answered with [`Input::Done`].
     CloseInLedger,
     /// Forgets everything. Answered with [`Input::Done`], without a session.
@@ -81,10 +81,10 @@ pub enum Deletion {
 
 /// What somebody else is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Errand {
+pub enum Message {
     /// Tell the origin of this event.
     Tell(EventKind),
-    /// Copy the next stretch of a composition.
+    /// Copy the next batch of a concatenation.
     CopyNext,
     /// Copy chunks from the damaged object.
     Copy,

@@ -16,7 +16,7 @@ mod messages;
 #[cfg(test)]
 mod tests;
 
-pub use messages::{CountedPart, Deletion, Effect, Errand, Input, Log};
+pub use messages::{CountedPart, Deletion, Effect, Input, Log, Message};
 
 use crate::{
     session::{Job, Session, StateChange},
@@ -46,9 +46,9 @@ enum Awaited {
         left: Vec<Deletion>,
         then: Deleted,
     },
-    Enqueued(Errand),
-    /// What comes before its errand.
-    StoredBefore(Errand),
+    Enqueued(Message),
+    /// What comes before its message.
+    StoredBefore(Message),
     Closed {
         told_of_object: bool,
     },
@@ -76,12 +76,12 @@ impl Ring {
             (Awaited::Deleted { left, then }, Input::Done) => self.delete(session, left, then),
             // Crash here: the queue is given a second copy later. The origin sees the same event id twice; a slice is read twice, and
             // counted once.
-            (Awaited::Enqueued(Errand::Tell(event)), Input::Done) => {
+            (Awaited::Enqueued(Message::Tell(event)), Input::Done) => {
                 self.store(Job::EnqueueEvent, session.event_sent(now, event))
             }
-            (Awaited::Enqueued(Errand::Verify), Input::Done) => self.store(Job::Verify, session.slice_asked_for(now)),
-            (Awaited::StoredBefore(errand), Input::Done) => {
-                self.asks(Awaited::Enqueued(errand), Effect::Enqueue(errand))
+            (Awaited::Enqueued(Message::Verify), Input::Done) => self.store(Job::Verify, session.slice_asked_for(now)),
+            (Awaited::StoredBefore(message), Input::Done) => {
+                self.asks(Awaited::Enqueued(message), Effect::Enqueue(message))
             }
             // Crash here: the ledger hears the same once more.
             (Awaited::Closed { told_of_object }, Input::Done) => {
@@ -121,16 +121,16 @@ impl Ring {
             }
             Job::EnqueueEvent => match session.outbox.next() {
                 Some(delivery) => {
-                    let errand = Errand::Tell(delivery.kind);
-                    self.asks(Awaited::Enqueued(errand), Effect::Enqueue(errand))
+                    let message = Message::Tell(delivery.kind);
+                    self.asks(Awaited::Enqueued(message), Effect::Enqueue(message))
                 }
                 None => self.next_duty(now, session),
             },
-            Job::Verify => self.asks(Awaited::Enqueued(Errand::Verify), Effect::Enqueue(Errand::Verify)),
+            Job::Verify => self.asks(Awaited::Enqueued(Message::Verify), Effect::Enqueue(Message::Verify)),
             // Stored first: whoever is asked may begin before the queue has said that it has the message. Crash here, or
             // the queue does not take it: somebody is asked again after a while.
-            Job::CopyNext => self.store_before(Errand::CopyNext, session.stretch_asked_for(now)),
-            Job::Copy => self.store_before(Errand::Copy, session.copy_asked_for(now)),
+            Job::CopyNext => self.store_before(Message::CopyNext, session.batch_asked_for(now)),
+            Job::Copy => self.store_before(Message::Copy, session.copy_asked_for(now)),
             Job::NotifyLedger => {
                 let told_of_object = session.stored_object().is_some();
                 self.asks(Awaited::Closed { told_of_object }, Effect::CloseInLedger)
@@ -164,8 +164,8 @@ impl Ring {
         self.asks(Awaited::Stored(job), Effect::Store { change: Box::new(change), log: None })
     }
 
-    fn store_before(&mut self, errand: Errand, change: StateChange) -> Effect {
-        self.asks(Awaited::StoredBefore(errand), Effect::Store { change: Box::new(change), log: None })
+    fn store_before(&mut self, message: Message, change: StateChange) -> Effect {
+        self.asks(Awaited::StoredBefore(message), Effect::Store { change: Box::new(change), log: None })
     }
 
     /// Puts the duty off. Where even that cannot be stored, it is tried again at once, as often as a ring lasts.
@@ -185,11 +185,11 @@ impl Awaited {
             Self::Assembling(_) => Some(Job::Assemble),
             Self::Deleted { then: Deleted::Cleanup, .. } => Some(Job::Cleanup),
             Self::Deleted { then: Deleted::Discarded(_), .. } => Some(Job::Discard),
-            Self::Enqueued(errand) | Self::StoredBefore(errand) => Some(match errand {
-                Errand::Tell(_) => Job::EnqueueEvent,
-                Errand::CopyNext => Job::CopyNext,
-                Errand::Copy => Job::Copy,
-                Errand::Verify => Job::Verify,
+            Self::Enqueued(message) | Self::StoredBefore(message) => Some(match message {
+                Message::Tell(_) => Job::EnqueueEvent,
+                Message::CopyNext => Job::CopyNext,
+                Message::Copy => Job::Copy,
+                Message::Verify => Job::Verify,
             }),
             Self::Closed { .. } => Some(Job::NotifyLedger),
             Self::Purged => Some(Job::Purge),
@@ -201,7 +201,7 @@ impl Awaited {
 /// unwanted one the unfinished parts and the object. Both are asked for, since a crash may have left either, and asking for what is
 /// not there is no error.
 fn to_clean_up(session: &Session) -> Vec<Deletion> {
-    let (key, spec) = (session.object_key(), &session.birth);
+    let (key, spec) = (session.object_key(), &session.spec);
     let mut all = Vec::new();
     if session.progress.holds_segments {
         all.push(Deletion::Below { prefix: spec.segment_prefix(), except: None });

@@ -7,7 +7,7 @@ use crate::{
     plan::Mode,
     session::{
         Commit, DeleteRight,
-        tests::{NOW, PART, begin, birth, bytes, receipt, take},
+        tests::{NOW, PART, begin, bytes, receipt, spec, take},
     },
     storage_fault::StorageFault,
     upload::Phase,
@@ -36,7 +36,7 @@ fn drive(session: &mut Session, answers: impl IntoIterator<Item = Input>) -> Vec
 
 /// All bytes of two parts are there.
 fn two_parts() -> Session {
-    let mut session = Session::create(birth(Mode::Sequential, 2 * PART)).unwrap();
+    let mut session = Session::create(spec(Mode::Sequential, 2 * PART)).unwrap();
     let decision = session.begin(NOW, begin(0, 2 * PART));
     let attempt = take(&mut session, decision).unwrap().attempt;
     for number in 1..=2 {
@@ -79,7 +79,7 @@ fn a_whole_upload_is_put_together_told_and_closed_in_one_ring() {
     assert_eq!(asked[..3], expected);
     let follows = [
         Effect::Charge(Job::EnqueueEvent),
-        Effect::Enqueue(Errand::Tell(EventKind::Completed)),
+        Effect::Enqueue(Message::Tell(EventKind::Completed)),
         Effect::Charge(Job::NotifyLedger),
         Effect::CloseInLedger,
     ];
@@ -126,7 +126,7 @@ fn an_object_of_another_size_fails_the_upload() {
 
 #[test]
 fn an_empty_file_is_put() {
-    let mut s = Session::create(birth(Mode::Sequential, 0)).unwrap();
+    let mut s = Session::create(spec(Mode::Sequential, 0)).unwrap();
     let key = s.object_key();
     let asked = drive(&mut s, [Input::Parts(Vec::new()), there(0)]);
     assert_eq!((&asked[2], s.progress.phase), (&Effect::PutEmpty { key }, Phase::Completed));
@@ -142,7 +142,7 @@ fn parts_that_cannot_be_read_are_asked_for_again_later() {
 
 /// Cancelled while segments may be there.
 fn cancelled() -> Session {
-    let mut s = Session::create(birth(Mode::Sequential, 2 * PART)).unwrap();
+    let mut s = Session::create(spec(Mode::Sequential, 2 * PART)).unwrap();
     let decision = s.begin(NOW, begin(0, PART / 2));
     take(&mut s, decision).unwrap();
     let decision = s.cancel(NOW, DeleteRight::Unfinished);
@@ -156,7 +156,7 @@ fn what_is_unwanted_goes_call_by_call() {
     let key = s.object_key();
     let expected = [
         Effect::Charge(Job::Cleanup),
-        Effect::Delete(Deletion::Below { prefix: s.birth.segment_prefix(), except: None }),
+        Effect::Delete(Deletion::Below { prefix: s.spec.segment_prefix(), except: None }),
         Effect::Delete(Deletion::Multipart { key: key.clone(), multipart_id: "multipart".to_owned() }),
         Effect::Delete(Deletion::Objects(vec![key])),
     ];
@@ -168,7 +168,7 @@ fn what_is_unwanted_goes_call_by_call() {
 
 #[test]
 fn what_may_be_beside_the_objects_own_put_goes_but_for_that() {
-    let mut spec = birth(Mode::Sequential, PART);
+    let mut spec = spec(Mode::Sequential, PART);
     spec.multipart_id = None;
     let mut s = Session::create(spec).unwrap();
     for _ in 0..2 {
@@ -179,9 +179,9 @@ fn what_may_be_beside_the_objects_own_put_goes_but_for_that() {
     let commit = Commit { attempt: 2, receipts, rest: None, sha256_so_far: None, digest: None };
     let decision = s.commit(NOW, &commit);
     take(&mut s, decision).unwrap();
-    let kept = Some(s.birth.put_key(2));
+    let kept = Some(s.spec.put_key(2));
     let asked = drive(&mut s, []);
-    let swept = Effect::Delete(Deletion::Below { prefix: s.birth.put_prefix(), except: kept });
+    let swept = Effect::Delete(Deletion::Below { prefix: s.spec.put_prefix(), except: kept });
     assert!(asked.contains(&swept), "{asked:?}");
     assert!(!asked.iter().any(|effect| matches!(effect, Effect::Delete(Deletion::Objects(_)))), "it is wanted");
 }
@@ -190,7 +190,7 @@ fn what_may_be_beside_the_objects_own_put_goes_but_for_that() {
 fn a_duty_that_fails_is_put_off_and_stops_no_other() {
     let mut s = cancelled();
     let asked = drive(&mut s, [failed(StorageFault::Retry)]);
-    assert_eq!(asked[1], Effect::Enqueue(Errand::Tell(EventKind::Aborted)));
+    assert_eq!(asked[1], Effect::Enqueue(Message::Tell(EventKind::Aborted)));
     assert!(s.outbox.next().unwrap().next_send_at > NOW, "no queue has taken it: it is handed over later");
     assert!(!s.progress.holds_storage && !s.progress.owes_ledger, "neither R2 nor the ledger waits for that");
 

@@ -1,5 +1,5 @@
 //! How bytes come in: an attempt begins, commits part by part (or all at once, where a checksum must be right first), and is
-//! released. Who may do what in which mode stands in `sequence` and `lanes`, what is asked and answered in `messages`.
+//! released. Who may do what in which mode stands in `sequence` and `parallel`, what is asked and answered in `messages`.
 
 use super::{
     BeginAppend, Commit, Committed, Content, Decision, Heard, Phase, Release, ReleaseReason, Renew, Session,
@@ -19,7 +19,7 @@ impl Session {
         self.begin_opened(now, begin, None)
     }
 
-    /// The same, for whoever brings the bytes of a composition, too.
+    /// The same, for whoever brings the bytes of a concatenation, too.
     pub(super) fn begin_as_writer(&self, now: UnixMs, begin: BeginAppend) -> Decision<WriteLease> {
         let uploaded_bytes = self.uploaded_bytes();
         if let Some(refusal) = self.takes_no_bytes() {
@@ -50,24 +50,24 @@ impl Session {
         if begin.length.is_zero() && !(is_all && self.has_tail()) {
             return Decision::no(ApiError::bad_request("Content-Length", "a chunk has at least one byte"));
         }
-        let grant = |attempt, first_number, reserved| WriteLease {
+        let lease_for = |attempt, first_number, reserved| WriteLease {
             attempt,
-            key: if self.is_put() { self.birth.put_key(attempt) } else { self.object_key() },
+            key: if self.is_put() { self.spec.put_key(attempt) } else { self.object_key() },
             multipart_id: self.multipart_id().map(str::to_owned),
             plan,
             offset: begin.offset,
             first_number,
             reserved,
             tail: Vec::new(),
-            rest_key: self.birth.segment_key(attempt),
+            remainder_key: self.spec.segment_key(attempt),
             expires_at: self.expires_at_if_seen(now),
             carry_sha256: false,
             sha256_so_far: None,
         };
         match &self.content {
-            Content::Sequence(sequence) => self.begin_in_sequence(sequence, now, begin, end, plan, grant),
+            Content::Sequence(sequence) => self.begin_in_sequence(sequence, now, begin, end, plan, lease_for),
             Content::Parallel(parallel_chunks) => {
-                let mut decision = parallel_chunks.begin(now, begin, grant);
+                let mut decision = parallel_chunks.begin(now, begin, lease_for);
                 if decision.answer.is_ok() {
                     self.note_seen(now, &mut decision.change);
                 }
@@ -98,7 +98,7 @@ impl Session {
         let Some(end) = begin.offset.checked_add(begin.length).filter(|_| !begin.length.is_zero()) else {
             return false;
         };
-        let is_alive = !self.is_gone() && !self.is_composition();
+        let is_alive = !self.is_gone() && !self.is_concatenation();
         let is_there = match &self.content {
             Content::Sequence(sequence) => begin.named == Named::ByRange && end <= sequence.offset(),
             Content::Parallel(parallel_chunks) => {
@@ -135,7 +135,7 @@ impl Session {
         if let Some(refusal) = self.takes_no_bytes() {
             return Decision::no(refusal);
         }
-        if self.is_composition() {
+        if self.is_concatenation() {
             return Decision::no(ApiError::ConcatenationTakesNoBytes);
         }
         if offset != self.first_missing() {
@@ -211,7 +211,7 @@ impl Session {
         }
         let mut decision = match &self.content {
             Content::Sequence(sequence) => self.commit_in_sequence(sequence, now, commit),
-            Content::Parallel(parallel_chunks) => self.commit_in_lane(parallel_chunks, now, commit),
+            Content::Parallel(parallel_chunks) => self.commit_in_parallel(parallel_chunks, now, commit),
         };
         if let Ok(committed) = &mut decision.answer {
             let counts = !decision.change.parts.is_empty() || decision.change.segment.is_some();
@@ -260,7 +260,7 @@ impl Session {
                 let change = self.copy_given_up(now, self.release_in_sequence(release.attempt));
                 Decision::yes(self.uploaded_bytes(), change)
             }
-            // A lane belongs to whoever began it last; what is given back is the number.
+            // A chunk belongs to whoever began it last; what is given back is the number.
             Content::Parallel(parallel_chunks) => {
                 let change = self.chunk_given_up(now, release, parallel_chunks.ended(release.attempt));
                 Decision::yes(self.uploaded_bytes(), change)
@@ -274,8 +274,8 @@ impl Session {
         match (self.progress.phase, &self.content) {
             (Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted, _) => Decision::no(self.gone()),
             (Phase::Damaged, _) => Decision::no(self.damaged_refusal()),
-            // Of a composition nobody is told an offset to go on at.
-            (Phase::Open, Content::Sequence(sequence)) if !self.is_composition() => {
+            // Of a concatenation nobody is told an offset to go on at.
+            (Phase::Open, Content::Sequence(sequence)) if !self.is_concatenation() => {
                 Decision::yes((), self.fence(sequence, now))
             }
             (Phase::Open | Phase::Completing | Phase::Verifying | Phase::Completed, _) => {

@@ -18,7 +18,7 @@ impl Session {
     /// The CRC that the whole file has, combined from those of its parts, instead of the declared one; `None` where none was declared,
     /// or it is right.
     pub(super) fn crc64nvme_mismatch(&self, actual: Crc64Nvme) -> Option<String> {
-        let declared = self.birth.file.crc64nvme?;
+        let declared = self.spec.file.crc64nvme?;
         (declared != actual).then(|| format!("crc64nvme {actual}"))
     }
 
@@ -89,7 +89,7 @@ impl Session {
     }
 
     fn assembly_postponed(&self, now: UnixMs, reason: String) -> StateChange {
-        if now >= self.birth.latest_end() {
+        if now >= self.spec.latest_end() {
             return self.unassembled(now, reason);
         }
         UploadState { refused_since: None, tried_at: Some(now), ..self.postponed_progress(now) }.into()

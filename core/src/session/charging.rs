@@ -34,7 +34,7 @@ pub struct Growth {
 impl Session {
     /// What its entry in the ledger is found by.
     pub fn entry(&self) -> EntryName {
-        self.birth.entry()
+        self.spec.entry()
     }
 
     /// What the ledger must be asked for before this chunk can begin. `None`: nothing, or it would be refused anyhow.
@@ -50,7 +50,7 @@ impl Session {
     }
 
     pub(super) fn growth(&self, said: Option<ByteCount>, end: ByteCount) -> Option<Growth> {
-        let quota = self.birth.byte_quota.filter(|_| self.progress.phase == Phase::Open)?;
+        let quota = self.spec.byte_quota.filter(|_| self.progress.phase == Phase::Open)?;
         let charged = self.progress.charged_bytes;
         let (bytes, ahead) = if let Some(declared) = self.plan().declared_bytes().or(said) {
             (declared, declared)
@@ -71,6 +71,6 @@ impl Session {
     pub fn came_to(&self) -> Option<ByteCount> {
         let is_whole = self.progress.phase == Phase::Completed;
         let bytes = if is_whole { self.plan().file_bytes } else { self.uploaded_bytes() };
-        self.birth.plan.open_ended.then_some(bytes)
+        self.spec.plan.open_ended.then_some(bytes)
     }
 }

@@ -1,13 +1,13 @@
 //! Putting an upload together from others. Its bytes are those of *pieces*, uploads that were created for that, one after the
-//! other; they are copied front to back, a stretch at a time, each in a queue message of its own. To the rules it is a
+//! other; they are copied front to back, a batch at a time, each in a queue message of its own. To the rules it is a
 //! sequential upload that only this way of writing may add to: an attempt with a lease, fresh part numbers, equal parts, every
 //! part counted by itself. So a crash costs the part that was on its way, and what comes of it is an object like any other.
 //!
-//! A stretch ends where a part does, so nothing ever lies in the tail. Where the next piece is not there yet, somebody looks
-//! again after a while. A piece that ends without an object, or has another length than before, fails the composition.
+//! A batch ends where a part does, so nothing ever lies in the tail. Where the next piece is not there yet, somebody looks
+//! again after a while. A piece that ends without an object, or has another length than before, fails the concatenation.
 //!
-//! Decided here, too: a piece that somebody composes from, and not one that somebody only asks about, is *kept* until the composition's own time is over, so none is let go
-//! of while it is needed; and a composition that outlives its time expires like any upload.
+//! Decided here, too: a piece that somebody composes from, and not one that somebody only asks about, is *kept* until the concatenation's own time is over, so none is let go
+//! of while it is needed; and a concatenation that outlives its time expires like any upload.
 
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,7 @@ pub(super) const STRETCH_BYTES: u64 = 256 * MIB;
 /// The longest pause before it is looked again whether the next piece is there: a minute.
 const LONGEST_PAUSE_SECONDS: u64 = 60;
 
-/// Whose pieces a composition asks for.
+/// Whose pieces a concatenation asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
     /// Whose they must be.
@@ -71,11 +71,11 @@ pub enum PartialStatus {
     Lost(String),
 }
 
-/// A stretch to be copied.
+/// A batch to be copied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopyBatch {
     /// The right to store it.
-    pub grant: WriteLease,
+    pub lease: WriteLease,
     /// What each part is made of, in order.
     pub parts: Vec<PartSource>,
 }
@@ -104,11 +104,11 @@ impl Session {
     /// Somebody of this owner composes from this upload, and needs it until then; or would, and only asks. Whose it is not does not
     /// learn that it is.
     pub fn as_piece(&self, owner: &str, until: Option<UnixMs>) -> Decision<PartialUpload> {
-        let upload = self.birth.id;
-        if self.birth.owner != owner {
+        let upload = self.spec.id;
+        if self.spec.owner != owner {
             return Decision::no(ApiError::UploadNotFound);
         }
-        if self.birth.purpose != Purpose::Partial {
+        if self.spec.purpose != Purpose::Partial {
             let reason = "It was not created to be put together with others.".to_owned();
             return Decision::no(ApiError::InvalidPartial { upload, reason });
         }
@@ -127,30 +127,30 @@ impl Session {
     /// When a piece that is complete is let go of. `None` for anything else, and where it has been.
     pub(super) fn piece_ends_at(&self) -> Option<UnixMs> {
         let is_held =
-            self.birth.purpose == Purpose::Partial && self.progress.phase == Phase::Completed && !self.is_unwanted();
+            self.spec.purpose == Purpose::Partial && self.progress.phase == Phase::Completed && !self.is_unwanted();
         let until = self.progress.kept_until.unwrap_or_default();
         is_held.then(|| self.expires_at().max(until))
     }
 
     /// Whether bytes are still to be copied, and so no client may add to it.
     pub fn is_composing(&self) -> bool {
-        self.is_composition() && self.progress.phase == Phase::Open
+        self.is_concatenation() && self.progress.phase == Phase::Open
     }
 
-    pub(super) fn is_composition(&self) -> bool {
-        matches!(self.birth.purpose, Purpose::Composition(_))
+    pub(super) fn is_concatenation(&self) -> bool {
+        matches!(self.spec.purpose, Purpose::Composition(_))
     }
 
-    /// Whose objects the next stretch would come from; `None` where nothing is to be copied, or somebody is at it.
+    /// Whose objects the next batch would come from; `None` where nothing is to be copied, or somebody is at it.
     pub fn wanted(&self, now: UnixMs) -> Option<Wanted> {
-        let Purpose::Composition(pieces) = &self.birth.purpose else { return None };
+        let Purpose::Composition(pieces) = &self.spec.purpose else { return None };
         let is_due = self.is_composing() && !self.is_being_copied(now);
-        let (owner, until) = (self.birth.owner.clone(), Some(self.expires_at_if_seen(now)));
+        let (owner, until) = (self.spec.owner.clone(), Some(self.expires_at_if_seen(now)));
         is_due.then(|| Wanted { owner, pieces: pieces.clone(), until })
     }
 
     /// Somebody has asked for all pieces, and would copy. `None`: there is nothing to copy just now, or not any more.
-    pub fn begin_stretch(&self, now: UnixMs, standings: &[PartialStatus]) -> Decision<Option<CopyBatch>> {
+    pub fn begin_batch(&self, now: UnixMs, standings: &[PartialStatus]) -> Decision<Option<CopyBatch>> {
         if self.wanted(now).is_none_or(|wanted| wanted.pieces.len() != standings.len()) {
             return Decision::yes(None, StateChange::none());
         }
@@ -178,37 +178,37 @@ impl Session {
         let completes = Completion::WhenWhole;
         let begin = BeginAppend { offset: from, length, file_bytes, whole: false, named, completes, link };
         let Decision { answer, mut change } = self.begin_as_writer(now, begin);
-        let Ok(grant) = answer else { return Decision { answer: Ok(None), change } };
+        let Ok(lease) = answer else { return Decision { answer: Ok(None), change } };
         if let Some(progress) = &mut change.progress {
-            progress.job_not_before = now.plus_ms(self.birth.policy.resend_ms);
+            progress.job_not_before = now.plus_ms(self.spec.policy.resend_ms);
         }
         let parts = parts_of(&pieces, &plan, from, to);
-        Decision::yes(Some(CopyBatch { grant, parts }), change)
+        Decision::yes(Some(CopyBatch { lease, parts }), change)
     }
 
-    /// Somebody is asked to copy the next stretch. Whoever was at it has said nothing for so long that nobody believes in it
+    /// Somebody is asked to copy the next batch. Whoever was at it has said nothing for so long that nobody believes in it
     /// any more; if it does live, its next commit is refused.
-    pub fn stretch_asked_for(&self, now: UnixMs) -> StateChange {
+    pub fn batch_asked_for(&self, now: UnixMs) -> StateChange {
         let mut progress = self.progress.clone();
-        progress.job_not_before = now.plus_ms(self.birth.policy.resend_ms);
+        progress.job_not_before = now.plus_ms(self.spec.policy.resend_ms);
         if let Some(lease) = progress.lease.as_mut().filter(|lease| lease.state == LeaseState::Held) {
             lease.state = LeaseState::Fenced;
         }
         progress.into()
     }
 
-    /// What a counted part means for a composition: whoever copies is alive, and has done its stretch or not.
+    /// What a counted part means for a concatenation: whoever copies is alive, and has done its batch or not.
     pub(super) fn copied(&self, now: UnixMs, change: &mut StateChange) {
         if !self.is_composing() {
             return;
         }
         let reached = change.parts.last().map(|part| part.end);
         let is_done = self.progress.lease.is_some_and(|lease| reached == Some(lease.to));
-        let job_not_before = if is_done { now } else { now.plus_ms(self.birth.policy.resend_ms) };
+        let job_not_before = if is_done { now } else { now.plus_ms(self.spec.policy.resend_ms) };
         change.progress = Some(UploadState { job_failures: 0, job_not_before, ..self.progress.clone() });
     }
 
-    /// What giving up means for a composition: it is tried again after a pause.
+    /// What giving up means for a concatenation: it is tried again after a pause.
     pub(super) fn copy_given_up(&self, now: UnixMs, change: StateChange) -> StateChange {
         match change.progress {
             Some(progress) if self.is_composing() => self.again_later(now, progress).into(),
@@ -236,7 +236,7 @@ impl Session {
     /// The next piece is not there yet, and all of them are alive: as long as they are, this one is. The length may be known by now;
     /// and it may be nothing, and that is all of it.
     fn waiting(&self, now: UnixMs, plan: Plan) -> StateChange {
-        let plan = (plan != self.birth.plan).then_some(plan);
+        let plan = (plan != self.spec.plan).then_some(plan);
         let mut change = self.again_later(now, UploadState { plan, ..self.seen(now) }).into();
         self.complete_if_whole(now, &mut change);
         change

@@ -50,7 +50,7 @@ impl Session {
     fn damaged_until(&self, now: UnixMs) -> Option<UnixMs> {
         let repairs = self.progress.damage.repair.as_ref().map_or(0, |repair| repair.number);
         let is_worth_it = !self.is_put() && self.plan().part_count() > 1 && repairs < MAX_REPAIRS;
-        let until = now.plus_ms(self.birth.policy.repair_ms).min(self.birth.latest_end());
+        let until = now.plus_ms(self.spec.policy.repair_ms).min(self.spec.latest_end());
         (is_worth_it && until > now).then_some(until)
     }
 

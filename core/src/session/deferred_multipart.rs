@@ -13,12 +13,12 @@ impl Session {
     pub fn multipart_id(&self) -> Option<&str> {
         let repair = self.progress.damage.repair.as_ref().map(|repair| &repair.multipart_id);
         let late = self.progress.multipart.as_ref().map(|late| &late.id);
-        repair.or(self.birth.multipart_id.as_ref()).or(late).map(String::as_str)
+        repair.or(self.spec.multipart_id.as_ref()).or(late).map(String::as_str)
     }
 
     /// Whether the file has several parts, and the multipart upload for them has not been opened.
     pub fn is_deferred(&self) -> bool {
-        self.is_put() && self.birth.plan.part_count() > 1
+        self.is_put() && self.spec.plan.part_count() > 1
     }
 
     /// Whether all that this chunk lacks is a multipart upload.
@@ -29,7 +29,7 @@ impl Session {
     /// Takes the right to store a chunk, from whoever had it. `opened` is R2's id of a multipart upload that was opened for it
     /// meanwhile; it is not used where none is needed, since the upload has one by now, or the chunk is refused.
     pub fn begin_opened(&self, now: UnixMs, begin: BeginAppend, opened: Option<&str>) -> Decision<WriteLease> {
-        if self.is_composition() && !self.is_gone() {
+        if self.is_concatenation() && !self.is_gone() {
             return Decision::no(ApiError::ConcatenationTakesNoBytes);
         }
         if !self.is_deferred() || self.comes_whole(begin) {
@@ -49,7 +49,7 @@ impl Session {
 
     /// Whether the chunk is all of the file, and counts as a whole or not at all.
     fn comes_whole(&self, begin: BeginAppend) -> bool {
-        begin.whole && self.fitted(self.birth.plan, begin).part_count() == 1
+        begin.whole && self.fitted(self.spec.plan, begin).part_count() == 1
     }
 
     /// The same upload with a multipart upload, and the sizes that it had before it was to be one part.

@@ -12,7 +12,7 @@ use crate::{
 impl Session {
     /// The event has been handed to the queue, or could not be: either way, look again later.
     pub fn event_sent(&self, now: UnixMs, event: EventKind) -> StateChange {
-        self.outbox_changed(event, |delivery| delivery.sent(now, self.birth.policy.resend_ms))
+        self.outbox_changed(event, |delivery| delivery.sent(now, self.spec.policy.resend_ms))
     }
 
     /// An attempt at telling of this begins that lasts at most `attempt_ms`, and hands out a link that is good for `link_ms`. `None`:
@@ -24,13 +24,13 @@ impl Session {
             return None;
         }
         let link_until = has_link.then(|| now.plus_ms(link_ms));
-        let resend_ms = self.birth.policy.resend_ms;
+        let resend_ms = self.spec.policy.resend_ms;
         Some(self.outbox_changed(event, |delivery| delivery.begun(now, attempt_ms, resend_ms, link_until)))
     }
 
     /// An attempt at telling of this event has ended so: what becomes of its message.
     pub fn delivery_ended(&self, now: UnixMs, event_id: &str, outcome: &DeliveryOutcome) -> Decision<Verdict> {
-        let (verdict, change) = match (self.outbox.with_id(self.birth.id, event_id), outcome) {
+        let (verdict, change) = match (self.outbox.with_id(self.spec.id, event_id), outcome) {
             // Withdrawn while it was being told.
             (None, _) => (Verdict::Settled, self.withdrawn_attempt_ended(now)),
             (Some(event), DeliveryOutcome::Acknowledged { discard }) => {
@@ -60,7 +60,7 @@ impl Session {
         policy: RetryPolicy,
         asked_seconds: Option<u32>,
     ) -> (Verdict, StateChange) {
-        let resend_ms = self.birth.policy.resend_ms;
+        let resend_ms = self.spec.policy.resend_ms;
         let refused = |delivery: &Delivery| delivery.refused(now, policy, asked_seconds, resend_ms);
         let verdict = self.outbox.find(event).map_or(Verdict::Settled, |delivery| refused(delivery).1);
         (verdict, self.outbox_changed(event, |delivery| refused(delivery).0))

@@ -12,7 +12,7 @@ impl Session {
     /// The trail of a new upload.
     pub fn begin_trail(&self) -> History {
         let mut trail = History::default();
-        trail.note(self.birth.created_at, "created", ByteCount::ZERO, None);
+        trail.note(self.spec.created_at, "created", ByteCount::ZERO, None);
         trail
     }
 
@@ -67,5 +67,5 @@ impl Session {
 /// Whether a chunk of a parallel upload was begun, not only ended.
 fn is_begun(session: &Session, change: &StateChange) -> bool {
     let Content::Parallel(parallel_chunks) = &session.content else { return false };
-    change.parallel_chunks.iter().any(|(chunk, lane)| lane.attempts > parallel_chunks.lane(*chunk).attempts)
+    change.parallel_chunks.iter().any(|(chunk, state)| state.attempts > parallel_chunks.state_of(*chunk).attempts)
 }

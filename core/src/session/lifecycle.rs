@@ -54,7 +54,7 @@ impl Session {
             // The object is being made at this moment; what would be freed is not known until it is.
             Phase::Completing | Phase::Verifying => Decision::no(ApiError::Completing),
             // A piece is no file yet. Whoever gives up what it was to be part of takes the pieces back, whole or not.
-            Phase::Completed if right == DeleteRight::Completed || self.birth.purpose == Purpose::Partial => {
+            Phase::Completed if right == DeleteRight::Completed || self.spec.purpose == Purpose::Partial => {
                 Decision::yes((), self.deleted(now, "The upload was deleted."))
             }
             Phase::Completed => Decision::no(not_permitted()),
@@ -87,7 +87,7 @@ impl Session {
     /// Nothing of a completed upload is wanted any more. The origin hears of it.
     fn deleted(&self, now: UnixMs, reason: &str) -> StateChange {
         let progress = UploadState { phase: Phase::Deleted, reason: Some(reason.to_owned()), ..self.unwanted(now) };
-        let outbox = self.birth.policy.tell_origin.then(|| self.outbox.deleted(now));
+        let outbox = self.spec.policy.tell_origin.then(|| self.outbox.deleted(now));
         StateChange { progress: Some(progress), outbox, ..StateChange::none() }
     }
 

@@ -31,7 +31,7 @@ impl Session {
 
     /// When it would end, had its uploader been seen at work then for the last time.
     pub(super) fn expires_at_if_seen(&self, at: UnixMs) -> UnixMs {
-        at.plus_ms(self.birth.policy.ttl_ms).min(self.birth.latest_end())
+        at.plus_ms(self.spec.policy.ttl_ms).min(self.spec.latest_end())
     }
 
     /// When its uploader was last seen at work.
@@ -48,7 +48,7 @@ impl Session {
     /// Says in a change that begins an attempt that its uploader is at work. Only where it is needed: most attempts end, and are
     /// counted, long before the time is over.
     pub(super) fn note_seen(&self, now: UnixMs, change: &mut StateChange) {
-        let is_recent = now < self.last_seen_at().plus_ms(self.birth.policy.ttl_ms / SEEN_SHARE);
+        let is_recent = now < self.last_seen_at().plus_ms(self.spec.policy.ttl_ms / SEEN_SHARE);
         if self.progress.phase == Phase::Open && !is_recent && change.progress.is_none() {
             change.progress = Some(self.seen(now));
         }

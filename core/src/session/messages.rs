@@ -66,7 +66,7 @@ pub struct WriteLease {
     /// Accepted bytes to be put in front of the first part, in order. Filled in by whoever knows where they are.
     pub tail: Vec<RemainderPiece>,
     /// Where to put bytes behind the last whole part, if they are too many for a row.
-    pub rest_key: String,
+    pub remainder_key: String,
     /// When the upload ends unless bytes come in before, or it is complete by then.
     pub expires_at: UnixMs,
     /// Whether the file's SHA-256 was declared, so that it must be carried along.

@@ -6,7 +6,7 @@
 //!
 //! * `append`: bytes come in, in one of the two ways below; `messages`: what is asked and answered then.
 //! * `sequence`: bytes from the front, one attempt at a time, the newest first; takeover; the tail.
-//! * `lanes`: any missing chunk at any time, several attempts at once.
+//! * `parallel`: any missing chunk at any time, several attempts at once.
 //! * `part_numbers`: which of them the attempts of a sequence have. `writers`: who may still be writing to R2, under which part numbers.
 //! * `charging`: what an upload of unknown length counts for.
 //! * `composing`: bytes from other uploads.
@@ -99,7 +99,7 @@ pub enum Content {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// What is fixed.
-    pub birth: UploadSpec,
+    pub spec: UploadSpec,
     /// What changes.
     pub progress: UploadState,
     /// What has been counted.
@@ -196,10 +196,10 @@ impl<T> Decision<T> {
 
 impl Session {
     /// A new upload. An empty file has all its bytes already.
-    pub fn create(birth: UploadSpec) -> Result<Self, ApiError> {
-        let content = match birth.plan.mode {
+    pub fn create(spec: UploadSpec) -> Result<Self, ApiError> {
+        let content = match spec.plan.mode {
             Mode::Sequential => Content::Sequence(Sequence::default()),
-            Mode::Parallel | Mode::Direct => Content::Parallel(ParallelChunks::new(birth.plan)),
+            Mode::Parallel | Mode::Direct => Content::Parallel(ParallelChunks::new(spec.plan)),
         };
         let progress = UploadState {
             phase: Phase::Open,
@@ -213,9 +213,9 @@ impl Session {
             segments_swept: false,
             owes_ledger: false,
             deleted_at: None,
-            seen_at: birth.created_at,
+            seen_at: spec.created_at,
             job_failures: 0,
-            job_not_before: birth.created_at,
+            job_not_before: spec.created_at,
             ledger_backoff: Backoff::default(),
             tried_at: None,
             refused_since: None,
@@ -230,7 +230,7 @@ impl Session {
             charged_bytes: ByteCount::ZERO,
             damage: Damage::default(),
         };
-        let mut session = Self { progress, content, outbox: Outbox::default(), birth };
+        let mut session = Self { progress, content, outbox: Outbox::default(), spec };
         if session.plan().declared_bytes().is_some_and(ByteCount::is_zero) {
             if let Some(actual) = session.sha256_mismatch(None) {
                 return Err(ApiError::FileDigestMismatch { actual, kept: false });
@@ -242,7 +242,7 @@ impl Session {
 
     /// The sizes: as they were fixed at creation, or as they were when the length was declared.
     pub fn plan(&self) -> Plan {
-        self.progress.plan.unwrap_or(self.birth.plan)
+        self.progress.plan.unwrap_or(self.spec.plan)
     }
 
     /// How many bytes count.
@@ -340,7 +340,7 @@ impl Session {
 
     /// The SHA-256 that the whole file has instead of the declared one; `None` where none was declared, or it is right.
     fn sha256_mismatch(&self, state: Option<&Sha256State>) -> Option<String> {
-        let declared = self.birth.file.sha256?;
+        let declared = self.spec.file.sha256?;
         // No saved state is the state before the first byte. One that cannot be read back matches nothing.
         let actual = match state {
             Some(state) => state.digest(),
@@ -364,7 +364,7 @@ impl Session {
             damage: self.progress.damage.without_source(),
             ..self.progress.clone()
         };
-        let outbox = self.birth.policy.tell_origin.then(|| Outbox::of(kind, now));
+        let outbox = self.spec.policy.tell_origin.then(|| Outbox::of(kind, now));
         StateChange { progress: Some(progress), outbox, ..StateChange::none() }
     }
 }

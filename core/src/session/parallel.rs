@@ -1,4 +1,4 @@
-//! Chunks in any order, several at once: each chunk is a *lane* of its own, with its own share of the part numbers.
+//! Chunks in any order, several at once, each with its own share of the part numbers.
 //!
 //! A chunk is exactly one part. Whoever began it last may commit it; an older attempt is refused, whenever its bytes arrive. Each
 //! attempt has a number of the chunk's share on which nobody else may still be writing: one that was never used while there are any,
@@ -76,7 +76,7 @@ impl ParallelChunks {
         Self { attempts_before, ..self }
     }
 
-    /// Takes up what is stored: the lanes that were begun, and the parts that count, each with the time since when.
+    /// Takes up what is stored: the chunks that were begun, and the parts that count, each with the time since when.
     pub fn restore(
         plan: Plan,
         begun: impl Iterator<Item = (u32, ParallelChunk)>,
@@ -92,32 +92,32 @@ impl ParallelChunks {
 
     /// Takes up what is stored of an upload. Its chunks share the numbers as they did when it was created, or is put together anew.
     pub fn of_upload(
-        birth: &UploadSpec,
+        spec: &UploadSpec,
         progress: &UploadState,
         begun: impl Iterator<Item = (u32, ParallelChunk)>,
         stored: impl Iterator<Item = (u16, UnixMs)>,
     ) -> Self {
-        let plan = progress.plan.unwrap_or(birth.plan);
+        let plan = progress.plan.unwrap_or(spec.plan);
         match &progress.damage.repair {
             Some(repair) => Self::restore(plan, begun, stored).counting_from(repair.attempts_before),
-            None => Self { plan, ..Self::restore(birth.plan, begun, stored) },
+            None => Self { plan, ..Self::restore(spec.plan, begun, stored) },
         }
     }
 
     /// After a restart: nobody knows when the writers were last heard of.
     pub(super) fn wake(&mut self, now: UnixMs) {
-        self.begun.values_mut().for_each(|lane| lane.writers.all_heard(now));
+        self.begun.values_mut().for_each(|state| state.writers.all_heard(now));
     }
 
     /// What the attempts have cost at least.
     pub fn cost(&self) -> Cost {
-        let tries = self.begun.values().map(|lane| lane.attempts.saturating_sub(self.attempts_before)).sum();
+        let tries = self.begun.values().map(|state| state.attempts.saturating_sub(self.attempts_before)).sum();
         Cost::of_lanes(tries, self.counted())
     }
 
     /// How many bytes count.
     pub fn stored_bytes(&self) -> ByteCount {
-        let stored = self.begun.iter().filter(|(_, lane)| lane.stored.is_some());
+        let stored = self.begun.iter().filter(|(_, state)| state.stored.is_some());
         stored.fold(ByteCount::ZERO, |sum, (chunk, _)| sum.checked_add(self.bytes_of(*chunk)).unwrap_or(sum))
     }
 
@@ -145,7 +145,7 @@ impl ParallelChunks {
     /// One bit per chunk, set where it is there, the first in the highest bit of the first byte; base64.
     pub fn bitmap(&self) -> String {
         let mut stored = ChunkSet::none_of(self.plan.part_count());
-        self.begun.iter().filter(|(_, lane)| lane.stored.is_some()).for_each(|(chunk, _)| stored.insert(*chunk));
+        self.begun.iter().filter(|(_, state)| state.stored.is_some()).for_each(|(chunk, _)| stored.insert(*chunk));
         stored.encoded()
     }
 
@@ -160,7 +160,7 @@ impl ParallelChunks {
             // Of those that are put together anew there are others by now.
             Uncount::Nothing | Uncount::Anew => {}
             Uncount::All => {
-                self.begun.values_mut().for_each(|lane| lane.stored = None);
+                self.begun.values_mut().for_each(|state| state.stored = None);
                 self.last_stored_at = UnixMs::default();
             }
             Uncount::Chunks(chunks) => {
@@ -183,19 +183,19 @@ impl ParallelChunks {
 
     /// How many count.
     pub(super) fn counted(&self) -> u64 {
-        self.begun.values().filter(|lane| lane.stored.is_some()).count() as u64
+        self.begun.values().filter(|state| state.stored.is_some()).count() as u64
     }
 
     /// Those that have been begun, in order.
     pub(super) fn begun(&self) -> impl Iterator<Item = (u32, &ParallelChunk)> {
-        self.begun.iter().map(|(chunk, lane)| (*chunk, lane))
+        self.begun.iter().map(|(chunk, state)| (*chunk, state))
     }
 
-    /// Takes stored parts and begun lanes into memory.
+    /// Takes stored parts and begun chunks into memory.
     pub(super) fn apply(&mut self, parts: &[StoredPart], parallel_chunks: Vec<(u32, ParallelChunk)>) {
-        for (chunk, lane) in parallel_chunks {
-            let stored = self.lane(chunk).stored;
-            self.begun.insert(chunk, ParallelChunk { stored, ..lane });
+        for (chunk, state) in parallel_chunks {
+            let stored = self.state_of(chunk).stored;
+            self.begun.insert(chunk, ParallelChunk { stored, ..state });
         }
         for part in parts {
             self.store(part.number, part.stored_at);
@@ -210,7 +210,7 @@ impl ParallelChunks {
     }
 
     /// What is known of a chunk.
-    pub fn lane(&self, chunk: u32) -> ParallelChunk {
+    pub fn state_of(&self, chunk: u32) -> ParallelChunk {
         self.begun
             .get(&chunk)
             .cloned()
@@ -219,13 +219,13 @@ impl ParallelChunks {
 
     /// How often the chunk was begun that was begun most often.
     pub(super) fn most_attempts(&self) -> u64 {
-        self.begun.values().map(|lane| lane.attempts).max().unwrap_or_default().max(self.attempts_before)
+        self.begun.values().map(|state| state.attempts).max().unwrap_or_default().max(self.attempts_before)
     }
 
     /// Whether somebody who does not copy is at this chunk.
     pub(super) fn is_being_sent(&self, chunk: u32, now: UnixMs) -> bool {
-        let lane = self.lane(chunk);
-        !lane.copies && lane.writers.is_writing(attempt_id(chunk, lane.attempts), now)
+        let state = self.state_of(chunk);
+        !state.copies && state.writers.is_writing(attempt_id(chunk, state.attempts), now)
     }
 
     /// Whether this attempt is one of these chunks', and none of before a repair.
@@ -234,7 +234,7 @@ impl ParallelChunks {
     }
 
     pub(super) fn is_stored(&self, chunk: u32) -> bool {
-        self.begun.get(&chunk).is_some_and(|lane| lane.stored.is_some())
+        self.begun.get(&chunk).is_some_and(|state| state.stored.is_some())
     }
 
     pub(super) fn start_of(&self, chunk: u32) -> ByteCount {
@@ -279,29 +279,29 @@ fn chunk_of_attempt(attempt: u64) -> Option<u32> {
 }
 
 impl Session {
-    pub(super) fn commit_in_lane(
+    pub(super) fn commit_in_parallel(
         &self,
         parallel_chunks: &ParallelChunks,
         now: UnixMs,
         commit: &Commit,
     ) -> Decision<Committed> {
         let Some(chunk) = chunk_of_attempt(commit.attempt) else { return Decision::no(self.superseded()) };
-        let lane = parallel_chunks.lane(chunk);
+        let state = parallel_chunks.state_of(chunk);
         let uploaded_bytes = parallel_chunks.stored_bytes();
-        let is_newest = commit.attempt == attempt_id(chunk, lane.attempts);
+        let is_newest = commit.attempt == attempt_id(chunk, state.attempts);
         let receipt = commit.receipts.first().filter(|receipt| {
             commit.receipts.len() == 1
                 && commit.rest.is_none()
-                && receipt.number == lane.number
+                && receipt.number == state.number
                 && receipt.bytes == parallel_chunks.bytes_of(chunk)
         });
         let Some(receipt) = receipt.filter(|_| is_newest) else {
             return Decision { answer: Err(self.superseded()), change: parallel_chunks.ended(commit.attempt) };
         };
-        if lane.stored == Some(receipt.number) {
+        if state.stored == Some(receipt.number) {
             return Decision::yes(Committed::so_far(uploaded_bytes, None, self.progress.phase), StateChange::none());
         }
-        if lane.stored.is_some() || self.progress.phase != Phase::Open {
+        if state.stored.is_some() || self.progress.phase != Phase::Open {
             return Decision::no(self.superseded());
         }
         let end = parallel_chunks.start_of(chunk).checked_add(receipt.bytes).unwrap_or(parallel_chunks.plan.file_bytes);
@@ -328,7 +328,7 @@ impl Session {
         let Content::Parallel(parallel_chunks) = &self.content else { return None };
         let suspects: Vec<u32> = parallel_chunks
             .begun()
-            .filter(|(_, lane)| lane.stored.is_some() && lane.again)
+            .filter(|(_, state)| state.stored.is_some() && state.again)
             .map(|(chunk, _)| chunk)
             .collect();
         (!suspects.is_empty()).then(|| self.reopened(now, error, Uncount::Chunks(suspects)))
@@ -340,7 +340,7 @@ impl ParallelChunks {
         &self,
         now: UnixMs,
         begin: BeginAppend,
-        grant: impl FnOnce(u64, u16, u16) -> WriteLease,
+        lease_for: impl FnOnce(u64, u16, u16) -> WriteLease,
     ) -> Decision<WriteLease> {
         let uploaded_bytes = self.stored_bytes();
         let Some(chunk) = self.chunk_at(begin.offset, begin.length) else {
@@ -349,10 +349,10 @@ impl ParallelChunks {
         if self.is_stored(chunk) {
             return Decision::no(ApiError::ChunkAlreadyStored { chunk: Some(chunk), uploaded_bytes });
         }
-        match self.lane(chunk).begin(now, chunk, self.numbers) {
-            Ok(lane) => {
-                let granted = grant(attempt_id(chunk, lane.attempts), lane.number, 1);
-                Decision::yes(granted, StateChange { parallel_chunks: vec![(chunk, lane)], ..StateChange::none() })
+        match self.state_of(chunk).begin(now, chunk, self.numbers) {
+            Ok(state) => {
+                let leased = lease_for(attempt_id(chunk, state.attempts), state.number, 1);
+                Decision::yes(leased, StateChange { parallel_chunks: vec![(chunk, state)], ..StateChange::none() })
             }
             Err(free_in_ms) => Decision::no(ApiError::writers_pending(uploaded_bytes, free_in_ms)),
         }
@@ -361,18 +361,18 @@ impl ParallelChunks {
     /// An attempt has said that its request to R2 is over. Of a stored chunk it is no matter: nobody begins it again.
     pub(super) fn ended(&self, attempt: u64) -> StateChange {
         let Some(chunk) = chunk_of_attempt(attempt) else { return StateChange::none() };
-        let mut lane = self.lane(chunk);
-        if lane.stored.is_some() || !lane.writers.ended(attempt) {
+        let mut state = self.state_of(chunk);
+        if state.stored.is_some() || !state.writers.ended(attempt) {
             return StateChange::none();
         }
-        StateChange { parallel_chunks: vec![(chunk, lane)], ..StateChange::none() }
+        StateChange { parallel_chunks: vec![(chunk, state)], ..StateChange::none() }
     }
 
     /// An attempt has said that it is there: whether it is the newest of its chunk, which may go on.
     pub(super) fn may_go_on(&self, attempt: u64) -> bool {
         chunk_of_attempt(attempt).is_some_and(|chunk| {
-            let lane = self.lane(chunk);
-            lane.stored.is_none() && attempt == attempt_id(chunk, lane.attempts)
+            let state = self.state_of(chunk);
+            state.stored.is_none() && attempt == attempt_id(chunk, state.attempts)
         })
     }
 
@@ -384,8 +384,8 @@ impl ParallelChunks {
 
     /// An attempt has said that it is there.
     pub(super) fn hear(&mut self, attempt: u64, now: UnixMs) {
-        if let Some(lane) = chunk_of_attempt(attempt).and_then(|chunk| self.begun.get_mut(&chunk)) {
-            lane.writers.heard(attempt, now);
+        if let Some(state) = chunk_of_attempt(attempt).and_then(|chunk| self.begun.get_mut(&chunk)) {
+            state.writers.heard(attempt, now);
         }
     }
 }

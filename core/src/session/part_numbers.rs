@@ -33,10 +33,10 @@ impl Session {
 
     /// The highest number that was given to the holder of this lease; `None` where it fills no part.
     pub(super) fn last_handed_out(&self, sequence: &Sequence, lease: Lease) -> Option<u16> {
-        let granted = (lease.reserved > 0).then(|| lease.first_number.saturating_add(lease.reserved - 1))?;
+        let leased = (lease.reserved > 0).then(|| lease.first_number.saturating_add(lease.reserved - 1))?;
         // The commit of a part that was not the attempt's last has handed out the next number with its answer.
         let next = self.next_number(sequence, lease).filter(|_| sequence.last_number() >= lease.first_number);
-        Some(next.map_or(granted, |next| granted.max(next)))
+        Some(next.map_or(leased, |next| leased.max(next)))
     }
 
     /// The number for the lease's next part; `None` where it has no more whole parts to bring, or somebody else may still be writing

@@ -99,14 +99,14 @@ impl Session {
                 });
             }
             slots.push(Slot {
-                key: self.birth.key.clone(),
+                key: self.spec.key.clone(),
                 multipart_id: multipart_id.clone(),
                 chunk,
                 number,
                 span: (!self.is_unsized()).then(|| (parallel_chunks.start_of(chunk), parallel_chunks.bytes_of(chunk))),
                 expires_at: self.expires_at_if_seen(now),
             });
-            let before = signed.remove(&chunk).unwrap_or_else(|| parallel_chunks.lane(chunk));
+            let before = signed.remove(&chunk).unwrap_or_else(|| parallel_chunks.state_of(chunk));
             signed.insert(chunk, ParallelChunk { attempts: before.attempts + 1, number, used: 1, ..before });
         }
         // Said again with every request, for its cost: such an object sleeps between them.
@@ -135,8 +135,10 @@ impl Session {
         let mut parts: BTreeMap<u16, StoredPart> = BTreeMap::new();
         for part in found {
             let (number, uploaded_bytes) = (part.number, self.uploaded_bytes());
-            let chunk =
-                parallel_chunks.numbers().chunk_of(number).filter(|chunk| parallel_chunks.lane(*chunk).attempts > 0);
+            let chunk = parallel_chunks
+                .numbers()
+                .chunk_of(number)
+                .filter(|chunk| parallel_chunks.state_of(*chunk).attempts > 0);
             let Some(chunk) = chunk else {
                 return Decision::no(ApiError::PartNotStored { part_number: number, uploaded_bytes });
             };
@@ -178,10 +180,7 @@ impl Session {
         };
         let numbers = parallel_chunks.signed().collect();
         let uploaded_bytes = self.uploaded_bytes();
-        Decision::yes(
-            Signed { key: self.birth.key.clone(), multipart_id, numbers, uploaded_bytes },
-            StateChange::none(),
-        )
+        Decision::yes(Signed { key: self.spec.key.clone(), multipart_id, numbers, uploaded_bytes }, StateChange::none())
     }
 
     /// The file is these chunks. Only R2 knows whether it has them so, and how long they are: it is asked by having the object
@@ -273,7 +272,7 @@ impl Session {
             }
             _ => {}
         }
-        match (&self.content, &self.birth.multipart_id) {
+        match (&self.content, &self.spec.multipart_id) {
             (Content::Parallel(parallel_chunks), Some(id)) if self.is_direct() => Ok((parallel_chunks, id.clone())),
             _ => Err(ApiError::NotDirect),
         }
@@ -293,7 +292,7 @@ impl Content {
 impl ParallelChunks {
     /// The number of every chunk that was signed, in order.
     fn signed(&self) -> impl Iterator<Item = (u32, u16)> {
-        self.begun().filter(|(_, lane)| lane.attempts > 0).map(|(chunk, lane)| (chunk, lane.number))
+        self.begun().filter(|(_, state)| state.attempts > 0).map(|(chunk, state)| (chunk, state.number))
     }
 
     /// The one number of a chunk.

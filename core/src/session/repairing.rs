@@ -73,14 +73,14 @@ impl super::UploadSpec {
 impl Session {
     /// The newest repair's object; none where the file was never put together anew.
     pub(super) fn repaired_key(&self) -> Option<String> {
-        self.progress.damage.repair.as_ref().map(|repair| self.birth.repair_key(repair.number))
+        self.progress.damage.repair.as_ref().map(|repair| self.spec.repair_key(repair.number))
     }
 
     /// Where the object of the next repair will be: a multipart upload must be opened there first. Or why there is nothing to open.
     pub fn next_repair_key(&self, sent_again: &[SentAgain]) -> Result<String, ApiError> {
         self.is_damaged()?;
         self.check_ranges(sent_again)?;
-        Ok(self.birth.repair_key(self.next_repair()))
+        Ok(self.spec.repair_key(self.next_repair()))
     }
 
     fn next_repair(&self) -> u32 {
@@ -113,7 +113,7 @@ impl Session {
             (Err(refusal), _) => return Decision::no(refusal),
         };
         let number = self.next_repair();
-        let Some(opened) = opened.filter(|opened| opened.key == self.birth.repair_key(number)) else {
+        let Some(opened) = opened.filter(|opened| opened.key == self.spec.repair_key(number)) else {
             return Decision::no(ApiError::StorageUnavailable { uploaded_bytes: self.uploaded_bytes() });
         };
         let (file_bytes, part_bytes) = (self.plan().file_bytes, self.plan().part_bytes);
@@ -235,7 +235,7 @@ impl Session {
         };
         let copier = repair.copier.filter(|copier| !copier.turn_bytes.is_zero())?;
         let silent_for_ms = parallel_chunks.silent_for_ms(copier.attempt, now)?;
-        let left_ms = self.birth.policy.resend_ms.checked_sub(silent_for_ms).filter(|left_ms| *left_ms > 0)?;
+        let left_ms = self.spec.policy.resend_ms.checked_sub(silent_for_ms).filter(|left_ms| *left_ms > 0)?;
         Some(now.plus_ms(left_ms))
     }
 
@@ -248,7 +248,7 @@ impl Session {
             progress.job_not_before = job_not_before;
             return progress.into();
         }
-        progress.job_not_before = now.plus_ms(self.birth.policy.resend_ms);
+        progress.job_not_before = now.plus_ms(self.spec.policy.resend_ms);
         end_turn(&mut progress);
         progress.into()
     }
@@ -283,20 +283,20 @@ impl Session {
             let (named, link) = (Named::ByOffset, Continuation::default());
             let completes = crate::chunk::Completion::WhenWhole;
             let begin = BeginAppend { offset, length, file_bytes: None, whole: false, named, completes, link };
-            let Decision { answer: Ok(grant), mut change } = self.begin_as_writer(now, begin) else { continue };
-            change.parallel_chunks.iter_mut().for_each(|(_, lane)| lane.copies = true);
+            let Decision { answer: Ok(lease), mut change } = self.begin_as_writer(now, begin) else { continue };
+            change.parallel_chunks.iter_mut().for_each(|(_, state)| state.copies = true);
             let mut progress = change.progress.take().unwrap_or_else(|| self.progress.clone());
-            progress.job_not_before = now.plus_ms(self.birth.policy.resend_ms);
+            progress.job_not_before = now.plus_ms(self.spec.policy.resend_ms);
             if after.is_some() {
                 progress.job_failures = 0; // The chunk before was copied, or its client has it.
             }
             if let Some(repair) = &mut progress.damage.repair {
-                repair.copier = Some(Copier { attempt: grant.attempt, turn_bytes });
+                repair.copier = Some(Copier { attempt: lease.attempt, turn_bytes });
             }
             change.progress = Some(progress);
             let run = SourceRange { object: source, from: offset, bytes: length };
             let parts = vec![PartSource { bytes: length, runs: vec![run] }];
-            return Decision::yes(Some(CopyBatch { grant, parts }), change);
+            return Decision::yes(Some(CopyBatch { lease, parts }), change);
         }
         // Clients are at all of them, or their part numbers are not free yet.
         let mut progress = self.again_later(now, self.progress.clone());

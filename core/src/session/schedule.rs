@@ -9,7 +9,7 @@ use crate::units::UnixMs;
 pub enum Job {
     /// End the upload, or let go of a piece: its time is over.
     Expire,
-    /// Have the next stretch of a composition copied.
+    /// Have the next batch of a concatenation copied.
     CopyNext,
     /// Have the next chunks of a file copied that is put together anew.
     Copy,
@@ -39,7 +39,7 @@ impl Session {
     fn jobs(&self) -> [Option<(UnixMs, Job)>; 6] {
         let progress = &self.progress;
         let phase_job = match progress.phase {
-            Phase::Open if self.is_composition() && progress.job_not_before < self.expires_at() => {
+            Phase::Open if self.is_concatenation() && progress.job_not_before < self.expires_at() => {
                 Some((progress.job_not_before, Job::CopyNext))
             }
             Phase::Open if self.is_copying() && progress.job_not_before < self.expires_at() => {
@@ -78,6 +78,6 @@ impl Session {
     fn forgotten_at(&self) -> Option<UnixMs> {
         let ended_at = self.progress.ended_at?.max(self.progress.deleted_at.unwrap_or_default());
         let linked_until = self.outbox.linked_until().filter(|_| self.stored_object().is_some()).unwrap_or_default();
-        Some(ended_at.plus_ms(self.birth.policy.tombstone_ms).max(linked_until))
+        Some(ended_at.plus_ms(self.spec.policy.tombstone_ms).max(linked_until))
     }
 }

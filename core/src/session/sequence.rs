@@ -131,7 +131,7 @@ impl Session {
         begin: BeginAppend,
         end: ByteCount,
         plan: Plan,
-        grant: impl FnOnce(u64, u16, u16) -> WriteLease,
+        lease_for: impl FnOnce(u64, u16, u16) -> WriteLease,
     ) -> Decision<WriteLease> {
         let uploaded_bytes = sequence.offset();
         if begin.offset != uploaded_bytes {
@@ -182,17 +182,17 @@ impl Session {
             lease: Some(lease),
             // Said before the segment is written, so that a crash right after leaves nothing that nobody looks for.
             holds_segments: self.progress.holds_segments || rest_bytes > MAX_ROW_SEGMENT_BYTES,
-            plan: (plan != self.birth.plan).then_some(plan),
+            plan: (plan != self.spec.plan).then_some(plan),
             completes: begin.completes,
             writers,
             ..self.progress.clone()
         };
-        let grant = WriteLease {
-            carry_sha256: self.birth.file.sha256.is_some(),
+        let lease = WriteLease {
+            carry_sha256: self.spec.file.sha256.is_some(),
             sha256_so_far: sha256_so_far(sequence).cloned(),
-            ..grant(lease.attempt, lease.first_number, lease.reserved)
+            ..lease_for(lease.attempt, lease.first_number, lease.reserved)
         };
-        Decision::yes(grant, progress)
+        Decision::yes(lease, progress)
     }
 
     pub(super) fn commit_in_sequence(&self, sequence: &Sequence, now: UnixMs, commit: &Commit) -> Decision<Committed> {
@@ -260,7 +260,7 @@ impl Session {
     pub fn is_appending(&self) -> bool {
         match &self.content {
             Content::Sequence(sequence) => {
-                self.progress.phase == Phase::Open && !self.is_composition() && self.running_lease(sequence).is_some()
+                self.progress.phase == Phase::Open && !self.is_concatenation() && self.running_lease(sequence).is_some()
             }
             Content::Parallel(_) => false,
         }
@@ -307,9 +307,9 @@ impl Session {
             lease.first_number.max(sequence.last_number() + 1)..=self.last_handed_out(sequence, lease).unwrap_or(0);
         let mut spans = plan.spans(sequence.parts_end(), plan.whole_parts_end(lease.to));
         let mut parts = Vec::with_capacity(commit.receipts.len());
-        let mut granted = numbers.into_iter();
+        let mut leased = numbers.into_iter();
         for receipt in &commit.receipts {
-            let (number, span) = (granted.next()?, spans.next()?);
+            let (number, span) = (leased.next()?, spans.next()?);
             if receipt.number != number || receipt.bytes != span.bytes {
                 return None;
             }
@@ -333,7 +333,7 @@ impl Session {
         }
         let reached = segment.as_ref().map_or(start, |segment| segment.end);
         // A file whose SHA-256 was declared cannot be verified, ever, if one piece comes without the state.
-        let has_state = self.birth.file.sha256.is_some() == commit.sha256_so_far.is_some();
+        let has_state = self.spec.file.sha256.is_some() == commit.sha256_so_far.is_some();
         if !has_state || (parts.is_empty() && reached == sequence.offset()) || (lease.whole && reached != lease.to) {
             return None;
         }

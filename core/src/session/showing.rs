@@ -20,7 +20,7 @@ impl Session {
             }
         };
         Snapshot {
-            id: self.birth.id,
+            id: self.spec.id,
             phase: self.progress.phase,
             reason: self.progress.reason.clone(),
             uploaded_bytes: self.uploaded_bytes(),
@@ -28,8 +28,8 @@ impl Session {
             missing,
             received_chunks_bitmap,
             plan: self.plan(),
-            file: self.birth.file.clone(),
-            created_at: self.birth.created_at,
+            file: self.spec.file.clone(),
+            created_at: self.spec.created_at,
             expires_at: self.expires_at(),
             delivery: self.outbox.state(),
             object: self.object(),
@@ -52,7 +52,7 @@ impl Session {
     /// What the object is, or was, once there has been one.
     pub fn object_facts(&self) -> Option<ObjectFacts> {
         let (etag, crc64nvme) = self.progress.etag.clone().zip(self.progress.crc64nvme)?;
-        Some(ObjectFacts { key: self.object_key(), etag, crc64nvme, sha256: self.birth.file.sha256 })
+        Some(ObjectFacts { key: self.object_key(), etag, crc64nvme, sha256: self.spec.file.sha256 })
     }
 
     /// The answer to whoever asks for the object where there is none: not yet, or not any more.

@@ -33,13 +33,13 @@ impl Session {
     /// Whether the file is put as one object, or will be unless a chunk needs a multipart upload first. Of an upload that an older
     /// build has created with several parts it never is.
     pub fn is_put(&self) -> bool {
-        self.multipart_id().is_none() && !self.birth.plan.file_bytes.is_zero()
+        self.multipart_id().is_none() && !self.spec.plan.file_bytes.is_zero()
     }
 
     /// Where the object is, or would be.
     pub fn object_key(&self) -> String {
-        let put = self.progress.put.map(|attempt| self.birth.put_key(attempt));
-        self.repaired_key().or(put).unwrap_or_else(|| self.birth.key.clone())
+        let put = self.progress.put.map(|attempt| self.spec.put_key(attempt));
+        self.repaired_key().or(put).unwrap_or_else(|| self.spec.key.clone())
     }
 
     /// Whether there may be objects under [`UploadSpec::put_prefix`] beside the upload's own, which never count once it has ended.
@@ -60,7 +60,7 @@ impl Session {
     pub(super) fn complete_if_put(&self, now: UnixMs, change: &mut StateChange) -> Phase {
         let mut after = self.clone();
         after.apply(change.clone());
-        let put = after.counted_put().filter(|_| after.birth.types.is_none()).cloned();
+        let put = after.counted_put().filter(|_| after.spec.types.is_none()).cloned();
         if let Some(part) = put {
             let end = after.assembled(now, part.etag, part.crc64nvme);
             (change.progress, change.outbox) = (end.progress, end.outbox);
@@ -71,7 +71,7 @@ impl Session {
 
     /// The CRC that the whole file has instead of the declared one, where a change counts it and it was put.
     pub(super) fn put_crc64nvme_mismatch(&self, change: &StateChange) -> Option<String> {
-        let declared = self.birth.file.crc64nvme?;
+        let declared = self.spec.file.crc64nvme?;
         let mut after = self.clone();
         after.apply(change.clone());
         let part = after.counted_put()?;

@@ -73,7 +73,7 @@ pub enum Hashed {
 impl Session {
     /// Whether the object's SHA-256 is known only once it has been read back.
     pub(super) fn must_be_read_back(&self) -> bool {
-        let is_unhashed = matches!(self.content, Content::Parallel(_)) && self.birth.file.sha256.is_some();
+        let is_unhashed = matches!(self.content, Content::Parallel(_)) && self.spec.file.sha256.is_some();
         (is_unhashed || self.is_direct()) && !self.plan().file_bytes.is_zero()
     }
 
@@ -89,7 +89,7 @@ impl Session {
             etag,
             from,
             to,
-            with_sha256: self.birth.file.sha256.is_some(),
+            with_sha256: self.spec.file.sha256.is_some(),
             sha256_so_far: verified.and_then(|verified| verified.sha256_so_far.clone()),
             crc64nvme_so_far: self.is_direct().then(|| crc64nvme_so_far.unwrap_or_default()),
         })
@@ -103,7 +103,7 @@ impl Session {
             let reason = "Storage has not given the object back for a day, so it could not be verified.".to_owned();
             return self.end(now, Phase::Failed, EventKind::Failed, Some(reason));
         }
-        let job_not_before = now.plus_ms(self.birth.policy.resend_ms);
+        let job_not_before = now.plus_ms(self.spec.policy.resend_ms);
         UploadState { job_not_before, refused_since: Some(refused_since), ..self.progress.clone() }.into()
     }
 

@@ -24,7 +24,7 @@ use upload_core::{
 const NOW: UnixMs = UnixMs(1_800_000_000_000);
 
 /// The birth of an upload of this file.
-pub(crate) fn birth(id: UploadId, plan: Plan, file: FileInfo) -> UploadSpec {
+pub(crate) fn spec(id: UploadId, plan: Plan, file: FileInfo) -> UploadSpec {
     UploadSpec {
         id,
         owner: "owner".to_owned(),
@@ -54,22 +54,22 @@ pub(crate) fn sessions(input: &[u8]) {
 fn read(input: &[u8]) -> Option<Session> {
     let rows = serde_json::from_slice::<Vec<Value>>(input).ok()?;
     let row = |index: usize| rows.get(index).cloned().unwrap_or(Value::Null);
-    let birth = serde_json::from_value::<UploadSpec>(row(0)).ok()?;
+    let spec = serde_json::from_value::<UploadSpec>(row(0)).ok()?;
     let progress = serde_json::from_value::<UploadState>(row(1)).ok()?;
     let outbox = serde_json::from_value::<Option<Outbox>>(row(2)).unwrap_or_default().unwrap_or_default();
-    let content = match progress.plan.unwrap_or(birth.plan).mode {
+    let content = match progress.plan.unwrap_or(spec.plan).mode {
         Mode::Sequential => Content::Sequence(Sequence {
             last_part: serde_json::from_value::<Option<StoredPart>>(row(3)).unwrap_or_default(),
             last_segment: serde_json::from_value::<Option<Segment>>(row(4)).unwrap_or_default(),
         }),
         Mode::Parallel | Mode::Direct => {
-            let lane = |number| ParallelChunk { attempts: 3, number, used: 2, ..ParallelChunk::default() };
-            let begun = [(0, lane(2)), (7, lane(57))].into_iter();
+            let state = |number| ParallelChunk { attempts: 3, number, used: 2, ..ParallelChunk::default() };
+            let begun = [(0, state(2)), (7, state(57))].into_iter();
             let stored = [1, 9, 10_000].map(|number| (number, NOW));
-            Content::Parallel(ParallelChunks::of_upload(&birth, &progress, begun, stored.into_iter()))
+            Content::Parallel(ParallelChunks::of_upload(&spec, &progress, begun, stored.into_iter()))
         }
     };
-    Some(Session { birth, progress, content, outbox })
+    Some(Session { spec, progress, content, outbox })
 }
 
 #[test]

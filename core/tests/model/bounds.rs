@@ -123,7 +123,7 @@ impl Bounds {
     }
 
     /// The upload that everything happens to.
-    pub(crate) fn birth(&self) -> UploadSpec {
+    pub(crate) fn spec(&self) -> UploadSpec {
         let part_bytes = bytes(self.part);
         let repair_ms = if self.kept { REPAIR_MS } else { 0 };
         UploadSpec {

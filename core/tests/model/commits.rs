@@ -19,7 +19,7 @@ pub(crate) struct Message {
     /// From which attempt.
     pub(crate) attempt: u64,
     /// What that was granted. Only broken rules look at it.
-    pub(crate) granted: Granted,
+    pub(crate) leased: Granted,
     /// What it says.
     pub(crate) commit: Commit,
     /// The bytes that come along, to be kept in a row.
@@ -30,7 +30,7 @@ pub(crate) struct Message {
 
 impl World {
     /// The object grants a chunk, and a bystander watches the numbers.
-    pub(crate) fn grant(
+    pub(crate) fn lease(
         &mut self,
         uploads: &Uploads,
         begin: BeginAppend,
@@ -66,8 +66,8 @@ impl World {
         busy.doing = Doing::Committing;
         let in_row = commit.rest.filter(|rest| rest.place == SegmentPlace::Row);
         let row = in_row.map(|rest| Bytes::of_file(busy.body - units(rest.bytes), busy.body));
-        let (attempt, granted) = (busy.id, busy.granted);
-        self.send(Message { attempt, granted, commit, row, is_copy: false });
+        let (attempt, leased) = (busy.id, busy.leased);
+        self.send(Message { attempt, leased, commit, row, is_copy: false });
     }
 
     /// A commit arrives. Its answer arrives or is lost, and it may arrive once more: where the answer was lost, because
@@ -77,7 +77,7 @@ impl World {
         let before = (self.object.counted(), self.object.segments.len());
         let answer =
             self.decide(uploads, message.row, |session, now| mutations::commit(uploads, session, now, &message));
-        let place = &mut self.places[uploads.place_of(message.granted.from)];
+        let place = &mut self.places[uploads.place_of(message.leased.from)];
         if before != (self.object.counted(), self.object.segments.len()) && place.newest != message.attempt {
             self.broken |= Law::OldAttempt.bit();
         }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use upload_core::{
-    alarm::{Deletion, Effect, Errand, Input, Ring},
+    alarm::{Deletion, Effect, Input, Message, Ring},
     session::Job,
     storage_fault::StorageFault,
     units::UnixMs,
@@ -117,12 +117,12 @@ impl World {
                 None => Input::NoObject,
             }),
             Effect::Delete(deletion) => self.waits(duty, Waits::ToDelete(deletion)),
-            Effect::Enqueue(Errand::Tell(event)) => {
+            Effect::Enqueue(Message::Tell(event)) => {
                 self.telling.send(event);
                 self.waits(duty, Waits::ToHear(Input::Done))
             }
             // Somebody may copy whenever somebody has been asked to.
-            Effect::Enqueue(Errand::Copy | Errand::CopyNext | Errand::Verify) => Some(Input::Done),
+            Effect::Enqueue(Message::Copy | Message::CopyNext | Message::Verify) => Some(Input::Done),
             Effect::CloseInLedger => {
                 self.ledger.open = false;
                 self.ledger.object =

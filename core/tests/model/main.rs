@@ -55,8 +55,8 @@ use crate::{
         Topic::{CutShort, Duties, Probes, Telling, Uploaded},
     },
     sights::{
-        ABORTED, ALL_LANES, COMPLETED, DAMAGED, DISCARDED_IN_DUTY, EXPIRED, FENCED, FORGOTTEN, GIVEN_UP, LATE_COMMIT,
-        LATE_OPENING, LATE_PUT, LATE_SEGMENT, LATE_WRITE, NUMBER_AGAIN, OLD_WRITE, PENDING, PROTECTED,
+        ABORTED, ALL_PARALLEL, COMPLETED, DAMAGED, DISCARDED_IN_DUTY, EXPIRED, FENCED, FORGOTTEN, GIVEN_UP,
+        LATE_COMMIT, LATE_OPENING, LATE_PUT, LATE_SEGMENT, LATE_WRITE, NUMBER_AGAIN, OLD_WRITE, PENDING, PROTECTED,
         PUT_BEFORE_OPENING, PUT_WITH_TAIL, REPAIRED, SILENT, STALE_COMPLETE, STRAY_PART, TAIL_IN_ROWS, TAIL_IN_STORAGE,
         TWO_EVENTS, TWO_MESSAGES, TWO_OPENINGS, UNKNOWN_OBJECT, UNKNOWN_TOLD, UNREPAIRED, WITHDRAWN,
     },
@@ -104,11 +104,11 @@ const REPAIRED_LANES: Bounds = Bounds {
     topics: &[Duties],
     kept: true,
     budget: Budget { attempts: 3, duplicates: 1, wrong: 1, repairs: 1, copies: 1, ..Budget::NONE },
-    ..LANES
+    ..PARALLEL
 };
 
 /// A parallel upload of three chunks.
-const LANES: Bounds = Bounds { mode: Mode::Parallel, file: 5, part: 2, topics: &[Probes], ..SEQUENCE };
+const PARALLEL: Bounds = Bounds { mode: Mode::Parallel, file: 5, part: 2, topics: &[Probes], ..SEQUENCE };
 
 #[test]
 fn takeovers() {
@@ -132,7 +132,7 @@ fn numbers_that_are_used_again() {
         &[NUMBER_AGAIN],
     );
     let budget = Budget { attempts: 3, jumps: 1, ..Budget::NONE };
-    let few = Bounds { file: 3, spare: Some(1), budget, ..LANES };
+    let few = Bounds { file: 3, spare: Some(1), budget, ..PARALLEL };
     explore("few numbers, in lanes", few, &[NUMBER_AGAIN, SILENT, PENDING]);
 }
 
@@ -179,13 +179,13 @@ fn endings() {
     let bounds = Bounds { file: 5, part: 3, lengths: &[2, 5], topics: &[CutShort, Duties], budget, ..SEQUENCE };
     explore("a sequence to its end", bounds, sights);
     let budget = Budget { attempts: 3, duplicates: 0, ..budget };
-    explore("lanes to their end", Bounds { file: 3, topics: &[Duties], budget, ..LANES }, sights);
+    explore("lanes to their end", Bounds { file: 3, topics: &[Duties], budget, ..PARALLEL }, sights);
 }
 
 #[test]
 fn parallel_chunks() {
-    let budget = Budget { attempts: 4, ..LANES.budget };
-    explore("lanes", Bounds { whole: &[false, true], budget, ..LANES }, &[ALL_LANES, LATE_WRITE, LATE_COMMIT]);
+    let budget = Budget { attempts: 4, ..PARALLEL.budget };
+    explore("lanes", Bounds { whole: &[false, true], budget, ..PARALLEL }, &[ALL_PARALLEL, LATE_WRITE, LATE_COMMIT]);
 }
 
 #[test]

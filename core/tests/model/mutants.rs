@@ -3,7 +3,7 @@
 use stateright::{Checker, HasDiscoveries, Model, Path};
 
 use crate::{
-    LANES, REPAIRED_LANES, SEQUENCE,
+    PARALLEL, REPAIRED_LANES, SEQUENCE,
     bounds::{Bounds, Budget, Topic},
     mutations::Mutation,
     properties::{
@@ -119,7 +119,7 @@ const FEW_NUMBERS: [(Mutation, &str); 2] =
 fn where_numbers_are_used_again() {
     let budget = Budget { attempts: 3, ..Budget::NONE };
     are_noticed(&FEW_NUMBERS, &Bounds { spare: Some(0), lengths: &[7], budget, ..SEQUENCE });
-    are_noticed(&FEW_NUMBERS, &Bounds { file: 3, spare: Some(1), budget, ..LANES });
+    are_noticed(&FEW_NUMBERS, &Bounds { file: 3, spare: Some(1), budget, ..PARALLEL });
 }
 
 /// A completed upload, of which the origin is told, and which is deleted.
@@ -162,7 +162,7 @@ fn in_a_sequence() {
 
 #[test]
 fn in_lanes() {
-    are_noticed(&IN_LANES, &LANES);
+    are_noticed(&IN_LANES, &PARALLEL);
 }
 
 #[test]

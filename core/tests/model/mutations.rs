@@ -161,15 +161,15 @@ pub(crate) fn commit(uploads: &Uploads, session: &Session, now: UnixMs, message:
     let mut lax = session.clone();
     match (uploads.mutation, &mut lax.content) {
         (Some(Mutation::OldLeaseCommits), _) => {
-            let granted = message.granted;
+            let leased = message.leased;
             lax.progress.lease = lax.progress.lease.map(|lease| Lease {
                 attempt: message.attempt,
-                first_number: granted.first,
+                first_number: leased.first,
                 last_number: MAX_PART_NUMBER,
-                reserved: granted.reserved,
-                from: bytes(granted.from),
-                to: bytes(granted.to),
-                whole: granted.whole,
+                reserved: leased.reserved,
+                from: bytes(leased.from),
+                to: bytes(leased.to),
+                whole: leased.whole,
                 ..lease
             });
             let mut decision = lax.commit(now, commit);
@@ -184,11 +184,11 @@ pub(crate) fn commit(uploads: &Uploads, session: &Session, now: UnixMs, message:
             }
         }
         (Some(Mutation::OldTryCommits), Content::Parallel(parallel_chunks)) => {
-            let chunk = u32::try_from(uploads.place_of(message.granted.from)).unwrap_or(0);
-            let (attempts, number) = (message.attempt % 1_000_000_000, message.granted.first);
-            let lane = ParallelChunk { attempts, number, ..ParallelChunk::default() };
+            let chunk = u32::try_from(uploads.place_of(message.leased.from)).unwrap_or(0);
+            let (attempts, number) = (message.attempt % 1_000_000_000, message.leased.first);
+            let state = ParallelChunk { attempts, number, ..ParallelChunk::default() };
             *parallel_chunks =
-                ParallelChunks::restore(session.plan(), std::iter::once((chunk, lane)), std::iter::empty());
+                ParallelChunks::restore(session.plan(), std::iter::once((chunk, state)), std::iter::empty());
         }
         (Some(Mutation::RestCountedTwice), Content::Sequence(sequence)) => {
             if let Some(segment) = &mut sequence.last_segment {
@@ -235,9 +235,9 @@ pub(crate) fn strays(uploads: &Uploads, counted: Option<u64>, r2: &Storage) -> V
 fn without_writers(session: &Session, parallel_chunks: &ParallelChunks) -> ParallelChunks {
     let mut all = Vec::new();
     for chunk in 0..u32::try_from(session.plan().part_count()).unwrap_or(0) {
-        all.push((chunk, ParallelChunk { writers: Writers::default(), ..parallel_chunks.lane(chunk) }));
+        all.push((chunk, ParallelChunk { writers: Writers::default(), ..parallel_chunks.state_of(chunk) }));
     }
-    let stored: Vec<_> = all.iter().filter_map(|(_, lane)| Some((lane.stored?, UnixMs(0)))).collect();
+    let stored: Vec<_> = all.iter().filter_map(|(_, state)| Some((state.stored?, UnixMs(0)))).collect();
     ParallelChunks::restore(session.plan(), all.into_iter(), stored.into_iter())
 }
 

@@ -47,11 +47,11 @@ impl Object {
         let parallel_chunks = match &session.content {
             Content::Sequence(_) => Vec::new(),
             Content::Parallel(parallel_chunks) => {
-                (0..chunks).map(|chunk| (chunk, parallel_chunks.lane(chunk))).collect()
+                (0..chunks).map(|chunk| (chunk, parallel_chunks.state_of(chunk))).collect()
             }
         };
         let parallel_chunks =
-            parallel_chunks.into_iter().filter(|(_, lane)| *lane != ParallelChunk::default()).collect();
+            parallel_chunks.into_iter().filter(|(_, state)| *state != ParallelChunk::default()).collect();
         Self { session: Some(session), parallel_chunks, ..Self::default() }
     }
 
@@ -96,9 +96,9 @@ impl Object {
             let content = content.filter(|_| segment.place == SegmentPlace::Row);
             self.segments.push(SegmentRow { segment: segment.clone(), content });
         }
-        for (chunk, lane) in &change.parallel_chunks {
+        for (chunk, state) in &change.parallel_chunks {
             self.parallel_chunks.retain(|row| row.0 != *chunk);
-            self.parallel_chunks.push((*chunk, lane.clone()));
+            self.parallel_chunks.push((*chunk, state.clone()));
             self.parallel_chunks.sort_by_key(|row| row.0);
         }
         match &change.uncount {
@@ -128,7 +128,7 @@ impl Object {
             Content::Parallel(parallel_chunks) => {
                 let stored = self.parts.iter().map(|part| (part.number, part.stored_at));
                 let begun = self.parallel_chunks.iter().cloned();
-                let restored = ParallelChunks::of_upload(&session.birth, &session.progress, begun, stored);
+                let restored = ParallelChunks::of_upload(&session.spec, &session.progress, begun, stored);
                 // When its writers were last heard of is in memory only.
                 (restored.missing(), restored.cost()) == (parallel_chunks.missing(), parallel_chunks.cost())
             }

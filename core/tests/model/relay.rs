@@ -36,22 +36,22 @@ impl World {
                 true
             }
             (true, None) => self.opened(uploads, None, chunk),
-            (false, worker) => self.granted(uploads, worker, begin, None),
+            (false, worker) => self.leased(uploads, worker, begin, None),
         }
     }
 
     /// R2 has opened a multipart upload for a chunk, and only now the object decides. One that the upload does not use is let go of.
     pub(crate) fn opened(&mut self, uploads: &Uploads, worker: Option<usize>, chunk: Chunk) -> bool {
         let id = self.r2.open(self.object.multipart());
-        let granted = self.granted(uploads, worker, chunk.begin(), Some(id));
+        let leased = self.leased(uploads, worker, chunk.begin(), Some(id));
         if self.object.multipart() != Some(id) && !uploads.breaks(Mutation::UnusedOpeningLeft) {
             self.r2.abort(Some(id));
         }
-        granted
+        leased
     }
 
-    fn granted(&mut self, uploads: &Uploads, worker: Option<usize>, begin: BeginAppend, opened: Option<u8>) -> bool {
-        let lease = self.grant(uploads, begin, opened);
+    fn leased(&mut self, uploads: &Uploads, worker: Option<usize>, begin: BeginAppend, opened: Option<u8>) -> bool {
+        let lease = self.lease(uploads, begin, opened);
         if let Some(worker) = worker {
             match &lease {
                 Ok(lease) => self.start(uploads, worker, Busy::new(lease, &begin)),
@@ -92,8 +92,8 @@ impl World {
                 self.send_part(uploads, worker, number, length, &[])
             }
             Effect::StoreRemainder { .. } => {
-                let content = Bytes::of_file(busy.body, busy.granted.to);
-                (busy.body, busy.doing) = (busy.granted.to, Doing::StoringRemainder);
+                let content = Bytes::of_file(busy.body, busy.leased.to);
+                (busy.body, busy.doing) = (busy.leased.to, Doing::StoringRemainder);
                 self.r2.send(Sent::Segment { attempt: id, content });
                 None
             }
@@ -227,11 +227,11 @@ impl World {
 
     fn released(&mut self, uploads: &Uploads, worker: usize, release: Release) -> Input {
         let Worker::Busy(busy) = &self.workers[worker] else { return Input::Released(None) };
-        let (id, from) = (busy.id, busy.granted.from);
+        let (id, from) = (busy.id, busy.leased.from);
         let before = Arc::clone(&self.object);
         let counted = self.decide(uploads, None, |session, now| mutations::release(uploads, session, now, release));
         let place = &mut self.places[uploads.place_of(from)];
-        // In lanes only another attempt takes the right to commit: what R2 has stored by now may still count.
+        // In parallel mode only another attempt takes the right to commit: what R2 has stored by now may still count.
         if place.newest == id && before != self.object && uploads.bounds.mode == Mode::Sequential {
             place.newest = 0;
         }

@@ -83,14 +83,14 @@ impl World {
         let copier = session.and_then(|session| session.progress.damage.repair.as_ref()?.copier);
         let has_turn = copier.filter(|copier| !copier.turn_bytes.is_zero()).map(|copier| copier.attempt);
         let after = has_turn.filter(|attempt| self.busy(|busy| busy.id == *attempt).is_none());
-        let granted = self.decide(uploads, None, |session, now| session.begin_copy(now, after));
-        let Ok(Some(stretch)) = granted else { return false };
-        let part = &stretch.parts[0];
+        let leased = self.decide(uploads, None, |session, now| session.begin_copy(now, after));
+        let Ok(Some(batch)) = leased else { return false };
+        let part = &batch.parts[0];
         let (offset, length, link) = (part.runs[0].from, part.bytes, Continuation::default());
         let (named, completes) = (Named::default(), upload_core::chunk::Completion::WhenWhole);
         let begin = BeginAppend { offset, length, file_bytes: None, whole: false, named, completes, link };
-        self.granted_to(uploads, &stretch.grant, units(offset));
-        self.start(uploads, worker, Busy { copies: true, ..Busy::new(&stretch.grant, &begin) });
+        self.granted_to(uploads, &batch.lease, units(offset));
+        self.start(uploads, worker, Busy { copies: true, ..Busy::new(&batch.lease, &begin) });
         true
     }
 

@@ -51,7 +51,7 @@ pub(crate) const DAMAGED: &str = "a damaged upload";
 pub(crate) const REPAIRED: &str = "an upload that was damaged and is complete, whose damaged object is still there";
 pub(crate) const UNREPAIRED: &str = "a damaged upload whose time was over";
 pub(crate) const OLD_WRITE: &str = "a commit on its way from before a repair";
-pub(crate) const ALL_LANES: &str = "three attempts at once in three chunks";
+pub(crate) const ALL_PARALLEL: &str = "three attempts at once in three chunks";
 
 /// All of them.
 pub(crate) fn all() -> Vec<Property<Uploads>> {
@@ -123,8 +123,8 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
         Property::sometimes(NUMBER_AGAIN, |_, world: &World| {
             let lease = world.object.session.as_ref().and_then(|session| session.progress.lease);
             let is_again = lease.is_some_and(|lease| lease.reserved > 0 && lease.first_number <= lease.numbers_before);
-            let lane_again = world.object.parallel_chunks.iter().any(|(_, lane)| lane.again);
-            (is_again || lane_again) && sent_parts(world).next().is_some()
+            let has_chunk_again = world.object.parallel_chunks.iter().any(|(_, state)| state.again);
+            (is_again || has_chunk_again) && sent_parts(world).next().is_some()
         }),
         Property::sometimes(SILENT, |_, world: &World| world.silent),
         Property::sometimes(PENDING, |uploads, world: &World| {
@@ -149,7 +149,7 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
         Property::sometimes(OLD_WRITE, |_, world: &World| {
             world.key() > 0 && world.is_open() && world.object.counted() == 0 && !world.net.is_empty()
         }),
-        Property::sometimes(ALL_LANES, |_, world: &World| {
+        Property::sometimes(ALL_PARALLEL, |_, world: &World| {
             world.places.len() == 3
                 && world.object.parts.is_empty()
                 && world.places.iter().all(|place| place.newest > 0)

@@ -129,7 +129,7 @@ impl World {
             } else {
                 DeliveryOutcome::Refused { policy: RETRY, asked_seconds: None }
             };
-            session.delivery_ended(now, &event.id(session.birth.id), &outcome)
+            session.delivery_ended(now, &event.id(session.spec.id), &outcome)
         });
         match verdict.unwrap_or(Verdict::Settled) {
             Verdict::RetryAfter { .. } => self.telling.send(event),

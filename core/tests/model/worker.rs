@@ -53,7 +53,7 @@ pub(crate) struct Busy {
     /// The attempt's id.
     pub(crate) id: u64,
     /// What it was granted.
-    pub(crate) granted: Granted,
+    pub(crate) leased: Granted,
     /// Under which multipart upload; under none where it puts the whole.
     pub(crate) multipart: Option<u8>,
     /// Where the body has got to.
@@ -116,7 +116,7 @@ impl Busy {
         let digest = whole.then(|| ChunkDigest { algorithm: Algorithm::Crc32, value: Vec::new() });
         Self {
             id: lease.attempt,
-            granted: Granted { first: lease.first_number, reserved: lease.reserved, from, to, whole },
+            leased: Granted { first: lease.first_number, reserved: lease.reserved, from, to, whole },
             multipart: lease.multipart_id.as_ref().and_then(|id| id.parse().ok()),
             body: from,
             copies: false,
@@ -137,14 +137,14 @@ impl Busy {
 
     /// Whether a body may break so that a part of so long a remainder counts.
     pub(crate) fn may_break(&self, uploads: &Uploads, remainder: u8) -> bool {
-        uploads.bounds.tries(Topic::CutShort) && !self.granted.whole && remainder > 1
+        uploads.bounds.tries(Topic::CutShort) && !self.leased.whole && remainder > 1
     }
 }
 
 /// What its attempt has been told of the upload decides nothing, and is left out.
 impl Hash for Busy {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.id, self.granted, self.multipart, self.body, self.copies).hash(state);
+        (self.id, self.leased, self.multipart, self.body, self.copies).hash(state);
         (&self.doing, &self.attempt).hash(state);
     }
 }

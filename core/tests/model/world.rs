@@ -146,7 +146,7 @@ pub(crate) struct World {
 impl World {
     /// A new upload, created and nothing more.
     pub(crate) fn new(bounds: &Bounds) -> Result<Self, ApiError> {
-        let mut session = Session::create(bounds.birth())?;
+        let mut session = Session::create(bounds.spec())?;
         if let Some(spare) = bounds.spare {
             leave_few_numbers(&mut session, spare);
         }
@@ -278,7 +278,7 @@ fn leave_few_numbers(session: &mut Session, spare: u16) {
         }
         Content::Parallel(parallel_chunks) => {
             let all = (0..parts).map(|chunk| (u32::from(chunk), crowded(chunk, spare)));
-            *parallel_chunks = ParallelChunks::restore(session.birth.plan, all, std::iter::empty());
+            *parallel_chunks = ParallelChunks::restore(session.spec.plan, all, std::iter::empty());
         }
     }
 }

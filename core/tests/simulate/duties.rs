@@ -1,7 +1,7 @@
 //! What follows by itself: the object's alarm drives the real [`Ring`], the queue repeats, reorders, delays and loses, and the origin lies.
 
 use upload_core::{
-    alarm::{Effect, Errand, Input, Ring},
+    alarm::{Effect, Input, Message, Ring},
     event::{DeliveryOutcome, EventKind, Verdict},
     session::{Decision, StateChange},
     storage_fault::StorageFault,
@@ -130,7 +130,7 @@ impl World {
                 self.r2.delete(&deletion);
                 Input::Done
             }
-            Effect::Enqueue(Errand::Tell(event)) => {
+            Effect::Enqueue(Message::Tell(event)) => {
                 self.enqueue(event);
                 Input::Done
             }
@@ -206,7 +206,7 @@ impl World {
     /// The object hears how it went.
     pub(crate) fn told(&mut self, event: EventKind, outcome: DeliveryOutcome) {
         let verdict =
-            self.decide(None, |session, now| session.delivery_ended(now, &event.id(session.birth.id), &outcome));
+            self.decide(None, |session, now| session.delivery_ended(now, &event.id(session.spec.id), &outcome));
         if let Ok(Verdict::RetryAfter { delay_seconds }) = verdict {
             self.at(u64::from(delay_seconds) * 1_000, Event::Message(event));
         }

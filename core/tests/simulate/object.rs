@@ -86,7 +86,7 @@ impl Object {
                 (SegmentPlace::Row, Some(RemainderPiece::Rows { end: last, .. })) if *last == start => *last = end,
                 (SegmentPlace::Row, _) => pieces.push(RemainderPiece::Rows { start, end }),
                 (SegmentPlace::Object, _) => pieces.push(RemainderPiece::Object {
-                    key: session.birth.segment_key(segment.attempt),
+                    key: session.spec.segment_key(segment.attempt),
                     bytes: end.saturating_sub(start),
                 }),
             }

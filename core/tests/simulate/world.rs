@@ -334,12 +334,12 @@ impl World {
         let session = self.object.session.as_ref();
         let lacks = session.is_some_and(|session| session.lacks_multipart(UnixMs(self.now), begin));
         let opened = (lacks && !self.chance.one_in(20)).then(|| self.r2.open());
-        let granted = self.decide(None, |session, now| session.begin_opened(now, begin, opened.as_deref()));
+        let leased = self.decide(None, |session, now| session.begin_opened(now, begin, opened.as_deref()));
         let used = self.object.session.as_ref().and_then(|session| session.multipart_id().map(str::to_owned));
         if let Some(opened) = opened.filter(|opened| used.as_ref() != Some(opened)) {
             self.r2.lose(&opened);
         }
-        let mut lease = granted?;
+        let mut lease = leased?;
         if lease.reserved > 0 {
             lease.tail = self.object.tail();
         }

@@ -165,7 +165,7 @@ impl World {
             }
             Effect::DeleteRemainder => {
                 self.sights.insert(Sight::DeletedRemainder);
-                self.deletes(writer, self.writers[writer].lease.rest_key.clone());
+                self.deletes(writer, self.writers[writer].lease.remainder_key.clone());
             }
             Effect::Release(_) if self.chance.one_in(20) => self.soon(writer, Input::Released(None)),
             Effect::Release(release) => {
@@ -259,7 +259,7 @@ impl World {
                 self.r2.store_part(&id, number, content).map(|etag| (number, etag))
             }
             WriteKey::Put(number) => self.r2.put(self.now, &lease.key, content).map(|etag| (number, etag)),
-            WriteKey::Remainder => self.r2.put(self.now, &lease.rest_key, content).map(|etag| (0, etag)),
+            WriteKey::Remainder => self.r2.put(self.now, &lease.remainder_key, content).map(|etag| (0, etag)),
         };
         self.writers[writer].writing = None;
         let input = match stored {

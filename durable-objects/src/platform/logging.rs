@@ -63,10 +63,10 @@ pub(crate) fn phase(session: &Session) {
     let event = if progress.phase == Phase::Open { "reopened" } else { progress.phase.name() };
     info(&LogLine {
         bytes: Some(session.uploaded_bytes()),
-        duration_ms: Some(now().ms_since(session.birth.created_at)),
+        duration_ms: Some(now().ms_since(session.spec.created_at)),
         detail: progress.reason.clone(),
         cost: progress.ended_at.map(|_| progress.cost),
-        ..LogLine::of(event, session.birth.id)
+        ..LogLine::of(event, session.spec.id)
     });
 }
 

@@ -47,7 +47,7 @@ fn add(rows: Cost) {
 /// A creation: a request to the Worker, one to the ledger with an entry and a key (what a day's first creation and its alarm cost is
 /// shared by all of that day), one to this object, and R2's multipart upload, where it is opened at once.
 pub(crate) fn of_creation(session: &Session) -> Cost {
-    let r2_class_a = session.birth.multipart_id.is_some().into();
+    let r2_class_a = session.spec.multipart_id.is_some().into();
     Cost { worker_requests: 1, object_requests: 2, rows_written: 2, r2_class_a, ..Cost::NONE }
 }
 
@@ -92,9 +92,9 @@ pub(crate) fn of_command(command: &UploadCommand) -> Cost {
 }
 
 /// A chunk's begin, which opens a request unless it is linked to the piece before it; and what its tail will be read with.
-pub(crate) fn of_begin(begin: &BeginAppend, grant: Option<&WriteLease>) -> Cost {
+pub(crate) fn of_begin(begin: &BeginAppend, lease: Option<&WriteLease>) -> Cost {
     let is_object = |piece: &&RemainderPiece| matches!(piece, RemainderPiece::Object { .. });
-    let r2_class_b = grant.map_or(0, |grant| grant.tail.iter().filter(is_object).count() as u64);
+    let r2_class_b = lease.map_or(0, |lease| lease.tail.iter().filter(is_object).count() as u64);
     Cost { worker_requests: begin.link.after.is_none().into(), r2_class_b, ..Cost::NONE }
 }
 

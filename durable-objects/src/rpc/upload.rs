@@ -82,7 +82,7 @@ pub struct CreateUpload(pub UploadSpec);
 #[derive(Serialize, Deserialize)]
 pub struct CreateAndBegin {
     /// The upload.
-    pub birth: UploadSpec,
+    pub spec: UploadSpec,
     /// Its first chunk.
     pub first: BeginAppend,
 }
@@ -94,7 +94,7 @@ pub struct Begun {
     pub snapshot: Snapshot,
     /// The right to store the chunk. None where the chunk has to ask: the upload was there already, or something must be done
     /// first.
-    pub grant: Option<WriteLease>,
+    pub lease: Option<WriteLease>,
 }
 
 /// Somebody has a chunk: take the right to store it, from whoever had it.
@@ -199,11 +199,11 @@ pub struct AsPartial {
     pub until: Option<UnixMs>,
 }
 
-/// Which pieces the next stretch would be copied from.
+/// Which pieces the next batch would be copied from.
 #[derive(Serialize, Deserialize)]
 pub struct WantedPartials;
 
-/// A stretch is to be copied: this is how the wanted pieces stand, in order.
+/// A batch is to be copied: this is how the wanted pieces stand, in order.
 #[derive(Serialize, Deserialize)]
 pub struct BeginCopyBatch(pub Vec<PartialStatus>);
 

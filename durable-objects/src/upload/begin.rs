@@ -45,14 +45,14 @@ impl UploadSession {
             self.arrivals.serve(arrival);
         }
         let mut tail_rows = Cost::NONE;
-        if let Ok(grant) = &mut taken
-            && grant.reserved > 0
+        if let Ok(lease) = &mut taken
+            && lease.reserved > 0
             && let Some(session) = &*self.session.borrow()
             && session.has_tail()
         {
             // The bytes that the attempt's first part begins with.
-            let (tail, rows) = metered(|| tables::tail(&self.state.storage(), &session.birth));
-            grant.tail = tail?;
+            let (tail, rows) = metered(|| tables::tail(&self.state.storage(), &session.spec));
+            lease.tail = tail?;
             tail_rows += rows;
         }
         self.charge(tail_rows);
@@ -80,7 +80,7 @@ impl UploadSession {
     async fn open_for(&self, begin: BeginAppend) -> Result<Option<Opened>> {
         self.load()?;
         let key = match &*self.session.borrow() {
-            Some(session) if session.lacks_multipart(now(), begin) => session.birth.key.clone(),
+            Some(session) if session.lacks_multipart(now(), begin) => session.spec.key.clone(),
             _ => return Ok(None),
         };
         self.open_multipart(key).await

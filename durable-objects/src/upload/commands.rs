@@ -36,7 +36,7 @@ impl UploadSession {
             None => (request.text().await?, None),
         };
         self.load()?;
-        if self.session.borrow().as_ref().is_some_and(|session| !caller.may_use(session.birth.ownership())) {
+        if self.session.borrow().as_ref().is_some_and(|session| !caller.may_use(session.spec.ownership())) {
             // Answered with bytes where it is answered: a refusal must not be taken for some.
             return if name == ReadTail::NAME {
                 Ok(Response::error("no such upload", 404)?)
@@ -59,9 +59,9 @@ impl UploadSession {
     async fn carry_out(&self, command: UploadCommand, content: Option<&[u8]>) -> Result<Response> {
         let cost = metering::of_command(&command);
         match command {
-            UploadCommand::CreateUpload(CreateUpload(birth)) => answer(self.create(birth, None).await?.snapshot),
-            UploadCommand::CreateAndBegin(CreateAndBegin { birth, first }) => {
-                answer(self.create(birth, Some(first)).await?)
+            UploadCommand::CreateUpload(CreateUpload(spec)) => answer(self.create(spec, None).await?.snapshot),
+            UploadCommand::CreateAndBegin(CreateAndBegin { spec, first }) => {
+                answer(self.create(spec, Some(first)).await?)
             }
             UploadCommand::BeginChunk(begin) => self.begin(cost, begin).await,
             UploadCommand::Commit(commit) => self.commit(cost, &commit, content),
@@ -103,7 +103,7 @@ impl UploadSession {
                 self.decide(cost, |session, now| wanted_pieces(session, now, &wanted))
             }
             UploadCommand::BeginCopyBatch(BeginCopyBatch(statuses)) => {
-                self.decide(cost, |session, now| session.begin_stretch(now, &statuses))
+                self.decide(cost, |session, now| session.begin_batch(now, &statuses))
             }
             UploadCommand::NextSlice(_) => self.decide(cost, |session, _| next_slice(session)),
             UploadCommand::SliceHashed(hashed) => self.decide(cost, |session, now| slice_hashed(session, now, &hashed)),

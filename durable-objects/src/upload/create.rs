@@ -21,14 +21,14 @@ use crate::{
 impl UploadSession {
     /// Creates the upload, or shows the one that is there. Every creation may be repeated: what was begun with the one before,
     /// whose answer was lost, is taken over by the chunk's own begin.
-    pub(crate) async fn create(&self, mut birth: UploadSpec, first: Option<BeginAppend>) -> Result<Begun> {
+    pub(crate) async fn create(&self, mut spec: UploadSpec, first: Option<BeginAppend>) -> Result<Begun> {
         self.load()?;
         if let Some(snapshot) = self.shown() {
-            return Ok(Begun { snapshot, grant: None });
+            return Ok(Begun { snapshot, lease: None });
         }
-        let opened = if birth.needs_multipart() {
-            let opened = self.open_multipart(birth.key.clone()).await?.ok_or(ApiError::NotCreated)?;
-            birth.multipart_id = Some(opened.id.clone());
+        let opened = if spec.needs_multipart() {
+            let opened = self.open_multipart(spec.key.clone()).await?.ok_or(ApiError::NotCreated)?;
+            spec.multipart_id = Some(opened.id.clone());
             Some(opened)
         } else {
             None
@@ -37,12 +37,12 @@ impl UploadSession {
             // The same creation, asked twice at the same time: the other one was first, and this one's multipart upload is
             // one too many.
             self.abort_unless_used(opened).await?;
-            return Ok(Begun { snapshot, grant: None });
+            return Ok(Begun { snapshot, lease: None });
         }
-        let mut session = Session::create(birth)?;
+        let mut session = Session::create(spec)?;
         session.progress.cost = metering::of_creation(&session);
         let mut trail = session.begin_trail();
-        let grant = first.and_then(|first| begin(&mut session, &mut trail, first));
+        let lease = first.and_then(|first| begin(&mut session, &mut trail, first));
         let alarm_at = session.next_job().map(|(due, _)| due);
         let (created, rows) =
             metered(|| tables::create(&self.state.storage(), &session, &trail, || set_alarm(&self.state, alarm_at)));
@@ -54,7 +54,7 @@ impl UploadSession {
         let snapshot = session.snapshot();
         self.trail.restore(trail);
         *self.session.borrow_mut() = Some(session);
-        Ok(Begun { snapshot, grant })
+        Ok(Begun { snapshot, lease })
     }
 
     fn shown(&self) -> Option<Snapshot> {
@@ -66,9 +66,9 @@ impl UploadSession {
 fn begin(session: &mut Session, trail: &mut History, first: BeginAppend) -> Option<WriteLease> {
     let now = now();
     let decision = session.begin(now, first);
-    let grant = decision.answer.ok()?;
+    let lease = decision.answer.ok()?;
     let before = session.clone();
     session.apply(decision.change.clone());
     before.record_change(trail, now, &decision.change, session);
-    Some(grant)
+    Some(lease)
 }

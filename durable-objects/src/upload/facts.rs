@@ -17,20 +17,20 @@ use crate::platform::sql::{has_table, json, rows};
 /// The layout of the tables, and what their rows mean. A build that finds a number it does not know refuses the upload.
 const SCHEMA_VERSION: i64 = 1;
 
-const TABLE: &str = "CREATE TABLE birth (id INTEGER PRIMARY KEY CHECK (id = 1), schema INTEGER NOT NULL, \
+const TABLE: &str = "CREATE TABLE upload (id INTEGER PRIMARY KEY CHECK (id = 1), schema INTEGER NOT NULL, \
                      facts TEXT NOT NULL, progress TEXT NOT NULL, outbox TEXT, trail TEXT)";
 
 /// The facts, as they are stored.
 pub(super) struct Facts {
-    pub(super) birth: UploadSpec,
+    pub(super) spec: UploadSpec,
     pub(super) progress: UploadState,
     pub(super) outbox: Outbox,
     pub(super) trail: History,
 }
 
-/// The row of `birth`.
+/// The row of `upload`.
 #[derive(Deserialize)]
-struct BirthRow {
+struct UploadRow {
     schema: f64,
     facts: String,
     progress: String,
@@ -41,17 +41,17 @@ struct BirthRow {
 /// Reads them; `None` where no upload was ever created here, or where it has been forgotten.
 pub(super) fn load(storage: &Storage) -> Result<Option<Facts>> {
     let sql = storage.sql();
-    if !has_table(&sql, "birth")? {
+    if !has_table(&sql, "upload")? {
         return Ok(None);
     }
-    let found: Vec<BirthRow> = rows(&sql, "SELECT * FROM birth", vec![])?;
+    let found: Vec<UploadRow> = rows(&sql, "SELECT * FROM upload", vec![])?;
     let Some(row) = found.into_iter().next() else { return Ok(None) };
     #[allow(clippy::cast_possible_truncation)] // schema numbers are small
     if row.schema as i64 != SCHEMA_VERSION {
         return Err("the upload was written by a build with another schema".into());
     }
     Ok(Some(Facts {
-        birth: from_str(&row.facts)?,
+        spec: from_str(&row.facts)?,
         progress: from_str(&row.progress)?,
         outbox: row.outbox.as_deref().map(from_str).transpose()?.unwrap_or_default(),
         // A trail that cannot be read is no reason not to go on with the upload.
@@ -62,8 +62,8 @@ pub(super) fn load(storage: &Storage) -> Result<Option<Facts>> {
 /// Writes those of a new upload. One row, and a table.
 pub(super) fn insert(sql: &SqlStorage, session: &Session, trail: &History) -> Result<()> {
     exec(sql, TABLE, Vec::new())?;
-    let values = vec![SCHEMA_VERSION.into(), json(&session.birth)?, json(&session.progress)?, json(trail)?];
-    exec(sql, "INSERT INTO birth (id, schema, facts, progress, trail) VALUES (1, ?, ?, ?, ?)", values)
+    let values = vec![SCHEMA_VERSION.into(), json(&session.spec)?, json(&session.progress)?, json(trail)?];
+    exec(sql, "INSERT INTO upload (id, schema, facts, progress, trail) VALUES (1, ?, ?, ?, ?)", values)
 }
 
 /// Writes those that a change of `before` touches. One row at most; the progress is always in it, for what has been charged since.
@@ -73,6 +73,6 @@ pub(super) fn update(sql: &SqlStorage, before: &Session, change: &StateChange, t
     }
     let progress = json(change.progress.as_ref().unwrap_or(&before.progress))?;
     let outbox = change.outbox.as_ref().map(json).transpose()?.unwrap_or(SqlStorageValue::Null);
-    let query = "UPDATE birth SET progress = ?, outbox = coalesce(?, outbox), trail = ? WHERE id = 1";
+    let query = "UPDATE upload SET progress = ?, outbox = coalesce(?, outbox), trail = ? WHERE id = 1";
     exec(sql, query, vec![progress, outbox, json(trail)?])
 }

@@ -17,7 +17,7 @@ pub(crate) fn fingerprint(session: &Session) -> Option<StoredObject> {
     let object = session.stored_object()?;
     Some(StoredObject {
         sha256: object.sha256?,
-        upload_id: session.birth.id,
+        upload_id: session.spec.id,
         key: object.key,
         etag: object.etag,
         crc64nvme: object.crc64nvme,
@@ -28,9 +28,9 @@ pub(crate) fn fingerprint(session: &Session) -> Option<StoredObject> {
 /// A piece is served to nobody: it takes room for as long as an upload may be put together from it, and is no file.
 pub(crate) fn find_object(session: &Session) -> Decision<FoundObject> {
     let answer = match session.stored_object() {
-        Some(_) if session.birth.purpose == Purpose::Partial => Err(ApiError::PartialNotServed),
+        Some(_) if session.spec.purpose == Purpose::Partial => Err(ApiError::PartialNotServed),
         Some(object) => {
-            let completed_at = session.progress.ended_at.unwrap_or(session.birth.created_at);
+            let completed_at = session.progress.ended_at.unwrap_or(session.spec.created_at);
             Ok(FoundObject { object, completed_at, snapshot: session.snapshot() })
         }
         None => Err(session.no_object()),
@@ -39,7 +39,7 @@ pub(crate) fn find_object(session: &Session) -> Decision<FoundObject> {
 }
 
 pub(crate) fn begin_delivery(session: &Session, now: UnixMs, command: &BeginDelivery) -> Decision<Option<EventFacts>> {
-    let begun = session.outbox.with_id(session.birth.id, &command.event_id).and_then(|event| {
+    let begun = session.outbox.with_id(session.spec.id, &command.event_id).and_then(|event| {
         let change = session.delivery_begun(now, event, command.attempt_ms, command.link_ms)?;
         let delivery = change.outbox.as_ref()?.find(event)?.clone();
         Some((delivery, change))
@@ -50,10 +50,10 @@ pub(crate) fn begin_delivery(session: &Session, now: UnixMs, command: &BeginDeli
         kind: delivery.kind,
         occurred_at: delivery.occurred_at,
         ended_at: session.progress.ended_at.unwrap_or(delivery.occurred_at),
-        owner: session.birth.owner.clone(),
+        owner: session.spec.owner.clone(),
         key: session.object_key(),
-        attached: session.birth.attached.clone(),
-        public_url: session.birth.public_url.clone(),
+        attached: session.spec.attached.clone(),
+        public_url: session.spec.public_url.clone(),
         snapshot: session.snapshot(),
         object: session.object_facts().filter(|_| matches!(delivery.kind, EventKind::Completed | EventKind::Deleted)),
         link_until: delivery.link_until.filter(|_| delivery.kind == EventKind::Completed),

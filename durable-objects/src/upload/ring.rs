@@ -1,7 +1,7 @@
 //! The alarm rings: carries out what [`Ring`] asks for, with R2, the queues, the ledger and the rows, and says what came of it.
 
 use upload_core::{
-    alarm::{Effect, Errand, Input, Log, Ring},
+    alarm::{Effect, Input, Log, Message, Ring},
     log_line::LogLine,
     session::StateChange,
     storage_fault::classify,
@@ -48,7 +48,7 @@ impl UploadSession {
             Effect::Look { key } => return storage::look(&self.bucket()?, &key).await,
             Effect::ReadFirstBytes { key } => return storage::read_first_bytes(&self.bucket()?, &key).await,
             Effect::Delete(deletion) => storage::delete(&self.bucket()?, deletion).await?,
-            Effect::Enqueue(errand) => self.enqueue(errand).await?,
+            Effect::Enqueue(message) => self.enqueue(message).await?,
             Effect::CloseInLedger => self.close_in_ledger().await?,
             Effect::Purge => {
                 self.state.storage().delete_all().await?;
@@ -65,7 +65,7 @@ impl UploadSession {
         match log {
             Some(Log::AssemblyPostponed(error)) => {
                 if let Some(session) = &*self.session.borrow() {
-                    let line = LogLine::of("assembly_postponed", session.birth.id);
+                    let line = LogLine::of("assembly_postponed", session.spec.id);
                     logging::info(&LogLine { detail: Some(error), ..line });
                 }
             }
@@ -79,22 +79,22 @@ impl UploadSession {
         self.store_with(None, Arm::WhenAllIsDone, &mut |_| change.take().unwrap_or_default())
     }
 
-    async fn enqueue(&self, errand: Errand) -> Result<()> {
-        let Some(upload_id) = self.session.borrow().as_ref().map(|session| session.birth.id) else { return Ok(()) };
-        let message = match errand {
-            Errand::Tell(event) => QueueMessage::Tell { upload_id, event_id: event.id(upload_id) },
-            Errand::CopyNext => QueueMessage::Compose { upload_id },
-            Errand::Copy => QueueMessage::Copy { upload_id },
-            Errand::Verify => QueueMessage::Verify { upload_id },
+    async fn enqueue(&self, message: Message) -> Result<()> {
+        let Some(upload_id) = self.session.borrow().as_ref().map(|session| session.spec.id) else { return Ok(()) };
+        let message = match message {
+            Message::Tell(event) => QueueMessage::Tell { upload_id, event_id: event.id(upload_id) },
+            Message::CopyNext => QueueMessage::Compose { upload_id },
+            Message::Copy => QueueMessage::Copy { upload_id },
+            Message::Verify => QueueMessage::Verify { upload_id },
         };
         enqueue::enqueue(self.env(), &message).await
     }
 
     async fn close_in_ledger(&self) -> Result<()> {
         let Some(session) = self.session.borrow().clone() else { return Ok(()) };
-        let (bytes, sha256) = (session.came_to(), session.birth.file.sha256);
+        let (bytes, sha256) = (session.came_to(), session.spec.file.sha256);
         let close = CloseUpload { name: session.entry(), bytes, sha256, object: fingerprint(&session) };
         let ledgers = ObjectClient::to_ledgers(self.env())?;
-        call(&ledgers, &session.birth.owner, &close).await
+        call(&ledgers, &session.spec.owner, &close).await
     }
 }

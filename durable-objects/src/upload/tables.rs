@@ -2,14 +2,14 @@
 //!
 //! | table | rows | written |
 //! |---|---|---|
-//! | `birth` | one | when the upload is created, when an attempt begins, when its phase changes, and when the telling goes on |
+//! | `upload` | one | when the upload is created, when an attempt begins, when its phase changes, and when the telling goes on |
 //! | `part` | one per counted part | when the part is counted |
 //! | `segment` | one per accepted piece behind the last part | when it is counted; gone with the part it ends up in |
-//! | `lane` | one per chunk of a parallel upload that was begun | when it is begun, and when a writer of it has ended |
+//! | `parallel_chunk` | one per chunk of a parallel upload that was begun | when it is begun, and when a writer of it has ended |
 //!
-//! What is in `birth` [`facts`] says. `lane` is only there where the upload is parallel, or is repaired, and `segment` from the first segment on,
+//! What is in `upload` [`facts`] says. `parallel_chunk` is only there where the upload is parallel, or is repaired, and `segment` from the first segment on,
 //! since a new table is charged for as two rows.
-//! A chunk of one part costs two rows: `birth` (or `lane`) at its begin, `part` at its commit. No table has an index beside its
+//! A chunk of one part costs two rows: `upload` (or `parallel_chunk`) at its begin, `part` at its commit. No table has an index beside its
 //! key, since each would be one more row to pay per write. The trail of what has happened is written with what is written anyway.
 //!
 //! An addition that an older build overlooks and overwrites without harm leaves the number of the schema as it is, so that two
@@ -51,7 +51,8 @@ const TABLE_OF_SEGMENTS: &str = "CREATE TABLE IF NOT EXISTS segment (start_bytes
                                  end_bytes INTEGER NOT NULL, stored_at INTEGER NOT NULL, attempt INTEGER NOT NULL, \
                                  content BLOB, sha256_so_far TEXT)";
 
-const TABLE_OF_LANES: &str = "CREATE TABLE IF NOT EXISTS lane (chunk INTEGER PRIMARY KEY, facts TEXT NOT NULL)";
+const TABLE_OF_PARALLEL_CHUNKS: &str =
+    "CREATE TABLE IF NOT EXISTS parallel_chunk (chunk INTEGER PRIMARY KEY, facts TEXT NOT NULL)";
 
 /// A row of `part`.
 #[derive(Deserialize)]
@@ -82,9 +83,9 @@ struct SegmentRow {
     sha256_so_far: Option<String>,
 }
 
-/// A row of `lane`.
+/// A row of `parallel_chunk`.
 #[derive(Deserialize)]
-struct LaneRow {
+struct ParallelChunkRow {
     chunk: u32,
     facts: String,
 }
@@ -107,13 +108,13 @@ pub(crate) struct Stored {
 /// Reads a session back; `None` where no upload was ever created here, or where it has been forgotten. Writes nothing, so
 /// that asking for an unknown id does not create an object.
 pub(crate) fn load(storage: &Storage) -> Result<Option<Stored>> {
-    let Some(Facts { birth, mut progress, outbox, trail }) = facts::load(storage)? else { return Ok(None) };
+    let Some(Facts { spec, mut progress, outbox, trail }) = facts::load(storage)? else { return Ok(None) };
     let sql = storage.sql();
-    let mode = progress.plan.unwrap_or(birth.plan).mode;
+    let mode = progress.plan.unwrap_or(spec.plan).mode;
     let content = match mode {
         Mode::Sequential => Content::Sequence(load_sequence(&sql)?),
         Mode::Parallel | Mode::Direct => {
-            let parallel_chunks = load_lanes(&sql, &birth, &progress)?;
+            let parallel_chunks = load_parallel_chunks(&sql, &spec, &progress)?;
             if mode == Mode::Parallel {
                 // Their rows have no place for it.
                 progress.cost = progress.cost.at_least(parallel_chunks.cost());
@@ -121,7 +122,7 @@ pub(crate) fn load(storage: &Storage) -> Result<Option<Stored>> {
             Content::Parallel(parallel_chunks)
         }
     };
-    Ok(Some(Stored { session: Session { birth, progress, content, outbox }, trail }))
+    Ok(Some(Stored { session: Session { spec, progress, content, outbox }, trail }))
 }
 
 /// Two rows, however many there are.
@@ -139,12 +140,12 @@ fn load_sequence(sql: &SqlStorage) -> Result<Sequence> {
 }
 
 /// All begun chunks, once per waking of the object: at most 10,000 of them.
-fn load_lanes(sql: &SqlStorage, birth: &UploadSpec, progress: &UploadState) -> Result<ParallelChunks> {
-    let parallel_chunks: Vec<LaneRow> = rows(sql, "SELECT chunk, facts FROM lane", vec![])?;
+fn load_parallel_chunks(sql: &SqlStorage, spec: &UploadSpec, progress: &UploadState) -> Result<ParallelChunks> {
+    let parallel_chunks: Vec<ParallelChunkRow> = rows(sql, "SELECT chunk, facts FROM parallel_chunk", vec![])?;
     let counted: Vec<CountedRow> = rows(sql, "SELECT number, stored_at FROM part", vec![])?;
     let stored = counted.into_iter().map(|row| (row.number, instant(row.stored_at)));
     let parallel_chunks = parallel_chunks.into_iter().map(|row| Ok((row.chunk, from_str(&row.facts)?)));
-    Ok(ParallelChunks::of_upload(birth, progress, parallel_chunks.collect::<Result<Vec<_>>>()?.into_iter(), stored))
+    Ok(ParallelChunks::of_upload(spec, progress, parallel_chunks.collect::<Result<Vec<_>>>()?.into_iter(), stored))
 }
 
 /// Stores a new upload, with everything `arm` does, in one transaction.
@@ -159,7 +160,7 @@ pub(crate) fn create(
         facts::insert(&sql, session, trail)?;
         exec(&sql, TABLE_OF_PARTS, Vec::new())?;
         if let Content::Parallel(_) = session.content {
-            exec(&sql, TABLE_OF_LANES, Vec::new())?;
+            exec(&sql, TABLE_OF_PARALLEL_CHUNKS, Vec::new())?;
         }
         arm()
     })
@@ -191,9 +192,9 @@ pub(crate) fn store(
         if let Some(segment) = &change.segment {
             insert_segment(&sql, segment, content)?;
         }
-        for (chunk, lane) in &change.parallel_chunks {
-            let values = vec![i64::from(*chunk).into(), json(lane)?];
-            exec(&sql, "INSERT OR REPLACE INTO lane (chunk, facts) VALUES (?, ?)", values)?;
+        for (chunk, state) in &change.parallel_chunks {
+            let values = vec![i64::from(*chunk).into(), json(state)?];
+            exec(&sql, "INSERT OR REPLACE INTO parallel_chunk (chunk, facts) VALUES (?, ?)", values)?;
         }
         arm()
     })
@@ -208,8 +209,8 @@ fn uncount(sql: &SqlStorage, before: &Session, uncount: &Uncount) -> Result<()> 
             if has_table(sql, "segment")? {
                 exec(sql, "DELETE FROM segment", Vec::new())?;
             }
-            exec(sql, TABLE_OF_LANES, Vec::new())?;
-            exec(sql, "DELETE FROM lane", Vec::new())?;
+            exec(sql, TABLE_OF_PARALLEL_CHUNKS, Vec::new())?;
+            exec(sql, "DELETE FROM parallel_chunk", Vec::new())?;
         }
         Uncount::Chunks(chunks) => {
             for chunk in chunks {
@@ -262,7 +263,7 @@ pub(crate) fn kept_parts(storage: &Storage) -> Result<Vec<KeptPart>> {
 }
 
 /// Where the bytes of the tail are, in order; neighbours in rows are one piece. Only where there is a tail is there such a table.
-pub(crate) fn tail(storage: &Storage, birth: &UploadSpec) -> Result<Vec<RemainderPiece>> {
+pub(crate) fn tail(storage: &Storage, spec: &UploadSpec) -> Result<Vec<RemainderPiece>> {
     let found: Vec<SegmentRow> = rows(&storage.sql(), &format!("{SEGMENTS} ORDER BY start_bytes"), vec![])?;
     let mut pieces: Vec<RemainderPiece> = Vec::new();
     for row in found {
@@ -271,7 +272,7 @@ pub(crate) fn tail(storage: &Storage, birth: &UploadSpec) -> Result<Vec<Remainde
             (SegmentPlace::Row, Some(RemainderPiece::Rows { end, .. })) if *end == segment.start => *end = segment.end,
             (SegmentPlace::Row, _) => pieces.push(RemainderPiece::Rows { start: segment.start, end: segment.end }),
             (SegmentPlace::Object, _) => pieces.push(RemainderPiece::Object {
-                key: birth.segment_key(segment.attempt),
+                key: spec.segment_key(segment.attempt),
                 bytes: segment.end.saturating_sub(segment.start),
             }),
         }

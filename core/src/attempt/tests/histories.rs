@@ -203,7 +203,7 @@ fn failed(effect: &Effect, failure: Failure) -> Input {
 
 /// A file of some parts; or one that is put, if it comes whole.
 fn upload(parts: u64, is_put: bool) -> UploadSpec {
-    let spec = birth(Mode::Sequential, parts * PART - 5);
+    let spec = spec(Mode::Sequential, parts * PART - 5);
     let multipart_id = spec.multipart_id.clone().filter(|_| !is_put);
     UploadSpec { fits_request: is_put, multipart_id, ..spec }
 }

@@ -52,8 +52,8 @@ pub(super) fn record(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
 }
 
 /// What is granted.
-pub(super) fn granted(granted: &PresignResponse) -> Value {
-    match granted {
+pub(super) fn leased(leased: &PresignResponse) -> Value {
+    match leased {
         PresignResponse::Signed(id, parts) => {
             json!({ "uploadId": id, "parts": parts.iter().map(signed).collect::<Vec<_>>() })
         }

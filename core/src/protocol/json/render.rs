@@ -68,7 +68,7 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
             let status_url = format!("{}/status", asked.upload_url(snapshot.id));
             json_reply(202, &json!({ "uploadId": snapshot.id, "state": snapshot.phase, "statusUrl": status_url }))
         }
-        Outcome::Presigned(granted) => json_reply(200, &crate::protocol::json::presigned::granted(granted)),
+        Outcome::Presigned(leased) => json_reply(200, &crate::protocol::json::presigned::leased(leased)),
         Outcome::Cancelled | Outcome::Discovered(_) => Reply::empty(204),
     }
 }

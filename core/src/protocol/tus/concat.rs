@@ -10,7 +10,7 @@ use crate::{
 
 const FIELD: &str = "Upload-Concat";
 
-/// The most uploads that one can be put together from. Each is asked with every stretch that is copied, so a stretch costs
+/// The most uploads that one can be put together from. Each is asked with every batch that is copied, so a batch costs
 /// two calls of an object more than that, of the 1,000 that a Worker on the free plan may make.
 const MAX_PIECES: usize = 100;
 

@@ -7,8 +7,8 @@ const MINUTE_MS: u64 = 60_000;
 
 fn completing() -> Session {
     let mut s = session(PART);
-    let grant = start(&mut s, 0, PART).unwrap();
-    store(&mut s, &grant, 1, PART).unwrap();
+    let lease = start(&mut s, 0, PART).unwrap();
+    store(&mut s, &lease, 1, PART).unwrap();
     assert_eq!(s.next_job(), Some((NOW, Job::Assemble)));
     s
 }
@@ -94,12 +94,12 @@ fn whoever_waits_brings_the_next_try_forward() {
 
 #[test]
 fn an_object_that_cannot_be_read_back_fails_after_a_day_without_a_slice() {
-    let mut birth = birth(Mode::Parallel, PART);
-    birth.file.sha256 = Some(Sha256Digest::of(b"x"));
-    let mut s = Session::create(birth).unwrap();
+    let mut spec = spec(Mode::Parallel, PART);
+    spec.file.sha256 = Some(Sha256Digest::of(b"x"));
+    let mut s = Session::create(spec).unwrap();
     let length = s.plan().file_bytes.get();
-    let grant = start(&mut s, 0, length).unwrap();
-    store(&mut s, &grant, grant.first_number, length).unwrap();
+    let lease = start(&mut s, 0, length).unwrap();
+    store(&mut s, &lease, lease.first_number, length).unwrap();
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
     s.apply(change);
     assert_eq!(s.progress.phase, Phase::Verifying);

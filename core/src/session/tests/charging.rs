@@ -9,7 +9,7 @@ fn growing() -> Session {
     let limits = Limits { max_upload_bytes: bytes(MOST), max_chunk_bytes: bytes(95 * MIB) };
     let plan = Plan::new(Mode::Sequential, None, None, limits).unwrap();
     let byte_quota = Some(Quota { open_bytes: Some(MOST), ..Quota::default() });
-    Session::create(UploadSpec { plan, byte_quota, ..birth(Mode::Sequential, MOST) }).unwrap()
+    Session::create(UploadSpec { plan, byte_quota, ..spec(Mode::Sequential, MOST) }).unwrap()
 }
 
 fn asked_for(session: &Session, begin: BeginAppend) -> Option<(u64, u64)> {
@@ -52,7 +52,7 @@ fn a_declared_length_is_charged_as_it_is() {
 #[test]
 fn nobody_is_asked_where_bytes_are_not_bounded_or_were_declared() {
     let s = growing();
-    let unbounded = Session::create(UploadSpec { byte_quota: None, ..s.birth }).unwrap();
+    let unbounded = Session::create(UploadSpec { byte_quota: None, ..s.spec }).unwrap();
     assert_eq!(asked_for(&unbounded, begin(0, 5)), None);
     assert_eq!(session(PART).growth_by_chunk(NOW, begin(0, PART)), None);
 }
@@ -60,8 +60,8 @@ fn nobody_is_asked_where_bytes_are_not_bounded_or_were_declared() {
 #[test]
 fn what_it_came_to_is_told_where_it_was_not_known() {
     let mut s = growing();
-    let grant = start(&mut s, 0, 5).unwrap();
-    count(&mut s, &rest(grant.attempt, 5)).unwrap();
+    let lease = start(&mut s, 0, 5).unwrap();
+    count(&mut s, &rest(lease.attempt, 5)).unwrap();
     assert_eq!(s.came_to(), Some(bytes(5)));
     let change = s.end(NOW, Phase::Aborted, EventKind::Aborted, None);
     s.apply(change);
@@ -71,9 +71,8 @@ fn what_it_came_to_is_told_where_it_was_not_known() {
 
 #[test]
 fn a_piece_counts_until_it_is_gone() {
-    let policy = Policy { tell_origin: false, ..birth(Mode::Sequential, 0).policy };
-    let mut s =
-        Session::create(UploadSpec { purpose: Purpose::Partial, policy, ..birth(Mode::Sequential, 0) }).unwrap();
+    let policy = Policy { tell_origin: false, ..spec(Mode::Sequential, 0).policy };
+    let mut s = Session::create(UploadSpec { purpose: Purpose::Partial, policy, ..spec(Mode::Sequential, 0) }).unwrap();
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
     s.apply(change);
     assert!(s.progress.owes_ledger);

@@ -21,14 +21,14 @@ fn piece_id(index: u8) -> UploadId {
 }
 
 /// Put together from so many pieces, whose length together is said at creation or not.
-fn composition(pieces: u8, declared: Option<u64>) -> Session {
+fn concatenation(pieces: u8, declared: Option<u64>) -> Session {
     let plan = Plan::new(Mode::Sequential, declared.map(bytes), None, LIMITS).unwrap();
     let purpose = Purpose::Composition((0..pieces).map(piece_id).collect());
-    Session::create(UploadSpec { purpose, plan, ..birth(Mode::Sequential, PART) }).unwrap()
+    Session::create(UploadSpec { purpose, plan, ..spec(Mode::Sequential, PART) }).unwrap()
 }
 
 fn piece(file_bytes: u64) -> Session {
-    Session::create(UploadSpec { purpose: Purpose::Partial, ..birth(Mode::Sequential, file_bytes) }).unwrap()
+    Session::create(UploadSpec { purpose: Purpose::Partial, ..spec(Mode::Sequential, file_bytes) }).unwrap()
 }
 
 fn entry(index: u8) -> EntryName {
@@ -44,16 +44,16 @@ fn coming(length: Option<u64>) -> PartialStatus {
     PartialStatus::Alive(PartialUpload { entry: entry(0), bytes: length.map(bytes), object: None })
 }
 
-fn stretch(session: &mut Session, now: UnixMs, standings: &[PartialStatus]) -> Option<CopyBatch> {
-    let decision = session.begin_stretch(now, standings);
+fn batch(session: &mut Session, now: UnixMs, standings: &[PartialStatus]) -> Option<CopyBatch> {
+    let decision = session.begin_batch(now, standings);
     take(session, decision).unwrap()
 }
 
-fn copy(session: &mut Session, now: UnixMs, stretch: &CopyBatch) -> Committed {
-    let mut number = stretch.grant.first_number;
+fn copy(session: &mut Session, now: UnixMs, batch: &CopyBatch) -> Committed {
+    let mut number = batch.lease.first_number;
     let mut last = None;
-    for part in &stretch.parts {
-        let decision = session.commit(now, &commit(stretch.grant.attempt, vec![receipt(number, part.bytes.get())]));
+    for part in &batch.parts {
+        let decision = session.commit(now, &commit(batch.lease.attempt, vec![receipt(number, part.bytes.get())]));
         let committed = take(session, decision).unwrap();
         number = committed.next_number.unwrap_or(number);
         last = Some(committed);
@@ -62,24 +62,24 @@ fn copy(session: &mut Session, now: UnixMs, stretch: &CopyBatch) -> Committed {
 }
 
 fn ask(session: &mut Session, now: UnixMs) {
-    let change = session.stretch_asked_for(now);
+    let change = session.batch_asked_for(now);
     session.apply(change);
 }
 
 #[test]
 fn parts_cross_from_piece_to_piece() {
-    let mut s = composition(3, Some(2 * PART + 5));
+    let mut s = concatenation(3, Some(2 * PART + 5));
     assert_eq!(s.next_job(), Some((UnixMs(0), Job::CopyNext)));
     let standings = [there(0, PART - 1), there(1, 2), there(2, PART + 4)];
-    let stretch = stretch(&mut s, NOW, &standings).unwrap();
-    let runs: Vec<Vec<_>> = (stretch.parts.iter())
+    let batch = batch(&mut s, NOW, &standings).unwrap();
+    let runs: Vec<Vec<_>> = (batch.parts.iter())
         .map(|part| part.runs.iter().map(|run| (&run.object.etag[5..], run.from.get(), run.bytes.get())).collect())
         .collect();
     assert_eq!(
         runs,
         [vec![("0", 0, PART - 1), ("1", 0, 1)], vec![("1", 1, 1), ("2", 0, PART - 1)], vec![("2", PART - 1, 5)]]
     );
-    let last = copy(&mut s, NOW, &stretch);
+    let last = copy(&mut s, NOW, &batch);
     assert_eq!((last.phase, last.uploaded_bytes), (Phase::Completing, bytes(2 * PART + 5)));
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
     s.apply(change);
@@ -88,46 +88,46 @@ fn parts_cross_from_piece_to_piece() {
 
 #[test]
 fn it_goes_on_behind_what_counts_however_the_copier_ended() {
-    let mut s = composition(1, Some(3 * PART));
+    let mut s = concatenation(1, Some(3 * PART));
     let standings = [there(0, 3 * PART)];
-    let first = stretch(&mut s, NOW, &standings).unwrap();
-    store(&mut s, &first.grant, 1, PART).unwrap();
+    let first = batch(&mut s, NOW, &standings).unwrap();
+    store(&mut s, &first.lease, 1, PART).unwrap();
     // It dies. For a while it is believed to live, and nobody else begins.
-    assert!(s.wanted(NOW).is_none() && stretch(&mut s, NOW, &standings).is_none());
+    assert!(s.wanted(NOW).is_none() && batch(&mut s, NOW, &standings).is_none());
     let due = NOW.plus_ms(60_000);
     assert_eq!(s.next_job(), Some((due, Job::CopyNext)));
     ask(&mut s, due);
-    let second = stretch(&mut s, due, &standings).unwrap();
-    assert_eq!((second.grant.offset, second.grant.first_number), (bytes(PART), 3), "number 2 may still be written");
+    let second = batch(&mut s, due, &standings).unwrap();
+    assert_eq!((second.lease.offset, second.lease.first_number), (bytes(PART), 3), "number 2 may still be written");
     assert_eq!(second.parts.len(), 2);
     // It was not dead.
-    assert!(matches!(store(&mut s, &first.grant, 2, PART), Err(ApiError::Superseded { .. })));
+    assert!(matches!(store(&mut s, &first.lease, 2, PART), Err(ApiError::Superseded { .. })));
     assert_eq!(copy(&mut s, due, &second).phase, Phase::Completing);
 }
 
 #[test]
 fn a_stretch_is_at_most_256_mib_and_the_next_is_due_at_once() {
-    let mut s = composition(1, Some(50 * PART + 1));
+    let mut s = concatenation(1, Some(50 * PART + 1));
     let standings = [there(0, 50 * PART + 1)];
     for parts in [32, 19] {
         assert_eq!(s.next_job().unwrap().1, Job::CopyNext);
         assert!(s.next_job().unwrap().0 <= NOW);
         ask(&mut s, NOW);
-        let stretch = stretch(&mut s, NOW, &standings).unwrap();
-        assert_eq!(stretch.parts.len(), parts);
-        copy(&mut s, NOW, &stretch);
+        let batch = batch(&mut s, NOW, &standings).unwrap();
+        assert_eq!(batch.parts.len(), parts);
+        copy(&mut s, NOW, &batch);
     }
     assert_eq!(s.progress.phase, Phase::Completing);
 }
 
 #[test]
 fn a_storage_that_does_not_take_it_is_asked_again_after_growing_pauses() {
-    let mut s = composition(1, Some(PART));
+    let mut s = concatenation(1, Some(PART));
     let mut now = NOW;
     for pause_seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
         ask(&mut s, now);
-        let stretch = stretch(&mut s, now, &[there(0, PART)]).unwrap();
-        let decision = s.release(now, Release { attempt: stretch.grant.attempt, reason: ReleaseReason::GaveUp });
+        let batch = batch(&mut s, now, &[there(0, PART)]).unwrap();
+        let decision = s.release(now, Release { attempt: batch.lease.attempt, reason: ReleaseReason::GaveUp });
         take(&mut s, decision).unwrap();
         let due = now.plus_ms(pause_seconds * 1000);
         assert_eq!(s.next_job(), Some((due, Job::CopyNext)));
@@ -137,37 +137,37 @@ fn a_storage_that_does_not_take_it_is_asked_again_after_growing_pauses() {
 
 #[test]
 fn what_is_not_there_yet_is_waited_for() {
-    let mut s = composition(2, None);
-    assert!(stretch(&mut s, NOW, &[coming(None), there(1, 5)]).is_none());
+    let mut s = concatenation(2, None);
+    assert!(batch(&mut s, NOW, &[coming(None), there(1, 5)]).is_none());
     assert_eq!(s.snapshot().plan.declared_bytes(), None);
     assert_eq!(s.next_job(), Some((NOW.plus_ms(1_000), Job::CopyNext)));
-    assert!(stretch(&mut s, NOW, &[there(0, 5), coming(Some(3 * PART))]).is_none(), "five bytes are no part");
+    assert!(batch(&mut s, NOW, &[there(0, 5), coming(Some(3 * PART))]).is_none(), "five bytes are no part");
     assert_eq!(s.snapshot().plan.declared_bytes(), Some(bytes(3 * PART + 5)), "known, though not there");
     assert_eq!(s.next_job(), Some((NOW.plus_ms(2_000), Job::CopyNext)));
-    let stretch = stretch(&mut s, NOW, &[there(0, 5), there(1, 3 * PART)]).unwrap();
-    assert_eq!(stretch.parts.len(), 4);
-    assert_eq!(copy(&mut s, NOW, &stretch).phase, Phase::Completing);
+    let batch = batch(&mut s, NOW, &[there(0, 5), there(1, 3 * PART)]).unwrap();
+    assert_eq!(batch.parts.len(), 4);
+    assert_eq!(copy(&mut s, NOW, &batch).phase, Phase::Completing);
 }
 
 #[test]
 fn whole_parts_of_what_is_there_are_copied_while_the_rest_is_awaited() {
-    let mut s = composition(2, None);
-    let first = stretch(&mut s, NOW, &[there(0, PART + 7), coming(None)]).unwrap();
+    let mut s = concatenation(2, None);
+    let first = batch(&mut s, NOW, &[there(0, PART + 7), coming(None)]).unwrap();
     assert_eq!((first.parts.len(), copy(&mut s, NOW, &first).uploaded_bytes), (1, bytes(PART)));
     assert_eq!(s.snapshot().plan.declared_bytes(), None);
-    let second = stretch(&mut s, NOW, &[there(0, PART + 7), there(1, 1)]).unwrap();
+    let second = batch(&mut s, NOW, &[there(0, PART + 7), there(1, 1)]).unwrap();
     assert_eq!(copy(&mut s, NOW, &second).phase, Phase::Completing);
     assert_eq!(s.plan().file_bytes, bytes(PART + 8));
 }
 
 #[test]
 fn pieces_of_no_bytes_make_an_empty_file() {
-    let mut s = composition(2, None);
-    assert!(stretch(&mut s, NOW, &[there(0, 0), there(1, 0)]).is_none());
+    let mut s = concatenation(2, None);
+    assert!(batch(&mut s, NOW, &[there(0, 0), there(1, 0)]).is_none());
     assert_eq!((s.progress.phase, s.next_job().unwrap().1), (Phase::Completing, Job::Assemble));
-    let mut s = composition(3, Some(PART));
-    let stretch = stretch(&mut s, NOW, &[there(0, 0), there(1, PART), there(2, 0)]).unwrap();
-    assert_eq!(stretch.parts[0].runs.len(), 1, "and are nothing in between");
+    let mut s = concatenation(3, Some(PART));
+    let batch = batch(&mut s, NOW, &[there(0, 0), there(1, PART), there(2, 0)]).unwrap();
+    assert_eq!(batch.parts[0].runs.len(), 1, "and are nothing in between");
 }
 
 #[test]
@@ -176,12 +176,12 @@ fn a_piece_that_never_comes_fails_it_with_the_reason() {
         [there(0, PART), PartialStatus::Lost("It expired.".to_owned())],
         [PartialStatus::Lost("It expired.".to_owned()), coming(None)],
     ] {
-        let mut s = composition(2, None);
-        assert!(stretch(&mut s, NOW, &standings).is_none());
+        let mut s = concatenation(2, None);
+        assert!(batch(&mut s, NOW, &standings).is_none());
         assert_eq!(s.progress.phase, Phase::Failed);
         assert_eq!(s.progress.reason.as_deref(), Some("A piece of it cannot be had: It expired."));
         assert_eq!(s.outbox.last().unwrap().kind, EventKind::Failed);
-        assert!(s.wanted(NOW).is_none() && stretch(&mut s, NOW, &standings).is_none());
+        assert!(s.wanted(NOW).is_none() && batch(&mut s, NOW, &standings).is_none());
     }
 }
 
@@ -193,37 +193,37 @@ fn pieces_that_turn_out_too_long_or_of_another_length_fail_it() {
         (None, [coming(Some((1 << 53) - 1)), coming(Some((1 << 53) - 1))]),
         (Some(PART), [there(0, PART), there(1, 1)]),
     ] {
-        let mut s = composition(2, declared);
-        assert!(stretch(&mut s, NOW, &standings).is_none());
+        let mut s = concatenation(2, declared);
+        assert!(batch(&mut s, NOW, &standings).is_none());
         assert_eq!(s.progress.phase, Phase::Failed, "{standings:?}");
     }
 }
 
 #[test]
 fn no_client_adds_to_it_and_none_disturbs_it() {
-    let mut s = composition(1, Some(2 * PART));
-    let stretch = stretch(&mut s, NOW, &[there(0, 2 * PART)]).unwrap();
+    let mut s = concatenation(1, Some(2 * PART));
+    let batch = batch(&mut s, NOW, &[there(0, 2 * PART)]).unwrap();
     for decision in [s.begin(NOW, begin(0, PART)), s.begin(NOW, begin(PART, PART))] {
         assert_eq!((decision.answer, decision.change), (Err(ApiError::ConcatenationTakesNoBytes), StateChange::none()));
     }
     assert_eq!(s.declare(NOW, bytes(0), None, Completion::WhenWhole).answer, Err(ApiError::ConcatenationTakesNoBytes));
     assert!(!s.is_appending() && s.probe(NOW).change.is_none());
-    assert_eq!(copy(&mut s, NOW, &stretch).phase, Phase::Completing);
+    assert_eq!(copy(&mut s, NOW, &batch).phase, Phase::Completing);
     assert_eq!(s.begin(NOW, begin(2 * PART, 1)).answer, Err(ApiError::ConcatenationTakesNoBytes));
 }
 
 #[test]
 fn it_is_cancelled_and_expires_like_any_other() {
-    let mut s = composition(1, Some(2 * PART));
-    let stretch = stretch(&mut s, NOW, &[there(0, 2 * PART)]).unwrap();
+    let mut s = concatenation(1, Some(2 * PART));
+    let batch = batch(&mut s, NOW, &[there(0, 2 * PART)]).unwrap();
     let mut expired = s.clone();
     let change = expired.expire_if_due(NOW.plus_ms(DAY_MS)).unwrap();
     expired.apply(change);
     assert_eq!(expired.progress.phase, Phase::Expired);
     let decision = s.cancel(NOW, DeleteRight::Completed);
     take(&mut s, decision).unwrap();
-    assert!(matches!(store(&mut s, &stretch.grant, 1, PART), Err(ApiError::UploadGone { .. })));
-    let mut waiting = composition(1, None);
+    assert!(matches!(store(&mut s, &batch.lease, 1, PART), Err(ApiError::UploadGone { .. })));
+    let mut waiting = concatenation(1, None);
     waiting.progress.job_not_before = UnixMs(DAY_MS + 1);
     assert_eq!(waiting.next_job(), Some((UnixMs(DAY_MS), Job::Expire)));
 }
@@ -241,7 +241,7 @@ fn only_pieces_that_live_can_be_had() {
         assert!(matches!(s.as_piece("anonymous", None).answer, Err(ApiError::InvalidPartial { .. })));
     };
     bad(session(PART), StateChange::none());
-    bad(composition(1, None), StateChange::none());
+    bad(concatenation(1, None), StateChange::none());
     let s = piece(PART);
     bad(s.clone(), s.cancel(NOW, DeleteRight::Completed).change);
     bad(s.clone(), s.expire_if_due(UnixMs(DAY_MS)).unwrap());
@@ -255,7 +255,7 @@ fn only_pieces_that_live_can_be_had() {
 fn a_piece_goes_when_its_time_is_over_and_not_before_it_is_needed_no_more() {
     let mut s = Session::create(UploadSpec {
         policy: Policy { ttl_ms: DAY_MS, tombstone_ms: 1, resend_ms: 60_000, tell_origin: false, repair_ms: 0 },
-        ..piece(0).birth
+        ..piece(0).spec
     })
     .unwrap();
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(0));
@@ -287,22 +287,22 @@ proptest! {
     ) {
         let total: u64 = lengths.iter().sum();
         let standings: Vec<_> = lengths.iter().enumerate().map(|(i, n)| there(u8::try_from(i).unwrap(), *n)).collect();
-        let mut s = composition(u8::try_from(lengths.len()).unwrap(), None);
+        let mut s = concatenation(u8::try_from(lengths.len()).unwrap(), None);
         let (mut now, mut deaths) = (NOW, deaths.into_iter());
         // For every counted byte range where it came from: the piece, and where in it.
         let mut copied: Vec<(String, u64, u64)> = Vec::new();
         while s.progress.phase == Phase::Open {
             now = now.plus_ms(60_000);
             ask(&mut s, now);
-            let Some(stretch) = stretch(&mut s, now, &standings) else { continue };
-            let (mut number, dies_at) = (stretch.grant.first_number, deaths.next());
-            for (index, part) in stretch.parts.iter().enumerate() {
+            let Some(batch) = batch(&mut s, now, &standings) else { continue };
+            let (mut number, dies_at) = (batch.lease.first_number, deaths.next());
+            for (index, part) in batch.parts.iter().enumerate() {
                 if dies_at == Some(index) {
                     break;
                 }
                 let sum: u64 = part.runs.iter().map(|run| run.bytes.get()).sum();
                 prop_assert_eq!(sum, part.bytes.get());
-                let committed = store(&mut s, &stretch.grant, number, sum).unwrap();
+                let committed = store(&mut s, &batch.lease, number, sum).unwrap();
                 number = committed.next_number.unwrap_or(number);
                 copied.extend(part.runs.iter().map(|run| (run.object.etag.clone(), run.from.get(), run.bytes.get())));
             }

@@ -5,7 +5,7 @@ use super::*;
 const FILE: u64 = 20 * MIB;
 
 fn birth_of_deferred() -> UploadSpec {
-    UploadSpec { multipart_id: None, fits_request: true, ..birth(Mode::Sequential, FILE) }
+    UploadSpec { multipart_id: None, fits_request: true, ..spec(Mode::Sequential, FILE) }
 }
 
 fn deferred() -> Session {
@@ -36,7 +36,7 @@ fn only_a_sequence_of_known_length_that_fits_a_request_waits_for_its_multipart_u
     assert!(UploadSpec { purpose: Purpose::Composition(vec![deferred.id]), ..deferred.clone() }.needs_multipart());
     assert!(UploadSpec { plan: Plan { open_ended: true, ..deferred.plan }, ..deferred }.needs_multipart());
     for mode in [Mode::Parallel, Mode::Direct] {
-        assert!(UploadSpec { fits_request: true, ..birth(mode, FILE) }.needs_multipart());
+        assert!(UploadSpec { fits_request: true, ..spec(mode, FILE) }.needs_multipart());
     }
 }
 
@@ -44,11 +44,11 @@ fn only_a_sequence_of_known_length_that_fits_a_request_waits_for_its_multipart_u
 fn a_checked_chunk_that_is_all_of_the_file_is_put() {
     let mut s = deferred();
     assert!(!s.lacks_multipart(NOW, whole(FILE)));
-    let grant = start_put(&mut s);
-    assert_eq!((grant.key.clone(), grant.multipart_id.clone(), grant.reserved), (s.birth.put_key(1), None, 1));
-    assert_eq!(grant.plan.part_count(), 1);
-    let committed = store(&mut s, &grant, 1, FILE).unwrap();
-    assert_eq!((committed.phase, s.object().unwrap().key), (Phase::Completed, grant.key));
+    let lease = start_put(&mut s);
+    assert_eq!((lease.key.clone(), lease.multipart_id.clone(), lease.reserved), (s.spec.put_key(1), None, 1));
+    assert_eq!(lease.plan.part_count(), 1);
+    let committed = store(&mut s, &lease, 1, FILE).unwrap();
+    assert_eq!((committed.phase, s.object().unwrap().key), (Phase::Completed, lease.key));
     assert!(!s.may_have_stray_objects() && s.multipart_id().is_none());
 }
 
@@ -56,8 +56,8 @@ fn a_checked_chunk_that_is_all_of_the_file_is_put() {
 fn a_multipart_upload_that_was_opened_for_nothing_is_not_used() {
     let mut s = deferred();
     let decision = s.begin_opened(NOW, whole(FILE), Some("late"));
-    let grant = take(&mut s, decision).unwrap();
-    assert_eq!((grant.multipart_id, s.multipart_id()), (None, None));
+    let lease = take(&mut s, decision).unwrap();
+    assert_eq!((lease.multipart_id, s.multipart_id()), (None, None));
 }
 
 #[test]
@@ -75,13 +75,13 @@ fn any_other_chunk_has_one_opened_and_the_upload_has_it_from_then_on() {
         assert!(s.lacks_multipart(NOW, other), "{other:?}");
         let refused = s.begin(NOW, other);
         assert_eq!(refused, Decision::no(ApiError::StorageUnavailable { uploaded_bytes: bytes(0) }));
-        let grant = start_opened(&mut s, other, "late").unwrap();
-        assert_eq!((grant.key.as_str(), grant.multipart_id.as_deref()), (s.birth.key.as_str(), Some("late")));
+        let lease = start_opened(&mut s, other, "late").unwrap();
+        assert_eq!((lease.key.as_str(), lease.multipart_id.as_deref()), (s.spec.key.as_str(), Some("late")));
         // One that was opened at the same time for somebody else is one too many, even for the whole file.
         for again in [other, whole(FILE)] {
             assert!(!s.lacks_multipart(NOW, again));
-            let grant = start_opened(&mut s, again, "later").unwrap();
-            assert_eq!((grant.multipart_id.as_deref(), s.multipart_id()), (Some("late"), Some("late")));
+            let lease = start_opened(&mut s, again, "later").unwrap();
+            assert_eq!((lease.multipart_id.as_deref(), s.multipart_id()), (Some("late"), Some("late")));
         }
     }
 }
@@ -92,8 +92,8 @@ fn an_unchecked_chunk_that_shows_parts_as_large_as_the_file_has_one_opened_too()
     let plan = Plan { guessed: true, ..Plan { file_bytes, ..birth_of_deferred().plan } };
     let mut s = Session::create(UploadSpec { plan, ..birth_of_deferred() }).unwrap();
     assert!(s.lacks_multipart(NOW, begin(0, 5_000_000)));
-    let grant = start_opened(&mut s, begin(0, 5_000_000), "late").unwrap();
-    assert_eq!((grant.multipart_id.as_deref(), grant.plan.part_bytes), (Some("late"), bytes(10_000_000)));
+    let lease = start_opened(&mut s, begin(0, 5_000_000), "late").unwrap();
+    assert_eq!((lease.multipart_id.as_deref(), lease.plan.part_bytes), (Some("late"), bytes(10_000_000)));
 }
 
 #[test]
@@ -129,17 +129,17 @@ fn whoever_put_the_whole_before_counts_for_nothing_and_its_object_is_found() {
     let mut s = deferred();
     let old = [start_put(&mut s), start_put(&mut s)];
     assert_eq!(s.plan().part_count(), 1);
-    let grant = start_opened(&mut s, begin(0, FILE), "late").unwrap();
-    assert_eq!((grant.first_number, grant.plan), (1, s.birth.plan), "in parts of the size that it was to have");
+    let lease = start_opened(&mut s, begin(0, FILE), "late").unwrap();
+    assert_eq!((lease.first_number, lease.plan), (1, s.spec.plan), "in parts of the size that it was to have");
     for old in &old {
         assert_eq!(store(&mut s, old, 1, FILE), Err(ApiError::Superseded { uploaded_bytes: bytes(0) }));
     }
     for (number, length) in [(1, PART), (2, PART), (3, 4 * MIB)] {
-        store(&mut s, &grant, number, length).unwrap();
+        store(&mut s, &lease, number, length).unwrap();
     }
-    assert_eq!((s.progress.phase, s.object_key()), (Phase::Completing, s.birth.key.clone()));
+    assert_eq!((s.progress.phase, s.object_key()), (Phase::Completing, s.spec.key.clone()));
     s.apply(s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7)));
-    assert_eq!((s.object().unwrap().key, s.progress.holds_segments), (s.birth.key.clone(), true));
+    assert_eq!((s.object().unwrap().key, s.progress.holds_segments), (s.spec.key.clone(), true));
     assert!(s.may_have_stray_objects());
     s.apply(s.freed());
     assert!(s.progress.holds_segments, "they are looked for once more");
@@ -147,12 +147,12 @@ fn whoever_put_the_whole_before_counts_for_nothing_and_its_object_is_found() {
 
 #[test]
 fn a_guess_of_its_chunks_stays_one_until_a_chunk_shows_them() {
-    let mut birth = birth_of_deferred();
-    birth.plan.guessed = true;
-    let mut s = Session::create(birth).unwrap();
+    let mut spec = birth_of_deferred();
+    spec.plan.guessed = true;
+    let mut s = Session::create(spec).unwrap();
     start_put(&mut s);
-    let grant = start_opened(&mut s, begin(0, 10 * MIB), "late").unwrap();
-    assert_eq!((grant.plan.part_bytes, grant.reserved), (bytes(10 * MIB), 1));
+    let lease = start_opened(&mut s, begin(0, 10 * MIB), "late").unwrap();
+    assert_eq!((lease.plan.part_bytes, lease.reserved), (bytes(10 * MIB), 1));
 }
 
 #[test]
@@ -171,11 +171,11 @@ fn an_end_before_anything_began_or_while_somebody_puts() {
 fn putting_the_whole_takes_no_part_number_however_often_it_fails() {
     let mut s = deferred();
     for _ in 0..20_000_u32 {
-        let grant = start_put(&mut s);
-        let decision = s.release(NOW, Release { attempt: grant.attempt, reason: ReleaseReason::GaveUp });
+        let lease = start_put(&mut s);
+        let decision = s.release(NOW, Release { attempt: lease.attempt, reason: ReleaseReason::GaveUp });
         take(&mut s, decision).unwrap();
     }
-    let grant = start_opened(&mut s, begin(0, FILE), "late").unwrap();
-    assert_eq!((grant.attempt, grant.first_number), (20_001, 1));
+    let lease = start_opened(&mut s, begin(0, FILE), "late").unwrap();
+    assert_eq!((lease.attempt, lease.first_number), (20_001, 1));
     assert!(s.may_have_stray_objects());
 }

@@ -121,9 +121,9 @@ fn a_deletion_that_the_origin_never_took_can_be_told_again() {
 
 #[test]
 fn where_nobody_is_told_nobody_is_told_of_a_deletion() {
-    let mut birth = birth(Mode::Sequential, 0);
-    birth.policy.tell_origin = false;
-    let mut s = Session::create(birth).unwrap();
+    let mut spec = spec(Mode::Sequential, 0);
+    spec.policy.tell_origin = false;
+    let mut s = Session::create(spec).unwrap();
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
     s.apply(change);
     delete(&mut s, NOW);

@@ -10,13 +10,13 @@ fn pinned<T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::f
 }
 
 #[test]
-fn birth() {
-    let mut birth = super::birth(Mode::Sequential, PART);
-    birth.file.sha256 = Some(Sha256Digest([0xab; 32]));
-    birth.file.metadata.insert("album".to_owned(), "2026".to_owned());
+fn spec() {
+    let mut spec = super::spec(Mode::Sequential, PART);
+    spec.file.sha256 = Some(Sha256Digest([0xab; 32]));
+    spec.file.metadata.insert("album".to_owned(), "2026".to_owned());
     let sha256 = "ab".repeat(32);
     pinned(
-        &birth,
+        &spec,
         &format!(
             r#"{{"id":"01010101-0101-4101-8101-010101010101","owner":"anonymous",
                 "key":"uploads/01010101-0101-4101-8101-010101010101",
@@ -30,14 +30,14 @@ fn birth() {
 
 #[test]
 fn birth_of_a_piece_and_of_what_is_put_together() {
-    let mut birth = super::birth(Mode::Sequential, PART);
-    let purpose_of = |birth: &UploadSpec| serde_json::to_value(birth).unwrap()["purpose"].clone();
-    birth.purpose = Purpose::Partial;
-    assert_eq!(purpose_of(&birth), "partial");
-    birth.purpose = Purpose::Composition(vec![birth.id]);
-    assert_eq!(purpose_of(&birth), serde_json::json!({ "composition": ["01010101-0101-4101-8101-010101010101"] }));
-    let written = serde_json::to_string(&birth).unwrap();
-    assert_eq!(serde_json::from_str::<UploadSpec>(&written).unwrap(), birth);
+    let mut spec = super::spec(Mode::Sequential, PART);
+    let purpose_of = |spec: &UploadSpec| serde_json::to_value(spec).unwrap()["purpose"].clone();
+    spec.purpose = Purpose::Partial;
+    assert_eq!(purpose_of(&spec), "partial");
+    spec.purpose = Purpose::Composition(vec![spec.id]);
+    assert_eq!(purpose_of(&spec), serde_json::json!({ "composition": ["01010101-0101-4101-8101-010101010101"] }));
+    let written = serde_json::to_string(&spec).unwrap();
+    assert_eq!(serde_json::from_str::<UploadSpec>(&written).unwrap(), spec);
 }
 
 #[test]
@@ -64,11 +64,11 @@ fn a_ledger_that_fails() {
 
 #[test]
 fn what_waits_for_its_multipart_upload_and_what_has_it_since() {
-    let birth = UploadSpec { multipart_id: None, fits_request: true, ..super::birth(Mode::Sequential, 2 * PART) };
-    let written = serde_json::to_value(&birth).unwrap();
+    let spec = UploadSpec { multipart_id: None, fits_request: true, ..super::spec(Mode::Sequential, 2 * PART) };
+    let written = serde_json::to_value(&spec).unwrap();
     assert_eq!((&written["fits_request"], &written["multipart_id"]), (&true.into(), &serde_json::Value::Null));
-    assert_eq!(serde_json::from_value::<UploadSpec>(written).unwrap(), birth);
-    let mut s = Session::create(birth).unwrap();
+    assert_eq!(serde_json::from_value::<UploadSpec>(written).unwrap(), spec);
+    let mut s = Session::create(spec).unwrap();
     let decision = s.begin_opened(NOW, begin(0, PART), Some("late"));
     take(&mut s, decision).unwrap();
     pinned(&s.progress.multipart, r#"{"id":"late","puts_before":0}"#);

@@ -58,7 +58,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 /// A writer that believes to hold a grant, whether it still does or not.
 struct Writer {
-    grant: WriteLease,
+    lease: WriteLease,
     /// How long the parts are that it was granted.
     part: u64,
     to: u64,
@@ -72,10 +72,10 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(grant: WriteLease, to: u64, whole: bool, now: UnixMs) -> Self {
-        let (next_number, part) = (grant.first_number, grant.plan.part_bytes.get());
-        let at = grant.offset.get() / part * part;
-        Self { grant, part, to, whole, next_number, at, receipts: Vec::new(), heard_at: now }
+    fn new(lease: WriteLease, to: u64, whole: bool, now: UnixMs) -> Self {
+        let (next_number, part) = (lease.first_number, lease.plan.part_bytes.get());
+        let at = lease.offset.get() / part * part;
+        Self { lease, part, to, whole, next_number, at, receipts: Vec::new(), heard_at: now }
     }
 
     fn has_part_left(&self, file: u64) -> bool {
@@ -91,26 +91,26 @@ impl Writer {
         let whole_end = if self.to == file { file } else { self.to / self.part * self.part };
         if self.at < whole_end {
             let length = self.part.min(whole_end - self.at);
-            if self.grant.multipart_id.is_some() {
-                numbers.written(self.next_number, self.grant.attempt);
+            if self.lease.multipart_id.is_some() {
+                numbers.written(self.next_number, self.lease.attempt);
             }
             self.receipts.push(receipt(self.next_number, length));
             self.at += length;
             self.next_number += 1;
             if !self.whole {
-                return Some(commit(self.grant.attempt, std::mem::take(&mut self.receipts)));
+                return Some(commit(self.lease.attempt, std::mem::take(&mut self.receipts)));
             }
             if self.at < whole_end {
                 return None;
             }
             if self.to == whole_end {
-                return Some(commit(self.grant.attempt, std::mem::take(&mut self.receipts)));
+                return Some(commit(self.lease.attempt, std::mem::take(&mut self.receipts)));
             }
         }
-        let start = whole_end.max(self.grant.offset.get());
+        let start = whole_end.max(self.lease.offset.get());
         let receipts = std::mem::take(&mut self.receipts);
         self.at = self.to;
-        (self.to > start).then(|| Commit { receipts, ..rest(self.grant.attempt, self.to - start) })
+        (self.to > start).then(|| Commit { receipts, ..rest(self.lease.attempt, self.to - start) })
     }
 }
 
@@ -130,9 +130,9 @@ impl Numbers {
         }
     }
 
-    fn give_all(&mut self, grant: &WriteLease, now: UnixMs) {
-        if grant.multipart_id.is_some() {
-            (0..grant.reserved).for_each(|n| self.give(grant.first_number + n, grant.attempt, now));
+    fn give_all(&mut self, lease: &WriteLease, now: UnixMs) {
+        if lease.multipart_id.is_some() {
+            (0..lease.reserved).for_each(|n| self.give(lease.first_number + n, lease.attempt, now));
         }
     }
 
@@ -187,7 +187,7 @@ impl Rows {
 /// The object that counts is one that was put; and where others were, somebody will look for them.
 fn check_keys(s: &Session, put: &BTreeSet<u64>) {
     let counted = s.progress.put.filter(|_| s.is_put());
-    assert_eq!(s.object().map(|object| object.key), counted.map(|attempt| s.birth.put_key(attempt)));
+    assert_eq!(s.object().map(|object| object.key), counted.map(|attempt| s.spec.put_key(attempt)));
     assert!(counted.is_none_or(|attempt| put.contains(&attempt)));
     let others = put.iter().any(|attempt| Some(*attempt) != counted);
     assert_eq!(s.may_have_stray_objects(), others);
@@ -199,8 +199,8 @@ fn begin_opened(s: &Session, now: UnixMs, begin: BeginAppend) -> Decision<WriteL
     let id = format!("opened at {}", now.0);
     let opened = (s.lacks_multipart(now, begin) || now.0.is_multiple_of(60_000)).then_some(id.as_str());
     let decision = s.begin_opened(now, begin, opened);
-    if let (Some(had), Ok(grant)) = (s.multipart_id(), &decision.answer) {
-        assert_eq!(grant.multipart_id.as_deref(), Some(had), "a multipart upload became another");
+    if let (Some(had), Ok(lease)) = (s.multipart_id(), &decision.answer) {
+        assert_eq!(lease.multipart_id.as_deref(), Some(had), "a multipart upload became another");
     }
     decision
 }
@@ -215,23 +215,23 @@ enum Into {
 }
 
 fn created(file: u64, guessed: bool, into: Into) -> Session {
-    let mut birth = birth(Mode::Sequential, file);
-    birth.plan.guessed = guessed;
-    birth.fits_request = into == Into::Either;
+    let mut spec = spec(Mode::Sequential, file);
+    spec.plan.guessed = guessed;
+    spec.fits_request = into == Into::Either;
     if into != Into::Parts {
-        birth.multipart_id = None;
+        spec.multipart_id = None;
     }
-    Session::create(birth).unwrap()
+    Session::create(spec).unwrap()
 }
 
 /// The attempt, where it may put the whole.
-fn attempt_to_put(grant: &WriteLease) -> Option<u64> {
-    (grant.multipart_id.is_none() && grant.reserved > 0).then_some(grant.attempt)
+fn attempt_to_put(lease: &WriteLease) -> Option<u64> {
+    (lease.multipart_id.is_none() && lease.reserved > 0).then_some(lease.attempt)
 }
 
 /// Whether an upload that might have come whole goes on with the sizes that it was created with.
-fn is_as_born(s: &Session, into: Into, grant: &WriteLease) -> bool {
-    into == Into::Either && grant.offset.is_zero() && grant.plan.part_bytes == s.birth.plan.part_bytes
+fn is_as_born(s: &Session, into: Into, lease: &WriteLease) -> bool {
+    into == Into::Either && lease.offset.is_zero() && lease.plan.part_bytes == s.spec.plan.part_bytes
 }
 
 fn run(file: u64, guessed: bool, into: Into, steps: Vec<Step>) {
@@ -255,16 +255,16 @@ fn go_on(mut s: Session, file: u64, guessed: bool, into: Into, steps: Vec<Step>)
                 let from = s.uploaded_bytes().get();
                 let to = (from + quarters * PART / 4 + odd).min(file);
                 let decision = begin_opened(&s, now, BeginAppend { whole, ..begin(from, to - from) });
-                if let Ok(grant) = take(&mut s, decision) {
+                if let Ok(lease) = take(&mut s, decision) {
                     told = None;
-                    put.extend(attempt_to_put(&grant));
-                    numbers.give_all(&grant, now);
-                    assert_eq!(grant.multipart_id.as_deref(), s.multipart_id());
-                    let may_change = guessed || whole || is_as_born(&s, into, &grant);
-                    assert!(may_change || grant.plan.part_bytes.get() == part_bytes, "sizes that were told changed");
-                    assert!(from == 0 || grant.plan.part_bytes.get() == part_bytes, "the sizes of what counts changed");
-                    part_bytes = grant.plan.part_bytes.get();
-                    writers[writer] = Some(Writer::new(grant, to, whole, now));
+                    put.extend(attempt_to_put(&lease));
+                    numbers.give_all(&lease, now);
+                    assert_eq!(lease.multipart_id.as_deref(), s.multipart_id());
+                    let may_change = guessed || whole || is_as_born(&s, into, &lease);
+                    assert!(may_change || lease.plan.part_bytes.get() == part_bytes, "sizes that were told changed");
+                    assert!(from == 0 || lease.plan.part_bytes.get() == part_bytes, "the sizes of what counts changed");
+                    part_bytes = lease.plan.part_bytes.get();
+                    writers[writer] = Some(Writer::new(lease, to, whole, now));
                 }
             }
             Step::Piece { writer, quarters } => {
@@ -272,16 +272,16 @@ fn go_on(mut s: Session, file: u64, guessed: bool, into: Into, steps: Vec<Step>)
                 let to = (from + quarters * PART / 4).min(file);
                 let link = Continuation { after: last_piece, more: true };
                 let decision = begin_opened(&s, now, BeginAppend { link, ..begin(from, to - from) });
-                last_piece = decision.answer.as_ref().ok().map(|grant| grant.attempt);
-                if let Ok(grant) = take(&mut s, decision) {
+                last_piece = decision.answer.as_ref().ok().map(|lease| lease.attempt);
+                if let Ok(lease) = take(&mut s, decision) {
                     assert!(link.after.is_none() || told.is_none(), "somebody had been told where to go on");
                     told = None;
-                    put.extend(attempt_to_put(&grant));
-                    numbers.give_all(&grant, now);
-                    let may_change = is_as_born(&s, into, &grant);
-                    assert!(may_change || grant.plan.part_bytes.get() == part_bytes, "a piece shows nothing of sizes");
-                    part_bytes = grant.plan.part_bytes.get();
-                    writers[writer] = Some(Writer::new(grant, to, false, now));
+                    put.extend(attempt_to_put(&lease));
+                    numbers.give_all(&lease, now);
+                    let may_change = is_as_born(&s, into, &lease);
+                    assert!(may_change || lease.plan.part_bytes.get() == part_bytes, "a piece shows nothing of sizes");
+                    part_bytes = lease.plan.part_bytes.get();
+                    writers[writer] = Some(Writer::new(lease, to, false, now));
                 }
             }
             Step::Store { writer, commits } => {
@@ -293,7 +293,7 @@ fn go_on(mut s: Session, file: u64, guessed: bool, into: Into, steps: Vec<Step>)
                     continue;
                 }
                 let held =
-                    s.progress.lease.is_some_and(|l| l.attempt == w.grant.attempt && l.state == LeaseState::Held);
+                    s.progress.lease.is_some_and(|l| l.attempt == w.lease.attempt && l.state == LeaseState::Held);
                 let decision = s.commit(now, &commit);
                 assert_eq!(decision.answer.is_ok(), held, "only the newest attempt commits, and it always can");
                 rows.store(&decision.change);
@@ -303,7 +303,7 @@ fn go_on(mut s: Session, file: u64, guessed: bool, into: Into, steps: Vec<Step>)
                     assert!(repeated.change.is_none() && repeated.answer == answer);
                 }
                 w.heard_at = now;
-                let attempt = w.grant.attempt;
+                let attempt = w.lease.attempt;
                 numbers.heard(attempt, now);
                 match answer {
                     Ok(Committed { next_number: Some(next), .. }) => {
@@ -327,15 +327,15 @@ fn go_on(mut s: Session, file: u64, guessed: bool, into: Into, steps: Vec<Step>)
             }
             Step::Release { writer } => {
                 if let Some(w) = writers[writer].take() {
-                    let decision = s.release(now, Release { attempt: w.grant.attempt, reason: ReleaseReason::GaveUp });
+                    let decision = s.release(now, Release { attempt: w.lease.attempt, reason: ReleaseReason::GaveUp });
                     take(&mut s, decision).unwrap();
-                    numbers.ended(w.grant.attempt);
+                    numbers.ended(w.lease.attempt);
                 }
             }
             Step::Renew { writer } => {
                 writers[writer].take_if(|writer| writer.has_stopped(now));
                 if let Some(w) = &mut writers[writer] {
-                    let attempt = w.grant.attempt;
+                    let attempt = w.lease.attempt;
                     let decision = s.renew(now, Renew { attempt });
                     let may_go_on = decision.answer.is_ok();
                     assert!(decision.change.is_only_in_memory());

@@ -7,7 +7,7 @@ const MOST: u64 = 100 * MIB;
 fn open_ended() -> Session {
     let limits = Limits { max_upload_bytes: bytes(MOST), max_chunk_bytes: bytes(95 * MIB) };
     let plan = Plan::new(Mode::Sequential, None, None, limits).unwrap();
-    Session::create(UploadSpec { plan, ..birth(Mode::Sequential, MOST) }).unwrap()
+    Session::create(UploadSpec { plan, ..spec(Mode::Sequential, MOST) }).unwrap()
 }
 
 fn declare(session: &mut Session, offset: u64, file_bytes: u64) -> Result<(), ApiError> {
@@ -16,16 +16,16 @@ fn declare(session: &mut Session, offset: u64, file_bytes: u64) -> Result<(), Ap
 }
 
 fn finish(session: &mut Session) -> Committed {
-    let grant = start(session, session.uploaded_bytes().get(), 0).unwrap();
+    let lease = start(session, session.uploaded_bytes().get(), 0).unwrap();
     let length = session.plan().file_bytes.get() - session.plan().part_start(session.uploaded_bytes()).get();
-    store(session, &grant, grant.first_number, length).unwrap()
+    store(session, &lease, lease.first_number, length).unwrap()
 }
 
 #[test]
 fn nothing_is_complete_before_the_length_is_known() {
     let mut s = open_ended();
-    let grant = start(&mut s, 0, PART).unwrap();
-    assert_eq!(store(&mut s, &grant, 1, PART).unwrap().phase, Phase::Open);
+    let lease = start(&mut s, 0, PART).unwrap();
+    assert_eq!(store(&mut s, &lease, 1, PART).unwrap().phase, Phase::Open);
     assert_eq!(s.snapshot().plan.declared_bytes(), None);
     assert_eq!(declare(&mut s, PART, PART), Ok(()));
     assert_eq!(s.progress.phase, Phase::Completing, "no tail is left: this was all");
@@ -35,16 +35,16 @@ fn nothing_is_complete_before_the_length_is_known() {
 fn the_last_chunk_declares_the_length() {
     let mut s = open_ended();
     let decision = s.begin(NOW, BeginAppend { file_bytes: Some(bytes(PART + 5)), ..begin(0, PART + 5) });
-    let grant = take(&mut s, decision).unwrap();
-    store(&mut s, &grant, 1, PART).unwrap();
-    assert_eq!(store(&mut s, &grant, 2, 5).unwrap().phase, Phase::Completing);
+    let lease = take(&mut s, decision).unwrap();
+    store(&mut s, &lease, 1, PART).unwrap();
+    assert_eq!(store(&mut s, &lease, 2, 5).unwrap().phase, Phase::Completing);
 }
 
 #[test]
 fn the_tail_becomes_the_last_part() {
     let mut s = open_ended();
-    let grant = start(&mut s, 0, 5).unwrap();
-    count(&mut s, &rest(grant.attempt, 5)).unwrap();
+    let lease = start(&mut s, 0, 5).unwrap();
+    count(&mut s, &rest(lease.attempt, 5)).unwrap();
     assert!(s.begin(NOW, begin(5, 0)).answer.is_err(), "the length is not known yet");
     assert_eq!(declare(&mut s, 5, 5), Ok(()));
     assert_eq!(s.progress.phase, Phase::Open, "five bytes are still in the tail");
@@ -55,8 +55,8 @@ fn the_tail_becomes_the_last_part() {
 #[test]
 fn a_length_is_declared_once_and_fits() {
     let mut s = open_ended();
-    let grant = start(&mut s, 0, PART).unwrap();
-    store(&mut s, &grant, 1, PART).unwrap();
+    let lease = start(&mut s, 0, PART).unwrap();
+    store(&mut s, &lease, 1, PART).unwrap();
     assert!(matches!(declare(&mut s, 3, 2 * PART), Err(ApiError::OffsetMismatch { .. })));
     assert!(matches!(declare(&mut s, PART, PART - 1), Err(ApiError::BeyondDeclaredLength { .. })));
     assert!(matches!(declare(&mut s, PART, MOST + 1), Err(ApiError::UploadTooLarge { .. })));
@@ -69,12 +69,12 @@ fn a_length_is_declared_once_and_fits() {
 #[test]
 fn whoever_was_writing_when_the_length_was_declared_counts_nothing_wrong() {
     let mut s = open_ended();
-    let grant = start(&mut s, 0, 5).unwrap();
+    let lease = start(&mut s, 0, 5).unwrap();
     assert_eq!(declare(&mut s, 0, 5), Ok(()));
     // Granted as a rest, but now it would be the last part: it is sent again.
-    assert!(matches!(count(&mut s, &rest(grant.attempt, 5)), Err(ApiError::Superseded { .. })));
-    let grant = start(&mut s, 0, 5).unwrap();
-    assert_eq!(store(&mut s, &grant, grant.first_number, 5).unwrap().phase, Phase::Completing);
+    assert!(matches!(count(&mut s, &rest(lease.attempt, 5)), Err(ApiError::Superseded { .. })));
+    let lease = start(&mut s, 0, 5).unwrap();
+    assert_eq!(store(&mut s, &lease, lease.first_number, 5).unwrap().phase, Phase::Completing);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn the_trail_has_a_length_that_was_declared_and_no_size_that_was_fitted() {
         *s = after;
         trail.entries.into_iter().map(|entry| entry.event).collect::<Vec<_>>()
     };
-    let mut agreed = Session::create(birth(Mode::Sequential, 3 * PART)).unwrap();
+    let mut agreed = Session::create(spec(Mode::Sequential, 3 * PART)).unwrap();
     let whole = BeginAppend { whole: true, ..begin(0, 3 * PART) };
     assert_eq!(noted(&mut agreed, whole), ["created", "attempt"]);
     assert_eq!(agreed.plan().part_bytes, bytes(3 * PART));
@@ -116,8 +116,8 @@ fn the_most_that_it_may_have_is_told_to_nobody_as_its_length() {
 fn who_says_that_more_follows_is_believed_until_somebody_says_that_this_is_all() {
     let mut s = session(PART);
     let decision = s.begin(NOW, BeginAppend { completes: Completion::WhenTold, ..begin(0, PART) });
-    let grant = take(&mut s, decision).unwrap();
-    assert_eq!(store(&mut s, &grant, 1, PART).unwrap().phase, Phase::Open, "all bytes are there");
+    let lease = take(&mut s, decision).unwrap();
+    assert_eq!(store(&mut s, &lease, 1, PART).unwrap().phase, Phase::Open, "all bytes are there");
     let decision = s.declare(NOW, bytes(PART), None, Completion::WhenTold);
     assert_eq!(decision.change, StateChange::none());
     assert!(s.begin(NOW, begin(PART, 1)).answer.is_err(), "there is no more than the whole");
@@ -130,8 +130,8 @@ fn who_says_that_more_follows_is_believed_until_somebody_says_that_this_is_all()
 fn an_upload_that_is_whole_never_stays_open_once_it_is_told() {
     let mut s = session(PART);
     let decision = s.begin(NOW, BeginAppend { completes: Completion::WhenTold, ..begin(0, PART) });
-    let grant = take(&mut s, decision).unwrap();
-    store(&mut s, &grant, 1, PART).unwrap();
+    let lease = take(&mut s, decision).unwrap();
+    store(&mut s, &lease, 1, PART).unwrap();
     let nothing = s.begin(NOW, begin(PART, 0)).answer;
     assert!(matches!(nothing, Err(ApiError::BadRequest { .. })), "no tail is left to be put into a last part");
     // However it may have come to that.

@@ -7,16 +7,16 @@ fn an_empty_file_has_all_its_bytes() {
     let s = session(0);
     assert_eq!((s.progress.phase, s.next_job().unwrap().1), (Phase::Completing, Job::Assemble));
     assert!(s.complete(NOW).answer.is_ok());
-    let mut birth = birth(Mode::Sequential, 0);
-    birth.file.sha256 = Some(Sha256Digest([0; 32]));
-    assert!(matches!(Session::create(birth), Err(ApiError::FileDigestMismatch { .. })));
+    let mut spec = spec(Mode::Sequential, 0);
+    spec.file.sha256 = Some(Sha256Digest([0; 32]));
+    assert!(matches!(Session::create(spec), Err(ApiError::FileDigestMismatch { .. })));
 }
 
 #[test]
 fn completion_waits_for_every_byte() {
     let mut s = session(PART + 3);
-    let grant = start(&mut s, 0, PART).unwrap();
-    store(&mut s, &grant, 1, PART).unwrap();
+    let lease = start(&mut s, 0, PART).unwrap();
+    store(&mut s, &lease, 1, PART).unwrap();
     let missing = ApiError::Incomplete { missing_bytes: Some(3.into()), uploaded_bytes: bytes(PART) };
     assert_eq!(s.complete(NOW).answer, Err(missing));
 }
@@ -167,8 +167,8 @@ fn what_is_complete_is_deleted_only_by_whom_the_application_allows() {
 
 #[test]
 fn a_piece_is_taken_back_by_whoever_brought_it() {
-    let birth = UploadSpec { purpose: Purpose::Partial, ..birth(Mode::Sequential, 0) };
-    let mut s = Session::create(birth).unwrap();
+    let spec = UploadSpec { purpose: Purpose::Partial, ..spec(Mode::Sequential, 0) };
+    let mut s = Session::create(spec).unwrap();
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
     s.apply(change);
     let decision = s.cancel(NOW, DeleteRight::Unfinished);
@@ -210,8 +210,8 @@ fn storage_that_lost_bytes_ends_the_upload() {
         (ReleaseReason::SegmentLost, "Storage has lost accepted bytes of the upload."),
     ] {
         let mut s = session(PART);
-        let grant = start(&mut s, 0, PART).unwrap();
-        let decision = s.release(NOW, Release { attempt: grant.attempt, reason });
+        let lease = start(&mut s, 0, PART).unwrap();
+        let decision = s.release(NOW, Release { attempt: lease.attempt, reason });
         take(&mut s, decision).unwrap();
         assert_eq!((s.progress.phase, s.progress.reason.as_deref()), (Phase::Failed, Some(said)));
     }
@@ -220,11 +220,11 @@ fn storage_that_lost_bytes_ends_the_upload() {
 #[test]
 fn who_was_taken_over_cannot_miss_the_tail() {
     let mut s = session(PART);
-    let grant = start(&mut s, 0, 5).unwrap();
-    count(&mut s, &rest(grant.attempt, 5)).unwrap();
+    let lease = start(&mut s, 0, 5).unwrap();
+    count(&mut s, &rest(lease.attempt, 5)).unwrap();
     let old = start(&mut s, 5, PART - 5).unwrap();
     let new = start(&mut s, 5, PART - 5).unwrap();
-    let lost = |grant: &WriteLease| Release { attempt: grant.attempt, reason: ReleaseReason::SegmentLost };
+    let lost = |lease: &WriteLease| Release { attempt: lease.attempt, reason: ReleaseReason::SegmentLost };
     // The new attempt may have put the tail into a part before the old one looked for it.
     let decision = s.release(NOW, lost(&old));
     take(&mut s, decision).unwrap();
@@ -293,9 +293,9 @@ fn a_segment_that_arrives_after_the_end_is_freed_before_the_upload_is_forgotten(
 
 #[test]
 fn a_declared_crc_is_compared_with_the_combined_one() {
-    let mut birth = birth(Mode::Sequential, 5);
-    birth.file.crc64nvme = Some(Crc64Nvme(4));
-    let s = Session::create(birth).unwrap();
+    let mut spec = spec(Mode::Sequential, 5);
+    spec.file.crc64nvme = Some(Crc64Nvme(4));
+    let s = Session::create(spec).unwrap();
     assert_eq!(s.crc64nvme_mismatch(Crc64Nvme(4)), None);
     assert!(s.crc64nvme_mismatch(Crc64Nvme(5)).unwrap().contains("crc64nvme 0000000000000005"));
 }

@@ -13,10 +13,10 @@ fn every_accepted_byte_moves_the_end() {
         // One part a night. The whole takes longer than a day.
         now = now.plus_ms(DAY_MS - 1);
         let decision = s.begin(now, begin(n * PART, PART));
-        let grant = take(&mut s, decision).unwrap();
-        assert_eq!(grant.expires_at, s.expires_at(), "what is told is what is true");
+        let lease = take(&mut s, decision).unwrap();
+        assert_eq!(lease.expires_at, s.expires_at(), "what is told is what is true");
         let at = now.plus_ms(5);
-        let decision = s.commit(at, &commit(grant.attempt, vec![receipt(grant.first_number, PART)]));
+        let decision = s.commit(at, &commit(lease.attempt, vec![receipt(lease.first_number, PART)]));
         let committed = take(&mut s, decision).unwrap();
         assert_eq!(
             (committed.expires_at, s.expires_at()),
@@ -35,19 +35,19 @@ fn a_chunk_that_is_under_way_at_the_old_end_goes_on() {
     let mut s = session(PART);
     let late = UnixMs(DAY_MS - 1);
     let decision = s.begin(late, begin(0, PART));
-    let grant = take(&mut s, decision).unwrap();
+    let lease = take(&mut s, decision).unwrap();
     let after = UnixMs(DAY_MS + HOUR_MS);
     assert_eq!(s.expire_if_due(after), None);
-    let decision = s.commit(after, &commit(grant.attempt, vec![receipt(1, PART)]));
+    let decision = s.commit(after, &commit(lease.attempt, vec![receipt(1, PART)]));
     assert_eq!(take(&mut s, decision).unwrap().phase, Phase::Completing);
 }
 
 #[test]
 fn bytes_in_the_tail_count_as_well() {
     let mut s = session(PART);
-    let grant = start(&mut s, 0, 5).unwrap();
+    let lease = start(&mut s, 0, 5).unwrap();
     let late = UnixMs(DAY_MS - 1);
-    let decision = s.commit(late, &rest(grant.attempt, 5));
+    let decision = s.commit(late, &rest(lease.attempt, 5));
     take(&mut s, decision).unwrap();
     assert_eq!(s.expires_at(), late.plus_ms(DAY_MS));
 }
@@ -55,22 +55,22 @@ fn bytes_in_the_tail_count_as_well() {
 #[test]
 fn a_commit_that_is_said_twice_moves_nothing() {
     let mut s = session(2 * PART);
-    let grant = start(&mut s, 0, 2 * PART).unwrap();
-    store(&mut s, &grant, 1, PART).unwrap();
+    let lease = start(&mut s, 0, 2 * PART).unwrap();
+    store(&mut s, &lease, 1, PART).unwrap();
     let end = s.expires_at();
-    let decision = s.commit(NOW.plus_ms(HOUR_MS), &commit(grant.attempt, vec![receipt(1, PART)]));
+    let decision = s.commit(NOW.plus_ms(HOUR_MS), &commit(lease.attempt, vec![receipt(1, PART)]));
     assert_eq!((take(&mut s, decision).unwrap().expires_at, s.expires_at()), (end, end));
 }
 
 #[test]
 fn chunks_of_a_parallel_upload_count_and_so_does_one_that_begins_late() {
-    let mut s = Session::create(birth(Mode::Parallel, 4 * PART)).unwrap();
+    let mut s = Session::create(spec(Mode::Parallel, 4 * PART)).unwrap();
     let early = NOW.plus_ms(HOUR_MS);
     let decision = s.begin(early, begin(0, s.plan().chunk_bytes.get()));
     assert!(decision.change.progress.is_none(), "no row for it, as long as the end is far away");
-    let grant = take(&mut s, decision).unwrap();
+    let lease = take(&mut s, decision).unwrap();
     let decision =
-        s.commit(early, &commit(grant.attempt, vec![receipt(grant.first_number, s.plan().chunk_bytes.get())]));
+        s.commit(early, &commit(lease.attempt, vec![receipt(lease.first_number, s.plan().chunk_bytes.get())]));
     take(&mut s, decision).unwrap();
     assert_eq!(s.expires_at(), early.plus_ms(DAY_MS));
     let late = early.plus_ms(DAY_MS - 1);
@@ -91,12 +91,12 @@ fn what_is_signed_moves_the_end_too() {
 #[test]
 fn one_that_waits_for_its_pieces_lives_as_long_as_they_do() {
     let id = |n| UploadId::from_random_bytes([n; 16]);
-    let mut birth = birth(Mode::Sequential, PART);
-    birth.purpose = Purpose::Composition(vec![id(1)]);
-    let mut s = Session::create(birth).unwrap();
+    let mut spec = spec(Mode::Sequential, PART);
+    spec.purpose = Purpose::Composition(vec![id(1)]);
+    let mut s = Session::create(spec).unwrap();
     let late = UnixMs(DAY_MS - 1);
     let piece = PartialUpload { entry: s.entry(), bytes: Some(bytes(PART)), object: None };
-    let decision = s.begin_stretch(late, &[PartialStatus::Alive(piece)]);
+    let decision = s.begin_batch(late, &[PartialStatus::Alive(piece)]);
     take(&mut s, decision).unwrap();
     assert_eq!(s.expires_at(), late.plus_ms(DAY_MS));
     assert_eq!(s.wanted(late).unwrap().until, Some(s.expires_at()), "and so long they are kept");

@@ -11,9 +11,9 @@ fn piece(session: &mut Session, offset: u64, after: Option<u64>) -> Result<Write
 /// A session with the first piece of a body counted, and its attempt.
 fn with_first_piece() -> (Session, u64) {
     let mut s = session(4 * PART);
-    let grant = piece(&mut s, 0, None).unwrap();
-    store(&mut s, &grant, grant.first_number, PART).unwrap();
-    (s, grant.attempt)
+    let lease = piece(&mut s, 0, None).unwrap();
+    store(&mut s, &lease, lease.first_number, PART).unwrap();
+    (s, lease.attempt)
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub(crate) fn bytes(count: u64) -> ByteCount {
     ByteCount::new(count).unwrap()
 }
 
-pub(crate) fn birth(mode: Mode, file_bytes: u64) -> UploadSpec {
+pub(crate) fn spec(mode: Mode, file_bytes: u64) -> UploadSpec {
     let limits = Limits { max_upload_bytes: bytes(1 << 40), max_chunk_bytes: bytes(95 * MIB) };
     let id = UploadId::from_random_bytes([1; 16]);
     UploadSpec {
@@ -70,7 +70,7 @@ pub(crate) fn birth(mode: Mode, file_bytes: u64) -> UploadSpec {
 
 /// A sequential upload with parts of 8 MiB.
 fn session(file_bytes: u64) -> Session {
-    Session::create(birth(Mode::Sequential, file_bytes)).unwrap()
+    Session::create(spec(Mode::Sequential, file_bytes)).unwrap()
 }
 
 pub(crate) fn begin(offset: u64, length: u64) -> BeginAppend {
@@ -108,8 +108,8 @@ fn count(session: &mut Session, commit: &Commit) -> Result<Committed, ApiError> 
     take(session, decision)
 }
 
-fn store(session: &mut Session, grant: &WriteLease, number: u16, length: u64) -> Result<Committed, ApiError> {
-    count(session, &commit(grant.attempt, vec![receipt(number, length)]))
+fn store(session: &mut Session, lease: &WriteLease, number: u16, length: u64) -> Result<Committed, ApiError> {
+    count(session, &commit(lease.attempt, vec![receipt(number, length)]))
 }
 
 /// Does what is owed after an end; the origin acknowledges at once. `false` for duties of another kind.

@@ -4,7 +4,7 @@ use super::*;
 
 /// A parallel upload with chunks of 8 MiB, whose 3 chunks own 8 numbers each.
 fn parallel() -> Session {
-    Session::create(birth(Mode::Parallel, 2 * PART + 5)).unwrap()
+    Session::create(spec(Mode::Parallel, 2 * PART + 5)).unwrap()
 }
 
 #[test]
@@ -33,8 +33,8 @@ fn one_chunk_writes_two_rows() {
             && decision.change.progress.is_none()
             && decision.change.parts.is_empty()
     );
-    let grant = take(&mut s, decision).unwrap();
-    let decision = s.commit(NOW, &commit(grant.attempt, vec![receipt(grant.first_number, PART)]));
+    let lease = take(&mut s, decision).unwrap();
+    let decision = s.commit(NOW, &commit(lease.attempt, vec![receipt(lease.first_number, PART)]));
     assert!(
         decision.change.parts.len() == 1
             && decision.change.parallel_chunks.is_empty()
@@ -52,8 +52,8 @@ fn bytes_that_are_no_chunk() {
     }
     let beyond = s.begin(NOW, begin(2 * PART, PART));
     assert!(matches!(beyond.answer, Err(ApiError::BeyondDeclaredLength { .. })));
-    let grant = start(&mut s, 0, PART).unwrap();
-    store(&mut s, &grant, 1, PART).unwrap();
+    let lease = start(&mut s, 0, PART).unwrap();
+    store(&mut s, &lease, 1, PART).unwrap();
     assert_eq!(
         start(&mut s, 0, PART),
         Err(ApiError::ChunkAlreadyStored { chunk: Some(0), uploaded_bytes: bytes(PART) })
@@ -102,13 +102,13 @@ fn begin_at(s: &mut Session, now: UnixMs) -> Result<WriteLease, ApiError> {
 fn interruptions_that_say_so_never_end_a_chunk() {
     let mut s = parallel();
     for round in 0..1_000_u16 {
-        let grant = begin_at(&mut s, NOW).unwrap();
-        assert_eq!(grant.first_number, 9 + round.min(7) * u16::from(round < 8), "fresh ones first");
-        let decision = s.release(NOW, Release { attempt: grant.attempt, reason: ReleaseReason::GaveUp });
+        let lease = begin_at(&mut s, NOW).unwrap();
+        assert_eq!(lease.first_number, 9 + round.min(7) * u16::from(round < 8), "fresh ones first");
+        let decision = s.release(NOW, Release { attempt: lease.attempt, reason: ReleaseReason::GaveUp });
         take(&mut s, decision).unwrap();
     }
-    let grant = begin_at(&mut s, NOW).unwrap();
-    assert_eq!(store(&mut s, &grant, grant.first_number, PART).unwrap().uploaded_bytes, bytes(PART));
+    let lease = begin_at(&mut s, NOW).unwrap();
+    assert_eq!(store(&mut s, &lease, lease.first_number, PART).unwrap().uploaded_bytes, bytes(PART));
 }
 
 #[test]
@@ -156,25 +156,25 @@ fn a_part_under_a_number_that_was_used_before_is_asked_for_again_where_storage_h
     let mut s = parallel();
     for chunk in [0, 2] {
         let length = if chunk == 2 { 5 } else { PART };
-        let grant = start(&mut s, chunk * PART, length).unwrap();
-        store(&mut s, &grant, grant.first_number, length).unwrap();
+        let lease = start(&mut s, chunk * PART, length).unwrap();
+        store(&mut s, &lease, lease.first_number, length).unwrap();
     }
     for _ in 0..8 {
-        let grant = begin_at(&mut s, NOW).unwrap();
-        let decision = s.release(NOW, Release { attempt: grant.attempt, reason: ReleaseReason::GaveUp });
+        let lease = begin_at(&mut s, NOW).unwrap();
+        let decision = s.release(NOW, Release { attempt: lease.attempt, reason: ReleaseReason::GaveUp });
         take(&mut s, decision).unwrap();
     }
-    let grant = begin_at(&mut s, NOW).unwrap();
-    assert_eq!(store(&mut s, &grant, 9, PART).unwrap().phase, Phase::Completing);
+    let lease = begin_at(&mut s, NOW).unwrap();
+    assert_eq!(store(&mut s, &lease, 9, PART).unwrap().phase, Phase::Completing);
     let change = s.reopen_suspects(NOW, "a part is missing (10025)").unwrap();
     s.apply(change);
     assert_eq!((s.progress.phase, s.snapshot().missing), (Phase::Open, vec![(bytes(PART), bytes(2 * PART))]));
-    let grant = begin_at(&mut s, NOW).unwrap();
-    assert_eq!(store(&mut s, &grant, grant.first_number, PART).unwrap().phase, Phase::Completing);
+    let lease = begin_at(&mut s, NOW).unwrap();
+    assert_eq!(store(&mut s, &lease, lease.first_number, PART).unwrap().phase, Phase::Completing);
     let mut fresh = parallel();
     for (chunk, length) in [(0, PART), (1, PART), (2, 5)] {
-        let grant = start(&mut fresh, chunk * PART, length).unwrap();
-        store(&mut fresh, &grant, grant.first_number, length).unwrap();
+        let lease = start(&mut fresh, chunk * PART, length).unwrap();
+        store(&mut fresh, &lease, lease.first_number, length).unwrap();
     }
     assert_eq!(fresh.reopen_suspects(NOW, "10025"), None, "nobody but its writer ever had one of these numbers");
 }
@@ -182,9 +182,9 @@ fn a_part_under_a_number_that_was_used_before_is_asked_for_again_where_storage_h
 #[test]
 fn a_chunk_that_is_there_is_a_repetition_and_one_that_does_not_say_where_it_begins_is_refused() {
     let mut s = parallel();
-    let grant = start(&mut s, 0, PART).unwrap();
+    let lease = start(&mut s, 0, PART).unwrap();
     assert!(!s.repeats_what_counts(begin(0, PART)));
-    store(&mut s, &grant, 1, PART).unwrap();
+    store(&mut s, &lease, 1, PART).unwrap();
     let implied = BeginAppend { named: Named::Implied, ..begin(0, PART) };
     assert!(s.repeats_what_counts(begin(0, PART)) && !s.repeats_what_counts(implied));
     assert_eq!(s.part_of_repetition(begin(0, PART)), Some(bytes(PART)));

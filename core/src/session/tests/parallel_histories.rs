@@ -53,7 +53,7 @@ struct Seen {
     newest: BTreeMap<u64, u64>,
     /// The number that counts for each chunk.
     counted: BTreeMap<u64, u16>,
-    /// The rows of lanes.
+    /// The rows of chunks.
     rows: BTreeMap<u32, ParallelChunk>,
 }
 
@@ -109,7 +109,7 @@ struct Writer {
 }
 
 fn run(file: u64, steps: Vec<Step>) {
-    let mut s = Session::create(birth(Mode::Parallel, file)).unwrap();
+    let mut s = Session::create(spec(Mode::Parallel, file)).unwrap();
     let mut seen = Seen::default();
     let mut writers: [Option<Writer>; 4] = Default::default();
     for (time, step) in steps.into_iter().enumerate() {
@@ -125,12 +125,12 @@ fn run(file: u64, steps: Vec<Step>) {
                 let is_missing = !seen.counted.contains_key(&chunk);
                 let decision = s.begin(now, begin(chunk * PART, length));
                 match seen.take(&mut s, decision) {
-                    Ok(grant) => {
+                    Ok(lease) => {
                         assert!(is_missing);
-                        let receipts = vec![receipt(grant.first_number, length)];
-                        seen.give(grant.first_number, grant.attempt, now);
-                        seen.newest.insert(chunk, grant.attempt);
-                        let commit = commit(grant.attempt, receipts);
+                        let receipts = vec![receipt(lease.first_number, length)];
+                        seen.give(lease.first_number, lease.attempt, now);
+                        seen.newest.insert(chunk, lease.attempt);
+                        let commit = commit(lease.attempt, receipts);
                         writers[writer] = Some(Writer { chunk, commit, heard_at: now });
                     }
                     Err(ApiError::WritersPending { .. }) => {

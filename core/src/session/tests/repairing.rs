@@ -12,10 +12,10 @@ fn limits() -> Limits {
 
 /// An upload of four parts, the last of 5 bytes, that is kept where its CRC is not 7.
 fn kept(mode: Mode) -> Session {
-    let mut birth = birth(mode, FILE);
-    birth.policy.repair_ms = REPAIR_MS;
-    birth.file.crc64nvme = Some(Crc64Nvme(7));
-    Session::create(birth).unwrap()
+    let mut spec = spec(mode, FILE);
+    spec.policy.repair_ms = REPAIR_MS;
+    spec.file.crc64nvme = Some(Crc64Nvme(7));
+    Session::create(spec).unwrap()
 }
 
 fn length_of(chunk: u64) -> u64 {
@@ -32,8 +32,8 @@ fn whole(mode: Mode) -> Session {
 }
 
 fn send(s: &mut Session, chunk: u64) -> Committed {
-    let grant = start(s, chunk * PART, length_of(chunk)).unwrap();
-    store(s, &grant, grant.first_number, length_of(chunk)).unwrap()
+    let lease = start(s, chunk * PART, length_of(chunk)).unwrap();
+    store(s, &lease, lease.first_number, length_of(chunk)).unwrap()
 }
 
 fn assemble(s: &mut Session, crc64nvme: u64) {
@@ -77,9 +77,9 @@ fn copy(s: &mut Session, after: Option<u64>) -> Option<CopyBatch> {
 /// Copies all that is to be copied, in one turn.
 fn copy_all(s: &mut Session) {
     let mut after = None;
-    while let Some(CopyBatch { grant, parts }) = copy(s, after) {
-        store(s, &grant, grant.first_number, parts[0].bytes.get()).unwrap();
-        after = Some(grant.attempt);
+    while let Some(CopyBatch { lease, parts }) = copy(s, after) {
+        store(s, &lease, lease.first_number, parts[0].bytes.get()).unwrap();
+        after = Some(lease.attempt);
     }
 }
 
@@ -109,22 +109,22 @@ fn a_file_without_its_digest_is_kept_and_nobody_gets_it() {
 
 #[test]
 fn what_is_not_kept_fails_at_once() {
-    let policy = |repair_ms| Policy { repair_ms, ..birth(Mode::Sequential, FILE).policy };
+    let policy = |repair_ms| Policy { repair_ms, ..spec(Mode::Sequential, FILE).policy };
     let mut off = whole(Mode::Sequential);
-    off.birth.policy = policy(0);
+    off.spec.policy = policy(0);
     let mut late = whole(Mode::Sequential);
-    late.birth.policy = policy(REPAIR_MS);
+    late.spec.policy = policy(REPAIR_MS);
     for (mut s, now) in [(off, NOW), (late, UnixMs(LATEST_END_MS))] {
         assert!(s.is_not_worth_assembling(now, Crc64Nvme(1)).is_some());
         let change = s.assembled(now, "etag".to_owned(), Crc64Nvme(1));
         s.apply(change);
         assert_eq!(s.progress.phase, Phase::Failed);
     }
-    let mut one_part = birth(Mode::Parallel, PART);
+    let mut one_part = spec(Mode::Parallel, PART);
     (one_part.policy, one_part.file.crc64nvme) = (policy(REPAIR_MS), Some(Crc64Nvme(7)));
     let mut s = Session::create(one_part).unwrap();
-    let grant = start(&mut s, 0, PART).unwrap();
-    store(&mut s, &grant, 1, PART).unwrap();
+    let lease = start(&mut s, 0, PART).unwrap();
+    store(&mut s, &lease, 1, PART).unwrap();
     assemble(&mut s, 1);
     assert_eq!(s.progress.phase, Phase::Failed, "nothing in one part is worth keeping");
 }
@@ -135,21 +135,21 @@ fn a_long_upload_is_kept_no_longer_than_it_may_live() {
     let now = UnixMs(LATEST_END_MS - 1_000);
     let change = s.assembled(now, "etag".to_owned(), Crc64Nvme(1));
     s.apply(change);
-    assert_eq!((s.progress.phase, s.expires_at()), (Phase::Damaged, s.birth.latest_end()));
+    assert_eq!((s.progress.phase, s.expires_at()), (Phase::Damaged, s.spec.latest_end()));
 }
 
 #[test]
 fn a_running_sha256_tells_at_the_last_chunk_and_the_object_is_put_together_all_the_same() {
     let mut s = kept(Mode::Sequential);
-    s.birth.file.sha256 = Some(Sha256Digest([9; 32]));
+    s.spec.file.sha256 = Some(Sha256Digest([9; 32]));
     let state = Some(RunningSha256::resume(None).unwrap().save());
     for chunk in 0..3 {
-        let grant = start(&mut s, chunk * PART, PART).unwrap();
-        let receipts = vec![receipt(grant.first_number, PART)];
-        count(&mut s, &Commit { sha256_so_far: state.clone(), ..commit(grant.attempt, receipts) }).unwrap();
+        let lease = start(&mut s, chunk * PART, PART).unwrap();
+        let receipts = vec![receipt(lease.first_number, PART)];
+        count(&mut s, &Commit { sha256_so_far: state.clone(), ..commit(lease.attempt, receipts) }).unwrap();
     }
-    let grant = start(&mut s, 3 * PART, 5).unwrap();
-    let last = Commit { sha256_so_far: state, ..commit(grant.attempt, vec![receipt(grant.first_number, 5)]) };
+    let lease = start(&mut s, 3 * PART, 5).unwrap();
+    let last = Commit { sha256_so_far: state, ..commit(lease.attempt, vec![receipt(lease.first_number, 5)]) };
     for _ in 0..2 {
         let told = count(&mut s, &last);
         assert!(
@@ -173,24 +173,24 @@ fn it_is_put_together_anew_from_what_is_sent_and_what_is_copied() {
     assert!(
         matches!(s.complete(NOW).answer, Err(ApiError::Incomplete { missing_bytes: Some(n), .. }) if n == bytes(PART))
     );
-    let grant = start(&mut s, PART, PART).unwrap();
-    assert_eq!((grant.key.clone(), grant.multipart_id.as_deref()), (format!("{}.1", s.birth.key), Some("anew")));
-    store(&mut s, &grant, grant.first_number, PART).unwrap();
+    let lease = start(&mut s, PART, PART).unwrap();
+    assert_eq!((lease.key.clone(), lease.multipart_id.as_deref()), (format!("{}.1", s.spec.key), Some("anew")));
+    store(&mut s, &lease, lease.first_number, PART).unwrap();
     assert_eq!((s.progress.phase, missing(&s)), (Phase::Open, vec![]));
     assert!(s.complete(NOW).answer.is_ok(), "the client has sent all that it has to");
-    let stretch = copy(&mut s, None).unwrap();
-    assert_eq!(stretch.grant.key, grant.key);
-    let object = PartialObject { key: s.birth.key.clone(), etag: "etag".to_owned() };
-    assert_eq!(stretch.parts[0].runs, [SourceRange { object, from: bytes(0), bytes: bytes(PART) }]);
-    store(&mut s, &stretch.grant, stretch.grant.first_number, PART).unwrap();
+    let batch = copy(&mut s, None).unwrap();
+    assert_eq!(batch.lease.key, lease.key);
+    let object = PartialObject { key: s.spec.key.clone(), etag: "etag".to_owned() };
+    assert_eq!(batch.parts[0].runs, [SourceRange { object, from: bytes(0), bytes: bytes(PART) }]);
+    store(&mut s, &batch.lease, batch.lease.first_number, PART).unwrap();
     let change = s.copy_asked_for(NOW);
     s.apply(change);
     copy_all(&mut s);
     assert_eq!(s.progress.phase, Phase::Completing);
     assert!(s.progress.damage.discarded.is_empty(), "the old object stays until the new one is there");
     assemble(&mut s, 7);
-    assert_eq!((s.progress.phase, s.object().unwrap().key), (Phase::Completed, grant.key));
-    assert_eq!(s.progress.damage.discarded, [s.birth.key.clone()]);
+    assert_eq!((s.progress.phase, s.object().unwrap().key), (Phase::Completed, lease.key));
+    assert_eq!(s.progress.damage.discarded, [s.spec.key.clone()]);
     let keys = s.progress.damage.discarded.clone();
     let change = s.discarded(&keys);
     s.apply(change);
@@ -203,15 +203,15 @@ fn wrong_again_is_damaged_again_and_every_object_goes() {
     send(&mut s, 1);
     copy_all(&mut s);
     assemble(&mut s, 2);
-    assert_eq!((s.progress.phase, s.object_key()), (Phase::Damaged, format!("{}.1", s.birth.key)));
+    assert_eq!((s.progress.phase, s.object_key()), (Phase::Damaged, format!("{}.1", s.spec.key)));
     assert_eq!(s.next_job(), Some((NOW, Job::Discard)), "the first object is not needed any more");
     repair(&mut s, &[again(FILE - 1, FILE)]).unwrap();
-    assert_eq!((s.object_key(), missing(&s)), (format!("{}.2", s.birth.key), vec![(3 * PART, FILE)]));
+    assert_eq!((s.object_key(), missing(&s)), (format!("{}.2", s.spec.key), vec![(3 * PART, FILE)]));
     let decision = s.cancel(NOW, DeleteRight::Unfinished);
     take(&mut s, decision).unwrap();
     let mut discarded = s.progress.damage.discarded.clone();
     discarded.sort();
-    assert_eq!(discarded, [s.birth.key.clone(), format!("{}.1", s.birth.key)]);
+    assert_eq!(discarded, [s.spec.key.clone(), format!("{}.1", s.spec.key)]);
     assert!(s.is_unwanted() && s.progress.holds_storage);
 }
 
@@ -226,7 +226,7 @@ fn what_was_opened_for_an_earlier_repair_is_no_use_for_this_one() {
     let late = s.repair(NOW, &[again(0, 1)], limits(), Some(opened(&slow)));
     assert!(matches!(late.answer, Err(ApiError::StorageUnavailable { .. })) && late.change.is_none());
     repair(&mut s, &[again(0, 1)]).unwrap();
-    assert_eq!(s.object_key(), format!("{}.2", s.birth.key));
+    assert_eq!(s.object_key(), format!("{}.2", s.spec.key));
 }
 
 #[test]
@@ -261,8 +261,8 @@ fn attempts_of_before_count_for_nothing_and_end_nothing() {
             take(&mut s, decision).unwrap();
             assert_eq!(s.progress.phase, Phase::Open, "that multipart upload is over, and this one is not");
         }
-        let grant = start(&mut s, 0, PART).unwrap();
-        let decision = s.release(NOW, Release { attempt: grant.attempt, reason: ReleaseReason::MultipartGone });
+        let lease = start(&mut s, 0, PART).unwrap();
+        let decision = s.release(NOW, Release { attempt: lease.attempt, reason: ReleaseReason::MultipartGone });
         take(&mut s, decision).unwrap();
         assert_eq!(s.progress.phase, Phase::Failed);
     }
@@ -271,8 +271,8 @@ fn attempts_of_before_count_for_nothing_and_end_nothing() {
 #[test]
 fn asked_again_it_gives_more_to_the_client_and_takes_back_nothing() {
     let mut s = repairing();
-    let stretch = copy(&mut s, None).unwrap();
-    store(&mut s, &stretch.grant, stretch.grant.first_number, PART).unwrap();
+    let batch = copy(&mut s, None).unwrap();
+    store(&mut s, &batch.lease, batch.lease.first_number, PART).unwrap();
     repair(&mut s, &[again(PART, PART + 1)]).unwrap();
     assert_eq!(missing(&s), [(PART, 2 * PART)]);
     repair(&mut s, &[again(3 * PART, FILE), again(0, 1)]).unwrap();
@@ -295,7 +295,7 @@ fn ranges_are_of_the_file_and_only_damaged_uploads_are_repaired() {
     let key = s.next_repair_key(&[again(0, 1)]).unwrap();
     let too_large = s.repair(NOW, &[again(0, 1)], small, Some(opened(&key)));
     assert!(matches!(too_large.answer, Err(ApiError::UploadTooLarge { .. })));
-    assert_eq!(key, format!("{}.1", s.birth.key));
+    assert_eq!(key, format!("{}.1", s.spec.key));
     for (mut other, phase) in [(kept(Mode::Parallel), Phase::Open), (whole(Mode::Sequential), Phase::Completing)] {
         assert_eq!(repair(&mut other, &[again(0, 1)]), Err(ApiError::NotDamaged { phase }));
         assert_eq!(other.is_damaged(), Err(ApiError::NotDamaged { phase }));
@@ -316,17 +316,17 @@ fn of_two_who_would_copy_one_does() {
     s.apply(change);
     let second = copy(&mut s, None).unwrap();
     assert_eq!(second.parts, first.parts, "nobody believes in the first any more");
-    assert!(store(&mut s, &first.grant, first.grant.first_number, PART).is_err());
-    assert_eq!(copy(&mut s, Some(first.grant.attempt)), None, "and it stops");
-    store(&mut s, &second.grant, second.grant.first_number, PART).unwrap();
-    assert!(copy(&mut s, Some(second.grant.attempt)).is_some());
+    assert!(store(&mut s, &first.lease, first.lease.first_number, PART).is_err());
+    assert_eq!(copy(&mut s, Some(first.lease.attempt)), None, "and it stops");
+    store(&mut s, &second.lease, second.lease.first_number, PART).unwrap();
+    assert!(copy(&mut s, Some(second.lease.attempt)).is_some());
 }
 
 #[test]
 fn a_copier_that_says_that_it_is_there_keeps_its_chunk() {
     let mut s = repairing();
-    let stretch = copy(&mut s, None).unwrap();
-    let attempt = stretch.grant.attempt;
+    let batch = copy(&mut s, None).unwrap();
+    let attempt = batch.lease.attempt;
     let next_asks = |s: &mut Session, now| {
         let (due, job) = s.next_job().unwrap();
         assert_eq!((due <= now, job), (true, Job::Copy));
@@ -348,10 +348,10 @@ fn a_copier_that_says_that_it_is_there_keeps_its_chunk() {
     }
     assert_eq!(s.next_job(), Some((now.plus_ms(60_000), Job::Copy)), "counted from its last word");
     let mut kept = s.clone();
-    store(&mut kept, &stretch.grant, stretch.grant.first_number, PART).unwrap();
+    store(&mut kept, &batch.lease, batch.lease.first_number, PART).unwrap();
     assert!(copy(&mut kept, Some(attempt)).is_some(), "and goes on");
     assert_eq!(next_asks(&mut s, now.plus_ms(WRITER_SILENCE_MS)), (true, true), "silent for longer than it may be");
-    assert!(store(&mut s, &stretch.grant, stretch.grant.first_number, PART).is_err());
+    assert!(store(&mut s, &batch.lease, batch.lease.first_number, PART).is_err());
 }
 
 #[test]
@@ -360,10 +360,10 @@ fn a_client_may_send_what_is_to_be_copied() {
     let copying = copy(&mut s, None).unwrap();
     let client = start(&mut s, 0, PART).unwrap();
     assert!(matches!(
-        store(&mut s, &copying.grant, copying.grant.first_number, PART),
+        store(&mut s, &copying.lease, copying.lease.first_number, PART),
         Err(ApiError::Superseded { .. })
     ));
-    let next = copy(&mut s, Some(copying.grant.attempt)).unwrap();
+    let next = copy(&mut s, Some(copying.lease.attempt)).unwrap();
     assert_eq!(next.parts[0].runs[0].from, bytes(2 * PART), "whoever copies leaves it to the client");
     store(&mut s, &client, client.first_number, PART).unwrap();
     assert_eq!(s.uploaded_bytes(), bytes(PART));
@@ -371,12 +371,12 @@ fn a_client_may_send_what_is_to_be_copied() {
 
 #[test]
 fn a_turn_ends_and_the_next_is_asked_for_at_once() {
-    let mut birth = birth(Mode::Parallel, 40 * PART);
-    (birth.policy.repair_ms, birth.file.crc64nvme) = (REPAIR_MS, Some(Crc64Nvme(7)));
-    let mut s = Session::create(birth).unwrap();
+    let mut spec = spec(Mode::Parallel, 40 * PART);
+    (spec.policy.repair_ms, spec.file.crc64nvme) = (REPAIR_MS, Some(Crc64Nvme(7)));
+    let mut s = Session::create(spec).unwrap();
     for chunk in 0..40 {
-        let grant = start(&mut s, chunk * PART, PART).unwrap();
-        store(&mut s, &grant, grant.first_number, PART).unwrap();
+        let lease = start(&mut s, chunk * PART, PART).unwrap();
+        store(&mut s, &lease, lease.first_number, PART).unwrap();
     }
     assemble(&mut s, 1);
     repair(&mut s, &[again(0, 1)]).unwrap();
@@ -391,7 +391,7 @@ fn a_turn_ends_and_the_next_is_asked_for_at_once() {
 fn copying_that_fails_is_tried_again_and_an_object_that_is_lost_ends_it() {
     let mut s = repairing();
     let gave_up = |s: &mut Session, reason| {
-        let attempt = copy(s, None).unwrap().grant.attempt;
+        let attempt = copy(s, None).unwrap().lease.attempt;
         let decision = s.release(NOW, Release { attempt, reason });
         take(s, decision).unwrap();
     };
@@ -406,7 +406,7 @@ fn copying_that_fails_is_tried_again_and_an_object_that_is_lost_ends_it() {
     assert_eq!(s.progress.phase, Phase::Open, "only whoever copies can know");
     gave_up(&mut s, ReleaseReason::SegmentLost);
     assert_eq!(s.progress.phase, Phase::Failed);
-    assert_eq!(s.progress.damage.discarded, [s.birth.key.clone()]);
+    assert_eq!(s.progress.damage.discarded, [s.spec.key.clone()]);
 }
 
 #[test]
@@ -415,14 +415,14 @@ fn it_expires_as_any_upload_and_what_is_stored_is_read_back() {
     assert_eq!(s.expires_at(), NOW.plus_ms(DAY_MS));
     let written = serde_json::to_value(&s.progress).unwrap();
     assert_eq!(serde_json::from_value::<UploadState>(written).unwrap(), s.progress);
-    let grant = start(&mut s, PART, PART).unwrap();
+    let lease = start(&mut s, PART, PART).unwrap();
     let Content::Parallel(parallel_chunks) = &s.content else { panic!("chunks in any order") };
-    let rows = [(1, parallel_chunks.lane(1))].into_iter();
-    let restored = ParallelChunks::of_upload(&s.birth, &s.progress, rows, std::iter::empty());
+    let rows = [(1, parallel_chunks.state_of(1))].into_iter();
+    let restored = ParallelChunks::of_upload(&s.spec, &s.progress, rows, std::iter::empty());
     assert_eq!(restored, *parallel_chunks);
-    store(&mut s, &grant, grant.first_number, PART).unwrap();
+    store(&mut s, &lease, lease.first_number, PART).unwrap();
     let change = s.expire_if_due(NOW.plus_ms(DAY_MS)).unwrap();
     s.apply(change);
     assert_eq!(s.progress.phase, Phase::Expired);
-    assert_eq!(s.progress.damage.discarded, [s.birth.key.clone()]);
+    assert_eq!(s.progress.damage.discarded, [s.spec.key.clone()]);
 }

@@ -6,15 +6,15 @@ use crate::{integrity::RunningSha256, plan::MAX_PART_NUMBER};
 #[test]
 fn three_parts_in_two_chunks() {
     let mut s = session(2 * PART + 5);
-    let grant = start(&mut s, 0, 2 * PART).unwrap();
-    assert_eq!((grant.attempt, grant.first_number, grant.reserved), (1, 1, 1));
-    let first = store(&mut s, &grant, 1, PART).unwrap();
+    let lease = start(&mut s, 0, 2 * PART).unwrap();
+    assert_eq!((lease.attempt, lease.first_number, lease.reserved), (1, 1, 1));
+    let first = store(&mut s, &lease, 1, PART).unwrap();
     assert_eq!((first.uploaded_bytes, first.next_number), (bytes(PART), Some(2)));
-    let second = store(&mut s, &grant, 2, PART).unwrap();
+    let second = store(&mut s, &lease, 2, PART).unwrap();
     assert_eq!((second.uploaded_bytes, second.next_number), (bytes(2 * PART), None));
-    let grant = start(&mut s, 2 * PART, 5).unwrap();
-    assert_eq!(grant.first_number, 3, "a chunk that was stored whole leaves no gap in the numbers");
-    let last = store(&mut s, &grant, 3, 5).unwrap();
+    let lease = start(&mut s, 2 * PART, 5).unwrap();
+    assert_eq!(lease.first_number, 3, "a chunk that was stored whole leaves no gap in the numbers");
+    let last = store(&mut s, &lease, 3, 5).unwrap();
     assert_eq!((last.next_number, last.phase), (None, Phase::Completing));
     assert_eq!(s.next_job(), Some((NOW, Job::Assemble)));
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
@@ -29,8 +29,8 @@ fn one_chunk_of_one_part_writes_two_rows() {
     for part in [0, 1] {
         let decision = s.begin(NOW, begin(part * PART, PART));
         assert!(decision.change.progress.is_some() && decision.change.parts.is_empty());
-        let grant = take(&mut s, decision).unwrap();
-        let decision = s.commit(NOW, &commit(grant.attempt, vec![receipt(grant.first_number, PART)]));
+        let lease = take(&mut s, decision).unwrap();
+        let decision = s.commit(NOW, &commit(lease.attempt, vec![receipt(lease.first_number, PART)]));
         assert!(
             decision.change.progress.is_none() && decision.change.parts.len() == 1 && decision.change.outbox.is_none()
         );
@@ -41,8 +41,8 @@ fn one_chunk_of_one_part_writes_two_rows() {
 #[test]
 fn chunks_that_do_not_fit() {
     let mut s = session(2 * PART + 5);
-    let grant = start(&mut s, 0, PART).unwrap();
-    store(&mut s, &grant, 1, PART).unwrap();
+    let lease = start(&mut s, 0, PART).unwrap();
+    store(&mut s, &lease, 1, PART).unwrap();
     let uploaded_bytes = bytes(PART);
     for (offset, length, expected) in [
         (0, PART, ApiError::OffsetMismatch { uploaded_bytes, is_whole: false }),
@@ -75,19 +75,19 @@ fn a_takeover_gets_fresh_part_numbers_and_the_old_writer_is_refused() {
 #[test]
 fn a_repeated_commit_is_answered_like_the_first() {
     let mut s = session(2 * PART);
-    let grant = start(&mut s, 0, 2 * PART).unwrap();
-    let first = store(&mut s, &grant, 1, PART).unwrap();
-    let repeated = s.commit(NOW, &commit(grant.attempt, vec![receipt(1, PART)]));
+    let lease = start(&mut s, 0, 2 * PART).unwrap();
+    let first = store(&mut s, &lease, 1, PART).unwrap();
+    let repeated = s.commit(NOW, &commit(lease.attempt, vec![receipt(1, PART)]));
     assert!(repeated.change.is_none());
     assert_eq!(repeated.answer, Ok(first));
-    let last = store(&mut s, &grant, 2, PART).unwrap();
-    assert_eq!(store(&mut s, &grant, 2, PART), Ok(last), "also the one that ended the upload");
+    let last = store(&mut s, &lease, 2, PART).unwrap();
+    assert_eq!(store(&mut s, &lease, 2, PART), Ok(last), "also the one that ended the upload");
 }
 
 #[test]
 fn receipts_that_were_not_granted_count_nothing() {
     let mut s = session(3 * PART);
-    let grant = start(&mut s, 0, 3 * PART).unwrap();
+    let lease = start(&mut s, 0, 3 * PART).unwrap();
     for receipts in [
         vec![],
         vec![receipt(2, PART)],
@@ -95,19 +95,19 @@ fn receipts_that_were_not_granted_count_nothing() {
         vec![receipt(1, PART), receipt(2, PART)],
         vec![receipt(0, PART)],
     ] {
-        let decision = s.commit(NOW, &commit(grant.attempt, receipts));
+        let decision = s.commit(NOW, &commit(lease.attempt, receipts));
         assert!(decision.answer.is_err() && decision.change.is_none());
     }
-    assert_eq!(store(&mut s, &grant, 1, PART).unwrap().uploaded_bytes, bytes(PART));
+    assert_eq!(store(&mut s, &lease, 1, PART).unwrap().uploaded_bytes, bytes(PART));
 }
 
 #[test]
 fn a_checksummed_chunk_counts_as_a_whole() {
     let mut s = session(3 * PART);
     let decision = s.begin(NOW, BeginAppend { whole: true, ..begin(0, 2 * PART) });
-    let grant = take(&mut s, decision).unwrap();
-    assert_eq!((grant.first_number, grant.reserved), (1, 2));
-    let decision = s.commit(NOW, &commit(grant.attempt, vec![receipt(1, PART), receipt(2, PART)]));
+    let lease = take(&mut s, decision).unwrap();
+    assert_eq!((lease.first_number, lease.reserved), (1, 2));
+    let decision = s.commit(NOW, &commit(lease.attempt, vec![receipt(1, PART), receipt(2, PART)]));
     let committed = take(&mut s, decision).unwrap();
     assert_eq!((committed.uploaded_bytes, committed.next_number), (bytes(2 * PART), None));
     // One that is given up burns its numbers, and only those.
@@ -121,12 +121,12 @@ fn a_checksummed_chunk_counts_as_a_whole() {
 #[test]
 fn a_probe_ends_the_running_append() {
     let mut s = session(2 * PART);
-    let grant = start(&mut s, 0, 2 * PART).unwrap();
-    store(&mut s, &grant, 1, PART).unwrap();
+    let lease = start(&mut s, 0, 2 * PART).unwrap();
+    store(&mut s, &lease, 1, PART).unwrap();
     let decision = s.probe(NOW);
     take(&mut s, decision).unwrap();
     assert_eq!(s.uploaded_bytes(), bytes(PART));
-    assert!(matches!(store(&mut s, &grant, 2, PART), Err(ApiError::Superseded { .. })));
+    assert!(matches!(store(&mut s, &lease, 2, PART), Err(ApiError::Superseded { .. })));
     assert!(s.probe(NOW).change.is_none(), "there is none to end now");
     assert_eq!(start(&mut s, PART, PART).unwrap().first_number, 3);
 }
@@ -158,9 +158,9 @@ fn no_number_of_interruptions_ends_an_upload() {
         assert!(begin_at(&mut s, hours(hour), begin(0, PART)).is_ok(), "hour {hour}");
     }
     assert_eq!((s.progress.phase, s.uploaded_bytes()), (Phase::Open, bytes(0)));
-    let grant = begin_at(&mut s, hours(20_000), begin(0, 2 * PART)).unwrap();
-    let first = store(&mut s, &grant, grant.first_number, PART).unwrap();
-    assert_eq!(store(&mut s, &grant, first.next_number.unwrap(), PART).unwrap().phase, Phase::Completing);
+    let lease = begin_at(&mut s, hours(20_000), begin(0, 2 * PART)).unwrap();
+    let first = store(&mut s, &lease, lease.first_number, PART).unwrap();
+    assert_eq!(store(&mut s, &lease, first.next_number.unwrap(), PART).unwrap().phase, Phase::Completing);
 }
 
 #[test]
@@ -209,9 +209,9 @@ fn an_attempt_stops_before_a_number_on_which_somebody_else_may_be_writing() {
         lease.numbers_before = MAX_PART_NUMBER;
     }
     s.progress.writers.add(7, 2..=2, NOW);
-    let grant = begin_at(&mut s, NOW, begin(0, 3 * PART)).unwrap();
-    assert_eq!(grant.first_number, 1);
-    let first = store(&mut s, &grant, 1, PART).unwrap();
+    let lease = begin_at(&mut s, NOW, begin(0, 3 * PART)).unwrap();
+    assert_eq!(lease.first_number, 1);
+    let first = store(&mut s, &lease, 1, PART).unwrap();
     assert_eq!((first.uploaded_bytes, first.next_number), (bytes(PART), None), "the rest has to come again");
     assert_eq!(begin_at(&mut s, NOW, begin(PART, 2 * PART)).unwrap().first_number, 3);
 }
@@ -220,14 +220,14 @@ fn an_attempt_stops_before_a_number_on_which_somebody_else_may_be_writing() {
 fn nothing_is_added_behind_the_end_and_what_lies_before_it_is_a_repetition_where_it_is_named_by_its_range() {
     let mut s = session(PART + 5);
     let by_range = |offset, length| BeginAppend { named: Named::ByRange, ..begin(offset, length) };
-    let grant = start(&mut s, 0, PART + 5).unwrap();
-    store(&mut s, &grant, 1, PART).unwrap();
+    let lease = start(&mut s, 0, PART + 5).unwrap();
+    store(&mut s, &lease, 1, PART).unwrap();
     assert!(s.repeats_what_counts(by_range(0, PART)) && s.repeats_what_counts(by_range(7, 9)));
     assert!(!s.repeats_what_counts(begin(0, PART)), "an offset is a question, and this one has another answer");
     assert!(!s.repeats_what_counts(by_range(PART, 5)) && !s.repeats_what_counts(by_range(PART - 1, 5)));
     assert_eq!(s.part_of_repetition(by_range(0, PART)), Some(bytes(PART)));
     assert_eq!(s.part_of_repetition(by_range(7, 9)), None);
-    store(&mut s, &grant, 2, 5).unwrap();
+    store(&mut s, &lease, 2, 5).unwrap();
     assert_eq!(s.progress.phase, Phase::Completing);
     assert!(s.repeats_what_counts(by_range(PART, 5)) && s.repeats_what_counts(by_range(0, PART + 5)));
     assert_eq!(s.part_of_repetition(by_range(PART, 5)), Some(bytes(PART + 5)));
@@ -255,21 +255,21 @@ fn a_declared_sha256_is_verified_before_the_object_is_made() {
         running.save()
     };
     for right in [true, false] {
-        let mut birth = birth(Mode::Sequential, PART + 3);
+        let mut spec = spec(Mode::Sequential, PART + 3);
         let declared = state(&content, None).digest().unwrap();
-        birth.file.sha256 = Some(if right { declared } else { Sha256Digest([9; 32]) });
-        let mut s = Session::create(birth).unwrap();
-        let grant = start(&mut s, 0, PART + 3).unwrap();
-        assert!(grant.carry_sha256 && grant.sha256_so_far.is_none());
-        let without = s.commit(NOW, &commit(grant.attempt, vec![receipt(1, PART)]));
+        spec.file.sha256 = Some(if right { declared } else { Sha256Digest([9; 32]) });
+        let mut s = Session::create(spec).unwrap();
+        let lease = start(&mut s, 0, PART + 3).unwrap();
+        assert!(lease.carry_sha256 && lease.sha256_so_far.is_none());
+        let without = s.commit(NOW, &commit(lease.attempt, vec![receipt(1, PART)]));
         assert!(without.answer.is_err(), "a part without the state could never be verified");
-        let first = Commit { sha256_so_far: Some(state(head, None)), ..commit(grant.attempt, vec![receipt(1, PART)]) };
+        let first = Commit { sha256_so_far: Some(state(head, None)), ..commit(lease.attempt, vec![receipt(1, PART)]) };
         let decision = s.commit(NOW, &first);
         take(&mut s, decision).unwrap();
-        let grant = start(&mut s, PART, 3).unwrap();
-        let second = state(tail, grant.sha256_so_far.as_ref());
-        let number = grant.first_number;
-        let second = Commit { sha256_so_far: Some(second), ..commit(grant.attempt, vec![receipt(number, 3)]) };
+        let lease = start(&mut s, PART, 3).unwrap();
+        let second = state(tail, lease.sha256_so_far.as_ref());
+        let number = lease.first_number;
+        let second = Commit { sha256_so_far: Some(second), ..commit(lease.attempt, vec![receipt(number, 3)]) };
         let decision = s.commit(NOW, &second);
         let answer = take(&mut s, decision);
         if right {
@@ -321,8 +321,8 @@ fn asking_before_taking_over_is_a_takeover_too() {
 fn a_client_that_gives_up_by_itself_is_nobodys_victim() {
     let mut s = session(PART);
     for _ in 0..100 {
-        let grant = interrupted(&mut s, NOW).unwrap();
-        let decision = s.release(NOW, Release { attempt: grant.attempt, reason: ReleaseReason::GaveUp });
+        let lease = interrupted(&mut s, NOW).unwrap();
+        let decision = s.release(NOW, Release { attempt: lease.attempt, reason: ReleaseReason::GaveUp });
         take(&mut s, decision).unwrap();
     }
 }
@@ -346,22 +346,22 @@ fn who_interrupts_and_gives_up_has_interrupted_all_the_same() {
 #[test]
 fn a_chunk_of_any_length_leaves_a_rest_that_the_next_part_begins_with() {
     let mut s = session(2 * PART + 5);
-    let grant = start(&mut s, 0, PART + 7).unwrap();
-    assert_eq!((grant.first_number, grant.reserved), (1, 1));
-    let first = store(&mut s, &grant, 1, PART).unwrap();
+    let lease = start(&mut s, 0, PART + 7).unwrap();
+    assert_eq!((lease.first_number, lease.reserved), (1, 1));
+    let first = store(&mut s, &lease, 1, PART).unwrap();
     assert_eq!((first.uploaded_bytes, first.next_number), (bytes(PART), None));
-    let second = count(&mut s, &rest(grant.attempt, 7)).unwrap();
+    let second = count(&mut s, &rest(lease.attempt, 7)).unwrap();
     assert_eq!(second.uploaded_bytes, bytes(PART + 7));
     // The next chunk fills a part, which begins where the tail does, and ends the file.
-    let grant = start(&mut s, PART + 7, PART - 2).unwrap();
-    assert_eq!((grant.first_number, grant.reserved), (2, 1));
-    let third = store(&mut s, &grant, 2, PART).unwrap();
+    let lease = start(&mut s, PART + 7, PART - 2).unwrap();
+    assert_eq!((lease.first_number, lease.reserved), (2, 1));
+    let third = store(&mut s, &lease, 2, PART).unwrap();
     assert_eq!(
         (third.uploaded_bytes, third.next_number),
         (bytes(2 * PART), Some(3)),
         "the last part is whole, however short"
     );
-    assert_eq!(store(&mut s, &grant, 3, 5).unwrap().phase, Phase::Completing);
+    assert_eq!(store(&mut s, &lease, 3, 5).unwrap().phase, Phase::Completing);
 }
 
 #[test]
@@ -370,9 +370,9 @@ fn a_tiny_chunk_takes_no_part_number_and_writes_two_rows() {
     for i in 0..10_000 {
         let decision = s.begin(NOW, begin(i * 10, 10));
         assert!(decision.change.progress.is_some() && decision.change.segment.is_none());
-        let grant = take(&mut s, decision).unwrap();
-        assert_eq!(grant.reserved, 0);
-        let decision = s.commit(NOW, &rest(grant.attempt, 10));
+        let lease = take(&mut s, decision).unwrap();
+        assert_eq!(lease.reserved, 0);
+        let decision = s.commit(NOW, &rest(lease.attempt, 10));
         assert!(
             decision.change.progress.is_none() && decision.change.segment.is_some() && decision.change.parts.is_empty()
         );
@@ -386,10 +386,10 @@ fn a_rest_too_large_for_a_row_is_announced_before_it_is_written() {
     let mut s = session(2 * PART);
     start(&mut s, 0, MAX_ROW_SEGMENT_BYTES).unwrap();
     assert!(!s.progress.holds_segments);
-    let grant = start(&mut s, 0, MAX_ROW_SEGMENT_BYTES + 1).unwrap();
+    let lease = start(&mut s, 0, MAX_ROW_SEGMENT_BYTES + 1).unwrap();
     assert!(s.progress.holds_segments);
-    assert_eq!(grant.rest_key, format!("segments/{}/2", s.birth.id));
-    count(&mut s, &rest(grant.attempt, MAX_ROW_SEGMENT_BYTES + 1)).unwrap();
+    assert_eq!(lease.remainder_key, format!("segments/{}/2", s.spec.id));
+    count(&mut s, &rest(lease.attempt, MAX_ROW_SEGMENT_BYTES + 1)).unwrap();
     let change = s.end(NOW, Phase::Expired, EventKind::Expired, None);
     s.apply(change);
     assert!(jobs_until_nothing_is_due(&mut s, NOW).contains(&Job::Cleanup));
@@ -398,20 +398,20 @@ fn a_rest_too_large_for_a_row_is_announced_before_it_is_written() {
 #[test]
 fn what_arrived_behind_the_last_part_of_a_broken_chunk_counts() {
     let mut s = session(2 * PART);
-    let grant = start(&mut s, 0, 100).unwrap();
-    assert_eq!(count(&mut s, &rest(grant.attempt, 60)).unwrap().uploaded_bytes, bytes(60));
+    let lease = start(&mut s, 0, 100).unwrap();
+    assert_eq!(count(&mut s, &rest(lease.attempt, 60)).unwrap().uploaded_bytes, bytes(60));
     let decision = s.begin(NOW, BeginAppend { whole: true, ..begin(60, 100) });
-    let grant = take(&mut s, decision).unwrap();
-    assert!(count(&mut s, &rest(grant.attempt, 60)).is_err(), "unless it counts only as a whole");
-    assert_eq!(count(&mut s, &rest(grant.attempt, 100)).unwrap().uploaded_bytes, bytes(160));
+    let lease = take(&mut s, decision).unwrap();
+    assert!(count(&mut s, &rest(lease.attempt, 60)).is_err(), "unless it counts only as a whole");
+    assert_eq!(count(&mut s, &rest(lease.attempt, 100)).unwrap().uploaded_bytes, bytes(160));
 }
 
 #[test]
 fn a_repeated_rest_is_answered_like_the_first() {
     let mut s = session(2 * PART);
-    let grant = start(&mut s, 0, 100).unwrap();
-    let first = count(&mut s, &rest(grant.attempt, 100)).unwrap();
-    let repeated = s.commit(NOW, &rest(grant.attempt, 100));
+    let lease = start(&mut s, 0, 100).unwrap();
+    let first = count(&mut s, &rest(lease.attempt, 100)).unwrap();
+    let repeated = s.commit(NOW, &rest(lease.attempt, 100));
     assert!(repeated.change.is_none());
     assert_eq!(repeated.answer, Ok(first));
 }
@@ -419,30 +419,30 @@ fn a_repeated_rest_is_answered_like_the_first() {
 #[test]
 fn rests_that_were_not_granted_count_nothing() {
     let mut s = session(2 * PART);
-    let grant = start(&mut s, 0, PART + 100).unwrap();
-    let early = rest(grant.attempt, 100);
+    let lease = start(&mut s, 0, PART + 100).unwrap();
+    let early = rest(lease.attempt, 100);
     assert!(count(&mut s, &early).is_err(), "the part before it is not there");
-    store(&mut s, &grant, 1, PART).unwrap();
-    assert!(count(&mut s, &rest(grant.attempt, 101)).is_err(), "longer than granted");
-    assert!(count(&mut s, &rest(grant.attempt, 0)).is_err());
+    store(&mut s, &lease, 1, PART).unwrap();
+    assert!(count(&mut s, &rest(lease.attempt, 101)).is_err(), "longer than granted");
+    assert!(count(&mut s, &rest(lease.attempt, 0)).is_err());
     let row = |length| Commit {
         rest: Some(Remainder { bytes: bytes(length), place: SegmentPlace::Row }),
-        ..rest(grant.attempt, 1)
+        ..rest(lease.attempt, 1)
     };
     assert!(count(&mut s, &row(100)).is_ok());
-    let grant = start(&mut s, PART + 100, MAX_ROW_SEGMENT_BYTES + 1).unwrap();
+    let lease = start(&mut s, PART + 100, MAX_ROW_SEGMENT_BYTES + 1).unwrap();
     let row = Commit {
         rest: Some(Remainder { bytes: bytes(MAX_ROW_SEGMENT_BYTES + 1), place: SegmentPlace::Row }),
-        ..rest(grant.attempt, 1)
+        ..rest(lease.attempt, 1)
     };
     assert!(count(&mut s, &row).is_err(), "too large for a row");
 }
 
 /// A session whose sizes were told to nobody.
 fn guessed(file_bytes: u64) -> Session {
-    let mut birth = birth(Mode::Sequential, file_bytes);
-    birth.plan.guessed = true;
-    Session::create(birth).unwrap()
+    let mut spec = spec(Mode::Sequential, file_bytes);
+    spec.plan.guessed = true;
+    Session::create(spec).unwrap()
 }
 
 #[test]
@@ -472,21 +472,21 @@ fn neither_a_whole_file_nor_a_piece_of_a_body_shows_the_size_of_chunks() {
 
 #[test]
 fn a_chunk_with_a_checksum_is_stored_as_one_part() {
-    let mut birth = birth(Mode::Sequential, 6 * PART);
-    birth.plan.chunk_bytes = bytes(2 * PART);
-    let mut s = Session::create(birth).unwrap();
+    let mut spec = spec(Mode::Sequential, 6 * PART);
+    spec.plan.chunk_bytes = bytes(2 * PART);
+    let mut s = Session::create(spec).unwrap();
     let decision = s.begin(NOW, BeginAppend { whole: true, ..begin(0, 2 * PART) });
-    let grant = take(&mut s, decision).unwrap();
-    assert_eq!((grant.plan.part_bytes, grant.reserved), (bytes(2 * PART), 1));
-    store(&mut s, &grant, 1, 2 * PART).unwrap();
+    let lease = take(&mut s, decision).unwrap();
+    assert_eq!((lease.plan.part_bytes, lease.reserved), (bytes(2 * PART), 1));
+    store(&mut s, &lease, 1, 2 * PART).unwrap();
     assert_eq!(start(&mut s, 2 * PART, 2 * PART).unwrap().plan.part_bytes, bytes(2 * PART), "the sizes stay");
 }
 
 #[test]
 fn a_deleted_object_takes_no_more_bytes() {
     let mut s = session(PART);
-    let grant = start(&mut s, 0, PART).unwrap();
-    store(&mut s, &grant, 1, PART).unwrap();
+    let lease = start(&mut s, 0, PART).unwrap();
+    store(&mut s, &lease, 1, PART).unwrap();
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
     s.apply(change);
     assert!(matches!(start(&mut s, 0, PART), Err(ApiError::OffsetMismatch { .. })));

@@ -7,7 +7,7 @@ const FILE: u64 = MIB;
 
 /// As it is created today.
 fn birth_of_put(file_bytes: u64) -> UploadSpec {
-    UploadSpec { multipart_id: None, ..birth(Mode::Sequential, file_bytes) }
+    UploadSpec { multipart_id: None, ..spec(Mode::Sequential, file_bytes) }
 }
 
 fn put(file_bytes: u64) -> Session {
@@ -15,16 +15,16 @@ fn put(file_bytes: u64) -> Session {
 }
 
 fn key(s: &Session, attempt: u64) -> String {
-    format!("uploads/{}/{attempt}", s.birth.id)
+    format!("uploads/{}/{attempt}", s.spec.id)
 }
 
 #[test]
 fn only_what_has_several_parts_or_may_have_needs_a_multipart_upload() {
-    let of = |mode, file_bytes| birth(mode, file_bytes).needs_multipart();
+    let of = |mode, file_bytes| spec(mode, file_bytes).needs_multipart();
     assert!(!of(Mode::Sequential, 0) && !of(Mode::Parallel, 0));
     assert!(!of(Mode::Sequential, 1) && !of(Mode::Sequential, PART));
     assert!(of(Mode::Sequential, PART + 1) && of(Mode::Parallel, 1) && of(Mode::Direct, 1));
-    let small = birth(Mode::Sequential, FILE);
+    let small = spec(Mode::Sequential, FILE);
     let open_ended = Plan { open_ended: true, ..small.plan };
     assert!(UploadSpec { plan: open_ended, ..small.clone() }.needs_multipart());
     assert!(UploadSpec { purpose: Purpose::Composition(vec![small.id]), ..small.clone() }.needs_multipart());
@@ -34,17 +34,17 @@ fn only_what_has_several_parts_or_may_have_needs_a_multipart_upload() {
 #[test]
 fn the_commit_of_the_whole_completes_in_one_change() {
     let mut s = put(FILE);
-    let grant = start(&mut s, 0, FILE).unwrap();
-    assert_eq!((grant.key.clone(), grant.multipart_id.clone(), grant.reserved), (key(&s, 1), None, 1));
+    let lease = start(&mut s, 0, FILE).unwrap();
+    assert_eq!((lease.key.clone(), lease.multipart_id.clone(), lease.reserved), (key(&s, 1), None, 1));
     assert_eq!(s.object(), None);
     let change = s.commit(NOW, &commit(1, vec![receipt(1, FILE)])).change;
     let progress = change.progress.clone().unwrap();
     assert_eq!((progress.phase, progress.holds_segments), (Phase::Completed, false), "nobody else has put anything");
     assert_eq!(change.outbox.as_ref().and_then(|outbox| Some(outbox.last()?.kind)), Some(EventKind::Completed));
-    let committed = store(&mut s, &grant, 1, FILE).unwrap();
+    let committed = store(&mut s, &lease, 1, FILE).unwrap();
     assert_eq!((committed.phase, committed.uploaded_bytes), (Phase::Completed, bytes(FILE)));
     let object = s.object().unwrap();
-    assert_eq!((object.key, object.etag, object.crc64nvme), (grant.key.clone(), "etag-1".to_owned(), Crc64Nvme(1)));
+    assert_eq!((object.key, object.etag, object.crc64nvme), (lease.key.clone(), "etag-1".to_owned(), Crc64Nvme(1)));
     assert_eq!(committed.object, s.object());
     // Its answer was lost: said once more, it gets the same one.
     let repeated = s.commit(NOW, &commit(1, vec![receipt(1, FILE)]));
@@ -88,10 +88,10 @@ fn a_tail_goes_in_front_of_the_put_and_takes_no_number() {
     start(&mut s, 0, 100).unwrap();
     count(&mut s, &rest(1, 100)).unwrap();
     assert!(!s.may_have_stray_objects());
-    let grant = start(&mut s, 100, FILE - 100).unwrap();
-    assert_eq!((grant.key.clone(), grant.first_number), (key(&s, 2), 1));
-    assert_eq!(store(&mut s, &grant, 1, FILE - 100), Err(ApiError::Superseded { uploaded_bytes: bytes(100) }));
-    let committed = store(&mut s, &grant, 1, FILE).unwrap();
+    let lease = start(&mut s, 100, FILE - 100).unwrap();
+    assert_eq!((lease.key.clone(), lease.first_number), (key(&s, 2), 1));
+    assert_eq!(store(&mut s, &lease, 1, FILE - 100), Err(ApiError::Superseded { uploaded_bytes: bytes(100) }));
+    let committed = store(&mut s, &lease, 1, FILE).unwrap();
     assert_eq!(committed.phase, Phase::Completed);
 }
 
@@ -100,38 +100,38 @@ fn what_was_declared_of_the_whole_is_checked_with_the_commit() {
     let mut wrong = birth_of_put(FILE);
     wrong.file.crc64nvme = Some(Crc64Nvme(7));
     let mut s = Session::create(wrong.clone()).unwrap();
-    let grant = start(&mut s, 0, FILE).unwrap();
-    let refused = store(&mut s, &grant, 1, FILE);
+    let lease = start(&mut s, 0, FILE).unwrap();
+    let refused = store(&mut s, &lease, 1, FILE);
     assert!(
         matches!(refused, Err(ApiError::FileDigestMismatch { actual, kept: false }) if actual == "crc64nvme 0000000000000001")
     );
-    assert_eq!((s.progress.phase, s.object(), s.object_key()), (Phase::Failed, None, grant.key));
+    assert_eq!((s.progress.phase, s.object(), s.object_key()), (Phase::Failed, None, lease.key));
     wrong.file.crc64nvme = Some(Crc64Nvme(1));
     let mut s = Session::create(wrong).unwrap();
-    let grant = start(&mut s, 0, FILE).unwrap();
-    assert_eq!(store(&mut s, &grant, 1, FILE).unwrap().phase, Phase::Completed);
+    let lease = start(&mut s, 0, FILE).unwrap();
+    assert_eq!(store(&mut s, &lease, 1, FILE).unwrap().phase, Phase::Completed);
 }
 
 #[test]
 fn where_its_first_bytes_must_be_looked_at_that_comes_first() {
     let types: MediaTypes = serde_json::from_str(r#"["image/*"]"#).unwrap();
     let mut s = Session::create(UploadSpec { types: Some(types), ..birth_of_put(FILE) }).unwrap();
-    let grant = start(&mut s, 0, FILE).unwrap();
-    assert_eq!(store(&mut s, &grant, 1, FILE).unwrap().phase, Phase::Completing);
-    assert_eq!((s.object(), s.object_key(), s.next_job()), (None, grant.key.clone(), Some((NOW, Job::Assemble))));
+    let lease = start(&mut s, 0, FILE).unwrap();
+    assert_eq!(store(&mut s, &lease, 1, FILE).unwrap().phase, Phase::Completing);
+    assert_eq!((s.object(), s.object_key(), s.next_job()), (None, lease.key.clone(), Some((NOW, Job::Assemble))));
     s.apply(s.assembled(NOW, "etag-1".to_owned(), Crc64Nvme(1)));
-    assert_eq!(s.object().unwrap().key, grant.key);
+    assert_eq!(s.object().unwrap().key, lease.key);
 }
 
 #[test]
 fn a_guess_of_its_chunks_does_not_make_it_several_parts() {
-    let mut birth = birth_of_put(7 * MIB);
-    birth.plan.guessed = true;
-    let mut s = Session::create(birth).unwrap();
+    let mut spec = birth_of_put(7 * MIB);
+    spec.plan.guessed = true;
+    let mut s = Session::create(spec).unwrap();
     for whole in [false, true] {
         let decision = s.begin(NOW, BeginAppend { whole, ..begin(0, 5 * MIB) });
-        let grant = take(&mut s, decision).unwrap();
-        assert_eq!((grant.reserved, grant.plan.part_bytes), (0, bytes(PART)));
+        let lease = take(&mut s, decision).unwrap();
+        assert_eq!((lease.reserved, lease.plan.part_bytes), (0, bytes(PART)));
     }
 }
 

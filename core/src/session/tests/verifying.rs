@@ -13,11 +13,11 @@ fn assembled(declared: &[u8]) -> Session {
 
 /// The same, kept for so long where it is damaged.
 fn assembled_and_kept(declared: &[u8], repair_ms: u64) -> Session {
-    let mut birth = birth(Mode::Parallel, 5 * CHUNK);
-    birth.plan = Plan::new(Mode::Parallel, Some(bytes(5 * CHUNK)), Some(bytes(CHUNK)), limits()).unwrap();
-    birth.file.sha256 = Some(Sha256Digest::of(declared));
-    birth.policy.repair_ms = repair_ms;
-    let mut s = Session::create(birth).unwrap();
+    let mut spec = spec(Mode::Parallel, 5 * CHUNK);
+    spec.plan = Plan::new(Mode::Parallel, Some(bytes(5 * CHUNK)), Some(bytes(CHUNK)), limits()).unwrap();
+    spec.file.sha256 = Some(Sha256Digest::of(declared));
+    spec.policy.repair_ms = repair_ms;
+    let mut s = Session::create(spec).unwrap();
     send_and_assemble(&mut s);
     s
 }
@@ -28,8 +28,8 @@ fn limits() -> Limits {
 
 fn send_and_assemble(s: &mut Session) {
     for chunk in 0..5 {
-        let grant = start(s, chunk * CHUNK, CHUNK).unwrap();
-        store(s, &grant, grant.first_number, CHUNK).unwrap();
+        let lease = start(s, chunk * CHUNK, CHUNK).unwrap();
+        store(s, &lease, lease.first_number, CHUNK).unwrap();
     }
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
     s.apply(change);
