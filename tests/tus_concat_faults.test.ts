@@ -92,8 +92,8 @@ test("storage and objects that fail in passing cost time and nothing else", asyn
     { point: "r2.upload_part", nth: 4, kind: "after" },
     { point: "r2.get", nth: 5, kind: "before" },
     { point: "object.commit", nth: 5, kind: "after" },
-    { point: "object.begin-stretch", nth: 2, kind: "after" },
-    { point: "object.as-piece", nth: 9, kind: "before" },
+    { point: "object.begin-batch", nth: 2, kind: "after" },
+    { point: "object.as-partial", nth: 9, kind: "before" },
     { point: "queue.send", nth: 3, kind: "before" },
   ]);
   await assertWhole(await tus.composed(urls), file);

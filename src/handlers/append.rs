@@ -94,13 +94,13 @@ pub(crate) struct Stored {
 /// Stores a chunk that has bytes, or a piece of one.
 pub(crate) async fn store(
     chunk: Append,
-    link: Continuation,
+    continuation: Continuation,
     body: Option<ReadableStream>,
     storing: &TransferContext,
 ) -> Result<Stored> {
-    let whole = chunk.digest.is_some();
+    let all_or_nothing = chunk.digest.is_some();
     let Append { offset, named, completes, length, file_bytes, .. } = chunk;
-    let begin = BeginChunk(BeginAppend { offset, length, file_bytes, whole, named, completes, link });
+    let begin = BeginChunk(BeginAppend { offset, length, file_bytes, all_or_nothing, named, completes, continuation });
     match storing.timings.measure(Step::Begin, call(&storing.objects, chunk.id, &begin)).await {
         Ok(BeginAnswer::Leased(lease)) => store_granted(chunk, *lease, body, storing).await,
         // Its sender has missed the answer that it gets now.

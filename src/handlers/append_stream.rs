@@ -85,8 +85,9 @@ async fn store(chunk: Unsized, body: &ReadableStream, storing: &TransferContext)
             let (id, file_bytes) = (chunk.id, chunk.file_bytes);
             let (named, completes) = (Named::ByOffset, chunk.end.completes());
             let part = Append { id, offset, named, completes, length, file_bytes, digest: None, wait: Wait::No };
-            let link = Continuation { after: last.as_ref().map(|stored| stored.attempt), more: end.is_none() };
-            match store_held(part, link, held, storing).await {
+            let continuation =
+                Continuation { after: last.as_ref().map(|stored| stored.attempt), has_more: end.is_none() };
+            match store_held(part, continuation, held, storing).await {
                 Ok(stored) => last = Some(stored),
                 Err(Error::Refused(refusal)) => {
                     gatherer.drain().await;
@@ -116,9 +117,9 @@ async fn store(chunk: Unsized, body: &ReadableStream, storing: &TransferContext)
 }
 
 /// Stores what was gathered: by now it has a length. Memory is let go of with the last of it.
-async fn store_held(part: Append, link: Continuation, held: Held, storing: &TransferContext) -> Result<Stored> {
+async fn store_held(part: Append, continuation: Continuation, held: Held, storing: &TransferContext) -> Result<Stored> {
     let (sink, readable) = fixed_length(held.bytes())?;
-    let stored = Box::pin(append::store(part, link, Some(readable), storing));
+    let stored = Box::pin(append::store(part, continuation, Some(readable), storing));
     let flowing = Box::pin(async move { held.flow_into(&sink).await });
     match select(stored, flowing).await {
         Either::Left((stored, _)) => stored,

@@ -212,9 +212,10 @@ pub(crate) async fn with_first_chunk(
         return Err(ApiError::BeyondDeclaredLength { file_bytes, uploaded_bytes }.into());
     }
     let (wait, length) = (first.wait, first.length);
-    let whole = first.digest.is_some();
-    let (offset, named, completes, link) = (ByteCount::ZERO, Named::ByOffset, first.completes, Continuation::default());
-    let chunk = BeginAppend { offset, length, file_bytes: None, whole, named, completes, link };
+    let all_or_nothing = first.digest.is_some();
+    let (offset, named, completes, continuation) =
+        (ByteCount::ZERO, Named::ByOffset, first.completes, Continuation::default());
+    let chunk = BeginAppend { offset, length, file_bytes: None, all_or_nothing, named, completes, continuation };
     let first_begin = (!length.is_zero()).then_some(chunk);
     let (created, lease) = create_and_begin(create, first_begin, Vec::new(), context).await?;
     let Outcome::Created { snapshot, limits, upload_token } = created else { return Ok(created) };

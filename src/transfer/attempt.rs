@@ -169,7 +169,7 @@ impl Driver<'_> {
     }
 
     async fn commit(&self, commit: &Commit) -> Result<Input, TransferError> {
-        let is_row = commit.rest.is_some_and(|rest| rest.place == SegmentPlace::Row);
+        let is_row = commit.remainder.is_some_and(|remainder| remainder.place == SegmentPlace::Row);
         let committed = match self.row.as_ref().filter(|_| is_row) {
             Some(row) => commit_with_bytes(self.objects, self.id, commit, row).await,
             None => call(self.objects, self.id, commit).await,

@@ -25,7 +25,7 @@ const TRIES_OF_A_COMMAND = 3;
 
 const COMMANDS = [
   ...["begin", "commit", "release", "read-tail", "probe", "status", "cancel", "create", "admit"],
-  ...["as-piece", "begin-stretch"],
+  ...["as-partial", "begin-batch"],
 ] as const;
 
 /** Commands that nobody waits for: of these a single fault is enough. */

@@ -41,7 +41,7 @@ fn two_parts() -> Session {
     let attempt = take(&mut session, decision).unwrap().attempt;
     for number in 1..=2 {
         let receipts = vec![receipt(number, PART)];
-        let commit = Commit { attempt, receipts, rest: None, sha256_so_far: None, digest: None };
+        let commit = Commit { attempt, receipts, remainder: None, sha256_so_far: None, digest: None };
         let decision = session.commit(NOW, &commit);
         take(&mut session, decision).unwrap();
     }
@@ -176,7 +176,7 @@ fn what_may_be_beside_the_objects_own_put_goes_but_for_that() {
         take(&mut s, decision).unwrap();
     }
     let receipts = vec![receipt(1, PART)];
-    let commit = Commit { attempt: 2, receipts, rest: None, sha256_so_far: None, digest: None };
+    let commit = Commit { attempt: 2, receipts, remainder: None, sha256_so_far: None, digest: None };
     let decision = s.commit(NOW, &commit);
     take(&mut s, decision).unwrap();
     let kept = Some(s.spec.put_key(2));

@@ -262,14 +262,14 @@ impl Attempt {
         self.commit(receipts, remainder, Then::End { broken })
     }
 
-    fn commit(&mut self, receipts: Vec<Receipt>, rest: Option<Remainder>, then: Then) -> Effect {
-        let sent = match rest {
+    fn commit(&mut self, receipts: Vec<Receipt>, remainder: Option<Remainder>, then: Then) -> Effect {
+        let sent = match remainder {
             Some(Remainder { place: SegmentPlace::Object, .. }) => Sent::RemainderObject,
             _ if self.put_key.is_some() && !receipts.is_empty() => Sent::Put,
             _ => Sent::OnlyPartsAndRows,
         };
         let (attempt, sha256_so_far, digest) = (self.id, self.sha256_so_far.clone(), self.digest.clone());
-        let commit = Commit { attempt, receipts, rest, sha256_so_far, digest };
+        let commit = Commit { attempt, receipts, remainder, sha256_so_far, digest };
         // Crash here: what is in R2 counts if the commit arrives, and for nobody if it does not. The client finds out when it asks.
         self.asks(Awaited::Committed { sent, then }, Effect::Commit(commit))
     }

@@ -50,14 +50,14 @@ impl Session {
         if begin.length.is_zero() && !(is_all && self.has_tail()) {
             return Decision::no(ApiError::bad_request("Content-Length", "a chunk has at least one byte"));
         }
-        let lease_for = |attempt, first_number, reserved| WriteLease {
+        let lease_for = |attempt, first_number, reserved_parts| WriteLease {
             attempt,
             key: if self.is_put() { self.spec.put_key(attempt) } else { self.object_key() },
             multipart_id: self.multipart_id().map(str::to_owned),
             plan,
             offset: begin.offset,
             first_number,
-            reserved,
+            reserved_parts,
             tail: Vec::new(),
             remainder_key: self.spec.segment_key(attempt),
             expires_at: self.expires_at_if_seen(now),
@@ -176,9 +176,9 @@ impl Session {
     /// Whoever began under other sizes is no danger: this begin takes the lease from it, in the same change.
     pub(super) fn fitted(&self, plan: plan::Plan, begin: BeginAppend) -> plan::Plan {
         let is_first = begin.offset.is_zero() && self.uploaded_bytes().is_zero();
-        let may_change = is_first && !begin.link.more && (!self.is_put() || self.is_deferred());
+        let may_change = is_first && !begin.continuation.has_more && (!self.is_put() || self.is_deferred());
         let is_all = begin.length >= plan.file_bytes;
-        match (may_change, begin.whole, is_all) {
+        match (may_change, begin.all_or_nothing, is_all) {
             (true, true, _) => plan.with_chunk_as_part(begin.length),
             (true, false, false) => plan.fitted_to(begin.length),
             _ => plan,

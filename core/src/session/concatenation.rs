@@ -173,10 +173,11 @@ impl Session {
         if to <= from {
             return Decision::yes(None, self.waiting(now, plan));
         }
-        let (length, link) = (to.saturating_sub(from), Continuation::default());
+        let (length, continuation) = (to.saturating_sub(from), Continuation::default());
         let (file_bytes, named) = (plan.declared_bytes(), Named::ByOffset);
         let completes = Completion::WhenWhole;
-        let begin = BeginAppend { offset: from, length, file_bytes, whole: false, named, completes, link };
+        let begin =
+            BeginAppend { offset: from, length, file_bytes, all_or_nothing: false, named, completes, continuation };
         let Decision { answer, mut change } = self.begin_as_writer(now, begin);
         let Ok(lease) = answer else { return Decision { answer: Ok(None), change } };
         if let Some(progress) = &mut change.progress {

@@ -2,7 +2,7 @@
 //! it is put as one object, like a file of one part: one operation instead of three. Whether it will come so is seen when it
 //! comes. Until then there is no multipart upload; any other chunk has one opened first, and the upload has it from then on.
 //!
-//! The id is stored together with the grant of that chunk. So whoever was to put the whole before has lost its lease by then: what
+//! The id is stored together with the lease of that chunk. So whoever was to put the whole before has lost its lease by then: what
 //! it puts counts for nobody, and is found under the keys of its attempts. Part numbers begin at 1 with the multipart upload.
 
 use super::{BeginAppend, Decision, LateMultipart, Session, WriteLease};
@@ -49,7 +49,7 @@ impl Session {
 
     /// Whether the chunk is all of the file, and counts as a whole or not at all.
     fn comes_whole(&self, begin: BeginAppend) -> bool {
-        begin.whole && self.fitted(self.spec.plan, begin).part_count() == 1
+        begin.all_or_nothing && self.fitted(self.spec.plan, begin).part_count() == 1
     }
 
     /// The same upload with a multipart upload, and the sizes that it had before it was to be one part.
@@ -59,7 +59,7 @@ impl Session {
         opened.progress.plan = None;
         if let Some(lease) = &mut opened.progress.lease {
             // Whoever puts the whole has no part number.
-            (lease.numbers_before, lease.reserved) = (0, 0);
+            (lease.numbers_before, lease.reserved_parts) = (0, 0);
         }
         opened
     }

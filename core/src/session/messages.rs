@@ -22,7 +22,7 @@ pub struct BeginAppend {
     /// How long its sender says the whole file is, where it does.
     pub file_bytes: Option<ByteCount>,
     /// Whether it counts as a whole or not at all, since its checksum is known only at its end.
-    pub whole: bool,
+    pub all_or_nothing: bool,
     /// How its sender has said where it begins.
     #[serde(default)]
     pub named: Named,
@@ -31,7 +31,7 @@ pub struct BeginAppend {
     pub completes: Completion,
     /// How it hangs together with others, where it is a piece of a longer body.
     #[serde(default)]
-    pub link: Continuation,
+    pub continuation: Continuation,
 }
 
 /// A body of unknown length is stored piece by piece, each an attempt of its own. Nobody may come between two of them: who
@@ -41,7 +41,7 @@ pub struct Continuation {
     /// The attempt that brought the piece before, and must hold the lease still.
     pub after: Option<u64>,
     /// Whether another piece may follow.
-    pub more: bool,
+    pub has_more: bool,
 }
 
 /// The right to store a chunk, and all that is needed for it.
@@ -62,7 +62,7 @@ pub struct WriteLease {
     pub first_number: u16,
     /// How many numbers from there on are this attempt's. With one, the next comes with each commit; with none, the chunk
     /// fills no part.
-    pub reserved: u16,
+    pub reserved_parts: u16,
     /// Accepted bytes to be put in front of the first part, in order. Filled in by whoever knows where they are.
     pub tail: Vec<RemainderPiece>,
     /// Where to put bytes behind the last whole part, if they are too many for a row.
@@ -115,7 +115,7 @@ pub struct Commit {
     /// The parts, in order, directly behind the parts that count already.
     pub receipts: Vec<Receipt>,
     /// The bytes behind the last whole part.
-    pub rest: Option<Remainder>,
+    pub remainder: Option<Remainder>,
     /// The file's SHA-256 up to the end of the last of them, where it is carried along.
     pub sha256_so_far: Option<Sha256State>,
     /// The digest of the whole chunk, where it came with one, and this commit counts all of it.

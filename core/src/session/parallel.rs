@@ -291,7 +291,7 @@ impl Session {
         let is_newest = commit.attempt == attempt_id(chunk, state.attempts);
         let receipt = commit.receipts.first().filter(|receipt| {
             commit.receipts.len() == 1
-                && commit.rest.is_none()
+                && commit.remainder.is_none()
                 && receipt.number == state.number
                 && receipt.bytes == parallel_chunks.bytes_of(chunk)
         });

@@ -33,7 +33,7 @@ impl Session {
 
     /// The highest number that was given to the holder of this lease; `None` where it fills no part.
     pub(super) fn last_handed_out(&self, sequence: &Sequence, lease: Lease) -> Option<u16> {
-        let leased = (lease.reserved > 0).then(|| lease.first_number.saturating_add(lease.reserved - 1))?;
+        let leased = (lease.reserved_parts > 0).then(|| lease.first_number.saturating_add(lease.reserved_parts - 1))?;
         // The commit of a part that was not the attempt's last has handed out the next number with its answer.
         let next = self.next_number(sequence, lease).filter(|_| sequence.last_number() >= lease.first_number);
         Some(next.map_or(leased, |next| leased.max(next)))

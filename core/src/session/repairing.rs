@@ -280,9 +280,10 @@ impl Session {
                 end_turn(&mut progress);
                 return Decision::yes(None, progress);
             }
-            let (named, link) = (Named::ByOffset, Continuation::default());
+            let (named, continuation) = (Named::ByOffset, Continuation::default());
             let completes = crate::chunk::Completion::WhenWhole;
-            let begin = BeginAppend { offset, length, file_bytes: None, whole: false, named, completes, link };
+            let begin =
+                BeginAppend { offset, length, file_bytes: None, all_or_nothing: false, named, completes, continuation };
             let Decision { answer: Ok(lease), mut change } = self.begin_as_writer(now, begin) else { continue };
             change.parallel_chunks.iter_mut().for_each(|(_, state)| state.copies = true);
             let mut progress = change.progress.take().unwrap_or_else(|| self.progress.clone());

@@ -58,13 +58,13 @@ pub struct Lease {
     pub numbers_before: u16,
     /// How many numbers from there on it was given at once. One where it commits part by part and is given the next number
     /// with each commit; all it needs where it commits everything at the end; none where it fills no part.
-    pub reserved: u16,
+    pub reserved_parts: u16,
     /// Its bytes begin here.
     pub from: ByteCount,
     /// And end here.
     pub to: ByteCount,
     /// Whether they count as a whole or not at all.
-    pub whole: bool,
+    pub all_or_nothing: bool,
     /// When it began.
     pub begun_at: UnixMs,
     /// How many leases in a row, up to this one, were taken from their holders before anything was counted.
@@ -73,7 +73,7 @@ pub struct Lease {
     pub state: LeaseState,
     /// Whether its holder may bring another piece behind `to`, as a new attempt.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub more: bool,
+    pub has_more: bool,
     /// Whether its holder has said that its requests to R2 are over.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ended: bool,
@@ -137,17 +137,17 @@ impl Session {
         if begin.offset != uploaded_bytes {
             return Decision::no(self.offset_mismatch());
         }
-        if begin.link.after.is_some_and(|attempt| !self.holds_lease(attempt)) {
+        if begin.continuation.after.is_some_and(|attempt| !self.holds_lease(attempt)) {
             return Decision::no(self.superseded());
         }
-        let running = self.running_lease(sequence).filter(|lease| begin.link.after != Some(lease.attempt));
+        let running = self.running_lease(sequence).filter(|lease| begin.continuation.after != Some(lease.attempt));
         if let Some(retry_after_ms) = running.and_then(|lease| protected_for_ms(lease, now)) {
             let retry_after_seconds = u32::try_from(retry_after_ms.div_ceil(1000)).unwrap_or(u32::MAX);
             return Decision::no(ApiError::Busy { uploaded_bytes, retry_after_seconds });
         }
         let parts_end = plan.whole_parts_end(end);
         let parts = plan.parts_between(sequence.parts_end(), parts_end);
-        let count = if begin.whole { parts } else { parts.min(1) };
+        let count = if begin.all_or_nothing { parts } else { parts.min(1) };
         let remaining = plan.parts_between(sequence.parts_end(), plan.file_bytes);
         let writers = self.writers_besides(sequence, now);
         let numbers_before = if self.is_put() { self.puts_begun() } else { self.highest_number(sequence) };
@@ -166,14 +166,14 @@ impl Session {
             first_number,
             last_number,
             numbers_before,
-            reserved: u16::try_from(count).unwrap_or(0),
+            reserved_parts: u16::try_from(count).unwrap_or(0),
             from: begin.offset,
             to: end,
-            whole: begin.whole,
+            all_or_nothing: begin.all_or_nothing,
             begun_at: now,
             takeovers: before.map_or(0, |lease| takeovers(lease, uploaded_bytes)),
             state: LeaseState::Held,
-            more: begin.link.more,
+            has_more: begin.continuation.has_more,
             ended: false,
             heard_at: UnixMs::default(),
         };
@@ -190,7 +190,7 @@ impl Session {
         let lease = WriteLease {
             carry_sha256: self.spec.file.sha256.is_some(),
             sha256_so_far: sha256_so_far(sequence).cloned(),
-            ..lease_for(lease.attempt, lease.first_number, lease.reserved)
+            ..lease_for(lease.attempt, lease.first_number, lease.reserved_parts)
         };
         Decision::yes(lease, progress)
     }
@@ -291,7 +291,7 @@ impl Session {
 
     /// The lease, if its holder may still commit and has bytes left to bring, or may have.
     pub(super) fn running_lease(&self, sequence: &Sequence) -> Option<Lease> {
-        let has_more = |lease: &Lease| lease.more || sequence.offset() < lease.to;
+        let has_more = |lease: &Lease| lease.has_more || sequence.offset() < lease.to;
         self.progress.lease.filter(|lease| lease.state == LeaseState::Held && has_more(lease))
     }
 
@@ -319,22 +319,26 @@ impl Session {
         }
         let start = parts.last().map_or_else(|| sequence.offset(), |part: &StoredPart| part.end);
         let mut segment = None;
-        if let Some(rest) = commit.rest {
-            let end = start.checked_add(rest.bytes)?;
+        if let Some(remainder) = commit.remainder {
+            let end = start.checked_add(remainder.bytes)?;
             let all_parts_stored = spans.next().is_none();
             // A connection that breaks behind the last whole part leaves what fits a row, unless all or nothing counts.
-            let right_length = end == lease.to || (end < lease.to && !lease.whole && rest.place == SegmentPlace::Row);
-            let fits = rest.place == SegmentPlace::Object || rest.bytes.get() <= MAX_ROW_SEGMENT_BYTES;
-            if rest.bytes.is_zero() || !all_parts_stored || !right_length || !fits {
+            let right_length =
+                end == lease.to || (end < lease.to && !lease.all_or_nothing && remainder.place == SegmentPlace::Row);
+            let fits = remainder.place == SegmentPlace::Object || remainder.bytes.get() <= MAX_ROW_SEGMENT_BYTES;
+            if remainder.bytes.is_zero() || !all_parts_stored || !right_length || !fits {
                 return None;
             }
-            let (attempt, place) = (lease.attempt, rest.place);
+            let (attempt, place) = (lease.attempt, remainder.place);
             segment = Some(Segment { start, end, stored_at: now, attempt, place, sha256_so_far: None });
         }
         let reached = segment.as_ref().map_or(start, |segment| segment.end);
         // A file whose SHA-256 was declared cannot be verified, ever, if one piece comes without the state.
         let has_state = self.spec.file.sha256.is_some() == commit.sha256_so_far.is_some();
-        if !has_state || (parts.is_empty() && reached == sequence.offset()) || (lease.whole && reached != lease.to) {
+        if !has_state
+            || (parts.is_empty() && reached == sequence.offset())
+            || (lease.all_or_nothing && reached != lease.to)
+        {
             return None;
         }
         // The chunk is exactly this part.
@@ -375,7 +379,7 @@ fn protected_for_ms(lease: Lease, now: UnixMs) -> Option<u64> {
 /// Whether exactly this has been counted already. An attempt's part numbers are its own, and it leaves at most one segment.
 fn is_repeated(sequence: &Sequence, lease: Lease, commit: &Commit) -> bool {
     let last_segment = sequence.last_segment.as_ref().filter(|segment| segment.attempt == lease.attempt);
-    match (commit.rest, commit.receipts.last()) {
+    match (commit.remainder, commit.receipts.last()) {
         (Some(_), _) => last_segment.is_some(),
         (None, Some(receipt)) => receipt.number >= lease.first_number && receipt.number == sequence.last_number(),
         (None, None) => false,

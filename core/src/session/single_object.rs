@@ -90,7 +90,7 @@ impl Session {
     pub(super) fn puts_begun(&self) -> u16 {
         match (&self.progress.multipart, self.progress.lease) {
             (Some(late), _) => late.puts_before,
-            (None, Some(lease)) if self.is_put() => lease.numbers_before.saturating_add(lease.reserved.min(1)),
+            (None, Some(lease)) if self.is_put() => lease.numbers_before.saturating_add(lease.reserved_parts.min(1)),
             (None, _) => 0,
         }
     }

@@ -23,7 +23,7 @@ use upload_core::{
 
 const NOW: UnixMs = UnixMs(1_800_000_000_000);
 
-/// The birth of an upload of this file.
+/// The spec of an upload of this file.
 pub(crate) fn spec(id: UploadId, plan: Plan, file: FileInfo) -> UploadSpec {
     UploadSpec {
         id,
@@ -44,7 +44,7 @@ pub(crate) fn spec(id: UploadId, plan: Plan, file: FileInfo) -> UploadSpec {
     }
 }
 
-/// An array of rows: birth, progress, outbox, last part, last segment.
+/// An array of rows: spec, progress, outbox, last part, last segment.
 pub(crate) fn sessions(input: &[u8]) {
     if let Some(session) = read(input) {
         ask_everything(&session);
@@ -78,7 +78,7 @@ fn the_corpus_has_rows_that_can_be_read() {
     // All of them, so that what is made of them is near to something that can be read.
     for name in ["open", "completed", "parallel", "verifying", "attached", "deleted", "damaged", "repairing"] {
         let rows: Vec<Value> = serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap();
-        serde_json::from_value::<UploadSpec>(rows[0].clone()).unwrap_or_else(|error| panic!("{name}: birth: {error}"));
+        serde_json::from_value::<UploadSpec>(rows[0].clone()).unwrap_or_else(|error| panic!("{name}: spec: {error}"));
         serde_json::from_value::<UploadState>(rows[1].clone())
             .unwrap_or_else(|error| panic!("{name}: progress: {error}"));
     }
@@ -120,9 +120,10 @@ fn ask_everything(session: &Session) {
     for length in [0, 1, 5_000_000, 9_007_199_254_740_991] {
         let length = ByteCount::new(length).unwrap();
         for file_bytes in [None, Some(offset), Some(length)] {
-            let (named, link) = (Named::ByRange, Continuation::default());
+            let (named, continuation) = (Named::ByRange, Continuation::default());
             let completes = Completion::WhenTold;
-            let begin = BeginAppend { offset, length, file_bytes, whole: false, named, completes, link };
+            let begin =
+                BeginAppend { offset, length, file_bytes, all_or_nothing: false, named, completes, continuation };
             let _ = (session.repeats_what_counts(begin), session.part_of_repetition(begin));
             let decision = session.begin(NOW, begin);
             if decision.answer.is_ok() {
@@ -136,7 +137,7 @@ fn ask_everything(session: &Session) {
         }
     }
     for attempt in [0, 1, u64::MAX] {
-        let commit = Commit { attempt, receipts: Vec::new(), rest: None, sha256_so_far: None, digest: None };
+        let commit = Commit { attempt, receipts: Vec::new(), remainder: None, sha256_so_far: None, digest: None };
         let _ = session.commit(NOW, &commit);
         let _ = session.renew(NOW, Renew { attempt });
         let _ = session.release(NOW, Release { attempt, reason: ReleaseReason::GaveUp });

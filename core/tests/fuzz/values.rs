@@ -25,13 +25,13 @@ pub(crate) fn structured_fields(input: &[u8]) {
     for name in
         ["upload-complete", "upload-length", "upload-offset", "content-digest", "repr-digest", "want-repr-digest"]
     {
-        let rest: [(&str, &[u8]); 3] = [
+        let remainder: [(&str, &[u8]); 3] = [
             ("upload-draft-interop-version", b"8"),
             ("content-length", b"5"),
             ("content-type", b"application/partial-upload"),
         ];
         for (method, path) in [(Method::POST, "/files"), (Method::PATCH, ID)] {
-            let fields = [&rest[..], &[(name, input)]].concat();
+            let fields = [&remainder[..], &[(name, input)]].concat();
             let Some(head) = head(method, path, &fields) else { return };
             let _ = Protocol::Ietf.parse(&head);
             let _ = Protocol::Tus.parse(&head);

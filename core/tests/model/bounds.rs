@@ -109,7 +109,7 @@ pub(crate) struct Bounds {
     /// How long chunks of a sequential upload are; one that would pass the end of the file ends there.
     pub(crate) lengths: &'static [u8],
     /// Whether chunks come with a checksum, and so count as a whole: one of these.
-    pub(crate) whole: &'static [bool],
+    pub(crate) all_or_nothing: &'static [bool],
     /// What is tried beyond chunks that begin, arrive, and are given up.
     pub(crate) topics: &'static [Topic],
     /// How often things may happen.

@@ -42,8 +42,8 @@ impl World {
                 continue;
             }
             for &(from, to) in &chunks {
-                for &whole in uploads.bounds.whole {
-                    actions.push(Action::Begin { worker: Some(worker), from, to, whole });
+                for &all_or_nothing in uploads.bounds.all_or_nothing {
+                    actions.push(Action::Begin { worker: Some(worker), from, to, all_or_nothing });
                 }
             }
             if let Worker::Waiting(_) = state {
@@ -58,8 +58,8 @@ impl World {
             }
             actions.push(Action::GiveUp { worker });
         }
-        if let (Some(&(from, to)), Some(&whole)) = (chunks.last(), uploads.bounds.whole.first()) {
-            actions.push(Action::Begin { worker: None, from, to, whole });
+        if let (Some(&(from, to)), Some(&all_or_nothing)) = (chunks.last(), uploads.bounds.all_or_nothing.first()) {
+            actions.push(Action::Begin { worker: None, from, to, all_or_nothing });
         }
         for (write, sent) in self.r2.sent.iter().enumerate() {
             if write > 0 && *sent == self.r2.sent[write - 1] {
@@ -103,7 +103,7 @@ impl Model for Uploads {
     fn init_states(&self) -> Vec<World> {
         let mut worlds: Vec<World> = World::new(&self.bounds).into_iter().collect();
         if self.bounds.tries(Topic::Uploaded) {
-            let begin = Action::Begin { worker: Some(0), from: 0, to: self.bounds.file, whole: true };
+            let begin = Action::Begin { worker: Some(0), from: 0, to: self.bounds.file, all_or_nothing: true };
             let arrive = Action::Arrive { write: 0, answered: true };
             let deliver = Action::Deliver { message: 0, answered: true, again: false };
             for world in &mut worlds {

@@ -38,7 +38,7 @@ impl World {
     ) -> Result<WriteLease, ApiError> {
         let rule = |session: &Session, now| mutations::begin(uploads, session, now, begin, opened);
         let mut lease = self.decide(uploads, None, rule)?;
-        if lease.reserved > 0 {
+        if lease.reserved_parts > 0 {
             lease.tail = self.object.tail();
         }
         self.granted_to(uploads, &lease, units(begin.offset));
@@ -49,7 +49,7 @@ impl World {
     pub(crate) fn granted_to(&mut self, uploads: &Uploads, lease: &WriteLease, from: u8) {
         self.places[uploads.place_of(from)].newest = lease.attempt;
         if lease.multipart_id.is_some() {
-            (0..lease.reserved).for_each(|n| self.hand_out(lease.first_number + n, lease.attempt));
+            (0..lease.reserved_parts).for_each(|n| self.hand_out(lease.first_number + n, lease.attempt));
         }
     }
 
@@ -64,8 +64,8 @@ impl World {
     pub(crate) fn send_commit(&mut self, worker: usize, commit: Commit) {
         let Worker::Busy(busy) = &mut self.workers[worker] else { return };
         busy.doing = Doing::Committing;
-        let in_row = commit.rest.filter(|rest| rest.place == SegmentPlace::Row);
-        let row = in_row.map(|rest| Bytes::of_file(busy.body - units(rest.bytes), busy.body));
+        let in_row = commit.remainder.filter(|remainder| remainder.place == SegmentPlace::Row);
+        let row = in_row.map(|remainder| Bytes::of_file(busy.body - units(remainder.bytes), busy.body));
         let (attempt, leased) = (busy.id, busy.leased);
         self.send(Message { attempt, leased, commit, row, is_copy: false });
     }

@@ -93,7 +93,7 @@ const SEQUENCE: Bounds = Bounds {
     kept: false,
     spare: None,
     lengths: &[2, 7],
-    whole: &[false],
+    all_or_nothing: &[false],
     topics: &[CutShort, Probes],
     budget: Budget { attempts: 3, duplicates: 1, ..Budget::NONE },
 };
@@ -113,7 +113,7 @@ const PARALLEL: Bounds = Bounds { mode: Mode::Parallel, file: 5, part: 2, topics
 #[test]
 fn takeovers() {
     let sights = &[LATE_WRITE, LATE_COMMIT, TAIL_IN_ROWS, FENCED];
-    explore("takeovers, with checksums and without", Bounds { whole: &[false, true], ..SEQUENCE }, sights);
+    explore("takeovers, with checksums and without", Bounds { all_or_nothing: &[false, true], ..SEQUENCE }, sights);
     let bounds = Bounds { file: 9, lengths: &[2, 9], ..SEQUENCE };
     explore("takeovers, three parts", bounds, sights);
     let bounds = Bounds { budget: Budget { attempts: 4, ..Budget::NONE }, ..SEQUENCE };
@@ -125,15 +125,15 @@ fn numbers_that_are_used_again() {
     let budget = Budget { attempts: 4, jumps: 1, ..Budget::NONE };
     let few = Bounds { spare: Some(0), lengths: &[7], topics: &[Probes], budget, ..SEQUENCE };
     explore("few numbers, in a sequence", few.clone(), &[NUMBER_AGAIN, SILENT]);
-    let whole = &[true, false];
+    let all_or_nothing = &[true, false];
     explore(
         "few numbers, several at once",
-        Bounds { whole, lengths: &[7], spare: Some(1), topics: &[], ..few.clone() },
+        Bounds { all_or_nothing, lengths: &[7], spare: Some(1), topics: &[], ..few.clone() },
         &[NUMBER_AGAIN],
     );
     let budget = Budget { attempts: 3, jumps: 1, ..Budget::NONE };
     let few = Bounds { file: 3, spare: Some(1), budget, ..PARALLEL };
-    explore("few numbers, in lanes", few, &[NUMBER_AGAIN, SILENT, PENDING]);
+    explore("few numbers, in parallel", few, &[NUMBER_AGAIN, SILENT, PENDING]);
 }
 
 #[test]
@@ -146,8 +146,8 @@ fn protected_leases() {
 #[test]
 fn segments_in_storage() {
     let budget = Budget { attempts: 2, duplicates: 1, cancels: 2, jumps: 2, ..Budget::NONE };
-    let whole = &[false, true];
-    let bounds = Bounds { file: 5, lengths: &[3, 5], whole, topics: &[Duties], budget, ..SEQUENCE };
+    let all_or_nothing = &[false, true];
+    let bounds = Bounds { file: 5, lengths: &[3, 5], all_or_nothing, topics: &[Duties], budget, ..SEQUENCE };
     explore("segments in storage", bounds, &[TAIL_IN_STORAGE, LATE_SEGMENT, DISCARDED_IN_DUTY]);
 }
 
@@ -155,7 +155,11 @@ fn segments_in_storage() {
 fn files_of_one_part() {
     let part = Bounds { file: 4, lengths: &[2, 4], put: true, ..SEQUENCE };
     let budget = Budget { attempts: 3, duplicates: 1, ..Budget::NONE };
-    explore("puts, taken over", Bounds { whole: &[false, true], budget, ..part.clone() }, &[LATE_WRITE, FENCED]);
+    explore(
+        "puts, taken over",
+        Bounds { all_or_nothing: &[false, true], budget, ..part.clone() },
+        &[LATE_WRITE, FENCED],
+    );
     let sights = &[LATE_PUT, PUT_WITH_TAIL, COMPLETED, EXPIRED, ABORTED, DISCARDED_IN_DUTY];
     let budget = Budget { attempts: 2, duplicates: 1, faults: 1, jumps: 1, cancels: 2, ..Budget::NONE };
     explore("puts to their end", Bounds { lengths: &[3, 4], topics: &[Duties], budget, ..part }, sights);
@@ -163,7 +167,7 @@ fn files_of_one_part() {
 
 #[test]
 fn files_that_fit_a_request() {
-    let late = Bounds { file: 5, part: 3, lengths: &[2, 5], whole: &[false, true], put: true, ..SEQUENCE };
+    let late = Bounds { file: 5, part: 3, lengths: &[2, 5], all_or_nothing: &[false, true], put: true, ..SEQUENCE };
     let budget = Budget { attempts: 3, duplicates: 1, faults: 1, ..Budget::NONE };
     let sights = &[TWO_OPENINGS, LATE_OPENING, PUT_BEFORE_OPENING, LATE_WRITE];
     explore("multipart uploads opened late, taken over", Bounds { budget, topics: &[], ..late.clone() }, sights);
@@ -179,13 +183,17 @@ fn endings() {
     let bounds = Bounds { file: 5, part: 3, lengths: &[2, 5], topics: &[CutShort, Duties], budget, ..SEQUENCE };
     explore("a sequence to its end", bounds, sights);
     let budget = Budget { attempts: 3, duplicates: 0, ..budget };
-    explore("lanes to their end", Bounds { file: 3, topics: &[Duties], budget, ..PARALLEL }, sights);
+    explore("parallel chunks to their end", Bounds { file: 3, topics: &[Duties], budget, ..PARALLEL }, sights);
 }
 
 #[test]
 fn parallel_chunks() {
     let budget = Budget { attempts: 4, ..PARALLEL.budget };
-    explore("lanes", Bounds { whole: &[false, true], budget, ..PARALLEL }, &[ALL_PARALLEL, LATE_WRITE, LATE_COMMIT]);
+    explore(
+        "lanes",
+        Bounds { all_or_nothing: &[false, true], budget, ..PARALLEL },
+        &[ALL_PARALLEL, LATE_WRITE, LATE_COMMIT],
+    );
 }
 
 #[test]

@@ -98,7 +98,8 @@ const PUTS: [(Mutation, &str); 8] = [
 ];
 
 /// A file of two parts that is put if it comes whole, to its end.
-const EITHER: Bounds = Bounds { file: 5, part: 3, lengths: &[2, 5], whole: &[false, true], put: true, ..ENDING };
+const EITHER: Bounds =
+    Bounds { file: 5, part: 3, lengths: &[2, 5], all_or_nothing: &[false, true], put: true, ..ENDING };
 
 const OPENINGS: [(Mutation, &str); 8] = [
     (Mutation::LaterOpeningReplaces, LEFT_ALONE),

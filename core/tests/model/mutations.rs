@@ -82,7 +82,7 @@ pub(crate) enum Mutation {
     LaterOpeningReplaces,
     /// A multipart upload that was opened for a chunk, and is not used, is not aborted.
     UnusedOpeningLeft,
-    /// The id of an opened multipart upload is granted, and not stored with the grant.
+    /// The id of an opened multipart upload is told, and not stored with the lease.
     OpeningUnstored,
     /// With the opening it is forgotten that the whole may have been put.
     PutsForgotten,
@@ -147,7 +147,7 @@ pub(crate) fn begin(
     }
     if let (Content::Sequence(sequence), Some(lease)) = (&session.content, &mut forgetful.progress.lease) {
         let stored = sequence.last_part.as_ref().map_or(0, |part| part.number);
-        (lease.numbers_before, lease.reserved, lease.to, lease.ended) = (stored, 0, begin.offset, true);
+        (lease.numbers_before, lease.reserved_parts, lease.to, lease.ended) = (stored, 0, begin.offset, true);
     }
     forgetful.begin_opened(now, begin, opened)
 }
@@ -166,10 +166,10 @@ pub(crate) fn commit(uploads: &Uploads, session: &Session, now: UnixMs, message:
                 attempt: message.attempt,
                 first_number: leased.first,
                 last_number: MAX_PART_NUMBER,
-                reserved: leased.reserved,
+                reserved_parts: leased.reserved_parts,
                 from: bytes(leased.from),
                 to: bytes(leased.to),
-                whole: leased.whole,
+                all_or_nothing: leased.all_or_nothing,
                 ..lease
             });
             let mut decision = lax.commit(now, commit);

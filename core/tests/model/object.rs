@@ -162,7 +162,7 @@ impl Object {
     }
 }
 
-/// Everything that can be another in two states of one run. What is fixed at the birth is not among it.
+/// Everything that can be another in two states of one run. What is fixed at the creation is not among it.
 impl Hash for Object {
     fn hash<H: Hasher>(&self, state: &mut H) {
         if let Some(session) = &self.session {

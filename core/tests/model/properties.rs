@@ -44,7 +44,7 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
         Property::always(FREE_NUMBERS, |_, world: &World| !world.has_broken(Law::NumberInUse)),
         Property::always(NEWEST_COMMITS, |_, world: &World| !world.has_broken(Law::OldAttempt)),
         Property::always(EQUAL_PARTS, equal_parts),
-        Property::always(WHOLE, whole),
+        Property::always(WHOLE, all_or_nothing),
         Property::always(NOTHING_LOST, nothing_lost),
         Property::always(ONE_EVENT, one_event),
         Property::always(LIVE_LINKS, |_, world: &World| !world.has_broken(Law::DeadLink)),
@@ -67,8 +67,8 @@ fn stored_once(uploads: &Uploads, world: &World) -> bool {
     if !open {
         return true;
     }
-    if let Some(whole) = world.whole_object(uploads) {
-        return whole.is_sent_for(Bytes::of_file(0, uploads.bounds.file));
+    if let Some(all_or_nothing) = world.whole_object(uploads) {
+        return all_or_nothing.is_sent_for(Bytes::of_file(0, uploads.bounds.file));
     }
     let mut at = 0;
     for part in &object.parts {
@@ -125,7 +125,7 @@ fn equal_parts(uploads: &Uploads, world: &World) -> bool {
     })
 }
 
-fn whole(uploads: &Uploads, world: &World) -> bool {
+fn all_or_nothing(uploads: &Uploads, world: &World) -> bool {
     let Some(session) = &world.object.session else { return true };
     let file = Bytes::of_file(0, uploads.bounds.file);
     let is_object = session.stored_object().is_some();
@@ -164,7 +164,7 @@ fn accepted(uploads: &Uploads, world: &World) -> bool {
     if uploads.bounds.mode == Mode::Parallel || world.now >= session.expires_at() {
         return true;
     }
-    let begin = Chunk { from: units(session.uploaded_bytes()), to: uploads.bounds.file, whole: false }.begin();
+    let begin = Chunk { from: units(session.uploaded_bytes()), to: uploads.bounds.file, all_or_nothing: false }.begin();
     let free_at = world.free_at(uploads);
     mutations::begin(uploads, session, world.now, begin, Some(0)).answer.is_ok()
         || free_at.is_some_and(|at| at.ms_since(world.now) <= LONGEST_WAIT_MS)

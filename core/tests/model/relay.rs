@@ -27,8 +27,11 @@ impl World {
     pub(crate) fn begin(&mut self, uploads: &Uploads, worker: Option<usize>, begin: BeginAppend) -> bool {
         let Some(left) = self.left.attempts.checked_sub(1) else { return false };
         self.left.attempts = left;
-        let chunk =
-            Chunk { from: units(begin.offset), to: units(begin.offset) + units(begin.length), whole: begin.whole };
+        let chunk = Chunk {
+            from: units(begin.offset),
+            to: units(begin.offset) + units(begin.length),
+            all_or_nothing: begin.all_or_nothing,
+        };
         let lacks = self.object.session.as_ref().is_some_and(|session| session.lacks_multipart(self.now, begin));
         match (lacks, worker) {
             (true, Some(worker)) => {

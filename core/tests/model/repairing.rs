@@ -86,9 +86,10 @@ impl World {
         let leased = self.decide(uploads, None, |session, now| session.begin_copy(now, after));
         let Ok(Some(batch)) = leased else { return false };
         let part = &batch.parts[0];
-        let (offset, length, link) = (part.runs[0].from, part.bytes, Continuation::default());
+        let (offset, length, continuation) = (part.runs[0].from, part.bytes, Continuation::default());
         let (named, completes) = (Named::default(), upload_core::chunk::Completion::WhenWhole);
-        let begin = BeginAppend { offset, length, file_bytes: None, whole: false, named, completes, link };
+        let begin =
+            BeginAppend { offset, length, file_bytes: None, all_or_nothing: false, named, completes, continuation };
         self.granted_to(uploads, &batch.lease, units(offset));
         self.start(uploads, worker, Busy { copies: true, ..Busy::new(&batch.lease, &begin) });
         true

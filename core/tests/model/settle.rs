@@ -88,7 +88,7 @@ fn taken_up(uploads: &Uploads, start: &World) -> bool {
             if let Some(free) = end.free_at(uploads) {
                 end.let_pass(uploads, free);
             }
-            Some(Action::Begin { worker: Some(0), from, to, whole: false })
+            Some(Action::Begin { worker: Some(0), from, to, all_or_nothing: false })
         });
         let Some(action) = action else { break };
         uploads.act(&mut end, action);

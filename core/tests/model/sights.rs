@@ -122,7 +122,8 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
         Property::sometimes(GIVEN_UP, |_, world: &World| delivery(world) == Some(DeliveryState::Failed)),
         Property::sometimes(NUMBER_AGAIN, |_, world: &World| {
             let lease = world.object.session.as_ref().and_then(|session| session.progress.lease);
-            let is_again = lease.is_some_and(|lease| lease.reserved > 0 && lease.first_number <= lease.numbers_before);
+            let is_again =
+                lease.is_some_and(|lease| lease.reserved_parts > 0 && lease.first_number <= lease.numbers_before);
             let has_chunk_again = world.object.parallel_chunks.iter().any(|(_, state)| state.again);
             (is_again || has_chunk_again) && sent_parts(world).next().is_some()
         }),

@@ -23,8 +23,8 @@ use crate::{
 /// One step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Action {
-    /// A chunk begins: from where to where, and whether it counts as a whole. Without a Worker, nobody hears the grant.
-    Begin { worker: Option<usize>, from: u8, to: u8, whole: bool },
+    /// A chunk begins: from where to where, and whether it counts as a whole. Without a Worker, nobody hears of the lease.
+    Begin { worker: Option<usize>, from: u8, to: u8, all_or_nothing: bool },
     /// R2 has opened the multipart upload that a Worker's chunk needs.
     Opened { worker: usize },
     /// A Worker goes on, where the moment matters.
@@ -81,7 +81,9 @@ impl Uploads {
     /// Takes a step. `false` where it cannot be taken, or nothing comes of it.
     pub(crate) fn act(&self, world: &mut World, action: Action) -> bool {
         let happened = match action {
-            Action::Begin { worker, from, to, whole } => world.begin(self, worker, Chunk { from, to, whole }.begin()),
+            Action::Begin { worker, from, to, all_or_nothing } => {
+                world.begin(self, worker, Chunk { from, to, all_or_nothing }.begin())
+            }
             Action::Opened { worker } => match world.workers[worker] {
                 Worker::Waiting(chunk) => world.opened(self, Some(worker), chunk),
                 Worker::Idle | Worker::Busy(_) => false,
@@ -223,7 +225,7 @@ impl World {
             Mode::Sequential => from + 1,
             Mode::Parallel | Mode::Direct => (from + uploads.bounds.part).min(uploads.bounds.file),
         };
-        let begin = Chunk { from, to, whole: false }.begin();
+        let begin = Chunk { from, to, all_or_nothing: false }.begin();
         mutations::begin(uploads, session, self.now, begin, Some(0)).answer.err()
     }
 }

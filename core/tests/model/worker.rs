@@ -34,16 +34,16 @@ pub(crate) struct Chunk {
     /// And ends.
     pub(crate) to: u8,
     /// Whether it counts as a whole.
-    pub(crate) whole: bool,
+    pub(crate) all_or_nothing: bool,
 }
 
 impl Chunk {
     /// As the object reads it.
     pub(crate) fn begin(self) -> BeginAppend {
-        let Self { from, to, whole } = self;
-        let (offset, length, link) = (bytes(from), bytes(to - from), Continuation::default());
+        let Self { from, to, all_or_nothing } = self;
+        let (offset, length, continuation) = (bytes(from), bytes(to - from), Continuation::default());
         let (named, completes) = (Named::ByOffset, Completion::WhenWhole);
-        BeginAppend { offset, length, file_bytes: None, whole, named, completes, link }
+        BeginAppend { offset, length, file_bytes: None, all_or_nothing, named, completes, continuation }
     }
 }
 
@@ -72,13 +72,13 @@ pub(crate) struct Granted {
     /// The first number.
     pub(crate) first: u16,
     /// How many.
-    pub(crate) reserved: u16,
+    pub(crate) reserved_parts: u16,
     /// Where the chunk begins.
     pub(crate) from: u8,
     /// And ends.
     pub(crate) to: u8,
     /// Whether it counts as a whole.
-    pub(crate) whole: bool,
+    pub(crate) all_or_nothing: bool,
 }
 
 /// What a Worker waits for.
@@ -111,12 +111,18 @@ pub(crate) enum Doing {
 impl Busy {
     /// What a Worker makes of a lease for this chunk.
     pub(crate) fn new(lease: &WriteLease, begin: &BeginAppend) -> Self {
-        let (from, whole) = (units(begin.offset), begin.whole);
+        let (from, all_or_nothing) = (units(begin.offset), begin.all_or_nothing);
         let to = from + units(begin.length);
-        let digest = whole.then(|| ChunkDigest { algorithm: Algorithm::Crc32, value: Vec::new() });
+        let digest = all_or_nothing.then(|| ChunkDigest { algorithm: Algorithm::Crc32, value: Vec::new() });
         Self {
             id: lease.attempt,
-            leased: Granted { first: lease.first_number, reserved: lease.reserved, from, to, whole },
+            leased: Granted {
+                first: lease.first_number,
+                reserved_parts: lease.reserved_parts,
+                from,
+                to,
+                all_or_nothing,
+            },
             multipart: lease.multipart_id.as_ref().and_then(|id| id.parse().ok()),
             body: from,
             copies: false,
@@ -137,7 +143,7 @@ impl Busy {
 
     /// Whether a body may break so that a part of so long a remainder counts.
     pub(crate) fn may_break(&self, uploads: &Uploads, remainder: u8) -> bool {
-        uploads.bounds.tries(Topic::CutShort) && !self.leased.whole && remainder > 1
+        uploads.bounds.tries(Topic::CutShort) && !self.leased.all_or_nothing && remainder > 1
     }
 }
 

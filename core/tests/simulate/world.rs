@@ -329,8 +329,8 @@ impl World {
 
     fn begin(&mut self, from: u64, to: u64, whole: bool) -> Result<upload_core::session::WriteLease, ApiError> {
         let (offset, length) = (count(from), count(to - from));
-        let (named, completes, link) = (Named::ByOffset, Completion::WhenWhole, Continuation::default());
-        let begin = BeginAppend { offset, length, file_bytes: None, whole, named, completes, link };
+        let (named, completes, continuation) = (Named::ByOffset, Completion::WhenWhole, Continuation::default());
+        let begin = BeginAppend { offset, length, file_bytes: None, whole, named, completes, continuation };
         let session = self.object.session.as_ref();
         let lacks = session.is_some_and(|session| session.lacks_multipart(UnixMs(self.now), begin));
         let opened = (lacks && !self.chance.one_in(20)).then(|| self.r2.open());
@@ -340,7 +340,7 @@ impl World {
             self.r2.lose(&opened);
         }
         let mut lease = leased?;
-        if lease.reserved > 0 {
+        if lease.reserved_parts > 0 {
             lease.tail = self.object.tail();
         }
         Ok(lease)

@@ -74,7 +74,7 @@ impl World {
     /// Nobody else may be writing under the numbers that were given.
     fn look_at_numbers(&mut self, writer: usize) {
         let lease = &self.writers[writer].lease;
-        let given = lease.first_number..lease.first_number + lease.reserved;
+        let given = lease.first_number..lease.first_number + lease.reserved_parts;
         self.nobody_writes(writer, |number| given.contains(&number));
     }
 
@@ -322,7 +322,7 @@ impl World {
 
     /// A commit arrives.
     pub(crate) fn commits_arrive(&mut self, writer: usize, commit: &Commit, is_answered: bool) {
-        let is_row = commit.rest.is_some_and(|rest| rest.place == SegmentPlace::Row);
+        let is_row = commit.remainder.is_some_and(|remainder| remainder.place == SegmentPlace::Row);
         let row = self.writers[writer].row.clone().filter(|_| is_row);
         let answer = self.decide(row, |session, now| session.commit(now, commit));
         self.note(|| format!("commit of writer {writer}: {answer:?}"));

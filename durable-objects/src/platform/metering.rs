@@ -95,12 +95,12 @@ pub(crate) fn of_command(command: &UploadCommand) -> Cost {
 pub(crate) fn of_begin(begin: &BeginAppend, lease: Option<&WriteLease>) -> Cost {
     let is_object = |piece: &&RemainderPiece| matches!(piece, RemainderPiece::Object { .. });
     let r2_class_b = lease.map_or(0, |lease| lease.tail.iter().filter(is_object).count() as u64);
-    Cost { worker_requests: begin.link.after.is_none().into(), r2_class_b, ..Cost::NONE }
+    Cost { worker_requests: begin.continuation.after.is_none().into(), r2_class_b, ..Cost::NONE }
 }
 
 /// What a commit says to have stored in R2.
 pub(crate) fn of_commit(commit: &Commit) -> Cost {
-    let segments = commit.rest.filter(|rest| rest.place == SegmentPlace::Object).iter().count();
+    let segments = commit.remainder.filter(|remainder| remainder.place == SegmentPlace::Object).iter().count();
     Cost { r2_class_a: (commit.receipts.len() + segments) as u64, ..Cost::NONE }
 }
 

@@ -312,9 +312,9 @@ commands! {
     FindObject => "find-object" -> FoundObject;
     BeginDelivery => "begin-delivery" -> Option<EventFacts>;
     EndDelivery => "end-delivery" -> Verdict;
-    AsPartial => "as-piece" -> PartialUpload;
-    WantedPartials => "wanted-pieces" -> Option<Wanted>;
-    BeginCopyBatch => "begin-stretch" -> Option<CopyBatch>;
+    AsPartial => "as-partial" -> PartialUpload;
+    WantedPartials => "wanted-partials" -> Option<Wanted>;
+    BeginCopyBatch => "begin-batch" -> Option<CopyBatch>;
     NextSlice => "next-slice" -> Option<Slice>;
     SliceHashed => "slice-hashed" -> bool;
     SignParts => "sign-parts" -> Vec<Slot>;

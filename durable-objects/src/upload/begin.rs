@@ -46,7 +46,7 @@ impl UploadSession {
         }
         let mut tail_rows = Cost::NONE;
         if let Ok(lease) = &mut taken
-            && lease.reserved > 0
+            && lease.reserved_parts > 0
             && let Some(session) = &*self.session.borrow()
             && session.has_tail()
         {
@@ -69,7 +69,7 @@ impl UploadSession {
         let Some(session) = session.as_ref().filter(|session| session.repeats_what_counts(begin)) else {
             return Ok(None);
         };
-        let crc64nvme = match session.part_of_repetition(begin).filter(|_| begin.whole) {
+        let crc64nvme = match session.part_of_repetition(begin).filter(|_| begin.all_or_nothing) {
             Some(end) => tables::crc_of_part(&self.state.storage(), end)?,
             None => None,
         };

@@ -83,7 +83,7 @@ impl World {
     fn begin(&mut self, chunk: &Chunk) -> Option<(WriteLease, ByteCount)> {
         let (offset, file_bytes) = (self.session.uploaded_bytes().get(), self.session.plan().file_bytes.get());
         let length = (chunk.quarters * PART / 4 + chunk.odd).min(file_bytes - offset);
-        let asked = crate::session::BeginAppend { whole: chunk.has_digest, ..begin(offset, length) };
+        let asked = crate::session::BeginAppend { all_or_nothing: chunk.has_digest, ..begin(offset, length) };
         let mut lease = self.take(self.session.begin_opened(NOW, asked, Some("opened"))).ok()?;
         if self.session.has_tail() {
             let start = self.session.plan().part_start(bytes(offset));

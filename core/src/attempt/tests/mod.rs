@@ -57,9 +57,9 @@ fn row(length: u64, broken: Option<Failure>) -> Input {
     Input::RemainderRead { bytes: bytes(length), sha256_so_far: None, broken }
 }
 
-fn commit(receipts: Vec<Receipt>, rest: Option<(u64, SegmentPlace)>, digest: Option<ChunkDigest>) -> Effect {
-    let rest = rest.map(|(length, place)| Remainder { bytes: bytes(length), place });
-    Effect::Commit(Commit { attempt: 1, receipts, rest, sha256_so_far: None, digest })
+fn commit(receipts: Vec<Receipt>, remainder: Option<(u64, SegmentPlace)>, digest: Option<ChunkDigest>) -> Effect {
+    let remainder = remainder.map(|(length, place)| Remainder { bytes: bytes(length), place });
+    Effect::Commit(Commit { attempt: 1, receipts, remainder, sha256_so_far: None, digest })
 }
 
 fn release(reason: ReleaseReason) -> Effect {

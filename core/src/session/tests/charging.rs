@@ -61,7 +61,7 @@ fn nobody_is_asked_where_bytes_are_not_bounded_or_were_declared() {
 fn what_it_came_to_is_told_where_it_was_not_known() {
     let mut s = growing();
     let lease = start(&mut s, 0, 5).unwrap();
-    count(&mut s, &rest(lease.attempt, 5)).unwrap();
+    count(&mut s, &remainder(lease.attempt, 5)).unwrap();
     assert_eq!(s.came_to(), Some(bytes(5)));
     let change = s.end(NOW, Phase::Aborted, EventKind::Aborted, None);
     s.apply(change);

@@ -13,7 +13,7 @@ fn deferred() -> Session {
 }
 
 fn whole(length: u64) -> BeginAppend {
-    BeginAppend { whole: true, ..begin(0, length) }
+    BeginAppend { all_or_nothing: true, ..begin(0, length) }
 }
 
 /// The whole file in one chunk with a checksum.
@@ -45,7 +45,7 @@ fn a_checked_chunk_that_is_all_of_the_file_is_put() {
     let mut s = deferred();
     assert!(!s.lacks_multipart(NOW, whole(FILE)));
     let lease = start_put(&mut s);
-    assert_eq!((lease.key.clone(), lease.multipart_id.clone(), lease.reserved), (s.spec.put_key(1), None, 1));
+    assert_eq!((lease.key.clone(), lease.multipart_id.clone(), lease.reserved_parts), (s.spec.put_key(1), None, 1));
     assert_eq!(lease.plan.part_count(), 1);
     let committed = store(&mut s, &lease, 1, FILE).unwrap();
     assert_eq!((committed.phase, s.object().unwrap().key), (Phase::Completed, lease.key));
@@ -68,7 +68,7 @@ fn any_other_chunk_has_one_opened_and_the_upload_has_it_from_then_on() {
         begin(0, PART),
         whole(PART),
         whole(FILE - 1),
-        BeginAppend { link: Continuation { after: None, more: true }, ..begin(0, PART) },
+        BeginAppend { continuation: Continuation { after: None, has_more: true }, ..begin(0, PART) },
     ];
     for other in others {
         let mut s = deferred();
@@ -152,7 +152,7 @@ fn a_guess_of_its_chunks_stays_one_until_a_chunk_shows_them() {
     let mut s = Session::create(spec).unwrap();
     start_put(&mut s);
     let lease = start_opened(&mut s, begin(0, 10 * MIB), "late").unwrap();
-    assert_eq!((lease.plan.part_bytes, lease.reserved), (bytes(10 * MIB), 1));
+    assert_eq!((lease.plan.part_bytes, lease.reserved_parts), (bytes(10 * MIB), 1));
 }
 
 #[test]

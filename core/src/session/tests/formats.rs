@@ -82,7 +82,7 @@ fn progress_while_open() {
     pinned(
         &s.progress,
         r#"{"phase":"open","reason":null,"ended_at":null,
-            "lease":{"attempt":1,"first_number":1,"last_number":10000,"numbers_before":0,"reserved":1,"from":0,"to":8388608,"whole":false,"begun_at":1000,
+            "lease":{"attempt":1,"first_number":1,"last_number":10000,"numbers_before":0,"reserved_parts":1,"from":0,"to":8388608,"all_or_nothing":false,"begun_at":1000,
                      "takeovers":0,"state":"held"},
             "etag":null,"crc64nvme":null,"holds_storage":true,"holds_segments":false,"segments_swept":false,"owes_ledger":false,
             "seen_at":0,"job_failures":0,"job_not_before":0}"#,

@@ -17,7 +17,7 @@ enum Step {
         writer: usize,
         quarters: u64,
         odd: u64,
-        whole: bool,
+        all_or_nothing: bool,
     },
     /// A piece of a body of unknown length, behind the piece that was begun last.
     Piece {
@@ -44,7 +44,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let writer = 0..3_usize;
     let step = prop_oneof![
         3 => (writer.clone(), 0..10_u64, 0..3_u64, any::<bool>())
-            .prop_map(|(writer, quarters, odd, whole)| Step::Begin { writer, quarters, odd, whole }),
+            .prop_map(|(writer, quarters, odd, all_or_nothing)| Step::Begin { writer, quarters, odd, all_or_nothing }),
         2 => (writer.clone(), 1..10_u64).prop_map(|(writer, quarters)| Step::Piece { writer, quarters }),
         8 => (writer.clone(), prop_oneof![1 => Just(0_u8), 6 => Just(1), 1 => Just(2)])
             .prop_map(|(writer, commits)| Step::Store { writer, commits }),
@@ -56,13 +56,13 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..250)
 }
 
-/// A writer that believes to hold a grant, whether it still does or not.
+/// A writer that believes to hold a lease, whether it still does or not.
 struct Writer {
     lease: WriteLease,
     /// How long the parts are that it was granted.
     part: u64,
     to: u64,
-    whole: bool,
+    all_or_nothing: bool,
     next_number: u16,
     /// Where its next part begins.
     at: u64,
@@ -72,10 +72,10 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(lease: WriteLease, to: u64, whole: bool, now: UnixMs) -> Self {
+    fn new(lease: WriteLease, to: u64, all_or_nothing: bool, now: UnixMs) -> Self {
         let (next_number, part) = (lease.first_number, lease.plan.part_bytes.get());
         let at = lease.offset.get() / part * part;
-        Self { lease, part, to, whole, next_number, at, receipts: Vec::new(), heard_at: now }
+        Self { lease, part, to, all_or_nothing, next_number, at, receipts: Vec::new(), heard_at: now }
     }
 
     fn has_part_left(&self, file: u64) -> bool {
@@ -97,7 +97,7 @@ impl Writer {
             self.receipts.push(receipt(self.next_number, length));
             self.at += length;
             self.next_number += 1;
-            if !self.whole {
+            if !self.all_or_nothing {
                 return Some(commit(self.lease.attempt, std::mem::take(&mut self.receipts)));
             }
             if self.at < whole_end {
@@ -110,7 +110,7 @@ impl Writer {
         let start = whole_end.max(self.lease.offset.get());
         let receipts = std::mem::take(&mut self.receipts);
         self.at = self.to;
-        (self.to > start).then(|| Commit { receipts, ..rest(self.lease.attempt, self.to - start) })
+        (self.to > start).then(|| Commit { receipts, ..remainder(self.lease.attempt, self.to - start) })
     }
 }
 
@@ -132,7 +132,7 @@ impl Numbers {
 
     fn give_all(&mut self, lease: &WriteLease, now: UnixMs) {
         if lease.multipart_id.is_some() {
-            (0..lease.reserved).for_each(|n| self.give(lease.first_number + n, lease.attempt, now));
+            (0..lease.reserved_parts).for_each(|n| self.give(lease.first_number + n, lease.attempt, now));
         }
     }
 
@@ -226,7 +226,7 @@ fn created(file: u64, guessed: bool, into: Into) -> Session {
 
 /// The attempt, where it may put the whole.
 fn attempt_to_put(lease: &WriteLease) -> Option<u64> {
-    (lease.multipart_id.is_none() && lease.reserved > 0).then_some(lease.attempt)
+    (lease.multipart_id.is_none() && lease.reserved_parts > 0).then_some(lease.attempt)
 }
 
 /// Whether an upload that might have come whole goes on with the sizes that it was created with.
@@ -251,30 +251,30 @@ fn go_on(mut s: Session, file: u64, guessed: bool, into: Into, steps: Vec<Step>)
     for (time, step) in steps.into_iter().enumerate() {
         let now = UnixMs(time as u64 * 20_000);
         match step {
-            Step::Begin { writer, quarters, odd, whole } => {
+            Step::Begin { writer, quarters, odd, all_or_nothing } => {
                 let from = s.uploaded_bytes().get();
                 let to = (from + quarters * PART / 4 + odd).min(file);
-                let decision = begin_opened(&s, now, BeginAppend { whole, ..begin(from, to - from) });
+                let decision = begin_opened(&s, now, BeginAppend { all_or_nothing, ..begin(from, to - from) });
                 if let Ok(lease) = take(&mut s, decision) {
                     told = None;
                     put.extend(attempt_to_put(&lease));
                     numbers.give_all(&lease, now);
                     assert_eq!(lease.multipart_id.as_deref(), s.multipart_id());
-                    let may_change = guessed || whole || is_as_born(&s, into, &lease);
+                    let may_change = guessed || all_or_nothing || is_as_born(&s, into, &lease);
                     assert!(may_change || lease.plan.part_bytes.get() == part_bytes, "sizes that were told changed");
                     assert!(from == 0 || lease.plan.part_bytes.get() == part_bytes, "the sizes of what counts changed");
                     part_bytes = lease.plan.part_bytes.get();
-                    writers[writer] = Some(Writer::new(lease, to, whole, now));
+                    writers[writer] = Some(Writer::new(lease, to, all_or_nothing, now));
                 }
             }
             Step::Piece { writer, quarters } => {
                 let from = s.uploaded_bytes().get();
                 let to = (from + quarters * PART / 4).min(file);
-                let link = Continuation { after: last_piece, more: true };
-                let decision = begin_opened(&s, now, BeginAppend { link, ..begin(from, to - from) });
+                let continuation = Continuation { after: last_piece, has_more: true };
+                let decision = begin_opened(&s, now, BeginAppend { continuation, ..begin(from, to - from) });
                 last_piece = decision.answer.as_ref().ok().map(|lease| lease.attempt);
                 if let Ok(lease) = take(&mut s, decision) {
-                    assert!(link.after.is_none() || told.is_none(), "somebody had been told where to go on");
+                    assert!(continuation.after.is_none() || told.is_none(), "somebody had been told where to go on");
                     told = None;
                     put.extend(attempt_to_put(&lease));
                     numbers.give_all(&lease, now);
@@ -368,8 +368,8 @@ fn go_on(mut s: Session, file: u64, guessed: bool, into: Into, steps: Vec<Step>)
         assert!(told.is_none_or(|told| told == s.uploaded_bytes()), "an offset that was told is not true any more");
         assert!(s.uploaded_bytes() >= offset, "a reported offset was taken back");
         offset = s.uploaded_bytes();
-        let whole = if s.is_put() { Phase::Completed } else { Phase::Completing };
-        assert_eq!(s.progress.phase == whole, offset.get() == file);
+        let at_end = if s.is_put() { Phase::Completed } else { Phase::Completing };
+        assert_eq!(s.progress.phase == at_end, offset.get() == file);
         assert_eq!(s.plan().part_bytes.get(), part_bytes);
         rows.check(file, part_bytes, offset.get(), |number| s.is_put() || numbers.written.contains(&number));
         check_keys(&s, &put);

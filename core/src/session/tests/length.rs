@@ -44,7 +44,7 @@ fn the_last_chunk_declares_the_length() {
 fn the_tail_becomes_the_last_part() {
     let mut s = open_ended();
     let lease = start(&mut s, 0, 5).unwrap();
-    count(&mut s, &rest(lease.attempt, 5)).unwrap();
+    count(&mut s, &remainder(lease.attempt, 5)).unwrap();
     assert!(s.begin(NOW, begin(5, 0)).answer.is_err(), "the length is not known yet");
     assert_eq!(declare(&mut s, 5, 5), Ok(()));
     assert_eq!(s.progress.phase, Phase::Open, "five bytes are still in the tail");
@@ -72,7 +72,7 @@ fn whoever_was_writing_when_the_length_was_declared_counts_nothing_wrong() {
     let lease = start(&mut s, 0, 5).unwrap();
     assert_eq!(declare(&mut s, 0, 5), Ok(()));
     // Granted as a rest, but now it would be the last part: it is sent again.
-    assert!(matches!(count(&mut s, &rest(lease.attempt, 5)), Err(ApiError::Superseded { .. })));
+    assert!(matches!(count(&mut s, &remainder(lease.attempt, 5)), Err(ApiError::Superseded { .. })));
     let lease = start(&mut s, 0, 5).unwrap();
     assert_eq!(store(&mut s, &lease, lease.first_number, 5).unwrap().phase, Phase::Completing);
 }
@@ -96,7 +96,7 @@ fn the_trail_has_a_length_that_was_declared_and_no_size_that_was_fitted() {
         trail.entries.into_iter().map(|entry| entry.event).collect::<Vec<_>>()
     };
     let mut agreed = Session::create(spec(Mode::Sequential, 3 * PART)).unwrap();
-    let whole = BeginAppend { whole: true, ..begin(0, 3 * PART) };
+    let whole = BeginAppend { all_or_nothing: true, ..begin(0, 3 * PART) };
     assert_eq!(noted(&mut agreed, whole), ["created", "attempt"]);
     assert_eq!(agreed.plan().part_bytes, bytes(3 * PART));
     let last = BeginAppend { file_bytes: Some(bytes(PART)), ..begin(0, PART) };

@@ -221,7 +221,7 @@ fn storage_that_lost_bytes_ends_the_upload() {
 fn who_was_taken_over_cannot_miss_the_tail() {
     let mut s = session(PART);
     let lease = start(&mut s, 0, 5).unwrap();
-    count(&mut s, &rest(lease.attempt, 5)).unwrap();
+    count(&mut s, &remainder(lease.attempt, 5)).unwrap();
     let old = start(&mut s, 5, PART - 5).unwrap();
     let new = start(&mut s, 5, PART - 5).unwrap();
     let lost = |lease: &WriteLease| Release { attempt: lease.attempt, reason: ReleaseReason::SegmentLost };
@@ -238,7 +238,7 @@ fn who_was_taken_over_cannot_miss_the_tail() {
 fn completed_with_a_segment() -> Session {
     let mut s = session(MAX_ROW_SEGMENT_BYTES + 2);
     let first = start(&mut s, 0, MAX_ROW_SEGMENT_BYTES + 1).unwrap();
-    count(&mut s, &rest(first.attempt, MAX_ROW_SEGMENT_BYTES + 1)).unwrap();
+    count(&mut s, &remainder(first.attempt, MAX_ROW_SEGMENT_BYTES + 1)).unwrap();
     let second = start(&mut s, MAX_ROW_SEGMENT_BYTES + 1, 1).unwrap();
     store(&mut s, &second, 1, MAX_ROW_SEGMENT_BYTES + 2).unwrap();
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));

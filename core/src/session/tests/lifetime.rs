@@ -47,7 +47,7 @@ fn bytes_in_the_tail_count_as_well() {
     let mut s = session(PART);
     let lease = start(&mut s, 0, 5).unwrap();
     let late = UnixMs(DAY_MS - 1);
-    let decision = s.commit(late, &rest(lease.attempt, 5));
+    let decision = s.commit(late, &remainder(lease.attempt, 5));
     take(&mut s, decision).unwrap();
     assert_eq!(s.expires_at(), late.plus_ms(DAY_MS));
 }

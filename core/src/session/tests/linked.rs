@@ -3,8 +3,8 @@
 use super::*;
 
 fn piece(session: &mut Session, offset: u64, after: Option<u64>) -> Result<WriteLease, ApiError> {
-    let link = Continuation { after, more: true };
-    let decision = session.begin(NOW, BeginAppend { link, ..begin(offset, PART) });
+    let continuation = Continuation { after, has_more: true };
+    let decision = session.begin(NOW, BeginAppend { continuation, ..begin(offset, PART) });
     take(session, decision)
 }
 
@@ -22,10 +22,10 @@ fn pieces_follow_each_other() {
     assert!(s.is_appending(), "between two pieces somebody is still at it");
     let second = piece(&mut s, PART, Some(first)).unwrap();
     store(&mut s, &second, second.first_number, PART).unwrap();
-    let link = Continuation { after: Some(second.attempt), more: false };
-    let decision = s.begin(NOW, BeginAppend { link, ..begin(2 * PART, 5) });
+    let continuation = Continuation { after: Some(second.attempt), has_more: false };
+    let decision = s.begin(NOW, BeginAppend { continuation, ..begin(2 * PART, 5) });
     let last = take(&mut s, decision).unwrap();
-    count(&mut s, &rest(last.attempt, 5)).unwrap();
+    count(&mut s, &remainder(last.attempt, 5)).unwrap();
     assert!(!s.is_appending());
 }
 

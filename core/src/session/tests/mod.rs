@@ -74,9 +74,9 @@ fn session(file_bytes: u64) -> Session {
 }
 
 pub(crate) fn begin(offset: u64, length: u64) -> BeginAppend {
-    let (named, link) = (Named::ByOffset, Continuation::default());
+    let (named, continuation) = (Named::ByOffset, Continuation::default());
     let (offset, length, completes) = (bytes(offset), bytes(length), Completion::WhenWhole);
-    BeginAppend { offset, length, file_bytes: None, whole: false, named, completes, link }
+    BeginAppend { offset, length, file_bytes: None, all_or_nothing: false, named, completes, continuation }
 }
 
 pub(crate) fn receipt(number: u16, length: u64) -> Receipt {
@@ -84,12 +84,12 @@ pub(crate) fn receipt(number: u16, length: u64) -> Receipt {
 }
 
 fn commit(attempt: u64, receipts: Vec<Receipt>) -> Commit {
-    Commit { attempt, receipts, rest: None, sha256_so_far: None, digest: None }
+    Commit { attempt, receipts, remainder: None, sha256_so_far: None, digest: None }
 }
 
-fn rest(attempt: u64, length: u64) -> Commit {
+fn remainder(attempt: u64, length: u64) -> Commit {
     let place = if length > MAX_ROW_SEGMENT_BYTES { SegmentPlace::Object } else { SegmentPlace::Row };
-    Commit { rest: Some(Remainder { bytes: bytes(length), place }), ..commit(attempt, vec![]) }
+    Commit { remainder: Some(Remainder { bytes: bytes(length), place }), ..commit(attempt, vec![]) }
 }
 
 /// Takes a decision the way the object does: store, then answer.

@@ -7,7 +7,7 @@ use crate::{integrity::RunningSha256, plan::MAX_PART_NUMBER};
 fn three_parts_in_two_chunks() {
     let mut s = session(2 * PART + 5);
     let lease = start(&mut s, 0, 2 * PART).unwrap();
-    assert_eq!((lease.attempt, lease.first_number, lease.reserved), (1, 1, 1));
+    assert_eq!((lease.attempt, lease.first_number, lease.reserved_parts), (1, 1, 1));
     let first = store(&mut s, &lease, 1, PART).unwrap();
     assert_eq!((first.uploaded_bytes, first.next_number), (bytes(PART), Some(2)));
     let second = store(&mut s, &lease, 2, PART).unwrap();
@@ -104,14 +104,14 @@ fn receipts_that_were_not_granted_count_nothing() {
 #[test]
 fn a_checksummed_chunk_counts_as_a_whole() {
     let mut s = session(3 * PART);
-    let decision = s.begin(NOW, BeginAppend { whole: true, ..begin(0, 2 * PART) });
+    let decision = s.begin(NOW, BeginAppend { all_or_nothing: true, ..begin(0, 2 * PART) });
     let lease = take(&mut s, decision).unwrap();
-    assert_eq!((lease.first_number, lease.reserved), (1, 2));
+    assert_eq!((lease.first_number, lease.reserved_parts), (1, 2));
     let decision = s.commit(NOW, &commit(lease.attempt, vec![receipt(1, PART), receipt(2, PART)]));
     let committed = take(&mut s, decision).unwrap();
     assert_eq!((committed.uploaded_bytes, committed.next_number), (bytes(2 * PART), None));
     // One that is given up burns its numbers, and only those.
-    let decision = s.begin(NOW, BeginAppend { whole: true, ..begin(2 * PART, PART) });
+    let decision = s.begin(NOW, BeginAppend { all_or_nothing: true, ..begin(2 * PART, PART) });
     let given_up = take(&mut s, decision).unwrap();
     let decision = s.release(NOW, Release { attempt: given_up.attempt, reason: ReleaseReason::GaveUp });
     take(&mut s, decision).unwrap();
@@ -141,7 +141,7 @@ fn short_of_numbers(spare: u16) -> Session {
     let mut s = session(3 * PART);
     start(&mut s, 0, PART).unwrap();
     if let Some(lease) = &mut s.progress.lease {
-        (lease.numbers_before, lease.reserved, lease.ended) = (MAX_PART_NUMBER - 3 - spare, 0, true);
+        (lease.numbers_before, lease.reserved_parts, lease.ended) = (MAX_PART_NUMBER - 3 - spare, 0, true);
     }
     s
 }
@@ -181,9 +181,9 @@ fn fresh_numbers_are_taken_while_there_are_spare_ones_and_then_those_whose_write
 #[test]
 fn numbers_on_which_somebody_may_be_writing_are_passed_over_and_where_none_is_left_one_waits() {
     let mut s = short_of_numbers(0);
-    let begin_whole = BeginAppend { whole: true, ..begin(0, 2 * PART) };
+    let begin_whole = BeginAppend { all_or_nothing: true, ..begin(0, 2 * PART) };
     let fresh = begin_at(&mut s, NOW, begin_whole).unwrap();
-    assert_eq!((fresh.first_number, fresh.reserved), (9_998, 2));
+    assert_eq!((fresh.first_number, fresh.reserved_parts), (9_998, 2));
     let writing = begin_at(&mut s, NOW, begin_whole).unwrap();
     assert_eq!(writing.first_number, 1);
     let next = begin_at(&mut s, NOW, begin(0, PART)).unwrap();
@@ -347,14 +347,14 @@ fn who_interrupts_and_gives_up_has_interrupted_all_the_same() {
 fn a_chunk_of_any_length_leaves_a_rest_that_the_next_part_begins_with() {
     let mut s = session(2 * PART + 5);
     let lease = start(&mut s, 0, PART + 7).unwrap();
-    assert_eq!((lease.first_number, lease.reserved), (1, 1));
+    assert_eq!((lease.first_number, lease.reserved_parts), (1, 1));
     let first = store(&mut s, &lease, 1, PART).unwrap();
     assert_eq!((first.uploaded_bytes, first.next_number), (bytes(PART), None));
-    let second = count(&mut s, &rest(lease.attempt, 7)).unwrap();
+    let second = count(&mut s, &remainder(lease.attempt, 7)).unwrap();
     assert_eq!(second.uploaded_bytes, bytes(PART + 7));
     // The next chunk fills a part, which begins where the tail does, and ends the file.
     let lease = start(&mut s, PART + 7, PART - 2).unwrap();
-    assert_eq!((lease.first_number, lease.reserved), (2, 1));
+    assert_eq!((lease.first_number, lease.reserved_parts), (2, 1));
     let third = store(&mut s, &lease, 2, PART).unwrap();
     assert_eq!(
         (third.uploaded_bytes, third.next_number),
@@ -371,8 +371,8 @@ fn a_tiny_chunk_takes_no_part_number_and_writes_two_rows() {
         let decision = s.begin(NOW, begin(i * 10, 10));
         assert!(decision.change.progress.is_some() && decision.change.segment.is_none());
         let lease = take(&mut s, decision).unwrap();
-        assert_eq!(lease.reserved, 0);
-        let decision = s.commit(NOW, &rest(lease.attempt, 10));
+        assert_eq!(lease.reserved_parts, 0);
+        let decision = s.commit(NOW, &remainder(lease.attempt, 10));
         assert!(
             decision.change.progress.is_none() && decision.change.segment.is_some() && decision.change.parts.is_empty()
         );
@@ -389,7 +389,7 @@ fn a_rest_too_large_for_a_row_is_announced_before_it_is_written() {
     let lease = start(&mut s, 0, MAX_ROW_SEGMENT_BYTES + 1).unwrap();
     assert!(s.progress.holds_segments);
     assert_eq!(lease.remainder_key, format!("segments/{}/2", s.spec.id));
-    count(&mut s, &rest(lease.attempt, MAX_ROW_SEGMENT_BYTES + 1)).unwrap();
+    count(&mut s, &remainder(lease.attempt, MAX_ROW_SEGMENT_BYTES + 1)).unwrap();
     let change = s.end(NOW, Phase::Expired, EventKind::Expired, None);
     s.apply(change);
     assert!(jobs_until_nothing_is_due(&mut s, NOW).contains(&Job::Cleanup));
@@ -399,19 +399,19 @@ fn a_rest_too_large_for_a_row_is_announced_before_it_is_written() {
 fn what_arrived_behind_the_last_part_of_a_broken_chunk_counts() {
     let mut s = session(2 * PART);
     let lease = start(&mut s, 0, 100).unwrap();
-    assert_eq!(count(&mut s, &rest(lease.attempt, 60)).unwrap().uploaded_bytes, bytes(60));
-    let decision = s.begin(NOW, BeginAppend { whole: true, ..begin(60, 100) });
+    assert_eq!(count(&mut s, &remainder(lease.attempt, 60)).unwrap().uploaded_bytes, bytes(60));
+    let decision = s.begin(NOW, BeginAppend { all_or_nothing: true, ..begin(60, 100) });
     let lease = take(&mut s, decision).unwrap();
-    assert!(count(&mut s, &rest(lease.attempt, 60)).is_err(), "unless it counts only as a whole");
-    assert_eq!(count(&mut s, &rest(lease.attempt, 100)).unwrap().uploaded_bytes, bytes(160));
+    assert!(count(&mut s, &remainder(lease.attempt, 60)).is_err(), "unless it counts only as a whole");
+    assert_eq!(count(&mut s, &remainder(lease.attempt, 100)).unwrap().uploaded_bytes, bytes(160));
 }
 
 #[test]
 fn a_repeated_rest_is_answered_like_the_first() {
     let mut s = session(2 * PART);
     let lease = start(&mut s, 0, 100).unwrap();
-    let first = count(&mut s, &rest(lease.attempt, 100)).unwrap();
-    let repeated = s.commit(NOW, &rest(lease.attempt, 100));
+    let first = count(&mut s, &remainder(lease.attempt, 100)).unwrap();
+    let repeated = s.commit(NOW, &remainder(lease.attempt, 100));
     assert!(repeated.change.is_none());
     assert_eq!(repeated.answer, Ok(first));
 }
@@ -420,20 +420,20 @@ fn a_repeated_rest_is_answered_like_the_first() {
 fn rests_that_were_not_granted_count_nothing() {
     let mut s = session(2 * PART);
     let lease = start(&mut s, 0, PART + 100).unwrap();
-    let early = rest(lease.attempt, 100);
+    let early = remainder(lease.attempt, 100);
     assert!(count(&mut s, &early).is_err(), "the part before it is not there");
     store(&mut s, &lease, 1, PART).unwrap();
-    assert!(count(&mut s, &rest(lease.attempt, 101)).is_err(), "longer than granted");
-    assert!(count(&mut s, &rest(lease.attempt, 0)).is_err());
+    assert!(count(&mut s, &remainder(lease.attempt, 101)).is_err(), "longer than granted");
+    assert!(count(&mut s, &remainder(lease.attempt, 0)).is_err());
     let row = |length| Commit {
-        rest: Some(Remainder { bytes: bytes(length), place: SegmentPlace::Row }),
-        ..rest(lease.attempt, 1)
+        remainder: Some(Remainder { bytes: bytes(length), place: SegmentPlace::Row }),
+        ..remainder(lease.attempt, 1)
     };
     assert!(count(&mut s, &row(100)).is_ok());
     let lease = start(&mut s, PART + 100, MAX_ROW_SEGMENT_BYTES + 1).unwrap();
     let row = Commit {
-        rest: Some(Remainder { bytes: bytes(MAX_ROW_SEGMENT_BYTES + 1), place: SegmentPlace::Row }),
-        ..rest(lease.attempt, 1)
+        remainder: Some(Remainder { bytes: bytes(MAX_ROW_SEGMENT_BYTES + 1), place: SegmentPlace::Row }),
+        ..remainder(lease.attempt, 1)
     };
     assert!(count(&mut s, &row).is_err(), "too large for a row");
 }
@@ -463,8 +463,8 @@ fn a_writer_of_earlier_sizes_counts_nothing_under_later_ones() {
 fn neither_a_whole_file_nor_a_piece_of_a_body_shows_the_size_of_chunks() {
     let mut s = guessed(3 * PART - 1);
     assert_eq!(start(&mut s, 0, 3 * PART - 1).unwrap().plan.part_bytes, bytes(PART));
-    let link = Continuation { after: None, more: true };
-    let decision = s.begin(NOW, BeginAppend { link, ..begin(0, 6 * MIB) });
+    let continuation = Continuation { after: None, has_more: true };
+    let decision = s.begin(NOW, BeginAppend { continuation, ..begin(0, 6 * MIB) });
     assert_eq!(take(&mut s, decision).unwrap().plan.part_bytes, bytes(PART));
     assert_eq!(start(&mut s, 0, 6 * MIB).unwrap().plan.part_bytes, bytes(6 * MIB));
     assert_eq!(start(&mut s, 0, 3 * PART - 1).unwrap().plan.part_bytes, bytes(6 * MIB), "what was seen last holds");
@@ -475,9 +475,9 @@ fn a_chunk_with_a_checksum_is_stored_as_one_part() {
     let mut spec = spec(Mode::Sequential, 6 * PART);
     spec.plan.chunk_bytes = bytes(2 * PART);
     let mut s = Session::create(spec).unwrap();
-    let decision = s.begin(NOW, BeginAppend { whole: true, ..begin(0, 2 * PART) });
+    let decision = s.begin(NOW, BeginAppend { all_or_nothing: true, ..begin(0, 2 * PART) });
     let lease = take(&mut s, decision).unwrap();
-    assert_eq!((lease.plan.part_bytes, lease.reserved), (bytes(2 * PART), 1));
+    assert_eq!((lease.plan.part_bytes, lease.reserved_parts), (bytes(2 * PART), 1));
     store(&mut s, &lease, 1, 2 * PART).unwrap();
     assert_eq!(start(&mut s, 2 * PART, 2 * PART).unwrap().plan.part_bytes, bytes(2 * PART), "the sizes stay");
 }

@@ -35,7 +35,7 @@ fn only_what_has_several_parts_or_may_have_needs_a_multipart_upload() {
 fn the_commit_of_the_whole_completes_in_one_change() {
     let mut s = put(FILE);
     let lease = start(&mut s, 0, FILE).unwrap();
-    assert_eq!((lease.key.clone(), lease.multipart_id.clone(), lease.reserved), (key(&s, 1), None, 1));
+    assert_eq!((lease.key.clone(), lease.multipart_id.clone(), lease.reserved_parts), (key(&s, 1), None, 1));
     assert_eq!(s.object(), None);
     let change = s.commit(NOW, &commit(1, vec![receipt(1, FILE)])).change;
     let progress = change.progress.clone().unwrap();
@@ -86,7 +86,7 @@ fn whatever_ends_it_while_somebody_puts_looks_for_what_was_put() {
 fn a_tail_goes_in_front_of_the_put_and_takes_no_number() {
     let mut s = put(FILE);
     start(&mut s, 0, 100).unwrap();
-    count(&mut s, &rest(1, 100)).unwrap();
+    count(&mut s, &remainder(1, 100)).unwrap();
     assert!(!s.may_have_stray_objects());
     let lease = start(&mut s, 100, FILE - 100).unwrap();
     assert_eq!((lease.key.clone(), lease.first_number), (key(&s, 2), 1));
@@ -129,9 +129,9 @@ fn a_guess_of_its_chunks_does_not_make_it_several_parts() {
     spec.plan.guessed = true;
     let mut s = Session::create(spec).unwrap();
     for whole in [false, true] {
-        let decision = s.begin(NOW, BeginAppend { whole, ..begin(0, 5 * MIB) });
+        let decision = s.begin(NOW, BeginAppend { all_or_nothing: whole, ..begin(0, 5 * MIB) });
         let lease = take(&mut s, decision).unwrap();
-        assert_eq!((lease.reserved, lease.plan.part_bytes), (0, bytes(PART)));
+        assert_eq!((lease.reserved_parts, lease.plan.part_bytes), (0, bytes(PART)));
     }
 }
 
