@@ -330,7 +330,8 @@ impl World {
     fn begin(&mut self, from: u64, to: u64, whole: bool) -> Result<upload_core::session::WriteLease, ApiError> {
         let (offset, length) = (count(from), count(to - from));
         let (named, completes, continuation) = (Named::ByOffset, Completion::WhenWhole, Continuation::default());
-        let begin = BeginAppend { offset, length, file_bytes: None, whole, named, completes, continuation };
+        let begin =
+            BeginAppend { offset, length, file_bytes: None, all_or_nothing: whole, named, completes, continuation };
         let session = self.object.session.as_ref();
         let lacks = session.is_some_and(|session| session.lacks_multipart(UnixMs(self.now), begin));
         let opened = (lacks && !self.chance.one_in(20)).then(|| self.r2.open());
