@@ -49,7 +49,7 @@ pub const EVENTS: &[Event] = &[
     info("slice_hashed", "uploadId bytes durationMs"),
     info("batch_copied", "uploadId bytes attempt durationMs"),
     info("copying_stopped", "uploadId attempt code"),
-    info("copying_broken", "uploadId attempt detail"),
+    info("copying_broken", "uploadId attempt code detail"),
     info("completed", "uploadId bytes durationMs cost"),
     info("failed", "uploadId bytes durationMs detail cost"),
     info("aborted", "uploadId bytes durationMs detail cost"),
