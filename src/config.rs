@@ -145,7 +145,7 @@ impl Config {
     /// What is wrong with them only where others rely on it: on a deployed Worker.
     pub(crate) fn is_safe(&self) -> Result<(), ApiError> {
         if self.policy.tombstone_ms < IDEMPOTENCY_MS {
-            let complaint = "is below a day (86400), for which an Idempotency-Key is remembered: a creation that is repeated \
+            let complaint = "is below 86400, a day, for which an Idempotency-Key is remembered: a creation that is repeated \
                              would upload a file again that is there";
             return Err(missing("TOMBSTONE_TTL_SECONDS", complaint));
         }
