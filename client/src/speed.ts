@@ -26,7 +26,8 @@ export class Speed {
   confirmed(nowMs: number, uploadedBytes: number, fileBytes: number, sentBytes = uploadedBytes): Progress {
     const bytesPerSecond = this.#measured({ atMs: nowMs, bytes: sentBytes });
     const leftBytes = fileBytes - sentBytes;
-    const remainingMs = !bytesPerSecond ? null : (leftBytes / bytesPerSecond) * 1000;
+    const atThisSpeedMs = !bytesPerSecond ? null : (leftBytes / bytesPerSecond) * 1000;
+    const remainingMs = leftBytes <= 0 ? 0 : atThisSpeedMs;
     return { uploadedBytes, sentBytes, fileBytes, bytesPerSecond, remainingMs };
   }
 

@@ -65,3 +65,8 @@ test("a clock on the wall that jumps by a day changes nothing", (t) => {
   t.mock.method(Date, "now", () => tomorrow);
   assert.ok(systemClock.nowMs() - before < 60_000);
 });
+
+test("of a file that is all there nothing is left, however short it took", () => {
+  const { bytesPerSecond, remainingMs } = new Speed(0, 0).confirmed(500, MIB, MIB);
+  assert.deepEqual([bytesPerSecond, remainingMs], [null, 0]);
+});
