@@ -67,6 +67,6 @@ test("a clock on the wall that jumps by a day changes nothing", (t) => {
 });
 
 test("of a file that is all there nothing is left, however short it took", () => {
-  const { bytesPerSecond, remainingMs } = new Speed(0, 0).confirmed(500, MIB, MIB);
+  const { bytesPerSecond, remainingMs } = new Speed(0, 0).confirmed(500, SIZE, SIZE);
   assert.deepEqual([bytesPerSecond, remainingMs], [null, 0]);
 });
