@@ -121,11 +121,7 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
         Property::sometimes(TWO_MESSAGES, |_, world: &World| world.telling.consumers.len() > 1),
         Property::sometimes(GIVEN_UP, |_, world: &World| delivery(world) == Some(DeliveryState::Failed)),
         Property::sometimes(NUMBER_AGAIN, |_, world: &World| {
-            let lease = world.object.session.as_ref().and_then(|session| session.progress.lease);
-            let is_again =
-                lease.is_some_and(|lease| lease.reserved_parts > 0 && lease.first_number <= lease.numbers_before);
-            let has_chunk_again = world.object.parallel_chunks.iter().any(|(_, state)| state.again);
-            (is_again || has_chunk_again) && sent_parts(world).next().is_some()
+            is_number_again(world) && sent_parts(world).next().is_some()
         }),
         Property::sometimes(SILENT, |_, world: &World| world.silent),
         Property::sometimes(PENDING, |uploads, world: &World| {
@@ -156,6 +152,12 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
                 && world.places.iter().all(|place| place.newest > 0)
         }),
     ]
+}
+
+fn is_number_again(world: &World) -> bool {
+    let lease = world.object.session.as_ref().and_then(|session| session.progress.lease);
+    lease.is_some_and(|lease| lease.reserved_parts > 0 && lease.first_number <= lease.numbers_before)
+        || world.object.parallel_chunks.iter().any(|(_, state)| state.again)
 }
 
 fn sent_parts(world: &World) -> impl Iterator<Item = u64> {
