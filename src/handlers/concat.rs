@@ -62,7 +62,7 @@ async fn asked(
 ) -> Result<Vec<PartialUpload>> {
     let wanted = Wanted { owner: owner.to_owned(), pieces: ids.to_vec(), until };
     let objects = context.uploads()?;
-    Ok(concat::ask_for(&wanted, &objects).await?.into_iter().collect::<Result<_, ApiError>>()?)
+    concat::ask_for(&wanted, &objects).await.into_iter().collect()
 }
 
 /// How long the file will be, where all pieces know it. What is known of it must not be too long already.

@@ -32,38 +32,39 @@ pub(crate) async fn run(upload: UploadId, env: &Env) -> Result<()> {
     // A copy of a message that came late finds nothing to do, or somebody else at it.
     let wanted = unless_refused(call(&objects, upload, &WantedPartials).await)?.flatten();
     let Some(wanted) = wanted else { return Ok(()) };
-    let standings = ask_for(&wanted, &objects).await?.into_iter().map(standing).collect();
-    let batch = unless_refused(call(&objects, upload, &BeginCopyBatch(standings)).await)?.flatten();
+    let statuses = ask_for(&wanted, &objects).await.into_iter().map(status).collect::<Result<_>>()?;
+    let batch = unless_refused(call(&objects, upload, &BeginCopyBatch(statuses)).await)?.flatten();
     let Some(batch) = batch else { return Ok(()) };
     let bucket = ObjectStorage::open(env)?;
     // An object that R2 does not have may have been let go of just now, which its upload knows, and tells when it is asked again; if it
     // believes to have it, the bytes are lost.
-    let is_lost = async || Ok(ask_for(&wanted, &objects).await?.iter().all(Result::is_ok));
+    let is_lost = async || {
+        let statuses: Vec<_> = ask_for(&wanted, &objects).await.into_iter().map(status).collect::<Result<_>>()?;
+        Ok(statuses.iter().all(|status| matches!(status, PartialStatus::Alive(_))))
+    };
     Copy::new(upload, &batch, &objects, &bucket).run(is_lost).await?;
     Ok(())
 }
 
 /// Asks for all of these pieces, which are kept from then on, if that is wanted. What each says, in order.
-pub(crate) async fn ask_for(wanted: &Wanted, objects: &ObjectClient) -> Result<Vec<Result<PartialUpload, ApiError>>> {
+pub(crate) async fn ask_for(wanted: &Wanted, objects: &ObjectClient) -> Vec<Result<PartialUpload>> {
     let asked = wanted.pieces.iter().map(|id| async move {
         let question = AsPartial { owner: wanted.owner.clone(), until: wanted.until };
-        match call(objects, id, &question).await {
-            Ok(partial) => Ok(Ok(partial)),
+        call(objects, id, &question).await.map_err(|error| match error {
             // One that is somebody else's is not told from one that is not there.
-            Err(Error::Refused(ApiError::UploadNotFound)) => {
-                Ok(Err(ApiError::InvalidPartial { upload: *id, reason: "There is no such upload.".to_owned() }))
+            Error::Refused(ApiError::UploadNotFound) => {
+                ApiError::InvalidPartial { upload: *id, reason: "There is no such upload.".to_owned() }.into()
             }
-            Err(Error::Refused(refusal)) => Ok(Err(refusal)),
-            Err(fault) => Err(fault),
-        }
+            other => other,
+        })
     });
-    let answers: Vec<Result<_>> = stream::iter(asked).buffered(ASKED_AT_ONCE).collect().await;
-    answers.into_iter().collect()
+    stream::iter(asked).buffered(ASKED_AT_ONCE).collect().await
 }
 
-fn standing(piece: Result<PartialUpload, ApiError>) -> PartialStatus {
-    match piece {
-        Ok(piece) => PartialStatus::Alive(piece),
-        Err(refusal) => PartialStatus::Lost(refusal.to_string()),
+fn status(answer: Result<PartialUpload>) -> Result<PartialStatus> {
+    match answer {
+        Ok(partial) => Ok(PartialStatus::Alive(partial)),
+        Err(Error::Refused(refusal)) => Ok(PartialStatus::Lost(refusal.to_string())),
+        Err(fault) => Err(fault),
     }
 }

@@ -20,7 +20,7 @@ use worker::Range;
 use crate::{
     log::{self, Stopwatch},
     transfer::{
-        attempt::refused_or,
+        attempt::told,
         error::TransferError,
         prefix::PrefixStream,
         relay,
@@ -105,12 +105,10 @@ impl<'a> Copy<'a> {
                     Err(TransferError::SegmentLost) => Err(self.missing(&is_lost).await),
                     stored => stored,
                 },
-                Effect::Commit(commit) => {
-                    refused_or(call(self.objects, self.upload, &commit).await).map(Input::Committed)
-                }
+                Effect::Commit(commit) => told(call(self.objects, self.upload, &commit).await, Input::Committed),
                 Effect::AskStatus => {
-                    let now = refused_or(call(self.objects, self.upload, &Status).await);
-                    now.map(|now| Input::Status(now.map(Box::new)))
+                    let now = call(self.objects, self.upload, &Status).await;
+                    told(now, |now| Input::Status(now.map(Box::new)))
                 }
                 Effect::Release(release) => Ok(Input::Released(self.release(release).await)),
                 Effect::DiscardBody => Ok(Input::BodyDiscarded),

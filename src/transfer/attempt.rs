@@ -155,7 +155,7 @@ impl Driver<'_> {
 
     async fn ask_status(&self) -> Result<Input, TransferError> {
         let status = call(self.objects, self.id, &Status).await;
-        Ok(Input::Status(refused_or(status)?.map(Box::new)))
+        told(status, |now| Input::Status(now.map(Box::new)))
     }
 
     async fn delete_put(&self) -> Result<Input, TransferError> {
@@ -174,7 +174,7 @@ impl Driver<'_> {
             Some(row) => commit_with_bytes(self.objects, self.id, commit, row).await,
             None => call(self.objects, self.id, commit).await,
         };
-        Ok(Input::Committed(refused_or(committed)?))
+        told(committed, Input::Committed)
     }
 
     /// How many bytes count; `None` where the upload's object does not say.
@@ -201,10 +201,13 @@ impl Driver<'_> {
 }
 
 /// What an attempt is told: the answer or the refusal. A fault is the Worker's own affair.
-pub(crate) fn refused_or<T>(answer: Result<T>) -> Result<Result<T, ApiError>, TransferError> {
+pub(crate) fn told<T>(
+    answer: Result<T>,
+    input: impl FnOnce(Result<T, ApiError>) -> Input,
+) -> Result<Input, TransferError> {
     match answer {
-        Ok(answer) => Ok(Ok(answer)),
-        Err(Error::Refused(refusal)) => Ok(Err(refusal)),
+        Ok(answer) => Ok(input(Ok(answer))),
+        Err(Error::Refused(refusal)) => Ok(input(Err(refusal))),
         Err(fault) => Err(fault.into()),
     }
 }
