@@ -4,11 +4,10 @@ use upload_core::{
     alarm::{Effect, Input, Log, Message, Ring},
     log_line::LogLine,
     session::StateChange,
-    storage_fault::classify,
 };
 
 use crate::{
-    platform::{clock::now, error::Result, logging, metering},
+    platform::{clock::now, error::Result, logging, metering, object_storage::StorageError},
     rpc::{ObjectClient, call, ledger::CloseUpload, upload::QueueMessage},
     upload::{Arm, UploadSession, enqueue, queries::fingerprint, storage, tables},
 };
@@ -26,14 +25,13 @@ impl UploadSession {
             if effect == Effect::Rest {
                 return;
             }
-            input = self.do_what_is_due(effect).await.unwrap_or_else(|error| {
-                let error = error.to_string();
-                Input::Failed { fault: classify(&error), error }
-            });
+            let done = self.do_what_is_due(effect).await;
+            input =
+                done.unwrap_or_else(|StorageError { fault, cause }| Input::Failed { fault, error: cause.to_string() });
         }
     }
 
-    async fn do_what_is_due(&self, effect: Effect) -> Result<Input> {
+    async fn do_what_is_due(&self, effect: Effect) -> Result<Input, StorageError> {
         match effect {
             Effect::Charge(job) => {
                 let cost = self.session.borrow().as_ref().map(|session| metering::of_job(job, session));

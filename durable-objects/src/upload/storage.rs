@@ -7,21 +7,26 @@ use upload_core::{
 };
 use worker::{Object, Range};
 
-use crate::platform::{error::Result, object_storage::ObjectStorage};
+use crate::platform::object_storage::{ObjectStorage, StorageError};
 
 /// Has R2 put the object together from these parts.
-pub(crate) async fn complete(bucket: &ObjectStorage, key: &str, id: &str, parts: Vec<CountedPart>) -> Result<Input> {
+pub(crate) async fn complete(
+    bucket: &ObjectStorage,
+    key: &str,
+    id: &str,
+    parts: Vec<CountedPart>,
+) -> Result<Input, StorageError> {
     let object = bucket.complete(key, id, parts.into_iter().map(|part| (part.number, part.etag))).await?;
     Ok(found(&object))
 }
 
 /// Puts an object without bytes.
-pub(crate) async fn put_empty(bucket: &ObjectStorage, key: &str) -> Result<Input> {
+pub(crate) async fn put_empty(bucket: &ObjectStorage, key: &str) -> Result<Input, StorageError> {
     Ok(found(&bucket.put_empty(key).await?))
 }
 
 /// Looks whether the object is there.
-pub(crate) async fn look(bucket: &ObjectStorage, key: &str) -> Result<Input> {
+pub(crate) async fn look(bucket: &ObjectStorage, key: &str) -> Result<Input, StorageError> {
     Ok(bucket.head(key).await?.as_ref().map_or(Input::NoObject, found))
 }
 
@@ -30,7 +35,7 @@ fn found(object: &Object) -> Input {
 }
 
 /// What the object begins with.
-pub(crate) async fn read_first_bytes(bucket: &ObjectStorage, key: &str) -> Result<Input> {
+pub(crate) async fn read_first_bytes(bucket: &ObjectStorage, key: &str) -> Result<Input, StorageError> {
     let range = Range::Prefix { length: FIRST_BYTES.into() };
     let object = bucket.get(key, Some(range)).await?.ok_or("the object is not there")?;
     Ok(Input::FirstBytes(match object.body() {
@@ -40,16 +45,16 @@ pub(crate) async fn read_first_bytes(bucket: &ObjectStorage, key: &str) -> Resul
 }
 
 /// Has R2 let go of this, as far as it is there.
-pub(crate) async fn delete(bucket: &ObjectStorage, deletion: Deletion) -> Result<()> {
+pub(crate) async fn delete(bucket: &ObjectStorage, deletion: Deletion) -> Result<(), StorageError> {
     match deletion {
         Deletion::Below { prefix, except } => delete_below(bucket, &prefix, except.as_ref()).await,
-        Deletion::Objects(keys) => Ok(bucket.delete_all(keys).await?),
-        Deletion::Multipart { key, multipart_id } => Ok(bucket.abort(&key, &multipart_id).await?),
+        Deletion::Objects(keys) => bucket.delete_all(keys).await,
+        Deletion::Multipart { key, multipart_id } => bucket.abort(&key, &multipart_id).await,
     }
 }
 
 /// Deletes the objects whose keys begin so, but for one. R2 lists as many at once as it deletes at once: 1,000.
-async fn delete_below(bucket: &ObjectStorage, prefix: &str, except: Option<&String>) -> Result<()> {
+async fn delete_below(bucket: &ObjectStorage, prefix: &str, except: Option<&String>) -> Result<(), StorageError> {
     let mut cursor = None;
     loop {
         let found = bucket.list(prefix, cursor).await?;
