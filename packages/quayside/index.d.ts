@@ -64,13 +64,13 @@ export interface UploadData {
   /** The `sub` of the token that created it; `anonymous` where AUTH is `open`. */
   owner: string;
   fileName: string;
-  contentType?: string | null;
+  contentType: string | null;
   /** In bytes; null where the upload has ended before it was known. */
   fileSize: number | null;
   /** What the client has said. */
   metadata: Record<string, string>;
   /** What the token has said, as `quayside.metadata`. The client can neither see nor change it. */
-  attached?: unknown;
+  attached: Record<string, string>;
   createdAt: string;
   endedAt: string;
   deletedAt?: string;
