@@ -1,5 +1,6 @@
 //! A document: a body that says what is asked for. It is read whole before anybody knows who asks, so it is read as any other body:
-//! no slower than the stall rule allows, and into memory that grows with it.
+//! no slower than the stall rule allows, and into memory that grows with it. One for which there is no memory is read away before it
+//! is refused, so that its sender, who is still sending, sees the answer.
 
 use std::time::Duration;
 
@@ -15,6 +16,8 @@ pub(crate) async fn read(body: Option<ReadableStream>, bytes: u64, stalled_after
     let (mut gatherer, mut held) = (Gatherer::new(&body, stalled_after)?, Held::default());
     while held.bytes() < bytes {
         if !has_room(held.bytes(), held.others_bytes()) {
+            drop(held);
+            gatherer.drain().await;
             return Err(ApiError::Overloaded.into());
         }
         match gatherer.next(bytes - held.bytes()).await {
