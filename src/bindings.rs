@@ -1,7 +1,7 @@
 //! What a deployment binds this Worker to, apart from its settings: what nothing works without, and what may take its events.
 
 use js_sys::Reflect;
-use upload_core::api_error::ApiError;
+use upload_types::api_error::ApiError;
 use worker::Env;
 
 /// Another Worker that events are told to, or, where this Worker is mounted in an application, a function of it: anything with a

@@ -5,16 +5,21 @@
 use std::{cell::OnceCell, rc::Rc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use upload_core::{
-    address::{self, BasePath},
-    api_error::ApiError,
+use upload_access::{
     cors::{AllowedHeaders, AllowedOrigins, Cors},
+    token::{KeySet, Secret},
+};
+use upload_protocols::address::{self, BasePath};
+use upload_session::{
     event::RetryPolicy,
-    ledger::{IDEMPOTENCY_MS, Quota},
+    quota::Quota,
+    retention::IDEMPOTENCY_MS,
+    session::{LATEST_END_MS, Policy},
+};
+use upload_types::{
+    api_error::ApiError,
     media_types::MediaTypes,
     plan::Limits,
-    session::{LATEST_END_MS, Policy},
-    token::{KeySet, Secret},
     units::{ByteCount, MIB},
 };
 use worker::Env;

@@ -8,7 +8,7 @@ use durable_objects::platform::{
 };
 use durable_objects::rpc::ObjectClient;
 use futures_channel::oneshot;
-use upload_core::operation::Outcome;
+use upload_types::operation::Outcome;
 use worker::{Context, Env};
 
 use crate::{access::Access, config::Config, http::server_timing::Timings};

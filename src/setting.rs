@@ -3,7 +3,7 @@
 
 use std::str::FromStr;
 
-use upload_core::{api_error::ApiError, units::ByteCount};
+use upload_types::{api_error::ApiError, units::ByteCount};
 use worker::Env;
 
 use crate::defaults;

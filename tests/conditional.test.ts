@@ -1,5 +1,5 @@
 // Downloads under conditions (RFC 9110, sections 13 and 14): by signed link, and by the upload's owner in tus and the IETF draft, each
-// request and what is answered. The whole table of conditions is in core/src/preconditions.rs.
+// request and what is answered. The whole table of conditions is in core/types/src/preconditions.rs.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

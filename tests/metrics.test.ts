@@ -1,5 +1,5 @@
 // The queries and the dashboard that operators are given: every column and every event that they name exists in the tables of
-// docs/operations/monitoring.md, which `upload-core` tests against its own.
+// docs/operations/monitoring.md, which the telemetry of `durable-objects` tests against its own.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

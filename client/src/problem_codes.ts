@@ -1,4 +1,4 @@
-// The codes of problem documents, as docs/reference/errors.md explains them. Made of core/src/api_error/table.rs.
+// The codes of problem documents, as docs/reference/errors.md explains them. Made of core/types/src/api_error/table.rs.
 
 export type ProblemCode =
   | "bad-request"

@@ -2,7 +2,7 @@
 //!
 //! An upload's object is the lock that keeps its file right. What makes it one:
 //!
-//! * **One decision at a time.** Between reading the session ([`upload_core::session::Session`]) and storing what a decision changes there
+//! * **One decision at a time.** Between reading the session ([`upload_session::session::Session`]) and storing what a decision changes there
 //!   is no `await`, so no two decisions are taken on the same facts. Being single-threaded would not be enough: while the object waits
 //!   for R2, other requests come in. (*Input gates* hold others back only during storage operations:
 //!   <https://blog.cloudflare.com/durable-objects-easy-fast-correct-choose-three/>.)
@@ -10,7 +10,7 @@
 //!   gate*, same source). So an offset that a client has heard survives any crash.
 //! * **Fencing.** Bytes are written by Workers, outside the object. Each has a lease with an attempt number; a commit under an older number
 //!   is refused, and a part number is used again only once its last writer has surely ended. A writer that was thought dead can do no
-//!   harm ([`upload_core::session`]).
+//!   harm ([`upload_session::session`]).
 //! * **Duties follow from facts.** What is left to do, such as completing the multipart upload or handing an event to the queue, is derived
 //!   from what is stored, and so is the time of the alarm. A crash loses no duty.
 //!
@@ -23,7 +23,7 @@
 //! * [`rpc`]: the commands of both, as the Worker sends them. The only way in.
 //! * [`platform`]: errors, R2, the clock, SQL, transactions, queues, log lines, faults that tests inject.
 //!
-//! No request body passes through an object, and no rule stands here: rules are in `upload-core`. The classes are public for the runtime's
+//! No request body passes through an object, and no rule stands here: rules are in `upload-session`. The classes are public for the runtime's
 //! sake: they must be named in the root package, or they silently vanish from the wasm.
 
 mod ledger;

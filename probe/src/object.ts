@@ -70,7 +70,7 @@ export class Probe {
         id: "row-size",
         question: `Does a row take ${ROW_BYTES} bytes?`,
         leansOn: "yes",
-        fallback: "lower MAX_ROW_SEGMENT_BYTES in core/src/session/records.rs: more goes into R2 objects",
+        fallback: "lower MAX_ROW_SEGMENT_BYTES in core/session/src/session/records.rs: more goes into R2 objects",
         ask: async () => {
           sql.exec("CREATE TABLE rows (content BLOB)");
           sql.exec("INSERT INTO rows VALUES (?)", new Uint8Array(ROW_BYTES).fill(1).buffer);

@@ -44,7 +44,7 @@ export function r2Questions(bucket: Bucket, run: string): Question[] {
       question: "Do part numbers with gaps, stored in any order, assemble in the order of their numbers?",
       leansOn: "yes",
       fallback:
-        "hand out dense numbers in core/src/plan.rs, and a number again only once its last writer has surely ended",
+        "hand out dense numbers in core/types/src/plan.rs, and a number again only once its last writer has surely ended",
       ask: on("gaps", async (upload, key) => {
         const parts: Part[] = [];
         for (const number of [9000, 2, 17]) {
@@ -154,7 +154,7 @@ export function r2Questions(bucket: Bucket, run: string): Question[] {
       question: "Does a part of an aborted upload fail with 10024, by which it is known to be gone?",
       leansOn: "yes",
       fallback:
-        "add the code to core/src/storage_fault.rs: until then such an upload ends by its time instead of at once",
+        "add the code to core/session/src/storage_fault.rs: until then such an upload ends by its time instead of at once",
       ask: on("gone-code", async (upload) => {
         await upload.abort();
         const refused = await rejection(upload.uploadPart(1, bytes(1)));
@@ -165,7 +165,7 @@ export function r2Questions(bucket: Bucket, run: string): Question[] {
       id: "abort-twice",
       question: "Is aborting what is gone no error, or one that is known for it (10024)?",
       leansOn: "yes",
-      fallback: "add the code to core/src/storage_fault.rs: until then the object tries again, once an hour in the end",
+      fallback: "add the code to core/session/src/storage_fault.rs: until then the object tries again, once an hour in the end",
       ask: on("abort-twice", async (upload) => {
         await upload.abort();
         const refused = await rejection(upload.abort());

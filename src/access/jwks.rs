@@ -6,15 +6,13 @@
 use std::{cell::RefCell, time::Duration};
 
 use durable_objects::platform::error::Result;
+use durable_objects::platform::telemetry::log_line::LogLine;
 use futures_util::future::{Either, select};
-use upload_core::{
-    log_line::LogLine,
-    token::{
-        Key, KeySet,
-        jwks_cache::{FETCH_TIMEOUT_MS, JwksCache, Sought},
-    },
-    units::UnixMs,
+use upload_access::token::{
+    Key, KeySet,
+    jwks_cache::{FETCH_TIMEOUT_MS, JwksCache, Sought},
 };
+use upload_types::units::UnixMs;
 use worker::{AbortController, AbortSignal, Context, Delay, Fetch, Method, Request};
 
 use crate::{

@@ -16,14 +16,14 @@ pub(crate) mod jwks;
 use std::{cell::Cell, net::IpAddr};
 
 use durable_objects::platform::error::Result;
-use upload_core::{
+use durable_objects::platform::telemetry::log_line::LogLine;
+use upload_access::token::{Claims, Key, KeySet, TokenFault, Unverified, UploadPolicy, upload_token};
+use upload_protocols::Head;
+use upload_session::session::DeleteRight;
+use upload_types::{
     api_error::ApiError,
     caller::{Caller, TokenHash},
-    log_line::LogLine,
     operation::Operation,
-    protocol::Head,
-    session::DeleteRight,
-    token::{Claims, Key, KeySet, TokenFault, Unverified, UploadPolicy, upload_token},
     units::UnixMs,
     upload::Purpose,
 };

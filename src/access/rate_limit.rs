@@ -6,7 +6,7 @@
 
 use durable_objects::platform::error::{Error, Result};
 use js_sys::{Object, Promise, Reflect};
-use upload_core::{api_error::ApiError, operation::Create, upload::Purpose};
+use upload_types::{api_error::ApiError, operation::Create, upload::Purpose};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 

@@ -5,10 +5,10 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use upload_core::{
+use upload_access::token::Secret;
+use upload_types::{
     api_error::ApiError,
     operation::Download,
-    token::Secret,
     units::{UnixMs, UploadId},
 };
 

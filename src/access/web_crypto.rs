@@ -2,7 +2,7 @@
 
 use durable_objects::platform::error::{Error, Result};
 use js_sys::{Array, Object, Reflect, Uint8Array};
-use upload_core::token::PublicKey;
+use upload_access::token::PublicKey;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{CryptoKey, SubtleCrypto};

@@ -10,7 +10,7 @@ use durable_objects::rpc::{
     ledger::{Admit, ForgetObject},
     upload::{FindObject, Status},
 };
-use upload_core::{
+use upload_types::{
     api_error::ApiError,
     caller::Caller,
     ledger::{Admission, EntryName, StoredObject},

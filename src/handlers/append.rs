@@ -8,12 +8,12 @@ use durable_objects::{
         upload::{BeginAnswer, BeginChunk, Counted, Declare, Status},
     },
 };
-use upload_core::{
+use upload_session::session::{BeginAppend, Continuation, WriteLease};
+use upload_types::{
     api_error::ApiError,
     chunk::Named,
     integrity::RunningSha256,
     operation::{Append, Outcome, Wait},
-    session::{BeginAppend, Continuation, WriteLease},
     units::ByteCount,
     upload::Snapshot,
 };

@@ -1,16 +1,16 @@
 //! A chunk whose sender does not say how long it is. Storage takes only what has a length, so its bytes are gathered in memory,
-//! up to where a part ends and as many as `upload_core::gathering` allows, and each gathering is stored as a chunk of its own, whose
+//! up to where a part ends and as many as `upload_session::gathering` allows, and each gathering is stored as a chunk of its own, whose
 //! length is known by then; linked to the one before it, so that nobody comes between them. What has been stored counts,
 //! however the body ends.
 
 use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::{call, unless_refused, upload::Status};
 use futures_util::future::{Either, select};
-use upload_core::{
+use upload_session::session::{Continuation, Release, ReleaseReason};
+use upload_types::{
     api_error::ApiError,
     chunk::{Completion, Named},
     operation::{Append, BodyEnd, Outcome, Unsized, Wait},
-    session::{Continuation, Release, ReleaseReason},
     units::ByteCount,
     upload::Phase,
 };

@@ -1,13 +1,13 @@
 //! What follows the last byte: an answer that is given only with the object waits for it.
 
+use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::{
     platform::error::{Error, Result},
     rpc::{call, upload::AwaitObject},
 };
-use upload_core::{
+use upload_types::{
     api_error::ApiError,
     chunk::Completion,
-    log_line::LogLine,
     operation::{Outcome, Wait},
     units::UploadId,
     upload::{Phase, Snapshot},

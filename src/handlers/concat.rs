@@ -4,12 +4,12 @@
 
 use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::{ObjectClient, call, ledger::LookupIdempotencyKey, upload::Status};
-use upload_core::{
+use upload_session::session::{PartialUpload, Wanted};
+use upload_types::{
     api_error::ApiError,
     ledger::Idempotency,
     operation::{Create, Outcome, Wait},
     plan::Limits,
-    session::{PartialUpload, Wanted},
     units::{ByteCount, UnixMs, UploadId},
     upload::{Phase, Purpose},
 };
@@ -69,7 +69,7 @@ async fn asked(
 fn total(
     pieces: &[PartialUpload],
     limits: Limits,
-    mode: upload_core::plan::Mode,
+    mode: upload_types::plan::Mode,
 ) -> Result<Option<ByteCount>, ApiError> {
     let limit_bytes = limits.largest_file(mode);
     let mut known = pieces.iter().filter_map(|piece| piece.bytes);

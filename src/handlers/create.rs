@@ -2,21 +2,24 @@
 //! creation was asked before, or because the same bytes are stored already.
 
 use durable_objects::platform::error::{Error, Result};
+use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::rpc::{
     ObjectClient, call,
     ledger::{Admit, CloseUpload},
     upload::{Begun, Cancel, CreateAndBegin, CreateUpload, Probe, Status},
 };
-use upload_core::{
+use upload_access::token::upload_token;
+use upload_session::{
+    retention::ENTRY_GRACE_MS,
+    session::{BeginAppend, Continuation, DeleteRight, Policy, UploadSpec, WriteLease},
+};
+use upload_types::{
     api_error::ApiError,
     chunk::Named,
-    ledger::{ENTRY_GRACE_MS, Entry, EntryKind, EntryName},
-    log_line::LogLine,
+    ledger::{Entry, EntryKind, EntryName},
     operation::{Append, BodyEnd, Create, FirstChunk, Outcome, Unsized, Wait},
     plan::{Mode, Plan},
     repair::OnMismatch,
-    session::{BeginAppend, Continuation, DeleteRight, Policy, UploadSpec, WriteLease},
-    token::upload_token,
     units::{ByteCount, UnixMs, UploadId},
     upload::{Phase, Purpose, Snapshot},
 };

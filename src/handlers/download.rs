@@ -10,7 +10,7 @@ use durable_objects::rpc::{
     upload::{FindObject, FoundObject},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use upload_core::{
+use upload_types::{
     api_error::ApiError,
     byte_range::Wanted,
     http_date,

@@ -2,16 +2,17 @@
 //! So nothing is listed that does not exist or has ended, and lengths and times are those of now.
 
 use durable_objects::platform::error::{Error, Result};
+use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::rpc::{
     ObjectClient, call,
     ledger::{CloseUpload, ListOpen},
     upload::Status,
 };
 use futures_util::{StreamExt as _, stream};
-use upload_core::{
+use upload_session::retention::CREATION_MS;
+use upload_types::{
     api_error::ApiError,
-    ledger::{CREATION_MS, EntryName},
-    log_line::LogLine,
+    ledger::EntryName,
     operation::Outcome,
     units::UnixMs,
     upload::{Phase, Snapshot},

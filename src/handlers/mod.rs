@@ -19,7 +19,7 @@ use durable_objects::rpc::{
     repair::ShowManifest,
     upload::{Cancel, Complete, Probe, ReadTrail, Redeliver, Status},
 };
-use upload_core::{
+use upload_types::{
     api_error::ApiError,
     operation::{Operation, Outcome, Wait},
     units::UploadId,

@@ -4,18 +4,18 @@
 use std::collections::BTreeMap;
 
 use durable_objects::platform::error::{Error, Result};
+use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::rpc::{
     ObjectClient, call,
     direct::{AssembleParts, FindSigned, RecordParts, SignParts},
     upload::AwaitObject,
 };
-use upload_core::{
+use upload_s3::ListedPart;
+use upload_session::session::{Found, Signed};
+use upload_types::{
     api_error::ApiError,
-    log_line::LogLine,
     operation::Outcome,
     presigned::{CompletedPart, Listed, PresignRequest, PresignResponse, ReportedPart},
-    s3::ListedPart,
-    session::{Found, Signed},
     units::{ByteCount, UnixMs, UploadId},
     upload::Phase,
 };

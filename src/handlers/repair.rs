@@ -1,7 +1,7 @@
 //! A damaged file is repaired: its client says what it sends again, and the rest is copied from the damaged object.
 
 use durable_objects::rpc::{call, repair::RepairUpload};
-use upload_core::{
+use upload_types::{
     operation::Outcome,
     plan::Limits,
     repair::SentAgain,

@@ -12,7 +12,7 @@ use futures_util::{
     future::{Either, select},
     pin_mut,
 };
-use upload_core::operation::{Watch, WatchChannel};
+use upload_types::operation::{Watch, WatchChannel};
 use worker::{Delay, Headers, Response, WebSocket, WebsocketEvent};
 
 use crate::context::RequestContext;

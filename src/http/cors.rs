@@ -5,10 +5,8 @@
 
 use durable_objects::platform::error::Result;
 use http::Method;
-use upload_core::{
-    cors::{Allowed, Cors},
-    protocol::Head,
-};
+use upload_access::cors::{Allowed, Cors};
+use upload_protocols::Head;
 use worker::Headers;
 
 /// What a browser's script may read.

@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use durable_objects::platform::error::Result;
-use upload_core::{api_error::ApiError, gathering::has_room};
+use upload_session::gathering::has_room;
+use upload_types::api_error::ApiError;
 use web_sys::ReadableStream;
 
 use crate::transfer::{gathering::Gatherer, held::Held, idle_timeout::Waited};

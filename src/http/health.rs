@@ -12,7 +12,8 @@ use durable_objects::rpc::{ObjectClient, call, ledger::ListOpen, upload::Status}
 use durable_objects::upload::enqueue::{EVENTS_BINDING, TASKS_BINDING};
 use http::Method;
 use serde_json::{Map, Value, json};
-use upload_core::{api_error::ApiError, caller::Caller, protocol::Head, units::UploadId};
+use upload_protocols::Head;
+use upload_types::{api_error::ApiError, caller::Caller, units::UploadId};
 use worker::{Env, Response};
 
 use crate::{config::Settings, queue::DEAD_LETTER_BINDING, setting::Complaints, storage::s3::S3Bucket};

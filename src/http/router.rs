@@ -2,13 +2,12 @@
 //! adds CORS, and writes a log line for what was refused or went wrong.
 
 use durable_objects::platform::error::{Error, Result};
+use durable_objects::platform::telemetry::log_line::LogLine;
 use http::Method;
-use upload_core::{
-    address::BasePath,
+use upload_protocols::{Asked, Head, Parsed, Protocol, address::BasePath, header_map};
+use upload_types::{
     api_error::ApiError,
-    log_line::LogLine,
     operation::{Operation, Reply},
-    protocol::{Asked, Head, Parsed, Protocol, header_map},
     units::{UnixMs, UploadId},
 };
 use web_sys::Url;

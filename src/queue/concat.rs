@@ -12,12 +12,8 @@ use durable_objects::{
     },
 };
 use futures_util::{StreamExt as _, stream};
-use upload_core::{
-    api_error::ApiError,
-    caller::Caller,
-    session::{PartialStatus, PartialUpload, Wanted},
-    units::UploadId,
-};
+use upload_session::session::{PartialStatus, PartialUpload, Wanted};
+use upload_types::{api_error::ApiError, caller::Caller, units::UploadId};
 use worker::Env;
 
 use crate::queue::copy::Copy;

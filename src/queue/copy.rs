@@ -1,6 +1,7 @@
 //! Drives an [`Attempt`] whose bytes are copied from objects in R2: those of the uploads that another is put together from, or the damaged
 //! one of the upload itself. When something is stored, counted or given up is decided there.
 
+use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::{
     platform::{
         error::{Error, Result},
@@ -8,11 +9,12 @@ use durable_objects::{
     },
     rpc::{ObjectClient, call, upload::Status},
 };
-use upload_core::{
-    api_error::ApiError,
+use upload_session::{
     attempt::{Attempt, Effect, Finish, Input},
-    log_line::LogLine,
     session::{CopyBatch, Release, SourceRange},
+};
+use upload_types::{
+    api_error::ApiError,
     units::{ByteCount, UploadId},
 };
 use worker::Range;

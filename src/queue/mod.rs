@@ -12,6 +12,7 @@ pub(crate) mod repair;
 pub(crate) mod verify;
 pub(crate) mod webhook;
 
+use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::{
     platform::error::Result,
     rpc::{
@@ -20,10 +21,9 @@ use durable_objects::{
     },
 };
 use futures_util::{StreamExt as _, stream};
-use upload_core::{
+use upload_session::event::{DeliveryOutcome, Verdict};
+use upload_types::{
     caller::Caller,
-    event::{DeliveryOutcome, Verdict},
-    log_line::LogLine,
     units::{UnixMs, UploadId},
 };
 use worker::{

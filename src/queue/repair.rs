@@ -4,7 +4,7 @@ use durable_objects::{
     platform::{error::Result, object_storage::ObjectStorage},
     rpc::{ObjectClient, call, repair::BeginCopy, unless_refused},
 };
-use upload_core::{caller::Caller, units::UploadId};
+use upload_types::{caller::Caller, units::UploadId};
 use worker::Env;
 
 use crate::queue::copy::{Copied, Copy};

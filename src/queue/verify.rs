@@ -1,6 +1,7 @@
 //! Reading an object back, a slice at a time: its bytes go through a SHA-256, a CRC-64, or both, whose state the upload's object keeps. In the time
 //! of a queue message, not of a request, so that nobody waits for it.
 
+use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::{
     platform::{
         error::Result,
@@ -11,11 +12,10 @@ use durable_objects::{
         upload::{NextSlice, SliceHashed},
     },
 };
-use upload_core::{
+use upload_session::session::{Hashed, Slice, Verified};
+use upload_types::{
     caller::Caller,
     integrity::{Algorithm, Crc64Nvme, RunningSha256},
-    log_line::LogLine,
-    session::{Hashed, Slice, Verified},
     units::UploadId,
 };
 use worker::{Env, Range};

@@ -2,11 +2,11 @@
 //! one request the right to store one part of one length, for a short time, and whoever has it may use it.
 
 use durable_objects::platform::error::{Error, Result};
-use upload_core::{
+use upload_s3::{Endpoint, Keys, Request as S3Request};
+use upload_session::session::Slot;
+use upload_types::{
     api_error::ApiError,
     presigned::SignedPart,
-    s3::{Endpoint, Keys, Request as S3Request},
-    session::Slot,
     units::{UnixMs, UploadId},
 };
 use worker::{Env, Fetch, Method, Request, Response};

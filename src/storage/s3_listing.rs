@@ -3,12 +3,9 @@
 use std::collections::BTreeMap;
 
 use durable_objects::platform::error::{Error, Result};
-use upload_core::{
-    api_error::ApiError,
-    s3::{ListedPart, read_page},
-    session::Signed,
-    units::UnixMs,
-};
+use upload_s3::{ListedPart, read_page};
+use upload_session::session::Signed;
+use upload_types::{api_error::ApiError, units::UnixMs};
 
 use crate::storage::s3::{S3Bucket, refused_keys};
 use crate::{log::now_ms, setting};

@@ -1,6 +1,7 @@
 //! Drives an [`Attempt`]: carries out what it asks for, with R2, the upload's object and the body, and says what came of it. When
 //! something is stored, counted, given up or deleted is decided there.
 
+use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::{
     platform::{
         error::{Error, Result},
@@ -12,12 +13,13 @@ use durable_objects::{
     },
 };
 use js_sys::Uint8Array;
-use upload_core::{
-    api_error::ApiError,
+use upload_session::{
     attempt::{Attempt, Effect, Finish, Input},
-    log_line::LogLine,
-    operation::{Append, Outcome},
     session::{Commit, Committed, Release, RemainderPiece, SegmentPlace, WriteLease},
+};
+use upload_types::{
+    api_error::ApiError,
+    operation::{Append, Outcome},
     units::{ByteCount, UploadId},
 };
 

@@ -5,7 +5,7 @@
 
 use durable_objects::platform::error::{Error, Result};
 use js_sys::{ArrayBuffer, Object, Promise, Reflect, Uint8Array};
-use upload_core::integrity::{Crc64Nvme, RunningCrc64};
+use upload_types::integrity::{Crc64Nvme, RunningCrc64};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{ReadableStream, WritableStream, WritableStreamDefaultWriter};

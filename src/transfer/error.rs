@@ -1,7 +1,7 @@
 //! Why bytes were not stored, with what was said of it.
 
 use durable_objects::platform::error::Error;
-use upload_core::attempt::Failure;
+use upload_session::attempt::Failure;
 
 /// Why bytes were not stored.
 pub(crate) enum TransferError {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use durable_objects::platform::error::Result;
 use js_sys::Uint8Array;
-use upload_core::{gathering::Gathering, read_size::ReadSize};
+use upload_session::{gathering::Gathering, read_size::ReadSize};
 use web_sys::ReadableStream;
 
 use crate::{

@@ -1,12 +1,12 @@
 //! Bytes of bodies that wait in memory: those of a body whose length is not known, until they are stored; a row, until it is sent; a
 //! document, until it has been read. The memory grows with them, and this file knows how much of it there is in the isolate, so that
-//! whoever gathers can leave some to others (`upload_core::gathering` says how much).
+//! whoever gathers can leave some to others (`upload_session::gathering` says how much).
 
 use std::cell::Cell;
 
 use durable_objects::platform::error::Result;
 use js_sys::Uint8Array;
-use upload_core::gathering::block_bytes;
+use upload_session::gathering::block_bytes;
 
 use crate::transfer::body::Sink;
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::future::{Either, select};
-use upload_core::read_size::Pace;
+use upload_session::read_size::Pace;
 use worker::Delay;
 
 use crate::log::Stopwatch;

@@ -4,10 +4,8 @@ use durable_objects::{
     platform::object_storage::{self, ObjectStorage},
     rpc::{ObjectClient, upload::read_tail},
 };
-use upload_core::{
-    session::RemainderPiece,
-    units::{ByteCount, UploadId},
-};
+use upload_session::session::RemainderPiece;
+use upload_types::units::{ByteCount, UploadId};
 use web_sys::ReadableStream;
 
 use crate::transfer::error::TransferError;

@@ -11,11 +11,13 @@ use durable_objects::platform::{
 };
 use futures_util::future::{Either, join, select, try_join};
 use js_sys::Uint8Array;
-use upload_core::{
-    integrity::{ChunkDigest, Crc64Nvme, RunningSha256, Sha256State},
+use upload_session::{
     read_size::{LONGEST_BYTES, ReadSize},
     session::Receipt,
     storage_fault::StorageFault,
+};
+use upload_types::{
+    integrity::{ChunkDigest, Crc64Nvme, RunningSha256, Sha256State},
     units::ByteCount,
 };
 use web_sys::ReadableStream;

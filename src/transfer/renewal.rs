@@ -14,10 +14,8 @@ use durable_objects::{
     rpc::{ObjectClient, call},
 };
 use futures_util::future::{Either, select};
-use upload_core::{
-    session::{RENEW_EVERY_MS, Renew, WRITER_STOPS_AFTER_MS},
-    units::UploadId,
-};
+use upload_session::session::{RENEW_EVERY_MS, Renew, WRITER_STOPS_AFTER_MS};
+use upload_types::units::UploadId;
 use worker::Delay;
 
 use crate::log::Stopwatch;

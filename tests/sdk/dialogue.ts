@@ -311,7 +311,7 @@ export function fileOf(sizeBytes: number, name = "film.mp4", seed = 1): File {
   return new File([bytes], name, { type: "video/mp4", lastModified: 1_700_000_000_000 });
 }
 
-// ---- The answers of the server, in the shapes of `core/src/protocol/json/render.rs`.
+// ---- The answers of the server, in the shapes of `core/protocols/src/json/render.rs`.
 
 export const created = (uploadedBytes = 0, chunkSize = 10): Reply => ({
   status: 201,

@@ -1,7 +1,8 @@
 //! The rules that keep the house in order, each a function from what it looks at to the violations it found.
 //!
-//! Arrows point one way (`src` → `durable-objects` → `core`), the core is pure, protocols and sessions do not know each
-//! other, SQL stays in one file, files stay small. A rule that cannot fail is no rule: each has a test with a bad example.
+//! Arrows point one way (`src` → `durable-objects` → `core`), the core is pure, SQL stays in one file, files stay small. That protocols
+//! and sessions do not know each other the compiler sees: neither crate depends on the other. A rule that cannot fail is no rule: each
+//! has a test with a bad example.
 
 use crate::sources::Source;
 
@@ -13,7 +14,7 @@ const IMPURE_MODULES: [&str; 4] = ["fs", "net", "thread", "env"];
 /// Types of time of the standard library and of others, by whatever path they are named: most can look at a clock.
 const TIMES: [&str; 6] = ["SystemTime", "Instant", "Duration", "UNIX_EPOCH", "OffsetDateTime", "UtcDateTime"];
 /// The one file of the core that may name them: the libraries that write and read dates speak in them.
-const DATES: &str = "core/src/http_date.rs";
+const DATES: &str = "core/types/src/http_date.rs";
 /// What looks at a clock, also there.
 const CLOCKS: [&str; 4] = ["::now(", "::now_utc(", ".elapsed(", "Instant"];
 const SQL: [&str; 4] = ["SELECT ", "INSERT ", "UPDATE ", "DELETE FROM"];
@@ -22,7 +23,7 @@ const MAX_LINES: usize = 400;
 /// `tree` is `cargo tree --prefix none` of the core, of its normal dependencies.
 pub(crate) fn core_depends_on_nothing_impure(tree: &str) -> Vec<String> {
     let impure = packages(tree).filter(|package| IMPURE_PACKAGES.contains(package));
-    impure.map(|package| format!("upload-core depends on {package}")).collect()
+    impure.map(|package| format!("the core depends on {package}")).collect()
 }
 
 /// No clock, no I/O: `now` and fresh ids are parameters.
@@ -31,7 +32,7 @@ pub(crate) fn core_has_no_effects(sources: &[Source]) -> Vec<String> {
         let clock = CLOCKS.into_iter().find(|clock| line.contains(clock)).map(str::to_owned);
         clock.or_else(|| impure_module(line))
     };
-    let in_core = |path: &str| path.starts_with("core/src/");
+    let in_core = |path: &str| path.starts_with("core/") && path.contains("/src/");
     let mut violations = in_lines(sources, in_core, effect);
     let time = |line: &str| {
         let named = words(line).find(|word| TIMES.contains(word)).map(str::to_owned);
@@ -47,20 +48,10 @@ pub(crate) fn objects_do_not_know_the_worker(tree: &str) -> Vec<String> {
     if packages(tree).any(|package| package == "quayside") {
         violations.push("durable-objects depends on quayside".to_owned());
     }
-    if !packages(tree).any(|package| package == "upload-core") {
-        violations.push("durable-objects does not depend on upload-core, where its rules are".to_owned());
+    if !packages(tree).any(|package| package == "upload-session") {
+        violations.push("durable-objects does not depend on upload-session, where its rules are".to_owned());
     }
     violations
-}
-
-/// A protocol parses and renders; it does not know what a session is.
-pub(crate) fn protocols_do_not_know_sessions(sources: &[Source]) -> Vec<String> {
-    mentions(sources, |path| path.starts_with("core/src/protocol/"), &["session::"])
-}
-
-/// A session decides; it does not know how anybody asked.
-pub(crate) fn sessions_do_not_know_protocols(sources: &[Source]) -> Vec<String> {
-    mentions(sources, |path| path.starts_with("core/src/session"), &["protocol"])
 }
 
 /// SQL never enters the Worker, and in the objects it stands in `sql.rs`, in `tables.rs`, and in `facts.rs`, which is a table of one row.
@@ -133,10 +124,12 @@ mod tests {
     #[test]
     fn an_impure_dependency_of_the_core_is_found() {
         assert_eq!(
-            core_depends_on_nothing_impure("upload-core v0.1.0 (/q/core)\nserde v1.0.0\njs-sys v0.3.1 (*)\n"),
-            ["upload-core depends on js-sys"]
+            core_depends_on_nothing_impure(
+                "upload-session v0.1.0 (/q/core/session)\nserde v1.0.0\njs-sys v0.3.1 (*)\n"
+            ),
+            ["the core depends on js-sys"]
         );
-        assert!(core_depends_on_nothing_impure("upload-core v0.1.0\nrandom_access v1.0.0\n").is_empty());
+        assert!(core_depends_on_nothing_impure("upload-session v0.1.0\nrandom_access v1.0.0\n").is_empty());
     }
 
     #[test]
@@ -152,12 +145,12 @@ mod tests {
             "fn at(now: SystemTime) {}",
             "let date = time::OffsetDateTime::from_unix_timestamp(seconds);",
         ] {
-            assert_eq!(core_has_no_effects(&source("core/src/plan.rs", bad)).len(), 1, "{bad}");
+            assert_eq!(core_has_no_effects(&source("core/types/src/plan.rs", bad)).len(), 1, "{bad}");
         }
         for good in
             ["use std::fmt;", "// std::fs", "fn in_time(duration: u64) {}", "use std::collections::BTreeMap as fs;"]
         {
-            assert!(core_has_no_effects(&source("core/src/plan.rs", good)).is_empty(), "{good}");
+            assert!(core_has_no_effects(&source("core/types/src/plan.rs", good)).is_empty(), "{good}");
         }
         assert!(core_has_no_effects(&source(DATES, "use std::time::{Duration, SystemTime};")).is_empty());
         for bad in ["SystemTime::now()", "time::OffsetDateTime::now_utc()", "use std::time::Instant;"] {
@@ -168,28 +161,10 @@ mod tests {
 
     #[test]
     fn an_arrow_from_the_objects_to_the_worker_is_found() {
-        let good = "durable-objects v0.1.0 (/q/durable-objects)\nupload-core v0.1.0 (/q/core)\n";
+        let good = "durable-objects v0.1.0 (/q/durable-objects)\nupload-session v0.1.0 (/q/core/session)\n";
         assert!(objects_do_not_know_the_worker(good).is_empty());
         assert_eq!(objects_do_not_know_the_worker(&format!("{good}quayside v0.1.0 (/q)\n")).len(), 1);
         assert_eq!(objects_do_not_know_the_worker("durable-objects v0.1.0\n").len(), 1);
-    }
-
-    #[test]
-    fn a_protocol_that_knows_sessions_is_found() {
-        let bad = "use crate::session::Session;";
-        assert_eq!(
-            protocols_do_not_know_sessions(&source("core/src/protocol/json.rs", bad)),
-            ["core/src/protocol/json.rs:1 names session::"]
-        );
-        assert!(protocols_do_not_know_sessions(&source("core/src/event.rs", bad)).is_empty());
-    }
-
-    #[test]
-    fn a_session_that_knows_protocols_is_found() {
-        let bad = "use crate::protocol::Protocol;";
-        assert_eq!(sessions_do_not_know_protocols(&source("core/src/session/begin.rs", bad)).len(), 1);
-        assert_eq!(sessions_do_not_know_protocols(&source("core/src/session.rs", bad)).len(), 1);
-        assert!(sessions_do_not_know_protocols(&source("core/src/session.rs", "// any protocol")).is_empty());
     }
 
     #[test]

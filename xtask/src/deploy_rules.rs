@@ -36,8 +36,8 @@ pub(crate) struct Settings {
 /// A rule, and what it is called.
 pub(crate) type Rule = (&'static str, fn(&Settings) -> Vec<String>);
 
-/// The longest life of an unfinished upload, and the shortest memory of an ended one, in seconds: `core/src/session/lifetime.rs` and
-/// `core/src/ledger.rs`.
+/// The longest life of an unfinished upload, and the shortest memory of an ended one, in seconds: `core/session/src/session/lifetime.rs` and
+/// `core/session/src/retention.rs`.
 const LONGEST_LIFE_SECONDS: u64 = 561_600;
 const SHORTEST_MEMORY_SECONDS: u64 = 86_400;
 

@@ -121,9 +121,9 @@ fn a_bucket_that_drops_what_still_lives_is_said() {
 
 #[test]
 fn the_rules_say_what_the_code_does() {
-    let lifetime = include_str!("../../core/src/session/lifetime.rs");
+    let lifetime = include_str!("../../core/session/src/session/lifetime.rs");
     assert!(lifetime.contains(&format!("LATEST_END_MS: u64 = {};", grouped(LONGEST_LIFE_SECONDS * 1000))));
-    let ledger = include_str!("../../core/src/ledger.rs");
+    let ledger = include_str!("../../core/session/src/retention.rs");
     assert!(ledger.contains(&format!("IDEMPOTENCY_MS: u64 = {};", grouped(SHORTEST_MEMORY_SECONDS * 1000))));
 }
 

@@ -8,7 +8,7 @@ use clap::Args;
 use crate::children;
 use crate::project::Project;
 
-/// How many seeds, and which one alone, read by `core/tests/simulate/main.rs`.
+/// How many seeds, and which one alone, read by `core/session/tests/simulate/main.rs`.
 const SEEDS: &str = "QUAYSIDE_SIMULATE_SEEDS";
 const SEED: &str = "QUAYSIDE_SIMULATE_SEED";
 
@@ -27,7 +27,7 @@ pub(crate) struct Options {
 pub(crate) fn command(project: &Project, options: &Options) -> Result<ExitCode> {
     let mut command = project.command("cargo");
     command
-        .args(["test", "--release", "-p", "upload-core", "--test", "simulate", "--", "--show-output"])
+        .args(["test", "--release", "-p", "upload-session", "--test", "simulate", "--", "--show-output"])
         .env(SEEDS, options.seeds.to_string());
     if let Some(seed) = options.seed {
         command.env(SEED, seed.to_string());

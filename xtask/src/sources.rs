@@ -91,10 +91,10 @@ mod tests {
         for (path, expected) in [
             ("tests/main_job.test.ts", true),
             ("tests/support/worker.ts", true),
-            ("core/tests/plan.rs", true),
-            ("core/src/session/tests.rs", true),
-            ("core/src/plan_tests.rs", true),
-            ("core/src/contests.rs", false),
+            ("core/types/tests/plan.rs", true),
+            ("core/session/src/session/tests.rs", true),
+            ("core/types/src/plan_tests.rs", true),
+            ("core/types/src/contests.rs", false),
             ("xtask/src/test.rs", false),
         ] {
             assert_eq!(Source { path: path.to_owned(), text: String::new() }.is_test(), expected, "{path}");

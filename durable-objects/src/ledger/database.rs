@@ -1,7 +1,7 @@
 //! SQLite, as the ledger needs it: a few methods, so that its tests run the very same statements on the host.
 
 use serde::de::DeserializeOwned;
-use upload_core::units::{ByteCount, UnixMs};
+use upload_types::units::{ByteCount, UnixMs};
 use worker::{SqlStorageValue, Storage};
 
 use crate::platform::sql::rows;

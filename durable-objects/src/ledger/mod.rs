@@ -14,7 +14,8 @@ pub(crate) mod database;
 pub(crate) mod tables;
 
 use crate::platform::error::Result;
-use upload_core::{log_line::LogLine, units::UnixMs};
+use crate::platform::telemetry::log_line::LogLine;
+use upload_types::units::UnixMs;
 use worker::{DurableObject, Env, Request, Response, State, Storage, durable_object};
 
 use crate::{

@@ -19,11 +19,10 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use upload_core::{
+use upload_session::retention::{self, CREATIONS, IDEMPOTENCY_MS, Memory, STORED_FILES};
+use upload_types::{
     integrity::Sha256Digest,
-    ledger::{
-        self, CREATIONS, Entry, EntryKind, EntryName, IDEMPOTENCY_MS, Idempotency, Memory, STORED_FILES, StoredObject,
-    },
+    ledger::{Entry, EntryKind, EntryName, Idempotency, StoredObject},
     units::{ByteCount, UnixMs, UploadId},
 };
 
@@ -186,7 +185,7 @@ pub(crate) fn totals(database: &impl Database) -> Result<Vec<Total>> {
 /// How many bytes were counted today.
 pub(crate) fn bytes_today(database: &impl Database, now: UnixMs) -> Result<u64> {
     let query = "SELECT bytes AS number FROM day WHERE day = ?";
-    let found: Vec<NumberRow> = database.rows(query, vec![ledger::day(now).into()])?;
+    let found: Vec<NumberRow> = database.rows(query, vec![retention::day(now).into()])?;
     Ok(found.first().map_or(0, |row| row.number))
 }
 
@@ -197,13 +196,13 @@ pub(crate) fn count_today(database: &impl Database, tables: &Tables, bytes: Byte
     }
     let add =
         "INSERT INTO day (day, bytes) VALUES (?, ?) ON CONFLICT (day) DO UPDATE SET bytes = bytes + excluded.bytes";
-    database.run(add, vec![ledger::day(now).into(), bytes.into()])
+    database.run(add, vec![retention::day(now).into(), bytes.into()])
 }
 
 /// Counts so many more or fewer today, where anything was.
 pub(crate) fn correct_today(database: &impl Database, difference: i64, now: UnixMs) -> Result<()> {
     let correct = "UPDATE day SET bytes = max(0, bytes + ?) WHERE day = ?";
-    database.run(correct, vec![Value::Number(difference), ledger::day(now).into()])
+    database.run(correct, vec![Value::Number(difference), retention::day(now).into()])
 }
 
 /// What an entry counts; `None` where it is not there.
@@ -356,7 +355,7 @@ pub(crate) fn sweep(database: &impl Database, tables: &Tables, now: UnixMs) -> R
     OF_CREATIONS.drop_forgotten(database, tables, now)?;
     OF_STORED_FILES.drop_forgotten(database, tables, now)?;
     if counts_days(tables) {
-        database.run("DELETE FROM day WHERE day < ?", vec![ledger::day(now).into()])?;
+        database.run("DELETE FROM day WHERE day < ?", vec![retention::day(now).into()])?;
     }
     if has_entries(tables) { drop_overdue(database, now) } else { Ok(()) }
 }

@@ -1,7 +1,7 @@
 //! Time, as an object has it: the clock, and its one alarm.
 
 use crate::platform::error::Result;
-use upload_core::units::UnixMs;
+use upload_types::units::UnixMs;
 use worker::{Date, State};
 
 use crate::platform::metering::count_alarm;

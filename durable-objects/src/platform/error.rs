@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use upload_core::api_error::ApiError;
+use upload_types::api_error::ApiError;
 use wasm_bindgen::JsValue;
 
 /// Why something did not succeed.

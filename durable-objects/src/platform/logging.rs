@@ -4,8 +4,10 @@
 
 use std::cell::RefCell;
 
+use crate::platform::telemetry::{data_point, log_line::LogLine};
 use js_sys::{Array, Object, Reflect};
-use upload_core::{log_line::LogLine, session::Session, telemetry::data_point, upload::Phase};
+use upload_session::session::Session;
+use upload_types::upload::Phase;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use worker::{Env, console_error, console_log};
 

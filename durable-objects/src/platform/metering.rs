@@ -2,10 +2,8 @@
 
 use std::cell::Cell;
 
-use upload_core::{
-    cost::Cost,
-    session::{BeginAppend, Commit, Job, RemainderPiece, SegmentPlace, Session, WriteLease},
-};
+use upload_session::session::{BeginAppend, Commit, Job, RemainderPiece, SegmentPlace, Session, WriteLease};
+use upload_types::cost::Cost;
 use worker::{SqlCursor, SqlStorage, SqlStorageValue};
 
 use crate::rpc::upload::UploadCommand;

@@ -7,4 +7,5 @@ pub mod logging;
 pub(crate) mod metering;
 pub mod object_storage;
 pub(crate) mod sql;
+pub mod telemetry;
 pub(crate) mod transaction;

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use upload_core::storage_fault::{StorageFault, classify};
+use upload_session::storage_fault::{StorageFault, classify};
 use web_sys::ReadableStream;
 use worker::{Bucket, Env, MultipartUpload, Object, Objects, Range, ResponseBody, UploadedPart};
 

@@ -3,7 +3,7 @@
 use crate::platform::error::Result;
 use crate::platform::metering::count;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use upload_core::units::{ByteCount, UnixMs};
+use upload_types::units::{ByteCount, UnixMs};
 use worker::{SqlStorage, SqlStorageValue};
 
 /// One whole number; SQLite's integers come as JavaScript numbers.

@@ -2,7 +2,8 @@
 //! what R2 has the Worker asks, since only it holds the keys of R2's S3 API.
 
 use serde::{Deserialize, Serialize};
-use upload_core::{presigned::CompletedPart, session::Found};
+use upload_session::session::Found;
+use upload_types::presigned::CompletedPart;
 
 /// The right to store these chunks, each under a fresh number. Where one is refused, the numbers of those before it are spent.
 #[derive(Serialize, Deserialize)]

@@ -1,9 +1,10 @@
 //! The commands of an owner's ledger.
 
 use serde::{Deserialize, Serialize};
-use upload_core::{
+use upload_session::quota::Quota;
+use upload_types::{
     integrity::Sha256Digest,
-    ledger::{Admission, Entry, EntryName, Idempotency, Page, Quota, StoredObject},
+    ledger::{Admission, Entry, EntryName, Idempotency, Page, StoredObject},
     units::{ByteCount, UploadId},
 };
 

@@ -19,7 +19,7 @@ use std::{fmt::Display, time::Duration};
 
 use crate::platform::error::{Error, Result};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use upload_core::{api_error::ApiError, caller::Caller};
+use upload_types::{api_error::ApiError, caller::Caller};
 use wasm_bindgen::JsValue;
 use worker::{Delay, Env, Method, ObjectNamespace, Request, Response, WebSocket};
 

@@ -2,7 +2,7 @@
 //! what it sends again, and whoever copies the rest takes its turn.
 
 use serde::{Deserialize, Serialize};
-use upload_core::{plan::Limits, repair::SentAgain};
+use upload_types::{plan::Limits, repair::SentAgain};
 
 /// Which parts it has.
 #[derive(Serialize, Deserialize)]

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 
 use crate::platform::error::{Error, Result};
 use serde::{Deserialize, Serialize};
-use upload_core::{
-    chunk::Completion,
+use upload_session::{
     event::{DeliveryOutcome, EventKind, Verdict},
-    history::History,
-    integrity::Crc64Nvme,
-    repair::Manifest,
     session::{
         BeginAppend, Commit, Committed, CopyBatch, DeleteRight, Hashed, PartialStatus, PartialUpload, Release, Renew,
         Signed, Slice, Slot, UploadSpec, Wanted, WriteLease,
     },
+};
+use upload_types::{
+    chunk::Completion,
+    history::History,
+    integrity::Crc64Nvme,
+    repair::Manifest,
     units::{ByteCount, UnixMs, UploadId},
     upload::{ObjectFacts, Snapshot},
 };

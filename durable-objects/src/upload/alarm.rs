@@ -9,7 +9,7 @@
 
 use std::cell::Cell;
 
-use upload_core::units::UnixMs;
+use upload_types::units::UnixMs;
 
 /// An alarm handler is ended by the platform after 15 minutes, without a word.
 const LONGEST_HANDLER_MS: u64 = 900_000;

@@ -1,6 +1,8 @@
 //! Setting the object's alarm, at the end of its handler and where it was lost. What is known of it, and why, is in [`super::alarm`].
 
-use upload_core::{log_line::LogLine, session::Session, units::UnixMs};
+use crate::platform::telemetry::log_line::LogLine;
+use upload_session::session::Session;
+use upload_types::units::UnixMs;
 
 use crate::{
     platform::{

@@ -3,12 +3,8 @@
 //! stays true.
 
 use crate::platform::error::Result;
-use upload_core::{
-    api_error::ApiError,
-    cost::Cost,
-    session::{BeginAppend, Decision, Session, StateChange, WriteLease},
-    units::UnixMs,
-};
+use upload_session::session::{BeginAppend, Decision, Session, StateChange, WriteLease};
+use upload_types::{api_error::ApiError, cost::Cost, units::UnixMs};
 use worker::Response;
 
 use crate::{

@@ -1,9 +1,7 @@
 //! Room for an upload of unknown length: its owner's ledger is asked before bytes come for which it is not charged yet.
 
-use upload_core::{
-    cost::Cost,
-    session::{Growth, Session},
-};
+use upload_session::session::{Growth, Session};
+use upload_types::cost::Cost;
 use worker::Response;
 
 use crate::{

@@ -1,10 +1,7 @@
 //! The commands of an upload's object, by name: each is read, and the session decides.
 
-use upload_core::{
-    api_error::ApiError,
-    cost::Cost,
-    session::{Commit, Decision, Session},
-};
+use upload_session::session::{Commit, Decision, Session};
+use upload_types::{api_error::ApiError, cost::Cost};
 use worker::{Request, Response};
 
 use crate::{

@@ -2,12 +2,8 @@
 //! begins in the same row.
 
 use crate::platform::error::Result;
-use upload_core::{
-    api_error::ApiError,
-    history::History,
-    session::{BeginAppend, Session, UploadSpec, WriteLease},
-    upload::Snapshot,
-};
+use upload_session::session::{BeginAppend, Session, UploadSpec, WriteLease};
+use upload_types::{api_error::ApiError, history::History, upload::Snapshot};
 
 use crate::{
     platform::{

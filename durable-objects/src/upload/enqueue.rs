@@ -2,7 +2,7 @@
 //! what moves bytes has another, since it takes long, and each message of it has the connections of an invocation to itself.
 
 use crate::platform::error::Result;
-use upload_core::log_line::LogLine;
+use crate::platform::telemetry::log_line::LogLine;
 use worker::{Env, MessageBuilder, SendMessage};
 
 use crate::{

@@ -2,12 +2,8 @@
 
 use std::cell::RefCell;
 
-use upload_core::{
-    api_error::ApiError,
-    history::History,
-    session::{Decision, Session, StateChange},
-    units::UnixMs,
-};
+use upload_session::session::{Decision, Session, StateChange};
+use upload_types::{api_error::ApiError, history::History, units::UnixMs};
 
 /// The trail; empty until the session has been read.
 #[derive(Default)]

@@ -35,13 +35,8 @@ use std::{cell::RefCell, rc::Rc};
 
 use crate::platform::error::Result;
 use serde::Serialize;
-use upload_core::{
-    api_error::ApiError,
-    cost::Cost,
-    session::{Decision, Session, StateChange},
-    units::UnixMs,
-    upload::Snapshot,
-};
+use upload_session::session::{Decision, Session, StateChange};
+use upload_types::{api_error::ApiError, cost::Cost, units::UnixMs, upload::Snapshot};
 use worker::{DurableObject, Env, Request, Response, State, WebSocket, WebSocketIncomingMessage, durable_object};
 
 use crate::{

@@ -1,7 +1,8 @@
 //! Multipart uploads that R2 opens: for a new upload, for the first chunk that needs one, and for a repair. Others come in while R2 is
 //! asked, and one of them may have been faster: what is not used then is aborted.
 
-use upload_core::{log_line::LogLine, session::Session};
+use crate::platform::telemetry::log_line::LogLine;
+use upload_session::session::Session;
 
 use crate::{
     platform::{error::Result, logging, metering},

@@ -2,10 +2,10 @@
 //! sleeps while the parts are under way, so with the numbers of a request goes the row that says how far the upload is, with its
 //! cost and its trail.
 
-use upload_core::{
+use crate::platform::telemetry::log_line::LogLine;
+use upload_session::session::{Decision, Session};
+use upload_types::{
     cost::Cost,
-    log_line::LogLine,
-    session::{Decision, Session},
     units::{ByteCount, UnixMs},
 };
 use worker::Response;

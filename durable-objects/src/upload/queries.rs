@@ -1,14 +1,11 @@
 //! What an upload's object answers to the Worker beside the session's own rules: the object for a download, the event for a
 //! delivery. Each looks at the session and decides; none stores.
 
-use upload_core::{
-    api_error::ApiError,
+use upload_session::{
     event::{EventKind, Verdict},
-    ledger::StoredObject,
     session::{Decision, Session, Slice, StateChange, Wanted},
-    units::UnixMs,
-    upload::Purpose,
 };
+use upload_types::{api_error::ApiError, ledger::StoredObject, units::UnixMs, upload::Purpose};
 
 use crate::rpc::upload::{BeginDelivery, EndDelivery, EventFacts, FoundObject, SliceHashed, WantedPartials};
 

@@ -1,11 +1,8 @@
 //! The object's answers about a damaged file: its manifest, and that it is put together anew. Before the latter is decided R2 opens a
 //! multipart upload for it.
 
-use upload_core::{
-    cost::Cost,
-    repair::Manifest,
-    session::{Decision, OpenedForRepair, Session, StateChange},
-};
+use upload_session::session::{Decision, OpenedForRepair, Session, StateChange};
+use upload_types::{cost::Cost, repair::Manifest};
 use worker::Response;
 
 use crate::{

@@ -1,8 +1,8 @@
 //! The alarm rings: carries out what [`Ring`] asks for, with R2, the queues, the ledger and the rows, and says what came of it.
 
-use upload_core::{
+use crate::platform::telemetry::log_line::LogLine;
+use upload_session::{
     alarm::{Effect, Input, Log, Message, Ring},
-    log_line::LogLine,
     session::StateChange,
 };
 

@@ -1,10 +1,8 @@
 //! The object's calls to R2: completing a multipart upload, looking at the object, and letting go of it. The Worker only moves bytes; what
-//! exists in R2 is decided by the object, in one place that cannot race. When what is called says [`upload_core::alarm`].
+//! exists in R2 is decided by the object, in one place that cannot race. When what is called says [`upload_session::alarm`].
 
-use upload_core::{
-    alarm::{CountedPart, Deletion, Input},
-    media_types::FIRST_BYTES,
-};
+use upload_session::alarm::{CountedPart, Deletion, Input};
+use upload_types::media_types::FIRST_BYTES;
 use worker::{Object, Range};
 
 use crate::platform::object_storage::{ObjectStorage, StorageError};

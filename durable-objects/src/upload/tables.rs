@@ -14,23 +14,25 @@
 //!
 //! An addition that an older build overlooks and overwrites without harm leaves the number of the schema as it is, so that two
 //! builds can run at the same time while one takes the other's place; anything else counts it up. Facts that are only ever
-//! read together are one JSON text; what it looks like is pinned by a test in `upload-core`, since objects written by older
+//! read together are one JSON text; what it looks like is pinned by a test in `upload-session`, since objects written by older
 //! builds are read by newer ones.
 
 use crate::platform::error::{Error, Result};
 use futures_util::{Stream, stream};
 use serde::Deserialize;
 use serde_json::from_str;
-use upload_core::{
+use upload_session::{
     alarm::CountedPart,
-    history::History,
-    integrity::{ChunkDigest, Crc64Nvme},
-    plan::Mode,
-    repair::KeptPart,
     session::{
         Content, ParallelChunks, RemainderPiece, Segment, SegmentPlace, Sequence, Session, StateChange, StoredPart,
         Uncount, UploadSpec, UploadState,
     },
+};
+use upload_types::{
+    history::History,
+    integrity::{ChunkDigest, Crc64Nvme},
+    plan::Mode,
+    repair::KeptPart,
     units::ByteCount,
 };
 use worker::{SqlStorage, SqlStorageValue, Storage};

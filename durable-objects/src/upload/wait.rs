@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, time::Duration};
 
-use upload_core::session::Session;
+use upload_session::session::Session;
 use worker::Delay;
 
 /// How long whoever asks where to go on waits for a running append.

@@ -10,10 +10,10 @@
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
 use crate::platform::error::Result;
-use upload_core::{
+use upload_protocols::json;
+use upload_session::session::Session;
+use upload_types::{
     api_error::ApiError,
-    protocol::json,
-    session::Session,
     units::UnixMs,
     upload::{DeliveryState, Phase, Snapshot},
 };

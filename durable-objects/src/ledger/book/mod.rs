@@ -8,12 +8,13 @@ use std::{
     rc::Rc,
 };
 
-use upload_core::{
+use upload_session::{
+    quota::{PAGE_ENTRIES, Quota, Usage},
+    retention::{day, sweep_after_writing, sweep_again},
+};
+use upload_types::{
     api_error::ApiError,
-    ledger::{
-        Admission, Entry, EntryKind, EntryName, PAGE_ENTRIES, Page, Quota, StoredObject, Usage, day,
-        sweep_after_writing, sweep_again,
-    },
+    ledger::{Admission, Entry, EntryKind, EntryName, Page, StoredObject},
     units::{ByteCount, UnixMs, UploadId},
 };
 

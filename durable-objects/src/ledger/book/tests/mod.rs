@@ -4,9 +4,10 @@ mod sql;
 
 use std::cell::Cell;
 
-use upload_core::{
+use upload_session::retention::ENTRY_GRACE_MS;
+use upload_types::{
     integrity::{Crc64Nvme, Sha256Digest},
-    ledger::{ENTRY_GRACE_MS, Idempotency},
+    ledger::Idempotency,
 };
 
 use self::sql::Host;

@@ -1,0 +1,156 @@
+//! What the holder of a token may create, and what is attached to it.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use upload_types::{
+    api_error::ApiError,
+    media_types::MediaTypes,
+    operation::Create,
+    plan::Limits,
+    units::{ByteCount, UploadId},
+    upload::Purpose,
+};
+
+/// All names and values of the attached metadata together: a token has at most 8 KiB, and is sent with every request.
+const MAX_METADATA_BYTES: usize = 4 * 1024;
+
+/// R2's keys have up to 1,024 bytes; the rest is ours.
+const MAX_KEY_PREFIX_BYTES: usize = 512;
+
+/// What may be created.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UploadPolicy {
+    /// The largest file.
+    pub max_bytes: Option<ByteCount>,
+    /// What files may be; anything where there is no list.
+    pub types: Option<MediaTypes>,
+    /// What the origin is told besides, by word of the application.
+    pub metadata: BTreeMap<String, String>,
+    /// What stands before the upload's id in the object's key: empty, or ends with a slash.
+    pub key_prefix: String,
+    /// Whether its holder may delete uploads that are complete.
+    pub delete: bool,
+}
+
+/// The claim `quayside`, as a token spells it.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Terms {
+    pub(super) upload: Option<UploadId>,
+    max_bytes: Option<ByteCount>,
+    types: Option<Vec<String>>,
+    #[serde(default)]
+    metadata: BTreeMap<String, String>,
+    #[serde(default)]
+    key_prefix: String,
+    #[serde(default)]
+    delete: bool,
+}
+
+impl UploadPolicy {
+    /// Whether this creation is within the permit, and within what the deployment takes at all.
+    pub fn check(&self, create: &Create, deployment_types: Option<&MediaTypes>) -> Result<(), ApiError> {
+        if let (Some(limit_bytes), Some(file_bytes)) = (self.max_bytes, create.file_bytes)
+            && file_bytes > limit_bytes
+        {
+            return Err(ApiError::UploadTooLarge { limit_bytes });
+        }
+        // A piece has no type of its own, and the origin never hears of it: what is put together from it is looked at.
+        if create.purpose == Purpose::Partial {
+            return Ok(());
+        }
+        let declared = create.file.content_type.as_deref().unwrap_or_default();
+        match [self.types.as_ref(), deployment_types].into_iter().flatten().find(|types| !types.allow(declared)) {
+            Some(types) => Err(ApiError::TypeNotAllowed { allowed: types.shown() }),
+            None => Ok(()),
+        }
+    }
+
+    /// The deployment's limits, or the permit's where they are tighter: a length that is declared later is held to them too.
+    #[must_use]
+    pub fn tighten(&self, limits: Limits) -> Limits {
+        let max_upload_bytes = self.max_bytes.map_or(limits.max_upload_bytes, |most| most.min(limits.max_upload_bytes));
+        Limits { max_upload_bytes, ..limits }
+    }
+}
+
+impl TryFrom<Terms> for UploadPolicy {
+    type Error = &'static str;
+
+    fn try_from(terms: Terms) -> Result<Self, Self::Error> {
+        let metadata_bytes: usize = terms.metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if metadata_bytes > MAX_METADATA_BYTES {
+            return Err("has more than 4 KiB of metadata");
+        }
+        let prefix = &terms.key_prefix;
+        let is_segment = |segment: &str| {
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.=".contains(&byte);
+            !matches!(segment, "" | "." | "..") && segment.bytes().all(is_plain)
+        };
+        let segments = prefix.strip_suffix('/').map(|inner| inner.split('/').all(is_segment));
+        if !prefix.is_empty() && segments != Some(true) || prefix.len() > MAX_KEY_PREFIX_BYTES {
+            return Err("has a keyPrefix that is not `folder/…/` of letters, digits and `-_.=`");
+        }
+        let types = terms.types.map(|types| MediaTypes::parse(types.iter().map(String::as_str))).transpose()?;
+        let Terms { max_bytes, metadata, key_prefix, delete, .. } = terms;
+        Ok(Self { max_bytes, types, metadata, key_prefix, delete })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use upload_types::{
+        plan::{Chunking, Mode},
+        repair::OnMismatch,
+        upload::FileInfo,
+    };
+
+    fn create(file_bytes: Option<u32>, content_type: Option<&str>) -> Create {
+        let content_type = content_type.map(str::to_owned);
+        let file = FileInfo {
+            name: "a".to_owned(),
+            content_type,
+            metadata: BTreeMap::new(),
+            sha256: None,
+            crc64nvme: None,
+            memo: None,
+        };
+        let file_bytes = file_bytes.map(ByteCount::from);
+        Create {
+            mode: Mode::Sequential,
+            file,
+            file_bytes,
+            chunking: Chunking::Unspoken,
+            purpose: Purpose::File,
+            idempotency: None,
+            on_mismatch: OnMismatch::Fail,
+        }
+    }
+
+    #[test]
+    fn a_permit_bounds_size_and_type_and_the_deployment_does_too() {
+        let images = MediaTypes::parse(["image/*"]).unwrap();
+        let png = MediaTypes::parse(["image/png"]).unwrap();
+        let permit = UploadPolicy { max_bytes: Some(100.into()), types: Some(images), ..UploadPolicy::default() };
+        for (bytes, content_type, deployment, expected) in [
+            (Some(100), Some("image/png"), None, None),
+            (None, Some("image/gif"), None, None),
+            (Some(101), Some("image/png"), None, Some("upload-too-large")),
+            (Some(1), Some("text/html"), None, Some("type-not-allowed")),
+            (Some(1), None, None, Some("type-not-allowed")),
+            (Some(1), Some("image/gif"), Some(&png), Some("type-not-allowed")),
+            (Some(1), Some("image/png"), Some(&png), None),
+        ] {
+            let answer = permit.check(&create(bytes, content_type), deployment);
+            assert_eq!(answer.err().map(|refusal| refusal.code()), expected, "{bytes:?} {content_type:?}");
+        }
+        assert_eq!(UploadPolicy::default().check(&create(Some(u32::MAX), None), None), Ok(()));
+        let limits = Limits { max_upload_bytes: 50.into(), max_chunk_bytes: 10.into() };
+        assert_eq!(permit.tighten(limits), limits, "a token does not widen what the deployment takes");
+        let roomy = Limits { max_upload_bytes: 500.into(), ..limits };
+        assert_eq!(permit.tighten(roomy).max_upload_bytes, 100.into());
+    }
+}

@@ -1,0 +1,50 @@
+//! Tokens and keys. The tokens in the corpus are signed with a secret that is known here; nothing made of them is genuine, but
+//! for what they were themselves.
+
+use upload_access::token::{KeySet, Secret, Unverified, upload_token};
+use upload_types::{
+    caller::Caller,
+    units::{UnixMs, UploadId},
+};
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+/// The payloads that were signed for the corpus, as they stand in the tokens.
+const SIGNED: &str = include_str!("signed.txt");
+
+pub(crate) fn tokens(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    let id = UploadId::from_random_bytes([9; 16]);
+    assert!(!upload_token::is_of(text, &[Secret::new(SECRET).unwrap()], id));
+    let Ok(token) = Unverified::parse(text) else { return };
+    let keys = KeySet::of_secrets(&format!("k:{SECRET}")).unwrap();
+    let _ = keys.find(&token);
+    // What it says is read only by who believes it: believed here, to see that reading breaks nothing.
+    if let Ok(genuine) = token.clone().verified_by_platform(true)
+        && let Ok(claims) = genuine.claims("quayside", UnixMs(1_800_000_000_000))
+    {
+        assert!(!claims.owner.is_empty() && claims.owner.len() <= 255);
+        let prefix = claims.permit.key_prefix;
+        assert!(
+            prefix.is_empty() || prefix.ends_with('/') && !prefix.starts_with('/') && !prefix.contains(".."),
+            "{prefix}"
+        );
+    }
+    let signed = token.signed.to_owned();
+    if token.signed_with(&Secret::new(SECRET).unwrap()).is_ok() {
+        assert!(SIGNED.lines().any(|line| line == signed), "believed what nobody signed: {signed}");
+    }
+}
+
+pub(crate) fn key_sets(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let _ = KeySet::of_secrets(&text);
+    let _ = KeySet::of_jwks(&text);
+}
+
+/// Who asks an object, as it stands in a header.
+pub(crate) fn callers(input: &[u8]) {
+    if let Some(caller) = Caller::from_header(&String::from_utf8_lossy(input)) {
+        assert_eq!(Caller::from_header(&caller.to_header()), Some(caller));
+    }
+}

@@ -1,0 +1,240 @@
+//! The body of `POST /upload/init`. Field by field, so that every complaint names its field.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::{
+    Head, body_type,
+    file_words::{MAX_METADATA_BYTES, MAX_NAME_BYTES, is_media_type},
+    idempotency,
+};
+use upload_types::{
+    api_error::ApiError,
+    operation::{Create, Operation},
+    plan::{Chunking, Mode},
+    repair::OnMismatch,
+    units::ByteCount,
+    upload::{FileInfo, Purpose},
+};
+
+/// The largest body: metadata, a name, two digests, and room.
+pub(super) const MAX_BODY_BYTES: u32 = 64 * 1024;
+
+const FIELDS: [&str; 9] =
+    ["fileName", "fileSize", "contentType", "chunkSize", "parallel", "direct", "sha256", "crc64nvme", "metadata"];
+
+/// Understands the body.
+pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
+    let idempotency = idempotency::parse(head, body)?;
+    let body: Value = serde_json::from_slice(body).map_err(|error| body_type::not_json(head, &error))?;
+    let Value::Object(mut fields) = body else {
+        return Err(ApiError::bad_request("body", "is not a JSON object"));
+    };
+    // Silently ignoring what a client asked for (a digest under another name, say) would promise what nobody checks.
+    if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
+        return Err(ApiError::bad_request(unknown, "is not a known field"));
+    }
+    let mode = match (flag(&mut fields, "direct")?, flag(&mut fields, "parallel")?) {
+        // Direct parts come in any order, whether that was asked for or not.
+        (true, _) => Mode::Direct,
+        (false, true) => Mode::Parallel,
+        (false, false) => Mode::Sequential,
+    };
+    let file_bytes = size(&mut fields, "fileSize")?.ok_or_else(|| ApiError::bad_request("fileSize", "is missing"))?;
+    let chunk_bytes = size(&mut fields, "chunkSize")?;
+    if chunk_bytes.is_some_and(ByteCount::is_zero) {
+        return Err(ApiError::bad_request("chunkSize", "is zero"));
+    }
+    let file = FileInfo {
+        name: file_name(&mut fields)?,
+        content_type: content_type(&mut fields)?,
+        metadata: metadata(&mut fields)?,
+        sha256: digest(&mut fields, "sha256")?,
+        crc64nvme: digest(&mut fields, "crc64nvme")?,
+        memo: None,
+    };
+    let (file_bytes, chunking) = (Some(file_bytes), Chunking::Agreed(chunk_bytes));
+    // Of a direct upload nobody here has seen a byte: there is no manifest of it.
+    let on_mismatch = if mode == Mode::Direct { OnMismatch::Fail } else { OnMismatch::Keep };
+    let purpose = Purpose::File;
+    Ok(Operation::Create(Create { mode, file, file_bytes, chunking, purpose, idempotency, on_mismatch }))
+}
+
+/// A field that may be missing or null.
+fn take(fields: &mut Map<String, Value>, name: &str) -> Option<Value> {
+    fields.remove(name).filter(|value| !value.is_null())
+}
+
+fn flag(fields: &mut Map<String, Value>, name: &str) -> Result<bool, ApiError> {
+    match take(fields, name) {
+        None => Ok(false),
+        Some(Value::Bool(flag)) => Ok(flag),
+        Some(_) => Err(ApiError::bad_request(name, "is neither true nor false")),
+    }
+}
+
+fn text(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, ApiError> {
+    match take(fields, name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(ApiError::bad_request(name, "is not a string")),
+    }
+}
+
+fn size(fields: &mut Map<String, Value>, name: &str) -> Result<Option<ByteCount>, ApiError> {
+    let Some(value) = take(fields, name) else { return Ok(None) };
+    let count = value.as_u64().and_then(ByteCount::new);
+    count.map(Some).ok_or_else(|| ApiError::bad_request(name, "is not a whole number from 0 to 2^53 - 1"))
+}
+
+fn file_name(fields: &mut Map<String, Value>) -> Result<String, ApiError> {
+    const FIELD: &str = "fileName";
+    let name = text(fields, FIELD)?.ok_or_else(|| ApiError::bad_request(FIELD, "is missing"))?;
+    if name.is_empty() {
+        return Err(ApiError::bad_request(FIELD, "is empty"));
+    }
+    if name.len() > MAX_NAME_BYTES {
+        return Err(ApiError::bad_request(FIELD, format!("is longer than {MAX_NAME_BYTES} bytes")));
+    }
+    if name.chars().any(char::is_control) {
+        return Err(ApiError::bad_request(FIELD, "contains control characters"));
+    }
+    Ok(name)
+}
+
+fn content_type(fields: &mut Map<String, Value>) -> Result<Option<String>, ApiError> {
+    const FIELD: &str = "contentType";
+    // Browsers give an empty type to files they do not know.
+    let Some(media_type) = text(fields, FIELD)?.filter(|text| !text.is_empty()) else { return Ok(None) };
+    if !is_media_type(&media_type) {
+        return Err(ApiError::bad_request(FIELD, "is not a media type like `video/mp4`"));
+    }
+    Ok(Some(media_type))
+}
+
+fn metadata(fields: &mut Map<String, Value>) -> Result<BTreeMap<String, String>, ApiError> {
+    const FIELD: &str = "metadata";
+    let entries = match take(fields, FIELD) {
+        None => return Ok(BTreeMap::new()),
+        Some(Value::Object(entries)) => entries,
+        Some(_) => return Err(ApiError::bad_request(FIELD, "is not an object")),
+    };
+    let mut metadata = BTreeMap::new();
+    for (name, value) in entries {
+        let Value::String(value) = value else {
+            return Err(ApiError::bad_request(FIELD, format!("the value of {name:?} is not a string")));
+        };
+        metadata.insert(name, value);
+    }
+    let total: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if total > MAX_METADATA_BYTES {
+        return Err(ApiError::bad_request(FIELD, format!("has more than {MAX_METADATA_BYTES} bytes")));
+    }
+    Ok(metadata)
+}
+
+fn digest<T: TryFrom<String, Error = &'static str>>(
+    fields: &mut Map<String, Value>,
+    name: &str,
+) -> Result<Option<T>, ApiError> {
+    text(fields, name)?
+        .map(|text| T::try_from(text).map_err(|complaint| ApiError::bad_request(name, format!("is {complaint}"))))
+        .transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+
+    fn head(headers: &[(&'static str, &str)]) -> Head {
+        Head {
+            method: Method::POST,
+            path: "/upload/init".to_owned(),
+            query: String::new(),
+            headers: crate::header_map(headers.iter().copied()),
+        }
+    }
+
+    #[test]
+    fn an_idempotency_key_names_the_request() {
+        let body = br#"{"fileName":"a","fileSize":1}"#;
+        let key = |value: &str| match parse(&head(&[("idempotency-key", value)]), body) {
+            Ok(Operation::Create(create)) => create.idempotency.map(|idempotency| idempotency.key),
+            _ => None,
+        };
+        assert_eq!(key("abc").as_deref(), Some("abc"));
+        assert_eq!(key("\"abc\"").as_deref(), Some("abc"));
+        for wrong in ["", "\"\"", &"k".repeat(256)] {
+            assert_eq!(key(wrong), None, "{wrong:?}");
+        }
+    }
+
+    fn create(body: &str) -> Result<Create, ApiError> {
+        parse(&head(&[]), body.as_bytes()).map(|operation| match operation {
+            Operation::Create(create) => create,
+            other => panic!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn all_fields() {
+        let parsed = create(
+            r#"{"fileName":"🏖 ../../etc/passwd","fileSize":12,"contentType":"text/plain; charset=utf-8","chunkSize":5,
+                "parallel":false,"metadata":{"a":"b"},"crc64nvme":"ae8b14860a799888",
+                "sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}"#,
+        )
+        .unwrap();
+        assert_eq!(parsed.file.name, "🏖 ../../etc/passwd");
+        assert_eq!((parsed.file_bytes, parsed.chunking), (Some(12.into()), Chunking::Agreed(Some(5.into()))));
+        assert_eq!(parsed.file.content_type.as_deref(), Some("text/plain; charset=utf-8"));
+        assert_eq!(parsed.file.metadata["a"], "b");
+        assert!(parsed.file.sha256.is_some() && parsed.file.crc64nvme.is_some());
+    }
+
+    #[test]
+    fn what_may_be_left_out() {
+        let parsed = create(r#"{"fileName":"a","fileSize":0,"contentType":"","sha256":null}"#).unwrap();
+        assert_eq!((parsed.file.content_type, parsed.file.sha256), (None, None));
+    }
+
+    #[test]
+    fn every_complaint_names_its_field() {
+        let deep = "[".repeat(10_000);
+        let long = format!(r#"{{"fileSize":1,"fileName":"{}"}}"#, "n".repeat(1025));
+        let much = format!(r#"{{"fileSize":1,"fileName":"n","metadata":{{"a":"{}"}}}}"#, "n".repeat(8192));
+        for (body, field) in [
+            ("", "body"),
+            ("{", "body"),
+            ("[]", "body"),
+            (deep.as_str(), "body"),
+            (r#"{"fileName":"a"}"#, "fileSize"),
+            (r#"{"fileName":"a","fileSize":"1"}"#, "fileSize"),
+            (r#"{"fileName":"a","fileSize":-1}"#, "fileSize"),
+            (r#"{"fileName":"a","fileSize":1.5}"#, "fileSize"),
+            (r#"{"fileName":"a","fileSize":9007199254740992}"#, "fileSize"),
+            (r#"{"fileName":"a","fileSize":1,"chunkSize":0}"#, "chunkSize"),
+            (r#"{"fileSize":1}"#, "fileName"),
+            (r#"{"fileName":"","fileSize":1}"#, "fileName"),
+            (r#"{"fileName":7,"fileSize":1}"#, "fileName"),
+            (r#"{"fileName":"a\u0000b","fileSize":1}"#, "fileName"),
+            (long.as_str(), "fileName"),
+            (r#"{"fileName":"a","fileSize":1,"contentType":"movie"}"#, "contentType"),
+            (r#"{"fileName":"a","fileSize":1,"contentType":"a/b\r\nX: y"}"#, "contentType"),
+            (r#"{"fileName":"a","fileSize":1,"metadata":[]}"#, "metadata"),
+            (r#"{"fileName":"a","fileSize":1,"metadata":{"a":1}}"#, "metadata"),
+            (much.as_str(), "metadata"),
+            (r#"{"fileName":"a","fileSize":1,"sha256":"abc"}"#, "sha256"),
+            (r#"{"fileName":"a","fileSize":1,"parallel":"yes"}"#, "parallel"),
+            (r#"{"fileName":"a","fileSize":1,"direct":1}"#, "direct"),
+            (r#"{"fileName":"a","fileSize":1,"md5":"abc"}"#, "md5"),
+        ] {
+            match create(body) {
+                Err(ApiError::BadRequest { field: named, .. }) => assert_eq!(named, field, "{body:.60}"),
+                other => panic!("{body:.60}: {other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Answers of the JSON protocol. Their shapes are what clients are written against.
+
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    Asked, Head,
+    problem::{Names, Problem},
+};
+use upload_types::{
+    api_error::ApiError,
+    history::{Entry, History},
+    operation::{Outcome, Reply},
+    units::{ByteCount, UnixMs, UploadId},
+    upload::{DeliveryState, Phase, Snapshot},
+};
+
+const JSON: &str = "application/json";
+
+/// The answer to what was done.
+pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
+    match outcome {
+        Outcome::Created { snapshot, limits, upload_token } => {
+            let url = asked.upload_url(snapshot.id);
+            let mut body = json!({
+                "uploadId": snapshot.id,
+                "uploadUrl": url,
+                "chunkSize": snapshot.plan.chunk_bytes,
+                "uploadedBytes": snapshot.uploaded_bytes,
+                "expiresAt": snapshot.expires_at.rfc3339(),
+                "limits": {
+                    "maxChunkBytes": limits.max_chunk(snapshot.plan.mode),
+                    "maxUploadBytes": limits.largest_file(snapshot.plan.mode),
+                    "partBytes": snapshot.plan.part_bytes,
+                },
+            });
+            if let Some(token) = upload_token {
+                body["uploadToken"] = json!(token);
+            }
+            json_reply(201, &body).with("location", url)
+        }
+        Outcome::Duplicate(object) => json_reply(200, &json!({ "duplicate": true, "object": object })),
+        Outcome::Listed { uploads, next } => {
+            let uploads: Vec<_> = uploads.iter().map(|upload| open_upload(asked, upload)).collect();
+            let mut body = json!({ "uploads": uploads });
+            if let Some(next) = next {
+                body["next"] = json!(next.to_string());
+            }
+            json_reply(200, &body)
+        }
+        Outcome::Appended { id, uploaded_bytes, file_bytes, phase, .. } => json_reply(
+            200,
+            &json!({ "uploadId": id, "uploadedBytes": uploaded_bytes, "fileSize": file_bytes, "state": phase }),
+        )
+        .with("upload-offset", uploaded_bytes.to_string()),
+        Outcome::Probed(snapshot) => {
+            let reply =
+                Reply::empty(200).with("upload-offset", snapshot.offset.to_string()).with("cache-control", "no-store");
+            match snapshot.plan.declared_bytes() {
+                Some(file_bytes) => reply.with("upload-length", file_bytes.to_string()),
+                None => reply,
+            }
+        }
+        Outcome::Status(snapshot) => json_reply(200, &status(snapshot)),
+        Outcome::Manifest(manifest) => json_reply(200, &super::repair::manifest(manifest)),
+        Outcome::History(id, trail) => json_reply(200, &log(*id, trail)),
+        Outcome::Completing(snapshot) | Outcome::Redelivering(snapshot) => {
+            let status_url = format!("{}/status", asked.upload_url(snapshot.id));
+            json_reply(202, &json!({ "uploadId": snapshot.id, "state": snapshot.phase, "statusUrl": status_url }))
+        }
+        Outcome::Presigned(leased) => json_reply(200, &crate::json::presigned::leased(leased)),
+        Outcome::Cancelled | Outcome::Discovered(_) => Reply::empty(204),
+    }
+}
+
+/// Deleting what its client has deleted before changes nothing, and is answered as it was then.
+pub fn repeated(head: &Head, refusal: &ApiError) -> Option<Outcome> {
+    let is_deleted = matches!(refusal, ApiError::UploadGone { phase: Phase::Aborted | Phase::Deleted, .. });
+    (head.method == Method::DELETE && is_deleted).then_some(Outcome::Cancelled)
+}
+
+/// The answer to what was not done: an RFC 9457 problem document.
+pub fn problem(asked: &Asked<'_>, refusal: &ApiError, upload: Option<UploadId>) -> Reply {
+    Problem::of(refusal, upload, &names(asked.head)).below(asked.base_url, refusal).reply()
+}
+
+/// The headers of this protocol, or the standard ones, where the request has those.
+pub(crate) fn names(head: &Head) -> Names {
+    let or = |ours: &'static str, standard: &'static str| {
+        let has_only_standard = head.headers.contains_key(standard) && !head.headers.contains_key(ours);
+        if has_only_standard { standard } else { ours }
+    };
+    Names {
+        offset: or("X-Upload-Offset", "Content-Range"),
+        length: "Content-Range",
+        checksum: or("X-Chunk-Checksum", "Content-Digest"),
+    }
+}
+
+/// How an upload stands, as it is pushed to whoever watches it: the same text that asking for the status gives.
+pub fn event(snapshot: &Snapshot) -> String {
+    status(snapshot).to_string()
+}
+
+fn status(snapshot: &Snapshot) -> Value {
+    json!({
+        "uploadId": snapshot.id,
+        "state": snapshot.phase,
+        "reason": snapshot.reason,
+        "uploadedBytes": snapshot.uploaded_bytes,
+        "fileSize": snapshot.plan.declared_bytes(),
+        "missing": missing(snapshot),
+        "receivedChunksBitmap": snapshot.received_chunks_bitmap,
+        "mode": snapshot.plan.mode,
+        "chunkSize": snapshot.plan.chunk_bytes,
+        "partBytes": snapshot.plan.part_bytes,
+        "fileName": snapshot.file.name,
+        "contentType": snapshot.file.content_type,
+        "metadata": snapshot.file.metadata,
+        "createdAt": snapshot.created_at.rfc3339(),
+        "expiresAt": snapshot.expires_at.rfc3339(),
+        "delivery": delivery(snapshot.delivery),
+        "cost": snapshot.cost,
+        "object": snapshot.object,
+        "deletedAt": snapshot.deleted_at.map(UnixMs::rfc3339),
+    })
+}
+
+/// Which bytes are missing. Where the length is still to be declared, the last of them have no end yet: null.
+fn missing(snapshot: &Snapshot) -> Vec<(ByteCount, Option<ByteCount>)> {
+    let is_open = |to: ByteCount| snapshot.plan.open_ended && to == snapshot.plan.file_bytes;
+    snapshot.missing.iter().map(|(from, to)| (*from, Some(*to).filter(|to| !is_open(*to)))).collect()
+}
+
+/// `total` is more than the entries account for where old ones have been dropped.
+fn log(id: UploadId, trail: &History) -> Value {
+    let entry = |entry: &Entry| {
+        json!({
+            "at": entry.at.rfc3339(),
+            "until": entry.until.rfc3339(),
+            "times": entry.times,
+            "event": entry.event,
+            "uploadedBytes": entry.uploaded_bytes,
+            "detail": entry.detail,
+        })
+    };
+    let entries: Vec<_> = trail.entries.iter().map(entry).collect();
+    json!({ "uploadId": id, "total": trail.noted, "entries": entries })
+}
+
+/// An upload in the list. `fileSize` is null until it is known.
+fn open_upload(asked: &Asked<'_>, upload: &Snapshot) -> Value {
+    json!({
+        "uploadId": upload.id,
+        "uploadUrl": asked.upload_url(upload.id),
+        "fileName": upload.file.name,
+        "fileSize": upload.plan.declared_bytes(),
+        "createdAt": upload.created_at.rfc3339(),
+        "expiresAt": upload.expires_at.rfc3339(),
+    })
+}
+
+fn delivery(state: Option<DeliveryState>) -> &'static str {
+    match state {
+        None => "none",
+        Some(DeliveryState::Queued) => "queued",
+        Some(DeliveryState::Delivered) => "delivered",
+        Some(DeliveryState::Failed) => "failed",
+    }
+}
+
+fn json_reply(status: u16, body: &Value) -> Reply {
+    let mut reply = Reply::empty(status).with("content-type", JSON).with("cache-control", "no-store");
+    reply.body = Some(body.to_string());
+    reply
+}

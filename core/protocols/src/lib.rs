@@ -1,0 +1,248 @@
+//! Protocols: how HTTP says operations. A protocol turns a request's head into an [`Operation`] and an outcome into a
+//! [`Reply`](upload_types::operation::Reply); it does no I/O and knows nothing of how uploads work inside.
+//!
+//! * `json`: our own, below `/upload`.
+//! * `companion`: what `@uppy/aws-s3` asks of a Companion, below `/s3`.
+//! * `tus`: tus 1.0.0, below `/files`.
+//! * `ietf`: Resumable Uploads for HTTP, at the same addresses.
+
+#![forbid(unsafe_code)]
+
+pub mod address;
+mod body_type;
+pub mod companion;
+mod file_words;
+mod idempotency;
+pub mod ietf;
+pub mod json;
+mod numbers;
+mod problem;
+pub mod tus;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use problem::Problem;
+
+use upload_types::{
+    api_error::ApiError,
+    operation::{Operation, Outcome, Reply},
+    plan::Limits,
+    preconditions::Conditions,
+    units::{UnixMs, UploadId},
+    upload::{Phase, Snapshot},
+};
+
+/// Where `tus` and `ietf` live: uploads are created here, and are below it.
+pub const FILES_PATH: &str = "/files";
+
+/// A request without its body.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// The method.
+    pub method: Method,
+    /// The route that the path names below `BASE_PATH`: see [`BasePath::route`](crate::address::BasePath::route). One that lies
+    /// outside is empty, and no route.
+    pub path: String,
+    /// What stands behind the `?`, as sent.
+    pub query: String,
+    /// The headers.
+    pub headers: HeaderMap,
+}
+
+impl Head {
+    /// A header as text; `None` where it is missing or not printable ASCII.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok().map(str::trim)
+    }
+
+    /// A header that is there, as text; empty where it is not printable ASCII, so that it is refused rather than overlooked.
+    fn present(&self, name: &str) -> Option<&str> {
+        self.headers.contains_key(name).then(|| self.header(name).unwrap_or(""))
+    }
+
+    /// What the request says of the object that it asks for.
+    fn conditions(&self) -> Conditions {
+        let said = |name: &str| self.header(name).map(str::to_owned);
+        Conditions {
+            if_match: said("if-match"),
+            if_unmodified_since: said("if-unmodified-since"),
+            if_none_match: said("if-none-match"),
+            if_modified_since: said("if-modified-since"),
+            if_range: said("if-range"),
+            range: said("range").filter(|_| self.method != Method::HEAD),
+        }
+    }
+
+    /// A parameter of the query, as sent.
+    pub fn query_parameter(&self, name: &str) -> Option<&str> {
+        self.query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
+    }
+}
+
+/// Headers from names and values, as the platform hands them over: it has checked them, and has put one that was sent twice together. A
+/// value with control characters, which [`HeaderValue`] cannot hold, stays one that is not printable, and is refused wherever it is read.
+pub fn header_map<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        let unprintable = HeaderValue::from_bytes(&[0x80]);
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value.as_bytes()).or(unprintable))
+        {
+            headers.append(name, value);
+        }
+    }
+    headers
+}
+
+/// What a protocol makes of a request's head.
+#[derive(Debug)]
+pub enum Parsed {
+    /// All that was needed stood in the head.
+    Ready(Box<Operation>),
+    /// The body says the rest: read it, up to so many bytes, and ask again with it.
+    NeedsBody {
+        /// More than this is refused unread.
+        max_bytes: u32,
+        /// What to ask.
+        finish: fn(&Head, &[u8]) -> Result<Operation, ApiError>,
+    },
+}
+
+/// A way of saying operations in HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// [`json`].
+    Json,
+    /// [`companion`].
+    Companion,
+    /// [`tus`].
+    Tus,
+    /// [`ietf`].
+    Ietf,
+}
+
+/// What a protocol that has no repair says of an upload that waits for one: to its clients it has failed.
+fn without_repair(refusal: &ApiError) -> ApiError {
+    match refusal {
+        ApiError::Damaged { reason } => ApiError::UploadGone { phase: Phase::Failed, reason: reason.clone() },
+        other => other.clone(),
+    }
+}
+
+/// What an answer answers, and what it may say of the deployment.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The request.
+    pub head: &'a Head,
+    /// What the deployment allows; none where its settings could not be read.
+    pub limits: Option<Limits>,
+    /// What every address in the answer begins with: scheme, host and `BASE_PATH`.
+    pub base_url: &'a str,
+    /// When it is answered.
+    pub now: UnixMs,
+}
+
+impl Asked<'_> {
+    /// The address of an upload in the JSON protocol.
+    fn upload_url(&self, id: UploadId) -> String {
+        format!("{}/upload/{id}", self.base_url)
+    }
+
+    /// Its address in the other protocols.
+    fn file_url(&self, id: UploadId) -> String {
+        format!("{}{FILES_PATH}/{id}", self.base_url)
+    }
+}
+
+impl Protocol {
+    /// The protocol that a request speaks. Below `/files` its headers say so. Without any, a request that would change bytes is
+    /// taken for tus, which requires its version in every request and says so; one that asks or cancels for the draft's,
+    /// which requires none.
+    pub fn of(head: &Head) -> Self {
+        let is_file = head.path.strip_prefix(FILES_PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if head.path.strip_prefix(companion::PATH).is_some_and(|rest| rest.starts_with('/')) {
+            return Self::Companion;
+        }
+        if !is_file {
+            return Self::Json;
+        }
+        let has = |name: &str| head.headers.contains_key(name);
+        if has("tus-resumable") {
+            return Self::Tus;
+        }
+        if ietf::is_spoken(head) {
+            return Self::Ietf;
+        }
+        match head.method {
+            Method::GET | Method::HEAD | Method::DELETE => Self::Ietf,
+            _ => Self::Tus,
+        }
+    }
+
+    /// Understands a request's head.
+    pub fn parse(self, head: &Head) -> Result<Parsed, ApiError> {
+        match self {
+            Self::Json => json::parse(head),
+            Self::Companion => companion::parse(head),
+            Self::Tus => tus::parse(head),
+            Self::Ietf => ietf::parse(head),
+        }
+    }
+
+    /// The answer to what was done.
+    pub fn reply(self, asked: &Asked<'_>, outcome: &Outcome) -> Reply {
+        match self {
+            Self::Json => json::reply(asked, outcome),
+            Self::Companion => companion::reply(asked, outcome),
+            Self::Tus => tus::reply(asked, outcome),
+            Self::Ietf => ietf::reply(asked, outcome),
+        }
+    }
+
+    /// The answer to what was not done.
+    pub fn problem(self, asked: &Asked<'_>, refusal: &ApiError, upload: Option<UploadId>) -> Reply {
+        match self {
+            Self::Json => json::problem(asked, refusal, upload),
+            Self::Companion => companion::problem(asked, refusal, upload),
+            Self::Tus => tus::problem(asked, &without_repair(refusal), upload),
+            Self::Ietf => ietf::problem(asked, &without_repair(refusal), upload),
+        }
+    }
+
+    /// What was asked for has been done before, where a request is refused so: it comes again, since its answer was lost.
+    pub fn repeated(self, head: &Head, refusal: &ApiError) -> Option<Outcome> {
+        match self {
+            Self::Json | Self::Companion => json::repeated(head, refusal),
+            // Both say that an upload which was cancelled is not there.
+            Self::Tus | Self::Ietf => None,
+        }
+    }
+
+    /// What must be done besides, where a request was refused so.
+    pub fn consequence(self, head: &Head, refusal: &ApiError) -> Option<Operation> {
+        match self {
+            Self::Json | Self::Companion | Self::Tus => None,
+            Self::Ietf => ietf::consequence(head, refusal),
+        }
+    }
+
+    /// What is said of the upload beside its object's bytes, as headers.
+    pub fn beside_content(self, asked: &Asked<'_>, snapshot: &Snapshot) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Json | Self::Companion | Self::Tus => Vec::new(),
+            Self::Ietf => ietf::content_headers(asked, snapshot),
+        }
+    }
+
+    /// The answer where something of ours went wrong.
+    pub fn fault(self, asked: &Asked<'_>, fault_id: &str, upload: Option<UploadId>) -> Reply {
+        match self {
+            Self::Json | Self::Companion => Problem::of_fault(fault_id, upload).reply(),
+            Self::Tus => tus::fault(asked, fault_id, upload),
+            Self::Ietf => ietf::fault(asked, fault_id, upload),
+        }
+    }
+}

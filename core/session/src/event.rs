@@ -1,0 +1,264 @@
+//! What the origin is told: one event when an upload ends, and another when a client deletes what was completed; each sent until
+//! the origin has acknowledged it. Where the origin itself has the object deleted, by its answer to an event, nobody is told.
+//!
+//! The event's id is made of the upload's, so it can never change, and a receiver that records ids sees every repetition
+//! as one. `Delivery` is the outbox entry: it lives from the moment of which it tells until the acknowledgement, in the same row
+//! store and the same transaction as the fact itself.
+
+use serde::{Deserialize, Serialize};
+
+use upload_types::{
+    api_error::ApiError,
+    units::{UnixMs, UploadId},
+    upload::DeliveryState,
+};
+
+/// The longest pause between two attempts: an hour.
+const LONGEST_DELAY_SECONDS: u64 = 3_600;
+
+/// The shortest time between two redeliveries of one event: 10 s.
+const REDELIVERY_PACE_MS: u64 = 10_000;
+
+/// How an attempt at delivering went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeliveryOutcome {
+    /// The origin has it.
+    Acknowledged {
+        /// And wants the object deleted.
+        discard: bool,
+    },
+    /// The origin did not take it.
+    Refused {
+        /// How patient to be.
+        policy: RetryPolicy,
+        /// The pause that the origin asked for.
+        asked_seconds: Option<u32>,
+    },
+}
+
+/// What happened to an upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EventKind {
+    /// The object is whole, and every declared digest has been verified.
+    Completed,
+    /// It cannot become whole.
+    Failed,
+    /// Its time was over before it was.
+    Expired,
+    /// Its client cancelled it.
+    Aborted,
+    /// It was complete, and a client has deleted it.
+    Deleted,
+}
+
+impl EventKind {
+    /// The `type` of the webhook.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "upload.completed",
+            Self::Failed => "upload.failed",
+            Self::Expired => "upload.expired",
+            Self::Aborted => "upload.aborted",
+            Self::Deleted => "upload.deleted",
+        }
+    }
+
+    /// The id of this event of this upload: always the same. No `.`, which separates the signed fields of a webhook.
+    pub fn id(self, upload: UploadId) -> String {
+        format!("evt_{}_{}", upload.simple(), &self.name()["upload.".len()..])
+    }
+}
+
+/// How patient to be with an origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryPolicy {
+    /// The pause after the first attempt; each further one doubles it, up to an hour.
+    pub first_delay_seconds: u32,
+    /// After so many attempts the event counts as undeliverable.
+    pub max_attempts: u32,
+}
+
+impl RetryPolicy {
+    /// The pause after attempt number `attempt` (from 1), and no shorter than what the origin asked for.
+    fn delay_seconds(self, attempt: u32, asked_seconds: Option<u32>) -> u32 {
+        let doublings = attempt.saturating_sub(1).min(20);
+        let delay = (u64::from(self.first_delay_seconds) << doublings).min(LONGEST_DELAY_SECONDS);
+        let asked = u64::from(asked_seconds.unwrap_or(0)).min(LONGEST_DELAY_SECONDS);
+        u32::try_from(delay.max(asked)).unwrap_or(u32::MAX)
+    }
+}
+
+/// An entry of an upload's outbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivery {
+    /// What happened.
+    pub kind: EventKind,
+    /// When.
+    pub occurred_at: UnixMs,
+    /// How far the telling is.
+    pub state: DeliveryState,
+    /// How many attempts have begun since it was (last) asked for.
+    pub attempts: u32,
+    /// When the event is handed to the queue (again). Every expected attempt moves this beyond itself, so a queue that
+    /// works is never given a second copy, and one that lost the message is.
+    pub next_send_at: UnixMs,
+    /// When the attempt that is under way is over at the latest: one at telling of this, or of what was withdrawn for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt_until: Option<UnixMs>,
+    /// Until when the last link that was handed out with it is good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_until: Option<UnixMs>,
+    /// When an operator wanted it sent again, for the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redelivered_at: Option<UnixMs>,
+}
+
+/// What becomes of an attempt that the origin did not acknowledge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Verdict {
+    /// Try again after this pause.
+    RetryAfter {
+        /// In seconds.
+        delay_seconds: u32,
+    },
+    /// That was the last one.
+    GiveUp,
+    /// Somebody else's attempt has settled it already.
+    Settled,
+}
+
+impl Delivery {
+    /// Something has happened that the origin shall hear of.
+    pub fn new(kind: EventKind, now: UnixMs) -> Self {
+        Self {
+            kind,
+            occurred_at: now,
+            state: DeliveryState::Queued,
+            attempts: 0,
+            next_send_at: now,
+            attempt_until: None,
+            link_until: None,
+            redelivered_at: None,
+        }
+    }
+
+    /// The event has been handed to the queue; unless an attempt begins, hand it over again after `resend_ms`.
+    #[must_use]
+    pub fn sent(&self, now: UnixMs, resend_ms: u64) -> Self {
+        Self { next_send_at: now.plus_ms(resend_ms), attempt_until: None, ..self.clone() }
+    }
+
+    /// An attempt begins that lasts at most `attempt_ms`, and hands out a link that is good until then, if it hands out one.
+    #[must_use]
+    pub fn begun(&self, now: UnixMs, attempt_ms: u64, resend_ms: u64, link_until: Option<UnixMs>) -> Self {
+        Self {
+            attempts: self.attempts.saturating_add(1),
+            next_send_at: now.plus_ms(attempt_ms.saturating_add(resend_ms)),
+            attempt_until: Some(now.plus_ms(attempt_ms)),
+            link_until: self.link_until.max(link_until),
+            ..self.clone()
+        }
+    }
+
+    /// The origin has acknowledged.
+    #[must_use]
+    pub fn acknowledged(&self) -> Self {
+        Self { state: DeliveryState::Delivered, attempt_until: None, ..self.clone() }
+    }
+
+    /// The origin has not acknowledged; it may have asked for a pause.
+    #[must_use]
+    pub fn refused(
+        &self,
+        now: UnixMs,
+        policy: RetryPolicy,
+        asked_seconds: Option<u32>,
+        resend_ms: u64,
+    ) -> (Self, Verdict) {
+        let ended = Self { attempt_until: None, ..self.clone() };
+        match self.state {
+            DeliveryState::Queued if self.attempts < policy.max_attempts => {
+                let delay_seconds = policy.delay_seconds(self.attempts, asked_seconds);
+                let next_send_at = now.plus_ms(u64::from(delay_seconds) * 1000 + resend_ms);
+                (Self { next_send_at, ..ended }, Verdict::RetryAfter { delay_seconds })
+            }
+            DeliveryState::Queued => (Self { state: DeliveryState::Failed, ..ended }, Verdict::GiveUp),
+            DeliveryState::Delivered | DeliveryState::Failed => (ended, Verdict::Settled),
+        }
+    }
+
+    /// An operator wants it sent again, with all its attempts anew: not while it is on its way, and not over and over.
+    pub fn again(&self, now: UnixMs) -> Result<Self, ApiError> {
+        let since_ms = self.redelivered_at.map_or(REDELIVERY_PACE_MS, |at| now.ms_since(at));
+        if since_ms < REDELIVERY_PACE_MS {
+            let retry_after_ms = REDELIVERY_PACE_MS - since_ms;
+            let retry_after_seconds = u32::try_from(retry_after_ms.div_ceil(1000)).unwrap_or(u32::MAX);
+            return Err(ApiError::RedeliveredRecently { retry_after_seconds });
+        }
+        if self.state == DeliveryState::Queued {
+            return Err(ApiError::NothingToRedeliver);
+        }
+        let redelivered_at = Some(now);
+        Ok(Self { state: DeliveryState::Queued, attempts: 0, next_send_at: now, redelivered_at, ..self.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: RetryPolicy = RetryPolicy { first_delay_seconds: 5, max_attempts: 30 };
+
+    #[test]
+    fn the_pause_doubles_up_to_an_hour() {
+        let delays: Vec<_> = [1, 2, 3, 9, 10, 11, 30, u32::MAX].map(|n| POLICY.delay_seconds(n, None)).into();
+        assert_eq!(delays, [5, 10, 20, 1280, 2560, 3600, 3600, 3600]);
+        assert_eq!(POLICY.delay_seconds(1, Some(17)), 17, "an origin that asks for a pause gets it");
+        assert_eq!(POLICY.delay_seconds(1, Some(2)), 5, "but not a shorter one");
+        let total_hours: u32 = (1..30).map(|n| POLICY.delay_seconds(n, None)).sum::<u32>() / 3600;
+        assert_eq!(total_hours, 20, "wrangler.toml speaks of about 21 hours, the calls themselves included");
+    }
+
+    #[test]
+    fn the_last_attempt_gives_up_and_can_be_asked_for_again() {
+        let policy = RetryPolicy { first_delay_seconds: 1, max_attempts: 2 };
+        let first = Delivery::new(EventKind::Completed, UnixMs(0)).begun(UnixMs(0), 1000, 1000, None);
+        let (second, verdict) = first.refused(UnixMs(10), policy, None, 1000);
+        assert_eq!(verdict, Verdict::RetryAfter { delay_seconds: 1 });
+        assert_eq!(second.next_send_at, UnixMs(10 + 1000 + 1000));
+        assert_eq!(second.again(UnixMs(20)), Err(ApiError::NothingToRedeliver), "it is on its way");
+        let (failed, verdict) = second.begun(UnixMs(1010), 1000, 1000, None).refused(UnixMs(1020), policy, None, 1000);
+        assert_eq!((failed.state, verdict), (DeliveryState::Failed, Verdict::GiveUp));
+        let again = failed.again(UnixMs(9000)).unwrap();
+        assert_eq!((again.state, again.attempts, again.next_send_at), (DeliveryState::Queued, 0, UnixMs(9000)));
+        let taken = again.begun(UnixMs(9_100), 1000, 1000, None).acknowledged();
+        let too_soon = ApiError::RedeliveredRecently { retry_after_seconds: 9 };
+        assert_eq!(taken.again(UnixMs(10_500)), Err(too_soon), "nobody has it sent over and over");
+        assert!(taken.again(UnixMs(19_000)).is_ok());
+    }
+
+    #[test]
+    fn the_last_link_is_remembered_across_attempts() {
+        let first = Delivery::new(EventKind::Completed, UnixMs(0)).begun(UnixMs(0), 1, 1, Some(UnixMs(700)));
+        let second = first.acknowledged().again(UnixMs(50_000)).unwrap().begun(UnixMs(50_001), 1, 1, Some(UnixMs(600)));
+        assert_eq!(second.link_until, Some(UnixMs(700)));
+        assert_eq!(second.begun(UnixMs(2), 1, 1, Some(UnixMs(800))).link_until, Some(UnixMs(800)));
+    }
+
+    #[test]
+    fn a_late_failure_does_not_undo_an_acknowledgement() {
+        let done = Delivery::new(EventKind::Completed, UnixMs(0)).begun(UnixMs(0), 1, 1, None).acknowledged();
+        let (after, verdict) = done.refused(UnixMs(5), POLICY, None, 1);
+        assert_eq!((after.state, verdict), (DeliveryState::Delivered, Verdict::Settled));
+    }
+
+    #[test]
+    fn an_event_id_is_made_of_the_upload_and_its_ending() {
+        let upload = UploadId::parse("067e6162-3b6f-4ae2-a171-2470b63dff00").unwrap();
+        // Receivers have stored this. Changing it would have them take old events for new ones.
+        assert_eq!(EventKind::Completed.id(upload), "evt_067e61623b6f4ae2a1712470b63dff00_completed");
+        assert_eq!(EventKind::Deleted.id(upload), "evt_067e61623b6f4ae2a1712470b63dff00_deleted");
+    }
+}

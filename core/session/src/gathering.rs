@@ -1,0 +1,126 @@
+//! How much of a body waits in memory. Storage takes only what has a length, so of a body that does not say its own the bytes are
+//! gathered, and stored as chunks of known length. Few large chunks cost less than many small ones; but the 128 MB of an isolate are
+//! all its requests' together, and whoever sends slowly would hold its share for minutes.
+
+use upload_types::{plan::PREFERRED_PART_BYTES, units::MIB};
+
+/// What one body may gather while it brings [`FAST_BYTES_PER_SECOND`]: a part of most files.
+const FAST_BYTES: u64 = PREFERRED_PART_BYTES;
+
+/// And all that do, together: 40 of the isolate's 128 MB.
+const FAST_TOGETHER_BYTES: u64 = 40 * MIB;
+
+/// A mebibyte a second holds 8 MiB for 8 seconds.
+const FAST_BYTES_PER_SECOND: u64 = MIB;
+
+/// What any other may gather.
+const SLOW_BYTES: u64 = MIB;
+
+/// And all others, beside whatever else is held.
+const SLOW_TOGETHER_BYTES: u64 = 16 * MIB;
+
+/// So much anybody may, however many there are: as much as a body must bring in the time allowed.
+const LEAST_BYTES: u64 = 64 * 1024;
+
+/// The smallest and the largest piece of memory that gathered bytes lie in.
+const BLOCK_BYTES: (u64, u64) = (16 * 1024, 512 * 1024);
+
+/// One body's gathering.
+#[derive(Clone, Copy, Debug)]
+pub struct Gathering {
+    /// So much has come since something was stored.
+    pub bytes: u64,
+    /// In so many milliseconds.
+    pub took_ms: u64,
+    /// So much is held by all others of this isolate.
+    pub others_bytes: u64,
+}
+
+impl Gathering {
+    /// How much it may hold, as things are now. Where it has reached that, it is to be stored.
+    pub fn most_bytes(self) -> u64 {
+        let is_fast = self.bytes >= LEAST_BYTES && self.bytes * 1000 >= self.took_ms * FAST_BYTES_PER_SECOND;
+        let (alone, together) =
+            if is_fast { (FAST_BYTES, FAST_TOGETHER_BYTES) } else { (SLOW_BYTES, SLOW_TOGETHER_BYTES) };
+        alone.min(together.saturating_sub(self.others_bytes)).max(LEAST_BYTES)
+    }
+}
+
+/// Whether a body that must be held whole may go on where it has brought so much, and all others hold so much.
+pub fn has_room(bytes: u64, others_bytes: u64) -> bool {
+    bytes <= LEAST_BYTES || bytes + others_bytes <= SLOW_TOGETHER_BYTES
+}
+
+/// How much memory is taken next, where so much is filled: never much more than has come.
+pub fn block_bytes(filled_bytes: u64) -> u64 {
+    filled_bytes.clamp(BLOCK_BYTES.0, BLOCK_BYTES.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn most(bytes: u64, took_ms: u64, others_bytes: u64) -> u64 {
+        Gathering { bytes, took_ms, others_bytes }.most_bytes()
+    }
+
+    #[test]
+    fn a_fast_body_gathers_a_part_and_a_slow_one_a_mebibyte() {
+        assert_eq!(most(0, 0, 0), MIB, "nobody knows yet");
+        assert_eq!(most(LEAST_BYTES, 50, 0), 8 * MIB);
+        assert_eq!(most(LEAST_BYTES, 100, 0), MIB);
+        assert_eq!(most(MIB, 900, 0), 8 * MIB);
+        assert_eq!(most(MIB, 1_100, 0), MIB);
+        assert_eq!(most(5 * MIB, 4_000, 0), 8 * MIB);
+        assert_eq!(most(5 * MIB, 6_000, 0), MIB, "it has become slow, and is stored at once");
+    }
+
+    #[test]
+    fn a_body_that_is_not_alone_gathers_what_the_others_leave() {
+        assert_eq!(most(8 * MIB, 100, 36 * MIB), 4 * MIB);
+        assert_eq!(most(0, 0, 15 * MIB + MIB / 2), MIB / 2);
+        for others in [16 * MIB, 40 * MIB, 400 * MIB] {
+            assert_eq!(most(0, 0, others), LEAST_BYTES);
+        }
+    }
+
+    /// Each brings a little in turn, and is stored where it has reached what it may hold.
+    #[test]
+    fn a_hundred_dripping_bodies_together_stay_below_32_mib() {
+        let mut held = vec![(0_u64, 0_u64); 100];
+        for ms in 0..1_000_000_u64 {
+            let index = usize::try_from(ms).unwrap() % held.len();
+            let others_bytes = held.iter().map(|(_, room)| room).sum::<u64>() - held[index].1;
+            let (bytes, room) = &mut held[index];
+            *bytes += 4_000;
+            if *bytes > *room {
+                *room += block_bytes(*room);
+            }
+            if *bytes >= most(*bytes, ms, others_bytes) {
+                (*bytes, *room) = (0, 0);
+            }
+            let together: u64 = held.iter().map(|(_, room)| room).sum();
+            assert!(together < 24 * MIB, "{together}");
+        }
+    }
+
+    #[test]
+    fn a_document_is_read_whole_while_there_is_room() {
+        assert!(has_room(LEAST_BYTES, 400 * MIB));
+        assert!(has_room(MIB, 15 * MIB));
+        assert!(!has_room(MIB, 16 * MIB));
+    }
+
+    #[test]
+    fn memory_grows_with_what_has_come() {
+        let mut room = 0;
+        let blocks: Vec<u64> = std::iter::repeat_with(|| {
+            let block = block_bytes(room);
+            room += block;
+            block / 1024
+        })
+        .take(8)
+        .collect();
+        assert_eq!(blocks, [16, 16, 32, 64, 128, 256, 512, 512]);
+    }
+}

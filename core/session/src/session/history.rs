@@ -1,0 +1,71 @@
+//! What of a session's life goes into its trail: derived from what a change has made of it, never from what was meant.
+
+use super::{Content, Phase, Session, StateChange, Uncount};
+use upload_types::{
+    api_error::ApiError,
+    history::{History, RECORDED, SIGNED},
+    units::{ByteCount, UnixMs},
+    upload::DeliveryState,
+};
+
+impl Session {
+    /// The trail of a new upload.
+    pub fn begin_trail(&self) -> History {
+        let mut trail = History::default();
+        trail.note(self.spec.created_at, "created", ByteCount::ZERO, None);
+        trail
+    }
+
+    /// Notes what a change makes of this session; `after` is what it will be.
+    pub fn record_change(&self, trail: &mut History, now: UnixMs, change: &StateChange, after: &Self) {
+        let bytes = after.uploaded_bytes();
+        let (was, is) = (&self.progress, &after.progress);
+        let attempt_of = |session: &Self| session.progress.lease.as_ref().map(|lease| lease.attempt);
+        if self.is_direct() {
+            change.parallel_chunks.iter().for_each(|_| trail.note(now, SIGNED, bytes, None));
+            change.parts.iter().for_each(|_| trail.note(now, RECORDED, bytes, None));
+        } else if is_begun(self, change) {
+            trail.note(now, "attempt", bytes, None);
+        } else if attempt_of(after).is_some() && attempt_of(self) != attempt_of(after) {
+            trail.note(now, if self.is_appending() { "takeover" } else { "attempt" }, bytes, None);
+        }
+        if self.plan().open_ended && !after.plan().open_ended {
+            trail.note(now, "declared", bytes, None);
+        }
+        if was.phase != is.phase {
+            let event = match change.uncount {
+                Uncount::Nothing => is.phase.name(),
+                Uncount::Anew => "repair",
+                Uncount::All | Uncount::Chunks(_) => "reopened",
+            };
+            trail.note(now, event, bytes, is.reason.clone());
+        }
+        if is.phase == Phase::Completed && was.deleted_at != is.deleted_at {
+            trail.note(now, "taken", bytes, None);
+        }
+        for is in after.outbox.iter() {
+            let Some(was) = self.outbox.find(is.kind) else { continue };
+            let mut note = |event| trail.note(now, event, bytes, Some(is.kind.name().to_owned()));
+            if is.attempts > was.attempts {
+                note("delivery_attempt");
+            }
+            match is.state {
+                state if state == was.state => {}
+                DeliveryState::Queued => note("redelivery"),
+                DeliveryState::Delivered => note("delivered"),
+                DeliveryState::Failed => note("delivery_failed"),
+            }
+        }
+    }
+
+    /// Notes that somebody was told no.
+    pub fn record_refusal(&self, trail: &mut History, now: UnixMs, refusal: &ApiError) {
+        trail.note(now, "refused", self.uploaded_bytes(), Some(refusal.code().to_owned()));
+    }
+}
+
+/// Whether a chunk of a parallel upload was begun, not only ended.
+fn is_begun(session: &Session, change: &StateChange) -> bool {
+    let Content::Parallel(parallel_chunks) = &session.content else { return false };
+    change.parallel_chunks.iter().any(|(chunk, state)| state.attempts > parallel_chunks.state_of(*chunk).attempts)
+}

@@ -1,0 +1,68 @@
+//! Which part numbers the attempts of a sequential upload have: fresh ones while there are some to spare, and after that those that
+//! do not count, once nobody can be writing under them any more.
+
+use super::{Lease, Sequence, Session, writers::Writers};
+use upload_types::{
+    plan::{self, MAX_PART_NUMBER},
+    units::UnixMs,
+};
+
+impl Session {
+    /// Who may still be writing when a new attempt begins: those known before, and the holder of the lease that it takes.
+    pub(super) fn writers_besides(&self, sequence: &Sequence, now: UnixMs) -> Writers {
+        let mut writers = self.progress.writers.clone();
+        let last_counted = sequence.last_number();
+        if self.is_put() {
+            return writers;
+        }
+        if let Some(lease) = self.progress.lease.filter(|lease| !lease.ended)
+            && let Some(handed_out) = self.last_handed_out(sequence, lease)
+        {
+            writers.add(lease.attempt, lease.first_number..=handed_out, lease.heard_at.max(lease.begun_at));
+        }
+        writers.forget(now, last_counted);
+        writers
+    }
+
+    /// No part number above this has ever been handed out.
+    pub(super) fn highest_number(&self, sequence: &Sequence) -> u16 {
+        let stored = sequence.last_number();
+        let Some(lease) = self.progress.lease else { return stored };
+        stored.max(lease.numbers_before).max(self.last_handed_out(sequence, lease).unwrap_or(0))
+    }
+
+    /// The highest number that was given to the holder of this lease; `None` where it fills no part.
+    pub(super) fn last_handed_out(&self, sequence: &Sequence, lease: Lease) -> Option<u16> {
+        let leased = (lease.reserved_parts > 0).then(|| lease.first_number.saturating_add(lease.reserved_parts - 1))?;
+        // The commit of a part that was not the attempt's last has handed out the next number with its answer.
+        let next = self.next_number(sequence, lease).filter(|_| sequence.last_number() >= lease.first_number);
+        Some(next.map_or(leased, |next| leased.max(next)))
+    }
+
+    /// The number for the lease's next part; `None` where it has no more whole parts to bring, or somebody else may still be writing
+    /// under the next number.
+    pub(super) fn next_number(&self, sequence: &Sequence, lease: Lease) -> Option<u16> {
+        let next = lease.first_number.max(sequence.last_number() + 1);
+        let has_more = sequence.parts_end() < self.plan().whole_parts_end(lease.to);
+        (has_more && next <= lease.last_number).then_some(next)
+    }
+}
+
+/// The first number for an attempt that needs `count` of them, and the last one that it may have by and by: fresh ones, or, where
+/// there are none to spare, those that do not count and on which nobody may be writing. `None` where there are none just now.
+pub(super) fn numbers(
+    sequence: &Sequence,
+    writers: &Writers,
+    now: UnixMs,
+    highest: u16,
+    count: u64,
+    remaining: u64,
+) -> Option<(u16, u16)> {
+    if let Some(fresh) = plan::fresh_numbers(highest, count, remaining) {
+        return Some((*fresh.start(), MAX_PART_NUMBER));
+    }
+    let is_free = |numbers| writers.are_free(&numbers, now);
+    let first = plan::lowest_free_number(sequence.last_number(), count, remaining, is_free)?;
+    let last = writers.next_busy(first, now).map_or(MAX_PART_NUMBER, |busy| busy - 1);
+    Some((first, last))
+}

@@ -1,0 +1,83 @@
+//! What is to be done next, and when. Derived from the session alone, so that an object that has forgotten everything but
+//! its rows knows its duties again: there is no list of jobs that could disagree with the facts.
+
+use super::{Phase, Session};
+use upload_types::units::UnixMs;
+
+/// A duty of the object, carried out in its alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Job {
+    /// End the upload, or let go of a piece: its time is over.
+    Expire,
+    /// Have the next batch of a concatenation copied.
+    CopyNext,
+    /// Have the next chunks of a file copied that is put together anew.
+    Copy,
+    /// Have R2 put the object together.
+    Assemble,
+    /// Have the next slice of the object read back.
+    Verify,
+    /// Have R2 let go of what is not to be kept.
+    Cleanup,
+    /// Have R2 let go of damaged objects that are not needed any more.
+    Discard,
+    /// Hand the event to the queue.
+    EnqueueEvent,
+    /// Tell the owner's ledger how the upload ended.
+    NotifyLedger,
+    /// Forget the upload.
+    Purge,
+}
+
+impl Session {
+    /// The earliest duty and its time; `None` where there is nothing left to do, which is never: the last duty is to
+    /// forget.
+    pub fn next_job(&self) -> Option<(UnixMs, Job)> {
+        self.jobs().into_iter().flatten().min_by_key(|(due, _)| *due)
+    }
+
+    fn jobs(&self) -> [Option<(UnixMs, Job)>; 6] {
+        let progress = &self.progress;
+        let phase_job = match progress.phase {
+            Phase::Open if self.is_concatenation() && progress.job_not_before < self.expires_at() => {
+                Some((progress.job_not_before, Job::CopyNext))
+            }
+            Phase::Open if self.is_copying() && progress.job_not_before < self.expires_at() => {
+                Some((progress.job_not_before, Job::Copy))
+            }
+            Phase::Open | Phase::Damaged => Some((self.expires_at(), Job::Expire)),
+            Phase::Completing => Some((progress.job_not_before, Job::Assemble)),
+            Phase::Verifying => Some((progress.job_not_before, Job::Verify)),
+            Phase::Completed => self.piece_ends_at().map(|at| (at, Job::Expire)),
+            _ => None,
+        };
+        let has_ended = progress.ended_at.is_some();
+        let forgotten_at = self.forgotten_at();
+        let sweep_again = progress.holds_segments && progress.segments_swept;
+        let to_free =
+            (self.is_unwanted() && progress.holds_storage) || (has_ended && progress.holds_segments && !sweep_again);
+        let free_at = if to_free { Some(progress.job_not_before) } else { forgotten_at.filter(|_| sweep_again) };
+        let free = free_at.map(|at| (at.max(progress.job_not_before), Job::Cleanup));
+        let tell = self.outbox.next().map(|delivery| (delivery.next_send_at, Job::EnqueueEvent));
+        // A piece counts for as long as it takes room.
+        let counts_still = self.piece_ends_at().is_some();
+        let told_at = progress.ended_at.max(progress.deleted_at).filter(|_| progress.owes_ledger && !counts_still);
+        let settle = told_at.map(|at| (at.max(progress.ledger_backoff.not_before), Job::NotifyLedger));
+        let has_discarded = !progress.damage.discarded.is_empty();
+        let discard = has_discarded.then_some((progress.job_not_before, Job::Discard));
+        // Nothing is forgotten that is still owed to R2, to the ledger or to the origin.
+        let nothing_owed =
+            phase_job.is_none() && free.is_none() && settle.is_none() && tell.is_none() && discard.is_none();
+        let forget = forgotten_at.filter(|_| nothing_owed).map(|at| (at, Job::Purge));
+        // Of what is due at the same time, what the origin and the owner wait for comes first.
+        [phase_job, tell, settle, free, discard, forget]
+    }
+
+    /// When the upload may be forgotten, once it has ended: a while after its end, or after its deletion, and not before the last
+    /// link that was handed out has expired, since its object is found through what is remembered.
+    fn forgotten_at(&self) -> Option<UnixMs> {
+        let ended_at = self.progress.ended_at?.max(self.progress.deleted_at.unwrap_or_default());
+        let linked_until = self.outbox.linked_until().filter(|_| self.stored_object().is_some()).unwrap_or_default();
+        Some(ended_at.plus_ms(self.spec.policy.tombstone_ms).max(linked_until))
+    }
+}

@@ -1,0 +1,71 @@
+//! The upload that everything happens to: of chance sizes, but of sizes that are possible.
+
+use std::collections::BTreeMap;
+
+use upload_session::{
+    event::RetryPolicy,
+    session::{Policy, Session, UploadSpec},
+};
+use upload_types::{
+    plan::{Chunking, Limits, Mode, Plan},
+    units::{MIB, UnixMs, UploadId},
+    upload::{FileInfo, Purpose},
+};
+
+use crate::{chance::Chance, content::count, storage::Storage};
+
+/// How patient the queue is with the origin.
+pub(crate) const RETRY: RetryPolicy = RetryPolicy { first_delay_seconds: 5, max_attempts: 10 };
+
+/// A new upload.
+pub(crate) fn create(chance: &mut Chance, r2: &mut Storage) -> Session {
+    let mode = if chance.one_in(3) { Mode::Parallel } else { Mode::Sequential };
+    let limits = Limits { max_upload_bytes: count(1 << 40), max_chunk_bytes: count(95 * MIB) };
+    let odd = chance.between(0, 3);
+    let file = match chance.between(0, 3) {
+        0 => chance.between(1, 300_000),
+        1 => chance.between(1, 4) * 8 * MIB,
+        _ => chance.between(1, 60) * MIB + odd,
+    };
+    let chunking = match chance.between(0, 2) {
+        0 => Chunking::Unspoken,
+        1 => Chunking::Agreed(None),
+        _ => Chunking::Agreed(Some(count(chance.between(5, 20) * MIB))),
+    };
+    let plan = Plan::for_chunks(mode, Some(count(file)), chunking, limits).expect("a file that is not too large");
+    let id = UploadId::from_random_bytes([7; 16]);
+    let mut spec = UploadSpec {
+        id,
+        owner: "owner".to_owned(),
+        key: UploadSpec::object_key("", id),
+        purpose: Purpose::File,
+        file: FileInfo {
+            name: "file".to_owned(),
+            content_type: None,
+            metadata: BTreeMap::new(),
+            sha256: None,
+            crc64nvme: None,
+            memo: None,
+        },
+        plan,
+        fits_request: file <= 95 * MIB && chance.one_in(2),
+        multipart_id: None,
+        public_url: String::new(),
+        created_at: UnixMs(0),
+        policy: Policy {
+            ttl_ms: 86_400_000,
+            tombstone_ms: 86_400_000,
+            resend_ms: 60_000,
+            tell_origin: true,
+            repair_ms: 0,
+        },
+        created_with: None,
+        attached: BTreeMap::new(),
+        types: None,
+        byte_quota: None,
+    };
+    if spec.needs_multipart() {
+        spec.multipart_id = Some(r2.open());
+    }
+    Session::create(spec).expect("an upload that may be created")
+}

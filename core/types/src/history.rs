@@ -1,0 +1,145 @@
+//! What has happened to one upload, for whoever asks later: a ring of at most [`MAX_ENTRIES`] entries. What happens again and
+//! again is one entry that counts, so that ten thousand chunks do not push out the one takeover among them. Parts that are
+//! signed and recorded by turns are two.
+//!
+//! The trail decides nothing, and but for direct uploads no row is ever written for its sake: it is stored in rows that are
+//! written anyway. What happens without one of them (a part, a chunk of a parallel upload, a refusal) is stored with the next,
+//! and may be lost with the object's memory before.
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::{ByteCount, UnixMs};
+
+/// So many entries are kept, the newest: some 6 KB.
+pub const MAX_ENTRIES: usize = 48;
+
+/// So much of a reason is kept, in characters.
+const MAX_DETAIL_CHARACTERS: usize = 120;
+
+/// The right to store a part was given to the client.
+pub const SIGNED: &str = "signed";
+
+/// A part that the client has stored counts.
+pub const RECORDED: &str = "recorded";
+
+/// Something that happened, once or several times in a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    /// When, for the first time.
+    pub at: UnixMs,
+    /// When, for the last time.
+    pub until: UnixMs,
+    /// How often in a row.
+    pub times: u32,
+    /// What: `created`, `attempt`, `takeover`, `signed`, `recorded`, `reopened`, `repair`, `refused`, `declared`, the name of a phase, `taken`,
+    /// `delivery_attempt`, `delivered`, `delivery_failed`, `redelivery`.
+    pub event: String,
+    /// How many bytes counted then.
+    pub uploaded_bytes: ByteCount,
+    /// Why, which refusal, or which event of the upload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// What has happened, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// How many things were ever noted.
+    pub noted: u64,
+    /// The newest of them.
+    pub entries: Vec<Entry>,
+}
+
+impl History {
+    /// Adds an entry, or counts the last one up where it says the same.
+    pub fn note(&mut self, now: UnixMs, event: &str, uploaded_bytes: ByteCount, detail: Option<String>) {
+        let detail = detail.map(|text| text.chars().take(MAX_DETAIL_CHARACTERS).collect());
+        self.noted += 1;
+        let takes_turns = |entry: &Entry| [SIGNED, RECORDED].contains(&entry.event.as_str());
+        let is_the_same = |entry: &Entry| entry.event == event && entry.detail == detail;
+        let same = match self.entries.as_mut_slice() {
+            [.., last] if is_the_same(last) => Some(last),
+            [.., before, last] if is_the_same(before) && takes_turns(before) && takes_turns(last) => Some(before),
+            _ => None,
+        };
+        if let Some(same) = same {
+            same.until = now;
+            same.times = same.times.saturating_add(1);
+            same.uploaded_bytes = uploaded_bytes;
+            return;
+        }
+        if self.entries.len() >= MAX_ENTRIES {
+            self.entries.remove(0);
+        }
+        let event = event.to_owned();
+        self.entries.push(Entry { at: now, until: now, times: 1, event, uploaded_bytes, detail });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_repeats_counts_and_what_is_old_goes() {
+        let mut trail = History::default();
+        trail.note(UnixMs(1), "created", 0.into(), None);
+        for n in 0..10_000 {
+            trail.note(UnixMs(2 + n), "attempt", n.try_into().unwrap(), None);
+        }
+        assert_eq!(trail.entries.len(), 2);
+        let attempts = &trail.entries[1];
+        assert_eq!((attempts.at, attempts.until, attempts.times), (UnixMs(2), UnixMs(10_001), 10_000));
+        for n in 0..1000 {
+            trail.note(UnixMs(n), "refused", 0.into(), Some(format!("reason {n}")));
+        }
+        assert_eq!(trail.entries.len(), MAX_ENTRIES);
+        assert_eq!(trail.entries.last().unwrap().detail.as_deref(), Some("reason 999"));
+        assert_eq!(trail.noted, 11_001);
+    }
+
+    #[test]
+    fn parts_that_are_signed_and_recorded_by_turns_are_two_entries() {
+        let mut trail = History::default();
+        trail.note(UnixMs(1), "created", 0.into(), None);
+        for n in 0..100 {
+            trail.note(UnixMs(10 * n + 2), SIGNED, 0.into(), None);
+            trail.note(UnixMs(10 * n + 3), RECORDED, 5.into(), None);
+        }
+        trail.note(UnixMs(2_000), "reopened", 0.into(), None);
+        trail.note(UnixMs(2_001), RECORDED, 5.into(), None);
+        let seen: Vec<_> = trail.entries.iter().map(|entry| (entry.event.as_str(), entry.times)).collect();
+        assert_eq!(seen, [("created", 1), (SIGNED, 100), (RECORDED, 100), ("reopened", 1), (RECORDED, 1)]);
+        assert_eq!((trail.entries[1].at, trail.entries[1].until), (UnixMs(2), UnixMs(992)));
+    }
+
+    #[test]
+    fn a_stored_trail_is_small_and_goes_on() {
+        let mut old = History::default();
+        for n in 0..100_u64 {
+            old.note(
+                UnixMs(1_800_000_000_000 + n),
+                "refused",
+                n.try_into().unwrap(),
+                Some(format!("{n}{}", "x".repeat(500))),
+            );
+        }
+        let json = serde_json::to_string(&old).unwrap();
+        assert!(json.len() < 16_000, "{} bytes", json.len());
+        let mut new: History = serde_json::from_str(&json).unwrap();
+        assert_eq!(new, old);
+        new.note(UnixMs(5), "delivered", 0.into(), None);
+        assert_eq!(new.noted, old.noted + 1);
+    }
+
+    #[test]
+    fn the_stored_form_does_not_change() {
+        let mut trail = History::default();
+        trail.note(UnixMs(7), "takeover", 5.into(), None);
+        assert_eq!(
+            serde_json::to_string(&trail).unwrap(),
+            r#"{"noted":1,"entries":[{"at":7,"until":7,"times":1,"event":"takeover","uploadedBytes":5}]}"#
+        );
+    }
+}

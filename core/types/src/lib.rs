@@ -1,0 +1,28 @@
+//! What everything that decides shares: ids, sizes, digests, what is asked for and what comes of it. Pure: no I/O, no clock, no randomness.
+//!
+//! * [`units`], [`integrity`], [`byte_range`], [`http_date`], [`media_types`]: values, and how they are read and written.
+//! * [`upload`]: an upload as everybody sees it. [`history`]: what happened to it. [`cost`]: what it cost.
+//! * [`plan`]: part sizes, part numbers and their arithmetic. [`chunk`]: the bytes of one request.
+//! * [`operation`]: what a request asks for, and what is answered. [`preconditions`], [`presigned`], [`repair`]: parts of it.
+//! * [`api_error`]: every error that a client can be told, in one table.
+//! * [`caller`]: who asks. [`ledger`]: what one owner has.
+
+#![forbid(unsafe_code)]
+
+pub mod api_error;
+pub mod byte_range;
+pub mod caller;
+pub mod chunk;
+pub mod cost;
+pub mod history;
+pub mod http_date;
+pub mod integrity;
+pub mod ledger;
+pub mod media_types;
+pub mod operation;
+pub mod plan;
+pub mod preconditions;
+pub mod presigned;
+pub mod repair;
+pub mod units;
+pub mod upload;
