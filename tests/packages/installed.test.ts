@@ -7,8 +7,10 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import type { Created, Problem, Status } from "../support/api.ts";
+import { codeBlock } from "../support/guides.ts";
 import { waitFor } from "../support/wait.ts";
 import { repositoryRoot } from "../support/wrangler_config.ts";
+import { assertServes, filesOf, SIGN_IN } from "./guide_app.ts";
 import { InstalledProject, type Running } from "./installed.ts";
 
 const CHUNK_BYTES = 5 * 1024 * 1024;
@@ -155,6 +157,23 @@ test("mounted in a Hono application, beside its own queue and Durable Object", a
     json<object | null>(url("/jobs")).then((it) => it ?? false),
   );
   assert.ok(done);
+});
+
+test("the guide's Hono application", async (t) => {
+  await project.add("hono@4");
+  const code = codeBlock("docs/guides/apps/hono.md", "In a Worker: Hono", "js");
+  assert.ok(code.trim().split("\n").length <= 60);
+  const cwd = project.write("guide", {
+    ...filesOf([code]),
+    "src/sign_in.js": SIGN_IN,
+    "wrangler.jsonc": configuration([[MAIN, '"src/index.js"']]),
+    ".dev.vars": readFileSync(join(project.folder, ".dev.vars"), "utf8"),
+    "package.json": '{ "type": "module" }',
+  });
+  const running = await project.dev({ cwd, ready: "/api/files/healthz" });
+  t.after(() => running.stop());
+  const { baseUrl } = running;
+  await assertServes({ folder: cwd, baseUrl, endpoint: `${baseUrl}/api/files`, lastSeen: () => running.output });
 });
 
 test("another Worker is told by a service binding", async (t) => {

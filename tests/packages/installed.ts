@@ -41,7 +41,7 @@ export async function packAll(folder: string): Promise<Record<PackageName, strin
 }
 
 /** The environment of somebody who has Node and npm, and never heard of this repository. */
-function outside(folder: string): NodeJS.ProcessEnv {
+export function outside(folder: string): NodeJS.ProcessEnv {
   const here = join(repositoryRoot, "node_modules");
   const path = (process.env.PATH ?? "").split(delimiter).filter((entry) => !entry.startsWith(here));
   return {
