@@ -93,7 +93,8 @@ test("Next.js", async () => {
     "lib/sign_in.js": SIGN_IN,
     // Each route may have modules of its own while developing.
     "lib/library.js": "export const library = (globalThis.library ??= new Map());",
-    "lib/headers.js": PAGE.split("\n\nexport async function send")[0]?.replace("async function headers", "export $&") ?? "",
+    "lib/headers.js":
+      PAGE.split("\n\nexport async function send")[0]?.replace("async function headers", "export $&") ?? "",
     "app/layout.js": "export default ({ children }) => <html lang='en'><body>{children}</body></html>;",
     "package.json": "{}",
   };

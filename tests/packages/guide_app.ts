@@ -71,7 +71,7 @@ export async function assertServes({ folder, baseUrl, endpoint, lastSeen }: Guid
   const { uploadId, shown } = JSON.parse(stdout);
   assert.equal(shown, 1, "progress ends at the whole");
   const asked = (user: string) => fetch(`${baseUrl}/library/${uploadId}`, { headers: { "x-user": user } });
-  const found = await waitFor("the file in the library", async () => (await asked("alice").then((it) => it.ok && it)), {
+  const found = await waitFor("the file in the library", async () => await asked("alice").then((it) => it.ok && it), {
     lastSeen,
   });
   // R2 says in its answer what the link asks for; its simulator does not.

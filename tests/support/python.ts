@@ -25,7 +25,14 @@ export async function environmentWith(...requirements: string[]): Promise<string
     const half = mkdtempSync(`${folder}-`);
     try {
       await run("python3", ["-m", "venv", half]);
-      await run(join(half, "bin/python"), ["-m", "pip", "install", "-q", "--disable-pip-version-check", ...requirements]);
+      await run(join(half, "bin/python"), [
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--disable-pip-version-check",
+        ...requirements,
+      ]);
       renameSync(half, folder);
     } catch (error) {
       rmSync(half, { recursive: true, force: true });
