@@ -51,11 +51,10 @@ export function main(args) {
 function change(path, replacements) {
   let text = readFileSync(path, "utf8");
   for (const [pattern, replacement] of Object.entries(replacements)) {
-    const changed = text.replace(new RegExp(pattern, "g"), replacement);
-    if (changed === text) {
+    if (!new RegExp(pattern).test(text)) {
       throw new Error(`${path} has no ${pattern}`);
     }
-    text = changed;
+    text = text.replace(new RegExp(pattern, "g"), replacement);
   }
   writeFileSync(path, text);
 }

@@ -199,7 +199,14 @@ test("create-quayside names what an account holds after its folder", async () =>
 });
 
 test("create-quayside makes a project that npm and wrangler take, whatever its folder is called", async () => {
-  const names = { quayside: "quayside-app", wrangler: "wrangler-app", "./---": "uploads", ЖЖЖ: "uploads", "42": "42" };
+  const names = {
+    quayside: "quayside-app",
+    "quayside-app": "quayside-app",
+    wrangler: "wrangler-app",
+    "./---": "uploads",
+    ЖЖЖ: "uploads",
+    "42": "42",
+  };
   for (const [folder, name] of Object.entries(names)) {
     await create(root, folder);
     assert.equal(JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")).name, name);
