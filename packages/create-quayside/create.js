@@ -4,10 +4,15 @@ import { randomInt } from "node:crypto";
 import { cpSync, existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 
-const USAGE = "Usage: npm create quayside [folder]    (default: uploads)";
+const USAGE = `Usage: npm create quayside [folder] [-- --packages FOLDER]
+
+  folder               what is made (uploads)
+  --packages FOLDER    where Quayside's packages are as files, where they are not in npm's registry`;
 /** A queue's name, which begins with it, has 63 characters at most. */
 const LONGEST_NAME = 40;
+const PACKAGES = ["quayside", "quayside-client", "quayside-server"];
 const TEMPLATE = fileURLToPath(new URL("template", import.meta.url));
 
 /** Makes it, or says why not. */
@@ -15,12 +20,22 @@ export function main(args) {
   if (args.includes("--help") || args.includes("-h")) {
     return console.log(USAGE);
   }
-  const unknown = args.find((argument) => argument.startsWith("-"));
-  if (unknown !== undefined || args.length > 1) {
-    return fail(`${unknown ?? args[1]} is one too many.\n${USAGE}`);
+  let parsed;
+  try {
+    parsed = parseArgs({ args, options: { packages: { type: "string" } }, allowPositionals: true });
+  } catch (error) {
+    return fail(`${error.message}\n\n${USAGE}`);
   }
-  const given = args[0] ?? "uploads";
+  const { positionals, values } = parsed;
+  if (positionals.length > 1) {
+    return fail(`${positionals[1]} is one too many.\n\n${USAGE}`);
+  }
+  const given = positionals[0] ?? "uploads";
   const folder = resolve(given);
+  const packages = values.packages === undefined ? {} : filesOfPackages(resolve(values.packages));
+  if (packages === undefined) {
+    return fail(`${values.packages} does not have each of ${PACKAGES.join(", ")} as a file (.tgz).`);
+  }
   if (existsSync(folder) && !statSync(folder).isDirectory()) {
     return fail(`${folder} is a file: choose another name.`);
   }
@@ -35,7 +50,7 @@ export function main(args) {
   // npm takes no .gitignore into a package.
   renameSync(join(folder, "_gitignore"), join(folder, ".gitignore"));
   const name = nameOf(folder);
-  change(join(folder, "package.json"), { '"quayside-app"': `"${name}"` });
+  change(join(folder, "package.json"), { '"quayside-app"': `"${name}"`, ...packages });
   // An account may have several applications with Quayside: each has names and numbers of its own.
   change(join(folder, "wrangler.jsonc"), {
     '"quayside-app"': `"${name}"`,
@@ -45,6 +60,20 @@ export function main(args) {
   });
   const quoted = /^[\w./-]+$/.test(given) ? given : JSON.stringify(given);
   console.log(`${folder} is ready:\n\n  cd ${quoted}\n  npm install\n  npm run dev\n`);
+}
+
+/** What to write for each package; undefined where one has no file there, or several. */
+function filesOfPackages(folder) {
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  const found = PACKAGES.map((name) => [name, names.filter((file) => new RegExp(`^${name}-\\d.*\\.tgz$`).test(file))]);
+  if (found.some(([, files]) => files.length !== 1)) {
+    return undefined;
+  }
+  const entries = found.map(([name, [file]]) => [
+    `"${name}": ".*"`,
+    `"${name}": ${JSON.stringify(`file:${join(folder, file)}`)}`,
+  ]);
+  return Object.fromEntries(entries);
 }
 
 /** Replaces each of the patterns, of which there must be one at least. */

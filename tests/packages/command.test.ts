@@ -240,3 +240,19 @@ test("create-quayside writes over nothing", async () => {
   await assert.rejects(create(folder, "."), /is not empty/);
   await assert.rejects(create(folder, "--template"), /Usage/);
 });
+
+test("create-quayside takes packages that are files, where each is there once", async () => {
+  const packages = mkdtempSync(join(root, "pack ages-"));
+  await assert.rejects(
+    create(root, "unpacked", "--packages", packages),
+    /does not have each of quayside, quayside-client/,
+  );
+  for (const name of ["quayside", "quayside-client", "quayside-server", "create-quayside"]) {
+    writeFileSync(join(packages, `${name}-1.0.0-rc.1.tgz`), "");
+  }
+  await create(root, "unpacked", "--packages", packages);
+  const { dependencies } = JSON.parse(readFileSync(join(root, "unpacked/package.json"), "utf8"));
+  const file = (name: string) => `file:${join(packages, name)}-1.0.0-rc.1.tgz`;
+  const names = ["quayside", "quayside-client", "quayside-server"];
+  assert.deepEqual(dependencies, Object.fromEntries(names.map((name) => [name, file(name)])));
+});

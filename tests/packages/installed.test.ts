@@ -260,13 +260,13 @@ test("bindings that are missing are named, at the first request and in readyz", 
   assert.ok((await ready.text()).includes("BUCKET (an R2 bucket)"));
 });
 
-test("a second Quayside in one Worker, and an option that does not exist, are said", async (t) => {
+test("a base path may have slashes or not; a second Quayside in one Worker, and an option that does not exist, are said", async (t) => {
   const cwd = project.write("two", {
     "src/index.js": `
       import { createQuayside } from "quayside";
       export { OwnerLedger, UploadSession } from "quayside";
-      const one = createQuayside({ basePath: "/one" });
-      const two = createQuayside({ basePath: "/two" });
+      const one = createQuayside({ basePath: "one/" });
+      const two = createQuayside({ basePath: "/two//" });
       const misspelt = () => createQuayside({ onComplete() {} });
       export default {
         async fetch(request, env, context) {
@@ -286,6 +286,18 @@ test("a second Quayside in one Worker, and an option that does not exist, are sa
   const running = await project.dev({ cwd, ready: "/one/healthz" });
   t.after(() => running.stop());
   assert.equal((await fetch(`${running.baseUrl}/one/readyz`)).status, 200);
+  const created = await fetch(`${running.baseUrl}/one/upload/init`, {
+    method: "POST",
+    body: JSON.stringify({ fileName: "a", fileSize: 1 }),
+  });
+  assert.ok(((await created.json()) as Created).uploadUrl.startsWith(`${running.baseUrl}/one/upload/`));
+  for (const path of ["/one", "/one/"]) {
+    const nothing = await fetch(running.baseUrl + path);
+    assert.deepEqual(
+      [nothing.status, ((await nothing.json()) as Problem).type.split("/").pop()],
+      [404, "no-such-route"],
+    );
+  }
   const second = await fetch(`${running.baseUrl}/two/readyz`);
   assert.deepEqual([second.status, (await second.text()).slice(0, 31)], [500, "One Worker holds one Quayside: "]);
   assert.match(await (await fetch(`${running.baseUrl}/misspelt`)).text(), /no option onComplete;/);
@@ -308,6 +320,16 @@ for (const [module, moduleResolution] of [
       .catch(({ stdout }) => assert.fail(stdout));
   });
 }
+
+test("quayside says that it is a Worker where Node imports or requires it", async () => {
+  const script = `
+    import { createRequire } from "node:module";
+    await import("quayside").catch((error) => console.log(error.message));
+    try { createRequire(import.meta.url)("quayside"); } catch (error) { console.log(error.message); }`;
+  const cwd = project.write("node", { "main.mjs": script });
+  const said = await project.run(join(project.folder, "node_modules/.bin/node"), ["main.mjs"], cwd);
+  assert.match(said, /^quayside is a Worker: it runs under wrangler .*\nquayside is a Worker and an ES module: .*\n$/);
+});
 
 test("quayside-client and quayside-server are imported where there is no page, and by require", async () => {
   const script = `
