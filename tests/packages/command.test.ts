@@ -153,7 +153,7 @@ const mistakes: [string, [string, string][], RegExp][] = [
     [['"queue": "quayside-tasks",\n        "dead', '"queue": "other",\n        "dead']],
     /none for quayside-tasks, which TASKS writes to/,
   ],
-  ["an old date", [['"2026-11-01"', '"2026-09-30"']], /compatibility_date is before 2026-10-01/],
+  ["an old date", [['"2026-10-01"', '"2026-09-30"']], /compatibility_date is before 2026-10-01/],
   ["anybody", [[VARS, `${VARS} "AUTH": "open",`]], /AUTH is "open"/],
   ["an example's address", [['"PUBLIC_URL": ""', '"PUBLIC_URL": "https://upload.example.com"']], /still the example's/],
   ["an example's route", [[VARS, `"routes": ["example.com/files/*"], ${VARS}`]], /route = example.com.* the example's/],

@@ -99,7 +99,7 @@ mod tests {
         assert_eq!(std::fs::read_dir(home.join(".npm")).unwrap().count(), 0, "nothing is left there");
         std::fs::write(home.join("file"), "").unwrap();
         assert!(!can_write(&home.join("file")));
-        assert!(!can_write(std::path::Path::new("/dev/null/.npm")));
+        assert!(!can_write(Path::new("/dev/null/.npm")));
         std::fs::remove_dir_all(home).unwrap();
     }
 
