@@ -1,7 +1,9 @@
-//! What a deployment binds this Worker to, apart from its settings: what nothing works without, and what may take its events.
+//! What a deployment gives this Worker, apart from its settings: bindings that nothing works without, what may take its events, and a
+//! runtime that is new enough.
 
-use js_sys::Reflect;
+use js_sys::{Reflect, global};
 use upload_types::api_error::ApiError;
+use wasm_bindgen::JsValue;
 use worker::Env;
 
 /// Another Worker that events are told to, or, where this Worker is mounted in an application, a function of it: anything with a
@@ -29,6 +31,24 @@ pub(crate) fn all_bound(env: &Env) -> Result<(), ApiError> {
     let names: Vec<_> = missing.iter().map(|(name, kind)| format!("{name} ({kind})")).collect();
     let detail = format!("Bindings are missing from wrangler's configuration: {}.", names.join(", "));
     Err(ApiError::NotConfigured { detail })
+}
+
+/// Keeps an object alive while it waits for R2. On from the compatibility date 2026-10-01.
+const KEEPS_OBJECTS_ALIVE: &str = "durable_object_io_tasks_prevent_eviction";
+
+/// Whether the runtime does what is relied on. One that says nothing about itself is believed.
+pub(crate) fn runtime_fits() -> Result<(), ApiError> {
+    let flags = Reflect::get(&global(), &"Cloudflare".into())
+        .and_then(|platform| Reflect::get(&platform, &"compatibilityFlags".into()));
+    let Some(flags) = flags.ok().filter(JsValue::is_object) else {
+        return Ok(());
+    };
+    if Reflect::get(&flags, &KEEPS_OBJECTS_ALIVE.into()).is_ok_and(|flag| flag.is_truthy()) {
+        return Ok(());
+    }
+    let detail = "compatibility_date in wrangler's configuration is before 2026-10-01, or wrangler is too old to know that date: an object \
+                  could be evicted while it waits for R2. Set 2026-10-01 or later, and use wrangler 4.146 or newer.";
+    Err(ApiError::NotConfigured { detail: detail.to_owned() })
 }
 
 /// Whether there is such a binding.

@@ -172,6 +172,7 @@ impl Config {
     /// Each setting is looked at before any is missed.
     fn hear(env: &Env, wrong: &mut Complaints) -> Option<Self> {
         wrong.hear(bindings::all_bound(env));
+        wrong.hear(bindings::runtime_fits());
         wrong.hear(cors_origins(env));
         wrong.hear(cors_headers(env));
         let origin = wrong.hear(origin(env));
@@ -323,8 +324,8 @@ fn token_settings(env: &Env, wrong: &mut Complaints) -> Option<TokenSettings> {
     let (keys, jwks_url) = (secrets?.and(public?), jwks_url?);
     if keys.is_empty() && jwks_url.is_none() {
         let hint = "is not set, and neither is TOKEN_PUBLIC_KEYS or TOKEN_JWKS_URL: nobody could upload. Run `wrangler secret \
-                    put TOKEN_SECRETS` and give it `<kid>:<at least 32 random characters>`; locally, `cargo xtask setup` \
-                    writes .dev.vars";
+                    put TOKEN_SECRETS` and give it `<kid>:<at least 32 random characters>`; locally it is in .dev.vars, which \
+                    `npx quayside dev-vars` writes, or in a clone `cargo xtask setup`";
         return wrong.hear(Err(missing("TOKEN_SECRETS", hint)));
     }
     Some(TokenSettings { audience: audience?, keys, jwks_url })

@@ -35,7 +35,7 @@ pub(crate) fn missing(name: &str, complaint: &str) -> ApiError {
 /// A setting as text.
 pub(crate) fn text(env: &Env, name: &str) -> Result<String, ApiError> {
     let value = env.var(name).ok().map(|value| value.to_string()).or_else(|| defaults::of(name).map(str::to_owned));
-    let value = value.ok_or_else(|| missing(name, "is missing from [vars] in wrangler.toml"))?;
+    let value = value.ok_or_else(|| missing(name, "is missing from `vars` in wrangler's configuration"))?;
     Ok(value.trim().to_owned())
 }
 
@@ -57,7 +57,10 @@ pub(crate) fn bound(env: &Env, name: &str) -> Result<Option<u64>, ApiError> {
 }
 
 fn secret(env: &Env, name: &str) -> Result<String, ApiError> {
-    let hint = format!("is not set. Run `wrangler secret put {name}`; locally, `cargo xtask setup` writes .dev.vars");
+    let hint = format!(
+        "is not set. Run `wrangler secret put {name}`; locally it is in .dev.vars, which `npx quayside dev-vars` writes, or in a clone \
+         `cargo xtask setup`"
+    );
     env.secret(name).map(|secret| secret.to_string()).map_err(|_| missing(name, &hint))
 }
 

@@ -43,6 +43,11 @@ const incomplete: [string, StackOptions, string][] = [
     "TOMBSTONE_TTL_SECONDS",
   ],
   ["a limit that is no number", { vars: { MAX_CHUNK_BYTES: "plenty" } }, "MAX_CHUNK_BYTES"],
+  [
+    "a compatibility date that is too old",
+    { configuration: (toml) => toml.replace(/^compatibility_date = ".*"$/m, 'compatibility_date = "2026-09-30"') },
+    "compatibility_date in wrangler's configuration is before 2026-10-01",
+  ],
 ];
 
 for (const [what, options, name] of incomplete) {

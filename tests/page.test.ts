@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 
+import { fileBytes } from "./support/bytes.ts";
+import { assertRefused } from "./support/refusals.ts";
 import { Stack } from "./support/stack.ts";
 
 const stack = await Stack.start();
@@ -47,3 +49,28 @@ test("what is no file is the Worker's to answer", async () => {
     assert.equal(reply.header("Content-Type"), "application/problem+json", path);
   }
 });
+
+/** The table of this name in wrangler.toml, without its heading. */
+function table(toml: string, name: string): string {
+  const after = toml.split(`\n[${name}]\n`)[1];
+  assert.ok(after !== undefined, name);
+  return after.split(/\n(?=\[)/)[0] ?? "";
+}
+
+for (const env of ["production", "staging"]) {
+  test(`in ${env} there is no page, and uploads do not need one`, async (t) => {
+    const deployed = await Stack.start({
+      configuration: (toml) => toml.replace(table(toml, "assets"), table(toml, `env.${env}.assets`)),
+    });
+    t.after(() => deployed.stop());
+    for (const path of ["/", "/index.html", "/favicon.svg"]) {
+      assertRefused(await deployed.client.request("GET", path), 404, "no-such-route");
+    }
+    const robots = await deployed.client.request("GET", "/robots.txt");
+    assert.deepEqual([robots.status, robots.body.toString()], [200, "User-agent: *\nDisallow: /\n"]);
+    const file = fileBytes("without a page", 1000);
+    const { uploadId } = await deployed.client.create(file);
+    await deployed.client.putPiece(uploadId, file, 0, file.length);
+    await deployed.client.waitUntilState(uploadId, "completed");
+  });
+}

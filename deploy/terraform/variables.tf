@@ -9,6 +9,15 @@ variable "zone_id" {
   description = "The zone of the upload address."
 }
 
+variable "plan" {
+  type        = string
+  description = "The zone's plan, which decides what its rules may look at: free, pro, or business, which Enterprise is too."
+  validation {
+    condition     = contains(["free", "pro", "business"], var.plan)
+    error_message = "plan is free, pro or business (Enterprise: business)."
+  }
+}
+
 variable "host" {
   type        = string
   description = "The upload address: the route in wrangler.toml, without a scheme."

@@ -32,8 +32,24 @@ class Project {
   }
 
   async run(...args: string[]): Promise<string> {
-    const env = { ...process.env, PATH: `${join(this.folder, "bin")}${delimiter}${process.env.PATH}` };
+    return this.runWith({}, ...args);
+  }
+
+  async runWith(given: NodeJS.ProcessEnv, ...args: string[]): Promise<string> {
+    const env = { ...process.env, ...given, PATH: `${join(this.folder, "bin")}${delimiter}${process.env.PATH}` };
     return (await run(process.execPath, [QUAYSIDE, ...args], { cwd: this.folder, env })).stdout;
+  }
+
+  /** Changes wrangler.jsonc by words. */
+  configure(...changes: [string, string][]): this {
+    const path = join(this.folder, "wrangler.jsonc");
+    let text = readFileSync(path, "utf8");
+    for (const [from, to] of changes) {
+      assert.ok(text.includes(from), from);
+      text = text.replace(from, to);
+    }
+    writeFileSync(path, text);
+    return this;
   }
 
   lines(file: string): string[] {
@@ -72,8 +88,13 @@ test("create-resources ends with wrangler's own words where wrangler fails other
   await assert.rejects(project.run("create-resources"), /wrangler r2 bucket create .* failed:\nR2 is not enabled/);
 });
 
+/** A Worker that has one secret. */
+const HAS_TOKENS = `if [ "$2" = list ]; then echo '[{"name":"TOKEN_SECRETS","type":"secret_text"}]'; fi`;
+const HAS_NONE = `if [ "$2" = list ]; then echo '[]'; fi`;
+const VARS = '"vars": {';
+
 test("secrets gives the Worker those that it does not have, and none in an argument", async () => {
-  const project = new Project(`if [ "$2" = list ]; then echo '[{"name":"TOKEN_SECRETS","type":"secret_text"}]'; fi`);
+  const project = new Project(HAS_TOKENS).configure([VARS, `"env": { "staging": {} }, ${VARS}`]);
   await project.run("secrets", "--env", "staging");
   assert.deepEqual(project.lines("calls"), [
     "secret list --format json --env staging",
@@ -83,6 +104,75 @@ test("secrets gives the Worker those that it does not have, and none in an argum
   const [webhook = "", download = ""] = project.lines("inputs");
   assert.equal(Buffer.from(webhook.replace(/^whsec_/, ""), "base64").length, 32);
   assert.ok(download.length >= 32);
+});
+
+test("secrets takes what the environment says, asks for none that is not needed, and cannot make R2's", async () => {
+  const project = new Project(HAS_NONE).configure([
+    VARS,
+    `${VARS} "TOKEN_JWKS_URL": "https://keys.mine.net", "R2_S3_ENDPOINT": "https://r2.mine.net",`,
+  ]);
+  const given = { WEBHOOK_SECRET: "whsec_mine", R2_ACCESS_KEY_ID: "an id" };
+  const failed = await project.runWith(given, "secrets").then(
+    () => assert.fail("R2's secret is missing"),
+    (error: { stdout: string }) => error.stdout,
+  );
+  assert.match(
+    failed,
+    /secret WEBHOOK_SECRET: put, as the environment has it\nsecret DOWNLOAD_SECRET: put, a fresh one\n/,
+  );
+  assert.match(failed, /secret R2_SECRET_ACCESS_KEY: missing/);
+  const [webhook, , id] = project.lines("inputs");
+  assert.deepEqual([webhook, id], ["whsec_mine", "an id"]);
+  assert.ok(!project.lines("calls").some((call) => call.includes("TOKEN_SECRETS")));
+});
+
+test("deploy makes what is missing, deploys, and gives the Worker its secrets", async () => {
+  const project = new Project(HAS_NONE);
+  await project.run("deploy");
+  const kinds = project.lines("calls").map((call) => call.split(" ").slice(0, 2).join(" "));
+  assert.deepEqual(kinds, [
+    ...["r2 bucket", "queues create", "queues create", "queues create", "deploy"],
+    ...["secret list", "secret put", "secret put", "secret put"],
+  ]);
+});
+
+test("deploy --dry-run asks wrangler alone, says which secrets are needed, and leaves the account alone", async () => {
+  const project = new Project();
+  const said = await project.run("deploy", "--dry-run");
+  assert.deepEqual(project.lines("calls"), ["deploy --dry-run"]);
+  assert.equal(said, "secrets that it needs: WEBHOOK_SECRET, DOWNLOAD_SECRET, TOKEN_SECRETS\nit could be deployed\n");
+});
+
+/** What is wrong with a configuration, and what is said of it. */
+const mistakes: [string, [string, string][], RegExp][] = [
+  ["the bucket missing", [['"binding": "BUCKET"', '"binding": "PAIL"']], /r2_buckets has no BUCKET/],
+  ["a class missing", [['"UPLOAD_SESSIONS"', '"SESSIONS"']], /durable_objects has no UPLOAD_SESSIONS/],
+  ["a rate limit missing", [['"CREATIONS_BY_OWNER"', '"OTHER"']], /ratelimits has no CREATIONS_BY_OWNER/],
+  [
+    "a queue nobody reads",
+    [['"queue": "quayside-tasks",\n        "dead', '"queue": "other",\n        "dead']],
+    /none for quayside-tasks, which TASKS writes to/,
+  ],
+  ["an old date", [['"2026-10-01"', '"2026-09-30"']], /compatibility_date is before 2026-10-01/],
+  ["anybody", [[VARS, `${VARS} "AUTH": "open",`]], /AUTH is "open"/],
+  ["an example's address", [['"PUBLIC_URL": ""', '"PUBLIC_URL": "https://upload.example.com"']], /still the example's/],
+  ["an example's route", [[VARS, `"routes": ["example.com/files/*"], ${VARS}`]], /route = example.com.* the example's/],
+  ["nowhere to download", [['"ORIGIN_WEBHOOK_URL": ""', '"ORIGIN_WEBHOOK_URL": "https://a.net"']], /PUBLIC_URL is not/],
+];
+
+for (const [what, changes, said] of mistakes) {
+  test(`deploy refuses ${what}, before anything is asked of an account`, async () => {
+    const project = new Project().configure(...changes);
+    for (const options of [["--dry-run"], []]) {
+      await assert.rejects(project.run("deploy", ...options), said);
+    }
+    assert.throws(() => project.lines("calls"), /ENOENT/);
+  });
+}
+
+test("somebody's own address is nobody's example", async () => {
+  const project = new Project().configure(['"PUBLIC_URL": ""', '"PUBLIC_URL": "https://up.myexample.com"']);
+  await project.run("deploy", "--dry-run");
 });
 
 test("what is misspelt is said", async () => {
@@ -108,9 +198,61 @@ test("create-quayside names what an account holds after its folder", async () =>
   assert.match(read(".gitignore"), /^\.dev\.vars$/m);
 });
 
+test("create-quayside makes a project that npm and wrangler take, whatever its folder is called", async () => {
+  const names = {
+    quayside: "quayside-app",
+    "quayside-app": "quayside-app",
+    wrangler: "wrangler-app",
+    "./---": "uploads",
+    ЖЖЖ: "uploads",
+    "42": "42",
+  };
+  for (const [folder, name] of Object.entries(names)) {
+    await create(root, folder);
+    assert.equal(JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")).name, name);
+  }
+  const long = `${"a".repeat(39)}-${"b".repeat(40)}`;
+  await create(root, long);
+  assert.equal(JSON.parse(readFileSync(join(root, long, "package.json"), "utf8")).name, "a".repeat(39));
+});
+
+test("create-quayside says what stands in its way", async () => {
+  writeFileSync(join(root, "file"), "");
+  await assert.rejects(create(root, "file"), (error: { stderr: string }) =>
+    /^.*file is a file.*\n$/.test(error.stderr),
+  );
+  await assert.rejects(create(root, "file/below"), (error: { stderr: string }) =>
+    /^.*below cannot be made: .*\n$/.test(error.stderr),
+  );
+  // An older Node: the version is said before anything is used that it does not have.
+  const old = "Object.defineProperty(process.versions, 'node', { value: '18.20.4' })";
+  writeFileSync(join(root, "old.cjs"), old);
+  await assert.rejects(
+    run(process.execPath, ["--require", join(root, "old.cjs"), CREATE, "new"], { cwd: root }),
+    (error: { stderr: string }) =>
+      /^Node 18.20.4 is too old: get 20 or newer from https:\/\/nodejs.org\n$/.test(error.stderr),
+  );
+});
+
 test("create-quayside writes over nothing", async () => {
   const folder = mkdtempSync(join(root, "mine-"));
   writeFileSync(join(folder, "thesis.txt"), "");
   await assert.rejects(create(folder, "."), /is not empty/);
   await assert.rejects(create(folder, "--template"), /Usage/);
+});
+
+test("create-quayside takes packages that are files, where each is there once", async () => {
+  const packages = mkdtempSync(join(root, "pack ages-"));
+  await assert.rejects(
+    create(root, "unpacked", "--packages", packages),
+    /does not have each of quayside, quayside-client/,
+  );
+  for (const name of ["quayside", "quayside-client", "quayside-server", "create-quayside"]) {
+    writeFileSync(join(packages, `${name}-1.0.0-rc.1.tgz`), "");
+  }
+  await create(root, "unpacked", "--packages", packages);
+  const { dependencies } = JSON.parse(readFileSync(join(root, "unpacked/package.json"), "utf8"));
+  const file = (name: string) => `file:${join(packages, name)}-1.0.0-rc.1.tgz`;
+  const names = ["quayside", "quayside-client", "quayside-server"];
+  assert.deepEqual(dependencies, Object.fromEntries(names.map((name) => [name, file(name)])));
 });

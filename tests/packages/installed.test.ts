@@ -7,8 +7,10 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import type { Created, Problem, Status } from "../support/api.ts";
+import { codeBlock } from "../support/guides.ts";
 import { waitFor } from "../support/wait.ts";
 import { repositoryRoot } from "../support/wrangler_config.ts";
+import { assertServes, filesOf, SIGN_IN } from "./guide_app.ts";
 import { InstalledProject, type Running } from "./installed.ts";
 
 const CHUNK_BYTES = 5 * 1024 * 1024;
@@ -157,6 +159,23 @@ test("mounted in a Hono application, beside its own queue and Durable Object", a
   assert.ok(done);
 });
 
+test("the guide's Hono application", async (t) => {
+  await project.add("hono@4");
+  const code = codeBlock("docs/guides/apps/hono.md", "In a Worker: Hono", "js");
+  assert.ok(code.trim().split("\n").length <= 60);
+  const cwd = project.write("guide", {
+    ...filesOf([code]),
+    "src/sign_in.js": SIGN_IN,
+    "wrangler.jsonc": configuration([[MAIN, '"src/index.js"']]),
+    ".dev.vars": readFileSync(join(project.folder, ".dev.vars"), "utf8"),
+    "package.json": '{ "type": "module" }',
+  });
+  const running = await project.dev({ cwd, ready: "/api/files/healthz" });
+  t.after(() => running.stop());
+  const { baseUrl } = running;
+  await assertServes({ folder: cwd, baseUrl, endpoint: `${baseUrl}/api/files`, lastSeen: () => running.output });
+});
+
 test("another Worker is told by a service binding", async (t) => {
   const bound = configuration([
     [MAIN, '"index.js"'],
@@ -241,13 +260,13 @@ test("bindings that are missing are named, at the first request and in readyz", 
   assert.ok((await ready.text()).includes("BUCKET (an R2 bucket)"));
 });
 
-test("a second Quayside in one Worker, and an option that does not exist, are said", async (t) => {
+test("a base path may have slashes or not; a second Quayside in one Worker, and an option that does not exist, are said", async (t) => {
   const cwd = project.write("two", {
     "src/index.js": `
       import { createQuayside } from "quayside";
       export { OwnerLedger, UploadSession } from "quayside";
-      const one = createQuayside({ basePath: "/one" });
-      const two = createQuayside({ basePath: "/two" });
+      const one = createQuayside({ basePath: "one/" });
+      const two = createQuayside({ basePath: "/two//" });
       const misspelt = () => createQuayside({ onComplete() {} });
       export default {
         async fetch(request, env, context) {
@@ -267,6 +286,18 @@ test("a second Quayside in one Worker, and an option that does not exist, are sa
   const running = await project.dev({ cwd, ready: "/one/healthz" });
   t.after(() => running.stop());
   assert.equal((await fetch(`${running.baseUrl}/one/readyz`)).status, 200);
+  const created = await fetch(`${running.baseUrl}/one/upload/init`, {
+    method: "POST",
+    body: JSON.stringify({ fileName: "a", fileSize: 1 }),
+  });
+  assert.ok(((await created.json()) as Created).uploadUrl.startsWith(`${running.baseUrl}/one/upload/`));
+  for (const path of ["/one", "/one/"]) {
+    const nothing = await fetch(running.baseUrl + path);
+    assert.deepEqual(
+      [nothing.status, ((await nothing.json()) as Problem).type.split("/").pop()],
+      [404, "no-such-route"],
+    );
+  }
   const second = await fetch(`${running.baseUrl}/two/readyz`);
   assert.deepEqual([second.status, (await second.text()).slice(0, 31)], [500, "One Worker holds one Quayside: "]);
   assert.match(await (await fetch(`${running.baseUrl}/misspelt`)).text(), /no option onComplete;/);
@@ -289,6 +320,16 @@ for (const [module, moduleResolution] of [
       .catch(({ stdout }) => assert.fail(stdout));
   });
 }
+
+test("quayside says that it is a Worker where Node imports or requires it", async () => {
+  const script = `
+    import { createRequire } from "node:module";
+    await import("quayside").catch((error) => console.log(error.message));
+    try { createRequire(import.meta.url)("quayside"); } catch (error) { console.log(error.message); }`;
+  const cwd = project.write("node", { "main.mjs": script });
+  const said = await project.run(join(project.folder, "node_modules/.bin/node"), ["main.mjs"], cwd);
+  assert.match(said, /^quayside is a Worker: it runs under wrangler .*\nquayside is a Worker and an ES module: .*\n$/);
+});
 
 test("quayside-client and quayside-server are imported where there is no page, and by require", async () => {
   const script = `

@@ -4,7 +4,7 @@
 // Needs the built Worker (`cargo xtask build`), and the network for npm.
 
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -25,23 +25,24 @@ const PACKAGES = {
 
 export type PackageName = keyof typeof PACKAGES;
 
-/** Packs all packages into a folder; where each is. */
+/** Packs all packages into a folder of their own; where each is. */
 export async function packAll(folder: string): Promise<Record<PackageName, string>> {
   const packed: Partial<Record<PackageName, string>> = {};
+  const into = mkdtempSync(join(folder, "packages-"));
   for (const [name, path] of Object.entries(PACKAGES)) {
-    const into = mkdtempSync(join(folder, `${name}-`));
     // With this repository's own programs: the packages are built by its TypeScript.
     await run("npm", ["pack", "--silent", "--pack-destination", into], {
       cwd: join(repositoryRoot, path),
       env: withoutNpm(process.env),
     });
-    packed[name as PackageName] = join(into, readdirSync(into)[0] ?? "");
+    const file = readdirSync(into).find((file) => new RegExp(`^${name}-\\d`).test(file));
+    packed[name as PackageName] = join(into, file ?? "");
   }
   return packed as Record<PackageName, string>;
 }
 
 /** The environment of somebody who has Node and npm, and never heard of this repository. */
-function outside(folder: string): NodeJS.ProcessEnv {
+export function outside(folder: string): NodeJS.ProcessEnv {
   const here = join(repositoryRoot, "node_modules");
   const path = (process.env.PATH ?? "").split(delimiter).filter((entry) => !entry.startsWith(here));
   return {
@@ -76,13 +77,7 @@ export class InstalledProject {
     const folder = join(root, "my uploads");
     const began = performance.now();
     const create = ["exec", "--yes", `--package=${packed["create-quayside"]}`, "--", "create-quayside", "my uploads"];
-    await run("npm", create, { cwd: root, env: outside(root) });
-    const manifest = join(folder, "package.json");
-    const app = JSON.parse(readFileSync(manifest, "utf8"));
-    for (const name of Object.keys(app.dependencies)) {
-      app.dependencies[name] = `file:${packed[name as PackageName]}`;
-    }
-    writeFileSync(manifest, JSON.stringify(app, null, 2));
+    await run("npm", [...create, "--packages", dirname(packed.quayside)], { cwd: root, env: outside(root) });
     await run("npm", ["install", "--no-audit", "--no-fund"], { cwd: folder, env: outside(root) });
     return new InstalledProject(root, folder, performance.now() - began);
   }

@@ -17,15 +17,22 @@ export async function hasPython(): Promise<boolean> {
   );
 }
 
-/** The `bin` folder of an environment with this package, `name==version`. It gets its name only when it is whole. */
-export async function environmentWith(requirement: string): Promise<string> {
-  const folder = join(repositoryRoot, "target", requirement.replace("==", "-"));
+/** The `bin` folder of an environment with these packages, each like `name==version`. It gets its name only when it is whole. */
+export async function environmentWith(...requirements: string[]): Promise<string> {
+  const folder = join(repositoryRoot, "target", requirements.join(" ").replace(/[^\w.]+/g, "-"));
   if (!existsSync(folder)) {
     mkdirSync(join(repositoryRoot, "target"), { recursive: true });
     const half = mkdtempSync(`${folder}-`);
     try {
       await run("python3", ["-m", "venv", half]);
-      await run(join(half, "bin/python"), ["-m", "pip", "install", "-q", "--disable-pip-version-check", requirement]);
+      await run(join(half, "bin/python"), [
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--disable-pip-version-check",
+        ...requirements,
+      ]);
       renameSync(half, folder);
     } catch (error) {
       rmSync(half, { recursive: true, force: true });

@@ -1,21 +1,22 @@
 //! `cargo xtask deploy --env NAME [--dry-run]`: checks everything about a deployment that can be checked here, says what is missing,
-//! and deploys only when nothing is.
+//! and deploys only when nothing is. What is deployed is wrangler.toml with what is one's own laid over it.
 //!
 //! With `--dry-run` no account is needed and nothing leaves this machine. Without it, wrangler is asked which secrets are set,
 //! and then deploys. The last line says how it ended, and so does the exit code.
 
 use std::collections::BTreeSet;
-use std::fmt::Display;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::Value;
 
-use crate::deploy_rules::{READERS, RULES, Settings, names_read, placeholders, secrets_named};
+use crate::deploy_rules::{READERS, RULES, names_read, secrets_named};
+use crate::deploy_settings::{OWN, Settings};
 use crate::project::Project;
 use crate::tally::Tally;
-use crate::{bundle, children, say, worker_build};
+use crate::{bundle, children, page, say, worker_build};
 
 /// What Workers Free takes, gzipped, as Cloudflare documented it longest; Paid takes more.
 const MAX_GZIPPED_BYTES: usize = 3 * 1024 * 1024;
@@ -36,8 +37,7 @@ pub(crate) struct Options {
 /// Checks, and deploys.
 pub(crate) fn command(project: &Project, options: &Options) -> Result<ExitCode> {
     let toml = std::fs::read_to_string(project.path("wrangler.toml")).context("reading wrangler.toml")?;
-    let all: Value = toml::from_str(&toml).context("wrangler.toml cannot be read")?;
-    let settings = Settings { all, env: options.env.clone() };
+    let settings = Settings::read(project, &options.env)?;
     let mut tally = Tally::default();
     for (name, rule) in RULES {
         tally += checked(name, rule(&settings));
@@ -46,25 +46,21 @@ pub(crate) fn command(project: &Project, options: &Options) -> Result<ExitCode> 
         "the Worker reads every var and secret that wrangler.toml names, and no other",
         mirrored(project, &settings, &toml)?,
     );
+    tally += checked(&format!("its names are your own, in {OWN}"), settings.placeholders());
+    say::line(format_args!("the demo page is {}served", if serves_page(&settings) { "" } else { "not " }));
+    say::line(format_args!(
+        "secrets that it needs, to be set with `npx wrangler secret put NAME --env {}`: {}",
+        settings.env,
+        needed(&settings).join(", ")
+    ));
+    let configuration = settings.write(project)?;
     // What is wrong above would be deployed with the bundle: there is no need to build it first.
     if tally.failed == 0 {
         tally += built(project);
-        tally += wrangler_accepts(project, &settings.env);
+        tally += wrangler_accepts(project, &configuration, &settings.env);
     }
-    let named = placeholders(&settings);
-    say::line(format_args!(
-        "secrets to be set with `npx wrangler secret put NAME --env {}`: {}",
-        settings.env,
-        joined(secrets_named(&toml))
-    ));
-    for name in &named {
-        say::line(format_args!("still the example's: {name}"));
-    }
-    if !options.dry_run {
-        tally += checked("its names are your own", named);
-        if tally.failed == 0 {
-            tally += checked("secrets are set", missing_secrets(project, &settings)?);
-        }
+    if !options.dry_run && tally.failed == 0 {
+        tally += checked("secrets are set", missing_secrets(project, &configuration, &settings)?);
     }
     if tally.failed > 0 {
         say::line(format_args!("not deployed: {tally}"));
@@ -74,7 +70,7 @@ pub(crate) fn command(project: &Project, options: &Options) -> Result<ExitCode> 
         say::line(format_args!("{} could be deployed: {tally}", settings.env));
         return Ok(ExitCode::SUCCESS);
     }
-    deploy(project, &settings.env)
+    deploy(project, &configuration, &settings.env)
 }
 
 fn checked(name: &str, complaints: Vec<String>) -> Tally {
@@ -123,18 +119,23 @@ fn built(project: &Project) -> Tally {
     )
 }
 
-fn wrangler_accepts(project: &Project, env: &str) -> Tally {
+fn wrangler_accepts(project: &Project, configuration: &Path, env: &str) -> Tally {
     let arguments = ["deploy", "--dry-run", "--env", env, "--outdir", DRY_RUN_FOLDER];
     checked(
         "wrangler accepts it",
-        wrangler(project, &arguments).err().map(|error| format!("{error:#}")).into_iter().collect(),
+        wrangler(project, configuration, &arguments).err().map(|error| format!("{error:#}")).into_iter().collect(),
     )
 }
 
 /// Runs wrangler to its end; what it said, where it succeeded.
-fn wrangler(project: &Project, arguments: &[&str]) -> Result<String> {
+fn wrangler(project: &Project, configuration: &Path, arguments: &[&str]) -> Result<String> {
     let mut command = project.command(project.node_bin("wrangler"));
-    command.args(arguments).env("WRANGLER_SEND_METRICS", "false").env("NO_COLOR", "1");
+    command
+        .args(arguments)
+        .arg("--config")
+        .arg(configuration)
+        .env("WRANGLER_SEND_METRICS", "false")
+        .env("NO_COLOR", "1");
     let finished = children::run_capturing(&command, |_, _| {})?;
     if !finished.status.success() {
         bail!("wrangler {} failed:\n{}", arguments.join(" "), finished.both.trim_end());
@@ -143,17 +144,30 @@ fn wrangler(project: &Project, arguments: &[&str]) -> Result<String> {
 }
 
 /// Asks the account.
-fn missing_secrets(project: &Project, settings: &Settings) -> Result<Vec<String>> {
-    let listed = wrangler(project, &["secret", "list", "--env", &settings.env, "--format", "json"])
+fn missing_secrets(project: &Project, configuration: &Path, settings: &Settings) -> Result<Vec<String>> {
+    let listed = wrangler(project, configuration, &["secret", "list", "--env", &settings.env, "--format", "json"])
         .context("asking for the secrets; is this the first deployment? `wrangler secret put` creates the Worker")?;
     Ok(not_listed(&needed(settings), &listed))
 }
 
-/// What the environment cannot do without. Tokens need a shared secret only where there are no public keys.
+/// What the environment cannot do without. Tokens need a shared secret only where there are no public keys, and R2's S3 API its keys only
+/// where it is used.
 fn needed(settings: &Settings) -> Vec<&'static str> {
-    let has_public_keys = ["TOKEN_PUBLIC_KEYS", "TOKEN_JWKS_URL"].iter().any(|name| !settings.var(name).is_empty());
-    let shared = (!has_public_keys).then_some("TOKEN_SECRETS");
-    ["WEBHOOK_SECRET", "DOWNLOAD_SECRET"].into_iter().chain(shared).collect()
+    let is_set = |name: &&str| !settings.var(name).is_empty();
+    let mut needed = vec!["WEBHOOK_SECRET", "DOWNLOAD_SECRET"];
+    if !["TOKEN_PUBLIC_KEYS", "TOKEN_JWKS_URL"].iter().any(is_set) {
+        needed.push("TOKEN_SECRETS");
+    }
+    if is_set(&"R2_S3_ENDPOINT") {
+        needed.extend(["R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"]);
+    }
+    needed
+}
+
+/// Whether the page is among what is deployed.
+fn serves_page(settings: &Settings) -> bool {
+    let either = if settings.here()["assets"].is_null() { &settings.all["assets"] } else { &settings.here()["assets"] };
+    either["directory"].as_str().is_some_and(|folder| folder.trim_end_matches('/').ends_with(page::FOLDER))
 }
 
 fn not_listed(needed: &[&str], listed: &str) -> Vec<String> {
@@ -162,9 +176,9 @@ fn not_listed(needed: &[&str], listed: &str) -> Vec<String> {
     needed.iter().filter(|name| !is_set(name)).map(|name| format!("{name} is not set")).collect()
 }
 
-fn deploy(project: &Project, env: &str) -> Result<ExitCode> {
+fn deploy(project: &Project, configuration: &Path, env: &str) -> Result<ExitCode> {
     let mut command = project.command(project.node_bin("wrangler"));
-    command.args(["deploy", "--env", env]);
+    command.args(["deploy", "--env", env, "--config"]).arg(configuration);
     let status = children::run(&command)?;
     say::line(if status.success() {
         "deployed; ask /readyz whether it is ready"
@@ -174,22 +188,40 @@ fn deploy(project: &Project, env: &str) -> Result<ExitCode> {
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn joined(names: impl IntoIterator<Item = impl Display>) -> String {
-    names.into_iter().map(|name| name.to_string()).collect::<Vec<_>>().join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn settings(vars: Value) -> Settings {
+        Settings { all: serde_json::json!({ "env": { "x": { "vars": vars } } }), env: "x".to_owned() }
+    }
+
+    #[test]
+    fn only_secrets_that_are_needed_are_asked_for() {
+        let both = ["WEBHOOK_SECRET", "DOWNLOAD_SECRET"];
+        assert_eq!(needed(&settings(serde_json::json!({}))), [both[0], both[1], "TOKEN_SECRETS"]);
+        assert_eq!(needed(&settings(serde_json::json!({ "TOKEN_JWKS_URL": "https://keys.example" }))), both);
+        let presigned = serde_json::json!({ "TOKEN_PUBLIC_KEYS": "{}", "R2_S3_ENDPOINT": "https://r2.example" });
+        assert_eq!(needed(&settings(presigned)), [both[0], both[1], "R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"]);
+    }
+
     #[test]
     fn secrets_that_are_not_set_are_named() {
-        let vars = |url: &str| serde_json::json!({ "env": { "x": { "vars": { "TOKEN_JWKS_URL": url } } } });
-        let settings = |url| Settings { all: vars(url), env: "x".to_owned() };
         let listed = r#"[{"name":"WEBHOOK_SECRET","type":"secret_text"}]"#;
-        let missing = |url, listed| not_listed(&needed(&settings(url)), listed);
-        assert_eq!(missing("https://keys.example", listed), ["DOWNLOAD_SECRET is not set"]);
-        assert_eq!(missing("", listed), ["DOWNLOAD_SECRET is not set", "TOKEN_SECRETS is not set"]);
-        assert_eq!(missing("", "wrangler has changed its answer").len(), 3);
+        let missing = |listed| not_listed(&needed(&settings(serde_json::json!({}))), listed);
+        assert_eq!(missing(listed), ["DOWNLOAD_SECRET is not set", "TOKEN_SECRETS is not set"]);
+        assert_eq!(missing("wrangler has changed its answer").len(), 3);
+    }
+
+    #[test]
+    fn the_demo_page_is_served_where_it_is_asked_for() {
+        let with = |assets: Value| {
+            let all =
+                serde_json::json!({ "assets": { "directory": "build-page" }, "env": { "x": { "assets": assets } } });
+            serves_page(&Settings { all, env: "x".to_owned() })
+        };
+        assert!(with(Value::Null), "what stands at the top is handed down");
+        assert!(with(serde_json::json!({ "directory": "./build-page/" })));
+        assert!(!with(serde_json::json!({ "directory": "deploy/no-page" })));
     }
 }

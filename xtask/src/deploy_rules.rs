@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-/// What stands in the names that everybody has to replace.
-const PLACEHOLDER: &str = "example.com";
+use crate::deploy_settings::Settings;
+
 /// How the Worker tells the dead-letter queue from the other (`src/queue/mod.rs`).
 const DEAD_LETTERS: &str = "dead-letters";
 /// By the binding that writes to a queue, how many of its messages may come at once: a batch is one invocation, with six connections,
@@ -24,14 +24,10 @@ const BINDINGS: [(&str, &str, &str); 7] = [
 ];
 /// Those of them that two environments must not share: what one stores or sends is not the other's.
 const OWN: [&str; 2] = ["r2_buckets", "queues.producers"];
-
-/// The settings, and one of their environments.
-pub(crate) struct Settings {
-    /// All of wrangler.toml.
-    pub(crate) all: Value,
-    /// The name of the environment.
-    pub(crate) env: String,
-}
+/// Where a Worker is that has no zone.
+const WORKERS_DEV: &str = ".workers.dev";
+/// What need not be bound: without it nothing is counted, and nothing else changes.
+const OPTIONAL: &str = "METRICS";
 
 /// A rule, and what it is called.
 pub(crate) type Rule = (&'static str, fn(&Settings) -> Vec<String>);
@@ -46,7 +42,7 @@ const LIFECYCLE: &str = include_str!("../../deploy/r2-lifecycle.json");
 
 /// All of them.
 pub(crate) const RULES: [Rule; 7] = [
-    ("every var and binding is there", everything_is_there),
+    ("every binding is there, and every var is one", everything_is_there),
     ("it shares no bucket and no queue with another environment", nothing_is_shared),
     ("queues have their consumers and a dead-letter queue", queues_are_consumed),
     ("migrations name every object's class", migrations_fit),
@@ -54,17 +50,6 @@ pub(crate) const RULES: [Rule; 7] = [
     ("nobody uploads, calls, deletes or is told by accident", vars_are_safe),
     ("uploads live and are remembered as long as is said", lifetimes_hold),
 ];
-
-impl Settings {
-    fn here(&self) -> &Value {
-        &self.all["env"][&self.env]
-    }
-
-    /// A var of the environment; empty where it is not there.
-    pub(crate) fn var(&self, name: &str) -> &str {
-        self.here()["vars"][name].as_str().unwrap_or_default().trim()
-    }
-}
 
 fn list<'a>(settings: &'a Value, path: &str) -> &'a [Value] {
     let found = path.split('.').fold(settings, |value, key| &value[key]);
@@ -84,12 +69,14 @@ fn everything_is_there(settings: &Settings) -> Vec<String> {
     if !settings.here().is_object() {
         return vec![format!("there is no [env.{env}] in wrangler.toml")];
     }
+    // A var that is not there has its default.
     let (top, here) = (keys(&settings.all["vars"]), keys(&settings.here()["vars"]));
-    let mut complaints: Vec<_> = top.difference(&here).map(|name| format!("[env.{env}.vars] lacks {name}")).collect();
-    complaints.extend(here.difference(&top).map(|name| format!("{name} is in [env.{env}.vars] and not in [vars]")));
+    let mut complaints: Vec<_> =
+        here.difference(&top).map(|name| format!("{name} is in [env.{env}.vars] and not in [vars]")).collect();
     for (path, name, _) in BINDINGS {
         let (top, here) = (names(&settings.all, path, name), names(settings.here(), path, name));
-        complaints.extend(top.difference(&here).map(|name| format!("[[env.{env}.{path}]] lacks {name}")));
+        let missing = top.difference(&here).filter(|name| *name != OPTIONAL);
+        complaints.extend(missing.map(|name| format!("[[env.{env}.{path}]] lacks {name}")));
     }
     complaints
 }
@@ -170,8 +157,9 @@ fn migrations_fit(settings: &Settings) -> Vec<String> {
 
 fn platform_is_set(settings: &Settings) -> Vec<String> {
     let either = |key: &str| if settings.here()[key].is_null() { &settings.all[key] } else { &settings.here()[key] };
-    let host = host(settings.var("PUBLIC_URL"));
-    let mut routes = list(settings.here(), "routes").iter();
+    let public_url = settings.var("PUBLIC_URL");
+    let host = host(&public_url);
+    let routes = list(settings.here(), "routes");
     let mut complaints = Vec::new();
     let mut demand = |holds: bool, complaint: &str| {
         if !holds {
@@ -187,24 +175,30 @@ fn platform_is_set(settings: &Settings) -> Vec<String> {
         either("compatibility_date").as_str().is_some_and(|date| date >= "2026-10-01"),
         "compatibility_date is before 2026-10-01: objects that wait for R2 could be evicted",
     );
-    let base_path = settings.var("BASE_PATH").trim_matches('/');
+    if either("workers_dev") == true {
+        demand(
+            routes.is_empty() && host.is_some_and(|host| host.ends_with(WORKERS_DEV)),
+            "workers_dev is true: with a route, the Worker would be reached past the zone's rules; without one, PUBLIC_URL must be its \
+             address on workers.dev",
+        );
+        return complaints;
+    }
+    demand(either("workers_dev") == false, "workers_dev is neither true nor false");
+    let base_path = settings.var("BASE_PATH");
+    let base_path = base_path.trim_matches('/');
     if base_path.is_empty() {
         demand(
-            routes.any(|route| route["custom_domain"] == true && route["pattern"].as_str() == host),
+            routes.iter().any(|route| route["custom_domain"] == true && route["pattern"].as_str() == host),
             "no route has custom_domain and the host of PUBLIC_URL",
         );
     } else {
         // A custom domain is the Worker's alone; below a path it shares one, and has a route of the zone.
         let below = format!("{}/{base_path}/*", host.unwrap_or_default());
         demand(
-            routes.any(|route| route["pattern"] == below.as_str() || route["pattern"].as_str() == host),
+            routes.iter().any(|route| route["pattern"] == below.as_str() || route["pattern"].as_str() == host),
             "no route leads to the host of PUBLIC_URL and everything below BASE_PATH, like app.example.com/api/files/*",
         );
     }
-    demand(
-        either("workers_dev") == false,
-        "workers_dev is not false: the Worker would be reached past the zone's rules",
-    );
     complaints
 }
 
@@ -216,18 +210,25 @@ fn vars_are_safe(settings: &Settings) -> Vec<String> {
         }
     };
     demand(settings.var("AUTH") != "open", "AUTH is \"open\": anybody could upload".to_owned());
+    // Another Worker, bound as ORIGIN, is told without the network.
+    let is_told_by_binding = names(settings.here(), "services", "binding").contains("ORIGIN");
     for name in ["PUBLIC_URL", "ORIGIN_WEBHOOK_URL"] {
         let url = settings.var(name);
-        let is_public = host(url)
+        if name == "ORIGIN_WEBHOOK_URL" && url.is_empty() && is_told_by_binding {
+            continue;
+        }
+        let is_public = host(&url)
             .is_some_and(|host| host.contains('.') && !host.starts_with("127.") && !host.contains("localhost"));
         demand(is_public, format!("{name} is not a public https address: {url:?}"));
     }
-    let public_url = settings.var("PUBLIC_URL").trim_end_matches('/');
+    let public_url = settings.var("PUBLIC_URL");
+    let public_url = public_url.trim_end_matches('/');
     demand(
         public_url.matches('/').count() <= 2,
         format!("PUBLIC_URL has a path, which goes into BASE_PATH: {public_url:?}"),
     );
-    let origins: Vec<_> = settings.var("CORS_ORIGINS").split(',').map(str::trim).collect();
+    let origins = settings.var("CORS_ORIGINS");
+    let origins: Vec<_> = origins.split(',').map(str::trim).collect();
     demand(
         !origins.contains(&"*"),
         "CORS_ORIGINS is \"*\": every page on the web could upload with a visitor's token".to_owned(),
@@ -239,10 +240,10 @@ fn vars_are_safe(settings: &Settings) -> Vec<String> {
         );
     }
     demand(
-        ["claim", "owner"].contains(&settings.var("DELETE_COMPLETED")),
+        ["claim", "owner"].contains(&settings.var("DELETE_COMPLETED").as_str()),
         "DELETE_COMPLETED is neither \"claim\" nor \"owner\"".to_owned(),
     );
-    if settings.var("AUTH") == "token" && keys(&settings.all["vars"]).contains("TOKEN_AUDIENCE") {
+    if settings.var("AUTH") == "token" {
         demand(!settings.var("TOKEN_AUDIENCE").is_empty(), "TOKEN_AUDIENCE is empty".to_owned());
     }
     complaints
@@ -287,19 +288,6 @@ fn lifecycle_complaints(lifecycle: &str) -> Vec<String> {
         )
     };
     too_short.map(complain).collect()
-}
-
-/// The names of this environment that are still those of the example. Nothing is wrong with them but that they are nobody's.
-pub(crate) fn placeholders(settings: &Settings) -> Vec<String> {
-    let routes = list(settings.here(), "routes").iter().filter_map(|route| route["pattern"].as_str());
-    let mut named: Vec<_> =
-        routes.filter(|route| route.contains(PLACEHOLDER)).map(|route| format!("route {route}")).collect();
-    let vars = settings.here()["vars"].as_object().into_iter().flatten();
-    let values = vars.filter_map(|(name, value)| Some((name, value.as_str()?)));
-    named.extend(
-        values.filter(|(_, value)| value.contains(PLACEHOLDER)).map(|(name, value)| format!("{name} = {value}")),
-    );
-    named
 }
 
 /// The host of an https URL.

@@ -22,7 +22,7 @@ fn every_environment_as_it_is_committed_can_be_deployed() {
         for (name, rule) in RULES {
             assert_eq!(rule(&settings), Vec::<String>::new(), "{env}: {name}");
         }
-        assert_eq!(placeholders(&settings).len(), 4, "{env}");
+        assert_eq!(settings.placeholders().len(), 4, "{env}");
     }
 }
 
@@ -37,8 +37,10 @@ type Case = (&'static str, fn(&mut Value), &'static str);
 
 #[test]
 fn each_mistake_is_said() {
-    let cases: [Case; 21] = [
-        ("a var missing", |all| drop(vars(all).remove("MAX_CHUNK_BYTES")), "lacks MAX_CHUNK_BYTES"),
+    let cases: [Case; 23] = [
+        ("an address missing", |all| drop(vars(all).remove("PUBLIC_URL")), "PUBLIC_URL is not a public https address"),
+        ("no audience", |all| set(all, "TOKEN_AUDIENCE", ""), "TOKEN_AUDIENCE is empty"),
+        ("workers.dev beside a route", |all| here(all)["workers_dev"] = true.into(), "past the zone's rules"),
         ("a var too many", |all| set(all, "MAX_CHUNKS", "1"), "MAX_CHUNKS is in"),
         ("a binding missing", |all| all["env"]["production"]["r2_buckets"] = Value::Array(vec![]), "lacks BUCKET"),
         (
@@ -144,6 +146,32 @@ fn vars(all: &mut Value) -> &mut Map<String, Value> {
 
 fn set(all: &mut Value, name: &str, value: &str) {
     all["env"]["production"]["vars"][name] = value.into();
+}
+
+#[test]
+fn a_deployment_may_do_without_metrics_and_be_told_by_a_binding() {
+    let said = complaints(|all| {
+        let here = here(all).as_object_mut().unwrap();
+        here.remove("analytics_engine_datasets");
+        here.insert("services".to_owned(), serde_json::json!([{ "binding": "ORIGIN", "service": "app" }]));
+        vars(all).remove("ORIGIN_WEBHOOK_URL");
+    });
+    assert_eq!(said, Vec::<String>::new());
+    let untold = complaints(|all| drop(vars(all).remove("ORIGIN_WEBHOOK_URL")));
+    assert!(untold.iter().any(|said| said.contains("ORIGIN_WEBHOOK_URL is not a public https")), "{untold:?}");
+}
+
+#[test]
+fn without_a_zone_the_worker_is_on_workers_dev() {
+    let on = |url: &'static str| {
+        complaints(move |all| {
+            here(all)["workers_dev"] = true.into();
+            here(all)["routes"] = Value::Array(vec![]);
+            set(all, "PUBLIC_URL", url);
+        })
+    };
+    assert_eq!(on("https://quayside-production.me.workers.dev"), Vec::<String>::new());
+    assert!(on("https://upload.me.net").iter().any(|said| said.contains("its address on workers.dev")));
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod circles;
 mod demo;
 mod deploy;
 mod deploy_rules;
+mod deploy_settings;
 mod dev;
 mod dev_vars;
 mod file_lock;

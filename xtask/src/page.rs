@@ -13,7 +13,7 @@ use crate::say::Step;
 use crate::stamp::{self, files_below};
 
 /// Where wrangler.toml looks for it.
-const FOLDER: &str = "build-page";
+pub(crate) const FOLDER: &str = "build-page";
 /// Everything that the page is made of.
 const SOURCES: [&str; 5] =
     ["client/page", "client/src", "client/tsconfig.json", "client/package.json", "package-lock.json"];

@@ -246,6 +246,17 @@ mod tests {
     }
 
     #[test]
+    fn links_in_a_package_lead_somewhere_where_it_is_published() {
+        let project = Project::find().unwrap();
+        for folder in NPM_PACKAGES.into_iter().chain([PYTHON_PACKAGE]) {
+            let text = read(&project.path(folder).join("README.md")).unwrap();
+            for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+                assert!(link.starts_with("https://") || link.starts_with('#'), "{folder}: {link}");
+            }
+        }
+    }
+
+    #[test]
     fn notes_are_the_section_of_the_version() {
         let log = "# Changelog\n\n## Unreleased\n\n- new\n\n## 1.0.0 - 2026-11-29\n\n- old\n";
         assert_eq!(notes(log, "1.0.0").unwrap(), "# Quayside 1.0.0\n\n- old\n");

@@ -30,7 +30,7 @@ const LISTS: [(&[&str], &str); 5] = [
 ];
 
 /// What the page says of a kind of names: each with the cell behind it.
-type Rows = BTreeMap<String, String>;
+pub(crate) type Rows = BTreeMap<String, String>;
 
 /// What is missing from the page, or wrong on it.
 pub(crate) fn differences(project: &Project) -> Result<Vec<String>> {
@@ -63,7 +63,7 @@ fn compared(page: &str, toml: &str, defaults: &str, read: &BTreeSet<String>) -> 
 }
 
 /// `("NAME", "value"),`, a line each.
-fn pairs(source: &str) -> Rows {
+pub(crate) fn pairs(source: &str) -> Rows {
     let lines = source.lines().filter(|line| line.trim_start().starts_with("(\""));
     let pair = |line: &str| {
         let mut quoted = line.split('"').skip(1).step_by(2);

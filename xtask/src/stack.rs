@@ -280,6 +280,8 @@ fn worker_command(project: &Project, options: &Options) -> Result<Command> {
         // Two stacks must not see each other, and nobody is to be asked or told about anything.
         .env("WRANGLER_REGISTRY_PATH", state.join("wrangler-registry"))
         .env("WRANGLER_LOG_PATH", state.join("wrangler-logs"))
+        // Where wrangler keeps who is signed in, which is nobody here; the home may be read-only.
+        .env("XDG_CONFIG_HOME", state.join("wrangler-config"))
         .env("WRANGLER_SEND_METRICS", "false")
         .env("WRANGLER_SEND_ERROR_REPORTS", "false")
         .env("WRANGLER_HIDE_BANNER", "true")

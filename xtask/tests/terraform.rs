@@ -208,9 +208,115 @@ fn names_and_ages_agree_with_wrangler_toml() {
 
     let rule = &resource("cloudflare_r2_bucket_lifecycle", "uploads")["rules"][0];
     let seconds = rule["abort_multipart_uploads_transition"]["condition"]["max_age"].as_u64().unwrap();
-    let ttl_seconds: u64 = production["vars"]["UPLOAD_TTL_SECONDS"].as_str().unwrap().parse().unwrap();
+    // Where an environment says nothing else, it is the default.
+    let defaults = fs::read_to_string(root().join("src/defaults.rs")).unwrap();
+    let default = defaults.split("(\"UPLOAD_TTL_SECONDS\", \"").nth(1).and_then(|rest| rest.split('"').next());
+    let ttl = production["vars"]["UPLOAD_TTL_SECONDS"].as_str().or(default);
+    let ttl_seconds: u64 = ttl.unwrap().parse().unwrap();
     assert!(seconds > ttl_seconds, "an upload of {ttl_seconds} s would lose its parts after {seconds} s");
     assert!(seconds <= 7 * 86_400, "R2 itself takes 7 days");
+}
+
+/// What a plan's rules may name, as Cloudflare's pages on rate limiting and bots have it: fields in rules that limit rates, how many of
+/// these there are, and phases that a rule may skip.
+const PLANS: [(&str, &[&str], &[&str]); 3] = [
+    ("free", &["uri.path"], &["http_ratelimit", "http_request_firewall_managed"]),
+    ("pro", &["uri.path", "host"], &["http_ratelimit", "http_request_firewall_managed", "http_request_sbfm"]),
+    (
+        "business",
+        &["uri.path", "host", "request.method"],
+        &["http_ratelimit", "http_request_firewall_managed", "http_request_sbfm"],
+    ),
+];
+
+/// The fields in an expression of rules, without `http.` and, of the path, `request.`; `local.` is looked up.
+fn fields(expression: &str, locals: &Value) -> BTreeSet<String> {
+    let mut whole = expression.to_owned();
+    while let Some((before, rest)) = whole.split_once("${local.") {
+        let (name, after) = rest.split_once('}').unwrap();
+        whole = format!("{before}{}{after}", locals[name].as_str().unwrap());
+    }
+    let words = whole.split(|c: char| !(c.is_ascii_alphanumeric() || "._".contains(c)));
+    let fields = words.filter_map(|word| word.strip_prefix("http."));
+    fields
+        .map(|field| field.strip_prefix("request.").filter(|rest| *rest == "uri.path").unwrap_or(field).to_owned())
+        .collect()
+}
+
+fn texts(list: &Value) -> BTreeSet<&str> {
+    list.as_array().unwrap().iter().map(|text| text.as_str().unwrap()).collect()
+}
+
+fn plan_complaints(module: &Value) -> Vec<String> {
+    let (locals, ruleset) = (&module["locals"], &module["resource"]["cloudflare_ruleset"]);
+    let limits = &ruleset["limit_creations"]["rules"];
+    let mut found = Vec::new();
+    if limits.as_array().unwrap().len() > 1 {
+        found.push("Free has one rule that limits rates".to_owned());
+    }
+    for (plan, known, skippable) in PLANS {
+        let expression = locals["creation"][plan].as_str().unwrap_or_default();
+        let named = fields(expression, locals);
+        if !named.contains("uri.path") {
+            found.push(format!("{plan}: creations are not told by their path: {expression}"));
+        }
+        found.extend(
+            named.iter().filter(|name| !known.contains(&name.as_str())).map(|name| format!("{plan} has no {name}")),
+        );
+        let skipped = texts(&locals["skipped"][plan]);
+        found.extend(
+            skipped
+                .into_iter()
+                .filter(|phase| !skippable.contains(phase))
+                .map(|phase| format!("{plan} has no {phase}")),
+        );
+        // What the Worker lets one address create in ten seconds; by any method, each creation may come with a question before it.
+        let least = if known.contains(&"request.method") { 4000 } else { 8000 };
+        if locals["creations"][plan].as_u64().is_none_or(|most| most <= least) {
+            found.push(format!("{plan} blocks what the Worker would answer"));
+        }
+    }
+    found
+}
+
+#[test]
+fn each_plan_has_rules_that_it_can_have() {
+    let module = module();
+    assert_eq!(plan_complaints(&module), Vec::<String>::new());
+    let rules = &module["resource"]["cloudflare_ruleset"];
+    assert_eq!(rules["limit_creations"]["rules"][0]["expression"], "${local.creation[var.plan]}");
+    assert_eq!(
+        rules["limit_creations"]["rules"][0]["ratelimit"]["requests_per_period"],
+        "${local.creations[var.plan]}"
+    );
+    assert_eq!(rules["skip_for_chunks"]["rules"][0]["action_parameters"]["phases"], "${local.skipped[var.plan]}");
+    let plans: BTreeSet<_> = PLANS.iter().map(|(plan, ..)| *plan).collect();
+    for name in ["creation", "creations", "skipped"] {
+        let here: BTreeSet<_> = module["locals"][name].as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(here, plans, "{name}");
+    }
+    let accepted = module["variable"]["plan"]["validation"]["condition"].as_str().unwrap();
+    assert!(plans.iter().all(|plan| accepted.contains(&format!("\"{plan}\""))), "{accepted}");
+    assert!(module["variable"]["plan"]["default"].is_null(), "nobody has a plan without having said it");
+}
+
+#[test]
+fn a_rule_that_a_plan_cannot_have_is_found() {
+    let mistakes: [Mistake; 4] = [
+        (|all| all["locals"]["creation"]["free"] = all["locals"]["creation"]["pro"].clone(), "free has no host"),
+        (
+            |all| all["locals"]["creation"]["pro"] = all["locals"]["creation"]["business"].clone(),
+            "pro has no request.method",
+        ),
+        (|all| all["locals"]["skipped"]["free"] = json!(["http_request_sbfm"]), "free has no http_request_sbfm"),
+        (|all| all["locals"]["creations"]["free"] = json!(5000), "free blocks"),
+    ];
+    for (mistake, expected) in mistakes {
+        let mut module = module();
+        mistake(&mut module);
+        let found = plan_complaints(&module);
+        assert!(found.iter().any(|complaint| complaint.contains(expected)), "{expected}: {found:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// What a project with Quayside needs around wrangler: secrets for local development, and the bucket, the queues and the secrets of a
-// deployment. Each command does only what is missing, so it may be run again at any time.
+// What a project with Quayside needs around wrangler: secrets for local development, and a deployment with its bucket, its queues and its
+// secrets. Each command does only what is missing, so it may be run again at any time.
 
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -9,12 +9,17 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
+import { complaints, neededSecrets } from "./checks.js";
+
 const FILE = ".dev.vars";
 const USAGE = `Usage: quayside <command>
 
   dev-vars [--auth open|token]   adds to .dev.vars what is missing: secrets for local development, and who may upload (open)
+  deploy [--env NAME] [--dry-run]
+                                 checks the configuration, and does what follows; with --dry-run it only says what is missing
   create-resources [--env NAME]  makes the bucket and the queues that wrangler's configuration names, where they are not there
-  secrets [--env NAME]           gives the deployed Worker the secrets that it does not have`;
+  secrets [--env NAME]           gives the deployed Worker the secrets that it needs and does not have: those that are set in the
+                                 environment under their names, or fresh ones`;
 
 const random = () => randomBytes(32).toString("base64url");
 
@@ -24,7 +29,7 @@ const SECRETS = {
   TOKEN_SECRETS: () => `k1:${random()}`,
 };
 
-const COMMANDS = { "dev-vars": writeDevVars, "create-resources": createResources, secrets: putSecrets };
+const COMMANDS = { "dev-vars": writeDevVars, deploy, "create-resources": createResources, secrets: putSecrets };
 
 const [name, ...args] = process.argv.slice(2);
 if (Object.hasOwn(COMMANDS, name ?? "")) {
@@ -50,6 +55,25 @@ function writeDevVars(args) {
   }
 }
 
+async function deploy(args) {
+  const isDry = args.includes("--dry-run");
+  const forEnv = args.filter((argument) => argument !== "--dry-run");
+  const config = await configuration(option(forEnv, "--env"));
+  const wrong = complaints(config);
+  const { own, given } = neededSecrets(config);
+  console.log(`secrets that it needs: ${[...own, ...given].join(", ")}`);
+  if (wrong.length > 0) {
+    fail(`not deployed:\n${wrong.map((complaint) => `  ${complaint}`).join("\n")}`);
+  }
+  if (isDry) {
+    wranglerSays(["deploy", "--dry-run", ...forEnv]);
+    return console.log("it could be deployed");
+  }
+  await createResources(forEnv);
+  console.log(wranglerSays(["deploy", ...forEnv]).trimEnd());
+  await putSecrets(forEnv);
+}
+
 async function createResources(args) {
   const env = option(args, "--env");
   const { r2_buckets: buckets, queues } = await configuration(env);
@@ -72,17 +96,23 @@ function create(kind, args) {
   console.log(`${kind} ${args.at(-1)}: ${status === 0 ? "made" : "there already"}`);
 }
 
-function putSecrets(args) {
+async function putSecrets(args) {
   const env = option(args, "--env");
   const forEnv = env === undefined ? [] : ["--env", env];
-  const there = new Set(
-    JSON.parse(wranglerSays(["secret", "list", "--format", "json", ...forEnv])).map(({ name }) => name),
-  );
-  for (const [name, make] of Object.entries(SECRETS)) {
-    if (!there.has(name)) {
-      wranglerSays(["secret", "put", name, ...forEnv], make());
-      console.log(`secret ${name}: put`);
+  const { own, given } = neededSecrets(await configuration(env));
+  const listed = JSON.parse(wranglerSays(["secret", "list", "--format", "json", ...forEnv]));
+  const there = new Set(listed.map(({ name }) => name));
+  for (const name of [...own, ...given].filter((name) => !there.has(name))) {
+    const value = process.env[name] ?? SECRETS[name]?.();
+    if (value === undefined) {
+      console.log(`secret ${name}: missing. It is R2's: npx wrangler secret put ${[name, ...forEnv].join(" ")}`);
+      process.exitCode = 1;
+      continue;
     }
+    wranglerSays(["secret", "put", name, ...forEnv], value);
+    console.log(
+      `secret ${name}: put, ${process.env[name] === undefined ? "a fresh one" : "as the environment has it"}`,
+    );
   }
 }
 
