@@ -1,5 +1,7 @@
 //! The command line, as `--help` shows it.
 
+#![allow(clippy::doc_markdown, rustdoc::bare_urls, reason = "these are texts for a terminal")]
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,7 +34,7 @@ Exit codes:
   130  stopped by Ctrl-C: the same command goes on";
 
 /// What every command takes.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Global {
     /// Where the server is, such as https://upload.example.com
     #[arg(long, global = true, env = "QUAY_ENDPOINT", value_name = "URL", value_hint = ValueHint::Url)]
@@ -226,6 +228,9 @@ pub(crate) struct Doctor {
     /// Where the server is, if not the endpoint that is kept
     #[arg(value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) url: Option<String>,
+    /// A site whose pages are to upload, such as https://app.example.com
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) origin: Option<String>,
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

@@ -34,8 +34,8 @@ pub(crate) fn api(global: &Global) -> Result<Api> {
 /// What was given counts more than what is kept; and a token that is kept goes to no other server than the one it was kept for.
 fn chosen(global: &Global, kept: Kept) -> (Option<String>, Option<String>) {
     let slashless = |url: &String| url.trim_end_matches('/').to_owned();
-    let is_elsewhere = global.endpoint.is_some()
-        && global.endpoint.as_ref().map(slashless) != kept.endpoint.as_ref().map(slashless);
+    let is_elsewhere =
+        global.endpoint.is_some() && global.endpoint.as_ref().map(slashless) != kept.endpoint.as_ref().map(slashless);
     let token = global.token.clone().filter(|token| !token.is_empty());
     let token = token.or(kept.token.filter(|_| !is_elsewhere));
     (global.endpoint.clone().or(kept.endpoint), token)
@@ -112,7 +112,8 @@ mod tests {
     #[test]
     fn what_is_given_counts_more_and_a_kept_token_goes_to_no_other_server() {
         let choose = |endpoint, token| chosen(&global(endpoint, token, None), kept_for("https://a.example"));
-        let texts = |(endpoint, token): (Option<String>, Option<String>)| (endpoint.unwrap(), token.unwrap_or_default());
+        let texts =
+            |(endpoint, token): (Option<String>, Option<String>)| (endpoint.unwrap(), token.unwrap_or_default());
         assert_eq!(texts(choose(None, None)), ("https://a.example".to_owned(), "kept".to_owned()));
         assert_eq!(texts(choose(Some("https://a.example/"), None)).1, "kept");
         assert_eq!(texts(choose(Some("https://b.example"), None)), ("https://b.example".to_owned(), String::new()));

@@ -64,6 +64,16 @@ async fn work(cli: Cli) -> Result<u8> {
     let Cli { global, command } = cli;
     match command {
         Command::Put(put) => commands::put::run(&global, put).await,
-        _ => Ok(0),
+        Command::Get(get) => commands::get::run(&global, get).await,
+        Command::Ls => commands::uploads::list(&global).await,
+        Command::Status(uploads) => commands::uploads::status(&global, &uploads).await,
+        Command::Watch(one) => commands::watch::run(&global, &one).await,
+        Command::Rm(uploads) => commands::uploads::remove(&global, &uploads).await,
+        Command::Log(one) => commands::uploads::log(&global, &one).await,
+        Command::Token(token) => commands::token::run(&token),
+        Command::Login(login) => commands::login::run(&global, &login).await,
+        Command::Doctor(doctor) => commands::doctor::run(&global, &doctor).await,
+        Command::Completions { shell } => Ok(commands::shell::completions(shell)),
+        Command::Man { folder } => commands::shell::man(&folder),
     }
 }

@@ -55,7 +55,8 @@ impl Globs {
 fn set(patterns: &[String]) -> Result<GlobSet> {
     let mut set = GlobSetBuilder::new();
     for pattern in patterns {
-        let anywhere = if pattern.contains('/') { pattern.trim_start_matches('/').to_owned() } else { format!("**/{pattern}") };
+        let anywhere =
+            if pattern.contains('/') { pattern.trim_start_matches('/').to_owned() } else { format!("**/{pattern}") };
         let glob = GlobBuilder::new(&anywhere).literal_separator(true).build();
         set.add(glob.map_err(|error| Failure::usage(format!("`{pattern}` is no pattern: {}.", error.kind())))?);
     }

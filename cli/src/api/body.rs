@@ -14,7 +14,7 @@ use crate::upload::source::Source;
 /// How much is read at a time.
 const BLOCK_BYTES: u64 = 256 * 1024;
 /// How long nothing may move, of a body or before the answer.
-const STALL: Duration = Duration::from_secs(60);
+const STALL: Duration = Duration::from_mins(1);
 
 /// A part of a file, to be sent.
 pub(crate) struct SendingBody {

@@ -28,7 +28,7 @@ pub(crate) struct CreateRequest {
 #[serde(untagged)]
 pub(crate) enum Creation {
     /// This owner has stored these bytes already.
-    Duplicate { duplicate: bool, object: DuplicateObject },
+    Duplicate { object: DuplicateObject },
     /// A new upload.
     Created(Created),
 }
@@ -56,7 +56,6 @@ pub(crate) struct DuplicateObject {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ChunkTaken {
     pub(crate) uploaded_bytes: ByteCount,
-    pub(crate) state: State,
 }
 
 /// Where an upload is in its life.
@@ -109,8 +108,6 @@ pub(crate) struct Status {
     pub(crate) missing: Vec<(u64, Option<u64>)>,
     pub(crate) chunk_size: ByteCount,
     pub(crate) file_name: String,
-    pub(crate) created_at: String,
-    pub(crate) expires_at: String,
     pub(crate) delivery: String,
     pub(crate) object: Option<StoredObject>,
 }
@@ -118,9 +115,7 @@ pub(crate) struct Status {
 /// A finished object.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct StoredObject {
-    pub(crate) key: String,
     pub(crate) crc64nvme: Crc64Nvme,
-    pub(crate) sha256: Option<Sha256Digest>,
 }
 
 /// A page of the owner's open uploads.

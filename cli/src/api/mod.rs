@@ -14,7 +14,7 @@ use serde_json::Value;
 use upload_core::integrity::Crc64Nvme;
 use upload_core::units::UploadId;
 
-pub(crate) use body::{Moving, SendingBody};
+pub(crate) use body::SendingBody;
 use documents::{ChunkTaken, CreateRequest, Creation, OpenUploads, Status};
 pub(crate) use refusal::{Refusal, Verdict};
 
@@ -22,7 +22,7 @@ use crate::failure::{Failure, Result};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// For an answer to a question without a body to speak of.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// An upload, and what opens it where that is not the token of whoever asks.
 #[derive(Clone, Debug)]
@@ -85,7 +85,12 @@ impl Api {
     }
 
     /// Creates an upload with all bytes of its file, by tus, whose creation can bring them: one request for a small file.
-    pub(crate) async fn create_with(&self, bytes: Vec<u8>, headers: HeaderMap, key: &str) -> Result<(UploadId, u64), Refusal> {
+    pub(crate) async fn create_with(
+        &self,
+        bytes: Vec<u8>,
+        headers: HeaderMap,
+        key: &str,
+    ) -> Result<(UploadId, u64), Refusal> {
         let request = self
             .request(Method::POST, "/files", None)
             .header("Tus-Resumable", "1.0.0")
@@ -150,18 +155,55 @@ impl Api {
     /// Sends a chunk, with its checksum.
     pub(crate) async fn put(&self, upload: &UploadRef, chunk: Chunk) -> Result<ChunkTaken, Refusal> {
         let Chunk { offset, crc64nvme, body } = chunk;
-        let moving = body.moving();
-        let request = self
-            .about(Method::PUT, upload, "")
-            .header("X-Upload-Offset", offset)
-            .header("X-Chunk-Checksum", format!("crc64nvme={crc64nvme}"))
-            .header(CONTENT_LENGTH, body.length())
-            .body(body.into_body());
-        let sending = async { json(answered(request).await?).await };
+        let (moving, length) = (body.moving(), body.length());
+        let sending = self.put_body(upload, offset, Some(crc64nvme), length, body.into_body());
         tokio::select! {
             taken = sending => taken,
             complaint = moving.until_stalled() => Err(Refusal::passing(complaint)),
         }
+    }
+
+    /// The same with bytes that lie in memory.
+    pub(crate) async fn put_bytes(
+        &self,
+        upload: &UploadRef,
+        offset: u64,
+        crc64nvme: Crc64Nvme,
+        bytes: bytes::Bytes,
+    ) -> Result<ChunkTaken, Refusal> {
+        let length = bytes.len() as u64;
+        self.put_body(upload, offset, Some(crc64nvme), length, bytes.into()).await
+    }
+
+    /// A chunk whose body is shorter than it says: what a connection does that is cut.
+    pub(crate) async fn put_cut(
+        &self,
+        upload: &UploadRef,
+        offset: u64,
+        length: u64,
+        body: reqwest::Body,
+    ) -> Result<ChunkTaken, Refusal> {
+        self.put_body(upload, offset, None, length, body).await
+    }
+
+    async fn put_body(
+        &self,
+        upload: &UploadRef,
+        offset: u64,
+        crc64nvme: Option<Crc64Nvme>,
+        length: u64,
+        body: reqwest::Body,
+    ) -> Result<ChunkTaken, Refusal> {
+        let request = self
+            .about(Method::PUT, upload, "")
+            .header("X-Upload-Offset", offset)
+            .header(CONTENT_LENGTH, length)
+            .body(body);
+        let request = match crc64nvme {
+            Some(crc) => request.header("X-Chunk-Checksum", format!("crc64nvme={crc}")),
+            None => request,
+        };
+        json(answered(request).await?).await
     }
 
     /// Asks for completion: what makes an upload of no bytes complete.

@@ -64,7 +64,8 @@ impl Refusal {
             cause = error.source();
         }
         let deepest = causes.last().cloned().unwrap_or_else(|| error.to_string());
-        let is_tls = causes.iter().any(|cause| cause.contains("certificate") || cause.contains("received corrupt message"));
+        let is_tls =
+            causes.iter().any(|cause| cause.contains("certificate") || cause.contains("received corrupt message"));
         if is_tls {
             let message = format!(
                 "No TLS connection could be made: {deepest}. Check the address, this machine's clock and its certificates \
@@ -117,7 +118,9 @@ fn verdict(status: u16, code: Option<&str>) -> Verdict {
 fn hint(status: u16, is_ours: bool) -> &'static str {
     match (status, is_ours) {
         (401 | 403, true) => " Give a token with --token or QUAY_TOKEN, or keep one with `quay login`.",
-        (413, false) => " A proxy in front of the server probably refuses requests of this size: choose a smaller --chunk-size.",
+        (413, false) => {
+            " A proxy in front of the server probably refuses requests of this size: choose a smaller --chunk-size."
+        }
         _ => "",
     }
 }
@@ -144,10 +147,29 @@ mod tests {
     #[test]
     fn every_error_of_the_server_has_a_verdict() {
         let passing = [
-            "offset-mismatch", "superseded", "body-cut-short", "body-stalled", "overloaded", "storage-unavailable", "checksum-mismatch",
-            "completing", "writers-pending", "busy", "rate-limited", "quota-exceeded", "keys-unavailable", "redelivered-recently",
-            "too-many-watchers", "incomplete", "chunk-differs", "chunk-already-stored", "damaged", "not-damaged", "nothing-to-redeliver",
-            "part-not-stored", "part-size-mismatch",
+            "offset-mismatch",
+            "superseded",
+            "body-cut-short",
+            "body-stalled",
+            "overloaded",
+            "storage-unavailable",
+            "checksum-mismatch",
+            "completing",
+            "writers-pending",
+            "busy",
+            "rate-limited",
+            "quota-exceeded",
+            "keys-unavailable",
+            "redelivered-recently",
+            "too-many-watchers",
+            "incomplete",
+            "chunk-differs",
+            "chunk-already-stored",
+            "damaged",
+            "not-damaged",
+            "nothing-to-redeliver",
+            "part-not-stored",
+            "part-size-mismatch",
         ];
         for row in api_error::rows() {
             let (code, status) = (row.sample.code(), row.sample.status());

@@ -11,7 +11,8 @@ use super::{FileNumber, Report, Shown, Summary, lines::told, result_line, result
 use crate::failure::Failure;
 use crate::upload::Sent;
 
-const FILE: &str = "{prefix:30!} {bar:28} {binary_bytes:>11} of {binary_total_bytes:11} {binary_bytes_per_sec:>13} {eta:>4} {msg}";
+const FILE: &str =
+    "{prefix:30!} {bar:28} {binary_bytes:>11} of {binary_total_bytes:11} {binary_bytes_per_sec:>13} {eta:>4} {msg}";
 const STREAM: &str = "{prefix:30!} {spinner} {binary_bytes:>11} {binary_bytes_per_sec:>13} {msg}";
 const REDRAW: Duration = Duration::from_millis(250);
 
@@ -73,7 +74,11 @@ impl Bars {
 fn tail(name: &str) -> String {
     const WIDTH: usize = 30;
     let length = name.chars().count();
-    if length <= WIDTH { name.to_owned() } else { format!("…{}", name.chars().skip(length - WIDTH + 1).collect::<String>()) }
+    if length <= WIDTH {
+        name.to_owned()
+    } else {
+        format!("…{}", name.chars().skip(length - WIDTH + 1).collect::<String>())
+    }
 }
 
 impl Report for Bars {

@@ -63,8 +63,9 @@ impl Report for Lines {
 
     fn started(&self, file: &Shown, upload: UploadId, resumed_from_bytes: u64) {
         if self.is_few() {
-            let whole = file.bytes.map(size).unwrap_or_else(|| "of unknown length".to_owned());
-            let from = if resumed_from_bytes > 0 { format!(", going on at {resumed_from_bytes}") } else { String::new() };
+            let whole = file.bytes.map_or_else(|| "of unknown length".to_owned(), size);
+            let from =
+                if resumed_from_bytes > 0 { format!(", going on at {resumed_from_bytes}") } else { String::new() };
             self.say(&format!("{}: {whole}, upload {upload}{from}", file.name));
         }
     }
@@ -106,20 +107,20 @@ impl Report for Lines {
 pub(super) fn told(summary: &Summary) -> String {
     let Summary { sent_files, earlier_files, failed_files, bytes, sent_bytes, took_ms } = *summary;
     let files = |count: usize| if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
-    let mut text = format!(
+    let mut told = vec![format!(
         "{} sent, {} in {} ({})",
         files(sent_files),
         size(bytes),
         duration(Duration::from_millis(took_ms)),
         rate(sent_bytes, took_ms)
-    );
+    )];
     if earlier_files > 0 {
-        text += &format!("; {} sent before", files(earlier_files));
+        told.push(format!("{} sent before", files(earlier_files)));
     }
     if failed_files > 0 {
-        text += &format!("; {} not sent: the same command goes on", files(failed_files));
+        told.push(format!("{} not sent: the same command goes on", files(failed_files)));
     }
-    text
+    told.join("; ")
 }
 
 #[cfg(test)]

@@ -185,7 +185,9 @@ mod tests {
         std::fs::write(&path, &text[..text.len() - 10]).unwrap();
         let remembered = Journal::of(&state, "name").read().unwrap();
         assert_eq!((remembered.created, remembered.hashed), (Some(created), Hashed::default()));
-        for nothing in ["", "{", "null\n", "{\"hashed\":{\"bytes\":0,\"sha256\":null,\"crc64nvme\":\"0000000000000000\"}}\n"] {
+        for nothing in
+            ["", "{", "null\n", "{\"hashed\":{\"bytes\":0,\"sha256\":null,\"crc64nvme\":\"0000000000000000\"}}\n"]
+        {
             std::fs::write(&path, nothing).unwrap();
             assert!(Journal::of(&state, "name").read().is_none(), "{nothing}");
         }

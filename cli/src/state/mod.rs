@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::failure::{Failure, Result};
+use crate::failure::Failure;
 
 /// The folder, or that there is none and why.
 pub(crate) struct StateFolder {

@@ -17,18 +17,12 @@ use crate::upload::{
 const BLOCK_BYTES: usize = 256 * 1024;
 
 /// So far the file has been hashed, and to this.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Hashed {
     pub(crate) bytes: u64,
     sha256: Option<Sha256State>,
     crc64nvme: Crc64Nvme,
-}
-
-impl Default for Hashed {
-    fn default() -> Self {
-        Self { bytes: 0, sha256: None, crc64nvme: Crc64Nvme::default() }
-    }
 }
 
 impl Hashed {

@@ -16,8 +16,8 @@ mod transfer;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -258,7 +258,7 @@ impl Upload<'_> {
         };
         self.patience.succeeded();
         match creation {
-            Creation::Duplicate { object, duplicate: _ } => Ok(Found::Duplicate(object.upload_id)),
+            Creation::Duplicate { object } => Ok(Found::Duplicate(object.upload_id)),
             Creation::Created(created) => {
                 self.keep(|journal| journal.created(&created));
                 let chunk_bytes = created.chunk_size.get();

@@ -27,10 +27,9 @@ impl Pieces {
         let cut = missing.iter().flat_map(|(from, to)| {
             let (first, last) = (from / chunk_bytes, to.saturating_sub(1) / chunk_bytes);
             let (from, to) = (*from, *to);
-            (first..=last).filter(move |_| from < to).map(move |at| Piece {
-                from: from.max(at * chunk_bytes),
-                to: to.min((at + 1) * chunk_bytes),
-            })
+            (first..=last)
+                .filter(move |_| from < to)
+                .map(move |at| Piece { from: from.max(at * chunk_bytes), to: to.min((at + 1) * chunk_bytes) })
         });
         Self { waiting: cut.collect(), taken: Vec::new() }
     }

@@ -45,7 +45,8 @@ impl Patience {
         let pause = asked + jittered(growing(streak.0));
         let silent_since = *self.success.lock().unwrap_or_else(PoisonError::into_inner);
         if silent_since.elapsed() + pause > self.lasts {
-            let message = format!("{} Given up: nothing has succeeded for {} s.", refusal.message, self.lasts.as_secs());
+            let message =
+                format!("{} Given up: nothing has succeeded for {} s.", refusal.message, self.lasts.as_secs());
             return Err(Failure::resumable(message));
         }
         (self.on_pause)(&format!("{} Again in {:.1} s.", refusal.message, pause.as_secs_f32()));

@@ -45,7 +45,10 @@ pub(super) fn described(request: &CreateRequest) -> Option<HeaderMap> {
     if header.len() > MAX_HEADER_BYTES {
         return None;
     }
-    Some(HeaderMap::from_iter([(reqwest::header::HeaderName::from_static("upload-metadata"), HeaderValue::from_str(&header).ok()?)]))
+    Some(HeaderMap::from_iter([(
+        reqwest::header::HeaderName::from_static("upload-metadata"),
+        HeaderValue::from_str(&header).ok()?,
+    )]))
 }
 
 /// `None` where something in front of the server does not let it through, or not all of it has arrived: then it goes the long way.
@@ -73,7 +76,7 @@ pub(super) async fn send(upload: &Upload<'_>, intent: &Intent, described: Header
                 break created;
             }
             Err(refusal) => {
-                let is_foreign = refusal.is_strangers() && matches!(refusal.status, Some(400..=499) | Some(501));
+                let is_foreign = refusal.is_strangers() && matches!(refusal.status, Some(400..=499 | 501));
                 if is_foreign {
                     return Ok(None);
                 }
@@ -81,10 +84,11 @@ pub(super) async fn send(upload: &Upload<'_>, intent: &Intent, described: Header
                     // That upload is gone, and its key with it.
                     key = fresh_key()?;
                 }
-                if refusal.status != Some(429) {
-                    permit.failed();
-                } else {
+                // Too many at once is another matter than too many in a minute.
+                if refusal.status == Some(429) {
                     drop(permit);
+                } else {
+                    permit.failed();
                 }
                 upload.patience.wait(refusal, &mut streak).await?;
             }
@@ -122,7 +126,10 @@ mod tests {
             chunk_size: None,
             parallel: false,
             sha256: None,
-            metadata: metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>(),
+            metadata: metadata
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect::<BTreeMap<_, _>>(),
         }
     }
 

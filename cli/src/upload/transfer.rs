@@ -77,8 +77,7 @@ impl Upload<'_> {
         permit: Permit<'_>,
         streak: Streak,
     ) -> (Piece, Result<Outcome>) {
-        let body =
-            SendingBody::new(Arc::clone(&self.source), piece.from, piece.to, Arc::clone(&self.shared.throttle));
+        let body = SendingBody::new(Arc::clone(&self.source), piece.from, piece.to, Arc::clone(&self.shared.throttle));
         let moving = body.moving();
         let taken = self.shared.api.put(upload, Chunk { offset: piece.from, crc64nvme, body }).await;
         self.sent_bytes.fetch_add(moving.bytes(), Ordering::Relaxed);
