@@ -290,7 +290,7 @@ mod tests {
             assert!(size(wrong).is_err(), "{wrong}");
         }
         assert_eq!(time("90s").unwrap(), Duration::from_secs(90));
-        assert_eq!(time("2h").unwrap(), Duration::from_secs(7200));
+        assert_eq!(time("2h").unwrap(), Duration::from_hours(2));
         for wrong in ["", "5", "m", "1w", "99999999999999999999s"] {
             assert!(time(wrong).is_err(), "{wrong}");
         }

@@ -51,11 +51,12 @@ pub(crate) struct DuplicateObject {
     pub(crate) upload_id: UploadId,
 }
 
-/// The answer to a chunk.
+/// The answer to a chunk. That it is one is all that is asked of it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ChunkTaken {
-    pub(crate) uploaded_bytes: ByteCount,
+    #[serde(rename = "uploadedBytes")]
+    _uploaded_bytes: ByteCount,
 }
 
 /// Where an upload is in its life.

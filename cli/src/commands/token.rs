@@ -129,9 +129,9 @@ fn mint(token: &Token, signer: &Signer, now_unix_seconds: u64) -> Result<String>
     let exp = now_unix_seconds.saturating_add(token.expires_in.as_secs());
     let claims = json!({ "sub": token.sub, "aud": token.audience, "exp": exp, "quayside": terms });
     let encoded = [signer.header(), claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
-    let signed = encoded.join(".");
-    let signature = URL_SAFE_NO_PAD.encode(signer.sign(signed.as_bytes())?);
-    Ok(format!("{signed}.{signature}"))
+    let text = encoded.join(".");
+    let signature = URL_SAFE_NO_PAD.encode(signer.sign(text.as_bytes())?);
+    Ok(format!("{text}.{signature}"))
 }
 
 #[cfg(test)]
@@ -165,7 +165,7 @@ mod tests {
         assert_eq!(claims.owner, "alice");
         assert_eq!(claims.permit.max_bytes.map(u64::from), Some(1024 * 1024));
         assert!(claims.permit.delete && claims.permit.metadata["album"] == "2026");
-        assert_eq!(token.expires_in, Duration::from_secs(3600));
+        assert_eq!(token.expires_in, Duration::from_hours(1));
     }
 
     #[test]

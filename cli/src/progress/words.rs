@@ -44,7 +44,7 @@ mod tests {
         );
         assert_eq!(duration(Duration::from_millis(5_600)), "5.6 s");
         assert_eq!(duration(Duration::from_secs(184)), "3 min 4 s");
-        assert_eq!(duration(Duration::from_secs(3_720)), "1 h 2 min");
+        assert_eq!(duration(Duration::from_mins(62)), "1 h 2 min");
         assert_eq!(rate(10 * 1024 * 1024, 2_000), "5.0 MiB/s");
     }
 }

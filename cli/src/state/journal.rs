@@ -174,11 +174,12 @@ mod tests {
         };
         let mut journal = Journal::of(&state, "name");
         assert!(journal.read().is_none());
-        journal.begin(&intent(folder.path())).unwrap();
+        let intent = intent(folder.path());
+        journal.begin(&intent).unwrap();
         journal.created(&created).unwrap();
         journal.hashed(&Hashed::default()).unwrap();
         let remembered = Journal::of(&state, "name").read().unwrap();
-        assert_eq!((remembered.intent, remembered.created), (intent(folder.path()), Some(created.clone())));
+        assert_eq!((remembered.intent, remembered.created), (intent, Some(created.clone())));
 
         let path = folder.path().join("name.jsonl");
         let text = std::fs::read_to_string(&path).unwrap();

@@ -74,6 +74,7 @@ pub(crate) struct Job {
 }
 
 /// What came of it.
+#[allow(clippy::struct_field_names, reason = "the bytes that were sent are not those of the file")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Sent {

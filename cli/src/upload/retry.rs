@@ -97,7 +97,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_waits_as_long_as_the_server_asked() {
-        let patience = Patience::new(Duration::from_secs(60), |_| {});
+        let patience = Patience::new(Duration::from_mins(1), |_| {});
         let mut refusal = Refusal::passing("busy".to_owned());
         refusal.retry_after = Some(Duration::from_secs(20));
         let began = Instant::now();
