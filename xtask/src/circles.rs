@@ -10,7 +10,7 @@ use crate::sources::Source;
 type Module = Vec<String>;
 
 /// The packages' folders.
-const FOLDERS: [&str; 4] = ["src/", "durable-objects/src/", "core/src/", "xtask/src/"];
+const FOLDERS: [&str; 5] = ["src/", "durable-objects/src/", "core/src/", "cli/src/", "xtask/src/"];
 
 /// The circles in all of them.
 pub(crate) fn in_any_package(sources: &[Source]) -> Vec<String> {

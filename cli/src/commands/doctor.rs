@@ -17,8 +17,8 @@ use crate::args::{Doctor, Global};
 use crate::commands::print;
 use crate::config;
 use crate::failure::{Failure, Result};
-use crate::progress::{duration, size};
-use crate::upload::{fresh_key, no_quayside};
+use crate::progress::words::{duration, size};
+use crate::upload::base::{fresh_key, no_quayside};
 
 const CHUNK_BYTES: u64 = 8 * MIB;
 /// One chunk that arrives, one that is cut, one that is as large as many proxies allow.

@@ -18,7 +18,7 @@ use crate::args::{Get, Global};
 use crate::commands::print;
 use crate::config;
 use crate::failure::{Failure, Result};
-use crate::progress::size;
+use crate::progress::words::size;
 use crate::upload::retry::{Patience, Streak};
 
 /// Behind the name of a file that is not whole yet, and of what says which version it is of.

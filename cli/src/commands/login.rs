@@ -6,7 +6,7 @@ use crate::api::Api;
 use crate::args::{Global, Login};
 use crate::config::{self, Kept};
 use crate::failure::{Failure, Result};
-use crate::upload::no_quayside;
+use crate::upload::base::no_quayside;
 
 /// More than any token has.
 const MAX_TOKEN_BYTES: u64 = 16 * 1024;

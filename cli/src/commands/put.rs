@@ -5,17 +5,21 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
 use serde_json::json;
 
 use crate::args::{Global, Put};
 use crate::config;
 use crate::failure::{Failure, Kind, Result, exit_code_of};
-use crate::progress::{FileProgress, Report, Shown, Style, Summary, report};
+use crate::progress::report::{FileProgress, Report, Shown, Summary};
+use crate::progress::style::{Style, report};
 use crate::state::{StateFolder, absolute_bytes, finished::Finished, name_of};
 use crate::throttle::Throttle;
+use crate::upload::base::{Job, Settings, Shared};
+use crate::upload::lane::Lane;
+use crate::upload::sent::Sent;
 use crate::upload::source::Source;
-use crate::upload::{self, Job, Sent, Settings, Shared, lane::Lane, names};
+use crate::upload::{life, names, stream};
 use crate::walk::{FoundFile, Globs, find};
 
 /// So many files are worked on at once. How many requests are under way is another matter.
@@ -77,7 +81,7 @@ impl Run {
         let shown = Shown { number: 0, name: name.clone(), bytes: None };
         let progress = FileProgress::new(Arc::clone(&self.report), shown);
         self.report.begin(1, 0);
-        let sent = upload::stream::send(&self.shared, &name, put.live, tokio::io::stdin(), progress.clone()).await;
+        let sent = stream::send(&self.shared, &name, put.live, tokio::io::stdin(), progress.clone()).await;
         let outcome = sent.inspect(|sent| progress.finished(sent)).inspect_err(|failure| progress.failed(failure));
         let outcomes = [(name, outcome)];
         self.end(&outcomes, 0, put.manifest.as_deref())
@@ -102,7 +106,7 @@ impl Run {
             let (finished, name) = (&finished, put.name.as_deref());
             async move { (file.shown.clone(), self.send_file(number, file, name, (!is_one).then_some(finished)).await) }
         });
-        let results: Vec<_> = stream::iter(sending).buffer_unordered(FILES_AT_ONCE).collect().await;
+        let results: Vec<_> = futures_util::stream::iter(sending).buffer_unordered(FILES_AT_ONCE).collect().await;
         let earlier_files = results.iter().filter(|(_, result)| matches!(result, Ok(Came::Earlier(_)))).count();
         let mut outcomes: Vec<_> = results.into_iter().map(|(name, result)| (name, result.map(Came::sent))).collect();
         outcomes.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -139,7 +143,7 @@ impl Run {
             Some(finished) => lock(finished).add(&job.state_name, &source.fingerprint, sent),
             None => Ok(()),
         };
-        let sent = upload::send(&self.shared, &job, progress.clone(), keep).await;
+        let sent = life::send(&self.shared, &job, progress.clone(), keep).await;
         match &sent {
             Ok(sent) => progress.finished(sent),
             Err(failure) => progress.failed(failure),

@@ -8,7 +8,7 @@ use crate::args::{Global, OneUpload, Uploads};
 use crate::commands::{print, upload};
 use crate::config;
 use crate::failure::{Failure, Result, exit_code_of};
-use crate::progress::size;
+use crate::progress::words::size;
 
 /// The owner's open uploads, newest first.
 pub(crate) async fn list(global: &Global) -> Result<u8> {

@@ -10,7 +10,7 @@ use crate::args::{Global, OneUpload};
 use crate::commands::{print, upload};
 use crate::config;
 use crate::failure::{Failure, Result};
-use crate::progress::size;
+use crate::progress::words::size;
 use crate::upload::retry::{Patience, Streak};
 
 const PATIENCE: Duration = Duration::from_mins(10);

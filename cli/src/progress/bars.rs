@@ -7,9 +7,10 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use upload_core::units::UploadId;
 
-use super::{FileNumber, Report, Shown, Summary, lines::told, result_line, result_of};
 use crate::failure::Failure;
-use crate::upload::Sent;
+use crate::progress::lines::told;
+use crate::progress::report::{FileNumber, Report, Shown, Summary, result_line, result_of};
+use crate::upload::sent::Sent;
 
 const FILE: &str =
     "{prefix:30!} {bar:28} {binary_bytes:>11} of {binary_total_bytes:11} {binary_bytes_per_sec:>13} {eta:>4} {msg}";

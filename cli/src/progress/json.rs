@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use upload_core::units::UploadId;
 
-use super::{FileNumber, Report, Shown, Summary, result_line};
 use crate::failure::{Failure, Kind};
-use crate::upload::Sent;
+use crate::progress::report::{FileNumber, Report, Shown, Summary, result_line};
+use crate::upload::sent::Sent;
 
 /// So often a file's progress is told at most.
 const PAUSE: Duration = Duration::from_millis(500);

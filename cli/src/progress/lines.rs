@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use upload_core::units::UploadId;
 
-use super::words::{duration, rate, size};
-use super::{Report, Shown, Summary, result_line, result_of};
 use crate::failure::Failure;
-use crate::upload::Sent;
+use crate::progress::report::{Report, Shown, Summary, result_line, result_of};
+use crate::progress::words::{duration, rate, size};
+use crate::upload::sent::Sent;
 
 /// So often it is said how far a file is.
 const PAUSE: Duration = Duration::from_secs(10);

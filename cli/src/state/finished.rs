@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Result;
 use crate::state::{StateFolder, not_kept, private};
-use crate::upload::{Sent, source::Fingerprint};
+use crate::upload::{sent::Sent, source::Fingerprint};
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -10,7 +10,10 @@ use upload_core::integrity::{Crc64Nvme, Sha256Digest};
 use crate::api::documents::CreateRequest;
 use crate::failure::Result;
 use crate::state::journal::Intent;
-use crate::upload::{Sent, Upload, fresh_key, retry::Streak, source::unreadable};
+use crate::upload::base::{Upload, fresh_key};
+use crate::upload::retry::Streak;
+use crate::upload::sent::Sent;
+use crate::upload::source::unreadable;
 
 /// What is larger is worth the requests that tell how much of it has arrived.
 const MAX_BYTES: u64 = 1024 * 1024;

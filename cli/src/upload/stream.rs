@@ -14,14 +14,13 @@ use upload_core::integrity::{Crc64Nvme, RunningSha256, Sha256Digest};
 use upload_core::units::{ByteCount, UploadId};
 
 use crate::api::UploadRef;
-use crate::api::documents::State;
+use crate::api::documents::{CreateRequest, State};
 use crate::failure::{Failure, Result};
-use crate::progress::FileProgress;
-use crate::upload::{
-    Sent, Shared, fresh_key, no_quayside,
-    retry::{Patience, Streak},
-    small,
-};
+use crate::progress::report::FileProgress;
+use crate::upload::base::{FIRST_LOOK, LONGEST_LOOK, Shared, fresh_key, no_quayside};
+use crate::upload::retry::{Patience, Streak};
+use crate::upload::sent::Sent;
+use crate::upload::small;
 
 /// So much is gathered before it is sent.
 const CHUNK_BYTES: usize = 8 * 1024 * 1024;
@@ -56,7 +55,7 @@ pub(crate) async fn send(
 }
 
 async fn create(shared: &Shared, file_name: &str, patience: &Arc<Patience>) -> Result<UploadId> {
-    let request = crate::api::documents::CreateRequest {
+    let request = CreateRequest {
         file_name: file_name.to_owned(),
         file_size: ByteCount::ZERO,
         content_type: shared.settings.content_type.clone(),
@@ -153,7 +152,7 @@ impl Stream<'_> {
 
     async fn finish(self, sha256: Option<Sha256Digest>, crc: Crc64Nvme) -> Result<Sent> {
         let upload = UploadRef { id: self.id, token: None };
-        let mut pause = super::FIRST_LOOK;
+        let mut pause = FIRST_LOOK;
         loop {
             let status = self.patience.ask(|| self.shared.api.status(&upload)).await?;
             if status.state.is_over() {
@@ -165,7 +164,7 @@ impl Stream<'_> {
                 break;
             }
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(super::LONGEST_LOOK);
+            pause = (pause * 2).min(LONGEST_LOOK);
         }
         Ok(Sent {
             upload_id: self.id,

@@ -12,7 +12,7 @@ use upload_core::integrity::Crc64Nvme;
 use crate::api::{Chunk, Refusal, SendingBody, UploadRef, Verdict};
 use crate::failure::{Failure, Result};
 use crate::upload::{
-    Upload,
+    base::Upload,
     digest::Hashed,
     lane::Permit,
     pieces::{Piece, Pieces},
