@@ -24,6 +24,7 @@ mod npm;
 mod page;
 mod ports;
 mod project;
+mod quay_release;
 mod release;
 mod rustup;
 mod say;
