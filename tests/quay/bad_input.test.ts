@@ -1,7 +1,17 @@
 // What `quay` is given that is wrong, gone, changing, somebody else's or forbidden: a clear sentence, the right exit code, nothing lost.
 
 import assert from "node:assert/strict";
-import { appendFileSync, chmodSync, chownSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -119,7 +129,10 @@ test("a state folder that cannot be written is told, and the file is sent", asyn
   const options = ordinary(user);
   const folder = join(user.home, "locked");
   mkdirSync(folder, { mode: 0o555 });
-  const { code, stderr } = await user.run(["put", path], { ...options, env: { QUAY_STATE_DIR: join(folder, "state") } });
+  const { code, stderr } = await user.run(["put", path], {
+    ...options,
+    env: { QUAY_STATE_DIR: join(folder, "state") },
+  });
   assert.equal(code, 0);
   assert.match(stderr, /Nothing can be kept in .*locked.* begins again/);
 });
@@ -233,9 +246,13 @@ test("the server's wish to be left alone is obeyed", async () => {
       asked += 1;
       const type = "https://quayside.dev/problems/rate-limited";
       if (asked === 1) {
-        response.writeHead(429, { "Retry-After": "2" }).end(JSON.stringify({ type, title: "Too many", detail: "Wait." }));
+        response
+          .writeHead(429, { "Retry-After": "2" })
+          .end(JSON.stringify({ type, title: "Too many", detail: "Wait." }));
       } else {
-        response.writeHead(201, { Location: "/files/067e6162-3b6f-4ae2-a171-2470b63dff00", "Upload-Offset": "1" }).end();
+        response
+          .writeHead(201, { Location: "/files/067e6162-3b6f-4ae2-a171-2470b63dff00", "Upload-Offset": "1" })
+          .end();
       }
     });
   }).listen(0, "127.0.0.1");

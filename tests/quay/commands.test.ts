@@ -1,9 +1,9 @@
 // The other commands of `quay`: getting things back, looking at uploads, tokens, login, the doctor.
 
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { generateKeyPairSync } from "node:crypto";
 import { after, test } from "node:test";
 
 import { fileBytes, MIB, sha256 } from "../support/bytes.ts";
@@ -16,7 +16,11 @@ const pairs = {
   ES256: generateKeyPairSync("ec", { namedCurve: "P-256" }),
   EdDSA: generateKeyPairSync("ed25519"),
 };
-const keys = Object.entries(pairs).map(([kid, { publicKey }]) => ({ ...publicKey.export({ format: "jwk" }), kid, use: "sig" }));
+const keys = Object.entries(pairs).map(([kid, { publicKey }]) => ({
+  ...publicKey.export({ format: "jwk" }),
+  kid,
+  use: "sig",
+}));
 const vars = { ORIGIN_WEBHOOK_URL: "", AUTH: "token", TOKEN_PUBLIC_KEYS: JSON.stringify({ keys }) };
 const stack = await Stack.start({ vars });
 after(() => stack.stop());
@@ -45,7 +49,10 @@ test("what was sent comes back under its name, compared, and nothing is written 
   const { code, stderr } = await user.run(["get", id, "-o", "back.mp4"], { env });
   assert.equal(code, 0, stderr);
   assert.equal(sha256(readFileSync(join(user.home, "back.mp4"))), sha256(bytes));
-  assert.deepEqual([".quay-part", ".quay-etag"].filter((end) => existsSync(join(user.home, `back.mp4${end}`))), []);
+  assert.deepEqual(
+    [".quay-part", ".quay-etag"].filter((end) => existsSync(join(user.home, `back.mp4${end}`))),
+    [],
+  );
   const { code: forced } = await user.run(["get", id, "--force"], { env });
   assert.equal(forced, 0);
 });

@@ -114,7 +114,10 @@ test("killed before the answer to its creation, it does not create a second uplo
   proxy.cutDownAfterBytes = Number.POSITIVE_INFINITY;
   const finished = eventOf(await user.events(["put", path]), "finished");
   const { uploads } = (await client.list()).json<{ uploads: { fileName: string }[] }>();
-  assert.deepEqual(uploads.filter(({ fileName }) => fileName === "created.bin"), []);
+  assert.deepEqual(
+    uploads.filter(({ fileName }) => fileName === "created.bin"),
+    [],
+  );
   assert.equal((await client.state(finished.uploadId ?? "")).state, "completed");
 });
 

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use upload_core::units::UploadId;
+use upload_core::units::{ByteCount, UploadId};
 
-use crate::api::documents::Status;
+use crate::api::documents::{CreateRequest, State, Status};
 use crate::api::{Api, UploadRef};
 use crate::failure::{Failure, Result};
 use crate::progress::report::FileProgress;
@@ -49,6 +49,20 @@ pub(crate) struct Job {
     pub(crate) metadata: BTreeMap<String, String>,
     /// Of what is kept of it.
     pub(crate) state_name: String,
+}
+
+/// What the server has given.
+pub(super) struct Agreed {
+    pub(super) upload: UploadRef,
+    pub(super) chunk_bytes: u64,
+    /// Chunks in any order, several at once; otherwise one after the other.
+    pub(super) is_parallel: bool,
+}
+
+impl Agreed {
+    pub(super) fn new(upload: UploadRef, chunk_bytes: ByteCount, request: &CreateRequest) -> Self {
+        Self { upload, chunk_bytes: chunk_bytes.get().max(1), is_parallel: request.parallel }
+    }
 }
 
 /// An upload on its way.
@@ -112,4 +126,15 @@ pub(crate) fn fresh_key() -> Result<String> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| Failure::resumable(format!("There is no randomness: {error}.")))?;
     Ok(hex::encode(random))
+}
+
+/// What is said of an upload that has ended without an object. One that was refused is refused again; another can be begun anew.
+pub(super) fn ended(status: &Status) -> Failure {
+    let reason = status.reason.as_deref().unwrap_or_default();
+    let text = format!("The upload is {}. {reason}", status.state.name());
+    if status.state == State::Failed {
+        Failure::refused(text)
+    } else {
+        Failure::resumable(format!("{text} Run the command again."))
+    }
 }

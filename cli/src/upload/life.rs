@@ -12,7 +12,9 @@ use crate::api::{UploadRef, Verdict};
 use crate::failure::{Failure, Result};
 use crate::progress::report::FileProgress;
 use crate::state::journal::{Intent, Journal, Remembered};
-use crate::upload::base::{FIRST_LOOK, Job, LONGEST_LOOK, Settings, Shared, Upload, fresh_key, no_quayside};
+use crate::upload::base::{
+    Agreed, FIRST_LOOK, Job, LONGEST_LOOK, Settings, Shared, Upload, ended, fresh_key, no_quayside,
+};
 use crate::upload::digest::Hashed;
 use crate::upload::pieces::Piece;
 use crate::upload::retry::{Patience, Streak};
@@ -48,7 +50,7 @@ pub(crate) async fn send(
 /// What is found at the server.
 enum Found {
     Duplicate(UploadId),
-    Open { upload: UploadRef, chunk_bytes: u64, status: Option<Status> },
+    Open { agreed: Agreed, status: Option<Status> },
 }
 
 impl Upload<'_> {
@@ -138,8 +140,8 @@ impl Upload<'_> {
             .await?;
         match status {
             Some(status) if !status.state.is_over() || status.state == State::Completed => {
-                let chunk_bytes = status.chunk_size.get();
-                Ok(Some(Found::Open { upload, chunk_bytes, status: Some(status) }))
+                let agreed = Agreed::new(upload, status.chunk_size, &remembered.intent.request);
+                Ok(Some(Found::Open { agreed, status: Some(status) }))
             }
             _ => {
                 self.progress.note("The upload that an earlier run has begun is gone at the server: it begins again.");
@@ -166,8 +168,8 @@ impl Upload<'_> {
             Creation::Duplicate { object } => Ok(Found::Duplicate(object.upload_id)),
             Creation::Created(created) => {
                 self.keep(|journal| journal.created(&created));
-                let chunk_bytes = created.chunk_size.get();
-                Ok(Found::Open { upload: upload_of(&created), chunk_bytes, status: None })
+                let agreed = Agreed::new(upload_of(&created), created.chunk_size, &intent.request);
+                Ok(Found::Open { agreed, status: None })
             }
         }
     }
@@ -178,11 +180,11 @@ impl Upload<'_> {
                 self.progress.started(upload_id, self.bytes());
                 Ok(self.sent(upload_id, &hashed, self.bytes(), true))
             }
-            Found::Open { upload, chunk_bytes, status } => {
-                let result = self.send_and_compare(&upload, chunk_bytes, status, hashed).await;
+            Found::Open { agreed, status } => {
+                let result = self.send_and_compare(&agreed, status, hashed).await;
                 if result.is_err() && self.source.must_be_unchanged().is_err() {
                     // What has arrived is of two contents.
-                    self.take_back(&upload).await;
+                    self.take_back(&agreed.upload).await;
                     self.journal().remove();
                 }
                 result
@@ -190,13 +192,8 @@ impl Upload<'_> {
         }
     }
 
-    async fn send_and_compare(
-        &self,
-        upload: &UploadRef,
-        chunk_bytes: u64,
-        status: Option<Status>,
-        mut hashed: Hashed,
-    ) -> Result<Sent> {
+    async fn send_and_compare(&self, agreed: &Agreed, status: Option<Status>, mut hashed: Hashed) -> Result<Sent> {
+        let upload = &agreed.upload;
         let mut missing = match &status {
             Some(status) => self.missing(status),
             None => vec![(0, self.bytes())],
@@ -205,7 +202,7 @@ impl Upload<'_> {
         self.progress.started(upload.id, resumed_from);
         let mut completed = status.filter(|status| status.state == State::Completed);
         while completed.is_none() {
-            hashed = self.transfer(upload, chunk_bytes, &missing, hashed).await?;
+            hashed = self.transfer(agreed, &missing, hashed).await?;
             if self.bytes() == 0 {
                 self.patience.ask(|| self.shared.api.complete(upload)).await?;
             }
@@ -236,10 +233,7 @@ impl Upload<'_> {
                     self.take_back(upload).await;
                     return Err(self.source.has_changed());
                 }
-                State::Failed | State::Aborted | State::Expired | State::Deleted => {
-                    let reason = status.reason.unwrap_or_default();
-                    return Err(Failure::refused(format!("The upload is {}. {reason}", status.state.name())));
-                }
+                State::Failed | State::Aborted | State::Expired | State::Deleted => return Err(ended(&status)),
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_LOOK);

@@ -10,9 +10,9 @@ use futures_util::stream::FuturesUnordered;
 use upload_core::integrity::Crc64Nvme;
 
 use crate::api::{Chunk, Refusal, SendingBody, UploadRef, Verdict};
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::upload::{
-    base::Upload,
+    base::{Agreed, Upload, ended},
     digest::Hashed,
     lane::Permit,
     pieces::{Piece, Pieces},
@@ -28,19 +28,12 @@ enum Outcome {
 
 impl Upload<'_> {
     /// Returns when nothing is left to send; how far the file is hashed then.
-    pub(super) async fn transfer(
-        &self,
-        upload: &UploadRef,
-        chunk_bytes: u64,
-        missing: &[(u64, u64)],
-        mut hashed: Hashed,
-    ) -> Result<Hashed> {
-        let mut pieces = Pieces::new(missing, chunk_bytes);
+    pub(super) async fn transfer(&self, agreed: &Agreed, missing: &[(u64, u64)], mut hashed: Hashed) -> Result<Hashed> {
+        let mut pieces = Pieces::new(missing, agreed.chunk_bytes);
         let mut streaks: HashMap<u64, Streak> = HashMap::new();
         let mut running = FuturesUnordered::new();
-        let is_parallel = self.bytes() > chunk_bytes;
         loop {
-            let may_begin = pieces.has_waiting() && (is_parallel || running.is_empty());
+            let may_begin = pieces.has_waiting() && (agreed.is_parallel || running.is_empty());
             tokio::select! {
                 biased;
                 Some((piece, outcome)) = running.next(), if !running.is_empty() => {
@@ -61,7 +54,7 @@ impl Upload<'_> {
                     self.source.must_be_unchanged()?;
                     self.keep(|journal| journal.hashed(&hashed));
                     let streak = streaks.remove(&piece.from).unwrap_or_default();
-                    running.push(self.send_piece(upload, piece, crc, permit, streak));
+                    running.push(self.send_piece(&agreed.upload, piece, crc, permit, streak));
                 }
                 else => return Ok(hashed),
             }
@@ -106,9 +99,7 @@ impl Upload<'_> {
         self.source.must_be_unchanged()?;
         if refusal.verdict == Verdict::Gone {
             // The status knows how it has ended.
-            let status = self.shared.api.status(upload).await?;
-            let reason = status.reason.unwrap_or(refusal.message);
-            return Err(Failure::refused(format!("The upload is {}. {reason}", status.state.name())));
+            return Err(ended(&self.shared.api.status(upload).await?));
         }
         self.patience.wait(refusal, &mut streak).await?;
         let status = self.patience.ask(|| self.shared.api.status(upload)).await?;
