@@ -7,7 +7,7 @@ pub(crate) mod refusal;
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, RANGE};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, IF_RANGE, RANGE};
 use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -240,8 +240,11 @@ impl Api {
             Content::At(url) => self.http.get(url.clone()),
         };
         let request = if offset > 0 { request.header(RANGE, format!("bytes={offset}-")) } else { request };
-        let request = etag.map_or(request.try_clone(), |etag| request.try_clone().map(|r| r.header("If-Range", etag)));
-        answered(request.ok_or_else(|| Refusal::passing("The request cannot be made.".to_owned()))?).await
+        let request = match etag {
+            Some(etag) => request.header(IF_RANGE, etag),
+            None => request,
+        };
+        answered(request).await
     }
 
     /// Any question about no upload: the status, the headers and the body, whatever they are.

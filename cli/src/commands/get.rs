@@ -4,12 +4,14 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use percent_encoding::percent_decode_str;
 use reqwest::header::{CONTENT_DISPOSITION, ETAG, HeaderMap};
 use reqwest::{Response, StatusCode, Url};
 use serde_json::json;
+use tokio::time::timeout;
 use upload_core::integrity::Crc64Nvme;
 use upload_core::units::{ByteCount, UploadId};
 
@@ -24,8 +26,10 @@ use crate::upload::retry::{Patience, Streak};
 /// Behind the name of a file that is not whole yet, and of what says which version it is of.
 const PART: &str = ".quay-part";
 const VERSION: &str = ".quay-etag";
-/// Links that begin in the middle of a file are asked for from there.
+/// How much of a part that is here is read at a time.
 const READ_BYTES: usize = 256 * 1024;
+/// How long nothing may come.
+const STALL: Duration = Duration::from_mins(1);
 
 pub(crate) async fn run(global: &Global, get: Get) -> Result<u8> {
     let (api, content) = source(global, &get.source)?;
@@ -80,10 +84,11 @@ fn source(global: &Global, text: &str) -> Result<(Api, Content)> {
 async fn receive(target: &mut Target, mut response: Response) -> Result<Option<Refusal>> {
     target.open(response.headers(), response.status() == StatusCode::PARTIAL_CONTENT)?;
     loop {
-        match response.chunk().await {
-            Ok(Some(block)) => target.write(&block)?,
-            Ok(None) => return Ok(None),
-            Err(error) => return Ok(Some(Refusal::of_transport(&error))),
+        match timeout(STALL, response.chunk()).await {
+            Ok(Ok(Some(block))) => target.write(&block)?,
+            Ok(Ok(None)) => return Ok(None),
+            Ok(Err(error)) => return Ok(Some(Refusal::of_transport(&error))),
+            Err(_) => return Ok(Some(Refusal::passing(format!("Nothing has come for {} s.", STALL.as_secs())))),
         }
     }
 }

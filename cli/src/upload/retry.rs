@@ -45,9 +45,12 @@ impl Patience {
         let pause = asked + jittered(growing(streak.0));
         let silent_since = *self.success.lock().unwrap_or_else(PoisonError::into_inner);
         if silent_since.elapsed() + pause > self.lasts {
-            let message =
-                format!("{} Given up: nothing has succeeded for {} s.", refusal.message, self.lasts.as_secs());
-            return Err(Failure::resumable(message));
+            let why = if asked > self.lasts {
+                format!("The server wants to be left alone for {} s.", asked.as_secs())
+            } else {
+                format!("Given up: nothing has succeeded for {} s.", self.lasts.as_secs())
+            };
+            return Err(Failure::resumable(format!("{} {why}", refusal.message)));
         }
         (self.on_pause)(&format!("{} Again in {:.1} s.", refusal.message, pause.as_secs_f32()));
         sleep(pause).await;
