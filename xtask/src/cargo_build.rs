@@ -13,10 +13,19 @@ use crate::say::{self, Step};
 /// `worker` wants it so: with it, wasm-bindgen's macros use the futures of `js-sys`.
 pub(crate) const WASM_BINDGEN_USE_JS_SYS: (&str, &str) = ("WASM_BINDGEN_USE_JS_SYS", "1");
 
+/// Where no compiler is named, one called `musl-gcc` is looked for, which few have.
+const MUSL_COMPILER: (&str, &str) = ("CC_x86_64_unknown_linux_musl", "cc");
+
 /// The path of the program of `package`, which is named like it. One package at a time: cargo chooses the features of what packages share by
 /// all that it is asked for at once, and would compile it again for another choice.
 pub(crate) fn program(project: &Project, package: &str) -> Result<PathBuf> {
     artifact(&build(project, &["--package", package, "--bins"], &format!("compiling {package}"))?, package)
+}
+
+/// The same for another target, as it is released. What is C of it is compiled by this machine's compiler: it needs no headers.
+pub(crate) fn program_for(project: &Project, package: &str, target: &str) -> Result<PathBuf> {
+    let arguments = ["--package", package, "--bins", "--profile", "cli", "--target", target];
+    artifact(&build(project, &arguments, &format!("compiling {package} for {target}"))?, package)
 }
 
 /// The path of `package`, compiled to optimised wasm, with further arguments for cargo.
@@ -30,7 +39,8 @@ fn build(project: &Project, arguments: &[&str], title: &str) -> Result<String> {
     command
         .args(["build", "--message-format=json-render-diagnostics"])
         .args(arguments)
-        .env(WASM_BINDGEN_USE_JS_SYS.0, WASM_BINDGEN_USE_JS_SYS.1);
+        .env(WASM_BINDGEN_USE_JS_SYS.0, WASM_BINDGEN_USE_JS_SYS.1)
+        .env(MUSL_COMPILER.0, MUSL_COMPILER.1);
     // Named only once there is something to compile: most times there is nothing.
     let mut step: Option<Step> = None;
     let mut diagnostics = String::new();

@@ -10,8 +10,9 @@ use crate::sources::Source;
 type Module = Vec<String>;
 
 /// The packages' folders.
-const FOLDERS: [&str; 8] = [
+const FOLDERS: [&str; 9] = [
     "src/",
+    "cli/src/",
     "durable-objects/src/",
     "core/access/src/",
     "core/protocols/src/",

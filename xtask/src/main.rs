@@ -25,6 +25,7 @@ mod npm;
 mod page;
 mod ports;
 mod project;
+mod quay_release;
 mod release;
 mod rustup;
 mod say;

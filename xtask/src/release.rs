@@ -15,13 +15,16 @@ use sha2::{Digest, Sha256};
 use crate::project::Project;
 use crate::rustup::WASM_TARGET;
 use crate::say::{self, Step};
-use crate::{bundle, children, setup, worker_build};
+use crate::{bundle, children, quay_release, setup, worker_build};
 
 const FOLDER: &str = "target/packages";
 /// Where Python's build tool is installed.
 const PYTHON_ENVIRONMENT: &str = "target/python-build";
 /// Each is a folder with a package.json.
 const NPM_PACKAGES: [&str; 4] = ["packages/quayside", "client", "packages/server", "packages/create-quayside"];
+/// What carries the command line.
+const CLI_PACKAGE: &str = "packages/quay";
+const CLI_PROGRAM_PACKAGE: &str = "quayside-cli-linux-x64";
 const PYTHON_PACKAGE: &str = "packages/python";
 /// What its template depends on.
 const TEMPLATE: &str = "packages/create-quayside/template/package.json";
@@ -35,7 +38,10 @@ pub(crate) fn command(project: &Project) -> Result<()> {
     let folder = project.path(FOLDER);
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-    for package in NPM_PACKAGES {
+    let program = quay_release::build(project)?;
+    std::fs::copy(&program, folder.join(quay_release::file_name(&version)))
+        .with_context(|| format!("copying {}", program.display()))?;
+    for package in npm_packages_of_all() {
         let mut pack = project.command("npm");
         pack.args(["pack", "--silent", "--pack-destination"]).arg(&folder).current_dir(project.path(package));
         output(&format!("npm pack, {package}"), &pack)?;
@@ -52,11 +58,15 @@ pub(crate) fn command(project: &Project) -> Result<()> {
     Ok(())
 }
 
+fn npm_packages_of_all() -> impl Iterator<Item = &'static str> {
+    NPM_PACKAGES.into_iter().chain(quay_release::NPM_PACKAGES)
+}
+
 /// The version, where every manifest says the same.
 pub(crate) fn version_everywhere(project: &Project) -> Result<String> {
     let manifest: toml::Table = read(&project.path("Cargo.toml"))?.parse()?;
     let version = manifest["workspace"]["package"]["version"].as_str().context("Cargo.toml has no version")?.to_owned();
-    for folder in NPM_PACKAGES {
+    for folder in npm_packages_of_all() {
         let path = project.path(folder).join("package.json");
         let found: Value = serde_json::from_str(&read(&path)?)?;
         ensure!(
@@ -71,6 +81,9 @@ pub(crate) fn version_everywhere(project: &Project) -> Result<String> {
         let wanted = format!("^{version}");
         ensure!(template["dependencies"][name] == wanted.as_str(), "{TEMPLATE} does not ask for {name} {wanted}");
     }
+    let cli: Value = serde_json::from_str(&read(&project.path(CLI_PACKAGE).join("package.json"))?)?;
+    let asked = &cli["optionalDependencies"][CLI_PROGRAM_PACKAGE];
+    ensure!(*asked == version.as_str(), "{CLI_PACKAGE} asks for version {asked} of its program, not {version}");
     let python: toml::Table = read(&project.path(PYTHON_PACKAGE).join("pyproject.toml"))?.parse()?;
     let wanted = python_version(&version);
     ensure!(python["project"]["version"].as_str() == Some(&wanted), "pyproject.toml does not say version {wanted}");
@@ -108,12 +121,16 @@ fn python(project: &Project, folder: &Path) -> Result<()> {
 
 /// `CycloneDX` documents, by file name: of the Worker's crates, and of the packages that have dependencies.
 fn bills(project: &Project, version: &str) -> Result<Vec<(String, Value)>> {
-    let mut tree = project.command("cargo");
-    tree.args(["tree", "--locked", "-p", "quayside", "--target", WASM_TARGET, "--edges", "normal"]);
-    tree.args(["--prefix", "none", "--no-dedupe", "--format", "{p}|{l}"]);
+    let tree = |package: &str, target: &str| {
+        let mut tree = project.command("cargo");
+        tree.args(["tree", "--locked", "-p", package, "--target", target, "--edges", "normal"]);
+        tree.args(["--prefix", "none", "--no-dedupe", "--format", "{p}|{l}"]);
+        output("cargo tree", &tree).map(|tree| crates(&tree))
+    };
     let lock: Value = serde_json::from_str(&read(&project.path("package-lock.json"))?)?;
     let made = [
-        ("quayside", crates(&output("cargo tree", &tree)?)),
+        ("quayside", tree("quayside", WASM_TARGET)?),
+        ("quay", tree("quay", quay_release::TARGET)?),
         ("quayside-client", npm_packages(&lock, "client")),
         ("quayside-server", npm_packages(&lock, "packages/server")),
     ];

@@ -16,13 +16,18 @@ const WITHOUT_RUSTUP: &str = "No rustup? Get it from https://rustup.rs, or add w
 
 /// Adds the wasm target when it is missing.
 pub(crate) fn ensure_wasm_target(project: &Project) -> Result<bool> {
+    ensure_target(project, WASM_TARGET)
+}
+
+/// Adds a target when it is missing.
+pub(crate) fn ensure_target(project: &Project, target: &str) -> Result<bool> {
     let mut question = project.bare_command("rustc");
-    question.args(["--print", "target-libdir", "--target", WASM_TARGET]);
-    let answer = answer(&mut question).context("asking rustc for its wasm target")?;
+    question.args(["--print", "target-libdir", "--target", target]);
+    let answer = answer(&mut question).with_context(|| format!("asking rustc for its target {target}"))?;
     if Path::new(&answer).is_dir() {
         return Ok(false);
     }
-    add(project, &["target", "add", WASM_TARGET])?;
+    add(project, &["target", "add", target])?;
     Ok(true)
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn command(project: &Project) -> ExitCode {
     }
     stage("host tests", &mut total, || host_tests(project));
     if is_set_up {
-        let origin = stage_with("build", &mut total, || {
+        let programs = stage_with("build", &mut total, || {
             worker_build::build(project)?;
             worker_build::build_with_faults(project)?;
             let mut tally = Tally::default();
@@ -40,10 +40,10 @@ pub(crate) fn command(project: &Project) -> ExitCode {
                 }
                 tally += Tally::one(release.is_ok());
             }
-            Ok((tally, origin(project)?))
+            Ok((tally, Programs::build(project)?))
         });
-        if let Some(origin) = origin {
-            stage("tests of the running Worker", &mut total, || running_worker_tests(project, &origin));
+        if let Some(programs) = programs {
+            stage("tests of the running Worker", &mut total, || running_worker_tests(project, &programs));
         }
     }
     say::line(format_args!("everything took {}", say::duration(started.elapsed())));
@@ -54,6 +54,18 @@ pub(crate) fn command(project: &Project) -> ExitCode {
 /// The path of the example origin's program.
 fn origin(project: &Project) -> Result<PathBuf> {
     cargo_build::program(project, worker_build::ORIGIN)
+}
+
+/// What the tests of the running Worker start besides it.
+struct Programs {
+    origin: PathBuf,
+    quay: PathBuf,
+}
+
+impl Programs {
+    fn build(project: &Project) -> Result<Self> {
+        Ok(Self { origin: origin(project)?, quay: cargo_build::program(project, worker_build::QUAY)? })
+    }
 }
 
 /// How `torture` runs: many uploads at once through a Worker that is made to fail, killed and restarted, with clients that are cut off
@@ -123,7 +135,7 @@ fn is_worth_showing(line: &str) -> bool {
     !(is_passed_test || is_compiling || line.trim().is_empty() || line.starts_with("running "))
 }
 
-fn running_worker_tests(project: &Project, origin: &Path) -> Result<Tally> {
+fn running_worker_tests(project: &Project, programs: &Programs) -> Result<Tally> {
     let mut files = Vec::new();
     find_tests(&project.path("tests"), &mut files)?;
     ensure!(!files.is_empty(), "there is no *.test.ts below tests/");
@@ -136,7 +148,8 @@ fn running_worker_tests(project: &Project, origin: &Path) -> Result<Tally> {
         .args(["--test-reporter=spec", "--test-reporter-destination=stdout", "--test-reporter=tap"])
         .arg(format!("--test-reporter-destination={}", report.display()))
         .args(files)
-        .env("QUAYSIDE_ORIGIN_BIN", origin);
+        .env("QUAYSIDE_ORIGIN_BIN", &programs.origin)
+        .env("QUAYSIDE_QUAY_BIN", &programs.quay);
     match chromium::find() {
         Some(path) => drop(command.env(chromium::VARIABLE, path)),
         None => chromium::say_what_is_missing(),

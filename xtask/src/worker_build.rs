@@ -18,6 +18,8 @@ use crate::{cargo_build, npm, page, rustup, say, setup};
 const BINDGEN: &str = "bindgen";
 /// The package and the program of the example origin.
 pub(crate) const ORIGIN: &str = "origin";
+/// The same of the command line.
+pub(crate) const QUAY: &str = "quay";
 
 /// Builds, and says how large the result is.
 pub(crate) fn command(project: &Project) -> Result<()> {

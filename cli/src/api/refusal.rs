@@ -1,0 +1,205 @@
+//! Answers that are not the one hoped for: what they mean, and whether it helps to ask again.
+
+use std::error::Error as _;
+use std::time::{Duration, SystemTime};
+
+use serde::Deserialize;
+
+use crate::failure::Failure;
+
+/// What to do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Ask again, after a pause.
+    Passing,
+    /// The upload is no more: begin a new one.
+    Gone,
+    /// It would be refused again.
+    Final,
+}
+
+/// Why a request did not succeed.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) verdict: Verdict,
+    /// Of the answer; none where none came.
+    pub(crate) status: Option<u16>,
+    /// The problem's stable code; none where the answer was not Quayside's.
+    pub(crate) code: Option<String>,
+    pub(crate) message: String,
+    /// How long the server wants to be left alone.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+/// RFC 9457, as far as it is used here.
+#[derive(Deserialize)]
+struct Problem {
+    r#type: String,
+    title: String,
+    #[serde(default)]
+    detail: String,
+}
+
+impl Refusal {
+    /// What an answer means that is no success.
+    pub(crate) fn of_answer(status: u16, headers: &reqwest::header::HeaderMap, body: &str) -> Self {
+        let problem = serde_json::from_str::<Problem>(body).ok();
+        let code = problem.as_ref().and_then(|problem| problem.r#type.rsplit('/').next()).map(str::to_owned);
+        let said = match &problem {
+            Some(problem) => format!("{}. {}", problem.title, problem.detail),
+            None => format!("Something other than Quayside answered {status}."),
+        };
+        let verdict = verdict(status, code.as_deref());
+        let hint = hint(status, problem.is_some());
+        let message = format!("{}{hint}", said.trim_end());
+        Self { verdict, status: Some(status), code, message, retry_after: retry_after(headers, SystemTime::now()) }
+    }
+
+    /// No answer, or none that could be read.
+    pub(crate) fn of_transport(error: &reqwest::Error) -> Self {
+        let mut causes = Vec::new();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            causes.push(error.to_string());
+            cause = error.source();
+        }
+        let deepest = causes.last().cloned().unwrap_or_else(|| error.to_string());
+        let is_tls =
+            causes.iter().any(|cause| cause.contains("certificate") || cause.contains("received corrupt message"));
+        if is_tls {
+            let message = format!(
+                "No TLS connection could be made: {deepest}. Check the address, this machine's clock and its certificates \
+                 (SSL_CERT_FILE)."
+            );
+            return Self { verdict: Verdict::Final, status: None, code: None, message, retry_after: None };
+        }
+        let what = if error.is_connect() { "The server cannot be reached" } else { "The connection broke" };
+        Self::passing(format!("{what}: {deepest}."))
+    }
+
+    /// A success whose body is not what it must be: a proxy's page, or a network's sign-in.
+    pub(crate) fn of_stranger(status: u16) -> Self {
+        let message = format!("Something other than Quayside answered {status}.");
+        Self { verdict: Verdict::Passing, status: Some(status), code: None, message, retry_after: None }
+    }
+
+    /// Something that may be over the next time.
+    pub(crate) fn passing(message: String) -> Self {
+        Self { verdict: Verdict::Passing, status: None, code: None, message, retry_after: None }
+    }
+
+    /// Whether the answer was not Quayside's own.
+    pub(crate) fn is_strangers(&self) -> bool {
+        self.status.is_some() && self.code.is_none()
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal.verdict {
+            Verdict::Passing => Self::resumable(refusal.message),
+            Verdict::Gone | Verdict::Final => Self::refused(refusal.message),
+        }
+    }
+}
+
+fn verdict(status: u16, code: Option<&str>) -> Verdict {
+    match (status, code) {
+        (_, Some("body-cut-short" | "checksum-mismatch")) => Verdict::Passing,
+        (_, Some("not-configured" | "direct-only" | "not-direct")) => Verdict::Final,
+        (404 | 410, Some(_)) => Verdict::Gone,
+        // A proxy in front of the server may soon find it again.
+        (404 | 410, None) | (408 | 409 | 423 | 425 | 429 | 500.., _) => Verdict::Passing,
+        _ => Verdict::Final,
+    }
+}
+
+/// What helps, where the answer does not say it.
+fn hint(status: u16, is_ours: bool) -> &'static str {
+    match (status, is_ours) {
+        (401 | 403, true) => " Give a token with --token or QUAY_TOKEN, or keep one with `quay login`.",
+        (413, false) => {
+            " A proxy in front of the server probably refuses requests of this size: choose a smaller --chunk-size."
+        }
+        _ => "",
+    }
+}
+
+/// `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date. A date is compared with the server's own clock where it is known, since
+/// this machine's may be years off.
+fn retry_after(headers: &reqwest::header::HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let asked = text("retry-after")?;
+    if let Ok(seconds) = asked.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let now = text("date").and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or(now);
+    httpdate::parse_http_date(asked).ok().map(|at| at.duration_since(now).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::header::{HeaderMap, HeaderValue};
+    use upload_types::api_error;
+
+    /// Of every error that the server knows: whether asking again helps. One that is new fails here until somebody has decided.
+    #[test]
+    fn every_error_of_the_server_has_a_verdict() {
+        let passing = [
+            "offset-mismatch",
+            "superseded",
+            "body-cut-short",
+            "body-stalled",
+            "overloaded",
+            "storage-unavailable",
+            "checksum-mismatch",
+            "completing",
+            "writers-pending",
+            "busy",
+            "rate-limited",
+            "quota-exceeded",
+            "keys-unavailable",
+            "redelivered-recently",
+            "too-many-watchers",
+            "incomplete",
+            "chunk-differs",
+            "chunk-already-stored",
+            "damaged",
+            "not-damaged",
+            "nothing-to-redeliver",
+            "part-not-stored",
+            "part-size-mismatch",
+        ];
+        for row in api_error::rows() {
+            let (code, status) = (row.sample.code(), row.sample.status());
+            let expected = match code {
+                "upload-not-found" | "no-such-route" | "upload-gone" => Verdict::Gone,
+                code if passing.contains(&code) => Verdict::Passing,
+                _ => Verdict::Final,
+            };
+            assert_eq!(verdict(status, Some(code)), expected, "{code} {status}");
+        }
+    }
+
+    #[test]
+    fn an_answer_of_somebody_else_is_said_to_be_that() {
+        let refusal = Refusal::of_answer(413, &HeaderMap::new(), "<html>");
+        assert!(refusal.is_strangers() && refusal.message.contains("--chunk-size"), "{}", refusal.message);
+        assert_eq!(Refusal::of_answer(404, &HeaderMap::new(), "").verdict, Verdict::Passing);
+        assert_eq!(Refusal::of_answer(502, &HeaderMap::new(), "").verdict, Verdict::Passing);
+    }
+
+    #[test]
+    fn the_date_to_come_again_is_by_the_servers_clock() {
+        let mut headers = HeaderMap::new();
+        let mut say = |name: &'static str, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
+        say("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+        say("retry-after", "Sun, 06 Nov 1994 08:49:47 GMT");
+        assert_eq!(retry_after(&headers, SystemTime::now()), Some(Duration::from_secs(10)));
+        headers.insert("retry-after", HeaderValue::from_static("7"));
+        assert_eq!(retry_after(&headers, SystemTime::now()), Some(Duration::from_secs(7)));
+        headers.insert("retry-after", HeaderValue::from_static("soon"));
+        assert_eq!(retry_after(&headers, SystemTime::now()), None);
+    }
+}

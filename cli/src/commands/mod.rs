@@ -1,0 +1,31 @@
+//! The commands, one file each.
+
+pub(crate) mod doctor;
+pub(crate) mod get;
+pub(crate) mod login;
+pub(crate) mod put;
+pub(crate) mod shell;
+pub(crate) mod token;
+pub(crate) mod uploads;
+pub(crate) mod watch;
+
+use upload_types::units::UploadId;
+
+use crate::api::UploadRef;
+use crate::failure::{Failure, Result};
+
+/// An upload that somebody named, opened by the token of whoever asks.
+fn upload(text: &str) -> Result<UploadRef> {
+    // People paste addresses, too.
+    let id = text.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let id = UploadId::parse(id).ok_or_else(|| {
+        Failure::usage(format!("`{text}` is no upload's id. One looks like 067e6162-3b6f-4ae2-a171-2470b63dff00"))
+    })?;
+    Ok(UploadRef { id, token: None })
+}
+
+/// A result, on stdout. Whoever reads may have had enough.
+fn print(text: impl std::fmt::Display) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}

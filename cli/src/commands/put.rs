@@ -1,0 +1,218 @@
+//! `quay put`: files, folders, standard input.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use futures_util::StreamExt;
+use serde_json::json;
+
+use crate::args::{Global, Put};
+use crate::config;
+use crate::failure::{Failure, Kind, Result, exit_code_of};
+use crate::progress::report::{FileProgress, Report, Shown, Summary};
+use crate::progress::style::{Style, report};
+use crate::state::{StateFolder, absolute_bytes, finished::Finished, name_of};
+use crate::throttle::Throttle;
+use crate::upload::base::{Job, Settings, Shared};
+use crate::upload::lane::Lane;
+use crate::upload::sent::Sent;
+use crate::upload::source::Source;
+use crate::upload::{life, names, stream};
+use crate::walk::{FoundFile, Globs, find};
+
+/// So many files are worked on at once. How many requests are under way is another matter.
+const FILES_AT_ONCE: usize = 16;
+
+/// Runs it. The exit code.
+pub(crate) async fn run(global: &Global, put: Put) -> Result<u8> {
+    let report = report(style(global));
+    let api = config::api(global)?;
+    let state = StateFolder::open(&config::state_folder()?, |complaint| report.note(None, &complaint));
+    let shared = Shared {
+        api,
+        state,
+        lane: Lane::new(put.parallel.into()),
+        throttle: Arc::new(Throttle::new(put.limit_rate)),
+        settings: Settings {
+            chunk_bytes: put.chunk_size,
+            content_type: put.content_type.clone(),
+            metadata: put.metadata.iter().cloned().collect(),
+            dedup: put.dedup,
+            restart: put.restart,
+            retry_for: put.retry_for,
+        },
+    };
+    let run = Run { shared, report, began: Instant::now() };
+    let is_stream = |path: &PathBuf| path.as_os_str() == "-";
+    if put.paths.iter().any(is_stream) {
+        if put.paths.len() > 1 {
+            return Err(Failure::usage("`-`, standard input, is sent by itself: name no other files beside it."));
+        }
+        return run.send_stream(&put).await;
+    }
+    if put.live {
+        return Err(Failure::usage("--live is for standard input: `tail -f FILE | quay put - --live`."));
+    }
+    run.send_files(&put).await
+}
+
+fn style(global: &Global) -> Style {
+    match (global.json, global.quiet) {
+        (true, _) => Style::Json,
+        (_, true) => Style::Quiet,
+        _ => Style::Human,
+    }
+}
+
+struct Run {
+    shared: Shared,
+    report: Arc<dyn Report>,
+    began: Instant,
+}
+
+impl Run {
+    async fn send_stream(&self, put: &Put) -> Result<u8> {
+        if put.dedup {
+            return Err(Failure::usage("--dedup needs to read a file twice, and standard input is there once."));
+        }
+        let name = names::shown(put.name.as_deref().unwrap_or("stdin").as_ref());
+        let shown = Shown { number: 0, name: name.clone(), bytes: None };
+        let progress = FileProgress::new(Arc::clone(&self.report), shown);
+        self.report.begin(1, 0);
+        let sent = stream::send(&self.shared, &name, put.live, tokio::io::stdin(), progress.clone()).await;
+        let outcome = sent.inspect(|sent| progress.finished(sent)).inspect_err(|failure| progress.failed(failure));
+        let outcomes = [(name, outcome)];
+        self.end(&outcomes, 0, put.manifest.as_deref())
+    }
+
+    async fn send_files(&self, put: &Put) -> Result<u8> {
+        let found = find(&put.paths, &Globs::new(&put.include, &put.exclude)?)?;
+        if put.name.is_some() && (found.files.len() != 1 || put.paths[0].is_dir()) {
+            return Err(Failure::usage("--name is for one file, or standard input."));
+        }
+        if found.files.is_empty() && found.unreadable.is_empty() {
+            return Err(Failure::usage("There is no file to send: the folders are empty, or nothing matches."));
+        }
+        for note in found.notes.iter().chain(&found.unreadable) {
+            self.report.note(None, note);
+        }
+        self.report.begin(found.files.len(), found.files.iter().map(|file| file.bytes).sum());
+        let run_name = self.state_name(put.paths.iter().map(PathBuf::as_path));
+        let finished = Mutex::new(Finished::open(&self.shared.state, &run_name));
+        let is_one = found.files.len() == 1;
+        let sending = found.files.iter().enumerate().map(|(number, file)| {
+            let (finished, name) = (&finished, put.name.as_deref());
+            async move { (file.shown.clone(), self.send_file(number, file, name, (!is_one).then_some(finished)).await) }
+        });
+        let results: Vec<_> = futures_util::stream::iter(sending).buffer_unordered(FILES_AT_ONCE).collect().await;
+        let earlier_files = results.iter().filter(|(_, result)| matches!(result, Ok(Came::Earlier(_)))).count();
+        let mut outcomes: Vec<_> = results.into_iter().map(|(name, result)| (name, result.map(Came::sent))).collect();
+        outcomes.sort_by(|(one, _), (other, _)| one.cmp(other));
+        for unreadable in found.unreadable {
+            outcomes.push((String::new(), Err(Failure::resumable(unreadable))));
+        }
+        if outcomes.iter().all(|(_, outcome)| outcome.is_ok()) {
+            finished.into_inner().unwrap_or_else(PoisonError::into_inner).forget();
+        }
+        self.end(&outcomes, earlier_files, put.manifest.as_deref())
+    }
+
+    async fn send_file(
+        &self,
+        number: usize,
+        file: &FoundFile,
+        name: Option<&str>,
+        finished: Option<&Mutex<Finished>>,
+    ) -> Result<Came> {
+        let shown = Shown { number, name: file.shown.clone(), bytes: Some(file.bytes) };
+        let progress = FileProgress::new(Arc::clone(&self.report), shown);
+        let file_name = names::shown(name.map_or_else(|| file.path.file_name().unwrap_or_default(), str::as_ref));
+        let state_name = self.state_name([file.path.as_path()].into_iter());
+        if let Some(finished) = finished
+            && let Ok(source) = Source::open(&file.path)
+        {
+            let known = lock(finished).find(&state_name, &source.fingerprint);
+            if let Some(sent) = known.filter(|_| !self.shared.settings.restart) {
+                return Ok(Came::Earlier(sent));
+            }
+        }
+        let job = Job { path: file.path.clone(), file_name, metadata: file.metadata.clone(), state_name };
+        let keep = |source: &Source, sent: &Sent| match finished {
+            Some(finished) => lock(finished).add(&job.state_name, &source.fingerprint, sent),
+            None => Ok(()),
+        };
+        let sent = life::send(&self.shared, &job, progress.clone(), keep).await;
+        match &sent {
+            Ok(sent) => progress.finished(sent),
+            Err(failure) => progress.failed(failure),
+        }
+        sent.map(Came::Now)
+    }
+
+    /// What is kept belongs to a server, to whoever asks it, and to these paths.
+    fn state_name<'a>(&self, paths: impl Iterator<Item = &'a Path>) -> String {
+        let (api, subject) = (&self.shared.api, self.shared.api.subject().unwrap_or_default());
+        let paths: Vec<_> = paths.map(absolute_bytes).collect();
+        let parts = [api.endpoint().as_bytes(), subject.as_bytes()];
+        name_of(&parts.into_iter().chain(paths.iter().map(Vec::as_slice)).collect::<Vec<_>>())
+    }
+
+    fn end(&self, outcomes: &[(String, Result<Sent>)], earlier_files: usize, manifest: Option<&Path>) -> Result<u8> {
+        let sent = || outcomes.iter().filter_map(|(_, outcome)| outcome.as_ref().ok());
+        let failed: Vec<Kind> = outcomes.iter().filter_map(|(_, outcome)| Some(outcome.as_ref().err()?.kind)).collect();
+        self.report.end(&Summary {
+            sent_files: sent().count() - earlier_files,
+            earlier_files,
+            failed_files: failed.len(),
+            bytes: sent().map(|sent| sent.bytes).sum(),
+            sent_bytes: sent().map(|sent| sent.sent_bytes).sum(),
+            took_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        });
+        if let Some(path) = manifest {
+            write_manifest(path, outcomes)?;
+        }
+        Ok(exit_code_of(failed))
+    }
+}
+
+/// What came of a file.
+enum Came {
+    Now(Sent),
+    /// An earlier run of the same command has sent it.
+    Earlier(Sent),
+}
+
+impl Came {
+    fn sent(self) -> Sent {
+        match self {
+            Self::Now(sent) => sent,
+            // Nothing of it has left now.
+            Self::Earlier(sent) => Sent { sent_bytes: 0, ..sent },
+        }
+    }
+}
+
+fn lock(finished: &Mutex<Finished>) -> std::sync::MutexGuard<'_, Finished> {
+    finished.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write_manifest(path: &Path, outcomes: &[(String, Result<Sent>)]) -> Result<()> {
+    let files: Vec<_> = outcomes
+        .iter()
+        .map(|(name, outcome)| match outcome {
+            Ok(sent) => {
+                let mut file = json!({ "path": name });
+                if let (Some(file), serde_json::Value::Object(more)) = (file.as_object_mut(), json!(sent)) {
+                    file.extend(more);
+                }
+                file
+            }
+            Err(failure) => json!({ "path": name, "failed": failure.message }),
+        })
+        .collect();
+    let text = serde_json::to_string_pretty(&BTreeMap::from([("files", files)])).unwrap_or_default();
+    std::fs::write(path, text + "\n")
+        .map_err(|error| Failure::resumable(format!("{} cannot be written: {error}.", path.display())))
+}

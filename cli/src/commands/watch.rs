@@ -1,0 +1,116 @@
+//! `quay watch`: how an upload stands, at every change, until it has ended. Where the connection ends before, it is made again.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::api::documents::{State, Status};
+use crate::api::{Api, Refusal, UploadRef};
+use crate::args::{Global, OneUpload};
+use crate::commands::{print, upload};
+use crate::config;
+use crate::failure::{Failure, Result};
+use crate::progress::words::size;
+use crate::upload::retry::{Patience, Streak};
+
+const PATIENCE: Duration = Duration::from_mins(10);
+/// More than a status document has.
+const MAX_EVENT_BYTES: usize = 1024 * 1024;
+
+pub(crate) async fn run(global: &Global, one: &OneUpload) -> Result<u8> {
+    let api = config::api(global)?;
+    let upload = upload(&one.id)?;
+    let patience = Patience::new(PATIENCE, |text| eprintln!("{text}"));
+    let mut streak = Streak::default();
+    let mut last = String::new();
+    loop {
+        let mut show = |data: &str| -> Result<Option<State>> {
+            let status: Status = serde_json::from_str(data)
+                .map_err(|error| Failure::refused(format!("The server's answer is not understood: {error}.")))?;
+            let line = if global.json { data.to_owned() } else { told(&status) };
+            // A new connection says again how it stands.
+            if line != last {
+                print(&line);
+                last = line;
+            }
+            patience.succeeded();
+            Ok(Some(status.state).filter(|state| state.is_over()))
+        };
+        match follow(&api, &upload, &mut show).await? {
+            Ok(State::Completed) => return Ok(0),
+            Ok(_) => return Ok(3),
+            Err(refusal) => patience.wait(refusal, &mut streak).await?,
+        }
+    }
+}
+
+/// Until the upload has ended, or the connection.
+async fn follow(
+    api: &Api,
+    upload: &UploadRef,
+    show: &mut impl FnMut(&str) -> Result<Option<State>>,
+) -> Result<Result<State, Refusal>> {
+    let mut response = match api.events(upload).await {
+        Ok(response) => response,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let mut events = Events::default();
+    loop {
+        let block = match response.chunk().await {
+            Ok(Some(block)) => block,
+            Ok(None) => return Ok(Err(Refusal::passing("The server has ended the connection.".to_owned()))),
+            Err(error) => return Ok(Err(Refusal::of_transport(&error))),
+        };
+        for data in events.take(&block) {
+            if let Some(state) = show(&data)? {
+                return Ok(Ok(state));
+            }
+        }
+    }
+}
+
+fn told(status: &Status) -> String {
+    let of = status.file_size.map(|bytes| format!(" of {}", size(bytes.get()))).unwrap_or_default();
+    let reason = status.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+    format!("{}: {}, {}{of}{reason}", status.file_name, status.state.name(), size(status.uploaded_bytes.get()))
+}
+
+/// The data of Server-Sent Events, out of bytes that come in any pieces.
+#[derive(Default)]
+struct Events {
+    rest: Vec<u8>,
+}
+
+impl Events {
+    fn take(&mut self, block: &[u8]) -> Vec<String> {
+        self.rest.extend_from_slice(block);
+        let mut events = Vec::new();
+        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.rest.drain(..=end).collect();
+            let line = String::from_utf8_lossy(&line);
+            // The server writes each document into one line.
+            if let Some(data) = line.trim_end().strip_prefix("data:")
+                && serde_json::from_str::<Value>(data).is_ok()
+            {
+                events.push(data.trim_start().to_owned());
+            }
+        }
+        if self.rest.len() > MAX_EVENT_BYTES {
+            self.rest.clear();
+        }
+        events
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_found_in_whatever_pieces_they_come() {
+        let text = b"id: 1\ndata: {\"a\":1}\n\n: a comment\nid: 2\ndata: {\"a\":2}\n\ndata: nonsense\n\n";
+        let mut events = Events::default();
+        let found: Vec<_> = text.chunks(3).flat_map(|block| events.take(block)).collect();
+        assert_eq!(found, ["{\"a\":1}", "{\"a\":2}"]);
+    }
+}

@@ -1,0 +1,137 @@
+//! Endpoint and token, and the folders of this user: from the command line, the environment, or the file that `quay login` writes, in this
+//! order.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::Api;
+use crate::args::Global;
+use crate::failure::{Failure, Result};
+use crate::state::{make_private_folder, private};
+
+/// What the file holds.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Kept {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) endpoint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token: Option<String>,
+}
+
+/// The server that was asked for.
+pub(crate) fn api(global: &Global) -> Result<Api> {
+    let kept = kept(global)?;
+    let (endpoint, token) = chosen(global, kept);
+    let endpoint = endpoint.ok_or_else(|| {
+        Failure::usage("No endpoint is known: give --endpoint or QUAY_ENDPOINT, or keep one with `quay login URL`.")
+    })?;
+    Api::new(&endpoint, token)
+}
+
+/// What was given counts more than what is kept; and a token that is kept goes to no other server than the one it was kept for.
+fn chosen(global: &Global, kept: Kept) -> (Option<String>, Option<String>) {
+    let slashless = |url: &String| url.trim_end_matches('/').to_owned();
+    let is_elsewhere =
+        global.endpoint.is_some() && global.endpoint.as_ref().map(slashless) != kept.endpoint.as_ref().map(slashless);
+    let token = global.token.clone().filter(|token| !token.is_empty());
+    let token = token.or(kept.token.filter(|_| !is_elsewhere));
+    (global.endpoint.clone().or(kept.endpoint), token)
+}
+
+fn kept(global: &Global) -> Result<Kept> {
+    let path = path(global)?;
+    match std::fs::read_to_string(&path) {
+        Ok(text) => toml::from_str(&text)
+            .map_err(|error| Failure::usage(format!("{} is not understood: {}.", path.display(), error.message()))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && global.config.is_none() => Ok(Kept::default()),
+        Err(error) => Err(Failure::usage(format!("{} cannot be read: {error}.", path.display()))),
+    }
+}
+
+/// Keeps it, where nobody else may read it.
+pub(crate) fn keep(global: &Global, kept: &Kept) -> Result<PathBuf> {
+    let path = path(global)?;
+    let failed = |error: std::io::Error| Failure::usage(format!("{} cannot be written: {error}.", path.display()));
+    let text = toml::to_string(kept).map_err(|error| Failure::usage(format!("It cannot be kept: {error}.")))?;
+    if let Some(folder) = path.parent() {
+        make_private_folder(folder).map_err(failed)?;
+    }
+    // A new file, since an old one may be readable by others.
+    let fresh = path.with_extension("new");
+    let _ = std::fs::remove_file(&fresh);
+    let written = private().create_new(true).write(true).open(&fresh).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        std::fs::rename(&fresh, &path)
+    });
+    written.map_err(failed)?;
+    Ok(path)
+}
+
+fn path(global: &Global) -> Result<PathBuf> {
+    match &global.config {
+        Some(path) => Ok(path.clone()),
+        None => Ok(home_below(&["XDG_CONFIG_HOME", "APPDATA"], ".config")?.join("quay").join("config.toml")),
+    }
+}
+
+/// Where it is kept how to go on.
+pub(crate) fn state_folder() -> Result<PathBuf> {
+    match std::env::var_os("QUAY_STATE_DIR") {
+        Some(folder) if !folder.is_empty() => Ok(PathBuf::from(folder)),
+        _ => Ok(home_below(&["XDG_STATE_HOME", "LOCALAPPDATA"], ".local/state")?.join("quay")),
+    }
+}
+
+/// The first of these variables that names a folder, or this folder in the user's own.
+fn home_below(variables: &[&str], otherwise: &str) -> Result<PathBuf> {
+    let named = variables.iter().filter_map(std::env::var_os).map(PathBuf::from);
+    if let Some(folder) = named.into_iter().find(|folder| folder.is_absolute()) {
+        return Ok(folder);
+    }
+    let home = std::env::home_dir().filter(|home| home.is_absolute());
+    home.map(|home| home.join(Path::new(otherwise)))
+        .ok_or_else(|| Failure::usage("This user has no home: name folders with QUAY_STATE_DIR and --config."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn global(endpoint: Option<&str>, token: Option<&str>, config: Option<PathBuf>) -> Global {
+        let (endpoint, token) = (endpoint.map(str::to_owned), token.map(str::to_owned));
+        Global { endpoint, token, config, json: false, quiet: false }
+    }
+
+    fn kept_for(endpoint: &str) -> Kept {
+        Kept { endpoint: Some(endpoint.to_owned()), token: Some("kept".to_owned()) }
+    }
+
+    #[test]
+    fn what_is_given_counts_more_and_a_kept_token_goes_to_no_other_server() {
+        let choose = |endpoint, token| chosen(&global(endpoint, token, None), kept_for("https://a.example"));
+        let texts =
+            |(endpoint, token): (Option<String>, Option<String>)| (endpoint.unwrap(), token.unwrap_or_default());
+        assert_eq!(texts(choose(None, None)), ("https://a.example".to_owned(), "kept".to_owned()));
+        assert_eq!(texts(choose(Some("https://a.example/"), None)).1, "kept");
+        assert_eq!(texts(choose(Some("https://b.example"), None)), ("https://b.example".to_owned(), String::new()));
+        assert_eq!(texts(choose(Some("https://b.example"), Some("given"))).1, "given");
+    }
+
+    #[test]
+    fn what_is_kept_is_read_again_and_nobody_else_may_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let global = global(None, None, Some(folder.path().join("quay/config.toml")));
+        let path = keep(&global, &kept_for("https://a.example")).unwrap();
+        assert_eq!(kept(&global).unwrap(), kept_for("https://a.example"));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        std::fs::write(&path, "endpiont = \"https://a.example\"").unwrap();
+        assert!(kept(&global).unwrap_err().message.contains("endpiont"));
+    }
+}

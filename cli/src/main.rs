@@ -1,0 +1,79 @@
+//! `quay`: the command line of Quayside. It speaks the JSON API of a deployment, as any other client does.
+//!
+//! * [`args`]: the command line. [`config`]: endpoint, token, folders. [`commands`]: what is done.
+//! * [`api`]: the calls. [`upload`]: the life of one upload. [`state`]: what is kept between two runs.
+//! * [`walk`]: which files are meant. [`progress`]: what is said meanwhile. [`failure`]: what is said at the end.
+
+#![forbid(unsafe_code)]
+
+mod api;
+mod args;
+mod commands;
+mod config;
+mod failure;
+mod progress;
+mod state;
+mod throttle;
+mod upload;
+mod walk;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use failure::{Failure, Result};
+
+/// As a shell has it of a command that was stopped by Ctrl-C.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let is_json = cli.global.json;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => {
+            let result = runtime.block_on(run(cli));
+            // A read of standard input may never end.
+            runtime.shutdown_background();
+            result
+        }
+        Err(error) => Err(Failure::resumable(format!("This machine lets nothing run: {error}."))),
+    };
+    ExitCode::from(result.unwrap_or_else(|failure| {
+        if is_json {
+            eprintln!("{}", serde_json::json!({ "event": "error", "message": failure.message }));
+        } else {
+            eprintln!("quay: {failure}");
+        }
+        failure.kind.exit_code()
+    }))
+}
+
+async fn run(cli: Cli) -> Result<u8> {
+    tokio::select! {
+        code = work(cli) => code,
+        _ = tokio::signal::ctrl_c() => {
+            eprintln!("\nquay: stopped. The same command goes on where it was.");
+            Ok(INTERRUPTED)
+        }
+    }
+}
+
+async fn work(cli: Cli) -> Result<u8> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Put(put) => commands::put::run(&global, put).await,
+        Command::Get(get) => commands::get::run(&global, get).await,
+        Command::Ls => commands::uploads::list(&global).await,
+        Command::Status(uploads) => commands::uploads::status(&global, &uploads).await,
+        Command::Watch(one) => commands::watch::run(&global, &one).await,
+        Command::Rm(uploads) => commands::uploads::remove(&global, &uploads).await,
+        Command::Log(one) => commands::uploads::log(&global, &one).await,
+        Command::Token(token) => commands::token::run(&token),
+        Command::Login(login) => commands::login::run(&global, &login).await,
+        Command::Doctor(doctor) => commands::doctor::run(&global, &doctor).await,
+        Command::Completions { shell } => Ok(commands::shell::completions(shell)),
+        Command::Man { folder } => commands::shell::man(&folder),
+    }
+}
