@@ -201,7 +201,7 @@ impl Examination {
         let status = self.api.status(upload).await?;
         let counted = status.uploaded_bytes.get();
         match cut {
-            Ok(_) => self.wrong(
+            Ok(()) => self.wrong(
                 "interruption",
                 "A chunk that was cut was taken for a whole one: something in between fills it up.",
             ),

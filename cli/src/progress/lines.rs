@@ -71,7 +71,7 @@ impl Report for Lines {
     }
 
     fn confirmed(&self, file: &Shown, bytes: u64) {
-        if self.is_due() {
+        if self.is_few() && self.is_due() {
             let of = file.bytes.map(|whole| format!(" of {}", size(whole))).unwrap_or_default();
             self.say(&format!("{}: {}{of}", file.name, size(bytes)));
         }

@@ -50,7 +50,7 @@ pub(crate) async fn send(
 /// What is found at the server.
 enum Found {
     Duplicate(UploadId),
-    Open { agreed: Agreed, status: Option<Status> },
+    Open { agreed: Agreed, status: Option<Box<Status>> },
 }
 
 impl Upload<'_> {
@@ -141,7 +141,7 @@ impl Upload<'_> {
         match status {
             Some(status) if !status.state.is_over() || status.state == State::Completed => {
                 let agreed = Agreed::new(upload, status.chunk_size, &remembered.intent.request);
-                Ok(Some(Found::Open { agreed, status: Some(status) }))
+                Ok(Some(Found::Open { agreed, status: Some(Box::new(status)) }))
             }
             _ => {
                 self.progress.note("The upload that an earlier run has begun is gone at the server: it begins again.");
@@ -192,7 +192,7 @@ impl Upload<'_> {
         }
     }
 
-    async fn send_and_compare(&self, agreed: &Agreed, status: Option<Status>, mut hashed: Hashed) -> Result<Sent> {
+    async fn send_and_compare(&self, agreed: &Agreed, status: Option<Box<Status>>, mut hashed: Hashed) -> Result<Sent> {
         let upload = &agreed.upload;
         let mut missing = match &status {
             Some(status) => self.missing(status),
@@ -208,7 +208,7 @@ impl Upload<'_> {
             }
             let status = self.until_completed(upload).await?;
             missing = self.missing(&status);
-            completed = Some(status).filter(|status| status.state == State::Completed);
+            completed = Some(Box::new(status)).filter(|status| status.state == State::Completed);
         }
         let hashed = self.read_to_the_end(hashed).await?;
         let stored = completed.and_then(|status| status.object);

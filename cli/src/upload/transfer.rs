@@ -75,7 +75,7 @@ impl Upload<'_> {
         let taken = self.shared.api.put(upload, Chunk { offset: piece.from, crc64nvme, body }).await;
         self.sent_bytes.fetch_add(moving.bytes(), Ordering::Relaxed);
         let outcome = match taken {
-            Ok(_) => {
+            Ok(()) => {
                 permit.confirmed(piece.bytes());
                 self.patience.succeeded();
                 Ok(Outcome::Stored)
