@@ -4,8 +4,8 @@
 import { isGone, problemCode, UploadError } from "./errors.ts";
 import { readBytes } from "./file_reader.ts";
 import { cleanName, type Identity } from "./identity.ts";
-import type { Hasher, UploadFile } from "./interfaces.ts";
-import type { Settings } from "./remote_upload.ts";
+import type { Runtime, UploadFile } from "./interfaces.ts";
+import type { Settings } from "./options.ts";
 import type { Created, CreationAnswer, OnSent, Server } from "./server.ts";
 
 /** What is larger is worth the requests that tell how much of it has arrived. */
@@ -19,24 +19,29 @@ export interface CreationParts {
   readonly file: UploadFile;
   readonly settings: Settings;
   readonly server: Server;
-  readonly hasher: Hasher;
-  readonly random: () => number;
+  readonly runtime: Pick<Runtime, "hasher" | "random">;
+}
+
+/** What has been found out about the file's content: its hash, or all of it. */
+export interface Content {
+  readonly sha256?: string | undefined;
+  readonly bytes?: Uint8Array<ArrayBuffer>;
 }
 
 export class Creation {
   readonly #parts: CreationParts;
   readonly #identity: Identity;
-  readonly #sha256: string | undefined;
+  readonly #content: Content;
   #key: string;
   /** The header that describes the file, where it goes along. */
   #along: string | undefined;
 
-  constructor(parts: CreationParts, identity: Identity, sha256: string | undefined) {
+  constructor(parts: CreationParts, identity: Identity, content: Content) {
     this.#parts = parts;
     this.#identity = identity;
-    this.#sha256 = sha256;
-    this.#key = randomName(parts.random);
-    this.#along = goesAlong(parts) ? described(parts, identity) : undefined;
+    this.#content = content;
+    this.#key = randomName(parts.runtime.random);
+    this.#along = mayComeAlong(parts.file, parts.settings) ? described(parts, identity) : undefined;
   }
 
   /** Whether the file comes along. */
@@ -47,15 +52,18 @@ export class Creation {
   /** Asks once. */
   async ask(signal: AbortSignal, onSent?: OnSent): Promise<CreationAnswer> {
     const { server } = this.#parts;
-    const created = this.#along === undefined ? undefined : await this.#withFile(this.#along, signal, onSent);
-    return created ?? server.create(this.#body(), this.#key, signal);
+    return (await this.askWithFile(signal, onSent)) ?? server.create(this.#body(), this.#key, signal);
   }
 
-  /** Undefined where something in front of the server does not let it through: from now on the file goes by itself. */
-  async #withFile(along: string, signal: AbortSignal, onSent: OnSent | undefined): Promise<Created | undefined> {
-    const { file, settings, server, hasher } = this.#parts;
-    const bytes = await readBytes(file, 0, file.size, signal);
-    const headers: Record<string, string> = { "Upload-Metadata": along };
+  /** The same where the file comes along. Undefined where something in front of the server does not let it through, from then on. */
+  async askWithFile(signal: AbortSignal, onSent?: OnSent): Promise<Created | undefined> {
+    if (this.#along === undefined) {
+      return undefined;
+    }
+    const { file, settings, server, runtime } = this.#parts;
+    const { hasher } = runtime;
+    const bytes = this.#content.bytes ?? (await readBytes(file, 0, file.size, signal));
+    const headers: Record<string, string> = { "Upload-Metadata": this.#along };
     if (settings.checksums) {
       headers["Upload-Checksum"] = `sha256 ${base64(fromHex(await hasher.chunk(bytes)))}`;
     }
@@ -69,7 +77,7 @@ export class Creation {
       // That upload is gone, and its key with it.
       const isDamaged = error instanceof UploadError && problemCode(error.problem) === "checksum-mismatch";
       if (isDamaged || isGone(error)) {
-        this.#key = randomName(this.#parts.random);
+        this.#key = randomName(runtime.random);
       }
       throw error;
     }
@@ -84,13 +92,14 @@ export class Creation {
       contentType,
       chunkSize: chunkBytes,
       ...(direct ? { direct } : { parallel }),
-      sha256: this.#sha256,
+      sha256: this.#content.sha256,
       metadata: this.#identity.metadata,
     });
   }
 }
 
-function goesAlong({ file, settings }: CreationParts): boolean {
+/** Whether it is small, and nothing is wanted for which it would have to go by itself. */
+export function mayComeAlong(file: UploadFile, settings: Settings): boolean {
   const { oneRequest, parallel, direct, dedup, chunkBytes } = settings;
   const isSmall = file.size > 0 && file.size <= Math.min(chunkBytes, MAX_BYTES_ALONG);
   return oneRequest && isSmall && !parallel && !direct && !dedup;
@@ -118,9 +127,9 @@ function base64(bytes: Uint8Array): string {
 
 /** 128 random bits in hexadecimal. */
 function randomName(random: () => number): string {
-  return Array.from({ length: 16 }, () =>
-    Math.floor(random() * 256)
+  return Array.from({ length: 4 }, () =>
+    Math.floor(random() * 2 ** 32)
       .toString(16)
-      .padStart(2, "0"),
+      .padStart(8, "0"),
   ).join("");
 }

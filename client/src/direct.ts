@@ -2,8 +2,8 @@
 // that a record whose answer was lost, or that the server takes back, costs no second sending.
 
 import { UploadError } from "./errors.ts";
+import type { SendPlan } from "./found.ts";
 import type { Piece } from "./pieces.ts";
-import type { SendPlan } from "./remote_upload.ts";
 import type { OnSent, Server, StoredPart } from "./server.ts";
 
 export class Direct {

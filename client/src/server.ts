@@ -29,9 +29,10 @@ export type CreationAnswer =
   | Created
   | { readonly duplicate: true; readonly object: StoredObject & { uploadId: string } };
 
-/** A new upload. Where the file came along, the answer was given once all of it was stored, and mostly once the object was whole. */
+/** A new upload. */
 export interface Created {
   readonly uploadId: string;
+  /** All of them, where the file came along and the object is whole. */
   readonly uploadedBytes: number;
   /** Missing where the file came along. */
   readonly chunkSize?: number;
@@ -91,7 +92,9 @@ export class Server {
       return undefined;
     }
     const [uploadId] = /[^/]+$/.exec(this.#checked(response).header("Location") ?? "") ?? [];
-    const uploadedBytes = Number(response.header("Upload-Offset") ?? Number.NaN);
+    // While the object is not whole, nothing is said of the bytes.
+    const unsaid = response.header("Tus-Resumable") === null ? Number.NaN : 0;
+    const uploadedBytes = Number(response.header("Upload-Offset") ?? unsaid);
     if (uploadId === undefined || !Number.isSafeInteger(uploadedBytes)) {
       throw strangerError(response.status);
     }

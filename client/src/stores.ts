@@ -85,13 +85,14 @@ export function forgiving(store: RecordStore, clock: Clock): Required<RecordStor
       stop();
     }
   };
-  const alone = noStore().scope;
+  let alone: Required<RecordStore> | undefined;
   return {
     scope: () => {
       try {
         return store.scope?.() ?? "";
       } catch {
-        return alone();
+        alone ??= noStore();
+        return alone.scope();
       }
     },
     get: (key) => attempt(() => store.get(key)),
