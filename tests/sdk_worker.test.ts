@@ -5,8 +5,8 @@ import assert from "node:assert/strict";
 import { createServer, request as forward } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, test } from "node:test";
-
 import { PageClaims } from "../client/src/claims.ts";
+import { sizeOf } from "../client/src/file_reader.ts";
 import { createUpload, type Status, type Upload, type UploadOptions, type UploadResult } from "../client/src/index.ts";
 import type { HttpClient, Progress } from "../client/src/interfaces.ts";
 import { fetchHttp } from "../client/src/platform.ts";
@@ -26,7 +26,7 @@ class CountingHttp implements HttpClient {
   async send(request: Parameters<HttpClient["send"]>[0]): ReturnType<HttpClient["send"]> {
     const response = await fetchHttp.send(request);
     if (request.method === "PUT" && response.status === 200) {
-      this.takenBytes += request.body?.length ?? 0;
+      this.takenBytes += sizeOf(request.body);
     }
     return response;
   }

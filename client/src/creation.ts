@@ -2,7 +2,6 @@
 // however often the answer was lost. A small file comes along with it, and is whole with the answer: one request instead of three.
 
 import { isGone, problemCode, UploadError } from "./errors.ts";
-import { readBytes } from "./file_reader.ts";
 import { cleanName, type Identity } from "./identity.ts";
 import type { Runtime, UploadFile } from "./interfaces.ts";
 import type { Settings } from "./options.ts";
@@ -41,7 +40,7 @@ export class Creation {
     this.#identity = identity;
     this.#content = content;
     this.#key = randomName(parts.runtime.random);
-    this.#along = mayComeAlong(parts.file, parts.settings) ? described(parts, identity) : undefined;
+    this.#along = content.bytes && described(parts, identity);
   }
 
   /** Whether the file comes along. */
@@ -50,22 +49,21 @@ export class Creation {
   }
 
   /** Asks once. */
-  async ask(signal: AbortSignal, onSent?: OnSent): Promise<CreationAnswer> {
+  async ask(signal: AbortSignal): Promise<CreationAnswer> {
     const { server } = this.#parts;
-    return (await this.askWithFile(signal, onSent)) ?? server.create(this.#body(), this.#key, signal);
+    return (await this.askWithFile(signal)) ?? server.create(this.#body(), this.#key, signal);
   }
 
   /** The same where the file comes along. Undefined where something in front of the server does not let it through, from then on. */
   async askWithFile(signal: AbortSignal, onSent?: OnSent): Promise<Created | undefined> {
-    if (this.#along === undefined) {
+    const { settings, server, runtime } = this.#parts;
+    const { bytes } = this.#content;
+    if (this.#along === undefined || bytes === undefined) {
       return undefined;
     }
-    const { file, settings, server, runtime } = this.#parts;
-    const { hasher } = runtime;
-    const bytes = this.#content.bytes ?? (await readBytes(file, 0, file.size, signal));
     const headers: Record<string, string> = { "Upload-Metadata": this.#along };
     if (settings.checksums) {
-      headers["Upload-Checksum"] = `sha256 ${base64(fromHex(await hasher.chunk(bytes)))}`;
+      headers["Upload-Checksum"] = `sha256 ${base64(fromHex(await runtime.hasher.chunk(bytes)))}`;
     }
     try {
       const created = await server.createWith(bytes, headers, this.#key, signal, onSent);

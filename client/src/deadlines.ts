@@ -2,6 +2,7 @@
 // the connection had broken: whoever asked finds out what counts, and goes on.
 
 import { timeout } from "./errors.ts";
+import { sizeOf } from "./file_reader.ts";
 import type { Clock, HttpClient, HttpRequest, HttpResponse } from "./interfaces.ts";
 import { linked } from "./signals.ts";
 
@@ -84,7 +85,7 @@ class Watch {
   ) {
     this.#clock = clock;
     this.#giveUp = giveUp;
-    this.#bodyBytes = body === undefined || typeof body === "string" ? 0 : body.length;
+    this.#bodyBytes = sizeOf(body);
     this.#leniency = leniency;
     this.#startMs = clock.nowMs();
     this.#movedMs = this.#startMs;

@@ -18,10 +18,8 @@ export interface SendPlan {
   readonly direct: boolean;
 }
 
-/** `sent`: the file came along with the creation, and the object is whole. */
 export type Found =
   | { readonly is: "open"; readonly plan: SendPlan; readonly progress: ServerProgress }
-  | { readonly is: "sent"; readonly uploadId: string }
   | { readonly is: "completed"; readonly status: Status }
   | { readonly is: "damaged"; readonly status: Status }
   | { readonly is: "duplicate"; readonly object: StoredObject & { readonly uploadId: string } };

@@ -1,5 +1,6 @@
 // The outside world as browsers have it: requests, WebSocket, timers, randomness, and whether there is a network.
 
+import { sizeOf } from "./file_reader.ts";
 import type {
   Clock,
   Connectivity,
@@ -29,7 +30,7 @@ const hasXhr = typeof XMLHttpRequest !== "undefined";
 export const browserHttp: HttpClient = {
   reportsSending: hasXhr,
   send(request) {
-    return hasXhr && request.body instanceof Uint8Array ? sendByXhr(request) : fetchHttp.send(request);
+    return hasXhr && sizeOf(request.body) > 0 ? sendByXhr(request) : fetchHttp.send(request);
   },
 };
 

@@ -93,7 +93,7 @@ export class RemoteUpload {
    */
   async sendWhole(signal: AbortSignal, steps: Steps): Promise<string | undefined> {
     const { file, settings, store } = this.#parts;
-    if (this.#uploadId !== undefined || settings.resumeFromServer || !mayComeAlong(file, settings)) {
+    if (this.#uploadId !== undefined || !mayComeAlong(file, settings)) {
       return undefined;
     }
     const bytes = await readBytes(file, 0, file.size, signal);
@@ -289,10 +289,7 @@ export class RemoteUpload {
     const sha256 = settings.dedup ? await this.#hash(identity, signal, steps.onHashed) : undefined;
     this.#creation ??= new Creation(this.#parts, identity, { sha256 });
     const creation = this.#creation;
-    if (creation.hasFile) {
-      steps.onSending();
-    }
-    const created = await this.#answer(() => creation.ask(signal, steps.onSent), signal);
+    const created = await this.#answer(() => creation.ask(signal), signal);
     this.#creation = undefined;
     if ("duplicate" in created) {
       return { is: "duplicate", object: created.object };
@@ -300,10 +297,6 @@ export class RemoteUpload {
     const { uploadId, chunkSize = settings.chunkBytes, uploadedBytes } = created;
     this.#uploadId = uploadId;
     await this.#remember(uploadId);
-    if (created.chunkSize === undefined) {
-      // The file came along. Where it was cut short, the status says how it is to be sent now.
-      return uploadedBytes === file.size ? { is: "sent", uploadId } : this.#goOn(uploadId, signal);
-    }
     const { parallel, direct } = settings;
     const plan = { uploadId, chunkBytes: chunkSize, parallel, direct };
     // An answer to a repeated creation may be about an upload that has bytes already.

@@ -11,6 +11,7 @@ import type {
   HttpResponse,
   Manifest,
   OpenUploads,
+  RequestBytes,
   SignedPart,
   Status,
   StoredObject,
@@ -126,7 +127,7 @@ export class Server {
   async put(
     id: string,
     piece: Piece,
-    body: Uint8Array<ArrayBuffer>,
+    body: RequestBytes,
     checksum: string | undefined,
     signal: AbortSignal,
     onSent: OnSent = ignore,
@@ -152,7 +153,7 @@ export class Server {
   /** Stores a chunk in R2. Nothing but the bytes goes there: no token, and no header that R2 would have to allow. */
   async store(
     { partNumber, url }: SignedPart,
-    body: Uint8Array<ArrayBuffer>,
+    body: RequestBytes,
     signal: AbortSignal,
     onSent: OnSent = ignore,
   ): Promise<StoredPart> {

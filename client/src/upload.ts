@@ -233,7 +233,8 @@ export class QuaysideUpload implements Upload {
     await this.#pauseBefore(signal);
     const sentId = await this.#remote.sendWhole(signal, this.#told);
     if (sentId !== undefined) {
-      return this.#sent(sentId);
+      this.#confirmed(this.#file.size);
+      return { uploadId: sentId, duplicate: false, object: null };
     }
     const claim = await this.#untilClaimed(signal);
     if ("completed" in claim) {
@@ -308,9 +309,6 @@ export class QuaysideUpload implements Upload {
       this.#progress.restart(this.#file.size);
       return resultOf(found.status);
     }
-    if (found.is === "sent") {
-      return this.#sent(found.uploadId);
-    }
     let open = found.is === "damaged" ? await this.#repaired(found.status, signal) : found;
     for (let rounds: Streak | undefined; ; ) {
       const { plan, progress } = open;
@@ -340,12 +338,6 @@ export class QuaysideUpload implements Upload {
       await retrier.wait(missingError(), rounds, signal);
       open = this.#openAs(status);
     }
-  }
-
-  /** All of it came along with the creation, whose answer tells nothing of the object but that it is whole. */
-  #sent(uploadId: string): UploadResult {
-    this.#confirmed(this.#file.size);
-    return { uploadId, duplicate: false, object: null };
   }
 
   /** What differs is missing now, and the upload goes on, several chunks at once, however it began. */

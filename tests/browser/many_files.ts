@@ -29,8 +29,6 @@ export interface Measured {
   readonly longestTaskMs: number;
   /** What the page's process held at most, above what it held before: buffers and garbage included. */
   readonly memoryBytes: number;
-  /** Of which JavaScript's heap. */
-  readonly heapBytes: number;
   readonly requests: number;
 }
 
@@ -68,9 +66,8 @@ const ways = {
 
 const tell = (fact) => fetch("/told", { method: "POST", body: JSON.stringify(fact) });
 const wanted = new URLSearchParams(location.search);
-const heapBytes = () => performance.memory.usedJSHeapSize;
 
-let sinceMs, firstMs, done = 0, longestTaskMs = 0, highestHeapBytes = 0;
+let sinceMs, firstMs, done = 0, longestTaskMs = 0;
 const send = ways[wanted.get("way")](files(Number(wanted.get("count")), Number(wanted.get("bytes"))), () => {
   done += 1;
   firstMs ??= performance.now() - sinceMs;
@@ -84,20 +81,15 @@ await new Promise((resolve) => setTimeout(resolve, 500));
 gc();
 await tell("idle");
 longestTaskMs = 0;
-const idleHeapBytes = heapBytes();
-const looking = setInterval(() => {
-  highestHeapBytes = Math.max(highestHeapBytes, heapBytes() - idleHeapBytes);
-}, 250);
 sinceMs = performance.now();
 await send();
 const tookMs = performance.now() - sinceMs;
-clearInterval(looking);
 await new Promise((resolve) => setTimeout(resolve, 100));
-await tell({ done, firstMs, tookMs, longestTaskMs, heapBytes: highestHeapBytes });
+await tell({ done, firstMs, tookMs, longestTaskMs });
 `;
 
 /** Without developer tools: they keep the bodies of requests, in the page's own process. */
-const FLAGS = [...ARGS, "--js-flags=--expose-gc", "--enable-precise-memory-info", "--no-first-run"];
+const FLAGS = [...ARGS, "--js-flags=--expose-gc", "--no-first-run"];
 
 export class ManyFiles {
   /** How often each was asked, by method and path. */
@@ -176,11 +168,10 @@ export class ManyFiles {
 }
 
 /** Figures for a person. */
-export function said(way: Way, { firstMs, tookMs, longestTaskMs, memoryBytes, heapBytes, requests }: Measured): string {
-  const mb = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
+export function said(way: Way, { firstMs, tookMs, longestTaskMs, memoryBytes, requests }: Measured): string {
   const times = `first success ${firstMs.toFixed(0)} ms, longest task ${longestTaskMs.toFixed(0)} ms`;
-  const memory = `${mb(memoryBytes)} above idle, ${mb(heapBytes)} of it JavaScript's`;
-  return `${way}: ${times}, all ${(tookMs / 1000).toFixed(1)} s, ${memory}, ${requests} requests`;
+  const all = `all ${(tookMs / 1000).toFixed(1)} s, ${(memoryBytes / 1e6).toFixed(0)} MB above idle`;
+  return `${way}: ${times}, ${all}, ${requests} requests`;
 }
 
 /** What the processes of pages hold, of this group. */
