@@ -63,7 +63,7 @@ export class Creation {
     }
     const headers: Record<string, string> = { "Upload-Metadata": this.#along };
     if (settings.checksums) {
-      headers["Upload-Checksum"] = `sha256 ${base64(fromHex(await runtime.hasher.chunk(bytes)))}`;
+      headers["Upload-Checksum"] = `sha256 ${base64OfHex(await runtime.hasher.chunk(bytes))}`;
     }
     try {
       const created = await server.createWith(bytes, headers, this.#key, signal, onSent);
@@ -115,19 +115,15 @@ function described({ file, settings }: CreationParts, { metadata }: Identity): s
   return header.length > MAX_HEADER_CHARACTERS ? undefined : header;
 }
 
-function fromHex(hex: string): Uint8Array {
-  return Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
+function base64OfHex(hex: string): string {
+  return btoa(hex.replace(/../g, (byte) => String.fromCharCode(Number.parseInt(byte, 16))));
 }
 
 function base64(bytes: Uint8Array): string {
   return btoa(String.fromCharCode(...bytes));
 }
 
-/** 128 random bits in hexadecimal. */
+/** 128 random bits. */
 function randomName(random: () => number): string {
-  return Array.from({ length: 4 }, () =>
-    Math.floor(random() * 2 ** 32)
-      .toString(16)
-      .padStart(8, "0"),
-  ).join("");
+  return Array.from({ length: 4 }, () => random().toString(36).slice(2)).join("-");
 }

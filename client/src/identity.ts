@@ -9,7 +9,6 @@ export const FINGERPRINT = "quayside.fingerprint";
 const RELATIVE_PATH = "relativePath";
 
 const SAMPLE_BYTES = 64 * 1024;
-const SAMPLES = 3;
 /** The server's limits. A name is cut; what the SDK adds to metadata is left out before an upload is refused for it. */
 const MAX_NAME_BYTES = 1024;
 const MAX_METADATA_BYTES = 8 * 1024;
@@ -41,12 +40,10 @@ export async function identify(
   const path = withoutControls(file.webkitRelativePath ?? "");
   const told = path === "" ? metadata : fitting({ [RELATIVE_PATH]: path, ...metadata }, metadata);
   const facts = JSON.stringify([file.size, Object.entries(told).sort()]);
-  const isShort = file.size <= SAMPLES * SAMPLE_BYTES;
-  const whole = bytes ?? (isShort ? await readBytes(file, 0, file.size, signal) : undefined);
   const sample = (at: number) => {
     const from = Math.max(0, at);
     const to = Math.min(file.size, from + SAMPLE_BYTES);
-    return whole?.subarray(from, to) ?? readBytes(file, from, to, signal);
+    return bytes?.subarray(from, to) ?? readBytes(file, from, to, signal);
   };
   const samples = await Promise.all([0, Math.floor(file.size / 2), file.size - SAMPLE_BYTES].map(sample));
   const fingerprint = await hasher.chunk(joined([utf8(`${facts}\n`), ...samples]));

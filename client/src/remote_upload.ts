@@ -171,7 +171,7 @@ export class RemoteUpload {
 
   /** The same of a status that was told without being asked for. */
   async judged(status: Status): Promise<Status> {
-    if (["failed", "expired", "aborted", "deleted"].includes(status.state)) {
+    if (["failed", "aborted", "expired", "deleted"].includes(status.state)) {
       return this.end(endedError(status.state, status.reason));
     }
     return status;

@@ -17,7 +17,6 @@ import type {
   StoredObject,
 } from "./interfaces.ts";
 import type { Piece } from "./pieces.ts";
-import { orAborted } from "./signals.ts";
 
 /** A chunk that R2 has taken: under this number, and with this ETag where it may be read. */
 export interface StoredPart {
@@ -269,7 +268,7 @@ export class Server {
   async #exchange(request: Request): Promise<HttpResponse> {
     request.signal.throwIfAborted();
     try {
-      return await orAborted(this.#http.send(request), request.signal);
+      return await this.#http.send(request);
     } catch (error) {
       request.signal.throwIfAborted();
       throw error instanceof UploadError ? error : networkError(error);

@@ -220,13 +220,12 @@ export class Transfer {
   }
 
   #suspicion({ from, to }: Piece): string {
-    const what = "The server can be reached, but the connection broke each time. Probably";
-    if (this.#plan.direct) {
-      return `${what} the bucket has no CORS rule that lets this page PUT to it, which a browser shows as a network error.`;
-    }
     const mib = Math.ceil((to - from) / MIB);
-    const proxy = `a proxy in front of the server refuses chunks of ${mib} MiB (413)`;
-    return `${what} ${proxy}, which a browser shows as a network error: choose a smaller chunkBytes.`;
+    const [why, advice] = this.#plan.direct
+      ? ["the bucket has no CORS rule that lets this page PUT to it", ""]
+      : [`a proxy in front of the server refuses chunks of ${mib} MiB (413)`, ": choose a smaller chunkBytes"];
+    const what = "The server can be reached, but the connection broke each time. Probably";
+    return `${what} ${why}, which a browser shows as a network error${advice}.`;
   }
 }
 

@@ -231,10 +231,10 @@ export class QuaysideUpload implements Upload {
   async #runLeg(signal: AbortSignal): Promise<UploadResult> {
     this.#become({ state: "starting" });
     await this.#pauseBefore(signal);
-    const sentId = await this.#remote.sendWhole(signal, this.#told);
-    if (sentId !== undefined) {
+    const uploadId = await this.#remote.sendWhole(signal, this.#told);
+    if (uploadId !== undefined) {
       this.#confirmed(this.#file.size);
-      return { uploadId: sentId, duplicate: false, object: null };
+      return resultOf({ uploadId, object: null });
     }
     const claim = await this.#untilClaimed(signal);
     if ("completed" in claim) {
@@ -396,6 +396,6 @@ export class QuaysideUpload implements Upload {
   }
 }
 
-function resultOf({ uploadId, object }: Status): UploadResult {
+function resultOf({ uploadId, object }: Pick<Status, "uploadId" | "object">): UploadResult {
   return { uploadId, duplicate: false, object };
 }
