@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { sizeOf } from "../client/src/file_reader.ts";
 
 import { createUpload, type Upload, UploadError, type UploadOptions } from "../client/src/index.ts";
 import type { HttpClient, HttpRequest, HttpResponse, Progress } from "../client/src/interfaces.ts";
@@ -43,7 +44,7 @@ class WatchedHttp implements HttpClient {
     try {
       const response = await fetchHttp.send(request);
       const isStorage = request.url.startsWith(s3.endpoint);
-      this[isStorage ? "storedBytes" : "relayedBytes"] += response.status === 200 ? (request.body?.length ?? 0) : 0;
+      this[isStorage ? "storedBytes" : "relayedBytes"] += response.status === 200 ? sizeOf(request.body) : 0;
       return response;
     } finally {
       this.#atOnce -= 1;

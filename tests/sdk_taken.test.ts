@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { sizeOf } from "../client/src/file_reader.ts";
 
 import { createUpload } from "../client/src/index.ts";
 import type { HttpClient, HttpRequest } from "../client/src/interfaces.ts";
@@ -28,7 +29,7 @@ class LosingHttp implements HttpClient {
     }
     const response = await fetchHttp.send(request);
     if (request.method === "PUT") {
-      this.sentBytes += request.body?.length ?? 0;
+      this.sentBytes += sizeOf(request.body);
       this.isDown = this.sentBytes === FILE_BYTES;
     }
     if (this.isDown) {

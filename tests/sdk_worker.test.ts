@@ -5,8 +5,8 @@ import assert from "node:assert/strict";
 import { createServer, request as forward } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, test } from "node:test";
-
 import { PageClaims } from "../client/src/claims.ts";
+import { sizeOf } from "../client/src/file_reader.ts";
 import { createUpload, type Status, type Upload, type UploadOptions, type UploadResult } from "../client/src/index.ts";
 import type { HttpClient, Progress } from "../client/src/interfaces.ts";
 import { fetchHttp } from "../client/src/platform.ts";
@@ -26,7 +26,7 @@ class CountingHttp implements HttpClient {
   async send(request: Parameters<HttpClient["send"]>[0]): ReturnType<HttpClient["send"]> {
     const response = await fetchHttp.send(request);
     if (request.method === "PUT" && response.status === 200) {
-      this.takenBytes += request.body?.length ?? 0;
+      this.takenBytes += sizeOf(request.body);
     }
     return response;
   }
@@ -58,7 +58,7 @@ function confirmed(upload: Upload, atLeastBytes: number): Promise<Progress> {
   );
 }
 
-test("a small file takes two requests, and arrives with its name, type and metadata", async () => {
+test("a small file takes one request, and arrives with its name, type and metadata", async () => {
   const bytes = new Uint8Array(fileBytes("small", 10_000));
   const file = new File([bytes], "small 🏖️ Ärger.txt", { type: "text/plain", lastModified: 1 });
   const asked: string[] = [];
@@ -69,12 +69,45 @@ test("a small file takes two requests, and arrives with its name, type and metad
     },
   };
   const { uploadId, object } = await uploadOf(file, http, { metadata: { album: "Übermut, 2026" } }).start();
-  assert.deepEqual(asked, ["POST /files", `GET /upload/${uploadId}/status`]);
-  assert.equal(object?.crc64nvme, crc64nvme(bytes));
-  await assertAtOrigin(uploadId, file);
-  const { metadata } = (await client.state(uploadId)) as { metadata?: { album?: string } };
+  assert.deepEqual(asked, ["POST /files"]);
+  assert.equal(object, null, "whose answer tells nothing of the object");
+  const status = await client.state(uploadId);
+  const { metadata, object: stored } = status as { metadata?: { album?: string }; object?: { crc64nvme?: string } };
   assert.equal(metadata?.album, "Übermut, 2026");
+  assert.equal(stored?.crc64nvme, crc64nvme(bytes));
+  await assertAtOrigin(uploadId, file);
   assert.equal((await origin.waitForStored(uploadId)).contentType, "text/plain");
+});
+
+test("a chunk that changes after it was hashed, and before it is sent, does not count: it is sent again", async () => {
+  const bytes = new Uint8Array(fileBytes("changes", CHUNK_BYTES));
+  const file = new File([bytes], "changes.bin", { lastModified: 1 });
+  let hashed = 0;
+  const slice = file.slice.bind(file);
+  file.slice = (from, to) => {
+    const piece = slice(from, to);
+    const isChunk = piece.size === CHUNK_BYTES;
+    if (isChunk && ++hashed === 1) {
+      // What the browser sends is another file than the one that was read.
+      const other = new Blob([new Uint8Array(CHUNK_BYTES)]);
+      other.arrayBuffer = () => piece.arrayBuffer();
+      return other;
+    }
+    return piece;
+  };
+  const refused: number[] = [];
+  const http: HttpClient = {
+    send: async (request) => {
+      const response = await fetchHttp.send(request);
+      if (response.status >= 400) {
+        refused.push(response.status);
+      }
+      return response;
+    },
+  };
+  const { uploadId } = await uploadOf(file, http, { parallel: false }).start();
+  assert.deepEqual([hashed, refused], [2, [422]]);
+  await assertAtOrigin(uploadId, file);
 });
 
 for (const parallel of [false, true]) {

@@ -7,7 +7,7 @@ const POLYNOMIAL_LOW = 0xac4bc9b5;
 const ENTRIES = 8 * 256;
 
 /** Entry `256 * zeros + byte` is what this byte makes of the checksum when so many zero bytes follow it. */
-type Tables = readonly [highs: DataView, lows: DataView];
+type Tables = readonly [highs: Int32Array, lows: Int32Array];
 
 /** Computed when they are first needed. */
 let tables: Tables | undefined;
@@ -46,7 +46,7 @@ export class Crc64 {
 }
 
 /** What eight bytes make of it, four in each number, the first of them in its lowest bits. */
-function eight(half: DataView, first: number, second: number): number {
+function eight(half: Int32Array, first: number, second: number): number {
   return (
     get(half, 1792 + (first & 255)) ^
     get(half, 1536 + ((first >>> 8) & 255)) ^
@@ -59,16 +59,12 @@ function eight(half: DataView, first: number, second: number): number {
   );
 }
 
-function get(half: DataView, entry: number): number {
-  return half.getInt32(4 * entry, true);
+function get(half: Int32Array, entry: number): number {
+  return half[entry] as number;
 }
 
 function computed(): Tables {
-  const [highs, lows] = [new DataView(new ArrayBuffer(4 * ENTRIES)), new DataView(new ArrayBuffer(4 * ENTRIES))];
-  const set = (entry: number, high: number, low: number) => {
-    highs.setInt32(4 * entry, high, true);
-    lows.setInt32(4 * entry, low, true);
-  };
+  const [highs, lows] = [new Int32Array(ENTRIES), new Int32Array(ENTRIES)];
   for (let byte = 0; byte < 256; byte++) {
     let high = 0;
     let low = byte;
@@ -77,13 +73,15 @@ function computed(): Tables {
       low = ((low >>> 1) | (high << 31)) ^ (isOdd ? POLYNOMIAL_LOW : 0);
       high = (high >>> 1) ^ (isOdd ? POLYNOMIAL_HIGH : 0);
     }
-    set(byte, high, low);
+    highs[byte] = high;
+    lows[byte] = low;
   }
   for (let entry = 256; entry < ENTRIES; entry++) {
     const high = get(highs, entry - 256);
     const low = get(lows, entry - 256);
     const next = low & 255;
-    set(entry, (high >>> 8) ^ get(highs, next), ((low >>> 8) | (high << 24)) ^ get(lows, next));
+    highs[entry] = (high >>> 8) ^ get(highs, next);
+    lows[entry] = ((low >>> 8) | (high << 24)) ^ get(lows, next);
   }
   return [highs, lows];
 }

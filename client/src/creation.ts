@@ -2,10 +2,9 @@
 // however often the answer was lost. A small file comes along with it, and is whole with the answer: one request instead of three.
 
 import { isGone, problemCode, UploadError } from "./errors.ts";
-import { readBytes } from "./file_reader.ts";
 import { cleanName, type Identity } from "./identity.ts";
-import type { Hasher, UploadFile } from "./interfaces.ts";
-import type { Settings } from "./remote_upload.ts";
+import type { Runtime, UploadFile } from "./interfaces.ts";
+import type { Settings } from "./options.ts";
 import type { Created, CreationAnswer, OnSent, Server } from "./server.ts";
 
 /** What is larger is worth the requests that tell how much of it has arrived. */
@@ -19,24 +18,29 @@ export interface CreationParts {
   readonly file: UploadFile;
   readonly settings: Settings;
   readonly server: Server;
-  readonly hasher: Hasher;
-  readonly random: () => number;
+  readonly runtime: Pick<Runtime, "hasher" | "random">;
+}
+
+/** What has been found out about the file's content: its hash, or all of it. */
+export interface Content {
+  readonly sha256?: string | undefined;
+  readonly bytes?: Uint8Array<ArrayBuffer>;
 }
 
 export class Creation {
   readonly #parts: CreationParts;
   readonly #identity: Identity;
-  readonly #sha256: string | undefined;
+  readonly #content: Content;
   #key: string;
   /** The header that describes the file, where it goes along. */
   #along: string | undefined;
 
-  constructor(parts: CreationParts, identity: Identity, sha256: string | undefined) {
+  constructor(parts: CreationParts, identity: Identity, content: Content) {
     this.#parts = parts;
     this.#identity = identity;
-    this.#sha256 = sha256;
-    this.#key = randomName(parts.random);
-    this.#along = goesAlong(parts) ? described(parts, identity) : undefined;
+    this.#content = content;
+    this.#key = randomName(parts.runtime.random);
+    this.#along = content.bytes && described(parts, identity);
   }
 
   /** Whether the file comes along. */
@@ -45,19 +49,21 @@ export class Creation {
   }
 
   /** Asks once. */
-  async ask(signal: AbortSignal, onSent?: OnSent): Promise<CreationAnswer> {
+  async ask(signal: AbortSignal): Promise<CreationAnswer> {
     const { server } = this.#parts;
-    const created = this.#along === undefined ? undefined : await this.#withFile(this.#along, signal, onSent);
-    return created ?? server.create(this.#body(), this.#key, signal);
+    return (await this.askWithFile(signal)) ?? server.create(this.#body(), this.#key, signal);
   }
 
-  /** Undefined where something in front of the server does not let it through: from now on the file goes by itself. */
-  async #withFile(along: string, signal: AbortSignal, onSent: OnSent | undefined): Promise<Created | undefined> {
-    const { file, settings, server, hasher } = this.#parts;
-    const bytes = await readBytes(file, 0, file.size, signal);
-    const headers: Record<string, string> = { "Upload-Metadata": along };
+  /** The same where the file comes along. Undefined where something in front of the server does not let it through, from then on. */
+  async askWithFile(signal: AbortSignal, onSent?: OnSent): Promise<Created | undefined> {
+    const { settings, server, runtime } = this.#parts;
+    const { bytes } = this.#content;
+    if (this.#along === undefined || bytes === undefined) {
+      return undefined;
+    }
+    const headers: Record<string, string> = { "Upload-Metadata": this.#along };
     if (settings.checksums) {
-      headers["Upload-Checksum"] = `sha256 ${base64(fromHex(await hasher.chunk(bytes)))}`;
+      headers["Upload-Checksum"] = `sha256 ${base64OfHex(await runtime.hasher.chunk(bytes))}`;
     }
     try {
       const created = await server.createWith(bytes, headers, this.#key, signal, onSent);
@@ -69,7 +75,7 @@ export class Creation {
       // That upload is gone, and its key with it.
       const isDamaged = error instanceof UploadError && problemCode(error.problem) === "checksum-mismatch";
       if (isDamaged || isGone(error)) {
-        this.#key = randomName(this.#parts.random);
+        this.#key = randomName(runtime.random);
       }
       throw error;
     }
@@ -84,13 +90,14 @@ export class Creation {
       contentType,
       chunkSize: chunkBytes,
       ...(direct ? { direct } : { parallel }),
-      sha256: this.#sha256,
+      sha256: this.#content.sha256,
       metadata: this.#identity.metadata,
     });
   }
 }
 
-function goesAlong({ file, settings }: CreationParts): boolean {
+/** Whether it is small, and nothing is wanted for which it would have to go by itself. */
+export function mayComeAlong(file: UploadFile, settings: Settings): boolean {
   const { oneRequest, parallel, direct, dedup, chunkBytes } = settings;
   const isSmall = file.size > 0 && file.size <= Math.min(chunkBytes, MAX_BYTES_ALONG);
   return oneRequest && isSmall && !parallel && !direct && !dedup;
@@ -108,19 +115,15 @@ function described({ file, settings }: CreationParts, { metadata }: Identity): s
   return header.length > MAX_HEADER_CHARACTERS ? undefined : header;
 }
 
-function fromHex(hex: string): Uint8Array {
-  return Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
+function base64OfHex(hex: string): string {
+  return btoa(hex.replace(/../g, (byte) => String.fromCharCode(Number.parseInt(byte, 16))));
 }
 
 function base64(bytes: Uint8Array): string {
   return btoa(String.fromCharCode(...bytes));
 }
 
-/** 128 random bits in hexadecimal. */
+/** 128 random bits. */
 function randomName(random: () => number): string {
-  return Array.from({ length: 16 }, () =>
-    Math.floor(random() * 256)
-      .toString(16)
-      .padStart(2, "0"),
-  ).join("");
+  return Array.from({ length: 4 }, () => random().toString(36).slice(2)).join("-");
 }

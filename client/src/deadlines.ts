@@ -2,8 +2,9 @@
 // the connection had broken: whoever asked finds out what counts, and goes on.
 
 import { timeout } from "./errors.ts";
+import { sizeOf } from "./file_reader.ts";
 import type { Clock, HttpClient, HttpRequest, HttpResponse } from "./interfaces.ts";
-import { linked } from "./signals.ts";
+import { linked, orAborted } from "./signals.ts";
 
 const STALL_MS = 30_000;
 const ANSWER_MS = 60_000;
@@ -26,25 +27,20 @@ export class Deadlines implements HttpClient {
     this.#clock = clock;
   }
 
-  async send(request: HttpRequest): Promise<HttpResponse> {
-    const signal = request.signal ?? new AbortController().signal;
-    const { controller, unlink } = linked(signal);
-    const givenUp = new Promise<never>((_, reject) => {
-      controller.signal.addEventListener("abort", () => reject(controller.signal.reason), { once: true });
-    });
-    givenUp.catch(() => {});
+  async send(request: HttpRequest & { readonly signal: AbortSignal }): Promise<HttpResponse> {
+    const { controller, unlink } = linked(request.signal);
     const watch = new Watch(request, this.#http.reportsSending === true, this.#leniency, this.#clock, (message) => {
       this.#leniency = Math.min(MOST_LENIENT, this.#leniency * 2);
       controller.abort(timeout(message));
     });
     this.#watches.add(watch);
     try {
-      signal.throwIfAborted();
       const onSent = (bytes: number) => {
         watch.sent(bytes);
         request.onSent?.(bytes);
       };
-      const answer = await Promise.race([this.#http.send({ ...request, signal: controller.signal, onSent }), givenUp]);
+      const sending = this.#http.send({ ...request, signal: controller.signal, onSent });
+      const answer = await orAborted(sending, controller.signal);
       this.#leniency = 1;
       return answer;
     } finally {
@@ -84,7 +80,7 @@ class Watch {
   ) {
     this.#clock = clock;
     this.#giveUp = giveUp;
-    this.#bodyBytes = body === undefined || typeof body === "string" ? 0 : body.length;
+    this.#bodyBytes = sizeOf(body);
     this.#leniency = leniency;
     this.#startMs = clock.nowMs();
     this.#movedMs = this.#startMs;

@@ -2,8 +2,9 @@
 // that a record whose answer was lost, or that the server takes back, costs no second sending.
 
 import { UploadError } from "./errors.ts";
+import type { SendPlan } from "./found.ts";
+import type { RequestBytes } from "./interfaces.ts";
 import type { Piece } from "./pieces.ts";
-import type { SendPlan } from "./remote_upload.ts";
 import type { OnSent, Server, StoredPart } from "./server.ts";
 
 export class Direct {
@@ -19,14 +20,14 @@ export class Direct {
   async put(
     { uploadId, chunkBytes }: SendPlan,
     { from }: Piece,
-    read: () => Promise<Uint8Array<ArrayBuffer>>,
+    body: () => Promise<RequestBytes>,
     signal: AbortSignal,
     onSent: OnSent,
   ): Promise<number> {
     const key = `${uploadId} ${from}`;
     let taken = this.#taken.get(key);
     if (taken === undefined) {
-      const bytes = await read();
+      const bytes = await body();
       const signed = await this.#server.sign(uploadId, Math.floor(from / chunkBytes), signal);
       if (typeof signed === "number") {
         return signed;

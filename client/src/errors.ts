@@ -8,22 +8,19 @@ export class UploadError extends Error {
   readonly code: ErrorCode;
   readonly remedy: Remedy;
   /** The HTTP status, where the server answered. */
-  readonly status: number | undefined;
+  declare readonly status: number | undefined;
   /** What the server asked to wait. */
-  readonly retryAfterMs: number | undefined;
+  declare readonly retryAfterMs: number | undefined;
   /** What the server said, where it was Quayside that answered. */
-  readonly problem: Problem | undefined;
+  declare readonly problem: Problem | undefined;
   /** How the upload has ended, where it has; `unknown` where the server no longer knows. */
-  readonly ending: Ending | undefined;
+  declare readonly ending: Ending | undefined;
 
-  constructor(code: ErrorCode, remedy: Remedy, message: string, details: ErrorDetails = {}) {
-    super(message, details.cause === undefined ? {} : { cause: details.cause });
+  constructor(code: ErrorCode, remedy: Remedy, message: string, { cause, ...details }: ErrorDetails = {}) {
+    super(message, cause === undefined ? {} : { cause });
     this.code = code;
     this.remedy = remedy;
-    this.status = details.status;
-    this.retryAfterMs = details.retryAfterMs;
-    this.problem = details.problem;
-    this.ending = details.ending;
+    Object.assign(this, details);
   }
 
   /** Whether the same request may succeed later. */
@@ -91,7 +88,7 @@ export function changedError(what: string): UploadError {
 
 export function unreadableError(cause: unknown): UploadError {
   const message =
-    "The file cannot be read any more: it was changed, moved or deleted, or permission ended. Please pick it again.";
+    "The file cannot be read any more: it was changed, moved or deleted, or access ended. Please pick it again.";
   return new UploadError("file-unreadable", "pick-file", message, { cause });
 }
 

@@ -33,17 +33,22 @@ export class FileClaim {
     return this.#place === undefined ? undefined : this.#name(this.#place);
   }
 
-  /** Reads samples of the file. Whether it is the one that was read before. */
-  async read(signal: AbortSignal): Promise<boolean> {
+  /** Where it would be remembered, if it were the only one of its looks. For a file that was read. */
+  get firstRecordName(): string {
+    return this.#name(0);
+  }
+
+  /** Reads samples of the file, unless its bytes are here. Undefined where it is not the one that was read before. */
+  async read(signal: AbortSignal, bytes?: Uint8Array): Promise<Identity | undefined> {
     const { file, wanted, hasher } = this.#parts;
     const before = this.#identity;
-    this.#identity = await identify(file, wanted, hasher, signal);
+    this.#identity = await identify(file, wanted, hasher, signal, bytes);
     const isSame = before === undefined || before.fingerprint === this.#identity.fingerprint;
     if (!isSame) {
       this.#place = undefined;
       this.#firstPlace = 0;
     }
-    return isSame;
+    return isSame ? this.#identity : undefined;
   }
 
   /** For a file that was read. Undefined where another upload has it, in this page or another. */

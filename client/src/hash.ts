@@ -5,13 +5,13 @@
 import { UploadError } from "./errors.ts";
 import { hashFile, hashParts, sha256 } from "./hash_file.ts";
 import type { FromHashWorker, HashJob } from "./hash_worker.ts";
-import type { ByteRange, Hasher, OnHashed, UploadFile } from "./interfaces.ts";
+import type { ByteRange, Hasher, OnHashed, Readable } from "./interfaces.ts";
 
 /** As much of a Web Worker as is used. */
 export interface HashWorker {
   onmessage: ((event: { readonly data: FromHashWorker }) => void) | null;
   onerror: ((event: unknown) => void) | null;
-  postMessage(job: HashJob<UploadFile>): void;
+  postMessage(job: HashJob<Readable>): void;
   terminate(): void;
 }
 
@@ -34,17 +34,17 @@ export class BrowserHasher implements Hasher {
     return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
   }
 
-  file(file: UploadFile, onHashed: OnHashed, signal: AbortSignal): Promise<string> {
+  file(file: Readable, onHashed: OnHashed, signal: AbortSignal): Promise<string> {
     return this.#aside({ file }, () => hashFile(file, onHashed, signal), onHashed, signal);
   }
 
-  parts(file: UploadFile, parts: readonly ByteRange[], onHashed: OnHashed, signal: AbortSignal): Promise<string[]> {
+  parts(file: Readable, parts: readonly ByteRange[], onHashed: OnHashed, signal: AbortSignal): Promise<string[]> {
     return this.#aside({ file, parts }, () => hashParts(file, parts, onHashed, signal), onHashed, signal);
   }
 
   /** Done by a worker, or `here` where there is none. */
   async #aside<Digests extends string | string[]>(
-    job: HashJob<UploadFile>,
+    job: HashJob<Readable>,
     here: () => Promise<Digests>,
     onHashed: OnHashed,
     signal: AbortSignal,

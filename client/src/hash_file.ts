@@ -2,11 +2,9 @@
 
 import { Crc64 } from "./crc64.ts";
 import { readBytes } from "./file_reader.ts";
-import type { ByteRange, OnHashed, UploadFile } from "./interfaces.ts";
+import type { ByteRange, OnHashed, Readable } from "./interfaces.ts";
 
 const READ_BYTES = 4 * 1024 * 1024;
-
-export type Readable = Pick<UploadFile, "size" | "slice">;
 
 /** In lower-case hexadecimal. `onHashed` hears how many bytes are done. */
 export async function hashFile(file: Readable, onHashed: OnHashed, signal?: AbortSignal): Promise<string> {

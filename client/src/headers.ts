@@ -3,7 +3,7 @@
 
 import { headersError, timeout } from "./errors.ts";
 import type { Clock, RequestHeaders, UploadOptions } from "./interfaces.ts";
-import { orAborted } from "./signals.ts";
+import { orAborted, orLate } from "./signals.ts";
 
 const ANSWER_MS = 60_000;
 
@@ -11,14 +11,17 @@ type Ask = Exclude<UploadOptions["headers"], undefined | RequestHeaders>;
 
 export class HeaderSource {
   readonly #ask: Ask | undefined;
-  readonly #fixed: RequestHeaders;
+  readonly #fixed: RequestHeaders = {};
   readonly #clock: Clock;
   #fresh: Promise<RequestHeaders> | undefined;
 
   /** Throws a `TypeError` where fixed headers are none that can be sent. */
   constructor(given: UploadOptions["headers"], clock: Clock) {
-    this.#ask = typeof given === "function" ? given : undefined;
-    this.#fixed = typeof given === "function" ? {} : checked(given ?? {});
+    if (typeof given === "function") {
+      this.#ask = given;
+    } else {
+      this.#fixed = checked(given ?? {});
+    }
     this.#clock = clock;
   }
 
@@ -39,17 +42,12 @@ export class HeaderSource {
   }
 
   async #asked(ask: Ask, isRefused: boolean): Promise<RequestHeaders> {
-    let stop = () => {};
-    const silence = new Promise<never>((_, reject) => {
-      stop = this.#clock.timer(ANSWER_MS, () => reject(timeout(`it has not answered for ${ANSWER_MS / 1000} s.`)));
-    });
+    const asked = (async () => checked(await ask({ isRefused })))();
+    const silence = () => Promise.reject(timeout(`it has not answered for ${ANSWER_MS / 1000} s.`));
     try {
-      const asked = (async () => checked(await ask({ isRefused })))();
-      return await Promise.race([asked, silence]);
+      return await orLate(asked, this.#clock, ANSWER_MS, silence);
     } catch (error) {
       throw headersError(error);
-    } finally {
-      stop();
     }
   }
 }

@@ -29,23 +29,23 @@ export interface Wanted {
 
 type Metadata = Readonly<Record<string, string>>;
 
-/** Reads samples of the file. The same file gives the same identity, after a reload too. */
+/** Reads samples of the file, unless its bytes are here. The same file gives the same identity, after a reload too. */
 export async function identify(
   file: UploadFile,
   { endpoint, fileId, metadata = {} }: Wanted,
   hasher: Hasher,
   signal: AbortSignal,
+  bytes?: Uint8Array,
 ): Promise<Identity> {
   const path = withoutControls(file.webkitRelativePath ?? "");
   const told = path === "" ? metadata : fitting({ [RELATIVE_PATH]: path, ...metadata }, metadata);
   const facts = JSON.stringify([file.size, Object.entries(told).sort()]);
-  const middle = Math.floor(file.size / 2);
-  const samples = await Promise.all(
-    [0, middle, file.size - SAMPLE_BYTES].map((at) => {
-      const from = Math.max(0, at);
-      return readBytes(file, from, Math.min(file.size, from + SAMPLE_BYTES), signal);
-    }),
-  );
+  const sample = (at: number) => {
+    const from = Math.max(0, at);
+    const to = Math.min(file.size, from + SAMPLE_BYTES);
+    return bytes?.subarray(from, to) ?? readBytes(file, from, to, signal);
+  };
+  const samples = await Promise.all([0, Math.floor(file.size / 2), file.size - SAMPLE_BYTES].map(sample));
   const fingerprint = await hasher.chunk(joined([utf8(`${facts}\n`), ...samples]));
   const here = [endpoint, file.name, file.lastModified, fileId ?? "", fingerprint];
   const recordName = `quayside:${await hasher.chunk(utf8(JSON.stringify(here)))}`;

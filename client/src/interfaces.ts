@@ -38,7 +38,7 @@ export interface UploadOptions {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Replaces the media type that the browser found. */
   readonly contentType?: string;
-  /** Bytes in one chunk, 8 MiB if not said; the server may choose another size. Up to 8 are in memory at once, and 96 MiB. */
+  /** Bytes in one chunk, 8 MiB if not said; the server may choose another size. Up to 8 are on their way at once, and 96 MiB. */
   readonly chunkBytes?: number;
   /** Several chunks at once. True if not said. */
   readonly parallel?: boolean;
@@ -231,11 +231,14 @@ export interface HttpRequest {
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "DELETE";
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array<ArrayBuffer>;
+  readonly body?: string | RequestBytes;
   readonly signal?: AbortSignal;
   /** Told how many bytes of the body have left so far, by clients that know it. */
   readonly onSent?: (bytes: number) => void;
 }
+
+/** A blob is a piece of a file that nobody has read yet. */
+export type RequestBytes = Uint8Array<ArrayBuffer> | Blob;
 
 export interface HttpResponse {
   readonly status: number;
@@ -280,13 +283,16 @@ export interface Connectivity {
   onChange(listener: () => void): () => void;
 }
 
+/** A file, or a piece of one. */
+export type Readable = Pick<UploadFile, "size" | "slice">;
+
 /** Digests in lower-case hexadecimal: SHA-256, and CRC-64/NVME of the parts of a file. */
 export interface Hasher {
   chunk(bytes: Uint8Array<ArrayBuffer>): Promise<string>;
-  /** The whole file, read piece by piece, off the main thread where that is possible. */
-  file(file: UploadFile, onHashed: OnHashed, signal: AbortSignal): Promise<string>;
+  /** The whole file, or a large piece of one, read piece by piece, off the main thread where that is possible. */
+  file(file: Readable, onHashed: OnHashed, signal: AbortSignal): Promise<string>;
   /** The CRC-64/NVME of each part; read in the same way. */
-  parts(file: UploadFile, parts: readonly ByteRange[], onHashed: OnHashed, signal: AbortSignal): Promise<string[]>;
+  parts(file: Readable, parts: readonly ByteRange[], onHashed: OnHashed, signal: AbortSignal): Promise<string[]>;
 }
 
 /** Told how many bytes are done. */

@@ -14,6 +14,10 @@ const QUIET_MS = 15_000;
 /** A channel tells the truth as soon as it is open. One that does not is blocked, or held back by a proxy. */
 const FIRST_WORD_MS = 3_000;
 
+/** Of a page, whatever is sent and watched in it: a browser has six connections for a server, and sending needs them too. */
+const MOST_CHANNELS = 3;
+let listening = 0;
+
 /** Opens a channel; gives what closes it, or undefined where this way is none. */
 type Way = (onMessage: (text: string) => void, onEnd: () => void) => Promise<(() => void) | undefined>;
 
@@ -30,10 +34,12 @@ export class Live {
     this.#stream = stream;
   }
 
-  /** Each status as it comes; never ends by itself. `ask` is for when nothing is pushed. */
+  /** Each status as it comes; never ends by itself. `ask` is for when nothing is pushed, or enough channels are open. */
   async *statuses(uploadId: string, ask: () => Promise<Status>, signal: AbortSignal): AsyncGenerator<Status> {
     let before = "";
-    const ear = new Ear(this.#ways(uploadId, signal), this.#clock);
+    const places = listening < MOST_CHANNELS ? 1 : 0;
+    const ear = new Ear(places > 0 ? this.#ways(uploadId, signal) : [], this.#clock);
+    listening += places;
     try {
       await ear.begin();
       for (let lookMs = FIRST_LOOK_MS, isQuiet = false, isFirst = true; ; isFirst = false) {
@@ -60,6 +66,7 @@ export class Live {
         lookMs = wasTelling || isFirst ? FIRST_LOOK_MS : Math.min(LONGEST_LOOK_MS, lookMs * 2);
       }
     } finally {
+      listening -= places;
       ear.end();
     }
   }

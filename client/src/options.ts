@@ -1,7 +1,6 @@
 // What a caller asks for, checked at once: a mistake in a program is said where it is made, and is not an upload that never ends.
 
 import type { UploadFile, UploadOptions } from "./interfaces.ts";
-import type { Settings } from "./remote_upload.ts";
 import { withoutSlash } from "./server.ts";
 
 const CHUNK_BYTES = 8 * 1024 * 1024;
@@ -24,6 +23,21 @@ const KNOWN: Readonly<Record<keyof UploadOptions, true>> = {
   retry: true,
   runtime: true,
 };
+
+/** What is wanted of one upload, with everything that was not said. */
+export interface Settings {
+  readonly endpoint: string;
+  readonly fileId: string | undefined;
+  readonly chunkBytes: number;
+  readonly parallel: boolean;
+  readonly direct: boolean;
+  readonly dedup: boolean;
+  readonly checksums: boolean;
+  readonly oneRequest: boolean;
+  readonly resumeFromServer: boolean;
+  readonly contentType: string;
+  readonly metadata: Readonly<Record<string, string>> | undefined;
+}
 
 /** Throws a `TypeError` that names the first mistake. */
 export function settingsOf(file: UploadFile, options: UploadOptions): Settings {

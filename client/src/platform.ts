@@ -1,5 +1,6 @@
 // The outside world as browsers have it: requests, WebSocket, timers, randomness, and whether there is a network.
 
+import { sizeOf } from "./file_reader.ts";
 import type {
   Clock,
   Connectivity,
@@ -9,6 +10,7 @@ import type {
   LiveChannel,
   LiveStream,
 } from "./interfaces.ts";
+import { orAborted } from "./signals.ts";
 
 export const fetchHttp: HttpClient = {
   async send({ method, url, headers, body, signal }) {
@@ -16,8 +18,8 @@ export const fetchHttp: HttpClient = {
       method,
       headers: { ...headers },
       cache: "no-store",
-      ...(body === undefined ? {} : { body }),
-      ...(signal === undefined ? {} : { signal }),
+      body: body ?? null,
+      signal: signal ?? null,
     });
     return { status: response.status, header: (name) => response.headers.get(name), body: await response.text() };
   },
@@ -29,7 +31,7 @@ const hasXhr = typeof XMLHttpRequest !== "undefined";
 export const browserHttp: HttpClient = {
   reportsSending: hasXhr,
   send(request) {
-    return hasXhr && request.body instanceof Uint8Array ? sendByXhr(request) : fetchHttp.send(request);
+    return hasXhr && sizeOf(request.body) > 0 ? sendByXhr(request) : fetchHttp.send(request);
   },
 };
 
@@ -40,8 +42,7 @@ function sendByXhr({ method, url, headers, body, signal, onSent }: HttpRequest):
       reject(signal?.reason);
       xhr.abort();
     };
-    signal?.throwIfAborted();
-    signal?.addEventListener("abort", stop, { once: true });
+    signal?.addEventListener("abort", stop);
     xhr.upload.onprogress = ({ loaded }) => onSent?.(loaded);
     xhr.upload.onload = ({ loaded }) => onSent?.(loaded);
     xhr.onload = () => {
@@ -53,25 +54,19 @@ function sendByXhr({ method, url, headers, body, signal, onSent }: HttpRequest):
     for (const [name, value] of Object.entries(headers)) {
       xhr.setRequestHeader(name, value);
     }
-    xhr.send(body ?? null);
+    xhr.send(body);
   });
 }
 
 export const systemClock: Clock = {
   nowMs: () => performance.timeOrigin + performance.now(),
-  sleep: (delayMs, signal) =>
-    new Promise((resolve, reject) => {
-      signal.throwIfAborted();
-      const stop = () => {
-        clearTimeout(timer);
-        reject(signal.reason);
-      };
-      const timer = setTimeout(() => {
-        signal.removeEventListener("abort", stop);
-        resolve();
-      }, delayMs);
-      signal.addEventListener("abort", stop, { once: true });
-    }),
+  sleep(delayMs, signal) {
+    let stop = () => {};
+    const slept = new Promise<void>((resolve) => {
+      stop = systemClock.timer(delayMs, resolve);
+    });
+    return orAborted(slept, signal).finally(stop);
+  },
   timer(delayMs, act) {
     const timer = setTimeout(act, delayMs);
     return () => clearTimeout(timer);
@@ -111,12 +106,7 @@ export const webSockets: LiveChannel = {
       socket.onclose = onEnd;
       // What a content security policy forbids has an error and no end.
       socket.onerror = onEnd;
-      return () => {
-        socket.onmessage = null;
-        socket.onclose = null;
-        socket.onerror = null;
-        socket.close();
-      };
+      return () => socket.close();
     } catch {
       onEnd();
       return () => {};

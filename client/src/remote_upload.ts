@@ -1,60 +1,17 @@
 // One upload as the server sees it: claimed, found or created, and asked how it stands. What the server says is what counts; what is
 // remembered here is only where to ask.
 
-import { Creation } from "./creation.ts";
+import { Creation, mayComeAlong } from "./creation.ts";
 import { changedError, type Ending, endedError, goneError, isGone, type UploadError } from "./errors.ts";
 import { FileClaim } from "./file_claim.ts";
+import { readBytes } from "./file_reader.ts";
+import type { Found, SendPlan, ServerProgress, Steps } from "./found.ts";
 import { cleanName, type Identity } from "./identity.ts";
-import type { Claim, RecordStore, Runtime, Status, StoredObject, UploadFile } from "./interfaces.ts";
+import type { Claim, RecordStore, Runtime, Status, UploadFile } from "./interfaces.ts";
 import { newestOpenUpload } from "./open_uploads.ts";
-import type { Ranges } from "./pieces.ts";
+import type { Settings } from "./options.ts";
 import type { Retrier } from "./retrier.ts";
-import type { CreationAnswer, OnSent, Server } from "./server.ts";
-
-/** How an upload stands. */
-export interface ServerProgress {
-  /** What is to be sent. Of a file that is repaired, the server has or copies the rest. */
-  readonly missing: Ranges;
-}
-
-export interface SendPlan {
-  readonly uploadId: string;
-  readonly chunkBytes: number;
-  /** Several chunks at once. */
-  readonly parallel: boolean;
-  /** Past the server. */
-  readonly direct: boolean;
-}
-
-export type Found =
-  | { readonly is: "open"; readonly plan: SendPlan; readonly progress: ServerProgress; readonly isAwaited?: boolean }
-  | { readonly is: "completed"; readonly status: Status }
-  | { readonly is: "damaged"; readonly status: Status }
-  | { readonly is: "duplicate"; readonly object: StoredObject & { readonly uploadId: string } };
-
-/** Told what takes its time before there is an upload. */
-export interface Steps {
-  /** The share of the file that is hashed. */
-  readonly onHashed: (share: number) => void;
-  /** The file goes along with the creation. */
-  readonly onSending: () => void;
-  /** So many of its bytes have left. */
-  readonly onSent: (bytes: number) => void;
-}
-
-export interface Settings {
-  readonly endpoint: string;
-  readonly fileId: string | undefined;
-  readonly chunkBytes: number;
-  readonly parallel: boolean;
-  readonly direct: boolean;
-  readonly dedup: boolean;
-  readonly checksums: boolean;
-  readonly oneRequest: boolean;
-  readonly resumeFromServer: boolean;
-  readonly contentType: string;
-  readonly metadata: Readonly<Record<string, string>> | undefined;
-}
+import type { Server } from "./server.ts";
 
 export interface RemoteUploadParts {
   readonly file: UploadFile;
@@ -98,11 +55,7 @@ export class RemoteUpload {
 
   /** The right to send this file; undefined where another upload has it. Reads samples of the file: a changed file ends here. */
   async claim(signal: AbortSignal): Promise<Claim | undefined> {
-    if (!(await this.#claim.read(signal))) {
-      this.#uploadId = undefined;
-      this.#creation = undefined;
-      throw changedError("its content is not what it was when the upload began");
-    }
+    await this.#read(signal);
     return this.#claim.take();
   }
 
@@ -130,8 +83,38 @@ export class RemoteUpload {
 
   /** The upload that another page sends; undefined while it is not known here. */
   async followed(): Promise<string | undefined> {
-    this.#uploadId ??= await this.#recorded();
+    this.#uploadId = (await this.#recorded()) ?? this.#uploadId;
     return this.#uploadId;
+  }
+
+  /**
+   * Sends a small file, which is read once, and whole with the answer: so it is neither remembered nor claimed. The upload's id;
+   * undefined where the file has to be sent like any other.
+   */
+  async sendWhole(signal: AbortSignal, steps: Steps): Promise<string | undefined> {
+    const { file, settings, store } = this.#parts;
+    if (this.#uploadId !== undefined || !mayComeAlong(file, settings)) {
+      return undefined;
+    }
+    const bytes = await readBytes(file, 0, file.size, signal);
+    const identity = await this.#read(signal, bytes);
+    let creation = this.#creation;
+    if (creation === undefined && (await store.get(this.#claim.firstRecordName)) === undefined) {
+      creation = new Creation(this.#parts, identity, { bytes });
+    }
+    if (!creation?.hasFile) {
+      return undefined;
+    }
+    signal.throwIfAborted();
+    this.#creation = creation;
+    steps.onSending();
+    const sent = await this.#answer(() => creation.askWithFile(signal, steps.onSent), signal);
+    if (sent === undefined) {
+      return undefined;
+    }
+    this.#creation = undefined;
+    this.#uploadId = sent.uploadId;
+    return sent.uploadedBytes === file.size ? sent.uploadId : undefined;
   }
 
   /** The upload to go on with, or a new one. For whoever has the claim. */
@@ -188,7 +171,7 @@ export class RemoteUpload {
 
   /** The same of a status that was told without being asked for. */
   async judged(status: Status): Promise<Status> {
-    if (["failed", "expired", "aborted", "deleted"].includes(status.state)) {
+    if (["failed", "aborted", "expired", "deleted"].includes(status.state)) {
       return this.end(endedError(status.state, status.reason));
     }
     return status;
@@ -302,14 +285,11 @@ export class RemoteUpload {
   }
 
   async #create(identity: Identity, signal: AbortSignal, steps: Steps): Promise<Found> {
-    const { file, server, settings, runtime } = this.#parts;
-    const { hasher, random } = runtime;
+    const { file, settings } = this.#parts;
     const sha256 = settings.dedup ? await this.#hash(identity, signal, steps.onHashed) : undefined;
-    this.#creation ??= new Creation({ file, settings, server, hasher, random }, identity, sha256);
-    if (this.#creation.hasFile) {
-      steps.onSending();
-    }
-    const created = await this.#answer(this.#creation, signal, steps.onSent);
+    this.#creation ??= new Creation(this.#parts, identity, { sha256 });
+    const creation = this.#creation;
+    const created = await this.#answer(() => creation.ask(signal), signal);
     this.#creation = undefined;
     if ("duplicate" in created) {
       return { is: "duplicate", object: created.object };
@@ -317,19 +297,22 @@ export class RemoteUpload {
     const { uploadId, chunkSize = settings.chunkBytes, uploadedBytes } = created;
     this.#uploadId = uploadId;
     await this.#remember(uploadId);
-    const isAwaited = created.chunkSize === undefined;
-    if (isAwaited && uploadedBytes < file.size) {
-      // The file came along and was cut short. How it is to be sent now, the status says.
-      return this.#goOn(uploadId, signal);
-    }
     const { parallel, direct } = settings;
     const plan = { uploadId, chunkBytes: chunkSize, parallel, direct };
-    if (isAwaited) {
-      return { is: "open", plan, progress: { missing: [] }, isAwaited };
-    }
     // An answer to a repeated creation may be about an upload that has bytes already.
     const progress = uploadedBytes > 0 ? await this.progress(plan, signal) : nothingYet(file.size);
     return { is: "open", plan, progress };
+  }
+
+  /** Reads samples of the file, or takes them out of its bytes. It has to be the one that it was. */
+  async #read(signal: AbortSignal, bytes?: Uint8Array): Promise<Identity> {
+    const identity = await this.#claim.read(signal, bytes);
+    if (identity === undefined) {
+      this.#uploadId = undefined;
+      this.#creation = undefined;
+      throw changedError("its content is not what it was when the upload began");
+    }
+    return identity;
   }
 
   async #hash(identity: Identity, signal: AbortSignal, onHashed: (share: number) => void): Promise<string> {
@@ -361,14 +344,14 @@ export class RemoteUpload {
     if (creation === undefined) {
       return undefined;
     }
-    const created = await this.#answer(creation, signal);
+    const created = await this.#answer(() => creation.ask(signal), signal);
     return "duplicate" in created ? undefined : created.uploadId;
   }
 
   /** Repeats it until there is an answer. One that has ended before its answer came has ended like any other upload. */
-  async #answer(creation: Creation, signal: AbortSignal, onSent?: OnSent): Promise<CreationAnswer> {
+  async #answer<T>(question: () => Promise<T>, signal: AbortSignal): Promise<T> {
     try {
-      return await this.#parts.retrier.ask(signal, () => creation.ask(signal, onSent));
+      return await this.#parts.retrier.ask(signal, question);
     } catch (error) {
       throw isGone(error) ? goneError(error) : error;
     }

@@ -11,12 +11,12 @@ import type {
   HttpResponse,
   Manifest,
   OpenUploads,
+  RequestBytes,
   SignedPart,
   Status,
   StoredObject,
 } from "./interfaces.ts";
 import type { Piece } from "./pieces.ts";
-import { orAborted } from "./signals.ts";
 
 /** A chunk that R2 has taken: under this number, and with this ETag where it may be read. */
 export interface StoredPart {
@@ -29,9 +29,10 @@ export type CreationAnswer =
   | Created
   | { readonly duplicate: true; readonly object: StoredObject & { uploadId: string } };
 
-/** A new upload. Where the file came along, the answer was given once all of it was stored, and mostly once the object was whole. */
+/** A new upload. */
 export interface Created {
   readonly uploadId: string;
+  /** All of them, where the file came along and the object is whole. */
   readonly uploadedBytes: number;
   /** Missing where the file came along. */
   readonly chunkSize?: number;
@@ -91,7 +92,9 @@ export class Server {
       return undefined;
     }
     const [uploadId] = /[^/]+$/.exec(this.#checked(response).header("Location") ?? "") ?? [];
-    const uploadedBytes = Number(response.header("Upload-Offset") ?? Number.NaN);
+    // While the object is not whole, nothing is said of the bytes.
+    const unsaid = response.header("Tus-Resumable") === null ? Number.NaN : 0;
+    const uploadedBytes = Number(response.header("Upload-Offset") ?? unsaid);
     if (uploadId === undefined || !Number.isSafeInteger(uploadedBytes)) {
       throw strangerError(response.status);
     }
@@ -123,7 +126,7 @@ export class Server {
   async put(
     id: string,
     piece: Piece,
-    body: Uint8Array<ArrayBuffer>,
+    body: RequestBytes,
     checksum: string | undefined,
     signal: AbortSignal,
     onSent: OnSent = ignore,
@@ -149,7 +152,7 @@ export class Server {
   /** Stores a chunk in R2. Nothing but the bytes goes there: no token, and no header that R2 would have to allow. */
   async store(
     { partNumber, url }: SignedPart,
-    body: Uint8Array<ArrayBuffer>,
+    body: RequestBytes,
     signal: AbortSignal,
     onSent: OnSent = ignore,
   ): Promise<StoredPart> {
@@ -265,7 +268,7 @@ export class Server {
   async #exchange(request: Request): Promise<HttpResponse> {
     request.signal.throwIfAborted();
     try {
-      return await orAborted(this.#http.send(request), request.signal);
+      return await this.#http.send(request);
     } catch (error) {
       request.signal.throwIfAborted();
       throw error instanceof UploadError ? error : networkError(error);

@@ -1,4 +1,6 @@
-// What runs ends when its signal says so, whether it listens or not.
+// What runs ends when its signal says so, or its time is over, whether it listens or not.
+
+import type { Clock } from "./interfaces.ts";
 
 /**
  * Rejects as soon as the signal says so. `fetch` promises that too, but between an answer's head and its body some
@@ -14,6 +16,15 @@ export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> 
     signal.addEventListener("abort", stop);
     work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
   });
+}
+
+/** The work, or after so long something else. */
+export function orLate<T>(work: Promise<T>, clock: Clock, delayMs: number, late: () => T | Promise<T>): Promise<T> {
+  let stop = () => {};
+  const isLate = new Promise<T>((resolve) => {
+    stop = clock.timer(delayMs, () => resolve(late()));
+  });
+  return Promise.race([work, isLate]).finally(stop);
 }
 
 /** A controller that is aborted with the signal too; `unlink` ends that. By hand, as not every browser in use has AbortSignal.any. */

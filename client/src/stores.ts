@@ -3,6 +3,7 @@
 
 import type { Clock, RecordStore, ResumeRecord } from "./interfaces.ts";
 import { uniqueName } from "./platform.ts";
+import { orLate } from "./signals.ts";
 
 /** Databases are known to open never. */
 const ANSWER_MS = 5_000;
@@ -73,25 +74,20 @@ export function noStore(): Required<RecordStore> {
 /** The same store, but what goes wrong in it, or takes too long, is as if nothing were remembered. */
 export function forgiving(store: RecordStore, clock: Clock): Required<RecordStore> {
   const attempt = async <T>(act: () => Promise<T>): Promise<T | undefined> => {
-    let stop = () => {};
     try {
-      const late = new Promise<undefined>((resolve) => {
-        stop = clock.timer(ANSWER_MS, () => resolve(undefined));
-      });
-      return await Promise.race([act(), late]);
+      return await orLate<T | undefined>(act(), clock, ANSWER_MS, () => undefined);
     } catch {
       return undefined;
-    } finally {
-      stop();
     }
   };
-  const alone = noStore().scope;
+  let alone: Required<RecordStore> | undefined;
   return {
     scope: () => {
       try {
         return store.scope?.() ?? "";
       } catch {
-        return alone();
+        alone ??= noStore();
+        return alone.scope();
       }
     },
     get: (key) => attempt(() => store.get(key)),

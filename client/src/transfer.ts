@@ -1,13 +1,15 @@
-// Sends what is missing. Every chunk is read, hashed, sent; after a failure the server is asked what it really has before
-// anything is sent again, and there is a pause unless the failure has cost nothing. What passes is sat out.
+// Sends what is missing. Every chunk is hashed, then sent as a piece of the file, which the browser reads as it goes; what changes in
+// between does not have its checksum, and does not count. After a failure the server is asked what it really has before anything is
+// sent again, and there is a pause unless the failure has cost nothing. What passes is sat out.
 
 import { Concurrency } from "./concurrency.ts";
 import type { Direct } from "./direct.ts";
 import { isTimeout, problemCode, UploadError } from "./errors.ts";
-import { readBytes } from "./file_reader.ts";
-import type { Runtime, UploadFile } from "./interfaces.ts";
+import { bodyOf, readBytes } from "./file_reader.ts";
+import type { SendPlan, ServerProgress } from "./found.ts";
+import type { RequestBytes, Runtime, UploadFile } from "./interfaces.ts";
 import { bytesIn, type Piece, Pieces } from "./pieces.ts";
-import type { RemoteUpload, SendPlan, ServerProgress } from "./remote_upload.ts";
+import type { RemoteUpload } from "./remote_upload.ts";
 import type { Retrier, Streak } from "./retrier.ts";
 import type { Server } from "./server.ts";
 import { linked } from "./signals.ts";
@@ -17,6 +19,8 @@ const NOTABLE_FAILURES = 3;
 /** So often a server answers questions, and no chunk ever gets through: that is no outage, but a setting. */
 const HOPELESS_FAILURES = 8;
 const MIB = 1024 * 1024;
+/** What is larger is read piece by piece to be hashed, which is slower than WebCrypto, and takes a few MiB of memory. */
+const MOST_READ_BYTES = 32 * MIB;
 
 export interface TransferParts {
   readonly file: UploadFile;
@@ -45,6 +49,8 @@ export class Transfer {
   /** Chunks that broke while the server could be asked. */
   #broken = 0;
   #asking: Promise<ServerProgress> | undefined;
+  /** The chunk that is hashed. */
+  #hashing: Promise<unknown> = Promise.resolve();
 
   constructor(parts: TransferParts, plan: SendPlan, progress: ServerProgress) {
     this.#parts = parts;
@@ -109,15 +115,41 @@ export class Transfer {
 
   /** The number of bytes that count afterwards. */
   async #put(piece: Piece, signal: AbortSignal): Promise<number> {
-    const { file, server, runtime, direct, checksums } = this.#parts;
+    const { file, server, direct, checksums } = this.#parts;
+    const { from, to } = piece;
     const onSent = (bytes: number) => this.#sent(piece, bytes);
-    const read = () => readBytes(file, piece.from, piece.to, signal);
-    if (this.#plan.direct) {
-      return direct.put(this.#plan, piece, read, signal, onSent);
+    const body = () => bodyOf(file, from, to, signal);
+    try {
+      if (this.#plan.direct) {
+        return await direct.put(this.#plan, piece, body, signal, onSent);
+      }
+      const bytes = await body();
+      const checksum = checksums ? await this.#checksum(bytes, signal) : undefined;
+      return await server.put(this.#plan.uploadId, piece, bytes, checksum, signal, onSent);
+    } catch (error) {
+      if (error instanceof UploadError && error.code === "network" && !isTimeout(error.cause)) {
+        // To a browser, a file that cannot be read any more is a request that broke.
+        await readBytes(file, to - 1, to, signal);
+      }
+      throw error;
     }
-    const bytes = await read();
-    const checksum = checksums ? await runtime.hasher.chunk(bytes) : undefined;
-    return server.put(this.#plan.uploadId, piece, bytes, checksum, signal, onSent);
+  }
+
+  /** One chunk after the other: however many are on their way, one is in memory. */
+  #checksum(body: RequestBytes, signal: AbortSignal): Promise<string> {
+    const { hasher } = this.#parts.runtime;
+    const hashed = async () => {
+      signal.throwIfAborted();
+      if (!(body instanceof Blob)) {
+        return hasher.chunk(body);
+      }
+      return body.size > MOST_READ_BYTES
+        ? hasher.file(body, () => {}, signal)
+        : hasher.chunk(await readBytes(body, 0, body.size, signal));
+    };
+    const hashing = this.#hashing.then(hashed, hashed);
+    this.#hashing = hashing;
+    return hashing;
   }
 
   async #failed(piece: Piece, error: UploadError, signal: AbortSignal): Promise<void> {
@@ -188,13 +220,12 @@ export class Transfer {
   }
 
   #suspicion({ from, to }: Piece): string {
-    const what = "The server can be reached, but the connection broke each time. Probably";
-    if (this.#plan.direct) {
-      return `${what} the bucket has no CORS rule that lets this page PUT to it, which a browser shows as a network error.`;
-    }
     const mib = Math.ceil((to - from) / MIB);
-    const proxy = `a proxy in front of the server refuses chunks of ${mib} MiB (413)`;
-    return `${what} ${proxy}, which a browser shows as a network error: choose a smaller chunkBytes.`;
+    const [why, advice] = this.#plan.direct
+      ? ["the bucket has no CORS rule that lets this page PUT to it", ""]
+      : [`a proxy in front of the server refuses chunks of ${mib} MiB (413)`, ": choose a smaller chunkBytes"];
+    const what = "The server can be reached, but the connection broke each time. Probably";
+    return `${what} ${why}, which a browser shows as a network error${advice}.`;
   }
 }
 

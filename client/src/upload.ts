@@ -6,6 +6,7 @@ import type { Deadlines } from "./deadlines.ts";
 import type { Emitter } from "./emitter.ts";
 import { abortedError, asUploadError, missingError, timeout, UploadError } from "./errors.ts";
 import { follow } from "./follow.ts";
+import type { Found } from "./found.ts";
 import type {
   Claim,
   Retry,
@@ -21,7 +22,7 @@ import type {
 import type { Live } from "./live.ts";
 import { bytesIn } from "./pieces.ts";
 import { ProgressMeter } from "./progress.ts";
-import type { Found, RemoteUpload } from "./remote_upload.ts";
+import type { RemoteUpload } from "./remote_upload.ts";
 import type { Repairs } from "./repair.ts";
 import type { Streak } from "./retrier.ts";
 import { Transfer, type TransferParts } from "./transfer.ts";
@@ -230,6 +231,11 @@ export class QuaysideUpload implements Upload {
   async #runLeg(signal: AbortSignal): Promise<UploadResult> {
     this.#become({ state: "starting" });
     await this.#pauseBefore(signal);
+    const uploadId = await this.#remote.sendWhole(signal, this.#told);
+    if (uploadId !== undefined) {
+      this.#confirmed(this.#file.size);
+      return resultOf({ uploadId, object: null });
+    }
     const claim = await this.#untilClaimed(signal);
     if ("completed" in claim) {
       return resultOf(claim.completed);
@@ -346,13 +352,8 @@ export class QuaysideUpload implements Upload {
   }
 
   /** Listens until the object is whole or damaged, or the server misses bytes after all. */
-  async #untilCompleted({ plan: { uploadId }, isAwaited }: Open, signal: AbortSignal): Promise<Status> {
+  async #untilCompleted({ plan: { uploadId } }: Open, signal: AbortSignal): Promise<Status> {
     const ask = () => this.#remote.status(uploadId, signal);
-    // Where the server has waited for the object already, asking is quicker than listening, and opens no channel.
-    const now = isAwaited ? await ask() : undefined;
-    if (now?.state === "completed") {
-      return now;
-    }
     for await (const told of this.#parts.live.statuses(uploadId, ask, signal)) {
       const status = await this.#remote.judged(told);
       if (status.state === "completed" || status.state === "damaged" || status.missing.length > 0) {
@@ -395,6 +396,6 @@ export class QuaysideUpload implements Upload {
   }
 }
 
-function resultOf({ uploadId, object }: Status): UploadResult {
+function resultOf({ uploadId, object }: Pick<Status, "uploadId" | "object">): UploadResult {
   return { uploadId, duplicate: false, object };
 }

@@ -4,13 +4,16 @@ import { BasePlugin, type Body, type Meta, type PluginOpts, type Uppy, type Uppy
 
 import { createUpload } from "./create_upload.ts";
 import { UploadError } from "./errors.ts";
-import type { Upload, UploadFile, UploadOptions, UploadResult } from "./interfaces.ts";
+import type { Progress, Upload, UploadFile, UploadOptions, UploadResult } from "./interfaces.ts";
 import { checkOptions } from "./options.ts";
+import { systemClock } from "./platform.ts";
 import { weightOf } from "./queue.ts";
 import { withoutSlash } from "./server.ts";
 import { Slots } from "./slots.ts";
 
 const INFO_MS = 5_000;
+/** Between two tellings of one file's progress. */
+const INTERVAL_MS = 250;
 
 export interface QuaysideUploaderOptions
   extends PluginOpts,
@@ -140,11 +143,31 @@ export class QuaysideUploader<M extends Meta, B extends Body> extends BasePlugin
   }
 
   #tell(id: string, name: string, upload: Upload): void {
-    upload.on("progress", ({ sentBytes, fileBytes }) => {
+    // Uppy copies its list of all files at each of these, so a file that is sent in no time is only told to have arrived.
+    const { clock } = { clock: systemClock, ...this.opts.runtime };
+    let toldMs = clock.nowMs();
+    let told: Progress | undefined;
+    let untold: Progress | undefined;
+    const tell = (progress: Progress) => {
+      toldMs = clock.nowMs();
+      [told, untold] = [progress, undefined];
+      const { sentBytes, fileBytes } = progress;
       const file = this.uppy.getFile(id);
       const uploadStarted = file?.progress.uploadStarted ?? Date.now();
       this.uppy.emit("upload-progress", file, { uploadStarted, bytesUploaded: sentBytes, bytesTotal: fileBytes });
+    };
+    upload.on("progress", (progress) => {
+      const isBack = progress.sentBytes < (told?.sentBytes ?? 0);
+      untold = progress;
+      if (isBack || clock.nowMs() - toldMs >= INTERVAL_MS) {
+        tell(progress);
+      }
     });
+    // What is waited for then may take its time.
+    upload.on(
+      "state",
+      ({ state }) => state !== "completed" && untold !== undefined && untold.sentBytes > 0 && tell(untold),
+    );
     const inform = (key: string, more: object = {}) =>
       this.uppy.info(this.i18n(key, { name, ...more }), "info", INFO_MS);
     let wasPaused = false;
@@ -250,6 +273,9 @@ const files = new WeakMap<Blob, UploadFile>();
 
 /** Uppy also takes blobs, which have neither name nor date. Nothing is copied; only a real file can be handed to a Web Worker. */
 function uploadFile(data: File | Blob, name: string, type: string): UploadFile {
+  if (data instanceof File && data.name === name) {
+    return data;
+  }
   const known = files.get(data);
   if (known?.name === name && known.type === type) {
     return known;

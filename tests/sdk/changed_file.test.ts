@@ -3,14 +3,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import type { HttpRequest } from "../../client/src/interfaces.ts";
 import {
   assertSays,
   created,
   Dialogue,
   failing,
   fileOf,
+  hasher,
   type Line,
   MemoryStore,
+  offset,
   problem,
   Scene,
   status,
@@ -116,4 +119,59 @@ test("a file that cannot be read any more ends at once and asks to be picked aga
   assert.equal(error.cause, gone);
   assert.deepEqual(scene.clock.slept, []);
   assert.equal(scene.store.records.size, 1, "the same file, picked again, goes on");
+});
+
+test("a chunk is sent as a piece of the file; hashed, one is in memory at a time", async () => {
+  const bodies: unknown[] = [];
+  let [hashing, most] = [0, 0];
+  const slow = async (bytes: Uint8Array<ArrayBuffer>) => {
+    most = Math.max(most, ++hashing);
+    await new Promise(setImmediate);
+    hashing -= 1;
+    return hasher.chunk(bytes);
+  };
+  const talk = new Dialogue(
+    ["POST /upload/init", created()],
+    ["PUT /upload/{id} 0-10", taken(10, 25)],
+    ["PUT /upload/{id} 10-20", taken(20, 25)],
+    ["PUT /upload/{id} 20-25", taken(25, 25)],
+    ["GET /upload/{id}/status", status("completed", 25, 25, { mode: "parallel" })],
+  );
+  const http = {
+    send: (request: HttpRequest) => {
+      bodies.push(request.body);
+      return talk.send(request);
+    },
+  };
+  await new Scene(fileOf(25), http, { runtime: { hasher: { ...hasher, chunk: slow } } }).upload.start();
+  talk.end();
+  assert.ok(bodies.slice(1, 4).every((body) => body instanceof Blob));
+  // The samples of the file are hashed too, before.
+  assert.equal(most, 1);
+});
+
+test("a file that goes while a chunk of it is sent, which a browser shows as a broken connection, is to be picked again", async () => {
+  const { file, change } = changingFile(() => ({
+    arrayBuffer: () => Promise.reject(new DOMException("gone", "NotReadableError")),
+  }));
+  const gone: Line = [
+    "PUT /upload/{id} 0-10",
+    () => {
+      change();
+      return "no answer";
+    },
+  ];
+  const scene = new Scene(file, new Dialogue(init, gone), sequential);
+  assertSays(await failing(scene), "file-unreadable", "pick-file", /pick it again/);
+  const back = new Dialogue(
+    ["GET /upload/{id}/status", status("open", 0, 25)],
+    ["HEAD /upload/{id}", offset(0)],
+    ["PUT /upload/{id} 0-10", taken(10, 25)],
+    ["PUT /upload/{id} 10-20", taken(20, 25)],
+    ["PUT /upload/{id} 20-25", taken(25, 25)],
+    ["GET /upload/{id}/status", status("completed", 25, 25)],
+  );
+  const { store } = scene;
+  await new Scene(fileOf(25), back, { ...sequential, store }).upload.start();
+  back.end();
 });

@@ -82,7 +82,8 @@ type Course = { sent?: [second: number, bytes: number][]; answerAt?: number; rep
 async function outcome(clock: FakeClock, deadlines: Deadlines, request: Partial<HttpRequest>): Promise<string> {
   const sinceMs = clock.now;
   const seconds = () => Math.round((clock.now - sinceMs) / 1000);
-  const whole = { method: "PUT", url: "/", headers: {}, ...request } as const;
+  const { signal = new AbortController().signal } = request;
+  const whole = { method: "PUT", url: "/", headers: {}, ...request, signal } as const;
   return deadlines.send(whole).then(
     () => `answered at ${seconds()}`,
     (error) => (isTimeout(error) ? `${error.message} at ${seconds()}` : `${error} at ${seconds()}`),

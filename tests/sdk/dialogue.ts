@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 
 import { PageClaims, type PageLocks } from "../../client/src/claims.ts";
+import { sizeOf } from "../../client/src/file_reader.ts";
 import {
   BrowserHasher,
   createUpload,
@@ -79,13 +80,18 @@ export class Dialogue {
   }
 }
 
+/** What a body brings, read as the network would. */
+export async function bytesOf(body: HttpRequest["body"]): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await new Response(body ?? "").arrayBuffer());
+}
+
 export function describe({ method, url, headers, body }: HttpRequest): string {
   const path = url.replace(ENDPOINT, "").replace(ID, "{id}");
   if (method === "PUT" && headers["X-Upload-Offset"] === undefined) {
-    return `PUT ${path} ${body?.length} bytes`;
+    return `PUT ${path} ${sizeOf(body)} bytes`;
   }
   const from = Number(headers["X-Upload-Offset"]);
-  return method === "PUT" ? `PUT ${path} ${from}-${from + (body?.length ?? 0)}` : `${method} ${path}`;
+  return method === "PUT" ? `PUT ${path} ${from}-${from + sizeOf(body)}` : `${method} ${path}`;
 }
 
 export async function answered(answer: Answer, { signal }: HttpRequest): Promise<HttpResponse> {

@@ -170,3 +170,19 @@ test("watching what is not there is an error, and a signal ends it", async () =>
   stop.abort(new Error("enough"));
   await assert.rejects(watching.next(), /enough/);
 });
+
+test("of many uploads at once a few listen, the others ask; one that has ended makes room", async () => {
+  const live = new FakeChannel("silence");
+  const send = async (to: FakeChannel) => {
+    const states = ["verifying", "verifying", "completed"].map((state) => status(state, 5, 5));
+    const questions = states.map((answer) => ["GET /upload/{id}/status", answer] as const);
+    const talk = new Dialogue(...SENT, ...questions);
+    await new Scene(fileOf(5), talk, { live: to }).upload.start();
+    talk.end();
+  };
+  await Promise.all(Array.from({ length: 20 }, () => send(live)));
+  assert.equal(live.opened.length, 3);
+  const next = new FakeChannel("silence");
+  await send(next);
+  assert.equal(next.opened.length, 1);
+});

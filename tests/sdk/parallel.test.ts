@@ -6,7 +6,18 @@ import { test } from "node:test";
 
 import { Concurrency } from "../../client/src/concurrency.ts";
 import type { HttpClient, HttpRequest, HttpResponse } from "../../client/src/interfaces.ts";
-import { type Answer, answered, created, describe, fileOf, problem, Scene, status, taken } from "./dialogue.ts";
+import {
+  type Answer,
+  answered,
+  bytesOf,
+  created,
+  describe,
+  fileOf,
+  problem,
+  Scene,
+  status,
+  taken,
+} from "./dialogue.ts";
 
 const CHUNK_BYTES = 10;
 
@@ -38,11 +49,11 @@ export class MemoryServer implements HttpClient {
     this.mostAtOnce = Math.max(this.mostAtOnce, ++this.#atOnce);
     await new Promise(setImmediate);
     this.#atOnce -= 1;
-    const answer = this.#answer(request);
+    const answer = this.#answer(request, await bytesOf(request.body));
     return answered(fate === "lost answer" ? "no answer" : answer, request);
   }
 
-  #answer({ method, url, headers, body }: HttpRequest): Answer {
+  #answer({ method, url, headers, body }: HttpRequest, bytes: Uint8Array): Answer {
     if (method === "POST") {
       assert.equal(JSON.parse(String(body)).parallel, true);
       return created(0, CHUNK_BYTES);
@@ -58,7 +69,7 @@ export class MemoryServer implements HttpClient {
       return taken(this.#uploadedBytes(), this.file.length);
     }
     this.puts.push(from);
-    this.file.set(body as Uint8Array, from);
+    this.file.set(bytes, from);
     this.#stored.add(from);
     return taken(this.#uploadedBytes(), this.file.length);
   }

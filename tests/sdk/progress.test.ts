@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { sizeOf } from "../../client/src/file_reader.ts";
 
 import type { HttpClient, Progress } from "../../client/src/index.ts";
 import { created, Dialogue, fileOf, offset, Scene, status, taken } from "./dialogue.ts";
@@ -11,10 +12,10 @@ function slow(talk: Dialogue, wait: (ms: number) => Promise<void>): HttpClient {
   return {
     reportsSending: true,
     async send(request) {
-      if (request.body instanceof Uint8Array) {
-        request.onSent?.(request.body.length / 2);
+      if (sizeOf(request.body) > 0) {
+        request.onSent?.(sizeOf(request.body) / 2);
         await wait(1000);
-        request.onSent?.(request.body.length);
+        request.onSent?.(sizeOf(request.body));
         await wait(1000);
       }
       return talk.send(request);

@@ -9,6 +9,7 @@ import { crc64nvme, sha256 } from "../support/bytes.ts";
 import {
   type Answer,
   answered,
+  bytesOf,
   created,
   describe,
   ID,
@@ -60,7 +61,7 @@ export class RepairServer implements HttpClient {
     if (fate !== undefined && fate !== "lost answer") {
       return answered(fate, request);
     }
-    const answer = this.#answer(request);
+    const answer = this.#answer(request, Buffer.from(await bytesOf(request.body)));
     return answered(fate === "lost answer" ? "no answer" : answer, request);
   }
 
@@ -73,7 +74,7 @@ export class RepairServer implements HttpClient {
     return this.asked.slice(this.asked.indexOf(said)).filter((asked) => asked.startsWith("PUT"));
   }
 
-  #answer(request: HttpRequest): Reply {
+  #answer(request: HttpRequest, bytes: Buffer): Reply {
     const { method, url, body } = request;
     const what = `${method} ${url.split("/").at(-1)}`;
     switch (what) {
@@ -92,7 +93,7 @@ export class RepairServer implements HttpClient {
       return this.state === "open" ? offset(this.#uploadedBytes) : { status: 409 };
     }
     assert.equal(method, "PUT", what);
-    return this.#put(Number(request.headers["X-Upload-Offset"]), Buffer.from(body as Uint8Array));
+    return this.#put(Number(request.headers["X-Upload-Offset"]), bytes);
   }
 
   #create({ sha256, parallel, metadata, ...file }: Creation): Reply {
