@@ -1,6 +1,6 @@
 // Where the demo page has what the tests use of it.
 
-export const FILE_INPUT = "input.uppy-Dashboard-input";
-export const START_BUTTON = ".uppy-StatusBar-actionBtn--upload";
+export const FILE_INPUT = "#file-input";
+export const START_BUTTON = "#start";
 /** An expression: whether files can be chosen. */
-export const IS_READY = `document.querySelector("${FILE_INPUT}") !== null && document.querySelector("#protocol-hint").textContent !== ""`;
+export const IS_READY = `document.body !== null && "ready" in document.body.dataset`;

@@ -1,8 +1,8 @@
 // The demo page in any engine, asked by expressions alone: files are chosen, the start is pressed, rows are read.
 
 import { waitFor } from "../../support/wait.ts";
-import type { TestFile } from "../service.ts";
 import { FILE_INPUT, IS_READY, START_BUTTON } from "../selectors.ts";
+import type { TestFile } from "../service.ts";
 import type { Tab } from "./engine.ts";
 
 const GIVE_UP_MS = 120_000;
@@ -102,11 +102,14 @@ function rowOf(name: string): string {
     if (card === undefined) {
       return null;
     }
+    if (card.dataset.stage === "delivered" && card.querySelector(".record") === null) {
+      card.querySelector(".fold").click();
+    }
     const rows = [...card.querySelectorAll(".record div")];
     const id = rows.find((row) => row.firstElementChild.textContent === "Upload");
     return {
       stage: card.dataset.stage,
-      percent: parseInt(card.querySelector(".percent").textContent, 10),
+      percent: parseInt(card.querySelector(".percent")?.textContent, 10),
       text: card.textContent,
       uploadId: id === undefined ? null : id.lastElementChild.textContent,
     };

@@ -1,6 +1,6 @@
 // Firefox by WebDriver BiDi, and Chromium by its own protocol, both through puppeteer.
 
-import puppeteer, { type BrowserContext, type Page } from "puppeteer-core";
+import puppeteer, { type BrowserContext, type ElementHandle, type Page } from "puppeteer-core";
 
 import { ARGS } from "../harbour.ts";
 import type { Engine, Profile, Tab } from "./engine.ts";
@@ -23,11 +23,11 @@ function tab(page: Page): Tab {
     goto: async (url) => void (await page.goto(url)),
     evaluate: async (expression) => (await page.evaluate(expression)) as never,
     async setFiles(selector, paths) {
-      const input = await page.$(selector);
+      const input = (await page.$(selector)) as ElementHandle<HTMLInputElement> | null;
       if (input === null) {
         throw new Error(`the page has no ${selector}`);
       }
-      await (input as typeof input & { uploadFile(...paths: string[]): Promise<void> }).uploadFile(...paths);
+      await input.uploadFile(...paths);
     },
     click: (selector) => page.click(selector),
     close: () => page.close(),
