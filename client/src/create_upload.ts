@@ -67,7 +67,7 @@ export function createUpload(file: UploadFile, options: UploadOptions): Upload {
     checksums: settings.checksums,
   });
   if (options.keepAwake) {
-    upload.on("state", ({ state }) => keepAwake(upload, state));
+    upload.on("state", () => keepAwake(upload));
   }
   return upload;
 }

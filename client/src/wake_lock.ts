@@ -1,23 +1,23 @@
 // Keeps the screen on while something is sent, since a phone whose screen goes off soon sends nothing more. One lock for all uploads of
 // the page. The browser takes it back when the page is hidden; it is asked for again when the page is seen.
 
-import type { UploadState } from "./interfaces.ts";
+import type { Upload, UploadState } from "./interfaces.ts";
 
 /** Undefined where there is no such thing. Rejects where it is refused, as with a battery that is nearly empty, or a hidden page. */
 type Request = () => Promise<{ release(): Promise<void> } | undefined>;
 
-const SENDING = /^(start|hash|upload)ing$/;
+const SENDING: readonly UploadState[] = ["starting", "hashing", "uploading"];
 
 /** Gives the function that is told what each sender has become. */
 export function wakeLock(
   request: Request,
   onSeen: (listener: () => void) => void,
-): (sender: object, state: UploadState) => void {
+): (sender: Pick<Upload, "state">) => void {
   const senders = new Set<object>();
   /** The lock, or the question for it. */
   let lock: Promise<{ release(): Promise<void> } | void> | undefined;
   const update = () => {
-    if (senders.size > 0) {
+    if (senders.size) {
       lock ??= request().catch(() => {});
     } else {
       lock?.then((held) => held?.release());
@@ -29,8 +29,9 @@ export function wakeLock(
     lock = undefined;
     update();
   });
-  return (sender, state) => {
-    senders[SENDING.test(state) ? "add" : "delete"](sender);
+  return (sender) => {
+    senders.delete(sender);
+    SENDING.includes(sender.state) && senders.add(sender);
     update();
   };
 }

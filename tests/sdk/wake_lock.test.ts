@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import type { UploadState } from "../../client/src/index.ts";
 import { wakeLock } from "../../client/src/wake_lock.ts";
 
 class FakeScreen {
@@ -32,31 +33,36 @@ class FakeScreen {
 }
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
-const [one, other] = [{}, {}];
+/** Two uploads, each of which says what it becomes. */
+function uploads(screen: FakeScreen) {
+  const told = wakeLock(screen.request, screen.onSeen);
+  const [one, other] = [{}, {}].map((upload) => (state: UploadState) => told(Object.assign(upload, { state })));
+  return { one, other } as { one: (state: UploadState) => void; other: (state: UploadState) => void };
+}
 
 test("two uploads hold the screen together; when both have ended, it is let go", async () => {
   const screen = new FakeScreen();
-  const became = wakeLock(screen.request, screen.onSeen);
-  became(one, "uploading");
-  became(other, "starting");
-  became(one, "completed");
+  const { one, other } = uploads(screen);
+  one("uploading");
+  other("starting");
+  one("completed");
   await settled();
   assert.deepEqual(screen.said, ["on"]);
-  became(other, "paused");
+  other("paused");
   await settled();
   assert.deepEqual(screen.said, ["on", "off"]);
 });
 
 test("a page that was hidden asks again when it is seen; one that only waits does not", async () => {
   const screen = new FakeScreen();
-  const became = wakeLock(screen.request, screen.onSeen);
-  became(one, "uploading");
+  const { one } = uploads(screen);
+  one("uploading");
 
-  became(one, "uploading");
+  one("uploading");
   screen.show();
   await settled();
   assert.deepEqual(screen.said, ["on", "on"]);
-  became(one, "offline");
+  one("offline");
   screen.show();
   await settled();
   assert.deepEqual(screen.said, ["on", "on", "off"]);
@@ -65,10 +71,10 @@ test("a page that was hidden asks again when it is seen; one that only waits doe
 test("a refusal stops nothing", async () => {
   const screen = new FakeScreen();
   screen.isRefusing = true;
-  const became = wakeLock(screen.request, screen.onSeen);
-  became(one, "uploading");
+  const { one } = uploads(screen);
+  one("uploading");
   await settled();
-  became(one, "completed");
+  one("completed");
   await settled();
   assert.deepEqual(screen.said, ["on"]);
 });
