@@ -167,7 +167,10 @@ class Body {
   }
 }
 
-function figures({ stage, uploadedBytes, fileBytes, bytesPerSecond, remainingMs, isSent }: Journey): string {
+function figures({ stage, uploadedBytes, fileBytes, bytesPerSecond, remainingMs, isSent, isOver }: Journey): string {
+  if (isOver) {
+    return "";
+  }
   if (isSent) {
     return size(fileBytes);
   }

@@ -6,16 +6,14 @@ import type { Journey, Stage } from "./journey.ts";
 type State = "done" | "doing" | "failed" | "ahead";
 const WORDS: Readonly<Record<State, string>> = { done: " (done)", doing: " (now)", failed: " (failed)", ahead: "" };
 
-const PUT_TOGETHER = "Put together";
 const VERIFIED = "Verified";
-const AT_THE_ORIGIN = "At the origin";
 
 /** Each step, and the stages in which it is being done. The first is the one of every other stage. */
 const STEPS: readonly (readonly [name: string, during: readonly Stage[]])[] = [
   ["Uploaded", []],
-  [PUT_TOGETHER, ["completing"]],
+  ["Put together", ["completing"]],
   [VERIFIED, ["verifying"]],
-  [AT_THE_ORIGIN, ["completed", "undelivered", "delivered"]],
+  ["At the origin", ["completed", "undelivered", "delivered"]],
 ];
 
 export class Steps {
@@ -34,10 +32,7 @@ export class Steps {
       element.hidden = STEPS[index]?.[0] === VERIFIED && !journey.isVerified && journey.stage !== "verifying";
       element.dataset.state = state;
       say(word, WORDS[state]);
-      element.toggleAttribute("aria-current", state === "doing");
-      if (state === "doing") {
-        element.setAttribute("aria-current", "step");
-      }
+      state === "doing" ? element.setAttribute("aria-current", "step") : element.removeAttribute("aria-current");
     }
   }
 }
