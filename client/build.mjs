@@ -20,11 +20,15 @@ await build({
   outdir: cjs,
   format: "cjs",
   target: "es2022",
+  // As `require`: a test runner that has no modules can load what is loaded later, too.
+  supported: { "dynamic-import": false },
   logOverride: { "empty-import-meta": "silent" },
 });
 for (const file of files.filter((file) => file.endsWith(".d.ts"))) {
-  // Older compilers do not find `./upload.d.ts` by the name of its source.
-  const types = readFileSync(join(dist, file), "utf8").replace(/(["']\.{1,2}\/[^"']+)\.ts(["'])/g, "$1.js$2");
+  // Older compilers do not find `./upload.d.ts` by the name of its source, and know only one kind of array.
+  const types = readFileSync(join(dist, file), "utf8")
+    .replace(/(["']\.{1,2}\/[^"']+)\.ts(["'])/g, "$1.js$2")
+    .replaceAll("Uint8Array<ArrayBuffer>", "Uint8Array");
   mkdirSync(dirname(join(cjs, file)), { recursive: true });
   writeFileSync(join(dist, file), types);
   writeFileSync(join(cjs, file), types);

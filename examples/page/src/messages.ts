@@ -31,7 +31,7 @@ export function ended(error: Error): Message {
     case "file-changed":
       return { text: "The file has changed since it was chosen. Choose it again to send it as it is now.", help: "choose-again" };
     case "file-unreadable":
-      return { text: "The file cannot be read. It may have been moved or deleted.", help: "choose-again" };
+      return { text: "The file cannot be read. It may have been changed, moved or deleted.", help: "choose-again" };
     case "network":
       return { text: "The server could not be reached. What has arrived is kept.", help: "go-on" };
     case "server":
