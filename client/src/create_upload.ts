@@ -23,6 +23,7 @@ import { Retrier } from "./retrier.ts";
 import { Server } from "./server.ts";
 import { forgiving, localStore, noStore } from "./stores.ts";
 import { QuaysideUpload } from "./upload.ts";
+import { keepAwake } from "./wake_lock.ts";
 
 /** An upload that has not begun. Throws a `TypeError` when an option makes no sense. */
 export function createUpload(file: UploadFile, options: UploadOptions): Upload {
@@ -65,5 +66,8 @@ export function createUpload(file: UploadFile, options: UploadOptions): Upload {
     repairs: new Repairs({ file, server, remote, retrier, hasher: runtime.hasher, onRepair }),
     checksums: settings.checksums,
   });
+  if (options.keepAwake) {
+    upload.on("state", () => keepAwake(upload));
+  }
   return upload;
 }

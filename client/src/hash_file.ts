@@ -19,7 +19,7 @@ export async function hashFile(file: Readable, onHashed: OnHashed, signal?: Abor
 /** By hash-wasm, which is fast; where the page's policy lets no WebAssembly run, in plain JavaScript. */
 export async function sha256(): Promise<{ update(bytes: Uint8Array): unknown; digest(as: "hex"): string }> {
   try {
-    const { createSHA256 } = await import("hash-wasm");
+    const { createSHA256 } = await import("./sha256_wasm.ts");
     return await createSHA256();
   } catch {
     return new (await import("./sha256.ts")).Sha256();

@@ -64,6 +64,8 @@ export interface UploadOptions {
   readonly resumeFromServer?: boolean;
   /** A name for this file among others that look the same. Uploads with different ones never share anything. */
   readonly fileId?: string;
+  /** Keep the screen on while something is sent, as a phone sends nothing when it sleeps. False if not said. */
+  readonly keepAwake?: boolean;
   /** How long to keep trying. If not said, for as long as the page lives. */
   readonly retry?: RetryPolicy;
   /** Replacements for what is used of the outside world. */

@@ -20,6 +20,7 @@ const KNOWN: Readonly<Record<keyof UploadOptions, true>> = {
   store: true,
   resumeFromServer: true,
   fileId: true,
+  keepAwake: true,
   retry: true,
   runtime: true,
 };

@@ -12,6 +12,7 @@ import type { AxeResults } from "axe-core";
 import { waitFor } from "../support/wait.ts";
 import { repositoryRoot } from "../support/wrangler_config.ts";
 import { Harbour, inBrowser } from "./harbour.ts";
+import { START_BUTTON } from "./selectors.ts";
 import type { UploadPage } from "./upload_page.ts";
 
 const FILE_BYTES = 30_000_000;
@@ -74,30 +75,27 @@ test("by keyboard alone: a protocol, a file, the start; and what happens is said
   const focused = () => page.page.evaluate(() => document.activeElement?.textContent?.trim() ?? "");
   await keyboard.press("Tab");
   assert.equal(await focused(), "Skip to the upload");
-  await keyboard.press("Tab");
+  /** Tabs on until what has the focus says so. */
+  const tabTo = (what: string, is: (text: string) => boolean | Promise<boolean>) =>
+    waitFor(what, async () => {
+      if (await is(await focused())) {
+        return true;
+      }
+      await keyboard.press("Tab");
+      return false;
+    });
+  const protocol = page.page.getByRole("radio", { name: "Quayside" });
+  await tabTo("the protocol", () => protocol.evaluate((radio) => radio === document.activeElement));
   await keyboard.press("ArrowRight");
   assert.ok(await page.page.getByRole("radio", { name: "tus 1.0" }).isChecked());
-  await keyboard.press("Tab");
   const heard = await page.listen();
   const file = harbour.file("by keyboard.mp4", FILE_BYTES);
   const chooser = page.page.waitForEvent("filechooser");
-  await waitFor("the button to browse files", async () => {
-    if ((await focused()) === "browse files") {
-      return true;
-    }
-    await keyboard.press("Tab");
-    return false;
-  });
+  await tabTo("the button to choose files", (text) => /choose files$/.test(text));
   await keyboard.press("Enter");
   await (await chooser).setFiles(file.path);
-  await page.page.locator(".uppy-StatusBar-actionBtn--upload").waitFor();
-  await waitFor("the button to start", async () => {
-    if (/^Upload 1 file/.test(await focused())) {
-      return true;
-    }
-    await keyboard.press("Tab");
-    return false;
-  });
+  await page.page.locator(START_BUTTON).waitFor();
+  await tabTo("the button to start", (text) => /^Upload 1 file/.test(text));
   await keyboard.press("Enter");
   await harbour.assertArrived(await page.untilRecorded(file), file);
   const sentences = await heard();

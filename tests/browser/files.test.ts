@@ -36,6 +36,7 @@ test("bytes that are stored already are recognised, and not sent", inBrowser, as
   await page.page.getByRole("checkbox").check();
   await page.send(first);
   const uploadId = await page.untilRecorded(first);
+  await page.card(first).getByText("Verified (done)").waitFor();
   const copy = harbour.file("copy.mp4", FILE_BYTES, "the same bytes");
   const sentBefore = harbour.wire.sentBytes;
   await page.send(copy);
@@ -105,7 +106,7 @@ test("a file that has changed is noticed, and goes up afresh", inBrowser, async 
     .card(file)
     .getByText(/changed/)
     .waitFor();
-  await page.page.locator(".uppy-Dashboard-Item-action--remove").click();
+  await page.remove(file);
   await page.send(changed);
   await harbour.assertArrived(await page.untilRecorded(changed), changed);
 });

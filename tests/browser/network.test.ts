@@ -65,7 +65,7 @@ test("the server is killed and comes back", inBrowser, async () => {
   await harbour.assertArrived(await page.untilRecorded(file), file);
 });
 
-test("paused in the Dashboard, nothing is sent; resumed, only the rest", inBrowser, async () => {
+test("paused by its button, nothing is sent; resumed, only the rest", inBrowser, async () => {
   const { page, file } = await midway("paused.mp4");
   await page.press("Pause");
   await page.untilStage(file, "paused");

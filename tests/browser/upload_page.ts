@@ -4,6 +4,7 @@ import type { BrowserContext, Locator, Page } from "playwright-core";
 
 import { waitFor } from "../support/wait.ts";
 import type { TestFile } from "./harbour.ts";
+import { FILE_INPUT, START_BUTTON } from "./selectors.ts";
 
 const GIVE_UP_MS = 120_000;
 
@@ -36,8 +37,7 @@ export class UploadPage {
   }
 
   async untilReady(): Promise<void> {
-    await this.page.locator(".uppy-Dashboard-inner").waitFor();
-    await this.page.locator("#protocol-hint:not(:empty)").waitFor();
+    await this.page.locator("body[data-ready]").waitFor();
   }
 
   async reload(): Promise<void> {
@@ -49,20 +49,12 @@ export class UploadPage {
     await this.page.getByRole("radio", { name: protocol }).check();
   }
 
-  /** Where there are files already, more are added. */
   async choose(...files: TestFile[]): Promise<void> {
-    const more = this.page.locator(".uppy-DashboardContent-addMore");
-    if (await more.isVisible()) {
-      await more.click();
-    }
-    await this.page
-      .locator("input.uppy-Dashboard-input")
-      .first()
-      .setInputFiles(files.map(({ path }) => path));
+    await this.page.locator(FILE_INPUT).setInputFiles(files.map(({ path }) => path));
   }
 
   async start(): Promise<void> {
-    await this.page.locator(".uppy-StatusBar-actionBtn--upload").click();
+    await this.page.locator(START_BUTTON).click();
   }
 
   async send(...files: TestFile[]): Promise<void> {
@@ -72,6 +64,19 @@ export class UploadPage {
 
   async press(label: string): Promise<void> {
     await this.page.getByRole("button", { name: label, exact: true }).first().click();
+  }
+
+  /** Takes the file out of the list. */
+  async remove(file: Pick<TestFile, "name">): Promise<void> {
+    await this.card(file).getByRole("button", { name: "Remove" }).click();
+  }
+
+  /** A file that has arrived is one line; its details are shown when somebody asks. */
+  async unfold(file: Pick<TestFile, "name">): Promise<void> {
+    const details = this.card(file).getByRole("button", { name: "Details" });
+    if ((await details.getAttribute("aria-expanded")) !== "true") {
+      await details.click();
+    }
   }
 
   card({ name }: Pick<TestFile, "name">): Locator {
@@ -115,9 +120,10 @@ export class UploadPage {
     return Number(/\d+/.exec(String(text))?.[0]);
   }
 
-  /** Waits for the origin's record on the card; the upload's id. */
+  /** Waits for the origin's record in the file's details; the upload's id. */
   async untilRecorded(file: TestFile): Promise<string> {
     await this.untilStage(file, "delivered");
+    await this.unfold(file);
     await this.card(file).getByText(file.sha256).waitFor();
     return this.uploadId(file);
   }

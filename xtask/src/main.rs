@@ -5,11 +5,11 @@
 
 mod architecture;
 mod bench;
+mod browsers;
 mod bundle;
 mod cargo_build;
 mod check;
 mod children;
-mod chromium;
 mod circles;
 mod demo;
 mod deploy;
@@ -64,8 +64,8 @@ enum Task {
     },
     /// Formatting, lints, types, architecture
     Check,
-    /// Everything: check, host tests, and tests of the running Worker, in a real browser too
-    Test,
+    /// Everything: check, host tests, and tests of the running Worker, in real browsers too
+    Test(test::Options),
     /// Made-up input for every parser
     Fuzz(fuzz::Options),
     /// Whole lives of uploads, one seed each: every failure replays
@@ -105,7 +105,7 @@ fn run(task: Task) -> Result<ExitCode> {
         Task::Dev(options) => dev::command(&project, &options),
         Task::Demo { file } => demo::command(&project, file),
         Task::Check => check::command(&project),
-        Task::Test => Ok(test::command(&project)),
+        Task::Test(options) => Ok(test::command(&project, &options)),
         Task::Fuzz(options) => fuzz::command(&project, &options),
         Task::Simulate(options) => simulate::command(&project, &options),
         Task::Torture(options) => test::torture(&project, &options),

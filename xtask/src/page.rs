@@ -1,4 +1,4 @@
-//! The demo page: built by Vite from `client/page` and the SDK into `build-page/`, which wrangler serves beside the Worker.
+//! The demo page: built by Vite from `examples/page` and the SDK into `build-page/`, which wrangler serves beside the Worker.
 //!
 //! While something runs, its page is a copy of its own, told where the origin shows its records and allowed to ask there.
 
@@ -16,8 +16,8 @@ use crate::stamp::{self, files_below};
 pub(crate) const FOLDER: &str = "build-page";
 /// Everything that the page is made of.
 const SOURCES: [&str; 5] =
-    ["client/page", "client/src", "client/tsconfig.json", "client/package.json", "package-lock.json"];
-/// What the page's policy allows it to call, as written in `client/page/public/_headers`.
+    ["examples/page", "client/src", "client/tsconfig.json", "client/package.json", "package-lock.json"];
+/// What the page's policy allows it to call, as written in `examples/page/public/_headers`.
 const CONNECT_SELF: &str = "connect-src 'self'";
 
 /// Builds when something has changed since the last time; says whether it had to. The SDK is built with it.
@@ -50,7 +50,7 @@ pub(crate) fn place(project: &Project, state: &Path, origin_url: &str) -> Result
     let config = json!({ "originUrl": origin_url, "allowedFileTypes": null });
     std::fs::write(to.join("config.json"), config.to_string())?;
     let headers = read(&to.join("_headers"))?;
-    ensure!(headers.contains(CONNECT_SELF), "client/page/public/_headers has no {CONNECT_SELF}");
+    ensure!(headers.contains(CONNECT_SELF), "examples/page/public/_headers has no {CONNECT_SELF}");
     std::fs::write(to.join("_headers"), headers.replace(CONNECT_SELF, &format!("{CONNECT_SELF} {origin_url}")))?;
     Ok(to)
 }

@@ -6,7 +6,7 @@
 use anyhow::Result;
 
 use crate::project::Project;
-use crate::{chromium, dev_vars, npm, page, rustup, say};
+use crate::{browsers, dev_vars, npm, page, rustup, say};
 
 /// Brings one thing about; says whether it had to.
 type Step = fn(&Project) -> Result<bool>;
@@ -40,7 +40,7 @@ pub(crate) fn for_running(project: &Project) -> Result<bool> {
 
 /// What `test` needs.
 pub(crate) fn for_test(project: &Project) -> Result<bool> {
-    run(project, &[&EVERYTHING.concat()[..], &[chromium::ensure_installed]].concat())
+    run(project, &[&EVERYTHING.concat()[..], &[browsers::ensure_installed]].concat())
 }
 
 fn run(project: &Project, steps: &[Step]) -> Result<bool> {

@@ -39,6 +39,26 @@ impl Tally {
         Some(Self { passed: count("pass ")?, failed, skipped: count("skipped ")? })
     }
 
+    /// The tests of a TAP report whose names begin with `called` and a colon.
+    pub(crate) fn of_tests_called(report: &str, called: &str) -> Self {
+        let mut sum = Self::default();
+        for line in report.lines() {
+            let (passed, rest) = match line.strip_prefix("not ok ") {
+                Some(rest) => (false, rest),
+                None => (true, line.strip_prefix("ok ").unwrap_or_default()),
+            };
+            let is_called = rest
+                .split_once(" - ")
+                .and_then(|(_, name)| name.strip_prefix(called))
+                .is_some_and(|rest| rest.starts_with(": "));
+            if is_called {
+                let is_skipped = line.contains(" # SKIP");
+                sum += if is_skipped { Self { skipped: 1, ..Self::default() } } else { Self::one(passed) };
+            }
+        }
+        sum
+    }
+
     /// This one, with one failure more when a stage says it failed although it counted no failure.
     pub(crate) fn or_failed(self, succeeded: bool) -> Self {
         let failed = if succeeded { self.failed } else { self.failed.max(1) };
@@ -70,6 +90,14 @@ fn number_before(line: &str, label: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tests_are_counted_by_what_they_are_called() {
+        let report = "ok 1 - Firefox: it goes up\nnot ok 2 - Firefox: it goes on\nok 3 - Firefoxes\n\
+            ok 4 - WebKit: it goes up # SKIP no WebKit\nok 5 - it goes up\n";
+        assert_eq!(Tally::of_tests_called(report, "Firefox"), Tally { passed: 1, failed: 1, skipped: 0 });
+        assert_eq!(Tally::of_tests_called(report, "WebKit"), Tally { passed: 0, failed: 0, skipped: 1 });
+    }
 
     #[test]
     fn cargo_counts_are_summed() {

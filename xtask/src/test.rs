@@ -13,15 +13,23 @@ use clap::Args;
 use crate::project::Project;
 use crate::say::Step;
 use crate::tally::Tally;
-use crate::{bundle, cargo_build, check, children, chromium, fuzz, say, setup, worker_build};
+use crate::{browsers, bundle, cargo_build, check, children, fuzz, say, setup, worker_build};
 
 /// How long made-up input is given to every parser: a minute of one processor. `cargo xtask fuzz` goes on longer.
 const FUZZ_SECONDS: u32 = 60;
 
 const REPORT: &str = "target/running-worker-tests.tap";
 
+/// How `test` runs.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// The SDK in every bundler, test runner and compiler, not only in a few: some ten minutes more
+    #[arg(long)]
+    pub(crate) toolchains: bool,
+}
+
 /// Runs it.
-pub(crate) fn command(project: &Project) -> ExitCode {
+pub(crate) fn command(project: &Project, options: &Options) -> ExitCode {
     let mut total = Tally::default();
     let started = Instant::now();
     let is_set_up = stage("set-up", &mut total, || setup::for_test(project).map(|_| Tally::default())).is_some();
@@ -43,7 +51,7 @@ pub(crate) fn command(project: &Project) -> ExitCode {
             Ok((tally, Programs::build(project)?))
         });
         if let Some(programs) = programs {
-            stage("tests of the running Worker", &mut total, || running_worker_tests(project, &programs));
+            stage("tests of the running Worker", &mut total, || running_worker_tests(project, &programs, options));
         }
     }
     say::line(format_args!("everything took {}", say::duration(started.elapsed())));
@@ -135,7 +143,7 @@ fn is_worth_showing(line: &str) -> bool {
     !(is_passed_test || is_compiling || line.trim().is_empty() || line.starts_with("running "))
 }
 
-fn running_worker_tests(project: &Project, programs: &Programs) -> Result<Tally> {
+fn running_worker_tests(project: &Project, programs: &Programs, options: &Options) -> Result<Tally> {
     let mut files = Vec::new();
     find_tests(&project.path("tests"), &mut files)?;
     ensure!(!files.is_empty(), "there is no *.test.ts below tests/");
@@ -150,13 +158,22 @@ fn running_worker_tests(project: &Project, programs: &Programs) -> Result<Tally>
         .args(files)
         .env("QUAYSIDE_ORIGIN_BIN", &programs.origin)
         .env("QUAYSIDE_QUAY_BIN", &programs.quay);
-    match chromium::find() {
-        Some(path) => drop(command.env(chromium::VARIABLE, path)),
-        None => chromium::say_what_is_missing(),
+    for engine in &browsers::ENGINES {
+        match engine.find() {
+            Some(path) => drop(command.env(engine.variable, path)),
+            None => engine.say_what_is_missing(),
+        }
+    }
+    if options.toolchains {
+        command.env("QUAYSIDE_TOOLCHAINS", "all");
     }
     let status = children::run(&command)?;
     let text = std::fs::read_to_string(&report).with_context(|| format!("reading {}", report.display()))?;
     let tally = Tally::of_node_tap(&text).context("node --test ended without a summary")?;
+    for engine in &browsers::ENGINES {
+        let journeys = Tally::of_tests_called(&text, engine.name);
+        say::line(format_args!("journeys in {}: {journeys}", engine.name));
+    }
     Ok(tally.or_failed(status.success()))
 }
 

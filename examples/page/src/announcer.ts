@@ -3,7 +3,11 @@
 import type { Journey, Stage } from "./journey.ts";
 
 const SENTENCES: Readonly<Record<Stage, string>> = {
+  ready: "is in the list",
   waiting: "is waiting",
+  starting: "is being started",
+  interrupted: "was interrupted; it can go on",
+  missing: "must be chosen again",
   hashing: "is being hashed",
   uploading: "is being uploaded",
   paused: "is paused",
@@ -17,6 +21,9 @@ const SENTENCES: Readonly<Record<Stage, string>> = {
   undelivered: "is stored, but the origin did not take it",
   failed: "failed",
 };
+
+/** Of these nobody needs to hear. */
+const QUIET: ReadonlySet<Stage> = new Set(["ready", "waiting", "starting"]);
 
 export class Announcer {
   readonly #region: Element;
@@ -33,10 +40,10 @@ export class Announcer {
     const moving = isMoving ? `: ${quarter} percent` : "";
     const sentence =
       journey.stage === "uploading" ? `${SENTENCES.uploading}${resuming}${moving}` : SENTENCES[journey.stage];
-    if (journey.stage === "waiting" || this.#said.get(journey) === sentence) {
+    if (QUIET.has(journey.stage) || this.#said.get(journey) === sentence) {
       return;
     }
     this.#said.set(journey, sentence);
-    this.#region.textContent = `${journey.name} ${sentence}. ${journey.stage === "failed" ? journey.remark : ""}`;
+    this.#region.textContent = `${journey.name} ${sentence}. ${journey.stage === "failed" ? (journey.message?.text ?? "") : ""}`;
   }
 }

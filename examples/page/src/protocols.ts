@@ -7,7 +7,8 @@ import { indexedDbStore, type UploadState } from "quayside-client";
 import { QuaysideUploader } from "quayside-client/uppy";
 import type { HttpRequest, HttpResponse } from "tus-js-client";
 
-import type { Stage } from "./journey.ts";
+import type { Moving, Stage } from "./journey.ts";
+import { type Message, retrying } from "./messages.ts";
 import { authorization } from "./token.ts";
 
 export type Protocol = "quayside" | "tus" | "ietf";
@@ -23,8 +24,10 @@ export interface Reports {
   /** The server's name for the upload. */
   named(fileId: string, uploadId: string): void;
   resumed(fileId: string, fromBytes: number): void;
-  confirmed(fileId: string, uploadedBytes: number): void;
-  turned(fileId: string, stage: Stage, remark?: string): void;
+  moved(fileId: string, moving: Moving): void;
+  turned(fileId: string, stage: Stage, message?: Message): void;
+  /** `tryNow` cuts a pause short. */
+  began(fileId: string, tryNow: () => void): void;
   duplicate(fileId: string): void;
 }
 
@@ -48,6 +51,7 @@ export function speak(uppy: Uppy, protocol: Protocol, endpoint: string, dedup: b
 }
 
 const STAGES: Partial<Record<UploadState, Stage>> = {
+  starting: "starting",
   hashing: "hashing",
   repairing: "repairing",
   uploading: "uploading",
@@ -64,28 +68,30 @@ function useQuayside(uppy: Uppy, endpoint: string, dedup: boolean, reports: Repo
     headers: authorization,
     store: indexedDbStore(),
     filesAtOnce: FILES_AT_ONCE,
-    allowedMetaFields: [],
+    allowedMetaFields: ["relativePath"],
+    keepAwake: true,
     onUpload: (upload, fileId) => {
+      reports.began(fileId, () => upload.resume());
       const name = () => upload.uploadId !== undefined && reports.named(fileId, upload.uploadId);
       upload.on("state", ({ state, resumedFromBytes, hashed }) => {
         const stage = STAGES[state];
         if (stage !== undefined) {
-          reports.turned(fileId, stage, hashed === undefined ? "" : `${Math.floor(100 * hashed)} % read`);
+          reports.turned(fileId, stage, hashed === undefined ? undefined : { text: `${Math.floor(100 * hashed)} % read` });
         }
         if (resumedFromBytes !== undefined) {
           reports.resumed(fileId, resumedFromBytes);
         }
         name();
       });
-      upload.on("progress", ({ uploadedBytes }) => {
+      upload.on("progress", (progress) => {
         name();
-        reports.confirmed(fileId, uploadedBytes);
+        reports.moved(fileId, progress);
       });
       upload.on("retry", ({ error, delayMs }) => {
         const stage = upload.state === "offline" ? "offline" : "uploading";
-        reports.turned(fileId, stage, `${error.message} Trying again in ${Math.ceil(delayMs / 1000)} s.`);
+        reports.turned(fileId, stage, retrying(error, delayMs));
       });
-      upload.on("restart", ({ error }) => reports.turned(fileId, "uploading", error.message));
+      upload.on("restart", ({ error }) => reports.turned(fileId, "uploading", { text: error.message }));
       upload.on("duplicate", () => reports.duplicate(fileId));
     },
   });

@@ -1,0 +1,117 @@
+// The demo page in any engine, asked by expressions alone: files are chosen, the start is pressed, rows are read.
+
+import { waitFor } from "../../support/wait.ts";
+import { FILE_INPUT, IS_READY, START_BUTTON } from "../selectors.ts";
+import type { TestFile } from "../service.ts";
+import type { Tab } from "./engine.ts";
+
+const GIVE_UP_MS = 120_000;
+
+/** What a row of the list shows. */
+interface Row {
+  readonly stage: string;
+  readonly percent: number;
+  readonly text: string;
+  readonly uploadId: string | null;
+}
+
+export class EnginePage {
+  readonly #tab: Tab;
+
+  static async open(tab: Tab, url: string): Promise<EnginePage> {
+    const page = new EnginePage(tab);
+    await tab.goto(url);
+    await page.#untilReady();
+    return page;
+  }
+
+  private constructor(tab: Tab) {
+    this.#tab = tab;
+  }
+
+  /** Does not wait for what is held back: `untilReloaded` does. */
+  async reload(): Promise<void> {
+    await this.#tab.evaluate("(globalThis.isOld = true, setTimeout(() => location.reload()), null)");
+  }
+
+  async untilReloaded(): Promise<void> {
+    await waitFor("another page", () => this.#tab.evaluate<boolean>("globalThis.isOld !== true"));
+    await this.#untilReady();
+  }
+
+  close(): Promise<void> {
+    return this.#tab.close();
+  }
+
+  async choose(file: TestFile): Promise<void> {
+    await this.#tab.setFiles(FILE_INPUT, [file.path]);
+    await this.#until(file, "to be in the list", () => true);
+  }
+
+  async start(): Promise<void> {
+    await waitFor("the button to start", () => this.#tab.click(START_BUTTON).then(() => true));
+  }
+
+  async send(file: TestFile): Promise<void> {
+    await this.choose(file);
+    await this.start();
+  }
+
+  untilStage(file: TestFile, stage: string): Promise<Row> {
+    return this.#until(file, `to be ${stage}`, (row) => row.stage === stage);
+  }
+
+  untilPercent(file: TestFile, atLeast: number): Promise<Row> {
+    return this.#until(file, `to be at ${atLeast} %`, (row) => row.percent >= atLeast);
+  }
+
+  untilText(file: TestFile, text: RegExp): Promise<Row> {
+    return this.#until(file, `to say ${text}`, (row) => text.test(row.text));
+  }
+
+  /** Waits for "Resuming from 43 %", and says the number. */
+  async resumedFrom(file: TestFile): Promise<number> {
+    const { text } = await this.untilText(file, /Resuming from \d+ %/);
+    return Number(/from (\d+) %/.exec(text)?.[1]);
+  }
+
+  /** Waits for the origin's record in the row; the upload's id. */
+  async untilRecorded(file: TestFile): Promise<string> {
+    const row = await this.#until(file, "to be recorded", ({ stage, uploadId }) => stage === "delivered" && !!uploadId);
+    return String(row.uploadId);
+  }
+
+  async #untilReady(): Promise<void> {
+    await waitFor("the page to be ready", () => this.#tab.evaluate<boolean>(IS_READY), { giveUpMs: GIVE_UP_MS });
+  }
+
+  async #until(file: TestFile, what: string, is: (row: Row) => boolean): Promise<Row> {
+    let seen: Row | null = null;
+    const probe = async () => {
+      seen = await this.#tab.evaluate<Row | null>(rowOf(file.name));
+      return seen !== null && is(seen) && seen;
+    };
+    return await waitFor(`${file.name} ${what}`, probe, { giveUpMs: GIVE_UP_MS, lastSeen: () => seen });
+  }
+}
+
+function rowOf(name: string): string {
+  return `(() => {
+    const card = [...document.querySelectorAll(".card")]
+      .find((card) => card.querySelector(".name").textContent === ${JSON.stringify(name)});
+    if (card === undefined) {
+      return null;
+    }
+    if (card.dataset.stage === "delivered" && card.querySelector(".record") === null) {
+      card.querySelector(".fold").click();
+    }
+    const rows = [...card.querySelectorAll(".record div")];
+    const id = rows.find((row) => row.firstElementChild.textContent === "Upload");
+    return {
+      stage: card.dataset.stage,
+      percent: parseInt(card.querySelector(".percent")?.textContent, 10),
+      text: card.textContent,
+      uploadId: id === undefined ? null : id.lastElementChild.textContent,
+    };
+  })()`;
+}
