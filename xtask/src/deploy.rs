@@ -192,23 +192,23 @@ fn deploy(project: &Project, configuration: &Path, env: &str) -> Result<ExitCode
 mod tests {
     use super::*;
 
-    fn settings(vars: Value) -> Settings {
+    fn settings(vars: &Value) -> Settings {
         Settings { all: serde_json::json!({ "env": { "x": { "vars": vars } } }), env: "x".to_owned() }
     }
 
     #[test]
     fn only_secrets_that_are_needed_are_asked_for() {
         let both = ["WEBHOOK_SECRET", "DOWNLOAD_SECRET"];
-        assert_eq!(needed(&settings(serde_json::json!({}))), [both[0], both[1], "TOKEN_SECRETS"]);
-        assert_eq!(needed(&settings(serde_json::json!({ "TOKEN_JWKS_URL": "https://keys.example" }))), both);
+        assert_eq!(needed(&settings(&serde_json::json!({}))), [both[0], both[1], "TOKEN_SECRETS"]);
+        assert_eq!(needed(&settings(&serde_json::json!({ "TOKEN_JWKS_URL": "https://keys.example" }))), both);
         let presigned = serde_json::json!({ "TOKEN_PUBLIC_KEYS": "{}", "R2_S3_ENDPOINT": "https://r2.example" });
-        assert_eq!(needed(&settings(presigned)), [both[0], both[1], "R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"]);
+        assert_eq!(needed(&settings(&presigned)), [both[0], both[1], "R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"]);
     }
 
     #[test]
     fn secrets_that_are_not_set_are_named() {
         let listed = r#"[{"name":"WEBHOOK_SECRET","type":"secret_text"}]"#;
-        let missing = |listed| not_listed(&needed(&settings(serde_json::json!({}))), listed);
+        let missing = |listed| not_listed(&needed(&settings(&serde_json::json!({}))), listed);
         assert_eq!(missing(listed), ["DOWNLOAD_SECRET is not set", "TOKEN_SECRETS is not set"]);
         assert_eq!(missing("wrangler has changed its answer").len(), 3);
     }
