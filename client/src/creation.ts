@@ -123,7 +123,8 @@ function base64(bytes: Uint8Array): string {
   return btoa(String.fromCharCode(...bytes));
 }
 
-/** 128 random bits. */
+/** 128 random bits in hexadecimal. */
 function randomName(random: () => number): string {
-  return Array.from({ length: 4 }, () => random().toString(36).slice(2)).join("-");
+  const word = () => ((random() * 2 ** 32) >>> 0).toString(16).padStart(8, "0");
+  return word() + word() + word() + word();
 }

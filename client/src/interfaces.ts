@@ -51,8 +51,8 @@ export interface UploadOptions {
    * `parallel` it reads the object back for that, which shows as the state `verifying`. */
   readonly dedup?: boolean;
   /**
-   * A file of up to 1 MiB, and of one chunk, goes along with the creation of its upload, which thousands of small files need. True if
-   * not said. Not with `dedup`, `direct` or `parallel: true`, nor with metadata that tus has no words for.
+   * A file of up to 1 MiB, and of one chunk, goes along with the creation of its upload, which thousands of small files need. It is
+   * neither remembered nor looked for, and its result has no `object`. True if not said. Not with `dedup`, `direct` or `parallel: true`, nor with metadata that tus has no words for.
    */
   readonly oneRequest?: boolean;
   /** Where it is remembered how to go on: `localStore()` if not said, `sessionStore()`, `indexedDbStore()`, or null for nowhere. */
@@ -136,7 +136,7 @@ export interface UploadResult {
   readonly uploadId: string;
   /** Nothing was sent: these bytes were there already, as the upload `uploadId`. */
   readonly duplicate: boolean;
-  /** Null where the server no longer tells of it. */
+  /** Null where the server no longer tells of it, and of a small file that took one request. */
   readonly object: StoredObject | null;
 }
 

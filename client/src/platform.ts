@@ -48,7 +48,7 @@ function sendByXhr({ method, url, headers, body, signal, onSent }: HttpRequest):
     xhr.onload = () => {
       resolve({ status: xhr.status, header: (name) => xhr.getResponseHeader(name), body: xhr.responseText });
     };
-    xhr.onerror = () => reject(new TypeError("The request failed."));
+    xhr.onerror = () => reject(new TypeError("no answer"));
     xhr.onloadend = () => signal?.removeEventListener("abort", stop);
     xhr.open(method, url);
     for (const [name, value] of Object.entries(headers)) {

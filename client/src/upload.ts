@@ -1,6 +1,6 @@
-// The life of an upload: started, paused, ended. Work is done in legs: a leg claims the file, finds the upload, asks how it stands,
-// sends what is missing and waits for completion. Pause, abort and the loss of the claim end the leg; going on is a new one. So there
-// is one way to resume, whatever interrupted. Trouble that may pass ends no leg: it is sat out.
+// The life of an upload: started, paused, ended. Work is done in legs: a leg sends a small file as it is; of another it claims the
+// file, finds the upload, asks how it stands, sends what is missing and waits for completion. Pause, abort and the loss of the claim end
+// the leg; going on is a new one: one way to resume, whatever interrupted. Trouble that may pass ends no leg: it is sat out.
 
 import type { Deadlines } from "./deadlines.ts";
 import type { Emitter } from "./emitter.ts";
@@ -343,8 +343,7 @@ export class QuaysideUpload implements Upload {
   /** What differs is missing now, and the upload goes on, several chunks at once, however it began. */
   async #repaired(damaged: Status, signal: AbortSignal): Promise<Open> {
     const onCompared = (hashed: number) => this.#become({ state: "repairing", hashed });
-    const status = await this.#parts.repairs.repaired(damaged, onCompared, signal);
-    return this.#openAs(status);
+    return this.#openAs(await this.#parts.repairs.repaired(damaged, onCompared, signal));
   }
 
   #openAs(status: Status): Open {
