@@ -6,7 +6,7 @@ import type { Upload, UploadState } from "./interfaces.ts";
 /** Undefined where there is no such thing. Rejects where it is refused, as with a battery that is nearly empty, or a hidden page. */
 type Request = () => Promise<{ release(): Promise<void> } | undefined>;
 
-const SENDING: readonly UploadState[] = ["starting", "hashing", "uploading"];
+const SENDING: readonly UploadState[] = ["hashing", "uploading", "starting"];
 
 /** Gives the function that is told what each sender has become. */
 export function wakeLock(

@@ -39,7 +39,7 @@ test("what is on its way comes first; a file whose turn it is not waits, and is 
   await waitFor("two of them to move", async () => {
     return (await listed(page)).join() === "a.mp4: uploading,b.mp4: uploading,c.mp4: waiting";
   });
-  await page.card({ name: "c.mp4" }).getByText("Waiting", { exact: true }).waitFor();
+  await page.card({ name: "c.mp4" }).getByText("Waiting", { exact: true }).waitFor({ state: "attached" });
   harbour.wire.release();
   await page.untilStage({ name: "c.mp4" }, "delivered");
 });

@@ -15,8 +15,14 @@ use crate::stamp::{self, files_below};
 /// Where wrangler.toml looks for it.
 pub(crate) const FOLDER: &str = "build-page";
 /// Everything that the page is made of.
-const SOURCES: [&str; 5] =
-    ["examples/page", "client/src", "client/tsconfig.json", "client/package.json", "package-lock.json"];
+const SOURCES: [&str; 6] = [
+    "examples/page",
+    "client/src",
+    "client/build.mjs",
+    "client/tsconfig.json",
+    "client/package.json",
+    "package-lock.json",
+];
 /// What the page's policy allows it to call, as written in `examples/page/public/_headers`.
 const CONNECT_SELF: &str = "connect-src 'self'";
 
