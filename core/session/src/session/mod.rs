@@ -5,19 +5,20 @@
 //! stored was never taken, and what a restart reads back is what was there before it.
 //!
 //! ```text
-//!                        reopened: storage does not have the parts as they were counted
-//!               ┌──────────────────────────────────────────────────────────────┐
-//!               ▼                                                              │
-//!  create ──► Open ──── all bytes are there ────► Completing ─ R2 has the object ─► Verifying ─ the digest is right ─► Completed
-//!               ▲                                  │   │  └─────── nothing is to be read back ──────────────────────────▲ │
-//!               │ repair                           │   │                          │                                       │
-//!               └────────────── Damaged ◄──────────┘◄──┼── the digest is wrong ───┘                     its client wishes │
-//!                                  │                   │                                                                  ▼
-//!      client: Aborted ◄───────────┤                   ▼                                                              Deleted
-//!  time is over: Failed ◄──────────┘      Failed: R2 refuses for good, or what arrived is wrong and not kept
+//!             ┌── reopened: parts are not as they were counted ──┐
+//!             ▼                                                  │
+//!  create ► Open ───────── all bytes are there ──────────► Completing ── R2 has the object ──► Verifying
+//!             ▲                                                  │ the digest is wrong              │
+//!             └── repair ── Damaged ◄────────────────────────────┴──────────────────────────────────┤
+//!                                                                                 the digest is right
+//!                                          Deleted ◄── it is not wanted any more ── Completed ◄─────┘
 //!
-//!  Open ──► Aborted (client)   Expired (its time is over)   Failed (R2 has lost what counted)
+//!  Open, Damaged                        ── its client gives it up ──────────────► Aborted
+//!  Open                                 ── its time is over ────────────────────► Expired
+//!  Open, Completing, Verifying, Damaged ── lost, refused for good, or not right ► Failed
 //! ```
+//!
+//! What need not be read back is Completed from Completing; what was put as one object, from Open.
 //!
 //! Every ending goes through `end`. The `Completed` that its origin has taken over stays `Completed`, without its bytes.
 //!

@@ -87,7 +87,7 @@ fn a_file_that_turns_out_empty_is_complete() {
 #[test]
 fn the_trail_has_a_length_that_was_declared_and_no_size_that_was_fitted() {
     let noted = |s: &mut Session, begin: BeginAppend| {
-        let mut trail = s.begin_trail();
+        let mut trail = s.begin_history();
         let change = s.begin(NOW, begin).change;
         let mut after = s.clone();
         after.apply(change.clone());

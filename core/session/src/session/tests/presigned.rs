@@ -270,7 +270,7 @@ proptest! {
 #[test]
 fn what_its_client_has_r2_store_is_charged_once_for_each_part_also_where_it_is_recorded_again() {
     let mut s = direct(2 * CHUNK);
-    let mut trail = s.begin_trail();
+    let mut trail = s.begin_history();
     let class_a = |s: &Session| s.progress.cost.r2_class_a;
     let before = class_a(&s);
     let slots: Vec<_> = (0..2).map(|chunk| sign(&mut s, chunk).unwrap()).collect();
