@@ -78,7 +78,6 @@ async fn create_and_begin(
         file: create.file.clone(),
         plan,
         fits_request: plan.file_bytes <= limits.max_chunk_bytes,
-        multipart_id: None,
         public_url: config.public_url.as_deref().map(|url| config.base_path.below(url)).unwrap_or_default(),
         created_at,
         policy: policy(&create, config.policy),

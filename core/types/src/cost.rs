@@ -3,7 +3,7 @@
 //! The counts are kept with [`upload_session::session::UploadState`], so they are stored whenever that row is written anyway, and never
 //! by a write of their own. What was counted since is lost when the object is put to sleep: of a sequential upload at
 //! most what follows its newest attempt's begin; of a parallel one everything since its creation, of which
-//! [`Cost::of_lanes`] then takes the place. The object of a direct upload sleeps while its parts are under way, so there the row
+//! [`Cost::of_parallel_chunks`] then takes the place. The object of a direct upload sleeps while its parts are under way, so there the row
 //! is written with every request that signs or records.
 //!
 //! Exact: rows, by SQLite's own counts, and requests to the upload's object, but for questions (status), which are the asker's.
@@ -55,7 +55,7 @@ impl Cost {
 
     /// What so many tries at chunks of a parallel upload have cost at least, of which so many are stored: a request, a
     /// begin and a row each; and a commit, a row and a part for each that is stored.
-    pub fn of_lanes(tries: u64, stored: u64) -> Self {
+    pub fn of_parallel_chunks(tries: u64, stored: u64) -> Self {
         Self {
             worker_requests: tries,
             object_requests: tries + stored,
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn costs_add_up() {
-        let mut cost = Cost::of_lanes(3, 2);
+        let mut cost = Cost::of_parallel_chunks(3, 2);
         cost += Cost { rows_read: 7, r2_class_a: 1, ..Cost::NONE };
         let expected =
             Cost { worker_requests: 3, object_requests: 5, rows_read: 7, rows_written: 5, r2_class_a: 3, ..Cost::NONE };
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn what_is_known_of_the_lanes_stands_in_for_what_was_forgotten() {
         let stored = Cost { rows_read: 9, rows_written: 4, ..Cost::NONE };
-        let known = stored.at_least(Cost::of_lanes(2, 2));
+        let known = stored.at_least(Cost::of_parallel_chunks(2, 2));
         assert_eq!((known.rows_read, known.rows_written, known.r2_class_a), (9, 4, 2));
     }
 

@@ -60,15 +60,15 @@ pub(crate) fn fault(at: &str) -> LogLine<'_> {
 
 /// An upload has come into another phase of its life.
 pub(crate) fn phase(session: &Session) {
-    let progress = &session.progress;
+    let shown = session.snapshot();
     // Open it was from the start: it is so again.
-    let event = if progress.phase == Phase::Open { "reopened" } else { progress.phase.name() };
+    let event = if shown.phase == Phase::Open { "reopened" } else { shown.phase.name() };
     info(&LogLine {
-        bytes: Some(session.uploaded_bytes()),
-        duration_ms: Some(now().ms_since(session.spec.created_at)),
-        detail: progress.reason.clone(),
-        cost: progress.ended_at.map(|_| progress.cost),
-        ..LogLine::of(event, session.spec.id)
+        bytes: Some(shown.uploaded_bytes),
+        duration_ms: Some(now().ms_since(shown.created_at)),
+        detail: shown.reason,
+        cost: session.ended_at().map(|_| shown.cost),
+        ..LogLine::of(event, shown.id)
     });
 }
 

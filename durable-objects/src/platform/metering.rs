@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use upload_session::session::{BeginAppend, Commit, Job, RemainderPiece, SegmentPlace, Session, WriteLease};
+use upload_session::session::{BeginAppend, Commit, RemainderPiece, SegmentPlace, Session, WriteLease};
 use upload_types::cost::Cost;
 use worker::{SqlCursor, SqlStorage, SqlStorageValue};
 
@@ -45,7 +45,7 @@ fn add(rows: Cost) {
 /// A creation: a request to the Worker, one to the ledger with an entry and a key (what a day's first creation and its alarm cost is
 /// shared by all of that day), one to this object, and R2's multipart upload, where it is opened at once.
 pub(crate) fn of_creation(session: &Session) -> Cost {
-    let r2_class_a = session.spec.multipart_id.is_some().into();
+    let r2_class_a = session.multipart_id().is_some().into();
     Cost { worker_requests: 1, object_requests: 2, rows_written: 2, r2_class_a, ..Cost::NONE }
 }
 
@@ -111,19 +111,4 @@ pub(crate) const LISTING: Cost = Cost { r2_class_a: 1, ..Cost::NONE };
 /// An alarm.
 pub(crate) fn of_alarm() -> Cost {
     Cost { object_requests: 1, rows_written: 1, ..Cost::NONE }
-}
-
-/// A duty.
-pub(crate) fn of_job(job: Job, session: &Session) -> Cost {
-    match job {
-        // What was put is only looked at.
-        Job::Assemble if session.is_put() => Cost { r2_class_b: 1, ..Cost::NONE },
-        Job::Assemble => Cost { r2_class_a: 1, ..Cost::NONE },
-        Job::Cleanup => Cost { r2_class_a: session.progress.holds_segments.into(), ..Cost::NONE },
-        // Written, read, deleted.
-        Job::EnqueueEvent | Job::Verify | Job::CopyNext | Job::Copy => Cost { queue_operations: 3, ..Cost::NONE },
-        Job::NotifyLedger => Cost { object_requests: 1, rows_written: 1, ..Cost::NONE },
-        // Deleting costs nothing.
-        Job::Expire | Job::Purge | Job::Discard => Cost::NONE,
-    }
 }

@@ -65,7 +65,7 @@ impl UploadSession {
     }
 
     fn set_overdue_alarm(&self, now: UnixMs, overdue_ms: u64) -> Result<()> {
-        let next = self.session.borrow().as_ref().and_then(|session| Some((session.spec.id, session.next_job()?)));
+        let next = self.session.borrow().as_ref().and_then(|session| Some((session.spec().id, session.next_job()?)));
         let Some((upload, (due, job))) = next else { return Ok(()) };
         if self.alarm.is_ringing(now) || now.ms_since(due) < overdue_ms {
             return Ok(());

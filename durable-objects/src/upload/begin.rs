@@ -47,7 +47,7 @@ impl UploadSession {
             && session.has_tail()
         {
             // The bytes that the attempt's first part begins with.
-            let (tail, rows) = metered(|| tables::tail(&self.state.storage(), &session.spec));
+            let (tail, rows) = metered(|| tables::tail(&self.state.storage(), session.spec()));
             lease.tail = tail?;
             tail_rows += rows;
         }
@@ -76,7 +76,7 @@ impl UploadSession {
     async fn open_for(&self, begin: BeginAppend) -> Result<Option<Opened>> {
         self.load()?;
         let key = match &*self.session.borrow() {
-            Some(session) if session.lacks_multipart(now(), begin) => session.spec.key.clone(),
+            Some(session) if session.lacks_multipart(now(), begin) => session.spec().key.clone(),
             _ => return Ok(None),
         };
         self.open_multipart(key).await

@@ -20,7 +20,7 @@ impl UploadSession {
         self.load()?;
         let asked = self.session.borrow().as_ref().and_then(|session| {
             let growth = growth(session)?;
-            Some((growth, session.spec.owner.clone(), session.entry()))
+            Some((growth, session.spec().owner.clone(), session.spec().entry()))
         });
         let Some((Growth { bytes, ahead, quota }, owner, name)) = asked else { return Ok(()) };
         let ledgers = ObjectClient::to_ledgers(self.env())?;

@@ -33,7 +33,7 @@ impl UploadSession {
             None => (request.text().await?, None),
         };
         self.load()?;
-        if self.session.borrow().as_ref().is_some_and(|session| !caller.may_use(session.spec.ownership())) {
+        if self.session.borrow().as_ref().is_some_and(|session| !caller.may_use(session.spec().ownership())) {
             // Answered with bytes where it is answered: a refusal must not be taken for some.
             return if name == ReadTail::NAME {
                 Ok(Response::error("no such upload", 404)?)

@@ -17,15 +17,13 @@ use crate::{
 impl UploadSession {
     /// Creates the upload, or shows the one that is there. Every creation may be repeated: what was begun with the one before,
     /// whose answer was lost, is taken over by the chunk's own begin.
-    pub(crate) async fn create(&self, mut spec: UploadSpec, first: Option<BeginAppend>) -> Result<Begun> {
+    pub(crate) async fn create(&self, spec: UploadSpec, first: Option<BeginAppend>) -> Result<Begun> {
         self.load()?;
         if let Some(snapshot) = self.shown() {
             return Ok(Begun { snapshot, lease: None });
         }
         let opened = if spec.needs_multipart() {
-            let opened = self.open_multipart(spec.key.clone()).await?.ok_or(ApiError::NotCreated)?;
-            spec.multipart_id = Some(opened.id.clone());
-            Some(opened)
+            Some(self.open_multipart(spec.key.clone()).await?.ok_or(ApiError::NotCreated)?)
         } else {
             None
         };
@@ -35,20 +33,20 @@ impl UploadSession {
             self.abort_unless_used(opened).await?;
             return Ok(Begun { snapshot, lease: None });
         }
-        let mut session = Session::create(spec)?;
-        session.progress.cost = metering::of_creation(&session);
-        let mut trail = session.begin_trail();
-        let lease = first.and_then(|first| begin(&mut session, &mut trail, first));
+        let mut session = Session::create(spec, opened.map(|opened| opened.id))?;
+        session.charge(metering::of_creation(&session));
+        let mut history = session.begin_history();
+        let lease = first.and_then(|first| begin(&mut session, &mut history, first));
         let alarm_at = session.next_job().map(|(due, _)| due);
         let (created, rows) =
-            metered(|| tables::create(&self.state.storage(), &session, &trail, || set_alarm(&self.state, alarm_at)));
+            metered(|| tables::create(&self.state.storage(), &session, &history, || set_alarm(&self.state, alarm_at)));
         created?;
-        session.progress.cost += rows;
+        session.charge(rows);
         self.alarm.set(alarm_at);
         // From here the upload exists, and ends by itself: its first alarm is set. Crash here: nobody knows that it was granted
         // anything, and whoever comes next takes that over.
         let snapshot = session.snapshot();
-        self.trail.restore(trail);
+        self.trail.restore(history);
         *self.session.borrow_mut() = Some(session);
         Ok(Begun { snapshot, lease })
     }
@@ -59,12 +57,12 @@ impl UploadSession {
 }
 
 /// Begins the first chunk of an upload that is about to be stored. Where it is refused, it is asked about again, and told why.
-fn begin(session: &mut Session, trail: &mut History, first: BeginAppend) -> Option<WriteLease> {
+fn begin(session: &mut Session, history: &mut History, first: BeginAppend) -> Option<WriteLease> {
     let now = now();
     let decision = session.begin(now, first);
     let lease = decision.answer.ok()?;
     let before = session.clone();
     session.apply(decision.change.clone());
-    before.record_change(trail, now, &decision.change, session);
+    before.record_change(history, now, &decision.change, session);
     Some(lease)
 }

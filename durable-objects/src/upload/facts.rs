@@ -23,7 +23,7 @@ const TABLE: &str = "CREATE TABLE upload (id INTEGER PRIMARY KEY CHECK (id = 1),
 /// The facts, as they are stored.
 pub(super) struct Facts {
     pub(super) spec: UploadSpec,
-    pub(super) progress: UploadState,
+    pub(super) state: UploadState,
     pub(super) outbox: Outbox,
     pub(super) trail: History,
 }
@@ -52,7 +52,7 @@ pub(super) fn load(storage: &Storage) -> Result<Option<Facts>> {
     }
     Ok(Some(Facts {
         spec: from_str(&row.facts)?,
-        progress: from_str(&row.progress)?,
+        state: from_str(&row.progress)?,
         outbox: row.outbox.as_deref().map(from_str).transpose()?.unwrap_or_default(),
         // A trail that cannot be read is no reason not to go on with the upload.
         trail: row.trail.and_then(|trail| from_str(&trail).ok()).unwrap_or_default(),
@@ -62,7 +62,7 @@ pub(super) fn load(storage: &Storage) -> Result<Option<Facts>> {
 /// Writes those of a new upload. One row, and a table.
 pub(super) fn insert(sql: &SqlStorage, session: &Session, trail: &History) -> Result<()> {
     exec(sql, TABLE, Vec::new())?;
-    let values = vec![SCHEMA_VERSION.into(), json(&session.spec)?, json(&session.progress)?, json(trail)?];
+    let values = vec![SCHEMA_VERSION.into(), json(session.spec())?, json(session.state())?, json(trail)?];
     exec(sql, "INSERT INTO upload (id, schema, facts, progress, trail) VALUES (1, ?, ?, ?, ?)", values)
 }
 
@@ -71,7 +71,7 @@ pub(super) fn update(sql: &SqlStorage, before: &Session, change: &StateChange, t
     if change.progress.is_none() && change.outbox.is_none() {
         return Ok(());
     }
-    let progress = json(change.progress.as_ref().unwrap_or(&before.progress))?;
+    let progress = json(change.progress.as_ref().unwrap_or(before.state()))?;
     let outbox = change.outbox.as_ref().map(json).transpose()?.unwrap_or(SqlStorageValue::Null);
     let query = "UPDATE upload SET progress = ?, outbox = coalesce(?, outbox), trail = ? WHERE id = 1";
     exec(sql, query, vec![progress, outbox, json(trail)?])

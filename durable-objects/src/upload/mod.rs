@@ -124,9 +124,8 @@ impl UploadSession {
     /// Brings the session into memory, unless it is there.
     pub(crate) fn load(&self) -> Result<()> {
         if self.session.borrow().is_none() {
-            let (loaded, rows) = metered(|| tables::load(&self.state.storage()));
-            if let Some(Stored { mut session, trail }) = loaded? {
-                session.wake(now());
+            let (loaded, rows) = metered(|| tables::load(&self.state.storage(), now()));
+            if let Some(Stored { session, trail }) = loaded? {
                 self.trail.restore(trail);
                 *self.session.borrow_mut() = Some(session);
             }
@@ -228,12 +227,12 @@ impl UploadSession {
             tables::store(&self.state.storage(), session, &change, &trail, content, || set_alarm(&self.state, ring_at))
         });
         stored?;
-        after.progress.cost += rows;
+        after.charge(rows);
         if ring_at.is_some() {
             self.alarm.set(ring_at);
         }
         // Crash here: the rows say it, and whoever reads them next knows it. The answer was not given yet.
-        if after.progress.phase != session.progress.phase {
+        if after.phase() != session.phase() {
             logging::phase(&after);
         }
         self.watchers.stored(session, &after);
@@ -244,7 +243,7 @@ impl UploadSession {
     /// Counts what something costs. It is stored with the next row that says how far the upload is.
     pub(crate) fn charge(&self, cost: Cost) {
         if let Some(session) = &mut *self.session.borrow_mut() {
-            session.progress.cost += cost;
+            session.charge(cost);
         }
     }
 

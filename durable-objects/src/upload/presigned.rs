@@ -48,7 +48,7 @@ impl UploadSession {
             logging::info(&LogLine {
                 bytes: Some(self.counted_bytes().saturating_sub(bytes_before)),
                 parts: Some(counted_parts as u64),
-                ..LogLine::of("parts_recorded", session.spec.id)
+                ..LogLine::of("parts_recorded", session.spec().id)
             });
         }
         Ok(shown)

@@ -15,7 +15,7 @@ impl UploadSession {
     /// The parts that are kept, as they were stored.
     pub(crate) fn manifest(&self, cost: Cost) -> Result<Response> {
         let rule = &mut |session: &Session, _| {
-            let about = (session.spec.id, session.plan().file_bytes);
+            let about = (session.spec().id, session.plan().file_bytes);
             Decision { answer: session.is_damaged().map(|()| about), change: StateChange::none() }
         };
         let (id, file_bytes) = self.take(cost, None, rule)?;

@@ -7,9 +7,9 @@ use upload_session::{
 };
 
 use crate::{
-    platform::{clock::now, error::Result, logging, metering, object_storage::StorageError},
+    platform::{clock::now, error::Result, logging, object_storage::StorageError},
     rpc::{ObjectClient, call, ledger::CloseUpload, upload::QueueMessage},
-    upload::{Arm, UploadSession, enqueue, queries::fingerprint, storage, tables},
+    upload::{Arm, UploadSession, enqueue, storage, tables},
 };
 
 impl UploadSession {
@@ -34,7 +34,7 @@ impl UploadSession {
     async fn do_what_is_due(&self, effect: Effect) -> Result<Input, StorageError> {
         match effect {
             Effect::Charge(job) => {
-                let cost = self.session.borrow().as_ref().map(|session| metering::of_job(job, session));
+                let cost = self.session.borrow().as_ref().map(|session| session.cost_of(job));
                 self.charge(cost.unwrap_or_default());
             }
             Effect::Store { change, log } => self.store(*change, log)?,
@@ -63,7 +63,7 @@ impl UploadSession {
         match log {
             Some(Log::AssemblyPostponed(error)) => {
                 if let Some(session) = &*self.session.borrow() {
-                    let line = LogLine::of("assembly_postponed", session.spec.id);
+                    let line = LogLine::of("assembly_postponed", session.spec().id);
                     logging::info(&LogLine { detail: Some(error), ..line });
                 }
             }
@@ -78,7 +78,7 @@ impl UploadSession {
     }
 
     async fn enqueue(&self, message: Message) -> Result<()> {
-        let Some(upload_id) = self.session.borrow().as_ref().map(|session| session.spec.id) else { return Ok(()) };
+        let Some(upload_id) = self.session.borrow().as_ref().map(|session| session.spec().id) else { return Ok(()) };
         let message = match message {
             Message::Tell(event) => QueueMessage::Tell { upload_id, event_id: event.id(upload_id) },
             Message::CopyNext => QueueMessage::Compose { upload_id },
@@ -90,9 +90,9 @@ impl UploadSession {
 
     async fn close_in_ledger(&self) -> Result<()> {
         let Some(session) = self.session.borrow().clone() else { return Ok(()) };
-        let (bytes, sha256) = (session.came_to(), session.spec.file.sha256);
-        let close = CloseUpload { name: session.entry(), bytes, sha256, object: fingerprint(&session) };
+        let (bytes, sha256) = (session.came_to(), session.spec().file.sha256);
+        let close = CloseUpload { name: session.spec().entry(), bytes, sha256, object: session.fingerprint() };
         let ledgers = ObjectClient::to_ledgers(self.env())?;
-        call(&ledgers, &session.spec.owner, &close).await
+        call(&ledgers, &session.spec().owner, &close).await
     }
 }

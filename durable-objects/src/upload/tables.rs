@@ -24,8 +24,7 @@ use serde_json::from_str;
 use upload_session::{
     alarm::CountedPart,
     session::{
-        Content, ParallelChunks, RemainderPiece, Segment, SegmentPlace, Sequence, Session, StateChange, StoredPart,
-        Uncount, UploadSpec, UploadState,
+        CountedRows, RemainderPiece, Segment, SegmentPlace, Session, StateChange, StoredPart, Uncount, UploadSpec,
     },
 };
 use upload_types::{
@@ -33,7 +32,7 @@ use upload_types::{
     integrity::{ChunkDigest, Crc64Nvme},
     plan::Mode,
     repair::KeptPart,
-    units::ByteCount,
+    units::{ByteCount, UnixMs},
 };
 use worker::{SqlStorage, SqlStorageValue, Storage};
 
@@ -109,45 +108,37 @@ pub(crate) struct Stored {
 
 /// Reads a session back; `None` where no upload was ever created here, or where it has been forgotten. Writes nothing, so
 /// that asking for an unknown id does not create an object.
-pub(crate) fn load(storage: &Storage) -> Result<Option<Stored>> {
-    let Some(Facts { spec, mut progress, outbox, trail }) = facts::load(storage)? else { return Ok(None) };
+pub(crate) fn load(storage: &Storage, now: UnixMs) -> Result<Option<Stored>> {
+    let Some(Facts { spec, state, outbox, trail }) = facts::load(storage)? else { return Ok(None) };
     let sql = storage.sql();
-    let mode = progress.plan.unwrap_or(spec.plan).mode;
-    let content = match mode {
-        Mode::Sequential => Content::Sequence(load_sequence(&sql)?),
-        Mode::Parallel | Mode::Direct => {
-            let parallel_chunks = load_parallel_chunks(&sql, &spec, &progress)?;
-            if mode == Mode::Parallel {
-                // Their rows have no place for it.
-                progress.cost = progress.cost.at_least(parallel_chunks.cost());
-            }
-            Content::Parallel(parallel_chunks)
-        }
+    let counted = match state.mode(&spec) {
+        Mode::Sequential => load_sequence(&sql)?,
+        Mode::Parallel | Mode::Direct => load_parallel_chunks(&sql)?,
     };
-    Ok(Some(Stored { session: Session { spec, progress, content, outbox }, trail }))
+    Ok(Some(Stored { session: Session::restore(now, spec, state, outbox, counted), trail }))
 }
 
 /// Two rows, however many there are.
-fn load_sequence(sql: &SqlStorage) -> Result<Sequence> {
+fn load_sequence(sql: &SqlStorage) -> Result<CountedRows> {
     let parts: Vec<PartRow> = rows(sql, "SELECT * FROM part ORDER BY number DESC LIMIT 1", vec![])?;
     let segments: Vec<SegmentRow> = if has_table(sql, "segment")? {
         rows(sql, &format!("{SEGMENTS} ORDER BY start_bytes DESC LIMIT 1"), vec![])?
     } else {
         Vec::new()
     };
-    Ok(Sequence {
+    Ok(CountedRows::Sequence {
         last_part: parts.into_iter().next().map(stored_part).transpose()?,
         last_segment: segments.first().map(segment).transpose()?,
     })
 }
 
 /// All begun chunks, once per waking of the object: at most 10,000 of them.
-fn load_parallel_chunks(sql: &SqlStorage, spec: &UploadSpec, progress: &UploadState) -> Result<ParallelChunks> {
+fn load_parallel_chunks(sql: &SqlStorage) -> Result<CountedRows> {
     let parallel_chunks: Vec<ParallelChunkRow> = rows(sql, "SELECT chunk, facts FROM parallel_chunk", vec![])?;
     let counted: Vec<CountedRow> = rows(sql, "SELECT number, stored_at FROM part", vec![])?;
-    let stored = counted.into_iter().map(|row| (row.number, instant(row.stored_at)));
-    let parallel_chunks = parallel_chunks.into_iter().map(|row| Ok((row.chunk, from_str(&row.facts)?)));
-    Ok(ParallelChunks::of_upload(spec, progress, parallel_chunks.collect::<Result<Vec<_>>>()?.into_iter(), stored))
+    let begun = parallel_chunks.into_iter().map(|row| Ok((row.chunk, from_str(&row.facts)?)));
+    let counted = counted.into_iter().map(|row| (row.number, instant(row.stored_at))).collect();
+    Ok(CountedRows::Parallel { begun: begun.collect::<Result<_>>()?, counted })
 }
 
 /// Stores a new upload, with everything `arm` does, in one transaction.
@@ -161,7 +152,7 @@ pub(crate) fn create(
     transaction(storage, || {
         facts::insert(&sql, session, trail)?;
         exec(&sql, TABLE_OF_PARTS, Vec::new())?;
-        if let Content::Parallel(_) = session.content {
+        if session.plan().mode != Mode::Sequential {
             exec(&sql, TABLE_OF_PARALLEL_CHUNKS, Vec::new())?;
         }
         arm()

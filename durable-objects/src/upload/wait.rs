@@ -23,7 +23,7 @@ pub(crate) async fn for_last_commit(session: &RefCell<Option<Session>>) {
 /// Whoever has sent the last byte and is to be told only of the whole object waits here while R2 puts it together; and whoever
 /// has asked for one to be composed, while its bytes are copied.
 pub(crate) async fn for_object(session: &RefCell<Option<Session>>) {
-    while_true(session, OBJECT_MS, |session| session.progress.phase.is_finishing() || session.is_composing()).await;
+    while_true(session, OBJECT_MS, Session::is_making_object).await;
 }
 
 async fn while_true(session: &RefCell<Option<Session>>, longest_ms: u64, holds: impl Fn(&Session) -> bool) {

@@ -33,12 +33,12 @@ const CLOSE_NORMAL: u16 = 1000;
 /// Who watches an upload, and what they have not been told yet.
 pub(crate) struct Watchers {
     state: Rc<State>,
-    pace: Rc<RefCell<Pace>>,
+    throttle: Rc<RefCell<Throttle>>,
 }
 
 /// The half second between two tellings of progress.
 #[derive(Default)]
-struct Pace {
+struct Throttle {
     last_told_at: Option<UnixMs>,
     /// What will be told when it is over.
     waiting: Option<Snapshot>,
@@ -46,7 +46,7 @@ struct Pace {
 
 impl Watchers {
     pub(crate) fn new(state: Rc<State>) -> Self {
-        Self { state, pace: Rc::default() }
+        Self { state, throttle: Rc::default() }
     }
 
     /// Opens a socket and tells the truth on it.
@@ -73,24 +73,24 @@ impl Watchers {
             return;
         }
         let at = now();
-        let mut pace = self.pace.borrow_mut();
-        let since_ms = pace.last_told_at.map_or(INTERVAL_MS, |told_at| at.ms_since(told_at));
+        let mut throttle = self.throttle.borrow_mut();
+        let since_ms = throttle.last_told_at.map_or(INTERVAL_MS, |told_at| at.ms_since(told_at));
         if has_turned || since_ms >= INTERVAL_MS {
-            *pace = Pace { last_told_at: Some(at), waiting: None };
+            *throttle = Throttle { last_told_at: Some(at), waiting: None };
             tell(&sockets, &is);
-        } else if pace.waiting.replace(is).is_none() {
+        } else if throttle.waiting.replace(is).is_none() {
             self.tell_after(INTERVAL_MS - since_ms);
         }
     }
 
     /// Tells what is waiting then, unless something newer has been told meanwhile.
     fn tell_after(&self, delay_ms: u64) {
-        let (state, pace) = (Rc::clone(&self.state), Rc::clone(&self.pace));
+        let (state, throttle) = (Rc::clone(&self.state), Rc::clone(&self.throttle));
         wasm_bindgen_futures::spawn_local(async move {
             Delay::from(Duration::from_millis(delay_ms)).await;
-            let waiting = pace.borrow_mut().waiting.take();
+            let waiting = throttle.borrow_mut().waiting.take();
             if let Some(snapshot) = waiting {
-                pace.borrow_mut().last_told_at = Some(now());
+                throttle.borrow_mut().last_told_at = Some(now());
                 tell(&state.get_websockets(), &snapshot);
             }
         });
@@ -98,7 +98,7 @@ impl Watchers {
 
     /// Nothing is known of the upload any more.
     pub(crate) fn forget(&self) {
-        self.pace.take();
+        self.throttle.take();
         self.state.get_websockets().iter().for_each(close);
     }
 }

@@ -92,7 +92,7 @@ fn created(create: Create, protocol: Protocol, asked: &Asked<'_>) {
     let Ok(plan) = Plan::for_chunks(create.mode, create.file_bytes, create.chunking, limits()) else { return };
     assert!(!plan.part_bytes.is_zero() && plan.part_count() <= 10_000);
     let spec = rows::spec(UploadId::from_random_bytes([3; 16]), plan, create.file);
-    let Ok(session) = Session::create(spec) else { return };
+    let Ok(session) = Session::create(spec, Some("multipart".to_owned())) else { return };
     let snapshot = session.snapshot();
     let outcomes = [
         Outcome::Created { snapshot: snapshot.clone(), limits: limits(), upload_token: None },

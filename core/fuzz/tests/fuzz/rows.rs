@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use upload_session::{
-    event::{EventKind, RetryPolicy},
+    alarm::{CountedPart, Effect, Input, Ring},
+    event::{DeliveryOutcome, EventKind, RetryPolicy},
     outbox::Outbox,
     session::{
-        BeginAppend, Commit, Content, Continuation, DeleteRight, OpenedForRepair, ParallelChunk, ParallelChunks,
-        Policy, Release, ReleaseReason, Renew, Segment, Sequence, Session, StoredPart, UploadSpec, UploadState,
+        BeginAppend, Commit, Continuation, CountedRows, DeleteRight, OpenedForRepair, ParallelChunk, Policy, Release,
+        ReleaseReason, Renew, Segment, Session, StoredPart, UploadSpec, UploadState,
     },
     storage_fault::StorageFault,
 };
@@ -35,7 +36,6 @@ pub(crate) fn spec(id: UploadId, plan: Plan, file: FileInfo) -> UploadSpec {
         file,
         plan,
         fits_request: false,
-        multipart_id: Some("multipart".to_owned()),
         public_url: "https://uploads.example.com".to_owned(),
         created_at: NOW,
         policy: Policy { ttl_ms: 86_400_000, tombstone_ms: 1, resend_ms: 1, tell_origin: true, repair_ms: 0 },
@@ -59,19 +59,19 @@ fn read(input: &[u8]) -> Option<Session> {
     let spec = serde_json::from_value::<UploadSpec>(row(0)).ok()?;
     let progress = serde_json::from_value::<UploadState>(row(1)).ok()?;
     let outbox = serde_json::from_value::<Option<Outbox>>(row(2)).unwrap_or_default().unwrap_or_default();
-    let content = match progress.plan.unwrap_or(spec.plan).mode {
-        Mode::Sequential => Content::Sequence(Sequence {
+    let counted = match progress.mode(&spec) {
+        Mode::Sequential => CountedRows::Sequence {
             last_part: serde_json::from_value::<Option<StoredPart>>(row(3)).unwrap_or_default(),
             last_segment: serde_json::from_value::<Option<Segment>>(row(4)).unwrap_or_default(),
-        }),
+        },
         Mode::Parallel | Mode::Direct => {
-            let state = |number| ParallelChunk { attempts: 3, number, used: 2, ..ParallelChunk::default() };
-            let begun = [(0, state(2)), (7, state(57))].into_iter();
-            let stored = [1, 9, 10_000].map(|number| (number, NOW));
-            Content::Parallel(ParallelChunks::of_upload(&spec, &progress, begun, stored.into_iter()))
+            let state = |number: u16| serde_json::json!({ "attempts": 3, "number": number, "used": 2 });
+            let state = |number| serde_json::from_value::<ParallelChunk>(state(number)).unwrap_or_default();
+            let begun = vec![(0, state(2)), (7, state(57))];
+            CountedRows::Parallel { begun, counted: [1, 9, 10_000].map(|number| (number, NOW)).to_vec() }
         }
     };
-    Some(Session { spec, progress, content, outbox })
+    Some(Session::restore(NOW, spec, progress, outbox, counted))
 }
 
 #[test]
@@ -89,22 +89,26 @@ fn the_corpus_has_rows_that_can_be_read() {
 /// Every rule, once.
 fn ask_everything(session: &Session) {
     let offset = session.snapshot().offset;
-    let _ = (session.next_job(), session.object(), session.no_object(), session.is_unwanted(), session.next_slice());
+    let _ = (session.next_job(), session.find_object(), session.fingerprint(), session.next_slice());
+    let _ = (session.is_making_object(), session.object_key(), session.multipart_id(), session.is_appending());
     let _ = (session.status(), session.probe(NOW), session.complete(NOW), session.redeliver(NOW));
-    let _ = (session.cancel(NOW, DeleteRight::Completed), session.hurried(NOW), session.expires_at());
-    let _ = (session.freed(), session.settled(true), session.expire_if_due(NOW));
-    if let Some((_, job)) = session.next_job() {
-        let _ = session.postponed(NOW, job, "a failure");
-    }
+    let _ = (session.cancel(NOW, DeleteRight::Completed), session.hurried(NOW));
+    let _ = session.expire_if_due(NOW);
     let policy = RetryPolicy { first_delay_seconds: 5, max_attempts: 30 };
     for event in [EventKind::Completed, EventKind::Expired, EventKind::Deleted] {
-        let _ = (session.event_sent(NOW, event), session.delivery_begun(NOW, event, 60_000, u64::MAX));
-        let _ = (session.delivered(NOW, event, true), session.undelivered(NOW, event, policy, Some(7)));
+        let id = event.id(session.spec().id);
+        let _ = session.begin_delivery(NOW, &id, 60_000, u64::MAX);
+        for outcome in [
+            DeliveryOutcome::Acknowledged { discard: true },
+            DeliveryOutcome::Refused { policy, asked_seconds: Some(7) },
+        ] {
+            let _ = session.delivery_ended(NOW, &id, &outcome);
+        }
     }
+    ring(session.clone(), None);
     for fault in [StorageFault::Retry, StorageFault::Gone, StorageFault::Damaged, StorageFault::Refused] {
-        let _ = session.assembly_refused(NOW, fault, "no");
+        ring(session.clone(), Some(fault));
     }
-    let _ = (session.assembled(NOW, "etag".to_owned(), Crc64Nvme(1)), session.unassembled(NOW, "no".to_owned()));
     let limits = Limits { max_upload_bytes: ByteCount::MAX, max_chunk_bytes: ByteCount::from(99_614_720) };
     for to in [1, 5_000_000, 9_007_199_254_740_991] {
         let again = [SentAgain { from: ByteCount::ZERO, to: ByteCount::new(to).unwrap() }];
@@ -117,8 +121,7 @@ fn ask_everything(session: &Session) {
             let _ = (after.snapshot(), after.next_job(), after.begin_copy(NOW, None), after.complete(NOW));
         }
     }
-    let _ =
-        (session.is_damaged(), session.copy_asked_for(NOW), session.begin_copy(NOW, Some(1)), session.discarded(&[]));
+    let _ = (session.is_damaged(), session.begin_copy(NOW, Some(1)));
     for length in [0, 1, 5_000_000, 9_007_199_254_740_991] {
         let length = ByteCount::new(length).unwrap();
         for file_bytes in [None, Some(offset), Some(length)] {
@@ -143,6 +146,35 @@ fn ask_everything(session: &Session) {
         let _ = session.commit(NOW, &commit);
         let _ = session.renew(NOW, Renew { attempt });
         let _ = session.release(NOW, Release { attempt, reason: ReleaseReason::GaveUp });
+    }
+}
+
+/// Its alarm rings, long after everything was due: whatever it asks for succeeds, or fails so.
+fn ring(mut session: Session, fault: Option<StorageFault>) {
+    let (mut ring, mut input) = (Ring::default(), Input::Rings);
+    let later = NOW.plus_ms(3_600_000);
+    loop {
+        let failed = fault.map(|fault| Input::Failed { fault, error: "no".to_owned() });
+        input = match ring.next(later, Some(&session), input) {
+            Effect::Rest => return,
+            Effect::Charge(_) => Input::Done,
+            Effect::Store { change, .. } => {
+                session.apply(*change);
+                Input::Done
+            }
+            Effect::ReadParts => {
+                let (etag, bytes) = ("etag".to_owned(), session.plan().part_bytes);
+                Input::Parts(vec![CountedPart { number: 1, etag, crc64nvme: Crc64Nvme(1), bytes }])
+            }
+            Effect::Complete { .. } | Effect::PutEmpty { .. } => {
+                failed.unwrap_or(Input::Object { etag: "etag".to_owned(), bytes: session.plan().file_bytes.get() })
+            }
+            Effect::Look { .. } => Input::NoObject,
+            Effect::ReadFirstBytes { .. } => failed.unwrap_or(Input::FirstBytes(vec![0; 16])),
+            Effect::Delete(_) | Effect::Enqueue(_) | Effect::CloseInLedger | Effect::Purge => {
+                failed.unwrap_or(Input::Done)
+            }
+        };
     }
 }
 

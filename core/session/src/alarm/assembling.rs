@@ -80,7 +80,7 @@ fn complete(now: UnixMs, session: &Session, parts: Vec<CountedPart>) -> Step {
         if let Some(reason) = session.is_not_worth_assembling(now, crc64nvme) {
             return Step::Ends(Box::new(session.unassembled(now, reason)), None);
         }
-        if let Some(part) = parts.first().filter(|_| session.is_put()) {
+        if let Some(part) = parts.first().filter(|_| session.is_single_object()) {
             // It has been an object from the start. Only what it is must still be looked at.
             let bytes = session.plan().file_bytes;
             return look_at(now, session, part.etag.clone(), bytes, crc64nvme);
@@ -118,7 +118,7 @@ fn check_size(now: UnixMs, session: &Session, etag: String, found: u64, crc64nvm
 fn look_at(now: UnixMs, session: &Session, etag: String, bytes: ByteCount, crc64nvme: Crc64Nvme) -> Step {
     // Of a damaged object, they may be what is wrong with it. They are looked at when it is repaired.
     let is_known_damaged = !session.is_direct() && session.is_known_damaged(crc64nvme);
-    if session.spec.types.is_none() || is_known_damaged {
+    if session.spec().types.is_none() || is_known_damaged {
         return assembled(now, session, etag, bytes, crc64nvme);
     }
     if bytes.is_zero() {
@@ -136,8 +136,8 @@ fn check_first_bytes(
     crc64nvme: Crc64Nvme,
     first: &[u8],
 ) -> Step {
-    let declared = session.spec.file.content_type.as_deref().unwrap_or_default();
-    let is_allowed = session.spec.types.as_ref().map_or(Ok(()), |types| types.check_first_bytes(declared, first));
+    let declared = session.spec().file.content_type.as_deref().unwrap_or_default();
+    let is_allowed = session.spec().types.as_ref().map_or(Ok(()), |types| types.check_first_bytes(declared, first));
     match is_allowed {
         Ok(()) => assembled(now, session, etag, bytes, crc64nvme),
         Err(reason) => Step::Ends(Box::new(session.unassembled(now, reason)), None),

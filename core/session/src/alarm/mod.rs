@@ -18,7 +18,7 @@ mod tests;
 
 pub use messages::{CountedPart, Deletion, Effect, Input, Log, Message};
 
-use crate::session::{Job, Session, StateChange};
+use crate::session::{Cleanup, Job, Session, StateChange};
 use assembling::{Assembling, Step};
 use upload_types::units::UnixMs;
 
@@ -57,7 +57,7 @@ enum Awaited {
 /// Why something was deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Deleted {
-    Cleanup,
+    Cleanup(Cleanup),
     Discarded(Vec<String>),
 }
 
@@ -112,12 +112,15 @@ impl Ring {
         match job {
             Job::Expire => self.store(job, session.expire_if_due(now).unwrap_or_default()),
             Job::Assemble => self.assembles(Assembling::begin()),
-            Job::Cleanup => self.delete(session, to_clean_up(session), Deleted::Cleanup),
+            Job::Cleanup => {
+                let cleanup = session.cleanup();
+                self.delete(session, to_clean_up(session, cleanup), Deleted::Cleanup(cleanup))
+            }
             Job::Discard => {
-                let keys = session.progress.damage.discarded.clone();
+                let keys = session.to_discard().to_vec();
                 self.delete(session, vec![Deletion::Objects(keys.clone())], Deleted::Discarded(keys))
             }
-            Job::EnqueueEvent => match session.outbox.next() {
+            Job::EnqueueEvent => match session.outbox().next() {
                 Some(delivery) => {
                     let message = Message::Tell(delivery.kind);
                     self.asks(Awaited::Enqueued(message), Effect::Enqueue(message))
@@ -153,7 +156,7 @@ impl Ring {
         }
         // Crash here: it is deleted once more, which is no error.
         match then {
-            Deleted::Cleanup => self.store(Job::Cleanup, session.freed()),
+            Deleted::Cleanup(cleanup) => self.store(Job::Cleanup, session.cleaned_up(cleanup)),
             Deleted::Discarded(keys) => self.store(Job::Discard, session.discarded(&keys)),
         }
     }
@@ -181,7 +184,7 @@ impl Awaited {
             Self::NextDuty => None,
             Self::Charged(job) | Self::Stored(job) => Some(*job),
             Self::Assembling(_) => Some(Job::Assemble),
-            Self::Deleted { then: Deleted::Cleanup, .. } => Some(Job::Cleanup),
+            Self::Deleted { then: Deleted::Cleanup(_), .. } => Some(Job::Cleanup),
             Self::Deleted { then: Deleted::Discarded(_), .. } => Some(Job::Discard),
             Self::Enqueued(message) | Self::StoredBefore(message) => Some(match message {
                 Message::Tell(_) => Job::EnqueueEvent,
@@ -198,16 +201,16 @@ impl Awaited {
 /// Whatever R2 need not hold: the segments of an upload that has ended, and what its attempts have put without its counting; and of an
 /// unwanted one the unfinished parts and the object. Both are asked for, since a crash may have left either, and asking for what is
 /// not there is no error.
-fn to_clean_up(session: &Session) -> Vec<Deletion> {
-    let (key, spec) = (session.object_key(), &session.spec);
+fn to_clean_up(session: &Session, cleanup: Cleanup) -> Vec<Deletion> {
+    let (key, spec) = (session.object_key(), session.spec());
     let mut all = Vec::new();
-    if session.progress.holds_segments {
+    if session.may_have_leftovers() {
         all.push(Deletion::Below { prefix: spec.segment_prefix(), except: None });
         if session.may_have_stray_objects() {
             all.push(Deletion::Below { prefix: spec.put_prefix(), except: Some(key.clone()) });
         }
     }
-    if session.is_unwanted() {
+    if cleanup == Cleanup::Everything {
         if let Some(id) = session.multipart_id() {
             all.push(Deletion::Multipart { key: key.clone(), multipart_id: id.to_owned() });
         }

@@ -5,7 +5,7 @@ use crate::{
     event::EventKind,
     session::{
         Commit, DeleteRight,
-        tests::{NOW, PART, begin, bytes, receipt, spec, take},
+        tests::{NOW, PART, begin, bytes, create, create_without_multipart, receipt, spec, take},
     },
     storage_fault::StorageFault,
 };
@@ -34,7 +34,7 @@ fn drive(session: &mut Session, answers: impl IntoIterator<Item = Input>) -> Vec
 
 /// All bytes of two parts are there.
 fn two_parts() -> Session {
-    let mut session = Session::create(spec(Mode::Sequential, 2 * PART)).unwrap();
+    let mut session = create(spec(Mode::Sequential, 2 * PART)).unwrap();
     let decision = session.begin(NOW, begin(0, 2 * PART));
     let attempt = take(&mut session, decision).unwrap().attempt;
     for number in 1..=2 {
@@ -43,7 +43,7 @@ fn two_parts() -> Session {
         let decision = session.commit(NOW, &commit);
         take(&mut session, decision).unwrap();
     }
-    assert_eq!(session.progress.phase, Phase::Completing);
+    assert_eq!(session.state().phase, Phase::Completing);
     session
 }
 
@@ -82,9 +82,9 @@ fn a_whole_upload_is_put_together_told_and_closed_in_one_ring() {
         Effect::CloseInLedger,
     ];
     assert_eq!(asked[3..], follows);
-    assert_eq!((s.progress.phase, s.progress.etag.as_deref()), (Phase::Completed, Some("etag")));
+    assert_eq!((s.state().phase, s.state().etag.as_deref()), (Phase::Completed, Some("etag")));
     let crc = Crc64Nvme::of_parts(parts().iter().map(|part| (part.crc64nvme, part.bytes)));
-    assert_eq!(s.progress.crc64nvme, Some(crc), "combined from those of the parts");
+    assert_eq!(s.state().crc64nvme, Some(crc), "combined from those of the parts");
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn where_r2_says_that_it_failed_the_object_is_looked_for() {
         let mut s = two_parts();
         let look = Effect::Look { key: s.object_key() };
         let asked = drive(&mut s, [Input::Parts(parts()), failed(fault), there(2 * PART)]);
-        assert_eq!((&asked[3], s.progress.phase), (&look, Phase::Completed), "{fault:?}");
+        assert_eq!((&asked[3], s.state().phase), (&look, Phase::Completed), "{fault:?}");
 
         let mut s = two_parts();
         let before = s.clone();
@@ -117,30 +117,30 @@ fn an_object_of_another_size_fails_the_upload() {
     for (found, reason) in [(2 * PART - 1, "Storage has"), (u64::MAX, "more than 2^53")] {
         let mut s = two_parts();
         drive(&mut s, [Input::Parts(parts()), there(found)]);
-        assert_eq!(s.progress.phase, Phase::Failed);
-        assert!(s.progress.reason.unwrap().contains(reason));
+        assert_eq!(s.state().phase, Phase::Failed);
+        assert!(s.state().reason.as_ref().unwrap().contains(reason));
     }
 }
 
 #[test]
 fn an_empty_file_is_put() {
-    let mut s = Session::create(spec(Mode::Sequential, 0)).unwrap();
+    let mut s = create(spec(Mode::Sequential, 0)).unwrap();
     let key = s.object_key();
     let asked = drive(&mut s, [Input::Parts(Vec::new()), there(0)]);
-    assert_eq!((&asked[2], s.progress.phase), (&Effect::PutEmpty { key }, Phase::Completed));
+    assert_eq!((&asked[2], s.state().phase), (&Effect::PutEmpty { key }, Phase::Completed));
 }
 
 #[test]
 fn parts_that_cannot_be_read_are_asked_for_again_later() {
     let mut s = two_parts();
     drive(&mut s, [failed(StorageFault::Retry)]);
-    assert_eq!((s.progress.phase, s.progress.job_failures), (Phase::Completing, 1));
+    assert_eq!((s.state().phase, s.state().job_failures), (Phase::Completing, 1));
     assert!(s.next_job().unwrap().0 > NOW);
 }
 
 /// Cancelled while segments may be there.
 fn cancelled() -> Session {
-    let mut s = Session::create(spec(Mode::Sequential, 2 * PART)).unwrap();
+    let mut s = create(spec(Mode::Sequential, 2 * PART)).unwrap();
     let decision = s.begin(NOW, begin(0, PART / 2));
     take(&mut s, decision).unwrap();
     let decision = s.cancel(NOW, DeleteRight::Unfinished);
@@ -154,21 +154,19 @@ fn what_is_unwanted_goes_call_by_call() {
     let key = s.object_key();
     let expected = [
         Effect::Charge(Job::Cleanup),
-        Effect::Delete(Deletion::Below { prefix: s.spec.segment_prefix(), except: None }),
+        Effect::Delete(Deletion::Below { prefix: s.spec().segment_prefix(), except: None }),
         Effect::Delete(Deletion::Multipart { key: key.clone(), multipart_id: "multipart".to_owned() }),
         Effect::Delete(Deletion::Objects(vec![key])),
     ];
     let asked = drive(&mut s, []);
     let from = asked.iter().position(|effect| *effect == expected[0]).unwrap();
     assert_eq!(asked[from..from + 4], expected);
-    assert!(!s.progress.holds_storage);
+    assert!(!s.state().holds_storage);
 }
 
 #[test]
 fn what_may_be_beside_the_objects_own_put_goes_but_for_that() {
-    let mut spec = spec(Mode::Sequential, PART);
-    spec.multipart_id = None;
-    let mut s = Session::create(spec).unwrap();
+    let mut s = create_without_multipart(spec(Mode::Sequential, PART));
     for _ in 0..2 {
         let decision = s.begin(NOW, begin(0, PART));
         take(&mut s, decision).unwrap();
@@ -177,9 +175,9 @@ fn what_may_be_beside_the_objects_own_put_goes_but_for_that() {
     let commit = Commit { attempt: 2, receipts, remainder: None, sha256_so_far: None, digest: None };
     let decision = s.commit(NOW, &commit);
     take(&mut s, decision).unwrap();
-    let kept = Some(s.spec.put_key(2));
+    let kept = Some(s.spec().put_key(2));
     let asked = drive(&mut s, []);
-    let swept = Effect::Delete(Deletion::Below { prefix: s.spec.put_prefix(), except: kept });
+    let swept = Effect::Delete(Deletion::Below { prefix: s.spec().put_prefix(), except: kept });
     assert!(asked.contains(&swept), "{asked:?}");
     assert!(!asked.iter().any(|effect| matches!(effect, Effect::Delete(Deletion::Objects(_)))), "it is wanted");
 }
@@ -189,12 +187,12 @@ fn a_duty_that_fails_is_put_off_and_stops_no_other() {
     let mut s = cancelled();
     let asked = drive(&mut s, [failed(StorageFault::Retry)]);
     assert_eq!(asked[1], Effect::Enqueue(Message::Tell(EventKind::Aborted)));
-    assert!(s.outbox.next().unwrap().next_send_at > NOW, "no queue has taken it: it is handed over later");
-    assert!(!s.progress.holds_storage && !s.progress.owes_ledger, "neither R2 nor the ledger waits for that");
+    assert!(s.outbox().next().unwrap().next_send_at > NOW, "no queue has taken it: it is handed over later");
+    assert!(!s.state().holds_storage && !s.state().owes_ledger, "neither R2 nor the ledger waits for that");
 
     let mut s = cancelled();
     let asked = drive(&mut s, [Input::Done, Input::Done, Input::Done, failed(StorageFault::Retry)]);
-    assert!(s.progress.holds_storage && s.progress.job_failures == 1);
+    assert!(s.state().holds_storage && s.state().job_failures == 1);
     assert!(!asked.iter().any(|effect| matches!(effect, Effect::Delete(Deletion::Objects(_)))), "it ended there");
 }
 

@@ -3,7 +3,7 @@
 
 use super::{
     BeginAppend, Commit, Committed, Content, Decision, Heard, Phase, Release, ReleaseReason, Renew, Session,
-    StateChange, UploadState, WriteLease,
+    StateChange, Storage, UploadState, WriteLease,
 };
 use crate::event::EventKind;
 use upload_types::{
@@ -39,12 +39,12 @@ impl Session {
             Ok(plan) => self.fitted(plan, begin),
             Err(refusal) => return Decision::no(refusal),
         };
-        let Some(end) = begin.offset.checked_add(begin.length).filter(|end| *end <= plan.file_bytes) else {
+        if begin.offset.checked_add(begin.length).is_none_or(|end| end > plan.file_bytes) {
             return Decision::no(match plan.declared_bytes() {
                 Some(file_bytes) => ApiError::BeyondDeclaredLength { file_bytes, uploaded_bytes },
                 None => ApiError::UploadTooLarge { limit_bytes: plan.file_bytes },
             });
-        };
+        }
         // No bytes are a chunk only where all are there and the last of them still lie in the tail.
         let is_all = !plan.open_ended && uploaded_bytes == plan.file_bytes;
         if begin.length.is_zero() && !(is_all && self.has_tail()) {
@@ -52,7 +52,11 @@ impl Session {
         }
         let lease_for = |attempt, first_number, reserved_parts| WriteLease {
             attempt,
-            key: if self.is_put() { self.spec.put_key(attempt) } else { self.object_key() },
+            key: if self.progress.storage.takes_whole_objects() {
+                self.spec.put_key(attempt)
+            } else {
+                self.object_key()
+            },
             multipart_id: self.multipart_id().map(str::to_owned),
             plan,
             offset: begin.offset,
@@ -65,7 +69,7 @@ impl Session {
             sha256_so_far: None,
         };
         match &self.content {
-            Content::Sequence(sequence) => self.begin_in_sequence(sequence, now, begin, end, plan, lease_for),
+            Content::Sequence(sequence) => self.begin_in_sequence(sequence, now, begin, plan, lease_for),
             Content::Parallel(parallel_chunks) => {
                 let mut decision = parallel_chunks.begin(now, begin, lease_for);
                 if decision.answer.is_ok() {
@@ -176,13 +180,17 @@ impl Session {
     /// Whoever began under other sizes is no danger: this begin takes the lease from it, in the same change.
     pub(super) fn fitted(&self, plan: plan::Plan, begin: BeginAppend) -> plan::Plan {
         let is_first = begin.offset.is_zero() && self.uploaded_bytes().is_zero();
-        let may_change = is_first && !begin.continuation.has_more && (!self.is_put() || self.is_deferred());
+        let may_change = is_first && !begin.continuation.has_more && !self.is_one_part();
         let is_all = begin.length >= plan.file_bytes;
         match (may_change, begin.all_or_nothing, is_all) {
             (true, true, _) => plan.with_chunk_as_part(begin.length),
             (true, false, false) => plan.fitted_to(begin.length),
             _ => plan,
         }
+    }
+
+    fn is_one_part(&self) -> bool {
+        matches!(self.progress.storage, Storage::SingleObject { .. })
     }
 
     /// The sizes, where somebody says how long the file is, and bytes up to `end` are there or coming.
@@ -243,7 +251,11 @@ impl Session {
         }
         let fatal = match release.reason {
             ReleaseReason::GaveUp => None,
-            ReleaseReason::MultipartGone if self.is_put() || !self.is_of_this_multipart(release.attempt) => None,
+            ReleaseReason::MultipartGone
+                if self.multipart_id().is_none() || !self.is_of_this_multipart(release.attempt) =>
+            {
+                None
+            }
             ReleaseReason::MultipartGone => Some("Storage has dropped the unfinished upload."),
             // Whoever was taken over may look for a tail that has gone into a part since.
             ReleaseReason::SegmentLost if !self.holds_lease(release.attempt) => None,

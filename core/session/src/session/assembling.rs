@@ -25,7 +25,7 @@ impl Session {
 
     /// R2 has the whole object: this is the moment at which the upload is complete, unless it must be read back first, or is known to be
     /// damaged. Nothing more is copied from an object of before.
-    pub fn assembled(&self, now: UnixMs, etag: String, crc64nvme: Crc64Nvme) -> StateChange {
+    pub(crate) fn assembled(&self, now: UnixMs, etag: String, crc64nvme: Crc64Nvme) -> StateChange {
         let found = self.progress.damage.found.clone().or_else(|| self.crc64nvme_mismatch(crc64nvme));
         let mut change = if let Some(actual) = found {
             self.damaged(now, &actual)
@@ -44,7 +44,7 @@ impl Session {
     }
 
     /// R2 has the whole object, and it is not what it must be.
-    pub fn unassembled(&self, now: UnixMs, reason: String) -> StateChange {
+    pub(crate) fn unassembled(&self, now: UnixMs, reason: String) -> StateChange {
         self.end(now, Phase::Failed, EventKind::Failed, Some(reason))
     }
 
@@ -54,7 +54,7 @@ impl Session {
     /// What passes (R2 is down, or busy) is waited for as long as R2 keeps the parts. What somebody must repair (a bucket's lock, a
     /// subscription that has ended) is waited for a day. What looks lost may be there all the same, and is asked for several
     /// times.
-    pub fn assembly_refused(&self, now: UnixMs, fault: StorageFault, error: &str) -> StateChange {
+    pub(crate) fn assembly_refused(&self, now: UnixMs, fault: StorageFault, error: &str) -> StateChange {
         let before = &self.progress;
         let refused_since = before.refused_since.unwrap_or(now);
         let looked_for_until = refused_since.plus_ms(LOOKS_LOST_MS);

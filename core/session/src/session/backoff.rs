@@ -9,7 +9,7 @@ const LONGEST_PAUSE_SECONDS: u64 = 3_600;
 
 /// When a duty that has failed is tried again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Backoff {
+pub(crate) struct Backoff {
     /// How often in a row it has failed.
     failures: u32,
     /// Not before this is it tried again.
@@ -18,13 +18,13 @@ pub struct Backoff {
 
 impl Backoff {
     /// Whether it has not failed since it was done last.
-    pub fn is_none(&self) -> bool {
+    pub(crate) fn is_none(&self) -> bool {
         *self == Self::default()
     }
 
     /// It has failed once more.
     #[must_use]
-    pub fn after_failure(self, now: UnixMs) -> Self {
+    pub(super) fn after_failure(self, now: UnixMs) -> Self {
         Self { failures: self.failures.saturating_add(1), not_before: now.plus_ms(pause_ms(self.failures)) }
     }
 }

@@ -10,7 +10,6 @@ use super::{BeginAppend, Phase, Session};
 use crate::quota::Quota;
 use upload_types::{
     chunk::Completion,
-    ledger::EntryName,
     units::{ByteCount, MIB, UnixMs},
 };
 
@@ -33,11 +32,6 @@ pub struct Growth {
 }
 
 impl Session {
-    /// What its entry in the ledger is found by.
-    pub fn entry(&self) -> EntryName {
-        self.spec.entry()
-    }
-
     /// What the ledger must be asked for before this chunk can begin. `None`: nothing, or it would be refused anyhow.
     pub fn growth_by_chunk(&self, now: UnixMs, begin: BeginAppend) -> Option<Growth> {
         let growth = self.growth(begin.file_bytes, begin.offset.checked_add(begin.length)?)?;

@@ -117,7 +117,7 @@ impl Session {
             return Decision::no(ApiError::InvalidPartial { upload, reason });
         }
         let object = self.object().map(|object| PartialObject { key: object.key, etag: object.etag });
-        let piece = PartialUpload { entry: self.entry(), bytes: self.plan().declared_bytes(), object };
+        let piece = PartialUpload { entry: self.spec.entry(), bytes: self.plan().declared_bytes(), object };
         if self.progress.kept_until >= until {
             return Decision::yes(piece, StateChange::none());
         }
@@ -133,7 +133,7 @@ impl Session {
     }
 
     /// Whether bytes are still to be copied, and so no client may add to it.
-    pub fn is_composing(&self) -> bool {
+    pub(super) fn is_composing(&self) -> bool {
         self.is_concatenation() && self.progress.phase == Phase::Open
     }
 
@@ -189,7 +189,7 @@ impl Session {
 
     /// Somebody is asked to copy the next batch. Whoever was at it has said nothing for so long that nobody believes in it
     /// any more; if it does live, its next commit is refused.
-    pub fn batch_asked_for(&self, now: UnixMs) -> StateChange {
+    pub(crate) fn batch_asked_for(&self, now: UnixMs) -> StateChange {
         let mut progress = self.progress.clone();
         progress.job_not_before = now.plus_ms(self.spec.policy.resend_ms);
         if let Some(lease) = progress.lease.as_mut().filter(|lease| lease.state == LeaseState::Held) {

@@ -15,7 +15,7 @@ const MAX_REPAIRS: u32 = 8;
 
 /// What is known of an upload whose file did not have its declared digest.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Damage {
+pub(crate) struct Damage {
     /// What the file has instead: known before the object is put together where the digest is carried along.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub found: Option<String>,
@@ -32,7 +32,7 @@ pub struct Damage {
 
 impl Damage {
     /// Whether there was none.
-    pub fn is_none(&self) -> bool {
+    pub(crate) fn is_none(&self) -> bool {
         *self == Self::default()
     }
 
@@ -50,19 +50,20 @@ impl Session {
     /// Until when a file is kept that is found to be damaged now; `None` where it is not kept.
     fn damaged_until(&self, now: UnixMs) -> Option<UnixMs> {
         let repairs = self.progress.damage.repair.as_ref().map_or(0, |repair| repair.number);
-        let is_worth_it = !self.is_put() && self.plan().part_count() > 1 && repairs < MAX_REPAIRS;
+        let is_worth_it =
+            !self.progress.storage.takes_whole_objects() && self.plan().part_count() > 1 && repairs < MAX_REPAIRS;
         let until = now.plus_ms(self.spec.policy.repair_ms).min(self.spec.latest_end());
         (is_worth_it && until > now).then_some(until)
     }
 
     /// Why the object need not be put together: the CRC of all parts is not the declared one, and what arrived is not kept.
-    pub fn is_not_worth_assembling(&self, now: UnixMs, actual: Crc64Nvme) -> Option<String> {
+    pub(crate) fn is_not_worth_assembling(&self, now: UnixMs, actual: Crc64Nvme) -> Option<String> {
         let actual = self.crc64nvme_mismatch(actual).filter(|_| self.damaged_until(now).is_none())?;
         Some(ApiError::FileDigestMismatch { actual, kept: false }.to_string())
     }
 
     /// Whether the object, whose CRC this is, does not have its declared digest, as far as is known without reading it.
-    pub fn is_known_damaged(&self, actual: Crc64Nvme) -> bool {
+    pub(crate) fn is_known_damaged(&self, actual: Crc64Nvme) -> bool {
         self.progress.damage.found.is_some() || self.crc64nvme_mismatch(actual).is_some()
     }
 
@@ -137,8 +138,13 @@ impl Session {
         }
     }
 
+    /// The keys of damaged objects that R2 is to let go of.
+    pub(crate) fn to_discard(&self) -> &[String] {
+        &self.progress.damage.discarded
+    }
+
     /// R2 has let go of these.
-    pub fn discarded(&self, keys: &[String]) -> StateChange {
+    pub(crate) fn discarded(&self, keys: &[String]) -> StateChange {
         let mut progress = UploadState { job_failures: 0, ..self.progress.clone() };
         progress.damage.discarded.retain(|key| !keys.contains(key));
         progress.into()

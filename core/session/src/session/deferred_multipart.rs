@@ -5,20 +5,13 @@
 //! The id is stored together with the lease of that chunk. So whoever was to put the whole before has lost its lease by then: what
 //! it puts counts for nobody, and is found under the keys of its attempts. Part numbers begin at 1 with the multipart upload.
 
-use super::{BeginAppend, Decision, LateMultipart, Session, WriteLease};
+use super::{BeginAppend, Decision, Session, Storage, WriteLease};
 use upload_types::{api_error::ApiError, units::UnixMs};
 
 impl Session {
-    /// R2's id of the multipart upload, where there is one.
-    pub fn multipart_id(&self) -> Option<&str> {
-        let repair = self.progress.damage.repair.as_ref().map(|repair| &repair.multipart_id);
-        let late = self.progress.multipart.as_ref().map(|late| &late.id);
-        repair.or(self.spec.multipart_id.as_ref()).or(late).map(String::as_str)
-    }
-
     /// Whether the file has several parts, and the multipart upload for them has not been opened.
-    pub fn is_deferred(&self) -> bool {
-        self.is_put() && self.spec.plan.part_count() > 1
+    fn is_deferred(&self) -> bool {
+        self.progress.storage == Storage::Deferred
     }
 
     /// Whether all that this chunk lacks is a multipart upload.
@@ -35,16 +28,14 @@ impl Session {
         if !self.is_deferred() || self.comes_whole(begin) {
             return self.begin_as_writer(now, begin);
         }
-        let mut decision = self.opened(opened.unwrap_or_default()).begin_as_writer(now, begin);
-        if opened.is_none() {
-            if decision.answer.is_ok() {
-                return Decision::no(ApiError::StorageUnavailable { uploaded_bytes: self.uploaded_bytes() });
-            }
-            if let Some(progress) = &mut decision.change.progress {
-                progress.multipart = None;
-            }
-        }
-        decision
+        let Some(id) = opened else {
+            // With one it would be granted, or refused all the same.
+            return Decision::no(match self.opened("").begin_as_writer(now, begin).answer {
+                Ok(_) => ApiError::StorageUnavailable { uploaded_bytes: self.uploaded_bytes() },
+                Err(refusal) => refusal,
+            });
+        };
+        self.opened(id).begin_as_writer(now, begin)
     }
 
     /// Whether the chunk is all of the file, and counts as a whole or not at all.
@@ -55,7 +46,7 @@ impl Session {
     /// The same upload with a multipart upload, and the sizes that it had before it was to be one part.
     fn opened(&self, id: &str) -> Self {
         let mut opened = self.clone();
-        opened.progress.multipart = Some(LateMultipart { id: id.to_owned(), puts_before: self.puts_begun() });
+        opened.progress.storage = Storage::opened(id, self.puts_begun());
         opened.progress.plan = None;
         if let Some(lease) = &mut opened.progress.lease {
             // Whoever puts the whole has no part number.

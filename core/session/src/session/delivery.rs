@@ -9,13 +9,34 @@ use upload_types::{api_error::ApiError, units::UnixMs, upload::DeliveryState};
 
 impl Session {
     /// The event has been handed to the queue, or could not be: either way, look again later.
-    pub fn event_sent(&self, now: UnixMs, event: EventKind) -> StateChange {
+    pub(crate) fn event_sent(&self, now: UnixMs, event: EventKind) -> StateChange {
         self.outbox_changed(event, |delivery| delivery.sent(now, self.spec.policy.resend_ms))
+    }
+
+    /// An attempt at telling of the event with this id begins: the delivery as it is then. `None`: as with
+    /// [`delivery_begun`](Self::delivery_begun).
+    pub fn begin_delivery(
+        &self,
+        now: UnixMs,
+        event_id: &str,
+        attempt_ms: u64,
+        link_ms: u64,
+    ) -> Decision<Option<Delivery>> {
+        let event = self.outbox.with_id(self.spec.id, event_id);
+        let change = event.and_then(|event| self.delivery_begun(now, event, attempt_ms, link_ms)).unwrap_or_default();
+        let delivery = event.and_then(|event| change.outbox.as_ref()?.find(event).cloned());
+        Decision::yes(delivery, change)
     }
 
     /// An attempt at telling of this begins that lasts at most `attempt_ms`, and hands out a link that is good for `link_ms`. `None`:
     /// it is not to be told, or not now. A completion is told only while the link leads somewhere.
-    pub fn delivery_begun(&self, now: UnixMs, event: EventKind, attempt_ms: u64, link_ms: u64) -> Option<StateChange> {
+    pub(crate) fn delivery_begun(
+        &self,
+        now: UnixMs,
+        event: EventKind,
+        attempt_ms: u64,
+        link_ms: u64,
+    ) -> Option<StateChange> {
         self.outbox.next().filter(|next| next.kind == event)?;
         let has_link = event == EventKind::Completed;
         if has_link && self.stored_object().is_none() {
@@ -42,7 +63,7 @@ impl Session {
     }
 
     /// The origin has acknowledged the event, and may have taken the object over.
-    pub fn delivered(&self, now: UnixMs, event: EventKind, discard: bool) -> StateChange {
+    pub(crate) fn delivered(&self, now: UnixMs, event: EventKind, discard: bool) -> StateChange {
         let mut change = self.outbox_changed(event, Delivery::acknowledged);
         if discard && event == EventKind::Completed && self.stored_object().is_some() {
             change.progress = self.taken(now).progress;
@@ -51,7 +72,7 @@ impl Session {
     }
 
     /// The origin did not acknowledge the event.
-    pub fn undelivered(
+    pub(crate) fn undelivered(
         &self,
         now: UnixMs,
         event: EventKind,
@@ -80,7 +101,7 @@ impl Session {
     }
 
     /// An attempt is over at telling of something that was withdrawn meanwhile: what follows it need not wait any longer.
-    pub fn withdrawn_attempt_ended(&self, now: UnixMs) -> StateChange {
+    pub(crate) fn withdrawn_attempt_ended(&self, now: UnixMs) -> StateChange {
         self.with_outbox(self.outbox.withdrawn_attempt_ended(now))
     }
 

@@ -1,4 +1,4 @@
-//! What of a session's life goes into its trail: derived from what a change has made of it, never from what was meant.
+//! What of a session's life goes into its history: derived from what a change has made of it, never from what was meant.
 
 use super::{Content, Phase, Session, StateChange, Uncount};
 use upload_types::{
@@ -9,28 +9,28 @@ use upload_types::{
 };
 
 impl Session {
-    /// The trail of a new upload.
-    pub fn begin_trail(&self) -> History {
-        let mut trail = History::default();
-        trail.note(self.spec.created_at, "created", ByteCount::ZERO, None);
-        trail
+    /// The history of a new upload.
+    pub fn begin_history(&self) -> History {
+        let mut history = History::default();
+        history.note(self.spec.created_at, "created", ByteCount::ZERO, None);
+        history
     }
 
     /// Notes what a change makes of this session; `after` is what it will be.
-    pub fn record_change(&self, trail: &mut History, now: UnixMs, change: &StateChange, after: &Self) {
+    pub fn record_change(&self, history: &mut History, now: UnixMs, change: &StateChange, after: &Self) {
         let bytes = after.uploaded_bytes();
         let (was, is) = (&self.progress, &after.progress);
         let attempt_of = |session: &Self| session.progress.lease.as_ref().map(|lease| lease.attempt);
         if self.is_direct() {
-            change.parallel_chunks.iter().for_each(|_| trail.note(now, SIGNED, bytes, None));
-            change.parts.iter().for_each(|_| trail.note(now, RECORDED, bytes, None));
+            change.parallel_chunks.iter().for_each(|_| history.note(now, SIGNED, bytes, None));
+            change.parts.iter().for_each(|_| history.note(now, RECORDED, bytes, None));
         } else if is_begun(self, change) {
-            trail.note(now, "attempt", bytes, None);
+            history.note(now, "attempt", bytes, None);
         } else if attempt_of(after).is_some() && attempt_of(self) != attempt_of(after) {
-            trail.note(now, if self.is_appending() { "takeover" } else { "attempt" }, bytes, None);
+            history.note(now, if self.is_appending() { "takeover" } else { "attempt" }, bytes, None);
         }
         if self.plan().open_ended && !after.plan().open_ended {
-            trail.note(now, "declared", bytes, None);
+            history.note(now, "declared", bytes, None);
         }
         if was.phase != is.phase {
             let event = match change.uncount {
@@ -38,14 +38,14 @@ impl Session {
                 Uncount::Anew => "repair",
                 Uncount::All | Uncount::Chunks(_) => "reopened",
             };
-            trail.note(now, event, bytes, is.reason.clone());
+            history.note(now, event, bytes, is.reason.clone());
         }
         if is.phase == Phase::Completed && was.deleted_at != is.deleted_at {
-            trail.note(now, "taken", bytes, None);
+            history.note(now, "taken", bytes, None);
         }
         for is in after.outbox.iter() {
             let Some(was) = self.outbox.find(is.kind) else { continue };
-            let mut note = |event| trail.note(now, event, bytes, Some(is.kind.name().to_owned()));
+            let mut note = |event| history.note(now, event, bytes, Some(is.kind.name().to_owned()));
             if is.attempts > was.attempts {
                 note("delivery_attempt");
             }
@@ -59,8 +59,8 @@ impl Session {
     }
 
     /// Notes that somebody was told no.
-    pub fn record_refusal(&self, trail: &mut History, now: UnixMs, refusal: &ApiError) {
-        trail.note(now, "refused", self.uploaded_bytes(), Some(refusal.code().to_owned()));
+    pub fn record_refusal(&self, history: &mut History, now: UnixMs, refusal: &ApiError) {
+        history.note(now, "refused", self.uploaded_bytes(), Some(refusal.code().to_owned()));
     }
 }
 

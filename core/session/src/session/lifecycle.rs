@@ -92,7 +92,7 @@ impl Session {
     fn unwanted(&self, now: UnixMs) -> UploadState {
         UploadState {
             deleted_at: self.progress.deleted_at.or(Some(now)),
-            segments_swept: false,
+            leftovers: self.progress.leftovers.unswept(),
             owes_ledger: true,
             job_failures: 0,
             job_not_before: now,
@@ -107,40 +107,20 @@ impl Session {
     }
 
     /// Whether nothing of the upload is to remain in R2.
-    pub fn is_unwanted(&self) -> bool {
+    pub(crate) fn is_unwanted(&self) -> bool {
         self.is_gone() || self.progress.deleted_at.is_some()
-    }
-
-    /// R2 has let go of everything that was not to be kept when it was asked.
-    ///
-    /// A completed object may have become unwanted since then, while only segments were being freed; so it is let go of
-    /// in a second go. And segments are looked for a second time when the upload is forgotten, since an attempt that was
-    /// writing one when the upload ended may finish after the first time.
-    pub fn freed(&self) -> StateChange {
-        let UploadState { phase, holds_storage, holds_segments, segments_swept, .. } = self.progress;
-        let is_first_sweep = holds_segments && !segments_swept;
-        let to_free_storage = holds_storage && self.is_unwanted();
-        let only_segments = is_first_sweep && matches!(phase, Phase::Completed | Phase::Deleted);
-        UploadState {
-            holds_storage: holds_storage && (only_segments || !to_free_storage),
-            holds_segments: holds_segments && (is_first_sweep || to_free_storage),
-            segments_swept: holds_segments,
-            job_failures: 0,
-            ..self.progress.clone()
-        }
-        .into()
     }
 
     /// The owner's ledger knows how the upload stood when it was told, and whether it had an object then. Where that has become unwanted
     /// since, the ledger hears again.
-    pub fn settled(&self, told_of_object: bool) -> StateChange {
+    pub(crate) fn settled(&self, told_of_object: bool) -> StateChange {
         let owes_ledger = told_of_object && self.stored_object().is_none();
         UploadState { owes_ledger, ledger_backoff: Backoff::default(), ..self.progress.clone() }.into()
     }
 
     /// A duty has failed, for a reason that may pass: it is tried again after a pause. What R2 does not do keeps nobody from telling the
     /// ledger or the origin, and the other way round.
-    pub fn postponed(&self, now: UnixMs, job: Job, error: &str) -> StateChange {
+    pub(crate) fn postponed(&self, now: UnixMs, job: Job, error: &str) -> StateChange {
         match job {
             Job::Assemble => self.assembly_refused(now, StorageFault::Retry, error),
             Job::EnqueueEvent => self.outbox.next().map(|next| self.event_sent(now, next.kind)).unwrap_or_default(),

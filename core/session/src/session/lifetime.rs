@@ -24,7 +24,7 @@ impl super::UploadSpec {
 
 impl Session {
     /// When the upload ends, unless bytes come in before or it is complete by then; a damaged one, unless it is repaired.
-    pub fn expires_at(&self) -> UnixMs {
+    pub(crate) fn expires_at(&self) -> UnixMs {
         let damaged_until = self.progress.damage.until.filter(|_| self.progress.phase == Phase::Damaged);
         damaged_until.unwrap_or_else(|| self.expires_at_if_seen(self.last_seen_at()))
     }
@@ -41,7 +41,7 @@ impl Session {
     }
 
     /// Its uploader is at work, and no row says so: it has asked for the right to store parts itself, or must store some again.
-    pub fn seen(&self, now: UnixMs) -> UploadState {
+    pub(super) fn seen(&self, now: UnixMs) -> UploadState {
         UploadState { seen_at: now.max(self.progress.seen_at), ..self.progress.clone() }
     }
 

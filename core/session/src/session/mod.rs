@@ -4,24 +4,41 @@
 //! nothing. The caller stores the change in one transaction and then [`Session::apply`]s it. So a decision that was not
 //! stored was never taken, and what a restart reads back is what was there before it.
 //!
-//! * `append`: bytes come in, in one of the two ways below; `messages`: what is asked and answered then.
-//! * `sequence`: bytes from the front, one attempt at a time, the newest first; takeover; the tail.
-//! * `parallel`: any missing chunk at any time, several attempts at once.
-//! * `part_numbers`: which of them the attempts of a sequence have. `writers`: who may still be writing to R2, under which part numbers.
+//! ```text
+//!             ┌── reopened: parts are not as they were counted ──┐
+//!             ▼                                                  │
+//!  create ► Open ───────── all bytes are there ──────────► Completing ── R2 has the object ──► Verifying
+//!             ▲                                                  │ the digest is wrong              │
+//!             └── repair ── Damaged ◄────────────────────────────┴──────────────────────────────────┤
+//!                                                                                 the digest is right
+//!                                          Deleted ◄── it is not wanted any more ── Completed ◄─────┘
+//!
+//!  Open, Damaged                        ── its client gives it up ──────────────► Aborted
+//!  Open                                 ── its time is over ────────────────────► Expired
+//!  Open, Completing, Verifying, Damaged ── lost, refused for good, or not right ► Failed
+//! ```
+//!
+//! What need not be read back is Completed from Completing; what was put as one object, from Open.
+//!
+//! Every ending goes through `end`. The `Completed` that its origin has taken over stays `Completed`, without its bytes.
+//!
+//! How bytes come in:
+//! * `append`: begin, commit, release; `messages`: what is asked and answered then.
+//! * `sequence`: from the front, one attempt at a time, the newest first; takeover; the tail. `part_numbers`: which of them its attempts have.
+//! * `parallel`: any missing chunk at any time, several attempts at once. `writers`: who may still be writing to R2.
+//! * `presigned`: chunks that the client stores itself. `concatenation`: bytes from other uploads.
 //! * `charging`: what an upload of unknown length counts for.
-//! * `composing`: bytes from other uploads.
-//! * `direct`: chunks that the client stores itself.
-//! * `put`: a file of one part, which is an object from the start.
-//! * `opening`: a file that may come as a whole, and be put; if not, its multipart upload is opened late.
-//! * `verifying`: the object is read back, slice by slice.
-//! * `lifetime`: how long an unfinished upload lives.
-//! * `ending`: complete, cancel, delete, expire, and what follows: freeing, settling with the ledger.
-//! * `assembling`: R2 puts the object together, or does not.
-//! * `damage`: the file does not have its declared digest, and is kept for a while. `repairing`: it is put together anew from what its
-//!   client sends again and from what is good of it.
-//! * `telling`: the origin is told.
-//! * `noting`: what of all this goes into the trail. `showing`: what anybody may know.
-//! * `schedule`: what is to be done next, and when. `backoff`: how long what failed is put off.
+//!
+//! How they lie in R2:
+//! * `storage`: in which way, and what is left there to clean up. `single_object`: a file that is put as one object.
+//!   `deferred_multipart`: one that may be, or else has its multipart upload opened late.
+//! * `assembling`: R2 puts the object together, or does not. `verifying`: it is read back, slice by slice.
+//! * `damage`: the file does not have its declared digest, and is kept for a while. `repairing`: it is put together anew.
+//!
+//! How it ends:
+//! * `lifetime`: how long an unfinished upload lives. `lifecycle`: complete, cancel, delete, expire, and what follows.
+//! * `delivery`: the origin is told. `schedule`: what is to be done next, and when. `backoff`: how long what failed is put off.
+//! * `history`: what of all this is recorded. `showing`: what anybody may know. `records`: what is stored of it.
 //!
 //! A session is its [`UploadSpec`] (fixed), its [`UploadState`] (small, rewritten), its [`Content`] (where the counted bytes end, or
 //! which chunks are there), and the [`Outbox`] of its events.
@@ -34,6 +51,7 @@ mod lifecycle;
 mod parallel;
 mod presigned;
 mod single_object;
+mod storage;
 
 mod append;
 mod assembling;
@@ -53,26 +71,30 @@ pub(crate) mod tests;
 mod verifying;
 mod writers;
 
-pub use backoff::Backoff;
+pub(crate) use backoff::Backoff;
 pub use charging::Growth;
 pub use concatenation::{CopyBatch, PartSource, PartialObject, PartialStatus, PartialUpload, SourceRange, Wanted};
-pub use damage::Damage;
+pub(crate) use damage::Damage;
 pub use lifecycle::DeleteRight;
 pub use lifetime::LATEST_END_MS;
 pub use messages::{
     BeginAppend, Commit, Committed, Continuation, Receipt, Release, ReleaseReason, Remainder, RemainderPiece, Renew,
     WriteLease,
 };
-pub use parallel::{ParallelChunk, ParallelChunks};
+pub use parallel::ParallelChunk;
+pub(crate) use parallel::ParallelChunks;
 pub use presigned::{Found, Signed, Slot};
 pub use records::{
-    LateMultipart, MAX_ROW_SEGMENT_BYTES, Policy, Segment, SegmentPlace, StoredPart, UploadSpec, UploadState,
+    CountedRows, MAX_ROW_SEGMENT_BYTES, Policy, Segment, SegmentPlace, StoredPart, UploadSpec, UploadState,
 };
-pub use repairing::{Copier, OpenedForRepair, Repair};
+pub use repairing::OpenedForRepair;
+pub(crate) use repairing::Repair;
 pub use schedule::Job;
-pub use sequence::{Lease, LeaseState, Sequence};
+pub(crate) use sequence::{Lease, LeaseState, Sequence};
+pub(crate) use storage::{Cleanup, Leftovers, Storage};
 pub use verifying::{Hashed, Slice, Verified};
-pub use writers::{RENEW_EVERY_MS, WRITER_SILENCE_MS, WRITER_STOPS_AFTER_MS, Writers};
+pub(crate) use writers::Writers;
+pub use writers::{RENEW_EVERY_MS, WRITER_SILENCE_MS, WRITER_STOPS_AFTER_MS};
 
 use crate::{event::EventKind, outbox::Outbox};
 use upload_types::{
@@ -87,7 +109,7 @@ use upload_types::{
 
 /// What has been counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
+pub(crate) enum Content {
     /// Of a sequential upload.
     Sequence(Sequence),
     /// Of a parallel upload.
@@ -98,17 +120,18 @@ pub enum Content {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// What is fixed.
-    pub spec: UploadSpec,
+    spec: UploadSpec,
     /// What changes.
-    pub progress: UploadState,
+    progress: UploadState,
     /// What has been counted.
-    pub content: Content,
+    content: Content,
     /// What the origin is told, once the upload has ended.
-    pub outbox: Outbox,
+    outbox: Outbox,
 }
 
 /// What a decision changes. To be stored in one transaction, or not at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive] // only a rule makes one
 #[must_use]
 pub struct StateChange {
     /// The new progress, where it is another. One row, together with the outbox.
@@ -194,8 +217,9 @@ impl<T> Decision<T> {
 }
 
 impl Session {
-    /// A new upload. An empty file has all its bytes already.
-    pub fn create(spec: UploadSpec) -> Result<Self, ApiError> {
+    /// A new upload. An empty file has all its bytes already. `multipart_id` is R2's id of the multipart upload that was opened for it;
+    /// none where it does without ([`UploadSpec::needs_multipart`]).
+    pub fn create(spec: UploadSpec, multipart_id: Option<String>) -> Result<Self, ApiError> {
         let content = match spec.plan.mode {
             Mode::Sequential => Content::Sequence(Sequence::default()),
             Mode::Parallel | Mode::Direct => Content::Parallel(ParallelChunks::new(spec.plan)),
@@ -208,8 +232,8 @@ impl Session {
             etag: None,
             crc64nvme: None,
             holds_storage: true,
-            holds_segments: false,
-            segments_swept: false,
+            leftovers: Leftovers::None,
+            storage: Storage::of_new(&spec, multipart_id),
             owes_ledger: false,
             deleted_at: None,
             seen_at: spec.created_at,
@@ -221,11 +245,9 @@ impl Session {
             plan: None,
             kept_until: None,
             completes: Completion::WhenWhole,
-            multipart: None,
             verified: None,
             cost: Cost::NONE,
             writers: Writers::default(),
-            put: None,
             charged_bytes: ByteCount::ZERO,
             damage: Damage::default(),
         };
@@ -237,6 +259,58 @@ impl Session {
             session.progress.phase = Phase::Completing;
         }
         Ok(session)
+    }
+
+    /// Takes up what is stored. When its writers were last heard of is not known any more.
+    pub fn restore(now: UnixMs, spec: UploadSpec, state: UploadState, outbox: Outbox, counted: CountedRows) -> Self {
+        let mut progress = state;
+        let content = match counted {
+            CountedRows::Sequence { last_part, last_segment } => {
+                Content::Sequence(Sequence { last_part, last_segment })
+            }
+            CountedRows::Parallel { begun, counted } => {
+                let (begun, counted) = (begun.into_iter(), counted.into_iter());
+                let parallel_chunks = ParallelChunks::of_upload(&spec, &progress, begun, counted);
+                if progress.mode(&spec) == Mode::Parallel {
+                    // Their rows have no place for it.
+                    progress.cost = progress.cost.at_least(parallel_chunks.cost());
+                }
+                Content::Parallel(parallel_chunks)
+            }
+        };
+        let mut session = Self { spec, progress, content, outbox };
+        session.wake(now);
+        session
+    }
+
+    /// What is fixed.
+    pub fn spec(&self) -> &UploadSpec {
+        &self.spec
+    }
+
+    /// What changes, to be stored.
+    pub fn state(&self) -> &UploadState {
+        &self.progress
+    }
+
+    /// What the origin is told.
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Where it is in its life.
+    pub fn phase(&self) -> Phase {
+        self.progress.phase
+    }
+
+    /// When it ended.
+    pub fn ended_at(&self) -> Option<UnixMs> {
+        self.progress.ended_at
+    }
+
+    /// Counts what something costs. It is stored with the next row that says how far the upload is.
+    pub fn charge(&mut self, cost: Cost) {
+        self.progress.cost += cost;
     }
 
     /// The sizes: as they were fixed at creation, or as they were when the length was declared.
@@ -265,7 +339,7 @@ impl Session {
     }
 
     /// How many do not yet; while the length is not declared, how many more there may be.
-    pub fn missing_bytes(&self) -> ByteCount {
+    pub(super) fn missing_bytes(&self) -> ByteCount {
         self.plan().file_bytes.saturating_sub(self.uploaded_bytes())
     }
 
@@ -278,7 +352,7 @@ impl Session {
             self.hear(attempt, at);
         }
         if change.uncount == Uncount::Anew {
-            self.content = Content::Parallel(self.lanes_anew());
+            self.content = Content::Parallel(self.chunks_anew());
         }
         match &mut self.content {
             Content::Sequence(sequence) => sequence.apply(change.parts, change.segment),
@@ -295,8 +369,8 @@ impl Session {
         }
     }
 
-    /// It has been read back after a restart. When its writers were last heard of is not known any more.
-    pub fn wake(&mut self, now: UnixMs) {
+    /// After a restart: when its writers were last heard of is not known any more.
+    pub(super) fn wake(&mut self, now: UnixMs) {
         if let Some(lease) = &mut self.progress.lease {
             lease.heard_at = now.max(lease.heard_at);
         }
@@ -357,7 +431,7 @@ impl Session {
             ended_at: Some(now),
             owes_ledger: true,
             // Said as long as it is known to be so: an attempt that is putting at this moment may finish later.
-            holds_segments: self.progress.holds_segments || self.may_have_stray_objects(),
+            leftovers: self.progress.leftovers.or_unswept_if(self.may_have_stray_objects()),
             job_failures: 0,
             job_not_before: now,
             damage: self.progress.damage.without_source(),

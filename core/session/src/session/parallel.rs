@@ -31,28 +31,28 @@ const ATTEMPTS_PER_CHUNK: u64 = 1_000_000_000;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ParallelChunk {
     /// How often it was begun, or signed.
-    pub attempts: u64,
+    pub(crate) attempts: u64,
     /// The number of the newest attempt.
-    pub number: u16,
+    pub(crate) number: u16,
     /// How many of its numbers have been used.
-    pub used: u16,
+    pub(crate) used: u16,
     /// Whether the newest attempt has a number that another had before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub again: bool,
+    pub(crate) again: bool,
     /// Whether the newest attempt copies from the object that is being repaired.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub copies: bool,
+    pub(crate) copies: bool,
     /// Who may still be writing under its numbers.
     #[serde(default, skip_serializing_if = "Writers::is_empty")]
-    pub writers: Writers,
+    pub(crate) writers: Writers,
     /// The number under which it is stored and counted. Known from the row of the part.
     #[serde(skip)]
-    pub stored: Option<u16>,
+    pub(crate) stored: Option<u16>,
 }
 
 /// The chunks of a parallel or direct upload.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParallelChunks {
+pub(crate) struct ParallelChunks {
     plan: Plan,
     /// Shared by as many chunks as there were when the upload was created, whatever its sizes turn out to be.
     numbers: ChunkNumbers,
@@ -66,7 +66,7 @@ pub struct ParallelChunks {
 
 impl ParallelChunks {
     /// None begun.
-    pub fn new(plan: Plan) -> Self {
+    pub(crate) fn new(plan: Plan) -> Self {
         let numbers = ChunkNumbers::new(plan.mode, plan.part_count());
         Self { plan, numbers, begun: BTreeMap::new(), last_stored_at: UnixMs::default(), attempts_before: 0 }
     }
@@ -77,7 +77,7 @@ impl ParallelChunks {
     }
 
     /// Takes up what is stored: the chunks that were begun, and the parts that count, each with the time since when.
-    pub fn restore(
+    pub(crate) fn restore(
         plan: Plan,
         begun: impl Iterator<Item = (u32, ParallelChunk)>,
         stored: impl Iterator<Item = (u16, UnixMs)>,
@@ -91,7 +91,7 @@ impl ParallelChunks {
     }
 
     /// Takes up what is stored of an upload. Its chunks share the numbers as they did when it was created, or is put together anew.
-    pub fn of_upload(
+    pub(crate) fn of_upload(
         spec: &UploadSpec,
         progress: &UploadState,
         begun: impl Iterator<Item = (u32, ParallelChunk)>,
@@ -110,19 +110,19 @@ impl ParallelChunks {
     }
 
     /// What the attempts have cost at least.
-    pub fn cost(&self) -> Cost {
+    pub(crate) fn cost(&self) -> Cost {
         let tries = self.begun.values().map(|state| state.attempts.saturating_sub(self.attempts_before)).sum();
-        Cost::of_lanes(tries, self.counted())
+        Cost::of_parallel_chunks(tries, self.counted())
     }
 
     /// How many bytes count.
-    pub fn stored_bytes(&self) -> ByteCount {
+    pub(crate) fn stored_bytes(&self) -> ByteCount {
         let stored = self.begun.iter().filter(|(_, state)| state.stored.is_some());
         stored.fold(ByteCount::ZERO, |sum, (chunk, _)| sum.checked_add(self.bytes_of(*chunk)).unwrap_or(sum))
     }
 
     /// The missing bytes as ranges, from (inclusive) and to (exclusive), in order.
-    pub fn missing(&self) -> Vec<(ByteCount, ByteCount)> {
+    pub(crate) fn missing(&self) -> Vec<(ByteCount, ByteCount)> {
         self.missing_of(|_| true)
     }
 
@@ -143,14 +143,14 @@ impl ParallelChunks {
     }
 
     /// One bit per chunk, set where it is there, the first in the highest bit of the first byte; base64.
-    pub fn bitmap(&self) -> String {
+    pub(crate) fn bitmap(&self) -> String {
         let mut stored = ChunkSet::none_of(self.plan.part_count());
         self.begun.iter().filter(|(_, state)| state.stored.is_some()).for_each(|(chunk, _)| stored.insert(*chunk));
         stored.encoded()
     }
 
     /// The sizes are these now; who has which numbers stays.
-    pub fn resize(&mut self, plan: Plan) {
+    pub(crate) fn resize(&mut self, plan: Plan) {
         self.plan = plan;
     }
 
@@ -210,7 +210,7 @@ impl ParallelChunks {
     }
 
     /// What is known of a chunk.
-    pub fn state_of(&self, chunk: u32) -> ParallelChunk {
+    pub(crate) fn state_of(&self, chunk: u32) -> ParallelChunk {
         self.begun
             .get(&chunk)
             .cloned()
@@ -324,7 +324,7 @@ impl Session {
 
     /// R2 does not have a part as it was counted. Those under numbers that were used before may have been written over by somebody
     /// who was believed to have ended: they are asked for again. `None` where there are none, so that something else is wrong.
-    pub fn reopen_suspects(&self, now: UnixMs, error: &str) -> Option<StateChange> {
+    pub(super) fn reopen_suspects(&self, now: UnixMs, error: &str) -> Option<StateChange> {
         let Content::Parallel(parallel_chunks) = &self.content else { return None };
         let suspects: Vec<u32> = parallel_chunks
             .begun()

@@ -12,7 +12,7 @@ impl Session {
     pub(super) fn writers_besides(&self, sequence: &Sequence, now: UnixMs) -> Writers {
         let mut writers = self.progress.writers.clone();
         let last_counted = sequence.last_number();
-        if self.is_put() {
+        if self.progress.storage.takes_whole_objects() {
             return writers;
         }
         if let Some(lease) = self.progress.lease.filter(|lease| !lease.ended)

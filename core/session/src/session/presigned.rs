@@ -67,7 +67,7 @@ pub struct Signed {
 
 impl Session {
     /// Whether the client stores the parts itself.
-    pub fn is_direct(&self) -> bool {
+    pub(crate) fn is_direct(&self) -> bool {
         self.plan().mode == Mode::Direct
     }
 
@@ -218,7 +218,7 @@ impl Session {
     }
 
     /// R2 has the whole object, so many bytes long. Nobody here has seen one of them: it is read back before it is complete.
-    pub fn assembled_directly(&self, now: UnixMs, etag: String, bytes: ByteCount) -> StateChange {
+    pub(crate) fn assembled_directly(&self, now: UnixMs, etag: String, bytes: ByteCount) -> StateChange {
         let plan = self.plan();
         if bytes > plan.file_bytes || (!plan.open_ended && bytes < plan.file_bytes) {
             let reason = format!("Storage has {bytes} bytes of {}.", plan.file_bytes);
@@ -247,7 +247,7 @@ impl Session {
 
     /// R2 does not have the parts as they were recorded: a URL was used again, or a record was false. Nothing counts any more,
     /// and what R2 still has can be recorded again.
-    pub fn reopened_directly(&self, now: UnixMs, error: &str) -> StateChange {
+    pub(crate) fn reopened_directly(&self, now: UnixMs, error: &str) -> StateChange {
         let mut change = self.reopened(now, error, Uncount::All);
         if let Some(progress) = &mut change.progress {
             // Those that R2 still has will be recorded, and charged for, once more.
@@ -272,8 +272,8 @@ impl Session {
             }
             _ => {}
         }
-        match (&self.content, &self.spec.multipart_id) {
-            (Content::Parallel(parallel_chunks), Some(id)) if self.is_direct() => Ok((parallel_chunks, id.clone())),
+        match (&self.content, self.multipart_id()) {
+            (Content::Parallel(parallel_chunks), Some(id)) if self.is_direct() => Ok((parallel_chunks, id.to_owned())),
             _ => Err(ApiError::NotDirect),
         }
     }

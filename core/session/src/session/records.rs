@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     quota::Quota,
-    session::{Backoff, Damage, Lease, Verified, Writers},
+    session::{
+        Backoff, Damage, Lease, ParallelChunk, Verified, Writers,
+        storage::{Leftovers, Storage},
+    },
 };
 use upload_types::{
     caller::{Ownership, TokenHash},
@@ -15,7 +18,7 @@ use upload_types::{
     integrity::{ChunkDigest, Crc64Nvme, Sha256State},
     ledger::EntryName,
     media_types::MediaTypes,
-    plan::Plan,
+    plan::{Mode, Plan},
     units::{ByteCount, UnixMs, UploadId},
     upload::{FileInfo, Phase, Purpose},
 };
@@ -56,8 +59,6 @@ pub struct UploadSpec {
     /// Whether the whole file fits the body of one request.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub fits_request: bool,
-    /// R2's id of the multipart upload that was opened with it; none where it does without: [`UploadSpec::needs_multipart`].
-    pub multipart_id: Option<String>,
     /// What the URLs in events begin with: scheme, host and base path, as the settings said them, never as a request did. Empty
     /// where nobody is told.
     pub public_url: String,
@@ -80,91 +81,75 @@ pub struct UploadSpec {
 }
 
 /// What changes: small, and rewritten whole.
-#[allow(clippy::struct_excessive_bools)] // each is a duty that is owed or not, independent of the others
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UploadState {
     /// Where the upload is in its life.
-    pub phase: Phase,
+    pub(crate) phase: Phase,
     /// Why it ended, unless it is complete.
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
     /// When it ended.
-    pub ended_at: Option<UnixMs>,
+    pub(crate) ended_at: Option<UnixMs>,
     /// Who may commit in a sequential upload, or who was the last who might.
-    pub lease: Option<Lease>,
+    pub(crate) lease: Option<Lease>,
     /// The object's ETag, once it is there.
-    pub etag: Option<String>,
+    pub(crate) etag: Option<String>,
     /// The CRC of the whole file, once it has been combined.
-    pub crc64nvme: Option<Crc64Nvme>,
+    pub(crate) crc64nvme: Option<Crc64Nvme>,
     /// Whether R2 may still hold something for this upload: parts, or the object.
-    pub holds_storage: bool,
-    /// Whether R2 may hold segments, or, once the upload has ended, objects that attempts have put and that do not count. Said
-    /// before the first segment is written, and with the ending.
-    pub holds_segments: bool,
-    /// Whether they have been deleted once since the upload ended. Those that arrive later go when it is forgotten.
-    pub segments_swept: bool,
+    pub(crate) holds_storage: bool,
+    /// What R2 may hold that does not count.
+    #[serde(default)]
+    pub(crate) leftovers: Leftovers,
+    /// How its bytes get into R2.
+    pub(crate) storage: Storage,
     /// Whether the owner's ledger has yet to hear how the upload ended, or that its object is gone.
-    pub owes_ledger: bool,
+    pub(crate) owes_ledger: bool,
     /// When somebody wished the object of a completed upload gone: its origin, which has taken it over, or its client, by whose wish
     /// the upload is `Deleted`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deleted_at: Option<UnixMs>,
+    pub(crate) deleted_at: Option<UnixMs>,
     /// When its uploader was last seen at work, where no lease, part or segment says so: when it was created, when URLs of a direct
     /// upload were signed, and when counted parts were uncounted, with which the rows go that said it.
-    pub seen_at: UnixMs,
+    pub(crate) seen_at: UnixMs,
     /// How often in a row the current duty in R2 has failed.
-    pub job_failures: u32,
+    pub(crate) job_failures: u32,
     /// Not before this is it tried again.
-    pub job_not_before: UnixMs,
+    pub(crate) job_not_before: UnixMs,
     /// The same of telling the owner's ledger, which does not wait for R2, nor R2 for it.
     #[serde(default, skip_serializing_if = "Backoff::is_none")]
-    pub ledger_backoff: Backoff,
+    pub(crate) ledger_backoff: Backoff,
     /// When R2 was last asked to put the object together, in vain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tried_at: Option<UnixMs>,
+    pub(crate) tried_at: Option<UnixMs>,
     /// Since when R2 has refused to put the object together, for a reason that does not look as if it would pass; or since when
     /// nothing more of it could be read back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused_since: Option<UnixMs>,
+    pub(crate) refused_since: Option<UnixMs>,
     /// The sizes, where they are others than at creation: since then the length was declared, or a chunk has shown which
     /// ones fit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plan: Option<Plan>,
+    pub(crate) plan: Option<Plan>,
     /// Until then a piece must not go, since another upload is being put together from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kept_until: Option<UnixMs>,
+    pub(crate) kept_until: Option<UnixMs>,
     /// When the upload is complete, once all its bytes are there: as whoever began last has it.
     #[serde(default, skip_serializing_if = "Completion::is_default")]
-    pub completes: Completion,
-    /// The multipart upload, where it was opened only when a chunk needed it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub multipart: Option<LateMultipart>,
+    pub(crate) completes: Completion,
     /// How much of the object has been read back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verified: Option<Verified>,
+    pub(crate) verified: Option<Verified>,
     /// What it has cost so far.
     #[serde(default, skip_serializing_if = "Cost::is_none")]
-    pub cost: Cost,
+    pub(crate) cost: Cost,
     /// Who had the lease of a sequential upload before, and may still be writing to R2.
     #[serde(default, skip_serializing_if = "Writers::is_empty")]
-    pub writers: Writers,
-    /// The attempt whose object is the upload's, where the file was put as one object.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub put: Option<u64>,
+    pub(crate) writers: Writers,
     /// What the owner's ledger has charged it with, where its length is declared later and the owner's bytes are bounded.
     #[serde(default, skip_serializing_if = "is_nothing")]
-    pub charged_bytes: ByteCount,
+    pub(crate) charged_bytes: ByteCount,
     /// What is known of it where the file did not have its declared digest.
     #[serde(default, skip_serializing_if = "Damage::is_none")]
-    pub damage: Damage,
-}
-
-/// A multipart upload that was opened for a chunk.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct LateMultipart {
-    /// R2's id of it.
-    pub id: String,
-    /// So many attempts before may have put the whole file, each as an object of its own.
-    pub puts_before: u16,
+    pub(crate) damage: Damage,
 }
 
 /// A part that is counted: R2 has it, and completion will list it.
@@ -201,6 +186,32 @@ pub struct Segment {
     pub place: SegmentPlace,
     /// The SHA-256 of the file up to its end; only where the file's was declared.
     pub sha256_so_far: Option<Sha256State>,
+}
+
+/// What is stored of the counted bytes, as far as a session must know it.
+#[derive(Clone, Debug)]
+pub enum CountedRows {
+    /// Of a sequential upload.
+    Sequence {
+        /// The last part.
+        last_part: Option<StoredPart>,
+        /// The last segment behind it.
+        last_segment: Option<Segment>,
+    },
+    /// Of any other.
+    Parallel {
+        /// The chunks that were begun.
+        begun: Vec<(u32, ParallelChunk)>,
+        /// The number of every counted part, and when it was counted.
+        counted: Vec<(u16, UnixMs)>,
+    },
+}
+
+impl UploadState {
+    /// How the bytes of this upload come, now that its state is this: which rows there are.
+    pub fn mode(&self, spec: &UploadSpec) -> Mode {
+        self.plan.unwrap_or(spec.plan).mode
+    }
 }
 
 /// Where the bytes of a segment are.

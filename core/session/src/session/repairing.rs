@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::chunk_set::ChunkSet;
 use crate::session::{
     BeginAppend, Content, Continuation, CopyBatch, Decision, ParallelChunks, PartSource, PartialObject, Phase, Release,
-    ReleaseReason, Session, SourceRange, StateChange, Uncount, UnixMs, UploadState, Writers,
+    ReleaseReason, Session, SourceRange, StateChange, Storage, Uncount, UnixMs, UploadState, Writers,
     concatenation::STRETCH_BYTES,
 };
 use upload_types::{
@@ -28,11 +28,9 @@ use upload_types::{
 
 /// A file that is put together anew.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Repair {
+pub(crate) struct Repair {
     /// Which of the upload's repairs it is, from 1. Its object's key ends with it.
     pub number: u32,
-    /// R2's id of its multipart upload.
-    pub multipart_id: String,
     /// The damaged object, until nothing more is copied from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<PartialObject>,
@@ -47,7 +45,7 @@ pub struct Repair {
 
 /// Somebody who copies chunks from the damaged object, one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Copier {
+pub(crate) struct Copier {
     /// The attempt at the newest chunk.
     pub attempt: u64,
     /// How much it has copied, or is about to, in this turn; zero where the turn is over.
@@ -124,7 +122,6 @@ impl Session {
         (damage.found, damage.until) = (None, None);
         damage.repair = Some(Repair {
             number,
-            multipart_id: opened.multipart_id.to_owned(),
             source: Some(source),
             sent_again: chunks_in(plan, sent_again),
             attempts_before: self.attempts_begun(),
@@ -141,6 +138,7 @@ impl Session {
             tried_at: None,
             plan: Some(plan),
             writers: Writers::default(),
+            storage: Storage::opened(opened.multipart_id, self.puts_begun()),
             damage,
             ..self.seen(now)
         };
@@ -180,7 +178,7 @@ impl Session {
     }
 
     /// The chunks of a file that is put together anew, none of them there.
-    pub(super) fn lanes_anew(&self) -> ParallelChunks {
+    pub(super) fn chunks_anew(&self) -> ParallelChunks {
         let attempts_before = self.progress.damage.repair.as_ref().map_or(0, |repair| repair.attempts_before);
         ParallelChunks::new(self.plan()).counting_from(attempts_before)
     }
@@ -218,7 +216,7 @@ impl Session {
     }
 
     /// Whether chunks are yet to be copied.
-    pub fn is_copying(&self) -> bool {
+    pub(super) fn is_copying(&self) -> bool {
         match (&self.content, &self.progress.damage.repair) {
             (Content::Parallel(parallel_chunks), Some(repair)) if self.progress.phase == Phase::Open => {
                 self.to_copy(parallel_chunks, repair).next().is_some()
@@ -242,7 +240,7 @@ impl Session {
     /// Somebody is asked to copy. Whoever was at it and says that it is there keeps its turn: whoever is asked finds nothing to do, and
     /// somebody is asked again later. Nobody believes any more in one that has said nothing for so long; if it does live, the chunk
     /// that it is at may still count, and then it stops.
-    pub fn copy_asked_for(&self, now: UnixMs) -> StateChange {
+    pub(crate) fn copy_asked_for(&self, now: UnixMs) -> StateChange {
         let mut progress = self.progress.clone();
         if let Some(job_not_before) = self.copier_keeps_until(now) {
             progress.job_not_before = job_not_before;

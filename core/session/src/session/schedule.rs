@@ -1,8 +1,8 @@
 //! What is to be done next, and when. Derived from the session alone, so that an object that has forgotten everything but
 //! its rows knows its duties again: there is no list of jobs that could disagree with the facts.
 
-use super::{Phase, Session};
-use upload_types::units::UnixMs;
+use super::{Leftovers, Phase, Session};
+use upload_types::{cost::Cost, units::UnixMs};
 
 /// A duty of the object, carried out in its alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,9 +53,9 @@ impl Session {
         };
         let has_ended = progress.ended_at.is_some();
         let forgotten_at = self.forgotten_at();
-        let sweep_again = progress.holds_segments && progress.segments_swept;
+        let sweep_again = progress.leftovers == Leftovers::SweptOnce;
         let to_free =
-            (self.is_unwanted() && progress.holds_storage) || (has_ended && progress.holds_segments && !sweep_again);
+            (self.is_unwanted() && progress.holds_storage) || (has_ended && progress.leftovers == Leftovers::Unswept);
         let free_at = if to_free { Some(progress.job_not_before) } else { forgotten_at.filter(|_| sweep_again) };
         let free = free_at.map(|at| (at.max(progress.job_not_before), Job::Cleanup));
         let tell = self.outbox.next().map(|delivery| (delivery.next_send_at, Job::EnqueueEvent));
@@ -71,6 +71,21 @@ impl Session {
         let forget = forgotten_at.filter(|_| nothing_owed).map(|at| (at, Job::Purge));
         // Of what is due at the same time, what the origin and the owner wait for comes first.
         [phase_job, tell, settle, free, discard, forget]
+    }
+
+    /// What carrying out a duty costs that begins now.
+    pub fn cost_of(&self, job: Job) -> Cost {
+        match job {
+            // What was put is only looked at.
+            Job::Assemble if self.is_single_object() => Cost { r2_class_b: 1, ..Cost::NONE },
+            Job::Assemble => Cost { r2_class_a: 1, ..Cost::NONE },
+            Job::Cleanup => Cost { r2_class_a: self.may_have_leftovers().into(), ..Cost::NONE },
+            // Written, read, deleted.
+            Job::EnqueueEvent | Job::Verify | Job::CopyNext | Job::Copy => Cost { queue_operations: 3, ..Cost::NONE },
+            Job::NotifyLedger => Cost { object_requests: 1, rows_written: 1, ..Cost::NONE },
+            // Deleting costs nothing.
+            Job::Expire | Job::Purge | Job::Discard => Cost::NONE,
+        }
     }
 
     /// When the upload may be forgotten, once it has ended: a while after its end, or after its deletion, and not before the last

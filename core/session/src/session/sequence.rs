@@ -38,7 +38,7 @@ const LONGEST_PROTECTION_MS: u64 = 60_000;
 
 /// Where the counted bytes of a sequential upload end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sequence {
+pub(crate) struct Sequence {
     /// The last part.
     pub last_part: Option<StoredPart>,
     /// The last segment behind it.
@@ -47,7 +47,7 @@ pub struct Sequence {
 
 /// The right to commit: who writes which bytes under which part numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Lease {
+pub(crate) struct Lease {
     /// The attempt that holds it. Only the newest attempt can.
     pub attempt: u64,
     /// The number of its first part. Its further parts have the next ones.
@@ -85,7 +85,7 @@ pub struct Lease {
 /// Whether the holder of a lease may still commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum LeaseState {
+pub(crate) enum LeaseState {
     /// It may.
     Held,
     /// Somebody asked where to go on: it may not.
@@ -96,12 +96,12 @@ pub enum LeaseState {
 
 impl Sequence {
     /// How many bytes count, from the front.
-    pub fn offset(&self) -> ByteCount {
+    pub(crate) fn offset(&self) -> ByteCount {
         self.last_segment.as_ref().map_or_else(|| self.parts_end(), |segment| segment.end)
     }
 
     /// Where the parts end and the tail begins.
-    pub fn parts_end(&self) -> ByteCount {
+    pub(crate) fn parts_end(&self) -> ByteCount {
         self.last_part.as_ref().map_or(ByteCount::ZERO, |part| part.end)
     }
 
@@ -129,7 +129,6 @@ impl Session {
         sequence: &Sequence,
         now: UnixMs,
         begin: BeginAppend,
-        end: ByteCount,
         plan: Plan,
         lease_for: impl FnOnce(u64, u16, u16) -> WriteLease,
     ) -> Decision<WriteLease> {
@@ -145,13 +144,15 @@ impl Session {
             let retry_after_seconds = u32::try_from(retry_after_ms.div_ceil(1000)).unwrap_or(u32::MAX);
             return Decision::no(ApiError::Busy { uploaded_bytes, retry_after_seconds });
         }
+        let end = begin.offset.checked_add(begin.length).unwrap_or(plan.file_bytes);
         let parts_end = plan.whole_parts_end(end);
         let parts = plan.parts_between(sequence.parts_end(), parts_end);
         let count = if begin.all_or_nothing { parts } else { parts.min(1) };
         let remaining = plan.parts_between(sequence.parts_end(), plan.file_bytes);
         let writers = self.writers_besides(sequence, now);
-        let numbers_before = if self.is_put() { self.puts_begun() } else { self.highest_number(sequence) };
-        let numbers = if self.is_put() {
+        let puts = self.progress.storage.takes_whole_objects();
+        let numbers_before = if puts { self.puts_begun() } else { self.highest_number(sequence) };
+        let numbers = if puts {
             // Each puts under a key of its own.
             Some((1, MAX_PART_NUMBER))
         } else {
@@ -181,7 +182,7 @@ impl Session {
         let progress = UploadState {
             lease: Some(lease),
             // Said before the segment is written, so that a crash right after leaves nothing that nobody looks for.
-            holds_segments: self.progress.holds_segments || rest_bytes > MAX_ROW_SEGMENT_BYTES,
+            leftovers: self.progress.leftovers.or_unswept_if(rest_bytes > MAX_ROW_SEGMENT_BYTES),
             plan: (plan != self.spec.plan).then_some(plan),
             completes: begin.completes,
             writers,
@@ -212,14 +213,14 @@ impl Session {
             (self.progress.phase == Phase::Open).then(|| self.counted(sequence, now, lease, commit)).flatten();
         let Some(mut change) = counted else { return Decision::no(self.superseded()) };
         self.copied(now, &mut change);
-        self.note_put(lease.attempt, &mut change);
+        self.count_single_object(lease.attempt, &mut change);
         change.heard = Some(Heard { attempt: lease.attempt, at: now });
         let mut phase = self.complete_if_whole(now, &mut change);
         if phase == Phase::Completing {
             let wrong = self.sha256_mismatch(commit.sha256_so_far.as_ref());
             if let Some(actual) = wrong.or_else(|| self.put_crc64nvme_mismatch(&change)) {
                 let (refusal, mut change) = self.found_damaged(now, actual, change);
-                self.note_put(lease.attempt, &mut change);
+                self.count_single_object(lease.attempt, &mut change);
                 return Decision { answer: Err(refusal), change };
             }
             phase = self.complete_if_put(now, &mut change);

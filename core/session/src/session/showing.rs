@@ -3,7 +3,8 @@
 use super::{Content, Session};
 use upload_types::{
     api_error::ApiError,
-    upload::{ObjectFacts, Phase, Snapshot},
+    ledger::StoredObject,
+    upload::{ObjectFacts, Phase, Purpose, Snapshot},
 };
 
 impl Session {
@@ -39,8 +40,36 @@ impl Session {
         }
     }
 
+    /// Whether its object is being made: put together, read back, or copied from others.
+    pub fn is_making_object(&self) -> bool {
+        self.progress.phase.is_finishing() || self.is_composing()
+    }
+
+    /// What an origin or a client gets of it. A piece is served to nobody: it takes room for as long as an upload may be put together from it,
+    /// and is no file.
+    pub fn find_object(&self) -> Result<ObjectFacts, ApiError> {
+        match self.stored_object() {
+            Some(_) if self.spec.purpose == Purpose::Partial => Err(ApiError::PartialNotServed),
+            Some(object) => Ok(object),
+            None => Err(self.no_object()),
+        }
+    }
+
+    /// The object that the upload has left, where its SHA-256 is known and its bytes can be had.
+    pub fn fingerprint(&self) -> Option<StoredObject> {
+        let object = self.stored_object()?;
+        Some(StoredObject {
+            sha256: object.sha256?,
+            upload_id: self.spec.id,
+            key: object.key,
+            etag: object.etag,
+            crc64nvme: object.crc64nvme,
+            file_size: self.plan().file_bytes,
+        })
+    }
+
     /// The object of a completed upload. That its origin may have taken it over changes nothing in what it was.
-    pub fn object(&self) -> Option<ObjectFacts> {
+    pub(crate) fn object(&self) -> Option<ObjectFacts> {
         self.object_facts().filter(|_| self.progress.phase == Phase::Completed)
     }
 
@@ -56,7 +85,7 @@ impl Session {
     }
 
     /// The answer to whoever asks for the object where there is none: not yet, or not any more.
-    pub fn no_object(&self) -> ApiError {
+    pub(super) fn no_object(&self) -> ApiError {
         match self.progress.phase {
             Phase::Open => self.incomplete(),
             Phase::Completing | Phase::Verifying => ApiError::Completing,

@@ -5,7 +5,7 @@
 //! with the attempt; which of them is the upload's object is stored with the part that counts. What other attempts have put, or will
 //! yet put, counts for nobody, and is looked for where there may be some: when the upload ends, and once more when it is forgotten.
 
-use super::{Content, Phase, Session, StateChange, StoredPart, UploadSpec, UploadState};
+use super::{Content, Phase, Session, StateChange, Storage, StoredPart, UploadSpec, UploadState};
 use upload_types::{plan::Mode, units::UnixMs, upload::Purpose};
 
 impl UploadSpec {
@@ -30,28 +30,17 @@ impl UploadSpec {
 }
 
 impl Session {
-    /// Whether the file is put as one object, or will be unless a chunk needs a multipart upload first. Of an upload that an older
-    /// build has created with several parts it never is.
-    pub fn is_put(&self) -> bool {
-        self.multipart_id().is_none() && !self.spec.plan.file_bytes.is_zero()
-    }
-
-    /// Where the object is, or would be.
-    pub fn object_key(&self) -> String {
-        let put = self.progress.put.map(|attempt| self.spec.put_key(attempt));
-        self.repaired_key().or(put).unwrap_or_else(|| self.spec.key.clone())
-    }
-
-    /// Whether there may be objects under [`UploadSpec::put_prefix`] beside the upload's own, which never count once it has ended.
-    pub fn may_have_stray_objects(&self) -> bool {
-        self.puts_begun() > u16::from(self.progress.put.is_some())
+    /// Whether the object that counts was put as a whole: nothing has to be put together.
+    pub(crate) fn is_single_object(&self) -> bool {
+        matches!(self.progress.storage, Storage::SingleObject { counted: Some(_) })
     }
 
     /// Stores which attempt's object is the upload's, where a change counts it.
-    pub(super) fn note_put(&self, attempt: u64, change: &mut StateChange) {
-        if self.is_put() && !change.parts.is_empty() {
+    pub(super) fn count_single_object(&self, attempt: u64, change: &mut StateChange) {
+        if self.progress.storage.takes_whole_objects() && !change.parts.is_empty() {
             let progress = change.progress.take().unwrap_or_else(|| self.progress.clone());
-            change.progress = Some(UploadState { put: Some(attempt), ..progress });
+            let storage = Storage::SingleObject { counted: Some(attempt) };
+            change.progress = Some(UploadState { storage, ..progress });
         }
     }
 
@@ -81,17 +70,8 @@ impl Session {
     /// The part that is the object.
     fn counted_put(&self) -> Option<&StoredPart> {
         match &self.content {
-            Content::Sequence(sequence) if self.is_put() => sequence.last_part.as_ref(),
+            Content::Sequence(sequence) if self.is_single_object() => sequence.last_part.as_ref(),
             Content::Sequence(_) | Content::Parallel(_) => None,
-        }
-    }
-
-    /// How many attempts may have put the whole file.
-    pub(super) fn puts_begun(&self) -> u16 {
-        match (&self.progress.multipart, self.progress.lease) {
-            (Some(late), _) => late.puts_before,
-            (None, Some(lease)) if self.is_put() => lease.numbers_before.saturating_add(lease.reserved_parts.min(1)),
-            (None, _) => 0,
         }
     }
 }

@@ -97,7 +97,7 @@ impl Session {
 
     /// Somebody has been asked to read the next slice back, or could not be asked: either way, look again later, as with an
     /// event that the queue may have lost. A slice that is read twice counts once. When none has come for a day, none will.
-    pub fn slice_asked_for(&self, now: UnixMs) -> StateChange {
+    pub(crate) fn slice_asked_for(&self, now: UnixMs) -> StateChange {
         let refused_since = self.progress.refused_since.unwrap_or(now);
         if self.progress.phase == Phase::Verifying && now >= refused_since.plus_ms(UNREADABLE_MS) {
             let reason = "Storage has not given the object back for a day, so it could not be verified.".to_owned();

@@ -38,11 +38,11 @@ struct Writer {
 /// All of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Writers(Vec<Writer>);
+pub(crate) struct Writers(Vec<Writer>);
 
 impl Writers {
     /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 

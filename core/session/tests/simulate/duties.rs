@@ -3,7 +3,7 @@
 use upload_session::{
     alarm::{Effect, Input, Message, Ring},
     event::{DeliveryOutcome, EventKind, Verdict},
-    session::{Decision, StateChange},
+    session::Decision,
     storage_fault::StorageFault,
 };
 use upload_types::upload::{DeliveryState, Phase};
@@ -156,8 +156,8 @@ impl World {
     fn purge(&mut self) {
         self.legacy = self.object.session.take().map(|session| Legacy {
             has_object: session.stored_object().is_some(),
-            phase: session.progress.phase,
-            told: session.outbox.state() == Some(DeliveryState::Delivered),
+            phase: session.phase(),
+            told: session.snapshot().delivery == Some(DeliveryState::Delivered),
         });
     }
 
@@ -177,8 +177,9 @@ impl World {
     /// A consumer takes a message, and asks the object what there is to tell.
     pub(crate) fn message(&mut self, event: EventKind) {
         let begun = self.decide(None, |session, now| {
-            let change = session.delivery_begun(now, event, ATTEMPT_MS, LINK_MS);
-            Decision { answer: Ok(change.is_some()), change: change.unwrap_or_else(StateChange::none) }
+            let id = event.id(session.spec().id);
+            let Decision { answer, change } = session.begin_delivery(now, &id, ATTEMPT_MS, LINK_MS);
+            Decision { answer: answer.map(|delivery| delivery.is_some()), change }
         });
         if begun != Ok(true) {
             return;
@@ -206,7 +207,7 @@ impl World {
     /// The object hears how it went.
     pub(crate) fn told(&mut self, event: EventKind, outcome: DeliveryOutcome) {
         let verdict =
-            self.decide(None, |session, now| session.delivery_ended(now, &event.id(session.spec.id), &outcome));
+            self.decide(None, |session, now| session.delivery_ended(now, &event.id(session.spec().id), &outcome));
         if let Ok(Verdict::RetryAfter { delay_seconds }) = verdict {
             self.at(u64::from(delay_seconds) * 1_000, Event::Message(event));
         }

@@ -14,7 +14,7 @@
 //! | `storage`, `content` | R2, and bytes that say where they belong |
 //! | `chance` | chance, from a seed |
 //!
-//! `core/session/tests/model` is exhaustive within small bounds; here nothing is exhaustive, and sizes, times and failures are as they may come.
+//! `core/session/src/session/tests/model` is exhaustive within small bounds; here nothing is exhaustive, and sizes, times and failures are as they may come.
 
 #![cfg(test)]
 

@@ -1,10 +1,18 @@
 //! The upload's object: its rows, its decisions, and its alarm, which may be lost. Everything that decides is the session.
 
+use std::collections::BTreeMap;
+
 use upload_session::{
     alarm::CountedPart,
-    session::{RemainderPiece, Segment, SegmentPlace, Session, StateChange, StoredPart, Uncount},
+    outbox::Outbox,
+    session::{
+        CountedRows, ParallelChunk, RemainderPiece, Segment, SegmentPlace, Session, StateChange, StoredPart, Uncount,
+    },
 };
-use upload_types::units::{ByteCount, UnixMs};
+use upload_types::{
+    plan::Mode,
+    units::{ByteCount, UnixMs},
+};
 
 use crate::content::Content;
 
@@ -17,6 +25,10 @@ pub(crate) struct Object {
     parts: Vec<StoredPart>,
     /// The tail, in order; with its bytes, unless they are in R2.
     segments: Vec<(Segment, Option<Content>)>,
+    /// The chunks of a parallel upload that were begun.
+    parallel_chunks: BTreeMap<u32, ParallelChunk>,
+    /// What the origin is told.
+    outbox: Outbox,
     /// Which setting of the alarm is the last: all others do not ring.
     pub(crate) alarm: u64,
     /// Which ring is under way.
@@ -26,7 +38,15 @@ pub(crate) struct Object {
 impl Object {
     /// One that has just been created.
     pub(crate) fn new(session: Session) -> Self {
-        Self { session: Some(session), parts: Vec::new(), segments: Vec::new(), alarm: 0, ringing: None }
+        Self {
+            session: Some(session),
+            parts: Vec::new(),
+            segments: Vec::new(),
+            parallel_chunks: BTreeMap::new(),
+            outbox: Outbox::default(),
+            alarm: 0,
+            ringing: None,
+        }
     }
 
     /// When the next duty is due.
@@ -46,6 +66,8 @@ impl Object {
             let row = row.filter(|_| segment.place == SegmentPlace::Row);
             self.segments.push((segment.clone(), row));
         }
+        self.parallel_chunks.extend(change.parallel_chunks.iter().cloned());
+        self.outbox = change.outbox.clone().unwrap_or_else(|| self.outbox.clone());
         match &change.uncount {
             Uncount::Nothing => {}
             Uncount::All | Uncount::Anew => self.parts.clear(),
@@ -60,9 +82,19 @@ impl Object {
     /// It dies, and is read back.
     pub(crate) fn die(&mut self, now: u64) {
         self.ringing = None;
-        if let Some(session) = &mut self.session {
-            session.wake(UnixMs(now));
-        }
+        let Some(session) = self.session.take() else { return };
+        let (spec, state) = (session.spec().clone(), session.state().clone());
+        let counted = match state.mode(&spec) {
+            Mode::Sequential => CountedRows::Sequence {
+                last_part: self.parts.last().cloned(),
+                last_segment: self.segments.last().map(|(segment, _)| segment.clone()),
+            },
+            Mode::Parallel | Mode::Direct => CountedRows::Parallel {
+                begun: self.parallel_chunks.clone().into_iter().collect(),
+                counted: self.parts.iter().map(|part| (part.number, part.stored_at)).collect(),
+            },
+        };
+        self.session = Some(Session::restore(UnixMs(now), spec, state, self.outbox.clone(), counted));
     }
 
     /// What completion needs.
@@ -86,7 +118,7 @@ impl Object {
                 (SegmentPlace::Row, Some(RemainderPiece::Rows { end: last, .. })) if *last == start => *last = end,
                 (SegmentPlace::Row, _) => pieces.push(RemainderPiece::Rows { start, end }),
                 (SegmentPlace::Object, _) => pieces.push(RemainderPiece::Object {
-                    key: session.spec.segment_key(segment.attempt),
+                    key: session.spec().segment_key(segment.attempt),
                     bytes: end.saturating_sub(start),
                 }),
             }

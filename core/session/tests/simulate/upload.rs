@@ -34,7 +34,7 @@ pub(crate) fn create(chance: &mut Chance, r2: &mut Storage) -> Session {
     };
     let plan = Plan::for_chunks(mode, Some(count(file)), chunking, limits).expect("a file that is not too large");
     let id = UploadId::from_random_bytes([7; 16]);
-    let mut spec = UploadSpec {
+    let spec = UploadSpec {
         id,
         owner: "owner".to_owned(),
         key: UploadSpec::object_key("", id),
@@ -49,7 +49,6 @@ pub(crate) fn create(chance: &mut Chance, r2: &mut Storage) -> Session {
         },
         plan,
         fits_request: file <= 95 * MIB && chance.one_in(2),
-        multipart_id: None,
         public_url: String::new(),
         created_at: UnixMs(0),
         policy: Policy {
@@ -64,8 +63,6 @@ pub(crate) fn create(chance: &mut Chance, r2: &mut Storage) -> Session {
         types: None,
         byte_quota: None,
     };
-    if spec.needs_multipart() {
-        spec.multipart_id = Some(r2.open());
-    }
-    Session::create(spec).expect("an upload that may be created")
+    let opened = spec.needs_multipart().then(|| r2.open());
+    Session::create(spec, opened).expect("an upload that may be created")
 }

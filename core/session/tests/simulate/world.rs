@@ -274,7 +274,7 @@ impl World {
 
     /// A client asks where to go on, and sends a chunk; or loses patience.
     fn client(&mut self, client: usize) {
-        let is_open = self.object.session.as_ref().is_some_and(|session| session.progress.phase == Phase::Open);
+        let is_open = self.object.session.as_ref().is_some_and(|session| session.phase() == Phase::Open);
         let Some(patience) = self.clients[client].patience.checked_sub(1).filter(|_| is_open) else { return };
         // Some leave for good.
         self.clients[client].patience = if self.chance.one_in(150) { 0 } else { patience };

@@ -338,7 +338,7 @@ impl World {
     fn look_at_parts(&mut self, writer: usize, commit: &Commit) {
         let lease = &self.writers[writer].lease;
         let Some(id) = lease.multipart_id.clone().filter(|_| !self.has_lost) else { return };
-        let is_open = self.object.session.as_ref().is_some_and(|session| session.progress.phase.name() == "open");
+        let is_open = self.object.session.as_ref().is_some_and(|session| session.phase().name() == "open");
         let mut bad = None;
         for receipt in commit.receipts.iter().filter(|_| is_open) {
             let stored = self.r2.part(&id, receipt.number);

@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::session::{Decision, UploadSpec, tests::take};
+use crate::session::{Decision, Session, UploadSpec, tests::take};
 
 /// More effects than any attempt has.
 const MOST_EFFECTS: usize = 60;
@@ -153,14 +153,14 @@ impl World {
                 Input::Status(now.map(|()| Box::new(self.session.snapshot())))
             }
             Effect::DeletePut => {
-                assert!(self.session.progress.put != Some(lease.attempt), "the put counts");
+                assert!(self.session.counted_attempt() != Some(lease.attempt), "the put counts");
                 let may_be_right = chunk.is_right || !chunk.has_digest;
-                let may_count_yet = may_be_right && self.session.progress.ended_at.is_none();
+                let may_count_yet = may_be_right && self.session.state().ended_at.is_none();
                 assert!(!may_count_yet, "the put may count yet");
                 Input::Deleted
             }
             Effect::DeleteRemainder => {
-                assert!(self.session.progress.phase != Phase::Open, "the remainder may count yet");
+                assert!(self.session.state().phase != Phase::Open, "the remainder may count yet");
                 Input::Deleted
             }
             Effect::Release(release) => {
@@ -187,7 +187,7 @@ impl World {
         }
         let ended_early = !matches!(finish, Finish::Appended(_)) && !seen.commit_refused;
         assert!(!ended_early || seen.releases <= 1, "a lease is given back once");
-        let holds_it = self.session.progress.lease.is_some_and(|lease_now| lease_now.attempt == lease.attempt);
+        let holds_it = self.session.state().lease.is_some_and(|lease_now| lease_now.attempt == lease.attempt);
         let is_held = holds_it && self.session.is_appending();
         assert!(!is_held || seen.releases == 0, "given back, and still held");
     }
@@ -202,10 +202,9 @@ fn failed(effect: &Effect, failure: Failure) -> Input {
 }
 
 /// A file of some parts; or one that is put, if it comes whole.
-fn upload(parts: u64, is_put: bool) -> UploadSpec {
+fn upload(parts: u64, is_put: bool) -> Session {
     let spec = spec(Mode::Sequential, parts * PART - 5);
-    let multipart_id = spec.multipart_id.clone().filter(|_| !is_put);
-    UploadSpec { fits_request: is_put, multipart_id, ..spec }
+    if is_put { create_without_multipart(UploadSpec { fits_request: true, ..spec }) } else { create(spec).unwrap() }
 }
 
 proptest! {
@@ -216,7 +215,7 @@ proptest! {
         (parts, is_put) in (1..4_u64, any::<bool>()),
         chunks in prop::collection::vec(chunk(), 1..8),
     ) {
-        let mut world = World { session: Session::create(upload(parts, is_put)).unwrap() };
+        let mut world = World { session: upload(parts, is_put) };
         for chunk in &chunks {
             world.run(chunk);
         }

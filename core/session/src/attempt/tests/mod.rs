@@ -4,10 +4,7 @@
 mod histories;
 
 use super::*;
-use crate::session::{
-    Session,
-    tests::{NOW, PART, begin, bytes, receipt, spec},
-};
+use crate::session::tests::{NOW, PART, begin, bytes, create, create_without_multipart, receipt, spec};
 use upload_types::{
     integrity::{Algorithm, Crc64Nvme},
     plan::Mode,
@@ -18,7 +15,7 @@ const ROW: u64 = 1_000;
 
 /// The lease of an upload of this length for a chunk of it, whose parts have 8 MiB.
 fn lease(file_bytes: u64, offset: u64, length: u64) -> WriteLease {
-    let session = Session::create(spec(Mode::Sequential, file_bytes)).unwrap();
+    let session = create(spec(Mode::Sequential, file_bytes)).unwrap();
     let lease = session.begin(NOW, begin(0, length.max(1))).answer.unwrap();
     WriteLease { offset: bytes(offset), ..lease }
 }
@@ -80,7 +77,7 @@ fn gone(phase: Phase) -> ApiError {
 
 /// How an upload stands in this phase, with the object under this key.
 fn status(phase: Phase, object: Option<&str>) -> Input {
-    let mut snapshot = Session::create(spec(Mode::Sequential, PART)).unwrap().snapshot();
+    let mut snapshot = create(spec(Mode::Sequential, PART)).unwrap().snapshot();
     (snapshot.phase, snapshot.reason) = (phase, (phase == Phase::Failed).then(|| "for a reason".to_owned()));
     snapshot.object = object.map(|key| upload_types::upload::ObjectFacts {
         key: key.to_owned(),

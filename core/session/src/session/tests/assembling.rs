@@ -96,7 +96,7 @@ fn whoever_waits_brings_the_next_try_forward() {
 fn an_object_that_cannot_be_read_back_fails_after_a_day_without_a_slice() {
     let mut spec = spec(Mode::Parallel, PART);
     spec.file.sha256 = Some(Sha256Digest::of(b"x"));
-    let mut s = Session::create(spec).unwrap();
+    let mut s = create(spec).unwrap();
     let length = s.plan().file_bytes.get();
     let lease = start(&mut s, 0, length).unwrap();
     store(&mut s, &lease, lease.first_number, length).unwrap();

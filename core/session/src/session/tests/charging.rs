@@ -9,7 +9,7 @@ fn growing() -> Session {
     let limits = Limits { max_upload_bytes: bytes(MOST), max_chunk_bytes: bytes(95 * MIB) };
     let plan = Plan::new(Mode::Sequential, None, None, limits).unwrap();
     let byte_quota = Some(Quota { open_bytes: Some(MOST), ..Quota::default() });
-    Session::create(UploadSpec { plan, byte_quota, ..spec(Mode::Sequential, MOST) }).unwrap()
+    create(UploadSpec { plan, byte_quota, ..spec(Mode::Sequential, MOST) }).unwrap()
 }
 
 fn asked_for(session: &Session, begin: BeginAppend) -> Option<(u64, u64)> {
@@ -52,7 +52,7 @@ fn a_declared_length_is_charged_as_it_is() {
 #[test]
 fn nobody_is_asked_where_bytes_are_not_bounded_or_were_declared() {
     let s = growing();
-    let unbounded = Session::create(UploadSpec { byte_quota: None, ..s.spec }).unwrap();
+    let unbounded = create(UploadSpec { byte_quota: None, ..s.spec }).unwrap();
     assert_eq!(asked_for(&unbounded, begin(0, 5)), None);
     assert_eq!(session(PART).growth_by_chunk(NOW, begin(0, PART)), None);
 }
@@ -72,7 +72,7 @@ fn what_it_came_to_is_told_where_it_was_not_known() {
 #[test]
 fn a_piece_counts_until_it_is_gone() {
     let policy = Policy { tell_origin: false, ..spec(Mode::Sequential, 0).policy };
-    let mut s = Session::create(UploadSpec { purpose: Purpose::Partial, policy, ..spec(Mode::Sequential, 0) }).unwrap();
+    let mut s = create(UploadSpec { purpose: Purpose::Partial, policy, ..spec(Mode::Sequential, 0) }).unwrap();
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
     s.apply(change);
     assert!(s.progress.owes_ledger);

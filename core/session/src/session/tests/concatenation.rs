@@ -24,11 +24,11 @@ fn piece_id(index: u8) -> UploadId {
 fn concatenation(pieces: u8, declared: Option<u64>) -> Session {
     let plan = Plan::new(Mode::Sequential, declared.map(bytes), None, LIMITS).unwrap();
     let purpose = Purpose::Composition((0..pieces).map(piece_id).collect());
-    Session::create(UploadSpec { purpose, plan, ..spec(Mode::Sequential, PART) }).unwrap()
+    create(UploadSpec { purpose, plan, ..spec(Mode::Sequential, PART) }).unwrap()
 }
 
 fn piece(file_bytes: u64) -> Session {
-    Session::create(UploadSpec { purpose: Purpose::Partial, ..spec(Mode::Sequential, file_bytes) }).unwrap()
+    create(UploadSpec { purpose: Purpose::Partial, ..spec(Mode::Sequential, file_bytes) }).unwrap()
 }
 
 fn entry(index: u8) -> EntryName {
@@ -246,14 +246,14 @@ fn only_pieces_that_live_can_be_had() {
     bad(s.clone(), s.cancel(NOW, DeleteRight::Completed).change);
     bad(s.clone(), s.expire_if_due(UnixMs(DAY_MS)).unwrap());
     bad(s.clone(), s.unassembled(NOW, "lost".to_owned()));
-    let expected = PartialUpload { entry: s.entry(), bytes: Some(bytes(PART)), object: None };
+    let expected = PartialUpload { entry: s.spec.entry(), bytes: Some(bytes(PART)), object: None };
     let asked = s.as_piece("anonymous", None);
     assert_eq!((asked.answer, asked.change), (Ok(expected), StateChange::none()), "and asking keeps nothing");
 }
 
 #[test]
 fn a_piece_goes_when_its_time_is_over_and_not_before_it_is_needed_no_more() {
-    let mut s = Session::create(UploadSpec {
+    let mut s = create(UploadSpec {
         policy: Policy { ttl_ms: DAY_MS, tombstone_ms: 1, resend_ms: 60_000, tell_origin: false, repair_ms: 0 },
         ..piece(0).spec
     })

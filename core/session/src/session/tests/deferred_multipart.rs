@@ -5,11 +5,11 @@ use super::*;
 const FILE: u64 = 20 * MIB;
 
 fn birth_of_deferred() -> UploadSpec {
-    UploadSpec { multipart_id: None, fits_request: true, ..spec(Mode::Sequential, FILE) }
+    UploadSpec { fits_request: true, ..spec(Mode::Sequential, FILE) }
 }
 
 fn deferred() -> Session {
-    Session::create(birth_of_deferred()).unwrap()
+    create_without_multipart(birth_of_deferred())
 }
 
 fn whole(length: u64) -> BeginAppend {
@@ -90,7 +90,7 @@ fn any_other_chunk_has_one_opened_and_the_upload_has_it_from_then_on() {
 fn an_unchecked_chunk_that_shows_parts_as_large_as_the_file_has_one_opened_too() {
     let file_bytes = bytes(9_000_000);
     let plan = Plan { guessed: true, ..Plan { file_bytes, ..birth_of_deferred().plan } };
-    let mut s = Session::create(UploadSpec { plan, ..birth_of_deferred() }).unwrap();
+    let mut s = create_without_multipart(UploadSpec { plan, ..birth_of_deferred() });
     assert!(s.lacks_multipart(NOW, begin(0, 5_000_000)));
     let lease = start_opened(&mut s, begin(0, 5_000_000), "late").unwrap();
     assert_eq!((lease.multipart_id.as_deref(), lease.plan.part_bytes), (Some("late"), bytes(10_000_000)));
@@ -139,17 +139,17 @@ fn whoever_put_the_whole_before_counts_for_nothing_and_its_object_is_found() {
     }
     assert_eq!((s.progress.phase, s.object_key()), (Phase::Completing, s.spec.key.clone()));
     s.apply(s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7)));
-    assert_eq!((s.object().unwrap().key, s.progress.holds_segments), (s.spec.key.clone(), true));
+    assert_eq!((s.object().unwrap().key, s.may_have_leftovers()), (s.spec.key.clone(), true));
     assert!(s.may_have_stray_objects());
-    s.apply(s.freed());
-    assert!(s.progress.holds_segments, "they are looked for once more");
+    s.apply(s.cleaned_up(s.cleanup()));
+    assert!(s.may_have_leftovers(), "they are looked for once more");
 }
 
 #[test]
 fn a_guess_of_its_chunks_stays_one_until_a_chunk_shows_them() {
     let mut spec = birth_of_deferred();
     spec.plan.guessed = true;
-    let mut s = Session::create(spec).unwrap();
+    let mut s = create_without_multipart(spec);
     start_put(&mut s);
     let lease = start_opened(&mut s, begin(0, 10 * MIB), "late").unwrap();
     assert_eq!((lease.plan.part_bytes, lease.reserved_parts), (bytes(10 * MIB), 1));
@@ -159,12 +159,12 @@ fn a_guess_of_its_chunks_stays_one_until_a_chunk_shows_them() {
 fn an_end_before_anything_began_or_while_somebody_puts() {
     let mut untouched = deferred();
     untouched.apply(untouched.expire_if_due(UnixMs(DAY_MS)).unwrap());
-    assert_eq!((untouched.multipart_id(), untouched.progress.holds_segments), (None, false));
+    assert_eq!((untouched.multipart_id(), untouched.may_have_leftovers()), (None, false));
     let mut putting = deferred();
     start_put(&mut putting);
     let decision = putting.cancel(NOW, DeleteRight::Completed);
     take(&mut putting, decision).unwrap();
-    assert!(putting.progress.holds_segments && putting.may_have_stray_objects());
+    assert!(putting.may_have_leftovers() && putting.may_have_stray_objects());
 }
 
 #[test]

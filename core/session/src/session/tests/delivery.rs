@@ -123,7 +123,7 @@ fn a_deletion_that_the_origin_never_took_can_be_told_again() {
 fn where_nobody_is_told_nobody_is_told_of_a_deletion() {
     let mut spec = spec(Mode::Sequential, 0);
     spec.policy.tell_origin = false;
-    let mut s = Session::create(spec).unwrap();
+    let mut s = create(spec).unwrap();
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
     s.apply(change);
     delete(&mut s, NOW);
@@ -149,7 +149,7 @@ fn it_is_not_forgotten_before_its_last_link_has_expired() {
     assert_eq!(s.next_job(), Some((later.plus_ms(long), Job::Purge)), "each link lives as long as it says");
     delete(&mut s, later);
     acknowledge(&mut s, later, EventKind::Deleted);
-    let change = s.freed();
+    let change = s.cleaned_up(s.cleanup());
     s.apply(change);
     let change = s.settled(s.stored_object().is_some());
     s.apply(change);

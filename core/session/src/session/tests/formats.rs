@@ -22,7 +22,7 @@ fn spec() {
                 "key":"uploads/01010101-0101-4101-8101-010101010101",
                 "file":{{"name":"a","content_type":null,"metadata":{{"album":"2026"}},"sha256":"{sha256}","crc64nvme":null}},
                 "plan":{{"mode":"sequential","file_bytes":8388608,"chunk_bytes":8388608,"part_bytes":8388608}},
-                "multipart_id":"multipart","public_url":"https://upload.example.com","created_at":0,
+                "public_url":"https://upload.example.com","created_at":0,
                 "policy":{{"ttl_ms":86400000,"tombstone_ms":86400000,"resend_ms":60000,"tell_origin":true}}}}"#
         ),
     );
@@ -64,14 +64,23 @@ fn a_ledger_that_fails() {
 
 #[test]
 fn what_waits_for_its_multipart_upload_and_what_has_it_since() {
-    let spec = UploadSpec { multipart_id: None, fits_request: true, ..super::spec(Mode::Sequential, 2 * PART) };
+    let spec = UploadSpec { fits_request: true, ..super::spec(Mode::Sequential, 2 * PART) };
     let written = serde_json::to_value(&spec).unwrap();
-    assert_eq!((&written["fits_request"], &written["multipart_id"]), (&true.into(), &serde_json::Value::Null));
+    assert_eq!((&written["fits_request"], written.get("multipart_id")), (&true.into(), None));
     assert_eq!(serde_json::from_value::<UploadSpec>(written).unwrap(), spec);
-    let mut s = Session::create(spec).unwrap();
+    let mut s = create_without_multipart(spec);
+    pinned(&s.progress.storage, r#""deferred""#);
     let decision = s.begin_opened(NOW, begin(0, PART), Some("late"));
     take(&mut s, decision).unwrap();
-    pinned(&s.progress.multipart, r#"{"id":"late","puts_before":0}"#);
+    pinned(&s.progress.storage, r#"{"multipart":{"id":"late"}}"#);
+    for (storage, json) in [
+        (Storage::Empty, r#""empty""#),
+        (Storage::SingleObject { counted: None }, r#"{"single_object":{}}"#),
+        (Storage::SingleObject { counted: Some(7) }, r#"{"single_object":{"counted":7}}"#),
+        (Storage::opened("late", 3), r#"{"multipart":{"id":"late","puts_before":3}}"#),
+    ] {
+        pinned(&storage, json);
+    }
     assert_eq!(serde_json::from_value::<UploadState>(serde_json::to_value(&s.progress).unwrap()).unwrap(), s.progress);
 }
 
@@ -84,7 +93,7 @@ fn progress_while_open() {
         r#"{"phase":"open","reason":null,"ended_at":null,
             "lease":{"attempt":1,"first_number":1,"last_number":10000,"numbers_before":0,"reserved_parts":1,"from":0,"to":8388608,"all_or_nothing":false,"begun_at":1000,
                      "takeovers":0,"state":"held"},
-            "etag":null,"crc64nvme":null,"holds_storage":true,"holds_segments":false,"segments_swept":false,"owes_ledger":false,
+            "etag":null,"crc64nvme":null,"holds_storage":true,"leftovers":"none","storage":{"multipart":{"id":"multipart"}},"owes_ledger":false,
             "seen_at":0,"job_failures":0,"job_not_before":0}"#,
     );
 }
@@ -97,7 +106,7 @@ fn progress_and_delivery_when_ended() {
     pinned(
         &s.progress,
         r#"{"phase":"completed","reason":null,"ended_at":1000,"lease":null,"etag":"etag","crc64nvme":"0000000000000007",
-            "holds_storage":true,"holds_segments":false,"segments_swept":false,"owes_ledger":true,"seen_at":0,"job_failures":0,
+            "holds_storage":true,"leftovers":"none","storage":"empty","owes_ledger":true,"seen_at":0,"job_failures":0,
             "job_not_before":1000}"#,
     );
     pinned(&s.outbox, r#"[{"kind":"completed","occurred_at":1000,"state":"queued","attempts":0,"next_send_at":1000}]"#);

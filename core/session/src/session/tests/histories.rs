@@ -186,12 +186,12 @@ impl Rows {
 
 /// The object that counts is one that was put; and where others were, somebody will look for them.
 fn check_keys(s: &Session, put: &BTreeSet<u64>) {
-    let counted = s.progress.put.filter(|_| s.is_put());
+    let counted = s.counted_attempt();
     assert_eq!(s.object().map(|object| object.key), counted.map(|attempt| s.spec.put_key(attempt)));
     assert!(counted.is_none_or(|attempt| put.contains(&attempt)));
     let others = put.iter().any(|attempt| Some(*attempt) != counted);
     assert_eq!(s.may_have_stray_objects(), others);
-    assert!(counted.is_none() || !others || s.progress.holds_segments, "nobody will look for them");
+    assert!(counted.is_none() || !others || s.may_have_leftovers(), "nobody will look for them");
 }
 
 /// Begins as the object does: what lacks a multipart upload has one opened, and so has what raced with such a one.
@@ -218,10 +218,7 @@ fn created(file: u64, guessed: bool, into: Into) -> Session {
     let mut spec = spec(Mode::Sequential, file);
     spec.plan.guessed = guessed;
     spec.fits_request = into == Into::Either;
-    if into != Into::Parts {
-        spec.multipart_id = None;
-    }
-    Session::create(spec).unwrap()
+    if into == Into::Parts { create(spec).unwrap() } else { create_without_multipart(spec) }
 }
 
 /// The attempt, where it may put the whole.
@@ -368,10 +365,10 @@ fn go_on(mut s: Session, file: u64, guessed: bool, into: Into, steps: Vec<Step>)
         assert!(told.is_none_or(|told| told == s.uploaded_bytes()), "an offset that was told is not true any more");
         assert!(s.uploaded_bytes() >= offset, "a reported offset was taken back");
         offset = s.uploaded_bytes();
-        let at_end = if s.is_put() { Phase::Completed } else { Phase::Completing };
+        let at_end = if s.is_single_object() { Phase::Completed } else { Phase::Completing };
         assert_eq!(s.progress.phase == at_end, offset.get() == file);
         assert_eq!(s.plan().part_bytes.get(), part_bytes);
-        rows.check(file, part_bytes, offset.get(), |number| s.is_put() || numbers.written.contains(&number));
+        rows.check(file, part_bytes, offset.get(), |number| s.is_single_object() || numbers.written.contains(&number));
         check_keys(&s, &put);
     }
 }

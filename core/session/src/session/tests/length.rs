@@ -7,7 +7,7 @@ const MOST: u64 = 100 * MIB;
 fn open_ended() -> Session {
     let limits = Limits { max_upload_bytes: bytes(MOST), max_chunk_bytes: bytes(95 * MIB) };
     let plan = Plan::new(Mode::Sequential, None, None, limits).unwrap();
-    Session::create(UploadSpec { plan, ..spec(Mode::Sequential, MOST) }).unwrap()
+    create(UploadSpec { plan, ..spec(Mode::Sequential, MOST) }).unwrap()
 }
 
 fn declare(session: &mut Session, offset: u64, file_bytes: u64) -> Result<(), ApiError> {
@@ -87,7 +87,7 @@ fn a_file_that_turns_out_empty_is_complete() {
 #[test]
 fn the_trail_has_a_length_that_was_declared_and_no_size_that_was_fitted() {
     let noted = |s: &mut Session, begin: BeginAppend| {
-        let mut trail = s.begin_trail();
+        let mut trail = s.begin_history();
         let change = s.begin(NOW, begin).change;
         let mut after = s.clone();
         after.apply(change.clone());
@@ -95,7 +95,7 @@ fn the_trail_has_a_length_that_was_declared_and_no_size_that_was_fitted() {
         *s = after;
         trail.entries.into_iter().map(|entry| entry.event).collect::<Vec<_>>()
     };
-    let mut agreed = Session::create(spec(Mode::Sequential, 3 * PART)).unwrap();
+    let mut agreed = create(spec(Mode::Sequential, 3 * PART)).unwrap();
     let whole = BeginAppend { all_or_nothing: true, ..begin(0, 3 * PART) };
     assert_eq!(noted(&mut agreed, whole), ["created", "attempt"]);
     assert_eq!(agreed.plan().part_bytes, bytes(3 * PART));

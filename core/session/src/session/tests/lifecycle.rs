@@ -9,7 +9,7 @@ fn an_empty_file_has_all_its_bytes() {
     assert!(s.complete(NOW).answer.is_ok());
     let mut spec = spec(Mode::Sequential, 0);
     spec.file.sha256 = Some(Sha256Digest([0; 32]));
-    assert!(matches!(Session::create(spec), Err(ApiError::FileDigestMismatch { .. })));
+    assert!(matches!(create(spec), Err(ApiError::FileDigestMismatch { .. })));
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn an_abandoned_upload_expires_frees_and_is_forgotten() {
     let change = s.settled(false);
     s.apply(change);
     assert_eq!(s.next_job(), Some((now, Job::Cleanup)));
-    let change = s.freed();
+    let change = s.cleaned_up(s.cleanup());
     s.apply(change);
     let change = s.delivery_begun(now, EventKind::Expired, 1_000, 1_000).unwrap();
     s.apply(change);
@@ -168,7 +168,7 @@ fn what_is_complete_is_deleted_only_by_whom_the_application_allows() {
 #[test]
 fn a_piece_is_taken_back_by_whoever_brought_it() {
     let spec = UploadSpec { purpose: Purpose::Partial, ..spec(Mode::Sequential, 0) };
-    let mut s = Session::create(spec).unwrap();
+    let mut s = create(spec).unwrap();
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
     s.apply(change);
     let decision = s.cancel(NOW, DeleteRight::Unfinished);
@@ -251,9 +251,10 @@ fn an_object_discarded_while_the_segments_were_being_freed_is_freed_too() {
     let mut s = completed_with_a_segment();
     assert_eq!(s.next_job().unwrap().1, Job::EnqueueEvent, "and only then its segments go");
     // R2 is being asked to delete the segments, and nothing else, when the client deletes the upload.
+    let begun = s.cleanup();
     let decision = s.cancel(NOW, DeleteRight::Completed);
     take(&mut s, decision).unwrap();
-    let change = s.freed();
+    let change = s.cleaned_up(begun);
     s.apply(change);
     assert!(s.progress.holds_storage, "the object is still there");
     assert!(jobs_until_nothing_is_due(&mut s, NOW).contains(&Job::Cleanup));
@@ -295,7 +296,7 @@ fn a_segment_that_arrives_after_the_end_is_freed_before_the_upload_is_forgotten(
 fn a_declared_crc_is_compared_with_the_combined_one() {
     let mut spec = spec(Mode::Sequential, 5);
     spec.file.crc64nvme = Some(Crc64Nvme(4));
-    let s = Session::create(spec).unwrap();
+    let s = create(spec).unwrap();
     assert_eq!(s.crc64nvme_mismatch(Crc64Nvme(4)), None);
     assert!(s.crc64nvme_mismatch(Crc64Nvme(5)).unwrap().contains("crc64nvme 0000000000000005"));
 }

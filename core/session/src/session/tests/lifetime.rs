@@ -64,7 +64,7 @@ fn a_commit_that_is_said_twice_moves_nothing() {
 
 #[test]
 fn chunks_of_a_parallel_upload_count_and_so_does_one_that_begins_late() {
-    let mut s = Session::create(spec(Mode::Parallel, 4 * PART)).unwrap();
+    let mut s = create(spec(Mode::Parallel, 4 * PART)).unwrap();
     let early = NOW.plus_ms(HOUR_MS);
     let decision = s.begin(early, begin(0, s.plan().chunk_bytes.get()));
     assert!(decision.change.progress.is_none(), "no row for it, as long as the end is far away");
@@ -93,9 +93,9 @@ fn one_that_waits_for_its_pieces_lives_as_long_as_they_do() {
     let id = |n| UploadId::from_random_bytes([n; 16]);
     let mut spec = spec(Mode::Sequential, PART);
     spec.purpose = Purpose::Composition(vec![id(1)]);
-    let mut s = Session::create(spec).unwrap();
+    let mut s = create(spec).unwrap();
     let late = UnixMs(DAY_MS - 1);
-    let piece = PartialUpload { entry: s.entry(), bytes: Some(bytes(PART)), object: None };
+    let piece = PartialUpload { entry: s.spec.entry(), bytes: Some(bytes(PART)), object: None };
     let decision = s.begin_batch(late, &[PartialStatus::Alive(piece)]);
     take(&mut s, decision).unwrap();
     assert_eq!(s.expires_at(), late.plus_ms(DAY_MS));

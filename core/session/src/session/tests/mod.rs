@@ -4,6 +4,7 @@ mod concatenation;
 mod deferred_multipart;
 mod delivery;
 mod lifecycle;
+mod model;
 mod parallel;
 mod parallel_histories;
 mod presigned;
@@ -57,7 +58,6 @@ pub(crate) fn spec(mode: Mode, file_bytes: u64) -> UploadSpec {
         },
         plan: Plan::new(mode, Some(bytes(file_bytes)), None, limits).unwrap(),
         fits_request: false,
-        multipart_id: (file_bytes > 0).then(|| "multipart".to_owned()),
         public_url: "https://upload.example.com".to_owned(),
         created_at: UnixMs(0),
         policy: Policy { ttl_ms: DAY_MS, tombstone_ms: DAY_MS, resend_ms: 60_000, tell_origin: true, repair_ms: 0 },
@@ -68,9 +68,20 @@ pub(crate) fn spec(mode: Mode, file_bytes: u64) -> UploadSpec {
     }
 }
 
+/// An upload whose multipart upload was opened with it, unless it is empty.
+pub(crate) fn create(spec: UploadSpec) -> Result<Session, ApiError> {
+    let multipart_id = (!spec.plan.file_bytes.is_zero()).then(|| "multipart".to_owned());
+    Session::create(spec, multipart_id)
+}
+
+/// An upload that does without, as long as it can.
+pub(crate) fn create_without_multipart(spec: UploadSpec) -> Session {
+    Session::create(spec, None).unwrap()
+}
+
 /// A sequential upload with parts of 8 MiB.
 fn session(file_bytes: u64) -> Session {
-    Session::create(spec(Mode::Sequential, file_bytes)).unwrap()
+    create(spec(Mode::Sequential, file_bytes)).unwrap()
 }
 
 pub(crate) fn begin(offset: u64, length: u64) -> BeginAppend {
@@ -115,7 +126,7 @@ fn store(session: &mut Session, lease: &WriteLease, number: u16, length: u64) ->
 /// Does what is owed after an end; the origin acknowledges at once. `false` for duties of another kind.
 fn carry_out(s: &mut Session, now: UnixMs, job: Job) -> bool {
     let change = match job {
-        Job::Cleanup => s.freed(),
+        Job::Cleanup => s.cleaned_up(s.cleanup()),
         Job::NotifyLedger => s.settled(s.stored_object().is_some()),
         Job::EnqueueEvent => s.delivered(now, s.outbox.next().unwrap().kind, false),
         Job::Discard => s.discarded(&s.progress.damage.discarded),

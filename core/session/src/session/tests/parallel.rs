@@ -4,7 +4,7 @@ use super::*;
 
 /// A parallel upload with chunks of 8 MiB, whose 3 chunks own 8 numbers each.
 fn parallel() -> Session {
-    Session::create(spec(Mode::Parallel, 2 * PART + 5)).unwrap()
+    create(spec(Mode::Parallel, 2 * PART + 5)).unwrap()
 }
 
 #[test]

@@ -109,7 +109,7 @@ struct Writer {
 }
 
 fn run(file: u64, steps: Vec<Step>) {
-    let mut s = Session::create(spec(Mode::Parallel, file)).unwrap();
+    let mut s = create(spec(Mode::Parallel, file)).unwrap();
     let mut seen = Seen::default();
     let mut writers: [Option<Writer>; 4] = Default::default();
     for (time, step) in steps.into_iter().enumerate() {
@@ -196,7 +196,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn long_random_histories_of_lanes(chunks in 1..7_u64, odd in 0..PART, steps in steps()) {
+    fn long_random_histories_of_parallel_chunks(chunks in 1..7_u64, odd in 0..PART, steps in steps()) {
         run(chunks * PART - odd, steps);
     }
 }

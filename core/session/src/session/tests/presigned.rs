@@ -10,14 +10,14 @@ use upload_types::presigned::CompletedPart;
 const CHUNK: u64 = 64 * MIB;
 
 fn direct(file_bytes: u64) -> Session {
-    Session::create(spec(Mode::Direct, file_bytes)).unwrap()
+    create(spec(Mode::Direct, file_bytes)).unwrap()
 }
 
 /// As Uppy creates it: nobody says how long anything is.
 fn uppy() -> Session {
     let limits = Limits { max_upload_bytes: bytes(1 << 40), max_chunk_bytes: bytes(95 * MIB) };
     let plan = Plan::new(Mode::Direct, None, None, limits).unwrap();
-    Session::create(UploadSpec { plan, ..spec(Mode::Direct, CHUNK) }).unwrap()
+    create(UploadSpec { plan, ..spec(Mode::Direct, CHUNK) }).unwrap()
 }
 
 fn sign(s: &mut Session, chunk: u32) -> Result<Slot, ApiError> {
@@ -62,7 +62,7 @@ fn signed_stored_recorded_assembled_read_back_complete() {
 fn another_crc_than_the_declared_one_fails_the_upload_when_it_was_read_back() {
     let mut spec = spec(Mode::Direct, CHUNK);
     spec.file.crc64nvme = Some(Crc64Nvme(8));
-    let mut s = Session::create(spec).unwrap();
+    let mut s = create(spec).unwrap();
     let slot = sign(&mut s, 0).unwrap();
     record(&mut s, &[found(slot.number, CHUNK)]).unwrap();
     let change = s.assembled_directly(NOW, "etag".to_owned(), bytes(CHUNK));
@@ -117,7 +117,7 @@ fn no_door_takes_what_belongs_to_the_other() {
     let mut s = direct(CHUNK);
     assert_eq!(start(&mut s, 0, CHUNK), Err(ApiError::DirectOnly));
     for mode in [Mode::Sequential, Mode::Parallel] {
-        let mut s = Session::create(spec(mode, CHUNK)).unwrap();
+        let mut s = create(spec(mode, CHUNK)).unwrap();
         assert_eq!(sign(&mut s, 0), Err(ApiError::NotDirect));
         assert_eq!(record(&mut s, &[found(1, CHUNK)]), Err(ApiError::NotDirect));
         assert_eq!(s.assemble_of(NOW, &[]).answer, Err(ApiError::NotDirect));
@@ -270,7 +270,7 @@ proptest! {
 #[test]
 fn what_its_client_has_r2_store_is_charged_once_for_each_part_also_where_it_is_recorded_again() {
     let mut s = direct(2 * CHUNK);
-    let mut trail = s.begin_trail();
+    let mut trail = s.begin_history();
     let class_a = |s: &Session| s.progress.cost.r2_class_a;
     let before = class_a(&s);
     let slots: Vec<_> = (0..2).map(|chunk| sign(&mut s, chunk).unwrap()).collect();

@@ -15,7 +15,7 @@ fn kept(mode: Mode) -> Session {
     let mut spec = spec(mode, FILE);
     spec.policy.repair_ms = REPAIR_MS;
     spec.file.crc64nvme = Some(Crc64Nvme(7));
-    Session::create(spec).unwrap()
+    create(spec).unwrap()
 }
 
 fn length_of(chunk: u64) -> u64 {
@@ -122,7 +122,7 @@ fn what_is_not_kept_fails_at_once() {
     }
     let mut one_part = spec(Mode::Parallel, PART);
     (one_part.policy, one_part.file.crc64nvme) = (policy(REPAIR_MS), Some(Crc64Nvme(7)));
-    let mut s = Session::create(one_part).unwrap();
+    let mut s = create(one_part).unwrap();
     let lease = start(&mut s, 0, PART).unwrap();
     store(&mut s, &lease, 1, PART).unwrap();
     assemble(&mut s, 1);
@@ -373,7 +373,7 @@ fn a_client_may_send_what_is_to_be_copied() {
 fn a_turn_ends_and_the_next_is_asked_for_at_once() {
     let mut spec = spec(Mode::Parallel, 40 * PART);
     (spec.policy.repair_ms, spec.file.crc64nvme) = (REPAIR_MS, Some(Crc64Nvme(7)));
-    let mut s = Session::create(spec).unwrap();
+    let mut s = create(spec).unwrap();
     for chunk in 0..40 {
         let lease = start(&mut s, chunk * PART, PART).unwrap();
         store(&mut s, &lease, lease.first_number, PART).unwrap();

@@ -258,7 +258,7 @@ fn a_declared_sha256_is_verified_before_the_object_is_made() {
         let mut spec = spec(Mode::Sequential, PART + 3);
         let declared = state(&content, None).digest().unwrap();
         spec.file.sha256 = Some(if right { declared } else { Sha256Digest([9; 32]) });
-        let mut s = Session::create(spec).unwrap();
+        let mut s = create(spec).unwrap();
         let lease = start(&mut s, 0, PART + 3).unwrap();
         assert!(lease.carry_sha256 && lease.sha256_so_far.is_none());
         let without = s.commit(NOW, &commit(lease.attempt, vec![receipt(1, PART)]));
@@ -385,9 +385,9 @@ fn a_tiny_chunk_takes_no_part_number_and_writes_two_rows() {
 fn a_rest_too_large_for_a_row_is_announced_before_it_is_written() {
     let mut s = session(2 * PART);
     start(&mut s, 0, MAX_ROW_SEGMENT_BYTES).unwrap();
-    assert!(!s.progress.holds_segments);
+    assert!(!s.may_have_leftovers());
     let lease = start(&mut s, 0, MAX_ROW_SEGMENT_BYTES + 1).unwrap();
-    assert!(s.progress.holds_segments);
+    assert!(s.may_have_leftovers());
     assert_eq!(lease.remainder_key, format!("segments/{}/2", s.spec.id));
     count(&mut s, &remainder(lease.attempt, MAX_ROW_SEGMENT_BYTES + 1)).unwrap();
     let change = s.end(NOW, Phase::Expired, EventKind::Expired, None);
@@ -442,7 +442,7 @@ fn rests_that_were_not_granted_count_nothing() {
 fn guessed(file_bytes: u64) -> Session {
     let mut spec = spec(Mode::Sequential, file_bytes);
     spec.plan.guessed = true;
-    Session::create(spec).unwrap()
+    create(spec).unwrap()
 }
 
 #[test]
@@ -474,7 +474,7 @@ fn neither_a_whole_file_nor_a_piece_of_a_body_shows_the_size_of_chunks() {
 fn a_chunk_with_a_checksum_is_stored_as_one_part() {
     let mut spec = spec(Mode::Sequential, 6 * PART);
     spec.plan.chunk_bytes = bytes(2 * PART);
-    let mut s = Session::create(spec).unwrap();
+    let mut s = create(spec).unwrap();
     let decision = s.begin(NOW, BeginAppend { all_or_nothing: true, ..begin(0, 2 * PART) });
     let lease = take(&mut s, decision).unwrap();
     assert_eq!((lease.plan.part_bytes, lease.reserved_parts), (bytes(2 * PART), 1));

@@ -7,11 +7,11 @@ const FILE: u64 = MIB;
 
 /// As it is created today.
 fn birth_of_put(file_bytes: u64) -> UploadSpec {
-    UploadSpec { multipart_id: None, ..spec(Mode::Sequential, file_bytes) }
+    spec(Mode::Sequential, file_bytes)
 }
 
 fn put(file_bytes: u64) -> Session {
-    Session::create(birth_of_put(file_bytes)).unwrap()
+    create_without_multipart(birth_of_put(file_bytes))
 }
 
 fn key(s: &Session, attempt: u64) -> String {
@@ -39,7 +39,11 @@ fn the_commit_of_the_whole_completes_in_one_change() {
     assert_eq!(s.object(), None);
     let change = s.commit(NOW, &commit(1, vec![receipt(1, FILE)])).change;
     let progress = change.progress.clone().unwrap();
-    assert_eq!((progress.phase, progress.holds_segments), (Phase::Completed, false), "nobody else has put anything");
+    assert_eq!(
+        (progress.phase, progress.leftovers),
+        (Phase::Completed, Leftovers::None),
+        "nobody else has put anything"
+    );
     assert_eq!(change.outbox.as_ref().and_then(|outbox| Some(outbox.last()?.kind)), Some(EventKind::Completed));
     let committed = store(&mut s, &lease, 1, FILE).unwrap();
     assert_eq!((committed.phase, committed.uploaded_bytes), (Phase::Completed, bytes(FILE)));
@@ -62,12 +66,12 @@ fn each_attempt_has_a_key_of_its_own_and_the_counted_one_is_the_object() {
     assert_eq!(refused, Err(ApiError::Superseded { uploaded_bytes: bytes(0) }));
     store(&mut s, &new, 1, FILE).unwrap();
     assert_eq!(s.object().unwrap().key, new.key);
-    assert!(s.progress.holds_segments, "the old attempt may have put its object, or may yet");
+    assert!(s.may_have_leftovers(), "the old attempt may have put its object, or may yet");
     assert!(s.may_have_stray_objects());
-    s.apply(s.freed());
-    assert_eq!((s.progress.holds_segments, s.progress.segments_swept), (true, true), "it is looked for once more");
-    s.apply(s.freed());
-    assert!(!s.progress.holds_segments && s.progress.holds_storage);
+    s.apply(s.cleaned_up(s.cleanup()));
+    assert_eq!(s.progress.leftovers, Leftovers::SweptOnce, "it is looked for once more");
+    s.apply(s.cleaned_up(s.cleanup()));
+    assert!(!s.may_have_leftovers() && s.progress.holds_storage);
 }
 
 #[test]
@@ -76,10 +80,10 @@ fn whatever_ends_it_while_somebody_puts_looks_for_what_was_put() {
     start(&mut s, 0, FILE).unwrap();
     let decision = s.cancel(NOW, DeleteRight::Completed);
     take(&mut s, decision).unwrap();
-    assert!(s.progress.holds_segments && s.may_have_stray_objects());
+    assert!(s.may_have_leftovers() && s.may_have_stray_objects());
     let mut untouched = put(FILE);
     untouched.apply(untouched.expire_if_due(UnixMs(DAY_MS)).unwrap());
-    assert!(!untouched.progress.holds_segments && !untouched.may_have_stray_objects());
+    assert!(!untouched.may_have_leftovers() && !untouched.may_have_stray_objects());
 }
 
 #[test]
@@ -99,7 +103,7 @@ fn a_tail_goes_in_front_of_the_put_and_takes_no_number() {
 fn what_was_declared_of_the_whole_is_checked_with_the_commit() {
     let mut wrong = birth_of_put(FILE);
     wrong.file.crc64nvme = Some(Crc64Nvme(7));
-    let mut s = Session::create(wrong.clone()).unwrap();
+    let mut s = create_without_multipart(wrong.clone());
     let lease = start(&mut s, 0, FILE).unwrap();
     let refused = store(&mut s, &lease, 1, FILE);
     assert!(
@@ -107,7 +111,7 @@ fn what_was_declared_of_the_whole_is_checked_with_the_commit() {
     );
     assert_eq!((s.progress.phase, s.object(), s.object_key()), (Phase::Failed, None, lease.key));
     wrong.file.crc64nvme = Some(Crc64Nvme(1));
-    let mut s = Session::create(wrong).unwrap();
+    let mut s = create_without_multipart(wrong);
     let lease = start(&mut s, 0, FILE).unwrap();
     assert_eq!(store(&mut s, &lease, 1, FILE).unwrap().phase, Phase::Completed);
 }
@@ -115,7 +119,7 @@ fn what_was_declared_of_the_whole_is_checked_with_the_commit() {
 #[test]
 fn where_its_first_bytes_must_be_looked_at_that_comes_first() {
     let types: MediaTypes = serde_json::from_str(r#"["image/*"]"#).unwrap();
-    let mut s = Session::create(UploadSpec { types: Some(types), ..birth_of_put(FILE) }).unwrap();
+    let mut s = create_without_multipart(UploadSpec { types: Some(types), ..birth_of_put(FILE) });
     let lease = start(&mut s, 0, FILE).unwrap();
     assert_eq!(store(&mut s, &lease, 1, FILE).unwrap().phase, Phase::Completing);
     assert_eq!((s.object(), s.object_key(), s.next_job()), (None, lease.key.clone(), Some((NOW, Job::Assemble))));
@@ -127,7 +131,7 @@ fn where_its_first_bytes_must_be_looked_at_that_comes_first() {
 fn a_guess_of_its_chunks_does_not_make_it_several_parts() {
     let mut spec = birth_of_put(7 * MIB);
     spec.plan.guessed = true;
-    let mut s = Session::create(spec).unwrap();
+    let mut s = create_without_multipart(spec);
     for whole in [false, true] {
         let decision = s.begin(NOW, BeginAppend { all_or_nothing: whole, ..begin(0, 5 * MIB) });
         let lease = take(&mut s, decision).unwrap();

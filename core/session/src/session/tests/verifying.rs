@@ -17,7 +17,7 @@ fn assembled_and_kept(declared: &[u8], repair_ms: u64) -> Session {
     spec.plan = Plan::new(Mode::Parallel, Some(bytes(5 * CHUNK)), Some(bytes(CHUNK)), limits()).unwrap();
     spec.file.sha256 = Some(Sha256Digest::of(declared));
     spec.policy.repair_ms = repair_ms;
-    let mut s = Session::create(spec).unwrap();
+    let mut s = create(spec).unwrap();
     send_and_assemble(&mut s);
     s
 }

@@ -1,10 +1,10 @@
 //! Which steps can be taken from a state: what the checker tries next.
 
+use crate::event::EventKind;
 use stateright::{Model, Property};
-use upload_session::event::EventKind;
 use upload_types::plan::Mode;
 
-use crate::{
+use crate::session::tests::model::{
     bounds::Topic,
     bytes::units,
     properties, sights,

@@ -1,13 +1,13 @@
 //! What must always hold.
 
+use crate::session::{SegmentPlace, Session};
 use stateright::Property;
-use upload_session::session::{SegmentPlace, Session};
 use upload_types::{
     plan::Mode,
     upload::{DeliveryState, Phase},
 };
 
-use crate::{
+use crate::session::tests::model::{
     bytes::{Bytes, bytes, units},
     mutations,
     object::SegmentRow,

@@ -6,7 +6,7 @@
 
 use upload_types::{integrity::Crc64Nvme, units::ByteCount};
 
-use crate::bounds::RIGHT;
+use crate::session::tests::model::bounds::RIGHT;
 
 /// One unit.
 const UNIT_BYTES: u32 = 60 * 1024;

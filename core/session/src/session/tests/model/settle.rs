@@ -8,13 +8,13 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use upload_session::session::{Job, Session, WRITER_SILENCE_MS};
+use crate::session::{Job, Session, WRITER_SILENCE_MS};
 use upload_types::{
     plan::Mode,
     upload::{DeliveryState, Phase},
 };
 
-use crate::{
+use crate::session::tests::model::{
     bounds::Budget,
     bytes::{Bytes, units},
     step::Action,

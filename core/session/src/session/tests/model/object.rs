@@ -3,7 +3,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use upload_session::session::{
+use crate::session::{
     Content, ParallelChunk, ParallelChunks, RemainderPiece, Segment, SegmentPlace, Sequence, Session, StateChange,
     StoredPart, Uncount,
 };
@@ -13,7 +13,7 @@ use upload_types::{
     upload::{DeliveryState, Phase},
 };
 
-use crate::{
+use crate::session::tests::model::{
     bytes::{Bytes, units},
     mutations::Mutation,
 };
@@ -168,11 +168,11 @@ impl Hash for Object {
         if let Some(session) = &self.session {
             let progress = &session.progress;
             (progress.phase, progress.ended_at, progress.lease, progress.holds_storage).hash(state);
-            (progress.holds_segments, progress.segments_swept, progress.owes_ledger, progress.deleted_at).hash(state);
+            (progress.leftovers, progress.owes_ledger, progress.deleted_at).hash(state);
             (progress.job_failures, progress.job_not_before, progress.ledger_backoff).hash(state);
             (&progress.reason, &progress.etag).hash(state);
-            (&progress.multipart, progress.plan.map(|plan| plan.part_bytes.get())).hash(state);
-            (&progress.writers, progress.put).hash(state);
+            (&progress.storage, progress.plan.map(|plan| plan.part_bytes.get())).hash(state);
+            progress.writers.hash(state);
             (progress.seen_at, progress.tried_at, progress.refused_since, &progress.damage).hash(state);
             for delivery in session.outbox.iter() {
                 (delivery.kind, delivery.occurred_at, delivery.attempts, delivery.next_send_at).hash(state);

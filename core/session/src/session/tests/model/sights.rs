@@ -1,16 +1,16 @@
 //! What a run must have seen at least once, or it has shown little: each is a state that the rules are made for.
 
-use stateright::Property;
-use upload_session::{
+use crate::{
     event::EventKind,
-    session::{Job, LeaseState, SegmentPlace},
+    session::{Job, LeaseState, Leftovers, SegmentPlace},
 };
+use stateright::Property;
 use upload_types::{
     api_error::ApiError,
     upload::{DeliveryState, Phase},
 };
 
-use crate::{
+use crate::session::tests::model::{
     duties::Duty,
     storage::Sent,
     telling::Consumer,
@@ -86,11 +86,13 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
         }),
         Property::sometimes(LATE_SEGMENT, |_, world: &World| {
             let session = world.object.session.as_ref();
-            session.is_some_and(|session| session.progress.segments_swept && !session.progress.holds_storage)
-                && !world.r2.segments.is_empty()
+            session.is_some_and(|session| {
+                session.progress.leftovers == Leftovers::SweptOnce && !session.progress.holds_storage
+            }) && !world.r2.segments.is_empty()
         }),
         Property::sometimes(LATE_PUT, |_, world: &World| {
-            let swept = world.object.session.as_ref().is_some_and(|session| session.progress.segments_swept);
+            let swept =
+                world.object.session.as_ref().is_some_and(|session| session.progress.leftovers == Leftovers::SweptOnce);
             swept && world.object.phase() == Some(Phase::Completed) && world.r2.puts.len() > 1
         }),
         Property::sometimes(PUT_WITH_TAIL, |_, world: &World| {

@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use upload_session::{
+use crate::{
     attempt::Attempt,
     session::{BeginAppend, Continuation, RemainderPiece, WriteLease},
 };
@@ -11,7 +11,7 @@ use upload_types::{
     integrity::{Algorithm, ChunkDigest},
 };
 
-use crate::{
+use crate::session::tests::model::{
     bounds::Topic,
     bytes::{bytes, units},
     world::Uploads,

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use upload_session::{
+use crate::{
     alarm::{Deletion, Effect, Input, Message, Ring},
     session::Job,
     storage_fault::StorageFault,
@@ -14,7 +14,7 @@ use upload_types::{
     upload::{DeliveryState, Phase},
 };
 
-use crate::{
+use crate::session::tests::model::{
     bytes::bytes,
     mutations::{self, Mutation},
     object::Object,

@@ -2,7 +2,7 @@
 
 use stateright::{Checker, HasDiscoveries, Model, Path};
 
-use crate::{
+use crate::session::tests::model::{
     PARALLEL, REPAIRED_LANES, SEQUENCE,
     bounds::{Bounds, Budget, Topic},
     mutations::Mutation,

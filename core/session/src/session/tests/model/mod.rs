@@ -23,8 +23,6 @@
 //! Not in here: R2 losing what it has stored, digests but for whether they are right, the streaming of bytes, and what the owner's ledger does by
 //! itself; messages to the ledger arrive at once or not at all, and no request outlives the memory of an ended upload.
 
-#![cfg(test)]
-
 mod bounds;
 mod bytes;
 mod choices;
@@ -49,7 +47,7 @@ use std::time::Instant;
 use stateright::{Checker, HasDiscoveries, Model};
 use upload_types::plan::Mode;
 
-use crate::{
+use crate::session::tests::model::{
     bounds::{
         Bounds, Budget,
         Topic::{CutShort, Duties, Probes, Telling, Uploaded},

@@ -3,13 +3,13 @@
 //! A message stays in the queue until it is acknowledged; so a consumer that dies gets it again. The queue may lose a
 //! message, or give it up. The origin may refuse, and its acknowledgement may be lost.
 
-use upload_session::{
+use crate::{
     event::{DeliveryOutcome, EventKind, Verdict},
     session::{Decision, Session, StateChange},
 };
 use upload_types::{api_error::ApiError, units::UnixMs};
 
-use crate::{
+use crate::session::tests::model::{
     bounds::{LINK_MS, RETRY},
     mutations,
     world::{Law, Uploads, World},

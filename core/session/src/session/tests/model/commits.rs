@@ -1,12 +1,12 @@
 //! Between Worker and object: leases, and commits, which may be late, be lost, or arrive twice.
 
-use upload_session::{
+use crate::{
     attempt::Input,
     session::{BeginAppend, Commit, Committed, SegmentPlace, Session, WriteLease},
 };
 use upload_types::api_error::ApiError;
 
-use crate::{
+use crate::session::tests::model::{
     bytes::{Bytes, units},
     mutations,
     worker::{Doing, Granted, Worker},

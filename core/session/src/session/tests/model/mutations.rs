@@ -2,12 +2,12 @@
 //! code around the rules: each function here is what the object does with a rule, and does it right where nothing is
 //! broken.
 
-use upload_session::{
+use crate::{
     alarm::CountedPart,
     event::{Delivery, EventKind},
     session::{
-        BeginAppend, Committed, Content, Decision, DeleteRight, Job, Lease, LeaseState, ParallelChunk, ParallelChunks,
-        Release, ReleaseReason, Session, StateChange, StoredPart, WriteLease, Writers,
+        BeginAppend, Committed, Content, Decision, DeleteRight, Job, Lease, LeaseState, Leftovers, ParallelChunk,
+        ParallelChunks, Release, ReleaseReason, Session, StateChange, Storage, StoredPart, WriteLease, Writers,
     },
 };
 use upload_types::{
@@ -18,12 +18,12 @@ use upload_types::{
     upload::Phase,
 };
 
-use crate::{
+use crate::session::tests::model::{
     bounds::{ATTEMPT_MS, LINK_MS, RIGHT},
     bytes::{Bytes, bytes},
     commits::Message,
     object::Object,
-    storage::Storage,
+    storage::Storage as R2,
     world::{Uploads, World, expire},
 };
 
@@ -126,7 +126,7 @@ pub(crate) fn begin(
     }
     let mut forgetful = session.clone();
     if uploads.breaks(Mutation::LaterOpeningReplaces) && opened.is_some() {
-        forgetful.progress.multipart = None;
+        forgetful.progress.storage = Storage::Deferred;
     }
     if uploads.breaks(Mutation::WritersForgotten) {
         forgetful.progress.writers = Writers::default();
@@ -139,10 +139,10 @@ pub(crate) fn begin(
     }
     if !uploads.breaks(Mutation::NumbersReused) {
         let mut decision = forgetful.begin_opened(now, begin, opened);
-        let multipart = decision.change.progress.as_mut().map(|progress| &mut progress.multipart);
-        match (uploads.mutation, multipart) {
-            (Some(Mutation::OpeningUnstored), Some(multipart)) => *multipart = None,
-            (Some(Mutation::PutsForgotten), Some(Some(late))) => late.puts_before = 0,
+        let storage = decision.change.progress.as_mut().map(|progress| &mut progress.storage);
+        match (uploads.mutation, storage) {
+            (Some(Mutation::OpeningUnstored), Some(storage)) => *storage = Storage::Deferred,
+            (Some(Mutation::PutsForgotten), Some(Storage::Multipart { puts_before, .. })) => *puts_before = 0,
             _ => {}
         }
         return decision;
@@ -225,7 +225,7 @@ pub(crate) fn put_key(uploads: &Uploads, attempt: u64) -> u64 {
 }
 
 /// Which attempts' objects are deleted where all are but the counted one.
-pub(crate) fn strays(uploads: &Uploads, counted: Option<u64>, r2: &Storage) -> Vec<u64> {
+pub(crate) fn strays(uploads: &Uploads, counted: Option<u64>, r2: &R2) -> Vec<u64> {
     if uploads.breaks(Mutation::StrayPutsLeft) {
         return Vec::new();
     }
@@ -288,7 +288,7 @@ pub(crate) fn delivery_begun(
 }
 
 /// The parts that completion is told of.
-pub(crate) fn listed(uploads: &Uploads, object: &Object, r2: &Storage) -> Vec<CountedPart> {
+pub(crate) fn listed(uploads: &Uploads, object: &Object, r2: &R2) -> Vec<CountedPart> {
     if uploads.breaks(Mutation::WhateverIsThere) {
         let all = r2.parts.iter().map(|(number, (content, _))| (*number, content));
         let part = |(number, content): (u16, &Bytes)| {
@@ -339,7 +339,7 @@ pub(crate) fn done(
         }
         (Some(Mutation::SegmentsSweptOnce), Job::Cleanup) => {
             if let Some(progress) = &mut change.progress {
-                progress.holds_segments = false;
+                progress.leftovers = Leftovers::None;
             }
             change
         }

@@ -1,11 +1,11 @@
-//! A Worker carries out what its [`Attempt`](upload_session::attempt::Attempt) asks for: writes go on their way to R2, commits to the
+//! A Worker carries out what its [`Attempt`](crate::attempt::Attempt) asks for: writes go on their way to R2, commits to the
 //! object; what can be had at once is answered at once.
 //!
 //! It may be heard of no more at any moment: then what it sent is still on its way, and arrives or not.
 
 use std::sync::Arc;
 
-use upload_session::{
+use crate::{
     attempt::{Effect, Failure, Input},
     session::{BeginAppend, Receipt, Release, RemainderPiece, Renew, Session},
 };
@@ -16,7 +16,7 @@ use upload_types::{
     upload::Phase,
 };
 
-use crate::{
+use crate::session::tests::model::{
     bytes::{Bytes, bytes, units},
     mutations::{self, Mutation},
     storage::Sent,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use upload_session::{
+use crate::{
     event::RetryPolicy,
     session::{Policy, UploadSpec},
 };
@@ -13,7 +13,7 @@ use upload_types::{
     upload::{FileInfo, Purpose},
 };
 
-use crate::bytes::bytes;
+use crate::session::tests::model::bytes::bytes;
 
 /// How long the upload lives without an accepted byte, in milliseconds.
 const TTL_MS: u64 = 1_000_000;
@@ -150,7 +150,6 @@ impl Bounds {
                 part_bytes,
             },
             fits_request: self.put,
-            multipart_id: (!self.put).then(|| "0".to_owned()),
             public_url: String::new(),
             created_at: UnixMs(0),
             policy: Policy {

@@ -4,10 +4,10 @@
 //! somebody who no longer waits for it arrives as garbage, so that it shows wherever it is used. A request to store a part ends when
 //! whoever made it has been silent for longer than it may be: that is what its sender sees to.
 
-use upload_session::session::WRITER_SILENCE_MS;
+use crate::session::WRITER_SILENCE_MS;
 use upload_types::units::UnixMs;
 
-use crate::bytes::Bytes;
+use crate::session::tests::model::bytes::Bytes;
 
 /// A write on its way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

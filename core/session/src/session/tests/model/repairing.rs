@@ -1,10 +1,10 @@
 //! A file that its client sends wrong: it is damaged, kept, and put together anew from what is sent again and what is copied. A repair
 //! begins anew what anybody was told to be counted.
 
-use upload_session::session::{BeginAppend, Continuation, OpenedForRepair, Session};
+use crate::session::{BeginAppend, Continuation, OpenedForRepair, Session};
 use upload_types::{chunk::Named, plan::Limits, repair::SentAgain, units::ByteCount, upload::Phase};
 
-use crate::{
+use crate::session::tests::model::{
     bytes::{Bytes, bytes, units},
     mutations,
     storage::Sent,

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use upload_session::{
+use crate::{
     event::EventKind,
     session::{
         Content, Decision, Lease, LeaseState, ParallelChunk, ParallelChunks, Session, StateChange, WRITER_SILENCE_MS,
@@ -18,7 +18,7 @@ use upload_types::{
     upload::Phase,
 };
 
-use crate::{
+use crate::session::tests::model::{
     bounds::{Bounds, Budget},
     bytes::Bytes,
     commits::Message,
@@ -148,7 +148,7 @@ pub(crate) struct World {
 impl World {
     /// A new upload, created and nothing more.
     pub(crate) fn new(bounds: &Bounds) -> Result<Self, ApiError> {
-        let mut session = Session::create(bounds.spec())?;
+        let mut session = Session::create(bounds.spec(), (!bounds.put).then(|| "0".to_owned()))?;
         if let Some(spare) = bounds.spare {
             leave_few_numbers(&mut session, spare);
         }
@@ -180,8 +180,8 @@ impl World {
     /// The object in R2 that is the upload's: that of the counted put, where the file is put.
     pub(crate) fn whole_object(&self, uploads: &Uploads) -> Option<Bytes> {
         match (&self.object.session, self.object.parts.last()) {
-            (Some(session), Some(_)) if session.is_put() => {
-                self.r2.put(mutations::put_key(uploads, session.progress.put.unwrap_or(0)))
+            (Some(session), Some(_)) if session.multipart_id().is_none() => {
+                self.r2.put(mutations::put_key(uploads, session.counted_attempt().unwrap_or(0)))
             }
             _ => self.r2.object(self.key()),
         }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use upload_session::{
+use crate::{
     attempt::Failure,
     session::{Decision, Session},
 };
 use upload_types::{api_error::ApiError, plan::Mode, units::UnixMs};
 
-use crate::{
+use crate::session::tests::model::{
     bounds::Budget,
     bytes::{Bytes, units},
     mutations,
