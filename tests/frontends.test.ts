@@ -79,10 +79,10 @@ test("fetch", async () => {
   await assertArrived(await upload(new File([new Uint8Array(file)], "cat.png", { type: "image/png" })));
 });
 
-test("google-resumable-media in Python, with a connection that breaks", { skip: noPython }, async () => {
+test("google-resumable-media in Python, which asks where to go on", { skip: noPython }, async () => {
   const python = join(await environmentWith("google-resumable-media[requests]==2.11.0"), "python");
   const code = here(codeBlock(PAGE, "google-resumable-media", "python"));
-  // One chunk is lost on its way; the library asks where to go on.
+  // It has forgotten where it was, as after a chunk that was lost, and asks.
   const broken = code.replace(/^ {8}response = .*$/m, (send) =>
     [
       "        if upload.bytes_uploaded == 3 * 1024 * 1024:",
@@ -92,6 +92,7 @@ test("google-resumable-media in Python, with a connection that breaks", { skip: 
       send,
     ].join("\n"),
   );
+  assert.notEqual(broken, code);
   const script = join(folder, "upload.py");
   writeFileSync(script, `${broken}\nprint(response.text)\n`);
   const { stdout } = await run(python, [script], { cwd: folder });

@@ -23,6 +23,8 @@ pub mod json;
 mod numbers;
 pub mod plain;
 mod problem;
+#[cfg(test)]
+mod sample;
 pub mod tus;
 mod whole_body;
 

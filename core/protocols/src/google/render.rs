@@ -142,3 +142,79 @@ fn restated(asked: &Asked<'_>, refusal: &ApiError, upload: Option<UploadId>, sta
     }
     reply
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+    use crate::{
+        Head,
+        sample::{self, ID, asked, body, header, snapshot},
+    };
+
+    const BUCKET: &str = "/upload/storage/v1/b/photos/o";
+
+    fn put() -> Head {
+        sample::head(Method::PUT, &format!("{BUCKET}?uploadType=resumable&name=a%20b.txt&upload_id={ID}"), &[])
+    }
+
+    #[test]
+    fn a_session_is_where_its_creation_was_posted() {
+        for path in [BUCKET, "/upload"] {
+            let head = sample::head(Method::POST, &format!("{path}?uploadType=resumable"), &[]);
+            let reply = reply(&asked(&head), &sample::created(snapshot(Phase::Open, 0), None));
+            let expected = format!("https://u.example{path}?uploadType=resumable&name=a%20b%2Etxt&upload_id={ID}");
+            assert_eq!((reply.status, header(&reply, "location")), (200, Some(expected.as_str())));
+        }
+    }
+
+    #[test]
+    fn how_far_bytes_count() {
+        let head = put();
+        let appended = |offset: u32| Outcome::Appended {
+            id: UploadId::parse(ID).unwrap(),
+            uploaded_bytes: offset.into(),
+            file_bytes: None,
+            expires_at: upload_types::units::UnixMs(0),
+            phase: Phase::Open,
+            object: None,
+        };
+        let mismatch = |offset: u32| ApiError::OffsetMismatch { uploaded_bytes: offset.into(), is_whole: false };
+        for (offset, range) in [(0, None), (1, Some("bytes=0-0")), (40, Some("bytes=0-39"))] {
+            for reply in [
+                reply(&asked(&head), &Outcome::Probed(snapshot(Phase::Open, offset))),
+                reply(&asked(&head), &appended(offset)),
+                problem(&asked(&head), &mismatch(offset), None),
+            ] {
+                assert_eq!((reply.status, header(&reply, "range"), reply.body.is_some()), (308, range, false));
+                assert_eq!(header(&reply, "location"), None, "a browser would follow it");
+            }
+        }
+    }
+
+    #[test]
+    fn the_object_and_what_is_said_until_it_is_there() {
+        let head = put();
+        let there = reply(&asked(&head), &Outcome::Probed(snapshot(Phase::Completed, 100)));
+        let resource = body(&there);
+        assert_eq!((there.status, &resource["size"], &resource["name"]), (200, &json!("100"), &json!("a b.txt")));
+        assert_eq!((&resource["bucket"], &resource["object"]["etag"]), (&json!("photos"), &json!("e")));
+        for (phase, status) in
+            [(Phase::Completing, 503), (Phase::Verifying, 503), (Phase::Failed, 410), (Phase::Aborted, 410)]
+        {
+            let reply = reply(&asked(&head), &Outcome::Probed(snapshot(phase, 100)));
+            assert_eq!((reply.status, header(&reply, "retry-after").is_some()), (status, status == 503), "{phase:?}");
+            assert_eq!(body(&reply)["error"]["code"], json!(status));
+        }
+        assert_eq!(reply(&asked(&head), &Outcome::Cancelled), Reply::empty(499));
+    }
+
+    #[test]
+    fn a_whole_file_that_did_not_arrive_is_sent_again() {
+        let head = sample::head(Method::POST, &format!("{BUCKET}?uploadType=media&name=a"), &[]);
+        for (phase, status) in [(Phase::Open, 503), (Phase::Completed, 200), (Phase::Completing, 503)] {
+            assert_eq!(reply(&asked(&head), &sample::created(snapshot(phase, 7), None)).status, status, "{phase:?}");
+        }
+    }
+}

@@ -100,3 +100,50 @@ fn json_reply(status: u16, body: &Value) -> Reply {
     reply.body = Some(body.to_string());
     reply
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+    use crate::sample::{self, ID, body, header, snapshot};
+
+    fn answer(headers: &[(&'static str, &str)], phase: Phase, offset: u32) -> Reply {
+        let head = sample::head(Method::POST, "/upload", headers);
+        reply(&sample::asked(&head), &sample::created(snapshot(phase, offset), Some("t")))
+    }
+
+    #[test]
+    fn a_file_that_is_there_and_one_that_will_be() {
+        for (phase, status, object) in
+            [(Phase::Completed, 201, true), (Phase::Completing, 202, false), (Phase::Verifying, 202, false)]
+        {
+            let reply = answer(&[], phase, 100);
+            assert_eq!(reply.status, status, "{phase:?}");
+            assert_eq!(header(&reply, "location"), Some(format!("https://u.example/upload/{ID}").as_str()));
+            assert_eq!(header(&reply, "retry-after").is_some(), !object, "{phase:?}");
+            let body = body(&reply);
+            assert_eq!((&body["state"], &body["fileName"]), (&json!(phase), &json!("a b.txt")));
+            assert_eq!((body["object"].is_object(), &body["uploadToken"]), (object, &json!("t")));
+        }
+    }
+
+    #[test]
+    fn one_that_did_not_arrive_is_sent_again_unless_its_key_names_what_did() {
+        let key = [("idempotency-key", "k")];
+        for (headers, offset, status) in [(&[][..], 0, 503), (&[], 40, 503), (&key, 0, 503), (&key, 40, 409)] {
+            let reply = answer(headers, Phase::Open, offset);
+            assert_eq!(reply.status, status, "{headers:?} {offset}");
+            assert_eq!(header(&reply, "retry-after").is_some(), status == 503);
+            let body = body(&reply);
+            assert_eq!((&body["uploadedBytes"], &body["missingBytes"]), (&json!(offset), &json!(100 - offset)));
+            assert_eq!((&body["status"], header(&reply, "location").is_some()), (&json!(status), true));
+        }
+    }
+
+    #[test]
+    fn one_that_is_not_what_it_was_said_to_be_is_none() {
+        assert_eq!(answer(&[], Phase::Failed, 100).status, 422);
+        assert_eq!(answer(&[("idempotency-key", "k")], Phase::Deleted, 100).status, 410);
+    }
+}
