@@ -2,6 +2,7 @@
 // chunks, one of which is cut off on its way.
 
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, test } from "node:test";
 
@@ -18,24 +19,33 @@ import { Wire } from "./wire.ts";
 
 const PAGE = "docs/guides/frontends.md";
 
+/** A site of its own origin with an empty page, and a file to be sent. */
+async function otherSite(file: Uint8Array): Promise<{ url: string; stop: () => void }> {
+  const port = await freePort();
+  const server = createServer((request, response) => {
+    const isFile = request.url === "/cat.png";
+    response.setHeader("Content-Type", isFile ? "image/png" : "text/html");
+    response.end(isFile ? file : "<!doctype html><title>app</title>");
+  });
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  return { url: `http://127.0.0.1:${port}/`, stop: () => server.close() };
+}
+
 test("UpChunk goes on after a chunk that was cut off", inBrowser, async () => {
   const port = await freePort();
   const wire = await Wire.start(`http://127.0.0.1:${port}`);
   const { origin, client } = await sceneWithOrigin({ PUBLIC_URL: wire.url }, { port });
+  const bytes = fileBytes("upchunk", 20 * MIB + 3);
+  const site = await otherSite(bytes);
   const browser = await chromium.launch({ executablePath: String(process.env.CHROMIUM), args: ARGS });
   after(async () => {
     await browser.close();
+    site.stop(); // the browser has gone, and its connections with it
     await wire.stop();
   });
   const packages = await folderWith("@mux/upchunk@3.5.0");
-  const bytes = fileBytes("upchunk", 20 * MIB + 3);
   const page = await browser.newPage();
-  await page.route("http://app.test/**", (route) =>
-    route.request().url().endsWith("cat.png")
-      ? route.fulfill({ body: bytes, contentType: "image/png" })
-      : route.fulfill({ body: "<!doctype html><title>app</title>", contentType: "text/html" }),
-  );
-  await page.goto("http://app.test/");
+  await page.goto(site.url);
   await page.addScriptTag({ path: join(packages, "node_modules/@mux/upchunk/dist/upchunk.js") });
   const lines = codeBlock(PAGE, "UpChunk", "js").replaceAll("https://upload.example.com", wire.url).trim();
 
