@@ -253,10 +253,8 @@ impl Protocol {
     pub fn repeated(self, head: &Head, refusal: &ApiError) -> Option<Outcome> {
         match self {
             Self::Json | Self::Companion | Self::Google => json::repeated(head, refusal),
-            // Both say that an upload which was cancelled is not there.
-            Self::Tus | Self::Ietf => None,
-            // It cancels none.
-            Self::Plain => None,
+            // Two say that an upload which was cancelled is not there, and the third cancels none.
+            Self::Tus | Self::Ietf | Self::Plain => None,
         }
     }
 

@@ -69,7 +69,7 @@ pub fn parse(head: &Head) -> Result<Parsed, ApiError> {
             body_type::json(head)?;
             Ok(Parsed::NeedsBody { max_bytes: MAX_BODY_BYTES, finish: described })
         }
-        Some("resumable") => ready(session(head, Map::new())?),
+        Some("resumable") => ready(session(head, &Map::new())?),
         _ => Err(ApiError::bad_request(TYPE, "is neither `resumable` nor `media`, the two that are taken here")),
     }
 }
@@ -84,13 +84,13 @@ fn is_described(head: &Head) -> bool {
 
 fn described(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
     match serde_json::from_slice(body).map_err(|error| body_type::not_json(head, &error))? {
-        Value::Object(fields) => session(head, fields),
+        Value::Object(fields) => session(head, &fields),
         _ => Err(ApiError::bad_request("body", "is not a JSON object")),
     }
 }
 
 /// Opens a session. Of the description only what a file here has is taken: its name, its type, and its metadata.
-fn session(head: &Head, fields: Map<String, Value>) -> Result<Operation, ApiError> {
+fn session(head: &Head, fields: &Map<String, Value>) -> Result<Operation, ApiError> {
     for digest in ["md5Hash", "crc32c"] {
         if fields.get(digest).is_some_and(|value| !value.is_null()) {
             // To overlook it would promise what nobody checks.
