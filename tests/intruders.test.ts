@@ -109,6 +109,25 @@ const routes: Route[] = [
       return client.request("PATCH", `/files/${id}`, { headers: all, body: bytes.subarray(MIB) });
     },
   ],
+  [
+    "google question",
+    (id, headers) => {
+      const all = { "Content-Range": "bytes */*", ...headers };
+      return client.request("PUT", `/upload?upload_id=${id}&uploadType=resumable`, { headers: all, body: "" });
+    },
+  ],
+  [
+    "google PUT",
+    (id, headers) => {
+      const all = { "Content-Range": `bytes ${MIB}-${bytes.length - 1}/${bytes.length}`, ...headers };
+      const path = `/upload/storage/v1/b/x/o?upload_id=${id}&uploadType=resumable`;
+      return client.request("PUT", path, { headers: all, body: bytes.subarray(MIB) });
+    },
+  ],
+  [
+    "google DELETE",
+    (id, headers) => client.request("DELETE", `/upload?upload_id=${id}&uploadType=resumable`, { headers }),
+  ],
   ["ietf DELETE", (id, headers) => client.request("DELETE", `/files/${id}`, { headers: { ...draft, ...headers } })],
 ];
 
@@ -211,6 +230,8 @@ test("no intruder creates anything, or sees a list that is not theirs", async ()
         return client.request("POST", "/files", { headers: all, body: "" });
       },
     ],
+    ["plain", (_, headers) => client.request("POST", "/upload", { headers, body: "bytes" })],
+    ["google", (_, headers) => client.request("POST", "/upload?uploadType=resumable", { headers, body: "" })],
   ];
   for (const [who, headers, status] of intruders.filter(([, , status]) => status === 401)) {
     for (const [protocol, ask] of creations) {
@@ -292,7 +313,7 @@ test("nothing is put together from another's pieces, nor is it told that there a
 
 test("the matrix is as large as it should be", () => {
   console.log(`intruders: ${intruders.length} on ${routes.length} routes, ${cells} cells in all`);
-  assert.equal(cells, intruders.length * routes.length * 2 + 21 * 4 + 8 + 4 + 48);
+  assert.equal(cells, intruders.length * routes.length * 2 + 21 * 6 + 12 + 4 + 48);
 });
 
 test("and its owner goes on as if nothing had been", async () => {

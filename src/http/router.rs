@@ -51,7 +51,7 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
     }
     let protocol = Protocol::of(&head);
     let mut trace = Trace::default();
-    let mut response = if head.method == Method::OPTIONS && matches!(protocol, Protocol::Json | Protocol::Companion) {
+    let mut response = if head.method == Method::OPTIONS && !protocol.is_discovered() {
         Response::empty()?.with_status(204)
     } else {
         let config = settings.config();

@@ -1,10 +1,19 @@
-//! What protocols share in reading what a client says of its file: the bounds, and what a name and a media type may be.
+//! What protocols share in reading what a client says of its file: the bounds, what a name and a media type may be, and what headers say
+//! where the body is the file.
+
+use std::collections::BTreeMap;
+
+use crate::{Head, body_type};
+use upload_types::api_error::ApiError;
 
 /// The longest file name. File systems stop at 255 bytes; names from elsewhere may be longer.
 pub(super) const MAX_NAME_BYTES: usize = 1024;
 
 /// The longest media type (RFC 6838 allows 127 characters each for type and subtype, without parameters).
 const MAX_CONTENT_TYPE_BYTES: usize = 255;
+
+/// The longest list of codings: some twenty names of those that are registered.
+const MAX_CODING_BYTES: usize = 255;
 
 /// All names and values of the metadata together.
 pub(super) const MAX_METADATA_BYTES: usize = 8 * 1024;
@@ -19,6 +28,32 @@ pub(super) fn is_media_type(text: &str) -> bool {
     well_formed
         && !text.chars().any(|sign| sign.is_ascii_control() && sign != '\t')
         && text.len() <= MAX_CONTENT_TYPE_BYTES
+}
+
+/// The media type in `Content-Type`, where the body is the file or its beginning; none where it is one of those that say something else
+/// than what the file is.
+pub(super) fn content_type(head: &Head, says_nothing: &[&str]) -> Result<Option<String>, ApiError> {
+    let Some(essence) = body_type::media_type(head).filter(|essence| !says_nothing.contains(&essence.as_str())) else {
+        return Ok(None);
+    };
+    let media_type = head.header("content-type").unwrap_or(&essence);
+    if !is_media_type(media_type) {
+        return Err(ApiError::bad_request("Content-Type", "is not a media type like `video/mp4`"));
+    }
+    Ok(Some(media_type.to_owned()))
+}
+
+/// The codings of the body, where it is the file: they stay on it, and whoever reads it must know them.
+pub(super) fn codings(head: &Head) -> Result<BTreeMap<String, String>, ApiError> {
+    const FIELD: &str = "Content-Encoding";
+    let mut known = BTreeMap::new();
+    if let Some(coding) = head.header("content-encoding").filter(|coding| !coding.is_empty()) {
+        if coding.len() > MAX_CODING_BYTES {
+            return Err(ApiError::bad_request(FIELD, format!("is longer than {MAX_CODING_BYTES} bytes")));
+        }
+        known.insert(FIELD.to_owned(), coding.to_owned());
+    }
+    Ok(known)
 }
 
 /// A name without control characters, cut to [`MAX_NAME_BYTES`]; `None` where nothing is left of it. For protocols in which a

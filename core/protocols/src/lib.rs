@@ -5,21 +5,31 @@
 //! * `companion`: what `@uppy/aws-s3` asks of a Companion, below `/s3`.
 //! * `tus`: tus 1.0.0, below `/files`.
 //! * `ietf`: Resumable Uploads for HTTP, at the same addresses.
+//! * `plain`: a file as the body of one request, at `/upload` and below `/upload/new`.
+//! * `google`: the resumable uploads of Google Cloud Storage, where its clients send them below `/upload`.
 
 #![forbid(unsafe_code)]
 
 pub mod address;
 mod body_type;
 pub mod companion;
+mod digest;
+mod disposition;
 mod file_words;
+pub mod google;
 mod idempotency;
 pub mod ietf;
 pub mod json;
 mod numbers;
+pub mod plain;
 mod problem;
+#[cfg(test)]
+mod sample;
 pub mod tus;
+mod whole_body;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use percent_encoding::percent_decode_str;
 use problem::Problem;
 
 use upload_types::{
@@ -80,6 +90,12 @@ impl Head {
             .find(|(key, _)| *key == name)
             .map(|(_, value)| value)
     }
+
+    /// A parameter of the query as text, in which `+` is a space as forms have it; what is no UTF-8 is replaced.
+    fn query_text(&self, name: &str) -> Option<String> {
+        let spaced = self.query_parameter(name)?.replace('+', " ");
+        Some(percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
+    }
 }
 
 /// Headers from names and values, as the platform hands them over: it has checked them, and has put one that was sent twice together. A
@@ -122,6 +138,10 @@ pub enum Protocol {
     Tus,
     /// [`ietf`].
     Ietf,
+    /// [`plain`].
+    Plain,
+    /// [`google`].
+    Google,
 }
 
 /// What a protocol that has no repair says of an upload that waits for one: to its clients it has failed.
@@ -158,13 +178,19 @@ impl Asked<'_> {
 }
 
 impl Protocol {
-    /// The protocol that a request speaks. Below `/files` its headers say so. Without any, a request that would change bytes is
+    /// The protocol that a request speaks. Below `/upload` its address says so. Below `/files` its headers say so. Without any, a request that would change bytes is
     /// taken for tus, which requires its version in every request and says so; one that asks or cancels for the draft's,
     /// which requires none.
     pub fn of(head: &Head) -> Self {
         let is_file = head.path.strip_prefix(FILES_PATH).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         if head.path.strip_prefix(companion::PATH).is_some_and(|rest| rest.starts_with('/')) {
             return Self::Companion;
+        }
+        if google::is_spoken(head) {
+            return Self::Google;
+        }
+        if plain::is_spoken(head) {
+            return Self::Plain;
         }
         if !is_file {
             return Self::Json;
@@ -182,6 +208,11 @@ impl Protocol {
         }
     }
 
+    /// Whether it answers OPTIONS itself; in the others that is a browser's preflight and nothing else.
+    pub fn is_discovered(self) -> bool {
+        matches!(self, Self::Tus | Self::Ietf)
+    }
+
     /// Understands a request's head.
     pub fn parse(self, head: &Head) -> Result<Parsed, ApiError> {
         match self {
@@ -189,6 +220,8 @@ impl Protocol {
             Self::Companion => companion::parse(head),
             Self::Tus => tus::parse(head),
             Self::Ietf => ietf::parse(head),
+            Self::Plain => plain::parse(head),
+            Self::Google => google::parse(head),
         }
     }
 
@@ -199,6 +232,8 @@ impl Protocol {
             Self::Companion => companion::reply(asked, outcome),
             Self::Tus => tus::reply(asked, outcome),
             Self::Ietf => ietf::reply(asked, outcome),
+            Self::Plain => plain::reply(asked, outcome),
+            Self::Google => google::reply(asked, outcome),
         }
     }
 
@@ -209,22 +244,24 @@ impl Protocol {
             Self::Companion => companion::problem(asked, refusal, upload),
             Self::Tus => tus::problem(asked, &without_repair(refusal), upload),
             Self::Ietf => ietf::problem(asked, &without_repair(refusal), upload),
+            Self::Plain => plain::problem(asked, &without_repair(refusal), upload),
+            Self::Google => google::problem(asked, &without_repair(refusal), upload),
         }
     }
 
     /// What was asked for has been done before, where a request is refused so: it comes again, since its answer was lost.
     pub fn repeated(self, head: &Head, refusal: &ApiError) -> Option<Outcome> {
         match self {
-            Self::Json | Self::Companion => json::repeated(head, refusal),
-            // Both say that an upload which was cancelled is not there.
-            Self::Tus | Self::Ietf => None,
+            Self::Json | Self::Companion | Self::Google => json::repeated(head, refusal),
+            // Two say that an upload which was cancelled is not there, and the third cancels none.
+            Self::Tus | Self::Ietf | Self::Plain => None,
         }
     }
 
     /// What must be done besides, where a request was refused so.
     pub fn consequence(self, head: &Head, refusal: &ApiError) -> Option<Operation> {
         match self {
-            Self::Json | Self::Companion | Self::Tus => None,
+            Self::Json | Self::Companion | Self::Tus | Self::Plain | Self::Google => None,
             Self::Ietf => ietf::consequence(head, refusal),
         }
     }
@@ -232,7 +269,7 @@ impl Protocol {
     /// What is said of the upload beside its object's bytes, as headers.
     pub fn beside_content(self, asked: &Asked<'_>, snapshot: &Snapshot) -> Vec<(&'static str, String)> {
         match self {
-            Self::Json | Self::Companion | Self::Tus => Vec::new(),
+            Self::Json | Self::Companion | Self::Tus | Self::Plain | Self::Google => Vec::new(),
             Self::Ietf => ietf::content_headers(asked, snapshot),
         }
     }
@@ -240,7 +277,7 @@ impl Protocol {
     /// The answer where something of ours went wrong.
     pub fn fault(self, asked: &Asked<'_>, fault_id: &str, upload: Option<UploadId>) -> Reply {
         match self {
-            Self::Json | Self::Companion => Problem::of_fault(fault_id, upload).reply(),
+            Self::Json | Self::Companion | Self::Plain | Self::Google => Problem::of_fault(fault_id, upload).reply(),
             Self::Tus => tus::fault(asked, fault_id, upload),
             Self::Ietf => ietf::fault(asked, fault_id, upload),
         }

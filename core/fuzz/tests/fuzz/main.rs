@@ -36,6 +36,8 @@ targets! {
     json_requests => requests::json;
     tus_requests => requests::tus;
     ietf_requests => requests::ietf;
+    plain_requests => requests::plain;
+    google_requests => requests::google;
     structured_fields => values::structured_fields;
     metadata => values::metadata;
     dispositions => values::dispositions;

@@ -28,6 +28,14 @@ pub(crate) fn ietf(input: &[u8]) {
     request(input, Protocol::Ietf);
 }
 
+pub(crate) fn plain(input: &[u8]) {
+    request(input, Protocol::Plain);
+}
+
+pub(crate) fn google(input: &[u8]) {
+    request(input, Protocol::Google);
+}
+
 fn request(input: &[u8], protocol: Protocol) {
     let Some((head, body)) = read(input) else { return };
     let _ = Protocol::of(&head);

@@ -4,8 +4,6 @@
 //! clients of older drafts say is put into these words before, and the answer into theirs afterwards: `version`.
 //! Sections are those of the draft.
 
-mod digest;
-mod disposition;
 mod fields;
 mod render;
 mod request;

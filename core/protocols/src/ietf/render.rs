@@ -5,12 +5,11 @@ use http::Method;
 use serde_json::json;
 
 use super::{
-    digest,
     fields::{self, COMPLETE, LENGTH, LENGTH_NAME, LIMIT, OFFSET, PARTIAL_UPLOAD, written},
     request::upload_id,
 };
 use crate::{
-    Asked, Head, json,
+    Asked, Head, digest, json,
     problem::{Names, Problem},
 };
 use upload_types::{

@@ -1,15 +1,10 @@
 //! Requests in the words of the newest draft: which operation each asks for. Requests of older drafts have been put into these
 //! words before.
 
-use std::collections::BTreeMap;
-
 use http::Method;
 
-use super::{
-    digest, disposition,
-    fields::{self, COMPLETE, LENGTH, LENGTH_NAME, OFFSET, PARTIAL_UPLOAD},
-};
-use crate::{FILES_PATH, Head, body_type, file_words::is_media_type, idempotency, numbers::byte_count};
+use super::fields::{self, COMPLETE, LENGTH, LENGTH_NAME, OFFSET, PARTIAL_UPLOAD};
+use crate::{FILES_PATH, Head, body_type, digest, disposition, file_words, idempotency, numbers::byte_count};
 use upload_types::{
     api_error::ApiError,
     chunk::{Completion, Named},
@@ -19,9 +14,6 @@ use upload_types::{
     units::{ByteCount, UploadId},
     upload::{FileInfo, Purpose},
 };
-
-/// The longest list of codings: some twenty names of those that are registered.
-const MAX_CODING_BYTES: usize = 255;
 
 /// Understands a request. `unfinished` is what `Upload-Complete: ?0` means where no byte is missing.
 pub(super) fn parse(head: &Head, unfinished: Completion) -> Result<Operation, ApiError> {
@@ -67,8 +59,8 @@ fn creation(head: &Head, unfinished: Completion) -> Result<Operation, ApiError> 
     let (sha256, crc64nvme) = digest::of_file(head)?;
     let file = FileInfo {
         name: disposition::file_name(head),
-        content_type: content_type(head)?,
-        metadata: metadata(head)?,
+        content_type: file_words::content_type(head, &[PARTIAL_UPLOAD])?,
+        metadata: file_words::codings(head)?,
         sha256,
         crc64nvme,
         memo: None,
@@ -139,31 +131,6 @@ fn completeness(head: &Head) -> Result<bool, ApiError> {
 /// `Content-Length`, which the platform has checked against the content.
 fn content_length(head: &Head) -> Result<Option<ByteCount>, ApiError> {
     head.header("content-length").map(|text| byte_count("Content-Length", text)).transpose()
-}
-
-/// The file's media type; none where the content is said to be a part of an upload, which is no type of the file's.
-fn content_type(head: &Head) -> Result<Option<String>, ApiError> {
-    let Some(essence) = body_type::media_type(head).filter(|essence| essence != PARTIAL_UPLOAD) else {
-        return Ok(None);
-    };
-    let media_type = head.header("content-type").unwrap_or(&essence);
-    if !is_media_type(media_type) {
-        return Err(ApiError::bad_request("Content-Type", "is not a media type like `video/mp4`"));
-    }
-    Ok(Some(media_type.to_owned()))
-}
-
-/// What else is known of the file: its codings, which stay on it ("Content Codings").
-fn metadata(head: &Head) -> Result<BTreeMap<String, String>, ApiError> {
-    const FIELD: &str = "Content-Encoding";
-    let mut known = BTreeMap::new();
-    if let Some(coding) = head.header("content-encoding").filter(|coding| !coding.is_empty()) {
-        if coding.len() > MAX_CODING_BYTES {
-            return Err(ApiError::bad_request(FIELD, format!("is longer than {MAX_CODING_BYTES} bytes")));
-        }
-        known.insert(FIELD.to_owned(), coding.to_owned());
-    }
-    Ok(known)
 }
 
 /// What must be the same when a creation is repeated under its `Idempotency-Key`.

@@ -16,20 +16,66 @@ const CRC64NVME: &str = "crc64nvme";
 /// section 2), but one that is malformed is refused: its sender relies on it.
 pub(super) fn of_content(head: &Head) -> Result<Option<ChunkDigest>, ApiError> {
     let digests = read(head, "content-digest", "Content-Digest")?;
-    let strength = |digest: &ChunkDigest| match digest.algorithm {
+    Ok(strongest(digests))
+}
+
+/// The one that says most.
+pub(super) fn strongest(digests: Vec<ChunkDigest>) -> Option<ChunkDigest> {
+    let weakness = |digest: &ChunkDigest| match digest.algorithm {
         Algorithm::Sha512 => 0,
         Algorithm::Sha256 => 1,
         _ => 2,
     };
-    Ok(digests.into_iter().min_by_key(strength))
+    digests.into_iter().min_by_key(weakness)
+}
+
+/// Those of a whole file that can be carried from request to request.
+pub(super) fn carried(digests: &[ChunkDigest]) -> (Option<Sha256Digest>, Option<Crc64Nvme>) {
+    let value = |algorithm| digests.iter().find(|digest| digest.algorithm == algorithm).map(|digest| &*digest.value);
+    let sha256 = value(Algorithm::Sha256).and_then(|value| value.try_into().ok()).map(Sha256Digest);
+    (sha256, value(Algorithm::Crc64nvme).and_then(Crc64Nvme::from_digest))
 }
 
 /// The digests that the whole file must have, of the algorithms that can be carried from request to request.
 pub(super) fn of_file(head: &Head) -> Result<(Option<Sha256Digest>, Option<Crc64Nvme>), ApiError> {
-    let digests = read(head, "repr-digest", "Repr-Digest")?;
-    let value = |algorithm| digests.iter().find(|digest| digest.algorithm == algorithm).map(|digest| &*digest.value);
-    let sha256 = value(Algorithm::Sha256).and_then(|value| value.try_into().ok()).map(Sha256Digest);
-    Ok((sha256, value(Algorithm::Crc64nvme).and_then(Crc64Nvme::from_digest)))
+    read(head, "repr-digest", "Repr-Digest").map(|digests| carried(&digests))
+}
+
+/// What is said of the bytes of a file that comes whole in one content: there `Content-Digest` and `Repr-Digest` are of the same bytes, and
+/// so is `Digest` (RFC 3230), which was there before them.
+pub(super) fn of_whole(head: &Head) -> Result<Vec<ChunkDigest>, ApiError> {
+    let mut digests = read(head, "content-digest", "Content-Digest")?;
+    let more = [read(head, "repr-digest", "Repr-Digest")?, instance_digest(head)?].concat();
+    for digest in more {
+        match digests.iter().find(|known| known.algorithm == digest.algorithm) {
+            None => digests.push(digest),
+            Some(known) if known.value == digest.value => {}
+            Some(_) => {
+                return Err(ApiError::bad_request("Repr-Digest", "contradicts another digest of the same bytes"));
+            }
+        }
+    }
+    Ok(digests)
+}
+
+/// `Digest: SHA-256=<base64>, MD5=<base64>` (RFC 3230).
+fn instance_digest(head: &Head) -> Result<Vec<ChunkDigest>, ApiError> {
+    const FIELD: &str = "Digest";
+    let mut digests = Vec::new();
+    for instance in head.present("digest").unwrap_or("").split(',').map(str::trim).filter(|text| !text.is_empty()) {
+        let (name, value) = instance
+            .split_once('=')
+            .ok_or_else(|| ApiError::bad_request(FIELD, "is not of the form `SHA-256=<base64>`"))?;
+        if let Some(algorithm) = Algorithm::by_http_name(&name.to_ascii_lowercase()) {
+            let digest = ChunkDigest::parse(algorithm, value);
+            let bytes = algorithm.digest_bytes();
+            digests.push(
+                digest
+                    .ok_or_else(|| ApiError::bad_request(FIELD, format!("has a {name} that is not {bytes} bytes")))?,
+            );
+        }
+    }
+    Ok(digests)
 }
 
 /// `Repr-Digest` of a file that is there: all that is known of it, so that whatever of it was wanted (`Want-Repr-Digest`) is

@@ -4,17 +4,22 @@
 use crate::{Head, file_words::clean_name};
 
 /// What a file without a name is called.
-const FALLBACK: &str = "file";
+pub(super) const FALLBACK: &str = "file";
 
 /// The name, fit to be shown; `file` where there is none.
 pub(super) fn file_name(head: &Head) -> String {
+    given_name(head).unwrap_or_else(|| FALLBACK.to_owned())
+}
+
+/// The name, fit to be shown, where there is one.
+pub(super) fn given_name(head: &Head) -> Option<String> {
     let parameters =
         head.headers.get("content-disposition").map(|value| parameters(&String::from_utf8_lossy(value.as_bytes())));
     let parameters = parameters.unwrap_or_default();
     let parameter = |name: &str| parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     // "filename*" is preferred where both are there and it can be read (RFC 6266, section 4.3).
     let name = parameter("filename*").and_then(extended).or_else(|| parameter("filename").map(str::to_owned));
-    name.as_deref().and_then(presentable).unwrap_or_else(|| FALLBACK.to_owned())
+    name.as_deref().and_then(presentable)
 }
 
 /// The parameters behind the disposition type, names in lower case, quotes taken off.
@@ -71,7 +76,7 @@ fn extended(value: &str) -> Option<String> {
 }
 
 /// The last segment of a path, without control characters and white space around it.
-fn presentable(name: &str) -> Option<String> {
+pub(super) fn presentable(name: &str) -> Option<String> {
     let name = clean_name(name.rsplit(['/', '\\']).next()?)?.trim().to_owned();
     (!name.is_empty() && name != "." && name != "..").then_some(name)
 }
