@@ -17,7 +17,7 @@ use crate::{
     },
     upload::{
         UploadSession,
-        queries::{begin_delivery, end_delivery, find_object, next_slice, slice_hashed, wanted_pieces},
+        queries::{begin_delivery, end_delivery, find_object, next_slice, slice_hashed, wanted_partials},
         tables, wait,
     },
 };
@@ -94,10 +94,10 @@ impl UploadSession {
             }
             UploadCommand::EndDelivery(end) => self.decide(cost, |session, now| end_delivery(session, now, &end)),
             UploadCommand::AsPartial(AsPartial { owner, until }) => {
-                self.decide(cost, |session, _| session.as_piece(&owner, until))
+                self.decide(cost, |session, _| session.as_partial(&owner, until))
             }
             UploadCommand::WantedPartials(wanted) => {
-                self.decide(cost, |session, now| wanted_pieces(session, now, &wanted))
+                self.decide(cost, |session, now| wanted_partials(session, now, &wanted))
             }
             UploadCommand::BeginCopyBatch(BeginCopyBatch(statuses)) => {
                 self.decide(cost, |session, now| session.begin_batch(now, &statuses))

@@ -41,7 +41,7 @@ pub(crate) fn end_delivery(session: &Session, now: UnixMs, command: &EndDelivery
     session.delivery_ended(now, &command.event_id, &command.outcome)
 }
 
-pub(crate) fn wanted_pieces(session: &Session, now: UnixMs, _: &WantedPartials) -> Decision<Option<Wanted>> {
+pub(crate) fn wanted_partials(session: &Session, now: UnixMs, _: &WantedPartials) -> Decision<Option<Wanted>> {
     pass(session.wanted(now))
 }
 

@@ -26,7 +26,7 @@ use upload_types::{
 
 /// How much is copied at once: 256 MiB, 32 parts of 8 MiB. At 10 MB/s that is half a minute of the 15 that a queue consumer
 /// has, and a second or two of its 30 s of CPU time.
-pub(super) const STRETCH_BYTES: u64 = 256 * MIB;
+pub(super) const BATCH_BYTES: u64 = 256 * MIB;
 
 /// The longest pause before it is looked again whether the next piece is there: a minute.
 const LONGEST_PAUSE_SECONDS: u64 = 60;
@@ -103,7 +103,7 @@ pub struct SourceRange {
 impl Session {
     /// Somebody of this owner composes from this upload, and needs it until then; or would, and only asks. Whose it is not does not
     /// learn that it is.
-    pub fn as_piece(&self, owner: &str, until: Option<UnixMs>) -> Decision<PartialUpload> {
+    pub fn as_partial(&self, owner: &str, until: Option<UnixMs>) -> Decision<PartialUpload> {
         let upload = self.spec.id;
         if self.spec.owner != owner {
             return Decision::no(ApiError::UploadNotFound);
@@ -125,7 +125,7 @@ impl Session {
     }
 
     /// When a piece that is complete is let go of. `None` for anything else, and where it has been.
-    pub(super) fn piece_ends_at(&self) -> Option<UnixMs> {
+    pub(super) fn partial_ends_at(&self) -> Option<UnixMs> {
         let is_held =
             self.spec.purpose == Purpose::Partial && self.progress.phase == Phase::Completed && !self.is_unwanted();
         let until = self.progress.kept_until.unwrap_or_default();
@@ -150,23 +150,26 @@ impl Session {
     }
 
     /// Somebody has asked for all pieces, and would copy. `None`: there is nothing to copy just now, or not any more.
-    pub fn begin_batch(&self, now: UnixMs, standings: &[PartialStatus]) -> Decision<Option<CopyBatch>> {
-        if self.wanted(now).is_none_or(|wanted| wanted.pieces.len() != standings.len()) {
+    pub fn begin_batch(&self, now: UnixMs, statuses: &[PartialStatus]) -> Decision<Option<CopyBatch>> {
+        if self.wanted(now).is_none_or(|wanted| wanted.pieces.len() != statuses.len()) {
             return Decision::yes(None, StateChange::none());
         }
-        let pieces: Result<Vec<&PartialUpload>, &String> = standings.iter().map(alive).collect();
+        let pieces: Result<Vec<&PartialUpload>, &String> = statuses.iter().map(alive).collect();
         let pieces = match pieces {
             Ok(pieces) => pieces,
             Err(reason) => {
-                return Decision::yes(None, self.uncomposable(now, format!("A piece of it cannot be had: {reason}")));
+                return Decision::yes(
+                    None,
+                    self.concatenation_failed(now, format!("A piece of it cannot be had: {reason}")),
+                );
             }
         };
         let plan = match self.plan_for(&pieces) {
             Ok(plan) => plan,
-            Err(refusal) => return Decision::yes(None, self.uncomposable(now, refusal.to_string())),
+            Err(refusal) => return Decision::yes(None, self.concatenation_failed(now, refusal.to_string())),
         };
         let from = self.uploaded_bytes();
-        let longest = ByteCount::new(from.get() + STRETCH_BYTES).unwrap_or(ByteCount::MAX);
+        let longest = ByteCount::new(from.get() + BATCH_BYTES).unwrap_or(ByteCount::MAX);
         let to = plan.whole_parts_end(
             runs_of(&pieces).fold(ByteCount::ZERO, |sum, run| saturating(sum, run.bytes)).min(longest),
         );
@@ -249,7 +252,7 @@ impl Session {
         UploadState { job_failures, job_not_before: now.plus_ms(seconds * 1000), ..progress }
     }
 
-    fn uncomposable(&self, now: UnixMs, reason: String) -> StateChange {
+    fn concatenation_failed(&self, now: UnixMs, reason: String) -> StateChange {
         self.end(now, Phase::Failed, EventKind::Failed, Some(reason))
     }
 }

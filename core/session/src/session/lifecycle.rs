@@ -63,7 +63,7 @@ impl Session {
     /// Ends the upload if its time is over, and lets go of a piece. Asked before everything else, so that an alarm that is late
     /// changes nothing.
     pub fn expire_if_due(&self, now: UnixMs) -> Option<StateChange> {
-        if self.piece_ends_at().is_some_and(|at| now >= at) {
+        if self.partial_ends_at().is_some_and(|at| now >= at) {
             return Some(self.deleted(now, "The time in which it could be put together with others is over."));
         }
         if let Some(change) = self.unrepaired_if_due(now) {

@@ -6,10 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     quota::Quota,
-    session::{
-        Backoff, Damage, Lease, ParallelChunk, Verified, Writers,
-        storage::{Leftovers, Storage},
-    },
+    session::{Backoff, Damage, Lease, Leftovers, ParallelChunk, Storage, Verified, Writers},
 };
 use upload_types::{
     caller::{Ownership, TokenHash},

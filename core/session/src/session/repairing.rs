@@ -16,7 +16,7 @@ use crate::chunk_set::ChunkSet;
 use crate::session::{
     BeginAppend, Content, Continuation, CopyBatch, Decision, ParallelChunks, PartSource, PartialObject, Phase, Release,
     ReleaseReason, Session, SourceRange, StateChange, Storage, Uncount, UnixMs, UploadState, Writers,
-    concatenation::STRETCH_BYTES,
+    concatenation::BATCH_BYTES,
 };
 use upload_types::{
     api_error::ApiError,
@@ -273,7 +273,7 @@ impl Session {
         for chunk in free {
             let (offset, length) = (parallel_chunks.start_of(chunk), parallel_chunks.bytes_of(chunk));
             let turn_bytes = copied.checked_add(length).unwrap_or(ByteCount::MAX);
-            if !copied.is_zero() && turn_bytes.get() > STRETCH_BYTES {
+            if !copied.is_zero() && turn_bytes.get() > BATCH_BYTES {
                 let mut progress = UploadState { job_not_before: now, ..self.progress.clone() };
                 end_turn(&mut progress);
                 return Decision::yes(None, progress);

@@ -48,7 +48,7 @@ impl Session {
             Phase::Open | Phase::Damaged => Some((self.expires_at(), Job::Expire)),
             Phase::Completing => Some((progress.job_not_before, Job::Assemble)),
             Phase::Verifying => Some((progress.job_not_before, Job::Verify)),
-            Phase::Completed => self.piece_ends_at().map(|at| (at, Job::Expire)),
+            Phase::Completed => self.partial_ends_at().map(|at| (at, Job::Expire)),
             _ => None,
         };
         let has_ended = progress.ended_at.is_some();
@@ -60,7 +60,7 @@ impl Session {
         let free = free_at.map(|at| (at.max(progress.job_not_before), Job::Cleanup));
         let tell = self.outbox.next().map(|delivery| (delivery.next_send_at, Job::EnqueueEvent));
         // A piece counts for as long as it takes room.
-        let counts_still = self.piece_ends_at().is_some();
+        let counts_still = self.partial_ends_at().is_some();
         let told_at = progress.ended_at.max(progress.deleted_at).filter(|_| progress.owes_ledger && !counts_still);
         let settle = told_at.map(|at| (at.max(progress.ledger_backoff.not_before), Job::NotifyLedger));
         let has_discarded = !progress.damage.discarded.is_empty();

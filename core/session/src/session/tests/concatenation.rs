@@ -44,8 +44,8 @@ fn coming(length: Option<u64>) -> PartialStatus {
     PartialStatus::Alive(PartialUpload { entry: entry(0), bytes: length.map(bytes), object: None })
 }
 
-fn batch(session: &mut Session, now: UnixMs, standings: &[PartialStatus]) -> Option<CopyBatch> {
-    let decision = session.begin_batch(now, standings);
+fn batch(session: &mut Session, now: UnixMs, statuses: &[PartialStatus]) -> Option<CopyBatch> {
+    let decision = session.begin_batch(now, statuses);
     take(session, decision).unwrap()
 }
 
@@ -70,8 +70,8 @@ fn ask(session: &mut Session, now: UnixMs) {
 fn parts_cross_from_piece_to_piece() {
     let mut s = concatenation(3, Some(2 * PART + 5));
     assert_eq!(s.next_job(), Some((UnixMs(0), Job::CopyNext)));
-    let standings = [there(0, PART - 1), there(1, 2), there(2, PART + 4)];
-    let batch = batch(&mut s, NOW, &standings).unwrap();
+    let statuses = [there(0, PART - 1), there(1, 2), there(2, PART + 4)];
+    let batch = batch(&mut s, NOW, &statuses).unwrap();
     let runs: Vec<Vec<_>> = (batch.parts.iter())
         .map(|part| part.runs.iter().map(|run| (&run.object.etag[5..], run.from.get(), run.bytes.get())).collect())
         .collect();
@@ -89,15 +89,15 @@ fn parts_cross_from_piece_to_piece() {
 #[test]
 fn it_goes_on_behind_what_counts_however_the_copier_ended() {
     let mut s = concatenation(1, Some(3 * PART));
-    let standings = [there(0, 3 * PART)];
-    let first = batch(&mut s, NOW, &standings).unwrap();
+    let statuses = [there(0, 3 * PART)];
+    let first = batch(&mut s, NOW, &statuses).unwrap();
     store(&mut s, &first.lease, 1, PART).unwrap();
     // It dies. For a while it is believed to live, and nobody else begins.
-    assert!(s.wanted(NOW).is_none() && batch(&mut s, NOW, &standings).is_none());
+    assert!(s.wanted(NOW).is_none() && batch(&mut s, NOW, &statuses).is_none());
     let due = NOW.plus_ms(60_000);
     assert_eq!(s.next_job(), Some((due, Job::CopyNext)));
     ask(&mut s, due);
-    let second = batch(&mut s, due, &standings).unwrap();
+    let second = batch(&mut s, due, &statuses).unwrap();
     assert_eq!((second.lease.offset, second.lease.first_number), (bytes(PART), 3), "number 2 may still be written");
     assert_eq!(second.parts.len(), 2);
     // It was not dead.
@@ -108,12 +108,12 @@ fn it_goes_on_behind_what_counts_however_the_copier_ended() {
 #[test]
 fn a_stretch_is_at_most_256_mib_and_the_next_is_due_at_once() {
     let mut s = concatenation(1, Some(50 * PART + 1));
-    let standings = [there(0, 50 * PART + 1)];
+    let statuses = [there(0, 50 * PART + 1)];
     for parts in [32, 19] {
         assert_eq!(s.next_job().unwrap().1, Job::CopyNext);
         assert!(s.next_job().unwrap().0 <= NOW);
         ask(&mut s, NOW);
-        let batch = batch(&mut s, NOW, &standings).unwrap();
+        let batch = batch(&mut s, NOW, &statuses).unwrap();
         assert_eq!(batch.parts.len(), parts);
         copy(&mut s, NOW, &batch);
     }
@@ -172,30 +172,30 @@ fn pieces_of_no_bytes_make_an_empty_file() {
 
 #[test]
 fn a_piece_that_never_comes_fails_it_with_the_reason() {
-    for standings in [
+    for statuses in [
         [there(0, PART), PartialStatus::Lost("It expired.".to_owned())],
         [PartialStatus::Lost("It expired.".to_owned()), coming(None)],
     ] {
         let mut s = concatenation(2, None);
-        assert!(batch(&mut s, NOW, &standings).is_none());
+        assert!(batch(&mut s, NOW, &statuses).is_none());
         assert_eq!(s.progress.phase, Phase::Failed);
         assert_eq!(s.progress.reason.as_deref(), Some("A piece of it cannot be had: It expired."));
         assert_eq!(s.outbox.last().unwrap().kind, EventKind::Failed);
-        assert!(s.wanted(NOW).is_none() && batch(&mut s, NOW, &standings).is_none());
+        assert!(s.wanted(NOW).is_none() && batch(&mut s, NOW, &statuses).is_none());
     }
 }
 
 #[test]
 fn pieces_that_turn_out_too_long_or_of_another_length_fail_it() {
-    for (declared, standings) in [
+    for (declared, statuses) in [
         (None, [there(0, 1 << 31), coming(Some((1 << 31) + 1))]),
         (None, [coming(Some((1 << 32) + 1)), coming(None)]),
         (None, [coming(Some((1 << 53) - 1)), coming(Some((1 << 53) - 1))]),
         (Some(PART), [there(0, PART), there(1, 1)]),
     ] {
         let mut s = concatenation(2, declared);
-        assert!(batch(&mut s, NOW, &standings).is_none());
-        assert_eq!(s.progress.phase, Phase::Failed, "{standings:?}");
+        assert!(batch(&mut s, NOW, &statuses).is_none());
+        assert_eq!(s.progress.phase, Phase::Failed, "{statuses:?}");
     }
 }
 
@@ -230,7 +230,7 @@ fn it_is_cancelled_and_expires_like_any_other() {
 
 #[test]
 fn whose_piece_it_is_not_learns_nothing_of_it() {
-    let decision = piece(PART).as_piece("somebody else", None);
+    let decision = piece(PART).as_partial("somebody else", None);
     assert_eq!((decision.answer, decision.change), (Err(ApiError::UploadNotFound), StateChange::none()));
 }
 
@@ -238,7 +238,7 @@ fn whose_piece_it_is_not_learns_nothing_of_it() {
 fn only_pieces_that_live_can_be_had() {
     let bad = |mut s: Session, change: StateChange| {
         s.apply(change);
-        assert!(matches!(s.as_piece("anonymous", None).answer, Err(ApiError::InvalidPartial { .. })));
+        assert!(matches!(s.as_partial("anonymous", None).answer, Err(ApiError::InvalidPartial { .. })));
     };
     bad(session(PART), StateChange::none());
     bad(concatenation(1, None), StateChange::none());
@@ -247,7 +247,7 @@ fn only_pieces_that_live_can_be_had() {
     bad(s.clone(), s.expire_if_due(UnixMs(DAY_MS)).unwrap());
     bad(s.clone(), s.unassembled(NOW, "lost".to_owned()));
     let expected = PartialUpload { entry: s.spec.entry(), bytes: Some(bytes(PART)), object: None };
-    let asked = s.as_piece("anonymous", None);
+    let asked = s.as_partial("anonymous", None);
     assert_eq!((asked.answer, asked.change), (Ok(expected), StateChange::none()), "and asking keeps nothing");
 }
 
@@ -264,10 +264,10 @@ fn a_piece_goes_when_its_time_is_over_and_not_before_it_is_needed_no_more() {
     s.apply(change);
     assert!(s.outbox.is_empty(), "the origin never hears of it");
     assert_eq!(s.next_job(), Some((UnixMs(DAY_MS), Job::Expire)), "and it is not forgotten before it is let go of");
-    let decision = s.as_piece("anonymous", Some(UnixMs(2 * DAY_MS)));
+    let decision = s.as_partial("anonymous", Some(UnixMs(2 * DAY_MS)));
     assert!(!decision.change.is_none());
     assert!(take(&mut s, decision).unwrap().object.is_some());
-    assert!(s.as_piece("anonymous", Some(UnixMs(DAY_MS + 1))).change.is_none(), "needed longer by somebody else");
+    assert!(s.as_partial("anonymous", Some(UnixMs(DAY_MS + 1))).change.is_none(), "needed longer by somebody else");
     assert_eq!(s.expire_if_due(UnixMs(DAY_MS)), None);
     assert_eq!(s.next_job(), Some((UnixMs(2 * DAY_MS), Job::Expire)));
     let change = s.expire_if_due(UnixMs(2 * DAY_MS)).unwrap();
@@ -275,7 +275,7 @@ fn a_piece_goes_when_its_time_is_over_and_not_before_it_is_needed_no_more() {
     assert!(s.is_unwanted() && s.object().is_none() && s.progress.owes_ledger);
     assert_eq!(s.next_job(), Some((UnixMs(2 * DAY_MS), Job::NotifyLedger)));
     assert_eq!(s.expire_if_due(UnixMs(3 * DAY_MS)), None, "once");
-    assert!(matches!(s.as_piece("anonymous", None).answer, Err(ApiError::InvalidPartial { .. })));
+    assert!(matches!(s.as_partial("anonymous", None).answer, Err(ApiError::InvalidPartial { .. })));
 }
 
 proptest! {
@@ -286,7 +286,7 @@ proptest! {
         deaths in prop::collection::vec(0..40_usize, 0..6),
     ) {
         let total: u64 = lengths.iter().sum();
-        let standings: Vec<_> = lengths.iter().enumerate().map(|(i, n)| there(u8::try_from(i).unwrap(), *n)).collect();
+        let statuses: Vec<_> = lengths.iter().enumerate().map(|(i, n)| there(u8::try_from(i).unwrap(), *n)).collect();
         let mut s = concatenation(u8::try_from(lengths.len()).unwrap(), None);
         let (mut now, mut deaths) = (NOW, deaths.into_iter());
         // For every counted byte range where it came from: the piece, and where in it.
@@ -294,7 +294,7 @@ proptest! {
         while s.progress.phase == Phase::Open {
             now = now.plus_ms(60_000);
             ask(&mut s, now);
-            let Some(batch) = batch(&mut s, now, &standings) else { continue };
+            let Some(batch) = batch(&mut s, now, &statuses) else { continue };
             let (mut number, dies_at) = (batch.lease.first_number, deaths.next());
             for (index, part) in batch.parts.iter().enumerate() {
                 if dies_at == Some(index) {

@@ -1,4 +1,5 @@
-//! Long random histories: three writers that stall, die, repeat themselves and come back from the dead, against what must
+//! Long random histories: three writers (each an attempt as the Worker drives one) that stall, die, repeat themselves and come
+//! back from the dead, against what must
 //! always hold. In some of them the sizes are a guess, so that every writer at the front has sizes of its own; in others the file is
 //! one part, and is put; in others it is put if it comes whole, and its multipart upload is opened by the first chunk that needs it.
 
@@ -7,7 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use upload_types::plan::MAX_PART_NUMBER;
+use crate::attempt::{Attempt, Effect, Failure, Input};
+use upload_types::{
+    integrity::{Algorithm, ChunkDigest},
+    plan::MAX_PART_NUMBER,
+};
 
 /// What random clients, Workers and clocks do to a session.
 #[derive(Clone, Debug)]
@@ -56,61 +61,89 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..250)
 }
 
-/// A writer that believes to hold a lease, whether it still does or not.
+/// A writer that believes to hold a lease, whether it still does or not: the product's own attempt, and what it asks for next.
 struct Writer {
     lease: WriteLease,
-    /// How long the parts are that it was granted.
-    part: u64,
-    to: u64,
-    all_or_nothing: bool,
-    next_number: u16,
-    /// Where its next part begins.
-    at: u64,
-    receipts: Vec<Receipt>,
+    attempt: Attempt,
+    effect: Effect,
     /// When the object last heard of it, as far as it knows.
     heard_at: UnixMs,
 }
 
 impl Writer {
     fn new(lease: WriteLease, to: u64, all_or_nothing: bool, now: UnixMs) -> Self {
-        let (next_number, part) = (lease.first_number, lease.plan.part_bytes.get());
-        let at = lease.offset.get() / part * part;
-        Self { lease, part, to, all_or_nothing, next_number, at, receipts: Vec::new(), heard_at: now }
-    }
-
-    fn has_part_left(&self, file: u64) -> bool {
-        self.at < if self.to == file { file } else { self.to / self.part * self.part }
+        let digest = all_or_nothing.then(|| ChunkDigest { algorithm: Algorithm::Crc32, value: vec![0; 4] });
+        let mut attempt = Attempt::new(&lease, bytes(to), digest);
+        let effect = attempt.next(Input::Begin);
+        Self { lease, attempt, effect, heard_at: now }
     }
 
     fn has_stopped(&self, now: UnixMs) -> bool {
         now.ms_since(self.heard_at) > WRITER_STOPS_AFTER_MS
     }
 
+    fn hears(&mut self, input: Input) {
+        self.effect = self.attempt.next(input);
+    }
+
     /// Stores the next thing; the commit that is due then, if one is.
-    fn store(&mut self, file: u64, numbers: &mut Numbers) -> Option<Commit> {
-        let whole_end = if self.to == file { file } else { self.to / self.part * self.part };
-        if self.at < whole_end {
-            let length = self.part.min(whole_end - self.at);
-            if self.lease.multipart_id.is_some() {
-                numbers.written(self.next_number, self.lease.attempt);
+    fn store(&mut self, numbers: &mut Numbers) -> Option<Commit> {
+        self.hears(match &self.effect {
+            Effect::StorePart { number, bytes, .. } => {
+                numbers.written(*number, self.lease.attempt);
+                Input::Stored { receipt: receipt(*number, bytes.get()), sha256_so_far: None }
             }
-            self.receipts.push(receipt(self.next_number, length));
-            self.at += length;
-            self.next_number += 1;
-            if !self.all_or_nothing {
-                return Some(commit(self.lease.attempt, std::mem::take(&mut self.receipts)));
+            Effect::PutObject { number, bytes, .. } => {
+                Input::Stored { receipt: receipt(*number, bytes.get()), sha256_so_far: None }
             }
-            if self.at < whole_end {
-                return None;
+            Effect::StoreRemainder { .. } => Input::RemainderStored { sha256_so_far: None },
+            Effect::ReadRemainder { bytes } => {
+                Input::RemainderRead { bytes: *bytes, sha256_so_far: None, broken: None }
             }
-            if self.to == whole_end {
-                return Some(commit(self.lease.attempt, std::mem::take(&mut self.receipts)));
-            }
+            other => panic!("a writer at work asks for {other:?}"),
+        });
+        if self.effect == Effect::CheckDigest {
+            self.hears(Input::DigestIsRight);
         }
-        let start = whole_end.max(self.lease.offset.get());
-        let receipts = std::mem::take(&mut self.receipts);
-        self.at = self.to;
-        (self.to > start).then(|| Commit { receipts, ..remainder(self.lease.attempt, self.to - start) })
+        match &self.effect {
+            Effect::Commit(commit) => Some(commit.clone()),
+            _ => None,
+        }
+    }
+
+    fn is_at_work(&self) -> bool {
+        matches!(
+            self.effect,
+            Effect::StorePart { .. }
+                | Effect::PutObject { .. }
+                | Effect::StoreRemainder { .. }
+                | Effect::ReadRemainder { .. }
+        )
+    }
+
+    /// It stores nothing more: whatever else it asks for is done.
+    fn end(mut self, s: &mut Session, now: UnixMs, numbers: &mut Numbers) {
+        while !matches!(self.effect, Effect::Finish(_)) {
+            let input = match &self.effect {
+                Effect::AskStatus => Input::Status(Ok(Box::new(s.snapshot()))),
+                Effect::DeletePut => {
+                    assert!(s.counted_attempt() != Some(self.lease.attempt), "the put counts");
+                    Input::Deleted
+                }
+                Effect::DeleteRemainder => {
+                    assert!(s.progress.phase != Phase::Open, "the remainder may count yet");
+                    Input::Deleted
+                }
+                Effect::DiscardBody => Input::BodyDiscarded,
+                Effect::Release(release) => {
+                    let decision = s.release(now, *release);
+                    numbers.ended(self.lease.attempt);
+                    Input::Released(Some(take(s, decision).unwrap()))
+                }
+                other => panic!("a writer at its end asks for {other:?}"),
+            };
+            self.hears(input);
+        }
     }
 }
 
@@ -284,7 +317,7 @@ fn go_on(mut s: Session, file: u64, guessed: bool, into: Into, steps: Vec<Step>)
             Step::Store { writer, commits } => {
                 writers[writer].take_if(|writer| writer.has_stopped(now));
                 let Some(w) = writers[writer].as_mut() else { continue };
-                let Some(commit) = w.store(file, &mut numbers) else { continue };
+                let Some(commit) = w.store(&mut numbers) else { continue };
                 if commits == 0 {
                     writers[writer] = None; // it dies here
                     continue;
@@ -302,31 +335,20 @@ fn go_on(mut s: Session, file: u64, guessed: bool, into: Into, steps: Vec<Step>)
                 w.heard_at = now;
                 let attempt = w.lease.attempt;
                 numbers.heard(attempt, now);
-                match answer {
-                    Ok(Committed { next_number: Some(next), .. }) => {
-                        numbers.give(next, attempt, now);
-                        w.next_number = next;
-                    }
-                    // What is left behind the last part; or the next number is not free, and it gives up.
-                    Ok(_) if w.at < w.to && !w.has_part_left(file) => {}
-                    Ok(_) => {
-                        let release = Release { attempt, reason: ReleaseReason::GaveUp };
-                        let decision = s.release(now, release);
-                        take(&mut s, decision).unwrap();
-                        numbers.ended(attempt);
-                        writers[writer] = None;
-                    }
-                    Err(_) => {
-                        numbers.ended(attempt);
-                        writers[writer] = None;
-                    }
+                match &answer {
+                    Ok(Committed { next_number: Some(next), .. }) => numbers.give(*next, attempt, now),
+                    Ok(_) => {}
+                    Err(_) => numbers.ended(attempt),
+                }
+                w.hears(Input::Committed(answer));
+                if let Some(ended) = writers[writer].take_if(|writer| !writer.is_at_work()) {
+                    ended.end(&mut s, now, &mut numbers);
                 }
             }
             Step::Release { writer } => {
-                if let Some(w) = writers[writer].take() {
-                    let decision = s.release(now, Release { attempt: w.lease.attempt, reason: ReleaseReason::GaveUp });
-                    take(&mut s, decision).unwrap();
-                    numbers.ended(w.lease.attempt);
+                if let Some(mut w) = writers[writer].take() {
+                    w.hears(Input::Failed(Failure::Storage));
+                    w.end(&mut s, now, &mut numbers);
                 }
             }
             Step::Renew { writer } => {
@@ -339,11 +361,9 @@ fn go_on(mut s: Session, file: u64, guessed: bool, into: Into, steps: Vec<Step>)
                     s.apply(decision.change);
                     numbers.heard(attempt, now);
                     w.heard_at = now;
-                    if !may_go_on {
-                        let decision = s.release(now, Release { attempt, reason: ReleaseReason::GaveUp });
-                        take(&mut s, decision).unwrap();
-                        numbers.ended(attempt);
-                        writers[writer] = None;
+                    if !may_go_on && let Some(mut w) = writers[writer].take() {
+                        w.hears(Input::Failed(Failure::Superseded));
+                        w.end(&mut s, now, &mut numbers);
                     }
                 }
             }

@@ -42,8 +42,6 @@ mod telling;
 mod worker;
 mod world;
 
-use std::time::Instant;
-
 use stateright::{Checker, HasDiscoveries, Model};
 use upload_types::plan::Mode;
 
@@ -63,14 +61,12 @@ use crate::session::tests::model::{
 
 /// Explores everything within these bounds, and says how much that was.
 fn explore(name: &str, bounds: Bounds, sights: &'static [&'static str]) {
-    let started = Instant::now();
     let checker = Uploads::new(bounds, sights).checker().finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
     println!(
-        "{name}: {} states, {} of them unique, {} steps deep, {:.1} s",
+        "{name}: {} states, {} of them unique, {} steps deep",
         checker.state_count(),
         checker.unique_state_count(),
         checker.max_depth(),
-        started.elapsed().as_secs_f32()
     );
     for property in properties::all() {
         if let Some(path) = checker.discovery(property.name) {
