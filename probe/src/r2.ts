@@ -165,7 +165,8 @@ export function r2Questions(bucket: Bucket, run: string): Question[] {
       id: "abort-twice",
       question: "Is aborting what is gone no error, or one that is known for it (10024)?",
       leansOn: "yes",
-      fallback: "add the code to core/session/src/storage_fault.rs: until then the object tries again, once an hour in the end",
+      fallback:
+        "add the code to core/session/src/storage_fault.rs: until then the object tries again, once an hour in the end",
       ask: on("abort-twice", async (upload) => {
         await upload.abort();
         const refused = await rejection(upload.abort());
