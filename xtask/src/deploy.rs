@@ -12,9 +12,10 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::Value;
 
-use crate::deploy_rules::{READERS, RULES, names_read, secrets_named};
+use crate::deploy_rules::RULES;
 use crate::deploy_settings::{OWN, Settings};
 use crate::project::Project;
+use crate::settings_read::{READERS, names_read, secrets_named};
 use crate::tally::Tally;
 use crate::{bundle, children, page, say, worker_build};
 

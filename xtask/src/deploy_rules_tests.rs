@@ -1,6 +1,7 @@
 //! The rules, against the wrangler.toml of this repository, which breaks none, and against one change each that breaks one.
 
 use super::*;
+use crate::settings_read::{READERS, names_read, secrets_named};
 
 const TOML: &str = include_str!("../../wrangler.toml");
 
@@ -184,16 +185,6 @@ fn below_a_path_the_worker_may_have_a_route_of_the_zone() {
     };
     assert_eq!(with_route("upload.example.com/api/files/*"), Vec::<String>::new());
     assert!(with_route("upload.example.com/api/*").iter().any(|said| said.contains("below BASE_PATH")));
-}
-
-#[test]
-fn names_are_found_where_they_are_read_and_where_they_are_written() {
-    let read =
-        names_read(r#"text(env, "AUTH")?; secret(env, "WEBHOOK_SECRET"); other("lower"); const X: &str = "A B";"#);
-    assert_eq!(read, BTreeSet::from(["AUTH".to_owned(), "WEBHOOK_SECRET".to_owned()]));
-    let named =
-        secrets_named("x\n# Secrets (put them):\n# ONE_SECRET   says\n# OTHER_SECRET  says\n# While one is there\n");
-    assert_eq!(named, BTreeSet::from(["ONE_SECRET".to_owned(), "OTHER_SECRET".to_owned()]));
 }
 
 #[test]

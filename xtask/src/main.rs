@@ -30,6 +30,7 @@ mod release;
 mod rustup;
 mod say;
 mod settings_page;
+mod settings_read;
 mod setup;
 mod simulate;
 mod sources;

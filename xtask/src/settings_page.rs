@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::deploy_rules::{READERS, names_read, secrets_named};
 use crate::project::Project;
+use crate::settings_read::{READERS, names_read, secrets_named};
 
 const PAGE: &str = "docs/reference/configuration.md";
 /// Pairs of a name and a value, each in quotes.
