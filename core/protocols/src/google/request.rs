@@ -43,10 +43,12 @@ pub fn is_spoken(head: &Head) -> bool {
     bucket(head).is_some() || (head.path == SHORT_PATH && head.query_parameter(TYPE).is_some())
 }
 
-/// The bucket that stands in the address, as sent.
+/// The bucket that stands in the address. One of the characters that [names of buckets](https://cloud.google.com/storage/docs/buckets#naming)
+/// have, so that the address can be given back as it came.
 pub(super) fn bucket(head: &Head) -> Option<&str> {
     let bucket = head.path.strip_prefix(BUCKETS_PATH)?.strip_suffix("/o")?;
-    (!bucket.is_empty() && !bucket.contains('/')).then_some(bucket)
+    let is_in_names = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
+    (!bucket.is_empty() && bucket.chars().all(is_in_names)).then_some(bucket)
 }
 
 /// Understands a request's head.

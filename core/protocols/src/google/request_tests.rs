@@ -48,6 +48,8 @@ fn whose_requests_they_are() {
         ("/upload/storage/v1/b/photos", false),
         ("/upload/storage/v1/b//o", false),
         ("/upload/storage/v1/b/a/b/o", false),
+        ("/upload/storage/v1/b/photo\u{11}/o", false),
+        ("/upload/storage/v1/b/a-b_c.d9/o", true),
         ("/upload/init?uploadType=resumable", false),
     ] {
         assert_eq!(is_spoken(&head(Method::POST, address, &[])), expected, "{address}");
