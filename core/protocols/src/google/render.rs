@@ -4,7 +4,7 @@
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::json;
 
-use super::request::{SESSION, TYPE, bucket};
+use super::request::{SESSION, TYPE, address, bucket};
 use crate::{
     Asked, json,
     problem::{Names, Problem},
@@ -51,7 +51,8 @@ fn is_whole_in_one(asked: &Asked<'_>) -> bool {
 /// A session, and where it is. The same again where its creation is repeated.
 fn opened(asked: &Asked<'_>, snapshot: &Snapshot) -> Reply {
     let name = utf8_percent_encode(&snapshot.file.name, NON_ALPHANUMERIC);
-    let url = format!("{}{}?{TYPE}=resumable&name={name}&{SESSION}={}", asked.base_url, asked.head.path, snapshot.id);
+    let url =
+        format!("{}{}?{TYPE}=resumable&name={name}&{SESSION}={}", asked.base_url, address(asked.head), snapshot.id);
     Reply::empty(200).with("location", url).with("cache-control", "no-store")
 }
 

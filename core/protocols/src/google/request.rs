@@ -51,6 +51,11 @@ pub(super) fn bucket(head: &Head) -> Option<&str> {
     (!bucket.is_empty() && bucket.chars().all(is_in_names)).then_some(bucket)
 }
 
+/// Where a request was sent, of the two addresses that there are.
+pub(super) fn address(head: &Head) -> String {
+    bucket(head).map_or_else(|| SHORT_PATH.to_owned(), |bucket| format!("{BUCKETS_PATH}{bucket}/o"))
+}
+
 /// Understands a request's head.
 pub fn parse(head: &Head) -> Result<Parsed, ApiError> {
     let ready = |operation| Ok(Parsed::Ready(Box::new(operation)));
