@@ -24,6 +24,9 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+/** Whether a profile keeps files past a reload. WebKit's driver has private sessions only, which store no blobs. */
+export const KEEPS_FILES: Readonly<Record<EngineName, boolean>> = { Chromium: true, Firefox: true, WebKit: false };
+
 export type EngineName = "Chromium" | "Firefox" | "WebKit";
 
 /** Where each is: a program. `cargo xtask test` installs it where it can, and says so where it cannot. */

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { Service, type TestFile } from "../service.ts";
-import { type Engine, type EngineName, launch, type Profile, unlessThere } from "./engine.ts";
+import { type Engine, type EngineName, KEEPS_FILES, launch, type Profile, unlessThere } from "./engine.ts";
 import { EnginePage } from "./engine_page.ts";
 
 const FILE_BYTES = 40_000_000;
@@ -14,7 +14,7 @@ const LARGE_FILE_BYTES = 70_000_000;
 /** One chunk of several has arrived. */
 const MIDWAY_PERCENT = 10;
 
-type Journey = (journey: { service: Service; profile: Profile }) => Promise<void>;
+type Journey = (journey: { service: Service; profile: Profile; keepsFiles: boolean }) => Promise<void>;
 
 const openPage = async (service: Service, profile: Profile) =>
   EnginePage.open(await profile.newTab(), service.wire.url);
@@ -48,14 +48,20 @@ const JOURNEYS: Readonly<Record<string, Journey>> = {
     await service.assertArrived(String(uploadId), file);
   },
 
-  "reloaded, it goes on from where it was without being chosen again": async ({ service, profile }) => {
+  "reloaded, it goes on from where it was, and asks for the file only where it was not kept": async (journey) => {
+    const { service, profile, keepsFiles } = journey;
     const file = service.file("reloaded.mp4", FILE_BYTES);
     const page = await midway(service, profile, file);
     const [uploadId] = await service.openUploads(file);
     await page.reload();
     service.wire.release();
     await page.untilReloaded();
-    await page.untilStage(file, "interrupted");
+    if (keepsFiles) {
+      await page.untilStage(file, "interrupted");
+    } else {
+      await page.untilStage(file, "missing");
+      await page.choose(file);
+    }
     await page.start();
     assert.ok((await page.resumedFrom(file)) >= MIDWAY_PERCENT);
     assert.equal(await page.untilRecorded(file), uploadId);
@@ -115,7 +121,7 @@ export function journeysIn(name: EngineName): void {
         wire.release();
         return profile.close();
       });
-      await journey({ service, profile });
+      await journey({ service, profile, keepsFiles: KEEPS_FILES[name] });
     });
   }
 }
