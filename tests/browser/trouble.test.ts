@@ -9,6 +9,8 @@ import { Harbour, inBrowser, type TestFile } from "./harbour.ts";
 import type { UploadPage } from "./upload_page.ts";
 
 const FILE_BYTES = 12_000_000;
+/** More chunks than are sent at once, so that some are there while others are held back. */
+const LONG_FILE_BYTES = 40_000_000;
 /** Long enough for a chunk to arrive on a slow machine, and then for the whole file. */
 const TTL_SECONDS = 20;
 
@@ -72,9 +74,9 @@ test("413 from a proxy in between: the message says what it probably is", inBrow
 test("an upload whose time is over says so, and starts afresh by itself", inBrowser, async (t) => {
   const harbour = await Harbour.open({ vars: { UPLOAD_TTL_SECONDS: TTL_SECONDS } });
   t.after(() => harbour.close());
-  const file = harbour.file("expired.mp4", FILE_BYTES);
+  const file = harbour.file("expired.mp4", LONG_FILE_BYTES);
   const page = await harbour.visit();
-  harbour.wire.holdAfter(FILE_BYTES * 0.9);
+  harbour.wire.holdAfter(LONG_FILE_BYTES * 0.7);
   await page.send(file);
   await page.untilPercent(file, 20);
   await page.press("Pause");

@@ -135,9 +135,18 @@ export class Journey {
       this.stage = "repairing";
       this.message = { text: "It arrived damaged. What differs is sent again." };
     } else if (state !== "open") {
-      this.stage = "failed";
-      this.message = { text: reason ?? `The upload was ${state}.`, help: "start-over" };
+      this.#end(reason ?? `The upload was ${state}.`);
     }
+  }
+
+  /** Before the last byte the uploader begins afresh by itself, when it goes on. */
+  #end(text: string): void {
+    if (!this.isSent) {
+      this.message = { text };
+      return;
+    }
+    this.stage = "failed";
+    this.message = { text, help: "start-over" };
   }
 
   #arrive(stage: Stage): void {
