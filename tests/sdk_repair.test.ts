@@ -33,13 +33,13 @@ class MisreadFile implements UploadFile {
     this.#times = times;
   }
 
-  slice(from: number, to: number): { arrayBuffer(): Promise<ArrayBuffer> } {
+  slice(from: number, to: number): Blob {
     const bytes = this.bytes.slice(from, to);
     if (from === this.#misread && bytes.length === CHUNK_BYTES && this.#times > 0) {
       this.#times -= 1;
       bytes[CHUNK_BYTES - 1] = ~(bytes[CHUNK_BYTES - 1] ?? 0);
     }
-    return { arrayBuffer: async () => bytes.buffer };
+    return new Blob([bytes]);
   }
 }
 

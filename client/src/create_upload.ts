@@ -23,7 +23,6 @@ import { Retrier } from "./retrier.ts";
 import { Server } from "./server.ts";
 import { forgiving, localStore, noStore } from "./stores.ts";
 import { QuaysideUpload } from "./upload.ts";
-import { keepAwake } from "./wake_lock.ts";
 
 /** An upload that has not begun. Throws a `TypeError` when an option makes no sense. */
 export function createUpload(file: UploadFile, options: UploadOptions): Upload {
@@ -67,7 +66,9 @@ export function createUpload(file: UploadFile, options: UploadOptions): Upload {
     checksums: settings.checksums,
   });
   if (options.keepAwake) {
-    upload.on("state", () => keepAwake(upload));
+    // Where it cannot be loaded, the screen goes off.
+    const loading = import("./wake_lock.ts").catch(() => undefined);
+    upload.on("state", async () => (await loading)?.keepAwake(upload));
   }
   return upload;
 }

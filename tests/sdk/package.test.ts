@@ -25,12 +25,13 @@ async function bundled(source: string): Promise<string> {
     write: false,
     format: "esm",
     target: "es2022",
-    external: ["./sha256_wasm.ts", "./sha256.ts"],
+    // What is loaded when somebody asks for it.
+    external: ["./sha256_wasm.ts", "./sha256.ts", "./wake_lock.ts"],
   });
   return result.outputFiles[0]?.text ?? "";
 }
 
-test("everything together is smaller than 17 kB, gzipped and without hashing", async () => {
+test("everything together is smaller than 17 kB, gzipped and without what is loaded when it is needed", async () => {
   const code = await bundled(`export * from "./index.ts"`);
   const bytes = gzipSync(code).length;
   assert.ok(code.includes("X-Upload-Offset"), "it is the code");
