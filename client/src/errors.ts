@@ -64,7 +64,7 @@ export function headersError(cause: unknown): UploadError {
     return cause;
   }
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new UploadError("headers", "resume", `The page could not say the request's headers: ${why}`, { cause });
+  return new UploadError("headers", "resume", `The page gave no headers: ${why}`, { cause });
 }
 
 /** Everything was sent, and something has not stayed: R2 can lose a part before it is put together. */
@@ -88,7 +88,7 @@ export function changedError(what: string): UploadError {
 
 export function unreadableError(cause: unknown): UploadError {
   const message =
-    "The file cannot be read any more: it was changed, moved or deleted, or access ended. Please pick it again.";
+    "The file cannot be read any more: it was changed, moved or deleted; pick it again.";
   return new UploadError("file-unreadable", "pick-file", message, { cause });
 }
 
@@ -111,7 +111,7 @@ export function goneError({ problem }: UploadError): UploadError {
 }
 
 const ENDINGS: Partial<Record<Ending, readonly [ErrorCode, string]>> = {
-  expired: ["expired", "The upload was not finished in time and has expired."],
+  expired: ["expired", "The upload has expired."],
   failed: ["failed", "The upload has failed."],
   aborted: ["gone", "The upload was cancelled elsewhere."],
   deleted: ["gone", "The uploaded file was deleted."],
@@ -146,7 +146,7 @@ export function answerError(response: HttpResponse, nowMs: number): UploadError 
     return new UploadError(isForever ? "rejected" : "server", isForever ? "none" : "resume", said, details);
   }
   if (status === 413) {
-    const proxy = "A chunk is probably above the limit of a proxy in front of the server; choose a smaller chunkBytes.";
+    const proxy = "Choose a smaller chunkBytes: a proxy may refuse larger ones.";
     return new UploadError("too-large", "none", problem === undefined ? `${said} ${proxy}` : said, details);
   }
   if (status === 429) {

@@ -41,7 +41,7 @@ export class Repairs {
   async repaired({ uploadId, reason }: Status, onCompared: OnCompared, signal: AbortSignal): Promise<Status> {
     const { server, remote, onRepair } = this.#parts;
     if (this.#count >= MOST_REPAIRS) {
-      const why = `It arrived damaged again after ${MOST_REPAIRS} repairs.`;
+      const why = `Damaged again after ${MOST_REPAIRS} repairs.`;
       return this.#giveUp(uploadId, reason, why, signal);
     }
     const ranges = await this.#differing(uploadId, onCompared, signal);

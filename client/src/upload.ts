@@ -143,7 +143,7 @@ export class QuaysideUpload implements Upload {
     this.#become({ state: "aborted" });
     const removing = new AbortController();
     const stop = this.#runtime.clock.timer(REMOVING_MS, () => {
-      const message = "The upload was cancelled here, but the server could not be told.";
+      const message = "Cancelled, but the server could not be told.";
       removing.abort(new UploadError("network", "none", message, { cause: timeout(message) }));
     });
     await this.#remote.remove(removing.signal).finally(stop);
