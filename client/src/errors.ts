@@ -87,8 +87,7 @@ export function changedError(what: string): UploadError {
 }
 
 export function unreadableError(cause: unknown): UploadError {
-  const message =
-    "The file cannot be read any more: it was changed, moved or deleted; pick it again.";
+  const message = "The file cannot be read any more: it was changed, moved or deleted; pick it again.";
   return new UploadError("file-unreadable", "pick-file", message, { cause });
 }
 
@@ -146,7 +145,7 @@ export function answerError(response: HttpResponse, nowMs: number): UploadError 
     return new UploadError(isForever ? "rejected" : "server", isForever ? "none" : "resume", said, details);
   }
   if (status === 413) {
-    const proxy = "Choose a smaller chunkBytes: a proxy may refuse larger ones.";
+    const proxy = "A proxy probably takes no chunks of this size: choose a smaller chunkBytes.";
     return new UploadError("too-large", "none", problem === undefined ? `${said} ${proxy}` : said, details);
   }
   if (status === 429) {
