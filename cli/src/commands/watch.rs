@@ -37,11 +37,17 @@ pub(crate) async fn run(global: &Global, one: &OneUpload) -> Result<u8> {
             Ok(Some(status.state).filter(|state| state.is_over()))
         };
         match follow(&api, &upload, &mut show).await? {
-            Ok(State::Completed) => return Ok(0),
-            Ok(_) => return Ok(3),
-            Err(refusal) => patience.wait(refusal, &mut streak).await?,
+            Followed::ToTheEnd(State::Completed) => return Ok(0),
+            Followed::ToTheEnd(_) => return Ok(3),
+            Followed::UntilRefused(refusal) => patience.wait(refusal, &mut streak).await?,
         }
     }
+}
+
+/// How far an upload was followed.
+enum Followed {
+    ToTheEnd(State),
+    UntilRefused(Refusal),
 }
 
 /// Until the upload has ended, or the connection.
@@ -49,21 +55,24 @@ async fn follow(
     api: &Api,
     upload: &UploadRef,
     show: &mut impl FnMut(&str) -> Result<Option<State>>,
-) -> Result<Result<State, Refusal>> {
+) -> Result<Followed> {
     let mut response = match api.events(upload).await {
         Ok(response) => response,
-        Err(refusal) => return Ok(Err(refusal)),
+        Err(refusal) => return Ok(Followed::UntilRefused(refusal)),
     };
     let mut events = Events::default();
     loop {
         let block = match response.chunk().await {
             Ok(Some(block)) => block,
-            Ok(None) => return Ok(Err(Refusal::passing("The server has ended the connection.".to_owned()))),
-            Err(error) => return Ok(Err(Refusal::of_transport(&error))),
+            Ok(None) => {
+                let refusal = Refusal::passing("The server has ended the connection.".to_owned());
+                return Ok(Followed::UntilRefused(refusal));
+            }
+            Err(error) => return Ok(Followed::UntilRefused(Refusal::of_transport(&error))),
         };
         for data in events.take(&block) {
             if let Some(state) = show(&data)? {
-                return Ok(Ok(state));
+                return Ok(Followed::ToTheEnd(state));
             }
         }
     }
