@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use upload_types::integrity::{Crc64Nvme, Sha256Digest};
 use upload_types::units::{ByteCount, UploadId};
+use upload_types::upload::Phase;
 
 /// The body of `POST /upload/init`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,49 +60,12 @@ pub(crate) struct ChunkTaken {
     _uploaded_bytes: ByteCount,
 }
 
-/// Where an upload is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum State {
-    Open,
-    Completing,
-    Verifying,
-    Damaged,
-    Completed,
-    Failed,
-    Aborted,
-    Expired,
-    Deleted,
-}
-
-impl State {
-    /// In the API's own word.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Completing => "completing",
-            Self::Verifying => "verifying",
-            Self::Damaged => "damaged",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::Aborted => "aborted",
-            Self::Expired => "expired",
-            Self::Deleted => "deleted",
-        }
-    }
-
-    /// Whether nothing can follow.
-    pub(crate) fn is_over(self) -> bool {
-        matches!(self, Self::Completed | Self::Failed | Self::Aborted | Self::Expired | Self::Deleted)
-    }
-}
-
 /// How an upload stands.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Status {
     pub(crate) upload_id: UploadId,
-    pub(crate) state: State,
+    pub(crate) state: Phase,
     pub(crate) reason: Option<String>,
     pub(crate) uploaded_bytes: ByteCount,
     pub(crate) file_size: Option<ByteCount>,
@@ -111,6 +75,14 @@ pub(crate) struct Status {
     pub(crate) file_name: String,
     pub(crate) delivery: String,
     pub(crate) object: Option<StoredObject>,
+}
+
+impl Status {
+    /// Whether nothing can follow.
+    pub(crate) fn is_over(&self) -> bool {
+        use Phase::{Aborted, Completed, Deleted, Expired, Failed};
+        matches!(self.state, Completed | Failed | Aborted | Expired | Deleted)
+    }
 }
 
 /// A finished object.

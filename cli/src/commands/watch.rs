@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use upload_types::upload::Phase;
 
-use crate::api::documents::{State, Status};
+use crate::api::documents::Status;
 use crate::api::{Api, Refusal, UploadRef};
 use crate::args::{Global, OneUpload};
 use crate::commands::{print, upload};
@@ -24,7 +25,7 @@ pub(crate) async fn run(global: &Global, one: &OneUpload) -> Result<u8> {
     let mut streak = Streak::default();
     let mut last = String::new();
     loop {
-        let mut show = |data: &str| -> Result<Option<State>> {
+        let mut show = |data: &str| -> Result<Option<Phase>> {
             let status: Status = serde_json::from_str(data)
                 .map_err(|error| Failure::refused(format!("The server's answer is not understood: {error}.")))?;
             let line = if global.json { data.to_owned() } else { told(&status) };
@@ -34,10 +35,10 @@ pub(crate) async fn run(global: &Global, one: &OneUpload) -> Result<u8> {
                 last = line;
             }
             patience.succeeded();
-            Ok(Some(status.state).filter(|state| state.is_over()))
+            Ok(status.is_over().then_some(status.state))
         };
         match follow(&api, &upload, &mut show).await? {
-            Followed::ToTheEnd(State::Completed) => return Ok(0),
+            Followed::ToTheEnd(Phase::Completed) => return Ok(0),
             Followed::ToTheEnd(_) => return Ok(3),
             Followed::UntilRefused(refusal) => patience.wait(refusal, &mut streak).await?,
         }
@@ -46,7 +47,7 @@ pub(crate) async fn run(global: &Global, one: &OneUpload) -> Result<u8> {
 
 /// How far an upload was followed.
 enum Followed {
-    ToTheEnd(State),
+    ToTheEnd(Phase),
     UntilRefused(Refusal),
 }
 
@@ -54,7 +55,7 @@ enum Followed {
 async fn follow(
     api: &Api,
     upload: &UploadRef,
-    show: &mut impl FnMut(&str) -> Result<Option<State>>,
+    show: &mut impl FnMut(&str) -> Result<Option<Phase>>,
 ) -> Result<Followed> {
     let mut response = match api.events(upload).await {
         Ok(response) => response,

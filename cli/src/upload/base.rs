@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use upload_types::units::{ByteCount, UploadId};
+use upload_types::upload::Phase;
 
-use crate::api::documents::{CreateRequest, State, Status};
+use crate::api::documents::{CreateRequest, Status};
 use crate::api::{Api, UploadRef};
 use crate::failure::{Failure, Result};
 use crate::progress::report::FileProgress;
@@ -132,7 +133,7 @@ pub(crate) fn fresh_key() -> Result<String> {
 pub(super) fn ended(status: &Status) -> Failure {
     let reason = status.reason.as_deref().unwrap_or_default();
     let text = format!("The upload is {}. {reason}", status.state.name());
-    if status.state == State::Failed {
+    if status.state == Phase::Failed {
         Failure::refused(text)
     } else {
         Failure::resumable(format!("{text} Run the command again."))

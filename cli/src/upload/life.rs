@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use upload_types::integrity::Sha256Digest;
 use upload_types::plan::PREFERRED_PART_BYTES;
 use upload_types::units::{ByteCount, UploadId};
+use upload_types::upload::Phase;
 
-use crate::api::documents::{CreateRequest, Created, Creation, State, Status};
+use crate::api::documents::{CreateRequest, Created, Creation, Status};
 use crate::api::{UploadRef, Verdict};
 use crate::failure::{Failure, Result};
 use crate::progress::report::FileProgress;
@@ -139,7 +140,7 @@ impl Upload<'_> {
             })
             .await?;
         match status {
-            Some(status) if !status.state.is_over() || status.state == State::Completed => {
+            Some(status) if !status.is_over() || status.state == Phase::Completed => {
                 let agreed = Agreed::new(upload, status.chunk_size, &remembered.intent.request);
                 Ok(Some(Found::Open { agreed, status: Some(Box::new(status)) }))
             }
@@ -200,7 +201,7 @@ impl Upload<'_> {
         };
         let resumed_from = self.bytes() - length(&missing);
         self.progress.started(upload.id, resumed_from);
-        let mut completed = status.filter(|status| status.state == State::Completed);
+        let mut completed = status.filter(|status| status.state == Phase::Completed);
         while completed.is_none() {
             hashed = self.transfer(agreed, &missing, hashed).await?;
             if self.bytes() == 0 {
@@ -208,7 +209,7 @@ impl Upload<'_> {
             }
             let status = self.until_completed(upload).await?;
             missing = self.missing(&status);
-            completed = Some(Box::new(status)).filter(|status| status.state == State::Completed);
+            completed = Some(Box::new(status)).filter(|status| status.state == Phase::Completed);
         }
         let hashed = self.read_to_the_end(hashed).await?;
         let stored = completed.and_then(|status| status.object);
@@ -226,14 +227,14 @@ impl Upload<'_> {
         loop {
             let status = self.patience.ask(|| self.shared.api.status(upload)).await?;
             match status.state {
-                State::Completed => return Ok(status),
-                State::Open if !self.missing(&status).is_empty() => return Ok(status),
-                State::Open | State::Completing | State::Verifying => {}
-                State::Damaged => {
+                Phase::Completed => return Ok(status),
+                Phase::Open if !self.missing(&status).is_empty() => return Ok(status),
+                Phase::Open | Phase::Completing | Phase::Verifying => {}
+                Phase::Damaged => {
                     self.take_back(upload).await;
                     return Err(self.source.has_changed());
                 }
-                State::Failed | State::Aborted | State::Expired | State::Deleted => return Err(ended(&status)),
+                Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => return Err(ended(&status)),
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_LOOK);

@@ -12,9 +12,10 @@ use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 use upload_types::integrity::{Crc64Nvme, RunningSha256, Sha256Digest};
 use upload_types::units::{ByteCount, UploadId};
+use upload_types::upload::Phase;
 
 use crate::api::UploadRef;
-use crate::api::documents::{CreateRequest, State};
+use crate::api::documents::CreateRequest;
 use crate::failure::{Failure, Result};
 use crate::progress::report::FileProgress;
 use crate::upload::base::{FIRST_LOOK, LONGEST_LOOK, Shared, fresh_key, no_quayside};
@@ -155,9 +156,9 @@ impl Stream<'_> {
         let mut pause = FIRST_LOOK;
         loop {
             let status = self.patience.ask(|| self.shared.api.status(&upload)).await?;
-            if status.state.is_over() {
+            if status.is_over() {
                 let is_right = status.object.is_some_and(|object| object.crc64nvme == crc);
-                if status.state != State::Completed || !is_right {
+                if status.state != Phase::Completed || !is_right {
                     let reason = status.reason.unwrap_or_else(|| "It is not what was sent.".to_owned());
                     return Err(Failure::refused(format!("The upload is {}. {reason}", status.state.name())));
                 }
