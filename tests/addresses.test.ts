@@ -100,10 +100,10 @@ test("equivalent paths are one upload: slashes at the end and doubled, character
   }
 });
 
-test("pieces are named by whole URLs, by paths with the base path and without, and in any spelling", async () => {
+test("partial uploads are named by whole URLs, by paths with the base path and without, and in any spelling", async () => {
   const [first, second] = [file.subarray(0, 400), file.subarray(400)];
-  const one = await tus.piece(first);
-  const two = await tus.piece(second);
+  const one = await tus.partial(first);
+  const two = await tus.partial(second);
   const path = (url: string) => url.slice(stack.baseUrl.length);
   for (const [named, alike] of [
     [one, two],

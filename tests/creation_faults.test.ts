@@ -93,16 +93,16 @@ for (const [name, create] of creations) {
 }
 
 test("an upload that is put together: the same", async () => {
-  const piece = await tus.piece(Buffer.from("piece"));
+  const partial = await tus.partial(Buffer.from("partial"));
   const metadata = { "Upload-Metadata": `filename ${encoded("whole")}` };
   await plan(...failing("r2.create", 1));
-  const refused = await tus.final([piece], metadata);
+  const refused = await tus.final([partial], metadata);
   assertRefused(refused, 503, "storage-unavailable");
   assert.deepEqual(await client.openUploads(), []);
   await plan();
-  const url = await tus.composed([piece], metadata);
+  const url = await tus.composed([partial], metadata);
   await tus.whole(url);
-  assert.equal((await tus.send("DELETE", piece)).status, 204);
+  assert.equal((await tus.send("DELETE", partial)).status, 204);
   await waitFor("the ledger to be empty", () => leftovers(stack.persistDir).ledgerEntries.length === 0);
 });
 

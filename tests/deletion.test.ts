@@ -154,17 +154,17 @@ test("it survives a power cut right behind the answer", async () => {
   assertRefused(await client.status(uploadId), 410, "upload-gone", { state: "deleted" });
 });
 
-test("tus terminates what is complete, and pieces that are", async () => {
+test("tus terminates what is complete, and partial uploads that are", async () => {
   const url = await tus.create({ "Upload-Length": file.length });
   await tus.patch(url, 0, file);
   assert.equal((await tus.send("DELETE", url)).status, 204);
   assert.equal((await tus.head(url)).status, 404);
   await waitUntilToldOfDeletion(idOf(url));
-  const piece = await tus.piece(Buffer.from("a piece"));
-  assert.equal((await tus.send("DELETE", piece)).status, 204);
-  assert.equal((await tus.head(piece)).status, 404);
-  await waitUntilNothingLeft(stack.persistDir, idOf(piece));
-  assert.deepEqual(told(idOf(piece)), []);
+  const partial = await tus.partial(Buffer.from("a partial upload"));
+  assert.equal((await tus.send("DELETE", partial)).status, 204);
+  assert.equal((await tus.head(partial)).status, 404);
+  await waitUntilNothingLeft(stack.persistDir, idOf(partial));
+  assert.deepEqual(told(idOf(partial)), []);
 });
 
 test("an append of too many bytes ends what is unfinished, and never what is complete", async () => {

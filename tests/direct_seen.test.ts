@@ -1,4 +1,4 @@
-// What an operator sees of bytes that never pass the Worker: their cost, their trail and their lines are as true as those of relayed
+// What an operator sees of bytes that never pass the Worker: their cost, their history and their lines are as true as those of relayed
 // bytes, also when the upload's object has slept in between, which is what it does while a large part is under way.
 
 import assert from "node:assert/strict";
@@ -28,7 +28,7 @@ async function spentSince(before: Cost, id: string): Promise<Partial<Cost>> {
   return Object.fromEntries(Object.entries(spent).map(([kind, count]) => [kind, count - before[kind as keyof Cost]]));
 }
 
-async function trailOf(id: string): Promise<[string, number][]> {
+async function historyOf(id: string): Promise<[string, number][]> {
   const { entries } = (await client.request("GET", `/upload/${id}/log`)).json<{ entries: Entry[] }>();
   return entries.map(({ event, times }) => [event, times]);
 }
@@ -76,7 +76,7 @@ test("signing costs a request and a row for each part, and storing a part what R
   const late = await costOf(uploadId);
   await asleep();
   assert.equal((await costOf(uploadId)).r2ClassA, late.r2ClassA);
-  assert.deepEqual(await trailOf(uploadId), [
+  assert.deepEqual(await historyOf(uploadId), [
     ["created", 1],
     ["signed", 3],
     ["recorded", 2],
@@ -104,7 +104,7 @@ test("signing costs a request and a row for each part, and storing a part what R
   );
 });
 
-test("a recorded part that was overwritten: the trail says that the upload was reopened, and why", async () => {
+test("a recorded part that was overwritten: the history says that the upload was reopened, and why", async () => {
   const { uploadId } = await direct.create(file, { chunkSize });
   const parts = await direct.sign(uploadId, 0, 1, 2);
   const stored = await Promise.all(parts.map((part) => direct.store(part, file)));

@@ -1,4 +1,4 @@
-// tus concatenation as conversations: pieces of any size, finished or not, become one upload with equal parts. Each test stands for a sentence of the specification, or for something that clients rely on.
+// tus concatenation as conversations: partial uploads of any size, finished or not, become one upload with equal parts. Each test stands for a sentence of the specification, or for something that clients rely on.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -19,12 +19,12 @@ const { origin, stack } = await sceneWithOrigin(
 );
 const tus = new Tus(stack.client);
 
-const piece = (bytes: Uint8Array, headers: Headers = {}) => tus.piece(bytes, headers);
+const partial = (bytes: Uint8Array, headers: Headers = {}) => tus.partial(bytes, headers);
 const final = (urls: string[], headers: Headers = {}) => tus.final(urls, headers);
 const composed = (urls: string[], headers: Headers = {}) => tus.composed(urls, headers);
 const whole = (url: string) => tus.whole(url);
 
-/** A piece without any of its bytes. */
+/** A partial upload without any of its bytes. */
 function promised(headers: Headers): Promise<string> {
   return tus.create({ "Upload-Concat": "partial", ...headers });
 }
@@ -36,9 +36,9 @@ async function assertWhole(url: string, file: Buffer): Promise<void> {
   assert.equal((await origin.waitForStored(idOf(url))).sha256, sha256(file));
 }
 
-test("the specification's example: two pieces become one upload, with its own metadata", async () => {
+test("the specification's example: two partial uploads become one upload, with its own metadata", async () => {
   const [hello, world] = [Buffer.from("hello"), Buffer.from(" world")];
-  const a = await piece(hello, { "Upload-Metadata": `filename ${encoded("a piece")}` });
+  const a = await partial(hello, { "Upload-Metadata": `filename ${encoded("a partial upload")}` });
   const b = await promised({ "Upload-Length": world.length });
   const head = await tus.head(b);
   assert.equal(head.header("Upload-Concat"), "partial");
@@ -57,14 +57,14 @@ test("the specification's example: two pieces become one upload, with its own me
   assert.equal((await tus.send("GET", url)).body.toString(), "hello world");
   const record = await origin.waitForStored(idOf(url));
   assert.deepEqual([record.fileName, record.contentType], ["whole.txt", "text/plain"]);
-  assert.equal((await tus.head(a)).header("Upload-Concat"), "partial", "and the pieces may be used again");
+  assert.equal((await tus.head(a)).header("Upload-Concat"), "partial", "and the partial uploads may be used again");
   assert.equal((await tus.send("GET", a)).status, 403, "but are no files of their own");
 });
 
-test("pieces of odd sizes become equal parts, and the origin hears of nothing else", async () => {
-  const file = fileBytes("odd pieces", 41 * MIB + 3);
+test("partial uploads of odd sizes become equal parts, and the origin hears of nothing else", async () => {
+  const file = fileBytes("odd partial uploads", 41 * MIB + 3);
   const cuts = [0, 1, 9 * MIB, 9 * MIB, 9 * MIB + 5_000_000, 33 * MIB + 17, file.length];
-  const urls = await Promise.all(cuts.slice(1).map((to, index) => piece(file.subarray(cuts[index], to))));
+  const urls = await Promise.all(cuts.slice(1).map((to, index) => partial(file.subarray(cuts[index], to))));
   const url = await composed(urls);
   await assertWhole(url, file);
   const { object, partBytes } = await stack.client.state(idOf(url));
@@ -73,33 +73,33 @@ test("pieces of odd sizes become equal parts, and the origin hears of nothing el
   await waitUntilOnlyObjectLeft(stack.persistDir, idOf(url));
   const types = async (url: string) => (await origin.events(idOf(url))).map(({ type }) => type);
   assert.deepEqual(await types(url), ["upload.completed"]);
-  for (const piece of urls) {
-    assert.deepEqual(await types(piece), []);
-    assert.equal((await stack.client.state(idOf(piece))).delivery, "none");
+  for (const partial of urls) {
+    assert.deepEqual(await types(partial), []);
+    assert.equal((await stack.client.state(idOf(partial))).delivery, "none");
   }
 });
 
-test("pieces by absolute URLs, in another order, and one of them twice", async () => {
+test("partial uploads by absolute URLs, in another order, and one of them twice", async () => {
   const [a, b] = [Buffer.from("a"), Buffer.from("b")];
-  const [urlA, urlB] = [await piece(a), await piece(b)];
+  const [urlA, urlB] = [await partial(a), await partial(b)];
   const path = new URL(urlB).pathname;
   const url = await composed([path, urlA, `https://upload.example.com${path}`]);
   await assertWhole(url, Buffer.from("bab"));
   assert.equal((await tus.head(url)).header("Upload-Concat")?.includes("https://upload.example.com"), true, "as given");
 });
 
-test("pieces of no bytes", async () => {
-  const none = await piece(Buffer.alloc(0));
+test("partial uploads of no bytes", async () => {
+  const none = await partial(Buffer.alloc(0));
   await assertWhole(await composed([none, none]), Buffer.alloc(0));
-  await assertWhole(await composed([none, await piece(Buffer.from("x")), none]), Buffer.from("x"));
+  await assertWhole(await composed([none, await partial(Buffer.from("x")), none]), Buffer.from("x"));
 });
 
-test("concatenation-unfinished: pieces are finished, and even get their length, afterwards", async () => {
+test("concatenation-unfinished: partial uploads are finished, and even get their length, afterwards", async () => {
   const file = fileBytes("unfinished", 20 * MIB);
   const [first, second, third] = [file.subarray(0, 5), file.subarray(5, 12 * MIB), file.subarray(12 * MIB)];
   const urls = [
     await promised({ "Upload-Length": first.length }),
-    await piece(second),
+    await partial(second),
     await promised({ "Upload-Defer-Length": 1 }),
   ];
   const created = await final(urls);
@@ -120,7 +120,7 @@ test("concatenation-unfinished: pieces are finished, and even get their length, 
 });
 
 test("the length is told when it is known, and the offset only with the object", async () => {
-  const urls = [await piece(Buffer.from("there")), await promised({ "Upload-Length": 1000 })];
+  const urls = [await partial(Buffer.from("there")), await promised({ "Upload-Length": 1000 })];
   const url = await composed(urls);
   const head = await tus.head(url);
   assert.deepEqual([head.header("Upload-Length"), head.header("Upload-Offset")], ["1005", undefined]);
@@ -136,7 +136,7 @@ test("the length is told when it is known, and the offset only with the object",
 });
 
 test("nothing can be added to what is put together, in no protocol", async () => {
-  const done = await composed([await piece(Buffer.from("done"))]);
+  const done = await composed([await partial(Buffer.from("done"))]);
   const waiting = await composed([await promised({ "Upload-Length": 5 })]);
   for (const url of [done, waiting]) {
     for (const [offset, body] of [
@@ -152,8 +152,8 @@ test("nothing can be added to what is put together, in no protocol", async () =>
   await assertWhole(done, Buffer.from("done"));
 });
 
-test("the same pieces with the same metadata are the same upload, as long as there is one", async () => {
-  const urls = [await piece(Buffer.from("same")), await piece(Buffer.from("thing"))];
+test("the same partial uploads with the same metadata are the same upload, as long as there is one", async () => {
+  const urls = [await partial(Buffer.from("same")), await partial(Buffer.from("thing"))];
   const [first, second] = await Promise.all([composed(urls), composed(urls)]);
   assert.equal(first, second);
   assert.equal(await composed(urls.map((url) => new URL(url).pathname)), first, "however they are named");
@@ -167,10 +167,10 @@ test("the same pieces with the same metadata are the same upload, as long as the
   assert.equal(await composed(urls, key), keyed);
   assert.equal((await final([...urls].reverse(), key)).status, 422);
 
-  for (const piece of urls) {
-    assert.equal((await tus.send("DELETE", piece)).status, 204);
+  for (const partial of urls) {
+    assert.equal((await tus.send("DELETE", partial)).status, 204);
   }
-  assert.equal(await composed(urls), first, "even when its pieces are gone");
+  assert.equal(await composed(urls), first, "even when its partial uploads are gone");
   assert.equal((await final(urls, { "Upload-Metadata": "c" })).status, 400);
 
   const pending = await promised({ "Upload-Length": 1 });
@@ -181,24 +181,24 @@ test("the same pieces with the same metadata are the same upload, as long as the
   assert.equal(await composed([pending]), anew);
 });
 
-test("a piece that ends without its bytes fails the whole, and everybody is told why", async () => {
+test("a partial upload that ends without its bytes fails the whole, and everybody is told why", async () => {
   const doomed = await promised({ "Upload-Length": 100 });
-  const url = await composed([await piece(Buffer.from("fine")), doomed]);
+  const url = await composed([await partial(Buffer.from("fine")), doomed]);
   assert.equal((await tus.send("DELETE", doomed)).status, 204);
   const { reason } = await stack.client.waitUntilState(idOf(url), "failed");
   assert.match(reason ?? "", new RegExp(`${idOf(doomed)}.*cancelled`));
   assert.equal((await tus.head(url)).status, 410);
   const event = await waitFor("the origin to hear of it", async () => (await origin.events(idOf(url)))[0]);
   assert.equal(event.type, "upload.failed");
-  const again = await final([await piece(Buffer.from("fine")), doomed]);
+  const again = await final([await partial(Buffer.from("fine")), doomed]);
   assert.equal(again.status, 400, "and it cannot be begun any more");
 });
 
 test("what cannot be put together is refused, and nothing is created", async () => {
-  const good = await piece(Buffer.from("good"));
+  const good = await partial(Buffer.from("good"));
   const aborted = await promised({ "Upload-Length": 5 });
   await tus.send("DELETE", aborted);
-  const deleted = await piece(Buffer.from("deleted"));
+  const deleted = await partial(Buffer.from("deleted"));
   await tus.send("DELETE", deleted);
   const file = await tus.create({ "Upload-Length": 5 });
   const open = await stack.client.openUploads();
@@ -207,9 +207,9 @@ test("what cannot be put together is refused, and nothing is created", async () 
     [[`/files/${randomUUID()}`], "an unknown upload"],
     [["/files/nonsense"], "no upload"],
     [["/upload/init"], "another address"],
-    [[good, aborted], "a piece that was aborted"],
-    [[deleted], "a piece that was deleted"],
-    [[good, file], "an upload that is no piece"],
+    [[good, aborted], "a partial upload that was aborted"],
+    [[deleted], "a partial upload that was deleted"],
+    [[good, file], "an upload that is no partial upload"],
     [[await composed([good])], "an upload that is put together itself"],
     [Array.from({ length: 101 }, () => good), "too many"],
   ] as [string[], string][]) {
@@ -228,11 +228,11 @@ test("what cannot be put together is refused, and nothing is created", async () 
   assert.deepEqual(after.map(({ uploadId }) => uploadId).sort(), open.map(({ uploadId }) => uploadId).sort());
 });
 
-test("a hundred pieces", async () => {
+test("a hundred partial uploads", async () => {
   const file = fileBytes("a hundred", 10_000);
   const urls: string[] = [];
   for (let at = 0; at < file.length; at += 1000) {
-    urls.push(await piece(file.subarray(at, at + 1000)));
+    urls.push(await partial(file.subarray(at, at + 1000)));
   }
   const times = Array.from({ length: 10 });
   await assertWhole(await composed(times.flatMap(() => urls)), Buffer.concat(times.map(() => file)));

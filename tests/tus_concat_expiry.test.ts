@@ -1,4 +1,4 @@
-// Pieces go when their time is over: not before what is put together from them is done with them, and never later than that.
+// Partial uploads go when their time is over: not before what is put together from them is done with them, and never later than that.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -20,25 +20,25 @@ function answered(url: string, status: number): Promise<unknown> {
   return waitFor(`${url} to be answered ${status}`, async () => (await tus.head(url)).status === status);
 }
 
-test("pieces go when their time is over, and what was put together stays", async () => {
+test("partial uploads go when their time is over, and what was put together stays", async () => {
   const file = fileBytes("stays", 20 * MIB);
-  const urls = [await tus.piece(file.subarray(0, 7)), await tus.piece(file.subarray(7))];
+  const urls = [await tus.partial(file.subarray(0, 7)), await tus.partial(file.subarray(7))];
   const url = await tus.composed(urls);
   await tus.whole(url);
-  for (const piece of urls) {
-    await answered(piece, 404);
-    await waitUntilNothingLeft(stack.persistDir, idOf(piece));
-    assert.deepEqual(await origin.events(idOf(piece)), [], "of which the origin never heard");
+  for (const partial of urls) {
+    await answered(partial, 404);
+    await waitUntilNothingLeft(stack.persistDir, idOf(partial));
+    assert.deepEqual(await origin.events(idOf(partial)), [], "of which the origin never heard");
   }
   assert.equal((await origin.waitForStored(idOf(url))).sha256, sha256(file));
   await waitUntilOnlyObjectLeft(stack.persistDir, idOf(url));
   await waitFor("the ledger to be empty", () => leftovers(stack.persistDir).ledgerEntries.length === 0);
 });
 
-test("a piece that somebody waits with outlives its own time, and is used", async () => {
+test("a partial upload that somebody waits with outlives its own time, and is used", async () => {
   const file = fileBytes("outlives", 10 * MIB);
-  const early = await tus.piece(file.subarray(0, 9 * MIB));
-  const orphan = await tus.piece(Buffer.from("nobody names it"));
+  const early = await tus.partial(file.subarray(0, 9 * MIB));
+  const orphan = await tus.partial(Buffer.from("nobody names it"));
   const expires = new Date((await stack.client.state(idOf(orphan))).expiresAt).getTime();
   await waitFor("half of its time to pass", () => Date.now() > expires - (TTL_SECONDS * 1000) / 2);
   const late = await tus.create({ "Upload-Concat": "partial", "Upload-Length": MIB });
@@ -52,7 +52,7 @@ test("a piece that somebody waits with outlives its own time, and is used", asyn
   await waitUntilNothingLeft(stack.persistDir, idOf(early));
 });
 
-test("a piece that expires unfinished is told, and fails what waits for it", async () => {
+test("a partial upload that expires unfinished is told, and fails what waits for it", async () => {
   const unfinished = await tus.create({ "Upload-Concat": "partial", "Upload-Length": 100 });
   const expires = (await tus.head(unfinished)).header("Upload-Expires") ?? "";
   assert.equal(new Date(expires).toUTCString(), expires);

@@ -1,5 +1,5 @@
-// Copying an upload together from its pieces while things go wrong: the Worker is killed, a part hangs, storage refuses, a
-// piece's object is lost. What was counted stays, the rest follows, and the bytes are the same; or it fails, and says so.
+// Copying an upload together from its partial uploads while things go wrong: the Worker is killed, a part hangs, storage refuses, a
+// partial upload's object is lost. What was counted stays, the rest follows, and the bytes are the same; or it fails, and says so.
 
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
@@ -34,10 +34,10 @@ async function plan(rules: { point: string; nth: number; kind: "before" | "after
   await stack.client.request("POST", "/faults", { body: JSON.stringify(rules) });
 }
 
-async function pieces(file: Buffer, bytes: number): Promise<string[]> {
+async function partials(file: Buffer, bytes: number): Promise<string[]> {
   const urls: string[] = [];
   for (let at = 0; at < file.length; at += bytes) {
-    urls.push(await tus.piece(file.subarray(at, at + bytes)));
+    urls.push(await tus.partial(file.subarray(at, at + bytes)));
   }
   return urls;
 }
@@ -61,7 +61,7 @@ const bytesCopied = (id: string) => stack.log.of(id, "batch_copied").reduce((sum
 
 test("killed while it copies: it goes on behind what was counted", async () => {
   const file = fileBytes("killed while copying", 60 * MIB + 11);
-  const urls = await pieces(file, 30 * MIB + 5);
+  const urls = await partials(file, 30 * MIB + 5);
   await plan([{ point: "r2.upload_part", nth: 4, kind: "hang" }]);
   const lost = tus.final(urls).catch(() => undefined);
   const id = await counted(file.length, 3 * PART_BYTES);
@@ -77,7 +77,7 @@ test("killed while it copies: it goes on behind what was counted", async () => {
 
 test("a part that hangs: somebody else goes on, and the late part counts nowhere", async () => {
   const file = fileBytes("hanging", 40 * MIB + 3);
-  const urls = await pieces(file, 25 * MIB);
+  const urls = await partials(file, 25 * MIB);
   await plan([{ point: "r2.upload_part", nth: 3, kind: "hang" }]);
   const url = await tus.composed(urls);
   await assertWhole(url, file);
@@ -86,7 +86,7 @@ test("a part that hangs: somebody else goes on, and the late part counts nowhere
 
 test("storage and objects that fail in passing cost time and nothing else", async () => {
   const file = fileBytes("failing in passing", 40 * MIB + 3);
-  const urls = await pieces(file, 15 * MIB);
+  const urls = await partials(file, 15 * MIB);
   await plan([
     { point: "r2.upload_part", nth: 2, kind: "before" },
     { point: "r2.upload_part", nth: 4, kind: "after" },
@@ -101,15 +101,15 @@ test("storage and objects that fail in passing cost time and nothing else", asyn
 
 test("a multipart upload that storage has dropped fails it", async () => {
   const file = fileBytes("dropped", 20 * MIB);
-  const urls = await pieces(file, 10 * MIB);
+  const urls = await partials(file, 10 * MIB);
   await plan([{ point: "r2.upload_part", nth: 2, kind: "before", code: 10_024 }]);
   const reply = await tus.final(urls);
   assert.equal(reply.status, 410, reply.body.toString());
 });
 
-test("a piece whose object storage has lost fails it, and nothing of it stays", async () => {
-  const lost = await tus.piece(fileBytes("lost", 9 * MIB));
-  const kept = await tus.piece(fileBytes("kept", 9 * MIB));
+test("a partial upload whose object storage has lost fails it, and nothing of it stays", async () => {
+  const lost = await tus.partial(fileBytes("lost", 9 * MIB));
+  const kept = await tus.partial(fileBytes("kept", 9 * MIB));
   loseObject(`uploads/${idOf(lost)}`);
   const reply = await tus.final([kept, lost]);
   assert.equal(reply.status, 410, reply.body.toString());
@@ -118,7 +118,7 @@ test("a piece whose object storage has lost fails it, and nothing of it stays", 
     return lines[0]?.uploadId;
   });
   await waitUntilNothingLeft(stack.persistDir, failed);
-  assert.equal(await tus.offset(kept), 9 * MIB, "the other piece is as it was");
+  assert.equal(await tus.offset(kept), 9 * MIB, "the other partial upload is as it was");
 });
 
 /** Takes an object out of the simulated bucket, behind everybody's back. */

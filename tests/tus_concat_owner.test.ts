@@ -1,5 +1,5 @@
-// Who may put what together, where tokens are needed: only one's own pieces, within one's own terms; and what is put together
-// must be what it says it is, though no piece of it need be.
+// Who may put what together, where tokens are needed: only one's own partial uploads, within one's own terms; and what is put together
+// must be what it says it is, though no partial upload of it need be.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -17,11 +17,11 @@ const tus = new Tus(stack.client);
 
 const alice = bearer(mint(stack, claimsOf("alice")));
 const mallory = bearer(mint(stack, claimsOf("mallory")));
-const piece = (bytes: Uint8Array, headers: Headers) => tus.piece(bytes, headers);
+const partial = (bytes: Uint8Array, headers: Headers) => tus.partial(bytes, headers);
 
-test("somebody else's piece is no piece, word for word as if it were not there", async () => {
-  const hers = await piece(Buffer.from("secret"), alice);
-  const own = await piece(Buffer.from("own"), mallory);
+test("somebody else's partial upload is no partial upload, word for word as if it were not there", async () => {
+  const hers = await partial(Buffer.from("secret"), alice);
+  const own = await partial(Buffer.from("own"), mallory);
   const unknown = `/files/${randomUUID()}`;
   for (const listed of [[hers], [own, hers], [new URL(hers).pathname]]) {
     const refused = await tus.final(listed, mallory);
@@ -46,10 +46,10 @@ test("somebody else's piece is no piece, word for word as if it were not there",
   assert.equal((await tus.send("GET", url, mallory)).status, 404, "and what is put together is hers alone");
 });
 
-test("the token's terms hold for the whole, not for its pieces", async () => {
+test("the token's terms hold for the whole, not for its partial uploads", async () => {
   const terms = bearer(mint(stack, claimsOf("alice", { quayside: { maxBytes: 150, types: ["image/png"] } })));
   const png = Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "latin1"), fileBytes("png", 84)]);
-  const urls = [await piece(png.subarray(0, 3), terms), await piece(png.subarray(3), terms)];
+  const urls = [await partial(png.subarray(0, 3), terms), await partial(png.subarray(3), terms)];
   const type = (name: string) => ({ "Upload-Metadata": `filetype ${encoded(name)}`, ...terms });
   const refused = await tus.final(urls, type("text/html"));
   assert.ok(refused.status >= 400 && refused.status < 500, `${refused.status}`);

@@ -1,4 +1,4 @@
-// Pieces of a concatenation are nobody's free storage: they count while they are there, once, are served to nobody, and a final upload
+// Partial uploads of a concatenation are nobody's free storage: they count while they are there, once, are served to nobody, and a final upload
 // that is refused keeps none of them.
 
 import assert from "node:assert/strict";
@@ -18,24 +18,24 @@ describe("where bytes and uploads are bounded", async () => {
     QUOTA_BYTES_PER_DAY: 50 * MIB,
   });
   const tus = new Tus(stack.client);
-  const piece = (seed: string, bytes: number) => tus.piece(fileBytes(seed, bytes));
+  const partial = (seed: string, bytes: number) => tus.partial(fileBytes(seed, bytes));
   const promised = (bytes: number) => tus.post({ "Upload-Concat": "partial", "Upload-Length": bytes });
 
-  test("pieces count when they are complete too, and as one with the upload that names them", async () => {
-    const pieces = [await piece("one", 8 * MIB), await piece("two", 8 * MIB)];
+  test("partial uploads count when they are complete too, and as one with the upload that names them", async () => {
+    const partials = [await partial("one", 8 * MIB), await partial("two", 8 * MIB)];
     assertRefused(await promised(5 * MIB), 429, "quota-exceeded");
     assertRefused(await stack.client.init({ fileName: "a", fileSize: 5 * MIB }), 429, "quota-exceeded");
     assert.deepEqual(await stack.client.openUploads(), [], "and they are no uploads that anybody goes on with");
 
-    // The sixteen are those of the pieces, whom nobody counts any more.
-    const url = await tus.composed(pieces);
+    // The sixteen are those of the partial uploads, whom nobody counts any more.
+    const url = await tus.composed(partials);
     await tus.whole(url);
     await origin.waitForStored(idOf(url));
     await waitFor("the ledger to be empty", () => leftovers(stack.persistDir).ledgerEntries.length === 0);
     assert.equal((await promised(20 * MIB)).status, 201, "16 of 50 today: they were counted once");
 
     // Named again, they are bytes of their own.
-    const again = await tus.final([...pieces].reverse());
+    const again = await tus.final([...partials].reverse());
     assertRefused(again, 429, "quota-exceeded");
   });
 });
@@ -44,8 +44,8 @@ describe("where nothing is bounded", async () => {
   const { stack } = await sceneWithOrigin();
   const tus = new Tus(stack.client);
 
-  test("a piece is served to nobody, and can be put together all the same", async () => {
-    const url = await tus.piece(Buffer.from("for free?"));
+  test("a partial upload is served to nobody, and can be put together all the same", async () => {
+    const url = await tus.partial(Buffer.from("for free?"));
     await stack.client.waitUntilState(idOf(url), "completed");
     const draft = { "Upload-Draft-Interop-Version": "8" };
     for (const reply of [
@@ -65,7 +65,7 @@ describe("where nothing is bounded", async () => {
   });
 });
 
-describe("where pieces are short-lived", async () => {
+describe("where partial uploads are short-lived", async () => {
   const ttlSeconds = 6;
   const { stack } = await sceneWithOrigin({
     UPLOAD_TTL_SECONDS: ttlSeconds,
@@ -74,11 +74,11 @@ describe("where pieces are short-lived", async () => {
   });
   const tus = new Tus(stack.client);
 
-  test("a final upload that is refused keeps nothing, and one that is admitted keeps its pieces", async () => {
+  test("a final upload that is refused keeps nothing, and one that is admitted keeps its partial uploads", async () => {
     const create = (bytes: number) => tus.create({ "Upload-Concat": "partial", "Upload-Length": bytes });
     const [refused, kept, missing] = [
-      await tus.piece(Buffer.from("refused")),
-      await tus.piece(Buffer.from("kept")),
+      await tus.partial(Buffer.from("refused")),
+      await tus.partial(Buffer.from("kept")),
       await create(900),
     ];
     const expires = Date.parse((await stack.client.state(idOf(missing))).expiresAt);
@@ -88,7 +88,7 @@ describe("where pieces are short-lived", async () => {
     const unknown = await tus.create({ "Upload-Concat": "partial", "Upload-Length": 50 });
     assertRefused(await tus.final([refused, missing, missing]), 429, "quota-exceeded");
     const composed = await tus.composed([kept, unknown]);
-    await waitFor("the piece to go", async () => (await tus.head(refused)).status === 404);
+    await waitFor("the partial upload to go", async () => (await tus.head(refused)).status === 404);
     assert.equal((await tus.head(witness)).status, 200, "long before it would have gone had it been kept");
     assert.equal((await tus.head(kept)).status, 200);
     assert.equal((await tus.patch(unknown, 0, fileBytes("the rest", 50))).status, 204);

@@ -30,14 +30,14 @@ test("what is accepted can be read back by every client, and what is longer is r
   assertHeaders(refused, { Location: undefined, "Tus-Resumable": "1.0.0" });
 
   // With a long list beside it there is less room: Node takes 16 KiB for all headers together.
-  const piece = await tus.piece(Buffer.from("a"));
-  const final = `final;${Array(100).fill(piece).join(" ")}`;
+  const partial = await tus.partial(Buffer.from("a"));
+  const final = `final;${Array(100).fill(partial).join(" ")}`;
   const most = Math.floor((12_000 - final.length) / 4) * 4 + 1;
   const full = await tus.create({ "Upload-Concat": final, "Upload-Metadata": note(most) });
   const whole = await tus.send("HEAD", full, { Origin: "https://app.example" });
   assertHeaders(whole, { "Upload-Concat": final, "Upload-Metadata": note(most) });
   const bytes = Object.entries(whole.headers).reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0);
   assert.ok(bytes < 16_384 - 1_500, `${bytes} bytes, and the network's own`);
-  const more = await tus.final([...Array(100).fill(piece)], { "Upload-Metadata": note(most + 4) });
+  const more = await tus.final([...Array(100).fill(partial)], { "Upload-Metadata": note(most + 4) });
   assertRefused(more, 431, "field-too-large", { field: "Upload-Metadata", limitBytes: 12_000 - final.length });
 });

@@ -91,7 +91,7 @@ pub(crate) struct Stored {
     pub(crate) outcome: Outcome,
 }
 
-/// Stores a chunk that has bytes, or a piece of one.
+/// Stores a chunk that has bytes, or a section of one.
 pub(crate) async fn store(
     chunk: Append,
     continuation: Continuation,

@@ -34,7 +34,7 @@ use crate::{
 struct Arrived {
     /// Its bytes are stored up to here.
     to: ByteCount,
-    /// What came of the last piece; none where it had no bytes.
+    /// What came of the last section; none where it had no bytes.
     last: Option<Outcome>,
     /// Whether its end has been seen.
     is_all: bool,
@@ -101,7 +101,7 @@ async fn store(chunk: Unsized, body: &ReadableStream, storing: &TransferContext)
         if length.is_zero()
             && let Some(stored) = &last
         {
-            // Another piece was announced and does not come. Crash here: who asks where to go on waits 2 s and takes the lease.
+            // Another section was announced and does not come. Crash here: who asks where to go on waits 2 s and takes the lease.
             let release = Release { attempt: stored.attempt, reason: ReleaseReason::GaveUp };
             // Refused, it has lost its lease already.
             unless_refused(call(&storing.objects, chunk.id, &release).await)?;
@@ -127,7 +127,7 @@ async fn store_held(part: Append, continuation: Continuation, held: Held, storin
     }
 }
 
-/// A body that goes on behind the last byte of the file finds the upload complete, by its own earlier pieces.
+/// A body that goes on behind the last byte of the file finds the upload complete, by its own earlier sections.
 fn beyond_end(refusal: ApiError, last: Option<&Stored>) -> ApiError {
     match (refusal, last.map(|stored| &stored.outcome)) {
         (

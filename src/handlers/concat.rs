@@ -20,7 +20,7 @@ use crate::{
     queue::concat,
 };
 
-/// How often the same pieces can be put together anew with nothing but the list to tell it by, within the day that it is
+/// How often the same partial uploads can be put together anew with nothing but the list to tell it by, within the day that it is
 /// remembered.
 const MOST_TIMES_ANEW: usize = 16;
 
@@ -29,21 +29,21 @@ pub(crate) async fn handle(create: Create, wait: Wait, context: RequestContext<'
     let Purpose::Composition(ids) = create.purpose.clone() else { return create::handle(create, context).await };
     let creator = context.access.creator(&create.purpose)?;
     let (owner, limits) = (creator.owner.clone(), creator.permit.tighten(context.config.limits));
-    let pieces = match asked(&ids, None, &owner, context).await {
+    let partials = match asked(&ids, None, &owner, context).await {
         // What it was put together from may be gone by now. The answer to the same request stays the same.
         Err(Error::Refused(refusal)) => return Ok(earlier(create, context).await?.ok_or(refusal)?),
-        pieces => pieces?,
+        partials => partials?,
     };
-    let file_bytes = total(&pieces, limits, create.mode)?;
-    let created = once(Create { file_bytes, ..create }, &pieces, context).await?;
+    let file_bytes = total(&partials, limits, create.mode)?;
+    let created = once(Create { file_bytes, ..create }, &partials, context).await?;
     if let Outcome::Created { snapshot, .. } = &created
         && snapshot.phase == Phase::Open
     {
-        // Crash here, or fails: the upload is there and its pieces are not kept yet. It asks for them itself when it is copied, and
+        // Crash here, or fails: the upload is there and its partial uploads are not kept yet. It asks for them itself when it is copied, and
         // keeps them then; one that is gone by that time fails it, and says so.
         let _kept = asked(&ids, Some(snapshot.expires_at), &owner, context).await;
     }
-    let all_there = pieces.iter().all(|piece| piece.object.is_some());
+    let all_there = partials.iter().all(|partial| partial.object.is_some());
     match created {
         Outcome::Created { snapshot, limits, upload_token } if all_there && wait == Wait::ForObject => {
             let snapshot = await_object::awaited(snapshot.id, context).await?.unwrap_or(snapshot);
@@ -53,29 +53,29 @@ pub(crate) async fn handle(create: Create, wait: Wait, context: RequestContext<'
     }
 }
 
-/// All pieces; kept until then, where that is said.
+/// All partial uploads; kept until then, where that is said.
 async fn asked(
     ids: &[UploadId],
     until: Option<UnixMs>,
     owner: &str,
     context: RequestContext<'_>,
 ) -> Result<Vec<PartialUpload>> {
-    let wanted = Wanted { owner: owner.to_owned(), pieces: ids.to_vec(), until };
+    let wanted = Wanted { owner: owner.to_owned(), partials: ids.to_vec(), until };
     let objects = context.uploads()?;
     concat::ask_for(&wanted, &objects).await.into_iter().collect()
 }
 
-/// How long the file will be, where all pieces know it. What is known of it must not be too long already.
+/// How long the file will be, where all partial uploads know it. What is known of it must not be too long already.
 fn total(
-    pieces: &[PartialUpload],
+    partials: &[PartialUpload],
     limits: Limits,
     mode: upload_types::plan::Mode,
 ) -> Result<Option<ByteCount>, ApiError> {
     let limit_bytes = limits.largest_file(mode);
-    let mut known = pieces.iter().filter_map(|piece| piece.bytes);
+    let mut known = partials.iter().filter_map(|partial| partial.bytes);
     let sum = known.try_fold(ByteCount::ZERO, ByteCount::checked_add);
     let sum = sum.filter(|sum| *sum <= limit_bytes).ok_or(ApiError::UploadTooLarge { limit_bytes })?;
-    Ok(pieces.iter().all(|piece| piece.bytes.is_some()).then_some(sum))
+    Ok(partials.iter().all(|partial| partial.bytes.is_some()).then_some(sum))
 }
 
 /// The upload that was created for this request before, unless that has ended without an object.
@@ -100,12 +100,12 @@ async fn earlier(create: Create, context: RequestContext<'_>) -> Result<Option<O
 }
 
 /// One upload for the same request, however often it is repeated; another once that one has ended without an object.
-async fn once(mut create: Create, pieces: &[PartialUpload], context: RequestContext<'_>) -> HandlerResult {
+async fn once(mut create: Create, partials: &[PartialUpload], context: RequestContext<'_>) -> HandlerResult {
     // Where it is not known how long they are together, it counts for nothing yet, and they go on counting for themselves.
     let is_known = create.file_bytes.is_some();
-    let takes_over = || pieces.iter().filter(|_| is_known).map(|piece| piece.entry).collect();
+    let takes_over = || partials.iter().filter(|_| is_known).map(|partial| partial.entry).collect();
     for _ in 0..MOST_TIMES_ANEW {
-        let created = create::of_pieces(create.clone(), takes_over(), context).await;
+        let created = create::of_partials(create.clone(), takes_over(), context).await;
         let has_ended = match &created {
             Ok(Outcome::Created { snapshot, .. }) => snapshot.phase == Phase::Failed,
             Err(error) => matches!(error, Error::Refused(ApiError::UploadGone { .. })),
@@ -116,5 +116,5 @@ async fn once(mut create: Create, pieces: &[PartialUpload], context: RequestCont
             None => return created,
         }
     }
-    create::of_pieces(create, takes_over(), context).await
+    create::of_partials(create, takes_over(), context).await
 }

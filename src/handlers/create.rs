@@ -42,8 +42,8 @@ pub(crate) async fn handle(create: Create, context: RequestContext<'_>) -> Handl
     Ok(create_and_begin(create, None, Vec::new(), context).await?.0)
 }
 
-/// Creates an upload that is put together from pieces. Those named here count as part of it from then on.
-pub(crate) async fn of_pieces(
+/// Creates an upload that is put together from partial uploads. Those named here count as part of it from then on.
+pub(crate) async fn of_partials(
     create: Create,
     takes_over: Vec<EntryName>,
     context: RequestContext<'_>,
@@ -117,7 +117,7 @@ fn fresh_id() -> Result<UploadId> {
     Ok(UploadId::from_random_bytes(random))
 }
 
-/// What is promised to this upload. Of a piece the origin never hears: it is told of what is put together from it.
+/// What is promised to this upload. Of a partial upload the origin never hears: it is told of what is put together from it.
 fn policy(create: &Create, promised: Policy) -> Policy {
     Policy {
         tell_origin: promised.tell_origin && create.purpose != Purpose::Partial,

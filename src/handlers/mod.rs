@@ -17,7 +17,7 @@ use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::{
     call,
     repair::ShowManifest,
-    upload::{Cancel, Complete, Probe, ReadTrail, Redeliver, Status},
+    upload::{Cancel, Complete, Probe, ReadHistory, Redeliver, Status},
 };
 use upload_types::{
     api_error::ApiError,
@@ -81,7 +81,7 @@ async fn handle(operation: Operation, body: Option<ReadableStream>, context: Req
         Operation::AppendUnsized(chunk) => append_stream::handle(chunk, body, context).await,
         Operation::Probe(id, wait) => probe(id, wait, context).await.map(Outcome::Probed),
         Operation::Status(id) => call(&objects, id, &Status).await.map(Outcome::Status),
-        Operation::History(id) => call(&objects, id, &ReadTrail).await.map(|trail| Outcome::History(id, trail)),
+        Operation::History(id) => call(&objects, id, &ReadHistory).await.map(|history| Outcome::History(id, history)),
         Operation::Manifest(id) => call(&objects, id, &ShowManifest).await.map(Outcome::Manifest),
         Operation::Repair(id, sent_again) => repair::handle(id, sent_again, context).await,
         Operation::Complete(id) => call(&objects, id, &Complete).await.map(Outcome::Completing),

@@ -1,4 +1,4 @@
-//! Copying an upload together from its pieces, a batch at a time: ranges of their objects go through the relay into parts of
+//! Copying an upload together from its partial uploads, a batch at a time: ranges of their objects go through the relay into parts of
 //! equal size, each counted by itself. In the time of a queue message, not of a request, so that nobody waits for it.
 
 use durable_objects::{
@@ -18,7 +18,7 @@ use worker::Env;
 
 use crate::queue::copy::Copy;
 
-/// So many pieces are asked at the same time: the platform lets an invocation wait for six answers at once, and this is not the only
+/// So many partial uploads are asked at the same time: the platform lets an invocation wait for six answers at once, and this is not the only
 /// thing that one does.
 const ASKED_AT_ONCE: usize = 4;
 
@@ -42,9 +42,9 @@ pub(crate) async fn run(upload: UploadId, env: &Env) -> Result<()> {
     Ok(())
 }
 
-/// Asks for all of these pieces, which are kept from then on, if that is wanted. What each says, in order.
+/// Asks for all of these partial uploads, which are kept from then on, if that is wanted. What each says, in order.
 pub(crate) async fn ask_for(wanted: &Wanted, objects: &ObjectClient) -> Vec<Result<PartialUpload>> {
-    let asked = wanted.pieces.iter().map(|id| async move {
+    let asked = wanted.partials.iter().map(|id| async move {
         let question = AsPartial { owner: wanted.owner.clone(), until: wanted.until };
         call(objects, id, &question).await.map_err(|error| match error {
             // One that is somebody else's is not told from one that is not there.

@@ -15,7 +15,7 @@ use durable_objects::{
 use js_sys::Uint8Array;
 use upload_session::{
     attempt::{Attempt, Effect, Finish, Input},
-    session::{Commit, Committed, Release, RemainderPiece, SegmentPlace, WriteLease},
+    session::{Commit, Committed, Release, RemainderSource, SegmentPlace, WriteLease},
 };
 use upload_types::{
     api_error::ApiError,
@@ -124,9 +124,9 @@ impl Driver<'_> {
     }
 
     /// A part, or the whole object; meanwhile the upload's object hears that the writer is there.
-    async fn store(&mut self, number: u16, bytes: ByteCount, tail: &[RemainderPiece]) -> Result<Input, TransferError> {
+    async fn store(&mut self, number: u16, bytes: ByteCount, tail: &[RemainderSource]) -> Result<Input, TransferError> {
         let (objects, upload, stop) = (self.objects, self.id, self.relay.stop.clone());
-        let tail = Tail { pieces: tail, upload, objects, bucket: self.bucket };
+        let tail = Tail { sources: tail, upload, objects, bucket: self.bucket };
         let stored = while_renewing(objects, upload, self.lease.attempt, &stop, async {
             match self.upload {
                 Some(upload) => self.relay.part(upload, number, bytes, &tail).await,

@@ -4,16 +4,16 @@ use durable_objects::{
     platform::object_storage::{self, ObjectStorage},
     rpc::{ObjectClient, upload::read_tail},
 };
-use upload_session::session::RemainderPiece;
+use upload_session::session::RemainderSource;
 use upload_types::units::{ByteCount, UploadId};
 use web_sys::ReadableStream;
 
 use crate::transfer::error::TransferError;
 
-/// The pieces in order, and where to ask for them.
+/// The sources in order, and where to ask for them.
 pub(crate) struct Tail<'a> {
-    /// The pieces.
-    pub(crate) pieces: &'a [RemainderPiece],
+    /// The sources.
+    pub(crate) sources: &'a [RemainderSource],
     /// Of which upload.
     pub(crate) upload: UploadId,
     /// Where the rows are.
@@ -31,14 +31,14 @@ pub(crate) struct PrefixStream {
 }
 
 impl Tail<'_> {
-    /// Opens a piece.
-    pub(crate) async fn open(&self, piece: &RemainderPiece) -> Result<PrefixStream, TransferError> {
-        match piece {
-            RemainderPiece::Rows { start, end } => {
+    /// Opens a source.
+    pub(crate) async fn open(&self, source: &RemainderSource) -> Result<PrefixStream, TransferError> {
+        match source {
+            RemainderSource::Rows { start, end } => {
                 let stream = read_tail(self.objects, self.upload, *start, *end).await?;
                 Ok(PrefixStream { stream, bytes: end.saturating_sub(*start) })
             }
-            RemainderPiece::Object { key, bytes } => {
+            RemainderSource::Object { key, bytes } => {
                 let got = self.bucket.get(key, None).await.map_err(|error| TransferError::Storage(error.cause))?;
                 let stream = object_storage::stream(&got.ok_or(TransferError::SegmentLost)?)?;
                 Ok(PrefixStream { stream: stream.ok_or(TransferError::SegmentLost)?, bytes: *bytes })

@@ -197,8 +197,8 @@ impl Relay {
         crc: &mut PartCrc,
     ) -> Result<(), PumpError> {
         let mut left = bytes.get();
-        for piece in tail.pieces {
-            let front = tail.open(piece).await.map_err(PumpError::AtBody)?;
+        for source in tail.sources {
+            let front = tail.open(source).await.map_err(PumpError::AtBody)?;
             pump_front(&front, part, crc).await?;
             left = left.saturating_sub(front.bytes.get());
         }

@@ -40,8 +40,8 @@ export class Tus {
     return reply.header("Location") ?? "";
   }
 
-  /** A piece of what is to be put together, with all its bytes. */
-  async piece(bytes: Uint8Array, headers: Headers = {}): Promise<string> {
+  /** A partial upload of what is to be put together, with all its bytes. */
+  async partial(bytes: Uint8Array, headers: Headers = {}): Promise<string> {
     const reply = await this.post({ "Upload-Concat": "partial", "Upload-Length": bytes.length, ...headers }, bytes);
     assert.equal(reply.status, 201, reply.body.toString());
     return reply.header("Location") ?? "";
@@ -51,7 +51,7 @@ export class Tus {
     return this.post({ "Upload-Concat": `final;${urls.join(" ")}`, ...headers });
   }
 
-  /** Asks for pieces to be put together, and gives the upload's URL. */
+  /** Asks for partial uploads to be put together, and gives the upload's URL. */
   async composed(urls: string[], headers: Headers = {}): Promise<string> {
     const reply = await this.final(urls, headers);
     assert.equal(reply.status, 201, reply.body.toString());

@@ -41,7 +41,7 @@ export class Figures {
       `uploads by ending      ${tally(this.endings)}`,
       `bytes of files         ${mebibytes(this.bytesOfFiles)}`,
       `bytes sent twice       ${mebibytes(twice)}, and ${mebibytes(this.garbageBytes)} of garbage`,
-      `put together           ${this.composed} from pieces`,
+      `put together           ${this.composed} from partials`,
       `declared again         ${this.duplicates} answered with the object that was there`,
       `chunks by protocol      ${tally(this.protocols)}`,
       `requests               ${this.requests}, ${this.unanswered} without an answer`,

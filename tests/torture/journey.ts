@@ -7,7 +7,7 @@ import type { Chaos } from "./chaos.ts";
 import { create } from "./creation.ts";
 import { interrupt } from "./interruptions.ts";
 import type { Incarnation, Job } from "./job.ts";
-import { type Assembled, assemble } from "./pieces.ts";
+import { type Assembled, assemble } from "./partials.ts";
 import type { Ending } from "./plan.ts";
 import { ask, NobodyAnswers, type Truth } from "./truth.ts";
 import { awaitEnd, sendAll } from "./uploader.ts";
@@ -21,7 +21,7 @@ export async function travel(world: World, chaos: Chaos, job: Job): Promise<void
   try {
     for (let nth = 1; ; nth++) {
       const { upload, truth } =
-        job.plan.pieces > 0 ? await assemble(world, chaos, job) : await whole(world, chaos, job);
+        job.plan.partials > 0 ? await assemble(world, chaos, job) : await whole(world, chaos, job);
       if (upload !== undefined) {
         upload.ending = endingOf(truth);
       }
@@ -127,7 +127,7 @@ function isExcused(world: World, upload: Incarnation | undefined, { state, reaso
   if (state === "expired") {
     return upload !== undefined && Date.now() >= upload.expiresAtMs;
   }
-  // Of a piece that has failed, the whole says so with the piece's reason in it.
+  // Of a partial upload that has failed, the whole says so with the partial upload's reason in it.
   if (state === "failed" && /(^|: )Storage /.test(reason) && world.fatalFaults > 0) {
     world.fatalFaults -= 1;
     return true;

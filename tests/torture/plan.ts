@@ -32,8 +32,8 @@ export type UploadPlan = {
   faults: { at: number; rules: FaultRule[] }[];
   /** The origin's answer asks to delete the staged object. */
   discard: boolean;
-  /** In so many pieces it goes up, to be put together; 0 where it is one upload. */
-  pieces: number;
+  /** In so many partial uploads it goes up, to be put together; 0 where it is one upload. */
+  partials: number;
   /** One of its chunks is interrupted so often before it gets through. */
   interrupted?: { kind: Interrupted; times: number };
 };
@@ -93,7 +93,7 @@ function planUpload(index: number, random: Random): UploadPlan {
     visitors: visitors(random),
     faults: faultsFor(random),
     discard: ending === "completed" && random.chance(0.2),
-    pieces: !parallel && declared === "nothing" && ending === "completed" && random.chance(0.4) ? random.int(2, 5) : 0,
+    partials: !parallel && declared === "nothing" && ending === "completed" && random.chance(0.4) ? random.int(2, 5) : 0,
   };
 }
 
@@ -105,7 +105,7 @@ function planInterrupted(index: number, kind: Interrupted, times: number): Uploa
     ...{ index, fileName: `interrupted-${kind}.bin`, sizeBytes, chunkSize, stopAt: sizeBytes },
     ...{ parallel: kind !== "sequential", chunking: "planned", checksummed: 0, declared: "crc64nvme" },
     ...{ ending: "completed", idempotencyKey: undefined, clumsiness: 0, visitors: [], faults: [] },
-    ...{ discard: false, pieces: 0, interrupted: { kind, times } },
+    ...{ discard: false, partials: 0, interrupted: { kind, times } },
   };
 }
 

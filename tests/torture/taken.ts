@@ -35,7 +35,7 @@ export async function askAfterwards(world: World, job: Job, upload: Incarnation,
   const draftIsRight = draft.header("Upload-Complete") === "?1" && draft.header("Upload-Offset") === String(sizeBytes);
   expect("a client of the draft", draft, draft.status < 300 && draftIsRight);
 
-  if (sizeBytes > 0 && job.plan.pieces === 0 && !job.plan.parallel) {
+  if (sizeBytes > 0 && job.plan.partials === 0 && !job.plan.parallel) {
     const from = Math.max(0, sizeBytes - REPEATED_BYTES);
     const body = fileBytes(`${seed}/file/${job.plan.index}`, sizeBytes).subarray(from);
     const range = { "Content-Range": `bytes ${from}-${sizeBytes - 1}/${sizeBytes}` };

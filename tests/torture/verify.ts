@@ -77,8 +77,8 @@ async function look(world: World): Promise<Found[]> {
   if (strangers.length > lost) {
     found.push({ what: `${strangers.length} unknown uploads ended, of ${lost} whose creation was lost` });
   }
-  for (const { eventId } of events.filter(({ uploadId }) => world.pieces.has(uploadId))) {
-    found.push({ what: `the origin has heard of a piece (${eventId})` });
+  for (const { eventId } of events.filter(({ uploadId }) => world.partials.has(uploadId))) {
+    found.push({ what: `the origin has heard of a partial (${eventId})` });
   }
   found.push(...(await wrongInStorage(world, known, empty)));
   return found;
@@ -147,7 +147,7 @@ async function wrongInStorage(world: World, known: Set<string>, strangers: Recor
   for (const key of unfinished) {
     wrong("unfinished multipart upload in R2", key);
   }
-  for (const uploadId of ledgerEntries.filter((uploadId) => known.has(uploadId) || world.pieces.has(uploadId))) {
+  for (const uploadId of ledgerEntries.filter((uploadId) => known.has(uploadId) || world.partials.has(uploadId))) {
     wrong("still open in the ledger", uploadId);
   }
   for (const { uploadId } of await world.stack.client.openUploads()) {

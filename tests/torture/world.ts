@@ -19,8 +19,8 @@ export class World {
   /** Creations whose answer nobody saw and that no key leads back to. */
   lostCreations = 0;
   /** Uploads that others were put together from. */
-  readonly pieces = new Set<string>();
-  /** Requests to put pieces together whose answer nobody saw, or that were refused. */
+  readonly partials = new Set<string>();
+  /** Requests to put partial uploads together whose answer nobody saw, or that were refused. */
   lostCompositions = 0;
 
   constructor(stack: Stack, origin: Origin, proxy: FlakyProxy) {

@@ -13,8 +13,8 @@ const MS_PER_DAY: u64 = 86_400_000;
 /// How many entries a page of the list has: each costs a question to its upload's object.
 pub const PAGE_ENTRIES: usize = 100;
 
-/// So many pieces count as one upload, since so many may be put together into one.
-const PIECES_PER_UPLOAD: u64 = 100;
+/// So many partial uploads count as one upload, since so many may be put together into one.
+const PARTIALS_PER_UPLOAD: u64 = 100;
 
 /// What an owner may use. `None` is no bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,8 +32,8 @@ pub struct Quota {
 pub struct Usage {
     /// Uploads open now.
     pub open_uploads: u64,
-    /// Pieces of uploads that are put together: until they are gone, and named by no upload yet.
-    pub open_pieces: u64,
+    /// Partial uploads of uploads that are put together: until they are gone, and named by no upload yet.
+    pub open_partials: u64,
     /// The bytes of both.
     pub open_bytes: u64,
     /// Bytes counted today.
@@ -46,13 +46,13 @@ impl Usage {
     pub fn with(self, kind: EntryKind) -> Self {
         match kind {
             EntryKind::File => Self { open_uploads: self.open_uploads.saturating_add(1), ..self },
-            EntryKind::Partial => Self { open_pieces: self.open_pieces.saturating_add(1), ..self },
+            EntryKind::Partial => Self { open_partials: self.open_partials.saturating_add(1), ..self },
         }
     }
 
     /// How many uploads these count as.
     fn uploads(self) -> u64 {
-        self.open_uploads.saturating_add(self.open_pieces.div_ceil(PIECES_PER_UPLOAD))
+        self.open_uploads.saturating_add(self.open_partials.div_ceil(PARTIALS_PER_UPLOAD))
     }
 }
 
@@ -102,7 +102,7 @@ mod tests {
     fn a_quota_bounds_what_would_be() {
         let quota = Quota { open_uploads: Some(2), open_bytes: Some(100), bytes_per_day: Some(150) };
         let usage =
-            |open_uploads, open_bytes, bytes_today| Usage { open_uploads, open_pieces: 0, open_bytes, bytes_today };
+            |open_uploads, open_bytes, bytes_today| Usage { open_uploads, open_partials: 0, open_bytes, bytes_today };
         let now = UnixMs(86_400_000 * 3 + 1_000 * 86_000);
         for (usage, bytes, expected) in [
             (usage(0, 0, 0), 100, None),
@@ -123,9 +123,9 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_pieces_count_as_one_upload() {
+    fn a_hundred_partials_count_as_one_upload() {
         let quota = Quota { open_uploads: Some(3), ..Quota::default() };
-        let usage = |open_uploads, open_pieces| Usage { open_uploads, open_pieces, ..Usage::default() };
+        let usage = |open_uploads, open_partials| Usage { open_uploads, open_partials, ..Usage::default() };
         for (usage, kind, fits) in [
             (usage(0, 0), EntryKind::Partial, true),
             (usage(2, 99), EntryKind::Partial, true),

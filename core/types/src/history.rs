@@ -2,7 +2,7 @@
 //! again is one entry that counts, so that ten thousand chunks do not push out the one takeover among them. Parts that are
 //! signed and recorded by turns are two.
 //!
-//! The trail decides nothing, and but for direct uploads no row is ever written for its sake: it is stored in rows that are
+//! The history decides nothing, and but for direct uploads no row is ever written for its sake: it is stored in rows that are
 //! written anyway. What happens without one of them (a part, a chunk of a parallel upload, a refusal) is stored with the next,
 //! and may be lost with the object's memory before.
 
@@ -83,35 +83,35 @@ mod tests {
 
     #[test]
     fn what_repeats_counts_and_what_is_old_goes() {
-        let mut trail = History::default();
-        trail.note(UnixMs(1), "created", 0.into(), None);
+        let mut history = History::default();
+        history.note(UnixMs(1), "created", 0.into(), None);
         for n in 0..10_000 {
-            trail.note(UnixMs(2 + n), "attempt", n.try_into().unwrap(), None);
+            history.note(UnixMs(2 + n), "attempt", n.try_into().unwrap(), None);
         }
-        assert_eq!(trail.entries.len(), 2);
-        let attempts = &trail.entries[1];
+        assert_eq!(history.entries.len(), 2);
+        let attempts = &history.entries[1];
         assert_eq!((attempts.at, attempts.until, attempts.times), (UnixMs(2), UnixMs(10_001), 10_000));
         for n in 0..1000 {
-            trail.note(UnixMs(n), "refused", 0.into(), Some(format!("reason {n}")));
+            history.note(UnixMs(n), "refused", 0.into(), Some(format!("reason {n}")));
         }
-        assert_eq!(trail.entries.len(), MAX_ENTRIES);
-        assert_eq!(trail.entries.last().unwrap().detail.as_deref(), Some("reason 999"));
-        assert_eq!(trail.noted, 11_001);
+        assert_eq!(history.entries.len(), MAX_ENTRIES);
+        assert_eq!(history.entries.last().unwrap().detail.as_deref(), Some("reason 999"));
+        assert_eq!(history.noted, 11_001);
     }
 
     #[test]
     fn parts_that_are_signed_and_recorded_by_turns_are_two_entries() {
-        let mut trail = History::default();
-        trail.note(UnixMs(1), "created", 0.into(), None);
+        let mut history = History::default();
+        history.note(UnixMs(1), "created", 0.into(), None);
         for n in 0..100 {
-            trail.note(UnixMs(10 * n + 2), SIGNED, 0.into(), None);
-            trail.note(UnixMs(10 * n + 3), RECORDED, 5.into(), None);
+            history.note(UnixMs(10 * n + 2), SIGNED, 0.into(), None);
+            history.note(UnixMs(10 * n + 3), RECORDED, 5.into(), None);
         }
-        trail.note(UnixMs(2_000), "reopened", 0.into(), None);
-        trail.note(UnixMs(2_001), RECORDED, 5.into(), None);
-        let seen: Vec<_> = trail.entries.iter().map(|entry| (entry.event.as_str(), entry.times)).collect();
+        history.note(UnixMs(2_000), "reopened", 0.into(), None);
+        history.note(UnixMs(2_001), RECORDED, 5.into(), None);
+        let seen: Vec<_> = history.entries.iter().map(|entry| (entry.event.as_str(), entry.times)).collect();
         assert_eq!(seen, [("created", 1), (SIGNED, 100), (RECORDED, 100), ("reopened", 1), (RECORDED, 1)]);
-        assert_eq!((trail.entries[1].at, trail.entries[1].until), (UnixMs(2), UnixMs(992)));
+        assert_eq!((history.entries[1].at, history.entries[1].until), (UnixMs(2), UnixMs(992)));
     }
 
     #[test]
@@ -135,10 +135,10 @@ mod tests {
 
     #[test]
     fn the_stored_form_does_not_change() {
-        let mut trail = History::default();
-        trail.note(UnixMs(7), "takeover", 5.into(), None);
+        let mut history = History::default();
+        history.note(UnixMs(7), "takeover", 5.into(), None);
         assert_eq!(
-            serde_json::to_string(&trail).unwrap(),
+            serde_json::to_string(&history).unwrap(),
             r#"{"noted":1,"entries":[{"at":7,"until":7,"times":1,"event":"takeover","uploadedBytes":5}]}"#
         );
     }

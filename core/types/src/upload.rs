@@ -40,7 +40,7 @@ pub enum Purpose {
     File,
     /// To be put together with others. The origin never hears of it, and it goes when its time is over.
     Partial,
-    /// The bytes of these pieces one after the other. No client adds to it.
+    /// The bytes of these partial uploads one after the other. No client adds to it.
     Composition(Vec<UploadId>),
 }
 
@@ -72,7 +72,7 @@ pub enum Phase {
     Aborted,
     /// Its time was over.
     Expired,
-    /// It was complete, and is not wanted any more: a client has deleted it, or it was a piece whose time is over.
+    /// It was complete, and is not wanted any more: a client has deleted it, or it was a partial upload whose time is over.
     Deleted,
 }
 

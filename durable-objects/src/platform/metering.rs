@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use upload_session::session::{BeginAppend, Commit, RemainderPiece, SegmentPlace, Session, WriteLease};
+use upload_session::session::{BeginAppend, Commit, RemainderSource, SegmentPlace, Session, WriteLease};
 use upload_types::cost::Cost;
 use worker::{SqlCursor, SqlStorage, SqlStorageValue};
 
@@ -78,7 +78,7 @@ pub(crate) fn of_command(command: &UploadCommand) -> Cost {
         | UploadCommand::Renew(_)
         | UploadCommand::Commit(_)
         | UploadCommand::Release(_)
-        | UploadCommand::ReadTrail(_)
+        | UploadCommand::ReadHistory(_)
         | UploadCommand::AwaitObject(_)
         | UploadCommand::EndDelivery(_)
         | UploadCommand::AsPartial(_)
@@ -89,9 +89,9 @@ pub(crate) fn of_command(command: &UploadCommand) -> Cost {
     }
 }
 
-/// A chunk's begin, which opens a request unless it is linked to the piece before it; and what its tail will be read with.
+/// A chunk's begin, which opens a request unless it is linked to the section before it; and what its tail will be read with.
 pub(crate) fn of_begin(begin: &BeginAppend, lease: Option<&WriteLease>) -> Cost {
-    let is_object = |piece: &&RemainderPiece| matches!(piece, RemainderPiece::Object { .. });
+    let is_object = |source: &&RemainderSource| matches!(source, RemainderSource::Object { .. });
     let r2_class_b = lease.map_or(0, |lease| lease.tail.iter().filter(is_object).count() as u64);
     Cost { worker_requests: begin.continuation.after.is_none().into(), r2_class_b, ..Cost::NONE }
 }

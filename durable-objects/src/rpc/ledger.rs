@@ -21,7 +21,7 @@ pub struct Admit {
     pub idempotency: Option<Idempotency>,
     /// What the owner may use.
     pub quota: Quota,
-    /// Pieces that count as part of this upload from now on, and no longer for themselves.
+    /// Partial uploads that count as part of this upload from now on, and no longer for themselves.
     pub takes_over: Vec<EntryName>,
     /// The upload that is remembered for the same creation, and that was asked for and is not there.
     pub instead_of: Option<UploadId>,

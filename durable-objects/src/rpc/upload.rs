@@ -131,7 +131,7 @@ pub struct Status;
 
 /// What has happened to it.
 #[derive(Serialize, Deserialize)]
-pub struct ReadTrail;
+pub struct ReadHistory;
 
 /// Nothing is missing before the offset; and so long is the file, where that is said.
 #[derive(Serialize, Deserialize)]
@@ -192,7 +192,7 @@ pub struct NextSlice;
 #[derive(Serialize, Deserialize)]
 pub struct SliceHashed(pub Hashed);
 
-/// What it is as a piece of another upload of this owner.
+/// What it is as a partial upload of another upload of this owner.
 #[derive(Serialize, Deserialize)]
 pub struct AsPartial {
     /// Whose the other upload is.
@@ -201,11 +201,11 @@ pub struct AsPartial {
     pub until: Option<UnixMs>,
 }
 
-/// Which pieces the next batch would be copied from.
+/// Which partial uploads the next batch would be copied from.
 #[derive(Serialize, Deserialize)]
 pub struct WantedPartials;
 
-/// A batch is to be copied: this is how the wanted pieces stand, in order.
+/// A batch is to be copied: this is how the wanted partial uploads stand, in order.
 #[derive(Serialize, Deserialize)]
 pub struct BeginCopyBatch(pub Vec<PartialStatus>);
 
@@ -305,7 +305,7 @@ commands! {
     ReadTail => "read-tail" -> ();
     Probe => "probe" -> Snapshot;
     Status => "status" -> Snapshot;
-    ReadTrail => "read-trail" -> History;
+    ReadHistory => "read-history" -> History;
     Declare => "declare" -> Snapshot;
     AwaitObject => "await-object" -> Snapshot;
     Complete => "complete" -> Snapshot;

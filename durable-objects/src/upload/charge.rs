@@ -38,7 +38,7 @@ impl UploadSession {
                 Err(Error::Refused(_)) if wanted != bytes => {}
                 Err(error) => {
                     if let Error::Refused(refusal) = &error {
-                        self.trail.refused(now(), self.session.borrow().as_ref(), refusal);
+                        self.history.refused(now(), self.session.borrow().as_ref(), refusal);
                     }
                     return Err(error);
                 }

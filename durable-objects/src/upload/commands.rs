@@ -73,7 +73,7 @@ impl UploadSession {
                 self.decide_then_show(cost, Session::probe)
             }
             UploadCommand::Status(_) => self.decide_then_show(cost, |session, _| session.status()),
-            UploadCommand::ReadTrail(_) => self.decide(cost, |_, _| self.trail.show()),
+            UploadCommand::ReadHistory(_) => self.decide(cost, |_, _| self.history.show()),
             UploadCommand::Declare(declare) => self.declare(cost, &declare).await,
             UploadCommand::AwaitObject(_) => {
                 wait::for_object(&self.session).await;

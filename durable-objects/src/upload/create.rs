@@ -46,7 +46,7 @@ impl UploadSession {
         // From here the upload exists, and ends by itself: its first alarm is set. Crash here: nobody knows that it was granted
         // anything, and whoever comes next takes that over.
         let snapshot = session.snapshot();
-        self.trail.restore(history);
+        self.history.restore(history);
         *self.session.borrow_mut() = Some(session);
         Ok(Begun { snapshot, lease })
     }

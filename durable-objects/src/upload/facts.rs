@@ -1,4 +1,4 @@
-//! The facts of an upload that every decision needs: how it was created, how far it is, how its events are told, and its trail.
+//! The facts of an upload that every decision needs: how it was created, how far it is, how its events are told, and its history.
 //! One row, so a change is charged for as one row however many of them it touches.
 
 use crate::platform::error::Result;
@@ -18,14 +18,14 @@ use crate::platform::sql::{has_table, json, rows};
 const SCHEMA_VERSION: i64 = 1;
 
 const TABLE: &str = "CREATE TABLE upload (id INTEGER PRIMARY KEY CHECK (id = 1), schema INTEGER NOT NULL, \
-                     facts TEXT NOT NULL, progress TEXT NOT NULL, outbox TEXT, trail TEXT)";
+                     facts TEXT NOT NULL, progress TEXT NOT NULL, outbox TEXT, history TEXT)";
 
 /// The facts, as they are stored.
 pub(super) struct Facts {
     pub(super) spec: UploadSpec,
     pub(super) state: UploadState,
     pub(super) outbox: Outbox,
-    pub(super) trail: History,
+    pub(super) history: History,
 }
 
 /// The row of `upload`.
@@ -35,7 +35,7 @@ struct UploadRow {
     facts: String,
     progress: String,
     outbox: Option<String>,
-    trail: Option<String>,
+    history: Option<String>,
 }
 
 /// Reads them; `None` where no upload was ever created here, or where it has been forgotten.
@@ -54,25 +54,25 @@ pub(super) fn load(storage: &Storage) -> Result<Option<Facts>> {
         spec: from_str(&row.facts)?,
         state: from_str(&row.progress)?,
         outbox: row.outbox.as_deref().map(from_str).transpose()?.unwrap_or_default(),
-        // A trail that cannot be read is no reason not to go on with the upload.
-        trail: row.trail.and_then(|trail| from_str(&trail).ok()).unwrap_or_default(),
+        // A history that cannot be read is no reason not to go on with the upload.
+        history: row.history.and_then(|history| from_str(&history).ok()).unwrap_or_default(),
     }))
 }
 
 /// Writes those of a new upload. One row, and a table.
-pub(super) fn insert(sql: &SqlStorage, session: &Session, trail: &History) -> Result<()> {
+pub(super) fn insert(sql: &SqlStorage, session: &Session, history: &History) -> Result<()> {
     exec(sql, TABLE, Vec::new())?;
-    let values = vec![SCHEMA_VERSION.into(), json(session.spec())?, json(session.state())?, json(trail)?];
-    exec(sql, "INSERT INTO upload (id, schema, facts, progress, trail) VALUES (1, ?, ?, ?, ?)", values)
+    let values = vec![SCHEMA_VERSION.into(), json(session.spec())?, json(session.state())?, json(history)?];
+    exec(sql, "INSERT INTO upload (id, schema, facts, progress, history) VALUES (1, ?, ?, ?, ?)", values)
 }
 
 /// Writes those that a change of `before` touches. One row at most; the progress is always in it, for what has been charged since.
-pub(super) fn update(sql: &SqlStorage, before: &Session, change: &StateChange, trail: &History) -> Result<()> {
+pub(super) fn update(sql: &SqlStorage, before: &Session, change: &StateChange, history: &History) -> Result<()> {
     if change.progress.is_none() && change.outbox.is_none() {
         return Ok(());
     }
     let progress = json(change.progress.as_ref().unwrap_or(before.state()))?;
     let outbox = change.outbox.as_ref().map(json).transpose()?.unwrap_or(SqlStorageValue::Null);
-    let query = "UPDATE upload SET progress = ?, outbox = coalesce(?, outbox), trail = ? WHERE id = 1";
-    exec(sql, query, vec![progress, outbox, json(trail)?])
+    let query = "UPDATE upload SET progress = ?, outbox = coalesce(?, outbox), history = ? WHERE id = 1";
+    exec(sql, query, vec![progress, outbox, json(history)?])
 }

@@ -1,28 +1,28 @@
-//! The trail of an upload, beside its session in memory: what is noted goes into the next row that can hold it.
+//! The history of an upload, beside its session in memory: what is noted goes into the next row that can hold it.
 
 use std::cell::RefCell;
 
 use upload_session::session::{Decision, Session, StateChange};
 use upload_types::{api_error::ApiError, history::History, units::UnixMs};
 
-/// The trail; empty until the session has been read.
+/// The history; empty until the session has been read.
 #[derive(Default)]
-pub(crate) struct Notes(RefCell<History>);
+pub(crate) struct HistoryRecorder(RefCell<History>);
 
-impl Notes {
+impl HistoryRecorder {
     /// What was stored, or the beginning.
-    pub(crate) fn restore(&self, trail: History) {
-        self.0.replace(trail);
+    pub(crate) fn restore(&self, history: History) {
+        self.0.replace(history);
     }
 
-    /// Notes a change that is about to be stored, and returns the trail to store with it.
+    /// HistoryRecorder a change that is about to be stored, and returns the history to store with it.
     pub(crate) fn changed(&self, now: UnixMs, before: &Session, change: &StateChange, after: &Session) -> History {
-        let mut trail = self.0.borrow_mut();
-        before.record_change(&mut trail, now, change, after);
-        trail.clone()
+        let mut history = self.0.borrow_mut();
+        before.record_change(&mut history, now, change, after);
+        history.clone()
     }
 
-    /// Notes a refusal. It is stored with the next change.
+    /// HistoryRecorder a refusal. It is stored with the next change.
     pub(crate) fn refused(&self, now: UnixMs, session: Option<&Session>, refusal: &ApiError) {
         if let Some(session) = session {
             session.record_refusal(&mut self.0.borrow_mut(), now, refusal);

@@ -47,7 +47,7 @@ use crate::{
         object_storage::ObjectStorage,
     },
     rpc::{answer, respond},
-    upload::{alarm::Alarm, arrivals::RequestOrder, history::Notes, tables::Stored, watchers::Watchers},
+    upload::{alarm::Alarm, arrivals::RequestOrder, history::HistoryRecorder, tables::Stored, watchers::Watchers},
 };
 
 /// When the alarm is set for the next duty. Each setting is charged for as a row.
@@ -67,7 +67,7 @@ pub struct UploadSession {
     env: Env,
     /// The session as it is stored; none until it has been read, or where there is none.
     pub(crate) session: RefCell<Option<Session>>,
-    pub(crate) trail: Notes,
+    pub(crate) history: HistoryRecorder,
     pub(crate) arrivals: RequestOrder,
     pub(crate) alarm: Alarm,
 }
@@ -81,7 +81,7 @@ impl DurableObject for UploadSession {
             state,
             env,
             session: RefCell::new(None),
-            trail: Notes::default(),
+            history: HistoryRecorder::default(),
             arrivals: RequestOrder::default(),
             alarm: Alarm::default(),
         }
@@ -125,8 +125,8 @@ impl UploadSession {
     pub(crate) fn load(&self) -> Result<()> {
         if self.session.borrow().is_none() {
             let (loaded, rows) = metered(|| tables::load(&self.state.storage(), now()));
-            if let Some(Stored { session, trail }) = loaded? {
-                self.trail.restore(trail);
+            if let Some(Stored { session, history }) = loaded? {
+                self.history.restore(history);
                 *self.session.borrow_mut() = Some(session);
             }
             self.charge(rows);
@@ -172,7 +172,7 @@ impl UploadSession {
             decision.change
         })?;
         if let Err(refusal) = &answer {
-            self.trail.refused(now(), self.session.borrow().as_ref(), refusal);
+            self.history.refused(now(), self.session.borrow().as_ref(), refusal);
         }
         Ok(answer?)
     }
@@ -222,9 +222,11 @@ impl UploadSession {
             Arm::WithTheChange => self.alarm.must_ring_at(now, due(session), due(&after)),
             Arm::WhenAllIsDone => None,
         };
-        let trail = self.trail.changed(now, session, &change, &after);
+        let history = self.history.changed(now, session, &change, &after);
         let (stored, rows) = metered(|| {
-            tables::store(&self.state.storage(), session, &change, &trail, content, || set_alarm(&self.state, ring_at))
+            tables::store(&self.state.storage(), session, &change, &history, content, || {
+                set_alarm(&self.state, ring_at)
+            })
         });
         stored?;
         after.charge(rows);

@@ -1,6 +1,6 @@
 //! The object's answers about parts that its client stores itself. What it hands out and counts the session decides. Such an object
 //! sleeps while the parts are under way, so with the numbers of a request goes the row that says how far the upload is, with its
-//! cost and its trail.
+//! cost and its history.
 
 use crate::platform::telemetry::log_line::LogLine;
 use upload_session::session::{Decision, Session};

@@ -4,13 +4,13 @@
 //! |---|---|---|
 //! | `upload` | one | when the upload is created, when an attempt begins, when its phase changes, and when the telling goes on |
 //! | `part` | one per counted part | when the part is counted |
-//! | `segment` | one per accepted piece behind the last part | when it is counted; gone with the part it ends up in |
+//! | `segment` | one per accepted run of bytes behind the last part | when it is counted; gone with the part it ends up in |
 //! | `parallel_chunk` | one per chunk of a parallel upload that was begun | when it is begun, and when a writer of it has ended |
 //!
 //! What is in `upload` [`facts`] says. `parallel_chunk` is only there where the upload is parallel, or is repaired, and `segment` from the first segment on,
 //! since a new table is charged for as two rows.
 //! A chunk of one part costs two rows: `upload` (or `parallel_chunk`) at its begin, `part` at its commit. No table has an index beside its
-//! key, since each would be one more row to pay per write. The trail of what has happened is written with what is written anyway.
+//! key, since each would be one more row to pay per write. The history of what has happened is written with what is written anyway.
 //!
 //! An addition that an older build overlooks and overwrites without harm leaves the number of the schema as it is, so that two
 //! builds can run at the same time while one takes the other's place; anything else counts it up. Facts that are only ever
@@ -24,7 +24,7 @@ use serde_json::from_str;
 use upload_session::{
     alarm::CountedPart,
     session::{
-        CountedRows, RemainderPiece, Segment, SegmentPlace, Session, StateChange, StoredPart, Uncount, UploadSpec,
+        CountedRows, RemainderSource, Segment, SegmentPlace, Session, StateChange, StoredPart, Uncount, UploadSpec,
     },
 };
 use upload_types::{
@@ -103,19 +103,19 @@ pub(crate) struct Stored {
     /// The session.
     pub(crate) session: Session,
     /// What has happened to it.
-    pub(crate) trail: History,
+    pub(crate) history: History,
 }
 
 /// Reads a session back; `None` where no upload was ever created here, or where it has been forgotten. Writes nothing, so
 /// that asking for an unknown id does not create an object.
 pub(crate) fn load(storage: &Storage, now: UnixMs) -> Result<Option<Stored>> {
-    let Some(Facts { spec, state, outbox, trail }) = facts::load(storage)? else { return Ok(None) };
+    let Some(Facts { spec, state, outbox, history }) = facts::load(storage)? else { return Ok(None) };
     let sql = storage.sql();
     let counted = match state.mode(&spec) {
         Mode::Sequential => load_sequence(&sql)?,
         Mode::Parallel | Mode::Direct => load_parallel_chunks(&sql)?,
     };
-    Ok(Some(Stored { session: Session::restore(now, spec, state, outbox, counted), trail }))
+    Ok(Some(Stored { session: Session::restore(now, spec, state, outbox, counted), history }))
 }
 
 /// Two rows, however many there are.
@@ -145,12 +145,12 @@ fn load_parallel_chunks(sql: &SqlStorage) -> Result<CountedRows> {
 pub(crate) fn create(
     storage: &Storage,
     session: &Session,
-    trail: &History,
+    history: &History,
     arm: impl Fn() -> Result<()>,
 ) -> Result<()> {
     let sql = storage.sql();
     transaction(storage, || {
-        facts::insert(&sql, session, trail)?;
+        facts::insert(&sql, session, history)?;
         exec(&sql, TABLE_OF_PARTS, Vec::new())?;
         if session.plan().mode != Mode::Sequential {
             exec(&sql, TABLE_OF_PARALLEL_CHUNKS, Vec::new())?;
@@ -165,13 +165,13 @@ pub(crate) fn store(
     storage: &Storage,
     before: &Session,
     change: &StateChange,
-    trail: &History,
+    history: &History,
     content: Option<&[u8]>,
     arm: impl Fn() -> Result<()>,
 ) -> Result<()> {
     let sql = storage.sql();
     transaction(storage, || {
-        facts::update(&sql, before, change, trail)?;
+        facts::update(&sql, before, change, history)?;
         uncount(&sql, before, &change.uncount)?;
         for part in &change.parts {
             insert_part(&sql, part)?;
@@ -255,22 +255,22 @@ pub(crate) fn kept_parts(storage: &Storage) -> Result<Vec<KeptPart>> {
     parts.into_iter().map(kept).collect()
 }
 
-/// Where the bytes of the tail are, in order; neighbours in rows are one piece. Only where there is a tail is there such a table.
-pub(crate) fn tail(storage: &Storage, spec: &UploadSpec) -> Result<Vec<RemainderPiece>> {
+/// Where the bytes of the tail are, in order; neighbours in rows are one source. Only where there is a tail is there such a table.
+pub(crate) fn tail(storage: &Storage, spec: &UploadSpec) -> Result<Vec<RemainderSource>> {
     let found: Vec<SegmentRow> = rows(&storage.sql(), &format!("{SEGMENTS} ORDER BY start_bytes"), vec![])?;
-    let mut pieces: Vec<RemainderPiece> = Vec::new();
+    let mut sources: Vec<RemainderSource> = Vec::new();
     for row in found {
         let segment = segment(&row)?;
-        match (segment.place, pieces.last_mut()) {
-            (SegmentPlace::Row, Some(RemainderPiece::Rows { end, .. })) if *end == segment.start => *end = segment.end,
-            (SegmentPlace::Row, _) => pieces.push(RemainderPiece::Rows { start: segment.start, end: segment.end }),
-            (SegmentPlace::Object, _) => pieces.push(RemainderPiece::Object {
+        match (segment.place, sources.last_mut()) {
+            (SegmentPlace::Row, Some(RemainderSource::Rows { end, .. })) if *end == segment.start => *end = segment.end,
+            (SegmentPlace::Row, _) => sources.push(RemainderSource::Rows { start: segment.start, end: segment.end }),
+            (SegmentPlace::Object, _) => sources.push(RemainderSource::Object {
                 key: spec.segment_key(segment.attempt),
                 bytes: segment.end.saturating_sub(segment.start),
             }),
         }
     }
-    Ok(pieces)
+    Ok(sources)
 }
 
 /// Streams rows to whoever fills a part with them, a few at a time.

@@ -1,4 +1,4 @@
-//! `Upload-Concat`: an upload that is a piece of others, or one that is put together from pieces.
+//! `Upload-Concat`: a partial upload, or one that is put together from partial uploads.
 
 use crate::{
     FILES_PATH, Head,
@@ -10,7 +10,7 @@ const FIELD: &str = "Upload-Concat";
 
 /// The most uploads that one can be put together from. Each is asked with every batch that is copied, so a batch costs
 /// two calls of an object more than that, of the 1,000 that a Worker on the free plan may make.
-const MAX_PIECES: usize = 100;
+const MAX_PARTIALS: usize = 100;
 
 /// What the header says that the new upload is for.
 pub(super) fn purpose(head: &Head) -> Result<Purpose, ApiError> {
@@ -19,11 +19,11 @@ pub(super) fn purpose(head: &Head) -> Result<Purpose, ApiError> {
         return Ok(Purpose::Partial);
     }
     let Some(list) = given.strip_prefix("final;") else { return Err(bad("is neither partial nor final; and a list")) };
-    let pieces = list.split_ascii_whitespace().map(piece).collect::<Result<Vec<_>, _>>()?;
-    match pieces.len() {
+    let partials = list.split_ascii_whitespace().map(partial).collect::<Result<Vec<_>, _>>()?;
+    match partials.len() {
         0 => Err(bad("names no upload")),
-        1..=MAX_PIECES => Ok(Purpose::Composition(pieces)),
-        count => Err(bad(format!("names {count} uploads; at most {MAX_PIECES} can be put together"))),
+        1..=MAX_PARTIALS => Ok(Purpose::Composition(partials)),
+        count => Err(bad(format!("names {count} uploads; at most {MAX_PARTIALS} can be put together"))),
     }
 }
 
@@ -39,7 +39,7 @@ pub(super) fn is_final(given: &str) -> bool {
 
 /// The upload that a URL names, absolute or relative to where uploads are created. Only the end of its path counts: by which host
 /// the upload was reached, and below which path the service is mounted there, is no part of its name.
-fn piece(url: &str) -> Result<UploadId, ApiError> {
+fn partial(url: &str) -> Result<UploadId, ApiError> {
     let authority_and_path = ["https://", "http://", "//"].iter().find_map(|scheme| url.strip_prefix(scheme));
     let path = match authority_and_path {
         Some(rest) => rest.find('/').map_or("", |at| &rest[at..]),
@@ -75,12 +75,12 @@ mod tests {
         purpose(&Head { method: Method::POST, path: "/files".to_owned(), query: String::new(), headers })
     }
 
-    fn pieces(ids: &[&str]) -> Purpose {
+    fn partials(ids: &[&str]) -> Purpose {
         Purpose::Composition(ids.iter().map(|id| UploadId::parse(id).unwrap()).collect())
     }
 
     #[test]
-    fn pieces_by_path_and_by_url() {
+    fn partials_by_path_and_by_url() {
         assert_eq!(parsed("partial"), Ok(Purpose::Partial));
         for (header, expected) in [
             (format!("final;/files/{A} /files/{B}"), vec![A, B]),
@@ -92,7 +92,7 @@ mod tests {
             (format!("final;/files/{A}/ https://a.example//files//{B}"), vec![A, B]),
             (format!("final;/%66iles/{} /files/../files/{B}", A.replace('-', "%2D")), vec![A, B]),
         ] {
-            assert_eq!(parsed(&header), Ok(pieces(&expected)), "{header}");
+            assert_eq!(parsed(&header), Ok(partials(&expected)), "{header}");
         }
     }
 

@@ -79,7 +79,7 @@ fn standing(status: u16, snapshot: &Snapshot) -> Reply {
     }
     reply = match snapshot.plan.declared_bytes() {
         Some(file_bytes) => reply.with("upload-length", file_bytes.to_string()),
-        // Nobody will declare that of a final upload: it is that of its pieces.
+        // Nobody will declare that of a final upload: it is that of its partial uploads.
         None if is_final(snapshot) => reply,
         None => reply.with("upload-defer-length", "1"),
     };

@@ -111,7 +111,7 @@ fn all_bytes_are_told_only_where_the_object_is_there() {
 }
 
 #[test]
-fn pieces_and_what_is_put_together() {
+fn partials_and_what_is_put_together() {
     let partial = Some(r#"{"uploadConcat":"partial"}"#);
     assert_answer(
         &Outcome::Probed(snapshot(Phase::Open, Some(100), 7, partial)),

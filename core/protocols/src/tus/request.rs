@@ -66,8 +66,8 @@ fn create(head: &Head) -> Result<Operation, ApiError> {
     // Other types are no bytes, and what is sent under them is not looked at. A form was meant to be stored.
     body_type::bare_bytes(head, &format!("`Content-Type: {BYTES}`"))?;
     let purpose = concat::purpose(head)?;
-    if let Purpose::Composition(pieces) = &purpose {
-        return compose(head, pieces);
+    if let Purpose::Composition(partials) = &purpose {
+        return compose(head, partials);
     }
     let file_bytes = declared_length(head)?;
     let create = Create {
@@ -97,30 +97,30 @@ fn create(head: &Head) -> Result<Operation, ApiError> {
     Ok(Operation::CreateWith(create, FirstChunk { length, digest, completes, wait: Wait::ForObject }))
 }
 
-/// A final upload: its length is that of its pieces, and its bytes are theirs. Repeating a request whose answer was lost
-/// creates nothing new, whether or not the client has a key for it: the same pieces with the same metadata are the same
+/// A final upload: its length is that of its partial uploads, and its bytes are theirs. Repeating a request whose answer was lost
+/// creates nothing new, whether or not the client has a key for it: the same partial uploads with the same metadata are the same
 /// upload (tus/tusd#1364 is what happens without).
-fn compose(head: &Head, pieces: &[UploadId]) -> Result<Operation, ApiError> {
+fn compose(head: &Head, partials: &[UploadId]) -> Result<Operation, ApiError> {
     for (name, field) in [("upload-length", "Upload-Length"), ("upload-defer-length", "Upload-Defer-Length")] {
         if head.headers.contains_key(name) {
-            return Err(ApiError::bad_request(field, "of a final upload is that of its pieces"));
+            return Err(ApiError::bad_request(field, "of a final upload is that of its partial uploads"));
         }
     }
     if has_bytes(head) && head.present("content-length") != Some("0") {
         return Err(ApiError::bad_request(
             "Content-Length",
-            "of a final upload is 0: its bytes are those of its pieces",
+            "of a final upload is 0: its bytes are those of its partial uploads",
         ));
     }
     let by_key = idempotency::parse(head, as_asked(head).as_bytes())?;
-    let ids: Vec<_> = pieces.iter().map(ToString::to_string).collect();
+    let ids: Vec<_> = partials.iter().map(ToString::to_string).collect();
     let asked = format!("{}\n{}", ids.join(" "), head.present("upload-metadata").unwrap_or(""));
     let create = Create {
         mode: Mode::Sequential,
         file: metadata::file_info(head)?,
         file_bytes: None,
         chunking: Chunking::Agreed(None),
-        purpose: Purpose::Composition(pieces.to_vec()),
+        purpose: Purpose::Composition(partials.to_vec()),
         idempotency: by_key.or_else(|| Some(Idempotency::implied(Sha256Digest::of(asked.as_bytes())))),
         on_mismatch: OnMismatch::Fail,
     };

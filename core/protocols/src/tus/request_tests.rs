@@ -162,7 +162,7 @@ fn composed(headers: &[(&str, &str)]) -> Result<Create, ApiError> {
 }
 
 #[test]
-fn a_piece_is_an_upload_like_any_other() {
+fn a_partial_is_an_upload_like_any_other() {
     let partial = ("upload-concat", "partial");
     let (create, first) = creation(&[partial, ("upload-length", "5"), TYPE, ("content-length", "5")]).unwrap();
     assert_eq!((create.purpose, create.file_bytes), (Purpose::Partial, Some(5.into())));
@@ -195,7 +195,7 @@ fn what_is_put_together_brings_nothing_of_its_own() {
 }
 
 #[test]
-fn the_same_pieces_with_the_same_metadata_are_the_same_upload() {
+fn the_same_partials_with_the_same_metadata_are_the_same_upload() {
     let named = |list: &str, metadata: &str| {
         let list = list.replace("{id}", ID);
         composed(&[("upload-concat", &list), ("upload-metadata", metadata)]).unwrap().idempotency.unwrap()

@@ -1,6 +1,6 @@
 //! What an attempt asks its driver to do, and what the driver says came of it.
 
-use crate::session::{Commit, Committed, Receipt, Release, ReleaseReason, RemainderPiece};
+use crate::session::{Commit, Committed, Receipt, Release, ReleaseReason, RemainderSource};
 use upload_types::{api_error::ApiError, integrity::Sha256State, units::ByteCount, upload::Snapshot};
 
 /// What the driver does next. Each but the last is answered with one [`Input`].
@@ -15,7 +15,7 @@ pub enum Effect {
         /// Its length, the tail included.
         bytes: ByteCount,
         /// Accepted bytes that it begins with.
-        tail: Vec<RemainderPiece>,
+        tail: Vec<RemainderSource>,
     },
     /// The same for a file that is put as one object, under the key of this attempt. Answered with [`Input::Stored`].
     PutObject {
@@ -24,7 +24,7 @@ pub enum Effect {
         /// The object's length, the tail included.
         bytes: ByteCount,
         /// Accepted bytes that it begins with.
-        tail: Vec<RemainderPiece>,
+        tail: Vec<RemainderSource>,
     },
     /// Puts the next bytes of the body into an object of their own, under the lease's key for the remainder. Answered with
     /// [`Input::RemainderStored`].

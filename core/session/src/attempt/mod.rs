@@ -28,7 +28,7 @@ use std::{
 
 use crate::session::{
     Commit, Committed, MAX_ROW_SEGMENT_BYTES, RENEW_EVERY_MS, Receipt, Release, ReleaseReason, Remainder,
-    RemainderPiece, SegmentPlace, WriteLease,
+    RemainderSource, SegmentPlace, WriteLease,
 };
 use upload_types::{
     api_error::ApiError,
@@ -52,7 +52,7 @@ pub struct Attempt {
     part_from: ByteCount,
     number: u16,
     /// What the first part begins with.
-    tail: Vec<RemainderPiece>,
+    tail: Vec<RemainderSource>,
     /// What the chunk's digest must be. With one, nothing counts before everything does.
     digest: Option<ChunkDigest>,
     /// Parts that are stored and not committed.

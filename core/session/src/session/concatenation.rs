@@ -1,12 +1,12 @@
-//! Putting an upload together from others. Its bytes are those of *pieces*, uploads that were created for that, one after the
+//! Putting an upload together from others. Its bytes are those of *partial uploads*, uploads that were created for that, one after the
 //! other; they are copied front to back, a batch at a time, each in a queue message of its own. To the rules it is a
 //! sequential upload that only this way of writing may add to: an attempt with a lease, fresh part numbers, equal parts, every
 //! part counted by itself. So a crash costs the part that was on its way, and what comes of it is an object like any other.
 //!
-//! A batch ends where a part does, so nothing ever lies in the tail. Where the next piece is not there yet, somebody looks
-//! again after a while. A piece that ends without an object, or has another length than before, fails the concatenation.
+//! A batch ends where a part does, so nothing ever lies in the tail. Where the next partial upload is not there yet, somebody looks
+//! again after a while. A partial upload that ends without an object, or has another length than before, fails the concatenation.
 //!
-//! Decided here, too: a piece that somebody composes from, and not one that somebody only asks about, is *kept* until the concatenation's own time is over, so none is let go
+//! Decided here, too: a partial upload that somebody composes from, and not one that somebody only asks about, is *kept* until the concatenation's own time is over, so none is let go
 //! of while it is needed; and a concatenation that outlives its time expires like any upload.
 
 use serde::{Deserialize, Serialize};
@@ -28,21 +28,21 @@ use upload_types::{
 /// has, and a second or two of its 30 s of CPU time.
 pub(super) const BATCH_BYTES: u64 = 256 * MIB;
 
-/// The longest pause before it is looked again whether the next piece is there: a minute.
+/// The longest pause before it is looked again whether the next partial upload is there: a minute.
 const LONGEST_PAUSE_SECONDS: u64 = 60;
 
-/// Whose pieces a concatenation asks for.
+/// Whose partial uploads a concatenation asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wanted {
     /// Whose they must be.
     pub owner: String,
     /// Which, in order; one may be there several times.
-    pub pieces: Vec<UploadId>,
+    pub partials: Vec<UploadId>,
     /// How long they are needed. `None`: they are only asked about, and not kept.
     pub until: Option<UnixMs>,
 }
 
-/// A piece, as whoever composes from it must know it.
+/// A partial upload, as whoever composes from it must know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartialUpload {
     /// What its entry in the owner's ledger is found by.
@@ -53,7 +53,7 @@ pub struct PartialUpload {
     pub object: Option<PartialObject>,
 }
 
-/// The object of a piece.
+/// The object of a partial upload.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PartialObject {
     /// Where it is in the bucket.
@@ -62,7 +62,7 @@ pub struct PartialObject {
     pub etag: String,
 }
 
-/// What asking for a piece came to.
+/// What asking for a partial upload came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PartialStatus {
     /// It is there, or may come to be.
@@ -89,7 +89,7 @@ pub struct PartSource {
     pub runs: Vec<SourceRange>,
 }
 
-/// A run of bytes in the object of a piece.
+/// A run of bytes in the object of a partial upload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceRange {
     /// Which object.
@@ -117,14 +117,14 @@ impl Session {
             return Decision::no(ApiError::InvalidPartial { upload, reason });
         }
         let object = self.object().map(|object| PartialObject { key: object.key, etag: object.etag });
-        let piece = PartialUpload { entry: self.spec.entry(), bytes: self.plan().declared_bytes(), object };
+        let partial = PartialUpload { entry: self.spec.entry(), bytes: self.plan().declared_bytes(), object };
         if self.progress.kept_until >= until {
-            return Decision::yes(piece, StateChange::none());
+            return Decision::yes(partial, StateChange::none());
         }
-        Decision::yes(piece, UploadState { kept_until: until, ..self.progress.clone() })
+        Decision::yes(partial, UploadState { kept_until: until, ..self.progress.clone() })
     }
 
-    /// When a piece that is complete is let go of. `None` for anything else, and where it has been.
+    /// When a partial upload that is complete is let go of. `None` for anything else, and where it has been.
     pub(super) fn partial_ends_at(&self) -> Option<UnixMs> {
         let is_held =
             self.spec.purpose == Purpose::Partial && self.progress.phase == Phase::Completed && !self.is_unwanted();
@@ -143,35 +143,35 @@ impl Session {
 
     /// Whose objects the next batch would come from; `None` where nothing is to be copied, or somebody is at it.
     pub fn wanted(&self, now: UnixMs) -> Option<Wanted> {
-        let Purpose::Composition(pieces) = &self.spec.purpose else { return None };
+        let Purpose::Composition(partials) = &self.spec.purpose else { return None };
         let is_due = self.is_composing() && !self.is_being_copied(now);
         let (owner, until) = (self.spec.owner.clone(), Some(self.expires_at_if_seen(now)));
-        is_due.then(|| Wanted { owner, pieces: pieces.clone(), until })
+        is_due.then(|| Wanted { owner, partials: partials.clone(), until })
     }
 
-    /// Somebody has asked for all pieces, and would copy. `None`: there is nothing to copy just now, or not any more.
+    /// Somebody has asked for all partial uploads, and would copy. `None`: there is nothing to copy just now, or not any more.
     pub fn begin_batch(&self, now: UnixMs, statuses: &[PartialStatus]) -> Decision<Option<CopyBatch>> {
-        if self.wanted(now).is_none_or(|wanted| wanted.pieces.len() != statuses.len()) {
+        if self.wanted(now).is_none_or(|wanted| wanted.partials.len() != statuses.len()) {
             return Decision::yes(None, StateChange::none());
         }
-        let pieces: Result<Vec<&PartialUpload>, &String> = statuses.iter().map(alive).collect();
-        let pieces = match pieces {
-            Ok(pieces) => pieces,
+        let partials: Result<Vec<&PartialUpload>, &String> = statuses.iter().map(alive).collect();
+        let partials = match partials {
+            Ok(partials) => partials,
             Err(reason) => {
                 return Decision::yes(
                     None,
-                    self.concatenation_failed(now, format!("A piece of it cannot be had: {reason}")),
+                    self.concatenation_failed(now, format!("A partial upload of it cannot be had: {reason}")),
                 );
             }
         };
-        let plan = match self.plan_for(&pieces) {
+        let plan = match self.plan_for(&partials) {
             Ok(plan) => plan,
             Err(refusal) => return Decision::yes(None, self.concatenation_failed(now, refusal.to_string())),
         };
         let from = self.uploaded_bytes();
         let longest = ByteCount::new(from.get() + BATCH_BYTES).unwrap_or(ByteCount::MAX);
         let to = plan.whole_parts_end(
-            runs_of(&pieces).fold(ByteCount::ZERO, |sum, run| saturating(sum, run.bytes)).min(longest),
+            runs_of(&partials).fold(ByteCount::ZERO, |sum, run| saturating(sum, run.bytes)).min(longest),
         );
         if to <= from {
             return Decision::yes(None, self.waiting(now, plan));
@@ -186,7 +186,7 @@ impl Session {
         if let Some(progress) = &mut change.progress {
             progress.job_not_before = now.plus_ms(self.spec.policy.resend_ms);
         }
-        let parts = parts_of(&pieces, &plan, from, to);
+        let parts = parts_of(&partials, &plan, from, to);
         Decision::yes(Some(CopyBatch { lease, parts }), change)
     }
 
@@ -226,10 +226,10 @@ impl Session {
         self.running_lease(sequence).is_some() && now < self.progress.job_not_before
     }
 
-    /// The sizes, where the pieces say how long the file is. It cannot be longer than what was planned for.
-    fn plan_for(&self, pieces: &[&PartialUpload]) -> Result<Plan, ApiError> {
-        let known = pieces.iter().filter_map(|piece| piece.bytes).fold(ByteCount::ZERO, saturating);
-        let total = pieces.iter().all(|piece| piece.bytes.is_some()).then_some(known);
+    /// The sizes, where the partial uploads say how long the file is. It cannot be longer than what was planned for.
+    fn plan_for(&self, partials: &[&PartialUpload]) -> Result<Plan, ApiError> {
+        let known = partials.iter().filter_map(|partial| partial.bytes).fold(ByteCount::ZERO, saturating);
+        let total = partials.iter().all(|partial| partial.bytes.is_some()).then_some(known);
         let plan = self.plan();
         if plan.open_ended && known > plan.file_bytes {
             return Err(ApiError::UploadTooLarge { limit_bytes: plan.file_bytes });
@@ -237,7 +237,7 @@ impl Session {
         self.plan_with(total, Some(self.uploaded_bytes()))
     }
 
-    /// The next piece is not there yet, and all of them are alive: as long as they are, this one is. The length may be known by now;
+    /// The next partial upload is not there yet, and all of them are alive: as long as they are, this one is. The length may be known by now;
     /// and it may be nothing, and that is all of it.
     fn waiting(&self, now: UnixMs, plan: Plan) -> StateChange {
         let plan = (plan != self.spec.plan).then_some(plan);
@@ -259,7 +259,7 @@ impl Session {
 
 fn alive(standing: &PartialStatus) -> Result<&PartialUpload, &String> {
     match standing {
-        PartialStatus::Alive(piece) => Ok(piece),
+        PartialStatus::Alive(partial) => Ok(partial),
         PartialStatus::Lost(reason) => Err(reason),
     }
 }
@@ -268,23 +268,23 @@ fn saturating(sum: ByteCount, bytes: ByteCount) -> ByteCount {
     sum.checked_add(bytes).unwrap_or(ByteCount::MAX)
 }
 
-/// The pieces that are there, as far as none before them is missing.
-fn runs_of<'a>(pieces: &'a [&'a PartialUpload]) -> impl Iterator<Item = SourceRange> + 'a {
-    pieces.iter().map_while(|piece| {
-        let (object, bytes) = piece.object.clone().zip(piece.bytes)?;
+/// The partial uploads that are there, as far as none before them is missing.
+fn runs_of<'a>(partials: &'a [&'a PartialUpload]) -> impl Iterator<Item = SourceRange> + 'a {
+    partials.iter().map_while(|partial| {
+        let (object, bytes) = partial.object.clone().zip(partial.bytes)?;
         Some(SourceRange { object, from: ByteCount::ZERO, bytes })
     })
 }
 
 /// What the parts between two boundaries are made of.
-fn parts_of(pieces: &[&PartialUpload], plan: &Plan, from: ByteCount, to: ByteCount) -> Vec<PartSource> {
+fn parts_of(partials: &[&PartialUpload], plan: &Plan, from: ByteCount, to: ByteCount) -> Vec<PartSource> {
     let mut start = ByteCount::ZERO;
-    // Each piece with the place where it begins in the file.
+    // Each partial upload with the place where it begins in the file.
     let place = |run: SourceRange| {
         let end = saturating(start, run.bytes);
         (std::mem::replace(&mut start, end), run)
     };
-    let placed: Vec<(ByteCount, SourceRange)> = runs_of(pieces).map(place).collect();
+    let placed: Vec<(ByteCount, SourceRange)> = runs_of(partials).map(place).collect();
     let part = |offset: ByteCount, bytes: ByteCount| {
         let end = saturating(offset, bytes);
         let runs = placed.iter().filter_map(|(start, run)| {

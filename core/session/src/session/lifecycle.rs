@@ -7,7 +7,7 @@
 //! | its clock, damaged and not repaired | nothing: `Failed` | `upload.failed` |
 //! | a client whom the application allows it, completed | nothing: `Deleted` | `upload.deleted`, after that of its completion |
 //! | its origin, by its answer to the completion event | `Completed` for good, without the bytes | none: the origin knows |
-//! | its client or its clock, a completed piece | nothing: `Deleted` | none: the origin never heard of it |
+//! | its client or its clock, a completed partial upload | nothing: `Deleted` | none: the origin never heard of it |
 
 use super::{Backoff, Decision, Job, Phase, Session, StateChange, UploadState, backoff::pause_ms};
 use crate::{event::EventKind, storage_fault::StorageFault};
@@ -51,7 +51,7 @@ impl Session {
             }
             // The object is being made at this moment; what would be freed is not known until it is.
             Phase::Completing | Phase::Verifying => Decision::no(ApiError::Completing),
-            // A piece is no file yet. Whoever gives up what it was to be part of takes the pieces back, whole or not.
+            // A partial upload is no file yet. Whoever gives up what it was to be part of takes the partial uploads back, whole or not.
             Phase::Completed if right == DeleteRight::Completed || self.spec.purpose == Purpose::Partial => {
                 Decision::yes((), self.deleted(now, "The upload was deleted."))
             }
@@ -60,7 +60,7 @@ impl Session {
         }
     }
 
-    /// Ends the upload if its time is over, and lets go of a piece. Asked before everything else, so that an alarm that is late
+    /// Ends the upload if its time is over, and lets go of a partial upload. Asked before everything else, so that an alarm that is late
     /// changes nothing.
     pub fn expire_if_due(&self, now: UnixMs) -> Option<StateChange> {
         if self.partial_ends_at().is_some_and(|at| now >= at) {

@@ -29,18 +29,18 @@ pub struct BeginAppend {
     /// When the upload is complete, where these are the last bytes that were missing.
     #[serde(default)]
     pub completes: Completion,
-    /// How it hangs together with others, where it is a piece of a longer body.
+    /// How it hangs together with others, where it is a section of a longer body.
     #[serde(default)]
     pub continuation: Continuation,
 }
 
-/// A body of unknown length is stored piece by piece, each an attempt of its own. Nobody may come between two of them: who
+/// A body of unknown length is stored section by section, each an attempt of its own. Nobody may come between two of them: who
 /// asks in the meantime where to go on is told an offset that must stay true.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Continuation {
-    /// The attempt that brought the piece before, and must hold the lease still.
+    /// The attempt that brought the section before, and must hold the lease still.
     pub after: Option<u64>,
-    /// Whether another piece may follow.
+    /// Whether another section may follow.
     pub has_more: bool,
 }
 
@@ -64,7 +64,7 @@ pub struct WriteLease {
     /// fills no part.
     pub reserved_parts: u16,
     /// Accepted bytes to be put in front of the first part, in order. Filled in by whoever knows where they are.
-    pub tail: Vec<RemainderPiece>,
+    pub tail: Vec<RemainderSource>,
     /// Where to put bytes behind the last whole part, if they are too many for a row.
     pub remainder_key: String,
     /// When the upload ends unless bytes come in before, or it is complete by then.
@@ -77,7 +77,7 @@ pub struct WriteLease {
 
 /// A run of tail bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum RemainderPiece {
+pub enum RemainderSource {
     /// In rows of the upload's object, one behind the other.
     Rows {
         /// Where they begin in the file.

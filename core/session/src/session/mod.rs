@@ -80,7 +80,7 @@ pub(crate) use damage::Damage;
 pub use lifecycle::DeleteRight;
 pub use lifetime::LATEST_END_MS;
 pub use messages::{
-    BeginAppend, Commit, Committed, Continuation, Receipt, Release, ReleaseReason, Remainder, RemainderPiece, Renew,
+    BeginAppend, Commit, Committed, Continuation, Receipt, Release, ReleaseReason, Remainder, RemainderSource, Renew,
     WriteLease,
 };
 pub use parallel::ParallelChunk;

@@ -7,7 +7,7 @@ use upload_types::{cost::Cost, units::UnixMs};
 /// A duty of the object, carried out in its alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Job {
-    /// End the upload, or let go of a piece: its time is over.
+    /// End the upload, or let go of a partial upload: its time is over.
     Expire,
     /// Have the next batch of a concatenation copied.
     CopyNext,
@@ -59,7 +59,7 @@ impl Session {
         let free_at = if to_free { Some(progress.job_not_before) } else { forgotten_at.filter(|_| sweep_again) };
         let free = free_at.map(|at| (at.max(progress.job_not_before), Job::Cleanup));
         let tell = self.outbox.next().map(|delivery| (delivery.next_send_at, Job::EnqueueEvent));
-        // A piece counts for as long as it takes room.
+        // A partial upload counts for as long as it takes room.
         let counts_still = self.partial_ends_at().is_some();
         let told_at = progress.ended_at.max(progress.deleted_at).filter(|_| progress.owes_ledger && !counts_still);
         let settle = told_at.map(|at| (at.max(progress.ledger_backoff.not_before), Job::NotifyLedger));

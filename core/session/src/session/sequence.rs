@@ -71,7 +71,7 @@ pub(crate) struct Lease {
     pub takeovers: u32,
     /// Whether its holder may still commit.
     pub state: LeaseState,
-    /// Whether its holder may bring another piece behind `to`, as a new attempt.
+    /// Whether its holder may bring another section behind `to`, as a new attempt.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub has_more: bool,
     /// Whether its holder has said that its requests to R2 are over.
@@ -334,7 +334,7 @@ impl Session {
             segment = Some(Segment { start, end, stored_at: now, attempt, place, sha256_so_far: None });
         }
         let reached = segment.as_ref().map_or(start, |segment| segment.end);
-        // A file whose SHA-256 was declared cannot be verified, ever, if one piece comes without the state.
+        // A file whose SHA-256 was declared cannot be verified, ever, if one section comes without the state.
         let has_state = self.spec.file.sha256.is_some() == commit.sha256_so_far.is_some();
         if !has_state
             || (parts.is_empty() && reached == sequence.offset())

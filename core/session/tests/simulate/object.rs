@@ -6,7 +6,7 @@ use upload_session::{
     alarm::CountedPart,
     outbox::Outbox,
     session::{
-        CountedRows, ParallelChunk, RemainderPiece, Segment, SegmentPlace, Session, StateChange, StoredPart, Uncount,
+        CountedRows, ParallelChunk, RemainderSource, Segment, SegmentPlace, Session, StateChange, StoredPart, Uncount,
     },
 };
 use upload_types::{
@@ -108,22 +108,22 @@ impl Object {
         self.parts.iter().map(part).collect()
     }
 
-    /// Where the bytes of the tail are. Neighbours in rows are one piece.
-    pub(crate) fn tail(&self) -> Vec<RemainderPiece> {
+    /// Where the bytes of the tail are. Neighbours in rows are one source.
+    pub(crate) fn tail(&self) -> Vec<RemainderSource> {
         let Some(session) = &self.session else { return Vec::new() };
-        let mut pieces: Vec<RemainderPiece> = Vec::new();
+        let mut sources: Vec<RemainderSource> = Vec::new();
         for (segment, _) in &self.segments {
             let (start, end) = (segment.start, segment.end);
-            match (segment.place, pieces.last_mut()) {
-                (SegmentPlace::Row, Some(RemainderPiece::Rows { end: last, .. })) if *last == start => *last = end,
-                (SegmentPlace::Row, _) => pieces.push(RemainderPiece::Rows { start, end }),
-                (SegmentPlace::Object, _) => pieces.push(RemainderPiece::Object {
+            match (segment.place, sources.last_mut()) {
+                (SegmentPlace::Row, Some(RemainderSource::Rows { end: last, .. })) if *last == start => *last = end,
+                (SegmentPlace::Row, _) => sources.push(RemainderSource::Rows { start, end }),
+                (SegmentPlace::Object, _) => sources.push(RemainderSource::Object {
                     key: session.spec().segment_key(segment.attempt),
                     bytes: end.saturating_sub(start),
                 }),
             }
         }
-        pieces
+        sources
     }
 
     /// The bytes of rows that lie there now.

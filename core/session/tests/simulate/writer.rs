@@ -4,7 +4,7 @@
 use upload_session::{
     attempt::{Attempt, Effect, Failure, Finish, Input},
     session::{
-        Commit, RENEW_EVERY_MS, Receipt, RemainderPiece, Renew, SegmentPlace, Session, WRITER_SILENCE_MS,
+        Commit, RENEW_EVERY_MS, Receipt, RemainderSource, Renew, SegmentPlace, Session, WRITER_SILENCE_MS,
         WRITER_STOPS_AFTER_MS, WriteLease,
     },
     storage_fault::StorageFault,
@@ -196,15 +196,15 @@ impl World {
         self.at(later, Event::Client(client));
     }
 
-    fn write(&mut self, writer: usize, key: WriteKey, bytes: u64, tail: &[RemainderPiece]) {
+    fn write(&mut self, writer: usize, key: WriteKey, bytes: u64, tail: &[RemainderSource]) {
         let mut content = Content::default();
-        for piece in tail {
-            let found = match piece {
-                RemainderPiece::Rows { start, end } => {
+        for source in tail {
+            let found = match source {
+                RemainderSource::Rows { start, end } => {
                     let read = self.object.read_rows(*start, *end);
                     Some(read).filter(|read| read.bytes() == end.saturating_sub(*start).get())
                 }
-                RemainderPiece::Object { key, .. } => self.r2.object(key).cloned(),
+                RemainderSource::Object { key, .. } => self.r2.object(key).cloned(),
             };
             let Some(found) = found else { return self.soon(writer, Input::Failed(Failure::SegmentLost)) };
             content = content.then(&found);

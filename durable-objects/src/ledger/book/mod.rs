@@ -216,7 +216,7 @@ impl<D: Database> Ledger<D> {
         Ok(Some(Admission::Opened(name)))
     }
 
-    /// Refuses unless there is room, once the pieces that are taken over count no longer.
+    /// Refuses unless there is room, once the partial uploads that are taken over count no longer.
     fn room(&self, admit: &Admit, taken_over: &[(EntryName, Counted)], tables: &Tables, now: UnixMs) -> Result<()> {
         let mut usage = self.usage(admit.quota, tables, now)?;
         for (name, counted) in taken_over {
@@ -262,8 +262,9 @@ impl<D: Database> Ledger<D> {
         })?;
         // On a new day what was overdue has gone, and is counted anew.
         if !is_new_day {
-            let without_pieces = |usage| taken_over.iter().fold(usage, |usage, (_, counted)| without(usage, *counted));
-            self.open.set(usage.map(|usage| with(without_pieces(usage), &admit.entry)));
+            let without_partials =
+                |usage| taken_over.iter().fold(usage, |usage, (_, counted)| without(usage, *counted));
+            self.open.set(usage.map(|usage| with(without_partials(usage), &admit.entry)));
         }
         Ok(())
     }
@@ -289,7 +290,7 @@ impl<D: Database> Ledger<D> {
         for total in tables::totals(&self.database)? {
             match total.kind {
                 EntryKind::File => usage.open_uploads = total.entries,
-                EntryKind::Partial => usage.open_pieces = total.entries,
+                EntryKind::Partial => usage.open_partials = total.entries,
             }
             usage.open_bytes = usage.open_bytes.saturating_add(total.bytes);
         }
@@ -337,7 +338,7 @@ fn without(usage: Usage, counted: Counted) -> Usage {
     let open_bytes = usage.open_bytes.saturating_sub(counted.bytes.get());
     match counted.kind {
         EntryKind::File => Usage { open_uploads: usage.open_uploads.saturating_sub(1), open_bytes, ..usage },
-        EntryKind::Partial => Usage { open_pieces: usage.open_pieces.saturating_sub(1), open_bytes, ..usage },
+        EntryKind::Partial => Usage { open_partials: usage.open_partials.saturating_sub(1), open_bytes, ..usage },
     }
 }
 

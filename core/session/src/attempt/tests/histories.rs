@@ -87,7 +87,7 @@ impl World {
         let mut lease = self.take(self.session.begin_opened(NOW, asked, Some("opened"))).ok()?;
         if self.session.has_tail() {
             let start = self.session.plan().part_start(bytes(offset));
-            lease.tail = vec![RemainderPiece::Rows { start, end: bytes(offset) }];
+            lease.tail = vec![RemainderSource::Rows { start, end: bytes(offset) }];
         }
         Some((lease, bytes(offset + length)))
     }
@@ -120,7 +120,7 @@ impl World {
 
     fn carry_out(&mut self, effect: Effect, lease: &WriteLease, chunk: &Chunk, seen: &mut Seen) -> Input {
         let accepted = lease.offset.get() - lease.plan.part_start(lease.offset).get();
-        let tail_bytes = |tail: &[RemainderPiece]| if tail.is_empty() { 0 } else { accepted };
+        let tail_bytes = |tail: &[RemainderSource]| if tail.is_empty() { 0 } else { accepted };
         match effect {
             Effect::StorePart { number, bytes, tail } | Effect::PutObject { number, bytes, tail } => {
                 assert!(seen.numbers.last().is_none_or(|last| *last < number), "numbers in order, each once");

@@ -104,7 +104,7 @@ fn each_part_is_committed_before_the_next_is_stored_and_the_remainder_comes_last
 
 #[test]
 fn the_tail_goes_in_front_of_the_first_part_and_no_other() {
-    let tail = vec![RemainderPiece::Rows { start: bytes(0), end: bytes(ROW) }];
+    let tail = vec![RemainderSource::Rows { start: bytes(0), end: bytes(ROW) }];
     let mut attempt = of(&WriteLease { tail: tail.clone(), ..lease(2 * PART, ROW, 2 * PART) }, 2 * PART);
     assert_eq!(attempt.next(Input::Begin), Effect::StorePart { number: 1, bytes: bytes(PART), tail });
     attempt.next(stored(1, PART));
@@ -113,7 +113,7 @@ fn the_tail_goes_in_front_of_the_first_part_and_no_other() {
 
 #[test]
 fn a_chunk_without_bytes_puts_the_tail_into_the_last_part() {
-    let tail = vec![RemainderPiece::Rows { start: bytes(PART), end: bytes(PART + ROW) }];
+    let tail = vec![RemainderSource::Rows { start: bytes(PART), end: bytes(PART + ROW) }];
     let mut attempt = of(&WriteLease { tail: tail.clone(), ..lease(PART + ROW, PART + ROW, 0) }, PART + ROW);
     assert_eq!(attempt.next(Input::Begin), Effect::StorePart { number: 1, bytes: bytes(ROW), tail });
     attempt.next(stored(1, ROW));

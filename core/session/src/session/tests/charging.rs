@@ -70,7 +70,7 @@ fn what_it_came_to_is_told_where_it_was_not_known() {
 }
 
 #[test]
-fn a_piece_counts_until_it_is_gone() {
+fn a_partial_counts_until_it_is_gone() {
     let policy = Policy { tell_origin: false, ..spec(Mode::Sequential, 0).policy };
     let mut s = create(UploadSpec { purpose: Purpose::Partial, policy, ..spec(Mode::Sequential, 0) }).unwrap();
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));

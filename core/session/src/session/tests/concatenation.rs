@@ -1,4 +1,4 @@
-//! An upload that is put together from others, and the pieces it is put together from.
+//! An upload that is put together from others, and the partial uploads it is put together from.
 
 use proptest::prelude::*;
 
@@ -16,27 +16,27 @@ const LIMITS: Limits = Limits {
     },
 };
 
-fn piece_id(index: u8) -> UploadId {
+fn partial_id(index: u8) -> UploadId {
     UploadId::from_random_bytes([index + 100; 16])
 }
 
-/// Put together from so many pieces, whose length together is said at creation or not.
-fn concatenation(pieces: u8, declared: Option<u64>) -> Session {
+/// Put together from so many partial uploads, whose length together is said at creation or not.
+fn concatenation(partials: u8, declared: Option<u64>) -> Session {
     let plan = Plan::new(Mode::Sequential, declared.map(bytes), None, LIMITS).unwrap();
-    let purpose = Purpose::Composition((0..pieces).map(piece_id).collect());
+    let purpose = Purpose::Composition((0..partials).map(partial_id).collect());
     create(UploadSpec { purpose, plan, ..spec(Mode::Sequential, PART) }).unwrap()
 }
 
-fn piece(file_bytes: u64) -> Session {
+fn partial(file_bytes: u64) -> Session {
     create(UploadSpec { purpose: Purpose::Partial, ..spec(Mode::Sequential, file_bytes) }).unwrap()
 }
 
 fn entry(index: u8) -> EntryName {
-    EntryName { created_at: UnixMs(0), upload_id: piece_id(index) }
+    EntryName { created_at: UnixMs(0), upload_id: partial_id(index) }
 }
 
 fn there(index: u8, length: u64) -> PartialStatus {
-    let object = PartialObject { key: format!("uploads/{}", piece_id(index)), etag: format!("etag-{index}") };
+    let object = PartialObject { key: format!("uploads/{}", partial_id(index)), etag: format!("etag-{index}") };
     PartialStatus::Alive(PartialUpload { entry: entry(index), bytes: Some(bytes(length)), object: Some(object) })
 }
 
@@ -67,7 +67,7 @@ fn ask(session: &mut Session, now: UnixMs) {
 }
 
 #[test]
-fn parts_cross_from_piece_to_piece() {
+fn parts_cross_from_partial_to_partial() {
     let mut s = concatenation(3, Some(2 * PART + 5));
     assert_eq!(s.next_job(), Some((UnixMs(0), Job::CopyNext)));
     let statuses = [there(0, PART - 1), there(1, 2), there(2, PART + 4)];
@@ -161,7 +161,7 @@ fn whole_parts_of_what_is_there_are_copied_while_the_rest_is_awaited() {
 }
 
 #[test]
-fn pieces_of_no_bytes_make_an_empty_file() {
+fn partials_of_no_bytes_make_an_empty_file() {
     let mut s = concatenation(2, None);
     assert!(batch(&mut s, NOW, &[there(0, 0), there(1, 0)]).is_none());
     assert_eq!((s.progress.phase, s.next_job().unwrap().1), (Phase::Completing, Job::Assemble));
@@ -171,7 +171,7 @@ fn pieces_of_no_bytes_make_an_empty_file() {
 }
 
 #[test]
-fn a_piece_that_never_comes_fails_it_with_the_reason() {
+fn a_partial_that_never_comes_fails_it_with_the_reason() {
     for statuses in [
         [there(0, PART), PartialStatus::Lost("It expired.".to_owned())],
         [PartialStatus::Lost("It expired.".to_owned()), coming(None)],
@@ -179,14 +179,14 @@ fn a_piece_that_never_comes_fails_it_with_the_reason() {
         let mut s = concatenation(2, None);
         assert!(batch(&mut s, NOW, &statuses).is_none());
         assert_eq!(s.progress.phase, Phase::Failed);
-        assert_eq!(s.progress.reason.as_deref(), Some("A piece of it cannot be had: It expired."));
+        assert_eq!(s.progress.reason.as_deref(), Some("A partial upload of it cannot be had: It expired."));
         assert_eq!(s.outbox.last().unwrap().kind, EventKind::Failed);
         assert!(s.wanted(NOW).is_none() && batch(&mut s, NOW, &statuses).is_none());
     }
 }
 
 #[test]
-fn pieces_that_turn_out_too_long_or_of_another_length_fail_it() {
+fn partials_that_turn_out_too_long_or_of_another_length_fail_it() {
     for (declared, statuses) in [
         (None, [there(0, 1 << 31), coming(Some((1 << 31) + 1))]),
         (None, [coming(Some((1 << 32) + 1)), coming(None)]),
@@ -229,20 +229,20 @@ fn it_is_cancelled_and_expires_like_any_other() {
 }
 
 #[test]
-fn whose_piece_it_is_not_learns_nothing_of_it() {
-    let decision = piece(PART).as_partial("somebody else", None);
+fn whose_partial_it_is_not_learns_nothing_of_it() {
+    let decision = partial(PART).as_partial("somebody else", None);
     assert_eq!((decision.answer, decision.change), (Err(ApiError::UploadNotFound), StateChange::none()));
 }
 
 #[test]
-fn only_pieces_that_live_can_be_had() {
+fn only_partials_that_live_can_be_had() {
     let bad = |mut s: Session, change: StateChange| {
         s.apply(change);
         assert!(matches!(s.as_partial("anonymous", None).answer, Err(ApiError::InvalidPartial { .. })));
     };
     bad(session(PART), StateChange::none());
     bad(concatenation(1, None), StateChange::none());
-    let s = piece(PART);
+    let s = partial(PART);
     bad(s.clone(), s.cancel(NOW, DeleteRight::Completed).change);
     bad(s.clone(), s.expire_if_due(UnixMs(DAY_MS)).unwrap());
     bad(s.clone(), s.unassembled(NOW, "lost".to_owned()));
@@ -252,10 +252,10 @@ fn only_pieces_that_live_can_be_had() {
 }
 
 #[test]
-fn a_piece_goes_when_its_time_is_over_and_not_before_it_is_needed_no_more() {
+fn a_partial_goes_when_its_time_is_over_and_not_before_it_is_needed_no_more() {
     let mut s = create(UploadSpec {
         policy: Policy { ttl_ms: DAY_MS, tombstone_ms: 1, resend_ms: 60_000, tell_origin: false, repair_ms: 0 },
-        ..piece(0).spec
+        ..partial(0).spec
     })
     .unwrap();
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(0));
@@ -279,7 +279,7 @@ fn a_piece_goes_when_its_time_is_over_and_not_before_it_is_needed_no_more() {
 }
 
 proptest! {
-    /// Pieces of any sizes become the file byte for byte, whoever dies at whatever part.
+    /// Partial uploads of any sizes become the file byte for byte, whoever dies at whatever part.
     #[test]
     fn every_byte_is_copied_once_and_in_order(
         lengths in prop::collection::vec(prop_oneof![Just(0), 1..100_u64, PART - 2..PART + 2, 0..20 * PART], 1..12),
@@ -289,7 +289,7 @@ proptest! {
         let statuses: Vec<_> = lengths.iter().enumerate().map(|(i, n)| there(u8::try_from(i).unwrap(), *n)).collect();
         let mut s = concatenation(u8::try_from(lengths.len()).unwrap(), None);
         let (mut now, mut deaths) = (NOW, deaths.into_iter());
-        // For every counted byte range where it came from: the piece, and where in it.
+        // For every counted byte range where it came from: the partial upload, and where in it.
         let mut copied: Vec<(String, u64, u64)> = Vec::new();
         while s.progress.phase == Phase::Open {
             now = now.plus_ms(60_000);

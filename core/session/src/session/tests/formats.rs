@@ -29,7 +29,7 @@ fn spec() {
 }
 
 #[test]
-fn birth_of_a_piece_and_of_what_is_put_together() {
+fn birth_of_a_partial_and_of_what_is_put_together() {
     let mut spec = super::spec(Mode::Sequential, PART);
     let purpose_of = |spec: &UploadSpec| serde_json::to_value(spec).unwrap()["purpose"].clone();
     spec.purpose = Purpose::Partial;

@@ -24,8 +24,8 @@ enum Step {
         odd: u64,
         all_or_nothing: bool,
     },
-    /// A piece of a body of unknown length, behind the piece that was begun last.
-    Piece {
+    /// A section of a body of unknown length, behind the section that was begun last.
+    Section {
         writer: usize,
         quarters: u64,
     },
@@ -50,7 +50,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => (writer.clone(), 0..10_u64, 0..3_u64, any::<bool>())
             .prop_map(|(writer, quarters, odd, all_or_nothing)| Step::Begin { writer, quarters, odd, all_or_nothing }),
-        2 => (writer.clone(), 1..10_u64).prop_map(|(writer, quarters)| Step::Piece { writer, quarters }),
+        2 => (writer.clone(), 1..10_u64).prop_map(|(writer, quarters)| Step::Section { writer, quarters }),
         8 => (writer.clone(), prop_oneof![1 => Just(0_u8), 6 => Just(1), 1 => Just(2)])
             .prop_map(|(writer, commits)| Step::Store { writer, commits }),
         1 => writer.clone().prop_map(|writer| Step::Release { writer }),
@@ -276,8 +276,8 @@ fn go_on(mut s: Session, file: u64, guessed: bool, into: Into, steps: Vec<Step>)
     let mut numbers = Numbers::default();
     let mut offset = ByteCount::ZERO;
     let mut part_bytes = PART;
-    // The last piece that was begun, and what whoever asked where to go on was told since the last chunk began.
-    let (mut last_piece, mut told) = (None, None);
+    // The last section that was begun, and what whoever asked where to go on was told since the last chunk began.
+    let (mut last_section, mut told) = (None, None);
     for (time, step) in steps.into_iter().enumerate() {
         let now = UnixMs(time as u64 * 20_000);
         match step {
@@ -297,19 +297,22 @@ fn go_on(mut s: Session, file: u64, guessed: bool, into: Into, steps: Vec<Step>)
                     writers[writer] = Some(Writer::new(lease, to, all_or_nothing, now));
                 }
             }
-            Step::Piece { writer, quarters } => {
+            Step::Section { writer, quarters } => {
                 let from = s.uploaded_bytes().get();
                 let to = (from + quarters * PART / 4).min(file);
-                let continuation = Continuation { after: last_piece, has_more: true };
+                let continuation = Continuation { after: last_section, has_more: true };
                 let decision = begin_opened(&s, now, BeginAppend { continuation, ..begin(from, to - from) });
-                last_piece = decision.answer.as_ref().ok().map(|lease| lease.attempt);
+                last_section = decision.answer.as_ref().ok().map(|lease| lease.attempt);
                 if let Ok(lease) = take(&mut s, decision) {
                     assert!(continuation.after.is_none() || told.is_none(), "somebody had been told where to go on");
                     told = None;
                     put.extend(attempt_to_put(&lease));
                     numbers.give_all(&lease, now);
                     let may_change = is_as_born(&s, into, &lease);
-                    assert!(may_change || lease.plan.part_bytes.get() == part_bytes, "a piece shows nothing of sizes");
+                    assert!(
+                        may_change || lease.plan.part_bytes.get() == part_bytes,
+                        "a section shows nothing of sizes"
+                    );
                     part_bytes = lease.plan.part_bytes.get();
                     writers[writer] = Some(Writer::new(lease, to, false, now));
                 }

@@ -166,7 +166,7 @@ fn what_is_complete_is_deleted_only_by_whom_the_application_allows() {
 }
 
 #[test]
-fn a_piece_is_taken_back_by_whoever_brought_it() {
+fn a_partial_is_taken_back_by_whoever_brought_it() {
     let spec = UploadSpec { purpose: Purpose::Partial, ..spec(Mode::Sequential, 0) };
     let mut s = create(spec).unwrap();
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));

@@ -89,14 +89,14 @@ fn what_is_signed_moves_the_end_too() {
 }
 
 #[test]
-fn one_that_waits_for_its_pieces_lives_as_long_as_they_do() {
+fn one_that_waits_for_its_partials_lives_as_long_as_they_do() {
     let id = |n| UploadId::from_random_bytes([n; 16]);
     let mut spec = spec(Mode::Sequential, PART);
     spec.purpose = Purpose::Composition(vec![id(1)]);
     let mut s = create(spec).unwrap();
     let late = UnixMs(DAY_MS - 1);
-    let piece = PartialUpload { entry: s.spec.entry(), bytes: Some(bytes(PART)), object: None };
-    let decision = s.begin_batch(late, &[PartialStatus::Alive(piece)]);
+    let partial = PartialUpload { entry: s.spec.entry(), bytes: Some(bytes(PART)), object: None };
+    let decision = s.begin_batch(late, &[PartialStatus::Alive(partial)]);
     take(&mut s, decision).unwrap();
     assert_eq!(s.expires_at(), late.plus_ms(DAY_MS));
     assert_eq!(s.wanted(late).unwrap().until, Some(s.expires_at()), "and so long they are kept");

@@ -270,7 +270,7 @@ proptest! {
 #[test]
 fn what_its_client_has_r2_store_is_charged_once_for_each_part_also_where_it_is_recorded_again() {
     let mut s = direct(2 * CHUNK);
-    let mut trail = s.begin_history();
+    let mut history = s.begin_history();
     let class_a = |s: &Session| s.progress.cost.r2_class_a;
     let before = class_a(&s);
     let slots: Vec<_> = (0..2).map(|chunk| sign(&mut s, chunk).unwrap()).collect();
@@ -281,16 +281,16 @@ fn what_its_client_has_r2_store_is_charged_once_for_each_part_also_where_it_is_r
     let recorded = s.record(NOW, &parts[1..]).change;
     let mut after = s.clone();
     after.apply(recorded.clone());
-    s.record_change(&mut trail, NOW, &recorded, &after);
+    s.record_change(&mut history, NOW, &recorded, &after);
     s = after;
     assert_eq!(class_a(&s), before + 2);
     let reopened = s.reopened_directly(NOW, "10025");
     let mut after = s.clone();
     after.apply(reopened.clone());
-    s.record_change(&mut trail, NOW, &reopened, &after);
+    s.record_change(&mut history, NOW, &reopened, &after);
     s = after;
     record(&mut s, &parts).unwrap();
     assert_eq!((s.progress.phase, class_a(&s)), (Phase::Completing, before + 2));
-    let noted: Vec<_> = trail.entries.iter().map(|entry| entry.event.as_str()).collect();
+    let noted: Vec<_> = history.entries.iter().map(|entry| entry.event.as_str()).collect();
     assert_eq!(noted, ["created", "recorded", "completing", "reopened"]);
 }

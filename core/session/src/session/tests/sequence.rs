@@ -460,7 +460,7 @@ fn a_writer_of_earlier_sizes_counts_nothing_under_later_ones() {
 }
 
 #[test]
-fn neither_a_whole_file_nor_a_piece_of_a_body_shows_the_size_of_chunks() {
+fn neither_a_whole_file_nor_a_section_of_a_body_shows_the_size_of_chunks() {
     let mut s = guessed(3 * PART - 1);
     assert_eq!(start(&mut s, 0, 3 * PART - 1).unwrap().plan.part_bytes, bytes(PART));
     let continuation = Continuation { after: None, has_more: true };

@@ -197,7 +197,7 @@ fn what_is_overdue_refuses_nobody() {
 }
 
 #[test]
-fn pieces_count_until_the_upload_that_names_them_is_admitted_and_are_listed_by_nobody() {
+fn partials_count_until_the_upload_that_names_them_is_admitted_and_are_listed_by_nobody() {
     let host = Host::new();
     let scene = Scene::new(&host);
     let quota = Quota { open_uploads: Some(2), open_bytes: Some(100), bytes_per_day: Some(100) };
@@ -205,12 +205,12 @@ fn pieces_count_until_the_upload_that_names_them_is_admitted_and_are_listed_by_n
         let admit = scene.asked(START);
         Admit { quota, entry: Entry { bytes: bytes.into(), kind, ..admit.entry }, ..admit }
     };
-    let pieces: Vec<_> =
+    let partials: Vec<_> =
         [30, 30, 30].map(|bytes| scene.opened(&asked(bytes, EntryKind::Partial), START)).into_iter().collect();
     assert_eq!(refused(scene.admit(&asked(11, EntryKind::Partial), START)), "bytes of open uploads");
     assert_eq!(refused(scene.admit(&asked(90, EntryKind::File), START)), "bytes of open uploads");
     // One of them twice: it was charged once.
-    let takes_over = [&pieces[..], &pieces[..1]].concat();
+    let takes_over = [&partials[..], &partials[..1]].concat();
     let whole = scene.opened(&Admit { takes_over: takes_over.clone(), ..asked(90, EntryKind::File) }, START);
     assert_eq!(scene.open_ids(START), [whole.upload_id]);
     let again = Admit { takes_over, ..asked(90, EntryKind::File) };

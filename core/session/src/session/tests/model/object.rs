@@ -4,7 +4,7 @@
 use std::hash::{Hash, Hasher};
 
 use crate::session::{
-    Content, ParallelChunk, ParallelChunks, RemainderPiece, Segment, SegmentPlace, Sequence, Session, StateChange,
+    Content, ParallelChunk, ParallelChunks, RemainderSource, Segment, SegmentPlace, Sequence, Session, StateChange,
     StoredPart, Uncount,
 };
 use upload_types::{
@@ -135,22 +135,24 @@ impl Object {
         }
     }
 
-    /// Where the bytes of the tail are. Neighbours in rows are one piece.
-    pub(crate) fn tail(&self) -> Vec<RemainderPiece> {
-        let mut pieces: Vec<RemainderPiece> = Vec::new();
+    /// Where the bytes of the tail are. Neighbours in rows are one source.
+    pub(crate) fn tail(&self) -> Vec<RemainderSource> {
+        let mut sources: Vec<RemainderSource> = Vec::new();
         for SegmentRow { segment, .. } in &self.segments {
-            match (segment.place, pieces.last_mut()) {
-                (SegmentPlace::Row, Some(RemainderPiece::Rows { end, .. })) if *end == segment.start => {
+            match (segment.place, sources.last_mut()) {
+                (SegmentPlace::Row, Some(RemainderSource::Rows { end, .. })) if *end == segment.start => {
                     *end = segment.end;
                 }
-                (SegmentPlace::Row, _) => pieces.push(RemainderPiece::Rows { start: segment.start, end: segment.end }),
-                (SegmentPlace::Object, _) => pieces.push(RemainderPiece::Object {
+                (SegmentPlace::Row, _) => {
+                    sources.push(RemainderSource::Rows { start: segment.start, end: segment.end })
+                }
+                (SegmentPlace::Object, _) => sources.push(RemainderSource::Object {
                     key: segment.attempt.to_string(),
                     bytes: segment.end.saturating_sub(segment.start),
                 }),
             }
         }
-        pieces
+        sources
     }
 
     /// The bytes of rows that lie there now, or none where they are not all there.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::{
     attempt::{Effect, Failure, Input},
-    session::{BeginAppend, Receipt, Release, RemainderPiece, Renew, Session},
+    session::{BeginAppend, Receipt, Release, RemainderSource, Renew, Session},
 };
 use upload_types::{
     api_error::ApiError,
@@ -157,15 +157,15 @@ impl World {
         worker: usize,
         number: u16,
         length: u8,
-        tail: &[RemainderPiece],
+        tail: &[RemainderSource],
     ) -> Option<Input> {
         let Worker::Busy(busy) = &self.workers[worker] else { return None };
         let (from, copies) = (busy.body, busy.copies);
         let mut content = Bytes::default();
-        for piece in tail {
-            let read = match piece {
-                RemainderPiece::Rows { start, end } => self.object.read_rows(units(*start), units(*end)),
-                RemainderPiece::Object { key, .. } => key.parse().ok().and_then(|attempt| self.r2.segment(attempt)),
+        for source in tail {
+            let read = match source {
+                RemainderSource::Rows { start, end } => self.object.read_rows(units(*start), units(*end)),
+                RemainderSource::Object { key, .. } => key.parse().ok().and_then(|attempt| self.r2.segment(attempt)),
             };
             match read {
                 Some(read) => content = content.then(read),

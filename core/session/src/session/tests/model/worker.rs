@@ -4,7 +4,7 @@ use std::hash::{Hash, Hasher};
 
 use crate::{
     attempt::Attempt,
-    session::{BeginAppend, Continuation, RemainderPiece, WriteLease},
+    session::{BeginAppend, Continuation, RemainderSource, WriteLease},
 };
 use upload_types::{
     chunk::{Completion, Named},
@@ -93,7 +93,7 @@ pub(crate) enum Doing {
         /// Its length.
         length: u8,
         /// The tail.
-        tail: Vec<RemainderPiece>,
+        tail: Vec<RemainderSource>,
     },
     /// For the remainder's bytes, so many, which may break off.
     Reading(u8),

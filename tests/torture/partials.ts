@@ -1,5 +1,5 @@
-// A file that goes up in pieces, several at a time, which are then put together: as tus-js-client does it with
-// `parallelUploads`, but by clients that are cut off, lose answers, and ask for the whole before the pieces are there.
+// A file that goes up in partial uploads, several at a time, which are then put together: as tus-js-client does it with
+// `parallelUploads`, but by clients that are cut off, lose answers, and ask for the whole before the partial uploads are there.
 
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -16,36 +16,36 @@ import type { World } from "./world.ts";
 
 const MOST_TRIES = 400;
 
-/** What came of it; without an upload where a piece ended before the whole was ever asked for. */
+/** What came of it; without an upload where a partial upload ended before the whole was ever asked for. */
 export type Assembled = { upload?: Incarnation; truth: Truth };
 
-type Piece = { url: string; file: Buffer; deferred: boolean };
+type Partial = { url: string; file: Buffer; deferred: boolean };
 
-/** A piece or the whole cannot be had any more: the Worker says why. */
+/** A partial upload or the whole cannot be had any more: the Worker says why. */
 class Ended extends Error {}
 
 export async function assemble(world: World, chaos: Chaos, job: Job): Promise<Assembled> {
   const { plan, random } = job;
   let upload: Incarnation | undefined;
   try {
-    const pieces: Piece[] = [];
-    for (const file of cut(job.file, plan.pieces, random)) {
-      pieces.push(await createPiece(world, job, file));
+    const partials: Partial[] = [];
+    for (const file of cut(job.file, plan.partials, random)) {
+      partials.push(await createPartial(world, job, file));
     }
     const isEarly = random.chance(0.4);
     if (isEarly) {
-      upload = await compose(world, job, pieces);
+      upload = await compose(world, job, partials);
     }
-    const send = async (piece: Piece, index: number) => {
-      for (const { rules } of plan.faults.filter(({ at }) => at % pieces.length === index)) {
+    const send = async (partial: Partial, index: number) => {
+      for (const { rules } of plan.faults.filter(({ at }) => at % partials.length === index)) {
         await chaos.plan(job, rules);
       }
-      await sendPiece(world, job, piece, random.fork(`piece ${index} of ${job.incarnations.length}`));
+      await sendPartial(world, job, partial, random.fork(`partial ${index} of ${job.incarnations.length}`));
     };
-    await Promise.all(pieces.map(send));
-    const whole = await compose(world, job, pieces);
+    await Promise.all(partials.map(send));
+    const whole = await compose(world, job, partials);
     if (upload !== undefined && upload.uploadId !== whole.uploadId) {
-      world.differ(`${job.name}: put together again from the same pieces, it got another id`, job);
+      world.differ(`${job.name}: put together again from the same partials, it got another id`, job);
     }
     upload = whole;
   } catch (error) {
@@ -60,25 +60,25 @@ export async function assemble(world: World, chaos: Chaos, job: Job): Promise<As
   return { upload, truth: await awaitEnd(world, job, upload) };
 }
 
-/** Pieces of any sizes, of no bytes, too. */
+/** Partial uploads of any sizes, of no bytes, too. */
 function cut(file: Buffer, count: number, random: Random): Buffer[] {
   const cuts = Array.from({ length: count - 1 }, () => random.int(0, file.length)).sort((a, b) => a - b);
   return [...cuts, file.length].map((to, index) => file.subarray(index === 0 ? 0 : cuts[index - 1], to));
 }
 
-async function createPiece(world: World, job: Job, file: Buffer): Promise<Piece> {
+async function createPartial(world: World, job: Job, file: Buffer): Promise<Partial> {
   const deferred = job.random.chance(0.25);
   const length: Headers = deferred ? { "Upload-Defer-Length": 1 } : { "Upload-Length": file.length };
   const reply = await insist(world, job, "POST", "/files", { "Upload-Concat": "partial", ...length }, [201]);
   const url = reply.header("Location") ?? "";
-  world.pieces.add(idOf(url));
+  world.partials.add(idOf(url));
   return { url, file, deferred };
 }
 
 /** Asks for the whole until the answer is seen. Asked again, it is the same upload. */
-async function compose(world: World, job: Job, pieces: Piece[]): Promise<Incarnation> {
+async function compose(world: World, job: Job, partials: Partial[]): Promise<Incarnation> {
   const metadata = `filename ${Buffer.from(job.plan.fileName).toString("base64")}`;
-  const list = `final;${pieces.map(({ url }) => url).join(" ")}`;
+  const list = `final;${partials.map(({ url }) => url).join(" ")}`;
   const headers = { "Upload-Concat": list, "Upload-Metadata": metadata };
   const reply = await insist(world, job, "POST", "/files", headers, [201], () => {
     // It may have been created, and have failed since, by a planned fault: then the next one is another.
@@ -108,14 +108,14 @@ async function statusOf(world: World, job: Job, uploadId: string): Promise<Statu
 }
 
 /** Sends until a HEAD says that everything is there. */
-async function sendPiece(world: World, job: Job, piece: Piece, random: Random): Promise<void> {
-  const { url, file } = piece;
+async function sendPartial(world: World, job: Job, partial: Partial, random: Random): Promise<void> {
+  const { url, file } = partial;
   let told = 0;
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const head = await insist(world, job, "HEAD", url, {}, [200]);
     const offset = Number(head.header("Upload-Offset"));
     if (offset < told || head.header("Upload-Concat") !== "partial") {
-      world.differ(`${job.name}: of a piece ${told} bytes counted, and then only ${offset}`, job);
+      world.differ(`${job.name}: of a partial ${told} bytes counted, and then only ${offset}`, job);
     }
     told = offset;
     if (offset === file.length && head.header("Upload-Length") === String(file.length)) {
@@ -127,18 +127,18 @@ async function sendPiece(world: World, job: Job, piece: Piece, random: Random): 
       "Tus-Resumable": "1.0.0",
       "Content-Type": "application/offset+octet-stream",
       "Upload-Offset": offset,
-      ...(piece.deferred && isLast ? { "Upload-Length": file.length } : {}),
+      ...(partial.deferred && isLast ? { "Upload-Length": file.length } : {}),
     };
     const body = file.subarray(offset, offset + length);
     const isClumsy = random.chance(job.plan.clumsiness);
     const mishap = isClumsy && random.pick([{ cutAt: random.int(0, length) }, { losesAnswer: true }]);
-    const what = `${offset}+${length} of a piece`;
+    const what = `${offset}+${length} of a partial`;
     const reply = await call(world, job, "PATCH", url, { who: "client", headers, body, what, ...(mishap || {}) });
     if (reply?.status !== 204) {
       await breathe(reply);
     }
   }
-  throw new NobodyAnswers(`${job.name}: a piece does not get through`);
+  throw new NobodyAnswers(`${job.name}: a partial does not get through`);
 }
 
 /** Asks until an answer is seen that says yes, or one that says never. */
