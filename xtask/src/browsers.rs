@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::children;
+use crate::output::{self, Step};
 use crate::project::Project;
-use crate::say::{self, Step};
 
 /// What the tests are run in.
 pub(crate) struct Engine {
@@ -64,7 +64,7 @@ impl Engine {
 
     /// Says what to do where there is none.
     pub(crate) fn say_what_is_missing(&self) {
-        say::line(format_args!(
+        output::line(format_args!(
             "No {} was found, so its tests are SKIPPED. Install {}, or name a program in {}.",
             self.name,
             self.packages.join(" and "),
@@ -97,7 +97,7 @@ fn apt_get(project: &Project, arguments: &[&str]) -> Result<()> {
     let finished = children::run_capturing(&command, |_, line| step.detail(line))?;
     step.end(finished.status.success());
     if !finished.status.success() {
-        say::line(finished.both.lines().rev().take(3).collect::<Vec<_>>().join("\n"));
+        output::line(finished.both.lines().rev().take(3).collect::<Vec<_>>().join("\n"));
     }
     Ok(())
 }

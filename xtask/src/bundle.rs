@@ -13,8 +13,8 @@ use anyhow::{Context, Result, bail, ensure};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use crate::output::Step;
 use crate::project::Project;
-use crate::say::Step;
 use crate::{cargo_build, children, stamp};
 
 /// What only a Worker that can be made to fail has in it: the name of a log line.

@@ -6,9 +6,9 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::children::{self, Stream};
+use crate::output::{self, Step};
 use crate::project::Project;
 use crate::rustup::WASM_TARGET;
-use crate::say::{self, Step};
 
 /// `worker` wants it so: with it, wasm-bindgen's macros use the futures of `js-sys`.
 pub(crate) const WASM_BINDGEN_USE_JS_SYS: (&str, &str) = ("WASM_BINDGEN_USE_JS_SYS", "1");
@@ -58,7 +58,7 @@ fn build(project: &Project, arguments: &[&str], title: &str) -> Result<String> {
     }
     // Cargo repeats old warnings each time; once is enough.
     if compiled && !diagnostics.trim().is_empty() {
-        say::line(diagnostics.trim_end());
+        output::line(diagnostics.trim_end());
     }
     Ok(finished.out)
 }

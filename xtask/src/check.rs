@@ -7,47 +7,47 @@ use std::process::{Command, ExitCode};
 use anyhow::{Result, bail};
 
 use crate::cargo_build::WASM_BINDGEN_USE_JS_SYS;
+use crate::output::{self, Step};
 use crate::project::Project;
 use crate::rustup::WASM_TARGET;
-use crate::say::{self, Step};
 use crate::sources::Source;
-use crate::tally::Tally;
+use crate::test_counts::TestCounts;
 use crate::{architecture, children, circles, links, settings_page, setup, sources};
 
 /// Runs it; says how many passed.
 pub(crate) fn command(project: &Project) -> Result<ExitCode> {
     setup::for_check(project)?;
-    let tally = run(project);
-    say::line(tally);
-    Ok(if tally.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let counted = run(project);
+    output::line(counted);
+    Ok(if counted.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Every check, counted as one each.
-pub(crate) fn run(project: &Project) -> Tally {
-    let mut tally = Tally::default();
+pub(crate) fn run(project: &Project) -> TestCounts {
+    let mut counted = TestCounts::default();
     for (name, command) in commands(project) {
-        tally += one(name, |step| succeeds(&command, step));
+        counted += one(name, |step| succeeds(&command, step));
     }
     for (name, rule) in SOURCE_RULES {
-        tally += one(name, |_| none(&rule(&sources::read_all(project)?)));
+        counted += one(name, |_| none(&rule(&sources::read_all(project)?)));
     }
     for (name, rule) in PAPER_RULES {
-        tally += one(name, |_| none(&rule(project)?));
+        counted += one(name, |_| none(&rule(project)?));
     }
     for (name, rule, arguments) in TREE_RULES {
-        tally += one(name, |step| none(&rule(&dependency_tree(project, arguments, step)?)));
+        counted += one(name, |step| none(&rule(&dependency_tree(project, arguments, step)?)));
     }
-    tally
+    counted
 }
 
-fn one(name: &str, check: impl FnOnce(&Step) -> Result<()>) -> Tally {
+fn one(name: &str, check: impl FnOnce(&Step) -> Result<()>) -> TestCounts {
     let step = Step::begin(name);
     let checked = check(&step);
     step.end(checked.is_ok());
     if let Err(error) = &checked {
-        say::line(format_args!("{error:#}"));
+        output::line(format_args!("{error:#}"));
     }
-    Tally::one(checked.is_ok())
+    TestCounts::one(checked.is_ok())
 }
 
 fn commands(project: &Project) -> Vec<(&'static str, Command)> {

@@ -1,6 +1,6 @@
-//! Running other programs, each behind a [keeper](crate::keeper), so that nothing is left behind however this one ends.
+//! Running other programs, each behind a [supervisor](crate::supervisor), so that nothing is left behind however this one ends.
 //!
-//! Short questions (`rustc --version`) need no keeper and do not come here.
+//! Short questions (`rustc --version`) need no supervisor and do not come here.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdin, Command, ExitCode, ExitStatus, Stdio};
@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result};
 
-use crate::keeper;
+use crate::supervisor;
 
 /// Which of its two outputs a line came from.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl Background {
         on_line: impl Fn(&str) + Clone + Send + 'static,
         on_exit: impl FnOnce(ExitStatus) + Send + 'static,
     ) -> Result<Self> {
-        let mut child = spawn(keeper::kept(command).stdout(Stdio::piped()).stderr(Stdio::piped()), command)?;
+        let mut child = spawn(supervisor::kept(command).stdout(Stdio::piped()).stderr(Stdio::piped()), command)?;
         let lifeline = child.stdin.take();
         for pipe in [child.stdout.take().map(boxed), child.stderr.take().map(boxed)].into_iter().flatten() {
             let on_line = on_line.clone();
@@ -63,7 +63,7 @@ impl Background {
 
 /// Runs it to its end with our own outputs.
 pub(crate) fn run(command: &Command) -> Result<ExitStatus> {
-    let mut child = spawn(&mut keeper::kept(command), command)?;
+    let mut child = spawn(&mut supervisor::kept(command), command)?;
     // `wait` would close the lifeline at once.
     let lifeline = child.stdin.take();
     let status = child.wait();
@@ -88,7 +88,7 @@ pub(crate) struct Finished {
 
 /// Runs it to its end, keeping what it writes; `on_line` sees each line as it comes.
 pub(crate) fn run_capturing(command: &Command, mut on_line: impl FnMut(Stream, &str)) -> Result<Finished> {
-    let mut child = spawn(keeper::kept(command).stdout(Stdio::piped()).stderr(Stdio::piped()), command)?;
+    let mut child = spawn(supervisor::kept(command).stdout(Stdio::piped()).stderr(Stdio::piped()), command)?;
     let lifeline = child.stdin.take();
     let (sender, lines) = mpsc::channel();
     forward(child.stdout.take(), Stream::Out, sender.clone());
@@ -116,8 +116,8 @@ fn forward(pipe: Option<impl Read + Send + 'static>, stream: Stream, lines: Send
     }
 }
 
-fn spawn(keeper: &mut Command, command: &Command) -> Result<Child> {
-    keeper.spawn().with_context(|| format!("starting {}", command.get_program().display()))
+fn spawn(supervisor: &mut Command, command: &Command) -> Result<Child> {
+    supervisor.spawn().with_context(|| format!("starting {}", command.get_program().display()))
 }
 
 fn boxed(pipe: impl Read + Send + 'static) -> Box<dyn Read + Send> {

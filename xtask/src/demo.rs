@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 
 use crate::project::Project;
 use crate::stack::{self, Auth, Options, Output};
-use crate::{ports, say, worker_build};
+use crate::{output, ports, worker_build};
 
 /// Where the file ends. On the same disk as the state, from which it is moved.
 const FOLDER: &str = "target/demo";
@@ -59,7 +59,7 @@ fn leave_file(project: &Project, state: &Path, sent: Option<&Path>) -> Result<()
     let received = std::fs::read_dir(&objects)?.next().context("the origin has no file")??.path();
     let place = folder.join(sent.and_then(Path::file_name).unwrap_or(GENERATED.as_ref()));
     std::fs::rename(&received, &place).with_context(|| format!("moving {}", received.display()))?;
-    say::line(format_args!("the file that the origin has: {}", place.display()));
+    output::line(format_args!("the file that the origin has: {}", place.display()));
     Ok(())
 }
 
@@ -68,7 +68,7 @@ fn show_logs(options: &Options) {
         let log = std::fs::read_to_string(stack::log_path(&options.state, name)).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
         for line in &lines[lines.len().saturating_sub(LOG_LINES)..] {
-            say::line(format_args!("{name} | {line}"));
+            output::line(format_args!("{name} | {line}"));
         }
     }
 }

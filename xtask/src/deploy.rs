@@ -16,8 +16,8 @@ use crate::deploy_rules::RULES;
 use crate::deploy_settings::{OWN, Settings};
 use crate::project::Project;
 use crate::settings_read::{READERS, names_read, secrets_named};
-use crate::tally::Tally;
-use crate::{bundle, children, page, say, worker_build};
+use crate::test_counts::TestCounts;
+use crate::{bundle, children, output, page, worker_build};
 
 /// What Workers Free takes, gzipped, as Cloudflare documented it longest; Paid takes more.
 const MAX_GZIPPED_BYTES: usize = 3 * 1024 * 1024;
@@ -39,48 +39,48 @@ pub(crate) struct Options {
 pub(crate) fn command(project: &Project, options: &Options) -> Result<ExitCode> {
     let toml = std::fs::read_to_string(project.path("wrangler.toml")).context("reading wrangler.toml")?;
     let settings = Settings::read(project, &options.env)?;
-    let mut tally = Tally::default();
+    let mut counted = TestCounts::default();
     for (name, rule) in RULES {
-        tally += checked(name, rule(&settings));
+        counted += checked(name, rule(&settings));
     }
-    tally += checked(
+    counted += checked(
         "the Worker reads every var and secret that wrangler.toml names, and no other",
         mirrored(project, &settings, &toml)?,
     );
-    tally += checked(&format!("its names are your own, in {OWN}"), settings.placeholders());
-    say::line(format_args!("the demo page is {}served", if serves_page(&settings) { "" } else { "not " }));
-    say::line(format_args!(
+    counted += checked(&format!("its names are your own, in {OWN}"), settings.placeholders());
+    output::line(format_args!("the demo page is {}served", if serves_page(&settings) { "" } else { "not " }));
+    output::line(format_args!(
         "secrets that it needs, to be set with `npx wrangler secret put NAME --env {}`: {}",
         settings.env,
         needed(&settings).join(", ")
     ));
     let configuration = settings.write(project)?;
     // What is wrong above would be deployed with the bundle: there is no need to build it first.
-    if tally.failed == 0 {
-        tally += built(project);
-        tally += wrangler_accepts(project, &configuration, &settings.env);
+    if counted.failed == 0 {
+        counted += built(project);
+        counted += wrangler_accepts(project, &configuration, &settings.env);
     }
-    if !options.dry_run && tally.failed == 0 {
-        tally += checked("secrets are set", missing_secrets(project, &configuration, &settings)?);
+    if !options.dry_run && counted.failed == 0 {
+        counted += checked("secrets are set", missing_secrets(project, &configuration, &settings)?);
     }
-    if tally.failed > 0 {
-        say::line(format_args!("not deployed: {tally}"));
+    if counted.failed > 0 {
+        output::line(format_args!("not deployed: {counted}"));
         return Ok(ExitCode::FAILURE);
     }
     if options.dry_run {
-        say::line(format_args!("{} could be deployed: {tally}", settings.env));
+        output::line(format_args!("{} could be deployed: {counted}", settings.env));
         return Ok(ExitCode::SUCCESS);
     }
     deploy(project, &configuration, &settings.env)
 }
 
-fn checked(name: &str, complaints: Vec<String>) -> Tally {
+fn checked(name: &str, complaints: Vec<String>) -> TestCounts {
     let passed = complaints.is_empty();
-    say::line(format_args!("{} {name}", if passed { "ok     " } else { "MISSING" }));
+    output::line(format_args!("{} {name}", if passed { "ok     " } else { "MISSING" }));
     for complaint in complaints {
-        say::line(format_args!("        {complaint}"));
+        output::line(format_args!("        {complaint}"));
     }
-    Tally::one(passed)
+    TestCounts::one(passed)
 }
 
 fn mirrored(project: &Project, settings: &Settings, toml: &str) -> Result<Vec<String>> {
@@ -99,15 +99,15 @@ fn mirrored(project: &Project, settings: &Settings, toml: &str) -> Result<Vec<St
 }
 
 /// Builds the bundle, and looks at it.
-fn built(project: &Project) -> Tally {
+fn built(project: &Project) -> TestCounts {
     let complaints = worker_build::build(project).and_then(|_| {
         let wasm = bundle::release_wasm(project);
         let bytes = std::fs::read(&wasm).with_context(|| format!("reading {}", wasm.display()))?;
         let gzipped = bundle::gzipped_bytes(&bytes)?;
-        say::line(format_args!("        {} gzipped", say::size(gzipped)));
+        output::line(format_args!("        {} gzipped", output::size(gzipped)));
         let mut complaints = Vec::new();
         if gzipped > MAX_GZIPPED_BYTES {
-            complaints.push(format!("{} gzipped is above {}", say::size(gzipped), say::size(MAX_GZIPPED_BYTES)));
+            complaints.push(format!("{} gzipped is above {}", output::size(gzipped), output::size(MAX_GZIPPED_BYTES)));
         }
         if bundle::has_faults(&bytes) {
             complaints.push("it has faults on purpose in it: build it without the feature `faults`".to_owned());
@@ -120,7 +120,7 @@ fn built(project: &Project) -> Tally {
     )
 }
 
-fn wrangler_accepts(project: &Project, configuration: &Path, env: &str) -> Tally {
+fn wrangler_accepts(project: &Project, configuration: &Path, env: &str) -> TestCounts {
     let arguments = ["deploy", "--dry-run", "--env", env, "--outdir", DRY_RUN_FOLDER];
     checked(
         "wrangler accepts it",
@@ -181,7 +181,7 @@ fn deploy(project: &Project, configuration: &Path, env: &str) -> Result<ExitCode
     let mut command = project.command(project.node_bin("wrangler"));
     command.args(["deploy", "--env", env, "--config"]).arg(configuration);
     let status = children::run(&command)?;
-    say::line(if status.success() {
+    output::line(if status.success() {
         "deployed; ask /readyz whether it is ready"
     } else {
         "wrangler did not deploy it"

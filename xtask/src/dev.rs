@@ -13,7 +13,7 @@ use clap::Args;
 
 use crate::project::Project;
 use crate::stack::{self, Auth, Output};
-use crate::{ports, say, worker_build};
+use crate::{output, ports, worker_build};
 
 /// What the command line may change.
 #[derive(Args)]
@@ -52,12 +52,12 @@ pub(crate) fn command(project: &Project, options: &Options) -> Result<ExitCode> 
     let origin = worker_build::everything(project)?;
     let options = stack::Options { ip, port, origin_port, state, output: Output::Printed, auth };
     stack::run(project, &origin, &options, ExitCode::SUCCESS, |urls| {
-        say::line(match auth {
+        output::line(match auth {
             Auth::Open => "AUTH is \"open\": anybody on this machine may upload. --auth token is as in production",
             Auth::Token => "AUTH is \"token\": the secret to mint tokens with is TOKEN_SECRETS in .dev.vars",
         });
-        say::line(format_args!("origin: {}/uploads lists what it has received; Ctrl-C ends both", urls.origin));
-        say::line(format_args!("ready: {}", urls.worker));
+        output::line(format_args!("origin: {}/uploads lists what it has received; Ctrl-C ends both", urls.origin));
+        output::line(format_args!("ready: {}", urls.worker));
         None
     })
 }

@@ -11,8 +11,8 @@ use anyhow::{Context, Result, anyhow};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
+use crate::output::Step;
 use crate::project::Project;
-use crate::say::Step;
 
 const FILE: &str = ".dev.vars";
 const SECRET_BYTES: usize = 32;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::say;
+use crate::output;
 
 /// Holds the lock until dropped.
 pub(crate) struct FileLock {
@@ -24,7 +24,7 @@ impl FileLock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                say::line(format_args!("waiting for another {what} to end"));
+                output::line(format_args!("waiting for another {what} to end"));
                 file.lock().with_context(context)?;
             }
             Err(TryLockError::Error(error)) => return Err(error).with_context(context),

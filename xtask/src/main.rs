@@ -19,16 +19,15 @@ mod dev;
 mod dev_vars;
 mod file_lock;
 mod fuzz;
-mod keeper;
 mod links;
 mod npm;
+mod output;
 mod page;
 mod ports;
 mod project;
 mod quay_release;
 mod release;
 mod rustup;
-mod say;
 mod settings_page;
 mod settings_read;
 mod setup;
@@ -36,8 +35,9 @@ mod simulate;
 mod sources;
 mod stack;
 mod stamp;
-mod tally;
+mod supervisor;
 mod test;
+mod test_counts;
 mod worker_build;
 
 use std::path::PathBuf;
@@ -85,14 +85,14 @@ enum Task {
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
-    if arguments.nth(1).is_some_and(|first| first == keeper::COMMAND) {
-        return keeper::run(arguments);
+    if arguments.nth(1).is_some_and(|first| first == supervisor::COMMAND) {
+        return supervisor::run(arguments);
     }
     let task = Task::parse();
     match run(task) {
         Ok(code) => code,
         Err(error) => {
-            say::failure(&error);
+            output::failure(&error);
             ExitCode::FAILURE
         }
     }

@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 
 use crate::children;
+use crate::output::Step;
 use crate::project::Project;
-use crate::say::Step;
 
 const STAMP: &str = "node_modules/.quayside-lock-hash";
 /// What npm says of a failure begins with the reason and ends with pages of usage.

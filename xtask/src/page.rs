@@ -8,8 +8,8 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
 
 use crate::children;
+use crate::output::Step;
 use crate::project::Project;
-use crate::say::Step;
 use crate::stamp::{self, files_below};
 
 /// Where wrangler.toml looks for it.

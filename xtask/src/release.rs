@@ -12,9 +12,9 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::output::{self, Step};
 use crate::project::Project;
 use crate::rustup::WASM_TARGET;
-use crate::say::{self, Step};
 use crate::{bundle, children, quay_release, setup, worker_build};
 
 const FOLDER: &str = "target/packages";
@@ -53,8 +53,8 @@ pub(crate) fn command(project: &Project) -> Result<()> {
     write(&folder.join("RELEASE_NOTES.md"), &notes(&read(&project.path("CHANGELOG.md"))?, &version)?)?;
     let sums = checksums(&folder)?;
     write(&folder.join("SHA256SUMS"), &sums)?;
-    say::line(sums.trim_end());
-    say::line(format_args!("version {version} is in {FOLDER}"));
+    output::line(sums.trim_end());
+    output::line(format_args!("version {version} is in {FOLDER}"));
     Ok(())
 }
 

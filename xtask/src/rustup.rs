@@ -6,8 +6,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::children;
+use crate::output::Step;
 use crate::project::Project;
-use crate::say::Step;
 
 /// What the Worker is compiled for.
 pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";

@@ -6,7 +6,7 @@
 use anyhow::Result;
 
 use crate::project::Project;
-use crate::{browsers, dev_vars, npm, page, rustup, say};
+use crate::{browsers, dev_vars, npm, output, page, rustup};
 
 /// Brings one thing about; says whether it had to.
 type Step = fn(&Project) -> Result<bool>;
@@ -19,7 +19,7 @@ const EVERYTHING: &[&[Step]] = &[FOR_CHECK, FOR_RUNNING, &[page::ensure_built]];
 /// All of it.
 pub(crate) fn command(project: &Project) -> Result<()> {
     let had_to = run(project, &EVERYTHING.concat())?;
-    say::line(if had_to { "everything is set up" } else { "everything was set up already" });
+    output::line(if had_to { "everything is set up" } else { "everything was set up already" });
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! The Worker under `wrangler dev` and the example origin, running together until Ctrl-C, or until one of them ends.
 //!
-//! Each runs in a process group of its own behind a [keeper](crate::keeper); ending the stack ends the groups whole.
+//! Each runs in a process group of its own behind a [supervisor](crate::supervisor); ending the stack ends the groups whole.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -18,8 +18,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::children::Background;
+use crate::output::{self, Step};
 use crate::project::Project;
-use crate::say::{self, Step};
 use crate::{dev_vars, page, ports};
 
 /// Only for giving up: on a slow machine the first start of workerd takes most of a minute.
@@ -101,7 +101,7 @@ pub(crate) fn run(
         let last = then(&urls);
         let has_last = last.is_some();
         if let Some(last) = last {
-            programs.push(Background::start(&last, |line| say::line(line), ended("demo", &events))?);
+            programs.push(Background::start(&last, |line| output::line(line), ended("demo", &events))?);
         }
         Ok((inbox.recv().context("waiting for the Worker and the origin")?, has_last))
     })();
@@ -111,17 +111,17 @@ pub(crate) fn run(
     match outcome? {
         (Event::Ended(_, status), true) if status.success() => Ok(ExitCode::SUCCESS),
         (Event::Stop, _) => {
-            say::line("ended");
+            output::line("ended");
             Ok(stopped)
         }
         (Event::Ended(name, status), _) => {
-            say::line(format_args!("the {name} ended by itself ({status}), so everything was ended"));
+            output::line(format_args!("the {name} ended by itself ({status}), so everything was ended"));
             Ok(ExitCode::FAILURE)
         }
     }
 }
 
-/// SIGINT, SIGTERM and SIGHUP end the stack instead of this program. A second one ends this program at once; keepers then still end what
+/// SIGINT, SIGTERM and SIGHUP end the stack instead of this program. A second one ends this program at once; supervisors then still end what
 /// they keep.
 fn on_stop(events: Sender<Event>) -> Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("listening for Ctrl-C")?;
@@ -160,7 +160,7 @@ impl HeldBack {
     fn line(&self, line: String) {
         match &mut *self.lock() {
             Some(lines) => lines.push(line),
-            None => say::line(line),
+            None => output::line(line),
         }
     }
 
@@ -169,7 +169,7 @@ impl HeldBack {
     }
 
     fn print_all(&self) {
-        self.lock().take().into_iter().flatten().for_each(say::line);
+        self.lock().take().into_iter().flatten().for_each(output::line);
     }
 }
 
@@ -223,7 +223,7 @@ impl Urls {
                 }
                 Some((url, path, statuses)) if started.elapsed() > READY_WITHIN => {
                     step.end(false);
-                    bail!("{url}{path} did not answer {statuses:?} within {}", say::duration(READY_WITHIN));
+                    bail!("{url}{path} did not answer {statuses:?} within {}", output::duration(READY_WITHIN));
                 }
                 Some(_) => {}
             }

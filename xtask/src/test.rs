@@ -10,10 +10,10 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
+use crate::output::Step;
 use crate::project::Project;
-use crate::say::Step;
-use crate::tally::Tally;
-use crate::{browsers, bundle, cargo_build, check, children, fuzz, say, setup, worker_build};
+use crate::test_counts::TestCounts;
+use crate::{browsers, bundle, cargo_build, check, children, fuzz, output, setup, worker_build};
 
 /// How long made-up input is given to every parser: a minute of one processor. `cargo xtask fuzz` goes on longer.
 const FUZZ_SECONDS: u32 = 60;
@@ -30,9 +30,9 @@ pub(crate) struct Options {
 
 /// Runs it.
 pub(crate) fn command(project: &Project, options: &Options) -> ExitCode {
-    let mut total = Tally::default();
+    let mut total = TestCounts::default();
     let started = Instant::now();
-    let is_set_up = stage("set-up", &mut total, || setup::for_test(project).map(|_| Tally::default())).is_some();
+    let is_set_up = stage("set-up", &mut total, || setup::for_test(project).map(|_| TestCounts::default())).is_some();
     if is_set_up {
         stage("checks", &mut total, || Ok(check::run(project)));
     }
@@ -41,21 +41,21 @@ pub(crate) fn command(project: &Project, options: &Options) -> ExitCode {
         let programs = stage_with("build", &mut total, || {
             worker_build::build(project)?;
             worker_build::build_with_faults(project)?;
-            let mut tally = Tally::default();
+            let mut counted = TestCounts::default();
             for release in [bundle::release_is_plain(project), bundle::release_is_small(project)] {
                 if let Err(error) = &release {
-                    say::failure(error);
+                    output::failure(error);
                 }
-                tally += Tally::one(release.is_ok());
+                counted += TestCounts::one(release.is_ok());
             }
-            Ok((tally, Programs::build(project)?))
+            Ok((counted, Programs::build(project)?))
         });
         if let Some(programs) = programs {
             stage("tests of the running Worker", &mut total, || running_worker_tests(project, &programs, options));
         }
     }
-    say::line(format_args!("everything took {}", say::duration(started.elapsed())));
-    say::line(total);
+    output::line(format_args!("everything took {}", output::duration(started.elapsed())));
+    output::line(total);
     if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -98,28 +98,28 @@ pub(crate) fn torture(project: &Project, options: &Torture) -> Result<ExitCode> 
     children::run_to_code(&command)
 }
 
-fn stage(name: &str, total: &mut Tally, work: impl FnOnce() -> Result<Tally>) -> Option<()> {
-    stage_with(name, total, || work().map(|tally| (tally, ())))
+fn stage(name: &str, total: &mut TestCounts, work: impl FnOnce() -> Result<TestCounts>) -> Option<()> {
+    stage_with(name, total, || work().map(|counted| (counted, ())))
 }
 
 /// Announces a stage, adds up what it counted, and says how long it took. `None` when it could not run.
-fn stage_with<T>(name: &str, total: &mut Tally, work: impl FnOnce() -> Result<(Tally, T)>) -> Option<T> {
-    say::line(format_args!("\n== {name}"));
+fn stage_with<T>(name: &str, total: &mut TestCounts, work: impl FnOnce() -> Result<(TestCounts, T)>) -> Option<T> {
+    output::line(format_args!("\n== {name}"));
     let started = Instant::now();
-    let (tally, result) = match work() {
-        Ok((tally, result)) => (tally, Some(result)),
+    let (counted, result) = match work() {
+        Ok((counted, result)) => (counted, Some(result)),
         Err(error) => {
-            say::failure(&error);
-            (Tally::one(false), None)
+            output::failure(&error);
+            (TestCounts::one(false), None)
         }
     };
-    *total += tally;
-    let counts = if tally == Tally::default() { "done".to_owned() } else { tally.to_string() };
-    say::line(format_args!("== {name}: {counts} ({})", say::duration(started.elapsed())));
+    *total += counted;
+    let counts = if counted == TestCounts::default() { "done".to_owned() } else { counted.to_string() };
+    output::line(format_args!("== {name}: {counts} ({})", output::duration(started.elapsed())));
     result
 }
 
-fn host_tests(project: &Project) -> Result<Tally> {
+fn host_tests(project: &Project) -> Result<TestCounts> {
     let mut command = project.command("cargo");
     // The package that is a Worker and nothing else cannot run here. Of the objects, what asks nothing of the platform can.
     command.args(["test", "--workspace", "--exclude", "quayside", "--no-fail-fast"]);
@@ -128,11 +128,11 @@ fn host_tests(project: &Project) -> Result<Tally> {
     let finished = children::run_capturing(&command, |_, line| {
         step.detail(line);
         if is_worth_showing(line) {
-            say::line(line);
+            output::line(line);
         }
     })?;
     step.end(finished.status.success());
-    Ok(Tally::of_cargo_test(&finished.out).or_failed(finished.status.success()))
+    Ok(TestCounts::of_cargo_test(&finished.out).or_failed(finished.status.success()))
 }
 
 /// One line per test and per crate compiled is too much; what went wrong never is.
@@ -143,7 +143,7 @@ fn is_worth_showing(line: &str) -> bool {
     !(is_passed_test || is_compiling || line.trim().is_empty() || line.starts_with("running "))
 }
 
-fn running_worker_tests(project: &Project, programs: &Programs, options: &Options) -> Result<Tally> {
+fn running_worker_tests(project: &Project, programs: &Programs, options: &Options) -> Result<TestCounts> {
     let mut files = Vec::new();
     find_tests(&project.path("tests"), &mut files)?;
     ensure!(!files.is_empty(), "there is no *.test.ts below tests/");
@@ -169,12 +169,12 @@ fn running_worker_tests(project: &Project, programs: &Programs, options: &Option
     }
     let status = children::run(&command)?;
     let text = std::fs::read_to_string(&report).with_context(|| format!("reading {}", report.display()))?;
-    let tally = Tally::of_node_tap(&text).context("node --test ended without a summary")?;
+    let counted = TestCounts::of_node_tap(&text).context("node --test ended without a summary")?;
     for engine in &browsers::ENGINES {
-        let journeys = Tally::of_tests_called(&text, engine.name);
-        say::line(format_args!("journeys in {}: {journeys}", engine.name));
+        let journeys = TestCounts::of_tests_called(&text, engine.name);
+        output::line(format_args!("journeys in {}: {journeys}", engine.name));
     }
-    Ok(tally.or_failed(status.success()))
+    Ok(counted.or_failed(status.success()))
 }
 
 fn find_tests(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 
 use crate::bundle::{self, Bundle};
 use crate::project::Project;
-use crate::{cargo_build, npm, page, rustup, say, setup};
+use crate::{cargo_build, npm, output, page, rustup, setup};
 
 /// The program that writes the JavaScript around the wasm.
 const BINDGEN: &str = "bindgen";
@@ -25,10 +25,10 @@ pub(crate) const QUAY: &str = "quay";
 pub(crate) fn command(project: &Project) -> Result<()> {
     if build(project)? {
         let wasm = std::fs::read(bundle::release_wasm(project))?;
-        let (plain, gzipped) = (say::size(wasm.len()), say::size(bundle::gzipped_bytes(&wasm)?));
-        say::line(format_args!("the Worker: {plain} of wasm, {gzipped} gzipped"));
+        let (plain, gzipped) = (output::size(wasm.len()), output::size(bundle::gzipped_bytes(&wasm)?));
+        output::line(format_args!("the Worker: {plain} of wasm, {gzipped} gzipped"));
     } else {
-        say::line("the Worker is up to date");
+        output::line("the Worker is up to date");
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
-//! The keeper: a second copy of this program that runs one command in a process group of its own, and ends that whole
+//! The supervisor: a second copy of this program that runs one command in a process group of its own, and ends that whole
 //! group when the first copy asks for it or is gone.
 //!
-//! The first copy holds the writing end of a pipe that is the keeper's standard input. When that pipe closes, the group
+//! The first copy holds the writing end of a pipe that is the supervisor's standard input. When that pipe closes, the group
 //! gets SIGTERM and, after a grace period, SIGKILL. The operating system closes the pipe when the first copy ends for
-//! any reason, SIGKILL included, on every Unix; so nothing outlives it. The keeper stands in a group of its own too, so
+//! any reason, SIGKILL included, on every Unix; so nothing outlives it. The supervisor stands in a group of its own too, so
 //! that Ctrl-C at the terminal reaches the first copy alone, which then decides. When the command ends by itself, what
-//! is left of its group is ended as well, and the keeper exits with the command's code. Only a SIGKILL to the keeper
+//! is left of its group is ended as well, and the supervisor exits with the command's code. Only a SIGKILL to the supervisor
 //! itself can leave something behind.
 
 use std::ffi::OsString;
@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process_group, test_kill_process_group};
 
-/// The first argument that makes this program a keeper. Not for people.
+/// The first argument that makes this program a supervisor. Not for people.
 pub(crate) const COMMAND: &str = "__keep";
 
 /// How long a group may take to end after SIGTERM.
@@ -30,21 +30,21 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// What a shell says for "could not be run".
 const COULD_NOT_RUN: u8 = 127;
 
-/// `command`, run by a keeper. Its standard input has to be a pipe, kept open for as long as the command shall live.
+/// `command`, run by a supervisor. Its standard input has to be a pipe, kept open for as long as the command shall live.
 pub(crate) fn kept(command: &Command) -> Command {
-    let mut keeper = Command::new(own_program());
-    keeper.arg(COMMAND).arg(command.get_program()).args(command.get_args());
+    let mut supervisor = Command::new(own_program());
+    supervisor.arg(COMMAND).arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {
-            Some(value) => keeper.env(name, value),
-            None => keeper.env_remove(name),
+            Some(value) => supervisor.env(name, value),
+            None => supervisor.env_remove(name),
         };
     }
     if let Some(folder) = command.get_current_dir() {
-        keeper.current_dir(folder);
+        supervisor.current_dir(folder);
     }
-    keeper.stdin(Stdio::piped()).process_group(0);
-    keeper
+    supervisor.stdin(Stdio::piped()).process_group(0);
+    supervisor
 }
 
 /// On Linux the program that runs, even when a build has put another file in its place meanwhile.

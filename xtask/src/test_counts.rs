@@ -4,7 +4,7 @@ use std::ops::AddAssign;
 
 /// So many of each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
+pub(crate) struct TestCounts {
     /// Passed.
     pub(crate) passed: u64,
     /// Failed, or could not even be run.
@@ -13,7 +13,7 @@ pub(crate) struct Tally {
     pub(crate) skipped: u64,
 }
 
-impl Tally {
+impl TestCounts {
     /// One thing that either passed or failed.
     pub(crate) fn one(passed: bool) -> Self {
         Self { passed: u64::from(passed), failed: u64::from(!passed), skipped: 0 }
@@ -66,7 +66,7 @@ impl Tally {
     }
 }
 
-impl AddAssign for Tally {
+impl AddAssign for TestCounts {
     fn add_assign(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
@@ -74,7 +74,7 @@ impl AddAssign for Tally {
     }
 }
 
-impl std::fmt::Display for Tally {
+impl std::fmt::Display for TestCounts {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{} passed, {} failed", self.passed, self.failed)?;
         if self.skipped == 0 { Ok(()) } else { write!(formatter, ", {} skipped", self.skipped) }
@@ -95,8 +95,8 @@ mod tests {
     fn tests_are_counted_by_what_they_are_called() {
         let report = "ok 1 - Firefox: it goes up\nnot ok 2 - Firefox: it goes on\nok 3 - Firefoxes\n\
             ok 4 - WebKit: it goes up # SKIP no WebKit\nok 5 - it goes up\n";
-        assert_eq!(Tally::of_tests_called(report, "Firefox"), Tally { passed: 1, failed: 1, skipped: 0 });
-        assert_eq!(Tally::of_tests_called(report, "WebKit"), Tally { passed: 0, failed: 0, skipped: 1 });
+        assert_eq!(TestCounts::of_tests_called(report, "Firefox"), TestCounts { passed: 1, failed: 1, skipped: 0 });
+        assert_eq!(TestCounts::of_tests_called(report, "WebKit"), TestCounts { passed: 0, failed: 0, skipped: 1 });
     }
 
     #[test]
@@ -105,29 +105,29 @@ mod tests {
             test a ... ok\n\
             test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s\n\
             test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s\n";
-        assert_eq!(Tally::of_cargo_test(output), Tally { passed: 15, failed: 2, skipped: 0 });
-        assert_eq!(Tally::of_cargo_test("error: could not compile"), Tally::default());
+        assert_eq!(TestCounts::of_cargo_test(output), TestCounts { passed: 15, failed: 2, skipped: 0 });
+        assert_eq!(TestCounts::of_cargo_test("error: could not compile"), TestCounts::default());
     }
 
     #[test]
     fn node_counts_come_from_the_last_summary() {
         let report = "TAP version 13\n    # pass 99\nok 1 - a\n1..1\n# tests 5\n# suites 1\n# pass 3\n# fail 1\n# cancelled 1\n# skipped 4\n# todo 0\n";
-        assert_eq!(Tally::of_node_tap(report), Some(Tally { passed: 3, failed: 2, skipped: 4 }));
-        assert_eq!(Tally::of_node_tap("TAP version 13\n"), None);
+        assert_eq!(TestCounts::of_node_tap(report), Some(TestCounts { passed: 3, failed: 2, skipped: 4 }));
+        assert_eq!(TestCounts::of_node_tap("TAP version 13\n"), None);
     }
 
     #[test]
     fn a_failed_stage_without_failures_counts_as_one() {
-        let tally = |failed| Tally { passed: 3, failed, skipped: 0 };
-        assert_eq!(tally(0).or_failed(false), tally(1));
-        assert_eq!(tally(2).or_failed(false), tally(2));
-        assert_eq!(tally(0).or_failed(true), tally(0));
+        let counted = |failed| TestCounts { passed: 3, failed, skipped: 0 };
+        assert_eq!(counted(0).or_failed(false), counted(1));
+        assert_eq!(counted(2).or_failed(false), counted(2));
+        assert_eq!(counted(0).or_failed(true), counted(0));
     }
 
     #[test]
     fn what_was_skipped_is_said() {
-        let tally = Tally { passed: 3, failed: 0, skipped: 2 };
-        assert_eq!(tally.to_string(), "3 passed, 0 failed, 2 skipped");
-        assert_eq!(Tally { skipped: 0, ..tally }.to_string(), "3 passed, 0 failed");
+        let counted = TestCounts { passed: 3, failed: 0, skipped: 2 };
+        assert_eq!(counted.to_string(), "3 passed, 0 failed, 2 skipped");
+        assert_eq!(TestCounts { skipped: 0, ..counted }.to_string(), "3 passed, 0 failed");
     }
 }
