@@ -10,7 +10,7 @@ import { load, machine } from "./machine.ts";
 import { measure } from "./measure.ts";
 import { plot } from "./plot.ts";
 import { bill, type Report, startUpText, table } from "./report.ts";
-import { startFloor, startOurs } from "./servers.ts";
+import { startBaseline, startOurs } from "./servers.ts";
 import { startUp } from "./start_up.ts";
 import { workloads } from "./workloads.ts";
 
@@ -30,7 +30,7 @@ const report: Report = { machine: machine(), workloads: [], startUp: ready };
 const chosen = workloads(values.quick).filter(({ name }) => wanted(name));
 for (const workload of chosen) {
   // Servers of its own, since what one workload leaves in memory would be measured with the next.
-  const [mine, bare] = [await startOurs(), await startFloor()];
+  const [mine, bare] = [await startOurs(), await startBaseline()];
   console.log(`${workload.name} …`);
   const measured = await measure(workload, mine, bare, rounds);
   report.workloads.push(measured);

@@ -1,7 +1,7 @@
-// Measuring a workload: ours and the floor's in turn, after a warm-up of both, and which is first changes every round.
+// Measuring a workload: ours and the baseline's in turn, after a warm-up of both, and which is first changes every round.
 
 import type { Cost } from "../tests/support/api.ts";
-import * as floor from "./floor.ts";
+import * as baseline from "./baseline.ts";
 import * as ours from "./ours.ts";
 import { total } from "./prices.ts";
 import type { Server } from "./servers.ts";
@@ -15,15 +15,15 @@ export type Measured = {
   rounds: number;
   /** MiB per second. */
   ours: Spread;
-  floor: Spread;
-  /** Throughput of ours through the floor's, pair by pair. */
+  baseline: Spread;
+  /** Throughput of ours through the baseline's, pair by pair. */
   ratio: Spread;
   /** Seconds of workerd's processor time per GiB, both with the simulated R2. */
   cpuOurs: Spread | null;
-  cpuFloor: Spread | null;
+  cpuBaseline: Spread | null;
   cpuRatio: Spread | null;
-  /** How much more memory was resident at the peak than the floor's, in MiB. */
-  memoryAboveFloor: Spread | null;
+  /** How much more memory was resident at the peak than the baseline's, in MiB. */
+  memoryAboveBaseline: Spread | null;
   /** What the uploads of one round said they had cost. */
   cost: Cost | null;
   uploads: number;
@@ -35,7 +35,7 @@ const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
 export async function measure(workload: Workload, mine: Server, bare: Server, rounds: number): Promise<Measured> {
-  const runs: { ours: Run; floor: Run }[] = [];
+  const runs: { ours: Run; baseline: Run }[] = [];
   let cost: Cost | null = null;
   let uploads = 0;
   for (let round = 0; round <= rounds; round++) {
@@ -46,22 +46,22 @@ export async function measure(workload: Workload, mine: Server, bare: Server, ro
       await ours.clear(mine.http, ids);
       return run;
     };
-    const runFloor = async () => {
-      const [run, keys] = await timed(bare, () => workload.floor(bare.http));
-      await floor.clear(bare.http, keys);
+    const runBaseline = async () => {
+      const [run, keys] = await timed(bare, () => workload.baseline(bare.http));
+      await baseline.clear(bare.http, keys);
       return run;
     };
     const oursFirst = round % 2 === 0;
-    const first = oursFirst ? await runOurs() : await runFloor();
-    const second = oursFirst ? await runFloor() : await runOurs();
+    const first = oursFirst ? await runOurs() : await runBaseline();
+    const second = oursFirst ? await runBaseline() : await runOurs();
     // The first round only warms up.
     if (round > 0) {
-      runs.push(oursFirst ? { ours: first, floor: second } : { ours: second, floor: first });
+      runs.push(oursFirst ? { ours: first, baseline: second } : { ours: second, baseline: first });
     }
   }
   const pairsOf = (figure: (run: Run) => number | undefined): [number, number][] =>
     runs.flatMap((pair) => {
-      const [a, b] = [figure(pair.ours), figure(pair.floor)];
+      const [a, b] = [figure(pair.ours), figure(pair.baseline)];
       return a === undefined || b === undefined ? [] : [[a, b] as [number, number]];
     });
   const seconds = pairsOf((run) => run.seconds);
@@ -75,12 +75,12 @@ export async function measure(workload: Workload, mine: Server, bare: Server, ro
     target: workload.target ?? null,
     rounds,
     ours: spread(seconds.map(([a]) => speed(a))),
-    floor: spread(seconds.map(([, b]) => speed(b))),
+    baseline: spread(seconds.map(([, b]) => speed(b))),
     ratio: ratios(seconds.map(([a, b]) => [b, a])),
     cpuOurs: cpu.length === 0 ? null : spread(cpu.map(([a]) => perGib(a))),
-    cpuFloor: cpu.length === 0 ? null : spread(cpu.map(([, b]) => perGib(b))),
+    cpuBaseline: cpu.length === 0 ? null : spread(cpu.map(([, b]) => perGib(b))),
     cpuRatio: cpu.length === 0 ? null : ratios(cpu),
-    memoryAboveFloor: peaks.length === 0 ? null : spread(peaks.map(([a, b]) => (a - b) / MIB)),
+    memoryAboveBaseline: peaks.length === 0 ? null : spread(peaks.map(([a, b]) => (a - b) / MIB)),
     cost,
     uploads,
   };

@@ -1,4 +1,4 @@
-// The ratios to the floor as a picture: one line per workload, a dot at the median, a bar from the worst pair to the best,
+// The ratios to the baseline as a picture: one line per workload, a dot at the median, a bar from the worst pair to the best,
 // a tick at the target.
 
 import type { Measured } from "./measure.ts";

@@ -23,16 +23,16 @@ export function table(workloads: Measured[]): string {
     const cells = [
       row.name,
       figure(row.ours.median, 0),
-      figure(row.floor.median, 0),
+      figure(row.baseline.median, 0),
       `${figure(row.ratio.median, 2)} (${figure(row.ratio.min, 2)}–${figure(row.ratio.max, 2)})`,
       target,
       figure(row.cpuRatio?.median, 2),
-      figure(row.memoryAboveFloor?.median, 0),
+      figure(row.memoryAboveBaseline?.median, 0),
       row.cost === null ? "" : `$${perTib(row).toFixed(2)}`,
     ];
     return `| ${cells.join(" | ")} |`;
   });
-  const head = "| workload | MiB/s | floor | ratio (min–max) | target | CPU ratio | memory, MiB above | $ per TiB |";
+  const head = "| workload | MiB/s | baseline | ratio (min–max) | target | CPU ratio | memory, MiB above | $ per TiB |";
   return [head, "|---|---|---|---|---|---|---|---|", ...lines].join("\n");
 }
 

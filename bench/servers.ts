@@ -30,14 +30,14 @@ export async function startOurs(buildDir = "build"): Promise<Server> {
   return { http, meter, stop };
 }
 
-/** The floor Worker. */
-export async function startFloor(): Promise<Server> {
+/** The baseline Worker. */
+export async function startBaseline(): Promise<Server> {
   const before = descendants("workerd");
-  const floor = await startPlainWorker("bench/floor/wrangler.toml");
-  const http = new Http(floor.baseUrl);
+  const baseline = await startPlainWorker("bench/baseline/wrangler.toml");
+  const http = new Http(baseline.baseUrl);
   const stop = async () => {
     http.close();
-    await floor.stop();
+    await baseline.stop();
   };
   return { http, meter: new ProcessMeter(since(before)), stop };
 }

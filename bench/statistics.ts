@@ -1,4 +1,4 @@
-// Medians and spreads. A pair is one run of ours and one of the floor's, one right after the other, so that what slows the
+// Medians and spreads. A pair is one run of ours and one of the baseline's, one right after the other, so that what slows the
 // machine down slows both: ratios are taken pair by pair, and then their median.
 
 export type Spread = { min: number; median: number; max: number };

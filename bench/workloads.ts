@@ -1,7 +1,7 @@
-// What is measured: each workload as it runs through Quayside and through the floor, and what ratio is aimed at.
+// What is measured: each workload as it runs through Quayside and through the baseline, and what ratio is aimed at.
 
+import * as baseline from "./baseline.ts";
 import { GIB, KIB, MIB } from "./bytes.ts";
-import * as floor from "./floor.ts";
 import type { Http } from "./http.ts";
 import * as ours from "./ours.ts";
 
@@ -9,10 +9,10 @@ export type Workload = {
   name: string;
   /** Of all files together. */
   bytes: number;
-  /** The throughput aimed at, as a ratio to the floor's. */
+  /** The throughput aimed at, as a ratio to the baseline's. */
   target?: number;
   ours: (http: Http) => Promise<ours.Uploads>;
-  floor: (http: Http) => Promise<floor.Objects>;
+  baseline: (http: Http) => Promise<baseline.Objects>;
 };
 
 const LARGE_FILES = [256 * MIB, GIB];
@@ -49,7 +49,7 @@ function json(bytes: number, chunkBytes: number, target: number | undefined): Wo
     bytes,
     ...(target === undefined ? {} : { target }),
     ours: (http) => ours.json(http, { fileBytes: bytes, chunkBytes }),
-    floor: (http) => floor.multipart(http, bytes, chunkBytes),
+    baseline: (http) => baseline.multipart(http, bytes, chunkBytes),
   };
 }
 
@@ -60,7 +60,7 @@ function parallel(bytes: number): Workload {
     bytes,
     target: 0.95,
     ours: (http) => ours.json(http, { fileBytes: bytes, chunkBytes, parallel: 4 }),
-    floor: (http) => floor.multipart(http, bytes, chunkBytes, { parallel: 4 }),
+    baseline: (http) => baseline.multipart(http, bytes, chunkBytes, { parallel: 4 }),
   };
 }
 
@@ -70,17 +70,17 @@ function tus(bytes: number, chunkBytes: number, target: number | undefined): Wor
     bytes,
     ...(target === undefined ? {} : { target }),
     ours: (http) => ours.tus(http, bytes, chunkBytes),
-    floor: (http) => floor.multipart(http, bytes, chunkBytes),
+    baseline: (http) => baseline.multipart(http, bytes, chunkBytes),
   };
 }
 
-/** The floor cannot do this: R2 assembles no parts below 5 MiB. It stores the same requests as parts and drops them. */
+/** The baseline cannot do this: R2 assembles no parts below 5 MiB. It stores the same requests as parts and drops them. */
 function smallPatches(bytes: number): Workload {
   return {
     name: `tus PATCH, 64 KiB, ${size(bytes)}`,
     bytes,
     ours: (http) => ours.tus(http, bytes, 64 * KIB),
-    floor: (http) => floor.multipart(http, bytes, 64 * KIB, { complete: false }),
+    baseline: (http) => baseline.multipart(http, bytes, 64 * KIB, { complete: false }),
   };
 }
 
@@ -90,7 +90,7 @@ function smallFiles(files: number): Workload {
     name: `${files} files of 100 KiB, 16 at a time`,
     bytes: files * fileBytes,
     ours: (http) => ours.tusWholeFiles(http, files, fileBytes, 16),
-    floor: (http) => floor.wholeFiles(http, files, fileBytes, 16),
+    baseline: (http) => baseline.wholeFiles(http, files, fileBytes, 16),
   };
 }
 
@@ -100,8 +100,8 @@ function atOnce(uploads: number, fileBytes: number): Workload {
     name: `${uploads} uploads of ${size(fileBytes)} at once`,
     bytes: uploads * fileBytes,
     ours: (http) => ours.many(uploads, () => ours.json(http, { fileBytes, chunkBytes })),
-    floor: async (http) => {
-      const all = Array.from({ length: uploads }, () => floor.multipart(http, fileBytes, chunkBytes));
+    baseline: async (http) => {
+      const all = Array.from({ length: uploads }, () => baseline.multipart(http, fileBytes, chunkBytes));
       return (await Promise.all(all)).flat();
     },
   };

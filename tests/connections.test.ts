@@ -33,7 +33,8 @@ const waits = () => stack.log.lines.filter(({ event }) => event === "connection_
 
 test("eight concatenations in one batch are copied, and none waits for a connection that another holds", async () => {
   const files = Array.from({ length: 8 }, (_, index) => fileBytes(`whole ${index}`, MIB + index));
-  const partials = (file: Buffer) => Promise.all([tus.partial(file.subarray(0, 1000)), tus.partial(file.subarray(1000))]);
+  const partials = (file: Buffer) =>
+    Promise.all([tus.partial(file.subarray(0, 1000)), tus.partial(file.subarray(1000))]);
   const lists = await Promise.all(files.map(partials));
   const urls = await Promise.all(lists.map((list) => tus.composed(list)));
   for (const [index, url] of urls.entries()) {

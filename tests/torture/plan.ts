@@ -93,7 +93,8 @@ function planUpload(index: number, random: Random): UploadPlan {
     visitors: visitors(random),
     faults: faultsFor(random),
     discard: ending === "completed" && random.chance(0.2),
-    partials: !parallel && declared === "nothing" && ending === "completed" && random.chance(0.4) ? random.int(2, 5) : 0,
+    partials:
+      !parallel && declared === "nothing" && ending === "completed" && random.chance(0.4) ? random.int(2, 5) : 0,
   };
 }
 

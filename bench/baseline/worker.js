@@ -1,4 +1,4 @@
-// The floor: hands each body to R2 as it comes, and keeps no state. No check, no offset, no way to resume; whoever calls
+// The baseline: hands each body to R2 as it comes, and keeps no state. No check, no offset, no way to resume; whoever calls
 // it has to remember the multipart upload's id and the ETag of every part. This is what Quayside's speed is compared with.
 
 export default {

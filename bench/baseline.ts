@@ -1,4 +1,4 @@
-// The same bytes through the floor Worker: one part per chunk, or one object per file.
+// The same bytes through the baseline Worker: one part per chunk, or one object per file.
 
 import { randomUUID } from "node:crypto";
 
