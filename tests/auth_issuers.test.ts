@@ -9,7 +9,15 @@ import { KeyServer } from "./support/key_server.ts";
 import { assertRefused } from "./support/refusals.ts";
 import { ScriptedOrigin } from "./support/scripted_origin.ts";
 import { Stack } from "./support/stack.ts";
-import { bearer, type Claims, claimsOf, mint, type SigningAlgorithm, Signer, secondsFromNow } from "./support/tokens.ts";
+import {
+  bearer,
+  type Claims,
+  claimsOf,
+  mint,
+  Signer,
+  type SigningAlgorithm,
+  secondsFromNow,
+} from "./support/tokens.ts";
 import { waitFor } from "./support/wait.ts";
 
 const ALGORITHMS: SigningAlgorithm[] = ["ES256", "ES384", "EdDSA", "RS256", "RS384", "RS512", "PS256"];
@@ -46,7 +54,14 @@ const stack = await Stack.start({
         tenantClaim: "repository_owner",
         defaultPolicy: { maxBytes: 50, keyPrefix: "releases/" },
       },
-      { name: "staff", issuer: STAFF, audience: "uploads", jwksUrl: staffKeys.url, ownerPrefix: "", policyClaim: "may" },
+      {
+        name: "staff",
+        issuer: STAFF,
+        audience: "uploads",
+        jwksUrl: staffKeys.url,
+        ownerPrefix: "",
+        policyClaim: "may",
+      },
     ]),
   },
 });
@@ -69,7 +84,11 @@ async function create(headers: Headers): Promise<string> {
 }
 
 function ofCi(more: object = {}, signer = ci): Headers {
-  const claims = { sub: "repo:octo-org/octo-repo:ref:refs/heads/main", repository: "octo-repo", repository_owner: "octo-org" };
+  const claims = {
+    sub: "repo:octo-org/octo-repo:ref:refs/heads/main",
+    repository: "octo-repo",
+    repository_owner: "octo-org",
+  };
   return bearer(signer.mint({ ...claims, iss: CI, aud: "uploads", exp: secondsFromNow(600), ...more }));
 }
 
@@ -101,7 +120,9 @@ test("a tenant, a repository, a folder: what an issuer's claims mean is its own"
   assert.equal(data.owner, "ci:octo-org/octo-repo");
   assert.equal(data.key, `uploads/octo-org/releases/${id}/1`);
   assertRefused(await init(ofCi(), 51), 413, "upload-too-large", { limitBytes: 50 });
-  assertRefused(await init(bearer(mint(stack, claimsOf("alice"))), 1001), 413, "upload-too-large", { limitBytes: 1000 });
+  assertRefused(await init(bearer(mint(stack, claimsOf("alice"))), 1001), 413, "upload-too-large", {
+    limitBytes: 1000,
+  });
   const generous = mint(stack, claimsOf("alice", { quayside: { maxBytes: 2000 } }));
   assert.equal((await init(bearer(generous), 1001)).status, 201, "what a token says takes the default's place");
   assert.equal((await init(ofStaff("alice"), 1_000_000)).status, 201, "the default is the own issuer's");
@@ -130,7 +151,11 @@ test("no issuer vouches for another, nor outside of its rules", async () => {
     ["an issuer's key for the application", bearer(ci.mint(claimsOf("alice"))), /TOKEN_JWKS_URL/],
     ["an issuer that is not named", bearer(ci.mint({ ...claimsOf("alice"), iss: `${CI}/` })), /TOKEN_JWKS_URL/],
     ["the application's audience", ofCi({ aud: "quayside" }), /audience of the issuer ci/],
-    ["another repository", ofCi({ sub: "repo:octo-org/octo-repository:ref:refs/heads/main" }), /rules of the issuer ci/],
+    [
+      "another repository",
+      ofCi({ sub: "repo:octo-org/octo-repository:ref:refs/heads/main" }),
+      /rules of the issuer ci/,
+    ],
     ["no tenant", ofCi({ repository_owner: undefined }), /repository_owner.*tenantClaim of the issuer ci/],
     ["a tenant that would lead elsewhere", ofCi({ repository_owner: ".." }), /tenantClaim/],
   ];
@@ -160,7 +185,9 @@ test("an issuer whose keys cannot be had delays nobody but its own", async (t) =
   assert.match(stranger.detail, /TOKEN_ISSUERS/, "there is no issuer of its own");
   down.isDown = false;
   await waitFor("the keys", async () => (await ask(ofCi())).status === 201);
-  assert.ok(cold.log.lines.some(({ event, detail }) => event === "jwks_unavailable" && String(detail).includes(down.url)));
+  assert.ok(
+    cold.log.lines.some(({ event, detail }) => event === "jwks_unavailable" && String(detail).includes(down.url)),
+  );
   cold.log.forget();
 });
 

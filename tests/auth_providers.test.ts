@@ -5,8 +5,8 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 
 import type { Created } from "./support/api.ts";
-import type { Headers } from "./support/http.ts";
 import { codeBlock } from "./support/guides.ts";
+import type { Headers } from "./support/http.ts";
 import { KeyServer } from "./support/key_server.ts";
 import { PROVIDERS } from "./support/providers.ts";
 import { assertRefused } from "./support/refusals.ts";
@@ -70,11 +70,7 @@ for (const { name, algorithm, header, claims, owner, keySet, refused } of PROVID
     assert.equal((await client.put(uploadId, 0, Buffer.from("bytes"), of("alice"))).status, 200);
     const event = await origin.waitForEvent(uploadId, "upload.completed");
     assert.equal(event.data.owner, owner("alice"));
-    assertRefused(
-      await client.request("GET", `/upload/${uploadId}`, { headers: of("bob") }),
-      404,
-      "upload-not-found",
-    );
+    assertRefused(await client.request("GET", `/upload/${uploadId}`, { headers: of("bob") }), 404, "upload-not-found");
     if (name === "Supabase") {
       assertRefused(await init(of("alice"), 101), 413, "upload-too-large", { limitBytes: 100 });
     }

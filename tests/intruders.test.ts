@@ -11,7 +11,17 @@ import type { Headers, Reply } from "./support/http.ts";
 import { KeyServer } from "./support/key_server.ts";
 import { LOCAL_KEYS } from "./support/s3.ts";
 import { Stack } from "./support/stack.ts";
-import { bearer, type Claims, claimsOf, encode, mint, mintWith, Signer, secondsFromNow, sharedKey } from "./support/tokens.ts";
+import {
+  bearer,
+  type Claims,
+  claimsOf,
+  encode,
+  mint,
+  mintWith,
+  Signer,
+  secondsFromNow,
+  sharedKey,
+} from "./support/tokens.ts";
 
 const ed = new Signer("EdDSA", "ed");
 const ec = new Signer("ES256", "ec");

@@ -37,12 +37,17 @@ export const PROVIDERS: Provider[] = [
       permissions: ["upload:files"],
     }),
     owner: (user) => `auth0|${user}`,
-    keySet: (jwk) => ({ keys: [{ ...jwk, x5c: ["MIIC"], x5t: "RkI5MjI5OUY5ODc1N0Q4QzM0OUYzNkVGMTJDOUEzQkFCOTU3NjE2Rg" }] }),
+    keySet: (jwk) => ({
+      keys: [{ ...jwk, x5c: ["MIIC"], x5t: "RkI5MjI5OUY5ODc1N0Q4QzM0OUYzNkVGMTJDOUEzQkFCOTU3NjE2Rg" }],
+    }),
     refused: [
       [{ scope: "openid profile" }, /scope.*TOKEN_RULES/],
       [{ scope: "openid upload:files2" }, /TOKEN_RULES/],
       [{ aud: "https://acme.eu.auth0.com/userinfo" }, /TOKEN_AUDIENCE/],
-      [{ "https://app.example.com/quayside": { maxSize: 1 } }, /https:\/\/app.example.com\/quayside has an unknown field/],
+      [
+        { "https://app.example.com/quayside": { maxSize: 1 } },
+        /https:\/\/app.example.com\/quayside has an unknown field/,
+      ],
     ],
   },
   {
