@@ -7,7 +7,7 @@ use std::{cell::OnceCell, rc::Rc, time::Duration};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use upload_access::{
     cors::{AllowedHeaders, AllowedOrigins, Cors},
-    token::{KeySet, Secret},
+    token::Secret,
 };
 use upload_protocols::address::{self, BasePath};
 use upload_session::{
@@ -27,6 +27,7 @@ use worker::Env;
 use crate::{
     bindings,
     setting::{Complaints, active_secrets, bound, byte_count, milliseconds, missing, number, text},
+    token_settings::{self, TokenSettings},
 };
 
 /// What `ORIGIN` is asked for where `ORIGIN_WEBHOOK_URL` does not say it.
@@ -133,17 +134,6 @@ pub(crate) enum DeleteCompleted {
     Claim,
     /// Any token of its owner that has not expired.
     Owner,
-}
-
-/// Which tokens are good.
-#[derive(Clone)]
-pub(crate) struct TokenSettings {
-    /// `TOKEN_AUDIENCE`.
-    pub(crate) audience: String,
-    /// The secret `TOKEN_SECRETS`, and `TOKEN_PUBLIC_KEYS`.
-    pub(crate) keys: KeySet,
-    /// `TOKEN_JWKS_URL`; none where it is empty.
-    pub(crate) jwks_url: Option<String>,
 }
 
 impl Config {
@@ -310,49 +300,9 @@ fn max_chunk_bytes(env: &Env) -> Result<ByteCount, ApiError> {
 fn auth(env: &Env, wrong: &mut Complaints) -> Option<Auth> {
     match wrong.hear(text(env, "AUTH"))?.as_str() {
         "open" => Some(Auth::Open),
-        "token" => token_settings(env, wrong).map(Auth::Tokens),
+        "token" => token_settings::read(env, wrong).map(Auth::Tokens),
         _ => wrong.hear(Err(missing("AUTH", "is neither \"token\" nor \"open\""))),
     }
-}
-
-fn token_settings(env: &Env, wrong: &mut Complaints) -> Option<TokenSettings> {
-    let audience = wrong.hear(token_audience(env));
-    let secrets = env.secret("TOKEN_SECRETS").map(|secrets| secrets.to_string()).unwrap_or_default();
-    let secrets = wrong.hear(KeySet::of_secrets(&secrets).map_err(|complaint| missing("TOKEN_SECRETS", complaint)));
-    let public = wrong.hear(public_keys(env));
-    let jwks_url = wrong.hear(jwks_url(env));
-    let (keys, jwks_url) = (secrets?.and(public?), jwks_url?);
-    if keys.is_empty() && jwks_url.is_none() {
-        let hint = "is not set, and neither is TOKEN_PUBLIC_KEYS or TOKEN_JWKS_URL: nobody could upload. Run `wrangler secret \
-                    put TOKEN_SECRETS` and give it `<kid>:<at least 32 random characters>`; locally it is in .dev.vars, which \
-                    `npx quayside dev-vars` writes, or in a clone `cargo xtask setup`";
-        return wrong.hear(Err(missing("TOKEN_SECRETS", hint)));
-    }
-    Some(TokenSettings { audience: audience?, keys, jwks_url })
-}
-
-fn token_audience(env: &Env) -> Result<String, ApiError> {
-    const NAME: &str = "TOKEN_AUDIENCE";
-    Some(text(env, NAME)?).filter(|audience| !audience.is_empty()).ok_or_else(|| missing(NAME, "is empty"))
-}
-
-fn public_keys(env: &Env) -> Result<KeySet, ApiError> {
-    const NAME: &str = "TOKEN_PUBLIC_KEYS";
-    let json = text(env, NAME)?;
-    if json.is_empty() {
-        return Ok(KeySet::default());
-    }
-    KeySet::of_jwks(&json).map_err(|complaint| missing(NAME, complaint))
-}
-
-/// Whoever can change the answer on its way can mint tokens.
-fn jwks_url(env: &Env) -> Result<Option<String>, ApiError> {
-    const NAME: &str = "TOKEN_JWKS_URL";
-    let url = text(env, NAME)?;
-    if !url.is_empty() && !url.starts_with("https://") && !url.starts_with("http://127.0.0.1:") {
-        return Err(missing(NAME, "does not begin with https://"));
-    }
-    Ok(Some(url).filter(|url| !url.is_empty()))
 }
 
 fn types(env: &Env) -> Result<Option<MediaTypes>, ApiError> {

@@ -1,10 +1,19 @@
 //! What each setting is where a deployment does not say it: the values for production. wrangler.toml says what each of them means.
 
-const DEFAULTS: [(&str, &str); 28] = [
+const DEFAULTS: [(&str, &str); 37] = [
     ("AUTH", "token"),
     ("TOKEN_AUDIENCE", "quayside"),
     ("TOKEN_PUBLIC_KEYS", ""),
     ("TOKEN_JWKS_URL", ""),
+    ("TOKEN_ISSUER", ""),
+    ("TOKEN_RULES", ""),
+    ("TOKEN_ISSUERS", ""),
+    ("TOKEN_HEADER", ""),
+    ("AUDIENCE_CLAIM", "aud"),
+    ("OWNER_CLAIM", "sub"),
+    ("TENANT_CLAIM", ""),
+    ("POLICY_CLAIM", "quayside"),
+    ("DEFAULT_POLICY", ""),
     ("ALLOWED_TYPES", ""),
     ("PUBLIC_URL", ""),
     ("BASE_PATH", ""),

@@ -28,6 +28,21 @@ const incomplete: [string, StackOptions, string][] = [
   ["no audience", { vars: { ...token, TOKEN_AUDIENCE: "" } }, "TOKEN_AUDIENCE"],
   ["public keys that are none", { vars: { ...token, TOKEN_PUBLIC_KEYS: "{}" } }, "TOKEN_PUBLIC_KEYS"],
   ["keys from an insecure place", { vars: { ...token, TOKEN_JWKS_URL: "http://app.example/jwks" } }, "TOKEN_JWKS_URL"],
+  ["a claim that is no name", { vars: { ...token, OWNER_CLAIM: "e mail" } }, "OWNER_CLAIM"],
+  ["rules that are none", { vars: { ...token, TOKEN_RULES: '{"sub":"repo:*:main"}' } }, "TOKEN_RULES"],
+  ["a policy that has a word too many", { vars: { ...token, DEFAULT_POLICY: '{"maxSize":5}' } }, "DEFAULT_POLICY"],
+  ["cookies for tokens", { vars: { ...token, TOKEN_HEADER: "Cookie" } }, "TOKEN_HEADER"],
+  ["an issuer without audience", { vars: { ...token, TOKEN_ISSUERS: '[{"name":"a","issuer":"b"}]' } }, "missing field"],
+  [
+    "an issuer with keys from an insecure place",
+    {
+      vars: {
+        ...token,
+        TOKEN_ISSUERS: '[{"name":"a","issuer":"b","audience":"c","jwksUrl":"http://app.example/jwks"}]',
+      },
+    },
+    "TOKEN_ISSUERS entry 0: jwksUrl does not begin with https://",
+  ],
   ["an AUTH that does not exist", { vars: { AUTH: "nobody-knows" } }, "AUTH"],
   ["an AUTH that is nothing", { vars: { AUTH: "" } }, "AUTH"],
   ["an origin to tell and no address to name", { vars: { PUBLIC_URL: "" } }, "PUBLIC_URL"],

@@ -8,23 +8,48 @@ import { after, test } from "node:test";
 import type { Created, Status } from "./support/api.ts";
 import { fileBytes, MIB } from "./support/bytes.ts";
 import type { Headers, Reply } from "./support/http.ts";
+import { KeyServer } from "./support/key_server.ts";
 import { LOCAL_KEYS } from "./support/s3.ts";
 import { Stack } from "./support/stack.ts";
-import { bearer, claimsOf, encode, mint, mintWith, Signer, secondsFromNow, sharedKey } from "./support/tokens.ts";
+import {
+  bearer,
+  type Claims,
+  claimsOf,
+  encode,
+  mint,
+  mintWith,
+  Signer,
+  secondsFromNow,
+  sharedKey,
+} from "./support/tokens.ts";
 
 const ed = new Signer("EdDSA", "ed");
 const ec = new Signer("ES256", "ec");
+const rsa = new Signer("RS256", "rsa");
+const small = new Signer("RS256", "small", 1024);
+/** Another issuer's, whose owners have a prefix. */
+const other = new Signer("PS256", "other");
+const otherKeys = await KeyServer.start({ keys: [other.jwk] });
+const OTHER = { iss: "https://other.example", aud: "elsewhere" };
+const PROXY_HEADER = "X-Login";
 const stack = await Stack.start({
   vars: {
     AUTH: "token",
     ORIGIN_WEBHOOK_URL: "",
-    TOKEN_PUBLIC_KEYS: JSON.stringify({ keys: [ed.jwk, ec.jwk] }),
+    TOKEN_PUBLIC_KEYS: JSON.stringify({ keys: [ed.jwk, ec.jwk, rsa.jwk, small.jwk] }),
+    TOKEN_HEADER: PROXY_HEADER,
+    TOKEN_ISSUERS: JSON.stringify([
+      { name: "other", issuer: OTHER.iss, audience: OTHER.aud, jwksUrl: otherKeys.url, rules: { tier: "paid" } },
+    ]),
     // Nobody listens there: an intruder is refused before anything is asked.
     R2_S3_ENDPOINT: "http://127.0.0.1:9",
     ...LOCAL_KEYS,
   },
 });
-after(() => stack.stop());
+after(async () => {
+  otherKeys.stop();
+  await stack.stop();
+});
 const { client } = stack;
 const { secret, kid } = sharedKey(stack);
 
@@ -134,10 +159,14 @@ const routes: Route[] = [
 const forged = { alg: "HS256", kid };
 const tampered = mint(stack, claimsOf("alice")).split(".");
 tampered[1] = encode(claimsOf("alice", { exp: secondsFromNow(9999) }));
+const ofOther = (more: Claims & { tier?: string } = {}, header = {}) =>
+  other.mint(claimsOf("alice", { ...OTHER, tier: "paid", ...more } as Claims), header);
+const byProxy = (token: string): Headers => ({ [PROXY_HEADER]: token });
+const evilPage = { Origin: "https://evil.example" };
 const publicKey = Buffer.from(String((ed.jwk as { x: string }).x), "base64url");
 
 /** Everybody who has no business with the upload: what they send, and the status they are told. */
-const intruders: [string, Headers, 401 | 404][] = [
+const intruders: [string, Headers, 401 | 403 | 404][] = [
   ["another owner", mallory, 404],
   ["an owner of nearly the same name", bearer(mint(stack, claimsOf("alice "))), 404],
   ["an owner in capitals", bearer(mint(stack, claimsOf("ALICE"))), 404],
@@ -177,6 +206,21 @@ const intruders: [string, Headers, 401 | 404][] = [
   ["a token without owner", bearer(mint(stack, claimsOf("alice", { sub: undefined }))), 401],
   ["a token with an unknown restriction", bearer(mint(stack, claimsOf("alice", { quayside: { maxsize: 1 } }))), 401],
   ["a token in the query", {}, 401],
+  ["another issuer's user of the same name", bearer(ofOther()), 404],
+  ["another issuer's user of the same name, by a proxy", byProxy(ofOther()), 404],
+  ["another owner, by a proxy", byProxy(mint(stack, claimsOf("mallory"))), 404],
+  ["another issuer's token outside of its rules", bearer(ofOther({ tier: "free" })), 401],
+  ["another issuer's token for our audience", bearer(ofOther({ aud: "quayside" })), 401],
+  ["another issuer's key in our name", bearer(other.mint(claimsOf("alice"))), 401],
+  ["our key in another issuer's name", bearer(mint(stack, claimsOf("alice", OTHER))), 401],
+  ["our owner as another issuer would call it", bearer(mint(stack, claimsOf("other:alice"))), 401],
+  ["an RSA key that is too small", bearer(small.mint(claimsOf("alice"))), 401],
+  ["RS512 said of an RS256 key", bearer(rsa.mint(claimsOf("alice"), { alg: "RS512" })), 401],
+  ["PS256 said of an RS256 key", bearer(rsa.mint(claimsOf("alice"), { alg: "PS256" })), 401],
+  ["HMAC with an RSA key", bearer(mintWith(rsa.pem, claimsOf("alice"), { alg: "HS256", kid: "rsa" })), 401],
+  ["a key brought along", bearer(new Signer("RS256", "x").mint(claimsOf("alice"), { jwk: small.jwk })), 401],
+  ["a forged token, by a proxy", byProxy(mintWith("x".repeat(32), claimsOf("alice"), forged)), 401],
+  ["its owner's login, from a page of nobody's", { ...byProxy(mint(stack, claimsOf("alice"))), ...evilPage }, 403],
 ];
 
 function flipped(token: string): string {
@@ -208,7 +252,7 @@ for (const [who, headers, status] of intruders) {
         const isQuery = who === "a token in the query" && /^(tus|ietf|plain)/.test(route);
         const reply = await ask(isQuery ? `${id}?token=${mint(stack, claimsOf("alice"))}` : id, headers);
         assert.equal(reply.status, status, `${route}: ${reply.body}`);
-        assert.equal(reply.header("WWW-Authenticate") !== undefined, status === 401, route);
+        assert.equal(reply.header("WWW-Authenticate") !== undefined, status !== 404, route);
         assert.deepEqual(told(reply, id), told(nothing, unknown), route);
         assert.ok(!reply.body.includes("secret.pdf"), route);
         cells++;
@@ -233,14 +277,14 @@ test("no intruder creates anything, or sees a list that is not theirs", async ()
     ["plain", (_, headers) => client.request("POST", "/upload", { headers, body: "bytes" })],
     ["google", (_, headers) => client.request("POST", "/upload?uploadType=resumable", { headers, body: "" })],
   ];
-  for (const [who, headers, status] of intruders.filter(([, , status]) => status === 401)) {
+  for (const [who, headers, status] of intruders.filter(([, , status]) => status !== 404)) {
     for (const [protocol, ask] of creations) {
       const reply = await ask("", headers);
       assert.equal(reply.status, status, `${who}, ${protocol}: ${reply.body}`);
       assert.ok(reply.header("WWW-Authenticate")?.startsWith("Bearer"), `${who}, ${protocol}`);
       cells++;
     }
-    assert.equal((await client.request("GET", "/uploads", { headers })).status, 401, who);
+    assert.equal((await client.request("GET", "/uploads", { headers })).status, status, who);
     cells++;
   }
   for (const bound of [victim.uploadToken, mint(stack, claimsOf("alice", { quayside: { upload: victim.uploadId } }))]) {
@@ -313,7 +357,7 @@ test("nothing is put together from another's pieces, nor is it told that there a
 
 test("the matrix is as large as it should be", () => {
   console.log(`intruders: ${intruders.length} on ${routes.length} routes, ${cells} cells in all`);
-  assert.equal(cells, intruders.length * routes.length * 2 + 21 * 6 + 12 + 4 + 48);
+  assert.equal(cells, intruders.length * routes.length * 2 + 33 * 6 + 12 + 4 + 48);
 });
 
 test("and its owner goes on as if nothing had been", async () => {

@@ -1,4 +1,5 @@
-//! Public keys from a JWKS URL. Each isolate remembers them by itself; [`JwksCache`] says for how long, and who waits for what.
+//! Public keys from JWKS URLs, one set for each. Each isolate remembers them by itself; [`JwksCache`] says for how long, and who waits for
+//! what.
 //!
 //! The set is fetched in a task of its own, which goes on when the request that had it fetched has gone. Other requests wait for it by
 //! looking now and then, each by a timer of its own: what one request waits for, the platform lets no other one wake.
@@ -9,8 +10,8 @@ use durable_objects::platform::error::Result;
 use durable_objects::platform::telemetry::log_line::LogLine;
 use futures_util::future::{Either, select};
 use upload_access::token::{
-    Key, KeySet,
-    jwks_cache::{FETCH_TIMEOUT_MS, JwksCache, Sought},
+    Key, KeySet, TokenFault,
+    keys::jwks_cache::{FETCH_TIMEOUT_MS, JwksCache, Sought},
 };
 use upload_types::units::UnixMs;
 use worker::{AbortController, AbortSignal, Context, Delay, Fetch, Method, Request};
@@ -30,43 +31,55 @@ const POLL: Duration = Duration::from_millis(20);
 pub(super) enum Found {
     /// It is there.
     Key(Key),
-    /// It is not.
-    NoSuchKey,
+    /// It is not, or must not be used.
+    Fault(TokenFault),
     /// There are no keys to look among, or it may be among newer ones that could not be had.
     Unavailable,
 }
 
 thread_local! {
-    static CACHE: RefCell<JwksCache> = RefCell::default();
+    /// By URL. There are as many as there are issuers in the settings.
+    static CACHES: RefCell<Vec<(String, JwksCache)>> = RefCell::default();
 }
 
 /// Looks for a key among those at this URL. Waits for them only where the key is not among those that are known.
-pub(super) async fn find(url: &str, context: &Context, find: impl Fn(&KeySet) -> Option<Key>) -> Found {
-    if let Some(key) = look(&find) {
-        if is_due(Sought::Known) {
-            fetch_behind(url, context);
+pub(super) async fn find(url: &str, context: &Context, find: impl Fn(&KeySet) -> Result<Key, TokenFault>) -> Found {
+    let look = || with(url, |cache| cache.keys(now()).map_or(Err(TokenFault::UnknownKey), &find));
+    match look() {
+        Err(TokenFault::UnknownKey) => {}
+        known => {
+            if is_due(url, Sought::Known) {
+                fetch_behind(url, context);
+            }
+            return known.map_or_else(Found::Fault, Found::Key);
         }
-        return Found::Key(key);
     }
-    if is_due(Sought::Unknown) {
+    if is_due(url, Sought::Unknown) {
         fetch_behind(url, context);
     }
-    while CACHE.with_borrow(|cache| cache.is_in_flight(now())) {
+    while with(url, |cache| cache.is_in_flight(now())) {
         Delay::from(POLL).await;
     }
-    match look(&find) {
-        Some(key) => Found::Key(key),
-        None if CACHE.with_borrow(|cache| cache.keys(now()).is_none() || cache.has_failed()) => Found::Unavailable,
-        None => Found::NoSuchKey,
+    match look() {
+        Err(TokenFault::UnknownKey) if with(url, |cache| cache.keys(now()).is_none() || cache.has_failed()) => {
+            Found::Unavailable
+        }
+        found => found.map_or_else(Found::Fault, Found::Key),
     }
 }
 
-fn look(find: impl Fn(&KeySet) -> Option<Key>) -> Option<Key> {
-    CACHE.with_borrow(|cache| cache.keys(now()).and_then(find))
+fn with<T>(url: &str, work: impl FnOnce(&mut JwksCache) -> T) -> T {
+    CACHES.with_borrow_mut(|caches| {
+        let index = caches.iter().position(|(known, _)| known == url).unwrap_or_else(|| {
+            caches.push((url.to_owned(), JwksCache::default()));
+            caches.len() - 1
+        });
+        work(&mut caches[index].1)
+    })
 }
 
-fn is_due(sought: Sought) -> bool {
-    CACHE.with_borrow(|cache| cache.is_due(now(), sought))
+fn is_due(url: &str, sought: Sought) -> bool {
+    with(url, |cache| cache.is_due(now(), sought))
 }
 
 fn now() -> UnixMs {
@@ -75,14 +88,15 @@ fn now() -> UnixMs {
 
 /// Has the set fetched. Crash here, or the platform ends the task: nobody waits for it any longer than for one that hangs.
 fn fetch_behind(url: &str, context: &Context) {
-    CACHE.with_borrow_mut(|cache| cache.asked(now()));
+    with(url, |cache| cache.asked(now()));
     let url = url.to_owned();
     context.wait_until(async move {
         let answer = fetch(&url).await;
         if let Err(complaint) = &answer {
-            log::error(&LogLine { event: "jwks_unavailable", detail: Some(complaint.clone()), ..LogLine::default() });
+            let detail = Some(format!("{url} {complaint}"));
+            log::error(&LogLine { event: "jwks_unavailable", detail, ..LogLine::default() });
         }
-        CACHE.with_borrow_mut(|cache| cache.answered(now(), answer.ok()));
+        with(&url, |cache| cache.answered(now(), answer.ok()));
     });
 }
 

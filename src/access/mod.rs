@@ -1,10 +1,10 @@
 //! Whose request it is, and what it may.
 //!
-//! A request says who it comes from by a token in `Authorization: Bearer`, or, where a browser opens a WebSocket and can send no
-//! such header, as a subprotocol. There is the application's token, a JWT, and the token of one upload, which the answer to its
-//! creation brings. Neither is ever in a URL. Whether an upload is the caller's to ask about, the upload's object decides.
+//! A request says who it comes from by a token ([`presented`] says where it may be). There is the application's token or that of its
+//! identity provider, a JWT, and the token of one upload, which the answer to its creation brings. Neither is ever in a URL. Whether an
+//! upload is the caller's to ask about, the upload's object decides.
 //!
-//! * [`jwks`]: public keys that are fetched. [`signature`]: the platform's check of a signature. [`pace`]: how many uploads may be
+//! * [`jwks`]: public keys that are fetched. [`web_crypto`]: the platform's check of a signature. [`rate_limit`]: how many uploads may be
 //!   created in a minute.
 
 pub(crate) mod rate_limit;
@@ -12,12 +12,13 @@ pub(crate) mod signed_url;
 pub(crate) mod web_crypto;
 
 pub(crate) mod jwks;
+mod presented;
 
 use std::{cell::Cell, net::IpAddr};
 
-use durable_objects::platform::error::Result;
+use durable_objects::platform::error::{Error, Result};
 use durable_objects::platform::telemetry::log_line::LogLine;
-use upload_access::token::{Claims, Key, KeySet, TokenFault, Unverified, UploadPolicy, upload_token};
+use upload_access::token::{Claims, Issuer, Issuers, Key, KeySet, TokenFault, Unverified, UploadPolicy, upload_token};
 use upload_protocols::Head;
 use upload_session::session::DeleteRight;
 use upload_types::{
@@ -31,15 +32,12 @@ use web_sys::Url;
 use worker::Context;
 
 use crate::{
-    config::{Auth, Config, DeleteCompleted, TokenSettings},
+    config::{Auth, Config, DeleteCompleted},
     log::{self, now_ms},
 };
 
 /// The owner of every upload where anybody may upload.
 const ANYBODY: &str = "anonymous";
-
-/// What a token that travels as a WebSocket subprotocol begins with.
-const SUBPROTOCOL_PREFIX: &str = "bearer.";
 
 /// Who asks, and what may be created.
 #[derive(Clone)]
@@ -115,25 +113,12 @@ pub(crate) async fn identify(
     }
     match &config.auth {
         Auth::Open => Ok(anybody(host)?),
-        Auth::Tokens(settings) => match presented(head) {
+        Auth::Tokens(settings) => match presented::token(head, settings, config.public_url.as_deref(), host)? {
             None => Err(ApiError::Unauthorized.into()),
             Some(token) if upload_token::is_one(token) => Ok(holder(token, operation, config)?),
-            Some(token) => by_token(token, settings, config.delete_completed, context).await,
+            Some(token) => by_token(token, &settings.issuers, config.delete_completed, context).await,
         },
     }
-}
-
-/// `Authorization: Bearer <token>` (RFC 6750, section 2.1), or a subprotocol `bearer.<token>` of a WebSocket.
-fn presented(head: &Head) -> Option<&str> {
-    let by_header = head.header("authorization").and_then(|header| {
-        let (scheme, token) = header.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-    });
-    let is_socket = || head.header("upgrade").is_some_and(|upgrade| upgrade.eq_ignore_ascii_case("websocket"));
-    by_header.or_else(|| {
-        let offered = head.header("sec-websocket-protocol").filter(|_| is_socket())?;
-        offered.split(',').find_map(|protocol| protocol.trim().strip_prefix(SUBPROTOCOL_PREFIX))
-    })
 }
 
 /// `AUTH = "open"` is for the machine that it runs on. No request from elsewhere has such a host: the network in front of a
@@ -184,24 +169,11 @@ fn holder(token: &str, operation: &Operation, config: &Config) -> Result<Access,
 
 async fn by_token(
     text: &str,
-    settings: &TokenSettings,
+    issuers: &Issuers,
     delete_completed: DeleteCompleted,
     context: &Context,
 ) -> Result<Access> {
-    let claims = match Unverified::parse(text) {
-        Ok(token) => {
-            let genuine = match key_of(&token, settings, context).await? {
-                None => Err(TokenFault::UnknownKey),
-                Some(Key::Secret(secret)) => token.signed_with(&secret),
-                Some(Key::Public(key)) => {
-                    let is_right = web_crypto::verify(&key, &token.signature, token.signed.as_bytes()).await?;
-                    token.verified_by_platform(is_right)
-                }
-            };
-            genuine.and_then(|genuine| genuine.claims(&settings.audience, UnixMs(now_ms())))
-        }
-        Err(fault) => Err(fault),
-    };
+    let claims = claims(text, issuers, context).await?;
     let hash = TokenHash::of(text);
     let creator = |owner, permit| Some(Principal { owner, permit, token: Some(hash) });
     match claims {
@@ -222,24 +194,46 @@ async fn by_token(
             let delete_right = DeleteRight::Unfinished;
             Ok(Access { caller: Caller::Creator(hash), creator: None, composer, delete_right })
         }
-        Err(fault) => Err(ApiError::InvalidToken { detail: fault.to_string() }.into()),
+        Err(fault) => Err(invalid(fault.to_string())),
     }
+}
+
+/// What the token says, once it is believed, or [`TokenFault::Expired`] with what it said while it was good. Any other fault is refused
+/// here, in the words of its issuer.
+async fn claims(text: &str, issuers: &Issuers, context: &Context) -> Result<Result<Claims, TokenFault>> {
+    let parsed = Unverified::parse(text).and_then(|token| issuers.of(&token).map(|issuer| (token, issuer)));
+    let (token, issuer) = parsed.map_err(|fault| invalid(fault.to_string()))?;
+    let genuine = match key_of(&token, issuer, context).await? {
+        Err(fault) => Err(fault),
+        Ok(Key::Secret(secret)) => token.signed_with(&secret),
+        Ok(Key::Public(key)) => {
+            let is_right = web_crypto::verify(&key, &token.signature, token.signed.as_bytes()).await?;
+            token.verified_by_platform(is_right)
+        }
+    };
+    match genuine.and_then(|genuine| genuine.claims(issuer, UnixMs(now_ms()))) {
+        Err(fault) if !matches!(fault, TokenFault::Expired(_)) => Err(invalid(issuer.told(&fault))),
+        claims => Ok(claims),
+    }
+}
+
+fn invalid(detail: String) -> Error {
+    ApiError::InvalidToken { detail }.into()
 }
 
 fn delete_right(completed_too: bool) -> DeleteRight {
     if completed_too { DeleteRight::Completed } else { DeleteRight::Unfinished }
 }
 
-/// The key that this token names. None where there is no such key; refused where it may be among those that could not be fetched.
-async fn key_of(token: &Unverified<'_>, settings: &TokenSettings, context: &Context) -> Result<Option<Key>> {
-    let find = |keys: &KeySet| keys.find(token).ok().cloned();
-    match (find(&settings.keys), &settings.jwks_url) {
-        (Some(key), _) => Ok(Some(key)),
-        (None, None) => Ok(None),
-        (None, Some(url)) => match jwks::find(url, context, find).await {
-            jwks::Found::Key(key) => Ok(Some(key)),
-            jwks::Found::NoSuchKey => Ok(None),
+/// The key that this token names, or why it has none; refused where it may be among those that could not be fetched.
+async fn key_of(token: &Unverified<'_>, issuer: &Issuer, context: &Context) -> Result<Result<Key, TokenFault>> {
+    let find = |keys: &KeySet| keys.find(token).cloned();
+    match (find(&issuer.keys), &issuer.jwks_url) {
+        (Err(TokenFault::UnknownKey), Some(url)) => match jwks::find(url, context, find).await {
+            jwks::Found::Key(key) => Ok(Ok(key)),
+            jwks::Found::Fault(fault) => Ok(Err(fault)),
             jwks::Found::Unavailable => Err(ApiError::KeysUnavailable.into()),
         },
+        (found, _) => Ok(found),
     }
 }

@@ -45,7 +45,10 @@ const PICTURE = {
 const isPythonHere = await hasPython();
 const pairs = {
   ES256: generateKeyPairSync("ec", { namedCurve: "P-256" }),
+  ES384: generateKeyPairSync("ec", { namedCurve: "P-384" }),
   EdDSA: generateKeyPairSync("ed25519"),
+  RS256: generateKeyPairSync("rsa", { modulusLength: 2048 }),
+  PS256: generateKeyPairSync("rsa", { modulusLength: 2048 }),
 };
 const keys = Object.entries(pairs).map(([alg, { publicKey }]) => ({
   ...publicKey.export({ format: "jwk" }),
@@ -167,7 +170,7 @@ for (const { name, skip, mint, verify } of languages) {
     }
   });
 
-  for (const algorithm of ["ES256", "EdDSA"] as const) {
+  for (const algorithm of ["ES256", "ES384", "EdDSA", "RS256", "PS256"] as const) {
     test(`${name}: a token of a key of one's own, ${algorithm}`, { skip }, async () => {
       const { privateKey } = pairs[algorithm];
       const jwk = privateKey.export({ format: "jwk" }) as JWK;

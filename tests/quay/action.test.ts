@@ -11,13 +11,35 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 
 import { noCurl } from "../support/curl.ts";
+import { KeyServer } from "../support/key_server.ts";
 import { Quay, quayProgram } from "../support/quay.ts";
 import { Stack } from "../support/stack.ts";
-import { claimsOf, mint } from "../support/tokens.ts";
+import { claimsOf, mint, Signer, secondsFromNow } from "../support/tokens.ts";
 import { repositoryRoot } from "../support/wrangler_config.ts";
 
-const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: "", AUTH: "token" } });
-after(() => stack.stop());
+const github = new Signer("RS256", "github");
+const keys = await KeyServer.start({ keys: [github.jwk] });
+const GITHUB = "https://token.actions.githubusercontent.com";
+const stack = await Stack.start({
+  vars: {
+    ORIGIN_WEBHOOK_URL: "",
+    AUTH: "token",
+    TOKEN_ISSUERS: JSON.stringify([
+      {
+        name: "github",
+        issuer: GITHUB,
+        audience: "https://upload.example.com",
+        jwksUrl: keys.url,
+        ownerClaim: "repository",
+        rules: { sub: "repo:octo-org/octo-repo:ref:refs/heads/main" },
+      },
+    ]),
+  },
+});
+after(async () => {
+  keys.stop();
+  await stack.stop();
+});
 
 /** The last step's script: what is indented below its `run: |`. */
 function script(): string {
@@ -84,6 +106,44 @@ test("a job without a secret shows its identity, gets an upload token for it, an
     files.map(({ path }: { path: string }) => path),
     ["dist/a b.txt", "notes.md"],
   );
+});
+
+/** GitHub's identity service, for a job of this branch. */
+function identityOf(branch: string): Promise<string> {
+  return serve((request, response) => {
+    assert.equal(request.headers.authorization, "Bearer of-the-runner");
+    const claims = {
+      iss: GITHUB,
+      aud: new URL(request.url ?? "", "http://x").searchParams.get("audience"),
+      sub: `repo:octo-org/octo-repo:ref:refs/heads/${branch}`,
+      repository: "octo-org/octo-repo",
+      exp: secondsFromNow(300),
+    };
+    response.end(JSON.stringify({ value: github.mint(claims) }));
+  });
+}
+
+test("a job of the branch that the rule names uploads with its identity alone, and no other branch's does", {
+  skip: noCurl,
+}, async () => {
+  for (const [branch, expected] of [
+    ["main", 0],
+    ["evil", 3],
+  ] as const) {
+    const user = new Quay(stack.baseUrl);
+    after(() => user.remove());
+    user.file("built.txt", "built");
+    const { code, output } = await runAction(user, {
+      FILES: "built.txt\n",
+      AUDIENCE: "https://upload.example.com",
+      ACTIONS_ID_TOKEN_REQUEST_URL: `${await identityOf(branch)}/?api-version=2.0`,
+      ACTIONS_ID_TOKEN_REQUEST_TOKEN: "of-the-runner",
+    });
+    assert.equal(code, expected, output);
+    if (expected !== 0) {
+      assert.match(output, /claim sub is not what the rules ask for/);
+    }
+  }
 });
 
 test("a job that may not show its identity is told what it needs", async () => {

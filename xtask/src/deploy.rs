@@ -156,7 +156,7 @@ fn missing_secrets(project: &Project, configuration: &Path, settings: &Settings)
 fn needed(settings: &Settings) -> Vec<&'static str> {
     let is_set = |name: &&str| !settings.var(name).is_empty();
     let mut needed = vec!["WEBHOOK_SECRET", "DOWNLOAD_SECRET"];
-    if !["TOKEN_PUBLIC_KEYS", "TOKEN_JWKS_URL"].iter().any(is_set) {
+    if !["TOKEN_PUBLIC_KEYS", "TOKEN_JWKS_URL", "TOKEN_ISSUERS"].iter().any(is_set) {
         needed.push("TOKEN_SECRETS");
     }
     if is_set(&"R2_S3_ENDPOINT") {
@@ -202,6 +202,7 @@ mod tests {
         let both = ["WEBHOOK_SECRET", "DOWNLOAD_SECRET"];
         assert_eq!(needed(&settings(&serde_json::json!({}))), [both[0], both[1], "TOKEN_SECRETS"]);
         assert_eq!(needed(&settings(&serde_json::json!({ "TOKEN_JWKS_URL": "https://keys.example" }))), both);
+        assert_eq!(needed(&settings(&serde_json::json!({ "TOKEN_ISSUERS": "[{}]" }))), both);
         let presigned = serde_json::json!({ "TOKEN_PUBLIC_KEYS": "{}", "R2_S3_ENDPOINT": "https://r2.example" });
         assert_eq!(needed(&settings(&presigned)), [both[0], both[1], "R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"]);
     }

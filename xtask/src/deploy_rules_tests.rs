@@ -192,7 +192,11 @@ fn what_the_worker_reads_is_what_wrangler_toml_names() {
     let all: Value = toml::from_str(TOML).unwrap();
     let mut named = keys(&all["vars"]);
     named.extend(secrets_named(TOML));
-    let sources = [include_str!("../../src/config.rs"), include_str!("../../src/storage/s3.rs")];
+    let sources = [
+        include_str!("../../src/config.rs"),
+        include_str!("../../src/token_settings.rs"),
+        include_str!("../../src/storage/s3.rs"),
+    ];
     assert_eq!(sources.len(), READERS.len());
     assert_eq!(sources.into_iter().flat_map(names_read).collect::<BTreeSet<_>>(), named);
 }

@@ -109,6 +109,21 @@ impl AllowedOrigins {
         }
         self.entries.iter().any(|entry| entry.is(origin)).then_some(Allowed::Origin(origin))
     }
+
+    /// Whether a request may count as its user's whose login the browser adds by itself, whichever page has it send the request: only where
+    /// no page that is neither ours nor listed can have done that. `origin` and `fetch_site` are the headers `Origin` and `Sec-Fetch-Site`
+    /// (<https://w3c.github.io/webappsec-fetch-metadata/>), which no page can forge; `own` are the origins under which we are reached.
+    /// `*` lists nobody: it is for requests without a login.
+    pub fn trust_login(&self, origin: Option<&str>, fetch_site: Option<&str>, own: &[&str]) -> bool {
+        match (origin, fetch_site) {
+            // Our own page; or no browser, or one from before 2023.
+            (_, Some("same-origin")) | (None, None) => true,
+            (Some(origin), _) => own.contains(&origin) || matches!(self.allow(origin), Some(Allowed::Origin(_))),
+            // A GET has no `Origin` where its answer cannot be read; what it does it would do all the same. `none`: a person has typed
+            // the address.
+            (None, Some(site)) => site == "none",
+        }
+    }
 }
 
 impl Entry {
@@ -165,6 +180,30 @@ mod tests {
 
     fn allows(setting: &str, origin: &str) -> bool {
         AllowedOrigins::parse(setting).unwrap().allow(origin).is_some()
+    }
+
+    #[test]
+    fn a_login_that_the_browser_adds_counts_for_our_own_pages_and_for_listed_ones() {
+        let own = ["https://upload.example.com"];
+        for (setting, origin, site, is_trusted) in [
+            ("", Some("https://upload.example.com"), Some("same-origin"), true),
+            ("", Some("https://upload.example.com.evil"), Some("cross-site"), false),
+            ("", Some("null"), Some("cross-site"), false),
+            ("", Some("null"), Some("same-origin"), true),
+            ("https://app.example.com", Some("https://app.example.com"), Some("same-site"), true),
+            ("https://app.example.com", Some("https://blog.example.com"), Some("same-site"), false),
+            ("https://*.example.com", Some("https://blog.example.com"), None, true),
+            ("*", Some("https://app.example.com"), Some("same-site"), false),
+            ("*", Some("https://upload.example.com"), Some("same-origin"), true),
+            ("", None, Some("same-origin"), true),
+            ("", None, Some("none"), true),
+            ("https://app.example.com", None, Some("same-site"), false),
+            ("", None, Some("cross-site"), false),
+            ("", None, None, true),
+        ] {
+            let origins = AllowedOrigins::parse(setting).unwrap();
+            assert_eq!(origins.trust_login(origin, site, &own), is_trusted, "{setting} {origin:?} {site:?}");
+        }
     }
 
     #[test]

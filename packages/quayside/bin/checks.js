@@ -45,7 +45,7 @@ export function complaints(config) {
 export function neededSecrets(config) {
   const isSet = (name) => Boolean(config.vars?.[name]);
   const own = ["WEBHOOK_SECRET", "DOWNLOAD_SECRET"];
-  if (!isSet("TOKEN_PUBLIC_KEYS") && !isSet("TOKEN_JWKS_URL")) {
+  if (!["TOKEN_PUBLIC_KEYS", "TOKEN_JWKS_URL", "TOKEN_ISSUERS"].some(isSet)) {
     own.push("TOKEN_SECRETS");
   }
   return { own, given: isSet("R2_S3_ENDPOINT") ? ["R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"] : [] };

@@ -1,10 +1,14 @@
 // Upload tokens: JWTs that say who uploads, for how long, and within what bounds. Quayside checks them at the edge, with the shared secret
-// (HS256) or a public key (ES256, EdDSA), and asks nobody.
+// (HS256) or a public key, and asks nobody.
 
 import { type CryptoKey, type JWK, SignJWT } from "jose";
 
 /** An asymmetric key, whose public half Quayside has (TOKEN_PUBLIC_KEYS or TOKEN_JWKS_URL) under the same `kid`. */
-export type PrivateSigningKey = { kid: string; algorithm: "ES256" | "EdDSA"; privateKey: CryptoKey | JWK };
+export type PrivateSigningKey = {
+  kid: string;
+  algorithm: "ES256" | "ES384" | "EdDSA" | "RS256" | "RS384" | "RS512" | "PS256";
+  privateKey: CryptoKey | JWK;
+};
 
 /**
  * What signs. A string is TOKEN_SECRETS as Quayside has it: `<kid>:<at least 32 characters>`; where it has several, with spaces between

@@ -1,22 +1,29 @@
-//! What a token says: whose uploads these are, until when, for whom, and what may be uploaded.
+//! What a token says: whose uploads these are, until when, for whom, and what may be uploaded. In which claims, its issuer's settings say;
+//! these are the names where they say nothing:
 //!
 //! | claim | meaning | |
 //! |---|---|---|
+//! | `iss` | who made it | required where the issuer has a name to compare it with |
 //! | `sub` | the owner of what is created | required, up to 255 bytes |
 //! | `exp` | not after, in seconds since the epoch | required |
 //! | `nbf` | not before | |
-//! | `aud` | must name, or be, the deployment's `TOKEN_AUDIENCE` | required |
-//! | `quayside` | an object: `maxBytes`, `types`, `metadata`, `keyPrefix`, `delete`, `upload` | |
+//! | `aud` | must name, or be, the issuer's audience | required |
+//! | `quayside` | an object: `maxBytes`, `types`, `metadata`, `keyPrefix`, `delete`, `upload` | the issuer's default in its place |
 //!
 //! A field of `quayside` that is not known is refused: it could be a restriction that somebody relies on.
+//!
+//! Owners of two issuers are never the same by accident: `<prefix of the issuer><tenant>/<owner>`, with what of it the issuer has.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::token::{Genuine, LEEWAY_SECONDS, TokenFault, UploadPolicy, upload_policy::Terms};
+use crate::token::{ClaimName, Genuine, Issuer, LEEWAY_SECONDS, TokenFault, UploadPolicy, upload_policy::is_segment};
 use upload_types::units::{UnixMs, UploadId};
 
 /// Owners name Durable Objects, and stand in events and lists.
 const MAX_OWNER_BYTES: usize = 255;
+
+/// A tenant is a folder in keys, which have room for more.
+const MAX_TENANT_BYTES: usize = 128;
 
 /// A token that is for us, and valid now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,49 +37,67 @@ pub struct Claims {
 }
 
 impl Genuine {
-    /// What the token says, if it is for this audience and valid now. [`TokenFault::Expired`] is said last, of a token with
-    /// which nothing else is wrong.
-    pub fn claims(&self, audience: &str, now: UnixMs) -> Result<Claims, TokenFault> {
+    /// What the token says, if it is this issuer's, for us, within the rules, and valid now. [`TokenFault::Expired`] is said last, of a
+    /// token with which nothing else is wrong.
+    pub fn claims(&self, issuer: &Issuer, now: UnixMs) -> Result<Claims, TokenFault> {
         let Value::Object(said) = &self.0 else {
             return Err(TokenFault::Malformed("its payload is not a JSON object"));
         };
-        let is_for_us = match said.get("aud") {
-            Some(Value::String(one)) => one == audience,
-            Some(Value::Array(several)) => several.iter().any(|one| one.as_str() == Some(audience)),
-            _ => return Err(TokenFault::Claim("aud", "is missing")),
+        issuer.admits(said)?;
+        let (permit, upload) = match issuer.policy.of(said) {
+            None => (issuer.default_policy.clone(), None),
+            Some(terms) => UploadPolicy::of_claim(terms)
+                .map_err(|complaint| TokenFault::claim(issuer.policy.as_str(), complaint))?,
         };
-        if !is_for_us || audience.is_empty() {
-            return Err(TokenFault::Audience);
-        }
-        let owner = match said.get("sub") {
-            Some(Value::String(owner)) => owner.clone(),
-            _ => return Err(TokenFault::Claim("sub", "is missing")),
+        let tenant = tenant(said, issuer)?;
+        let owner = owner(said, issuer, tenant)?;
+        let permit = match tenant {
+            Some(tenant) => permit.below(tenant),
+            None => permit,
         };
-        if owner.is_empty() || owner.len() > MAX_OWNER_BYTES || owner.chars().any(char::is_control) {
-            return Err(TokenFault::Claim("sub", "is empty, longer than 255 bytes, or has control characters"));
-        }
-        let terms = match said.get("quayside") {
-            None => Terms::default(),
-            Some(terms) => serde_json::from_value::<Terms>(terms.clone())
-                .map_err(|_| TokenFault::Claim("quayside", "has an unknown field, or one that is not of its type"))?,
-        };
-        let upload = terms.upload;
-        let permit = UploadPolicy::try_from(terms).map_err(|complaint| TokenFault::Claim("quayside", complaint))?;
         let seconds = now.unix_seconds();
         if let Some(not_before) = said.get("nbf") {
-            let not_before = instant(not_before).ok_or(TokenFault::Claim("nbf", "is not a number of seconds"))?;
+            let not_before = instant(not_before).ok_or(TokenFault::claim("nbf", "is not a number of seconds"))?;
             if seconds.saturating_add(LEEWAY_SECONDS) < not_before {
                 return Err(TokenFault::NotYet);
             }
         }
-        let expires = said.get("exp").ok_or(TokenFault::Claim("exp", "is missing"))?;
-        let expires = instant(expires).ok_or(TokenFault::Claim("exp", "is not a number of seconds"))?;
+        let expires = said.get("exp").ok_or(TokenFault::claim("exp", "is missing"))?;
+        let expires = instant(expires).ok_or(TokenFault::claim("exp", "is not a number of seconds"))?;
         let claims = Claims { owner, permit, upload };
         if seconds >= expires.saturating_add(LEEWAY_SECONDS) {
             return Err(TokenFault::Expired(Box::new(claims)));
         }
         Ok(claims)
     }
+}
+
+/// The owner, as this deployment calls them.
+fn owner(said: &Map<String, Value>, issuer: &Issuer, tenant: Option<&str>) -> Result<String, TokenFault> {
+    // Some write an empty text where they have nothing to say.
+    let is_there = |name: &&ClaimName| name.of(said).is_some_and(|value| value.as_str() != Some(""));
+    let first = issuer.owner.first().map_or("sub", ClaimName::as_str);
+    let name = issuer.owner.iter().find(is_there).ok_or(TokenFault::claim(first, "is missing or empty"))?;
+    let fault = |complaint| TokenFault::claim(name.as_str(), complaint);
+    let owner = name.of(said).and_then(Value::as_str).ok_or(fault("is not a text"))?;
+    let folder = tenant.map(|tenant| format!("{tenant}/")).unwrap_or_default();
+    let whole = format!("{}{folder}{owner}", issuer.owner_prefix);
+    if whole.len() > MAX_OWNER_BYTES || whole.chars().any(char::is_control) {
+        return Err(fault("is longer than 255 bytes with what stands before it, or has control characters"));
+    }
+    if issuer.reserved.iter().any(|prefix| whole.starts_with(prefix.as_str())) {
+        return Err(fault("begins like the owners of another issuer"));
+    }
+    Ok(whole)
+}
+
+/// Where the issuer has tenants, every token has one: else an owner without could be called like one with.
+fn tenant<'a>(said: &'a Map<String, Value>, issuer: &Issuer) -> Result<Option<&'a str>, TokenFault> {
+    let Some(name) = &issuer.tenant else { return Ok(None) };
+    let value = name.of(said).ok_or(TokenFault::claim(name.as_str(), "is missing"))?;
+    let is_good = |tenant: &&str| is_segment(tenant) && tenant.len() <= MAX_TENANT_BYTES;
+    let complaint = "is not up to 128 letters, digits and `-_.=`, which a tenant is";
+    value.as_str().filter(is_good).map(Some).ok_or(TokenFault::claim(name.as_str(), complaint))
 }
 
 /// A `NumericDate` (RFC 7519, section 2): seconds since the epoch, of which parts are cut off.

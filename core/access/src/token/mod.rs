@@ -10,22 +10,28 @@
 //! Which algorithm a signature is checked with is the *key's*, never the token's word: a token whose header says otherwise
 //! finds no key. So `none` is not refused by a list of bad names, but by not being the algorithm of any key.
 //!
-//! * [`keys`]: the keys, their spelling in the settings, and the one that a token asks for.
-//! * [`jwks_cache`]: what is remembered of keys that are fetched.
+//! Whose key it may be, its `iss` says: keys of one issuer never vouch for what another says ([`Issuers::of`]).
+//!
+//! * [`issuers`]: whose tokens are taken, each with its keys, its audience and its word for things.
+//! * [`keys`]: the keys, their spelling in the settings, what is remembered of those that are fetched, and the one that a token asks for.
+//! * [`claim_name`], [`rules`]: where in a token something stands, and what must stand there.
 //! * [`claims`]: what a token says.
-//! * [`permit`]: what its holder may create.
+//! * [`fault`]: why a token is not good.
+//! * [`upload_policy`]: what its holder may create.
 //! * [`upload_token`]: the token of one upload, which lives as long as the upload.
 
+mod claim_name;
+mod fault;
+mod issuer_list;
+mod rules;
 mod upload_policy;
 
 pub mod claims;
-pub mod jwks_cache;
+pub mod issuers;
 pub mod keys;
 #[cfg(test)]
 mod tests;
 pub mod upload_token;
-
-use std::fmt;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -33,8 +39,13 @@ use serde::Deserialize;
 use serde_json::Value;
 use sha2::Sha256;
 
+pub use claim_name::ClaimName;
 pub use claims::Claims;
-pub use keys::{Key, KeySet, PublicKey, Secret};
+pub use fault::TokenFault;
+pub use issuer_list::{further, is_safe_url};
+pub use issuers::{Issuer, Issuers};
+pub use keys::{Key, KeySet, PublicKey, RsaKey, RsaScheme, Secret};
+pub use rules::Rules;
 pub use upload_policy::UploadPolicy;
 
 /// A longer token is refused unread. Headers have 128 KB in all on the platform, and most have far less elsewhere.
@@ -50,8 +61,18 @@ pub enum Algorithm {
     Hs256,
     /// ECDSA on P-256 with SHA-256.
     Es256,
+    /// ECDSA on P-384 with SHA-384.
+    Es384,
     /// Ed25519.
     EdDsa,
+    /// RSA by PKCS #1 1.5 with SHA-256.
+    Rs256,
+    /// The same with SHA-384.
+    Rs384,
+    /// The same with SHA-512.
+    Rs512,
+    /// RSA by PSS with SHA-256.
+    Ps256,
 }
 
 impl Algorithm {
@@ -59,44 +80,13 @@ impl Algorithm {
         match name {
             "HS256" => Some(Self::Hs256),
             "ES256" => Some(Self::Es256),
+            "ES384" => Some(Self::Es384),
             "EdDSA" | "Ed25519" => Some(Self::EdDsa),
+            "RS256" => Some(Self::Rs256),
+            "RS384" => Some(Self::Rs384),
+            "RS512" => Some(Self::Rs512),
+            "PS256" => Some(Self::Ps256),
             _ => None,
-        }
-    }
-}
-
-/// Why a token is not good. Told to whoever presents it; it never quotes the token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TokenFault {
-    /// It has not the form of a token.
-    Malformed(&'static str),
-    /// It is signed in a way that is not taken here.
-    Algorithm,
-    /// No key here has its `kid` and algorithm. It may be a new one.
-    UnknownKey,
-    /// The signature is not that of its key.
-    Signature,
-    /// It is for somebody else.
-    Audience,
-    /// It is not valid yet.
-    NotYet,
-    /// It was valid once, and said this.
-    Expired(Box<Claims>),
-    /// A claim is missing, or is not what it must be.
-    Claim(&'static str, &'static str),
-}
-
-impl fmt::Display for TokenFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed(complaint) => write!(f, "The token is malformed: {complaint}."),
-            Self::Algorithm => write!(f, "The token must be signed with HS256, ES256 or EdDSA."),
-            Self::UnknownKey => write!(f, "No key of this deployment has the token's kid and algorithm."),
-            Self::Signature => write!(f, "The token's signature is not valid."),
-            Self::Audience => write!(f, "The token is for another audience."),
-            Self::NotYet => write!(f, "The token is not valid yet."),
-            Self::Expired(_) => write!(f, "The token has expired."),
-            Self::Claim(claim, complaint) => write!(f, "The token's claim {claim} {complaint}."),
         }
     }
 }

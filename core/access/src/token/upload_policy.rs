@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use upload_types::{
     api_error::ApiError,
@@ -35,10 +36,10 @@ pub struct UploadPolicy {
 }
 
 /// The claim `quayside`, as a token spells it.
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(super) struct Terms {
-    pub(super) upload: Option<UploadId>,
+struct Terms {
+    upload: Option<UploadId>,
     max_bytes: Option<ByteCount>,
     types: Option<Vec<String>>,
     #[serde(default)]
@@ -50,6 +51,31 @@ pub(super) struct Terms {
 }
 
 impl UploadPolicy {
+    /// What a setting says, for tokens that say nothing of it themselves: JSON, with the fields of the claim.
+    pub fn parse(json: &str) -> Result<Self, &'static str> {
+        Self::of_setting(&serde_json::from_str(json).map_err(|_| "is not JSON")?)
+    }
+
+    pub(super) fn of_setting(value: &Value) -> Result<Self, &'static str> {
+        match Self::of_claim(value)? {
+            (policy, None) => Ok(policy),
+            (_, Some(_)) => Err("names an upload, which only a token can"),
+        }
+    }
+
+    /// What the claim says: what may be created, and the one upload that the token is for, where it is for one.
+    pub(super) fn of_claim(value: &Value) -> Result<(Self, Option<UploadId>), &'static str> {
+        let terms = serde_json::from_value::<Terms>(value.clone())
+            .map_err(|_| "has an unknown field, or one that is not of its type")?;
+        let upload = terms.upload;
+        Ok((Self::try_from(terms)?, upload))
+    }
+
+    /// The same, with all objects below a folder.
+    pub(super) fn below(self, folder: &str) -> Self {
+        Self { key_prefix: format!("{folder}/{}", self.key_prefix), ..self }
+    }
+
     /// Whether this creation is within the permit, and within what the deployment takes at all.
     pub fn check(&self, create: &Create, deployment_types: Option<&MediaTypes>) -> Result<(), ApiError> {
         if let (Some(limit_bytes), Some(file_bytes)) = (self.max_bytes, create.file_bytes)
@@ -85,10 +111,6 @@ impl TryFrom<Terms> for UploadPolicy {
             return Err("has more than 4 KiB of metadata");
         }
         let prefix = &terms.key_prefix;
-        let is_segment = |segment: &str| {
-            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.=".contains(&byte);
-            !matches!(segment, "" | "." | "..") && segment.bytes().all(is_plain)
-        };
         let segments = prefix.strip_suffix('/').map(|inner| inner.split('/').all(is_segment));
         if !prefix.is_empty() && segments != Some(true) || prefix.len() > MAX_KEY_PREFIX_BYTES {
             return Err("has a keyPrefix that is not `folder/…/` of letters, digits and `-_.=`");
@@ -97,6 +119,12 @@ impl TryFrom<Terms> for UploadPolicy {
         let Terms { max_bytes, metadata, key_prefix, delete, .. } = terms;
         Ok(Self { max_bytes, types, metadata, key_prefix, delete })
     }
+}
+
+/// Whether this can stand between two slashes of a key and mean nothing but itself.
+pub(super) fn is_segment(segment: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.=".contains(&byte);
+    !matches!(segment, "" | "." | "..") && segment.bytes().all(is_plain)
 }
 
 #[cfg(test)]

@@ -47,6 +47,7 @@ targets! {
     storage_messages => values::storage_messages;
     tokens => tokens::tokens;
     key_sets => tokens::key_sets;
+    issuer_lists => tokens::issuer_lists;
     callers => tokens::callers;
     session_rows => rows::sessions;
     other_rows => rows::others;

@@ -1,5 +1,5 @@
 """Upload tokens: JWTs that say who uploads, for how long, and within what bounds. Quayside checks them at the edge, with the
-shared secret (HS256) or a public key (ES256, EdDSA), and asks nobody."""
+shared secret (HS256) or a public key, and asks nobody."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PrivateSigningKey:
     """
 
     kid: str
-    algorithm: Literal["ES256", "EdDSA"]
+    algorithm: Literal["ES256", "ES384", "EdDSA", "RS256", "RS384", "RS512", "PS256"]
     private_key: Any
 
 

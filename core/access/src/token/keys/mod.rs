@@ -2,13 +2,19 @@
 //!
 //! Rotation: put the new key beside the old one, mint with the new one, and take the old one away when the last token that
 //! it has signed has expired.
+//!
+//! * [`public_key`]: keys that anybody may know. [`jwk`]: how they are spelled.
+//! * [`jwks_cache`]: what is remembered of keys that are fetched.
+
+mod jwk;
+pub mod jwks_cache;
+mod public_key;
 
 use std::fmt;
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::{Deserialize, Serialize};
-
-use super::{Algorithm, TokenFault, Unverified};
+use crate::token::{Algorithm, TokenFault, Unverified};
+use jwk::Jwks;
+pub use public_key::{PublicKey, RsaKey, RsaScheme};
 
 /// RFC 7518, section 3.2: a key for HS256 has at least 256 bits.
 pub const MIN_SECRET_BYTES: usize = 32;
@@ -43,21 +49,12 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A key that anybody may know, in the form in which the platform takes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum PublicKey {
-    /// A point on P-256, uncompressed (SEC 1, section 2.3.3): 65 bytes.
-    Es256(Vec<u8>),
-    /// An Ed25519 key: 32 bytes.
-    EdDsa(Vec<u8>),
-}
-
 /// A key that tokens are checked with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Key {
     /// For HS256.
     Secret(Secret),
-    /// For ES256 and `EdDSA`.
+    /// For everything else.
     Public(PublicKey),
 }
 
@@ -65,9 +62,12 @@ impl Key {
     fn algorithm(&self) -> Algorithm {
         match self {
             Self::Secret(_) => Algorithm::Hs256,
-            Self::Public(PublicKey::Es256(_)) => Algorithm::Es256,
-            Self::Public(PublicKey::EdDsa(_)) => Algorithm::EdDsa,
+            Self::Public(key) => key.algorithm(),
         }
+    }
+
+    fn is_too_small(&self) -> bool {
+        matches!(self, Self::Public(key) if key.is_too_small())
     }
 }
 
@@ -99,7 +99,7 @@ impl KeySet {
         Self::bounded(keys)
     }
 
-    /// A JWK set (RFC 7517, section 5). Public keys for ES256 and Ed25519 are taken; others are for somebody else. Secret
+    /// A JWK set (RFC 7517, section 5). Public keys for the algorithms that are taken are kept; others are for somebody else. Secret
     /// keys are never taken from here: a set is public.
     pub fn of_jwks(json: &str) -> Result<Self, &'static str> {
         let set: Jwks = serde_json::from_str(json).map_err(|_| "is not a JWK set, `{\"keys\": […]}`")?;
@@ -119,13 +119,14 @@ impl KeySet {
     }
 
     /// The key that a token asks for: of its algorithm, under its `kid`. A token without a `kid` is taken where there is one
-    /// key of its algorithm, and no question which.
+    /// key of its algorithm, and no question which. One that is too small is never handed out.
     pub fn find(&self, token: &Unverified<'_>) -> Result<&Key, TokenFault> {
         let mut fitting = self
             .0
             .iter()
             .filter(|(kid, key)| key.algorithm() == token.algorithm && (token.kid.is_none() || *kid == token.kid));
         match (fitting.next(), fitting.next()) {
+            (Some((_, key)), None) if key.is_too_small() => Err(TokenFault::SmallKey),
             (Some((_, key)), None) => Ok(key),
             _ => Err(TokenFault::UnknownKey),
         }
@@ -133,44 +134,5 @@ impl KeySet {
 
     fn bounded(keys: Vec<(Option<String>, Key)>) -> Result<Self, &'static str> {
         if keys.len() > MAX_KEYS { Err("has more than 32 keys") } else { Ok(Self(keys)) }
-    }
-}
-
-#[derive(Deserialize)]
-struct Jwks {
-    keys: Vec<Jwk>,
-}
-
-/// A key of a set (RFC 7517, section 4; RFC 7518, section 6.2; RFC 8037, section 2).
-#[derive(Deserialize)]
-struct Jwk {
-    kty: String,
-    kid: Option<String>,
-    #[serde(rename = "use")]
-    usage: Option<String>,
-    crv: Option<String>,
-    x: Option<String>,
-    y: Option<String>,
-}
-
-impl Jwk {
-    /// `None` where the key is not one that can sign our tokens.
-    fn public(&self) -> Option<PublicKey> {
-        const COORDINATE_BYTES: usize = 32;
-        const UNCOMPRESSED: u8 = 4;
-        if self.usage.as_ref().is_some_and(|usage| usage != "sig") {
-            return None;
-        }
-        let coordinate = |text: &Option<String>| {
-            let bytes = URL_SAFE_NO_PAD.decode(text.as_ref()?).ok()?;
-            (bytes.len() == COORDINATE_BYTES).then_some(bytes)
-        };
-        match (self.kty.as_str(), self.crv.as_deref()) {
-            ("EC", Some("P-256")) => {
-                Some(PublicKey::Es256([vec![UNCOMPRESSED], coordinate(&self.x)?, coordinate(&self.y)?].concat()))
-            }
-            ("OKP", Some("Ed25519")) => coordinate(&self.x).map(PublicKey::EdDsa),
-            _ => None,
-        }
     }
 }

@@ -7,7 +7,7 @@
 //! * A `kid` that is not in the set may be a new key. Its request waits for an answer, but such keys have the set asked for at most
 //!   every half minute: made-up kids cost nobody a request each, and delay only themselves.
 
-use super::KeySet;
+use crate::token::KeySet;
 use upload_types::units::UnixMs;
 
 /// How long an answer is taken as it is.

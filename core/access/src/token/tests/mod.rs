@@ -1,4 +1,10 @@
 //! Tokens that are good, and everything near them that is not.
+//!
+//! * `signatures`: a real key and a real token for each algorithm.
+//! * `issuers`: whose tokens are taken, what their claims mean, and that no issuer vouches for another's.
+
+mod issuers;
+mod signatures;
 
 use serde_json::json;
 
@@ -61,8 +67,28 @@ fn genuine(token: &str) -> Result<Genuine, TokenFault> {
     }
 }
 
+/// The deployment's own, as the settings describe it where none is set.
+fn own() -> Issuer {
+    let claim = |name| ClaimName::parse(name).unwrap();
+    Issuer {
+        name: None,
+        iss: None,
+        audience: AUDIENCE.to_owned(),
+        audience_claim: claim("aud"),
+        keys: keys(),
+        jwks_url: None,
+        owner: vec![claim("sub")],
+        owner_prefix: String::new(),
+        reserved: Vec::new(),
+        tenant: None,
+        policy: claim("quayside"),
+        default_policy: UploadPolicy::default(),
+        rules: Rules::default(),
+    }
+}
+
 fn claims(token: &str) -> Result<Claims, TokenFault> {
-    genuine(token)?.claims(AUDIENCE, NOW)
+    genuine(token)?.claims(&own(), NOW)
 }
 
 #[test]
@@ -136,7 +162,8 @@ fn what_a_token_says_wrong_is_named() {
     for payload in [json!([]), json!("alice"), json!(null)] {
         assert!(matches!(claims(&mint(&payload)), Err(TokenFault::Malformed(_))), "{payload}");
     }
-    assert_eq!(genuine(&mint(&with(json!({ "aud": "" })))).unwrap().claims("", NOW), Err(TokenFault::Audience));
+    let nobody = Issuer { audience: String::new(), ..own() };
+    assert_eq!(genuine(&mint(&with(json!({ "aud": "" })))).unwrap().claims(&nobody, NOW), Err(TokenFault::Audience));
 }
 
 #[test]
@@ -166,7 +193,8 @@ fn a_signature_is_that_of_its_own_key() {
 #[test]
 fn the_algorithm_is_the_keys() {
     let payload = good();
-    for alg in ["none", "None", "NONE", "", "HS384", "RS256", "hs256", "ES384"] {
+    for alg in ["none", "None", "NONE", "", "HS384", "HS512", "hs256", "rs256", "ES512", "ES256K", "PS384", "RSA-OAEP"]
+    {
         let unsigned = format!("{}.{}.", encode(&json!({ "alg": alg, "kid": "new" })), encode(&payload));
         assert_eq!(claims(&unsigned), Err(TokenFault::Algorithm), "{alg}");
     }
@@ -180,7 +208,7 @@ fn the_algorithm_is_the_keys() {
         assert_eq!(keys().find(&token), Err(TokenFault::UnknownKey), "{header}");
     }
     for kid in ["rsa", "oct", "enc", "short"] {
-        for alg in ["HS256", "ES256", "EdDSA"] {
+        for alg in ["HS256", "ES256", "EdDSA", "ES384", "PS256"] {
             let text = signed(&json!({ "alg": alg, "kid": kid }), &payload, "secret");
             assert_eq!(keys().find(&Unverified::parse(&text).unwrap()), Err(TokenFault::UnknownKey), "{kid} {alg}");
         }
@@ -191,7 +219,7 @@ fn the_algorithm_is_the_keys() {
         matches!(keys().find(&token), Ok(Key::Public(PublicKey::Es256(point))) if point.len() == 65 && point[0] == 4)
     );
     assert_eq!(token.clone().verified_by_platform(false), Err(TokenFault::Signature));
-    assert!(token.verified_by_platform(true).unwrap().claims(AUDIENCE, NOW).is_ok());
+    assert!(token.verified_by_platform(true).unwrap().claims(&own(), NOW).is_ok());
 }
 
 #[test]

@@ -1,0 +1,103 @@
+//! The setting `TOKEN_ISSUERS`: a JSON list of issuers beside the deployment's own. What an entry leaves out has the default that the
+//! deployment's own settings have, and not their value: what is right for one issuer is not for another.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{ClaimName, Issuer, KeySet, Rules, UploadPolicy};
+
+/// More providers than anybody signs in with.
+const MAX_ISSUERS: usize = 16;
+
+/// It stands before owners, which have 255 bytes.
+const MAX_NAME_BYTES: usize = 32;
+
+/// One entry.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Entry {
+    name: String,
+    issuer: String,
+    audience: String,
+    jwks_url: String,
+    audience_claim: Option<String>,
+    owner_claim: Option<String>,
+    owner_prefix: Option<String>,
+    tenant_claim: Option<String>,
+    policy_claim: Option<String>,
+    default_policy: Option<Value>,
+    rules: Option<Value>,
+}
+
+/// The issuers that the setting lists, or what is wrong with it, with the entry and the field that it is wrong in. Empty: none.
+pub fn further(setting: &str) -> Result<Vec<Issuer>, String> {
+    if setting.is_empty() {
+        return Ok(Vec::new());
+    }
+    let entries: Vec<Value> = serde_json::from_str(setting).map_err(|_| "is not a JSON list, `[{\"name\": …}]`")?;
+    if entries.len() > MAX_ISSUERS {
+        return Err(format!("has more than {MAX_ISSUERS} issuers"));
+    }
+    let mut issuers: Vec<Issuer> = Vec::new();
+    for (index, entry) in entries.into_iter().enumerate() {
+        let entry: Entry = serde_json::from_value(entry).map_err(|complaint| format!("entry {index}: {complaint}"))?;
+        let name = entry.name.clone();
+        if issuers.iter().any(|known| known.name.as_ref() == Some(&name)) {
+            return Err(format!("entry {index}: name is that of another"));
+        }
+        issuers.push(issuer(entry).map_err(|(field, complaint)| format!("entry {index}: {field} {complaint}"))?);
+    }
+    Ok(issuers)
+}
+
+/// Whether keys may be fetched from there. Whoever can change the answer on its way can mint tokens.
+pub fn is_safe_url(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://127.0.0.1:")
+}
+
+type Complaint = (&'static str, &'static str);
+
+fn issuer(entry: Entry) -> Result<Issuer, Complaint> {
+    let is_name = |name: &str| {
+        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        !name.is_empty() && name.len() <= MAX_NAME_BYTES && name.bytes().all(is_plain)
+    };
+    if !is_name(&entry.name) {
+        return Err(("name", "is not up to 32 small letters, digits and hyphens"));
+    }
+    if entry.issuer.is_empty() {
+        return Err(("issuer", "is empty: it is the iss of its tokens"));
+    }
+    if entry.audience.is_empty() {
+        return Err(("audience", "is empty"));
+    }
+    if !is_safe_url(&entry.jwks_url) {
+        return Err(("jwksUrl", "does not begin with https://"));
+    }
+    let owner_prefix = entry.owner_prefix.unwrap_or_else(|| format!("{}:", entry.name));
+    if !owner_prefix.is_empty() && !owner_prefix.strip_suffix(':').is_some_and(is_name) {
+        return Err(("ownerPrefix", "is neither empty nor small letters, digits and hyphens with a colon behind them"));
+    }
+    let claim = |field, given: Option<String>, default: &str| {
+        ClaimName::parse(given.as_deref().unwrap_or(default)).map_err(|complaint| (field, complaint))
+    };
+    let tenant = entry.tenant_claim.map(|name| claim("tenantClaim", Some(name), "")).transpose()?;
+    let owner = ClaimName::list(entry.owner_claim.as_deref().unwrap_or("sub"));
+    let default_policy = entry.default_policy.as_ref().map_or(Ok(UploadPolicy::default()), UploadPolicy::of_setting);
+    let rules = entry.rules.as_ref().map_or(Ok(Rules::default()), Rules::of);
+    Ok(Issuer {
+        name: Some(entry.name),
+        iss: Some(entry.issuer),
+        audience: entry.audience,
+        audience_claim: claim("audienceClaim", entry.audience_claim, "aud")?,
+        keys: KeySet::default(),
+        jwks_url: Some(entry.jwks_url),
+        owner: owner.map_err(|complaint| ("ownerClaim", complaint))?,
+        owner_prefix,
+        reserved: Vec::new(),
+        tenant,
+        policy: claim("policyClaim", entry.policy_claim, "quayside")?,
+        default_policy: default_policy.map_err(|complaint| ("defaultPolicy", complaint))?,
+        rules: rules.map_err(|complaint| ("rules", complaint))?,
+    })
+}
