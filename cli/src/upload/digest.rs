@@ -9,7 +9,7 @@ use upload_types::units::ByteCount;
 
 use crate::failure::{Failure, Result};
 use crate::upload::{
-    pieces::Piece,
+    chunk_queue::ChunkRange,
     source::{Source, unreadable},
 };
 
@@ -39,48 +39,48 @@ impl Hashed {
         self.crc64nvme
     }
 
-    /// Reads a piece, and what lies between the last one and it where that was not read yet. The CRC of the piece.
-    pub(crate) async fn read(self, source: Arc<Source>, piece: Piece) -> Result<(Self, Crc64Nvme)> {
-        tokio::task::spawn_blocking(move || self.read_now(&source, piece))
+    /// Reads a chunk, and what lies between the last one and it where that was not read yet. The CRC of the chunk.
+    pub(crate) async fn read(self, source: Arc<Source>, chunk: ChunkRange) -> Result<(Self, Crc64Nvme)> {
+        tokio::task::spawn_blocking(move || self.read_now(&source, chunk))
             .await
             .map_err(|error| Failure::resumable(format!("Reading has failed: {error}.")))?
     }
 
-    fn read_now(mut self, source: &Source, piece: Piece) -> Result<(Self, Crc64Nvme)> {
-        if self.bytes < piece.from {
-            let gap = Piece { from: self.bytes, to: piece.from };
+    fn read_now(mut self, source: &Source, chunk: ChunkRange) -> Result<(Self, Crc64Nvme)> {
+        if self.bytes < chunk.from {
+            let gap = ChunkRange { from: self.bytes, to: chunk.from };
             self.follow(source, gap)?;
         }
-        if self.bytes == piece.from {
-            let crc = self.follow(source, piece)?;
+        if self.bytes == chunk.from {
+            let crc = self.follow(source, chunk)?;
             return Ok((self, crc));
         }
         // Sent before, and to be sent again.
         let mut crc = Crc64Nvme::default();
-        each_block(source, piece, |block| crc = followed(crc, block))?;
+        each_block(source, chunk, |block| crc = followed(crc, block))?;
         Ok((self, crc))
     }
 
     /// The bytes that come next.
-    fn follow(&mut self, source: &Source, piece: Piece) -> Result<Crc64Nvme> {
+    fn follow(&mut self, source: &Source, chunk: ChunkRange) -> Result<Crc64Nvme> {
         let mut sha256 = RunningSha256::resume(self.sha256.as_ref()).ok_or_else(spoiled)?;
         let mut crc = Crc64Nvme::default();
-        each_block(source, piece, |block| {
+        each_block(source, chunk, |block| {
             sha256.update(block);
             crc = followed(crc, block);
         })?;
         self.sha256 = Some(sha256.save());
-        self.crc64nvme = self.crc64nvme.followed_by(crc, count(piece.bytes()));
-        self.bytes = piece.to;
+        self.crc64nvme = self.crc64nvme.followed_by(crc, count(chunk.bytes()));
+        self.bytes = chunk.to;
         Ok(crc)
     }
 }
 
-fn each_block(source: &Source, piece: Piece, mut take: impl FnMut(&[u8])) -> Result<()> {
+fn each_block(source: &Source, chunk: ChunkRange, mut take: impl FnMut(&[u8])) -> Result<()> {
     let mut buffer = vec![0; BLOCK_BYTES];
-    let mut at = piece.from;
-    while at < piece.to {
-        let length = BLOCK_BYTES.min(usize::try_from(piece.to - at).unwrap_or(BLOCK_BYTES));
+    let mut at = chunk.from;
+    while at < chunk.to {
+        let length = BLOCK_BYTES.min(usize::try_from(chunk.to - at).unwrap_or(BLOCK_BYTES));
         let block = &mut buffer[..length];
         source.read_at(at, block).map_err(|error| match error.kind() {
             std::io::ErrorKind::UnexpectedEof => source.has_changed(),
@@ -115,14 +115,14 @@ mod tests {
         let bytes: Vec<u8> = (0..700_000_u32).map(|n| n.to_le_bytes()[0] ^ n.to_le_bytes()[1]).collect();
         std::fs::write(&path, &bytes).unwrap();
         let source = Source::open(&path).unwrap();
-        let piece = |from, to| Piece { from, to };
-        let (first, _) = Hashed::default().read_now(&source, piece(0, 100_000)).unwrap();
-        // Put down and taken up again; a piece of before is read once more; a gap is read before what is behind it.
+        let chunk = |from, to| ChunkRange { from, to };
+        let (first, _) = Hashed::default().read_now(&source, chunk(0, 100_000)).unwrap();
+        // Put down and taken up again; a chunk of before is read once more; a gap is read before what is behind it.
         let kept: Hashed = serde_json::from_str(&serde_json::to_string(&first).unwrap()).unwrap();
-        let (again, crc) = kept.read_now(&source, piece(50_000, 60_000)).unwrap();
+        let (again, crc) = kept.read_now(&source, chunk(50_000, 60_000)).unwrap();
         assert_eq!(crc, Crc64Nvme::of(&bytes[50_000..60_000]));
         assert_eq!(again, first);
-        let (all, crc) = again.read_now(&source, piece(400_000, 700_000)).unwrap();
+        let (all, crc) = again.read_now(&source, chunk(400_000, 700_000)).unwrap();
         assert_eq!(crc, Crc64Nvme::of(&bytes[400_000..]));
         assert_eq!(all.sha256().unwrap(), Sha256Digest::of(&bytes));
         assert_eq!(all.crc64nvme(), Crc64Nvme::of(&bytes));
@@ -135,7 +135,7 @@ mod tests {
         std::fs::write(&path, [7; 100]).unwrap();
         let source = Source::open(&path).unwrap();
         std::fs::write(&path, [7; 10]).unwrap();
-        let changed = Hashed::default().read_now(&source, Piece { from: 0, to: 100 }).unwrap_err();
+        let changed = Hashed::default().read_now(&source, ChunkRange { from: 0, to: 100 }).unwrap_err();
         assert!(changed.message.contains("has changed"), "{changed}");
     }
 }

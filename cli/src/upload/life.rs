@@ -16,8 +16,8 @@ use crate::state::journal::{Intent, Journal, Remembered};
 use crate::upload::base::{
     Agreed, FIRST_LOOK, Job, LONGEST_LOOK, Settings, Shared, Upload, ended, fresh_key, no_quayside,
 };
+use crate::upload::chunk_queue::ChunkRange;
 use crate::upload::digest::Hashed;
-use crate::upload::pieces::Piece;
 use crate::upload::retry::{Patience, Streak};
 use crate::upload::sent::Sent;
 use crate::upload::small;
@@ -242,7 +242,7 @@ impl Upload<'_> {
     }
 
     async fn read_to_the_end(&self, hashed: Hashed) -> Result<Hashed> {
-        let end = Piece { from: self.bytes(), to: self.bytes() };
+        let end = ChunkRange { from: self.bytes(), to: self.bytes() };
         hashed.read(Arc::clone(&self.source), end).await.map(|(hashed, _)| hashed)
     }
 }

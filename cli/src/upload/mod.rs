@@ -1,16 +1,16 @@
 //! One upload, from a file or a pipe to an object that is compared.
 //!
 //! * [`life`]: found or created, sent, waited for, compared; [`base`]: what its steps stand on; [`sent`]: what came of it.
-//! * [`source`]: the file. [`digest`]: what it hashes to. [`pieces`]: what is still to be sent. [`names`]: what it is called.
+//! * [`source`]: the file. [`digest`]: what it hashes to. [`chunk_queue`]: what is still to be sent. [`names`]: what it is called.
 //! * [`transfer`]: chunks on their way, several at once. [`lane`]: how many. [`retry`]: when again.
 //! * [`small`]: a small file, in one request. [`stream`]: what comes from a pipe.
 
 pub(crate) mod base;
+pub(crate) mod chunk_queue;
 pub(crate) mod digest;
 pub(crate) mod lane;
 pub(crate) mod life;
 pub(crate) mod names;
-pub(crate) mod pieces;
 pub(crate) mod retry;
 pub(crate) mod sent;
 mod small;

@@ -13,9 +13,9 @@ use crate::api::{Chunk, Refusal, SendingBody, UploadRef, Verdict};
 use crate::failure::Result;
 use crate::upload::{
     base::{Agreed, Upload, ended},
+    chunk_queue::{ChunkQueue, ChunkRange},
     digest::Hashed,
     lane::Permit,
-    pieces::{Piece, Pieces},
     retry::Streak,
 };
 
@@ -29,69 +29,69 @@ enum Outcome {
 impl Upload<'_> {
     /// Returns when nothing is left to send; how far the file is hashed then.
     pub(super) async fn transfer(&self, agreed: &Agreed, missing: &[(u64, u64)], mut hashed: Hashed) -> Result<Hashed> {
-        let mut pieces = Pieces::new(missing, agreed.chunk_bytes);
+        let mut queue = ChunkQueue::new(missing, agreed.chunk_bytes);
         let mut streaks: HashMap<u64, Streak> = HashMap::new();
         let mut running = FuturesUnordered::new();
         loop {
-            let may_begin = pieces.has_waiting() && (agreed.is_parallel || running.is_empty());
+            let may_begin = queue.has_waiting() && (agreed.is_parallel || running.is_empty());
             tokio::select! {
                 biased;
-                Some((piece, outcome)) = running.next(), if !running.is_empty() => {
+                Some((chunk, outcome)) = running.next(), if !running.is_empty() => {
                     let outcome: Result<Outcome> = outcome;
                     match outcome? {
-                        Outcome::Stored => pieces.stored(piece),
+                        Outcome::Stored => queue.stored(chunk),
                         Outcome::Again(streak) => {
-                            streaks.insert(piece.from, streak);
-                            pieces.give_back(piece);
+                            streaks.insert(chunk.from, streak);
+                            queue.give_back(chunk);
                         }
                     }
-                    self.progress.confirmed(self.bytes() - pieces.remaining_bytes());
+                    self.progress.confirmed(self.bytes() - queue.remaining_bytes());
                 }
                 permit = self.shared.lane.enter(), if may_begin => {
-                    let Some(piece) = pieces.take() else { continue };
-                    let (further, crc) = hashed.read(Arc::clone(&self.source), piece).await?;
+                    let Some(chunk) = queue.take() else { continue };
+                    let (further, crc) = hashed.read(Arc::clone(&self.source), chunk).await?;
                     hashed = further;
                     self.source.must_be_unchanged()?;
                     self.keep(|journal| journal.hashed(&hashed));
-                    let streak = streaks.remove(&piece.from).unwrap_or_default();
-                    running.push(self.send_piece(&agreed.upload, piece, crc, permit, streak));
+                    let streak = streaks.remove(&chunk.from).unwrap_or_default();
+                    running.push(self.send_chunk(&agreed.upload, chunk, crc, permit, streak));
                 }
                 else => return Ok(hashed),
             }
         }
     }
 
-    /// Once. What it came to is the piece's own business, unless it ends the upload.
-    async fn send_piece(
+    /// Once. What it came to is the chunk's own business, unless it ends the upload.
+    async fn send_chunk(
         &self,
         upload: &UploadRef,
-        piece: Piece,
+        chunk: ChunkRange,
         crc64nvme: Crc64Nvme,
         permit: Permit<'_>,
         streak: Streak,
-    ) -> (Piece, Result<Outcome>) {
-        let body = SendingBody::new(Arc::clone(&self.source), piece.from, piece.to, Arc::clone(&self.shared.throttle));
+    ) -> (ChunkRange, Result<Outcome>) {
+        let body = SendingBody::new(Arc::clone(&self.source), chunk.from, chunk.to, Arc::clone(&self.shared.throttle));
         let moving = body.moving();
-        let taken = self.shared.api.put(upload, Chunk { offset: piece.from, crc64nvme, body }).await;
+        let taken = self.shared.api.put(upload, Chunk { offset: chunk.from, crc64nvme, body }).await;
         self.sent_bytes.fetch_add(moving.bytes(), Ordering::Relaxed);
         let outcome = match taken {
             Ok(()) => {
-                permit.confirmed(piece.bytes());
+                permit.confirmed(chunk.bytes());
                 self.patience.succeeded();
                 Ok(Outcome::Stored)
             }
             Err(refusal) => {
                 permit.failed();
-                self.after_refusal(upload, piece, refusal, streak).await
+                self.after_refusal(upload, chunk, refusal, streak).await
             }
         };
-        (piece, outcome)
+        (chunk, outcome)
     }
 
     async fn after_refusal(
         &self,
         upload: &UploadRef,
-        piece: Piece,
+        chunk: ChunkRange,
         refusal: Refusal,
         mut streak: Streak,
     ) -> Result<Outcome> {
@@ -103,7 +103,7 @@ impl Upload<'_> {
         }
         self.patience.wait(refusal, &mut streak).await?;
         let status = self.patience.ask(|| self.shared.api.status(upload)).await?;
-        let is_missing = self.missing(&status).iter().any(|(from, to)| *from <= piece.from && piece.from < *to);
+        let is_missing = self.missing(&status).iter().any(|(from, to)| *from <= chunk.from && chunk.from < *to);
         Ok(if is_missing { Outcome::Again(streak) } else { Outcome::Stored })
     }
 }
