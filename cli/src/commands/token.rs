@@ -140,7 +140,7 @@ mod tests {
 
     use clap::Parser;
     use ring::signature::{ED25519, KeyPair, UnparsedPublicKey};
-    use upload_access::token::{Secret, Unverified};
+    use upload_access::token::{Issuer, KeySet, Secret, Unverified};
     use upload_types::units::UnixMs;
 
     use super::*;
@@ -161,7 +161,7 @@ mod tests {
         let unverified = Unverified::parse(&minted).unwrap();
         assert_eq!(unverified.kid.as_deref(), Some("k"));
         let genuine = unverified.signed_with(&Secret::new(secret).unwrap()).unwrap();
-        let claims = genuine.claims("quayside", UnixMs(1_000_000)).unwrap();
+        let claims = genuine.claims(&Issuer::plain("quayside", KeySet::none()), UnixMs(1_000_000)).unwrap();
         assert_eq!(claims.owner, "alice");
         assert_eq!(claims.permit.max_bytes.map(u64::from), Some(1024 * 1024));
         assert!(claims.permit.delete && claims.permit.metadata["album"] == "2026");

@@ -78,26 +78,26 @@ fn issuer(entry: Entry) -> Result<Issuer, Complaint> {
     if !owner_prefix.is_empty() && !owner_prefix.strip_suffix(':').is_some_and(is_name) {
         return Err(("ownerPrefix", "is neither empty nor small letters, digits and hyphens with a colon behind them"));
     }
-    let claim = |field, given: Option<String>, default: &str| {
-        ClaimName::parse(given.as_deref().unwrap_or(default)).map_err(|complaint| (field, complaint))
+    let usual = Issuer::plain(&entry.audience, KeySet::default());
+    let claim = |field, given: Option<String>| {
+        given.map(|name| ClaimName::parse(&name).map_err(|complaint| (field, complaint))).transpose()
     };
-    let tenant = entry.tenant_claim.map(|name| claim("tenantClaim", Some(name), "")).transpose()?;
-    let owner = ClaimName::list(entry.owner_claim.as_deref().unwrap_or("sub"));
-    let default_policy = entry.default_policy.as_ref().map_or(Ok(UploadPolicy::default()), UploadPolicy::of_setting);
-    let rules = entry.rules.as_ref().map_or(Ok(Rules::default()), Rules::of);
+    let owner = entry.owner_claim.map(|names| ClaimName::list(&names)).transpose();
+    let default_policy = entry.default_policy.as_ref().map(UploadPolicy::of_setting).transpose();
+    let rules = entry.rules.as_ref().map(Rules::of).transpose();
     Ok(Issuer {
         name: Some(entry.name),
         iss: Some(entry.issuer),
-        audience: entry.audience,
-        audience_claim: claim("audienceClaim", entry.audience_claim, "aud")?,
-        keys: KeySet::default(),
         jwks_url: Some(entry.jwks_url),
-        owner: owner.map_err(|complaint| ("ownerClaim", complaint))?,
         owner_prefix,
-        reserved: Vec::new(),
-        tenant,
-        policy: claim("policyClaim", entry.policy_claim, "quayside")?,
-        default_policy: default_policy.map_err(|complaint| ("defaultPolicy", complaint))?,
-        rules: rules.map_err(|complaint| ("rules", complaint))?,
+        audience_claim: claim("audienceClaim", entry.audience_claim)?.unwrap_or(usual.audience_claim),
+        owner: owner.map_err(|complaint| ("ownerClaim", complaint))?.unwrap_or(usual.owner),
+        tenant: claim("tenantClaim", entry.tenant_claim)?,
+        policy: claim("policyClaim", entry.policy_claim)?.unwrap_or(usual.policy),
+        default_policy: default_policy.map_err(|complaint| ("defaultPolicy", complaint))?.unwrap_or_default(),
+        rules: rules.map_err(|complaint| ("rules", complaint))?.unwrap_or_default(),
+        audience: usual.audience,
+        keys: usual.keys,
+        reserved: usual.reserved,
     })
 }

@@ -41,6 +41,25 @@ pub struct Issuer {
 }
 
 impl Issuer {
+    /// The deployment's own with these keys, where no more is said of it: the usual claims mean what they usually mean.
+    pub fn plain(audience: &str, keys: KeySet) -> Self {
+        Self {
+            name: None,
+            iss: None,
+            audience: audience.to_owned(),
+            audience_claim: ClaimName::known("aud"),
+            keys,
+            jwks_url: None,
+            owner: vec![ClaimName::known("sub")],
+            owner_prefix: String::new(),
+            reserved: Vec::new(),
+            tenant: None,
+            policy: ClaimName::known("quayside"),
+            default_policy: UploadPolicy::default(),
+            rules: Rules::default(),
+        }
+    }
+
     /// Whether a token that says this is this issuer's, for us, and within the rules. The payload need not be believed yet.
     pub(super) fn admits(&self, said: &Map<String, Value>) -> Result<(), TokenFault> {
         if self.iss.as_deref().is_some_and(|iss| iss_of(said) != Some(iss)) {

@@ -67,24 +67,8 @@ fn genuine(token: &str) -> Result<Genuine, TokenFault> {
     }
 }
 
-/// The deployment's own, as the settings describe it where none is set.
 fn own() -> Issuer {
-    let claim = |name| ClaimName::parse(name).unwrap();
-    Issuer {
-        name: None,
-        iss: None,
-        audience: AUDIENCE.to_owned(),
-        audience_claim: claim("aud"),
-        keys: keys(),
-        jwks_url: None,
-        owner: vec![claim("sub")],
-        owner_prefix: String::new(),
-        reserved: Vec::new(),
-        tenant: None,
-        policy: claim("quayside"),
-        default_policy: UploadPolicy::default(),
-        rules: Rules::default(),
-    }
+    Issuer::plain(AUDIENCE, keys())
 }
 
 fn claims(token: &str) -> Result<Claims, TokenFault> {
