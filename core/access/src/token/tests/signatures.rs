@@ -1,5 +1,5 @@
 //! A real key and a real token for each algorithm: `signatures.json` has what Node's `crypto` has made of fresh keys, whose private halves
-//! nobody has kept. Here `ring` stands for the platform's WebCrypto.
+//! nobody has kept. Here `ring` stands for the platform's `WebCrypto`.
 
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
