@@ -9,7 +9,7 @@ use futures_util::future::{Either, select};
 use upload_session::session::{Continuation, Release, ReleaseReason};
 use upload_types::{
     api_error::ApiError,
-    chunk::{Completion, Named},
+    chunk::{Completion, Named, Overlap},
     operation::{Append, BodyEnd, Outcome, Unsized, Wait},
     units::ByteCount,
     upload::Phase,
@@ -51,8 +51,9 @@ pub(crate) async fn handle(chunk: Unsized, body: Option<ReadableStream>, context
             context.run_with_wait_until(async move { store(chunk, &body, &storing).await }).await??
         }
     };
-    let (named, length) = (Named::ByOffset, ByteCount::ZERO);
-    let nothing = Append { id, offset: to, named, completes: end.completes(), length, file_bytes, digest: None, wait };
+    let (named, overlap, length) = (Named::ByOffset, Overlap::Refused, ByteCount::ZERO);
+    let (completes, digest) = (end.completes(), None);
+    let nothing = Append { id, offset: to, named, overlap, completes, length, file_bytes, digest, wait };
     match (last, end) {
         // Crash here: all bytes count, and the client, which has no answer, asks and says once more that this is the end.
         (_, BodyEnd::FileEnds) if is_all => {
@@ -83,8 +84,9 @@ async fn store(chunk: Unsized, body: &ReadableStream, storing: &TransferContext)
         let length = ByteCount::new(held.bytes()).unwrap_or(ByteCount::MAX);
         if !length.is_zero() {
             let (id, file_bytes) = (chunk.id, chunk.file_bytes);
-            let (named, completes) = (Named::ByOffset, chunk.end.completes());
-            let part = Append { id, offset, named, completes, length, file_bytes, digest: None, wait: Wait::No };
+            let (named, overlap, completes) = (Named::ByOffset, Overlap::Refused, chunk.end.completes());
+            let (digest, wait) = (None, Wait::No);
+            let part = Append { id, offset, named, overlap, completes, length, file_bytes, digest, wait };
             let continuation =
                 Continuation { after: last.as_ref().map(|stored| stored.attempt), has_more: end.is_none() };
             match store_held(part, continuation, held, storing).await {

@@ -148,6 +148,15 @@ pub struct Declare {
 #[derive(Serialize, Deserialize)]
 pub struct AwaitObject;
 
+/// Answered once so many bytes count, or none can be added any more, or after a while.
+#[derive(Serialize, Deserialize)]
+pub struct AwaitBytes {
+    /// So many.
+    pub bytes: ByteCount,
+    /// The longest while, in milliseconds; the object may end it earlier.
+    pub longest_ms: u64,
+}
+
 /// All bytes are there.
 #[derive(Serialize, Deserialize)]
 pub struct Complete;
@@ -308,6 +317,7 @@ commands! {
     ReadTrail => "read-trail" -> History;
     Declare => "declare" -> Snapshot;
     AwaitObject => "await-object" -> Snapshot;
+    AwaitBytes => "await-bytes" -> Snapshot;
     Complete => "complete" -> Snapshot;
     Cancel => "cancel" -> ();
     Redeliver => "redeliver" -> Snapshot;

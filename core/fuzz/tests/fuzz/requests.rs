@@ -36,6 +36,14 @@ pub(crate) fn google(input: &[u8]) {
     request(input, Protocol::Google);
 }
 
+pub(crate) fn chunked_form(input: &[u8]) {
+    request(input, Protocol::ChunkedForm);
+}
+
+pub(crate) fn filepond(input: &[u8]) {
+    request(input, Protocol::FilePond);
+}
+
 fn request(input: &[u8], protocol: Protocol) {
     let Some((head, body)) = read(input) else { return };
     let _ = Protocol::of(&head);

@@ -254,6 +254,7 @@ fn a_chunk() {
     let headers = [TYPE, ("upload-offset", "70"), ("content-length", "30")];
     let expected = Append {
         named: Named::ByOffset,
+        overlap: Overlap::Refused,
         completes: Completion::WhenWhole,
         id: UploadId::parse(ID).unwrap(),
         offset: 70.into(),
