@@ -6,6 +6,7 @@
 //! * `tus`: tus 1.0.0, below `/files`.
 //! * `ietf`: Resumable Uploads for HTTP, at the same addresses.
 //! * `plain`: a file as the body of one request, at `/upload` and below `/upload/new`.
+//! * `form`: forms with files (`multipart/form-data`), at `/upload`.
 //! * `google`: the resumable uploads of Google Cloud Storage, where its clients send them below `/upload`.
 
 #![forbid(unsafe_code)]
@@ -16,6 +17,7 @@ pub mod companion;
 mod digest;
 mod disposition;
 mod file_words;
+pub mod form;
 pub mod google;
 mod idempotency;
 pub mod ietf;
@@ -125,6 +127,8 @@ pub enum Parsed {
         /// What to ask.
         finish: fn(&Head, &[u8]) -> Result<Operation, ApiError>,
     },
+    /// The body is a form with files: it says the rest while it is carried out.
+    Form(Box<form::FormRequest>),
 }
 
 /// A way of saying operations in HTTP.
@@ -140,6 +144,8 @@ pub enum Protocol {
     Ietf,
     /// [`plain`].
     Plain,
+    /// [`form`].
+    Form,
     /// [`google`].
     Google,
 }
@@ -189,6 +195,9 @@ impl Protocol {
         if google::is_spoken(head) {
             return Self::Google;
         }
+        if form::is_spoken(head) {
+            return Self::Form;
+        }
         if plain::is_spoken(head) {
             return Self::Plain;
         }
@@ -221,6 +230,7 @@ impl Protocol {
             Self::Tus => tus::parse(head),
             Self::Ietf => ietf::parse(head),
             Self::Plain => plain::parse(head),
+            Self::Form => form::parse(head),
             Self::Google => google::parse(head),
         }
     }
@@ -232,7 +242,7 @@ impl Protocol {
             Self::Companion => companion::reply(asked, outcome),
             Self::Tus => tus::reply(asked, outcome),
             Self::Ietf => ietf::reply(asked, outcome),
-            Self::Plain => plain::reply(asked, outcome),
+            Self::Plain | Self::Form => plain::reply(asked, outcome),
             Self::Google => google::reply(asked, outcome),
         }
     }
@@ -244,7 +254,7 @@ impl Protocol {
             Self::Companion => companion::problem(asked, refusal, upload),
             Self::Tus => tus::problem(asked, &without_repair(refusal), upload),
             Self::Ietf => ietf::problem(asked, &without_repair(refusal), upload),
-            Self::Plain => plain::problem(asked, &without_repair(refusal), upload),
+            Self::Plain | Self::Form => plain::problem(asked, &without_repair(refusal), upload),
             Self::Google => google::problem(asked, &without_repair(refusal), upload),
         }
     }
@@ -252,7 +262,7 @@ impl Protocol {
     /// What was asked for has been done before, where a request is refused so: it comes again, since its answer was lost.
     pub fn repeated(self, head: &Head, refusal: &ApiError) -> Option<Outcome> {
         match self {
-            Self::Json | Self::Companion | Self::Google => json::repeated(head, refusal),
+            Self::Json | Self::Companion | Self::Form | Self::Google => json::repeated(head, refusal),
             // Two say that an upload which was cancelled is not there, and the third cancels none.
             Self::Tus | Self::Ietf | Self::Plain => None,
         }
@@ -261,7 +271,7 @@ impl Protocol {
     /// What must be done besides, where a request was refused so.
     pub fn consequence(self, head: &Head, refusal: &ApiError) -> Option<Operation> {
         match self {
-            Self::Json | Self::Companion | Self::Tus | Self::Plain | Self::Google => None,
+            Self::Json | Self::Companion | Self::Tus | Self::Plain | Self::Form | Self::Google => None,
             Self::Ietf => ietf::consequence(head, refusal),
         }
     }
@@ -269,7 +279,7 @@ impl Protocol {
     /// What is said of the upload beside its object's bytes, as headers.
     pub fn beside_content(self, asked: &Asked<'_>, snapshot: &Snapshot) -> Vec<(&'static str, String)> {
         match self {
-            Self::Json | Self::Companion | Self::Tus | Self::Plain | Self::Google => Vec::new(),
+            Self::Json | Self::Companion | Self::Tus | Self::Plain | Self::Form | Self::Google => Vec::new(),
             Self::Ietf => ietf::content_headers(asked, snapshot),
         }
     }
@@ -277,7 +287,9 @@ impl Protocol {
     /// The answer where something of ours went wrong.
     pub fn fault(self, asked: &Asked<'_>, fault_id: &str, upload: Option<UploadId>) -> Reply {
         match self {
-            Self::Json | Self::Companion | Self::Plain | Self::Google => Problem::of_fault(fault_id, upload).reply(),
+            Self::Json | Self::Companion | Self::Plain | Self::Form | Self::Google => {
+                Problem::of_fault(fault_id, upload).reply()
+            }
             Self::Tus => tus::fault(asked, fault_id, upload),
             Self::Ietf => ietf::fault(asked, fault_id, upload),
         }

@@ -6,13 +6,14 @@
 //! | `corpus/<target>/` | inputs, one a file: good ones, and every one that has ever broken something |
 //! | `mutate` | what is made of them |
 //! | `run` | how long, and what is done with an input that breaks something |
-//! | `requests`, `values`, `tokens`, `rows` | the targets |
+//! | `requests`, `forms`, `values`, `tokens`, `rows` | the targets |
 //!
 //! `cargo test` gives it a few seconds, `cargo xtask test` a minute, `cargo xtask fuzz` as long as wanted. Every input is made by
 //! proptest, which also finds the smallest that still breaks something.
 
 #![cfg(test)]
 
+mod forms;
 mod mutate;
 mod requests;
 mod rows;
@@ -38,6 +39,7 @@ targets! {
     ietf_requests => requests::ietf;
     plain_requests => requests::plain;
     google_requests => requests::google;
+    forms => forms::forms;
     structured_fields => values::structured_fields;
     metadata => values::metadata;
     dispositions => values::dispositions;
