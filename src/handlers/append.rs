@@ -72,7 +72,8 @@ async fn without_bytes(chunk: Append, context: RequestContext<'_>) -> HandlerRes
         let uploaded_bytes = call(&objects, chunk.id, &Status).await?.uploaded_bytes;
         return Err(ApiError::ChecksumMismatch { uploaded_bytes }.into());
     }
-    let declare = Declare { offset: chunk.offset, file_bytes: chunk.file_bytes, completes: chunk.completes };
+    let Append { offset, file_bytes, completes, .. } = chunk;
+    let declare = Declare { offset, file_bytes, completes, metadata: None };
     let now = call(&objects, chunk.id, &declare).await?;
     let wait = chunk.wait;
     let appended = if await_object::lacks_last_part(&now) {
