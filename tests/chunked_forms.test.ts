@@ -259,7 +259,7 @@ describe("pieces of a file in forms", async () => {
     await wrong(dropzone, { dzchunkbyteoffset: 1 }, "dzchunkbyteoffset");
     await wrong(dropzone, { dztotalfilesize: "1e9" }, "dztotalfilesize");
     await wrong(fineUploader, { qqpartindex: 7 }, "qqpartindex");
-    await wrong(fineUploader, { qqtotalfilesize: 9 }, "qqtotalparts");
+    await wrong(fineUploader, { qqtotalfilesize: 9 }, "qqtotalfilesize");
     await wrong(resumable, { resumableChunkNumber: 0 }, "resumableChunkNumber");
     await wrong(flow, { flowChunkNumber: 4 }, "flowChunkNumber");
     await wrong(simpleUploader, { totalSize: MIB }, "chunkNumber");

@@ -72,7 +72,8 @@ async fn without_bytes(chunk: Append, context: RequestContext<'_>) -> HandlerRes
         let uploaded_bytes = call(&objects, chunk.id, &Status).await?.uploaded_bytes;
         return Err(ApiError::ChecksumMismatch { uploaded_bytes }.into());
     }
-    let declare = Declare { offset: chunk.offset, file_bytes: chunk.file_bytes, completes: chunk.completes };
+    let Append { offset, file_bytes, completes, .. } = chunk;
+    let declare = Declare { offset, file_bytes, completes, metadata: None };
     let now = call(&objects, chunk.id, &declare).await?;
     let wait = chunk.wait;
     let appended = if await_object::lacks_last_part(&now) {
@@ -112,16 +113,17 @@ pub(crate) async fn store(
                 let now = compare(&chunk, *counted, body, storing).await?;
                 return Ok(Stored { attempt: 0, outcome: await_object::shown(&now) });
             }
-            Err(error) => match rest_of(&chunk, &error) {
+            Err(error) => {
                 // Each time it is shorter.
-                Some(rest) => chunk = rest,
-                None => {
-                    if let Error::Refused(_) = error {
-                        drain(body).await?;
-                    }
-                    return Err(error);
+                if let Some(rest) = rest_of(&chunk, &error) {
+                    chunk = rest;
+                    continue;
                 }
-            },
+                if let Error::Refused(_) = error {
+                    drain(body).await?;
+                }
+                return Err(error);
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use upload_types::{
     api_error::ApiError,
     chunk::{Completion, Named, Overlap},
     operation::{Append, BodyEnd, Outcome, Unsized, Wait},
+    plan::Plan,
     units::ByteCount,
     upload::Phase,
 };
@@ -24,20 +25,20 @@ use crate::{
     },
     transfer::{
         body::fixed_length,
-        gathering::{Ended, Gatherer},
+        gathering::{Arriving, Ended, Source},
         held::Held,
         relay::drain,
     },
 };
 
 /// What came of a body.
-struct Arrived {
+pub(crate) struct Arrived {
     /// Its bytes are stored up to here.
-    to: ByteCount,
+    pub(crate) to: ByteCount,
     /// What came of the last piece; none where it had no bytes.
-    last: Option<Outcome>,
+    pub(crate) last: Option<Outcome>,
     /// Whether its end has been seen.
-    is_all: bool,
+    pub(crate) is_all: bool,
 }
 
 /// Stores the chunk. The work goes on for a while when the client goes away, as for any other chunk. Where its end is that of the file,
@@ -76,11 +77,26 @@ async fn store(chunk: Unsized, body: &ReadableStream, storing: &TransferContext)
             return Err(error);
         }
     };
-    let mut gatherer = Gatherer::new(body, storing.stalled_after)?;
+    let mut arriving = Arriving::new(body, storing.stalled_after)?;
+    store_source(chunk, plan, &mut arriving, None, storing).await
+}
+
+/// Stores what comes from a source, in an upload of these sizes. `begun` is what has been gathered of it already, and how it has ended
+/// where it has.
+pub(crate) async fn store_source(
+    chunk: Unsized,
+    plan: Plan,
+    source: &mut impl Source,
+    mut begun: Option<(Held, Option<Ended>)>,
+    storing: &TransferContext,
+) -> Result<Arrived> {
     let (mut offset, mut last) = (chunk.offset, None::<Stored>);
     loop {
         let to_part_end = plan.part_bytes.saturating_sub(offset.saturating_sub(plan.part_start(offset)));
-        let (held, end) = gatherer.gather(to_part_end.get()).await;
+        let (held, end) = match begun.take() {
+            Some(begun) => begun,
+            None => source.gather(to_part_end.get()).await,
+        };
         let length = ByteCount::new(held.bytes()).unwrap_or(ByteCount::MAX);
         if !length.is_zero() {
             let (id, file_bytes) = (chunk.id, chunk.file_bytes);
@@ -92,7 +108,7 @@ async fn store(chunk: Unsized, body: &ReadableStream, storing: &TransferContext)
             match store_held(part, continuation, held, storing).await {
                 Ok(stored) => last = Some(stored),
                 Err(Error::Refused(refusal)) => {
-                    gatherer.drain().await;
+                    source.drain().await;
                     return Err(beyond_end(refusal, last.as_ref()).into());
                 }
                 Err(fault) => return Err(fault),

@@ -6,6 +6,7 @@
 //! * `tus`: tus 1.0.0, below `/files`.
 //! * `ietf`: Resumable Uploads for HTTP, at the same addresses.
 //! * `plain`: a file as the body of one request, at `/upload` and below `/upload/new`.
+//! * `form`: forms with files (`multipart/form-data`), at `/upload`.
 //! * `google`: the resumable uploads of Google Cloud Storage, where its clients send them below `/upload`.
 //! * `chunked_form`: pieces of a file as upload libraries for web pages send them, at `/upload`.
 //! * `filepond`: FilePond's own chunks, at `/upload`.
@@ -21,6 +22,7 @@ mod digest;
 mod disposition;
 mod file_words;
 pub mod filepond;
+pub mod form;
 pub mod google;
 mod idempotency;
 pub mod ietf;
@@ -140,6 +142,8 @@ pub enum Parsed {
         /// What to ask.
         finish: fn(&Head, &[u8]) -> Result<Operation, ApiError>,
     },
+    /// The body is a form with files: it says the rest while it is carried out.
+    Form(Box<form::FormRequest>),
 }
 
 /// A way of saying operations in HTTP.
@@ -155,6 +159,8 @@ pub enum Protocol {
     Ietf,
     /// [`plain`].
     Plain,
+    /// [`form`].
+    Form,
     /// [`google`].
     Google,
     /// [`chunked_form`], where there is no form around the piece.
@@ -214,6 +220,9 @@ impl Protocol {
         if chunked_form::is_spoken(head) {
             return Self::ChunkedForm;
         }
+        if form::is_spoken(head) {
+            return Self::Form;
+        }
         if plain::is_spoken(head) {
             return Self::Plain;
         }
@@ -246,6 +255,7 @@ impl Protocol {
             Self::Tus => tus::parse(head),
             Self::Ietf => ietf::parse(head),
             Self::Plain => plain::parse(head),
+            Self::Form => form::parse(head),
             Self::Google => google::parse(head),
             Self::ChunkedForm => chunked_form::parse(head),
             Self::FilePond => filepond::parse(head),
@@ -259,7 +269,7 @@ impl Protocol {
             Self::Companion => companion::reply(asked, outcome),
             Self::Tus => tus::reply(asked, outcome),
             Self::Ietf => ietf::reply(asked, outcome),
-            Self::Plain => plain::reply(asked, outcome),
+            Self::Plain | Self::Form => plain::reply(asked, outcome),
             Self::Google => google::reply(asked, outcome),
             Self::ChunkedForm => chunked_form::reply(asked, outcome),
             Self::FilePond => filepond::reply(asked, outcome),
@@ -275,7 +285,8 @@ impl Protocol {
             Self::Ietf => ietf::problem(asked, &without_repair(refusal), upload),
             Self::Plain => plain::problem(asked, &without_repair(refusal), upload),
             Self::Google => google::problem(asked, &without_repair(refusal), upload),
-            Self::ChunkedForm => chunked_form::problem(asked, &without_repair(refusal), upload),
+            // What a form is of, is known only once it is read: its refusals have what libraries show of one.
+            Self::Form | Self::ChunkedForm => chunked_form::problem(asked, &without_repair(refusal), upload),
             Self::FilePond => filepond::problem(asked, &without_repair(refusal), upload),
         }
     }
@@ -283,7 +294,7 @@ impl Protocol {
     /// What was asked for has been done before, where a request is refused so: it comes again, since its answer was lost.
     pub fn repeated(self, head: &Head, refusal: &ApiError) -> Option<Outcome> {
         match self {
-            Self::Json | Self::Companion | Self::Google => json::repeated(head, refusal),
+            Self::Json | Self::Companion | Self::Form | Self::Google => json::repeated(head, refusal),
             // Two say that an upload which was cancelled is not there, and the others cancel none.
             Self::Tus | Self::Ietf | Self::Plain | Self::ChunkedForm | Self::FilePond => None,
         }
@@ -296,6 +307,7 @@ impl Protocol {
             | Self::Companion
             | Self::Tus
             | Self::Plain
+            | Self::Form
             | Self::Google
             | Self::ChunkedForm
             | Self::FilePond => None,
@@ -310,6 +322,7 @@ impl Protocol {
             | Self::Companion
             | Self::Tus
             | Self::Plain
+            | Self::Form
             | Self::Google
             | Self::ChunkedForm
             | Self::FilePond => Vec::new(),
@@ -320,9 +333,13 @@ impl Protocol {
     /// The answer where something of ours went wrong.
     pub fn fault(self, asked: &Asked<'_>, fault_id: &str, upload: Option<UploadId>) -> Reply {
         match self {
-            Self::Json | Self::Companion | Self::Plain | Self::Google | Self::ChunkedForm | Self::FilePond => {
-                Problem::of_fault(fault_id, upload).reply()
-            }
+            Self::Json
+            | Self::Companion
+            | Self::Plain
+            | Self::Form
+            | Self::Google
+            | Self::ChunkedForm
+            | Self::FilePond => Problem::of_fault(fault_id, upload).reply(),
             Self::Tus => tus::fault(asked, fault_id, upload),
             Self::Ietf => ietf::fault(asked, fault_id, upload),
         }

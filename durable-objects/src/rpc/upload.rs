@@ -142,6 +142,9 @@ pub struct Declare {
     pub file_bytes: Option<ByteCount>,
     /// Whether that is all, where all bytes are there.
     pub completes: Completion,
+    /// The file's metadata, where more is said of it than at its creation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<BTreeMap<String, String>>,
 }
 
 /// Answered once the upload is no longer completing, or after a while.

@@ -6,6 +6,7 @@ use super::Said;
 use crate::{
     disposition,
     file_words::{MAX_METADATA_BYTES, is_media_type},
+    form::{REDIRECT_FIELD, TOKEN_FIELD},
 };
 use upload_types::{
     api_error::ApiError,
@@ -107,8 +108,8 @@ impl FormChunk {
 
     /// The application's own fields.
     fn metadata(&self, said: &Said<'_>) -> Result<BTreeMap<String, String>, ApiError> {
-        let others =
-            said.fields.iter().filter(|(name, _)| !self.own_fields.contains(&name.as_str()) && !name.is_empty());
+        let is_own = |name: &str| self.own_fields.contains(&name) || ["", TOKEN_FIELD, REDIRECT_FIELD].contains(&name);
+        let others = said.fields.iter().filter(|(name, _)| !is_own(name));
         let mut metadata: BTreeMap<_, _> = others.cloned().collect();
         if let Some(path) = self.relative_path.as_deref().filter(|path| path.contains('/')) {
             metadata.insert(RELATIVE_PATH.to_owned(), path.to_owned());

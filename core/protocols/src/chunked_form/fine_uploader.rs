@@ -47,6 +47,9 @@ fn part(said: &Said<'_>, total: ByteCount) -> Result<(ByteCount, ByteCount), Api
     if index >= count {
         return Err(ApiError::bad_request("qqpartindex", "is not below qqtotalparts; the first is 0"));
     }
+    if offset.checked_add(length).is_none_or(|end| end > total) {
+        return Err(ApiError::bad_request("qqtotalfilesize", "is less than where the chunk ends"));
+    }
     let is_last = offset.checked_add(length) == Some(total);
     if is_last != (index + 1 == count) {
         return Err(ApiError::bad_request("qqtotalparts", "and qqtotalfilesize name different ends of the file"));
@@ -105,6 +108,7 @@ mod tests {
             ("qqpartbyteoffset", "15", "qqtotalparts"),
             ("qqtotalparts", "2", "qqtotalparts"),
             ("qqtotalfilesize", "20", "qqtotalparts"),
+            ("qqtotalfilesize", "19", "qqtotalfilesize"),
             ("qqchunksize", "x", "qqchunksize"),
         ] {
             let fields = PART.map(|(known, was)| (known, if known == name { value } else { was }));

@@ -46,7 +46,7 @@ pub(super) fn read(said: &Said<'_>) -> Result<Option<FormChunk>, ApiError> {
 fn name(said: &Said<'_>) -> Option<String> {
     let in_header = || {
         let name = disposition::given_name(said.head)?;
-        let decoded = percent_decode_str(&name).decode_utf8().ok().map(|name| name.into_owned());
+        let decoded = percent_decode_str(&name).decode_utf8().ok().map(std::borrow::Cow::into_owned);
         Some(decoded.unwrap_or(name))
     };
     said.file_name.map(str::to_owned).or_else(in_header)

@@ -16,6 +16,7 @@ fn ask(method: Method, address: &str, headers: &[(&'static str, &str)], body: &s
     match parse(&head)? {
         Parsed::Ready(operation) => Ok(*operation),
         Parsed::NeedsBody { finish, .. } => finish(&head, body.as_bytes()),
+        Parsed::Form(_) => panic!("a form"),
     }
 }
 

@@ -16,7 +16,7 @@ fn operation(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<Ope
     };
     parse(&head).map(|parsed| match parsed {
         Parsed::Ready(operation) => *operation,
-        Parsed::NeedsBody { .. } => panic!("needs a body"),
+        Parsed::NeedsBody { .. } | Parsed::Form(_) => panic!("needs a body"),
     })
 }
 
