@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, describe, test } from "node:test";
 
 import { build } from "esbuild";
 import type { Page } from "playwright-core";
@@ -23,7 +23,8 @@ const PAGE = "docs/guides/frontends.md";
 type Library = {
   heading: string;
   package: string;
-  scripts: string[];
+  /** In their order: below the package, or as it stands here, below another that goes with it. */
+  scripts: (string | { package: string; path: string })[];
   /** What is added to the lines where a page can say it nowhere else, and in front of what. */
   added?: { inFrontOf: string; text: string };
   /** Behind the lines: takes `file`, and calls `done` with "success" or with what went wrong. */
@@ -52,7 +53,8 @@ const LIBRARIES: Library[] = [
     heading: "blueimp, in chunks",
     package: "blueimp-file-upload@10.32.0",
     scripts: [
-      "jquery/dist/jquery.min.js",
+      // It does not know the next one.
+      { package: "jquery@3.8.0", path: "jquery/dist/jquery.min.js" },
       "blueimp-file-upload/js/vendor/jquery.ui.widget.js",
       "blueimp-file-upload/js/jquery.fileupload.js",
     ],
@@ -113,19 +115,22 @@ const LIBRARIES: Library[] = [
   },
 ];
 
-describe("libraries that send a file in pieces", inBrowser, () => {
-  let site: LibraryPage;
+describe("libraries that send a file in pieces", inBrowser, async () => {
+  const site = await LibraryPage.start();
   const target = join(repositoryRoot, "target");
-  let folder: string;
-  before(async () => {
-    site = await LibraryPage.start();
-    mkdirSync(target, { recursive: true });
-    folder = mkdtempSync(join(target, "chunked-"));
-  });
+  mkdirSync(target, { recursive: true });
+  const folder = mkdtempSync(join(target, "chunked-"));
   after(() => rmSync(folder, { recursive: true }));
 
   const linesOf = (heading: string, language = "js") =>
     codeBlock(PAGE, heading, language).replaceAll("https://upload.example.com", site.wire.url);
+  const scriptsOf = (library: Library) =>
+    Promise.all(
+      library.scripts.map(async (script) => {
+        const at = typeof script === "string" ? { package: library.package, path: script } : script;
+        return join(await folderWith(at.package), "node_modules", at.path);
+      }),
+    );
   const codeOf = ({ heading, added, use }: Library) => {
     const lines = linesOf(heading);
     return (added ? lines.replace(added.inFrontOf, added.text + added.inFrontOf) : lines) + use;
@@ -163,8 +168,7 @@ describe("libraries that send a file in pieces", inBrowser, () => {
 
   for (const library of LIBRARIES) {
     test(`${library.package} goes on after a cut`, async () => {
-      const packages = join(await folderWith(library.package), "node_modules");
-      const page = await site.open(library.scripts.map((script) => join(packages, script)));
+      const page = await site.open(await scriptsOf(library));
       const bytes = fileBytes(library.package, 24 * MIB + 3);
       await sendWithCut(`${library.heading} ä.png`, bytes, (path) => run(page, path, codeOf(library)));
       await page.close();
@@ -204,8 +208,7 @@ describe("libraries that send a file in pieces", inBrowser, () => {
   test("Resumable.js finds its file again after its page was reloaded", async () => {
     const library = LIBRARIES.find(({ heading }) => heading === "Resumable.js");
     assert.ok(library);
-    const packages = join(await folderWith(library.package), "node_modules");
-    const scripts = library.scripts.map((script) => join(packages, script));
+    const scripts = await scriptsOf(library);
     const page = await site.open(scripts);
     const bytes = fileBytes("reload", 24 * MIB + 3);
     const path = join(folder, "reload.png");
