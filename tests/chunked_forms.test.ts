@@ -122,7 +122,8 @@ describe("pieces of a file in forms", async () => {
     test(`${library.name} is told which pieces are there, and finds its file again`, async () => {
       const file = fileBytes(`${library.name}, asked`, 3 * MIB);
       const pieces = piecesOf(library, file);
-      const asked = async () => await Promise.all(pieces.map(async (piece) => (await askForPiece(client, piece)).status));
+      const asked = async () =>
+        await Promise.all(pieces.map(async (piece) => (await askForPiece(client, piece)).status));
       assert.deepEqual(await asked(), [204, 204, 204]);
       const { uploadId } = await taken(at(pieces, 0));
       assert.deepEqual(await asked(), [200, 204, 204]);

@@ -7,7 +7,7 @@ import { after, test } from "node:test";
 
 import type { Created, Status } from "./support/api.ts";
 import { fileBytes, MIB } from "./support/bytes.ts";
-import { askForPiece, dropzone, plupload, ranged, resumable, sendPiece } from "./support/chunked_form.ts";
+import { askForPiece, dropzone, flow, plupload, ranged, resumable, sendPiece } from "./support/chunked_form.ts";
 import type { Headers, Reply } from "./support/http.ts";
 import { LOCAL_KEYS } from "./support/s3.ts";
 import { Stack } from "./support/stack.ts";
@@ -231,7 +231,7 @@ for (const [who, headers, status] of intruders) {
 }
 
 test("no intruder creates anything, or sees a list that is not theirs", async () => {
-  const [piece] = resumable.pieces(bytes.subarray(0, 5), 5, "intruder");
+  const [piece] = flow.pieces(bytes.subarray(0, 5), 5, "intruder");
   assert.ok(piece);
   const query = new URLSearchParams(Object.entries(piece.fields).map(([name, value]) => [name, String(value)]));
   const meta = { ...tus, "Upload-Length": 5 };

@@ -205,6 +205,32 @@ describe("libraries that send a file in pieces", inBrowser, async () => {
     await page.close();
   });
 
+  test("FilePond asks where to go on once it has given up, and its user tries again", async () => {
+    const library = LIBRARIES.find(({ package: name }) => name.startsWith("filepond@"));
+    assert.ok(library);
+    const page = await site.open(await scriptsOf(library));
+    const bytes = fileBytes("filepond again", 24 * MIB + 3);
+    const path = join(folder, "again.png");
+    writeFileSync(path, bytes);
+    const known = new Set((await site.client.openUploads()).map(({ uploadId }) => uploadId));
+    site.wire.holdAfter(bytes.length / 2);
+    const gaveUp = run(page, path, `${codeOf(library)} window.pond = pond;`);
+    const opened = await waitFor("the upload to be listed", async () =>
+      (await site.client.openUploads()).find(({ uploadId }) => !known.has(uploadId)),
+    );
+    await site.client.waitUntilCounted(opened.uploadId, 4 * MIB);
+    site.wire.cut();
+    site.wire.release();
+    assert.notEqual(await gaveUp, "success");
+    site.wire.mend();
+    const from = site.wire.sentBytes;
+    await page.evaluate("window.pond.processFile().then(() => undefined)");
+    const record = await site.origin.waitForStored(opened.uploadId);
+    assert.equal(record.sha256, sha256(bytes));
+    assert.ok(site.wire.sentBytes - from < bytes.length, "not all of it was sent again");
+    await page.close();
+  });
+
   test("Resumable.js finds its file again after its page was reloaded", async () => {
     const library = LIBRARIES.find(({ heading }) => heading === "Resumable.js");
     assert.ok(library);

@@ -14,7 +14,8 @@ import { ARGS } from "./harbour.ts";
 import { Wire } from "./wire.ts";
 
 /** What stands on the page: an input for the file, and a place to drop one. */
-const HTML = '<!doctype html><title>app</title><input id="file" type="file"><div id="drop"></div><div id="browse"></div>';
+const HTML =
+  '<!doctype html><title>app</title><input id="file" type="file"><div id="drop"></div><div id="browse"></div>';
 
 export class LibraryPage {
   readonly wire: Wire;

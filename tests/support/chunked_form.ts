@@ -13,7 +13,10 @@ export type Piece = { fields: Fields; headers?: Headers; fileName: string; bytes
 export type Library = { name: string; pieces(file: Uint8Array, chunkBytes: number, id: string): Piece[] };
 
 /** Pieces of one length, the last shorter. */
-function cut(file: Uint8Array, chunkBytes: number): { index: number; count: number; offset: number; bytes: Uint8Array }[] {
+function cut(
+  file: Uint8Array,
+  chunkBytes: number,
+): { index: number; count: number; offset: number; bytes: Uint8Array }[] {
   const count = Math.max(1, Math.ceil(file.length / chunkBytes));
   return Array.from({ length: count }, (_, index) => {
     const offset = index * chunkBytes;
@@ -26,7 +29,11 @@ function cutLong(file: Uint8Array, chunkBytes: number) {
   const count = Math.max(1, Math.floor(file.length / chunkBytes));
   return Array.from({ length: count }, (_, index) => {
     const offset = index * chunkBytes;
-    return { number: index + 1, count, bytes: file.subarray(offset, index + 1 === count ? file.length : offset + chunkBytes) };
+    return {
+      number: index + 1,
+      count,
+      bytes: file.subarray(offset, index + 1 === count ? file.length : offset + chunkBytes),
+    };
   });
 }
 
@@ -88,7 +95,10 @@ function resumableLike(name: string, words: (word: string) => string): Library {
 
 export const resumable = resumableLike("Resumable.js", (word) => `resumable${word}`);
 export const flow = resumableLike("Flow.js", (word) => `flow${word}`);
-export const simpleUploader = resumableLike("simple-uploader.js", (word) => word.charAt(0).toLowerCase() + word.slice(1));
+export const simpleUploader = resumableLike(
+  "simple-uploader.js",
+  (word) => word.charAt(0).toLowerCase() + word.slice(1),
+);
 
 export const plupload: Library = {
   name: "Plupload",

@@ -64,7 +64,8 @@ pub fn problem(asked: &Asked<'_>, refusal: &ApiError, upload: Option<UploadId>) 
 /// not pass is 400 for it, whatever it is for others.
 fn status(head: &Head, refusal: &ApiError, status: u16) -> u16 {
     const ENDS_RESUMABLE: [u16; 4] = [400, 404, 415, 501];
-    const PASSES: [u16; 2] = [408, 429];
+    // Another token helps, or time does.
+    const PASSES: [u16; 3] = [401, 408, 429];
     match refusal {
         ApiError::Completing | ApiError::Busy { .. } | ApiError::Superseded { .. } => 503,
         _ if PASSES.contains(&status) || status >= 500 => status,

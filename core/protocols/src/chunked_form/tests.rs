@@ -174,6 +174,7 @@ fn a_refusal_has_the_words_that_are_shown_and_ends_what_does_not_pass() {
         ("/upload?resumableIdentifier=a", &early, 503),
         ("/upload", &ApiError::Completing, 503),
         ("/upload?resumableIdentifier=a", &ApiError::BodyStalled { uploaded_bytes: 1.into() }, 408),
+        ("/upload?resumableIdentifier=a", &ApiError::Unauthorized, 401),
         ("/upload?resumableIdentifier=a", &ApiError::NoSuchRoute, 404),
     ] {
         let head = sample::head(Method::POST, address, &[]);
