@@ -64,6 +64,9 @@ pub struct FormChunk {
 /// What says nothing of a file: browsers send it for a piece that was cut out of one.
 const SAYS_NOTHING: &str = "application/octet-stream";
 
+/// Where a page says what its file is, if its library does not.
+const TYPE_HEADER: &str = "x-upload-content-type";
+
 /// The metadata that says where in a folder a file was, as the SDK has it.
 const RELATIVE_PATH: &str = "relativePath";
 
@@ -72,8 +75,9 @@ impl FormChunk {
     pub fn keyed(&self, said: &Said<'_>, length: ByteCount) -> Result<KeyedChunk, ApiError> {
         self.check_length(length)?;
         let name = self.name.as_deref().or(said.file_name).and_then(disposition::presentable);
-        let content_type = self.content_type.as_deref().or(said.content_type);
-        let content_type = content_type.filter(|text| !text.is_empty() && *text != SAYS_NOTHING && is_media_type(text));
+        let content_types = [self.content_type.as_deref(), said.head.header(TYPE_HEADER), said.content_type];
+        let content_type =
+            content_types.into_iter().flatten().find(|text| *text != SAYS_NOTHING && is_media_type(text));
         let file = FileInfo {
             name: name.unwrap_or_else(|| disposition::FALLBACK.to_owned()),
             content_type: content_type.map(str::to_owned),

@@ -70,6 +70,23 @@ fn a_piece_is_of_the_file_that_its_fields_and_its_part_name() {
 }
 
 #[test]
+fn the_type_of_a_file_is_said_by_its_library_its_page_or_its_part() {
+    let fields: Vec<_> = DROPZONE.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    for (header, part, expected) in [
+        (None, Some("application/octet-stream"), None),
+        (None, Some("image/png"), Some("image/png")),
+        (Some("video/mp4"), Some("application/octet-stream"), Some("video/mp4")),
+        (Some("nonsense"), None, None),
+    ] {
+        let headers: Vec<_> = header.map(|value| ("x-upload-content-type", value)).into_iter().collect();
+        let head = sample::head(Method::POST, PATH, &headers);
+        let said = Said { head: &head, fields: &fields, file_name: Some("a"), content_type: part };
+        let chunk = recognize(&said).unwrap().unwrap().keyed(&said, 10.into()).unwrap();
+        assert_eq!(chunk.file.content_type.as_deref(), expected, "{header:?} {part:?}");
+    }
+}
+
+#[test]
 fn a_body_of_another_length_than_the_fields_say_is_refused() {
     for length in [0, 9, 11] {
         assert_eq!(field_of(keyed(&DROPZONE, length)), "file", "{length}");

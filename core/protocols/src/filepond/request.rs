@@ -60,7 +60,7 @@ pub fn creation(head: &Head, fields: &[(String, String)]) -> Result<Option<Creat
     if metadata.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_METADATA_BYTES {
         return Err(ApiError::bad_request("fields", format!("have more than {MAX_METADATA_BYTES} bytes together")));
     }
-    let content_type = head.header("upload-type").filter(|text| is_media_type(text));
+    let content_type = head.header("x-upload-content-type").filter(|text| is_media_type(text));
     let file = FileInfo {
         name: name(head).unwrap_or_else(|| disposition::FALLBACK.to_owned()),
         content_type: content_type.map(str::to_owned),
