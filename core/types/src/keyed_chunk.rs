@@ -222,7 +222,7 @@ mod tests {
             };
             assert_eq!(placed, expected, "{place:?} {length} {}", now.uploaded_bytes);
         }
-        let far = chunk(KnownAs::ThisName, number(u32::MAX - 1, u32::MAX), u32::MAX);
+        let far = chunk(KnownAs::ThisName, number(u32::MAX - 2, u32::MAX), u32::MAX);
         assert!(matches!(far.placed(&now(open, 10, 0, None)), Err(ApiError::BadRequest { .. })));
     }
 

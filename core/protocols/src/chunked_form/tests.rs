@@ -143,7 +143,7 @@ fn a_question_and_a_bare_piece() {
     let ask = |method, headers: &[(&'static str, &str)]| {
         parse(&sample::head(method, &format!("/upload?{query}"), headers)).map(|parsed| match parsed {
             Parsed::Ready(operation) => *operation,
-            Parsed::NeedsBody { .. } => panic!("its body is bytes"),
+            Parsed::NeedsBody { .. } | Parsed::Form(_) => panic!("its body is bytes"),
         })
     };
     let Ok(Operation::FindKeyed(asked)) = ask(Method::GET, &[]) else { panic!() };

@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(Protocol::of(&head), Protocol::FilePond);
         match parse(&head)? {
             Parsed::Ready(operation) => Ok(*operation),
-            Parsed::NeedsBody { .. } => panic!("all stands in the head"),
+            Parsed::NeedsBody { .. } | Parsed::Form(_) => panic!("all stands in the head"),
         }
     }
 
