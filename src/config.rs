@@ -9,7 +9,10 @@ use upload_access::{
     cors::{AllowedHeaders, AllowedOrigins, Cors},
     token::Secret,
 };
-use upload_protocols::address::{self, BasePath};
+use upload_protocols::{
+    address::{self, BasePath},
+    form::AllowedRedirects,
+};
 use upload_session::{
     event::RetryPolicy,
     quota::Quota,
@@ -92,6 +95,8 @@ pub(crate) struct Config {
     pub(crate) retry: RetryPolicy,
     /// `DOWNLOAD_URL_TTL_SECONDS`.
     pub(crate) download_url_ttl_seconds: u64,
+    /// `FORM_REDIRECTS`.
+    pub(crate) form_redirects: AllowedRedirects,
     /// `ALLOWED_TYPES`; none where it is empty.
     pub(crate) types: Option<MediaTypes>,
     /// The secret `WEBHOOK_SECRET`: one, or the newest and the one before it. Each signs every event.
@@ -190,6 +195,7 @@ impl Config {
         let first_delay_seconds = wrong.hear(number(env, "DELIVERY_FIRST_DELAY_SECONDS"));
         let max_attempts = wrong.hear(number(env, "DELIVERY_MAX_ATTEMPTS"));
         let download_url_ttl_seconds = wrong.hear(number(env, "DOWNLOAD_URL_TTL_SECONDS"));
+        let form_redirects = wrong.hear(form_redirects(env));
         let types = wrong.hear(types(env));
         let webhook_secrets = wrong.hear(webhook_secrets(env));
         let download_secrets = wrong.hear(download_secrets(env));
@@ -213,6 +219,7 @@ impl Config {
             webhook_timeout_ms: webhook_timeout_ms?,
             retry: RetryPolicy { first_delay_seconds: first_delay_seconds?, max_attempts: max_attempts? },
             download_url_ttl_seconds: download_url_ttl_seconds?,
+            form_redirects: form_redirects?,
             types: types?,
             webhook_secrets: webhook_secrets?,
             download_secrets: download_secrets?,
@@ -303,6 +310,11 @@ fn auth(env: &Env, wrong: &mut Complaints) -> Option<Auth> {
         "token" => token_settings::read(env, wrong).map(Auth::Tokens),
         _ => wrong.hear(Err(missing("AUTH", "is neither \"token\" nor \"open\""))),
     }
+}
+
+fn form_redirects(env: &Env) -> Result<AllowedRedirects, ApiError> {
+    const NAME: &str = "FORM_REDIRECTS";
+    AllowedRedirects::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
 fn types(env: &Env) -> Result<Option<MediaTypes>, ApiError> {

@@ -1,6 +1,6 @@
 //! What each setting is where a deployment does not say it: the values for production. wrangler.toml says what each of them means.
 
-const DEFAULTS: [(&str, &str); 37] = [
+const DEFAULTS: [(&str, &str); 38] = [
     ("AUTH", "token"),
     ("TOKEN_AUDIENCE", "quayside"),
     ("TOKEN_PUBLIC_KEYS", ""),
@@ -19,6 +19,7 @@ const DEFAULTS: [(&str, &str); 37] = [
     ("BASE_PATH", ""),
     ("CORS_ORIGINS", ""),
     ("CORS_HEADERS", ""),
+    ("FORM_REDIRECTS", ""),
     ("MAX_UPLOAD_BYTES", "107374182400"),
     ("MAX_CHUNK_BYTES", "99614720"),
     ("STALLED_BODY_SECONDS", "30"),

@@ -149,7 +149,7 @@ describe("a file in one request", async () => {
       assertBadRequest(await put(path), "name");
     }
     const form = { "Content-Type": "multipart/form-data; boundary=x" };
-    assertRefused(await post(small, form), 415, "unsupported-media-type");
+    assertRefused(await post(small, { "Content-Type": "multipart/mixed; boundary=x" }), 415, "unsupported-media-type");
     assertRefused(await put("/upload/new/a", form), 415, "unsupported-media-type");
     assertBadRequest(await post(small, { "Content-Digest": "sha-256=abc" }), "Content-Digest");
     assertBadRequest(await post(small, { "Repr-Digest": "sha-256=:YQ==:" }), "Repr-Digest");

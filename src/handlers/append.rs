@@ -11,7 +11,7 @@ use durable_objects::{
 use upload_session::session::{BeginAppend, Continuation, WriteLease};
 use upload_types::{
     api_error::ApiError,
-    chunk::Named,
+    chunk::{Named, Overlap},
     integrity::RunningSha256,
     operation::{Append, Outcome, Wait},
     units::ByteCount,
@@ -56,7 +56,7 @@ pub(crate) async fn in_background(
     context
         .run_with_wait_until(async move {
             let stored = match leased {
-                Some(lease) => store_granted(chunk, lease, body, &storing).await?,
+                Some(lease) => store_granted(chunk, lease, ByteCount::ZERO, body, &storing).await?,
                 None => store(chunk, Continuation::default(), body, &storing).await?,
             };
             Ok(stored.outcome)
@@ -72,7 +72,8 @@ async fn without_bytes(chunk: Append, context: RequestContext<'_>) -> HandlerRes
         let uploaded_bytes = call(&objects, chunk.id, &Status).await?.uploaded_bytes;
         return Err(ApiError::ChecksumMismatch { uploaded_bytes }.into());
     }
-    let declare = Declare { offset: chunk.offset, file_bytes: chunk.file_bytes, completes: chunk.completes };
+    let Append { offset, file_bytes, completes, .. } = chunk;
+    let declare = Declare { offset, file_bytes, completes, metadata: None };
     let now = call(&objects, chunk.id, &declare).await?;
     let wait = chunk.wait;
     let appended = if await_object::lacks_last_part(&now) {
@@ -93,27 +94,45 @@ pub(crate) struct Stored {
 
 /// Stores a chunk that has bytes, or a section of one.
 pub(crate) async fn store(
-    chunk: Append,
+    mut chunk: Append,
     continuation: Continuation,
     body: Option<ReadableStream>,
     storing: &TransferContext,
 ) -> Result<Stored> {
-    let all_or_nothing = chunk.digest.is_some();
-    let Append { offset, named, completes, length, file_bytes, .. } = chunk;
-    let begin = BeginChunk(BeginAppend { offset, length, file_bytes, all_or_nothing, named, completes, continuation });
-    match storing.timings.measure(Step::Begin, call(&storing.objects, chunk.id, &begin)).await {
-        Ok(BeginAnswer::Leased(lease)) => store_granted(chunk, *lease, body, storing).await,
-        // Its sender has missed the answer that it gets now.
-        Ok(BeginAnswer::Counted(counted)) => {
-            let now = compare(&chunk, *counted, body, storing).await?;
-            Ok(Stored { attempt: 0, outcome: await_object::shown(&now) })
-        }
-        Err(error) => {
-            if let Error::Refused(_) = error {
-                drain(body).await?;
+    let first = chunk.offset;
+    loop {
+        let all_or_nothing = chunk.digest.is_some();
+        let Append { offset, named, completes, length, file_bytes, .. } = chunk;
+        let begin = BeginAppend { offset, length, file_bytes, all_or_nothing, named, completes, continuation };
+        match storing.timings.measure(Step::Begin, call(&storing.objects, chunk.id, &BeginChunk(begin))).await {
+            Ok(BeginAnswer::Leased(lease)) => {
+                return store_granted(chunk, *lease, offset.saturating_sub(first), body, storing).await;
             }
-            Err(error)
+            // Its sender has missed the answer that it gets now.
+            Ok(BeginAnswer::Counted(counted)) => {
+                let now = compare(&chunk, *counted, body, storing).await?;
+                return Ok(Stored { attempt: 0, outcome: await_object::shown(&now) });
+            }
+            Err(error) => {
+                // Each time it is shorter.
+                if let Some(rest) = rest_of(&chunk, &error) {
+                    chunk = rest;
+                    continue;
+                }
+                if let Error::Refused(_) = error {
+                    drain(body).await?;
+                }
+                return Err(error);
+            }
         }
+    }
+}
+
+/// What is left of a chunk of which more counts than its sender knew, where that may be passed over.
+fn rest_of(chunk: &Append, error: &Error) -> Option<Append> {
+    match error {
+        Error::Refused(ApiError::OffsetMismatch { uploaded_bytes, is_whole: false }) => chunk.behind(*uploaded_bytes),
+        _ => None,
     }
 }
 
@@ -146,10 +165,11 @@ async fn compare(
     Err(refusal.into())
 }
 
-/// Stores it with the right to do so.
+/// Stores it with the right to do so. So many bytes of the body come before it, and count already.
 async fn store_granted(
     chunk: Append,
     lease: WriteLease,
+    passed_over: ByteCount,
     body: Option<ReadableStream>,
     storing: &TransferContext,
 ) -> Result<Stored> {
@@ -167,7 +187,8 @@ async fn store_granted(
     } else {
         None
     };
-    let relay = Relay::new(&body, *stalled_after, chunk.digest.as_ref(), file_sha256)?;
+    let mut relay = Relay::new(&body, *stalled_after, chunk.digest.as_ref(), file_sha256)?;
+    relay.passed_over = passed_over.get();
     // On the heap: it is most of what a request has to remember.
     let outcome = Box::pin(attempt::store(&chunk, &lease, upload.as_ref(), relay, storing)).await?;
     Ok(Stored { attempt: lease.attempt, outcome })
@@ -178,8 +199,9 @@ async fn store_granted(
 pub(crate) async fn finish(now: Snapshot, wait: Wait, context: RequestContext<'_>) -> Result<Snapshot> {
     if await_object::lacks_last_part(&now) {
         let (id, offset, length) = (now.id, now.offset, ByteCount::ZERO);
-        let (named, completes) = (Named::ByOffset, now.completes);
-        let chunk = Append { id, offset, named, completes, length, file_bytes: None, digest: None, wait: Wait::No };
+        let (named, overlap, completes) = (Named::ByOffset, Overlap::Refused, now.completes);
+        let (file_bytes, digest, wait) = (None, None, Wait::No);
+        let chunk = Append { id, offset, named, overlap, completes, length, file_bytes, digest, wait };
         without_bytes(chunk, context).await?;
     } else if !now.phase.is_finishing() {
         return Ok(now);

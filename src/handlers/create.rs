@@ -15,7 +15,7 @@ use upload_session::{
 };
 use upload_types::{
     api_error::ApiError,
-    chunk::Named,
+    chunk::{Named, Overlap},
     ledger::{Entry, EntryKind, EntryName},
     operation::{Append, BodyEnd, Create, FirstChunk, Outcome, Unsized, Wait},
     plan::{Mode, Plan},
@@ -39,7 +39,13 @@ use crate::{
 
 /// Creates the upload.
 pub(crate) async fn handle(create: Create, context: RequestContext<'_>) -> HandlerResult {
-    Ok(create_and_begin(create, None, Vec::new(), context).await?.0)
+    Ok(create_and_begin(create, None, Before::default(), context).await?.0)
+}
+
+/// Creates the upload in the place of one that its ledger remembers under the same key, and that has ended.
+pub(crate) async fn instead_of(create: Create, earlier: UploadId, context: RequestContext<'_>) -> HandlerResult {
+    let before = Before { instead_of: Some(earlier), ..Before::default() };
+    Ok(create_and_begin(create, None, before, context).await?.0)
 }
 
 /// Creates an upload that is put together from partial uploads. Those named here count as part of it from then on.
@@ -48,14 +54,24 @@ pub(crate) async fn of_partials(
     takes_over: Vec<EntryName>,
     context: RequestContext<'_>,
 ) -> HandlerResult {
-    Ok(create_and_begin(create, None, takes_over, context).await?.0)
+    let before = Before { takes_over, ..Before::default() };
+    Ok(create_and_begin(create, None, before, context).await?.0)
+}
+
+/// What there was before the upload.
+#[derive(Default)]
+struct Before {
+    /// Pieces that count as part of it from now on.
+    takes_over: Vec<EntryName>,
+    /// The upload that had its key.
+    instead_of: Option<UploadId>,
 }
 
 /// Creates the upload, and begins its first chunk in the same breath: then the right to store it comes along.
 async fn create_and_begin(
     create: Create,
     first: Option<BeginAppend>,
-    takes_over: Vec<EntryName>,
+    before: Before,
     context: RequestContext<'_>,
 ) -> Result<(Outcome, Option<WriteLease>)> {
     let config = context.config;
@@ -95,8 +111,8 @@ async fn create_and_begin(
         sha256: spec.file.sha256.filter(|_| !spec.plan.open_ended),
         idempotency: create.idempotency.clone(),
         quota: config.quota,
-        takes_over,
-        instead_of: None,
+        takes_over: before.takes_over,
+        instead_of: before.instead_of,
     };
     match admission::ask_ledger(admit, &spec.owner, context).await? {
         Admitted::New(name) => spec.rename(name),
@@ -219,7 +235,7 @@ pub(crate) async fn with_first_chunk(
         (ByteCount::ZERO, Named::ByOffset, first.completes, Continuation::default());
     let chunk = BeginAppend { offset, length, file_bytes: None, all_or_nothing, named, completes, continuation };
     let first_begin = (!length.is_zero()).then_some(chunk);
-    let (created, lease) = create_and_begin(create, first_begin, Vec::new(), context).await?;
+    let (created, lease) = create_and_begin(create, first_begin, Before::default(), context).await?;
     let Outcome::Created { snapshot, limits, upload_token } = created else { return Ok(created) };
     let id = snapshot.id;
     let is_new = snapshot.phase == Phase::Open && snapshot.uploaded_bytes.is_zero();
@@ -231,7 +247,8 @@ pub(crate) async fn with_first_chunk(
         snapshot
     } else {
         let (file_bytes, digest) = (None, first.digest);
-        let chunk = Append { id, offset, named, completes, length, file_bytes, digest, wait: Wait::No };
+        let overlap = Overlap::Refused;
+        let chunk = Append { id, offset, named, overlap, completes, length, file_bytes, digest, wait: Wait::No };
         match append::in_background(chunk, lease, body, context).await {
             Ok(Outcome::Appended { uploaded_bytes, expires_at, phase, object, .. }) => {
                 // The snapshot is of before the chunk began.

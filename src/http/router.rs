@@ -17,7 +17,7 @@ use crate::{
     access,
     config::{Config, Settings},
     context::RequestContext,
-    handlers::{self, Answer},
+    handlers::{self, Answer, form::Surroundings},
     http::{cors, document, health, server_timing::Timings},
     log::{self, Stopwatch, now_ms},
 };
@@ -87,10 +87,16 @@ async fn handle(
     if head_bytes(asked.head) > u64::from(MAX_HEAD_BYTES) {
         return Err(ApiError::HeadTooLarge { limit_bytes: MAX_HEAD_BYTES.into() }.into());
     }
-    let operation = understand(protocol, asked.head, request, config).await?;
+    let parsed = protocol.parse(asked.head)?;
+    let host = Url::new(&request.inner().url())?.origin();
+    if let Parsed::Form(form) = &parsed {
+        let (config, timings, host) = (config.map_err(Clone::clone)?, &trace.timings, host.as_str());
+        let around = Surroundings { config, env, execution, timings, host };
+        return response(handlers::form::answer(form, asked, request.inner().body(), around).await?);
+    }
+    let operation = understand(parsed, asked.head, request, config).await?;
     trace.upload = operation.upload_id();
     let config = config.map_err(Clone::clone)?;
-    let host = Url::new(&request.inner().url())?.origin();
     let access = access::identify(asked.head, &operation, config, &host, execution).await?;
     let address = asked.head.header("cf-connecting-ip");
     let context = RequestContext { config, env, execution, address, access: &access, timings: &trace.timings };
@@ -124,14 +130,15 @@ async fn handle(
 }
 
 async fn understand(
-    protocol: Protocol,
+    parsed: Parsed,
     head: &Head,
     request: &Request,
     config: Result<&Config, &ApiError>,
 ) -> Result<Operation> {
-    let (max_bytes, finish) = match protocol.parse(head)? {
+    let (max_bytes, finish) = match parsed {
         Parsed::Ready(operation) => return Ok(*operation),
         Parsed::NeedsBody { max_bytes, finish } => (max_bytes, finish),
+        Parsed::Form(_) => return Err("a form is carried out while it is read".into()),
     };
     let Some(length) = head.header("content-length").and_then(|text| text.parse::<u64>().ok()) else {
         return Err(ApiError::LengthRequired.into());

@@ -15,6 +15,15 @@ pub enum Named {
     Implied,
 }
 
+/// What is done with a chunk of which the front counts already, and the rest does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overlap {
+    /// It is told where to go on.
+    Refused,
+    /// What counts is passed over, and the rest is stored: its sender begins such a chunk nowhere else.
+    PassedOver,
+}
+
 /// When an upload is complete whose bytes are all there, as the sender of its last chunk has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -80,6 +80,7 @@ pub(crate) fn of_command(command: &UploadCommand) -> Cost {
         | UploadCommand::Release(_)
         | UploadCommand::ReadHistory(_)
         | UploadCommand::AwaitObject(_)
+        | UploadCommand::AwaitBytes(_)
         | UploadCommand::EndDelivery(_)
         | UploadCommand::AsPartial(_)
         | UploadCommand::WantedPartials(_)

@@ -142,11 +142,23 @@ pub struct Declare {
     pub file_bytes: Option<ByteCount>,
     /// Whether that is all, where all bytes are there.
     pub completes: Completion,
+    /// The file's metadata, where more is said of it than at its creation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<BTreeMap<String, String>>,
 }
 
 /// Answered once the upload is no longer completing, or after a while.
 #[derive(Serialize, Deserialize)]
 pub struct AwaitObject;
+
+/// Answered once so many bytes count, or none can be added any more, or after a while.
+#[derive(Serialize, Deserialize)]
+pub struct AwaitBytes {
+    /// So many.
+    pub bytes: ByteCount,
+    /// The longest while, in milliseconds; the object may end it earlier.
+    pub longest_ms: u64,
+}
 
 /// All bytes are there.
 #[derive(Serialize, Deserialize)]
@@ -308,6 +320,7 @@ commands! {
     ReadHistory => "read-history" -> History;
     Declare => "declare" -> Snapshot;
     AwaitObject => "await-object" -> Snapshot;
+    AwaitBytes => "await-bytes" -> Snapshot;
     Complete => "complete" -> Snapshot;
     Cancel => "cancel" -> ();
     Redeliver => "redeliver" -> Snapshot;

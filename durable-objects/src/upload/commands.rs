@@ -11,8 +11,8 @@ use crate::{
         direct::{AssembleParts, RecordParts},
         repair::BeginCopy,
         upload::{
-            AsPartial, BeginCopyBatch, COMMAND_HEADER, Cancel, CreateAndBegin, CreateUpload, Probe, ReadTail,
-            UploadCommand, WATCH,
+            AsPartial, AwaitBytes, BeginCopyBatch, COMMAND_HEADER, Cancel, CreateAndBegin, CreateUpload, Probe,
+            ReadTail, UploadCommand, WATCH,
         },
     },
     upload::{
@@ -77,6 +77,10 @@ impl UploadSession {
             UploadCommand::Declare(declare) => self.declare(cost, &declare).await,
             UploadCommand::AwaitObject(_) => {
                 wait::for_object(&self.session).await;
+                self.decide_then_show(cost, |session, _| session.status())
+            }
+            UploadCommand::AwaitBytes(AwaitBytes { bytes, longest_ms }) => {
+                wait::for_bytes(&self.session, bytes, longest_ms).await;
                 self.decide_then_show(cost, |session, _| session.status())
             }
             UploadCommand::Complete(_) => {

@@ -76,6 +76,7 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         | Outcome::Manifest(_)
         | Outcome::History(..)
         | Outcome::Completing(_)
+        | Outcome::Found(_)
         | Outcome::Redelivering(_) => json::reply(asked, outcome),
     };
     let created = matches!(outcome, Outcome::Created { .. });

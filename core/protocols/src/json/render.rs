@@ -69,7 +69,8 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
             json_reply(202, &json!({ "uploadId": snapshot.id, "state": snapshot.phase, "statusUrl": status_url }))
         }
         Outcome::Presigned(leased) => json_reply(200, &crate::json::presigned::leased(leased)),
-        Outcome::Cancelled | Outcome::Discovered(_) => Reply::empty(204),
+        Outcome::Found(true) => Reply::empty(200),
+        Outcome::Found(false) | Outcome::Cancelled | Outcome::Discovered(_) => Reply::empty(204),
     }
 }
 

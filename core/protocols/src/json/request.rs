@@ -6,7 +6,7 @@ use crate::json::{init, presigned, repair};
 use crate::{Head, Parsed, body_type, numbers::byte_count};
 use upload_types::{
     api_error::ApiError,
-    chunk::{Completion, Named},
+    chunk::{Completion, Named, Overlap},
     integrity::{Algorithm, ChunkDigest},
     ledger::EntryName,
     operation::{Append, Download, Operation, Wait, Watch, WatchChannel},
@@ -123,8 +123,8 @@ fn append(id: UploadId, head: &Head) -> Result<Append, ApiError> {
         (None, None) => (ByteCount::ZERO, Named::Implied),
     };
     let file_bytes = range.and_then(|range| range.total);
-    let (completes, digest) = (Completion::WhenWhole, chunk_digest(head)?);
-    Ok(Append { id, offset, named, completes, length, file_bytes, digest, wait: Wait::No })
+    let (overlap, completes, digest) = (Overlap::Refused, Completion::WhenWhole, chunk_digest(head)?);
+    Ok(Append { id, offset, named, overlap, completes, length, file_bytes, digest, wait: Wait::No })
 }
 
 /// The header that tus and the IETF draft say the same with is no offset here. Overlooked, the chunk would count elsewhere.

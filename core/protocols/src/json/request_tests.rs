@@ -18,7 +18,7 @@ fn head(method: &str, target: &str, headers: &[(&str, &str)]) -> Head {
 fn operation(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<Operation, ApiError> {
     parse(&head(method, target, headers)).map(|parsed| match parsed {
         Parsed::Ready(operation) => *operation,
-        Parsed::NeedsBody { .. } => panic!("needs a body"),
+        Parsed::NeedsBody { .. } | Parsed::Form(_) => panic!("needs a body"),
     })
 }
 

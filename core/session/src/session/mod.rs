@@ -27,7 +27,7 @@
 //! * `sequence`: from the front, one attempt at a time, the newest first; takeover; the tail. `part_numbers`: which of them its attempts have.
 //! * `parallel`: any missing chunk at any time, several attempts at once. `writers`: who may still be writing to R2.
 //! * `presigned`: chunks that the client stores itself. `concatenation`: bytes from other uploads.
-//! * `charging`: what an upload of unknown length counts for.
+//! * `charging`: what an upload of unknown length counts for. `describing`: what is said of the file behind its bytes.
 //!
 //! How they lie in R2:
 //! * `storage`: in which way, and what is left there to clean up. `single_object`: a file that is put as one object.
@@ -46,6 +46,7 @@
 mod concatenation;
 mod deferred_multipart;
 mod delivery;
+mod describing;
 mod history;
 mod lifecycle;
 mod parallel;
@@ -165,6 +166,7 @@ impl Session {
             writers: Writers::default(),
             charged_bytes: ByteCount::ZERO,
             damage: Damage::default(),
+            metadata: None,
         };
         let mut session = Self { progress, content, outbox: Outbox::default(), spec };
         if session.plan().declared_bytes().is_some_and(ByteCount::is_zero) {

@@ -147,6 +147,9 @@ pub struct UploadState {
     /// What is known of it where the file did not have its declared digest.
     #[serde(default, skip_serializing_if = "Damage::is_none")]
     pub(crate) damage: Damage,
+    /// The file's metadata, where its client has said more of it than at its creation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) metadata: Option<BTreeMap<String, String>>,
 }
 
 /// A part that is counted: R2 has it, and completion will list it.

@@ -29,7 +29,7 @@ impl Session {
             missing,
             received_chunks_bitmap,
             plan: self.plan(),
-            file: self.spec.file.clone(),
+            file: self.file(),
             created_at: self.spec.created_at,
             expires_at: self.expires_at(),
             delivery: self.outbox.state(),

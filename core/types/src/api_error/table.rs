@@ -184,6 +184,11 @@ api_errors! {
         detail: "{field}: {detail}",
         advice: "Mend what `field` names. Sending the same again does not help.",
         members: { "field": field },
+    /// A chunk that its sender knows by its place in the file has waited for those in front of it, and they did not come.
+    ChunkTooEarly { uploaded_bytes: ByteCount } = "chunk-too-early", 503, "The chunks in front of it have not come";
+        detail: "{uploaded_bytes} bytes have been accepted, and the chunk begins behind them. What lies between did not come while it waited.",
+        advice: "Send what is missing before it, and then the chunk again.",
+        offset: uploaded_bytes, retry_after: SOON_SECONDS,
     /// The chunk's bytes do not have the digest that came with it. Nothing of it is counted.
     ChecksumMismatch { uploaded_bytes: ByteCount } = "checksum-mismatch", 422, "The chunk does not have its checksum";
         detail: "The bytes that arrived do not have the checksum that came with them: either is wrong. Nothing of the chunk counts: send it again at {uploaded_bytes}, and its checksum computed anew.",

@@ -3,6 +3,7 @@
 mod concatenation;
 mod deferred_multipart;
 mod delivery;
+mod describing;
 mod lifecycle;
 mod model;
 mod parallel;

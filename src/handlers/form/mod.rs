@@ -1,0 +1,194 @@
+//! A form with files: it is read as it comes, and each file in it becomes an upload. A small file is stored once its end is there, in one
+//! piece; of a larger one what has come is stored while more comes, as of any body without length.
+//!
+//! No upload of a form is complete before the whole form is there: then each is told how long it is, and what the fields say of it that stand
+//! behind it. So a form that is broken off or malformed leaves nothing, and neither does one of which one file is refused and with it all.
+//!
+//! A form that brings a piece of a file is no file: see `chunks`.
+
+mod chunks;
+mod files;
+
+use std::time::Duration;
+
+use durable_objects::platform::error::{Error, Result};
+use http::HeaderValue;
+use upload_protocols::{
+    Asked, Head,
+    form::{self, AnswerFormat, Fields, FileHead, FormRequest, REDIRECT_FIELD, TOKEN_FIELD},
+};
+use upload_types::{
+    api_error::ApiError,
+    operation::{Operation, Reply},
+};
+use web_sys::ReadableStream;
+use worker::{Context, Env};
+
+use crate::{
+    access,
+    config::Config,
+    context::RequestContext,
+    handlers::form::files::{Files, Stopped},
+    http::server_timing::Timings,
+    transfer::{
+        form::{Ahead, FormReader},
+        relay::drain,
+    },
+};
+
+/// What a form is carried out with, before it is known who sends it.
+#[derive(Clone, Copy)]
+pub(crate) struct Surroundings<'a> {
+    /// The deployment's settings.
+    pub(crate) config: &'a Config,
+    /// The bindings.
+    pub(crate) env: &'a Env,
+    /// What keeps work alive when the client goes away.
+    pub(crate) execution: &'a Context,
+    /// Where its time goes.
+    pub(crate) timings: &'a Timings,
+    /// Scheme and host that were asked for.
+    pub(crate) host: &'a str,
+}
+
+/// Carries out a form.
+pub(crate) async fn answer(
+    request: &FormRequest,
+    asked: &Asked<'_>,
+    body: Option<ReadableStream>,
+    around: Surroundings<'_>,
+) -> Result<Reply> {
+    let limit_bytes = around.config.limits.max_chunk_bytes;
+    if request.body_bytes.is_some_and(|bytes| bytes > limit_bytes) {
+        drain(body).await?;
+        return Err(ApiError::ChunkTooLarge { limit_bytes }.into());
+    }
+    let mut form = Form::open(request, body.as_ref(), around.config.stalled_after)?;
+    let replied = form.carry_out(asked, around).await;
+    if replied.is_err()
+        && let Some(reader) = &mut form.reader
+    {
+        // Its sender, who is still sending, is to see the answer.
+        reader.drain_form().await;
+    }
+    replied
+}
+
+/// A form on its way.
+struct Form<'a> {
+    request: &'a FormRequest,
+    fields: Fields,
+    /// None while a task of its own reads a file from it.
+    reader: Option<FormReader>,
+}
+
+impl<'a> Form<'a> {
+    fn open(request: &'a FormRequest, body: Option<&ReadableStream>, stalled_after: Duration) -> Result<Self> {
+        let Some(body) = body else { return Err(without_files().into()) };
+        let reader = FormReader::new(body, &request.boundary, stalled_after)?;
+        Ok(Self { request, fields: Fields::default(), reader: Some(reader) })
+    }
+
+    async fn carry_out(&mut self, asked: &Asked<'_>, around: Surroundings<'_>) -> Result<Reply> {
+        let first = self.next_file().await?;
+        // By here the form has said all that says who sends it, and nothing has been stored.
+        let head = with_token(asked.head, &self.fields);
+        if let Some(reply) = chunks::answer(self, first.as_ref(), &head, asked, around).await? {
+            return Ok(reply);
+        }
+        let Some(first) = first else { return Err(without_files().into()) };
+        self.redirect(around.config)?;
+        let create = self.request.creation(&head, &first, &self.fields, 0, None)?;
+        let Surroundings { config, env, execution, timings, host } = around;
+        let access = access::identify(&head, &Operation::Create(create), config, host, execution).await?;
+        let address = asked.head.header("cf-connecting-ip");
+        let context = RequestContext { config, env, execution, address, access: &access, timings };
+        let mut files = Files::new(context);
+        match self.store_all(first, &head, &mut files).await {
+            Ok(redirect) => {
+                let answers = files.complete(&self.fields).await?;
+                Ok(form::reply(asked, self.request, &answers, redirect.as_deref()))
+            }
+            Err(stopped) => {
+                let has_key = head.headers.contains_key("idempotency-key");
+                // Under its key the same form may come again, and finds what has arrived of it.
+                if !has_key {
+                    files.abort().await;
+                }
+                match stopped {
+                    Stopped::ByFile(refused) => {
+                        if let Some(reader) = &mut self.reader {
+                            reader.drain_form().await;
+                        }
+                        Ok(form::refused_by(asked, &refused))
+                    }
+                    Stopped::By(error) => Err(match error {
+                        Error::Refused(refusal) => access.restate(refusal).into(),
+                        fault @ Error::Fault(_) => fault,
+                    }),
+                }
+            }
+        }
+    }
+
+    /// Stores every file of the form. Says which page comes next.
+    async fn store_all(
+        &mut self,
+        first: FileHead,
+        head: &Head,
+        files: &mut Files<'_>,
+    ) -> Result<Option<String>, Stopped> {
+        let mut next = Some(first);
+        while let Some(file) = next {
+            let ahead = files.store(self, file, head).await?;
+            next = match ahead {
+                Ahead::File(file) => Some(file),
+                Ahead::Nothing => None,
+                Ahead::Paused => self.next_file().await?,
+            };
+        }
+        if files.are_none() {
+            return Err(without_files().into());
+        }
+        // Nothing is complete yet: what the whole form says is looked at once more before anything is.
+        self.fields.metadata("")?;
+        Ok(self.redirect(files.config())?)
+    }
+
+    async fn next_file(&mut self) -> Result<Option<FileHead>> {
+        let Some(reader) = &mut self.reader else { return Err("a file is being read".into()) };
+        Ok(reader.next_file(&mut self.fields).await?)
+    }
+
+    /// Which page comes next: the one that the form or its address names, where that is listed; for a browser that shows what it gets, the
+    /// first that is.
+    fn redirect(&self, config: &Config) -> Result<Option<String>, ApiError> {
+        let named = self.fields.get(REDIRECT_FIELD).filter(|address| !address.is_empty());
+        match named.or(self.request.redirect.as_deref()) {
+            Some(address) if config.form_redirects.allow(address) => Ok(Some(address.to_owned())),
+            Some(_) => {
+                let detail = "is none of the pages in FORM_REDIRECTS, nor below one of them that ends with a slash";
+                Err(ApiError::bad_request(REDIRECT_FIELD, detail))
+            }
+            None if self.request.answer == AnswerFormat::Page => Ok(config.form_redirects.first().map(str::to_owned)),
+            None => Ok(None),
+        }
+    }
+}
+
+/// The head with the token that the form has brought, where no header has one.
+fn with_token(head: &Head, fields: &Fields) -> Head {
+    let mut head = head.clone();
+    let token =
+        fields.get(TOKEN_FIELD).and_then(|token| HeaderValue::from_str(&format!("Bearer {}", token.trim())).ok());
+    if let Some(token) = token
+        && !head.headers.contains_key("authorization")
+    {
+        head.headers.insert("authorization", token);
+    }
+    head
+}
+
+fn without_files() -> ApiError {
+    ApiError::bad_request("form", "has no file in it")
+}
