@@ -1,6 +1,6 @@
 //! What each setting is where a deployment does not say it: the values for production. wrangler.toml says what each of them means.
 
-const DEFAULTS: [(&str, &str); 28] = [
+const DEFAULTS: [(&str, &str); 29] = [
     ("AUTH", "token"),
     ("TOKEN_AUDIENCE", "quayside"),
     ("TOKEN_PUBLIC_KEYS", ""),
@@ -8,6 +8,7 @@ const DEFAULTS: [(&str, &str); 28] = [
     ("ALLOWED_TYPES", ""),
     ("PUBLIC_URL", ""),
     ("BASE_PATH", ""),
+    ("PROBLEMS_URL", ""),
     ("CORS_ORIGINS", ""),
     ("CORS_HEADERS", ""),
     ("MAX_UPLOAD_BYTES", "107374182400"),

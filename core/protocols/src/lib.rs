@@ -7,6 +7,8 @@
 //! * `ietf`: Resumable Uploads for HTTP, at the same addresses.
 //! * `plain`: a file as the body of one request, at `/upload` and below `/upload/new`.
 //! * `google`: the resumable uploads of Google Cloud Storage, where its clients send them below `/upload`.
+//!
+//! What was not done every protocol answers with a `problem`; `problem_page` is what its `type` leads to.
 
 #![forbid(unsafe_code)]
 
@@ -23,6 +25,7 @@ pub mod json;
 mod numbers;
 pub mod plain;
 mod problem;
+pub mod problem_page;
 #[cfg(test)]
 mod sample;
 pub mod tus;
@@ -161,6 +164,8 @@ pub struct Asked<'a> {
     pub limits: Option<Limits>,
     /// What every address in the answer begins with: scheme, host and `BASE_PATH`.
     pub base_url: &'a str,
+    /// What a problem's `type` begins with; the code is put behind it as it is.
+    pub problems_url: &'a str,
     /// When it is answered.
     pub now: UnixMs,
 }
@@ -277,7 +282,9 @@ impl Protocol {
     /// The answer where something of ours went wrong.
     pub fn fault(self, asked: &Asked<'_>, fault_id: &str, upload: Option<UploadId>) -> Reply {
         match self {
-            Self::Json | Self::Companion | Self::Plain | Self::Google => Problem::of_fault(fault_id, upload).reply(),
+            Self::Json | Self::Companion | Self::Plain | Self::Google => {
+                Problem::of_fault(asked, fault_id, upload).reply()
+            }
             Self::Tus => tus::fault(asked, fault_id, upload),
             Self::Ietf => ietf::fault(asked, fault_id, upload),
         }

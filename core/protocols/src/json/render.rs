@@ -81,7 +81,7 @@ pub fn repeated(head: &Head, refusal: &ApiError) -> Option<Outcome> {
 
 /// The answer to what was not done: an RFC 9457 problem document.
 pub fn problem(asked: &Asked<'_>, refusal: &ApiError, upload: Option<UploadId>) -> Reply {
-    Problem::of(refusal, upload, &names(asked.head)).below(asked.base_url, refusal).reply()
+    Problem::of(asked, refusal, upload, &names(asked.head)).reply()
 }
 
 /// The headers of this protocol, or the standard ones, where the request has those.
