@@ -23,6 +23,7 @@ const OPTIONS = new Set([
   "onExpired",
   "onAborted",
   "onDeleted",
+  "onDuplicate",
 ]);
 
 /** See index.d.ts. */
