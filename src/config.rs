@@ -45,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) cors: Cors,
     /// `BASE_PATH`, apart from the rest for the same reason. One that cannot be read is none.
     pub(crate) base_path: BasePath,
+    /// `PROBLEMS_URL`, likewise; none where it is empty.
+    pub(crate) problems_url: Option<String>,
 }
 
 impl Settings {
@@ -59,7 +61,8 @@ impl Settings {
     fn read(env: &Env) -> Self {
         let (origins, headers) = (cors_origins(env).unwrap_or_default(), cors_headers(env).unwrap_or_default());
         let base_path = base_path(env).unwrap_or_default();
-        Self { config: Config::read(env), cors: Cors { origins, headers }, base_path }
+        let problems_url = problems_url(env).unwrap_or_default();
+        Self { config: Config::read(env), cors: Cors { origins, headers }, base_path, problems_url }
     }
 
     /// All of them, where they are right.
@@ -170,6 +173,7 @@ impl Config {
         wrong.hear(bindings::runtime_fits());
         wrong.hear(cors_origins(env));
         wrong.hear(cors_headers(env));
+        wrong.hear(problems_url(env));
         let origin = wrong.hear(origin(env));
         let public_url = wrong.hear(public_url(env));
         // What is signed and stored never takes its host from a request: whoever sends one chooses that.
@@ -288,6 +292,11 @@ fn cors_headers(env: &Env) -> Result<AllowedHeaders, ApiError> {
 fn public_url(env: &Env) -> Result<Option<String>, ApiError> {
     const NAME: &str = "PUBLIC_URL";
     address::public_url(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
+}
+
+fn problems_url(env: &Env) -> Result<Option<String>, ApiError> {
+    const NAME: &str = "PROBLEMS_URL";
+    address::problems_url(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
 fn base_path(env: &Env) -> Result<BasePath, ApiError> {

@@ -58,14 +58,17 @@ async function fault(error, request, env, context) {
     const told = new Worker(context, { ...env, BROKEN_OFF: faultId });
     return await carry(() => told.fetch(new Request(url, { method, headers })));
   } catch {
-    return plainFault(faultId);
+    return plainFault(faultId, url, env);
   }
 }
 
 /** The answer where there is no instance to give one: an RFC 9457 problem document, and nothing of any protocol. */
-function plainFault(faultId) {
+function plainFault(faultId, url, { PROBLEMS_URL, PUBLIC_URL, BASE_PATH }) {
+  const path = (BASE_PATH ?? "").split("/").filter((segment) => segment !== "");
+  const base = [(PUBLIC_URL || new URL(url).origin).replace(/\/+$/, ""), ...path, "problems/"];
   const problem = {
-    type: "https://quayside.dev/problems/fault",
+    type: `${PROBLEMS_URL || base.join("/")}fault`,
+    code: "fault",
     title: "Something went wrong here",
     status: 500,
     detail: "It is not your fault. Ask for the offset and go on; whoever runs this service finds more under the fault's id.",

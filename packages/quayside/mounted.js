@@ -9,7 +9,7 @@ import { origin } from "./hooks.js";
 let inUse;
 
 /** The first segments of this Worker's addresses, where it has no path of its own. */
-const ROUTES = new Set(["upload", "uploads", "files", "s3", "healthz", "readyz", "openapi.json"]);
+const ROUTES = new Set(["upload", "uploads", "files", "s3", "healthz", "problems", "readyz", "openapi.json"]);
 
 /** `quayside-events`, `quayside-tasks`, `quayside-dead-letters`; also with an environment in between: `quayside-staging-events`. */
 const QUEUE = /(^|-)quayside(-[a-z0-9-]+)?-(events|tasks|dead-letters)$/;
@@ -23,6 +23,7 @@ const OPTIONS = new Set([
   "onExpired",
   "onAborted",
   "onDeleted",
+  "onDuplicate",
 ]);
 
 /** See index.d.ts. */

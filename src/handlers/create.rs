@@ -31,7 +31,7 @@ use crate::{
     context::{HandlerResult, RequestContext},
     handlers::{
         admission::{self, Admitted},
-        append, append_stream,
+        append, append_stream, duplicate,
     },
     log::{self, Stopwatch, now_ms},
     storage::s3::S3Bucket,
@@ -101,6 +101,7 @@ async fn create_and_begin(
         attached: creator.permit.metadata,
         types: creator.permit.types.or_else(|| config.types.clone()).filter(|_| create.purpose != Purpose::Partial),
         byte_quota: Some(config.quota).filter(|quota| plan.open_ended && quota.bounds_bytes()),
+        duplicate_of: None,
     };
     let shown = |snapshot: Snapshot| {
         let upload_token = upload_token(snapshot.id, config);
@@ -117,7 +118,10 @@ async fn create_and_begin(
     match admission::ask_ledger(admit, &spec.owner, context).await? {
         Admitted::New(name) => spec.rename(name),
         Admitted::Before(snapshot) => return Ok((shown(*snapshot), None)),
-        Admitted::Stored(object) => return Ok((Outcome::Duplicate(object), None)),
+        Admitted::Stored(object) => {
+            duplicate::tell(spec, &object, create.idempotency.as_ref(), context).await?;
+            return Ok((Outcome::Duplicate(object), None));
+        }
     }
     // Crash here: the ledger has an entry without an upload. The same creation goes on with it, if it has a key; the list leaves it
     // out, and takes it away; and it goes when its upload would be over at the latest.

@@ -8,6 +8,7 @@ pub(crate) mod await_object;
 pub(crate) mod concat;
 pub(crate) mod create;
 pub(crate) mod download;
+pub(crate) mod duplicate;
 pub(crate) mod form;
 pub(crate) mod keyed_chunk;
 pub(crate) mod list;

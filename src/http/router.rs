@@ -4,7 +4,7 @@
 use durable_objects::platform::error::{Error, Result};
 use durable_objects::platform::telemetry::log_line::LogLine;
 use http::Method;
-use upload_protocols::{Asked, Head, Parsed, Protocol, address::BasePath, header_map};
+use upload_protocols::{Asked, Head, Parsed, Protocol, address::BasePath, header_map, problem_page};
 use upload_types::{
     api_error::ApiError,
     operation::{Operation, Reply},
@@ -58,10 +58,15 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
         let limits = config.ok().map(|config| config.limits);
         let public_url = config.ok().and_then(|config| config.public_url.clone());
         let base_url = settings.base_path.below(&public_url.unwrap_or_else(|| url.origin()));
-        let asked = Asked { head: &head, limits, base_url: &base_url, now: UnixMs(now_ms()) };
-        let handled = match broken_off(&env) {
-            Some(fault_id) => response(without_body_of_head(&asked, protocol.fault(&asked, &fault_id, None))),
-            None => handle(protocol, &asked, &mut request, config, &env, &context, &mut trace).await,
+        let problems_url = settings.problems_url.clone().unwrap_or_else(|| format!("{base_url}{}", problem_page::PATH));
+        let (base_url, problems_url) = (base_url.as_str(), problems_url.as_str());
+        let asked = Asked { head: &head, limits, base_url, problems_url, now: UnixMs(now_ms()) };
+        let handled = match (broken_off(&env), problem_page::answer(&asked)) {
+            (Some(fault_id), _) => response(without_body_of_head(&asked, protocol.fault(&asked, &fault_id, None))),
+            (None, Some(page)) => {
+                page.map_err(Error::from).and_then(|page| response(without_body_of_head(&asked, page)))
+            }
+            (None, None) => handle(protocol, &asked, &mut request, config, &env, &context, &mut trace).await,
         };
         match handled {
             Ok(response) => response,

@@ -10,6 +10,8 @@
 //! * `google`: the resumable uploads of Google Cloud Storage, where its clients send them below `/upload`.
 //! * `chunked_form`: pieces of a file as upload libraries for web pages send them, at `/upload`.
 //! * `filepond`: FilePond's own chunks, at `/upload`.
+//!
+//! What was not done every protocol answers with a `problem`; `problem_page` is what its `type` leads to.
 
 #![forbid(unsafe_code)]
 
@@ -30,6 +32,7 @@ pub mod json;
 mod numbers;
 pub mod plain;
 mod problem;
+pub mod problem_page;
 #[cfg(test)]
 mod sample;
 pub mod tus;
@@ -186,6 +189,8 @@ pub struct Asked<'a> {
     pub limits: Option<Limits>,
     /// What every address in the answer begins with: scheme, host and `BASE_PATH`.
     pub base_url: &'a str,
+    /// What a problem's `type` begins with; the code is put behind it as it is.
+    pub problems_url: &'a str,
     /// When it is answered.
     pub now: UnixMs,
 }
@@ -339,7 +344,7 @@ impl Protocol {
             | Self::Form
             | Self::Google
             | Self::ChunkedForm
-            | Self::FilePond => Problem::of_fault(fault_id, upload).reply(),
+            | Self::FilePond => Problem::of_fault(asked, fault_id, upload).reply(),
             Self::Tus => tus::fault(asked, fault_id, upload),
             Self::Ietf => ietf::fault(asked, fault_id, upload),
         }

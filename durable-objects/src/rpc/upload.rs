@@ -15,6 +15,7 @@ use upload_types::{
     chunk::Completion,
     history::History,
     integrity::Crc64Nvme,
+    ledger::StoredObject,
     repair::Manifest,
     units::{ByteCount, UnixMs, UploadId},
     upload::{ObjectFacts, Snapshot},
@@ -87,6 +88,15 @@ pub struct CreateAndBegin {
     pub spec: UploadSpec,
     /// Its first chunk.
     pub first: BeginAppend,
+}
+
+/// Create an upload that shares the object of another one: its bytes are stored already.
+#[derive(Serialize, Deserialize)]
+pub struct CreateDuplicate {
+    /// The upload, as [`UploadSpec::duplicate_of`] makes it.
+    pub spec: UploadSpec,
+    /// What it shares.
+    pub stored: StoredObject,
 }
 
 /// An upload that was created with its first chunk.
@@ -246,6 +256,9 @@ pub struct EventFacts {
     pub object: Option<ObjectFacts>,
     /// Until when the link to it must be good: the upload is remembered so long. None where there is no link.
     pub link_until: Option<UnixMs>,
+    /// The upload whose object it shares, if it shares one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicate_of: Option<UploadId>,
     /// Which attempt this is, from 1.
     pub attempt: u32,
 }
@@ -310,6 +323,7 @@ commands! {
     UploadCommand:
     CreateUpload => "create" -> Snapshot;
     CreateAndBegin => "create-and-begin" -> Begun;
+    CreateDuplicate => "create-duplicate" -> Snapshot;
     BeginChunk => "begin" -> BeginAnswer;
     Renew => "renew" -> ();
     Commit => "commit" -> Committed;

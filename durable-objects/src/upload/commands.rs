@@ -11,8 +11,8 @@ use crate::{
         direct::{AssembleParts, RecordParts},
         repair::BeginCopy,
         upload::{
-            AsPartial, AwaitBytes, BeginCopyBatch, COMMAND_HEADER, Cancel, CreateAndBegin, CreateUpload, Probe,
-            ReadTail, UploadCommand, WATCH,
+            AsPartial, AwaitBytes, BeginCopyBatch, COMMAND_HEADER, Cancel, CreateAndBegin, CreateDuplicate,
+            CreateUpload, Probe, ReadTail, UploadCommand, WATCH,
         },
     },
     upload::{
@@ -59,6 +59,9 @@ impl UploadSession {
             UploadCommand::CreateUpload(CreateUpload(spec)) => answer(self.create(spec, None).await?.snapshot),
             UploadCommand::CreateAndBegin(CreateAndBegin { spec, first }) => {
                 answer(self.create(spec, Some(first)).await?)
+            }
+            UploadCommand::CreateDuplicate(CreateDuplicate { spec, stored }) => {
+                answer(self.create_duplicate(spec, &stored)?)
             }
             UploadCommand::BeginChunk(begin) => self.begin(cost, begin).await,
             UploadCommand::Commit(commit) => self.commit(cost, &commit, content),

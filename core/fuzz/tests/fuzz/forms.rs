@@ -14,8 +14,13 @@ use crate::requests::{created, limits, read, sendable};
 pub(crate) fn forms(input: &[u8]) {
     let Some((head, body)) = read(input) else { return };
     let _ = Protocol::of(&head);
-    let asked =
-        Asked { head: &head, limits: Some(limits()), base_url: "https://u.example", now: UnixMs(1_800_000_000_000) };
+    let asked = Asked {
+        head: &head,
+        limits: Some(limits()),
+        base_url: "https://u.example",
+        problems_url: "https://u.example/problems/",
+        now: UnixMs(1_800_000_000_000),
+    };
     match parse(&head) {
         Ok(Parsed::Form(request)) => form(&head, &request, body, &asked),
         Ok(Parsed::NeedsBody { finish, .. }) => drop(finish(&head, body)),

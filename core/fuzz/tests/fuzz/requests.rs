@@ -53,8 +53,13 @@ fn request(input: &[u8], protocol: Protocol) {
         Ok(Parsed::NeedsBody { .. } | Parsed::Form(_)) => return,
         Err(refusal) => Err(refusal),
     };
-    let asked =
-        Asked { head: &head, limits: Some(limits()), base_url: "https://u.example", now: UnixMs(1_800_000_000_000) };
+    let asked = Asked {
+        head: &head,
+        limits: Some(limits()),
+        base_url: "https://u.example",
+        problems_url: "https://u.example/problems/",
+        now: UnixMs(1_800_000_000_000),
+    };
     match parsed {
         Err(refusal) => {
             let _ = protocol.consequence(&head, &refusal);

@@ -49,7 +49,7 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
 
 /// The answer to what was not done.
 pub fn problem(asked: &Asked<'_>, refusal: &ApiError, upload: Option<UploadId>) -> Reply {
-    let mut problem = Problem::of(refusal, upload, &NAMES).below(asked.base_url, refusal);
+    let mut problem = Problem::of(asked, refusal, upload, &NAMES);
     problem.status = status(asked.head, refusal, problem.status);
     problem.say("success", false);
     problem.say("error", refusal.to_string());

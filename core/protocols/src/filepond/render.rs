@@ -57,7 +57,7 @@ fn chunk_start(snapshot: &Snapshot) -> ByteCount {
 
 /// The answer to what was not done.
 pub fn problem(asked: &Asked<'_>, refusal: &ApiError, upload: Option<UploadId>) -> Reply {
-    Problem::of(refusal, upload, &NAMES).below(asked.base_url, refusal).reply()
+    Problem::of(asked, refusal, upload, &NAMES).reply()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use http::Method;
 
 use crate::json::{init, presigned, repair};
-use crate::{Head, Parsed, body_type, numbers::byte_count};
+use crate::{Head, Parsed, body_type, numbers::byte_count, problem_page};
 use upload_types::{
     api_error::ApiError,
     chunk::{Completion, Named, Overlap},
@@ -23,7 +23,7 @@ pub fn parse(head: &Head) -> Result<Parsed, ApiError> {
         let cursor = head.query_parameter("cursor").map(|text| EntryName::parse(text).ok_or_else(bad_cursor));
         return Ok(Parsed::Ready(Box::new(Operation::List(cursor.transpose()?))));
     }
-    if READ_ONLY.contains(&head.path.as_str()) {
+    if READ_ONLY.contains(&head.path.as_str()) || head.path.starts_with(problem_page::PATH) {
         allow(head, &[Method::GET, Method::HEAD])?;
     }
     let rest = head.path.strip_prefix("/upload/").ok_or(ApiError::NoSuchRoute)?;

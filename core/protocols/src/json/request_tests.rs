@@ -99,6 +99,7 @@ fn a_wrong_method_is_told_the_right_ones() {
         ("PUT", "/upload/{id}/content", "GET, HEAD, OPTIONS"),
         ("POST", "/healthz", "GET, HEAD, OPTIONS"),
         ("TRACE", "/openapi.json", "GET, HEAD, OPTIONS"),
+        ("POST", "/problems/fault", "GET, HEAD, OPTIONS"),
     ] {
         let allow = expected.to_owned();
         assert_eq!(operation(method, target, &[]), Err(ApiError::MethodNotAllowed { allow }), "{method} {target}");

@@ -13,6 +13,8 @@
 //!                                                                                 the digest is right
 //!                                          Deleted ◄── it is not wanted any more ── Completed ◄─────┘
 //!
+//!  create of a duplicate ► Completed
+//!
 //!  Open, Damaged                        ── its client gives it up ──────────────► Aborted
 //!  Open                                 ── its time is over ────────────────────► Expired
 //!  Open, Completing, Verifying, Damaged ── lost, refused for good, or not right ► Failed
@@ -34,6 +36,7 @@
 //!   `deferred_multipart`: one that may be, or else has its multipart upload opened late.
 //! * `assembling`: R2 puts the object together, or does not. `verifying`: it is read back, slice by slice.
 //! * `damage`: the file does not have its declared digest, and is kept for a while. `repairing`: it is put together anew.
+//! * `duplicate`: a file that is there already, as another upload's, of which the origin is only told.
 //!
 //! How it ends:
 //! * `change`: what a rule decides. `lifetime`: how long an unfinished upload lives. `lifecycle`: complete, cancel, delete, expire, and what follows.
@@ -47,6 +50,7 @@ mod concatenation;
 mod deferred_multipart;
 mod delivery;
 mod describing;
+mod duplicate;
 mod history;
 mod lifecycle;
 mod parallel;
@@ -211,7 +215,7 @@ impl Session {
     }
 
     /// What the origin is told.
-    pub(crate) fn outbox(&self) -> &Outbox {
+    pub fn outbox(&self) -> &Outbox {
         &self.outbox
     }
 
@@ -238,6 +242,7 @@ impl Session {
     /// How many bytes count.
     pub fn uploaded_bytes(&self) -> ByteCount {
         match &self.content {
+            Content::Sequence(_) if self.shares_object() => self.plan().file_bytes,
             Content::Sequence(sequence) => sequence.offset(),
             // How long the chunks are is known once the object is there.
             Content::Parallel(_) if self.is_unsized() => ByteCount::ZERO,

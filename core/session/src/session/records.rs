@@ -75,6 +75,9 @@ pub struct UploadSpec {
     /// What its owner's bytes are bounded by, where they are and its length is declared later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub byte_quota: Option<Quota>,
+    /// The upload whose object has these bytes already, where there is one: nothing is to be sent, and the origin to be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicate_of: Option<UploadId>,
 }
 
 /// What changes: small, and rewritten whole.

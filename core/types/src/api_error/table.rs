@@ -42,6 +42,10 @@ api_errors! {
     NoSuchRoute = "no-such-route", 404, "There is nothing at this address";
         detail: "Uploads are created by POST /upload/init, and in tus and the IETF draft by POST /files.",
         advice: "Mend the address; `BASE_PATH` of the deployment stands before it.",
+    /// No error has the code that stands in the address of a page about one.
+    NoSuchProblem = "no-such-route", 404, "There is nothing at this address";
+        detail: "No error has this code here. It may be one of a newer version of the service.",
+        advice: "Look the code up where the newer version is documented.",
     /// The upload has ended without an object, or the object has been deleted. `state` says which.
     UploadGone { phase: Phase, reason: String } = "upload-gone", 410, "The upload is gone";
         detail: "{reason}",

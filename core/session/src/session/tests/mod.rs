@@ -4,6 +4,7 @@ mod concatenation;
 mod deferred_multipart;
 mod delivery;
 mod describing;
+mod duplicate;
 mod lifecycle;
 mod model;
 mod parallel;
@@ -66,6 +67,7 @@ pub(crate) fn spec(mode: Mode, file_bytes: u64) -> UploadSpec {
         attached: BTreeMap::new(),
         types: None,
         byte_quota: None,
+        duplicate_of: None,
     }
 }
 
