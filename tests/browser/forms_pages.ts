@@ -30,7 +30,12 @@ export type Library = {
   code: string;
   /** What stands in the page. */
   body?: string;
+  /** What is pressed to choose a file, where that makes the input. */
+  button?: string;
 };
+
+/** A page, the ids that its code has called `done` with, and what went wrong in it. */
+export type Shown = { page: Page; ids: string[]; complaints: string[] };
 
 /** The service, and a browser to post to it from elsewhere. */
 export class FormPages {
@@ -70,10 +75,7 @@ export class FormPages {
   }
 
   /** A page of a site of its own. `done(uploadId)` in its code ends up in `ids`. */
-  async show(
-    html: string,
-    options: { javaScriptEnabled?: boolean } = {},
-  ): Promise<{ page: Page; ids: string[]; url: string }> {
+  async show(html: string, options: { javaScriptEnabled?: boolean } = {}): Promise<Shown> {
     const port = await freePort();
     const server = createServer((request, response) => {
       response.setHeader("Content-Type", "text/html");
@@ -87,24 +89,26 @@ export class FormPages {
     });
     const page = await context.newPage();
     const ids: string[] = [];
+    const complaints: string[] = [];
+    page.on("pageerror", (error) => complaints.push(error.message));
+    page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
     await page.exposeFunction("done", (id: string) => void ids.push(id));
-    const url = `http://127.0.0.1:${port}/`;
-    await page.goto(url);
-    return { page, ids, url };
+    await page.goto(`http://127.0.0.1:${port}/`);
+    return { page, ids, complaints };
   }
 
   /** A page with a library. */
-  async with({ packages, scripts = [], code, body = "" }: Library): Promise<{ page: Page; ids: string[] }> {
+  async with({ packages, scripts = [], code, body = "" }: Library): Promise<Shown> {
     const modules = join(await folderWith(...packages), "node_modules");
-    const { page, ids } = await this.show(`<!doctype html><title>app</title>${body}`);
+    const shown = await this.show(`<!doctype html><title>app</title>${body}`);
     for (const script of scripts) {
-      await page.addScriptTag({ path: join(modules, script) });
+      await shown.page.addScriptTag({ path: join(modules, script) });
     }
     const stdin = { contents: code, resolveDir: modules, loader: "jsx" as const };
     const define = { "process.env.NODE_ENV": '"production"' };
     const bundle = await build({ stdin, bundle: true, write: false, format: "iife", define, logLevel: "error" });
-    await page.addScriptTag({ content: bundle.outputFiles[0]?.text ?? "" });
-    return { page, ids };
+    await shown.page.addScriptTag({ content: bundle.outputFiles[0]?.text ?? "" });
+    return shown;
   }
 
   /** The origin has the file, with the field that goes along with it. */

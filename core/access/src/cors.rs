@@ -271,7 +271,7 @@ mod tests {
             shown.split(", ").map(str::to_owned).collect::<Vec<_>>()
         };
         let ours = listed("");
-        for name in ["Incremental", "Authorization", "Upload-Offset", "If-Range", "X-Upload-Offset"] {
+        for name in ["Incremental", "Authorization", "Cache-Control", "Upload-Offset", "If-Range", "X-Upload-Offset"] {
             assert!(ours.iter().any(|listed| listed == name), "{name}");
         }
         let more = listed(" traceparent,baggage , X-CSRF-Token,,");

@@ -20,6 +20,7 @@ use upload_protocols::{
 use upload_types::{
     api_error::ApiError,
     operation::{Operation, Reply},
+    units::ByteCount,
 };
 use web_sys::ReadableStream;
 use worker::{Context, Env};
@@ -63,7 +64,9 @@ pub(crate) async fn answer(
         drain(body).await?;
         return Err(ApiError::ChunkTooLarge { limit_bytes }.into());
     }
-    let mut form = Form::open(request, body.as_ref(), around.config.stalled_after)?;
+    let config = bounded(around.config, request.body_bytes);
+    let around = Surroundings { config: &config, ..around };
+    let mut form = Form::open(request, body.as_ref(), config.stalled_after)?;
     let replied = form.carry_out(asked, around).await;
     if replied.is_err()
         && let Some(reader) = &mut form.reader
@@ -72,6 +75,16 @@ pub(crate) async fn answer(
         reader.drain_form().await;
     }
     replied
+}
+
+/// No file is longer than the form that it comes in, so its parts need not be as large as those of the largest file that there may be: what is
+/// gathered is a part, mostly.
+fn bounded(config: &Config, body_bytes: Option<ByteCount>) -> Config {
+    let mut config = config.clone();
+    if let Some(bytes) = body_bytes {
+        config.limits.max_upload_bytes = config.limits.max_upload_bytes.min(bytes);
+    }
+    config
 }
 
 /// A form on its way.
