@@ -50,7 +50,7 @@ describe("FilePond's chunks", async () => {
 
   test("the id is the upload's, and the file is there with its last chunk, also with an empty one behind it", async () => {
     const file = fileBytes("filepond", 3 * MIB);
-    const id = await begun(file.length, { "Upload-Name": Buffer.from("dir/ä b.bin").toString("latin1") }, '{"a":"b"}');
+    const id = await begun(file.length, { "Upload-Name": "dir/ä b.bin" }, '{"a":"b"}');
     for (const from of [0, MIB, 2 * MIB, 3 * MIB]) {
       assert.equal((await patch(id, file, from, from + MIB)).status, 204);
       // Of a file that is one part it is not known how it is cut: all of it comes again, and what counts is passed over.

@@ -64,9 +64,7 @@ pub(crate) async fn answer(
         drain(body).await?;
         return Err(ApiError::ChunkTooLarge { limit_bytes }.into());
     }
-    let config = bounded(around.config, request.body_bytes);
-    let around = Surroundings { config: &config, ..around };
-    let mut form = Form::open(request, body.as_ref(), config.stalled_after)?;
+    let mut form = Form::open(request, body.as_ref(), around.config.stalled_after)?;
     let replied = form.carry_out(asked, around).await;
     if replied.is_err()
         && let Some(reader) = &mut form.reader
@@ -77,7 +75,7 @@ pub(crate) async fn answer(
     replied
 }
 
-/// No file is longer than the form that it comes in, so its parts need not be as large as those of the largest file that there may be: what is
+/// No file that comes whole is longer than its form, so its parts need not be as large as those of the largest file that there may be: what is
 /// gathered is a part, mostly.
 fn bounded(config: &Config, body_bytes: Option<ByteCount>) -> Config {
     let mut config = config.clone();
@@ -110,6 +108,8 @@ impl<'a> Form<'a> {
             return Ok(reply);
         }
         let Some(first) = first else { return Err(without_files().into()) };
+        let config = bounded(around.config, self.request.body_bytes);
+        let around = Surroundings { config: &config, ..around };
         self.redirect(around.config)?;
         let create = self.request.creation(&head, &first, &self.fields, 0, None)?;
         let Surroundings { config, env, execution, timings, host } = around;
