@@ -155,6 +155,9 @@ mod tests {
     use super::*;
     use crate::form::tests::boundary;
 
+    /// What lies before a line, and what is behind that.
+    type Content<'a> = (&'a str, Option<Behind>);
+
     /// What is found of a body that comes in pieces of this size: contents, and what is behind each.
     fn found(body: &[u8], piece_bytes: usize) -> Vec<(String, Option<Behind>)> {
         let mut delimiter = Delimiter::new(&boundary("b"));
@@ -177,7 +180,7 @@ mod tests {
     #[test]
     fn lines_are_found_however_the_body_is_cut() {
         use Behind::{Nothing, Part};
-        let cases: &[(&str, &[(&str, Option<Behind>)])] = &[
+        let cases: &[(&str, &[Content<'_>])] = &[
             ("--b\r\nx\r\n--b--", &[("", Some(Part)), ("x", Some(Nothing)), ("", None)]),
             (
                 "pre\r\n--b\r\n\r\n--b\r\n--b--\r\n",
