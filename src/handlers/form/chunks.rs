@@ -15,7 +15,7 @@ use upload_types::{
     units::ByteCount,
 };
 
-use super::{Form, Surroundings};
+use super::open::{Form, Surroundings};
 use crate::{
     access,
     context::{HandlerResult, RequestContext, TransferContext},

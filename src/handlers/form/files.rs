@@ -20,7 +20,7 @@ use upload_types::{
     upload::{Phase, Snapshot},
 };
 
-use super::Form;
+use super::open::Form;
 use crate::{
     config::Config,
     context::RequestContext,

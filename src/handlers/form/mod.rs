@@ -8,14 +8,13 @@
 
 mod chunks;
 mod files;
-
-use std::time::Duration;
+mod open;
 
 use durable_objects::platform::error::{Error, Result};
 use http::HeaderValue;
 use upload_protocols::{
     Asked, Head,
-    form::{self, AnswerFormat, Fields, FileHead, FormRequest, REDIRECT_FIELD, TOKEN_FIELD},
+    form::{self, Fields, FileHead, FormRequest, TOKEN_FIELD},
 };
 use upload_types::{
     api_error::ApiError,
@@ -23,34 +22,18 @@ use upload_types::{
     units::ByteCount,
 };
 use web_sys::ReadableStream;
-use worker::{Context, Env};
 
+pub(crate) use self::open::Surroundings;
+use self::{
+    files::{Files, Stopped},
+    open::{Form, without_files},
+};
 use crate::{
     access,
     config::Config,
     context::RequestContext,
-    handlers::form::files::{Files, Stopped},
-    http::server_timing::Timings,
-    transfer::{
-        form::{Ahead, FormReader},
-        relay::drain,
-    },
+    transfer::{form::Ahead, relay::drain},
 };
-
-/// What a form is carried out with, before it is known who sends it.
-#[derive(Clone, Copy)]
-pub(crate) struct Surroundings<'a> {
-    /// The deployment's settings.
-    pub(crate) config: &'a Config,
-    /// The bindings.
-    pub(crate) env: &'a Env,
-    /// What keeps work alive when the client goes away.
-    pub(crate) execution: &'a Context,
-    /// Where its time goes.
-    pub(crate) timings: &'a Timings,
-    /// Scheme and host that were asked for.
-    pub(crate) host: &'a str,
-}
 
 /// Carries out a form.
 pub(crate) async fn answer(
@@ -65,7 +48,7 @@ pub(crate) async fn answer(
         return Err(ApiError::ChunkTooLarge { limit_bytes }.into());
     }
     let mut form = Form::open(request, body.as_ref(), around.config.stalled_after)?;
-    let replied = form.carry_out(asked, around).await;
+    let replied = carry_out(&mut form, asked, around).await;
     if replied.is_err()
         && let Some(reader) = &mut form.reader
     {
@@ -85,108 +68,72 @@ fn bounded(config: &Config, body_bytes: Option<ByteCount>) -> Config {
     config
 }
 
-/// A form on its way.
-struct Form<'a> {
-    request: &'a FormRequest,
-    fields: Fields,
-    /// None while a task of its own reads a file from it.
-    reader: Option<FormReader>,
+async fn carry_out(form: &mut Form<'_>, asked: &Asked<'_>, around: Surroundings<'_>) -> Result<Reply> {
+    let first = form.next_file().await?;
+    // By here the form has said all that says who sends it, and nothing has been stored.
+    let head = with_token(asked.head, &form.fields);
+    if let Some(reply) = chunks::answer(form, first.as_ref(), &head, asked, around).await? {
+        return Ok(reply);
+    }
+    let Some(first) = first else { return Err(without_files().into()) };
+    let config = bounded(around.config, form.request.body_bytes);
+    let around = Surroundings { config: &config, ..around };
+    form.redirect(around.config)?;
+    let create = form.request.creation(&head, &first, &form.fields, 0, None)?;
+    let Surroundings { config, env, execution, timings, host } = around;
+    let access = access::identify(&head, &Operation::Create(create), config, host, execution).await?;
+    let address = asked.head.header("cf-connecting-ip");
+    let context = RequestContext { config, env, execution, address, access: &access, timings };
+    let mut files = Files::new(context);
+    match store_all(form, first, &head, &mut files).await {
+        Ok(redirect) => {
+            let answers = files.complete(&form.fields).await?;
+            Ok(form::reply(asked, form.request, &answers, redirect.as_deref()))
+        }
+        Err(stopped) => {
+            let has_key = head.headers.contains_key("idempotency-key");
+            // Under its key the same form may come again, and finds what has arrived of it.
+            if !has_key {
+                files.abort().await;
+            }
+            match stopped {
+                Stopped::ByFile(refused) => {
+                    if let Some(reader) = &mut form.reader {
+                        reader.drain_form().await;
+                    }
+                    Ok(form::refused_by(asked, &refused))
+                }
+                Stopped::By(error) => Err(match error {
+                    Error::Refused(refusal) => access.restate(refusal).into(),
+                    fault @ Error::Fault(_) => fault,
+                }),
+            }
+        }
+    }
 }
 
-impl<'a> Form<'a> {
-    fn open(request: &'a FormRequest, body: Option<&ReadableStream>, stalled_after: Duration) -> Result<Self> {
-        let Some(body) = body else { return Err(without_files().into()) };
-        let reader = FormReader::new(body, &request.boundary, stalled_after)?;
-        Ok(Self { request, fields: Fields::default(), reader: Some(reader) })
+/// Stores every file of the form. Says which page comes next.
+async fn store_all(
+    form: &mut Form<'_>,
+    first: FileHead,
+    head: &Head,
+    files: &mut Files<'_>,
+) -> Result<Option<String>, Stopped> {
+    let mut next = Some(first);
+    while let Some(file) = next {
+        let ahead = files.store(form, file, head).await?;
+        next = match ahead {
+            Ahead::File(file) => Some(file),
+            Ahead::Nothing => None,
+            Ahead::Paused => form.next_file().await?,
+        };
     }
-
-    async fn carry_out(&mut self, asked: &Asked<'_>, around: Surroundings<'_>) -> Result<Reply> {
-        let first = self.next_file().await?;
-        // By here the form has said all that says who sends it, and nothing has been stored.
-        let head = with_token(asked.head, &self.fields);
-        if let Some(reply) = chunks::answer(self, first.as_ref(), &head, asked, around).await? {
-            return Ok(reply);
-        }
-        let Some(first) = first else { return Err(without_files().into()) };
-        let config = bounded(around.config, self.request.body_bytes);
-        let around = Surroundings { config: &config, ..around };
-        self.redirect(around.config)?;
-        let create = self.request.creation(&head, &first, &self.fields, 0, None)?;
-        let Surroundings { config, env, execution, timings, host } = around;
-        let access = access::identify(&head, &Operation::Create(create), config, host, execution).await?;
-        let address = asked.head.header("cf-connecting-ip");
-        let context = RequestContext { config, env, execution, address, access: &access, timings };
-        let mut files = Files::new(context);
-        match self.store_all(first, &head, &mut files).await {
-            Ok(redirect) => {
-                let answers = files.complete(&self.fields).await?;
-                Ok(form::reply(asked, self.request, &answers, redirect.as_deref()))
-            }
-            Err(stopped) => {
-                let has_key = head.headers.contains_key("idempotency-key");
-                // Under its key the same form may come again, and finds what has arrived of it.
-                if !has_key {
-                    files.abort().await;
-                }
-                match stopped {
-                    Stopped::ByFile(refused) => {
-                        if let Some(reader) = &mut self.reader {
-                            reader.drain_form().await;
-                        }
-                        Ok(form::refused_by(asked, &refused))
-                    }
-                    Stopped::By(error) => Err(match error {
-                        Error::Refused(refusal) => access.restate(refusal).into(),
-                        fault @ Error::Fault(_) => fault,
-                    }),
-                }
-            }
-        }
+    if files.are_none() {
+        return Err(without_files().into());
     }
-
-    /// Stores every file of the form. Says which page comes next.
-    async fn store_all(
-        &mut self,
-        first: FileHead,
-        head: &Head,
-        files: &mut Files<'_>,
-    ) -> Result<Option<String>, Stopped> {
-        let mut next = Some(first);
-        while let Some(file) = next {
-            let ahead = files.store(self, file, head).await?;
-            next = match ahead {
-                Ahead::File(file) => Some(file),
-                Ahead::Nothing => None,
-                Ahead::Paused => self.next_file().await?,
-            };
-        }
-        if files.are_none() {
-            return Err(without_files().into());
-        }
-        // Nothing is complete yet: what the whole form says is looked at once more before anything is.
-        self.fields.metadata("")?;
-        Ok(self.redirect(files.config())?)
-    }
-
-    async fn next_file(&mut self) -> Result<Option<FileHead>> {
-        let Some(reader) = &mut self.reader else { return Err("a file is being read".into()) };
-        Ok(reader.next_file(&mut self.fields).await?)
-    }
-
-    /// Which page comes next: the one that the form or its address names, where that is listed; for a browser that shows what it gets, the
-    /// first that is.
-    fn redirect(&self, config: &Config) -> Result<Option<String>, ApiError> {
-        let named = self.fields.get(REDIRECT_FIELD).filter(|address| !address.is_empty());
-        match named.or(self.request.redirect.as_deref()) {
-            Some(address) if config.form_redirects.allow(address) => Ok(Some(address.to_owned())),
-            Some(_) => {
-                let detail = "is none of the pages in FORM_REDIRECTS, nor below one of them that ends with a slash";
-                Err(ApiError::bad_request(REDIRECT_FIELD, detail))
-            }
-            None if self.request.answer == AnswerFormat::Page => Ok(config.form_redirects.first().map(str::to_owned)),
-            None => Ok(None),
-        }
-    }
+    // Nothing is complete yet: what the whole form says is looked at once more before anything is.
+    form.fields.metadata("")?;
+    Ok(form.redirect(files.config())?)
 }
 
 /// The head with the token that the form has brought, where no header has one.
@@ -200,8 +147,4 @@ fn with_token(head: &Head, fields: &Fields) -> Head {
         head.headers.insert("authorization", token);
     }
     head
-}
-
-fn without_files() -> ApiError {
-    ApiError::bad_request("form", "has no file in it")
 }
