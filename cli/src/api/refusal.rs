@@ -166,6 +166,7 @@ mod tests {
             "completing",
             "writers-pending",
             "busy",
+            "chunk-too-early",
             "rate-limited",
             "quota-exceeded",
             "keys-unavailable",
