@@ -53,8 +53,8 @@ whole parts of a body that broke may count: `uploadedBytes` says so.
 Beside the document stand `Retry-After` and `WWW-Authenticate` where they help; in tus and the IETF draft also `Upload-Offset`. Where a
 client of tus or the draft asks for its offset by `HEAD` and the status would be 500 or more, it is 423 with `Retry-After`: published
 clients begin a new upload after anything else. The draft has problem types of its own for two of the codes, and they stand in `type`
-there, with ours in `code`. A plain body is answered as JSON is; a form too, with `success: false` and `error` beside, which upload libraries show, and there `completing`, `busy` and
-`superseded` are 503. Resumable.js, which repeats whatever it is not told to leave, hears 400 where another would hear a status that does not pass. In Google's protocol `offset-mismatch` is 308 with `Range`, `completing` and `busy` are 503, and an
+there, with ours in `code`. A plain body is answered as JSON is, but that `incomplete` is 503 where sending it again helps, and a file that failed is 422. A form too, and a refused form or chunk of one has
+`success: false` and `error` beside, which upload libraries show; there `completing`, `busy` and `superseded` are 503. Resumable.js, which repeats whatever it is not told to leave, hears 400 where another would hear a status that does not pass. In Google's protocol `offset-mismatch` is 308 with `Range`, `completing` and `busy` are 503, and an
 `error` with code and message stands beside.
 "#;
 

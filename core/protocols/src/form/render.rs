@@ -112,10 +112,9 @@ fn with_results(redirect: &str, asked: &Asked<'_>, files: &[FileAnswer]) -> Stri
     format!("{page}{joint}{}{fragment}", said.join("&"))
 }
 
-/// The code of a problem: the last segment of its type.
+/// The code of a problem.
 fn code(problem: &Value) -> String {
-    let kind = problem.get("type").and_then(Value::as_str).unwrap_or_default();
-    kind.rsplit('/').next().unwrap_or_default().to_owned()
+    problem.get("code").and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
@@ -205,6 +204,12 @@ mod tests {
             let reply = answer("/upload", &files, Some(page));
             assert_eq!((reply.status, header(&reply, "location")), (303, Some(expected.as_str())));
         }
+        let head = head("/upload");
+        let elsewhere = Asked { problems_url: "https://docs.example/errors#", ..sample::asked(&head) };
+        assert_eq!(
+            with_results("https://a.example/", &elsewhere, &[bad()]),
+            "https://a.example/?error=type-not-allowed"
+        );
         let many = vec![good(Phase::Completed); 51];
         let location = answer("/upload", &many, Some("https://a.example/"));
         assert_eq!(header(&location, "location").unwrap().matches("uploadId=").count(), 50);
