@@ -8,7 +8,7 @@ use upload_access::{
 use upload_types::api_error::ApiError;
 use worker::Env;
 
-use crate::setting::{Complaints, missing, text};
+use crate::setting::{Complaints, missing, secret, text};
 
 /// Which tokens are good, and where a request has one.
 #[derive(Clone)]
@@ -91,13 +91,13 @@ fn audience(env: &Env) -> Result<String, ApiError> {
 
 fn secrets(env: &Env) -> Result<KeySet, ApiError> {
     const NAME: &str = "TOKEN_SECRETS";
-    let secrets = env.secret(NAME).map(|secrets| secrets.to_string()).unwrap_or_default();
+    let secrets = secret(env, NAME)?.unwrap_or_default();
     KeySet::of_secrets(&secrets).map_err(|complaint| missing(NAME, complaint))
 }
 
 fn public_keys(env: &Env) -> Result<KeySet, ApiError> {
     const NAME: &str = "TOKEN_PUBLIC_KEYS";
-    parsed(env, NAME, KeySet::of_jwks)
+    parsed(env, NAME, KeySet::of_jwks_setting)
 }
 
 fn jwks_url(env: &Env) -> Result<Option<String>, ApiError> {

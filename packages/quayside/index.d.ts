@@ -50,7 +50,10 @@ export interface Handlers {
 
 /** The Worker, to be mounted. */
 export interface Quayside extends Handlers {
-  /** Whether the request is for one of its addresses: below `basePath`, or, without one, its own routes. */
+  /**
+   * Whether the request is for one of its addresses: below `basePath`, or, without one, its own routes. Of what is below `/problems/` that is
+   * one segment, a page about an error, and nothing where `PROBLEMS_URL` has those pages elsewhere.
+   */
   handles(request: Request): boolean;
   /** Whether the batch is of one of its queues. */
   handlesQueue(batch: BatchLike): boolean;

@@ -2,6 +2,8 @@
 //
 // What is said here reaches the wasm beside the bindings, as `wrangler.jsonc` would say it: `BASE_PATH`, and `ORIGIN`, which takes events.
 
+import { env as settings } from "cloudflare:workers";
+
 import worker from "./dist/entry.js";
 import { origin } from "./hooks.js";
 
@@ -9,7 +11,7 @@ import { origin } from "./hooks.js";
 let inUse;
 
 /** The first segments of this Worker's addresses, where it has no path of its own. */
-const ROUTES = new Set(["upload", "uploads", "files", "s3", "healthz", "problems", "readyz", "openapi.json"]);
+const ROUTES = new Set(["upload", "uploads", "files", "s3", "healthz", "readyz", "openapi.json"]);
 
 /** `quayside-events`, `quayside-tasks`, `quayside-dead-letters`; also with an environment in between: `quayside-staging-events`. */
 const QUEUE = /(^|-)quayside(-[a-z0-9-]+)?-(events|tasks|dead-letters)$/;
@@ -69,13 +71,21 @@ export function createQuayside(options = {}) {
       if (base) {
         return path === base || path.startsWith(`${base}/`);
       }
-      return ROUTES.has(path.split("/")[1]);
+      return ROUTES.has(path.split("/")[1]) || isProblemPage(request.url);
     },
 
     handlesQueue(batch) {
       return options.queues?.includes(batch.queue) ?? QUEUE.test(batch.queue);
     },
   };
+}
+
+/** Whether it is the address of a page about an error. Below `/problems/` an application may have its own: what it deals with. */
+function isProblemPage(url) {
+  const { origin, pathname } = new URL(url);
+  const own = `${origin}/problems/`;
+  const isElsewhere = ![own, ""].includes(`${settings.PROBLEMS_URL ?? ""}`.trim());
+  return !isElsewhere && /^\/problems\/[^/]+$/.test(pathname);
 }
 
 function withoutSlashes(path) {
