@@ -7,17 +7,19 @@ import { test } from "node:test";
 import type { Duplicate, InitFields, UploadEvent } from "./support/api.ts";
 import { crc64nvme, fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import type { Headers } from "./support/http.ts";
+import { assertRefused } from "./support/refusals.ts";
 import { sceneWithScriptedOrigin } from "./support/scene.ts";
 import type { Delivery } from "./support/scripted_origin.ts";
 import { waitFor } from "./support/wait.ts";
 
 const { origin, stack, client } = await sceneWithScriptedOrigin({ OUTBOX_RESEND_SECONDS: 2 });
 
-/** An upload of these bytes that the owner's ledger knows. */
-async function uploadKnown(file: Uint8Array): Promise<string> {
-  const declared = { fileName: "first.bin", fileSize: file.length, sha256: sha256(file) };
-  const { uploadId } = await client.upload(file, declared);
-  await waitFor("the bytes to be known", async () => (await client.init(declared)).status === 200);
+/** An upload of these bytes that its origin has acknowledged, and the owner's ledger knows. */
+async function uploadKnown(file: Uint8Array, fields: InitFields = {}, by = client): Promise<string> {
+  const declared = { fileName: "first.bin", fileSize: file.length, sha256: sha256(file), ...fields };
+  const { uploadId } = await by.upload(file, declared);
+  await by.waitUntilDelivery(uploadId, "delivered");
+  await waitFor("the bytes to be known", async () => (await by.init(declared)).status === 200);
   return uploadId;
 }
 
@@ -113,4 +115,21 @@ test("deleting a duplicate takes nothing from the upload whose object it shares,
   const [, deletion] = await origin.waitForDeliveries(id, 2);
   assert.deepEqual([deletion?.event.type, deletion?.event.data.duplicateOf], ["upload.deleted", uploadId]);
   assert.equal((await createAgain(file, { fileName: "fourth.bin" })).object.uploadId, uploadId);
+});
+
+test("of a list of types, bytes that are not of the type they are declared as now are no duplicate", async () => {
+  const picky = await sceneWithScriptedOrigin({ ALLOWED_TYPES: "image/png, text/plain" });
+  for (const bytes of ["some words", ""]) {
+    const file = Buffer.from(bytes);
+    const uploadId = await uploadKnown(file, { contentType: "text/plain" }, picky.client);
+    const again = (contentType: string) => {
+      const fields = { fileName: contentType, fileSize: file.length, sha256: sha256(file), contentType };
+      return picky.client.init(fields);
+    };
+    assertRefused(await again("image/png"), 415, "type-not-allowed");
+    assert.equal((await again("text/plain; charset=utf-8")).status, 200);
+    const ofType = (type: string) => picky.origin.duplicatesOf(uploadId, type).length;
+    await waitFor("the origin to be told of what is allowed", () => ofType("text/plain; charset=utf-8") > 0);
+    assert.equal(ofType("image/png"), 0);
+  }
 });

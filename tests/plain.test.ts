@@ -106,6 +106,8 @@ describe("a file in one request", async () => {
     const headers = { "Repr-Digest": digestOf(file) };
     const { uploadId, object } = assertStored(await post(file, headers), file);
     assert.equal(object.sha256, sha256(file));
+    // As long as its origin has not acknowledged it, it may still have it deleted.
+    await client.waitUntilDelivery(uploadId, "delivered");
     const again = await post(file, headers);
     assert.equal(again.status, 200, again.body.toString());
     const known = again.json<{ duplicate: boolean; object: { uploadId: string } }>();

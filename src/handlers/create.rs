@@ -115,7 +115,7 @@ async fn create_and_begin(
         takes_over: before.takes_over,
         instead_of: before.instead_of,
     };
-    match admission::ask_ledger(admit, &spec.owner, context).await? {
+    match admission::ask_ledger(admit, &spec, context).await? {
         Admitted::New(name) => spec.rename(name),
         Admitted::Before(snapshot) => return Ok((shown(*snapshot), None)),
         Admitted::Stored(object) => {

@@ -2,7 +2,11 @@
 
 use super::*;
 use crate::event::DeliveryOutcome;
-use upload_types::{integrity::Sha256Digest, ledger::StoredObject};
+use upload_types::{
+    integrity::Sha256Digest,
+    ledger::{Idempotency, StoredObject},
+    media_types::MediaTypes,
+};
 
 fn stored() -> StoredObject {
     StoredObject {
@@ -104,4 +108,57 @@ fn a_file_of_no_bytes_can_be_one_too() {
     let spec = spec(Mode::Sequential, 0).duplicate_of(&empty, UploadId::from_random_bytes([2; 16]));
     let s = Session::create_duplicate(spec, &empty).unwrap();
     assert_eq!((s.phase(), s.snapshot().missing), (Phase::Completed, vec![]));
+}
+
+#[test]
+fn what_its_origin_may_still_have_deleted_is_not_shared() {
+    let with = |delivery| Snapshot { delivery, ..duplicate().snapshot() };
+    for (delivery, may_be) in [
+        (None, true),
+        (Some(DeliveryState::Delivered), true),
+        (Some(DeliveryState::Queued), false),
+        (Some(DeliveryState::Failed), false),
+    ] {
+        assert_eq!(may_be_shared(&with(delivery)), may_be, "{delivery:?}");
+    }
+}
+
+#[test]
+fn an_id_is_that_of_its_day_and_never_used_again() {
+    let key = |key: &str| Idempotency { key: key.to_owned(), request: stored().sha256 };
+    let at =
+        |now| UploadSpec { created_at: now, ..spec(Mode::Sequential, 3 * PART) }.repeatable_ids(&key("k"), &stored());
+    let (noon, late) = (UnixMs(20_000 * DAY_MS + DAY_MS / 2), UnixMs(20_000 * DAY_MS + DAY_MS - 1));
+    assert_eq!(at(noon), at(late), "one creation, repeated");
+    assert_eq!(at(late.plus_ms(1)).yesterday, at(late).today, "and found beyond midnight");
+    let all: std::collections::BTreeSet<_> =
+        (0..3).flat_map(|days| [at(noon.plus_ms(days * DAY_MS))].map(|ids| ids.today)).collect();
+    assert_eq!(all.len(), 3, "a key that is free again tells of another one");
+    // Asked for on the day after only while it is young, and on no day after that; it is remembered for a day at least.
+    assert!(was_repeated_in_time(noon, noon.plus_ms(DAY_MS - 1)) && !was_repeated_in_time(noon, noon.plus_ms(DAY_MS)));
+
+    let spec = UploadSpec { created_at: noon, ..spec(Mode::Sequential, 3 * PART) };
+    let other_owner = UploadSpec { owner: "other".to_owned(), ..spec.clone() };
+    let other_object = StoredObject { upload_id: UploadId::from_random_bytes([8; 16]), ..stored() };
+    let others = [
+        spec.repeatable_ids(&key("l"), &stored()),
+        spec.repeatable_ids(&Idempotency { request: Sha256Digest([0; 32]), ..key("k") }, &stored()),
+        other_owner.repeatable_ids(&key("k"), &stored()),
+        spec.repeatable_ids(&key("k"), &other_object),
+    ];
+    assert!(others.iter().all(|ids| ids.today != at(noon).today && ids.today != ids.yesterday));
+}
+
+#[test]
+fn of_a_list_of_types_its_bytes_must_be_of_the_one_that_is_declared_now() {
+    let types = MediaTypes::parse(["image/png", "text/plain"]).unwrap();
+    let declared = |content_type: &str, types: Option<MediaTypes>| {
+        let mut spec = UploadSpec { types, ..spec(Mode::Sequential, 3 * PART) };
+        spec.file.content_type = Some(content_type.to_owned());
+        spec.check_first_bytes(b"some words")
+    };
+    let refused = Err(ApiError::TypeNotAllowed { allowed: types.shown() });
+    assert_eq!(declared("image/png", Some(types.clone())), refused);
+    assert_eq!(declared("text/plain", Some(types)), Ok(()));
+    assert_eq!(declared("image/png", None), Ok(()), "anything may be anything");
 }

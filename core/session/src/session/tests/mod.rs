@@ -31,7 +31,7 @@ use upload_types::{
     integrity::{Crc64Nvme, Sha256Digest},
     plan::{Limits, Plan},
     units::{MIB, UploadId},
-    upload::{DeliveryState, FileInfo, Purpose},
+    upload::{DeliveryState, FileInfo, Purpose, Snapshot},
 };
 
 pub(crate) const PART: u64 = 8 * MIB;
