@@ -1,5 +1,6 @@
 // Forms with files at `POST /upload`: what becomes of files and fields, what is answered, and that a form is whole or nothing. Malformed
-// ones are in `forms_bad_input.test.ts`, libraries that send forms in `forms_clients.test.ts` and `browser/forms_*.test.ts`.
+// ones are in `forms_bad_input.test.ts`, those whose client leaves in `forms_cut_off.test.ts`, libraries that send forms in
+// `forms_clients.test.ts` and `browser/forms_*.test.ts`.
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -83,6 +84,7 @@ describe("a form", async () => {
       [file("f"), field("album", "7"), field("tag", "a"), field("tag", "b")],
       [field("tag", "a"), file("f", large), field("album", "7"), field("tag", "b")],
       [field("album", "7"), file("f"), field("tag", "a"), file("g", large), file("f"), field("tag", "b")],
+      [file("f", Buffer.alloc(0)), file("g"), field("album", "7"), field("tag", "a"), field("tag", "b")],
     ];
     for (const parts of orders) {
       for (const { uploadId, field } of assertStored(await post(parts), parts)) {
@@ -236,11 +238,17 @@ describe("files that are not taken", async () => {
 
   test("refuse all others in an atomic form, which leaves nothing", async () => {
     const before = await bucketState(stack.persistDir);
-    const parts = [text, { ...text, bytes: Buffer.alloc(3 * MIB, "text") }, video, text];
-    const reply = await post(parts, "/upload?atomic");
-    assertRefused(reply, 415, "type-not-allowed");
-    const { fileName, field } = reply.json<Answer>();
-    assert.deepEqual([fileName, field], ["b.mp4", "g"]);
+    const empty: FormPart = { ...text, bytes: Buffer.alloc(0) };
+    const medium: FormPart = { ...text, bytes: Buffer.alloc(3 * MIB, "text") };
+    for (const parts of [
+      [text, medium, video, text],
+      [empty, text, video],
+    ]) {
+      const reply = await post(parts, "/upload?atomic");
+      assertRefused(reply, 415, "type-not-allowed");
+      const { fileName, field } = reply.json<Answer>();
+      assert.deepEqual([fileName, field], ["b.mp4", "g"]);
+    }
     await waitFor("nothing of it to be left", async () => {
       const now = await bucketState(stack.persistDir);
       return now.objects.length === before.objects.length && now.unfinished.length === before.unfinished.length;

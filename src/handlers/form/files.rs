@@ -31,6 +31,7 @@ use crate::{
         form::Ahead,
         gathering::{Ended, Source as _},
         held::Held,
+        idle_timeout::Waited,
     },
 };
 
@@ -54,6 +55,16 @@ impl From<ApiError> for Stopped {
     }
 }
 
+impl Stopped {
+    /// The upload of the file that was refused, where it got one.
+    fn upload(&self) -> Option<UploadId> {
+        match self {
+            Self::ByFile(refused) => refused.upload,
+            Self::By(_) => None,
+        }
+    }
+}
+
 /// What has become of one file so far.
 struct StoredFile {
     head: FileHead,
@@ -65,7 +76,8 @@ struct StoredFile {
 enum FileState {
     /// All its bytes count, up to here; nothing but the end of the form is missing.
     Whole(Outcome, ByteCount),
-    /// There is nothing more to be done: it is complete, or it is the upload of an earlier form under the same key.
+    /// There is nothing more to be done: it is complete, storing it has failed, or it is the upload of an earlier form under the same key, of
+    /// which not everything came.
     Settled(Outcome),
     /// It is not taken.
     Refused(ApiError),
@@ -117,12 +129,12 @@ impl<'a> Files<'a> {
         }
         form.redirect(self.config())?;
         let length = ByteCount::new(held.bytes()).filter(|_| is_all);
-        let create = form.request.creation(asked, &file, &form.fields, self.stored.len(), length)?;
+        let is_alone = self.stored.is_empty() && ahead == Ahead::Nothing;
+        // A file that is declared to be empty is complete as soon as it is created.
+        let declared = length.filter(|length| is_alone || !length.is_zero());
+        let create = form.request.creation(asked, &file, &form.fields, self.stored.len(), declared)?;
         let result = match length {
-            Some(length) => {
-                let is_alone = self.stored.is_empty() && ahead == Ahead::Nothing;
-                self.store_small(create, held, length, is_alone).await
-            }
+            Some(length) => self.store_small(create, held, length, is_alone).await,
             None => self.store_large(create, (held, end), form).await,
         };
         let state = match result {
@@ -164,9 +176,7 @@ impl<'a> Files<'a> {
             Either::Right((_, storing)) => storing.await?,
         };
         Ok(match created(&outcome) {
-            Some(now) if !is_alone && now.phase == Phase::Open && now.uploaded_bytes == length => {
-                FileState::Whole(outcome, length)
-            }
+            Some(now) if now.phase == Phase::Open && now.uploaded_bytes == length => FileState::Whole(outcome, length),
             _ => FileState::Settled(outcome),
         })
     }
@@ -186,7 +196,10 @@ impl<'a> Files<'a> {
         if snapshot.phase != Phase::Open || !snapshot.uploaded_bytes.is_zero() {
             // Asked before, and the bytes of that form may still be on their way: the offset told now must be accepted.
             let snapshot = call(&objects, snapshot.id, &Probe).await?;
-            return Ok(FileState::Settled(Outcome::Created { snapshot, limits, upload_token }));
+            let (phase, arrived) = (snapshot.phase, snapshot.uploaded_bytes);
+            let outcome = Outcome::Created { snapshot, limits, upload_token };
+            let is_whole = phase == Phase::Open && length_of(begun, form).await? == arrived.get();
+            return Ok(if is_whole { FileState::Whole(outcome, arrived) } else { FileState::Settled(outcome) });
         }
         let (end, wait) = (BodyEnd::FileEnds, Wait::No);
         let chunk = Unsized { id: snapshot.id, offset: ByteCount::ZERO, file_bytes: None, end, wait };
@@ -227,14 +240,12 @@ impl<'a> Files<'a> {
         Ok(self.stored.into_iter().map(StoredFile::answer).collect())
     }
 
-    /// Nothing of the form is to stay.
-    pub(super) async fn abort(self) {
-        for file in self.stored {
-            if let (FileState::Whole(..), Some(upload), Ok(objects)) = (file.state, file.upload, self.context.uploads())
-            {
-                // Crash here, or fails: the upload is there, nobody knows its id, and it expires.
-                let _expires = call(&objects, upload, &Cancel(DeleteRight::Unfinished)).await;
-            }
+    /// Nothing of the form, which has no key, is to stay: also not of a file whose storing failed, nor of the one that has refused all.
+    pub(super) async fn abort(self, stopped: &Stopped) {
+        let Ok(objects) = self.context.uploads() else { return };
+        for upload in self.stored.iter().filter_map(|file| file.upload).chain(stopped.upload()) {
+            // Crash here, or fails: the upload is there, nobody knows its id, and it expires. What is complete stays so.
+            let _expires = call(&objects, upload, &Cancel(DeleteRight::Unfinished)).await;
         }
     }
 }
@@ -283,6 +294,24 @@ impl StoredFile {
             }
         };
         FileAnswer { field, name, upload, result }
+    }
+}
+
+/// How long the file is of which this has come. What is still to come of it is read away.
+async fn length_of((held, end): (Held, Option<Ended>), form: &mut Form<'_>) -> Result<u64> {
+    let Some(reader) = &mut form.reader else { return Err("a file is being read".into()) };
+    let mut bytes = held.bytes();
+    drop(held);
+    if end.is_some() {
+        return Ok(bytes);
+    }
+    loop {
+        match reader.next(u64::MAX).await {
+            Waited::Came(Ok(piece)) => bytes += u64::from(piece.length()),
+            Waited::Paused => {}
+            // Where that is no end, the form is broken, and no file of it counts.
+            Waited::Came(Err(_)) | Waited::Stalled => return Ok(bytes),
+        }
     }
 }
 

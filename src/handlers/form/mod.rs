@@ -4,6 +4,9 @@
 //! No upload of a form is complete before the whole form is there: then each is told how long it is, and what the fields say of it that stand
 //! behind it. So a form that is broken off or malformed leaves nothing, and neither does one of which one file is refused and with it all.
 //!
+//! In production a request ends with its client. So that the end of a form is decided all the same, `entry.js` puts all of its request under
+//! `waitUntil`: it goes on for 30 seconds at most, and what was not given up by then expires.
+//!
 //! A form that brings a piece of a file is no file: see `chunks`.
 
 mod chunks;
@@ -94,7 +97,7 @@ async fn carry_out(form: &mut Form<'_>, asked: &Asked<'_>, around: Surroundings<
             let has_key = head.headers.contains_key("idempotency-key");
             // Under its key the same form may come again, and finds what has arrived of it.
             if !has_key {
-                files.abort().await;
+                files.abort(&stopped).await;
             }
             match stopped {
                 Stopped::ByFile(refused) => {
