@@ -3,9 +3,11 @@
 //!
 //! * `table`: one row per error, with all that is known of it. The only place where errors are listed.
 //! * `macros`: what makes the enum, and the columns as functions, of it.
+//! * `fields`: what is read of an error that crosses between object and Worker.
 //! * `sample`: what stands in the fields of an error that is only shown. core/protocols/tests/errors.rs makes docs/reference/errors.md and the SDK's
 //!   list of codes of the rows.
 
+mod fields;
 mod macros;
 mod sample;
 mod table;
@@ -73,6 +75,14 @@ mod tests {
         ] {
             assert_eq!(serde_json::to_string(&refusal).unwrap(), json);
             assert_eq!(serde_json::from_str::<ApiError>(json).unwrap(), refusal);
+        }
+    }
+
+    #[test]
+    fn every_error_crosses_unchanged() {
+        for Row { sample, .. } in rows() {
+            let json = serde_json::to_string(&sample).unwrap();
+            assert_eq!(serde_json::from_str::<ApiError>(&json).unwrap(), sample, "{json}");
         }
     }
 

@@ -13,7 +13,9 @@
 
 use crate::{
     api_error::{
-        NamedHeader, invalid_token,
+        NamedHeader,
+        fields::Fields,
+        invalid_token,
         macros::{self, api_errors},
     },
     units::{ByteCount, UploadId},
