@@ -11,6 +11,7 @@ pub(crate) mod download;
 pub(crate) mod duplicate;
 pub(crate) mod form;
 pub(crate) mod keyed_chunk;
+pub(crate) mod left;
 pub(crate) mod list;
 pub(crate) mod presigned;
 pub(crate) mod repair;
