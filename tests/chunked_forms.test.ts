@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { describe, test } from "node:test";
+import { after, describe, test } from "node:test";
 
 import type { Status } from "./support/api.ts";
 import { crc64nvme, fileBytes, MIB } from "./support/bytes.ts";
@@ -25,6 +25,8 @@ import { PendingRequest, type Reply } from "./support/http.ts";
 import { waitUntilNothingLeft } from "./support/r2_state.ts";
 import { assertBadRequest, assertNothingCounted, assertRefused } from "./support/refusals.ts";
 import { sceneWithScriptedOrigin } from "./support/scene.ts";
+import { Stack } from "./support/stack.ts";
+import { bearer, claimsOf, mint } from "./support/tokens.ts";
 import { waitFor } from "./support/wait.ts";
 
 type Answer = {
@@ -202,9 +204,77 @@ describe("pieces of a file in forms", async () => {
     await waitUntilNothingLeft(stack.persistDir, one.uploadId);
     await taken(at(pieces, 1));
     assertComplete(await taken(at(pieces, 2)), file);
-    assertComplete(await taken(at(pieces, 2)), file);
+    // It is smaller than a part, so nobody can say whether these are the bytes that count.
+    assertRefused(await sendPiece(client, at(pieces, 2)), 409, "chunk-differs");
+    assert.equal((await client.state(other.uploadId)).state, "completed");
     const third = await taken(at(pieces, 0));
     assert.notEqual(third.uploadId, other.uploadId);
+  });
+
+  test("Plupload: a last piece whose forerunner is missing is refused, however short it is", async () => {
+    const file = fileBytes("plupload, a gap", 2.25 * MIB);
+    const pieces = piecesOf(plupload, file);
+    const { uploadId } = await taken(at(pieces, 0));
+    await assertNothingCounted(client, uploadId, async () => {
+      assertRefused(await sendPiece(client, at(pieces, 2)), 409, "offset-mismatch", { uploadedBytes: MIB });
+    });
+    await taken(at(pieces, 1));
+    assertComplete(await taken(at(pieces, 2)), file);
+  });
+
+  test("Plupload: what is not the first piece creates nothing", async () => {
+    const before = await client.openUploads();
+    const pieces = piecesOf(plupload, fileBytes("plupload, late", 3 * MIB));
+    for (const piece of pieces.slice(1)) {
+      assertRefused(await sendPiece(client, piece), 409, "offset-mismatch", { uploadedBytes: 0 });
+    }
+    assert.deepEqual(await client.openUploads(), before);
+  });
+
+  test("two files of one name and length do not become one: a piece that differs is refused, and ends their upload", async () => {
+    const id = randomUUID();
+    const [one, other] = ["one", "other"].map((name) => ranged.pieces(fileBytes(name, 15 * MIB), 5 * MIB, id));
+    assert.ok(one && other);
+    await taken(at(one, 0));
+    const { uploadId } = await taken(at(other, 0));
+    assert.equal((await taken(at(one, 1))).uploadId, uploadId, "which of them it is of, nobody knows");
+    assert.equal((await taken(at(one, 1))).uploadedBytes, 10 * MIB, "the same bytes once more");
+    assertRefused(await sendPiece(client, at(other, 1)), 409, "chunk-differs", { uploadedBytes: 10 * MIB });
+    await origin.waitForEvent(uploadId, "upload.aborted");
+    for (const pieces of [one, other]) {
+      assertRefused(await sendPiece(client, at(pieces, 2)), 410, "upload-gone");
+    }
+    for (const piece of other) {
+      await taken(piece);
+    }
+  });
+
+  test("a piece that comes again is refused where only a name tells files apart and it is too small to be compared", async () => {
+    const file = fileBytes("small", 3 * MIB);
+    const pieces = piecesOf(ranged, file);
+    await taken(at(pieces, 0));
+    const { uploadId } = await taken(at(pieces, 1));
+    assertRefused(await sendPiece(client, at(pieces, 1)), 409, "chunk-differs", { uploadedBytes: 2 * MIB });
+    await origin.waitForEvent(uploadId, "upload.aborted");
+    const headers = { "Idempotency-Key": randomUUID() };
+    for (const piece of [...pieces.slice(0, 2), ...pieces]) {
+      await taken(piece, { headers });
+    }
+    assertComplete(await taken(at(pieces, 2), { headers }), file);
+  });
+
+  test("an Idempotency-Key is for one file: another under it is refused, and the first goes on", async () => {
+    for (const library of [ranged, plupload]) {
+      const headers = { "Idempotency-Key": randomUUID() };
+      const file = fileBytes(`${library.name}, one key`, 2 * MIB);
+      const pieces = piecesOf(library, file);
+      const { uploadId } = await taken(at(pieces, 0), { headers });
+      await assertNothingCounted(client, uploadId, async () => {
+        const another = at(piecesOf(library, fileBytes("another", 2 * MIB)), 0);
+        assertRefused(await sendPiece(client, another, { headers }), 422, "idempotency-mismatch");
+      });
+      assertComplete(await taken(at(pieces, 1), { headers }), file);
+    }
   });
 
   test("Content-Range: an Idempotency-Key tells files of one name and length apart", async () => {
@@ -332,4 +402,39 @@ test("a piece whose turn does not come is told so, and nothing of it counts", as
   for (const piece of [first, last]) {
     assert.equal((await sendPiece(client, piece)).status, 200);
   }
+});
+
+test("a file that begins anew gives back what was charged ahead for the one before", async () => {
+  // A file of unknown length is charged 64 MiB ahead where there is room.
+  const { client } = await sceneWithScriptedOrigin({ QUOTA_BYTES_PER_DAY: 66 * MIB });
+  const [first] = plupload.pieces(fileBytes("anew", 2 * MIB), MIB, randomUUID());
+  assert.ok(first);
+  for (let times = 0; times < 6; times++) {
+    const reply = await sendPiece(client, first);
+    assert.equal(reply.status, 200, reply.body.toString());
+  }
+});
+
+test("who may not create the next upload does not end the one before", async () => {
+  const stack = await Stack.start({
+    vars: { AUTH: "token" },
+    secrets: {
+      WEBHOOK_SECRET: "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+      DOWNLOAD_SECRET: "download-secret-0123456789abcdef",
+      TOKEN_SECRETS: "key:0123456789abcdef0123456789abcdef",
+    },
+  });
+  after(() => stack.stop());
+  const { client } = stack;
+  const alice = bearer(mint(stack, claimsOf("alice")));
+  const narrow = bearer(mint(stack, claimsOf("alice", { quayside: { maxBytes: 1_000 } })));
+  const file = fileBytes("left", 2 * MIB);
+  const [first, last] = ranged.pieces(file, MIB, randomUUID());
+  assert.ok(first && last);
+  const { uploadId } = (await sendPiece(client, first, { headers: alice })).json<Answer>();
+  assertRefused(await sendPiece(client, first, { headers: narrow }), 413, "upload-too-large");
+  const reply = await sendPiece(client, last, { headers: alice });
+  assert.equal(reply.status, 200, reply.body.toString());
+  const answer = reply.json<Answer>();
+  assert.deepEqual([answer.uploadId, answer.state], [uploadId, "completed"]);
 });

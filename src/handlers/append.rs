@@ -4,11 +4,11 @@
 use durable_objects::{
     platform::error::{Error, Result},
     rpc::{
-        call,
-        upload::{BeginAnswer, BeginChunk, Counted, Declare, Status},
+        call, unless_refused,
+        upload::{BeginAnswer, BeginChunk, Cancel, Counted, Declare, Status},
     },
 };
-use upload_session::session::{BeginAppend, Continuation, WriteLease};
+use upload_session::session::{BeginAppend, Continuation, DeleteRight, WriteLease};
 use upload_types::{
     api_error::ApiError,
     chunk::{Named, Overlap},
@@ -101,7 +101,7 @@ pub(crate) async fn store(
 ) -> Result<Stored> {
     let first = chunk.offset;
     loop {
-        let all_or_nothing = chunk.digest.is_some();
+        let all_or_nothing = chunk.is_all_or_nothing();
         let Append { offset, named, completes, length, file_bytes, .. } = chunk;
         let begin = BeginAppend { offset, length, file_bytes, all_or_nothing, named, completes, continuation };
         match storing.timings.measure(Step::Begin, call(&storing.objects, chunk.id, &BeginChunk(begin))).await {
@@ -137,7 +137,8 @@ fn rest_of(chunk: &Append, error: &Error) -> Option<Append> {
 }
 
 /// The bytes of the chunk count already. Where it has a checksum, it is looked whether that is right, and whether these are the same bytes;
-/// where it has none, nobody has said what they should be. Answers how the upload stands.
+/// where it has none, nobody has said what they should be. But where what counts may be another file's, they have to be the same, and
+/// what cannot be compared, since a part is more than this chunk, is taken for another's. Answers how the upload stands.
 async fn compare(
     chunk: &Append,
     counted: Counted,
@@ -145,15 +146,26 @@ async fn compare(
     storing: &TransferContext,
 ) -> Result<Snapshot> {
     let Counted { now, crc64nvme } = counted;
-    let (Some(digest), Some(stream)) = (&chunk.digest, &body) else {
+    let uploaded_bytes = now.uploaded_bytes;
+    let may_be_anothers = chunk.overlap == Overlap::Compared;
+    if may_be_anothers && crc64nvme.is_none() {
+        drain(body).await?;
+        return Err(end_mixed(chunk, uploaded_bytes, storing).await?.into());
+    }
+    let Some(stream) = body.as_ref().filter(|_| chunk.is_all_or_nothing()) else {
         drain(body).await?;
         return Ok(now);
     };
-    let uploaded_bytes = now.uploaded_bytes;
-    let relay = Relay::new(stream, storing.stalled_after, Some(digest), None)?;
+    let relay = Relay::new(stream, storing.stalled_after, chunk.digest.as_ref(), None)?;
     let refusal = match relay.read_through(chunk.length).await {
         Ok((_, false)) => ApiError::ChecksumMismatch { uploaded_bytes },
-        Ok((crc, true)) if crc64nvme.is_some_and(|counted| counted != crc) => ApiError::ChunkDiffers { uploaded_bytes },
+        Ok((crc, true)) if crc64nvme.is_some_and(|counted| counted != crc) => {
+            if may_be_anothers {
+                end_mixed(chunk, uploaded_bytes, storing).await?
+            } else {
+                ApiError::ChunkDiffers { uploaded_bytes }
+            }
+        }
         Ok((_, true)) => return Ok(now),
         Err(TransferError::BodyEnded) => ApiError::BodyCutShort { uploaded_bytes },
         Err(TransferError::BodyStalled) => ApiError::BodyStalled { uploaded_bytes },
@@ -163,6 +175,14 @@ async fn compare(
         }
     };
     Err(refusal.into())
+}
+
+/// Two files have one name, and which of them the counted bytes are of, nobody knows: the upload ends, so that neither becomes a file with
+/// bytes of the other. What has become one already stays. Its sender could not go on in it in any case.
+async fn end_mixed(chunk: &Append, uploaded_bytes: ByteCount, storing: &TransferContext) -> Result<ApiError> {
+    unless_refused(call(&storing.objects, chunk.id, &Cancel(DeleteRight::Unfinished)).await)?;
+    // Crash here: it has ended, and its sender, who has no answer, is told that when the chunk comes again.
+    Ok(ApiError::ChunkDiffers { uploaded_bytes })
 }
 
 /// Stores it with the right to do so. So many bytes of the body come before it, and count already.

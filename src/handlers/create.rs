@@ -32,6 +32,7 @@ use crate::{
     handlers::{
         admission::{self, Admitted},
         append, append_stream, duplicate,
+        left::Left,
     },
     log::{self, Stopwatch, now_ms},
     storage::s3::S3Bucket,
@@ -42,8 +43,16 @@ pub(crate) async fn handle(create: Create, context: RequestContext<'_>) -> Handl
     Ok(create_and_begin(create, None, Before::default(), context).await?.0)
 }
 
-/// Creates the upload in the place of one that its ledger remembers under the same key, and that has ended.
-pub(crate) async fn instead_of(create: Create, earlier: UploadId, context: RequestContext<'_>) -> HandlerResult {
+/// An upload that the ledger remembers under the key of a new one.
+pub(crate) struct Earlier {
+    /// Its id.
+    pub(crate) id: UploadId,
+    /// Itself, unless all of it is gone. It is ended once its successor may be created.
+    pub(crate) left: Option<Left>,
+}
+
+/// Creates the upload in the place of one that its ledger remembers under the same key.
+pub(crate) async fn instead_of(create: Create, earlier: Earlier, context: RequestContext<'_>) -> HandlerResult {
     let before = Before { instead_of: Some(earlier), ..Before::default() };
     Ok(create_and_begin(create, None, before, context).await?.0)
 }
@@ -64,7 +73,7 @@ struct Before {
     /// Pieces that count as part of it from now on.
     takes_over: Vec<EntryName>,
     /// The upload that had its key.
-    instead_of: Option<UploadId>,
+    instead_of: Option<Earlier>,
 }
 
 /// Creates the upload, and begins its first chunk in the same breath: then the right to store it comes along.
@@ -113,8 +122,12 @@ async fn create_and_begin(
         idempotency: create.idempotency.clone(),
         quota: config.quota,
         takes_over: before.takes_over,
-        instead_of: before.instead_of,
+        instead_of: before.instead_of.as_ref().map(|earlier| earlier.id),
     };
+    // What it leaves makes room for it, so it ends before the ledger is asked.
+    if let Some(left) = before.instead_of.and_then(|earlier| earlier.left) {
+        left.close(&spec.owner, context).await?;
+    }
     match admission::ask_ledger(admit, &spec, context).await? {
         Admitted::New(name) => spec.rename(name),
         Admitted::Before(snapshot) => return Ok((shown(*snapshot), None)),

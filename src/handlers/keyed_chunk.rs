@@ -8,28 +8,29 @@ use durable_objects::{
     platform::error::{Error, Result},
     rpc::{
         ObjectClient, call,
-        ledger::{CloseUpload, LookupIdempotencyKey},
-        unless_refused,
-        upload::{AwaitBytes, Cancel, Status},
+        ledger::LookupIdempotencyKey,
+        upload::{AwaitBytes, Status},
     },
 };
-use upload_session::session::DeleteRight;
 use upload_types::{
     api_error::ApiError,
-    chunk::{Completion, Named, Overlap},
-    keyed_chunk::{KeyedChunk, KnownAs, Place, Placed},
-    ledger::EntryName,
+    chunk::{Completion, Named},
+    keyed_chunk::{KeyedChunk, Placed},
     operation::{Append, Create, Outcome, Wait},
     plan::{Chunking, Mode},
     repair::OnMismatch,
-    units::UploadId,
+    units::{ByteCount, UploadId},
     upload::{Phase, Purpose, Snapshot},
 };
 use web_sys::ReadableStream;
 
 use crate::{
     context::{HandlerResult, RequestContext},
-    handlers::{append, create},
+    handlers::{
+        append,
+        create::{self, Earlier},
+        left::Left,
+    },
     log::Stopwatch,
     transfer::relay::drain,
 };
@@ -86,7 +87,7 @@ pub(crate) async fn when_its_turn_comes(chunk: &KeyedChunk, context: RequestCont
         id: now.id,
         offset,
         named: Named::ByRange,
-        overlap: Overlap::PassedOver,
+        overlap: chunk.overlap(),
         completes: Completion::WhenWhole,
         length: chunk.length,
         file_bytes,
@@ -106,12 +107,11 @@ async fn upload_of(chunk: &KeyedChunk, context: RequestContext<'_>) -> Result<Sn
     let Some(id) = known(chunk, context).await? else { return created(chunk, None, context).await };
     match call(&context.uploads()?, id, &Status).await {
         Ok(now) if chunk.begins_anew(&now) => {
-            leave(&now, context).await?;
-            created(chunk, Some(id), context).await
+            created(chunk, Some(Earlier { id, left: Some(Left::of(&now, chunk.declared_bytes())) }), context).await
         }
         Ok(now) => Ok(now),
-        Err(Error::Refused(ApiError::UploadGone { .. })) if chunk.known_as != KnownAs::ThisUpload => {
-            created(chunk, Some(id), context).await
+        Err(Error::Refused(ApiError::UploadGone { .. })) if chunk.outlives_its_upload() => {
+            created(chunk, Some(Earlier { id, left: None }), context).await
         }
         // It was never created, or has been forgotten: the ledger knows which.
         Err(Error::Refused(ApiError::UploadNotFound)) => created(chunk, None, context).await,
@@ -119,23 +119,14 @@ async fn upload_of(chunk: &KeyedChunk, context: RequestContext<'_>) -> Result<Sn
     }
 }
 
-/// The upload is not the one that is meant by its name any more: nothing more will come of it.
-async fn leave(now: &Snapshot, context: RequestContext<'_>) -> Result<()> {
-    if now.phase == Phase::Open {
-        unless_refused(call(&context.uploads()?, now.id, &Cancel(DeleteRight::Unfinished)).await)?;
+async fn created(chunk: &KeyedChunk, instead_of: Option<Earlier>, context: RequestContext<'_>) -> Result<Snapshot> {
+    if !chunk.may_come_first() {
+        return Err(ApiError::OffsetMismatch { uploaded_bytes: ByteCount::ZERO, is_whole: false }.into());
     }
-    // Crash here: it has ended, and whoever begins anew finds it so. The same after the next call, which its own object makes, too.
-    let name = EntryName { created_at: now.created_at, upload_id: now.id };
-    let close = CloseUpload { name, bytes: None, sha256: None, object: None };
-    call(&ObjectClient::to_ledgers(context.env)?, &context.access.namer()?.owner, &close).await
-}
-
-async fn created(chunk: &KeyedChunk, instead_of: Option<UploadId>, context: RequestContext<'_>) -> Result<Snapshot> {
-    let only = matches!(chunk.place, Place::Numbered { count: 1, .. }).then_some(chunk.length);
     let create = Create {
         mode: Mode::Sequential,
         file: chunk.file.clone(),
-        file_bytes: chunk.file_bytes.or(only),
+        file_bytes: chunk.declared_bytes(),
         chunking: Chunking::Unspoken,
         purpose: Purpose::File,
         idempotency: Some(chunk.key.clone()),

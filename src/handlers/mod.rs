@@ -12,6 +12,7 @@ pub(crate) mod duplicate;
 pub(crate) mod form;
 pub(crate) mod keyed_chunk;
 pub(crate) mod known_bytes;
+pub(crate) mod left;
 pub(crate) mod list;
 pub(crate) mod presigned;
 pub(crate) mod repair;

@@ -22,6 +22,9 @@ pub enum Overlap {
     Refused,
     /// What counts is passed over, and the rest is stored: its sender begins such a chunk nowhere else.
     PassedOver,
+    /// Nothing of it is taken for known, since what counts may be of another file. It counts as a whole or not at all, and where all of it
+    /// counts already it is compared. If it differs, or cannot be compared, it is refused, and the upload ends: it may be two files in one.
+    Compared,
 }
 
 /// When an upload is complete whose bytes are all there, as the sender of its last chunk has it.

@@ -4,6 +4,7 @@
 
 use crate::{
     api_error::ApiError,
+    chunk::Overlap,
     ledger::Idempotency,
     units::ByteCount,
     upload::{FileInfo, Phase, Snapshot},
@@ -33,7 +34,8 @@ pub enum KnownAs {
     ThisUpload,
     /// By what the file is (its name and length), so that it is found again later: one that has ended without a file begins anew.
     ThisFile,
-    /// By little more than a file's name, which the next file may have as well: whoever sends its beginning means a new upload.
+    /// By little more than a file's name, which the next file may have as well: whoever sends its beginning means a new upload. What
+    /// comes for one that has ended without a file has nowhere to go: it would wait there for the beginning of another file.
     ThisName,
 }
 
@@ -63,14 +65,22 @@ pub struct Placed {
 impl KeyedChunk {
     /// Whether it belongs to a new upload, and not to the one that stands so.
     pub fn begins_anew(&self, now: &Snapshot) -> bool {
-        let has_no_file = now.phase == Phase::Failed;
         match self.known_as {
             KnownAs::ThisUpload => false,
-            KnownAs::ThisFile => has_no_file,
+            KnownAs::ThisFile => now.phase == Phase::Failed,
             KnownAs::ThisName => {
                 let has_begun = !now.uploaded_bytes.is_zero() || now.phase != Phase::Open;
-                has_no_file || (self.is_first() && has_begun)
+                self.is_first() && has_begun
             }
+        }
+    }
+
+    /// Whether it begins a new upload where nothing is left of the one of its name.
+    pub fn outlives_its_upload(&self) -> bool {
+        match self.known_as {
+            KnownAs::ThisUpload => false,
+            KnownAs::ThisFile => true,
+            KnownAs::ThisName => self.is_first(),
         }
     }
 
@@ -78,6 +88,25 @@ impl KeyedChunk {
     /// none is.
     pub fn may_wait(&self) -> bool {
         matches!(self.place, Place::At(_))
+    }
+
+    /// Whether it may be the first of its upload to arrive.
+    pub fn may_come_first(&self) -> bool {
+        self.is_first() || self.may_wait()
+    }
+
+    /// What is done with it where it counts already.
+    pub fn overlap(&self) -> Overlap {
+        match self.known_as {
+            KnownAs::ThisUpload | KnownAs::ThisFile => Overlap::PassedOver,
+            KnownAs::ThisName => Overlap::Compared,
+        }
+    }
+
+    /// How long the file is, where its creation says so.
+    pub fn declared_bytes(&self) -> Option<ByteCount> {
+        let is_all = matches!(self.place, Place::Numbered { count: 1, .. });
+        self.file_bytes.or(is_all.then_some(self.length))
     }
 
     /// Where it lies in the upload that stands so.
@@ -101,8 +130,9 @@ impl KeyedChunk {
         matches!(self.place, Place::At(ByteCount::ZERO) | Place::Numbered { index: 0, .. })
     }
 
-    /// Where the last chunk begins, of which only its number is known, and its length, which is another than that of those before it. They
-    /// show how long they are: the plan was made for the first of them, and where it was not, they are all that counts.
+    /// Where the last chunk begins, of which only its number is known, and its length, which is another than that of those before it. How long
+    /// they are the first of them has shown, and the plan says. Bytes that only happen to be as many as its number divides are no proof
+    /// that all of them are there.
     fn last_offset(&self, index: u32, now: &Snapshot) -> Result<ByteCount, ApiError> {
         if index == 0 {
             return Ok(ByteCount::ZERO);
@@ -118,10 +148,7 @@ impl KeyedChunk {
                 && *offset <= uploaded_bytes
                 && end.is_some_and(|end| uploaded_bytes < end)
         });
-        let counted = Some(uploaded_bytes).filter(|counted| {
-            counted.get().is_multiple_of(index.into()) && counted.get() / u64::from(index) >= self.length.get()
-        });
-        planned.or(counted).ok_or(ApiError::OffsetMismatch { uploaded_bytes, is_whole: false })
+        planned.ok_or(ApiError::OffsetMismatch { uploaded_bytes, is_whole: false })
     }
 }
 
@@ -203,11 +230,11 @@ mod tests {
             (number(2, 3), 5, now(open, 10, 20, None), Ok((20, Some(25)))),
             (number(2, 3), 5, now(open, 10, 23, None), Ok((20, Some(25)))),
             (number(2, 3), 5, now(Phase::Completed, 10, 25, Some(25)), Ok((20, Some(25)))),
-            // The plan was not made for them: they are all that counts.
-            (number(2, 3), 5, now(open, 3, 20, None), Ok((20, Some(25)))),
             (number(0, 1), 5, now(open, 8, 0, None), Ok((0, Some(5)))),
             // It is not its turn, or it is longer than those before it.
             (number(2, 3), 5, now(open, 10, 11, None), Err(11)),
+            (number(2, 3), 5, now(open, 10, 10, None), Err(10)),
+            (number(2, 3), 5, now(open, 10, 0, None), Err(0)),
             (number(2, 3), 11, now(open, 10, 20, None), Err(20)),
         ] {
             let placed = chunk(KnownAs::ThisName, place, length).placed(&now);
@@ -227,6 +254,35 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_by_little_more_than_a_name_is_compared_and_what_comes_one_by_one_begins_with_the_first() {
+        use KnownAs::{ThisFile, ThisName, ThisUpload};
+        for (known_as, overlap) in
+            [(ThisUpload, Overlap::PassedOver), (ThisFile, Overlap::PassedOver), (ThisName, Overlap::Compared)]
+        {
+            assert_eq!(chunk(known_as, number(1, 3), 5).overlap(), overlap);
+        }
+        for (place, expected) in [
+            (number(0, 3), true),
+            (number(1, 3), false),
+            (Place::At(ByteCount::ZERO), true),
+            (Place::At(5.into()), true),
+        ] {
+            assert_eq!(chunk(ThisName, place, 5).may_come_first(), expected, "{place:?}");
+        }
+        for (known_as, place, outlives) in [
+            (ThisUpload, number(0, 3), false),
+            (ThisFile, number(1, 3), true),
+            (ThisName, number(0, 3), true),
+            (ThisName, Place::At(5.into()), false),
+        ] {
+            assert_eq!(chunk(known_as, place, 5).outlives_its_upload(), outlives, "{known_as:?} {place:?}");
+        }
+        for (place, declared) in [(number(0, 1), Some(5.into())), (number(0, 2), None), (Place::At(5.into()), None)] {
+            assert_eq!(chunk(ThisName, place, 5).declared_bytes(), declared, "{place:?}");
+        }
+    }
+
+    #[test]
     fn who_sends_the_beginning_of_a_name_means_a_new_upload() {
         use KnownAs::{ThisFile, ThisName, ThisUpload};
         let (start, later) = (Place::At(ByteCount::ZERO), Place::At(10.into()));
@@ -242,7 +298,9 @@ mod tests {
             (ThisName, later, Phase::Open, 10, false),
             (ThisName, start, Phase::Completed, 25, true),
             (ThisName, later, Phase::Completed, 25, false),
-            (ThisName, later, Phase::Failed, 25, true),
+            (ThisName, later, Phase::Failed, 25, false),
+            (ThisName, start, Phase::Failed, 25, true),
+            (ThisName, start, Phase::Failed, 0, true),
         ] {
             let chunk = chunk(known_as, place, 5);
             assert_eq!(

@@ -156,6 +156,11 @@ pub struct Append {
 }
 
 impl Append {
+    /// Whether nothing of it counts before all of it does.
+    pub fn is_all_or_nothing(&self) -> bool {
+        self.digest.is_some() || self.overlap == Overlap::Compared
+    }
+
     /// What is left of the chunk behind the bytes that count already, where its front does and that may be passed over. A digest is of
     /// all its bytes, and is never passed over.
     pub fn behind(&self, counted: ByteCount) -> Option<Self> {
@@ -361,7 +366,11 @@ mod tests {
             assert_eq!(found, expected, "{counted}");
         }
         assert_eq!(chunk(Overlap::Refused, None).behind(11.into()), None);
+        assert_eq!(chunk(Overlap::Compared, None).behind(11.into()), None);
+        assert!(chunk(Overlap::Compared, None).is_all_or_nothing() && !passed_over.is_all_or_nothing());
         let digest = ChunkDigest { algorithm: Algorithm::Sha256, value: vec![0; 32] };
-        assert_eq!(chunk(Overlap::PassedOver, Some(digest)).behind(11.into()), None);
+        let digested = chunk(Overlap::PassedOver, Some(digest));
+        assert!(digested.is_all_or_nothing());
+        assert_eq!(digested.behind(11.into()), None);
     }
 }

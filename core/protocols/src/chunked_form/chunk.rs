@@ -43,6 +43,8 @@ pub struct FormChunk {
     pub library: Library,
     /// What the library calls the file.
     pub identifier: String,
+    /// The key that the client has said besides, of this upload alone.
+    pub own_key: Option<String>,
     /// How far that tells files apart.
     pub known_as: KnownAs,
     /// The file's name.
@@ -90,8 +92,13 @@ impl FormChunk {
         Ok(KeyedChunk { key, known_as, file, file_bytes, place, length })
     }
 
+    /// A key that the client says is for one file: with another file under it, it is refused.
     fn key(&self) -> Idempotency {
-        Idempotency::implied(Sha256Digest::of(format!("{:?}\n{}", self.library, self.identifier).as_bytes()))
+        let request = Sha256Digest::of(format!("{:?}\n{}", self.library, self.identifier).as_bytes());
+        match &self.own_key {
+            Some(key) => Idempotency { key: key.clone(), request },
+            None => Idempotency::implied(request),
+        }
     }
 
     fn check_length(&self, length: ByteCount) -> Result<(), ApiError> {

@@ -27,6 +27,7 @@ pub(super) fn read(said: &Said<'_>) -> Result<Option<FormChunk>, ApiError> {
     Ok(Some(FormChunk {
         library: Library::Dropzone,
         identifier: uuid.to_owned(),
+        own_key: None,
         known_as: KnownAs::ThisUpload,
         name: None,
         content_type: None,

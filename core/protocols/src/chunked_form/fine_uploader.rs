@@ -30,6 +30,7 @@ pub(super) fn read(said: &Said<'_>) -> Result<Option<FormChunk>, ApiError> {
     Ok(Some(FormChunk {
         library: Library::FineUploader,
         identifier: uuid.to_owned(),
+        own_key: None,
         known_as: KnownAs::ThisUpload,
         name: said.field("qqfilename").map(str::to_owned),
         content_type: None,

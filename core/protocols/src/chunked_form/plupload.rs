@@ -24,13 +24,13 @@ pub(super) fn read(said: &Said<'_>) -> Result<Option<FormChunk>, ApiError> {
         return Err(ApiError::bad_request("chunk", "is not below chunks; the first is 0"));
     }
     let name = said.field("name").or(said.file_name).map(str::to_owned);
-    let (identifier, known_as) = match idempotency::parse(said.head, &[])? {
-        Some(own) => (own.key, KnownAs::ThisUpload),
-        None => (format!("{count} chunks {}", name.as_deref().unwrap_or_default()), KnownAs::ThisName),
-    };
+    let identifier = format!("{count} chunks {}", name.as_deref().unwrap_or_default());
+    let own_key = idempotency::parse(said.head, &[])?.map(|own| own.key);
+    let known_as = if own_key.is_some() { KnownAs::ThisUpload } else { KnownAs::ThisName };
     Ok(Some(FormChunk {
         library: Library::Plupload,
         identifier,
+        own_key,
         known_as,
         name,
         content_type: None,

@@ -24,13 +24,13 @@ pub(super) fn read(said: &Said<'_>) -> Result<Option<FormChunk>, ApiError> {
         return Err(ApiError::bad_request(FIELD, "does not say where the chunk ends, and how long the file is"));
     };
     let name = name(said);
-    let (identifier, known_as) = match idempotency::parse(said.head, &[])? {
-        Some(own) => (own.key, KnownAs::ThisUpload),
-        None => (format!("{total} {}", name.as_deref().unwrap_or_default()), KnownAs::ThisName),
-    };
+    let identifier = format!("{total} {}", name.as_deref().unwrap_or_default());
+    let own_key = idempotency::parse(said.head, &[])?.map(|own| own.key);
+    let known_as = if own_key.is_some() { KnownAs::ThisUpload } else { KnownAs::ThisName };
     Ok(Some(FormChunk {
         library: Library::Ranged,
         identifier,
+        own_key,
         known_as,
         name,
         content_type: None,
@@ -75,7 +75,7 @@ mod tests {
         );
         assert_eq!((chunk.identifier.as_str(), chunk.known_as), ("25 a.bin", KnownAs::ThisName));
         let keyed = post(&[range, ("idempotency-key", "k")], Some("a.bin")).unwrap().unwrap();
-        assert_eq!((keyed.identifier.as_str(), keyed.known_as), ("k", KnownAs::ThisUpload));
+        assert_eq!((keyed.own_key.as_deref(), keyed.known_as), (Some("k"), KnownAs::ThisUpload));
         let bare = post(&[range, ("content-disposition", "attachment; filename=\"a%20%E2%82%AC.bin\"")], None);
         assert_eq!(bare.unwrap().unwrap().name.as_deref(), Some("a €.bin"));
         assert_eq!(post(&[], Some("a.bin")), Ok(None));

@@ -87,6 +87,7 @@ fn chunk(said: &Said<'_>, words: &'static Words) -> Result<FormChunk, ApiError> 
     Ok(FormChunk {
         library: words.library,
         identifier: said.needed(words.identifier)?.to_owned(),
+        own_key: None,
         known_as: KnownAs::ThisFile,
         name: text(words.name),
         content_type: text(words.content_type),

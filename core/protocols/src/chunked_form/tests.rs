@@ -70,6 +70,33 @@ fn a_piece_is_of_the_file_that_its_fields_and_its_part_name() {
 }
 
 #[test]
+fn a_key_that_a_client_says_is_for_one_file() {
+    let key_of = |range: Option<&'static str>, fields: &[(&str, &str)], name: &str| {
+        let headers: Vec<_> =
+            [("idempotency-key", "k")].into_iter().chain(range.map(|range| ("content-range", range))).collect();
+        let head = sample::head(Method::POST, PATH, &headers);
+        let fields: Vec<_> = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let said = Said { head: &head, fields: &fields, file_name: Some(name), content_type: None };
+        let chunk = recognize(&said).unwrap().unwrap();
+        assert_eq!(chunk.known_as, KnownAs::ThisUpload);
+        chunk.keyed(&said, 10.into()).unwrap().key
+    };
+    let plupload = |name, index, count| key_of(None, &[("name", name), ("chunk", index), ("chunks", count)], "blob");
+    let first = plupload("a", "0", "3");
+    assert_eq!((first.key.as_str(), plupload("a", "1", "3")), ("k", first.clone()));
+    let ranged = |range, name| key_of(Some(range), &[], name);
+    let second = ranged("bytes 0-9/25", "a");
+    assert_eq!(ranged("bytes 10-19/25", "a"), second);
+    for other in
+        [plupload("b", "0", "3"), plupload("a", "0", "4"), ranged("bytes 0-9/25", "b"), ranged("bytes 0-9/26", "a")]
+    {
+        assert_eq!(other.key, "k");
+        assert!(other.request != first.request && other.request != second.request, "another file is a mistake");
+    }
+    assert_ne!(first.request, second.request);
+}
+
+#[test]
 fn the_type_of_a_file_is_said_by_its_library_its_page_or_its_part() {
     let fields: Vec<_> = DROPZONE.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     for (header, part, expected) in [

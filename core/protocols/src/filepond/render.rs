@@ -46,7 +46,7 @@ fn probed(asked: &Asked<'_>, snapshot: &Snapshot) -> Reply {
 }
 
 /// Where the chunk begins of which not all bytes count. FilePond takes every chunk for sent that begins before the offset it is told, also
-/// one of which only the front counts. The first chunk has shown how long they are; but of a file that is one part, which begins anew.
+/// one of which only the front counts. The first chunk has shown how long they are.
 fn chunk_start(snapshot: &Snapshot) -> ByteCount {
     let (offset, plan) = (snapshot.offset, &snapshot.plan);
     if plan.declared_bytes() == Some(offset) || plan.chunk_bytes.is_zero() {

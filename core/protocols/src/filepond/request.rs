@@ -7,6 +7,7 @@ use http::Method;
 use crate::{
     Head, Parsed, disposition,
     file_words::{MAX_METADATA_BYTES, is_media_type},
+    form::{REDIRECT_FIELD, TOKEN_FIELD},
     idempotency,
     numbers::byte_count,
 };
@@ -56,7 +57,8 @@ fn id(head: &Head) -> Result<UploadId, ApiError> {
 /// plugins know of the file stands as JSON in a field.
 pub fn creation(head: &Head, fields: &[(String, String)]) -> Result<Option<Create>, ApiError> {
     let Some(length) = head.present(LENGTH) else { return Ok(None) };
-    let metadata: BTreeMap<_, _> = fields.iter().filter(|(_, value)| value != "{}").cloned().collect();
+    let is_metadata = |name: &str, value: &str| value != "{}" && ![TOKEN_FIELD, REDIRECT_FIELD].contains(&name);
+    let metadata: BTreeMap<_, _> = fields.iter().filter(|(name, value)| is_metadata(name, value)).cloned().collect();
     if metadata.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_METADATA_BYTES {
         return Err(ApiError::bad_request("fields", format!("have more than {MAX_METADATA_BYTES} bytes together")));
     }
@@ -142,6 +144,9 @@ mod tests {
         let create = creation(&head, &fields(r#"{"a":1}"#)).unwrap().unwrap();
         assert_eq!(create.file.metadata["filepond"], r#"{"a":1}"#);
         assert!(creation(&head, &fields(&"x".repeat(9_000))).is_err());
+        let addressed_to_us = ["access_token", "redirect", "album"].map(|name| (name.to_owned(), "x".to_owned()));
+        let create = creation(&head, &addressed_to_us).unwrap().unwrap();
+        assert_eq!(create.file.metadata.into_keys().collect::<Vec<_>>(), ["album"], "a token is shown to nobody");
         assert_eq!(creation(&sample::head(Method::POST, "/upload", &[]), &[]), Ok(None));
         assert!(creation(&sample::head(Method::POST, "/upload", &[("upload-length", "many")]), &[]).is_err());
     }

@@ -107,10 +107,10 @@ api_errors! {
         }),
         advice: "Go on with the next chunk that `missing` in the status names.",
         offset: uploaded_bytes, members: { "chunk": chunk },
-    /// A chunk that is there already, with another digest than it comes with now.
+    /// A chunk that is there already, with another digest than it comes with now; or that may be another file's of the same name.
     ChunkDiffers { uploaded_bytes: ByteCount } = "chunk-differs", 409, "The chunk is there already, with other bytes";
-        detail: "These bytes of the file were stored before, with another digest. They cannot change.",
-        advice: "The file has changed: begin a new upload.",
+        detail: "These bytes of the file were stored before: with another digest, or nobody knows whether with this one. They cannot change.",
+        advice: "The file has changed, or another of this name is being sent: begin a new upload, under an `Idempotency-Key` of its own.",
         offset: uploaded_bytes,
     /// The request body is larger than the deployment takes.
     ChunkTooLarge { limit_bytes: ByteCount } = "chunk-too-large", 413, "The chunk is too large";
