@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::Asked;
 use upload_types::{
-    api_error::{ApiError, rows},
+    api_error::{ApiError, EXPLANATIONS},
     operation::Reply,
 };
 
@@ -55,10 +55,9 @@ impl Page {
         if code == FAULT {
             return Some(Self::of_fault());
         }
-        let rows: Vec<_> = rows().into_iter().filter(|row| row.sample.code() == code).collect();
-        let first = &rows.first()?.sample;
-        let (code, status, title) = (first.code(), first.status(), first.title());
-        let cases = rows.iter().map(|row| Case { cause: row.cause.trim(), advice: row.advice }).collect();
+        let mut rows = EXPLANATIONS.iter().filter(|row| row.code == code).peekable();
+        let (code, status, title) = rows.peek().map(|first| (first.code, first.status, first.title))?;
+        let cases = rows.map(|row| Case { cause: row.cause.trim(), advice: row.advice }).collect();
         Some(Self { code, status, title, cases })
     }
 

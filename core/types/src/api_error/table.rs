@@ -13,7 +13,7 @@
 
 use crate::{
     api_error::{
-        NamedHeader,
+        Explanation, NamedHeader,
         fields::Fields,
         invalid_token,
         macros::{self, api_errors},
