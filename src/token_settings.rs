@@ -97,7 +97,7 @@ fn secrets(env: &Env) -> Result<KeySet, ApiError> {
 
 fn public_keys(env: &Env) -> Result<KeySet, ApiError> {
     const NAME: &str = "TOKEN_PUBLIC_KEYS";
-    parsed(env, NAME, KeySet::of_jwks)
+    parsed(env, NAME, KeySet::of_jwks_setting)
 }
 
 fn jwks_url(env: &Env) -> Result<Option<String>, ApiError> {

@@ -40,6 +40,10 @@ pub fn further(setting: &str) -> Result<Vec<Issuer>, String> {
     }
     let mut issuers: Vec<Issuer> = Vec::new();
     for (index, entry) in entries.into_iter().enumerate() {
+        // Not the same as a field that is left out: whatever wrote it meant something.
+        if let Some(field) = null_field(&entry) {
+            return Err(format!("entry {index}: {field} is null: give it a value, or leave it out"));
+        }
         let entry: Entry = serde_json::from_value(entry).map_err(|complaint| format!("entry {index}: {complaint}"))?;
         let name = entry.name.clone();
         if issuers.iter().any(|known| known.name.as_ref() == Some(&name)) {
@@ -48,6 +52,10 @@ pub fn further(setting: &str) -> Result<Vec<Issuer>, String> {
         issuers.push(issuer(entry).map_err(|(field, complaint)| format!("entry {index}: {field} {complaint}"))?);
     }
     Ok(issuers)
+}
+
+fn null_field(entry: &Value) -> Option<&str> {
+    entry.as_object()?.iter().find(|(_, value)| value.is_null()).map(|(field, _)| field.as_str())
 }
 
 /// Whether keys may be fetched from there. Whoever can change the answer on its way can mint tokens.

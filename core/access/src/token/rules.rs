@@ -40,6 +40,9 @@ impl Rules {
     pub(super) fn of(value: &Value) -> Result<Self, &'static str> {
         let claims =
             value.as_object().ok_or("is not an object of claims, like {\"sub\": \"repo:octo-org/octo-repo:*\"}")?;
+        if claims.is_empty() {
+            return Err("asks for nothing: leave it empty where there are no rules");
+        }
         let mut rules = Vec::new();
         for (name, wanted) in claims {
             let wanted = match wanted {
@@ -130,7 +133,7 @@ mod tests {
             said[claim] = value.clone();
             assert_eq!(check(&rules, &said), Err(TokenFault::Rule(claim.to_owned())), "{claim} {value}");
         }
-        assert_eq!(check(&json!({}), &json!({})), Ok(()), "no rules, no question");
+        assert_eq!(Rules::default().check(&Map::new()), Ok(()), "no rules, no question");
     }
 
     #[test]
@@ -149,6 +152,8 @@ mod tests {
     #[test]
     fn rules_that_say_nothing_or_less_than_they_seem_to_are_refused() {
         for rules in [
+            json!(null),
+            json!({}),
             json!([]),
             json!("sub"),
             json!({ "sub": [] }),
@@ -163,6 +168,8 @@ mod tests {
         ] {
             assert!(Rules::of(&rules).is_err(), "{rules:.80}");
         }
-        assert!(Rules::parse("{").is_err());
+        for setting in ["{", "{}", "null"] {
+            assert!(Rules::parse(setting).is_err(), "{setting}");
+        }
     }
 }

@@ -49,7 +49,10 @@ pub(crate) fn tokens(input: &[u8]) {
 pub(crate) fn key_sets(input: &[u8]) {
     let text = String::from_utf8_lossy(input);
     let _ = KeySet::of_secrets(&text);
-    let _ = KeySet::of_jwks(&text);
+    let published = KeySet::of_jwks(&text);
+    if let Ok(own) = KeySet::of_jwks_setting(&text) {
+        assert_eq!(published, Ok(own), "where each key can be read it is the same");
+    }
 }
 
 /// `TOKEN_ISSUERS`, and what of it stands in settings of its own.

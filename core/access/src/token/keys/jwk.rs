@@ -5,6 +5,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::public_key::{PublicKey, RsaKey, RsaScheme};
 use crate::token::Algorithm;
@@ -23,10 +24,17 @@ const MAX_MODULUS_BYTES: usize = 1024;
 /// Public exponents are 65,537, and have been 3. What does not fit in four bytes is made to be slow.
 const MAX_EXPONENT_BYTES: usize = 4;
 
-/// A set of keys (RFC 7517, section 5).
+/// A set of keys (RFC 7517, section 5). Each is read by itself: one that is not understood is to be ignored, and says nothing of the others.
 #[derive(Deserialize)]
 pub(super) struct Jwks {
-    pub(super) keys: Vec<Jwk>,
+    keys: Vec<Value>,
+}
+
+impl Jwks {
+    /// The keys, each as far as it can be read.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Option<Jwk>> {
+        self.keys.iter().map(|key| Jwk::deserialize(key).ok())
+    }
 }
 
 /// One of its keys: as much of it as is read.

@@ -13,7 +13,7 @@ mod public_key;
 use std::fmt;
 
 use crate::token::{Algorithm, TokenFault, Unverified};
-use jwk::Jwks;
+use jwk::{Jwk, Jwks};
 pub use public_key::{PublicKey, RsaKey, RsaScheme};
 
 /// RFC 7518, section 3.2: a key for HS256 has at least 256 bits.
@@ -99,11 +99,20 @@ impl KeySet {
         Self::bounded(keys)
     }
 
-    /// A JWK set (RFC 7517, section 5). Public keys for the algorithms that are taken are kept; others are for somebody else. Secret
-    /// keys are never taken from here: a set is public.
+    /// A JWK set that somebody publishes (RFC 7517, section 5). Public keys for the algorithms that are taken are kept; others are for
+    /// somebody else, and one that cannot be read is ignored. Secret keys are never taken from here: a set is public.
     pub fn of_jwks(json: &str) -> Result<Self, &'static str> {
-        let set: Jwks = serde_json::from_str(json).map_err(|_| "is not a JWK set, `{\"keys\": […]}`")?;
-        Self::bounded(set.keys.iter().filter_map(|key| Some((key.kid.clone(), Key::Public(key.public()?)))).collect())
+        Self::of_keys(parsed(json)?.keys().flatten())
+    }
+
+    /// The same as a setting has it. Whoever has written it wants each of its keys: one that cannot be read is a mistake.
+    pub fn of_jwks_setting(json: &str) -> Result<Self, &'static str> {
+        let keys: Option<Vec<Jwk>> = parsed(json)?.keys().collect();
+        Self::of_keys(keys.ok_or("has a key that cannot be read")?.into_iter())
+    }
+
+    fn of_keys(keys: impl Iterator<Item = Jwk>) -> Result<Self, &'static str> {
+        Self::bounded(keys.filter_map(|key| Some((key.kid.clone(), Key::Public(key.public()?)))).collect())
     }
 
     /// These keys and those.
@@ -135,4 +144,8 @@ impl KeySet {
     fn bounded(keys: Vec<(Option<String>, Key)>) -> Result<Self, &'static str> {
         if keys.len() > MAX_KEYS { Err("has more than 32 keys") } else { Ok(Self(keys)) }
     }
+}
+
+fn parsed(json: &str) -> Result<Jwks, &'static str> {
+    serde_json::from_str(json).map_err(|_| "is not a JWK set, `{\"keys\": […]}`")
 }

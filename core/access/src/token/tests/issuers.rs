@@ -195,10 +195,17 @@ fn a_list_that_is_wrong_says_where() {
             "defaultPolicy names an upload",
         ),
         (json!({ "rules": { "sub": "a*b" } }), "rules has a value"),
+        (json!({ "rules": {} }), "rules asks for nothing"),
     ] {
         let said =
             further(&json!([entry(json!({ "name": "first" })), entry(changes.clone())]).to_string()).unwrap_err();
         assert!(said.starts_with("entry 1: ") && said.contains(complaint), "{changes:.60}: {said}");
+    }
+    for field in ["rules", "defaultPolicy", "tenantClaim", "issuer"] {
+        let mut nothing = entry(json!({}));
+        nothing[field] = json!(null);
+        let said = further(&json!([nothing]).to_string()).unwrap_err();
+        assert_eq!(said, format!("entry 0: {field} is null: give it a value, or leave it out"));
     }
     let twice = json!([entry(json!({})), entry(json!({}))]).to_string();
     assert_eq!(further(&twice), Err("entry 1: name is that of another".to_owned()));

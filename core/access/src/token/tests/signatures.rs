@@ -125,6 +125,40 @@ fn an_rsa_key_below_2048_bits_is_refused_by_its_size_whatever_it_has_signed() {
 }
 
 #[test]
+fn a_key_that_cannot_be_read_is_ignored_among_published_ones_and_a_mistake_in_a_setting() {
+    let recorded = recorded();
+    let rsa = &recorded["jwks"]["keys"][0];
+    let text = recorded_token(&recorded, "RS256");
+    let changed = |field: &str, value: Value| {
+        let mut key = rsa.clone();
+        key[field] = value;
+        key
+    };
+    let mut without_type = rsa.clone();
+    without_type.as_object_mut().unwrap().remove("kty");
+    for odd in [
+        json!(1),
+        json!(null),
+        json!({}),
+        without_type,
+        changed("kty", json!(["RSA"])),
+        changed("kid", json!(7)),
+        changed("key_ops", json!("verify")),
+        changed("use", json!(["sig"])),
+    ] {
+        let alone = json!({ "keys": [odd] }).to_string();
+        assert_eq!(owner(&text, &KeySet::of_jwks(&alone).unwrap()), Err(TokenFault::UnknownKey), "{odd:.40}");
+        for keys in [json!([odd, rsa]), json!([rsa, odd])] {
+            let set = json!({ "keys": keys }).to_string();
+            assert_eq!(owner(&text, &KeySet::of_jwks(&set).unwrap()).as_deref(), Ok("alice"), "{odd:.40}");
+            assert_eq!(KeySet::of_jwks_setting(&set), Err("has a key that cannot be read"), "{odd:.40}");
+        }
+    }
+    let set = recorded["jwks"].to_string();
+    assert_eq!(KeySet::of_jwks_setting(&set), KeySet::of_jwks(&set), "where each can be read it is the same");
+}
+
+#[test]
 fn keys_that_are_for_something_else_are_no_keys_of_ours() {
     let recorded = recorded();
     let rsa = &recorded["jwks"]["keys"][0];
