@@ -3,13 +3,18 @@
 
 use std::str::FromStr;
 
+use js_sys::{Number, Reflect};
 use upload_types::{api_error::ApiError, units::ByteCount};
+use wasm_bindgen::JsValue;
 use worker::Env;
 
 use crate::defaults;
 
 /// How many secrets of one kind may be active: the newest, and the one before it.
 const MAX_ACTIVE_SECRETS: usize = 2;
+
+/// What is wrong with an object, a list or a number where text is meant. wrangler deploys any of them as a var.
+const NO_TEXT: &str = "is not text: put it between quotes";
 
 /// What is wrong with settings: all of it is said at once, to whoever mends them.
 #[derive(Default)]
@@ -32,16 +37,45 @@ pub(crate) fn missing(name: &str, complaint: &str) -> ApiError {
     ApiError::NotConfigured { detail: format!("{name} {complaint}.") }
 }
 
+/// What stands under a name, where anything does.
+enum Given {
+    Text(String),
+    Number(f64),
+    /// An object, a list, true, false or null.
+    Other,
+}
+
+/// `None` is what is not there, and that alone: a setting that cannot be read is never taken for one that was left out.
+fn given(env: &Env, name: &str) -> Option<Given> {
+    // A property that cannot be got at all is there.
+    let value = Reflect::get(env, &name.into()).unwrap_or(JsValue::NULL);
+    if value.is_undefined() {
+        return None;
+    }
+    let number = || value.as_f64().map_or(Given::Other, Given::Number);
+    Some(value.as_string().map_or_else(number, Given::Text))
+}
+
 /// A setting as text.
 pub(crate) fn text(env: &Env, name: &str) -> Result<String, ApiError> {
-    let value = env.var(name).ok().map(|value| value.to_string()).or_else(|| defaults::of(name).map(str::to_owned));
+    let value = match given(env, name) {
+        Some(Given::Text(value)) => Some(value),
+        Some(Given::Number(_) | Given::Other) => return Err(missing(name, NO_TEXT)),
+        None => defaults::of(name).map(str::to_owned),
+    };
     let value = value.ok_or_else(|| missing(name, "is missing from `vars` in wrangler's configuration"))?;
     Ok(value.trim().to_owned())
 }
 
-/// A setting that is a whole number.
+/// A setting that is a whole number. It may stand without quotes, where there is one way alone to read it.
 pub(crate) fn number<T: FromStr>(env: &Env, name: &str) -> Result<T, ApiError> {
-    text(env, name)?.parse().map_err(|_| missing(name, "is not a whole number that fits"))
+    let text = match given(env, name) {
+        // Above 2^53 - 1 it may have been another number when it was written.
+        Some(Given::Number(number)) if number > Number::MAX_SAFE_INTEGER => String::new(),
+        Some(Given::Number(number)) => number.to_string(),
+        _ => text(env, name)?,
+    };
+    text.parse().map_err(|_| missing(name, "is not a whole number that fits"))
 }
 
 pub(crate) fn byte_count(env: &Env, name: &str) -> Result<ByteCount, ApiError> {
@@ -56,17 +90,26 @@ pub(crate) fn bound(env: &Env, name: &str) -> Result<Option<u64>, ApiError> {
     number(env, name).map(|bound: u64| (bound > 0).then_some(bound))
 }
 
-fn secret(env: &Env, name: &str) -> Result<String, ApiError> {
+/// A secret, where it is set.
+pub(crate) fn secret(env: &Env, name: &str) -> Result<Option<String>, ApiError> {
+    match given(env, name) {
+        Some(Given::Text(secret)) => Ok(Some(secret)),
+        Some(Given::Number(_) | Given::Other) => Err(missing(name, NO_TEXT)),
+        None => Ok(None),
+    }
+}
+
+fn needed_secret(env: &Env, name: &str) -> Result<String, ApiError> {
     let hint = format!(
         "is not set. Run `wrangler secret put {name}`; locally it is in .dev.vars, which `npx quayside dev-vars` writes, or in a clone \
          `cargo xtask setup`"
     );
-    env.secret(name).map(|secret| secret.to_string()).map_err(|_| missing(name, &hint))
+    secret(env, name)?.ok_or_else(|| missing(name, &hint))
 }
 
 /// A secret that may be two, with a space or a comma between them while one takes the other's place.
 pub(crate) fn active_secrets(env: &Env, name: &str) -> Result<Vec<String>, ApiError> {
-    let text = secret(env, name)?;
+    let text = needed_secret(env, name)?;
     let secrets: Vec<_> = text.split([',', ' ', '\n']).filter(|one| !one.is_empty()).map(str::to_owned).collect();
     match secrets.len() {
         0 => Err(missing(name, "is empty")),

@@ -8,7 +8,7 @@ use upload_access::{
 use upload_types::api_error::ApiError;
 use worker::Env;
 
-use crate::setting::{Complaints, missing, text};
+use crate::setting::{Complaints, missing, secret, text};
 
 /// Which tokens are good, and where a request has one.
 #[derive(Clone)]
@@ -91,7 +91,7 @@ fn audience(env: &Env) -> Result<String, ApiError> {
 
 fn secrets(env: &Env) -> Result<KeySet, ApiError> {
     const NAME: &str = "TOKEN_SECRETS";
-    let secrets = env.secret(NAME).map(|secrets| secrets.to_string()).unwrap_or_default();
+    let secrets = secret(env, NAME)?.unwrap_or_default();
     KeySet::of_secrets(&secrets).map_err(|complaint| missing(NAME, complaint))
 }
 

@@ -16,6 +16,15 @@ const TOKEN_SECRETS = `k:${DOWNLOAD_SECRET}`;
 const secrets = { WEBHOOK_SECRET: "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", DOWNLOAD_SECRET, TOKEN_SECRETS };
 const token = { AUTH: "token" };
 
+/** wrangler.toml with another value for a setting, written as TOML has it. */
+function written(setting: string, value: string): (toml: string) => string {
+  return (toml) => {
+    const changed = toml.replace(new RegExp(`^${setting} = .*$`, "m"), `${setting} = ${value}`);
+    assert.notEqual(changed, toml, setting);
+    return changed;
+  };
+}
+
 /** What is wrong, how it came to be, and the name that the answer must have in it. */
 const incomplete: [string, StackOptions, string][] = [
   ["all secrets missing", { secrets: {} }, "WEBHOOK_SECRET"],
@@ -59,6 +68,40 @@ const incomplete: [string, StackOptions, string][] = [
   ],
   ["a limit that is no number", { vars: { MAX_CHUNK_BYTES: "plenty" } }, "MAX_CHUNK_BYTES"],
   [
+    "rules that are no text",
+    { vars: token, configuration: written("TOKEN_RULES", '{ sub = "repo:octo-org/octo-repo:*" }') },
+    "TOKEN_RULES is not text: put it between quotes",
+  ],
+  [
+    "an issuer that is a number",
+    { vars: token, configuration: written("TOKEN_ISSUER", "7") },
+    "TOKEN_ISSUER is not text: put it between quotes",
+  ],
+  [
+    "a list of types",
+    { configuration: written("ALLOWED_TYPES", '["image/*"]') },
+    "ALLOWED_TYPES is not text: put it between quotes",
+  ],
+  [
+    "a quota that is neither text nor a number",
+    { configuration: written("QUOTA_OPEN_BYTES", "true") },
+    "QUOTA_OPEN_BYTES is not text: put it between quotes",
+  ],
+  [
+    "half a byte",
+    { configuration: written("QUOTA_OPEN_BYTES", "0.5") },
+    "QUOTA_OPEN_BYTES is not a whole number that fits",
+  ],
+  [
+    "a secret that is no text",
+    {
+      vars: { ...token, TOKEN_PUBLIC_KEYS: '{"keys":[]}' },
+      secrets: { ...secrets, TOKEN_SECRETS: undefined },
+      configuration: written("TOKEN_RULES", `""\nTOKEN_SECRETS = ["${TOKEN_SECRETS}"]`),
+    },
+    "TOKEN_SECRETS is not text",
+  ],
+  [
     "a compatibility date that is too old",
     { configuration: (toml) => toml.replace(/^compatibility_date = ".*"$/m, 'compatibility_date = "2026-09-30"') },
     "compatibility_date in wrangler's configuration is before 2026-10-01",
@@ -79,6 +122,22 @@ for (const [what, options, name] of incomplete) {
     }
   });
 }
+
+test("a number without quotes is the number", async (t) => {
+  const stack = await Stack.start({ configuration: written("QUOTA_OPEN_BYTES", "1000") });
+  t.after(() => stack.stop());
+  const one = await stack.client.init({ fileName: "a", fileSize: 1000 });
+  assert.equal(one.status, 201, one.body.toString());
+  assertRefused(await stack.client.init({ fileName: "b", fileSize: 1 }), 429, "quota-exceeded");
+});
+
+test("an address for presigned uploads that is no text is named, and is not none", async (t) => {
+  const stack = await Stack.start({ configuration: written("R2_S3_ENDPOINT", "7") });
+  t.after(() => stack.stop());
+  const ready = await stack.client.request("GET", "/readyz");
+  assert.equal(ready.status, 503);
+  assert.match(ready.body.toString(), /R2_S3_ENDPOINT is not text/);
+});
 
 test("what is open is so on this machine only, and says so once", async (t) => {
   const stack = await Stack.start();

@@ -7,6 +7,7 @@ import type { AddressInfo } from "node:net";
 import { after, test } from "node:test";
 
 import { MIB } from "./support/bytes.ts";
+import { KeyServer } from "./support/key_server.ts";
 import { assertRefused } from "./support/refusals.ts";
 import { Stack } from "./support/stack.ts";
 import { bearer, claimsOf, mint, Signer } from "./support/tokens.ts";
@@ -124,4 +125,33 @@ test("keys that cannot be had are not a bad token: 503, and again after a moment
   assert.equal(fetches, before, "a failure is not asked about again at once");
   isDown = false;
   await waitFor("the keys", async () => (await cold.client.init({ fileName: "a", fileSize: 1 }, token)).status === 201);
+});
+
+test("a redirect is not followed: keys come from the address that was set, or not at all", async (t) => {
+  const elsewhere = await KeyServer.start({ keys: [first.jwk] });
+  t.after(() => elsewhere.stop());
+  const moved = await KeyServer.start({ keys: [] });
+  t.after(() => moved.stop());
+  moved.movedTo = elsewhere.url;
+  const cold = await Stack.start({ vars: { AUTH: "token", ORIGIN_WEBHOOK_URL: "", TOKEN_JWKS_URL: moved.url } });
+  t.after(() => cold.stop());
+  const reply = await cold.client.init({ fileName: "a", fileSize: 1 }, bearer(first.mint(claimsOf("alice"))));
+  assertRefused(reply, 503, "keys-unavailable");
+  assert.deepEqual([moved.fetches, elsewhere.fetches], [1, 0]);
+  const said = await waitFor("the log line", () => cold.log.lines.find(({ event }) => event === "jwks_unavailable"));
+  assert.match(String(said.detail), /answered 302/);
+  cold.log.forget();
+});
+
+test("a key that cannot be read takes none of the others with it", async (t) => {
+  const odd = [7, { kid: "no type" }, { ...second.jwk, kid: 7 }, { ...second.jwk, key_ops: "verify" }];
+  const keys = await KeyServer.start({ keys: [...odd, first.jwk] });
+  t.after(() => keys.stop());
+  const cold = await Stack.start({ vars: { AUTH: "token", ORIGIN_WEBHOOK_URL: "", TOKEN_JWKS_URL: keys.url } });
+  t.after(() => cold.stop());
+  const ask = (signer: Signer) =>
+    cold.client.init({ fileName: "a", fileSize: 1 }, bearer(signer.mint(claimsOf("alice"))));
+  const reply = await ask(first);
+  assert.equal(reply.status, 201, reply.body.toString());
+  assertRefused(await ask(second), 401, "invalid-token");
 });

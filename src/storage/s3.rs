@@ -50,7 +50,7 @@ impl S3Bucket {
 
     /// Nobody needs it; but who has set a part of it wants it, and is told what is missing.
     pub(crate) fn is_whole_or_unset(env: &Env) -> Result<(), ApiError> {
-        let is_begun = setting::text(env, ENDPOINT).is_ok_and(|endpoint| !endpoint.is_empty())
+        let is_begun = !setting::text(env, ENDPOINT).is_ok_and(|endpoint| endpoint.is_empty())
             || [KEY_ID, KEY_SECRET].into_iter().any(|name| secret(env, name).is_ok());
         if is_begun { Self::open(env).map(drop) } else { Ok(()) }
     }
@@ -128,6 +128,6 @@ fn endpoint(env: &Env) -> Result<Endpoint, ApiError> {
 }
 
 fn secret(env: &Env, name: &str) -> Result<String, ApiError> {
-    let found = env.secret(name).map(|secret| secret.to_string()).ok().filter(|secret| !secret.is_empty());
+    let found = setting::secret(env, name)?.filter(|secret| !secret.is_empty());
     found.ok_or_else(|| setting::missing(name, &format!("is not set. Run `wrangler secret put {name}`")))
 }

@@ -1,4 +1,5 @@
-// Somebody who publishes keys: a JWK set behind a URL, as identity providers have it, which can be down.
+// Somebody who publishes keys: a JWK set behind a URL, as identity providers have it, which can be down, or
+// somewhere else.
 
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -7,6 +8,8 @@ export class KeyServer {
   /** What is published: a JWK set, perhaps with more beside `keys`. */
   document: object;
   isDown = false;
+  /** Where it sends whoever asks. */
+  movedTo: string | undefined;
   /** How often it was asked. */
   fetches = 0;
   readonly #server: Server;
@@ -15,6 +18,10 @@ export class KeyServer {
     this.document = document;
     this.#server = createServer((_request, response) => {
       this.fetches++;
+      if (this.movedTo !== undefined) {
+        response.writeHead(302, { Location: this.movedTo }).end();
+        return;
+      }
       response.writeHead(this.isDown ? 500 : 200, { "Content-Type": "application/json" });
       response.end(this.isDown ? "down" : JSON.stringify(this.document));
     });
