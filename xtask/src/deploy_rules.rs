@@ -41,8 +41,9 @@ const SHORTEST_MEMORY_SECONDS: u64 = 86_400;
 const LIFECYCLE: &str = include_str!("../../deploy/r2-lifecycle.json");
 
 /// All of them.
-pub(crate) const RULES: [Rule; 7] = [
+pub(crate) const RULES: [Rule; 8] = [
     ("every binding is there, and every var is one", everything_is_there),
+    ("every var is text, or a number where one is meant", vars_are_text),
     ("it shares no bucket and no queue with another environment", nothing_is_shared),
     ("queues have their consumers and a dead-letter queue", queues_are_consumed),
     ("migrations name every object's class", migrations_fit),
@@ -79,6 +80,10 @@ fn everything_is_there(settings: &Settings) -> Vec<String> {
         complaints.extend(missing.map(|name| format!("[[env.{env}.{path}]] lacks {name}")));
     }
     complaints
+}
+
+fn vars_are_text(settings: &Settings) -> Vec<String> {
+    settings.not_text().into_iter().map(|name| format!("{name} is not text: put it between quotes")).collect()
 }
 
 fn nothing_is_shared(settings: &Settings) -> Vec<String> {

@@ -1,5 +1,7 @@
 //! The rules, against the wrangler.toml of this repository, which breaks none, and against one change each that breaks one.
 
+use serde_json::json;
+
 use super::*;
 use crate::settings_read::{READERS, names_read, secrets_named};
 
@@ -38,11 +40,31 @@ type Case = (&'static str, fn(&mut Value), &'static str);
 
 #[test]
 fn each_mistake_is_said() {
-    let cases: [Case; 23] = [
+    let cases: [Case; 27] = [
         ("an address missing", |all| drop(vars(all).remove("PUBLIC_URL")), "PUBLIC_URL is not a public https address"),
         ("no audience", |all| set(all, "TOKEN_AUDIENCE", ""), "TOKEN_AUDIENCE is empty"),
         ("workers.dev beside a route", |all| here(all)["workers_dev"] = true.into(), "past the zone's rules"),
         ("a var too many", |all| set(all, "MAX_CHUNKS", "1"), "MAX_CHUNKS is in"),
+        (
+            "rules that are no text",
+            |all| drop(vars(all).insert("TOKEN_RULES".into(), json!({ "sub": "repo:octo-org/octo-repo:*" }))),
+            "TOKEN_RULES is not text: put it between quotes",
+        ),
+        (
+            "an issuer that is a number",
+            |all| drop(vars(all).insert("TOKEN_ISSUER".into(), 7.into())),
+            "TOKEN_ISSUER is not text",
+        ),
+        (
+            "half an upload",
+            |all| drop(vars(all).insert("QUOTA_OPEN_UPLOADS".into(), json!(0.5))),
+            "QUOTA_OPEN_UPLOADS is not text",
+        ),
+        (
+            "a number that JavaScript does not keep",
+            |all| drop(vars(all).insert("QUOTA_OPEN_BYTES".into(), (1_u64 << 53).into())),
+            "QUOTA_OPEN_BYTES is not text",
+        ),
         ("a binding missing", |all| all["env"]["production"]["r2_buckets"] = Value::Array(vec![]), "lacks BUCKET"),
         (
             "development's bucket",
@@ -110,10 +132,18 @@ fn each_mistake_is_said() {
 }
 
 #[test]
+fn a_number_without_quotes_is_the_number() {
+    let said = complaints(|all| drop(vars(all).insert("QUOTA_OPEN_BYTES".into(), 1000.into())));
+    assert_eq!(said, Vec::<String>::new());
+    let said = complaints(|all| drop(vars(all).insert("UPLOAD_TTL_SECONDS".into(), 604_800.into())));
+    assert!(said.iter().any(|complaint| complaint.contains("UPLOAD_TTL_SECONDS is not a number up to")), "{said:?}");
+}
+
+#[test]
 fn a_bucket_that_drops_what_still_lives_is_said() {
     let rule = |age: u64| {
-        let transition = serde_json::json!({ "condition": { "type": "Age", "maxAge": age } });
-        serde_json::json!({ "rules": [{ "id": "drop", "abortMultipartUploadsTransition": transition }] }).to_string()
+        let transition = json!({ "condition": { "type": "Age", "maxAge": age } });
+        json!({ "rules": [{ "id": "drop", "abortMultipartUploadsTransition": transition }] }).to_string()
     };
     assert_eq!(lifecycle_complaints(&rule(604_800)), Vec::<String>::new());
     assert!(
@@ -154,7 +184,7 @@ fn a_deployment_may_do_without_metrics_and_be_told_by_a_binding() {
     let said = complaints(|all| {
         let here = here(all).as_object_mut().unwrap();
         here.remove("analytics_engine_datasets");
-        here.insert("services".to_owned(), serde_json::json!([{ "binding": "ORIGIN", "service": "app" }]));
+        here.insert("services".to_owned(), json!([{ "binding": "ORIGIN", "service": "app" }]));
         vars(all).remove("ORIGIN_WEBHOOK_URL");
     });
     assert_eq!(said, Vec::<String>::new());
@@ -180,7 +210,7 @@ fn below_a_path_the_worker_may_have_a_route_of_the_zone() {
     let with_route = |pattern: &'static str| {
         complaints(move |all| {
             set(all, "BASE_PATH", "/api/files/");
-            here(all)["routes"] = serde_json::json!([{ "pattern": pattern, "zone_name": "example.com" }]);
+            here(all)["routes"] = json!([{ "pattern": pattern, "zone_name": "example.com" }]);
         })
     };
     assert_eq!(with_route("upload.example.com/api/files/*"), Vec::<String>::new());

@@ -20,6 +20,9 @@ const DEFAULTS: &str = include_str!("../../src/defaults.rs");
 /// What stands in the names that everybody has to replace.
 const PLACEHOLDER: &str = "example.com";
 
+/// 2^53 - 1: what JavaScript keeps of a larger one may be another.
+const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+
 /// The settings, and one of their environments.
 pub(crate) struct Settings {
     /// All of them.
@@ -44,10 +47,27 @@ impl Settings {
         &self.all["env"][&self.env]
     }
 
-    /// A var of the environment, or its default; empty where there is none.
+    /// A var of the environment, or its default; empty where there is none, and where it is one of [`Self::not_text`].
     pub(crate) fn var(&self, name: &str) -> String {
-        let set = self.here()["vars"][name].as_str().map(str::to_owned);
-        set.or_else(|| settings_page::pairs(DEFAULTS).remove(name)).unwrap_or_default().trim().to_owned()
+        let text = match self.here()["vars"].get(name) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Number(number)) => number.to_string(),
+            Some(_) => String::new(),
+            None => settings_page::pairs(DEFAULTS).remove(name).unwrap_or_default(),
+        };
+        text.trim().to_owned()
+    }
+
+    /// The vars of the environment that the Worker refuses as it does in `src/setting.rs`: each is text, or, where its default is a number,
+    /// a whole number without quotes.
+    pub(crate) fn not_text(&self) -> Vec<&str> {
+        let defaults = settings_page::pairs(DEFAULTS);
+        let is_number = |name: &str| defaults.get(name).is_some_and(|default| default.parse::<u64>().is_ok());
+        let is_read = |(name, value): &(&String, &Value)| {
+            value.is_string() || is_number(name) && value.as_u64().is_some_and(|number| number <= MAX_SAFE_INTEGER)
+        };
+        let vars = self.here()["vars"].as_object().into_iter().flatten();
+        vars.filter(|var| !is_read(var)).map(|(name, _)| name.as_str()).collect()
     }
 
     /// Writes them for wrangler; the path of the file. Paths in it are made absolute, and nothing is built by wrangler: it is built.
