@@ -6,6 +6,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlink
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { after, test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 
 import { repositoryRoot } from "../support/wrangler_config.ts";
@@ -157,6 +158,10 @@ const mistakes: [string, [string, string][], RegExp][] = [
   ["anybody", [[VARS, `${VARS} "AUTH": "open",`]], /AUTH is "open"/],
   ["an example's address", [['"PUBLIC_URL": ""', '"PUBLIC_URL": "https://upload.example.com"']], /still the example's/],
   ["an example's route", [[VARS, `"routes": ["example.com/files/*"], ${VARS}`]], /route = example.com.* the example's/],
+  ["rules that are no text", [[VARS, `${VARS} "TOKEN_RULES": { "sub": "a" },`]], /TOKEN_RULES is not text/],
+  ["an issuer that is nothing", [[VARS, `${VARS} "TOKEN_ISSUER": null,`]], /TOKEN_ISSUER is not text/],
+  ["an issuer that is a number", [[VARS, `${VARS} "TOKEN_ISSUER": 7,`]], /TOKEN_ISSUER is not text: put it between/],
+  ["half a byte", [[VARS, `${VARS} "QUOTA_OPEN_BYTES": 0.5,`]], /QUOTA_OPEN_BYTES is not text/],
   ["nowhere to download", [['"ORIGIN_WEBHOOK_URL": ""', '"ORIGIN_WEBHOOK_URL": "https://a.net"']], /PUBLIC_URL is not/],
 ];
 
@@ -169,6 +174,25 @@ for (const [what, changes, said] of mistakes) {
     assert.throws(() => project.lines("calls"), /ENOENT/);
   });
 }
+
+test("a number may stand without quotes, and an application's own vars are its own", async () => {
+  const vars = `${VARS} "QUOTA_OPEN_BYTES": 1000, "MY_RULES": { "mine": [1] },`;
+  await new Project().configure([VARS, vars]).run("deploy", "--dry-run");
+});
+
+test("each setting that the Worker has is known to be text or a number", async () => {
+  const path = join(repositoryRoot, "packages/quayside/bin/settings.js");
+  const { TEXTS, NUMBERS }: Record<string, string[]> = await import(pathToFileURL(path).href);
+  const defaults = readFileSync(join(repositoryRoot, "src/defaults.rs"), "utf8").matchAll(
+    /^ {4}\("(\w+)", "(.*)"\),$/gm,
+  );
+  const [texts, numbers]: [string[], string[]] = [[], []];
+  for (const [, name = "", value = ""] of defaults) {
+    (/^\d+$/.test(value) ? numbers : texts).push(name);
+  }
+  assert.ok(texts.length > 0 && numbers.length > 0);
+  assert.deepEqual({ TEXTS, NUMBERS }, { TEXTS: texts, NUMBERS: numbers });
+});
 
 test("somebody's own address is nobody's example", async () => {
   const project = new Project().configure(['"PUBLIC_URL": ""', '"PUBLIC_URL": "https://up.myexample.com"']);

@@ -1,5 +1,7 @@
 // What can be told of a deployment from its configuration alone, as wrangler understands it.
 
+import { NUMBERS, TEXTS } from "./settings.js";
+
 /** What the Worker does not work without: in which list of the configuration, and what names an entry. */
 const BINDINGS = [
   ["BUCKET", "r2_buckets", ({ r2_buckets: buckets }) => buckets, "binding"],
@@ -14,6 +16,8 @@ const BINDINGS = [
 const LEAST_DATE = "2026-10-01";
 /** A name of the documentation's, as a whole: `myexample.com` is somebody's. */
 const PLACEHOLDER = /(?<![a-z0-9-])example\.com(?!\.?[a-z0-9-])/i;
+
+const isWhole = (value) => Number.isSafeInteger(value) && value >= 0;
 
 /** What is wrong with it. */
 export function complaints(config) {
@@ -31,6 +35,11 @@ export function complaints(config) {
     (config.compatibility_date ?? "") >= LEAST_DATE,
     `compatibility_date is before ${LEAST_DATE}: an object could be evicted while it waits for R2`,
   );
+  const isRead = (name, value) =>
+    value === undefined || typeof value === "string" || (NUMBERS.includes(name) && isWhole(value));
+  for (const name of [...TEXTS, ...NUMBERS]) {
+    demand(isRead(name, vars[name]), `${name} is not text: put it between quotes`);
+  }
   demand(vars.AUTH !== "open", 'AUTH is "open", which works on your own machine only');
   demand(!vars.ORIGIN_WEBHOOK_URL || vars.PUBLIC_URL, "ORIGIN_WEBHOOK_URL is set, and PUBLIC_URL is not");
   const routes = [config.route, ...(config.routes ?? [])].filter(Boolean);

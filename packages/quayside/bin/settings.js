@@ -1,0 +1,48 @@
+// The Worker's settings, by what each must be. Whatever else stands among the vars is the application's own.
+
+/** Text. */
+export const TEXTS = [
+  "AUTH",
+  "TOKEN_AUDIENCE",
+  "TOKEN_PUBLIC_KEYS",
+  "TOKEN_JWKS_URL",
+  "TOKEN_ISSUER",
+  "TOKEN_RULES",
+  "TOKEN_ISSUERS",
+  "TOKEN_HEADER",
+  "AUDIENCE_CLAIM",
+  "OWNER_CLAIM",
+  "TENANT_CLAIM",
+  "POLICY_CLAIM",
+  "DEFAULT_POLICY",
+  "ALLOWED_TYPES",
+  "PUBLIC_URL",
+  "BASE_PATH",
+  "PROBLEMS_URL",
+  "CORS_ORIGINS",
+  "CORS_HEADERS",
+  "FORM_REDIRECTS",
+  "DELETE_COMPLETED",
+  "ORIGIN_WEBHOOK_URL",
+  "R2_S3_ENDPOINT",
+  "R2_S3_BUCKET",
+];
+
+/** Whole numbers: text, too, or without quotes. */
+export const NUMBERS = [
+  "MAX_UPLOAD_BYTES",
+  "MAX_CHUNK_BYTES",
+  "STALLED_BODY_SECONDS",
+  "QUOTA_OPEN_UPLOADS",
+  "QUOTA_OPEN_BYTES",
+  "QUOTA_BYTES_PER_DAY",
+  "UPLOAD_TTL_SECONDS",
+  "REPAIR_TTL_SECONDS",
+  "TOMBSTONE_TTL_SECONDS",
+  "WEBHOOK_TIMEOUT_SECONDS",
+  "DELIVERY_FIRST_DELAY_SECONDS",
+  "DELIVERY_MAX_ATTEMPTS",
+  "OUTBOX_RESEND_SECONDS",
+  "DOWNLOAD_URL_TTL_SECONDS",
+  "DIRECT_URL_TTL_SECONDS",
+];
