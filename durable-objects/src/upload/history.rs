@@ -15,14 +15,14 @@ impl HistoryRecorder {
         self.0.replace(history);
     }
 
-    /// HistoryRecorder a change that is about to be stored, and returns the history to store with it.
+    /// Notes a change that is about to be stored, and returns the history to store with it.
     pub(crate) fn changed(&self, now: UnixMs, before: &Session, change: &StateChange, after: &Session) -> History {
         let mut history = self.0.borrow_mut();
         before.record_change(&mut history, now, change, after);
         history.clone()
     }
 
-    /// HistoryRecorder a refusal. It is stored with the next change.
+    /// Notes a refusal. It is stored with the next change.
     pub(crate) fn refused(&self, now: UnixMs, session: Option<&Session>, refusal: &ApiError) {
         if let Some(session) = session {
             session.record_refusal(&mut self.0.borrow_mut(), now, refusal);

@@ -144,7 +144,7 @@ impl Object {
                     *end = segment.end;
                 }
                 (SegmentPlace::Row, _) => {
-                    sources.push(RemainderSource::Rows { start: segment.start, end: segment.end })
+                    sources.push(RemainderSource::Rows { start: segment.start, end: segment.end });
                 }
                 (SegmentPlace::Object, _) => sources.push(RemainderSource::Object {
                     key: segment.attempt.to_string(),
