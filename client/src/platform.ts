@@ -29,10 +29,7 @@ const hasXhr = typeof XMLHttpRequest !== "undefined";
 
 /** Chunks by XMLHttpRequest, which alone tells how much of a body has left; everything else by `fetch`. */
 export const browserHttp: HttpClient = {
-  /** A service worker that stands in between sends the body in the page's stead, and tells nobody how much of it has left. */
-  get reportsSending() {
-    return hasXhr && !navigator.serviceWorker?.controller;
-  },
+  reportsSending: hasXhr,
   send(request) {
     return hasXhr && sizeOf(request.body) > 0 ? sendByXhr(request) : fetchHttp.send(request);
   },

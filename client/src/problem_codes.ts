@@ -11,7 +11,6 @@ export type ProblemCode =
   | "chunk-already-stored"
   | "chunk-differs"
   | "chunk-misaligned"
-  | "chunk-too-early"
   | "chunk-too-large"
   | "completing"
   | "concatenation-takes-no-bytes"

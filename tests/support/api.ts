@@ -96,7 +96,6 @@ export type ChunkTaken = { uploadId: string; uploadedBytes: number; fileSize: nu
 /** RFC 9457, with this service's own members. */
 export type Problem = {
   type: string;
-  code: string;
   title: string;
   status: number;
   detail: string;
@@ -113,13 +112,7 @@ export type Problem = {
 };
 
 export type UploadEvent = {
-  type:
-    | "upload.completed"
-    | "upload.failed"
-    | "upload.expired"
-    | "upload.aborted"
-    | "upload.deleted"
-    | "upload.duplicate";
+  type: "upload.completed" | "upload.failed" | "upload.expired" | "upload.aborted" | "upload.deleted";
   timestamp: string;
   data: {
     uploadId: string;
@@ -138,8 +131,6 @@ export type UploadEvent = {
     endedAt: string;
     deletedAt?: string;
     reason?: string;
-    /** The upload whose object it shares. */
-    duplicateOf?: string;
     downloadUrl?: string;
   };
 };

@@ -43,7 +43,6 @@ pub(crate) fn spec(id: UploadId, plan: Plan, file: FileInfo) -> UploadSpec {
         attached: BTreeMap::new(),
         types: None,
         byte_quota: None,
-        duplicate_of: None,
     }
 }
 

@@ -44,7 +44,6 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         | Outcome::History(..)
         | Outcome::Presigned(_)
         | Outcome::Completing(_)
-        | Outcome::Found(_)
         | Outcome::Redelivering(_) => json::reply(asked, outcome),
     };
     reply.with("tus-resumable", VERSION)

@@ -163,7 +163,6 @@ impl Bounds {
             attached: BTreeMap::new(),
             types: None,
             byte_quota: None,
-            duplicate_of: None,
         }
     }
 }
