@@ -173,47 +173,53 @@ async fn by_token(
     delete_completed: DeleteCompleted,
     context: &Context,
 ) -> Result<Access> {
-    let claims = claims(text, issuers, context).await?;
+    let believed = believed(text, issuers, context).await?;
     let hash = TokenHash::of(text);
     let creator = |owner, permit| Some(Principal { owner, permit, token: Some(hash) });
-    match claims {
-        Ok(Claims { owner, permit, upload: Some(upload) }) => {
+    match believed {
+        Believed::Good(Claims { owner, permit, upload: Some(upload) }) => {
             let delete_right = delete_right(permit.delete);
             let caller = Caller::Holder { upload, owner: Some(owner) };
             Ok(Access { caller, creator: None, composer: None, delete_right })
         }
-        Ok(Claims { owner, permit, upload: None }) => {
+        Believed::Good(Claims { owner, permit, upload: None }) => {
             let delete_right = delete_right(permit.delete || delete_completed == DeleteCompleted::Owner);
             let caller = Caller::Owner(owner.clone());
             Ok(Access { caller, creator: creator(owner, permit), composer: None, delete_right })
         }
-        Err(TokenFault::Expired(claims)) => {
+        Believed::Expired(claims) => {
             let Claims { owner, permit, upload } = *claims;
             let composer = creator(owner, permit).filter(|_| upload.is_none());
             // That its application once allowed more is over, too.
             let delete_right = DeleteRight::Unfinished;
             Ok(Access { caller: Caller::Creator(hash), creator: None, composer, delete_right })
         }
-        Err(fault) => Err(invalid(fault.to_string())),
     }
 }
 
-/// What the token says, once it is believed, or [`TokenFault::Expired`] with what it said while it was good. Any other fault is refused
-/// here, in the words of its issuer.
-async fn claims(text: &str, issuers: &Issuers, context: &Context) -> Result<Result<Claims, TokenFault>> {
+/// A genuine token of an issuer of ours.
+enum Believed {
+    /// What it says.
+    Good(Claims),
+    /// What it said while it was good.
+    Expired(Box<Claims>),
+}
+
+/// What the token says, once it is believed. Any fault but its age is refused here, in the words of its issuer.
+async fn believed(text: &str, issuers: &Issuers, context: &Context) -> Result<Believed> {
     let parsed = Unverified::parse(text).and_then(|token| issuers.of(&token).map(|issuer| (token, issuer)));
     let (token, issuer) = parsed.map_err(|fault| invalid(fault.to_string()))?;
     let genuine = match key_of(&token, issuer, context).await? {
-        Err(fault) => Err(fault),
-        Ok(Key::Secret(secret)) => token.signed_with(&secret),
-        Ok(Key::Public(key)) => {
+        Key::Secret(secret) => token.signed_with(&secret),
+        Key::Public(key) => {
             let is_right = web_crypto::verify(&key, &token.signature, token.signed.as_bytes()).await?;
             token.verified_by_platform(is_right)
         }
     };
     match genuine.and_then(|genuine| genuine.claims(issuer, UnixMs(now_ms()))) {
-        Err(fault) if !matches!(fault, TokenFault::Expired(_)) => Err(invalid(issuer.told(&fault))),
-        claims => Ok(claims),
+        Ok(claims) => Ok(Believed::Good(claims)),
+        Err(TokenFault::Expired(claims)) => Ok(Believed::Expired(claims)),
+        Err(fault) => Err(invalid(issuer.told(&fault))),
     }
 }
 
@@ -225,15 +231,16 @@ fn delete_right(completed_too: bool) -> DeleteRight {
     if completed_too { DeleteRight::Completed } else { DeleteRight::Unfinished }
 }
 
-/// The key that this token names, or why it has none; refused where it may be among those that could not be fetched.
-async fn key_of(token: &Unverified<'_>, issuer: &Issuer, context: &Context) -> Result<Result<Key, TokenFault>> {
+/// The key that this token names. Refused, where it has none, and where it may be among those that could not be fetched.
+async fn key_of(token: &Unverified<'_>, issuer: &Issuer, context: &Context) -> Result<Key> {
     let find = |keys: &KeySet| keys.find(token).cloned();
-    match (find(&issuer.keys), &issuer.jwks_url) {
+    let found = match (find(&issuer.keys), &issuer.jwks_url) {
         (Err(TokenFault::UnknownKey), Some(url)) => match jwks::find(url, context, find).await {
-            jwks::Found::Key(key) => Ok(Ok(key)),
-            jwks::Found::Fault(fault) => Ok(Err(fault)),
-            jwks::Found::Unavailable => Err(ApiError::KeysUnavailable.into()),
+            jwks::Found::Key(key) => Ok(key),
+            jwks::Found::Fault(fault) => Err(fault),
+            jwks::Found::Unavailable => return Err(ApiError::KeysUnavailable.into()),
         },
-        (found, _) => Ok(found),
-    }
+        (found, _) => found,
+    };
+    found.map_err(|fault| invalid(issuer.told(&fault)))
 }
