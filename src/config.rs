@@ -9,7 +9,10 @@ use upload_access::{
     cors::{AllowedHeaders, AllowedOrigins, Cors},
     token::Secret,
 };
-use upload_protocols::address::{self, BasePath};
+use upload_protocols::{
+    address::{self, BasePath},
+    form::AllowedRedirects,
+};
 use upload_session::{
     event::RetryPolicy,
     quota::Quota,
@@ -42,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) cors: Cors,
     /// `BASE_PATH`, apart from the rest for the same reason. One that cannot be read is none.
     pub(crate) base_path: BasePath,
+    /// `PROBLEMS_URL`, likewise; none where it is empty.
+    pub(crate) problems_url: Option<String>,
 }
 
 impl Settings {
@@ -56,7 +61,8 @@ impl Settings {
     fn read(env: &Env) -> Self {
         let (origins, headers) = (cors_origins(env).unwrap_or_default(), cors_headers(env).unwrap_or_default());
         let base_path = base_path(env).unwrap_or_default();
-        Self { config: Config::read(env), cors: Cors { origins, headers }, base_path }
+        let problems_url = problems_url(env).unwrap_or_default();
+        Self { config: Config::read(env), cors: Cors { origins, headers }, base_path, problems_url }
     }
 
     /// All of them, where they are right.
@@ -92,6 +98,8 @@ pub(crate) struct Config {
     pub(crate) retry: RetryPolicy,
     /// `DOWNLOAD_URL_TTL_SECONDS`.
     pub(crate) download_url_ttl_seconds: u64,
+    /// `FORM_REDIRECTS`.
+    pub(crate) form_redirects: AllowedRedirects,
     /// `ALLOWED_TYPES`; none where it is empty.
     pub(crate) types: Option<MediaTypes>,
     /// The secret `WEBHOOK_SECRET`: one, or the newest and the one before it. Each signs every event.
@@ -165,6 +173,7 @@ impl Config {
         wrong.hear(bindings::runtime_fits());
         wrong.hear(cors_origins(env));
         wrong.hear(cors_headers(env));
+        wrong.hear(problems_url(env));
         let origin = wrong.hear(origin(env));
         let public_url = wrong.hear(public_url(env));
         // What is signed and stored never takes its host from a request: whoever sends one chooses that.
@@ -190,6 +199,7 @@ impl Config {
         let first_delay_seconds = wrong.hear(number(env, "DELIVERY_FIRST_DELAY_SECONDS"));
         let max_attempts = wrong.hear(number(env, "DELIVERY_MAX_ATTEMPTS"));
         let download_url_ttl_seconds = wrong.hear(number(env, "DOWNLOAD_URL_TTL_SECONDS"));
+        let form_redirects = wrong.hear(form_redirects(env));
         let types = wrong.hear(types(env));
         let webhook_secrets = wrong.hear(webhook_secrets(env));
         let download_secrets = wrong.hear(download_secrets(env));
@@ -213,6 +223,7 @@ impl Config {
             webhook_timeout_ms: webhook_timeout_ms?,
             retry: RetryPolicy { first_delay_seconds: first_delay_seconds?, max_attempts: max_attempts? },
             download_url_ttl_seconds: download_url_ttl_seconds?,
+            form_redirects: form_redirects?,
             types: types?,
             webhook_secrets: webhook_secrets?,
             download_secrets: download_secrets?,
@@ -283,6 +294,11 @@ fn public_url(env: &Env) -> Result<Option<String>, ApiError> {
     address::public_url(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
+fn problems_url(env: &Env) -> Result<Option<String>, ApiError> {
+    const NAME: &str = "PROBLEMS_URL";
+    address::problems_url(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
+}
+
 fn base_path(env: &Env) -> Result<BasePath, ApiError> {
     const NAME: &str = "BASE_PATH";
     BasePath::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
@@ -303,6 +319,11 @@ fn auth(env: &Env, wrong: &mut Complaints) -> Option<Auth> {
         "token" => token_settings::read(env, wrong).map(Auth::Tokens),
         _ => wrong.hear(Err(missing("AUTH", "is neither \"token\" nor \"open\""))),
     }
+}
+
+fn form_redirects(env: &Env) -> Result<AllowedRedirects, ApiError> {
+    const NAME: &str = "FORM_REDIRECTS";
+    AllowedRedirects::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
 fn types(env: &Env) -> Result<Option<MediaTypes>, ApiError> {

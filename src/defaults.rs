@@ -1,6 +1,6 @@
 //! What each setting is where a deployment does not say it: the values for production. wrangler.toml says what each of them means.
 
-const DEFAULTS: [(&str, &str); 37] = [
+const DEFAULTS: [(&str, &str); 39] = [
     ("AUTH", "token"),
     ("TOKEN_AUDIENCE", "quayside"),
     ("TOKEN_PUBLIC_KEYS", ""),
@@ -17,8 +17,10 @@ const DEFAULTS: [(&str, &str); 37] = [
     ("ALLOWED_TYPES", ""),
     ("PUBLIC_URL", ""),
     ("BASE_PATH", ""),
+    ("PROBLEMS_URL", ""),
     ("CORS_ORIGINS", ""),
     ("CORS_HEADERS", ""),
+    ("FORM_REDIRECTS", ""),
     ("MAX_UPLOAD_BYTES", "107374182400"),
     ("MAX_CHUNK_BYTES", "99614720"),
     ("STALLED_BODY_SECONDS", "30"),

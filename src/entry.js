@@ -22,18 +22,36 @@ addEventListener("error", ({ error }) => {
 });
 
 export default {
-  async fetch(request, env, context) {
-    try {
-      return await carry(() => new Worker(context, env).fetch(request));
-    } catch (error) {
-      return await fault(error, request, env, context);
+  fetch(request, env, context) {
+    const answered = answer(request, env, context);
+    if (isForm(request)) {
+      context.waitUntil(answered.catch(() => {}));
     }
+    return answered;
   },
 
   queue(batch, env, context) {
     return new Worker(context, env).queue(batch);
   },
 };
+
+/** The answer to a request, also where there is no instance to give it. */
+async function answer(request, env, context) {
+  try {
+    return await carry(() => new Worker(context, env).fetch(request));
+  } catch (error) {
+    return await fault(error, request, env, context);
+  }
+}
+
+/**
+ * Whether it may be a form with files. In production a request ends with its client, but for what is under `waitUntil`, for 30 seconds at
+ * most. What a chunk has brought is put there by the wasm, and counts. A form is whole or nothing, and which of the two is decided at its
+ * end: so all of it goes on.
+ */
+function isForm({ method, headers }) {
+  return method === "POST" && /^\s*multipart\/form-data/i.test(headers.get("content-type") ?? "");
+}
 
 /** What an instance answers, unless it breaks off. */
 async function carry(ask) {
@@ -58,14 +76,17 @@ async function fault(error, request, env, context) {
     const told = new Worker(context, { ...env, BROKEN_OFF: faultId });
     return await carry(() => told.fetch(new Request(url, { method, headers })));
   } catch {
-    return plainFault(faultId);
+    return plainFault(faultId, url, env);
   }
 }
 
 /** The answer where there is no instance to give one: an RFC 9457 problem document, and nothing of any protocol. */
-function plainFault(faultId) {
+function plainFault(faultId, url, { PROBLEMS_URL, PUBLIC_URL, BASE_PATH }) {
+  const path = (BASE_PATH ?? "").split("/").filter((segment) => segment !== "");
+  const base = [(PUBLIC_URL || new URL(url).origin).replace(/\/+$/, ""), ...path, "problems/"];
   const problem = {
-    type: "https://quayside.dev/problems/fault",
+    type: `${PROBLEMS_URL || base.join("/")}fault`,
+    code: "fault",
     title: "Something went wrong here",
     status: 500,
     detail: "It is not your fault. Ask for the offset and go on; whoever runs this service finds more under the fault's id.",

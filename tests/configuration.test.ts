@@ -58,6 +58,7 @@ const incomplete: [string, StackOptions, string][] = [
   ["an address with a path", { vars: { PUBLIC_URL: "https://upload.example.com/api" } }, "PUBLIC_URL"],
   ["an address without a scheme", { vars: { PUBLIC_URL: "upload.example.com" } }, "PUBLIC_URL"],
   ["a base path that is none", { vars: { BASE_PATH: "/api files" } }, "BASE_PATH"],
+  ["pages about errors at no address", { vars: { PROBLEMS_URL: "docs.example.com/errors" } }, "PROBLEMS_URL"],
   ["sites that are none", { vars: { CORS_ORIGINS: "app.example" } }, "CORS_ORIGINS"],
   ["headers that are none", { vars: { CORS_HEADERS: "traceparent, *" } }, "CORS_HEADERS"],
   ["types that are none", { vars: { ALLOWED_TYPES: "pictures" } }, "ALLOWED_TYPES"],

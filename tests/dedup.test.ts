@@ -9,6 +9,7 @@ import { crc64nvme, fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import { waitUntilNothingLeft } from "./support/r2_state.ts";
 import { assertRefused } from "./support/refusals.ts";
 import { sceneWithScriptedOrigin } from "./support/scene.ts";
+import type { Answer } from "./support/scripted_origin.ts";
 import { waitFor } from "./support/wait.ts";
 
 const { origin, stack, client } = await sceneWithScriptedOrigin();
@@ -127,6 +128,43 @@ test("an object that the origin has taken over and deleted is not known", async 
   const again = await assertNotKnown(file);
   await client.putRest(again, file);
   assert.equal((await waitForDuplicate(file)).object.uploadId, again.uploadId, "brought again, it is known again");
+});
+
+test("bytes whose origin has not acknowledged them are sent again: what it answers takes nothing from the second upload", async () => {
+  const file = fileBytes("not acknowledged", 1000);
+  const uploadId = await uploadKnown(file);
+  // The script below is for what is told of duplicates, too.
+  await waitFor("the duplicate to be told", () => origin.duplicatesOf(uploadId, "again.bin").length > 0);
+  const answer = Promise.withResolvers<Answer>();
+  // Whatever it answers, it can have the object deleted by it: the first time, and whenever it is told again.
+  origin.script(uploadId, answer.promise);
+  assert.equal((await client.redeliver(uploadId)).status, 202);
+  await origin.waitForDeliveries(uploadId, 2);
+  const second = await assertNotKnown(file);
+  await client.putRest(second, file);
+  answer.resolve({ status: 200, body: { disposition: "delete" } });
+  await client.waitUntilDelivery(uploadId, "delivered");
+  await waitUntilNothingLeft(stack.persistDir, uploadId);
+  assert.equal((await waitForDuplicate(file)).object.uploadId, second.uploadId);
+});
+
+test("an upload right behind another one of the same bytes is one of its own until the origin has the first", async () => {
+  const file = fileBytes("right behind", 1000);
+  const first = await client.create(file, declared(file));
+  const answer = Promise.withResolvers<Answer>();
+  origin.script(first.uploadId, answer.promise);
+  await client.putRest(first, file);
+  await origin.waitForDeliveries(first.uploadId, 1);
+  const key = { "Idempotency-Key": "right behind" };
+  const reply = await client.init(declared(file), key);
+  assert.equal(reply.status, 201, reply.body.toString());
+  const second = reply.json<Created>();
+  answer.resolve({ status: 200 });
+  await client.waitUntilDelivery(first.uploadId, "delivered");
+  const again = await client.init(declared(file), key);
+  assert.deepEqual([again.status, again.json<Created>().uploadId], [201, second.uploadId], "its key has it still");
+  assert.equal((await client.abort(second.uploadId)).status, 204);
+  assert.equal((await waitForDuplicate(file)).object.uploadId, first.uploadId);
 });
 
 test("of two uploads of the same bytes one can be deleted, and the other is whole", async () => {

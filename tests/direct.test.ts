@@ -84,6 +84,7 @@ test("both declared digests are verified, and the object is known by its SHA-256
   await direct.putChunks(uploadId, file, 0, 1, 2);
   const { object } = await client.waitUntilState(uploadId, "completed");
   assert.equal(object?.sha256, sha256(file));
+  await client.waitUntilDelivery(uploadId, "delivered");
   const again = await client.init({ fileName: "again", fileSize: file.length, direct: true, sha256: sha256(file) });
   assert.deepEqual([again.status, again.json<{ duplicate?: boolean }>().duplicate], [200, true]);
 });

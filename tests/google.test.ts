@@ -111,6 +111,23 @@ describe("Google's resumable uploads", async () => {
     assertStored(await put(url, file.subarray(counted), `bytes ${counted}-${file.length - 1}/${file.length}`), file);
   });
 
+  test("a chunk that was cut off is taken as it was, too, and what counts of it is passed over", async () => {
+    const file = fileBytes("google, overlap", 40 * MIB);
+    const url = await session();
+    const half = 30 * MIB;
+    const range = `bytes 0-${half - 1}/${file.length}`;
+    const headers = { "Content-Length": half, "Content-Range": range };
+    const pending = new PendingRequest(client.baseUrl, "PUT", url, headers);
+    pending.write(file.subarray(0, 25 * MIB));
+    const { uploadedBytes } = await client.waitUntilCounted(idOf(url), 5 * MIB);
+    assert.ok(uploadedBytes < half);
+    pending.cut();
+    assertIncomplete(await put(url, file.subarray(0, half), range), half);
+    // Also one that begins where nothing was cut.
+    const rest = file.subarray(7 * MIB);
+    assertStored(await put(url, rest, `bytes ${7 * MIB}-${file.length - 1}/${file.length}`), file);
+  });
+
   test("chunks that come again, too early or with another total change nothing", async () => {
     const file = fileBytes("google, wrong", 3 * MIB);
     const url = await session(undefined, { "X-Upload-Content-Length": file.length });

@@ -7,6 +7,7 @@ import { after, test } from "node:test";
 
 import type { Created, Status } from "./support/api.ts";
 import { fileBytes, MIB } from "./support/bytes.ts";
+import { askForPiece, dropzone, flow, plupload, ranged, resumable, sendPiece } from "./support/chunked_form.ts";
 import type { Headers, Reply } from "./support/http.ts";
 import { KeyServer } from "./support/key_server.ts";
 import { LOCAL_KEYS } from "./support/s3.ts";
@@ -153,6 +154,17 @@ const routes: Route[] = [
     "google DELETE",
     (id, headers) => client.request("DELETE", `/upload?upload_id=${id}&uploadType=resumable`, { headers }),
   ],
+  [
+    "filepond HEAD",
+    (id, headers) => client.request("HEAD", `/upload?patch=${id}`, { headers: { "Upload-Length": 5, ...headers } }),
+  ],
+  [
+    "filepond PATCH",
+    (id, headers) => {
+      const all = { "Upload-Offset": MIB, "Upload-Length": bytes.length, ...headers };
+      return client.request("PATCH", `/upload?patch=${id}`, { headers: all, body: bytes.subarray(MIB) });
+    },
+  ],
   ["ietf DELETE", (id, headers) => client.request("DELETE", `/files/${id}`, { headers: { ...draft, ...headers } })],
 ];
 
@@ -263,6 +275,9 @@ for (const [who, headers, status] of intruders) {
 }
 
 test("no intruder creates anything, or sees a list that is not theirs", async () => {
+  const [piece] = flow.pieces(bytes.subarray(0, 5), 5, "intruder");
+  assert.ok(piece);
+  const query = new URLSearchParams(Object.entries(piece.fields).map(([name, value]) => [name, String(value)]));
   const meta = { ...tus, "Upload-Length": 5 };
   const creations: Route[] = [
     ["json", (_, headers) => client.init({ fileName: "a", fileSize: 5 }, headers)],
@@ -276,6 +291,8 @@ test("no intruder creates anything, or sees a list that is not theirs", async ()
     ],
     ["plain", (_, headers) => client.request("POST", "/upload", { headers, body: "bytes" })],
     ["google", (_, headers) => client.request("POST", "/upload?uploadType=resumable", { headers, body: "" })],
+    ["a chunked form", (_, headers) => sendPiece(client, piece, { headers })],
+    ["a bare chunk", (_, headers) => client.request("POST", `/upload?${query}`, { headers, body: piece.bytes })],
   ];
   for (const [who, headers, status] of intruders.filter(([, , status]) => status !== 404)) {
     for (const [protocol, ask] of creations) {
@@ -355,9 +372,28 @@ test("nothing is put together from another's pieces, nor is it told that there a
   assert.equal((await compose(hers, bearer(victim.uploadToken))).status, 403);
 });
 
+test("what an owner calls a file is the owner's alone", async () => {
+  for (const library of [dropzone, resumable, plupload, ranged]) {
+    const [first, second] = library.pieces(bytes.subarray(0, 2_000), 1_000, "shared");
+    assert.ok(first && second);
+    const idOf = (reply: Reply) => {
+      assert.equal(reply.status, 200, reply.body.toString());
+      return reply.json<{ uploadId: string }>().uploadId;
+    };
+    const id = idOf(await sendPiece(client, first, { headers: alice }));
+    // She has nothing of this name: to her it is not there, and what she sends is hers.
+    assert.equal((await askForPiece(client, first, mallory)).status, library === resumable ? 204 : 404);
+    const other = { ...first, bytes: fileBytes("another file", 1_000) };
+    assert.notEqual(idOf(await sendPiece(client, other, { headers: mallory })), id);
+    assert.equal(idOf(await sendPiece(client, second, { headers: alice })), id);
+    const state = await client.request("GET", `/upload/${id}`, { headers: alice });
+    assert.equal(state.json<Status>().uploadedBytes, 2_000);
+  }
+});
+
 test("the matrix is as large as it should be", () => {
   console.log(`intruders: ${intruders.length} on ${routes.length} routes, ${cells} cells in all`);
-  assert.equal(cells, intruders.length * routes.length * 2 + 33 * 6 + 12 + 4 + 48);
+  assert.equal(cells, intruders.length * routes.length * 2 + 33 * 8 + 16 + 4 + 48);
 });
 
 test("and its owner goes on as if nothing had been", async () => {

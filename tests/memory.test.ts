@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { after, describe, test } from "node:test";
 
 import { crc64nvme, fileBytes, MIB } from "./support/bytes.ts";
+import { formHeaders, partHead } from "./support/form.ts";
 import { heapBytes, residentBytes } from "./support/heap.ts";
 import { PendingRequest, type Reply } from "./support/http.ts";
 import { assertRefused } from "./support/refusals.ts";
@@ -35,12 +36,20 @@ const document = (length: number) => ({ "Content-Type": "application/json", "Con
 const post = (path: string, length: number) => new PendingRequest(stack.baseUrl, "POST", path, document(length));
 const postParts = () => post(`/s3/multipart/${crypto.randomUUID()}/complete?key=any`, MIB);
 
+/** A form whose file has begun. */
+const openForm = () => {
+  const form = new PendingRequest(stack.baseUrl, "POST", "/upload", { ...formHeaders(), "Content-Length": 20 * MIB });
+  form.write(partHead({ name: "f", fileName: "dripping.bin", bytes: file }));
+  return form;
+};
+
 const kinds: Kind[] = [
   { name: "chunks", bytes: 400_000, open: async () => client.putSlowly(await upload(), 0, file.length) },
   { name: "rows", bytes: 120_000, open: async () => client.putSlowly(await upload(), 0, 130_000) },
   { name: "bodies without length", bytes: 600_000, open: async () => openPatch(stack.baseUrl, await upload(), 0) },
   { name: "creations in JSON", bytes: 60_000, open: () => post("/upload/init", 64_000) },
   { name: "lists of parts", bytes: 900_000, open: postParts },
+  { name: "forms", bytes: 600_000, open: openForm },
 ];
 
 describe(`${BODIES} dripping bodies need less than 32 MiB together`, () => {

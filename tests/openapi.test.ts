@@ -63,7 +63,7 @@ test("the Worker serves it to any page, and only to be read", async () => {
   const reply = await stack.client.request("GET", "/openapi.json");
   assert.deepEqual(reply.json(), JSON.parse(readFileSync(DOCUMENT, "utf8")));
   assert.equal(reply.header("access-control-allow-origin"), "*");
-  for (const path of ["/openapi.json", "/healthz", "/readyz"]) {
+  for (const path of ["/openapi.json", "/healthz", "/readyz", "/problems/fault"]) {
     const refused = await stack.client.request("POST", path, { body: "" });
     assert.deepEqual([refused.status, refused.header("allow")], [405, "GET, HEAD, OPTIONS"], path);
   }

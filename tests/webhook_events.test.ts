@@ -11,7 +11,9 @@ import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import { codeBlock } from "./support/guides.ts";
 import { environmentWith, hasPython } from "./support/python.ts";
 import { sceneWithScriptedOrigin } from "./support/scene.ts";
+import type { Delivery } from "./support/scripted_origin.ts";
 import { bearer, mint } from "./support/tokens.ts";
+import { waitFor } from "./support/wait.ts";
 import { repositoryRoot } from "./support/wrangler_config.ts";
 
 const skip = (await hasPython()) ? false : "there is no python3 with venv";
@@ -65,6 +67,13 @@ test("every kind of event fits its schema, and the example of the reference does
   };
   const file = fileBytes("an event", 6 * MIB);
   const put = (id: string) => client.put(id, 0, file, headers);
+  // Of its id only the origin hears.
+  const duplicate = async () => {
+    const fields = { fileName: "again.mp4", fileSize: file.length, sha256: sha256(file) };
+    await waitFor("the bytes to be known", async () => (await client.init(fields, headers)).status === 200);
+    const isOne = ({ event }: Delivery) => event.type === "upload.duplicate";
+    return await waitFor("the origin to be told", () => origin.deliveries.find(isOne)?.event.data.uploadId);
+  };
   const kinds: Record<UploadEvent["type"], () => Promise<string>> = {
     "upload.completed": async () => {
       const id = await create({ fileSize: file.length, sha256: sha256(file) });
@@ -90,6 +99,7 @@ test("every kind of event fits its schema, and the example of the reference does
       await origin.waitForDeliveries(id, 2);
       return id;
     },
+    "upload.duplicate": duplicate,
   };
   const events: UploadEvent[] = [];
   for (const [kind, happens] of Object.entries(kinds)) {
@@ -101,7 +111,7 @@ test("every kind of event fits its schema, and the example of the reference does
     events.push(event);
   }
   const example = JSON.parse(codeBlock("docs/reference/webhook-events.md", "An event", "json")) as UploadEvent;
-  assert.deepEqual(await complaints([...events, example]), ["", "", "", "", "", ""]);
+  assert.deepEqual(await complaints([...events, example]), ["", "", "", "", "", "", ""]);
   assert.deepEqual(Object.keys(example.data).toSorted(), Object.keys(events[0]?.data ?? {}).toSorted());
 
   const [completed] = events;

@@ -1,7 +1,7 @@
 // The creation of an upload. It is asked under a key, and repeated word for word until there is an answer: so there is one upload,
 // however often the answer was lost. A small file comes along with it, and is whole with the answer: one request instead of three.
 
-import { isGone, problemCode, UploadError } from "./errors.ts";
+import { isGone, UploadError } from "./errors.ts";
 import { cleanName, type Identity } from "./identity.ts";
 import type { Runtime, UploadFile } from "./interfaces.ts";
 import type { Settings } from "./options.ts";
@@ -73,7 +73,7 @@ export class Creation {
       return created;
     } catch (error) {
       // That upload is gone, and its key with it.
-      const isDamaged = error instanceof UploadError && problemCode(error.problem) === "checksum-mismatch";
+      const isDamaged = error instanceof UploadError && error.problem?.code === "checksum-mismatch";
       if (isDamaged || isGone(error)) {
         this.#key = randomName(runtime.random);
       }

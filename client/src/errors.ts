@@ -26,7 +26,7 @@ export class UploadError extends Error {
   /** Whether the same request may succeed later. */
   get isPassing(): boolean {
     // A quota that does not say when there is room again is full until somebody does something about it.
-    const isFull = this.retryAfterMs === undefined && problemCode(this.problem) === "quota-exceeded";
+    const isFull = this.retryAfterMs === undefined && this.problem?.code === "quota-exceeded";
     return PASSING_CODES.has(this.code) && !isFull;
   }
 }
@@ -132,7 +132,7 @@ export function answerError(response: HttpResponse, nowMs: number): UploadError 
   const said = problem === undefined ? `The server answered ${status}.` : `${problem.title}. ${problem.detail}`;
   const retryAfterMs = retryAfter(response.header("Retry-After"), nowMs);
   const details = { status, retryAfterMs, problem };
-  const code = problemCode(problem);
+  const code = problem?.code;
   if (status === 401 || status === 403) {
     return new UploadError("unauthorized", "resume", `${said} Sign in, then go on.`, details);
   }
@@ -161,17 +161,12 @@ export function answerError(response: HttpResponse, nowMs: number): UploadError 
 /** Refusals of a chunk that say nothing against sending it again. */
 const PASSING: ReadonlySet<ProblemCode | undefined> = new Set(["body-cut-short", "checksum-mismatch"] as const);
 
-/** The problem's stable code: the last segment of its type. A newer server may have codes that are not among these. */
-export function problemCode(problem: Problem | undefined): ProblemCode | undefined {
-  return problem?.type.split("/").at(-1) as ProblemCode | undefined;
-}
-
 /** The problem document, unless the answer came from somebody else, such as a proxy. */
 export function problemOf(response: HttpResponse): Problem | undefined {
   try {
     const body: unknown = JSON.parse(response.body);
-    const isProblem = typeof body === "object" && body !== null && "type" in body && "title" in body;
-    return isProblem && typeof body.type === "string" ? (body as Problem) : undefined;
+    const isProblem = typeof body === "object" && body !== null && "code" in body && "title" in body;
+    return isProblem && typeof body.code === "string" ? (body as Problem) : undefined;
   } catch {
     return undefined;
   }

@@ -29,7 +29,10 @@ const hasXhr = typeof XMLHttpRequest !== "undefined";
 
 /** Chunks by XMLHttpRequest, which alone tells how much of a body has left; everything else by `fetch`. */
 export const browserHttp: HttpClient = {
-  reportsSending: hasXhr,
+  /** A service worker that stands in between sends the body in the page's stead, and tells nobody how much of it has left. */
+  get reportsSending() {
+    return hasXhr && !navigator.serviceWorker?.controller;
+  },
   send(request) {
     return hasXhr && sizeOf(request.body) > 0 ? sendByXhr(request) : fetchHttp.send(request);
   },

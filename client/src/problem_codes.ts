@@ -11,6 +11,7 @@ export type ProblemCode =
   | "chunk-already-stored"
   | "chunk-differs"
   | "chunk-misaligned"
+  | "chunk-too-early"
   | "chunk-too-large"
   | "completing"
   | "concatenation-takes-no-bytes"

@@ -1,7 +1,7 @@
 // The calls of Quayside's JSON API, one method each. An answer becomes a value, or an `UploadError`; nothing is tried twice
 // here.
 
-import { answerError, networkError, problemCode, problemOf, strangerError, UploadError } from "./errors.ts";
+import { answerError, networkError, problemOf, strangerError, UploadError } from "./errors.ts";
 import type { HeaderSource } from "./headers.ts";
 import type {
   ByteRange,
@@ -142,7 +142,7 @@ export class Server {
   async sign(id: string, chunk: number, signal: AbortSignal): Promise<SignedPart | number> {
     const response = await this.#post(`/upload/${id}/parts/sign`, { chunks: [chunk] }, signal);
     const problem = problemOf(response);
-    if (problemCode(problem) === "chunk-already-stored") {
+    if (problem?.code === "chunk-already-stored") {
       return problem?.uploadedBytes ?? 0;
     }
     const isSigned = ({ parts }: { parts: [SignedPart] }) => isText(parts[0].url);

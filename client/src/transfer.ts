@@ -4,7 +4,7 @@
 
 import { Concurrency } from "./concurrency.ts";
 import type { Direct } from "./direct.ts";
-import { isTimeout, problemCode, UploadError } from "./errors.ts";
+import { isTimeout, UploadError } from "./errors.ts";
 import { bodyOf, readBytes } from "./file_reader.ts";
 import type { SendPlan, ServerProgress } from "./found.ts";
 import type { RequestBytes, Runtime, UploadFile } from "./interfaces.ts";
@@ -155,7 +155,7 @@ export class Transfer {
   async #failed(piece: Piece, error: UploadError, signal: AbortSignal): Promise<void> {
     const { file, remote, retrier, runtime, onConfirmed } = this.#parts;
     this.#concurrency.failed(runtime.clock.nowMs());
-    if (problemCode(error.problem) === "digest-mismatch") {
+    if (error.problem?.code === "digest-mismatch") {
       // Every byte has arrived, and the file does not have its digest. What becomes of it, the status says, or throws.
       const { missing } = await remote.status(this.#plan.uploadId, signal);
       if (missing.length > 0) {

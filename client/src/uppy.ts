@@ -14,6 +14,8 @@ import { Slots } from "./slots.ts";
 const INFO_MS = 5_000;
 /** Between two tellings of one file's progress. */
 const INTERVAL_MS = 250;
+/** So many files are announced in one task, since Uppy copies its list of all files for it; the next ones in a later task. */
+const BATCH_FILES = 250;
 
 export interface QuaysideUploaderOptions
   extends PluginOpts,
@@ -41,6 +43,8 @@ export class QuaysideUploader<M extends Meta, B extends Body> extends BasePlugin
   readonly #slots: Slots;
   /** Of the files that are to be uploaded, by their id. */
   readonly #jobs = new Map<string, FileJob>();
+  /** For the files that are announced after the others were paused. */
+  #isAllPaused = false;
 
   constructor(uppy: Uppy<M, B>, options: QuaysideUploaderOptions) {
     super(uppy, options);
@@ -76,9 +80,14 @@ export class QuaysideUploader<M extends Meta, B extends Body> extends BasePlugin
   readonly #onPause = (file: UppyFile<M, B> | undefined, isPaused: boolean) =>
     file && this.#jobs.get(file.id)?.setPaused(isPaused);
   readonly #onRemoved = (file: UppyFile<M, B>) => this.#jobs.get(file.id)?.cancel();
-  readonly #onPauseAll = () => this.#each((job) => job.setPaused(true));
-  readonly #onResumeAll = () => this.#each((job) => job.setPaused(false));
+  readonly #onPauseAll = () => this.#pauseAll(true);
+  readonly #onResumeAll = () => this.#pauseAll(false);
   readonly #onCancelAll = () => this.#each((job) => job.cancel());
+
+  #pauseAll(isPaused: boolean): void {
+    this.#isAllPaused = isPaused;
+    this.#each((job) => job.setPaused(isPaused));
+  }
 
   #each(act: (job: FileJob) => void): void {
     for (const job of [...this.#jobs.values()]) {
@@ -91,15 +100,30 @@ export class QuaysideUploader<M extends Meta, B extends Body> extends BasePlugin
     this.uppy.setState({ capabilities: { ...this.uppy.getState().capabilities, resumableUploads } });
   }
 
+  /** The first files are on their way before the last ones are announced. */
   readonly #uploadFiles = async (ids: string[]): Promise<void> => {
-    const files = this.uppy.getFilesByIds(ids).filter((file) => !file.error && !file.progress.uploadComplete);
+    const running: Promise<void>[] = [];
+    this.#isAllPaused = false;
+    for (let at = 0; at < ids.length; at += BATCH_FILES) {
+      if (ids.length > BATCH_FILES) {
+        await nextTask();
+      }
+      running.push(...this.#announced(ids.slice(at, at + BATCH_FILES)).map((file) => this.#uploadFile(file)));
+    }
+    await Promise.all(running);
+  };
+
+  #announced(ids: string[]): UppyFile<M, B>[] {
+    // One that was taken away meanwhile is not there any more.
+    const isWanted = (file?: UppyFile<M, B>) => file && !file.error && !file.progress.uploadComplete;
+    const files = this.uppy.getFilesByIds(ids).filter(isWanted);
     // Restored files have begun before; to begin again would reset their progress.
     this.uppy.emit(
       "upload-start",
       files.filter(({ isRestored, progress }) => !isRestored || !progress.uploadStarted),
     );
-    await Promise.all(files.map((file) => this.#uploadFile(file)));
-  };
+    return files;
+  }
 
   async #uploadFile(file: UppyFile<M, B>): Promise<void> {
     const { id, data, size } = file;
@@ -111,7 +135,7 @@ export class QuaysideUploader<M extends Meta, B extends Body> extends BasePlugin
     const job = new FileJob(() => this.#begun(file, data, name), this.#slots, weightOf(size ?? 0));
     this.#jobs.set(id, job);
     try {
-      job.setPaused(this.uppy.getFile(id)?.isPaused === true);
+      job.setPaused(this.#isAllPaused || this.uppy.getFile(id)?.isPaused === true);
       const result = await job.done;
       if (result !== undefined) {
         this.#succeeded(id, name, result);
@@ -254,6 +278,11 @@ class FileJob {
       this.#settle(Promise.reject(error));
     }
   }
+}
+
+/** Lets the page do something else. */
+function nextTask(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
 }
 
 /** What is the plugin's own, and no upload's. */

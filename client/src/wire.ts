@@ -1,5 +1,7 @@
 // What the server says, as far as it is used here: the documents of its JSON API.
 
+import type { ProblemCode } from "./problem_codes.ts";
+
 export interface StoredObject {
   readonly key: string;
   readonly etag: string;
@@ -72,7 +74,10 @@ export interface OpenUploads {
 
 /** RFC 9457; only what is used here. */
 export interface Problem {
+  /** The address of a page about it. */
   readonly type: string;
+  /** Its stable code. A newer server may have codes that are not among these. */
+  readonly code: ProblemCode;
   readonly title: string;
   readonly detail: string;
   readonly uploadedBytes?: number;

@@ -12,6 +12,7 @@ const HOOKS = {
   "upload.expired": "onExpired",
   "upload.aborted": "onAborted",
   "upload.deleted": "onDeleted",
+  "upload.duplicate": "onDuplicate",
 };
 
 /** What takes the place of the binding ORIGIN: anything with a `fetch` does. */

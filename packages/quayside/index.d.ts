@@ -50,7 +50,10 @@ export interface Handlers {
 
 /** The Worker, to be mounted. */
 export interface Quayside extends Handlers {
-  /** Whether the request is for one of its addresses: below `basePath`, or, without one, its own routes. */
+  /**
+   * Whether the request is for one of its addresses: below `basePath`, or, without one, its own routes. Of what is below `/problems/` that is
+   * one segment, a page about an error, and nothing where `PROBLEMS_URL` has those pages elsewhere.
+   */
   handles(request: Request): boolean;
   /** Whether the batch is of one of its queues. */
   handlesQueue(batch: BatchLike): boolean;
@@ -76,6 +79,8 @@ export interface UploadData {
   deletedAt?: string;
   etag?: string;
   digests?: { crc64nvme: string; sha256?: string };
+  /** Where nothing was sent, since these bytes were stored already: the upload whose object they are. `key` is that object's. */
+  duplicateOf?: string;
   /** A signed link to the object; there is one where PUBLIC_URL is set. */
   downloadUrl?: string;
   /** Why it has failed. */
@@ -87,7 +92,8 @@ export type UploadEventType =
   | "upload.failed"
   | "upload.expired"
   | "upload.aborted"
-  | "upload.deleted";
+  | "upload.deleted"
+  | "upload.duplicate";
 
 export interface UploadEvent<Type extends UploadEventType = UploadEventType> {
   /** The same in every repetition: remember it, and a repetition is one. */
@@ -120,6 +126,7 @@ export interface QuaysideOptions<Env = QuaysideEnv> {
   onExpired?: Hook<Env, "upload.expired">;
   onAborted?: Hook<Env, "upload.aborted">;
   onDeleted?: Hook<Env, "upload.deleted">;
+  onDuplicate?: Hook<Env, "upload.duplicate">;
 }
 
 /**

@@ -2,6 +2,8 @@
 //
 // What is said here reaches the wasm beside the bindings, as `wrangler.jsonc` would say it: `BASE_PATH`, and `ORIGIN`, which takes events.
 
+import { env as settings } from "cloudflare:workers";
+
 import worker from "./dist/entry.js";
 import { origin } from "./hooks.js";
 
@@ -23,6 +25,7 @@ const OPTIONS = new Set([
   "onExpired",
   "onAborted",
   "onDeleted",
+  "onDuplicate",
 ]);
 
 /** See index.d.ts. */
@@ -68,13 +71,21 @@ export function createQuayside(options = {}) {
       if (base) {
         return path === base || path.startsWith(`${base}/`);
       }
-      return ROUTES.has(path.split("/")[1]);
+      return ROUTES.has(path.split("/")[1]) || isProblemPage(request.url);
     },
 
     handlesQueue(batch) {
       return options.queues?.includes(batch.queue) ?? QUEUE.test(batch.queue);
     },
   };
+}
+
+/** Whether it is the address of a page about an error. Below `/problems/` an application may have its own: what it deals with. */
+function isProblemPage(url) {
+  const { origin, pathname } = new URL(url);
+  const own = `${origin}/problems/`;
+  const isElsewhere = ![own, ""].includes(`${settings.PROBLEMS_URL ?? ""}`.trim());
+  return !isElsewhere && /^\/problems\/[^/]+$/.test(pathname);
 }
 
 function withoutSlashes(path) {

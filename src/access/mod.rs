@@ -89,6 +89,12 @@ impl Access {
         })
     }
 
+    /// Whose names for uploads are the caller's: also those of whoever could create until the token expired, since what was created with it
+    /// may still be finished. Whether it was, the upload knows.
+    pub(crate) fn namer(&self) -> Result<&Principal, ApiError> {
+        self.lister().or_else(|refusal| self.composer.as_ref().ok_or(refusal))
+    }
+
     /// What the caller is told instead, whose token has expired: that there is no such upload would make it give up, and a new
     /// token may be all it needs. Nothing is given away: it is told the same of uploads that there never were.
     pub(crate) fn restate(&self, refusal: ApiError) -> ApiError {

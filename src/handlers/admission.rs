@@ -1,15 +1,13 @@
 //! What the owner's ledger says to a creation, followed up until it is clear what there is to do: create the upload, or show the one that
 //! the same creation has made before, or the object that has these bytes already.
 
-use durable_objects::platform::{
-    error::{Error, Result},
-    object_storage::ObjectStorage,
-};
+use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::{
     ObjectClient, call,
     ledger::{Admit, ForgetObject},
-    upload::{FindObject, Status},
+    upload::Status,
 };
+use upload_session::session::UploadSpec;
 use upload_types::{
     api_error::ApiError,
     caller::Caller,
@@ -19,9 +17,13 @@ use upload_types::{
 };
 use worker::Env;
 
-use crate::context::RequestContext;
+use crate::{
+    context::RequestContext,
+    handlers::known_bytes::{self, KnownBytes},
+};
 
-/// So often the ledger is asked for one creation. Each time it has learned that something it knew is not there any more.
+/// So often the ledger is asked for one creation. Each time more is known: that something is not there any more, or
+/// is of no use to this creation.
 const MOST_QUESTIONS: usize = 4;
 
 /// What there is to do.
@@ -34,8 +36,9 @@ pub(crate) enum Admitted {
     Stored(StoredObject),
 }
 
-/// Asks the ledger of this owner.
-pub(crate) async fn ask_ledger(mut admit: Admit, owner: &str, context: RequestContext<'_>) -> Result<Admitted> {
+/// Asks the ledger of the owner of what would be created.
+pub(crate) async fn ask_ledger(mut admit: Admit, spec: &UploadSpec, context: RequestContext<'_>) -> Result<Admitted> {
+    let owner = &spec.owner;
     let (ledgers, objects) = (ObjectClient::to_ledgers(context.env)?, context.uploads()?);
     for _ in 0..MOST_QUESTIONS {
         match call(&ledgers, owner, &admit).await? {
@@ -53,10 +56,11 @@ pub(crate) async fn ask_ledger(mut admit: Admit, owner: &str, context: RequestCo
                 }
                 answer => return answer.map(|snapshot| Admitted::Before(Box::new(snapshot))),
             },
-            Admission::Known(object) if is_still_there(&object, context.env).await? => {
-                return Ok(Admitted::Stored(object));
-            }
-            Admission::Known(object) => call(&ledgers, owner, &ForgetObject { sha256: object.sha256 }).await?,
+            Admission::Known(object) => match known_bytes::look_at(&object, spec, context.env).await? {
+                KnownBytes::Duplicate => return Ok(Admitted::Stored(object)),
+                KnownBytes::Unsettled => admit.sha256 = None,
+                KnownBytes::Gone => call(&ledgers, owner, &ForgetObject { sha256: object.sha256 }).await?,
+            },
         }
     }
     Err("the ledger knows again and again what is not there".into())
@@ -68,19 +72,6 @@ pub(crate) async fn exists(upload: UploadId, env: &Env) -> Result<bool> {
     match call(&objects, upload, &Status).await {
         Ok(_) => Ok(true),
         Err(Error::Refused(refusal)) => Ok(refusal != ApiError::UploadNotFound),
-        Err(fault) => Err(fault),
-    }
-}
-
-/// The upload's object knows first when its file is to be deleted; when it has been forgotten, R2 alone knows.
-async fn is_still_there(known: &StoredObject, env: &Env) -> Result<bool> {
-    let objects = ObjectClient::to_uploads(env, Caller::System)?;
-    match call(&objects, known.upload_id, &FindObject).await {
-        Ok(_) | Err(Error::Refused(ApiError::UploadNotFound)) => {
-            let found = ObjectStorage::open(env)?.head(&known.key).await?;
-            Ok(found.is_some_and(|object| object.etag() == known.etag && object.size() == known.file_size.get()))
-        }
-        Err(Error::Refused(_)) => Ok(false),
         Err(fault) => Err(fault),
     }
 }

@@ -4,14 +4,14 @@
 use durable_objects::{
     platform::error::{Error, Result},
     rpc::{
-        call,
-        upload::{BeginAnswer, BeginChunk, Counted, Declare, Status},
+        call, unless_refused,
+        upload::{BeginAnswer, BeginChunk, Cancel, Counted, Declare, Status},
     },
 };
-use upload_session::session::{BeginAppend, Continuation, WriteLease};
+use upload_session::session::{BeginAppend, Continuation, DeleteRight, WriteLease};
 use upload_types::{
     api_error::ApiError,
-    chunk::Named,
+    chunk::{Named, Overlap},
     integrity::RunningSha256,
     operation::{Append, Outcome, Wait},
     units::ByteCount,
@@ -56,7 +56,7 @@ pub(crate) async fn in_background(
     context
         .run_with_wait_until(async move {
             let stored = match leased {
-                Some(lease) => store_granted(chunk, lease, body, &storing).await?,
+                Some(lease) => store_granted(chunk, lease, ByteCount::ZERO, body, &storing).await?,
                 None => store(chunk, Continuation::default(), body, &storing).await?,
             };
             Ok(stored.outcome)
@@ -72,7 +72,8 @@ async fn without_bytes(chunk: Append, context: RequestContext<'_>) -> HandlerRes
         let uploaded_bytes = call(&objects, chunk.id, &Status).await?.uploaded_bytes;
         return Err(ApiError::ChecksumMismatch { uploaded_bytes }.into());
     }
-    let declare = Declare { offset: chunk.offset, file_bytes: chunk.file_bytes, completes: chunk.completes };
+    let Append { offset, file_bytes, completes, .. } = chunk;
+    let declare = Declare { offset, file_bytes, completes, metadata: None };
     let now = call(&objects, chunk.id, &declare).await?;
     let wait = chunk.wait;
     let appended = if await_object::lacks_last_part(&now) {
@@ -93,32 +94,51 @@ pub(crate) struct Stored {
 
 /// Stores a chunk that has bytes, or a section of one.
 pub(crate) async fn store(
-    chunk: Append,
+    mut chunk: Append,
     continuation: Continuation,
     body: Option<ReadableStream>,
     storing: &TransferContext,
 ) -> Result<Stored> {
-    let all_or_nothing = chunk.digest.is_some();
-    let Append { offset, named, completes, length, file_bytes, .. } = chunk;
-    let begin = BeginChunk(BeginAppend { offset, length, file_bytes, all_or_nothing, named, completes, continuation });
-    match storing.timings.measure(Step::Begin, call(&storing.objects, chunk.id, &begin)).await {
-        Ok(BeginAnswer::Leased(lease)) => store_granted(chunk, *lease, body, storing).await,
-        // Its sender has missed the answer that it gets now.
-        Ok(BeginAnswer::Counted(counted)) => {
-            let now = compare(&chunk, *counted, body, storing).await?;
-            Ok(Stored { attempt: 0, outcome: await_object::shown(&now) })
-        }
-        Err(error) => {
-            if let Error::Refused(_) = error {
-                drain(body).await?;
+    let first = chunk.offset;
+    loop {
+        let all_or_nothing = chunk.is_all_or_nothing();
+        let Append { offset, named, completes, length, file_bytes, .. } = chunk;
+        let begin = BeginAppend { offset, length, file_bytes, all_or_nothing, named, completes, continuation };
+        match storing.timings.measure(Step::Begin, call(&storing.objects, chunk.id, &BeginChunk(begin))).await {
+            Ok(BeginAnswer::Leased(lease)) => {
+                return store_granted(chunk, *lease, offset.saturating_sub(first), body, storing).await;
             }
-            Err(error)
+            // Its sender has missed the answer that it gets now.
+            Ok(BeginAnswer::Counted(counted)) => {
+                let now = compare(&chunk, *counted, body, storing).await?;
+                return Ok(Stored { attempt: 0, outcome: await_object::shown(&now) });
+            }
+            Err(error) => {
+                // Each time it is shorter.
+                if let Some(rest) = rest_of(&chunk, &error) {
+                    chunk = rest;
+                    continue;
+                }
+                if let Error::Refused(_) = error {
+                    drain(body).await?;
+                }
+                return Err(error);
+            }
         }
     }
 }
 
+/// What is left of a chunk of which more counts than its sender knew, where that may be passed over.
+fn rest_of(chunk: &Append, error: &Error) -> Option<Append> {
+    match error {
+        Error::Refused(ApiError::OffsetMismatch { uploaded_bytes, is_whole: false }) => chunk.behind(*uploaded_bytes),
+        _ => None,
+    }
+}
+
 /// The bytes of the chunk count already. Where it has a checksum, it is looked whether that is right, and whether these are the same bytes;
-/// where it has none, nobody has said what they should be. Answers how the upload stands.
+/// where it has none, nobody has said what they should be. But where what counts may be another file's, they have to be the same, and
+/// what cannot be compared, since a part is more than this chunk, is taken for another's. Answers how the upload stands.
 async fn compare(
     chunk: &Append,
     counted: Counted,
@@ -126,15 +146,26 @@ async fn compare(
     storing: &TransferContext,
 ) -> Result<Snapshot> {
     let Counted { now, crc64nvme } = counted;
-    let (Some(digest), Some(stream)) = (&chunk.digest, &body) else {
+    let uploaded_bytes = now.uploaded_bytes;
+    let may_be_anothers = chunk.overlap == Overlap::Compared;
+    if may_be_anothers && crc64nvme.is_none() {
+        drain(body).await?;
+        return Err(end_mixed(chunk, uploaded_bytes, storing).await?.into());
+    }
+    let Some(stream) = body.as_ref().filter(|_| chunk.is_all_or_nothing()) else {
         drain(body).await?;
         return Ok(now);
     };
-    let uploaded_bytes = now.uploaded_bytes;
-    let relay = Relay::new(stream, storing.stalled_after, Some(digest), None)?;
+    let relay = Relay::new(stream, storing.stalled_after, chunk.digest.as_ref(), None)?;
     let refusal = match relay.read_through(chunk.length).await {
         Ok((_, false)) => ApiError::ChecksumMismatch { uploaded_bytes },
-        Ok((crc, true)) if crc64nvme.is_some_and(|counted| counted != crc) => ApiError::ChunkDiffers { uploaded_bytes },
+        Ok((crc, true)) if crc64nvme.is_some_and(|counted| counted != crc) => {
+            if may_be_anothers {
+                end_mixed(chunk, uploaded_bytes, storing).await?
+            } else {
+                ApiError::ChunkDiffers { uploaded_bytes }
+            }
+        }
         Ok((_, true)) => return Ok(now),
         Err(TransferError::BodyEnded) => ApiError::BodyCutShort { uploaded_bytes },
         Err(TransferError::BodyStalled) => ApiError::BodyStalled { uploaded_bytes },
@@ -146,10 +177,19 @@ async fn compare(
     Err(refusal.into())
 }
 
-/// Stores it with the right to do so.
+/// Two files have one name, and which of them the counted bytes are of, nobody knows: the upload ends, so that neither becomes a file with
+/// bytes of the other. What has become one already stays. Its sender could not go on in it in any case.
+async fn end_mixed(chunk: &Append, uploaded_bytes: ByteCount, storing: &TransferContext) -> Result<ApiError> {
+    unless_refused(call(&storing.objects, chunk.id, &Cancel(DeleteRight::Unfinished)).await)?;
+    // Crash here: it has ended, and its sender, who has no answer, is told that when the chunk comes again.
+    Ok(ApiError::ChunkDiffers { uploaded_bytes })
+}
+
+/// Stores it with the right to do so. So many bytes of the body come before it, and count already.
 async fn store_granted(
     chunk: Append,
     lease: WriteLease,
+    passed_over: ByteCount,
     body: Option<ReadableStream>,
     storing: &TransferContext,
 ) -> Result<Stored> {
@@ -167,7 +207,8 @@ async fn store_granted(
     } else {
         None
     };
-    let relay = Relay::new(&body, *stalled_after, chunk.digest.as_ref(), file_sha256)?;
+    let mut relay = Relay::new(&body, *stalled_after, chunk.digest.as_ref(), file_sha256)?;
+    relay.passed_over = passed_over.get();
     // On the heap: it is most of what a request has to remember.
     let outcome = Box::pin(attempt::store(&chunk, &lease, upload.as_ref(), relay, storing)).await?;
     Ok(Stored { attempt: lease.attempt, outcome })
@@ -178,8 +219,9 @@ async fn store_granted(
 pub(crate) async fn finish(now: Snapshot, wait: Wait, context: RequestContext<'_>) -> Result<Snapshot> {
     if await_object::lacks_last_part(&now) {
         let (id, offset, length) = (now.id, now.offset, ByteCount::ZERO);
-        let (named, completes) = (Named::ByOffset, now.completes);
-        let chunk = Append { id, offset, named, completes, length, file_bytes: None, digest: None, wait: Wait::No };
+        let (named, overlap, completes) = (Named::ByOffset, Overlap::Refused, now.completes);
+        let (file_bytes, digest, wait) = (None, None, Wait::No);
+        let chunk = Append { id, offset, named, overlap, completes, length, file_bytes, digest, wait };
         without_bytes(chunk, context).await?;
     } else if !now.phase.is_finishing() {
         return Ok(now);

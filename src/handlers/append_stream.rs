@@ -9,8 +9,9 @@ use futures_util::future::{Either, select};
 use upload_session::session::{Continuation, Release, ReleaseReason};
 use upload_types::{
     api_error::ApiError,
-    chunk::{Completion, Named},
+    chunk::{Completion, Named, Overlap},
     operation::{Append, BodyEnd, Outcome, Unsized, Wait},
+    plan::Plan,
     units::ByteCount,
     upload::Phase,
 };
@@ -24,20 +25,20 @@ use crate::{
     },
     transfer::{
         body::fixed_length,
-        gathering::{Ended, Gatherer},
+        gathering::{Arriving, Ended, Source},
         held::Held,
         relay::drain,
     },
 };
 
 /// What came of a body.
-struct Arrived {
+pub(crate) struct Arrived {
     /// Its bytes are stored up to here.
-    to: ByteCount,
+    pub(crate) to: ByteCount,
     /// What came of the last section; none where it had no bytes.
-    last: Option<Outcome>,
+    pub(crate) last: Option<Outcome>,
     /// Whether its end has been seen.
-    is_all: bool,
+    pub(crate) is_all: bool,
 }
 
 /// Stores the chunk. The work goes on for a while when the client goes away, as for any other chunk. Where its end is that of the file,
@@ -51,8 +52,9 @@ pub(crate) async fn handle(chunk: Unsized, body: Option<ReadableStream>, context
             context.run_with_wait_until(async move { store(chunk, &body, &storing).await }).await??
         }
     };
-    let (named, length) = (Named::ByOffset, ByteCount::ZERO);
-    let nothing = Append { id, offset: to, named, completes: end.completes(), length, file_bytes, digest: None, wait };
+    let (named, overlap, length) = (Named::ByOffset, Overlap::Refused, ByteCount::ZERO);
+    let (completes, digest) = (end.completes(), None);
+    let nothing = Append { id, offset: to, named, overlap, completes, length, file_bytes, digest, wait };
     match (last, end) {
         // Crash here: all bytes count, and the client, which has no answer, asks and says once more that this is the end.
         (_, BodyEnd::FileEnds) if is_all => {
@@ -75,22 +77,38 @@ async fn store(chunk: Unsized, body: &ReadableStream, storing: &TransferContext)
             return Err(error);
         }
     };
-    let mut gatherer = Gatherer::new(body, storing.stalled_after)?;
+    let mut arriving = Arriving::new(body, storing.stalled_after)?;
+    store_source(chunk, plan, &mut arriving, None, storing).await
+}
+
+/// Stores what comes from a source, in an upload of these sizes. `begun` is what has been gathered of it already, and how it has ended
+/// where it has.
+pub(crate) async fn store_source(
+    chunk: Unsized,
+    plan: Plan,
+    source: &mut impl Source,
+    mut begun: Option<(Held, Option<Ended>)>,
+    storing: &TransferContext,
+) -> Result<Arrived> {
     let (mut offset, mut last) = (chunk.offset, None::<Stored>);
     loop {
         let to_part_end = plan.part_bytes.saturating_sub(offset.saturating_sub(plan.part_start(offset)));
-        let (held, end) = gatherer.gather(to_part_end.get()).await;
+        let (held, end) = match begun.take() {
+            Some(begun) => begun,
+            None => source.gather(to_part_end.get()).await,
+        };
         let length = ByteCount::new(held.bytes()).unwrap_or(ByteCount::MAX);
         if !length.is_zero() {
             let (id, file_bytes) = (chunk.id, chunk.file_bytes);
-            let (named, completes) = (Named::ByOffset, chunk.end.completes());
-            let part = Append { id, offset, named, completes, length, file_bytes, digest: None, wait: Wait::No };
+            let (named, overlap, completes) = (Named::ByOffset, Overlap::Refused, chunk.end.completes());
+            let (digest, wait) = (None, Wait::No);
+            let part = Append { id, offset, named, overlap, completes, length, file_bytes, digest, wait };
             let continuation =
                 Continuation { after: last.as_ref().map(|stored| stored.attempt), has_more: end.is_none() };
             match store_held(part, continuation, held, storing).await {
                 Ok(stored) => last = Some(stored),
                 Err(Error::Refused(refusal)) => {
-                    gatherer.drain().await;
+                    source.drain().await;
                     return Err(beyond_end(refusal, last.as_ref()).into());
                 }
                 Err(fault) => return Err(fault),

@@ -15,7 +15,7 @@ use upload_session::{
 };
 use upload_types::{
     api_error::ApiError,
-    chunk::Named,
+    chunk::{Named, Overlap},
     ledger::{Entry, EntryKind, EntryName},
     operation::{Append, BodyEnd, Create, FirstChunk, Outcome, Unsized, Wait},
     plan::{Mode, Plan},
@@ -31,7 +31,8 @@ use crate::{
     context::{HandlerResult, RequestContext},
     handlers::{
         admission::{self, Admitted},
-        append, append_stream,
+        append, append_stream, duplicate,
+        left::Left,
     },
     log::{self, Stopwatch, now_ms},
     storage::s3::S3Bucket,
@@ -39,7 +40,21 @@ use crate::{
 
 /// Creates the upload.
 pub(crate) async fn handle(create: Create, context: RequestContext<'_>) -> HandlerResult {
-    Ok(create_and_begin(create, None, Vec::new(), context).await?.0)
+    Ok(create_and_begin(create, None, Before::default(), context).await?.0)
+}
+
+/// An upload that the ledger remembers under the key of a new one.
+pub(crate) struct Earlier {
+    /// Its id.
+    pub(crate) id: UploadId,
+    /// Itself, unless all of it is gone. It is ended once its successor may be created.
+    pub(crate) left: Option<Left>,
+}
+
+/// Creates the upload in the place of one that its ledger remembers under the same key.
+pub(crate) async fn instead_of(create: Create, earlier: Earlier, context: RequestContext<'_>) -> HandlerResult {
+    let before = Before { instead_of: Some(earlier), ..Before::default() };
+    Ok(create_and_begin(create, None, before, context).await?.0)
 }
 
 /// Creates an upload that is put together from partial uploads. Those named here count as part of it from then on.
@@ -48,14 +63,24 @@ pub(crate) async fn of_partials(
     takes_over: Vec<EntryName>,
     context: RequestContext<'_>,
 ) -> HandlerResult {
-    Ok(create_and_begin(create, None, takes_over, context).await?.0)
+    let before = Before { takes_over, ..Before::default() };
+    Ok(create_and_begin(create, None, before, context).await?.0)
+}
+
+/// What there was before the upload.
+#[derive(Default)]
+struct Before {
+    /// Pieces that count as part of it from now on.
+    takes_over: Vec<EntryName>,
+    /// The upload that had its key.
+    instead_of: Option<Earlier>,
 }
 
 /// Creates the upload, and begins its first chunk in the same breath: then the right to store it comes along.
 async fn create_and_begin(
     create: Create,
     first: Option<BeginAppend>,
-    takes_over: Vec<EntryName>,
+    before: Before,
     context: RequestContext<'_>,
 ) -> Result<(Outcome, Option<WriteLease>)> {
     let config = context.config;
@@ -85,6 +110,7 @@ async fn create_and_begin(
         attached: creator.permit.metadata,
         types: creator.permit.types.or_else(|| config.types.clone()).filter(|_| create.purpose != Purpose::Partial),
         byte_quota: Some(config.quota).filter(|quota| plan.open_ended && quota.bounds_bytes()),
+        duplicate_of: None,
     };
     let shown = |snapshot: Snapshot| {
         let upload_token = upload_token(snapshot.id, config);
@@ -95,13 +121,20 @@ async fn create_and_begin(
         sha256: spec.file.sha256.filter(|_| !spec.plan.open_ended),
         idempotency: create.idempotency.clone(),
         quota: config.quota,
-        takes_over,
-        instead_of: None,
+        takes_over: before.takes_over,
+        instead_of: before.instead_of.as_ref().map(|earlier| earlier.id),
     };
-    match admission::ask_ledger(admit, &spec.owner, context).await? {
+    // What it leaves makes room for it, so it ends before the ledger is asked.
+    if let Some(left) = before.instead_of.and_then(|earlier| earlier.left) {
+        left.close(&spec.owner, context).await?;
+    }
+    match admission::ask_ledger(admit, &spec, context).await? {
         Admitted::New(name) => spec.rename(name),
         Admitted::Before(snapshot) => return Ok((shown(*snapshot), None)),
-        Admitted::Stored(object) => return Ok((Outcome::Duplicate(object), None)),
+        Admitted::Stored(object) => {
+            duplicate::tell(spec, &object, create.idempotency.as_ref(), context).await?;
+            return Ok((Outcome::Duplicate(object), None));
+        }
     }
     // Crash here: the ledger has an entry without an upload. The same creation goes on with it, if it has a key; the list leaves it
     // out, and takes it away; and it goes when its upload would be over at the latest.
@@ -219,7 +252,7 @@ pub(crate) async fn with_first_chunk(
         (ByteCount::ZERO, Named::ByOffset, first.completes, Continuation::default());
     let chunk = BeginAppend { offset, length, file_bytes: None, all_or_nothing, named, completes, continuation };
     let first_begin = (!length.is_zero()).then_some(chunk);
-    let (created, lease) = create_and_begin(create, first_begin, Vec::new(), context).await?;
+    let (created, lease) = create_and_begin(create, first_begin, Before::default(), context).await?;
     let Outcome::Created { snapshot, limits, upload_token } = created else { return Ok(created) };
     let id = snapshot.id;
     let is_new = snapshot.phase == Phase::Open && snapshot.uploaded_bytes.is_zero();
@@ -231,7 +264,8 @@ pub(crate) async fn with_first_chunk(
         snapshot
     } else {
         let (file_bytes, digest) = (None, first.digest);
-        let chunk = Append { id, offset, named, completes, length, file_bytes, digest, wait: Wait::No };
+        let overlap = Overlap::Refused;
+        let chunk = Append { id, offset, named, overlap, completes, length, file_bytes, digest, wait: Wait::No };
         match append::in_background(chunk, lease, body, context).await {
             Ok(Outcome::Appended { uploaded_bytes, expires_at, phase, object, .. }) => {
                 // The snapshot is of before the chunk began.

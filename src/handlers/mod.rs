@@ -8,6 +8,11 @@ pub(crate) mod await_object;
 pub(crate) mod concat;
 pub(crate) mod create;
 pub(crate) mod download;
+pub(crate) mod duplicate;
+pub(crate) mod form;
+pub(crate) mod keyed_chunk;
+pub(crate) mod known_bytes;
+pub(crate) mod left;
 pub(crate) mod list;
 pub(crate) mod presigned;
 pub(crate) mod repair;
@@ -79,6 +84,8 @@ async fn handle(operation: Operation, body: Option<ReadableStream>, context: Req
         Operation::List(after) => list::list(after, context).await,
         Operation::Append(chunk) => append::handle(chunk, body, context).await,
         Operation::AppendUnsized(chunk) => append_stream::handle(chunk, body, context).await,
+        Operation::AppendKeyed(chunk) => keyed_chunk::append(chunk, body, context).await,
+        Operation::FindKeyed(chunk) => keyed_chunk::find(chunk, context).await,
         Operation::Probe(id, wait) => probe(id, wait, context).await.map(Outcome::Probed),
         Operation::Status(id) => call(&objects, id, &Status).await.map(Outcome::Status),
         Operation::History(id) => call(&objects, id, &ReadHistory).await.map(|history| Outcome::History(id, history)),

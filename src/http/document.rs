@@ -9,20 +9,24 @@ use upload_session::gathering::has_room;
 use upload_types::api_error::ApiError;
 use web_sys::ReadableStream;
 
-use crate::transfer::{gathering::Gatherer, held::Held, idle_timeout::Waited};
+use crate::transfer::{
+    gathering::{Arriving, Source as _},
+    held::Held,
+    idle_timeout::Waited,
+};
 
 /// All its bytes, which are so many.
 pub(crate) async fn read(body: Option<ReadableStream>, bytes: u64, stalled_after: Duration) -> Result<Vec<u8>> {
     let Some(body) = body.filter(|_| bytes > 0) else { return Ok(Vec::new()) };
-    let (mut gatherer, mut held) = (Gatherer::new(&body, stalled_after)?, Held::default());
+    let (mut arriving, mut held) = (Arriving::new(&body, stalled_after)?, Held::default());
     while held.bytes() < bytes {
         if !has_room(held.bytes(), held.others_bytes()) {
             drop(held);
-            gatherer.drain().await;
+            arriving.drain().await;
             return Err(ApiError::Overloaded.into());
         }
-        match gatherer.next(bytes - held.bytes()).await {
-            Waited::Came(Ok(piece)) => gatherer.hold(&piece, &mut held),
+        match arriving.next(bytes - held.bytes()).await {
+            Waited::Came(Ok(piece)) => arriving.hold(&piece, &mut held),
             Waited::Came(Err(_)) => return Err(ApiError::DocumentCutShort.into()),
             Waited::Stalled => return Err(ApiError::DocumentStalled.into()),
             Waited::Paused => {}

@@ -4,7 +4,7 @@
 use durable_objects::platform::error::{Error, Result};
 use durable_objects::platform::telemetry::log_line::LogLine;
 use http::Method;
-use upload_protocols::{Asked, Head, Parsed, Protocol, address::BasePath, header_map};
+use upload_protocols::{Asked, Head, Parsed, Protocol, address::BasePath, header_map, problem_page};
 use upload_types::{
     api_error::ApiError,
     operation::{Operation, Reply},
@@ -17,7 +17,7 @@ use crate::{
     access,
     config::{Config, Settings},
     context::RequestContext,
-    handlers::{self, Answer},
+    handlers::{self, Answer, form::Surroundings},
     http::{cors, document, health, server_timing::Timings},
     log::{self, Stopwatch, now_ms},
 };
@@ -58,10 +58,15 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
         let limits = config.ok().map(|config| config.limits);
         let public_url = config.ok().and_then(|config| config.public_url.clone());
         let base_url = settings.base_path.below(&public_url.unwrap_or_else(|| url.origin()));
-        let asked = Asked { head: &head, limits, base_url: &base_url, now: UnixMs(now_ms()) };
-        let handled = match broken_off(&env) {
-            Some(fault_id) => response(without_body_of_head(&asked, protocol.fault(&asked, &fault_id, None))),
-            None => handle(protocol, &asked, &mut request, config, &env, &context, &mut trace).await,
+        let problems_url = settings.problems_url.clone().unwrap_or_else(|| format!("{base_url}{}", problem_page::PATH));
+        let (base_url, problems_url) = (base_url.as_str(), problems_url.as_str());
+        let asked = Asked { head: &head, limits, base_url, problems_url, now: UnixMs(now_ms()) };
+        let handled = match (broken_off(&env), problem_page::answer(&asked)) {
+            (Some(fault_id), _) => response(without_body_of_head(&asked, protocol.fault(&asked, &fault_id, None))),
+            (None, Some(page)) => {
+                page.map_err(Error::from).and_then(|page| response(without_body_of_head(&asked, page)))
+            }
+            (None, None) => handle(protocol, &asked, &mut request, config, &env, &context, &mut trace).await,
         };
         match handled {
             Ok(response) => response,
@@ -87,10 +92,16 @@ async fn handle(
     if head_bytes(asked.head) > u64::from(MAX_HEAD_BYTES) {
         return Err(ApiError::HeadTooLarge { limit_bytes: MAX_HEAD_BYTES.into() }.into());
     }
-    let operation = understand(protocol, asked.head, request, config).await?;
+    let parsed = protocol.parse(asked.head)?;
+    let host = Url::new(&request.inner().url())?.origin();
+    if let Parsed::Form(form) = &parsed {
+        let (config, timings, host) = (config.map_err(Clone::clone)?, &trace.timings, host.as_str());
+        let around = Surroundings { config, env, execution, timings, host };
+        return response(handlers::form::answer(form, asked, request.inner().body(), around).await?);
+    }
+    let operation = understand(parsed, asked.head, request, config).await?;
     trace.upload = operation.upload_id();
     let config = config.map_err(Clone::clone)?;
-    let host = Url::new(&request.inner().url())?.origin();
     let access = access::identify(asked.head, &operation, config, &host, execution).await?;
     let address = asked.head.header("cf-connecting-ip");
     let context = RequestContext { config, env, execution, address, access: &access, timings: &trace.timings };
@@ -124,14 +135,15 @@ async fn handle(
 }
 
 async fn understand(
-    protocol: Protocol,
+    parsed: Parsed,
     head: &Head,
     request: &Request,
     config: Result<&Config, &ApiError>,
 ) -> Result<Operation> {
-    let (max_bytes, finish) = match protocol.parse(head)? {
+    let (max_bytes, finish) = match parsed {
         Parsed::Ready(operation) => return Ok(*operation),
         Parsed::NeedsBody { max_bytes, finish } => (max_bytes, finish),
+        Parsed::Form(_) => return Err("a form is carried out while it is read".into()),
     };
     let Some(length) = head.header("content-length").and_then(|text| text.parse::<u64>().ok()) else {
         return Err(ApiError::LengthRequired.into());

@@ -190,6 +190,9 @@ fn body(facts: &EventFacts, config: &Config) -> Result<Value> {
         "createdAt": snapshot.created_at.rfc3339(),
         "endedAt": facts.ended_at.rfc3339(),
     });
+    if let Some(original) = facts.duplicate_of {
+        data["duplicateOf"] = json!(original);
+    }
     if let Some(object) = &facts.object {
         data["etag"] = json!(object.etag);
         data["digests"] = json!({ "crc64nvme": object.crc64nvme });

@@ -41,6 +41,7 @@ pub(crate) async fn store(
     let watch = Stopwatch::start();
     let end = chunk.offset.checked_add(chunk.length).unwrap_or(chunk.offset);
     let attempt = Attempt::new(lease, end, chunk.digest.clone());
+    let attempt = if chunk.is_all_or_nothing() { attempt.all_or_nothing() } else { attempt };
     let TransferContext { objects, bucket, timings, .. } = storing;
     let (row, broken) = (None, None);
     let mut driver = Driver { id: chunk.id, objects, bucket, upload, lease, timings, relay, attempt, row, broken };

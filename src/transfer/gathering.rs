@@ -31,23 +31,26 @@ pub(crate) enum Ended {
     Stalled,
 }
 
-/// A body whose bytes are wanted as they come.
-pub(crate) struct Gatherer {
-    body: Body,
-    patience: IdleTimeout,
-    stride: ReadSize,
-}
+/// Where bytes come from that are wanted as they come: a body, or a file in a form.
+pub(crate) trait Source {
+    /// Whatever comes next, no more than so many; or why nothing does.
+    async fn next(&mut self, most_bytes: u64) -> Waited<Result<Uint8Array, Ended>>;
 
-impl Gatherer {
-    /// Takes the body, which must not have been read.
-    pub(crate) fn new(body: &ReadableStream, stalled_after: Duration) -> Result<Self> {
-        let patience = IdleTimeout::telling_pauses(stalled_after, LONGEST_PAUSE.min(stalled_after / 2));
-        Ok(Self { body: Body::new(body)?, patience, stride: ReadSize::default() })
+    /// What came has been used, and its memory may be taken for what comes next.
+    fn give_back(&mut self, piece: &Uint8Array);
+
+    /// What is still to come is not wanted.
+    async fn drain(&mut self);
+
+    /// Keeps what came.
+    fn hold(&mut self, piece: &Uint8Array, held: &mut Held) {
+        held.push(piece);
+        self.give_back(piece);
     }
 
     /// The next bytes, `most_bytes` of them; fewer where nothing follows for a while, where the memory is wanted by others, or
     /// where the body breaks: then also how.
-    pub(crate) async fn gather(&mut self, most_bytes: u64) -> (Held, Option<Ended>) {
+    async fn gather(&mut self, most_bytes: u64) -> (Held, Option<Ended>) {
         let mut held = Held::default();
         let watch = Stopwatch::start();
         loop {
@@ -65,9 +68,25 @@ impl Gatherer {
             }
         }
     }
+}
 
-    /// Whatever comes next; or why nothing does.
-    pub(crate) async fn next(&mut self, most_bytes: u64) -> Waited<Result<Uint8Array, Ended>> {
+/// A body whose bytes are wanted as they come.
+pub(crate) struct Arriving {
+    body: Body,
+    patience: IdleTimeout,
+    stride: ReadSize,
+}
+
+impl Arriving {
+    /// Takes the body, which must not have been read.
+    pub(crate) fn new(body: &ReadableStream, stalled_after: Duration) -> Result<Self> {
+        let patience = IdleTimeout::telling_pauses(stalled_after, LONGEST_PAUSE.min(stalled_after / 2));
+        Ok(Self { body: Body::new(body)?, patience, stride: ReadSize::default() })
+    }
+}
+
+impl Source for Arriving {
+    async fn next(&mut self, most_bytes: u64) -> Waited<Result<Uint8Array, Ended>> {
         let watch = Stopwatch::start();
         let wanted = Wanted { least_bytes: 1, room_bytes: self.stride.room_bytes(1), most_bytes };
         match self.patience.wait_for(self.body.read(wanted)).await {
@@ -83,14 +102,11 @@ impl Gatherer {
         }
     }
 
-    /// Keeps what came.
-    pub(crate) fn hold(&mut self, piece: &Uint8Array, held: &mut Held) {
-        held.push(piece);
+    fn give_back(&mut self, piece: &Uint8Array) {
         self.body.give_back(piece);
     }
 
-    /// The rest of the body is not wanted.
-    pub(crate) async fn drain(mut self) {
+    async fn drain(&mut self) {
         read_away(&mut self.body).await;
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod attempt;
 pub(crate) mod body;
 pub(crate) mod error;
+pub(crate) mod form;
 pub(crate) mod gathering;
 pub(crate) mod held;
 pub(crate) mod idle_timeout;

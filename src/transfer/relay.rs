@@ -50,6 +50,8 @@ pub(crate) struct Relay {
     chunk_digest: Option<(Digest, Vec<u8>)>,
     /// Of all bytes of the file so far, where its digest was declared.
     file_sha256: Option<RunningSha256>,
+    /// So many bytes of the body come before the chunk, and count already: they are dropped when the chunk is read.
+    pub(crate) passed_over: u64,
     /// Given where the attempt shall end.
     pub(crate) stop: StopSignal,
 }
@@ -76,7 +78,7 @@ impl Relay {
         let chunk_digest = declared.map(digest).transpose()?;
         let (body, patience) = (Body::new(body)?, IdleTimeout::new(stalled_after));
         let (stride, stop) = (ReadSize::default(), StopSignal::default());
-        Ok(Self { body, patience, stride, chunk_digest, file_sha256, stop })
+        Ok(Self { body, patience, stride, chunk_digest, file_sha256, passed_over: 0, stop })
     }
 
     /// Moves a part into R2 under this number: first the tail, then so many bytes of the body that it is full.
@@ -220,8 +222,18 @@ impl Relay {
         Ok(())
     }
 
-    /// The next bytes of the body, at least one.
+    /// The next bytes of the chunk, at least one.
     async fn read(&mut self, least_bytes: u32, most_bytes: u64) -> Result<Uint8Array, TransferError> {
+        while self.passed_over > 0 {
+            let piece = self.read_body(self.stride.least_bytes(), self.passed_over).await?;
+            self.passed_over = self.passed_over.saturating_sub(u64::from(piece.length()));
+            self.body.give_back(&piece);
+        }
+        self.read_body(least_bytes, most_bytes).await
+    }
+
+    /// The next bytes of the body, at least one.
+    async fn read_body(&mut self, least_bytes: u32, most_bytes: u64) -> Result<Uint8Array, TransferError> {
         let wanted = Wanted { least_bytes, room_bytes: self.stride.room_bytes(least_bytes), most_bytes };
         loop {
             let watch = Stopwatch::start();

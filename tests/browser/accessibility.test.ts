@@ -47,7 +47,8 @@ for (const { name, viewport } of SCREENS) {
     test(`axe finds nothing, and nothing is cut off: ${name}, ${colorScheme}`, inBrowser, async () => {
       // The checker comes in from outside the page, which the page's policy is there to prevent.
       const page = await harbour.visit({ viewport, colorScheme, bypassCSP: true, reducedMotion: "reduce" });
-      await page.page.addScriptTag({ path: axePath });
+      const loadChecker = () => page.page.addScriptTag({ path: axePath });
+      await loadChecker();
       const file = harbour.file(`a long name, so long that it does not fit - ${name} ${colorScheme}.mp4`, FILE_BYTES);
       const look = async (state: string) => {
         await page.page.screenshot({ path: join(screenshots, `${name}-${colorScheme}-${state}.png`), fullPage: true });
@@ -62,9 +63,30 @@ for (const { name, viewport } of SCREENS) {
       await page.start();
       await page.untilPercent(file, 20);
       await look("moving");
+      await page.press("Pause");
+      await page.untilStage(file, "paused");
+      await look("paused");
+      await page.reload();
+      await loadChecker();
+      await page.untilStage(file, "interrupted");
+      await look("interrupted");
       harbour.wire.release();
+      await page.press("Go on with 1 file");
       await page.untilRecorded(file);
       await look("done");
+      const refused = harbour.file("not for you.mp4", FILE_BYTES);
+      const problem = { type: "about:blank", code: "not-permitted", title: "The token is not for this", detail: "No." };
+      await page.page.route("**/upload/init", (route) => route.fulfill({ status: 403, json: problem }));
+      await page.send(refused);
+      await page.untilStage(refused, "failed");
+      await page.card(refused).getByText("You may not upload this here.").waitFor();
+      await look("failed");
+      await page.page.unroute("**/upload/init");
+      await page.choose(
+        ...Array.from({ length: 24 }, (_, at) => harbour.file(`picture ${at + 1}.jpg`, 1000 * (at + 1))),
+      );
+      await page.card({ name: "picture 24.jpg" }).waitFor();
+      await look("many");
     });
   }
 }

@@ -11,8 +11,11 @@ import { FILE_INPUT } from "./selectors.ts";
 import type { UploadPage } from "./upload_page.ts";
 
 const FILE_BYTES = 40_000_000;
-/** Well above what is measured on an idle machine, and far below a page that stands still. */
-const LONGEST_TASK_MS = 1_500;
+/**
+ * So long the page's thread may work, in its own time, for all of them together: whatever else the machine does, it is the same. Well above
+ * what it takes, and far below a page that stands still.
+ */
+const MOST_WORK_MS = 1_500;
 const MANY = 1_000;
 
 let harbour: Harbour;
@@ -27,6 +30,18 @@ const listed = ({ page }: UploadPage) =>
   page
     .locator(".card")
     .evaluateAll((rows) => rows.map((row) => `${row.querySelector("h3")?.textContent}: ${row.dataset.stage}`));
+
+/** What the page's own thread has worked so far, in milliseconds of its time and not of the clock's. */
+async function threadTime({ context, page }: UploadPage): Promise<() => Promise<number>> {
+  const session = await context.newCDPSession(page);
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
+  return async () => {
+    const { metrics } = await session.send("Performance.getMetrics");
+    const taskSeconds = metrics.find(({ name }) => name === "TaskDuration")?.value;
+    assert.ok(taskSeconds !== undefined, "Chromium says how long its tasks took");
+    return taskSeconds * 1000;
+  };
+}
 
 test("what is on its way comes first; a file whose turn it is not waits, and is not paused", inBrowser, async () => {
   const files = ["a.mp4", "b.mp4", "c.mp4"].map((name) => harbour.file(name, FILE_BYTES));
@@ -80,6 +95,8 @@ test("a folder is chosen as it is: each file with its place", inBrowser, async (
 
 test(`${MANY} files: the page stays usable while they are added`, inBrowser, async () => {
   const page = await harbour.visit();
+  const workMs = await threadTime(page);
+  const beforeMs = await workMs();
   const longestMs = await page.page.evaluate(
     async ([selector, count]) => {
       const chosen = new DataTransfer();
@@ -101,7 +118,8 @@ test(`${MANY} files: the page stays usable while they are added`, inBrowser, asy
     },
     [FILE_INPUT, MANY] as const,
   );
-  console.log(`${MANY} files added: longest task ${longestMs.toFixed(0)} ms`);
-  assert.ok(longestMs < LONGEST_TASK_MS, `a task took ${longestMs} ms`);
+  const workedMs = (await workMs()) - beforeMs;
+  console.log(`${MANY} files added: ${workedMs.toFixed(0)} ms of work, longest task ${longestMs.toFixed(0)} ms`);
+  assert.ok(workedMs > 0 && workedMs < MOST_WORK_MS, `the page worked for ${workedMs} ms`);
   await page.page.getByRole("button", { name: "Upload 1,000 files" }).waitFor();
 });

@@ -69,6 +69,15 @@ test("paused by its button, nothing is sent; resumed, only the rest", inBrowser,
   const { page, file } = await midway("paused.mp4");
   await page.press("Pause");
   await page.untilStage(file, "paused");
+  const widths = await page
+    .card(file)
+    .locator(".bar span")
+    .evaluateAll((bars) => bars.map((bar) => bar.style.width));
+  assert.equal(
+    new Set(widths.map((width) => Math.round(Number.parseFloat(width)))).size,
+    1,
+    `${widths}: nothing is on its way`,
+  );
   harbour.wire.release();
   const [open] = (await harbour.stack.client.openUploads()).filter(({ fileName }) => fileName === file.name);
   assert.ok(open);

@@ -179,7 +179,10 @@ test("the guide's Hono application", async (t) => {
 test("another Worker is told by a service binding", async (t) => {
   const bound = configuration([
     [MAIN, '"index.js"'],
-    ['"vars": {', '"services": [{ "binding": "ORIGIN", "service": "receiver" }], "vars": {'],
+    [
+      '"vars": {',
+      '"services": [{ "binding": "ORIGIN", "service": "receiver" }], "vars": { "PROBLEMS_URL": "https://docs.mine.net/#",',
+    ],
   ]);
   const cwd = project.write("service", {
     "wrangler.jsonc": bound,
@@ -207,6 +210,7 @@ test("another Worker is told by a service binding", async (t) => {
   const configurations = ["--config", "wrangler.jsonc", "--config", "receiver/wrangler.jsonc"];
   const running = await project.dev({ cwd, ready: "/healthz", options: configurations });
   t.after(() => running.stop());
+  assert.deepEqual(await json(`${running.baseUrl}/problems/offset-mismatch`), [], "its own problems are elsewhere");
   const uploadId = await upload(running.baseUrl, randomBytes(CHUNK_BYTES + 1), "cat.png");
   const told = await waitFor("the event", async () => {
     const told = await json<object[]>(`${running.baseUrl}/told`);

@@ -244,11 +244,11 @@ test("the server's wish to be left alone is obeyed", async () => {
     request.resume().on("end", () => {
       times.push(Date.now());
       asked += 1;
-      const type = "https://quayside.dev/problems/rate-limited";
+      const type = "https://u.example/errors#rate-limited";
       if (asked === 1) {
         response
           .writeHead(429, { "Retry-After": "2" })
-          .end(JSON.stringify({ type, title: "Too many", detail: "Wait." }));
+          .end(JSON.stringify({ type, code: "rate-limited", title: "Too many", detail: "Wait." }));
       } else {
         response
           .writeHead(201, { Location: "/files/067e6162-3b6f-4ae2-a171-2470b63dff00", "Upload-Offset": "1" })

@@ -350,7 +350,7 @@ export function status(state: string, uploadedBytes: number, fileSize: number, m
 }
 
 export function problem(httpStatus: number, code: string, more: object = {}, headers = {}): Reply {
-  const type = `https://quayside.dev/problems/${code}`;
-  const body = { type, title: `Title of ${code}`, status: httpStatus, detail: "Some detail.", ...more };
+  const type = `https://u.example/problems/${code}`;
+  const body = { type, code, title: `Title of ${code}`, status: httpStatus, detail: "Some detail.", ...more };
   return { status: httpStatus, body, headers };
 }

@@ -53,6 +53,29 @@ function silent(): { http: HttpClient; asked: string[] } {
   return { http, asked };
 }
 
+test("ten thousand files are added and change without a list for each change", async () => {
+  const { http } = silent();
+  const options = { endpoint: "https://upload.example.com", store: null, checksums: false, runtime: { http } };
+  const list = new UploadList({ ...options, filesAtOnce: 1 });
+  let tellings = 0;
+  list.subscribe(() => {
+    tellings += 1;
+  });
+  const file = new File([new Uint8Array(2_000_000)], "one of many");
+  list.add(Array.from({ length: 10_000 }, () => file));
+  assert.equal(list.items().length, 10_000);
+  assert.equal(list.items(), list.items(), "until something changes it is the same list");
+  const before = list.items();
+  // The first is on its way, and stays there: none of the others begins.
+  for (const { id } of before.slice(1, 1001)) {
+    list.remove(id);
+  }
+  assert.equal(before.length, 10_000, "a list that was given never changes");
+  await waitFor("the listener to be told", () => tellings > 0);
+  assert.equal(list.items().length, 9_000);
+  assert.ok(tellings < 100, `${tellings} tellings`);
+});
+
 test("a few files are sent at once, and one that is taken off the list makes room", async () => {
   const { http, asked } = silent();
   const options = { endpoint: "https://upload.example.com", store: null, checksums: false, runtime: { http } };

@@ -96,6 +96,7 @@ export type ChunkTaken = { uploadId: string; uploadedBytes: number; fileSize: nu
 /** RFC 9457, with this service's own members. */
 export type Problem = {
   type: string;
+  code: string;
   title: string;
   status: number;
   detail: string;
@@ -112,7 +113,13 @@ export type Problem = {
 };
 
 export type UploadEvent = {
-  type: "upload.completed" | "upload.failed" | "upload.expired" | "upload.aborted" | "upload.deleted";
+  type:
+    | "upload.completed"
+    | "upload.failed"
+    | "upload.expired"
+    | "upload.aborted"
+    | "upload.deleted"
+    | "upload.duplicate";
   timestamp: string;
   data: {
     uploadId: string;
@@ -131,6 +138,8 @@ export type UploadEvent = {
     endedAt: string;
     deletedAt?: string;
     reason?: string;
+    /** The upload whose object it shares. */
+    duplicateOf?: string;
     downloadUrl?: string;
   };
 };

@@ -51,13 +51,21 @@ export class ScriptedOrigin {
     this.#webhookSecret = webhookSecret;
   }
 
-  /** The answers to the coming deliveries about this upload, in order; after the last one, 200. */
+  /** The answers to the coming deliveries about this upload, or about its duplicates, in order; after the last one, 200. */
   script(uploadId: string, ...answers: Scripted[]): void {
     this.#scripts.set(uploadId, answers);
   }
 
   of(uploadId: string): Delivery[] {
     return this.deliveries.filter((delivery) => delivery.event.data.uploadId === uploadId);
+  }
+
+  /** What was told of duplicates of this upload under this name. */
+  duplicatesOf(uploadId: string, fileName: string): Delivery[] {
+    return this.deliveries.filter(
+      ({ event: { type, data } }) =>
+        type === "upload.duplicate" && data.duplicateOf === uploadId && data.fileName === fileName,
+    );
   }
 
   async waitForDeliveries(uploadId: string, count: number): Promise<Delivery[]> {
@@ -101,7 +109,9 @@ export class ScriptedOrigin {
       event,
       receivedAtMs: Date.now(),
     });
-    const answer = await (this.#scripts.get(event.data.uploadId)?.shift() ?? { status: 200 });
+    const { uploadId, duplicateOf = uploadId } = event.data;
+    const script = this.#scripts.get(uploadId) ?? this.#scripts.get(duplicateOf);
+    const answer = await (script?.shift() ?? { status: 200 });
     if (answer === "hang") {
       return;
     }

@@ -45,6 +45,8 @@ export type StackOptions = {
   port?: number;
   /** So many calls of one invocation may wait for their answers at the same time, as on the platform, where it is six. */
   connections?: number;
+  /** A script of this folder that stands in front of the bundle's `entry.js`: `harsh_platform.js`. */
+  entry?: string;
   /** Whether its memory may be looked at: `heap.ts`. */
   inspected?: boolean;
   /** Changes wrangler.toml, where no var can. */
@@ -77,6 +79,7 @@ export class Stack {
       buildDir = "build",
       configuration,
       connections,
+      entry,
       page,
       state,
     } = options;
@@ -90,7 +93,7 @@ export class Stack {
     }
     this.replaceSecrets(secrets);
     const limited: StackOptions["vars"] = connections === undefined ? {} : { CONNECTIONS: connections };
-    const changes = { buildDir, page, connections: connections !== undefined, change: configuration };
+    const changes = { buildDir, page, connections: connections !== undefined, entry, change: configuration };
     this.#args = [
       join(repositoryRoot, "node_modules/wrangler/bin/wrangler.js"),
       "dev",

@@ -13,6 +13,8 @@ export type ConfigChanges = {
   page?: PageConfig | undefined;
   /** Whether it runs behind the platform's limit on connections, as `six_connections.js` has it. */
   connections?: boolean;
+  /** A script of this folder that stands in front of the bundle's `entry.js`. */
+  entry?: string | undefined;
   /** Changes wrangler.toml itself. */
   change?: ((toml: string) => string) | undefined;
 };
@@ -28,7 +30,13 @@ export const repositoryRoot = resolve(import.meta.dirname, "../..");
  * bundle is, if not in `build`. */
 export function writeWranglerConfig(
   dir: string,
-  { buildDir = "build", page: pageConfig = {}, connections = false, change = (toml) => toml }: ConfigChanges = {},
+  {
+    buildDir = "build",
+    page: pageConfig = {},
+    connections = false,
+    entry,
+    change = (toml) => toml,
+  }: ConfigChanges = {},
 ): string {
   const original = change(readFileSync(join(repositoryRoot, "wrangler.toml"), "utf8"));
   const toml = original.replace(/^(main\s*=\s*")build\//m, `$1${buildDir}/`);
@@ -40,10 +48,11 @@ export function writeWranglerConfig(
   }
   const copy = join(dir, "build");
   cpSync(dirname(bundle), copy, { recursive: true });
-  if (connections) {
-    cpSync(join(import.meta.dirname, CONNECTIONS_ENTRY), join(copy, CONNECTIONS_ENTRY));
+  const inFront = connections ? CONNECTIONS_ENTRY : entry;
+  if (inFront !== undefined) {
+    cpSync(join(import.meta.dirname, inFront), join(copy, inFront));
   }
-  const main = connections ? CONNECTIONS_ENTRY : basename(bundle);
+  const main = inFront ?? basename(bundle);
   const path = join(dir, "wrangler.toml");
   const pageDir = resolve(repositoryRoot, /^directory\s*=\s*"(.+)"/m.exec(toml)?.[1] ?? "build-page");
   const changed = withAbsolutePaths(withoutTable(toml, "build"))

@@ -35,16 +35,25 @@ pub(crate) struct Refusal {
 #[derive(Deserialize)]
 struct Problem {
     r#type: String,
+    #[serde(default)]
+    code: Option<String>,
     title: String,
     #[serde(default)]
     detail: String,
+}
+
+impl Problem {
+    /// Its stable code: said by itself, or else the end of the address of the page about it.
+    fn code(&self) -> Option<&str> {
+        self.code.as_deref().or_else(|| self.r#type.rsplit(['/', '#', '=']).next())
+    }
 }
 
 impl Refusal {
     /// What an answer means that is no success.
     pub(crate) fn of_answer(status: u16, headers: &reqwest::header::HeaderMap, body: &str) -> Self {
         let problem = serde_json::from_str::<Problem>(body).ok();
-        let code = problem.as_ref().and_then(|problem| problem.r#type.rsplit('/').next()).map(str::to_owned);
+        let code = problem.as_ref().and_then(Problem::code).map(str::to_owned);
         let said = match &problem {
             Some(problem) => format!("{}. {}", problem.title, problem.detail),
             None => format!("Something other than Quayside answered {status}."),
@@ -157,6 +166,7 @@ mod tests {
             "completing",
             "writers-pending",
             "busy",
+            "chunk-too-early",
             "rate-limited",
             "quota-exceeded",
             "keys-unavailable",
@@ -179,6 +189,20 @@ mod tests {
                 _ => Verdict::Final,
             };
             assert_eq!(verdict(status, Some(code)), expected, "{code} {status}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_known_wherever_its_page_is() {
+        for document in [
+            r#"{"type":"https://u.example/problems/busy","code":"busy","title":""}"#,
+            r#"{"type":"https://iana.example/types#else","code":"busy","title":""}"#,
+            r#"{"type":"https://u.example/problems/busy","title":""}"#,
+            r#"{"type":"https://docs.example/errors#busy","title":""}"#,
+            r#"{"type":"https://docs.example/errors?code=busy","title":""}"#,
+        ] {
+            let refusal = Refusal::of_answer(409, &HeaderMap::new(), document);
+            assert_eq!(refusal.code.as_deref(), Some("busy"), "{document}");
         }
     }
 

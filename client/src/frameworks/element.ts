@@ -18,7 +18,7 @@ export class QuaysideUploadElement extends Base {
   /** Everything but `endpoint`, which the attribute says. */
   options: Omit<UploadListOptions, "endpoint"> = {};
   #list: UploadList | undefined;
-  readonly #lines = new Map<number, { line: HTMLElement; bar: HTMLProgressElement; says: HTMLElement }>();
+  readonly #lines = new Map<number, { shown?: UploadItem; bar: HTMLProgressElement; says: HTMLElement }>();
   #lists: HTMLElement | undefined;
 
   get items(): readonly UploadItem[] {
@@ -67,15 +67,19 @@ export class QuaysideUploadElement extends Base {
   }
 
   #show(): void {
-    for (const { id, file, state, uploadedBytes, error } of this.items) {
-      const { bar, says } = this.#lines.get(id) ?? this.#newLine(id, file);
-      bar.value = uploadedBytes;
-      says.textContent = error === undefined ? state : error.message;
+    for (const item of this.items) {
+      const line = this.#lines.get(item.id) ?? this.#newLine(item.id, item.file);
+      // An item never changes: what is shown already is left alone.
+      if (line.shown !== item) {
+        line.shown = item;
+        line.bar.value = item.uploadedBytes;
+        line.says.textContent = item.error?.message ?? item.state;
+      }
     }
     this.dispatchEvent(new CustomEvent("quayside-change", { detail: this.items, bubbles: true, composed: true }));
   }
 
-  #newLine(id: number, file: File) {
+  #newLine(id: number, file: File): { shown?: UploadItem; bar: HTMLProgressElement; says: HTMLElement } {
     const line = part("li", "item");
     const bar = part("progress", "bar");
     bar.max = file.size || 1;
@@ -83,9 +87,9 @@ export class QuaysideUploadElement extends Base {
     const says = document.createElement("span");
     line.append(`${file.name} `, bar, " ", says);
     this.#lists?.append(line);
-    const shown = { line, bar, says };
-    this.#lines.set(id, shown);
-    return shown;
+    const parts = { bar, says };
+    this.#lines.set(id, parts);
+    return parts;
   }
 }
 

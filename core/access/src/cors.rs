@@ -6,10 +6,10 @@
 
 /// What every protocol here reads, and what browsers' libraries add by themselves. The draft's own `Incremental` (RFC 10036) asks
 /// proxies not to hold a body back, and is not read.
-const OUR_HEADERS: &str = "Authorization, Content-Type, Content-Range, Content-Digest, Content-Disposition, Content-Encoding, \
+const OUR_HEADERS: &str = "Authorization, Cache-Control, Content-Type, Content-Range, Content-Digest, Content-Disposition, Content-Encoding, \
      Digest, Idempotency-Key, If-Match, If-Modified-Since, If-None-Match, If-Range, If-Unmodified-Since, Incremental, Last-Event-ID, Range, \
      Repr-Digest, Want-Repr-Digest, Tus-Resumable, Upload-Checksum, Upload-Complete, Upload-Concat, Upload-Defer-Length, \
-     Upload-Draft-Interop-Version, Upload-Incomplete, Upload-Length, Upload-Metadata, Upload-Offset, X-Chunk-Checksum, \
+     Upload-Draft-Interop-Version, Upload-Incomplete, Upload-Length, Upload-Metadata, Upload-Name, Upload-Offset, X-Chunk-Checksum, \
      X-HTTP-Method-Override, X-Request-ID, X-Requested-With, X-Upload-Content-Length, X-Upload-Content-Type, X-Upload-Offset";
 
 /// No deployment's own list is longer.
@@ -271,7 +271,7 @@ mod tests {
             shown.split(", ").map(str::to_owned).collect::<Vec<_>>()
         };
         let ours = listed("");
-        for name in ["Incremental", "Authorization", "Upload-Offset", "If-Range", "X-Upload-Offset"] {
+        for name in ["Incremental", "Authorization", "Cache-Control", "Upload-Offset", "If-Range", "X-Upload-Offset"] {
             assert!(ours.iter().any(|listed| listed == name), "{name}");
         }
         let more = listed(" traceparent,baggage , X-CSRF-Token,,");

@@ -49,6 +49,22 @@ pub fn public_url(setting: &str) -> Result<Option<String>, &'static str> {
     Ok(Some(url.to_owned()))
 }
 
+/// What a problem's `type` begins with, as the setting `PROBLEMS_URL` says it; none where it is empty. The code is put behind it as it is.
+pub fn problems_url(setting: &str) -> Result<Option<String>, &'static str> {
+    if setting.is_empty() {
+        return Ok(None);
+    }
+    let is_web =
+        ["https://", "http://"].iter().any(|scheme| setting.strip_prefix(scheme).is_some_and(|rest| rest.len() > 1));
+    let is_url = setting.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte));
+    if !is_web || !is_url || !setting.ends_with(['/', '#', '=']) {
+        return Err(
+            "is not an address like https://docs.example.com/problems/ or https://docs.example.com/errors#, which ends where a code begins",
+        );
+    }
+    Ok(Some(setting.to_owned()))
+}
+
 /// A path in the spelling that its equivalents share: characters that need no encoding are not encoded, dot segments are
 /// resolved, and no segment is empty. Begins with a slash.
 pub fn normalized(path: &str) -> String {
@@ -143,6 +159,19 @@ mod tests {
         }
         for wrong in ["api files", "/api?x", "/a%20b", "https://a.example", "/ä"] {
             assert!(BasePath::parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_problems_url_ends_where_a_code_begins() {
+        for setting in ["https://a.example/problems/", "https://a.example/errors#", "http://127.0.0.1/errors?code="] {
+            assert_eq!(problems_url(setting), Ok(Some(setting.to_owned())));
+        }
+        assert_eq!(problems_url(""), Ok(None));
+        for wrong in
+            ["https://a.example/problems", "a.example/", "https:///", "ftp://a/", "https://a b/", "https://a/\"/"]
+        {
+            assert!(problems_url(wrong).is_err(), "{wrong:?}");
         }
     }
 

@@ -17,13 +17,17 @@ pub(super) fn given_name(head: &Head) -> Option<String> {
         head.headers.get("content-disposition").map(|value| parameters(&String::from_utf8_lossy(value.as_bytes())));
     let parameters = parameters.unwrap_or_default();
     let parameter = |name: &str| parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
-    // "filename*" is preferred where both are there and it can be read (RFC 6266, section 4.3).
-    let name = parameter("filename*").and_then(extended).or_else(|| parameter("filename").map(str::to_owned));
+    let name = named(parameter("filename*"), parameter("filename").map(str::to_owned));
     name.as_deref().and_then(presentable)
 }
 
-/// The parameters behind the disposition type, names in lower case, quotes taken off.
-fn parameters(value: &str) -> Vec<(String, String)> {
+/// Of `filename*` and `filename` the first, where both are there and it can be read (RFC 6266, section 4.3).
+pub(super) fn named(encoded: Option<&str>, plain: Option<String>) -> Option<String> {
+    encoded.and_then(extended).or(plain)
+}
+
+/// The parameters behind the first word, names in lower case, quotes taken off.
+pub(super) fn parameters(value: &str) -> Vec<(String, String)> {
     let mut parameters = Vec::new();
     let mut rest = value.split_once(';').map_or("", |(_, rest)| rest);
     while let Some((name, value)) = rest.split_once('=') {
@@ -40,14 +44,18 @@ fn parameters(value: &str) -> Vec<(String, String)> {
     parameters
 }
 
-/// A quoted string from behind its first quote, and what follows its last.
+/// A quoted string from behind its first quote, and what follows its last. A backslash stands before a quote or another one; before anything
+/// else it is one: browsers on Windows wrote whole paths.
 fn unquoted(text: &str) -> (String, &str) {
     let mut value = String::new();
-    let mut characters = text.char_indices();
+    let mut characters = text.char_indices().peekable();
     while let Some((at, character)) = characters.next() {
         match character {
             '"' => return (value, &text[at + 1..]),
-            '\\' => value.extend(characters.next().map(|(_, escaped)| escaped)),
+            '\\' => {
+                let escaped = characters.next_if(|(_, next)| matches!(next, '"' | '\\'));
+                value.push(escaped.map_or('\\', |(_, escaped)| escaped));
+            }
             other => value.push(other),
         }
     }
@@ -100,6 +108,7 @@ mod tests {
             ("inline; filename=fallback; filename*=ISO-8859-1''%A3", "fallback"),
             ("inline; filename*=UTF-8''..%2F..%2Fetc%2Fpasswd", "passwd"),
             ("inline; filename=\"C:\\\\dir\\\\evil.exe\"", "evil.exe"),
+            ("inline; filename=\"C:\\dir\\evil.exe\"", "evil.exe"),
             ("inline; filename*=UTF-8''a%00%0Ab", "ab"),
             ("inline; filename=\"..\"", "file"),
             ("inline; filename=\"\"", "file"),

@@ -6,16 +6,25 @@
 //! * `tus`: tus 1.0.0, below `/files`.
 //! * `ietf`: Resumable Uploads for HTTP, at the same addresses.
 //! * `plain`: a file as the body of one request, at `/upload` and below `/upload/new`.
+//! * `form`: forms with files (`multipart/form-data`), at `/upload`.
 //! * `google`: the resumable uploads of Google Cloud Storage, where its clients send them below `/upload`.
+//! * `chunked_form`: pieces of a file as upload libraries for web pages send them, at `/upload`.
+//! * `filepond`: FilePond's own chunks, at `/upload`.
+//!
+//! What was not done every protocol answers with a `problem`; `problem_page` is what its `type` leads to.
 
 #![forbid(unsafe_code)]
 
 pub mod address;
 mod body_type;
+pub mod chunked_form;
 pub mod companion;
+mod content_range;
 mod digest;
 mod disposition;
 mod file_words;
+pub mod filepond;
+pub mod form;
 pub mod google;
 mod idempotency;
 pub mod ietf;
@@ -23,6 +32,7 @@ pub mod json;
 mod numbers;
 pub mod plain;
 mod problem;
+pub mod problem_page;
 #[cfg(test)]
 mod sample;
 pub mod tus;
@@ -91,6 +101,16 @@ impl Head {
             .map(|(_, value)| value)
     }
 
+    /// All parameters of the query as text, in order, as those of a form.
+    fn query_fields(&self) -> Vec<(String, String)> {
+        let text = |part: &str| percent_decode_str(&part.replace('+', " ")).decode_utf8_lossy().into_owned();
+        let pairs = self.query.split('&').filter(|pair| !pair.is_empty());
+        pairs
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .map(|(name, value)| (text(name), text(value)))
+            .collect()
+    }
+
     /// A parameter of the query as text, in which `+` is a space as forms have it; what is no UTF-8 is replaced.
     fn query_text(&self, name: &str) -> Option<String> {
         let spaced = self.query_parameter(name)?.replace('+', " ");
@@ -125,6 +145,8 @@ pub enum Parsed {
         /// What to ask.
         finish: fn(&Head, &[u8]) -> Result<Operation, ApiError>,
     },
+    /// The body is a form with files: it says the rest while it is carried out.
+    Form(Box<form::FormRequest>),
 }
 
 /// A way of saying operations in HTTP.
@@ -140,8 +162,14 @@ pub enum Protocol {
     Ietf,
     /// [`plain`].
     Plain,
+    /// [`form`].
+    Form,
     /// [`google`].
     Google,
+    /// [`chunked_form`], where there is no form around the piece.
+    ChunkedForm,
+    /// [`filepond`].
+    FilePond,
 }
 
 /// What a protocol that has no repair says of an upload that waits for one: to its clients it has failed.
@@ -161,6 +189,8 @@ pub struct Asked<'a> {
     pub limits: Option<Limits>,
     /// What every address in the answer begins with: scheme, host and `BASE_PATH`.
     pub base_url: &'a str,
+    /// What a problem's `type` begins with; the code is put behind it as it is.
+    pub problems_url: &'a str,
     /// When it is answered.
     pub now: UnixMs,
 }
@@ -188,6 +218,15 @@ impl Protocol {
         }
         if google::is_spoken(head) {
             return Self::Google;
+        }
+        if filepond::is_spoken(head) {
+            return Self::FilePond;
+        }
+        if chunked_form::is_spoken(head) {
+            return Self::ChunkedForm;
+        }
+        if form::is_spoken(head) {
+            return Self::Form;
         }
         if plain::is_spoken(head) {
             return Self::Plain;
@@ -221,7 +260,10 @@ impl Protocol {
             Self::Tus => tus::parse(head),
             Self::Ietf => ietf::parse(head),
             Self::Plain => plain::parse(head),
+            Self::Form => form::parse(head),
             Self::Google => google::parse(head),
+            Self::ChunkedForm => chunked_form::parse(head),
+            Self::FilePond => filepond::parse(head),
         }
     }
 
@@ -232,8 +274,10 @@ impl Protocol {
             Self::Companion => companion::reply(asked, outcome),
             Self::Tus => tus::reply(asked, outcome),
             Self::Ietf => ietf::reply(asked, outcome),
-            Self::Plain => plain::reply(asked, outcome),
+            Self::Plain | Self::Form => plain::reply(asked, outcome),
             Self::Google => google::reply(asked, outcome),
+            Self::ChunkedForm => chunked_form::reply(asked, outcome),
+            Self::FilePond => filepond::reply(asked, outcome),
         }
     }
 
@@ -246,22 +290,32 @@ impl Protocol {
             Self::Ietf => ietf::problem(asked, &without_repair(refusal), upload),
             Self::Plain => plain::problem(asked, &without_repair(refusal), upload),
             Self::Google => google::problem(asked, &without_repair(refusal), upload),
+            // What a form is of, is known only once it is read: its refusals have what libraries show of one.
+            Self::Form | Self::ChunkedForm => chunked_form::problem(asked, &without_repair(refusal), upload),
+            Self::FilePond => filepond::problem(asked, &without_repair(refusal), upload),
         }
     }
 
     /// What was asked for has been done before, where a request is refused so: it comes again, since its answer was lost.
     pub fn repeated(self, head: &Head, refusal: &ApiError) -> Option<Outcome> {
         match self {
-            Self::Json | Self::Companion | Self::Google => json::repeated(head, refusal),
-            // Two say that an upload which was cancelled is not there, and the third cancels none.
-            Self::Tus | Self::Ietf | Self::Plain => None,
+            Self::Json | Self::Companion | Self::Form | Self::Google => json::repeated(head, refusal),
+            // Two say that an upload which was cancelled is not there, and the others cancel none.
+            Self::Tus | Self::Ietf | Self::Plain | Self::ChunkedForm | Self::FilePond => None,
         }
     }
 
     /// What must be done besides, where a request was refused so.
     pub fn consequence(self, head: &Head, refusal: &ApiError) -> Option<Operation> {
         match self {
-            Self::Json | Self::Companion | Self::Tus | Self::Plain | Self::Google => None,
+            Self::Json
+            | Self::Companion
+            | Self::Tus
+            | Self::Plain
+            | Self::Form
+            | Self::Google
+            | Self::ChunkedForm
+            | Self::FilePond => None,
             Self::Ietf => ietf::consequence(head, refusal),
         }
     }
@@ -269,7 +323,14 @@ impl Protocol {
     /// What is said of the upload beside its object's bytes, as headers.
     pub fn beside_content(self, asked: &Asked<'_>, snapshot: &Snapshot) -> Vec<(&'static str, String)> {
         match self {
-            Self::Json | Self::Companion | Self::Tus | Self::Plain | Self::Google => Vec::new(),
+            Self::Json
+            | Self::Companion
+            | Self::Tus
+            | Self::Plain
+            | Self::Form
+            | Self::Google
+            | Self::ChunkedForm
+            | Self::FilePond => Vec::new(),
             Self::Ietf => ietf::content_headers(asked, snapshot),
         }
     }
@@ -277,7 +338,13 @@ impl Protocol {
     /// The answer where something of ours went wrong.
     pub fn fault(self, asked: &Asked<'_>, fault_id: &str, upload: Option<UploadId>) -> Reply {
         match self {
-            Self::Json | Self::Companion | Self::Plain | Self::Google => Problem::of_fault(fault_id, upload).reply(),
+            Self::Json
+            | Self::Companion
+            | Self::Plain
+            | Self::Form
+            | Self::Google
+            | Self::ChunkedForm
+            | Self::FilePond => Problem::of_fault(asked, fault_id, upload).reply(),
             Self::Tus => tus::fault(asked, fault_id, upload),
             Self::Ietf => ietf::fault(asked, fault_id, upload),
         }

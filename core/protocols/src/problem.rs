@@ -3,14 +3,15 @@
 
 use serde_json::{Value, json};
 
+use crate::{
+    Asked,
+    problem_page::{FAULT, FAULT_TITLE},
+};
 use upload_types::{
     api_error::{ApiError, NamedHeader, SOON_SECONDS},
     operation::Reply,
     units::UploadId,
 };
-
-/// Where the problems of this service are explained, one fragment per code.
-const BASE: &str = "https://quayside.dev/problems/";
 
 /// What a protocol's client calls what a refusal may be about: the headers that it sends.
 pub(super) struct Names {
@@ -44,13 +45,9 @@ pub(super) struct Problem {
 
 impl Problem {
     /// What is to be said of a refusal, to a client that knows its headers by these names.
-    pub(super) fn of(refusal: &ApiError, upload: Option<UploadId>, names: &Names) -> Self {
-        let body = json!({
-            "type": format!("{BASE}{}", refusal.code()),
-            "title": refusal.title(),
-            "detail": refusal.to_string(),
-        });
-        let mut problem = Self { status: refusal.status(), headers: Vec::new(), body };
+    pub(super) fn of(asked: &Asked<'_>, refusal: &ApiError, upload: Option<UploadId>, names: &Names) -> Self {
+        let detail = detail(asked.base_url, refusal);
+        let mut problem = Self::coded(asked, refusal.status(), refusal.code(), refusal.title(), &detail);
         if let Some(upload) = upload {
             problem.say("uploadId", upload);
         }
@@ -73,27 +70,21 @@ impl Problem {
         problem
     }
 
-    /// The same from a service whose routes are below this address: whoever is at a wrong one is told where uploads are created.
-    pub(super) fn below(mut self, base_url: &str, refusal: &ApiError) -> Self {
-        if *refusal == ApiError::NoSuchRoute {
-            let detail = format!(
-                "Uploads are created by POST {base_url}/upload/init, and in tus and the IETF draft by POST {base_url}/files."
-            );
-            self.say("detail", detail);
-        }
-        self
+    /// Where something of ours went wrong. The log says more under the same id.
+    pub(super) fn of_fault(asked: &Asked<'_>, fault_id: &str, upload: Option<UploadId>) -> Self {
+        let detail = "It is not your fault. Ask for the offset and go on; whoever runs this service finds more under the fault's id.";
+        let mut problem = Self::coded(asked, 500, FAULT, FAULT_TITLE, detail);
+        problem.say("faultId", fault_id);
+        problem.say("uploadId", upload);
+        problem
     }
 
-    /// Where something of ours went wrong. The log says more under the same id.
-    pub(super) fn of_fault(fault_id: &str, upload: Option<UploadId>) -> Self {
-        let body = json!({
-            "type": format!("{BASE}fault"),
-            "title": "Something went wrong here",
-            "detail": "It is not your fault. Ask for the offset and go on; whoever runs this service finds more under the fault's id.",
-            "faultId": fault_id,
-            "uploadId": upload,
-        });
-        Self { status: 500, headers: Vec::new(), body }
+    /// The `code` is said by itself too: what stands before it in `type` differs from one deployment to the next, and in the IETF draft
+    /// some types are the draft's.
+    fn coded(asked: &Asked<'_>, status: u16, code: &str, title: &str, detail: &str) -> Self {
+        let kind = format!("{}{code}", asked.problems_url);
+        let body = json!({ "type": kind, "code": code, "title": title, "detail": detail });
+        Self { status, headers: Vec::new(), body }
     }
 
     /// What the question for an offset is answered with where the answer cannot be given just now. Published clients begin a new upload
@@ -125,9 +116,22 @@ impl Problem {
     }
 }
 
+/// Whoever is at a wrong address is told where uploads are created.
+fn detail(base_url: &str, refusal: &ApiError) -> String {
+    match refusal {
+        ApiError::NoSuchRoute => format!(
+            "Uploads are created by POST {base_url}/upload/init, and in tus and the IETF draft by POST {base_url}/files."
+        ),
+        _ => refusal.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use http::Method;
+
     use super::*;
+    use crate::sample;
 
     const NAMES: Names = Names { offset: "O", length: "L", checksum: "C" };
 
@@ -135,12 +139,15 @@ mod tests {
     fn a_problem_names_what_helps() {
         let id = UploadId::parse("067e6162-3b6f-4ae2-a171-2470b63dff00").unwrap();
         let incomplete = ApiError::Incomplete { missing_bytes: Some(3.into()), uploaded_bytes: 4.into() };
-        let reply = Problem::of(&incomplete, Some(id), &NAMES).reply();
+        let head = sample::head(Method::GET, "/", &[]);
+        let asked = sample::asked(&head);
+        let reply = Problem::of(&asked, &incomplete, Some(id), &NAMES).reply();
         let body: Value = serde_json::from_str(&reply.body.unwrap()).unwrap();
         assert_eq!(
             body,
             json!({
-                "type": "https://quayside.dev/problems/incomplete",
+                "type": "https://u.example/problems/incomplete",
+                "code": "incomplete",
                 "title": "Bytes are missing",
                 "status": 409,
                 "detail": "3 bytes have not arrived yet.",
@@ -149,16 +156,16 @@ mod tests {
                 "missingBytes": 3,
             })
         );
-        let reply = Problem::of(&ApiError::MethodNotAllowed { allow: "PUT".to_owned() }, None, &NAMES).reply();
+        let reply = Problem::of(&asked, &ApiError::MethodNotAllowed { allow: "PUT".to_owned() }, None, &NAMES).reply();
         assert!(reply.headers.contains(&("allow", "PUT".to_owned())));
-        let reply = Problem::of(&ApiError::UpgradeRequired, Some(id), &NAMES).reply();
+        let reply = Problem::of(&asked, &ApiError::UpgradeRequired, Some(id), &NAMES).reply();
         for (refusal, field) in [
             (ApiError::OffsetMismatch { uploaded_bytes: 4.into(), is_whole: false }, "O"),
             (ApiError::InconsistentLength { file_bytes: 5.into(), uploaded_bytes: 4.into() }, "L"),
             (ApiError::ChecksumMismatch { uploaded_bytes: 4.into() }, "C"),
             (ApiError::ChunkMisaligned { chunk_bytes: 5.into(), uploaded_bytes: 4.into() }, "O"),
         ] {
-            assert_eq!(Problem::of(&refusal, None, &NAMES).body["field"], field, "{refusal:?}");
+            assert_eq!(Problem::of(&asked, &refusal, None, &NAMES).body["field"], field, "{refusal:?}");
         }
         assert!(reply.status == 426 && reply.headers.contains(&("upgrade", "websocket".to_owned())));
     }

@@ -28,7 +28,13 @@ pub(crate) fn head(method: Method, address: &str, headers: &[(&'static str, &str
 }
 
 pub(crate) fn asked(head: &Head) -> Asked<'_> {
-    Asked { head, limits: Some(limits()), base_url: "https://u.example", now: UnixMs(1_000_000) }
+    Asked {
+        head,
+        limits: Some(limits()),
+        base_url: "https://u.example",
+        problems_url: "https://u.example/problems/",
+        now: UnixMs(1_000_000),
+    }
 }
 
 /// Of a file of 100 bytes called `a b.txt`, of which so many count.

@@ -6,7 +6,10 @@
 use std::{collections::BTreeSet, env, fs, path::Path};
 
 use http::{HeaderMap, Method};
-use upload_protocols::{Asked, Head, Protocol};
+use upload_protocols::{
+    Asked, Head, Protocol,
+    problem_page::{FAULT, Page},
+};
 use upload_types::{
     api_error::{ApiError, Row, rows},
     units::UnixMs,
@@ -18,13 +21,16 @@ const INTRODUCTION: &str = r#"# Errors
 <!-- Made of core/types/src/api_error/table.rs. To change it: edit the table, then
 `UPDATE_REFERENCE=1 cargo test -p upload-protocols --test errors`. -->
 
-What was not done is answered with a problem document (RFC 9457, `application/problem+json`), in every protocol. The last segment of
-`type` is the code below; it never changes its meaning. A request that is refused has changed nothing that was counted, except that
+What was not done is answered with a problem document (RFC 9457, `application/problem+json`), in every protocol. `code` is one of those
+below; it never changes its meaning. `type` is the address of a page about it, which each deployment has itself, below `/problems/`, for
+people (HTML) and for programs (JSON); a deployment that has its own says so by [`PROBLEMS_URL`](configuration.md#where-it-is). So a
+program goes by `code`, and not by where the page is. A request that is refused has changed nothing that was counted, except that
 whole parts of a body that broke may count: `uploadedBytes` says so.
 
 ```json
 {
-  "type": "https://quayside.dev/problems/offset-mismatch",
+  "type": "https://upload.example.com/problems/offset-mismatch",
+  "code": "offset-mismatch",
   "title": "The chunk does not begin at the accepted offset",
   "status": 409,
   "detail": "16777216 bytes have been accepted; send the chunk that begins there.",
@@ -47,19 +53,20 @@ whole parts of a body that broke may count: `uploadedBytes` says so.
 Beside the document stand `Retry-After` and `WWW-Authenticate` where they help; in tus and the IETF draft also `Upload-Offset`. Where a
 client of tus or the draft asks for its offset by `HEAD` and the status would be 500 or more, it is 423 with `Retry-After`: published
 clients begin a new upload after anything else. The draft has problem types of its own for two of the codes, and they stand in `type`
-there. A plain body is answered as JSON is; in Google's protocol `offset-mismatch` is 308 with `Range`, `completing` and `busy` are 503, and an
+there, with ours in `code`. A plain body is answered as JSON is, but that `incomplete` is 503 where sending it again helps, and a file that failed is 422. A form too, and a refused form or chunk of one has
+`success: false` and `error` beside, which upload libraries show; there `completing`, `busy` and `superseded` are 503. Resumable.js, which repeats whatever it is not told to leave, hears 400 where another would hear a status that does not pass. In Google's protocol `offset-mismatch` is 308 with `Range`, `completing` and `busy` are 503, and an
 `error` with code and message stands beside.
 "#;
 
 /// The one error that is no refusal.
-const FAULT: &str = r"
-## fault
-
-Something went wrong here. **500** in every protocol.
-
-- Something of Quayside's or of the platform's failed, and it is not known whether the request was carried out.
-  - *What to do:* ask for the offset and go on. Whoever runs the service finds more under `faultId` in the log.
-";
+fn fault() -> String {
+    let Some(Page { code, status, title, cases }) = Page::of(FAULT) else { return String::new() };
+    let case = &cases[0];
+    format!(
+        "\n## {code}\n\n{title}. **{status}** in every protocol.\n\n- {}\n  - *What to do:* {}\n",
+        case.cause, case.advice
+    )
+}
 
 fn status(protocol: Protocol, refusal: &ApiError) -> u16 {
     let head = Head {
@@ -68,7 +75,7 @@ fn status(protocol: Protocol, refusal: &ApiError) -> u16 {
         query: String::new(),
         headers: HeaderMap::new(),
     };
-    let asked = Asked { head: &head, limits: None, base_url: "", now: UnixMs(0) };
+    let asked = Asked { head: &head, limits: None, base_url: "", problems_url: "/", now: UnixMs(0) };
     protocol.problem(&asked, refusal, None).status
 }
 
@@ -120,11 +127,11 @@ fn errors_md() -> String {
             text.push(format!("- {}\n  - *What to do:* {}\n", row.cause.trim(), row.advice));
         }
     }
-    text.concat() + FAULT
+    text.concat() + &fault()
 }
 
 fn problem_codes_ts() -> String {
-    let codes: BTreeSet<&str> = rows().iter().map(|row| row.sample.code()).chain(["fault"]).collect();
+    let codes: BTreeSet<&str> = rows().iter().map(|row| row.sample.code()).chain([FAULT]).collect();
     let mut text = "// The codes of problem documents, as docs/reference/errors.md explains them. Made of core/types/src/api_error/table.rs.\n\n\
                     export type ProblemCode =\n"
         .to_owned();

@@ -1,5 +1,5 @@
-//! What the origin is told: one event when an upload ends, and another when a client deletes what was completed; each sent until
-//! the origin has acknowledged it. Where the origin itself has the object deleted, by its answer to an event, nobody is told.
+//! What the origin is told: one event when an upload ends, or when there is nothing to send since its bytes are stored already, and
+//! another when a client deletes what was completed; each sent until the origin has acknowledged it. Where the origin itself has the object deleted, by its answer to an event, nobody is told.
 //!
 //! The event's id is made of the upload's, so it can never change, and a receiver that records ids sees every repetition
 //! as one. `Delivery` is the outbox entry: it lives from the moment of which it tells until the acknowledgement, in the same row
@@ -50,6 +50,8 @@ pub enum EventKind {
     Aborted,
     /// It was complete, and a client has deleted it.
     Deleted,
+    /// Its bytes were stored already, as those of another upload: nothing was sent.
+    Duplicate,
 }
 
 impl EventKind {
@@ -61,7 +63,13 @@ impl EventKind {
             Self::Expired => "upload.expired",
             Self::Aborted => "upload.aborted",
             Self::Deleted => "upload.deleted",
+            Self::Duplicate => "upload.duplicate",
         }
+    }
+
+    /// Whether there is an object, and a link to it goes along.
+    pub fn has_link(self) -> bool {
+        matches!(self, Self::Completed | Self::Duplicate)
     }
 
     /// The id of this event of this upload: always the same. No `.`, which separates the signed fields of a webhook.
@@ -260,5 +268,6 @@ mod tests {
         // Receivers have stored this. Changing it would have them take old events for new ones.
         assert_eq!(EventKind::Completed.id(upload), "evt_067e61623b6f4ae2a1712470b63dff00_completed");
         assert_eq!(EventKind::Deleted.id(upload), "evt_067e61623b6f4ae2a1712470b63dff00_deleted");
+        assert_eq!(EventKind::Duplicate.id(upload), "evt_067e61623b6f4ae2a1712470b63dff00_duplicate");
     }
 }

@@ -3,7 +3,7 @@
 //! * [`units`], [`integrity`], [`byte_range`], [`http_date`], [`media_types`]: values, and how they are read and written.
 //! * [`upload`]: an upload as everybody sees it. [`history`]: what happened to it. [`cost`]: what it cost.
 //! * [`plan`]: part sizes, part numbers and their arithmetic. [`chunk`]: the bytes of one request.
-//! * [`operation`]: what a request asks for, and what is answered. [`preconditions`], [`presigned`], [`repair`]: parts of it.
+//! * [`operation`]: what a request asks for, and what is answered. [`keyed_chunk`], [`preconditions`], [`presigned`], [`repair`]: parts of it.
 //! * [`api_error`]: every error that a client can be told, in one table.
 //! * [`caller`]: who asks. [`ledger`]: what one owner has.
 
@@ -17,6 +17,7 @@ pub mod cost;
 pub mod history;
 pub mod http_date;
 pub mod integrity;
+pub mod keyed_chunk;
 pub mod ledger;
 pub mod media_types;
 pub mod operation;

@@ -1,8 +1,9 @@
 //! What a client can want, whatever protocol it says it in.
 
 use crate::{
-    chunk::Completion,
+    chunk::{Completion, Overlap},
     integrity::ChunkDigest,
+    keyed_chunk::KeyedChunk,
     ledger::EntryName,
     preconditions::Conditions,
     repair::{Manifest, OnMismatch, SentAgain},
@@ -29,6 +30,10 @@ pub enum Operation {
     Append(Append),
     /// A chunk whose sender does not say how long it is.
     AppendUnsized(Unsized),
+    /// A chunk of an upload that its sender has a name of its own for.
+    AppendKeyed(KeyedChunk),
+    /// Whether such a chunk counts already.
+    FindKeyed(KeyedChunk),
     /// Where to go on; ends a running append.
     Probe(UploadId, Wait),
     /// How it stands; disturbs nobody.
@@ -63,6 +68,8 @@ impl Operation {
             | Self::CreateWith(..)
             | Self::CreateWithUnsized(..)
             | Self::Compose(..)
+            | Self::AppendKeyed(_)
+            | Self::FindKeyed(_)
             | Self::Discover
             | Self::List(_) => None,
             Self::Append(append) => Some(append.id),
@@ -134,6 +141,8 @@ pub struct Append {
     pub offset: ByteCount,
     /// How its sender has said so.
     pub named: crate::chunk::Named,
+    /// What is done with it where only its front counts already.
+    pub overlap: Overlap,
     /// When the upload is complete, where these are the last bytes that were missing.
     pub completes: Completion,
     /// How long it is.
@@ -144,6 +153,22 @@ pub struct Append {
     pub digest: Option<ChunkDigest>,
     /// Whether the answer waits for the object.
     pub wait: Wait,
+}
+
+impl Append {
+    /// Whether nothing of it counts before all of it does.
+    pub fn is_all_or_nothing(&self) -> bool {
+        self.digest.is_some() || self.overlap == Overlap::Compared
+    }
+
+    /// What is left of the chunk behind the bytes that count already, where its front does and that may be passed over. A digest is of
+    /// all its bytes, and is never passed over.
+    pub fn behind(&self, counted: ByteCount) -> Option<Self> {
+        let end = self.offset.checked_add(self.length)?;
+        let is_front = self.offset < counted && counted < end;
+        let may_be = self.overlap == Overlap::PassedOver && self.digest.is_none();
+        (is_front && may_be).then(|| Self { offset: counted, length: end.saturating_sub(counted), ..self.clone() })
+    }
 }
 
 /// A chunk that ends where its body does. No digest: with one, nothing could count before its end, and its end is unknown.
@@ -270,6 +295,8 @@ pub enum Outcome {
         /// The object, where the answer has waited for it.
         object: Option<crate::upload::ObjectFacts>,
     },
+    /// Whether a chunk that was asked about counts.
+    Found(bool),
     /// What came of a wish about direct parts.
     Presigned(crate::presigned::PresignResponse),
     /// Where to go on.
@@ -310,5 +337,40 @@ impl Reply {
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{chunk::Named, integrity::Algorithm};
+
+    #[test]
+    fn the_rest_of_a_chunk_is_what_lies_behind_its_counted_front() {
+        let chunk = |overlap, digest| Append {
+            id: UploadId::from_random_bytes([1; 16]),
+            offset: 10.into(),
+            named: Named::ByRange,
+            overlap,
+            completes: Completion::WhenWhole,
+            length: 5.into(),
+            file_bytes: None,
+            digest,
+            wait: Wait::No,
+        };
+        let passed_over = chunk(Overlap::PassedOver, None);
+        for (counted, rest) in [(0, None), (10, None), (11, Some((11, 4))), (14, Some((14, 1))), (15, None), (99, None)]
+        {
+            let found = passed_over.behind(counted.into()).map(|rest| (rest.offset, rest.length));
+            let expected = rest.map(|(offset, length): (u32, u32)| (offset.into(), length.into()));
+            assert_eq!(found, expected, "{counted}");
+        }
+        assert_eq!(chunk(Overlap::Refused, None).behind(11.into()), None);
+        assert_eq!(chunk(Overlap::Compared, None).behind(11.into()), None);
+        assert!(chunk(Overlap::Compared, None).is_all_or_nothing() && !passed_over.is_all_or_nothing());
+        let digest = ChunkDigest { algorithm: Algorithm::Sha256, value: vec![0; 32] };
+        let digested = chunk(Overlap::PassedOver, Some(digest));
+        assert!(digested.is_all_or_nothing());
+        assert_eq!(digested.behind(11.into()), None);
     }
 }

@@ -193,8 +193,8 @@ impl Plan {
         }
     }
 
-    /// The sizes for whoever sends chunks like this one, where they were a guess. A size that only parts of twice the usual
-    /// size would divide is left alone: what a broken connection costs matters more, and the tail carries the rests.
+    /// The sizes for whoever sends chunks like this one, where they were a guess. Of a size that only parts of twice the usual size would
+    /// divide the parts are left alone: what a broken connection costs matters more, and the tail carries the rests.
     #[must_use]
     pub fn fitted_to(self, chunk: ByteCount) -> Self {
         if !self.guessed || chunk.is_zero() {
@@ -205,8 +205,15 @@ impl Plan {
         let part = part_for_chunk(chunk.get(), usual, smallest);
         match ByteCount::new(part).filter(|_| part <= 2 * usual) {
             Some(part_bytes) => Self { chunk_bytes: chunk, part_bytes, ..self },
-            None => self,
+            None => self.with_chunks_like(chunk),
         }
+    }
+
+    /// The same with the size of chunks that has been seen, where it was a guess. The parts stay.
+    #[must_use]
+    pub fn with_chunks_like(self, chunk: ByteCount) -> Self {
+        let is_shown = self.guessed && !chunk.is_zero();
+        Self { chunk_bytes: if is_shown { chunk } else { self.chunk_bytes }, ..self }
     }
 
     /// The sizes for whoever sends chunks like this one with a checksum each: such a chunk counts as a whole or not at all, so

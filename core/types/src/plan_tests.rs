@@ -62,6 +62,7 @@ fn a_guess_is_fitted_to_the_first_chunk() {
         let fitted = guess(file.map(mib)).fitted_to(ByteCount::new(chunk).unwrap());
         let expected = ByteCount::new(part).unwrap();
         assert_eq!(fitted.part_bytes, expected, "file {file:?} MiB, chunk {chunk}");
+        assert_eq!(fitted.chunk_bytes.get(), chunk, "what was seen, whatever the parts are");
     }
     let agreed = Plan::new(Mode::Sequential, Some(mib(100)), None, LIMITS).unwrap();
     assert_eq!(agreed.fitted_to(mib(6)), agreed, "a size that was told stays");

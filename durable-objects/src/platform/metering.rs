@@ -58,6 +58,7 @@ pub(crate) fn of_command(command: &UploadCommand) -> Cost {
         // A creation is counted where the upload is stored, signing, which takes a command for each part, where it is done.
         UploadCommand::CreateUpload(_)
         | UploadCommand::CreateAndBegin(_)
+        | UploadCommand::CreateDuplicate(_)
         | UploadCommand::ReadTail(_)
         | UploadCommand::Status(_)
         | UploadCommand::SignParts(_) => Cost::NONE,
@@ -80,6 +81,7 @@ pub(crate) fn of_command(command: &UploadCommand) -> Cost {
         | UploadCommand::Release(_)
         | UploadCommand::ReadHistory(_)
         | UploadCommand::AwaitObject(_)
+        | UploadCommand::AwaitBytes(_)
         | UploadCommand::EndDelivery(_)
         | UploadCommand::AsPartial(_)
         | UploadCommand::WantedPartials(_)

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use upload_session::storage_fault::{StorageFault, classify};
+use upload_types::media_types::FIRST_BYTES;
 use web_sys::ReadableStream;
 use worker::{Bucket, Env, MultipartUpload, Object, Objects, Range, ResponseBody, UploadedPart};
 
@@ -80,6 +81,17 @@ impl ObjectStorage {
             None => get,
         };
         Ok(around("r2.get", get.execute()).await?)
+    }
+
+    /// What is stored under a key, with the first bytes of it: as many as are looked at, and fewer only where there are no more.
+    pub async fn get_first_bytes(&self, key: &str) -> Result<Option<(Object, Vec<u8>)>, StorageError> {
+        let range = Range::Prefix { length: FIRST_BYTES.into() };
+        let Some(object) = self.get(key, Some(range)).await? else { return Ok(None) };
+        let bytes = match object.body() {
+            Some(body) => body.bytes().await?,
+            None => Vec::new(),
+        };
+        Ok(Some((object, bytes)))
     }
 
     /// Stores an object, whose bytes must be as many as the stream was made for.

@@ -15,6 +15,7 @@ use upload_types::{
     chunk::Completion,
     history::History,
     integrity::Crc64Nvme,
+    ledger::StoredObject,
     repair::Manifest,
     units::{ByteCount, UnixMs, UploadId},
     upload::{ObjectFacts, Snapshot},
@@ -89,6 +90,15 @@ pub struct CreateAndBegin {
     pub first: BeginAppend,
 }
 
+/// Create an upload that shares the object of another one: its bytes are stored already.
+#[derive(Serialize, Deserialize)]
+pub struct CreateDuplicate {
+    /// The upload, as [`UploadSpec::duplicate_of`] makes it.
+    pub spec: UploadSpec,
+    /// What it shares.
+    pub stored: StoredObject,
+}
+
 /// An upload that was created with its first chunk.
 #[derive(Serialize, Deserialize)]
 pub struct Begun {
@@ -142,11 +152,23 @@ pub struct Declare {
     pub file_bytes: Option<ByteCount>,
     /// Whether that is all, where all bytes are there.
     pub completes: Completion,
+    /// The file's metadata, where more is said of it than at its creation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<BTreeMap<String, String>>,
 }
 
 /// Answered once the upload is no longer completing, or after a while.
 #[derive(Serialize, Deserialize)]
 pub struct AwaitObject;
+
+/// Answered once so many bytes count, or none can be added any more, or after a while.
+#[derive(Serialize, Deserialize)]
+pub struct AwaitBytes {
+    /// So many.
+    pub bytes: ByteCount,
+    /// The longest while, in milliseconds; the object may end it earlier.
+    pub longest_ms: u64,
+}
 
 /// All bytes are there.
 #[derive(Serialize, Deserialize)]
@@ -234,6 +256,9 @@ pub struct EventFacts {
     pub object: Option<ObjectFacts>,
     /// Until when the link to it must be good: the upload is remembered so long. None where there is no link.
     pub link_until: Option<UnixMs>,
+    /// The upload whose object it shares, if it shares one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicate_of: Option<UploadId>,
     /// Which attempt this is, from 1.
     pub attempt: u32,
 }
@@ -298,6 +323,7 @@ commands! {
     UploadCommand:
     CreateUpload => "create" -> Snapshot;
     CreateAndBegin => "create-and-begin" -> Begun;
+    CreateDuplicate => "create-duplicate" -> Snapshot;
     BeginChunk => "begin" -> BeginAnswer;
     Renew => "renew" -> ();
     Commit => "commit" -> Committed;
@@ -308,6 +334,7 @@ commands! {
     ReadHistory => "read-history" -> History;
     Declare => "declare" -> Snapshot;
     AwaitObject => "await-object" -> Snapshot;
+    AwaitBytes => "await-bytes" -> Snapshot;
     Complete => "complete" -> Snapshot;
     Cancel => "cancel" -> ();
     Redeliver => "redeliver" -> Snapshot;

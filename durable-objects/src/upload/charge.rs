@@ -51,8 +51,10 @@ impl UploadSession {
     pub(crate) async fn declare(&self, cost: Cost, declare: &Declare) -> Result<Response> {
         let growth = |session: &Session| session.growth_by_length(now(), declare.offset, declare.file_bytes);
         self.has_room(growth).await?;
-        self.decide_then_show(cost, |session, now| {
-            session.declare(now, declare.offset, declare.file_bytes, declare.completes)
+        let Declare { offset, file_bytes, completes, ref metadata } = *declare;
+        self.decide_then_show(cost, |session, now| match metadata {
+            None => session.declare(now, offset, file_bytes, completes),
+            Some(metadata) => session.declare_and_describe(now, offset, file_bytes, completes, metadata),
         })
     }
 }

@@ -11,8 +11,8 @@ use crate::{
         direct::{AssembleParts, RecordParts},
         repair::BeginCopy,
         upload::{
-            AsPartial, BeginCopyBatch, COMMAND_HEADER, Cancel, CreateAndBegin, CreateUpload, Probe, ReadTail,
-            UploadCommand, WATCH,
+            AsPartial, AwaitBytes, BeginCopyBatch, COMMAND_HEADER, Cancel, CreateAndBegin, CreateDuplicate,
+            CreateUpload, Probe, ReadTail, UploadCommand, WATCH,
         },
     },
     upload::{
@@ -60,6 +60,9 @@ impl UploadSession {
             UploadCommand::CreateAndBegin(CreateAndBegin { spec, first }) => {
                 answer(self.create(spec, Some(first)).await?)
             }
+            UploadCommand::CreateDuplicate(CreateDuplicate { spec, stored }) => {
+                answer(self.create_duplicate(spec, &stored)?)
+            }
             UploadCommand::BeginChunk(begin) => self.begin(cost, begin).await,
             UploadCommand::Commit(commit) => self.commit(cost, &commit, content),
             UploadCommand::ReadTail(ReadTail { start, end }) => {
@@ -77,6 +80,10 @@ impl UploadSession {
             UploadCommand::Declare(declare) => self.declare(cost, &declare).await,
             UploadCommand::AwaitObject(_) => {
                 wait::for_object(&self.session).await;
+                self.decide_then_show(cost, |session, _| session.status())
+            }
+            UploadCommand::AwaitBytes(AwaitBytes { bytes, longest_ms }) => {
+                wait::for_bytes(&self.session, bytes, longest_ms).await;
                 self.decide_then_show(cost, |session, _| session.status())
             }
             UploadCommand::Complete(_) => {

@@ -62,8 +62,9 @@ pub(super) fn load(storage: &Storage) -> Result<Option<Facts>> {
 /// Writes those of a new upload. One row, and a table.
 pub(super) fn insert(sql: &SqlStorage, session: &Session, history: &History) -> Result<()> {
     exec(sql, TABLE, Vec::new())?;
-    let values = vec![SCHEMA_VERSION.into(), json(session.spec())?, json(session.state())?, json(history)?];
-    exec(sql, "INSERT INTO upload (id, schema, facts, progress, history) VALUES (1, ?, ?, ?, ?)", values)
+    let outbox = if session.outbox().is_empty() { SqlStorageValue::Null } else { json(session.outbox())? };
+    let values = vec![SCHEMA_VERSION.into(), json(session.spec())?, json(session.state())?, outbox, json(history)?];
+    exec(sql, "INSERT INTO upload (id, schema, facts, progress, outbox, history) VALUES (1, ?, ?, ?, ?, ?)", values)
 }
 
 /// Writes those that a change of `before` touches. One row at most; the progress is always in it, for what has been charged since.

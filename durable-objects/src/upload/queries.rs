@@ -30,8 +30,9 @@ pub(crate) fn begin_delivery(session: &Session, now: UnixMs, command: &BeginDeli
         attached: session.spec().attached.clone(),
         public_url: session.spec().public_url.clone(),
         snapshot: session.snapshot(),
-        object: session.object_facts().filter(|_| matches!(delivery.kind, EventKind::Completed | EventKind::Deleted)),
-        link_until: delivery.link_until.filter(|_| delivery.kind == EventKind::Completed),
+        object: session.object_facts().filter(|_| delivery.kind.has_link() || delivery.kind == EventKind::Deleted),
+        link_until: delivery.link_until.filter(|_| delivery.kind.has_link()),
+        duplicate_of: session.spec().duplicate_of,
         attempt: delivery.attempts,
     };
     Decision { answer: answer.map(|begun| begun.map(facts)), change }

@@ -2,8 +2,7 @@
 //! exists in R2 is decided by the object, in one place that cannot race. When what is called says [`upload_session::alarm`].
 
 use upload_session::alarm::{CountedPart, Deletion, Input};
-use upload_types::media_types::FIRST_BYTES;
-use worker::{Object, Range};
+use worker::Object;
 
 use crate::platform::object_storage::{ObjectStorage, StorageError};
 
@@ -34,12 +33,8 @@ fn found(object: &Object) -> Input {
 
 /// What the object begins with.
 pub(crate) async fn read_first_bytes(bucket: &ObjectStorage, key: &str) -> Result<Input, StorageError> {
-    let range = Range::Prefix { length: FIRST_BYTES.into() };
-    let object = bucket.get(key, Some(range)).await?.ok_or("the object is not there")?;
-    Ok(Input::FirstBytes(match object.body() {
-        Some(body) => body.bytes().await?,
-        None => Vec::new(),
-    }))
+    let (_, bytes) = bucket.get_first_bytes(key).await?.ok_or("the object is not there")?;
+    Ok(Input::FirstBytes(bytes))
 }
 
 /// Has R2 let go of this, as far as it is there.

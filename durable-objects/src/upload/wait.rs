@@ -3,6 +3,7 @@
 use std::{cell::RefCell, time::Duration};
 
 use upload_session::session::Session;
+use upload_types::{units::ByteCount, upload::Phase};
 use worker::Delay;
 
 /// How long whoever asks where to go on waits for a running append.
@@ -10,6 +11,9 @@ const LAST_COMMIT_MS: u64 = 2_000;
 
 /// How long whoever wants to hear of the object waits for it: 25 s, below the 30 s after which clients and proxies give up.
 const OBJECT_MS: u64 = 25_000;
+
+/// How long a chunk that came too early waits here for those in front of it at most, before its Worker asks again: as long as for the object.
+const BYTES_MS: u64 = 25_000;
 
 /// How often it is looked.
 const POLL_MS: u64 = 20;
@@ -24,6 +28,12 @@ pub(crate) async fn for_last_commit(session: &RefCell<Option<Session>>) {
 /// has asked for one to be composed, while its bytes are copied.
 pub(crate) async fn for_object(session: &RefCell<Option<Session>>) {
     while_true(session, OBJECT_MS, Session::is_making_object).await;
+}
+
+/// Until so many bytes count, or none can be added any more.
+pub(crate) async fn for_bytes(session: &RefCell<Option<Session>>, bytes: ByteCount, longest_ms: u64) {
+    let lacks = |session: &Session| session.phase() == Phase::Open && session.uploaded_bytes() < bytes;
+    while_true(session, longest_ms.min(BYTES_MS), lacks).await;
 }
 
 async fn while_true(session: &RefCell<Option<Session>>, longest_ms: u64, holds: impl Fn(&Session) -> bool) {

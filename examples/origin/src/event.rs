@@ -42,7 +42,8 @@ pub(crate) struct Event {
 /// What happened, as far as this origin cares.
 #[derive(Debug)]
 pub(crate) enum News {
-    /// `upload.completed`: there is an object to fetch.
+    /// `upload.completed`: there is an object to fetch. Or `upload.duplicate`: it is there since an earlier upload, and is somebody's file
+    /// under another name now.
     Completed(Box<CompletedUpload>),
     /// `upload.deleted`: what was completed is not wanted any more, whether or not this origin has heard of it.
     Deleted(Box<Described>),
@@ -66,7 +67,7 @@ pub(crate) struct Described {
     pub(crate) etag: String,
 }
 
-/// The object of an `upload.completed`.
+/// The object of an `upload.completed` or `upload.duplicate`.
 #[derive(Debug)]
 pub(crate) struct CompletedUpload {
     pub(crate) described: Described,
@@ -138,7 +139,7 @@ impl Event {
         let Envelope { r#type: kind, data } =
             serde_json::from_slice(body).map_err(|error| Malformed(format!("body: {error}")))?;
         let news = match kind.as_str() {
-            "upload.completed" => News::Completed(Box::new(CompletedUpload::parse(data)?)),
+            "upload.completed" | "upload.duplicate" => News::Completed(Box::new(CompletedUpload::parse(data)?)),
             "upload.deleted" => News::Deleted(Box::new(in_data(data)?)),
             _ => News::Other { upload_id: data["uploadId"].as_str().map(str::to_owned) },
         };
@@ -202,6 +203,15 @@ mod tests {
             (upload.expected.size_bytes, upload.expected.sha256, upload.described.content_type),
             (9, None, None)
         );
+    }
+
+    #[test]
+    fn a_duplicate_is_fetched_like_any_other() {
+        let mut body = completed();
+        body["type"] = json!("upload.duplicate");
+        body["data"]["duplicateOf"] = json!("0199b2c3-0000-7000-8000-000000000002");
+        let event = parse(&body).unwrap();
+        assert!(matches!(event.news, News::Completed(upload) if upload.described.file_name == "holiday.mp4"));
     }
 
     #[test]

@@ -25,6 +25,9 @@ export function ended(error: Error): Message {
   }
   switch (error.code) {
     case "unauthorized":
+      if (error.status === 403) {
+        return { text: "You may not upload this here. Whoever runs this page can say why.", help: "go-on" };
+      }
       return { text: "You are not signed in, or no longer. Sign in, then go on.", help: "go-on" };
     case "too-large":
       return { text: tooLarge(error) };

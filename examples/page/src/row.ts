@@ -151,8 +151,9 @@ class Body {
   }
 
   show(journey: Journey): void {
-    const { percent, fileBytes, sentBytes, message, isOver } = journey;
-    const sentPercent = journey.isSent || fileBytes === 0 ? 100 : (100 * sentBytes) / fileBytes;
+    const { percent, fileBytes, sentBytes, message, isOver, stage } = journey;
+    // What was on its way when it stopped is lost, and sent again.
+    const sentPercent = stage !== "uploading" ? percent : fileBytes === 0 ? 100 : (100 * sentBytes) / fileBytes;
     this.#bar.hidden = isOver;
     this.#bar.setAttribute("aria-valuenow", String(percent));
     this.#confirmed.style.width = `${percent}%`;

@@ -9,7 +9,8 @@ export type UploadEventType =
   | "upload.failed"
   | "upload.expired"
   | "upload.aborted"
-  | "upload.deleted";
+  | "upload.deleted"
+  | "upload.duplicate";
 
 export type UploadEvent = {
   /** The same in every repetition: remember it, and a repetition is one. */
@@ -38,6 +39,8 @@ export type UploadData = {
   deletedAt?: string;
   etag?: string;
   digests?: { crc64nvme: string; sha256?: string };
+  /** Where nothing was sent, since these bytes were stored already: the upload whose object they are. `key` is that object's. */
+  duplicateOf?: string;
   /** A signed link to the object. */
   downloadUrl?: string;
   /** Why it has failed. */

@@ -36,17 +36,30 @@ pub(crate) fn google(input: &[u8]) {
     request(input, Protocol::Google);
 }
 
+pub(crate) fn chunked_form(input: &[u8]) {
+    request(input, Protocol::ChunkedForm);
+}
+
+pub(crate) fn filepond(input: &[u8]) {
+    request(input, Protocol::FilePond);
+}
+
 fn request(input: &[u8], protocol: Protocol) {
     let Some((head, body)) = read(input) else { return };
     let _ = Protocol::of(&head);
     let parsed = match protocol.parse(&head) {
         Ok(Parsed::Ready(operation)) => Ok(*operation),
         Ok(Parsed::NeedsBody { max_bytes, finish }) if body.len() <= max_bytes as usize => finish(&head, body),
-        Ok(Parsed::NeedsBody { .. }) => return,
+        Ok(Parsed::NeedsBody { .. } | Parsed::Form(_)) => return,
         Err(refusal) => Err(refusal),
     };
-    let asked =
-        Asked { head: &head, limits: Some(limits()), base_url: "https://u.example", now: UnixMs(1_800_000_000_000) };
+    let asked = Asked {
+        head: &head,
+        limits: Some(limits()),
+        base_url: "https://u.example",
+        problems_url: "https://u.example/problems/",
+        now: UnixMs(1_800_000_000_000),
+    };
     match parsed {
         Err(refusal) => {
             let _ = protocol.consequence(&head, &refusal);
@@ -84,13 +97,13 @@ pub(crate) fn read(input: &[u8]) -> Option<(Head, &[u8])> {
     Some((Head { method, path: path.to_owned(), query: query.to_owned(), headers }, body))
 }
 
-fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     let bytes = |bytes| ByteCount::new(bytes).unwrap();
     Limits { max_upload_bytes: bytes(107_374_182_400), max_chunk_bytes: bytes(99_614_720) }
 }
 
 /// What was said of the file is fit to be told, in every way.
-fn created(create: Create, protocol: Protocol, asked: &Asked<'_>) {
+pub(crate) fn created(create: Create, protocol: Protocol, asked: &Asked<'_>) {
     assert!(!create.file.name.is_empty() && create.file.name.len() <= 1024, "{:?}", create.file.name);
     assert!(!create.file.name.chars().any(char::is_control), "{:?}", create.file.name);
     let content_type = create.file.content_type.as_deref().unwrap_or("a/b");
@@ -116,7 +129,7 @@ fn created(create: Create, protocol: Protocol, asked: &Asked<'_>) {
     }
 }
 
-fn sendable(reply: &Reply) {
+pub(crate) fn sendable(reply: &Reply) {
     assert!((200..600).contains(&reply.status), "{}", reply.status);
     for (name, value) in &reply.headers {
         assert!(HeaderValue::from_str(value).is_ok(), "{name}: {value:?}");

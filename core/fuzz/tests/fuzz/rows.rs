@@ -43,6 +43,7 @@ pub(crate) fn spec(id: UploadId, plan: Plan, file: FileInfo) -> UploadSpec {
         attached: BTreeMap::new(),
         types: None,
         byte_quota: None,
+        duplicate_of: None,
     }
 }
 

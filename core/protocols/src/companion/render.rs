@@ -47,7 +47,7 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
 
 /// The answer to what was not done.
 pub fn problem(asked: &Asked<'_>, refusal: &ApiError, upload: Option<UploadId>) -> Reply {
-    Problem::of(refusal, upload, &ours::names(asked.head)).below(asked.base_url, refusal).reply()
+    Problem::of(asked, refusal, upload, &ours::names(asked.head)).reply()
 }
 
 fn json_reply(body: &Value) -> Reply {

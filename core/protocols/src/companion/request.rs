@@ -158,6 +158,7 @@ mod tests {
         match parse(&head)? {
             Parsed::Ready(operation) => Ok(*operation),
             Parsed::NeedsBody { finish, .. } => finish(&head, body.as_bytes()),
+            Parsed::Form(_) => panic!("a form"),
         }
     }
 

@@ -4,10 +4,9 @@
 //! They are posted where Google has them, `/upload/storage/v1/b/{bucket}/o`, or to `/upload`. The address of a session is that of its
 //! creation with `upload_id` in its query. A bucket is only a word of the client's, and comes back as it was sent.
 //!
-//! `request` says what is asked, `content_range` reads its one header, and `render` says what is answered.
+//! `request` says what is asked, and `render` what is answered.
 //! Google describes it in <https://cloud.google.com/storage/docs/performing-resumable-uploads>.
 
-mod content_range;
 mod render;
 mod request;
 

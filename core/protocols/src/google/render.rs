@@ -134,7 +134,7 @@ pub fn problem(asked: &Asked<'_>, refusal: &ApiError, upload: Option<UploadId>) 
 }
 
 fn restated(asked: &Asked<'_>, refusal: &ApiError, upload: Option<UploadId>, status: Option<u16>) -> Reply {
-    let mut problem = Problem::of(refusal, upload, &NAMES).below(asked.base_url, refusal);
+    let mut problem = Problem::of(asked, refusal, upload, &NAMES);
     problem.status = status.unwrap_or(problem.status);
     problem.say("error", json!({ "code": problem.status, "message": refusal.to_string() }));
     let reply = problem.reply();

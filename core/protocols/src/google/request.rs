@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use http::Method;
 use serde_json::{Map, Value};
 
-use super::content_range::{self, ContentRange};
 use crate::{
-    Head, Parsed, body_type, disposition,
+    Head, Parsed, body_type,
+    content_range::{self, ContentRange},
+    disposition,
     file_words::{MAX_METADATA_BYTES, clean_name, is_media_type},
     idempotency,
     numbers::byte_count,
@@ -15,7 +16,7 @@ use crate::{
 };
 use upload_types::{
     api_error::ApiError,
-    chunk::{Completion, Named},
+    chunk::{Completion, Named, Overlap},
     operation::{Append, BodyEnd, Create, Operation, Unsized, Wait},
     plan::{Chunking, Mode},
     repair::OnMismatch,
@@ -213,8 +214,10 @@ fn bytes(
 }
 
 fn append(id: UploadId, offset: ByteCount, length: ByteCount, file_bytes: Option<ByteCount>) -> Operation {
-    let (named, completes, wait) = (Named::ByRange, Completion::WhenWhole, Wait::ForObject);
-    Operation::Append(Append { id, offset, named, completes, length, file_bytes, digest: None, wait })
+    // As Google does it: a client that was cut off sends the whole chunk again, and knows of no other beginning.
+    let (named, overlap, completes, wait) =
+        (Named::ByRange, Overlap::PassedOver, Completion::WhenWhole, Wait::ForObject);
+    Operation::Append(Append { id, offset, named, overlap, completes, length, file_bytes, digest: None, wait })
 }
 
 #[cfg(test)]

@@ -76,6 +76,7 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         | Outcome::Manifest(_)
         | Outcome::History(..)
         | Outcome::Completing(_)
+        | Outcome::Found(_)
         | Outcome::Redelivering(_) => json::reply(asked, outcome),
     };
     let created = matches!(outcome, Outcome::Created { .. });
@@ -172,7 +173,7 @@ fn not_finished(asked: &Asked<'_>, phase: Phase, reason: Option<&str>, id: Optio
 pub(super) fn problem(asked: &Asked<'_>, refusal: &ApiError, upload: Option<UploadId>) -> Reply {
     let refusal = &offset_first(asked.head, refusal);
     let about = upload_id(asked.head);
-    let mut problem = Problem::of(refusal, upload.or(about), &NAMES).below(asked.base_url, refusal);
+    let mut problem = Problem::of(asked, refusal, upload.or(about), &NAMES);
     match refusal {
         ApiError::OffsetMismatch { uploaded_bytes, .. } => {
             problem.status = 409;
@@ -210,7 +211,7 @@ pub(super) fn problem(asked: &Asked<'_>, refusal: &ApiError, upload: Option<Uplo
 
 /// The answer where something of ours went wrong.
 pub(super) fn fault(asked: &Asked<'_>, fault_id: &str, upload: Option<UploadId>) -> Reply {
-    let reply = said(asked, Problem::of_fault(fault_id, upload.or(upload_id(asked.head))));
+    let reply = said(asked, Problem::of_fault(asked, fault_id, upload.or(upload_id(asked.head))));
     with_limit(asked, reply.with(COMPLETE, written(false)))
 }
 

@@ -22,7 +22,7 @@ fn head(method: Method, path: &str, headers: &[(&'static str, &str)]) -> Head {
 }
 
 fn asked(head: &Head) -> Asked<'_> {
-    Asked { head, limits: Some(limits()), base_url: "https://u.example", now: UnixMs(1_000_000) }
+    Asked { limits: Some(limits()), ..crate::sample::asked(head) }
 }
 
 fn object() -> ObjectFacts {

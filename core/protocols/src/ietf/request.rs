@@ -7,7 +7,7 @@ use super::fields::{self, COMPLETE, LENGTH, LENGTH_NAME, OFFSET, PARTIAL_UPLOAD}
 use crate::{FILES_PATH, Head, body_type, digest, disposition, file_words, idempotency, numbers::byte_count};
 use upload_types::{
     api_error::ApiError,
-    chunk::{Completion, Named},
+    chunk::{Completion, Named, Overlap},
     operation::{Append, BodyEnd, Content, Create, FirstChunk, Operation, Unsized, Wait},
     plan::{Chunking, Mode},
     repair::OnMismatch,
@@ -114,8 +114,9 @@ fn append(id: UploadId, head: &Head, unfinished: Completion) -> Result<Operation
     if declared.is_some() && file_bytes != declared {
         return Err(contradiction("is not where this content ends, which ends the file"));
     }
-    let (named, completes) = (Named::ByOffset, if complete { Completion::WhenWhole } else { unfinished });
-    Ok(Operation::Append(Append { id, offset, named, completes, length, file_bytes, digest, wait }))
+    let (named, overlap) = (Named::ByOffset, Overlap::Refused);
+    let completes = if complete { Completion::WhenWhole } else { unfinished };
+    Ok(Operation::Append(Append { id, offset, named, overlap, completes, length, file_bytes, digest, wait }))
 }
 
 /// Two lengths in one request that are not the same ("Length").

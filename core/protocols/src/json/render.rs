@@ -63,13 +63,14 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         }
         Outcome::Status(snapshot) => json_reply(200, &status(snapshot)),
         Outcome::Manifest(manifest) => json_reply(200, &super::repair::manifest(manifest)),
-        Outcome::History(id, trail) => json_reply(200, &log(*id, trail)),
+        Outcome::History(id, history) => json_reply(200, &log(*id, history)),
         Outcome::Completing(snapshot) | Outcome::Redelivering(snapshot) => {
             let status_url = format!("{}/status", asked.upload_url(snapshot.id));
             json_reply(202, &json!({ "uploadId": snapshot.id, "state": snapshot.phase, "statusUrl": status_url }))
         }
         Outcome::Presigned(leased) => json_reply(200, &crate::json::presigned::leased(leased)),
-        Outcome::Cancelled | Outcome::Discovered(_) => Reply::empty(204),
+        Outcome::Found(true) => Reply::empty(200),
+        Outcome::Found(false) | Outcome::Cancelled | Outcome::Discovered(_) => Reply::empty(204),
     }
 }
 
@@ -81,7 +82,7 @@ pub fn repeated(head: &Head, refusal: &ApiError) -> Option<Outcome> {
 
 /// The answer to what was not done: an RFC 9457 problem document.
 pub fn problem(asked: &Asked<'_>, refusal: &ApiError, upload: Option<UploadId>) -> Reply {
-    Problem::of(refusal, upload, &names(asked.head)).below(asked.base_url, refusal).reply()
+    Problem::of(asked, refusal, upload, &names(asked.head)).reply()
 }
 
 /// The headers of this protocol, or the standard ones, where the request has those.
@@ -133,7 +134,7 @@ fn missing(snapshot: &Snapshot) -> Vec<(ByteCount, Option<ByteCount>)> {
 }
 
 /// `total` is more than the entries account for where old ones have been dropped.
-fn log(id: UploadId, trail: &History) -> Value {
+fn log(id: UploadId, history: &History) -> Value {
     let entry = |entry: &Entry| {
         json!({
             "at": entry.at.rfc3339(),
@@ -144,8 +145,8 @@ fn log(id: UploadId, trail: &History) -> Value {
             "detail": entry.detail,
         })
     };
-    let entries: Vec<_> = trail.entries.iter().map(entry).collect();
-    json!({ "uploadId": id, "total": trail.noted, "entries": entries })
+    let entries: Vec<_> = history.entries.iter().map(entry).collect();
+    json!({ "uploadId": id, "total": history.noted, "entries": entries })
 }
 
 /// An upload in the list. `fileSize` is null until it is known.

@@ -3,10 +3,10 @@
 use http::Method;
 
 use crate::json::{init, presigned, repair};
-use crate::{Head, Parsed, body_type, numbers::byte_count};
+use crate::{Head, Parsed, body_type, numbers::byte_count, problem_page};
 use upload_types::{
     api_error::ApiError,
-    chunk::{Completion, Named},
+    chunk::{Completion, Named, Overlap},
     integrity::{Algorithm, ChunkDigest},
     ledger::EntryName,
     operation::{Append, Download, Operation, Wait, Watch, WatchChannel},
@@ -23,7 +23,7 @@ pub fn parse(head: &Head) -> Result<Parsed, ApiError> {
         let cursor = head.query_parameter("cursor").map(|text| EntryName::parse(text).ok_or_else(bad_cursor));
         return Ok(Parsed::Ready(Box::new(Operation::List(cursor.transpose()?))));
     }
-    if READ_ONLY.contains(&head.path.as_str()) {
+    if READ_ONLY.contains(&head.path.as_str()) || head.path.starts_with(problem_page::PATH) {
         allow(head, &[Method::GET, Method::HEAD])?;
     }
     let rest = head.path.strip_prefix("/upload/").ok_or(ApiError::NoSuchRoute)?;
@@ -123,8 +123,8 @@ fn append(id: UploadId, head: &Head) -> Result<Append, ApiError> {
         (None, None) => (ByteCount::ZERO, Named::Implied),
     };
     let file_bytes = range.and_then(|range| range.total);
-    let (completes, digest) = (Completion::WhenWhole, chunk_digest(head)?);
-    Ok(Append { id, offset, named, completes, length, file_bytes, digest, wait: Wait::No })
+    let (overlap, completes, digest) = (Overlap::Refused, Completion::WhenWhole, chunk_digest(head)?);
+    Ok(Append { id, offset, named, overlap, completes, length, file_bytes, digest, wait: Wait::No })
 }
 
 /// The header that tus and the IETF draft say the same with is no offset here. Overlooked, the chunk would count elsewhere.

@@ -31,7 +31,7 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
 
 /// The answer to what was not done.
 pub fn problem(asked: &Asked<'_>, refusal: &ApiError, upload: Option<UploadId>) -> Reply {
-    Problem::of(refusal, upload, &NAMES).below(asked.base_url, refusal).reply()
+    Problem::of(asked, refusal, upload, &NAMES).reply()
 }
 
 fn created(asked: &Asked<'_>, snapshot: &Snapshot, upload_token: Option<&str>) -> Reply {
@@ -40,7 +40,7 @@ fn created(asked: &Asked<'_>, snapshot: &Snapshot, upload_token: Option<&str>) -
         Phase::Completed => 201,
         phase if phase.is_finishing() => 202,
         Phase::Open => return unfinished(asked, snapshot, url),
-        _ => return ended(snapshot),
+        _ => return ended(asked, snapshot),
     };
     let mut body = json!({
         "uploadId": snapshot.id,
@@ -64,7 +64,7 @@ fn unfinished(asked: &Asked<'_>, snapshot: &Snapshot, url: String) -> Reply {
     let missing_bytes =
         snapshot.plan.declared_bytes().map(|file_bytes| file_bytes.saturating_sub(snapshot.uploaded_bytes));
     let refusal = ApiError::Incomplete { missing_bytes, uploaded_bytes: snapshot.uploaded_bytes };
-    let mut problem = Problem::of(&refusal, Some(snapshot.id), &NAMES);
+    let mut problem = Problem::of(asked, &refusal, Some(snapshot.id), &NAMES);
     let has_key = asked.head.headers.contains_key("idempotency-key");
     let repeating_helps = !has_key || snapshot.uploaded_bytes.is_zero();
     problem.say("uploadUrl", &url);
@@ -85,10 +85,10 @@ fn unfinished(asked: &Asked<'_>, snapshot: &Snapshot, url: String) -> Reply {
 
 /// There is no file, and none will come of this request. Of a new upload that can only be because its bytes are not those that its digest
 /// is of; what the status says is what it says of a digest in every protocol.
-fn ended(snapshot: &Snapshot) -> Reply {
+fn ended(asked: &Asked<'_>, snapshot: &Snapshot) -> Reply {
     let reason = snapshot.reason.clone().unwrap_or_else(|| "The upload has ended without a file.".to_owned());
     let refusal = ApiError::UploadGone { phase: snapshot.phase, reason };
-    let mut problem = Problem::of(&refusal, Some(snapshot.id), &NAMES);
+    let mut problem = Problem::of(asked, &refusal, Some(snapshot.id), &NAMES);
     if matches!(snapshot.phase, Phase::Failed | Phase::Damaged) {
         problem.status = 422;
     }

@@ -91,7 +91,7 @@ mod tests {
         assert!(is_spoken(&head), "{address}");
         match parse(&head)? {
             Parsed::Ready(operation) => Ok(*operation),
-            Parsed::NeedsBody { .. } => panic!("the body is the file"),
+            Parsed::NeedsBody { .. } | Parsed::Form(_) => panic!("the body is the file"),
         }
     }
 

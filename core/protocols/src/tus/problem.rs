@@ -20,7 +20,7 @@ const NAMES: Names = Names { offset: "Upload-Offset", length: "Upload-Length", c
 
 /// The answer to what was not done: the protocol's headers, and for a person an RFC 9457 problem document.
 pub fn problem(asked: &Asked<'_>, refusal: &ApiError, upload: Option<UploadId>) -> Reply {
-    let mut problem = Problem::of(refusal, upload, &NAMES).below(asked.base_url, refusal);
+    let mut problem = Problem::of(asked, refusal, upload, &NAMES);
     problem.status = status(asked.head, refusal);
     let reply = said(asked, problem);
     let reply = match refusal.uploaded_bytes() {
@@ -35,7 +35,7 @@ pub fn problem(asked: &Asked<'_>, refusal: &ApiError, upload: Option<UploadId>) 
 
 /// The answer where something of ours went wrong.
 pub fn fault(asked: &Asked<'_>, fault_id: &str, upload: Option<UploadId>) -> Reply {
-    said(asked, Problem::of_fault(fault_id, upload))
+    said(asked, Problem::of_fault(asked, fault_id, upload))
 }
 
 fn said(asked: &Asked<'_>, problem: Problem) -> Reply {
@@ -82,7 +82,7 @@ mod tests {
     }
 
     fn asked(head: &Head) -> Asked<'_> {
-        Asked { head, limits: None, base_url: "", now: upload_types::units::UnixMs(0) }
+        Asked { limits: None, ..crate::sample::asked(head) }
     }
 
     fn answer(refusal: &ApiError) -> Reply {

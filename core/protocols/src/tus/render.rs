@@ -44,6 +44,7 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         | Outcome::History(..)
         | Outcome::Presigned(_)
         | Outcome::Completing(_)
+        | Outcome::Found(_)
         | Outcome::Redelivering(_) => json::reply(asked, outcome),
     };
     reply.with("tus-resumable", VERSION)

@@ -63,7 +63,10 @@ fn snapshot(phase: Phase, declared: Option<u32>, offset: u32, memo: Option<&str>
 fn answer(outcome: &Outcome) -> (u16, BTreeMap<&'static str, String>) {
     let head =
         Head { method: Method::HEAD, path: "/files".to_owned(), query: String::new(), headers: http::HeaderMap::new() };
-    let reply = reply(&Asked { head: &head, limits: Some(LIMITS), base_url: BASE_URL, now: UnixMs(0) }, outcome);
+    let reply = reply(
+        &Asked { limits: Some(LIMITS), base_url: BASE_URL, now: UnixMs(0), ..crate::sample::asked(&head) },
+        outcome,
+    );
     let headers: BTreeMap<_, _> = reply.headers.into_iter().filter(|(name, _)| *name != "content-type").collect();
     (reply.status, headers)
 }

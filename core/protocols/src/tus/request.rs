@@ -6,7 +6,7 @@ use super::{BYTES, VERSION, checksum, concat, given_back, metadata};
 use crate::{FILES_PATH, Head, Parsed, body_type, idempotency, numbers::capped_byte_count};
 use upload_types::{
     api_error::ApiError,
-    chunk::{Completion, Named},
+    chunk::{Completion, Named, Overlap},
     integrity::{ChunkDigest, Sha256Digest},
     ledger::Idempotency,
     operation::{Append, BodyEnd, Content, Create, FirstChunk, Operation, Unsized, Wait},
@@ -160,9 +160,8 @@ fn append(id: UploadId, head: &Head) -> Result<Operation, ApiError> {
     match head.present("content-length") {
         Some(length) => {
             let length = capped_byte_count("Content-Length", length)?;
-            let named = Named::ByOffset;
-            let completes = Completion::WhenWhole;
-            Ok(Operation::Append(Append { id, offset, named, completes, length, file_bytes, digest, wait }))
+            let (named, overlap, completes) = (Named::ByOffset, Overlap::Refused, Completion::WhenWhole);
+            Ok(Operation::Append(Append { id, offset, named, overlap, completes, length, file_bytes, digest, wait }))
         }
         None if digest.is_some() => Err(ApiError::LengthRequired),
         None => Ok(Operation::AppendUnsized(Unsized { id, offset, file_bytes, end: BodyEnd::Nothing, wait })),

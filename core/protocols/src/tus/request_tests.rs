@@ -16,7 +16,7 @@ fn operation(method: &str, target: &str, headers: &[(&str, &str)]) -> Result<Ope
     };
     parse(&head).map(|parsed| match parsed {
         Parsed::Ready(operation) => *operation,
-        Parsed::NeedsBody { .. } => panic!("needs a body"),
+        Parsed::NeedsBody { .. } | Parsed::Form(_) => panic!("needs a body"),
     })
 }
 
@@ -254,6 +254,7 @@ fn a_chunk() {
     let headers = [TYPE, ("upload-offset", "70"), ("content-length", "30")];
     let expected = Append {
         named: Named::ByOffset,
+        overlap: Overlap::Refused,
         completes: Completion::WhenWhole,
         id: UploadId::parse(ID).unwrap(),
         offset: 70.into(),

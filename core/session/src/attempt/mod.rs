@@ -55,6 +55,8 @@ pub struct Attempt {
     tail: Vec<RemainderSource>,
     /// What the chunk's digest must be. With one, nothing counts before everything does.
     digest: Option<ChunkDigest>,
+    /// Whether that holds, with a digest or without.
+    all_or_nothing: bool,
     /// Parts that are stored and not committed.
     held_back: Vec<Receipt>,
     /// The file's SHA-256 up to the last byte that is stored.
@@ -128,12 +130,19 @@ impl Attempt {
             part_from: lease.plan.part_start(lease.offset),
             number: lease.first_number,
             tail: lease.tail.clone(),
+            all_or_nothing: digest.is_some(),
             digest,
             held_back: Vec::new(),
             sha256_so_far: lease.sha256_so_far.clone(),
             counted: Committed { uploaded_bytes, next_number: None, phase: Phase::Open, expires_at, object: None },
             awaits: Awaited::Begin,
         }
+    }
+
+    /// The same for a chunk that was begun as one that counts as a whole or not at all, whatever is known of its digest.
+    #[must_use]
+    pub fn all_or_nothing(self) -> Self {
+        Self { all_or_nothing: true, ..self }
     }
 
     /// What to do, now that this has come of what was to be done before. An input that answers no effect that was asked for ends the
@@ -147,10 +156,10 @@ impl Attempt {
                 self.check_digest(Some(Remainder { bytes, place: SegmentPlace::Object }), None)
             }
             (Awaited::RemainderRead, Input::RemainderRead { bytes, sha256_so_far, broken }) => {
-                if let (Some(failure), Some(_)) = (broken, &self.digest) {
+                if let Some(failure) = broken.filter(|_| self.all_or_nothing) {
                     return self.give_up(failure);
                 }
-                // Without a checksum, what arrived counts, to the byte.
+                // Otherwise what arrived counts, to the byte.
                 self.sha256_so_far = sha256_so_far;
                 let remainder = Remainder { bytes, place: SegmentPlace::Row };
                 self.check_digest(Some(remainder).filter(|_| !bytes.is_zero()), broken)
@@ -225,8 +234,8 @@ impl Attempt {
         self.part_from = self.part_from.checked_add(self.next_part_bytes()).unwrap_or(self.to);
         self.number = self.number.saturating_add(1);
         self.sha256_so_far = sha256_so_far;
-        if self.digest.is_some() {
-            // Nothing counts before the checksum at the end of the chunk is right.
+        if self.all_or_nothing {
+            // Nothing counts before the end of the chunk is there, and its checksum right.
             self.held_back.push(receipt);
             return self.store_next();
         }

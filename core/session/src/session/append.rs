@@ -173,19 +173,27 @@ impl Session {
         self.progress.phase == Phase::Open && is_whole
     }
 
-    /// The sizes, where nothing counts yet: those that fit this chunk. Without a checksum only where they were a guess: the last
-    /// chunk of a file says nothing of the others, and a piece of a body nothing of how its sender cuts the file. A file that is
-    /// put stays one part, or becomes one.
+    /// The sizes, where nothing counts yet: those that fit this chunk. Unless it counts as a whole or not at all, only where they were a
+    /// guess: the last chunk of a file says nothing of the others, and a piece of a body nothing of how its sender cuts the file. A
+    /// file that is put stays one part, or becomes one.
     ///
     /// Whoever began under other sizes is no danger: this begin takes the lease from it, in the same change.
     pub(super) fn fitted(&self, plan: plan::Plan, begin: BeginAppend) -> plan::Plan {
         let is_first = begin.offset.is_zero() && self.uploaded_bytes().is_zero();
-        let may_change = is_first && !begin.continuation.has_more && !self.is_one_part();
-        let is_all = begin.length >= plan.file_bytes;
-        match (may_change, begin.all_or_nothing, is_all) {
-            (true, true, _) => plan.with_chunk_as_part(begin.length),
-            (true, false, false) => plan.fitted_to(begin.length),
-            _ => plan,
+        if !is_first || begin.continuation.has_more {
+            return plan;
+        }
+        let chunk = begin.length;
+        let is_all = chunk >= plan.file_bytes;
+        match (self.is_one_part(), begin.all_or_nothing, is_all) {
+            (false, true, true) => plan.with_chunk_as_part(chunk),
+            (false, true, false) => {
+                let as_part = plan.with_chunk_as_part(chunk);
+                if as_part.part_bytes == chunk { as_part } else { plan.fitted_to(chunk) }
+            }
+            (false, false, false) => plan.fitted_to(chunk),
+            (true, _, false) => plan.with_chunks_like(chunk),
+            (true, _, true) | (false, false, true) => plan,
         }
     }
 

@@ -29,7 +29,7 @@ impl Session {
     }
 
     /// An attempt at telling of this begins that lasts at most `attempt_ms`, and hands out a link that is good for `link_ms`. `None`:
-    /// it is not to be told, or not now. A completion is told only while the link leads somewhere.
+    /// it is not to be told, or not now. A completion or a duplicate is told only while the link leads somewhere.
     pub(crate) fn delivery_begun(
         &self,
         now: UnixMs,
@@ -38,7 +38,7 @@ impl Session {
         link_ms: u64,
     ) -> Option<StateChange> {
         self.outbox.next().filter(|next| next.kind == event)?;
-        let has_link = event == EventKind::Completed;
+        let has_link = event.has_link();
         if has_link && self.stored_object().is_none() {
             return None;
         }
@@ -62,7 +62,7 @@ impl Session {
         Decision::yes(verdict, change)
     }
 
-    /// The origin has acknowledged the event, and may have taken the object over.
+    /// The origin has acknowledged the event, and may have taken the object over. That of a duplicate is not its to take.
     pub(crate) fn delivered(&self, now: UnixMs, event: EventKind, discard: bool) -> StateChange {
         let mut change = self.outbox_changed(event, Delivery::acknowledged);
         if discard && event == EventKind::Completed && self.stored_object().is_some() {

@@ -13,6 +13,9 @@ impl Session {
     pub fn begin_history(&self) -> History {
         let mut history = History::default();
         history.note(self.spec.created_at, "created", ByteCount::ZERO, None);
+        if let Some(original) = self.spec.duplicate_of {
+            history.note(self.spec.created_at, "duplicate", self.uploaded_bytes(), Some(original.to_string()));
+        }
         history
     }
 

@@ -7,6 +7,7 @@
 //! | its clock, damaged and not repaired | nothing: `Failed` | `upload.failed` |
 //! | a client whom the application allows it, completed | nothing: `Deleted` | `upload.deleted`, after that of its completion |
 //! | its origin, by its answer to the completion event | `Completed` for good, without the bytes | none: the origin knows |
+//! | a client whom the application allows it, a duplicate | the object, which is another upload's: `Deleted` | `upload.deleted`, likewise |
 //! | its client or its clock, a completed partial upload | nothing: `Deleted` | none: the origin never heard of it |
 
 use super::{Backoff, Decision, Job, Phase, Session, StateChange, UploadState, backoff::pause_ms};
@@ -93,7 +94,8 @@ impl Session {
         UploadState {
             deleted_at: self.progress.deleted_at.or(Some(now)),
             leftovers: self.progress.leftovers.unswept(),
-            owes_ledger: true,
+            // Of what shares an object the ledger knows nothing.
+            owes_ledger: !self.shares_object(),
             job_failures: 0,
             job_not_before: now,
             ledger_backoff: Backoff::default(),

@@ -13,6 +13,8 @@
 //!                                                                                 the digest is right
 //!                                          Deleted ◄── it is not wanted any more ── Completed ◄─────┘
 //!
+//!  create of a duplicate ► Completed
+//!
 //!  Open, Damaged                        ── its client gives it up ──────────────► Aborted
 //!  Open                                 ── its time is over ────────────────────► Expired
 //!  Open, Completing, Verifying, Damaged ── lost, refused for good, or not right ► Failed
@@ -27,13 +29,14 @@
 //! * `sequence`: from the front, one attempt at a time, the newest first; takeover; the tail. `part_numbers`: which of them its attempts have.
 //! * `parallel`: any missing chunk at any time, several attempts at once. `writers`: who may still be writing to R2.
 //! * `presigned`: chunks that the client stores itself. `concatenation`: bytes from other uploads.
-//! * `charging`: what an upload of unknown length counts for.
+//! * `charging`: what an upload of unknown length counts for. `describing`: what is said of the file behind its bytes.
 //!
 //! How they lie in R2:
 //! * `storage`: in which way, and what is left there to clean up. `single_object`: a file that is put as one object.
 //!   `deferred_multipart`: one that may be, or else has its multipart upload opened late.
 //! * `assembling`: R2 puts the object together, or does not. `verifying`: it is read back, slice by slice.
 //! * `damage`: the file does not have its declared digest, and is kept for a while. `repairing`: it is put together anew.
+//! * `duplicate`: a file that is there already, as another upload's, of which the origin is only told.
 //!
 //! How it ends:
 //! * `change`: what a rule decides. `lifetime`: how long an unfinished upload lives. `lifecycle`: complete, cancel, delete, expire, and what follows.
@@ -46,6 +49,8 @@
 mod concatenation;
 mod deferred_multipart;
 mod delivery;
+mod describing;
+mod duplicate;
 mod history;
 mod lifecycle;
 mod parallel;
@@ -77,6 +82,7 @@ pub use change::{Decision, Heard, StateChange, Uncount};
 pub use charging::Growth;
 pub use concatenation::{CopyBatch, PartSource, PartialObject, PartialStatus, PartialUpload, SourceRange, Wanted};
 pub(crate) use damage::Damage;
+pub use duplicate::{RepeatableIds, may_be_shared, was_repeated_in_time};
 pub use lifecycle::DeleteRight;
 pub use lifetime::LATEST_END_MS;
 pub use messages::{
@@ -165,6 +171,7 @@ impl Session {
             writers: Writers::default(),
             charged_bytes: ByteCount::ZERO,
             damage: Damage::default(),
+            metadata: None,
         };
         let mut session = Self { progress, content, outbox: Outbox::default(), spec };
         if session.plan().declared_bytes().is_some_and(ByteCount::is_zero) {
@@ -209,7 +216,7 @@ impl Session {
     }
 
     /// What the origin is told.
-    pub(crate) fn outbox(&self) -> &Outbox {
+    pub fn outbox(&self) -> &Outbox {
         &self.outbox
     }
 
@@ -236,6 +243,7 @@ impl Session {
     /// How many bytes count.
     pub fn uploaded_bytes(&self) -> ByteCount {
         match &self.content {
+            Content::Sequence(_) if self.shares_object() => self.plan().file_bytes,
             Content::Sequence(sequence) => sequence.offset(),
             // How long the chunks are is known once the object is there.
             Content::Parallel(_) if self.is_unsized() => ByteCount::ZERO,

@@ -75,6 +75,9 @@ pub struct UploadSpec {
     /// What its owner's bytes are bounded by, where they are and its length is declared later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub byte_quota: Option<Quota>,
+    /// The upload whose object has these bytes already, where there is one: nothing is to be sent, and the origin to be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicate_of: Option<UploadId>,
 }
 
 /// What changes: small, and rewritten whole.
@@ -147,6 +150,9 @@ pub struct UploadState {
     /// What is known of it where the file did not have its declared digest.
     #[serde(default, skip_serializing_if = "Damage::is_none")]
     pub(crate) damage: Damage,
+    /// The file's metadata, where its client has said more of it than at its creation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) metadata: Option<BTreeMap<String, String>>,
 }
 
 /// A part that is counted: R2 has it, and completion will list it.

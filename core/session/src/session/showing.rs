@@ -12,7 +12,7 @@ impl Session {
     pub fn snapshot(&self) -> Snapshot {
         let file_bytes = self.plan().file_bytes;
         let (missing, received_chunks_bitmap) = match &self.content {
-            Content::Sequence(sequence) if !self.plan().open_ended && sequence.offset() == file_bytes => {
+            Content::Sequence(_) if !self.plan().open_ended && self.uploaded_bytes() == file_bytes => {
                 (Vec::new(), None)
             }
             Content::Sequence(sequence) => (vec![(sequence.offset(), file_bytes)], None),
@@ -29,7 +29,7 @@ impl Session {
             missing,
             received_chunks_bitmap,
             plan: self.plan(),
-            file: self.spec.file.clone(),
+            file: self.file(),
             created_at: self.spec.created_at,
             expires_at: self.expires_at(),
             delivery: self.outbox.state(),

@@ -5,9 +5,10 @@
 //!           ├─ one part ────────────────────────► SingleObject { counted: None } ──┐
 //!           ├─ several, but fits one request ───► Deferred ────────────────────────┤ the whole is counted
 //!           │                                        │ a chunk needs parts         ▼
-//!           └─ anything else ───────────────────► Multipart { id } ◄─┐      SingleObject { counted: Some }
-//!                                                    └───────────────┘
-//!                                                a repair has an id of its own
+//!           ├─ anything else ───────────────────► Multipart { id } ◄─┐      SingleObject { counted: Some }
+//!           │                                        └───────────────┘
+//!           │                                    a repair has an id of its own
+//!           └─ a duplicate ─────────────────────► Shared
 //! ```
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,8 @@ pub(crate) enum Storage {
         #[serde(default, skip_serializing_if = "is_zero")]
         puts_before: u16,
     },
+    /// As the object of another upload, which has the same bytes. Nothing in R2 is this one's.
+    Shared,
 }
 
 /// What R2 may hold that does not count: tail segments, and objects that attempts have put in vain. An attempt that was writing when the
@@ -81,7 +84,7 @@ impl Storage {
     pub(super) fn multipart_id(&self) -> Option<&str> {
         match self {
             Self::Multipart { id, .. } => Some(id),
-            Self::Empty | Self::SingleObject { .. } | Self::Deferred => None,
+            Self::Empty | Self::SingleObject { .. } | Self::Deferred | Self::Shared => None,
         }
     }
 
@@ -124,7 +127,7 @@ impl Session {
             (Storage::SingleObject { .. } | Storage::Deferred, Some(lease)) => {
                 lease.numbers_before.saturating_add(lease.reserved_parts.min(1))
             }
-            (Storage::Empty | Storage::SingleObject { .. } | Storage::Deferred, _) => 0,
+            (Storage::Empty | Storage::SingleObject { .. } | Storage::Deferred | Storage::Shared, _) => 0,
         }
     }
 

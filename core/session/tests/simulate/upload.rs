@@ -62,6 +62,7 @@ pub(crate) fn create(chance: &mut Chance, r2: &mut Storage) -> Session {
         attached: BTreeMap::new(),
         types: None,
         byte_quota: None,
+        duplicate_of: None,
     };
     let opened = spec.needs_multipart().then(|| r2.open());
     Session::create(spec, opened).expect("an upload that may be created")

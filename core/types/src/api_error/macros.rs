@@ -15,7 +15,7 @@ macro_rules! api_errors {
             $(challenge: $challenge:expr,)?
     )+) => {
         /// Why a request was refused. A refused request has changed nothing that was counted.
-        #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
         #[serde(rename_all_fields = "camelCase", tag = "code")]
         #[allow(missing_docs, reason = "fields say by their names what they are")]
         pub enum ApiError {
@@ -23,6 +23,14 @@ macro_rules! api_errors {
         }
 
         impl ApiError {
+            /// The one of this name, as it was serialized.
+            pub(super) fn of_fields(name: &str, fields: &mut Fields) -> Result<Self, serde_json::Error> {
+                match name {
+                    $(stringify!($name) => Ok(Self::$name $({ $($field: fields.take(stringify!($field))?),+ })?),)+
+                    _ => Err(serde::de::Error::custom("an error that nobody knows")),
+                }
+            }
+
             /// Its stable code, the last segment of the problem's `type`.
             pub fn code(&self) -> &'static str {
                 match self { $(Self::$name { .. } => $code,)+ }
@@ -81,6 +89,15 @@ macro_rules! api_errors {
                 match self { $(Self::$name $({ $($field),+ })? => macros::sentence!(f, $detail),)+ }
             }
         }
+
+        /// What is said of each error to whoever looks it up, in the order of the table.
+        pub const EXPLANATIONS: &[Explanation] = &[$(Explanation {
+            code: $code,
+            status: $status,
+            title: $title,
+            cause: concat!($($cause),+),
+            advice: $advice,
+        },)+];
 
         /// A row of the table, for the reference.
         pub struct Row {

@@ -3,17 +3,34 @@
 //!
 //! * `table`: one row per error, with all that is known of it. The only place where errors are listed.
 //! * `macros`: what makes the enum, and the columns as functions, of it.
+//! * `fields`: what is read of an error that crosses between object and Worker.
 //! * `sample`: what stands in the fields of an error that is only shown. core/protocols/tests/errors.rs makes docs/reference/errors.md and the SDK's
 //!   list of codes of the rows.
 
+mod fields;
 mod macros;
 mod sample;
 mod table;
 
 pub use table::SOON_SECONDS;
-pub use table::{ApiError, Row, rows};
+pub use table::{ApiError, EXPLANATIONS, Row, rows};
 
 use crate::units::ByteCount;
+
+/// An error for whoever looks its code up.
+#[derive(Clone, Copy)]
+pub struct Explanation {
+    /// Its code; several may have one.
+    pub code: &'static str,
+    /// The HTTP status that fits.
+    pub status: u16,
+    /// A few words that never change for one code.
+    pub title: &'static str,
+    /// What has happened.
+    pub cause: &'static str,
+    /// What a client does about it.
+    pub advice: &'static str,
+}
 
 /// A header that a client sends under its protocol's own name for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +90,14 @@ mod tests {
         ] {
             assert_eq!(serde_json::to_string(&refusal).unwrap(), json);
             assert_eq!(serde_json::from_str::<ApiError>(json).unwrap(), refusal);
+        }
+    }
+
+    #[test]
+    fn every_error_crosses_unchanged() {
+        for Row { sample, .. } in rows() {
+            let json = serde_json::to_string(&sample).unwrap();
+            assert_eq!(serde_json::from_str::<ApiError>(&json).unwrap(), sample, "{json}");
         }
     }
 

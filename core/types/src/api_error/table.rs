@@ -13,7 +13,9 @@
 
 use crate::{
     api_error::{
-        NamedHeader, invalid_token,
+        Explanation, NamedHeader,
+        fields::Fields,
+        invalid_token,
         macros::{self, api_errors},
     },
     units::{ByteCount, UploadId},
@@ -42,6 +44,10 @@ api_errors! {
     NoSuchRoute = "no-such-route", 404, "There is nothing at this address";
         detail: "Uploads are created by POST /upload/init, and in tus and the IETF draft by POST /files.",
         advice: "Mend the address; `BASE_PATH` of the deployment stands before it.",
+    /// No error has the code that stands in the address of a page about one.
+    NoSuchProblem = "no-such-route", 404, "There is nothing at this address";
+        detail: "No error has this code here. It may be one of a newer version of the service.",
+        advice: "Look the code up where the newer version is documented.",
     /// The upload has ended without an object, or the object has been deleted. `state` says which.
     UploadGone { phase: Phase, reason: String } = "upload-gone", 410, "The upload is gone";
         detail: "{reason}",
@@ -101,10 +107,10 @@ api_errors! {
         }),
         advice: "Go on with the next chunk that `missing` in the status names.",
         offset: uploaded_bytes, members: { "chunk": chunk },
-    /// A chunk that is there already, with another digest than it comes with now.
+    /// A chunk that is there already, with another digest than it comes with now; or that may be another file's of the same name.
     ChunkDiffers { uploaded_bytes: ByteCount } = "chunk-differs", 409, "The chunk is there already, with other bytes";
-        detail: "These bytes of the file were stored before, with another digest. They cannot change.",
-        advice: "The file has changed: begin a new upload.",
+        detail: "These bytes of the file were stored before: with another digest, or nobody knows whether with this one. They cannot change.",
+        advice: "The file has changed, or another of this name is being sent: begin a new upload, under an `Idempotency-Key` of its own.",
         offset: uploaded_bytes,
     /// The request body is larger than the deployment takes.
     ChunkTooLarge { limit_bytes: ByteCount } = "chunk-too-large", 413, "The chunk is too large";
@@ -184,6 +190,11 @@ api_errors! {
         detail: "{field}: {detail}",
         advice: "Mend what `field` names. Sending the same again does not help.",
         members: { "field": field },
+    /// A chunk that its sender knows by its place in the file has waited for those in front of it, and they did not come.
+    ChunkTooEarly { uploaded_bytes: ByteCount } = "chunk-too-early", 503, "The chunks in front of it have not come";
+        detail: "{uploaded_bytes} bytes have been accepted, and the chunk begins behind them. What lies between did not come while it waited.",
+        advice: "Send what is missing before it, and then the chunk again.",
+        offset: uploaded_bytes, retry_after: SOON_SECONDS,
     /// The chunk's bytes do not have the digest that came with it. Nothing of it is counted.
     ChecksumMismatch { uploaded_bytes: ByteCount } = "checksum-mismatch", 422, "The chunk does not have its checksum";
         detail: "The bytes that arrived do not have the checksum that came with them: either is wrong. Nothing of the chunk counts: send it again at {uploaded_bytes}, and its checksum computed anew.",

@@ -39,6 +39,7 @@ const fn error(name: &'static str, fields: &'static str) -> Event {
 /// Every event.
 pub const EVENTS: &[Event] = &[
     info("created", "uploadId bytes durationMs"),
+    info("duplicate", "uploadId bytes"),
     info("chunk_committed", "uploadId bytes attempt durationMs"),
     info("chunk_broken", "uploadId bytes attempt code detail"),
     error("release_failed", "uploadId detail"),

@@ -14,11 +14,10 @@ const quayside = createQuayside({
   basePath: "/api/files",
 
   // The file is whole, and in the bucket. Told again, later, if this throws; the same event may come twice.
-  async onCompleted({ data }, env) {
-    const { uploadId, key, owner, fileName, fileSize, contentType } = data;
-    const record = { uploadId, key, fileName, fileSize, contentType };
-    await env.BUCKET.put(`library/${owner}/${uploadId}.json`, JSON.stringify(record));
-  },
+  onCompleted: shelve,
+
+  // Its owner has uploaded these bytes before, and nothing was sent: it has the key of the file that is there.
+  onDuplicate: shelve,
 
   // Its uploader has deleted it.
   async onDeleted({ data }, env) {
@@ -52,6 +51,12 @@ export default {
     await quayside.queue(batch, env, context);
   },
 };
+
+async function shelve({ data }, env) {
+  const { uploadId, key, owner, fileName, fileSize, contentType } = data;
+  const record = { uploadId, key, fileName, fileSize, contentType };
+  await env.BUCKET.put(`library/${owner}/${uploadId}.json`, JSON.stringify(record));
+}
 
 /** What this user has uploaded: the first thousand. */
 async function library(user, env) {

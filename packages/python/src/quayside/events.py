@@ -40,6 +40,8 @@ class UploadData(_UploadData, total=False):
     deletedAt: str
     etag: str
     digests: dict[str, str]
+    # Where nothing was sent, since these bytes were stored already: the upload whose object they are. `key` is that object's.
+    duplicateOf: str
     # A signed link to the object.
     downloadUrl: str
     # Why it has failed.
@@ -50,7 +52,7 @@ class UploadEvent(TypedDict):
     """An event. ``id`` is the same in every repetition: remember it, and a repetition is one."""
 
     id: str
-    type: Literal["upload.completed", "upload.failed", "upload.expired", "upload.aborted", "upload.deleted"]
+    type: Literal["upload.completed", "upload.failed", "upload.expired", "upload.aborted", "upload.deleted", "upload.duplicate"]
     timestamp: str
     data: UploadData
 

@@ -133,6 +133,20 @@ fn with_a_checksum_nothing_is_committed_before_it_is_right() {
 }
 
 #[test]
+fn a_chunk_that_counts_as_a_whole_needs_no_checksum_for_that() {
+    let mut attempt = of(&lease(3 * PART, 0, 3 * PART), 2 * PART + ROW).all_or_nothing();
+    assert_eq!(attempt.next(Input::Begin), part(1, PART));
+    assert_eq!(attempt.next(stored(1, PART)), part(2, PART));
+    assert_eq!(attempt.next(stored(2, PART)), Effect::ReadRemainder { bytes: bytes(ROW) });
+    let receipts = vec![receipt(1, PART), receipt(2, PART)];
+    assert_eq!(attempt.next(row(ROW, None)), commit(receipts, Some((ROW, SegmentPlace::Row)), None));
+
+    let mut attempt = of(&lease(2 * PART, 0, PART), ROW).all_or_nothing();
+    attempt.next(Input::Begin);
+    assert_eq!(attempt.next(row(7, Some(Failure::BodyEnded))), release(ReleaseReason::GaveUp));
+}
+
+#[test]
 fn with_a_wrong_checksum_nothing_counts_and_a_put_goes() {
     for (lease, deletes) in [(lease(PART, 0, PART), false), (put(lease(PART, 0, PART)), true)] {
         let mut attempt = with_digest(&lease, PART);

@@ -77,6 +77,7 @@ fn what_waits_for_its_multipart_upload_and_what_has_it_since() {
         (Storage::Empty, r#""empty""#),
         (Storage::SingleObject { counted: None }, r#"{"single_object":{}}"#),
         (Storage::SingleObject { counted: Some(7) }, r#"{"single_object":{"counted":7}}"#),
+        (Storage::Shared, r#""shared""#),
         (Storage::opened("late", 3), r#"{"multipart":{"id":"late","puts_before":3}}"#),
     ] {
         pinned(&storage, json);

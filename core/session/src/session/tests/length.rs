@@ -87,13 +87,13 @@ fn a_file_that_turns_out_empty_is_complete() {
 #[test]
 fn the_trail_has_a_length_that_was_declared_and_no_size_that_was_fitted() {
     let noted = |s: &mut Session, begin: BeginAppend| {
-        let mut trail = s.begin_history();
+        let mut history = s.begin_history();
         let change = s.begin(NOW, begin).change;
         let mut after = s.clone();
         after.apply(change.clone());
-        s.record_change(&mut trail, NOW, &change, &after);
+        s.record_change(&mut history, NOW, &change, &after);
         *s = after;
-        trail.entries.into_iter().map(|entry| entry.event).collect::<Vec<_>>()
+        history.entries.into_iter().map(|entry| entry.event).collect::<Vec<_>>()
     };
     let mut agreed = create(spec(Mode::Sequential, 3 * PART)).unwrap();
     let whole = BeginAppend { all_or_nothing: true, ..begin(0, 3 * PART) };

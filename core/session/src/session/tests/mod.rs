@@ -3,6 +3,8 @@
 mod concatenation;
 mod deferred_multipart;
 mod delivery;
+mod describing;
+mod duplicate;
 mod lifecycle;
 mod model;
 mod parallel;
@@ -29,7 +31,7 @@ use upload_types::{
     integrity::{Crc64Nvme, Sha256Digest},
     plan::{Limits, Plan},
     units::{MIB, UploadId},
-    upload::{DeliveryState, FileInfo, Purpose},
+    upload::{DeliveryState, FileInfo, Purpose, Snapshot},
 };
 
 pub(crate) const PART: u64 = 8 * MIB;
@@ -65,6 +67,7 @@ pub(crate) fn spec(mode: Mode, file_bytes: u64) -> UploadSpec {
         attached: BTreeMap::new(),
         types: None,
         byte_quota: None,
+        duplicate_of: None,
     }
 }
 

@@ -483,6 +483,24 @@ fn a_chunk_with_a_checksum_is_stored_as_one_part() {
 }
 
 #[test]
+fn the_first_chunk_shows_how_long_they_are_whatever_becomes_of_the_parts() {
+    for (file_bytes, chunk, all_or_nothing, part_bytes) in [
+        (10 * PART, 12_000_017, false, 12_000_017),
+        (10 * PART, 3 * PART + 1, false, PART),
+        (10 * PART, 3 * PART + 1, true, 3 * PART + 1),
+        (10 * PART, MIB, true, PART),
+        (PART, MIB, false, PART),
+        (PART, MIB, true, PART),
+    ] {
+        let mut s = guessed(file_bytes);
+        let decision = s.begin(NOW, BeginAppend { all_or_nothing, ..begin(0, chunk) });
+        let plan = take(&mut s, decision).unwrap().plan;
+        let found = (plan.chunk_bytes, plan.part_bytes);
+        assert_eq!(found, (bytes(chunk), bytes(part_bytes)), "{file_bytes} {chunk} {all_or_nothing}");
+    }
+}
+
+#[test]
 fn a_deleted_object_takes_no_more_bytes() {
     let mut s = session(PART);
     let lease = start(&mut s, 0, PART).unwrap();

@@ -163,6 +163,7 @@ impl Bounds {
             attached: BTreeMap::new(),
             types: None,
             byte_quota: None,
+            duplicate_of: None,
         }
     }
 }

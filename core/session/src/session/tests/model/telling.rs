@@ -79,6 +79,7 @@ pub(crate) fn kind_bit(kind: EventKind) -> u8 {
         EventKind::Expired => 4,
         EventKind::Aborted => 8,
         EventKind::Deleted => DELETED,
+        EventKind::Duplicate => 32,
     }
 }
 

@@ -1,4 +1,4 @@
-//! `Content-Range` in Google's protocol: `bytes 0-99/1000` as in HTTP (RFC 9110, section 14.4), and what Google adds to it.
+//! `Content-Range` of a request: `bytes 0-99/1000` as in HTTP (RFC 9110, section 14.4), and what Google adds to it.
 
 use crate::numbers::byte_count;
 use upload_types::{api_error::ApiError, units::ByteCount};
