@@ -118,11 +118,21 @@ fn wants_html(accept: &str) -> bool {
             let mut parts = range.split(';').map(str::trim);
             parts.next().filter(|name| name.eq_ignore_ascii_case(wanted))?;
             let said = parts.find_map(|parameter| parameter.strip_prefix("q="));
-            Some(said.map_or(1.0, |said| said.parse().unwrap_or(0.0)))
+            Some(said.map_or(MOST_WEIGHT, |said| thousandths(said).unwrap_or(0)))
         };
-        accept.split(',').filter_map(weight_of).fold(0.0, f32::max)
+        accept.split(',').filter_map(weight_of).max().unwrap_or(0)
     };
-    weight("text/html") > 0.0 && weight("text/html") >= weight("application/json")
+    weight("text/html") > 0 && weight("text/html") >= weight("application/json")
+}
+
+/// A weight of `1`: what a range has that says none.
+const MOST_WEIGHT: u16 = 1000;
+
+/// A weight: from `0` to `1`, with at most three decimals (RFC 9110, section 12.4.2).
+fn thousandths(weight: &str) -> Option<u16> {
+    let (whole, decimals) = weight.split_once('.').unwrap_or((weight, ""));
+    let padded = (decimals.len() <= 3).then(|| format!("{whole}{decimals:0<3}"))?;
+    padded.parse().ok().filter(|weight| *weight <= MOST_WEIGHT)
 }
 
 /// What stands between backticks is code.
@@ -178,7 +188,11 @@ mod tests {
             ("Text/HTML", true),
             ("text/html, application/json", true),
             ("text/html;q=0.5, application/json", false),
+            ("text/html; q=0.25, application/json;q=0.3", false),
+            ("text/html; q=0.125, application/json;q=0.12", true),
             ("text/html; q=0", false),
+            ("text/html; q=0.000", false),
+            ("text/html; q=much", false),
             ("application/json", false),
             ("text/*", false),
             ("*/*", false),

@@ -274,9 +274,9 @@ pub struct FoundObject {
     pub snapshot: Snapshot,
 }
 
-/// What the queue carries: where to ask, and for what.
+/// What the queue carries: where to ask, and for what. On the way it is `{"verify": {"uploadId": …}}`.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "type")]
+#[serde(rename_all_fields = "camelCase")]
 pub enum QueueMessage {
     /// The origin is to be told.
     #[serde(rename = "deliver-event")]
