@@ -1,10 +1,10 @@
 // Chunks that go to R2 itself: each is signed for, sent to its URL, and recorded. A URL is used once. What R2 has is remembered, so
 // that a record whose answer was lost, or that the server takes back, costs no second sending.
 
+import type { Chunk } from "./chunks.ts";
 import { UploadError } from "./errors.ts";
 import type { SendPlan } from "./found.ts";
 import type { RequestBytes } from "./interfaces.ts";
-import type { Piece } from "./pieces.ts";
 import type { OnSent, Server, StoredPart } from "./server.ts";
 
 export class Direct {
@@ -19,7 +19,7 @@ export class Direct {
   /** Sends a chunk, unless R2 has it. The number of bytes that count afterwards. */
   async put(
     { uploadId, chunkBytes }: SendPlan,
-    { from }: Piece,
+    { from }: Chunk,
     body: () => Promise<RequestBytes>,
     signal: AbortSignal,
     onSent: OnSent,

@@ -1,7 +1,7 @@
 // What an upload is found to be, and what there is to do about it then.
 
+import type { Ranges } from "./chunks.ts";
 import type { Status, StoredObject } from "./interfaces.ts";
-import type { Ranges } from "./pieces.ts";
 
 /** How an upload stands. */
 export interface ServerProgress {

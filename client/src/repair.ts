@@ -1,9 +1,9 @@
 // A damaged upload: everything has arrived, but it does not have the digest that the file had when the upload began. One chunk may have
 // been read wrong, or the file has changed meanwhile. The file is read again, and what the server has otherwise is sent again.
 
+import { bytesIn } from "./chunks.ts";
 import { endedError, isGone } from "./errors.ts";
 import type { ByteRange, Hasher, Repair, Status, UploadFile } from "./interfaces.ts";
-import { bytesIn } from "./pieces.ts";
 import type { RemoteUpload } from "./remote_upload.ts";
 import type { Retrier } from "./retrier.ts";
 import type { Server } from "./server.ts";

@@ -1,6 +1,7 @@
 // The calls of Quayside's JSON API, one method each. An answer becomes a value, or an `UploadError`; nothing is tried twice
 // here.
 
+import type { Chunk } from "./chunks.ts";
 import { answerError, networkError, problemOf, strangerError, UploadError } from "./errors.ts";
 import type { HeaderSource } from "./headers.ts";
 import type {
@@ -16,7 +17,6 @@ import type {
   Status,
   StoredObject,
 } from "./interfaces.ts";
-import type { Piece } from "./pieces.ts";
 
 /** A chunk that R2 has taken: under this number, and with this ETag where it may be read. */
 export interface StoredPart {
@@ -125,13 +125,13 @@ export class Server {
   /** Sends a chunk. The number of bytes that count afterwards. */
   async put(
     id: string,
-    piece: Piece,
+    chunk: Chunk,
     body: RequestBytes,
     checksum: string | undefined,
     signal: AbortSignal,
     onSent: OnSent = ignore,
   ): Promise<number> {
-    const headers: Record<string, string> = { "X-Upload-Offset": String(piece.from) };
+    const headers: Record<string, string> = { "X-Upload-Offset": String(chunk.from) };
     if (checksum !== undefined) {
       headers["X-Chunk-Checksum"] = `sha256=${checksum}`;
     }

@@ -2,13 +2,13 @@
 // between does not have its checksum, and does not count. After a failure the server is asked what it really has before anything is
 // sent again, and there is a pause unless the failure has cost nothing. What passes is sat out.
 
+import { bytesIn, type Chunk, ChunkQueue } from "./chunks.ts";
 import { Concurrency } from "./concurrency.ts";
 import type { Direct } from "./direct.ts";
 import { isTimeout, UploadError } from "./errors.ts";
 import { bodyOf, readBytes } from "./file_reader.ts";
 import type { SendPlan, ServerProgress } from "./found.ts";
 import type { RequestBytes, Runtime, UploadFile } from "./interfaces.ts";
-import { bytesIn, type Piece, Pieces } from "./pieces.ts";
 import type { RemoteUpload } from "./remote_upload.ts";
 import type { Retrier, Streak } from "./retrier.ts";
 import type { Server } from "./server.ts";
@@ -39,7 +39,7 @@ export interface TransferParts {
 export class Transfer {
   readonly #parts: TransferParts;
   readonly #plan: SendPlan;
-  readonly #pieces: Pieces;
+  readonly #chunks: ChunkQueue;
   readonly #concurrency: Concurrency;
   /** Failures in a row, by where the chunk begins. */
   readonly #failures = new Map<number, Streak>();
@@ -55,7 +55,7 @@ export class Transfer {
   constructor(parts: TransferParts, plan: SendPlan, progress: ServerProgress) {
     this.#parts = parts;
     this.#plan = plan;
-    this.#pieces = new Pieces(plan.chunkBytes, progress.missing);
+    this.#chunks = new ChunkQueue(plan.chunkBytes, progress.missing);
     this.#concurrency = new Concurrency(parts.runtime.clock.nowMs(), plan.chunkBytes);
   }
 
@@ -68,11 +68,11 @@ export class Transfer {
       for (;;) {
         const limit = this.#plan.parallel ? this.#concurrency.limit : 1;
         while (running.size < limit) {
-          const piece = this.#pieces.take();
-          if (piece === undefined) {
+          const chunk = this.#chunks.take();
+          if (chunk === undefined) {
             break;
           }
-          const sending = this.#send(piece, stop.signal).finally(() => running.delete(sending));
+          const sending = this.#send(chunk, stop.signal).finally(() => running.delete(sending));
           running.add(sending);
         }
         if (running.size === 0) {
@@ -88,44 +88,44 @@ export class Transfer {
     }
   }
 
-  async #send(piece: Piece, signal: AbortSignal): Promise<void> {
+  async #send(chunk: Chunk, signal: AbortSignal): Promise<void> {
     const { file, runtime, onConfirmed } = this.#parts;
     signal.throwIfAborted();
     try {
-      const uploadedBytes = await this.#put(piece, signal).finally(() => this.#leaving.delete(piece.from));
-      this.#pieces.stored(piece);
-      this.#failures.delete(piece.from);
+      const uploadedBytes = await this.#put(chunk, signal).finally(() => this.#leaving.delete(chunk.from));
+      this.#chunks.stored(chunk);
+      this.#failures.delete(chunk.from);
       this.#anyStored = true;
-      this.#concurrency.confirmed(runtime.clock.nowMs(), piece.to - piece.from);
+      this.#concurrency.confirmed(runtime.clock.nowMs(), chunk.to - chunk.from);
       // A file that is repaired has bytes that the server has yet to copy, and does not count.
-      onConfirmed(Math.max(uploadedBytes, file.size - this.#pieces.remainingBytes));
+      onConfirmed(Math.max(uploadedBytes, file.size - this.#chunks.remainingBytes));
     } catch (error) {
       if (!(error instanceof UploadError)) {
         throw error;
       }
-      await this.#failed(piece, error, signal);
+      await this.#failed(chunk, error, signal);
     }
   }
 
-  #sent(piece: Piece, bytes: number): void {
-    this.#leaving.set(piece.from, bytes);
+  #sent(chunk: Chunk, bytes: number): void {
+    this.#leaving.set(chunk.from, bytes);
     const leaving = [...this.#leaving.values()].reduce((sum, bytes) => sum + bytes, 0);
-    this.#parts.onSent(this.#parts.file.size - this.#pieces.remainingBytes + leaving);
+    this.#parts.onSent(this.#parts.file.size - this.#chunks.remainingBytes + leaving);
   }
 
   /** The number of bytes that count afterwards. */
-  async #put(piece: Piece, signal: AbortSignal): Promise<number> {
+  async #put(chunk: Chunk, signal: AbortSignal): Promise<number> {
     const { file, server, direct, checksums } = this.#parts;
-    const { from, to } = piece;
-    const onSent = (bytes: number) => this.#sent(piece, bytes);
+    const { from, to } = chunk;
+    const onSent = (bytes: number) => this.#sent(chunk, bytes);
     const body = () => bodyOf(file, from, to, signal);
     try {
       if (this.#plan.direct) {
-        return await direct.put(this.#plan, piece, body, signal, onSent);
+        return await direct.put(this.#plan, chunk, body, signal, onSent);
       }
       const bytes = await body();
       const checksum = checksums ? await this.#checksum(bytes, signal) : undefined;
-      return await server.put(this.#plan.uploadId, piece, bytes, checksum, signal, onSent);
+      return await server.put(this.#plan.uploadId, chunk, bytes, checksum, signal, onSent);
     } catch (error) {
       if (error instanceof UploadError && error.code === "network" && !isTimeout(error.cause)) {
         // To a browser, a file that cannot be read any more is a request that broke.
@@ -152,7 +152,7 @@ export class Transfer {
     return hashing;
   }
 
-  async #failed(piece: Piece, error: UploadError, signal: AbortSignal): Promise<void> {
+  async #failed(chunk: Chunk, error: UploadError, signal: AbortSignal): Promise<void> {
     const { file, remote, retrier, runtime, onConfirmed } = this.#parts;
     this.#concurrency.failed(runtime.clock.nowMs());
     if (error.problem?.code === "digest-mismatch") {
@@ -161,7 +161,7 @@ export class Transfer {
       if (missing.length > 0) {
         throw error;
       }
-      this.#pieces.stored(piece);
+      this.#chunks.stored(chunk);
       onConfirmed(file.size);
       return;
     }
@@ -171,17 +171,17 @@ export class Transfer {
     } else if (!error.isPassing) {
       throw error;
     }
-    const streak = retrier.longer(this.#failures.get(piece.from));
-    this.#failures.set(piece.from, streak);
-    const told = this.#explained(piece, error, streak.failures);
+    const streak = retrier.longer(this.#failures.get(chunk.from));
+    this.#failures.set(chunk.from, streak);
+    const told = this.#explained(chunk, error, streak.failures);
     const isAskedToWait = error.retryAfterMs !== undefined;
     if (isAskedToWait) {
-      await retrier.wait(told, streak, signal, piece.from);
+      await retrier.wait(told, streak, signal, chunk.from);
     }
     const { unanswered } = retrier;
     const progress = await this.#serverProgress(signal);
     onConfirmed(file.size - bytesIn(progress.missing));
-    if (isStillMissing(piece, progress, this.#plan)) {
+    if (isStillMissing(chunk, progress, this.#plan)) {
       // A connection that broke while the server answered at once is no outage; one that was given up here may be a slow line.
       if (error.code === "network" && !isTimeout(error.cause) && retrier.unanswered === unanswered) {
         this.#broken += 1;
@@ -190,12 +190,12 @@ export class Transfer {
         throw told;
       }
       if (!isAskedToWait) {
-        await retrier.wait(told, streak, signal, piece.from);
+        await retrier.wait(told, streak, signal, chunk.from);
       }
     } else {
-      this.#failures.delete(piece.from);
+      this.#failures.delete(chunk.from);
     }
-    this.#pieces.giveBack(piece, progress.missing);
+    this.#chunks.giveBack(chunk, progress.missing);
   }
 
   /** What the server has, asked after now. Chunks that fail together ask together. */
@@ -208,18 +208,18 @@ export class Transfer {
   }
 
   /** The error, with what it probably means once it has happened often enough. */
-  #explained(piece: Piece, last: UploadError, failures: number): UploadError {
+  #explained(chunk: Chunk, last: UploadError, failures: number): UploadError {
     if (failures < NOTABLE_FAILURES) {
       return last;
     }
     const isSuspicious = last.code === "network" && this.#broken >= NOTABLE_FAILURES - 1 && !this.#anyStored;
-    const why = isSuspicious ? this.#suspicion(piece) : last.message;
-    const message = `The chunk at byte ${piece.from} failed ${failures} times in a row. ${why}`;
+    const why = isSuspicious ? this.#suspicion(chunk) : last.message;
+    const message = `The chunk at byte ${chunk.from} failed ${failures} times in a row. ${why}`;
     const { status, retryAfterMs, problem } = last;
     return new UploadError(last.code, "resume", message, { status, retryAfterMs, problem, cause: last });
   }
 
-  #suspicion({ from, to }: Piece): string {
+  #suspicion({ from, to }: Chunk): string {
     const mib = Math.ceil((to - from) / MIB);
     const [why, advice] = this.#plan.direct
       ? ["the bucket has no CORS rule that lets this page PUT to it", ""]
@@ -230,7 +230,7 @@ export class Transfer {
 }
 
 /** In order, what begins later has got through in part; side by side, a chunk is there or not. */
-function isStillMissing({ from }: Piece, { missing }: ServerProgress, { parallel, direct }: SendPlan): boolean {
+function isStillMissing({ from }: Chunk, { missing }: ServerProgress, { parallel, direct }: SendPlan): boolean {
   return parallel || direct
     ? missing.some(([first, end]) => first <= from && from < end)
     : missing.some(([first]) => first <= from);

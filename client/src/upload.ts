@@ -2,6 +2,7 @@
 // file, finds the upload, asks how it stands, sends what is missing and waits for completion. Pause, abort and the loss of the claim end
 // the leg; going on is a new one: one way to resume, whatever interrupted. Trouble that may pass ends no leg: it is sat out.
 
+import { bytesIn } from "./chunks.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { Emitter } from "./emitter.ts";
 import { abortedError, asUploadError, missingError, timeout, UploadError } from "./errors.ts";
@@ -20,7 +21,6 @@ import type {
   UploadState,
 } from "./interfaces.ts";
 import type { Live } from "./live.ts";
-import { bytesIn } from "./pieces.ts";
 import { ProgressMeter } from "./progress.ts";
 import type { RemoteUpload } from "./remote_upload.ts";
 import type { Repairs } from "./repair.ts";

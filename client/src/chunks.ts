@@ -1,7 +1,7 @@
 // What is still to be sent. The server says what is missing; this cuts it at the multiples of the chunk size and hands out
-// each piece once. What the server has counted once is never handed out again.
+// each chunk once. What the server has counted once is never handed out again.
 
-export interface Piece {
+export interface Chunk {
   readonly from: number;
   /** The byte after the last. */
   readonly to: number;
@@ -14,9 +14,9 @@ export function bytesIn(ranges: Ranges): number {
   return ranges.reduce((sum, [from, to]) => sum + to - from, 0);
 }
 
-export class Pieces {
+export class ChunkQueue {
   readonly #chunkBytes: number;
-  #waiting: Piece[] = [];
+  #waiting: Chunk[] = [];
   /** Where each begins, and ends. */
   readonly #taken = new Map<number, number>();
   readonly #stored = new Set<number>();
@@ -32,29 +32,29 @@ export class Pieces {
     return this.#remainingBytes;
   }
 
-  /** The next piece, which is then taken until `stored` or `giveBack`. */
-  take(): Piece | undefined {
-    const piece = this.#waiting.shift();
-    if (piece !== undefined) {
-      this.#taken.set(piece.from, piece.to);
+  /** The next chunk, which is then taken until `stored` or `giveBack`. */
+  take(): Chunk | undefined {
+    const chunk = this.#waiting.shift();
+    if (chunk !== undefined) {
+      this.#taken.set(chunk.from, chunk.to);
     }
-    return piece;
+    return chunk;
   }
 
-  stored(piece: Piece): void {
-    if (this.#taken.delete(piece.from)) {
-      this.#remainingBytes -= piece.to - piece.from;
+  stored(chunk: Chunk): void {
+    if (this.#taken.delete(chunk.from)) {
+      this.#remainingBytes -= chunk.to - chunk.from;
     }
-    this.#stored.add(piece.from);
+    this.#stored.add(chunk.from);
   }
 
-  /** The piece was not stored, and the server has said since what is missing. */
-  giveBack(piece: Piece, missing: Ranges): void {
-    this.#taken.delete(piece.from);
+  /** The chunk was not stored, and the server has said since what is missing. */
+  giveBack(chunk: Chunk, missing: Ranges): void {
+    this.#taken.delete(chunk.from);
     this.correct(missing);
   }
 
-  /** Takes the server's word for what is missing; pieces that are taken stay so. */
+  /** Takes the server's word for what is missing; chunks that are taken stay so. */
   correct(missing: Ranges): void {
     this.#waiting = cut(missing, this.#chunkBytes).filter(
       ({ from }) => !this.#taken.has(from) && !this.#stored.has(from),
@@ -63,14 +63,14 @@ export class Pieces {
   }
 }
 
-function cut(missing: Ranges, chunkBytes: number): Piece[] {
-  const pieces: Piece[] = [];
+function cut(missing: Ranges, chunkBytes: number): Chunk[] {
+  const chunks: Chunk[] = [];
   for (const [from, end] of missing) {
     for (let at = from; at < end; ) {
       const to = Math.min(end, (Math.floor(at / chunkBytes) + 1) * chunkBytes);
-      pieces.push({ from: at, to });
+      chunks.push({ from: at, to });
       at = to;
     }
   }
-  return pieces;
+  return chunks;
 }
