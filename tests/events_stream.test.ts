@@ -4,9 +4,10 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 
-import { createUpload, type Status } from "../client/src/index.ts";
+import { createUpload } from "../client/src/index.ts";
 import { fetchHttp } from "../client/src/platform.ts";
 import { fileBytes } from "./support/bytes.ts";
+import { EVENTS, events } from "./support/event_stream.ts";
 import { Origin } from "./support/origin.ts";
 import { Stack } from "./support/stack.ts";
 
@@ -19,39 +20,14 @@ after(async () => {
   await stack.stop();
 });
 
-const EVENTS = { Accept: "text/event-stream" };
-
-/** Each event as it comes, until the server ends them; or until whoever listens has heard enough. */
-async function* events(uploadId: string, headers: Record<string, string> = EVENTS) {
-  const stop = new AbortController();
-  const url = `${stack.baseUrl}/upload/${uploadId}/events`;
-  const response = await fetch(url, { headers, signal: stop.signal });
-  assert.equal(response.status, 200);
-  assert.equal(response.headers.get("Content-Type"), "text/event-stream");
-  assert.equal(response.headers.get("Cache-Control"), "no-store");
-  const reader = response.body?.getReader();
-  let text = "";
-  try {
-    for (let read = await reader?.read(); read?.value !== undefined; read = await reader?.read()) {
-      text += Buffer.from(read.value).toString();
-      for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
-        const [, id, data] = /^id: (.*)\ndata: (.*)$/.exec(text.slice(0, end)) ?? [];
-        text = text.slice(end + 2);
-        if (data !== undefined) {
-          yield { id: String(id), status: JSON.parse(data) as Status };
-        }
-      }
-    }
-  } finally {
-    stop.abort();
-  }
-}
+const eventsOf = (uploadId: string, headers?: Record<string, string>) =>
+  events(`${stack.baseUrl}/upload/${uploadId}/events`, headers);
 
 test("the truth at once, every change after it, and an end once the origin has it", async () => {
   const file = fileBytes("streamed", 2000);
   const upload = await client.create(file, { chunkSize: 1000 });
   const heard: string[] = [];
-  for await (const { status } of events(upload.uploadId)) {
+  for await (const { status } of eventsOf(upload.uploadId)) {
     heard.push(`${status.state} ${status.uploadedBytes} ${status.delivery}`);
     if (heard.length === 1) {
       await client.putPiece(upload.uploadId, file, 0, 1000);
@@ -66,12 +42,12 @@ test("the truth at once, every change after it, and an end once the origin has i
 test("whoever comes back is told only what is new", async () => {
   const file = fileBytes("again", 2000);
   const { uploadId } = await client.create(file, { chunkSize: 1000 });
-  let last = "";
-  for await (const { id } of events(uploadId)) {
+  let last: string | undefined;
+  for await (const { id } of eventsOf(uploadId)) {
     last = id;
     break;
   }
-  const again = events(uploadId, { ...EVENTS, "Last-Event-ID": last });
+  const again = eventsOf(uploadId, { ...EVENTS, "Last-Event-ID": String(last) });
   const next = again.next();
   await client.putPiece(uploadId, file, 0, 1000);
   assert.equal((await next).value?.status.uploadedBytes, 1000, "not 0 once more");

@@ -21,6 +21,9 @@ const SUPPORT = join(repositoryRoot, "tests/support");
 const { stack } = await sceneWithS3({ AUTH: "token" });
 const token = mint(stack, claimsOf("alice"));
 
+/** An answer that does not end is waited for for ever: `events_all.test.ts` reads it. */
+const ENDLESS = "watchAll";
+
 type Run = { code: number; output: string };
 
 /** Runs it; `more` bounds what it does. The same requests each time: a failure comes again. */
@@ -43,11 +46,18 @@ async function schemathesis(document: string, ...more: string[]): Promise<Run> {
 }
 
 test("no answer is another than the document says", { skip }, async () => {
-  const { code, output } = await schemathesis(DOCUMENT, "--max-examples", "10", "--continue-on-failure");
+  const { code, output } = await schemathesis(
+    DOCUMENT,
+    "--max-examples",
+    "10",
+    "--continue-on-failure",
+    "--exclude-operation-id",
+    ENDLESS,
+  );
   assert.equal(code, 0, output);
   const operations = Object.values(JSON.parse(readFileSync(DOCUMENT, "utf8")).paths as Record<string, object>);
   const count = operations.flatMap((path) => Object.keys(path)).filter((method) => method !== "parameters").length;
-  assert.match(output, new RegExp(`Operations: +${count} selected / ${count} total`));
+  assert.match(output, new RegExp(`Operations: +${count - 1} selected / ${count} total`));
 });
 
 test("a document that says something else is found out", { skip }, async () => {

@@ -17,6 +17,7 @@ pub(crate) mod list;
 pub(crate) mod presigned;
 pub(crate) mod repair;
 pub(crate) mod watch;
+pub(crate) mod watch_all;
 
 use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::{
@@ -67,6 +68,7 @@ pub(crate) async fn answer(
             served => served?,
         },
         Operation::Watch(watch) => return watch::open(watch.clone(), context).await.map(Answer::Socket),
+        Operation::WatchAll => return watch_all::open(context).await.map(Answer::Socket),
         _ => return handle(operation, body, context).await.map(Answer::from),
     };
     Ok(Answer::Object(response, Box::new(now)))
@@ -97,7 +99,7 @@ async fn handle(operation: Operation, body: Option<ReadableStream>, context: Req
             call(&objects, id, &Cancel(context.access.delete_right)).await.map(|()| Outcome::Cancelled)
         }
         Operation::Direct(id, wish) => presigned::handle(id, wish, context).await,
-        Operation::Download(_) | Operation::Content(_) | Operation::Watch(_) => {
+        Operation::Download(_) | Operation::Content(_) | Operation::Watch(_) | Operation::WatchAll => {
             Err("an object or a socket is no outcome".into())
         }
     }

@@ -3,6 +3,7 @@
 pub(crate) mod bounded_body;
 pub(crate) mod cors;
 pub(crate) mod document;
+pub(crate) mod event_stream;
 pub(crate) mod health;
 pub(crate) mod router;
 pub(crate) mod server_timing;

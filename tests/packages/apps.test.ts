@@ -18,6 +18,7 @@ import { Stack } from "../support/stack.ts";
 import { waitFor } from "../support/wait.ts";
 import { repositoryRoot } from "../support/wrangler_config.ts";
 import { assertRefusesForgeries, assertServes, filesOf, PAGE, SIGN_IN, writeFiles } from "./guide_app.ts";
+import { assertSendsInBrowser } from "./guide_page.ts";
 import { outside, packAll } from "./installed.ts";
 
 const run = promisify(execFile);
@@ -47,9 +48,17 @@ after(async () => {
   rmSync(root, { recursive: true, force: true });
 });
 
-type Run = { name: string; files: Record<string, string>; command: string; args: string[]; env?: NodeJS.ProcessEnv };
+type Run = {
+  name: string;
+  files: Record<string, string>;
+  command: string;
+  args: string[];
+  env?: NodeJS.ProcessEnv;
+  /** What else is looked at while it runs. */
+  look?: typeof assertSendsInBrowser;
+};
 
-async function serve({ name, files, command, args, env: own = {} }: Run, ready: string): Promise<void> {
+async function serve({ name, files, command, args, env: own = {}, look }: Run, ready: string): Promise<void> {
   const folder = join(root, name);
   mkdirSync(join(folder, "public"), { recursive: true });
   writeFiles(folder, files);
@@ -65,6 +74,7 @@ async function serve({ name, files, command, args, env: own = {} }: Run, ready: 
     });
     await assertServes({ folder, baseUrl, endpoint: stack.baseUrl, lastSeen });
     await assertRefusesForgeries(baseUrl);
+    await look?.({ baseUrl, lastSeen });
   } finally {
     await group.terminate();
   }
@@ -101,7 +111,8 @@ test("Next.js", async () => {
   const next = join(root, "node_modules/next/dist/bin/next");
   const args = [next, "dev", "-H", "127.0.0.1", "-p", String(port)];
   const own = { NEXT_TELEMETRY_DISABLED: "1", NEXT_PUBLIC_UPLOAD_ENDPOINT: stack.baseUrl };
-  await serve({ name: "next", files, command: process.execPath, args, env: own }, "/");
+  const look = assertSendsInBrowser;
+  await serve({ name: "next", files, command: process.execPath, args, env: own, look }, "/");
 });
 
 test("FastAPI", { skip: noPython }, async () => {

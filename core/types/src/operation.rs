@@ -42,6 +42,8 @@ pub enum Operation {
     History(UploadId),
     /// How it stands, told again at every change, over a WebSocket.
     Watch(Watch),
+    /// How all open uploads of the owner stand, and those that are yet to come, told again at every change.
+    WatchAll,
     /// Which parts a damaged upload has.
     Manifest(UploadId),
     /// These bytes of a damaged upload are sent again.
@@ -71,6 +73,7 @@ impl Operation {
             | Self::AppendKeyed(_)
             | Self::FindKeyed(_)
             | Self::Discover
+            | Self::WatchAll
             | Self::List(_) => None,
             Self::Append(append) => Some(append.id),
             Self::AppendUnsized(chunk) => Some(chunk.id),

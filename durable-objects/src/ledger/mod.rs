@@ -15,17 +15,22 @@ pub(crate) mod tables;
 
 use crate::platform::error::Result;
 use crate::platform::telemetry::log_line::LogLine;
-use upload_types::units::UnixMs;
-use worker::{DurableObject, Env, Request, Response, State, Storage, durable_object};
+use upload_types::{
+    ledger::{Admission, EntryName},
+    units::UnixMs,
+};
+use worker::{
+    DurableObject, Env, Request, Response, State, Storage, WebSocket, WebSocketIncomingMessage, durable_object,
+};
 
 use crate::{
     ledger::book::Ledger,
     platform::{
         clock::{now, set_alarm},
-        logging,
+        logging, sockets,
     },
     rpc::{
-        answer,
+        WATCH, answer,
         ledger::{LedgerCommand, ListOpen},
         respond,
     },
@@ -63,23 +68,61 @@ impl DurableObject for OwnerLedger {
         }
         Response::empty()
     }
+
+    /// Nothing that somebody who listens says means anything.
+    async fn websocket_message(&self, _socket: WebSocket, _message: WebSocketIncomingMessage) -> worker::Result<()> {
+        Ok(())
+    }
+
+    async fn websocket_close(
+        &self,
+        socket: WebSocket,
+        _code: usize,
+        _reason: String,
+        _clean: bool,
+    ) -> worker::Result<()> {
+        sockets::close(&socket);
+        Ok(())
+    }
+
+    async fn websocket_error(&self, _socket: WebSocket, _error: worker::Error) -> worker::Result<()> {
+        Ok(())
+    }
 }
 
 impl OwnerLedger {
     /// Carries out a command.
     async fn asked(&self, mut request: Request) -> Result<Response> {
         let path = request.path();
+        if path.trim_start_matches('/') == WATCH {
+            return Ok(sockets::accept(&self.state)?.1);
+        }
         let body = request.text().await?;
         let now = now();
         let arm = |at: UnixMs| set_alarm(&self.state, Some(at));
         match LedgerCommand::read(path.trim_start_matches('/'), &body)? {
-            Some(LedgerCommand::Admit(admit)) => answer(self.ledger.admit(&admit, now, &arm)?),
+            Some(LedgerCommand::Admit(admit)) => {
+                let admission = self.ledger.admit(&admit, now, &arm)?;
+                if let Admission::Opened(name) = &admission {
+                    self.tell(name);
+                }
+                answer(admission)
+            }
             Some(LedgerCommand::LookupIdempotencyKey(lookup)) => answer(self.ledger.recall(&lookup, now)?),
             Some(LedgerCommand::Charge(charge)) => answer(self.ledger.charge(&charge, now)?),
             Some(LedgerCommand::CloseUpload(close)) => answer(self.ledger.settle(&close, now, &arm)?),
             Some(LedgerCommand::ForgetObject(object)) => answer(self.ledger.forget(&object, now)?),
             Some(LedgerCommand::ListOpen(ListOpen { after })) => answer(self.ledger.list(after, now)?),
             None => Ok(Response::error("no such command", 404)?),
+        }
+    }
+
+    /// Names an upload that was admitted to whoever listens. Its object may not be there yet.
+    fn tell(&self, name: &EntryName) {
+        let text = name.to_string();
+        for socket in self.state.get_websockets() {
+            // One that cannot be sent to has gone.
+            let _ = socket.send_with_str(&text);
         }
     }
 }

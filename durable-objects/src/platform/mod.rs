@@ -1,4 +1,4 @@
-//! What the platform gives: errors, R2, the clock and the alarm, SQLite, queues, log lines, what rows cost; and faults, where they are built in.
+//! What the platform gives: errors, R2, the clock and the alarm, SQLite, sockets, queues, log lines, what rows cost; and faults, where they are built in.
 
 pub(crate) mod clock;
 pub mod error;
@@ -6,6 +6,7 @@ pub mod fault_injection;
 pub mod logging;
 pub(crate) mod metering;
 pub mod object_storage;
+pub(crate) mod sockets;
 pub(crate) mod sql;
 pub mod telemetry;
 pub(crate) mod transaction;

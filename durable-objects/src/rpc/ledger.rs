@@ -8,7 +8,15 @@ use upload_types::{
     units::{ByteCount, UploadId},
 };
 
-use super::commands;
+use super::{ObjectClient, commands, connect};
+use crate::platform::error::Result;
+use worker::WebSocket;
+
+/// Opens a socket on which the ledger names each upload that it admits from now on, as an [`EntryName`]. It ends when its owner is told
+/// too much at once, or the ledger is restarted.
+pub async fn watch(ledgers: &ObjectClient, owner: &str) -> Result<WebSocket> {
+    connect(ledgers, owner).await
+}
 
 /// May this upload be opened? If so, it is in the ledger from then on.
 #[derive(Serialize, Deserialize)]

@@ -136,14 +136,17 @@ async fn post(
     }
 }
 
+/// How an object is asked to open a socket.
+pub(crate) const WATCH: &str = "watch";
+
 /// Opens a socket to the object. Tried once: whoever wants to be told can also ask.
-async fn connect(objects: &ObjectClient, name: impl Display, command: &str) -> Result<WebSocket> {
-    let mut request = Request::new(&format!("https://object/{command}"), Method::Get)?;
+async fn connect(objects: &ObjectClient, name: impl Display) -> Result<WebSocket> {
+    let mut request = Request::new(&format!("https://object/{WATCH}"), Method::Get)?;
     request.headers_mut()?.set("Upgrade", "websocket")?;
     request.headers_mut()?.set(CALLER_HEADER, &objects.caller.to_header())?;
     let response = objects.objects.get_by_name(&name.to_string())?.fetch_with_request(request).await?;
     if response.status_code() != 101 {
-        read_answer::<()>(&text(command, response).await?)?;
+        read_answer::<()>(&text(WATCH, response).await?)?;
         return Err("neither a socket nor a refusal".into());
     }
     response.websocket().ok_or_else(|| Error::from("101 without a socket"))

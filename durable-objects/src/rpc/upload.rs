@@ -33,9 +33,6 @@ use super::{
 /// The header in which a command travels whose body is bytes.
 pub(crate) const COMMAND_HEADER: &str = "x-command";
 
-/// How the object is asked to open a socket.
-pub(crate) const WATCH: &str = "watch";
-
 /// Counts stored bytes, of which the last few come along, to be kept in the upload's object.
 pub async fn commit_with_bytes(
     objects: &ObjectClient,
@@ -65,7 +62,7 @@ pub async fn read_tail(
 
 /// Opens a socket on which the object tells how the upload stands, now and at every change.
 pub async fn watch(objects: &ObjectClient, upload: UploadId) -> Result<WebSocket> {
-    connect(objects, upload, WATCH).await
+    connect(objects, upload).await
 }
 
 /// The bytes of the tail that are in rows. Answered with the bytes themselves.

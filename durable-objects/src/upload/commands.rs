@@ -7,12 +7,12 @@ use worker::{Request, Response};
 use crate::{
     platform::{error::Result, metering},
     rpc::{
-        self, Command, answer,
+        self, Command, WATCH, answer,
         direct::{AssembleParts, RecordParts},
         repair::BeginCopy,
         upload::{
             AsPartial, AwaitBytes, BeginCopyBatch, COMMAND_HEADER, Cancel, CreateAndBegin, CreateDuplicate,
-            CreateUpload, Probe, ReadTail, UploadCommand, WATCH,
+            CreateUpload, Probe, ReadTail, UploadCommand,
         },
     },
     upload::{

@@ -45,6 +45,7 @@ use crate::{
         logging,
         metering::metered,
         object_storage::ObjectStorage,
+        sockets,
     },
     rpc::{answer, respond},
     upload::{alarm::Alarm, arrivals::RequestOrder, history::HistoryRecorder, tables::Stored, watchers::Watchers},
@@ -111,7 +112,7 @@ impl DurableObject for UploadSession {
         _reason: String,
         _clean: bool,
     ) -> worker::Result<()> {
-        watchers::close(&socket);
+        sockets::close(&socket);
         Ok(())
     }
 

@@ -3,8 +3,7 @@
 //!
 //! * Telling never keeps a chunk waiting and stores nothing: it happens after the row is written, without an `await`, and what
 //!   cannot be sent is not sent. The platform holds messages back, as it does answers, until what they say is durable.
-//! * The sockets hibernate: they cost nothing while nothing happens, and outlive the object's memory. So the sockets
-//!   themselves, which the platform keeps, are the only list of watchers; what is in memory here is only about the half second.
+//! * The sockets, which the platform keeps, are the only list of watchers; what is in memory here is only about the half second.
 //! * Once nothing can follow any more, the socket is closed with 1000. Closed any other way, the client asks for the status.
 
 use std::{cell::RefCell, rc::Rc, time::Duration};
@@ -13,22 +12,18 @@ use crate::platform::error::Result;
 use upload_protocols::json;
 use upload_session::session::Session;
 use upload_types::{
-    api_error::ApiError,
     units::UnixMs,
     upload::{DeliveryState, Phase, Snapshot},
 };
-use worker::{Delay, Response, State, WebSocket, WebSocketPair};
+use worker::{Delay, Response, State, WebSocket};
 
-use crate::platform::clock::now;
+use crate::platform::{
+    clock::now,
+    sockets::{self, close},
+};
 
 /// Between two tellings of progress.
 const INTERVAL_MS: u64 = 500;
-
-/// So many may watch one upload: telling them all must stay nothing beside storing a part.
-const MAX_WATCHERS: usize = 32;
-
-/// RFC 6455, section 7.4.1: the purpose has been fulfilled.
-const CLOSE_NORMAL: u16 = 1000;
 
 /// Who watches an upload, and what they have not been told yet.
 pub(crate) struct Watchers {
@@ -51,13 +46,9 @@ impl Watchers {
 
     /// Opens a socket and tells the truth on it.
     pub(crate) fn accept(&self, snapshot: &Snapshot) -> Result<Response> {
-        if self.state.get_websockets().len() >= MAX_WATCHERS {
-            return Err(ApiError::TooManyWatchers.into());
-        }
-        let pair = WebSocketPair::new()?;
-        self.state.accept_web_socket(&pair.server);
-        tell(&[pair.server], snapshot);
-        Ok(Response::from_websocket(pair.client)?)
+        let (socket, response) = sockets::accept(&self.state)?;
+        tell(&[socket], snapshot);
+        Ok(response)
     }
 
     /// Tells what a stored change has made of the session, now or in less than half a second.
@@ -112,11 +103,6 @@ fn tell(sockets: &[WebSocket], snapshot: &Snapshot) {
             close(socket);
         }
     }
-}
-
-/// Also the answer to a client's own close; closing twice is no matter.
-pub(crate) fn close(socket: &WebSocket) {
-    let _ = socket.close(Some(CLOSE_NORMAL), Some("nothing more to tell"));
 }
 
 /// Whether nothing follows by itself: the upload has ended, and the origin was told or will not be.

@@ -15,11 +15,14 @@
 //! "Crash here" in a comment says what is true if the driver dies right there: everything in memory is gone, and what was sent may
 //! or may not arrive.
 
+mod awaited;
 mod messages;
 #[cfg(test)]
 mod tests;
 
 pub use messages::{Effect, Failure, Finish, Input};
+
+use awaited::{Awaited, Discarded, GivenUp, Sent, Then};
 
 use std::{
     hash::{Hash, Hasher},
@@ -64,56 +67,6 @@ pub struct Attempt {
     /// What counts, as far as is known here.
     counted: Committed,
     awaits: Awaited,
-}
-
-/// Which effect has not been answered yet, and what is remembered until then.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Awaited {
-    Begin,
-    Stored,
-    RemainderStored(ByteCount),
-    RemainderRead,
-    Digest { remainder: Option<Remainder>, broken: Option<Failure> },
-    Committed { sent: Sent, then: Then },
-    StatusAfterRefusal { sent: Sent, refusal: ApiError },
-    DeletedAfterRefusal { sent: Sent, refusal: ApiError },
-    DeletedAfterWrongDigest,
-    Released(GivenUp),
-    BodyDiscarded(Discarded),
-    StatusAtEnd { uploaded_bytes: ByteCount },
-    Nothing,
-}
-
-/// What of a commit is an object that nobody finds by itself if it does not count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Sent {
-    OnlyPartsAndRows,
-    Put,
-    RemainderObject,
-}
-
-/// What follows a commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Then {
-    /// The next part, or the remainder.
-    GoOn,
-    /// The end: all is committed that has come.
-    End { broken: Option<Failure> },
-}
-
-/// Why the lease was given back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum GivenUp {
-    WrongDigest,
-    NextNumberTaken,
-    Failed(Failure),
-}
-
-/// What follows once the body is discarded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Discarded {
-    ThenRefused(ApiError),
-    ThenReleased(Failure),
 }
 
 impl Attempt {
