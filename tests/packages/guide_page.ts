@@ -28,7 +28,7 @@ export async function assertSendsInBrowser(app: GuidePage): Promise<void> {
     const isHeard = () => input.evaluate((node) => Object.keys(node).some((key) => key.startsWith("__react")));
     await waitFor("the page to be alive", isHeard, app);
     const creation = page.waitForResponse(
-      ({ url, request }) => url().endsWith("/upload/init") && request().method() === "POST",
+      (response) => response.url().endsWith("/upload/init") && response.request().method() === "POST",
     );
     const file = Buffer.from(fileBytes("chosen", 6_000_000));
     await input.setInputFiles({ name: "chosen.bin", mimeType: "application/octet-stream", buffer: file });

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use memchr::{memmem::Finder, memrchr};
+use memchr::{memchr_iter, memrchr};
 
 use super::Boundary;
 
@@ -34,7 +34,7 @@ pub(super) struct Found {
 
 /// The search, as far as it is.
 pub(super) struct Delimiter {
-    finder: Finder<'static>,
+    text: Vec<u8>,
     /// How much of the line has come: of its text, and of the two characters behind that.
     matched_bytes: usize,
     /// Which of two it was that came first behind the text: CR or `-`.
@@ -49,9 +49,8 @@ const LINE_END_BYTES: usize = 2;
 impl Delimiter {
     /// At the beginning of a line: of the first one of the body.
     pub(super) fn new(boundary: &Boundary) -> Self {
-        let text = format!("\r\n--{}", boundary.as_str());
-        let finder = Finder::new(text.as_bytes()).into_owned();
-        Self { finder, matched_bytes: LINE_END_BYTES, first_behind: 0, before_bytes: LINE_END_BYTES }
+        let text = format!("\r\n--{}", boundary.as_str()).into_bytes();
+        Self { text, matched_bytes: LINE_END_BYTES, first_behind: 0, before_bytes: LINE_END_BYTES }
     }
 
     /// The next piece of a part, or what comes before the first.
@@ -64,7 +63,7 @@ impl Delimiter {
             Step::Nothing => {}
         }
         let begins_at = at;
-        while let Some(distance) = self.finder.find(&piece[at..]) {
+        while let Some(distance) = self.find(&piece[at..]) {
             let ends_at = at + distance;
             self.matched_bytes = self.text().len();
             at = ends_at + self.matched_bytes;
@@ -83,7 +82,12 @@ impl Delimiter {
     }
 
     fn text(&self) -> &[u8] {
-        self.finder.needle()
+        &self.text
+    }
+
+    /// Where the text is next, whole.
+    fn find(&self, piece: &[u8]) -> Option<usize> {
+        memchr_iter(b'\r', piece).find(|at| piece[*at..].starts_with(&self.text))
     }
 
     fn reset(&mut self) {
