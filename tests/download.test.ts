@@ -105,7 +105,6 @@ test("nobody gets in with a link that was changed", async () => {
     "a later expiry": `${content}?expires=${expires + 3600}&signature=${signature}`,
     "an earlier expiry": `${content}?expires=${expires - 1}&signature=${signature}`,
     "an expiry that is no number": `${content}?expires=never&signature=${signature}`,
-    "nothing at all": content,
     "another upload's signature": `/upload/${other.uploadId}/content?expires=${expires}&signature=${signature}`,
   };
   for (const [what, changedPath] of Object.entries(changed)) {
@@ -115,6 +114,25 @@ test("nobody gets in with a link that was changed", async () => {
       assert.ok(reply.body.indexOf(file.subarray(0, 16)) < 0);
     }
   }
+});
+
+test("its owner needs no link", async () => {
+  const content = `/upload/${upload.uploadId}/content`;
+  const whole = await client.request("GET", content);
+  assert.deepEqual([whole.status, sha256(whole.body)], [200, sha256(file)]);
+  assert.equal(whole.header("Content-Disposition"), "attachment; filename*=UTF-8''paper.pdf");
+  const range = await client.request("GET", content, { headers: { Range: "bytes=10-19" } });
+  assert.deepEqual([range.status, range.header("Content-Range")], [206, `bytes 10-19/${size}`]);
+  assert.ok(range.body.equals(file.subarray(10, 20)));
+  const head = await client.request("HEAD", content);
+  assert.deepEqual([head.status, head.header("Content-Length"), head.body.length], [200, String(size), 0]);
+});
+
+test("where there is no object yet, its owner is told what is missing", async () => {
+  const { uploadId } = await client.create(file);
+  const reply = await client.request("GET", `/upload/${uploadId}/content`);
+  const { missingBytes } = assertRefused(reply, 409, "incomplete");
+  assert.equal(missingBytes, size);
 });
 
 test("the content can only be read", async () => {

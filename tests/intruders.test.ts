@@ -95,6 +95,7 @@ const routes: Route[] = [
       return client.request("GET", `/upload/${id}/events`, { headers: { ...socket, ...headers } });
     },
   ],
+  ["json content", (id, headers) => client.request("GET", `/upload/${id}/content`, { headers })],
   ["json log", (id, headers) => client.request("GET", `/upload/${id}/log`, { headers })],
   [
     "json sign",
@@ -301,8 +302,10 @@ test("no intruder creates anything, or sees a list that is not theirs", async ()
       assert.ok(reply.header("WWW-Authenticate")?.startsWith("Bearer"), `${who}, ${protocol}`);
       cells++;
     }
-    assert.equal((await client.request("GET", "/uploads", { headers })).status, status, who);
-    cells++;
+    for (const list of ["/uploads", "/uploads/events"]) {
+      assert.equal((await client.request("GET", list, { headers })).status, status, who);
+      cells++;
+    }
   }
   for (const bound of [victim.uploadToken, mint(stack, claimsOf("alice", { quayside: { upload: victim.uploadId } }))]) {
     for (const [protocol, ask] of creations) {
@@ -317,10 +320,18 @@ test("no intruder creates anything, or sees a list that is not theirs", async ()
   assert.deepEqual(ids, [hers.uploadId]);
 });
 
-test("the signed link is the only way to the content, with whatever token", async () => {
-  for (const headers of [alice, mallory, bearer(finished.uploadToken), {}]) {
-    const reply = await client.request("GET", `/upload/${finished.uploadId}/content`, { headers });
-    assert.equal(reply.status, 403);
+test("the content is its owner's, and a link that is none opens it to nobody", async () => {
+  const content = `/upload/${finished.uploadId}/content`;
+  const asked: [Headers, number][] = [
+    [alice, 200],
+    [bearer(finished.uploadToken), 200],
+    [mallory, 404],
+    [{}, 401],
+  ];
+  for (const [headers, status] of asked) {
+    assert.equal((await client.request("GET", content, { headers })).status, status);
+    const signed = await client.request("GET", `${content}?expires=9999999999&signature=00`, { headers });
+    assert.equal(signed.status, 403);
     cells++;
   }
 });

@@ -14,7 +14,7 @@ use upload_types::{
     api_error::ApiError,
     byte_range::Wanted,
     http_date,
-    operation::{Content, Download},
+    operation::{Content, Download, MissingObject},
     preconditions::{Current, Selected},
     units::UnixMs,
     upload::{ObjectFacts, Phase, Snapshot},
@@ -30,7 +30,7 @@ type Served = Result<(Response, Snapshot)>;
 pub(crate) async fn serve(download: &Download, context: RequestContext<'_>) -> Served {
     signed_url::verify(&context.config.download_secrets, download, UnixMs(now_ms()))?;
     let Download { id, head_only, conditions, .. } = download.clone();
-    serve_owner(&Content { id, head_only, conditions }, context).await
+    serve_owner(&Content { id, head_only, conditions, missing: MissingObject::Refusal }, context).await
 }
 
 /// Answers with the object or the wanted range of it, to its owner.

@@ -27,7 +27,7 @@ use durable_objects::rpc::{
 };
 use upload_types::{
     api_error::ApiError,
-    operation::{Operation, Outcome, Wait},
+    operation::{MissingObject, Operation, Outcome, Wait},
     units::UploadId,
     upload::Snapshot,
 };
@@ -62,7 +62,9 @@ pub(crate) async fn answer(
         Operation::Download(download) => download::serve(download, context).await?,
         Operation::Content(wanted) => match download::serve_owner(wanted, context).await {
             // There is no object yet: how the upload stands is the answer.
-            Err(Error::Refused(ApiError::Incomplete { .. } | ApiError::Completing)) => {
+            Err(Error::Refused(ApiError::Incomplete { .. } | ApiError::Completing))
+                if wanted.missing == MissingObject::Status =>
+            {
                 return Ok(Outcome::Status(probe(wanted.id, Wait::No, context).await?).into());
             }
             served => served?,

@@ -34,7 +34,8 @@ const SCRIPTS: [&str; 2] = ["index.js", "entry.js"];
 /// `-ocimfs`, `-aimfs`, `-fimfs`: what is called stays a function of its own unless it is tiny: LLVM has put together what belongs
 /// together, and longer functions compress worse. `--low-memory-unused`: the first KiB is the far end of the stack, where nothing is
 /// addressed from below. No `local-cse`: what it keeps in a local instead of computing it again is less code, and compresses worse.
-const OPTIMISING: &str = "-Os -ocimfs 20 -aimfs 1 -fimfs 5 --low-memory-unused --skip-pass=local-cse --strip-debug --strip-producers";
+const OPTIMISING: &str =
+    "-Os -ocimfs 20 -aimfs 1 -fimfs 5 --low-memory-unused --skip-pass=local-cse --strip-debug --strip-producers";
 /// What it may use: what the compiler uses, and the exceptions of bindings that catch. Nothing that workerd may not know yet.
 const WASM_FEATURES: [&str; 8] = [
     "simd",

@@ -58,7 +58,7 @@ pub enum Operation {
     Direct(UploadId, crate::presigned::PresignRequest),
     /// The object itself, by signed URL.
     Download(Download),
-    /// The object itself for its owner; how the upload stands while there is none.
+    /// The object itself for its owner.
     Content(Content),
 }
 
@@ -219,6 +219,17 @@ pub struct Content {
     pub head_only: bool,
     /// Whether it is wanted at all, and how much of it.
     pub conditions: Conditions,
+    /// What is answered while there is none.
+    pub missing: MissingObject,
+}
+
+/// What is answered where there is no object yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingObject {
+    /// How the upload stands: the address is the upload's own.
+    Status,
+    /// A refusal: the address is the object's.
+    Refusal,
 }
 
 /// To be told how an upload stands, as long as that can change.

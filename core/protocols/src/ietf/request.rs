@@ -8,7 +8,7 @@ use crate::{FILES_PATH, Head, body_type, digest, disposition, file_words, idempo
 use upload_types::{
     api_error::ApiError,
     chunk::{Completion, Named, Overlap},
-    operation::{Append, BodyEnd, Content, Create, FirstChunk, Operation, Unsized, Wait},
+    operation::{Append, BodyEnd, Content, Create, FirstChunk, MissingObject, Operation, Unsized, Wait},
     plan::{Chunking, Mode},
     repair::OnMismatch,
     units::{ByteCount, UploadId},
@@ -31,7 +31,12 @@ pub(super) fn parse(head: &Head, unfinished: Completion) -> Result<Operation, Ap
     let id = upload_id(head).ok_or(ApiError::NotAnUploadId)?;
     match head.method {
         Method::HEAD => Ok(Operation::Probe(id, Wait::ForObject)),
-        Method::GET => Ok(Operation::Content(Content { id, head_only: false, conditions: head.conditions() })),
+        Method::GET => Ok(Operation::Content(Content {
+            id,
+            head_only: false,
+            conditions: head.conditions(),
+            missing: MissingObject::Status,
+        })),
         Method::PATCH => append(id, head, unfinished),
         Method::DELETE => Ok(Operation::Cancel(id)),
         _ => Err(ApiError::MethodNotAllowed { allow: "GET, HEAD, PATCH, DELETE, OPTIONS".to_owned() }),

@@ -9,7 +9,7 @@ use upload_types::{
     chunk::{Completion, Named, Overlap},
     integrity::{Algorithm, ChunkDigest},
     ledger::EntryName,
-    operation::{Append, Download, Operation, Wait, Watch, WatchChannel},
+    operation::{Append, Content, Download, MissingObject, Operation, Wait, Watch, WatchChannel},
     units::{ByteCount, UploadId},
 };
 
@@ -208,15 +208,20 @@ fn content_digest(text: &str) -> Result<ChunkDigest, ApiError> {
     })
 }
 
+/// By the link that events carry, or for its owner, who has no signature.
 fn download(id: UploadId, head: &Head) -> Result<Operation, ApiError> {
+    let (head_only, conditions) = (head.method == Method::HEAD, head.conditions());
+    if head.query_parameter("signature").is_none() && head.query_parameter("expires").is_none() {
+        return Ok(Operation::Content(Content { id, head_only, conditions, missing: MissingObject::Refusal }));
+    }
     let expires = head.query_parameter("expires").and_then(|text| text.parse().ok()).ok_or(ApiError::BadSignature)?;
     let signature = head.query_parameter("signature").ok_or(ApiError::BadSignature)?;
     Ok(Operation::Download(Download {
         id,
         expires_unix_seconds: expires,
         signature: signature.to_owned(),
-        head_only: head.method == Method::HEAD,
-        conditions: head.conditions(),
+        head_only,
+        conditions,
     }))
 }
 

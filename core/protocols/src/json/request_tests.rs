@@ -190,8 +190,23 @@ fn a_digest_may_be_said_in_three_ways() {
 }
 
 #[test]
-fn a_download_needs_its_signature() {
-    assert_eq!(operation("GET", "/upload/{id}/content", &[]), Err(ApiError::BadSignature));
+fn a_download_is_by_signature_or_for_the_owner() {
+    let conditions = Conditions { range: Some("bytes=0-1".to_owned()), ..Conditions::default() };
+    let owners = |head_only, conditions| Content {
+        id: UploadId::parse(ID).unwrap(),
+        head_only,
+        conditions,
+        missing: MissingObject::Refusal,
+    };
+    let asked = [("range", "bytes=0-1")];
+    let whole = operation("GET", "/upload/{id}/content", &asked);
+    assert_eq!(whole, Ok(Operation::Content(owners(false, conditions))));
+    let head = operation("HEAD", "/upload/{id}/content", &asked);
+    assert_eq!(head, Ok(Operation::Content(owners(true, Conditions::default()))));
+    for half in ["expires=7", "signature=00", "signature="] {
+        let parsed = operation("GET", &format!("/upload/{{id}}/content?{half}"), &[]);
+        assert_eq!(parsed, Err(ApiError::BadSignature), "{half}");
+    }
     assert_eq!(operation("GET", "/upload/{id}/content?expires=x&signature=00", &[]), Err(ApiError::BadSignature));
     let parsed = operation("HEAD", "/upload/{id}/content?expires=7&signature=00", &[("range", "bytes=0-1")]);
     let Ok(Operation::Download(download)) = parsed else { panic!("{parsed:?}") };

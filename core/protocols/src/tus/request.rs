@@ -9,7 +9,7 @@ use upload_types::{
     chunk::{Completion, Named, Overlap},
     integrity::{ChunkDigest, Sha256Digest},
     ledger::Idempotency,
-    operation::{Append, BodyEnd, Content, Create, FirstChunk, Operation, Unsized, Wait},
+    operation::{Append, BodyEnd, Content, Create, FirstChunk, MissingObject, Operation, Unsized, Wait},
     plan::{Chunking, Mode},
     repair::OnMismatch,
     units::{ByteCount, UploadId},
@@ -54,7 +54,12 @@ fn for_one(method: &Method, id: UploadId, head: &Head) -> Result<Operation, ApiE
         Method::HEAD => Ok(Operation::Probe(id, Wait::ForObject)),
         Method::PATCH => append(id, head),
         Method::DELETE => Ok(Operation::Cancel(id)),
-        Method::GET => Ok(Operation::Content(Content { id, head_only: false, conditions: head.conditions() })),
+        Method::GET => Ok(Operation::Content(Content {
+            id,
+            head_only: false,
+            conditions: head.conditions(),
+            missing: MissingObject::Status,
+        })),
         Method::OPTIONS => Ok(Operation::Discover),
         _ => Err(ApiError::MethodNotAllowed { allow: "GET, HEAD, PATCH, DELETE, OPTIONS".to_owned() }),
     }
