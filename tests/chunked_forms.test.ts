@@ -69,6 +69,18 @@ describe("pieces of a file in forms", async () => {
     return piece;
   };
 
+  test("pieces that begin like the line behind them are taken", async () => {
+    const file = Buffer.from(fileBytes("dashes", 3 * MIB));
+    for (const [index, begins] of ["-", "--", "\r\n--"].entries()) {
+      file.write(begins, index * MIB, "latin1");
+    }
+    const answers: Answer[] = [];
+    for (const piece of piecesOf(dropzone, file)) {
+      answers.push(await taken(piece));
+    }
+    assertComplete(answers[2] as Answer, file);
+  });
+
   for (const library of ALL) {
     test(`${library.name}: a file in four pieces, one after the other`, async () => {
       const file = fileBytes(library.name, 3 * MIB + 7);

@@ -6,11 +6,11 @@ use durable_objects::platform::error::Result;
 use durable_objects::rpc::upload;
 use futures_channel::mpsc::{UnboundedSender, unbounded};
 use upload_types::operation::{Watch, WatchChannel};
-use worker::{Headers, Response, WebSocket};
+use worker::{Headers, Response};
 
 use crate::{
     context::RequestContext,
-    http::event_stream::{self, COMMENT, Heard, hear},
+    http::event_stream::{self, COMMENT, Heard, ListeningSocket, before_heartbeat, hear},
 };
 
 /// Opens the channel. The object opens its socket for whoever may ask it anything.
@@ -26,22 +26,23 @@ pub(crate) async fn open(watch: Watch, context: RequestContext<'_>) -> Result<Re
         }
         WatchChannel::EventStream { last_event_id } => {
             let (sender, receiver) = unbounded();
-            wasm_bindgen_futures::spawn_local(pass_on(socket, last_event_id, sender));
+            // A client that has gone is noticed by the next heartbeat, which must still come.
+            context.execution.wait_until(pass_on(ListeningSocket(socket), last_event_id, sender));
             event_stream::response(receiver)?
         }
     })
 }
 
 /// Until the object has nothing more to tell, or nobody listens any more.
-async fn pass_on(socket: WebSocket, last_event_id: Option<String>, sender: UnboundedSender<String>) {
-    let Ok(mut events) = socket.events() else { return };
-    if socket.accept().is_err() {
+async fn pass_on(socket: ListeningSocket, last_event_id: Option<String>, sender: UnboundedSender<String>) {
+    let Ok(mut events) = socket.0.events() else { return };
+    if socket.0.accept().is_err() {
         return;
     }
     let mut heard = last_event_id;
     loop {
-        let text = match hear(&mut events).await {
-            Heard::Message(status) => {
+        let text = match before_heartbeat(hear(&mut events)).await {
+            Some(Heard::Message(status)) => {
                 let id = event_id(&status);
                 if id.is_some() && id == heard {
                     continue;
@@ -49,15 +50,13 @@ async fn pass_on(socket: WebSocket, last_event_id: Option<String>, sender: Unbou
                 heard = id;
                 format!("id: {}\ndata: {status}\n\n", heard.as_deref().unwrap_or_default())
             }
-            Heard::Nothing => COMMENT.to_owned(),
-            Heard::Settled | Heard::Lost => break,
+            Some(Heard::Settled | Heard::Lost) => return,
+            None => COMMENT.to_owned(),
         };
         if sender.unbounded_send(text).is_err() {
-            break;
+            return;
         }
     }
-    drop(events);
-    event_stream::hang_up(&socket);
 }
 
 /// Names how the upload stands: whoever comes back with it is not told the same again.

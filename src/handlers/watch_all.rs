@@ -1,10 +1,9 @@
 //! Live state of all open uploads of an owner, as Server-Sent Events: how each stands, at once and at every change, and the same of those
 //! that are created meanwhile. The ledger names what it admits; each upload's object tells by itself, as it tells whoever watches one.
 //!
-//! What cannot be told completely ends: an object that was lost, a client that reads too slowly, more uploads than fit. Whoever comes
-//! back is told the whole truth again, so nothing is remembered from one answer to the next.
+//! Nothing is remembered from one answer to the next: whoever comes back is told the whole truth again.
 
-use std::{cell::RefCell, time::Duration};
+use std::{cell::Cell, collections::VecDeque, time::Duration};
 
 use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::{
@@ -12,33 +11,39 @@ use durable_objects::rpc::{
     ledger::{self, ListOpen},
     upload,
 };
-use futures_channel::mpsc::{Sender, channel};
 use futures_util::{
     StreamExt,
     future::{Either, pending, select},
-    pin_mut,
     stream::FuturesUnordered,
 };
 use upload_types::{api_error::ApiError, ledger::EntryName, units::UploadId};
-use worker::{Delay, Response, WebSocket};
+use worker::{Delay, Response};
 
 use crate::{
     context::RequestContext,
-    http::event_stream::{self, COMMENT, Heard, hang_up, hear},
+    http::{
+        event_stream::{self, COMMENT, HEARTBEAT, Heard, ListeningSocket, hear},
+        status_queue::StatusQueue,
+    },
 };
 
-/// So many uploads are followed at the same time, the newest: each is a socket in the memory that an isolate's requests share.
+/// So many uploads are followed at the same time, the newest first: each is a socket in the memory that an isolate's requests share. The
+/// others wait until one of these ends.
 const MOST_FOLLOWED: usize = 500;
 
-/// So many are followed by one answer: each takes a call or, until it is created, a few, of the 10,000 that an invocation has
-/// (<https://developers.cloudflare.com/workers/platform/limits/#subrequests>).
-const MOST_OPENED: usize = 1_500;
-
-/// So many messages may wait for the client, of about 1 KiB each.
+/// So many names wait for that, and so many texts for the client.
 const MOST_WAITING: usize = 1_000;
 
-/// An upload is admitted before its object is there: so often it is looked for, with twice the pause each time.
-const MOST_LOOKS: u32 = 6;
+/// So many sockets are opened for one answer: an invocation has 10,000 calls
+/// (<https://developers.cloudflare.com/workers/platform/limits/#subrequests>).
+const MOST_OPENED: u32 = 5_000;
+
+/// An answer lasts for 60 heartbeats, a quarter of an hour: whoever comes back has to have a token that is still good.
+const MOST_HEARTBEATS: u32 = 60;
+
+/// An upload whose object is not there yet, or has gone away, is looked for so often, the first time after this pause, each time after
+/// twice that: 51 s together.
+const MOST_LOOKS: u32 = 9;
 const FIRST_PAUSE_MS: u64 = 100;
 
 /// Opens the answer.
@@ -46,127 +51,133 @@ pub(crate) async fn open(context: RequestContext<'_>) -> Result<Response> {
     let owner = context.access.lister()?.owner.clone();
     let ledgers = ObjectClient::to_ledgers(context.env)?;
     let admissions = ListeningSocket(ledger::watch(&ledgers, &owner).await?);
-    let (sender, receiver) = channel(MOST_WAITING);
-    let feed = Feed { owner, ledgers, objects: context.uploads()?, sender: RefCell::new(sender) };
-    wasm_bindgen_futures::spawn_local(async move {
-        let _ended = feed.run(&admissions.0).await;
-        feed.end();
+    let feed =
+        Feed { owner, ledgers, objects: context.uploads()?, queue: StatusQueue::default(), opened: Cell::new(0) };
+    let reader = feed.queue.reader();
+    // A client that has gone is noticed by the next heartbeat, which must still come.
+    context.execution.wait_until(async move {
+        let _ended = feed.run(&admissions).await;
+        feed.queue.end();
     });
-    event_stream::response(receiver)
-}
-
-/// A socket that is closed when nobody listens to it any more.
-struct ListeningSocket(WebSocket);
-
-impl Drop for ListeningSocket {
-    fn drop(&mut self) {
-        hang_up(&self.0);
-    }
+    event_stream::response(reader)
 }
 
 struct Feed {
     owner: String,
     ledgers: ObjectClient,
     objects: ObjectClient,
-    sender: RefCell<Sender<String>>,
+    queue: StatusQueue,
+    opened: Cell<u32>,
+}
+
+/// What happens next.
+enum Next {
+    Said(Heard),
+    Ended(UploadId),
+    Heartbeat,
 }
 
 impl Feed {
     /// Until the client has gone, or has to come back.
-    async fn run(&self, admissions: &WebSocket) -> Result<()> {
-        let mut admitted = admissions.events()?;
+    async fn run(&self, admissions: &ListeningSocket) -> Result<()> {
+        let mut admitted = admissions.0.events()?;
         // What is admitted while the list is read is heard after it.
-        admissions.accept()?;
-        let mut known = self.open_uploads().await?;
-        let mut followed: FuturesUnordered<_> = known.iter().map(|upload| self.follow(*upload)).collect();
-        while known.len() < MOST_OPENED && followed.len() <= MOST_FOLLOWED && !self.has_ended() {
-            let ended = async {
-                if followed.next().await.is_none() {
-                    pending::<()>().await;
-                }
-            };
-            pin_mut!(ended);
-            let heard = match select(Box::pin(hear(&mut admitted)), ended).await {
-                Either::Left((heard, _)) => heard,
-                Either::Right(_) => continue,
-            };
-            match heard {
-                Heard::Message(name) => {
-                    let upload = EntryName::parse(&name).map(|name| name.upload_id);
-                    if let Some(upload) = upload.filter(|upload| !known.contains(upload)) {
-                        known.push(upload);
-                        followed.push(self.follow(upload));
+        admissions.0.accept()?;
+        let mut waiting = self.open_uploads().await?;
+        let (mut known, mut followed) = (Vec::new(), FuturesUnordered::new());
+        let (mut heartbeats, mut heartbeat) = (0, Delay::from(HEARTBEAT));
+        while heartbeats < MOST_HEARTBEATS && !self.queue.has_ended() {
+            while known.len() < MOST_FOLLOWED
+                && let Some(upload) = waiting.pop_front()
+            {
+                known.push(upload);
+                followed.push(self.follow(upload));
+            }
+            let next = {
+                let said = Box::pin(hear(&mut admitted));
+                let ended = Box::pin(async {
+                    match followed.next().await {
+                        Some(upload) => upload,
+                        None => pending().await,
                     }
+                });
+                match select(select(said, ended), &mut heartbeat).await {
+                    Either::Left((Either::Left((heard, _)), _)) => Next::Said(heard),
+                    Either::Left((Either::Right((upload, _)), _)) => Next::Ended(upload),
+                    Either::Right(_) => Next::Heartbeat,
                 }
-                Heard::Nothing => self.send(COMMENT.to_owned()),
-                Heard::Settled | Heard::Lost => break,
+            };
+            match next {
+                Next::Said(Heard::Message(name)) => {
+                    let upload = EntryName::parse(&name).map(|name| name.upload_id);
+                    let is_news = |upload: &UploadId| !known.contains(upload) && !waiting.contains(upload);
+                    if let Some(upload) = upload.filter(is_news) {
+                        waiting.push_front(upload);
+                    }
+                    waiting.truncate(MOST_WAITING);
+                }
+                Next::Said(Heard::Settled | Heard::Lost) => break,
+                Next::Ended(upload) => known.retain(|known| *known != upload),
+                Next::Heartbeat => {
+                    (heartbeats, heartbeat) = (heartbeats + 1, Delay::from(HEARTBEAT));
+                    self.queue.put_comment(COMMENT);
+                }
             }
         }
         Ok(())
     }
 
     /// The newest of them.
-    async fn open_uploads(&self) -> Result<Vec<UploadId>> {
-        let (mut uploads, mut after) = (Vec::new(), None);
+    async fn open_uploads(&self) -> Result<VecDeque<UploadId>> {
+        let (mut uploads, mut after) = (VecDeque::new(), None);
         loop {
             let page = call(&self.ledgers, &self.owner, &ListOpen { after }).await?;
             uploads.extend(page.entries.iter().map(|name| name.upload_id));
-            if page.next.is_none() || uploads.len() >= MOST_FOLLOWED {
-                uploads.truncate(MOST_FOLLOWED);
+            if page.next.is_none() || uploads.len() >= MOST_WAITING {
                 return Ok(uploads);
             }
             after = page.next;
         }
     }
 
-    /// Tells how it stands until nothing can follow.
-    async fn follow(&self, upload: UploadId) {
-        match self.listen(upload).await {
-            // It was never created, or it is gone.
-            Ok(()) | Err(Error::Refused(ApiError::UploadNotFound)) => {}
-            // What happens to it from now on would not be told.
-            Err(_) => self.end(),
+    /// Tells how it stands until nothing can follow, or nobody can say. Says which it was.
+    async fn follow(&self, upload: UploadId) -> UploadId {
+        let mut looks = 0;
+        while looks < MOST_LOOKS && !self.queue.has_ended() {
+            match self.listen(upload).await {
+                Ok(Heard::Lost) => looks = 0,
+                // It is about to be created; or so many watch it that there is no room just now.
+                Err(Error::Refused(ApiError::UploadNotFound | ApiError::TooManyWatchers) | Error::Fault(_)) => {}
+                Ok(_) | Err(Error::Refused(_)) => return upload,
+            }
+            Delay::from(Duration::from_millis(FIRST_PAUSE_MS << looks)).await;
+            looks += 1;
         }
+        upload
     }
 
-    async fn listen(&self, upload: UploadId) -> Result<()> {
-        let socket = ListeningSocket(self.socket(upload).await?);
+    /// Passes on what is said on a socket of its own, until its end.
+    async fn listen(&self, upload: UploadId) -> Result<Heard> {
+        self.opened.set(self.opened.get() + 1);
+        if self.opened.get() > MOST_OPENED {
+            self.queue.end();
+        }
+        let socket = ListeningSocket(upload::watch(&self.objects, upload).await?);
         let mut statuses = socket.0.events()?;
         socket.0.accept()?;
         loop {
             match hear(&mut statuses).await {
-                Heard::Message(status) => self.send(format!("data: {status}\n\n")),
-                Heard::Nothing => {}
-                Heard::Settled => return Ok(()),
-                Heard::Lost => return Err("the object was restarted".into()),
+                Heard::Message(status) => self.tell(upload, &status),
+                end => return Ok(end),
             }
         }
     }
 
-    async fn socket(&self, upload: UploadId) -> Result<WebSocket> {
-        for looks in 0..MOST_LOOKS {
-            match upload::watch(&self.objects, upload).await {
-                Err(Error::Refused(ApiError::UploadNotFound)) => {
-                    Delay::from(Duration::from_millis(FIRST_PAUSE_MS << looks)).await;
-                }
-                answer => return answer,
-            }
+    /// A client that has read nothing of so many has to come back.
+    fn tell(&self, upload: UploadId, status: &str) {
+        self.queue.put(upload, format!("data: {status}\n\n"));
+        if self.queue.len() > MOST_WAITING {
+            self.queue.end();
         }
-        Err(ApiError::UploadNotFound.into())
-    }
-
-    /// A client that has not read what came before has to come back.
-    fn send(&self, text: String) {
-        if self.sender.borrow_mut().try_send(text).is_err() {
-            self.end();
-        }
-    }
-
-    fn end(&self) {
-        self.sender.borrow_mut().close_channel();
-    }
-
-    fn has_ended(&self) -> bool {
-        self.sender.borrow().is_closed()
     }
 }

@@ -1,6 +1,6 @@
 //! Server-Sent Events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>) that are made of what objects say on their sockets.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use durable_objects::platform::error::Result;
 use futures_util::{
@@ -11,7 +11,7 @@ use futures_util::{
 use worker::{Delay, EventStream, Headers, Response, WebSocket, WebsocketEvent};
 
 /// Proxies end an answer in which nothing has moved for a while, mostly a minute; and a client that has gone is noticed by it.
-const HEARTBEAT: Duration = Duration::from_secs(15);
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// What is sent then: it is no event.
 pub(crate) const COMMENT: &str = ":\n\n";
@@ -23,34 +23,44 @@ const CLOSE_NORMAL: u16 = 1000;
 pub(crate) enum Heard {
     /// This.
     Message(String),
-    /// Nothing for a while.
-    Nothing,
     /// That nothing can follow.
     Settled,
-    /// It has gone without a word.
+    /// Nothing: it has gone without a word.
     Lost,
 }
 
 /// Listens to an object's socket.
 pub(crate) async fn hear(events: &mut EventStream<'_>) -> Heard {
-    let heartbeat = Delay::from(HEARTBEAT);
-    pin_mut!(heartbeat);
     loop {
-        return match select(events.next(), heartbeat.as_mut()).await {
-            Either::Left((Some(Ok(WebsocketEvent::Message(message))), _)) => match message.text() {
+        return match events.next().await {
+            Some(Ok(WebsocketEvent::Message(message))) => match message.text() {
                 Some(text) => Heard::Message(text),
                 None => continue,
             },
-            Either::Left((Some(Ok(WebsocketEvent::Close(close))), _)) if close.code() == CLOSE_NORMAL => Heard::Settled,
-            Either::Left(_) => Heard::Lost,
-            Either::Right(_) => Heard::Nothing,
+            Some(Ok(WebsocketEvent::Close(close))) if close.code() == CLOSE_NORMAL => Heard::Settled,
+            _ => Heard::Lost,
         };
     }
 }
 
-/// Says to an object that nobody listens any more. It may have ended the socket itself.
-pub(crate) fn hang_up(socket: &WebSocket) {
-    let _ = socket.close(Some(CLOSE_NORMAL), Some("nobody listens any more"));
+/// What comes of it before the next heartbeat, if anything does.
+pub(crate) async fn before_heartbeat<T>(listening: impl Future<Output = T>) -> Option<T> {
+    let heartbeat = Delay::from(HEARTBEAT);
+    pin_mut!(listening, heartbeat);
+    match select(listening, heartbeat).await {
+        Either::Left((heard, _)) => Some(heard),
+        Either::Right(_) => None,
+    }
+}
+
+/// A socket that is closed when nobody listens to it any more.
+pub(crate) struct ListeningSocket(pub(crate) WebSocket);
+
+impl Drop for ListeningSocket {
+    fn drop(&mut self) {
+        // The object may have ended it itself.
+        let _ = self.0.close(Some(CLOSE_NORMAL), Some("nobody listens any more"));
+    }
 }
 
 /// The answer that these events make.

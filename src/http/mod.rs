@@ -7,3 +7,4 @@ pub(crate) mod event_stream;
 pub(crate) mod health;
 pub(crate) mod router;
 pub(crate) mod server_timing;
+pub(crate) mod status_queue;

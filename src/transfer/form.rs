@@ -44,11 +44,8 @@ pub(crate) struct FormReader {
     piece: Option<(Uint8Array, u32)>,
     /// What was found in it and has not been told yet. Ranges are of the piece.
     found: VecDeque<Event>,
-    /// Where in the form the window begins that was looked through last, and where in the piece.
-    window_at: u64,
-    window_from: u32,
-    /// How much of the form has been looked through.
-    looked_bytes: u64,
+    /// Where in the form the file begins that was told last.
+    file_at: u64,
     /// Whether a file has begun whose end has not been told.
     is_in_file: bool,
     /// Why no more of it can be read.
@@ -63,9 +60,7 @@ impl FormReader {
             parser: Parser::new(boundary),
             piece: None,
             found: VecDeque::new(),
-            window_at: 0,
-            window_from: 0,
-            looked_bytes: 0,
+            file_at: 0,
             is_in_file: false,
             refusal: None,
         })
@@ -88,8 +83,8 @@ impl FormReader {
         loop {
             match self.event().await {
                 Waited::Came(Ok(Event::Field(name, value))) => fields.add(name, value),
-                Waited::Came(Ok(Event::File(file))) => {
-                    self.is_in_file = true;
+                Waited::Came(Ok(Event::File(file, begins_at))) => {
+                    (self.is_in_file, self.file_at) = (true, begins_at);
                     return Ok(Ahead::File(file));
                 }
                 Waited::Came(Ok(Event::FormEnds)) => return Ok(Ahead::Nothing),
@@ -109,12 +104,9 @@ impl FormReader {
 
     /// How long the file is that has begun, where it is the last part of a form of so many bytes, as libraries send it.
     pub(crate) async fn bytes_to_come(&mut self, form_bytes: u64, boundary: &Boundary) -> Result<u64, ApiError> {
-        let begins_at = loop {
+        loop {
             match self.found.front() {
-                Some(Event::Content(range)) => {
-                    break self.window_at + (range.start as u64).saturating_sub(self.window_from.into());
-                }
-                Some(Event::Kept(bytes)) => break self.window_at.saturating_sub(bytes.len() as u64),
+                Some(Event::Content(_) | Event::Kept(_)) => break,
                 Some(_) => return Ok(0),
                 None => {}
             }
@@ -123,9 +115,9 @@ impl FormReader {
                 Waited::Came(Err(_)) => return Err(self.refuse(ApiError::DocumentCutShort)),
                 Waited::Stalled => return Err(self.refuse(ApiError::DocumentStalled)),
             }
-        };
+        }
         let behind = "\r\n--".len() + boundary.as_str().len() + "--\r\n".len();
-        Ok(form_bytes.saturating_sub(begins_at + behind as u64))
+        Ok(form_bytes.saturating_sub(self.file_at + behind as u64))
     }
 
     /// The bytes of the file that has begun, into a sink that takes so many, at least one. The last one only when the end of the file has
@@ -215,8 +207,6 @@ impl FormReader {
             return false;
         }
         let to = piece.length().min(from.saturating_add(WINDOW_BYTES));
-        (self.window_at, self.window_from) = (self.looked_bytes, from);
-        self.looked_bytes += u64::from(to - from);
         let (view, found) = (piece.subarray(from, to), &mut self.found);
         let shifted = |range: Range<usize>| range.start + from as usize..range.end + from as usize;
         let pushed = WINDOW.with_borrow_mut(|window| {

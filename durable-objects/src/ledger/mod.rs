@@ -16,7 +16,7 @@ pub(crate) mod tables;
 use crate::platform::error::Result;
 use crate::platform::telemetry::log_line::LogLine;
 use upload_types::{
-    ledger::{Admission, EntryName},
+    ledger::{Admission, EntryKind, EntryName},
     units::UnixMs,
 };
 use worker::{
@@ -40,7 +40,7 @@ use crate::{
 const ALARM_FALLBACK_MS: u64 = 60_000;
 
 /// The object of one owner.
-#[durable_object(alarm)]
+#[durable_object]
 pub struct OwnerLedger {
     state: State,
     ledger: Ledger<Storage>,
@@ -103,7 +103,7 @@ impl OwnerLedger {
         match LedgerCommand::read(path.trim_start_matches('/'), &body)? {
             Some(LedgerCommand::Admit(admit)) => {
                 let admission = self.ledger.admit(&admit, now, &arm)?;
-                if let Admission::Opened(name) = &admission {
+                if let (Admission::Opened(name), EntryKind::File) = (&admission, admit.entry.kind) {
                     self.tell(name);
                 }
                 answer(admission)

@@ -68,7 +68,7 @@ impl Told {
                     assert!(field_bytes <= 3 * MAX_FIELD_BYTES);
                     told.fields.add(name, value);
                 }
-                Event::File(file) => told.files.push((file, Vec::new())),
+                Event::File(file, _) => told.files.push((file, Vec::new())),
                 Event::Content(range) => told.files.last_mut().unwrap().1.extend_from_slice(&piece[range]),
                 Event::Kept(bytes) => {
                     assert!(bytes.len() <= 70 + 5, "{bytes:?}");

@@ -27,8 +27,8 @@ const MAX_PREAMBLE_BYTES: usize = 1024;
 pub enum Event {
     /// A field: name and value. What is no UTF-8 of it is replaced.
     Field(String, String),
-    /// A file begins.
-    File(FileHead),
+    /// A file begins: in front of this byte of the form.
+    File(FileHead, u64),
     /// Bytes of the file, which lie here in the piece.
     Content(Range<usize>),
     /// Bytes of the file that were held back of the pieces before: no more than a boundary has, and three.
@@ -43,6 +43,8 @@ pub enum Event {
 pub struct Parser {
     delimiter: Delimiter,
     state: State,
+    /// How much of the form has been pushed before the piece that is looked at.
+    before_bytes: u64,
     parts: u32,
     field_bytes: usize,
 }
@@ -63,7 +65,13 @@ enum State {
 impl Parser {
     /// Before the first byte.
     pub fn new(boundary: &Boundary) -> Self {
-        Self { delimiter: Delimiter::new(boundary), state: State::Preamble(0), parts: 0, field_bytes: 0 }
+        Self {
+            delimiter: Delimiter::new(boundary),
+            state: State::Preamble(0),
+            before_bytes: 0,
+            parts: 0,
+            field_bytes: 0,
+        }
     }
 
     /// Takes a piece of any length, and says what is in it by `tell`, in order. Once it has refused one there is nothing more to be had.
@@ -75,7 +83,8 @@ impl Parser {
                     let used_bytes = fill_head(head, &piece[at..])?;
                     if is_whole_head(head) {
                         let head = mem::take(head);
-                        self.begin_part(&head, &mut tell)?;
+                        let begins_at = self.before_bytes + (at + used_bytes) as u64;
+                        self.begin_part(&head, begins_at, &mut tell)?;
                     }
                     used_bytes
                 }
@@ -83,6 +92,7 @@ impl Parser {
                 _ => self.go_on(piece, at, &mut tell)?,
             };
         }
+        self.before_bytes += piece.len() as u64;
         Ok(())
     }
 
@@ -137,7 +147,7 @@ impl Parser {
         Ok(used_bytes)
     }
 
-    fn begin_part(&mut self, head: &[u8], tell: &mut impl FnMut(Event)) -> Result<(), ApiError> {
+    fn begin_part(&mut self, head: &[u8], begins_at: u64, tell: &mut impl FnMut(Event)) -> Result<(), ApiError> {
         self.parts += 1;
         if self.parts > MAX_PARTS {
             return Err(bad(format!("has more than {MAX_PARTS} fields and files")));
@@ -148,7 +158,7 @@ impl Parser {
                 State::Field(name, Vec::new())
             }
             PartHead::File(file) => {
-                tell(Event::File(file));
+                tell(Event::File(file, begins_at));
                 State::File
             }
         };

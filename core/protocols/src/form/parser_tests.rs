@@ -10,6 +10,8 @@ fn told(body: &[u8], piece_bytes: usize) -> Result<Vec<Event>, ApiError> {
             let more = match event {
                 Event::Content(range) => piece[range].to_vec(),
                 Event::Kept(bytes) => bytes,
+                // Where it begins has a test of its own.
+                Event::File(file, _) => return events.push(Event::File(file, 0)),
                 other => return events.push(other),
             };
             match events.last_mut() {
@@ -28,7 +30,7 @@ fn field(name: &str, value: &str) -> Event {
 fn file(field: &str, name: &str, bytes: &[u8]) -> Vec<Event> {
     let head = FileHead { field: field.to_owned(), name: name.to_owned(), is_named: true, content_type: None };
     let content = (!bytes.is_empty()).then(|| Event::Kept(bytes.to_vec()));
-    [Event::File(head)].into_iter().chain(content).chain([Event::FileEnds]).collect()
+    [Event::File(head, 0)].into_iter().chain(content).chain([Event::FileEnds]).collect()
 }
 
 #[test]
@@ -53,6 +55,26 @@ fn fields_and_files_in_any_order_however_the_body_is_cut() {
     expected.extend([field("z", "\r\n--"), Event::FormEnds]);
     for piece_bytes in 1..=body.len() {
         assert_eq!(told(&body, piece_bytes).as_ref(), Ok(&expected), "in pieces of {piece_bytes}");
+    }
+}
+
+#[test]
+fn a_file_begins_behind_its_head_whatever_it_begins_with() {
+    for content in ["-", "--", "--b", "--b-", "\r", "\r\n", "\r\n--", "x"] {
+        let body = form("b", &[PartOfForm::Field("a", "1"), PartOfForm::File("f", "x", content.as_bytes())]);
+        let expected = body.len() - format!("{content}\r\n--b--\r\n").len();
+        for piece_bytes in 1..=body.len() {
+            let (mut parser, mut begins) = (Parser::new(&boundary("b")), Vec::new());
+            for piece in body.chunks(piece_bytes) {
+                let tell = |event| {
+                    if let Event::File(_, begins_at) = event {
+                        begins.push(begins_at);
+                    }
+                };
+                parser.push(piece, tell).unwrap();
+            }
+            assert_eq!(begins, [expected as u64], "{content:?} in pieces of {piece_bytes}");
+        }
     }
 }
 

@@ -256,8 +256,8 @@ api_errors! {
         detail: "Open it as a WebSocket or with `Accept: text/event-stream`, or ask for the status, which says the same once.",
         advice: "Open a WebSocket, send `Accept: text/event-stream`, or ask for the status.",
         header: ("upgrade", "websocket".to_owned()),
-    /// As many clients watch this upload as are told.
-    TooManyWatchers = "too-many-watchers", 503, "Too many clients watch this upload";
+    /// As many clients listen to this upload, or to all of its owner's, as are told.
+    TooManyWatchers = "too-many-watchers", 503, "Too many clients are listening";
         detail: "Ask for the status now and then; it says the same.",
         advice: "Ask for the status now and then.",
     /// The owner has used what it may.
