@@ -6,6 +6,10 @@
 
 import { WorkerEntrypoint } from "cloudflare:workers";
 import * as wasm from "./index.js";
+import description from "./openapi.json";
+
+/** `docs/reference/openapi.json`. Text that is only served lies beside the wasm, which an isolate has to compile before it can answer. */
+globalThis.quaysideDescription = () => JSON.stringify(description);
 
 Error.stackTraceLimit = 100;
 

@@ -14,6 +14,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 use upload_protocols::Head;
 use upload_types::{api_error::ApiError, caller::Caller, units::UploadId};
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use worker::{Env, Response};
 
 use crate::{config::Settings, queue::DEAD_LETTER_BINDING, setting::Complaints, storage::s3::S3Bucket};
@@ -21,8 +22,12 @@ use crate::{config::Settings, queue::DEAD_LETTER_BINDING, setting::Complaints, s
 /// Nobody's: an upload, an owner, an object.
 const NOBODY: &str = "readyz";
 
-/// The JSON protocol, for machines.
-const DESCRIPTION: &str = include_str!("../../docs/reference/openapi.json");
+#[wasm_bindgen]
+extern "C" {
+    /// The JSON protocol, for machines: `src/instance.js` has it.
+    #[wasm_bindgen(catch, js_name = quaysideDescription)]
+    fn description_text() -> std::result::Result<String, JsValue>;
+}
 
 /// The answer, where it was one of these questions.
 pub(crate) async fn answer(head: &Head, env: &Env) -> Option<Result<Response>> {
@@ -36,7 +41,7 @@ pub(crate) async fn answer(head: &Head, env: &Env) -> Option<Result<Response>> {
 
 /// The same for everybody, so that any page may read it.
 fn description() -> Result<Response> {
-    let mut response = Response::ok(DESCRIPTION)?;
+    let mut response = Response::ok(description_text()?)?;
     response.headers_mut().set("content-type", "application/json")?;
     response.headers_mut().set("access-control-allow-origin", "*")?;
     Ok(response)

@@ -29,13 +29,16 @@ const WASM: &str = "index_bg.wasm";
 /// The JavaScript around it, and the module that wrangler enters by.
 const SCRIPTS: [&str; 2] = ["index.js", "entry.js"];
 
+/// What the Worker serves about itself, which `src/instance.js` imports.
+const DESCRIPTION: &str = "docs/reference/openapi.json";
+
 /// How wasm-opt makes it small.
 ///
 /// `-ocimfs`, `-aimfs`, `-fimfs`: what is called stays a function of its own unless it is tiny: LLVM has put together what belongs
 /// together, and longer functions compress worse. `--low-memory-unused`: the first KiB is the far end of the stack, where nothing is
-/// addressed from below. No `local-cse`: what it keeps in a local instead of computing it again is less code, and compresses worse.
-const OPTIMISING: &str =
-    "-Os -ocimfs 20 -aimfs 1 -fimfs 5 --low-memory-unused --skip-pass=local-cse --strip-debug --strip-producers";
+/// addressed from below. No `local-cse`: what it keeps in a local instead of computing it again is less code, and compresses worse. No `memory-packing`: zeros compress to
+/// nothing, and what stands between the pieces of data does not.
+const OPTIMISING: &str = "-Os -ocimfs 20 -aimfs 1 -fimfs 5 --low-memory-unused --skip-pass=local-cse --skip-pass=memory-packing --strip-debug --strip-producers";
 /// What it may use: what the compiler uses, and the exceptions of bindings that catch. Nothing that workerd may not know yet.
 const WASM_FEATURES: [&str; 8] = [
     "simd",
@@ -76,6 +79,7 @@ pub(crate) fn package(project: &Project, bundle: &Bundle, wasm: &Path, bindgen: 
     let sources = [
         "src/instance.js",
         "src/entry.js",
+        DESCRIPTION,
         "Cargo.lock",
         "package-lock.json",
         "xtask/bindgen/src",
@@ -103,6 +107,7 @@ fn pack(project: &Project, wasm: &Path, bindgen: &Path, folder: &Path) -> Result
     let paths = [bound.display().to_string(), "-o".to_owned(), small.display().to_string()];
     run(project, &project.node_bin("wasm-opt"), &[&paths[..], &optimising, &features].concat())?;
     std::fs::copy(project.path("src/instance.js"), staging.join("instance.js"))?;
+    std::fs::copy(project.path(DESCRIPTION), staging.join("openapi.json"))?;
     let script = staging.join("bundle.js");
     let bundling = ["--bundle", "--minify", "--format=esm", "--external:./index_bg.wasm", "--external:cloudflare:*"];
     let ends = [staging.join("instance.js").display().to_string(), format!("--outfile={}", script.display())];
