@@ -27,3 +27,10 @@ export async function environmentWith(...requirements: string[]): Promise<string
   });
   return join(folder, "bin");
 }
+
+/** HTTPie, for a shell, as `http`. */
+export async function httpie(): Promise<string> {
+  const bin = await environmentWith("httpie==3.2.4");
+  // What pip makes of it names the folder in which the environment was made.
+  return `http() { "${join(bin, "python")}" -m httpie "$@"; }\n`;
+}
