@@ -167,6 +167,15 @@ pub struct AwaitBytes {
     pub longest_ms: u64,
 }
 
+/// How the upload stands then.
+#[derive(Serialize, Deserialize)]
+pub struct BytesAwaited {
+    /// So.
+    pub snapshot: Snapshot,
+    /// Whether somebody has been appending to it meanwhile: bytes that do not count yet may be on their way.
+    pub was_appended: bool,
+}
+
 /// All bytes are there.
 #[derive(Serialize, Deserialize)]
 pub struct Complete;
@@ -331,7 +340,7 @@ commands! {
     ReadHistory => "read-history" -> History;
     Declare => "declare" -> Snapshot;
     AwaitObject => "await-object" -> Snapshot;
-    AwaitBytes => "await-bytes" -> Snapshot;
+    AwaitBytes => "await-bytes" -> BytesAwaited;
     Complete => "complete" -> Snapshot;
     Cancel => "cancel" -> ();
     Redeliver => "redeliver" -> Snapshot;
