@@ -7,19 +7,25 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { ChunkTaken, Created } from "./support/api.ts";
 import { fileBytes, MIB } from "./support/bytes.ts";
-import { dropzone, formOf, type Piece, ranged, resumable, sendPiece } from "./support/chunked_form.ts";
+import { dropzone, formOf, type Library, type Piece, ranged, resumable, sendPiece } from "./support/chunked_form.ts";
+import type { Client } from "./support/client.ts";
 import { PendingRequest, type Reply } from "./support/http.ts";
 import { assertRefused } from "./support/refusals.ts";
 import { Stack } from "./support/stack.ts";
 import { waitFor } from "./support/wait.ts";
 
 const STALLED_MS = 1_000;
-const stack = await Stack.start({
-  buildDir: "build-faults",
-  vars: { ORIGIN_WEBHOOK_URL: "", STALLED_BODY_SECONDS: STALLED_MS / 1_000, QUOTA_OPEN_UPLOADS: 1 },
-});
-const { client } = stack;
-after(() => stack.stop());
+
+async function started(vars: Record<string, number> = {}): Promise<Client> {
+  const stack = await Stack.start({
+    buildDir: "build-faults",
+    vars: { ORIGIN_WEBHOOK_URL: "", STALLED_BODY_SECONDS: STALLED_MS / 1_000, QUOTA_OPEN_UPLOADS: 1, ...vars },
+  });
+  after(() => stack.stop());
+  return stack.client;
+}
+
+const client = await started();
 
 type Answer = ChunkTaken & { uploadId: string };
 
@@ -29,12 +35,12 @@ function assertTaken(reply: Reply): Answer {
 }
 
 /** From now on no upload can tell its ledger that it has ended. */
-async function keepLedgerFromHearing(): Promise<void> {
+async function keepLedgerFromHearing(client: Client): Promise<void> {
   const rules = Array.from({ length: 200 }, (_, index) => ({ point: "object.settle", nth: index + 1, kind: "before" }));
   assert.equal((await client.request("POST", "/faults", { body: JSON.stringify(rules) })).status, 200);
 }
 
-async function stopFailing(): Promise<void> {
+async function stopFailing(client: Client): Promise<void> {
   await client.request("POST", "/faults", { body: "[]" });
   const { uploadId } = await waitFor("the ledger to have heard of all", async () => {
     const reply = await client.init({ fileName: "room.bin", fileSize: 1 });
@@ -43,24 +49,36 @@ async function stopFailing(): Promise<void> {
   assert.equal((await client.abort(uploadId)).status, 204);
 }
 
+/** A file of which one piece is there, when its upload ends: `end` does that, and the ledger does not hear of it. */
+async function assertBeginsAnew(client: Client, library: Library, end: (uploadId: string) => Promise<unknown>) {
+  const file = fileBytes(`${library.name}, ended`, 2 * MIB);
+  const [first, last] = library.pieces(file, MIB, randomUUID());
+  assert.ok(first && last);
+  await keepLedgerFromHearing(client);
+  try {
+    const { uploadId } = assertTaken(await sendPiece(client, first));
+    await end(uploadId);
+    assertRefused(await client.init({ fileName: "other.bin", fileSize: 1 }), 429, "quota-exceeded");
+    assert.notEqual(assertTaken(await sendPiece(client, first)).uploadId, uploadId);
+    const whole = assertTaken(await sendPiece(client, last));
+    assert.deepEqual([whole.state, whole.uploadedBytes], ["completed", file.length]);
+  } finally {
+    await stopFailing(client);
+  }
+}
+
 for (const library of [resumable, ranged]) {
   test(`${library.name}: what was given up begins anew before the ledger has heard of its end`, async () => {
-    const file = fileBytes(`${library.name}, given up`, 2 * MIB);
-    const [first, last] = library.pieces(file, MIB, randomUUID());
-    assert.ok(first && last);
-    await keepLedgerFromHearing();
-    try {
-      const { uploadId } = assertTaken(await sendPiece(client, first));
+    await assertBeginsAnew(client, library, async (uploadId) => {
       assert.equal((await client.abort(uploadId)).status, 204);
-      assertRefused(await client.init({ fileName: "other.bin", fileSize: 1 }), 429, "quota-exceeded");
-      assert.notEqual(assertTaken(await sendPiece(client, first)).uploadId, uploadId);
-      const whole = assertTaken(await sendPiece(client, last));
-      assert.deepEqual([whole.state, whole.uploadedBytes], ["completed", file.length]);
-    } finally {
-      await stopFailing();
-    }
+    });
   });
 }
+
+test("what has expired begins anew before the ledger has heard of its end", async () => {
+  const client = await started({ UPLOAD_TTL_SECONDS: 3 });
+  await assertBeginsAnew(client, resumable, (uploadId) => client.waitUntilState(uploadId, "expired"));
+});
 
 test("a piece waits for one in front of it that is sent slowly, and not for one that is not sent", async () => {
   const pieces = dropzone.pieces(fileBytes("slowly", 4 * MIB), 2 * MIB, randomUUID());
