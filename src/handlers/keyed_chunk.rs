@@ -9,7 +9,7 @@ use durable_objects::{
     rpc::{
         ObjectClient, call,
         ledger::LookupIdempotencyKey,
-        upload::{AwaitBytes, Status},
+        upload::{AwaitBytes, BytesAwaited, Status},
     },
 };
 use upload_types::{
@@ -162,10 +162,11 @@ async fn in_turn(chunk: &KeyedChunk, mut now: Snapshot, context: RequestContext<
             return Err(ApiError::ChunkTooEarly { uploaded_bytes }.into());
         }
         let longest_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-        let awaited = call(&objects, now.id, &AwaitBytes { bytes: offset, longest_ms }).await?;
-        now = awaited.snapshot;
+        let awaited = AwaitBytes { bytes: offset, longest_ms };
+        let BytesAwaited(snapshot, was_appended) = call(&objects, now.id, &awaited).await?;
+        now = snapshot;
         // Of a chunk that is sent slowly bytes may count only at its end.
-        if awaited.was_appended || now.uploaded_bytes > uploaded_bytes {
+        if was_appended || now.uploaded_bytes > uploaded_bytes {
             moved_at = Duration::from_millis(watch.elapsed_ms());
         }
     }

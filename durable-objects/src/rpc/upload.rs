@@ -167,14 +167,9 @@ pub struct AwaitBytes {
     pub longest_ms: u64,
 }
 
-/// How the upload stands then.
+/// How the upload stands then, and whether somebody has been appending to it meanwhile: bytes that do not count yet may be on their way.
 #[derive(Serialize, Deserialize)]
-pub struct BytesAwaited {
-    /// So.
-    pub snapshot: Snapshot,
-    /// Whether somebody has been appending to it meanwhile: bytes that do not count yet may be on their way.
-    pub was_appended: bool,
-}
+pub struct BytesAwaited(pub Snapshot, pub bool);
 
 /// All bytes are there.
 #[derive(Serialize, Deserialize)]

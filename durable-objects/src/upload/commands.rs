@@ -85,7 +85,7 @@ impl UploadSession {
             UploadCommand::AwaitBytes(AwaitBytes { bytes, longest_ms }) => {
                 let was_appended = wait::for_bytes(&self.session, bytes, longest_ms).await;
                 self.take(cost, None, &mut |session, _| session.status())?;
-                answer(BytesAwaited { snapshot: self.snapshot()?, was_appended })
+                answer(BytesAwaited(self.snapshot()?, was_appended))
             }
             UploadCommand::Complete(_) => {
                 self.force_alarm()?;
