@@ -14,7 +14,7 @@ import { assertRefused } from "./support/refusals.ts";
 import { Stack } from "./support/stack.ts";
 import { waitFor } from "./support/wait.ts";
 
-const STALLED_MS = 1_000;
+const STALLED_MS = 2_000;
 
 async function started(vars: Record<string, number> = {}): Promise<Client> {
   const stack = await Stack.start({
@@ -76,7 +76,7 @@ for (const library of [resumable, ranged]) {
 }
 
 test("what has expired begins anew before the ledger has heard of its end", async () => {
-  const client = await started({ UPLOAD_TTL_SECONDS: 3 });
+  const client = await started({ UPLOAD_TTL_SECONDS: 6 });
   await assertBeginsAnew(client, resumable, (uploadId) => client.waitUntilState(uploadId, "expired"));
 });
 
