@@ -7,12 +7,13 @@ import { dirname } from "node:path";
 const asked = new Map<string, Promise<string>>();
 
 /** The folder. `make` fills it where it is not there. */
-export function madeOnce(folder: string, make: (half: string) => Promise<unknown>): Promise<string> {
+export async function madeOnce(folder: string, make: (half: string) => Promise<unknown>): Promise<string> {
   const making = asked.get(folder) ?? whole(folder, make);
   asked.set(folder, making);
   // Whoever asks after a failure is not told of that one.
   making.catch(() => asked.delete(folder));
-  return making;
+  // Awaited here, and not handed on: whoever waits for a promise that was made in another test is taken for that test, with its `after`.
+  return await making;
 }
 
 /** It gets its name only when it is whole. Where another process was faster, it is that one's. */
