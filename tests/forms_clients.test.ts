@@ -1,4 +1,4 @@
-// Forms as programs send them, published and unmodified, with the lines that docs/guides/frontends.md shows: curl, fetch, axios in Node,
+// Forms as programs send them, published and unmodified, with the lines that docs/guides/frontends.md shows: curl, HTTPie, fetch, axios in Node,
 // requests and httpx in Python. Libraries in pages are in `browser/forms_*.test.ts`.
 
 import assert from "node:assert/strict";
@@ -13,7 +13,7 @@ import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import { noCurl } from "./support/curl.ts";
 import { codeBlock } from "./support/guides.ts";
 import { folderWith } from "./support/npm.ts";
-import { environmentWith, hasPython } from "./support/python.ts";
+import { environmentWith, hasPython, httpie } from "./support/python.ts";
 import { sceneWithOrigin } from "./support/scene.ts";
 import { repositoryRoot } from "./support/wrangler_config.ts";
 
@@ -52,6 +52,12 @@ test("curl -F with several files, one of them from a pipe", { skip: noCurl }, as
   for (const { uploadId } of files) {
     await assertArrived(uploadId);
   }
+});
+
+test("HTTPie", { skip: noPython }, async () => {
+  const command = (await httpie()) + here(codeBlock(PAGE, "HTTPie as a form", "sh"));
+  const { stdout } = await run("sh", ["-ec", command], { cwd: folder });
+  await assertArrived(JSON.parse(stdout).uploadId);
 });
 
 test("fetch with FormData", async () => {

@@ -9,6 +9,7 @@ import { fileBytes, MIB } from "./support/bytes.ts";
 import { type FormPart, formBody, formHeaders } from "./support/form.ts";
 import { type Headers, PendingRequest } from "./support/http.ts";
 import { waitUntilNothingLeft } from "./support/r2_state.ts";
+import { assertRefused } from "./support/refusals.ts";
 import { Stack } from "./support/stack.ts";
 import { waitFor } from "./support/wait.ts";
 
@@ -104,4 +105,19 @@ test("under its key a form that was cut off behind whole files succeeds when it 
     assert.deepEqual([files[0]?.uploadId, files[0]?.state], [id, "completed"]);
     assert.deepEqual(await client.openUploads(), []);
   }
+});
+
+test("a form that was cut off inside a large file is told to come again under another key, and succeeds there", async () => {
+  const parts = [file("f", large)];
+  const again = async (key: string) => {
+    const headers = { ...formHeaders(), "Idempotency-Key": key };
+    return await client.request("POST", "/upload", { headers, body: formBody(parts) });
+  };
+  const key = randomUUID();
+  const counted = (ids: string[]) => Promise.all(ids.map((id) => client.waitUntilCounted(id, 5 * MIB)));
+  const [id] = await cut(parts, 4 * MIB, 1, counted, { "Idempotency-Key": key });
+  const { detail } = assertRefused(await again(key), 409, "incomplete", { uploadId: String(id) });
+  assert.match(String(detail), /Send the whole form again under another Idempotency-Key;/);
+  assert.equal((await again(randomUUID())).status, 201);
+  assert.equal((await client.abort(String(id))).status, 204);
 });

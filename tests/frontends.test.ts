@@ -1,4 +1,4 @@
-// What docs/guides/frontends.md shows, run as it stands there with programs as they are published: curl, wget, fetch, and Google's clients
+// What docs/guides/frontends.md shows, run as it stands there with programs as they are published: curl, wget, HTTPie, fetch, and Google's clients
 // for Python and Node; each with a file of several parts, which arrives at the origin as it was. UpChunk is in `browser/frontends.test.ts`.
 
 import assert from "node:assert/strict";
@@ -13,7 +13,7 @@ import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import { noCurl } from "./support/curl.ts";
 import { codeBlock, codeBlocks } from "./support/guides.ts";
 import { folderWith } from "./support/npm.ts";
-import { environmentWith, hasPython } from "./support/python.ts";
+import { environmentWith, hasPython, httpie } from "./support/python.ts";
 import { sceneWithOrigin } from "./support/scene.ts";
 import { repositoryRoot } from "./support/wrangler_config.ts";
 
@@ -70,6 +70,11 @@ test("wget", { skip: noWget }, async () => {
   await assertArrived(uploadId);
   const posted = JSON.parse(await shell(`wget -q -O - --post-file=cat.png "${stack.baseUrl}/upload?name=cat.png"`));
   await assertArrived(posted.uploadId);
+});
+
+test("HTTPie", { skip: noPython }, async () => {
+  const { uploadId } = JSON.parse(await shell((await httpie()) + here(codeBlock(PAGE, "HTTPie", "sh"))));
+  await assertArrived(uploadId);
 });
 
 test("fetch", async () => {

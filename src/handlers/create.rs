@@ -43,7 +43,7 @@ pub(crate) async fn handle(create: Create, context: RequestContext<'_>) -> Handl
     Ok(create_and_begin(create, None, Before::default(), context).await?.0)
 }
 
-/// An upload that the ledger remembers under the key of a new one.
+/// An upload that the ledger remembers under the key of a new one, and that has ended or is left.
 pub(crate) struct Earlier {
     /// Its id.
     pub(crate) id: UploadId,
@@ -122,7 +122,8 @@ async fn create_and_begin(
         idempotency: create.idempotency.clone(),
         quota: config.quota,
         takes_over: before.takes_over,
-        instead_of: before.instead_of.as_ref().map(|earlier| earlier.id),
+        instead_of: None,
+        ended: before.instead_of.as_ref().map(|earlier| earlier.id),
     };
     // What it leaves makes room for it, so it ends before the ledger is asked.
     if let Some(left) = before.instead_of.and_then(|earlier| earlier.left) {

@@ -9,7 +9,7 @@ use durable_objects::{
     rpc::{
         ObjectClient, call,
         ledger::LookupIdempotencyKey,
-        upload::{AwaitBytes, Status},
+        upload::{AwaitBytes, BytesAwaited, Status},
     },
 };
 use upload_types::{
@@ -35,11 +35,11 @@ use crate::{
     transfer::relay::drain,
 };
 
-/// So many bodies in front of a chunk may stall one after the other while it waits: then nothing has been added to the upload for as long.
-/// Bytes may also count only at the end of a chunk, which a slow sender brings in this time.
+/// A chunk waits while nobody appends for so many times as long as a body may stall: who sent what lies in front of it, and was cut off, has
+/// this time to come again.
 const STALLED_BODIES: u32 = 3;
 
-/// So long it waits at most, however much is added.
+/// So long it waits at most, however much is appended.
 const LONGEST_WAIT: Duration = Duration::from_mins(10);
 
 /// Whether all bytes of the chunk count.
@@ -162,8 +162,11 @@ async fn in_turn(chunk: &KeyedChunk, mut now: Snapshot, context: RequestContext<
             return Err(ApiError::ChunkTooEarly { uploaded_bytes }.into());
         }
         let longest_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-        now = call(&objects, now.id, &AwaitBytes { bytes: offset, longest_ms }).await?;
-        if now.uploaded_bytes > uploaded_bytes {
+        let awaited = AwaitBytes { bytes: offset, longest_ms };
+        let BytesAwaited(snapshot, was_appended) = call(&objects, now.id, &awaited).await?;
+        now = snapshot;
+        // Of a chunk that is sent slowly bytes may count only at its end.
+        if was_appended || now.uploaded_bytes > uploaded_bytes {
             moved_at = Duration::from_millis(watch.elapsed_ms());
         }
     }

@@ -122,8 +122,8 @@ describe("libraries that send a file in pieces", inBrowser, async () => {
   const folder = mkdtempSync(join(target, "chunked-"));
   after(() => rmSync(folder, { recursive: true }));
 
-  const linesOf = (heading: string, language = "js") =>
-    codeBlock(PAGE, heading, language).replaceAll("https://upload.example.com", site.wire.url);
+  const linesOf = (heading: string, { language = "js", address = site.wire.url } = {}) =>
+    codeBlock(PAGE, heading, language).replaceAll("https://upload.example.com", address);
   const scriptsOf = (library: Library) =>
     Promise.all(
       library.scripts.map(async (script) => {
@@ -131,8 +131,8 @@ describe("libraries that send a file in pieces", inBrowser, async () => {
         return join(await folderWith(at.package), "node_modules", at.path);
       }),
     );
-  const codeOf = ({ heading, added, use }: Library) => {
-    const lines = linesOf(heading);
+  const codeOf = ({ heading, added, use }: Library, address = site.wire.url) => {
+    const lines = linesOf(heading, { address });
     return (added ? lines.replace(added.inFrontOf, added.text + added.inFrontOf) : lines) + use;
   };
 
@@ -175,15 +175,16 @@ describe("libraries that send a file in pieces", inBrowser, async () => {
     });
   }
 
-  test("@rpldy/chunked-uploady@1.13.0 goes on after a cut", async () => {
+  /** react-uploady's page as one script: `show(file, done)` sends the file to this address. */
+  async function uploady(address = site.wire.url): Promise<string> {
     const packages = await folderWith("@rpldy/chunked-uploady@1.13.0");
     const [entry, bundle] = [join(packages, `page-${process.pid}.jsx`), join(folder, "uploady.js")];
     writeFileSync(
       entry,
       `import React from "react";
       import { createRoot } from "react-dom/client";
-      import ChunkedUploady, { useUploady, useItemFinishListener, useItemErrorListener } from "@rpldy/chunked-uploady";
-      ${linesOf("react-uploady, in chunks", "jsx")}
+      import ChunkedUploady, { useUploady, useItemFinishListener, useItemErrorListener, useRequestPreSend } from "@rpldy/chunked-uploady";
+      ${linesOf("react-uploady, in chunks", { language: "jsx", address })}
       const Send = ({ file, done }) => {
         const { upload } = useUploady();
         useItemFinishListener(() => done("success"));
@@ -199,10 +200,59 @@ describe("libraries that send a file in pieces", inBrowser, async () => {
     } finally {
       rmSync(entry);
     }
-    const page = await site.open([bundle]);
+    return bundle;
+  }
+
+  test("@rpldy/chunked-uploady@1.13.0 goes on after a cut", async () => {
+    const page = await site.open([await uploady()]);
     const bytes = fileBytes("uploady", 24 * MIB + 3);
     await sendWithCut("uploady ä.png", bytes, (path) => run(page, path, "window.show(file, done);"));
     await page.close();
+  });
+
+  /** A page, and what sends its file to this address. */
+  type Sender = (address: string) => Promise<{ scripts: string[]; code: string }>;
+
+  /** A file is sent as a whole while another of its name and length is half there. */
+  async function assertTwoAreTwo(name: string, sender: Sender): Promise<void> {
+    const [one, other] = [fileBytes(`${name}, one`, 24 * MIB + 3), fileBytes(`${name}, other`, 24 * MIB + 3)] as const;
+    const begin = async (bytes: Buffer, address: string) => {
+      const path = join(mkdtempSync(join(folder, "same-")), `${name}.png`);
+      writeFileSync(path, bytes);
+      const { scripts, code } = await sender(address);
+      const page = await site.open(scripts);
+      return { page, ended: run(page, path, code) };
+    };
+    const from = site.wire.sentBytes;
+    site.wire.holdAfter(one.length / 2);
+    const slow = await begin(one, site.wire.url);
+    slow.ended.catch(() => {});
+    await waitFor("half of the file to be on its way", () => site.wire.sentBytes - from >= one.length / 2);
+    const fast = await begin(other, site.client.baseUrl);
+    assert.equal(await fast.ended, "success");
+    site.wire.release();
+    assert.equal(await slow.ended, "success");
+    for (const [bytes, { page }] of [
+      [one, slow],
+      [other, fast],
+    ] as const) {
+      await site.origin.waitForFile(sha256(bytes));
+      await page.close();
+    }
+  }
+
+  for (const library of LIBRARIES.filter(({ heading }) => /blueimp|Plupload/.test(heading))) {
+    test(`${library.package} tells two files of one name and length apart`, async () => {
+      await assertTwoAreTwo(library.heading, async (address) => {
+        return { scripts: await scriptsOf(library), code: codeOf(library, address) };
+      });
+    });
+  }
+
+  test("@rpldy/chunked-uploady@1.13.0 tells two files of one name and length apart", async () => {
+    await assertTwoAreTwo("uploady twice", async (address) => {
+      return { scripts: [await uploady(address)], code: "window.show(file, done);" };
+    });
   });
 
   test("FilePond asks where to go on once it has given up, and its user tries again", async () => {

@@ -93,8 +93,11 @@ export class Origin {
 
   /** Everything recorded about this upload: exactly one record, unless something is wrong. */
   async records(uploadId: string): Promise<Recorded[]> {
-    const all = (await send(this.baseUrl, "GET", "/uploads")).json<Recorded[]>();
-    return all.filter((record) => record.uploadId === uploadId);
+    return (await this.#allRecords()).filter((record) => record.uploadId === uploadId);
+  }
+
+  async #allRecords(): Promise<Recorded[]> {
+    return (await send(this.baseUrl, "GET", "/uploads")).json<Recorded[]>();
   }
 
   async events(uploadId: string): Promise<RecordedEvent[]> {
@@ -114,5 +117,11 @@ export class Origin {
       throw new Error(`the origin rejected ${uploadId}: ${record.reason}`);
     }
     return record;
+  }
+  /** The record of the file with these bytes, whichever upload has brought it. */
+  async waitForFile(sha256: string): Promise<Recorded> {
+    return await waitFor(`the origin to have fetched a file with ${sha256}`, async () =>
+      (await this.#allRecords()).find((record) => record.sha256 === sha256 && record.state === "stored"),
+    );
   }
 }

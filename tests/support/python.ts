@@ -1,10 +1,10 @@
 // Packages from PyPI, each set in a virtual environment of its own below target/, made once and kept.
 
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
+import { madeOnce } from "./made_once.ts";
 import { repositoryRoot } from "./wrangler_config.ts";
 
 const run = promisify(execFile);
@@ -17,27 +17,20 @@ export async function hasPython(): Promise<boolean> {
   );
 }
 
-/** The `bin` folder of an environment with these packages, each like `name==version`. It gets its name only when it is whole. */
+/** The `bin` folder of an environment with these packages, each like `name==version`. */
 export async function environmentWith(...requirements: string[]): Promise<string> {
   const folder = join(repositoryRoot, "target", requirements.join(" ").replace(/[^\w.]+/g, "-"));
-  if (!existsSync(folder)) {
-    mkdirSync(join(repositoryRoot, "target"), { recursive: true });
-    const half = mkdtempSync(`${folder}-`);
-    try {
-      await run("python3", ["-m", "venv", half]);
-      await run(join(half, "bin/python"), [
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        "--disable-pip-version-check",
-        ...requirements,
-      ]);
-      renameSync(half, folder);
-    } catch (error) {
-      rmSync(half, { recursive: true, force: true });
-      throw error;
-    }
-  }
+  await madeOnce(folder, async (half) => {
+    await run("python3", ["-m", "venv", half]);
+    const quietly = ["-q", "--disable-pip-version-check"];
+    await run(join(half, "bin/python"), ["-m", "pip", "install", ...quietly, ...requirements]);
+  });
   return join(folder, "bin");
+}
+
+/** HTTPie, for a shell, as `http`. */
+export async function httpie(): Promise<string> {
+  const bin = await environmentWith("httpie==3.2.4");
+  // What pip makes of it names the folder in which the environment was made.
+  return `http() { "${join(bin, "python")}" -m httpie "$@"; }\n`;
 }

@@ -33,6 +33,10 @@ pub struct Admit {
     pub takes_over: Vec<EntryName>,
     /// The upload that is remembered for the same creation, and that was asked for and is not there.
     pub instead_of: Option<UploadId>,
+    /// The upload that is remembered for the same creation, and that has ended: what it counted is still here until its object says so, and
+    /// its key is free.
+    #[serde(default)]
+    pub ended: Option<UploadId>,
 }
 
 /// Which upload was created for this request, if it is still known?

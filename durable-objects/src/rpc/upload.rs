@@ -167,6 +167,10 @@ pub struct AwaitBytes {
     pub longest_ms: u64,
 }
 
+/// How the upload stands then, and whether somebody has been appending to it meanwhile: bytes that do not count yet may be on their way.
+#[derive(Serialize, Deserialize)]
+pub struct BytesAwaited(pub Snapshot, pub bool);
+
 /// All bytes are there.
 #[derive(Serialize, Deserialize)]
 pub struct Complete;
@@ -331,7 +335,7 @@ commands! {
     ReadHistory => "read-history" -> History;
     Declare => "declare" -> Snapshot;
     AwaitObject => "await-object" -> Snapshot;
-    AwaitBytes => "await-bytes" -> Snapshot;
+    AwaitBytes => "await-bytes" -> BytesAwaited;
     Complete => "complete" -> Snapshot;
     Cancel => "cancel" -> ();
     Redeliver => "redeliver" -> Snapshot;

@@ -11,8 +11,8 @@ use crate::{
         direct::{AssembleParts, RecordParts},
         repair::BeginCopy,
         upload::{
-            AsPartial, AwaitBytes, BeginCopyBatch, COMMAND_HEADER, Cancel, CreateAndBegin, CreateDuplicate,
-            CreateUpload, Probe, ReadTail, UploadCommand,
+            AsPartial, AwaitBytes, BeginCopyBatch, BytesAwaited, COMMAND_HEADER, Cancel, CreateAndBegin,
+            CreateDuplicate, CreateUpload, Probe, ReadTail, UploadCommand,
         },
     },
     upload::{
@@ -83,8 +83,9 @@ impl UploadSession {
                 self.decide_then_show(cost, |session, _| session.status())
             }
             UploadCommand::AwaitBytes(AwaitBytes { bytes, longest_ms }) => {
-                wait::for_bytes(&self.session, bytes, longest_ms).await;
-                self.decide_then_show(cost, |session, _| session.status())
+                let was_appended = wait::for_bytes(&self.session, bytes, longest_ms).await;
+                self.take(cost, None, &mut |session, _| session.status())?;
+                answer(BytesAwaited(self.snapshot()?, was_appended))
             }
             UploadCommand::Complete(_) => {
                 self.force_alarm()?;

@@ -1,10 +1,15 @@
 //! Waiting inside an upload's object for something that another request or the alarm brings about. Others come in meanwhile.
 
-use std::{cell::RefCell, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    time::Duration,
+};
 
 use upload_session::session::Session;
 use upload_types::{units::ByteCount, upload::Phase};
 use worker::Delay;
+
+use crate::platform::clock::now;
 
 /// How long whoever asks where to go on waits for a running append.
 const LAST_COMMIT_MS: u64 = 2_000;
@@ -30,10 +35,18 @@ pub(crate) async fn for_object(session: &RefCell<Option<Session>>) {
     while_true(session, OBJECT_MS, Session::is_making_object).await;
 }
 
-/// Until so many bytes count, or none can be added any more.
-pub(crate) async fn for_bytes(session: &RefCell<Option<Session>>, bytes: ByteCount, longest_ms: u64) {
-    let lacks = |session: &Session| session.phase() == Phase::Open && session.uploaded_bytes() < bytes;
+/// Until so many bytes count, or none can be added any more. Whether somebody has been appending meanwhile.
+pub(crate) async fn for_bytes(session: &RefCell<Option<Session>>, bytes: ByteCount, longest_ms: u64) -> bool {
+    let was_appended = Cell::new(false);
+    let lacks = |session: &Session| {
+        let lacks = session.phase() == Phase::Open && session.uploaded_bytes() < bytes;
+        if lacks && session.is_heard_appending(now()) {
+            was_appended.set(true);
+        }
+        lacks
+    };
     while_true(session, longest_ms.min(BYTES_MS), lacks).await;
+    was_appended.get()
 }
 
 async fn while_true(session: &RefCell<Option<Session>>, longest_ms: u64, holds: impl Fn(&Session) -> bool) {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    Asked, json,
+    Asked, body_type, json,
     problem::{Names, Problem},
 };
 use upload_types::{
@@ -68,14 +68,15 @@ fn unfinished(asked: &Asked<'_>, snapshot: &Snapshot, url: String) -> Reply {
     let has_key = asked.head.headers.contains_key("idempotency-key");
     let repeating_helps = !has_key || snapshot.uploaded_bytes.is_zero();
     problem.say("uploadUrl", &url);
-    problem.say(
-        "detail",
-        format!(
-            "{} bytes have arrived, and not the rest. PUT it to {url} with `X-Upload-Offset: {0}`, or send the whole file again{}.",
-            snapshot.uploaded_bytes,
-            if repeating_helps { "" } else { " under another Idempotency-Key" },
-        ),
-    );
+    let under = if repeating_helps { "" } else { " under another Idempotency-Key" };
+    let arrived = snapshot.uploaded_bytes;
+    // A file of a form is more than its bytes: the form says when it is whole.
+    let next = if body_type::is_multipart(asked.head) {
+        format!("Send the whole form again{under}; what has come of it expires.")
+    } else {
+        format!("PUT it to {url} with `X-Upload-Offset: {arrived}`, or send the whole file again{under}.")
+    };
+    problem.say("detail", format!("{arrived} bytes have arrived, and not the rest. {next}"));
     if repeating_helps {
         problem.status = 503;
     }
@@ -138,6 +139,19 @@ mod tests {
             let body = body(&reply);
             assert_eq!((&body["uploadedBytes"], &body["missingBytes"]), (&json!(offset), &json!(100 - offset)));
             assert_eq!((&body["status"], header(&reply, "location").is_some()), (&json!(status), true));
+        }
+    }
+
+    #[test]
+    fn a_file_of_a_form_that_did_not_arrive_comes_again_with_the_whole_form() {
+        let (form, key) = (("content-type", "multipart/form-data; boundary=x"), ("idempotency-key", "k"));
+        for (headers, next) in [
+            (&[form][..], "Send the whole form again; "),
+            (&[form, key], "Send the whole form again under another Idempotency-Key; "),
+            (&[key], "PUT it to "),
+        ] {
+            let detail = body(&answer(headers, Phase::Open, 40))["detail"].to_string();
+            assert!(detail.contains(next), "{detail}");
         }
     }
 

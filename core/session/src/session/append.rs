@@ -2,8 +2,8 @@
 //! released. Who may do what in which mode stands in `sequence` and `parallel`, what is asked and answered in `messages`.
 
 use super::{
-    BeginAppend, Commit, Committed, Content, Decision, Heard, Phase, Release, ReleaseReason, Renew, Session,
-    StateChange, Storage, UploadState, WriteLease,
+    BeginAppend, Commit, Committed, Content, Decision, Heard, Lease, Phase, Release, ReleaseReason, Renew, Session,
+    StateChange, Storage, UploadState, WRITER_STOPS_AFTER_MS, WriteLease,
 };
 use crate::event::EventKind;
 use upload_types::{
@@ -250,6 +250,12 @@ impl Session {
                 Content::Parallel(parallel_chunks) => parallel_chunks.may_go_on(renew.attempt),
             };
         Decision { answer: if may_go_on { Ok(()) } else { Err(self.superseded()) }, change: heard }
+    }
+
+    /// Whether somebody is appending who has been heard of lately, which whoever does is now and then.
+    pub fn is_heard_appending(&self, now: UnixMs) -> bool {
+        let is_heard = |lease: Lease| now.ms_since(lease.heard_at.max(lease.begun_at)) < WRITER_STOPS_AFTER_MS;
+        self.is_appending() && self.progress.lease.is_some_and(is_heard)
     }
 
     /// Gives the right back. What has been committed stays, and is the answer: how many bytes count.

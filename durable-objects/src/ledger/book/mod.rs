@@ -204,6 +204,9 @@ impl<D: Database> Ledger<D> {
             // The answer to this very question was lost.
             return Ok(Some(Admission::Opened(name)));
         }
+        if admit.ended == Some(name.upload_id) {
+            return Ok(None);
+        }
         if admit.instead_of != Some(name.upload_id) {
             return Ok(Some(Admission::Repeated(name.upload_id)));
         }
@@ -216,9 +219,19 @@ impl<D: Database> Ledger<D> {
         Ok(Some(Admission::Opened(name)))
     }
 
-    /// Refuses unless there is room, once the partial uploads that are taken over count no longer.
+    /// What is still counted of the upload that had the key, and that has ended. Its object takes that out, and knows what of it was too much.
+    fn ended(&self, admit: &Admit, tables: &Tables, now: UnixMs) -> Result<Option<Counted>> {
+        let Some((idempotency, ended)) = admit.idempotency.as_ref().zip(admit.ended) else { return Ok(None) };
+        match tables::remembered(&self.database, tables, &idempotency.key, now)? {
+            Some(remembered) if remembered.name.upload_id == ended => tables::counted(&self.database, remembered.name),
+            _ => Ok(None),
+        }
+    }
+
+    /// Refuses unless there is room, once the partial uploads that are taken over count no longer, and what has ended does not either.
     fn room(&self, admit: &Admit, taken_over: &[(EntryName, Counted)], tables: &Tables, now: UnixMs) -> Result<()> {
         let mut usage = self.usage(admit.quota, tables, now)?;
+        usage = self.ended(admit, tables, now)?.map_or(usage, |counted| without(usage, counted));
         for (name, counted) in taken_over {
             usage = without(usage, *counted);
             usage.bytes_today = usage.bytes_today.saturating_sub(counted_today(*name, *counted, now).get());

@@ -501,6 +501,25 @@ fn the_first_chunk_shows_how_long_they_are_whatever_becomes_of_the_parts() {
 }
 
 #[test]
+fn who_appends_is_heard_of_now_and_then() {
+    let mut s = session(2 * PART);
+    assert!(!s.is_heard_appending(NOW));
+    let lease = start(&mut s, 0, PART).unwrap();
+    let silence = |from: UnixMs| [from.plus_ms(WRITER_STOPS_AFTER_MS - 1), from.plus_ms(WRITER_STOPS_AFTER_MS)];
+    assert_eq!(silence(NOW).map(|at| s.is_heard_appending(at)), [true, false]);
+    let heard_at = NOW.plus_ms(RENEW_EVERY_MS);
+    let decision = s.renew(heard_at, Renew { attempt: lease.attempt });
+    take(&mut s, decision).unwrap();
+    assert_eq!(silence(heard_at).map(|at| s.is_heard_appending(at)), [true, false]);
+    store(&mut s, &lease, lease.first_number, PART).unwrap();
+    assert!(!s.is_heard_appending(NOW), "all that it announced counts");
+    let lease = start(&mut s, PART, PART).unwrap();
+    let decision = s.release(NOW, Release { attempt: lease.attempt, reason: ReleaseReason::GaveUp });
+    take(&mut s, decision).unwrap();
+    assert!(!s.is_heard_appending(NOW));
+}
+
+#[test]
 fn a_deleted_object_takes_no_more_bytes() {
     let mut s = session(PART);
     let lease = start(&mut s, 0, PART).unwrap();

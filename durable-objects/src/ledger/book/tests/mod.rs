@@ -49,6 +49,7 @@ impl<'a> Scene<'a> {
             quota: Quota::default(),
             takes_over: Vec::new(),
             instead_of: None,
+            ended: None,
         }
     }
 
@@ -157,6 +158,36 @@ fn an_id_is_gone_on_with_where_its_upload_never_was_and_never_used_again_where_i
     let taken = Admission::Repeated(fresh.entry.name.upload_id);
     assert_eq!(scene.admit(&racing, later), Ok(taken), "somebody else was faster");
     assert_eq!(scene.open_ids(later), [fresh.entry.name.upload_id]);
+}
+
+#[test]
+fn the_key_of_an_upload_that_has_ended_is_free_before_its_object_has_told_the_ledger() {
+    let host = Host::new();
+    let scene = Scene::new(&host);
+    let quota = Quota { open_uploads: Some(1), bytes_per_day: Some(100), ..Quota::default() };
+    let asked = |now| Admit { quota, ..keyed(scene.asked(now), "given up") };
+    let name = scene.opened(&asked(START), START);
+    let later = START.plus_ms(1_000);
+    assert_eq!(
+        scene.admit(&asked(later), later),
+        Ok(Admission::Repeated(name.upload_id)),
+        "nobody says that it has ended"
+    );
+
+    let [anew, racing] = [(); 2].map(|()| Admit { ended: Some(name.upload_id), ..asked(later) });
+    assert_eq!(scene.opened(&anew, later), anew.entry.name, "it takes no room any more");
+    assert_eq!(scene.admit(&anew, later), Ok(Admission::Opened(anew.entry.name)), "also when it is said twice");
+    let taken = Ok(Admission::Repeated(anew.entry.name.upload_id));
+    assert_eq!(scene.admit(&racing, later), taken, "somebody else was faster");
+    assert_eq!(scene.admit(&asked(later), later), taken);
+    assert_eq!(refused(scene.admit(&Admit { quota, ..scene.asked(later) }, later)), "open uploads");
+
+    // What it had been charged with ahead is given back by its object, whenever that comes.
+    scene.settle_with(&CloseUpload { name, bytes: Some(ByteCount::ZERO), sha256: None, object: None }, later);
+    assert_eq!(scene.open_ids(later), [anew.entry.name.upload_id]);
+    scene.settle(anew.entry.name, later);
+    let rest = Admit { quota, entry: Entry { bytes: 90.into(), ..scene.asked(later).entry }, ..scene.asked(later) };
+    scene.opened(&rest, later);
 }
 
 #[test]
