@@ -1,4 +1,4 @@
-//! A new upload: the owner's ledger admits it, and its object is created. Or there is nothing to create, because the same
+//! A new upload: the application is asked, where it wants to be, the owner's ledger admits it, and its object is created. Or there is nothing to create, because the same
 //! creation was asked before, or because the same bytes are stored already.
 
 use durable_objects::platform::error::{Error, Result};
@@ -18,7 +18,7 @@ use upload_types::{
     chunk::{Named, Overlap},
     ledger::{Entry, EntryKind, EntryName},
     operation::{Append, BodyEnd, Create, FirstChunk, Outcome, Unsized, Wait},
-    plan::{Mode, Plan},
+    plan::{Limits, Mode, Plan},
     repair::OnMismatch,
     units::{ByteCount, UnixMs, UploadId},
     upload::{Phase, Purpose, Snapshot},
@@ -30,6 +30,7 @@ use crate::{
     config::{Auth, Config},
     context::{HandlerResult, RequestContext},
     handlers::{
+        accept,
         admission::{self, Admitted},
         append, append_stream, duplicate,
         left::Left,
@@ -85,16 +86,19 @@ async fn create_and_begin(
 ) -> Result<(Outcome, Option<WriteLease>)> {
     let config = context.config;
     let creator = allowed(&create, context).await?;
-    let limits = creator.permit.tighten(config.limits);
-    let Ok(plan) = Plan::for_chunks(create.mode, create.file_bytes, create.chunking, limits) else {
-        return Err(ApiError::UploadTooLarge { limit_bytes: limits.largest_file(create.mode) }.into());
-    };
+    // What is too large by itself, nobody is asked about.
+    plan(&create, creator.permit.tighten(config.limits))?;
     let watch = Stopwatch::start();
-    let (id, created_at) = (fresh_id()?, UnixMs(now_ms()));
+    let id = fresh_id()?;
     if create.mode == Mode::Direct {
         // Whether parts can be stored past this service at all: with keys that R2 takes.
-        S3Bucket::open(context.env)?.prove(id, created_at).await?;
+        S3Bucket::open(context.env)?.prove(id, UnixMs(now_ms())).await?;
     }
+    // Crash here, or a refusal: nobody has heard of the upload but the application, and nothing of it is anywhere.
+    let creator = accept::ask(&create, id, creator, context).await?;
+    let created_at = UnixMs(now_ms());
+    let limits = creator.permit.tighten(config.limits);
+    let plan = plan(&create, limits)?;
     let mut spec = UploadSpec {
         id,
         owner: creator.owner,
@@ -105,7 +109,7 @@ async fn create_and_begin(
         fits_request: plan.file_bytes <= limits.max_chunk_bytes,
         public_url: config.public_url.as_deref().map(|url| config.base_path.below(url)).unwrap_or_default(),
         created_at,
-        policy: policy(&create, config.policy),
+        policy: policy(&create, config.policy, creator.permit.ttl_ms),
         created_with: creator.token,
         attached: creator.permit.metadata,
         types: creator.permit.types.or_else(|| config.types.clone()).filter(|_| create.purpose != Purpose::Partial),
@@ -150,9 +154,15 @@ fn fresh_id() -> Result<UploadId> {
     Ok(UploadId::from_random_bytes(random))
 }
 
+fn plan(create: &Create, limits: Limits) -> Result<Plan, ApiError> {
+    Plan::for_chunks(create.mode, create.file_bytes, create.chunking, limits)
+        .map_err(|_| ApiError::UploadTooLarge { limit_bytes: limits.largest_file(create.mode) })
+}
+
 /// What is promised to this upload. Of a partial upload the origin never hears: it is told of what is put together from it.
-fn policy(create: &Create, promised: Policy) -> Policy {
+fn policy(create: &Create, promised: Policy, ttl_ms: Option<u64>) -> Policy {
     Policy {
+        ttl_ms: ttl_ms.unwrap_or(promised.ttl_ms).min(promised.ttl_ms),
         tell_origin: promised.tell_origin && create.purpose != Purpose::Partial,
         repair_ms: if create.on_mismatch == OnMismatch::Keep { promised.repair_ms } else { 0 },
         ..promised
