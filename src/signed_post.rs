@@ -82,7 +82,7 @@ pub(crate) struct Answer {
     /// Whether it is said to be JSON.
     pub(crate) claims_json: bool,
     /// All of it, or what is wrong with it; empty where it was not to be read.
-    pub(crate) body: Result<Vec<u8>, &'static str>,
+    pub(crate) body: Result<String, &'static str>,
 }
 
 /// Sends the message once, signed with each of these, and waits for the answer; none where none came in time.
@@ -129,14 +129,14 @@ async fn answer(response: &Response, is_read: fn(u16) -> bool) -> Result<Answer>
     let status = response.status_code();
     let asked_seconds = response.headers().get("retry-after")?.and_then(|seconds| seconds.trim().parse().ok());
     let claims_json = response.headers().get("content-type")?.is_some_and(|media_type| media_type.contains("json"));
-    let body = if is_read(status) { whole(response).await } else { Ok(Vec::new()) };
+    let body = if is_read(status) { whole(response).await } else { Ok(String::new()) };
     Ok(Answer { status, asked_seconds, claims_json, body })
 }
 
-async fn whole(response: &Response) -> Result<Vec<u8>, &'static str> {
+async fn whole(response: &Response) -> Result<String, &'static str> {
     match read(response).await {
         Ok(body) if body.len() > MOST_ANSWER_BYTES as usize => Err("its answer is too long"),
-        Ok(body) => Ok(body),
+        Ok(body) => Ok(String::from_utf8_lossy(&body).into_owned()),
         Err(_) => Err("its answer was cut short"),
     }
 }

@@ -53,7 +53,7 @@ fn understood(answer: signed_post::Answer) -> Answer {
         Ok(body) => body,
         Err(why) => return refused(Some(why)),
     };
-    match serde_json::from_slice::<Value>(&body) {
+    match serde_json::from_str::<Value>(&body) {
         // The answer may say what is to become of the object.
         Ok(said) => Answer::Acknowledged { discard: said["disposition"] == "delete" },
         // A cut shows in no other way where nobody says how long the answer is.
