@@ -2,7 +2,10 @@
 // where it says nothing that can be relied on, nothing is created.
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, test } from "node:test";
 
 import { AcceptHook, type HookAnswer } from "./support/accept_hook.ts";
@@ -10,13 +13,16 @@ import type { Created, InitFields } from "./support/api.ts";
 import { fileBytes, sha256 } from "./support/bytes.ts";
 import { dropzone, sendPiece } from "./support/chunked_form.ts";
 import { formBody, formHeaders } from "./support/form.ts";
-import type { Reply } from "./support/http.ts";
+import { codeBlock } from "./support/guides.ts";
+import { type Reply, send } from "./support/http.ts";
+import { freePort } from "./support/ports.ts";
 import { assertRefused } from "./support/refusals.ts";
 import { sceneWithScriptedOrigin } from "./support/scene.ts";
 import { Stack } from "./support/stack.ts";
 import { bearer, claimsOf, mint } from "./support/tokens.ts";
 import { encoded, Tus } from "./support/tus.ts";
 import { waitFor } from "./support/wait.ts";
+import { repositoryRoot } from "./support/wrangler_config.ts";
 
 const hook = await AcceptHook.start();
 after(() => hook.stop());
@@ -296,4 +302,28 @@ test("the binding ACCEPT is asked in the place of an address", async (t) => {
   );
   assert.match(problem.detail, /\/upload\/init/);
   assert.deepEqual(hook.of("bound"), []);
+});
+
+test("the guide's receiver decides, and believes nobody else", async (t) => {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const asking = await Stack.start({ vars: { AUTH: "token", ORIGIN_WEBHOOK_URL: "", ACCEPT_HOOK: url } });
+  t.after(() => asking.stop());
+  const folder = mkdtempSync(join(repositoryRoot, "target", "accept-"));
+  const path = join(folder, "receiver.ts");
+  writeFileSync(path, codeBlock("docs/guides/accept-hook.md", "A receiver", "ts"));
+  const env = { ...process.env, WEBHOOK_SECRET: asking.secrets.WEBHOOK_SECRET, PORT: String(port) };
+  const receiver = spawn(process.execPath, [path], { env, stdio: "inherit" });
+  t.after(() => {
+    receiver.kill();
+    rmSync(folder, { recursive: true });
+  });
+  await waitFor("the receiver to listen", async () => (await send(url, "POST", "/", { body: "{}" })).status === 401);
+  const init = (album: string) => {
+    const headers = bearer(mint(asking, claimsOf("bob", { quayside: { metadata: { album } } })));
+    return asking.client.init({ fileName: "a", fileSize: 1 }, headers);
+  };
+  const full = assertRefused(await init("2025"), 403, "refused-by-application", { applicationCode: "album-full" });
+  assert.equal(full.detail, "Album 2025 is full.");
+  assert.equal((await created(await init("2026"))).limits.maxUploadBytes, 50_000_000);
 });

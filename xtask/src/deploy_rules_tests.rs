@@ -100,6 +100,11 @@ fn each_mistake_is_said() {
             |all| set(all, "ORIGIN_WEBHOOK_URL", "http://127.0.0.1:8788/x"),
             "not a public https",
         ),
+        (
+            "an application that is asked on this machine",
+            |all| set(all, "ACCEPT_HOOK", "http://localhost:3000/accept"),
+            "ACCEPT_HOOK is not a public https",
+        ),
         ("another address", |all| set(all, "PUBLIC_URL", "https://elsewhere.example.com"), "host of PUBLIC_URL"),
         (
             "an address with a path",
