@@ -40,7 +40,7 @@ type Case = (&'static str, fn(&mut Value), &'static str);
 
 #[test]
 fn each_mistake_is_said() {
-    let cases: [Case; 27] = [
+    let cases: [Case; 28] = [
         ("an address missing", |all| drop(vars(all).remove("PUBLIC_URL")), "PUBLIC_URL is not a public https address"),
         ("no audience", |all| set(all, "TOKEN_AUDIENCE", ""), "TOKEN_AUDIENCE is empty"),
         ("workers.dev beside a route", |all| here(all)["workers_dev"] = true.into(), "past the zone's rules"),
