@@ -26,25 +26,25 @@ const TIMEOUT_MS: u64 = 5_000;
 /// The longest pause that the application can have a client make: an hour.
 const LONGEST_PAUSE_SECONDS: u32 = 3_600;
 
-/// The creator, held to what the application says of this upload; unchanged where nobody is to be asked. Of a partial upload the application
-/// never hears: it is asked of what is put together from it.
+/// Holds the creator to what the application says of this upload, where it is to be asked. Of a partial upload it never hears: it is asked about
+/// what is put together from it.
 pub(crate) async fn ask(
     create: &Create,
     id: UploadId,
-    creator: Principal,
+    creator: &mut Principal,
     context: RequestContext<'_>,
-) -> Result<Principal> {
+) -> Result<()> {
     let config = context.config;
-    let Some(hook) = config.accept.as_ref().filter(|_| create.purpose != Purpose::Partial) else { return Ok(creator) };
+    let Some(hook) = config.accept.as_ref().filter(|_| create.purpose != Purpose::Partial) else { return Ok(()) };
     let watch = Stopwatch::start();
-    let (message_id, body) = (message_id(id), question(create, id, &creator, context.address).to_string());
+    let (message_id, body) = (message_id(id), question(create, id, creator, context.address).to_string());
     let message = Message { id: &message_id, body: &body, timeout_ms: TIMEOUT_MS, is_read: accept::is_verdict };
     let answer = signed_post::send(&message, hook, &config.webhook_secrets, context.env).await?;
     match verdict(answer.as_ref()) {
         Verdict::Accepted(bounds) => {
             bounds.check(create, None)?;
-            let permit = creator.permit.narrowed(*bounds, config.types.as_ref());
-            Ok(Principal { permit, ..creator })
+            creator.permit.narrow(*bounds, config.types.as_ref());
+            Ok(())
         }
         Verdict::Refused { detail, code } => {
             Err(ApiError::RefusedByApplication { detail, application_code: code }.into())

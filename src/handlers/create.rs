@@ -85,7 +85,7 @@ async fn create_and_begin(
     context: RequestContext<'_>,
 ) -> Result<(Outcome, Option<WriteLease>)> {
     let config = context.config;
-    let creator = allowed(&create, context).await?;
+    let mut creator = allowed(&create, context).await?;
     // What is too large by itself, nobody is asked about.
     plan(&create, creator.permit.tighten(config.limits))?;
     let watch = Stopwatch::start();
@@ -95,7 +95,7 @@ async fn create_and_begin(
         S3Bucket::open(context.env)?.prove(id, UnixMs(now_ms())).await?;
     }
     // Crash here, or a refusal: nobody has heard of the upload but the application, and nothing of it is anywhere.
-    let creator = accept::ask(&create, id, creator, context).await?;
+    accept::ask(&create, id, &mut creator, context).await?;
     let created_at = UnixMs(now_ms());
     let limits = creator.permit.tighten(config.limits);
     let plan = plan(&create, limits)?;

@@ -97,19 +97,15 @@ impl UploadPolicy {
         }
     }
 
-    /// The same, held to this one as well: what is wider there stays as it is here.
-    #[must_use]
-    pub fn narrowed(mut self, by: Self, deployment_types: Option<&MediaTypes>) -> Self {
+    /// Holds it to this one as well: what is wider there stays as it is here.
+    pub fn narrow(&mut self, by: Self, deployment_types: Option<&MediaTypes>) {
         self.max_bytes = self.max_bytes.into_iter().chain(by.max_bytes).min();
-        let here = self.types.as_ref().or(deployment_types);
-        self.types = match (here, by.types) {
-            (Some(here), Some(there)) => Some(here.both(&there)),
-            (None, Some(there)) => Some(there),
-            (_, None) => self.types,
-        };
-        self.metadata.extend(by.metadata);
         self.ttl_ms = self.ttl_ms.into_iter().chain(by.ttl_ms).min();
-        self
+        self.metadata.extend(by.metadata);
+        if let Some(types) = by.types {
+            let here = self.types.as_ref().or(deployment_types);
+            self.types = Some(here.map_or(types.clone(), |here| here.both(&types)));
+        }
     }
 
     /// The deployment's limits, or the permit's where they are tighter: a length that is declared later is held to them too.
@@ -218,14 +214,19 @@ mod tests {
             ttl_ms: Some(1000),
             ..UploadPolicy::default()
         };
-        let narrowed = token.clone().narrowed(tighter.clone(), None);
-        assert_eq!((narrowed.max_bytes, &narrowed.types), (Some(50.into()), &list(&["image/png"])));
-        assert_eq!((narrowed.ttl_ms, narrowed.key_prefix.as_str()), (Some(1000), "a/"));
-        assert_eq!(narrowed.metadata.values().collect::<Vec<_>>(), ["7", "hook", "1"]);
+        let narrowed = |policy: &UploadPolicy, by: UploadPolicy, types| {
+            let mut policy = policy.clone();
+            policy.narrow(by, types);
+            policy
+        };
+        let both = narrowed(&token, tighter.clone(), None);
+        assert_eq!((both.max_bytes, &both.types), (Some(50.into()), &list(&["image/png"])));
+        assert_eq!((both.ttl_ms, both.key_prefix.as_str()), (Some(1000), "a/"));
+        assert_eq!(both.metadata.values().collect::<Vec<_>>(), ["7", "hook", "1"]);
         let wider = UploadPolicy { max_bytes: Some(500.into()), types: list(&["image/*", "text/*"]), ..token.clone() };
-        assert_eq!(token.clone().narrowed(wider, None), token, "what is wider changes nothing");
-        assert_eq!(token.clone().narrowed(UploadPolicy::default(), None), token);
-        let anybody = UploadPolicy::default().narrowed(tighter, list(&["image/gif", "text/*"]).as_ref());
+        assert_eq!(narrowed(&token, wider, None), token, "what is wider changes nothing");
+        assert_eq!(narrowed(&token, UploadPolicy::default(), None), token);
+        let anybody = narrowed(&UploadPolicy::default(), tighter, list(&["image/gif", "text/*"]).as_ref());
         assert_eq!(anybody.types, list(&["text/csv"]), "the deployment's list holds, too");
     }
 }
