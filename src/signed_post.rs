@@ -3,16 +3,20 @@
 //! of the answer no more is read than [`MOST_ANSWER_BYTES`]. One that was cut short, or is longer, may have had more to say, and whoever
 //! asked is told so in its place.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use durable_objects::platform::error::{Error, Result};
 use futures_util::future::{Either, select};
 use hmac::{Hmac, KeyInit, Mac};
 use js_sys::{Promise, Reflect};
+use serde_json::{Value, json};
 use sha2::Sha256;
 use upload_access::token::Secret;
-use upload_types::units::UnixMs;
+use upload_types::{
+    units::{ByteCount, UnixMs, UploadId},
+    upload::FileInfo,
+};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 use worker::{AbortController, AbortSignal, Delay, Env, Fetch, Request, Response, ResponseBody};
@@ -72,6 +76,25 @@ pub(crate) struct Message<'a> {
     pub(crate) timeout_ms: u64,
     /// With which statuses an answer has something to say in its body. That of any other is not read.
     pub(crate) is_read: fn(u16) -> bool,
+}
+
+/// What is said of an upload in whatever is said of one, under the same names.
+pub(crate) fn about(
+    id: UploadId,
+    owner: &str,
+    file: &FileInfo,
+    file_bytes: Option<ByteCount>,
+    attached: &BTreeMap<String, String>,
+) -> Value {
+    json!({
+        "uploadId": id,
+        "owner": owner,
+        "fileName": file.name,
+        "contentType": file.content_type,
+        "fileSize": file_bytes,
+        "metadata": file.metadata,
+        "attached": attached,
+    })
 }
 
 /// What came back.

@@ -68,21 +68,11 @@ fn message_id(id: UploadId) -> String {
 
 /// The names are those of events.
 fn question(create: &Create, id: UploadId, creator: &Principal, address: Option<&str>) -> Value {
-    json!({
-        "type": "upload.accept",
-        "timestamp": UnixMs(now_ms()).rfc3339(),
-        "data": {
-            "uploadId": id,
-            "owner": creator.owner,
-            "fileName": create.file.name,
-            "contentType": create.file.content_type,
-            "fileSize": create.file_bytes,
-            "metadata": create.file.metadata,
-            "attached": creator.permit.metadata,
-            "address": address,
-            "idempotencyKey": create.idempotency.as_ref().map(|idempotency| &idempotency.key),
-        },
-    })
+    let Principal { owner, permit, .. } = creator;
+    let mut data = signed_post::about(id, owner, &create.file, create.file_bytes, &permit.metadata);
+    data["address"] = json!(address);
+    data["idempotencyKey"] = json!(create.idempotency.as_ref().map(|idempotency| &idempotency.key));
+    json!({ "type": "upload.accept", "timestamp": UnixMs(now_ms()).rfc3339(), "data": data })
 }
 
 fn verdict(answer: Option<&Answer>) -> Verdict {

@@ -85,20 +85,11 @@ async fn create_and_begin(
     context: RequestContext<'_>,
 ) -> Result<(Outcome, Option<WriteLease>)> {
     let config = context.config;
-    let mut creator = allowed(&create, context).await?;
-    // What is too large by itself, nobody is asked about.
-    plan(&create, creator.permit.tighten(config.limits))?;
     let watch = Stopwatch::start();
     let id = fresh_id()?;
-    if create.mode == Mode::Direct {
-        // Whether parts can be stored past this service at all: with keys that R2 takes.
-        S3Bucket::open(context.env)?.prove(id, UnixMs(now_ms())).await?;
-    }
-    // Crash here, or a refusal: nobody has heard of the upload but the application, and nothing of it is anywhere.
-    accept::ask(&create, id, &mut creator, context).await?;
+    let (creator, limits, plan) = allowed(&create, id, context).await?;
+    // Crash here, or a refusal before: nobody has heard of the upload but the application, and nothing of it is anywhere.
     let created_at = UnixMs(now_ms());
-    let limits = creator.permit.tighten(config.limits);
-    let plan = plan(&create, limits)?;
     let mut spec = UploadSpec {
         id,
         owner: creator.owner,
@@ -152,11 +143,6 @@ fn fresh_id() -> Result<UploadId> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| Error::from(error.to_string()))?;
     Ok(UploadId::from_random_bytes(random))
-}
-
-fn plan(create: &Create, limits: Limits) -> Result<Plan, ApiError> {
-    Plan::for_chunks(create.mode, create.file_bytes, create.chunking, limits)
-        .map_err(|_| ApiError::UploadTooLarge { limit_bytes: limits.largest_file(create.mode) })
 }
 
 /// What is promised to this upload. Of a partial upload the origin never hears: it is told of what is put together from it.
@@ -221,15 +207,29 @@ async fn create_object(objects: &ObjectClient, spec: UploadSpec, first: Option<B
     call(objects, id, &CreateUpload(spec)).await.map(|snapshot| Begun { snapshot, lease: None })
 }
 
-/// Who creates it, where that is allowed: so large a file, of this type, so soon after the one before.
-async fn allowed(create: &Create, context: RequestContext<'_>) -> Result<Principal> {
-    let creator = context.access.creator(&create.purpose)?.clone();
-    creator.permit.check(create, context.config.types.as_ref())?;
+/// Who creates it, and what is planned for it, where that is allowed: so large a file, of this type, so soon after the one before; and by the
+/// application, which is asked last.
+async fn allowed(create: &Create, id: UploadId, context: RequestContext<'_>) -> Result<(Principal, Limits, Plan)> {
+    let config = context.config;
+    let mut creator = context.access.creator(&create.purpose)?.clone();
+    creator.permit.check(create, config.types.as_ref())?;
     // Where anybody may upload there is one owner, and one address.
-    if let Auth::Tokens(_) = context.config.auth {
+    if let Auth::Tokens(_) = config.auth {
         rate_limit::count(create, &creator.owner, context).await?;
     }
-    Ok(creator)
+    plan(create, creator.permit.tighten(config.limits))?;
+    if create.mode == Mode::Direct {
+        // Whether parts can be stored past this service at all: with keys that R2 takes.
+        S3Bucket::open(context.env)?.prove(id, UnixMs(now_ms())).await?;
+    }
+    accept::ask(create, id, &mut creator, context).await?;
+    let limits = creator.permit.tighten(config.limits);
+    Ok((creator, limits, plan(create, limits)?))
+}
+
+fn plan(create: &Create, limits: Limits) -> Result<Plan, ApiError> {
+    Plan::for_chunks(create.mode, create.file_bytes, create.chunking, limits)
+        .map_err(|_| ApiError::UploadTooLarge { limit_bytes: limits.largest_file(create.mode) })
 }
 
 /// The token of this upload, where tokens are needed.

@@ -67,18 +67,11 @@ fn understood(answer: signed_post::Answer) -> Answer {
 
 fn body(facts: &EventFacts, config: &Config) -> Result<Value> {
     let snapshot = &facts.snapshot;
-    let mut data = json!({
-        "uploadId": snapshot.id,
-        "key": facts.key,
-        "owner": facts.owner,
-        "fileName": snapshot.file.name,
-        "contentType": snapshot.file.content_type,
-        "fileSize": snapshot.plan.declared_bytes(),
-        "metadata": snapshot.file.metadata,
-        "attached": facts.attached,
-        "createdAt": snapshot.created_at.rfc3339(),
-        "endedAt": facts.ended_at.rfc3339(),
-    });
+    let bytes = snapshot.plan.declared_bytes();
+    let mut data = signed_post::about(snapshot.id, &facts.owner, &snapshot.file, bytes, &facts.attached);
+    data["key"] = json!(facts.key);
+    data["createdAt"] = json!(snapshot.created_at.rfc3339());
+    data["endedAt"] = json!(facts.ended_at.rfc3339());
     if let Some(original) = facts.duplicate_of {
         data["duplicateOf"] = json!(original);
     }

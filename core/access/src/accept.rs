@@ -63,10 +63,10 @@ fn bounds(mut fields: Map<String, Value>) -> Result<Box<UploadPolicy>, &'static 
             .map(|seconds| u64::from(seconds) * 1000)
             .ok_or("has an expiresInSeconds that is no whole number above 0")
     });
-    if ["upload", "keyPrefix", "delete"].iter().any(|name| fields.contains_key(*name)) {
+    let policy = UploadPolicy::of_setting(&Value::Object(fields))?;
+    if policy.delete || !policy.key_prefix.is_empty() {
         return Err("has a field that only a token can have");
     }
-    let policy = UploadPolicy::of_setting(&Value::Object(fields))?;
     Ok(Box::new(UploadPolicy { ttl_ms: ttl_ms.transpose()?, ..policy }))
 }
 
@@ -132,7 +132,7 @@ mod tests {
             r#"{"expiresInSeconds":4294967296}"#,
             r#"{"keyPrefix":"other/"}"#,
             r#"{"delete":true}"#,
-            r#"{"upload":null}"#,
+            r#"{"upload":"067e6162-3b6f-4ae2-a171-2470b63dff00"}"#,
             long.as_str(),
             "\u{feff}{}",
         ] {
