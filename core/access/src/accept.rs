@@ -21,8 +21,8 @@ pub enum Verdict {
     Refused {
         /// Why, for a person.
         detail: String,
-        /// The same for a program, where it is said.
-        code: Option<String>,
+        /// The same for a program; empty where it is not said.
+        code: String,
     },
     /// Nothing that could be relied on. Why, for whoever runs it.
     Unclear(&'static str),
@@ -73,7 +73,8 @@ fn bounds(mut fields: Map<String, Value>) -> Result<Box<UploadPolicy>, &'static 
 fn refusal(fields: &Map<String, Value>) -> Verdict {
     let said = |name, most| fields.get(name).and_then(Value::as_str).and_then(|text| plain(text, most));
     let detail = said("detail", MOST_DETAIL_CHARS).or_else(|| said("title", MOST_DETAIL_CHARS));
-    Verdict::Refused { detail: detail.unwrap_or_else(|| NO_REASON.to_owned()), code: said("code", MOST_CODE_CHARS) }
+    let code = said("code", MOST_CODE_CHARS).unwrap_or_default();
+    Verdict::Refused { detail: detail.unwrap_or_else(|| NO_REASON.to_owned()), code }
 }
 
 /// One line of it, where there is any.
@@ -90,8 +91,8 @@ mod tests {
         Verdict::Accepted(Box::new(policy))
     }
 
-    fn refused(detail: &str, code: Option<&str>) -> Verdict {
-        Verdict::Refused { detail: detail.to_owned(), code: code.map(str::to_owned) }
+    fn refused(detail: &str, code: &str) -> Verdict {
+        Verdict::Refused { detail: detail.to_owned(), code: code.to_owned() }
     }
 
     #[test]
@@ -145,22 +146,22 @@ mod tests {
         for (body, expected) in [
             (
                 r#"{"detail":"Albums have 100 pictures.","code":"album-full"}"#,
-                refused("Albums have 100 pictures.", Some("album-full")),
+                refused("Albums have 100 pictures.", "album-full"),
             ),
-            (r#"{"title":"Album full"}"#, refused("Album full", None)),
-            (r#"{"title":"Album full","detail":"It has 100."}"#, refused("It has 100.", None)),
-            (r#"{"detail":"a\u0000b\r\nc\u0085d"}"#, refused("abcd", None)),
-            (r#"{"detail":" ","code":"\n"}"#, refused(NO_REASON, None)),
-            (r#"{"detail":7,"code":7}"#, refused(NO_REASON, None)),
-            ("", refused(NO_REASON, None)),
-            ("{}", refused(NO_REASON, None)),
+            (r#"{"title":"Album full"}"#, refused("Album full", "")),
+            (r#"{"title":"Album full","detail":"It has 100."}"#, refused("It has 100.", "")),
+            (r#"{"detail":"a\u0000b\r\nc\u0085d"}"#, refused("abcd", "")),
+            (r#"{"detail":" ","code":"\n"}"#, refused(NO_REASON, "")),
+            (r#"{"detail":7,"code":7}"#, refused(NO_REASON, "")),
+            ("", refused(NO_REASON, "")),
+            ("{}", refused(NO_REASON, "")),
         ] {
             for status in [400, 403, 422, 499] {
                 assert_eq!(read(status, body), expected, "{status} {body}");
             }
         }
         let long = format!(r#"{{"detail":"{}","code":"{}"}}"#, "ä".repeat(501), "c".repeat(101));
-        assert_eq!(read(403, &long), refused(&"ä".repeat(500), Some(&"c".repeat(100))));
+        assert_eq!(read(403, &long), refused(&"ä".repeat(500), &"c".repeat(100)));
     }
 
     #[test]

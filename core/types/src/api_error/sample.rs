@@ -26,7 +26,6 @@ samples! {
     u32 => 1,
     Option<u32> => Some(1),
     String => "x".to_owned(),
-    Option<String> => Some("x".to_owned()),
     ByteCount => 1.into(),
     Option<ByteCount> => Some(1.into()),
     Phase => Phase::Expired,

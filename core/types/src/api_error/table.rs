@@ -333,10 +333,10 @@ api_errors! {
         advice: "Come again after `Retry-After`.",
         retry_after: RECOVERY_SECONDS,
     /// The application was asked, and does not take this upload.
-    RefusedByApplication { detail: String, application_code: Option<String> } = "refused-by-application", 403, "The application does not take this upload";
+    RefusedByApplication { detail: String, application_code: String } = "refused-by-application", 403, "The application does not take this upload";
         detail: "{detail}",
         advice: "Show `detail` to whoever uploads: it is the application's own word, and so is `applicationCode`, where it has given one. Do not try again unchanged.",
-        members: { "applicationCode": application_code },
+        members: { "applicationCode": Some(application_code).filter(|code| !code.is_empty()) },
     /// The application is to be asked before an upload is created, and has not answered. Nothing was created.
     AcceptHookFailed { retry_after_seconds: u32 } = "accept-hook-failed", 503, "The application did not answer";
         detail: "The application that decides about this upload was asked, and did not answer as it must. Nothing was created: ask for it again in {retry_after_seconds} s.",
