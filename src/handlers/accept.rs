@@ -15,8 +15,9 @@ use upload_types::{
 use crate::{
     access::Principal,
     context::RequestContext,
+    exchange::Answer,
     log::{self, Stopwatch, now_ms},
-    signed_post::{self, Answer, Message},
+    signed_post::{self, Message},
 };
 
 /// A client waits for it with the body of its first chunk unread, and gives up by itself after half a minute or so; a lookup in the application's

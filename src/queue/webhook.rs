@@ -11,6 +11,7 @@ use worker::Env;
 use crate::{
     access::signed_url,
     config::Config,
+    exchange,
     signed_post::{self, Message, Receiver},
 };
 
@@ -45,8 +46,8 @@ fn is_acknowledgement(status: u16) -> bool {
     (200..300).contains(&status)
 }
 
-fn understood(answer: signed_post::Answer) -> Answer {
-    let signed_post::Answer { status, asked_seconds, claims_json, body } = answer;
+fn understood(answer: exchange::Answer) -> Answer {
+    let exchange::Answer { status, asked_seconds, claims_json, body } = answer;
     let refused = |why| Answer::Refused { status: Some(status), asked_seconds, why };
     let body = match body {
         _ if !is_acknowledgement(status) => return refused(None),

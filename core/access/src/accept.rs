@@ -57,17 +57,18 @@ fn fields(body: &str) -> Option<Map<String, Value>> {
 
 /// A field that is not known, or not as it must be, is not passed over: the application relies on it.
 fn bounds(mut fields: Map<String, Value>) -> Result<Box<UploadPolicy>, &'static str> {
-    let ttl_ms = fields.remove("expiresInSeconds").filter(|seconds| !seconds.is_null()).map(|seconds| {
-        let seconds = seconds.as_u64().and_then(|seconds| u32::try_from(seconds).ok()).filter(|seconds| *seconds > 0);
-        seconds
-            .map(|seconds| u64::from(seconds) * 1000)
-            .ok_or("has an expiresInSeconds that is no whole number above 0")
-    });
+    let ttl_ms = match fields.remove("expiresInSeconds") {
+        None | Some(Value::Null) => None,
+        Some(seconds) => {
+            let seconds = seconds.as_u64().filter(|seconds| (1..=u64::from(u32::MAX)).contains(seconds));
+            Some(seconds.ok_or("has an expiresInSeconds that is no whole number above 0")? * 1000)
+        }
+    };
     let policy = UploadPolicy::of_setting(&Value::Object(fields))?;
     if policy.delete || !policy.key_prefix.is_empty() {
         return Err("has a field that only a token can have");
     }
-    Ok(Box::new(UploadPolicy { ttl_ms: ttl_ms.transpose()?, ..policy }))
+    Ok(Box::new(UploadPolicy { ttl_ms, ..policy }))
 }
 
 fn refusal(fields: &Map<String, Value>) -> Verdict {
