@@ -17,7 +17,7 @@ import { codeBlock } from "./support/guides.ts";
 import { type Reply, send } from "./support/http.ts";
 import { freePort } from "./support/ports.ts";
 import { assertRefused } from "./support/refusals.ts";
-import { sceneWithScriptedOrigin } from "./support/scene.ts";
+import { sceneWithS3, sceneWithScriptedOrigin } from "./support/scene.ts";
 import { Stack } from "./support/stack.ts";
 import { bearer, claimsOf, mint } from "./support/tokens.ts";
 import { encoded, Tus } from "./support/tus.ts";
@@ -152,6 +152,32 @@ test("its refusal reaches the client in its own words, in JSON and in tus, and n
   const plain = await client.request("PUT", "/upload/new/no.txt", { headers: alice, body: "12345" });
   assert.equal(assertRefused(plain, 403, "refused-by-application").detail, NO_DETAIL);
   assert.deepEqual(await open(), before);
+});
+
+test("no protocol has a way around it", async () => {
+  const past = await sceneWithS3({ ACCEPT_HOOK: hook.url });
+  hook.says("around.txt", NO);
+  const json = { "Content-Type": "application/json" };
+  const direct = JSON.stringify({ fileName: "around.txt", fileSize: 10_000_000, direct: true });
+  const companion = JSON.stringify({ filename: "around.txt", type: "text/plain", metadata: {} });
+  const named = { "Content-Disposition": 'attachment; filename="around.txt"' };
+  const doors: [string, Record<string, string>, string][] = [
+    ["/upload/init", json, direct],
+    ["/s3/multipart", json, companion],
+    ["/files", { ...named, "Upload-Complete": "?0" }, "draft"],
+    ["/files", { ...named, "Upload-Complete": "?1" }, "the draft, whole"],
+    ["/upload?name=around.txt", { "Content-Type": "text/plain" }, "plain"],
+    ["/upload/storage/v1/b/photos/o?uploadType=resumable&name=around.txt", {}, ""],
+    ["/upload/storage/v1/b/photos/o?uploadType=media&name=around.txt", { "Content-Type": "text/plain" }, "media"],
+  ];
+  for (const [path, headers, body] of doors) {
+    const asked = hook.of("around.txt").length;
+    const reply = await past.client.request("POST", path, { headers, body });
+    assert.equal(reply.status, 403, `${path}: ${reply.body.toString()}`);
+    assert.ok(reply.body.toString().includes(NO_DETAIL), `${path}: ${reply.body.toString()}`);
+    assert.equal(hook.of("around.txt").length, asked + 1, path);
+  }
+  assert.deepEqual(await past.client.openUploads(), []);
 });
 
 test("of a form each file is asked about, and one may be refused", async () => {
