@@ -85,9 +85,9 @@ async fn create_and_begin(
     context: RequestContext<'_>,
 ) -> Result<(Outcome, Option<WriteLease>)> {
     let config = context.config;
-    let watch = Stopwatch::start();
     let id = fresh_id()?;
     let (creator, limits, plan) = allowed(&create, id, context).await?;
+    let watch = Stopwatch::start();
     // Crash here, or a refusal before: nobody has heard of the upload but the application, and nothing of it is anywhere.
     let created_at = UnixMs(now_ms());
     let mut spec = UploadSpec {
