@@ -66,7 +66,7 @@ GROUP BY t ORDER BY t;
 -- name: Faults
 SELECT intDiv(toUInt32(timestamp), $interval) * $interval * 1000 AS t, blob1 AS event, SUM(_sample_interval) AS faults
 FROM quayside_metrics
-WHERE blob1 IN ('fault', 'message_failed', 'message_not_queued', 'unreadable_message', 'release_failed', 'assembly_postponed', 'alarm_overdue', 'jwks_unavailable') AND $timeFilter
+WHERE blob1 IN ('fault', 'message_failed', 'message_not_queued', 'unreadable_message', 'release_failed', 'assembly_postponed', 'alarm_overdue', 'jwks_unavailable', 'accept_failed') AND $timeFilter
 GROUP BY t, event ORDER BY t;
 
 -- name: Parts past the Worker: signed and recorded

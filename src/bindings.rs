@@ -10,6 +10,9 @@ use worker::Env;
 /// `fetch`. It takes the place of what answers at `ORIGIN_WEBHOOK_URL`.
 pub(crate) const ORIGIN: &str = "ORIGIN";
 
+/// The same for whoever is asked before an upload is created. It takes the place of what answers at `ACCEPT_HOOK`.
+pub(crate) const ACCEPT: &str = "ACCEPT";
+
 /// What nothing works without, and what it is bound to.
 const BINDINGS: [(&str, &str); 8] = [
     ("BUCKET", "an R2 bucket"),

@@ -7,7 +7,7 @@ use std::{cell::OnceCell, rc::Rc, time::Duration};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use upload_access::{
     cors::{AllowedHeaders, AllowedOrigins, Cors},
-    token::Secret,
+    token::{Secret, is_safe_url},
 };
 use upload_protocols::{
     address::{self, BasePath},
@@ -25,16 +25,19 @@ use upload_types::{
     plan::Limits,
     units::{ByteCount, MIB},
 };
+use web_sys::Url;
 use worker::Env;
 
 use crate::{
     bindings,
     setting::{Complaints, active_secrets, bound, byte_count, milliseconds, missing, number, text},
+    signed_post::Receiver,
     token_settings::{self, TokenSettings},
 };
 
-/// What `ORIGIN` is asked for where `ORIGIN_WEBHOOK_URL` does not say it.
-const SERVICE_URL: &str = "https://origin/webhooks/quayside";
+/// What `ORIGIN` and `ACCEPT` are asked for where no setting says it.
+const ORIGIN_URL: &str = "https://origin/webhooks/quayside";
+const ACCEPT_URL: &str = "https://accept/webhooks/quayside";
 
 /// The settings as they are, right or wrong.
 pub(crate) struct Settings {
@@ -91,7 +94,9 @@ pub(crate) struct Config {
     /// `DELETE_COMPLETED`.
     pub(crate) delete_completed: DeleteCompleted,
     /// The binding `ORIGIN`, or `ORIGIN_WEBHOOK_URL`; none where neither is there.
-    pub(crate) origin: Option<Origin>,
+    pub(crate) origin: Option<Receiver>,
+    /// The binding `ACCEPT`, or `ACCEPT_HOOK`; none where neither is there.
+    pub(crate) accept: Option<Receiver>,
     /// `WEBHOOK_TIMEOUT_SECONDS`.
     pub(crate) webhook_timeout_ms: u64,
     /// `DELIVERY_FIRST_DELAY_SECONDS` and `DELIVERY_MAX_ATTEMPTS`.
@@ -106,24 +111,6 @@ pub(crate) struct Config {
     pub(crate) webhook_secrets: Vec<Secret>,
     /// The secret `DOWNLOAD_SECRET`: one, or the newest and the one before it. The first signs, and both verify.
     pub(crate) download_secrets: Vec<Secret>,
-}
-
-/// Whom events are told.
-#[derive(Clone)]
-pub(crate) enum Origin {
-    /// Whoever answers at this address.
-    Url(String),
-    /// The binding `ORIGIN`, asked for this address.
-    Service(String),
-}
-
-impl Origin {
-    /// The address that is asked for.
-    pub(crate) fn url(&self) -> &str {
-        match self {
-            Self::Url(url) | Self::Service(url) => url,
-        }
-    }
 }
 
 /// Who may upload.
@@ -175,9 +162,10 @@ impl Config {
         wrong.hear(cors_headers(env));
         wrong.hear(problems_url(env));
         let origin = wrong.hear(origin(env));
+        let accept = wrong.hear(accept(env));
         let public_url = wrong.hear(public_url(env));
         // What is signed and stored never takes its host from a request: whoever sends one chooses that.
-        if matches!((&origin, &public_url), (Some(Some(Origin::Url(_))), Some(None))) {
+        if matches!((&origin, &public_url), (Some(Some(origin)), Some(None)) if origin.is_remote()) {
             let hint = "is empty, and ORIGIN_WEBHOOK_URL is not: events have links in them. Set it to the scheme and the host under \
                         which this Worker is reached, like https://upload.example.com";
             wrong.hear::<()>(Err(missing("PUBLIC_URL", hint)));
@@ -220,6 +208,7 @@ impl Config {
             },
             delete_completed: delete_completed?,
             origin,
+            accept: accept?,
             webhook_timeout_ms: webhook_timeout_ms?,
             retry: RetryPolicy { first_delay_seconds: first_delay_seconds?, max_attempts: max_attempts? },
             download_url_ttl_seconds: download_url_ttl_seconds?,
@@ -231,13 +220,23 @@ impl Config {
     }
 }
 
-fn origin(env: &Env) -> Result<Option<Origin>, ApiError> {
+fn origin(env: &Env) -> Result<Option<Receiver>, ApiError> {
     let url = Some(text(env, "ORIGIN_WEBHOOK_URL")?).filter(|url| !url.is_empty());
-    Ok(if bindings::is_bound(env, bindings::ORIGIN) {
-        Some(Origin::Service(url.unwrap_or_else(|| SERVICE_URL.to_owned())))
-    } else {
-        url.map(Origin::Url)
-    })
+    Ok(Receiver::of(env, bindings::ORIGIN, url, ORIGIN_URL))
+}
+
+/// Whoever can change the answer on its way can let in what the application refuses.
+fn accept(env: &Env) -> Result<Option<Receiver>, ApiError> {
+    const NAME: &str = "ACCEPT_HOOK";
+    let url = Some(text(env, NAME)?).filter(|url| !url.is_empty());
+    let is_safe = |url: &String| {
+        let is_unseen = is_safe_url(url) || url.starts_with("http://localhost:");
+        is_unseen && Url::new(url).is_ok()
+    };
+    if !url.as_ref().is_none_or(is_safe) {
+        return Err(missing(NAME, "is not an address that begins with https://"));
+    }
+    Ok(Receiver::of(env, bindings::ACCEPT, url, ACCEPT_URL))
 }
 
 fn stalled_after(env: &Env) -> Result<Duration, ApiError> {

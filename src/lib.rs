@@ -7,6 +7,7 @@
 //!   digests, `idle_timeout` ends bodies that stall, `prefix` is what a part begins with, `gathering` holds bodies of unknown length.
 //! * `storage`: the bucket by its S3 API. By its binding it is `durable_objects::platform::object_storage`.
 //! * `queue`: the consumer: `webhook` tells the origin, `concat` and `repair` copy, `verify` reads objects back.
+//! * `exchange`: a request to somebody outside. `signed_post`: how the application is told and asked.
 //! * `context`: what a handler is given beside the request. `config`: the settings, `token_settings` among them, `defaults`, and `bindings`. `log`: lines, and what time it is.
 
 // Wasm needs `unsafe` nowhere in this package: the bindings are wasm-bindgen's.
@@ -23,8 +24,10 @@ mod transfer;
 mod bindings;
 mod config;
 mod defaults;
+mod exchange;
 mod log;
 mod setting;
+mod signed_post;
 mod token_settings;
 
 use durable_objects::platform::error::Result;

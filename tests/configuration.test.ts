@@ -59,6 +59,8 @@ const incomplete: [string, StackOptions, string][] = [
   ["an address without a scheme", { vars: { PUBLIC_URL: "upload.example.com" } }, "PUBLIC_URL"],
   ["a base path that is none", { vars: { BASE_PATH: "/api files" } }, "BASE_PATH"],
   ["pages about errors at no address", { vars: { PROBLEMS_URL: "docs.example.com/errors" } }, "PROBLEMS_URL"],
+  ["an application that is asked in the open", { vars: { ACCEPT_HOOK: "http://app.example/accept" } }, "ACCEPT_HOOK"],
+  ["an application at no address", { vars: { ACCEPT_HOOK: "https://" } }, "ACCEPT_HOOK"],
   ["sites that are none", { vars: { CORS_ORIGINS: "app.example" } }, "CORS_ORIGINS"],
   ["headers that are none", { vars: { CORS_HEADERS: "traceparent, *" } }, "CORS_HEADERS"],
   ["types that are none", { vars: { ALLOWED_TYPES: "pictures" } }, "ALLOWED_TYPES"],

@@ -1,6 +1,7 @@
 // The codes of problem documents, as docs/reference/errors.md explains them. Made of core/types/src/api_error/table.rs.
 
 export type ProblemCode =
+  | "accept-hook-failed"
   | "bad-request"
   | "bad-signature"
   | "beyond-declared-length"
@@ -45,6 +46,7 @@ export type ProblemCode =
   | "range-not-satisfiable"
   | "rate-limited"
   | "redelivered-recently"
+  | "refused-by-application"
   | "storage-unavailable"
   | "superseded"
   | "token-expired"

@@ -2,6 +2,8 @@
 // event counts as told when its function has returned; after an exception, or when WEBHOOK_TIMEOUT_SECONDS are over, it is told again
 // with the same id, with a growing delay.
 //
+// In the same way the application is asked before an upload is created. There an exception lets nothing in.
+//
 // An application may have a webhook besides (ORIGIN_WEBHOOK_URL, or the binding ORIGIN). It is told first, and the event counts as
 // told when both have it, so each may hear of it more than once.
 
@@ -33,6 +35,22 @@ export function origin(options, env, context) {
         return Response.json({ disposition: mayGo ? "delete" : "keep" });
       } catch (error) {
         console.error(`${event.type} of upload ${event.data.uploadId} was not taken, and will be told again:`, error);
+        return Response.json({}, { status: 500 });
+      }
+    },
+  };
+}
+
+/** What takes the place of the binding ACCEPT. What the function returns is the answer: an object as JSON, and a Response as it is. */
+export function acceptor(accept, env, context) {
+  return {
+    async fetch(request) {
+      const question = { id: request.headers.get("webhook-id"), ...(await request.json()) };
+      try {
+        const answer = await accept(question, env, context);
+        return answer instanceof Response ? answer : Response.json(answer ?? {});
+      } catch (error) {
+        console.error(`Whether ${question.data.uploadId} may be uploaded was not said, so it may not:`, error);
         return Response.json({}, { status: 500 });
       }
     },

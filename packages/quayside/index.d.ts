@@ -19,6 +19,8 @@ export interface QuaysideEnv {
   METRICS?: object;
   /** Another Worker that takes events, in the place of ORIGIN_WEBHOOK_URL. */
   ORIGIN?: object;
+  /** Another Worker that is asked before an upload is created, in the place of ACCEPT_HOOK. */
+  ACCEPT?: object;
   /** Secrets. */
   WEBHOOK_SECRET: string;
   DOWNLOAD_SECRET: string;
@@ -114,11 +116,58 @@ export type Hook<Env, Type extends UploadEventType = UploadEventType> = (
   context: ContextLike,
 ) => Disposition | Promise<Disposition>;
 
+/** An upload that is about to be created. */
+export interface AcceptQuestion {
+  /** Of this question alone. */
+  id: string;
+  type: "upload.accept";
+  timestamp: string;
+  data: {
+    uploadId: string;
+    owner: string;
+    fileName: string;
+    contentType: string | null;
+    /** In bytes; null where it is said later. */
+    fileSize: number | null;
+    metadata: Record<string, string>;
+    attached: Record<string, string>;
+    /** The client's IP address. */
+    address: string | null;
+    /** The client's own name for this creation: a repetition has the same. */
+    idempotencyKey: string | null;
+  };
+}
+
+/** What an upload that is accepted is held to, where that is less than its token and the settings allow. */
+export interface AcceptTerms {
+  /** The largest file. */
+  maxBytes?: number;
+  /** What files may be: `["image/*", "application/pdf"]`. */
+  types?: string[];
+  /** Told with every event of the upload, in `attached`. */
+  metadata?: Record<string, string>;
+  /** How long it lives without an accepted byte. */
+  expiresInSeconds?: number;
+}
+
+/**
+ * Says whether this may be uploaded: nothing, or terms, accept it. A Response with a status from 400 on refuses it, with `detail` and `code`
+ * of its JSON for the client. After an exception, or five seconds, nothing is created.
+ */
+export type Accept<Env> = (
+  question: AcceptQuestion,
+  env: Env,
+  context: ContextLike,
+  // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing accepts, too
+) => AcceptTerms | Response | undefined | void | Promise<AcceptTerms | Response | undefined | void>;
+
 export interface QuaysideOptions<Env = QuaysideEnv> {
   /** The path below which all addresses are, like `/api/files`. Without it BASE_PATH says it. */
   basePath?: string;
   /** The names of its queues, where they do not end like `quayside-events`, `quayside-tasks` and `quayside-dead-letters`. */
   queues?: string[];
+  /** Is asked before an upload is created, in the place of ACCEPT_HOOK. */
+  accept?: Accept<Env>;
   /** Takes every event. */
   onEvent?: Hook<Env>;
   onCompleted?: Hook<Env, "upload.completed">;

@@ -1,11 +1,12 @@
 // The Worker inside an application: below a path, with the application's own functions in the place of a webhook.
 //
-// What is said here reaches the wasm beside the bindings, as `wrangler.jsonc` would say it: `BASE_PATH`, and `ORIGIN`, which takes events.
+// What is said here reaches the wasm beside the bindings, as `wrangler.jsonc` would say it: `BASE_PATH`, `ORIGIN`, which takes events, and
+// `ACCEPT`, which is asked before an upload is created.
 
 import { env as settings } from "cloudflare:workers";
 
 import worker from "./dist/entry.js";
-import { origin } from "./hooks.js";
+import { acceptor, origin } from "./hooks.js";
 
 /** Whose settings the wasm has read: it reads them once. */
 let inUse;
@@ -19,6 +20,7 @@ const QUEUE = /(^|-)quayside(-[a-z0-9-]+)?-(events|tasks|dead-letters)$/;
 const OPTIONS = new Set([
   "basePath",
   "queues",
+  "accept",
   "onEvent",
   "onCompleted",
   "onFailed",
@@ -53,6 +55,9 @@ export function createQuayside(options = {}) {
     }
     if (takesEvents) {
       added.ORIGIN = origin(options, env, context);
+    }
+    if (options.accept !== undefined) {
+      added.ACCEPT = acceptor(options.accept, env, context);
     }
     return { ...env, ...added };
   }

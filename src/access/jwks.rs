@@ -8,21 +8,17 @@ use std::{cell::RefCell, time::Duration};
 
 use durable_objects::platform::error::Result;
 use durable_objects::platform::telemetry::log_line::LogLine;
-use futures_util::future::{Either, select};
 use upload_access::token::{
     Key, KeySet, TokenFault,
     keys::jwks_cache::{FETCH_TIMEOUT_MS, JwksCache, Sought},
 };
 use upload_types::units::UnixMs;
-use worker::{AbortController, AbortSignal, Context, Delay, Fetch};
+use worker::{Context, Delay};
 
 use crate::{
-    http::bounded_body,
+    exchange::{self, Answer, Via},
     log::{self, now_ms},
 };
-
-/// No set of ours is larger.
-const MAX_BYTES: usize = 64 * 1024;
 
 /// How often whoever waits looks.
 const POLL: Duration = Duration::from_millis(20);
@@ -101,33 +97,11 @@ fn fetch_behind(url: &str, context: &Context) {
 }
 
 async fn fetch(url: &str) -> Result<KeySet, String> {
-    let controller = AbortController::default();
-    let signal = controller.signal();
-    let timeout = Delay::from(Duration::from_millis(FETCH_TIMEOUT_MS));
-    let body = match select(Box::pin(read(url, &signal)), timeout).await {
-        Either::Left((body, _)) => body.map_err(|error| error.to_string()),
-        Either::Right(((), read)) => {
-            drop(read);
-            Err("did not answer in time".to_owned())
-        }
-    };
-    if body.is_err() {
-        // Nobody reads what may still come.
-        controller.abort();
-    }
-    let json = String::from_utf8(body?).map_err(|_| "is not text".to_owned())?;
-    KeySet::of_jwks(&json).map_err(str::to_owned)
-}
-
-/// The answer's body, or what is wrong with the answer.
-async fn read(url: &str, signal: &AbortSignal) -> Result<Vec<u8>> {
-    let init = web_sys::RequestInit::new();
-    // Whoever can answer for this address alone may say which keys are good: nobody that it sends to, and never without TLS.
-    init.set_redirect(web_sys::RequestRedirect::Manual);
-    let request = web_sys::Request::new_with_str_and_init(url, &init)?;
-    let mut response = Fetch::Request(request.into()).send_with_signal(signal).await?;
-    match response.status_code() {
-        200 => bounded_body::read(&mut response, MAX_BYTES).await?.ok_or_else(|| "is larger than 64 KiB".into()),
-        status => Err(format!("answered {status}").into()),
+    // Whoever can answer for this address alone may say which keys are good, and never without TLS.
+    let request = exchange::request("GET", url, None).map_err(|error| error.to_string())?;
+    let answer = exchange::send(request, Via::Network, FETCH_TIMEOUT_MS, |status| status == 200).await?;
+    match answer {
+        Answer { status: 200, body, .. } => KeySet::of_jwks(&body?).map_err(str::to_owned),
+        Answer { status, .. } => Err(format!("answered {status}")),
     }
 }

@@ -1,4 +1,4 @@
-//! A new upload: the owner's ledger admits it, and its object is created. Or there is nothing to create, because the same
+//! A new upload: the application is asked, where it wants to be, the owner's ledger admits it, and its object is created. Or there is nothing to create, because the same
 //! creation was asked before, or because the same bytes are stored already.
 
 use durable_objects::platform::error::{Error, Result};
@@ -18,7 +18,7 @@ use upload_types::{
     chunk::{Named, Overlap},
     ledger::{Entry, EntryKind, EntryName},
     operation::{Append, BodyEnd, Create, FirstChunk, Outcome, Unsized, Wait},
-    plan::{Mode, Plan},
+    plan::{Limits, Mode, Plan},
     repair::OnMismatch,
     units::{ByteCount, UnixMs, UploadId},
     upload::{Phase, Purpose, Snapshot},
@@ -30,6 +30,7 @@ use crate::{
     config::{Auth, Config},
     context::{HandlerResult, RequestContext},
     handlers::{
+        accept,
         admission::{self, Admitted},
         append, append_stream, duplicate,
         left::Left,
@@ -84,17 +85,11 @@ async fn create_and_begin(
     context: RequestContext<'_>,
 ) -> Result<(Outcome, Option<WriteLease>)> {
     let config = context.config;
-    let creator = allowed(&create, context).await?;
-    let limits = creator.permit.tighten(config.limits);
-    let Ok(plan) = Plan::for_chunks(create.mode, create.file_bytes, create.chunking, limits) else {
-        return Err(ApiError::UploadTooLarge { limit_bytes: limits.largest_file(create.mode) }.into());
-    };
+    let id = fresh_id()?;
+    let (creator, limits, plan) = allowed(&create, id, context).await?;
     let watch = Stopwatch::start();
-    let (id, created_at) = (fresh_id()?, UnixMs(now_ms()));
-    if create.mode == Mode::Direct {
-        // Whether parts can be stored past this service at all: with keys that R2 takes.
-        S3Bucket::open(context.env)?.prove(id, created_at).await?;
-    }
+    // Crash here, or a refusal before: nobody has heard of the upload but the application, and nothing of it is anywhere.
+    let created_at = UnixMs(now_ms());
     let mut spec = UploadSpec {
         id,
         owner: creator.owner,
@@ -105,7 +100,7 @@ async fn create_and_begin(
         fits_request: plan.file_bytes <= limits.max_chunk_bytes,
         public_url: config.public_url.as_deref().map(|url| config.base_path.below(url)).unwrap_or_default(),
         created_at,
-        policy: policy(&create, config.policy),
+        policy: policy(&create, config.policy, creator.permit.ttl_ms),
         created_with: creator.token,
         attached: creator.permit.metadata,
         types: creator.permit.types.or_else(|| config.types.clone()).filter(|_| create.purpose != Purpose::Partial),
@@ -152,8 +147,9 @@ fn fresh_id() -> Result<UploadId> {
 }
 
 /// What is promised to this upload. Of a partial upload the origin never hears: it is told of what is put together from it.
-fn policy(create: &Create, promised: Policy) -> Policy {
+fn policy(create: &Create, promised: Policy, ttl_ms: Option<u64>) -> Policy {
     Policy {
+        ttl_ms: ttl_ms.unwrap_or(promised.ttl_ms).min(promised.ttl_ms),
         tell_origin: promised.tell_origin && create.purpose != Purpose::Partial,
         repair_ms: if create.on_mismatch == OnMismatch::Keep { promised.repair_ms } else { 0 },
         ..promised
@@ -212,15 +208,29 @@ async fn create_object(objects: &ObjectClient, spec: UploadSpec, first: Option<B
     call(objects, id, &CreateUpload(spec)).await.map(|snapshot| Begun { snapshot, lease: None })
 }
 
-/// Who creates it, where that is allowed: so large a file, of this type, so soon after the one before.
-async fn allowed(create: &Create, context: RequestContext<'_>) -> Result<Principal> {
-    let creator = context.access.creator(&create.purpose)?.clone();
-    creator.permit.check(create, context.config.types.as_ref())?;
+/// Who creates it, and what is planned for it, where that is allowed: so large a file, of this type, so soon after the one before; and by the
+/// application, which is asked last.
+async fn allowed(create: &Create, id: UploadId, context: RequestContext<'_>) -> Result<(Principal, Limits, Plan)> {
+    let config = context.config;
+    let mut creator = context.access.creator(&create.purpose)?.clone();
+    creator.permit.check(create, config.types.as_ref())?;
     // Where anybody may upload there is one owner, and one address.
-    if let Auth::Tokens(_) = context.config.auth {
+    if let Auth::Tokens(_) = config.auth {
         rate_limit::count(create, &creator.owner, context).await?;
     }
-    Ok(creator)
+    plan(create, creator.permit.tighten(config.limits))?;
+    if create.mode == Mode::Direct {
+        // Whether parts can be stored past this service at all: with keys that R2 takes.
+        S3Bucket::open(context.env)?.prove(id, UnixMs(now_ms())).await?;
+    }
+    accept::ask(create, id, &mut creator, context).await?;
+    let limits = creator.permit.tighten(config.limits);
+    Ok((creator, limits, plan(create, limits)?))
+}
+
+fn plan(create: &Create, limits: Limits) -> Result<Plan, ApiError> {
+    Plan::for_chunks(create.mode, create.file_bytes, create.chunking, limits)
+        .map_err(|_| ApiError::UploadTooLarge { limit_bytes: limits.largest_file(create.mode) })
 }
 
 /// The token of this upload, where tokens are needed.

@@ -1,6 +1,7 @@
 //! Operations, carried out: each asks the upload's object. What is more than a question has a
 //! file of its own: `create`, `append`, `download`, `events`.
 
+mod accept;
 pub(crate) mod admission;
 pub(crate) mod append;
 pub(crate) mod append_stream;

@@ -1,6 +1,5 @@
 //! HTTP: a request in, an answer out.
 
-pub(crate) mod bounded_body;
 pub(crate) mod cors;
 pub(crate) mod document;
 pub(crate) mod event_stream;

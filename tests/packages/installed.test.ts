@@ -143,6 +143,15 @@ test("mounted in a Hono application, beside its own queue and Durable Object", a
   const first = await received(await upload(endpoint, file, "cat.png"));
   assert.deepEqual([first.type, first.sha256, first.attempts, first.link], ["upload.completed", sha256(file), 1, null]);
 
+  assert.deepEqual(first.attached, { asked: "1" }, "its own function was asked first");
+  const body = JSON.stringify({ fileName: "unwanted.bin", fileSize: 1 });
+  const unwanted = await fetch(`${endpoint}/upload/init`, { method: "POST", body });
+  const { code, detail, applicationCode } = (await unwanted.json()) as Problem;
+  assert.deepEqual(
+    [unwanted.status, code, detail, applicationCode],
+    [403, "refused-by-application", "Not in this application.", "unwanted"],
+  );
+
   const again = await received(await upload(endpoint, file, "second-time.bin"));
   assert.deepEqual([again.sha256, again.attempts], [sha256(file), 2], "told again after an exception");
 

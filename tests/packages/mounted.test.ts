@@ -1,5 +1,5 @@
-// Which requests a Quayside without a path of its own takes from the application around it, told without the platform: the Worker itself is
-// left out, and what the platform has of the settings is in its place.
+// Which requests a Quayside without a path of its own takes from the application around it, and how it asks its functions, told without the
+// platform: in the place of the Worker is what hands a request to the binding ACCEPT, and in that of the platform what it has of the settings.
 
 import assert from "node:assert/strict";
 import { registerHooks } from "node:module";
@@ -13,7 +13,7 @@ const settings: Record<string, unknown> = {};
 Object.assign(globalThis, { settingsOfTheTest: settings });
 const STANDINS: Record<string, string> = {
   "cloudflare:workers": "export const env = globalThis.settingsOfTheTest",
-  "./dist/entry.js": "export default {}",
+  "./dist/entry.js": "export default { fetch: (request, env) => env.ACCEPT.fetch(request) }",
 };
 registerHooks({
   resolve(specifier, context, next) {
@@ -23,7 +23,12 @@ registerHooks({
       : { url: `data:text/javascript,${encodeURIComponent(standin)}`, shortCircuit: true };
   },
 });
-type Mounted = { createQuayside(options?: object): { handles(request: Request): boolean } };
+type Mounted = {
+  createQuayside(options?: object): {
+    handles(request: Request): boolean;
+    fetch(request: Request, env: object, context: object): Promise<Response>;
+  };
+};
 const { createQuayside }: Mounted = await import(
   pathToFileURL(join(repositoryRoot, "packages/quayside/mounted.js")).href
 );
@@ -61,4 +66,32 @@ test("where PROBLEMS_URL has the pages elsewhere, no problem is its own", () => 
     settings.PROBLEMS_URL = elsewhere;
     assert.deepEqual(handled([...ROUTES, PAGE, ...APPLICATION]), ROUTES, elsewhere);
   }
+});
+
+test("a function of the application is asked before an upload is created, and what it returns is the answer", async (t) => {
+  const said = t.mock.method(console, "error", () => {});
+  const asking = createQuayside({
+    async accept(
+      { id, data }: { id: string; data: { fileName: string } },
+      env: { full: string },
+      context: { of: string },
+    ) {
+      if (data.fileName === env.full) {
+        return Response.json({ detail: "The album is full." }, { status: 403 });
+      }
+      assert.notEqual(data.fileName, "broken");
+      return data.fileName === "plain" ? undefined : { metadata: { id, of: context.of } };
+    },
+  });
+  const ask = async (fileName: string) => {
+    const body = JSON.stringify({ type: "upload.accept", data: { fileName, uploadId: "u" } });
+    const request = new Request(HOST, { method: "POST", body, headers: { "webhook-id": "evt_1" } });
+    const answer = await asking.fetch(request, { full: "too much" }, { of: "this request" });
+    return [answer.status, await answer.json()];
+  };
+  assert.deepEqual(await ask("plain"), [200, {}]);
+  assert.deepEqual(await ask("told"), [200, { metadata: { id: "evt_1", of: "this request" } }]);
+  assert.deepEqual(await ask("too much"), [403, { detail: "The album is full." }]);
+  assert.deepEqual(await ask("broken"), [500, {}]);
+  assert.equal(said.mock.callCount(), 1);
 });

@@ -110,6 +110,7 @@ export type Problem = {
   state?: Status["state"];
   repairable?: boolean;
   field?: string;
+  applicationCode?: string;
 };
 
 export type UploadEvent = {

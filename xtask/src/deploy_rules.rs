@@ -217,9 +217,14 @@ fn vars_are_safe(settings: &Settings) -> Vec<String> {
     demand(settings.var("AUTH") != "open", "AUTH is \"open\": anybody could upload".to_owned());
     // Another Worker, bound as ORIGIN, is told without the network.
     let is_told_by_binding = names(settings.here(), "services", "binding").contains("ORIGIN");
-    for name in ["PUBLIC_URL", "ORIGIN_WEBHOOK_URL"] {
+    for name in ["PUBLIC_URL", "ORIGIN_WEBHOOK_URL", "ACCEPT_HOOK"] {
         let url = settings.var(name);
-        if name == "ORIGIN_WEBHOOK_URL" && url.is_empty() && is_told_by_binding {
+        let may_be_empty = match name {
+            "ORIGIN_WEBHOOK_URL" => is_told_by_binding,
+            // An application that does not want to be asked.
+            name => name == "ACCEPT_HOOK",
+        };
+        if url.is_empty() && may_be_empty {
             continue;
         }
         let is_public = host(&url)

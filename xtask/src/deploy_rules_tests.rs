@@ -40,7 +40,7 @@ type Case = (&'static str, fn(&mut Value), &'static str);
 
 #[test]
 fn each_mistake_is_said() {
-    let cases: [Case; 27] = [
+    let cases: [Case; 28] = [
         ("an address missing", |all| drop(vars(all).remove("PUBLIC_URL")), "PUBLIC_URL is not a public https address"),
         ("no audience", |all| set(all, "TOKEN_AUDIENCE", ""), "TOKEN_AUDIENCE is empty"),
         ("workers.dev beside a route", |all| here(all)["workers_dev"] = true.into(), "past the zone's rules"),
@@ -99,6 +99,11 @@ fn each_mistake_is_said() {
             "the origin on this machine",
             |all| set(all, "ORIGIN_WEBHOOK_URL", "http://127.0.0.1:8788/x"),
             "not a public https",
+        ),
+        (
+            "an application that is asked on this machine",
+            |all| set(all, "ACCEPT_HOOK", "http://localhost:3000/accept"),
+            "ACCEPT_HOOK is not a public https",
         ),
         ("another address", |all| set(all, "PUBLIC_URL", "https://elsewhere.example.com"), "host of PUBLIC_URL"),
         (

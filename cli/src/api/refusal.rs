@@ -170,6 +170,7 @@ mod tests {
             "rate-limited",
             "quota-exceeded",
             "keys-unavailable",
+            "accept-hook-failed",
             "redelivered-recently",
             "too-many-watchers",
             "incomplete",

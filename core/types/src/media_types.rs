@@ -69,6 +69,15 @@ impl MediaTypes {
         })
     }
 
+    /// What is on both lists; nothing, where they have nothing in common.
+    #[must_use]
+    pub fn both(&self, other: &Self) -> Self {
+        // `image/*` is allowed by itself, and by no list of single types.
+        let ours = self.0.iter().filter(|entry| other.allow(entry));
+        let theirs = other.0.iter().filter(|entry| self.allow(entry) && !self.0.contains(entry));
+        Self(ours.chain(theirs).cloned().collect())
+    }
+
     /// Whether a file that was declared as this may have these first bytes; if not, why, in a sentence.
     pub fn check_first_bytes(&self, declared: &str, first_bytes: &[u8]) -> Result<(), String> {
         let declared = essence(declared);
@@ -150,6 +159,20 @@ mod tests {
             assert!(MediaTypes::parse(wrong.iter().copied()).is_err(), "{wrong:?}");
         }
         assert!(MediaTypes::parse(["a/b"; 65]).is_err());
+    }
+
+    #[test]
+    fn two_lists_allow_what_both_do() {
+        for (one, other, both) in [
+            (&["image/*"][..], &["image/png", "text/csv"][..], &["image/png"][..]),
+            (&["image/png", "application/pdf"], &["application/*", "image/*"], &["image/png", "application/pdf"]),
+            (&["image/*"], &["image/*"], &["image/*"]),
+            (&["image/*"], &["text/*"], &[]),
+        ] {
+            let expected = both.iter().map(|entry| (*entry).to_owned()).collect::<Vec<_>>();
+            assert_eq!(types(one).both(&types(other)).0, expected, "{one:?} {other:?}");
+            assert_eq!(types(other).both(&types(one)).0.len(), expected.len(), "the same from the other side");
+        }
     }
 
     #[test]

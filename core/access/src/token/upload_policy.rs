@@ -33,6 +33,9 @@ pub struct UploadPolicy {
     pub key_prefix: String,
     /// Whether its holder may delete uploads that are complete.
     pub delete: bool,
+    /// How long an upload lives without an accepted byte, where that is shorter than the deployment says. No token says it: an application
+    /// that is asked does.
+    pub ttl_ms: Option<u64>,
 }
 
 /// The claim `quayside`, as a token spells it.
@@ -56,7 +59,7 @@ impl UploadPolicy {
         Self::of_setting(&serde_json::from_str(json).map_err(|_| "is not JSON")?)
     }
 
-    pub(super) fn of_setting(value: &Value) -> Result<Self, &'static str> {
+    pub(crate) fn of_setting(value: &Value) -> Result<Self, &'static str> {
         match Self::of_claim(value)? {
             (policy, None) => Ok(policy),
             (_, Some(_)) => Err("names an upload, which only a token can"),
@@ -94,6 +97,17 @@ impl UploadPolicy {
         }
     }
 
+    /// Holds it to this one as well: what is wider there stays as it is here.
+    pub fn narrow(&mut self, by: Self, deployment_types: Option<&MediaTypes>) {
+        self.max_bytes = self.max_bytes.into_iter().chain(by.max_bytes).min();
+        self.ttl_ms = self.ttl_ms.into_iter().chain(by.ttl_ms).min();
+        self.metadata.extend(by.metadata);
+        if let Some(types) = by.types {
+            let here = self.types.as_ref().or(deployment_types);
+            self.types = Some(here.map_or(types.clone(), |here| here.both(&types)));
+        }
+    }
+
     /// The deployment's limits, or the permit's where they are tighter: a length that is declared later is held to them too.
     #[must_use]
     pub fn tighten(&self, limits: Limits) -> Limits {
@@ -117,7 +131,7 @@ impl TryFrom<Terms> for UploadPolicy {
         }
         let types = terms.types.map(|types| MediaTypes::parse(types.iter().map(String::as_str))).transpose()?;
         let Terms { max_bytes, metadata, key_prefix, delete, .. } = terms;
-        Ok(Self { max_bytes, types, metadata, key_prefix, delete })
+        Ok(Self { max_bytes, types, metadata, key_prefix, delete, ttl_ms: None })
     }
 }
 
@@ -180,5 +194,39 @@ mod tests {
         assert_eq!(permit.tighten(limits), limits, "a token does not widen what the deployment takes");
         let roomy = Limits { max_upload_bytes: 500.into(), ..limits };
         assert_eq!(permit.tighten(roomy).max_upload_bytes, 100.into());
+    }
+
+    #[test]
+    fn a_permit_is_narrowed_and_never_widened() {
+        let list = |entries: &[&str]| Some(MediaTypes::parse(entries.iter().copied()).unwrap());
+        let said = |pairs: [(&str, &str); 2]| pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let token = UploadPolicy {
+            max_bytes: Some(100.into()),
+            types: list(&["image/*"]),
+            metadata: said([("album", "7"), ("by", "token")]),
+            key_prefix: "a/".to_owned(),
+            ..UploadPolicy::default()
+        };
+        let tighter = UploadPolicy {
+            max_bytes: Some(50.into()),
+            types: list(&["image/png", "text/csv"]),
+            metadata: said([("by", "hook"), ("job", "1")]),
+            ttl_ms: Some(1000),
+            ..UploadPolicy::default()
+        };
+        let narrowed = |policy: &UploadPolicy, by: UploadPolicy, types| {
+            let mut policy = policy.clone();
+            policy.narrow(by, types);
+            policy
+        };
+        let both = narrowed(&token, tighter.clone(), None);
+        assert_eq!((both.max_bytes, &both.types), (Some(50.into()), &list(&["image/png"])));
+        assert_eq!((both.ttl_ms, both.key_prefix.as_str()), (Some(1000), "a/"));
+        assert_eq!(both.metadata.values().collect::<Vec<_>>(), ["7", "hook", "1"]);
+        let wider = UploadPolicy { max_bytes: Some(500.into()), types: list(&["image/*", "text/*"]), ..token.clone() };
+        assert_eq!(narrowed(&token, wider, None), token, "what is wider changes nothing");
+        assert_eq!(narrowed(&token, UploadPolicy::default(), None), token);
+        let anybody = narrowed(&UploadPolicy::default(), tighter, list(&["image/gif", "text/*"]).as_ref());
+        assert_eq!(anybody.types, list(&["text/csv"]), "the deployment's list holds, too");
     }
 }

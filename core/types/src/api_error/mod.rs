@@ -12,8 +12,7 @@ mod macros;
 mod sample;
 mod table;
 
-pub use table::SOON_SECONDS;
-pub use table::{ApiError, EXPLANATIONS, Row, rows};
+pub use table::{ApiError, EXPLANATIONS, RECOVERY_SECONDS, Row, SOON_SECONDS, rows};
 
 use crate::units::ByteCount;
 

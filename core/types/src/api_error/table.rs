@@ -28,8 +28,8 @@ pub const SOON_SECONDS: u32 = 1;
 /// After so many seconds another upload may have ended and given its room back.
 const ROOM_SECONDS: u32 = 60;
 
-/// After so many seconds there may be memory, or keys, again.
-const RECOVERY_SECONDS: u32 = 5;
+/// After so many seconds there may be memory, keys, or an answer again.
+pub const RECOVERY_SECONDS: u32 = 5;
 
 api_errors! {
     /// No upload has this id, or it is somebody else's: the two are not told apart, so that ids cannot be probed.
@@ -332,4 +332,14 @@ api_errors! {
         detail: "The public keys could not be fetched. Try again in a few seconds.",
         advice: "Come again after `Retry-After`.",
         retry_after: RECOVERY_SECONDS,
+    /// The application was asked, and does not take this upload.
+    RefusedByApplication { detail: String, application_code: String } = "refused-by-application", 403, "The application does not take this upload";
+        detail: "{detail}",
+        advice: "Show `detail` to whoever uploads: it is the application's own word, and so is `applicationCode`, where it has given one. Do not try again unchanged.",
+        members: { "applicationCode": Some(application_code).filter(|code| !code.is_empty()) },
+    /// The application is to be asked before an upload is created, and has not answered. Nothing was created.
+    AcceptHookFailed { retry_after_seconds: u32 } = "accept-hook-failed", 503, "The application did not answer";
+        detail: "The application that decides about this upload was asked, and did not answer as it must. Nothing was created: ask for it again in {retry_after_seconds} s.",
+        advice: "Create it again after `Retry-After`.",
+        retry_after: *retry_after_seconds,
 }

@@ -69,6 +69,7 @@ pub const EVENTS: &[Event] = &[
     error("message_not_queued", "uploadId detail"),
     error("message_failed", "uploadId detail"),
     error("unreadable_message", "detail"),
+    error("accept_failed", "uploadId status detail durationMs"),
     info("auth_open", "detail"),
     error("jwks_unavailable", "detail"),
     error("fault", "uploadId status code detail durationMs"),
