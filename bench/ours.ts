@@ -3,6 +3,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 import type { Cost } from "../tests/support/api.ts";
+import { formBody, formHeaders } from "../tests/support/form.ts";
 import { chunkOf, sha256Of, spans } from "./bytes.ts";
 import { type Http, inParallel } from "./http.ts";
 
@@ -55,6 +56,24 @@ export async function tusWholeFiles(http: Http, files: number, fileBytes: number
     uploads.push(location.slice(location.lastIndexOf("/") + 1));
   });
   return uploads;
+}
+
+/** The bare bytes in one request. */
+export async function plain(http: Http, fileBytes: number): Promise<Uploads> {
+  const headers = { "Content-Type": "application/octet-stream" };
+  const created = await http.send("POST", "/upload?name=bench.bin", 201, { headers, body: chunkOf(fileBytes) });
+  return [(JSON.parse(created.text) as { uploadId: string }).uploadId];
+}
+
+const forms = new Map<number, Buffer>();
+
+/** The same in a form. */
+export async function form(http: Http, fileBytes: number): Promise<Uploads> {
+  const made = () => formBody([{ name: "file", fileName: "bench.bin", bytes: chunkOf(fileBytes) }]);
+  const body = forms.get(fileBytes) ?? made();
+  forms.set(fileBytes, body);
+  const created = await http.send("POST", "/upload", 201, { headers: formHeaders(), body });
+  return [(JSON.parse(created.text) as { uploadId: string }).uploadId];
 }
 
 /** So many uploads at once. */

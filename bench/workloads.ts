@@ -40,6 +40,10 @@ export function workloads(quick: boolean): Workload[] {
     smallPatches(quick ? 4 * MIB : 32 * MIB),
     smallFiles(quick ? 100 : 1000),
     atOnce(20, quick ? 16 * MIB : 64 * MIB),
+    ...[1, 20].flatMap((uploads) => [
+      wholeFile("a plain body", ours.plain, uploads, quick ? 16 * MIB : 90 * MIB),
+      wholeFile("a form", ours.form, uploads, quick ? 16 * MIB : 90 * MIB),
+    ]),
   ];
 }
 
@@ -104,6 +108,16 @@ function atOnce(uploads: number, fileBytes: number): Workload {
       const all = Array.from({ length: uploads }, () => baseline.multipart(http, fileBytes, chunkBytes));
       return (await Promise.all(all)).flat();
     },
+  };
+}
+
+/** A form beside a plain body: how the two compare is told by their ratios to the same baseline. */
+function wholeFile(what: string, one: typeof ours.plain, uploads: number, fileBytes: number): Workload {
+  return {
+    name: `${what} of ${size(fileBytes)}${uploads === 1 ? "" : `, ${uploads} at once`}`,
+    bytes: uploads * fileBytes,
+    ours: (http) => ours.many(uploads, () => one(http, fileBytes)),
+    baseline: (http) => baseline.wholeFiles(http, uploads, fileBytes, uploads),
   };
 }
 
