@@ -48,6 +48,7 @@ whole parts of a body that broke may count: `uploadedBytes` says so.
 | `limitBytes`, `fileSize`, `chunkSize`, `chunk`, `missingBytes` | the number that the sentence in `detail` is about |
 | `state` | where the upload is in its life |
 | `repairable` | whether the bytes of the file are kept to be repaired |
+| `applicationCode` | your application's own word for why it refuses ([`refused-by-application`](#refused-by-application)) |
 | `faultId` | under which id the log says more ([`fault`](#fault)) |
 
 Beside the document stand `Retry-After` and `WWW-Authenticate` where they help; in tus and the IETF draft also `Upload-Offset`. Where a
