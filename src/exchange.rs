@@ -44,7 +44,14 @@ pub(crate) struct Answer {
     /// Whether it is said to be JSON.
     pub(crate) claims_json: bool,
     /// All of it, or what is wrong with it; empty where it was not to be read.
-    pub(crate) body: Result<String, &'static str>,
+    pub(crate) body: Result<Vec<u8>, &'static str>,
+}
+
+impl Answer {
+    /// The body, for whoever takes nothing that is not text.
+    pub(crate) fn text(self) -> Result<String, &'static str> {
+        String::from_utf8(self.body?).map_err(|_| "its answer is no UTF-8")
+    }
 }
 
 /// A request with this body, or without one. Whoever can answer for its address alone may answer: nobody that it sends to.
@@ -101,14 +108,14 @@ async fn answer(response: &Response, is_read: fn(u16) -> bool) -> Result<Answer>
     let status = response.status_code();
     let asked_seconds = response.headers().get("retry-after")?.and_then(|seconds| seconds.trim().parse().ok());
     let claims_json = response.headers().get("content-type")?.is_some_and(|media_type| media_type.contains("json"));
-    let body = if is_read(status) { whole(response).await } else { Ok(String::new()) };
+    let body = if is_read(status) { whole(response).await } else { Ok(Vec::new()) };
     Ok(Answer { status, asked_seconds, claims_json, body })
 }
 
-async fn whole(response: &Response) -> Result<String, &'static str> {
+async fn whole(response: &Response) -> Result<Vec<u8>, &'static str> {
     match read(response).await {
         Ok(body) if body.len() > MOST_ANSWER_BYTES as usize => Err("its answer is too long, above 64 KiB"),
-        Ok(body) => Ok(String::from_utf8_lossy(&body).into_owned()),
+        Ok(body) => Ok(body),
         Err(_) => Err("its answer was cut short"),
     }
 }

@@ -76,17 +76,21 @@ pub(crate) fn about(
     })
 }
 
-/// Sends the message once, signed with each of these, and waits for the answer; none where none came in time.
-pub(crate) async fn send(
-    message: &Message<'_>,
-    receiver: &Receiver,
-    secrets: &[Secret],
-    env: &Env,
-) -> Result<Option<Answer>> {
+/// What came of a message.
+pub(crate) enum Reply {
+    /// An answer.
+    Answer(Answer),
+    /// None, for this reason.
+    Silence(String),
+}
+
+/// Sends the message once, signed with each of these, and waits for the answer.
+pub(crate) async fn send(message: &Message<'_>, receiver: &Receiver, secrets: &[Secret], env: &Env) -> Result<Reply> {
     let request = exchange::request("POST", &receiver.url, Some(message.body))?;
     sign_request(&request, message, secrets)?;
     let via = receiver.binding.map_or(Via::Network, |name| Via::Binding(name, env));
-    Ok(exchange::send(request, via, message.timeout_ms, message.is_read).await.ok())
+    let sent = exchange::send(request, via, message.timeout_ms, message.is_read).await;
+    Ok(sent.map_or_else(Reply::Silence, Reply::Answer))
 }
 
 fn sign_request(request: &web_sys::Request, message: &Message<'_>, secrets: &[Secret]) -> Result<()> {

@@ -199,6 +199,26 @@ test("of a form each file is asked about, and one may be refused", async () => {
   await origin.waitForEvent(uploadId, "upload.completed");
 });
 
+test("a field behind a file that was asked about does not change what was asked", async () => {
+  const before = await open();
+  const parts = [
+    { name: "album", value: "7" },
+    ...["first.txt", "second.txt"].map((fileName) => ({
+      name: "file",
+      fileName,
+      bytes: fileBytes(fileName, 5),
+      type: "text/plain",
+    })),
+    { name: "album", value: "secret" },
+  ];
+  const headers = { ...alice, ...formHeaders() };
+  const reply = await client.request("POST", "/upload", { headers, body: formBody(parts) });
+  const text = reply.body.toString();
+  assert.ok(text.includes("before the first file"), text);
+  assert.equal(hook.only("first.txt").data.metadata.album, "7");
+  assert.deepEqual(await open(), before);
+});
+
 test("pieces of one file, in forms, are asked about once", async () => {
   const pieces = dropzone.pieces(fileBytes("pieces", 3000), 1000, randomUUID());
   const fileName = pieces[0]?.fileName ?? "";
@@ -246,13 +266,16 @@ test("bytes that are known already are asked about like any", async () => {
 /** An answer that is none; what is logged of it: the status, and why; and how long the client is to wait. */
 const failures: [string, HookAnswer, number | undefined, RegExp, string?][] = [
   ["does not answer", "hang", undefined, /in time/],
-  ["cuts the connection", { raw: "" }, undefined, /in time/],
+  ["cuts the connection", { raw: "" }, undefined, /connection/i],
+  ["answers as a receiver of events does", { status: 204, text: "" }, 204, /no JSON/],
+  ["has no such page", { status: 404, body: { detail: "Not Found" } }, 404, /status/],
+  ["refuses without a reason", { status: 422, body: { detail: [{ loc: ["body"] }] } }, 422, /neither a detail/],
   ["answers 500", { status: 500, body: {} }, 500, /status/],
   ["is down for a while", { status: 503, headers: { "Retry-After": "17" } }, 503, /status/, "17"],
   ["is asked too often", { status: 429, headers: { "Retry-After": "86400" }, body: {} }, 429, /status/, "3600"],
   ["does not believe the signature", { status: 401, body: { detail: "who?" } }, 401, /status/],
   ["sends elsewhere", { status: 307, headers: { Location: `${hook.url}/elsewhere` } }, 307, /status/],
-  ["has a page for it", { status: 404, headers: { "Content-Type": "text/html" }, text: "<h1>?</h1>" }, 404, /no JSON/],
+  ["has a page for it", { status: 403, headers: { "Content-Type": "text/html" }, text: "<h1>?</h1>" }, 403, /no JSON/],
   ["says too much", { text: `{"metadata":{"a":"${"x".repeat(10 * 1024 * 1024)}"}}` }, 200, /too long/],
   ["says too much of a refusal", { status: 403, text: `"${"x".repeat(70_000)}"` }, 403, /too long/],
   ["is cut short", { raw: "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}" }, 200, /cut short/],
@@ -318,15 +341,9 @@ test("the binding ACCEPT is asked in the place of an address", async (t) => {
     configuration: (toml) => toml.replace("\n[vars]\n", `${itself}\n[vars]\n`),
   });
   t.after(() => bound.stop());
-  const problem = assertRefused(
-    await bound.client.init({ fileName: "bound", fileSize: 1 }),
-    403,
-    "refused-by-application",
-    {
-      applicationCode: "no-such-route",
-    },
-  );
-  assert.match(problem.detail, /\/upload\/init/);
+  assertRefused(await bound.client.init({ fileName: "bound", fileSize: 1 }), 503, "accept-hook-failed");
+  const line = await waitFor("its log line", () => bound.log.lines.find(({ event }) => event === "accept_failed"));
+  assert.equal(line.status, 404);
   assert.deepEqual(hook.of("bound"), []);
 });
 

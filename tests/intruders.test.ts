@@ -302,7 +302,7 @@ test("no intruder creates anything, or sees a list that is not theirs", async ()
       assert.ok(reply.header("WWW-Authenticate")?.startsWith("Bearer"), `${who}, ${protocol}`);
       cells++;
     }
-    for (const list of ["/uploads", "/uploads/events"]) {
+    for (const list of ["/uploads", "/uploads/events", "/usage"]) {
       assert.equal((await client.request("GET", list, { headers })).status, status, who);
       cells++;
     }
@@ -404,7 +404,7 @@ test("what an owner calls a file is the owner's alone", async () => {
 
 test("the matrix is as large as it should be", () => {
   console.log(`intruders: ${intruders.length} on ${routes.length} routes, ${cells} cells in all`);
-  assert.equal(cells, intruders.length * routes.length * 2 + 33 * 9 + 16 + 4 + 48);
+  assert.equal(cells, intruders.length * routes.length * 2 + 33 * 10 + 16 + 4 + 48);
 });
 
 test("and its owner goes on as if nothing had been", async () => {

@@ -48,7 +48,12 @@ export function acceptor(accept, env, context) {
       const question = { id: request.headers.get("webhook-id"), ...(await request.json()) };
       try {
         const answer = await accept(question, env, context);
-        return answer instanceof Response ? answer : Response.json(answer ?? {});
+        if (!(answer instanceof Response)) {
+          return Response.json(answer ?? {});
+        }
+        // As a whole: a body that is made on the way may be no stream of bytes.
+        const { status, headers } = answer;
+        return new Response(await answer.text(), { status, headers });
       } catch (error) {
         console.error(`Whether ${question.data.uploadId} may be uploaded was not said, so it may not:`, error);
         return Response.json({}, { status: 500 });

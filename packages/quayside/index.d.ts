@@ -151,7 +151,7 @@ export interface AcceptTerms {
 }
 
 /**
- * Says whether this may be uploaded: nothing, or terms, accept it. A Response with a status from 400 on refuses it, with `detail` and `code`
+ * Says whether this may be uploaded: nothing, or terms, accept it. A Response with the status 403 refuses it, with `detail` and `code`
  * of its JSON for the client. After an exception, or five seconds, nothing is created.
  */
 export type Accept<Env> = (

@@ -101,7 +101,7 @@ async fn fetch(url: &str) -> Result<KeySet, String> {
     let request = exchange::request("GET", url, None).map_err(|error| error.to_string())?;
     let answer = exchange::send(request, Via::Network, FETCH_TIMEOUT_MS, |status| status == 200).await?;
     match answer {
-        Answer { status: 200, body, .. } => KeySet::of_jwks(&body?).map_err(str::to_owned),
+        answer @ Answer { status: 200, .. } => KeySet::of_jwks(&answer.text()?).map_err(str::to_owned),
         Answer { status, .. } => Err(format!("answered {status}")),
     }
 }

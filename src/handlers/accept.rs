@@ -2,7 +2,7 @@
 //! creations have allowed it, and before anything is stored. It may narrow what the token allows, or refuse it. Where it does not answer,
 //! nothing is created.
 
-use durable_objects::platform::{error::Result, telemetry::log_line::LogLine};
+use durable_objects::platform::{error, telemetry::log_line::LogLine};
 use serde_json::{Value, json};
 use upload_access::accept::{self, Verdict};
 use upload_types::{
@@ -17,7 +17,7 @@ use crate::{
     context::RequestContext,
     exchange::Answer,
     log::{self, Stopwatch, now_ms},
-    signed_post::{self, Message},
+    signed_post::{self, Message, Reply},
 };
 
 /// A client waits for it with the body of its first chunk unread, and gives up by itself after half a minute or so; a lookup in the application's
@@ -34,31 +34,51 @@ pub(crate) async fn ask(
     id: UploadId,
     creator: &mut Principal,
     context: RequestContext<'_>,
-) -> Result<()> {
+) -> error::Result<()> {
     let config = context.config;
     let Some(hook) = config.accept.as_ref().filter(|_| create.purpose != Purpose::Partial) else { return Ok(()) };
     let watch = Stopwatch::start();
     let (message_id, body) = (message_id(id), question(create, id, creator, context.address).to_string());
     let message = Message { id: &message_id, body: &body, timeout_ms: TIMEOUT_MS, is_read: accept::is_verdict };
-    let answer = signed_post::send(&message, hook, &config.webhook_secrets, context.env).await?;
-    match verdict(answer.as_ref()) {
-        Verdict::Accepted(bounds) => {
+    let told = match signed_post::send(&message, hook, &config.webhook_secrets, context.env).await? {
+        Reply::Answer(answer) => Told::of(answer),
+        Reply::Silence(why) => Told { status: None, pause_seconds: RECOVERY_SECONDS, verdict: Err(why) },
+    };
+    match told.verdict {
+        Ok(Verdict::Accepted(bounds)) => {
             bounds.check(create, None)?;
             creator.permit.narrow(*bounds, config.types.as_ref());
             Ok(())
         }
-        Verdict::Refused { detail, code } => {
+        Ok(Verdict::Refused { detail, code }) => {
             Err(ApiError::RefusedByApplication { detail, application_code: code }.into())
         }
-        Verdict::Unclear(why) => {
+        Err(why) => {
             log::error(&LogLine {
-                status: answer.as_ref().map(|answer| answer.status),
-                detail: Some(why.to_owned()),
+                status: told.status,
+                detail: Some(why),
                 duration_ms: Some(watch.elapsed_ms()),
                 ..LogLine::of("accept_failed", id)
             });
-            Err(ApiError::AcceptHookFailed { retry_after_seconds: pause_seconds(answer.as_ref()) }.into())
+            Err(ApiError::AcceptHookFailed { retry_after_seconds: told.pause_seconds }.into())
         }
+    }
+}
+
+/// What the application has said, if it did.
+struct Told {
+    status: Option<u16>,
+    /// How long the client is to wait where nothing can be relied on.
+    pause_seconds: u32,
+    /// Or why it is none.
+    verdict: Result<Verdict, String>,
+}
+
+impl Told {
+    fn of(answer: Answer) -> Self {
+        let (status, asked) = (answer.status, answer.asked_seconds.unwrap_or(RECOVERY_SECONDS));
+        let verdict = answer.text().and_then(|body| accept::read(status, &body)).map_err(str::to_owned);
+        Self { status: Some(status), pause_seconds: asked.clamp(1, LONGEST_PAUSE_SECONDS), verdict }
     }
 }
 
@@ -74,17 +94,4 @@ fn question(create: &Create, id: UploadId, creator: &Principal, address: Option<
     data["address"] = json!(address);
     data["idempotencyKey"] = json!(create.idempotency.as_ref().map(|idempotency| &idempotency.key));
     json!({ "type": "upload.accept", "timestamp": UnixMs(now_ms()).rfc3339(), "data": data })
-}
-
-fn verdict(answer: Option<&Answer>) -> Verdict {
-    let Some(Answer { status, body, .. }) = answer else { return Verdict::Unclear("it did not answer in time") };
-    match body {
-        Ok(body) => accept::read(*status, body),
-        Err(why) => Verdict::Unclear(why),
-    }
-}
-
-fn pause_seconds(answer: Option<&Answer>) -> u32 {
-    let asked = answer.and_then(|answer| answer.asked_seconds);
-    asked.unwrap_or(RECOVERY_SECONDS).clamp(1, LONGEST_PAUSE_SECONDS)
 }

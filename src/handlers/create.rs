@@ -120,12 +120,14 @@ async fn create_and_begin(
         instead_of: None,
         ended: before.instead_of.as_ref().map(|earlier| earlier.id),
     };
-    // What it leaves makes room for it, so it ends before the ledger is asked.
-    if let Some(left) = before.instead_of.and_then(|earlier| earlier.left) {
-        left.close(&spec.owner, context).await?;
-    }
     match admission::ask_ledger(admit, &spec, context).await? {
-        Admitted::New(name) => spec.rename(name),
+        Admitted::New(name) => {
+            spec.rename(name);
+            // The ledger has not counted it beside its successor. Crash here: it is open, and expires.
+            if let Some(left) = before.instead_of.and_then(|earlier| earlier.left) {
+                left.close(&spec.owner, context).await?;
+            }
+        }
         Admitted::Before(snapshot) => return Ok((shown(*snapshot), None)),
         Admitted::Stored(object) => {
             duplicate::tell(spec, &object, create.idempotency.as_ref(), context).await?;
@@ -148,8 +150,10 @@ fn fresh_id() -> Result<UploadId> {
 
 /// What is promised to this upload. Of a partial upload the origin never hears: it is told of what is put together from it.
 fn policy(create: &Create, promised: Policy, ttl_ms: Option<u64>) -> Policy {
+    let is_composed = matches!(create.purpose, Purpose::Composition(_));
     Policy {
-        ttl_ms: ttl_ms.unwrap_or(promised.ttl_ms).min(promised.ttl_ms),
+        // What is put together waits for its parts and for the queue: no client can keep it from expiring.
+        ttl_ms: ttl_ms.filter(|_| !is_composed).map_or(promised.ttl_ms, |ttl_ms| ttl_ms.min(promised.ttl_ms)),
         tell_origin: promised.tell_origin && create.purpose != Purpose::Partial,
         repair_ms: if create.on_mismatch == OnMismatch::Keep { promised.repair_ms } else { 0 },
         ..promised

@@ -34,7 +34,10 @@ impl Left {
     pub(crate) async fn close(&self, owner: &str, context: RequestContext<'_>) -> Result<()> {
         if self.is_open {
             let cancel = Cancel(DeleteRight::Unfinished);
-            unless_refused(call(&context.uploads()?, self.name.upload_id, &cancel).await)?;
+            if unless_refused(call(&context.uploads()?, self.name.upload_id, &cancel).await)?.is_none() {
+                // It has come to its end meanwhile, and says itself what it came to.
+                return Ok(());
+            }
         }
         // Crash here: it has ended, and whoever begins anew finds it so. The same after the next call, which its own object makes, too.
         let close = CloseUpload { name: self.name, bytes: self.came_to, sha256: None, object: None };

@@ -5,7 +5,7 @@ use durable_objects::platform::error::{Error, Result};
 use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::rpc::{
     ObjectClient, call,
-    ledger::{CloseUpload, ListOpen},
+    ledger::{CloseUpload, ListOpen, ReadUsage},
     upload::Status,
 };
 use futures_util::{StreamExt as _, stream};
@@ -37,6 +37,13 @@ pub(crate) async fn list(after: Option<EntryName>, context: RequestContext<'_>) 
     });
     let uploads: Vec<Option<Snapshot>> = stream::iter(asked).buffered(ASKED_AT_ONCE).collect().await;
     Ok(Outcome::Listed { uploads: uploads.into_iter().flatten().collect(), next: page.next })
+}
+
+/// What the owner uses, and may use.
+pub(crate) async fn usage(context: RequestContext<'_>) -> HandlerResult {
+    let owner = &context.access.lister()?.owner;
+    let ledgers = ObjectClient::to_ledgers(context.env)?;
+    Ok(Outcome::Usage(call(&ledgers, owner, &ReadUsage(context.config.quota)).await?))
 }
 
 /// The upload, where it is there and has not ended.

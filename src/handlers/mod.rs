@@ -87,6 +87,7 @@ async fn handle(operation: Operation, body: Option<ReadableStream>, context: Req
         Operation::Compose(create, wait) => concat::handle(create, wait, context).await,
         Operation::Discover => Ok(Outcome::Discovered(context.config.limits)),
         Operation::List(after) => list::list(after, context).await,
+        Operation::Usage => list::usage(context).await,
         Operation::Append(chunk) => append::handle(chunk, body, context).await,
         Operation::AppendUnsized(chunk) => append_stream::handle(chunk, body, context).await,
         Operation::AppendKeyed(chunk) => keyed_chunk::append(chunk, body, context).await,

@@ -12,7 +12,7 @@ use crate::{
     access::signed_url,
     config::Config,
     exchange,
-    signed_post::{self, Message, Receiver},
+    signed_post::{self, Message, Receiver, Reply},
 };
 
 /// What the origin said.
@@ -38,8 +38,10 @@ pub(crate) async fn send(facts: &EventFacts, origin: &Receiver, config: &Config,
     let body = body(facts, config)?.to_string();
     let (id, timeout_ms) = (&facts.event_id, config.webhook_timeout_ms);
     let message = Message { id, body: &body, timeout_ms, is_read: is_acknowledgement };
-    let answer = signed_post::send(&message, origin, &config.webhook_secrets, env).await?;
-    Ok(answer.map_or(Answer::Refused { status: None, asked_seconds: None, why: None }, understood))
+    Ok(match signed_post::send(&message, origin, &config.webhook_secrets, env).await? {
+        Reply::Answer(answer) => understood(answer),
+        Reply::Silence(_) => Answer::Refused { status: None, asked_seconds: None, why: None },
+    })
 }
 
 fn is_acknowledgement(status: u16) -> bool {
@@ -54,7 +56,7 @@ fn understood(answer: exchange::Answer) -> Answer {
         Ok(body) => body,
         Err(why) => return refused(Some(why)),
     };
-    match serde_json::from_str::<Value>(&body) {
+    match serde_json::from_slice::<Value>(&body) {
         // The answer may say what is to become of the object.
         Ok(said) => Answer::Acknowledged { discard: said["disposition"] == "delete" },
         // A cut shows in no other way where nobody says how long the answer is.

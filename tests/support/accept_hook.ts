@@ -93,7 +93,7 @@ export class AcceptHook {
       request.socket.end(answer.raw);
       return;
     }
-    const { status = 200, headers = {}, body: document, text = JSON.stringify(document) } = answer;
+    const { status = 200, headers = {}, body: document = {}, text = JSON.stringify(document) } = answer;
     response.writeHead(status, { "Content-Type": "application/json", ...headers }).end(text);
   }
 

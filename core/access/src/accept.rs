@@ -24,35 +24,27 @@ pub enum Verdict {
         /// The same for a program; empty where it is not said.
         code: String,
     },
-    /// Nothing that could be relied on. Why, for whoever runs it.
-    Unclear(&'static str),
 }
 
-/// Whether the body of an answer with this status says something: that it is accepted, or why not.
+/// With which of these an application refuses. Others are said by frameworks and proxies, of a wrong address or a request that they do not
+/// take, and are about no upload; 401 is what a receiver says to a signature that it does not believe.
+const REFUSALS: [u16; 9] = [400, 402, 403, 409, 410, 413, 415, 422, 451];
+
+/// Whether an answer with this status says something: that the upload is accepted, or why not.
 pub fn is_verdict(status: u16) -> bool {
-    // 401 is what a receiver says to a signature that it does not believe, and 429 to whoever asks too often: neither is about the upload.
-    matches!(status, 200..=299 | 400..=499) && !matches!(status, 401 | 429)
+    (200..300).contains(&status) || REFUSALS.contains(&status)
 }
 
-/// Reads the answer.
-pub fn read(status: u16, body: &str) -> Verdict {
-    match fields(body) {
-        _ if !is_verdict(status) => Verdict::Unclear("its status neither accepts nor refuses"),
-        None => Verdict::Unclear("its answer is no JSON object"),
-        Some(fields) if status < 300 => bounds(fields).map_or_else(Verdict::Unclear, Verdict::Accepted),
-        Some(fields) => refusal(&fields),
+/// Reads the answer; or says, for whoever runs the application, why it cannot be relied on.
+pub fn read(status: u16, body: &str) -> Result<Verdict, &'static str> {
+    if !is_verdict(status) {
+        return Err("its status neither accepts nor refuses");
     }
-}
-
-/// An answer without a body has no fields.
-fn fields(body: &str) -> Option<Map<String, Value>> {
-    if body.trim().is_empty() {
-        return Some(Map::new());
+    if status == 403 && body.trim().is_empty() {
+        return Ok(Verdict::Refused { detail: NO_REASON.to_owned(), code: String::new() });
     }
-    match serde_json::from_str(body) {
-        Ok(Value::Object(fields)) => Some(fields),
-        _ => None,
-    }
+    let Ok(Value::Object(fields)) = serde_json::from_str(body) else { return Err("its answer is no JSON object") };
+    if status < 300 { bounds(fields).map(Verdict::Accepted) } else { refusal(&fields) }
 }
 
 /// A field that is not known, or not as it must be, is not passed over: the application relies on it.
@@ -71,11 +63,16 @@ fn bounds(mut fields: Map<String, Value>) -> Result<Box<UploadPolicy>, &'static 
     Ok(Box::new(UploadPolicy { ttl_ms, ..policy }))
 }
 
-fn refusal(fields: &Map<String, Value>) -> Verdict {
+/// One that gives no reason of its own may be anybody's.
+fn refusal(fields: &Map<String, Value>) -> Result<Verdict, &'static str> {
     let said = |name, most| fields.get(name).and_then(Value::as_str).and_then(|text| plain(text, most));
     let detail = said("detail", MOST_DETAIL_CHARS).or_else(|| said("title", MOST_DETAIL_CHARS));
-    let code = said("code", MOST_CODE_CHARS).unwrap_or_default();
-    Verdict::Refused { detail: detail.unwrap_or_else(|| NO_REASON.to_owned()), code }
+    let code = said("code", MOST_CODE_CHARS);
+    if detail.is_none() && code.is_none() {
+        return Err("its refusal has neither a detail nor a code");
+    }
+    let detail = detail.unwrap_or_else(|| NO_REASON.to_owned());
+    Ok(Verdict::Refused { detail, code: code.unwrap_or_default() })
 }
 
 /// One line of it, where there is any.
@@ -88,17 +85,19 @@ fn plain(text: &str, most_chars: usize) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn accepted(policy: UploadPolicy) -> Verdict {
-        Verdict::Accepted(Box::new(policy))
+    type Read = Result<Verdict, &'static str>;
+
+    fn accepted(policy: UploadPolicy) -> Read {
+        Ok(Verdict::Accepted(Box::new(policy)))
     }
 
-    fn refused(detail: &str, code: &str) -> Verdict {
-        Verdict::Refused { detail: detail.to_owned(), code: code.to_owned() }
+    fn refused(detail: &str, code: &str) -> Read {
+        Ok(Verdict::Refused { detail: detail.to_owned(), code: code.to_owned() })
     }
 
     #[test]
-    fn nothing_said_is_accepted() {
-        for (status, body) in [(200, "{}"), (200, ""), (204, ""), (201, " \n"), (299, r#"{"maxBytes":null}"#)] {
+    fn an_object_without_fields_accepts() {
+        for (status, body) in [(200, "{}"), (201, " {}\n"), (299, r#"{"maxBytes":null}"#)] {
             assert_eq!(read(status, body), accepted(UploadPolicy::default()), "{status} {body:?}");
         }
     }
@@ -106,7 +105,7 @@ mod tests {
     #[test]
     fn what_is_accepted_may_be_held_to_less() {
         let body = r#"{"maxBytes":5,"types":["image/*"],"metadata":{"album":"7"},"expiresInSeconds":60}"#;
-        let Verdict::Accepted(policy) = read(200, body) else { panic!("it is accepted") };
+        let Ok(Verdict::Accepted(policy)) = read(200, body) else { panic!("it is accepted") };
         assert_eq!((policy.max_bytes, policy.ttl_ms), (Some(5.into()), Some(60_000)));
         assert_eq!(policy.types.as_ref().unwrap().shown(), "image/*");
         assert_eq!(policy.metadata["album"], "7");
@@ -117,6 +116,9 @@ mod tests {
     fn what_is_not_understood_accepts_nothing() {
         let long = format!(r#"{{"metadata":{{"a":"{}"}}}}"#, "x".repeat(4096));
         for body in [
+            // As a receiver of events answers what it does not know.
+            "",
+            " \n",
             "OK",
             "null",
             "[]",
@@ -138,7 +140,7 @@ mod tests {
             long.as_str(),
             "\u{feff}{}",
         ] {
-            assert!(matches!(read(200, body), Verdict::Unclear(_)), "{body}");
+            assert!(read(200, body).is_err(), "{body}");
         }
     }
 
@@ -152,12 +154,9 @@ mod tests {
             (r#"{"title":"Album full"}"#, refused("Album full", "")),
             (r#"{"title":"Album full","detail":"It has 100."}"#, refused("It has 100.", "")),
             (r#"{"detail":"a\u0000b\r\nc\u0085d"}"#, refused("abcd", "")),
-            (r#"{"detail":" ","code":"\n"}"#, refused(NO_REASON, "")),
-            (r#"{"detail":7,"code":7}"#, refused(NO_REASON, "")),
-            ("", refused(NO_REASON, "")),
-            ("{}", refused(NO_REASON, "")),
+            (r#"{"code":"album-full"}"#, refused(NO_REASON, "album-full")),
         ] {
-            for status in [400, 403, 422, 499] {
+            for status in REFUSALS {
                 assert_eq!(read(status, body), expected, "{status} {body}");
             }
         }
@@ -166,12 +165,24 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_answer() {
-        for status in [100, 301, 302, 304, 401, 429, 500, 503, 599] {
-            assert!(matches!(read(status, "{}"), Verdict::Unclear(_)), "{status}");
+    fn a_403_needs_no_reason() {
+        assert_eq!(read(403, ""), refused(NO_REASON, ""));
+        for body in
+            ["{}", r#"{"detail":" ","code":"\n"}"#, r#"{"detail":7,"code":7}"#, r#"{"detail":[{"loc":["body"]}]}"#]
+        {
+            assert!(read(403, body).is_err() && read(422, body).is_err(), "{body}");
         }
-        for page in ["<h1>Not found</h1>", "forbidden", "[]"] {
-            assert!(matches!(read(404, page), Verdict::Unclear(_)), "{page}");
+        assert!(read(400, "").is_err());
+    }
+
+    #[test]
+    fn anything_else_is_no_answer() {
+        for status in [100, 204, 301, 302, 304, 401, 404, 405, 408, 421, 425, 429, 500, 503, 599] {
+            let body = if status == 204 { "" } else { r#"{"detail":"Not Found"}"# };
+            assert!(read(status, body).is_err(), "{status}");
+        }
+        for page in ["<h1>Forbidden</h1>", "forbidden", "[]"] {
+            assert!(read(403, page).is_err(), "{page}");
         }
     }
 }

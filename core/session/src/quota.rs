@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use upload_types::{
     api_error::ApiError,
-    ledger::EntryKind,
+    ledger::{EntryKind, OwnerUsage, Used},
     units::{ByteCount, UnixMs},
 };
 
@@ -47,6 +47,16 @@ impl Usage {
         match kind {
             EntryKind::File => Self { open_uploads: self.open_uploads.saturating_add(1), ..self },
             EntryKind::Partial => Self { open_partials: self.open_partials.saturating_add(1), ..self },
+        }
+    }
+
+    /// The same beside what may be used.
+    pub fn beside(self, quota: Quota) -> OwnerUsage {
+        let bytes_today = |limit| Used { used: self.bytes_today, limit: Some(limit) };
+        OwnerUsage {
+            open_uploads: Used { used: self.uploads(), limit: quota.open_uploads },
+            open_bytes: Used { used: self.open_bytes, limit: quota.open_bytes },
+            bytes_today: quota.bytes_per_day.map(bytes_today),
         }
     }
 

@@ -60,6 +60,27 @@ pub struct Page {
     pub next: Option<EntryName>,
 }
 
+/// What an owner uses, and may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnerUsage {
+    /// Uploads open now.
+    pub open_uploads: Used,
+    /// Their bytes: declared, or arrived where the length is to be declared later.
+    pub open_bytes: Used,
+    /// Bytes counted today (UTC). None where they are not bounded: then nobody counts them.
+    pub bytes_today: Option<Used>,
+}
+
+/// So much, of so much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used {
+    /// What is used.
+    pub used: u64,
+    /// What may be; none where there is no bound.
+    pub limit: Option<u64>,
+}
+
 /// The client's own name for a creation, so that repeating it creates nothing new.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Idempotency {

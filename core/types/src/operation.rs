@@ -42,6 +42,8 @@ pub enum Operation {
     History(UploadId),
     /// How it stands, told again at every change, over a WebSocket.
     Watch(Watch),
+    /// What the owner uses, and may use.
+    Usage,
     /// How all open uploads of the owner stand, and those that are yet to come, told again at every change.
     WatchAll,
     /// Which parts a damaged upload has.
@@ -74,6 +76,7 @@ impl Operation {
             | Self::FindKeyed(_)
             | Self::Discover
             | Self::WatchAll
+            | Self::Usage
             | Self::List(_) => None,
             Self::Append(append) => Some(append.id),
             Self::AppendUnsized(chunk) => Some(chunk.id),
@@ -292,6 +295,8 @@ pub enum Outcome {
         /// Where the next page goes on, if there is one.
         next: Option<EntryName>,
     },
+    /// What the owner uses, and may use.
+    Usage(crate::ledger::OwnerUsage),
     /// What the deployment allows.
     Discovered(crate::plan::Limits),
     /// A chunk was stored.

@@ -113,6 +113,7 @@ impl OwnerLedger {
             Some(LedgerCommand::CloseUpload(close)) => answer(self.ledger.settle(&close, now, &arm)?),
             Some(LedgerCommand::ForgetObject(object)) => answer(self.ledger.forget(&object, now)?),
             Some(LedgerCommand::ListOpen(ListOpen { after })) => answer(self.ledger.list(after, now)?),
+            Some(LedgerCommand::ReadUsage(quota)) => answer(self.ledger.report(&quota, now)?),
             None => Ok(Response::error("no such command", 404)?),
         }
     }

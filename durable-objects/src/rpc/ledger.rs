@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use upload_session::quota::Quota;
 use upload_types::{
     integrity::Sha256Digest,
-    ledger::{Admission, Entry, EntryName, Idempotency, Page, StoredObject},
+    ledger::{Admission, Entry, EntryName, Idempotency, OwnerUsage, Page, StoredObject},
     units::{ByteCount, UploadId},
 };
 
@@ -82,6 +82,10 @@ pub struct ListOpen {
     pub after: Option<EntryName>,
 }
 
+/// What the owner uses, beside what it may use.
+#[derive(Serialize, Deserialize)]
+pub struct ReadUsage(pub Quota);
+
 commands! {
     /// Every command of an owner's ledger.
     LedgerCommand:
@@ -91,4 +95,5 @@ commands! {
     CloseUpload => "settle" -> ();
     ForgetObject => "forget-object" -> ();
     ListOpen => "list-open" -> Page;
+    ReadUsage => "read-usage" -> OwnerUsage;
 }

@@ -257,12 +257,25 @@ impl StoredFile {
         let metadata = fields.metadata(&self.head.field)?;
         let said = created(outcome).is_some_and(|before| before.file.metadata == metadata);
         let metadata = Some(metadata).filter(|_| !said);
+        if metadata.is_some() && context.config.accept.is_some() {
+            return self.take_back(upload, context).await;
+        }
         let declare = Declare { offset: *to, file_bytes: Some(*to), completes: Completion::WhenWhole, metadata };
         match call(&context.uploads()?, upload, &declare).await {
             Ok(now) => now_created(outcome, now),
             Err(Error::Refused(refusal)) => self.state = FileState::Refused(refusal),
             Err(fault) => return Err(fault),
         }
+        Ok(())
+    }
+
+    /// The application has been asked about a file with fewer fields, and might have refused it with these.
+    async fn take_back(&mut self, upload: UploadId, context: RequestContext<'_>) -> Result<()> {
+        let detail = "has a field behind a file. Here the application is asked about each file as it comes, with the fields in \
+                      front of it: send all fields before the first file.";
+        self.state = FileState::Refused(ApiError::bad_request("form", detail));
+        // Crash here, or fails: the upload is there, and expires.
+        let _expires = call(&context.uploads()?, upload, &Cancel(DeleteRight::Unfinished)).await;
         Ok(())
     }
 

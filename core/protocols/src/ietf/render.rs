@@ -71,7 +71,8 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         Outcome::Discovered(limits) => Reply { headers: discovery(limits), ..Reply::empty(204) },
         Outcome::Cancelled => Reply::empty(204),
         // Nothing in this protocol asks for these.
-        Outcome::Listed { .. }
+        Outcome::Usage(_)
+        | Outcome::Listed { .. }
         | Outcome::Presigned(_)
         | Outcome::Manifest(_)
         | Outcome::History(..)

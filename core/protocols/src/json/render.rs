@@ -48,6 +48,7 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
             }
             json_reply(200, &body)
         }
+        Outcome::Usage(usage) => json_reply(200, &json!(usage)),
         Outcome::Appended { id, uploaded_bytes, file_bytes, phase, .. } => json_reply(
             200,
             &json!({ "uploadId": id, "uploadedBytes": uploaded_bytes, "fileSize": file_bytes, "state": phase }),

@@ -23,6 +23,10 @@ pub fn parse(head: &Head) -> Result<Parsed, ApiError> {
         let cursor = head.query_parameter("cursor").map(|text| EntryName::parse(text).ok_or_else(bad_cursor));
         return Ok(Parsed::Ready(Box::new(Operation::List(cursor.transpose()?))));
     }
+    if head.path == "/usage" {
+        allow(head, &[Method::GET])?;
+        return Ok(Parsed::Ready(Box::new(Operation::Usage)));
+    }
     if head.path == "/uploads/events" {
         allow(head, &[Method::GET])?;
         return Ok(Parsed::Ready(Box::new(Operation::WatchAll)));

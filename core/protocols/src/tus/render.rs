@@ -39,6 +39,7 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         Outcome::Discovered(limits) => discovery(limits),
         // Nothing that this protocol asks for has these outcomes.
         Outcome::Duplicate(_)
+        | Outcome::Usage(_)
         | Outcome::Listed { .. }
         | Outcome::Manifest(_)
         | Outcome::History(..)

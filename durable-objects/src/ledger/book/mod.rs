@@ -14,7 +14,7 @@ use upload_session::{
 };
 use upload_types::{
     api_error::ApiError,
-    ledger::{Admission, Entry, EntryKind, EntryName, Page, StoredObject},
+    ledger::{Admission, Entry, EntryKind, EntryName, OwnerUsage, Page, StoredObject},
     units::{ByteCount, UnixMs, UploadId},
 };
 
@@ -24,7 +24,7 @@ use crate::{
         tables::{self, Counted, Tables},
     },
     platform::error::{Error, Result},
-    rpc::ledger::{Admit, Charge, CloseUpload, ForgetObject, LookupIdempotencyKey},
+    rpc::ledger::{Admit, Charge, CloseUpload, ForgetObject, LookupIdempotencyKey, ReadUsage},
 };
 
 /// The ledger.
@@ -280,6 +280,21 @@ impl<D: Database> Ledger<D> {
             self.open.set(usage.map(|usage| with(without_partials(usage), &admit.entry)));
         }
         Ok(())
+    }
+
+    /// What the owner uses, bounded or not.
+    pub(crate) fn report(&self, ReadUsage(quota): &ReadUsage, now: UnixMs) -> Result<OwnerUsage> {
+        let tables = self.tables()?;
+        let mut usage = Usage::default();
+        if tables::has_entries(&tables) {
+            self.open.take();
+            self.database.in_transaction(|| tables::drop_overdue(&self.database, now))?;
+            usage = self.count()?;
+        }
+        if tables::counts_days(&tables) {
+            usage.bytes_today = tables::bytes_today(&self.database, now)?;
+        }
+        Ok(usage.beside(*quota))
     }
 
     /// What the owner uses of what is bounded. The rest is zero.
