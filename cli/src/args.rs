@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Get(Get),
     /// List the open uploads
     Ls,
+    /// Say what is used of the quotas
+    Usage,
     /// Say how uploads stand
     Status(Uploads),
     /// Follow an upload until it has ended

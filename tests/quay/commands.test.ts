@@ -100,6 +100,9 @@ test("open uploads are listed, looked at, followed and deleted", async () => {
   const { uploadId } = created.json<{ uploadId: string }>();
   const list = await user.run(["ls"], { env });
   assert.match(list.stdout, new RegExp(`^UPLOAD.*\n(.*\n)*${uploadId}  10 B .*open\\.bin`));
+  const usage = await user.run(["usage", "--json"], { env });
+  assert.ok(JSON.parse(usage.stdout).openUploads.used >= 1, usage.stdout);
+  assert.match((await user.run(["usage"], { env })).stdout, /^QUOTA +USED +OF\nopen uploads +\d+ +\d+\n/);
   const status = await user.run(["status", uploadId], { env });
   assert.match(status.stdout, /open +0 B +10 B +none +open\.bin/);
   const log = await user.run(["log", uploadId], { env });

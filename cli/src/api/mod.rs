@@ -12,6 +12,7 @@ use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use upload_types::integrity::Crc64Nvme;
+use upload_types::ledger::OwnerUsage;
 use upload_types::units::UploadId;
 
 pub(crate) use body::SendingBody;
@@ -231,6 +232,11 @@ impl Api {
     pub(crate) async fn open_uploads(&self, cursor: Option<&str>) -> Result<OpenUploads, Refusal> {
         let path = cursor.map_or("/uploads".to_owned(), |cursor| format!("/uploads?cursor={cursor}"));
         json(answered(self.request(Method::GET, &path, None).timeout(ANSWER_TIMEOUT)).await?).await
+    }
+
+    /// What the owner uses, and may use.
+    pub(crate) async fn usage(&self) -> Result<OwnerUsage, Refusal> {
+        json(answered(self.request(Method::GET, "/usage", None).timeout(ANSWER_TIMEOUT)).await?).await
     }
 
     /// The object, from this byte on; of this version of it, where one is known.

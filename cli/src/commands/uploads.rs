@@ -1,4 +1,4 @@
-//! `quay ls`, `status`, `log`, `rm`: what the server knows of uploads, as tables or JSON.
+//! `quay ls`, `usage`, `status`, `log`, `rm`: what the server knows of uploads, as tables or JSON.
 
 use serde_json::{Value, json};
 
@@ -9,6 +9,7 @@ use crate::commands::{print, upload};
 use crate::config;
 use crate::failure::{Failure, Result, exit_code_of};
 use crate::progress::words::size;
+use upload_types::ledger::{OwnerUsage, Used};
 
 /// The owner's open uploads, newest first.
 pub(crate) async fn list(global: &Global) -> Result<u8> {
@@ -33,6 +34,25 @@ pub(crate) async fn list(global: &Global) -> Result<u8> {
         table(&["UPLOAD", "SIZE", "CREATED", "EXPIRES", "NAME"], &rows);
     }
     Ok(0)
+}
+
+/// What the owner uses of its quotas.
+pub(crate) async fn usage(global: &Global) -> Result<u8> {
+    let usage = config::api(global)?.usage().await?;
+    if global.json {
+        print(json!(usage));
+        return Ok(0);
+    }
+    let OwnerUsage { open_uploads, open_bytes, bytes_today } = usage;
+    let mut rows =
+        vec![used("open uploads", open_uploads, |count| count.to_string()), used("their bytes", open_bytes, size)];
+    rows.extend(bytes_today.map(|today| used("bytes today", today, size)));
+    table(&["QUOTA", "USED", "OF"], &rows);
+    Ok(0)
+}
+
+fn used(what: &str, Used { used, limit }: Used, shown: fn(u64) -> String) -> Vec<String> {
+    vec![what.to_owned(), shown(used), limit.map_or("no limit".to_owned(), shown)]
 }
 
 fn row(upload: &OpenUpload) -> Vec<String> {
