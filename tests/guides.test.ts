@@ -1,4 +1,4 @@
-// What the README and the guides have somebody type or paste, run as it stands there: the first commands with curl, the three ways in, the
+// What the README and the guides have somebody type or paste, run as it stands there: the first commands with curl, the ways in, the
 // draft with a break in the middle, presigned parts, and the receivers of webhooks in each language. Minting is in `guides_tokens.test.ts`, tuspy in `tus_clients.test.ts`.
 
 import assert from "node:assert/strict";
@@ -75,33 +75,32 @@ test("the draft: a creation, a part of the file, and the rest after a break", as
   assert.equal(record.sha256, sha256(file));
 });
 
-test("the README's three ways in", async () => {
+test("the README's ways in", async () => {
   const { origin, stack } = await sceneWithOrigin({ AUTH: "token" });
   const token = mint(stack, claimsOf("alice"));
   const here = (code: string) => code.replaceAll("https://upload.example.com", stack.baseUrl);
-  const [sdk = "", tus = ""] = codeBlocks("README.md", "Three ways in", "ts").map(here);
+  const [sdk = "", tus = ""] = codeBlocks("README.md", "Four ways in", "ts").map(here);
   const source = JSON.stringify(pathToFileURL(join(repositoryRoot, "client/src/index.ts")).href);
   // What is said elsewhere: the file, how progress is shown, and the token.
-  const authorized = (code: string) =>
-    code.replace(/endpoint: "[^"]+"/, `$&, headers: { Authorization: "Bearer ${token}" }`);
   const program = `
     import * as tus from "tus-js-client";
     ${sdk.match(/^import .*$/m)?.[0].replace('"quayside-client"', source)}
+    const token = ${JSON.stringify(token)};
     const shown = [];
     const show = (part) => shown.push(part);
     async function bySdk(file) {
-      ${authorized(sdk.replace(/^import .*$/m, ""))}
+      ${sdk.replace(/^import .*$/m, "")}
       return shown.at(-1);
     }
     function byTus(file) {
-      ${authorized(tus)}
+      ${tus}
     }
     console.log(await bySdk(new File([new Uint8Array(9_000_000).fill(1)], "sdk.bin")));
     byTus(Buffer.alloc(20_000_000, 2));`;
   const { stdout } = await run(process.execPath, [write("ways.ts", program)], { cwd: folder });
   assert.equal(stdout.trim(), "1", "progress ends at the whole");
   write("a.mp4", Buffer.alloc(40_000_000, 3));
-  const [init = "", put = ""] = here(codeBlock("README.md", "Three ways in", "sh"))
+  const [init = "", put = ""] = here(codeBlock("README.md", "Four ways in", "sh"))
     .trim()
     .split("\n");
   const env = { ...process.env, TOKEN: token };

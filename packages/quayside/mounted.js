@@ -12,10 +12,13 @@ import { acceptor, origin } from "./hooks.js";
 let inUse;
 
 /** The first segments of this Worker's addresses, where it has no path of its own. */
-const ROUTES = new Set(["upload", "uploads", "files", "s3", "healthz", "readyz", "openapi.json"]);
+const ROUTES = new Set(["upload", "uploads", "files", "s3", "usage", "healthz", "readyz", "openapi.json"]);
 
 /** `quayside-events`, `quayside-tasks`, `quayside-dead-letters`; also with an environment in between: `quayside-staging-events`. */
 const QUEUE = /(^|-)quayside(-[a-z0-9-]+)?-(events|tasks|dead-letters)$/;
+
+/** What a message of ours is about: each carries one of these, and in it an upload's id. */
+const MESSAGES = ["deliver-event", "concatenate", "repair", "verify"];
 
 const OPTIONS = new Set([
   "basePath",
@@ -37,7 +40,11 @@ export function createQuayside(options = {}) {
       throw new TypeError(`createQuayside has no option ${name}; it has ${[...OPTIONS].join(", ")}`);
     }
   }
-  const base = options.basePath === undefined ? undefined : withoutSlashes(options.basePath);
+  const { basePath } = options;
+  if (basePath !== undefined && !(typeof basePath === "string" && /^[\w./~-]*$/.test(basePath))) {
+    throw new TypeError(`basePath is no path like /api/files: ${basePath}`);
+  }
+  const base = basePath === undefined ? undefined : withoutSlashes(basePath);
   const takesEvents = Object.keys(options).some((name) => name.startsWith("on"));
   const own = {};
 
@@ -73,16 +80,24 @@ export function createQuayside(options = {}) {
 
     handles(request) {
       const path = new URL(request.url).pathname;
-      if (base) {
-        return path === base || path.startsWith(`${base}/`);
+      const below = base ?? withoutSlashes(`${settings.BASE_PATH ?? ""}`);
+      if (below) {
+        return path === below || path.startsWith(`${below}/`);
       }
       return ROUTES.has(path.split("/")[1]) || isProblemPage(request.url);
     },
 
     handlesQueue(batch) {
-      return options.queues?.includes(batch.queue) ?? QUEUE.test(batch.queue);
+      return (
+        options.queues?.includes(batch.queue) ?? (QUEUE.test(batch.queue) || batch.messages?.some(isOurs) === true)
+      );
     },
   };
+}
+
+/** Whether it is a message of Quayside's, in a queue that is called something else. */
+function isOurs({ body }) {
+  return MESSAGES.some((kind) => typeof body?.[kind]?.uploadId === "string");
 }
 
 /** Whether it is the address of a page about an error. Below `/problems/` an application may have its own: what it deals with. */

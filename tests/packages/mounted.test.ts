@@ -26,6 +26,7 @@ registerHooks({
 type Mounted = {
   createQuayside(options?: object): {
     handles(request: Request): boolean;
+    handlesQueue(batch: object): boolean;
     fetch(request: Request, env: object, context: object): Promise<Response>;
   };
 };
@@ -37,7 +38,17 @@ const HOST = "https://app.example.com";
 const quayside = createQuayside();
 const handled = (paths: string[]) => paths.filter((path) => quayside.handles(new Request(HOST + path)));
 
-const ROUTES = ["/upload", "/upload/init", "/uploads", "/files", "/files/x", "/s3/multipart", "/healthz", "/readyz"];
+const ROUTES = [
+  "/upload",
+  "/upload/init",
+  "/uploads",
+  "/files",
+  "/files/x",
+  "/s3/multipart",
+  "/usage",
+  "/healthz",
+  "/readyz",
+];
 const PAGE = "/problems/offset-mismatch";
 const APPLICATION = [
   "/",
@@ -54,6 +65,35 @@ test("its own routes, and pages about its errors; the application's own problems
   for (const empty of [undefined, "", " ", `${HOST}/problems/`]) {
     settings.PROBLEMS_URL = empty;
     assert.deepEqual(handled([...ROUTES, PAGE, `${PAGE}?a`, ...APPLICATION]), [...ROUTES, PAGE, `${PAGE}?a`], empty);
+  }
+});
+
+test("below the setting BASE_PATH, where no option says another path", (t) => {
+  t.after(() => {
+    delete settings.BASE_PATH;
+  });
+  settings.BASE_PATH = "/up/";
+  assert.deepEqual(handled(["/up", "/up/upload", "/upload", "/upper", "/readyz"]), ["/up", "/up/upload"]);
+  assert.ok(createQuayside({ basePath: "" }).handles(new Request(`${HOST}/upload`)));
+});
+
+test("a path that is none is told to whoever wrote it", () => {
+  for (const basePath of ["/api/files/*", "/my files", "/a?b", "https://x.net/up", null, 5]) {
+    assert.throws(() => createQuayside({ basePath }), /basePath/, String(basePath));
+  }
+});
+
+test("a queue is its own by its name, or by what is in it", () => {
+  const batch = (queue: string, body: unknown) => ({ queue, messages: [{ body }] });
+  const uploadId = "067e6162-3b6f-4ae2-a171-2470b63dff00";
+  for (const [queue, body, isOwn] of [
+    ["quayside-staging-events", null, true],
+    ["uploads-events", { "deliver-event": { uploadId, eventId: "evt_1" } }, true],
+    ["uploads-tasks", { verify: { uploadId } }, true],
+    ["mail", { to: "somebody", verify: true }, false],
+    ["mail", "text", false],
+  ] as const) {
+    assert.equal(quayside.handlesQueue(batch(queue, body)), isOwn, queue);
   }
 });
 

@@ -26,6 +26,14 @@ export function complaints(config) {
     ([name, list]) => `${list} has no ${name}`,
   );
   const demand = (holds, complaint) => holds || found.push(complaint);
+  for (const { binding, bucket_name: bucket } of config.r2_buckets) {
+    demand(binding !== "BUCKET" || bucket, "r2_buckets has no bucket_name for BUCKET");
+  }
+  const dead = config.queues.producers.find(({ binding }) => binding === "DEAD_LETTERS")?.queue;
+  demand(
+    !dead || dead.endsWith("dead-letters"),
+    `the queue of DEAD_LETTERS is ${dead}: its name must end with dead-letters`,
+  );
   const consumed = config.queues.consumers.map(({ queue }) => queue);
   for (const { binding, queue } of config.queues.producers) {
     const isOurs = BINDINGS.some(([name]) => name === binding);

@@ -46,7 +46,8 @@ function writeDevVars(args) {
   // Nobody but this machine reaches what `wrangler dev` serves, and the file is never deployed.
   const wanted = { ...SECRETS, AUTH: () => auth };
   const old = existsSync(FILE) ? readFileSync(FILE, "utf8") : "";
-  const isThere = (name) => new RegExp(`^\\s*(export\\s+)?${name}\\s*=`, "m").test(old);
+  // One that is empty, as in an example that was copied, is none: of two lines of one name the last counts.
+  const isThere = (name) => new RegExp(`^\\s*(export\\s+)?${name}\\s*=\\s*(?!["']{2}\\s*$)\\S`, "m").test(old);
   const missing = Object.entries(wanted).filter(([name]) => !isThere(name));
   if (missing.length > 0) {
     const begin = old === "" || old.endsWith("\n") ? old : `${old}\n`;
@@ -77,7 +78,7 @@ async function deploy(args) {
 async function createResources(args) {
   const env = option(args, "--env");
   const { r2_buckets: buckets, queues } = await configuration(env);
-  for (const { bucket_name: bucket } of buckets) {
+  for (const { bucket_name: bucket } of buckets.filter(({ bucket_name: bucket }) => bucket)) {
     create("bucket", ["r2", "bucket", "create", bucket]);
   }
   const named = [...queues.producers, ...queues.consumers].map(({ queue }) => queue);
@@ -103,16 +104,14 @@ async function putSecrets(args) {
   const listed = JSON.parse(wranglerSays(["secret", "list", "--format", "json", ...forEnv]));
   const there = new Set(listed.map(({ name }) => name));
   for (const name of [...own, ...given].filter((name) => !there.has(name))) {
-    const value = process.env[name] ?? SECRETS[name]?.();
+    const value = process.env[name] || SECRETS[name]?.();
     if (value === undefined) {
       console.log(`secret ${name}: missing. It is R2's: npx wrangler secret put ${[name, ...forEnv].join(" ")}`);
       process.exitCode = 1;
       continue;
     }
     wranglerSays(["secret", "put", name, ...forEnv], value);
-    console.log(
-      `secret ${name}: put, ${process.env[name] === undefined ? "a fresh one" : "as the environment has it"}`,
-    );
+    console.log(`secret ${name}: put, ${!process.env[name] ? "a fresh one" : "as the environment has it"}`);
   }
 }
 

@@ -77,11 +77,22 @@ function checkTerms(terms: object): void {
   if (maxBytes !== undefined && !(Number.isSafeInteger(maxBytes) && maxBytes >= 0)) {
     throw new TokenOptionError("maxBytes is not a whole number of bytes");
   }
+  const { types } = terms as TokenOptions;
+  if (types !== undefined && !(Array.isArray(types) && types.length > 0 && types.every(isMediaType))) {
+    throw new TokenOptionError('types is not a list of media types like ["image/*"]');
+  }
+}
+
+function isMediaType(type: unknown): boolean {
+  return typeof type === "string" && /^[\w!#$&^.+-]+\/([\w!#$&^.+-]+|\*)$/.test(type);
 }
 
 type Signer = { kid: string; algorithm: string; signer: CryptoKey | JWK | Uint8Array };
 
 function signerOf(key: SigningKey): Signer {
+  if (key === undefined || key === null || key === "") {
+    throw new TokenOptionError("there is no key: TOKEN_SECRETS is not set");
+  }
   if (typeof key !== "string") {
     return { kid: key.kid, algorithm: key.algorithm, signer: key.privateKey };
   }

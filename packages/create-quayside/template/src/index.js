@@ -21,7 +21,7 @@ const quayside = createQuayside({
 
   // Its uploader has deleted it.
   async onDeleted({ data }, env) {
-    await env.BUCKET.delete(`library/${data.owner}/${data.uploadId}.json`);
+    await env.BUCKET.delete(record(data.owner, data.uploadId));
   },
 });
 
@@ -32,6 +32,9 @@ export default {
     }
     const { user, headers } = whoIs(request);
     const { pathname } = new URL(request.url);
+    if (!user) {
+      return new Response("Sign in first.\n", { status: 401 });
+    }
     const id = /^\/api\/library\/([\w-]+)$/.exec(pathname)?.[1];
     if (pathname === "/api/token" && request.method === "POST") {
       const token = await mintToken(env.TOKEN_SECRETS, { owner: user, validSeconds: 3600, maxBytes: MOST_BYTES });
@@ -54,21 +57,30 @@ export default {
 
 async function shelve({ data }, env) {
   const { uploadId, key, owner, fileName, fileSize, contentType } = data;
-  const record = { uploadId, key, fileName, fileSize, contentType };
-  await env.BUCKET.put(`library/${owner}/${uploadId}.json`, JSON.stringify(record));
+  const facts = { uploadId, key, fileName, fileSize, contentType };
+  await env.BUCKET.put(record(owner, uploadId), JSON.stringify(facts));
+}
+
+/** Where the record of an upload is. A user may have any name. */
+function record(user, id) {
+  return `${shelf(user)}${id}.json`;
+}
+
+function shelf(user) {
+  return `library/${encodeURIComponent(user)}/`;
 }
 
 /** What this user has uploaded: the first thousand. */
 async function library(user, env) {
-  const { objects } = await env.BUCKET.list({ prefix: `library/${user}/` });
+  const { objects } = await env.BUCKET.list({ prefix: shelf(user) });
   const records = await Promise.all(objects.map(({ key }) => env.BUCKET.get(key)));
   return await Promise.all(records.filter((record) => record !== null).map((record) => record.json()));
 }
 
 /** A file, to its owner. As a download, so that a page that somebody has uploaded never runs here. */
 async function file(user, id, env) {
-  const record = await env.BUCKET.get(`library/${user}/${id}.json`);
-  const { key, fileName } = record === null ? {} : await record.json();
+  const found = await env.BUCKET.get(record(user, id));
+  const { key, fileName } = found === null ? {} : await found.json();
   const object = key === undefined ? null : await env.BUCKET.get(key);
   if (object === null) {
     return new Response("There is no such file.\n", { status: 404 });
