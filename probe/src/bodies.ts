@@ -33,7 +33,8 @@ const QUESTIONS: Omit<Answer, "answer" | "detail">[] = [
     id: "after-disconnect",
     question: "Does work go on, under waitUntil, after its client has gone?",
     leansOn: "yes",
-    fallback: "a broken chunk then counts only up to its last whole part; the client goes on there",
+    fallback:
+      "a broken chunk then counts only up to its last whole part; the client goes on there. What a form that is cut off has brought stays until it expires",
   },
 ];
 
