@@ -199,6 +199,7 @@ test("known by its SHA-256, empty, or cancelled: as through any other door", asy
     const again = await uploadOf(file, fetchHttp, { dedup: true }).start();
     const isKnown = again.duplicate && known.has(again.uploadId);
     known.add(again.uploadId);
+    await client.waitUntilDelivery(again.uploadId, "delivered");
     return isKnown;
   });
   const empty = fileOf("direct, empty", 0);
