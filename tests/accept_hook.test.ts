@@ -61,7 +61,7 @@ test("the application is told what would be uploaded, by whom, and nothing that 
   const metadata = { camera: "x100" };
   const headers = { "Idempotency-Key": "once", "CF-Connecting-IP": "203.0.113.7" };
   const upload = await created(await init("told.txt", { metadata }, headers));
-  const { id, genuine, path, type, timestamp, data } = hook.only("told.txt");
+  const { id, genuine, path, type, timestamp, data } = hook.single("told.txt");
   assert.ok(genuine);
   assert.deepEqual([path, type], ["/may-i", "upload.accept"]);
   assert.equal(id, `evt_${upload.uploadId.replaceAll("-", "")}_accept`);
@@ -194,7 +194,7 @@ test("of a form each file is asked about, and one may be refused", async () => {
   assert.ok(text.includes(NO_DETAIL), text);
   assert.ok(text.includes("refused-by-application"), text);
   assert.equal(hook.of("no.txt").length, asked + 1);
-  const { uploadId } = hook.only("yes.txt").data;
+  const { uploadId } = hook.single("yes.txt").data;
   assert.ok(text.includes(uploadId), text);
   await origin.waitForEvent(uploadId, "upload.completed");
 });
@@ -215,7 +215,7 @@ test("a field behind a file that was asked about does not change what was asked"
   const reply = await client.request("POST", "/upload", { headers, body: formBody(parts) });
   const text = reply.body.toString();
   assert.ok(text.includes("before the first file"), text);
-  assert.equal(hook.only("first.txt").data.metadata.album, "7");
+  assert.equal(hook.single("first.txt").data.metadata.album, "7");
   assert.deepEqual(await open(), before);
 });
 
@@ -226,7 +226,7 @@ test("pieces of one file, in forms, are asked about once", async () => {
     const reply = await sendPiece(client, piece, { headers: alice });
     assert.ok(reply.status < 300, reply.body.toString());
   }
-  assert.equal(hook.only(fileName).data.fileSize, 3000);
+  assert.equal(hook.single(fileName).data.fileSize, 3000);
 });
 
 test("partial uploads are not asked about, and what is put together from them is", async () => {
@@ -236,7 +236,7 @@ test("partial uploads are not asked about, and what is put together from them is
   hook.says("whole.txt", NO);
   const metadata = { "Upload-Metadata": `filename ${encoded("whole.txt")},filetype ${encoded("text/plain")}` };
   assertRefused(await tus.final(partials, { ...alice, ...metadata }), 403, "refused-by-application");
-  assert.equal(hook.only("whole.txt").data.fileSize, 20);
+  assert.equal(hook.single("whole.txt").data.fileSize, 20);
   hook.says("whole.txt", {});
   await tus.composed(partials, { ...alice, ...metadata });
 });
@@ -294,7 +294,7 @@ for (const [what, answer, status, why, retryAfter = "5"] of failures) {
     const problem = assertRefused(reply, 503, "accept-hook-failed");
     assert.match(problem.detail, /application/);
     assert.equal(reply.header("Retry-After"), retryAfter);
-    const { uploadId } = hook.only(fileName).data;
+    const { uploadId } = hook.single(fileName).data;
     const line = await waitFor("its log line", () => stack.log.of(uploadId, "accept_failed")[0]);
     assert.equal(line.status, status);
     assert.match(String(line.detail), why);

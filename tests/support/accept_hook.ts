@@ -68,7 +68,7 @@ export class AcceptHook {
   }
 
   /** The one question about this file. */
-  only(fileName: string): Question {
+  single(fileName: string): Question {
     const [question, ...more] = this.of(fileName);
     assert.ok(question, `nobody has asked about ${fileName}`);
     assert.deepEqual(more, []);

@@ -4,6 +4,8 @@
 //! has ended, and never longer than its latest end and an hour; nothing of one owner is ever shown to another, since each
 //! owner has an object of their own. What is asked and answered stands in [`crate::ledger::book`].
 //!
+//! Whoever listens on a socket is named each file that is admitted, once its row is written; nothing waits for that, and nothing is kept of it.
+//!
 //! The alarm sweeps. It is set once a day at most, two days ahead, so that of all creations of a day one pays for it; while an owner
 //! goes on creating, each day's first creation sweeps and puts it off. A lost alarm does no harm: nothing counts that is over.
 
