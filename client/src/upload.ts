@@ -366,10 +366,11 @@ export class QuaysideUpload implements Upload {
   }
 
   #confirmed(uploadedBytes: number): void {
-    this.mended();
     if (this.#progress.confirmed(uploadedBytes)) {
       this.#isRestartInVain = false;
     }
+    // Behind it: what is said to go on begins with what has just been confirmed.
+    this.mended();
   }
 
   #retrying({ error }: Retry): void {

@@ -35,7 +35,8 @@ test("offline: the upload waits and says so; online, it goes on by itself", inBr
   const before = await page.percent(file);
   harbour.wire.release();
   await page.context.setOffline(false);
-  assert.ok((await page.resumedFrom(file)) >= before, "nothing that counted was lost");
+  const resumedFrom = await page.resumedFrom(file);
+  assert.ok(resumedFrom >= before, `at ${resumedFrom} %, after ${before} %: nothing that counted was lost`);
   await harbour.assertArrived(await page.untilRecorded(file), file);
 });
 

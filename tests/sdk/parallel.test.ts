@@ -150,6 +150,36 @@ test("a chunk that fails again and again keeps nobody else, and the others' paus
   );
 });
 
+test("an answer that comes while the network is away counts in what is said to go on", async () => {
+  const file = fileOf(25);
+  let away = Promise.resolve();
+  const server = new MemoryServer(25, (request, time) => {
+    const isLost = time === 1 && (request === "PUT /upload/{id} 0-10" || request.startsWith("GET"));
+    return isLost ? "no answer" : undefined;
+  });
+  const link: HttpClient = {
+    send: async (request) => {
+      const isLate = describe(request) === "PUT /upload/{id} 10-20";
+      const answer = await server.send(request);
+      await (isLate ? away : undefined);
+      return answer;
+    },
+  };
+  const scene = new Scene(file, link);
+  away = scene.state("offline");
+  scene.connectivity.become(false);
+  const done = scene.upload.start();
+  await away;
+  scene.connectivity.become(true);
+  await done;
+  await assertSame(server, file);
+  const wentOn = scene.states.filter((state) => state.startsWith("uploading from"));
+  assert.ok(wentOn.length > 0);
+  for (const state of wentOn) {
+    assert.ok(Number(state.split(" ").at(-1)) >= 10, String(scene.states));
+  }
+});
+
 test("chunks that fail together ask together, and a chunk that cannot be sent for good stops the others", async () => {
   const isChunk = (request: string) => request.startsWith("PUT");
   let isBroken = true;

@@ -91,7 +91,7 @@ export class Row {
     const { stage } = journey;
     this.element.dataset.stage = stage;
     say(this.#badge, journey.isDuplicate && journey.isSent ? "There already" : TITLES[stage]);
-    const isResuming = journey.resumedFrom !== undefined && (stage === "uploading" || stage === "offline");
+    const isResuming = journey.resumedFrom !== undefined && stage === "uploading";
     say(this.#resumed, isResuming ? `Resuming from ${journey.resumedFrom} %` : "");
     this.#pause.hidden = !PAUSABLE.has(stage);
     this.#resume.hidden = stage !== "paused";
