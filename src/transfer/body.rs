@@ -3,6 +3,8 @@
 //! Bytes stay JavaScript buffers throughout. A body is read with a BYOB reader, because the default reader of a native
 //! stream hands out 4 KiB at a time; see <https://developers.cloudflare.com/workers/runtime-apis/streams/>.
 
+use std::cell::Cell;
+
 use durable_objects::platform::error::{Error, Result};
 use js_sys::{ArrayBuffer, Object, Promise, Reflect, Uint8Array};
 use upload_types::integrity::{Crc64Nvme, RunningCrc64};
@@ -35,8 +37,15 @@ pub(crate) struct Body {
     reader: ByobReader,
     /// Lent to each read, and taken back from what it returns.
     buffer: Option<ArrayBuffer>,
+    /// How long it is, lent or not.
+    buffer_bytes: u32,
     /// What has been asked for and has not come yet, though somebody did not want to wait any longer.
     pending: Option<JsFuture>,
+}
+
+thread_local! {
+    /// Of all [`Body`] of this isolate.
+    static BUFFER_BYTES: Cell<u64> = const { Cell::new(0) };
 }
 
 /// What a read is to bring.
@@ -57,7 +66,7 @@ impl Body {
         let options = Object::new();
         Reflect::set(&options, &"mode".into(), &"byob".into())?;
         let reader = stream.unchecked_ref::<ByobStream>().get_reader(&options)?;
-        Ok(Self { reader, buffer: None, pending: None })
+        Ok(Self { reader, buffer: None, buffer_bytes: 0, pending: None })
     }
 
     /// The next bytes, as they are wanted; fewer only where the stream ends,
@@ -80,6 +89,7 @@ impl Body {
         let room = u32::try_from(wanted.most_bytes).unwrap_or(u32::MAX).min(wanted.room_bytes);
         let fits = |buffer: &ArrayBuffer| buffer.byte_length() >= room && buffer.byte_length() <= wanted.room_bytes;
         let buffer = self.buffer.take().filter(fits).unwrap_or_else(|| ArrayBuffer::new(room));
+        self.has_buffer_of(buffer.byte_length());
         let view = Uint8Array::new_with_byte_offset_and_length(&buffer, 0, room);
         Ok(self.reader.read_at_least(wanted.least_bytes.min(room), view)?)
     }
@@ -87,6 +97,22 @@ impl Body {
     /// The read moved the buffer into the piece: take it back for the next.
     pub(crate) fn give_back(&mut self, piece: &Uint8Array) {
         self.buffer = Some(piece.buffer());
+    }
+
+    /// How much all others of this isolate are read into.
+    pub(crate) fn others_bytes(&self) -> u64 {
+        BUFFER_BYTES.get().saturating_sub(self.buffer_bytes.into())
+    }
+
+    fn has_buffer_of(&mut self, bytes: u32) {
+        BUFFER_BYTES.set(self.others_bytes() + u64::from(bytes));
+        self.buffer_bytes = bytes;
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        self.has_buffer_of(0);
     }
 }
 

@@ -88,7 +88,8 @@ impl Arriving {
 impl Source for Arriving {
     async fn next(&mut self, most_bytes: u64) -> Waited<Result<Uint8Array, Ended>> {
         let watch = Stopwatch::start();
-        let wanted = Wanted { least_bytes: 1, room_bytes: self.stride.room_bytes(1), most_bytes };
+        let room_bytes = self.stride.room_bytes(1, self.body.others_bytes());
+        let wanted = Wanted { least_bytes: 1, room_bytes, most_bytes };
         match self.patience.wait_for(self.body.read(wanted)).await {
             Waited::Came(Ok(piece)) if piece.length() > 0 => {
                 self.stride.brought(piece.length(), watch.elapsed_ms());

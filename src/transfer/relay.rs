@@ -234,7 +234,8 @@ impl Relay {
 
     /// The next bytes of the body, at least one.
     async fn read_body(&mut self, least_bytes: u32, most_bytes: u64) -> Result<Uint8Array, TransferError> {
-        let wanted = Wanted { least_bytes, room_bytes: self.stride.room_bytes(least_bytes), most_bytes };
+        let room_bytes = self.stride.room_bytes(least_bytes, self.body.others_bytes());
+        let wanted = Wanted { least_bytes, room_bytes, most_bytes };
         loop {
             let watch = Stopwatch::start();
             match self.patience.wait_for(self.body.read(wanted)).await {

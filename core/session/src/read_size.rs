@@ -1,6 +1,8 @@
 //! How a body is read. A read costs the same whatever it brings, so a fast body is read in long strides, each into a buffer of its
 //! length; a slow one in short ones, since buffers are memory that others want. And how slow a body may be: [`Pace`].
 
+use upload_types::units::MIB;
+
 /// What is waited for at least.
 const SHORTEST_BYTES: u32 = LEAST_IN_TIME_BYTES;
 
@@ -10,6 +12,10 @@ const SMALLEST_ROOM_BYTES: u32 = 16 * 1024;
 /// And at most: half of it costs 3 % more processor time per byte, twice or eight times as much saves 1 %, and the platform holds as
 /// much once more while it reads, for every request under way.
 pub const LONGEST_BYTES: u32 = 512 * 1024;
+
+/// What all bodies of an isolate are read into, together: sixteen of the longest. Where they are more, each further one gets what is left,
+/// or what it cannot do without.
+const TOGETHER_BYTES: u64 = 8 * MIB;
 
 /// Of all that a body has brought, so much at once. What was waiting in buffers on the way comes in a burst, however slow the line
 /// behind them is.
@@ -39,9 +45,12 @@ impl ReadSize {
         u32::try_from(most).unwrap_or(LONGEST_BYTES).clamp(SHORTEST_BYTES, LONGEST_BYTES)
     }
 
-    /// And so many are taken at once where they are there, by whoever waits for so many.
-    pub fn room_bytes(&self, least_bytes: u32) -> u32 {
-        self.room_bytes.max(least_bytes)
+    /// And so many are taken at once where they are there, by whoever waits for so many, where all others of the isolate are read into
+    /// buffers of so many.
+    pub fn room_bytes(&self, least_bytes: u32, others_bytes: u64) -> u32 {
+        let left = u32::try_from(TOGETHER_BYTES.saturating_sub(others_bytes)).unwrap_or(LONGEST_BYTES);
+        let enough = least_bytes.clamp(SMALLEST_ROOM_BYTES, SHORTEST_BYTES);
+        self.room_bytes.max(least_bytes).min(left.max(enough))
     }
 
     /// A read brought so many, and took so long. One that filled its room is followed by one with twice as much, while that comes
@@ -137,15 +146,33 @@ mod tests {
             let mut stride = ReadSize::default();
             let mut rooms = Vec::new();
             for _ in 0..6 {
-                let room_bytes = stride.room_bytes(least_bytes(&stride));
+                let room_bytes = stride.room_bytes(least_bytes(&stride), 0);
                 rooms.push(room_bytes / KIB);
                 stride.brought(room_bytes, 1);
             }
             stride.brought(20 * KIB, 1_000);
-            (rooms, stride.room_bytes(1))
+            (rooms, stride.room_bytes(1, 0))
         };
         assert_eq!(rooms_of(|_| 1), (vec![16, 32, 64, 128, 256, 512], SMALLEST_ROOM_BYTES));
         assert_eq!(rooms_of(ReadSize::least_bytes), (vec![64, 128, 256, 512, 512, 512], SMALLEST_ROOM_BYTES));
+    }
+
+    /// The Worker was busy, and everybody's bytes are waiting.
+    #[test]
+    fn a_hundred_bodies_that_come_in_a_burst_have_little_to_be_read_into() {
+        for (least_bytes, most_bytes) in [(1, 10 * MIB), (SHORTEST_BYTES, 15 * MIB)] {
+            let mut bodies: Vec<_> = (0..100).map(|_| (ReadSize::default(), 0_u32)).collect();
+            for _ in 0..10 {
+                for index in 0..bodies.len() {
+                    let others: u64 = bodies.iter().map(|(_, room)| u64::from(*room)).sum();
+                    let (stride, room) = &mut bodies[index];
+                    *room = stride.room_bytes(least_bytes, others - u64::from(*room));
+                    stride.brought(*room, 1);
+                }
+            }
+            let together: u64 = bodies.iter().map(|(_, room)| u64::from(*room)).sum();
+            assert!(together < u64::from(most_bytes), "{together}");
+        }
     }
 
     #[test]
@@ -153,7 +180,7 @@ mod tests {
         let mut stride = ReadSize::default();
         for _ in 0..1_000 {
             stride.brought(stride.least_bytes(), 25_000);
-            assert_eq!(stride.room_bytes(stride.least_bytes()), SHORTEST_BYTES);
+            assert_eq!(stride.room_bytes(stride.least_bytes(), 0), SHORTEST_BYTES);
         }
     }
 
