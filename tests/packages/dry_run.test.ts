@@ -109,6 +109,16 @@ test("classes have their migration, and queues what their messages need", async 
   );
 });
 
+test("a class that was deleted, or renamed, is gone", async () => {
+  const classes = '"new_sqlite_classes": ["UploadSession", "OwnerLedger"] }';
+  const renamed = '"renamed_classes": [{ "from": "UploadSession", "to": "Uploads" }]';
+  await assertSays(
+    [[classes, `${classes}, { "tag": "mine", "deleted_classes": ["OwnerLedger"], ${renamed} }`]],
+    "migrations has no new_sqlite_classes with UploadSession",
+    "migrations has no new_sqlite_classes with OwnerLedger",
+  );
+});
+
 test("a class that was renamed is there, and an origin that is bound needs no PUBLIC_URL", async () => {
   const classes = '"new_sqlite_classes": ["UploadSession", "OwnerLedger"] }';
   const renamed = '"renamed_classes": [{ "from": "UploadSession", "to": "Uploads" }]';

@@ -47,10 +47,17 @@ function ofBucket({ r2_buckets: buckets }) {
 function ofClasses({ durable_objects: objects, migrations, exports: declared = {} }) {
   const own = objects.bindings.filter(({ name, script_name: script }) => isOurs(name) && !script);
   const made = new Set(Object.keys(declared));
-  for (const { new_sqlite_classes: fresh = [], renamed_classes: renamed = [], ...migration } of migrations ?? []) {
-    const moved = [...renamed, ...(migration.transferred_classes ?? [])];
-    for (const name of [...fresh, ...moved.map(({ to }) => to)]) {
+  for (const migration of migrations ?? []) {
+    const {
+      new_sqlite_classes: fresh = [],
+      renamed_classes: renamed = [],
+      transferred_classes: moved = [],
+    } = migration;
+    for (const name of [...fresh, ...[...renamed, ...moved].map(({ to }) => to)]) {
       made.add(name);
+    }
+    for (const name of [...(migration.deleted_classes ?? []), ...renamed.map(({ from }) => from)]) {
+      made.delete(name);
     }
   }
   const unmade = own.filter(({ class_name: name }) => !made.has(name));

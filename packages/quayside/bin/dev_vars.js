@@ -12,8 +12,8 @@ const SHARED = [".env", ".env.local"];
 /** Adds what is missing. `asked` is who may upload, where somebody has said it. */
 export function writeDevVars(asked) {
   const { file, alsoRead } = place();
-  const read = [...alsoRead, file].filter(existsSync).map((name) => readFileSync(name, "utf8"));
-  const known = valuesIn(read.join("\n"));
+  const read = [...alsoRead, file].filter(existsSync);
+  const known = valuesIn(read.map((name) => readFileSync(name, "utf8")).join("\n"));
   // Nobody but this machine reaches what `wrangler dev` serves, and the file is never deployed.
   const wanted = { ...FRESH_SECRETS, AUTH: () => asked ?? "open" };
   const missing = Object.entries(wanted).filter(([name]) => !known[name]);
@@ -22,7 +22,8 @@ export function writeDevVars(asked) {
     const why = file === OWN ? "" : ` (beside a ${OWN} wrangler would no longer read .env)`;
     console.log(`${file}: ${missing.map(([name]) => name).join(", ")} added${why}`);
   }
-  warn(file, known, asked);
+  warn(read.join(" and "), known, asked);
+  warnOfGit(file);
 }
 
 /** wrangler reads `.dev.vars` where there is one, and else what is in `.env` and `.env.local`, the latter over the former. */
@@ -45,16 +46,19 @@ function append(file, lines) {
 }
 
 /** Says what was left as it is, and may surprise. */
-function warn(file, known, asked) {
+function warn(read, known, asked) {
   if (asked !== undefined && known.AUTH && known.AUTH !== asked) {
-    console.error(`${file}: AUTH is ${known.AUTH} there, and stays so. For ${asked}, change that line`);
+    console.error(`${read}: AUTH is ${known.AUTH} there, and stays so. For ${asked}, change that line`);
   }
   for (const name of Object.keys(FRESH_SECRETS).filter((name) => known[name])) {
     const complaint = secretComplaint(name, known[name]);
     if (complaint !== undefined) {
-      console.error(`${file}: ${name} ${complaint}. Take the line away, and a fresh one is made`);
+      console.error(`${read}: ${name} ${complaint}. Take the line away, and a fresh one is made`);
     }
   }
+}
+
+function warnOfGit(file) {
   const { status } = spawnSync("git", ["check-ignore", "--quiet", file], { stdio: "ignore" });
   if (status === 1) {
     console.error(`${file} has secrets, and git does not ignore it: add it to .gitignore`);

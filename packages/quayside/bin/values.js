@@ -1,6 +1,5 @@
-// What the Worker says of a setting's value, in its own words, so that it is heard before a deployment. A test compares both.
-//
-// A value that is refused here is refused there, where nothing else is said below. Settings about tokens are in token_values.js.
+// What the Worker says of a setting's value, in its own words, so that it is heard before a deployment. A test compares both. Settings about
+// tokens are in token_values.js.
 
 import { isIPv6 } from "node:net";
 
