@@ -2,7 +2,8 @@
 // event counts as told when its function has returned; after an exception, or when WEBHOOK_TIMEOUT_SECONDS are over, it is told again
 // with the same id, with a growing delay.
 //
-// In the same way the application is asked before an upload is created. There an exception lets nothing in.
+// In the same way the application is asked before an upload is created. There an exception lets nothing in, and neither does an answer that
+// JSON would say otherwise.
 //
 // An application may have a webhook besides (ORIGIN_WEBHOOK_URL, or the binding ORIGIN). It is told first, and the event counts as
 // told when both have it, so each may hear of it more than once.
@@ -49,7 +50,7 @@ export function acceptor(accept, env, context) {
       try {
         const answer = await accept(question, env, context);
         if (!(answer instanceof Response)) {
-          return Response.json(answer ?? {});
+          return json(answer ?? {});
         }
         // As a whole: a body that is made on the way may be no stream of bytes.
         const { status, headers } = answer;
@@ -60,6 +61,17 @@ export function acceptor(accept, env, context) {
       }
     },
   };
+}
+
+/** JSON has no NaN and no functions, and would leave a bound out that the application has meant to set. */
+function json(answer) {
+  const text = JSON.stringify(answer, (name, value) => {
+    if (["function", "symbol"].includes(typeof value) || (typeof value === "number" && !Number.isFinite(value))) {
+      throw new TypeError(`${name || "the answer"} cannot be said in JSON: ${String(value)}`);
+    }
+    return value;
+  });
+  return new Response(text, { headers: { "content-type": "application/json" } });
 }
 
 /** What the webhook answers; undefined where there is none. */

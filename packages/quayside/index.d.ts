@@ -152,7 +152,7 @@ export interface AcceptTerms {
 
 /**
  * Says whether this may be uploaded: nothing, or terms, accept it. A Response with the status 403 refuses it, with `detail` and `code`
- * of its JSON for the client. After an exception, or five seconds, nothing is created.
+ * of its JSON for the client. After an exception, five seconds, or terms that JSON cannot say (NaN, a function), nothing is created.
  */
 export type Accept<Env> = (
   question: AcceptQuestion,

@@ -2,61 +2,17 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
-import { after, test } from "node:test";
-import { pathToFileURL } from "node:url";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
 import { promisify } from "node:util";
 
 import { repositoryRoot } from "../support/wrangler_config.ts";
+import { Project, QUAYSIDE, root, VARS } from "./project.ts";
 
 const run = promisify(execFile);
-const QUAYSIDE = join(repositoryRoot, "packages/quayside/bin/quayside.js");
 const CREATE = join(repositoryRoot, "packages/create-quayside/index.js");
 const SECRETS = ["DOWNLOAD_SECRET", "TOKEN_SECRETS", "WEBHOOK_SECRET"];
-
-const root = mkdtempSync(join(tmpdir(), "quayside-command-"));
-after(() => rmSync(root, { recursive: true }));
-
-/** A project whose wrangler is a script: it writes down its arguments and its input, and goes on as `script` says. */
-class Project {
-  readonly folder = mkdtempSync(join(root, "project-"));
-
-  constructor(script = "") {
-    cpSync(join(repositoryRoot, "packages/quayside/wrangler.jsonc"), join(this.folder, "wrangler.jsonc"));
-    mkdirSync(join(this.folder, "node_modules"));
-    symlinkSync(join(repositoryRoot, "node_modules/wrangler"), join(this.folder, "node_modules/wrangler"));
-    mkdirSync(join(this.folder, "bin"));
-    const record = 'echo "$*" >> calls\nif [ "$2" = put ]; then cat >> inputs; echo >> inputs; fi\n';
-    writeFileSync(join(this.folder, "bin/wrangler"), `#!/bin/sh\n${record}${script}\n`, { mode: 0o755 });
-  }
-
-  async run(...args: string[]): Promise<string> {
-    return this.runWith({}, ...args);
-  }
-
-  async runWith(given: NodeJS.ProcessEnv, ...args: string[]): Promise<string> {
-    const env = { ...process.env, ...given, PATH: `${join(this.folder, "bin")}${delimiter}${process.env.PATH}` };
-    return (await run(process.execPath, [QUAYSIDE, ...args], { cwd: this.folder, env })).stdout;
-  }
-
-  /** Changes wrangler.jsonc by words. */
-  configure(...changes: [string, string][]): this {
-    const path = join(this.folder, "wrangler.jsonc");
-    let text = readFileSync(path, "utf8");
-    for (const [from, to] of changes) {
-      assert.ok(text.includes(from), from);
-      text = text.replace(from, to);
-    }
-    writeFileSync(path, text);
-    return this;
-  }
-
-  lines(file: string): string[] {
-    return readFileSync(join(this.folder, file), "utf8").trim().split("\n");
-  }
-}
 
 test("dev-vars makes what is missing, keeps what is there, and lets nobody else read it", async () => {
   const project = new Project();
@@ -69,6 +25,93 @@ test("dev-vars makes what is missing, keeps what is there, and lets nobody else 
   assert.equal(statSync(file).mode & 0o077, 0);
   assert.equal(await project.run("dev-vars"), "", "a second time there is nothing to do");
   assert.deepEqual(project.lines(".dev.vars"), lines);
+});
+
+/** The names that a file of `NAME=value` has, in order. */
+const namesIn = (lines: string[]) => lines.map((line) => line.split("=")[0]).toSorted();
+
+test("dev-vars writes where wrangler goes on reading an application's .env", async () => {
+  const project = new Project();
+  writeFileSync(project.path(".env"), `DATABASE=mine\nDOWNLOAD_SECRET=${"x".repeat(32)} # shared\n`);
+  const said = await project.run("dev-vars");
+  assert.match(said, /^\.env\.local: .* added \(beside a \.dev\.vars wrangler would no longer read \.env\)\n$/);
+  assert.ok(!existsSync(project.path(".dev.vars")));
+  assert.deepEqual(namesIn(project.lines(".env.local")), ["AUTH", "TOKEN_SECRETS", "WEBHOOK_SECRET"]);
+  assert.equal(await project.run("dev-vars"), "", "a second time there is nothing to do");
+  // Where wrangler is told not to read .env, or there is a .dev.vars already, that is the place.
+  await project.end({ CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV: "false" }, "dev-vars");
+  assert.deepEqual(namesIn(project.lines(".dev.vars")), ["AUTH", ...SECRETS]);
+  writeFileSync(project.path(".dev.vars"), "MINE=1\n");
+  assert.match(await project.run("dev-vars"), /^\.dev\.vars: .* added\n$/);
+});
+
+test("wrangler reads .env.local over .env, and neither beside .dev.vars", async () => {
+  const project = new Project();
+  writeFileSync(project.path(".env"), "DATABASE=mine\nAUTH=token\n");
+  await project.run("dev-vars");
+  const asked = `import { unstable_getVarsForDev as vars } from "wrangler";
+    const read = Object.entries(vars("wrangler.jsonc", undefined, {}, undefined, true));
+    console.log(JSON.stringify(Object.fromEntries(read.map(([name, { value }]) => [name, value]))));`;
+  writeFileSync(project.path("asked.mjs"), asked);
+  const read = async () =>
+    JSON.parse((await run(process.execPath, ["asked.mjs"], { cwd: project.folder })).stdout) as Record<string, string>;
+  const { DATABASE, AUTH, WEBHOOK_SECRET = "" } = await read();
+  assert.deepEqual([DATABASE, AUTH, WEBHOOK_SECRET.slice(0, 6)], ["mine", "token", "whsec_"]);
+  writeFileSync(project.path(".dev.vars"), "MINE=1\n");
+  assert.deepEqual(await read(), { MINE: "1" });
+});
+
+test("dev-vars says which line it has left as it is, and changes none", async () => {
+  const project = new Project();
+  const text = `export AUTH='open'\nTOKEN_SECRETS=mine\nDOWNLOAD_SECRET=${"x".repeat(32)}\nWEBHOOK_SECRET="whsec_${"A".repeat(32)}"\n`;
+  writeFileSync(project.path(".dev.vars"), text);
+  const { code, stdout, stderr } = await project.end({}, "dev-vars", "--auth=token");
+  assert.deepEqual([code, stdout], [0, ""]);
+  const entry = "TOKEN_SECRETS has an entry that is not `kid:secret`. Take the line away, and a fresh one is made";
+  assert.equal(
+    stderr,
+    `.dev.vars: AUTH is open there, and stays so. For token, change that line\n.dev.vars: ${entry}\n`,
+  );
+  assert.equal(readFileSync(project.path(".dev.vars"), "utf8"), text);
+  assert.doesNotMatch((await project.end({}, "dev-vars")).stderr, /AUTH/, "nobody has asked for another");
+});
+
+test("dev-vars says where git would take the secrets along", async () => {
+  const project = new Project();
+  await run("git", ["init", "--quiet"], { cwd: project.folder });
+  assert.match((await project.end({}, "dev-vars")).stderr, /^\.dev\.vars has secrets, and git does not ignore it/);
+  writeFileSync(project.path(".gitignore"), ".dev.vars\n");
+  assert.equal((await project.end({}, "dev-vars")).stderr, "");
+});
+
+test("init writes a configuration where there is none, and nothing where there is one", async () => {
+  const project = new Project();
+  const template = readFileSync(project.path("wrangler.jsonc"), "utf8");
+  rmSync(project.path("wrangler.jsonc"));
+  assert.match(await project.run("init"), /^wrangler\.jsonc: written/);
+  assert.equal(readFileSync(project.path("wrangler.jsonc"), "utf8"), template);
+  assert.match(await project.run("init"), /is there, and has what Quayside needs/);
+  const own = 'name = "mine"\ncompatibility_date = "2026-11-01"\n[vars]\nAUTH = "Open"\n';
+  rmSync(project.path("wrangler.jsonc"));
+  writeFileSync(project.path("wrangler.toml"), own);
+  const said = await project.fails("init");
+  assert.match(said, /^wrangler\.toml is there, so nothing is changed\. .*node_modules\/quayside\/wrangler\.jsonc/);
+  for (const missing of ["r2_buckets has no BUCKET", "queues.producers has no EVENTS", "AUTH is neither"]) {
+    assert.ok(said.includes(`\n  ${missing}`), said);
+  }
+  assert.ok(!existsSync(project.path("wrangler.jsonc")) && !said.includes("compatibility_date"));
+  assert.equal(readFileSync(project.path("wrangler.toml"), "utf8"), own);
+});
+
+test("init leaves a folder alone whose wrangler.json is above it, where wrangler would read that one", async () => {
+  const project = new Project();
+  rmSync(project.path("wrangler.jsonc"));
+  writeFileSync(project.path("wrangler.json"), "{}");
+  mkdirSync(project.path("below"));
+  await assert.rejects(
+    run(process.execPath, [QUAYSIDE, "init"], { cwd: project.path("below") }),
+    (error: { stderr: string }) => error.stderr.startsWith("../wrangler.json is there, so nothing is changed."),
+  );
 });
 
 test("create-resources makes the bucket and each queue once, and takes what is there", async () => {
@@ -92,7 +135,6 @@ test("create-resources ends with wrangler's own words where wrangler fails other
 /** A Worker that has one secret. */
 const HAS_TOKENS = `if [ "$2" = list ]; then echo '[{"name":"TOKEN_SECRETS","type":"secret_text"}]'; fi`;
 const HAS_NONE = `if [ "$2" = list ]; then echo '[]'; fi`;
-const VARS = '"vars": {';
 
 test("secrets gives the Worker those that it does not have, and none in an argument", async () => {
   const project = new Project(HAS_TOKENS).configure([VARS, `"env": { "staging": {} }, ${VARS}`]);
@@ -112,7 +154,8 @@ test("secrets takes what the environment says, asks for none that is not needed,
     VARS,
     `${VARS} "TOKEN_JWKS_URL": "https://keys.mine.net", "R2_S3_ENDPOINT": "https://r2.mine.net",`,
   ]);
-  const given = { WEBHOOK_SECRET: "whsec_mine", R2_ACCESS_KEY_ID: "an id" };
+  const mine = `whsec_${Buffer.alloc(24).toString("base64")}`;
+  const given = { WEBHOOK_SECRET: mine, R2_ACCESS_KEY_ID: "an id" };
   const failed = await project.runWith(given, "secrets").then(
     () => assert.fail("R2's secret is missing"),
     (error: { stdout: string }) => error.stdout,
@@ -123,7 +166,7 @@ test("secrets takes what the environment says, asks for none that is not needed,
   );
   assert.match(failed, /secret R2_SECRET_ACCESS_KEY: missing/);
   const [webhook, , id] = project.lines("inputs");
-  assert.deepEqual([webhook, id], ["whsec_mine", "an id"]);
+  assert.deepEqual([webhook, id], [mine, "an id"]);
   assert.ok(!project.lines("calls").some((call) => call.includes("TOKEN_SECRETS")));
 });
 
@@ -144,59 +187,69 @@ test("deploy --dry-run asks wrangler alone, says which secrets are needed, and l
   assert.equal(said, "secrets that it needs: WEBHOOK_SECRET, DOWNLOAD_SECRET, TOKEN_SECRETS\nit could be deployed\n");
 });
 
-/** What is wrong with a configuration, and what is said of it. */
-const mistakes: [string, [string, string][], RegExp][] = [
-  ["the bucket missing", [['"binding": "BUCKET"', '"binding": "PAIL"']], /r2_buckets has no BUCKET/],
-  ["a class missing", [['"UPLOAD_SESSIONS"', '"SESSIONS"']], /durable_objects has no UPLOAD_SESSIONS/],
-  ["a rate limit missing", [['"CREATIONS_BY_OWNER"', '"OTHER"']], /ratelimits has no CREATIONS_BY_OWNER/],
-  [
-    "a queue nobody reads",
-    [['"queue": "quayside-tasks",\n        "dead', '"queue": "other",\n        "dead']],
-    /none for quayside-tasks, which TASKS writes to/,
-  ],
-  ["an old date", [['"2026-10-01"', '"2026-09-30"']], /compatibility_date is before 2026-10-01/],
-  ["anybody", [[VARS, `${VARS} "AUTH": "open",`]], /AUTH is "open"/],
-  ["an example's address", [['"PUBLIC_URL": ""', '"PUBLIC_URL": "https://upload.example.com"']], /still the example's/],
-  ["an example's route", [[VARS, `"routes": ["example.com/files/*"], ${VARS}`]], /route = example.com.* the example's/],
-  ["rules that are no text", [[VARS, `${VARS} "TOKEN_RULES": { "sub": "a" },`]], /TOKEN_RULES is not text/],
-  ["an issuer that is nothing", [[VARS, `${VARS} "TOKEN_ISSUER": null,`]], /TOKEN_ISSUER is not text/],
-  ["an issuer that is a number", [[VARS, `${VARS} "TOKEN_ISSUER": 7,`]], /TOKEN_ISSUER is not text: put it between/],
-  ["half a byte", [[VARS, `${VARS} "QUOTA_OPEN_BYTES": 0.5,`]], /QUOTA_OPEN_BYTES is not text/],
-  ["nowhere to download", [['"ORIGIN_WEBHOOK_URL": ""', '"ORIGIN_WEBHOOK_URL": "https://a.net"']], /PUBLIC_URL is not/],
-];
-
-for (const [what, changes, said] of mistakes) {
-  test(`deploy refuses ${what}, before anything is asked of an account`, async () => {
-    const project = new Project().configure(...changes);
-    for (const options of [["--dry-run"], []]) {
-      await assert.rejects(project.run("deploy", ...options), said);
-    }
-    assert.throws(() => project.lines("calls"), /ENOENT/);
-  });
-}
-
-test("a number may stand without quotes, and an application's own vars are its own", async () => {
-  const vars = `${VARS} "QUOTA_OPEN_BYTES": 1000, "MY_RULES": { "mine": [1] },`;
-  await new Project().configure([VARS, vars]).run("deploy", "--dry-run");
-});
-
-test("each setting that the Worker has is known to be text or a number", async () => {
-  const path = join(repositoryRoot, "packages/quayside/bin/settings.js");
-  const { TEXTS, NUMBERS }: Record<string, string[]> = await import(pathToFileURL(path).href);
-  const defaults = readFileSync(join(repositoryRoot, "src/defaults.rs"), "utf8").matchAll(
-    /^ {4}\("(\w+)", "(.*)"\),$/gm,
-  );
-  const [texts, numbers]: [string[], string[]] = [[], []];
-  for (const [, name = "", value = ""] of defaults) {
-    (/^\d+$/.test(value) ? numbers : texts).push(name);
+test("a secret of the environment that the Worker would not take is refused before anything is put or made", async () => {
+  const project = new Project(HAS_NONE);
+  const given = { WEBHOOK_SECRET: "whsec_mine", TOKEN_SECRETS: `k1:${"x".repeat(31)}`, DOWNLOAD_SECRET: "tiny" };
+  for (const command of [["secrets"], ["deploy"], ["deploy", "--dry-run"]]) {
+    const { code, stderr } = await project.end(given, ...command);
+    assert.equal(code, 1);
+    const said = [
+      "WEBHOOK_SECRET in the environment is not `whsec_` and 24 to 64 bytes in base64",
+      "DOWNLOAD_SECRET in the environment is shorter than 32 characters",
+      "TOKEN_SECRETS in the environment has a secret that is shorter than 32 characters",
+    ];
+    assert.deepEqual(stderr.trim().split("\n  ").slice(1), said, command.join(" "));
+    assert.ok(!existsSync(project.path("calls")));
   }
-  assert.ok(texts.length > 0 && numbers.length > 0);
-  assert.deepEqual({ TEXTS, NUMBERS }, { TEXTS: texts, NUMBERS: numbers });
 });
 
-test("somebody's own address is nobody's example", async () => {
-  const project = new Project().configure(['"PUBLIC_URL": ""', '"PUBLIC_URL": "https://up.myexample.com"']);
-  await project.run("deploy", "--dry-run");
+test("a mistake is told in one line", async () => {
+  const project = new Project();
+  assert.equal(await project.fails("deploy", "--env", "staging"), "wrangler.jsonc has no environment staging\n");
+  project.configure(['"name": "quayside",', '"name": "quayside"']);
+  assert.match(await project.fails("deploy", "--dry-run"), /^wrangler\.jsonc, line 7: .*\n$/);
+  rmSync(project.path("wrangler.jsonc"));
+  assert.match(
+    await project.fails("secrets"),
+    /^there is no wrangler\.json, .* here: `npx quayside init` writes one\n$/,
+  );
+  rmSync(project.path("node_modules/wrangler"));
+  assert.match(await project.fails("create-resources"), /^wrangler is not installed here: npm install .*\n$/);
+  mkdirSync(project.path(".dev.vars"));
+  assert.match(await project.fails("dev-vars"), /^EISDIR: .*\n$/);
+});
+
+test("a configuration that another one hides is said", async () => {
+  const project = new Project();
+  writeFileSync(project.path("wrangler.toml"), 'name = "mine"\n');
+  const { code, stderr } = await project.end({}, "deploy", "--dry-run");
+  assert.deepEqual([code, stderr], [0, "wrangler.jsonc is read, and wrangler.toml beside it is not\n"]);
+});
+
+test("wrangler's own program is run where it is not in the path", async () => {
+  const project = new Project();
+  const { code, stdout } = await project.end({}, "deploy", "--dry-run");
+  assert.equal(code, 0, stdout);
+  rmSync(project.path("bin/wrangler"));
+  const bare = { PATH: project.path("bin") };
+  const { stderr } = await run(process.execPath, [QUAYSIDE, "deploy", "--dry-run"], {
+    cwd: project.folder,
+    env: { ...process.env, ...bare },
+  }).catch((ended) => ended);
+  // It has read the configuration, and misses what `main` names.
+  assert.match(stderr, /^wrangler deploy --dry-run failed:\n/);
+  assert.doesNotMatch(stderr, /ENOENT/);
+});
+
+test("help and version", async () => {
+  const project = new Project();
+  for (const args of [["--help"], ["-h"], ["deploy", "--help"], ["secrets", "--env", "staging", "-h"]]) {
+    assert.match(await project.run(...args), /^Usage: quayside <command>/);
+  }
+  const { version } = JSON.parse(readFileSync(join(repositoryRoot, "packages/quayside/package.json"), "utf8"));
+  assert.equal(await project.run("--version"), `${version}\n`);
+  assert.match(await project.fails(), /^Usage/);
+  assert.match(await project.fails("init", "here"), /^unexpected: here/);
 });
 
 test("what is misspelt is said", async () => {

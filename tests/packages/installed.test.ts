@@ -232,19 +232,22 @@ test("another Worker is told by a service binding", async (t) => {
 });
 
 test("the whole Worker, with nothing but a configuration", async (t) => {
-  const cwd = project.write("whole", {
-    "wrangler.jsonc": configuration([[MAIN, JSON.stringify(join(project.folder, "node_modules/quayside/worker.js"))]]),
-  });
-  await project.run(join(project.folder, "node_modules/.bin/quayside"), ["dev-vars"], cwd);
+  const cwd = project.write("whole", { "package.json": "{}" });
+  const quayside = join(project.folder, "node_modules/.bin/quayside");
+  await project.run(quayside, ["init"], cwd);
+  await project.run(quayside, ["dev-vars"], cwd);
+  const file = join(cwd, "wrangler.jsonc");
+  const main = JSON.stringify(join(project.folder, "node_modules/quayside/worker.js"));
+  writeFileSync(file, readFileSync(file, "utf8").replace(MAIN, main));
   const running = await project.dev({ cwd, ready: "/healthz" });
   t.after(() => running.stop());
-  const file = randomBytes(CHUNK_BYTES + 1);
-  const uploadId = await upload(running.baseUrl, file, "cat.png");
+  const content = randomBytes(CHUNK_BYTES + 1);
+  const uploadId = await upload(running.baseUrl, content, "cat.png");
   const status = await waitFor("the object", async () => {
     const status = await json<Status>(`${running.baseUrl}/upload/${uploadId}`);
     return status.state === "completed" && status;
   });
-  assert.deepEqual([status.fileSize, status.delivery], [file.length, "none"]);
+  assert.deepEqual([status.fileSize, status.delivery], [content.length, "none"]);
 });
 
 async function refused(running: Running): Promise<string> {

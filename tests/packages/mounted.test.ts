@@ -135,3 +135,27 @@ test("a function of the application is asked before an upload is created, and wh
   assert.deepEqual(await ask("broken"), [500, {}]);
   assert.equal(said.mock.callCount(), 1);
 });
+
+test("an answer that JSON would say otherwise lets nothing in, and is named", async (t) => {
+  const said = t.mock.method(console, "error", () => {});
+  const quota = () => 5;
+  const answers: [unknown, string | undefined][] = [
+    [{ maxBytes: 5, types: undefined }, undefined],
+    [{ maxBytes: Number.NaN }, "maxBytes cannot be said in JSON: NaN"],
+    [{ expiresInSeconds: 60 / 0 }, "expiresInSeconds cannot be said in JSON: Infinity"],
+    [{ metadata: { left: -Infinity } }, "left cannot be said in JSON: -Infinity"],
+    [{ maxBytes: quota }, "maxBytes cannot be said in JSON: "],
+    [{ types: [Symbol("image")] }, "0 cannot be said in JSON: "],
+    [quota, "the answer cannot be said in JSON: "],
+  ];
+  const { acceptor } = await import(pathToFileURL(join(repositoryRoot, "packages/quayside/hooks.js")).href);
+  for (const [answer, complaint] of answers) {
+    const body = JSON.stringify({ type: "upload.accept", data: { uploadId: "u" } });
+    const { status } = await acceptor(() => answer, {}, {}).fetch(new Request(HOST, { method: "POST", body }));
+    assert.equal(status, complaint === undefined ? 200 : 500, String(complaint));
+    if (complaint !== undefined) {
+      assert.match(String(said.mock.calls.at(-1)?.arguments[1]), new RegExp(complaint), typeof answer);
+    }
+  }
+  assert.equal(said.mock.callCount(), answers.length - 1);
+});

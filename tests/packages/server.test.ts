@@ -196,6 +196,12 @@ test("a term that Quayside does not know is named", async () => {
   await assert.rejects(mintToken(`k:${"x".repeat(32)}`, options), /no option maxBtyes/);
 });
 
+test("an event without a secret to verify it with is no forgery: the secret is not set", () => {
+  for (const secrets of ["", " ", undefined as unknown as string]) {
+    assert.throws(() => verifyEvent(secrets, {}, ""), /WEBHOOK_SECRET is not set/);
+  }
+});
+
 test("a Request is verified as it is", async () => {
   const { headers, body } = await posts(await mintToken(stack.secrets.TOKEN_SECRETS ?? "", { owner: "carol" }));
   const given = Object.entries(headers).map(([name, value]): [string, string] => [name, String(value)]);

@@ -47,3 +47,12 @@ export const NUMBERS = [
   "DOWNLOAD_URL_TTL_SECONDS",
   "DIRECT_URL_TTL_SECONDS",
 ];
+
+/** Secrets. None of them stands among the vars. */
+export const SECRETS = [
+  "WEBHOOK_SECRET",
+  "DOWNLOAD_SECRET",
+  "TOKEN_SECRETS",
+  "R2_ACCESS_KEY_ID",
+  "R2_SECRET_ACCESS_KEY",
+];

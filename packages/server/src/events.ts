@@ -63,9 +63,9 @@ const HEADERS = ["webhook-id", "webhook-timestamp", "webhook-signature"] as cons
  */
 export function verifyEvent(secrets: string, headers: HeadersLike, body: string): UploadEvent {
   const given = Object.fromEntries(HEADERS.map((name) => [name, header(headers, name)]));
-  const active = secrets.split(/[\s,]+/).filter((secret) => secret !== "");
+  const active = (secrets ?? "").split(/[\s,]+/).filter((secret) => secret !== "");
   if (active.length === 0) {
-    throw new TypeError("WEBHOOK_SECRET is empty");
+    throw new TypeError("there is no secret: WEBHOOK_SECRET is not set");
   }
   let refusal: unknown;
   for (const webhook of active.map((secret) => new Webhook(secret))) {

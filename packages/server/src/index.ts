@@ -3,5 +3,6 @@
 
 export type { UploadData, UploadEvent, UploadEventType } from "./events.ts";
 export { EventError, verifyEvent, verifyRequest } from "./events.ts";
+export { TokenOptionError } from "./options.ts";
 export type { PrivateSigningKey, SigningKey, TokenOptions } from "./tokens.ts";
-export { mintToken, TokenOptionError } from "./tokens.ts";
+export { mintToken } from "./tokens.ts";

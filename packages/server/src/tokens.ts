@@ -3,6 +3,8 @@
 
 import { type CryptoKey, type JWK, SignJWT } from "jose";
 
+import { bytesOf, checkAudience, checkOwner, checkTerms, TokenOptionError } from "./options.ts";
+
 /** An asymmetric key, whose public half Quayside has (TOKEN_PUBLIC_KEYS or TOKEN_JWKS_URL) under the same `kid`. */
 export type PrivateSigningKey = {
   kid: string;
@@ -17,7 +19,7 @@ export type PrivateSigningKey = {
 export type SigningKey = string | PrivateSigningKey;
 
 export type TokenOptions = {
-  /** Who uploads: your name for this user. What is uploaded belongs to it, and nobody else sees it. */
+  /** Who uploads: your name for this user, up to 255 bytes. What is uploaded belongs to it, and nobody else sees it. */
   owner: string;
   /** For how long uploads may be created with it; those that were go on for as long as they live. An hour. */
   validSeconds?: number;
@@ -27,9 +29,9 @@ export type TokenOptions = {
   maxBytes?: number;
   /** What files may be, as media types: `image/*`. */
   types?: string[];
-  /** What events tell as `attached`. The client can neither see nor change it. */
-  metadata?: unknown;
-  /** The object's key is `uploads/<keyPrefix><upload id>`. */
+  /** What events tell as `attached`: text by name, up to 4 KiB. The client can neither see nor change it. */
+  metadata?: Record<string, string>;
+  /** The object's key is `uploads/<keyPrefix><upload id>`: `customers/42/`. */
   keyPrefix?: string;
   /** Whether it may delete uploads that are complete. Not for users: for the application itself. */
   delete?: boolean;
@@ -37,54 +39,34 @@ export type TokenOptions = {
   upload?: string;
 };
 
-/** An option that would make a token which is refused, or a key that cannot sign. */
-export class TokenOptionError extends TypeError {
-  override readonly name = "TokenOptionError";
-}
-
 const AN_HOUR_SECONDS = 3600;
-const LEAST_SECRET_CHARACTERS = 32;
+const LEAST_SECRET_BYTES = 32;
+/** A longer token is refused unread. */
+const MOST_TOKEN_BYTES = 8192;
+const ALGORITHMS = ["ES256", "ES384", "EdDSA", "RS256", "RS384", "RS512", "PS256"];
 
 /** The token, for the header `Authorization: Bearer`. */
 export async function mintToken(key: SigningKey, options: TokenOptions): Promise<string> {
-  const { owner, validSeconds = AN_HOUR_SECONDS, audience = "quayside", ...terms } = options;
-  if (typeof owner !== "string" || owner === "") {
-    throw new TokenOptionError("owner is missing: whose is what this token uploads?");
-  }
+  const { owner, validSeconds = AN_HOUR_SECONDS, audience = "quayside", ...terms } = options ?? {};
+  checkOwner(owner);
+  checkAudience(audience);
   if (!Number.isFinite(validSeconds) || validSeconds <= 0) {
     throw new TokenOptionError("validSeconds is not a number of seconds above 0");
   }
   checkTerms(terms);
   const { kid, algorithm, signer } = signerOf(key);
-  return await new SignJWT({ quayside: terms })
+  const token = await new SignJWT({ quayside: terms })
     .setProtectedHeader({ alg: algorithm, kid })
     .setSubject(owner)
     .setAudience(audience)
     .setExpirationTime(Math.floor(Date.now() / 1000 + validSeconds))
     .sign(signer);
-}
-
-const TERMS = new Set(["maxBytes", "types", "metadata", "keyPrefix", "delete", "upload"]);
-
-/** Quayside refuses a token with a term that it does not know; here that is told to whoever wrote it. */
-function checkTerms(terms: object): void {
-  for (const name of Object.keys(terms)) {
-    if (!TERMS.has(name)) {
-      throw new TokenOptionError(`there is no option ${name}; there are ${[...TERMS].join(", ")}`);
-    }
+  if (token.length > MOST_TOKEN_BYTES) {
+    throw new TokenOptionError(
+      "the token has more than 8 KiB, which is refused: leave out what Quayside need not know",
+    );
   }
-  const { maxBytes } = terms as TokenOptions;
-  if (maxBytes !== undefined && !(Number.isSafeInteger(maxBytes) && maxBytes >= 0)) {
-    throw new TokenOptionError("maxBytes is not a whole number of bytes");
-  }
-  const { types } = terms as TokenOptions;
-  if (types !== undefined && !(Array.isArray(types) && types.length > 0 && types.every(isMediaType))) {
-    throw new TokenOptionError('types is not a list of media types like ["image/*"]');
-  }
-}
-
-function isMediaType(type: unknown): boolean {
-  return typeof type === "string" && /^[\w!#$&^.+-]+\/([\w!#$&^.+-]+|\*)$/.test(type);
+  return token;
 }
 
 type Signer = { kid: string; algorithm: string; signer: CryptoKey | JWK | Uint8Array };
@@ -93,14 +75,21 @@ function signerOf(key: SigningKey): Signer {
   if (key === undefined || key === null || key === "") {
     throw new TokenOptionError("there is no key: TOKEN_SECRETS is not set");
   }
-  if (typeof key !== "string") {
-    return { kid: key.kid, algorithm: key.algorithm, signer: key.privateKey };
+  return typeof key === "string" ? ofSecrets(key) : ofPrivateKey(key);
+}
+
+function ofPrivateKey({ kid, algorithm, privateKey }: PrivateSigningKey): Signer {
+  if (!ALGORITHMS.includes(algorithm) || typeof kid !== "string" || kid === "") {
+    throw new TokenOptionError(`the key has no kid, or an algorithm that is none of ${ALGORITHMS.join(", ")}`);
   }
-  const [first = ""] = key.trim().split(/[\s,]+/);
-  const colon = first.indexOf(":");
-  const secret = first.slice(colon + 1);
-  if (colon < 1 || secret.length < LEAST_SECRET_CHARACTERS) {
+  return { kid, algorithm, signer: privateKey };
+}
+
+function ofSecrets(secrets: string): Signer {
+  const [first = ""] = secrets.trim().split(/[\s,]+/);
+  const [kid, secret = "", ...more] = first.split(":");
+  if (!kid || more.length > 0 || bytesOf(secret) < LEAST_SECRET_BYTES) {
     throw new TokenOptionError("the secret is not `<kid>:<at least 32 characters>`, as TOKEN_SECRETS has it");
   }
-  return { kid: first.slice(0, colon), algorithm: "HS256", signer: new TextEncoder().encode(secret) };
+  return { kid, algorithm: "HS256", signer: new TextEncoder().encode(secret) };
 }

@@ -5,7 +5,7 @@ An event is told until it is answered with a 2xx, so it may come more than once:
 from __future__ import annotations
 
 import re
-from typing import Any, Literal, Mapping, TypedDict
+from typing import Literal, Mapping, TypedDict
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
@@ -36,7 +36,7 @@ class UploadData(_UploadData, total=False):
 
     contentType: str | None
     # What the token has said, as `metadata`. The client can neither see nor change it.
-    attached: Any
+    attached: dict[str, str]
     deletedAt: str
     etag: str
     digests: dict[str, str]
@@ -63,9 +63,9 @@ def verify_event(secrets: str, headers: Mapping[str, str], body: bytes | str) ->
     ``secrets`` is WEBHOOK_SECRET as Quayside has it: one, or two with a space between them while one is replaced. ``body`` is
     the body as it came, not parsed and put together again.
     """
-    active = [secret for secret in re.split(r"[\s,]+", secrets) if secret]
+    active = [secret for secret in re.split(r"[\s,]+", secrets or "") if secret]
     if not active:
-        raise ValueError("WEBHOOK_SECRET is empty")
+        raise ValueError("there is no secret: WEBHOOK_SECRET is not set")
     lower = {name.lower(): value for name, value in headers.items()}
     given = {name: lower.get(name, "") for name in _HEADERS}
     refusal: Exception | None = None

@@ -3,18 +3,21 @@ shared secret (HS256) or a public key, and asks nobody."""
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from dataclasses import dataclass
-from typing import Any, Literal, Sequence
+from typing import Any, Literal, Mapping, Sequence, get_args
 
 import jwt
 
-LEAST_SECRET_CHARACTERS = 32
+from .checks import TokenOptionError, check_audience, check_owner, check_terms, check_valid_seconds
 
+LEAST_SECRET_BYTES = 32
+# A longer token is refused unread.
+MOST_TOKEN_BYTES = 8192
 
-class TokenOptionError(ValueError):
-    """An option that would make a token which is refused, or a key that cannot sign."""
+Algorithm = Literal["ES256", "ES384", "EdDSA", "RS256", "RS384", "RS512", "PS256"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class PrivateSigningKey:
     """
 
     kid: str
-    algorithm: Literal["ES256", "ES384", "EdDSA", "RS256", "RS384", "RS512", "PS256"]
+    algorithm: Algorithm
     private_key: Any
 
 
@@ -37,7 +40,7 @@ def mint_token(
     audience: str = "quayside",
     max_bytes: int | None = None,
     types: Sequence[str] | None = None,
-    metadata: Any = None,
+    metadata: Mapping[str, str] | None = None,
     key_prefix: str | None = None,
     delete: bool | None = None,
     upload: str | None = None,
@@ -45,21 +48,20 @@ def mint_token(
     """The token, for the header ``Authorization: Bearer``.
 
     ``key``: TOKEN_SECRETS as Quayside has it, ``<kid>:<at least 32 characters>``, of which the first signs; or a private key.
-    ``owner``: your name for this user. What is uploaded belongs to it, and nobody else sees it.
+    ``owner``: your name for this user, up to 255 bytes. What is uploaded belongs to it, and nobody else sees it.
     ``valid_seconds``: for how long uploads may be created with it; those that were go on for as long as they live.
     ``audience``: TOKEN_AUDIENCE of the deployment.
     ``max_bytes``, ``types``: the largest file, and what files may be (``image/*``).
-    ``metadata``: what events tell as ``attached``. The client can neither see nor change it.
-    ``key_prefix``: the object's key is ``uploads/<key_prefix><upload id>``.
+    ``metadata``: what events tell as ``attached``: text by name, up to 4 KiB. The client can neither see nor change it.
+    ``key_prefix``: the object's key is ``uploads/<key_prefix><upload id>``: ``customers/42/``.
     ``delete``: whether it may delete uploads that are complete. Not for users: for the application itself.
     ``upload``: the id of the one upload that it is for; it creates none.
     """
-    if not isinstance(owner, str) or not owner:
-        raise TokenOptionError("owner is missing: whose is what this token uploads?")
-    if not valid_seconds > 0:
-        raise TokenOptionError("valid_seconds is not a number of seconds above 0")
-    if max_bytes is not None and (isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 0):
-        raise TokenOptionError("max_bytes is not a whole number of bytes")
+    check_owner(owner)
+    check_audience(audience)
+    check_valid_seconds(valid_seconds)
+    metadata = None if metadata is None else _plain(metadata)
+    check_terms(max_bytes=max_bytes, types=types, metadata=metadata, key_prefix=key_prefix, delete=delete, upload=upload)
     terms = {
         "maxBytes": max_bytes,
         "types": None if types is None else list(types),
@@ -75,13 +77,32 @@ def mint_token(
         "quayside": {name: term for name, term in terms.items() if term is not None},
     }
     kid, algorithm, signer = _signer(key)
-    return jwt.encode(claims, signer, algorithm=algorithm, headers={"kid": kid})
+    token = jwt.encode(claims, signer, algorithm=algorithm, headers={"kid": kid}, json_encoder=_Utf8)
+    if len(token) > MOST_TOKEN_BYTES:
+        raise TokenOptionError("the token has more than 8 KiB, which is refused: leave out what Quayside need not know")
+    return token
+
+
+class _Utf8(json.JSONEncoder):
+    """Writes letters as they are: an escape has up to three times as many bytes."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "ensure_ascii": False})
+
+
+def _plain(metadata: Any) -> Any:
+    """Any mapping as JSON can have it."""
+    return dict(metadata) if isinstance(metadata, Mapping) else metadata
 
 
 def _signer(key: str | PrivateSigningKey) -> tuple[str, str, Any]:
     if isinstance(key, PrivateSigningKey):
+        if key.algorithm not in get_args(Algorithm) or not isinstance(key.kid, str) or not key.kid:
+            raise TokenOptionError(f"the key has no kid, or an algorithm that is none of {', '.join(get_args(Algorithm))}")
         return key.kid, key.algorithm, key.private_key
+    if not key:
+        raise TokenOptionError("there is no key: TOKEN_SECRETS is not set")
     kid, _, secret = re.split(r"[\s,]+", key.strip())[0].partition(":")
-    if not kid or len(secret) < LEAST_SECRET_CHARACTERS:
+    if not kid or ":" in secret or len(secret.encode()) < LEAST_SECRET_BYTES:
         raise TokenOptionError("the secret is not `<kid>:<at least 32 characters>`, as TOKEN_SECRETS has it")
     return kid, "HS256", secret

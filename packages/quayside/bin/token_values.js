@@ -1,0 +1,187 @@
+// What the Worker says of the settings about tokens (see values.js): where claims are, whose keys are taken, and what may be uploaded.
+
+const LONGEST_CLAIM_NAME = 255;
+const MOST_ISSUERS = 16;
+const MOST_VALUES = 256;
+const MOST_TYPES = 64;
+const MOST_METADATA_BYTES = 4096;
+const LONGEST_KEY_PREFIX = 512;
+
+const TYPES = "has an unknown field, or one that is not of its type";
+
+const isText = (value) => typeof value === "string";
+const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** What a text must be: the complaint, where there is one. */
+export const TOKEN_RULES = {
+  TOKEN_AUDIENCE: (text) => text === "" && "is empty",
+  TOKEN_PUBLIC_KEYS: (text) => text !== "" && publicKeys(parsed(text)),
+  TOKEN_JWKS_URL: (text) => text !== "" && !isSafeUrl(text) && "does not begin with https://",
+  TOKEN_RULES: (text) => text !== "" && rules(parsed(text)),
+  TOKEN_ISSUERS: (text) => text !== "" && issuers(parsed(text)),
+  TOKEN_HEADER: (text) =>
+    !/^(?!cookie$)[a-z\d-]*$/i.test(text) && "is not the name of a header, like Cf-Access-Jwt-Assertion",
+  AUDIENCE_CLAIM: claimName,
+  OWNER_CLAIM: (text) =>
+    text
+      .split(",")
+      .map((name) => claimName(name.trim()))
+      .find(Boolean),
+  TENANT_CLAIM: (text) => text !== "" && claimName(text),
+  POLICY_CLAIM: claimName,
+  DEFAULT_POLICY: (text) => text !== "" && policy(parsed(text)),
+};
+
+/** Whether what is told from there, or fetched, is nobody else's on its way. */
+export function isSafeUrl(text) {
+  return text.startsWith("https://") || text.startsWith("http://127.0.0.1:");
+}
+
+export function mediaTypes(entries) {
+  const token = "[A-Za-z0-9!#$&^_.+-]+";
+  if (!entries.every((entry) => new RegExp(`^${token}/(\\*|${token})$`).test(entry.trim()))) {
+    return "has a type that is neither `type/subtype` nor `type/*`";
+  }
+  return (entries.length === 0 || entries.length > MOST_TYPES) && "has a list of types that is empty or longer than 64";
+}
+
+/** What the JSON says; undefined where it is none. */
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function claimName(text) {
+  const isName = text.length <= LONGEST_CLAIM_NAME && /^[!-~]+$/.test(text) && !/["\\,]/.test(text);
+  return isName ? undefined : "is not the name of a claim, like sub or app_metadata.tenant";
+}
+
+function publicKeys(set) {
+  if (!Array.isArray(set?.keys)) {
+    return 'is not a JWK set, `{"keys": […]}`';
+  }
+  const fields = ["kid", "alg", "use", "crv", "x", "y", "n", "e"];
+  const isKey = (key) => isObject(key) && isText(key.kty) && fields.every((field) => isText(key[field] ?? ""));
+  return !set.keys.every(isKey) && "has a key that cannot be read";
+}
+
+function rules(wanted) {
+  if (wanted === undefined) {
+    return "is not JSON";
+  }
+  if (!isObject(wanted)) {
+    return 'is not an object of claims, like {"sub": "repo:octo-org/octo-repo:*"}';
+  }
+  const claims = Object.entries(wanted);
+  const none = claims.length === 0 && "asks for nothing: leave it empty where there are no rules";
+  return none || claims.map(([name, value]) => rule(name, [value].flat())).find(Boolean);
+}
+
+function rule(name, values) {
+  const isUnknown = values.some((value) => !isText(value) && typeof value !== "boolean");
+  if (isUnknown) {
+    return "has a value that is neither a text nor true nor false";
+  }
+  if (values.some((value) => value === "" || (isText(value) && value.slice(0, -1).includes("*")))) {
+    return "has a value that is empty, or with a `*` that is not its end";
+  }
+  if (values.length === 0 || values.length > MOST_VALUES) {
+    return "has a claim with no value, or with more than 256";
+  }
+  return claimName(name) && "has a name that is no claim's";
+}
+
+function policy(terms) {
+  if (terms === undefined) {
+    return "is not JSON";
+  }
+  const { upload, maxBytes, types, metadata = {}, keyPrefix = "", delete: mayDelete = false, ...others } = terms ?? {};
+  const isOfType =
+    isObject(terms) &&
+    Object.keys(others).length === 0 &&
+    isText(upload ?? "") &&
+    (maxBytes ?? 0) >= 0 &&
+    Number.isSafeInteger(maxBytes ?? 0) &&
+    [types ?? []].flat().every(isText) &&
+    Array.isArray(types ?? []) &&
+    isObject(metadata) &&
+    Object.values(metadata).every(isText) &&
+    isText(keyPrefix) &&
+    typeof mayDelete === "boolean";
+  if (!isOfType) {
+    return TYPES;
+  }
+  if (Buffer.byteLength(Object.entries(metadata).flat().join("")) > MOST_METADATA_BYTES) {
+    return "has more than 4 KiB of metadata";
+  }
+  const isPrefix = keyPrefix.length <= LONGEST_KEY_PREFIX && /^((?!\.{1,2}\/)[\w.=-]+\/)*$/.test(keyPrefix);
+  if (!isPrefix) {
+    return "has a keyPrefix that is not `folder/…/` of letters, digits and `-_.=`";
+  }
+  return (types && mediaTypes(types)) || ((upload ?? "") !== "" && "names an upload, which only a token can");
+}
+
+function issuers(entries) {
+  if (!Array.isArray(entries)) {
+    return 'is not a JSON list, `[{"name": …}]`';
+  }
+  if (entries.length > MOST_ISSUERS) {
+    return `has more than ${MOST_ISSUERS} issuers`;
+  }
+  const names = entries.map((entry) => entry?.name);
+  const complaints = entries.map((entry, index) => {
+    const isTwice = names.indexOf(entry?.name) < index;
+    const complaint = isTwice ? "name is that of another" : issuer(entry);
+    return complaint && `entry ${index}: ${complaint}`;
+  });
+  return complaints.find(Boolean);
+}
+
+const ISSUER_FIELDS = ["name", "issuer", "audience", "jwksUrl"];
+const ISSUER_CLAIMS = ["audienceClaim", "tenantClaim", "policyClaim"];
+const ISSUER_OPTIONS = [...ISSUER_CLAIMS, "ownerClaim", "ownerPrefix", "defaultPolicy", "rules"];
+
+function issuer(entry) {
+  if (!isObject(entry)) {
+    return "is not an object";
+  }
+  const unknown = Object.keys(entry).find((field) => ![...ISSUER_FIELDS, ...ISSUER_OPTIONS].includes(field));
+  if (unknown !== undefined) {
+    return `there is no field ${unknown}`;
+  }
+  const empty = Object.keys(entry).find((field) => entry[field] === null);
+  if (empty !== undefined) {
+    return `${empty} is null: give it a value, or leave it out`;
+  }
+  const missing = ISSUER_FIELDS.find((field) => !isText(entry[field]) || entry[field] === "");
+  if (missing !== undefined) {
+    return `${missing} is missing or empty`;
+  }
+  return issuerValues(entry);
+}
+
+function issuerValues({ name, jwksUrl, ownerPrefix = "", ownerClaim, defaultPolicy, rules: wanted, ...entry }) {
+  if (!/^[a-z\d-]{1,32}$/.test(name)) {
+    return "name is not up to 32 small letters, digits and hyphens";
+  }
+  if (!isSafeUrl(jwksUrl)) {
+    return "jwksUrl does not begin with https://";
+  }
+  if (!isText(ownerPrefix) || !/^([a-z\d-]{1,32}:)?$/.test(ownerPrefix)) {
+    return "ownerPrefix is neither empty nor small letters, digits and hyphens with a colon behind them";
+  }
+  const claims = ISSUER_CLAIMS.filter((field) => entry[field] !== undefined).map((field) => [field, entry[field]]);
+  const owners = isText(ownerClaim) ? ownerClaim.split(",").map((one) => one.trim()) : [ownerClaim ?? "sub"];
+  const bad = [...claims, ...owners.map((owner) => ["ownerClaim", owner])].find(
+    ([, claim]) => !isText(claim) || claimName(claim),
+  );
+  if (bad !== undefined) {
+    return `${bad[0]} ${claimName("")}`;
+  }
+  const ofPolicy = defaultPolicy !== undefined && policy(defaultPolicy);
+  const ofRules = wanted !== undefined && rules(wanted);
+  return (ofPolicy && `defaultPolicy ${ofPolicy}`) || (ofRules && `rules ${ofRules}`);
+}

@@ -1,0 +1,84 @@
+// What is said of a token's options before it is signed, by the rules by which Quayside reads them at the edge: whoever wrote them hears of a
+// mistake, and not a user whose token is refused. `checks.py` of the Python package has the same rules.
+
+/** An option that would make a token which is refused, or a key that cannot sign. */
+export class TokenOptionError extends TypeError {
+  override readonly name = "TokenOptionError";
+}
+
+const MOST_OWNER_BYTES = 255;
+const MOST_METADATA_BYTES = 4096;
+const MOST_KEY_PREFIX_BYTES = 512;
+const MOST_TYPES = 64;
+
+/** Control characters, and halves of characters, which no JSON can have. */
+const UNSPEAKABLE = /[\p{Cc}\p{Cs}]/u;
+const HALF = /\p{Cs}/u;
+const MEDIA_TYPE = /^[\w!#$&^.+-]+\/([\w!#$&^.+-]+|\*)$/;
+const SEGMENTS = /^((?!\.{1,2}\/)[\w.=-]+\/)*$/;
+const UPLOAD_ID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
+
+/** Each option that Quayside knows: whether a value will do, and what to say of one that will not. */
+const TERMS: Record<string, [(value: unknown) => boolean, string]> = {
+  maxBytes: [
+    (value) => Number.isSafeInteger(value) && Number(value) >= 0,
+    "is not a whole number of bytes up to 2^53 - 1",
+  ],
+  types: [areTypes, 'is not a list of up to 64 media types like ["image/*"]'],
+  metadata: [isMetadata, 'is not text by name like { album: "2026" }, up to 4 KiB in all'],
+  keyPrefix: [isKeyPrefix, "is not `folder/…/` of letters, digits and `-_.=`, up to 512 bytes"],
+  delete: [(value) => typeof value === "boolean", "is neither true nor false"],
+  upload: [(value) => isText(value) && UPLOAD_ID.test(value), "is not the id of an upload"],
+};
+
+/** Quayside refuses a token with a term that it does not know; here that is told to whoever wrote it. */
+export function checkTerms(terms: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(terms)) {
+    const [isRight, complaint] = TERMS[name] ?? [];
+    if (isRight === undefined) {
+      throw new TokenOptionError(`there is no option ${name}; there are ${Object.keys(TERMS).join(", ")}`);
+    }
+    if (value !== undefined && !isRight(value)) {
+      throw new TokenOptionError(`${name} ${complaint}`);
+    }
+  }
+}
+
+export function checkOwner(owner: unknown): void {
+  if (!isText(owner) || owner === "") {
+    throw new TokenOptionError("owner is missing: whose is what this token uploads?");
+  }
+  if (bytesOf(owner) > MOST_OWNER_BYTES || UNSPEAKABLE.test(owner)) {
+    throw new TokenOptionError("owner is longer than 255 bytes, or has control characters");
+  }
+}
+
+export function checkAudience(audience: unknown): void {
+  if (!isText(audience) || audience === "") {
+    throw new TokenOptionError("audience is not a name: it is TOKEN_AUDIENCE of the deployment");
+  }
+}
+
+/** In UTF-8. */
+export function bytesOf(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+function areTypes(value: unknown): boolean {
+  const isType = (type: unknown) => isText(type) && MEDIA_TYPE.test(type.trim());
+  return Array.isArray(value) && value.length > 0 && value.length <= MOST_TYPES && value.every(isType);
+}
+
+function isMetadata(value: unknown): boolean {
+  const isPlain = Object.prototype.toString.call(value) === "[object Object]";
+  const texts: unknown[] = isPlain ? Object.entries(value as object).flat() : [undefined];
+  return texts.every((text) => isText(text) && !HALF.test(text)) && bytesOf(texts.join("")) <= MOST_METADATA_BYTES;
+}
+
+function isKeyPrefix(value: unknown): boolean {
+  return isText(value) && value.length <= MOST_KEY_PREFIX_BYTES && SEGMENTS.test(value);
+}
