@@ -6,10 +6,16 @@
 
 import { WorkerEntrypoint } from "cloudflare:workers";
 import * as wasm from "./index.js";
+import errors from "./errors.json";
 import description from "./openapi.json";
 
-/** `docs/reference/openapi.json`. Text that is only served lies beside the wasm, which an isolate has to compile before it can answer. */
+// Text that is only served lies beside the wasm, which an isolate has to compile before it can answer.
+
+/** `docs/reference/openapi.json`. */
 globalThis.quaysideDescription = () => JSON.stringify(description);
+
+/** What `docs/reference/errors.json` says of a code. */
+globalThis.quaysideError = (code) => (Object.hasOwn(errors, code) ? JSON.stringify(errors[code]) : undefined);
 
 Error.stackTraceLimit = 100;
 

@@ -10,6 +10,7 @@ use upload_types::{
     operation::{Operation, Reply},
     units::{UnixMs, UploadId},
 };
+use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::Url;
 use worker::{Context, Env, Headers, Request, Response, ResponseBuilder};
 
@@ -25,6 +26,13 @@ use crate::{
 /// All names and values of the headers, and the address, together. The platform allows 128 KB; the largest that means anything
 /// here is an `Upload-Metadata`.
 const MAX_HEAD_BYTES: u32 = 32 * 1024;
+
+#[wasm_bindgen]
+extern "C" {
+    /// What the reference says of a code, as JSON: `src/instance.js` has it.
+    #[wasm_bindgen(js_name = quaysideError)]
+    fn page_text(code: &str) -> Option<String>;
+}
 
 /// What is known of a request, however it ends.
 #[derive(Default)]
@@ -61,7 +69,7 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
         let problems_url = settings.problems_url.clone().unwrap_or_else(|| format!("{base_url}{}", problem_page::PATH));
         let (base_url, problems_url) = (base_url.as_str(), problems_url.as_str());
         let asked = Asked { head: &head, limits, base_url, problems_url, now: UnixMs(now_ms()) };
-        let handled = match (broken_off(&env), problem_page::answer(&asked)) {
+        let handled = match (broken_off(&env), problem_page::answer(&asked, page_text)) {
             (Some(fault_id), _) => response(without_body_of_head(&asked, protocol.fault(&asked, &fault_id, None))),
             (None, Some(page)) => {
                 page.map_err(Error::from).and_then(|page| response(without_body_of_head(&asked, page)))

@@ -30,7 +30,8 @@ const WASM: &str = "index_bg.wasm";
 const SCRIPTS: [&str; 2] = ["index.js", "entry.js"];
 
 /// What the Worker serves about itself, which `src/instance.js` imports.
-const DESCRIPTION: &str = "docs/reference/openapi.json";
+const REFERENCE: &str = "docs/reference";
+const SERVED: [&str; 2] = ["openapi.json", "errors.json"];
 
 /// How wasm-opt makes it small.
 ///
@@ -79,13 +80,13 @@ pub(crate) fn package(project: &Project, bundle: &Bundle, wasm: &Path, bindgen: 
     let sources = [
         "src/instance.js",
         "src/entry.js",
-        DESCRIPTION,
         "Cargo.lock",
         "package-lock.json",
         "xtask/bindgen/src",
         "xtask/src/bundle.rs",
     ];
-    let inputs = [&sources.map(|source| project.path(source))[..], &[wasm.to_path_buf()]].concat();
+    let served = SERVED.map(|name| project.path(REFERENCE).join(name));
+    let inputs = [&sources.map(|source| project.path(source))[..], &served, &[wasm.to_path_buf()]].concat();
     let outputs = SCRIPTS.iter().chain([&WASM]).map(|name| folder.join(name)).collect::<Vec<_>>();
     let Some(stale) = stamp::stale(project, &format!("{}.stamp", bundle.folder), &inputs, &outputs)? else {
         return Ok(false);
@@ -107,7 +108,9 @@ fn pack(project: &Project, wasm: &Path, bindgen: &Path, folder: &Path) -> Result
     let paths = [bound.display().to_string(), "-o".to_owned(), small.display().to_string()];
     run(project, &project.node_bin("wasm-opt"), &[&paths[..], &optimising, &features].concat())?;
     std::fs::copy(project.path("src/instance.js"), staging.join("instance.js"))?;
-    std::fs::copy(project.path(DESCRIPTION), staging.join("openapi.json"))?;
+    for name in SERVED {
+        std::fs::copy(project.path(REFERENCE).join(name), staging.join(name))?;
+    }
     let script = staging.join("bundle.js");
     let bundling = ["--bundle", "--minify", "--format=esm", "--external:./index_bg.wasm", "--external:cloudflare:*"];
     let ends = [staging.join("instance.js").display().to_string(), format!("--outfile={}", script.display())];

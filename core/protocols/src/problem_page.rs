@@ -3,11 +3,12 @@
 //! anybody may read and keep it.
 
 use http::Method;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::Asked;
 use upload_types::{
-    api_error::{ApiError, EXPLANATIONS},
+    api_error::{ApiError, Row, rows},
     operation::Reply,
 };
 
@@ -29,55 +30,62 @@ const CONTENT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 const STYLE: &str = ":root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;max-width:42rem;margin:3rem auto;padding:0 1rem}\
                      h1{line-height:1.2}code{font-size:.95em}dt{margin-top:1.5rem}dd{margin:.25rem 0 0 1.5rem}";
 
-/// All that is said of one code.
+/// All that is said of one code. The Worker has them as text (`docs/reference/errors.json`), which `tests/errors.rs` makes of the table.
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Page {
     /// The code.
-    pub code: &'static str,
+    pub code: String,
+    /// A few words that never change.
+    pub title: String,
     /// The HTTP status, in protocols that have none of their own for it.
     pub status: u16,
-    /// A few words that never change.
-    pub title: &'static str,
     /// What may have happened, each with what to do about it.
     pub cases: Vec<Case>,
 }
 
 /// One thing that may have happened.
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Case {
     /// What has happened. Names of fields stand between backticks, here and in `advice`.
-    pub cause: &'static str,
+    pub cause: String,
     /// What a client does about it.
-    pub advice: &'static str,
+    pub advice: String,
 }
 
 impl Page {
-    /// The one of this code.
-    pub fn of(code: &str) -> Option<Self> {
-        if code == FAULT {
-            return Some(Self::of_fault());
+    /// Those of the table, in its order, and that of a fault.
+    pub fn all() -> Vec<Self> {
+        let mut pages: Vec<Self> = Vec::new();
+        for Row { cause, advice, sample } in rows() {
+            let case = Case { cause: cause.trim().to_owned(), advice: advice.to_owned() };
+            match pages.iter_mut().find(|page| page.code == sample.code()) {
+                Some(page) => page.cases.push(case),
+                None => pages.push(Self::new(sample.code(), sample.status(), sample.title(), case)),
+            }
         }
-        let mut rows = EXPLANATIONS.iter().filter(|row| row.code == code).peekable();
-        let (code, status, title) = rows.peek().map(|first| (first.code, first.status, first.title))?;
-        let cases = rows.map(|row| Case { cause: row.cause.trim(), advice: row.advice }).collect();
-        Some(Self { code, status, title, cases })
+        pages.push(Self::of_fault());
+        pages
+    }
+
+    fn new(code: &str, status: u16, title: &str, case: Case) -> Self {
+        Self { code: code.to_owned(), title: title.to_owned(), status, cases: vec![case] }
     }
 
     fn of_fault() -> Self {
         let cause = "Something of Quayside's or of the platform's failed, and it is not known whether the request was carried out.";
         let advice = "Ask for the offset and go on. Whoever runs the service finds more under `faultId` in the log.";
-        Self { code: FAULT, status: 500, title: FAULT_TITLE, cases: vec![Case { cause, advice }] }
+        Self::new(FAULT, 500, FAULT_TITLE, Case { cause: cause.to_owned(), advice: advice.to_owned() })
     }
 
     fn json(&self, problems_url: &str) -> String {
-        let cases: Vec<_> =
-            self.cases.iter().map(|case| json!({ "cause": case.cause, "advice": case.advice })).collect();
-        let kind = format!("{problems_url}{}", self.code);
-        json!({ "type": kind, "code": self.code, "title": self.title, "status": self.status, "cases": cases })
+        let Self { code, title, status, cases } = self;
+        json!({ "type": format!("{problems_url}{code}"), "code": code, "title": title, "status": status, "cases": cases })
             .to_string()
     }
 
     fn html(&self) -> String {
         let Self { code, status, title, cases } = self;
-        let case = |case: &Case| format!("<dt>{}</dt>\n<dd>{}</dd>\n", marked_up(case.cause), marked_up(case.advice));
+        let case = |case: &Case| format!("<dt>{}</dt>\n<dd>{}</dd>\n", marked_up(&case.cause), marked_up(&case.advice));
         let (title, cases) = (escaped(title), cases.iter().map(case).collect::<String>());
         format!(
             "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
@@ -89,13 +97,14 @@ impl Page {
     }
 }
 
-/// The answer, where a page is asked for.
-pub fn answer(asked: &Asked<'_>) -> Option<Result<Reply, ApiError>> {
+/// The answer, where a page is asked for. `text_of` has the text of each code's, as JSON.
+pub fn answer(asked: &Asked<'_>, text_of: impl FnOnce(&str) -> Option<String>) -> Option<Result<Reply, ApiError>> {
     let code = asked.head.path.strip_prefix(PATH)?;
     if !matches!(asked.head.method, Method::GET | Method::HEAD) {
         return None;
     }
-    let Some(page) = Page::of(code) else { return Some(Err(ApiError::NoSuchProblem)) };
+    let page = text_of(code).and_then(|text| serde_json::from_str::<Page>(&text).ok());
+    let Some(page) = page else { return Some(Err(ApiError::NoSuchProblem)) };
     let (media_type, body) = if wants_html(asked.head.header("accept").unwrap_or_default()) {
         ("text/html; charset=utf-8", page.html())
     } else {
@@ -155,14 +164,18 @@ mod tests {
     use super::*;
     use crate::sample::{self, body, header};
 
+    fn text_of(code: &str) -> Option<String> {
+        Page::all().iter().find(|page| page.code == code).map(|page| serde_json::to_string(page).unwrap())
+    }
+
     fn page(path: &str, accept: &str) -> Result<Reply, ApiError> {
         let head = sample::head(Method::GET, path, &[("accept", accept)]);
-        answer(&sample::asked(&head)).unwrap()
+        answer(&sample::asked(&head), text_of).unwrap()
     }
 
     #[test]
     fn every_code_has_a_page_that_says_what_to_do() {
-        for code in EXPLANATIONS.iter().map(|row| row.code).chain([FAULT]) {
+        for Page { code, .. } in Page::all() {
             let reply = page(&format!("{PATH}{code}"), "*/*").unwrap();
             let body = body(&reply);
             assert_eq!((&body["code"], header(&reply, "content-type")), (&json!(code), Some("application/json")));
@@ -214,7 +227,10 @@ mod tests {
         }
         for (method, path) in [(Method::GET, "/problem"), (Method::GET, "/problems"), (Method::POST, "/problems/fault")]
         {
-            assert!(answer(&sample::asked(&sample::head(method.clone(), path, &[]))).is_none(), "{method} {path}");
+            assert!(
+                answer(&sample::asked(&sample::head(method.clone(), path, &[])), text_of).is_none(),
+                "{method} {path}"
+            );
         }
     }
 }

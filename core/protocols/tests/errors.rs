@@ -1,9 +1,13 @@
-//! The reference of errors, made of the table: docs/reference/errors.md, and the codes that the SDK knows.
+//! The reference of errors, made of the table: docs/reference/errors.md and errors.json, and the codes that the SDK knows.
 //!
-//! A test compares both with what is there. To write them anew:
+//! A test compares them with what is there. To write them anew:
 //! `UPDATE_REFERENCE=1 cargo test -p upload-protocols --test errors`.
 
-use std::{collections::BTreeSet, env, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env, fs,
+    path::Path,
+};
 
 use http::{HeaderMap, Method};
 use upload_protocols::{
@@ -61,12 +65,21 @@ there, with ours in `code`. A plain body is answered as JSON is, but that `incom
 
 /// The one error that is no refusal.
 fn fault() -> String {
-    let Some(Page { code, status, title, cases }) = Page::of(FAULT) else { return String::new() };
+    let pages = Page::all();
+    let Some(Page { code, status, title, cases }) = pages.iter().find(|page| page.code == FAULT) else {
+        return String::new();
+    };
     let case = &cases[0];
     format!(
         "\n## {code}\n\n{title}. **{status}** in every protocol.\n\n- {}\n  - *What to do:* {}\n",
         case.cause, case.advice
     )
+}
+
+/// What the Worker has its pages from: by code.
+fn errors_json() -> String {
+    let pages: BTreeMap<_, _> = Page::all().into_iter().map(|page| (page.code.clone(), page)).collect();
+    serde_json::to_string_pretty(&pages).unwrap() + "\n"
 }
 
 fn status(protocol: Protocol, refusal: &ApiError) -> u16 {
@@ -144,8 +157,11 @@ fn problem_codes_ts() -> String {
 #[test]
 fn the_reference_and_the_sdk_say_what_the_table_says() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    for (file, made) in [("docs/reference/errors.md", errors_md()), ("client/src/problem_codes.ts", problem_codes_ts())]
-    {
+    for (file, made) in [
+        ("docs/reference/errors.md", errors_md()),
+        ("docs/reference/errors.json", errors_json()),
+        ("client/src/problem_codes.ts", problem_codes_ts()),
+    ] {
         let path = root.join(file);
         if env::var_os("UPDATE_REFERENCE").is_some() {
             fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -90,15 +90,6 @@ macro_rules! api_errors {
             }
         }
 
-        /// What is said of each error to whoever looks it up, in the order of the table.
-        pub const EXPLANATIONS: &[Explanation] = &[$(Explanation {
-            code: $code,
-            status: $status,
-            title: $title,
-            cause: concat!($($cause),+),
-            advice: $advice,
-        },)+];
-
         /// A row of the table, for the reference.
         pub struct Row {
             /// What has happened.

@@ -12,24 +12,9 @@ mod macros;
 mod sample;
 mod table;
 
-pub use table::{ApiError, EXPLANATIONS, RECOVERY_SECONDS, Row, SOON_SECONDS, rows};
+pub use table::{ApiError, RECOVERY_SECONDS, Row, SOON_SECONDS, rows};
 
 use crate::units::ByteCount;
-
-/// An error for whoever looks its code up.
-#[derive(Clone, Copy)]
-pub struct Explanation {
-    /// Its code; several may have one.
-    pub code: &'static str,
-    /// The HTTP status that fits.
-    pub status: u16,
-    /// A few words that never change for one code.
-    pub title: &'static str,
-    /// What has happened.
-    pub cause: &'static str,
-    /// What a client does about it.
-    pub advice: &'static str,
-}
 
 /// A header that a client sends under its protocol's own name for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,11 +9,11 @@
 //! * `header`: a header that goes with it. `retry_after`: when to come again, in seconds. `challenge`: `WWW-Authenticate` (RFC 6750,
 //!   section 3).
 //!
-//! Two rows may have one code, where a program does the same about both. docs/reference/errors.md is made of this table.
+//! Two rows may have one code, where a program does the same about both. docs/reference/errors.md is made of this table, and the pages that the Worker serves (`errors.json`).
 
 use crate::{
     api_error::{
-        Explanation, NamedHeader,
+        NamedHeader,
         fields::Fields,
         invalid_token,
         macros::{self, api_errors},
