@@ -35,6 +35,9 @@ use crate::{
     token_settings::{self, TokenSettings},
 };
 
+/// As long as an answer waits for the object.
+const LONGEST_RESULT_WAIT_MS: u64 = 25_000;
+
 /// What `ORIGIN` and `ACCEPT` are asked for where no setting says it.
 const ORIGIN_URL: &str = "https://origin/webhooks/quayside";
 const ACCEPT_URL: &str = "https://accept/webhooks/quayside";
@@ -99,6 +102,8 @@ pub(crate) struct Config {
     pub(crate) accept: Option<Receiver>,
     /// `WEBHOOK_TIMEOUT_SECONDS`.
     pub(crate) webhook_timeout_ms: u64,
+    /// `RESULT_WAIT_SECONDS`.
+    pub(crate) result_ms: u64,
     /// `DELIVERY_FIRST_DELAY_SECONDS` and `DELIVERY_MAX_ATTEMPTS`.
     pub(crate) retry: RetryPolicy,
     /// `DOWNLOAD_URL_TTL_SECONDS`.
@@ -184,6 +189,7 @@ impl Config {
         let repair_ms = wrong.hear(repair_ttl(env));
         let delete_completed = wrong.hear(delete_completed(env));
         let webhook_timeout_ms = wrong.hear(milliseconds(env, "WEBHOOK_TIMEOUT_SECONDS"));
+        let result_ms = wrong.hear(result_wait(env));
         let first_delay_seconds = wrong.hear(number(env, "DELIVERY_FIRST_DELAY_SECONDS"));
         let max_attempts = wrong.hear(number(env, "DELIVERY_MAX_ATTEMPTS"));
         let download_url_ttl_seconds = wrong.hear(number(env, "DOWNLOAD_URL_TTL_SECONDS"));
@@ -210,6 +216,7 @@ impl Config {
             origin,
             accept: accept?,
             webhook_timeout_ms: webhook_timeout_ms?,
+            result_ms: result_ms?,
             retry: RetryPolicy { first_delay_seconds: first_delay_seconds?, max_attempts: max_attempts? },
             download_url_ttl_seconds: download_url_ttl_seconds?,
             form_redirects: form_redirects?,
@@ -268,6 +275,15 @@ fn repair_ttl(env: &Env) -> Result<u64, ApiError> {
         return Err(missing(NAME, &format!("is above {longest} (6.5 days), the longest life of an unfinished upload")));
     }
     Ok(ttl_ms)
+}
+
+fn result_wait(env: &Env) -> Result<u64, ApiError> {
+    const NAME: &str = "RESULT_WAIT_SECONDS";
+    let wait_ms = milliseconds(env, NAME)?;
+    if wait_ms > LONGEST_RESULT_WAIT_MS {
+        return Err(missing(NAME, "is above 25: clients and proxies give up after 30 seconds"));
+    }
+    Ok(wait_ms)
 }
 
 fn delete_completed(env: &Env) -> Result<DeleteCompleted, ApiError> {

@@ -1,6 +1,6 @@
 //! What each setting is where a deployment does not say it: the values for production. wrangler.toml says what each of them means.
 
-const DEFAULTS: [(&str, &str); 40] = [
+const DEFAULTS: [(&str, &str); 41] = [
     ("AUTH", "token"),
     ("TOKEN_AUDIENCE", "quayside"),
     ("TOKEN_PUBLIC_KEYS", ""),
@@ -34,6 +34,7 @@ const DEFAULTS: [(&str, &str); 40] = [
     ("ACCEPT_HOOK", ""),
     ("ORIGIN_WEBHOOK_URL", ""),
     ("WEBHOOK_TIMEOUT_SECONDS", "60"),
+    ("RESULT_WAIT_SECONDS", "0"),
     ("DELIVERY_FIRST_DELAY_SECONDS", "5"),
     ("DELIVERY_MAX_ATTEMPTS", "30"),
     ("OUTBOX_RESEND_SECONDS", "60"),

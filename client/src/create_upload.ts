@@ -63,6 +63,7 @@ export function createUpload(file: UploadFile, options: UploadOptions): Upload {
     live: new Live(server, runtime),
     direct: new Direct(server),
     repairs: new Repairs({ file, server, remote, retrier, hasher: runtime.hasher, onRepair }),
+    settings,
     checksums: settings.checksums,
   });
   if (options.keepAwake) {

@@ -21,6 +21,7 @@ const KNOWN: Readonly<Record<keyof UploadOptions, true>> = {
   resumeFromServer: true,
   fileId: true,
   keepAwake: true,
+  resultWithinMs: true,
   retry: true,
   runtime: true,
 };
@@ -36,6 +37,7 @@ export interface Settings {
   readonly checksums: boolean;
   readonly oneRequest: boolean;
   readonly resumeFromServer: boolean;
+  readonly resultWithinMs: number;
   readonly contentType: string;
   readonly metadata: Readonly<Record<string, string>> | undefined;
 }
@@ -58,6 +60,7 @@ export function settingsOf(file: UploadFile, options: UploadOptions): Settings {
     checksums: options.checksums ?? true,
     oneRequest: options.oneRequest ?? true,
     resumeFromServer,
+    resultWithinMs: options.resultWithinMs ?? 0,
     contentType: options.contentType ?? file.type,
     metadata: options.metadata,
   };
@@ -73,6 +76,10 @@ export function checkOptions(options: UploadOptions): void {
   }
   if (!Number.isSafeInteger(chunkBytes) || chunkBytes < 1) {
     throw new TypeError("chunkBytes is not a whole number of bytes, at least 1");
+  }
+  const { resultWithinMs = 0 } = options;
+  if (!(resultWithinMs >= 0 && resultWithinMs < Number.POSITIVE_INFINITY)) {
+    throw new TypeError("resultWithinMs is not a number of milliseconds");
   }
   const wrong = Object.entries(retry).find(([, ms]) => ms !== undefined && !(ms > 0));
   if (wrong !== undefined) {

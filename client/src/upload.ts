@@ -21,9 +21,11 @@ import type {
   UploadState,
 } from "./interfaces.ts";
 import type { Live } from "./live.ts";
+import type { Settings } from "./options.ts";
 import { ProgressMeter } from "./progress.ts";
 import type { RemoteUpload } from "./remote_upload.ts";
 import type { Repairs } from "./repair.ts";
+import { resultOf, withResult } from "./result.ts";
 import type { Streak } from "./retrier.ts";
 import { Transfer, type TransferParts } from "./transfer.ts";
 
@@ -41,6 +43,7 @@ export interface UploadParts extends Omit<TransferParts, "onConfirmed" | "onSent
   readonly live: Live;
   readonly deadlines: Deadlines;
   readonly repairs: Repairs;
+  readonly settings: Settings;
 }
 
 export class QuaysideUpload implements Upload {
@@ -176,7 +179,7 @@ export class QuaysideUpload implements Upload {
         const leg = new AbortController();
         this.#leg = leg;
         try {
-          const result = await this.#runLeg(leg.signal);
+          const result = await withResult(this.#parts, await this.#runLeg(leg.signal), leg.signal);
           this.#uploadId = result.uploadId;
           this.#become({ state: "completed" });
           return result;
@@ -303,7 +306,7 @@ export class QuaysideUpload implements Upload {
       const { object } = found;
       this.#emitter.emit("duplicate", { object });
       this.#progress.restart(this.#file.size);
-      return { uploadId: object.uploadId, duplicate: true, object };
+      return { uploadId: object.uploadId, duplicate: true, object, result: undefined };
     }
     if (found.is === "completed") {
       this.#progress.restart(this.#file.size);
@@ -394,8 +397,4 @@ export class QuaysideUpload implements Upload {
       this.#emitter.emit("state", change);
     }
   }
-}
-
-function resultOf({ uploadId, object }: Pick<Status, "uploadId" | "object">): UploadResult {
-  return { uploadId, duplicate: false, object };
 }

@@ -7,6 +7,8 @@ export interface StoredObject {
   readonly etag: string;
   readonly crc64nvme: string;
   readonly sha256: string | null;
+  /** What the application answered when it heard of it. */
+  readonly result?: unknown;
 }
 
 export type ServerState =

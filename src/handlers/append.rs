@@ -223,7 +223,7 @@ pub(crate) async fn finish(now: Snapshot, wait: Wait, context: RequestContext<'_
         let (file_bytes, digest, wait) = (None, None, Wait::No);
         let chunk = Append { id, offset, named, overlap, completes, length, file_bytes, digest, wait };
         without_bytes(chunk, context).await?;
-    } else if !now.phase.is_finishing() {
+    } else if !now.phase.is_finishing() && !await_object::lacks_result(now.object.as_ref(), context.config) {
         return Ok(now);
     }
     match wait {

@@ -10,10 +10,11 @@ use upload_types::{
     chunk::Completion,
     operation::{Outcome, Wait},
     units::UploadId,
-    upload::{Phase, Snapshot},
+    upload::{ObjectFacts, Phase, Snapshot},
 };
 
 use crate::{
+    config::Config,
     context::{HandlerResult, RequestContext},
     log,
 };
@@ -28,17 +29,25 @@ pub(crate) fn lacks_last_part(now: &Snapshot) -> bool {
 /// The answer, once the object is there where it waits for that.
 pub(crate) async fn wait_for_object(wait: Wait, appended: Outcome, context: RequestContext<'_>) -> HandlerResult {
     match (wait, &appended) {
-        (Wait::ForObject, &Outcome::Appended { id, phase, object: None, .. }) if phase != Phase::Open => {
+        (Wait::ForObject, &Outcome::Appended { id, phase, ref object, .. })
+            if phase != Phase::Open && (object.is_none() || lacks_result(object.as_ref(), context.config)) =>
+        {
             Ok(awaited(id, context).await?.map_or(appended, |now| shown(&now)))
         }
         _ => Ok(appended),
     }
 }
 
+/// Whether the application may have something to say about this object, and answers wait for that.
+pub(crate) fn lacks_result(object: Option<&ObjectFacts>, config: &Config) -> bool {
+    config.result_ms > 0 && object.is_some_and(|object| object.result.is_none())
+}
+
 /// How the upload stands once it has its object, or after a while. An upload that has failed is gone. None where it could not be
 /// asked: its bytes are stored all the same, and a client that is told of a fault now might send them all again.
 pub(crate) async fn awaited(id: UploadId, context: RequestContext<'_>) -> Result<Option<Snapshot>> {
-    let answer = async { call(&context.uploads()?, id, &AwaitObject).await };
+    let result_ms = context.config.result_ms;
+    let answer = async { call(&context.uploads()?, id, &AwaitObject { result_ms }).await };
     let now = match answer.await {
         Err(Error::Fault(fault)) => {
             log::error(&LogLine { detail: Some(fault.to_string()), ..LogLine::of("object_not_awaited", id) });

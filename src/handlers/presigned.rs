@@ -121,7 +121,7 @@ async fn list(id: UploadId, bucket: &S3Bucket, objects: &ObjectClient) -> Handle
 /// the sender learns is that storage has exactly the parts that it had listed.
 async fn assemble(id: UploadId, chosen: Vec<CompletedPart>, objects: &ObjectClient) -> HandlerResult {
     call(objects, id, &AssembleParts(chosen)).await?;
-    let now = call(objects, id, &AwaitObject).await?;
+    let now = call(objects, id, &AwaitObject { result_ms: 0 }).await?;
     match (now.phase, now.reason.clone()) {
         (Phase::Verifying | Phase::Completed, _) => Ok(Outcome::Completing(now)),
         (Phase::Open, reason) => Err(ApiError::bad_request("parts", reason.unwrap_or_default()).into()),

@@ -11,7 +11,7 @@ use worker::Headers;
 
 /// What a browser's script may read.
 const EXPOSE_HEADERS: &str = "Location, Upload-Offset, Upload-Length, Retry-After, ETag, Range, Content-Range, Accept-Ranges, \
-     Upload-Metadata, Upload-Defer-Length, Upload-Concat, Upload-Complete, Upload-Incomplete, Upload-Expires, \
+     Upload-Metadata, Upload-Defer-Length, Upload-Concat, Upload-Complete, Upload-Incomplete, Upload-Expires, Upload-Result, \
      Upload-Limit, Upload-Draft-Interop-Version, Tus-Version, Tus-Resumable, Tus-Max-Size, Tus-Extension, \
      Tus-Checksum-Algorithm, Repr-Digest, Content-Disposition, WWW-Authenticate";
 

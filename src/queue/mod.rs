@@ -132,7 +132,7 @@ async fn deliver(message: &RawMessage, upload_id: UploadId, event_id: &str, env:
     let watch = Stopwatch::start();
     let answer = webhook::send(&facts, origin, config, env).await?;
     let (status, why, outcome) = match answer {
-        Answer::Acknowledged { discard } => (None, None, DeliveryOutcome::Acknowledged { discard }),
+        Answer::Acknowledged { discard, result, why } => (None, why, DeliveryOutcome::Acknowledged { discard, result }),
         Answer::Refused { status, asked_seconds, why } => {
             (status, why, DeliveryOutcome::Refused { policy: config.retry, asked_seconds })
         }

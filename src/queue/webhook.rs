@@ -6,6 +6,7 @@ use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::upload::EventFacts;
 use serde_json::{Value, json};
 use upload_session::event::EventKind;
+use upload_types::upload::MAX_RESULT_BYTES;
 use worker::Env;
 
 use crate::{
@@ -21,6 +22,10 @@ pub(crate) enum Answer {
     Acknowledged {
         /// And wants the object deleted.
         discard: bool,
+        /// What it has to say to the client.
+        result: Option<String>,
+        /// What is wrong with what it had to say.
+        why: Option<&'static str>,
     },
     /// It did not take it.
     Refused {
@@ -58,13 +63,18 @@ fn understood(answer: exchange::Answer) -> Answer {
     };
     match serde_json::from_slice::<Value>(&body) {
         // The answer may say what is to become of the object.
-        Ok(said) => Answer::Acknowledged { discard: said["disposition"] == "delete" },
+        Ok(said) => {
+            let result = Some(&said["result"]).filter(|result| !result.is_null()).map(ToString::to_string);
+            let is_long = result.as_ref().is_some_and(|result| result.len() > MAX_RESULT_BYTES);
+            let why = is_long.then_some("its result is longer than 4 KiB, and is not told");
+            Answer::Acknowledged { discard: said["disposition"] == "delete", result: result.filter(|_| !is_long), why }
+        }
         // A cut shows in no other way where nobody says how long the answer is.
         Err(error) if error.is_eof() && claims_json && !body.is_empty() => {
             refused(Some("its answer is JSON that does not end"))
         }
         // An answer that is not JSON says nothing about the object: it is kept.
-        Err(_) => Answer::Acknowledged { discard: false },
+        Err(_) => Answer::Acknowledged { discard: false, result: None, why: None },
     }
 }
 

@@ -48,7 +48,7 @@ export type Status = {
   delivery: "none" | "queued" | "delivered" | "failed";
   cost: Cost;
   reason?: string | null;
-  object?: { key: string; etag: string; crc64nvme: string; sha256: string | null } | null;
+  object?: { key: string; etag: string; crc64nvme: string; sha256: string | null; result?: unknown } | null;
   /** Since when the bytes of a completed upload cannot be had any more. */
   deletedAt: string | null;
 };

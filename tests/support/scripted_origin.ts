@@ -51,9 +51,12 @@ export class ScriptedOrigin {
     this.#webhookSecret = webhookSecret;
   }
 
-  /** The answers to the coming deliveries about this upload, or about its duplicates, in order; after the last one, 200. */
-  script(uploadId: string, ...answers: Scripted[]): void {
-    this.#scripts.set(uploadId, answers);
+  /**
+   * The answers to the coming deliveries about this upload, or about its duplicates, or about a file of this name, in order; after the last
+   * one, 200.
+   */
+  script(uploadOrName: string, ...answers: Scripted[]): void {
+    this.#scripts.set(uploadOrName, answers);
   }
 
   of(uploadId: string): Delivery[] {
@@ -109,8 +112,8 @@ export class ScriptedOrigin {
       event,
       receivedAtMs: Date.now(),
     });
-    const { uploadId, duplicateOf = uploadId } = event.data;
-    const script = this.#scripts.get(uploadId) ?? this.#scripts.get(duplicateOf);
+    const { uploadId, duplicateOf = uploadId, fileName } = event.data;
+    const script = [uploadId, duplicateOf, fileName].map((key) => this.#scripts.get(key)).find(Boolean);
     const answer = await (script?.shift() ?? { status: 200 });
     if (answer === "hang") {
       return;

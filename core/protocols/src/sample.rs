@@ -39,7 +39,8 @@ pub(crate) fn asked(head: &Head) -> Asked<'_> {
 
 /// Of a file of 100 bytes called `a b.txt`, of which so many count.
 pub(crate) fn snapshot(phase: Phase, offset: u32) -> Snapshot {
-    let object = ObjectFacts { key: "k".to_owned(), etag: "e".to_owned(), crc64nvme: Crc64Nvme(1), sha256: None };
+    let object =
+        ObjectFacts { key: "k".to_owned(), etag: "e".to_owned(), crc64nvme: Crc64Nvme(1), sha256: None, result: None };
     Snapshot {
         id: UploadId::parse(ID).unwrap(),
         phase,

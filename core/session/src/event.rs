@@ -20,12 +20,15 @@ const LONGEST_DELAY_SECONDS: u64 = 3_600;
 const REDELIVERY_PACE_MS: u64 = 10_000;
 
 /// How an attempt at delivering went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeliveryOutcome {
     /// The origin has it.
     Acknowledged {
         /// And wants the object deleted.
         discard: bool,
+        /// What it has to say to the client, as JSON.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        result: Option<String>,
     },
     /// The origin did not take it.
     Refused {
@@ -120,6 +123,9 @@ pub struct Delivery {
     /// When an operator wanted it sent again, for the last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redelivered_at: Option<UnixMs>,
+    /// What the origin had to say to the client when it acknowledged, as JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<String>,
 }
 
 /// What becomes of an attempt that the origin did not acknowledge.
@@ -149,6 +155,7 @@ impl Delivery {
             attempt_until: None,
             link_until: None,
             redelivered_at: None,
+            result: None,
         }
     }
 
@@ -170,10 +177,11 @@ impl Delivery {
         }
     }
 
-    /// The origin has acknowledged.
+    /// The origin has acknowledged, and may have had something to say to the client. Told again, it may have nothing more to say.
     #[must_use]
-    pub fn acknowledged(&self) -> Self {
-        Self { state: DeliveryState::Delivered, attempt_until: None, ..self.clone() }
+    pub fn acknowledged(&self, result: Option<&String>) -> Self {
+        let result = result.or(self.result.as_ref()).cloned();
+        Self { state: DeliveryState::Delivered, attempt_until: None, result, ..self.clone() }
     }
 
     /// The origin has not acknowledged; it may have asked for a pause.
@@ -241,7 +249,7 @@ mod tests {
         assert_eq!((failed.state, verdict), (DeliveryState::Failed, Verdict::GiveUp));
         let again = failed.again(UnixMs(9000)).unwrap();
         assert_eq!((again.state, again.attempts, again.next_send_at), (DeliveryState::Queued, 0, UnixMs(9000)));
-        let taken = again.begun(UnixMs(9_100), 1000, 1000, None).acknowledged();
+        let taken = again.begun(UnixMs(9_100), 1000, 1000, None).acknowledged(None);
         let too_soon = ApiError::RedeliveredRecently { retry_after_seconds: 9 };
         assert_eq!(taken.again(UnixMs(10_500)), Err(too_soon), "nobody has it sent over and over");
         assert!(taken.again(UnixMs(19_000)).is_ok());
@@ -250,14 +258,15 @@ mod tests {
     #[test]
     fn the_last_link_is_remembered_across_attempts() {
         let first = Delivery::new(EventKind::Completed, UnixMs(0)).begun(UnixMs(0), 1, 1, Some(UnixMs(700)));
-        let second = first.acknowledged().again(UnixMs(50_000)).unwrap().begun(UnixMs(50_001), 1, 1, Some(UnixMs(600)));
+        let second =
+            first.acknowledged(None).again(UnixMs(50_000)).unwrap().begun(UnixMs(50_001), 1, 1, Some(UnixMs(600)));
         assert_eq!(second.link_until, Some(UnixMs(700)));
         assert_eq!(second.begun(UnixMs(2), 1, 1, Some(UnixMs(800))).link_until, Some(UnixMs(800)));
     }
 
     #[test]
     fn a_late_failure_does_not_undo_an_acknowledgement() {
-        let done = Delivery::new(EventKind::Completed, UnixMs(0)).begun(UnixMs(0), 1, 1, None).acknowledged();
+        let done = Delivery::new(EventKind::Completed, UnixMs(0)).begun(UnixMs(0), 1, 1, None).acknowledged(None);
         let (after, verdict) = done.refused(UnixMs(5), POLICY, None, 1);
         assert_eq!((after.state, verdict), (DeliveryState::Delivered, Verdict::Settled));
     }
@@ -269,5 +278,13 @@ mod tests {
         assert_eq!(EventKind::Completed.id(upload), "evt_067e61623b6f4ae2a1712470b63dff00_completed");
         assert_eq!(EventKind::Deleted.id(upload), "evt_067e61623b6f4ae2a1712470b63dff00_deleted");
         assert_eq!(EventKind::Duplicate.id(upload), "evt_067e61623b6f4ae2a1712470b63dff00_duplicate");
+    }
+
+    #[test]
+    fn what_the_origin_has_said_stays_until_it_says_something_else() {
+        let first = Delivery::new(EventKind::Completed, UnixMs(0)).acknowledged(Some(&"7".to_owned()));
+        let again = first.again(UnixMs(50_000)).unwrap();
+        assert_eq!(again.acknowledged(None).result.as_deref(), Some("7"));
+        assert_eq!(again.acknowledged(Some(&"8".to_owned())).result.as_deref(), Some("8"));
     }
 }

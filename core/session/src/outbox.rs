@@ -59,6 +59,20 @@ impl Outbox {
         unfinished.or_else(|| self.last().map(|delivery| delivery.state))
     }
 
+    /// What the origin had to say to the client when it heard of the object.
+    pub fn result(&self) -> Option<&String> {
+        self.iter().find(|delivery| delivery.kind.has_link())?.result.as_ref()
+    }
+
+    /// Whether the origin may still have something to say to a client that waits for that, `longest_ms` from when the object was there.
+    pub fn may_bring_result(&self, now: UnixMs, longest_ms: u64) -> bool {
+        let is_awaited = |delivery: &Delivery| {
+            let is_untold = delivery.kind.has_link() && delivery.state == DeliveryState::Queued;
+            is_untold && now.ms_since(delivery.occurred_at) < longest_ms
+        };
+        self.iter().any(is_awaited)
+    }
+
     /// Until when the last link that was handed out is good.
     pub fn linked_until(&self) -> Option<UnixMs> {
         self.iter().filter_map(|delivery| delivery.link_until).max()
@@ -115,17 +129,31 @@ mod tests {
         let outbox = Outbox::of(EventKind::Completed, NOW);
         let begun = outbox.changed(EventKind::Completed, |delivery| delivery.begun(NOW, 60_000, 1_000, None));
         assert_eq!(begun.deleted(UnixMs(2_000)).next().map(|next| next.next_send_at), Some(UnixMs(61_000)));
-        let ended = begun.changed(EventKind::Completed, Delivery::acknowledged).deleted(UnixMs(2_000));
+        let ended = begun.changed(EventKind::Completed, |delivery| delivery.acknowledged(None)).deleted(UnixMs(2_000));
         assert_eq!(ended.next().map(|next| (next.kind, next.next_send_at)), Some((EventKind::Deleted, UnixMs(2_000))));
         assert_eq!(ended.iter().count(), 2, "what the origin has acknowledged stays");
     }
 
     #[test]
     fn the_state_is_that_of_what_is_not_done_yet() {
-        let outbox = Outbox::of(EventKind::Completed, NOW).changed(EventKind::Completed, Delivery::acknowledged);
+        let outbox =
+            Outbox::of(EventKind::Completed, NOW).changed(EventKind::Completed, |delivery| delivery.acknowledged(None));
         assert_eq!((outbox.state(), Outbox::default().state()), (Some(DeliveryState::Delivered), None));
         let deleted = outbox.deleted(NOW);
         assert_eq!(deleted.state(), Some(DeliveryState::Queued));
-        assert_eq!(deleted.changed(EventKind::Deleted, Delivery::acknowledged).state(), Some(DeliveryState::Delivered));
+        assert_eq!(
+            deleted.changed(EventKind::Deleted, |delivery| delivery.acknowledged(None)).state(),
+            Some(DeliveryState::Delivered)
+        );
+    }
+
+    #[test]
+    fn what_the_origin_may_have_to_say_is_awaited_for_a_while_and_until_it_has_spoken() {
+        let outbox = Outbox::of(EventKind::Completed, NOW);
+        assert!(outbox.may_bring_result(UnixMs(2_999), 2_000) && !outbox.may_bring_result(UnixMs(3_000), 2_000));
+        assert!(!outbox.may_bring_result(NOW, 0) && !Outbox::default().may_bring_result(NOW, 2_000));
+        assert!(!Outbox::of(EventKind::Aborted, NOW).may_bring_result(NOW, 2_000), "there is no object");
+        let told = outbox.changed(EventKind::Completed, |delivery| delivery.acknowledged(None));
+        assert!(!told.may_bring_result(NOW, 2_000) && told.result().is_none());
     }
 }

@@ -177,4 +177,10 @@ pub struct ObjectFacts {
     pub crc64nvme: Crc64Nvme,
     /// Its SHA-256, where it was declared and so verified.
     pub sha256: Option<Sha256Digest>,
+    /// What the application answered when it heard of it: the text of some JSON, of at most [`MAX_RESULT_BYTES`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<String>,
 }
+
+/// How long what an application answers for the client may be: it also travels in a header, of which all together have 16 KB with most clients.
+pub const MAX_RESULT_BYTES: usize = 4 * 1024;

@@ -156,7 +156,11 @@ pub struct Declare {
 
 /// Answered once the upload is no longer completing, or after a while.
 #[derive(Serialize, Deserialize)]
-pub struct AwaitObject;
+pub struct AwaitObject {
+    /// How long the application may take from then on to say something to the client, in milliseconds.
+    #[serde(default)]
+    pub result_ms: u64,
+}
 
 /// Answered once so many bytes count, or none can be added any more, or after a while.
 #[derive(Serialize, Deserialize)]

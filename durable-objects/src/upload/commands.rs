@@ -11,7 +11,7 @@ use crate::{
         direct::{AssembleParts, RecordParts},
         repair::BeginCopy,
         upload::{
-            AsPartial, AwaitBytes, BeginCopyBatch, BytesAwaited, COMMAND_HEADER, Cancel, CreateAndBegin,
+            AsPartial, AwaitBytes, AwaitObject, BeginCopyBatch, BytesAwaited, COMMAND_HEADER, Cancel, CreateAndBegin,
             CreateDuplicate, CreateUpload, Probe, ReadTail, UploadCommand,
         },
     },
@@ -78,8 +78,8 @@ impl UploadSession {
             UploadCommand::Status(_) => self.decide_then_show(cost, |session, _| session.status()),
             UploadCommand::ReadHistory(_) => self.decide(cost, |_, _| self.history.show()),
             UploadCommand::Declare(declare) => self.declare(cost, &declare).await,
-            UploadCommand::AwaitObject(_) => {
-                wait::for_object(&self.session).await;
+            UploadCommand::AwaitObject(AwaitObject { result_ms }) => {
+                wait::for_object(&self.session, result_ms).await;
                 self.decide_then_show(cost, |session, _| session.status())
             }
             UploadCommand::AwaitBytes(AwaitBytes { bytes, longest_ms }) => {

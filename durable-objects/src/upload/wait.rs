@@ -30,9 +30,11 @@ pub(crate) async fn for_last_commit(session: &RefCell<Option<Session>>) {
 }
 
 /// Whoever has sent the last byte and is to be told only of the whole object waits here while R2 puts it together; and whoever
-/// has asked for one to be composed, while its bytes are copied.
-pub(crate) async fn for_object(session: &RefCell<Option<Session>>) {
-    while_true(session, OBJECT_MS, Session::is_making_object).await;
+/// has asked for one to be composed, while its bytes are copied; and then while the application may have something to say about it, for at most
+/// `result_ms`.
+pub(crate) async fn for_object(session: &RefCell<Option<Session>>, result_ms: u64) {
+    let lacks = |session: &Session| session.is_making_object() || session.awaits_result(now(), result_ms);
+    while_true(session, OBJECT_MS, lacks).await;
 }
 
 /// Until so many bytes count, or none can be added any more. Whether somebody has been appending meanwhile.

@@ -100,7 +100,7 @@ fn ask_everything(session: &Session) {
         let id = event.id(session.spec().id);
         let _ = session.begin_delivery(NOW, &id, 60_000, u64::MAX);
         for outcome in [
-            DeliveryOutcome::Acknowledged { discard: true },
+            DeliveryOutcome::Acknowledged { discard: true, result: None },
             DeliveryOutcome::Refused { policy, asked_seconds: Some(7) },
         ] {
             let _ = session.delivery_ended(NOW, &id, &outcome);

@@ -5,7 +5,7 @@
 use serde_json::json;
 
 use crate::{
-    Asked, Head,
+    Asked, Head, json,
     problem::{Names, Problem},
 };
 use upload_types::{
@@ -32,7 +32,7 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
                 "state": phase,
                 "uploadedBytes": uploaded_bytes,
                 "fileSize": file_bytes,
-                "object": object,
+                "object": object.as_ref().map(json::shown_object),
             });
             let reply = Reply::empty(200).with("content-type", "application/json").with("cache-control", "no-store");
             let reply = match uploaded_bytes.get().checked_sub(1) {
@@ -43,7 +43,7 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
             Reply { body: Some(body.to_string()), ..reply }
         }
         // Nothing here asks for anything else.
-        _ => crate::json::reply(asked, outcome),
+        _ => json::reply(asked, outcome),
     }
 }
 

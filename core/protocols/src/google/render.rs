@@ -36,7 +36,10 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         },
         Outcome::Duplicate(known) => {
             let (etag, key, crc64nvme) = (known.etag.as_str(), known.key.as_str(), known.crc64nvme);
-            resource(asked, &Stored { id: known.upload_id, file_bytes: known.file_size, etag, key, crc64nvme })
+            resource(
+                asked,
+                &Stored { id: known.upload_id, file_bytes: known.file_size, etag, key, crc64nvme, result: None },
+            )
         }
         Outcome::Cancelled => Reply::empty(CANCELLED),
         // Nothing in this protocol asks for anything else.
@@ -86,17 +89,19 @@ struct Stored<'a> {
     etag: &'a str,
     key: &'a str,
     crc64nvme: Crc64Nvme,
+    result: Option<&'a str>,
 }
 
 impl<'a> Stored<'a> {
     fn of(id: UploadId, file_bytes: ByteCount, object: &'a ObjectFacts) -> Self {
-        Self { id, file_bytes, etag: &object.etag, key: &object.key, crc64nvme: object.crc64nvme }
+        let ObjectFacts { key, etag, crc64nvme, result, .. } = object;
+        Self { id, file_bytes, etag, key, crc64nvme: *crc64nvme, result: result.as_deref() }
     }
 }
 
 /// The object's resource, as Google has it, as far as there is such a thing here; what is ours stands beside it.
 fn resource(asked: &Asked<'_>, file: &Stored<'_>) -> Reply {
-    let body = json!({
+    let mut body = json!({
         "kind": "storage#object",
         "id": file.id,
         "name": asked.head.query_text("name").unwrap_or_else(|| file.key.to_owned()),
@@ -107,6 +112,9 @@ fn resource(asked: &Asked<'_>, file: &Stored<'_>) -> Reply {
         "uploadUrl": asked.upload_url(file.id),
         "object": { "key": file.key, "etag": file.etag, "crc64nvme": file.crc64nvme },
     });
+    if let Some(result) = file.result {
+        body["object"]["result"] = json::said(result);
+    }
     let reply = Reply::empty(200).with("content-type", "application/json").with("cache-control", "no-store");
     Reply { body: Some(body.to_string()), ..reply }
 }

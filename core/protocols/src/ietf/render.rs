@@ -58,7 +58,7 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         Outcome::Duplicate(known) => {
             let StoredObject { upload_id, file_size, etag, sha256, crc64nvme, .. } = known;
             let (id, file_bytes, sha256, crc64nvme) = (*upload_id, *file_size, Some(*sha256), *crc64nvme);
-            finished(asked, &Finished { id, file_bytes, etag, sha256, crc64nvme })
+            finished(asked, &Finished { id, file_bytes, etag, sha256, crc64nvme, result: None })
         }
         Outcome::Appended { phase: Phase::Open, uploaded_bytes, file_bytes, expires_at, .. } => {
             standing(asked, false, *uploaded_bytes, *file_bytes, Some(*expires_at))
@@ -124,20 +124,21 @@ struct Finished<'a> {
     etag: &'a str,
     sha256: Option<Sha256Digest>,
     crc64nvme: Crc64Nvme,
+    result: Option<&'a str>,
 }
 
 impl<'a> Finished<'a> {
     fn of(id: UploadId, file_bytes: ByteCount, object: &'a ObjectFacts) -> Self {
-        let ObjectFacts { etag, sha256, crc64nvme, .. } = object;
-        Self { id, file_bytes, etag, sha256: *sha256, crc64nvme: *crc64nvme }
+        let ObjectFacts { etag, sha256, crc64nvme, result, .. } = object;
+        Self { id, file_bytes, etag, sha256: *sha256, crc64nvme: *crc64nvme, result: result.as_deref() }
     }
 }
 
 /// What the creation target answers to a whole file. Said of nothing but what stays the same, so that it is the same again however
-/// often it is asked for, and whichever request brought the last byte.
+/// often it is asked for, and whichever request brought the last byte; but for what the application has to say, once it has.
 fn finished(asked: &Asked<'_>, file: &Finished<'_>) -> Reply {
     let location = asked.file_url(file.id);
-    let body = json!({
+    let mut body = json!({
         "uploadId": file.id,
         "location": location,
         "fileSize": file.file_bytes,
@@ -145,6 +146,9 @@ fn finished(asked: &Asked<'_>, file: &Finished<'_>) -> Reply {
         "crc64nvme": file.crc64nvme,
         "sha256": file.sha256,
     });
+    if let Some(result) = file.result {
+        body["result"] = json::said(result);
+    }
     let mut reply = Reply::empty(200)
         .with(COMPLETE, written(true))
         .with(OFFSET, file.file_bytes.to_string())

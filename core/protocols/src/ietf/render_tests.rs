@@ -26,7 +26,7 @@ fn asked(head: &Head) -> Asked<'_> {
 }
 
 fn object() -> ObjectFacts {
-    ObjectFacts { key: "k".to_owned(), etag: "e".to_owned(), crc64nvme: Crc64Nvme(1), sha256: None }
+    ObjectFacts { key: "k".to_owned(), etag: "e".to_owned(), crc64nvme: Crc64Nvme(1), sha256: None, result: None }
 }
 
 fn snapshot(phase: Phase, offset: u32) -> Snapshot {

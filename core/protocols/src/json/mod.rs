@@ -7,6 +7,6 @@ mod render;
 mod repair;
 mod request;
 
-pub(super) use render::names;
 pub use render::{event, problem, repeated, reply};
+pub(super) use render::{names, said, shown_object};
 pub use request::parse;

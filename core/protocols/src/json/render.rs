@@ -12,7 +12,7 @@ use upload_types::{
     history::{Entry, History},
     operation::{Outcome, Reply},
     units::{ByteCount, UnixMs, UploadId},
-    upload::{DeliveryState, Phase, Snapshot},
+    upload::{DeliveryState, ObjectFacts, Phase, Snapshot},
 };
 
 const JSON: &str = "application/json";
@@ -123,9 +123,23 @@ fn status(snapshot: &Snapshot) -> Value {
         "expiresAt": snapshot.expires_at.rfc3339(),
         "delivery": delivery(snapshot.delivery),
         "cost": snapshot.cost,
-        "object": snapshot.object,
+        "object": snapshot.object.as_ref().map(shown_object),
         "deletedAt": snapshot.deleted_at.map(UnixMs::rfc3339),
     })
+}
+
+/// An object, with what the application has to say about it.
+pub(crate) fn shown_object(object: &ObjectFacts) -> Value {
+    let mut shown = json!(object);
+    if let Some(result) = &object.result {
+        shown["result"] = said(result);
+    }
+    shown
+}
+
+/// What the application has to say, which is kept as text.
+pub(crate) fn said(result: &str) -> Value {
+    serde_json::from_str(result).unwrap_or_default()
 }
 
 /// Which bytes are missing. Where the length is still to be declared, the last of them have no end yet: null.

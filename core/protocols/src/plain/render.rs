@@ -49,7 +49,7 @@ fn created(asked: &Asked<'_>, snapshot: &Snapshot, upload_token: Option<&str>) -
         "fileName": snapshot.file.name,
         "fileSize": snapshot.uploaded_bytes,
         "contentType": snapshot.file.content_type,
-        "object": snapshot.object,
+        "object": snapshot.object.as_ref().map(json::shown_object),
     });
     if let Some(token) = upload_token {
         body["uploadToken"] = json!(token);

@@ -8,7 +8,7 @@ use upload_types::{
     operation::{Outcome, Reply},
     plan::{Limits, Mode},
     units::UnixMs,
-    upload::{Phase, Snapshot},
+    upload::{ObjectFacts, Phase, Snapshot},
 };
 
 /// The answer to what was done.
@@ -22,8 +22,9 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
             let reason = "It does not have its declared digest.".to_owned();
             return super::problem(asked, &ApiError::UploadGone { phase: Phase::Failed, reason }, Some(*id));
         }
-        Outcome::Appended { uploaded_bytes, expires_at, phase, .. } => {
-            expiring(Reply::empty(204).with("upload-offset", uploaded_bytes.to_string()), *phase, *expires_at)
+        Outcome::Appended { uploaded_bytes, expires_at, phase, object, .. } => {
+            let reply = Reply::empty(204).with("upload-offset", uploaded_bytes.to_string());
+            with_result(expiring(reply, *phase, *expires_at), object.as_ref())
         }
         Outcome::Probed(snapshot) if is_final(snapshot) => standing(200, snapshot),
         Outcome::Probed(snapshot) if !may_be_shown(snapshot) => {
@@ -70,7 +71,27 @@ fn created(asked: &Asked<'_>, snapshot: &Snapshot) -> Reply {
     } else {
         reply.with("retry-after", "1")
     };
-    expiring(reply, snapshot.phase, snapshot.expires_at)
+    with_result(expiring(reply, snapshot.phase, snapshot.expires_at), snapshot.object.as_ref())
+}
+
+/// What the application has to say to the client, as JSON in ASCII: tus has no bodies for it.
+fn with_result(reply: Reply, object: Option<&ObjectFacts>) -> Reply {
+    match object.and_then(|object| object.result.as_ref()) {
+        Some(result) => reply.with("upload-result", ascii(result)),
+        None => reply,
+    }
+}
+
+/// The same JSON, whose characters beyond ASCII all stand in texts, with these escaped (RFC 8259, section 7).
+fn ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for char in json.chars() {
+        match char {
+            '\x20'..='\x7e' => text.push(char),
+            _ => char.encode_utf16(&mut [0; 2]).iter().for_each(|unit| text.push_str(&format!("\\u{unit:04x}"))),
+        }
+    }
+    text
 }
 
 /// How an upload stands.
@@ -91,7 +112,7 @@ fn standing(status: u16, snapshot: &Snapshot) -> Reply {
     ] {
         reply = given.into_iter().fold(reply, |reply, given| reply.with(name, given));
     }
-    expiring(reply, snapshot.phase, snapshot.expires_at)
+    with_result(expiring(reply, snapshot.phase, snapshot.expires_at), snapshot.object.as_ref())
 }
 
 /// With the time at which the upload ends, unless it has come to its end.

@@ -56,6 +56,7 @@ fn snapshot(phase: Phase, declared: Option<u32>, offset: u32, memo: Option<&str>
             etag: "etag".to_owned(),
             crc64nvme: Crc64Nvme(0),
             sha256: None,
+            result: None,
         }),
     }
 }
@@ -99,6 +100,19 @@ fn how_an_upload_stands() {
         200,
         &[("upload-offset", "100"), ("upload-length", "100"), NO_STORE],
     );
+}
+
+#[test]
+fn what_the_application_has_to_say_is_json_in_ascii() {
+    let mut whole = snapshot(Phase::Completed, Some(100), 100, None);
+    whole.object.as_mut().unwrap().result = Some(r#"{"name":"é\n𝄞\""}"#.to_owned());
+    let (_, headers) = answer(&Outcome::Probed(whole.clone()));
+    assert_eq!(headers["upload-result"], r#"{"name":"\u00e9\n\ud834\udd1e\""}"#);
+    let object = whole.object.clone();
+    let (id, phase, uploaded_bytes) = (whole.id, whole.phase, whole.uploaded_bytes);
+    let appended =
+        Outcome::Appended { id, uploaded_bytes, file_bytes: None, expires_at: whole.expires_at, phase, object };
+    assert_eq!(answer(&appended).1["upload-result"], headers["upload-result"]);
 }
 
 #[test]

@@ -219,7 +219,7 @@ fn a_forgotten_upload_has_no_duties() {
     drive(&mut s, []);
     let delivered = s.delivery_begun(NOW, EventKind::Aborted, 1, 1).unwrap();
     s.apply(delivered);
-    s.apply(s.clone().delivered(NOW, EventKind::Aborted, false));
+    s.apply(s.clone().delivered(NOW, EventKind::Aborted, false, None));
     while let (due, job) = s.next_job().unwrap()
         && job != Job::Purge
     {

@@ -52,8 +52,8 @@ impl Session {
         let (verdict, change) = match (self.outbox.with_id(self.spec.id, event_id), outcome) {
             // Withdrawn while it was being told.
             (None, _) => (Verdict::Settled, self.withdrawn_attempt_ended(now)),
-            (Some(event), DeliveryOutcome::Acknowledged { discard }) => {
-                (Verdict::Settled, self.delivered(now, event, *discard))
+            (Some(event), DeliveryOutcome::Acknowledged { discard, result }) => {
+                (Verdict::Settled, self.delivered(now, event, *discard, result.as_ref()))
             }
             (Some(event), DeliveryOutcome::Refused { policy, asked_seconds }) => {
                 self.undelivered(now, event, *policy, *asked_seconds)
@@ -63,8 +63,14 @@ impl Session {
     }
 
     /// The origin has acknowledged the event, and may have taken the object over. That of a duplicate is not its to take.
-    pub(crate) fn delivered(&self, now: UnixMs, event: EventKind, discard: bool) -> StateChange {
-        let mut change = self.outbox_changed(event, Delivery::acknowledged);
+    pub(crate) fn delivered(
+        &self,
+        now: UnixMs,
+        event: EventKind,
+        discard: bool,
+        result: Option<&String>,
+    ) -> StateChange {
+        let mut change = self.outbox_changed(event, |delivery| delivery.acknowledged(result));
         if discard && event == EventKind::Completed && self.stored_object().is_some() {
             change.progress = self.taken(now).progress;
         }

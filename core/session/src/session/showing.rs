@@ -4,6 +4,7 @@ use super::{Content, Session};
 use upload_types::{
     api_error::ApiError,
     ledger::StoredObject,
+    units::UnixMs,
     upload::{ObjectFacts, Phase, Purpose, Snapshot},
 };
 
@@ -45,6 +46,11 @@ impl Session {
         self.progress.phase.is_finishing() || self.is_composing()
     }
 
+    /// Whether whoever has asked for its object should wait for what the application has to say, `longest_ms` from when the object was there.
+    pub fn awaits_result(&self, now: UnixMs, longest_ms: u64) -> bool {
+        self.outbox.may_bring_result(now, longest_ms)
+    }
+
     /// What an origin or a client gets of it. A piece is served to nobody: it takes room for as long as an upload may be put together from it,
     /// and is no file.
     pub fn find_object(&self) -> Result<ObjectFacts, ApiError> {
@@ -81,7 +87,8 @@ impl Session {
     /// What the object is, or was, once there has been one.
     pub fn object_facts(&self) -> Option<ObjectFacts> {
         let (etag, crc64nvme) = self.progress.etag.clone().zip(self.progress.crc64nvme)?;
-        Some(ObjectFacts { key: self.object_key(), etag, crc64nvme, sha256: self.spec.file.sha256 })
+        let result = self.outbox.result().cloned();
+        Some(ObjectFacts { key: self.object_key(), etag, crc64nvme, sha256: self.spec.file.sha256, result })
     }
 
     /// The answer to whoever asks for the object where there is none: not yet, or not any more.

@@ -198,7 +198,7 @@ impl World {
             3..6 => self.at(takes, Event::Told { event, outcome: refused() }),
             fate => {
                 self.heard.insert(event);
-                let outcome = DeliveryOutcome::Acknowledged { discard: fate == 6 };
+                let outcome = DeliveryOutcome::Acknowledged { discard: fate == 6, result: None };
                 self.at(takes, Event::Told { event, outcome });
             }
         }

@@ -84,6 +84,7 @@ fn status(phase: Phase, object: Option<&str>) -> Input {
         etag: String::new(),
         crc64nvme: Crc64Nvme(0),
         sha256: None,
+        result: None,
     });
     Input::Status(Ok(Box::new(snapshot)))
 }

@@ -18,7 +18,7 @@ fn begin_telling(s: &mut Session, now: UnixMs, event: EventKind) {
 }
 
 fn acknowledge(s: &mut Session, now: UnixMs, event: EventKind) {
-    let change = s.delivered(now, event, false);
+    let change = s.delivered(now, event, false, None);
     s.apply(change);
 }
 
@@ -83,7 +83,7 @@ fn a_deletion_while_the_completion_is_being_told_is_told_after_it() {
     delete(&mut s, NOW.plus_ms(5));
     let over = NOW.plus_ms(60_000);
     assert_eq!(s.outbox.next().map(|next| next.next_send_at), Some(over), "if nothing is heard of the attempt");
-    assert!(s.delivered(NOW.plus_ms(9), EventKind::Completed, true).is_none(), "there is no such event any more");
+    assert!(s.delivered(NOW.plus_ms(9), EventKind::Completed, true, None).is_none(), "there is no such event any more");
     let change = s.withdrawn_attempt_ended(NOW.plus_ms(9));
     s.apply(change);
     assert_eq!(s.outbox.next().unwrap().next_send_at, NOW.plus_ms(9), "at once, when the attempt is over");

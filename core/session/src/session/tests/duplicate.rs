@@ -71,7 +71,7 @@ fn an_origin_that_wants_the_object_gone_has_none_to_give_back() {
     let mut s = duplicate();
     begin_telling(&mut s).unwrap();
     let event_id = EventKind::Duplicate.id(s.spec.id);
-    let decision = s.delivery_ended(NOW, &event_id, &DeliveryOutcome::Acknowledged { discard: true });
+    let decision = s.delivery_ended(NOW, &event_id, &DeliveryOutcome::Acknowledged { discard: true, result: None });
     take(&mut s, decision).unwrap();
     assert!(s.stored_object().is_some() && s.snapshot().deleted_at.is_none());
     assert_eq!(s.next_job().unwrap().1, Job::Purge, "nothing is owed to anybody");
@@ -86,7 +86,7 @@ fn deleted_it_is_gone_and_the_object_stays() {
     take(&mut s, decision).unwrap();
     assert_eq!((s.phase(), kinds(&s)), (Phase::Deleted, vec![EventKind::Deleted]));
     assert_eq!(begin_telling(&mut s), None, "of what is gone nobody is told that it is there");
-    let change = s.delivered(NOW, EventKind::Deleted, false);
+    let change = s.delivered(NOW, EventKind::Deleted, false, None);
     s.apply(change);
     assert_eq!(s.next_job().unwrap().1, Job::Purge, "neither R2 nor the ledger is asked for anything");
 }
@@ -97,7 +97,7 @@ fn it_is_remembered_as_long_as_its_link_is_good() {
     let link_ms = 9 * s.spec.policy.tombstone_ms;
     let change = s.delivery_begun(NOW, EventKind::Duplicate, 60_000, link_ms).unwrap();
     s.apply(change);
-    let change = s.delivered(NOW, EventKind::Duplicate, false);
+    let change = s.delivered(NOW, EventKind::Duplicate, false, None);
     s.apply(change);
     assert_eq!(s.next_job(), Some((NOW.plus_ms(link_ms), Job::Purge)));
 }

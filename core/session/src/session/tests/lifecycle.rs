@@ -43,7 +43,7 @@ fn an_abandoned_upload_expires_frees_and_is_forgotten() {
     s.apply(change);
     let change = s.delivery_begun(now, EventKind::Expired, 1_000, 1_000).unwrap();
     s.apply(change);
-    let change = s.delivered(now, EventKind::Expired, false);
+    let change = s.delivered(now, EventKind::Expired, false, None);
     s.apply(change);
     assert_eq!(s.next_job(), Some((now.plus_ms(DAY_MS), Job::Purge)));
 }
@@ -182,7 +182,7 @@ fn what_the_origin_has_taken_stays_complete() {
     let change = s.delivery_begun(NOW, EventKind::Completed, 1_000, 1_000).unwrap();
     s.apply(change);
     let before = s.snapshot();
-    let change = s.delivered(NOW, EventKind::Completed, true);
+    let change = s.delivered(NOW, EventKind::Completed, true, None);
     s.apply(change);
     let after = s.snapshot();
     assert_eq!((after.phase, &after.object, after.offset), (Phase::Completed, &before.object, before.offset));

@@ -131,7 +131,7 @@ fn carry_out(s: &mut Session, now: UnixMs, job: Job) -> bool {
     let change = match job {
         Job::Cleanup => s.cleaned_up(s.cleanup()),
         Job::NotifyLedger => s.settled(s.stored_object().is_some()),
-        Job::EnqueueEvent => s.delivered(now, s.outbox.next().unwrap().kind, false),
+        Job::EnqueueEvent => s.delivered(now, s.outbox.next().unwrap().kind, false, None),
         Job::Discard => s.discarded(&s.progress.damage.discarded),
         Job::Expire | Job::CopyNext | Job::Copy | Job::Assemble | Job::Verify | Job::Purge => return false,
     };

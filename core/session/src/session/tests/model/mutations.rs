@@ -345,7 +345,7 @@ pub(crate) fn done(
         }
         (Some(Mutation::SettledUnseen), Job::NotifyLedger) => session.settled(false),
         (Some(Mutation::ForgottenOnceQueued), Job::EnqueueEvent) => match session.outbox.next() {
-            Some(event) => session.delivered(now, event.kind, false),
+            Some(event) => session.delivered(now, event.kind, false, None),
             None => change,
         },
         _ => change,

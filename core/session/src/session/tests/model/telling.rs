@@ -125,7 +125,7 @@ impl World {
         self.telling.consumers.remove(consumer);
         let verdict = self.decide(uploads, None, |session, now| {
             let outcome = if acknowledged {
-                DeliveryOutcome::Acknowledged { discard }
+                DeliveryOutcome::Acknowledged { discard, result: None }
             } else {
                 DeliveryOutcome::Refused { policy: RETRY, asked_seconds: None }
             };
