@@ -67,8 +67,8 @@ export interface UploadOptions {
   /** Keep the screen on while something is sent, as a phone sends nothing when it sleeps. False if not said. */
   readonly keepAwake?: boolean;
   /**
-   * How long `start()` waits, when the server has the whole object, for what the application answers when it hears of it: the `result`. 0 if
-   * not said.
+   * How long `start()` waits, when the server has the whole object, for what the application answers when it hears of it: the `result`. It does
+   * not if not said.
    */
   readonly resultWithinMs?: number;
   /** How long to keep trying. If not said, for as long as the page lives. */
@@ -143,8 +143,8 @@ export interface UploadResult {
   readonly duplicate: boolean;
   /** Null where the server no longer tells of it, and of a small file that took one request. */
   readonly object: StoredObject | null;
-  /** What the application answered when it heard of it; undefined where it has said nothing (yet), and of a duplicate. */
-  readonly result: unknown;
+  /** With `resultWithinMs`: what the application answered when it heard of it. Undefined where it has said nothing in time, and of a duplicate. */
+  readonly result?: unknown;
 }
 
 export interface UploadEvents {

@@ -37,7 +37,6 @@ export interface Settings {
   readonly checksums: boolean;
   readonly oneRequest: boolean;
   readonly resumeFromServer: boolean;
-  readonly resultWithinMs: number;
   readonly contentType: string;
   readonly metadata: Readonly<Record<string, string>> | undefined;
 }
@@ -60,7 +59,6 @@ export function settingsOf(file: UploadFile, options: UploadOptions): Settings {
     checksums: options.checksums ?? true,
     oneRequest: options.oneRequest ?? true,
     resumeFromServer,
-    resultWithinMs: options.resultWithinMs ?? 0,
     contentType: options.contentType ?? file.type,
     metadata: options.metadata,
   };
@@ -77,13 +75,10 @@ export function checkOptions(options: UploadOptions): void {
   if (!Number.isSafeInteger(chunkBytes) || chunkBytes < 1) {
     throw new TypeError("chunkBytes is not a whole number of bytes, at least 1");
   }
-  const { resultWithinMs = 0 } = options;
-  if (!(resultWithinMs >= 0 && resultWithinMs < Number.POSITIVE_INFINITY)) {
-    throw new TypeError("resultWithinMs is not a number of milliseconds");
-  }
-  const wrong = Object.entries(retry).find(([, ms]) => ms !== undefined && !(ms > 0));
+  const times = { ...retry, resultWithinMs: options.resultWithinMs };
+  const wrong = Object.entries(times).find(([, ms]) => ms !== undefined && !(ms > 0));
   if (wrong !== undefined) {
-    throw new TypeError(`retry.${wrong[0]} is not a number of milliseconds above 0`);
+    throw new TypeError(`${wrong[0]} is not a number of milliseconds above 0`);
   }
 }
 

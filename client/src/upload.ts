@@ -7,7 +7,7 @@ import type { Deadlines } from "./deadlines.ts";
 import type { Emitter } from "./emitter.ts";
 import { abortedError, asUploadError, missingError, timeout, UploadError } from "./errors.ts";
 import { follow } from "./follow.ts";
-import type { Found } from "./found.ts";
+import { type Found, resultOf } from "./found.ts";
 import type {
   Claim,
   Retry,
@@ -21,11 +21,9 @@ import type {
   UploadState,
 } from "./interfaces.ts";
 import type { Live } from "./live.ts";
-import type { Settings } from "./options.ts";
 import { ProgressMeter } from "./progress.ts";
 import type { RemoteUpload } from "./remote_upload.ts";
 import type { Repairs } from "./repair.ts";
-import { resultOf, withResult } from "./result.ts";
 import type { Streak } from "./retrier.ts";
 import { Transfer, type TransferParts } from "./transfer.ts";
 
@@ -43,7 +41,8 @@ export interface UploadParts extends Omit<TransferParts, "onConfirmed" | "onSent
   readonly live: Live;
   readonly deadlines: Deadlines;
   readonly repairs: Repairs;
-  readonly settings: Settings;
+  /** What is still waited for when the upload is complete. */
+  readonly afterwards?: ((completed: UploadResult) => Promise<UploadResult>) | undefined;
 }
 
 export class QuaysideUpload implements Upload {
@@ -179,10 +178,10 @@ export class QuaysideUpload implements Upload {
         const leg = new AbortController();
         this.#leg = leg;
         try {
-          const result = await withResult(this.#parts, await this.#runLeg(leg.signal), leg.signal);
+          const result = await this.#runLeg(leg.signal);
           this.#uploadId = result.uploadId;
           this.#become({ state: "completed" });
-          return result;
+          return (await this.#parts.afterwards?.(result)) ?? result;
         } catch (error) {
           if (!leg.signal.aborted) {
             this.#restartAfter(error);
@@ -306,7 +305,7 @@ export class QuaysideUpload implements Upload {
       const { object } = found;
       this.#emitter.emit("duplicate", { object });
       this.#progress.restart(this.#file.size);
-      return { uploadId: object.uploadId, duplicate: true, object, result: undefined };
+      return { uploadId: object.uploadId, duplicate: true, object };
     }
     if (found.is === "completed") {
       this.#progress.restart(this.#file.size);

@@ -33,7 +33,8 @@ export function origin(options, env, context) {
         wishes.push(await options[HOOKS[event.type]]?.(event, env, context));
         wishes.push(told === undefined ? undefined : await told.json().catch(() => undefined));
         const mayGo = wishes.some((wish) => wish?.disposition === "delete");
-        return Response.json({ disposition: mayGo ? "delete" : "keep" });
+        const { result } = wishes.find((wish) => wish?.result !== undefined) ?? {};
+        return json({ disposition: mayGo ? "delete" : "keep", result });
       } catch (error) {
         console.error(`${event.type} of upload ${event.data.uploadId} was not taken, and will be told again:`, error);
         return Response.json({}, { status: 500 });

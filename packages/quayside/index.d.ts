@@ -105,9 +105,10 @@ export interface UploadEvent<Type extends UploadEventType = UploadEventType> {
   data: UploadData;
 }
 
-/** `delete`: the application has taken the object over, and it may go from the bucket. */
+/**
+ * `delete`: the application has taken the object over, and it may go from the bucket. `result` reaches the client: any JSON, up to 4 KiB. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing is a hook, too
-export type Disposition = { disposition?: "keep" | "delete" } | undefined | void;
+export type Disposition = { disposition?: "keep" | "delete"; result?: unknown } | undefined | void;
 
 /** Takes an event. It may be told more than once; after an exception it is told again, later. */
 export type Hook<Env, Type extends UploadEventType = UploadEventType> = (

@@ -39,6 +39,7 @@ const BOUNDS = {
     "is above 561600 (6.5 days): R2 drops unfinished uploads 7 days after they were created",
   REPAIR_TTL_SECONDS: (seconds) =>
     seconds > LONGEST_LIFE_SECONDS && "is above 561600 (6.5 days), the longest life of an unfinished upload",
+  RESULT_WAIT_SECONDS: (seconds) => seconds > 25n && "is above 25: clients and proxies give up after 30 seconds",
   TOMBSTONE_TTL_SECONDS: (seconds) =>
     seconds < SHORTEST_MEMORY_SECONDS &&
     "is below 86400, a day, for which an Idempotency-Key is remembered: a creation that is repeated would upload a file again that is there",
