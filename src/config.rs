@@ -35,6 +35,9 @@ use crate::{
     token_settings::{self, TokenSettings},
 };
 
+/// What comes of an event that is not given time to be told.
+const RESENT_AT_ONCE: &str = "an event would be handed out again before it has been told";
+
 /// As long as an answer waits for the object.
 const LONGEST_RESULT_WAIT_MS: u64 = 25_000;
 
@@ -182,13 +185,15 @@ impl Config {
         let open_uploads = wrong.hear(bound(env, "QUOTA_OPEN_UPLOADS"));
         let open_bytes = wrong.hear(bound(env, "QUOTA_OPEN_BYTES"));
         let bytes_per_day = wrong.hear(bound(env, "QUOTA_BYTES_PER_DAY"));
-        let stalled_after = wrong.hear(stalled_after(env));
+        let stalled_after =
+            wrong.hear(some_milliseconds(env, "STALLED_BODY_SECONDS", "every body would be refused at once"));
         let ttl_ms = wrong.hear(upload_ttl(env));
         let tombstone_ms = wrong.hear(milliseconds(env, "TOMBSTONE_TTL_SECONDS"));
-        let resend_ms = wrong.hear(milliseconds(env, "OUTBOX_RESEND_SECONDS"));
+        let resend_ms = wrong.hear(some_milliseconds(env, "OUTBOX_RESEND_SECONDS", RESENT_AT_ONCE));
         let repair_ms = wrong.hear(repair_ttl(env));
         let delete_completed = wrong.hear(delete_completed(env));
-        let webhook_timeout_ms = wrong.hear(milliseconds(env, "WEBHOOK_TIMEOUT_SECONDS"));
+        let webhook_timeout_ms =
+            wrong.hear(some_milliseconds(env, "WEBHOOK_TIMEOUT_SECONDS", "no event would ever be told"));
         let result_ms = wrong.hear(result_wait(env));
         let first_delay_seconds = wrong.hear(number(env, "DELIVERY_FIRST_DELAY_SECONDS"));
         let max_attempts = wrong.hear(number(env, "DELIVERY_MAX_ATTEMPTS"));
@@ -204,7 +209,7 @@ impl Config {
             base_path: base_path?,
             limits: Limits { max_upload_bytes: max_upload_bytes?, max_chunk_bytes: max_chunk_bytes? },
             quota: Quota { open_uploads: open_uploads?, open_bytes: open_bytes?, bytes_per_day: bytes_per_day? },
-            stalled_after: stalled_after?,
+            stalled_after: Duration::from_millis(stalled_after?),
             policy: Policy {
                 ttl_ms: ttl_ms?,
                 tombstone_ms: tombstone_ms?,
@@ -246,18 +251,18 @@ fn accept(env: &Env) -> Result<Option<Receiver>, ApiError> {
     Ok(Receiver::of(env, bindings::ACCEPT, url, ACCEPT_URL))
 }
 
-fn stalled_after(env: &Env) -> Result<Duration, ApiError> {
-    const NAME: &str = "STALLED_BODY_SECONDS";
-    match milliseconds(env, NAME)? {
-        0 => Err(missing(NAME, "is 0: every body would be refused at once")),
-        stalled_after_ms => Ok(Duration::from_millis(stalled_after_ms)),
+/// A time that is none does not switch anything off: `then` says what would come of it.
+fn some_milliseconds(env: &Env, name: &str, then: &str) -> Result<u64, ApiError> {
+    match milliseconds(env, name)? {
+        0 => Err(missing(name, &format!("is 0: {then}"))),
+        time_ms => Ok(time_ms),
     }
 }
 
 /// What would be promised and could not be kept is refused at each upload.
 fn upload_ttl(env: &Env) -> Result<u64, ApiError> {
     const NAME: &str = "UPLOAD_TTL_SECONDS";
-    let ttl_ms = milliseconds(env, NAME)?;
+    let ttl_ms = some_milliseconds(env, NAME, "every upload would expire at once")?;
     if ttl_ms > LATEST_END_MS {
         let longest = LATEST_END_MS / 1000;
         let why = format!("is above {longest} (6.5 days): R2 drops unfinished uploads 7 days after they were created");

@@ -86,6 +86,16 @@ test("everything that is wrong with the settings is said at once, also half of w
   assertRefused(await wrong.client.init({ fileName: "a", fileSize: 1 }), 503, "not-configured");
 });
 
+test("a time of nothing switches nothing off, and is said to be wrong", async (t) => {
+  const names = ["STALLED_BODY_SECONDS", "UPLOAD_TTL_SECONDS", "WEBHOOK_TIMEOUT_SECONDS", "OUTBOX_RESEND_SECONDS"];
+  const wrong = await Stack.start({ vars: Object.fromEntries(names.map((name) => [name, 0])) });
+  t.after(() => wrong.stop());
+  const said = (await wrong.client.request("GET", "/readyz")).json<Ready>().checks.settings ?? "";
+  for (const name of names) {
+    assert.ok(said.includes(`${name} is 0: `), `${name}: ${said}`);
+  }
+});
+
 /** `begin;dur=3, total;dur=7`, as numbers by name. */
 function serverTiming(reply: Reply): Map<string, number> {
   const metrics = (reply.header("Server-Timing") ?? "").split(", ").filter((metric) => metric !== "");

@@ -6,7 +6,7 @@ import { Direct } from "./direct.ts";
 import { Emitter } from "./emitter.ts";
 import { BrowserHasher } from "./hash.ts";
 import { HeaderSource } from "./headers.ts";
-import type { Repair, Runtime, Upload, UploadEvents, UploadFile, UploadOptions, UploadResult } from "./interfaces.ts";
+import type { Repair, Runtime, Upload, UploadEvents, UploadFile, UploadOptions } from "./interfaces.ts";
 import { Live } from "./live.ts";
 import { settingsOf } from "./options.ts";
 import {
@@ -52,12 +52,6 @@ export function createUpload(file: UploadFile, options: UploadOptions): Upload {
   const store = options.store === null ? noStore() : forgiving(options.store ?? localStore(), clock);
   const remote = new RemoteUpload({ file, settings, server, retrier, runtime, store });
   const onRepair = (repair: Repair) => emitter.emit("repair", repair);
-  const live = new Live(server, runtime);
-  const untilResult = async (completed: UploadResult) => {
-    // Where it cannot be loaded, nobody waits.
-    const waiting = await import("./result.ts").catch(() => undefined);
-    return (await waiting?.withResult({ live, remote, clock }, completed, options.resultWithinMs)) ?? completed;
-  };
   const upload: QuaysideUpload = new QuaysideUpload({
     file,
     server,
@@ -66,10 +60,9 @@ export function createUpload(file: UploadFile, options: UploadOptions): Upload {
     runtime,
     emitter,
     deadlines,
-    live,
+    live: new Live(server, runtime),
     direct: new Direct(server),
     repairs: new Repairs({ file, server, remote, retrier, hasher: runtime.hasher, onRepair }),
-    afterwards: options.resultWithinMs ? untilResult : undefined,
     checksums: settings.checksums,
   });
   if (options.keepAwake) {

@@ -1,7 +1,7 @@
 // What an upload is found to be, and what there is to do about it then.
 
 import type { Ranges } from "./chunks.ts";
-import type { Status, StoredObject, UploadResult } from "./interfaces.ts";
+import type { Status, StoredObject } from "./interfaces.ts";
 
 /** How an upload stands. */
 export interface ServerProgress {
@@ -32,9 +32,4 @@ export interface Steps {
   readonly onSending: () => void;
   /** So many of its bytes have left. */
   readonly onSent: (bytes: number) => void;
-}
-
-/** What an upload has come to. */
-export function resultOf({ uploadId, object }: Pick<Status, "uploadId" | "object">): UploadResult {
-  return { uploadId, duplicate: false, object };
 }

@@ -66,11 +66,6 @@ export interface UploadOptions {
   readonly fileId?: string;
   /** Keep the screen on while something is sent, as a phone sends nothing when it sleeps. False if not said. */
   readonly keepAwake?: boolean;
-  /**
-   * How long `start()` waits, when the server has the whole object, for what the application answers when it hears of it: the `result`. It does
-   * not if not said.
-   */
-  readonly resultWithinMs?: number;
   /** How long to keep trying. If not said, for as long as the page lives. */
   readonly retry?: RetryPolicy;
   /** Replacements for what is used of the outside world. */
@@ -143,8 +138,6 @@ export interface UploadResult {
   readonly duplicate: boolean;
   /** Null where the server no longer tells of it, and of a small file that took one request. */
   readonly object: StoredObject | null;
-  /** With `resultWithinMs`: what the application answered when it heard of it. Undefined where it has said nothing in time, and of a duplicate. */
-  readonly result?: unknown;
 }
 
 export interface UploadEvents {

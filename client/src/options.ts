@@ -21,7 +21,6 @@ const KNOWN: Readonly<Record<keyof UploadOptions, true>> = {
   resumeFromServer: true,
   fileId: true,
   keepAwake: true,
-  resultWithinMs: true,
   retry: true,
   runtime: true,
 };
@@ -75,10 +74,9 @@ export function checkOptions(options: UploadOptions): void {
   if (!Number.isSafeInteger(chunkBytes) || chunkBytes < 1) {
     throw new TypeError("chunkBytes is not a whole number of bytes, at least 1");
   }
-  const times = { ...retry, resultWithinMs: options.resultWithinMs };
-  const wrong = Object.entries(times).find(([, ms]) => ms !== undefined && !(ms > 0));
+  const wrong = Object.entries(retry).find(([, ms]) => ms !== undefined && !(ms > 0));
   if (wrong !== undefined) {
-    throw new TypeError(`${wrong[0]} is not a number of milliseconds above 0`);
+    throw new TypeError(`retry.${wrong[0]} is not a number of milliseconds above 0`);
   }
 }
 

@@ -7,7 +7,7 @@ import type { Deadlines } from "./deadlines.ts";
 import type { Emitter } from "./emitter.ts";
 import { abortedError, asUploadError, missingError, timeout, UploadError } from "./errors.ts";
 import { follow } from "./follow.ts";
-import { type Found, resultOf } from "./found.ts";
+import type { Found } from "./found.ts";
 import type {
   Claim,
   Retry,
@@ -41,8 +41,6 @@ export interface UploadParts extends Omit<TransferParts, "onConfirmed" | "onSent
   readonly live: Live;
   readonly deadlines: Deadlines;
   readonly repairs: Repairs;
-  /** What is still waited for when the upload is complete. */
-  readonly afterwards?: ((completed: UploadResult) => Promise<UploadResult>) | undefined;
 }
 
 export class QuaysideUpload implements Upload {
@@ -181,7 +179,7 @@ export class QuaysideUpload implements Upload {
           const result = await this.#runLeg(leg.signal);
           this.#uploadId = result.uploadId;
           this.#become({ state: "completed" });
-          return (await this.#parts.afterwards?.(result)) ?? result;
+          return result;
         } catch (error) {
           if (!leg.signal.aborted) {
             this.#restartAfter(error);
@@ -396,4 +394,8 @@ export class QuaysideUpload implements Upload {
       this.#emitter.emit("state", change);
     }
   }
+}
+
+function resultOf({ uploadId, object }: Pick<Status, "uploadId" | "object">): UploadResult {
+  return { uploadId, duplicate: false, object };
 }

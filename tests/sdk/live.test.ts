@@ -129,6 +129,27 @@ async function watched(talk: Dialogue, live: FakeChannel): Promise<string[]> {
   return seen;
 }
 
+test("what the application has to say comes with the delivery, and nothing follows it", async () => {
+  const object = { key: "k", etag: "e", crc64nvme: "c", sha256: null };
+  const talk = new Dialogue(
+    ["GET /upload/{id}/status", status("completed", 5, 5, { delivery: "queued", object })],
+    ["GET /upload/{id}/status", status("completed", 5, 5, { delivery: "delivered", object: { ...object, result: 7 } })],
+  );
+  const runtime = {
+    http: talk,
+    clock: new FakeClock(),
+    random: () => 0.5,
+    live: new FakeChannel(),
+    stream: new FakeStream(),
+  };
+  let result: unknown;
+  for await (const { object } of watchUpload(ID, { endpoint: ENDPOINT, runtime })) {
+    result = object?.result;
+  }
+  talk.end();
+  assert.equal(result, 7);
+});
+
 function completed(delivery: Status["delivery"]): Reply {
   return status("completed", 5, 5, { delivery });
 }

@@ -26,7 +26,7 @@ async function bundled(source: string): Promise<string> {
     format: "esm",
     target: "es2022",
     // What is loaded when somebody asks for it.
-    external: ["./sha256_wasm.ts", "./sha256.ts", "./wake_lock.ts", "./result.ts"],
+    external: ["./sha256_wasm.ts", "./sha256.ts", "./wake_lock.ts"],
   });
   return result.outputFiles[0]?.text ?? "";
 }
