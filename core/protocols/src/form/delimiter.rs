@@ -6,9 +6,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr_iter, memrchr};
-
-use super::Boundary;
+use super::{Boundary, find::Needle};
 
 /// What is behind such a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +32,7 @@ pub(super) struct Found {
 
 /// The search, as far as it is.
 pub(super) struct Delimiter {
-    text: Vec<u8>,
+    text: Needle,
     /// How much of the line has come: of its text, and of the two characters behind that.
     matched_bytes: usize,
     /// Which of two it was that came first behind the text: CR or `-`.
@@ -49,7 +47,7 @@ const LINE_END_BYTES: usize = 2;
 impl Delimiter {
     /// At the beginning of a line: of the first one of the body.
     pub(super) fn new(boundary: &Boundary) -> Self {
-        let text = format!("\r\n--{}", boundary.as_str()).into_bytes();
+        let text = Needle::new(format!("\r\n--{}", boundary.as_str()).into_bytes());
         Self { text, matched_bytes: LINE_END_BYTES, first_behind: 0, before_bytes: LINE_END_BYTES }
     }
 
@@ -63,7 +61,7 @@ impl Delimiter {
             Step::Nothing => {}
         }
         let begins_at = at;
-        while let Some(distance) = self.find(&piece[at..]) {
+        while let Some(distance) = self.text.find_in(&piece[at..]) {
             let ends_at = at + distance;
             self.matched_bytes = self.text().len();
             at = ends_at + self.matched_bytes;
@@ -82,12 +80,7 @@ impl Delimiter {
     }
 
     fn text(&self) -> &[u8] {
-        &self.text
-    }
-
-    /// Where the text is next, whole.
-    fn find(&self, piece: &[u8]) -> Option<usize> {
-        memchr_iter(b'\r', piece).find(|at| piece[*at..].starts_with(&self.text))
+        self.text.bytes()
     }
 
     fn reset(&mut self) {
@@ -132,7 +125,7 @@ impl Delimiter {
     fn hold_back_end(&mut self, piece: &[u8], from: usize) -> usize {
         self.reset();
         let from = from.max(piece.len().saturating_sub(self.text().len() - 1));
-        let begins_at = memrchr(b'\r', &piece[from..]).map(|distance| from + distance);
+        let begins_at = piece[from..].iter().rposition(|byte| *byte == b'\r').map(|distance| from + distance);
         match begins_at.filter(|at| self.text().starts_with(&piece[*at..])) {
             Some(at) => {
                 self.matched_bytes = piece.len() - at;

@@ -1,7 +1,7 @@
 //! Forms with files (`multipart/form-data`, RFC 7578), as a page without script and most upload libraries send them: `POST /upload`.
 //!
-//! * `boundary`: what its parts are told apart by. `delimiter`: where they end. `part_head`: what stands above them. `parser`: the form, taken apart
-//!   as it comes. `fields`: what it says beside its files.
+//! * `boundary`: what its parts are told apart by. `delimiter`: where they end, and `find`: how that is looked for. `part_head`: what stands above
+//!   them. `parser`: the form, taken apart as it comes. `fields`: what it says beside its files.
 //! * `request`, `render`: which requests are forms, and what they are answered. `redirect`: where a browser goes then.
 //!
 //! A form is read while it is carried out, so what it asks for is no operation before: whoever carries it out makes one creation of each file.
@@ -9,6 +9,7 @@
 mod boundary;
 mod delimiter;
 mod fields;
+mod find;
 mod parser;
 mod part_head;
 mod redirect;
