@@ -1,5 +1,6 @@
-//! The object out, by signed URL or to its owner: R2's own stream, handed through untouched. What is served is inert: an attachment
-//! that no browser sniffs or runs, and that nobody on the way may change.
+//! The object out, by signed URL or to its owner: R2's own stream, handed through untouched. What is served is inert: no browser sniffs or
+//! runs it, and nobody on the way may change it. It is an attachment, unless its link says that it is shown, and it is of a type that runs
+//! nothing.
 
 use durable_objects::platform::{
     error::Result,
@@ -14,7 +15,8 @@ use upload_types::{
     api_error::ApiError,
     byte_range::Wanted,
     http_date,
-    operation::{Content, Download, MissingObject},
+    link::{Disposition, Download, Presentation, inline_type},
+    operation::{Content, MissingObject},
     preconditions::{Current, Selected},
     units::UnixMs,
     upload::{ObjectFacts, Phase, Snapshot},
@@ -29,14 +31,18 @@ type Served = Result<(Response, Snapshot)>;
 /// Answers with the object or the wanted range of it, to whoever has a signed URL.
 pub(crate) async fn serve(download: &Download, context: RequestContext<'_>) -> Served {
     signed_url::verify(&context.config.download_secrets, download, UnixMs(now_ms()))?;
-    let Download { id, head_only, conditions, .. } = download.clone();
-    serve_owner(&Content { id, head_only, conditions, missing: MissingObject::Refusal }, context).await
+    let Download { id, head_only, conditions, presentation, .. } = download.clone();
+    serve_as(&presentation, &Content { id, head_only, conditions, missing: MissingObject::Refusal }, context).await
 }
 
 /// Answers with the object or the wanted range of it, to its owner.
 pub(crate) async fn serve_owner(download: &Content, context: RequestContext<'_>) -> Served {
+    serve_as(&Presentation::default(), download, context).await
+}
+
+async fn serve_as(presentation: &Presentation, download: &Content, context: RequestContext<'_>) -> Served {
     let objects = context.uploads()?;
-    let FoundObject { object, completed_at, snapshot } = call(&objects, download.id, &FindObject).await?;
+    let FoundObject { object, completed_at, snapshot, .. } = call(&objects, download.id, &FindObject).await?;
     let bytes = snapshot.plan.file_bytes;
     let headers = validators(&object, completed_at)?;
     let wanted = match download.conditions.select(Current { etag: &object.etag, modified_at: completed_at, bytes })? {
@@ -45,7 +51,7 @@ pub(crate) async fn serve_owner(download: &Content, context: RequestContext<'_>)
             return Ok((ResponseBuilder::new().with_headers(headers).with_status(304).empty(), snapshot));
         }
     };
-    describe(&headers, &snapshot, wanted)?;
+    describe(&headers, &snapshot, presentation, wanted)?;
     let builder = ResponseBuilder::new().with_headers(headers).with_status(match wanted {
         Wanted::Whole => 200,
         Wanted::Range { .. } => 206,
@@ -76,7 +82,7 @@ fn validators(object: &ObjectFacts, completed_at: UnixMs) -> Result<Headers> {
 }
 
 /// What goes with the bytes, or would.
-fn describe(headers: &Headers, snapshot: &Snapshot, wanted: Wanted) -> Result<()> {
+fn describe(headers: &Headers, snapshot: &Snapshot, presentation: &Presentation, wanted: Wanted) -> Result<()> {
     let (length, range) = match wanted {
         Wanted::Whole => (snapshot.plan.file_bytes.get(), None),
         Wanted::Range { first, last } => {
@@ -88,8 +94,14 @@ fn describe(headers: &Headers, snapshot: &Snapshot, wanted: Wanted) -> Result<()
         headers.set("content-range", &range)?;
     }
     headers.set("accept-ranges", "bytes")?;
-    headers.set("content-type", snapshot.file.content_type.as_deref().unwrap_or("application/octet-stream"))?;
-    headers.set("content-disposition", &attachment(&snapshot.file.name))?;
+    let stated_type = snapshot.file.content_type.as_deref().unwrap_or("application/octet-stream");
+    let shown_type = inline_type(stated_type).filter(|_| presentation.disposition == Disposition::Inline);
+    headers.set("content-type", shown_type.unwrap_or(stated_type))?;
+    let disposition = if shown_type.is_some() { "inline" } else { "attachment" };
+    let file_name = presentation.file_name.as_ref().unwrap_or(&snapshot.file.name);
+    let name = utf8_percent_encode(file_name, ATTRIBUTE);
+    // RFC 6266.
+    headers.set("content-disposition", &format!("{disposition}; filename*=UTF-8''{name}"))?;
     headers.set("x-content-type-options", "nosniff")?;
     headers.set("content-security-policy", "sandbox; default-src 'none'")?;
     Ok(())
@@ -97,8 +109,3 @@ fn describe(headers: &Headers, snapshot: &Snapshot, wanted: Wanted) -> Result<()
 
 /// What stands for itself in the extended notation of RFC 8187: letters, digits, and these.
 const ATTRIBUTE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-
-/// RFC 6266.
-fn attachment(file_name: &str) -> String {
-    format!("attachment; filename*=UTF-8''{}", utf8_percent_encode(file_name, ATTRIBUTE))
-}

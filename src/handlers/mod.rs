@@ -14,6 +14,7 @@ pub(crate) mod form;
 pub(crate) mod keyed_chunk;
 pub(crate) mod known_bytes;
 pub(crate) mod left;
+pub(crate) mod link;
 pub(crate) mod list;
 pub(crate) mod presigned;
 pub(crate) mod repair;
@@ -102,6 +103,7 @@ async fn handle(operation: Operation, body: Option<ReadableStream>, context: Req
         Operation::Cancel(id) => {
             call(&objects, id, &Cancel(context.access.delete_right)).await.map(|()| Outcome::Cancelled)
         }
+        Operation::Link(id, wanted) => link::sign(id, &wanted, context).await,
         Operation::Direct(id, wish) => presigned::handle(id, wish, context).await,
         Operation::Download(_) | Operation::Content(_) | Operation::Watch(_) | Operation::WatchAll => {
             Err("an object or a socket is no outcome".into())
