@@ -16,9 +16,9 @@ use upload_types::{
     byte_range::Wanted,
     http_date,
     link::{Disposition, Download, Presentation, inline_type},
-    operation::{Content, MissingObject},
-    preconditions::{Current, Selected},
-    units::UnixMs,
+    operation::Content,
+    preconditions::{Conditions, Current, Selected},
+    units::{UnixMs, UploadId},
     upload::{ObjectFacts, Phase, Snapshot},
 };
 use worker::{Headers, Range, Response, ResponseBody, ResponseBuilder};
@@ -31,21 +31,28 @@ type Served = Result<(Response, Snapshot)>;
 /// Answers with the object or the wanted range of it, to whoever has a signed URL.
 pub(crate) async fn serve(download: &Download, context: RequestContext<'_>) -> Served {
     signed_url::verify(&context.config.download_secrets, download, UnixMs(now_ms()))?;
-    let Download { id, head_only, conditions, presentation, .. } = download.clone();
-    serve_as(&presentation, &Content { id, head_only, conditions, missing: MissingObject::Refusal }, context).await
+    let Download { id, head_only, conditions, presentation, .. } = download;
+    find_and_serve(*id, *head_only, conditions, presentation, context).await
 }
 
 /// Answers with the object or the wanted range of it, to its owner.
 pub(crate) async fn serve_owner(download: &Content, context: RequestContext<'_>) -> Served {
-    serve_as(&Presentation::default(), download, context).await
+    let Content { id, head_only, conditions, .. } = download;
+    find_and_serve(*id, *head_only, conditions, &Presentation::default(), context).await
 }
 
-async fn serve_as(presentation: &Presentation, download: &Content, context: RequestContext<'_>) -> Served {
+async fn find_and_serve(
+    id: UploadId,
+    head_only: bool,
+    conditions: &Conditions,
+    presentation: &Presentation,
+    context: RequestContext<'_>,
+) -> Served {
     let objects = context.uploads()?;
-    let FoundObject { object, completed_at, snapshot, .. } = call(&objects, download.id, &FindObject).await?;
+    let FoundObject { object, completed_at, snapshot, .. } = call(&objects, id, &FindObject).await?;
     let bytes = snapshot.plan.file_bytes;
     let headers = validators(&object, completed_at)?;
-    let wanted = match download.conditions.select(Current { etag: &object.etag, modified_at: completed_at, bytes })? {
+    let wanted = match conditions.select(Current { etag: &object.etag, modified_at: completed_at, bytes })? {
         Selected::Bytes(wanted) => wanted,
         Selected::NotModified => {
             return Ok((ResponseBuilder::new().with_headers(headers).with_status(304).empty(), snapshot));
@@ -56,7 +63,7 @@ async fn serve_as(presentation: &Presentation, download: &Content, context: Requ
         Wanted::Whole => 200,
         Wanted::Range { .. } => 206,
     });
-    if download.head_only || bytes.is_zero() {
+    if head_only || bytes.is_zero() {
         return Ok((builder.empty(), snapshot));
     }
     let range = match wanted {

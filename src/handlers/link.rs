@@ -1,10 +1,7 @@
 //! A link to the object: signed for its owner, good for whoever has it.
 
 use durable_objects::platform::error::Result;
-use durable_objects::rpc::{
-    call,
-    upload::{FindObject, FoundObject},
-};
+use durable_objects::rpc::upload::FoundObject;
 use upload_types::{
     api_error::ApiError,
     link::{Disposition, LinkRequest, inline_type},
@@ -12,26 +9,20 @@ use upload_types::{
     units::{UnixMs, UploadId},
 };
 
-use crate::{
-    access::signed_url,
-    context::{HandlerResult, RequestContext},
-    log::now_ms,
-};
+use crate::{access::signed_url, config::Config, context::HandlerResult, log::now_ms};
 
-/// Signs a link, whose object is found as its owner would find it.
-pub(crate) async fn sign(id: UploadId, wanted: &LinkRequest, context: RequestContext<'_>) -> HandlerResult {
-    let found = call(&context.uploads()?, id, &FindObject).await?;
+/// Signs a link to the object, found as its owner finds it.
+pub(crate) fn sign(id: UploadId, wanted: &LinkRequest, found: &FoundObject, config: &Config) -> HandlerResult {
     let content_type = found.snapshot.file.content_type.as_deref();
     if wanted.presentation.disposition == Disposition::Inline && content_type.and_then(inline_type).is_none() {
         let why = "may be `inline` only for images (no SVG), audio, video and plain text";
         return Err(ApiError::bad_request("disposition", why).into());
     }
-    let config = context.config;
     let ttl_seconds = wanted.expires_in_seconds.unwrap_or(config.download_url_ttl_seconds.max(1));
-    let expires_unix_seconds = expiry(&found, UnixMs(now_ms()), ttl_seconds)?;
+    let expires_unix_seconds = expiry(found, UnixMs(now_ms()), ttl_seconds)?;
     let secret = config.download_secrets.first();
     let signed =
-        secret.and_then(|secret| signed_url::sign_path(secret, id, expires_unix_seconds, &wanted.presentation));
+        secret.and_then(|secret| signed_url::sign_as(secret, "", id, expires_unix_seconds, &wanted.presentation));
     let path_and_query = signed.ok_or("the download URL could not be signed")?;
     Ok(Outcome::Linked { path_and_query, expires_at: UnixMs(expires_unix_seconds * 1000) })
 }

@@ -25,7 +25,7 @@ use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::{
     call,
     repair::ShowManifest,
-    upload::{Cancel, Complete, Probe, ReadHistory, Redeliver, Status},
+    upload::{Cancel, Complete, FindObject, Probe, ReadHistory, Redeliver, Status},
 };
 use upload_types::{
     api_error::ApiError,
@@ -103,7 +103,9 @@ async fn handle(operation: Operation, body: Option<ReadableStream>, context: Req
         Operation::Cancel(id) => {
             call(&objects, id, &Cancel(context.access.delete_right)).await.map(|()| Outcome::Cancelled)
         }
-        Operation::Link(id, wanted) => link::sign(id, &wanted, context).await,
+        Operation::Link(id, wanted) => {
+            call(&objects, id, &FindObject).await.and_then(|found| link::sign(id, &wanted, &found, context.config))
+        }
         Operation::Direct(id, wish) => presigned::handle(id, wish, context).await,
         Operation::Download(_) | Operation::Content(_) | Operation::Watch(_) | Operation::WatchAll => {
             Err("an object or a socket is no outcome".into())

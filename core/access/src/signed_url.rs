@@ -2,7 +2,7 @@
 //!
 //! The signature is an HMAC-SHA-256, in hexadecimal, over three lines: `GET`, the path below `BASE_PATH`, and the expiry in seconds
 //! since the epoch. HEAD counts as GET. So a link is good wherever the service is reached, and for its one object only. Where the URL says
-//! as what the object is handed out, that stands behind the expiry, escaped as [`sign_path`] does it: so a link is good however whoever
+//! as what the object is handed out, that stands behind the expiry, escaped as [`sign_as`] does it: so a link is good however whoever
 //! passes it on has escaped it, and as what it was handed out only.
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -22,23 +22,23 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove
 /// Makes a URL that is valid until `expires`, as events have it: the object to be saved under its own name. `base_url` is scheme, host and
 /// `BASE_PATH`.
 pub fn sign(secret: &Secret, base_url: &str, upload: UploadId, expires_unix_seconds: u64) -> Option<String> {
-    let signed = sign_path(secret, upload, expires_unix_seconds, &Presentation::default())?;
-    Some(format!("{base_url}{signed}"))
+    sign_as(secret, base_url, upload, expires_unix_seconds, &Presentation::default())
 }
 
-/// The same for any presentation, without what it begins with.
-pub fn sign_path(
+/// The same for any presentation.
+pub fn sign_as(
     secret: &Secret,
+    base_url: &str,
     upload: UploadId,
     expires_unix_seconds: u64,
     presentation: &Presentation,
 ) -> Option<String> {
     let (path, presented) = (path(upload), query(presentation));
     let signature = hex::encode(mac(secret, &path, expires_unix_seconds, &presented)?.finalize().into_bytes());
-    Some(format!("{path}?expires={expires_unix_seconds}{presented}&signature={signature}"))
+    Some(format!("{base_url}{path}?expires={expires_unix_seconds}{presented}&signature={signature}"))
 }
 
-/// Whether a request's URL was made by [`sign`] or [`sign_path`] with one of these secrets and has not expired. Compared in constant time.
+/// Whether a request's URL was made by [`sign`] or [`sign_as`] with one of these secrets and has not expired. Compared in constant time.
 pub fn verify(secrets: &[Secret], download: &Download, now: UnixMs) -> Result<(), ApiError> {
     let signature = hex::decode(&download.signature).map_err(|_| ApiError::BadSignature)?;
     let (path, presented) = (path(download.id), query(&download.presentation));
@@ -93,7 +93,7 @@ mod tests {
 
     /// Somebody comes with a link that was made for this presentation.
     fn download(presentation: &Presentation) -> Download {
-        let signed = sign_path(&secret("a"), upload(), EXPIRES, presentation).unwrap();
+        let signed = sign_as(&secret("a"), "", upload(), EXPIRES, presentation).unwrap();
         Download {
             id: upload(),
             expires_unix_seconds: EXPIRES,
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_link_says_what_it_hands_out() {
-        let signed = |presentation| sign_path(&secret("a"), upload(), EXPIRES, &presentation).unwrap();
+        let signed = |presentation| sign_as(&secret("a"), "", upload(), EXPIRES, &presentation).unwrap();
         let inline = signed(presented(Disposition::Inline, Some("a b&c=ü/?#\".png")));
         assert!(
             inline.contains("?expires=2000000000&disposition=inline&fileName=a%20b%26c%3D%C3%BC%2F%3F%23%22.png&sig")
