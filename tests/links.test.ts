@@ -86,9 +86,12 @@ test("it is handed out as what its owner has said", async () => {
   assert.equal(shown.header("Content-Type"), "image/png");
   const saved = await open((await link(picture, { disposition: "attachment", fileName: "b.png" })).url);
   assert.equal(saved.header("Content-Disposition"), "attachment; filename*=UTF-8''b.png");
-  for (const reply of [shown, saved]) {
+  for (const [reply, policy] of [
+    [shown, "sandbox allow-same-origin; default-src 'none'; media-src 'self'"],
+    [saved, "sandbox; default-src 'none'"],
+  ] as const) {
     assert.equal(reply.header("X-Content-Type-Options"), "nosniff");
-    assert.equal(reply.header("Content-Security-Policy"), "sandbox; default-src 'none'");
+    assert.equal(reply.header("Content-Security-Policy"), policy);
   }
   const film = await finished("video/webm;codecs=vp8,opus");
   const playing = await open((await link(film, { disposition: "inline" })).url);

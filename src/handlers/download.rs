@@ -88,6 +88,13 @@ fn validators(object: &ObjectFacts, completed_at: UnixMs) -> Result<Headers> {
     Ok(headers)
 }
 
+/// The policy under which a browser would open what it saves: nothing runs, and nothing is loaded.
+const SAVED: &str = "sandbox; default-src 'none'";
+
+/// The policy for what it shows. Nothing runs either. A browser makes a document around a film, which loads it once more from this address:
+/// that one must be of this host, and may load it.
+const SHOWN: &str = "sandbox allow-same-origin; default-src 'none'; media-src 'self'";
+
 /// What goes with the bytes, or would.
 fn describe(headers: &Headers, snapshot: &Snapshot, presentation: &Presentation, wanted: Wanted) -> Result<()> {
     let (length, range) = match wanted {
@@ -104,13 +111,13 @@ fn describe(headers: &Headers, snapshot: &Snapshot, presentation: &Presentation,
     let stated_type = snapshot.file.content_type.as_deref().unwrap_or("application/octet-stream");
     let shown_type = inline_type(stated_type).filter(|_| presentation.disposition == Disposition::Inline);
     headers.set("content-type", shown_type.unwrap_or(stated_type))?;
-    let disposition = if shown_type.is_some() { "inline" } else { "attachment" };
+    let (disposition, security) = if shown_type.is_some() { ("inline", SHOWN) } else { ("attachment", SAVED) };
     let file_name = presentation.file_name.as_ref().unwrap_or(&snapshot.file.name);
     let name = utf8_percent_encode(file_name, ATTRIBUTE);
     // RFC 6266.
     headers.set("content-disposition", &format!("{disposition}; filename*=UTF-8''{name}"))?;
     headers.set("x-content-type-options", "nosniff")?;
-    headers.set("content-security-policy", "sandbox; default-src 'none'")?;
+    headers.set("content-security-policy", security)?;
     Ok(())
 }
 
