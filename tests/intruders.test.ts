@@ -96,6 +96,7 @@ const routes: Route[] = [
     },
   ],
   ["json content", (id, headers) => client.request("GET", `/upload/${id}/content`, { headers })],
+  ["json links", (id, headers) => client.request("POST", `/upload/${id}/links`, { headers, body: "{}" })],
   ["json log", (id, headers) => client.request("GET", `/upload/${id}/log`, { headers })],
   [
     "json sign",

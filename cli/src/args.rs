@@ -63,6 +63,8 @@ pub(crate) enum Command {
     Ls,
     /// Say what is used of the quotas
     Usage,
+    /// Print an address of a finished file that needs no token, for whoever is to have it
+    Link(Link),
     /// Say how uploads stand
     Status(Uploads),
     /// Follow an upload until it has ended
@@ -149,6 +151,22 @@ pub(crate) struct Get {
     /// How long trouble is sat out while nothing succeeds
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = time)]
     pub(crate) retry_for: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Link {
+    /// The upload's id
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    /// How long it is good, such as 10m, 1h or 7d; the server has a default
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) expires: Option<Duration>,
+    /// A browser shows the file, where it is a picture, sound, a film or plain text
+    #[arg(long)]
+    pub(crate) inline: bool,
+    /// What the file is called, where that is not the name that it was sent with
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -369,7 +369,6 @@ export class QuaysideUpload implements Upload {
     if (this.#progress.confirmed(uploadedBytes)) {
       this.#isRestartInVain = false;
     }
-    // Behind it: what is said to go on begins with what has just been confirmed.
     this.mended();
   }
 

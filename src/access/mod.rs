@@ -8,7 +8,6 @@
 //!   created in a minute.
 
 pub(crate) mod rate_limit;
-pub(crate) mod signed_url;
 pub(crate) mod web_crypto;
 
 pub(crate) mod jwks;
@@ -18,6 +17,7 @@ use std::{cell::Cell, net::IpAddr};
 
 use durable_objects::platform::error::{Error, Result};
 use durable_objects::platform::telemetry::log_line::LogLine;
+pub(crate) use upload_access::signed_url;
 use upload_access::token::{Claims, Issuer, Issuers, Key, KeySet, TokenFault, Unverified, UploadPolicy, upload_token};
 use upload_protocols::Head;
 use upload_session::session::DeleteRight;

@@ -1,5 +1,6 @@
-//! The object out, by signed URL or to its owner: R2's own stream, handed through untouched. What is served is inert: an attachment
-//! that no browser sniffs or runs, and that nobody on the way may change.
+//! The object out, by signed URL or to its owner: R2's own stream, handed through untouched. What is served is inert: no browser sniffs or
+//! runs it, and nobody on the way may change it. It is an attachment, unless its link says that it is shown, and it is of a type that runs
+//! nothing.
 
 use durable_objects::platform::{
     error::Result,
@@ -14,9 +15,10 @@ use upload_types::{
     api_error::ApiError,
     byte_range::Wanted,
     http_date,
-    operation::{Content, Download, MissingObject},
-    preconditions::{Current, Selected},
-    units::UnixMs,
+    link::{Disposition, Download, Presentation, inline_type},
+    operation::Content,
+    preconditions::{Conditions, Current, Selected},
+    units::{UnixMs, UploadId},
     upload::{ObjectFacts, Phase, Snapshot},
 };
 use worker::{Headers, Range, Response, ResponseBody, ResponseBuilder};
@@ -29,28 +31,39 @@ type Served = Result<(Response, Snapshot)>;
 /// Answers with the object or the wanted range of it, to whoever has a signed URL.
 pub(crate) async fn serve(download: &Download, context: RequestContext<'_>) -> Served {
     signed_url::verify(&context.config.download_secrets, download, UnixMs(now_ms()))?;
-    let Download { id, head_only, conditions, .. } = download.clone();
-    serve_owner(&Content { id, head_only, conditions, missing: MissingObject::Refusal }, context).await
+    let Download { id, head_only, conditions, presentation, .. } = download;
+    find_and_serve(*id, *head_only, conditions, presentation, context).await
 }
 
 /// Answers with the object or the wanted range of it, to its owner.
 pub(crate) async fn serve_owner(download: &Content, context: RequestContext<'_>) -> Served {
+    let Content { id, head_only, conditions, .. } = download;
+    find_and_serve(*id, *head_only, conditions, &Presentation::default(), context).await
+}
+
+async fn find_and_serve(
+    id: UploadId,
+    head_only: bool,
+    conditions: &Conditions,
+    presentation: &Presentation,
+    context: RequestContext<'_>,
+) -> Served {
     let objects = context.uploads()?;
-    let FoundObject { object, completed_at, snapshot } = call(&objects, download.id, &FindObject).await?;
+    let FoundObject { object, completed_at, snapshot, .. } = call(&objects, id, &FindObject).await?;
     let bytes = snapshot.plan.file_bytes;
     let headers = validators(&object, completed_at)?;
-    let wanted = match download.conditions.select(Current { etag: &object.etag, modified_at: completed_at, bytes })? {
+    let wanted = match conditions.select(Current { etag: &object.etag, modified_at: completed_at, bytes })? {
         Selected::Bytes(wanted) => wanted,
         Selected::NotModified => {
             return Ok((ResponseBuilder::new().with_headers(headers).with_status(304).empty(), snapshot));
         }
     };
-    describe(&headers, &snapshot, wanted)?;
+    describe(&headers, &snapshot, presentation, wanted)?;
     let builder = ResponseBuilder::new().with_headers(headers).with_status(match wanted {
         Wanted::Whole => 200,
         Wanted::Range { .. } => 206,
     });
-    if download.head_only || bytes.is_zero() {
+    if head_only || bytes.is_zero() {
         return Ok((builder.empty(), snapshot));
     }
     let range = match wanted {
@@ -75,8 +88,15 @@ fn validators(object: &ObjectFacts, completed_at: UnixMs) -> Result<Headers> {
     Ok(headers)
 }
 
+/// The policy under which a browser would open what it saves: nothing runs, and nothing is loaded.
+const SAVED: &str = "sandbox; default-src 'none'";
+
+/// The policy for what it shows. Nothing runs either. A browser makes a document around a film, which loads it once more from this address:
+/// that one must be of this host, and may load it.
+const SHOWN: &str = "sandbox allow-same-origin; default-src 'none'; media-src 'self'";
+
 /// What goes with the bytes, or would.
-fn describe(headers: &Headers, snapshot: &Snapshot, wanted: Wanted) -> Result<()> {
+fn describe(headers: &Headers, snapshot: &Snapshot, presentation: &Presentation, wanted: Wanted) -> Result<()> {
     let (length, range) = match wanted {
         Wanted::Whole => (snapshot.plan.file_bytes.get(), None),
         Wanted::Range { first, last } => {
@@ -88,17 +108,18 @@ fn describe(headers: &Headers, snapshot: &Snapshot, wanted: Wanted) -> Result<()
         headers.set("content-range", &range)?;
     }
     headers.set("accept-ranges", "bytes")?;
-    headers.set("content-type", snapshot.file.content_type.as_deref().unwrap_or("application/octet-stream"))?;
-    headers.set("content-disposition", &attachment(&snapshot.file.name))?;
+    let stated_type = snapshot.file.content_type.as_deref().unwrap_or("application/octet-stream");
+    let shown_type = inline_type(stated_type).filter(|_| presentation.disposition == Disposition::Inline);
+    headers.set("content-type", shown_type.unwrap_or(stated_type))?;
+    let (disposition, security) = if shown_type.is_some() { ("inline", SHOWN) } else { ("attachment", SAVED) };
+    let file_name = presentation.file_name.as_ref().unwrap_or(&snapshot.file.name);
+    let name = utf8_percent_encode(file_name, ATTRIBUTE);
+    // RFC 6266.
+    headers.set("content-disposition", &format!("{disposition}; filename*=UTF-8''{name}"))?;
     headers.set("x-content-type-options", "nosniff")?;
-    headers.set("content-security-policy", "sandbox; default-src 'none'")?;
+    headers.set("content-security-policy", security)?;
     Ok(())
 }
 
 /// What stands for itself in the extended notation of RFC 8187: letters, digits, and these.
 const ATTRIBUTE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-
-/// RFC 6266.
-fn attachment(file_name: &str) -> String {
-    format!("attachment; filename*=UTF-8''{}", utf8_percent_encode(file_name, ATTRIBUTE))
-}

@@ -14,6 +14,7 @@ pub(crate) mod form;
 pub(crate) mod keyed_chunk;
 pub(crate) mod known_bytes;
 pub(crate) mod left;
+pub(crate) mod link;
 pub(crate) mod list;
 pub(crate) mod presigned;
 pub(crate) mod repair;
@@ -24,7 +25,7 @@ use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::{
     call,
     repair::ShowManifest,
-    upload::{Cancel, Complete, Probe, ReadHistory, Redeliver, Status},
+    upload::{Cancel, Complete, FindObject, Probe, ReadHistory, Redeliver, Status},
 };
 use upload_types::{
     api_error::ApiError,
@@ -101,6 +102,9 @@ async fn handle(operation: Operation, body: Option<ReadableStream>, context: Req
         Operation::Redeliver(id) => call(&objects, id, &Redeliver).await.map(Outcome::Redelivering),
         Operation::Cancel(id) => {
             call(&objects, id, &Cancel(context.access.delete_right)).await.map(|()| Outcome::Cancelled)
+        }
+        Operation::Link(id, wanted) => {
+            call(&objects, id, &FindObject).await.and_then(|found| link::sign(id, &wanted, &found, context.config))
         }
         Operation::Direct(id, wish) => presigned::handle(id, wish, context).await,
         Operation::Download(_) | Operation::Content(_) | Operation::Watch(_) | Operation::WatchAll => {

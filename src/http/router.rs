@@ -153,9 +153,11 @@ async fn understand(
         Parsed::NeedsBody { max_bytes, finish } => (max_bytes, finish),
         Parsed::Form(_) => return Err("a form is carried out while it is read".into()),
     };
-    let Some(length) = head.header("content-length").and_then(|text| text.parse::<u64>().ok()) else {
-        return Err(ApiError::LengthRequired.into());
-    };
+    // A request without a body need not say so.
+    let is_bare = !head.headers.contains_key("content-length") && request.inner().body().is_none();
+    let length =
+        if is_bare { Some(0) } else { head.header("content-length").and_then(|text| text.parse::<u64>().ok()) };
+    let Some(length) = length else { return Err(ApiError::LengthRequired.into()) };
     if length > u64::from(max_bytes) {
         return Err(ApiError::bad_request("body", format!("is larger than {max_bytes} bytes")).into());
     }

@@ -94,6 +94,29 @@ test("a part that is not of this object is noticed, and the next run begins agai
   assert.equal(sha256(readFileSync(join(user.home, "x"))), sha256(bytes));
 });
 
+test("a link opens a file to whoever has no token", async () => {
+  const { user, env } = await quay();
+  const bytes = fileBytes("quay link", MIB);
+  const put = await user.events(["put", user.file("notes.txt", bytes), "--type", "text/plain"], { env });
+  const id = eventOf(put, "finished").uploadId ?? "";
+  const linked = await user.run(["link", id, "--expires", "1h"], { env });
+  assert.equal(linked.code, 0, linked.stderr);
+  const url = linked.stdout.trim();
+  const opened = await fetch(url);
+  assert.equal(sha256(Buffer.from(await opened.arrayBuffer())), sha256(bytes));
+  assert.equal(opened.headers.get("Content-Disposition"), "attachment; filename*=UTF-8''notes.txt");
+
+  const said = await user.run(["link", id, "--inline", "--name", "shown.txt", "--expires", "10m", "--json"], { env });
+  assert.equal(said.code, 0, said.stderr);
+  const { url: shown, expiresAt } = JSON.parse(said.stdout);
+  assert.ok(Math.abs(Date.parse(expiresAt) - Date.now() - 600_000) < 30_000, expiresAt);
+  assert.equal((await fetch(shown)).headers.get("Content-Disposition"), "inline; filename*=UTF-8''shown.txt");
+
+  const tooLong = await user.run(["link", id, "--expires", "8d"], { env });
+  assert.equal(tooLong.code, 3);
+  assert.match(tooLong.stderr, /expiresInSeconds/);
+});
+
 test("open uploads are listed, looked at, followed and deleted", async () => {
   const { user, env } = await quay();
   const created = await stack.client.init({ fileName: "open.bin", fileSize: 10 }, bearer(env));

@@ -223,6 +223,12 @@ impl Api {
         json(answered(self.about(Method::GET, upload, "/log").timeout(ANSWER_TIMEOUT)).await?).await
     }
 
+    /// An address of the object that needs no token.
+    pub(crate) async fn link(&self, upload: &UploadRef, wanted: &Value) -> Result<Value, Refusal> {
+        let request = self.about(Method::POST, upload, "/links").header(CONTENT_TYPE, "application/json");
+        json(answered(request.body(wanted.to_string()).timeout(ANSWER_TIMEOUT)).await?).await
+    }
+
     /// How it stands, live: Server-Sent Events.
     pub(crate) async fn events(&self, upload: &UploadRef) -> Result<Response, Refusal> {
         answered(self.about(Method::GET, upload, "/events").header(ACCEPT, "text/event-stream")).await

@@ -1,10 +1,10 @@
-//! `quay ls`, `usage`, `status`, `log`, `rm`: what the server knows of uploads, as tables or JSON.
+//! `quay ls`, `usage`, `link`, `status`, `log`, `rm`: what the server knows of uploads, as tables or JSON.
 
 use serde_json::{Value, json};
 
 use crate::api::documents::{Log, LogEntry, OpenUpload, Status};
 use crate::api::refusal::Verdict;
-use crate::args::{Global, OneUpload, Uploads};
+use crate::args::{Global, Link, OneUpload, Uploads};
 use crate::commands::{print, upload};
 use crate::config;
 use crate::failure::{Failure, Result, exit_code_of};
@@ -53,6 +53,21 @@ pub(crate) async fn usage(global: &Global) -> Result<u8> {
 
 fn used(what: &str, Used { used, limit }: Used, shown: fn(u64) -> String) -> Vec<String> {
     vec![what.to_owned(), shown(used), limit.map_or("no limit".to_owned(), shown)]
+}
+
+/// An address of a finished file that needs no token. Alone on its line, so that a script can take it.
+pub(crate) async fn link(global: &Global, link: &Link) -> Result<u8> {
+    let wanted = json!({
+        "expiresInSeconds": link.expires.map(|expires| expires.as_secs()),
+        "disposition": if link.inline { "inline" } else { "attachment" },
+        "fileName": link.name,
+    });
+    let signed = config::api(global)?.link(&upload(&link.id)?, &wanted).await?;
+    match signed["url"].as_str() {
+        Some(url) if !global.json => print(url),
+        _ => print(signed),
+    }
+    Ok(0)
 }
 
 fn row(upload: &OpenUpload) -> Vec<String> {

@@ -4,9 +4,11 @@
 //! * [`token`]: who may upload what, by word of the application.
 //! * [`accept`]: what the application says of one upload, where it is asked before it is created.
 //! * [`cors`]: which pages may ask, and what they may read.
+//! * [`signed_url`]: who may read one object, by word of whoever handed out its link.
 
 #![forbid(unsafe_code)]
 
 pub mod accept;
 pub mod cors;
+pub mod signed_url;
 pub mod token;

@@ -3,7 +3,8 @@
 //! * [`units`], [`integrity`], [`byte_range`], [`http_date`], [`media_types`]: values, and how they are read and written.
 //! * [`upload`]: an upload as everybody sees it. [`history`]: what happened to it. [`cost`]: what it cost.
 //! * [`plan`]: part sizes, part numbers and their arithmetic. [`chunk`]: the bytes of one request.
-//! * [`operation`]: what a request asks for, and what is answered. [`keyed_chunk`], [`preconditions`], [`presigned`], [`repair`]: parts of it.
+//! * [`operation`]: what a request asks for, and what is answered. [`keyed_chunk`], [`link`], [`preconditions`], [`presigned`],
+//!   [`repair`]: parts of it.
 //! * [`api_error`]: every error that a client can be told, in one table.
 //! * [`caller`]: who asks. [`ledger`]: what one owner has.
 
@@ -19,6 +20,7 @@ pub mod http_date;
 pub mod integrity;
 pub mod keyed_chunk;
 pub mod ledger;
+pub mod link;
 pub mod media_types;
 pub mod operation;
 pub mod plan;

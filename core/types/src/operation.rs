@@ -5,6 +5,7 @@ use crate::{
     integrity::ChunkDigest,
     keyed_chunk::KeyedChunk,
     ledger::EntryName,
+    link::{Download, LinkRequest},
     preconditions::Conditions,
     repair::{Manifest, OnMismatch, SentAgain},
     units::{ByteCount, UploadId},
@@ -58,6 +59,8 @@ pub enum Operation {
     Redeliver(UploadId),
     /// Something about parts that the client stores itself.
     Direct(UploadId, crate::presigned::PresignRequest),
+    /// A signed URL of the object.
+    Link(UploadId, LinkRequest),
     /// The object itself, by signed URL.
     Download(Download),
     /// The object itself for its owner.
@@ -91,6 +94,7 @@ impl Operation {
             | Self::History(id)
             | Self::Complete(id)
             | Self::Cancel(id)
+            | Self::Link(id, _)
             | Self::Redeliver(id) => Some(*id),
         }
     }
@@ -259,21 +263,6 @@ pub enum WatchChannel {
     },
 }
 
-/// The object, or a range of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Download {
-    /// Of which upload.
-    pub id: UploadId,
-    /// When the URL stops working, in seconds since the epoch, as the URL says.
-    pub expires_unix_seconds: u64,
-    /// The URL's signature, in hexadecimal, not verified yet.
-    pub signature: String,
-    /// Whether only the headers are wanted.
-    pub head_only: bool,
-    /// Whether it is wanted at all, and how much of it.
-    pub conditions: Conditions,
-}
-
 /// What came of an operation. A download has no outcome here: its bytes go by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -332,6 +321,13 @@ pub enum Outcome {
     Cancelled,
     /// The event is on its way again.
     Redelivering(Snapshot),
+    /// A signed URL of the object.
+    Linked {
+        /// What stands in it behind the base URL.
+        path_and_query: String,
+        /// Until when it is good.
+        expires_at: crate::units::UnixMs,
+    },
 }
 
 /// An answer, ready to be sent.

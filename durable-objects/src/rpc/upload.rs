@@ -277,6 +277,9 @@ pub struct FoundObject {
     pub completed_at: UnixMs,
     /// How the upload stands.
     pub snapshot: Snapshot,
+    /// Until when the object is found through its upload, at least, unless it is deleted. None from an older build.
+    #[serde(default)]
+    pub forgotten_at: Option<UnixMs>,
 }
 
 /// What the queue carries: where to ask, and for what. On the way it is `{"verify": {"uploadId": …}}`.

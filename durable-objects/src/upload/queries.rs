@@ -12,7 +12,7 @@ use crate::rpc::upload::{BeginDelivery, EndDelivery, EventFacts, FoundObject, Sl
 pub(crate) fn find_object(session: &Session) -> Decision<FoundObject> {
     let answer = session.find_object().map(|object| {
         let completed_at = session.ended_at().unwrap_or(session.spec().created_at);
-        FoundObject { object, completed_at, snapshot: session.snapshot() }
+        FoundObject { object, completed_at, snapshot: session.snapshot(), forgotten_at: session.forgotten_at() }
     });
     Decision { answer, change: StateChange::none() }
 }

@@ -78,7 +78,8 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         | Outcome::History(..)
         | Outcome::Completing(_)
         | Outcome::Found(_)
-        | Outcome::Redelivering(_) => json::reply(asked, outcome),
+        | Outcome::Redelivering(_)
+        | Outcome::Linked { .. } => json::reply(asked, outcome),
     };
     let created = matches!(outcome, Outcome::Created { .. });
     // "Servers are RECOMMENDED to use the `201 (Created)` status code" ("Upload Creation").

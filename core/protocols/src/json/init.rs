@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::fields::{self, FILE_NAME, file_name, flag, take, text};
 use crate::{
-    Head, body_type,
-    file_words::{MAX_METADATA_BYTES, MAX_NAME_BYTES, is_media_type},
+    Head,
+    file_words::{MAX_METADATA_BYTES, is_media_type},
     idempotency,
 };
 use upload_types::{
@@ -27,14 +28,7 @@ const FIELDS: [&str; 9] =
 /// Understands the body.
 pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
     let idempotency = idempotency::parse(head, body)?;
-    let body: Value = serde_json::from_slice(body).map_err(|error| body_type::not_json(head, &error))?;
-    let Value::Object(mut fields) = body else {
-        return Err(ApiError::bad_request("body", "is not a JSON object"));
-    };
-    // Silently ignoring what a client asked for (a digest under another name, say) would promise what nobody checks.
-    if let Some(unknown) = fields.keys().find(|name| !FIELDS.contains(&name.as_str())) {
-        return Err(ApiError::bad_request(unknown, "is not a known field"));
-    }
+    let mut fields = fields::read(head, body, &FIELDS)?;
     let mode = match (flag(&mut fields, "direct")?, flag(&mut fields, "parallel")?) {
         // Direct parts come in any order, whether that was asked for or not.
         (true, _) => Mode::Direct,
@@ -47,7 +41,7 @@ pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
         return Err(ApiError::bad_request("chunkSize", "is zero"));
     }
     let file = FileInfo {
-        name: file_name(&mut fields)?,
+        name: file_name(&mut fields)?.ok_or_else(|| ApiError::bad_request(FILE_NAME, "is missing"))?,
         content_type: content_type(&mut fields)?,
         metadata: metadata(&mut fields)?,
         sha256: digest(&mut fields, "sha256")?,
@@ -61,46 +55,10 @@ pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
     Ok(Operation::Create(Create { mode, file, file_bytes, chunking, purpose, idempotency, on_mismatch }))
 }
 
-/// A field that may be missing or null.
-fn take(fields: &mut Map<String, Value>, name: &str) -> Option<Value> {
-    fields.remove(name).filter(|value| !value.is_null())
-}
-
-fn flag(fields: &mut Map<String, Value>, name: &str) -> Result<bool, ApiError> {
-    match take(fields, name) {
-        None => Ok(false),
-        Some(Value::Bool(flag)) => Ok(flag),
-        Some(_) => Err(ApiError::bad_request(name, "is neither true nor false")),
-    }
-}
-
-fn text(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, ApiError> {
-    match take(fields, name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(ApiError::bad_request(name, "is not a string")),
-    }
-}
-
 fn size(fields: &mut Map<String, Value>, name: &str) -> Result<Option<ByteCount>, ApiError> {
     let Some(value) = take(fields, name) else { return Ok(None) };
     let count = value.as_u64().and_then(ByteCount::new);
     count.map(Some).ok_or_else(|| ApiError::bad_request(name, "is not a whole number from 0 to 2^53 - 1"))
-}
-
-fn file_name(fields: &mut Map<String, Value>) -> Result<String, ApiError> {
-    const FIELD: &str = "fileName";
-    let name = text(fields, FIELD)?.ok_or_else(|| ApiError::bad_request(FIELD, "is missing"))?;
-    if name.is_empty() {
-        return Err(ApiError::bad_request(FIELD, "is empty"));
-    }
-    if name.len() > MAX_NAME_BYTES {
-        return Err(ApiError::bad_request(FIELD, format!("is longer than {MAX_NAME_BYTES} bytes")));
-    }
-    if name.chars().any(char::is_control) {
-        return Err(ApiError::bad_request(FIELD, "contains control characters"));
-    }
-    Ok(name)
 }
 
 fn content_type(fields: &mut Map<String, Value>) -> Result<Option<String>, ApiError> {

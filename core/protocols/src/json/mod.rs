@@ -1,6 +1,8 @@
 //! Our own protocol: JSON about uploads, plain bytes for chunks, RFC 9457 problem documents for errors.
 
+mod fields;
 mod init;
+mod link;
 mod object;
 mod presigned;
 mod render;

@@ -69,6 +69,10 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
             let status_url = format!("{}/status", asked.upload_url(snapshot.id));
             json_reply(202, &json!({ "uploadId": snapshot.id, "state": snapshot.phase, "statusUrl": status_url }))
         }
+        Outcome::Linked { path_and_query, expires_at } => {
+            let url = format!("{}{path_and_query}", asked.base_url);
+            json_reply(201, &json!({ "url": url, "expiresAt": expires_at.rfc3339() }))
+        }
         Outcome::Presigned(leased) => json_reply(200, &crate::json::presigned::leased(leased)),
         Outcome::Found(true) => Reply::empty(200),
         Outcome::Found(false) | Outcome::Cancelled | Outcome::Discovered(_) => Reply::empty(204),

@@ -2,14 +2,15 @@
 
 use http::Method;
 
-use crate::json::{init, presigned, repair};
+use crate::json::{init, link, presigned, repair};
 use crate::{Head, Parsed, body_type, numbers::byte_count, problem_page};
 use upload_types::{
     api_error::ApiError,
     chunk::{Completion, Named, Overlap},
     integrity::{Algorithm, ChunkDigest},
     ledger::EntryName,
-    operation::{Append, Content, Download, MissingObject, Operation, Wait, Watch, WatchChannel},
+    link::{Disposition, Download, Presentation},
+    operation::{Append, Content, MissingObject, Operation, Wait, Watch, WatchChannel},
     units::{ByteCount, UploadId},
 };
 
@@ -62,6 +63,11 @@ pub fn parse(head: &Head) -> Result<Parsed, ApiError> {
             allow(head, &[Method::POST])?;
             body_type::json(head)?;
             return Ok(Parsed::NeedsBody { max_bytes: repair::MAX_BODY_BYTES, finish: repair::parse });
+        }
+        "links" => {
+            allow(head, &[Method::POST])?;
+            body_type::json(head)?;
+            return Ok(Parsed::NeedsBody { max_bytes: link::MAX_BODY_BYTES, finish: link::parse });
         }
         "manifest" => allow(head, &[Method::GET]).map(|()| Operation::Manifest(id))?,
         "status" => allow(head, &[Method::GET, Method::HEAD]).map(|()| Operation::Status(id))?,
@@ -212,7 +218,7 @@ fn content_digest(text: &str) -> Result<ChunkDigest, ApiError> {
     })
 }
 
-/// By the link that events carry, or for its owner, who has no signature.
+/// By a link, whose signature is over all that it says, or for its owner, who has no signature.
 fn download(id: UploadId, head: &Head) -> Result<Operation, ApiError> {
     let (head_only, conditions) = (head.method == Method::HEAD, head.conditions());
     if head.query_parameter("signature").is_none() && head.query_parameter("expires").is_none() {
@@ -220,10 +226,16 @@ fn download(id: UploadId, head: &Head) -> Result<Operation, ApiError> {
     }
     let expires = head.query_parameter("expires").and_then(|text| text.parse().ok()).ok_or(ApiError::BadSignature)?;
     let signature = head.query_parameter("signature").ok_or(ApiError::BadSignature)?;
+    let disposition = match head.query_parameter("disposition") {
+        None => Disposition::Attachment,
+        Some("inline") => Disposition::Inline,
+        Some(_) => return Err(ApiError::BadSignature),
+    };
     Ok(Operation::Download(Download {
         id,
         expires_unix_seconds: expires,
         signature: signature.to_owned(),
+        presentation: Presentation { disposition, file_name: head.query_text("fileName") },
         head_only,
         conditions,
     }))

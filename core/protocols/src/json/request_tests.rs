@@ -96,6 +96,7 @@ fn a_wrong_method_is_told_the_right_ones() {
         ("GET", "/upload/init", "POST, OPTIONS"),
         ("PATCH", "/upload/{id}", "GET, HEAD, PUT, DELETE, OPTIONS"),
         ("GET", "/upload/{id}/complete", "POST, OPTIONS"),
+        ("GET", "/upload/{id}/links", "POST, OPTIONS"),
         ("PUT", "/upload/{id}/content", "GET, HEAD, OPTIONS"),
         ("POST", "/healthz", "GET, HEAD, OPTIONS"),
         ("TRACE", "/openapi.json", "GET, HEAD, OPTIONS"),
@@ -172,7 +173,7 @@ fn what_belongs_to_another_protocol_is_not_overlooked() {
     assert!(chunk(&[length, ("upload-offset", "5"), ("x-upload-offset", "5")]).is_ok());
     let form = ("content-type", "multipart/form-data; boundary=x");
     assert!(matches!(chunk(&[length, ("x-upload-offset", "5"), form]), Err(ApiError::UnsupportedMediaType { .. })));
-    for route in ["/upload/init", "/upload/{id}/parts", "/upload/{id}/parts/sign"] {
+    for route in ["/upload/init", "/upload/{id}/parts", "/upload/{id}/parts/sign", "/upload/{id}/links"] {
         let refused = parse(&head("POST", route, &[form]));
         assert!(matches!(refused, Err(ApiError::UnsupportedMediaType { .. })), "{route}: {refused:?}");
     }
@@ -217,4 +218,23 @@ fn a_download_is_by_signature_or_for_the_owner() {
     let Ok(Operation::Download(Download { conditions, .. })) = parsed else { panic!("{parsed:?}") };
     assert_eq!((conditions.range.as_deref(), conditions.if_range.as_deref()), (Some("bytes=0-1"), Some("\"a\"")));
     assert_eq!((conditions.if_none_match.as_deref(), conditions.if_match), (Some("*"), None));
+}
+
+#[test]
+fn a_link_says_as_what_the_object_is_wanted() {
+    let presented = |more: &str| {
+        let target = format!("/upload/{{id}}/content?expires=7&signature=00{more}");
+        operation("GET", &target, &[]).map(|operation| match operation {
+            Operation::Download(download) => download.presentation,
+            other => panic!("{other:?}"),
+        })
+    };
+    let named = |disposition, name: &str| Presentation { disposition, file_name: Some(name.to_owned()) };
+    assert_eq!(presented(""), Ok(Presentation::default()));
+    assert_eq!(presented("&disposition=inline&fileName=a%20%C3%BC"), Ok(named(Disposition::Inline, "a ü")));
+    assert_eq!(presented("&fileName=a+%26"), Ok(named(Disposition::Attachment, "a &")), "as forms have it");
+    assert_eq!(presented("&fileName="), Ok(named(Disposition::Attachment, "")), "which no link has");
+    for unsigned in ["attachment", "Inline", ""] {
+        assert_eq!(presented(&format!("&disposition={unsigned}")), Err(ApiError::BadSignature), "{unsigned}");
+    }
 }

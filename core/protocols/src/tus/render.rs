@@ -47,7 +47,8 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         | Outcome::Presigned(_)
         | Outcome::Completing(_)
         | Outcome::Found(_)
-        | Outcome::Redelivering(_) => json::reply(asked, outcome),
+        | Outcome::Redelivering(_)
+        | Outcome::Linked { .. } => json::reply(asked, outcome),
     };
     reply.with("tus-resumable", VERSION)
 }

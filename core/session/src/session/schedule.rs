@@ -90,7 +90,7 @@ impl Session {
 
     /// When the upload may be forgotten, once it has ended: a while after its end, or after its deletion, and not before the last
     /// link that was handed out has expired, since its object is found through what is remembered.
-    fn forgotten_at(&self) -> Option<UnixMs> {
+    pub fn forgotten_at(&self) -> Option<UnixMs> {
         let ended_at = self.progress.ended_at?.max(self.progress.deleted_at.unwrap_or_default());
         let linked_until = self.outbox.linked_until().filter(|_| self.stored_object().is_some()).unwrap_or_default();
         Some(ended_at.plus_ms(self.spec.policy.tombstone_ms).max(linked_until))
