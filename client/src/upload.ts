@@ -149,7 +149,7 @@ export class QuaysideUpload implements Upload {
     await this.#remote.remove(removing.signal).finally(stop);
   }
 
-  /** What had failed has succeeded. */
+  /** What had failed has succeeded, and what it has brought is counted: what is said to go on begins behind that. */
   mended(): void {
     if (this.#state === "offline") {
       const from = this.#work === "uploading" ? { resumedFromBytes: this.#progress.uploadedBytes } : {};
