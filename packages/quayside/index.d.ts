@@ -204,10 +204,15 @@ export function createQuayside<Env = QuaysideEnv>(options?: QuaysideOptions<Env>
 declare const quayside: Quayside;
 export default quayside;
 
-/** The Durable Object classes, which the application's main module exports again. */
+/**
+ * The Durable Object classes, which the application's main module exports again. The platform makes their objects. Each has the mark by which
+ * the platform's types, which `wrangler types` writes, know such a class.
+ */
 export class UploadSession {
-  private constructor();
+  constructor(state: object, env: object);
+  readonly __DURABLE_OBJECT_BRAND: never;
 }
 export class OwnerLedger {
-  private constructor();
+  constructor(state: object, env: object);
+  readonly __DURABLE_OBJECT_BRAND: never;
 }
