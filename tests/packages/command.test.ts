@@ -63,8 +63,8 @@ test("wrangler reads .env.local over .env, and neither beside .dev.vars", async 
 
 test("dev-vars says which line it has left as it is, and changes none", async () => {
   const project = new Project();
-  const text = `export AUTH='open'\nTOKEN_SECRETS=mine\nDOWNLOAD_SECRET=${"x".repeat(32)}\nWEBHOOK_SECRET="whsec_${"A".repeat(32)}"\n`;
-  writeFileSync(project.path(".dev.vars"), text);
+  const text = `export AUTH='open'\nTOKEN_SECRETS=mine\nDOWNLOAD_SECRET: ${"x".repeat(32)}\nWEBHOOK_SECRET="whsec_${"A".repeat(32)}"\n`;
+  writeFileSync(project.path(".dev.vars"), text, { mode: 0o600 });
   const { code, stdout, stderr } = await project.end({}, "dev-vars", "--auth=token");
   assert.deepEqual([code, stdout], [0, ""]);
   const entry = "TOKEN_SECRETS has an entry that is not `kid:secret`. Take the line away, and a fresh one is made";
@@ -103,15 +103,73 @@ test("init writes a configuration where there is none, and nothing where there i
   assert.equal(readFileSync(project.path("wrangler.toml"), "utf8"), own);
 });
 
-test("init leaves a folder alone whose wrangler.json is above it, where wrangler would read that one", async () => {
+/** What is said in a folder below the project. */
+async function runBelow(project: Project, ...args: string[]) {
+  mkdirSync(project.path("packages/app"), { recursive: true });
+  const cwd = project.path("packages/app");
+  return run(process.execPath, [QUAYSIDE, ...args], { cwd }).then(
+    (ended) => ({ code: 0, ...ended }),
+    (ended) => ended as { code: number; stdout: string; stderr: string },
+  );
+}
+
+test("init leaves a folder alone whose configuration is above it, where wrangler would read that one", async () => {
+  for (const name of ["wrangler.json", "wrangler.jsonc", "wrangler.toml"]) {
+    const project = new Project();
+    rmSync(project.path("wrangler.jsonc"));
+    writeFileSync(project.path(name), name.endsWith("toml") ? "" : "{}");
+    const { stderr } = await runBelow(project, "init");
+    assert.ok(stderr.startsWith(`../../${name} is there, so nothing is changed.`), stderr);
+    assert.ok(!existsSync(project.path("packages/app/wrangler.jsonc")));
+  }
+});
+
+test("init in a workspace names the packages where they are", async () => {
   const project = new Project();
   rmSync(project.path("wrangler.jsonc"));
-  writeFileSync(project.path("wrangler.json"), "{}");
-  mkdirSync(project.path("below"));
-  await assert.rejects(
-    run(process.execPath, [QUAYSIDE, "init"], { cwd: project.path("below") }),
-    (error: { stderr: string }) => error.stderr.startsWith("../wrangler.json is there, so nothing is changed."),
+  mkdirSync(project.path("node_modules/quayside"));
+  assert.match((await runBelow(project, "init")).stdout, /^wrangler\.jsonc: written/);
+  const text = readFileSync(project.path("packages/app/wrangler.jsonc"), "utf8");
+  assert.ok(text.includes('"$schema": "../../node_modules/wrangler/config-schema.json"'), text);
+  assert.ok(text.includes('"main": "../../node_modules/quayside/worker.js"'), text);
+});
+
+test("dev-vars writes beside the configuration that wrangler reads, from whatever folder below", async () => {
+  const project = new Project();
+  const { code, stdout } = await runBelow(project, "dev-vars");
+  assert.deepEqual([code, stdout.split(":")[0]], [0, "../../.dev.vars"]);
+  assert.deepEqual(namesIn(project.lines(".dev.vars")), ["AUTH", ...SECRETS]);
+  assert.ok(!existsSync(project.path("packages/app/.dev.vars")));
+});
+
+test("dev-vars adds lines at the end, and changes no byte that is there", async () => {
+  const project = new Project();
+  const old = Buffer.concat([Buffer.from("\ufeffNAME=Ren"), Buffer.from([0xe9]), Buffer.from("\r\nAUTH: token")]);
+  writeFileSync(project.path(".dev.vars"), old, { mode: 0o640 });
+  const { code, stderr } = await project.end({}, "dev-vars");
+  assert.deepEqual(
+    [code, stderr],
+    [0, ".dev.vars has secrets, and others on this machine may read it: chmod 600 .dev.vars\n"],
   );
+  const now = readFileSync(project.path(".dev.vars"));
+  assert.deepEqual(now.subarray(0, old.length), old);
+  const added = now.subarray(old.length).toString();
+  assert.match(added, /^\n\w+=/);
+  assert.deepEqual(namesIn(added.trim().split("\n")), SECRETS);
+});
+
+test("dev-vars adds nothing to a file that would swallow it", async () => {
+  for (const [bytes, said] of [
+    ['A=1\nB="two\nlines', /^\.dev\.vars: B begins with a quotation mark that has no other/],
+    ["A='one\n", /A begins with a quotation mark/],
+    ["A=`one", /A begins with a quotation mark/],
+    [Buffer.from("A=1\n", "utf16le"), /^\.dev\.vars is not UTF-8/],
+  ] as const) {
+    const project = new Project();
+    writeFileSync(project.path(".dev.vars"), bytes);
+    assert.match(await project.fails("dev-vars"), said);
+    assert.deepEqual(readFileSync(project.path(".dev.vars")), Buffer.from(bytes as string));
+  }
 });
 
 test("create-resources makes the bucket and each queue once, and takes what is there", async () => {
@@ -217,6 +275,29 @@ test("a mistake is told in one line", async () => {
   assert.match(await project.fails("create-resources"), /^wrangler is not installed here: npm install .*\n$/);
   mkdirSync(project.path(".dev.vars"));
   assert.match(await project.fails("dev-vars"), /^EISDIR: .*\n$/);
+});
+
+test("CLOUDFLARE_ENV names an environment, as the option does", async () => {
+  const project = new Project().configure([VARS, `"env": { "staging": {} }, ${VARS}`]);
+  const given = { CLOUDFLARE_ENV: "staging" };
+  const { stderr } = await project.end(given, "deploy", "--dry-run");
+  assert.match(stderr, /^ {2}r2_buckets has no BUCKET$/m);
+  assert.equal((await project.end({ CLOUDFLARE_ENV: "" }, "deploy", "--dry-run")).code, 0);
+  assert.equal((await project.end(given, "deploy", "--dry-run", "--env=")).code, 0);
+  assert.deepEqual(project.lines("calls"), ["deploy --dry-run", "deploy --dry-run --env"]);
+  const other = await project.end({ CLOUDFLARE_ENV: "other" }, "deploy", "--dry-run");
+  assert.equal(other.stderr, "wrangler.jsonc has no environment other\n");
+});
+
+test("what a build has put in the configuration's place is what is checked", async () => {
+  const project = new Project();
+  mkdirSync(project.path(".wrangler/deploy"), { recursive: true });
+  mkdirSync(project.path("dist"));
+  writeFileSync(project.path(".wrangler/deploy/config.json"), '{ "configPath": "../../dist/wrangler.json" }');
+  writeFileSync(project.path("dist/wrangler.json"), '{ "name": "built", "targetEnvironment": "staging" }');
+  const said = await project.fails("deploy", "--dry-run");
+  assert.match(said, /^ {2}r2_buckets has no BUCKET$/m);
+  assert.match(await project.fails("deploy", "--dry-run", "--env", "other"), /does not match the target environment/);
 });
 
 test("a configuration that another one hides is said", async () => {

@@ -4,12 +4,13 @@
 import { complaints, neededSecrets } from "./checks.js";
 import { Mistake } from "./mistake.js";
 import { FRESH_SECRETS, secretComplaint } from "./secrets.js";
-import { configuration, wrangler, wranglerSays } from "./wrangler.js";
+import { deployedConfiguration, wrangler, wranglerSays } from "./wrangler.js";
 
-const withEnv = (env) => (env === undefined ? [] : ["--env", env]);
+/** An empty one is said where CLOUDFLARE_ENV has another. */
+const withEnv = (env) => (env === undefined && !process.env.CLOUDFLARE_ENV ? [] : ["--env", env ?? ""]);
 
 export async function deploy(env, isDry) {
-  const config = await configuration(env);
+  const config = await deployedConfiguration(env);
   const needed = neededSecrets(config);
   console.log(`secrets that it needs: ${namesOf(needed).join(", ")}`);
   refuse("deployed", [...complaints(config), ...givenComplaints(needed)]);
@@ -23,11 +24,11 @@ export async function deploy(env, isDry) {
 }
 
 export async function createResources(env) {
-  makeResources(await configuration(env));
+  makeResources(await deployedConfiguration(env));
 }
 
 export async function putSecrets(env) {
-  const needed = neededSecrets(await configuration(env));
+  const needed = neededSecrets(await deployedConfiguration(env));
   refuse("put", givenComplaints(needed));
   putMissing(needed, env);
 }
