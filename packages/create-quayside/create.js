@@ -55,8 +55,8 @@ export function main(args) {
   change(join(folder, "wrangler.jsonc"), {
     '"quayside-app"': `"${name}"`,
     '"quayside-uploads"': `"${name}-uploads"`,
-    '"quayside-(events|tasks|dead-letters)"': `"${name}-quayside-$1"`,
-    '"100([12])"': `"${randomInt(10_000, 100_000_000)}$1"`,
+    '"quayside-(events|tasks|dead-letters)"': `"${name}-quayside-${PART}"`,
+    '"100([12])"': `"${randomInt(10_000, 100_000_000)}${PART}"`,
   });
   const quoted = /^[\w./-]+$/.test(given) ? given : JSON.stringify(given);
   console.log(`${folder} is ready:\n\n  cd ${quoted}\n  npm install\n  npm run dev\n`);
@@ -83,7 +83,8 @@ function change(path, replacements) {
     if (!new RegExp(pattern).test(text)) {
       throw new Error(`${path} has no ${pattern}`);
     }
-    text = text.replace(new RegExp(pattern, "g"), replacement);
+    // What is written is no pattern: a folder may be called `$&`.
+    text = text.replace(new RegExp(pattern, "g"), (_, part) => replacement.replace(PART, () => part));
   }
   writeFileSync(path, text);
 }

@@ -177,6 +177,7 @@ test("create-resources makes the bucket and each queue once, and takes what is t
   const project = new Project(taken);
   const said = await project.run("create-resources");
   assert.deepEqual(project.lines("calls"), [
+    "whoami",
     "r2 bucket create quayside-uploads",
     "queues create quayside-events",
     "queues create quayside-tasks",
@@ -198,6 +199,7 @@ test("secrets gives the Worker those that it does not have, and none in an argum
   const project = new Project(HAS_TOKENS).configure([VARS, `"env": { "staging": {} }, ${VARS}`]);
   await project.run("secrets", "--env", "staging");
   assert.deepEqual(project.lines("calls"), [
+    "whoami",
     "secret list --format json --env staging",
     "secret put WEBHOOK_SECRET --env staging",
     "secret put DOWNLOAD_SECRET --env staging",
@@ -233,9 +235,74 @@ test("deploy makes what is missing, deploys, and gives the Worker its secrets", 
   await project.run("deploy");
   const kinds = project.lines("calls").map((call) => call.split(" ").slice(0, 2).join(" "));
   assert.deepEqual(kinds, [
-    ...["r2 bucket", "queues create", "queues create", "queues create", "deploy"],
+    ...["whoami", "r2 bucket", "queues create", "queues create", "queues create", "deploy"],
     ...["secret list", "secret put", "secret put", "secret put"],
   ]);
+});
+
+test("who is not logged in is told so before anything is done", async () => {
+  for (const command of ["deploy", "create-resources", "secrets"]) {
+    const project = new Project('echo "You are not authenticated. Please run wrangler login."');
+    assert.match(
+      await project.fails(command),
+      /^wrangler is not logged in: run `npx wrangler login`, or set CLOUDFLARE_API_TOKEN\n$/,
+    );
+    assert.deepEqual(project.lines("calls"), ["whoami"]);
+  }
+});
+
+test("a bucket is made where its jurisdiction is", async () => {
+  const project = new Project().configure(['"quayside-uploads" }', '"quayside-uploads", "jurisdiction": "eu" }']);
+  assert.match(await project.run("create-resources"), /^bucket quayside-uploads: made$/m);
+  assert.equal(project.lines("calls")[1], "r2 bucket create quayside-uploads --jurisdiction eu");
+});
+
+test("what wrangler warns of is shown", async () => {
+  const project = new Project(`${HAS_NONE}\nif [ "$1" = deploy ]; then echo "an old setting" >&2; fi`);
+  for (const args of [["deploy", "--dry-run"], ["deploy"]]) {
+    assert.deepEqual(await project.end({}, ...args).then(({ code, stderr }) => [code, stderr]), [
+      0,
+      "an old setting\n",
+    ]);
+  }
+});
+
+test("a secret of the environment that is not put is said, and one that is set and empty is refused", async () => {
+  const project = new Project(HAS_TOKENS);
+  const long = "x".repeat(32);
+  const given = { TOKEN_SECRETS: `k1:${long}`, DOWNLOAD_SECRET: long, R2_ACCESS_KEY_ID: "an id" };
+  const { stdout } = await project.end(given, "secrets");
+  assert.match(stdout, /^secret TOKEN_SECRETS: there already, and stays. .* npx wrangler secret put TOKEN_SECRETS$/m);
+  assert.match(stdout, /^secret R2_ACCESS_KEY_ID: is set in the environment, and not needed with these settings$/m);
+  assert.match(stdout, /^secret DOWNLOAD_SECRET: put, as the environment has it$/m);
+  const { code, stderr } = await project.end({ DOWNLOAD_SECRET: "", WEBHOOK_SECRET: " " }, "deploy", "--dry-run");
+  assert.deepEqual(stderr.trim().split("\n  ").slice(1), [
+    "WEBHOOK_SECRET in the environment is empty",
+    "DOWNLOAD_SECRET in the environment is empty",
+  ]);
+  assert.equal(code, 1);
+});
+
+test("secrets that the configuration requires come with the deployment", async () => {
+  const asked = `if [ "$1" = deploy ]; then cat "$3" > given; stat -c %a "$3" > mode; fi`;
+  const none = `if [ "$2" = list ]; then echo "There is no such Worker. [code: 10007]" >&2; exit 1; fi`;
+  const project = new Project(`${none}\n${asked}`).configure([
+    VARS,
+    `"secrets": { "required": ["WEBHOOK_SECRET", "MINE"] }, ${VARS}`,
+  ]);
+  const { code, stdout, stderr } = await project.end({ MINE: "my own" }, "deploy");
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^secret WEBHOOK_SECRET: put, a fresh one$/m);
+  const given = JSON.parse(readFileSync(project.path("given"), "utf8"));
+  assert.deepEqual(Object.keys(given).toSorted(), [...SECRETS, "MINE"].toSorted());
+  assert.equal(given.MINE, "my own");
+  assert.deepEqual(project.lines("mode"), ["600"]);
+  const [, file = ""] = /--secrets-file (\S+)/.exec(project.lines("calls").join("\n")) ?? [];
+  assert.ok(file !== "" && !existsSync(file), "nothing of it is left");
+  const there = ["WEBHOOK_SECRET", "DOWNLOAD_SECRET", "TOKEN_SECRETS"].map((name) => ({ name }));
+  const again = new Project(`if [ "$2" = list ]; then echo '${JSON.stringify(there)}'; fi`);
+  await again.configure([VARS, `"secrets": { "required": ["WEBHOOK_SECRET"] }, ${VARS}`]).run("deploy");
+  assert.equal(again.lines("calls").at(-1), "deploy");
 });
 
 test("deploy --dry-run asks wrangler alone, says which secrets are needed, and leaves the account alone", async () => {

@@ -37,6 +37,18 @@ export function isSafeUrl(text) {
   return text.startsWith("https://") || text.startsWith("http://127.0.0.1:");
 }
 
+/** Whether this JWK set has a key that tokens may be signed with; others the Worker leaves out. */
+export function hasKeys(text) {
+  const keys = parsed(text)?.keys;
+  const isUsable = (key) => ["EC", "OKP", "RSA"].includes(key?.kty) && (key.use ?? "sig") === "sig";
+  return Array.isArray(keys) && keys.some(isUsable);
+}
+
+/** Whether this list has an issuer. */
+export function hasIssuers(text) {
+  return parsed(text)?.length > 0;
+}
+
 export function mediaTypes(entries) {
   const token = "[A-Za-z0-9!#$&^_.+-]+";
   if (!entries.every((entry) => new RegExp(`^${token}/(\\*|${token})$`).test(entry.trim()))) {

@@ -97,7 +97,7 @@ export function wrangler(args, input) {
     ended = spawnSync(process.execPath, [program(), ...args], options);
   }
   const { status, stdout, stderr, error } = ended;
-  return { status, stdout, said: error === undefined ? stdout + stderr : `${error.message}\n` };
+  return { status, stdout, stderr, said: error === undefined ? stdout + stderr : `${error.message}\n` };
 }
 
 /** For who has not come by npm or npx, which have wrangler in their path. */
@@ -106,11 +106,14 @@ function program() {
   return join(dirname(manifest), JSON.parse(readFileSync(manifest, "utf8")).bin.wrangler);
 }
 
-/** What wrangler prints where it must succeed. */
+/** What wrangler prints where it must succeed. Its warnings are shown. */
 export function wranglerSays(args, input) {
-  const { status, stdout, said } = wrangler(args, input);
+  const { status, stdout, stderr, said } = wrangler(args, input);
   if (status !== 0) {
     throw new Mistake(`wrangler ${args.join(" ")} failed:\n${said}`);
+  }
+  if (stderr.trim() !== "") {
+    console.error(stderr.trimEnd());
   }
   return stdout;
 }
