@@ -466,8 +466,18 @@ test("create-quayside writes over nothing", async () => {
   await assert.rejects(create(folder, "--template"), /Usage/);
 });
 
+test("create-quayside says how to get into a folder whatever it is called", async () => {
+  for (const folder of ["a $(touch here) `b` \"c\" 'd' $&", "plain-1.0", "-x"]) {
+    const { stdout } = await create(root, "--", folder);
+    const [, cd = ""] = /^ {2}(cd .*)$/m.exec(stdout) ?? [];
+    const { stdout: reached } = await run("sh", ["-c", `${cd} && pwd`], { cwd: root });
+    assert.equal(reached, `${join(root, folder)}\n`, cd);
+  }
+  assert.ok(!existsSync(join(root, "here")));
+});
+
 test("create-quayside takes packages that are files, where each is there once", async () => {
-  const packages = mkdtempSync(join(root, "pack ages-"));
+  const packages = mkdtempSync(join(root, "pack $& $1 ages-"));
   await assert.rejects(
     create(root, "unpacked", "--packages", packages),
     /does not have each of quayside, quayside-client/,
