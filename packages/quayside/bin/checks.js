@@ -2,6 +2,7 @@
 
 import { isPublic } from "./public_address.js";
 import { SECRETS, TEXTS } from "./settings.js";
+import { trimmed } from "./text.js";
 import { hasIssuers, hasKeys } from "./token_values.js";
 import { valueComplaints } from "./values.js";
 
@@ -132,7 +133,7 @@ function ofDate({ compatibility_date: date }) {
 
 /** What is right on one's own machine, and nowhere else. */
 function ofDeployment({ vars = {}, services = [] }) {
-  const text = (name) => `${vars[name] ?? ""}`.trim();
+  const text = (name) => trimmed(`${vars[name] ?? ""}`);
   const found = [];
   if (text("AUTH") === "open") {
     found.push('AUTH is "open", which works on your own machine only');
@@ -166,7 +167,7 @@ function ofExamples({ vars = {}, route, routes = [] }) {
 
 /** Secrets that the Worker needs with these settings: those that may be made here, and those that somebody else gives. */
 export function neededSecrets(config) {
-  const text = (name) => `${config.vars?.[name] ?? ""}`.trim();
+  const text = (name) => trimmed(`${config.vars?.[name] ?? ""}`);
   const isSet = (name) => text(name) !== "";
   const own = ["WEBHOOK_SECRET", "DOWNLOAD_SECRET"];
   if (!isSet("TOKEN_JWKS_URL") && !hasKeys(text("TOKEN_PUBLIC_KEYS")) && !hasIssuers(text("TOKEN_ISSUERS"))) {
