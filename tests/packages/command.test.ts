@@ -124,6 +124,21 @@ test("init leaves a folder alone whose configuration is above it, where wrangler
   }
 });
 
+test("init gives a package of its own a configuration of its own, unless wrangler would not read it", async () => {
+  for (const [name, isWritten] of [
+    ["wrangler.jsonc", true],
+    ["wrangler.json", false],
+  ] as const) {
+    const project = new Project();
+    rmSync(project.path("wrangler.jsonc"));
+    writeFileSync(project.path(name), "{}");
+    mkdirSync(project.path("packages/app"), { recursive: true });
+    writeFileSync(project.path("packages/app/package.json"), "{}");
+    await runBelow(project, "init");
+    assert.equal(existsSync(project.path("packages/app/wrangler.jsonc")), isWritten, name);
+  }
+});
+
 test("init in a workspace names the packages where they are", async () => {
   const project = new Project();
   rmSync(project.path("wrangler.jsonc"));

@@ -1,20 +1,19 @@
 // Begins a project: a configuration for wrangler, where there is none. One that is there stays as it is, and what it lacks is said.
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join, relative, sep } from "node:path";
+import { basename, dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { complaints } from "./checks.js";
 import { Mistake } from "./mistake.js";
-import { configuration, configurationPath, foldersUpwards } from "./wrangler.js";
+import { CONFIGURATIONS, configuration, configurationPath, foldersUpwards } from "./wrangler.js";
 
 const TEMPLATE = fileURLToPath(new URL("../wrangler.jsonc", import.meta.url));
 const WRITTEN = "wrangler.jsonc";
 
 export async function init() {
-  // What wrangler reads here may be in a folder above. A second one would hide it.
   const path = configurationPath();
-  if (path === undefined) {
+  if (path === undefined || isAnothers(path)) {
     writeFileSync(WRITTEN, withPlaces(readFileSync(TEMPLATE, "utf8")), { flag: "wx" });
     return console.log(`${WRITTEN}: written. Next: npx quayside dev-vars`);
   }
@@ -27,6 +26,14 @@ export async function init() {
   throw new Mistake(
     `${there} is there, so nothing is changed. Merge into it what it lacks; ${placeOf("quayside")}wrangler.jsonc has each of them:\n${list}`,
   );
+}
+
+/**
+ * What wrangler reads here may be in a folder above, and a second one would hide it. Where this folder is a package of its own it may have
+ * one of its own, unless wrangler would go on reading the other.
+ */
+function isAnothers(path) {
+  return dirname(path) !== process.cwd() && existsSync("package.json") && basename(path) !== CONFIGURATIONS[0];
 }
 
 /** The template, with the packages where they are: npm has those of a workspace in a folder above. */
