@@ -50,16 +50,16 @@ export function main(args) {
   // npm takes no .gitignore into a package.
   renameSync(join(folder, "_gitignore"), join(folder, ".gitignore"));
   const name = nameOf(folder);
-  change(join(folder, "package.json"), { '"quayside-app"': `"${name}"`, ...packages });
+  change(join(folder, "package.json"), { '"quayside-app"': () => `"${name}"`, ...packages });
   // An account may have several applications with Quayside: each has names and numbers of its own.
+  const first = randomInt(10_000, 100_000_000);
   change(join(folder, "wrangler.jsonc"), {
-    '"quayside-app"': `"${name}"`,
-    '"quayside-uploads"': `"${name}-uploads"`,
-    '"quayside-(events|tasks|dead-letters)"': `"${name}-quayside-$1"`,
-    '"100([12])"': `"${randomInt(10_000, 100_000_000)}$1"`,
+    '"quayside-app"': () => `"${name}"`,
+    '"quayside-uploads"': () => `"${name}-uploads"`,
+    '"quayside-(events|tasks|dead-letters)"': (_, queue) => `"${name}-quayside-${queue}"`,
+    '"100([12])"': (_, number) => `"${first}${number}"`,
   });
-  const quoted = /^[\w./-]+$/.test(given) ? given : JSON.stringify(given);
-  console.log(`${folder} is ready:\n\n  cd ${quoted}\n  npm install\n  npm run dev\n`);
+  console.log(`${folder} is ready:\n\n  cd ${quoted(given)}\n  npm install\n  npm run dev\n`);
 }
 
 /** What to write for each package; undefined where one has no file there, or several. */
@@ -71,12 +71,12 @@ function filesOfPackages(folder) {
   }
   const entries = found.map(([name, [file]]) => [
     `"${name}": ".*"`,
-    `"${name}": ${JSON.stringify(`file:${join(folder, file)}`)}`,
+    () => `"${name}": ${JSON.stringify(`file:${join(folder, file)}`)}`,
   ]);
   return Object.fromEntries(entries);
 }
 
-/** Replaces each of the patterns, of which there must be one at least. */
+/** Replaces each of the patterns, of which there must be one at least, by what its function says: a text could have `$&` in it. */
 function change(path, replacements) {
   let text = readFileSync(path, "utf8");
   for (const [pattern, replacement] of Object.entries(replacements)) {
@@ -98,6 +98,12 @@ function nameOf(folder) {
   const name = plain === "" ? "uploads" : plain;
   const { dependencies, devDependencies } = JSON.parse(readFileSync(join(TEMPLATE, "package.json"), "utf8"));
   return Object.hasOwn({ ...dependencies, ...devDependencies }, name) ? `${name}-app` : name;
+}
+
+/** As a shell takes it for what it is. */
+function quoted(folder) {
+  const path = folder.startsWith("-") ? `./${folder}` : folder;
+  return /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 function fail(message) {

@@ -6,7 +6,9 @@
 // JSON would say otherwise.
 //
 // An application may have a webhook besides (ORIGIN_WEBHOOK_URL, or the binding ORIGIN). It is told first, and the event counts as
-// told when both have it, so each may hear of it more than once.
+// told when both have it, so each may hear of it more than once. Its answer is read as the Worker reads one (answers.js).
+
+import { plain, saidBy } from "./answers.js";
 
 /** Which function takes which event. */
 const HOOKS = {
@@ -29,9 +31,9 @@ export function origin(options, env, context) {
         return told;
       }
       try {
-        const wishes = [await options.onEvent?.(event, env, context)];
-        wishes.push(await options[HOOKS[event.type]]?.(event, env, context));
-        wishes.push(told === undefined ? undefined : await told.json().catch(() => undefined));
+        const heard = told && (await saidBy(told, "the webhook"));
+        const wishes = [await tell(options.onEvent, event, env, context)];
+        wishes.push(await tell(options[HOOKS[event.type]], event, env, context), heard);
         const mayGo = wishes.some((wish) => wish?.disposition === "delete");
         const { result } = wishes.find((wish) => wish?.result !== undefined) ?? {};
         return json({ disposition: mayGo ? "delete" : "keep", result });
@@ -43,6 +45,15 @@ export function origin(options, env, context) {
   };
 }
 
+/** What a function says to an event. A Response is read as a webhook's, and an Error that is returned is one all the same. */
+async function tell(hook, event, env, context) {
+  const answer = await hook?.(event, env, context);
+  if (answer instanceof Error) {
+    throw answer;
+  }
+  return answer instanceof Response ? await saidBy(answer, "the function") : answer;
+}
+
 /** What takes the place of the binding ACCEPT. What the function returns is the answer: an object as JSON, and a Response as it is. */
 export function acceptor(accept, env, context) {
   return {
@@ -51,7 +62,7 @@ export function acceptor(accept, env, context) {
       try {
         const answer = await accept(question, env, context);
         if (!(answer instanceof Response)) {
-          return json(answer ?? {});
+          return json(plain(answer ?? {}, "the answer"));
         }
         // As a whole: a body that is made on the way may be no stream of bytes.
         const { status, headers } = answer;
@@ -77,7 +88,7 @@ function json(answer) {
 
 /** What the webhook answers; undefined where there is none. */
 async function tellWebhook(request, body, signal, env) {
-  if (!env.ORIGIN && !env.ORIGIN_WEBHOOK_URL) {
+  if (!env.ORIGIN && !`${env.ORIGIN_WEBHOOK_URL ?? ""}`.trim()) {
     return undefined;
   }
   const { url, headers } = request;

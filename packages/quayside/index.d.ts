@@ -42,6 +42,7 @@ export interface ContextLike {
 /** As much of the platform's `MessageBatch` as is used. */
 export interface BatchLike {
   readonly queue: string;
+  readonly messages?: readonly { readonly body: unknown }[];
 }
 
 /** The handlers of a Worker. */
@@ -57,7 +58,7 @@ export interface Quayside extends Handlers {
    * one segment, a page about an error, and nothing where `PROBLEMS_URL` has those pages elsewhere.
    */
   handles(request: Request): boolean;
-  /** Whether the batch is of one of its queues. */
+  /** Whether the batch is Quayside's: by its queue's name, and since each of its messages is. One with any other message is never taken. */
   handlesQueue(batch: BatchLike): boolean;
 }
 
@@ -106,11 +107,16 @@ export interface UploadEvent<Type extends UploadEventType = UploadEventType> {
 }
 
 /**
- * `delete`: the application has taken the object over, and it may go from the bucket. `result` reaches the client: any JSON, up to 4 KiB. */
+ * `delete`: the application has taken the object over, and it may go from the bucket. `result` reaches the client: any JSON, up to 4 KiB. A
+ * Response is read as a webhook's: with a status that is no 2xx the event is told again, and else its JSON says the same.
+ */
 // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing is a hook, too
-export type Disposition = { disposition?: "keep" | "delete"; result?: unknown } | undefined | void;
+export type Disposition = { disposition?: "keep" | "delete"; result?: unknown } | Response | undefined | void;
 
-/** Takes an event. It may be told more than once; after an exception it is told again, later. */
+/**
+ * Takes an event. It may be told more than once; after an exception it is told again, later. When WEBHOOK_TIMEOUT_SECONDS are over, nobody
+ * waits for it any longer: it may be ended in its middle, and the event is told again.
+ */
 export type Hook<Env, Type extends UploadEventType = UploadEventType> = (
   event: UploadEvent<Type>,
   env: Env,
@@ -139,7 +145,10 @@ export interface AcceptQuestion {
   };
 }
 
-/** What an upload that is accepted is held to, where that is less than its token and the settings allow. */
+/**
+ * What an upload that is accepted is held to, where that is less than its token and the settings allow. A field that is there has a value:
+ * `undefined` is none, and lets nothing in.
+ */
 export interface AcceptTerms {
   /** The largest file. */
   maxBytes?: number;
@@ -153,7 +162,8 @@ export interface AcceptTerms {
 
 /**
  * Says whether this may be uploaded: nothing, or terms, accept it. A Response with the status 403 refuses it, with `detail` and `code`
- * of its JSON for the client. After an exception, five seconds, or terms that JSON cannot say (NaN, a function), nothing is created.
+ * of its JSON for the client. After an exception, five seconds, or anything else than terms (an Error, a Map, a field with NaN or undefined),
+ * nothing is created.
  */
 export type Accept<Env> = (
   question: AcceptQuestion,
@@ -165,7 +175,7 @@ export type Accept<Env> = (
 export interface QuaysideOptions<Env = QuaysideEnv> {
   /** The path below which all addresses are, like `/api/files`. Without it BASE_PATH says it. */
   basePath?: string;
-  /** The names of its queues, where they do not end like `quayside-events`, `quayside-tasks` and `quayside-dead-letters`. */
+  /** The names of its queues, where they are not called like `quayside-events`, `quayside-tasks` and `quayside-dead-letters`. */
   queues?: string[];
   /** Is asked before an upload is created, in the place of ACCEPT_HOOK. */
   accept?: Accept<Env>;
@@ -194,10 +204,15 @@ export function createQuayside<Env = QuaysideEnv>(options?: QuaysideOptions<Env>
 declare const quayside: Quayside;
 export default quayside;
 
-/** The Durable Object classes, which the application's main module exports again. */
+/**
+ * The Durable Object classes, which the application's main module exports again. The platform makes their objects. Each has the mark by which
+ * the platform's types, which `wrangler types` writes, know such a class.
+ */
 export class UploadSession {
-  private constructor();
+  constructor(state: object, env: object);
+  readonly __DURABLE_OBJECT_BRAND: never;
 }
 export class OwnerLedger {
-  private constructor();
+  constructor(state: object, env: object);
+  readonly __DURABLE_OBJECT_BRAND: never;
 }

@@ -14,11 +14,12 @@ let inUse;
 /** The first segments of this Worker's addresses, where it has no path of its own. */
 const ROUTES = new Set(["upload", "uploads", "files", "s3", "usage", "healthz", "readyz", "openapi.json"]);
 
-/** `quayside-events`, `quayside-tasks`, `quayside-dead-letters`; also with an environment in between: `quayside-staging-events`. */
-const QUEUE = /(^|-)quayside(-[a-z0-9-]+)?-(events|tasks|dead-letters)$/;
+/** `quayside-events`, `quayside-tasks`, `quayside-dead-letters`; also of an application, or with an environment: `shop-quayside-staging-events`. */
+const QUEUE = /^(.+-)?quayside(-.+)?-(events|tasks|dead-letters)$/;
 
-/** What a message of ours is about: each carries one of these, and in it an upload's id. */
+/** What a message of ours is about: each carries one of these and nothing else, and in it an upload's id. */
 const MESSAGES = ["deliver-event", "concatenate", "repair", "verify"];
+const UPLOAD_ID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 const OPTIONS = new Set([
   "basePath",
@@ -35,17 +36,10 @@ const OPTIONS = new Set([
 
 /** See index.d.ts. */
 export function createQuayside(options = {}) {
-  for (const name of Object.keys(options)) {
-    if (!OPTIONS.has(name)) {
-      throw new TypeError(`createQuayside has no option ${name}; it has ${[...OPTIONS].join(", ")}`);
-    }
-  }
-  const { basePath } = options;
-  if (basePath !== undefined && !(typeof basePath === "string" && /^[\w./~-]*$/.test(basePath))) {
-    throw new TypeError(`basePath is no path like /api/files: ${basePath}`);
-  }
+  check(options);
+  const { basePath, accept, queues } = options;
   const base = basePath === undefined ? undefined : withoutSlashes(basePath);
-  const takesEvents = Object.keys(options).some((name) => name.startsWith("on"));
+  const takesEvents = Object.keys(options).some((name) => isHook(name) && options[name] !== undefined);
   const own = {};
 
   function withOptions(env, context) {
@@ -63,8 +57,8 @@ export function createQuayside(options = {}) {
     if (takesEvents) {
       added.ORIGIN = origin(options, env, context);
     }
-    if (options.accept !== undefined) {
-      added.ACCEPT = acceptor(options.accept, env, context);
+    if (accept !== undefined) {
+      added.ACCEPT = acceptor(accept, env, context);
     }
     return { ...env, ...added };
   }
@@ -80,32 +74,75 @@ export function createQuayside(options = {}) {
 
     handles(request) {
       const path = new URL(request.url).pathname;
-      const below = base ?? withoutSlashes(`${settings.BASE_PATH ?? ""}`);
+      const below = base ?? basePathOfSettings();
       if (below) {
         return path === below || path.startsWith(`${below}/`);
       }
       return ROUTES.has(path.split("/")[1]) || isProblemPage(request.url);
     },
 
-    handlesQueue(batch) {
-      return (
-        options.queues?.includes(batch.queue) ?? (QUEUE.test(batch.queue) || batch.messages?.some(isOurs) === true)
-      );
+    handlesQueue({ queue, messages = [] }) {
+      const isNamedSo = queues === undefined ? QUEUE.test(queue) : queues.includes(queue);
+      return isNamedSo && [...messages].every(isOurs);
     },
   };
 }
 
-/** Whether it is a message of Quayside's, in a queue that is called something else. */
+/** Throws where an option is none, or is of another kind: whoever wrote it hears of it when the Worker starts. */
+function check(options) {
+  for (const [name, value] of Object.entries(options)) {
+    if (!OPTIONS.has(name)) {
+      throw new TypeError(`createQuayside has no option ${name}; it has ${[...OPTIONS].join(", ")}`);
+    }
+    if ((isHook(name) || name === "accept") && value !== undefined && typeof value !== "function") {
+      throw new TypeError(`${name} is no function`);
+    }
+  }
+  const { basePath, queues } = options;
+  if (basePath !== undefined && !isPath(basePath)) {
+    throw new TypeError(`basePath is no path like /api/files: ${basePath}`);
+  }
+  const isNames = (list) => Array.isArray(list) && list.every((name) => typeof name === "string" && name !== "");
+  if (queues !== undefined && !isNames(queues)) {
+    throw new TypeError('queues is no list of names like ["uploads-events", "uploads-tasks", "uploads-dead-letters"]');
+  }
+}
+
+function isHook(name) {
+  return name.startsWith("on");
+}
+
+function isPath(path) {
+  return typeof path === "string" && /^[\w./~-]*$/.test(path) && !path.split("/").some(isDots);
+}
+
+function isDots(segment) {
+  return segment === "." || segment === "..";
+}
+
+/** Whether it is a message of Quayside's. */
 function isOurs({ body }) {
-  return MESSAGES.some((kind) => typeof body?.[kind]?.uploadId === "string");
+  const [kind, ...more] = Object.keys(body ?? {});
+  return more.length === 0 && MESSAGES.includes(kind) && UPLOAD_ID.test(body[kind]?.uploadId);
 }
 
 /** Whether it is the address of a page about an error. Below `/problems/` an application may have its own: what it deals with. */
 function isProblemPage(url) {
   const { origin, pathname } = new URL(url);
   const own = `${origin}/problems/`;
-  const isElsewhere = ![own, ""].includes(`${settings.PROBLEMS_URL ?? ""}`.trim());
+  const isElsewhere = ![own, ""].includes(trimmed(settings.PROBLEMS_URL));
   return !isElsewhere && /^\/problems\/[^/]+$/.test(pathname);
+}
+
+/** As the Worker reads it: one that is no path is none. */
+function basePathOfSettings() {
+  const path = trimmed(settings.BASE_PATH);
+  return /^[\w./~-]*$/.test(path) ? new URL(withoutSlashes(path), "http://worker").pathname.replace(/\/$/, "") : "";
+}
+
+/** What Rust calls white space, at both ends. */
+function trimmed(text) {
+  return `${text ?? ""}`.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, "");
 }
 
 function withoutSlashes(path) {

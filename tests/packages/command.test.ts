@@ -1,124 +1,24 @@
-// The packages' two commands: `quayside`, with something in wrangler's place that writes down what it is asked, and `create-quayside`.
+// The command `quayside` around a deployment, with something in wrangler's place that writes down what it is asked. `init` and `dev-vars` are in
+// begin.test.ts, and what a configuration must have in dry_run.test.ts.
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 
 import { repositoryRoot } from "../support/wrangler_config.ts";
-import { Project, QUAYSIDE, root, VARS } from "./project.ts";
+import { Project, QUAYSIDE, SECRETS, VARS } from "./project.ts";
 
 const run = promisify(execFile);
-const CREATE = join(repositoryRoot, "packages/create-quayside/index.js");
-const SECRETS = ["DOWNLOAD_SECRET", "TOKEN_SECRETS", "WEBHOOK_SECRET"];
-
-test("dev-vars makes what is missing, keeps what is there, and lets nobody else read it", async () => {
-  const project = new Project();
-  const file = join(project.folder, ".dev.vars");
-  writeFileSync(file, "DOWNLOAD_SECRET=mine", { mode: 0o600 });
-  await project.run("dev-vars", "--auth", "token");
-  const lines = project.lines(".dev.vars");
-  assert.deepEqual(lines.map((line) => line.split("=")[0]).toSorted(), ["AUTH", ...SECRETS]);
-  assert.ok(lines.includes("DOWNLOAD_SECRET=mine") && lines.includes('AUTH="token"'));
-  assert.equal(statSync(file).mode & 0o077, 0);
-  assert.equal(await project.run("dev-vars"), "", "a second time there is nothing to do");
-  assert.deepEqual(project.lines(".dev.vars"), lines);
-});
-
-/** The names that a file of `NAME=value` has, in order. */
-const namesIn = (lines: string[]) => lines.map((line) => line.split("=")[0]).toSorted();
-
-test("dev-vars writes where wrangler goes on reading an application's .env", async () => {
-  const project = new Project();
-  writeFileSync(project.path(".env"), `DATABASE=mine\nDOWNLOAD_SECRET=${"x".repeat(32)} # shared\n`);
-  const said = await project.run("dev-vars");
-  assert.match(said, /^\.env\.local: .* added \(beside a \.dev\.vars wrangler would no longer read \.env\)\n$/);
-  assert.ok(!existsSync(project.path(".dev.vars")));
-  assert.deepEqual(namesIn(project.lines(".env.local")), ["AUTH", "TOKEN_SECRETS", "WEBHOOK_SECRET"]);
-  assert.equal(await project.run("dev-vars"), "", "a second time there is nothing to do");
-  // Where wrangler is told not to read .env, or there is a .dev.vars already, that is the place.
-  await project.end({ CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV: "false" }, "dev-vars");
-  assert.deepEqual(namesIn(project.lines(".dev.vars")), ["AUTH", ...SECRETS]);
-  writeFileSync(project.path(".dev.vars"), "MINE=1\n");
-  assert.match(await project.run("dev-vars"), /^\.dev\.vars: .* added\n$/);
-});
-
-test("wrangler reads .env.local over .env, and neither beside .dev.vars", async () => {
-  const project = new Project();
-  writeFileSync(project.path(".env"), "DATABASE=mine\nAUTH=token\n");
-  await project.run("dev-vars");
-  const asked = `import { unstable_getVarsForDev as vars } from "wrangler";
-    const read = Object.entries(vars("wrangler.jsonc", undefined, {}, undefined, true));
-    console.log(JSON.stringify(Object.fromEntries(read.map(([name, { value }]) => [name, value]))));`;
-  writeFileSync(project.path("asked.mjs"), asked);
-  const read = async () =>
-    JSON.parse((await run(process.execPath, ["asked.mjs"], { cwd: project.folder })).stdout) as Record<string, string>;
-  const { DATABASE, AUTH, WEBHOOK_SECRET = "" } = await read();
-  assert.deepEqual([DATABASE, AUTH, WEBHOOK_SECRET.slice(0, 6)], ["mine", "token", "whsec_"]);
-  writeFileSync(project.path(".dev.vars"), "MINE=1\n");
-  assert.deepEqual(await read(), { MINE: "1" });
-});
-
-test("dev-vars says which line it has left as it is, and changes none", async () => {
-  const project = new Project();
-  const text = `export AUTH='open'\nTOKEN_SECRETS=mine\nDOWNLOAD_SECRET=${"x".repeat(32)}\nWEBHOOK_SECRET="whsec_${"A".repeat(32)}"\n`;
-  writeFileSync(project.path(".dev.vars"), text);
-  const { code, stdout, stderr } = await project.end({}, "dev-vars", "--auth=token");
-  assert.deepEqual([code, stdout], [0, ""]);
-  const entry = "TOKEN_SECRETS has an entry that is not `kid:secret`. Take the line away, and a fresh one is made";
-  assert.equal(
-    stderr,
-    `.dev.vars: AUTH is open there, and stays so. For token, change that line\n.dev.vars: ${entry}\n`,
-  );
-  assert.equal(readFileSync(project.path(".dev.vars"), "utf8"), text);
-  assert.doesNotMatch((await project.end({}, "dev-vars")).stderr, /AUTH/, "nobody has asked for another");
-});
-
-test("dev-vars says where git would take the secrets along", async () => {
-  const project = new Project();
-  await run("git", ["init", "--quiet"], { cwd: project.folder });
-  assert.match((await project.end({}, "dev-vars")).stderr, /^\.dev\.vars has secrets, and git does not ignore it/);
-  writeFileSync(project.path(".gitignore"), ".dev.vars\n");
-  assert.equal((await project.end({}, "dev-vars")).stderr, "");
-});
-
-test("init writes a configuration where there is none, and nothing where there is one", async () => {
-  const project = new Project();
-  const template = readFileSync(project.path("wrangler.jsonc"), "utf8");
-  rmSync(project.path("wrangler.jsonc"));
-  assert.match(await project.run("init"), /^wrangler\.jsonc: written/);
-  assert.equal(readFileSync(project.path("wrangler.jsonc"), "utf8"), template);
-  assert.match(await project.run("init"), /is there, and has what Quayside needs/);
-  const own = 'name = "mine"\ncompatibility_date = "2026-11-01"\n[vars]\nAUTH = "Open"\n';
-  rmSync(project.path("wrangler.jsonc"));
-  writeFileSync(project.path("wrangler.toml"), own);
-  const said = await project.fails("init");
-  assert.match(said, /^wrangler\.toml is there, so nothing is changed\. .*node_modules\/quayside\/wrangler\.jsonc/);
-  for (const missing of ["r2_buckets has no BUCKET", "queues.producers has no EVENTS", "AUTH is neither"]) {
-    assert.ok(said.includes(`\n  ${missing}`), said);
-  }
-  assert.ok(!existsSync(project.path("wrangler.jsonc")) && !said.includes("compatibility_date"));
-  assert.equal(readFileSync(project.path("wrangler.toml"), "utf8"), own);
-});
-
-test("init leaves a folder alone whose wrangler.json is above it, where wrangler would read that one", async () => {
-  const project = new Project();
-  rmSync(project.path("wrangler.jsonc"));
-  writeFileSync(project.path("wrangler.json"), "{}");
-  mkdirSync(project.path("below"));
-  await assert.rejects(
-    run(process.execPath, [QUAYSIDE, "init"], { cwd: project.path("below") }),
-    (error: { stderr: string }) => error.stderr.startsWith("../wrangler.json is there, so nothing is changed."),
-  );
-});
 
 test("create-resources makes the bucket and each queue once, and takes what is there", async () => {
   const taken = 'if [ "$1" = queues ]; then echo "Queue name is already taken. [code: 11009]" >&2; exit 1; fi';
   const project = new Project(taken);
   const said = await project.run("create-resources");
   assert.deepEqual(project.lines("calls"), [
+    "whoami",
     "r2 bucket create quayside-uploads",
     "queues create quayside-events",
     "queues create quayside-tasks",
@@ -140,6 +40,7 @@ test("secrets gives the Worker those that it does not have, and none in an argum
   const project = new Project(HAS_TOKENS).configure([VARS, `"env": { "staging": {} }, ${VARS}`]);
   await project.run("secrets", "--env", "staging");
   assert.deepEqual(project.lines("calls"), [
+    "whoami",
     "secret list --format json --env staging",
     "secret put WEBHOOK_SECRET --env staging",
     "secret put DOWNLOAD_SECRET --env staging",
@@ -175,9 +76,74 @@ test("deploy makes what is missing, deploys, and gives the Worker its secrets", 
   await project.run("deploy");
   const kinds = project.lines("calls").map((call) => call.split(" ").slice(0, 2).join(" "));
   assert.deepEqual(kinds, [
-    ...["r2 bucket", "queues create", "queues create", "queues create", "deploy"],
+    ...["whoami", "r2 bucket", "queues create", "queues create", "queues create", "deploy"],
     ...["secret list", "secret put", "secret put", "secret put"],
   ]);
+});
+
+test("who is not logged in is told so before anything is done", async () => {
+  for (const command of ["deploy", "create-resources", "secrets"]) {
+    const project = new Project('echo "You are not authenticated. Please run wrangler login."');
+    assert.match(
+      await project.fails(command),
+      /^wrangler is not logged in: run `npx wrangler login`, or set CLOUDFLARE_API_TOKEN\n$/,
+    );
+    assert.deepEqual(project.lines("calls"), ["whoami"]);
+  }
+});
+
+test("a bucket is made where its jurisdiction is", async () => {
+  const project = new Project().configure(['"quayside-uploads" }', '"quayside-uploads", "jurisdiction": "eu" }']);
+  assert.match(await project.run("create-resources"), /^bucket quayside-uploads: made$/m);
+  assert.equal(project.lines("calls")[1], "r2 bucket create quayside-uploads --jurisdiction eu");
+});
+
+test("what wrangler warns of is shown", async () => {
+  const project = new Project(`${HAS_NONE}\nif [ "$1" = deploy ]; then echo "an old setting" >&2; fi`);
+  for (const args of [["deploy", "--dry-run"], ["deploy"]]) {
+    assert.deepEqual(await project.end({}, ...args).then(({ code, stderr }) => [code, stderr]), [
+      0,
+      "an old setting\n",
+    ]);
+  }
+});
+
+test("a secret of the environment that is not put is said, and one that is set and empty is refused", async () => {
+  const project = new Project(HAS_TOKENS);
+  const long = "x".repeat(32);
+  const given = { TOKEN_SECRETS: `k1:${long}`, DOWNLOAD_SECRET: long, R2_ACCESS_KEY_ID: "an id" };
+  const { stdout } = await project.end(given, "secrets");
+  assert.match(stdout, /^secret TOKEN_SECRETS: there already, and stays. .* npx wrangler secret put TOKEN_SECRETS$/m);
+  assert.match(stdout, /^secret R2_ACCESS_KEY_ID: is set in the environment, and not needed with these settings$/m);
+  assert.match(stdout, /^secret DOWNLOAD_SECRET: put, as the environment has it$/m);
+  const { code, stderr } = await project.end({ DOWNLOAD_SECRET: "", WEBHOOK_SECRET: " " }, "deploy", "--dry-run");
+  assert.deepEqual(stderr.trim().split("\n  ").slice(1), [
+    "WEBHOOK_SECRET in the environment is empty",
+    "DOWNLOAD_SECRET in the environment is empty",
+  ]);
+  assert.equal(code, 1);
+});
+
+test("secrets that the configuration requires come with the deployment", async () => {
+  const asked = `if [ "$1" = deploy ]; then cat "$3" > given; stat -c %a "$3" > mode; fi`;
+  const none = `if [ "$2" = list ]; then echo "There is no such Worker. [code: 10007]" >&2; exit 1; fi`;
+  const project = new Project(`${none}\n${asked}`).configure([
+    VARS,
+    `"secrets": { "required": ["WEBHOOK_SECRET", "MINE"] }, ${VARS}`,
+  ]);
+  const { code, stdout, stderr } = await project.end({ MINE: "my own" }, "deploy");
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^secret WEBHOOK_SECRET: put, a fresh one$/m);
+  const given = JSON.parse(readFileSync(project.path("given"), "utf8"));
+  assert.deepEqual(Object.keys(given).toSorted(), [...SECRETS, "MINE"].toSorted());
+  assert.equal(given.MINE, "my own");
+  assert.deepEqual(project.lines("mode"), ["600"]);
+  const [, file = ""] = /--secrets-file (\S+)/.exec(project.lines("calls").join("\n")) ?? [];
+  assert.ok(file !== "" && !existsSync(file), "nothing of it is left");
+  const there = ["WEBHOOK_SECRET", "DOWNLOAD_SECRET", "TOKEN_SECRETS"].map((name) => ({ name }));
+  const again = new Project(`if [ "$2" = list ]; then echo '${JSON.stringify(there)}'; fi`);
+  await again.configure([VARS, `"secrets": { "required": ["WEBHOOK_SECRET"] }, ${VARS}`]).run("deploy");
+  assert.equal(again.lines("calls").at(-1), "deploy");
 });
 
 test("deploy --dry-run asks wrangler alone, says which secrets are needed, and leaves the account alone", async () => {
@@ -219,6 +185,29 @@ test("a mistake is told in one line", async () => {
   assert.match(await project.fails("dev-vars"), /^EISDIR: .*\n$/);
 });
 
+test("CLOUDFLARE_ENV names an environment, as the option does", async () => {
+  const project = new Project().configure([VARS, `"env": { "staging": {} }, ${VARS}`]);
+  const given = { CLOUDFLARE_ENV: "staging" };
+  const { stderr } = await project.end(given, "deploy", "--dry-run");
+  assert.match(stderr, /^ {2}r2_buckets has no BUCKET$/m);
+  assert.equal((await project.end({ CLOUDFLARE_ENV: "" }, "deploy", "--dry-run")).code, 0);
+  assert.equal((await project.end(given, "deploy", "--dry-run", "--env=")).code, 0);
+  assert.deepEqual(project.lines("calls"), ["deploy --dry-run", "deploy --dry-run --env"]);
+  const other = await project.end({ CLOUDFLARE_ENV: "other" }, "deploy", "--dry-run");
+  assert.equal(other.stderr, "wrangler.jsonc has no environment other\n");
+});
+
+test("what a build has put in the configuration's place is what is checked", async () => {
+  const project = new Project();
+  mkdirSync(project.path(".wrangler/deploy"), { recursive: true });
+  mkdirSync(project.path("dist"));
+  writeFileSync(project.path(".wrangler/deploy/config.json"), '{ "configPath": "../../dist/wrangler.json" }');
+  writeFileSync(project.path("dist/wrangler.json"), '{ "name": "built", "targetEnvironment": "staging" }');
+  const said = await project.fails("deploy", "--dry-run");
+  assert.match(said, /^ {2}r2_buckets has no BUCKET$/m);
+  assert.match(await project.fails("deploy", "--dry-run", "--env", "other"), /does not match the target environment/);
+});
+
 test("a configuration that another one hides is said", async () => {
   const project = new Project();
   writeFileSync(project.path("wrangler.toml"), 'name = "mine"\n');
@@ -257,79 +246,4 @@ test("what is misspelt is said", async () => {
   await assert.rejects(project.run("devvars"), /there is no command devvars/);
   await assert.rejects(project.run("dev-vars", "--auth", "nobody"), /neither open nor token/);
   await assert.rejects(project.run("secrets", "--environment", "staging"), /unexpected: --environment staging/);
-});
-
-function create(cwd: string, ...args: string[]) {
-  return run(process.execPath, [CREATE, ...args], { cwd });
-}
-
-test("create-quayside names what an account holds after its folder", async () => {
-  await create(root, "My App 2!");
-  const read = (file: string) => readFileSync(join(root, "My App 2!", file), "utf8");
-  assert.equal(JSON.parse(read("package.json")).name, "my-app-2");
-  const configuration = read("wrangler.jsonc");
-  for (const name of ["my-app-2", "my-app-2-uploads", "my-app-2-quayside-events", "my-app-2-quayside-dead-letters"]) {
-    assert.ok(configuration.includes(`"${name}"`), name);
-  }
-  assert.doesNotMatch(configuration, /"quayside-(app|uploads|events|tasks)|"100[12]"/);
-  assert.match(read(".gitignore"), /^\.dev\.vars$/m);
-});
-
-test("create-quayside makes a project that npm and wrangler take, whatever its folder is called", async () => {
-  const names = {
-    quayside: "quayside-app",
-    "quayside-app": "quayside-app",
-    wrangler: "wrangler-app",
-    "./---": "uploads",
-    ЖЖЖ: "uploads",
-    "42": "42",
-  };
-  for (const [folder, name] of Object.entries(names)) {
-    await create(root, folder);
-    assert.equal(JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8")).name, name);
-  }
-  const long = `${"a".repeat(39)}-${"b".repeat(40)}`;
-  await create(root, long);
-  assert.equal(JSON.parse(readFileSync(join(root, long, "package.json"), "utf8")).name, "a".repeat(39));
-});
-
-test("create-quayside says what stands in its way", async () => {
-  writeFileSync(join(root, "file"), "");
-  await assert.rejects(create(root, "file"), (error: { stderr: string }) =>
-    /^.*file is a file.*\n$/.test(error.stderr),
-  );
-  await assert.rejects(create(root, "file/below"), (error: { stderr: string }) =>
-    /^.*below cannot be made: .*\n$/.test(error.stderr),
-  );
-  // An older Node: the version is said before anything is used that it does not have.
-  const old = "Object.defineProperty(process.versions, 'node', { value: '18.20.4' })";
-  writeFileSync(join(root, "old.cjs"), old);
-  await assert.rejects(
-    run(process.execPath, ["--require", join(root, "old.cjs"), CREATE, "new"], { cwd: root }),
-    (error: { stderr: string }) =>
-      /^Node 18.20.4 is too old: get 20 or newer from https:\/\/nodejs.org\n$/.test(error.stderr),
-  );
-});
-
-test("create-quayside writes over nothing", async () => {
-  const folder = mkdtempSync(join(root, "mine-"));
-  writeFileSync(join(folder, "thesis.txt"), "");
-  await assert.rejects(create(folder, "."), /is not empty/);
-  await assert.rejects(create(folder, "--template"), /Usage/);
-});
-
-test("create-quayside takes packages that are files, where each is there once", async () => {
-  const packages = mkdtempSync(join(root, "pack ages-"));
-  await assert.rejects(
-    create(root, "unpacked", "--packages", packages),
-    /does not have each of quayside, quayside-client/,
-  );
-  for (const name of ["quayside", "quayside-client", "quayside-server", "create-quayside"]) {
-    writeFileSync(join(packages, `${name}-1.0.0-rc.1.tgz`), "");
-  }
-  await create(root, "unpacked", "--packages", packages);
-  const { dependencies } = JSON.parse(readFileSync(join(root, "unpacked/package.json"), "utf8"));
-  const file = (name: string) => `file:${join(packages, name)}-1.0.0-rc.1.tgz`;
-  const names = ["quayside", "quayside-client", "quayside-server"];
-  assert.deepEqual(dependencies, Object.fromEntries(names.map((name) => [name, file(name)])));
 });

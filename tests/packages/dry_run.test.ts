@@ -109,6 +109,63 @@ test("classes have their migration, and queues what their messages need", async 
   );
 });
 
+test("what would quietly work otherwise is named: swapped classes, one number for two rates, a queue that is only logged", async () => {
+  await assertSays(
+    [
+      ['"class_name": "UploadSession"', '"class_name": "Aside"'],
+      ['"class_name": "OwnerLedger"', '"class_name": "UploadSession"'],
+      ['"class_name": "Aside"', '"class_name": "OwnerLedger"'],
+      ['"namespace_id": "1002"', '"namespace_id": "1001"'],
+      ['"binding": "TASKS", "queue": "quayside-tasks"', '"binding": "TASKS", "queue": "tasks-dead-letters"'],
+      ['"queue": "quayside-tasks"', '"queue": "tasks-dead-letters"'],
+    ],
+    "UPLOAD_SESSIONS is bound to OwnerLedger: its class is UploadSession",
+    "OWNER_LEDGERS is bound to UploadSession: its class is OwnerLedger",
+    "ratelimits: namespace_id 1001 of CREATIONS_BY_OWNER is another's, too",
+    "ratelimits: namespace_id 1001 of CREATIONS_BY_ADDRESS is another's, too",
+    "the queue of TASKS is tasks-dead-letters: what comes from a name that ends with dead-letters is only logged",
+  );
+});
+
+test("an application's own vars are no examples of ours", async () => {
+  const project = new Project().configure([VARS, `${VARS} "MY_DOCS": "https://example.com/docs",`]);
+  await project.run("deploy", "--dry-run");
+});
+
+test("only an address that everybody reaches is one, unless a binding takes its place", async () => {
+  const { isPublic } = await import(
+    pathToFileURL(join(repositoryRoot, "packages/quayside/bin/public_address.js")).href
+  );
+  const hosts = (list: string) => list.split(" ").filter((host) => !isPublic(`https://${host}/hook`));
+  const local =
+    "localhost localhost. a.localhost intranet 127.0.0.1 127.1 0.0.0.0 10.1.2.3 172.16.0.1 172.31.255.255 192.168.1.1 169.254.1.1 " +
+    "[::1] [::] [fc00::1] [fdff::1] [fe80::1] [::ffff:10.0.0.1]";
+  assert.deepEqual(hosts(local), local.split(" "));
+  assert.deepEqual(hosts("app.mine.net 8.8.8.8 172.32.0.1 [2606:4700::1111] 10.mine.net localhost.mine.net"), []);
+  assert.ok(!isPublic("http://app.mine.net/") && !isPublic("app.mine.net"));
+  const bound = ["ORIGIN", "ACCEPT"].map((binding) => `{ "binding": "${binding}", "service": "mine" }`);
+  const project = new Project().configure(
+    ['"ORIGIN_WEBHOOK_URL": ""', '"ORIGIN_WEBHOOK_URL": "http://origin/hook", "ACCEPT_HOOK": "https://origin/ask"'],
+    [VARS, `"services": [${bound}], ${VARS}`],
+  );
+  await project.run("deploy", "--dry-run");
+});
+
+test("keys that sign nothing need a secret beside them", async () => {
+  const key = { kty: "OKP", crv: "Ed25519", x: "A".repeat(43) };
+  for (const [name, value, isEnough] of [
+    ["TOKEN_PUBLIC_KEYS", { keys: [] }, false],
+    ["TOKEN_PUBLIC_KEYS", { keys: [{ ...key, use: "enc" }] }, false],
+    ["TOKEN_PUBLIC_KEYS", { keys: [key] }, true],
+    ["TOKEN_ISSUERS", [], false],
+  ] as const) {
+    const setting = JSON.stringify(JSON.stringify(value));
+    const project = new Project().configure([VARS, `${VARS} "${name}": ${setting},`]);
+    const said = await project.run("deploy", "--dry-run");
+    assert.equal(said.includes("TOKEN_SECRETS"), !isEnough, setting);
+  }
+});
+
 test("a class that was deleted, or renamed, is gone", async () => {
   const classes = '"new_sqlite_classes": ["UploadSession", "OwnerLedger"] }';
   const renamed = '"renamed_classes": [{ "from": "UploadSession", "to": "Uploads" }]';

@@ -236,9 +236,6 @@ test("the whole Worker, with nothing but a configuration", async (t) => {
   const quayside = join(project.folder, "node_modules/.bin/quayside");
   await project.run(quayside, ["init"], cwd);
   await project.run(quayside, ["dev-vars"], cwd);
-  const file = join(cwd, "wrangler.jsonc");
-  const main = JSON.stringify(join(project.folder, "node_modules/quayside/worker.js"));
-  writeFileSync(file, readFileSync(file, "utf8").replace(MAIN, main));
   const running = await project.dev({ cwd, ready: "/healthz" });
   t.after(() => running.stop());
   const content = randomBytes(CHUNK_BYTES + 1);

@@ -20,6 +20,9 @@ after(() => rmSync(root, { recursive: true }));
 /** Where in wrangler.jsonc vars begin. */
 export const VARS = '"vars": {';
 
+/** What the Worker needs, and may be made here. */
+export const SECRETS = ["DOWNLOAD_SECRET", "TOKEN_SECRETS", "WEBHOOK_SECRET"];
+
 /** A project whose wrangler is a script: it writes down its arguments and its input, and goes on as `script` says. */
 export class Project {
   readonly folder = mkdtempSync(join(root, "project-"));

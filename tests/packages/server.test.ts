@@ -156,6 +156,8 @@ for (const { name, skip, mint, verify } of languages) {
       assert.deepEqual([event.id, event.type], [headers["webhook-id"], "upload.completed"]);
       assert.deepEqual([event.data.owner, event.data.attached], ["alice", { album: "2026" }]);
     }
+    const upper = Object.fromEntries(Object.entries(headers).map(([header, value]) => [header.toUpperCase(), value]));
+    assert.ok(!("refused" in (await verify(own, upper, body))), "names of headers have no case");
     const forged = body.replace('"alice"', '"mallory"');
     assert.notEqual(forged, body);
     const long = { ...headers, "webhook-timestamp": String(Number(headers["webhook-timestamp"]) - 3600) };
@@ -196,9 +198,37 @@ test("a term that Quayside does not know is named", async () => {
   await assert.rejects(mintToken(`k:${"x".repeat(32)}`, options), /no option maxBtyes/);
 });
 
-test("an event without a secret to verify it with is no forgery: the secret is not set", () => {
+/** What is no WEBHOOK_SECRET to the Worker, though it may be base64. */
+const NO_SECRETS = [
+  randomBytes(32).toString("base64"),
+  `whsec_${randomBytes(23).toString("base64")}`,
+  `whsec_${randomBytes(65).toString("base64")}`,
+  `whsec_${randomBytes(32).toString("base64").replace("=", "")}`,
+  `whsec_${"A".repeat(42)}B=`,
+  `whsec_${randomBytes(32).toString("base64")}\r`,
+  `\ufeffwhsec_${randomBytes(32).toString("base64")}`,
+  `WHSEC_${randomBytes(32).toString("base64")}`,
+  "whsec_",
+];
+
+test("an event without a secret to verify it with is no forgery: the secret is not set, or is none", () => {
   for (const secrets of ["", " ", undefined as unknown as string]) {
     assert.throws(() => verifyEvent(secrets, {}, ""), /WEBHOOK_SECRET is not set/);
+  }
+  for (const secret of NO_SECRETS) {
+    for (const secrets of [secret, `${olderSecret} ${secret}`]) {
+      assert.throws(
+        () => verifyEvent(secrets, {}, ""),
+        /^TypeError: WEBHOOK_SECRET is not `whsec_` and 24 to 64 bytes/,
+      );
+    }
+  }
+});
+
+test("Python: the same", { skip: !isPythonHere && "there is no Python" }, async () => {
+  for (const secrets of NO_SECRETS) {
+    const asked = askPython("verify.py", { secrets, headers: {}, body: "" });
+    await assert.rejects(asked, /ValueError: WEBHOOK_SECRET is not `whsec_` and 24 to 64 bytes/, secrets);
   }
 });
 

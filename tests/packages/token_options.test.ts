@@ -2,9 +2,10 @@
 // and what it takes they make.
 
 import assert from "node:assert/strict";
+import { generateKeyPairSync, type KeyObject } from "node:crypto";
 import { after, before, test } from "node:test";
 
-import { mintToken, TokenOptionError, type TokenOptions } from "../../packages/server/src/index.ts";
+import { mintToken, type SigningKey, TokenOptionError, type TokenOptions } from "../../packages/server/src/index.ts";
 import { hasPython } from "../support/python.ts";
 import { Stack } from "../support/stack.ts";
 import { bearer, claimsOf, mint } from "../support/tokens.ts";
@@ -28,11 +29,20 @@ const WRONG: [string, object][] = [
   ...["", "x".repeat(256), "é".repeat(128), "a\u0000b", "a\u0085b", "a\nb", "a\ud800", 7, null, ["a"]].map(
     (owner): [string, object] => ["owner", { owner }],
   ),
-  ...["", 7, ["quayside"]].map((audience): [string, object] => ["audience", { audience }]),
+  ...["", 7, ["quayside"], "a\ud800"].map((audience): [string, object] => ["audience", { audience }]),
   ...[-1, 0.5, 2 ** 53, "5", true].map((maxBytes): [string, object] => ["max", { maxBytes }]),
-  ...[[], "image/*", ["image"], ["*/*"], ["image/png\n/"], [7], [true], Array(65).fill("image/*")].map(
-    (types): [string, object] => ["types", { types }],
-  ),
+  ...[
+    [],
+    "image/*",
+    ["image"],
+    ["*/*"],
+    ["image/png\n/"],
+    ["\ufeffimage/*"],
+    ["image/*\u001f"],
+    [7],
+    [true],
+    Array(65).fill("image/*"),
+  ].map((types): [string, object] => ["types", { types }]),
   ...[
     "text",
     ["a"],
@@ -57,6 +67,7 @@ const WRONG: [string, object][] = [
 const RIGHT: Omit<TokenOptions, "owner">[] = [
   { maxBytes: 2 ** 53 - 1 },
   { types: ["text/plain", "image/*", " Application/Vnd.a+b-c_d "] },
+  { types: ["\u0085text/*\u3000"], maxBytes: 50e6 },
   { types: Array(64).fill("text/plain") },
   { metadata: {} },
   { metadata: { a: "x".repeat(4095) } },
@@ -74,20 +85,32 @@ const snakeCase = (options: object) =>
     Object.entries(options).map(([name, value]) => [name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`), value]),
   );
 
+/** Private keys as JavaScript has them, and as Python is given them. */
+const keyObjects = new Map<object, KeyObject>();
+function jwkOf({ privateKey }: { privateKey: KeyObject }): object {
+  const jwk = privateKey.export({ format: "jwk" });
+  keyObjects.set(jwk, privateKey);
+  return jwk;
+}
+
 /** Each token, or why there is none. */
-type Mint = (key: string, options: object[]) => Promise<string[]>;
+type Mint = (key: unknown, options: object[]) => Promise<string[]>;
 
 const inJavaScript: Mint = (key, all) =>
   Promise.all(
     all.map((options) =>
-      mintToken(key, options as TokenOptions).catch((error) => {
+      mintToken(key as SigningKey, options as TokenOptions).catch((error) => {
         assert.ok(error instanceof TokenOptionError, String(error));
         return `refused: ${error.message}`;
       }),
     ),
   );
-const inPython: Mint = async (key, all) =>
-  (await askPython("mint.py", { key, options: all.map(snakeCase) })).split("\n");
+const inPython: Mint = async (key, all) => {
+  const { privateKey, ...rest } = (key ?? {}) as { privateKey?: object };
+  const pem = keyObjects.get(privateKey ?? {})?.export({ format: "pem", type: "pkcs8" }) ?? privateKey;
+  const asked = privateKey === undefined ? key : { ...rest, pem };
+  return (await askPython("mint.py", { key: asked, options: all.map(snakeCase) })).split("\n");
+};
 
 const languages: [string, Mint, string | false][] = [
   ["JavaScript", inJavaScript, false],
@@ -120,11 +143,36 @@ for (const [language, mintAll, skip] of languages) {
   test(`${language}: a key that cannot sign, and a time that is none, are refused`, { skip }, async () => {
     const refusal = async (key: unknown, options: object = {}) =>
       (await mintAll(key as string, [{ owner: "a", ...options }])).join();
-    for (const key of ["", "k:short", "x".repeat(40), `:${"x".repeat(32)}`, `k:${"x".repeat(32)}:y`]) {
+    const long = "x".repeat(32);
+    const secrets = ["", "k:short", "x".repeat(40), `:${long}`, `k:${long}:y`, `\ufeffk:${long}`, `k:${long}\ud800`];
+    for (const key of [...secrets, `k:${long}\u00a0k2:${long}`, `k\udc00:${long}`]) {
       assert.match(await refusal(key), /^refused: the(re is no key| secret)/, key);
     }
+    assert.doesNotMatch(await refusal(` ,\r\n\tk:${long} older`), /^refused/, "what is between two is none of either");
     const bytes = `k:${"é".repeat(16)}`;
     assert.doesNotMatch(await refusal(bytes), /^refused/, "it is bytes that count");
+    const small = jwkOf(generateKeyPairSync("rsa", { modulusLength: 1024 }));
+    const otherCurve = jwkOf(generateKeyPairSync("ec", { namedCurve: "P-384" }));
+    for (const [algorithm, privateKey, kid] of [
+      ["RS256", small, "k"],
+      ["PS256", small, "k"],
+      ["ES256", otherCurve, "k"],
+      ["EdDSA", otherCurve, "k"],
+      ["RS256", otherCurve, "k"],
+      ["RS256", "a PEM", "k"],
+      ["ES384", otherCurve, "k\ud800"],
+      ["HS256", otherCurve, "k"],
+    ]) {
+      assert.match(
+        await refusal({ kid, algorithm, privateKey }),
+        /^refused: the key (cannot sign|has no kid)/,
+        `${algorithm}`,
+      );
+    }
+    assert.doesNotMatch(await refusal({ kid: "k", algorithm: "ES384", privateKey: otherCurve }), /^refused/);
+    for (const key of [7, ["k"], true, null, {}]) {
+      assert.match(await refusal(key), /^refused: the/, JSON.stringify(key));
+    }
     for (const validSeconds of [0, -1, "60", true, null]) {
       assert.match(await refusal(SECRET, { validSeconds }), /^refused: valid/, String(validSeconds));
     }
@@ -176,8 +224,11 @@ test("JavaScript: numbers that are none, and what cannot be told in JSON", async
 
 test("Python: numbers that are none", { skip: !isPythonHere && "there is no Python" }, async () => {
   const refusals = await askPython("mint_none.py", {});
+  const lines = refusals.split("\n");
   assert.deepEqual(
-    refusals.split("\n").map((line) => line.split(" ")[0]),
-    ["valid_seconds", "valid_seconds", "max_bytes", "there", "metadata"],
+    lines.slice(0, -1).map((line) => line.split(" ")[0]),
+    ["valid_seconds", "valid_seconds", "max_bytes", "max_bytes", "max_bytes", "there", "metadata"],
   );
+  const claims = Buffer.from(lines.at(-1)?.split(".")[1] ?? "", "base64url").toString();
+  assert.match(claims, /"maxBytes": ?50000000\}/, "a number that is whole is one, however it is written");
 });

@@ -1,6 +1,9 @@
 // What can be told of a deployment from its configuration alone, as wrangler understands it.
 
-import { SECRETS } from "./settings.js";
+import { isPublic } from "./public_address.js";
+import { SECRETS, TEXTS } from "./settings.js";
+import { trimmed } from "./text.js";
+import { hasIssuers, hasKeys } from "./token_values.js";
 import { valueComplaints } from "./values.js";
 
 /** What the Worker does not work without: in which list of the configuration, and what names an entry. */
@@ -14,13 +17,16 @@ const BINDINGS = [
   ["CREATIONS_BY_OWNER", "ratelimits", ({ ratelimits }) => ratelimits, "name"],
   ["CREATIONS_BY_ADDRESS", "ratelimits", ({ ratelimits }) => ratelimits, "name"],
 ];
+const DEAD_LETTERS = "dead-letters";
 const LEAST_DATE = "2026-10-01";
 /** A name of the documentation's, as a whole: `myexample.com` is somebody's. */
 const PLACEHOLDER = /(?<![a-z0-9-])example\.com(?!\.?[a-z0-9-])/i;
 /** How many messages of a queue may come at once: each is a request of its own, and an invocation has six connections. */
 const LARGEST_BATCHES = { EVENTS: 4, TASKS: 1 };
-/** Where nobody outside this machine, or its network, gets to. */
-const LOCAL = /^(localhost|127\..*|\[.*|[^.]*)$|\.localhost$/;
+/** The class of each, and the one that it is not. */
+const CLASSES = { UPLOAD_SESSIONS: ["UploadSession", "OwnerLedger"], OWNER_LEDGERS: ["OwnerLedger", "UploadSession"] };
+/** Bindings that take the place of an address. */
+const IN_PLACE = { ORIGIN_WEBHOOK_URL: "ORIGIN", ACCEPT_HOOK: "ACCEPT" };
 
 /** What is wrong with it. */
 export function complaints(config) {
@@ -30,6 +36,7 @@ export function complaints(config) {
     ...ofBucket(config),
     ...ofClasses(config),
     ...ofQueues(config),
+    ...ofRateLimits(config),
     ...ofDate(config),
     ...valueComplaints(config.vars ?? {}),
     ...ofDeployment(config),
@@ -61,14 +68,31 @@ function ofClasses({ durable_objects: objects, migrations, exports: declared = {
     }
   }
   const unmade = own.filter(({ class_name: name }) => !made.has(name));
-  return unmade.map(({ class_name: name }) => `migrations has no new_sqlite_classes with ${name}`);
+  return [
+    ...unmade.map(({ class_name: name }) => `migrations has no new_sqlite_classes with ${name}`),
+    ...ofSwappedClasses(own),
+  ];
+}
+
+/** A class may have another name, and never the other's. */
+function ofSwappedClasses(own) {
+  const swapped = own.filter(({ name, class_name: given }) => CLASSES[name]?.[1] === given);
+  return swapped.map(({ name, class_name: given }) => `${name} is bound to ${given}: its class is ${CLASSES[name][0]}`);
+}
+
+/** Each counts by itself: under one number both would count together. */
+function ofRateLimits({ ratelimits = [] }) {
+  const shared = ratelimits.filter(({ name, namespace_id: id }) => {
+    return isOurs(name) && ratelimits.some((other) => other.name !== name && other.namespace_id === id);
+  });
+  return shared.map(({ name, namespace_id: id }) => `ratelimits: namespace_id ${id} of ${name} is another's, too`);
 }
 
 function ofQueues({ queues: { producers, consumers } }) {
   const found = [];
   const dead = producers.find(({ binding }) => binding === "DEAD_LETTERS")?.queue;
-  if (dead && !dead.endsWith("dead-letters")) {
-    found.push(`the queue of DEAD_LETTERS is ${dead}: its name must end with dead-letters`);
+  if (dead && !dead.endsWith(DEAD_LETTERS)) {
+    found.push(`the queue of DEAD_LETTERS is ${dead}: its name must end with ${DEAD_LETTERS}`);
   }
   for (const { binding, queue } of producers.filter(({ binding }) => isOurs(binding))) {
     const consumer = consumers.find((consumer) => consumer.queue === queue);
@@ -84,6 +108,11 @@ function ofConsumer(binding, { queue, max_batch_size: size, dead_letter_queue: d
     return [];
   }
   const found = [];
+  if (queue.endsWith(DEAD_LETTERS)) {
+    found.push(
+      `the queue of ${binding} is ${queue}: what comes from a name that ends with ${DEAD_LETTERS} is only logged`,
+    );
+  }
   if (!(size <= most)) {
     found.push(`queues.consumers: max_batch_size of ${queue} is not set, or above ${most}`);
   }
@@ -104,26 +133,20 @@ function ofDate({ compatibility_date: date }) {
 
 /** What is right on one's own machine, and nowhere else. */
 function ofDeployment({ vars = {}, services = [] }) {
-  const text = (name) => `${vars[name] ?? ""}`.trim();
+  const text = (name) => trimmed(`${vars[name] ?? ""}`);
   const found = [];
   if (text("AUTH") === "open") {
     found.push('AUTH is "open", which works on your own machine only');
   }
-  const isBound = services.some(({ binding }) => binding === "ORIGIN");
-  if (text("ORIGIN_WEBHOOK_URL") && !isBound && !text("PUBLIC_URL")) {
+  const isBound = (name) => services?.some(({ binding }) => binding === IN_PLACE[name]) === true;
+  if (text("ORIGIN_WEBHOOK_URL") && !isBound("ORIGIN_WEBHOOK_URL") && !text("PUBLIC_URL")) {
     found.push("ORIGIN_WEBHOOK_URL is set, and PUBLIC_URL is not");
   }
-  for (const name of ["PUBLIC_URL", "ORIGIN_WEBHOOK_URL", "ACCEPT_HOOK"].filter(text)) {
-    if (!isPublic(text(name))) {
-      found.push(`${name} = ${text(name)} is not a public address that begins with https://`);
-    }
+  const remote = ["PUBLIC_URL", "ORIGIN_WEBHOOK_URL", "ACCEPT_HOOK"].filter((name) => text(name) && !isBound(name));
+  for (const name of remote.filter((name) => !isPublic(text(name)))) {
+    found.push(`${name} = ${text(name)} is not a public address that begins with https://`);
   }
   return found;
-}
-
-function isPublic(address) {
-  const { protocol, hostname } = URL.canParse(address) ? new URL(address) : {};
-  return protocol === "https:" && !LOCAL.test(hostname);
 }
 
 /** Vars are in the repository, and in the dashboard for everybody; and no secret can have the name of a var. */
@@ -134,18 +157,20 @@ function ofSecrets({ vars = {} }) {
   );
 }
 
+/** In the routes, and in what is Quayside's of the vars. */
 function ofExamples({ vars = {}, route, routes = [] }) {
   const all = [route, ...(routes ?? [])].filter(Boolean);
-  const named = [...all.map((one) => ["route", one.pattern ?? one]), ...Object.entries(vars)];
+  const named = [...all.map((one) => ["route", one.pattern ?? one]), ...TEXTS.map((name) => [name, vars[name]])];
   const left = named.filter(([, value]) => typeof value === "string" && PLACEHOLDER.test(value));
   return left.map(([name, value]) => `${name} = ${value} is still the example's`);
 }
 
 /** Secrets that the Worker needs with these settings: those that may be made here, and those that somebody else gives. */
 export function neededSecrets(config) {
-  const isSet = (name) => Boolean(`${config.vars?.[name] ?? ""}`.trim());
+  const text = (name) => trimmed(`${config.vars?.[name] ?? ""}`);
+  const isSet = (name) => text(name) !== "";
   const own = ["WEBHOOK_SECRET", "DOWNLOAD_SECRET"];
-  if (!["TOKEN_PUBLIC_KEYS", "TOKEN_JWKS_URL", "TOKEN_ISSUERS"].some(isSet)) {
+  if (!isSet("TOKEN_JWKS_URL") && !hasKeys(text("TOKEN_PUBLIC_KEYS")) && !hasIssuers(text("TOKEN_ISSUERS"))) {
     own.push("TOKEN_SECRETS");
   }
   return { own, given: isSet("R2_S3_ENDPOINT") ? ["R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"] : [] };

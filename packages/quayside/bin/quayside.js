@@ -9,6 +9,7 @@ import { createResources, deploy, putSecrets } from "./deploy.js";
 import { writeDevVars } from "./dev_vars.js";
 import { init } from "./init.js";
 import { Mistake, toldOf } from "./mistake.js";
+import { environment } from "./wrangler.js";
 
 const USAGE = `Usage: quayside <command>
 
@@ -30,9 +31,9 @@ const FLAG = { type: "boolean" };
 const COMMANDS = {
   init: [{}, init],
   "dev-vars": [{ auth: TEXT }, ({ auth }) => writeDevVars(checkedAuth(auth))],
-  deploy: [{ env: TEXT, "dry-run": FLAG }, ({ env, "dry-run": isDry }) => deploy(env, isDry)],
-  "create-resources": [{ env: TEXT }, ({ env }) => createResources(env)],
-  secrets: [{ env: TEXT }, ({ env }) => putSecrets(env)],
+  deploy: [{ env: TEXT, "dry-run": FLAG }, ({ env, "dry-run": isDry }) => deploy(environment(env), isDry)],
+  "create-resources": [{ env: TEXT }, ({ env }) => createResources(environment(env))],
+  secrets: [{ env: TEXT }, ({ env }) => putSecrets(environment(env))],
 };
 
 try {

@@ -45,7 +45,7 @@ function isLong(secret) {
 }
 
 function tokenSecrets(text) {
-  const entries = text.split(/[,\s]/).filter((entry) => entry !== "");
+  const entries = text.split(/[, \t\n\r]/).filter((entry) => entry !== "");
   const pairs = entries.map((entry) => entry.split(":"));
   if (pairs.length === 0) {
     return "is empty";

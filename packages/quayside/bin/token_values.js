@@ -1,6 +1,9 @@
 // What the Worker says of the settings about tokens (see values.js): where claims are, whose keys are taken, and what may be uploaded.
 
+import { parsed, trimmed } from "./text.js";
+
 const LONGEST_CLAIM_NAME = 255;
+const MOST_KEYS = 32;
 const MOST_ISSUERS = 16;
 const MOST_VALUES = 256;
 const MOST_TYPES = 64;
@@ -10,6 +13,7 @@ const LONGEST_KEY_PREFIX = 512;
 const TYPES = "has an unknown field, or one that is not of its type";
 
 const isText = (value) => typeof value === "string";
+const areTexts = (value) => Array.isArray(value) && value.every(isText);
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** What a text must be: the complaint, where there is one. */
@@ -25,7 +29,7 @@ export const TOKEN_RULES = {
   OWNER_CLAIM: (text) =>
     text
       .split(",")
-      .map((name) => claimName(name.trim()))
+      .map((name) => claimName(trimmed(name)))
       .find(Boolean),
   TENANT_CLAIM: (text) => text !== "" && claimName(text),
   POLICY_CLAIM: claimName,
@@ -37,21 +41,28 @@ export function isSafeUrl(text) {
   return text.startsWith("https://") || text.startsWith("http://127.0.0.1:");
 }
 
+/** Whether this JWK set has a key that tokens may be signed with; others the Worker leaves out. */
+export function hasKeys(text) {
+  const keys = parsed(text)?.keys;
+  return Array.isArray(keys) && keys.some(isUsable);
+}
+
+function isUsable(key) {
+  const isPublic = ["EC", "OKP", "RSA"].includes(key?.kty);
+  return isPublic && (key.use ?? "sig") === "sig" && (key.key_ops ?? ["verify"]).includes("verify");
+}
+
+/** Whether this list has an issuer. */
+export function hasIssuers(text) {
+  return parsed(text)?.length > 0;
+}
+
 export function mediaTypes(entries) {
   const token = "[A-Za-z0-9!#$&^_.+-]+";
-  if (!entries.every((entry) => new RegExp(`^${token}/(\\*|${token})$`).test(entry.trim()))) {
+  if (!entries.every((entry) => new RegExp(`^${token}/(\\*|${token})$`).test(trimmed(entry)))) {
     return "has a type that is neither `type/subtype` nor `type/*`";
   }
   return (entries.length === 0 || entries.length > MOST_TYPES) && "has a list of types that is empty or longer than 64";
-}
-
-/** What the JSON says; undefined where it is none. */
-function parsed(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function claimName(text) {
@@ -64,8 +75,15 @@ function publicKeys(set) {
     return 'is not a JWK set, `{"keys": […]}`';
   }
   const fields = ["kid", "alg", "use", "crv", "x", "y", "n", "e"];
-  const isKey = (key) => isObject(key) && isText(key.kty) && fields.every((field) => isText(key[field] ?? ""));
-  return !set.keys.every(isKey) && "has a key that cannot be read";
+  const isKey = (key) =>
+    isObject(key) &&
+    isText(key.kty) &&
+    fields.every((field) => isText(key[field] ?? "")) &&
+    areTexts(key.key_ops ?? []);
+  if (!set.keys.every(isKey)) {
+    return "has a key that cannot be read";
+  }
+  return set.keys.filter(isUsable).length > MOST_KEYS && "has more than 32 keys";
 }
 
 function rules(wanted) {
@@ -102,11 +120,10 @@ function policy(terms) {
   const isOfType =
     isObject(terms) &&
     Object.keys(others).length === 0 &&
-    isText(upload ?? "") &&
+    (upload === undefined || upload === null || isUploadId(upload)) &&
     (maxBytes ?? 0) >= 0 &&
     Number.isSafeInteger(maxBytes ?? 0) &&
-    [types ?? []].flat().every(isText) &&
-    Array.isArray(types ?? []) &&
+    areTexts(types ?? []) &&
     isObject(metadata) &&
     Object.values(metadata).every(isText) &&
     isText(keyPrefix) &&
@@ -121,7 +138,13 @@ function policy(terms) {
   if (!isPrefix) {
     return "has a keyPrefix that is not `folder/…/` of letters, digits and `-_.=`";
   }
-  return (types && mediaTypes(types)) || ((upload ?? "") !== "" && "names an upload, which only a token can");
+  return (types && mediaTypes(types)) || (isText(upload) && "names an upload, which only a token can");
+}
+
+/** In each of the spellings in which the Worker reads one. */
+function isUploadId(value) {
+  const id = "[\\da-f]{8}(-[\\da-f]{4}){3}-[\\da-f]{12}";
+  return isText(value) && new RegExp(`^(${id}|[\\da-f]{32}|\\{${id}\\}|urn:uuid:${id})$`, "i").test(value);
 }
 
 function issuers(entries) {
@@ -174,7 +197,7 @@ function issuerValues({ name, jwksUrl, ownerPrefix = "", ownerClaim, defaultPoli
     return "ownerPrefix is neither empty nor small letters, digits and hyphens with a colon behind them";
   }
   const claims = ISSUER_CLAIMS.filter((field) => entry[field] !== undefined).map((field) => [field, entry[field]]);
-  const owners = isText(ownerClaim) ? ownerClaim.split(",").map((one) => one.trim()) : [ownerClaim ?? "sub"];
+  const owners = isText(ownerClaim) ? ownerClaim.split(",").map(trimmed) : [ownerClaim ?? "sub"];
   const bad = [...claims, ...owners.map((owner) => ["ownerClaim", owner])].find(
     ([, claim]) => !isText(claim) || claimName(claim),
   );

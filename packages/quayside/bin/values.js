@@ -4,6 +4,7 @@
 import { isIPv6 } from "node:net";
 
 import { NUMBERS, TEXTS } from "./settings.js";
+import { trimmed } from "./text.js";
 import { isSafeUrl, mediaTypes, TOKEN_RULES } from "./token_values.js";
 
 const U32_MAX = 2n ** 32n - 1n;
@@ -13,6 +14,9 @@ const LONGEST_LIFE_SECONDS = 561_600n;
 const SHORTEST_MEMORY_SECONDS = 86_400n;
 const MOST_ENTRIES = 64;
 const LONGEST_ADDRESS = 2000;
+
+/** Scheme, host and path. Nobody's name, and no question. */
+const ENDPOINT = /^https?:\/\/[\w.~!$&'()*+,;=:[\]-]+(\/[^\0- #<>?`]*)?(#.*)?$/i;
 
 const WHOLE = "is not a whole number that fits";
 const NO_TEXT = "is not text: put it between quotes";
@@ -35,10 +39,14 @@ const BOUNDS = {
     byteCount(bytes) ?? (bytes < 5n * MIB && "is below 5 MiB, the smallest part that R2 takes"),
   STALLED_BODY_SECONDS: (seconds) => seconds === 0n && "is 0: every body would be refused at once",
   UPLOAD_TTL_SECONDS: (seconds) =>
-    seconds > LONGEST_LIFE_SECONDS &&
-    "is above 561600 (6.5 days): R2 drops unfinished uploads 7 days after they were created",
+    (seconds === 0n && "is 0: every upload would expire at once") ||
+    (seconds > LONGEST_LIFE_SECONDS &&
+      "is above 561600 (6.5 days): R2 drops unfinished uploads 7 days after they were created"),
   REPAIR_TTL_SECONDS: (seconds) =>
     seconds > LONGEST_LIFE_SECONDS && "is above 561600 (6.5 days), the longest life of an unfinished upload",
+  WEBHOOK_TIMEOUT_SECONDS: (seconds) => seconds === 0n && "is 0: no event would ever be told",
+  OUTBOX_RESEND_SECONDS: (seconds) =>
+    seconds === 0n && "is 0: an event would be handed out again before it has been told",
   RESULT_WAIT_SECONDS: (seconds) => seconds > 25n && "is above 25: clients and proxies give up after 30 seconds",
   TOMBSTONE_TTL_SECONDS: (seconds) =>
     seconds < SHORTEST_MEMORY_SECONDS &&
@@ -73,7 +81,7 @@ export function valueComplaints(vars) {
   const said = [...TEXTS, ...NUMBERS].map((name) => [name, vars[name] !== undefined && complaintOf(name, vars[name])]);
   const { R2_S3_ENDPOINT: endpoint = "", R2_S3_BUCKET: bucket = "" } = vars;
   if (typeof endpoint === "string" && typeof bucket === "string") {
-    said.push(["R2_S3_ENDPOINT", s3(endpoint.trim(), bucket.trim())]);
+    said.push(["R2_S3_ENDPOINT", s3(trimmed(endpoint), trimmed(bucket))]);
   }
   return said.filter(([, complaint]) => complaint).map(([name, complaint]) => `${name} ${complaint}`);
 }
@@ -83,12 +91,12 @@ function complaintOf(name, value) {
   if (typeof value !== "string" && !(isNumber && typeof value === "number")) {
     return NO_TEXT;
   }
-  return isNumber ? numberComplaint(name, value) : RULES[name]?.(value.trim());
+  return isNumber ? numberComplaint(name, value) : RULES[name]?.(trimmed(value));
 }
 
 function numberComplaint(name, value) {
   // Above 2^53 - 1 it may have been another number when it was written.
-  const text = typeof value === "number" && value > Number.MAX_SAFE_INTEGER ? "" : `${value}`.trim();
+  const text = typeof value === "number" && value > Number.MAX_SAFE_INTEGER ? "" : trimmed(`${value}`);
   const number = /^\+?\d+$/.test(text) ? BigInt(text.replace("+", "")) : undefined;
   if (number === undefined || number > (LARGE.includes(name) ? U64_MAX : U32_MAX)) {
     return WHOLE;
@@ -102,7 +110,7 @@ function byteCount(bytes) {
 
 /** The entries of a list with commas between them. */
 function entriesOf(text) {
-  const entries = text.split(",").map((entry) => entry.trim());
+  const entries = text.split(",").map(trimmed);
   return entries.filter((entry) => entry !== "");
 }
 
@@ -161,8 +169,7 @@ function s3(endpoint, bucket) {
   if (endpoint === "") {
     return undefined;
   }
-  const { protocol, username, search } = URL.canParse(endpoint) ? new URL(endpoint) : {};
-  const isEndpoint = ["http:", "https:"].includes(protocol) && username === "" && search === "";
+  const isEndpoint = ENDPOINT.test(endpoint) && URL.canParse(endpoint);
   const isBucket = bucket !== "" && !bucket.includes("/");
   return !(isEndpoint && isBucket) && "is not an http or https URL, or R2_S3_BUCKET no name";
 }

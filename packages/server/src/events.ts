@@ -4,6 +4,9 @@
 
 import { Webhook } from "standardwebhooks";
 
+const LEAST_SECRET_BYTES = 24;
+const MOST_SECRET_BYTES = 64;
+
 export type UploadEventType =
   | "upload.completed"
   | "upload.failed"
@@ -52,7 +55,7 @@ export class EventError extends Error {
   override readonly name = "EventError";
 }
 
-/** What a request's headers come as: the platform's `Headers`, or Node's object of them. */
+/** What a request's headers come as: the platform's `Headers`, or an object of them, with names in any case. */
 type HeadersLike = Headers | Record<string, string | string[] | undefined>;
 
 const HEADERS = ["webhook-id", "webhook-timestamp", "webhook-signature"] as const;
@@ -63,10 +66,7 @@ const HEADERS = ["webhook-id", "webhook-timestamp", "webhook-signature"] as cons
  */
 export function verifyEvent(secrets: string, headers: HeadersLike, body: string): UploadEvent {
   const given = Object.fromEntries(HEADERS.map((name) => [name, header(headers, name)]));
-  const active = (secrets ?? "").split(/[\s,]+/).filter((secret) => secret !== "");
-  if (active.length === 0) {
-    throw new TypeError("there is no secret: WEBHOOK_SECRET is not set");
-  }
+  const active = activeSecrets(secrets);
   let refusal: unknown;
   for (const webhook of active.map((secret) => new Webhook(secret))) {
     try {
@@ -86,6 +86,28 @@ export async function verifyRequest(secrets: string, request: Request): Promise<
 }
 
 function header(headers: HeadersLike, name: string): string {
-  const value = headers instanceof Headers ? headers.get(name) : headers[name];
+  if (headers instanceof Headers) {
+    return headers.get(name) ?? "";
+  }
+  const [, value] = Object.entries(headers).find(([given]) => given.toLowerCase() === name) ?? [];
   return (Array.isArray(value) ? value[0] : value) ?? "";
+}
+
+/** Each, by the rules by which Quayside reads them: one that it would refuse signs nothing. */
+function activeSecrets(secrets: string): string[] {
+  const active = `${secrets ?? ""}`.split(/[, \n]/).filter((secret) => secret !== "");
+  if (active.length === 0) {
+    throw new TypeError("there is no secret: WEBHOOK_SECRET is not set");
+  }
+  if (!active.every(isSecret)) {
+    throw new TypeError("WEBHOOK_SECRET is not `whsec_` and 24 to 64 bytes in base64");
+  }
+  return active;
+}
+
+function isSecret(secret: string): boolean {
+  const text = /^whsec_((?:[A-Za-z\d+/]{4})*(?:[A-Za-z\d+/]{2}==|[A-Za-z\d+/]{3}=)?)$/.exec(secret)?.[1] ?? "";
+  const bytes = atob(text);
+  // Its last character may say more than there is.
+  return bytes.length >= LEAST_SECRET_BYTES && bytes.length <= MOST_SECRET_BYTES && btoa(bytes) === text;
 }

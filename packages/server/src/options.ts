@@ -14,6 +14,8 @@ const MOST_TYPES = 64;
 /** Control characters, and halves of characters, which no JSON can have. */
 const UNSPEAKABLE = /[\p{Cc}\p{Cs}]/u;
 const HALF = /\p{Cs}/u;
+/** What Rust calls white space, at either end. */
+const SPACE = /^\p{White_Space}+|\p{White_Space}+$/gu;
 const MEDIA_TYPE = /^[\w!#$&^.+-]+\/([\w!#$&^.+-]+|\*)$/;
 const SEGMENTS = /^((?!\.{1,2}\/)[\w.=-]+\/)*$/;
 const UPLOAD_ID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
@@ -54,7 +56,7 @@ export function checkOwner(owner: unknown): void {
 }
 
 export function checkAudience(audience: unknown): void {
-  if (!isText(audience) || audience === "") {
+  if (!isSayable(audience)) {
     throw new TokenOptionError("audience is not a name: it is TOKEN_AUDIENCE of the deployment");
   }
 }
@@ -64,12 +66,17 @@ export function bytesOf(text: string): number {
   return new TextEncoder().encode(text).length;
 }
 
+/** Whether it is text, and a token can have it. */
+export function isSayable(value: unknown): value is string {
+  return isText(value) && value !== "" && !HALF.test(value);
+}
+
 function isText(value: unknown): value is string {
   return typeof value === "string";
 }
 
 function areTypes(value: unknown): boolean {
-  const isType = (type: unknown) => isText(type) && MEDIA_TYPE.test(type.trim());
+  const isType = (type: unknown) => isText(type) && MEDIA_TYPE.test(type.replace(SPACE, ""));
   return Array.isArray(value) && value.length > 0 && value.length <= MOST_TYPES && value.every(isType);
 }
 

@@ -3,7 +3,7 @@
 
 import { type CryptoKey, type JWK, SignJWT } from "jose";
 
-import { bytesOf, checkAudience, checkOwner, checkTerms, TokenOptionError } from "./options.ts";
+import { bytesOf, checkAudience, checkOwner, checkTerms, isSayable, TokenOptionError } from "./options.ts";
 
 /** An asymmetric key, whose public half Quayside has (TOKEN_PUBLIC_KEYS or TOKEN_JWKS_URL) under the same `kid`. */
 export type PrivateSigningKey = {
@@ -60,13 +60,20 @@ export async function mintToken(key: SigningKey, options: TokenOptions): Promise
     .setSubject(owner)
     .setAudience(audience)
     .setExpirationTime(Math.floor(Date.now() / 1000 + validSeconds))
-    .sign(signer);
+    .sign(signer)
+    .catch(cannotSign);
   if (token.length > MOST_TOKEN_BYTES) {
     throw new TokenOptionError(
       "the token has more than 8 KiB, which is refused: leave out what Quayside need not know",
     );
   }
   return token;
+}
+
+/** It is of another kind than its algorithm, it is half of a pair, or an RSA key of less than 2,048 bits. */
+function cannotSign(cause: unknown): never {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  throw new TokenOptionError(`the key cannot sign: ${why}`, { cause });
 }
 
 type Signer = { kid: string; algorithm: string; signer: CryptoKey | JWK | Uint8Array };
@@ -79,16 +86,18 @@ function signerOf(key: SigningKey): Signer {
 }
 
 function ofPrivateKey({ kid, algorithm, privateKey }: PrivateSigningKey): Signer {
-  if (!ALGORITHMS.includes(algorithm) || typeof kid !== "string" || kid === "") {
+  if (!ALGORITHMS.includes(algorithm) || !isSayable(kid)) {
     throw new TokenOptionError(`the key has no kid, or an algorithm that is none of ${ALGORITHMS.join(", ")}`);
   }
   return { kid, algorithm, signer: privateKey };
 }
 
+/** What is between two of them is what Quayside takes for it. A mark of the byte order in front is a file's, and no part of a name. */
 function ofSecrets(secrets: string): Signer {
-  const [first = ""] = secrets.trim().split(/[\s,]+/);
+  const [first = ""] = secrets.split(/[, \t\n\r]/).filter((entry) => entry !== "");
   const [kid, secret = "", ...more] = first.split(":");
-  if (!kid || more.length > 0 || bytesOf(secret) < LEAST_SECRET_BYTES) {
+  const isPair = isSayable(kid) && !kid.startsWith("\ufeff") && isSayable(secret) && more.length === 0;
+  if (!isPair || bytesOf(secret) < LEAST_SECRET_BYTES) {
     throw new TokenOptionError("the secret is not `<kid>:<at least 32 characters>`, as TOKEN_SECRETS has it");
   }
   return { kid, algorithm: "HS256", signer: new TextEncoder().encode(secret) };

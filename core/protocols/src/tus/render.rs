@@ -89,7 +89,7 @@ fn ascii(json: &str) -> String {
     for char in json.chars() {
         match char {
             '\x20'..='\x7e' => text.push(char),
-            _ => char.encode_utf16(&mut [0; 2]).iter().for_each(|unit| text.push_str(&format!("\\u{unit:04x}"))),
+            _ => text.extend(char.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}"))),
         }
     }
     text

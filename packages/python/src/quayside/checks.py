@@ -14,6 +14,10 @@ MOST_KEY_PREFIX_BYTES = 512
 MOST_TYPES = 64
 MOST_BYTES = 2**53 - 1
 
+# What Rust calls white space.
+_SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
+# Halves of characters, which no JSON can have.
+_HALF = re.compile("[\ud800-\udfff]")
 _MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/([\w!#$&^.+-]+|\*)", re.ASCII)
 _SEGMENTS = re.compile(r"((?!\.{1,2}/)[\w.=-]+/)*", re.ASCII)
 _UPLOAD_ID = re.compile(r"[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}", re.ASCII)
@@ -32,7 +36,7 @@ def check_owner(owner: Any) -> None:
 
 
 def check_audience(audience: Any) -> None:
-    if not isinstance(audience, str) or not audience:
+    if not is_sayable(audience):
         raise TokenOptionError("audience is not a name: it is TOKEN_AUDIENCE of the deployment")
 
 
@@ -50,23 +54,30 @@ def check_terms(**terms: Any) -> None:
             raise TokenOptionError(f"{name} {complaint}")
 
 
+def is_sayable(value: Any) -> bool:
+    """Whether it is text, and a token can have it."""
+    return isinstance(value, str) and value != "" and not _HALF.search(value)
+
+
 def _bytes_of(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_BYTES
+    # 50e6 is as whole as 50_000_000.
+    is_whole = isinstance(value, int) or isinstance(value, float) and value.is_integer()
+    return is_whole and not isinstance(value, bool) and 0 <= value <= MOST_BYTES
 
 
 def _are_types(value: Any) -> bool:
     # A text is a sequence, too, of letters.
     is_list = isinstance(value, (list, tuple)) and 0 < len(value) <= MOST_TYPES
-    return is_list and all(isinstance(type_, str) and _MEDIA_TYPE.fullmatch(type_.strip()) for type_ in value)
+    return is_list and all(isinstance(type_, str) and _MEDIA_TYPE.fullmatch(type_.strip(_SPACE)) for type_ in value)
 
 
 def _is_metadata(value: Any) -> bool:
     texts = [text for pair in value.items() for text in pair] if isinstance(value, dict) else [None]
-    is_text = all(isinstance(text, str) and not re.search("[\ud800-\udfff]", text) for text in texts)
+    is_text = all(isinstance(text, str) and not _HALF.search(text) for text in texts)
     return is_text and _bytes_of("".join(texts)) <= MOST_METADATA_BYTES
 
 

@@ -4,10 +4,15 @@ An event is told until it is answered with a 2xx, so it may come more than once:
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from typing import Literal, Mapping, TypedDict
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+LEAST_SECRET_BYTES = 24
+MOST_SECRET_BYTES = 64
 
 _HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 
@@ -63,9 +68,7 @@ def verify_event(secrets: str, headers: Mapping[str, str], body: bytes | str) ->
     ``secrets`` is WEBHOOK_SECRET as Quayside has it: one, or two with a space between them while one is replaced. ``body`` is
     the body as it came, not parsed and put together again.
     """
-    active = [secret for secret in re.split(r"[\s,]+", secrets or "") if secret]
-    if not active:
-        raise ValueError("there is no secret: WEBHOOK_SECRET is not set")
+    active = _active_secrets(secrets)
     lower = {name.lower(): value for name, value in headers.items()}
     given = {name: lower.get(name, "") for name in _HEADERS}
     refusal: Exception | None = None
@@ -76,3 +79,24 @@ def verify_event(secrets: str, headers: Mapping[str, str], body: bytes | str) ->
         except (WebhookVerificationError, ValueError) as error:
             refusal = error
     raise EventError(f"the event is not genuine: {refusal}") from refusal
+
+
+def _active_secrets(secrets: str) -> list[str]:
+    """Each, by the rules by which Quayside reads them: one that it would refuse signs nothing."""
+    active = [secret for secret in re.split("[, \n]", secrets or "") if secret]
+    if not active:
+        raise ValueError("there is no secret: WEBHOOK_SECRET is not set")
+    if not all(map(_is_secret, active)):
+        raise ValueError("WEBHOOK_SECRET is not `whsec_` and 24 to 64 bytes in base64")
+    return active
+
+
+def _is_secret(secret: str) -> bool:
+    prefix, text = secret[:6], secret[6:]
+    try:
+        key = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    # Its last character may say more than there is.
+    is_exact = base64.b64encode(key).decode() == text
+    return prefix == "whsec_" and is_exact and LEAST_SECRET_BYTES <= len(key) <= MOST_SECRET_BYTES

@@ -10,14 +10,20 @@ from dataclasses import dataclass
 from typing import Any, Literal, Mapping, Sequence, get_args
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from .checks import TokenOptionError, check_audience, check_owner, check_terms, check_valid_seconds
+from .checks import TokenOptionError, check_audience, check_owner, check_terms, check_valid_seconds, is_sayable
 
 LEAST_SECRET_BYTES = 32
+LEAST_RSA_BITS = 2048
 # A longer token is refused unread.
 MOST_TOKEN_BYTES = 8192
 
 Algorithm = Literal["ES256", "ES384", "EdDSA", "RS256", "RS384", "RS512", "PS256"]
+
+
+# On which curve a key must be for its algorithm.
+_CURVES = {"ES256": "secp256r1", "ES384": "secp384r1"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ def mint_token(
     metadata = None if metadata is None else _plain(metadata)
     check_terms(max_bytes=max_bytes, types=types, metadata=metadata, key_prefix=key_prefix, delete=delete, upload=upload)
     terms = {
-        "maxBytes": max_bytes,
+        "maxBytes": None if max_bytes is None else int(max_bytes),
         "types": None if types is None else list(types),
         "metadata": metadata,
         "keyPrefix": key_prefix,
@@ -77,7 +83,10 @@ def mint_token(
         "quayside": {name: term for name, term in terms.items() if term is not None},
     }
     kid, algorithm, signer = _signer(key)
-    token = jwt.encode(claims, signer, algorithm=algorithm, headers={"kid": kid}, json_encoder=_Utf8)
+    try:
+        token = jwt.encode(claims, signer, algorithm=algorithm, headers={"kid": kid}, json_encoder=_Utf8)
+    except (jwt.PyJWTError, TypeError, ValueError, AttributeError) as error:
+        raise TokenOptionError(f"the key cannot sign: {error}") from error
     if len(token) > MOST_TOKEN_BYTES:
         raise TokenOptionError("the token has more than 8 KiB, which is refused: leave out what Quayside need not know")
     return token
@@ -97,12 +106,44 @@ def _plain(metadata: Any) -> Any:
 
 def _signer(key: str | PrivateSigningKey) -> tuple[str, str, Any]:
     if isinstance(key, PrivateSigningKey):
-        if key.algorithm not in get_args(Algorithm) or not isinstance(key.kid, str) or not key.kid:
-            raise TokenOptionError(f"the key has no kid, or an algorithm that is none of {', '.join(get_args(Algorithm))}")
-        return key.kid, key.algorithm, key.private_key
-    if not key:
+        return _of_private_key(key)
+    if key is None or key == "":
         raise TokenOptionError("there is no key: TOKEN_SECRETS is not set")
-    kid, _, secret = re.split(r"[\s,]+", key.strip())[0].partition(":")
-    if not kid or ":" in secret or len(secret.encode()) < LEAST_SECRET_BYTES:
+    if not isinstance(key, str):
+        raise TokenOptionError("the key is neither TOKEN_SECRETS, as text, nor a PrivateSigningKey")
+    return _of_secrets(key)
+
+
+def _of_private_key(key: PrivateSigningKey) -> tuple[str, str, Any]:
+    if key.algorithm not in get_args(Algorithm) or not is_sayable(key.kid):
+        raise TokenOptionError(f"the key has no kid, or an algorithm that is none of {', '.join(get_args(Algorithm))}")
+    try:
+        private = jwt.get_algorithm_by_name(key.algorithm).prepare_key(key.private_key)
+    except (jwt.PyJWTError, TypeError, ValueError, AttributeError) as error:
+        raise TokenOptionError(f"the key cannot sign: {error}") from error
+    complaint = _complaint(key.algorithm, private)
+    if complaint:
+        raise TokenOptionError(f"the key cannot sign: {complaint}")
+    return key.kid, key.algorithm, private
+
+
+def _complaint(algorithm: str, key: Any) -> str | None:
+    """What is wrong with a key that Quayside would not take, or that is the public half."""
+    if not hasattr(key, "sign"):
+        return "it is no private key"
+    if algorithm in _CURVES and key.curve.name != _CURVES[algorithm]:
+        return f"it is not on the curve of {algorithm}"
+    if algorithm == "EdDSA" and not isinstance(key, Ed25519PrivateKey):
+        return "it is no key for Ed25519"
+    is_small = algorithm[:2] in ("RS", "PS") and key.key_size < LEAST_RSA_BITS
+    return f"it has less than {LEAST_RSA_BITS} bits" if is_small else None
+
+
+def _of_secrets(secrets: str) -> tuple[str, str, Any]:
+    """What is between two of them is what Quayside takes for it. A mark of the byte order in front is a file's, and no part of a name."""
+    entries = [entry for entry in re.split("[, \t\n\r]", secrets) if entry]
+    kid, _, secret = (entries or [""])[0].partition(":")
+    is_pair = is_sayable(kid) and not kid.startswith("\ufeff") and is_sayable(secret) and ":" not in secret
+    if not is_pair or len(secret.encode()) < LEAST_SECRET_BYTES:
         raise TokenOptionError("the secret is not `<kid>:<at least 32 characters>`, as TOKEN_SECRETS has it")
     return kid, "HS256", secret
