@@ -10,6 +10,7 @@ use std::{
 };
 
 use http::{HeaderMap, Method};
+use serde_json::json;
 use upload_protocols::{
     Asked, Head, Protocol,
     problem_page::{FAULT, Page},
@@ -79,7 +80,7 @@ fn fault() -> String {
 /// What the Worker has its pages from: by code.
 fn errors_json() -> String {
     let pages: BTreeMap<_, _> = Page::all().into_iter().map(|page| (page.code.clone(), page)).collect();
-    serde_json::to_string_pretty(&pages).unwrap() + "\n"
+    format!("{:#}\n", json!(pages))
 }
 
 fn status(protocol: Protocol, refusal: &ApiError) -> u16 {

@@ -205,9 +205,9 @@ impl World {
     }
 
     /// The object hears how it went.
-    pub(crate) fn told(&mut self, event: EventKind, outcome: DeliveryOutcome) {
+    pub(crate) fn told(&mut self, event: EventKind, outcome: &DeliveryOutcome) {
         let verdict =
-            self.decide(None, |session, now| session.delivery_ended(now, &event.id(session.spec().id), &outcome));
+            self.decide(None, |session, now| session.delivery_ended(now, &event.id(session.spec().id), outcome));
         if let Ok(Verdict::RetryAfter { delay_seconds }) = verdict {
             self.at(u64::from(delay_seconds) * 1_000, Event::Message(event));
         }

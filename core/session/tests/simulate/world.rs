@@ -268,7 +268,7 @@ impl World {
             Event::Calls { life, call } => self.calls(life, *call),
             Event::ObjectDies(life) => self.object_dies(life),
             Event::Message(event) => self.message(event),
-            Event::Told { event, outcome } => self.told(event, outcome),
+            Event::Told { event, outcome } => self.told(event, &outcome),
         }
     }
 
