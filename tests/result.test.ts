@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { Status } from "./support/api.ts";
-import { fileBytes } from "./support/bytes.ts";
+import { fileBytes, MIB } from "./support/bytes.ts";
 import { formBody, formHeaders } from "./support/form.ts";
 import type { Headers } from "./support/http.ts";
 import { assertRefused } from "./support/refusals.ts";
@@ -58,6 +58,29 @@ test("a form: each file's answer has its own", async () => {
   assert.deepEqual(
     files.map(({ object }) => object?.result),
     ["a", "b"],
+  );
+});
+
+test("a form of large files: all are complete before anything is awaited, so an application keeps nobody waiting for each", async () => {
+  const patient = await sceneWithScriptedOrigin({ RESULT_WAIT_SECONDS: 25 });
+  const large = fileBytes("large", 10 * MIB);
+  let answer = (_: Answer) => {};
+  const answers = new Promise<Answer>((resolve) => (answer = resolve));
+  const parts = ["a.bin", "b.bin"].map((fileName) => ({ name: "file", fileName, bytes: large }));
+  for (const { fileName } of parts) {
+    patient.origin.script(fileName, answers);
+  }
+  const reply = patient.client.request("POST", "/upload", { headers: formHeaders(), body: formBody(parts) });
+  await waitFor("both files to be complete while the application has not answered", async () => {
+    const created = patient.stack.log.lines.filter(({ event }) => event === "created");
+    const statuses = await Promise.all(created.map(({ uploadId }) => patient.client.status(String(uploadId))));
+    return statuses.filter((status) => status.json<Status>().state === "completed").length === 2;
+  });
+  answer(says("in time"));
+  const { files } = (await reply).json<{ files: Uploaded[] }>();
+  assert.deepEqual(
+    files.map(({ object }) => object?.result),
+    ["in time", "in time"],
   );
 });
 

@@ -35,14 +35,24 @@ export function origin(options, env, context) {
         const wishes = [await tell(options.onEvent, event, env, context)];
         wishes.push(await tell(options[HOOKS[event.type]], event, env, context), heard);
         const mayGo = wishes.some((wish) => wish?.disposition === "delete");
-        const { result } = wishes.find((wish) => wish?.result !== undefined) ?? {};
-        return json({ disposition: mayGo ? "delete" : "keep", result });
+        return Response.json({ disposition: mayGo ? "delete" : "keep", ...resultOf(wishes, event) });
       } catch (error) {
         console.error(`${event.type} of upload ${event.data.uploadId} was not taken, and will be told again:`, error);
         return Response.json({}, { status: 500 });
       }
     },
   };
+}
+
+/** What is said to the client. What JSON cannot say is left out: the event has been taken, and to tell it again would change nothing. */
+function resultOf(wishes, { type, data }) {
+  const { result } = wishes.find((wish) => wish?.result !== undefined) ?? {};
+  try {
+    return JSON.parse(JSON.stringify({ result }));
+  } catch (error) {
+    console.error(`The result of ${type} of upload ${data.uploadId} cannot be said in JSON, and is not told:`, error);
+    return {};
+  }
 }
 
 /** What a function says to an event. A Response is read as a webhook's, and an Error that is returned is one all the same. */

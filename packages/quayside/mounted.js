@@ -82,8 +82,21 @@ export function createQuayside(options = {}) {
     },
 
     handlesQueue({ queue, messages = [] }) {
-      const isNamedSo = queues === undefined ? QUEUE.test(queue) : queues.includes(queue);
-      return isNamedSo && [...messages].every(isOurs);
+      if (queues !== undefined) {
+        return queues.includes(queue);
+      }
+      const some = [...messages].some(isOurs);
+      if (!QUEUE.test(queue)) {
+        if (some) {
+          console.error(
+            `The queue ${queue} has messages of Quayside's: name its queues in createQuayside's option queues`,
+          );
+        }
+        return false;
+      }
+      // What is not ours in a batch that is, the Worker gives back to the queue; to a dead-letter queue it would not.
+      const isOfDead = queue.endsWith("dead-letters");
+      return messages.length === 0 || (isOfDead ? [...messages].every(isOurs) : some);
     },
   };
 }

@@ -74,7 +74,11 @@ fn understood(answer: exchange::Answer) -> Answer {
             refused(Some("its answer is JSON that does not end"))
         }
         // An answer that is not JSON says nothing about the object: it is kept.
-        Err(_) => Answer::Acknowledged { discard: false, result: None, why: None },
+        Err(_) => {
+            let why =
+                (claims_json && !body.is_empty()).then_some("its answer is no JSON that can be read, and says nothing");
+            Answer::Acknowledged { discard: false, result: None, why }
+        }
     }
 }
 

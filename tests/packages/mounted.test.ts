@@ -119,7 +119,8 @@ test("the setting BASE_PATH is read as the Worker reads it", (t) => {
 const uploadId = "067e6162-3b6f-4ae2-a171-2470b63dff00";
 const TELL = { "deliver-event": { uploadId, eventId: "evt_1" } };
 
-test("a batch is its own by its queue's name, and where every message is", () => {
+test("a batch is its own by its queue's name, and where a message is; of dead letters, where every one is", (t) => {
+  const said = t.mock.method(console, "error", () => {});
   const named = createQuayside({ queues: ["uploads", "uploads-dead-letters"] });
   const cases: [typeof quayside, string, unknown[] | undefined, boolean][] = [
     [quayside, "quayside-events", [TELL], true],
@@ -136,13 +137,16 @@ test("a batch is its own by its queue's name, and where every message is", () =>
     [quayside, "quayside-tasks", [null], false],
     [quayside, "notquayside-events", [TELL], false],
     [named, "uploads", [TELL], true],
-    [named, "uploads", [TELL, { order: 7 }], false],
+    [quayside, "quayside-events", [TELL, { order: 7 }], true],
+    [named, "uploads", [TELL, { order: 7 }], true],
     [named, "quayside-events", [TELL], false],
   ];
   for (const [one, queue, bodies, isOwn] of cases) {
     const messages = bodies?.map((body) => ({ body }));
     assert.equal(one.handlesQueue({ queue, messages }), isOwn, `${queue}: ${JSON.stringify(bodies)}`);
   }
+  const told = said.mock.calls.map(({ arguments: [text] }) => /^The queue (\S+) has/.exec(String(text))?.[1]);
+  assert.deepEqual(told, ["uploads-events", "notquayside-events"]);
 });
 
 test("where PROBLEMS_URL has the pages elsewhere, no problem is its own", () => {
@@ -268,6 +272,13 @@ const EVENT_ANSWERS: [string, () => Response, unknown][] = [
   ["64 KiB", () => new Response(`"${"x".repeat(65_534)}"`, JSON_TYPE), KEPT],
   ["more than 64 KiB", () => new Response("x".repeat(65_537)), 500],
 ];
+
+test("a result that JSON cannot say is not told, and the event has been taken all the same", async (t) => {
+  const said = t.mock.method(console, "error", () => {});
+  assert.deepEqual(await told(() => ({ disposition: "delete", result: { id: 10n } })), { disposition: "delete" });
+  assert.equal(said.mock.callCount(), 1);
+  assert.deepEqual(await told(() => ({ result: [7, undefined] })), { disposition: "keep", result: [7, null] });
+});
 
 test("a Response to an event, and a webhook's beside a function, are read as the Worker reads one", async (t) => {
   const said = t.mock.method(console, "error", () => {});

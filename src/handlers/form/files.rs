@@ -234,8 +234,11 @@ impl<'a> Files<'a> {
         for file in &mut self.stored {
             file.declare(fields, self.context).await?;
         }
-        for file in &mut self.stored {
-            file.wait(self.context).await?;
+        // All first, so that what is awaited of each, its object and what the application has to say, comes about at the same time.
+        for wait in [Wait::No, Wait::ForObject] {
+            for file in &mut self.stored {
+                file.finish(wait, self.context).await?;
+            }
         }
         Ok(self.stored.into_iter().map(StoredFile::answer).collect())
     }
@@ -279,11 +282,11 @@ impl StoredFile {
         Ok(())
     }
 
-    /// Until there is an object.
-    async fn wait(&mut self, context: RequestContext<'_>) -> Result<()> {
+    /// Puts what is left of it into its last part, and waits for the object where it is to.
+    async fn finish(&mut self, wait: Wait, context: RequestContext<'_>) -> Result<()> {
         let FileState::Whole(outcome, _) = &mut self.state else { return Ok(()) };
         let Some(now) = created(outcome).cloned() else { return Ok(()) };
-        match append::finish(now, Wait::ForObject, context).await {
+        match append::finish(now, wait, context).await {
             Ok(now) => now_created(outcome, now),
             Err(Error::Refused(refusal)) => self.state = FileState::Refused(refusal),
             Err(fault) => return Err(fault),

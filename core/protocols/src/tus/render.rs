@@ -8,7 +8,7 @@ use upload_types::{
     operation::{Outcome, Reply},
     plan::{Limits, Mode},
     units::UnixMs,
-    upload::{ObjectFacts, Phase, Snapshot},
+    upload::{MAX_RESULT_BYTES, ObjectFacts, Phase, Snapshot},
 };
 
 /// The answer to what was done.
@@ -75,10 +75,12 @@ fn created(asked: &Asked<'_>, snapshot: &Snapshot) -> Reply {
     with_result(expiring(reply, snapshot.phase, snapshot.expires_at), snapshot.object.as_ref())
 }
 
-/// What the application has to say to the client, as JSON in ASCII: tus has no bodies for it.
+/// What the application has to say to the client, as JSON in ASCII: tus has no bodies for it. What has become too long for a header in that
+/// is in the JSON status alone.
 fn with_result(reply: Reply, object: Option<&ObjectFacts>) -> Reply {
-    match object.and_then(|object| object.result.as_ref()) {
-        Some(result) => reply.with("upload-result", ascii(result)),
+    let result = object.and_then(|object| object.result.as_deref()).map(ascii);
+    match result.filter(|result| result.len() <= MAX_RESULT_BYTES) {
+        Some(result) => reply.with("upload-result", result),
         None => reply,
     }
 }

@@ -108,6 +108,12 @@ fn what_the_application_has_to_say_is_json_in_ascii() {
     whole.object.as_mut().unwrap().result = Some(r#"{"name":"é\n𝄞\""}"#.to_owned());
     let (_, headers) = answer(&Outcome::Probed(whole.clone()));
     assert_eq!(headers["upload-result"], r#"{"name":"\u00e9\n\ud834\udd1e\""}"#);
+    let longer = |letters: usize| {
+        let mut whole = whole.clone();
+        whole.object.as_mut().unwrap().result = Some(format!("\"{}\"", "é".repeat(letters)));
+        answer(&Outcome::Probed(whole)).1.contains_key("upload-result")
+    };
+    assert!(longer(682) && !longer(683), "six characters for each, and two quotes");
     let object = whole.object.clone();
     let (id, phase, uploaded_bytes) = (whole.id, whole.phase, whole.uploaded_bytes);
     let appended =
