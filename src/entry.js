@@ -22,9 +22,14 @@ addEventListener("error", ({ error }) => {
 });
 
 export default {
+  /**
+   * In production a request ends with its client, wherever it is, but for what is under `waitUntil`, for 30 seconds at most: nothing of it ever goes
+   * on, and what it holds is never given back. So whatever has a body goes on until it has seen that its client has gone. What has come of a
+   * chunk counts then; a form is whole or nothing, which its end decides; and the memory of a document is there for others.
+   */
   fetch(request, env, context) {
     const answered = answer(request, env, context);
-    if (isForm(request)) {
+    if (request.body !== null) {
       context.waitUntil(answered.catch(() => {}));
     }
     return answered;
@@ -42,15 +47,6 @@ async function answer(request, env, context) {
   } catch (error) {
     return await fault(error, request, env, context);
   }
-}
-
-/**
- * Whether it may be a form with files. In production a request ends with its client, but for what is under `waitUntil`, for 30 seconds at
- * most. What a chunk has brought is put there by the wasm, and counts. A form is whole or nothing, and which of the two is decided at its
- * end: so all of it goes on.
- */
-function isForm({ method, headers }) {
-  return method === "POST" && /^\s*multipart\/form-data/i.test(headers.get("content-type") ?? "");
 }
 
 /** What an instance answers, unless it breaks off. */

@@ -112,6 +112,21 @@ test("a large document for which there is no memory is told to come again", asyn
   );
 });
 
+test("memory of documents whose senders have gone is there again", async () => {
+  const bodies = Array.from({ length: 40 }, postParts);
+  await Promise.all(bodies.map((body) => sendSome(body, file.subarray(0, MIB - 1))));
+  for (const body of bodies) {
+    body.cut();
+  }
+  const large = Buffer.from(JSON.stringify({ parts: [], more: "x".repeat(900_000) }));
+  await waitFor("a large document to be read", async () => {
+    const path = `/s3/multipart/${crypto.randomUUID()}/complete?key=any`;
+    const headers = { "Content-Type": "application/json" };
+    const reply = await client.request("POST", path, { headers, body: large });
+    return reply.json<{ code: string }>().code !== "overloaded";
+  });
+});
+
 test("bodies without length that want more memory than there is are stored in smaller pieces, and lose nothing", async () => {
   const uploads = await Promise.all(Array.from({ length: 30 }, upload));
   const send = async (uploadId: string): Promise<Reply> => {
