@@ -230,3 +230,16 @@ test("an upload that is forgotten takes its links along", async () => {
     await forgetful.stop();
   }
 });
+
+test("a token that has run out still opens what was created with it, and gets no link", async () => {
+  const exp = Math.floor(Date.now() / 1000) - 27;
+  const brief = bearer(mint(stack, claimsOf("alice", { exp })));
+  const init = () => client.init({ fileName: "brief.bin", fileSize: file.length }, brief);
+  const upload = (await init()).json<Mine>();
+  assert.equal((await client.put(upload.uploadId, 0, file, brief)).status, 200);
+  await waitFor("the token to run out", async () => (await init()).status === 401);
+  const content = await client.request("GET", `/upload/${upload.uploadId}/content`, { headers: brief });
+  assert.equal(sha256(content.body), sha256(file));
+  assertRefused(await ask(upload, {}, brief), 401, "token-expired");
+  await link(upload);
+});

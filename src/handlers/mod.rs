@@ -29,6 +29,7 @@ use durable_objects::rpc::{
 };
 use upload_types::{
     api_error::ApiError,
+    caller::Caller,
     operation::{MissingObject, Operation, Outcome, Wait},
     units::UploadId,
     upload::Snapshot,
@@ -102,6 +103,10 @@ async fn handle(operation: Operation, body: Option<ReadableStream>, context: Req
         Operation::Redeliver(id) => call(&objects, id, &Redeliver).await.map(Outcome::Redelivering),
         Operation::Cancel(id) => {
             call(&objects, id, &Cancel(context.access.delete_right)).await.map(|()| Outcome::Cancelled)
+        }
+        // A link is good for days: no token that has run out gets one, though it still opens what was created with it.
+        Operation::Link(..) if matches!(context.access.caller, Caller::Creator(_)) => {
+            Err(ApiError::TokenExpired.into())
         }
         Operation::Link(id, wanted) => {
             call(&objects, id, &FindObject).await.and_then(|found| link::sign(id, &wanted, &found, context.config))

@@ -25,9 +25,12 @@ def turn(count):
     """Waits until the line, which all connections share, has carried so many bytes more."""
     global free_at, passed_bytes
     with lock:
-        # What a busy machine has slept too long is made up for: the pace is the line's, and not the machine's.
-        free_at = max(free_at, time.monotonic() - CATCH_UP_SECONDS) + count * 8 / bits_per_second
-        wait = free_at - time.monotonic()
+        now = time.monotonic()
+        # What a busy machine has slept too long is made up for: the pace is the line's, and not the machine's. A line that nobody has used for
+        # longer has saved nothing up.
+        begins_at = free_at if now - free_at < CATCH_UP_SECONDS else now
+        free_at = begins_at + count * 8 / bits_per_second
+        wait = free_at - now
     time.sleep(max(0.0, wait))
     with lock:
         passed_bytes += count
