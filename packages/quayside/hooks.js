@@ -72,7 +72,7 @@ export function acceptor(accept, env, context) {
       try {
         const answer = await accept(question, env, context);
         if (!(answer instanceof Response)) {
-          return json(plain(answer ?? {}, "the answer"));
+          return Response.json(plain(answer ?? {}, "the answer"));
         }
         // As a whole: a body that is made on the way may be no stream of bytes.
         const { status, headers } = answer;
@@ -83,17 +83,6 @@ export function acceptor(accept, env, context) {
       }
     },
   };
-}
-
-/** JSON has no NaN and no functions, and would leave a bound out that the application has meant to set. */
-function json(answer) {
-  const text = JSON.stringify(answer, (name, value) => {
-    if (["function", "symbol"].includes(typeof value) || (typeof value === "number" && !Number.isFinite(value))) {
-      throw new TypeError(`${name || "the answer"} cannot be said in JSON: ${String(value)}`);
-    }
-    return value;
-  });
-  return new Response(text, { headers: { "content-type": "application/json" } });
 }
 
 /** What the webhook answers; undefined where there is none. */

@@ -14,7 +14,7 @@ const SMALLEST_ROOM_BYTES: u32 = 16 * 1024;
 pub const LONGEST_BYTES: u32 = 512 * 1024;
 
 /// What all bodies of an isolate are read into, together: sixteen of the longest. Where they are more, each further one gets what is left,
-/// or what it cannot do without.
+/// or what it cannot do without. What must be read at a size of its own (a tail, an object that is verified) counts, and is not held to it.
 const TOGETHER_BYTES: u64 = 8 * MIB;
 
 /// Of all that a body has brought, so much at once. What was waiting in buffers on the way comes in a burst, however slow the line

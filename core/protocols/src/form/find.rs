@@ -1,5 +1,5 @@
 //! Finds a text in bytes without looking at most of them (R. N. Horspool, "Practical fast searching in strings", 1980): the byte under the text's
-//! end says how far the text can be moved at least. A boundary of 40 characters is found at some fortieth of the bytes, whatever they are.
+//! end says how far the text can be moved at least. In most files some fortieth of the bytes is looked at for a boundary of 40 characters; in no file more than each byte once or twice.
 
 /// A text that is looked for, of 1 to 255 bytes.
 pub(super) struct Needle {
