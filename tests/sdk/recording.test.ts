@@ -17,7 +17,9 @@ function equal(actual: Uint8Array, expected: Uint8Array): void {
 test("what was recorded is the object, and nothing stays here", async () => {
   const world = new RecordingWorld();
   const tap = new Tap();
-  const recording = world.page().record(tap, { fileName: "a.webm", contentType: "video/webm", metadata: { show: "7" } });
+  const recording = world
+    .page()
+    .record(tap, { fileName: "a.webm", contentType: "video/webm", metadata: { show: "7" } });
   const done = recording.start();
   tap.give(1000);
   await until(recording, ({ safeThereBytes }) => safeThereBytes === 1000);
@@ -33,7 +35,10 @@ test("what was recorded is the object, and nothing stays here", async () => {
   const { state, safeHereBytes, safeThereBytes, memoryBytes, ending } = recording.status;
   assert.deepEqual([state, safeHereBytes, safeThereBytes, memoryBytes], ["completed", 1500, 1500, 0]);
   assert.equal(ending, "source-ended");
-  assert.deepEqual([...world.place.folders.keys()].filter((id) => id !== "probe"), []);
+  assert.deepEqual(
+    [...world.place.folders.keys()].filter((id) => id !== "probe"),
+    [],
+  );
 });
 
 test("no byte is sent before it lies in a whole piece", async () => {

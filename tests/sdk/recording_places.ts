@@ -18,12 +18,16 @@ export class MemoryPlace implements SpoolStorage {
   onWrite: (name: string) => void | { readonly tearAt: number } = () => {};
 
   get storedBytes(): number {
-    return [...this.folders.values()].flatMap((files) => [...files.values()]).reduce((sum, { length }) => sum + length, 0);
+    return [...this.folders.values()]
+      .flatMap((files) => [...files.values()])
+      .reduce((sum, { length }) => sum + length, 0);
   }
 
   /** Every piece of the one recording there is. */
   get pieces(): Piece[] {
-    const names = [...this.folders.entries()].filter(([id]) => id !== "probe").flatMap(([, files]) => [...files.keys()]);
+    const names = [...this.folders.entries()]
+      .filter(([id]) => id !== "probe")
+      .flatMap(([, files]) => [...files.keys()]);
     return names.map(pieceNamed).filter((piece) => piece !== undefined);
   }
 

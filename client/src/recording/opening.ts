@@ -82,12 +82,12 @@ export class Opening {
     return left === undefined ? this.#begun(told) : this.#recovered(left, told);
   }
 
-  /** What the recorder says of itself once it runs. */
-  async describe(notebook: Notebook, contentType: string): Promise<void> {
+  /** What the recorder says of itself with its first bytes. */
+  describe(notebook: Notebook, contentType: string): void {
     const { note } = notebook;
     const type = note.contentType === "" ? contentType : note.contentType;
     const fileName = note.fileName === "" ? defaultName(note.startedAtMs, type) : note.fileName;
-    await notebook.write({ contentType: type, fileName }).catch(() => {});
+    notebook.write({ contentType: type, fileName }).catch(() => {});
   }
 
   /** Nothing of it is needed here any more. */

@@ -229,17 +229,23 @@ export class QuaysideRecording implements Recording {
       return;
     }
     this.#hasBegun = true;
-    await this.#begin(source, this.#opened);
+    this.#begin(source, this.#opened);
   }
 
-  async #begin(source: Source, { spool, notebook, pressure }: Opened): Promise<void> {
+  #begin(source: Source, { spool, notebook, pressure }: Opened): void {
     const sink = {
-      take: (bytes: Uint8Array<ArrayBuffer>) => spool.take(bytes),
+      take: (bytes: Uint8Array<ArrayBuffer>, type: string) => {
+        // Before there is anything to send, and so before the upload is asked for.
+        if (spool.recordedBytes === 0 && bytes.length > 0) {
+          this.#parts.opening.describe(notebook, type);
+        }
+        spool.take(bytes);
+      },
       room: () => spool.room(),
       end: (ending: "source-ended" | "source-failed", error?: unknown) => this.#ended(source, ending, error),
     };
     try {
-      await this.#parts.opening.describe(notebook, await source.begin(sink));
+      source.begin(sink);
     } catch (error) {
       this.#ending = "source-failed";
       spool.finish();

@@ -5,7 +5,8 @@ import type { RecordingOptions, RecordingSource } from "./interfaces.ts";
 
 /** Where the bytes go. */
 export interface Sink {
-  take(bytes: Uint8Array<ArrayBuffer>): void;
+  /** `type` is the media type, where it is known by now. */
+  take(bytes: Uint8Array<ArrayBuffer>, type: string): void;
   /** Settles when more would be welcome. */
   room(): Promise<void>;
   /** Nothing more comes; with why, where it broke. */
@@ -15,8 +16,8 @@ export interface Sink {
 export interface Source {
   /** Whether what came before it broke is of use by itself: a film is, half of a file is not. */
   readonly isUsefulInPart: boolean;
-  /** Settles when it runs, with the media type. */
-  begin(sink: Sink): Promise<string>;
+  /** Throws where it cannot begin. The first bytes may come late: a camera warms up, and a screen on which nothing moves has no frames. */
+  begin(sink: Sink): void;
   pause(): void;
   resume(): void;
   /** Settles when the last byte has been taken. */
@@ -66,11 +67,13 @@ class RecorderSource implements Source {
     this.#pieceMs = pieceMs;
   }
 
-  async begin(sink: Sink): Promise<string> {
+  begin(sink: Sink): void {
     const recorder = this.#recorder;
     let failure: unknown;
     recorder.addEventListener("dataavailable", ({ data }) => {
-      this.#reading = this.#reading.then(async () => sink.take(new Uint8Array(await data.arrayBuffer())));
+      this.#reading = this.#reading.then(async () =>
+        sink.take(new Uint8Array(await data.arrayBuffer()), bare(recorder.mimeType)),
+      );
       this.#reading = this.#reading.catch((error) => {
         failure ??= error;
       });
@@ -93,12 +96,7 @@ class RecorderSource implements Source {
         resolve();
       });
     });
-    await new Promise<void>((resolve, reject) => {
-      recorder.addEventListener("start", () => resolve(), { once: true });
-      recorder.addEventListener("error", () => reject(failure), { once: true });
-      recorder.start(this.#pieceMs);
-    });
-    return bare(recorder.mimeType);
+    recorder.start(this.#pieceMs);
   }
 
   pause(): void {
@@ -134,9 +132,8 @@ class StreamSource implements Source {
     this.#reader = stream.getReader();
   }
 
-  async begin(sink: Sink): Promise<string> {
+  begin(sink: Sink): void {
     this.#running = this.#run(sink);
-    return "";
   }
 
   pause(): void {
@@ -170,7 +167,7 @@ class StreamSource implements Source {
         if (done) {
           break;
         }
-        sink.take(await bytesOf(value));
+        sink.take(await bytesOf(value), value instanceof Blob ? bare(value.type) : "");
       }
       sink.end("source-ended");
     } catch (error) {
