@@ -15,7 +15,7 @@ export class MemoryPlace implements SpoolStorage {
   /** Thrown by the next writes. */
   failure: Error | undefined;
   /** What is called before a piece is written; what it throws is thrown, and so many bytes are left behind. */
-  onWrite: (name: string) => void | { readonly tearAt: number } = () => {};
+  onWrite: (name: string) => { readonly tearAt: number } | undefined = () => undefined;
 
   get storedBytes(): number {
     return [...this.folders.values()]

@@ -15,8 +15,9 @@ import { bytesOf, withoutTorn } from "./tail.ts";
 
 /** At least what a second of good video has; and little enough to be read again for a part of it. */
 export const PIECE_BYTES = 1024 * 1024;
-/** Between two tries to write, where storage is full or fails. */
-const AGAIN_MS = 2_000;
+/** Between two tries to write, where storage is full or fails; twice as long each time, besides one with all that comes. */
+const FIRST_AGAIN_MS = 1_000;
+const LONGEST_AGAIN_MS = 60_000;
 
 export type Trouble = "full" | "failing";
 
@@ -45,6 +46,7 @@ export class Spool {
   #trouble: Trouble | undefined;
   #isWorking = false;
   #isClosed = false;
+  #againMs = FIRST_AGAIN_MS;
   #stopTimer: () => void = () => {};
   #listeners = new Set<() => void>();
 
@@ -240,14 +242,17 @@ export class Spool {
     this.#stopTimer();
     try {
       for (let done = await this.#step(); done !== undefined; done = await this.#step()) {
-        if (done === "written") {
+        // A note may find room where a piece does not.
+        if (done === "written" || this.#trouble === "failing") {
           this.#trouble = undefined;
+          this.#againMs = FIRST_AGAIN_MS;
         }
         this.#changed();
       }
     } catch (error) {
       this.#trouble = isFull(error) ? "full" : "failing";
-      this.#stopTimer = this.#parts.clock.timer(AGAIN_MS, () => void this.#work());
+      this.#stopTimer = this.#parts.clock.timer(this.#againMs, () => void this.#work());
+      this.#againMs = Math.min(LONGEST_AGAIN_MS, this.#againMs * 2);
     } finally {
       this.#isWorking = false;
       this.#changed();
