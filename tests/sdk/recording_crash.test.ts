@@ -245,7 +245,7 @@ test("what is left behind can be had as a file, and be discarded, here and at th
   const page = world.page();
   const left = await only(page);
   const file = await left.file();
-  assert.equal(Buffer.compare(Buffer.from((await file?.arrayBuffer()) ?? []), tap.bytes), 0);
+  assert.equal(Buffer.compare(Buffer.from((await file?.arrayBuffer()) ?? new ArrayBuffer()), tap.bytes), 0);
   await left.discard();
   assert.deepEqual(await page.left(), []);
   assert.equal(world.server.uploads.size, 0);
