@@ -1,8 +1,11 @@
 // A page with nothing but recordings in it, on an origin of its own, in a Chromium with a made-up camera, microphone and screen. It can be
 // killed without a chance to say goodbye.
 
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 
 import { build } from "esbuild";
 import type { BrowserContext, Page } from "playwright-core";
@@ -36,6 +39,9 @@ export type InPage = {
     listRecordings: typeof listRecordings;
     opfsStorage: typeof opfsStorage;
     indexedDbStorage: typeof indexedDbStorage;
+    /** The guide's. */
+    record(stream: MediaStream, endpoint: string, show: (status: RecordingStatus) => void): Recording;
+    goOn(endpoint: string): Promise<number>;
   };
   endpoint: string;
   recording: Recording;
@@ -49,7 +55,12 @@ export class RecordingPages {
   readonly #endpoint: string;
 
   static async open(endpoint: string): Promise<RecordingPages> {
-    const entry = { contents: `export * from "./client/src/recording/index.ts";`, resolveDir: repositoryRoot };
+    const guide = readFileSync(join(repositoryRoot, "docs/guides/recordings.md"), "utf8");
+    const [, example] = /^```ts\n(.*?)^```$/ms.exec(guide) ?? [];
+    assert.ok(example !== undefined, "the guide has an example");
+    const contents = `export * from "quayside-client/recording";\n${example}`;
+    // By the package's name, as the guide has it; the compiler's settings say where its source is.
+    const entry = { contents, resolveDir: repositoryRoot };
     const bundle = await build({
       stdin: { ...entry, loader: "ts" },
       bundle: true,
