@@ -87,9 +87,13 @@ export class RecordingPages {
     this.#endpoint = endpoint;
   }
 
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`;
+  }
+
   async visit(context: BrowserContext): Promise<RecordingPage> {
     const page = await context.newPage();
-    await page.goto(`http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`);
+    await page.goto(this.url);
     await page.evaluate((endpoint) => Object.assign(globalThis, { endpoint }), this.#endpoint);
     return new RecordingPage(page);
   }

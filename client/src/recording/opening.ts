@@ -19,6 +19,8 @@ import { Spool } from "./spool.ts";
 
 /** Whoever discards does not want to wait for a network. What the server keeps then, it drops by itself in time. */
 const REMOVING_MS = 60_000;
+const CLAIM_TRIES = 4;
+const CLAIM_PAUSE_MS = 250;
 
 /** What is open while a recording runs. */
 export interface Opened {
@@ -65,16 +67,19 @@ export class Opening {
   /** The right to write and to send it, which ends with the page. */
   async claim(): Promise<Claim> {
     const { id, runtime } = this.#parts;
-    const claim = await runtime.claims.claim(claimName(id), this);
-    if (typeof claim === "string") {
+    for (let tries = 1; ; tries++) {
+      const claim = await runtime.claims.claim(claimName(id), this);
+      if (typeof claim !== "string") {
+        return claim;
+      }
       runtime.claims.leave(claimName(id), this);
-      throw new UploadError(
-        "rejected",
-        "resume",
-        "This recording is being recorded or sent by another page, or in this one.",
-      );
+      if (tries === CLAIM_TRIES) {
+        const message = "This recording is being recorded or sent by another page, or in this one.";
+        throw new UploadError("rejected", "resume", message);
+      }
+      // Whoever lists recordings has it for a moment.
+      await runtime.clock.sleep(CLAIM_PAUSE_MS, new AbortController().signal);
     }
-    return claim;
   }
 
   async open(told: Told): Promise<Opened> {
