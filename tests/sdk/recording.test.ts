@@ -102,6 +102,64 @@ test("answers that are lost, requests that are lost: nothing is sent twice into 
   equal(world.server.only(), tap.bytes);
 });
 
+test("offline is said while it is so, and no longer", async () => {
+  const world = new RecordingWorld();
+  const tap = new Tap();
+  const recording = world.page().record(tap);
+  const done = recording.start();
+  tap.give(1000);
+  await until(recording, ({ safeThereBytes }) => safeThereBytes === 1000);
+  // One request breaks, and the next one gets through.
+  let isFirst = true;
+  world.server.fate = () => {
+    const fate = isFirst ? "lost" : "arrives";
+    isFirst = false;
+    return fate;
+  };
+  world.connectivity.become(false);
+  tap.give(1000);
+  await until(recording, ({ isOffline }) => isOffline);
+  await until(recording, ({ isOffline, safeThereBytes }) => !isOffline && safeThereBytes === 2000);
+  world.connectivity.become(true);
+  tap.end();
+  await done;
+});
+
+test("refused while it is being stopped: it has failed once nothing more comes, and goes on when it may", async () => {
+  const world = new RecordingWorld();
+  const tap = new Tap();
+  const recording = world.page().record(tap);
+  const done = recording.start();
+  tap.give(1000);
+  await until(recording, ({ safeThereBytes }) => safeThereBytes === 1000);
+  world.server.fate = () => 403;
+  tap.give(1000);
+  await until(recording, ({ error }) => error?.code === "unauthorized");
+  assert.equal(recording.status.state, "recording");
+  recording.stop().catch(() => {});
+  await assert.rejects(done, { code: "unauthorized", remedy: "resume" });
+  const { state, safeHereBytes, safeThereBytes } = recording.status;
+  assert.deepEqual([state, safeHereBytes, safeThereBytes], ["failed", 2000, 1000]);
+  world.server.fate = () => "arrives";
+  await recording.start();
+  equal(world.server.only(), tap.bytes);
+});
+
+test("discarded while its place is looked for, nothing begins", async () => {
+  const world = new RecordingWorld();
+  const tap = new Tap();
+  const page = world.page();
+  const recording = page.record(tap);
+  const done = recording.start();
+  await Promise.all([assert.rejects(done, { code: "aborted" }), recording.discard()]);
+  assert.deepEqual(await page.left(), []);
+  assert.deepEqual(
+    [...world.place.folders.keys()].filter((id) => id !== "probe"),
+    [],
+  );
+  assert.deepEqual(world.server.asked, []);
+});
+
 test("a recording of zero bytes creates nothing, and leaves nothing", async () => {
   const world = new RecordingWorld();
   const tap = new Tap();

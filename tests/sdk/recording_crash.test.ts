@@ -34,6 +34,17 @@ for (const network of ["there", "away", "bad"] as const) {
       const tap = new Tap();
       let writes = 0;
       let isDead = false;
+      let killed: () => void = () => {};
+      const death = new Promise<void>((resolve) => {
+        killed = resolve;
+      });
+      let safeHereBytes = 0;
+      // What the dead page would do from here on, and would say of it, counts for nothing.
+      const kill = () => {
+        safeHereBytes = recording.status.safeHereBytes;
+        page.kill();
+        killed();
+      };
       world.server.fate = (_, turn) => {
         return network === "there" ? "arrives" : network === "away" || turn % 3 === 1 ? "lost" : "late";
       };
@@ -43,7 +54,7 @@ for (const network of ["there", "away", "bad"] as const) {
           return undefined;
         }
         isDead = true;
-        queueMicrotask(() => setImmediate(() => page.kill()));
+        queueMicrotask(() => setImmediate(kill));
         return { tearAt: (fatal * 37) % 100 };
       };
       const recording = page.record(tap);
@@ -51,17 +62,13 @@ for (const network of ["there", "away", "bad"] as const) {
       for (let turn = 0; turn < 12 && !isDead; turn++) {
         tap.give(100 + turn);
         const given = tap.bytes.length;
-        await Promise.race([
-          until(recording, ({ safeHereBytes }) => safeHereBytes === given),
-          new Promise((resolve) => setTimeout(resolve, 20)),
-        ]);
+        await Promise.race([until(recording, ({ safeHereBytes }) => safeHereBytes === given), death]);
       }
       if (!isDead) {
-        page.kill();
         isDead = true;
+        kill();
       }
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      const { safeHereBytes } = recording.status;
+      await death;
       world.server.fate = () => "arrives";
       const next = world.page();
       const [left] = await next.left();

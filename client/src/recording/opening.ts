@@ -35,6 +35,8 @@ export interface Opened {
 export interface Told {
   readonly onChange: () => void;
   readonly onSent: (bytes: number) => void;
+  /** The server has said how much it has. */
+  readonly onAnswer: () => void;
   readonly onCompleting: () => void;
 }
 
@@ -159,7 +161,7 @@ export class Opening {
 
   #opened(
     found: Omit<Opened, "sender" | "pressure"> & { readonly isRecovered: boolean },
-    { onChange, onSent, onCompleting }: Told,
+    { onChange, ...told }: Told,
   ): Opened {
     const { runtime, server, retrier, live, onRestart } = this.#parts;
     const { isRecovered, ...opened } = found;
@@ -168,7 +170,7 @@ export class Opening {
     const pressure = storage && new Pressure(storage, clock, () => spool.recordedBytes, onChange);
     const remote = new RemoteRecording(server, clock);
     const works = { runtime, server, retrier, live, remote, spool, notebook };
-    const sender = new Sender({ ...works, isRecovered, onSent, onCompleting, onRestart });
+    const sender = new Sender({ ...works, isRecovered, ...told, onRestart });
     return { ...opened, pressure, sender };
   }
 }

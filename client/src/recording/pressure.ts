@@ -3,7 +3,8 @@
 
 import type { Clock } from "../interfaces.ts";
 import { orLate } from "../signals.ts";
-import type { SpoolStorage } from "./interfaces.ts";
+import type { RecordingWarning, SpoolStorage } from "./interfaces.ts";
+import type { Trouble } from "./spool.ts";
 
 const LOOK_MS = 10_000;
 const ANSWER_MS = 5_000;
@@ -74,4 +75,25 @@ export class Pressure {
       this.#onChange();
     }
   }
+}
+
+/** What a page has to be told of its place: the worst first. */
+export function warningsOf(
+  storage: SpoolStorage | undefined,
+  trouble: Trouble | undefined,
+  room: Room | undefined,
+): RecordingWarning[] {
+  if (storage === undefined) {
+    return ["memory-only"];
+  }
+  const warnings: RecordingWarning[] = [];
+  if (trouble !== undefined) {
+    warnings.push(trouble === "full" ? "storage-full" : "storage-failing");
+  } else if (room?.isLow) {
+    warnings.push("storage-low");
+  }
+  if (room?.isPersistent === false) {
+    warnings.push("not-persistent");
+  }
+  return warnings;
 }

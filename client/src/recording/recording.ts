@@ -14,9 +14,9 @@ import type {
   RecordingResult,
   RecordingState,
   RecordingStatus,
-  RecordingWarning,
 } from "./interfaces.ts";
 import type { Opened, Opening } from "./opening.ts";
+import { warningsOf } from "./pressure.ts";
 import type { Sent } from "./sender.ts";
 import type { Source } from "./sources.ts";
 
@@ -89,7 +89,7 @@ export class QuaysideRecording implements Recording {
       isPersistent,
       freeBytes,
       fullInMs,
-      warnings: this.#warnings(),
+      warnings: this.#opened === undefined ? [] : warningsOf(storage, spool?.trouble, pressure?.room),
       isOffline: this.#isOffline,
       error: this.#error,
       ending: this.#ending,
@@ -171,7 +171,6 @@ export class QuaysideRecording implements Recording {
     try {
       this.#become("starting");
       await this.#open();
-      signal.throwIfAborted();
       const { uploadId, object } = await this.#send(signal);
       const bytes = this.#opened?.spool.recordedBytes ?? 0;
       this.#opened?.spool.close();
@@ -214,6 +213,7 @@ export class QuaysideRecording implements Recording {
       this.#opened?.spool.close();
       this.#end("stopped");
       this.#stop.abort(takenOver());
+      this.#wake();
     });
     this.#opened ??= await opening.open({
       onChange: () => this.#spoolChanged(),
@@ -221,8 +221,11 @@ export class QuaysideRecording implements Recording {
         this.#sentBytes = bytes;
         this.#changed();
       },
+      onAnswer: () => this.mended(),
       onCompleting: () => this.#become("completing"),
     });
+    // Discarded while its place was looked for.
+    this.#stop.signal.throwIfAborted();
     if (source === undefined || this.#hasBegun) {
       this.#opened.spool.finish();
       this.#become("sending");
@@ -260,14 +263,14 @@ export class QuaysideRecording implements Recording {
 
   /** Until the server has the whole. While something is recorded, what ends the sending is said, and tried again. */
   async #send(signal: AbortSignal): Promise<Sent> {
-    const { sender } = this.#opened as Opened;
+    const { sender, spool } = this.#opened as Opened;
     for (;;) {
       try {
         return await sender.run(signal);
       } catch (error) {
         signal.throwIfAborted();
         const said = asUploadError(error);
-        if (this.#ending !== undefined) {
+        if (spool.isFinished) {
           throw said;
         }
         this.#error = said;
@@ -342,26 +345,6 @@ export class QuaysideRecording implements Recording {
       spool.makeRoom();
     }
     this.#changed();
-  }
-
-  #warnings(): RecordingWarning[] {
-    if (this.#opened === undefined) {
-      return [];
-    }
-    const { storage, spool, pressure } = this.#opened;
-    if (storage === undefined) {
-      return ["memory-only"];
-    }
-    const warnings: RecordingWarning[] = [];
-    if (spool.trouble !== undefined) {
-      warnings.push(spool.trouble === "full" ? "storage-full" : "storage-failing");
-    } else if (pressure?.room.isLow) {
-      warnings.push("storage-low");
-    }
-    if (pressure?.room.isPersistent === false) {
-      warnings.push("not-persistent");
-    }
-    return warnings;
   }
 
   #retrying({ error }: Retry): void {

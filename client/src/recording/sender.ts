@@ -45,6 +45,8 @@ export interface SenderParts {
   readonly isRecovered: boolean;
   /** So many bytes are confirmed, or have left. */
   readonly onSent: (bytes: number) => void;
+  /** The server has said how much it has. */
+  readonly onAnswer: () => void;
   readonly onCompleting: () => void;
   readonly onRestart: (restart: Restart) => void;
 }
@@ -156,8 +158,9 @@ export class Sender {
 
   /** Where it goes on, as the server says. */
   async #where(id: string, signal: AbortSignal): Promise<number | "ended"> {
-    const { spool, remote, isRecovered, onSent } = this.#parts;
+    const { spool, remote, isRecovered, onSent, onAnswer } = this.#parts;
     const progress = await this.#ask(signal, () => remote.progress(id, signal));
+    onAnswer();
     const at = typeof progress === "number" ? progress : this.#judged(progress).uploadedBytes;
     if (at > spool.recordedBytes) {
       if (!isRecovered) {
@@ -222,8 +225,9 @@ export class Sender {
   }
 
   #confirmed(): void {
-    const { notebook, spool, runtime } = this.#parts;
+    const { notebook, spool, runtime, onAnswer } = this.#parts;
     this.#isRestartInVain = false;
+    onAnswer();
     const nowMs = runtime.clock.nowMs();
     if (nowMs - this.#notedMs > NOTE_MS) {
       this.#notedMs = nowMs;

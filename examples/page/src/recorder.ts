@@ -107,8 +107,8 @@ class Recorder {
       } else if (button === "download") {
         this.#download(await left.file());
       } else {
-        await left.discard().catch(({ message }) => say(this.#notice, message));
         this.#remove(row);
+        await left.discard().catch(({ message }) => say(this.#notice, message));
       }
     });
     const { recordedBytes, safeThereBytes, isInUse, isWhole } = left;
