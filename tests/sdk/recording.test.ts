@@ -87,6 +87,23 @@ test("live, one request a second; what has piled up goes several MiB at once", a
   equal(world.server.only(), tap.bytes);
 });
 
+test("where requests are dear, less often, and as much", async () => {
+  const world = new RecordingWorld();
+  const tap = new Tap();
+  const recording = world.page().record(tap, { sendEveryMs: 10_000 });
+  const done = recording.start();
+  for (let turn = 1; turn <= 40; turn++) {
+    tap.give(1000);
+    await until(recording, ({ safeHereBytes }) => safeHereBytes === 1000 * turn);
+    await world.clock.sleep(500, new AbortController().signal);
+  }
+  tap.end();
+  await done;
+  equal(world.server.only(), tap.bytes);
+  const puts = world.server.asked.filter((asked) => asked.startsWith("PUT")).length;
+  assert.ok(puts <= 4, `${puts} requests in 20 seconds`);
+});
+
 test("answers that are lost, requests that are lost: nothing is sent twice into the object", async () => {
   const world = new RecordingWorld();
   const tap = new Tap();

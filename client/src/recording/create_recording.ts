@@ -26,6 +26,7 @@ import { QuaysideRecording } from "./recording.ts";
 import { saidOf } from "./remote.ts";
 import { type Source, sourceOf } from "./sources.ts";
 
+const SEND_EVERY_MS = 1_000;
 const MOST_MEMORY_BYTES = 256 * 1024 * 1024;
 
 /** Every option there is; the compiler sees to it that none is missing. */
@@ -38,6 +39,7 @@ const KNOWN: Readonly<Record<keyof RecordingOptions, true>> = {
   contentType: true,
   recorder: true,
   pieceMs: true,
+  sendEveryMs: true,
   keepUntilComplete: true,
   storage: true,
   persist: true,
@@ -101,6 +103,7 @@ function wired(id: string, options: RecordingOptions, source: Source | undefined
   const opening = new Opening({
     ...{ id, runtime, server, retrier, live, ...place },
     keeps: options.keepUntilComplete ?? true,
+    sendEveryMs: options.sendEveryMs ?? SEND_EVERY_MS,
     onRestart: (restart) => emitter.emit("restart", restart),
   });
   const { fileName, contentType } = place.about;
@@ -128,13 +131,13 @@ function keepAwakeDuring(recording: Recording): void {
 }
 
 function checked(options: RecordingOptions): void {
-  const { endpoint, retry, pieceMs = 1, mostMemoryBytes = 1 } = options ?? {};
+  const { endpoint, retry, pieceMs = 1, sendEveryMs = 1, mostMemoryBytes = 1 } = options ?? {};
   checkOptions({ endpoint, ...(retry === undefined ? {} : { retry }) });
   const unknown = Object.keys(options).find((name) => !(name in KNOWN));
   if (unknown !== undefined) {
     throw new TypeError(`there is no option ${unknown}`);
   }
-  if (!(pieceMs > 0) || !(mostMemoryBytes > 0)) {
-    throw new TypeError("pieceMs and mostMemoryBytes are numbers above 0");
+  if (!(pieceMs > 0) || !(sendEveryMs > 0) || !(mostMemoryBytes > 0)) {
+    throw new TypeError("pieceMs, sendEveryMs and mostMemoryBytes are numbers above 0");
   }
 }

@@ -19,6 +19,8 @@ export interface RecordingOptions extends Pick<UploadOptions, "endpoint" | "head
   readonly recorder?: MediaRecorderOptions;
   /** A piece is asked of the encoder this often, so this is what a crash costs at most; 1,000 if not said. */
   readonly pieceMs?: number;
+  /** While it is live, what has come is sent this often; 1,000 if not said. Each time is a request, which somebody pays for. */
+  readonly sendEveryMs?: number;
   /**
    * Whether what the server has confirmed stays here until the whole is there. True if not said, since an upload that the server has
    * dropped meanwhile (after a week offline, say) can only begin anew with all its bytes; where room is short they go earlier.

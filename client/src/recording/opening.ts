@@ -47,6 +47,7 @@ export interface OpeningParts {
   readonly retrier: Retrier;
   readonly live: Live;
   readonly keeps: boolean;
+  readonly sendEveryMs: number;
   readonly onRestart: (restart: Restart) => void;
   /** Where it is, for what another page has left; otherwise where it may be, and what is to be noted of it. */
   readonly left?: SpoolStorage;
@@ -163,13 +164,13 @@ export class Opening {
     found: Omit<Opened, "sender" | "pressure"> & { readonly isRecovered: boolean },
     { onChange, ...told }: Told,
   ): Opened {
-    const { runtime, server, retrier, live, onRestart } = this.#parts;
+    const { runtime, server, retrier, live, sendEveryMs, onRestart } = this.#parts;
     const { isRecovered, ...opened } = found;
     const { storage, spool, notebook } = opened;
     const { clock } = runtime;
     const pressure = storage && new Pressure(storage, clock, () => spool.recordedBytes, onChange);
     const remote = new RemoteRecording(server, clock);
-    const works = { runtime, server, retrier, live, remote, spool, notebook };
+    const works = { runtime, server, retrier, live, remote, spool, notebook, sendEveryMs };
     const sender = new Sender({ ...works, isRecovered, ...told, onRestart });
     return { ...opened, pressure, sender };
   }

@@ -18,10 +18,6 @@ import type { Spool } from "./spool.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-/** Live, so much time lies between two requests. */
-const LIVE_MS = 1_000;
-/** So much is worth a request at once. */
-const SEND_NOW_BYTES = MIB;
 /** A request has as much as a good line takes in a few seconds: what breaks costs no more. */
 const FIRST_BYTES = MIB;
 const FEWEST_BYTES = 256 * KIB;
@@ -41,6 +37,8 @@ export interface SenderParts {
   readonly retrier: Retrier;
   readonly runtime: Pick<Runtime, "clock" | "hasher" | "random">;
   readonly live: Live;
+  /** Live, so much time lies between two requests. */
+  readonly sendEveryMs: number;
   /** Whether another page began it, so that storage may have lost what the server has. */
   readonly isRecovered: boolean;
   /** So many bytes are confirmed, or have left. */
@@ -179,7 +177,7 @@ export class Sender {
 
   /** The bytes to send next, as soon as there are enough of them; undefined when there are no more. */
   async #next(from: number, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const { spool, runtime } = this.#parts;
+    const { spool, runtime, sendEveryMs } = this.#parts;
     for (;;) {
       signal.throwIfAborted();
       const ready = spool.sendableBytes - from;
@@ -187,8 +185,8 @@ export class Sender {
       if (isRest && ready <= 0) {
         return undefined;
       }
-      const leftMs = this.#begunMs + LIVE_MS - runtime.clock.nowMs();
-      if (ready > 0 && (isRest || ready >= SEND_NOW_BYTES || leftMs <= 0)) {
+      const leftMs = this.#begunMs + sendEveryMs - runtime.clock.nowMs();
+      if (ready > 0 && (isRest || ready >= this.#mostBytes || leftMs <= 0)) {
         return spool.read(from, this.#mostBytes);
       }
       await this.#untilChanged(ready > 0 ? leftMs : undefined, signal);

@@ -200,8 +200,12 @@ export class Spool {
   /** All pieces, as they are stored. For whoever wants them as a file. */
   async blobs(): Promise<Blob[]> {
     const { folder } = this.#parts;
-    const stored = folder === undefined ? [] : await Promise.all(this.#pieces.map((piece) => folder.read(piece)));
-    return [...stored, ...this.#waiting.map((bytes) => new Blob([bytes]))];
+    const blobs: Blob[] = [];
+    // One after the other: a database gives bytes, which the browser takes out of the page's memory again as they become a blob.
+    for (const piece of folder === undefined ? [] : this.#pieces) {
+      blobs.push(await (folder as SpoolFolder).read(piece));
+    }
+    return [...blobs, ...this.#waiting.map((bytes) => new Blob([bytes]))];
   }
 
   /** Nothing more is written or removed here. */
