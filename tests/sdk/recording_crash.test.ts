@@ -206,6 +206,35 @@ test("a power cut has taken what was sent: the server has more than is here, and
   assert.equal(Buffer.compare(Buffer.from(world.server.only()), tap.bytes.subarray(0, 2000)), 0);
 });
 
+test("the same of everything: what the server has is the recording", async () => {
+  const { world, tap } = await leftBehind(true);
+  const files = filesOf(world);
+  for (const piece of world.place.pieces) {
+    files.set(nameOf(piece), new Uint8Array(1));
+  }
+  const left = await only(world.page());
+  assert.equal(left.recordedBytes, 0);
+  assert.equal((await left.resume().start()).bytes, 2000);
+  assert.equal(Buffer.compare(Buffer.from(world.server.only()), tap.bytes.subarray(0, 2000)), 0);
+});
+
+test("the creation whose answer was lost has ended meanwhile: another is asked for, under another key", async () => {
+  const world = new RecordingWorld();
+  const page = world.page();
+  const tap = new Tap();
+  world.server.fate = ({ method }) => (method === "POST" ? "late" : "lost");
+  const recording = page.record(tap);
+  recording.start();
+  tap.give(5000);
+  await new Promise<void>((resolve) => recording.on("retry", () => resolve()));
+  page.kill();
+  const [id] = [...world.server.uploads.keys()];
+  world.server.end(String(id), "expired");
+  world.server.fate = () => "arrives";
+  await (await only(world.page())).resume().start();
+  assert.equal(Buffer.compare(Buffer.from(world.server.only()), tap.bytes), 0);
+});
+
 test("what is damaged in the middle, where no crash reaches, is never sent", async () => {
   const world = new RecordingWorld();
   const page = world.page();

@@ -86,6 +86,7 @@ export class Sender {
     const id = known ?? (await this.#create(signal));
     for (let rounds: Streak | undefined; ; ) {
       if ((await this.#sendAll(id, signal)) === "open") {
+        this.#assertAnything();
         await this.#ask(signal, () => this.#declare(id, signal));
       }
       this.#parts.onCompleting();
@@ -108,12 +109,17 @@ export class Sender {
 
   /** No upload is begun for a recording that never brings a byte. */
   async #untilWorthwhile(signal: AbortSignal): Promise<void> {
-    const { spool } = this.#parts;
-    while (spool.sendableBytes === 0) {
-      if (spool.isFinished && spool.recordedBytes === 0) {
-        throw new UploadError("rejected", "none", "Nothing was recorded.");
-      }
+    const { spool, notebook } = this.#parts;
+    while (spool.sendableBytes === 0 && notebook.note.uploadId === null) {
+      this.#assertAnything();
       await orAborted(spool.changed(), signal);
+    }
+  }
+
+  #assertAnything(): void {
+    const { spool } = this.#parts;
+    if (spool.isFinished && spool.recordedBytes === 0) {
+      throw new UploadError("rejected", "none", "Nothing was recorded.");
     }
   }
 
@@ -283,7 +289,7 @@ export class Sender {
   async #restartAfter(error: unknown): Promise<void> {
     const { spool, notebook, runtime, onRestart } = this.#parts;
     const { uploadId } = notebook.note;
-    if (!(error instanceof UploadError) || error.ending === undefined || uploadId === null) {
+    if (!(error instanceof UploadError) || error.ending === undefined) {
       throw error;
     }
     if (spool.startBytes > 0) {
@@ -302,7 +308,9 @@ export class Sender {
       throw error;
     }
     this.#isRestartInVain = true;
-    onRestart({ uploadId, error });
+    if (uploadId !== null) {
+      onRestart({ uploadId, error });
+    }
   }
 
   /** Until there is an answer; what has ended is said as such. */
