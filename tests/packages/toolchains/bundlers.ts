@@ -30,7 +30,8 @@ function vite(version: number): Bundler {
       return `http://127.0.0.1:${port}/`;
     },
     output: "dist",
-    isAlwaysRun: version === 8,
+    // The first makes workers with Rollup, in one file each; the last with Rolldown.
+    isAlwaysRun: version === 5 || version === 8,
   };
 }
 
