@@ -89,8 +89,10 @@ for (const [name, { packages, files, build, dev, output, isAlwaysRun }] of Objec
 
 const USES = `
 import { createUpload, UploadError, type Upload } from "quayside-client";
+import { createRecording, type Recording } from "quayside-client/recording";
 import { QuaysideUploader } from "quayside-client/uppy";
 
+export const recording: Recording = createRecording(new ReadableStream(), { endpoint: "https://upload.example.com" });
 export const upload: Upload = createUpload(new File([], "a"), { endpoint: "https://upload.example.com" });
 export const code: string = new UploadError("network", "resume", "x").code;
 export const plugin: typeof QuaysideUploader = QuaysideUploader;
@@ -157,6 +159,8 @@ if (isAll) {
 test("require, without the help of a Node that can require ES modules", async (t) => {
   const project = await ToolchainProject.create(packed, [], {
     "main.cjs": `const { createUpload, BrowserHasher } = require("quayside-client");
+      const { createRecording } = require("quayside-client/recording");
+      if (typeof createRecording !== "function") throw new Error("no createRecording");
       const file = new File(["abc"], "a");
       new BrowserHasher().file(file, () => {}, new AbortController().signal).then((hash) => {
         console.log(createUpload(file, { endpoint: "https://upload.example.com" }).state, hash.slice(0, 8));
