@@ -4,7 +4,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { fileBytes, MIB } from "./support/bytes.ts";
+import type { ChunkTaken, Created } from "./support/api.ts";
+import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import { assertRefused } from "./support/refusals.ts";
 import { sceneWithScriptedOrigin } from "./support/scene.ts";
 import { idOf, Tus } from "./support/tus.ts";
@@ -31,6 +32,51 @@ describe("what is said of a length that nobody knows yet", async () => {
     assert.deepEqual((await client.state(id)).missing, [[5, 10]]);
     assert.equal((await tus.patch(url, 5, Buffer.from("ended"))).status, 204);
     assert.equal((await origin.waitForEvent(id, "upload.completed")).data.fileSize, 10);
+  });
+
+  for (const [end, bytes] of [
+    ["with the last chunk", 20 * MIB + 5],
+    ["once all is there", 20 * MIB + 5],
+    ["of a file without a byte", 0],
+  ] as const) {
+    test(`is said in the JSON API ${end}`, async () => {
+      const file = fileBytes(end, bytes);
+      const { uploadId } = (await client.init({ fileName: "grows", fileSize: null })).json<Created>();
+      let offset = 0;
+      const send = (to: number, total: number | "*") => {
+        const headers = { "Content-Range": `bytes ${offset}-${to - 1}/${total}` };
+        return client.request("PUT", `/upload/${uploadId}`, { headers, body: file.subarray(offset, to) });
+      };
+      for (const to of [3, MIB, 9 * MIB, 9 * MIB + 1].filter((to) => to < bytes)) {
+        const { uploadedBytes, fileSize, state } = (await send(to, "*")).json<ChunkTaken>();
+        assert.deepEqual([uploadedBytes, fileSize, state], [to, null, "open"]);
+        offset = to;
+      }
+      const complete = (fileSize: number) =>
+        client.request("POST", `/upload/${uploadId}/complete`, { body: JSON.stringify({ fileSize }) });
+      if (offset > 0) {
+        assertRefused(await complete(offset - 1), 409, "offset-mismatch", { uploadedBytes: offset });
+        assertRefused(await complete(offset + 1), 409, "offset-mismatch", { uploadedBytes: offset });
+      }
+      if (end === "once all is there") {
+        assert.equal((await send(bytes, "*")).status, 200);
+      }
+      const last = end === "with the last chunk" ? await send(bytes, bytes) : await complete(bytes);
+      assert.equal(last.status, 200, last.body.toString());
+      const told = (await origin.waitForEvent(uploadId, "upload.completed")).data;
+      assert.equal(told.fileSize, bytes);
+      const stored = await client.request("GET", `/upload/${uploadId}/content`);
+      assert.equal(sha256(stored.body), sha256(file));
+      // Its answer was lost, and it is said once more.
+      assert.equal((await complete(bytes)).status, 200);
+    });
+  }
+
+  test("needs to be known where chunks come in any order, and to be said to be unknown", async () => {
+    for (const body of [{ fileSize: null, parallel: true }, { fileSize: null, direct: true }, {}]) {
+      const refused = assertRefused(await client.init({ fileName: "x", ...body }), 400, "bad-request");
+      assert.equal(refused.field, "fileSize");
+    }
   });
 
   test("is nothing in the event of one that ends before that, either", async () => {

@@ -35,7 +35,7 @@ pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
         (false, true) => Mode::Parallel,
         (false, false) => Mode::Sequential,
     };
-    let file_bytes = size(&mut fields, "fileSize")?.ok_or_else(|| ApiError::bad_request("fileSize", "is missing"))?;
+    let file_bytes = file_size(&mut fields, mode)?;
     let chunk_bytes = size(&mut fields, "chunkSize")?;
     if chunk_bytes.is_some_and(ByteCount::is_zero) {
         return Err(ApiError::bad_request("chunkSize", "is zero"));
@@ -48,14 +48,27 @@ pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
         crc64nvme: digest(&mut fields, "crc64nvme")?,
         memo: None,
     };
-    let (file_bytes, chunking) = (Some(file_bytes), Chunking::Agreed(chunk_bytes));
+    let chunking = Chunking::Agreed(chunk_bytes);
     // Of a direct upload nobody here has seen a byte: there is no manifest of it.
     let on_mismatch = if mode == Mode::Direct { OnMismatch::Fail } else { OnMismatch::Keep };
     let purpose = Purpose::File;
     Ok(Operation::Create(Create { mode, file, file_bytes, chunking, purpose, idempotency, on_mismatch }))
 }
 
-fn size(fields: &mut Map<String, Value>, name: &str) -> Result<Option<ByteCount>, ApiError> {
+/// A number, or `null` where it is not known yet. Who forgets it shall not wait for ever for an upload to be complete.
+fn file_size(fields: &mut Map<String, Value>, mode: Mode) -> Result<Option<ByteCount>, ApiError> {
+    const FIELD: &str = "fileSize";
+    if !fields.contains_key(FIELD) {
+        return Err(ApiError::bad_request(FIELD, "is missing: say null where it is not known yet"));
+    }
+    let file_bytes = size(fields, FIELD)?;
+    if file_bytes.is_none() && mode != Mode::Sequential {
+        return Err(ApiError::bad_request(FIELD, "is null: parts in any order need to know how long the file is"));
+    }
+    Ok(file_bytes)
+}
+
+pub(super) fn size(fields: &mut Map<String, Value>, name: &str) -> Result<Option<ByteCount>, ApiError> {
     let Some(value) = take(fields, name) else { return Ok(None) };
     let count = value.as_u64().and_then(ByteCount::new);
     count.map(Some).ok_or_else(|| ApiError::bad_request(name, "is not a whole number from 0 to 2^53 - 1"))

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::json::{init, link, presigned, repair};
+use crate::json::{complete, init, link, presigned, repair};
 use crate::{Head, Parsed, body_type, numbers::byte_count, problem_page};
 use upload_types::{
     api_error::ApiError,
@@ -64,6 +64,15 @@ pub fn parse(head: &Head) -> Result<Parsed, ApiError> {
             body_type::json(head)?;
             return Ok(Parsed::NeedsBody { max_bytes: repair::MAX_BODY_BYTES, finish: repair::parse });
         }
+        // Whoever brings nothing asks whether all is there, also in a body that does not say that it is empty.
+        "complete" if head.header("content-length").is_none_or(|length| length.trim() == "0") => {
+            allow(head, &[Method::POST]).map(|()| Operation::Complete(id))?
+        }
+        "complete" => {
+            allow(head, &[Method::POST])?;
+            body_type::json(head)?;
+            return Ok(Parsed::NeedsBody { max_bytes: complete::MAX_BODY_BYTES, finish: complete::parse });
+        }
         "links" => {
             allow(head, &[Method::POST])?;
             body_type::json(head)?;
@@ -73,7 +82,6 @@ pub fn parse(head: &Head) -> Result<Parsed, ApiError> {
         "status" => allow(head, &[Method::GET, Method::HEAD]).map(|()| Operation::Status(id))?,
         "log" => allow(head, &[Method::GET]).map(|()| Operation::History(id))?,
         "events" => allow(head, &[Method::GET]).and_then(|()| watch(id, head))?,
-        "complete" => allow(head, &[Method::POST]).map(|()| Operation::Complete(id))?,
         "redeliver" => allow(head, &[Method::POST]).map(|()| Operation::Redeliver(id))?,
         "content" => allow(head, &[Method::GET, Method::HEAD]).and_then(|()| download(id, head))?,
         _ => return Err(ApiError::NoSuchRoute),

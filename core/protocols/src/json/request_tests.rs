@@ -44,7 +44,10 @@ fn routes() {
     ] {
         assert_eq!(operation(method, target, &[]), Ok(expected), "{method} {target}");
     }
-    assert!(matches!(parse(&head("POST", "/upload/init", &[])), Ok(Parsed::NeedsBody { .. })));
+    for target in ["/upload/init", "/upload/{id}/complete"] {
+        let with_body = head("POST", target, &[("content-length", "2")]);
+        assert!(matches!(parse(&with_body), Ok(Parsed::NeedsBody { .. })), "{target}");
+    }
 }
 
 #[test]
