@@ -115,9 +115,12 @@ pub(crate) struct Put {
     /// Hash each file first, and do not send what the server has already
     #[arg(long)]
     pub(crate) dedup: bool,
-    /// Of standard input, send what has come when it pauses, too
+    /// Send standard input as it comes, for hours; what is not confirmed yet is kept on disk
     #[arg(long)]
     pub(crate) live: bool,
+    /// With --live: how much may wait on disk; then the input has to
+    #[arg(long, value_name = "BYTES", default_value = "1G", value_parser = size, requires = "live")]
+    pub(crate) spool: u64,
     /// Write what came of each file into this file, as JSON
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) manifest: Option<PathBuf>,

@@ -109,6 +109,10 @@ export class Running {
     this.ended = once(child, "close").then(([code]) => ({ code, stdout: this.#stdout, stderr: this.#stderr }));
   }
 
+  get stderr(): string {
+    return this.#stderr;
+  }
+
   /** What it has said with `--json` so far. */
   get events(): QuayEvent[] {
     const lines = this.#stdout.split("\n").slice(0, -1);

@@ -133,6 +133,23 @@ impl Api {
         offset_of(&answered(request).await?)
     }
 
+    /// The same with bytes of which nobody knows how many there will be, for as long as they come.
+    pub(crate) async fn append_live(
+        &self,
+        id: UploadId,
+        offset: u64,
+        body: reqwest::Body,
+        lasts: Duration,
+    ) -> Result<u64, Refusal> {
+        let request = self
+            .request(Method::PATCH, &format!("/files/{id}"), None)
+            .header("Tus-Resumable", "1.0.0")
+            .header("Upload-Offset", offset)
+            .header(CONTENT_TYPE, "application/offset+octet-stream")
+            .body(body);
+        offset_of(&answered(request.timeout(lasts + ANSWER_TIMEOUT)).await?)
+    }
+
     /// Where an upload of unknown length goes on. Ends an append that still runs.
     pub(crate) async fn offset(&self, id: UploadId) -> Result<u64, Refusal> {
         let request = self.request(Method::HEAD, &format!("/files/{id}"), None).header("Tus-Resumable", "1.0.0");

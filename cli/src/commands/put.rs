@@ -19,7 +19,8 @@ use crate::upload::base::{Job, Settings, Shared};
 use crate::upload::lane::Lane;
 use crate::upload::sent::Sent;
 use crate::upload::source::Source;
-use crate::upload::{life, names, stream};
+use crate::upload::spool::Spool;
+use crate::upload::{life, live, names, stream};
 use crate::walk::{FoundFile, Globs, find};
 
 /// So many files are worked on at once. How many requests are under way is another matter.
@@ -81,10 +82,22 @@ impl Run {
         let shown = Shown { number: 0, name: name.clone(), bytes: None };
         let progress = FileProgress::new(Arc::clone(&self.report), shown);
         self.report.begin(1, 0);
-        let sent = stream::send(&self.shared, &name, put.live, tokio::io::stdin(), progress.clone()).await;
+        let sent = if put.live {
+            self.send_live(put.spool, &name, progress.clone()).await
+        } else {
+            stream::send(&self.shared, &name, tokio::io::stdin(), progress.clone()).await
+        };
         let outcome = sent.inspect(|sent| progress.finished(sent)).inspect_err(|failure| progress.failed(failure));
         let outcomes = [(name, outcome)];
         self.end(&outcomes, 0, put.manifest.as_deref())
+    }
+
+    async fn send_live(&self, spool_bytes: u64, name: &str, progress: FileProgress) -> Result<Sent> {
+        let told = progress.clone();
+        let spool = Spool::new(self.shared.state.folder(), spool_bytes, move |complaint| told.note(complaint));
+        let begun = spool.fill(std::io::stdin());
+        begun.map_err(|error| Failure::resumable(format!("The input cannot be read: {error}.")))?;
+        live::send(&self.shared, name, spool, progress).await
     }
 
     async fn send_files(&self, put: &Put) -> Result<u8> {

@@ -35,6 +35,11 @@ impl Patience {
         *self.success.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
+    /// Nothing was tried for a while, since there was nothing to do: that time does not count as trouble.
+    pub(crate) fn was_idle(&self) {
+        self.succeeded();
+    }
+
     /// Waits before the next try. Fails where there is no point in one.
     pub(crate) async fn wait(&self, refusal: Refusal, streak: &mut Streak) -> Result<(), Failure> {
         if refusal.verdict != Verdict::Passing {
