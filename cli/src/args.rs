@@ -144,9 +144,13 @@ pub(crate) struct Put {
 #[derive(Debug, Args)]
 pub(crate) struct Get {
     /// An upload's id, or a signed link to its content
-    pub(crate) source: String,
-    /// Where to put it; `-` is standard output. Otherwise here, under its own name
-    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(required_unless_present = "manifest")]
+    pub(crate) source: Option<String>,
+    /// Get all files of this manifest, which `quay put --manifest` has written, each where it was
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "source")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Where to put it; `-` is standard output. Otherwise here, under its own name. Of a manifest, the folder
+    #[arg(long, short, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) output: Option<PathBuf>,
     /// Write over a file that is there already
     #[arg(long)]

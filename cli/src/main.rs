@@ -1,8 +1,8 @@
 //! `quay`: the command line of Quayside. It speaks the JSON API of a deployment, as any other client does.
 //!
 //! * [`args`]: the command line. [`config`]: endpoint, token, folders. [`commands`]: what is done.
-//! * [`api`]: the calls. [`upload`]: the life of one upload. [`state`]: what is kept between two runs.
-//! * [`walk`]: which files are meant. [`progress`]: what is said meanwhile. [`failure`]: what is said at the end.
+//! * [`api`]: the calls. [`upload`]: the life of one upload. [`download`]: the way back. [`state`]: what is kept between two runs.
+//! * [`walk`]: which files are meant. [`manifest`]: what came of each. [`progress`]: what is said meanwhile. [`failure`]: what is said at the end.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +10,9 @@ mod api;
 mod args;
 mod commands;
 mod config;
+mod download;
 mod failure;
+mod manifest;
 mod progress;
 mod state;
 mod throttle;

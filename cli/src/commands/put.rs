@@ -1,16 +1,15 @@
 //! `quay put`: files, folders, standard input.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use futures_util::StreamExt;
-use serde_json::json;
 
 use crate::args::{Global, Put};
 use crate::config;
 use crate::failure::{Failure, Kind, Result, exit_code_of};
+use crate::manifest::{self, Outcome};
 use crate::progress::report::{FileProgress, Report, Shown, Summary};
 use crate::progress::style::{Style, report};
 use crate::state::{StateFolder, absolute_bytes, finished::Finished, name_of};
@@ -87,8 +86,8 @@ impl Run {
         } else {
             stream::send(&self.shared, &name, tokio::io::stdin(), progress.clone()).await
         };
-        let outcome = sent.inspect(|sent| progress.finished(sent)).inspect_err(|failure| progress.failed(failure));
-        let outcomes = [(name, outcome)];
+        let result = sent.inspect(|sent| progress.finished(sent)).inspect_err(|failure| progress.failed(failure));
+        let outcomes = [Outcome { path: name, path_bytes: None, result }];
         self.end(&outcomes, 0, put.manifest.as_deref())
     }
 
@@ -117,16 +116,21 @@ impl Run {
         let is_one = found.files.len() == 1;
         let sending = found.files.iter().enumerate().map(|(number, file)| {
             let (finished, name) = (&finished, put.name.as_deref());
-            async move { (file.shown.clone(), self.send_file(number, file, name, (!is_one).then_some(finished)).await) }
+            async move { (file, self.send_file(number, file, name, (!is_one).then_some(finished)).await) }
         });
         let results: Vec<_> = futures_util::stream::iter(sending).buffer_unordered(FILES_AT_ONCE).collect().await;
         let earlier_files = results.iter().filter(|(_, result)| matches!(result, Ok(Came::Earlier(_)))).count();
-        let mut outcomes: Vec<_> = results.into_iter().map(|(name, result)| (name, result.map(Came::sent))).collect();
-        outcomes.sort_by(|(one, _), (other, _)| one.cmp(other));
-        for unreadable in found.unreadable {
-            outcomes.push((String::new(), Err(Failure::resumable(unreadable))));
+        let outcome = |(file, result): (&FoundFile, Result<Came>)| {
+            let (path, path_bytes) = (file.shown.clone(), file.exact.clone());
+            Outcome { path, path_bytes, result: result.map(Came::sent) }
+        };
+        let mut outcomes: Vec<_> = results.into_iter().map(outcome).collect();
+        outcomes.sort_by(|one, other| one.path.cmp(&other.path));
+        for unreadable in &found.unreadable {
+            let result = Err(Failure::resumable(unreadable.clone()));
+            outcomes.push(Outcome { path: String::new(), path_bytes: None, result });
         }
-        if outcomes.iter().all(|(_, outcome)| outcome.is_ok()) {
+        if outcomes.iter().all(|outcome| outcome.result.is_ok()) {
             finished.into_inner().unwrap_or_else(PoisonError::into_inner).forget();
         }
         self.end(&outcomes, earlier_files, put.manifest.as_deref())
@@ -172,9 +176,10 @@ impl Run {
         name_of(&parts.into_iter().chain(paths.iter().map(Vec::as_slice)).collect::<Vec<_>>())
     }
 
-    fn end(&self, outcomes: &[(String, Result<Sent>)], earlier_files: usize, manifest: Option<&Path>) -> Result<u8> {
-        let sent = || outcomes.iter().filter_map(|(_, outcome)| outcome.as_ref().ok());
-        let failed: Vec<Kind> = outcomes.iter().filter_map(|(_, outcome)| Some(outcome.as_ref().err()?.kind)).collect();
+    fn end(&self, outcomes: &[Outcome], earlier_files: usize, manifest: Option<&Path>) -> Result<u8> {
+        let sent = || outcomes.iter().filter_map(|outcome| outcome.result.as_ref().ok());
+        let failed: Vec<Kind> =
+            outcomes.iter().filter_map(|outcome| Some(outcome.result.as_ref().err()?.kind)).collect();
         self.report.end(&Summary {
             sent_files: sent().count() - earlier_files,
             earlier_files,
@@ -184,7 +189,7 @@ impl Run {
             took_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
         });
         if let Some(path) = manifest {
-            write_manifest(path, outcomes)?;
+            manifest::write(path, outcomes)?;
         }
         Ok(exit_code_of(failed))
     }
@@ -209,23 +214,4 @@ impl Came {
 
 fn lock(finished: &Mutex<Finished>) -> std::sync::MutexGuard<'_, Finished> {
     finished.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn write_manifest(path: &Path, outcomes: &[(String, Result<Sent>)]) -> Result<()> {
-    let files: Vec<_> = outcomes
-        .iter()
-        .map(|(name, outcome)| match outcome {
-            Ok(sent) => {
-                let mut file = json!({ "path": name });
-                if let (Some(file), serde_json::Value::Object(more)) = (file.as_object_mut(), json!(sent)) {
-                    file.extend(more);
-                }
-                file
-            }
-            Err(failure) => json!({ "path": name, "failed": failure.message }),
-        })
-        .collect();
-    let text = serde_json::to_string_pretty(&BTreeMap::from([("files", files)])).unwrap_or_default();
-    std::fs::write(path, text + "\n")
-        .map_err(|error| Failure::resumable(format!("{} cannot be written: {error}.", path.display())))
 }

@@ -17,6 +17,11 @@ pub(crate) fn size(bytes: u64) -> String {
     if unit == 0 { format!("{whole} B") } else { format!("{whole}.{} {}", rest * 10 / 1024, UNITS[unit]) }
 }
 
+/// `1 file`, `2 files`.
+pub(crate) fn files(count: usize) -> String {
+    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
+}
+
 /// `1 h 2 min`, `3 min 4 s`, `5.6 s`.
 pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
