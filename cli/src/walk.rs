@@ -81,7 +81,7 @@ pub(crate) fn find(paths: &[PathBuf], globs: &Globs) -> Result<Found> {
             let metadata_of = names::exact(file_name).map(|exact| ("fileNameBytes".to_owned(), exact));
             found.files.push(FoundFile {
                 path: path.clone(),
-                shown: path.to_string_lossy().into_owned(),
+                shown: names::shown(path.as_os_str()),
                 exact: names::exact(path.as_os_str()),
                 bytes: metadata.len(),
                 metadata: metadata_of.into_iter().collect(),

@@ -38,10 +38,10 @@ async function assertSent(running: Running, bytes: Uint8Array): Promise<void> {
 }
 
 /** Writes all of it, as fast as it is taken. */
-async function feed({ child: { stdin } }: Running, bytes: Uint8Array): Promise<void> {
+async function feed({ child: { stdin }, ended }: Running, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length; at += MIB) {
     if (stdin?.write(bytes.subarray(at, at + MIB)) === false) {
-      await once(stdin, "drain");
+      await Promise.race([once(stdin, "drain"), ended]);
     }
   }
 }
@@ -92,6 +92,18 @@ test("connections that are cut in the middle of a body cost nothing of it", asyn
   running.child.stdin?.end();
   await assertSent(running, bytes);
   assert.ok(proxy.cuts >= 2, `${proxy.cuts} connections were cut`);
+});
+
+test("a proxy that cuts every connection after a while only costs what was on its way", async () => {
+  const proxy = await CountingProxy.before(stack.baseUrl);
+  after(() => proxy.stop());
+  proxy.cutAfterMs = 1_000;
+  const running = quay(proxy.url).start([...LIVE, "--limit-rate", "4M"], { stdin: "open" });
+  const bytes = fileBytes("quay live cut by time", 16 * MIB);
+  await feed(running, bytes);
+  await waitFor("some cuts", () => proxy.cuts >= 2);
+  running.child.stdin?.end();
+  await assertSent(running, bytes);
 });
 
 test("a server that is killed and starts again is gone on with, at what it had counted", async () => {

@@ -113,7 +113,7 @@ impl Run {
         self.report.begin(found.files.len(), found.files.iter().map(|file| file.bytes).sum());
         let run_name = self.state_name(put.paths.iter().map(PathBuf::as_path));
         let finished = Mutex::new(Finished::open(&self.shared.state, &run_name));
-        let is_one = found.files.len() == 1;
+        let is_one = found.files.len() == 1 && found.unreadable.is_empty();
         let sending = found.files.iter().enumerate().map(|(number, file)| {
             let (finished, name) = (&finished, put.name.as_deref());
             async move { (file, self.send_file(number, file, name, (!is_one).then_some(finished)).await) }

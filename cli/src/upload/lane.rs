@@ -6,7 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-const FEWEST: usize = 2;
+/// It begins with so many.
+const FIRST: usize = 2;
+/// One has the whole line for itself: where a proxy cuts every minute, a chunk of a slow line gets through only so.
+const FEWEST: usize = 1;
 /// A change smaller than this is noise: so many per cent.
 const NOTABLE_PERCENT: u128 = 10;
 
@@ -79,7 +82,7 @@ struct Concurrency {
 impl Concurrency {
     fn new(most: usize, now: Instant) -> Self {
         let most = most.max(1);
-        let limit = FEWEST.min(most);
+        let limit = FIRST.min(most);
         let (is_climbing, last_rate) = (true, 0);
         Self { running: 0, limit, most, is_climbing, last_rate, round_since: now, round_bytes: 0, round_chunks: 0 }
     }
@@ -104,17 +107,16 @@ impl Concurrency {
     }
 
     fn failed(&mut self, now: Instant) {
-        self.limit = (self.limit / 2).max(FEWEST.min(self.most));
+        self.limit = (self.limit / 2).max(FEWEST);
         self.is_climbing = true;
         self.last_rate = 0;
         self.begin_round(now);
     }
 
     fn step(&mut self) {
-        let fewest = FEWEST.min(self.most);
         let wanted = if self.is_climbing { self.limit + 1 } else { self.limit.saturating_sub(1) };
-        self.limit = wanted.clamp(fewest, self.most);
-        if self.limit == fewest {
+        self.limit = wanted.clamp(FEWEST, self.most);
+        if self.limit == FEWEST {
             self.is_climbing = true;
         }
     }
@@ -149,7 +151,7 @@ mod tests {
         for _ in 0..5 {
             line.failed(now);
         }
-        assert_eq!(line.limit, 2);
+        assert_eq!(line.limit, 1);
     }
 
     #[test]
