@@ -115,6 +115,9 @@ pub(crate) struct Put {
     /// Hash each file first, and do not send what the server has already
     #[arg(long)]
     pub(crate) dedup: bool,
+    /// Send chunks to R2 itself, past the server, where the deployment allows it
+    #[arg(long)]
+    pub(crate) direct: bool,
     /// Send standard input as it comes, for hours; what is not confirmed yet is kept on disk
     #[arg(long)]
     pub(crate) live: bool,

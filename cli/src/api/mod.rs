@@ -1,6 +1,7 @@
 //! The calls of Quayside's JSON API, one method each. An answer becomes a value, or a [`Refusal`]; nothing is tried twice here.
 
 mod body;
+pub(crate) mod direct;
 pub(crate) mod documents;
 pub(crate) mod refusal;
 

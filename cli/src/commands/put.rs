@@ -14,7 +14,7 @@ use crate::progress::report::{FileProgress, Report, Shown, Summary};
 use crate::progress::style::{Style, report};
 use crate::state::{StateFolder, absolute_bytes, finished::Finished, name_of};
 use crate::throttle::Throttle;
-use crate::upload::base::{Job, Settings, Shared};
+use crate::upload::base::{Job, Route, Settings, Shared};
 use crate::upload::lane::Lane;
 use crate::upload::sent::Sent;
 use crate::upload::source::Source;
@@ -40,6 +40,7 @@ pub(crate) async fn run(global: &Global, put: Put) -> Result<u8> {
             content_type: put.content_type.clone(),
             metadata: put.metadata.iter().cloned().collect(),
             dedup: put.dedup,
+            route: if put.direct { Route::Direct } else { Route::ThroughServer },
             restart: put.restart,
             retry_for: put.retry_for,
         },
@@ -76,6 +77,11 @@ impl Run {
     async fn send_stream(&self, put: &Put) -> Result<u8> {
         if put.dedup {
             return Err(Failure::usage("--dedup needs to read a file twice, and standard input is there once."));
+        }
+        if put.direct {
+            return Err(Failure::usage(
+                "--direct needs to know how long a file is, and nobody knows it of standard input.",
+            ));
         }
         let name = names::shown(put.name.as_deref().unwrap_or("stdin").as_ref());
         let shown = Shown { number: 0, name: name.clone(), bytes: None };

@@ -55,6 +55,7 @@ async fn create(shared: &Shared, file_name: &str, patience: &Arc<Patience>) -> R
         content_type: shared.settings.content_type.clone(),
         chunk_size: None,
         parallel: false,
+        direct: false,
         sha256: None,
         metadata: shared.settings.metadata.clone(),
     };
@@ -155,13 +156,16 @@ impl Stream<'_> {
 
     /// How many bytes count, as the server says.
     pub(super) async fn ask_offset(&self) -> Result<u64> {
-        self.patience.ask(|| self.shared.api.offset(self.id)).await
+        self.patience.look(|| self.shared.api.offset(self.id)).await
     }
 
     /// So many bytes count, of those that may.
     pub(super) fn counted(&mut self, offset: u64, from: u64, end: u64) -> Result<()> {
         if !(from..=end).contains(&offset) {
             return Err(Failure::refused(format!("The server says that {offset} bytes count, of {from} to {end}.")));
+        }
+        if offset > self.offset {
+            self.patience.succeeded();
         }
         self.offset = offset;
         self.progress.confirmed(offset);
