@@ -92,6 +92,7 @@ pub(crate) enum Command {
     },
 }
 
+#[allow(clippy::struct_excessive_bools, reason = "these are flags of a command line")]
 #[derive(Debug, Args)]
 pub(crate) struct Put {
     /// Files and folders; `-` is standard input

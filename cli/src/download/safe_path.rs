@@ -16,7 +16,7 @@ pub(crate) struct SafePath(Vec<OsString>);
 impl SafePath {
     /// `None` where it is not one.
     pub(crate) fn parse(path: OsString) -> Option<Self> {
-        let names = names(path)?;
+        let names = names(path);
         (!names.is_empty() && names.iter().all(is_name)).then_some(Self(names))
     }
 
@@ -74,16 +74,17 @@ fn make_folder(path: &Path) -> Result<()> {
 
 /// The names between slashes, of which a manifest has only forward ones.
 #[cfg(unix)]
-fn names(path: OsString) -> Option<Vec<OsString>> {
+fn names(path: OsString) -> Vec<OsString> {
     use std::os::unix::ffi::OsStringExt;
     let bytes = path.into_vec();
     let names = bytes.split(|byte| *byte == b'/').map(|name| OsString::from_vec(name.to_vec()));
-    Some(names.collect())
+    names.collect()
 }
 
+/// None of what is no text.
 #[cfg(not(unix))]
-fn names(path: OsString) -> Option<Vec<OsString>> {
-    Some(path.to_str()?.split('/').map(OsString::from).collect())
+fn names(path: OsString) -> Vec<OsString> {
+    path.to_str().map(|text| text.split('/').map(OsString::from).collect()).unwrap_or_default()
 }
 
 /// Whether it names something in a folder, on this platform.
