@@ -1,21 +1,18 @@
 //! `quay get`: an object, by its upload's id or by a signed link. A part of it that is here is gone on with, and the whole is compared with
 //! the digest that the server gives.
 
-use std::sync::Arc;
-
 use reqwest::Url;
 use serde_json::json;
 use upload_types::units::UploadId;
 
 use crate::api::{Api, Content};
 use crate::args::{Get, Global};
-use crate::commands::{get_folder, print};
+use crate::commands::{existing, get_folder, patience, print};
 use crate::config;
 use crate::download::fetch;
-use crate::download::target::{Existing, Expected, Got, Target};
+use crate::download::target::{Expected, Got, Target};
 use crate::failure::{Failure, Result};
 use crate::progress::words::size;
-use crate::upload::retry::Patience;
 
 pub(crate) async fn run(global: &Global, get: Get) -> Result<u8> {
     let source = match (&get.manifest, &get.source) {
@@ -32,20 +29,6 @@ pub(crate) async fn run(global: &Global, get: Get) -> Result<u8> {
         eprintln!("{path}: {}, compared", size(bytes));
     }
     Ok(0)
-}
-
-/// How long trouble is sat out, and who is told of it.
-pub(super) fn patience(global: &Global, get: &Get) -> Arc<Patience> {
-    let is_quiet = global.quiet || global.json;
-    Patience::new(get.retry_for, move |text| {
-        if !is_quiet {
-            eprintln!("{text}");
-        }
-    })
-}
-
-pub(super) fn existing(get: &Get) -> Existing {
-    if get.force { Existing::WrittenOver } else { Existing::Kept }
 }
 
 /// An id is asked for at the endpoint; a link says itself where.

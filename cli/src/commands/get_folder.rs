@@ -9,8 +9,7 @@ use serde_json::json;
 
 use crate::api::{Api, Content};
 use crate::args::{Get, Global};
-use crate::commands::get::{existing, patience};
-use crate::commands::print;
+use crate::commands::{existing, patience, print};
 use crate::config;
 use crate::download::safe_path::{Claims, SafePath};
 use crate::download::target::{Expected, Got, Target};
@@ -33,6 +32,9 @@ pub(crate) async fn run(global: &Global, get: &Get, manifest: &Path) -> Result<u
     let api = config::api(global)?;
     let entries = manifest::read(manifest)?;
     let root = get.output.as_deref().unwrap_or(Path::new("."));
+    if root.as_os_str() == "-" {
+        return Err(Failure::usage("The files of a manifest go into a folder, not to standard output."));
+    }
     let claims = Mutex::new(Claims::default());
     let getting = entries.iter().map(|entry| {
         let (api, claims) = (&api, &claims);

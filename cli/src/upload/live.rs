@@ -104,7 +104,8 @@ impl Body {
                 Ok(Next::Bytes) => {}
                 Ok(Next::HeldBack | Next::End) | Err(_) => return Ok(None),
             }
-            let block = body.spool.read(at, BLOCK_BYTES.min(body.to - at)).await?;
+            let most = body.throttle.block_bytes(BLOCK_BYTES).min(body.to - at);
+            let block = body.spool.read(at, most).await?;
             let length = block.len() as u64;
             body.throttle.wait_for(length).await;
             body.sent_to.store(at + length, Ordering::Relaxed);
