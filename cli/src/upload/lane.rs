@@ -6,10 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// It begins with so many.
-const FIRST: usize = 2;
-/// One has the whole line for itself: where a proxy cuts every minute, a chunk of a slow line gets through only so.
-const FEWEST: usize = 1;
+/// It begins with so many, and steps back to no fewer.
+const FEWEST: usize = 2;
+/// After failures, until one round has gone well. One has the whole line for itself: where a proxy cuts every minute, a chunk of a slow line gets
+/// through only so.
+const ALONE: usize = 1;
 /// A change smaller than this is noise: so many per cent.
 const NOTABLE_PERCENT: u128 = 10;
 
@@ -82,7 +83,7 @@ struct Concurrency {
 impl Concurrency {
     fn new(most: usize, now: Instant) -> Self {
         let most = most.max(1);
-        let limit = FIRST.min(most);
+        let limit = FEWEST.min(most);
         let (is_climbing, last_rate) = (true, 0);
         Self { running: 0, limit, most, is_climbing, last_rate, round_since: now, round_bytes: 0, round_chunks: 0 }
     }
@@ -107,7 +108,7 @@ impl Concurrency {
     }
 
     fn failed(&mut self, now: Instant) {
-        self.limit = (self.limit / 2).max(FEWEST);
+        self.limit = (self.limit / 2).max(ALONE);
         self.is_climbing = true;
         self.last_rate = 0;
         self.begin_round(now);
@@ -115,8 +116,9 @@ impl Concurrency {
 
     fn step(&mut self) {
         let wanted = if self.is_climbing { self.limit + 1 } else { self.limit.saturating_sub(1) };
-        self.limit = wanted.clamp(FEWEST, self.most);
-        if self.limit == FEWEST {
+        let fewest = FEWEST.min(self.most);
+        self.limit = wanted.clamp(fewest, self.most);
+        if self.limit == fewest {
             self.is_climbing = true;
         }
     }
@@ -152,6 +154,9 @@ mod tests {
             line.failed(now);
         }
         assert_eq!(line.limit, 1);
+        now += Duration::from_secs(1);
+        line.confirmed(now, 1_000);
+        assert_eq!(line.limit, 2, "one that went well is enough");
     }
 
     #[test]
