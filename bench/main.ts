@@ -30,7 +30,7 @@ const report: Report = { machine: machine(), workloads: [], startUp: ready };
 const chosen = workloads(values.quick).filter(({ name }) => wanted(name));
 for (const workload of chosen) {
   // Servers of its own, since what one workload leaves in memory would be measured with the next.
-  const [mine, bare] = [await startOurs(), await startBaseline()];
+  const [mine, bare] = [await startOurs(), await (workload.isBesideItself ? startOurs() : startBaseline())];
   console.log(`${workload.name} …`);
   const measured = await measure(workload, mine, bare, rounds);
   report.workloads.push(measured);

@@ -48,7 +48,7 @@ export async function measure(workload: Workload, mine: Server, bare: Server, ro
     };
     const runBaseline = async () => {
       const [run, keys] = await timed(bare, () => workload.baseline(bare.http));
-      await baseline.clear(bare.http, keys);
+      await (workload.isBesideItself ? ours : baseline).clear(bare.http, keys);
       return run;
     };
     const oursFirst = round % 2 === 0;

@@ -13,6 +13,15 @@ const cjs = join(dist, "cjs");
 
 rmSync(dist, { recursive: true, force: true });
 execFileSync("tsc", ["-p", root], { stdio: "inherit" });
+// The worker is one file: what bundlers make of a worker (Vite up to 7, by default) cannot load anything later.
+await build({
+  entryPoints: [join(dist, "hash_worker.js")],
+  outfile: join(dist, "hash_worker.js"),
+  allowOverwrite: true,
+  bundle: true,
+  format: "esm",
+  target: "es2022",
+});
 const files = readdirSync(dist, { recursive: true, encoding: "utf8" });
 const scripts = files.filter((file) => file.endsWith(".js"));
 await build({

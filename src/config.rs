@@ -198,6 +198,8 @@ impl Config {
         let first_delay_seconds = wrong.hear(number(env, "DELIVERY_FIRST_DELAY_SECONDS"));
         let max_attempts = wrong.hear(number(env, "DELIVERY_MAX_ATTEMPTS"));
         let download_url_ttl_seconds = wrong.hear(number(env, "DOWNLOAD_URL_TTL_SECONDS"));
+        // The log reads it, wherever a line is written.
+        wrong.hear(number::<u32>(env, "LOG_CHUNKS"));
         let form_redirects = wrong.hear(form_redirects(env));
         let types = wrong.hear(types(env));
         let webhook_secrets = wrong.hear(webhook_secrets(env));

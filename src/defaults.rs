@@ -1,6 +1,6 @@
 //! What each setting is where a deployment does not say it: the values for production. wrangler.toml says what each of them means.
 
-const DEFAULTS: [(&str, &str); 41] = [
+const DEFAULTS: [(&str, &str); 42] = [
     ("AUTH", "token"),
     ("TOKEN_AUDIENCE", "quayside"),
     ("TOKEN_PUBLIC_KEYS", ""),
@@ -42,6 +42,7 @@ const DEFAULTS: [(&str, &str); 41] = [
     ("R2_S3_ENDPOINT", ""),
     ("R2_S3_BUCKET", ""),
     ("DIRECT_URL_TTL_SECONDS", "900"),
+    ("LOG_CHUNKS", "0"),
 ];
 
 /// The default of a setting.

@@ -1,6 +1,6 @@
 //! The Worker's clock, and log lines, which go where those of the objects go.
 
-pub(crate) use durable_objects::platform::logging::{bind, error, info};
+pub(crate) use durable_objects::platform::logging::{bind, chunk, error, info};
 use worker::Date;
 
 /// Measures how long something takes, in milliseconds of the platform's clock, which stands still between I/O.

@@ -72,7 +72,9 @@ pub(crate) fn number<T: FromStr>(env: &Env, name: &str) -> Result<T, ApiError> {
     let text = match given(env, name) {
         // Above 2^53 - 1 it may have been another number when it was written.
         Some(Given::Number(number)) if number > Number::MAX_SAFE_INTEGER => String::new(),
-        Some(Given::Number(number)) => number.to_string(),
+        Some(Given::Number(number)) => {
+            Number::from(number).to_string_with_radix(10).map(String::from).unwrap_or_default()
+        }
         _ => text(env, name)?,
     };
     text.parse().map_err(|_| missing(name, "is not a whole number that fits"))

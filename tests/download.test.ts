@@ -33,6 +33,8 @@ test("the whole object comes with its length, its ETag and its type", async () =
   assert.equal(reply.header("Accept-Ranges"), "bytes");
   const { object } = await client.state(upload.uploadId);
   assert.equal(reply.header("ETag")?.replaceAll('"', ""), object?.etag);
+  const crc = Buffer.from(String(object?.crc64nvme), "hex").toString("base64");
+  assert.equal(reply.header("Repr-Digest"), `crc64nvme=:${crc}:`);
 });
 
 test("HEAD tells the same without the bytes", async () => {

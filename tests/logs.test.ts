@@ -119,3 +119,21 @@ test("no secret, no signature and no download link is ever logged", async () => 
     assert.equal(leak, undefined, `${what} is in the log`);
   }
 });
+
+test("of lines about chunks as many are written as was asked for, and of the others all", async () => {
+  for (const [LOG_CHUNKS, lines] of [
+    ["2", 2],
+    ["0", 0],
+  ] as const) {
+    const quiet = await sceneWithScriptedOrigin({ LOG_CHUNKS });
+    const { uploadId } = await quiet.client.create(file);
+    for (let offset = 0; offset < file.length; offset += 5 * MIB) {
+      await quiet.client.put(uploadId, offset, file.subarray(offset, offset + 5 * MIB));
+    }
+    await quiet.client.waitUntilDelivery(uploadId, "delivered");
+    const { log } = quiet.stack;
+    await waitFor("the last line", () => log.of(uploadId, "delivered")[0], { lastSeen: () => log.tail() });
+    assert.equal(log.of(uploadId, "chunk_committed").length, lines);
+    assert.equal(log.of(uploadId, "created").length + log.of(uploadId, "completed").length, 2);
+  }
+});

@@ -104,7 +104,10 @@ export function mayComeAlong(file: UploadFile, settings: Settings): boolean {
 }
 
 /** `Upload-Metadata`, as tus has it; undefined where it cannot say the same. */
-function described({ file, settings }: CreationParts, { metadata }: Identity): string | undefined {
+export function described(
+  { file, settings }: { readonly file: Pick<UploadFile, "name">; readonly settings: Pick<Settings, "contentType"> },
+  { metadata }: Pick<Identity, "metadata">,
+): string | undefined {
   const isSayable = (key: string) => /^[!-+\--~]+$/.test(key) && !OTHER_MEANING.includes(key);
   if (!Object.keys(metadata).every(isSayable)) {
     return undefined;
@@ -124,7 +127,7 @@ function base64(bytes: Uint8Array): string {
 }
 
 /** 128 random bits in hexadecimal. */
-function randomName(random: () => number): string {
+export function randomName(random: () => number): string {
   const word = () => ((random() * 2 ** 32) >>> 0).toString(16).padStart(8, "0");
   return word() + word() + word() + word();
 }

@@ -87,7 +87,7 @@ export class Server {
       "Idempotency-Key": idempotencyKey,
       ...more,
     };
-    const response = await this.#send({ method: "POST", url: "/files", headers, body: bytes, signal, onSent });
+    const response = await this.send({ method: "POST", url: "/files", headers, body: bytes, signal, onSent });
     if (FOREIGN.includes(response.status) && problemOf(response) === undefined) {
       return undefined;
     }
@@ -107,7 +107,7 @@ export class Server {
 
   /** Where a sequential upload goes on; undefined where it does not. Ends an append that still runs, and waits for what it has stored. */
   async offset(id: string, signal: AbortSignal): Promise<number | undefined> {
-    const response = await this.#send({ method: "HEAD", url: `/upload/${id}`, headers: {}, signal });
+    const response = await this.send({ method: "HEAD", url: `/upload/${id}`, headers: {}, signal });
     if (response.status === 409) {
       return undefined;
     }
@@ -178,7 +178,7 @@ export class Server {
 
   /** What the server has of a damaged upload; undefined where it says that it is not damaged any more. */
   async manifest(id: string, signal: AbortSignal): Promise<Manifest | undefined> {
-    const response = await this.#send({ method: "GET", url: `/upload/${id}/manifest`, headers: {}, signal });
+    const response = await this.send({ method: "GET", url: `/upload/${id}/manifest`, headers: {}, signal });
     return isConflict(response) ? undefined : json(this.#checked(response), isManifest);
   }
 
@@ -190,7 +190,7 @@ export class Server {
 
   /** Nothing shall remain. An upload that is gone already is as good as removed. */
   async remove(id: string, signal: AbortSignal): Promise<void> {
-    const response = await this.#send({ method: "DELETE", url: `/upload/${id}`, headers: {}, signal });
+    const response = await this.send({ method: "DELETE", url: `/upload/${id}`, headers: {}, signal });
     const isGone = (response.status === 404 || response.status === 410) && !isUnknownHere(response);
     if (!isGone && this.#checked(response).status !== 204) {
       throw strangerError(response.status);
@@ -224,12 +224,12 @@ export class Server {
   }
 
   async #good(request: Request): Promise<HttpResponse> {
-    return this.#checked(await this.#send(request));
+    return this.#checked(await this.send(request));
   }
 
   /** About no upload yet: where nothing answers here, the address is wrong. */
   async #found(request: Request): Promise<HttpResponse> {
-    const response = await this.#send(request);
+    const response = await this.send(request);
     if (isUnknownHere(response)) {
       const message = `No Quayside answers at ${this.#endpoint}${request.url}: is the endpoint right?`;
       throw new UploadError("rejected", "resume", message, { status: response.status });
@@ -250,11 +250,11 @@ export class Server {
 
   #post(path: string, body: object, signal: AbortSignal): Promise<HttpResponse> {
     const headers = { "Content-Type": "application/json" };
-    return this.#send({ method: "POST", url: path, headers, body: JSON.stringify(body), signal });
+    return this.send({ method: "POST", url: path, headers, body: JSON.stringify(body), signal });
   }
 
-  /** With the page's headers; after a 401 with fresh ones, once. */
-  async #send(request: Request): Promise<HttpResponse> {
+  /** Any request below the endpoint, with the page's headers; after a 401 with fresh ones, once. The answer as it is. */
+  async send(request: Request): Promise<HttpResponse> {
     const { signal } = request;
     const response = await this.#exchange(this.#addressed(request, await this.#headers.get(signal)));
     const fresh = response.status === 401 ? await this.#headers.afterRefusal(signal) : undefined;

@@ -3,9 +3,11 @@
 //! length is known by then; linked to the one before it, so that nobody comes between them. What has been stored counts,
 //! however the body ends.
 
+use std::cell::Cell;
+
 use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::{call, unless_refused, upload::Status};
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, join, select};
 use upload_session::session::{Continuation, Release, ReleaseReason};
 use upload_types::{
     api_error::ApiError,
@@ -25,7 +27,7 @@ use crate::{
     },
     transfer::{
         body::fixed_length,
-        gathering::{Arriving, Ended, Source},
+        gathering::{Arriving, Ended, Gathered, Source},
         held::Held,
         relay::drain,
     },
@@ -78,25 +80,24 @@ async fn store(chunk: Unsized, body: &ReadableStream, storing: &TransferContext)
         }
     };
     let mut arriving = Arriving::new(body, storing.stalled_after)?;
-    store_source(chunk, plan, &mut arriving, None, storing).await
+    store_source(chunk, plan, &mut arriving, Gathered::default(), storing).await
 }
 
-/// Stores what comes from a source, in an upload of these sizes. `begun` is what has been gathered of it already, and how it has ended
-/// where it has.
+/// Stores what comes from a source, in an upload of these sizes, behind what has been gathered of it already. While a section is being
+/// stored, the next is gathered.
 pub(crate) async fn store_source(
     chunk: Unsized,
     plan: Plan,
     source: &mut impl Source,
-    mut begun: Option<(Held, Option<Ended>)>,
+    mut gathered: Gathered,
     storing: &TransferContext,
 ) -> Result<Arrived> {
+    let to_part_end =
+        |offset: ByteCount| plan.part_bytes.saturating_sub(offset.saturating_sub(plan.part_start(offset))).get();
     let (mut offset, mut last) = (chunk.offset, None::<Stored>);
     loop {
-        let to_part_end = plan.part_bytes.saturating_sub(offset.saturating_sub(plan.part_start(offset)));
-        let (held, end) = match begun.take() {
-            Some(begun) => begun,
-            None => source.gather(to_part_end.get()).await,
-        };
+        source.gather(&mut gathered, to_part_end(offset), &Cell::new(false)).await;
+        let Gathered { held, end } = std::mem::take(&mut gathered);
         let length = ByteCount::new(held.bytes()).unwrap_or(ByteCount::MAX);
         if !length.is_zero() {
             let (id, file_bytes) = (chunk.id, chunk.file_bytes);
@@ -105,7 +106,16 @@ pub(crate) async fn store_source(
             let part = Append { id, offset, named, overlap, completes, length, file_bytes, digest, wait };
             let continuation =
                 Continuation { after: last.as_ref().map(|stored| stored.attempt), has_more: end.is_none() };
-            match store_held(part, continuation, held, storing).await {
+            offset = offset.checked_add(length).unwrap_or(offset);
+            let is_stored = Cell::new(end.is_some());
+            let storing_it = async {
+                let stored = store_held(part, continuation, held, storing).await;
+                is_stored.set(true);
+                stored
+            };
+            // Crash here: what is gathered meanwhile has not been promised to anybody.
+            let gathering = source.gather_ahead(&mut gathered, to_part_end(offset), &is_stored);
+            match join(storing_it, gathering).await.0 {
                 Ok(stored) => last = Some(stored),
                 Err(Error::Refused(refusal)) => {
                     source.drain().await;
@@ -113,7 +123,6 @@ pub(crate) async fn store_source(
                 }
                 Err(fault) => return Err(fault),
             }
-            offset = offset.checked_add(length).unwrap_or(offset);
         }
         let Some(end) = end else { continue };
         if length.is_zero()
@@ -138,7 +147,7 @@ pub(crate) async fn store_source(
 async fn store_held(part: Append, continuation: Continuation, held: Held, storing: &TransferContext) -> Result<Stored> {
     let (sink, readable) = fixed_length(held.bytes())?;
     let stored = Box::pin(append::store(part, continuation, Some(readable), storing));
-    let flowing = Box::pin(async move { held.flow_into(&sink).await });
+    let flowing = Box::pin(held.flow_into(&sink));
     match select(stored, flowing).await {
         Either::Left((stored, _)) => stored,
         Either::Right((_, stored)) => stored.await,

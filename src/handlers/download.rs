@@ -11,6 +11,7 @@ use durable_objects::rpc::{
     upload::{FindObject, FoundObject},
 };
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use upload_protocols::digest;
 use upload_types::{
     api_error::ApiError,
     byte_range::Wanted,
@@ -58,6 +59,8 @@ async fn find_and_serve(
             return Ok((ResponseBuilder::new().with_headers(headers).with_status(304).empty(), snapshot));
         }
     };
+    // RFC 9530: of the whole object, also where a range of it is served.
+    headers.set("repr-digest", &digest::answer(object.sha256, object.crc64nvme))?;
     describe(&headers, &snapshot, presentation, wanted)?;
     let builder = ResponseBuilder::new().with_headers(headers).with_status(match wanted {
         Wanted::Whole => 200,

@@ -20,7 +20,7 @@ pub(crate) async fn read(body: Option<ReadableStream>, bytes: u64, stalled_after
     let Some(body) = body.filter(|_| bytes > 0) else { return Ok(Vec::new()) };
     let (mut arriving, mut held) = (Arriving::new(&body, stalled_after)?, Held::default());
     while held.bytes() < bytes {
-        if !has_room(held.bytes(), held.others_bytes()) {
+        if !has_room(held.bytes(), held.others().1) {
             drop(held);
             arriving.drain().await;
             return Err(ApiError::Overloaded.into());

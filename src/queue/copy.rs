@@ -75,7 +75,7 @@ impl<'a> Copy<'a> {
         let line = LogLine { attempt: Some(lease.attempt), ..LogLine::of("batch_copied", self.upload) };
         match self.drive(&mut attempt, &multipart, is_lost).await {
             Finish::Appended(_) => {
-                log::info(&LogLine { bytes: Some(bytes), duration_ms: Some(watch.elapsed_ms()), ..line });
+                log::chunk(&LogLine { bytes: Some(bytes), duration_ms: Some(watch.elapsed_ms()), ..line });
                 Ok(Copied::All)
             }
             Finish::Refused(_) if self.broken.is_some() => Ok(Copied::GivenUp),

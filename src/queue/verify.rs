@@ -44,7 +44,7 @@ pub(crate) async fn run(upload: UploadId, env: &Env) -> Result<()> {
         return Ok(());
     }
     let bytes = Some(slice.to.saturating_sub(slice.from));
-    log::info(&LogLine { bytes, duration_ms: Some(watch.elapsed_ms()), ..LogLine::of("slice_hashed", upload) });
+    log::chunk(&LogLine { bytes, duration_ms: Some(watch.elapsed_ms()), ..LogLine::of("slice_hashed", upload) });
     Ok(())
 }
 

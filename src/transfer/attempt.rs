@@ -53,7 +53,7 @@ pub(crate) async fn store(
 }
 
 fn appended(chunk: &Append, lease: &WriteLease, committed: Committed, watch: &Stopwatch) -> Outcome {
-    log::info(&LogLine {
+    log::chunk(&LogLine {
         bytes: Some(chunk.length),
         attempt: Some(lease.attempt),
         duration_ms: Some(watch.elapsed_ms()),

@@ -1,10 +1,13 @@
 //! A body that is read as it comes, into memory: because it does not say how long it is, or because it is a document.
 
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 use durable_objects::platform::error::Result;
 use js_sys::Uint8Array;
-use upload_session::{gathering::Gathering, read_size::ReadSize};
+use upload_session::{
+    gathering::{AHEAD_BYTES, Gathering, has_room},
+    read_size::ReadSize,
+};
 use web_sys::ReadableStream;
 
 use crate::{
@@ -31,6 +34,13 @@ pub(crate) enum Ended {
     Stalled,
 }
 
+/// What has come, and why nothing follows, where nothing does.
+#[derive(Default)]
+pub(crate) struct Gathered {
+    pub(crate) held: Held,
+    pub(crate) end: Option<Ended>,
+}
+
 /// Where bytes come from that are wanted as they come: a body, or a file in a form.
 pub(crate) trait Source {
     /// Whatever comes next, no more than so many; or why nothing does.
@@ -48,24 +58,30 @@ pub(crate) trait Source {
         self.give_back(piece);
     }
 
-    /// The next bytes, `most_bytes` of them; fewer where nothing follows for a while, where the memory is wanted by others, or
-    /// where the body breaks: then also how.
-    async fn gather(&mut self, most_bytes: u64) -> (Held, Option<Ended>) {
-        let mut held = Held::default();
+    /// More bytes, behind those that have been gathered: `most_bytes` together; fewer where nothing follows for a while, where the memory
+    /// is wanted by others, where somebody has said that it is enough, or where the body ends.
+    async fn gather(&mut self, Gathered { held, end }: &mut Gathered, most_bytes: u64, is_enough: &Cell<bool>) {
         let watch = Stopwatch::start();
-        loop {
-            let (bytes, took_ms, others_bytes) = (held.bytes(), watch.elapsed_ms(), held.others_bytes());
-            let most_bytes = most_bytes.min(Gathering { bytes, took_ms, others_bytes }.most_bytes());
+        while end.is_none() && !is_enough.get() {
+            let (bytes, took_ms, (others, others_bytes)) = (held.bytes(), watch.elapsed_ms(), held.others());
+            let most_bytes = most_bytes.min(Gathering { bytes, took_ms, others, others_bytes }.most_bytes());
             if bytes >= most_bytes {
-                return (held, None);
+                return;
             }
             match self.next(most_bytes - bytes).await {
-                Waited::Came(Ok(piece)) => self.hold(&piece, &mut held),
-                Waited::Came(Err(ended)) => return (held, Some(ended)),
-                Waited::Stalled => return (held, Some(Ended::Stalled)),
+                Waited::Came(Ok(piece)) => self.hold(&piece, held),
+                Waited::Came(Err(ended)) => *end = Some(ended),
+                Waited::Stalled => *end = Some(Ended::Stalled),
                 Waited::Paused if bytes == 0 => {}
-                Waited::Paused => return (held, None),
+                Waited::Paused => return,
             }
+        }
+    }
+
+    /// The same while something else is being stored, until it is, and only where there is memory for that.
+    async fn gather_ahead(&mut self, gathered: &mut Gathered, most_bytes: u64, is_stored: &Cell<bool>) {
+        if has_room(AHEAD_BYTES, gathered.held.others().1) {
+            self.gather(gathered, most_bytes, is_stored).await;
         }
     }
 }

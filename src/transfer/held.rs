@@ -11,8 +11,8 @@ use upload_session::gathering::block_bytes;
 use crate::transfer::body::Sink;
 
 thread_local! {
-    /// In all [`Held`] of this isolate.
-    static HELD_BYTES: Cell<u64> = const { Cell::new(0) };
+    /// How many [`Held`] of this isolate have something, and how much that is.
+    static ALL: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
 }
 
 /// Bytes in memory, which grows with them.
@@ -32,9 +32,21 @@ impl Held {
         self.bytes
     }
 
-    /// How much all others of this isolate hold.
-    pub(crate) fn others_bytes(&self) -> u64 {
-        HELD_BYTES.get().saturating_sub(self.room_bytes)
+    /// How many others of this isolate hold something, and how much that is.
+    pub(crate) fn others(&self) -> (u64, u64) {
+        let (count, bytes) = ALL.get();
+        (count.saturating_sub(self.counts()), bytes.saturating_sub(self.room_bytes))
+    }
+
+    fn counts(&self) -> u64 {
+        u64::from(self.room_bytes > 0)
+    }
+
+    /// Holds so much from now on.
+    fn hold(&mut self, room_bytes: u64) {
+        let (count, bytes) = self.others();
+        self.room_bytes = room_bytes;
+        ALL.set((count + self.counts(), bytes + room_bytes));
     }
 
     /// Adds a copy of these.
@@ -62,8 +74,7 @@ impl Held {
         let block = Uint8Array::new_with_length(bytes);
         self.blocks.push(block.clone());
         self.filled_of_last = 0;
-        self.room_bytes += u64::from(bytes);
-        HELD_BYTES.set(HELD_BYTES.get() + u64::from(bytes));
+        self.hold(self.room_bytes + u64::from(bytes));
         block
     }
 
@@ -88,10 +99,12 @@ impl Held {
         one
     }
 
-    /// All of them, one piece after the other, into a sink that takes so many.
-    pub(crate) async fn flow_into(&self, sink: &Sink) -> Result<()> {
-        for piece in self.pieces() {
+    /// All of them, one piece after the other, into a sink that takes so many. What it has taken is let go of.
+    pub(crate) async fn flow_into(mut self, sink: &Sink) -> Result<()> {
+        let pieces: Vec<Uint8Array> = self.pieces().collect();
+        for (block, piece) in std::mem::take(&mut self.blocks).into_iter().zip(pieces) {
             sink.write(&piece).await?;
+            self.hold(self.room_bytes.saturating_sub(u64::from(block.length())));
         }
         sink.close().await
     }
@@ -99,6 +112,6 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        HELD_BYTES.set(HELD_BYTES.get().saturating_sub(self.room_bytes));
+        self.hold(0);
     }
 }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { type Browser, type BrowserContextOptions, chromium } from "playwright-core";
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium } from "playwright-core";
 
 import { Service, type ServiceOptions, type ServiceParts } from "./service.ts";
 import { UploadPage } from "./upload_page.ts";
@@ -21,14 +21,21 @@ export class Harbour extends Service {
   readonly #browser: Browser;
   readonly #pages: UploadPage[] = [];
 
-  static async open(options: ServiceOptions = {}): Promise<Harbour> {
+  /** `args` are for Chromium, besides those that it always gets. */
+  static async open(options: ServiceOptions = {}, args: readonly string[] = []): Promise<Harbour> {
     const parts = await Service.parts(options);
-    return new Harbour(parts, await chromium.launch({ executablePath: String(CHROMIUM), args: ARGS }));
+    const browser = await chromium.launch({ executablePath: String(CHROMIUM), args: [...ARGS, ...args] });
+    return new Harbour(parts, browser);
   }
 
   private constructor(parts: ServiceParts, browser: Browser) {
     super(parts);
     this.#browser = browser;
+  }
+
+  /** A profile of its own, for pages that are not the demo page. */
+  newContext(options: BrowserContextOptions = {}): Promise<BrowserContext> {
+    return this.#browser.newContext(options);
   }
 
   /** The page in a profile of its own. */

@@ -26,7 +26,7 @@ async function bundled(source: string): Promise<string> {
     format: "esm",
     target: "es2022",
     // What is loaded when somebody asks for it.
-    external: ["./sha256_wasm.ts", "./sha256.ts", "./wake_lock.ts"],
+    external: ["./sha256_wasm.ts", "./sha256.ts", "./wake_lock.ts", "../wake_lock.ts"],
   });
   return result.outputFiles[0]?.text ?? "";
 }
@@ -44,6 +44,14 @@ test("what is not used is not shipped", async () => {
   assert.match(await bundled(`export * from "./index.ts"`), /createObjectStore/);
 });
 
+test("recordings are an entry of their own: 10 kB more for a page that has the rest, and nothing for one that does not record", async () => {
+  const both = gzipSync(await bundled(`export * from "./index.ts"; export * from "./recording/index.ts"`)).length;
+  const main = await bundled(`export * from "./index.ts"`);
+  const bytes = both - gzipSync(main).length;
+  assert.ok(bytes > 0 && bytes < 10_000, `${bytes} bytes`);
+  assert.doesNotMatch(main, /quayside-recordings/);
+});
+
 test("the compiled package has types and runs", async (t) => {
   mkdirSync(scratch, { recursive: true });
   const dist = mkdtempSync(join(scratch, "client-"));
@@ -56,6 +64,12 @@ test("the compiled package has types and runs", async (t) => {
   const sha256 = await new BrowserHasher(() => undefined).file(file, () => {}, new AbortController().signal);
   assert.equal(sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   assert.match(readFileSync(join(dist, "index.d.ts"), "utf8"), /createUpload/);
-  const exported = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).exports["."];
-  assert.deepEqual(exported.import, { types: "./dist/index.d.ts", default: "./dist/index.js" });
+  const { createRecording, listRecordings } = await import(pathToFileURL(join(dist, "recording/index.js")).href);
+  assert.equal(createRecording(new ReadableStream(), { endpoint: "https://upload.example.com" }).status.state, "idle");
+  assert.deepEqual(await listRecordings({ storage: null }), []);
+  assert.match(readFileSync(join(dist, "recording/index.d.ts"), "utf8"), /createRecording/);
+  const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+  assert.deepEqual(exports["."].import, { types: "./dist/index.d.ts", default: "./dist/index.js" });
+  const recording = { types: "./dist/recording/index.d.ts", default: "./dist/recording/index.js" };
+  assert.deepEqual(exports["./recording"].import, recording);
 });

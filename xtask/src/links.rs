@@ -1,5 +1,5 @@
 //! Links in the documentation: each relative one leads to a file that is here and to a heading that is in it, every page below `docs/` is
-//! listed in `docs/README.md`, and files that prose names, like `src/config.rs`, are there.
+//! listed in `docs/README.md`, files that prose names, like `src/config.rs`, are there, and nothing of a merge is left.
 //!
 //! What is in code is no link. Addresses on the web are not asked for: a check must give the same answer without a network.
 
@@ -32,7 +32,15 @@ pub(crate) fn broken(root: &Path) -> Result<Vec<String>> {
     let mut complaints = dead_ends(&pages, exists);
     complaints.extend(unlisted(&pages));
     complaints.extend(gone(&pages, exists));
+    complaints.extend(unmerged(&pages));
     Ok(complaints)
+}
+
+/// What git puts where it could not merge.
+fn unmerged(pages: &[Page]) -> Vec<String> {
+    let is_mark = |line: &str| ["<<<<<<< ", ">>>>>>> "].iter().any(|mark| line.starts_with(mark));
+    let left = pages.iter().filter(|(_, text)| text.lines().any(is_mark));
+    left.map(|(path, _)| format!("{path}: not merged")).collect()
 }
 
 fn read_folder(root: &Path, folder: &Path, pages: &mut Vec<Page>) -> Result<()> {

@@ -80,7 +80,7 @@ fn instance_digest(head: &Head) -> Result<Vec<ChunkDigest>, ApiError> {
 
 /// `Repr-Digest` of a file that is there: all that is known of it, so that whatever of it was wanted (`Want-Repr-Digest`) is
 /// among it.
-pub(super) fn answer(sha256: Option<Sha256Digest>, crc64nvme: Crc64Nvme) -> String {
+pub fn answer(sha256: Option<Sha256Digest>, crc64nvme: Crc64Nvme) -> String {
     let crc = format!("{CRC64NVME}=:{}:", STANDARD.encode(crc64nvme.0.to_be_bytes()));
     sha256.map_or(crc.clone(), |sha256| format!("sha-256=:{}:, {crc}", STANDARD.encode(sha256.0)))
 }

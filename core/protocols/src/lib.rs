@@ -20,7 +20,7 @@ mod body_type;
 pub mod chunked_form;
 pub mod companion;
 mod content_range;
-mod digest;
+pub mod digest;
 mod disposition;
 mod file_words;
 pub mod filepond;

@@ -152,7 +152,9 @@ impl Periodic {
 /// Which tables there are. Reads only, so that asking does not create an object.
 pub(crate) fn tables(database: &impl Database) -> Result<Tables> {
     let found: Vec<NameRow> = database.rows("SELECT name FROM sqlite_master WHERE type = 'table'", Vec::new())?;
-    Ok(found.into_iter().map(|row| row.name).collect())
+    let mut tables = Tables::new();
+    tables.extend(found.into_iter().map(|row| row.name));
+    Ok(tables)
 }
 
 /// Whether an entry was ever made here.

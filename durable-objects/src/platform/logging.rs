@@ -1,11 +1,11 @@
 //! Where log lines go: one JSON object per line on the console, which `wrangler tail` and Workers Logs read, and one row of
 //! metrics in Workers Analytics Engine. Where the binding `METRICS` is missing, there are lines and no rows; nothing depends on
-//! either.
+//! either. What every chunk would say is said as often as `LOG_CHUNKS` wants; there is always a row.
 
 use std::cell::RefCell;
 
 use crate::platform::telemetry::{data_point, log_line::LogLine};
-use js_sys::{Array, Object, Reflect};
+use js_sys::{Array, Number, Object, Reflect};
 use upload_session::session::Session;
 use upload_types::upload::Phase;
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
@@ -26,19 +26,52 @@ extern "C" {
     fn write_data_point(this: &Dataset, point: &JsValue) -> Result<(), JsValue>;
 }
 
-thread_local! {
-    // Bindings are the same for all requests of an isolate.
-    static DATASET: RefCell<Option<Dataset>> = const { RefCell::new(None) };
+/// The setting: of so many lines about chunks one is written; 0, none. The Worker refuses what is no whole number (`config`).
+const LOG_CHUNKS: &str = "LOG_CHUNKS";
+
+/// Where all of it goes.
+struct Destinations {
+    dataset: Option<Dataset>,
+    /// Of so many lines about chunks one is written.
+    chunks_a_line: u32,
+    /// So many have not been since.
+    unwritten: u32,
 }
 
-/// Says where metrics go, from now on. Called at every way in: it costs a look.
+thread_local! {
+    // Bindings are the same for all requests of an isolate.
+    static DESTINATIONS: RefCell<Option<Destinations>> = const { RefCell::new(None) };
+}
+
+/// Says where lines and metrics go, from now on. Called at every way in: it costs a look.
 pub fn bind(env: &Env) {
-    DATASET.with_borrow_mut(|dataset| {
-        if dataset.is_none() {
-            let found = Reflect::get(env, &METRICS_BINDING.into()).ok();
-            *dataset = found.filter(JsValue::is_object).map(JsCast::unchecked_into);
-        }
+    DESTINATIONS.with_borrow_mut(|bound| {
+        bound.get_or_insert_with(|| {
+            let found = |name: &str| Reflect::get(env, &name.into()).unwrap_or_default();
+            let dataset = Some(found(METRICS_BINDING)).filter(JsValue::is_object).map(JsCast::unchecked_into);
+            let said = found(LOG_CHUNKS);
+            // Without quotes it is a number.
+            let number = || Number::from(said.as_f64()?).to_string_with_radix(10).ok().map(String::from);
+            let said = said.as_string().or_else(number);
+            let chunks_a_line = said.and_then(|text| text.trim().parse().ok()).unwrap_or_default();
+            Destinations { dataset, chunks_a_line, unwritten: 0 }
+        });
     });
+}
+
+/// A step that every chunk takes, and that went as it should: not worth its price to everybody.
+pub fn chunk(line: &LogLine<'_>) {
+    let is_written = DESTINATIONS.with_borrow_mut(|bound| {
+        let Some(Destinations { chunks_a_line, unwritten, .. }) = bound else { return false };
+        *unwritten += 1;
+        let is_its_turn = *chunks_a_line > 0 && *unwritten >= *chunks_a_line;
+        *unwritten %= (*chunks_a_line).max(1);
+        is_its_turn
+    });
+    if is_written {
+        console_log!("{}", line.json());
+    }
+    count(line);
 }
 
 /// A step that went as it should, or was refused.
@@ -74,7 +107,8 @@ pub(crate) fn phase(session: &Session) {
 
 /// Writing a row returns at once and cannot fail in a way that matters here: it is counted or it is not.
 fn count(line: &LogLine<'_>) {
-    let Some(dataset) = DATASET.with_borrow(Clone::clone) else { return };
+    let dataset = DESTINATIONS.with_borrow(|bound| bound.as_ref().and_then(|bound| bound.dataset.clone()));
+    let Some(dataset) = dataset else { return };
     let row = data_point(line);
     let point = Object::new();
     let texts = |texts: &[String]| texts.iter().map(|text| JsValue::from_str(text)).collect::<Array>();

@@ -18,6 +18,7 @@ pub mod upload;
 use std::{fmt::Display, time::Duration};
 
 use crate::platform::error::{Error, Result};
+use futures_util::future::LocalBoxFuture;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use upload_types::{api_error::ApiError, caller::Caller};
 use wasm_bindgen::JsValue;
@@ -84,9 +85,21 @@ enum Answer<T> {
 
 /// Calls the object of this name: an upload's id, or an owner.
 pub async fn call<C: Command>(objects: &ObjectClient, name: impl Display, command: &C) -> Result<C::Answer> {
-    let body = serde_json::to_string(command)?.into();
-    let response = post(objects, &name.to_string(), C::NAME, &body, None).await?;
-    read_answer(&text(C::NAME, response).await?)
+    let command = serde_json::to_string(command)?;
+    read_answer(&ask(objects, name.to_string(), C::NAME, command).await?)
+}
+
+/// What is answered to a command. On the heap, and the same for all: each of its callers would have a copy of the state machine.
+fn ask<'a>(
+    objects: &'a ObjectClient,
+    object: String,
+    name: &'static str,
+    command: String,
+) -> LocalBoxFuture<'a, Result<String>> {
+    Box::pin(async move {
+        let response = post(objects, &object, name, &command.into(), None).await?;
+        text(name, response).await
+    })
 }
 
 /// The answer; `None` where it is refused. For whoever goes on then.

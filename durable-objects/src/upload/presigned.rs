@@ -45,7 +45,7 @@ impl UploadSession {
             decision
         })?;
         if let (1.., Some(session)) = (counted_parts, &*self.session.borrow()) {
-            logging::info(&LogLine {
+            logging::chunk(&LogLine {
                 bytes: Some(self.counted_bytes().saturating_sub(bytes_before)),
                 parts: Some(counted_parts as u64),
                 ..LogLine::of("parts_recorded", session.spec().id)

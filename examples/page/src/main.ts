@@ -15,7 +15,7 @@ import { listenTo } from "./pick.ts";
 import { PROTOCOLS, type Protocol, speak } from "./protocols.ts";
 import { Remembered } from "./remembered.ts";
 import { Summary } from "./summary.ts";
-import { takeToken } from "./token.ts";
+import { authorization, takeToken } from "./token.ts";
 import { Transfers } from "./transfers.ts";
 
 /** Where the page lies, so does the service: at the top of its host, or below a path. */
@@ -171,6 +171,10 @@ choose();
 const indexedDB: object = { maxFileSize: KEPT_FILE_BYTES, maxTotalSize: KEPT_TOTAL_BYTES };
 uppy.use(GoldenRetriever, { indexedDB });
 document.body.dataset.ready = "";
+// Loaded when all else is there: most visits record nothing.
+const { showRecorder } = await import("./recorder.ts");
+await showRecorder(ENDPOINT, authorization);
+document.body.dataset.recorder = "";
 
 function note(): string {
   const types = config.allowedFileTypes === null ? "Any file" : `Only ${config.allowedFileTypes.join(", ")}`;

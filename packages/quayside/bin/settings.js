@@ -47,6 +47,7 @@ export const NUMBERS = [
   "OUTBOX_RESEND_SECONDS",
   "DOWNLOAD_URL_TTL_SECONDS",
   "DIRECT_URL_TTL_SECONDS",
+  "LOG_CHUNKS",
 ];
 
 /** Secrets. None of them stands among the vars. */

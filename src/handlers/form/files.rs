@@ -1,5 +1,7 @@
 //! The files of one form: each stored as it comes, and all completed, or none, once it is known that the form is whole.
 
+use std::cell::Cell;
+
 use durable_objects::platform::error::{Error, Result};
 use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::rpc::{
@@ -29,7 +31,7 @@ use crate::{
     transfer::{
         body::fixed_length,
         form::Ahead,
-        gathering::{Ended, Source as _},
+        gathering::{Ended, Gathered, Source as _},
         held::Held,
         idle_timeout::Waited,
     },
@@ -118,24 +120,25 @@ impl<'a> Files<'a> {
     pub(super) async fn store(&mut self, form: &mut Form<'_>, file: FileHead, asked: &Head) -> Result<Ahead, Stopped> {
         let Some(reader) = &mut form.reader else { return Err(Error::from("a file is being read").into()) };
         // As much as may wait in memory just now.
-        let (held, end) = reader.gather(u64::MAX).await;
+        let mut begun = Gathered::default();
+        reader.gather(&mut begun, u64::MAX, &Cell::new(false)).await;
         reader.broken()?;
-        let is_all = matches!(end, Some(Ended::AtEnd));
+        let is_all = matches!(begun.end, Some(Ended::AtEnd));
         // What stands behind a small file is looked at before it is stored: mostly nothing does, and fields are about it, too.
         let ahead = if is_all { reader.look_ahead(&mut form.fields).await? } else { Ahead::Paused };
-        if is_all && held.bytes() == 0 && !file.is_named {
+        if is_all && begun.held.bytes() == 0 && !file.is_named {
             // A field in which no file was chosen.
             return Ok(ahead);
         }
         form.redirect(self.config())?;
-        let length = ByteCount::new(held.bytes()).filter(|_| is_all);
+        let length = ByteCount::new(begun.held.bytes()).filter(|_| is_all);
         let is_alone = self.stored.is_empty() && ahead == Ahead::Nothing;
         // A file that is declared to be empty is complete as soon as it is created.
         let declared = length.filter(|length| is_alone || !length.is_zero());
         let create = form.request.creation(asked, &file, &form.fields, self.stored.len(), declared)?;
         let result = match length {
-            Some(length) => self.store_small(create, held, length, is_alone).await,
-            None => self.store_large(create, (held, end), form).await,
+            Some(length) => self.store_small(create, begun.held, length, is_alone).await,
+            None => self.store_large(create, begun, form).await,
         };
         let state = match result {
             Ok(state) => state,
@@ -170,7 +173,7 @@ impl<'a> Files<'a> {
         let first = FirstChunk { length, digest: None, completes, wait };
         let (sink, readable) = fixed_length(length.get())?;
         let storing = Box::pin(create::with_first_chunk(create, first, Some(readable), self.context));
-        let flowing = Box::pin(async { held.flow_into(&sink).await });
+        let flowing = Box::pin(held.flow_into(&sink));
         let outcome = match select(storing, flowing).await {
             Either::Left((outcome, _)) => outcome?,
             Either::Right((_, storing)) => storing.await?,
@@ -182,12 +185,7 @@ impl<'a> Files<'a> {
     }
 
     /// A file of which more is to come than has been gathered.
-    async fn store_large(
-        &self,
-        create: Create,
-        begun: (Held, Option<Ended>),
-        form: &mut Form<'_>,
-    ) -> Result<FileState> {
+    async fn store_large(&self, create: Create, begun: Gathered, form: &mut Form<'_>) -> Result<FileState> {
         let outcome = create::handle(create, self.context).await?;
         let Outcome::Created { snapshot, limits, upload_token } = outcome else {
             return Ok(FileState::Settled(outcome));
@@ -208,7 +206,7 @@ impl<'a> Files<'a> {
         let (reader, arrived) = self
             .context
             .run_with_wait_until(async move {
-                let arrived = append_stream::store_source(chunk, plan, &mut reader, Some(begun), &storing).await;
+                let arrived = append_stream::store_source(chunk, plan, &mut reader, begun, &storing).await;
                 (reader, arrived)
             })
             .await?;
@@ -314,11 +312,12 @@ impl StoredFile {
 }
 
 /// How long the file is of which this has come. What is still to come of it is read away.
-async fn length_of((held, end): (Held, Option<Ended>), form: &mut Form<'_>) -> Result<u64> {
+async fn length_of(begun: Gathered, form: &mut Form<'_>) -> Result<u64> {
     let Some(reader) = &mut form.reader else { return Err("a file is being read".into()) };
-    let mut bytes = held.bytes();
-    drop(held);
-    if end.is_some() {
+    let mut bytes = begun.held.bytes();
+    let has_ended = begun.end.is_some();
+    drop(begun);
+    if has_ended {
         return Ok(bytes);
     }
     loop {

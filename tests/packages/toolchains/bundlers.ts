@@ -16,10 +16,13 @@ export interface Bundler {
   readonly isAlwaysRun: boolean;
 }
 
+/** What the guide says for Vite up to 7: its dev server moves packages away from the files beside them. */
+const BESIDE_ITS_FILES = `export default { optimizeDeps: { exclude: ["quayside-client"] } };\n`;
+
 function vite(version: number): Bundler {
   return {
     packages: [`vite@${version}`],
-    files: { "index.html": PAGE, "main.js": APP },
+    files: { "index.html": PAGE, "main.js": APP, ...(version < 8 ? { "vite.config.js": BESIDE_ITS_FILES } : {}) },
     async build(project) {
       await project.bin("vite", ["build"]);
       return await project.serveFiles("dist");
@@ -30,7 +33,8 @@ function vite(version: number): Bundler {
       return `http://127.0.0.1:${port}/`;
     },
     output: "dist",
-    isAlwaysRun: version === 8,
+    // The first makes workers with Rollup, in one file each; the last with Rolldown.
+    isAlwaysRun: version === 5 || version === 8,
   };
 }
 

@@ -121,7 +121,8 @@ impl FormChunk {
     fn metadata(&self, said: &Said<'_>) -> Result<BTreeMap<String, String>, ApiError> {
         let is_own = |name: &str| self.own_fields.contains(&name) || ["", TOKEN_FIELD, REDIRECT_FIELD].contains(&name);
         let others = said.fields.iter().filter(|(name, _)| !is_own(name));
-        let mut metadata: BTreeMap<_, _> = others.cloned().collect();
+        let mut metadata = BTreeMap::new();
+        metadata.extend(others.cloned());
         if let Some(path) = self.relative_path.as_deref().filter(|path| path.contains('/')) {
             metadata.insert(RELATIVE_PATH.to_owned(), path.to_owned());
         }

@@ -58,7 +58,8 @@ fn id(head: &Head) -> Result<UploadId, ApiError> {
 pub fn creation(head: &Head, fields: &[(String, String)]) -> Result<Option<Create>, ApiError> {
     let Some(length) = head.present(LENGTH) else { return Ok(None) };
     let is_metadata = |name: &str, value: &str| value != "{}" && ![TOKEN_FIELD, REDIRECT_FIELD].contains(&name);
-    let metadata: BTreeMap<_, _> = fields.iter().filter(|(name, value)| is_metadata(name, value)).cloned().collect();
+    let mut metadata = BTreeMap::new();
+    metadata.extend(fields.iter().filter(|(name, value)| is_metadata(name, value)).cloned());
     if metadata.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_METADATA_BYTES {
         return Err(ApiError::bad_request("fields", format!("have more than {MAX_METADATA_BYTES} bytes together")));
     }

@@ -1,0 +1,177 @@
+// All the wiring of a recording's place: the claim that makes this page the only one to write and send it, the folder with its note, and
+// whoever works on them. One way for what begins here and for what another page has left.
+
+import { randomName } from "../creation.ts";
+import { abortedError, UploadError } from "../errors.ts";
+import type { Claim, Restart, Runtime } from "../interfaces.ts";
+import type { Live } from "../live.ts";
+import type { Retrier } from "../retrier.ts";
+import type { Server } from "../server.ts";
+import type { SpoolStorage } from "./interfaces.ts";
+import { defaultName } from "./names.ts";
+import { type Note, Notebook } from "./notes.ts";
+import { NOTHING } from "./pieces.ts";
+import { workingPlace } from "./places.ts";
+import { Pressure } from "./pressure.ts";
+import { RemoteRecording } from "./remote.ts";
+import { Sender } from "./sender.ts";
+import { Spool } from "./spool.ts";
+
+/** Whoever discards does not want to wait for a network. What the server keeps then, it drops by itself in time. */
+const REMOVING_MS = 60_000;
+const CLAIM_TRIES = 4;
+const CLAIM_PAUSE_MS = 250;
+
+/** What is open while a recording runs. */
+export interface Opened {
+  /** Undefined where nothing is kept. */
+  readonly storage: SpoolStorage | undefined;
+  readonly spool: Spool;
+  readonly notebook: Notebook;
+  readonly sender: Sender;
+  readonly pressure: Pressure | undefined;
+}
+
+export interface Told {
+  readonly onChange: () => void;
+  readonly onSent: (bytes: number) => void;
+  /** The server has said how much it has. */
+  readonly onAnswer: () => void;
+  readonly onCompleting: () => void;
+}
+
+export interface OpeningParts {
+  readonly id: string;
+  readonly runtime: Runtime;
+  readonly server: Server;
+  readonly retrier: Retrier;
+  readonly live: Live;
+  readonly keeps: boolean;
+  readonly sendEveryMs: number;
+  readonly onRestart: (restart: Restart) => void;
+  /** Where it is, for what another page has left; otherwise where it may be, and what is to be noted of it. */
+  readonly left?: SpoolStorage;
+  readonly wanted?: SpoolStorage | null | undefined;
+  readonly about?: Pick<Note, "fileName" | "contentType" | "metadata" | "endpoint">;
+}
+
+/** The name of the claim on a recording. */
+export function claimName(id: string): string {
+  return `quayside:recording:${id}`;
+}
+
+export class Opening {
+  readonly #parts: OpeningParts;
+
+  constructor(parts: OpeningParts) {
+    this.#parts = parts;
+  }
+
+  /** The right to write and to send it, which ends with the page. */
+  async claim(): Promise<Claim> {
+    const { id, runtime } = this.#parts;
+    for (let tries = 1; ; tries++) {
+      const claim = await runtime.claims.claim(claimName(id), this);
+      if (typeof claim !== "string") {
+        return claim;
+      }
+      runtime.claims.leave(claimName(id), this);
+      if (tries === CLAIM_TRIES) {
+        const message = "This recording is being recorded or sent by another page, or in this one.";
+        throw new UploadError("rejected", "resume", message);
+      }
+      // Whoever lists recordings has it for a moment.
+      await runtime.clock.sleep(CLAIM_PAUSE_MS, new AbortController().signal);
+    }
+  }
+
+  async open(told: Told): Promise<Opened> {
+    const { left } = this.#parts;
+    return left === undefined ? this.#begun(told) : this.#recovered(left, told);
+  }
+
+  /** What the recorder says of itself with its first bytes. */
+  describe(notebook: Notebook, contentType: string): void {
+    const { note } = notebook;
+    const type = note.contentType === "" ? contentType : note.contentType;
+    const fileName = note.fileName === "" ? defaultName(note.startedAtMs, type) : note.fileName;
+    notebook.write({ contentType: type, fileName }).catch(() => {});
+  }
+
+  /** Nothing of it is needed here any more. */
+  async forget(opened: Opened | undefined): Promise<void> {
+    await opened?.storage?.remove(this.#parts.id);
+  }
+
+  /** Nothing of it shall remain, here or at the server; that does not answer for ever. */
+  async remove(opened: Opened | undefined): Promise<void> {
+    const { left, id } = this.#parts;
+    const notebook = opened?.notebook ?? (left && (await Notebook.read(await left.open(id))));
+    // Here first: whoever discards wants that to be certain.
+    await (opened?.storage ?? left)?.remove(id);
+    const uploadId = notebook?.note.uploadId ?? null;
+    if (uploadId !== null) {
+      await this.#removeThere(uploadId).catch(() => {});
+    }
+  }
+
+  async #removeThere(uploadId: string): Promise<void> {
+    const { runtime, retrier, server } = this.#parts;
+    const removing = new AbortController();
+    const stop = runtime.clock.timer(REMOVING_MS, () => removing.abort(abortedError()));
+    await retrier.ask(removing.signal, () => server.remove(uploadId, removing.signal)).finally(stop);
+  }
+
+  async #begun(told: Told): Promise<Opened> {
+    const { id, runtime, wanted, keeps, about } = this.#parts;
+    const { clock } = runtime;
+    const storage = await workingPlace(wanted, clock);
+    const folder = await storage?.open(id);
+    // The clock on the wall is for people to read; nothing is decided by it.
+    const startedAtMs = Date.now();
+    const { fileName = "", contentType = "", metadata = {}, endpoint = "" } = about ?? {};
+    const notebook = new Notebook(folder, {
+      fileName,
+      contentType,
+      metadata,
+      endpoint,
+      startedAtMs,
+      creationKey: randomName(runtime.random),
+      uploadId: null,
+      confirmedBytes: 0,
+      baseBytes: 0,
+      baseChecksum: NOTHING,
+      isEnded: false,
+    });
+    // Dies before this line: an empty folder, which whoever lists removes.
+    await notebook.write({}).catch(() => {});
+    const spool = new Spool({ folder, notebook, clock, keeps, onChange: told.onChange });
+    return this.#opened({ storage, spool, notebook, isRecovered: false }, told);
+  }
+
+  async #recovered(storage: SpoolStorage, told: Told): Promise<Opened> {
+    const { id, runtime, keeps } = this.#parts;
+    const folder = await storage.open(id);
+    const recovered = await Spool.recovered({ folder, clock: runtime.clock, keeps, onChange: told.onChange });
+    if (recovered === undefined) {
+      throw new UploadError("file-unreadable", "none", "This recording is no longer on this device.");
+    }
+    recovered.spool.finish();
+    return this.#opened({ storage, ...recovered, isRecovered: true }, told);
+  }
+
+  #opened(
+    found: Omit<Opened, "sender" | "pressure"> & { readonly isRecovered: boolean },
+    { onChange, ...told }: Told,
+  ): Opened {
+    const { runtime, server, retrier, live, sendEveryMs, onRestart } = this.#parts;
+    const { isRecovered, ...opened } = found;
+    const { storage, spool, notebook } = opened;
+    const { clock } = runtime;
+    const pressure = storage && new Pressure(storage, clock, () => spool.recordedBytes, onChange);
+    const remote = new RemoteRecording(server, clock);
+    const works = { runtime, server, retrier, live, remote, spool, notebook, sendEveryMs };
+    const sender = new Sender({ ...works, isRecovered, ...told, onRestart });
+    return { ...opened, pressure, sender };
+  }
+}

@@ -1,0 +1,324 @@
+// Sends what the spool has, in order, for as long as something is recorded, and then declares the length. Live, what a second has brought
+// goes in one request; what has piled up goes as fast as the line takes it, several MiB at once.
+//
+// The server says what counts, and the spool what was recorded. After every failure the server is asked, and it goes on from there: a
+// chunk that arrived without an answer is not sent again, one that was lost is, and one that comes late is refused by its offset. An
+// upload that is gone begins anew while all bytes are here.
+
+import { randomName } from "../creation.ts";
+import { endedError, goneError, isGone, missingError, UploadError } from "../errors.ts";
+import type { Restart, Runtime, Status, StoredObject } from "../interfaces.ts";
+import type { Live } from "../live.ts";
+import type { Retrier, Streak } from "../retrier.ts";
+import type { Server } from "../server.ts";
+import { linked, orAborted } from "../signals.ts";
+import type { Notebook } from "./notes.ts";
+import type { RemoteRecording } from "./remote.ts";
+import type { Spool } from "./spool.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+/** A request has as much as a good line takes in a few seconds: what breaks costs no more. */
+const FIRST_BYTES = MIB;
+const FEWEST_BYTES = 256 * KIB;
+const MOST_BYTES = 8 * MIB;
+const SHORT_MS = 4_000;
+const LONG_MS = 16_000;
+/** Between two notes of how far it is. */
+const NOTE_MS = 10_000;
+/** A server that has lost bytes so often after all were sent will not keep them the next time either. */
+const MOST_ROUNDS = 5;
+
+export interface SenderParts {
+  readonly spool: Spool;
+  readonly notebook: Notebook;
+  readonly server: Server;
+  readonly remote: RemoteRecording;
+  readonly retrier: Retrier;
+  readonly runtime: Pick<Runtime, "clock" | "hasher" | "random">;
+  readonly live: Live;
+  /** Live, so much time lies between two requests. */
+  readonly sendEveryMs: number;
+  /** Whether another page began it, so that storage may have lost what the server has. */
+  readonly isRecovered: boolean;
+  /** So many bytes are confirmed, or have left. */
+  readonly onSent: (bytes: number) => void;
+  /** The server has said how much it has. */
+  readonly onAnswer: () => void;
+  readonly onCompleting: () => void;
+  readonly onRestart: (restart: Restart) => void;
+}
+
+export interface Sent {
+  readonly uploadId: string;
+  readonly object: StoredObject | null;
+}
+
+export class Sender {
+  readonly #parts: SenderParts;
+  #mostBytes = FIRST_BYTES;
+  /** When the last chunk began to be sent. */
+  #begunMs = Number.NEGATIVE_INFINITY;
+  #notedMs = Number.NEGATIVE_INFINITY;
+  /** Nothing has been confirmed since it was begun anew. */
+  #isRestartInVain = false;
+
+  constructor(parts: SenderParts) {
+    this.#parts = parts;
+  }
+
+  /** Returns when the server has the whole object. Throws what waiting does not mend; called again, it goes on. */
+  async run(signal: AbortSignal): Promise<Sent> {
+    for (;;) {
+      try {
+        return await this.#runOnce(signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        await this.#restartAfter(error);
+      }
+    }
+  }
+
+  async #runOnce(signal: AbortSignal): Promise<Sent> {
+    const { retrier, spool, notebook, remote } = this.#parts;
+    await this.#untilWorthwhile(signal);
+    const known = notebook.note.uploadId;
+    const id = known ?? (await this.#create(signal));
+    for (let rounds: Streak | undefined; ; ) {
+      if ((await this.#sendAll(id, signal)) === "open") {
+        this.#assertAnything();
+        await this.#ask(signal, () => this.#declare(id, signal));
+      }
+      this.#parts.onCompleting();
+      const status = await this.#untilCompleted(id, signal);
+      if (status.state === "completed") {
+        return { uploadId: id, object: this.#compared(status) };
+      }
+      rounds = retrier.longer(rounds);
+      if (rounds.failures >= MOST_ROUNDS) {
+        throw missingError();
+      }
+      await retrier.wait(missingError(), rounds, signal);
+      const from = await this.#ask(signal, () => remote.progress(id, signal));
+      // What was confirmed is missing again, and perhaps no longer here: reading it says so.
+      if (typeof from === "number" && from < spool.confirmedBytes) {
+        spool.unconfirm(from);
+      }
+    }
+  }
+
+  /** No upload is begun for a recording that never brings a byte. */
+  async #untilWorthwhile(signal: AbortSignal): Promise<void> {
+    const { spool, notebook } = this.#parts;
+    while (spool.sendableBytes === 0 && notebook.note.uploadId === null) {
+      this.#assertAnything();
+      await orAborted(spool.changed(), signal);
+    }
+  }
+
+  #assertAnything(): void {
+    const { spool } = this.#parts;
+    if (spool.isFinished && spool.recordedBytes === 0) {
+      throw new UploadError("rejected", "none", "Nothing was recorded.");
+    }
+  }
+
+  async #create(signal: AbortSignal): Promise<string> {
+    const { notebook, remote } = this.#parts;
+    // Dies before the answer is noted: asked again under the same key, it is the same upload.
+    const id = await this.#ask(signal, () => remote.create(notebook.note, signal));
+    await notebook.write({ uploadId: id }).catch(() => {});
+    return id;
+  }
+
+  /** Until nothing more comes, and the server has all of it; `ended` where it is past that already. */
+  async #sendAll(id: string, signal: AbortSignal): Promise<"open" | "ended"> {
+    const { retrier, spool } = this.#parts;
+    let from: number | "ended" = await this.#where(id, signal);
+    for (let streak: Streak | undefined; from !== "ended"; ) {
+      const at: number = from;
+      const bytes = await this.#next(at, signal);
+      if (bytes === undefined) {
+        return "open";
+      }
+      try {
+        const counted = await this.#put(id, at, bytes, signal);
+        streak = undefined;
+        from = counted === at + bytes.length ? counted : await this.#where(id, signal);
+        spool.confirm(from === "ended" ? spool.recordedBytes : from);
+        this.#confirmed();
+      } catch (error) {
+        if (!(error instanceof UploadError) || !error.isPassing) {
+          throw isGone(error) ? goneError(error) : error;
+        }
+        this.#mostBytes = Math.max(FEWEST_BYTES, this.#mostBytes / 2);
+        streak = retrier.longer(streak);
+        await retrier.wait(error, streak, signal, at);
+        from = await this.#where(id, signal);
+      }
+    }
+    return "ended";
+  }
+
+  /** Where it goes on, as the server says. */
+  async #where(id: string, signal: AbortSignal): Promise<number | "ended"> {
+    const { spool, remote, isRecovered, onSent, onAnswer } = this.#parts;
+    const progress = await this.#ask(signal, () => remote.progress(id, signal));
+    onAnswer();
+    const at = typeof progress === "number" ? progress : this.#judged(progress).uploadedBytes;
+    if (at > spool.recordedBytes) {
+      if (!isRecovered) {
+        const message = "The server has more of it than was recorded here: somebody else writes to this upload.";
+        throw new UploadError("rejected", "none", message);
+      }
+      spool.endAtServer(at);
+    }
+    if (typeof progress !== "number" && progress.state !== "open") {
+      return "ended";
+    }
+    at < spool.confirmedBytes ? spool.unconfirm(at) : spool.confirm(at);
+    onSent(at);
+    return at;
+  }
+
+  /** The bytes to send next, as soon as there are enough of them; undefined when there are no more. */
+  async #next(from: number, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const { spool, runtime, sendEveryMs } = this.#parts;
+    for (;;) {
+      signal.throwIfAborted();
+      const ready = spool.sendableBytes - from;
+      const isRest = spool.isFinished && spool.sendableBytes === spool.recordedBytes;
+      if (isRest && ready <= 0) {
+        return undefined;
+      }
+      const leftMs = this.#begunMs + sendEveryMs - runtime.clock.nowMs();
+      if (ready > 0 && (isRest || ready >= this.#mostBytes || leftMs <= 0)) {
+        return spool.read(from, this.#mostBytes);
+      }
+      await this.#untilChanged(ready > 0 ? leftMs : undefined, signal);
+    }
+  }
+
+  async #untilChanged(longestMs: number | undefined, signal: AbortSignal): Promise<void> {
+    const { spool, runtime } = this.#parts;
+    const { controller, unlink } = linked(signal);
+    try {
+      const changed = orAborted(spool.changed(), controller.signal);
+      const slept = longestMs === undefined ? changed : runtime.clock.sleep(longestMs, controller.signal);
+      await Promise.race([changed, slept]);
+    } finally {
+      unlink();
+      controller.abort();
+    }
+  }
+
+  async #put(id: string, from: number, bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal): Promise<number> {
+    const { server, runtime, onSent } = this.#parts;
+    const { clock, hasher } = runtime;
+    this.#begunMs = clock.nowMs();
+    const checksum = await hasher.chunk(bytes);
+    const chunk = { from, to: from + bytes.length };
+    const counted = await server.put(id, chunk, bytes, checksum, signal, (sent) => onSent(from + sent));
+    const tookMs = clock.nowMs() - this.#begunMs;
+    if (tookMs < SHORT_MS && bytes.length === this.#mostBytes) {
+      this.#mostBytes = Math.min(MOST_BYTES, this.#mostBytes * 2);
+    } else if (tookMs > LONG_MS) {
+      this.#mostBytes = Math.max(FEWEST_BYTES, this.#mostBytes / 2);
+    }
+    return counted;
+  }
+
+  #confirmed(): void {
+    const { notebook, spool, runtime, onAnswer } = this.#parts;
+    this.#isRestartInVain = false;
+    onAnswer();
+    const nowMs = runtime.clock.nowMs();
+    if (nowMs - this.#notedMs > NOTE_MS) {
+      this.#notedMs = nowMs;
+      // For whoever lists what was left behind; the server knows better.
+      notebook.write({ confirmedBytes: spool.confirmedBytes }).catch(() => {});
+    }
+  }
+
+  /** Where it is refused, as the length was declared already, how it stands is what counts. */
+  async #declare(id: string, signal: AbortSignal): Promise<void> {
+    const { remote, server, spool } = this.#parts;
+    try {
+      await remote.declare(id, spool.recordedBytes, signal);
+    } catch (error) {
+      const { state, fileSize } = this.#judged(await server.status(id, signal));
+      if (state === "open" && fileSize === null) {
+        throw error;
+      }
+    }
+  }
+
+  /** Until the object is whole, or the server misses bytes after all. */
+  async #untilCompleted(id: string, signal: AbortSignal): Promise<Status> {
+    const ask = () => this.#ask(signal, () => this.#parts.server.status(id, signal));
+    for await (const status of this.#parts.live.statuses(id, ask, signal)) {
+      const isMissing = status.missing.length > 0 && status.state === "open";
+      if (this.#judged(status).state === "completed" || isMissing) {
+        return status;
+      }
+    }
+    throw signal.reason;
+  }
+
+  /** One that has ended without an object is thrown. */
+  #judged(status: Status): Status {
+    if (["failed", "aborted", "expired", "deleted", "damaged"].includes(status.state)) {
+      throw endedError(status.state, status.reason);
+    }
+    return status;
+  }
+
+  /** What was put together is what was recorded, byte for byte, where both are known. */
+  #compared({ object }: Status): StoredObject | null {
+    const { checksum } = this.#parts.spool;
+    if (object !== null && checksum !== undefined && object.crc64nvme !== checksum) {
+      throw endedError("failed", "What the server has put together is not what was recorded here.");
+    }
+    return object;
+  }
+
+  /**
+   * An upload that is gone is forgotten while every byte is here. One that has run out of time, or that the server does not know any
+   * more, begins anew at once; of one that somebody has cancelled that is for `run` to be called again. Once in vain is enough.
+   */
+  async #restartAfter(error: unknown): Promise<void> {
+    const { spool, notebook, runtime, onRestart } = this.#parts;
+    const { uploadId } = notebook.note;
+    if (!(error instanceof UploadError) || error.ending === undefined) {
+      throw error;
+    }
+    if (spool.startBytes > 0) {
+      const { code, ending } = error;
+      const first = `its first ${spool.startBytes} bytes are no longer on this device`;
+      const message = `${error.message.replace(/ It can be started afresh\.$/, "")} It cannot begin anew: ${first}.`;
+      throw new UploadError(code, "none", message, { ending, cause: error });
+    }
+    // Dies before this line: the next page finds the same upload gone. After it: another one, under another key.
+    const fresh = { uploadId: null, creationKey: randomName(runtime.random), confirmedBytes: 0 };
+    await notebook.write(fresh).catch(() => {});
+    spool.unconfirm(0);
+    const isOurs = error.ending === "expired" || error.ending === "unknown";
+    if (!isOurs || this.#isRestartInVain) {
+      this.#isRestartInVain = false;
+      throw error;
+    }
+    this.#isRestartInVain = true;
+    if (uploadId !== null) {
+      onRestart({ uploadId, error });
+    }
+  }
+
+  /** Until there is an answer; what has ended is said as such. */
+  async #ask<T>(signal: AbortSignal, question: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#parts.retrier.ask(signal, question);
+    } catch (error) {
+      throw isGone(error) && error.ending === undefined ? goneError(error) : error;
+    }
+  }
+}

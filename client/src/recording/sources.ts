@@ -1,0 +1,193 @@
+// What is recorded, as bytes in their order: a recorder that is asked for a piece every second, or a stream that is read as fast as it
+// can be stored and no faster.
+
+import type { RecordingOptions, RecordingSource } from "./interfaces.ts";
+
+/** Where the bytes go. */
+export interface Sink {
+  /** `type` is the media type, where it is known by now. */
+  take(bytes: Uint8Array<ArrayBuffer>, type: string): void;
+  /** Settles when more would be welcome. */
+  room(): Promise<void>;
+  /** Nothing more comes; with why, where it broke. */
+  end(ending: "source-ended" | "source-failed", error?: unknown): void;
+}
+
+export interface Source {
+  /** Whether what came before it broke is of use by itself: a film is, half of a file is not. */
+  readonly isUsefulInPart: boolean;
+  /** Throws where it cannot begin. The first bytes may come late: a camera warms up, and a screen on which nothing moves has no frames. */
+  begin(sink: Sink): void;
+  pause(): void;
+  resume(): void;
+  /** Settles when the last byte has been taken. */
+  stop(): Promise<void>;
+}
+
+const PIECE_MS = 1_000;
+const VIDEO_TYPES = ["video/webm", "video/mp4"];
+const AUDIO_TYPES = ["audio/webm", "audio/mp4", "audio/ogg"];
+
+/** Throws a `TypeError` where it is nothing that can be recorded. */
+export function sourceOf(given: RecordingSource, { recorder = {}, pieceMs = PIECE_MS }: RecordingOptions): Source {
+  if (given instanceof ReadableStream) {
+    return new StreamSource(given);
+  }
+  const canRecord = typeof MediaRecorder !== "undefined";
+  if (canRecord && given instanceof MediaRecorder) {
+    if (given.state !== "inactive") {
+      throw new TypeError(
+        "createRecording: the MediaRecorder has been started already, and what it began with is lost",
+      );
+    }
+    return new RecorderSource(given, pieceMs);
+  }
+  if (canRecord && given instanceof MediaStream) {
+    return new RecorderSource(new MediaRecorder(given, { ...typeFor(given), ...recorder }), pieceMs);
+  }
+  throw new TypeError("createRecording: the first argument is no MediaStream, MediaRecorder or ReadableStream");
+}
+
+function typeFor(stream: MediaStream): MediaRecorderOptions {
+  const types = stream.getVideoTracks().length > 0 ? VIDEO_TYPES : AUDIO_TYPES;
+  const mimeType = types.find((type) => MediaRecorder.isTypeSupported(type));
+  return mimeType === undefined ? {} : { mimeType };
+}
+
+class RecorderSource implements Source {
+  readonly isUsefulInPart = true;
+  readonly #recorder: MediaRecorder;
+  readonly #pieceMs: number;
+  /** Pieces are read one after the other, so that they stay in order. */
+  #reading: Promise<void> = Promise.resolve();
+  #stopped: Promise<void> = Promise.resolve();
+
+  constructor(recorder: MediaRecorder, pieceMs: number) {
+    this.#recorder = recorder;
+    this.#pieceMs = pieceMs;
+  }
+
+  begin(sink: Sink): void {
+    const recorder = this.#recorder;
+    let failure: unknown;
+    recorder.addEventListener("dataavailable", ({ data }) => {
+      this.#reading = this.#reading.then(async () =>
+        sink.take(new Uint8Array(await data.arrayBuffer()), bare(recorder.mimeType)),
+      );
+      this.#reading = this.#reading.catch((error) => {
+        failure ??= error;
+      });
+    });
+    recorder.addEventListener("error", (event) => {
+      failure ??= (event as Event & { error?: unknown }).error ?? new Error("the recorder has failed");
+    });
+    // Whoever is put into the background may not come back: what is encoded by now is taken.
+    const onHidden = () => {
+      if (document.visibilityState === "hidden" && recorder.state === "recording") {
+        recorder.requestData();
+      }
+    };
+    globalThis.document?.addEventListener("visibilitychange", onHidden);
+    this.#stopped = new Promise<void>((resolve) => {
+      recorder.addEventListener("stop", async () => {
+        globalThis.document?.removeEventListener("visibilitychange", onHidden);
+        await this.#reading;
+        sink.end(failure === undefined ? "source-ended" : "source-failed", failure);
+        resolve();
+      });
+    });
+    recorder.start(this.#pieceMs);
+  }
+
+  pause(): void {
+    if (this.#recorder.state === "recording") {
+      this.#recorder.pause();
+      this.#recorder.requestData();
+    }
+  }
+
+  resume(): void {
+    if (this.#recorder.state === "paused") {
+      this.#recorder.resume();
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.#recorder.state !== "inactive") {
+      this.#recorder.stop();
+    }
+    await this.#stopped;
+  }
+}
+
+class StreamSource implements Source {
+  readonly isUsefulInPart = false;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array | ArrayBuffer | Blob | string>;
+  #isStopped = false;
+  #isPaused = false;
+  #wake: () => void = () => {};
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(stream: ReadableStream<Uint8Array | ArrayBuffer | Blob | string>) {
+    this.#reader = stream.getReader();
+  }
+
+  begin(sink: Sink): void {
+    this.#running = this.#run(sink);
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#wake();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#wake();
+    // What is being read when it is stopped is no longer wanted; the stream is told so.
+    await this.#reader.cancel().catch(() => {});
+    await this.#running;
+  }
+
+  async #run(sink: Sink): Promise<void> {
+    try {
+      while (!this.#isStopped) {
+        const woken = new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        await (this.#isPaused ? woken : Promise.race([sink.room(), woken]));
+        if (this.#isPaused || this.#isStopped) {
+          continue;
+        }
+        const { done, value } = await this.#reader.read();
+        if (done) {
+          break;
+        }
+        sink.take(await bytesOf(value), value instanceof Blob ? bare(value.type) : "");
+      }
+      sink.end("source-ended");
+    } catch (error) {
+      sink.end("source-failed", error);
+    }
+  }
+}
+
+/** A copy of its own: whoever fills a stream may use its buffers again. */
+async function bytesOf(value: Uint8Array | ArrayBuffer | Blob | string): Promise<Uint8Array<ArrayBuffer>> {
+  if (typeof value === "string") {
+    return new TextEncoder().encode(value);
+  }
+  if (value instanceof Blob) {
+    return new Uint8Array(await value.arrayBuffer());
+  }
+  return new Uint8Array(value instanceof ArrayBuffer ? value.slice(0) : value);
+}
+
+/** Without its parameters, which the rules for media types do not know. */
+function bare(mimeType: string): string {
+  return mimeType.split(";")[0]?.trim() ?? "";
+}
