@@ -92,6 +92,7 @@ pub(crate) enum Command {
     },
 }
 
+#[allow(clippy::struct_excessive_bools, reason = "these are flags of a command line")]
 #[derive(Debug, Args)]
 pub(crate) struct Put {
     /// Files and folders; `-` is standard input
@@ -115,9 +116,15 @@ pub(crate) struct Put {
     /// Hash each file first, and do not send what the server has already
     #[arg(long)]
     pub(crate) dedup: bool,
-    /// Of standard input, send what has come when it pauses, too
+    /// Send chunks to R2 itself, past the server, where the deployment allows it
+    #[arg(long)]
+    pub(crate) direct: bool,
+    /// Send standard input as it comes, for hours; what is not confirmed yet is kept on disk
     #[arg(long)]
     pub(crate) live: bool,
+    /// With --live: how much may wait on disk; then the input has to
+    #[arg(long, value_name = "BYTES", default_value = "1G", value_parser = size, requires = "live")]
+    pub(crate) spool: u64,
     /// Write what came of each file into this file, as JSON
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) manifest: Option<PathBuf>,
@@ -141,9 +148,13 @@ pub(crate) struct Put {
 #[derive(Debug, Args)]
 pub(crate) struct Get {
     /// An upload's id, or a signed link to its content
-    pub(crate) source: String,
-    /// Where to put it; `-` is standard output. Otherwise here, under its own name
-    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(required_unless_present = "manifest")]
+    pub(crate) source: Option<String>,
+    /// Get all files of this manifest, which `quay put --manifest` has written, each where it was
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "source")]
+    pub(crate) manifest: Option<PathBuf>,
+    /// Where to put it; `-` is standard output. Otherwise here, under its own name. Of a manifest, the folder
+    #[arg(long, short, value_name = "PATH", value_hint = ValueHint::AnyPath)]
     pub(crate) output: Option<PathBuf>,
     /// Write over a file that is there already
     #[arg(long)]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::progress::words::plain;
+
 /// What a shell gets as `Result`.
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
@@ -50,7 +52,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&plain(&self.message))
     }
 }
 

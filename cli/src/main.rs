@@ -1,8 +1,8 @@
 //! `quay`: the command line of Quayside. It speaks the JSON API of a deployment, as any other client does.
 //!
 //! * [`args`]: the command line. [`config`]: endpoint, token, folders. [`commands`]: what is done.
-//! * [`api`]: the calls. [`upload`]: the life of one upload. [`state`]: what is kept between two runs.
-//! * [`walk`]: which files are meant. [`progress`]: what is said meanwhile. [`failure`]: what is said at the end.
+//! * [`api`]: the calls. [`upload`]: the life of one upload. [`download`]: the way back. [`state`]: what is kept between two runs.
+//! * [`walk`]: which files are meant. [`manifest`]: what came of each. [`progress`]: what is said meanwhile. [`failure`]: what is said at the end.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +10,9 @@ mod api;
 mod args;
 mod commands;
 mod config;
+mod download;
 mod failure;
+mod manifest;
 mod progress;
 mod state;
 mod throttle;
@@ -51,10 +53,22 @@ fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<u8> {
+    let stops_with_its_input = matches!(&cli.command, Command::Put(put) if put.live);
+    let mut work = std::pin::pin!(work(cli));
     tokio::select! {
-        code = work(cli) => code,
+        code = &mut work => return code,
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    if !stops_with_its_input {
+        eprintln!("\nquay: stopped. The same command goes on where it was.");
+        return Ok(INTERRUPTED);
+    }
+    // Whoever writes into the pipe has got the signal, too, and ends it: that is the end of the file.
+    eprintln!("\nquay: what the input still says is sent, until it ends. Ctrl-C again stops at once.");
+    tokio::select! {
+        code = &mut work => code,
         _ = tokio::signal::ctrl_c() => {
-            eprintln!("\nquay: stopped. The same command goes on where it was.");
+            eprintln!("\nquay: stopped. What was sent so far is no whole file, and is dropped by the server after a while.");
             Ok(INTERRUPTED)
         }
     }

@@ -21,6 +21,11 @@ impl Throttle {
         Self { bytes_per_second, free_at: Mutex::new(Instant::now()) }
     }
 
+    /// How many bytes to send at a time, of so many: what leaves within a second, so that a slow rate is no standstill.
+    pub(crate) fn block_bytes(&self, most: u64) -> u64 {
+        self.bytes_per_second.map_or(most, |rate| most.min(rate.max(1)))
+    }
+
     /// Returns when so many bytes may leave.
     pub(crate) async fn wait_for(&self, bytes: u64) {
         let Some(rate) = self.bytes_per_second else { return };
@@ -48,6 +53,13 @@ mod tests {
         }
         let took = began.elapsed();
         assert!((4_000..=4_600).contains(&took.as_millis()), "{took:?}");
+    }
+
+    #[test]
+    fn a_block_leaves_within_a_second() {
+        assert_eq!(Throttle::new(Some(1_000)).block_bytes(5_000), 1_000);
+        assert_eq!(Throttle::new(Some(1_000)).block_bytes(500), 500);
+        assert_eq!(Throttle::new(None).block_bytes(5_000), 5_000);
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,6 +15,8 @@ pub(crate) struct FoundFile {
     pub(crate) path: PathBuf,
     /// As it is shown, and as a folder's file is told to the server.
     pub(crate) shown: String,
+    /// The bytes of that, percent-encoded, where it cannot be shown as it is.
+    pub(crate) exact: Option<String>,
     pub(crate) bytes: u64,
     /// What the server is told of where it was.
     pub(crate) metadata: BTreeMap<String, String>,
@@ -79,7 +81,8 @@ pub(crate) fn find(paths: &[PathBuf], globs: &Globs) -> Result<Found> {
             let metadata_of = names::exact(file_name).map(|exact| ("fileNameBytes".to_owned(), exact));
             found.files.push(FoundFile {
                 path: path.clone(),
-                shown: path.to_string_lossy().into_owned(),
+                shown: names::shown(path.as_os_str()),
+                exact: names::exact(path.as_os_str()),
                 bytes: metadata.len(),
                 metadata: metadata_of.into_iter().collect(),
             });
@@ -115,9 +118,10 @@ fn folder(root: &Path, globs: &Globs, found: &mut Found) {
         // Where the size cannot be had, opening the file says why.
         let bytes = entry.metadata().map_or(0, |metadata| metadata.len());
         let shown = names::shown(&slashed(root, &below));
-        let exact = names::exact(&slashed(root, &below)).map(|exact| ("relativePathBytes".to_owned(), exact));
-        let metadata = [("relativePath".to_owned(), shown.clone())].into_iter().chain(exact).collect();
-        found.files.push(FoundFile { path: entry.path().to_owned(), shown, bytes, metadata });
+        let exact = names::exact(&slashed(root, &below));
+        let bytes_of_path = exact.clone().map(|exact| ("relativePathBytes".to_owned(), exact));
+        let metadata = [("relativePath".to_owned(), shown.clone())].into_iter().chain(bytes_of_path).collect();
+        found.files.push(FoundFile { path: entry.path().to_owned(), shown, exact, bytes, metadata });
     }
 }
 

@@ -1,6 +1,7 @@
 // What `quay` is given that is wrong, gone, changing, somebody else's or forbidden: a clear sentence, the right exit code, nothing lost.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import {
   appendFileSync,
   chmodSync,
@@ -85,6 +86,33 @@ test("a file that has changed since a run was killed begins again, and nothing o
   assert.equal((await client.status(uploadId)).json<{ state: string }>().state, "aborted");
 });
 
+test("a file that is cut short while it is sent is taken back", async () => {
+  const user = quay();
+  const path = user.file("shrinking.bin", fileBytes("quay shrinking", 30 * MIB));
+  const running = user.start(["put", path, "--json", ...SLOWLY]);
+  const { uploadId = "" } = await running.event("started");
+  await client.waitUntilCounted(uploadId, 5 * MIB);
+  truncateSync(path, 6 * MIB);
+  assert.equal((await running.ended).code, 1);
+  assert.match(eventOf(running.events, "failed").message ?? "", /has changed while it was being sent/);
+  assert.equal((await client.status(uploadId)).json<{ state: string }>().state, "aborted");
+});
+
+test("a file that vanishes before its turn fails alone", async () => {
+  const user = quay();
+  mkdirSync(join(user.home, "many"));
+  for (let number = 10; number < 40; number++) {
+    user.file(`many/${number}.bin`, fileBytes(`quay vanished ${number}`, MIB));
+  }
+  const running = user.start(["put", "many", "--json", "--parallel", "1", "--limit-rate", "8M"]);
+  await running.event("finished");
+  rmSync(join(user.home, "many/39.bin"));
+  assert.equal((await running.ended).code, 1);
+  const failed = eventOf(running.events, "failed");
+  assert.match(`${failed.file} ${failed.message}`, /^many\/39\.bin .*39\.bin is not there \(any more\)/);
+  assert.equal(eventOf(running.events, "end").sentFiles, 29);
+});
+
 test("a file that vanishes while it is sent is sent all the same, since it was open", async () => {
   const user = quay();
   const bytes = fileBytes("quay vanishing", 20 * MIB);
@@ -121,6 +149,46 @@ test("a file that may not be read fails alone, and is sent once it may", async (
   chmodSync(secret, 0o644);
   const end = eventOf(await user.events(["put", "mixed"], options), "end");
   assert.deepEqual([end.sentFiles, end.earlierFiles], [1, 1]);
+});
+
+test("a folder that may not be looked into is told, and the others are sent", async () => {
+  const user = quay();
+  mkdirSync(join(user.home, "mixed/locked"), { recursive: true });
+  user.file("mixed/a.txt", "a");
+  user.file("mixed/locked/b.txt", "b");
+  const options = ordinary(user);
+  chmodSync(join(user.home, "mixed/locked"), 0o000);
+  const { code, stderr, stdout } = await user.run(["put", "mixed"], options);
+  chmodSync(join(user.home, "mixed/locked"), 0o755);
+  assert.equal(code, 1);
+  assert.match(stderr, /A folder could not be looked into: .*mixed\/locked.*Permission denied/);
+  assert.match(stdout, /mixed\/a\.txt/);
+  const end = eventOf(await user.events(["put", "mixed"], options), "end");
+  assert.deepEqual([end.sentFiles, end.earlierFiles], [1, 1]);
+});
+
+test("a folder that may not be written to keeps nothing, and it is said", async () => {
+  const user = quay();
+  const { uploadId = "" } = eventOf(await user.events(["put", user.file("a.txt", "a")]), "finished");
+  const options = ordinary(user);
+  mkdirSync(join(user.home, "locked"), { mode: 0o555 });
+  const { code, stderr } = await user.run(["get", uploadId, "-o", "locked/a.txt"], options);
+  assert.equal(code, 1);
+  assert.match(stderr, /locked\/a\.txt.* cannot be written: Permission denied/);
+});
+
+test("a name cannot command the terminal", async () => {
+  const user = quay();
+  const path = user.file("red\u001b[31m.txt", "red");
+  const sent = await user.run(["put", path]);
+  assert.equal(sent.code, 0, sent.stderr);
+  rmSync(path);
+  const missing = await user.run(["put", path]);
+  assert.equal(missing.code, 2);
+  for (const said of [sent.stdout, sent.stderr, missing.stderr]) {
+    assert.match(said, /red.*\[31m\.txt|1 file sent/);
+    assert.ok(!said.includes("\u001b"), JSON.stringify(said));
+  }
 });
 
 test("a state folder that cannot be written is told, and the file is sent", async () => {
@@ -173,8 +241,11 @@ test("what is no file is named, and so is what is not there", async () => {
   const socket = join(user.home, "socket");
   const server = createTcpServer().listen(socket);
   after(() => server.close());
+  const pipe = join(user.home, "pipe");
+  execFileSync("mkfifo", [pipe]);
   for (const [args, complaint] of [
     [["put", socket], /is a socket, not a file/],
+    [["put", pipe], /is a pipe, not a file\. A stream is sent by `quay put -`/],
     [["put", "/dev/null"], /is a device, not a file/],
     [["put", join(user.home, "nothing")], /nothing cannot be sent: No such file/],
     [["put", user.home, "--include", "*.none"], /There is no file to send/],

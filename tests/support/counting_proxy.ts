@@ -12,6 +12,8 @@ export class CountingProxy {
   /** A connection is cut once its client has sent, or got, so many bytes. */
   cutUpAfterBytes = Number.POSITIVE_INFINITY;
   cutDownAfterBytes = Number.POSITIVE_INFINITY;
+  /** A connection is cut so long after it was made. */
+  cutAfterMs = Number.POSITIVE_INFINITY;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
@@ -44,6 +46,10 @@ export class CountingProxy {
       client.resetAndDestroy();
       server.destroy();
     };
+    if (Number.isFinite(this.cutAfterMs)) {
+      const timer = setTimeout(cut, this.cutAfterMs);
+      client.on("close", () => clearTimeout(timer));
+    }
     client.on("data", (bytes) => {
       up += bytes.length;
       this.upBytes += bytes.length;

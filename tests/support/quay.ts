@@ -38,6 +38,7 @@ export type Ended = { code: number | null; stdout: string; stderr: string };
 export class Quay {
   readonly home = mkdtempSync(join(tmpdir(), "quayside-quay-"));
   readonly #endpoint: string | undefined;
+  readonly #started: ChildProcess[] = [];
 
   constructor(endpoint?: string) {
     this.#endpoint = endpoint;
@@ -67,6 +68,7 @@ export class Quay {
       stdio: ["pipe", "pipe", "pipe"],
       ...(uid === undefined ? {} : { uid }),
     });
+    this.#started.push(child);
     // Where it has ended before it has read all, its own words say why.
     child.stdin.on("error", () => {});
     if (stdin !== "open") {
@@ -87,7 +89,11 @@ export class Quay {
     return running.events;
   }
 
+  /** What a test that has failed has left running is ended, too. */
   remove(): void {
+    for (const child of this.#started) {
+      child.kill("SIGKILL");
+    }
     rmSync(this.home, { recursive: true, force: true });
   }
 }
@@ -107,6 +113,10 @@ export class Running {
       this.#stderr += text;
     });
     this.ended = once(child, "close").then(([code]) => ({ code, stdout: this.#stdout, stderr: this.#stderr }));
+  }
+
+  get stderr(): string {
+    return this.#stderr;
   }
 
   /** What it has said with `--json` so far. */

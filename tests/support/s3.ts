@@ -19,6 +19,8 @@ const SIMULATOR_PATH = "/cdn-cgi/local/r2/s3";
 export class S3 {
   /** Whether it lists parts, as R2 does and the simulator does not. */
   listsParts = true;
+  /** Whether it answers 403 to every part, as to URLs that are too old. */
+  refusesParts = false;
   /** How much longer it says that each part is than it is. */
   addedBytes = 0;
   /** Which pages may use it, as the bucket's rules say; none where there are none. */
@@ -56,6 +58,10 @@ export class S3 {
     this.cors?.allow(asked, answer);
     if (asked.method === "OPTIONS") {
       answer.writeHead(this.cors?.hasAllowed(answer) ? 204 : 403).end();
+      return;
+    }
+    if (this.refusesParts && asked.method === "PUT") {
+      asked.resume().on("end", () => answer.writeHead(403).end());
       return;
     }
     const { hostname, port } = new URL(this.#stack?.baseUrl ?? "");

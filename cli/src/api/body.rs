@@ -45,7 +45,7 @@ impl SendingBody {
             if at == body.to {
                 return Ok(None);
             }
-            let length = BLOCK_BYTES.min(body.to - at);
+            let length = body.throttle.block_bytes(BLOCK_BYTES).min(body.to - at);
             body.throttle.wait_for(length).await;
             let block = read(&body.source, at, length).await?;
             body.moving.moved(length);

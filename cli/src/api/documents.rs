@@ -18,6 +18,9 @@ pub(crate) struct CreateRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) chunk_size: Option<u64>,
     pub(crate) parallel: bool,
+    /// Chunks go to R2 itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) direct: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sha256: Option<Sha256Digest>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -1,6 +1,7 @@
 //! The calls of Quayside's JSON API, one method each. An answer becomes a value, or a [`Refusal`]; nothing is tried twice here.
 
 mod body;
+pub(crate) mod direct;
 pub(crate) mod documents;
 pub(crate) mod refusal;
 
@@ -131,6 +132,23 @@ impl Api {
             .headers(headers)
             .body(bytes);
         offset_of(&answered(request).await?)
+    }
+
+    /// The same with bytes of which nobody knows how many there will be, for as long as they come.
+    pub(crate) async fn append_live(
+        &self,
+        id: UploadId,
+        offset: u64,
+        body: reqwest::Body,
+        lasts: Duration,
+    ) -> Result<u64, Refusal> {
+        let request = self
+            .request(Method::PATCH, &format!("/files/{id}"), None)
+            .header("Tus-Resumable", "1.0.0")
+            .header("Upload-Offset", offset)
+            .header(CONTENT_TYPE, "application/offset+octet-stream")
+            .body(body);
+        offset_of(&answered(request.timeout(lasts + ANSWER_TIMEOUT)).await?)
     }
 
     /// Where an upload of unknown length goes on. Ends an append that still runs.

@@ -181,6 +181,7 @@ impl Examination {
             content_type: Some("application/octet-stream".to_owned()),
             chunk_size: None,
             parallel: false,
+            direct: false,
             sha256: None,
             metadata: [].into(),
         };

@@ -1,68 +1,30 @@
 //! `quay get`: an object, by its upload's id or by a signed link. A part of it that is here is gone on with, and the whole is compared with
 //! the digest that the server gives.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-use base64::{Engine, engine::general_purpose::STANDARD};
-use percent_encoding::percent_decode_str;
-use reqwest::header::{CONTENT_DISPOSITION, ETAG, HeaderMap};
-use reqwest::{Response, StatusCode, Url};
+use reqwest::Url;
 use serde_json::json;
-use tokio::time::timeout;
-use upload_types::integrity::Crc64Nvme;
-use upload_types::units::{ByteCount, UploadId};
+use upload_types::units::UploadId;
 
-use crate::api::{Api, Content, Refusal};
+use crate::api::{Api, Content};
 use crate::args::{Get, Global};
-use crate::commands::print;
+use crate::commands::{existing, get_folder, patience, print};
 use crate::config;
+use crate::download::fetch;
+use crate::download::target::{Expected, Got, Target};
 use crate::failure::{Failure, Result};
 use crate::progress::words::size;
-use crate::upload::retry::{Patience, Streak};
-
-/// Behind the name of a file that is not whole yet, and of what says which version it is of.
-const PART: &str = ".quay-part";
-const VERSION: &str = ".quay-etag";
-/// How much of a part that is here is read at a time.
-const READ_BYTES: usize = 256 * 1024;
-/// How long nothing may come.
-const STALL: Duration = Duration::from_mins(1);
 
 pub(crate) async fn run(global: &Global, get: Get) -> Result<u8> {
-    let (api, content) = source(global, &get.source)?;
-    let is_quiet = global.quiet || global.json;
-    let patience = Patience::new(get.retry_for, move |text| {
-        if !is_quiet {
-            eprintln!("{text}");
-        }
-    });
-    let mut target = Target::of(get.output.as_deref(), get.force)?;
-    let mut streak = Streak::default();
-    loop {
-        let failed = match api.content(&content, target.offset(), target.etag()).await {
-            Ok(response) => match receive(&mut target, response).await? {
-                None => break,
-                Some(refusal) => refusal,
-            },
-            Err(refusal) if refusal.status == Some(416) && target.offset() > 0 => {
-                // Of another object, or whole already.
-                target.begin_again()?;
-                continue;
-            }
-            Err(refusal) => refusal,
-        };
-        patience.wait(failed, &mut streak).await?;
-        if target.has_moved() {
-            patience.succeeded();
-            streak = Streak::default();
-        }
-    }
-    let (path, bytes, crc) = target.finish()?;
+    let source = match (&get.manifest, &get.source) {
+        (Some(manifest), _) => return get_folder::run(global, &get, manifest).await,
+        (None, Some(source)) => source,
+        (None, None) => return Err(Failure::usage("Name an upload's id, a link, or a --manifest.")),
+    };
+    let (api, content) = find(global, source)?;
+    let target = Target::of(get.output.as_deref(), existing(&get), Expected::default())?;
+    let Got { path, bytes, crc64nvme } = fetch(&api, &content, target, &patience(global, &get)).await?;
     if global.json {
-        print(json!({ "event": "finished", "file": path, "bytes": bytes, "crc64nvme": crc }));
+        print(json!({ "event": "finished", "file": path, "bytes": bytes, "crc64nvme": crc64nvme }));
     } else if !global.quiet {
         eprintln!("{path}: {}, compared", size(bytes));
     }
@@ -70,7 +32,7 @@ pub(crate) async fn run(global: &Global, get: Get) -> Result<u8> {
 }
 
 /// An id is asked for at the endpoint; a link says itself where.
-fn source(global: &Global, text: &str) -> Result<(Api, Content)> {
+fn find(global: &Global, text: &str) -> Result<(Api, Content)> {
     if let Some(id) = UploadId::parse(text) {
         return Ok((config::api(global)?, Content::Of(id)));
     }
@@ -78,247 +40,4 @@ fn source(global: &Global, text: &str) -> Result<(Api, Content)> {
     let url = url.ok_or_else(|| Failure::usage(format!("`{text}` is neither an upload's id nor a link.")))?;
     // Nobody else's token goes to where a link leads.
     Ok((Api::new(&url.origin().ascii_serialization(), None)?, Content::At(url)))
-}
-
-/// Takes what comes. `None` once it is whole, or why it is not.
-async fn receive(target: &mut Target, mut response: Response) -> Result<Option<Refusal>> {
-    target.open(response.headers(), response.status() == StatusCode::PARTIAL_CONTENT)?;
-    loop {
-        match timeout(STALL, response.chunk()).await {
-            Ok(Ok(Some(block))) => target.write(&block)?,
-            Ok(Ok(None)) => return Ok(None),
-            Ok(Err(error)) => return Ok(Some(Refusal::of_transport(&error))),
-            Err(_) => return Ok(Some(Refusal::passing(format!("Nothing has come for {} s.", STALL.as_secs())))),
-        }
-    }
-}
-
-/// Where the bytes go, and how far they are.
-struct Target {
-    /// None until the server has said the name; standard output never has one.
-    path: Option<PathBuf>,
-    is_stdout: bool,
-    may_overwrite: bool,
-    file: Option<File>,
-    offset: u64,
-    begun_at: u64,
-    crc: Crc64Nvme,
-    etag: Option<String>,
-    declared: Option<Crc64Nvme>,
-}
-
-impl Target {
-    fn of(output: Option<&Path>, may_overwrite: bool) -> Result<Self> {
-        let is_stdout = output.is_some_and(|path| path.as_os_str() == "-");
-        let path = output.filter(|_| !is_stdout).map(Path::to_owned);
-        let mut target = Self {
-            path,
-            is_stdout,
-            may_overwrite,
-            file: None,
-            offset: 0,
-            begun_at: 0,
-            crc: Crc64Nvme::default(),
-            etag: None,
-            declared: None,
-        };
-        if let Some(path) = target.path.clone() {
-            target.may_become(&path)?;
-            target.take_up(&path)?;
-        }
-        Ok(target)
-    }
-
-    fn offset(&self) -> u64 {
-        self.offset
-    }
-
-    /// The version of which a part is here.
-    fn etag(&self) -> Option<&str> {
-        self.etag.as_deref().filter(|_| self.offset > 0)
-    }
-
-    fn has_moved(&mut self) -> bool {
-        let has_moved = self.offset > self.begun_at;
-        self.begun_at = self.offset;
-        has_moved
-    }
-
-    fn may_become(&self, path: &Path) -> Result<()> {
-        if path.is_dir() {
-            return Err(Failure::usage(format!("{} is a folder: name a file in it.", path.display())));
-        }
-        if path.exists() && !self.may_overwrite {
-            return Err(Failure::usage(format!("{} is there already: --force writes over it.", path.display())));
-        }
-        Ok(())
-    }
-
-    /// Goes on with what an earlier run has left, where it is known of which version that is.
-    fn take_up(&mut self, path: &Path) -> Result<()> {
-        let Ok(etag) = std::fs::read_to_string(beside(path, VERSION)) else { return Ok(()) };
-        let part = beside(path, PART);
-        let Ok(mut file) = File::options().read(true).write(true).open(&part) else { return Ok(()) };
-        let mut buffer = vec![0; READ_BYTES];
-        loop {
-            let read = file.read(&mut buffer).map_err(|error| not_written(&part, &error))?;
-            if read == 0 {
-                break;
-            }
-            self.count(&buffer[..read]);
-        }
-        self.etag = Some(etag);
-        self.file = Some(file);
-        Ok(())
-    }
-
-    /// An answer has begun: the rest of it, or the whole.
-    fn open(&mut self, headers: &HeaderMap, is_rest: bool) -> Result<()> {
-        self.declared = declared(headers);
-        if self.is_stdout && !is_rest && self.offset > 0 {
-            return Err(Failure::refused("The object has changed in the middle of it."));
-        }
-        if self.is_stdout {
-            self.etag = text(headers, ETAG.as_str());
-            return Ok(());
-        }
-        if !is_rest && self.offset > 0 {
-            self.begin_again()?;
-        }
-        if self.file.is_none() {
-            let path = match self.path.take() {
-                Some(path) => path,
-                None => PathBuf::from(safe_name(headers)),
-            };
-            self.may_become(&path)?;
-            let part = beside(&path, PART);
-            let version = text(headers, ETAG.as_str()).unwrap_or_default();
-            let made = File::options().read(true).write(true).create(true).truncate(true).open(&part);
-            self.file = Some(made.map_err(|error| not_written(&part, &error))?);
-            let kept = std::fs::write(beside(&path, VERSION), &version);
-            kept.map_err(|error| not_written(&path, &error))?;
-            self.etag = Some(version).filter(|version| !version.is_empty());
-            self.path = Some(path);
-        }
-        Ok(())
-    }
-
-    fn begin_again(&mut self) -> Result<()> {
-        if let (Some(file), Some(path)) = (&mut self.file, &self.path) {
-            let emptied = file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0)));
-            emptied.map_err(|error| not_written(path, &error))?;
-        }
-        self.file = None;
-        self.offset = 0;
-        self.crc = Crc64Nvme::default();
-        self.etag = None;
-        Ok(())
-    }
-
-    fn write(&mut self, block: &[u8]) -> Result<()> {
-        let written = match &mut self.file {
-            Some(file) => file.write_all(block),
-            None => std::io::stdout().lock().write_all(block),
-        };
-        let shown = self.path.clone().unwrap_or_else(|| PathBuf::from("standard output"));
-        written.map_err(|error| not_written(&shown, &error))?;
-        self.count(block);
-        Ok(())
-    }
-
-    fn count(&mut self, block: &[u8]) {
-        let length = block.len() as u64;
-        self.crc = self.crc.followed_by(Crc64Nvme::of(block), ByteCount::new(length).unwrap_or(ByteCount::MAX));
-        self.offset += length;
-    }
-
-    /// Compares the whole, and gives it its name.
-    fn finish(mut self) -> Result<(String, u64, Crc64Nvme)> {
-        let declared = self.declared.ok_or_else(|| {
-            Failure::refused("The server has given no digest, so nobody knows whether this is the whole. It is kept.")
-        })?;
-        let Some(path) = self.path.clone() else {
-            std::io::stdout().lock().flush().map_err(|error| not_written(Path::new("standard output"), &error))?;
-            return if declared == self.crc { Ok(("-".to_owned(), self.offset, self.crc)) } else { Err(differs()) };
-        };
-        if declared != self.crc {
-            self.begin_again()?;
-            return Err(differs());
-        }
-        if let Some(file) = &self.file {
-            file.sync_all().map_err(|error| not_written(&path, &error))?;
-        }
-        std::fs::rename(beside(&path, PART), &path).map_err(|error| not_written(&path, &error))?;
-        // Where it stays, it belongs to nothing.
-        let _ = std::fs::remove_file(beside(&path, VERSION));
-        Ok((path.display().to_string(), self.offset, self.crc))
-    }
-}
-
-fn differs() -> Failure {
-    Failure::resumable("What has come does not have the object's digest, and was dropped: run the command again.")
-}
-
-fn not_written(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::resumable(format!("{} cannot be written: {error}.", path.display()))
-}
-
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    PathBuf::from(name)
-}
-
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers.get(name)?.to_str().ok().map(str::to_owned)
-}
-
-/// `Repr-Digest: crc64nvme=:<base64>:` (RFC 9530).
-fn declared(headers: &HeaderMap) -> Option<Crc64Nvme> {
-    let digest = text(headers, "repr-digest")?;
-    let (_, rest) = digest.split_once("crc64nvme=:")?;
-    Crc64Nvme::from_digest(&STANDARD.decode(rest.split_once(':')?.0).ok()?)
-}
-
-/// The name that whoever sent the file has given it, and no path: it is somebody else's word.
-fn safe_name(headers: &HeaderMap) -> String {
-    let disposition = text(headers, CONTENT_DISPOSITION.as_str()).unwrap_or_default();
-    let encoded = disposition.split_once("filename*=UTF-8''").map(|(_, rest)| rest.split(';').next().unwrap_or(rest));
-    let name = encoded.map(|encoded| percent_decode_str(encoded.trim()).decode_utf8_lossy().into_owned());
-    let name: String =
-        name.unwrap_or_default().chars().map(|c| if c.is_control() || "/\\".contains(c) { '_' } else { c }).collect();
-    let is_usable = !name.trim_matches('.').is_empty();
-    if is_usable { name } else { "download".to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use reqwest::header::HeaderValue;
-
-    use super::*;
-
-    fn headers(name: &'static str, value: &str) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(name, HeaderValue::from_str(value).unwrap());
-        headers
-    }
-
-    #[test]
-    fn a_name_that_somebody_else_gave_is_no_path() {
-        let name = |encoded: &str| {
-            safe_name(&headers("content-disposition", &format!("attachment; filename*=UTF-8''{encoded}")))
-        };
-        assert_eq!(name("caf%C3%A9.txt"), "café.txt");
-        assert_eq!(name("..%2F..%2Fetc%2Fpasswd"), ".._.._etc_passwd");
-        assert_eq!(name("a%0Ab"), "a_b");
-        assert_eq!([name(".."), name("."), name("")], ["download"; 3]);
-    }
-
-    #[test]
-    fn the_digest_is_read_from_its_header() {
-        let crc = Crc64Nvme::of(b"abc");
-        let value = format!("sha-256=:AAAA:, crc64nvme=:{}:", STANDARD.encode(crc.0.to_be_bytes()));
-        assert_eq!(declared(&headers("repr-digest", &value)), Some(crc));
-        assert_eq!(declared(&headers("repr-digest", "crc64nvme=:AAA")), None);
-    }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod doctor;
 pub(crate) mod get;
+mod get_folder;
 pub(crate) mod login;
 pub(crate) mod put;
 pub(crate) mod shell;
@@ -9,10 +10,15 @@ pub(crate) mod token;
 pub(crate) mod uploads;
 pub(crate) mod watch;
 
+use std::sync::Arc;
+
 use upload_types::units::UploadId;
 
 use crate::api::UploadRef;
+use crate::args::{Get, Global};
+use crate::download::target::Existing;
 use crate::failure::{Failure, Result};
+use crate::upload::retry::Patience;
 
 /// An upload that somebody named, opened by the token of whoever asks.
 fn upload(text: &str) -> Result<UploadRef> {
@@ -28,4 +34,19 @@ fn upload(text: &str) -> Result<UploadRef> {
 fn print(text: impl std::fmt::Display) {
     use std::io::Write;
     let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// How long trouble of a download is sat out, and who is told of it.
+fn patience(global: &Global, get: &Get) -> Arc<Patience> {
+    let is_quiet = global.quiet || global.json;
+    Patience::new(get.retry_for, move |text| {
+        if !is_quiet {
+            eprintln!("{text}");
+        }
+    })
+}
+
+/// What is done about a file that is there already.
+fn existing(get: &Get) -> Existing {
+    if get.force { Existing::WrittenOver } else { Existing::Kept }
 }

@@ -1,25 +1,25 @@
 //! `quay put`: files, folders, standard input.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use futures_util::StreamExt;
-use serde_json::json;
 
 use crate::args::{Global, Put};
 use crate::config;
 use crate::failure::{Failure, Kind, Result, exit_code_of};
+use crate::manifest::{self, Outcome};
 use crate::progress::report::{FileProgress, Report, Shown, Summary};
 use crate::progress::style::{Style, report};
 use crate::state::{StateFolder, absolute_bytes, finished::Finished, name_of};
 use crate::throttle::Throttle;
-use crate::upload::base::{Job, Settings, Shared};
+use crate::upload::base::{Job, Route, Settings, Shared};
 use crate::upload::lane::Lane;
 use crate::upload::sent::Sent;
 use crate::upload::source::Source;
-use crate::upload::{life, names, stream};
+use crate::upload::spool::Spool;
+use crate::upload::{life, live, names, stream};
 use crate::walk::{FoundFile, Globs, find};
 
 /// So many files are worked on at once. How many requests are under way is another matter.
@@ -40,6 +40,7 @@ pub(crate) async fn run(global: &Global, put: Put) -> Result<u8> {
             content_type: put.content_type.clone(),
             metadata: put.metadata.iter().cloned().collect(),
             dedup: put.dedup,
+            route: if put.direct { Route::Direct } else { Route::ThroughServer },
             restart: put.restart,
             retry_for: put.retry_for,
         },
@@ -77,14 +78,31 @@ impl Run {
         if put.dedup {
             return Err(Failure::usage("--dedup needs to read a file twice, and standard input is there once."));
         }
+        if put.direct {
+            return Err(Failure::usage(
+                "--direct needs to know how long a file is, and nobody knows it of standard input.",
+            ));
+        }
         let name = names::shown(put.name.as_deref().unwrap_or("stdin").as_ref());
         let shown = Shown { number: 0, name: name.clone(), bytes: None };
         let progress = FileProgress::new(Arc::clone(&self.report), shown);
         self.report.begin(1, 0);
-        let sent = stream::send(&self.shared, &name, put.live, tokio::io::stdin(), progress.clone()).await;
-        let outcome = sent.inspect(|sent| progress.finished(sent)).inspect_err(|failure| progress.failed(failure));
-        let outcomes = [(name, outcome)];
+        let sent = if put.live {
+            self.send_live(put.spool, &name, progress.clone()).await
+        } else {
+            stream::send(&self.shared, &name, tokio::io::stdin(), progress.clone()).await
+        };
+        let result = sent.inspect(|sent| progress.finished(sent)).inspect_err(|failure| progress.failed(failure));
+        let outcomes = [Outcome { path: name, path_bytes: None, result }];
         self.end(&outcomes, 0, put.manifest.as_deref())
+    }
+
+    async fn send_live(&self, spool_bytes: u64, name: &str, progress: FileProgress) -> Result<Sent> {
+        let told = progress.clone();
+        let spool = Spool::new(self.shared.state.folder(), spool_bytes, move |complaint| told.note(complaint));
+        let begun = spool.fill(std::io::stdin());
+        begun.map_err(|error| Failure::resumable(format!("The input cannot be read: {error}.")))?;
+        live::send(&self.shared, name, spool, progress).await
     }
 
     async fn send_files(&self, put: &Put) -> Result<u8> {
@@ -101,19 +119,24 @@ impl Run {
         self.report.begin(found.files.len(), found.files.iter().map(|file| file.bytes).sum());
         let run_name = self.state_name(put.paths.iter().map(PathBuf::as_path));
         let finished = Mutex::new(Finished::open(&self.shared.state, &run_name));
-        let is_one = found.files.len() == 1;
+        let is_one = found.files.len() == 1 && found.unreadable.is_empty();
         let sending = found.files.iter().enumerate().map(|(number, file)| {
             let (finished, name) = (&finished, put.name.as_deref());
-            async move { (file.shown.clone(), self.send_file(number, file, name, (!is_one).then_some(finished)).await) }
+            async move { (file, self.send_file(number, file, name, (!is_one).then_some(finished)).await) }
         });
         let results: Vec<_> = futures_util::stream::iter(sending).buffer_unordered(FILES_AT_ONCE).collect().await;
         let earlier_files = results.iter().filter(|(_, result)| matches!(result, Ok(Came::Earlier(_)))).count();
-        let mut outcomes: Vec<_> = results.into_iter().map(|(name, result)| (name, result.map(Came::sent))).collect();
-        outcomes.sort_by(|(one, _), (other, _)| one.cmp(other));
-        for unreadable in found.unreadable {
-            outcomes.push((String::new(), Err(Failure::resumable(unreadable))));
+        let outcome = |(file, result): (&FoundFile, Result<Came>)| {
+            let (path, path_bytes) = (file.shown.clone(), file.exact.clone());
+            Outcome { path, path_bytes, result: result.map(Came::sent) }
+        };
+        let mut outcomes: Vec<_> = results.into_iter().map(outcome).collect();
+        outcomes.sort_by(|one, other| one.path.cmp(&other.path));
+        for unreadable in &found.unreadable {
+            let result = Err(Failure::resumable(unreadable.clone()));
+            outcomes.push(Outcome { path: String::new(), path_bytes: None, result });
         }
-        if outcomes.iter().all(|(_, outcome)| outcome.is_ok()) {
+        if outcomes.iter().all(|outcome| outcome.result.is_ok()) {
             finished.into_inner().unwrap_or_else(PoisonError::into_inner).forget();
         }
         self.end(&outcomes, earlier_files, put.manifest.as_deref())
@@ -159,9 +182,10 @@ impl Run {
         name_of(&parts.into_iter().chain(paths.iter().map(Vec::as_slice)).collect::<Vec<_>>())
     }
 
-    fn end(&self, outcomes: &[(String, Result<Sent>)], earlier_files: usize, manifest: Option<&Path>) -> Result<u8> {
-        let sent = || outcomes.iter().filter_map(|(_, outcome)| outcome.as_ref().ok());
-        let failed: Vec<Kind> = outcomes.iter().filter_map(|(_, outcome)| Some(outcome.as_ref().err()?.kind)).collect();
+    fn end(&self, outcomes: &[Outcome], earlier_files: usize, manifest: Option<&Path>) -> Result<u8> {
+        let sent = || outcomes.iter().filter_map(|outcome| outcome.result.as_ref().ok());
+        let failed: Vec<Kind> =
+            outcomes.iter().filter_map(|outcome| Some(outcome.result.as_ref().err()?.kind)).collect();
         self.report.end(&Summary {
             sent_files: sent().count() - earlier_files,
             earlier_files,
@@ -171,7 +195,7 @@ impl Run {
             took_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
         });
         if let Some(path) = manifest {
-            write_manifest(path, outcomes)?;
+            manifest::write(path, outcomes)?;
         }
         Ok(exit_code_of(failed))
     }
@@ -196,23 +220,4 @@ impl Came {
 
 fn lock(finished: &Mutex<Finished>) -> std::sync::MutexGuard<'_, Finished> {
     finished.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn write_manifest(path: &Path, outcomes: &[(String, Result<Sent>)]) -> Result<()> {
-    let files: Vec<_> = outcomes
-        .iter()
-        .map(|(name, outcome)| match outcome {
-            Ok(sent) => {
-                let mut file = json!({ "path": name });
-                if let (Some(file), serde_json::Value::Object(more)) = (file.as_object_mut(), json!(sent)) {
-                    file.extend(more);
-                }
-                file
-            }
-            Err(failure) => json!({ "path": name, "failed": failure.message }),
-        })
-        .collect();
-    let text = serde_json::to_string_pretty(&BTreeMap::from([("files", files)])).unwrap_or_default();
-    std::fs::write(path, text + "\n")
-        .map_err(|error| Failure::resumable(format!("{} cannot be written: {error}.", path.display())))
 }

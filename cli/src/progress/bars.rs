@@ -10,6 +10,7 @@ use upload_types::units::UploadId;
 use crate::failure::Failure;
 use crate::progress::lines::told;
 use crate::progress::report::{FileNumber, Report, Shown, Summary, result_line, result_of};
+use crate::progress::words::plain;
 use crate::upload::sent::Sent;
 
 const FILE: &str =
@@ -118,7 +119,7 @@ impl Report for Bars {
     fn note(&self, file: Option<&Shown>, text: &str) {
         let name = file.map(|file| format!("{}: ", file.name)).unwrap_or_default();
         // Where nothing can be drawn, nothing can be said either.
-        let _ = self.area.println(format!("{name}{text}"));
+        let _ = self.area.println(plain(&format!("{name}{text}")));
     }
 
     fn finished(&self, file: &Shown, sent: &Sent) {

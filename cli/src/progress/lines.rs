@@ -7,7 +7,7 @@ use upload_types::units::UploadId;
 
 use crate::failure::Failure;
 use crate::progress::report::{Report, Shown, Summary, result_line, result_of};
-use crate::progress::words::{duration, rate, size};
+use crate::progress::words::{duration, files, plain, rate, size};
 use crate::upload::sent::Sent;
 
 /// So often it is said how far a file is.
@@ -79,7 +79,7 @@ impl Report for Lines {
 
     fn note(&self, file: Option<&Shown>, text: &str) {
         let name = file.map(|file| format!("{}: ", file.name)).unwrap_or_default();
-        self.say(&format!("{name}{text}"));
+        self.say(&plain(&format!("{name}{text}")));
     }
 
     fn finished(&self, file: &Shown, sent: &Sent) {
@@ -106,7 +106,6 @@ impl Report for Lines {
 /// The last line.
 pub(super) fn told(summary: &Summary) -> String {
     let Summary { sent_files, earlier_files, failed_files, bytes, sent_bytes, took_ms } = *summary;
-    let files = |count: usize| if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
     let mut told = vec![format!(
         "{} sent, {} in {} ({})",
         files(sent_files),

@@ -17,6 +17,16 @@ pub(crate) fn size(bytes: u64) -> String {
     if unit == 0 { format!("{whole} B") } else { format!("{whole}.{} {}", rest * 10 / 1024, UNITS[unit]) }
 }
 
+/// Without what would command a terminal: names of files and words of servers are somebody else's.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// `1 file`, `2 files`.
+pub(crate) fn files(count: usize) -> String {
+    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
+}
+
 /// `1 h 2 min`, `3 min 4 s`, `5.6 s`.
 pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
@@ -35,6 +45,11 @@ pub(super) fn rate(bytes: u64, ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nothing_commands_the_terminal() {
+        assert_eq!(plain("a\x1b[2Jb\u{9b}1m\r\nc"), "a\u{fffd}[2Jb\u{fffd}1m\u{fffd}\nc");
+    }
 
     #[test]
     fn sizes_and_times_are_short() {

@@ -156,6 +156,7 @@ mod tests {
             content_type: None,
             chunk_size: None,
             parallel: false,
+            direct: false,
             sha256: None,
             metadata: BTreeMap::new(),
         };

@@ -34,6 +34,11 @@ impl StateFolder {
         }
     }
 
+    /// Where files without a name can be made.
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
+        self.folder.clone()
+    }
+
     /// Where something of this name is kept.
     fn path(&self, name: &str) -> Option<PathBuf> {
         self.folder.as_ref().map(|folder| folder.join(name))

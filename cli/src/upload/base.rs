@@ -37,8 +37,17 @@ pub(crate) struct Settings {
     pub(crate) content_type: Option<String>,
     pub(crate) metadata: BTreeMap<String, String>,
     pub(crate) dedup: bool,
+    pub(crate) route: Route,
     pub(crate) restart: bool,
     pub(crate) retry_for: Duration,
+}
+
+/// Which way chunks go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    ThroughServer,
+    /// To R2 itself, where the deployment allows it.
+    Direct,
 }
 
 /// A file to be sent.
@@ -58,11 +67,13 @@ pub(super) struct Agreed {
     pub(super) chunk_bytes: u64,
     /// Chunks in any order, several at once; otherwise one after the other.
     pub(super) is_parallel: bool,
+    pub(super) route: Route,
 }
 
 impl Agreed {
     pub(super) fn new(upload: UploadRef, chunk_bytes: ByteCount, request: &CreateRequest) -> Self {
-        Self { upload, chunk_bytes: chunk_bytes.get().max(1), is_parallel: request.parallel }
+        let route = if request.direct { Route::Direct } else { Route::ThroughServer };
+        Self { upload, chunk_bytes: chunk_bytes.get().max(1), is_parallel: request.parallel || request.direct, route }
     }
 }
 

@@ -6,7 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+/// It begins with so many, and steps back to no fewer.
 const FEWEST: usize = 2;
+/// After failures, until one round has gone well. One has the whole line for itself: where a proxy cuts every minute, a chunk of a slow line gets
+/// through only so.
+const ALONE: usize = 1;
 /// A change smaller than this is noise: so many per cent.
 const NOTABLE_PERCENT: u128 = 10;
 
@@ -104,15 +108,15 @@ impl Concurrency {
     }
 
     fn failed(&mut self, now: Instant) {
-        self.limit = (self.limit / 2).max(FEWEST.min(self.most));
+        self.limit = (self.limit / 2).max(ALONE);
         self.is_climbing = true;
         self.last_rate = 0;
         self.begin_round(now);
     }
 
     fn step(&mut self) {
-        let fewest = FEWEST.min(self.most);
         let wanted = if self.is_climbing { self.limit + 1 } else { self.limit.saturating_sub(1) };
+        let fewest = FEWEST.min(self.most);
         self.limit = wanted.clamp(fewest, self.most);
         if self.limit == fewest {
             self.is_climbing = true;
@@ -149,7 +153,10 @@ mod tests {
         for _ in 0..5 {
             line.failed(now);
         }
-        assert_eq!(line.limit, 2);
+        assert_eq!(line.limit, 1);
+        now += Duration::from_secs(1);
+        line.confirmed(now, 1_000);
+        assert_eq!(line.limit, 2, "one that went well is enough");
     }
 
     #[test]

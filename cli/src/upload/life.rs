@@ -14,7 +14,7 @@ use crate::failure::{Failure, Result};
 use crate::progress::report::FileProgress;
 use crate::state::journal::{Intent, Journal, Remembered};
 use crate::upload::base::{
-    Agreed, FIRST_LOOK, Job, LONGEST_LOOK, Settings, Shared, Upload, ended, fresh_key, no_quayside,
+    Agreed, FIRST_LOOK, Job, LONGEST_LOOK, Route, Settings, Shared, Upload, ended, fresh_key, no_quayside,
 };
 use crate::upload::chunk_queue::ChunkRange;
 use crate::upload::digest::Hashed;
@@ -76,7 +76,7 @@ impl Upload<'_> {
         {
             return Ok(sent);
         }
-        let found = self.create(&intent).await?;
+        let found = self.create(intent).await?;
         self.finish(found, hashed).await
     }
 
@@ -99,18 +99,23 @@ impl Upload<'_> {
     fn is_same_request(&self, earlier: &CreateRequest) -> bool {
         let now = self.request(earlier.sha256);
         let is_dedup = earlier.sha256.is_some() == self.shared.settings.dedup;
-        is_dedup && CreateRequest { chunk_size: earlier.chunk_size, parallel: earlier.parallel, ..now } == *earlier
+        // How it goes is what was agreed with the server, whatever is asked for now.
+        let CreateRequest { chunk_size, parallel, direct, .. } = *earlier;
+        is_dedup && CreateRequest { chunk_size, parallel, direct, ..now } == *earlier
     }
 
     fn request(&self, sha256: Option<Sha256Digest>) -> CreateRequest {
-        let Settings { chunk_bytes, content_type, metadata, .. } = &self.shared.settings;
+        let Settings { chunk_bytes, content_type, metadata, route, .. } = &self.shared.settings;
+        // Three requests for a small file would be no faster.
+        let direct = *route == Route::Direct && self.bytes() > small::MAX_BYTES;
         let metadata = metadata.iter().chain(&self.job.metadata).map(|(key, value)| (key.clone(), value.clone()));
         CreateRequest {
             file_name: self.job.file_name.clone(),
             file_size: ByteCount::new(self.bytes()).unwrap_or(ByteCount::MAX),
             content_type: content_type.clone(),
             chunk_size: *chunk_bytes,
-            parallel: self.bytes() > chunk_bytes.unwrap_or(PREFERRED_PART_BYTES),
+            parallel: !direct && self.bytes() > chunk_bytes.unwrap_or(PREFERRED_PART_BYTES),
+            direct,
             sha256,
             metadata: metadata.collect(),
         }
@@ -151,7 +156,7 @@ impl Upload<'_> {
         }
     }
 
-    async fn create(&self, intent: &Intent) -> Result<Found> {
+    async fn create(&self, mut intent: Intent) -> Result<Found> {
         let api = &self.shared.api;
         let mut streak = Streak::default();
         let creation = loop {
@@ -160,6 +165,12 @@ impl Upload<'_> {
                 // About no upload yet: where nothing answers here, the address is wrong.
                 Err(refusal) if refusal.is_strangers() && !matches!(refusal.status, Some(429 | 500..)) => {
                     return Err(no_quayside(api.endpoint(), &refusal.message));
+                }
+                Err(refusal) if intent.request.direct && refusal.code.as_deref() == Some("not-configured") => {
+                    self.progress.note("This deployment has no direct way to R2: it goes through the server.");
+                    intent.request = CreateRequest { parallel: true, direct: false, ..intent.request };
+                    intent.idempotency_key = fresh_key()?;
+                    self.keep(|journal| journal.begin(&intent));
                 }
                 Err(refusal) => self.patience.wait(refusal, &mut streak).await?,
             }

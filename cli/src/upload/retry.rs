@@ -35,6 +35,11 @@ impl Patience {
         *self.success.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
+    /// Nothing was tried for a while, since there was nothing to do: that time does not count as trouble.
+    pub(crate) fn was_idle(&self) {
+        self.succeeded();
+    }
+
     /// Waits before the next try. Fails where there is no point in one.
     pub(crate) async fn wait(&self, refusal: Refusal, streak: &mut Streak) -> Result<(), Failure> {
         if refusal.verdict != Verdict::Passing {
@@ -62,13 +67,20 @@ impl Patience {
     where
         F: Future<Output = Result<T, Refusal>>,
     {
+        let answer = self.look(question).await?;
+        self.succeeded();
+        Ok(answer)
+    }
+
+    /// The same after something has failed: an answer to that is no success, or what always fails would be tried without end.
+    pub(crate) async fn look<T, F>(&self, question: impl Fn() -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Refusal>>,
+    {
         let mut streak = Streak::default();
         loop {
             match question().await {
-                Ok(answer) => {
-                    self.succeeded();
-                    return Ok(answer);
-                }
+                Ok(answer) => return Ok(answer),
                 Err(refusal) => self.wait(refusal, &mut streak).await?,
             }
         }
@@ -118,5 +130,18 @@ mod tests {
         assert_eq!(answer.unwrap(), 7);
         let never = patience.ask(|| async { Err::<(), _>(broken()) }).await.unwrap_err();
         assert!(never.message.contains("Given up"), "{never}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_always_fails_is_given_up_although_questions_are_answered() {
+        let patience = Patience::new(Duration::from_secs(100), |_| {});
+        let mut streak = Streak::default();
+        let given_up = loop {
+            if let Err(failure) = patience.wait(Refusal::passing("broken".to_owned()), &mut streak).await {
+                break failure;
+            }
+            patience.look(|| async { Ok::<_, Refusal>(()) }).await.unwrap();
+        };
+        assert!(given_up.message.contains("Given up"), "{given_up}");
     }
 }

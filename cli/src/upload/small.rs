@@ -16,7 +16,7 @@ use crate::upload::sent::Sent;
 use crate::upload::source::unreadable;
 
 /// What is larger is worth the requests that tell how much of it has arrived.
-const MAX_BYTES: u64 = 1024 * 1024;
+pub(super) const MAX_BYTES: u64 = 1024 * 1024;
 /// Proxies take no longer headers.
 const MAX_HEADER_BYTES: usize = 2048;
 /// In tus these say the file's name and type.
@@ -128,6 +128,7 @@ mod tests {
             content_type: Some("text/plain".to_owned()),
             chunk_size: None,
             parallel: false,
+            direct: false,
             sha256: None,
             metadata: metadata
                 .iter()

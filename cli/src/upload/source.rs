@@ -8,6 +8,7 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Result};
+use crate::upload::positioned::read_exact_at;
 
 /// What tells one content of a file from another without reading it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,7 +66,7 @@ impl Source {
     pub(crate) fn has_changed(&self) -> Failure {
         Failure::resumable(format!(
             "{} has changed while it was being sent, so what has arrived is of no use and was taken back. Run the command again once the \
-             file is finished; of a file that grows, `tail -c +1 -f FILE | quay put -` sends what comes.",
+             file is finished; of a file that grows, `tail -c +1 -f FILE | quay put --live -` sends what comes.",
             self.path.display()
         ))
     }
@@ -115,24 +116,6 @@ fn file_number(metadata: &Metadata) -> u64 {
 #[cfg(not(unix))]
 fn file_number(_: &Metadata) -> u64 {
     0
-}
-
-#[cfg(unix)]
-fn read_exact_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
-}
-
-#[cfg(windows)]
-fn read_exact_at(file: &File, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
-    while !buffer.is_empty() {
-        let read = std::os::windows::fs::FileExt::seek_read(file, buffer, offset)?;
-        if read == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        buffer = &mut buffer[read..];
-        offset += read as u64;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,15 +1,13 @@
-//! What comes from a pipe, of a length that nobody knows: sent as it comes, by tus, whose uploads may learn their length at the end. One
-//! chunk lies in memory until the server counts it, so a connection that breaks loses nothing; a process that ends does, since what a pipe
-//! has said it does not say again.
+//! What comes from a pipe, of a length that nobody knows, by tus, whose uploads may learn their length at the end. One chunk lies in memory
+//! until the server counts it, so a connection that breaks loses nothing; a process that ends does, since what a pipe has said it does not
+//! say again. [`super::live`] sends what comes at once.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use bytes::{Bytes, BytesMut};
-use reqwest::header::{HeaderMap, HeaderValue};
+use bytes::{BufMut, Bytes, BytesMut};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::AsyncReadExt;
-use tokio::time::timeout;
 use upload_types::integrity::{Crc64Nvme, RunningSha256, Sha256Digest};
 use upload_types::units::{ByteCount, UploadId};
 use upload_types::upload::Phase;
@@ -25,32 +23,27 @@ use crate::upload::small;
 
 /// So much is gathered before it is sent.
 const CHUNK_BYTES: usize = 8 * 1024 * 1024;
-/// Of a growing input, what has come is sent when nothing follows for so long.
-const LIVE_PAUSE: Duration = Duration::from_secs(1);
 
-/// Sends all that comes. `is_live`: what has come is sent when the input pauses, and not only once a chunk is full.
+/// Sends all that comes, chunk by chunk.
 pub(crate) async fn send(
     shared: &Shared,
     file_name: &str,
-    is_live: bool,
     mut input: impl tokio::io::AsyncRead + Unpin,
     progress: FileProgress,
 ) -> Result<Sent> {
-    let told = progress.clone();
-    let patience = Patience::new(shared.settings.retry_for, move |text| told.note(text));
-    let id = create(shared, file_name, &patience).await?;
-    progress.started(id, 0);
-    let mut stream = Stream { shared, id, patience, progress, offset: 0, sent_bytes: 0 };
+    let mut stream = Stream::begin(shared, file_name, progress).await?;
     let (mut sha256, mut crc) = (RunningSha256::resume(None).ok_or_else(no_digest)?, Crc64Nvme::default());
     loop {
-        let (chunk, is_last) = gather(&mut input, is_live).await?;
+        let chunk = gather(&mut input).await?;
+        let is_last = chunk.len() < CHUNK_BYTES;
         sha256.update(&chunk);
         let length = ByteCount::new(chunk.len() as u64).unwrap_or(ByteCount::MAX);
         crc = crc.followed_by(Crc64Nvme::of(&chunk), length);
-        stream.send(chunk, is_last).await?;
+        stream.patience.was_idle();
+        stream.send(chunk).await?;
         if is_last {
-            let sha256 = sha256.save().digest();
-            return stream.finish(sha256, crc).await;
+            stream.end().await?;
+            return stream.finish(sha256.save().digest(), crc).await;
         }
     }
 }
@@ -62,6 +55,7 @@ async fn create(shared: &Shared, file_name: &str, patience: &Arc<Patience>) -> R
         content_type: shared.settings.content_type.clone(),
         chunk_size: None,
         parallel: false,
+        direct: false,
         sha256: None,
         metadata: shared.settings.metadata.clone(),
     };
@@ -81,77 +75,105 @@ async fn create(shared: &Shared, file_name: &str, patience: &Arc<Patience>) -> R
     }
 }
 
-/// A chunk, or less: at the end, or where a growing input pauses. Whether it was the end.
-async fn gather(input: &mut (impl tokio::io::AsyncRead + Unpin), is_live: bool) -> Result<(Bytes, bool)> {
+/// A chunk; less of it is the end.
+async fn gather(input: &mut (impl tokio::io::AsyncRead + Unpin)) -> Result<Bytes> {
     let mut chunk = BytesMut::with_capacity(CHUNK_BYTES);
     while chunk.len() < CHUNK_BYTES {
-        let may_pause = is_live && !chunk.is_empty();
-        let reading = input.read_buf(&mut chunk);
-        let read = if may_pause {
-            match timeout(LIVE_PAUSE, reading).await {
-                Ok(read) => read,
-                Err(_) => break,
-            }
-        } else {
-            reading.await
-        };
+        let room = CHUNK_BYTES - chunk.len();
+        let read = input.read_buf(&mut (&mut chunk).limit(room)).await;
         let read = read.map_err(|error| Failure::refused(format!("The input cannot be read: {error}.")))?;
         if read == 0 {
-            return Ok((chunk.freeze(), true));
+            break;
         }
     }
-    Ok((chunk.freeze(), false))
+    Ok(chunk.freeze())
 }
 
-struct Stream<'a> {
-    shared: &'a Shared,
-    id: UploadId,
-    patience: Arc<Patience>,
+/// An upload that has no length yet.
+pub(super) struct Stream<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) id: UploadId,
+    pub(super) patience: Arc<Patience>,
     progress: FileProgress,
     /// So many bytes count.
-    offset: u64,
-    sent_bytes: u64,
+    pub(super) offset: u64,
+    pub(super) sent_bytes: u64,
+}
+
+impl<'a> Stream<'a> {
+    /// Creates the upload.
+    pub(super) async fn begin(shared: &'a Shared, file_name: &str, progress: FileProgress) -> Result<Self> {
+        let told = progress.clone();
+        let patience = Patience::new(shared.settings.retry_for, move |text| told.note(text));
+        let id = create(shared, file_name, &patience).await?;
+        progress.started(id, 0);
+        Ok(Self { shared, id, patience, progress, offset: 0, sent_bytes: 0 })
+    }
 }
 
 impl Stream<'_> {
     /// Sends a chunk until all of it counts.
-    async fn send(&mut self, chunk: Bytes, is_last: bool) -> Result<()> {
+    async fn send(&mut self, chunk: Bytes) -> Result<()> {
         let from = self.offset;
         let end = from + chunk.len() as u64;
         let mut streak = Streak::default();
-        while self.offset < end || is_last {
+        while self.offset < end {
             let rest = usize::try_from(self.offset - from).map(|at| chunk.slice(at..)).unwrap_or_default();
-            let headers = headers(&rest, is_last.then_some(end));
+            let headers = checksum(&rest);
             self.shared.throttle.wait_for(rest.len() as u64).await;
             self.sent_bytes += rest.len() as u64;
-            match self.shared.api.append(self.id, self.offset, rest, headers).await {
-                Ok(offset) => {
-                    self.patience.succeeded();
-                    self.counted(offset, from, end)?;
-                    if is_last && offset == end {
-                        return Ok(());
-                    }
-                }
-                Err(refusal) => {
-                    self.patience.wait(refusal, &mut streak).await?;
-                    let offset = self.patience.ask(|| self.shared.api.offset(self.id)).await?;
-                    self.counted(offset, from, end)?;
-                }
-            }
+            let offset = self.append(rest, headers, &mut streak).await?;
+            self.counted(offset, from, end)?;
         }
         Ok(())
     }
 
-    fn counted(&mut self, offset: u64, from: u64, end: u64) -> Result<()> {
+    /// Says that nothing follows.
+    pub(super) async fn end(&mut self) -> Result<()> {
+        let length = HeaderMap::from_iter([(HeaderName::from_static("upload-length"), HeaderValue::from(self.offset))]);
+        let mut streak = Streak::default();
+        loop {
+            match self.shared.api.append(self.id, self.offset, Bytes::new(), length.clone()).await {
+                Ok(_) => return Ok(()),
+                Err(refusal) => self.patience.wait(refusal, &mut streak).await?,
+            }
+        }
+    }
+
+    /// Sends it once. How many bytes count afterwards, whatever came of it.
+    async fn append(&self, bytes: Bytes, headers: HeaderMap, streak: &mut Streak) -> Result<u64> {
+        match self.shared.api.append(self.id, self.offset, bytes, headers).await {
+            Ok(offset) => {
+                self.patience.succeeded();
+                Ok(offset)
+            }
+            Err(refusal) => {
+                self.patience.wait(refusal, streak).await?;
+                self.ask_offset().await
+            }
+        }
+    }
+
+    /// How many bytes count, as the server says.
+    pub(super) async fn ask_offset(&self) -> Result<u64> {
+        self.patience.look(|| self.shared.api.offset(self.id)).await
+    }
+
+    /// So many bytes count, of those that may.
+    pub(super) fn counted(&mut self, offset: u64, from: u64, end: u64) -> Result<()> {
         if !(from..=end).contains(&offset) {
             return Err(Failure::refused(format!("The server says that {offset} bytes count, of {from} to {end}.")));
+        }
+        if offset > self.offset {
+            self.patience.succeeded();
         }
         self.offset = offset;
         self.progress.confirmed(offset);
         Ok(())
     }
 
-    async fn finish(self, sha256: Option<Sha256Digest>, crc: Crc64Nvme) -> Result<Sent> {
+    /// Waits for the object, and compares it.
+    pub(super) async fn finish(self, sha256: Option<Sha256Digest>, crc: Crc64Nvme) -> Result<Sent> {
         let upload = UploadRef { id: self.id, token: None };
         let mut pause = FIRST_LOOK;
         loop {
@@ -179,15 +201,12 @@ impl Stream<'_> {
     }
 }
 
-/// The checksum; and the length, where this is the end. A chunk of no bytes has no checksum.
-fn headers(chunk: &Bytes, length: Option<u64>) -> HeaderMap {
+/// A chunk of no bytes has none.
+fn checksum(chunk: &Bytes) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let checksum = format!("sha256 {}", STANDARD.encode(Sha256Digest::of(chunk).0));
     if let (false, Ok(checksum)) = (chunk.is_empty(), HeaderValue::from_str(&checksum)) {
         headers.insert("upload-checksum", checksum);
-    }
-    if let Some(length) = length {
-        headers.insert("upload-length", HeaderValue::from(length));
     }
     headers
 }
@@ -204,18 +223,8 @@ mod tests {
     async fn chunks_are_full_but_the_last_one() {
         let all = vec![7; CHUNK_BYTES + 3];
         let mut input = all.as_slice();
-        let (first, is_last) = gather(&mut input, false).await.unwrap();
-        assert_eq!((first.len(), is_last), (CHUNK_BYTES, false));
-        let (second, is_last) = gather(&mut input, false).await.unwrap();
-        assert_eq!((second.len(), is_last), (3, true));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn of_a_growing_input_is_sent_what_has_come_when_it_pauses() {
-        use tokio::io::AsyncWriteExt;
-        let (mut writer, mut reader) = tokio::io::duplex(64);
-        writer.write_all(b"abc").await.unwrap();
-        let (chunk, is_last) = gather(&mut reader, true).await.unwrap();
-        assert_eq!((&chunk[..], is_last), (&b"abc"[..], false));
+        assert_eq!(gather(&mut input).await.unwrap().len(), CHUNK_BYTES);
+        assert_eq!(gather(&mut input).await.unwrap().len(), 3);
+        assert_eq!(gather(&mut input).await.unwrap().len(), 0);
     }
 }

@@ -12,9 +12,10 @@ use upload_types::integrity::Crc64Nvme;
 use crate::api::{Chunk, Refusal, SendingBody, UploadRef, Verdict};
 use crate::failure::Result;
 use crate::upload::{
-    base::{Agreed, Upload, ended},
+    base::{Agreed, Route, Upload, ended},
     chunk_queue::{ChunkQueue, ChunkRange},
     digest::Hashed,
+    direct::NotStored,
     lane::Permit,
     retry::Streak,
 };
@@ -54,7 +55,7 @@ impl Upload<'_> {
                     self.source.must_be_unchanged()?;
                     self.keep(|journal| journal.hashed(&hashed));
                     let streak = streaks.remove(&chunk.from).unwrap_or_default();
-                    running.push(self.send_chunk(&agreed.upload, chunk, crc, permit, streak));
+                    running.push(self.send_chunk(agreed, chunk, crc, permit, streak));
                 }
                 else => return Ok(hashed),
             }
@@ -64,28 +65,38 @@ impl Upload<'_> {
     /// Once. What it came to is the chunk's own business, unless it ends the upload.
     async fn send_chunk(
         &self,
-        upload: &UploadRef,
+        agreed: &Agreed,
         chunk: ChunkRange,
         crc64nvme: Crc64Nvme,
         permit: Permit<'_>,
         streak: Streak,
     ) -> (ChunkRange, Result<Outcome>) {
-        let body = SendingBody::new(Arc::clone(&self.source), chunk.from, chunk.to, Arc::clone(&self.shared.throttle));
-        let moving = body.moving();
-        let taken = self.shared.api.put(upload, Chunk { offset: chunk.from, crc64nvme, body }).await;
-        self.sent_bytes.fetch_add(moving.bytes(), Ordering::Relaxed);
+        let upload = &agreed.upload;
+        let taken = match agreed.route {
+            Route::ThroughServer => self.put(upload, chunk, crc64nvme).await.map_err(NotStored::Refused),
+            Route::Direct => self.put_direct(upload, chunk, agreed.chunk_bytes).await,
+        };
         let outcome = match taken {
             Ok(()) => {
                 permit.confirmed(chunk.bytes());
                 self.patience.succeeded();
                 Ok(Outcome::Stored)
             }
-            Err(refusal) => {
+            Err(NotStored::Refused(refusal)) => {
                 permit.failed();
                 self.after_refusal(upload, chunk, refusal, streak).await
             }
+            Err(NotStored::Failed(failure)) => Err(failure),
         };
         (chunk, outcome)
+    }
+
+    async fn put(&self, upload: &UploadRef, chunk: ChunkRange, crc64nvme: Crc64Nvme) -> Result<(), Refusal> {
+        let body = SendingBody::new(Arc::clone(&self.source), chunk.from, chunk.to, Arc::clone(&self.shared.throttle));
+        let moving = body.moving();
+        let taken = self.shared.api.put(upload, Chunk { offset: chunk.from, crc64nvme, body }).await;
+        self.sent_bytes.fetch_add(moving.bytes(), Ordering::Relaxed);
+        taken
     }
 
     async fn after_refusal(
@@ -102,8 +113,12 @@ impl Upload<'_> {
             return Err(ended(&self.shared.api.status(upload).await?));
         }
         self.patience.wait(refusal, &mut streak).await?;
-        let status = self.patience.ask(|| self.shared.api.status(upload)).await?;
+        let status = self.patience.look(|| self.shared.api.status(upload)).await?;
         let is_missing = self.missing(&status).iter().any(|(from, to)| *from <= chunk.from && chunk.from < *to);
-        Ok(if is_missing { Outcome::Again(streak) } else { Outcome::Stored })
+        if is_missing {
+            return Ok(Outcome::Again(streak));
+        }
+        self.patience.succeeded();
+        Ok(Outcome::Stored)
     }
 }

@@ -1,0 +1,83 @@
+//! Downloads: an object comes, is gone on with where it was interrupted, and compared.
+//!
+//! * [`target`]: where it goes. [`safe_path`]: where a file of a folder may go.
+
+pub(crate) mod safe_path;
+pub(crate) mod target;
+
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::{Response, StatusCode};
+use tokio::time::timeout;
+use upload_types::integrity::Crc64Nvme;
+use upload_types::units::ByteCount;
+
+use crate::api::{Api, Content, Refusal};
+use crate::failure::Result;
+use crate::upload::retry::{Patience, Streak};
+use target::{Got, READ_BYTES, Target};
+
+/// How long nothing may come.
+const STALL: Duration = Duration::from_mins(1);
+
+/// Gets all of it, or what is missing.
+pub(crate) async fn fetch(api: &Api, content: &Content, mut target: Target, patience: &Patience) -> Result<Got> {
+    let mut streak = Streak::default();
+    loop {
+        let asked = timeout(STALL, api.content(content, target.offset(), target.etag())).await;
+        let failed = match asked.unwrap_or_else(|_| Err(stalled())) {
+            Ok(response) => match receive(&mut target, response).await? {
+                None => return target.finish(),
+                Some(refusal) => refusal,
+            },
+            Err(refusal) if refusal.status == Some(416) && target.offset() > 0 => {
+                // Of another object, or whole already.
+                target.begin_again()?;
+                continue;
+            }
+            Err(refusal) => refusal,
+        };
+        patience.wait(failed, &mut streak).await?;
+        if target.has_moved() {
+            patience.succeeded();
+            streak = Streak::default();
+        }
+    }
+}
+
+/// Takes what comes. `None` once it is whole, or why it is not.
+async fn receive(target: &mut Target, mut response: Response) -> Result<Option<Refusal>> {
+    target.open(response.headers(), response.status() == StatusCode::PARTIAL_CONTENT)?;
+    loop {
+        match timeout(STALL, response.chunk()).await {
+            Ok(Ok(Some(block))) => target.write(&block)?,
+            Ok(Ok(None)) => return Ok(None),
+            Ok(Err(error)) => return Ok(Some(Refusal::of_transport(&error))),
+            Err(_) => return Ok(Some(stalled())),
+        }
+    }
+}
+
+fn stalled() -> Refusal {
+    Refusal::passing(format!("Nothing has come for {} s.", STALL.as_secs()))
+}
+
+/// Whether a file that is here has these bytes.
+pub(crate) fn is_there(path: &Path, bytes: u64, crc64nvme: Crc64Nvme) -> bool {
+    use std::io::Read;
+    let is_file = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() == bytes);
+    let Some(mut file) = is_file.then(|| std::fs::File::open(path).ok()).flatten() else { return false };
+    let mut crc = Crc64Nvme::default();
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return crc == crc64nvme,
+            Ok(read) => {
+                let length = ByteCount::new(read as u64).unwrap_or(ByteCount::MAX);
+                crc = crc.followed_by(Crc64Nvme::of(&buffer[..read]), length);
+            }
+            Err(_) => return false,
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! A live input, for hours: what is read leaves at once, in bodies of unknown length, each of which ends after a while so that the server's
+//! answer says what counts. What does not count yet lies in the [`Spool`], so a connection that breaks, or a server that restarts, costs
+//! the time to send it again. Bodies have no checksum, since nobody knows their bytes when they begin; the object's is compared at the end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::stream;
+use tokio::time::{Instant, timeout_at};
+
+use crate::failure::{Failure, Result};
+use crate::progress::report::FileProgress;
+use crate::throttle::Throttle;
+use crate::upload::base::Shared;
+use crate::upload::retry::Streak;
+use crate::upload::sent::Sent;
+use crate::upload::spool::{Next, Spool};
+use crate::upload::stream::Stream;
+
+/// A body ends when nothing follows for so long: the server counts its bytes then.
+const PAUSE: Duration = Duration::from_secs(1);
+/// A body lasts no longer. Shorter than a server waits for a body that brings too little, and than proxies cut.
+const BODY_LASTS: Duration = Duration::from_secs(10);
+/// Nor is it larger, where no other size is asked for. Smaller than any proxy's limit that is known.
+const BODY_BYTES: u64 = 32 * 1024 * 1024;
+/// How much is read of the spool at a time.
+const BLOCK_BYTES: u64 = 256 * 1024;
+
+/// Sends all that the spool gets, until its input has ended.
+pub(crate) async fn send(shared: &Shared, file_name: &str, spool: Arc<Spool>, progress: FileProgress) -> Result<Sent> {
+    let stream = Stream::begin(shared, file_name, progress).await?;
+    let body_bytes = shared.settings.chunk_bytes.unwrap_or(BODY_BYTES);
+    let mut live = Live { stream, spool, body_bytes, streak: Streak::default() };
+    loop {
+        let is_idle = live.spool.end_bytes() == live.stream.offset;
+        let next = live.spool.next(live.stream.offset).await;
+        if is_idle {
+            live.stream.patience.was_idle();
+        }
+        match next {
+            Next::End => break,
+            Next::Bytes | Next::HeldBack => live.send_body().await?,
+        }
+    }
+    let outcome = live.spool.outcome().unwrap_or_else(|| Err("The input was lost.".to_owned()));
+    let whole = outcome.map_err(Failure::refused)?;
+    live.stream.end().await?;
+    live.stream.finish(whole.sha256, whole.crc64nvme).await
+}
+
+struct Live<'a> {
+    stream: Stream<'a>,
+    spool: Arc<Spool>,
+    body_bytes: u64,
+    streak: Streak,
+}
+
+impl Live<'_> {
+    /// One body. Whatever comes of it, the server has said afterwards how many bytes count.
+    async fn send_body(&mut self) -> Result<()> {
+        let from = self.stream.offset;
+        let sent_to = Arc::new(AtomicU64::new(from));
+        let (spool, throttle) = (Arc::clone(&self.spool), Arc::clone(&self.stream.shared.throttle));
+        let body = Body { spool, throttle, from, to: from + self.body_bytes, sent_to: Arc::clone(&sent_to) };
+        let appended = self.stream.shared.api.append_live(self.stream.id, from, body.into_body(), BODY_LASTS).await;
+        self.stream.sent_bytes += sent_to.load(Ordering::Relaxed) - from;
+        let offset = match appended {
+            Ok(offset) => {
+                self.stream.patience.succeeded();
+                self.streak = Streak::default();
+                offset
+            }
+            Err(refusal) => {
+                self.stream.patience.wait(refusal, &mut self.streak).await?;
+                self.stream.ask_offset().await?
+            }
+        };
+        self.stream.counted(offset, from, sent_to.load(Ordering::Relaxed))?;
+        self.spool.confirm(offset);
+        Ok(())
+    }
+}
+
+/// What a body is made of.
+struct Body {
+    spool: Arc<Spool>,
+    throttle: Arc<Throttle>,
+    from: u64,
+    to: u64,
+    /// How far it has left.
+    sent_to: Arc<AtomicU64>,
+}
+
+impl Body {
+    fn into_body(self) -> reqwest::Body {
+        let (from, until) = (self.from, Instant::now() + BODY_LASTS);
+        reqwest::Body::wrap_stream(stream::try_unfold((self, from), move |(body, at)| async move {
+            let now = Instant::now();
+            if at >= body.to || now >= until {
+                return Ok(None);
+            }
+            match timeout_at(until.min(now + PAUSE), body.spool.next(at)).await {
+                Ok(Next::Bytes) => {}
+                Ok(Next::HeldBack | Next::End) | Err(_) => return Ok(None),
+            }
+            let most = body.throttle.block_bytes(BLOCK_BYTES).min(body.to - at);
+            let block = body.spool.read(at, most).await?;
+            let length = block.len() as u64;
+            body.throttle.wait_for(length).await;
+            body.sent_to.store(at + length, Ordering::Relaxed);
+            Ok::<_, std::io::Error>(Some((block, (body, at + length))))
+        }))
+    }
+}
