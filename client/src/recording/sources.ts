@@ -70,12 +70,19 @@ class RecorderSource implements Source {
   begin(sink: Sink): void {
     const recorder = this.#recorder;
     let failure: unknown;
+    let isBroken = false;
     recorder.addEventListener("dataavailable", ({ data }) => {
-      this.#reading = this.#reading.then(async () =>
-        sink.take(new Uint8Array(await data.arrayBuffer()), bare(recorder.mimeType)),
-      );
+      this.#reading = this.#reading.then(async () => {
+        const bytes = new Uint8Array(await data.arrayBuffer());
+        if (!isBroken) {
+          sink.take(bytes, bare(recorder.mimeType));
+        }
+      });
       this.#reading = this.#reading.catch((error) => {
         failure ??= error;
+        // It ends in front of the hole.
+        isBroken = true;
+        this.#end();
       });
     });
     recorder.addEventListener("error", (event) => {
@@ -88,7 +95,7 @@ class RecorderSource implements Source {
       }
     };
     globalThis.document?.addEventListener("visibilitychange", onHidden);
-    this.#stopped = new Promise<void>((resolve) => {
+    const stopped = new Promise<void>((resolve) => {
       recorder.addEventListener("stop", async () => {
         globalThis.document?.removeEventListener("visibilitychange", onHidden);
         await this.#reading;
@@ -96,7 +103,14 @@ class RecorderSource implements Source {
         resolve();
       });
     });
-    recorder.start(this.#pieceMs);
+    try {
+      recorder.start(this.#pieceMs);
+    } catch (error) {
+      globalThis.document?.removeEventListener("visibilitychange", onHidden);
+      throw error;
+    }
+    // What has not begun does not end.
+    this.#stopped = stopped;
   }
 
   pause(): void {
@@ -113,10 +127,14 @@ class RecorderSource implements Source {
   }
 
   async stop(): Promise<void> {
+    this.#end();
+    await this.#stopped;
+  }
+
+  #end(): void {
     if (this.#recorder.state !== "inactive") {
       this.#recorder.stop();
     }
-    await this.#stopped;
   }
 }
 
@@ -148,8 +166,8 @@ class StreamSource implements Source {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#wake();
-    // What is being read when it is stopped is no longer wanted; the stream is told so.
-    await this.#reader.cancel().catch(() => {});
+    // What is being read when it is stopped is no longer wanted; the stream is told so, and may take its time.
+    this.#reader.cancel().catch(() => {});
     await this.#running;
   }
 
@@ -184,7 +202,13 @@ async function bytesOf(value: Uint8Array | ArrayBuffer | Blob | string): Promise
   if (value instanceof Blob) {
     return new Uint8Array(await value.arrayBuffer());
   }
-  return new Uint8Array(value instanceof ArrayBuffer ? value.slice(0) : value);
+  if (ArrayBuffer.isView(value)) {
+    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice();
+  }
+  if (typeof value !== "object") {
+    throw new TypeError("the stream gave something other than bytes.");
+  }
+  return new Uint8Array(value).slice();
 }
 
 /** Without its parameters, which the rules for media types do not know. */
