@@ -7,6 +7,7 @@ import type { Claim, Restart, Runtime } from "../interfaces.ts";
 import type { Live } from "../live.ts";
 import type { Retrier } from "../retrier.ts";
 import type { Server } from "../server.ts";
+import { orLate } from "../signals.ts";
 import type { SpoolStorage } from "./interfaces.ts";
 import { defaultName } from "./names.ts";
 import { type Note, Notebook } from "./notes.ts";
@@ -19,6 +20,8 @@ import { Spool } from "./spool.ts";
 
 /** Whoever discards does not want to wait for a network. What the server keeps then, it drops by itself in time. */
 const REMOVING_MS = 60_000;
+/** A write that is on its way is waited for, and one that never ends is not. */
+const IDLE_MS = 5_000;
 const CLAIM_TRIES = 4;
 const CLAIM_PAUSE_MS = 250;
 
@@ -77,7 +80,7 @@ export class Opening {
       }
       runtime.claims.leave(claimName(id), this);
       if (tries === CLAIM_TRIES) {
-        const message = "This recording is being recorded or sent by another page, or in this one.";
+        const message = "This recording is in use: another page, or this one, is recording or sending it.";
         throw new UploadError("rejected", "resume", message);
       }
       // Whoever lists recordings has it for a moment.
@@ -100,16 +103,33 @@ export class Opening {
 
   /** Nothing of it is needed here any more. */
   async forget(opened: Opened | undefined): Promise<void> {
+    opened?.spool.close();
+    await this.#idle(opened);
     await opened?.storage?.remove(this.#parts.id);
+  }
+
+  /** What is being written cannot be removed, and what is written later would come back. */
+  async #idle(opened: Opened | undefined): Promise<void> {
+    if (opened !== undefined) {
+      await orLate(opened.spool.idle(), this.#parts.runtime.clock, IDLE_MS, () => {});
+    }
   }
 
   /** Nothing of it shall remain, here or at the server; that does not answer for ever. */
   async remove(opened: Opened | undefined): Promise<void> {
     const { left, id } = this.#parts;
-    const notebook = opened?.notebook ?? (left && (await Notebook.read(await left.open(id))));
+    const storage = opened?.storage ?? left;
+    await this.#idle(opened);
+    // Another page may have begun it anew since.
+    const stored =
+      storage &&
+      (await storage
+        .open(id)
+        .then(Notebook.read)
+        .catch(() => undefined));
     // Here first: whoever discards wants that to be certain.
-    await (opened?.storage ?? left)?.remove(id);
-    const uploadId = notebook?.note.uploadId ?? null;
+    await storage?.remove(id);
+    const uploadId = stored?.note.uploadId ?? opened?.notebook.note.uploadId ?? null;
     if (uploadId !== null) {
       await this.#removeThere(uploadId).catch(() => {});
     }
