@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { Clock } from "../../client/src/interfaces.ts";
+import { indexedDbStorage } from "../../client/src/recording/index.ts";
 import { Notebook } from "../../client/src/recording/notes.ts";
 import { NOTHING, nameOf, type Piece } from "../../client/src/recording/pieces.ts";
 import { Spool } from "../../client/src/recording/spool.ts";
@@ -291,4 +292,29 @@ test("bytes that come just as the last ones are written are written too", async 
     }
     assert.equal(spool.safeBytes, 20, `after ${ticks} ticks`);
   }
+});
+
+test("a database whose connection is lost without a word is opened again", async () => {
+  let opened = 0;
+  const factory = {
+    open() {
+      const isLost = opened++ === 0;
+      const request = (result: unknown) => {
+        const asked: { result: unknown; onsuccess?: () => void } = { result };
+        setImmediate(() => asked.onsuccess?.());
+        return asked;
+      };
+      return request({
+        transaction() {
+          if (isLost) {
+            throw new DOMException("the connection is closing", "InvalidStateError");
+          }
+          return { objectStore: () => ({ getAllKeys: () => request([["a", "0"]]) }) };
+        },
+      });
+    },
+  };
+  const place = indexedDbStorage(() => factory as unknown as IDBFactory);
+  await assert.rejects(place.list(), { name: "InvalidStateError" });
+  assert.deepEqual(await place.list(), ["a"]);
 });

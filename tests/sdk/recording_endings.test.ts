@@ -201,3 +201,60 @@ test("a stream of other views is their bytes, and what is no bytes breaks it", a
   const wrong = createRecording(views(5), { endpoint: ENDPOINT, storage: world.place, runtime: page.runtime });
   await assert.rejects(wrong.start(), /broke off/);
 });
+
+test("failed while some of it is in memory alone: no other page ends it without that", async () => {
+  const world = new RecordingWorld();
+  const tap = new Tap();
+  const recording = world.page().record(tap);
+  const done = recording.start();
+  tap.give(1000);
+  await until(recording, ({ safeThereBytes }) => safeThereBytes === 1000);
+  world.place.failure = new DOMException("full", "QuotaExceededError");
+  world.server.fate = () => 403;
+  tap.give(1000);
+  await until(recording, ({ error }) => error !== undefined);
+  tap.end();
+  await assert.rejects(done, { code: "unauthorized" });
+  world.server.fate = () => "arrives";
+  const other = world.page();
+  const [left] = await other.left();
+  assert.equal(left?.isInUse, true);
+  world.place.failure = undefined;
+  await until(recording, ({ memoryBytes }) => memoryBytes === 0);
+  const [again] = await other.left();
+  assert.equal(again?.isInUse, false);
+  assert.equal((await again?.resume().start())?.bytes, 2000);
+  equal(world.server.only(), tap.bytes);
+});
+
+test("the same, and it goes on here", async () => {
+  const world = new RecordingWorld();
+  const tap = new Tap();
+  const recording = world.page().record(tap);
+  const done = recording.start();
+  world.place.failure = new DOMException("full", "QuotaExceededError");
+  world.server.fate = () => 403;
+  tap.give(1000);
+  await until(recording, ({ error }) => error !== undefined);
+  tap.end();
+  await assert.rejects(done, { code: "unauthorized" });
+  world.server.fate = () => "arrives";
+  await recording.start();
+  equal(world.server.only(), tap.bytes);
+});
+
+test("a recorder that tells of its last piece after its end", async () => {
+  const world = new RecordingWorld();
+  const recorder = new FakeRecorder();
+  recorder.stop = () => {
+    recorder.state = "inactive";
+    recorder.dispatchEvent(new Event("stop"));
+    queueMicrotask(() => recorder.give(10));
+  };
+  const { recording } = recorded(world.page(), recorder);
+  recording.start();
+  await until(recording, ({ state }) => state === "recording");
+  recorder.give(1000);
+  await recording.stop();
+  equal(world.server.only(), recorder.bytes);
+});

@@ -93,8 +93,11 @@ export class Opening {
     return left === undefined ? this.#begun(told) : this.#recovered(left, told);
   }
 
-  /** What the recorder says of itself with its first bytes. */
-  describe(notebook: Notebook, contentType: string): void {
+  /** What the recorder says of itself with its first bytes: before there is anything to send, and so before the upload is asked for. */
+  describe({ spool, notebook }: Opened, bytes: Uint8Array, contentType: string): void {
+    if (spool.recordedBytes > 0 || bytes.length === 0) {
+      return;
+    }
     const { note } = notebook;
     const type = note.contentType === "" ? contentType : note.contentType;
     const fileName = note.fileName === "" ? defaultName(note.startedAtMs, type) : note.fileName;

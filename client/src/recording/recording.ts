@@ -108,9 +108,7 @@ export class QuaysideRecording implements Recording {
       this.#running = this.#run();
       // Whoever only listens to events must not be told of an unhandled rejection. After an error the next call goes on.
       this.#running.catch(() => {
-        if (this.#state !== "discarded") {
-          this.#running = undefined;
-        }
+        this.#running = undefined;
       });
     }
     return this.#running;
@@ -164,7 +162,7 @@ export class QuaysideRecording implements Recording {
       throw takenOver();
     }
     try {
-      this.#claim = await this.#parts.opening.claim();
+      this.#claim ??= await this.#parts.opening.claim();
       await this.#parts.opening.remove(this.#opened);
     } finally {
       this.#leave();
@@ -226,7 +224,7 @@ export class QuaysideRecording implements Recording {
     if (this.#isLost) {
       throw takenOver();
     }
-    this.#claim = await opening.claim();
+    this.#claim ??= await opening.claim();
     this.#claim.lost.addEventListener("abort", () => {
       this.#isLost = true;
       this.#opened?.spool.close();
@@ -254,13 +252,10 @@ export class QuaysideRecording implements Recording {
     this.#begin(source, this.#opened);
   }
 
-  #begin(source: Source, { spool, notebook, pressure }: Opened): void {
+  #begin(source: Source, opened: Opened, { spool, pressure } = opened): void {
     const sink = {
       take: (bytes: Uint8Array<ArrayBuffer>, type: string) => {
-        // Before there is anything to send, and so before the upload is asked for.
-        if (spool.recordedBytes === 0 && bytes.length > 0) {
-          this.#parts.opening.describe(notebook, type);
-        }
+        this.#parts.opening.describe(opened, bytes, type);
         spool.take(bytes);
       },
       room: () => spool.room(),
@@ -363,6 +358,7 @@ export class QuaysideRecording implements Recording {
     if (this.#opened?.pressure?.room.isLow && spool !== undefined) {
       spool.makeRoom();
     }
+    this.#state === "failed" && this.#leave();
     this.#changed();
   }
 
@@ -376,8 +372,11 @@ export class QuaysideRecording implements Recording {
 
   #leave(): void {
     this.#opened?.pressure?.end();
-    this.#claim?.release();
-    this.#claim = undefined;
+    // What no other page would find is this one's to send.
+    if (this.#state !== "failed" || !this.#opened?.spool.memoryBytes) {
+      this.#claim?.release();
+      this.#claim = undefined;
+    }
   }
 
   #become(state: RecordingState): void {

@@ -173,10 +173,11 @@ export class Sender {
     return "ended";
   }
 
-  /** A proxy may take less at a time than the server: then it gets less. */
+  /** A proxy may take less at a time than is sent, and so may the server: then they get less. */
   #isTooLarge(error: unknown, bytes: number): boolean {
     const { status, problem } = error instanceof UploadError ? error : {};
-    if (status !== TOO_LARGE || problem !== undefined || bytes <= FEWEST_BYTES) {
+    const isOfChunk = problem === undefined || problem.code === "chunk-too-large";
+    if (status !== TOO_LARGE || !isOfChunk || bytes <= FEWEST_BYTES) {
       return false;
     }
     this.#ceilingBytes = Math.max(FEWEST_BYTES, Math.ceil(bytes / 2));

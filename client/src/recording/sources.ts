@@ -99,6 +99,9 @@ class RecorderSource implements Source {
       recorder.addEventListener("stop", async () => {
         globalThis.document?.removeEventListener("visibilitychange", onHidden);
         await this.#reading;
+        // Whoever tells of the last piece only now is heard as well.
+        await new Promise((late) => setTimeout(late));
+        await this.#reading;
         sink.end(failure === undefined ? "source-ended" : "source-failed", failure);
         resolve();
       });
