@@ -82,6 +82,16 @@ test("a folder with pieces and without a note is not removed", async () => {
   assert.deepEqual(folders(world), [id]);
 });
 
+test("all that is here looks torn: it may not be tomorrow, and is not removed", async () => {
+  const { world, tap } = await leftOffline();
+  const mend = withoutReading(world.place, "NotReadableError");
+  assert.deepEqual(await world.page().left(), []);
+  mend();
+  const [left] = await world.page().left();
+  await left?.resume().start();
+  equal(world.server.only(), tap.bytes);
+});
+
 test("no piece is written before there is a note of it", async () => {
   const world = new RecordingWorld();
   const page = world.page();

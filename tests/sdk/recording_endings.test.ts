@@ -198,8 +198,10 @@ test("a stream of other views is their bytes, and what is no bytes breaks it", a
   const page = world.page();
   await page.record(views(new DataView(bytes.buffer, 10, 20), new Uint16Array(bytes.buffer, 30, 10))).start();
   equal(world.server.only(), bytes.subarray(10, 50));
-  const wrong = createRecording(views(5), { endpoint: ENDPOINT, storage: world.place, runtime: page.runtime });
-  await assert.rejects(wrong.start(), /broke off/);
+  for (const none of [5, {}, null]) {
+    const wrong = createRecording(views(none), { endpoint: ENDPOINT, storage: world.place, runtime: page.runtime });
+    await assert.rejects(wrong.start(), /broke off/);
+  }
 });
 
 test("failed while some of it is in memory alone: no other page ends it without that", async () => {

@@ -48,8 +48,9 @@ async function leftRecording(
     const recovered = await Spool.recovered({ folder, clock, keeps: true, onChange: () => {} });
     recovered?.spool.close();
     if (recovered === undefined || (recovered.spool.recordedBytes === 0 && recovered.notebook.note.uploadId === null)) {
-      // Pieces that nobody can make sense of now may be all there is.
-      if (!isInUse && (recovered !== undefined || (await folder.pieces()).length === 0)) {
+      // A crash tears one. More that nobody can make sense of now may be all there is.
+      const mostTorn = recovered === undefined ? 0 : 1;
+      if (!isInUse && (await folder.pieces()).length <= mostTorn) {
         await storage.remove(id);
       }
       return undefined;

@@ -73,9 +73,13 @@ export class Notebook {
 
   async #store(): Promise<void> {
     const sequence = this.#sequence + 1;
-    this.#isStored = false;
     const text = JSON.stringify({ ...this.#note, sequence } satisfies Stored);
-    await this.#folder?.writeNote(sequence % 2 === 0 ? 0 : 1, `${checksumOf(text)} ${text}`);
+    try {
+      await this.#folder?.writeNote(sequence % 2 === 0 ? 0 : 1, `${checksumOf(text)} ${text}`);
+    } catch (error) {
+      this.#isStored = false;
+      throw error;
+    }
     // Only now: a write that was torn is repeated in the same place, and the other note stays.
     this.#sequence = sequence;
     this.#isStored = true;

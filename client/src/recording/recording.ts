@@ -373,7 +373,7 @@ export class QuaysideRecording implements Recording {
   #leave(): void {
     this.#opened?.pressure?.end();
     // What no other page would find is this one's to send.
-    if (this.#state !== "failed" || !this.#opened?.spool.memoryBytes) {
+    if (this.#isLost || this.#state !== "failed" || !this.#opened?.spool.memoryBytes) {
       this.#claim?.release();
       this.#claim = undefined;
     }

@@ -208,7 +208,7 @@ async function bytesOf(value: Uint8Array | ArrayBuffer | Blob | string): Promise
   if (ArrayBuffer.isView(value)) {
     return new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice();
   }
-  if (typeof value !== "object") {
+  if (!(Object(value).byteLength >= 0)) {
     throw new TypeError("the stream gave something other than bytes.");
   }
   return new Uint8Array(value).slice();
