@@ -6,7 +6,7 @@ import { test } from "node:test";
 import type { Clock } from "../../client/src/interfaces.ts";
 import { indexedDbStorage } from "../../client/src/recording/index.ts";
 import { Notebook } from "../../client/src/recording/notes.ts";
-import { NOTHING, nameOf, type Piece } from "../../client/src/recording/pieces.ts";
+import { chainOf, NOTHING, nameOf, type Piece, pieceOf } from "../../client/src/recording/pieces.ts";
 import { Spool } from "../../client/src/recording/spool.ts";
 import type { MemoryPlace } from "./recording_places.ts";
 import { type RecordingPage, RecordingWorld, Tap, until } from "./recording_scene.ts";
@@ -156,6 +156,30 @@ test("the same, and it comes back, and then a crash: there is no hole", async ()
   const [left] = await world.page().left();
   await left?.resume().start();
   equal(world.server.only(), tap.bytes);
+});
+
+test("storage that does not answer any more fails, and all of it is sent from memory", async () => {
+  const world = new RecordingWorld();
+  const tap = new Tap();
+  const recording = world.page().record(tap);
+  const done = recording.start();
+  tap.give(1000);
+  await until(recording, ({ safeThereBytes }) => safeThereBytes === 1000);
+  world.place.onWrite = () => ({ tearAt: 10 });
+  for (let turn = 1; turn <= 3; turn++) {
+    tap.give(MIB);
+    await until(recording, ({ safeThereBytes }) => safeThereBytes === 1000 + turn * MIB);
+  }
+  assert.deepEqual(recording.status.warnings, ["storage-failing"]);
+  tap.end();
+  await done;
+  equal(world.server.only(), tap.bytes);
+});
+
+test("a piece that was written after all, when it was sent from memory already, hides none behind it", () => {
+  const late = pieceOf(1000, NOTHING, new Uint8Array(1000));
+  const next = pieceOf(1500, NOTHING, new Uint8Array(1000));
+  assert.deepEqual(chainOf([late, next], 1500), { chain: [next], rest: [late] });
 });
 
 test("what only the server has is not forgotten since a token has run out", async () => {

@@ -11,6 +11,7 @@ import { orLate } from "../signals.ts";
 import type { SpoolStorage } from "./interfaces.ts";
 import { defaultName } from "./names.ts";
 import { type Note, Notebook } from "./notes.ts";
+import { patiently } from "./patience.ts";
 import { NOTHING } from "./pieces.ts";
 import { workingPlace } from "./places.ts";
 import { Pressure } from "./pressure.ts";
@@ -80,7 +81,7 @@ export class Opening {
       }
       runtime.claims.leave(claimName(id), this);
       if (tries === CLAIM_TRIES) {
-        const message = "This recording is in use: another page, or this one, is recording or sending it.";
+        const message = "This recording is in use: it is being recorded or sent by another page, or in this one.";
         throw new UploadError("rejected", "resume", message);
       }
       // Whoever lists recordings has it for a moment.
@@ -149,7 +150,8 @@ export class Opening {
     const { id, runtime, wanted, keeps, about } = this.#parts;
     const { clock } = runtime;
     const storage = await workingPlace(wanted, clock);
-    const folder = await storage?.open(id);
+    const opened = await storage?.open(id);
+    const folder = opened && patiently(opened, clock);
     // The clock on the wall is for people to read; nothing is decided by it.
     const startedAtMs = Date.now();
     const { fileName = "", contentType = "", metadata = {}, endpoint = "" } = about ?? {};
@@ -174,7 +176,7 @@ export class Opening {
 
   async #recovered(storage: SpoolStorage, told: Told): Promise<Opened> {
     const { id, runtime, keeps } = this.#parts;
-    const folder = await storage.open(id);
+    const folder = patiently(await storage.open(id), runtime.clock);
     const recovered = await Spool.recovered({ folder, clock: runtime.clock, keeps, onChange: told.onChange });
     if (recovered === undefined) {
       throw new UploadError("file-unreadable", "none", "This recording is no longer on this device.");
