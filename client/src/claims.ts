@@ -126,9 +126,12 @@ export function storageLocks(
       release();
       onLost();
     };
+    let renewedMs = nowMs();
     const renewing = setInterval(() => {
-      // An entry that somebody has cleared away is written again.
-      if ((read(key)?.owner ?? owner) === owner) {
+      // An entry that somebody has cleared away is written again; a page that slept was taken for gone, and what it had was another's.
+      const holder = read(key)?.owner ?? (isStale(renewedMs) ? undefined : owner);
+      if (holder === owner) {
+        renewedMs = nowMs();
         forgivingly(() => write(key));
       } else {
         lose();

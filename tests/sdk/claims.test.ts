@@ -195,6 +195,19 @@ test("entries that are cleared away come back; a storage that stops working take
   claim.release();
 });
 
+test("a page that slept has lost its claim, also where the page that took it has given it back", async () => {
+  const storage = new FakeStorage();
+  let nowMs = 1_000_000;
+  const claim = taken(
+    await new PageClaims(storageLocks(() => storage, { ...quick, nowMs: () => nowMs })).claim("a", {}),
+  );
+  await waitFor("the entry", () => storage.entries.size === 1);
+  nowMs += 1_000_000;
+  storage.entries.clear();
+  await waitFor("the loss", () => claim.lost.aborted);
+  assert.equal(storage.entries.size, 0);
+});
+
 test("what is no entry is nobody's claim", async () => {
   const storage = new FakeStorage();
   for (const text of ["", "null", "{", "[]", "7"]) {

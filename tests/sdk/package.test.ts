@@ -44,11 +44,11 @@ test("what is not used is not shipped", async () => {
   assert.match(await bundled(`export * from "./index.ts"`), /createObjectStore/);
 });
 
-test("recordings are an entry of their own: 10 kB more for a page that has the rest, and nothing for one that does not record", async () => {
+test("recordings are an entry of their own: 11 kB more for a page that has the rest, and nothing for one that does not record", async () => {
   const both = gzipSync(await bundled(`export * from "./index.ts"; export * from "./recording/index.ts"`)).length;
   const main = await bundled(`export * from "./index.ts"`);
   const bytes = both - gzipSync(main).length;
-  assert.ok(bytes > 0 && bytes < 10_000, `${bytes} bytes`);
+  assert.ok(bytes > 0 && bytes < 11_000, `${bytes} bytes`);
   assert.doesNotMatch(main, /quayside-recordings/);
 });
 

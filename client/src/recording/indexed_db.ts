@@ -91,7 +91,7 @@ class Database {
   }
 
   async read<T>(store: string, act: (records: IDBObjectStore) => IDBRequest): Promise<T> {
-    const request = act((await this.#open()).transaction(store, "readonly").objectStore(store));
+    const request = act((await this.#begun(store, "readonly")).objectStore(store));
     return new Promise((resolve, reject) => {
       request.onsuccess = () => resolve(request.result as T);
       request.onerror = () => reject(request.error);
@@ -100,12 +100,23 @@ class Database {
 
   /** Settles when all of it is stored, not when it is asked for. */
   async change(act: (transaction: IDBTransaction) => void): Promise<void> {
-    const transaction = (await this.#open()).transaction([PIECES, NOTES], "readwrite", { durability: "strict" });
+    const transaction = await this.#begun([PIECES, NOTES], "readwrite", { durability: "strict" });
     return new Promise((resolve, reject) => {
       transaction.oncomplete = () => resolve();
       transaction.onabort = () => reject(transaction.error ?? new DOMException("given up", "AbortError"));
       act(transaction);
     });
+  }
+
+  async #begun(...how: Parameters<IDBDatabase["transaction"]>): Promise<IDBTransaction> {
+    const database = await this.#open();
+    try {
+      return database.transaction(...how);
+    } catch (error) {
+      // Not every browser tells of a connection that it has lost: the next one is another.
+      this.#opened = undefined;
+      throw error;
+    }
   }
 
   #open(): Promise<IDBDatabase> {

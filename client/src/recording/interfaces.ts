@@ -56,7 +56,10 @@ export interface Recording {
   stop(): Promise<RecordingResult>;
   /** Whatever holds the sending up is tried again now. */
   retry(): void;
-  /** Ends it for good: nothing of it shall remain, here or on the server. `start` rejects with the code `aborted`. */
+  /**
+   * Ends it for good: nothing of it shall remain, here or on the server. `start` rejects with the code `aborted`. Rejects where another
+   * page has taken it up meanwhile.
+   */
   discard(): Promise<void>;
   /** Listens. The function that is returned stops that. */
   on<Name extends keyof RecordingEvents>(name: Name, listener: (event: RecordingEvents[Name]) => void): () => void;

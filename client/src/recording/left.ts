@@ -1,7 +1,6 @@
 // What pages have left behind: recordings that nobody finished, as they lie in this browser's storage. Listing looks, and removes nothing but
 // empty folders; a recording that is in use is shown as such and left alone.
 
-import { UploadError } from "../errors.ts";
 import type { Claims, Clock } from "../interfaces.ts";
 import { orLate } from "../signals.ts";
 import { resumedRecording, runtimeOf } from "./create_recording.ts";
@@ -31,6 +30,7 @@ export async function listRecordings(options: ResumeOptions = {}): Promise<LeftR
   return found.sort((a, b) => b.startedAtMs - a.startedAtMs);
 }
 
+type Recovered = NonNullable<Awaited<ReturnType<typeof Spool.recovered>>>;
 type World = { readonly clock: Clock; readonly claims: Claims };
 
 async function leftRecording(
@@ -48,13 +48,17 @@ async function leftRecording(
     const recovered = await Spool.recovered({ folder, clock, keeps: true, onChange: () => {} });
     recovered?.spool.close();
     if (recovered === undefined || (recovered.spool.recordedBytes === 0 && recovered.notebook.note.uploadId === null)) {
-      if (!isInUse) {
+      // A crash tears one. More that nobody can make sense of now may be all there is.
+      const mostTorn = recovered === undefined ? 0 : 1;
+      if (!isInUse && (await folder.pieces()).length <= mostTorn) {
         await storage.remove(id);
       }
       return undefined;
     }
     const { spool, notebook } = recovered;
     const { note } = notebook;
+    const isWholeIn = (at: Recovered) =>
+      at.spool.startBytes === 0 && at.spool.recordedBytes >= Math.max(1, at.notebook.note.confirmedBytes);
     const fileName = note.fileName === "" ? defaultName(note.startedAtMs, note.contentType) : note.fileName;
     const resume = (options: ResumeOptions = {}) => {
       const all: RecordingOptions = { endpoint: note.endpoint, ...given, ...options };
@@ -67,24 +71,18 @@ async function leftRecording(
       startedAtMs: note.startedAtMs,
       recordedBytes: spool.recordedBytes,
       safeThereBytes: Math.min(note.confirmedBytes, spool.recordedBytes),
-      isWhole: spool.startBytes === 0,
+      isWhole: isWholeIn(recovered),
       isEnded: note.isEnded,
       isInUse,
       resume,
       async file() {
         const now = await Spool.recovered({ folder, clock, keeps: true, onChange: () => {} });
-        if (now === undefined || now.spool.startBytes > 0) {
+        if (now === undefined || !isWholeIn(now)) {
           return undefined;
         }
         return new File(await now.spool.blobs(), fileName, { type: note.contentType, lastModified: note.startedAtMs });
       },
       async discard(options: ResumeOptions = {}) {
-        const claim = await claims.claim(claimName(id), holder);
-        if (typeof claim === "string") {
-          claims.leave(claimName(id), holder);
-          throw new UploadError("rejected", "resume", "This recording is in use.");
-        }
-        claim.release();
         await resume(options).discard();
       },
     };

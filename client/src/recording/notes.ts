@@ -31,6 +31,7 @@ export class Notebook {
   #note: Note;
   #sequence: number;
   #writing: Promise<unknown> = Promise.resolve();
+  #isStored: boolean;
 
   /** The newest whole note; undefined where there is none. */
   static async read(folder: SpoolFolder): Promise<Notebook | undefined> {
@@ -45,6 +46,12 @@ export class Notebook {
     this.#folder = folder;
     this.#note = note;
     this.#sequence = sequence;
+    this.#isStored = sequence > 0;
+  }
+
+  /** Whether the last note that was to be stored could be. */
+  get isStored(): boolean {
+    return this.#isStored;
   }
 
   get note(): Note {
@@ -59,12 +66,23 @@ export class Notebook {
     return writing;
   }
 
+  /** Settles when no note is on its way any more. */
+  async idle(): Promise<void> {
+    await this.#writing;
+  }
+
   async #store(): Promise<void> {
     const sequence = this.#sequence + 1;
     const text = JSON.stringify({ ...this.#note, sequence } satisfies Stored);
-    await this.#folder?.writeNote(sequence % 2 === 0 ? 0 : 1, `${checksumOf(text)} ${text}`);
+    try {
+      await this.#folder?.writeNote(sequence % 2 === 0 ? 0 : 1, `${checksumOf(text)} ${text}`);
+    } catch (error) {
+      this.#isStored = false;
+      throw error;
+    }
     // Only now: a write that was torn is repeated in the same place, and the other note stays.
     this.#sequence = sequence;
+    this.#isStored = true;
   }
 }
 

@@ -7,9 +7,11 @@ import type { Claim, Restart, Runtime } from "../interfaces.ts";
 import type { Live } from "../live.ts";
 import type { Retrier } from "../retrier.ts";
 import type { Server } from "../server.ts";
+import { orLate } from "../signals.ts";
 import type { SpoolStorage } from "./interfaces.ts";
 import { defaultName } from "./names.ts";
 import { type Note, Notebook } from "./notes.ts";
+import { patiently } from "./patience.ts";
 import { NOTHING } from "./pieces.ts";
 import { workingPlace } from "./places.ts";
 import { Pressure } from "./pressure.ts";
@@ -19,6 +21,8 @@ import { Spool } from "./spool.ts";
 
 /** Whoever discards does not want to wait for a network. What the server keeps then, it drops by itself in time. */
 const REMOVING_MS = 60_000;
+/** A write that is on its way is waited for, and one that never ends is not. */
+const IDLE_MS = 5_000;
 const CLAIM_TRIES = 4;
 const CLAIM_PAUSE_MS = 250;
 
@@ -77,7 +81,7 @@ export class Opening {
       }
       runtime.claims.leave(claimName(id), this);
       if (tries === CLAIM_TRIES) {
-        const message = "This recording is being recorded or sent by another page, or in this one.";
+        const message = "This recording is in use: it is being recorded or sent by another page, or in this one.";
         throw new UploadError("rejected", "resume", message);
       }
       // Whoever lists recordings has it for a moment.
@@ -90,8 +94,11 @@ export class Opening {
     return left === undefined ? this.#begun(told) : this.#recovered(left, told);
   }
 
-  /** What the recorder says of itself with its first bytes. */
-  describe(notebook: Notebook, contentType: string): void {
+  /** What the recorder says of itself with its first bytes: before there is anything to send, and so before the upload is asked for. */
+  describe({ spool, notebook }: Opened, bytes: Uint8Array, contentType: string): void {
+    if (spool.recordedBytes > 0 || bytes.length === 0) {
+      return;
+    }
     const { note } = notebook;
     const type = note.contentType === "" ? contentType : note.contentType;
     const fileName = note.fileName === "" ? defaultName(note.startedAtMs, type) : note.fileName;
@@ -100,16 +107,33 @@ export class Opening {
 
   /** Nothing of it is needed here any more. */
   async forget(opened: Opened | undefined): Promise<void> {
+    opened?.spool.close();
+    await this.#idle(opened);
     await opened?.storage?.remove(this.#parts.id);
+  }
+
+  /** What is being written cannot be removed, and what is written later would come back. */
+  async #idle(opened: Opened | undefined): Promise<void> {
+    if (opened !== undefined) {
+      await orLate(opened.spool.idle(), this.#parts.runtime.clock, IDLE_MS, () => {});
+    }
   }
 
   /** Nothing of it shall remain, here or at the server; that does not answer for ever. */
   async remove(opened: Opened | undefined): Promise<void> {
     const { left, id } = this.#parts;
-    const notebook = opened?.notebook ?? (left && (await Notebook.read(await left.open(id))));
+    const storage = opened?.storage ?? left;
+    await this.#idle(opened);
+    // Another page may have begun it anew since.
+    const stored =
+      storage &&
+      (await storage
+        .open(id)
+        .then(Notebook.read)
+        .catch(() => undefined));
     // Here first: whoever discards wants that to be certain.
-    await (opened?.storage ?? left)?.remove(id);
-    const uploadId = notebook?.note.uploadId ?? null;
+    await storage?.remove(id);
+    const uploadId = stored?.note.uploadId ?? opened?.notebook.note.uploadId ?? null;
     if (uploadId !== null) {
       await this.#removeThere(uploadId).catch(() => {});
     }
@@ -126,7 +150,8 @@ export class Opening {
     const { id, runtime, wanted, keeps, about } = this.#parts;
     const { clock } = runtime;
     const storage = await workingPlace(wanted, clock);
-    const folder = await storage?.open(id);
+    const opened = await storage?.open(id);
+    const folder = opened && patiently(opened, clock);
     // The clock on the wall is for people to read; nothing is decided by it.
     const startedAtMs = Date.now();
     const { fileName = "", contentType = "", metadata = {}, endpoint = "" } = about ?? {};
@@ -151,7 +176,7 @@ export class Opening {
 
   async #recovered(storage: SpoolStorage, told: Told): Promise<Opened> {
     const { id, runtime, keeps } = this.#parts;
-    const folder = await storage.open(id);
+    const folder = patiently(await storage.open(id), runtime.clock);
     const recovered = await Spool.recovered({ folder, clock: runtime.clock, keeps, onChange: told.onChange });
     if (recovered === undefined) {
       throw new UploadError("file-unreadable", "none", "This recording is no longer on this device.");

@@ -70,7 +70,7 @@ export function pieceNamed(name: string): Piece | undefined {
 }
 
 /**
- * Those that follow each other without a gap from the first that ends behind `from`, in order. The rest is of no use: it was torn, or lies
+ * Those that follow each other without a gap from the first that begins at `from` or behind it, in order. The rest is of no use: it was torn, or lies
  * behind what was.
  */
 export function chainOf(pieces: readonly Piece[], from: number): { chain: Piece[]; rest: Piece[] } {
@@ -78,7 +78,7 @@ export function chainOf(pieces: readonly Piece[], from: number): { chain: Piece[
   const rest: Piece[] = [];
   for (const piece of [...pieces].sort((a, b) => a.from - b.from || b.to - a.to)) {
     const last = chain.at(-1);
-    const follows = last === undefined ? piece.to > from : piece.from === last.to && piece.before === last.after;
+    const follows = last === undefined ? piece.from >= from : piece.from === last.to && piece.before === last.after;
     (follows ? chain : rest).push(piece);
   }
   return { chain, rest };

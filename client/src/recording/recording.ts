@@ -4,7 +4,7 @@
 
 import type { Deadlines } from "../deadlines.ts";
 import type { Emitter } from "../emitter.ts";
-import { abortedError, asUploadError, UploadError } from "../errors.ts";
+import { abortedError, asUploadError, type UploadError } from "../errors.ts";
 import type { Claim, Retry, Runtime } from "../interfaces.ts";
 import type { Retrier } from "../retrier.ts";
 import type {
@@ -17,6 +17,7 @@ import type {
 } from "./interfaces.ts";
 import type { Opened, Opening } from "./opening.ts";
 import { warningsOf } from "./pressure.ts";
+import { brokeOff, couldNotBegin, takenOver } from "./reasons.ts";
 import type { Sent } from "./sender.ts";
 import type { Source } from "./sources.ts";
 
@@ -56,6 +57,8 @@ export class QuaysideRecording implements Recording {
   /** Another page has it now: nothing of it is touched here any more. */
   #isLost = false;
   #isTelling = false;
+  #isHeld = false;
+  #discarding: Promise<void> | undefined;
   #wake: () => void = () => {};
 
   constructor(parts: RecordingParts) {
@@ -105,15 +108,14 @@ export class QuaysideRecording implements Recording {
       this.#running = this.#run();
       // Whoever only listens to events must not be told of an unhandled rejection. After an error the next call goes on.
       this.#running.catch(() => {
-        if (this.#state !== "discarded") {
-          this.#running = undefined;
-        }
+        this.#running = undefined;
       });
     }
     return this.#running;
   }
 
   pause(): void {
+    this.#isHeld = this.#state === "starting";
     if (this.#state === "recording") {
       this.#parts.source?.pause();
       this.#become("paused");
@@ -121,6 +123,7 @@ export class QuaysideRecording implements Recording {
   }
 
   resume(): void {
+    this.#isHeld = false;
     if (this.#state === "paused") {
       this.#parts.source?.resume();
       this.#become("recording");
@@ -138,19 +141,32 @@ export class QuaysideRecording implements Recording {
     this.#wake();
   }
 
-  async discard(): Promise<void> {
-    if (this.#state === "completed" || this.#state === "discarded") {
+  discard(): Promise<void> {
+    this.#discarding ??= this.#discard().finally(() => {
+      this.#discarding = undefined;
+    });
+    return this.#discarding;
+  }
+
+  async #discard(): Promise<void> {
+    if (this.#state === "completed") {
       return;
     }
-    const hasRun = this.#running !== undefined;
     this.#become("discarded");
     this.#stop.abort(abortedError());
     this.#wake();
     this.#opened?.spool.close();
     await this.#parts.source?.stop().catch(() => {});
     await this.#running?.catch(() => {});
-    await this.#parts.opening.remove(hasRun ? this.#opened : undefined);
-    this.#leave();
+    if (this.#isLost) {
+      throw takenOver();
+    }
+    try {
+      this.#claim ??= await this.#parts.opening.claim();
+      await this.#parts.opening.remove(this.#opened);
+    } finally {
+      this.#leave();
+    }
   }
 
   /** What failed has succeeded. */
@@ -162,6 +178,9 @@ export class QuaysideRecording implements Recording {
   }
 
   async #run(): Promise<RecordingResult> {
+    if (this.#state === "discarded") {
+      throw abortedError();
+    }
     const { runtime, deadlines, id } = this.#parts;
     const { connectivity } = runtime;
     const stopListening = connectivity.onChange(() => (connectivity.isOnline() ? this.retry() : deadlines.hurry()));
@@ -173,7 +192,6 @@ export class QuaysideRecording implements Recording {
       await this.#open();
       const { uploadId, object } = await this.#send(signal);
       const bytes = this.#opened?.spool.recordedBytes ?? 0;
-      this.#opened?.spool.close();
       // Dies before this line: the next page finds an upload that is complete, and removes what is here.
       await this.#parts.opening.forget(this.#opened).catch(() => {});
       this.#become("completed");
@@ -191,8 +209,7 @@ export class QuaysideRecording implements Recording {
     if (this.#state === "discarded") {
       return error;
     }
-    if (this.#opened !== undefined && this.#opened.spool.recordedBytes === 0 && this.#ending !== undefined) {
-      this.#opened.spool.close();
+    if (this.#opened?.sender.hasNothing && this.#ending !== undefined) {
       await this.#parts.opening.forget(this.#opened).catch(() => {});
     }
     this.#error = error;
@@ -207,7 +224,7 @@ export class QuaysideRecording implements Recording {
     if (this.#isLost) {
       throw takenOver();
     }
-    this.#claim = await opening.claim();
+    this.#claim ??= await opening.claim();
     this.#claim.lost.addEventListener("abort", () => {
       this.#isLost = true;
       this.#opened?.spool.close();
@@ -235,13 +252,10 @@ export class QuaysideRecording implements Recording {
     this.#begin(source, this.#opened);
   }
 
-  #begin(source: Source, { spool, notebook, pressure }: Opened): void {
+  #begin(source: Source, opened: Opened, { spool, pressure } = opened): void {
     const sink = {
       take: (bytes: Uint8Array<ArrayBuffer>, type: string) => {
-        // Before there is anything to send, and so before the upload is asked for.
-        if (spool.recordedBytes === 0 && bytes.length > 0) {
-          this.#parts.opening.describe(notebook, type);
-        }
+        this.#parts.opening.describe(opened, bytes, type);
         spool.take(bytes);
       },
       room: () => spool.room(),
@@ -252,12 +266,12 @@ export class QuaysideRecording implements Recording {
     } catch (error) {
       this.#ending = "source-failed";
       spool.finish();
-      const why = error instanceof Error ? error.message : String(error);
-      throw new UploadError("rejected", "resume", `The recording could not begin: ${why}`, { cause: error });
+      throw couldNotBegin(error);
     }
     if (!spool.isFinished) {
       pressure?.begin(this.#parts.persist);
       this.#become("recording");
+      this.#isHeld && this.pause();
     }
   }
 
@@ -275,8 +289,10 @@ export class QuaysideRecording implements Recording {
         }
         this.#error = said;
         this.#changed();
+        // Whoever hears of it may say at once that it is tried again.
+        const woken = this.#untilWoken(said.remedy === "resume" ? HELD_MS : undefined);
         this.#emitter.emit("error", said);
-        await this.#untilWoken(said.remedy === "resume" ? HELD_MS : undefined);
+        await woken;
         this.#error = undefined;
         this.#changed();
       }
@@ -323,9 +339,7 @@ export class QuaysideRecording implements Recording {
     }
     if (ending === "source-failed" && !source.isUsefulInPart) {
       // Half of it is not it: nobody may take it for the whole. It stays here, for whoever wants it all the same.
-      const why = error instanceof Error ? error.message : String(error);
-      const message = `What was recorded broke off: ${why} Started again, what there is of it is sent.`;
-      this.#stop.abort(new UploadError("file-unreadable", "resume", message, { cause: error }));
+      this.#stop.abort(brokeOff(error));
       this.#wake();
       return;
     }
@@ -344,6 +358,7 @@ export class QuaysideRecording implements Recording {
     if (this.#opened?.pressure?.room.isLow && spool !== undefined) {
       spool.makeRoom();
     }
+    this.#state === "failed" && this.#leave();
     this.#changed();
   }
 
@@ -357,8 +372,11 @@ export class QuaysideRecording implements Recording {
 
   #leave(): void {
     this.#opened?.pressure?.end();
-    this.#claim?.release();
-    this.#claim = undefined;
+    // What no other page would find is this one's to send.
+    if (this.#isLost || this.#state !== "failed" || !this.#opened?.spool.memoryBytes) {
+      this.#claim?.release();
+      this.#claim = undefined;
+    }
   }
 
   #become(state: RecordingState): void {
@@ -378,8 +396,4 @@ export class QuaysideRecording implements Recording {
       });
     }
   }
-}
-
-function takenOver(): UploadError {
-  return new UploadError("rejected", "none", "Another page has taken this recording over.");
 }

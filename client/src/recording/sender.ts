@@ -22,6 +22,8 @@ const MIB = 1024 * KIB;
 const FIRST_BYTES = MIB;
 const FEWEST_BYTES = 256 * KIB;
 const MOST_BYTES = 8 * MIB;
+const TOO_LARGE = 413;
+const CONFLICT = 409;
 const SHORT_MS = 4_000;
 const LONG_MS = 16_000;
 /** Between two notes of how far it is. */
@@ -57,14 +59,23 @@ export interface Sent {
 export class Sender {
   readonly #parts: SenderParts;
   #mostBytes = FIRST_BYTES;
+  /** Less where somebody in between takes no more. */
+  #ceilingBytes = MOST_BYTES;
   /** When the last chunk began to be sent. */
   #begunMs = Number.NEGATIVE_INFINITY;
   #notedMs = Number.NEGATIVE_INFINITY;
   /** Nothing has been confirmed since it was begun anew. */
   #isRestartInVain = false;
+  #isNothing = false;
 
   constructor(parts: SenderParts) {
     this.#parts = parts;
+  }
+
+  /** Nothing was recorded, as far as is known here and there. */
+  get hasNothing(): boolean {
+    const { spool, notebook } = this.#parts;
+    return this.#isNothing || (spool.recordedBytes === 0 && notebook.note.uploadId === null);
   }
 
   /** Returns when the server has the whole object. Throws what waiting does not mend; called again, it goes on. */
@@ -85,14 +96,12 @@ export class Sender {
     const known = notebook.note.uploadId;
     const id = known ?? (await this.#create(signal));
     for (let rounds: Streak | undefined; ; ) {
-      if ((await this.#sendAll(id, signal)) === "open") {
-        this.#assertAnything();
-        await this.#ask(signal, () => this.#declare(id, signal));
-      }
-      this.#parts.onCompleting();
-      const status = await this.#untilCompleted(id, signal);
-      if (status.state === "completed") {
-        return { uploadId: id, object: this.#compared(status) };
+      if ((await this.#sendAll(id, signal)) === "ended" || (await this.#declared(id, signal))) {
+        this.#parts.onCompleting();
+        const status = await this.#untilCompleted(id, signal);
+        if (status.state === "completed") {
+          return { uploadId: id, object: this.#compared(status) };
+        }
       }
       rounds = retrier.longer(rounds);
       if (rounds.failures >= MOST_ROUNDS) {
@@ -119,6 +128,7 @@ export class Sender {
   #assertAnything(): void {
     const { spool } = this.#parts;
     if (spool.isFinished && spool.recordedBytes === 0) {
+      this.#isNothing = true;
       throw new UploadError("rejected", "none", "Nothing was recorded.");
     }
   }
@@ -149,6 +159,9 @@ export class Sender {
         this.#confirmed();
       } catch (error) {
         if (!(error instanceof UploadError) || !error.isPassing) {
+          if (this.#isTooLarge(error, bytes.length)) {
+            continue;
+          }
           throw isGone(error) ? goneError(error) : error;
         }
         this.#mostBytes = Math.max(FEWEST_BYTES, this.#mostBytes / 2);
@@ -158,6 +171,18 @@ export class Sender {
       }
     }
     return "ended";
+  }
+
+  /** A proxy may take less at a time than is sent, and so may the server: then they get less. */
+  #isTooLarge(error: unknown, bytes: number): boolean {
+    const { status, problem } = error instanceof UploadError ? error : {};
+    const isOfChunk = problem === undefined || problem.code === "chunk-too-large";
+    if (status !== TOO_LARGE || !isOfChunk || bytes <= FEWEST_BYTES) {
+      return false;
+    }
+    this.#ceilingBytes = Math.max(FEWEST_BYTES, Math.ceil(bytes / 2));
+    this.#mostBytes = this.#ceilingBytes;
+    return true;
   }
 
   /** Where it goes on, as the server says. */
@@ -174,6 +199,9 @@ export class Sender {
       spool.endAtServer(at);
     }
     if (typeof progress !== "number" && progress.state !== "open") {
+      if (!spool.isFinished) {
+        throw endedError("failed", "Somebody else has ended it while it is recorded.");
+      }
       return "ended";
     }
     at < spool.confirmedBytes ? spool.unconfirm(at) : spool.confirm(at);
@@ -221,7 +249,7 @@ export class Sender {
     const counted = await server.put(id, chunk, bytes, checksum, signal, (sent) => onSent(from + sent));
     const tookMs = clock.nowMs() - this.#begunMs;
     if (tookMs < SHORT_MS && bytes.length === this.#mostBytes) {
-      this.#mostBytes = Math.min(MOST_BYTES, this.#mostBytes * 2);
+      this.#mostBytes = Math.min(this.#ceilingBytes, this.#mostBytes * 2);
     } else if (tookMs > LONG_MS) {
       this.#mostBytes = Math.max(FEWEST_BYTES, this.#mostBytes / 2);
     }
@@ -240,17 +268,29 @@ export class Sender {
     }
   }
 
-  /** Where it is refused, as the length was declared already, how it stands is what counts. */
-  async #declare(id: string, signal: AbortSignal): Promise<void> {
+  async #declared(id: string, signal: AbortSignal): Promise<boolean> {
+    this.#assertAnything();
+    return this.#ask(signal, () => this.#declare(id, signal));
+  }
+
+  /**
+   * Where it is refused, as the length was declared already, how it stands is what counts. False where the server has another number of
+   * bytes than was sent.
+   */
+  async #declare(id: string, signal: AbortSignal): Promise<boolean> {
     const { remote, server, spool } = this.#parts;
     try {
       await remote.declare(id, spool.recordedBytes, signal);
     } catch (error) {
-      const { state, fileSize } = this.#judged(await server.status(id, signal));
+      const { state, fileSize, uploadedBytes } = this.#judged(await server.status(id, signal));
       if (state === "open" && fileSize === null) {
+        if (error instanceof UploadError && error.status === CONFLICT && uploadedBytes !== spool.recordedBytes) {
+          return false;
+        }
         throw error;
       }
     }
+    return true;
   }
 
   /** Until the object is whole, or the server misses bytes after all. */

@@ -70,12 +70,19 @@ class RecorderSource implements Source {
   begin(sink: Sink): void {
     const recorder = this.#recorder;
     let failure: unknown;
+    let isBroken = false;
     recorder.addEventListener("dataavailable", ({ data }) => {
-      this.#reading = this.#reading.then(async () =>
-        sink.take(new Uint8Array(await data.arrayBuffer()), bare(recorder.mimeType)),
-      );
+      this.#reading = this.#reading.then(async () => {
+        const bytes = new Uint8Array(await data.arrayBuffer());
+        if (!isBroken) {
+          sink.take(bytes, bare(recorder.mimeType));
+        }
+      });
       this.#reading = this.#reading.catch((error) => {
         failure ??= error;
+        // It ends in front of the hole.
+        isBroken = true;
+        this.#end();
       });
     });
     recorder.addEventListener("error", (event) => {
@@ -88,15 +95,25 @@ class RecorderSource implements Source {
       }
     };
     globalThis.document?.addEventListener("visibilitychange", onHidden);
-    this.#stopped = new Promise<void>((resolve) => {
+    const stopped = new Promise<void>((resolve) => {
       recorder.addEventListener("stop", async () => {
         globalThis.document?.removeEventListener("visibilitychange", onHidden);
+        await this.#reading;
+        // Whoever tells of the last piece only now is heard as well.
+        await new Promise((late) => setTimeout(late));
         await this.#reading;
         sink.end(failure === undefined ? "source-ended" : "source-failed", failure);
         resolve();
       });
     });
-    recorder.start(this.#pieceMs);
+    try {
+      recorder.start(this.#pieceMs);
+    } catch (error) {
+      globalThis.document?.removeEventListener("visibilitychange", onHidden);
+      throw error;
+    }
+    // What has not begun does not end.
+    this.#stopped = stopped;
   }
 
   pause(): void {
@@ -113,10 +130,14 @@ class RecorderSource implements Source {
   }
 
   async stop(): Promise<void> {
+    this.#end();
+    await this.#stopped;
+  }
+
+  #end(): void {
     if (this.#recorder.state !== "inactive") {
       this.#recorder.stop();
     }
-    await this.#stopped;
   }
 }
 
@@ -148,8 +169,8 @@ class StreamSource implements Source {
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#wake();
-    // What is being read when it is stopped is no longer wanted; the stream is told so.
-    await this.#reader.cancel().catch(() => {});
+    // What is being read when it is stopped is no longer wanted; the stream is told so, and may take its time.
+    this.#reader.cancel().catch(() => {});
     await this.#running;
   }
 
@@ -184,7 +205,13 @@ async function bytesOf(value: Uint8Array | ArrayBuffer | Blob | string): Promise
   if (value instanceof Blob) {
     return new Uint8Array(await value.arrayBuffer());
   }
-  return new Uint8Array(value instanceof ArrayBuffer ? value.slice(0) : value);
+  if (ArrayBuffer.isView(value)) {
+    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength).slice();
+  }
+  if (!(Object(value).byteLength >= 0)) {
+    throw new TypeError("the stream gave something other than bytes.");
+  }
+  return new Uint8Array(value).slice();
 }
 
 /** Without its parameters, which the rules for media types do not know. */

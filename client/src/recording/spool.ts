@@ -11,6 +11,7 @@ import type { Clock } from "../interfaces.ts";
 import type { SpoolFolder } from "./interfaces.ts";
 import { Notebook } from "./notes.ts";
 import { chainOf, checksumAfter, joined, NOTHING, type Piece, pieceAt, pieceOf } from "./pieces.ts";
+import { unreadable } from "./reasons.ts";
 import { bytesOf, withoutTorn } from "./tail.ts";
 
 /** At least what a second of good video has; and little enough to be read again for a part of it. */
@@ -208,6 +209,14 @@ export class Spool {
     return [...blobs, ...this.#waiting.map((bytes) => new Blob([bytes]))];
   }
 
+  /** Settles when nothing is on its way to storage any more. */
+  async idle(): Promise<void> {
+    while (this.#isWorking) {
+      await this.changed();
+    }
+    await this.#parts.notebook.idle();
+  }
+
   /** Nothing more is written or removed here. */
   close(): void {
     this.#isClosed = true;
@@ -220,7 +229,9 @@ export class Spool {
     if (piece === undefined || this.#parts.folder === undefined) {
       throw goneHere(`its first ${this.startBytes} bytes are no longer on this device`);
     }
-    const bytes = await bytesOf(this.#parts.folder, piece);
+    const bytes = await bytesOf(this.#parts.folder, piece).catch((error) => {
+      throw unreadable(error);
+    });
     if (bytes === undefined) {
       throw goneHere(`what lies behind byte ${piece.from} is damaged on this device, or was cleared`);
     }
@@ -261,15 +272,20 @@ export class Spool {
       this.#isWorking = false;
       this.#changed();
     }
-    // Confirmed meanwhile, after it was looked at.
-    if (this.#removable > 0 && this.#trouble === undefined && !this.#isClosed) {
+    // Taken or confirmed meanwhile, after it was looked at.
+    if (this.#isBehind && this.#trouble === undefined && !this.#isClosed) {
       void this.#work();
     }
   }
 
+  get #isBehind(): boolean {
+    const isWaiting = this.#waitingBytes > 0 && this.#parts.folder !== undefined;
+    return isWaiting || this.#removable > 0 || Math.min(this.#confirmedBytes, this.recordedBytes) > this.#waitingFrom;
+  }
+
   /** What was done; undefined where there is nothing to do. */
   async #step(): Promise<"written" | "dropped" | undefined> {
-    const { folder } = this.#parts;
+    const { folder, notebook } = this.#parts;
     if (this.#isClosed) {
       return undefined;
     }
@@ -287,6 +303,10 @@ export class Spool {
     }
     if (this.#waitingBytes === 0) {
       return undefined;
+    }
+    if (!notebook.isStored) {
+      // Nobody finds pieces without a note, or knows that there is a hole in front of them.
+      await notebook.write({});
     }
     const bytes = this.#firstWaiting();
     const piece = pieceOf(this.#waitingFrom, this.#checksum ?? NOTHING, bytes);
@@ -309,18 +329,24 @@ export class Spool {
     );
   }
 
-  /** What was sent from memory is never written: from here on the recording begins behind it. */
+  /**
+   * What was sent from memory is never written: from here on the recording begins behind it. Where that cannot be noted, no piece is
+   * written until it can, and memory is free all the same.
+   */
   async #drop(): Promise<void> {
     const { folder, notebook } = this.#parts;
     const to = Math.min(this.#confirmedBytes, this.recordedBytes);
     const dropped = this.#waitingUpTo(to - this.#waitingFrom);
     const checksum = checksumAfter(this.#checksum ?? NOTHING, dropped);
     // Dies before this line: storage has less than the server, which says so. After it: pieces in front of it mean nothing.
-    await notebook.write({ baseBytes: to, baseChecksum: checksum, confirmedBytes: to });
-    for (const piece of this.#pieces.splice(0)) {
+    const noted = notebook.write({ baseBytes: to, baseChecksum: checksum, confirmedBytes: to });
+    await noted.catch(() => {});
+    const pieces = this.#pieces.splice(0);
+    this.#forgetWaiting(dropped.length, checksum);
+    await noted;
+    for (const piece of pieces) {
       await folder?.remove(piece).catch(() => {});
     }
-    this.#forgetWaiting(dropped.length, checksum);
   }
 
   #firstWaiting(): Uint8Array<ArrayBuffer> {
