@@ -5,6 +5,8 @@
 //! * [`walk`]: which files are meant. [`manifest`]: what came of each. [`progress`]: what is said meanwhile. [`failure`]: what is said at the end.
 
 #![forbid(unsafe_code)]
+// It panics where nobody listens: `tell` does not.
+#![deny(clippy::print_stderr)]
 
 mod api;
 mod args;
@@ -15,6 +17,7 @@ mod failure;
 mod manifest;
 mod progress;
 mod state;
+mod tell;
 mod throttle;
 mod upload;
 mod walk;
@@ -25,6 +28,7 @@ use clap::Parser;
 
 use args::{Cli, Command};
 use failure::{Failure, Result};
+use tell::tell;
 
 /// As a shell has it of a command that was stopped by Ctrl-C.
 const INTERRUPTED: u8 = 130;
@@ -44,9 +48,9 @@ fn main() -> ExitCode {
     };
     ExitCode::from(result.unwrap_or_else(|failure| {
         if is_json {
-            eprintln!("{}", serde_json::json!({ "event": "error", "message": failure.message }));
+            tell(format_args!("{}", serde_json::json!({ "event": "error", "message": failure.message })));
         } else {
-            eprintln!("quay: {failure}");
+            tell(format_args!("quay: {failure}"));
         }
         failure.kind.exit_code()
     }))
@@ -60,15 +64,15 @@ async fn run(cli: Cli) -> Result<u8> {
         _ = tokio::signal::ctrl_c() => {}
     }
     if !stops_with_its_input {
-        eprintln!("\nquay: stopped. The same command goes on where it was.");
+        tell(format_args!("\nquay: stopped. The same command goes on where it was."));
         return Ok(INTERRUPTED);
     }
     // Whoever writes into the pipe has got the signal, too, and ends it: that is the end of the file.
-    eprintln!("\nquay: what the input still says is sent, until it ends. Ctrl-C again stops at once.");
+    tell(format_args!("\nquay: what the input still says is sent, until it ends. Ctrl-C again stops at once."));
     tokio::select! {
         code = &mut work => code,
         _ = tokio::signal::ctrl_c() => {
-            eprintln!("\nquay: stopped. What was sent so far is no whole file, and is dropped by the server after a while.");
+            tell(format_args!("\nquay: stopped. What was sent so far is no whole file, and is dropped by the server after a while."));
             Ok(INTERRUPTED)
         }
     }

@@ -1,6 +1,7 @@
 //! The manifest: what came of each file of a command, as `quay put --manifest` writes it and `quay get --manifest` reads it.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::path::Path;
 
 use percent_encoding::percent_decode_str;
@@ -47,8 +48,33 @@ pub(crate) fn write(path: &Path, outcomes: &[Outcome]) -> Result<()> {
     });
     // Texts and numbers, and nothing that could fail.
     let text = serde_json::to_string_pretty(&WrittenManifest { files: files.collect() }).unwrap_or_default();
-    std::fs::write(path, text + "\n")
-        .map_err(|error| Failure::resumable(format!("{} cannot be written: {error}.", path.display())))
+    // Aside, and put in its place when it is whole: the one before stays until then.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let is_file = path.symlink_metadata().map_or(true, |found| found.is_file());
+    let written = if is_file {
+        aside(folder).and_then(|mut aside| {
+            aside.write_all(text.as_bytes()).and_then(|()| aside.write_all(b"\n"))?;
+            aside.persist(path).map(drop).map_err(|failed| failed.error)
+        })
+    } else {
+        std::fs::write(path, text + "\n")
+    };
+    written.map_err(|error| Failure::resumable(format!("{} cannot be written: {error}.", path.display())))
+}
+
+/// A file that whoever may read this user's other files may read.
+fn aside(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut made = tempfile::Builder::new();
+    #[cfg(unix)]
+    made.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    made.tempfile_in(folder)
+}
+
+/// Refuses one that could not be written, before anything is sent that it would be of.
+pub(crate) fn must_be_writable(path: &Path) -> Result<()> {
+    // What is there stays as it is.
+    let opened = std::fs::OpenOptions::new().create(true).append(true).open(path);
+    opened.map(drop).map_err(|error| Failure::usage(format!("{} cannot be written: {error}.", path.display())))
 }
 
 /// What is known of a file that is to be got.

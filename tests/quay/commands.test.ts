@@ -2,13 +2,15 @@
 
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, test } from "node:test";
 
 import { fileBytes, MIB, sha256 } from "../support/bytes.ts";
 import { CountingProxy } from "../support/counting_proxy.ts";
-import { eventOf, Quay } from "../support/quay.ts";
+import { eventOf, Quay, quayProgram } from "../support/quay.ts";
 import { Stack } from "../support/stack.ts";
 import { claimsOf, mint, secondsFromNow } from "../support/tokens.ts";
 
@@ -239,3 +241,62 @@ test("shells get their completions, and people their pages", async () => {
 function bearer(env: NodeJS.ProcessEnv): Record<string, string> {
   return { Authorization: `Bearer ${env.QUAY_TOKEN}` };
 }
+
+test("something else that answers in the middle of a download changes nothing of what has come", async () => {
+  const { user, env } = await quay();
+  const bytes = fileBytes("quay get portal", 3 * MIB);
+  const id = await uploaded(user, env, "portal.bin", bytes);
+  let asked = 0;
+  const portal = createServer(async (request, response) => {
+    asked += 1;
+    if (asked === 2) {
+      response.writeHead(200, { "Content-Type": "text/html" }).end("<html>Sign in</html>");
+      return;
+    }
+    const headers = request.headers as Record<string, string>;
+    const answer = await stack.client.request(request.method ?? "GET", request.url ?? "/", { headers });
+    response.writeHead(answer.status, answer.headers);
+    // The first time it breaks off.
+    response.write(answer.body.subarray(0, asked === 1 ? 2 * MIB : answer.body.length), () => {
+      asked === 1 ? response.destroy() : response.end();
+    });
+  });
+  await new Promise<void>((resolve) => portal.listen(0, "127.0.0.1", resolve));
+  after(() => portal.close());
+  const endpoint = `http://127.0.0.1:${(portal.address() as AddressInfo).port}`;
+  const { code, stderr } = await user.run(["get", id, "-o", "through.bin"], {
+    env: { ...env, QUAY_ENDPOINT: endpoint },
+  });
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /Something other than Quayside answered 200/);
+  assert.equal(sha256(readFileSync(join(user.home, "through.bin"))), sha256(bytes));
+  assert.equal(asked, 3);
+});
+
+test("a manifest that could not be written is refused before anything is sent", async () => {
+  const { user, env } = await quay();
+  const path = user.file("m.bin", fileBytes("manifest nowhere", 1000));
+  const { code, stderr } = await user.run(["put", path, "--manifest", join("nowhere", "m.json")], { env });
+  assert.equal(code, 2);
+  assert.match(stderr, /nowhere.m\.json cannot be written/);
+  const { stdout } = await user.run(["ls", "--json"], { env });
+  assert.ok(!stdout.includes("m.bin"));
+});
+
+test("where standard error takes nothing, what is said there is missed, and the file is sent all the same", async () => {
+  const { user, env } = await quay();
+  const path = user.file("quiet.bin", fileBytes("full stderr", 2 * MIB));
+  const program = user.file("full", Buffer.from(`#!/bin/sh\nexec '${quayProgram}' "$@" 2>/dev/full\n`));
+  chmodSync(program, 0o755);
+  const { code, stdout } = await user.run(["put", path], { env, program });
+  assert.equal(code, 0, stdout);
+});
+
+test("what is not whole yet is refused, and nothing is kept of the refusal", async () => {
+  const { user, env } = await quay();
+  const created = await stack.client.init({ fileName: "part.bin", fileSize: 10 }, bearer(env));
+  const { uploadId } = created.json<{ uploadId: string }>();
+  const { code, stderr } = await user.run(["get", uploadId, "-o", "part.bin", "--retry-for", "1s"], { env });
+  assert.equal(code, 1, stderr);
+  assert.ok(!existsSync(join(user.home, "part.bin.quay-part")), stderr);
+});

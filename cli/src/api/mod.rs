@@ -266,7 +266,7 @@ impl Api {
     /// The object, from this byte on; of this version of it, where one is known.
     pub(crate) async fn content(&self, from: &Content, offset: u64, etag: Option<&str>) -> Result<Response, Refusal> {
         let request = match from {
-            Content::Of(id) => self.request(Method::GET, &format!("/files/{id}"), None),
+            Content::Of(id) => self.request(Method::GET, &format!("/upload/{id}/content"), None),
             Content::At(url) => self.http.get(url.clone()),
         };
         let request = if offset > 0 { request.header(RANGE, format!("bytes={offset}-")) } else { request };

@@ -26,7 +26,7 @@ pub(crate) async fn run(global: &Global, get: Get) -> Result<u8> {
     if global.json {
         print(json!({ "event": "finished", "file": path, "bytes": bytes, "crc64nvme": crc64nvme }));
     } else if !global.quiet {
-        eprintln!("{path}: {}, compared", size(bytes));
+        crate::tell::tell(format_args!("{path}: {}, compared", size(bytes)));
     }
     Ok(0)
 }

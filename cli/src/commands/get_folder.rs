@@ -16,7 +16,7 @@ use crate::download::target::{Expected, Got, Target};
 use crate::download::{fetch, is_there};
 use crate::failure::{Failure, Result, exit_code_of};
 use crate::manifest::{self, Entry};
-use crate::progress::words::{files, size};
+use crate::progress::words::{files, plain, size};
 
 /// So many files at once.
 const FILES_AT_ONCE: usize = 8;
@@ -66,7 +66,11 @@ pub(crate) async fn run(global: &Global, get: &Get, manifest: &Path) -> Result<u
         }));
     } else if !global.quiet {
         let failed = failed.len();
-        eprintln!("{} got, {}; {earlier_files} there before; {failed} not got", files(got_files), size(got_bytes));
+        crate::tell::tell(format_args!(
+            "{} got, {}; {earlier_files} there before; {failed} not got",
+            files(got_files),
+            size(got_bytes)
+        ));
     }
     Ok(exit_code_of(failed))
 }
@@ -111,7 +115,7 @@ fn say_got(global: &Global, entry: &Entry, got: &Got) {
             "crc64nvme": got.crc64nvme,
         }));
     } else if !global.quiet {
-        eprintln!("{}: {}, compared", got.path, size(got.bytes));
+        crate::tell::tell(format_args!("{}: {}, compared", plain(&got.path), size(got.bytes)));
     }
 }
 
@@ -119,6 +123,6 @@ fn say_failed(global: &Global, entry: &Entry, failure: &Failure) {
     if global.json {
         print(json!({ "event": "failed", "file": entry.path, "message": failure.message }));
     } else {
-        eprintln!("{}: {failure}", entry.path);
+        crate::tell::tell(format_args!("{}: {failure}", plain(&entry.path)));
     }
 }

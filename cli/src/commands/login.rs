@@ -27,7 +27,7 @@ pub(crate) async fn run(global: &Global, login: &Login) -> Result<u8> {
         });
     }
     let path = config::keep(global, &Kept { endpoint: Some(api.endpoint().to_owned()), token })?;
-    eprintln!("Kept in {}, which only you may read.", path.display());
+    crate::tell::tell(format_args!("Kept in {}, which only you may read.", path.display()));
     Ok(0)
 }
 

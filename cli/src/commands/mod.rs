@@ -41,7 +41,7 @@ fn patience(global: &Global, get: &Get) -> Arc<Patience> {
     let is_quiet = global.quiet || global.json;
     Patience::new(get.retry_for, move |text| {
         if !is_quiet {
-            eprintln!("{text}");
+            crate::tell::tell(format_args!("{text}"));
         }
     })
 }

@@ -75,6 +75,7 @@ struct Run {
 
 impl Run {
     async fn send_stream(&self, put: &Put) -> Result<u8> {
+        put.manifest.as_deref().map_or(Ok(()), manifest::must_be_writable)?;
         if put.dedup {
             return Err(Failure::usage("--dedup needs to read a file twice, and standard input is there once."));
         }
@@ -106,6 +107,7 @@ impl Run {
     }
 
     async fn send_files(&self, put: &Put) -> Result<u8> {
+        put.manifest.as_deref().map_or(Ok(()), manifest::must_be_writable)?;
         let found = find(&put.paths, &Globs::new(&put.include, &put.exclude)?)?;
         if put.name.is_some() && (found.files.len() != 1 || put.paths[0].is_dir()) {
             return Err(Failure::usage("--name is for one file, or standard input."));
@@ -136,10 +138,12 @@ impl Run {
             let result = Err(Failure::resumable(unreadable.clone()));
             outcomes.push(Outcome { path: String::new(), path_bytes: None, result });
         }
+        let code = self.end(&outcomes, earlier_files, put.manifest.as_deref())?;
+        // Not before the manifest is written: until then the same command sends nothing twice.
         if outcomes.iter().all(|outcome| outcome.result.is_ok()) {
             finished.into_inner().unwrap_or_else(PoisonError::into_inner).forget();
         }
-        self.end(&outcomes, earlier_files, put.manifest.as_deref())
+        Ok(code)
     }
 
     async fn send_file(

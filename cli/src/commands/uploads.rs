@@ -86,7 +86,7 @@ pub(crate) async fn status(global: &Global, uploads: &Uploads) -> Result<u8> {
             Ok(document) => rows.push(status_row(document)?),
             Err(refusal) => {
                 let failure = Failure::from(refusal);
-                eprintln!("{id}: {failure}");
+                crate::tell::tell(format_args!("{id}: {failure}"));
                 failed.push(failure.kind);
             }
         }
@@ -118,7 +118,7 @@ pub(crate) async fn log(global: &Global, one: &OneUpload) -> Result<u8> {
     let rows: Vec<_> = log.entries.iter().map(log_row).collect();
     table(&["AT", "EVENT", "TIMES", "ARRIVED", "DETAIL"], &rows);
     if log.total > log.entries.iter().map(|entry| entry.times).sum() {
-        eprintln!("Older entries are not kept: {} in all.", log.total);
+        crate::tell::tell(format_args!("Older entries are not kept: {} in all.", log.total));
     }
     Ok(0)
 }
@@ -140,7 +140,7 @@ pub(crate) async fn remove(global: &Global, uploads: &Uploads) -> Result<u8> {
             Err(refusal) if refusal.verdict == Verdict::Gone && refusal.status == Some(410) => {}
             Err(refusal) => {
                 let failure = Failure::from(refusal);
-                eprintln!("{id}: {failure}");
+                crate::tell::tell(format_args!("{id}: {failure}"));
                 failed.push(failure.kind);
             }
         }

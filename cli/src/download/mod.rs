@@ -16,7 +16,7 @@ use upload_types::units::ByteCount;
 use crate::api::{Api, Content, Refusal};
 use crate::failure::Result;
 use crate::upload::retry::{Patience, Streak};
-use target::{Got, READ_BYTES, Target};
+use target::{Got, READ_BYTES, Target, declared};
 
 /// How long nothing may come.
 const STALL: Duration = Duration::from_mins(1);
@@ -27,6 +27,8 @@ pub(crate) async fn fetch(api: &Api, content: &Content, mut target: Target, pati
     loop {
         let asked = timeout(STALL, api.content(content, target.offset(), target.etag())).await;
         let failed = match asked.unwrap_or_else(|_| Err(stalled())) {
+            // Whatever has an object of ours says its digest.
+            Ok(response) if declared(response.headers()).is_none() => Refusal::of_stranger(response.status().as_u16()),
             Ok(response) => match receive(&mut target, response).await? {
                 None => return target.finish(),
                 Some(refusal) => refusal,
@@ -38,11 +40,11 @@ pub(crate) async fn fetch(api: &Api, content: &Content, mut target: Target, pati
             }
             Err(refusal) => refusal,
         };
-        patience.wait(failed, &mut streak).await?;
         if target.has_moved() {
             patience.succeeded();
             streak = Streak::default();
         }
+        patience.wait(failed, &mut streak).await?;
     }
 }
 

@@ -102,7 +102,8 @@ impl Target {
         if path.is_dir() {
             return Err(Failure::usage(format!("{} is a folder: name a file in it.", path.display())));
         }
-        if path.exists() && self.existing == Existing::Kept {
+        // Also where it is a link that leads to nothing.
+        if path.symlink_metadata().is_ok() && self.existing == Existing::Kept {
             return Err(Failure::usage(format!("{} is there already: --force writes over it.", path.display())));
         }
         Ok(())
@@ -121,7 +122,9 @@ impl Target {
             }
             self.count(&buffer[..read]);
         }
-        self.etag = Some(etag);
+        // What has come before now is no sign that the line works.
+        self.begun_at = self.offset;
+        self.etag = Some(etag).filter(|etag| !etag.is_empty());
         self.file = Some(file);
         Ok(())
     }
@@ -215,6 +218,8 @@ impl Target {
         if let Some(file) = &self.file {
             file.sync_all().map_err(|error| not_written(&path, &error))?;
         }
+        // Somebody may have put something there meanwhile.
+        self.may_become(&path)?;
         std::fs::rename(beside(&path, PART), &path).map_err(|error| not_written(&path, &error))?;
         // Where it stays, it belongs to nothing.
         let _ = std::fs::remove_file(beside(&path, VERSION));
@@ -238,7 +243,7 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 /// `Repr-Digest: crc64nvme=:<base64>:` (RFC 9530).
-fn declared(headers: &HeaderMap) -> Option<Crc64Nvme> {
+pub(super) fn declared(headers: &HeaderMap) -> Option<Crc64Nvme> {
     let digest = text(headers, "repr-digest")?;
     let (_, rest) = digest.split_once("crc64nvme=:")?;
     Crc64Nvme::from_digest(&STANDARD.decode(rest.split_once(':')?.0).ok()?)

@@ -136,7 +136,7 @@ impl Report for Bars {
         if let Some(all) = self.lock().all.take() {
             all.finish_and_clear();
         }
-        self.area.suspend(|| eprintln!("{}", told(summary)));
+        self.area.suspend(|| crate::tell::tell(format_args!("{}", told(summary))));
     }
 }
 

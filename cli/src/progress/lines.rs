@@ -34,7 +34,7 @@ impl Lines {
 
     fn say(&self, text: &str) {
         if self.is_talkative {
-            eprintln!("{text}");
+            crate::tell::tell(format_args!("{text}"));
         }
     }
 
@@ -95,7 +95,7 @@ impl Report for Lines {
     }
 
     fn failed(&self, file: &Shown, failure: &Failure) {
-        eprintln!("{}: {failure}", file.name);
+        crate::tell::tell(format_args!("{}: {failure}", file.name));
     }
 
     fn end(&self, summary: &Summary) {

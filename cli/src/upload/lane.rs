@@ -56,7 +56,9 @@ impl Permit<'_> {
     }
 
     /// The request has failed in a way that fewer of them may mend.
-    pub(crate) fn failed(self) {
+    ///
+    /// Kept while it is waited for the next try, it lets nobody else try the same: a line that is down is not tried by all.
+    pub(crate) fn failed(&self) {
         self.0.lock().failed(Instant::now());
     }
 }

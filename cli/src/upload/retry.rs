@@ -47,9 +47,9 @@ impl Patience {
         }
         streak.0 += 1;
         let asked = refusal.retry_after.unwrap_or_default();
-        let pause = asked + jittered(growing(streak.0));
+        let pause = asked.saturating_add(jittered(growing(streak.0)));
         let silent_since = *self.success.lock().unwrap_or_else(PoisonError::into_inner);
-        if silent_since.elapsed() + pause > self.lasts {
+        if silent_since.elapsed().saturating_add(pause) > self.lasts {
             let why = if asked > self.lasts {
                 format!("The server wants to be left alone for {} s.", asked.as_secs())
             } else {

@@ -92,6 +92,7 @@ pub(super) async fn send(upload: &Upload<'_>, intent: &Intent, described: Header
                     drop(permit);
                 } else {
                     permit.failed();
+                    drop(permit);
                 }
                 upload.patience.wait(refusal, &mut streak).await?;
             }

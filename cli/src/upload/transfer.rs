@@ -10,7 +10,7 @@ use futures_util::stream::FuturesUnordered;
 use upload_types::integrity::Crc64Nvme;
 
 use crate::api::{Chunk, Refusal, SendingBody, UploadRef, Verdict};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::upload::{
     base::{Agreed, Route, Upload, ended},
     chunk_queue::{ChunkQueue, ChunkRange},
@@ -84,7 +84,9 @@ impl Upload<'_> {
             }
             Err(NotStored::Refused(refusal)) => {
                 permit.failed();
-                self.after_refusal(upload, chunk, refusal, streak).await
+                let outcome = self.after_refusal(upload, chunk, refusal, streak).await;
+                drop(permit);
+                outcome
             }
             Err(NotStored::Failed(failure)) => Err(failure),
         };
@@ -110,7 +112,11 @@ impl Upload<'_> {
         self.source.must_be_unchanged()?;
         if refusal.verdict == Verdict::Gone {
             // The status knows how it has ended.
-            return Err(ended(&self.shared.api.status(upload).await?));
+            return Err(match self.shared.api.status(upload).await {
+                Ok(status) => ended(&status),
+                // Of what is gone there is no status any more. The same command begins another upload.
+                Err(refusal) => Failure::resumable(format!("{} Run the command again.", refusal.message)),
+            });
         }
         self.patience.wait(refusal, &mut streak).await?;
         let status = self.patience.look(|| self.shared.api.status(upload)).await?;
