@@ -97,7 +97,7 @@ pub(crate) async fn store_source(
     let (mut offset, mut last) = (chunk.offset, None::<Stored>);
     loop {
         source.gather(&mut gathered, to_part_end(offset), &Cell::new(false)).await;
-        let Gathered { held, end } = std::mem::take(&mut gathered);
+        let Gathered { held, end, .. } = std::mem::take(&mut gathered);
         let length = ByteCount::new(held.bytes()).unwrap_or(ByteCount::MAX);
         if !length.is_zero() {
             let (id, file_bytes) = (chunk.id, chunk.file_bytes);

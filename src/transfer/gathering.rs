@@ -39,6 +39,8 @@ pub(crate) enum Ended {
 pub(crate) struct Gathered {
     pub(crate) held: Held,
     pub(crate) end: Option<Ended>,
+    /// Whether nothing has followed for so long that it is to be stored.
+    pub(crate) is_due: bool,
 }
 
 /// Where bytes come from that are wanted as they come: a body, or a file in a form.
@@ -60,9 +62,10 @@ pub(crate) trait Source {
 
     /// More bytes, behind those that have been gathered: `most_bytes` together; fewer where nothing follows for a while, where the memory
     /// is wanted by others, where somebody has said that it is enough, or where the body ends.
-    async fn gather(&mut self, Gathered { held, end }: &mut Gathered, most_bytes: u64, is_enough: &Cell<bool>) {
+    async fn gather(&mut self, gathered: &mut Gathered, most_bytes: u64, is_enough: &Cell<bool>) {
         let watch = Stopwatch::start();
-        while end.is_none() && !is_enough.get() {
+        let Gathered { held, end, is_due } = gathered;
+        while end.is_none() && !*is_due && !is_enough.get() {
             let (bytes, took_ms, (others, others_bytes)) = (held.bytes(), watch.elapsed_ms(), held.others());
             let most_bytes = most_bytes.min(Gathering { bytes, took_ms, others, others_bytes }.most_bytes());
             if bytes >= most_bytes {
@@ -73,7 +76,7 @@ pub(crate) trait Source {
                 Waited::Came(Err(ended)) => *end = Some(ended),
                 Waited::Stalled => *end = Some(Ended::Stalled),
                 Waited::Paused if bytes == 0 => {}
-                Waited::Paused => return,
+                Waited::Paused => *is_due = true,
             }
         }
     }

@@ -22,6 +22,8 @@ for (const framework of Object.keys(SHOWN) as (keyof typeof SHOWN)[]) {
     const script = await bundledExample(framework);
     // The example comes in from outside the page, which the page's policy is there to prevent.
     const { page } = await harbour.visit({ bypassCSP: true });
+    // The last part of the page that is loaded: it must not find another page.
+    await page.locator("body[data-recorder]").waitFor();
     await page.addScriptTag({ content: script });
     await page.evaluate(() => {
       document.body.replaceChildren();

@@ -47,7 +47,7 @@ export async function startPlainWorker(
   const baseUrl = `http://127.0.0.1:${port}`;
   const stop = async () => {
     await group.terminate();
-    rmSync(state, { recursive: true, force: true });
+    rmSync(state, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   };
   const answers = async () => {
     if (group.hasEnded) {

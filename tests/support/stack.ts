@@ -163,7 +163,8 @@ export class Stack {
       writeFileSync(join(this.stateDir, "output.log"), this.log.texts.join("\n"));
       console.log(`state and output kept in ${this.stateDir}`);
     } else {
-      rmSync(this.stateDir, { recursive: true, force: true });
+      // What has ended may still be writing its last words.
+      rmSync(this.stateDir, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
     }
     assert.deepEqual(this.log.faults(), [], "the Worker logged faults of its own");
   }

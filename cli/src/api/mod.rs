@@ -129,8 +129,10 @@ impl Api {
             .header("Tus-Resumable", "1.0.0")
             .header("Upload-Offset", offset)
             .header(CONTENT_TYPE, "application/offset+octet-stream")
-            .headers(headers)
-            .body(bytes);
+            .headers(headers);
+        // What brings nothing is a question, and answered like one.
+        let request = if bytes.is_empty() { request.timeout(ANSWER_TIMEOUT) } else { request };
+        let request = request.body(bytes);
         offset_of(&answered(request).await?)
     }
 

@@ -94,8 +94,8 @@ async fn get_one(
     }
     let path = place.place_in(root)?;
     if let (Some(bytes), Some(crc64nvme)) = (entry.bytes, entry.crc64nvme) {
-        let path = path.clone();
-        let looking = tokio::task::spawn_blocking(move || is_there(&path, bytes, crc64nvme));
+        let (path, sha256) = (path.clone(), entry.sha256);
+        let looking = tokio::task::spawn_blocking(move || is_there(&path, bytes, crc64nvme, sha256));
         if looking.await.unwrap_or_default() {
             return Ok(Came::Earlier);
         }

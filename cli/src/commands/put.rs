@@ -119,7 +119,10 @@ impl Run {
             self.report.note(None, note);
         }
         self.report.begin(found.files.len(), found.files.iter().map(|file| file.bytes).sum());
-        let run_name = self.state_name(put.paths.iter().map(PathBuf::as_path));
+        // What was asked belongs to it: with other metadata they are other uploads.
+        let Settings { content_type, metadata, dedup, .. } = &self.shared.settings;
+        let asked = serde_json::to_vec(&(content_type, metadata, dedup)).unwrap_or_default();
+        let run_name = name_of(&[self.state_name(put.paths.iter().map(PathBuf::as_path)).as_bytes(), &asked]);
         let finished = Mutex::new(Finished::open(&self.shared.state, &run_name));
         let is_one = found.files.len() == 1 && found.unreadable.is_empty();
         let sending = found.files.iter().enumerate().map(|(number, file)| {

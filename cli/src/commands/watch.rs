@@ -34,10 +34,9 @@ pub(crate) async fn run(global: &Global, one: &OneUpload) -> Result<u8> {
                 print(&line);
                 last = line;
             }
-            patience.succeeded();
             Ok(status.is_over().then_some(status.state))
         };
-        match follow(&api, &upload, &mut show).await? {
+        match follow(&api, &upload, &patience, &mut show).await? {
             Followed::ToTheEnd(Phase::Completed) => return Ok(0),
             Followed::ToTheEnd(_) => return Ok(3),
             Followed::UntilRefused(refusal) => patience.wait(refusal, &mut streak).await?,
@@ -55,6 +54,7 @@ enum Followed {
 async fn follow(
     api: &Api,
     upload: &UploadRef,
+    patience: &Patience,
     show: &mut impl FnMut(&str) -> Result<Option<Phase>>,
 ) -> Result<Followed> {
     let mut response = match api.events(upload).await {
@@ -64,7 +64,11 @@ async fn follow(
     let mut events = Events::default();
     loop {
         let block = match response.chunk().await {
-            Ok(Some(block)) => block,
+            // Also a heartbeat: somebody is there.
+            Ok(Some(block)) => {
+                patience.succeeded();
+                block
+            }
             Ok(None) => {
                 let refusal = Refusal::passing("The server has ended the connection.".to_owned());
                 return Ok(Followed::UntilRefused(refusal));

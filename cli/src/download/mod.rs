@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use reqwest::{Response, StatusCode};
 use tokio::time::timeout;
-use upload_types::integrity::Crc64Nvme;
+use upload_types::integrity::{Crc64Nvme, RunningSha256, Sha256Digest};
 use upload_types::units::ByteCount;
 
 use crate::api::{Api, Content, Refusal};
@@ -65,17 +65,21 @@ fn stalled() -> Refusal {
     Refusal::passing(format!("Nothing has come for {} s.", STALL.as_secs()))
 }
 
-/// Whether a file that is here has these bytes.
-pub(crate) fn is_there(path: &Path, bytes: u64, crc64nvme: Crc64Nvme) -> bool {
+/// Whether a file that is here has these bytes, by every digest that is known of them.
+pub(crate) fn is_there(path: &Path, bytes: u64, crc64nvme: Crc64Nvme, sha256: Option<Sha256Digest>) -> bool {
     use std::io::Read;
     let is_file = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file() && found.len() == bytes);
     let Some(mut file) = is_file.then(|| std::fs::File::open(path).ok()).flatten() else { return false };
     let mut crc = Crc64Nvme::default();
+    let mut running = sha256.and_then(|_| RunningSha256::resume(None));
     let mut buffer = vec![0; READ_BYTES];
     loop {
         match file.read(&mut buffer) {
-            Ok(0) => return crc == crc64nvme,
+            Ok(0) => return crc == crc64nvme && running.and_then(|running| running.save().digest()) == sha256,
             Ok(read) => {
+                if let Some(running) = &mut running {
+                    running.update(&buffer[..read]);
+                }
                 let length = ByteCount::new(read as u64).unwrap_or(ByteCount::MAX);
                 crc = crc.followed_by(Crc64Nvme::of(&buffer[..read]), length);
             }

@@ -1,7 +1,7 @@
 //! Where a download goes: a file that is not whole yet has another name, beside it lies which version of the object it is of, and an
 //! interrupted one is gone on with. It gets its name once it is compared, and is on the disk.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use upload_types::integrity::{Crc64Nvme, RunningSha256, Sha256Digest};
 use upload_types::units::ByteCount;
 
 use crate::failure::{Failure, Result};
+use crate::state::is_same;
 
 /// Behind the name of a file that is not whole yet, and of what says which version it is of.
 pub(super) const PART: &str = ".quay-part";
@@ -114,6 +115,7 @@ impl Target {
         let Ok(etag) = std::fs::read_to_string(beside(path, VERSION)) else { return Ok(()) };
         let part = beside(path, PART);
         let Ok(mut file) = File::options().read(true).write(true).open(&part) else { return Ok(()) };
+        claim(&file, &part)?;
         let mut buffer = vec![0; READ_BYTES];
         loop {
             let read = file.read(&mut buffer).map_err(|error| not_written(&part, &error))?;
@@ -150,8 +152,11 @@ impl Target {
             self.may_become(&path)?;
             let part = beside(&path, PART);
             let version = text(headers, ETAG.as_str()).unwrap_or_default();
-            let made = File::options().read(true).write(true).create(true).truncate(true).open(&part);
-            self.file = Some(made.map_err(|error| not_written(&part, &error))?);
+            let made = File::options().read(true).write(true).create(true).truncate(false).open(&part);
+            let made = made.map_err(|error| not_written(&part, &error))?;
+            claim(&made, &part)?;
+            made.set_len(0).map_err(|error| not_written(&part, &error))?;
+            self.file = Some(made);
             let kept = std::fs::write(beside(&path, VERSION), &version);
             kept.map_err(|error| not_written(&path, &error))?;
             self.etag = Some(version).filter(|version| !version.is_empty());
@@ -224,6 +229,19 @@ impl Target {
         // Where it stays, it belongs to nothing.
         let _ = std::fs::remove_file(beside(&path, VERSION));
         Ok(Got { path: path.display().to_string(), bytes, crc64nvme })
+    }
+}
+
+/// Takes a part for this process alone, as long as it is open: what two write is neither's.
+fn claim(file: &File, part: &Path) -> Result<()> {
+    match file.try_lock() {
+        // The other one may have finished meanwhile, and given it its name.
+        Ok(()) if is_same(file, part) => Ok(()),
+        // There are no locks here.
+        Err(TryLockError::Error(_)) => Ok(()),
+        Ok(()) | Err(TryLockError::WouldBlock) => {
+            Err(Failure::resumable(format!("{} is being got by another `quay get` just now.", part.display())))
+        }
     }
 }
 

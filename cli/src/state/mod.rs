@@ -72,8 +72,9 @@ impl Drop for Lock {
     }
 }
 
+/// Whether a file that is open is the one of this name.
 #[cfg(unix)]
-fn is_same(file: &File, path: &Path) -> bool {
+pub(crate) fn is_same(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     match (file.metadata(), std::fs::metadata(path)) {
         (Ok(opened), Ok(named)) => (opened.dev(), opened.ino()) == (named.dev(), named.ino()),
@@ -81,8 +82,9 @@ fn is_same(file: &File, path: &Path) -> bool {
     }
 }
 
+/// Not known here: names of open files cannot be taken.
 #[cfg(not(unix))]
-fn is_same(_: &File, _: &Path) -> bool {
+pub(crate) fn is_same(_: &File, _: &Path) -> bool {
     true
 }
 

@@ -24,6 +24,13 @@ pub(crate) struct Patience {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Streak(u32);
 
+impl Streak {
+    /// Whether nothing has failed yet.
+    pub(crate) fn is_new(self) -> bool {
+        self.0 == 0
+    }
+}
+
 impl Patience {
     /// `on_pause` is told, in words, of every failure that is sat out.
     pub(crate) fn new(lasts: Duration, on_pause: impl Fn(&str) + Send + Sync + 'static) -> Arc<Self> {

@@ -21,7 +21,7 @@ use crate::upload::retry::{Patience, Streak};
 use crate::upload::sent::Sent;
 use crate::upload::small;
 
-/// So much is gathered before it is sent.
+/// So much is gathered before it is sent, where nothing else is asked for.
 const CHUNK_BYTES: usize = 8 * 1024 * 1024;
 
 /// Sends all that comes, chunk by chunk.
@@ -33,9 +33,10 @@ pub(crate) async fn send(
 ) -> Result<Sent> {
     let mut stream = Stream::begin(shared, file_name, progress).await?;
     let (mut sha256, mut crc) = (RunningSha256::resume(None).ok_or_else(no_digest)?, Crc64Nvme::default());
+    let chunk_bytes = shared.settings.chunk_bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(CHUNK_BYTES);
     loop {
-        let chunk = gather(&mut input).await?;
-        let is_last = chunk.len() < CHUNK_BYTES;
+        let chunk = gather(&mut input, chunk_bytes).await?;
+        let is_last = chunk.len() < chunk_bytes;
         sha256.update(&chunk);
         let length = ByteCount::new(chunk.len() as u64).unwrap_or(ByteCount::MAX);
         crc = crc.followed_by(Crc64Nvme::of(&chunk), length);
@@ -76,10 +77,10 @@ async fn create(shared: &Shared, file_name: &str, patience: &Arc<Patience>) -> R
 }
 
 /// A chunk; less of it is the end.
-async fn gather(input: &mut (impl tokio::io::AsyncRead + Unpin)) -> Result<Bytes> {
-    let mut chunk = BytesMut::with_capacity(CHUNK_BYTES);
-    while chunk.len() < CHUNK_BYTES {
-        let room = CHUNK_BYTES - chunk.len();
+async fn gather(input: &mut (impl tokio::io::AsyncRead + Unpin), chunk_bytes: usize) -> Result<Bytes> {
+    let mut chunk = BytesMut::with_capacity(chunk_bytes);
+    while chunk.len() < chunk_bytes {
+        let room = chunk_bytes - chunk.len();
         let read = input.read_buf(&mut (&mut chunk).limit(room)).await;
         let read = read.map_err(|error| Failure::refused(format!("The input cannot be read: {error}.")))?;
         if read == 0 {
@@ -121,6 +122,9 @@ impl Stream<'_> {
             let rest = usize::try_from(self.offset - from).map(|at| chunk.slice(at..)).unwrap_or_default();
             let headers = checksum(&rest);
             self.shared.throttle.wait_for(rest.len() as u64).await;
+            if streak.is_new() {
+                self.patience.was_idle();
+            }
             self.sent_bytes += rest.len() as u64;
             let offset = self.append(rest, headers, &mut streak).await?;
             self.counted(offset, from, end)?;
@@ -223,8 +227,8 @@ mod tests {
     async fn chunks_are_full_but_the_last_one() {
         let all = vec![7; CHUNK_BYTES + 3];
         let mut input = all.as_slice();
-        assert_eq!(gather(&mut input).await.unwrap().len(), CHUNK_BYTES);
-        assert_eq!(gather(&mut input).await.unwrap().len(), 3);
-        assert_eq!(gather(&mut input).await.unwrap().len(), 0);
+        assert_eq!(gather(&mut input, CHUNK_BYTES).await.unwrap().len(), CHUNK_BYTES);
+        assert_eq!(gather(&mut input, CHUNK_BYTES).await.unwrap().len(), 3);
+        assert_eq!(gather(&mut input, CHUNK_BYTES).await.unwrap().len(), 0);
     }
 }

@@ -50,6 +50,10 @@ impl Upload<'_> {
                 }
                 permit = self.shared.lane.enter(), if may_begin => {
                     let Some(chunk) = queue.take() else { continue };
+                    if running.is_empty() && streaks.is_empty() {
+                        // Other files had the line: nothing of this one has failed.
+                        self.patience.was_idle();
+                    }
                     let (further, crc) = hashed.read(Arc::clone(&self.source), chunk).await?;
                     hashed = further;
                     self.source.must_be_unchanged()?;

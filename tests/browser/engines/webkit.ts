@@ -12,6 +12,8 @@ import type { Engine, Profile, Tab } from "./engine.ts";
 /** The name under which WebDriver gives references to elements. */
 const ELEMENT = "element-6066-11e4-a52e-4f735466cecf";
 
+/** Far more than any page here takes. */
+const PAGE_LOAD_MS = 60_000;
 const CLOSING_MS = 10_000;
 
 export class WebKit implements Engine {
@@ -36,7 +38,9 @@ export class WebKit implements Engine {
   }
 
   async newProfile(): Promise<Profile> {
-    const { sessionId } = await call<{ sessionId: string }>(this.#url, "POST", "/session", { capabilities: {} });
+    const { sessionId } = await call<{ sessionId: string }>(this.#url, "POST", "/session", {
+      capabilities: { alwaysMatch: { timeouts: { pageLoad: PAGE_LOAD_MS } } },
+    });
     return new Session(`${this.#url}/session/${sessionId}`);
   }
 
@@ -75,7 +79,11 @@ class Session implements Profile {
       return (await command<{ [ELEMENT]: string }>("POST", "/element", query))[ELEMENT];
     };
     return {
-      goto: async (url) => void (await command("POST", "/url", { url })),
+      // Now and then the driver does not hear that a page has loaded: it is asked once more.
+      goto: async (url) => {
+        const load = () => command("POST", "/url", { url });
+        await load().catch((error) => (String(error).includes("timeout") ? load() : Promise.reject(error)));
+      },
       evaluate: (expression) => command("POST", "/execute/sync", { script: `return (${expression});`, args: [] }),
       setFiles: async (selector, paths) =>
         void (await command("POST", `/element/${await element(selector)}/value`, { text: paths.join("\n") })),
