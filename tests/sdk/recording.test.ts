@@ -27,7 +27,7 @@ test("what was recorded is the object, and nothing stays here", async () => {
   tap.give(500);
   tap.end();
   const result = await done;
-  equal(world.server.only(), tap.bytes);
+  equal(world.server.object(), tap.bytes);
   const [upload] = [...world.server.uploads.values()];
   assert.deepEqual(upload?.metadata, { filename: "a.webm", filetype: "video/webm", show: "7" });
   assert.deepEqual([result.uploadId, result.bytes], [upload?.id, 1500]);
@@ -62,7 +62,7 @@ test("no byte is sent before it lies in a whole piece", async () => {
   }
   tap.end();
   await done;
-  equal(world.server.only(), tap.bytes);
+  equal(world.server.object(), tap.bytes);
 });
 
 test("live, one request a second; what has piled up goes several MiB at once", async () => {
@@ -84,7 +84,7 @@ test("live, one request a second; what has piled up goes several MiB at once", a
   assert.equal(world.server.mostAtOnceBytes, 8 * MIB);
   tap.end();
   await done;
-  equal(world.server.only(), tap.bytes);
+  equal(world.server.object(), tap.bytes);
 });
 
 test("where requests are dear, less often, and as much", async () => {
@@ -99,7 +99,7 @@ test("where requests are dear, less often, and as much", async () => {
   }
   tap.end();
   await done;
-  equal(world.server.only(), tap.bytes);
+  equal(world.server.object(), tap.bytes);
   const puts = world.server.asked.filter((asked) => asked.startsWith("PUT")).length;
   assert.ok(puts <= 4, `${puts} requests in 20 seconds`);
 });
@@ -116,7 +116,7 @@ test("answers that are lost, requests that are lost: nothing is sent twice into 
   }
   tap.end();
   await done;
-  equal(world.server.only(), tap.bytes);
+  equal(world.server.object(), tap.bytes);
 });
 
 test("offline is said while it is so, and no longer", async () => {
@@ -159,7 +159,7 @@ test("refused while it is being stopped: it has failed once nothing more comes, 
   assert.deepEqual([state, safeHereBytes, safeThereBytes], ["failed", 2000, 1000]);
   world.server.fate = () => "arrives";
   await recording.start();
-  equal(world.server.only(), tap.bytes);
+  equal(world.server.object(), tap.bytes);
 });
 
 test("discarded while its place is looked for, nothing begins", async () => {
@@ -200,7 +200,7 @@ test("a stream that breaks is not taken for the whole; started again, what there
   assert.equal([...world.server.uploads.values()][0]?.length, undefined);
   assert.equal((await world.page().left()).length, 1);
   await recording.start();
-  equal(world.server.only(), tap.bytes);
+  equal(world.server.object(), tap.bytes);
 });
 
 test("a token that has run out: asked anew once, then said while the recording goes on, and tried again", async () => {
@@ -233,7 +233,7 @@ test("a token that has run out: asked anew once, then said while the recording g
   assert.equal(recording.status.error, undefined);
   tap.end();
   await done;
-  equal(world.server.only(), tap.bytes);
+  equal(world.server.object(), tap.bytes);
   assert.ok(errors.every((error) => error instanceof UploadError));
 });
 
@@ -250,7 +250,7 @@ test("confirmed bytes stay until all is there, or go at once where that is wante
     await until(recording, ({ spooledBytes }) => spooledBytes === (keepUntilComplete ? 5000 : 1000));
     tap.end();
     await done;
-    equal(world.server.only(), tap.bytes);
+    equal(world.server.object(), tap.bytes);
   }
 });
 
@@ -283,7 +283,7 @@ test("paused, nothing is read; resumed, it goes on; stopped, what there is goes"
   const { bytes } = await recording.stop();
   assert.equal(bytes, 2000);
   assert.equal(recording.status.ending, "stopped");
-  equal(world.server.only(), tap.bytes);
+  equal(world.server.object(), tap.bytes);
 });
 
 test("a stream of 64 MiB while the network is away: memory holds two pieces, however much is spooled", async () => {

@@ -82,7 +82,7 @@ for (const network of ["there", "away", "bad"] as const) {
       );
       const { bytes } = await left.resume().start();
       assert.ok(bytes >= safeHereBytes);
-      const object = world.server.only();
+      const object = world.server.object();
       assert.equal(object.length, bytes);
       assertStarts(tap.bytes, object);
       assert.equal(world.server.uploads.size, 1, "one upload");
@@ -115,7 +115,7 @@ test("killed after the upload was complete, before what is here went: it is foun
   const next = world.page();
   await (await only(next)).resume().start();
   assert.equal(world.server.uploads.size, 1);
-  assert.equal(Buffer.compare(Buffer.from(world.server.only()), tap.bytes), 0);
+  assert.equal(Buffer.compare(Buffer.from(world.server.object()), tap.bytes), 0);
   assert.deepEqual(await next.left(), []);
 });
 
@@ -168,7 +168,7 @@ test("a week offline, and the upload is gone: with every byte here another one b
     const { uploadId } = await recording.start();
     assert.deepEqual(gone, [id]);
     assert.notEqual(uploadId, id);
-    assert.equal(Buffer.compare(Buffer.from(world.server.only()), tap.bytes), 0);
+    assert.equal(Buffer.compare(Buffer.from(world.server.object()), tap.bytes), 0);
   }
 });
 
@@ -190,7 +190,7 @@ test("cancelled elsewhere: it does not begin anew by itself, but when somebody s
   const recording = (await only(world.page())).resume();
   await assert.rejects(recording.start(), { code: "gone", remedy: "start-over" });
   await recording.start();
-  assert.equal(Buffer.compare(Buffer.from(world.server.only()), tap.bytes), 0);
+  assert.equal(Buffer.compare(Buffer.from(world.server.object()), tap.bytes), 0);
 });
 
 test("a power cut has taken what was sent: the server has more than is here, and it ends there", async () => {
@@ -203,7 +203,7 @@ test("a power cut has taken what was sent: the server has more than is here, and
   assert.equal(left.recordedBytes, 1000, "pieces full of zeros are torn");
   const { bytes } = await left.resume().start();
   assert.equal(bytes, 2000);
-  assert.equal(Buffer.compare(Buffer.from(world.server.only()), tap.bytes.subarray(0, 2000)), 0);
+  assert.equal(Buffer.compare(Buffer.from(world.server.object()), tap.bytes.subarray(0, 2000)), 0);
 });
 
 test("the same of everything: what the server has is the recording", async () => {
@@ -215,7 +215,7 @@ test("the same of everything: what the server has is the recording", async () =>
   const left = await only(world.page());
   assert.equal(left.recordedBytes, 0);
   assert.equal((await left.resume().start()).bytes, 2000);
-  assert.equal(Buffer.compare(Buffer.from(world.server.only()), tap.bytes.subarray(0, 2000)), 0);
+  assert.equal(Buffer.compare(Buffer.from(world.server.object()), tap.bytes.subarray(0, 2000)), 0);
 });
 
 test("the creation whose answer was lost has ended meanwhile: another is asked for, under another key", async () => {
@@ -232,7 +232,7 @@ test("the creation whose answer was lost has ended meanwhile: another is asked f
   world.server.end(String(id), "expired");
   world.server.fate = () => "arrives";
   await (await only(world.page())).resume().start();
-  assert.equal(Buffer.compare(Buffer.from(world.server.only()), tap.bytes), 0);
+  assert.equal(Buffer.compare(Buffer.from(world.server.object()), tap.bytes), 0);
 });
 
 test("what is damaged in the middle, where no crash reaches, is never sent", async () => {
@@ -273,7 +273,7 @@ test("one page has it: another neither sends nor discards it, until it is gone",
   const again = await only(other);
   assert.equal(again.isInUse, false);
   await again.resume().start();
-  assert.equal(Buffer.compare(Buffer.from(world.server.only()), tap.bytes), 0);
+  assert.equal(Buffer.compare(Buffer.from(world.server.object()), tap.bytes), 0);
 });
 
 test("what is left behind can be had as a file, and be discarded, here and at the server", async () => {

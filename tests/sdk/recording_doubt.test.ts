@@ -59,7 +59,7 @@ test("pieces that cannot be read just now are not taken for torn: whoever lists 
   const [left] = await world.page().left();
   assert.equal(left?.recordedBytes, 3000);
   await left?.resume().start();
-  equal(world.server.only(), tap.bytes);
+  equal(world.server.object(), tap.bytes);
 });
 
 test("the same while it is sent on: it is not ended earlier, and goes when it can be read", async () => {
@@ -70,7 +70,7 @@ test("the same while it is sent on: it is not ended earlier, and goes when it ca
   await assert.rejects(Promise.resolve(recording?.start()), /database is lost/);
   mend();
   await recording?.start();
-  equal(world.server.only(), tap.bytes);
+  equal(world.server.object(), tap.bytes);
 });
 
 test("a folder with pieces and without a note is not removed", async () => {
@@ -89,7 +89,7 @@ test("all that is here looks torn: it may not be tomorrow, and is not removed", 
   mend();
   const [left] = await world.page().left();
   await left?.resume().start();
-  equal(world.server.only(), tap.bytes);
+  equal(world.server.object(), tap.bytes);
 });
 
 test("no piece is written before there is a note of it", async () => {
@@ -116,7 +116,7 @@ test("no piece is written before there is a note of it", async () => {
   world.server.fate = () => "arrives";
   const [left] = await world.page().left();
   await left?.resume().start();
-  equal(world.server.only(), tap.bytes);
+  equal(world.server.object(), tap.bytes);
 });
 
 test("storage that is gone for good: what the server has does not stay in memory, and the stream is read on", async () => {
@@ -133,7 +133,7 @@ test("storage that is gone for good: what the server has does not stay in memory
   }
   tap.end();
   await done;
-  equal(world.server.only(), tap.bytes);
+  equal(world.server.object(), tap.bytes);
 });
 
 test("the same, and it comes back, and then a crash: there is no hole", async () => {
@@ -155,7 +155,7 @@ test("the same, and it comes back, and then a crash: there is no hole", async ()
   world.server.fate = () => "arrives";
   const [left] = await world.page().left();
   await left?.resume().start();
-  equal(world.server.only(), tap.bytes);
+  equal(world.server.object(), tap.bytes);
 });
 
 test("storage that does not answer any more fails, and all of it is sent from memory", async () => {
@@ -173,7 +173,7 @@ test("storage that does not answer any more fails, and all of it is sent from me
   assert.deepEqual(recording.status.warnings, ["storage-failing"]);
   tap.end();
   await done;
-  equal(world.server.only(), tap.bytes);
+  equal(world.server.object(), tap.bytes);
 });
 
 test("a piece that was written after all, when it was sent from memory already, hides none behind it", () => {
@@ -196,7 +196,7 @@ test("what only the server has is not forgotten since a token has run out", asyn
   world.server.fate = () => "arrives";
   const [again] = await page.left();
   assert.equal((await again?.resume().start())?.bytes, 1000);
-  equal(world.server.only(), tap.bytes);
+  equal(world.server.object(), tap.bytes);
 });
 
 async function leftAtServer() {
@@ -251,7 +251,7 @@ test("ended by somebody else while it is recorded: it is not taken for complete"
   tap.give(1000);
   tap.end();
   await done;
-  equal(world.server.only(), tap.bytes);
+  equal(world.server.object(), tap.bytes);
 });
 
 test("a proxy that takes small bodies only: they become small", async () => {
@@ -265,7 +265,7 @@ test("a proxy that takes small bodies only: they become small", async () => {
   }
   tap.end();
   await done;
-  equal(world.server.only(), tap.bytes);
+  equal(world.server.object(), tap.bytes);
   const refused = world.server.requests.filter(({ body }) => body instanceof Uint8Array && body.length > 300_000);
   assert.ok(refused.length <= 3, `${refused.length} were refused`);
 });
@@ -289,7 +289,7 @@ test("the server has lost the end as the length is declared: that is sent again"
   };
   tap.end();
   await done;
-  equal(world.server.only(), tap.bytes);
+  equal(world.server.object(), tap.bytes);
 });
 
 test("bytes that come just as the last ones are written are written too", async () => {

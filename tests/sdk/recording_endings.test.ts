@@ -167,7 +167,7 @@ test("a piece that cannot be read ends it there: there is no hole", async () => 
   await settles(done);
   assert.equal(recorder.state, "inactive");
   assert.equal(recording.status.ending, "source-failed");
-  equal(world.server.only(), recorder.bytes.subarray(0, 1000));
+  equal(world.server.object(), recorder.bytes.subarray(0, 1000));
 });
 
 test("paused before it has begun, nothing is recorded until it is resumed", async () => {
@@ -180,7 +180,7 @@ test("paused before it has begun, nothing is recorded until it is resumed", asyn
   recording.resume();
   assert.equal(recorder.state, "recording");
   await recording.stop();
-  equal(world.server.only(), recorder.bytes);
+  equal(world.server.object(), recorder.bytes);
 });
 
 test("a stream of other views is their bytes, and what is no bytes breaks it", async () => {
@@ -197,7 +197,7 @@ test("a stream of other views is their bytes, and what is no bytes breaks it", a
     });
   const page = world.page();
   await page.record(views(new DataView(bytes.buffer, 10, 20), new Uint16Array(bytes.buffer, 30, 10))).start();
-  equal(world.server.only(), bytes.subarray(10, 50));
+  equal(world.server.object(), bytes.subarray(10, 50));
   for (const none of [5, {}, null]) {
     const wrong = createRecording(views(none), { endpoint: ENDPOINT, storage: world.place, runtime: page.runtime });
     await assert.rejects(wrong.start(), /broke off/);
@@ -226,7 +226,7 @@ test("failed while some of it is in memory alone: no other page ends it without 
   const [again] = await other.left();
   assert.equal(again?.isInUse, false);
   assert.equal((await again?.resume().start())?.bytes, 2000);
-  equal(world.server.only(), tap.bytes);
+  equal(world.server.object(), tap.bytes);
 });
 
 test("the same, and it goes on here", async () => {
@@ -242,7 +242,7 @@ test("the same, and it goes on here", async () => {
   await assert.rejects(done, { code: "unauthorized" });
   world.server.fate = () => "arrives";
   await recording.start();
-  equal(world.server.only(), tap.bytes);
+  equal(world.server.object(), tap.bytes);
 });
 
 test("a recorder that tells of its last piece after its end", async () => {
@@ -258,5 +258,5 @@ test("a recorder that tells of its last piece after its end", async () => {
   await until(recording, ({ state }) => state === "recording");
   recorder.give(1000);
   await recording.stop();
-  equal(world.server.only(), recorder.bytes);
+  equal(world.server.object(), recorder.bytes);
 });

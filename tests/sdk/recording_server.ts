@@ -50,7 +50,7 @@ export class RecordingServer implements HttpClient {
   }
 
   /** All bytes of the one upload that was completed. */
-  only(): Uint8Array {
+  object(): Uint8Array {
     const whole = [...this.uploads.values()].filter((upload) => upload.length !== undefined);
     if (whole.length !== 1) {
       throw new Error(`${whole.length} uploads were completed`);

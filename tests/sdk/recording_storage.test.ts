@@ -21,7 +21,7 @@ function recorded(world: RecordingWorld, options: object = {}) {
 }
 
 function assertArrived(world: RecordingWorld, recorder: FakeRecorder): void {
-  assert.equal(Buffer.compare(Buffer.from(world.server.only()), recorder.bytes), 0);
+  assert.equal(Buffer.compare(Buffer.from(world.server.object()), recorder.bytes), 0);
 }
 
 test("a recorder's pieces are taken in their order, its last one too, under its type", async () => {
@@ -177,7 +177,7 @@ test("no storage at all: memory alone, said at once; a stream waits for the netw
   recording.retry();
   tap.end();
   await done;
-  assert.equal(Buffer.compare(Buffer.from(world.server.only()), tap.bytes), 0);
+  assert.equal(Buffer.compare(Buffer.from(world.server.object()), tap.bytes), 0);
 });
 
 test("the clock jumps, forward and back: it goes on", async () => {

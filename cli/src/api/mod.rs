@@ -124,12 +124,7 @@ impl Api {
         bytes: bytes::Bytes,
         headers: HeaderMap,
     ) -> Result<u64, Refusal> {
-        let request = self
-            .request(Method::PATCH, &format!("/files/{id}"), None)
-            .header("Tus-Resumable", "1.0.0")
-            .header("Upload-Offset", offset)
-            .header(CONTENT_TYPE, "application/offset+octet-stream")
-            .headers(headers);
+        let request = self.append_request(id, offset).headers(headers);
         // What brings nothing is a question, and answered like one.
         let request = if bytes.is_empty() { request.timeout(ANSWER_TIMEOUT) } else { request };
         let request = request.body(bytes);
@@ -144,13 +139,15 @@ impl Api {
         body: reqwest::Body,
         lasts: Duration,
     ) -> Result<u64, Refusal> {
-        let request = self
-            .request(Method::PATCH, &format!("/files/{id}"), None)
+        let request = self.append_request(id, offset).body(body);
+        offset_of(&answered(request.timeout(lasts + ANSWER_TIMEOUT)).await?)
+    }
+
+    fn append_request(&self, id: UploadId, offset: u64) -> RequestBuilder {
+        self.request(Method::PATCH, &format!("/files/{id}"), None)
             .header("Tus-Resumable", "1.0.0")
             .header("Upload-Offset", offset)
             .header(CONTENT_TYPE, "application/offset+octet-stream")
-            .body(body);
-        offset_of(&answered(request.timeout(lasts + ANSWER_TIMEOUT)).await?)
     }
 
     /// Where an upload of unknown length goes on. Ends an append that still runs.
