@@ -152,6 +152,7 @@ impl Periodic {
 /// Which tables there are. Reads only, so that asking does not create an object.
 pub(crate) fn tables(database: &impl Database) -> Result<Tables> {
     let found: Vec<NameRow> = database.rows("SELECT name FROM sqlite_master WHERE type = 'table'", Vec::new())?;
+    // One by one: a set that is collected brings a sort of its own along.
     let mut tables = Tables::new();
     tables.extend(found.into_iter().map(|row| row.name));
     Ok(tables)

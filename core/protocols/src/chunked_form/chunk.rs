@@ -121,6 +121,7 @@ impl FormChunk {
     fn metadata(&self, said: &Said<'_>) -> Result<BTreeMap<String, String>, ApiError> {
         let is_own = |name: &str| self.own_fields.contains(&name) || ["", TOKEN_FIELD, REDIRECT_FIELD].contains(&name);
         let others = said.fields.iter().filter(|(name, _)| !is_own(name));
+        // One by one: a map that is collected brings a sort of its own along.
         let mut metadata = BTreeMap::new();
         metadata.extend(others.cloned());
         if let Some(path) = self.relative_path.as_deref().filter(|path| path.contains('/')) {

@@ -58,6 +58,7 @@ fn id(head: &Head) -> Result<UploadId, ApiError> {
 pub fn creation(head: &Head, fields: &[(String, String)]) -> Result<Option<Create>, ApiError> {
     let Some(length) = head.present(LENGTH) else { return Ok(None) };
     let is_metadata = |name: &str, value: &str| value != "{}" && ![TOKEN_FIELD, REDIRECT_FIELD].contains(&name);
+    // One by one: a map that is collected brings a sort of its own along.
     let mut metadata = BTreeMap::new();
     metadata.extend(fields.iter().filter(|(name, value)| is_metadata(name, value)).cloned());
     if metadata.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > MAX_METADATA_BYTES {
