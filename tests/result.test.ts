@@ -179,6 +179,7 @@ test("told once more by redelivery, it may say something else, or leave it", asy
 
 test("it survives a restart", async () => {
   const { uploadId } = await upload("kept.bin", says(RESULT));
+  await stack.kill();
   await stack.restart();
   assert.deepEqual(await resultOf(uploadId), RESULT);
 });

@@ -150,6 +150,7 @@ export class Stack {
 
   /** Starts again on the same state and the same port, after `kill`. */
   async restart(): Promise<void> {
+    assert.ok(this.#process?.hasEnded, "it still runs: kill it before");
     await this.#start();
   }
 

@@ -15,7 +15,7 @@ export async function waitFor<T>(
   let lastError: unknown;
   while (Date.now() < deadlineMs) {
     try {
-      const found = await probe();
+      const found = await answerBefore(deadlineMs, probe);
       if (found !== undefined && found !== false) {
         return found;
       }
@@ -27,4 +27,18 @@ export async function waitFor<T>(
   }
   const seen = lastSeen === undefined ? "" : `\nlast seen: ${JSON.stringify(lastSeen(), null, 2)}`;
   throw new Error(`gave up after ${giveUpMs / 1000} s waiting for: ${what}${seen}`, { cause: lastError });
+}
+
+/** A probe that never answers is given up with all the waiting. */
+async function answerBefore<T>(deadlineMs: number, probe: () => Promise<T> | T): Promise<T> {
+  const isOver = new AbortController();
+  const tooLate = sleep(deadlineMs - Date.now(), undefined, { signal: isOver.signal }).then(() => {
+    throw new Error("it was asked, and has not answered");
+  });
+  try {
+    return await Promise.race([probe(), tooLate]);
+  } finally {
+    isOver.abort();
+    tooLate.catch(() => {});
+  }
 }

@@ -19,6 +19,9 @@ use crate::{browsers, bundle, cargo_build, check, children, fuzz, output, setup,
 const FUZZ_SECONDS: u32 = 60;
 
 const REPORT: &str = "target/running-worker-tests.tap";
+/// What does not end by itself within so long never will: it is ended and counts as failed, and the others get their turn. Many times
+/// what the longest file takes.
+const FILE_TIMEOUT_MS: u32 = 15 * 60 * 1000;
 
 /// How `test` runs.
 #[derive(Args)]
@@ -153,6 +156,7 @@ fn running_worker_tests(project: &Project, programs: &Programs, options: &Option
     let mut command = project.command(project.node_bin("node"));
     command
         .args(["--test", "--disable-warning=ExperimentalWarning", "--test-concurrency=2"])
+        .arg(format!("--test-timeout={FILE_TIMEOUT_MS}"))
         .args(["--test-reporter=spec", "--test-reporter-destination=stdout", "--test-reporter=tap"])
         .arg(format!("--test-reporter-destination={}", report.display()))
         .args(files)

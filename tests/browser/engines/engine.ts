@@ -20,6 +20,8 @@ export interface Profile {
 }
 
 export interface Engine {
+  /** Its driver has left a question without an answer, so nothing is known of the pages any more. */
+  readonly isSilent: boolean;
   newProfile(): Promise<Profile>;
   close(): Promise<void>;
 }

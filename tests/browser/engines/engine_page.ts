@@ -5,6 +5,7 @@ import { FILE_INPUT, IS_READY, START_BUTTON } from "../selectors.ts";
 import type { TestFile } from "../service.ts";
 import type { Tab } from "./engine.ts";
 
+/** Longer than an engine waits for its driver, so that it is known which of them is silent. */
 const GIVE_UP_MS = 120_000;
 
 /** What a row of the list shows. */
@@ -35,7 +36,7 @@ export class EnginePage {
   }
 
   async untilReloaded(): Promise<void> {
-    await waitFor("another page", () => this.#tab.evaluate<boolean>("globalThis.isOld !== true"));
+    await this.#wait("another page", () => this.#tab.evaluate<boolean>("globalThis.isOld !== true"));
     await this.#untilReady();
   }
 
@@ -49,7 +50,7 @@ export class EnginePage {
   }
 
   async start(): Promise<void> {
-    await waitFor("the button to start", () => this.#tab.click(START_BUTTON).then(() => true));
+    await this.#wait("the button to start", () => this.#tab.click(START_BUTTON).then(() => true));
   }
 
   async send(file: TestFile): Promise<void> {
@@ -69,10 +70,14 @@ export class EnginePage {
     return this.#until(file, `to say ${text}`, (row) => text.test(row.text));
   }
 
-  /** Waits for "Resuming from 43 %", and says the number. */
+  /** Waits until it has said "Resuming from 43 %", however short that was, and says the number. */
   async resumedFrom(file: TestFile): Promise<number> {
-    const { text } = await this.untilText(file, /Resuming from \d+ %/);
-    return Number(/from (\d+) %/.exec(text)?.[1]);
+    const said = `globalThis.resumedFrom?.[${JSON.stringify(file.name)}] ?? null`;
+    const probe = async () => {
+      const percent = await this.#tab.evaluate<number | null>(said);
+      return percent !== null && { percent };
+    };
+    return (await this.#wait(`${file.name} to say that it resumes`, probe)).percent;
   }
 
   /** Waits for the origin's record in the row; the upload's id. */
@@ -82,7 +87,8 @@ export class EnginePage {
   }
 
   async #untilReady(): Promise<void> {
-    await waitFor("the page to be ready", () => this.#tab.evaluate<boolean>(IS_READY), { giveUpMs: GIVE_UP_MS });
+    await this.#wait("the page to be ready", () => this.#tab.evaluate<boolean>(IS_READY));
+    await this.#tab.evaluate(NOTE_RESUMPTIONS);
   }
 
   async #until(file: TestFile, what: string, is: (row: Row) => boolean): Promise<Row> {
@@ -91,9 +97,28 @@ export class EnginePage {
       seen = await this.#tab.evaluate<Row | null>(rowOf(file.name));
       return seen !== null && is(seen) && seen;
     };
-    return await waitFor(`${file.name} ${what}`, probe, { giveUpMs: GIVE_UP_MS, lastSeen: () => seen });
+    return await this.#wait(`${file.name} ${what}`, probe, () => seen);
+  }
+
+  #wait<T>(what: string, probe: () => Promise<T | false>, lastSeen?: () => unknown): Promise<T> {
+    return waitFor(what, probe, { giveUpMs: GIVE_UP_MS, ...(lastSeen && { lastSeen }) });
   }
 }
+
+/** From then on the page keeps what its rows say of resuming. They say it while they send, and that can be over before anybody looks. */
+const NOTE_RESUMPTIONS = `(() => {
+  globalThis.resumedFrom = {};
+  const note = () => {
+    for (const card of document.querySelectorAll(".card")) {
+      const said = /Resuming from (\\d+) %/.exec(card.textContent);
+      if (said !== null) {
+        globalThis.resumedFrom[card.querySelector(".name").textContent] = Number(said[1]);
+      }
+    }
+  };
+  new MutationObserver(note).observe(document.body, { subtree: true, childList: true, characterData: true });
+  return true;
+})()`;
 
 function rowOf(name: string): string {
   return `(() => {

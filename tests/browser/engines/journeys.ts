@@ -2,7 +2,7 @@
 // after the first was closed, and with two tabs at once.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { after, test } from "node:test";
 
 import { Service, type TestFile } from "../service.ts";
 import { type Engine, type EngineName, KEEPS_FILES, launch, type Profile, unlessThere } from "./engine.ts";
@@ -97,31 +97,43 @@ const JOURNEYS: Readonly<Record<string, Journey>> = {
   },
 };
 
+/** What a journey needs: a browser, and a service that nobody has used before. */
+async function begin(name: EngineName): Promise<{ service: Service; engine: Engine; end: () => Promise<void> }> {
+  const service = new Service(await Service.parts());
+  const engine = await launch(name);
+  return { service, engine, end: () => engine.close().then(() => service.close()) };
+}
+
 /** One test for each journey, called by the engine's name, by which `cargo xtask test` counts them. */
 export function journeysIn(name: EngineName): void {
   const there = unlessThere(name);
-  let [service, engine]: [Service?, Engine?] = [];
-  if (!there.skip) {
-    before(async () => {
-      service = new Service(await Service.parts());
-      engine = await launch(name);
-    });
-    after(async () => {
-      await engine?.close();
-      await service?.close();
-    });
-  }
+  let stage: Awaited<ReturnType<typeof begin>> | undefined;
+  const go = async (journey: Journey) => {
+    stage ??= await begin(name);
+    const { engine, service } = stage;
+    const profile = await engine.newProfile();
+    try {
+      await journey({ service, profile, keepsFiles: KEEPS_FILES[name] });
+    } finally {
+      service.wire.mend();
+      service.wire.release();
+      await profile.close();
+    }
+  };
+  after(() => stage?.end());
   for (const [title, journey] of Object.entries(JOURNEYS)) {
     test(`${name}: ${title}`, there, async (t) => {
-      assert.ok(service && engine);
-      const { wire } = service;
-      const profile = await engine.newProfile();
-      t.after(() => {
-        wire.mend();
-        wire.release();
-        return profile.close();
-      });
-      await journey({ service, profile, keepsFiles: KEEPS_FILES[name] });
+      try {
+        await go(journey);
+      } catch (error) {
+        if (!stage?.engine.isSilent) {
+          throw error;
+        }
+        t.diagnostic(`once more, with a fresh browser and everything else fresh: ${error}`);
+        await stage.end();
+        stage = undefined;
+        await go(journey);
+      }
     });
   }
 }

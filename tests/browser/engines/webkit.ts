@@ -14,9 +14,12 @@ const ELEMENT = "element-6066-11e4-a52e-4f735466cecf";
 
 /** Far more than any page here takes. */
 const PAGE_LOAD_MS = 60_000;
+/** The driver itself says after the time above that a page has not loaded. */
+const ANSWER_MS = PAGE_LOAD_MS + 15_000;
 const CLOSING_MS = 10_000;
 
 export class WebKit implements Engine {
+  isSilent = false;
   readonly #url: string;
   readonly #driver: ChildProcess;
   readonly #display: ChildProcess | undefined;
@@ -38,53 +41,71 @@ export class WebKit implements Engine {
   }
 
   async newProfile(): Promise<Profile> {
-    const { sessionId } = await call<{ sessionId: string }>(this.#url, "POST", "/session", {
+    const { sessionId } = (await this.#ask("POST", "/session", {
       capabilities: { alwaysMatch: { timeouts: { pageLoad: PAGE_LOAD_MS } } },
-    });
-    return new Session(`${this.#url}/session/${sessionId}`);
+    })) as { sessionId: string };
+    return new Session((method, path, body) => this.#ask(method, `/session/${sessionId}${path}`, body));
   }
 
   async close(): Promise<void> {
-    this.#driver.kill();
+    this.#driver.kill("SIGKILL");
     this.#display?.kill();
+  }
+
+  async #ask(method: string, path: string, body?: object): Promise<unknown> {
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const content = body === undefined ? {} : { body: JSON.stringify(body) };
+    try {
+      const answer = await fetch(this.#url + path, { method, signal, ...content });
+      const { value } = (await answer.json()) as { value: { error?: string; message?: string } };
+      if (answer.ok) {
+        return value;
+      }
+      // Now and then the driver does not hear that a page has loaded.
+      this.isSilent ||= value.error === "timeout";
+      throw new Error(`WebDriver: ${value.error}: ${value.message} (${method} ${path})`);
+    } catch (error) {
+      this.isSilent ||= signal.aborted;
+      throw error;
+    }
   }
 }
 
+/** One request of WebDriver, and the value of its answer. */
+type Ask = (method: string, path: string, body?: object) => Promise<unknown>;
+
 /** Commands are about one tab at a time, the one that was switched to last; so each command of a tab switches before. */
 class Session implements Profile {
-  readonly #url: string;
+  readonly #ask: Ask;
   /** Of the tab with which a session begins, until somebody uses it. */
   #isFirstTabUsed = false;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(url: string) {
-    this.#url = url;
+  constructor(ask: Ask) {
+    this.#ask = ask;
   }
 
   async newTab(): Promise<Tab> {
     const handle = await this.#inTurn(async () => {
       if (!this.#isFirstTabUsed) {
         this.#isFirstTabUsed = true;
-        return await call<string>(this.#url, "GET", "/window");
+        return (await this.#ask("GET", "/window")) as string;
       }
-      return (await call<{ handle: string }>(this.#url, "POST", "/window/new", { type: "tab" })).handle;
+      return ((await this.#ask("POST", "/window/new", { type: "tab" })) as { handle: string }).handle;
     });
-    const command = <T = null>(method: string, path: string, body?: object) =>
+    const command: Ask = (method, path, body) =>
       this.#inTurn(async () => {
-        await call(this.#url, "POST", "/window", { handle });
-        return await call<T>(this.#url, method, path, body);
+        await this.#ask("POST", "/window", { handle });
+        return await this.#ask(method, path, body);
       });
     const element = async (selector: string) => {
       const query = { using: "css selector", value: selector };
-      return (await command<{ [ELEMENT]: string }>("POST", "/element", query))[ELEMENT];
+      return ((await command("POST", "/element", query)) as { [ELEMENT]: string })[ELEMENT];
     };
     return {
-      // Now and then the driver does not hear that a page has loaded: it is asked once more.
-      goto: async (url) => {
-        const load = () => command("POST", "/url", { url });
-        await load().catch((error) => (String(error).includes("timeout") ? load() : Promise.reject(error)));
-      },
-      evaluate: (expression) => command("POST", "/execute/sync", { script: `return (${expression});`, args: [] }),
+      goto: async (url) => void (await command("POST", "/url", { url })),
+      evaluate: async (expression) =>
+        (await command("POST", "/execute/sync", { script: `return (${expression});`, args: [] })) as never,
       setFiles: async (selector, paths) =>
         void (await command("POST", `/element/${await element(selector)}/value`, { text: paths.join("\n") })),
       click: async (selector) => void (await command("POST", `/element/${await element(selector)}/click`, {})),
@@ -94,7 +115,7 @@ class Session implements Profile {
 
   async close(): Promise<void> {
     // A window with a page that is waiting may not close; the driver's end closes it.
-    const ending = this.#inTurn(() => call(this.#url, "DELETE", "")).catch(() => {});
+    const ending = this.#inTurn(() => this.#ask("DELETE", "")).catch(() => {});
     await Promise.race([ending, setTimeout(CLOSING_MS, undefined, { ref: false })]);
   }
 
@@ -103,15 +124,6 @@ class Session implements Profile {
     this.#last = done.catch(() => {});
     return done;
   }
-}
-
-async function call<T>(base: string, method: string, path: string, body?: object): Promise<T> {
-  const answer = await fetch(base + path, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
-  const { value } = (await answer.json()) as { value: T & { error?: string; message?: string } };
-  if (!answer.ok) {
-    throw new Error(`WebDriver: ${value.error}: ${value.message} (${method} ${path})`);
-  }
-  return value;
 }
 
 /** It chooses a number that is free, and says it when it is ready. */
