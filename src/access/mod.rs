@@ -1,7 +1,8 @@
 //! Whose request it is, and what it may.
 //!
 //! A request says who it comes from by a token ([`presented`] says where it may be). There is the application's token or that of its
-//! identity provider, a JWT, and the token of one upload, which the answer to its creation brings. Neither is ever in a URL. Whether an
+//! identity provider, a JWT, and the token of one upload, which the answer to its creation brings. Neither is ever in a URL. And there are
+//! links, which are URLs and say the same of one file ([`link`]). Whether an
 //! upload is the caller's to ask about, the upload's object decides.
 //!
 //! * [`jwks`]: public keys that are fetched. [`web_crypto`]: the platform's check of a signature. [`rate_limit`]: how many uploads may be
@@ -11,6 +12,7 @@ pub(crate) mod rate_limit;
 pub(crate) mod web_crypto;
 
 pub(crate) mod jwks;
+mod link;
 mod presented;
 
 use std::{cell::Cell, net::IpAddr};
@@ -24,9 +26,11 @@ use upload_session::session::DeleteRight;
 use upload_types::{
     api_error::ApiError,
     caller::{Caller, TokenHash},
+    ledger::Idempotency,
     operation::Operation,
     units::UnixMs,
     upload::Purpose,
+    upload_link::LinkUse,
 };
 use web_sys::Url;
 use worker::Context;
@@ -50,6 +54,8 @@ pub(crate) struct Access {
     composer: Option<Principal>,
     /// What may be deleted of the uploads that are the caller's.
     pub(crate) delete_right: DeleteRight,
+    /// Whether the caller has a link, and no token.
+    is_by_link: bool,
 }
 
 /// Somebody who may create uploads.
@@ -61,12 +67,28 @@ pub(crate) struct Principal {
     pub(crate) permit: UploadPolicy,
     /// The token, to be known again. None where anybody may upload.
     pub(crate) token: Option<TokenHash>,
+    /// The link that they came by, which takes one file.
+    pub(crate) link: Option<LinkUse>,
+}
+
+impl Principal {
+    /// What the ledger knows a creation by: whoever came by a link has names of their own, which are no other link's and not the owner's.
+    pub(crate) fn named(&self, given: &Idempotency) -> Idempotency {
+        let Some(link) = &self.link else { return given.clone() };
+        Idempotency { key: format!("{}@{}", given.key, link.id), request: given.request }
+    }
 }
 
 impl Access {
     /// Of a signed URL, or of nobody: whatever is asked under it has been allowed before, or needs no leave.
     fn system() -> Self {
-        Self { caller: Caller::System, creator: None, composer: None, delete_right: DeleteRight::Unfinished }
+        Self {
+            caller: Caller::System,
+            creator: None,
+            composer: None,
+            delete_right: DeleteRight::Unfinished,
+            is_by_link: false,
+        }
     }
 
     /// The same, for whoever must not end what is complete.
@@ -78,13 +100,18 @@ impl Access {
     /// pieces themselves see to that.
     pub(crate) fn creator(&self, purpose: &Purpose) -> Result<&Principal, ApiError> {
         let composer = self.composer.as_ref().filter(|_| matches!(purpose, Purpose::Composition(_)));
-        self.lister().or_else(|refusal| composer.ok_or(refusal))
+        self.any_creator().or_else(|refusal| composer.ok_or(refusal))
     }
 
-    /// Who may list the uploads that are theirs.
+    /// Who may list the uploads that are theirs, and make links in their name.
     pub(crate) fn lister(&self) -> Result<&Principal, ApiError> {
-        self.creator.as_ref().ok_or_else(|| match self.caller {
-            Caller::Creator(_) => ApiError::TokenExpired,
+        self.any_creator()
+    }
+
+    fn any_creator(&self) -> Result<&Principal, ApiError> {
+        self.creator.as_ref().ok_or_else(|| match (&self.caller, self.is_by_link) {
+            (Caller::Creator(_), true) => ApiError::LinkExpired,
+            (Caller::Creator(_), false) => ApiError::TokenExpired,
             _ => ApiError::NotPermitted { detail: "The token is for one upload, and for nothing else.".to_owned() },
         })
     }
@@ -92,14 +119,14 @@ impl Access {
     /// Whose names for uploads are the caller's: also those of whoever could create until the token expired, since what was created with it
     /// may still be finished. Whether it was, the upload knows.
     pub(crate) fn namer(&self) -> Result<&Principal, ApiError> {
-        self.lister().or_else(|refusal| self.composer.as_ref().ok_or(refusal))
+        self.any_creator().or_else(|refusal| self.composer.as_ref().ok_or(refusal))
     }
 
     /// What the caller is told instead, whose token has expired: that there is no such upload would make it give up, and a new
     /// token may be all it needs. Nothing is given away: it is told the same of uploads that there never were.
     pub(crate) fn restate(&self, refusal: ApiError) -> ApiError {
         match (&self.caller, refusal) {
-            (Caller::Creator(_), ApiError::UploadNotFound) => ApiError::TokenExpired,
+            (Caller::Creator(_), ApiError::UploadNotFound) if !self.is_by_link => ApiError::TokenExpired,
             (_, refusal) => refusal,
         }
     }
@@ -116,6 +143,9 @@ pub(crate) async fn identify(
     // What may be uploaded is no secret, and a signed URL says itself what it is for: it is looked at before anything else.
     if matches!(operation, Operation::Discover | Operation::Download(_)) {
         return Ok(Access::system());
+    }
+    if let Some(link) = link::presented(head) {
+        return Ok(link::identify(link, operation, config, UnixMs(now_ms()))?);
     }
     match &config.auth {
         Auth::Open => Ok(anybody(host)?),
@@ -137,9 +167,9 @@ fn anybody(host: &str) -> Result<Access, ApiError> {
     }
     say_once_that_it_is_open();
     let owner = ANYBODY.to_owned();
-    let creator = Principal { owner: owner.clone(), permit: UploadPolicy::default(), token: None };
+    let creator = Principal { owner: owner.clone(), permit: UploadPolicy::default(), token: None, link: None };
     let delete_right = DeleteRight::Completed;
-    Ok(Access { caller: Caller::Owner(owner), creator: Some(creator), composer: None, delete_right })
+    Ok(Access { caller: Caller::Owner(owner), creator: Some(creator), composer: None, delete_right, is_by_link: false })
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -166,7 +196,7 @@ fn holder(token: &str, operation: &Operation, config: &Config) -> Result<Access,
     };
     if upload_token::is_of(token, &config.download_secrets, upload) {
         let (caller, delete_right) = (Caller::Holder { upload, owner: None }, DeleteRight::Unfinished);
-        Ok(Access { caller, creator: None, composer: None, delete_right })
+        Ok(Access { caller, creator: None, composer: None, delete_right, is_by_link: false })
     } else {
         // Also said of an upload's token that was altered: it cannot be told from another's.
         Err(ApiError::UploadNotFound)
@@ -181,24 +211,24 @@ async fn by_token(
 ) -> Result<Access> {
     let believed = believed(text, issuers, context).await?;
     let hash = TokenHash::of(text);
-    let creator = |owner, permit| Some(Principal { owner, permit, token: Some(hash) });
+    let creator = |owner, permit| Some(Principal { owner, permit, token: Some(hash), link: None });
     match believed {
         Believed::Good(Claims { owner, permit, upload: Some(upload) }) => {
             let delete_right = delete_right(permit.delete);
             let caller = Caller::Holder { upload, owner: Some(owner) };
-            Ok(Access { caller, creator: None, composer: None, delete_right })
+            Ok(Access { caller, creator: None, composer: None, delete_right, is_by_link: false })
         }
         Believed::Good(Claims { owner, permit, upload: None }) => {
             let delete_right = delete_right(permit.delete || delete_completed == DeleteCompleted::Owner);
             let caller = Caller::Owner(owner.clone());
-            Ok(Access { caller, creator: creator(owner, permit), composer: None, delete_right })
+            Ok(Access { caller, creator: creator(owner, permit), composer: None, delete_right, is_by_link: false })
         }
         Believed::Expired(claims) => {
             let Claims { owner, permit, upload } = *claims;
             let composer = creator(owner, permit).filter(|_| upload.is_none());
             // That its application once allowed more is over, too.
             let delete_right = DeleteRight::Unfinished;
-            Ok(Access { caller: Caller::Creator(hash), creator: None, composer, delete_right })
+            Ok(Access { caller: Caller::Creator(hash), creator: None, composer, delete_right, is_by_link: false })
         }
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn token<'a>(
     Ok(Some(token.trim()))
 }
 
-fn in_authorization(head: &Head) -> Option<&str> {
+pub(super) fn in_authorization(head: &Head) -> Option<&str> {
     let (scheme, token) = head.header("authorization")?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }

@@ -89,9 +89,12 @@ fn message_id(id: UploadId) -> String {
 
 /// The names are those of events.
 fn question(create: &Create, id: UploadId, creator: &Principal, address: Option<&str>) -> Value {
-    let Principal { owner, permit, .. } = creator;
+    let Principal { owner, permit, link, .. } = creator;
     let mut data = signed_post::about(id, owner, &create.file, create.file_bytes, &permit.metadata);
     data["address"] = json!(address);
+    if let Some(link) = link {
+        data["linkId"] = json!(link.id);
+    }
     data["idempotencyKey"] = json!(create.idempotency.as_ref().map(|idempotency| &idempotency.key));
     json!({ "type": "upload.accept", "timestamp": UnixMs(now_ms()).rfc3339(), "data": data })
 }

@@ -14,12 +14,16 @@ use upload_types::{
     ledger::{Admission, EntryName, StoredObject},
     units::UploadId,
     upload::Snapshot,
+    upload_link::LinkUse,
 };
 use worker::Env;
 
 use crate::{
     context::RequestContext,
-    handlers::known_bytes::{self, KnownBytes},
+    handlers::{
+        known_bytes::{self, KnownBytes},
+        upload_link,
+    },
 };
 
 /// So often the ledger is asked for one creation. Each time more is known: that something is not there any more, or
@@ -56,6 +60,11 @@ pub(crate) async fn ask_ledger(mut admit: Admit, spec: &UploadSpec, context: Req
                 }
                 answer => return answer.map(|snapshot| Admitted::Before(Box::new(snapshot))),
             },
+            Admission::LinkRevoked => return Err(ApiError::LinkRevoked.into()),
+            Admission::LinkUsed(earlier) => {
+                let free = upload_link::without_file(earlier, spec, context).await?;
+                admit.link = admit.link.map(|link| LinkUse { instead_of: Some(free), ..link });
+            }
             Admission::Known(object) => match known_bytes::look_at(&object, spec, context.env).await? {
                 KnownBytes::Duplicate => return Ok(Admitted::Stored(object)),
                 KnownBytes::Unsettled => admit.sha256 = None,

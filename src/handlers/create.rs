@@ -90,6 +90,7 @@ async fn create_and_begin(
     let watch = Stopwatch::start();
     // Crash here, or a refusal before: nobody has heard of the upload but the application, and nothing of it is anywhere.
     let created_at = UnixMs(now_ms());
+    let idempotency = create.idempotency.as_ref().map(|given| creator.named(given));
     let mut spec = UploadSpec {
         id,
         owner: creator.owner,
@@ -103,6 +104,7 @@ async fn create_and_begin(
         policy: policy(&create, config.policy, creator.permit.ttl_ms),
         created_with: creator.token,
         attached: creator.permit.metadata,
+        link: creator.link.map(|link| link.id),
         types: creator.permit.types.or_else(|| config.types.clone()).filter(|_| create.purpose != Purpose::Partial),
         byte_quota: Some(config.quota).filter(|quota| plan.open_ended && quota.bounds_bytes()),
         duplicate_of: None,
@@ -113,12 +115,14 @@ async fn create_and_begin(
     };
     let admit = Admit {
         entry: entry(&spec, first.as_ref()),
-        sha256: spec.file.sha256.filter(|_| !spec.plan.open_ended),
-        idempotency: create.idempotency.clone(),
+        // Whoever has a link is not told what its owner has stored.
+        sha256: spec.file.sha256.filter(|_| !spec.plan.open_ended && spec.link.is_none()),
+        idempotency,
         quota: config.quota,
         takes_over: before.takes_over,
         instead_of: None,
         ended: before.instead_of.as_ref().map(|earlier| earlier.id),
+        link: creator.link,
     };
     match admission::ask_ledger(admit, &spec, context).await? {
         Admitted::New(name) => {

@@ -98,8 +98,9 @@ pub(crate) async fn when_its_turn_comes(chunk: &KeyedChunk, context: RequestCont
 
 /// The upload that has this name for this owner.
 async fn known(chunk: &KeyedChunk, context: RequestContext<'_>) -> Result<Option<UploadId>> {
-    let owner = &context.access.namer()?.owner;
-    call(&ObjectClient::to_ledgers(context.env)?, owner, &LookupIdempotencyKey(chunk.key.clone())).await
+    let namer = context.access.namer()?;
+    let lookup = LookupIdempotencyKey(namer.named(&chunk.key));
+    call(&ObjectClient::to_ledgers(context.env)?, &namer.owner, &lookup).await
 }
 
 /// How the upload stands that the chunk belongs to; a new one, where there is none.

@@ -18,6 +18,7 @@ pub(crate) mod link;
 pub(crate) mod list;
 pub(crate) mod presigned;
 pub(crate) mod repair;
+pub(crate) mod upload_link;
 pub(crate) mod watch;
 pub(crate) mod watch_all;
 
@@ -111,6 +112,8 @@ async fn handle(operation: Operation, body: Option<ReadableStream>, context: Req
         Operation::Link(id, wanted) => {
             call(&objects, id, &FindObject).await.and_then(|found| link::sign(id, &wanted, &found, context.config))
         }
+        Operation::CreateUploadLink(wanted) => upload_link::create(wanted, context),
+        Operation::RevokeUploadLink(id) => upload_link::revoke(id, context).await,
         Operation::Direct(id, wish) => presigned::handle(id, wish, context).await,
         Operation::Download(_) | Operation::Content(_) | Operation::Watch(_) | Operation::WatchAll => {
             Err("an object or a socket is no outcome".into())

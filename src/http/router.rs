@@ -4,7 +4,7 @@
 use durable_objects::platform::error::{Error, Result};
 use durable_objects::platform::telemetry::log_line::LogLine;
 use http::Method;
-use upload_protocols::{Asked, Head, Parsed, Protocol, address::BasePath, header_map, problem_page};
+use upload_protocols::{Asked, Head, Parsed, Protocol, address::BasePath, by_link, header_map, problem_page};
 use upload_types::{
     api_error::ApiError,
     operation::{Operation, Reply},
@@ -48,7 +48,8 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
     let watch = Stopwatch::start();
     let settings = Settings::of(&env);
     let url = Url::new(&request.inner().url())?;
-    let head = head(&request, &url, &settings.base_path)?;
+    let mut head = head(&request, &url, &settings.base_path)?;
+    let link = by_link::take(&mut head).unwrap_or_default();
     #[cfg(feature = "faults")]
     if head.path == "/faults" {
         durable_objects::platform::fault_injection::plan(request.json().await?);
@@ -67,6 +68,8 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
         let public_url = config.ok().and_then(|config| config.public_url.clone());
         let base_url = settings.base_path.below(&public_url.unwrap_or_else(|| url.origin()));
         let problems_url = settings.problems_url.clone().unwrap_or_else(|| format!("{base_url}{}", problem_page::PATH));
+        // What is answered to a request that came by a link has addresses below the link: its client has nothing else to show.
+        let base_url = base_url + &link;
         let (base_url, problems_url) = (base_url.as_str(), problems_url.as_str());
         let asked = Asked { head: &head, limits, base_url, problems_url, now: UnixMs(now_ms()) };
         let handled = match (broken_off(&env), problem_page::answer(&asked, page_text)) {

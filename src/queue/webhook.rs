@@ -87,6 +87,9 @@ fn body(facts: &EventFacts, config: &Config) -> Result<Value> {
     let bytes = snapshot.plan.declared_bytes();
     let mut data = signed_post::about(snapshot.id, &facts.owner, &snapshot.file, bytes, &facts.attached);
     data["key"] = json!(facts.key);
+    if let Some(link) = facts.link {
+        data["linkId"] = json!(link);
+    }
     data["createdAt"] = json!(snapshot.created_at.rfc3339());
     data["endedAt"] = json!(facts.ended_at.rfc3339());
     if let Some(original) = facts.duplicate_of {

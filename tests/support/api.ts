@@ -141,6 +141,8 @@ export type UploadEvent = {
     reason?: string;
     /** The upload whose object it shares. */
     duplicateOf?: string;
+    /** The link that it came by. */
+    linkId?: string;
     downloadUrl?: string;
   };
 };

@@ -17,6 +17,7 @@
 
 pub mod address;
 mod body_type;
+pub mod by_link;
 pub mod chunked_form;
 pub mod companion;
 mod content_range;

@@ -135,6 +135,10 @@ pub enum Admission {
     Repeated(UploadId),
     /// These bytes are stored already, if the object is still there.
     Known(StoredObject),
+    /// The link has opened this upload before.
+    LinkUsed(EntryName),
+    /// The link was taken back.
+    LinkRevoked,
 }
 
 impl EntryName {

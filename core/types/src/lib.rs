@@ -29,3 +29,4 @@ pub mod presigned;
 pub mod repair;
 pub mod units;
 pub mod upload;
+pub mod upload_link;

@@ -10,6 +10,7 @@ use crate::{
     repair::{Manifest, OnMismatch, SentAgain},
     units::{ByteCount, UploadId},
     upload::{FileInfo, Snapshot},
+    upload_link::{LinkId, UploadLinkRequest},
 };
 
 /// A request, understood.
@@ -61,6 +62,10 @@ pub enum Operation {
     Direct(UploadId, crate::presigned::PresignRequest),
     /// A signed URL of the object.
     Link(UploadId, LinkRequest),
+    /// A link that takes one file.
+    CreateUploadLink(UploadLinkRequest),
+    /// Such a link is taken back.
+    RevokeUploadLink(LinkId),
     /// The object itself, by signed URL.
     Download(Download),
     /// The object itself for its owner.
@@ -80,6 +85,8 @@ impl Operation {
             | Self::Discover
             | Self::WatchAll
             | Self::Usage
+            | Self::CreateUploadLink(_)
+            | Self::RevokeUploadLink(_)
             | Self::List(_) => None,
             Self::Append(append) => Some(append.id),
             Self::AppendUnsized(chunk) => Some(chunk.id),
@@ -328,6 +335,17 @@ pub enum Outcome {
         /// Until when it is good.
         expires_at: crate::units::UnixMs,
     },
+    /// A link that takes one file.
+    UploadLinked {
+        /// What it is known by.
+        id: LinkId,
+        /// What its address ends with.
+        token: String,
+        /// Until when it is good.
+        expires_at: crate::units::UnixMs,
+    },
+    /// The link takes no file any more. The upload that it has opened before, where it has.
+    UploadLinkRevoked(LinkId, Option<UploadId>),
 }
 
 /// An answer, ready to be sent.

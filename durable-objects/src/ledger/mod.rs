@@ -13,6 +13,7 @@
 
 pub(crate) mod book;
 pub(crate) mod database;
+pub(crate) mod links;
 pub(crate) mod tables;
 
 use crate::platform::error::Result;
@@ -116,6 +117,7 @@ impl OwnerLedger {
             Some(LedgerCommand::ForgetObject(object)) => answer(self.ledger.forget(&object, now)?),
             Some(LedgerCommand::ListOpen(ListOpen { after })) => answer(self.ledger.list(after, now)?),
             Some(LedgerCommand::ReadUsage(quota)) => answer(self.ledger.report(&quota, now)?),
+            Some(LedgerCommand::RevokeLink(link)) => answer(self.ledger.revoke(&link, now, &arm)?),
             None => Ok(Response::error("no such command", 404)?),
         }
     }

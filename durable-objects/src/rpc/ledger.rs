@@ -5,7 +5,8 @@ use upload_session::quota::Quota;
 use upload_types::{
     integrity::Sha256Digest,
     ledger::{Admission, Entry, EntryName, Idempotency, OwnerUsage, Page, StoredObject},
-    units::{ByteCount, UploadId},
+    units::{ByteCount, UnixMs, UploadId},
+    upload_link::{LinkId, LinkUse},
 };
 
 use super::{ObjectClient, commands, connect};
@@ -37,6 +38,9 @@ pub struct Admit {
     /// its key is free.
     #[serde(default)]
     pub ended: Option<UploadId>,
+    /// The link that opens it, where one does.
+    #[serde(default)]
+    pub link: Option<LinkUse>,
 }
 
 /// Which upload was created for this request, if it is still known?
@@ -86,6 +90,15 @@ pub struct ListOpen {
 #[derive(Serialize, Deserialize)]
 pub struct ReadUsage(pub Quota);
 
+/// This link opens no upload from now on. Says which it has opened before.
+#[derive(Serialize, Deserialize)]
+pub struct RevokeLink {
+    /// Which link.
+    pub id: LinkId,
+    /// When every link ends that there may be: until then it is remembered.
+    pub until: UnixMs,
+}
+
 commands! {
     /// Every command of an owner's ledger.
     LedgerCommand:
@@ -96,4 +109,5 @@ commands! {
     ForgetObject => "forget-object" -> ();
     ListOpen => "list-open" -> Page;
     ReadUsage => "read-usage" -> OwnerUsage;
+    RevokeLink => "revoke-link" -> Option<UploadId>;
 }

@@ -19,6 +19,7 @@ use upload_types::{
     repair::Manifest,
     units::{ByteCount, UnixMs, UploadId},
     upload::{ObjectFacts, Snapshot},
+    upload_link::LinkId,
 };
 use worker::WebSocket;
 
@@ -253,6 +254,9 @@ pub struct EventFacts {
     pub key: String,
     /// What whoever made the owner's token attached to it.
     pub attached: BTreeMap<String, String>,
+    /// The link that the upload came by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkId>,
     /// What URLs begin with: scheme, host and base path.
     pub public_url: String,
     /// Everything else.

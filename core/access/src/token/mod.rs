@@ -19,6 +19,7 @@
 //! * [`fault`]: why a token is not good.
 //! * [`upload_policy`]: what its holder may create.
 //! * [`upload_token`]: the token of one upload, which lives as long as the upload.
+//! * [`upload_link`]: the token in a link that takes one file.
 
 mod claim_name;
 mod fault;
@@ -31,6 +32,7 @@ pub mod issuers;
 pub mod keys;
 #[cfg(test)]
 mod tests;
+pub mod upload_link;
 pub mod upload_token;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -41,6 +41,7 @@ pub(crate) fn spec(id: UploadId, plan: Plan, file: FileInfo) -> UploadSpec {
         policy: Policy { ttl_ms: 86_400_000, tombstone_ms: 1, resend_ms: 1, tell_origin: true, repair_ms: 0 },
         created_with: None,
         attached: BTreeMap::new(),
+        link: None,
         types: None,
         byte_quota: None,
         duplicate_of: None,

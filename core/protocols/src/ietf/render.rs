@@ -79,7 +79,9 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         | Outcome::Completing(_)
         | Outcome::Found(_)
         | Outcome::Redelivering(_)
-        | Outcome::Linked { .. } => json::reply(asked, outcome),
+        | Outcome::Linked { .. }
+        | Outcome::UploadLinked { .. }
+        | Outcome::UploadLinkRevoked(..) => json::reply(asked, outcome),
     };
     let created = matches!(outcome, Outcome::Created { .. });
     // "Servers are RECOMMENDED to use the `201 (Created)` status code" ("Upload Creation").

@@ -84,7 +84,7 @@ fn content_type(fields: &mut Map<String, Value>) -> Result<Option<String>, ApiEr
     Ok(Some(media_type))
 }
 
-fn metadata(fields: &mut Map<String, Value>) -> Result<BTreeMap<String, String>, ApiError> {
+pub(super) fn metadata(fields: &mut Map<String, Value>) -> Result<BTreeMap<String, String>, ApiError> {
     const FIELD: &str = "metadata";
     let entries = match take(fields, FIELD) {
         None => return Ok(BTreeMap::new()),

@@ -9,6 +9,7 @@ mod presigned;
 mod render;
 mod repair;
 mod request;
+mod upload_link;
 
 pub use render::{event, problem, repeated, reply};
 pub(super) use render::{names, said, shown_object};

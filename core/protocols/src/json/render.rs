@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    Asked, Head,
+    Asked, Head, by_link,
     problem::{Names, Problem},
 };
 use upload_types::{
@@ -73,6 +73,11 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
             let url = format!("{}{path_and_query}", asked.base_url);
             json_reply(201, &json!({ "url": url, "expiresAt": expires_at.rfc3339() }))
         }
+        Outcome::UploadLinked { id, token, expires_at } => {
+            let url = format!("{}{}", asked.base_url, by_link::below(token));
+            json_reply(201, &json!({ "linkId": id, "url": url, "expiresAt": expires_at.rfc3339() }))
+        }
+        Outcome::UploadLinkRevoked(id, upload) => json_reply(200, &json!({ "linkId": id, "uploadId": upload })),
         Outcome::Presigned(leased) => json_reply(200, &crate::json::presigned::leased(leased)),
         Outcome::Found(true) => Reply::empty(200),
         Outcome::Found(false) | Outcome::Cancelled | Outcome::Discovered(_) => Reply::empty(204),

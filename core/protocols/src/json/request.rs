@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::json::{complete, init, link, presigned, repair};
+use crate::json::{complete, init, link, presigned, repair, upload_link};
 use crate::{Head, Parsed, body_type, numbers::byte_count, problem_page};
 use upload_types::{
     api_error::ApiError,
@@ -12,6 +12,7 @@ use upload_types::{
     link::{Disposition, Download, Presentation},
     operation::{Append, Content, MissingObject, Operation, Wait, Watch, WatchChannel},
     units::{ByteCount, UploadId},
+    upload_link::LinkId,
 };
 
 /// What is about no upload, and is answered before a protocol is asked where it is only read.
@@ -41,7 +42,16 @@ pub fn parse(head: &Head) -> Result<Parsed, ApiError> {
             .and_then(|()| body_type::json(head))
             .map(|()| Parsed::NeedsBody { max_bytes: init::MAX_BODY_BYTES, finish: init::parse });
     }
+    if rest == upload_link::ROUTE {
+        allow(head, &[Method::POST])?;
+        body_type::json(head)?;
+        return Ok(Parsed::NeedsBody { max_bytes: upload_link::MAX_BODY_BYTES, finish: upload_link::parse });
+    }
     let (id, route) = rest.split_once('/').unwrap_or((rest, ""));
+    if id == upload_link::ROUTE {
+        let link = LinkId::parse(route).ok_or(ApiError::NoSuchRoute)?;
+        return allow(head, &[Method::DELETE]).map(|()| Parsed::Ready(Box::new(Operation::RevokeUploadLink(link))));
+    }
     let id = UploadId::parse(id).ok_or(ApiError::NotAnUploadId)?;
     let operation = match route {
         "" => {

@@ -48,7 +48,9 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         | Outcome::Completing(_)
         | Outcome::Found(_)
         | Outcome::Redelivering(_)
-        | Outcome::Linked { .. } => json::reply(asked, outcome),
+        | Outcome::Linked { .. }
+        | Outcome::UploadLinked { .. }
+        | Outcome::UploadLinkRevoked(..) => json::reply(asked, outcome),
     };
     reply.with("tus-resumable", VERSION)
 }

@@ -18,6 +18,7 @@ use upload_types::{
     plan::{Mode, Plan},
     units::{ByteCount, UnixMs, UploadId},
     upload::{FileInfo, Phase, Purpose},
+    upload_link::LinkId,
 };
 
 /// What the deployment promises for the life of this upload.
@@ -69,6 +70,9 @@ pub struct UploadSpec {
     /// What the origin is told besides, by word of whoever made the token. The client has no say in it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attached: BTreeMap<String, String>,
+    /// The link that it came by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<LinkId>,
     /// What the file may be; anything where there is no list. Its first bytes are looked at before it is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub types: Option<MediaTypes>,

@@ -60,6 +60,7 @@ pub(crate) fn create(chance: &mut Chance, r2: &mut Storage) -> Session {
         },
         created_with: None,
         attached: BTreeMap::new(),
+        link: None,
         types: None,
         byte_quota: None,
         duplicate_of: None,

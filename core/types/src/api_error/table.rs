@@ -308,6 +308,28 @@ api_errors! {
         detail: "{detail}",
         advice: "Do not try again with this token.",
         challenge: "Bearer realm=\"uploads\", error=\"insufficient_scope\"".to_owned(),
+    /// The link has taken its file.
+    LinkUsed = "link-used", 422, "The link has taken its file";
+        detail: "The link takes one file, and has it. Ask whoever gave it to you for another.",
+        advice: "Ask for another link.",
+    /// Another file is on its way by the link.
+    LinkInUse { upload: UploadId, retry_after_seconds: u32 } = "link-in-use", 409, "Another file is on its way by this link";
+        detail: "The link takes one file, and upload {upload} is not finished. Go on with it, or delete it, or send a file of the same name and length, which takes its place.",
+        advice: "Go on with `openUpload`, or delete it. It expires by itself.",
+        members: { "openUpload": upload },
+        retry_after: *retry_after_seconds,
+    /// The link was taken back by whoever made it.
+    LinkRevoked = "link-revoked", 422, "The link was taken back";
+        detail: "Whoever made the link has taken it back. Ask them for another.",
+        advice: "Ask for another link.",
+    /// The link takes no new file any more.
+    LinkExpired = "link-expired", 422, "The link has expired";
+        detail: "Its time is over. Ask whoever gave it to you for another. A file that it has begun to take can still be finished with it.",
+        advice: "Ask for another link.",
+    /// The link is not as it was made.
+    LinkInvalid = "link-invalid", 422, "The link is not a genuine one";
+        detail: "The address is not the one that was made: a piece of it is missing or changed. Or the deployment's DOWNLOAD_SECRET is another one since.",
+        advice: "Mend the address.",
     /// Files of this type are not taken, from this client or at all.
     TypeNotAllowed { allowed: String } = "type-not-allowed", 415, "Files of this type are not taken";
         detail: "Declare the file's type; these are taken: {allowed}.",

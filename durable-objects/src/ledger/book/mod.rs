@@ -3,6 +3,8 @@
 //! Promises: a decision and all that it writes are one transaction, with the setting of the alarm; what is kept in memory is only what the
 //! rows say, so forgetting it costs a look and nothing else. No `await` anywhere: between looking and writing nobody else comes in.
 
+mod by_link;
+
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
@@ -21,6 +23,7 @@ use upload_types::{
 use crate::{
     ledger::{
         database::Database,
+        links,
         tables::{self, Counted, Tables},
     },
     platform::error::{Error, Result},
@@ -52,6 +55,9 @@ impl<D: Database> Ledger<D> {
         // Asked again, since the answer was lost: nobody else has this id.
         if tables::has_entries(&tables) && tables::counted(&self.database, admit.entry.name)?.is_some() {
             return Ok(Admission::Opened(admit.entry.name));
+        }
+        if let Some(taken) = self.link_taken(admit, &tables)? {
+            return Ok(taken);
         }
         if let Some(sha256) = admit.sha256
             && let Some((known, is_current)) = tables::find_object(&self.database, &tables, sha256, now)?
@@ -185,9 +191,13 @@ impl<D: Database> Ledger<D> {
     pub(crate) fn sweep(&self, now: UnixMs) -> Result<Option<UnixMs>> {
         let tables = self.tables()?;
         self.open.take();
-        self.write(true, || tables::sweep(&self.database, &tables, now))?;
+        self.write(true, || {
+            links::drop_overdue(&self.database, &tables, now)?;
+            tables::sweep(&self.database, &tables, now)
+        })?;
         let tables = self.tables()?;
-        Ok(sweep_again(now, tables::next_due(&self.database, &tables)?))
+        let due = [tables::next_due(&self.database, &tables)?, links::next_due(&self.database, &tables)?];
+        Ok(sweep_again(now, due.into_iter().flatten().min()))
     }
 
     /// What is said to a creation that was asked before under its key. `None`: nothing of it is known, or its upload has been forgotten.
@@ -252,10 +262,12 @@ impl<D: Database> Ledger<D> {
         let is_new_day = !tables::has_today(tables, now);
         let counts_bytes = admit.quota.bytes_per_day.is_some();
         let of_today = taken_over.iter().map(|(name, counted)| counted_today(*name, *counted, now).get()).sum::<u64>();
-        self.write(is_new_day || (counts_bytes && !tables::counts_days(tables)), || {
+        let is_first_link = admit.link.is_some() && !links::are_kept(tables);
+        self.write(is_new_day || is_first_link || (counts_bytes && !tables::counts_days(tables)), || {
             if is_new_day {
                 tables::create_today(&self.database, now)?;
                 tables::sweep(&self.database, tables, now)?;
+                links::drop_overdue(&self.database, tables, now)?;
                 arm(sweep_after_writing(now))?;
             }
             for (name, _) in taken_over {
@@ -267,6 +279,9 @@ impl<D: Database> Ledger<D> {
                 if of_today > 0 {
                     tables::correct_today(&self.database, -i64::try_from(of_today).unwrap_or(i64::MAX), now)?;
                 }
+            }
+            if let Some(link) = &admit.link {
+                links::opened(&self.database, tables, link, admit.entry.name)?;
             }
             match &admit.idempotency {
                 Some(idempotency) => tables::remember_creation(&self.database, idempotency, admit.entry.name, now),

@@ -65,6 +65,7 @@ pub(crate) fn spec(mode: Mode, file_bytes: u64) -> UploadSpec {
         policy: Policy { ttl_ms: DAY_MS, tombstone_ms: DAY_MS, resend_ms: 60_000, tell_origin: true, repair_ms: 0 },
         created_with: None,
         attached: BTreeMap::new(),
+        link: None,
         types: None,
         byte_quota: None,
         duplicate_of: None,

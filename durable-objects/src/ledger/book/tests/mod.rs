@@ -1,5 +1,6 @@
 //! The ledger on a SQLite of the host: what it admits and remembers, and what that costs.
 
+mod by_link;
 mod sql;
 
 use std::cell::Cell;
@@ -50,6 +51,7 @@ impl<'a> Scene<'a> {
             takes_over: Vec::new(),
             instead_of: None,
             ended: None,
+            link: None,
         }
     }
 

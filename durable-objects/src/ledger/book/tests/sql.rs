@@ -26,8 +26,16 @@ impl Host {
 
     /// How many tables of keys there are.
     pub(super) fn tables_of_creations(&self) -> u64 {
-        let keys = "SELECT count(*) AS number FROM sqlite_master WHERE name LIKE 'creation_%'";
-        let found: Vec<serde_json::Value> = self.rows(keys, Vec::new()).unwrap();
+        self.number("SELECT count(*) AS number FROM sqlite_master WHERE name LIKE 'creation_%'")
+    }
+
+    /// How many links are remembered.
+    pub(super) fn links(&self) -> u64 {
+        self.number("SELECT count(*) AS number FROM upload_link")
+    }
+
+    fn number(&self, query: &str) -> u64 {
+        let found: Vec<serde_json::Value> = self.rows(query, Vec::new()).unwrap();
         found[0]["number"].as_u64().unwrap()
     }
 

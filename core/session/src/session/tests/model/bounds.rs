@@ -161,6 +161,7 @@ impl Bounds {
             },
             created_with: None,
             attached: BTreeMap::new(),
+            link: None,
             types: None,
             byte_quota: None,
             duplicate_of: None,
