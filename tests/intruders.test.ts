@@ -276,6 +276,25 @@ for (const [who, headers, status] of intruders) {
   });
 }
 
+test("a link of its owner's that takes a file: 403 or 404 on every route, as if there were no upload", async () => {
+  const made = await client.request("POST", "/upload/links", { headers: alice, body: "" });
+  const { url } = made.json<{ url: string }>();
+  const byLink = bearer(url.split("/").at(-1) ?? "");
+  const before = await stateOfVictim();
+  for (const [route, ask] of routes) {
+    const unknown = randomUUID();
+    const nothing = await ask(unknown, byLink);
+    for (const id of [victim.uploadId, finished.uploadId]) {
+      const reply = await ask(id, byLink);
+      assert.ok(reply.status === 403 || reply.status === 404, `${route}: ${reply.status} ${reply.body}`);
+      assert.deepEqual(told(reply, id), told(nothing, unknown), route);
+      assert.ok(!reply.body.includes("secret.pdf"), route);
+      cells++;
+    }
+  }
+  assert.deepEqual(await stateOfVictim(), before);
+});
+
 test("no intruder creates anything, or sees a list that is not theirs", async () => {
   const [piece] = flow.pieces(bytes.subarray(0, 5), 5, "intruder");
   assert.ok(piece);
@@ -405,7 +424,7 @@ test("what an owner calls a file is the owner's alone", async () => {
 
 test("the matrix is as large as it should be", () => {
   console.log(`intruders: ${intruders.length} on ${routes.length} routes, ${cells} cells in all`);
-  assert.equal(cells, intruders.length * routes.length * 2 + 33 * 10 + 16 + 4 + 48);
+  assert.equal(cells, (intruders.length + 1) * routes.length * 2 + 33 * 10 + 16 + 4 + 48);
 });
 
 test("and its owner goes on as if nothing had been", async () => {

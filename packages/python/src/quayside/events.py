@@ -47,6 +47,7 @@ class UploadData(_UploadData, total=False):
     digests: dict[str, str]
     # Where nothing was sent, since these bytes were stored already: the upload whose object they are. `key` is that object's.
     duplicateOf: str
+    linkId: str
     # A signed link to the object.
     downloadUrl: str
     # Why it has failed.
