@@ -20,6 +20,7 @@ import { freshSecrets, Stack } from "./support/stack.ts";
 import { bearer, claimsOf, mint } from "./support/tokens.ts";
 import { encoded, Tus } from "./support/tus.ts";
 import { finished, libraries } from "./support/tus_js.ts";
+import { waitFor } from "./support/wait.ts";
 
 const DAY_SECONDS = 86_400;
 const { stack, client, origin } = await sceneWithScriptedOrigin({ AUTH: "token", MAX_OPEN_UPLOADS: 100 });
@@ -77,15 +78,17 @@ test("curl -T, curl -F and a bare body: the file is its owner's, and the event n
     [(url: string) => ["-F", `file=@${path};type=text/plain`, url], "cat.txt"],
     [(url: string) => ["--data-binary", `@${path}`, "-H", "Content-Type: text/plain", `${url}?name=b.txt`], "b.txt"],
   ] as const) {
-    const mine = await link({ metadata: { form: "7" } });
+    const mine = await link({ metadata: { form: "7", by: "link" } });
     const reply = await curl(...args(mine.url));
     assert.equal(reply.status, 201, reply.body.toString());
     const said = reply.json<Whole & { files?: Whole[] }>();
     const { uploadId, fileName } = said.files?.[0] ?? said;
     assert.equal(fileName, name);
     const data = await told(uploadId);
-    assert.deepEqual([data.owner, data.linkId, data.fileSize], ["alice", mine.linkId, file.length]);
-    assert.deepEqual(data.attached, { by: "token", form: "7" });
+    assert.deepEqual([data.owner, data.fileSize], ["alice", file.length]);
+    // What her token says is her application's word, and what the link says is hers.
+    assert.deepEqual(data.attached, { by: "token" });
+    assert.deepEqual(data.link, { id: mine.linkId, metadata: { form: "7", by: "link" } });
     assert.match(data.key, /^uploads\/alice\//);
   }
 });
@@ -96,6 +99,7 @@ test("the JSON protocol: every address in the answers is below the link, and nee
     await holder(mine).init({ fileName: "a.txt", fileSize: file.length, contentType: "text/plain" }),
   );
   assert.ok(upload.uploadUrl.startsWith(`${mine.url}/upload/`), upload.uploadUrl);
+  assert.ok(!("uploadToken" in upload), "which would open more of it than a link does");
   const half = file.length / 2;
   const first = await holder(mine).request("PUT", upload.uploadUrl, { body: file.subarray(0, half) });
   assert.equal(first.status, 200, first.body.toString());
@@ -104,7 +108,7 @@ test("the JSON protocol: every address in the answers is below the link, and nee
   const second = await holder(mine).put(upload.uploadId, half, file.subarray(half));
   assert.equal(second.status, 200, second.body.toString());
   await holder(mine).waitUntilState(upload.uploadId, "completed");
-  assert.equal((await told(upload.uploadId)).linkId, mine.linkId);
+  assert.equal((await told(upload.uploadId)).link?.id, mine.linkId);
   const whole = await client.request("GET", `/upload/${upload.uploadId}/content`, { headers: alice });
   assert.equal(sha256(whole.body), sha256(file), "its owner has it");
 });
@@ -117,7 +121,7 @@ for (const [version, library] of Object.entries(libraries)) {
     const { url } = await finished(library, big, { endpoint: mine.url, metadata, chunkSize: 5 * MIB });
     assert.ok(url?.startsWith(`${mine.url}/files/`), String(url));
     const data = await told(String(url).split("/").at(-1) ?? "");
-    assert.deepEqual([data.fileSize, data.linkId], [big.length, mine.linkId]);
+    assert.deepEqual([data.fileSize, data.link?.id], [big.length, mine.linkId]);
   });
 }
 
@@ -128,7 +132,7 @@ test("the IETF draft with the link as its endpoint", async () => {
   assert.ok(reply.status === 200 || reply.status === 201, reply.body.toString());
   const url = String(reply.header("Location"));
   assert.ok(url.startsWith(`${mine.url}/files/`), url);
-  assert.equal((await told(url.split("/").at(-1) ?? "")).linkId, mine.linkId);
+  assert.equal((await told(url.split("/").at(-1) ?? "")).link?.id, mine.linkId);
 });
 
 test("the SDK with the link as its endpoint, and what it says of a link that has its file", async () => {
@@ -139,7 +143,7 @@ test("the SDK with the link as its endpoint, and what it says of a link that has
   const upload = createUpload(picture, options);
   const { uploadId } = await upload.start();
   const data = await told(uploadId);
-  assert.deepEqual([data.fileName, data.linkId], ["sdk.txt", mine.linkId]);
+  assert.deepEqual([data.fileName, data.link?.id], ["sdk.txt", mine.linkId]);
   const again = createUpload(new File([bytes], "other.txt", { type: "text/plain" }), options);
   await assert.rejects(again.start(), /takes one file, and has it/);
 });
@@ -175,7 +179,14 @@ test("while a file is on its way by it, another is refused; the same one takes i
     assert.ok(problem.detail.includes(first.uploadId));
   }
   assert.equal((await client.request("GET", `/upload/${first.uploadId}/status`, { headers: alice })).status, 200);
-  const second = await created(await begin("a.txt", 1000));
+  // At once it would be somebody who comes at the same time.
+  assertRefused(await begin("a.txt", 1000), 409, "link-in-use");
+  const second = await created(
+    await waitFor("the first try to be an old one", async () => {
+      const reply = await begin("a.txt", 1000);
+      return reply.status !== 409 && reply;
+    }),
+  );
   assert.notEqual(second.uploadId, first.uploadId);
   assert.equal((await holder(mine).put(first.uploadId, 500, file.subarray(500, 1000))).status, 410);
   const put = await holder(mine).put(second.uploadId, 0, file.subarray(0, 1000));
@@ -194,16 +205,49 @@ test("what was cancelled, and what failed, leaves the link free", async () => {
   await created(await post(mine, "c.txt"));
 });
 
-test("of ten that come at once one is let in, and its file is whole", async () => {
-  const mine = await link();
-  const replies = await Promise.all(Array.from({ length: 10 }, (_, index) => post(mine, `${index}.txt`)));
-  const [won, ...more] = replies.filter(({ status }) => status === 201);
-  assert.ok(won && more.length === 0, replies.map(({ status }) => status).join(" "));
-  for (const reply of replies.filter((reply) => reply !== won)) {
-    const { code } = reply.json<Problem>();
-    assert.ok(code === "link-in-use" || code === "link-used", reply.body.toString());
+for (const [what, nameOf] of [
+  ["different files", (index: number) => `${index}.txt`],
+  ["the same file", () => "same.txt"],
+] as const) {
+  test(`of ten that come at once with ${what} one is let in, and its file is whole`, async () => {
+    const mine = await link();
+    const replies = await Promise.all(Array.from({ length: 10 }, (_, index) => post(mine, nameOf(index))));
+    const [won, ...more] = replies.filter(({ status }) => status === 201);
+    assert.ok(won && more.length === 0, replies.map(({ status }) => status).join(" "));
+    for (const reply of replies.filter((reply) => reply !== won)) {
+      const { code } = reply.json<Problem>();
+      assert.ok(code === "link-in-use" || code === "link-used", reply.body.toString());
+    }
+    assert.equal((await told(won.json<Whole>().uploadId)).fileSize, file.length);
+  });
+}
+
+test("what was ended for another try of the same file does not count for what it would have been", async () => {
+  const small = await Stack.start({ vars: { AUTH: "token", ORIGIN_WEBHOOK_URL: "", QUOTA_BYTES_PER_DAY: 3000 } });
+  try {
+    const token = bearer(mint(small, claimsOf("alice")));
+    const mine = await link({}, token, small.client);
+    const begin = (fileSize: number) => holder(mine).init({ fileName: "a.txt", fileSize });
+    const first = await created(await begin(1400));
+    const tooLarge = await begin(1601);
+    assertRefused(tooLarge, 429, "quota-exceeded");
+    const still = await holder(mine).request("GET", `/upload/${first.uploadId}/status`);
+    assert.equal(still.status, 200, "nothing was ended for what has no room");
+    for (let times = 0; times < 2; times++) {
+      await created(
+        await waitFor("the try before to be an old one", async () => {
+          const reply = await begin(1400);
+          return reply.status !== 409 && reply;
+        }),
+      );
+    }
+    const { bytesToday } = (await small.client.request("GET", "/usage", { headers: token })).json<{
+      bytesToday: { used: number };
+    }>();
+    assert.equal(bytesToday.used, 1400);
+  } finally {
+    await small.stop();
   }
-  assert.equal((await told(won.json<Whole>().uploadId)).fileSize, file.length);
 });
 
 test("a creation that is repeated under its key is the same upload, and no other link's", async () => {
@@ -334,6 +378,7 @@ test("what is asked wrongly names its field, and a link that is too long is none
     [{ expiresInSeconds: 7 * DAY_SECONDS + 1 }, "expiresInSeconds"],
     [{ maxBytes: "1" }, "maxBytes"],
     [{ types: [] }, "types"],
+    [{ types: ["application/pdf"] }, "types"],
     [{ metadata: { a: "x".repeat(3500) } }, "metadata"],
     [{ uses: 2 }, "uses"],
   ] as const) {

@@ -10,10 +10,10 @@ use upload_types::{
     operation::{Create, Operation},
     units::UnixMs,
     upload::Purpose,
-    upload_link::LinkUse,
+    upload_link::{LinkFacts, LinkUse},
 };
 
-use super::{Access, Principal, presented};
+use super::{Access, ByLink, Principal, presented};
 use crate::config::Config;
 
 /// The token of a link, where the request has one.
@@ -23,14 +23,15 @@ pub(super) fn presented(head: &Head) -> Option<&str> {
 
 /// Finds out whose link it is, and whether it is for this.
 pub(super) fn identify(token: &str, operation: &Operation, config: &Config, now: UnixMs) -> Result<Access, ApiError> {
-    let UploadLink { id, owner, until, permit } =
+    let UploadLink { id, owner, until, permit, metadata } =
         upload_link::read(token, &config.download_secrets).ok_or(ApiError::LinkInvalid)?;
     if !is_for(operation) {
         let detail = "A link takes one file, and opens nothing else.".to_owned();
         return Err(ApiError::NotPermitted { detail });
     }
     let hash = TokenHash::of(token);
-    let link = Some(LinkUse { id, until, instead_of: None });
+    let usage = LinkUse { id, until, instead_of: None };
+    let link = Some(ByLink { usage, facts: LinkFacts { id, metadata } });
     let principal = Some(Principal { owner, permit, token: Some(hash), link });
     // What was begun under a name can be gone on with for as long as it lives.
     let (creator, composer) = if now < until { (principal, None) } else { (None, principal) };

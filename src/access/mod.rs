@@ -30,7 +30,7 @@ use upload_types::{
     operation::Operation,
     units::UnixMs,
     upload::Purpose,
-    upload_link::LinkUse,
+    upload_link::{LinkFacts, LinkUse},
 };
 use web_sys::Url;
 use worker::Context;
@@ -68,14 +68,23 @@ pub(crate) struct Principal {
     /// The token, to be known again. None where anybody may upload.
     pub(crate) token: Option<TokenHash>,
     /// The link that they came by, which takes one file.
-    pub(crate) link: Option<LinkUse>,
+    pub(crate) link: Option<ByLink>,
+}
+
+/// A link that somebody came by.
+#[derive(Clone)]
+pub(crate) struct ByLink {
+    /// How it counts.
+    pub(crate) usage: LinkUse,
+    /// What the origin is told of it.
+    pub(crate) facts: LinkFacts,
 }
 
 impl Principal {
     /// What the ledger knows a creation by: whoever came by a link has names of their own, which are no other link's and not the owner's.
     pub(crate) fn named(&self, given: &Idempotency) -> Idempotency {
         let Some(link) = &self.link else { return given.clone() };
-        Idempotency { key: format!("{}@{}", given.key, link.id), request: given.request }
+        Idempotency { key: format!("{}@{}", given.key, link.usage.id), request: given.request }
     }
 }
 
@@ -145,6 +154,10 @@ pub(crate) async fn identify(
         return Ok(Access::system());
     }
     if let Some(link) = link::presented(head) {
+        if let Auth::Open = config.auth {
+            // Also with a link.
+            anybody(host)?;
+        }
         return Ok(link::identify(link, operation, config, UnixMs(now_ms()))?);
     }
     match &config.auth {

@@ -10,7 +10,7 @@ use upload_types::{api_error::ApiError, operation::Create, upload::Purpose};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
 
-use crate::{context::RequestContext, setting::missing};
+use crate::{access::Principal, context::RequestContext, setting::missing};
 
 #[wasm_bindgen]
 extern "C" {
@@ -32,12 +32,19 @@ const PERIOD_SECONDS: u32 = 60;
 const PIECES_COUNTED_AS_ONE: u32 = 100;
 
 /// Counts a creation, and refuses it where there were too many.
-pub(crate) async fn count(create: &Create, owner: &str, context: RequestContext<'_>) -> Result<()> {
+pub(crate) async fn count(create: &Create, creator: &Principal, context: RequestContext<'_>) -> Result<()> {
     if create.purpose == Purpose::Partial && lot()? != 0 {
         return Ok(());
     }
+    // Whoever has a link must not use up what its owner may.
+    let by = creator.link.as_ref().map_or_else(|| creator.owner.clone(), |link| format!("link {}", link.usage.id));
+    count_one(&by, context).await
+}
+
+/// Counts something that costs as much as a creation, of this owner or of whoever else that is.
+pub(crate) async fn count_one(by: &str, context: RequestContext<'_>) -> Result<()> {
     let (env, address) = (context.env, context.address.map(network));
-    for (binding, key) in [(BY_OWNER, Some(owner)), (BY_ADDRESS, address.as_deref())] {
+    for (binding, key) in [(BY_OWNER, Some(by)), (BY_ADDRESS, address.as_deref())] {
         let Some(key) = key else { continue };
         let Ok(limiter) = env.rate_limiter(binding) else {
             return Err(missing(binding, "is missing from [[ratelimits]] in wrangler.toml").into());

@@ -93,7 +93,7 @@ fn question(create: &Create, id: UploadId, creator: &Principal, address: Option<
     let mut data = signed_post::about(id, owner, &create.file, create.file_bytes, &permit.metadata);
     data["address"] = json!(address);
     if let Some(link) = link {
-        data["linkId"] = json!(link.id);
+        data["link"] = json!(link.facts);
     }
     data["idempotencyKey"] = json!(create.idempotency.as_ref().map(|idempotency| &idempotency.key));
     json!({ "type": "upload.accept", "timestamp": UnixMs(now_ms()).rfc3339(), "data": data })

@@ -5,7 +5,7 @@ use durable_objects::platform::error::{Error, Result};
 use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::rpc::{
     ObjectClient, call,
-    ledger::{Admit, CloseUpload},
+    ledger::{Admit, CloseUpload, ReleaseLink},
     upload::{Begun, Cancel, CreateAndBegin, CreateUpload, Probe, Status},
 };
 use upload_access::token::upload_token;
@@ -34,6 +34,7 @@ use crate::{
         admission::{self, Admitted},
         append, append_stream, duplicate,
         left::Left,
+        upload_link,
     },
     log::{self, Stopwatch, now_ms},
     storage::s3::S3Bucket,
@@ -91,6 +92,7 @@ async fn create_and_begin(
     // Crash here, or a refusal before: nobody has heard of the upload but the application, and nothing of it is anywhere.
     let created_at = UnixMs(now_ms());
     let idempotency = create.idempotency.as_ref().map(|given| creator.named(given));
+    let policy = policy(&create, config.policy, &creator, created_at);
     let mut spec = UploadSpec {
         id,
         owner: creator.owner,
@@ -101,16 +103,18 @@ async fn create_and_begin(
         fits_request: plan.file_bytes <= limits.max_chunk_bytes,
         public_url: config.public_url.as_deref().map(|url| config.base_path.below(url)).unwrap_or_default(),
         created_at,
-        policy: policy(&create, config.policy, creator.permit.ttl_ms),
+        policy,
         created_with: creator.token,
         attached: creator.permit.metadata,
-        link: creator.link.map(|link| link.id),
+        link: creator.link.as_ref().map(|link| link.facts.clone()),
         types: creator.permit.types.or_else(|| config.types.clone()).filter(|_| create.purpose != Purpose::Partial),
         byte_quota: Some(config.quota).filter(|quota| plan.open_ended && quota.bounds_bytes()),
         duplicate_of: None,
     };
+    let is_by_link = spec.link.is_some();
     let shown = |snapshot: Snapshot| {
-        let upload_token = upload_token(snapshot.id, config);
+        // A link goes on with what it has begun; the token of an upload opens more of it than a link does.
+        let upload_token = upload_token(snapshot.id, config).filter(|_| !is_by_link);
         Outcome::Created { snapshot, limits, upload_token }
     };
     let admit = Admit {
@@ -122,7 +126,7 @@ async fn create_and_begin(
         takes_over: before.takes_over,
         instead_of: None,
         ended: before.instead_of.as_ref().map(|earlier| earlier.id),
-        link: creator.link,
+        link: creator.link.map(|link| link.usage),
     };
     match admission::ask_ledger(admit, &spec, context).await? {
         Admitted::New(name) => {
@@ -153,9 +157,13 @@ fn fresh_id() -> Result<UploadId> {
 }
 
 /// What is promised to this upload. Of a partial upload the origin never hears: it is told of what is put together from it.
-fn policy(create: &Create, promised: Policy, ttl_ms: Option<u64>) -> Policy {
+fn policy(create: &Create, promised: Policy, creator: &Principal, now: UnixMs) -> Policy {
     let is_composed = matches!(create.purpose, Purpose::Composition(_));
+    let ttl_ms = creator.permit.ttl_ms;
+    // By its upload it is known that a link is used up, also where the setting has become shorter since the link was made.
+    let link_ms = creator.link.as_ref().map_or(0, |link| link.usage.until.0.saturating_sub(now.0));
     Policy {
+        tombstone_ms: promised.tombstone_ms.max(link_ms),
         // What is put together waits for its parts and for the queue: no client can keep it from expiring.
         ttl_ms: ttl_ms.filter(|_| !is_composed).map_or(promised.ttl_ms, |ttl_ms| ttl_ms.min(promised.ttl_ms)),
         tell_origin: promised.tell_origin && create.purpose != Purpose::Partial,
@@ -179,6 +187,7 @@ fn entry(spec: &UploadSpec, first: Option<&BeginAppend>) -> Entry {
 /// counts for nothing.
 async fn created(spec: UploadSpec, first: Option<BeginAppend>, context: RequestContext<'_>) -> Result<Begun> {
     let (name, owner, objects) = (spec.entry(), spec.owner.clone(), context.uploads()?);
+    let link = spec.link.as_ref().map(|link| link.id);
     let tried = create_object(&objects, spec, first).await;
     if tried.is_ok() {
         return tried;
@@ -188,8 +197,13 @@ async fn created(spec: UploadSpec, first: Option<BeginAppend>, context: RequestC
         Ok(snapshot) => return Ok(Begun { snapshot, lease: None }),
         Err(Error::Refused(ApiError::UploadNotFound)) => {
             let settle = CloseUpload { name, bytes: Some(ByteCount::ZERO), sha256: None, object: None };
+            let ledgers = ObjectClient::to_ledgers(context.env)?;
             // Crash here, or fails: the entry is there without an upload, as above.
-            let _left = call(&ObjectClient::to_ledgers(context.env)?, &owner, &settle).await;
+            let _left = call(&ledgers, &owner, &settle).await;
+            if let Some(id) = link {
+                // Crash here, or fails: the link is free after as long as a creation may take.
+                let _left = call(&ledgers, &owner, &ReleaseLink { id, upload: name.upload_id }).await;
+            }
         }
         // Nobody knows. Where it exists, it counts.
         Err(_) => {}
@@ -224,13 +238,14 @@ async fn allowed(create: &Create, id: UploadId, context: RequestContext<'_>) -> 
     creator.permit.check(create, config.types.as_ref())?;
     // Where anybody may upload there is one owner, and one address.
     if let Auth::Tokens(_) = config.auth {
-        rate_limit::count(create, &creator.owner, context).await?;
+        rate_limit::count(create, &creator, context).await?;
     }
     plan(create, creator.permit.tighten(config.limits))?;
     if create.mode == Mode::Direct {
         // Whether parts can be stored past this service at all: with keys that R2 takes.
         S3Bucket::open(context.env)?.prove(id, UnixMs(now_ms())).await?;
     }
+    upload_link::is_open(&creator, create, context).await?;
     accept::ask(create, id, &mut creator, context).await?;
     let limits = creator.permit.tighten(config.limits);
     Ok((creator, limits, plan(create, limits)?))

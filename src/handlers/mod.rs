@@ -112,7 +112,7 @@ async fn handle(operation: Operation, body: Option<ReadableStream>, context: Req
         Operation::Link(id, wanted) => {
             call(&objects, id, &FindObject).await.and_then(|found| link::sign(id, &wanted, &found, context.config))
         }
-        Operation::CreateUploadLink(wanted) => upload_link::create(wanted, context),
+        Operation::CreateUploadLink(wanted) => upload_link::create(wanted, context).await,
         Operation::RevokeUploadLink(id) => upload_link::revoke(id, context).await,
         Operation::Direct(id, wish) => presigned::handle(id, wish, context).await,
         Operation::Download(_) | Operation::Content(_) | Operation::Watch(_) | Operation::WatchAll => {

@@ -1,43 +1,59 @@
 //! Links that take one file: made for their owner, taken back by it, and whether one that has opened an upload may open another.
 
-use durable_objects::platform::error::{Error, Result};
-use durable_objects::rpc::{ObjectClient, call, ledger::RevokeLink, upload::Status};
+use durable_objects::platform::{
+    error::{Error, Result},
+    telemetry::log_line::LogLine,
+};
+use durable_objects::rpc::{
+    ObjectClient, call,
+    ledger::{FindLink, RevokeLink},
+    upload::Status,
+};
 use upload_access::token::{
     UploadPolicy,
     upload_link::{self, UploadLink},
 };
-use upload_session::session::UploadSpec;
+use upload_session::{retention::CREATION_MS, session::UploadSpec};
 use upload_types::{
     api_error::ApiError,
-    ledger::EntryName,
-    operation::Outcome,
+    ledger::{Admission, EntryName},
+    media_types::MediaTypes,
+    operation::{Create, Outcome},
     units::{UnixMs, UploadId},
     upload::{Phase, Snapshot},
     upload_link::{LinkId, MAX_UPLOAD_LINK_BYTES, MAX_UPLOAD_LINK_SECONDS, UploadLinkRequest},
 };
 
 use crate::{
+    access::{Principal, rate_limit},
+    config::Auth,
     context::{HandlerResult, RequestContext},
     handlers::left::Left,
-    log::now_ms,
+    log::{self, now_ms},
 };
 
 /// How long a link is good that says nothing of it: a day.
 const DEFAULT_SECONDS: u64 = 86_400;
 
-/// An upload that the ledger has admitted and that is not there may be on its way for so long: an object is created within seconds.
-const CREATION_MS: u64 = 60_000;
+/// An upload that was begun so shortly ago is not taken for one that was given up: who comes with the same file comes at the same time.
+const JUST_BEGUN_MS: u64 = 5_000;
 
 /// After so many seconds it is worth asking again whether the link is free.
 const RETRY_SECONDS: u32 = 60;
 
 /// Makes a link. Nothing is written: what it allows stands in it.
-pub(crate) fn create(wanted: UploadLinkRequest, context: RequestContext<'_>) -> HandlerResult {
+pub(crate) async fn create(wanted: UploadLinkRequest, context: RequestContext<'_>) -> HandlerResult {
     let config = context.config;
     let creator = context.access.lister()?;
+    if let Auth::Tokens(_) = config.auth {
+        rate_limit::count_one(&creator.owner, context).await?;
+    }
     let UploadLinkRequest { expires_in_seconds, max_bytes, types, metadata } = wanted;
     let mut permit = creator.permit.clone();
-    permit.narrow(UploadPolicy { max_bytes, types, metadata, ..UploadPolicy::default() }, config.types.as_ref());
+    permit.narrow(UploadPolicy { max_bytes, types, ..UploadPolicy::default() }, config.types.as_ref());
+    if permit.types.as_ref().is_some_and(MediaTypes::is_empty) {
+        return Err(ApiError::bad_request("types", "has none that may be uploaded here").into());
+    }
     // An upload is remembered for so long after its end, and by that its link is known to be used up: no link is good for longer.
     let longest_seconds = MAX_UPLOAD_LINK_SECONDS.min(config.policy.tombstone_ms / 1000);
     let seconds = expires_in_seconds.unwrap_or(DEFAULT_SECONDS).min(longest_seconds);
@@ -46,21 +62,47 @@ pub(crate) fn create(wanted: UploadLinkRequest, context: RequestContext<'_>) -> 
     getrandom::fill(&mut random).map_err(|error| Error::from(error.to_string()))?;
     let id = LinkId::from_random_bytes(random);
     let secret = config.download_secrets.first().ok_or("there is no DOWNLOAD_SECRET to sign links with")?;
-    let link = UploadLink { id, owner: creator.owner.clone(), until, permit };
+    let link = UploadLink { id, owner: creator.owner.clone(), until, permit, metadata };
     let token = upload_link::mint(secret, link).ok_or("the link could not be signed")?;
     if token.len() > MAX_UPLOAD_LINK_BYTES {
         let why = "makes the link longer than 4 KiB, together with what the token says: say less with a link, and look it up by its `linkId`";
         return Err(ApiError::bad_request("metadata", why).into());
     }
+    say("link_created", id);
     Ok(Outcome::UploadLinked { id, token, expires_at: until })
 }
 
 /// Takes a link of this owner back, whether it was ever made or not.
 pub(crate) async fn revoke(id: LinkId, context: RequestContext<'_>) -> HandlerResult {
     let owner = &context.access.lister()?.owner;
+    if let Auth::Tokens(_) = context.config.auth {
+        rate_limit::count_one(owner, context).await?;
+    }
     let until = UnixMs(now_ms()).plus_ms(MAX_UPLOAD_LINK_SECONDS * 1000);
     let opened = call(&ObjectClient::to_ledgers(context.env)?, owner, &RevokeLink { id, until }).await?;
+    say("link_revoked", id);
     Ok(Outcome::UploadLinkRevoked(id, opened))
+}
+
+/// By its id a link can be taken back whose address nobody has.
+fn say(event: &'static str, id: LinkId) {
+    log::info(&LogLine { event, detail: Some(id.to_string()), ..LogLine::default() });
+}
+
+/// Refuses a creation by a link that takes no file any more, before anybody else is asked about it. One that is repeated under its key may
+/// be of the file that the link has.
+pub(crate) async fn is_open(creator: &Principal, create: &Create, context: RequestContext<'_>) -> Result<()> {
+    let Some(link) = &creator.link else { return Ok(()) };
+    match call(&ObjectClient::to_ledgers(context.env)?, &creator.owner, &FindLink(link.usage.id)).await? {
+        Some(Admission::LinkRevoked) => Err(ApiError::LinkRevoked.into()),
+        Some(Admission::LinkUsed(earlier)) if create.idempotency.is_none() => {
+            match phase(earlier.upload_id, context).await? {
+                Some(Phase::Completed | Phase::Deleted) => Err(ApiError::LinkUsed.into()),
+                _ => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The upload that the link has opened, once it is sure that it has left no file and never will. Refused otherwise. Where the same file is
@@ -70,40 +112,40 @@ pub(crate) async fn without_file(
     spec: &UploadSpec,
     context: RequestContext<'_>,
 ) -> Result<UploadId> {
-    let id = earlier.upload_id;
-    let in_use = || ApiError::LinkInUse { upload: id, retry_after_seconds: RETRY_SECONDS }.into();
-    let phase = match call(&context.uploads()?, id, &Status).await {
-        Ok(now) if now.phase == Phase::Open && is_same_file(&now, spec) => {
-            Left::of(&now, now.plan.declared_bytes()).close(&spec.owner, context).await?;
+    let (id, age_ms) = (earlier.upload_id, UnixMs(now_ms()).ms_since(earlier.created_at));
+    match call(&context.uploads()?, id, &Status).await {
+        Ok(now) if now.phase == Phase::Open && age_ms > JUST_BEGUN_MS && is_same_file(&now, spec) => {
+            // What it has brought counts, and not what it would have.
+            Left::of(&now, None).close(&spec.owner, context).await?;
             // Crash here: the try has ended, and the link is free for whoever comes next.
-            return match call(&context.uploads()?, id, &Status).await {
-                Ok(Snapshot { phase, .. }) | Err(Error::Refused(ApiError::UploadGone { phase, .. })) => {
-                    free(phase, in_use).map(|()| id)
-                }
-                Err(error) => Err(error),
-            };
         }
-        Ok(now) => now.phase,
-        Err(Error::Refused(ApiError::UploadGone { phase, .. })) => phase,
-        Err(Error::Refused(ApiError::UploadNotFound)) => {
-            let is_old = earlier.created_at.plus_ms(CREATION_MS) < UnixMs(now_ms());
-            return if is_old { Ok(id) } else { Err(in_use()) };
-        }
-        Err(error) => return Err(error),
-    };
-    free(phase, in_use).map(|()| id)
+        Ok(_) | Err(Error::Refused(_)) => {}
+        Err(fault) => return Err(fault),
+    }
+    match phase(id, context).await? {
+        Some(Phase::Failed | Phase::Aborted | Phase::Expired) => Ok(id),
+        Some(Phase::Completed | Phase::Deleted) => Err(ApiError::LinkUsed.into()),
+        // It may be on its way to its object for so long.
+        None if age_ms > CREATION_MS => Ok(id),
+        _ => Err(in_use(id)),
+    }
 }
 
-fn free(phase: Phase, in_use: impl FnOnce() -> Error) -> Result<()> {
-    match phase {
-        Phase::Failed | Phase::Aborted | Phase::Expired => Ok(()),
-        Phase::Completed | Phase::Deleted => Err(ApiError::LinkUsed.into()),
-        Phase::Open | Phase::Completing | Phase::Verifying | Phase::Damaged => Err(in_use()),
+/// What is said while another file is on its way by the link.
+pub(crate) fn in_use(upload: UploadId) -> Error {
+    ApiError::LinkInUse { upload, retry_after_seconds: RETRY_SECONDS }.into()
+}
+
+/// Where an upload is in its life; none where there is none, or not yet.
+async fn phase(id: UploadId, context: RequestContext<'_>) -> Result<Option<Phase>> {
+    match call(&context.uploads()?, id, &Status).await {
+        Ok(Snapshot { phase, .. }) | Err(Error::Refused(ApiError::UploadGone { phase, .. })) => Ok(Some(phase)),
+        Err(Error::Refused(ApiError::UploadNotFound)) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
 /// By what a client says of it: nobody has seen more of it yet.
 fn is_same_file(earlier: &Snapshot, spec: &UploadSpec) -> bool {
-    let length = earlier.plan.declared_bytes();
-    length.is_some() && length == spec.plan.declared_bytes() && earlier.file.name == spec.file.name
+    earlier.plan.declared_bytes() == spec.plan.declared_bytes() && earlier.file.name == spec.file.name
 }

@@ -87,8 +87,8 @@ fn body(facts: &EventFacts, config: &Config) -> Result<Value> {
     let bytes = snapshot.plan.declared_bytes();
     let mut data = signed_post::about(snapshot.id, &facts.owner, &snapshot.file, bytes, &facts.attached);
     data["key"] = json!(facts.key);
-    if let Some(link) = facts.link {
-        data["linkId"] = json!(link);
+    if let Some(link) = &facts.link {
+        data["link"] = json!(link);
     }
     data["createdAt"] = json!(snapshot.created_at.rfc3339());
     data["endedAt"] = json!(facts.ended_at.rfc3339());

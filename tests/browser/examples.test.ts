@@ -43,6 +43,8 @@ async function loaded(
   });
   // The example comes in from outside the page, which the page's policy is there to prevent.
   const { page: visited } = await harbour.visit({ bypassCSP: true });
+  // The last part of the page that is loaded: it must not find another page.
+  await visited.locator("body[data-recorder]").waitFor();
   await visited.addScriptTag({ content: String(bundle.outputFiles[0]?.text) });
   const example = await visited.evaluateHandle(
     (name) => (globalThis as unknown as { example: Record<string, Example> }).example[name] as Example,

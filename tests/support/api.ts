@@ -142,7 +142,7 @@ export type UploadEvent = {
     /** The upload whose object it shares. */
     duplicateOf?: string;
     /** The link that it came by. */
-    linkId?: string;
+    link?: { id: string; metadata: Record<string, string> };
     downloadUrl?: string;
   };
 };

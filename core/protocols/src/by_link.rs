@@ -23,36 +23,36 @@ pub(crate) fn below(token: &str) -> String {
 }
 
 /// Takes the link out of a request's head, if it came by one: its token stands in `Authorization` then, in place of any other. What of the
-/// path it was.
+/// path it was. No other token may stand in an address: those are good for more than a file, and addresses are logged and passed on.
 pub fn take(head: &mut Head) -> Option<String> {
     let (token, rest) = split(&head.path)?;
-    let (link, is_link, is_at_link) = (below(token), token.starts_with(UPLOAD_LINK_PREFIX), rest.is_empty());
-    let bearer = HeaderValue::from_str(&format!("Bearer {token}")).ok();
-    let path = route(head, rest);
+    let (link, is_at_link) = (below(token), rest.is_empty());
+    let bearer = HeaderValue::from_str(&format!("Bearer {token}")).ok()?;
+    head.path = route(head, rest).unwrap_or_default();
     if is_at_link && head.method == Method::PUT {
         head.method = Method::POST;
     }
-    // No other token may stand in an address: those are good for more than a file, and addresses are logged and passed on.
-    head.path = path.filter(|_| is_link && bearer.is_some()).unwrap_or_default();
-    if let Some(bearer) = bearer {
-        head.headers.insert(AUTHORIZATION, bearer);
-    }
+    head.headers.insert(AUTHORIZATION, bearer);
     Some(link)
 }
 
 fn split(path: &str) -> Option<(&str, &str)> {
-    let behind = path.strip_prefix(PREFIX)?;
+    let behind = path.strip_prefix(PREFIX).filter(|token| token.starts_with(UPLOAD_LINK_PREFIX))?;
     Some(behind.find('/').map_or((behind, ""), |at| behind.split_at(at)))
 }
 
 /// What the request would be without the link; none of what a link does not open.
 fn route(head: &Head, rest: &str) -> Option<String> {
-    let is_below = |path: &str| rest.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    if [UPLOAD_PATH, FILES_PATH, companion::PATH].into_iter().any(is_below) {
+    let is_file_of_that_name = head.method == Method::PUT && !head.headers.contains_key("content-range");
+    let is_below = |path: &str| {
+        rest.strip_prefix(path).is_some_and(|rest| rest.starts_with('/') || rest.is_empty() && !is_file_of_that_name)
+    };
+    let is_resumable = head.headers.contains_key("tus-resumable") || ietf::is_spoken(head);
+    if is_resumable && rest == FILES_PATH || [UPLOAD_PATH, FILES_PATH, companion::PATH].into_iter().any(is_below) {
         return Some(rest.to_owned());
     }
     match rest.strip_prefix('/') {
-        None if head.headers.contains_key("tus-resumable") || ietf::is_spoken(head) => Some(FILES_PATH.to_owned()),
+        None if is_resumable => Some(FILES_PATH.to_owned()),
         None => Some(UPLOAD_PATH.to_owned()),
         Some(name) if head.method == Method::PUT && !name.contains('/') => Some(format!("{UPLOAD_PATH}/new/{name}")),
         Some(_) => None,
@@ -81,6 +81,10 @@ mod tests {
             (Method::POST, "/by/qul_a.b", &[draft], "/files"),
             (Method::PUT, "/by/qul_a.b/cat.png", &[], "/upload/new/cat.png"),
             (Method::PUT, "/by/qul_a.b/upload/x", &[], "/upload/x"),
+            (Method::PUT, "/by/qul_a.b/upload", &[], "/upload/new/upload"),
+            (Method::PUT, "/by/qul_a.b/files", &[], "/upload/new/files"),
+            (Method::PUT, "/by/qul_a.b/upload", &[("content-range", "bytes 0-0/1")], "/upload"),
+            (Method::PUT, "/by/qul_a.b/files", &[draft], "/files"),
             (Method::POST, "/by/qul_a.b/upload/init", &[], "/upload/init"),
             (Method::PATCH, "/by/qul_a.b/files/x", &[tus], "/files/x"),
             (Method::POST, "/by/qul_a.b/s3/params", &[], "/s3/params"),
@@ -109,15 +113,20 @@ mod tests {
             (Method::PUT, "/by/qul_a.b/a/b"),
             (Method::POST, "/by/qul_a.b/by/qul_c.d"),
             (Method::POST, "/by/qul_a.b/uploads"),
-            (Method::PUT, "/by/\u{1}/upload"),
-            (Method::POST, "/by/a.b.c/upload"),
-            (Method::POST, "/by/qut_a/upload"),
-            (Method::POST, "/by//upload"),
         ] {
             let (link, head) = taken(&method, path, &[]);
             assert!(link.is_some() && head.path.is_empty(), "{method} {path}: {}", head.path);
         }
-        for path in ["/by", "/bya/b", "/upload", "/"] {
+        for path in [
+            "/by",
+            "/bya/b",
+            "/upload",
+            "/",
+            "/by/a.b.c/upload",
+            "/by/qut_a/upload",
+            "/by//upload",
+            "/by/qul_\u{1}/upload",
+        ] {
             let (link, head) = taken(&Method::POST, path, &[]);
             assert_eq!((link, head.path.as_str(), head.header("authorization")), (None, path, None));
         }

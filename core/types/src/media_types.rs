@@ -60,6 +60,11 @@ impl MediaTypes {
         Ok(Self(types))
     }
 
+    /// Whether nothing is on the list, which is so of two that have nothing in common.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether this type is on the list; its parameters do not matter.
     pub fn allow(&self, media_type: &str) -> bool {
         let essence = essence(media_type);

@@ -58,6 +58,16 @@ pub struct UploadLinkRequest {
     pub metadata: BTreeMap<String, String>,
 }
 
+/// By which link an upload came, as the origin is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkFacts {
+    /// Which link.
+    pub id: LinkId,
+    /// What whoever made it has said. That is an owner, and not the application: so it stands apart from what the token says.
+    #[serde(default)]
+    pub metadata: BTreeMap<String, String>,
+}
+
 /// An upload is to be opened by a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

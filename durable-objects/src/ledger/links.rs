@@ -85,6 +85,11 @@ pub(crate) fn revoke(database: &impl Database, tables: &Tables, id: LinkId, unti
     database.run(insert, vec![id.to_string().into(), Value::from(until)])
 }
 
+/// As if nobody had come with it. One that was taken back stays so.
+pub(crate) fn forget(database: &impl Database, id: LinkId) -> Result<()> {
+    database.run("DELETE FROM upload_link WHERE link_id = ? AND is_revoked = 0", vec![id.to_string().into()])
+}
+
 /// Takes out those that are over.
 pub(crate) fn drop_overdue(database: &impl Database, tables: &Tables, now: UnixMs) -> Result<()> {
     if are_kept(tables) {

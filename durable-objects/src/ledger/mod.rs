@@ -117,6 +117,8 @@ impl OwnerLedger {
             Some(LedgerCommand::ForgetObject(object)) => answer(self.ledger.forget(&object, now)?),
             Some(LedgerCommand::ListOpen(ListOpen { after })) => answer(self.ledger.list(after, now)?),
             Some(LedgerCommand::ReadUsage(quota)) => answer(self.ledger.report(&quota, now)?),
+            Some(LedgerCommand::FindLink(link)) => answer(self.ledger.find_link(&link)?),
+            Some(LedgerCommand::ReleaseLink(link)) => answer(self.ledger.release(&link)?),
             Some(LedgerCommand::RevokeLink(link)) => answer(self.ledger.revoke(&link, now, &arm)?),
             None => Ok(Response::error("no such command", 404)?),
         }

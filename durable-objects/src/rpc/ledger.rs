@@ -90,6 +90,19 @@ pub struct ListOpen {
 #[derive(Serialize, Deserialize)]
 pub struct ReadUsage(pub Quota);
 
+/// What has become of this link?
+#[derive(Serialize, Deserialize)]
+pub struct FindLink(pub LinkId);
+
+/// The upload that this link has opened was never created. Said only while it is sure.
+#[derive(Serialize, Deserialize)]
+pub struct ReleaseLink {
+    /// Which link.
+    pub id: LinkId,
+    /// Which upload.
+    pub upload: UploadId,
+}
+
 /// This link opens no upload from now on. Says which it has opened before.
 #[derive(Serialize, Deserialize)]
 pub struct RevokeLink {
@@ -109,5 +122,7 @@ commands! {
     ForgetObject => "forget-object" -> ();
     ListOpen => "list-open" -> Page;
     ReadUsage => "read-usage" -> OwnerUsage;
+    FindLink => "find-link" -> Option<Admission>;
+    ReleaseLink => "release-link" -> ();
     RevokeLink => "revoke-link" -> Option<UploadId>;
 }

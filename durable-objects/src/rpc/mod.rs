@@ -19,8 +19,8 @@ use std::{fmt::Display, time::Duration};
 
 use crate::platform::error::{Error, Result};
 use futures_util::future::LocalBoxFuture;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use upload_types::{api_error::ApiError, caller::Caller};
+use serde::{Serialize, de::DeserializeOwned};
+use upload_types::caller::Caller;
 use wasm_bindgen::JsValue;
 use worker::{Delay, Env, Method, ObjectNamespace, Request, Response, WebSocket};
 
@@ -75,18 +75,13 @@ const MAX_TRIES: u32 = 8;
 /// The first pause between two tries, doubled with each.
 const FIRST_PAUSE_MS: u64 = 50;
 
-/// An answer on the way.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Answer<T> {
-    Ok(T),
-    Refused(ApiError),
-}
+/// With this status an object says that it refuses, and why; with 200 that it has done what it was told. Any other is a fault.
+const REFUSED: u16 = 422;
 
 /// Calls the object of this name: an upload's id, or an owner.
 pub async fn call<C: Command>(objects: &ObjectClient, name: impl Display, command: &C) -> Result<C::Answer> {
     let command = serde_json::to_string(command)?;
-    read_answer(&ask(objects, name.to_string(), C::NAME, command).await?)
+    Ok(serde_json::from_str(&ask(objects, name.to_string(), C::NAME, command).await?)?)
 }
 
 /// What is answered to a command. On the heap, and the same for all: each of its callers would have a copy of the state machine.
@@ -114,7 +109,11 @@ pub fn unless_refused<T>(answer: Result<T>) -> Result<Option<T>> {
 /// What was answered, if anything was.
 async fn text(command: &str, mut response: Response) -> Result<String> {
     let text = response.text().await?;
-    if response.status_code() == 200 { Ok(text) } else { Err(Error::from(format!("{command}: {text}"))) }
+    match response.status_code() {
+        200 => Ok(text),
+        REFUSED => Err(Error::Refused(serde_json::from_str(&text)?)),
+        _ => Err(Error::from(format!("{command}: {text}"))),
+    }
 }
 
 /// Sends a command, and sends it again where it is not known whether it arrived: every command may be.
@@ -159,7 +158,7 @@ async fn connect(objects: &ObjectClient, name: impl Display) -> Result<WebSocket
     request.headers_mut()?.set(CALLER_HEADER, &objects.caller.to_header())?;
     let response = objects.objects.get_by_name(&name.to_string())?.fetch_with_request(request).await?;
     if response.status_code() != 101 {
-        read_answer::<()>(&text(WATCH, response).await?)?;
+        text(WATCH, response).await?;
         return Err("neither a socket nor a refusal".into());
     }
     response.websocket().ok_or_else(|| Error::from("101 without a socket"))
@@ -171,22 +170,15 @@ fn is_overloaded(error: &Error) -> bool {
     js_sys::Reflect::get(original, &"overloaded".into()).is_ok_and(|flag| flag.is_truthy())
 }
 
-fn read_answer<T: DeserializeOwned>(text: &str) -> Result<T> {
-    match serde_json::from_str(text)? {
-        Answer::Ok(answer) => Ok(answer),
-        Answer::Refused(refusal) => Err(Error::Refused(refusal)),
-    }
-}
-
 /// What an object answers.
 pub(crate) fn answer<T: Serialize>(answer: T) -> Result<Response> {
-    Ok(Response::ok(serde_json::to_string(&Answer::Ok(answer))?)?)
+    Ok(Response::ok(serde_json::to_string(&answer)?)?)
 }
 
 /// What goes to the Worker: a refusal is an answer too; a fault is thrown.
 pub(crate) fn respond(answered: Result<Response>) -> worker::Result<Response> {
     match answered {
-        Err(Error::Refused(refusal)) => Response::ok(serde_json::to_string(&Answer::<()>::Refused(refusal))?),
+        Err(Error::Refused(refusal)) => Ok(Response::ok(serde_json::to_string(&refusal)?)?.with_status(REFUSED)),
         Err(Error::Fault(fault)) => Err(fault),
         Ok(response) => Ok(response),
     }

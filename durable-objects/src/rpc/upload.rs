@@ -19,14 +19,14 @@ use upload_types::{
     repair::Manifest,
     units::{ByteCount, UnixMs, UploadId},
     upload::{ObjectFacts, Snapshot},
-    upload_link::LinkId,
+    upload_link::LinkFacts,
 };
 use worker::WebSocket;
 
 use super::{
     Command, ObjectClient, commands, connect,
     direct::{AssembleParts, FindSigned, RecordParts, SignParts},
-    post, read_answer,
+    post,
     repair::{BeginCopy, RepairUpload, ShowManifest},
     text,
 };
@@ -43,7 +43,7 @@ pub async fn commit_with_bytes(
 ) -> Result<Committed> {
     let command = serde_json::to_string(commit)?;
     let response = post(objects, &upload.to_string(), Commit::NAME, bytes, Some(&command)).await?;
-    read_answer(&text(Commit::NAME, response).await?)
+    Ok(serde_json::from_str(&text(Commit::NAME, response).await?)?)
 }
 
 /// Opens the bytes of the tail that are in rows, from `start` to `end`.
@@ -256,7 +256,7 @@ pub struct EventFacts {
     pub attached: BTreeMap<String, String>,
     /// The link that the upload came by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub link: Option<LinkId>,
+    pub link: Option<LinkFacts>,
     /// What URLs begin with: scheme, host and base path.
     pub public_url: String,
     /// Everything else.

@@ -28,7 +28,7 @@ pub(crate) fn begin_delivery(session: &Session, now: UnixMs, command: &BeginDeli
         owner: session.spec().owner.clone(),
         key: session.object_key(),
         attached: session.spec().attached.clone(),
-        link: session.spec().link,
+        link: session.spec().link.clone(),
         public_url: session.spec().public_url.clone(),
         snapshot: session.snapshot(),
         object: session.object_facts().filter(|_| delivery.kind.has_link() || delivery.kind == EventKind::Deleted),

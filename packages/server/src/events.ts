@@ -44,8 +44,8 @@ export type UploadData = {
   digests?: { crc64nvme: string; sha256?: string };
   /** Where nothing was sent, since these bytes were stored already: the upload whose object they are. `key` is that object's. */
   duplicateOf?: string;
-  /** The link that takes one file by which it came. */
-  linkId?: string;
+  /** The link that takes one file by which it came, and what whoever made that has said: an owner's word, and not the application's. */
+  link?: { id: string; metadata: Record<string, string> };
   /** A signed link to the object. */
   downloadUrl?: string;
   /** Why it has failed. */

@@ -29,6 +29,8 @@ pub struct UploadLink {
     pub until: UnixMs,
     /// What the file may be.
     pub permit: UploadPolicy,
+    /// What whoever made it has said. What their token says is in the permit.
+    pub metadata: BTreeMap<String, String>,
 }
 
 /// The same as it is spelled: with short names, since an address is passed on by hand.
@@ -45,13 +47,15 @@ struct Spelled {
     m: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     k: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    w: BTreeMap<String, String>,
 }
 
 /// Makes the token of this link.
 pub fn mint(secret: &Secret, link: UploadLink) -> Option<String> {
-    let UploadLink { id, owner, until, permit } = link;
+    let UploadLink { id, owner, until, permit, metadata: w } = link;
     let UploadPolicy { max_bytes, types, metadata, key_prefix, .. } = permit;
-    let spelled = Spelled { i: id, o: owner, e: until, b: max_bytes, t: types, m: metadata, k: key_prefix };
+    let spelled = Spelled { i: id, o: owner, e: until, b: max_bytes, t: types, m: metadata, k: key_prefix, w };
     let said = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&spelled).ok()?);
     let signature = URL_SAFE_NO_PAD.encode(mac(secret, &said)?.finalize().into_bytes());
     Some(format!("{PREFIX}{said}.{signature}"))
@@ -70,9 +74,9 @@ pub fn read(text: &str, secrets: &[Secret]) -> Option<UploadLink> {
     if !secrets.iter().any(is_by) {
         return None;
     }
-    let Spelled { i, o, e, b, t, m, k } = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(said).ok()?).ok()?;
+    let Spelled { i, o, e, b, t, m, k, w } = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(said).ok()?).ok()?;
     let permit = UploadPolicy { max_bytes: b, types: t, metadata: m, key_prefix: k, ..UploadPolicy::default() };
-    Some(UploadLink { id: i, owner: o, until: e, permit })
+    Some(UploadLink { id: i, owner: o, until: e, permit, metadata: w })
 }
 
 fn mac(secret: &Secret, said: &str) -> Option<Hmac<Sha256>> {
@@ -98,7 +102,9 @@ mod tests {
             key_prefix: "a/".to_owned(),
             ..UploadPolicy::default()
         };
-        UploadLink { id: LinkId::from_random_bytes([1; 16]), owner: "alice/ä".to_owned(), until: UnixMs(5), permit }
+        let metadata = [("case".to_owned(), "4711".to_owned())].into();
+        let owner = "alice/ä".to_owned();
+        UploadLink { id: LinkId::from_random_bytes([1; 16]), owner, until: UnixMs(5), permit, metadata }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use upload_types::{
     plan::{Mode, Plan},
     units::{ByteCount, UnixMs, UploadId},
     upload::{FileInfo, Phase, Purpose},
-    upload_link::LinkId,
+    upload_link::LinkFacts,
 };
 
 /// What the deployment promises for the life of this upload.
@@ -72,7 +72,7 @@ pub struct UploadSpec {
     pub attached: BTreeMap<String, String>,
     /// The link that it came by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub link: Option<LinkId>,
+    pub link: Option<LinkFacts>,
     /// What the file may be; anything where there is no list. Its first bytes are looked at before it is complete.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub types: Option<MediaTypes>,

@@ -3,26 +3,68 @@
 
 use upload_session::retention::sweep_after_writing;
 use upload_types::{
-    ledger::Admission,
+    api_error::ApiError,
+    ledger::{Admission, EntryName},
     units::{UnixMs, UploadId},
 };
 
-use super::Ledger;
+use super::{Ledger, without};
 use crate::{
-    ledger::{database::Database, links, tables::Tables},
+    ledger::{
+        database::Database,
+        links::{self, LinkState},
+        tables::{self, Tables},
+    },
     platform::error::Result,
-    rpc::ledger::{Admit, RevokeLink},
+    rpc::ledger::{Admit, FindLink, ReleaseLink, RevokeLink},
 };
 
 impl<D: Database> Ledger<D> {
-    /// What is said to a creation by a link that was taken back, or that has opened an upload already. `None`: it may open one.
-    pub(super) fn link_taken(&self, admit: &Admit, tables: &Tables) -> Result<Option<Admission>> {
+    /// What is said to a creation by a link that was taken back, or that has opened an upload already. `None`: it may open one. Refused once
+    /// its time is over, by the clock by which it is forgotten here.
+    pub(super) fn link_taken(&self, admit: &Admit, tables: &Tables, now: UnixMs) -> Result<Option<Admission>> {
         let Some(link) = admit.link else { return Ok(None) };
-        let Some(state) = links::find(&self.database, tables, link.id)? else { return Ok(None) };
-        if state.is_revoked {
-            return Ok(Some(Admission::LinkRevoked));
+        if now >= link.until {
+            return Err(ApiError::LinkExpired.into());
         }
-        Ok(state.opened.filter(|name| Some(name.upload_id) != link.instead_of).map(Admission::LinkUsed))
+        let Some(state) = links::find(&self.database, tables, link.id)? else { return Ok(None) };
+        let answer = answer(state).filter(|answer| match answer {
+            Admission::LinkUsed(name) => Some(name.upload_id) != link.instead_of,
+            _ => true,
+        });
+        // Nobody ends an upload for another that its owner has no room for.
+        if let Some(Admission::LinkUsed(name)) = answer
+            && let Some(counted) = tables::counted(&self.database, name)?
+        {
+            let usage = without(self.usage(admit.quota, tables, now)?, counted);
+            admit.quota.admit(usage, admit.entry.kind, admit.entry.bytes, now)?;
+        }
+        Ok(answer)
+    }
+
+    /// Whether an upload that was admitted before, and that is not there, may be created after all: its link may have opened another
+    /// meanwhile.
+    pub(super) fn is_still_of_its_link(&self, admit: &Admit, tables: &Tables, name: EntryName) -> Result<bool> {
+        let Some(link) = admit.link else { return Ok(true) };
+        let state = links::find(&self.database, tables, link.id)?;
+        Ok(state == Some(LinkState { opened: Some(name), is_revoked: false }))
+    }
+
+    /// What a creation by this link would be told, whatever its upload is.
+    pub(crate) fn find_link(&self, FindLink(id): &FindLink) -> Result<Option<Admission>> {
+        Ok(links::find(&self.database, &*self.tables()?, *id)?.and_then(answer))
+    }
+
+    /// The link has opened nothing after all: its upload was never created.
+    pub(crate) fn release(&self, released: &ReleaseLink) -> Result<()> {
+        let tables = self.tables()?;
+        let state = links::find(&self.database, &tables, released.id)?;
+        match state.and_then(|state| state.opened) {
+            Some(name) if name.upload_id == released.upload => {
+                self.write(false, || links::forget(&self.database, released.id))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// From now on this link opens nothing. Which upload it has opened before.
@@ -34,13 +76,15 @@ impl<D: Database> Ledger<D> {
     ) -> Result<Option<UploadId>> {
         let tables = self.tables()?;
         let found = links::find(&self.database, &tables, link.id)?;
-        let is_first = !links::are_kept(&tables);
-        self.write(is_first, || {
-            if is_first {
-                arm(sweep_after_writing(now))?;
-            }
+        self.write(!links::are_kept(&tables), || {
+            // The owner may have nothing else here that is swept.
+            arm(sweep_after_writing(now))?;
             links::revoke(&self.database, &tables, link.id, link.until)
         })?;
         Ok(found.and_then(|state| state.opened).map(|name| name.upload_id))
     }
+}
+
+fn answer(state: LinkState) -> Option<Admission> {
+    if state.is_revoked { Some(Admission::LinkRevoked) } else { state.opened.map(Admission::LinkUsed) }
 }

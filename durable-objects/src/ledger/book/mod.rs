@@ -56,7 +56,7 @@ impl<D: Database> Ledger<D> {
         if tables::has_entries(&tables) && tables::counted(&self.database, admit.entry.name)?.is_some() {
             return Ok(Admission::Opened(admit.entry.name));
         }
-        if let Some(taken) = self.link_taken(admit, &tables)? {
+        if let Some(taken) = self.link_taken(admit, &tables, now)? {
             return Ok(taken);
         }
         if let Some(sha256) = admit.sha256
@@ -222,7 +222,7 @@ impl<D: Database> Ledger<D> {
         }
         // The upload is not there. An entry goes before its upload is forgotten: where it is still there, the upload never was, and is
         // created now; where it is gone, the upload was there, and its id is never used again.
-        if tables::counted(&self.database, name)?.is_none() {
+        if tables::counted(&self.database, name)?.is_none() || !self.is_still_of_its_link(admit, tables, name)? {
             return Ok(None);
         }
         self.write(false, || tables::keep(&self.database, name, admit.entry.drop_at))?;

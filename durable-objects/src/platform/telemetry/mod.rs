@@ -59,6 +59,8 @@ pub const EVENTS: &[Event] = &[
     info("expired", "uploadId bytes durationMs detail cost"),
     info("deleted", "uploadId bytes durationMs detail cost"),
     info("alarm_overdue", "uploadId detail"),
+    info("link_created", "detail"),
+    info("link_revoked", "detail"),
     info("parts_signed", "uploadId attempt parts"),
     info("parts_recorded", "uploadId bytes parts"),
     info("assembly_postponed", "uploadId detail"),

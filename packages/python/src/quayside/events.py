@@ -47,7 +47,8 @@ class UploadData(_UploadData, total=False):
     digests: dict[str, str]
     # Where nothing was sent, since these bytes were stored already: the upload whose object they are. `key` is that object's.
     duplicateOf: str
-    linkId: str
+    # The link that takes one file by which it came, with its `id`, and the `metadata` of whoever made it: an owner's word, and not the application's.
+    link: dict[str, object]
     # A signed link to the object.
     downloadUrl: str
     # Why it has failed.

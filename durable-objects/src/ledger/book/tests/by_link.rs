@@ -3,7 +3,7 @@
 use upload_types::upload_link::{LinkId, LinkUse};
 
 use super::*;
-use crate::rpc::ledger::RevokeLink;
+use crate::rpc::ledger::{FindLink, ReleaseLink, RevokeLink};
 
 const UNTIL: UnixMs = UnixMs(START.0 + DAY_MS);
 
@@ -90,4 +90,70 @@ fn it_is_remembered_until_the_link_is_over_and_costs_two_rows() {
     let (_, last) = scene.ring_to_the_end();
     assert!(last >= UNTIL);
     assert_eq!(host.links(), 0);
+}
+
+#[test]
+fn a_link_whose_time_is_over_opens_nothing_also_where_it_is_forgotten() {
+    let host = Host::new();
+    let scene = Scene::new(&host);
+    let begun = by(link(1), scene.asked(START));
+    let name = scene.opened(&begun, START);
+    assert_eq!(scene.admit(&by(link(1), scene.asked(UNTIL)), UNTIL), Err(ApiError::LinkExpired));
+    scene.ring_to_the_end();
+    let long_after = UNTIL.plus_ms(9 * DAY_MS);
+    for instead_of in [None, Some(name.upload_id)] {
+        let late = by(LinkUse { instead_of, ..link(1) }, scene.asked(long_after));
+        assert_eq!(scene.admit(&late, long_after), Err(ApiError::LinkExpired));
+    }
+}
+
+#[test]
+fn a_creation_that_never_was_is_not_revived_past_its_link() {
+    let host = Host::new();
+    let scene = Scene::new(&host);
+    // Each is admitted, and dies before its upload is there.
+    let first = |number: u8| scene.opened(&by(link(number), keyed(scene.asked(START), &format!("{number}"))), START);
+    let again = |number: u8, never: EntryName| {
+        let again = keyed(scene.asked(START), &format!("{number}"));
+        scene.admit(&Admit { instead_of: Some(never.upload_id), ..by(link(number), again) }, START)
+    };
+    let one = first(1);
+    assert_eq!(again(1, one), Ok(Admission::Opened(one)), "nobody else has come by the link");
+    let two = first(2);
+    let other = LinkUse { instead_of: Some(two.upload_id), ..link(2) };
+    let second = scene.opened(&by(other, scene.asked(START)), START);
+    assert_eq!(again(2, two), Ok(Admission::LinkUsed(second)));
+    let three = first(3);
+    revoke(&scene, link(3).id, START);
+    assert_eq!(again(3, three), Ok(Admission::LinkRevoked));
+}
+
+#[test]
+fn nobody_is_told_to_end_an_upload_for_one_that_has_no_room() {
+    let host = Host::new();
+    let scene = Scene::new(&host);
+    let quota = Quota { open_uploads: Some(1), open_bytes: Some(100), ..Quota::default() };
+    let asked = |bytes: u32| {
+        let admit = by(link(1), scene.asked(START));
+        Admit { quota, entry: Entry { bytes: bytes.into(), ..admit.entry }, ..admit }
+    };
+    let name = scene.opened(&asked(60), START);
+    assert_eq!(scene.admit(&asked(60), START), Ok(Admission::LinkUsed(name)), "once the first one has ended");
+    refused(scene.admit(&asked(101), START));
+}
+
+#[test]
+fn a_link_whose_upload_was_never_created_is_free_at_once() {
+    let host = Host::new();
+    let scene = Scene::new(&host);
+    let name = scene.opened(&by(link(1), scene.asked(START)), START);
+    let released = |upload| scene.ledger.release(&ReleaseLink { id: link(1).id, upload }).unwrap();
+    released(UploadId::from_random_bytes([9; 16]));
+    assert_eq!(scene.ledger.find_link(&FindLink(link(1).id)).unwrap(), Some(Admission::LinkUsed(name)));
+    released(name.upload_id);
+    assert_eq!(scene.ledger.find_link(&FindLink(link(1).id)).unwrap(), None);
+    let second = scene.opened(&by(link(1), scene.asked(START)), START);
+    revoke(&scene, link(1).id, START);
+    released(second.upload_id);
+    assert_eq!(scene.ledger.find_link(&FindLink(link(1).id)).unwrap(), Some(Admission::LinkRevoked));
 }
