@@ -163,7 +163,7 @@ impl Upload<'_> {
             match api.create(&intent.request, &intent.idempotency_key).await {
                 Ok(creation) => break creation,
                 // About no upload yet: where nothing answers here, the address is wrong.
-                Err(refusal) if refusal.is_strangers() && !matches!(refusal.status, Some(429 | 500..)) => {
+                Err(refusal) if refusal.is_of_no_quayside() => {
                     return Err(no_quayside(api.endpoint(), &refusal.message));
                 }
                 Err(refusal) if intent.request.direct && refusal.code.as_deref() == Some("not-configured") => {

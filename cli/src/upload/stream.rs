@@ -68,7 +68,7 @@ async fn create(shared: &Shared, file_name: &str, patience: &Arc<Patience>) -> R
     loop {
         match shared.api.create_open_ended(described.clone(), &key).await {
             Ok(id) => return Ok(id),
-            Err(refusal) if refusal.is_strangers() && !matches!(refusal.status, Some(429 | 500..)) => {
+            Err(refusal) if refusal.is_of_no_quayside() => {
                 return Err(no_quayside(shared.api.endpoint(), &refusal.message));
             }
             Err(refusal) => patience.wait(refusal, &mut streak).await?,
