@@ -3,7 +3,7 @@
 //! * [`args`]: the command line. [`config`]: endpoint, token, folders. [`commands`]: what is done.
 //! * [`api`]: the calls. [`upload`]: the life of one upload. [`download`]: the way back. [`state`]: what is kept between two runs.
 //! * [`walk`]: which files are meant. [`manifest`]: what came of each. [`progress`]: what is said meanwhile. [`failure`]: what is said at the end.
-//! * [`interrupt`]: being told to stop.
+//! * [`interrupt`]: being told to stop. [`results`]: what goes to stdout. [`tell`]: what goes to stderr.
 
 #![forbid(unsafe_code)]
 // It panics where nobody listens: `tell` does not.
@@ -18,6 +18,7 @@ mod failure;
 mod interrupt;
 mod manifest;
 mod progress;
+mod results;
 mod state;
 mod tell;
 mod throttle;
@@ -49,14 +50,15 @@ fn main() -> ExitCode {
         }
         Err(error) => Err(Failure::resumable(format!("This machine lets nothing run: {error}."))),
     };
-    ExitCode::from(result.unwrap_or_else(|failure| {
+    let code = result.unwrap_or_else(|failure| {
         if is_json {
             tell(format_args!("{}", serde_json::json!({ "event": "error", "message": failure.message })));
         } else {
             tell(format_args!("quay: {failure}"));
         }
         failure.kind.exit_code()
-    }))
+    });
+    ExitCode::from(results::exit_code(code))
 }
 
 async fn run(cli: Cli) -> Result<u8> {

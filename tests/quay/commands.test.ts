@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -290,6 +290,30 @@ test("where standard error takes nothing, what is said there is missed, and the 
   chmodSync(program, 0o755);
   const { code, stdout } = await user.run(["put", path], { env, program });
   assert.equal(code, 0, stdout);
+});
+
+test("where standard output takes nothing, that is told once, and the command has failed", async () => {
+  const { user, env } = await quay();
+  mkdirSync(join(user.home, "two"));
+  user.file("two/a.txt", "a");
+  user.file("two/b.txt", "b");
+  const program = user.file("full", Buffer.from(`#!/bin/sh\nexec '${quayProgram}' "$@" >/dev/full\n`));
+  chmodSync(program, 0o755);
+  for (const args of [["put", "two", "--json"], ["put", "two"], ["ls"], ["usage"], ["completions", "bash"]]) {
+    const { code, stderr } = await user.run(args, { env, program });
+    assert.equal(code, 1, `${args.join(" ")}: ${stderr}`);
+    assert.equal(stderr.match(/standard output cannot be written: No space left/g)?.length, 1, stderr);
+  }
+});
+
+test("whoever reads the results may have had enough", async () => {
+  const { user, env } = await quay();
+  const path = user.file("a.txt", "a");
+  // What is read from has no reader any more before anything is said.
+  const program = "/bin/bash";
+  const closed = `exec 3> >(:); wait $!; exec "$0" put "$1" --json >&3`;
+  const { code, stderr } = await user.run(["-c", closed, quayProgram, path], { env, program });
+  assert.equal(code, 0, stderr);
 });
 
 test("what is not whole yet is refused, and nothing is kept of the refusal", async () => {

@@ -14,10 +14,10 @@ use upload_types::units::{ByteCount, MIB};
 use crate::api::documents::{CreateRequest, Creation};
 use crate::api::{Api, Chunk, Refusal, SendingBody, UploadRef};
 use crate::args::{Doctor, Global};
-use crate::commands::print;
 use crate::config;
 use crate::failure::{Failure, Result};
 use crate::progress::words::{duration, size};
+use crate::results::print;
 use crate::upload::base::{fresh_key, no_quayside};
 
 const CHUNK_BYTES: u64 = 8 * MIB;

@@ -7,12 +7,13 @@ use upload_types::units::UploadId;
 
 use crate::api::{Api, Content};
 use crate::args::{Get, Global};
-use crate::commands::{existing, get_folder, patience, print};
+use crate::commands::{existing, get_folder, patience};
 use crate::config;
 use crate::download::fetch;
 use crate::download::target::{Expected, Got, Target};
 use crate::failure::{Failure, Result};
 use crate::progress::words::size;
+use crate::results::print;
 
 pub(crate) async fn run(global: &Global, get: Get) -> Result<u8> {
     let source = match (&get.manifest, &get.source) {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::api::{Api, Content};
 use crate::args::{Get, Global};
-use crate::commands::{existing, patience, print};
+use crate::commands::{existing, patience};
 use crate::config;
 use crate::download::safe_path::{Claims, SafePath};
 use crate::download::target::{Expected, Got, Target};
@@ -17,6 +17,7 @@ use crate::download::{fetch, is_there};
 use crate::failure::{Failure, Result, exit_code_of};
 use crate::manifest::{self, Entry};
 use crate::progress::words::{files, plain, size};
+use crate::results::print;
 
 /// So many files at once.
 const FILES_AT_ONCE: usize = 8;

@@ -8,10 +8,11 @@ use upload_types::upload::Phase;
 use crate::api::documents::Status;
 use crate::api::{Api, Refusal, UploadRef};
 use crate::args::{Global, OneUpload};
-use crate::commands::{print, upload};
+use crate::commands::upload;
 use crate::config;
 use crate::failure::{Failure, Result};
 use crate::progress::words::size;
+use crate::results::print;
 use crate::upload::retry::{Patience, Streak};
 
 const PATIENCE: Duration = Duration::from_mins(10);
