@@ -1,7 +1,8 @@
 //! Downloads: an object comes, is gone on with where it was interrupted, and compared.
 //!
-//! * [`target`]: where it goes. [`safe_path`]: where a file of a folder may go.
+//! * [`target`]: where it goes. [`names`]: what it is called. [`safe_path`]: where a file of a folder may go.
 
+mod names;
 pub(crate) mod safe_path;
 pub(crate) mod target;
 

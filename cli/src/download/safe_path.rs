@@ -6,7 +6,8 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use crate::download::target::{PART, VERSION, beside, not_written};
+use crate::download::names::{PART, VERSION, beside};
+use crate::download::target::not_written;
 use crate::failure::{Failure, Result};
 
 /// A path below a folder: names, and nothing that leads elsewhere.
@@ -14,9 +15,12 @@ use crate::failure::{Failure, Result};
 pub(crate) struct SafePath(Vec<OsString>);
 
 impl SafePath {
-    /// `None` where it is not one.
+    /// `None` where it is not one. `./a` is `a`.
     pub(crate) fn parse(path: OsString) -> Option<Self> {
-        let names = names(path);
+        let mut names = names(path);
+        if names.len() > 1 && names[0] == "." {
+            names.remove(0);
+        }
         (!names.is_empty() && names.iter().all(is_name)).then_some(Self(names))
     }
 
@@ -105,13 +109,30 @@ mod tests {
 
     #[test]
     fn a_path_leads_below_its_folder_or_is_none() {
-        for fine in ["a", "a/b", "photos/2026/ä b.jpg", "..a/b..", ".hidden/...", "a\\b"] {
+        for fine in ["a", "a/b", "photos/2026/ä b.jpg", "..a/b..", ".hidden/...", "a\\b", "./a"] {
             assert!(parse(fine).is_some() || cfg!(windows), "{fine}");
         }
-        for wrong in ["", "/", "/etc/passwd", "..", "a/../b", "../a", "a/..", "a//b", "a/", "./a", "a/./b", ".", "a\0b"]
-        {
+        for wrong in [
+            "",
+            "/",
+            "/etc/passwd",
+            "..",
+            "a/../b",
+            "../a",
+            "a/..",
+            "a//b",
+            "a/",
+            "a/./b",
+            ".",
+            "a\0b",
+            "./",
+            "././a",
+            "./../a",
+            ".//a",
+        ] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
+        assert_eq!(parse("./a/b"), parse("a/b"));
     }
 
     #[test]

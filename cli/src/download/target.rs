@@ -6,17 +6,14 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use percent_encoding::percent_decode_str;
-use reqwest::header::{CONTENT_DISPOSITION, ETAG, HeaderMap};
+use reqwest::header::{ETAG, HeaderMap};
 use upload_types::integrity::{Crc64Nvme, RunningSha256, Sha256Digest};
 use upload_types::units::ByteCount;
 
+use crate::download::names::{PART, VERSION, beside, safe_name};
 use crate::failure::{Failure, Result};
 use crate::state::is_same;
 
-/// Behind the name of a file that is not whole yet, and of what says which version it is of.
-pub(super) const PART: &str = ".quay-part";
-pub(super) const VERSION: &str = ".quay-etag";
 /// How much of a part that is here is read at a time.
 pub(super) const READ_BYTES: usize = 256 * 1024;
 
@@ -249,13 +246,6 @@ pub(super) fn not_written(path: &Path, error: &std::io::Error) -> Failure {
     Failure::resumable(format!("{} cannot be written: {error}.", path.display()))
 }
 
-/// A path with this behind its name.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    PathBuf::from(name)
-}
-
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
@@ -265,17 +255,6 @@ pub(super) fn declared(headers: &HeaderMap) -> Option<Crc64Nvme> {
     let digest = text(headers, "repr-digest")?;
     let (_, rest) = digest.split_once("crc64nvme=:")?;
     Crc64Nvme::from_digest(&STANDARD.decode(rest.split_once(':')?.0).ok()?)
-}
-
-/// The name that whoever sent the file has given it, and no path: it is somebody else's word.
-fn safe_name(headers: &HeaderMap) -> String {
-    let disposition = text(headers, CONTENT_DISPOSITION.as_str()).unwrap_or_default();
-    let encoded = disposition.split_once("filename*=UTF-8''").map(|(_, rest)| rest.split(';').next().unwrap_or(rest));
-    let name = encoded.map(|encoded| percent_decode_str(encoded.trim()).decode_utf8_lossy().into_owned());
-    let name: String =
-        name.unwrap_or_default().chars().map(|c| if c.is_control() || "/\\".contains(c) { '_' } else { c }).collect();
-    let is_usable = !name.trim_matches('.').is_empty();
-    if is_usable { name } else { "download".to_owned() }
 }
 
 #[cfg(test)]
@@ -288,17 +267,6 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(name, HeaderValue::from_str(value).unwrap());
         headers
-    }
-
-    #[test]
-    fn a_name_that_somebody_else_gave_is_no_path() {
-        let name = |encoded: &str| {
-            safe_name(&headers("content-disposition", &format!("attachment; filename*=UTF-8''{encoded}")))
-        };
-        assert_eq!(name("caf%C3%A9.txt"), "café.txt");
-        assert_eq!(name("..%2F..%2Fetc%2Fpasswd"), ".._.._etc_passwd");
-        assert_eq!(name("a%0Ab"), "a_b");
-        assert_eq!([name(".."), name("."), name("")], ["download"; 3]);
     }
 
     #[test]
