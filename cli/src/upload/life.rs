@@ -41,7 +41,16 @@ pub(crate) async fn send(
     let told = progress.clone();
     let patience = Patience::new(shared.settings.retry_for, move |text| told.note(text));
     let journal = Mutex::new(Journal::of(&shared.state, &job.state_name));
-    let upload = Upload { shared, job, source, progress, patience, journal, sent_bytes: AtomicU64::new(0) };
+    let upload = Upload {
+        shared,
+        job,
+        source,
+        progress,
+        patience,
+        seat: shared.lane.seat(),
+        journal,
+        sent_bytes: AtomicU64::new(0),
+    };
     let sent = upload.run().await?;
     upload.keep(|_| keep(&upload.source, &sent));
     upload.journal().remove();

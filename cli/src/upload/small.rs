@@ -68,7 +68,7 @@ pub(super) async fn send(upload: &Upload<'_>, intent: &Intent, described: Header
     let mut key = intent.idempotency_key.clone();
     let mut streak = Streak::default();
     let (upload_id, offset) = loop {
-        let permit = upload.shared.lane.enter().await;
+        let permit = upload.seat.enter().await;
         upload.shared.throttle.wait_for(bytes).await;
         let answer = upload.shared.api.create_with(content.clone(), headers.clone(), &key).await;
         upload.sent_bytes.fetch_add(bytes, Ordering::Relaxed);
