@@ -3,7 +3,7 @@
 //! * [`args`]: the command line. [`config`]: endpoint, token, folders. [`commands`]: what is done.
 //! * [`api`]: the calls. [`upload`]: the life of one upload. [`download`]: the way back. [`state`]: what is kept between two runs.
 //! * [`walk`]: which files are meant. [`manifest`]: what came of each. [`progress`]: what is said meanwhile. [`failure`]: what is said at the end.
-//! * [`interrupt`]: being told to stop. [`results`]: what goes to stdout. [`tell`]: what goes to stderr.
+//! * [`aside`]: what would hold up everything else. [`interrupt`]: being told to stop. [`results`]: what goes to stdout. [`tell`]: what goes to stderr.
 
 #![forbid(unsafe_code)]
 // It panics where nobody listens: `tell` does not.
@@ -11,6 +11,7 @@
 
 mod api;
 mod args;
+mod aside;
 mod commands;
 mod config;
 mod download;

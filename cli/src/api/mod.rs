@@ -84,7 +84,7 @@ impl Api {
     /// Creates an upload with all bytes of its file, by tus, whose creation can bring them: one request for a small file.
     pub(crate) async fn create_with(
         &self,
-        bytes: Vec<u8>,
+        bytes: bytes::Bytes,
         headers: HeaderMap,
         key: &str,
     ) -> Result<(UploadId, u64), Refusal> {
@@ -96,7 +96,7 @@ impl Api {
             .header(CONTENT_TYPE, "application/offset+octet-stream")
             .headers(headers);
         let created = async |answer: Answer| Ok((answer.created_by_tus()?, answer.offset()?));
-        self.line.bring(request, SendingBody::of_bytes(bytes.into()), created).await
+        self.line.bring(request, SendingBody::of_bytes(bytes), created).await
     }
 
     /// Creates an upload whose length is told later, by tus.

@@ -99,7 +99,7 @@ async fn get_one(
         }
     }
     let expected = Expected { crc64nvme: entry.crc64nvme, sha256: entry.sha256 };
-    let target = Target::of(Some(&path), existing(get), expected)?;
+    let target = Target::of(Some(&path), existing(get), expected).await?;
     fetch(api, &Content::Of(id), target, &patience(global, get)).await.map(Came::Now)
 }
 

@@ -25,7 +25,7 @@ pub(crate) async fn fetch(api: &Api, content: &Content, mut target: Target, pati
             // Whatever has an object of ours says its digest.
             Ok(answer) if declared(answer.headers()).is_none() => answer.strangers(),
             Ok(answer) => match receive(&mut target, answer).await? {
-                None => return target.finish(),
+                None => return target.finish().await,
                 Some(refusal) => refusal,
             },
             Err(refusal) if refusal.status == Some(416) && target.offset() > 0 => {
@@ -49,7 +49,7 @@ async fn receive(target: &mut Target, mut answer: Answer) -> Result<Option<Refus
     target.open(answer.headers(), answer.status() == StatusCode::PARTIAL_CONTENT)?;
     loop {
         match answer.block().await {
-            Ok(Some(block)) => target.write(&block)?,
+            Ok(Some(block)) => target.write(&block).await?,
             Ok(None) => return Ok(None),
             Err(refusal) => return Ok(Some(refusal)),
         }
