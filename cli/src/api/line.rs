@@ -204,7 +204,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::api::Verdict;
+    use crate::api::refusal::Verdict;
 
     /// A server that answers each connection with the next of these. Its host.
     fn server(answers: Vec<Box<dyn FnOnce(TcpStream) + Send>>) -> String {
