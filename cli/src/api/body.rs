@@ -11,8 +11,10 @@ use tokio::time::Instant;
 use crate::throttle::Throttle;
 use crate::upload::source::Source;
 
-/// How much is read at a time.
-const BLOCK_BYTES: u64 = 256 * 1024;
+/// How much is read at a time. As little as leaves within [a minute](crate::api::line) over the slowest of lines.
+const BLOCK_BYTES: u64 = 64 * 1024;
+/// So much may have left here and still wait for the line, in buffers that nobody can look into.
+const BUFFERED_BYTES: u32 = 1024 * 1024;
 
 /// A part of a file, to be sent.
 pub(crate) struct SendingBody {
@@ -84,13 +86,23 @@ impl Content {
 pub(crate) struct Moving(Arc<Mutex<Moved>>);
 
 struct Moved {
+    since: Instant,
     at: Instant,
     bytes: u64,
 }
 
+impl Moved {
+    /// How long what is buffered may take, by the pace until now; no longer than all took that has left.
+    fn buffered(&self) -> Duration {
+        let blocks = u32::try_from(self.bytes / u64::from(BUFFERED_BYTES)).unwrap_or(u32::MAX);
+        (self.at - self.since) / blocks.max(1)
+    }
+}
+
 impl Default for Moving {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Moved { at: Instant::now(), bytes: 0 })))
+        let now = Instant::now();
+        Self(Arc::new(Mutex::new(Moved { since: now, at: now, bytes: 0 })))
     }
 }
 
@@ -107,14 +119,17 @@ impl Moving {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).bytes
     }
 
-    /// Returns once nothing has moved for so long, with a complaint.
+    /// Returns once nothing has moved for so long, and longer than a slow line explains, with a complaint.
     pub(super) async fn until_stalled(&self, stall: Duration) -> String {
         loop {
-            let until = self.0.lock().unwrap_or_else(PoisonError::into_inner).at + stall;
-            if Instant::now() >= until {
-                return format!("Nothing has moved for {} s.", stall.as_secs());
+            let (at, lasts) = {
+                let moved = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                (moved.at, stall + moved.buffered())
+            };
+            if at.elapsed() >= lasts {
+                return format!("Nothing has moved for {} s.", lasts.as_secs());
             }
-            tokio::time::sleep_until(until).await;
+            tokio::time::sleep_until(at + lasts).await;
         }
     }
 }
@@ -139,7 +154,22 @@ mod tests {
             complaint = watched.until_stalled(stall) => panic!("{complaint}"),
         }
         let began = Instant::now();
+        moving.until_stalled(stall).await;
+        assert_eq!((moving.bytes(), began.elapsed()), (60, stall + stall.mul_f64(59.0)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_line_is_given_the_time_that_it_needs_for_what_is_buffered() {
+        let stall = Duration::from_mins(1);
+        let moving = Moving::default();
+        let began = Instant::now();
         assert_eq!(moving.until_stalled(stall).await, "Nothing has moved for 60 s.");
-        assert_eq!((moving.bytes(), began.elapsed().as_secs()), (60, 60));
+        assert_eq!(began.elapsed(), stall);
+        let moving = Moving::default();
+        for _ in 0..8 {
+            tokio::time::sleep(Duration::from_secs(50)).await;
+            moving.moved(BUFFERED_BYTES.into());
+        }
+        assert_eq!(moving.until_stalled(stall).await, "Nothing has moved for 110 s.");
     }
 }

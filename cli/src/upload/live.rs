@@ -25,7 +25,7 @@ const BODY_LASTS: Duration = Duration::from_secs(10);
 /// Nor is it larger, where no other size is asked for. Smaller than any proxy's limit that is known.
 const BODY_BYTES: u64 = 32 * 1024 * 1024;
 /// How much is read of the spool at a time.
-const BLOCK_BYTES: u64 = 256 * 1024;
+const BLOCK_BYTES: u64 = 64 * 1024;
 
 /// Sends all that the spool gets, until its input has ended.
 pub(crate) async fn send(shared: &Shared, file_name: &str, spool: Arc<Spool>, progress: FileProgress) -> Result<Sent> {
