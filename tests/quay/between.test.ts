@@ -12,6 +12,7 @@ import { after, test } from "node:test";
 import { fileBytes, MIB, sha256 } from "../support/bytes.ts";
 import { eventOf, Quay } from "../support/quay.ts";
 import { Stack } from "../support/stack.ts";
+import { waitFor } from "../support/wait.ts";
 
 const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: "" } });
 after(() => stack.stop());
@@ -20,6 +21,8 @@ after(() => stack.stop());
 class Network {
   /** Whether it is, of the request with this number. */
   wantsSignIn = (_number: number): boolean => false;
+  /** With what: a page at once, or where it is. */
+  signIn: 200 | 302 = 302;
   asked = 0;
   /** How many requests were led to the sign-in. */
   ledAway = 0;
@@ -28,7 +31,7 @@ class Network {
     if (this.wantsSignIn(this.asked)) {
       this.ledAway += 1;
       request.resume();
-      response.writeHead(302, { Location: "https://portal.example/sign-in", Connection: "close" }).end();
+      response.writeHead(this.signIn, { Location: "https://portal.example/sign-in", Connection: "close" }).end();
       return;
     }
     const { method, url = "/", headers } = request;
@@ -101,4 +104,20 @@ test("a sign-in page in the middle of a folder that comes back costs none of its
   for (const { path } of files) {
     assert.equal(sha256(readFileSync(join(user.home, "back", path))), sha256(bytes));
   }
+});
+
+test("a sign-in page is no deletion, and no event", async () => {
+  const network = await Network.start();
+  const user = network.user();
+  const path = user.file("a.bin", fileBytes("quay portal deletion", 1000));
+  const { uploadId = "" } = eventOf(await user.events(["put", path]), "finished");
+  network.signIn = 200;
+  network.wantsSignIn = () => true;
+  const { code, stderr } = await user.run(["rm", uploadId]);
+  assert.equal(code, 1);
+  assert.match(stderr, /Something other than Quayside answered 200/);
+  const watching = user.start(["watch", uploadId]);
+  await waitFor("it to say so", () => /Something other than Quayside answered 200/.test(watching.stderr));
+  network.wantsSignIn = () => false;
+  assert.equal((await watching.ended).code, 0, "it is there, and complete");
 });

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, IF_RANGE, RANGE};
-use reqwest::{Method, RequestBuilder, Url};
+use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde_json::Value;
 use upload_types::integrity::Crc64Nvme;
 use upload_types::ledger::OwnerUsage;
@@ -188,7 +188,13 @@ impl Api {
 
     /// Nothing of it shall remain.
     pub(crate) async fn delete(&self, upload: &UploadRef) -> Result<(), Refusal> {
-        self.line.ask_shortly(self.about(Method::DELETE, upload, "")).await.map(drop)
+        let answer = self.line.ask_shortly(self.about(Method::DELETE, upload, "")).await?;
+        // A sign-in page is a success, too, as far as it goes.
+        if answer.status() != StatusCode::NO_CONTENT {
+            return Err(answer.strangers());
+        }
+        answer.is_right();
+        Ok(())
     }
 
     /// What has happened to it.
