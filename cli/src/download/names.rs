@@ -32,20 +32,21 @@ fn shortened(name: &OsStr) -> String {
     format!("{shown}-{}", name_of(&[name.as_encoded_bytes()]))
 }
 
-/// The name that whoever sent the file has given it, and no path, nor one that is hidden: it is somebody else's word.
+/// The name that whoever sent the file has given it, as far as a file system takes it, and no path, nor one that is hidden: it is somebody
+/// else's word.
 pub(super) fn safe_name(headers: &HeaderMap) -> String {
     let disposition = headers.get(CONTENT_DISPOSITION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let encoded = disposition.split_once("filename*=UTF-8''").map(|(_, rest)| rest.split(';').next().unwrap_or(rest));
     let name = encoded.map(|encoded| percent_decode_str(encoded.trim()).decode_utf8_lossy().into_owned());
     let name: String =
         name.unwrap_or_default().chars().map(|c| if c.is_control() || "/\\".contains(c) { '_' } else { c }).collect();
-    let is_usable = !name.trim_matches('.').is_empty();
-    match is_usable {
-        // `.bashrc` is read by a shell, wherever it came from.
-        true if name.starts_with('.') => format!("_{name}"),
-        true => name,
-        false => "download".to_owned(),
+    if name.trim_matches('.').is_empty() {
+        return "download".to_owned();
     }
+    // `.bashrc` is read by a shell, wherever it came from.
+    let mut name = if name.starts_with('.') { format!("_{name}") } else { name };
+    name.truncate(name.floor_char_boundary(MAX_NAME_BYTES));
+    name
 }
 
 #[cfg(test)]
@@ -67,6 +68,7 @@ mod tests {
         assert_eq!(name("a%0Ab"), "a_b");
         assert_eq!([name(".."), name("."), name("")], ["download"; 3]);
         assert_eq!([name(".bashrc"), name("%2Ebashrc")], ["_.bashrc"; 2]);
+        assert_eq!(name(&"%C3%A4".repeat(500)), "ä".repeat(127));
     }
 
     #[test]
