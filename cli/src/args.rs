@@ -31,7 +31,7 @@ Exit codes:
   1  something was not, and may be the next time: the same command goes on
   2  the command line or the settings are wrong
   3  the server refuses it for good
-  130  stopped by Ctrl-C: the same command goes on";
+  130  stopped by Ctrl-C or SIGTERM: the same command goes on";
 
 /// What every command takes.
 #[derive(Clone, Debug, Args)]

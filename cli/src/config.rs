@@ -3,13 +3,19 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::api::Api;
 use crate::args::Global;
 use crate::failure::{Failure, Result};
-use crate::state::{make_private_folder, private};
+use crate::state::make_private_folder;
+
+/// What a login writes begins so, until it has its name.
+const ASIDE: &str = ".quay-login-";
+/// No login takes so long.
+const CRASHED: Duration = Duration::from_hours(1);
 
 /// What the file holds.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,18 +62,31 @@ pub(crate) fn keep(global: &Global, kept: &Kept) -> Result<PathBuf> {
     let path = path(global)?;
     let failed = |error: std::io::Error| Failure::usage(format!("{} cannot be written: {error}.", path.display()));
     let text = toml::to_string(kept).map_err(|error| Failure::usage(format!("It cannot be kept: {error}.")))?;
-    if let Some(folder) = path.parent() {
-        make_private_folder(folder).map_err(failed)?;
-    }
-    // A new file, since an old one may be readable by others.
-    let fresh = path.with_extension("new");
-    let _ = std::fs::remove_file(&fresh);
-    let written = private().create_new(true).write(true).open(&fresh).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        std::fs::rename(&fresh, &path)
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    make_private_folder(folder).map_err(failed)?;
+    forget_crashed(folder);
+    // Aside, in a file of its own that nobody else may read, and put in its place when it is whole and on the disk.
+    // Crash here: what was kept before is kept, and the file aside goes with a later login.
+    let aside = tempfile::Builder::new().prefix(ASIDE).tempfile_in(folder).and_then(|mut aside| {
+        aside.write_all(text.as_bytes())?;
+        aside.as_file().sync_all()?;
+        Ok(aside)
     });
-    written.map_err(failed)?;
+    aside.and_then(|aside| aside.persist(&path).map_err(|failed| failed.error)).map_err(failed)?;
     Ok(path)
+}
+
+/// Takes away what logins have left that were killed. One that is on its way just now is younger.
+fn forget_crashed(folder: &Path) {
+    let is_left = |entry: &std::fs::DirEntry| {
+        let is_aside = entry.file_name().to_string_lossy().starts_with(ASIDE);
+        let age = entry.metadata().and_then(|found| found.modified()).ok().and_then(|at| at.elapsed().ok());
+        is_aside && age.is_some_and(|age| age > CRASHED)
+    };
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten().filter(is_left) {
+        // Where it stays, it is in nobody's way.
+        let _ = std::fs::remove_file(entry.path());
+    }
 }
 
 fn path(global: &Global) -> Result<PathBuf> {
@@ -133,5 +152,27 @@ mod tests {
         }
         std::fs::write(&path, "endpiont = \"https://a.example\"").unwrap();
         assert!(kept(&global).unwrap_err().message.contains("endpiont"));
+    }
+
+    #[test]
+    fn logins_at_once_are_in_nobodys_way_and_what_a_crash_has_left_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let global = global(None, None, Some(folder.path().join("config.toml")));
+        let left = folder.path().join(".quay-login-crashed");
+        std::fs::write(&left, "token = \"old\"").unwrap();
+        let long_ago = std::time::SystemTime::now() - 2 * CRASHED;
+        std::fs::File::options().write(true).open(&left).unwrap().set_modified(long_ago).unwrap();
+        std::thread::scope(|scope| {
+            let logins: Vec<_> = (0..8)
+                .map(|_| {
+                    scope.spawn(|| (0..20).map(|_| keep(&global, &kept_for("https://a.example"))).collect::<Vec<_>>())
+                })
+                .collect();
+            for login in logins.into_iter().flat_map(|login| login.join().unwrap()) {
+                login.unwrap();
+            }
+        });
+        assert_eq!(kept(&global).unwrap(), kept_for("https://a.example"));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing but the file itself");
     }
 }

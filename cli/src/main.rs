@@ -3,6 +3,7 @@
 //! * [`args`]: the command line. [`config`]: endpoint, token, folders. [`commands`]: what is done.
 //! * [`api`]: the calls. [`upload`]: the life of one upload. [`download`]: the way back. [`state`]: what is kept between two runs.
 //! * [`walk`]: which files are meant. [`manifest`]: what came of each. [`progress`]: what is said meanwhile. [`failure`]: what is said at the end.
+//! * [`aside`]: what would hold up everything else. [`interrupt`]: being told to stop. [`results`]: what goes to stdout. [`tell`]: what goes to stderr.
 
 #![forbid(unsafe_code)]
 // It panics where nobody listens: `tell` does not.
@@ -10,12 +11,15 @@
 
 mod api;
 mod args;
+mod aside;
 mod commands;
 mod config;
 mod download;
 mod failure;
+mod interrupt;
 mod manifest;
 mod progress;
+mod results;
 mod state;
 mod tell;
 mod throttle;
@@ -28,9 +32,10 @@ use clap::Parser;
 
 use args::{Cli, Command};
 use failure::{Failure, Result};
+use interrupt::Interrupts;
 use tell::tell;
 
-/// As a shell has it of a command that was stopped by Ctrl-C.
+/// As a shell has it of a command that was stopped by Ctrl-C; SIGTERM means the same here.
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
@@ -46,22 +51,24 @@ fn main() -> ExitCode {
         }
         Err(error) => Err(Failure::resumable(format!("This machine lets nothing run: {error}."))),
     };
-    ExitCode::from(result.unwrap_or_else(|failure| {
+    let code = result.unwrap_or_else(|failure| {
         if is_json {
             tell(format_args!("{}", serde_json::json!({ "event": "error", "message": failure.message })));
         } else {
             tell(format_args!("quay: {failure}"));
         }
         failure.kind.exit_code()
-    }))
+    });
+    ExitCode::from(results::exit_code(code))
 }
 
 async fn run(cli: Cli) -> Result<u8> {
     let stops_with_its_input = matches!(&cli.command, Command::Put(put) if put.live);
+    let mut interrupts = Interrupts::listen()?;
     let mut work = std::pin::pin!(work(cli));
     tokio::select! {
         code = &mut work => return code,
-        _ = tokio::signal::ctrl_c() => {}
+        () = interrupts.next() => {}
     }
     if !stops_with_its_input {
         tell(format_args!("\nquay: stopped. The same command goes on where it was."));
@@ -71,7 +78,7 @@ async fn run(cli: Cli) -> Result<u8> {
     tell(format_args!("\nquay: what the input still says is sent, until it ends. Ctrl-C again stops at once."));
     tokio::select! {
         code = &mut work => code,
-        _ = tokio::signal::ctrl_c() => {
+        () = interrupts.next() => {
             tell(format_args!("\nquay: stopped. What was sent so far is no whole file, and is dropped by the server after a while."));
             Ok(INTERRUPTED)
         }

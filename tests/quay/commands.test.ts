@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -13,6 +13,7 @@ import { CountingProxy } from "../support/counting_proxy.ts";
 import { eventOf, Quay, quayProgram } from "../support/quay.ts";
 import { Stack } from "../support/stack.ts";
 import { claimsOf, mint, secondsFromNow } from "../support/tokens.ts";
+import { waitFor } from "../support/wait.ts";
 
 const pairs = {
   ES256: generateKeyPairSync("ec", { namedCurve: "P-256" }),
@@ -80,6 +81,43 @@ test("a download that is cut goes on where it was, in the same run and in the ne
   assert.equal((await user.run(["get", id, "-o", "two.bin"], { env })).code, 0);
   assert.ok(proxy.downBytes < 4 * MIB, `${proxy.downBytes} bytes came again`);
   assert.equal(sha256(readFileSync(join(user.home, "two.bin"))), sha256(bytes));
+});
+
+test("a name as long as names can be is gone on with, too", async () => {
+  const proxy = await CountingProxy.before(stack.baseUrl);
+  after(() => proxy.stop());
+  const { user, env } = await quay([], proxy.url);
+  const bytes = fileBytes("quay get long", 12 * MIB);
+  const id = await uploaded(user, env, "long.bin", bytes);
+  const name = `${"long".repeat(62)}.bin`;
+  proxy.cutDownAfterBytes = 5 * MIB;
+  const running = user.start(["get", id, "-o", name], { env });
+  await waitFor("a part of it", () => partBytes(user.home) >= 4 * MIB);
+  await running.kill();
+  proxy.cutDownAfterBytes = Number.POSITIVE_INFINITY;
+  proxy.downBytes = 0;
+  const { code, stderr } = await user.run(["get", id, "-o", name], { env });
+  assert.equal(code, 0, stderr);
+  assert.ok(proxy.downBytes < 9 * MIB, `${proxy.downBytes} bytes came again`);
+  assert.equal(sha256(readFileSync(join(user.home, name))), sha256(bytes));
+  assert.equal(partBytes(user.home), 0);
+});
+
+/** How much is there of files that are not whole yet. */
+function partBytes(folder: string): number {
+  const parts = readdirSync(folder).filter((name) => name.endsWith(".quay-part"));
+  return parts.reduce((bytes, part) => bytes + statSync(join(folder, part)).size, 0);
+}
+
+test("no name that the server says makes a hidden file", async () => {
+  const { user, env } = await quay();
+  const id = await uploaded(user, env, ".bashrc", Buffer.from("echo pwned"));
+  rmSync(join(user.home, ".bashrc"));
+  const { code, stderr } = await user.run(["get", id], { env });
+  assert.equal(code, 0);
+  assert.match(stderr, /^_\.bashrc: /m);
+  assert.ok(!existsSync(join(user.home, ".bashrc")));
+  assert.equal(readFileSync(join(user.home, "_.bashrc"), "utf8"), "echo pwned");
 });
 
 test("a part that is not of this object is noticed, and the next run begins again", async () => {
@@ -290,6 +328,30 @@ test("where standard error takes nothing, what is said there is missed, and the 
   chmodSync(program, 0o755);
   const { code, stdout } = await user.run(["put", path], { env, program });
   assert.equal(code, 0, stdout);
+});
+
+test("where standard output takes nothing, that is told once, and the command has failed", async () => {
+  const { user, env } = await quay();
+  mkdirSync(join(user.home, "two"));
+  user.file("two/a.txt", "a");
+  user.file("two/b.txt", "b");
+  const program = user.file("full", Buffer.from(`#!/bin/sh\nexec '${quayProgram}' "$@" >/dev/full\n`));
+  chmodSync(program, 0o755);
+  for (const args of [["put", "two", "--json"], ["put", "two"], ["ls"], ["usage"], ["completions", "bash"]]) {
+    const { code, stderr } = await user.run(args, { env, program });
+    assert.equal(code, 1, `${args.join(" ")}: ${stderr}`);
+    assert.equal(stderr.match(/standard output cannot be written: No space left/g)?.length, 1, stderr);
+  }
+});
+
+test("whoever reads the results may have had enough", async () => {
+  const { user, env } = await quay();
+  const path = user.file("a.txt", "a");
+  // What is read from has no reader any more before anything is said.
+  const program = "/bin/bash";
+  const closed = `exec 3> >(:); wait $!; exec "$0" put "$1" --json >&3`;
+  const { code, stderr } = await user.run(["-c", closed, quayProgram, path], { env, program });
+  assert.equal(code, 0, stderr);
 });
 
 test("what is not whole yet is refused, and nothing is kept of the refusal", async () => {

@@ -140,6 +140,14 @@ test("no path leads out of the folder, whatever a manifest says, and the others 
   assert.deepEqual([...contents(join(user.home, "back")).keys()], ["fine/a", "fine/b"]);
 });
 
+test("a file that was named with `./` in front comes back", async () => {
+  const user = quay();
+  user.file("a.txt", "a");
+  await user.events(["put", "./a.txt", "--manifest", "m.json"]);
+  await user.events(["get", "--manifest", "m.json", "-o", "back"]);
+  assert.equal(readFileSync(join(user.home, "back/a.txt"), "utf8"), "a");
+});
+
 test("what the server has and is not what was sent is refused, and not kept", async () => {
   const user = quay();
   const { uploadId } = eventOf(await user.events(["put", user.file("a.txt", "one")]), "finished");

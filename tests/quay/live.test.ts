@@ -203,16 +203,18 @@ test("Ctrl-C lets the input end, as whoever writes it does, and the upload is wh
   await assertSent(running, Buffer.from("beginend"));
 });
 
-test("Ctrl-C twice stops at once", async () => {
-  const running = quay().start(LIVE, { stdin: "open" });
-  await running.event("started");
-  running.child.kill("SIGINT");
-  await waitFor("it to say what it does", () => running.stderr.includes("Ctrl-C again stops at once"));
-  running.child.kill("SIGINT");
-  const { code, stderr } = await running.ended;
-  assert.equal(code, 130);
-  assert.match(stderr, /is no whole file/);
-});
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  test(`${signal} twice stops at once`, async () => {
+    const running = quay().start(LIVE, { stdin: "open" });
+    await running.event("started");
+    running.child.kill(signal);
+    await waitFor("it to say what it does", () => running.stderr.includes("Ctrl-C again stops at once"));
+    running.child.kill(signal);
+    const { code, stderr } = await running.ended;
+    assert.equal(code, 130);
+    assert.match(stderr, /is no whole file/);
+  });
+}
 
 /** Of the pipeline that this shell has begun. */
 function processGroupOf(program: string, shell: number): number {

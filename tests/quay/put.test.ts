@@ -87,19 +87,21 @@ test("killed again and again, the same command goes on at the byte that counts, 
   assert.ok(twice < kills * onTheWay + MIB, `${twice} bytes were sent twice`);
 });
 
-test("stopped by Ctrl-C it says so, and the same command goes on", async () => {
-  const user = quay();
-  const path = user.file("stopped.bin", fileBytes("quay stopped", 30 * MIB));
-  const running = user.start(["put", path, "--json", ...SLOWLY]);
-  const { uploadId = "" } = await running.event("started");
-  await client.waitUntilCounted(uploadId, 5 * MIB);
-  running.child.kill("SIGINT");
-  const { code, stderr } = await running.ended;
-  assert.equal(code, 130);
-  assert.match(stderr, /The same command goes on/);
-  const finished = eventOf(await user.events(["put", path]), "finished");
-  assert.equal(finished.uploadId, uploadId);
-});
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  test(`stopped by ${signal} it says so, and the same command goes on`, async () => {
+    const user = quay();
+    const path = user.file("stopped.bin", fileBytes(`quay stopped ${signal}`, 30 * MIB));
+    const running = user.start(["put", path, "--json", ...SLOWLY]);
+    const { uploadId = "" } = await running.event("started");
+    await client.waitUntilCounted(uploadId, 5 * MIB);
+    running.child.kill(signal);
+    const { code, stderr } = await running.ended;
+    assert.equal(code, 130);
+    assert.match(stderr, /The same command goes on/);
+    const finished = eventOf(await user.events(["put", path]), "finished");
+    assert.equal(finished.uploadId, uploadId);
+  });
+}
 
 test("killed before the answer to its creation, it does not create a second upload", async () => {
   const proxy = await CountingProxy.before(stack.baseUrl);

@@ -1,5 +1,5 @@
-//! The body of a chunk: read from the file while it is sent, a block at a time, so that no chunk lies in memory. What has left is counted,
-//! and a request of which nothing moves any more is noticed.
+//! The body of a chunk: read from the file while it is sent, a block at a time, so that no chunk lies in memory; or bytes that lie there
+//! already. What has left is counted, and a request of which nothing moves any more is noticed.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,23 +11,35 @@ use tokio::time::Instant;
 use crate::throttle::Throttle;
 use crate::upload::source::Source;
 
-/// How much is read at a time.
-const BLOCK_BYTES: u64 = 256 * 1024;
-/// How long nothing may move, of a body or before the answer.
-const STALL: Duration = Duration::from_mins(1);
+/// How much is read at a time. As little as leaves within [a minute](crate::api::line) over the slowest of lines.
+const BLOCK_BYTES: u64 = 64 * 1024;
+/// So much may have left here and still wait for the line, in buffers that nobody can look into.
+const BUFFERED_BYTES: u32 = 1024 * 1024;
 
 /// A part of a file, to be sent.
 pub(crate) struct SendingBody {
-    source: Arc<Source>,
+    content: Content,
     from: u64,
     to: u64,
     throttle: Arc<Throttle>,
     moving: Moving,
 }
 
+#[derive(Clone)]
+enum Content {
+    File(Arc<Source>),
+    Memory(Bytes),
+}
+
 impl SendingBody {
     pub(crate) fn new(source: Arc<Source>, from: u64, to: u64, throttle: Arc<Throttle>) -> Self {
-        Self { source, from, to, throttle, moving: Moving::default() }
+        Self { content: Content::File(source), from, to, throttle, moving: Moving::default() }
+    }
+
+    /// Of bytes that lie in memory, and whose turn it is.
+    pub(crate) fn of_bytes(bytes: Bytes) -> Self {
+        let (to, throttle) = (bytes.len() as u64, Arc::new(Throttle::new(None)));
+        Self { content: Content::Memory(bytes), from: 0, to, throttle, moving: Moving::default() }
     }
 
     pub(crate) fn length(&self) -> u64 {
@@ -47,20 +59,26 @@ impl SendingBody {
             }
             let length = body.throttle.block_bytes(BLOCK_BYTES).min(body.to - at);
             body.throttle.wait_for(length).await;
-            let block = read(&body.source, at, length).await?;
+            let block = body.content.read(at, length).await?;
             body.moving.moved(length);
             Ok::<_, std::io::Error>(Some((block, (body, at + length))))
         }))
     }
 }
 
-async fn read(source: &Arc<Source>, at: u64, length: u64) -> std::io::Result<Bytes> {
-    let source = Arc::clone(source);
-    let read = tokio::task::spawn_blocking(move || {
-        let mut block = vec![0; usize::try_from(length).unwrap_or(0)];
-        source.read_at(at, &mut block).map(|()| Bytes::from(block))
-    });
-    read.await.map_err(std::io::Error::other)?
+impl Content {
+    async fn read(&self, at: u64, length: u64) -> std::io::Result<Bytes> {
+        let (place, length) = (usize::try_from(at).unwrap_or(usize::MAX), usize::try_from(length).unwrap_or(0));
+        let source = match self {
+            Self::File(source) => Arc::clone(source),
+            Self::Memory(bytes) => return Ok(bytes.slice(place..place + length)),
+        };
+        let read = tokio::task::spawn_blocking(move || {
+            let mut block = vec![0; length];
+            source.read_at(at, &mut block).map(|()| Bytes::from(block))
+        });
+        read.await.map_err(std::io::Error::other)?
+    }
 }
 
 /// When a body has moved last, and how much of it has left.
@@ -68,18 +86,29 @@ async fn read(source: &Arc<Source>, at: u64, length: u64) -> std::io::Result<Byt
 pub(crate) struct Moving(Arc<Mutex<Moved>>);
 
 struct Moved {
+    since: Instant,
     at: Instant,
     bytes: u64,
 }
 
+impl Moved {
+    /// How long what is buffered may take, by the pace until now; no longer than all took that has left.
+    fn buffered(&self) -> Duration {
+        let blocks = u32::try_from(self.bytes / u64::from(BUFFERED_BYTES)).unwrap_or(u32::MAX);
+        (self.at - self.since) / blocks.max(1)
+    }
+}
+
 impl Default for Moving {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Moved { at: Instant::now(), bytes: 0 })))
+        let now = Instant::now();
+        Self(Arc::new(Mutex::new(Moved { since: now, at: now, bytes: 0 })))
     }
 }
 
 impl Moving {
-    fn moved(&self, bytes: u64) {
+    /// So many bytes leave now.
+    pub(crate) fn moved(&self, bytes: u64) {
         let mut moved = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         moved.at = Instant::now();
         moved.bytes += bytes;
@@ -90,14 +119,57 @@ impl Moving {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).bytes
     }
 
-    /// Returns once nothing has moved for too long, with a complaint.
-    pub(super) async fn until_stalled(&self) -> String {
+    /// Returns once nothing has moved for so long, and longer than a slow line explains, with a complaint.
+    pub(super) async fn until_stalled(&self, stall: Duration) -> String {
         loop {
-            let until = self.0.lock().unwrap_or_else(PoisonError::into_inner).at + STALL;
-            if Instant::now() >= until {
-                return format!("Nothing has moved for {} s.", STALL.as_secs());
+            let (at, lasts) = {
+                let moved = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+                (moved.at, stall + moved.buffered())
+            };
+            if at.elapsed() >= lasts {
+                return format!("Nothing has moved for {} s.", lasts.as_secs());
             }
-            tokio::time::sleep_until(until).await;
+            tokio::time::sleep_until(at + lasts).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_moves_is_not_cut_however_long_it_takes_and_what_does_not_is() {
+        let stall = Duration::from_mins(1);
+        let moving = Moving::default();
+        let (mover, watched) = (moving.clone(), moving.clone());
+        let sending = async move {
+            for _ in 0..60 {
+                tokio::time::sleep(Duration::from_secs(59)).await;
+                mover.moved(1);
+            }
+        };
+        tokio::select! {
+            () = sending => {}
+            complaint = watched.until_stalled(stall) => panic!("{complaint}"),
+        }
+        let began = Instant::now();
+        moving.until_stalled(stall).await;
+        assert_eq!((moving.bytes(), began.elapsed()), (60, stall + stall.mul_f64(59.0)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_line_is_given_the_time_that_it_needs_for_what_is_buffered() {
+        let stall = Duration::from_mins(1);
+        let moving = Moving::default();
+        let began = Instant::now();
+        assert_eq!(moving.until_stalled(stall).await, "Nothing has moved for 60 s.");
+        assert_eq!(began.elapsed(), stall);
+        let moving = Moving::default();
+        for _ in 0..8 {
+            tokio::time::sleep(Duration::from_secs(50)).await;
+            moving.moved(BUFFERED_BYTES.into());
+        }
+        assert_eq!(moving.until_stalled(stall).await, "Nothing has moved for 110 s.");
     }
 }

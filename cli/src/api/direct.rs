@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::api::documents::ChunkTaken;
-use crate::api::{ANSWER_TIMEOUT, Api, Refusal, SendingBody, UploadRef, answered, json};
+use crate::api::{Api, Refusal, SendingBody, UploadRef};
 
 /// Where a chunk may be stored.
 #[derive(Clone, Debug, Deserialize)]
@@ -38,7 +38,7 @@ impl Api {
             .about(Method::POST, upload, "/parts/sign")
             .header(CONTENT_TYPE, "application/json")
             .body(json!({ "chunks": [chunk] }).to_string());
-        let signed: SignedParts = json(answered(request.timeout(ANSWER_TIMEOUT)).await?).await?;
+        let signed: SignedParts = self.line.document(request).await?;
         let part = signed.parts.into_iter().next();
         part.ok_or_else(|| Refusal::passing("The server has signed nothing.".to_owned()))
     }
@@ -46,16 +46,15 @@ impl Api {
     /// Stores it. A URL that is refused may have been too old: another may be taken.
     pub(crate) async fn store(&self, part: &SignedPart, body: SendingBody) -> Result<StoredPart, Refusal> {
         let (moving, length) = (body.moving(), body.length());
-        let request = self.http.put(&part.url).header(CONTENT_LENGTH, length).body(body.into_body());
-        let sent = tokio::select! {
-            sent = request.send() => sent.map_err(|error| Refusal::of_transport(&error)),
-            complaint = moving.until_stalled() => Err(Refusal::passing(complaint)),
-        };
-        let response = sent?;
-        let status = response.status();
-        let etag = response.headers().get(ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+        let request = self.line.http.put(&part.url).header(CONTENT_LENGTH, length).body(body.into_body());
+        let answer = self.line.while_moving(&moving, self.line.send(request)).await?;
+        let status = answer.status();
+        let etag = answer.headers().get(ETAG).and_then(|etag| etag.to_str().ok()).map(str::to_owned);
         match etag.filter(|_| status.is_success()) {
-            Some(etag) => Ok(StoredPart { part_number: part.part_number, etag }),
+            Some(etag) => {
+                answer.is_right();
+                Ok(StoredPart { part_number: part.part_number, etag })
+            }
             None => Err(Refusal::passing(format!("R2 has answered {} to a chunk.", status.as_u16()))),
         }
     }
@@ -67,6 +66,6 @@ impl Api {
             .about(Method::POST, upload, "/parts")
             .header(CONTENT_TYPE, "application/json")
             .body(json!({ "parts": [{ "partNumber": part_number, "etag": etag }] }).to_string());
-        json::<ChunkTaken>(answered(request.timeout(ANSWER_TIMEOUT)).await?).await.map(drop)
+        self.line.document::<ChunkTaken>(request).await.map(drop)
     }
 }

@@ -3,28 +3,31 @@
 mod body;
 pub(crate) mod direct;
 pub(crate) mod documents;
+mod line;
 pub(crate) mod refusal;
 
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, IF_RANGE, RANGE};
-use reqwest::{Method, RequestBuilder, Response, Url};
-use serde::de::DeserializeOwned;
+use reqwest::{Method, RequestBuilder, StatusCode, Url};
 use serde_json::Value;
 use upload_types::integrity::Crc64Nvme;
 use upload_types::ledger::OwnerUsage;
 use upload_types::units::UploadId;
 
-pub(crate) use body::SendingBody;
+pub(crate) use body::{Moving, SendingBody};
 use documents::{ChunkTaken, CreateRequest, Creation, OpenUploads, Status};
+pub(crate) use line::Answer;
+use line::Line;
 pub(crate) use refusal::{Refusal, Verdict};
 
 use crate::failure::{Failure, Result};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-/// For an answer to a question without a body to speak of.
-const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
+/// For any question about no upload.
+const LOOK_TIMEOUT: Duration = Duration::from_mins(1);
+/// For a body that is cut on purpose, over any line.
+const CUT_TIMEOUT: Duration = Duration::from_mins(5);
 
 /// An upload, and what opens it where that is not the token of whoever asks.
 #[derive(Clone, Debug)]
@@ -43,7 +46,7 @@ pub(crate) struct Chunk {
 /// A server, and who asks it.
 #[derive(Clone)]
 pub(crate) struct Api {
-    http: reqwest::Client,
+    line: Line,
     endpoint: String,
     token: Option<String>,
 }
@@ -54,15 +57,7 @@ impl Api {
         if token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
             return Err(Failure::usage("The token has characters that no token has: is it the token itself?"));
         }
-        // Refused only where another provider was installed before, which nobody does.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("quay/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| Failure::usage(format!("No HTTP client can be made: {error}.")))?;
-        Ok(Self { http, endpoint, token })
+        Ok(Self { line: Line::new()?, endpoint, token })
     }
 
     /// Where the server is, without a slash at its end.
@@ -83,13 +78,13 @@ impl Api {
             .header("Idempotency-Key", key)
             .header(CONTENT_TYPE, "application/json")
             .body(serde_json::to_string(request).unwrap_or_default());
-        json(answered(request.timeout(ANSWER_TIMEOUT)).await?).await
+        self.line.document(request).await
     }
 
     /// Creates an upload with all bytes of its file, by tus, whose creation can bring them: one request for a small file.
     pub(crate) async fn create_with(
         &self,
-        bytes: Vec<u8>,
+        bytes: bytes::Bytes,
         headers: HeaderMap,
         key: &str,
     ) -> Result<(UploadId, u64), Refusal> {
@@ -99,10 +94,9 @@ impl Api {
             .header("Idempotency-Key", key)
             .header("Upload-Length", bytes.len())
             .header(CONTENT_TYPE, "application/offset+octet-stream")
-            .headers(headers)
-            .body(bytes);
-        let response = answered(request.timeout(ANSWER_TIMEOUT)).await?;
-        Ok((created_by_tus(&response)?, offset_of(&response)?))
+            .headers(headers);
+        let created = async |answer: Answer| Ok((answer.created_by_tus()?, answer.offset()?));
+        self.line.bring(request, SendingBody::of_bytes(bytes), created).await
     }
 
     /// Creates an upload whose length is told later, by tus.
@@ -113,7 +107,7 @@ impl Api {
             .header("Idempotency-Key", key)
             .header("Upload-Defer-Length", "1")
             .headers(headers);
-        created_by_tus(&answered(request.timeout(ANSWER_TIMEOUT)).await?)
+        self.line.ask_shortly(request).await?.created_by_tus()
     }
 
     /// Adds bytes to an upload of unknown length, by tus; with the length where these are the last. The new offset.
@@ -125,22 +119,19 @@ impl Api {
         headers: HeaderMap,
     ) -> Result<u64, Refusal> {
         let request = self.append_request(id, offset).headers(headers);
-        // What brings nothing is a question, and answered like one.
-        let request = if bytes.is_empty() { request.timeout(ANSWER_TIMEOUT) } else { request };
-        let request = request.body(bytes);
-        offset_of(&answered(request).await?)
+        self.line.bring(request, SendingBody::of_bytes(bytes), async |answer: Answer| answer.offset()).await
     }
 
-    /// The same with bytes of which nobody knows how many there will be, for as long as they come.
+    /// The same with bytes of which nobody knows how many there will be, for as long as they are `moving`.
     pub(crate) async fn append_live(
         &self,
         id: UploadId,
         offset: u64,
         body: reqwest::Body,
-        lasts: Duration,
+        moving: &Moving,
     ) -> Result<u64, Refusal> {
         let request = self.append_request(id, offset).body(body);
-        offset_of(&answered(request.timeout(lasts + ANSWER_TIMEOUT)).await?)
+        self.line.while_moving(moving, async { self.line.ask(request).await?.offset() }).await
     }
 
     fn append_request(&self, id: UploadId, offset: u64) -> RequestBuilder {
@@ -153,44 +144,28 @@ impl Api {
     /// Where an upload of unknown length goes on. Ends an append that still runs.
     pub(crate) async fn offset(&self, id: UploadId) -> Result<u64, Refusal> {
         let request = self.request(Method::HEAD, &format!("/files/{id}"), None).header("Tus-Resumable", "1.0.0");
-        offset_of(&answered(request.timeout(ANSWER_TIMEOUT)).await?)
+        self.line.ask_shortly(request).await?.offset()
     }
 
     /// How an upload stands.
     pub(crate) async fn status(&self, upload: &UploadRef) -> Result<Status, Refusal> {
-        json(answered(self.status_request(upload)).await?).await
+        self.line.document(self.about(Method::GET, upload, "/status")).await
     }
 
     /// The same document, whole.
     pub(crate) async fn status_document(&self, upload: &UploadRef) -> Result<Value, Refusal> {
-        json(answered(self.status_request(upload)).await?).await
-    }
-
-    fn status_request(&self, upload: &UploadRef) -> RequestBuilder {
-        self.about(Method::GET, upload, "/status").timeout(ANSWER_TIMEOUT)
+        self.line.document(self.about(Method::GET, upload, "/status")).await
     }
 
     /// Sends a chunk, with its checksum.
     pub(crate) async fn put(&self, upload: &UploadRef, chunk: Chunk) -> Result<(), Refusal> {
         let Chunk { offset, crc64nvme, body } = chunk;
-        let (moving, length) = (body.moving(), body.length());
-        let sending = self.put_body(upload, offset, Some(crc64nvme), length, body.into_body());
-        tokio::select! {
-            taken = sending => taken,
-            complaint = moving.until_stalled() => Err(Refusal::passing(complaint)),
-        }
-    }
-
-    /// The same with bytes that lie in memory.
-    pub(crate) async fn put_bytes(
-        &self,
-        upload: &UploadRef,
-        offset: u64,
-        crc64nvme: Crc64Nvme,
-        bytes: bytes::Bytes,
-    ) -> Result<(), Refusal> {
-        let length = bytes.len() as u64;
-        self.put_body(upload, offset, Some(crc64nvme), length, bytes.into()).await
+        let request = self
+            .about(Method::PUT, upload, "")
+            .header("X-Upload-Offset", offset)
+            .header("X-Chunk-Checksum", format!("crc64nvme={crc64nvme}"));
+        // What is not such a document was not said by Quayside.
+        self.line.bring(request, body, async |answer: Answer| answer.json::<ChunkTaken>().await).await.map(drop)
     }
 
     /// A chunk whose body is shorter than it says: what a connection does that is cut.
@@ -201,88 +176,81 @@ impl Api {
         length: u64,
         body: reqwest::Body,
     ) -> Result<(), Refusal> {
-        self.put_body(upload, offset, None, length, body).await
-    }
-
-    async fn put_body(
-        &self,
-        upload: &UploadRef,
-        offset: u64,
-        crc64nvme: Option<Crc64Nvme>,
-        length: u64,
-        body: reqwest::Body,
-    ) -> Result<(), Refusal> {
-        let request = self
-            .about(Method::PUT, upload, "")
-            .header("X-Upload-Offset", offset)
-            .header(CONTENT_LENGTH, length)
-            .body(body);
-        let request = match crc64nvme {
-            Some(crc) => request.header("X-Chunk-Checksum", format!("crc64nvme={crc}")),
-            None => request,
-        };
-        // What is not such a document was not said by Quayside.
-        json::<ChunkTaken>(answered(request).await?).await.map(drop)
+        let request = self.about(Method::PUT, upload, "").header("X-Upload-Offset", offset);
+        let request = request.header(CONTENT_LENGTH, length).body(body).timeout(CUT_TIMEOUT);
+        self.line.ask(request).await?.json::<ChunkTaken>().await.map(drop)
     }
 
     /// Asks for completion: what makes an upload of no bytes complete.
     pub(crate) async fn complete(&self, upload: &UploadRef) -> Result<Value, Refusal> {
-        json(answered(self.about(Method::POST, upload, "/complete").timeout(ANSWER_TIMEOUT)).await?).await
+        self.line.document(self.about(Method::POST, upload, "/complete")).await
     }
 
     /// Nothing of it shall remain.
     pub(crate) async fn delete(&self, upload: &UploadRef) -> Result<(), Refusal> {
-        answered(self.about(Method::DELETE, upload, "").timeout(ANSWER_TIMEOUT)).await.map(drop)
+        let answer = self.line.ask_shortly(self.about(Method::DELETE, upload, "")).await?;
+        // A sign-in page is a success, too, as far as it goes.
+        if answer.status() != StatusCode::NO_CONTENT {
+            return Err(answer.strangers());
+        }
+        answer.is_right();
+        Ok(())
     }
 
     /// What has happened to it.
     pub(crate) async fn log(&self, upload: &UploadRef) -> Result<Value, Refusal> {
-        json(answered(self.about(Method::GET, upload, "/log").timeout(ANSWER_TIMEOUT)).await?).await
+        self.line.document(self.about(Method::GET, upload, "/log")).await
     }
 
     /// An address of the object that needs no token.
     pub(crate) async fn link(&self, upload: &UploadRef, wanted: &Value) -> Result<Value, Refusal> {
         let request = self.about(Method::POST, upload, "/links").header(CONTENT_TYPE, "application/json");
-        json(answered(request.body(wanted.to_string()).timeout(ANSWER_TIMEOUT)).await?).await
+        self.line.document(request.body(wanted.to_string())).await
     }
 
     /// How it stands, live: Server-Sent Events.
-    pub(crate) async fn events(&self, upload: &UploadRef) -> Result<Response, Refusal> {
-        answered(self.about(Method::GET, upload, "/events").header(ACCEPT, "text/event-stream")).await
+    pub(crate) async fn events(&self, upload: &UploadRef) -> Result<Answer, Refusal> {
+        let request = self.about(Method::GET, upload, "/events").header(ACCEPT, "text/event-stream");
+        let answer = self.line.ask_at_length(request).await?;
+        let content_type = answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        if !content_type.is_some_and(|content_type| content_type.starts_with("text/event-stream")) {
+            return Err(answer.strangers());
+        }
+        answer.is_right();
+        Ok(answer)
     }
 
     /// A page of the owner's open uploads.
     pub(crate) async fn open_uploads(&self, cursor: Option<&str>) -> Result<OpenUploads, Refusal> {
         let path = cursor.map_or("/uploads".to_owned(), |cursor| format!("/uploads?cursor={cursor}"));
-        json(answered(self.request(Method::GET, &path, None).timeout(ANSWER_TIMEOUT)).await?).await
+        self.line.document(self.request(Method::GET, &path, None)).await
     }
 
     /// What the owner uses, and may use.
     pub(crate) async fn usage(&self) -> Result<OwnerUsage, Refusal> {
-        json(answered(self.request(Method::GET, "/usage", None).timeout(ANSWER_TIMEOUT)).await?).await
+        self.line.document(self.request(Method::GET, "/usage", None)).await
     }
 
     /// The object, from this byte on; of this version of it, where one is known.
-    pub(crate) async fn content(&self, from: &Content, offset: u64, etag: Option<&str>) -> Result<Response, Refusal> {
+    pub(crate) async fn content(&self, from: &Content, offset: u64, etag: Option<&str>) -> Result<Answer, Refusal> {
         let request = match from {
             Content::Of(id) => self.request(Method::GET, &format!("/upload/{id}/content"), None),
-            Content::At(url) => self.http.get(url.clone()),
+            Content::At(url) => self.line.http.get(url.clone()),
         };
         let request = if offset > 0 { request.header(RANGE, format!("bytes={offset}-")) } else { request };
         let request = match etag {
             Some(etag) => request.header(IF_RANGE, etag),
             None => request,
         };
-        answered(request).await
+        self.line.ask_at_length(request).await
     }
 
     /// Any question about no upload: the status, the headers and the body, whatever they are.
     pub(crate) async fn look(&self, method: Method, path: &str, headers: HeaderMap) -> Result<Looked, Refusal> {
-        let request = self.request(method, path, None).headers(headers).timeout(ANSWER_TIMEOUT);
-        let response = request.send().await.map_err(|error| Refusal::of_transport(&error))?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = response.text().await.map_err(|error| Refusal::of_transport(&error))?;
-        Ok(Looked { status, headers, body })
+        let request = self.request(method, path, None).headers(headers).timeout(LOOK_TIMEOUT);
+        let mut answer = self.line.send(request).await?;
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        Ok(Looked { status, headers, body: answer.text().await? })
     }
 
     fn about(&self, method: Method, upload: &UploadRef, route: &str) -> RequestBuilder {
@@ -290,7 +258,7 @@ impl Api {
     }
 
     fn request(&self, method: Method, path: &str, token: Option<&str>) -> RequestBuilder {
-        let request = self.http.request(method, format!("{}{path}", self.endpoint));
+        let request = self.line.http.request(method, format!("{}{path}", self.endpoint));
         match token.or(self.token.as_deref()) {
             Some(token) => request.header(AUTHORIZATION, format!("Bearer {token}")),
             None => request,
@@ -323,33 +291,6 @@ pub(crate) fn checked_endpoint(text: &str) -> Result<String> {
         return Err(Failure::usage(format!("`{text}` is no endpoint. One looks like https://upload.example.com")));
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
-}
-
-async fn answered(request: RequestBuilder) -> Result<Response, Refusal> {
-    let response = request.send().await.map_err(|error| Refusal::of_transport(&error))?;
-    if response.status().is_success() {
-        return Ok(response);
-    }
-    let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    let body = response.text().await.unwrap_or_default();
-    Err(Refusal::of_answer(status, &headers, &body))
-}
-
-async fn json<T: DeserializeOwned>(response: Response) -> Result<T, Refusal> {
-    let status = response.status().as_u16();
-    let body = response.bytes().await.map_err(|error| Refusal::of_transport(&error))?;
-    serde_json::from_slice(&body).map_err(|_| Refusal::of_stranger(status))
-}
-
-fn created_by_tus(response: &Response) -> Result<UploadId, Refusal> {
-    let location = response.headers().get("location").and_then(|value| value.to_str().ok());
-    let id = location.and_then(|location| location.rsplit('/').next()).and_then(UploadId::parse);
-    id.ok_or_else(|| Refusal::of_stranger(response.status().as_u16()))
-}
-
-fn offset_of(response: &Response) -> Result<u64, Refusal> {
-    let offset = response.headers().get("upload-offset").and_then(|value| value.to_str().ok());
-    offset.and_then(|text| text.parse().ok()).ok_or_else(|| Refusal::of_stranger(response.status().as_u16()))
 }
 
 #[cfg(test)]

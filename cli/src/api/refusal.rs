@@ -29,6 +29,10 @@ pub(crate) struct Refusal {
     pub(crate) message: String,
     /// How long the server wants to be left alone.
     pub(crate) retry_after: Option<Duration>,
+    /// Somebody between here and the server may be the reason: a network that wants a sign-in first, a certificate of another.
+    may_be_in_between: bool,
+    /// The same server has answered rightly before.
+    is_of_known_server: bool,
 }
 
 /// RFC 9457, as far as it is used here.
@@ -54,14 +58,22 @@ impl Refusal {
     pub(crate) fn of_answer(status: u16, headers: &reqwest::header::HeaderMap, body: &str) -> Self {
         let problem = serde_json::from_str::<Problem>(body).ok();
         let code = problem.as_ref().and_then(Problem::code).map(str::to_owned);
+        let is_redirect = problem.is_none() && (300..400).contains(&status);
         let said = match &problem {
             Some(problem) => format!("{}. {}", problem.title, problem.detail),
+            None if is_redirect => format!("Something other than Quayside answered {status}{}.", leads_to(headers)),
             None => format!("Something other than Quayside answered {status}."),
         };
-        let verdict = verdict(status, code.as_deref());
         let hint = hint(status, problem.is_some());
-        let message = format!("{}{hint}", said.trim_end());
-        Self { verdict, status: Some(status), code, message, retry_after: retry_after(headers, SystemTime::now()) }
+        Self {
+            verdict: verdict(status, code.as_deref()),
+            status: Some(status),
+            code,
+            message: format!("{}{hint}", said.trim_end()),
+            retry_after: retry_after(headers, SystemTime::now()),
+            may_be_in_between: is_redirect,
+            is_of_known_server: false,
+        }
     }
 
     /// No answer, or none that could be read.
@@ -80,7 +92,7 @@ impl Refusal {
                 "No TLS connection could be made: {deepest}. Check the address, this machine's clock and its certificates \
                  (SSL_CERT_FILE)."
             );
-            return Self { verdict: Verdict::Final, status: None, code: None, message, retry_after: None };
+            return Self { verdict: Verdict::Final, may_be_in_between: true, ..Self::passing(message) };
         }
         let what = if error.is_connect() { "The server cannot be reached" } else { "The connection broke" };
         Self::passing(format!("{what}: {deepest}."))
@@ -89,17 +101,36 @@ impl Refusal {
     /// A success whose body is not what it must be: a proxy's page, or a network's sign-in.
     pub(crate) fn of_stranger(status: u16) -> Self {
         let message = format!("Something other than Quayside answered {status}.");
-        Self { verdict: Verdict::Passing, status: Some(status), code: None, message, retry_after: None }
+        Self { status: Some(status), ..Self::passing(message) }
     }
 
     /// Something that may be over the next time.
     pub(crate) fn passing(message: String) -> Self {
-        Self { verdict: Verdict::Passing, status: None, code: None, message, retry_after: None }
+        Self {
+            verdict: Verdict::Passing,
+            status: None,
+            code: None,
+            message,
+            retry_after: None,
+            may_be_in_between: false,
+            is_of_known_server: false,
+        }
+    }
+
+    /// What it means where the same server has answered rightly before: whoever is in between goes away again.
+    pub(super) fn of_known_server(self) -> Self {
+        let verdict = if self.may_be_in_between { Verdict::Passing } else { self.verdict };
+        Self { verdict, is_of_known_server: true, ..self }
     }
 
     /// Whether the answer was not Quayside's own.
     pub(crate) fn is_strangers(&self) -> bool {
         self.status.is_some() && self.code.is_none()
+    }
+
+    /// Whether nothing says that there is a Quayside at all: then the address is wrong.
+    pub(crate) fn is_of_no_quayside(&self) -> bool {
+        self.is_strangers() && !self.is_of_known_server && !matches!(self.status, Some(429 | 500..))
     }
 }
 
@@ -121,6 +152,13 @@ fn verdict(status: u16, code: Option<&str>) -> Verdict {
         (404 | 410, None) | (408 | 409 | 423 | 425 | 429 | 500.., _) => Verdict::Passing,
         _ => Verdict::Final,
     }
+}
+
+/// Who answers there, as far as it is another.
+fn leads_to(headers: &reqwest::header::HeaderMap) -> String {
+    let location = headers.get("location").and_then(|location| reqwest::Url::parse(location.to_str().ok()?).ok());
+    let host = location.as_ref().and_then(reqwest::Url::host_str);
+    host.map(|host| format!(" and points to {host}, perhaps to sign in there")).unwrap_or_default()
 }
 
 /// What helps, where the answer does not say it.
@@ -213,6 +251,19 @@ mod tests {
         assert!(refusal.is_strangers() && refusal.message.contains("--chunk-size"), "{}", refusal.message);
         assert_eq!(Refusal::of_answer(404, &HeaderMap::new(), "").verdict, Verdict::Passing);
         assert_eq!(Refusal::of_answer(502, &HeaderMap::new(), "").verdict, Verdict::Passing);
+    }
+
+    #[test]
+    fn a_sign_in_page_is_an_outage_only_where_the_server_is_known() {
+        let mut headers = HeaderMap::new();
+        headers.insert("location", HeaderValue::from_static("https://portal.example/sign-in?from=u"));
+        let refusal = Refusal::of_answer(302, &headers, "<html>");
+        assert_eq!((refusal.verdict, refusal.is_of_no_quayside()), (Verdict::Final, true));
+        assert!(refusal.message.contains("answered 302 and points to portal.example,"), "{}", refusal.message);
+        let refusal = refusal.of_known_server();
+        assert_eq!((refusal.verdict, refusal.is_of_no_quayside()), (Verdict::Passing, false));
+        let too_large = Refusal::of_answer(413, &HeaderMap::new(), "<html>").of_known_server();
+        assert_eq!(too_large.verdict, Verdict::Final, "what a proxy always refuses is no outage");
     }
 
     #[test]

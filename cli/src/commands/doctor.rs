@@ -12,12 +12,12 @@ use upload_types::integrity::Crc64Nvme;
 use upload_types::units::{ByteCount, MIB};
 
 use crate::api::documents::{CreateRequest, Creation};
-use crate::api::{Api, Refusal, UploadRef};
+use crate::api::{Api, Chunk, Refusal, SendingBody, UploadRef};
 use crate::args::{Doctor, Global};
-use crate::commands::print;
 use crate::config;
 use crate::failure::{Failure, Result};
 use crate::progress::words::{duration, size};
+use crate::results::print;
 use crate::upload::base::{fresh_key, no_quayside};
 
 const CHUNK_BYTES: u64 = 8 * MIB;
@@ -197,7 +197,7 @@ impl Examination {
     async fn send(&mut self, upload: &UploadRef) -> Result<(), Refusal> {
         let began = Instant::now();
         let first = block(CHUNK_BYTES, 1);
-        self.api.put_bytes(upload, 0, Crc64Nvme::of(&first), first).await?;
+        self.api.put(upload, chunk(0, first)).await?;
         let cut = self.api.put_cut(upload, CHUNK_BYTES, LARGE_CHUNK_BYTES, cut_body()).await;
         let status = self.api.status(upload).await?;
         let counted = status.uploaded_bytes.get();
@@ -213,7 +213,7 @@ impl Examination {
         }
         let rest = block(SENT_BYTES - counted, 2);
         let large = size(rest.len() as u64);
-        self.api.put_bytes(upload, counted, Crc64Nvme::of(&rest), rest).await?;
+        self.api.put(upload, chunk(counted, rest)).await?;
         self.fine("size", &format!("A request with {large} goes through whatever is in between."));
         let took = began.elapsed();
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
@@ -224,8 +224,8 @@ impl Examination {
 
     /// Whether something in between holds live progress back.
     async fn live(&mut self, upload: &UploadRef) -> Result<(), Refusal> {
-        let mut response = self.api.events(upload).await?;
-        match tokio::time::timeout(FIRST_EVENT, response.chunk()).await {
+        let mut answer = self.api.events(upload).await?;
+        match tokio::time::timeout(FIRST_EVENT, answer.block()).await {
             Ok(Ok(Some(_))) => self.fine("live", "Live progress arrives at once."),
             _ => self.wrong(
                 "live",
@@ -234,6 +234,10 @@ impl Examination {
         }
         Ok(())
     }
+}
+
+fn chunk(offset: u64, bytes: Bytes) -> Chunk {
+    Chunk { offset, crc64nvme: Crc64Nvme::of(&bytes), body: SendingBody::of_bytes(bytes) }
 }
 
 /// Bytes that do not compress.

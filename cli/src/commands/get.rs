@@ -7,12 +7,13 @@ use upload_types::units::UploadId;
 
 use crate::api::{Api, Content};
 use crate::args::{Get, Global};
-use crate::commands::{existing, get_folder, patience, print};
+use crate::commands::{existing, get_folder, patience};
 use crate::config;
 use crate::download::fetch;
 use crate::download::target::{Expected, Got, Target};
 use crate::failure::{Failure, Result};
 use crate::progress::words::size;
+use crate::results::print;
 
 pub(crate) async fn run(global: &Global, get: Get) -> Result<u8> {
     let source = match (&get.manifest, &get.source) {
@@ -21,7 +22,7 @@ pub(crate) async fn run(global: &Global, get: Get) -> Result<u8> {
         (None, None) => return Err(Failure::usage("Name an upload's id, a link, or a --manifest.")),
     };
     let (api, content) = find(global, source)?;
-    let target = Target::of(get.output.as_deref(), existing(&get), Expected::default())?;
+    let target = Target::of(get.output.as_deref(), existing(&get), Expected::default()).await?;
     let Got { path, bytes, crc64nvme } = fetch(&api, &content, target, &patience(global, &get)).await?;
     if global.json {
         print(json!({ "event": "finished", "file": path, "bytes": bytes, "crc64nvme": crc64nvme }));

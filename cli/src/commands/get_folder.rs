@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::api::{Api, Content};
 use crate::args::{Get, Global};
-use crate::commands::{existing, patience, print};
+use crate::commands::{existing, patience};
 use crate::config;
 use crate::download::safe_path::{Claims, SafePath};
 use crate::download::target::{Expected, Got, Target};
@@ -17,6 +17,7 @@ use crate::download::{fetch, is_there};
 use crate::failure::{Failure, Result, exit_code_of};
 use crate::manifest::{self, Entry};
 use crate::progress::words::{files, plain, size};
+use crate::results::print;
 
 /// So many files at once.
 const FILES_AT_ONCE: usize = 8;
@@ -35,7 +36,7 @@ pub(crate) async fn run(global: &Global, get: &Get, manifest: &Path) -> Result<u
     if root.as_os_str() == "-" {
         return Err(Failure::usage("The files of a manifest go into a folder, not to standard output."));
     }
-    let claims = Mutex::new(Claims::default());
+    let claims = Mutex::new(Claims::below(root));
     let getting = entries.iter().map(|entry| {
         let (api, claims) = (&api, &claims);
         async move { (entry, get_one(global, get, api, entry, root, claims).await) }
@@ -88,10 +89,7 @@ async fn get_one(
         let hint = format!("`quay get {id} -o FILE` gets it to where you say.");
         Failure::usage(format!("Its path leads out of the folder, so it was left out: {hint}"))
     })?;
-    let is_free = claims.lock().unwrap_or_else(std::sync::PoisonError::into_inner).claim(&place);
-    if !is_free {
-        return Err(Failure::usage("Another file of the manifest goes to the same place."));
-    }
+    claims.lock().unwrap_or_else(std::sync::PoisonError::into_inner).claim(&place)?;
     let path = place.place_in(root)?;
     if let (Some(bytes), Some(crc64nvme)) = (entry.bytes, entry.crc64nvme) {
         let (path, sha256) = (path.clone(), entry.sha256);
@@ -101,7 +99,7 @@ async fn get_one(
         }
     }
     let expected = Expected { crc64nvme: entry.crc64nvme, sha256: entry.sha256 };
-    let target = Target::of(Some(&path), existing(get), expected)?;
+    let target = Target::of(Some(&path), existing(get), expected).await?;
     fetch(api, &Content::Of(id), target, &patience(global, get)).await.map(Came::Now)
 }
 

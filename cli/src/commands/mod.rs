@@ -30,12 +30,6 @@ fn upload(text: &str) -> Result<UploadRef> {
     Ok(UploadRef { id, token: None })
 }
 
-/// A result, on stdout. Whoever reads may have had enough.
-fn print(text: impl std::fmt::Display) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
-}
-
 /// How long trouble of a download is sat out, and who is told of it.
 fn patience(global: &Global, get: &Get) -> Arc<Patience> {
     let is_quiet = global.quiet || global.json;

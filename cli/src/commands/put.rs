@@ -7,6 +7,7 @@ use std::time::Instant;
 use futures_util::StreamExt;
 
 use crate::args::{Global, Put};
+use crate::aside::aside;
 use crate::config;
 use crate::failure::{Failure, Kind, Result, exit_code_of};
 use crate::manifest::{self, Outcome};
@@ -108,7 +109,8 @@ impl Run {
 
     async fn send_files(&self, put: &Put) -> Result<u8> {
         put.manifest.as_deref().map_or(Ok(()), manifest::must_be_writable)?;
-        let found = find(&put.paths, &Globs::new(&put.include, &put.exclude)?)?;
+        let (paths, globs) = (put.paths.clone(), Globs::new(&put.include, &put.exclude)?);
+        let found = aside(move || find(&paths, &globs)).await?;
         if put.name.is_some() && (found.files.len() != 1 || put.paths[0].is_dir()) {
             return Err(Failure::usage("--name is for one file, or standard input."));
         }

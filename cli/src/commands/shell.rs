@@ -7,10 +7,13 @@ use clap_complete::Shell;
 
 use crate::args::Cli;
 use crate::failure::{Failure, Result};
+use crate::results;
 
 /// Prints what makes this shell complete commands.
 pub(crate) fn completions(shell: Shell) -> u8 {
-    clap_complete::generate(shell, &mut Cli::command(), "quay", &mut std::io::stdout());
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "quay", &mut text);
+    results::write(&text);
     0
 }
 

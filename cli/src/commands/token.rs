@@ -13,8 +13,8 @@ use sha2::Sha256;
 use upload_access::token::keys::MIN_SECRET_BYTES;
 
 use crate::args::{SigningAlgorithm, Token};
-use crate::commands::print;
 use crate::failure::{Failure, Result};
+use crate::results::print;
 
 pub(crate) fn run(token: &Token) -> Result<u8> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);

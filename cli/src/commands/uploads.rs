@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use crate::api::documents::{Log, LogEntry, OpenUpload, Status};
 use crate::api::refusal::Verdict;
 use crate::args::{Global, Link, OneUpload, Uploads};
-use crate::commands::{print, upload};
+use crate::commands::upload;
 use crate::config;
 use crate::failure::{Failure, Result, exit_code_of};
 use crate::progress::words::size;
+use crate::results::print;
 use upload_types::ledger::{OwnerUsage, Used};
 
 /// The owner's open uploads, newest first.

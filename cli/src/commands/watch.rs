@@ -8,10 +8,11 @@ use upload_types::upload::Phase;
 use crate::api::documents::Status;
 use crate::api::{Api, Refusal, UploadRef};
 use crate::args::{Global, OneUpload};
-use crate::commands::{print, upload};
+use crate::commands::upload;
 use crate::config;
 use crate::failure::{Failure, Result};
 use crate::progress::words::size;
+use crate::results::print;
 use crate::upload::retry::{Patience, Streak};
 
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -57,13 +58,13 @@ async fn follow(
     patience: &Patience,
     show: &mut impl FnMut(&str) -> Result<Option<Phase>>,
 ) -> Result<Followed> {
-    let mut response = match api.events(upload).await {
-        Ok(response) => response,
+    let mut answer = match api.events(upload).await {
+        Ok(answer) => answer,
         Err(refusal) => return Ok(Followed::UntilRefused(refusal)),
     };
     let mut events = Events::default();
     loop {
-        let block = match response.chunk().await {
+        let block = match answer.block().await {
             // Also a heartbeat: somebody is there.
             Ok(Some(block)) => {
                 patience.succeeded();
@@ -73,7 +74,7 @@ async fn follow(
                 let refusal = Refusal::passing("The server has ended the connection.".to_owned());
                 return Ok(Followed::UntilRefused(refusal));
             }
-            Err(error) => return Ok(Followed::UntilRefused(Refusal::of_transport(&error))),
+            Err(refusal) => return Ok(Followed::UntilRefused(refusal)),
         };
         for data in events.take(&block) {
             if let Some(state) = show(&data)? {

@@ -1,36 +1,31 @@
 //! Downloads: an object comes, is gone on with where it was interrupted, and compared.
 //!
-//! * [`target`]: where it goes. [`safe_path`]: where a file of a folder may go.
+//! * [`target`]: where it goes. [`names`]: what it is called. [`safe_path`]: where a file of a folder may go.
 
+mod names;
 pub(crate) mod safe_path;
 pub(crate) mod target;
 
 use std::path::Path;
-use std::time::Duration;
 
-use reqwest::{Response, StatusCode};
-use tokio::time::timeout;
+use reqwest::StatusCode;
 use upload_types::integrity::{Crc64Nvme, RunningSha256, Sha256Digest};
 use upload_types::units::ByteCount;
 
-use crate::api::{Api, Content, Refusal};
+use crate::api::{Answer, Api, Content, Refusal};
 use crate::failure::Result;
 use crate::upload::retry::{Patience, Streak};
 use target::{Got, READ_BYTES, Target, declared};
-
-/// How long nothing may come.
-const STALL: Duration = Duration::from_mins(1);
 
 /// Gets all of it, or what is missing.
 pub(crate) async fn fetch(api: &Api, content: &Content, mut target: Target, patience: &Patience) -> Result<Got> {
     let mut streak = Streak::default();
     loop {
-        let asked = timeout(STALL, api.content(content, target.offset(), target.etag())).await;
-        let failed = match asked.unwrap_or_else(|_| Err(stalled())) {
+        let failed = match api.content(content, target.offset(), target.etag()).await {
             // Whatever has an object of ours says its digest.
-            Ok(response) if declared(response.headers()).is_none() => Refusal::of_stranger(response.status().as_u16()),
-            Ok(response) => match receive(&mut target, response).await? {
-                None => return target.finish(),
+            Ok(answer) if declared(answer.headers()).is_none() => answer.strangers(),
+            Ok(answer) => match receive(&mut target, answer).await? {
+                None => return target.finish().await,
                 Some(refusal) => refusal,
             },
             Err(refusal) if refusal.status == Some(416) && target.offset() > 0 => {
@@ -49,20 +44,16 @@ pub(crate) async fn fetch(api: &Api, content: &Content, mut target: Target, pati
 }
 
 /// Takes what comes. `None` once it is whole, or why it is not.
-async fn receive(target: &mut Target, mut response: Response) -> Result<Option<Refusal>> {
-    target.open(response.headers(), response.status() == StatusCode::PARTIAL_CONTENT)?;
+async fn receive(target: &mut Target, mut answer: Answer) -> Result<Option<Refusal>> {
+    answer.is_right();
+    target.open(answer.headers(), answer.status() == StatusCode::PARTIAL_CONTENT)?;
     loop {
-        match timeout(STALL, response.chunk()).await {
-            Ok(Ok(Some(block))) => target.write(&block)?,
-            Ok(Ok(None)) => return Ok(None),
-            Ok(Err(error)) => return Ok(Some(Refusal::of_transport(&error))),
-            Err(_) => return Ok(Some(stalled())),
+        match answer.block().await {
+            Ok(Some(block)) => target.write(&block).await?,
+            Ok(None) => return Ok(None),
+            Err(refusal) => return Ok(Some(refusal)),
         }
     }
-}
-
-fn stalled() -> Refusal {
-    Refusal::passing(format!("Nothing has come for {} s.", STALL.as_secs()))
 }
 
 /// Whether a file that is here has these bytes, by every digest that is known of them.

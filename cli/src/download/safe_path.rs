@@ -1,12 +1,13 @@
 //! Where a file of a folder may go. Paths in a manifest are somebody else's word: each leads into the folder that was named, and nowhere
 //! else, neither by what it says (`..`, `/etc`, `C:`) nor by a link that lies on the way.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use crate::download::target::{PART, VERSION, beside, not_written};
+use crate::download::names::{PART, VERSION, beside};
+use crate::download::target::not_written;
 use crate::failure::{Failure, Result};
 
 /// A path below a folder: names, and nothing that leads elsewhere.
@@ -14,9 +15,12 @@ use crate::failure::{Failure, Result};
 pub(crate) struct SafePath(Vec<OsString>);
 
 impl SafePath {
-    /// `None` where it is not one.
+    /// `None` where it is not one. `./a` is `a`.
     pub(crate) fn parse(path: OsString) -> Option<Self> {
-        let names = names(path);
+        let mut names = names(path);
+        if names.len() > 1 && names[0] == "." {
+            names.remove(0);
+        }
         (!names.is_empty() && names.iter().all(is_name)).then_some(Self(names))
     }
 
@@ -40,21 +44,59 @@ impl SafePath {
     }
 }
 
-/// Which names are taken, so that no two files are written at the same place at once.
-#[derive(Default)]
-pub(crate) struct Claims(HashSet<PathBuf>);
+/// Which names are taken below a folder, so that no file of a run is written where another of it is, or was.
+pub(crate) struct Claims {
+    root: PathBuf,
+    /// Whether `A` and `a` are the same file there; asked when it is needed.
+    is_folding: Option<bool>,
+    /// What is taken, as the file system compares it, and as it was said.
+    taken: HashMap<PathBuf, PathBuf>,
+}
 
 impl Claims {
-    /// Whether nobody else writes there, nor beside it.
-    pub(crate) fn claim(&mut self, path: &SafePath) -> bool {
+    pub(crate) fn below(root: &Path) -> Self {
+        Self { root: root.to_owned(), is_folding: None, taken: HashMap::new() }
+    }
+
+    /// Takes a place, and those beside it.
+    pub(crate) fn claim(&mut self, path: &SafePath) -> Result<()> {
+        let root = &self.root;
+        let is_folding = *self.is_folding.get_or_insert_with(|| folds_case(root));
+        let compared = |path: &Path| if is_folding { folded(path) } else { path.to_owned() };
         let path: PathBuf = path.0.iter().collect();
         let written = [path.clone(), beside(&path, PART), beside(&path, VERSION)];
-        let is_free = !written.iter().any(|path| self.0.contains(path));
-        if is_free {
-            self.0.extend(written);
+        for said in &written {
+            match self.taken.get(&compared(said)) {
+                None => {}
+                Some(other) if other == said => {
+                    return Err(Failure::usage("Another file of the manifest goes to the same place."));
+                }
+                Some(other) => {
+                    let other = other.display();
+                    return Err(Failure::usage(format!(
+                        "Another file of the manifest goes to the same place: here it is the same file as {other}."
+                    )));
+                }
+            }
         }
-        is_free
+        self.taken.extend(written.map(|said| (compared(&said), said)));
+        Ok(())
     }
+}
+
+/// Whether capitals and small letters are the same in this folder, as mostly on macOS and Windows. It is made where it is not there.
+fn folds_case(folder: &Path) -> bool {
+    let asked = std::fs::create_dir_all(folder).and_then(|()| {
+        let probe = tempfile::Builder::new().prefix(".quay-case-").tempfile_in(folder)?;
+        let name = probe.path().file_name().unwrap_or_default().to_ascii_uppercase();
+        Ok(probe.path().with_file_name(name).symlink_metadata().is_ok())
+    });
+    // Where nothing can be written, it does not matter.
+    asked.unwrap_or_default()
+}
+
+fn folded(path: &Path) -> PathBuf {
+    path.to_string_lossy().to_lowercase().into()
 }
 
 fn make_folder(path: &Path) -> Result<()> {
@@ -105,22 +147,59 @@ mod tests {
 
     #[test]
     fn a_path_leads_below_its_folder_or_is_none() {
-        for fine in ["a", "a/b", "photos/2026/ä b.jpg", "..a/b..", ".hidden/...", "a\\b"] {
+        for fine in ["a", "a/b", "photos/2026/ä b.jpg", "..a/b..", ".hidden/...", "a\\b", "./a"] {
             assert!(parse(fine).is_some() || cfg!(windows), "{fine}");
         }
-        for wrong in ["", "/", "/etc/passwd", "..", "a/../b", "../a", "a/..", "a//b", "a/", "./a", "a/./b", ".", "a\0b"]
-        {
+        for wrong in [
+            "",
+            "/",
+            "/etc/passwd",
+            "..",
+            "a/../b",
+            "../a",
+            "a/..",
+            "a//b",
+            "a/",
+            "a/./b",
+            ".",
+            "a\0b",
+            "./",
+            "././a",
+            "./../a",
+            ".//a",
+        ] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
+        assert_eq!(parse("./a/b"), parse("a/b"));
     }
 
     #[test]
     fn no_two_files_are_written_at_one_place() {
-        let mut claims = Claims::default();
-        assert!(claims.claim(&parse("a/b").unwrap()) && claims.claim(&parse("a/c").unwrap()));
-        for taken in ["a/b", "a/b.quay-part", "a/c.quay-etag"] {
-            assert!(!claims.claim(&parse(taken).unwrap()), "{taken}");
+        let folder = tempfile::tempdir().unwrap();
+        let mut claims = Claims::below(folder.path());
+        let mut claim = |text: &str| claims.claim(&parse(text).unwrap());
+        assert!(claim("a/b").is_ok() && claim("a/c").is_ok());
+        for taken in ["a/b", "./a/b", "a/b.quay-part", "a/c.quay-etag"] {
+            assert!(claim(taken).is_err(), "{taken}");
         }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing stays of the question");
+    }
+
+    #[test]
+    fn namesakes_are_two_files_only_where_the_file_system_has_two() {
+        let folder = tempfile::tempdir().unwrap();
+        for is_folding in [false, true] {
+            let mut claims = Claims { is_folding: Some(is_folding), ..Claims::below(folder.path()) };
+            claims.claim(&parse("Trip/Ä.txt").unwrap()).unwrap();
+            let namesake = claims.claim(&parse("trip/ä.TXT").unwrap());
+            assert_eq!(namesake.is_err(), is_folding);
+            if let Err(failure) = namesake {
+                assert!(failure.message.contains("the same file as Trip/Ä.txt"), "{failure}");
+            }
+            claims.claim(&parse("trip/b.txt").unwrap()).unwrap();
+        }
+        std::fs::write(folder.path().join("a"), "").unwrap();
+        assert_eq!(folds_case(folder.path()), folder.path().join("A").exists());
     }
 
     #[cfg(unix)]

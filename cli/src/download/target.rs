@@ -6,17 +6,16 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use percent_encoding::percent_decode_str;
-use reqwest::header::{CONTENT_DISPOSITION, ETAG, HeaderMap};
+use reqwest::header::{ETAG, HeaderMap};
+use tokio::io::{AsyncWriteExt, Stdout};
 use upload_types::integrity::{Crc64Nvme, RunningSha256, Sha256Digest};
 use upload_types::units::ByteCount;
 
+use crate::aside::aside;
+use crate::download::names::{PART, VERSION, beside, safe_name};
 use crate::failure::{Failure, Result};
 use crate::state::is_same;
 
-/// Behind the name of a file that is not whole yet, and of what says which version it is of.
-pub(super) const PART: &str = ".quay-part";
-pub(super) const VERSION: &str = ".quay-etag";
 /// How much of a part that is here is read at a time.
 pub(super) const READ_BYTES: usize = 256 * 1024;
 
@@ -47,7 +46,8 @@ pub(crate) enum Existing {
 pub(crate) struct Target {
     /// None until the server has said the name; standard output never has one.
     path: Option<PathBuf>,
-    is_stdout: bool,
+    /// Where it goes there.
+    stdout: Option<Stdout>,
     existing: Existing,
     expected: Expected,
     file: Option<File>,
@@ -61,12 +61,18 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    pub(crate) fn of(output: Option<&Path>, existing: Existing, expected: Expected) -> Result<Self> {
-        let is_stdout = output.is_some_and(|path| path.as_os_str() == "-");
-        let path = output.filter(|_| !is_stdout).map(Path::to_owned);
+    /// Where it was asked for, with what an earlier run has left there, all of which is read.
+    pub(crate) async fn of(output: Option<&Path>, existing: Existing, expected: Expected) -> Result<Self> {
+        let output = output.map(Path::to_owned);
+        aside(move || Self::of_now(output, existing, expected)).await
+    }
+
+    fn of_now(output: Option<PathBuf>, existing: Existing, expected: Expected) -> Result<Self> {
+        let is_stdout = output.as_ref().is_some_and(|path| path.as_os_str() == "-");
+        let path = output.filter(|_| !is_stdout);
         let mut target = Self {
             path,
-            is_stdout,
+            stdout: is_stdout.then(tokio::io::stdout),
             existing,
             expected,
             file: None,
@@ -134,10 +140,10 @@ impl Target {
     /// An answer has begun: the rest of it, or the whole.
     pub(super) fn open(&mut self, headers: &HeaderMap, is_rest: bool) -> Result<()> {
         self.declared = declared(headers);
-        if self.is_stdout && !is_rest && self.offset > 0 {
+        if self.stdout.is_some() && !is_rest && self.offset > 0 {
             return Err(Failure::refused("The object has changed in the middle of it."));
         }
-        if self.is_stdout {
+        if self.stdout.is_some() {
             self.etag = text(headers, ETAG.as_str());
             return Ok(());
         }
@@ -178,10 +184,12 @@ impl Target {
         Ok(())
     }
 
-    pub(super) fn write(&mut self, block: &[u8]) -> Result<()> {
-        let written = match &mut self.file {
-            Some(file) => file.write_all(block),
-            None => std::io::stdout().lock().write_all(block),
+    pub(super) async fn write(&mut self, block: &[u8]) -> Result<()> {
+        let written = match (&mut self.file, &mut self.stdout) {
+            (Some(file), _) => file.write_all(block),
+            // Whoever reads it may take its time.
+            (None, Some(stdout)) => stdout.write_all(block).await,
+            (None, None) => Ok(()),
         };
         let shown = self.path.clone().unwrap_or_else(|| PathBuf::from("standard output"));
         written.map_err(|error| not_written(&shown, &error))?;
@@ -199,7 +207,15 @@ impl Target {
     }
 
     /// Compares the whole, and gives it its name.
-    pub(super) fn finish(mut self) -> Result<Got> {
+    pub(super) async fn finish(mut self) -> Result<Got> {
+        if let Some(stdout) = &mut self.stdout {
+            stdout.flush().await.map_err(|error| not_written(Path::new("standard output"), &error))?;
+        }
+        // To be on the disk takes as long as the disk does.
+        aside(move || self.finish_now()).await
+    }
+
+    fn finish_now(mut self) -> Result<Got> {
         let declared = self.declared.ok_or_else(|| {
             Failure::refused("The server has given no digest, so nobody knows whether this is the whole. It is kept.")
         })?;
@@ -217,7 +233,6 @@ impl Target {
         }
         let (bytes, crc64nvme) = (self.offset, self.crc);
         let Some(path) = self.path.clone() else {
-            std::io::stdout().lock().flush().map_err(|error| not_written(Path::new("standard output"), &error))?;
             return Ok(Got { path: "-".to_owned(), bytes, crc64nvme });
         };
         if let Some(file) = &self.file {
@@ -249,13 +264,6 @@ pub(super) fn not_written(path: &Path, error: &std::io::Error) -> Failure {
     Failure::resumable(format!("{} cannot be written: {error}.", path.display()))
 }
 
-/// A path with this behind its name.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    PathBuf::from(name)
-}
-
 fn text(headers: &HeaderMap, name: &str) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
@@ -265,17 +273,6 @@ pub(super) fn declared(headers: &HeaderMap) -> Option<Crc64Nvme> {
     let digest = text(headers, "repr-digest")?;
     let (_, rest) = digest.split_once("crc64nvme=:")?;
     Crc64Nvme::from_digest(&STANDARD.decode(rest.split_once(':')?.0).ok()?)
-}
-
-/// The name that whoever sent the file has given it, and no path: it is somebody else's word.
-fn safe_name(headers: &HeaderMap) -> String {
-    let disposition = text(headers, CONTENT_DISPOSITION.as_str()).unwrap_or_default();
-    let encoded = disposition.split_once("filename*=UTF-8''").map(|(_, rest)| rest.split(';').next().unwrap_or(rest));
-    let name = encoded.map(|encoded| percent_decode_str(encoded.trim()).decode_utf8_lossy().into_owned());
-    let name: String =
-        name.unwrap_or_default().chars().map(|c| if c.is_control() || "/\\".contains(c) { '_' } else { c }).collect();
-    let is_usable = !name.trim_matches('.').is_empty();
-    if is_usable { name } else { "download".to_owned() }
 }
 
 #[cfg(test)]
@@ -288,17 +285,6 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(name, HeaderValue::from_str(value).unwrap());
         headers
-    }
-
-    #[test]
-    fn a_name_that_somebody_else_gave_is_no_path() {
-        let name = |encoded: &str| {
-            safe_name(&headers("content-disposition", &format!("attachment; filename*=UTF-8''{encoded}")))
-        };
-        assert_eq!(name("caf%C3%A9.txt"), "café.txt");
-        assert_eq!(name("..%2F..%2Fetc%2Fpasswd"), ".._.._etc_passwd");
-        assert_eq!(name("a%0Ab"), "a_b");
-        assert_eq!([name(".."), name("."), name("")], ["download"; 3]);
     }
 
     #[test]

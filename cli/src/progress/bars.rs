@@ -9,8 +9,9 @@ use upload_types::units::UploadId;
 
 use crate::failure::Failure;
 use crate::progress::lines::told;
-use crate::progress::report::{FileNumber, Report, Shown, Summary, result_line, result_of};
+use crate::progress::report::{FileNumber, Report, Shown, Summary, result_of};
 use crate::progress::words::plain;
+use crate::results::print;
 use crate::upload::sent::Sent;
 
 const FILE: &str =
@@ -124,7 +125,7 @@ impl Report for Bars {
 
     fn finished(&self, file: &Shown, sent: &Sent) {
         self.close(file, sent.bytes);
-        self.area.suspend(|| result_line(&result_of(file, sent)));
+        self.area.suspend(|| print(result_of(file, sent)));
     }
 
     fn failed(&self, file: &Shown, failure: &Failure) {

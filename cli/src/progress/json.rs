@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use upload_types::units::UploadId;
 
 use crate::failure::{Failure, Kind};
-use crate::progress::report::{FileNumber, Report, Shown, Summary, result_line};
+use crate::progress::report::{FileNumber, Report, Shown, Summary};
+use crate::results::print;
 use crate::upload::sent::Sent;
 
 /// So often a file's progress is told at most.
@@ -25,7 +26,7 @@ fn tell(event: &str, file: Option<&Shown>, mut more: Value) {
     if let Some(file) = file {
         more["file"] = json!(file.name);
     }
-    result_line(&more.to_string());
+    print(more);
 }
 
 impl Report for Json {

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use upload_types::units::UploadId;
 
 use crate::failure::Failure;
-use crate::progress::report::{Report, Shown, Summary, result_line, result_of};
+use crate::progress::report::{Report, Shown, Summary, result_of};
 use crate::progress::words::{duration, files, plain, rate, size};
+use crate::results::print;
 use crate::upload::sent::Sent;
 
 /// So often it is said how far a file is.
@@ -83,7 +84,7 @@ impl Report for Lines {
     }
 
     fn finished(&self, file: &Shown, sent: &Sent) {
-        result_line(&result_of(file, sent));
+        print(result_of(file, sent));
         let (finished, files) = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             state.finished += 1;

@@ -82,12 +82,6 @@ impl FileProgress {
     }
 }
 
-/// A line of results. Whoever reads them may have had enough.
-pub(super) fn result_line(text: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
-}
-
 /// As `sha256sum` writes it: the upload's id, two spaces, the file.
 pub(super) fn result_of(file: &Shown, sent: &Sent) -> String {
     format!("{}  {}", sent.upload_id, file.name)

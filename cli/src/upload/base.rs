@@ -15,7 +15,13 @@ use crate::failure::{Failure, Result};
 use crate::progress::report::FileProgress;
 use crate::state::{StateFolder, journal::Journal};
 use crate::throttle::Throttle;
-use crate::upload::{digest::Hashed, lane::Lane, retry::Patience, sent::Sent, source::Source};
+use crate::upload::{
+    digest::Hashed,
+    lane::{Lane, Seat},
+    retry::Patience,
+    sent::Sent,
+    source::Source,
+};
 
 /// Between two questions whether the object is whole.
 pub(super) const FIRST_LOOK: Duration = Duration::from_millis(50);
@@ -84,6 +90,8 @@ pub(super) struct Upload<'a> {
     pub(super) source: Arc<Source>,
     pub(super) progress: FileProgress,
     pub(super) patience: Arc<Patience>,
+    /// Whose turn it is, among all files.
+    pub(super) seat: Seat<'a>,
     pub(super) journal: Mutex<Journal>,
     pub(super) sent_bytes: AtomicU64,
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use upload_types::integrity::{Crc64Nvme, RunningSha256, Sha256Digest, Sha256State};
 use upload_types::units::ByteCount;
 
+use crate::aside::aside;
 use crate::failure::{Failure, Result};
 use crate::upload::{
     chunk_queue::ChunkRange,
@@ -41,9 +42,7 @@ impl Hashed {
 
     /// Reads a chunk, and what lies between the last one and it where that was not read yet. The CRC of the chunk.
     pub(crate) async fn read(self, source: Arc<Source>, chunk: ChunkRange) -> Result<(Self, Crc64Nvme)> {
-        tokio::task::spawn_blocking(move || self.read_now(&source, chunk))
-            .await
-            .map_err(|error| Failure::resumable(format!("Reading has failed: {error}.")))?
+        aside(move || self.read_now(&source, chunk)).await
     }
 
     fn read_now(mut self, source: &Source, chunk: ChunkRange) -> Result<(Self, Crc64Nvme)> {

@@ -41,7 +41,16 @@ pub(crate) async fn send(
     let told = progress.clone();
     let patience = Patience::new(shared.settings.retry_for, move |text| told.note(text));
     let journal = Mutex::new(Journal::of(&shared.state, &job.state_name));
-    let upload = Upload { shared, job, source, progress, patience, journal, sent_bytes: AtomicU64::new(0) };
+    let upload = Upload {
+        shared,
+        job,
+        source,
+        progress,
+        patience,
+        seat: shared.lane.seat(),
+        journal,
+        sent_bytes: AtomicU64::new(0),
+    };
     let sent = upload.run().await?;
     upload.keep(|_| keep(&upload.source, &sent));
     upload.journal().remove();
@@ -163,7 +172,7 @@ impl Upload<'_> {
             match api.create(&intent.request, &intent.idempotency_key).await {
                 Ok(creation) => break creation,
                 // About no upload yet: where nothing answers here, the address is wrong.
-                Err(refusal) if refusal.is_strangers() && !matches!(refusal.status, Some(429 | 500..)) => {
+                Err(refusal) if refusal.is_of_no_quayside() => {
                     return Err(no_quayside(api.endpoint(), &refusal.message));
                 }
                 Err(refusal) if intent.request.direct && refusal.code.as_deref() == Some("not-configured") => {

@@ -3,12 +3,12 @@
 //! the time to send it again. Bodies have no checksum, since nobody knows their bytes when they begin; the object's is compared at the end.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::stream;
 use tokio::time::{Instant, timeout_at};
 
+use crate::api::Moving;
 use crate::failure::{Failure, Result};
 use crate::progress::report::FileProgress;
 use crate::throttle::Throttle;
@@ -25,7 +25,7 @@ const BODY_LASTS: Duration = Duration::from_secs(10);
 /// Nor is it larger, where no other size is asked for. Smaller than any proxy's limit that is known.
 const BODY_BYTES: u64 = 32 * 1024 * 1024;
 /// How much is read of the spool at a time.
-const BLOCK_BYTES: u64 = 256 * 1024;
+const BLOCK_BYTES: u64 = 64 * 1024;
 
 /// Sends all that the spool gets, until its input has ended.
 pub(crate) async fn send(shared: &Shared, file_name: &str, spool: Arc<Spool>, progress: FileProgress) -> Result<Sent> {
@@ -60,11 +60,11 @@ impl Live<'_> {
     /// One body. Whatever comes of it, the server has said afterwards how many bytes count.
     async fn send_body(&mut self) -> Result<()> {
         let from = self.stream.offset;
-        let sent_to = Arc::new(AtomicU64::new(from));
+        let moving = Moving::default();
         let (spool, throttle) = (Arc::clone(&self.spool), Arc::clone(&self.stream.shared.throttle));
-        let body = Body { spool, throttle, from, to: from + self.body_bytes, sent_to: Arc::clone(&sent_to) };
-        let appended = self.stream.shared.api.append_live(self.stream.id, from, body.into_body(), BODY_LASTS).await;
-        self.stream.sent_bytes += sent_to.load(Ordering::Relaxed) - from;
+        let body = Body { spool, throttle, from, to: from + self.body_bytes, moving: moving.clone() };
+        let appended = self.stream.shared.api.append_live(self.stream.id, from, body.into_body(), &moving).await;
+        self.stream.sent_bytes += moving.bytes();
         let offset = match appended {
             Ok(offset) => {
                 self.stream.patience.succeeded();
@@ -76,7 +76,7 @@ impl Live<'_> {
                 self.stream.ask_offset().await?
             }
         };
-        self.stream.counted(offset, from, sent_to.load(Ordering::Relaxed))?;
+        self.stream.counted(offset, from, from + moving.bytes())?;
         self.spool.confirm(offset);
         Ok(())
     }
@@ -88,8 +88,8 @@ struct Body {
     throttle: Arc<Throttle>,
     from: u64,
     to: u64,
-    /// How far it has left.
-    sent_to: Arc<AtomicU64>,
+    /// Is told what leaves.
+    moving: Moving,
 }
 
 impl Body {
@@ -108,7 +108,7 @@ impl Body {
             let block = body.spool.read(at, most).await?;
             let length = block.len() as u64;
             body.throttle.wait_for(length).await;
-            body.sent_to.store(at + length, Ordering::Relaxed);
+            body.moving.moved(length);
             Ok::<_, std::io::Error>(Some((block, (body, at + length))))
         }))
     }

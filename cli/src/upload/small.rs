@@ -1,13 +1,16 @@
 //! A small file goes along with the creation of its upload, by tus, whose creation can bring bytes: one request, and the object is whole
 //! with the answer. The server compares the bytes with the SHA-256 that comes with them.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderValue};
 use upload_types::integrity::{Crc64Nvme, Sha256Digest};
 
 use crate::api::documents::CreateRequest;
+use crate::aside::aside;
 use crate::failure::Result;
 use crate::state::journal::Intent;
 use crate::upload::base::{Upload, fresh_key};
@@ -57,10 +60,15 @@ pub(super) fn described(request: &CreateRequest) -> Option<HeaderMap> {
 /// `None` where something in front of the server does not let it through, or not all of it has arrived: then it goes the long way.
 pub(super) async fn send(upload: &Upload<'_>, intent: &Intent, described: HeaderMap) -> Result<Option<Sent>> {
     let bytes = upload.bytes();
-    let mut content = vec![0; usize::try_from(bytes).unwrap_or(0)];
-    upload.source.read_at(0, &mut content).map_err(|error| unreadable(&upload.source.path, &error))?;
-    upload.source.must_be_unchanged()?;
-    let sha256 = Sha256Digest::of(&content);
+    let source = Arc::clone(&upload.source);
+    let (content, sha256, crc64nvme) = aside(move || {
+        let mut content = vec![0; usize::try_from(bytes).unwrap_or(0)];
+        source.read_at(0, &mut content).map_err(|error| unreadable(&source.path, &error))?;
+        source.must_be_unchanged()?;
+        let (sha256, crc64nvme) = (Sha256Digest::of(&content), Crc64Nvme::of(&content));
+        Ok((Bytes::from(content), sha256, crc64nvme))
+    })
+    .await?;
     let mut headers = described;
     if let Ok(checksum) = HeaderValue::from_str(&format!("sha256 {}", STANDARD.encode(sha256.0))) {
         headers.insert("upload-checksum", checksum);
@@ -68,7 +76,7 @@ pub(super) async fn send(upload: &Upload<'_>, intent: &Intent, described: Header
     let mut key = intent.idempotency_key.clone();
     let mut streak = Streak::default();
     let (upload_id, offset) = loop {
-        let permit = upload.shared.lane.enter().await;
+        let permit = upload.seat.enter().await;
         upload.shared.throttle.wait_for(bytes).await;
         let answer = upload.shared.api.create_with(content.clone(), headers.clone(), &key).await;
         upload.sent_bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -107,7 +115,7 @@ pub(super) async fn send(upload: &Upload<'_>, intent: &Intent, described: Header
         upload_id,
         bytes,
         sha256: Some(sha256),
-        crc64nvme: Some(Crc64Nvme::of(&content)),
+        crc64nvme: Some(crc64nvme),
         duplicate: false,
         resumed_from_bytes: 0,
         sent_bytes: upload.sent_bytes.load(Ordering::Relaxed),

@@ -14,6 +14,7 @@ use upload_types::upload::Phase;
 
 use crate::api::UploadRef;
 use crate::api::documents::CreateRequest;
+use crate::aside::aside;
 use crate::failure::{Failure, Result};
 use crate::progress::report::FileProgress;
 use crate::upload::base::{FIRST_LOOK, LONGEST_LOOK, Shared, fresh_key, no_quayside};
@@ -32,20 +33,37 @@ pub(crate) async fn send(
     progress: FileProgress,
 ) -> Result<Sent> {
     let mut stream = Stream::begin(shared, file_name, progress).await?;
-    let (mut sha256, mut crc) = (RunningSha256::resume(None).ok_or_else(no_digest)?, Crc64Nvme::default());
+    let mut running = Running { sha256: RunningSha256::resume(None).ok_or_else(no_digest)?, crc: Crc64Nvme::default() };
     let chunk_bytes = shared.settings.chunk_bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(CHUNK_BYTES);
     loop {
         let chunk = gather(&mut input, chunk_bytes).await?;
         let is_last = chunk.len() < chunk_bytes;
-        sha256.update(&chunk);
-        let length = ByteCount::new(chunk.len() as u64).unwrap_or(ByteCount::MAX);
-        crc = crc.followed_by(Crc64Nvme::of(&chunk), length);
+        running = running.followed_by(&chunk).await?;
         stream.patience.was_idle();
         stream.send(chunk).await?;
         if is_last {
             stream.end().await?;
-            return stream.finish(sha256.save().digest(), crc).await;
+            return stream.finish(running.sha256.save().digest(), running.crc).await;
         }
+    }
+}
+
+/// The digests of what has come so far.
+struct Running {
+    sha256: RunningSha256,
+    crc: Crc64Nvme,
+}
+
+impl Running {
+    async fn followed_by(mut self, chunk: &Bytes) -> Result<Self> {
+        let chunk = chunk.clone();
+        aside(move || {
+            self.sha256.update(&chunk);
+            let length = ByteCount::new(chunk.len() as u64).unwrap_or(ByteCount::MAX);
+            self.crc = self.crc.followed_by(Crc64Nvme::of(&chunk), length);
+            Ok(self)
+        })
+        .await
     }
 }
 
@@ -68,7 +86,7 @@ async fn create(shared: &Shared, file_name: &str, patience: &Arc<Patience>) -> R
     loop {
         match shared.api.create_open_ended(described.clone(), &key).await {
             Ok(id) => return Ok(id),
-            Err(refusal) if refusal.is_strangers() && !matches!(refusal.status, Some(429 | 500..)) => {
+            Err(refusal) if refusal.is_of_no_quayside() => {
                 return Err(no_quayside(shared.api.endpoint(), &refusal.message));
             }
             Err(refusal) => patience.wait(refusal, &mut streak).await?,
@@ -120,7 +138,8 @@ impl Stream<'_> {
         let mut streak = Streak::default();
         while self.offset < end {
             let rest = usize::try_from(self.offset - from).map(|at| chunk.slice(at..)).unwrap_or_default();
-            let headers = checksum(&rest);
+            let checked = rest.clone();
+            let headers = aside(move || Ok(checksum(&checked))).await?;
             self.shared.throttle.wait_for(rest.len() as u64).await;
             if streak.is_new() {
                 self.patience.was_idle();

@@ -48,7 +48,7 @@ impl Upload<'_> {
                     }
                     self.progress.confirmed(self.bytes() - queue.remaining_bytes());
                 }
-                permit = self.shared.lane.enter(), if may_begin => {
+                permit = self.seat.enter(), if may_begin => {
                     let Some(chunk) = queue.take() else { continue };
                     if running.is_empty() && streaks.is_empty() {
                         // Other files had the line: nothing of this one has failed.
