@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Usage,
     /// Print an address of a finished file that needs no token, for whoever is to have it
     Link(Link),
+    /// Print an address that takes one file, for somebody who is to send it and has no token
+    Invite(Invite),
     /// Say how uploads stand
     Status(Uploads),
     /// Follow an upload until it has ended
@@ -178,6 +180,25 @@ pub(crate) struct Link {
     /// What the file is called, where that is not the name that it was sent with
     #[arg(long, value_name = "NAME")]
     pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Invite {
+    /// The largest file, such as 500M
+    #[arg(long, value_name = "BYTES", value_parser = size)]
+    pub(crate) max_size: Option<u64>,
+    /// What the file may be, such as image/png or image/*; can be given several times
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) types: Vec<String>,
+    /// Until when it takes a file, such as 10m, 1h or 7d; a day without it
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) expires: Option<Duration>,
+    /// Something that your server is told with the file; can be given several times
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) metadata: Vec<(String, String)>,
+    /// Take back the one with this id, in place of making one
+    #[arg(long, value_name = "ID", conflicts_with_all = ["max_size", "types", "expires", "metadata"])]
+    pub(crate) revoke: Option<String>,
 }
 
 #[derive(Debug, Args)]

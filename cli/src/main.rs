@@ -92,6 +92,7 @@ async fn work(cli: Cli) -> Result<u8> {
         Command::Get(get) => commands::get::run(&global, get).await,
         Command::Ls => commands::uploads::list(&global).await,
         Command::Usage => commands::uploads::usage(&global).await,
+        Command::Invite(invite) => commands::invite::run(&global, &invite).await,
         Command::Link(link) => commands::uploads::link(&global, &link).await,
         Command::Status(uploads) => commands::uploads::status(&global, &uploads).await,
         Command::Watch(one) => commands::watch::run(&global, &one).await,

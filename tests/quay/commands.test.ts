@@ -157,6 +157,32 @@ test("a link opens a file to whoever has no token", async () => {
   assert.match(tooLong.stderr, /expiresInSeconds/);
 });
 
+test("an invitation takes one file from somebody who has no token, and can be taken back", async () => {
+  const { user, env } = await quay();
+  const made = await user.run(["invite", "--max-size", "2M", "--type", "text/*", "--expires", "1h"], { env });
+  assert.equal(made.code, 0, made.stderr);
+  const guest = new Quay(made.stdout.trim());
+  after(() => guest.remove());
+  const tooLarge = await guest.run(["put", guest.file("big.txt", fileBytes("big", 3 * MIB)), "--type", "text/plain"]);
+  assert.equal(tooLarge.code, 3, tooLarge.stderr);
+  const put = await guest.events(["put", guest.file("small.txt", fileBytes("small", MIB)), "--type", "text/plain"]);
+  const { uploadId = "" } = eventOf(put, "finished");
+  const { code } = await user.run(["get", uploadId, "-o", "got.txt"], { env });
+  assert.equal(code, 0);
+  assert.equal(sha256(readFileSync(join(user.home, "got.txt"))), sha256(fileBytes("small", MIB)));
+  const second = await guest.run(["put", guest.file("more.txt", fileBytes("more", 10)), "--type", "text/plain"]);
+  assert.equal(second.code, 3, second.stderr);
+  assert.match(second.stderr, /takes one file, and has it/);
+
+  const other = JSON.parse((await user.run(["invite", "--json"], { env })).stdout) as { linkId: string; url: string };
+  const revoked = await user.run(["invite", "--revoke", other.linkId], { env });
+  assert.deepEqual([revoked.code, revoked.stdout], [0, ""], revoked.stderr);
+  const late = new Quay(other.url);
+  after(() => late.remove());
+  assert.match((await late.run(["put", late.file("late.txt", fileBytes("late", 10))])).stderr, /has taken it back/);
+  assert.equal((await user.run(["invite", "--revoke", "x"], { env })).code, 2);
+});
+
 test("open uploads are listed, looked at, followed and deleted", async () => {
   const { user, env } = await quay();
   const created = await stack.client.init({ fileName: "open.bin", fileSize: 10 }, bearer(env));

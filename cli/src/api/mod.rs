@@ -15,6 +15,7 @@ use serde_json::Value;
 use upload_types::integrity::Crc64Nvme;
 use upload_types::ledger::OwnerUsage;
 use upload_types::units::UploadId;
+use upload_types::upload_link::LinkId;
 
 pub(crate) use body::{Moving, SendingBody};
 use documents::{ChunkTaken, CreateRequest, Creation, OpenUploads, Status};
@@ -206,6 +207,17 @@ impl Api {
     pub(crate) async fn link(&self, upload: &UploadRef, wanted: &Value) -> Result<Value, Refusal> {
         let request = self.about(Method::POST, upload, "/links").header(CONTENT_TYPE, "application/json");
         self.line.document(request.body(wanted.to_string())).await
+    }
+
+    /// A link that takes one file.
+    pub(crate) async fn upload_link(&self, wanted: &Value) -> Result<Value, Refusal> {
+        let request = self.request(Method::POST, "/upload/links", None).header(CONTENT_TYPE, "application/json");
+        self.line.document(request.body(wanted.to_string())).await
+    }
+
+    /// Such a link is taken back.
+    pub(crate) async fn revoke_upload_link(&self, id: LinkId) -> Result<Value, Refusal> {
+        self.line.document(self.request(Method::DELETE, &format!("/upload/links/{id}"), None)).await
     }
 
     /// How it stands, live: Server-Sent Events.

@@ -3,6 +3,7 @@
 pub(crate) mod doctor;
 pub(crate) mod get;
 mod get_folder;
+pub(crate) mod invite;
 pub(crate) mod login;
 pub(crate) mod put;
 pub(crate) mod shell;
