@@ -78,7 +78,8 @@ export function createQuayside(options = {}) {
       if (below) {
         return path === below || path.startsWith(`${below}/`);
       }
-      return ROUTES.has(path.split("/")[1]) || isProblemPage(request.url);
+      const [, first, second = ""] = path.split("/");
+      return ROUTES.has(first) || (first === "by" && second.startsWith("qul_")) || isProblemPage(request.url);
     },
 
     handlesQueue({ queue, messages = [] }) {

@@ -50,6 +50,8 @@ const ROUTES = [
   "/usage",
   "/healthz",
   "/readyz",
+  "/by/qul_abc.def",
+  "/by/qul_abc.def/upload/init",
 ];
 const PAGE = "/problems/offset-mismatch";
 const APPLICATION = [
@@ -60,6 +62,8 @@ const APPLICATION = [
   "/problems/1/edit",
   "/problems/a/",
   "/filesystem",
+  "/by",
+  "/by/me",
   "/a/problems/b",
 ];
 
