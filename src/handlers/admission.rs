@@ -74,7 +74,7 @@ pub(crate) async fn ask_ledger(mut admit: Admit, spec: &UploadSpec, context: Req
     }
     // One after the other has come by the link meanwhile.
     if let Some(LinkUse { instead_of: Some(last), .. }) = admit.link {
-        return Err(upload_link::in_use(last));
+        return Err(upload_link::in_use(last, upload_link::JUST_MOVED_MS));
     }
     Err("the ledger knows again and again what is not there".into())
 }

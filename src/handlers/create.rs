@@ -22,6 +22,7 @@ use upload_types::{
     repair::OnMismatch,
     units::{ByteCount, UnixMs, UploadId},
     upload::{Phase, Purpose, Snapshot},
+    upload_link::LinkId,
 };
 use web_sys::ReadableStream;
 
@@ -93,6 +94,7 @@ async fn create_and_begin(
     let created_at = UnixMs(now_ms());
     let idempotency = create.idempotency.as_ref().map(|given| creator.named(given));
     let policy = policy(&create, config.policy, &creator, created_at);
+    let releases = creator.link.as_ref().filter(|_| idempotency.is_none()).map(|link| link.facts.id);
     let mut spec = UploadSpec {
         id,
         owner: creator.owner,
@@ -144,7 +146,7 @@ async fn create_and_begin(
     }
     // Crash here: the ledger has an entry without an upload. The same creation goes on with it, if it has a key; the list leaves it
     // out, and takes it away; and it goes when its upload would be over at the latest.
-    let Begun { snapshot, lease } = created(spec, first, context).await?;
+    let Begun { snapshot, lease } = created(spec, first, releases, context).await?;
     let line = LogLine { bytes: snapshot.plan.declared_bytes(), ..LogLine::of("created", snapshot.id) };
     log::info(&LogLine { duration_ms: Some(watch.elapsed_ms()), ..line });
     Ok((shown(snapshot), lease))
@@ -185,9 +187,15 @@ fn entry(spec: &UploadSpec, first: Option<&BeginAppend>) -> Entry {
 
 /// Has the upload's object created. Where that fails, and the object says that it is not there, the ledger is told: what does not exist
 /// counts for nothing.
-async fn created(spec: UploadSpec, first: Option<BeginAppend>, context: RequestContext<'_>) -> Result<Begun> {
+///
+/// So is the ledger's word of the link: where this creation has no key, nobody else may be creating the same.
+async fn created(
+    spec: UploadSpec,
+    first: Option<BeginAppend>,
+    link: Option<LinkId>,
+    context: RequestContext<'_>,
+) -> Result<Begun> {
     let (name, owner, objects) = (spec.entry(), spec.owner.clone(), context.uploads()?);
-    let link = spec.link.as_ref().map(|link| link.id);
     let tried = create_object(&objects, spec, first).await;
     if tried.is_ok() {
         return tried;
@@ -327,7 +335,7 @@ pub(crate) async fn with_first_chunk(
 }
 
 /// Creates the upload and stores the bytes that come with the creation, however many those are. Where they are cut short, the upload
-/// is there with what counted of them; where they contradict its length, nothing is.
+/// is there with what counted of them; where they contradict its length, or are more than it may have, nothing is.
 pub(crate) async fn with_unsized(
     create: Create,
     end: BodyEnd,
@@ -346,7 +354,9 @@ pub(crate) async fn with_unsized(
     let chunk = Unsized { id, offset: ByteCount::ZERO, file_bytes: None, end, wait };
     match append_stream::handle(chunk, body, context).await {
         Err(Error::Refused(
-            refusal @ (ApiError::BeyondDeclaredLength { .. } | ApiError::InconsistentLength { .. }),
+            refusal @ (ApiError::BeyondDeclaredLength { .. }
+            | ApiError::InconsistentLength { .. }
+            | ApiError::UploadTooLarge { .. }),
         )) => {
             // Crash here, or fails: the upload is there, nobody knows its URL, and it expires.
             let _expires = call(&objects, id, &Cancel(DeleteRight::Unfinished)).await;

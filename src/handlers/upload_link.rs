@@ -35,11 +35,10 @@ use crate::{
 /// How long a link is good that says nothing of it: a day.
 const DEFAULT_SECONDS: u64 = 86_400;
 
-/// An upload that was begun so shortly ago is not taken for one that was given up: who comes with the same file comes at the same time.
-const JUST_BEGUN_MS: u64 = 5_000;
-
-/// After so many seconds it is worth asking again whether the link is free.
-const RETRY_SECONDS: u32 = 60;
+/// An upload that has brought something so shortly ago, or was begun, is not taken for one that was given up: who comes with the same file comes
+/// at the same time. Five seconds; where nobody has said how long the file is, twice as long as a body may stall, which is a minute: there the
+/// name alone says that it is the same.
+pub(crate) const JUST_MOVED_MS: u64 = 5_000;
 
 /// Makes a link. Nothing is written: what it allows stands in it.
 pub(crate) async fn create(wanted: UploadLinkRequest, context: RequestContext<'_>) -> HandlerResult {
@@ -76,7 +75,8 @@ pub(crate) async fn create(wanted: UploadLinkRequest, context: RequestContext<'_
 pub(crate) async fn revoke(id: LinkId, context: RequestContext<'_>) -> HandlerResult {
     let owner = &context.access.lister()?.owner;
     if let Auth::Tokens(_) = context.config.auth {
-        rate_limit::count_one(owner, context).await?;
+        // Apart from what is made: whoever has stolen a token must not keep its owner from taking back what they make with it.
+        rate_limit::count_one(&format!("revoking {owner}"), context).await?;
     }
     let until = UnixMs(now_ms()).plus_ms(MAX_UPLOAD_LINK_SECONDS * 1000);
     let opened = call(&ObjectClient::to_ledgers(context.env)?, owner, &RevokeLink { id, until }).await?;
@@ -89,18 +89,16 @@ fn say(event: &'static str, id: LinkId) {
     log::info(&LogLine { event, detail: Some(id.to_string()), ..LogLine::default() });
 }
 
-/// Refuses a creation by a link that takes no file any more, before anybody else is asked about it. One that is repeated under its key may
-/// be of the file that the link has.
+/// Refuses a creation by a link that takes no file any more, before anybody else is asked about it. Not one that may be repeated under its key:
+/// what it has begun stays its own.
 pub(crate) async fn is_open(creator: &Principal, create: &Create, context: RequestContext<'_>) -> Result<()> {
-    let Some(link) = &creator.link else { return Ok(()) };
+    let Some(link) = creator.link.as_ref().filter(|_| create.idempotency.is_none()) else { return Ok(()) };
     match call(&ObjectClient::to_ledgers(context.env)?, &creator.owner, &FindLink(link.usage.id)).await? {
         Some(Admission::LinkRevoked) => Err(ApiError::LinkRevoked.into()),
-        Some(Admission::LinkUsed(earlier)) if create.idempotency.is_none() => {
-            match phase(earlier.upload_id, context).await? {
-                Some(Phase::Completed | Phase::Deleted) => Err(ApiError::LinkUsed.into()),
-                _ => Ok(()),
-            }
-        }
+        Some(Admission::LinkUsed(earlier)) => match phase(earlier.upload_id, context).await? {
+            Some(Phase::Completed | Phase::Deleted) => Err(ApiError::LinkUsed.into()),
+            _ => Ok(()),
+        },
         _ => Ok(()),
     }
 }
@@ -114,7 +112,7 @@ pub(crate) async fn without_file(
 ) -> Result<UploadId> {
     let (id, age_ms) = (earlier.upload_id, UnixMs(now_ms()).ms_since(earlier.created_at));
     match call(&context.uploads()?, id, &Status).await {
-        Ok(now) if now.phase == Phase::Open && age_ms > JUST_BEGUN_MS && is_same_file(&now, spec) => {
+        Ok(now) if now.phase == Phase::Open && is_same_file(&now, spec) && is_left(&now, spec, context) => {
             // What it has brought counts, and not what it would have.
             Left::of(&now, None).close(&spec.owner, context).await?;
             // Crash here: the try has ended, and the link is free for whoever comes next.
@@ -127,13 +125,14 @@ pub(crate) async fn without_file(
         Some(Phase::Completed | Phase::Deleted) => Err(ApiError::LinkUsed.into()),
         // It may be on its way to its object for so long.
         None if age_ms > CREATION_MS => Ok(id),
-        _ => Err(in_use(id)),
+        _ => Err(in_use(id, left_after_ms(spec, context))),
     }
 }
 
-/// What is said while another file is on its way by the link.
-pub(crate) fn in_use(upload: UploadId) -> Error {
-    ApiError::LinkInUse { upload, retry_after_seconds: RETRY_SECONDS }.into()
+/// What is said while another file is on its way by the link, or the same one may be.
+pub(crate) fn in_use(upload: UploadId, left_after_ms: u64) -> Error {
+    let retry_after_seconds = u32::try_from(left_after_ms.div_ceil(1000)).unwrap_or(u32::MAX).max(1);
+    ApiError::LinkInUse { upload, retry_after_seconds }.into()
 }
 
 /// Where an upload is in its life; none where there is none, or not yet.
@@ -143,6 +142,17 @@ async fn phase(id: UploadId, context: RequestContext<'_>) -> Result<Option<Phase
         Err(Error::Refused(ApiError::UploadNotFound)) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Whether nothing has moved in it for so long that whoever sent it has gone. It ends so long after its last accepted byte as it was promised.
+fn is_left(earlier: &Snapshot, spec: &UploadSpec, context: RequestContext<'_>) -> bool {
+    let left_ms = earlier.expires_at.ms_since(UnixMs(now_ms()));
+    spec.policy.ttl_ms.saturating_sub(left_ms) > left_after_ms(spec, context)
+}
+
+fn left_after_ms(spec: &UploadSpec, context: RequestContext<'_>) -> u64 {
+    let longest_stall_ms = u64::try_from(context.config.stalled_after.as_millis()).unwrap_or(u64::MAX);
+    if spec.plan.declared_bytes().is_some() { JUST_MOVED_MS } else { longest_stall_ms.saturating_mul(2) }
 }
 
 /// By what a client says of it: nobody has seen more of it yet.

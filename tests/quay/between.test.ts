@@ -30,8 +30,9 @@ class Network {
     this.asked += 1;
     if (this.wantsSignIn(this.asked)) {
       this.ledAway += 1;
-      request.resume();
-      response.writeHead(this.signIn, { Location: "https://portal.example/sign-in", Connection: "close" }).end();
+      // Read to its end: a connection that is closed with bytes unread is reset, and its answer may be lost with it.
+      const answer = { Location: "https://portal.example/sign-in", Connection: "close" };
+      request.resume().once("end", () => response.writeHead(this.signIn, answer).end());
       return;
     }
     const { method, url = "/", headers } = request;

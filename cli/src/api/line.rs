@@ -299,7 +299,7 @@ mod tests {
     }
 
     fn impatient() -> Line {
-        Line { stall: Duration::from_millis(100), ..Line::new().unwrap() }
+        Line { stall: Duration::from_secs(2), ..Line::new().unwrap() }
     }
 
     #[tokio::test]

@@ -40,6 +40,9 @@ pub(crate) async fn run(global: &Global, invite: &Invite) -> Result<u8> {
     match (made["url"].as_str(), made["linkId"].as_str(), made["expiresAt"].as_str()) {
         (Some(url), Some(id), Some(until)) if !global.json => {
             print(url);
+            if global.quiet {
+                return Ok(0);
+            }
             crate::tell::tell(format_args!(
                 "It takes one file until {until}. `quay invite --revoke {id}` takes it back."
             ));

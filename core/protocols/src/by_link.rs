@@ -53,6 +53,10 @@ fn route(head: &Head, rest: &str) -> Option<String> {
     }
     match rest.strip_prefix('/') {
         None if is_resumable => Some(FILES_PATH.to_owned()),
+        // Somebody has opened it in a browser: it is there, and takes something else.
+        None if matches!(head.method, Method::GET | Method::HEAD) && head.query.is_empty() => {
+            Some(format!("{UPLOAD_PATH}/new"))
+        }
         None => Some(UPLOAD_PATH.to_owned()),
         Some(name) if head.method == Method::PUT && !name.contains('/') => Some(format!("{UPLOAD_PATH}/new/{name}")),
         Some(_) => None,
@@ -75,7 +79,7 @@ mod tests {
         for (method, path, headers, expected) in [
             (Method::POST, "/by/qul_a.b", &[][..], "/upload"),
             (Method::PUT, "/by/qul_a.b", &[], "/upload"),
-            (Method::GET, "/by/qul_a.b", &[], "/upload"),
+            (Method::GET, "/by/qul_a.b", &[], "/upload/new"),
             (Method::POST, "/by/qul_a.b", &[tus], "/files"),
             (Method::OPTIONS, "/by/qul_a.b", &[tus], "/files"),
             (Method::POST, "/by/qul_a.b", &[draft], "/files"),

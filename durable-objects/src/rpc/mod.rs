@@ -2,8 +2,8 @@
 //!
 //! [`upload`] has the commands of an upload's object, [`direct`] those about parts that its client stores itself, [`ledger`] those of an owner's.
 //!
-//! A command is a small JSON `POST` inside the platform's own network, and so is its answer: `{"ok": …}`, or
-//! `{"refused": …}` where the client is to be told something. Anything else is a fault. Every command may be sent twice,
+//! A command is a small JSON `POST` inside the platform's own network, and its answer is JSON, too: with 200 what was asked for, with 422
+//! a refusal, which the client is to be told. Anything else is a fault. Every command may be sent twice,
 //! where the first one's answer was lost: nothing is done twice, and the second answer says how things stand by then. That can
 //! be a refusal where the first one did it: what was cancelled is gone, what was counted may have been taken over since.
 //!

@@ -62,10 +62,12 @@ impl Session {
         self.progress.charged_bytes = bytes;
     }
 
-    /// How many bytes it had in the end, where that was not known when it was created.
+    /// How many bytes it had in the end, where that was not known when it was created. Also of one that came by a link and was given up: whoever
+    /// has a link may begin as often as they like, and only what they bring is to count.
     pub fn came_to(&self) -> Option<ByteCount> {
         let is_whole = self.progress.phase == Phase::Completed;
         let bytes = if is_whole { self.plan().file_bytes } else { self.uploaded_bytes() };
-        self.spec.plan.open_ended.then_some(bytes)
+        let is_given_up = self.spec.link.is_some() && self.progress.phase == Phase::Aborted;
+        (self.spec.plan.open_ended || is_given_up).then_some(bytes)
     }
 }

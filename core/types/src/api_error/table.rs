@@ -314,8 +314,8 @@ api_errors! {
         advice: "Ask for another link.",
     /// Another file is on its way by the link.
     LinkInUse { upload: UploadId, retry_after_seconds: u32 } = "link-in-use", 409, "Another file is on its way by this link";
-        detail: "The link takes one file, and upload {upload} is not finished. Go on with it, or delete it, or send a file of the same name and length, which takes its place.",
-        advice: "Go on with `openUpload`, or delete it. It expires by itself.",
+        detail: "The link takes one file, and upload {upload} is not finished. Go on with it, or delete it. The same file, by its name and length, takes its place once nothing has come of it for {retry_after_seconds} s.",
+        advice: "Go on with `openUpload`, or delete it, or come again after `Retry-After`. It expires by itself.",
         members: { "openUpload": upload },
         retry_after: *retry_after_seconds,
     /// The link was taken back by whoever made it.

@@ -8,7 +8,7 @@ use upload_types::{
     units::{UnixMs, UploadId},
 };
 
-use super::{Ledger, without};
+use super::{Ledger, counted_today, without};
 use crate::{
     ledger::{
         database::Database,
@@ -36,7 +36,9 @@ impl<D: Database> Ledger<D> {
         if let Some(Admission::LinkUsed(name)) = answer
             && let Some(counted) = tables::counted(&self.database, name)?
         {
-            let usage = without(self.usage(admit.quota, tables, now)?, counted);
+            let mut usage = without(self.usage(admit.quota, tables, now)?, counted);
+            // What it has brought of them counts still; where that leaves too little, the next question is refused.
+            usage.bytes_today = usage.bytes_today.saturating_sub(counted_today(name, counted, now).get());
             admit.quota.admit(usage, admit.entry.kind, admit.entry.bytes, now)?;
         }
         Ok(answer)
@@ -79,6 +81,8 @@ impl<D: Database> Ledger<D> {
         self.write(!links::are_kept(&tables), || {
             // The owner may have nothing else here that is swept.
             arm(sweep_after_writing(now))?;
+            // That puts off what was to be swept sooner.
+            links::drop_overdue(&self.database, &tables, now)?;
             links::revoke(&self.database, &tables, link.id, link.until)
         })?;
         Ok(found.and_then(|state| state.opened).map(|name| name.upload_id))

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::quota::Quota;
+use upload_types::upload_link::{LinkFacts, LinkId};
 
 const MOST: u64 = 1 << 38;
 
@@ -67,6 +68,16 @@ fn what_it_came_to_is_told_where_it_was_not_known() {
     s.apply(change);
     assert_eq!(s.came_to(), Some(bytes(5)));
     assert_eq!(session(PART).came_to(), None);
+}
+
+#[test]
+fn of_what_came_by_a_link_and_was_given_up_only_what_it_brought_counts() {
+    let facts = LinkFacts { id: LinkId::from_random_bytes([1; 16]), metadata: BTreeMap::new() };
+    let mut s = create(UploadSpec { link: Some(facts), ..spec(Mode::Sequential, 10) }).unwrap();
+    assert_eq!(s.came_to(), None);
+    let change = s.end(NOW, Phase::Aborted, EventKind::Aborted, None);
+    s.apply(change);
+    assert_eq!(s.came_to(), Some(bytes(0)));
 }
 
 #[test]
