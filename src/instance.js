@@ -7,6 +7,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import * as wasm from "./index.js";
 import errors from "./errors.json";
+import linkPage from "./link_page.html";
 import description from "./openapi.json";
 
 // Text that is only served lies beside the wasm, which an isolate has to compile before it can answer.
@@ -16,6 +17,9 @@ globalThis.quaysideDescription = () => JSON.stringify(description);
 
 /** What `docs/reference/errors.json` says of a code. */
 globalThis.quaysideError = (code) => (Object.hasOwn(errors, code) ? JSON.stringify(errors[code]) : undefined);
+
+/** The page of a link that takes one file, made of `src/link_page`. */
+globalThis.quaysideLinkPage = () => linkPage;
 
 Error.stackTraceLimit = 100;
 

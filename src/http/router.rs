@@ -19,7 +19,7 @@ use crate::{
     config::{Config, Settings},
     context::RequestContext,
     handlers::{self, Answer, form::Surroundings},
-    http::{cors, document, health, server_timing::Timings},
+    http::{cors, document, health, link_page, server_timing::Timings},
     log::{self, Stopwatch, now_ms},
 };
 
@@ -49,7 +49,7 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
     let settings = Settings::of(&env);
     let url = Url::new(&request.inner().url())?;
     let mut head = head(&request, &url, &settings.base_path)?;
-    let link = by_link::take(&mut head).unwrap_or_default();
+    let link = by_link::take(&mut head);
     #[cfg(feature = "faults")]
     if head.path == "/faults" {
         durable_objects::platform::fault_injection::plan(request.json().await?);
@@ -69,10 +69,12 @@ pub(crate) async fn answer(mut request: Request, env: Env, context: Context) -> 
         let base_url = settings.base_path.below(&public_url.unwrap_or_else(|| url.origin()));
         let problems_url = settings.problems_url.clone().unwrap_or_else(|| format!("{base_url}{}", problem_page::PATH));
         // What is answered to a request that came by a link has addresses below the link: its client has nothing else to show.
-        let base_url = base_url + &link;
+        let base_url = base_url + link.as_deref().unwrap_or_default();
         let (base_url, problems_url) = (base_url.as_str(), problems_url.as_str());
         let asked = Asked { head: &head, limits, base_url, problems_url, now: UnixMs(now_ms()) };
-        let handled = match (broken_off(&env), problem_page::answer(&asked, page_text)) {
+        let page = link_page::answer(&head, link.as_deref()).map(Ok);
+        let page = page.or_else(|| problem_page::answer(&asked, page_text));
+        let handled = match (broken_off(&env), page) {
             (Some(fault_id), _) => response(without_body_of_head(&asked, protocol.fault(&asked, &fault_id, None))),
             (None, Some(page)) => {
                 page.map_err(Error::from).and_then(|page| response(without_body_of_head(&asked, page)))

@@ -1,7 +1,7 @@
 //! A bundle: the Worker as wrangler uploads it, in a folder.
 //!
 //! cargo compiles the wasm, `xtask/bindgen` writes the JavaScript around it, wasm-opt makes it small, and esbuild puts the JavaScript and
-//! `src/instance.js` into one file.
+//! `src/instance.js` into one file, with the page of links.
 //!
 //! There are two: `build/`, and, `build-faults/`, the same Worker with the cargo feature `faults`, which tests can make fail. Each is compiled
 //! in a folder of its own, so that building one never makes the other old.
@@ -15,7 +15,7 @@ use flate2::write::GzEncoder;
 
 use crate::output::Step;
 use crate::project::Project;
-use crate::{cargo_build, children, stamp};
+use crate::{cargo_build, children, link_page, stamp};
 
 /// What only a Worker that can be made to fail has in it: the name of a log line.
 const MARK_OF_FAULTS: &str = "fault_injected";
@@ -80,10 +80,13 @@ pub(crate) fn package(project: &Project, bundle: &Bundle, wasm: &Path, bindgen: 
     let sources = [
         "src/instance.js",
         "src/entry.js",
+        link_page::SOURCE,
+        link_page::SDK,
         "Cargo.lock",
         "package-lock.json",
         "xtask/bindgen/src",
         "xtask/src/bundle.rs",
+        "xtask/src/link_page.rs",
     ];
     let served = SERVED.map(|name| project.path(REFERENCE).join(name));
     let inputs = [&sources.map(|source| project.path(source))[..], &served, &[wasm.to_path_buf()]].concat();
@@ -108,11 +111,19 @@ fn pack(project: &Project, wasm: &Path, bindgen: &Path, folder: &Path) -> Result
     let paths = [bound.display().to_string(), "-o".to_owned(), small.display().to_string()];
     run(project, &project.node_bin("wasm-opt"), &[&paths[..], &optimising, &features].concat())?;
     std::fs::copy(project.path("src/instance.js"), staging.join("instance.js"))?;
+    link_page::build(project, &staging)?;
     for name in SERVED {
         std::fs::copy(project.path(REFERENCE).join(name), staging.join(name))?;
     }
     let script = staging.join("bundle.js");
-    let bundling = ["--bundle", "--minify", "--format=esm", "--external:./index_bg.wasm", "--external:cloudflare:*"];
+    let bundling = [
+        "--bundle",
+        "--minify",
+        "--format=esm",
+        "--loader:.html=text",
+        "--external:./index_bg.wasm",
+        "--external:cloudflare:*",
+    ];
     let ends = [staging.join("instance.js").display().to_string(), format!("--outfile={}", script.display())];
     run(project, &project.node_bin("esbuild"), &[&bundling.map(str::to_owned)[..], &ends].concat())?;
     // wasm-bindgen imports the source of a module, which is what an import of wasm gives on Workers.

@@ -19,6 +19,7 @@ mod dev;
 mod dev_vars;
 mod file_lock;
 mod fuzz;
+mod link_page;
 mod links;
 mod npm;
 mod output;

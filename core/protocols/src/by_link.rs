@@ -9,13 +9,16 @@ use http::{HeaderValue, Method, header::AUTHORIZATION};
 
 use upload_types::upload_link::UPLOAD_LINK_PREFIX;
 
-use crate::{FILES_PATH, Head, companion, ietf};
+use crate::{FILES_PATH, Head, companion, ietf, problem_page};
 
 /// What stands before the token.
 const PREFIX: &str = "/by/";
 
 /// Where JSON, forms and plain bodies go.
 const UPLOAD_PATH: &str = "/upload";
+
+/// What the link itself is to whoever reads it: a place for a file, and, for a person, a page.
+const OPENED_PATH: &str = "/upload/new";
 
 /// Where the request of a link with this token goes, below the service's own address.
 pub(crate) fn below(token: &str) -> String {
@@ -36,6 +39,12 @@ pub fn take(head: &mut Head) -> Option<String> {
     Some(link)
 }
 
+/// Whether somebody has opened the link in a browser. `head` is what [`take`] has left.
+pub fn is_opened(head: &Head) -> bool {
+    let is_read = matches!(head.method, Method::GET | Method::HEAD) && head.path == OPENED_PATH;
+    is_read && head.header("accept").is_some_and(problem_page::wants_html)
+}
+
 fn split(path: &str) -> Option<(&str, &str)> {
     let behind = path.strip_prefix(PREFIX).filter(|token| token.starts_with(UPLOAD_LINK_PREFIX))?;
     Some(behind.find('/').map_or((behind, ""), |at| behind.split_at(at)))
@@ -53,9 +62,8 @@ fn route(head: &Head, rest: &str) -> Option<String> {
     }
     match rest.strip_prefix('/') {
         None if is_resumable => Some(FILES_PATH.to_owned()),
-        // Somebody has opened it in a browser: it is there, and takes something else.
         None if matches!(head.method, Method::GET | Method::HEAD) && head.query.is_empty() => {
-            Some(format!("{UPLOAD_PATH}/new"))
+            Some(OPENED_PATH.to_owned())
         }
         None => Some(UPLOAD_PATH.to_owned()),
         Some(name) if head.method == Method::PUT && !name.contains('/') => Some(format!("{UPLOAD_PATH}/new/{name}")),
@@ -99,6 +107,21 @@ mod tests {
         }
         assert_eq!(taken(&Method::PUT, "/by/qul_a.b", &[]).1.method, Method::POST);
         assert_eq!(taken(&Method::PUT, "/by/qul_a.b/cat.png", &[]).1.method, Method::PUT);
+    }
+
+    #[test]
+    fn a_person_opens_it_and_a_program_does_not() {
+        let html = ("accept", "text/html,*/*;q=0.8");
+        for (method, headers, expected) in [
+            (Method::GET, &[html][..], true),
+            (Method::HEAD, &[html], true),
+            (Method::GET, &[("accept", "*/*")], false),
+            (Method::GET, &[], false),
+            (Method::POST, &[html], false),
+        ] {
+            assert_eq!(is_opened(&taken(&method, "/by/qul_a.b", headers).1), expected, "{method} {headers:?}");
+        }
+        assert!(!is_opened(&taken(&Method::GET, "/by/qul_a.b/upload", &[html]).1));
     }
 
     #[test]

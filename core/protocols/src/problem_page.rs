@@ -121,7 +121,7 @@ pub fn answer(asked: &Asked<'_>, text_of: impl FnOnce(&str) -> Option<String>) -
 
 /// Whether HTML is asked for by name, and JSON is not preferred (RFC 9110, section 12.5.1). Browsers name it; programs that take
 /// anything get JSON.
-fn wants_html(accept: &str) -> bool {
+pub(crate) fn wants_html(accept: &str) -> bool {
     let weight = |wanted: &str| {
         let weight_of = |range: &str| {
             let mut parts = range.split(';').map(str::trim);
