@@ -199,6 +199,7 @@ impl Run {
             sent_files: sent().count() - earlier_files,
             earlier_files,
             failed_files: failed.len(),
+            resumable_files: failed.iter().filter(|kind| **kind == Kind::Resumable).count(),
             bytes: sent().map(|sent| sent.bytes).sum(),
             sent_bytes: sent().map(|sent| sent.sent_bytes).sum(),
             took_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),

@@ -63,7 +63,7 @@ impl Report for Json {
     }
 
     fn end(&self, summary: &Summary) {
-        let Summary { sent_files, earlier_files, failed_files, bytes, sent_bytes, took_ms } = *summary;
+        let Summary { sent_files, earlier_files, failed_files, bytes, sent_bytes, took_ms, .. } = *summary;
         let more = json!({
             "sentFiles": sent_files,
             "earlierFiles": earlier_files,

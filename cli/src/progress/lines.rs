@@ -106,7 +106,7 @@ impl Report for Lines {
 
 /// The last line.
 pub(super) fn told(summary: &Summary) -> String {
-    let Summary { sent_files, earlier_files, failed_files, bytes, sent_bytes, took_ms } = *summary;
+    let Summary { sent_files, earlier_files, failed_files, resumable_files, bytes, sent_bytes, took_ms } = *summary;
     let mut told = vec![format!(
         "{} sent, {} in {} ({})",
         files(sent_files),
@@ -118,7 +118,8 @@ pub(super) fn told(summary: &Summary) -> String {
         told.push(format!("{} sent before", files(earlier_files)));
     }
     if failed_files > 0 {
-        told.push(format!("{} not sent: the same command goes on", files(failed_files)));
+        let next = if resumable_files > 0 { ": the same command goes on" } else { "" };
+        told.push(format!("{} not sent{next}", files(failed_files)));
     }
     told.join("; ")
 }
@@ -131,7 +132,9 @@ mod tests {
     fn the_last_line_says_what_all_came_to() {
         let all = Summary { sent_files: 1, bytes: 2048, sent_bytes: 2048, took_ms: 1_000, ..Summary::default() };
         assert_eq!(told(&all), "1 file sent, 2.0 KiB in 1.0 s (2.0 KiB/s)");
-        let some = Summary { earlier_files: 2, failed_files: 3, ..all };
+        let some = Summary { earlier_files: 2, failed_files: 3, resumable_files: 1, ..all };
         assert!(told(&some).ends_with("; 2 files sent before; 3 files not sent: the same command goes on"));
+        let none = Summary { sent_files: 0, failed_files: 1, ..all };
+        assert!(told(&none).ends_with("; 1 file not sent"), "it would be refused again");
     }
 }

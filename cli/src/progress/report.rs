@@ -26,6 +26,8 @@ pub(crate) struct Summary {
     /// Sent by an earlier run of the same command.
     pub(crate) earlier_files: usize,
     pub(crate) failed_files: usize,
+    /// Of those that failed, the ones that may be sent the next time.
+    pub(crate) resumable_files: usize,
     pub(crate) bytes: u64,
     pub(crate) sent_bytes: u64,
     pub(crate) took_ms: u64,
