@@ -26,7 +26,8 @@ export async function waitFor<T>(
     await sleep(LOOK_EVERY_MS);
   }
   const seen = lastSeen === undefined ? "" : `\nlast seen: ${JSON.stringify(lastSeen(), null, 2)}`;
-  throw new Error(`gave up after ${giveUpMs / 1000} s waiting for: ${what}${seen}`, { cause: lastError });
+  const failed = lastError === undefined ? "" : `\nlast asked: ${lastError}`;
+  throw new Error(`gave up after ${giveUpMs / 1000} s waiting for: ${what}${seen}${failed}`, { cause: lastError });
 }
 
 /** A probe that never answers is given up with all the waiting. */

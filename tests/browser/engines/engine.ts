@@ -20,14 +20,18 @@ export interface Profile {
 }
 
 export interface Engine {
-  /** Its driver has left a question without an answer, so nothing is known of the pages any more. */
-  readonly isSilent: boolean;
   newProfile(): Promise<Profile>;
   close(): Promise<void>;
 }
 
 /** Whether a profile keeps files past a reload. WebKit's driver has private sessions only, which store no blobs. */
 export const KEEPS_FILES: Readonly<Record<EngineName, boolean>> = { Chromium: true, Firefox: true, WebKit: false };
+
+/**
+ * How often a journey is tried. WebKit's driver is a debugging tool of a window system without a screen: now and then it does not hear that a
+ * page has loaded, or a click comes to nothing. What failed the first time is shown, and is tried with everything fresh.
+ */
+export const TRIES: Readonly<Record<EngineName, number>> = { Chromium: 1, Firefox: 1, WebKit: 2 };
 
 export type EngineName = "Chromium" | "Firefox" | "WebKit";
 

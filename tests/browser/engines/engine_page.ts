@@ -50,7 +50,13 @@ export class EnginePage {
   }
 
   async start(): Promise<void> {
-    await this.#wait("the button to start", () => this.#tab.click(START_BUTTON).then(() => true));
+    let seen: string | null = null;
+    const press = async () => {
+      seen = await this.#tab.evaluate<string>("document.body.innerText");
+      await this.#tab.click(START_BUTTON);
+      return true;
+    };
+    await this.#wait("the button to start", press, () => seen);
   }
 
   async send(file: TestFile): Promise<void> {

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 
 import { Service, type TestFile } from "../service.ts";
-import { type Engine, type EngineName, KEEPS_FILES, launch, type Profile, unlessThere } from "./engine.ts";
+import { type Engine, type EngineName, KEEPS_FILES, launch, type Profile, TRIES, unlessThere } from "./engine.ts";
 import { EnginePage } from "./engine_page.ts";
 
 const FILE_BYTES = 40_000_000;
@@ -123,16 +123,17 @@ export function journeysIn(name: EngineName): void {
   after(() => stage?.end());
   for (const [title, journey] of Object.entries(JOURNEYS)) {
     test(`${name}: ${title}`, there, async (t) => {
-      try {
-        await go(journey);
-      } catch (error) {
-        if (!stage?.engine.isSilent) {
-          throw error;
+      for (let tries = 1; ; tries++) {
+        try {
+          return await go(journey);
+        } catch (error) {
+          if (tries === TRIES[name]) {
+            throw error;
+          }
+          t.diagnostic(`once more, with everything fresh: ${error}`);
+          await stage?.end();
+          stage = undefined;
         }
-        t.diagnostic(`once more, with a fresh browser and everything else fresh: ${error}`);
-        await stage.end();
-        stage = undefined;
-        await go(journey);
       }
     });
   }

@@ -9,7 +9,6 @@ export async function launch(browser: "chrome" | "firefox", executablePath: stri
   const args = browser === "chrome" ? ARGS : [];
   const running = await puppeteer.launch({ browser, executablePath, headless: true, args });
   return {
-    isSilent: false,
     newProfile: async () => profile(await running.createBrowserContext()),
     close: () => running.close(),
   };

@@ -19,7 +19,6 @@ const ANSWER_MS = PAGE_LOAD_MS + 15_000;
 const CLOSING_MS = 10_000;
 
 export class WebKit implements Engine {
-  isSilent = false;
   readonly #url: string;
   readonly #driver: ChildProcess;
   readonly #display: ChildProcess | undefined;
@@ -53,21 +52,13 @@ export class WebKit implements Engine {
   }
 
   async #ask(method: string, path: string, body?: object): Promise<unknown> {
-    const signal = AbortSignal.timeout(ANSWER_MS);
     const content = body === undefined ? {} : { body: JSON.stringify(body) };
-    try {
-      const answer = await fetch(this.#url + path, { method, signal, ...content });
-      const { value } = (await answer.json()) as { value: { error?: string; message?: string } };
-      if (answer.ok) {
-        return value;
-      }
-      // Now and then the driver does not hear that a page has loaded.
-      this.isSilent ||= value.error === "timeout";
+    const answer = await fetch(this.#url + path, { method, signal: AbortSignal.timeout(ANSWER_MS), ...content });
+    const { value } = (await answer.json()) as { value: { error?: string; message?: string } };
+    if (!answer.ok) {
       throw new Error(`WebDriver: ${value.error}: ${value.message} (${method} ${path})`);
-    } catch (error) {
-      this.isSilent ||= signal.aborted;
-      throw error;
     }
+    return value;
   }
 }
 
