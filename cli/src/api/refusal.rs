@@ -205,6 +205,7 @@ mod tests {
             "writers-pending",
             "busy",
             "chunk-too-early",
+            "link-in-use",
             "rate-limited",
             "quota-exceeded",
             "keys-unavailable",
