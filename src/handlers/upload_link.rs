@@ -67,7 +67,7 @@ pub(crate) async fn create(wanted: UploadLinkRequest, context: RequestContext<'_
         let why = "makes the link longer than 4 KiB, together with what the token says: say less with a link, and look it up by its `linkId`";
         return Err(ApiError::bad_request("metadata", why).into());
     }
-    say("link_created", id);
+    log::info(&LogLine { event: "link_created", ..about(id) });
     Ok(Outcome::UploadLinked { id, token, expires_at: until })
 }
 
@@ -80,13 +80,13 @@ pub(crate) async fn revoke(id: LinkId, context: RequestContext<'_>) -> HandlerRe
     }
     let until = UnixMs(now_ms()).plus_ms(MAX_UPLOAD_LINK_SECONDS * 1000);
     let opened = call(&ObjectClient::to_ledgers(context.env)?, owner, &RevokeLink { id, until }).await?;
-    say("link_revoked", id);
+    log::info(&LogLine { event: "link_revoked", ..about(id) });
     Ok(Outcome::UploadLinkRevoked(id, opened))
 }
 
 /// By its id a link can be taken back whose address nobody has.
-fn say(event: &'static str, id: LinkId) {
-    log::info(&LogLine { event, detail: Some(id.to_string()), ..LogLine::default() });
+fn about(id: LinkId) -> LogLine<'static> {
+    LogLine { detail: Some(id.to_string()), ..LogLine::default() }
 }
 
 /// Refuses a creation by a link that takes no file any more, before anybody else is asked about it. Not one that may be repeated under its key:
