@@ -109,15 +109,11 @@ impl Access {
     /// pieces themselves see to that.
     pub(crate) fn creator(&self, purpose: &Purpose) -> Result<&Principal, ApiError> {
         let composer = self.composer.as_ref().filter(|_| matches!(purpose, Purpose::Composition(_)));
-        self.any_creator().or_else(|refusal| composer.ok_or(refusal))
+        self.lister().or_else(|refusal| composer.ok_or(refusal))
     }
 
-    /// Who may list the uploads that are theirs, and make links in their name.
+    /// Who may list the uploads that are theirs, and make links in their name. Whoever has a link is refused that before ([`link`]).
     pub(crate) fn lister(&self) -> Result<&Principal, ApiError> {
-        self.any_creator()
-    }
-
-    fn any_creator(&self) -> Result<&Principal, ApiError> {
         self.creator.as_ref().ok_or_else(|| match (&self.caller, self.is_by_link) {
             (Caller::Creator(_), true) => ApiError::LinkExpired,
             (Caller::Creator(_), false) => ApiError::TokenExpired,
@@ -128,7 +124,7 @@ impl Access {
     /// Whose names for uploads are the caller's: also those of whoever could create until the token expired, since what was created with it
     /// may still be finished. Whether it was, the upload knows.
     pub(crate) fn namer(&self) -> Result<&Principal, ApiError> {
-        self.any_creator().or_else(|refusal| self.composer.as_ref().ok_or(refusal))
+        self.lister().or_else(|refusal| self.composer.as_ref().ok_or(refusal))
     }
 
     /// What the caller is told instead, whose token has expired: that there is no such upload would make it give up, and a new

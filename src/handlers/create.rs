@@ -186,9 +186,8 @@ fn entry(spec: &UploadSpec, first: Option<&BeginAppend>) -> Entry {
 }
 
 /// Has the upload's object created. Where that fails, and the object says that it is not there, the ledger is told: what does not exist
-/// counts for nothing.
-///
-/// So is the ledger's word of the link: where this creation has no key, nobody else may be creating the same.
+/// counts for nothing. `link` is the one that is free again then; none where the creation has a key, under which somebody else may be creating
+/// the same upload just now.
 async fn created(
     spec: UploadSpec,
     first: Option<BeginAppend>,

@@ -5,7 +5,7 @@ import { FILE_INPUT, IS_READY, START_BUTTON } from "../selectors.ts";
 import type { TestFile } from "../service.ts";
 import type { Tab } from "./engine.ts";
 
-/** Longer than an engine waits for its driver, so that it is known which of them is silent. */
+/** Longer than an engine waits for its driver, so that it is said when that is what is silent. */
 const GIVE_UP_MS = 120_000;
 
 /** What a row of the list shows. */
