@@ -214,15 +214,18 @@ async fn store_granted(
     Ok(Stored { attempt: lease.attempt, outcome })
 }
 
+/// The chunk without bytes that puts the tail into the last part.
+pub(crate) fn last_part(now: &Snapshot) -> Append {
+    let (id, offset, length) = (now.id, now.offset, ByteCount::ZERO);
+    let (named, overlap, completes) = (Named::ByOffset, Overlap::Refused, now.completes);
+    Append { id, offset, named, overlap, completes, length, file_bytes: None, digest: None, wait: Wait::No }
+}
+
 /// Puts the tail into the last part where that has not been done, and waits for the object. For whoever asks where to go on
 /// and would take the answer for the end.
 pub(crate) async fn finish(now: Snapshot, wait: Wait, context: RequestContext<'_>) -> Result<Snapshot> {
     if await_object::lacks_last_part(&now) {
-        let (id, offset, length) = (now.id, now.offset, ByteCount::ZERO);
-        let (named, overlap, completes) = (Named::ByOffset, Overlap::Refused, now.completes);
-        let (file_bytes, digest, wait) = (None, None, Wait::No);
-        let chunk = Append { id, offset, named, overlap, completes, length, file_bytes, digest, wait };
-        without_bytes(chunk, context).await?;
+        without_bytes(last_part(&now), context).await?;
     } else if !now.phase.is_finishing() && !await_object::lacks_result(now.object.as_ref(), context.config) {
         return Ok(now);
     }

@@ -112,6 +112,7 @@ async fn create_and_begin(
         types: creator.permit.types.or_else(|| config.types.clone()).filter(|_| create.purpose != Purpose::Partial),
         byte_quota: Some(config.quota).filter(|quota| plan.open_ended && quota.bounds_bytes()),
         duplicate_of: None,
+        live: create.live,
     };
     let is_by_link = spec.link.is_some();
     let shown = |snapshot: Snapshot| {

@@ -3,7 +3,7 @@
 //! nothing.
 
 use durable_objects::platform::{
-    error::Result,
+    error::{Error, Result},
     object_storage::{self, ObjectStorage},
 };
 use durable_objects::rpc::{
@@ -24,10 +24,10 @@ use upload_types::{
 };
 use worker::{Headers, Range, Response, ResponseBody, ResponseBuilder};
 
-use crate::{access::signed_url, context::RequestContext, log::now_ms};
+use crate::{access::signed_url, context::RequestContext, handlers::growing, log::now_ms};
 
 /// The object's bytes, and how its upload stands.
-type Served = Result<(Response, Snapshot)>;
+pub(super) type Served = Result<(Response, Snapshot)>;
 
 /// Answers with the object or the wanted range of it, to whoever has a signed URL.
 pub(crate) async fn serve(download: &Download, context: RequestContext<'_>) -> Served {
@@ -50,7 +50,14 @@ async fn find_and_serve(
     context: RequestContext<'_>,
 ) -> Served {
     let objects = context.uploads()?;
-    let FoundObject { object, completed_at, snapshot, .. } = call(&objects, id, &FindObject).await?;
+    let FoundObject { object, completed_at, snapshot, .. } = match call(&objects, id, &FindObject).await {
+        // A live upload is there as far as it has come.
+        Err(Error::Refused(unfinished @ (ApiError::Incomplete { .. } | ApiError::Completing))) => {
+            let now = growing::look(id, unfinished, context).await?;
+            return growing::serve(now, head_only, conditions, presentation, context);
+        }
+        found => found?,
+    };
     let bytes = snapshot.plan.file_bytes;
     let headers = validators(&object, completed_at)?;
     let wanted = match conditions.select(Current { etag: &object.etag, modified_at: completed_at, bytes })? {
@@ -61,7 +68,11 @@ async fn find_and_serve(
     };
     // RFC 9530: of the whole object, also where a range of it is served.
     headers.set("repr-digest", &digest::answer(object.sha256, object.crc64nvme))?;
-    describe(&headers, &snapshot, presentation, wanted)?;
+    let (length, range) = match wanted {
+        Wanted::Whole => (bytes.get(), None),
+        Wanted::Range { first, last } => (last - first + 1, Some(format!("bytes {first}-{last}/{bytes}"))),
+    };
+    describe(&headers, &snapshot, presentation, Some(length), range.as_deref())?;
     let builder = ResponseBuilder::new().with_headers(headers).with_status(match wanted {
         Wanted::Whole => 200,
         Wanted::Range { .. } => 206,
@@ -81,13 +92,16 @@ async fn find_and_serve(
     Ok((builder.body(ResponseBody::Stream(stream)), snapshot))
 }
 
+/// Nobody on the way keeps it, or changes it.
+pub(super) const NOT_KEPT: &str = "private, no-store, no-transform";
+
 /// What a 304 says too (RFC 9110, section 15.4.5): which object it is, and how it may be kept.
 fn validators(object: &ObjectFacts, completed_at: UnixMs) -> Result<Headers> {
     let headers = Headers::new();
     headers.set("etag", &format!("\"{}\"", object.etag))?;
     headers.set("last-modified", &http_date::written(completed_at))?;
     // A proxy that compresses would make the ETag that of other bytes.
-    headers.set("cache-control", "private, no-store, no-transform")?;
+    headers.set("cache-control", NOT_KEPT)?;
     Ok(headers)
 }
 
@@ -98,17 +112,19 @@ const SAVED: &str = "sandbox; default-src 'none'";
 /// that one must be of this host, and may load it.
 const SHOWN: &str = "sandbox allow-same-origin; default-src 'none'; media-src 'self'";
 
-/// What goes with the bytes, or would.
-fn describe(headers: &Headers, snapshot: &Snapshot, presentation: &Presentation, wanted: Wanted) -> Result<()> {
-    let (length, range) = match wanted {
-        Wanted::Whole => (snapshot.plan.file_bytes.get(), None),
-        Wanted::Range { first, last } => {
-            (last - first + 1, Some(format!("bytes {first}-{last}/{}", snapshot.plan.file_bytes)))
-        }
-    };
-    headers.set("content-length", &length.to_string())?;
+/// What goes with the bytes, or would: so many, where that is known, and of such a range.
+pub(super) fn describe(
+    headers: &Headers,
+    snapshot: &Snapshot,
+    presentation: &Presentation,
+    length: Option<u64>,
+    range: Option<&str>,
+) -> Result<()> {
+    if let Some(length) = length {
+        headers.set("content-length", &length.to_string())?;
+    }
     if let Some(range) = range {
-        headers.set("content-range", &range)?;
+        headers.set("content-range", range)?;
     }
     headers.set("accept-ranges", "bytes")?;
     let stated_type = snapshot.file.content_type.as_deref().unwrap_or("application/octet-stream");

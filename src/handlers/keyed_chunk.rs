@@ -132,6 +132,7 @@ async fn created(chunk: &KeyedChunk, instead_of: Option<Earlier>, context: Reque
         purpose: Purpose::File,
         idempotency: Some(chunk.key.clone()),
         on_mismatch: OnMismatch::Fail,
+        live: None,
     };
     let outcome = match instead_of {
         Some(earlier) => create::instead_of(create, earlier, context).await?,

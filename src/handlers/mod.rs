@@ -11,6 +11,7 @@ pub(crate) mod create;
 pub(crate) mod download;
 pub(crate) mod duplicate;
 pub(crate) mod form;
+mod growing;
 pub(crate) mod keyed_chunk;
 pub(crate) mod known_bytes;
 pub(crate) mod left;
@@ -26,7 +27,7 @@ use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::{
     call,
     repair::ShowManifest,
-    upload::{Cancel, Complete, FindObject, Probe, ReadHistory, Redeliver, Status},
+    upload::{Cancel, Complete, Probe, ReadHistory, Redeliver, Status},
 };
 use upload_types::{
     api_error::ApiError,
@@ -100,7 +101,15 @@ async fn handle(operation: Operation, body: Option<ReadableStream>, context: Req
         Operation::History(id) => call(&objects, id, &ReadHistory).await.map(|history| Outcome::History(id, history)),
         Operation::Manifest(id) => call(&objects, id, &ShowManifest).await.map(Outcome::Manifest),
         Operation::Repair(id, sent_again) => repair::handle(id, sent_again, context).await,
-        Operation::Complete(id) => call(&objects, id, &Complete).await.map(Outcome::Completing),
+        Operation::Complete(id) => {
+            let now = call(&objects, id, &Complete).await?;
+            if now.live.is_some() && await_object::lacks_last_part(&now) {
+                // Crash here: the upload's object has somebody else asked to do it.
+                append::finish(now, Wait::No, context).await?;
+                return call(&objects, id, &Status).await.map(Outcome::Completing);
+            }
+            Ok(Outcome::Completing(now))
+        }
         Operation::Redeliver(id) => call(&objects, id, &Redeliver).await.map(Outcome::Redelivering),
         Operation::Cancel(id) => {
             call(&objects, id, &Cancel(context.access.delete_right)).await.map(|()| Outcome::Cancelled)
@@ -110,7 +119,8 @@ async fn handle(operation: Operation, body: Option<ReadableStream>, context: Req
             Err(ApiError::TokenExpired.into())
         }
         Operation::Link(id, wanted) => {
-            call(&objects, id, &FindObject).await.and_then(|found| link::sign(id, &wanted, &found, context.config))
+            let (now, good_until) = link::linkable(id, context).await?;
+            link::sign(id, &wanted, &now, good_until, context.config)
         }
         Operation::CreateUploadLink(wanted) => upload_link::create(wanted, context).await,
         Operation::RevokeUploadLink(id) => upload_link::revoke(id, context).await,

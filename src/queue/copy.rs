@@ -138,7 +138,7 @@ impl<'a> Copy<'a> {
         self.parts += 1;
         let (bucket, stop) = (self.bucket, StopSignal::default());
         let open = async |run: &SourceRange| open(run, bucket).await;
-        let stored = relay::part_of(multipart, number, bytes, &part.runs, &stop, open);
+        let stored = Box::pin(relay::part_of(multipart, number, bytes, &part.runs, &stop, open));
         let receipt = while_renewing(self.objects, self.upload, self.batch.lease.attempt, &stop, stored).await?;
         Ok(Input::Stored { receipt, sha256_so_far: None })
     }

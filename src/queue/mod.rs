@@ -8,6 +8,7 @@
 
 pub(crate) mod concat;
 pub(crate) mod copy;
+pub(crate) mod last_part;
 pub(crate) mod repair;
 pub(crate) mod verify;
 pub(crate) mod webhook;
@@ -90,6 +91,11 @@ async fn settle(message: RawMessage, body: QueueMessage, env: &Env) {
             let copied = repair::copy(*upload_id, env).await;
             message.ack();
             copied
+        }
+        QueueMessage::StoreLastPart { upload_id } => {
+            let stored = last_part::run(*upload_id, env).await;
+            message.ack();
+            stored
         }
         QueueMessage::Verify { upload_id } => {
             let verified = verify::run(*upload_id, env).await;

@@ -6,7 +6,7 @@ use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::upload::EventFacts;
 use serde_json::{Value, json};
 use upload_session::event::EventKind;
-use upload_types::upload::MAX_RESULT_BYTES;
+use upload_types::{json_text, upload::MAX_RESULT_BYTES};
 use worker::Env;
 
 use crate::{
@@ -61,7 +61,7 @@ fn understood(answer: exchange::Answer) -> Answer {
         Ok(body) => body,
         Err(why) => return refused(Some(why)),
     };
-    match serde_json::from_slice::<Value>(&body) {
+    match serde_json::from_str::<Value>(json_text::of(&body)) {
         // The answer may say what is to become of the object.
         Ok(said) => {
             let result = Some(&said["result"]).filter(|result| !result.is_null()).map(ToString::to_string);

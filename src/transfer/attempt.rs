@@ -128,13 +128,16 @@ impl Driver<'_> {
     async fn store(&mut self, number: u16, bytes: ByteCount, tail: &[RemainderSource]) -> Result<Input, TransferError> {
         let (objects, upload, stop) = (self.objects, self.id, self.relay.stop.clone());
         let tail = Tail { sources: tail, upload, objects, bucket: self.bucket };
-        let stored = while_renewing(objects, upload, self.lease.attempt, &stop, async {
+        let storing = Box::pin(async {
             match self.upload {
-                Some(upload) => self.relay.part(upload, number, bytes, &tail).await,
+                Some(upload) => {
+                    let copy = self.lease.copies_prefix.as_ref().map(|prefix| format!("{prefix}{number}"));
+                    self.relay.part(upload, number, bytes, &tail, copy).await
+                }
                 None => self.relay.put(&self.lease.key, number, bytes, &tail).await,
             }
         });
-        let receipt = stored.await?;
+        let receipt = while_renewing(objects, upload, self.lease.attempt, &stop, storing).await?;
         Ok(Input::Stored { receipt, sha256_so_far: self.relay.sha256_so_far() })
     }
 

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 
 use durable_objects::platform::error::{Error, Result};
-use js_sys::{ArrayBuffer, Object, Promise, Reflect, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Object, Promise, Reflect, Uint8Array};
 use upload_types::integrity::{Crc64Nvme, RunningCrc64};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
@@ -30,6 +30,14 @@ extern "C" {
     fn readable(this: &FixedLengthStream) -> ReadableStream;
     #[wasm_bindgen(method, getter)]
     fn writable(this: &FixedLengthStream) -> WritableStream;
+
+    type IdentityTransformStream;
+    #[wasm_bindgen(constructor, catch)]
+    fn new() -> Result<IdentityTransformStream, JsValue>;
+    #[wasm_bindgen(method, getter)]
+    fn readable(this: &IdentityTransformStream) -> ReadableStream;
+    #[wasm_bindgen(method, getter)]
+    fn writable(this: &IdentityTransformStream) -> WritableStream;
 }
 
 /// A native stream, a request's body above all, read in pieces of one buffer, which is as large as each read wants it.
@@ -116,37 +124,67 @@ impl Drop for Body {
     }
 }
 
-/// Somewhere that takes pieces of bytes in order, as fast as it can.
-pub(crate) struct Sink(WritableStreamDefaultWriter);
+/// Somewhere that takes pieces of bytes in order, as fast as it can; or two of that, which take the same, as fast as the slower one can.
+pub(crate) struct Sink {
+    writer: WritableStreamDefaultWriter,
+    second: Option<WritableStreamDefaultWriter>,
+}
 
 impl Sink {
     fn new(stream: &WritableStream) -> Result<Self> {
-        Ok(Self(stream.get_writer()?))
+        Ok(Self { writer: stream.get_writer()?, second: None })
+    }
+
+    /// The other one takes everything, too.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { writer: self.writer, second: Some(other.writer) }
     }
 
     /// Resolves when the piece has been taken.
     pub(crate) async fn write(&self, piece: &Uint8Array) -> Result<()> {
-        JsFuture::from(self.0.write_with_chunk(piece)).await?;
-        Ok(())
+        let second = self.second.as_ref().map(|second| second.write_with_chunk(piece));
+        all(self.writer.write_with_chunk(piece), second).await
     }
 
     /// There is no more.
     pub(crate) async fn close(&self) -> Result<()> {
-        JsFuture::from(self.0.close()).await?;
-        Ok(())
+        all(self.writer.close(), self.second.as_ref().map(WritableStreamDefaultWriter::close)).await
     }
 
     /// There will be no more although there should be: whoever reads the other end is told.
     pub(crate) async fn abort(&self) {
-        // It may have failed already, for the same reason.
-        let _ = JsFuture::from(self.0.abort_with_reason(&JsValue::from_str("the body ended early"))).await;
+        self.abort_saying("the body ended early").await;
     }
+
+    /// The same for this reason.
+    pub(crate) async fn abort_saying(&self, reason: &str) {
+        let reason = JsValue::from_str(reason);
+        let second = self.second.as_ref().map(|second| second.abort_with_reason(&reason));
+        // It may have failed already, for the same reason.
+        let _ = all(self.writer.abort_with_reason(&reason), second).await;
+    }
+}
+
+/// Resolves when both have, where there are two.
+async fn all(first: Promise, second: Option<Promise>) -> Result<()> {
+    let both = match second {
+        Some(second) => Promise::all(&Array::of2(&first, &second)),
+        None => first,
+    };
+    JsFuture::from(both).await?;
+    Ok(())
 }
 
 /// A pipe for exactly so many bytes: R2 takes only streams of known length.
 pub(crate) fn fixed_length(bytes: u64) -> Result<(Sink, ReadableStream)> {
     #[allow(clippy::cast_precision_loss)] // below 2^53, as every byte count
     let pipe = FixedLengthStream::new(bytes as f64)?;
+    Ok((Sink::new(&pipe.writable())?, pipe.readable()))
+}
+
+/// A pipe for bytes of which nobody knows yet how many come.
+pub(crate) fn endless() -> Result<(Sink, ReadableStream)> {
+    let pipe = IdentityTransformStream::new()?;
     Ok((Sink::new(&pipe.writable())?, pipe.readable()))
 }
 

@@ -9,7 +9,7 @@ use durable_objects::platform::{
     error::{Error, Result},
     object_storage::{Multipart, ObjectStorage, StorageError},
 };
-use futures_util::future::{Either, join, select, try_join};
+use futures_util::future::{Either, LocalBoxFuture, join, select, try_join};
 use js_sys::Uint8Array;
 use upload_session::{
     read_size::{LONGEST_BYTES, ReadSize},
@@ -81,18 +81,33 @@ impl Relay {
         Ok(Self { body, patience, stride, chunk_digest, file_sha256, passed_over: 0, stop })
     }
 
-    /// Moves a part into R2 under this number: first the tail, then so many bytes of the body that it is full.
+    /// Moves a part into R2 under this number: first the tail, then so many bytes of the body that it is full. Of a live upload as an
+    /// object, too, under the key of its copy.
     ///
-    /// Crash here: R2 holds a part, or none, under a number that nobody will use again, and no session counts it.
+    /// Crash here: R2 holds a part, or none, and a copy, or none, under a number that nobody will use again, and no session counts it.
     pub(crate) async fn part(
         &mut self,
         upload: &Multipart,
         number: u16,
         bytes: ByteCount,
         tail: &Tail<'_>,
+        copy: Option<String>,
     ) -> Result<Receipt, TransferError> {
+        let (mut sink, readable) = fixed_length(bytes.get())?;
+        let mut second = None;
+        if let Some(key) = copy {
+            let (other, readable) = fixed_length(bytes.get())?;
+            (sink, second) = (sink.and(other), Some((key, readable)));
+        }
+        let taking = Box::pin(async {
+            let part = upload.put_part(number, readable);
+            let Some((key, readable)) = second else { return part.await };
+            // Both requests are over before this one is.
+            let (part, copy) = join(part, tail.bucket.put(&key, readable)).await;
+            copy.and(part)
+        });
         let stop = self.stop.clone();
-        store_part(upload, number, bytes, &stop, async |sink, crc| self.pump_part(bytes, tail, sink, crc).await).await
+        store(&sink, number, bytes, taking, &stop, Box::pin(self.pump_part(bytes, tail, &sink))).await
     }
 
     /// Moves the whole file into R2 as one object: first the tail, then so many bytes of the body that it is full.
@@ -106,13 +121,14 @@ impl Relay {
         bytes: ByteCount,
         tail: &Tail<'_>,
     ) -> Result<Receipt, TransferError> {
-        let put = async |readable: ReadableStream| {
+        let (sink, readable) = fixed_length(bytes.get())?;
+        let taking = Box::pin(async {
             let object = tail.bucket.put(key, readable).await?;
             let is_whole = object.size() == bytes.get();
             if is_whole { Ok(object.etag()) } else { Err("R2 has not stored the whole object".into()) }
-        };
+        });
         let stop = self.stop.clone();
-        store(number, bytes, put, &stop, async |sink, crc| self.pump_part(bytes, tail, sink, crc).await).await
+        store(&sink, number, bytes, taking, &stop, Box::pin(self.pump_part(bytes, tail, &sink))).await
     }
 
     /// Moves the next bytes of the body into an R2 object of their own.
@@ -191,21 +207,16 @@ impl Relay {
         read_away(&mut self.body).await;
     }
 
-    async fn pump_part(
-        &mut self,
-        bytes: ByteCount,
-        tail: &Tail<'_>,
-        part: &Sink,
-        crc: &mut PartCrc,
-    ) -> Result<(), PumpError> {
-        let mut left = bytes.get();
+    async fn pump_part(&mut self, bytes: ByteCount, tail: &Tail<'_>, part: &Sink) -> Result<PartCrc, PumpError> {
+        let (mut left, mut crc) = (bytes.get(), PartCrc::default());
         for source in tail.sources {
             let front = tail.open(source).await.map_err(PumpError::AtBody)?;
-            pump_front(&front, part, crc).await?;
+            pump_front(&front, part, &mut crc).await?;
             left = left.saturating_sub(front.bytes.get());
         }
-        self.pump_body(left, part, Some(crc)).await?;
-        part.close().await.map_err(PumpError::AtSink)
+        self.pump_body(left, part, Some(&mut crc)).await?;
+        part.close().await.map_err(PumpError::AtSink)?;
+        Ok(crc)
     }
 
     async fn pump_body(&mut self, bytes: u64, sink: &Sink, mut crc: Option<&mut PartCrc>) -> Result<(), PumpError> {
@@ -273,39 +284,29 @@ pub(crate) async fn part_of<R>(
     stop: &StopSignal,
     open: impl AsyncFn(&R) -> Result<PrefixStream, TransferError>,
 ) -> Result<Receipt, TransferError> {
-    let fill = async |sink: &Sink, crc: &mut PartCrc| {
-        for run in runs {
-            pump_front(&open(run).await.map_err(PumpError::AtBody)?, sink, crc).await?;
-        }
-        sink.close().await.map_err(PumpError::AtSink)
-    };
-    store_part(upload, number, bytes, stop, fill).await
-}
-
-/// Has R2 store a part while somebody fills it.
-async fn store_part(
-    upload: &Multipart,
-    number: u16,
-    bytes: ByteCount,
-    stop: &StopSignal,
-    fill: impl AsyncFnOnce(&Sink, &mut PartCrc) -> Result<(), PumpError>,
-) -> Result<Receipt, TransferError> {
-    let part = async |readable: ReadableStream| upload.put_part(number, readable).await;
-    store(number, bytes, part, stop, fill).await
-}
-
-/// Has R2 take so many bytes while somebody brings them; `take` says by which ETag it knows them then.
-async fn store(
-    number: u16,
-    bytes: ByteCount,
-    take: impl AsyncFnOnce(ReadableStream) -> Result<String, StorageError>,
-    stop: &StopSignal,
-    fill: impl AsyncFnOnce(&Sink, &mut PartCrc) -> Result<(), PumpError>,
-) -> Result<Receipt, TransferError> {
     let (sink, readable) = fixed_length(bytes.get())?;
-    let mut crc = PartCrc::default();
+    let filling = Box::pin(async {
+        let mut crc = PartCrc::default();
+        for run in runs {
+            pump_front(&open(run).await.map_err(PumpError::AtBody)?, &sink, &mut crc).await?;
+        }
+        sink.close().await.map_err(PumpError::AtSink)?;
+        Ok(crc)
+    });
+    store(&sink, number, bytes, Box::pin(upload.put_part(number, readable)), stop, filling).await
+}
+
+/// Has R2 take so many bytes out of a pipe, and say by which ETag it knows them, while somebody brings them, and says what their CRC is.
+async fn store(
+    sink: &Sink,
+    number: u16,
+    bytes: ByteCount,
+    taking: LocalBoxFuture<'_, Result<String, StorageError>>,
+    stop: &StopSignal,
+    filling: LocalBoxFuture<'_, Result<PartCrc, PumpError>>,
+) -> Result<Receipt, TransferError> {
     let filling = async {
-        let filled = match select(pin!(fill(&sink, &mut crc)), pin!(stop.given())).await {
+        let filled = match select(filling, pin!(stop.given())).await {
             Either::Left((filled, _)) => filled,
             Either::Right(((), _)) => Err(PumpError::AtBody(TransferError::Superseded)),
         };
@@ -314,8 +315,8 @@ async fn store(
         }
         filled
     };
-    match join(unless_stopped(&sink, take(readable)), filling).await {
-        (Ok(etag), Ok(())) => Ok(Receipt { number, bytes, etag, crc64nvme: crc.finish() }),
+    match join(unless_stopped(sink, taking), filling).await {
+        (Ok(etag), Ok(crc)) => Ok(Receipt { number, bytes, etag, crc64nvme: crc.finish() }),
         (stored, filled) => Err(why(stored.err(), filled.err())),
     }
 }

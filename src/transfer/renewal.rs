@@ -13,7 +13,7 @@ use durable_objects::{
     platform::error::Error,
     rpc::{ObjectClient, call},
 };
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, LocalBoxFuture, select};
 use upload_session::session::{RENEW_EVERY_MS, Renew, WRITER_STOPS_AFTER_MS};
 use upload_types::units::UploadId;
 use worker::Delay;
@@ -57,9 +57,8 @@ pub(crate) async fn while_renewing<T>(
     upload: UploadId,
     attempt: u64,
     stop: &StopSignal,
-    work: impl Future<Output = T>,
+    work: LocalBoxFuture<'_, T>,
 ) -> T {
-    let work = Box::pin(work);
     let renewing = Box::pin(async {
         renew_until_lost(objects, upload, attempt).await;
         stop.give();

@@ -3,6 +3,8 @@
 export type InitFields = {
   fileName?: unknown;
   fileSize?: unknown;
+  live?: unknown;
+  endAfterSeconds?: unknown;
   contentType?: unknown;
   chunkSize?: unknown;
   sha256?: unknown;
@@ -37,6 +39,8 @@ export type Status = {
   state: "open" | "completing" | "verifying" | "damaged" | "completed" | "failed" | "aborted" | "expired" | "deleted";
   uploadedBytes: number;
   fileSize: number;
+  live: boolean;
+  truncated: boolean;
   missing: [number, number][];
   /** Which chunks of a parallel upload are there, one bit each, in base64; null in sequential mode. */
   receivedChunksBitmap: string | null;

@@ -14,6 +14,9 @@ export type LogLine = {
 /** In the message of every fault that was planned by `POST /faults`. */
 const ON_PURPOSE = "a fault on purpose";
 
+/** How the platform logs that an answer was broken off before its end, as it has to be where a recording is thrown away. */
+const BROKEN_OFF = "a live upload is read no further";
+
 export class WorkerLog {
   readonly texts: string[] = [];
   readonly lines: LogLine[] = [];
@@ -40,7 +43,8 @@ export class WorkerLog {
   faults(): string[] {
     const own = this.lines.filter(({ event }) => event === "fault" || event.endsWith("_fault"));
     const uncaught = this.texts.filter((text) => /Uncaught|unhandled rejection|had hung|panicked/i.test(text));
-    return [...own.map((line) => JSON.stringify(line)), ...uncaught].filter((text) => !text.includes(ON_PURPOSE));
+    const isKnown = (text: string) => text.includes(ON_PURPOSE) || text.includes(BROKEN_OFF);
+    return [...own.map((line) => JSON.stringify(line)), ...uncaught].filter((text) => !isKnown(text));
   }
 
   /** What was asked for has been seen, and is no news: what comes from now on is. */

@@ -173,7 +173,7 @@ pub(crate) fn release_wasm(project: &Project) -> PathBuf {
 
 /// How many bytes these are, gzipped.
 pub(crate) fn gzipped_bytes(bytes: &[u8]) -> Result<usize> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes)?;
     Ok(encoder.finish()?.len())
 }

@@ -30,6 +30,7 @@ pub mod google;
 mod idempotency;
 pub mod ietf;
 pub mod json;
+mod live;
 mod numbers;
 pub mod plain;
 mod problem;
@@ -90,6 +91,7 @@ impl Head {
             if_modified_since: said("if-modified-since"),
             if_range: said("if-range"),
             range: said("range").filter(|_| self.method != Method::HEAD),
+            follow: self.query_flag("follow"),
         }
     }
 
@@ -100,6 +102,12 @@ impl Head {
             .filter_map(|pair| pair.split_once('='))
             .find(|(key, _)| *key == name)
             .map(|(_, value)| value)
+    }
+
+    /// Whether a parameter is there, with any value but `false` or 0, or with none.
+    fn query_flag(&self, name: &str) -> bool {
+        let mut pairs = self.query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        pairs.any(|(key, value)| key == name && !matches!(value, "false" | "0"))
     }
 
     /// All parameters of the query as text, in order, as those of a form.
@@ -255,6 +263,15 @@ impl Protocol {
 
     /// Understands a request's head.
     pub fn parse(self, head: &Head) -> Result<Parsed, ApiError> {
+        match self.read(head)? {
+            Parsed::Ready(operation) => {
+                live::noted(head, *operation).map(|operation| Parsed::Ready(Box::new(operation)))
+            }
+            parsed => Ok(parsed),
+        }
+    }
+
+    fn read(self, head: &Head) -> Result<Parsed, ApiError> {
         match self {
             Self::Json => json::parse(head),
             Self::Companion => companion::parse(head),

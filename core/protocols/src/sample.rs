@@ -64,6 +64,7 @@ pub(crate) fn snapshot(phase: Phase, offset: u32) -> Snapshot {
         expires_at: UnixMs(1_060_999),
         delivery: None,
         deleted_at: None,
+        live: None,
         object: (phase == Phase::Completed).then_some(object),
     }
 }

@@ -42,6 +42,7 @@ pub(super) fn creation(head: &Head, name: String) -> Result<Operation, ApiError>
         purpose: Purpose::File,
         idempotency: idempotency::parse(head, fingerprint(head).as_bytes())?,
         on_mismatch: OnMismatch::Fail,
+        live: None,
     };
     let wait = Wait::ForObject;
     Ok(match length {

@@ -13,6 +13,10 @@ const FAST_BYTES_PER_SECOND: u64 = MIB;
 /// What any other may gather.
 const SLOW_BYTES: u64 = MIB;
 
+/// What has come waits for no more than this: 10 s. A recorder that dies, or a Worker, loses no more of what was recorded, and whoever follows a
+/// live upload is no further behind.
+const LONGEST_MS: u64 = 10_000;
+
 /// All bodies of an isolate, together: two parts, so that one is gathered while the one before is stored. What was waiting on the way comes
 /// in a burst, and then a hundred slow bodies look fast: these 16 MiB, [`LEAST_BYTES`] for each of them, and 9.6 MiB that they are read
 /// into (`read_size`) are 32 of the isolate's 128 MB.
@@ -50,6 +54,9 @@ impl Gathering {
         // others crumbs.
         let share = TOGETHER_BYTES / (self.others + 1);
         let left = TOGETHER_BYTES.saturating_sub(self.others_bytes);
+        if self.took_ms >= LONGEST_MS {
+            return self.bytes.max(1);
+        }
         in_whole_blocks(alone.min(share).min(left)).max(LEAST_BYTES)
     }
 }
@@ -97,6 +104,13 @@ mod tests {
         assert_eq!(most(MIB, 1_100, 0), MIB);
         assert_eq!(most(5 * MIB, 4_000, 0), 8 * MIB);
         assert_eq!(most(5 * MIB, 6_000, 0), MIB, "it has become slow, and is stored at once");
+    }
+
+    #[test]
+    fn what_has_come_in_ten_seconds_is_stored_however_little_it_is() {
+        assert_eq!(most(LEAST_BYTES, 9_999, 0), MIB);
+        assert_eq!(most(100, 10_000, 0), 100, "it has reached what it may hold");
+        assert_eq!(most(0, 10_000, 0), 1, "nothing has come, and the next byte is stored");
     }
 
     #[test]

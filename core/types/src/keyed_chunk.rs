@@ -212,6 +212,7 @@ mod tests {
             cost: Cost::NONE,
             object: None,
             deleted_at: None,
+            live: None,
         }
     }
 

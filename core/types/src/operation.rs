@@ -124,6 +124,8 @@ pub struct Create {
     pub idempotency: Option<crate::ledger::Idempotency>,
     /// What is done with the file where it does not have its declared digest.
     pub on_mismatch: OnMismatch,
+    /// Whether it can be read while it grows.
+    pub live: Option<crate::live::Live>,
 }
 
 /// The bytes that come with a creation, from the front.

@@ -23,6 +23,8 @@ pub struct Conditions {
     pub if_range: Option<String>,
     /// `Range`. Means nothing to a request that wants only the headers: ranges are defined for GET alone (section 14.2).
     pub range: Option<String>,
+    /// `?follow`: of an upload that still grows, what is yet to come too.
+    pub follow: bool,
 }
 
 /// The object as it is. It never becomes another, so its ETag is a strong one, and so is its date.
@@ -149,6 +151,7 @@ mod tests {
             if_modified_since: value("modified"),
             if_range: value("if-range"),
             range: value("range"),
+            follow: false,
         };
         match conditions.select(Current { bytes: 10.into(), ..CURRENT }) {
             Ok(Selected::Bytes(Wanted::Whole)) => "200",

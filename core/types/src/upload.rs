@@ -146,6 +146,9 @@ pub struct Snapshot {
     pub object: Option<ObjectFacts>,
     /// When the origin has taken the object over, so that its bytes cannot be had here any more.
     pub deleted_at: Option<UnixMs>,
+    /// Whether it can be read while it grows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveState>,
 }
 
 impl Snapshot {
@@ -163,6 +166,16 @@ impl Snapshot {
         let missing = if is_whole { Vec::new() } else { vec![(uploaded_bytes, self.plan.file_bytes)] };
         Self { phase, uploaded_bytes, offset: uploaded_bytes, missing, expires_at, object, ..self }
     }
+}
+
+/// How a live upload stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LiveState {
+    /// It ends when its recorder says so, or has.
+    Whole,
+    /// Nobody has said so: it ended since nothing more came.
+    Truncated,
 }
 
 /// A completed object.

@@ -82,6 +82,7 @@ pub(crate) fn of_command(command: &UploadCommand) -> Cost {
         | UploadCommand::ReadHistory(_)
         | UploadCommand::AwaitObject(_)
         | UploadCommand::AwaitBytes(_)
+        | UploadCommand::ReadGrowing(_)
         | UploadCommand::EndDelivery(_)
         | UploadCommand::AsPartial(_)
         | UploadCommand::WantedPartials(_)
@@ -98,10 +99,11 @@ pub(crate) fn of_begin(begin: &BeginAppend, lease: Option<&WriteLease>) -> Cost 
     Cost { worker_requests: begin.continuation.after.is_none().into(), r2_class_b, ..Cost::NONE }
 }
 
-/// What a commit says to have stored in R2.
-pub(crate) fn of_commit(commit: &Commit) -> Cost {
+/// What a commit says to have stored in R2: of a live upload each part twice.
+pub(crate) fn of_commit(commit: &Commit, is_live: bool) -> Cost {
     let segments = commit.remainder.filter(|remainder| remainder.place == SegmentPlace::Object).iter().count();
-    Cost { r2_class_a: (commit.receipts.len() + segments) as u64, ..Cost::NONE }
+    let parts = commit.receipts.len() * if is_live { 2 } else { 1 };
+    Cost { r2_class_a: (parts + segments) as u64, ..Cost::NONE }
 }
 
 /// A multipart upload that was opened for a chunk.

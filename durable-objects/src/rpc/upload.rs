@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use upload_session::{
     event::{DeliveryOutcome, EventKind, Verdict},
     session::{
-        BeginAppend, Commit, Committed, CopyBatch, DeleteRight, Hashed, PartialStatus, PartialUpload, Release, Renew,
-        Signed, Slice, Slot, UploadSpec, Wanted, WriteLease,
+        BeginAppend, Commit, Committed, CopyBatch, DeleteRight, Growing, Hashed, PartialStatus, PartialUpload, Release,
+        Renew, Signed, Slice, Slot, UploadSpec, Wanted, WriteLease,
     },
 };
 use upload_types::{
@@ -176,6 +176,15 @@ pub struct AwaitBytes {
 #[derive(Serialize, Deserialize)]
 pub struct BytesAwaited(pub Snapshot, pub bool);
 
+/// Where the bytes of a live upload are from some byte on. Answered once there are any, or none can come, or after a while.
+#[derive(Serialize, Deserialize)]
+pub struct ReadGrowing {
+    /// From here.
+    pub from: ByteCount,
+    /// The longest while, in milliseconds; the object may end it earlier.
+    pub longest_ms: u64,
+}
+
 /// All bytes are there.
 #[derive(Serialize, Deserialize)]
 pub struct Complete;
@@ -310,6 +319,12 @@ pub enum QueueMessage {
         /// The upload.
         upload_id: UploadId,
     },
+    /// The tail of a live upload that has ended is to be put into its last part.
+    #[serde(rename = "store-last-part")]
+    StoreLastPart {
+        /// The upload.
+        upload_id: UploadId,
+    },
     /// The next slice of the object is to be read back.
     #[serde(rename = "verify")]
     Verify {
@@ -325,6 +340,7 @@ impl QueueMessage {
             Self::Tell { upload_id, .. }
             | Self::Compose { upload_id }
             | Self::Copy { upload_id }
+            | Self::StoreLastPart { upload_id }
             | Self::Verify { upload_id } => *upload_id,
         }
     }
@@ -347,6 +363,7 @@ commands! {
     Declare => "declare" -> Snapshot;
     AwaitObject => "await-object" -> Snapshot;
     AwaitBytes => "await-bytes" -> BytesAwaited;
+    ReadGrowing => "read-growing" -> Growing;
     Complete => "complete" -> Snapshot;
     Cancel => "cancel" -> ();
     Redeliver => "redeliver" -> Snapshot;

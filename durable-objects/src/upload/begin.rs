@@ -4,7 +4,11 @@
 
 use crate::platform::error::Result;
 use upload_session::session::{BeginAppend, Decision, Session, StateChange, WriteLease};
-use upload_types::{api_error::ApiError, cost::Cost, units::UnixMs};
+use upload_types::{
+    api_error::ApiError,
+    cost::Cost,
+    units::{ByteCount, UnixMs},
+};
 use worker::Response;
 
 use crate::{
@@ -47,8 +51,8 @@ impl UploadSession {
             && session.has_tail()
         {
             // The bytes that the attempt's first part begins with.
-            let (tail, rows) = metered(|| tables::tail(&self.state.storage(), session.spec()));
-            lease.tail = tail?;
+            let (tail, rows) = metered(|| tables::tail(&self.state.storage(), session.spec(), ByteCount::ZERO));
+            lease.tail = tail?.1;
             tail_rows += rows;
         }
         self.charge(tail_rows);

@@ -12,7 +12,7 @@ use crate::{
         repair::BeginCopy,
         upload::{
             AsPartial, AwaitBytes, AwaitObject, BeginCopyBatch, BytesAwaited, COMMAND_HEADER, Cancel, CreateAndBegin,
-            CreateDuplicate, CreateUpload, Probe, ReadTail, UploadCommand,
+            CreateDuplicate, CreateUpload, Probe, ReadGrowing, ReadTail, UploadCommand,
         },
     },
     upload::{
@@ -87,6 +87,10 @@ impl UploadSession {
                 self.take(cost, None, &mut |session, _| session.status())?;
                 answer(BytesAwaited(self.snapshot()?, was_appended))
             }
+            UploadCommand::ReadGrowing(ReadGrowing { from, longest_ms }) => {
+                wait::for_growth(&self.session, from, longest_ms).await;
+                self.growing(cost, from)
+            }
             UploadCommand::Complete(_) => {
                 self.force_alarm()?;
                 self.decide_then_show(cost, Session::complete)
@@ -130,7 +134,8 @@ impl UploadSession {
     }
 
     fn commit(&self, cost: Cost, commit: &Commit, content: Option<&[u8]>) -> Result<Response> {
-        self.charge(metering::of_commit(commit));
+        let is_live = self.session.borrow().as_ref().is_some_and(|session| session.spec().live.is_some());
+        self.charge(metering::of_commit(commit, is_live));
         answer(self.take(cost, content, &mut |session, now| session.commit(now, commit))?)
     }
 

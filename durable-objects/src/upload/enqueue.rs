@@ -20,7 +20,10 @@ pub const TASKS_BINDING: &str = "TASKS";
 pub(crate) async fn enqueue(env: &Env, message: &QueueMessage) -> Result<()> {
     let binding = match message {
         QueueMessage::Tell { .. } => EVENTS_BINDING,
-        QueueMessage::Compose { .. } | QueueMessage::Copy { .. } | QueueMessage::Verify { .. } => TASKS_BINDING,
+        QueueMessage::Compose { .. }
+        | QueueMessage::Copy { .. }
+        | QueueMessage::StoreLastPart { .. }
+        | QueueMessage::Verify { .. } => TASKS_BINDING,
     };
     let handing_over = async {
         let message = MessageBuilder::new(message).build();

@@ -20,6 +20,7 @@ pub(crate) mod commands;
 pub(crate) mod create;
 pub mod enqueue;
 pub(crate) mod facts;
+mod growing;
 pub(crate) mod history;
 mod multipart;
 pub(crate) mod presigned;

@@ -83,6 +83,7 @@ impl UploadSession {
             Message::Tell(event) => QueueMessage::Tell { upload_id, event_id: event.id(upload_id) },
             Message::CopyNext => QueueMessage::Compose { upload_id },
             Message::Copy => QueueMessage::Copy { upload_id },
+            Message::StoreLastPart => QueueMessage::StoreLastPart { upload_id },
             Message::Verify => QueueMessage::Verify { upload_id },
         };
         enqueue::enqueue(self.env(), &message).await

@@ -24,7 +24,8 @@ use serde_json::from_str;
 use upload_session::{
     alarm::CountedPart,
     session::{
-        CountedRows, RemainderSource, Segment, SegmentPlace, Session, StateChange, StoredPart, Uncount, UploadSpec,
+        CountedRows, GrowingParts, RemainderSource, Segment, SegmentPlace, Session, StateChange, StoredPart, Uncount,
+        UploadSpec,
     },
 };
 use upload_types::{
@@ -89,6 +90,13 @@ struct SegmentRow {
 struct ParallelChunkRow {
     chunk: u32,
     facts: String,
+}
+
+/// Which part ends where.
+#[derive(Deserialize)]
+struct EndRow {
+    number: u16,
+    end_bytes: f64,
 }
 
 /// Which part was counted, and when.
@@ -255,9 +263,12 @@ pub(crate) fn kept_parts(storage: &Storage) -> Result<Vec<KeptPart>> {
     parts.into_iter().map(kept).collect()
 }
 
-/// Where the bytes of the tail are, in order; neighbours in rows are one source. Only where there is a tail is there such a table.
-pub(crate) fn tail(storage: &Storage, spec: &UploadSpec) -> Result<Vec<RemainderSource>> {
-    let found: Vec<SegmentRow> = rows(&storage.sql(), &format!("{SEGMENTS} ORDER BY start_bytes"), vec![])?;
+/// Where the bytes of the tail are, from the segment on that has the byte at `from`, in order; neighbours in rows are one source. And where
+/// the first begins. Only where there is a tail is there such a table.
+pub(crate) fn tail(storage: &Storage, spec: &UploadSpec, from: ByteCount) -> Result<(ByteCount, Vec<RemainderSource>)> {
+    let query = format!("{SEGMENTS} WHERE end_bytes > ? ORDER BY start_bytes");
+    let found: Vec<SegmentRow> = rows(&storage.sql(), &query, vec![integer(from)?])?;
+    let begins = found.first().map(segment).transpose()?.map_or(from, |first| first.start);
     let mut sources: Vec<RemainderSource> = Vec::new();
     for row in found {
         let segment = segment(&row)?;
@@ -270,7 +281,46 @@ pub(crate) fn tail(storage: &Storage, spec: &UploadSpec) -> Result<Vec<Remainder
             }),
         }
     }
-    Ok(sources)
+    Ok((begins, sources))
+}
+
+/// So many parts are named at once: 16 of 8 MiB are 128 MiB.
+const PARTS_AT_ONCE: usize = 16;
+
+/// Where the bytes of a live upload are, from `from` on: in the copies of its parts, and in its tail. And where the first of these
+/// begins. Reads the rows of all parts before it, where it lies in one.
+pub(crate) fn growing(
+    storage: &Storage,
+    session: &Session,
+    wanted: GrowingParts,
+    from: ByteCount,
+) -> Result<(ByteCount, Vec<RemainderSource>)> {
+    let copies = session.copies_prefix().unwrap_or_default();
+    let parts: Vec<EndRow> = match wanted.parts_from {
+        None => Vec::new(),
+        Some(from) => {
+            let query =
+                format!("SELECT number, end_bytes FROM part WHERE end_bytes > ? ORDER BY number LIMIT {PARTS_AT_ONCE}");
+            rows(&storage.sql(), &query, vec![integer(from)?])?
+        }
+    };
+    let begins = session.plan().part_start(from);
+    let (mut start, mut sources) = (begins, Vec::with_capacity(parts.len()));
+    for part in &parts {
+        let end = byte_count(part.end_bytes)?;
+        sources.push(RemainderSource::Object {
+            key: format!("{copies}{}", part.number),
+            bytes: end.saturating_sub(start),
+        });
+        start = end;
+    }
+    if parts.len() == PARTS_AT_ONCE || !wanted.has_tail {
+        return Ok((begins, sources));
+    }
+    let (tail_begins, tail) = tail(storage, session.spec(), from.max(start))?;
+    let begins = if sources.is_empty() { tail_begins } else { begins };
+    sources.extend(tail);
+    Ok((begins, sources))
 }
 
 /// Streams rows to whoever fills a part with them, a few at a time.

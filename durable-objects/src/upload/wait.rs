@@ -51,6 +51,11 @@ pub(crate) async fn for_bytes(session: &RefCell<Option<Session>>, bytes: ByteCou
     was_appended.get()
 }
 
+/// Until more of a live upload can be read than so much, or no more can come.
+pub(crate) async fn for_growth(session: &RefCell<Option<Session>>, read: ByteCount, longest_ms: u64) {
+    while_true(session, longest_ms.min(BYTES_MS), |session| !session.has_grown_beyond(read)).await;
+}
+
 async fn while_true(session: &RefCell<Option<Session>>, longest_ms: u64, holds: impl Fn(&Session) -> bool) {
     for _ in 0..longest_ms / POLL_MS {
         if !session.borrow().as_ref().is_some_and(&holds) {

@@ -44,7 +44,7 @@ pub fn further(setting: &str) -> Result<Vec<Issuer>, String> {
         if let Some(field) = null_field(&entry) {
             return Err(format!("entry {index}: {field} is null: give it a value, or leave it out"));
         }
-        let entry: Entry = serde_json::from_value(entry).map_err(|complaint| format!("entry {index}: {complaint}"))?;
+        let entry: Entry = read(&entry).map_err(|complaint| format!("entry {index}: {complaint}"))?;
         let name = entry.name.clone();
         if issuers.iter().any(|known| known.name.as_ref() == Some(&name)) {
             return Err(format!("entry {index}: name is that of another"));
@@ -52,6 +52,12 @@ pub fn further(setting: &str) -> Result<Vec<Issuer>, String> {
         issuers.push(issuer(entry).map_err(|(field, complaint)| format!("entry {index}: {field} {complaint}"))?);
     }
     Ok(issuers)
+}
+
+/// Where in its own text something is wrong says nothing of the setting.
+fn read(entry: &Value) -> Result<Entry, String> {
+    let complaint = |error: serde_json::Error| error.to_string().split(" at line ").next().map(str::to_owned);
+    serde_json::from_str(&entry.to_string()).map_err(|error| complaint(error).unwrap_or_default())
 }
 
 fn null_field(entry: &Value) -> Option<&str> {

@@ -13,6 +13,7 @@ use sha2::Sha256;
 
 use super::{Secret, UploadPolicy};
 use upload_types::{
+    json_text,
     media_types::MediaTypes,
     units::{ByteCount, UnixMs},
     upload_link::{LinkId, UPLOAD_LINK_PREFIX as PREFIX},
@@ -74,7 +75,8 @@ pub fn read(text: &str, secrets: &[Secret]) -> Option<UploadLink> {
     if !secrets.iter().any(is_by) {
         return None;
     }
-    let Spelled { i, o, e, b, t, m, k, w } = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(said).ok()?).ok()?;
+    let Spelled { i, o, e, b, t, m, k, w } =
+        serde_json::from_str(json_text::of(&URL_SAFE_NO_PAD.decode(said).ok()?)).ok()?;
     let permit = UploadPolicy { max_bytes: b, types: t, metadata: m, key_prefix: k, ..UploadPolicy::default() };
     Some(UploadLink { id: i, owner: o, until: e, permit, metadata: w })
 }

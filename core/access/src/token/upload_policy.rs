@@ -68,7 +68,7 @@ impl UploadPolicy {
 
     /// What the claim says: what may be created, and the one upload that the token is for, where it is for one.
     pub(super) fn of_claim(value: &Value) -> Result<(Self, Option<UploadId>), &'static str> {
-        let terms = serde_json::from_value::<Terms>(value.clone())
+        let terms = serde_json::from_str::<Terms>(&value.to_string())
             .map_err(|_| "has an unknown field, or one that is not of its type")?;
         let upload = terms.upload;
         Ok((Self::try_from(terms)?, upload))
@@ -169,6 +169,7 @@ mod tests {
             purpose: Purpose::File,
             idempotency: None,
             on_mismatch: OnMismatch::Fail,
+            live: None,
         }
     }
 

@@ -44,6 +44,7 @@ pub(crate) fn spec(id: UploadId, plan: Plan, file: FileInfo) -> UploadSpec {
         link: None,
         types: None,
         byte_quota: None,
+        live: None,
         duplicate_of: None,
     }
 }

@@ -126,6 +126,7 @@ fn create(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
         purpose: Purpose::File,
         idempotency: None,
         on_mismatch: OnMismatch::Fail,
+        live: None,
     }))
 }
 

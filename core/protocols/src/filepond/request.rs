@@ -82,6 +82,7 @@ pub fn creation(head: &Head, fields: &[(String, String)]) -> Result<Option<Creat
         purpose: Purpose::File,
         idempotency: idempotency::parse(head, asked.as_bytes())?,
         on_mismatch: OnMismatch::Fail,
+        live: None,
     }))
 }
 

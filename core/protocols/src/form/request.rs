@@ -108,6 +108,7 @@ impl FormRequest {
             purpose: Purpose::File,
             idempotency,
             on_mismatch: OnMismatch::Fail,
+            live: None,
         })
     }
 }

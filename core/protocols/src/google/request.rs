@@ -132,6 +132,7 @@ fn session(head: &Head, fields: &Map<String, Value>) -> Result<Operation, ApiErr
         purpose: Purpose::File,
         idempotency: idempotency::parse(head, asked.as_bytes())?,
         on_mismatch: OnMismatch::Fail,
+        live: None,
     }))
 }
 

@@ -72,7 +72,8 @@ fn creation(head: &Head, unfinished: Completion) -> Result<Operation, ApiError> 
     };
     let idempotency = idempotency::parse(head, fingerprint(head).as_bytes())?;
     let (chunking, purpose, on_mismatch) = (Chunking::Unspoken, Purpose::File, OnMismatch::Fail);
-    let create = Create { mode: Mode::Sequential, file, file_bytes, chunking, purpose, idempotency, on_mismatch };
+    let create =
+        Create { mode: Mode::Sequential, file, file_bytes, chunking, purpose, idempotency, on_mismatch, live: None };
     let (completes, wait) = (if complete { Completion::WhenWhole } else { unfinished }, Wait::ForObject);
     match content {
         // With a digest nothing could count before its end, and its end is unknown.

@@ -8,7 +8,7 @@ use super::fields::{self, FILE_NAME, file_name, flag, take, text};
 use crate::{
     Head,
     file_words::{MAX_METADATA_BYTES, is_media_type},
-    idempotency,
+    idempotency, live,
 };
 use upload_types::{
     api_error::ApiError,
@@ -22,8 +22,19 @@ use upload_types::{
 /// The largest body: metadata, a name, two digests, and room.
 pub(super) const MAX_BODY_BYTES: u32 = 64 * 1024;
 
-const FIELDS: [&str; 9] =
-    ["fileName", "fileSize", "contentType", "chunkSize", "parallel", "direct", "sha256", "crc64nvme", "metadata"];
+const FIELDS: [&str; 11] = [
+    "fileName",
+    "fileSize",
+    "contentType",
+    "chunkSize",
+    "parallel",
+    "direct",
+    "sha256",
+    "crc64nvme",
+    "metadata",
+    live::LIVE,
+    live::END_AFTER,
+];
 
 /// Understands the body.
 pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
@@ -52,7 +63,12 @@ pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
     // Of a direct upload nobody here has seen a byte: there is no manifest of it.
     let on_mismatch = if mode == Mode::Direct { OnMismatch::Fail } else { OnMismatch::Keep };
     let purpose = Purpose::File;
-    Ok(Operation::Create(Create { mode, file, file_bytes, chunking, purpose, idempotency, on_mismatch }))
+    let end_after_seconds = size(&mut fields, live::END_AFTER)?.map(ByteCount::get);
+    let is_live = flag(&mut fields, live::LIVE)?;
+    let live = is_live.then(|| live::live(end_after_seconds)).transpose()?;
+    let create = Create { mode, file, file_bytes, chunking, purpose, idempotency, on_mismatch, live };
+    live::check(&create)?;
+    Ok(Operation::Create(create))
 }
 
 /// A number, or `null` where it is not known yet. Who forgets it shall not wait for ever for an upload to be complete.
@@ -200,6 +216,10 @@ mod tests {
             (r#"{"fileName":"a","fileSize":1,"sha256":"abc"}"#, "sha256"),
             (r#"{"fileName":"a","fileSize":1,"parallel":"yes"}"#, "parallel"),
             (r#"{"fileName":"a","fileSize":1,"direct":1}"#, "direct"),
+            (r#"{"fileName":"a","fileSize":1,"live":true}"#, "live"),
+            (r#"{"fileName":"a","fileSize":null,"live":"yes"}"#, "live"),
+            (r#"{"fileName":"a","fileSize":null,"live":true,"endAfterSeconds":0}"#, "endAfterSeconds"),
+            (r#"{"fileName":"a","fileSize":null,"live":true,"endAfterSeconds":86401}"#, "endAfterSeconds"),
             (r#"{"fileName":"a","fileSize":1,"md5":"abc"}"#, "md5"),
         ] {
             match create(body) {

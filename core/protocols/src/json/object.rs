@@ -10,7 +10,7 @@ pub(super) struct Object<T>(pub(super) T);
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let members = Map::<String, Value>::deserialize(deserializer)?;
-        serde_json::from_value(Value::Object(members)).map(Object).map_err(D::Error::custom)
+        serde_json::from_str(&Value::Object(members).to_string()).map(Object).map_err(D::Error::custom)
     }
 }
 

@@ -7,6 +7,7 @@ use super::object::Object;
 use crate::{Head, body_type};
 use upload_types::{
     api_error::ApiError,
+    json_text,
     operation::Operation,
     presigned::{MAX_AT_ONCE, PresignRequest, PresignResponse, ReportedPart, SignedPart},
     units::UploadId,
@@ -77,7 +78,7 @@ fn signed(part: &SignedPart) -> Value {
 }
 
 pub(super) fn read<T: DeserializeOwned>(head: &Head, body: &[u8]) -> Result<T, ApiError> {
-    let read = serde_json::from_slice(body).map(|Object(read)| read);
+    let read = serde_json::from_str(json_text::of(body)).map(|Object(read)| read);
     read.map_err(|error| body_type::not_json(head, &error))
 }
 

@@ -12,7 +12,7 @@ use upload_types::{
     history::{Entry, History},
     operation::{Outcome, Reply},
     units::{ByteCount, UnixMs, UploadId},
-    upload::{DeliveryState, ObjectFacts, Phase, Snapshot},
+    upload::{DeliveryState, LiveState, ObjectFacts, Phase, Snapshot},
 };
 
 const JSON: &str = "application/json";
@@ -120,6 +120,8 @@ fn status(snapshot: &Snapshot) -> Value {
         "reason": snapshot.reason,
         "uploadedBytes": snapshot.uploaded_bytes,
         "fileSize": snapshot.plan.declared_bytes(),
+        "live": snapshot.live.is_some(),
+        "truncated": snapshot.live == Some(LiveState::Truncated),
         "missing": missing(snapshot),
         "receivedChunksBitmap": snapshot.received_chunks_bitmap,
         "mode": snapshot.plan.mode,

@@ -51,6 +51,7 @@ fn snapshot(phase: Phase, declared: Option<u32>, offset: u32, memo: Option<&str>
         expires_at: UnixMs(784_111_777_999),
         delivery: None,
         deleted_at: None,
+        live: None,
         object: (phase == Phase::Completed).then(|| ObjectFacts {
             key: "key".to_owned(),
             etag: "etag".to_owned(),

@@ -83,6 +83,7 @@ fn create(head: &Head) -> Result<Operation, ApiError> {
         purpose,
         idempotency: idempotency::parse(head, as_asked(head).as_bytes())?,
         on_mismatch: OnMismatch::Fail,
+        live: None,
     };
     // Without its length a body cannot be stored. The answer says how many bytes were taken, and none is a number.
     let length = match head.header("content-length").filter(|_| has_bytes(head)) {
@@ -128,6 +129,7 @@ fn compose(head: &Head, partials: &[UploadId]) -> Result<Operation, ApiError> {
         purpose: Purpose::Composition(partials.to_vec()),
         idempotency: by_key.or_else(|| Some(Idempotency::implied(Sha256Digest::of(asked.as_bytes())))),
         on_mismatch: OnMismatch::Fail,
+        live: None,
     };
     Ok(Operation::Compose(create, Wait::ForObject))
 }

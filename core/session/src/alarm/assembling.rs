@@ -64,7 +64,7 @@ impl Assembling {
                 check_first_bytes(now, session, etag, bytes, crc64nvme, &first)
             }
             (_, Input::Failed { error, .. }) => refused(now, session, StorageFault::Retry, error),
-            (_, input) => refused(now, session, StorageFault::Retry, format!("an answer to no question: {input:?}")),
+            (_, _) => refused(now, session, StorageFault::Retry, "an answer to no question".to_owned()),
         }
     }
 }

@@ -87,6 +87,8 @@ pub enum Message {
     CopyNext,
     /// Copy chunks from the damaged object.
     Copy,
+    /// Put the tail of a live upload into its last part.
+    StoreLastPart,
     /// Read the next slice of the object back.
     Verify,
 }

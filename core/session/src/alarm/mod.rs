@@ -132,6 +132,7 @@ impl Ring {
             // the queue does not take it: somebody is asked again after a while.
             Job::CopyNext => self.store_before(Message::CopyNext, session.batch_asked_for(now)),
             Job::Copy => self.store_before(Message::Copy, session.copy_asked_for(now)),
+            Job::StoreLastPart => self.store_before(Message::StoreLastPart, session.last_part_asked_for(now)),
             Job::NotifyLedger => {
                 let told_of_object = session.stored_object().is_some();
                 self.asks(Awaited::Closed { told_of_object }, Effect::CloseInLedger)
@@ -190,6 +191,7 @@ impl Awaited {
                 Message::Tell(_) => Job::EnqueueEvent,
                 Message::CopyNext => Job::CopyNext,
                 Message::Copy => Job::Copy,
+                Message::StoreLastPart => Job::StoreLastPart,
                 Message::Verify => Job::Verify,
             }),
             Self::Closed { .. } => Some(Job::NotifyLedger),

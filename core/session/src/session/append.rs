@@ -64,6 +64,7 @@ impl Session {
             reserved_parts,
             tail: Vec::new(),
             remainder_key: self.spec.segment_key(attempt),
+            copies_prefix: self.copies_prefix(),
             expires_at: self.expires_at_if_seen(now),
             carry_sha256: false,
             sha256_so_far: None,

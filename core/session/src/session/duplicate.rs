@@ -49,6 +49,7 @@ impl UploadSpec {
             key: stored.key.clone(),
             plan: Plan { mode: Mode::Sequential, ..self.plan },
             byte_quota: None,
+            live: None,
             duplicate_of: Some(stored.upload_id),
             ..self
         }

@@ -29,6 +29,9 @@ impl Session {
     /// The client says that it has sent everything. Mostly it need not: the last byte has started completion already.
     pub fn complete(&self, now: UnixMs) -> Decision<()> {
         match self.progress.phase {
+            Phase::Open if self.spec.live.is_some() && self.plan().open_ended => self.end_live(now),
+            // Somebody has been asked already to put the last bytes where they belong.
+            Phase::Open if self.last_part_due_at().is_some() => Decision::yes((), StateChange::none()),
             Phase::Open if self.waits_to_be_told() => {
                 self.declare(now, self.uploaded_bytes(), None, Completion::WhenWhole)
             }
@@ -68,6 +71,9 @@ impl Session {
             return Some(self.deleted(now, "The time in which it could be put together with others is over."));
         }
         if let Some(change) = self.unrepaired_if_due(now) {
+            return Some(change);
+        }
+        if let Some(change) = self.end_silent_if_due(now) {
             return Some(change);
         }
         let expires_at = self.expires_at();
@@ -130,9 +136,14 @@ impl Session {
                 let ledger_backoff = self.progress.ledger_backoff.after_failure(now);
                 UploadState { ledger_backoff, ..self.progress.clone() }.into()
             }
-            Job::Expire | Job::CopyNext | Job::Copy | Job::Verify | Job::Cleanup | Job::Discard | Job::Purge => {
-                self.postponed_progress(now).into()
-            }
+            Job::Expire
+            | Job::CopyNext
+            | Job::Copy
+            | Job::StoreLastPart
+            | Job::Verify
+            | Job::Cleanup
+            | Job::Discard
+            | Job::Purge => self.postponed_progress(now).into(),
         }
     }
 

@@ -67,6 +67,9 @@ pub struct WriteLease {
     pub tail: Vec<RemainderSource>,
     /// Where to put bytes behind the last whole part, if they are too many for a row.
     pub remainder_key: String,
+    /// Of a live upload: every part is put as an object, too, whose key begins so and ends with its number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copies_prefix: Option<String>,
     /// When the upload ends unless bytes come in before, or it is complete by then.
     pub expires_at: UnixMs,
     /// Whether the file's SHA-256 was declared, so that it must be carried along.

@@ -29,7 +29,7 @@
 //! * `sequence`: from the front, one attempt at a time, the newest first; takeover; the tail. `part_numbers`: which of them its attempts have.
 //! * `parallel`: any missing chunk at any time, several attempts at once. `writers`: who may still be writing to R2.
 //! * `presigned`: chunks that the client stores itself. `concatenation`: bytes from other uploads.
-//! * `charging`: what an upload of unknown length counts for. `describing`: what is said of the file behind its bytes.
+//! * `live`: what is still being recorded can be read, and ends by itself. `charging`: what an upload of unknown length counts for. `describing`: what is said of the file behind its bytes.
 //!
 //! How they lie in R2:
 //! * `storage`: in which way, and what is left there to clean up. `single_object`: a file that is put as one object.
@@ -65,6 +65,7 @@ mod change;
 mod charging;
 mod damage;
 mod lifetime;
+mod live;
 mod messages;
 mod part_numbers;
 mod records;
@@ -85,6 +86,7 @@ pub(crate) use damage::Damage;
 pub use duplicate::{RepeatableIds, may_be_shared, was_repeated_in_time};
 pub use lifecycle::DeleteRight;
 pub use lifetime::LATEST_END_MS;
+pub use live::{Growing, GrowingParts};
 pub use messages::{
     BeginAppend, Commit, Committed, Continuation, Receipt, Release, ReleaseReason, Remainder, RemainderSource, Renew,
     WriteLease,
@@ -172,6 +174,7 @@ impl Session {
             charged_bytes: ByteCount::ZERO,
             damage: Damage::default(),
             metadata: None,
+            truncated_at: None,
         };
         let mut session = Self { progress, content, outbox: Outbox::default(), spec };
         if session.plan().declared_bytes().is_some_and(ByteCount::is_zero) {

@@ -14,6 +14,7 @@ use upload_types::{
     cost::Cost,
     integrity::{ChunkDigest, Crc64Nvme, Sha256State},
     ledger::EntryName,
+    live::Live,
     media_types::MediaTypes,
     plan::{Mode, Plan},
     units::{ByteCount, UnixMs, UploadId},
@@ -82,6 +83,9 @@ pub struct UploadSpec {
     /// The upload whose object has these bytes already, where there is one: nothing is to be sent, and the origin to be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duplicate_of: Option<UploadId>,
+    /// What makes it a live upload, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<Live>,
 }
 
 /// What changes: small, and rewritten whole.
@@ -157,6 +161,9 @@ pub struct UploadState {
     /// The file's metadata, where its client has said more of it than at its creation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) metadata: Option<BTreeMap<String, String>>,
+    /// When a live upload ended since nothing more came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) truncated_at: Option<UnixMs>,
 }
 
 /// A part that is counted: R2 has it, and completion will list it.

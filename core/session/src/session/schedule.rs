@@ -7,12 +7,14 @@ use upload_types::{cost::Cost, units::UnixMs};
 /// A duty of the object, carried out in its alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Job {
-    /// End the upload, or let go of a partial upload: its time is over.
+    /// End the upload, or let go of a partial upload: its time is over. Of a live upload: nothing has come for so long that it is whole.
     Expire,
     /// Have the next batch of a concatenation copied.
     CopyNext,
     /// Have the next chunks of a file copied that is put together anew.
     Copy,
+    /// Have the tail of a live upload that has ended put into its last part.
+    StoreLastPart,
     /// Have R2 put the object together.
     Assemble,
     /// Have the next slice of the object read back.
@@ -45,7 +47,10 @@ impl Session {
             Phase::Open if self.is_copying() && progress.job_not_before < self.expires_at() => {
                 Some((progress.job_not_before, Job::Copy))
             }
-            Phase::Open | Phase::Damaged => Some((self.expires_at(), Job::Expire)),
+            Phase::Open | Phase::Damaged => Some(match self.last_part_due_at() {
+                Some(at) if at < self.expires_at() => (at, Job::StoreLastPart),
+                _ => (self.ends_silent_at().unwrap_or_else(|| self.expires_at()), Job::Expire),
+            }),
             Phase::Completing => Some((progress.job_not_before, Job::Assemble)),
             Phase::Verifying => Some((progress.job_not_before, Job::Verify)),
             Phase::Completed => self.partial_ends_at().map(|at| (at, Job::Expire)),
@@ -81,7 +86,9 @@ impl Session {
             Job::Assemble => Cost { r2_class_a: 1, ..Cost::NONE },
             Job::Cleanup => Cost { r2_class_a: self.may_have_leftovers().into(), ..Cost::NONE },
             // Written, read, deleted.
-            Job::EnqueueEvent | Job::Verify | Job::CopyNext | Job::Copy => Cost { queue_operations: 3, ..Cost::NONE },
+            Job::EnqueueEvent | Job::Verify | Job::CopyNext | Job::Copy | Job::StoreLastPart => {
+                Cost { queue_operations: 3, ..Cost::NONE }
+            }
             Job::NotifyLedger => Cost { object_requests: 1, rows_written: 1, ..Cost::NONE },
             // Deleting costs nothing.
             Job::Expire | Job::Purge | Job::Discard => Cost::NONE,

@@ -182,7 +182,10 @@ impl Session {
         let progress = UploadState {
             lease: Some(lease),
             // Said before the segment is written, so that a crash right after leaves nothing that nobody looks for.
-            leftovers: self.progress.leftovers.or_unswept_if(rest_bytes > MAX_ROW_SEGMENT_BYTES),
+            leftovers: self
+                .progress
+                .leftovers
+                .or_unswept_if(rest_bytes > MAX_ROW_SEGMENT_BYTES || self.spec.live.is_some()),
             plan: (plan != self.spec.plan).then_some(plan),
             completes: begin.completes,
             writers,

@@ -38,6 +38,7 @@ impl Session {
             deleted_at: self.progress.deleted_at,
             completes: self.progress.completes,
             cost: self.progress.cost,
+            live: self.live_state(),
         }
     }
 

@@ -63,6 +63,7 @@ pub(crate) fn create(chance: &mut Chance, r2: &mut Storage) -> Session {
         link: None,
         types: None,
         byte_quota: None,
+        live: None,
         duplicate_of: None,
     };
     let opened = spec.needs_multipart().then(|| r2.open());

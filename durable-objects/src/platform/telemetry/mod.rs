@@ -53,6 +53,7 @@ pub const EVENTS: &[Event] = &[
     info("batch_copied", "uploadId bytes attempt durationMs"),
     info("copying_stopped", "uploadId attempt code"),
     info("copying_broken", "uploadId attempt code detail"),
+    info("live_read_broken", "uploadId detail"),
     info("completed", "uploadId bytes durationMs cost"),
     info("failed", "uploadId bytes durationMs detail cost"),
     info("aborted", "uploadId bytes durationMs detail cost"),

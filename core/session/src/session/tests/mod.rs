@@ -19,6 +19,7 @@ mod histories;
 mod length;
 mod lifetime;
 mod linked;
+mod live;
 mod repairing;
 mod sequence;
 mod verifying;
@@ -68,6 +69,7 @@ pub(crate) fn spec(mode: Mode, file_bytes: u64) -> UploadSpec {
         link: None,
         types: None,
         byte_quota: None,
+        live: None,
         duplicate_of: None,
     }
 }
@@ -134,7 +136,9 @@ fn carry_out(s: &mut Session, now: UnixMs, job: Job) -> bool {
         Job::NotifyLedger => s.settled(s.stored_object().is_some()),
         Job::EnqueueEvent => s.delivered(now, s.outbox.next().unwrap().kind, false, None),
         Job::Discard => s.discarded(&s.progress.damage.discarded),
-        Job::Expire | Job::CopyNext | Job::Copy | Job::Assemble | Job::Verify | Job::Purge => return false,
+        Job::Expire | Job::CopyNext | Job::Copy | Job::StoreLastPart | Job::Assemble | Job::Verify | Job::Purge => {
+            return false;
+        }
     };
     s.apply(change);
     true

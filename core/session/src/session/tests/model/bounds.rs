@@ -164,6 +164,7 @@ impl Bounds {
             link: None,
             types: None,
             byte_quota: None,
+            live: None,
             duplicate_of: None,
         }
     }

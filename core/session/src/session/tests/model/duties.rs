@@ -71,7 +71,7 @@ impl World {
         let Effect::Charge(job) = ring.next(self.now, Some(session), Input::Rings) else { return false };
         // No upload of the model has a declared SHA-256 or is put together from others; the stories of these are in
         // `core/session/src/session/tests/verifying.rs` and `concatenation.rs`.
-        if matches!(job, Job::Verify | Job::CopyNext) {
+        if matches!(job, Job::Verify | Job::CopyNext | Job::StoreLastPart) {
             return false;
         }
         let duty = Duty { job, unwanted: session.is_unwanted(), waits: Waits::ForR2, ring };
@@ -124,7 +124,9 @@ impl World {
                 self.waits(duty, Waits::ToHear(Input::Done))
             }
             // Somebody may copy whenever somebody has been asked to.
-            Effect::Enqueue(Message::Copy | Message::CopyNext | Message::Verify) => Some(Input::Done),
+            Effect::Enqueue(Message::Copy | Message::CopyNext | Message::StoreLastPart | Message::Verify) => {
+                Some(Input::Done)
+            }
             Effect::CloseInLedger => {
                 self.ledger.open = false;
                 self.ledger.object =
