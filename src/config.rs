@@ -131,9 +131,10 @@ pub(crate) enum Auth {
 }
 
 /// Who may delete an upload that is complete, where tokens are needed.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Default, PartialEq)]
 pub(crate) enum DeleteCompleted {
     /// Whoever has a token in which the application says so.
+    #[default]
     Claim,
     /// Any token of its owner that has not expired.
     Owner,
@@ -169,67 +170,63 @@ impl Config {
         wrong.hear(cors_origins(env));
         wrong.hear(cors_headers(env));
         wrong.hear(problems_url(env));
-        let origin = wrong.hear(origin(env));
-        let accept = wrong.hear(accept(env));
-        let public_url = wrong.hear(public_url(env));
+        let origin = wrong.hear_or_default(origin(env));
+        let accept = wrong.hear_or_default(accept(env));
+        let public_url = wrong.hear_or_default(public_url(env));
         // What is signed and stored never takes its host from a request: whoever sends one chooses that.
-        if matches!((&origin, &public_url), (Some(Some(origin)), Some(None)) if origin.is_remote()) {
+        if matches!((&origin, &public_url), (Some(origin), None) if origin.is_remote()) {
             let hint = "is empty, and ORIGIN_WEBHOOK_URL is not: events have links in them. Set it to the scheme and the host under \
                         which this Worker is reached, like https://upload.example.com";
             wrong.hear::<()>(Err(missing("PUBLIC_URL", hint)));
         }
-        let base_path = wrong.hear(base_path(env));
+        let base_path = wrong.hear_or_default(base_path(env));
         let auth = auth(env, wrong);
-        let max_upload_bytes = wrong.hear(byte_count(env, "MAX_UPLOAD_BYTES"));
-        let max_chunk_bytes = wrong.hear(max_chunk_bytes(env));
-        let open_uploads = wrong.hear(bound(env, "QUOTA_OPEN_UPLOADS"));
-        let open_bytes = wrong.hear(bound(env, "QUOTA_OPEN_BYTES"));
-        let bytes_per_day = wrong.hear(bound(env, "QUOTA_BYTES_PER_DAY"));
-        let stalled_after =
-            wrong.hear(some_milliseconds(env, "STALLED_BODY_SECONDS", "every body would be refused at once"));
-        let ttl_ms = wrong.hear(upload_ttl(env));
-        let tombstone_ms = wrong.hear(milliseconds(env, "TOMBSTONE_TTL_SECONDS"));
-        let resend_ms = wrong.hear(some_milliseconds(env, "OUTBOX_RESEND_SECONDS", RESENT_AT_ONCE));
-        let repair_ms = wrong.hear(repair_ttl(env));
-        let delete_completed = wrong.hear(delete_completed(env));
+        let max_upload_bytes = wrong.hear_or_default(byte_count(env, "MAX_UPLOAD_BYTES"));
+        let max_chunk_bytes = wrong.hear_or_default(max_chunk_bytes(env));
+        let open_uploads = wrong.hear_or_default(bound(env, "QUOTA_OPEN_UPLOADS"));
+        let open_bytes = wrong.hear_or_default(bound(env, "QUOTA_OPEN_BYTES"));
+        let bytes_per_day = wrong.hear_or_default(bound(env, "QUOTA_BYTES_PER_DAY"));
+        let stalled_after = wrong.hear_or_default(some_milliseconds(
+            env,
+            "STALLED_BODY_SECONDS",
+            "every body would be refused at once",
+        ));
+        let ttl_ms = wrong.hear_or_default(upload_ttl(env));
+        let tombstone_ms = wrong.hear_or_default(milliseconds(env, "TOMBSTONE_TTL_SECONDS"));
+        let resend_ms = wrong.hear_or_default(some_milliseconds(env, "OUTBOX_RESEND_SECONDS", RESENT_AT_ONCE));
+        let repair_ms = wrong.hear_or_default(repair_ttl(env));
+        let delete_completed = wrong.hear_or_default(delete_completed(env));
         let webhook_timeout_ms =
-            wrong.hear(some_milliseconds(env, "WEBHOOK_TIMEOUT_SECONDS", "no event would ever be told"));
-        let result_ms = wrong.hear(result_wait(env));
-        let first_delay_seconds = wrong.hear(number(env, "DELIVERY_FIRST_DELAY_SECONDS"));
-        let max_attempts = wrong.hear(number(env, "DELIVERY_MAX_ATTEMPTS"));
-        let download_url_ttl_seconds = wrong.hear(number(env, "DOWNLOAD_URL_TTL_SECONDS"));
+            wrong.hear_or_default(some_milliseconds(env, "WEBHOOK_TIMEOUT_SECONDS", "no event would ever be told"));
+        let result_ms = wrong.hear_or_default(result_wait(env));
+        let first_delay_seconds = wrong.hear_or_default(number(env, "DELIVERY_FIRST_DELAY_SECONDS"));
+        let max_attempts = wrong.hear_or_default(number(env, "DELIVERY_MAX_ATTEMPTS"));
+        let download_url_ttl_seconds = wrong.hear_or_default(number(env, "DOWNLOAD_URL_TTL_SECONDS"));
         // The log reads it, wherever a line is written.
         wrong.hear(number::<u32>(env, "LOG_CHUNKS"));
-        let form_redirects = wrong.hear(form_redirects(env));
-        let types = wrong.hear(types(env));
-        let webhook_secrets = wrong.hear(webhook_secrets(env));
-        let download_secrets = wrong.hear(download_secrets(env));
-        let origin = origin?;
+        let form_redirects = wrong.hear_or_default(form_redirects(env));
+        let types = wrong.hear_or_default(types(env));
+        let webhook_secrets = wrong.hear_or_default(webhook_secrets(env));
+        let download_secrets = wrong.hear_or_default(download_secrets(env));
         Some(Self {
             auth: auth?,
-            public_url: public_url?,
-            base_path: base_path?,
-            limits: Limits { max_upload_bytes: max_upload_bytes?, max_chunk_bytes: max_chunk_bytes? },
-            quota: Quota { open_uploads: open_uploads?, open_bytes: open_bytes?, bytes_per_day: bytes_per_day? },
-            stalled_after: Duration::from_millis(stalled_after?),
-            policy: Policy {
-                ttl_ms: ttl_ms?,
-                tombstone_ms: tombstone_ms?,
-                resend_ms: resend_ms?,
-                tell_origin: origin.is_some(),
-                repair_ms: repair_ms?,
-            },
-            delete_completed: delete_completed?,
+            public_url,
+            base_path,
+            limits: Limits { max_upload_bytes, max_chunk_bytes },
+            quota: Quota { open_uploads, open_bytes, bytes_per_day },
+            stalled_after: Duration::from_millis(stalled_after),
+            policy: Policy { ttl_ms, tombstone_ms, resend_ms, tell_origin: origin.is_some(), repair_ms },
+            delete_completed,
             origin,
-            accept: accept?,
-            webhook_timeout_ms: webhook_timeout_ms?,
-            result_ms: result_ms?,
-            retry: RetryPolicy { first_delay_seconds: first_delay_seconds?, max_attempts: max_attempts? },
-            download_url_ttl_seconds: download_url_ttl_seconds?,
-            form_redirects: form_redirects?,
-            types: types?,
-            webhook_secrets: webhook_secrets?,
-            download_secrets: download_secrets?,
+            accept,
+            webhook_timeout_ms,
+            result_ms,
+            retry: RetryPolicy { first_delay_seconds, max_attempts },
+            download_url_ttl_seconds,
+            form_redirects,
+            types,
+            webhook_secrets,
+            download_secrets,
         })
     }
 }

@@ -26,6 +26,11 @@ impl Complaints {
         read.map_err(|complaint| self.0.push(complaint.to_string())).ok()
     }
 
+    /// What was read; where it is not right, anything, since nothing is begun then.
+    pub(crate) fn hear_or_default<T: Default>(&mut self, read: Result<T, ApiError>) -> T {
+        self.hear(read).unwrap_or_default()
+    }
+
     /// Everything that is wrong in one, or nothing.
     pub(crate) fn all(self) -> Result<(), ApiError> {
         if self.0.is_empty() { Ok(()) } else { Err(ApiError::NotConfigured { detail: self.0.join(" ") }) }

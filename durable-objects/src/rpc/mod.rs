@@ -18,7 +18,10 @@ pub mod upload;
 use std::{fmt::Display, time::Duration};
 
 use crate::platform::error::{Error, Result};
-use futures_util::future::LocalBoxFuture;
+use futures_util::{
+    FutureExt as _,
+    future::{LocalBoxFuture, Map},
+};
 use serde::{Serialize, de::DeserializeOwned};
 use upload_types::caller::Caller;
 use wasm_bindgen::JsValue;
@@ -78,10 +81,13 @@ const FIRST_PAUSE_MS: u64 = 50;
 /// With this status an object says that it refuses, and why; with 200 that it has done what it was told. Any other is a fault.
 const REFUSED: u16 = 422;
 
+/// A call under way: the text of its answer, and how that is read.
+pub type Call<'a, A> = Map<LocalBoxFuture<'a, Result<String>>, fn(Result<String>) -> Result<A>>;
+
 /// Calls the object of this name: an upload's id, or an owner.
-pub async fn call<C: Command>(objects: &ObjectClient, name: impl Display, command: &C) -> Result<C::Answer> {
-    let command = serde_json::to_string(command)?;
-    Ok(serde_json::from_str(&ask(objects, name.to_string(), C::NAME, command).await?)?)
+pub fn call<'a, C: Command>(objects: &'a ObjectClient, name: impl Display, command: &C) -> Call<'a, C::Answer> {
+    let read: fn(Result<String>) -> Result<C::Answer> = |text| Ok(serde_json::from_str(&text?)?);
+    ask(objects, name.to_string(), C::NAME, serde_json::to_string(command)).map(read)
 }
 
 /// What is answered to a command. On the heap, and the same for all: each of its callers would have a copy of the state machine.
@@ -89,10 +95,10 @@ fn ask<'a>(
     objects: &'a ObjectClient,
     object: String,
     name: &'static str,
-    command: String,
+    command: serde_json::Result<String>,
 ) -> LocalBoxFuture<'a, Result<String>> {
     Box::pin(async move {
-        let response = post(objects, &object, name, &command.into(), None).await?;
+        let response = post(objects, &object, name, &command?.into(), None).await?;
         text(name, response).await
     })
 }
