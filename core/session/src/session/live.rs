@@ -20,6 +20,9 @@ use upload_types::{
     upload::{LiveState, Snapshot},
 };
 
+/// Before the latest end of any upload a live one has so long left for its last part: an hour.
+pub(super) const LAST_PART_MS: u64 = 3_600_000;
+
 /// What can be read of an upload that still grows, from some byte on; or of one that has grown to its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Growing {
@@ -77,9 +80,14 @@ impl Session {
     pub(super) fn ends_silent_at(&self) -> Option<UnixMs> {
         let said = self.spec.live.map(|live| live.end_after_ms)?;
         let after_ms = if said == 0 { self.spec.policy.ttl_ms } else { said };
+        // Whoever brings a long part has been heard of since it began.
+        let heard_at = self.progress.lease.map(|lease| lease.heard_at).unwrap_or_default();
+        let ends_at = self.last_seen_at().max(heard_at).plus_ms(after_ms).min(self.expires_at());
+        // Its last part takes time, too.
+        let at_the_latest = UnixMs(self.spec.latest_end().0.saturating_sub(LAST_PART_MS));
         let is_growing = self.progress.phase == Phase::Open && self.plan().open_ended;
         let has_bytes = !self.uploaded_bytes().is_zero();
-        (is_growing && has_bytes).then(|| self.last_seen_at().plus_ms(after_ms).min(self.expires_at()))
+        (is_growing && has_bytes).then(|| ends_at.min(at_the_latest))
     }
 
     /// Nothing has come for so long that what is there is the recording.
@@ -90,7 +98,7 @@ impl Session {
             self.declare(now, uploaded_bytes, Some(uploaded_bytes), Completion::WhenWhole);
         answer.ok()?;
         let progress = change.progress.get_or_insert_with(|| self.progress.clone());
-        (progress.truncated_at, progress.job_not_before) = (Some(now), now);
+        (progress.truncated_at, progress.job_not_before, progress.seen_at) = (Some(now), now, now);
         Some(change)
     }
 

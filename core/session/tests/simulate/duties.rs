@@ -6,7 +6,7 @@ use upload_session::{
     session::Decision,
     storage_fault::StorageFault,
 };
-use upload_types::upload::{DeliveryState, Phase};
+use upload_types::upload::{DeliveryState, LiveState, Phase};
 
 use crate::{
     sights::Sight,
@@ -26,6 +26,8 @@ const LINK_MS: u64 = 3_600_000;
 pub(crate) struct Legacy {
     /// It has left an object that is to stay.
     pub(crate) has_object: bool,
+    /// It was live, and nobody has said that this is all.
+    pub(crate) truncated: bool,
     /// Where it ended.
     pub(crate) phase: Phase,
     /// The origin has acknowledged its events.
@@ -134,6 +136,13 @@ impl World {
                 self.enqueue(event);
                 Input::Done
             }
+            Effect::Enqueue(Message::StoreLastPart) => {
+                for _ in 0..self.chance.between(0, 3) {
+                    let later = self.chance.between(10, 30_000);
+                    self.at(later, Event::LastPart);
+                }
+                Input::Done
+            }
             Effect::CloseInLedger => {
                 self.in_ledger = false;
                 Input::Done
@@ -156,6 +165,7 @@ impl World {
     fn purge(&mut self) {
         self.legacy = self.object.session.take().map(|session| Legacy {
             has_object: session.stored_object().is_some(),
+            truncated: session.snapshot().live == Some(LiveState::Truncated),
             phase: session.phase(),
             told: session.snapshot().delivery == Some(DeliveryState::Delivered),
         });
@@ -171,6 +181,17 @@ impl World {
         for _ in 0..times {
             let later = self.chance.between(10, 30_000);
             self.at(later, Event::Message(event));
+        }
+    }
+
+    /// A consumer takes a message: what lies in the tail of a live upload goes into its last part, if it still does.
+    pub(crate) fn last_part(&mut self) {
+        let Some(session) = self.object.session.as_ref() else { return };
+        let lacks = session.phase() == Phase::Open && !session.plan().open_ended && session.has_tail();
+        let bytes = session.uploaded_bytes().get();
+        if lacks && let Ok(lease) = self.begin(bytes, bytes, false) {
+            self.sights.insert(Sight::LastPart);
+            self.start(0, lease, bytes, false);
         }
     }
 

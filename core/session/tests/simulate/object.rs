@@ -14,7 +14,7 @@ use upload_types::{
     units::{ByteCount, UnixMs},
 };
 
-use crate::content::Content;
+use crate::{content::Content, storage::Storage};
 
 /// What the object has stored, and what it is at.
 #[derive(Clone, Debug)]
@@ -124,6 +124,21 @@ impl Object {
             }
         }
         sources
+    }
+
+    /// All that counts of a live upload, as somebody reads it who asks where it is.
+    pub(crate) fn readable(&self, copies_prefix: &str, r2: &Storage) -> Option<Content> {
+        let mut all = Content::default();
+        for part in &self.parts {
+            all = all.then(r2.object(&format!("{copies_prefix}{}", part.number))?);
+        }
+        for source in self.tail() {
+            all = match source {
+                RemainderSource::Rows { start, end } => all.then(&self.read_rows(start, end)),
+                RemainderSource::Object { key, .. } => all.then(r2.object(&key)?),
+            };
+        }
+        Some(all)
     }
 
     /// The bytes of rows that lie there now.

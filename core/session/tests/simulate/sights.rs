@@ -28,11 +28,17 @@ pub(crate) enum Sight {
     Put,
     /// A remainder was too long for a row.
     LongRemainder,
+    /// A live upload was read.
+    ReadLive,
+    /// One ended since its recorder was silent.
+    Truncated,
+    /// Somebody was asked to put its tail into the last part.
+    LastPart,
 }
 
 impl Sight {
     /// All of them.
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Completed,
         Self::Failed,
         Self::Expired,
@@ -47,5 +53,8 @@ impl Sight {
         Self::DeadObject,
         Self::Put,
         Self::LongRemainder,
+        Self::ReadLive,
+        Self::Truncated,
+        Self::LastPart,
     ];
 }

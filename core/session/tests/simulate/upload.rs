@@ -7,6 +7,7 @@ use upload_session::{
     session::{Policy, Session, UploadSpec},
 };
 use upload_types::{
+    live::Live,
     plan::{Chunking, Limits, Mode, Plan},
     units::{MIB, UnixMs, UploadId},
     upload::{FileInfo, Purpose},
@@ -17,8 +18,8 @@ use crate::{chance::Chance, content::count, storage::Storage};
 /// How patient the queue is with the origin.
 pub(crate) const RETRY: RetryPolicy = RetryPolicy { first_delay_seconds: 5, max_attempts: 10 };
 
-/// A new upload.
-pub(crate) fn create(chance: &mut Chance, r2: &mut Storage) -> Session {
+/// A new upload, and how long its file is: of a live one only its recorder knows.
+pub(crate) fn create(chance: &mut Chance, r2: &mut Storage) -> (Session, u64) {
     let mode = if chance.one_in(3) { Mode::Parallel } else { Mode::Sequential };
     let limits = Limits { max_upload_bytes: count(1 << 40), max_chunk_bytes: count(95 * MIB) };
     let odd = chance.between(0, 3);
@@ -32,7 +33,11 @@ pub(crate) fn create(chance: &mut Chance, r2: &mut Storage) -> Session {
         1 => Chunking::Agreed(None),
         _ => Chunking::Agreed(Some(count(chance.between(5, 20) * MIB))),
     };
-    let plan = Plan::for_chunks(mode, Some(count(file)), chunking, limits).expect("a file that is not too large");
+    let is_live = mode == Mode::Sequential && chance.one_in(4);
+    let live =
+        is_live.then(|| Live { end_after_ms: if chance.one_in(2) { 0 } else { chance.between(30, 3_600) * 1_000 } });
+    let declared = (!is_live).then(|| count(file));
+    let plan = Plan::for_chunks(mode, declared, chunking, limits).expect("a file that is not too large");
     let id = UploadId::from_random_bytes([7; 16]);
     let spec = UploadSpec {
         id,
@@ -63,9 +68,9 @@ pub(crate) fn create(chance: &mut Chance, r2: &mut Storage) -> Session {
         link: None,
         types: None,
         byte_quota: None,
-        live: None,
+        live,
         duplicate_of: None,
     };
     let opened = spec.needs_multipart().then(|| r2.open());
-    Session::create(spec, opened).expect("an upload that may be created")
+    (Session::create(spec, opened).expect("an upload that may be created"), file)
 }

@@ -59,6 +59,8 @@ pub(crate) enum Event {
     ObjectDies(u64),
     /// A message comes out of the queue.
     Message(EventKind),
+    /// One that asks for the last part of a live upload.
+    LastPart,
     /// The origin has answered.
     Told { event: EventKind, outcome: DeliveryOutcome },
 }
@@ -105,8 +107,8 @@ impl World {
     /// That of this seed; with its story, if that is wanted.
     pub(crate) fn new(seed: u64, is_told: bool) -> Self {
         let (mut chance, mut r2) = (Chance::new(seed), Storage::default());
-        let session = upload::create(&mut chance, &mut r2);
-        let (file_bytes, mode) = (session.plan().file_bytes.get(), session.plan().mode);
+        let (session, file_bytes) = upload::create(&mut chance, &mut r2);
+        let mode = session.plan().mode;
         let rivals = if chance.one_in(4) { 2 } else { 1 };
         let digests = chance.one_in(3);
         let client = |_| Client { patience: 40, digests };
@@ -250,7 +252,8 @@ impl World {
     /// What is complete is whole.
     fn look_at_the_object(&mut self) {
         let Some(object) = self.object.session.as_ref().and_then(Session::stored_object) else { return };
-        let file = Content::of_file(0, self.file_bytes);
+        let bytes = self.object.session.as_ref().map_or(0, |session| session.plan().file_bytes.get());
+        let file = Content::of_file(0, bytes);
         if self.r2.object(&object.key) != Some(&file) {
             self.wrong("the upload is complete, and R2 does not have the file");
         }
@@ -268,6 +271,7 @@ impl World {
             Event::Calls { life, call } => self.calls(life, *call),
             Event::ObjectDies(life) => self.object_dies(life),
             Event::Message(event) => self.message(event),
+            Event::LastPart => self.last_part(),
             Event::Told { event, outcome } => self.told(event, &outcome),
         }
     }
@@ -290,8 +294,14 @@ impl World {
             let offset = self.object.session.as_ref().map_or(0, |session| session.uploaded_bytes().get());
             self.tell(offset);
         }
+        if self.is_live() {
+            self.look_at_what_can_be_read();
+        }
         let Some((from, to)) = self.next_chunk() else { return };
-        let whole = self.clients[client].digests;
+        if from == self.file_bytes && self.is_live() && !self.ends(client) {
+            return;
+        }
+        let whole = self.clients[client].digests && from < to;
         match self.begin(from, to, whole) {
             Ok(lease) if !self.chance.one_in(20) => self.start(client, lease, to, whole),
             answer => {
@@ -300,6 +310,32 @@ impl World {
                 self.at(later, Event::Client(client));
             }
         }
+    }
+
+    fn is_live(&self) -> bool {
+        self.object.session.as_ref().is_some_and(|session| session.spec().live.is_some())
+    }
+
+    /// A recorder says that this is all, or dies. Whether it has bytes left to put into the last part.
+    fn ends(&mut self, client: usize) -> bool {
+        if self.chance.one_in(5) {
+            self.note(|| format!("recorder {client} dies"));
+            return false;
+        }
+        let ended = self.decide(None, Session::complete);
+        self.note(|| format!("recorder {client} ends: {ended:?}"));
+        self.object.session.as_ref().is_some_and(|session| session.phase() == Phase::Open && session.has_tail())
+    }
+
+    /// Of a live upload everything that counts can be read.
+    fn look_at_what_can_be_read(&mut self) {
+        let Some(session) = &self.object.session else { return };
+        let (uploaded, prefix) = (session.uploaded_bytes().get(), session.copies_prefix().unwrap_or_default());
+        let is_growing = matches!(session.phase(), Phase::Open | Phase::Completing);
+        if is_growing && self.object.readable(&prefix, &self.r2) != Some(Content::of_file(0, uploaded)) {
+            self.wrong("what counts of a live upload cannot be read");
+        }
+        self.sights.extend((uploaded > 0).then_some(Sight::ReadLive));
     }
 
     fn loses_multipart(&mut self) {
@@ -329,7 +365,12 @@ impl World {
         Some((from, self.file_bytes.min(from + length)))
     }
 
-    fn begin(&mut self, from: u64, to: u64, whole: bool) -> Result<upload_session::session::WriteLease, ApiError> {
+    pub(crate) fn begin(
+        &mut self,
+        from: u64,
+        to: u64,
+        whole: bool,
+    ) -> Result<upload_session::session::WriteLease, ApiError> {
         let (offset, length) = (count(from), count(to - from));
         let (named, completes, continuation) = (Named::ByOffset, Completion::WhenWhole, Continuation::default());
         let begin =
@@ -353,6 +394,7 @@ impl World {
     fn look_at_the_end(&mut self) {
         let Some(legacy) = self.legacy else { return self.wrong("an upload without an end") };
         self.sights.extend(match legacy.phase {
+            Phase::Completed if legacy.truncated => Some(Sight::Truncated),
             Phase::Completed if legacy.has_object => Some(Sight::Completed),
             Phase::Completed => Some(Sight::Taken),
             Phase::Failed => Some(Sight::Failed),

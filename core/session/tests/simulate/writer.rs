@@ -254,7 +254,9 @@ impl World {
         let stored = match key {
             WriteKey::Part(number) => {
                 let id = lease.multipart_id.unwrap_or_default();
-                self.r2.store_part(&id, number, content).map(|etag| (number, etag))
+                let copied = self.copy(lease.copies_prefix.as_ref(), number, &content);
+                let stored = self.r2.store_part(&id, number, content);
+                copied.and(stored).map(|etag| (number, etag))
             }
             WriteKey::Put(number) => self.r2.put(self.now, &lease.key, content).map(|etag| (number, etag)),
             WriteKey::Remainder => self.r2.put(self.now, &lease.remainder_key, content).map(|etag| (0, etag)),
@@ -271,6 +273,16 @@ impl World {
             }
         };
         self.hears(writer, input);
+    }
+
+    /// Of a live upload every part is put as an object, too; it counts if both are there.
+    fn copy(&mut self, prefix: Option<&String>, number: u16, content: &Content) -> Result<(), StorageFault> {
+        let Some(prefix) = prefix else { return Ok(()) };
+        let (fails_before, fails_after) = (self.chance.one_in(30), self.chance.one_in(30));
+        if !fails_before {
+            self.r2.put(self.now, &format!("{prefix}{number}"), content.clone())?;
+        }
+        if fails_before || fails_after { Err(StorageFault::Retry) } else { Ok(()) }
     }
 
     /// It says that it is there, while it waits for R2.

@@ -1,6 +1,6 @@
 //! Live uploads: what can be read while they grow, and how they end.
 
-use super::*;
+use super::{super::live::LAST_PART_MS, *};
 use upload_types::{live::Live, upload::LiveState};
 
 const A_MINUTE: u64 = 60_000;
@@ -137,11 +137,42 @@ fn it_ends_no_later_than_it_would_expire() {
 
 fn ends_when_it_would_expire(mut s: Session) {
     parts(&mut s, NOW, 0, 1);
+    tail(&mut s, NOW, PART, 5);
     assert_eq!(s.next_job(), Some((s.expires_at(), Job::Expire)));
     // Then it is a recording all the same, and not lost.
     let late = s.expires_at().plus_ms(1);
     assert!(expire(&mut s, late));
-    assert_eq!(s.phase(), Phase::Completing);
+    assert_eq!((s.phase(), s.next_job()), (Phase::Open, Some((late, Job::StoreLastPart))));
+    assert!(!expire(&mut s, late.plus_ms(A_MINUTE)), "there is time to store its last part");
+}
+
+#[test]
+fn however_long_it_is_recorded_there_is_time_for_its_last_part() {
+    let mut s = live();
+    let (mut now, mut offset) = (NOW, 0);
+    while s.phase() == Phase::Open && s.plan().open_ended {
+        tail(&mut s, now, offset, 5);
+        (now, offset) = (now.plus_ms(A_MINUTE - 1), offset + 5);
+        expire(&mut s, now);
+    }
+    assert!(now >= UnixMs(s.spec.latest_end().0 - LAST_PART_MS) && now < s.spec.latest_end());
+    assert_eq!(s.next_job(), Some((now, Job::StoreLastPart)));
+}
+
+#[test]
+fn whoever_brings_a_long_part_is_not_silent() {
+    let mut s = live();
+    tail(&mut s, NOW, 0, 5);
+    let lease = append(&mut s, NOW, 5, PART);
+    for times in 1..10 {
+        let now = NOW.plus_ms(times * 50_000);
+        assert!(!expire(&mut s, now));
+        let decision = s.renew(now, Renew { attempt: lease.attempt });
+        take(&mut s, decision).unwrap();
+    }
+    let last_heard = NOW.plus_ms(9 * 50_000);
+    assert!(!expire(&mut s, last_heard.plus_ms(A_MINUTE - 1)));
+    assert!(expire(&mut s, last_heard.plus_ms(A_MINUTE)), "it has died");
 }
 
 #[test]
