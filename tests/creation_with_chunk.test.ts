@@ -88,9 +88,8 @@ test("a first chunk of a row, then the rest: the table of the tail comes with th
   await assertArrived(url, small);
 });
 
-test("an object of the build before knows only the creation: the chunk asks", async () => {
-  // What such an object answers is a failure like these.
-  await plan(...[1, 2, 3].map((nth) => ({ point: "object.create-and-begin", nth, kind: "before" })));
+test("a creation that does not arrive at its object is sent again, with its chunk", async () => {
+  await plan(...[1, 2, 3].map((nth) => ({ point: "object.create", nth, kind: "before" })));
   const url = await createdWith(small, small);
   await plan();
   await assertArrived(url, small);

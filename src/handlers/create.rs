@@ -6,7 +6,7 @@ use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::rpc::{
     ObjectClient, call,
     ledger::{Admit, CloseUpload, ReleaseLink},
-    upload::{Begun, Cancel, CreateAndBegin, CreateUpload, Probe, Status},
+    upload::{Begun, Cancel, CreateUpload, Probe, Status},
 };
 use upload_access::token::upload_token;
 use upload_session::{
@@ -186,7 +186,7 @@ fn entry(spec: &UploadSpec, first: Option<&BeginAppend>) -> Entry {
     }
 }
 
-/// Has the upload's object created. Where that fails, and the object says that it is not there, the ledger is told: what does not exist
+/// Has the upload's object created, and its first chunk begun where there is one. Where that fails, and the object says that it is not there, the ledger is told: what does not exist
 /// counts for nothing. `link` is the one that is free again then; none where the creation has a key, under which somebody else may be creating
 /// the same upload just now.
 async fn created(
@@ -196,7 +196,7 @@ async fn created(
     context: RequestContext<'_>,
 ) -> Result<Begun> {
     let (name, owner, objects) = (spec.entry(), spec.owner.clone(), context.uploads()?);
-    let tried = create_object(&objects, spec, first).await;
+    let tried = call(&objects, spec.id, &CreateUpload { spec, first }).await;
     if tried.is_ok() {
         return tried;
     }
@@ -217,25 +217,6 @@ async fn created(
         Err(_) => {}
     }
     tried
-}
-
-/// Has the object created, and its first chunk begun where there is one. While a deployment is under way the object may run the build
-/// before, which knows only the creation: then the chunk asks for itself. So it does after any other failure, since a creation may
-/// be repeated.
-async fn create_object(objects: &ObjectClient, spec: UploadSpec, first: Option<BeginAppend>) -> Result<Begun> {
-    let id = spec.id;
-    let spec = match first {
-        None => spec,
-        Some(first) => {
-            let command = CreateAndBegin { spec, first };
-            match call(objects, id, &command).await {
-                Err(Error::Fault(_)) => {}
-                answer => return answer,
-            }
-            command.spec
-        }
-    };
-    call(objects, id, &CreateUpload(spec)).await.map(|snapshot| Begun { snapshot, lease: None })
 }
 
 /// Who creates it, and what is planned for it, where that is allowed: so large a file, of this type, so soon after the one before; and by the

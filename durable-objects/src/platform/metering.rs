@@ -57,7 +57,6 @@ pub(crate) fn of_command(command: &UploadCommand) -> Cost {
     match command {
         // A creation is counted where the upload is stored, signing, which takes a command for each part, where it is done.
         UploadCommand::CreateUpload(_)
-        | UploadCommand::CreateAndBegin(_)
         | UploadCommand::CreateDuplicate(_)
         | UploadCommand::ReadTail(_)
         | UploadCommand::Status(_)

@@ -75,17 +75,14 @@ pub(crate) struct ReadTail {
     pub(crate) end: ByteCount,
 }
 
-/// Create the upload. The object itself fills in R2's id of the multipart upload, where one is opened at once.
+/// Create the upload. The object itself fills in R2's id of the multipart upload, where one is opened at once. The chunk that came with
+/// it begins at once, unless it has to ask for itself.
 #[derive(Serialize, Deserialize)]
-pub struct CreateUpload(pub UploadSpec);
-
-/// The same, and the chunk that came with it begins at once, unless it has to ask for itself.
-#[derive(Serialize, Deserialize)]
-pub struct CreateAndBegin {
+pub struct CreateUpload {
     /// The upload.
     pub spec: UploadSpec,
-    /// Its first chunk.
-    pub first: BeginAppend,
+    /// Its first chunk, where it came with one.
+    pub first: Option<BeginAppend>,
 }
 
 /// Create an upload that shares the object of another one: its bytes are stored already.
@@ -97,12 +94,12 @@ pub struct CreateDuplicate {
     pub stored: StoredObject,
 }
 
-/// An upload that was created with its first chunk.
+/// An upload that was created.
 #[derive(Serialize, Deserialize)]
 pub struct Begun {
     /// How it stands.
     pub snapshot: Snapshot,
-    /// The right to store the chunk. None where the chunk has to ask: the upload was there already, or something must be done
+    /// The right to store the chunk. None where there is no chunk, or it has to ask: the upload was there already, or something must be done
     /// first.
     pub lease: Option<WriteLease>,
 }
@@ -349,8 +346,7 @@ impl QueueMessage {
 commands! {
     /// Every command of an upload's object.
     UploadCommand:
-    CreateUpload => "create" -> Snapshot;
-    CreateAndBegin => "create-and-begin" -> Begun;
+    CreateUpload => "create" -> Begun;
     CreateDuplicate => "create-duplicate" -> Snapshot;
     BeginChunk => "begin" -> BeginAnswer;
     Renew => "renew" -> ();

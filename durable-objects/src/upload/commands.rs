@@ -11,8 +11,8 @@ use crate::{
         direct::{AssembleParts, RecordParts},
         repair::BeginCopy,
         upload::{
-            AsPartial, AwaitBytes, AwaitObject, BeginCopyBatch, BytesAwaited, COMMAND_HEADER, Cancel, CreateAndBegin,
-            CreateDuplicate, CreateUpload, Probe, ReadGrowing, ReadTail, UploadCommand,
+            AsPartial, AwaitBytes, AwaitObject, BeginCopyBatch, BytesAwaited, COMMAND_HEADER, Cancel, CreateDuplicate,
+            CreateUpload, Probe, ReadGrowing, ReadTail, UploadCommand,
         },
     },
     upload::{
@@ -56,10 +56,7 @@ impl UploadSession {
     async fn carry_out(&self, command: UploadCommand, content: Option<&[u8]>) -> Result<Response> {
         let cost = metering::of_command(&command);
         match command {
-            UploadCommand::CreateUpload(CreateUpload(spec)) => answer(self.create(spec, None).await?.snapshot),
-            UploadCommand::CreateAndBegin(CreateAndBegin { spec, first }) => {
-                answer(self.create(spec, Some(first)).await?)
-            }
+            UploadCommand::CreateUpload(CreateUpload { spec, first }) => answer(self.create(spec, first).await?),
             UploadCommand::CreateDuplicate(CreateDuplicate { spec, stored }) => {
                 answer(self.create_duplicate(spec, &stored)?)
             }

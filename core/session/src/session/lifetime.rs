@@ -23,8 +23,12 @@ impl super::UploadSpec {
 }
 
 impl Session {
-    /// When the upload ends, unless bytes come in before or it is complete by then; a damaged one, unless it is repaired.
+    /// When the upload ends, unless bytes come in before or it is complete by then; a damaged one, unless it is repaired. A live one that
+    /// lacks nothing but its last part has all the time there is for that.
     pub(crate) fn expires_at(&self) -> UnixMs {
+        if self.last_part_due_at().is_some() {
+            return self.spec.latest_end();
+        }
         let damaged_until = self.progress.damage.until.filter(|_| self.progress.phase == Phase::Damaged);
         damaged_until.unwrap_or_else(|| self.expires_at_if_seen(self.last_seen_at()))
     }

@@ -98,7 +98,7 @@ impl Session {
             self.declare(now, uploaded_bytes, Some(uploaded_bytes), Completion::WhenWhole);
         answer.ok()?;
         let progress = change.progress.get_or_insert_with(|| self.progress.clone());
-        (progress.truncated_at, progress.job_not_before, progress.seen_at) = (Some(now), now, now);
+        (progress.truncated_at, progress.job_not_before) = (Some(now), now);
         Some(change)
     }
 
