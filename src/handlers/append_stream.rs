@@ -27,7 +27,7 @@ use crate::{
     },
     transfer::{
         body::fixed_length,
-        gathering::{Arriving, Ended, Gathered, Source},
+        gathering::{Arriving, Ended, Gathered, Source, gather, gather_ahead},
         held::Held,
         relay::drain,
     },
@@ -88,7 +88,7 @@ async fn store(chunk: Unsized, body: &ReadableStream, storing: &TransferContext)
 pub(crate) async fn store_source(
     chunk: Unsized,
     plan: Plan,
-    source: &mut impl Source,
+    source: &mut dyn Source,
     mut gathered: Gathered,
     storing: &TransferContext,
 ) -> Result<Arrived> {
@@ -96,7 +96,7 @@ pub(crate) async fn store_source(
         |offset: ByteCount| plan.part_bytes.saturating_sub(offset.saturating_sub(plan.part_start(offset))).get();
     let (mut offset, mut last) = (chunk.offset, None::<Stored>);
     loop {
-        source.gather(&mut gathered, to_part_end(offset), &Cell::new(false)).await;
+        gather(source, &mut gathered, to_part_end(offset), &Cell::new(false)).await;
         let Gathered { held, end, .. } = std::mem::take(&mut gathered);
         let length = ByteCount::new(held.bytes()).unwrap_or(ByteCount::MAX);
         if !length.is_zero() {
@@ -114,7 +114,7 @@ pub(crate) async fn store_source(
                 stored
             };
             // Crash here: what is gathered meanwhile has not been promised to anybody.
-            let gathering = source.gather_ahead(&mut gathered, to_part_end(offset), &is_stored);
+            let gathering = gather_ahead(source, &mut gathered, to_part_end(offset), &is_stored);
             match join(storing_it, gathering).await.0 {
                 Ok(stored) => last = Some(stored),
                 Err(Error::Refused(refusal)) => {

@@ -6,6 +6,7 @@
 use std::{cell::RefCell, collections::VecDeque, ops::Range, time::Duration};
 
 use durable_objects::platform::error::Result;
+use futures_util::future::LocalBoxFuture;
 use js_sys::Uint8Array;
 use upload_protocols::form::{Boundary, Event, Fields, FileHead, Parser};
 use upload_types::api_error::ApiError;
@@ -13,7 +14,7 @@ use web_sys::ReadableStream;
 
 use crate::transfer::{
     body::Sink,
-    gathering::{Arriving, Ended, Source},
+    gathering::{Arriving, Ended, Next, Source},
     idle_timeout::Waited,
 };
 
@@ -251,34 +252,36 @@ impl FormReader {
 
 /// The bytes of the file that has begun.
 impl Source for FormReader {
-    async fn next(&mut self, most_bytes: u64) -> Waited<Result<Uint8Array, Ended>> {
-        if !self.is_in_file {
-            return Waited::Came(Err(Ended::AtEnd));
-        }
-        match self.event().await {
-            Waited::Came(Ok(Event::Content(range))) => Waited::Came(Ok(self.cut(range, most_bytes))),
-            Waited::Came(Ok(Event::Kept(bytes))) => Waited::Came(Ok(self.cut_kept(bytes, most_bytes))),
-            Waited::Came(Ok(_)) => {
-                self.is_in_file = false;
-                Waited::Came(Err(Ended::AtEnd))
+    fn next(&mut self, most_bytes: u64) -> Next<'_> {
+        Box::pin(async move {
+            if !self.is_in_file {
+                return Waited::Came(Err(Ended::AtEnd));
             }
-            Waited::Came(Err(refusal)) => {
-                self.refuse(refusal);
-                Waited::Came(Err(Ended::CutOff))
+            match self.event().await {
+                Waited::Came(Ok(Event::Content(range))) => Waited::Came(Ok(self.cut(range, most_bytes))),
+                Waited::Came(Ok(Event::Kept(bytes))) => Waited::Came(Ok(self.cut_kept(bytes, most_bytes))),
+                Waited::Came(Ok(_)) => {
+                    self.is_in_file = false;
+                    Waited::Came(Err(Ended::AtEnd))
+                }
+                Waited::Came(Err(refusal)) => {
+                    self.refuse(refusal);
+                    Waited::Came(Err(Ended::CutOff))
+                }
+                Waited::Stalled => {
+                    self.refuse(ApiError::DocumentStalled);
+                    Waited::Stalled
+                }
+                Waited::Paused => Waited::Paused,
             }
-            Waited::Stalled => {
-                self.refuse(ApiError::DocumentStalled);
-                Waited::Stalled
-            }
-            Waited::Paused => Waited::Paused,
-        }
+        })
     }
 
     /// The piece that it lies in is given back when all of it has been told.
     fn give_back(&mut self, _: &Uint8Array) {}
 
     /// What is still to come of this file is not wanted. The form goes on behind it.
-    async fn drain(&mut self) {
-        while let Waited::Came(Ok(_)) | Waited::Paused = self.next(u64::MAX).await {}
+    fn drain(&mut self) -> LocalBoxFuture<'_, ()> {
+        Box::pin(async { while let Waited::Came(Ok(_)) | Waited::Paused = self.next(u64::MAX).await {} })
     }
 }

@@ -31,7 +31,7 @@ use crate::{
     transfer::{
         body::fixed_length,
         form::Ahead,
-        gathering::{Ended, Gathered, Source as _},
+        gathering::{Ended, Gathered, Source as _, gather},
         held::Held,
         idle_timeout::Waited,
     },
@@ -121,7 +121,7 @@ impl<'a> Files<'a> {
         let Some(reader) = &mut form.reader else { return Err(Error::from("a file is being read").into()) };
         // As much as may wait in memory just now.
         let mut begun = Gathered::default();
-        reader.gather(&mut begun, u64::MAX, &Cell::new(false)).await;
+        gather(reader, &mut begun, u64::MAX, &Cell::new(false)).await;
         reader.broken()?;
         let is_all = matches!(begun.end, Some(Ended::AtEnd));
         // What stands behind a small file is looked at before it is stored: mostly nothing does, and fields are about it, too.

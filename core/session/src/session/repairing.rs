@@ -333,11 +333,11 @@ fn chunks_of(plan: Plan) -> std::ops::Range<u32> {
 /// The chunks in which there is a byte of these ranges. Looks at no chunk twice, however the ranges overlap.
 fn chunks_in(plan: Plan, ranges: &[SentAgain]) -> ChunkSet {
     let mut set = ChunkSet::none_of(plan.part_count());
-    let mut in_order = ranges.to_vec();
-    in_order.sort_unstable_by_key(|range| range.from);
+    let mut in_order: Vec<_> = ranges.iter().map(|range| (range.from, range.to)).collect();
+    in_order.sort_unstable();
     let mut reached = ByteCount::ZERO;
-    for range in in_order {
-        for span in plan.spans(plan.part_start(range.from).max(reached), range.to) {
+    for (from, to) in in_order {
+        for span in plan.spans(plan.part_start(from).max(reached), to) {
             if let Ok(chunk) = u32::try_from(span.offset.get() / plan.part_bytes.get()) {
                 set.insert(chunk);
             }
