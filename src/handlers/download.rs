@@ -1,6 +1,5 @@
-//! The object out, by signed URL or to its owner: R2's own stream, handed through untouched. What is served is inert: no browser sniffs or
-//! runs it, and nobody on the way may change it. It is an attachment, unless its link says that it is shown, and it is of a type that runs
-//! nothing.
+//! The object out, by signed URL or to its owner: R2's own stream, handed through untouched. What is said beside it stands in
+//! `content_headers`, and what is served of a live upload in `growing`.
 
 use durable_objects::platform::{
     error::{Error, Result},
@@ -10,24 +9,28 @@ use durable_objects::rpc::{
     call,
     upload::{FindObject, FoundObject},
 };
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use upload_protocols::digest;
 use upload_types::{
     api_error::ApiError,
     byte_range::Wanted,
     http_date,
-    link::{Disposition, Download, Presentation, inline_type},
+    link::{Download, Presentation},
     operation::Content,
     preconditions::{Conditions, Current, Selected},
     units::{UnixMs, UploadId},
-    upload::{ObjectFacts, Phase, Snapshot},
+    upload::{ObjectFacts, Phase},
 };
-use worker::{Headers, Range, Response, ResponseBody, ResponseBuilder};
+use worker::{Headers, Range, ResponseBody, ResponseBuilder};
 
-use crate::{access::signed_url, context::RequestContext, handlers::growing, log::now_ms};
-
-/// The object's bytes, and how its upload stands.
-pub(super) type Served = Result<(Response, Snapshot)>;
+use crate::{
+    access::signed_url,
+    context::RequestContext,
+    handlers::{
+        content_headers::{NOT_KEPT, Served, describe},
+        growing,
+    },
+    log::now_ms,
+};
 
 /// Answers with the object or the wanted range of it, to whoever has a signed URL.
 pub(crate) async fn serve(download: &Download, context: RequestContext<'_>) -> Served {
@@ -92,9 +95,6 @@ async fn find_and_serve(
     Ok((builder.body(ResponseBody::Stream(stream)), snapshot))
 }
 
-/// Nobody on the way keeps it, or changes it.
-pub(super) const NOT_KEPT: &str = "private, no-store, no-transform";
-
 /// What a 304 says too (RFC 9110, section 15.4.5): which object it is, and how it may be kept.
 fn validators(object: &ObjectFacts, completed_at: UnixMs) -> Result<Headers> {
     let headers = Headers::new();
@@ -104,41 +104,3 @@ fn validators(object: &ObjectFacts, completed_at: UnixMs) -> Result<Headers> {
     headers.set("cache-control", NOT_KEPT)?;
     Ok(headers)
 }
-
-/// The policy under which a browser would open what it saves: nothing runs, and nothing is loaded.
-const SAVED: &str = "sandbox; default-src 'none'";
-
-/// The policy for what it shows. Nothing runs either. A browser makes a document around a film, which loads it once more from this address:
-/// that one must be of this host, and may load it.
-const SHOWN: &str = "sandbox allow-same-origin; default-src 'none'; media-src 'self'";
-
-/// What goes with the bytes, or would: so many, where that is known, and of such a range.
-pub(super) fn describe(
-    headers: &Headers,
-    snapshot: &Snapshot,
-    presentation: &Presentation,
-    length: Option<u64>,
-    range: Option<&str>,
-) -> Result<()> {
-    if let Some(length) = length {
-        headers.set("content-length", &length.to_string())?;
-    }
-    if let Some(range) = range {
-        headers.set("content-range", range)?;
-    }
-    headers.set("accept-ranges", "bytes")?;
-    let stated_type = snapshot.file.content_type.as_deref().unwrap_or("application/octet-stream");
-    let shown_type = inline_type(stated_type).filter(|_| presentation.disposition == Disposition::Inline);
-    headers.set("content-type", shown_type.unwrap_or(stated_type))?;
-    let (disposition, security) = if shown_type.is_some() { ("inline", SHOWN) } else { ("attachment", SAVED) };
-    let file_name = presentation.file_name.as_ref().unwrap_or(&snapshot.file.name);
-    let name = utf8_percent_encode(file_name, ATTRIBUTE);
-    // RFC 6266.
-    headers.set("content-disposition", &format!("{disposition}; filename*=UTF-8''{name}"))?;
-    headers.set("x-content-type-options", "nosniff")?;
-    headers.set("content-security-policy", security)?;
-    Ok(())
-}
-
-/// What stands for itself in the extended notation of RFC 8187: letters, digits, and these.
-const ATTRIBUTE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');

@@ -31,7 +31,7 @@ use worker::{Delay, Headers, Range, ResponseBody, ResponseBuilder};
 
 use crate::{
     context::RequestContext,
-    handlers::download::{NOT_KEPT, Served, describe},
+    handlers::content_headers::{NOT_KEPT, Served, describe},
     log,
     transfer::body::{self, Body, Sink, endless, fixed_length},
 };

@@ -7,6 +7,7 @@ pub(crate) mod append;
 pub(crate) mod append_stream;
 pub(crate) mod await_object;
 pub(crate) mod concat;
+mod content_headers;
 pub(crate) mod create;
 pub(crate) mod download;
 pub(crate) mod duplicate;

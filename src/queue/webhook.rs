@@ -6,7 +6,10 @@ use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::upload::EventFacts;
 use serde_json::{Value, json};
 use upload_session::event::EventKind;
-use upload_types::{json_text, upload::MAX_RESULT_BYTES};
+use upload_types::{
+    json_text,
+    upload::{LiveState, MAX_RESULT_BYTES},
+};
 use worker::Env;
 
 use crate::{
@@ -92,6 +95,9 @@ fn body(facts: &EventFacts, config: &Config) -> Result<Value> {
     }
     data["createdAt"] = json!(snapshot.created_at.rfc3339());
     data["endedAt"] = json!(facts.ended_at.rfc3339());
+    if snapshot.live == Some(LiveState::Truncated) {
+        data["truncated"] = json!(true);
+    }
     if let Some(original) = facts.duplicate_of {
         data["duplicateOf"] = json!(original);
     }

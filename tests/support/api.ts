@@ -145,6 +145,8 @@ export type UploadEvent = {
     reason?: string;
     /** The upload whose object it shares. */
     duplicateOf?: string;
+    /** Its recorder has not said that this is all. */
+    truncated?: true;
     /** The link that it came by. */
     link?: { id: string; metadata: Record<string, string> };
     downloadUrl?: string;

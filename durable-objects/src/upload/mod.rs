@@ -27,6 +27,7 @@ pub(crate) mod presigned;
 pub(crate) mod queries;
 mod repair;
 mod ring;
+mod rows;
 pub(crate) mod storage;
 pub(crate) mod tables;
 pub(crate) mod wait;

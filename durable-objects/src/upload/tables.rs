@@ -19,7 +19,6 @@
 
 use crate::platform::error::{Error, Result};
 use futures_util::{Stream, stream};
-use serde::Deserialize;
 use serde_json::from_str;
 use upload_session::{
     alarm::CountedPart,
@@ -43,7 +42,10 @@ use crate::platform::{
 };
 use crate::{
     platform::sql::{byte_count, has_table, instant, integer, json, milliseconds, rows},
-    upload::facts::{self, Facts},
+    upload::{
+        facts::{self, Facts},
+        rows::{CountedRow, CrcRow, EndRow, ParallelChunkRow, PartRow, SegmentRow, segment, stored_part},
+    },
 };
 
 const TABLE_OF_PARTS: &str = "CREATE TABLE part (number INTEGER PRIMARY KEY, end_bytes INTEGER NOT NULL, \
@@ -55,56 +57,6 @@ const TABLE_OF_SEGMENTS: &str = "CREATE TABLE IF NOT EXISTS segment (start_bytes
 
 const TABLE_OF_PARALLEL_CHUNKS: &str =
     "CREATE TABLE IF NOT EXISTS parallel_chunk (chunk INTEGER PRIMARY KEY, facts TEXT NOT NULL)";
-
-/// A row of `part`.
-#[derive(Deserialize)]
-struct PartRow {
-    number: u16,
-    end_bytes: f64,
-    stored_at: f64,
-    etag: String,
-    crc64nvme: String,
-    sha256_so_far: Option<String>,
-    digest: Option<String>,
-}
-
-/// The CRC of a part.
-#[derive(Deserialize)]
-struct CrcRow {
-    crc64nvme: String,
-}
-
-/// A row of `segment`, without its bytes.
-#[derive(Deserialize)]
-struct SegmentRow {
-    start_bytes: f64,
-    end_bytes: f64,
-    stored_at: f64,
-    attempt: f64,
-    in_row: f64,
-    sha256_so_far: Option<String>,
-}
-
-/// A row of `parallel_chunk`.
-#[derive(Deserialize)]
-struct ParallelChunkRow {
-    chunk: u32,
-    facts: String,
-}
-
-/// Which part ends where.
-#[derive(Deserialize)]
-struct EndRow {
-    number: u16,
-    end_bytes: f64,
-}
-
-/// Which part was counted, and when.
-#[derive(Deserialize)]
-struct CountedRow {
-    number: u16,
-    stored_at: f64,
-}
 
 /// What lies in an upload's object.
 pub(crate) struct Stored {
@@ -392,30 +344,4 @@ fn insert_segment(sql: &SqlStorage, segment: &Segment, content: Option<&[u8]>) -
     let insert = "INSERT INTO segment (start_bytes, end_bytes, stored_at, attempt, content, sha256_so_far) \
                   VALUES (?, ?, ?, ?, ?, ?)";
     exec(sql, insert, values)
-}
-
-fn stored_part(row: PartRow) -> Result<StoredPart> {
-    Ok(StoredPart {
-        number: row.number,
-        end: byte_count(row.end_bytes)?,
-        stored_at: instant(row.stored_at),
-        etag: row.etag,
-        crc64nvme: row.crc64nvme.try_into()?,
-        sha256_so_far: row.sha256_so_far.as_deref().map(from_str).transpose()?,
-        digest: row.digest.map(ChunkDigest::try_from).transpose()?,
-    })
-}
-
-fn segment(row: &SegmentRow) -> Result<Segment> {
-    // Attempts are counted from 1, one by one.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let attempt = row.attempt as u64;
-    Ok(Segment {
-        start: byte_count(row.start_bytes)?,
-        end: byte_count(row.end_bytes)?,
-        stored_at: instant(row.stored_at),
-        attempt,
-        place: if row.in_row == 0.0 { SegmentPlace::Object } else { SegmentPlace::Row },
-        sha256_so_far: row.sha256_so_far.as_deref().map(from_str).transpose()?,
-    })
 }

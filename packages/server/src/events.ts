@@ -46,6 +46,8 @@ export type UploadData = {
   duplicateOf?: string;
   /** The link that takes one file by which it came, and what whoever made that has said: an owner's word, and not the application's. */
   link?: { id: string; metadata: Record<string, string> };
+  /** A live upload that ended since nothing more came: its recorder has not said that this is all. */
+  truncated?: true;
   /** A signed link to the object. */
   downloadUrl?: string;
   /** Why it has failed. */

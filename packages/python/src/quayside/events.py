@@ -49,6 +49,8 @@ class UploadData(_UploadData, total=False):
     duplicateOf: str
     # The link that takes one file by which it came, with its `id`, and the `metadata` of whoever made it: an owner's word, and not the application's.
     link: dict[str, object]
+    # A live upload that ended since nothing more came: its recorder has not said that this is all.
+    truncated: bool
     # A signed link to the object.
     downloadUrl: str
     # Why it has failed.
