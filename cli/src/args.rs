@@ -42,6 +42,9 @@ pub(crate) struct Global {
     /// The upload token, where the server wants one
     #[arg(long, global = true, env = "QUAY_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
+    /// A command that prints a token; it is run again when that has expired
+    #[arg(long, global = true, env = "QUAY_TOKEN_COMMAND", value_name = "COMMAND", conflicts_with = "token")]
+    pub(crate) token_command: Option<String>,
     /// The file with endpoint and token, in place of the user's own
     #[arg(long, global = true, env = "QUAY_CONFIG", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
