@@ -80,11 +80,14 @@ async fn printed(text: &str) -> Result<String, String> {
     let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
     let mut command = Command::new(shell);
     // Standard input may be what is sent.
-    command.args([flag, text]).stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
-    let output = match timeout(COMMAND_TIMEOUT, command.output()).await {
+    command.args([flag, text]).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    let running = async { command.spawn()?.wait_with_output().await };
+    let output = match timeout(COMMAND_TIMEOUT, running).await {
         Ok(Ok(output)) => output,
         Ok(Err(error)) => return Err(format!("The command for the token cannot be run: {error}.")),
-        Err(_) => return Err(format!("The command for the token has said nothing for {} s.", COMMAND_TIMEOUT.as_secs())),
+        Err(_) => {
+            return Err(format!("The command for the token has said nothing for {} s.", COMMAND_TIMEOUT.as_secs()));
+        }
     };
     if !output.status.success() {
         return Err(format!("The command for the token has failed ({}).", output.status));

@@ -55,7 +55,8 @@ impl Problem {
 
     /// Others write such documents, too. Every one of ours has a code, of which this build may not know the newest.
     fn is_ours(&self) -> bool {
-        self.code.is_some() || self.code().is_some_and(|code| api_error::rows().iter().any(|row| row.sample.code() == code))
+        self.code.is_some()
+            || self.code().is_some_and(|code| api_error::rows().iter().any(|row| row.sample.code() == code))
     }
 }
 
