@@ -1,6 +1,6 @@
 //! `quay`: the command line of Quayside. It speaks the JSON API of a deployment, as any other client does.
 //!
-//! * [`args`]: the command line. [`config`]: endpoint, token, folders. [`commands`]: what is done.
+//! * [`args`]: the command line, with its [`examples`]. [`config`]: endpoint, token, folders. [`commands`]: what is done.
 //! * [`api`]: the calls. [`upload`]: the life of one upload. [`download`]: the way back. [`state`]: what is kept between two runs.
 //! * [`walk`]: which files are meant. [`manifest`]: what came of each. [`progress`]: what is said meanwhile. [`failure`]: what is said at the end.
 //! * [`aside`]: what would hold up everything else. [`interrupt`]: being told to stop. [`results`]: what goes to stdout, by way of an [`outlet`]. [`tell`]: what goes to stderr.
@@ -15,6 +15,7 @@ mod aside;
 mod commands;
 mod config;
 mod download;
+mod examples;
 mod failure;
 mod interrupt;
 mod manifest;

@@ -277,6 +277,32 @@ mod tests {
     }
 
     #[test]
+    fn a_closed_door_is_an_outage_where_it_is_not_the_servers_own() {
+        let of = |status, document: &str| Refusal::of_answer(status, &HeaderMap::new(), document);
+        for status in [401, 403, 407] {
+            for document in ["", "<html>", r#"{"type":"about:blank","title":"Forbidden"}"#] {
+                let refusal = of(status, document);
+                assert_eq!(
+                    (refusal.verdict, refusal.is_of_no_quayside()),
+                    (Verdict::Final, true),
+                    "{status} {document}"
+                );
+                let refusal = refusal.of_known_server();
+                assert_eq!((refusal.verdict, refusal.is_of_no_quayside()), (Verdict::Passing, false), "{status}");
+                assert!(refusal.message.contains("sign-in"), "{}", refusal.message);
+            }
+        }
+        for document in [
+            r#"{"type":"https://u.example/problems/not-permitted","title":"The token is not for this"}"#,
+            r#"{"type":"https://u.example/x","code":"of-a-newer-server","title":"No"}"#,
+        ] {
+            assert_eq!(of(403, document).of_known_server().verdict, Verdict::Final, "{document}");
+        }
+        let theirs = r#"{"type":"https://errors.example/1020","title":"Blocked","code":1020}"#;
+        assert!(of(403, theirs).is_strangers(), "others number theirs");
+    }
+
+    #[test]
     fn the_date_to_come_again_is_by_the_servers_clock() {
         let mut headers = HeaderMap::new();
         let mut say = |name: &'static str, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
