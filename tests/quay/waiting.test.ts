@@ -50,7 +50,7 @@ test("whoever does not read what it says holds no upload up, and finds all of it
   }
   execFileSync("mkfifo", ["unread"], { cwd: user.home });
   const script = `exec 3<>unread; exec "$0" put many --json >&3 3>&-`;
-  const running = user.start(["-c", `${script} & exec 3<>unread; wait $!`, quayProgram], { program: "/bin/bash" });
+  const running = user.start(["-c", script, quayProgram], { program: "/bin/bash" });
   await waitFor("all to be sent", () => /waits for whoever reads/.test(running.stderr));
   assert.equal(running.child.exitCode, null, "nobody has read it");
   const reading = user.start(["-c", "exec cat unread"], { program: "/bin/bash" });
