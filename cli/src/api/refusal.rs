@@ -63,7 +63,7 @@ impl Problem {
 impl Refusal {
     /// What an answer means that is no success.
     pub(crate) fn of_answer(status: u16, headers: &reqwest::header::HeaderMap, body: &str) -> Self {
-        let problem = serde_json::from_str::<Problem>(body).ok().filter(|problem| problem.is_ours());
+        let problem = serde_json::from_str::<Problem>(body).ok().filter(Problem::is_ours);
         let code = problem.as_ref().and_then(Problem::code).map(str::to_owned);
         let is_redirect = problem.is_none() && (300..400).contains(&status);
         // Networks that want a sign-in say so in this way, too, and so do proxies and firewalls.
