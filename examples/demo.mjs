@@ -1,74 +1,88 @@
-// `node examples/demo.mjs WORKER ORIGIN [FILE]`, as `cargo xtask demo` calls it: one upload from end to end through the SDK, for a first
-// look. At half of the file the connection is cut in the middle of a chunk, and the sender is gone; another one finds the upload in
-// the store and goes on. Succeeds when the origin has stored a file with the same hash.
+// `node examples/demo.mjs WORKER ORIGIN QUAY FOLDER [FILE]`, as `cargo xtask demo` calls it: one upload from end to end with the command line,
+// for a first look. At half of the file `quay put` is killed; the same command, run again, goes on. Succeeds when the origin has stored a
+// file with the same hash.
 
+import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
-import { openAsBlob } from "node:fs";
-import { basename } from "node:path";
+import { createReadStream, statSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-
-import { createUpload } from "quayside-client";
 
 const MIB = 2 ** 20;
 const GENERATED_BYTES = 100 * MIB;
+/** How long the whole takes at least: a file that is there at once cannot be cut. */
+const SECONDS = 4;
 
-const [endpoint, origin, path] = process.argv.slice(2);
-const content = path === undefined ? new Blob([randomBytes(GENERATED_BYTES)]) : await openAsBlob(path);
-const file = new File([content], path === undefined ? "generated.bin" : basename(path));
+const [endpoint, origin, quay, folder, given] = process.argv.slice(2);
+const path = given ?? join(folder, "generated.bin");
+if (given === undefined) {
+  writeFileSync(path, randomBytes(GENERATED_BYTES));
+}
+const { size } = statSync(path);
+const rate = Math.max(Math.ceil(size / SECONDS), MIB);
 
-/** What a browser's `localStorage` would remember. */
-const records = new Map();
-const store = {
-  get: async (key) => records.get(key),
-  set: async (key, record) => void records.set(key, record),
-  remove: async (key) => void records.delete(key),
-};
-// Small enough that a file of a megabyte has several.
-const chunkBytes = Math.min(8 * MIB, Math.max(Math.ceil(file.size / 8), 64 * 1024));
-
-console.log(`uploading ${file.name}, ${file.size} bytes, in chunks of ${chunkBytes}`);
-const half = newUpload();
-const cut = new Promise((resolve) => {
-  half.on("progress", ({ uploadedBytes }) => uploadedBytes >= file.size / 2 && uploadedBytes < file.size && resolve());
-});
-const first = half.start().catch(() => undefined);
-await Promise.race([cut, first]);
-if (half.state === "completed") {
-  console.log("the file is too small to be cut");
+let finished = await put((uploadedBytes) => uploadedBytes >= size / 2 && uploadedBytes < size);
+if (finished === undefined) {
+  console.log("killed, with chunks on their way. The same command again:");
+  finished = await put(() => false);
 } else {
-  half.pause();
-  console.log("connection cut in the middle of a chunk, and the sender is gone");
+  console.log("the file is too small to be cut");
 }
-const { uploadId } = half.state === "completed" ? await first : await newUpload().start();
 console.log("every byte is confirmed; waiting for the origin");
-const theirs = (await storedAtOrigin(uploadId)).sha256;
-const ours = createHash("sha256");
-for await (const bytes of file.stream()) {
-  ours.update(bytes);
-}
-const hash = ours.digest("hex");
+const theirs = (await storedAtOrigin(finished.uploadId)).sha256;
+const hash = await hashed();
 console.log(`SHA-256 of the file        ${hash}`);
 console.log(`SHA-256 the origin stored  ${theirs}`);
 console.log(hash === theirs ? "equal" : "NOT EQUAL");
 process.exit(hash === theirs ? 0 : 1);
 
-function newUpload() {
-  const upload = createUpload(file, { endpoint, store, chunkBytes, parallel: false });
+/** Runs `quay put`, and kills it where `isCut` says so. What it says of the file in the end, where it gets so far. */
+async function put(isCut) {
+  console.log(`$ quay put ${basename(path)}`);
+  const args = ["put", path, "--json", "--endpoint", endpoint, "--limit-rate", `${rate}`];
+  const child = spawn(quay, args, {
+    env: { ...process.env, QUAY_STATE_DIR: join(folder, "quay") },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = new Promise((resolve) => child.once("close", (code, signal) => resolve({ code, signal })));
+  let last;
   let said = -1;
-  upload.on("progress", ({ uploadedBytes }) => {
-    const percent = Math.floor((100 * uploadedBytes) / (file.size || 1));
-    if (percent >= said + 10) {
-      said = percent;
-      console.log(`${String(percent).padStart(3)} % confirmed`);
+  for await (const line of createInterface({ input: child.stdout })) {
+    const event = JSON.parse(line);
+    if (event.event === "started" && event.resumedFromBytes > 0) {
+      console.log(`going on from ${percent(event.resumedFromBytes)} %`);
+    } else if (event.event === "progress") {
+      if (percent(event.uploadedBytes) >= said + 10) {
+        said = percent(event.uploadedBytes);
+        console.log(`${String(said).padStart(3)} % confirmed`);
+      }
+      if (isCut(event.uploadedBytes)) {
+        child.kill("SIGKILL");
+      }
+    } else if (event.event === "note" || event.event === "failed") {
+      console.log(event.text ?? event.message);
+    } else if (event.event === "finished") {
+      last = event;
     }
-  });
-  upload.on("state", ({ resumedFromBytes }) => {
-    if (resumedFromBytes !== undefined) {
-      console.log(`resuming from ${Math.floor((100 * resumedFromBytes) / file.size)} %`);
-    }
-  });
-  upload.on("retry", ({ error }) => console.log(error.message));
-  return upload;
+  }
+  const { code, signal } = await ended;
+  if (signal !== "SIGKILL" && code !== 0) {
+    throw new Error(`quay put ended with ${code ?? signal}`);
+  }
+  return last;
+}
+
+function percent(bytes) {
+  return Math.floor((100 * bytes) / (size || 1));
+}
+
+async function hashed() {
+  const hash = createHash("sha256");
+  for await (const bytes of createReadStream(path)) {
+    hash.update(bytes);
+  }
+  return hash.digest("hex");
 }
 
 async function storedAtOrigin(id) {

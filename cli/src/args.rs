@@ -8,30 +8,17 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+use crate::examples;
+
 /// Uploads that go on where they were interrupted, into a Quayside deployment.
 #[derive(Debug, Parser)]
-#[command(name = "quay", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = "quay", version, max_term_width = 100, after_help = examples::QUAY)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
-
-const EXAMPLES: &str = "\
-Examples:
-  quay login https://upload.example.com          keep an endpoint and a token
-  quay put film.mp4                              send a file; the same command goes on after an interruption
-  quay put photos --exclude '*.tmp'              send a folder, with relative paths
-  pg_dump shop | quay put - --name shop.sql      send what comes from a pipe
-  quay get 0b5c… -o film.mp4                     get it back, compared
-
-Exit codes:
-  0  everything was done
-  1  something was not, and may be the next time: the same command goes on
-  2  the command line or the settings are wrong
-  3  the server refuses it for good
-  130  stopped by Ctrl-C or SIGTERM: the same command goes on";
 
 /// What every command takes.
 #[derive(Clone, Debug, Args)]
@@ -42,6 +29,9 @@ pub(crate) struct Global {
     /// The upload token, where the server wants one
     #[arg(long, global = true, env = "QUAY_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
+    /// A command that prints a token; it is run again when that has expired
+    #[arg(long, global = true, env = "QUAY_TOKEN_COMMAND", value_name = "COMMAND", conflicts_with = "token")]
+    pub(crate) token_command: Option<String>,
     /// The file with endpoint and token, in place of the user's own
     #[arg(long, global = true, env = "QUAY_CONFIG", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
@@ -96,6 +86,7 @@ pub(crate) enum Command {
 
 #[allow(clippy::struct_excessive_bools, reason = "these are flags of a command line")]
 #[derive(Debug, Args)]
+#[command(after_help = examples::PUT)]
 pub(crate) struct Put {
     /// Files and folders; `-` is standard input
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::AnyPath)]
@@ -148,6 +139,7 @@ pub(crate) struct Put {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::GET)]
 pub(crate) struct Get {
     /// An upload's id, or a signed link to its content
     #[arg(required_unless_present = "manifest")]
@@ -216,6 +208,7 @@ pub(crate) struct OneUpload {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::TOKEN)]
 pub(crate) struct Token {
     /// Whose uploads they will be
     #[arg(long, value_name = "OWNER")]
@@ -269,6 +262,7 @@ pub(crate) enum SigningAlgorithm {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = examples::LOGIN)]
 pub(crate) struct Login {
     /// Where the server is
     #[arg(value_name = "URL", value_hint = ValueHint::Url)]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::Api;
+use crate::api::{Api, credential::Credential};
 use crate::args::Global;
 use crate::failure::{Failure, Result};
 use crate::state::make_private_folder;
@@ -25,26 +25,35 @@ pub(crate) struct Kept {
     pub(crate) endpoint: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) token: Option<String>,
+    /// Prints a token, in place of one that is kept here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token_command: Option<String>,
 }
 
 /// The server that was asked for.
-pub(crate) fn api(global: &Global) -> Result<Api> {
-    let kept = kept(global)?;
-    let (endpoint, token) = chosen(global, kept);
+pub(crate) async fn api(global: &Global) -> Result<Api> {
+    let Kept { endpoint, token, token_command } = chosen(global, kept(global)?);
     let endpoint = endpoint.ok_or_else(|| {
         Failure::usage("No endpoint is known: give --endpoint or QUAY_ENDPOINT, or keep one with `quay login URL`.")
     })?;
-    Api::new(&endpoint, token)
+    let credential = match token_command {
+        Some(command) => Credential::printed_by(&command).await?,
+        None => Credential::given(token)?,
+    };
+    Api::new(&endpoint, credential)
 }
 
 /// What was given counts more than what is kept; and a token that is kept goes to no other server than the one it was kept for.
-fn chosen(global: &Global, kept: Kept) -> (Option<String>, Option<String>) {
+fn chosen(global: &Global, kept: Kept) -> Kept {
     let slashless = |url: &String| url.trim_end_matches('/').to_owned();
     let is_elsewhere =
         global.endpoint.is_some() && global.endpoint.as_ref().map(slashless) != kept.endpoint.as_ref().map(slashless);
-    let token = global.token.clone().filter(|token| !token.is_empty());
-    let token = token.or(kept.token.filter(|_| !is_elsewhere));
-    (global.endpoint.clone().or(kept.endpoint), token)
+    let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    let (token, token_command) = match (given(&global.token), given(&global.token_command)) {
+        (None, None) if !is_elsewhere => (kept.token, kept.token_command),
+        given => given,
+    };
+    Kept { endpoint: global.endpoint.clone().or(kept.endpoint), token, token_command }
 }
 
 fn kept(global: &Global) -> Result<Kept> {
@@ -121,22 +130,30 @@ mod tests {
 
     fn global(endpoint: Option<&str>, token: Option<&str>, config: Option<PathBuf>) -> Global {
         let (endpoint, token) = (endpoint.map(str::to_owned), token.map(str::to_owned));
-        Global { endpoint, token, config, json: false, quiet: false }
+        Global { endpoint, token, token_command: None, config, json: false, quiet: false }
     }
 
     fn kept_for(endpoint: &str) -> Kept {
-        Kept { endpoint: Some(endpoint.to_owned()), token: Some("kept".to_owned()) }
+        Kept { endpoint: Some(endpoint.to_owned()), token: Some("kept".to_owned()), token_command: None }
     }
 
     #[test]
     fn what_is_given_counts_more_and_a_kept_token_goes_to_no_other_server() {
         let choose = |endpoint, token| chosen(&global(endpoint, token, None), kept_for("https://a.example"));
-        let texts =
-            |(endpoint, token): (Option<String>, Option<String>)| (endpoint.unwrap(), token.unwrap_or_default());
+        let texts = |chosen: Kept| (chosen.endpoint.unwrap(), chosen.token.unwrap_or_default());
         assert_eq!(texts(choose(None, None)), ("https://a.example".to_owned(), "kept".to_owned()));
         assert_eq!(texts(choose(Some("https://a.example/"), None)).1, "kept");
         assert_eq!(texts(choose(Some("https://b.example"), None)), ("https://b.example".to_owned(), String::new()));
         assert_eq!(texts(choose(Some("https://b.example"), Some("given"))).1, "given");
+        let command = |text: &str| Some(text.to_owned());
+        let kept = || Kept { token: None, token_command: command("kept"), ..kept_for("https://a.example") };
+        assert_eq!(chosen(&global(None, None, None), kept()).token_command, command("kept"));
+        assert_eq!(chosen(&global(Some("https://b.example"), None, None), kept()).token_command, None);
+        let given = chosen(&global(None, Some("given"), None), kept());
+        assert_eq!((given.token, given.token_command), (command("given"), None));
+        let asked = Global { token_command: command("given"), ..global(None, None, None) };
+        let given = chosen(&asked, kept_for("https://a.example"));
+        assert_eq!((given.token, given.token_command), (None, command("given")));
     }
 
     #[test]

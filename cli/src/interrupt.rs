@@ -1,8 +1,6 @@
 //! Being told to stop: by Ctrl-C, or by whoever runs this. systemd, a container and a runner whose job is cancelled send SIGTERM.
 
-#[cfg(unix)]
-use crate::failure::Failure;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 
 /// What tells it. From when this is made on, nothing of it ends the process by itself.
 #[cfg(unix)]
@@ -31,19 +29,20 @@ impl Interrupts {
     }
 }
 
-/// What tells it: elsewhere there is Ctrl-C alone.
-#[cfg(not(unix))]
-pub(crate) struct Interrupts;
+/// What tells it: on Windows there is Ctrl-C alone.
+#[cfg(windows)]
+pub(crate) struct Interrupts(tokio::signal::windows::CtrlC);
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 impl Interrupts {
-    #[allow(clippy::unnecessary_wraps, reason = "as on the other platforms")]
     pub(crate) fn listen() -> Result<Self> {
-        Ok(Self)
+        let failed =
+            |error: std::io::Error| Failure::resumable(format!("This machine does not say when to stop: {error}."));
+        tokio::signal::windows::ctrl_c().map(Self).map_err(failed)
     }
 
     /// Returns when it is told to stop, once more each time.
     pub(crate) async fn next(&mut self) {
-        let _ = tokio::signal::ctrl_c().await;
+        self.0.recv().await;
     }
 }

@@ -1,9 +1,9 @@
 //! `quay`: the command line of Quayside. It speaks the JSON API of a deployment, as any other client does.
 //!
-//! * [`args`]: the command line. [`config`]: endpoint, token, folders. [`commands`]: what is done.
+//! * [`args`]: the command line, with its [`examples`]. [`config`]: endpoint, token, folders. [`commands`]: what is done.
 //! * [`api`]: the calls. [`upload`]: the life of one upload. [`download`]: the way back. [`state`]: what is kept between two runs.
 //! * [`walk`]: which files are meant. [`manifest`]: what came of each. [`progress`]: what is said meanwhile. [`failure`]: what is said at the end.
-//! * [`aside`]: what would hold up everything else. [`interrupt`]: being told to stop. [`results`]: what goes to stdout. [`tell`]: what goes to stderr.
+//! * [`aside`]: what would hold up everything else. [`interrupt`]: being told to stop. [`results`]: what goes to stdout, by way of an [`outlet`]. [`tell`]: what goes to stderr.
 
 #![forbid(unsafe_code)]
 // It panics where nobody listens: `tell` does not.
@@ -15,9 +15,11 @@ mod aside;
 mod commands;
 mod config;
 mod download;
+mod examples;
 mod failure;
 mod interrupt;
 mod manifest;
+mod outlet;
 mod progress;
 mod results;
 mod state;
@@ -65,12 +67,17 @@ fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<u8> {
     let stops_with_its_input = matches!(&cli.command, Command::Put(put) if put.live);
     let mut interrupts = Interrupts::listen()?;
-    let mut work = std::pin::pin!(work(cli));
+    let mut work = std::pin::pin!(async {
+        let result = work(cli).await;
+        results::are_written().await;
+        result
+    });
     tokio::select! {
         code = &mut work => return code,
         () = interrupts.next() => {}
     }
     if !stops_with_its_input {
+        results::are_written_soon().await;
         tell(format_args!("\nquay: stopped. The same command goes on where it was."));
         return Ok(INTERRUPTED);
     }

@@ -64,6 +64,7 @@ pub(crate) fn write(path: &Path, outcomes: &[Outcome]) -> Result<()> {
 
 /// A file that whoever may read this user's other files may read.
 fn aside(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    #[cfg_attr(not(unix), allow(unused_mut, reason = "elsewhere nothing is said of it"))]
     let mut made = tempfile::Builder::new();
     #[cfg(unix)]
     made.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));

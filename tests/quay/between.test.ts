@@ -22,7 +22,7 @@ class Network {
   /** Whether it is, of the request with this number. */
   wantsSignIn = (_number: number): boolean => false;
   /** With what: a page at once, or where it is. */
-  signIn: 200 | 302 = 302;
+  signIn: 200 | 302 | 401 | 403 = 302;
   asked = 0;
   /** How many requests were led to the sign-in. */
   ledAway = 0;
@@ -75,20 +75,49 @@ test("a sign-in page at the first request ends it, and it is said who answers", 
   assert.ok(network.ledAway <= 3, "nothing is tried again");
 });
 
-test("a sign-in page in the middle of an upload is sat out, and told", async () => {
+const put = (path: string) => ["put", path, "--json", "--chunk-size", "5M", "--parallel", "2", "--limit-rate", "8M"];
+
+for (const [signIn, said] of [
+  [302, /answered 302 and points to portal\.example.*Again in/],
+  [401, /Something other than Quayside answered 401.*wants a sign-in.*Again in/],
+  [403, /Something other than Quayside answered 403.*wants a sign-in.*Again in/],
+] as const) {
+  test(`a sign-in page in the middle of an upload is sat out, and told: ${signIn}`, async () => {
+    const network = await Network.start();
+    network.signIn = signIn;
+    const user = network.user();
+    const bytes = fileBytes(`quay portal ${signIn}`, 25 * MIB);
+    const running = user.start(put(user.file("portal.bin", bytes)));
+    await running.event("progress");
+    network.wantsSignIn = () => true;
+    const { text } = await running.event("note");
+    assert.match(text ?? "", said);
+    network.wantsSignIn = () => false;
+    const { code, stderr } = await running.ended;
+    assert.equal(code, 0, stderr);
+    assert.equal(eventOf(running.events, "finished").sha256, sha256(bytes));
+  });
+}
+
+test("a sign-in that outlasts the patience, and one that waits for the next run, cost nothing of an upload that was begun", async () => {
   const network = await Network.start();
+  network.signIn = 403;
   const user = network.user();
-  const bytes = fileBytes("quay portal", 25 * MIB);
+  const bytes = fileBytes("quay portal next", 25 * MIB);
   const path = user.file("portal.bin", bytes);
-  const running = user.start(["put", path, "--json", "--chunk-size", "5M", "--parallel", "2", "--limit-rate", "8M"]);
-  await running.event("progress");
+  const first = user.start([...put(path), "--retry-for", "3s"]);
+  const { uploadId } = await first.event("started");
+  await first.event("progress");
   network.wantsSignIn = () => true;
-  const { text } = await running.event("note");
-  assert.match(text ?? "", /answered 302 and points to portal\.example.*Again in/);
+  assert.equal((await first.ended).code, 1, "the same command goes on");
+  const second = user.start(put(path));
+  assert.match((await second.event("note")).text ?? "", /answered 403.*Again in/);
   network.wantsSignIn = () => false;
-  const { code, stderr } = await running.ended;
-  assert.equal(code, 0, stderr);
-  assert.equal(eventOf(running.events, "finished").sha256, sha256(bytes));
+  assert.equal((await second.ended).code, 0);
+  const { resumedFromBytes = 0, ...started } = eventOf(second.events, "started");
+  assert.equal(started.uploadId, uploadId);
+  assert.ok(resumedFromBytes > 0);
+  assert.equal(eventOf(second.events, "finished").sha256, sha256(bytes));
 });
 
 test("a sign-in page in the middle of a folder that comes back costs none of its files", async () => {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readdirSync, readlinkSync } from "node:fs";
+import { mkdirSync, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 
@@ -15,6 +15,8 @@ import { waitFor } from "../support/wait.ts";
 const stack = await Stack.start({ vars: { ORIGIN_WEBHOOK_URL: "" } });
 after(() => stack.stop());
 
+/** So many that what is said of them is more than a pipe holds. */
+const FILES = 300;
 const onLinux = { skip: process.platform === "linux" ? false : "needs /proc" };
 
 test("Ctrl-C stops it also while nobody reads what it writes, and while a disk lets it wait", onLinux, async () => {
@@ -37,6 +39,26 @@ test("Ctrl-C stops it also while nobody reads what it writes, and while a disk l
     running.child.kill("SIGINT");
     assert.equal((await running.ended).code, 130, running.stderr);
   }
+});
+
+test("whoever does not read what it says holds no upload up, and finds all of it later", async () => {
+  const user = new Quay(stack.baseUrl);
+  after(() => user.remove());
+  mkdirSync(join(user.home, "many"));
+  for (let number = 0; number < FILES; number += 1) {
+    user.file(`many/${"n".repeat(100)}-${number}`, `file ${number}`);
+  }
+  execFileSync("mkfifo", ["unread"], { cwd: user.home });
+  const script = `exec 3<>unread; exec "$0" put many --json >&3 3>&-`;
+  const running = user.start(["-c", script, quayProgram], { program: "/bin/bash" });
+  await waitFor("all to be sent", () => /waits for whoever reads/.test(running.stderr));
+  assert.equal(running.child.exitCode, null, "nobody has read it");
+  const reading = user.start(["-c", "exec cat unread"], { program: "/bin/bash" });
+  assert.equal((await running.ended).code, 0, running.stderr);
+  await waitFor("the end to be read", () => reading.events.at(-1)?.event === "end");
+  const finished = reading.events.filter(({ event }) => event === "finished");
+  assert.equal(new Set(finished.map(({ file }) => file)).size, FILES);
+  assert.equal(eventOf(reading.events, "end").sentFiles, FILES);
 });
 
 function isOpen(pid: number, path: string): boolean {

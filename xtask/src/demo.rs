@@ -1,7 +1,7 @@
 //! `cargo xtask demo [FILE]`: the main job from end to end, for a first look.
 //!
-//! The Worker and the origin on free ports, with a temporary state; `examples/demo.mjs` uploads through the SDK, is cut off, goes on, and
-//! compares what the origin has with the file. Leaves behind what the origin has, and says where: in `target/demo/`, until the next
+//! The Worker and the origin on free ports, with a temporary state; `examples/demo.mjs` uploads with `quay`, kills it, runs the same command
+//! again, and compares what the origin has with the file. Leaves behind what the origin has, and says where: in `target/demo/`, until the next
 //! upload of that name.
 
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ const LOG_LINES: usize = 20;
 pub(crate) fn command(project: &Project, file: Option<PathBuf>) -> Result<ExitCode> {
     let file =
         file.map(|file| file.canonicalize().with_context(|| format!("opening {}", file.display()))).transpose()?;
-    let origin = worker_build::everything(project)?;
+    let (origin, quay) = worker_build::everything_and_quay(project)?;
     let (port, origin_port) = ports::two_free()?;
     let state = project.path(format!("target/demo-state-{}", std::process::id()));
     let options = Options {
@@ -37,7 +37,8 @@ pub(crate) fn command(project: &Project, file: Option<PathBuf>) -> Result<ExitCo
     };
     let ended = stack::run(project, &origin, &options, ExitCode::FAILURE, |urls| {
         let mut command = project.command(project.node_bin("node"));
-        command.arg(project.path("examples/demo.mjs")).args([&urls.worker, &urls.origin]).args(&file);
+        command.arg(project.path("examples/demo.mjs")).args([&urls.worker, &urls.origin]);
+        command.args([&quay, &state]).args(&file);
         Some(command)
     });
     let ended = match ended {

@@ -43,11 +43,19 @@ pub(crate) fn build_with_faults(project: &Project) -> Result<bool> {
     make(project, &bundle::WITH_FAULTS, &[BINDGEN]).map(|(is_new, _)| is_new)
 }
 
-/// All that `dev` and `demo` run; the path of the origin's program.
+/// All that `dev` runs; the path of the origin's program.
 pub(crate) fn everything(project: &Project) -> Result<PathBuf> {
     setup::for_running(project)?;
     let (_, programs) = make(project, &bundle::RELEASE, &[BINDGEN, ORIGIN])?;
     programs.into_iter().nth(1).context("cargo built no origin")
+}
+
+/// The same, and the command line; the paths of both programs.
+pub(crate) fn everything_and_quay(project: &Project) -> Result<(PathBuf, PathBuf)> {
+    setup::for_running(project)?;
+    let (_, programs) = make(project, &bundle::RELEASE, &[BINDGEN, ORIGIN, QUAY])?;
+    let mut programs = programs.into_iter().skip(1);
+    programs.next().zip(programs.next()).context("cargo built no origin and no quay")
 }
 
 /// One of the three that are made at the same time.

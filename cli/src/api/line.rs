@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_LENGTH, HeaderMap};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use upload_types::units::UploadId;
 
 use crate::api::body::{Moving, SendingBody};
+use crate::api::credential::Credential;
 use crate::api::refusal::Refusal;
 use crate::failure::{Failure, Result};
 
@@ -31,11 +32,12 @@ pub(super) struct Line {
     pub(super) http: Client,
     /// Hosts that have answered rightly in this run.
     known: Arc<Mutex<HashSet<String>>>,
+    credential: Arc<Credential>,
     stall: Duration,
 }
 
 impl Line {
-    pub(super) fn new() -> Result<Self> {
+    pub(super) fn new(credential: Arc<Credential>) -> Result<Self> {
         // Refused only where another provider was installed before, which nobody does.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = Client::builder()
@@ -44,15 +46,16 @@ impl Line {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| Failure::usage(format!("No HTTP client can be made: {error}.")))?;
-        Ok(Self { http, known: Arc::default(), stall: STALL })
+        Ok(Self { http, known: Arc::default(), credential, stall: STALL })
     }
 
     /// Asks, and takes any answer.
     pub(super) async fn send(&self, request: RequestBuilder) -> Result<Answer, Refusal> {
         let request = request.build().map_err(|error| Refusal::of_transport(&error))?;
         let host = request.url().authority().to_owned();
+        let bearer = request.headers().get(AUTHORIZATION).cloned();
         match self.http.execute(request).await {
-            Ok(response) => Ok(Answer { response, host, line: self.clone() }),
+            Ok(response) => Ok(Answer { response, host, bearer, line: self.clone() }),
             Err(error) => Err(self.judged(&host, Refusal::of_transport(&error))),
         }
     }
@@ -65,7 +68,20 @@ impl Line {
         }
         let body = answer.text().await.unwrap_or_default();
         let refusal = Refusal::of_answer(answer.status().as_u16(), answer.headers(), &body);
+        let refusal = self.renewed(answer.bearer.as_ref(), refusal).await;
         Err(self.judged(&answer.host, refusal))
+    }
+
+    /// What is left of it once a token that has expired was replaced.
+    async fn renewed(&self, bearer: Option<&HeaderValue>, refusal: Refusal) -> Refusal {
+        let bearer = bearer.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+        match bearer.filter(|_| refusal.code.as_deref() == Some("token-expired")) {
+            Some(expired) => match self.credential.renew(expired).await {
+                Some(said) => Refusal::passing(said),
+                None => refusal,
+            },
+            None => refusal,
+        }
     }
 
     /// A question that is answered at once.
@@ -113,6 +129,11 @@ impl Line {
         Refusal::passing(format!("Nothing has come for {} s.", self.stall.as_secs()))
     }
 
+    /// What answers there is a Quayside.
+    pub(super) fn is_known(&self, host: &str) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned());
+    }
+
     fn judged(&self, host: &str, refusal: Refusal) -> Refusal {
         let is_known = self.known.lock().unwrap_or_else(PoisonError::into_inner).contains(host);
         if is_known { refusal.of_known_server() } else { refusal }
@@ -123,6 +144,8 @@ impl Line {
 pub(crate) struct Answer {
     response: Response,
     host: String,
+    /// Who has asked.
+    bearer: Option<HeaderValue>,
     line: Line,
 }
 
@@ -137,7 +160,7 @@ impl Answer {
 
     /// It is what was asked for: this server is known from here on.
     pub(crate) fn is_right(&self) {
-        self.line.known.lock().unwrap_or_else(PoisonError::into_inner).insert(self.host.clone());
+        self.line.is_known(&self.host);
     }
 
     /// It is not.
@@ -240,7 +263,7 @@ mod tests {
     #[tokio::test]
     async fn a_sign_in_page_is_final_at_first_and_an_outage_later() {
         let host = server(vec![saying(SIGN_IN), saying(FINE), saying(SIGN_IN)]);
-        let line = Line::new().unwrap();
+        let line = Line::new(Arc::default()).unwrap();
         let ask = || line.document::<Value>(line.http.get(format!("http://{host}/")).header("connection", "close"));
         assert_eq!(ask().await.unwrap_err().verdict, Verdict::Final);
         ask().await.unwrap();
@@ -253,7 +276,7 @@ mod tests {
     async fn tls_that_fails_is_final_at_first_and_an_outage_later() {
         // What answers in plain text is no TLS.
         let host = server(vec![saying(FINE), saying(FINE), saying(FINE)]);
-        let line = Line::new().unwrap();
+        let line = Line::new(Arc::default()).unwrap();
         let ask = |scheme: &str| {
             line.document::<Value>(line.http.get(format!("{scheme}://{host}/")).header("connection", "close"))
         };
@@ -281,7 +304,7 @@ mod tests {
                 let _ = told.send(bytes);
             };
             let host = server(vec![Box::new(endless)]);
-            let line = Line::new().unwrap();
+            let line = Line::new(Arc::default()).unwrap();
             let refused = line.document::<Value>(line.http.get(format!("http://{host}/"))).await.unwrap_err();
             assert!(refused.message.starts_with("Something other than Quayside answered"), "{}", refused.message);
             let bytes = tokio::task::spawn_blocking(move || written.recv().unwrap()).await.unwrap();
@@ -299,7 +322,7 @@ mod tests {
     }
 
     fn impatient() -> Line {
-        Line { stall: Duration::from_secs(2), ..Line::new().unwrap() }
+        Line { stall: Duration::from_secs(2), ..Line::new(Arc::default()).unwrap() }
     }
 
     #[tokio::test]

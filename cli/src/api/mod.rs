@@ -1,11 +1,13 @@
 //! The calls of Quayside's JSON API, one method each. An answer becomes a value, or a [`Refusal`]; nothing is tried twice here.
 
 mod body;
+pub(crate) mod credential;
 pub(crate) mod direct;
 pub(crate) mod documents;
 mod line;
 pub(crate) mod refusal;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -18,6 +20,7 @@ use upload_types::units::UploadId;
 use upload_types::upload_link::LinkId;
 
 pub(crate) use body::{Moving, SendingBody};
+use credential::Credential;
 use documents::{ChunkTaken, CreateRequest, Creation, OpenUploads, Status};
 pub(crate) use line::Answer;
 use line::Line;
@@ -49,16 +52,13 @@ pub(crate) struct Chunk {
 pub(crate) struct Api {
     line: Line,
     endpoint: String,
-    token: Option<String>,
+    credential: Arc<Credential>,
 }
 
 impl Api {
-    pub(crate) fn new(endpoint: &str, token: Option<String>) -> Result<Self> {
-        let endpoint = checked_endpoint(endpoint)?;
-        if token.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
-            return Err(Failure::usage("The token has characters that no token has: is it the token itself?"));
-        }
-        Ok(Self { line: Line::new()?, endpoint, token })
+    pub(crate) fn new(endpoint: &str, credential: Credential) -> Result<Self> {
+        let (endpoint, credential) = (checked_endpoint(endpoint)?, Arc::new(credential));
+        Ok(Self { line: Line::new(Arc::clone(&credential))?, endpoint, credential })
     }
 
     /// Where the server is, without a slash at its end.
@@ -68,8 +68,15 @@ impl Api {
 
     /// Whose uploads these are, as the token says it. The server decides; here it keeps two people's state apart.
     pub(crate) fn subject(&self) -> Option<String> {
-        let payload = URL_SAFE_NO_PAD.decode(self.token.as_ref()?.split('.').nth(1)?).ok()?;
+        let payload = URL_SAFE_NO_PAD.decode(self.credential.token()?.split('.').nth(1)?).ok()?;
         serde_json::from_slice::<Value>(&payload).ok()?["sub"].as_str().map(str::to_owned)
+    }
+
+    /// A Quayside has answered at the endpoint in an earlier run: whoever answers in its place is in between, and goes away again.
+    pub(crate) fn is_known(&self) {
+        if let Ok(url) = Url::parse(&self.endpoint) {
+            self.line.is_known(url.authority());
+        }
     }
 
     /// Creates an upload. Repeated with the same body and key, it gives the same upload.
@@ -271,7 +278,7 @@ impl Api {
 
     fn request(&self, method: Method, path: &str, token: Option<&str>) -> RequestBuilder {
         let request = self.line.http.request(method, format!("{}{path}", self.endpoint));
-        match token.or(self.token.as_deref()) {
+        match token.map(str::to_owned).or_else(|| self.credential.token()) {
             Some(token) => request.header(AUTHORIZATION, format!("Bearer {token}")),
             None => request,
         }
@@ -321,9 +328,9 @@ mod tests {
     #[test]
     fn whose_uploads_these_are_is_read_from_the_token_and_nothing_is_believed() {
         let token = format!("x.{}.y", URL_SAFE_NO_PAD.encode(r#"{"sub":"alice"}"#));
-        let api = |token: &str| Api::new("http://a.example", Some(token.to_owned())).unwrap();
+        let credential = |token: &str| Credential::given(Some(token.to_owned())).unwrap();
+        let api = |token: &str| Api::new("http://a.example", credential(token)).unwrap();
         assert_eq!(api(&token).subject().as_deref(), Some("alice"));
         assert_eq!(api("opaque").subject(), None);
-        assert!(Api::new("http://a.example", Some("two words".to_owned())).is_err());
     }
 }

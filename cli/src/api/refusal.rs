@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
+use upload_types::api_error;
 
 use crate::failure::Failure;
 
@@ -51,14 +52,22 @@ impl Problem {
     fn code(&self) -> Option<&str> {
         self.code.as_deref().or_else(|| self.r#type.rsplit(['/', '#', '=']).next())
     }
+
+    /// Others write such documents, too. Every one of ours has a code, of which this build may not know the newest.
+    fn is_ours(&self) -> bool {
+        self.code.is_some()
+            || self.code().is_some_and(|code| api_error::rows().iter().any(|row| row.sample.code() == code))
+    }
 }
 
 impl Refusal {
     /// What an answer means that is no success.
     pub(crate) fn of_answer(status: u16, headers: &reqwest::header::HeaderMap, body: &str) -> Self {
-        let problem = serde_json::from_str::<Problem>(body).ok();
+        let problem = serde_json::from_str::<Problem>(body).ok().filter(Problem::is_ours);
         let code = problem.as_ref().and_then(Problem::code).map(str::to_owned);
         let is_redirect = problem.is_none() && (300..400).contains(&status);
+        // Networks that want a sign-in say so in this way, too, and so do proxies and firewalls.
+        let is_closed_door = problem.is_none() && matches!(status, 401 | 403 | 407);
         let said = match &problem {
             Some(problem) => format!("{}. {}", problem.title, problem.detail),
             None if is_redirect => format!("Something other than Quayside answered {status}{}.", leads_to(headers)),
@@ -71,7 +80,7 @@ impl Refusal {
             code,
             message: format!("{}{hint}", said.trim_end()),
             retry_after: retry_after(headers, SystemTime::now()),
-            may_be_in_between: is_redirect,
+            may_be_in_between: is_redirect || is_closed_door,
             is_of_known_server: false,
         }
     }
@@ -165,6 +174,7 @@ fn leads_to(headers: &reqwest::header::HeaderMap) -> String {
 fn hint(status: u16, is_ours: bool) -> &'static str {
     match (status, is_ours) {
         (401 | 403, true) => " Give a token with --token or QUAY_TOKEN, or keep one with `quay login`.",
+        (401 | 403 | 407, false) => " Perhaps the network wants a sign-in, or a proxy or firewall is in the way.",
         (413, false) => {
             " A proxy in front of the server probably refuses requests of this size: choose a smaller --chunk-size."
         }
@@ -188,7 +198,6 @@ fn retry_after(headers: &reqwest::header::HeaderMap, now: SystemTime) -> Option<
 mod tests {
     use super::*;
     use reqwest::header::{HeaderMap, HeaderValue};
-    use upload_types::api_error;
 
     /// Of every error that the server knows: whether asking again helps. One that is new fails here until somebody has decided.
     #[test]
@@ -265,6 +274,32 @@ mod tests {
         assert_eq!((refusal.verdict, refusal.is_of_no_quayside()), (Verdict::Passing, false));
         let too_large = Refusal::of_answer(413, &HeaderMap::new(), "<html>").of_known_server();
         assert_eq!(too_large.verdict, Verdict::Final, "what a proxy always refuses is no outage");
+    }
+
+    #[test]
+    fn a_closed_door_is_an_outage_where_it_is_not_the_servers_own() {
+        let of = |status, document: &str| Refusal::of_answer(status, &HeaderMap::new(), document);
+        for status in [401, 403, 407] {
+            for document in ["", "<html>", r#"{"type":"about:blank","title":"Forbidden"}"#] {
+                let refusal = of(status, document);
+                assert_eq!(
+                    (refusal.verdict, refusal.is_of_no_quayside()),
+                    (Verdict::Final, true),
+                    "{status} {document}"
+                );
+                let refusal = refusal.of_known_server();
+                assert_eq!((refusal.verdict, refusal.is_of_no_quayside()), (Verdict::Passing, false), "{status}");
+                assert!(refusal.message.contains("sign-in"), "{}", refusal.message);
+            }
+        }
+        for document in [
+            r#"{"type":"https://u.example/problems/not-permitted","title":"The token is not for this"}"#,
+            r#"{"type":"https://u.example/x","code":"of-a-newer-server","title":"No"}"#,
+        ] {
+            assert_eq!(of(403, document).of_known_server().verdict, Verdict::Final, "{document}");
+        }
+        let theirs = r#"{"type":"https://errors.example/1020","title":"Blocked","code":1020}"#;
+        assert!(of(403, theirs).is_strangers(), "others number theirs");
     }
 
     #[test]

@@ -33,8 +33,8 @@ const FIRST_EVENT: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(global: &Global, doctor: &Doctor) -> Result<u8> {
     let api = match &doctor.url {
-        Some(url) => config::api(&Global { endpoint: Some(url.clone()), ..global.clone() })?,
-        None => config::api(global)?,
+        Some(url) => config::api(&Global { endpoint: Some(url.clone()), ..global.clone() }).await?,
+        None => config::api(global).await?,
     };
     let mut examination = Examination { api, is_json: global.json, has_complaints: false };
     examination.alive().await?;
@@ -260,9 +260,10 @@ fn cut_body() -> reqwest::Body {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::credential::Credential;
 
     fn examined(ahead_seconds: u64, behind_seconds: u64) -> bool {
-        let api = Api::new("http://a.example", None).unwrap();
+        let api = Api::new("http://a.example", Credential::default()).unwrap();
         let mut examination = Examination { api, is_json: false, has_complaints: false };
         let server = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         let here = server + Duration::from_secs(ahead_seconds) - Duration::from_secs(behind_seconds);

@@ -5,7 +5,7 @@ use reqwest::Url;
 use serde_json::json;
 use upload_types::units::UploadId;
 
-use crate::api::{Api, Content};
+use crate::api::{Api, Content, credential::Credential};
 use crate::args::{Get, Global};
 use crate::commands::{existing, get_folder, patience};
 use crate::config;
@@ -21,7 +21,7 @@ pub(crate) async fn run(global: &Global, get: Get) -> Result<u8> {
         (None, Some(source)) => source,
         (None, None) => return Err(Failure::usage("Name an upload's id, a link, or a --manifest.")),
     };
-    let (api, content) = find(global, source)?;
+    let (api, content) = find(global, source).await?;
     let target = Target::of(get.output.as_deref(), existing(&get), Expected::default()).await?;
     let Got { path, bytes, crc64nvme } = fetch(&api, &content, target, &patience(global, &get)).await?;
     if global.json {
@@ -33,12 +33,12 @@ pub(crate) async fn run(global: &Global, get: Get) -> Result<u8> {
 }
 
 /// An id is asked for at the endpoint; a link says itself where.
-fn find(global: &Global, text: &str) -> Result<(Api, Content)> {
+async fn find(global: &Global, text: &str) -> Result<(Api, Content)> {
     if let Some(id) = UploadId::parse(text) {
-        return Ok((config::api(global)?, Content::Of(id)));
+        return Ok((config::api(global).await?, Content::Of(id)));
     }
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let url = url.ok_or_else(|| Failure::usage(format!("`{text}` is neither an upload's id nor a link.")))?;
     // Nobody else's token goes to where a link leads.
-    Ok((Api::new(&url.origin().ascii_serialization(), None)?, Content::At(url)))
+    Ok((Api::new(&url.origin().ascii_serialization(), Credential::default())?, Content::At(url)))
 }

@@ -30,7 +30,7 @@ enum Came {
 }
 
 pub(crate) async fn run(global: &Global, get: &Get, manifest: &Path) -> Result<u8> {
-    let api = config::api(global)?;
+    let api = config::api(global).await?;
     let entries = manifest::read(manifest)?;
     let root = get.output.as_deref().unwrap_or(Path::new("."));
     if root.as_os_str() == "-" {

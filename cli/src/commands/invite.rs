@@ -12,7 +12,7 @@ use crate::results::print;
 
 /// Makes one and prints its address; its id goes to where progress goes, since it is what takes the address back. Or takes one back.
 pub(crate) async fn run(global: &Global, invite: &Invite) -> Result<u8> {
-    let api = config::api(global)?;
+    let api = config::api(global).await?;
     if let Some(id) = &invite.revoke {
         let id = LinkId::parse(id).ok_or_else(|| {
             Failure::usage(format!(

@@ -1,8 +1,8 @@
-//! `quay login`: keeps an endpoint and a token, once the server has taken them.
+//! `quay login`: keeps an endpoint and a token, or a command that prints one, once the server has taken them.
 
 use std::io::{IsTerminal, Read};
 
-use crate::api::Api;
+use crate::api::{Api, credential::Credential};
 use crate::args::{Global, Login};
 use crate::config::{self, Kept};
 use crate::failure::{Failure, Result};
@@ -12,12 +12,18 @@ use crate::upload::base::no_quayside;
 const MAX_TOKEN_BYTES: u64 = 16 * 1024;
 
 pub(crate) async fn run(global: &Global, login: &Login) -> Result<u8> {
-    let token = match &global.token {
-        Some(token) => token.trim().to_owned(),
-        None => asked_for()?,
+    let token_command = global.token_command.clone().filter(|command| !command.is_empty());
+    let token = match (&token_command, &global.token) {
+        (Some(_), _) => None,
+        (None, Some(token)) => Some(token.trim().to_owned()),
+        (None, None) => Some(asked_for()?),
     };
-    let token = Some(token).filter(|token| !token.is_empty());
-    let api = Api::new(&login.url, token.clone())?;
+    let token = token.filter(|token| !token.is_empty());
+    let credential = match &token_command {
+        Some(command) => Credential::printed_by(command).await?,
+        None => Credential::given(token.clone())?,
+    };
+    let api = Api::new(&login.url, credential)?;
     // Whether it is Quayside, and takes the token.
     if let Err(refusal) = api.open_uploads(None).await {
         return Err(if refusal.is_strangers() {
@@ -26,7 +32,7 @@ pub(crate) async fn run(global: &Global, login: &Login) -> Result<u8> {
             Failure::from(refusal)
         });
     }
-    let path = config::keep(global, &Kept { endpoint: Some(api.endpoint().to_owned()), token })?;
+    let path = config::keep(global, &Kept { endpoint: Some(api.endpoint().to_owned()), token, token_command })?;
     crate::tell::tell(format_args!("Kept in {}, which only you may read.", path.display()));
     Ok(0)
 }

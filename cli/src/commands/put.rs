@@ -13,6 +13,7 @@ use crate::failure::{Failure, Kind, Result, exit_code_of};
 use crate::manifest::{self, Outcome};
 use crate::progress::report::{FileProgress, Report, Shown, Summary};
 use crate::progress::style::{Style, report};
+use crate::results::has_room;
 use crate::state::{StateFolder, absolute_bytes, finished::Finished, name_of};
 use crate::throttle::Throttle;
 use crate::upload::base::{Job, Route, Settings, Shared};
@@ -29,7 +30,7 @@ const FILES_AT_ONCE: usize = 16;
 /// Runs it. The exit code.
 pub(crate) async fn run(global: &Global, put: Put) -> Result<u8> {
     let report = report(style(global));
-    let api = config::api(global)?;
+    let api = config::api(global).await?;
     let state = StateFolder::open(&config::state_folder()?, |complaint| report.note(None, &complaint));
     let shared = Shared {
         api,
@@ -180,6 +181,7 @@ impl Run {
             Ok(sent) => progress.finished(sent),
             Err(failure) => progress.failed(failure),
         }
+        has_room().await;
         sent.map(Came::Now)
     }
 

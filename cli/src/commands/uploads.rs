@@ -14,7 +14,7 @@ use upload_types::ledger::{OwnerUsage, Used};
 
 /// The owner's open uploads, newest first.
 pub(crate) async fn list(global: &Global) -> Result<u8> {
-    let api = config::api(global)?;
+    let api = config::api(global).await?;
     let mut cursor = None;
     let mut rows = Vec::new();
     loop {
@@ -39,7 +39,7 @@ pub(crate) async fn list(global: &Global) -> Result<u8> {
 
 /// What the owner uses of its quotas.
 pub(crate) async fn usage(global: &Global) -> Result<u8> {
-    let usage = config::api(global)?.usage().await?;
+    let usage = config::api(global).await?.usage().await?;
     if global.json {
         print(json!(usage));
         return Ok(0);
@@ -63,7 +63,7 @@ pub(crate) async fn link(global: &Global, link: &Link) -> Result<u8> {
         "disposition": if link.inline { "inline" } else { "attachment" },
         "fileName": link.name,
     });
-    let signed = config::api(global)?.link(&upload(&link.id)?, &wanted).await?;
+    let signed = config::api(global).await?.link(&upload(&link.id)?, &wanted).await?;
     match signed["url"].as_str() {
         Some(url) if !global.json => print(url),
         _ => print(signed),
@@ -79,7 +79,7 @@ fn row(upload: &OpenUpload) -> Vec<String> {
 
 /// How uploads stand, each by itself: one that is gone hides no other.
 pub(crate) async fn status(global: &Global, uploads: &Uploads) -> Result<u8> {
-    let api = config::api(global)?;
+    let api = config::api(global).await?;
     let (mut rows, mut failed) = (Vec::new(), Vec::new());
     for id in &uploads.ids {
         match api.status_document(&upload(id)?).await {
@@ -109,7 +109,7 @@ fn status_row(document: Value) -> Result<Vec<String>> {
 
 /// What has happened to an upload.
 pub(crate) async fn log(global: &Global, one: &OneUpload) -> Result<u8> {
-    let document = config::api(global)?.log(&upload(&one.id)?).await?;
+    let document = config::api(global).await?.log(&upload(&one.id)?).await?;
     if global.json {
         print(document);
         return Ok(0);
@@ -132,7 +132,7 @@ fn log_row(entry: &LogEntry) -> Vec<String> {
 
 /// Nothing of them shall remain.
 pub(crate) async fn remove(global: &Global, uploads: &Uploads) -> Result<u8> {
-    let api = config::api(global)?;
+    let api = config::api(global).await?;
     let mut failed = Vec::new();
     for id in &uploads.ids {
         match api.delete(&upload(id)?).await {

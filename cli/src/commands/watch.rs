@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_mins(10);
 const MAX_EVENT_BYTES: usize = 1024 * 1024;
 
 pub(crate) async fn run(global: &Global, one: &OneUpload) -> Result<u8> {
-    let api = config::api(global)?;
+    let api = config::api(global).await?;
     let upload = upload(&one.id)?;
     let patience = Patience::new(PATIENCE, |text| crate::tell::tell(format_args!("{text}")));
     let mut streak = Streak::default();

@@ -1,8 +1,9 @@
 //! Downloads: an object comes, is gone on with where it was interrupted, and compared.
 //!
-//! * [`target`]: where it goes. [`names`]: what it is called. [`safe_path`]: where a file of a folder may go.
+//! * [`target`]: where it goes. [`names`]: what it is called. [`namesakes`]: which names are the same. [`safe_path`]: where a file of a folder may go.
 
 mod names;
+mod namesakes;
 pub(crate) mod safe_path;
 pub(crate) mod target;
 

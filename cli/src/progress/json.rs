@@ -9,7 +9,7 @@ use upload_types::units::UploadId;
 
 use crate::failure::{Failure, Kind};
 use crate::progress::report::{FileNumber, Report, Shown, Summary};
-use crate::results::print;
+use crate::results::{is_behind, print};
 use crate::upload::sent::Sent;
 
 /// So often a file's progress is told at most.
@@ -41,6 +41,10 @@ impl Report for Json {
 
     fn confirmed(&self, file: &Shown, bytes: u64) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        // To whoever reads later it would be stale.
+        if is_behind() {
+            return;
+        }
         let is_soon = told.get(&file.number).is_some_and(|at| at.elapsed() < PAUSE);
         if !is_soon {
             told.insert(file.number, Instant::now());

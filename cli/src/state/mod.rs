@@ -106,6 +106,7 @@ pub(crate) fn absolute_bytes(path: &Path) -> Vec<u8> {
 
 /// A file that nobody else may read.
 pub(crate) fn private() -> OpenOptions {
+    #[cfg_attr(not(unix), allow(unused_mut, reason = "elsewhere nothing is said of it"))]
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);

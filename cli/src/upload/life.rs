@@ -143,6 +143,7 @@ impl Upload<'_> {
     /// The upload that an earlier run has made; `None` where it is gone.
     async fn found_again(&self, remembered: &Remembered) -> Result<Option<Found>> {
         let Some(created) = &remembered.created else { return Ok(None) };
+        self.shared.api.is_known();
         let upload = upload_of(created);
         let status = self
             .patience
