@@ -32,6 +32,9 @@ use crate::failure::{Failure, Result};
 const LOOK_TIMEOUT: Duration = Duration::from_mins(1);
 /// For a body that is cut on purpose, over any line.
 const CUT_TIMEOUT: Duration = Duration::from_mins(5);
+/// Where uploads are created whose length is told later; and those that can be read while they grow.
+pub(crate) const OPEN_ENDED: &str = "/files";
+pub(crate) const LIVE: &str = "/files?live";
 
 /// An upload, and what opens it where that is not the token of whoever asks.
 #[derive(Clone, Debug)]
@@ -107,10 +110,15 @@ impl Api {
         self.line.bring(request, SendingBody::of_bytes(bytes), created).await
     }
 
-    /// Creates an upload whose length is told later, by tus.
-    pub(crate) async fn create_open_ended(&self, headers: HeaderMap, key: &str) -> Result<UploadId, Refusal> {
+    /// Creates an upload whose length is told later, by tus: at [`OPEN_ENDED`] or [`LIVE`].
+    pub(crate) async fn create_open_ended(
+        &self,
+        address: &str,
+        headers: HeaderMap,
+        key: &str,
+    ) -> Result<UploadId, Refusal> {
         let request = self
-            .request(Method::POST, "/files", None)
+            .request(Method::POST, address, None)
             .header("Tus-Resumable", "1.0.0")
             .header("Idempotency-Key", key)
             .header("Upload-Defer-Length", "1")

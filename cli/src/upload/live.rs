@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::stream;
 use tokio::time::{Instant, timeout_at};
 
-use crate::api::Moving;
+use crate::api::{LIVE, Moving};
 use crate::failure::{Failure, Result};
 use crate::progress::report::FileProgress;
 use crate::throttle::Throttle;
@@ -29,7 +29,7 @@ const BLOCK_BYTES: u64 = 64 * 1024;
 
 /// Sends all that the spool gets, until its input has ended.
 pub(crate) async fn send(shared: &Shared, file_name: &str, spool: Arc<Spool>, progress: FileProgress) -> Result<Sent> {
-    let stream = Stream::begin(shared, file_name, progress).await?;
+    let stream = Stream::begin(shared, LIVE, file_name, progress).await?;
     let body_bytes = shared.settings.chunk_bytes.unwrap_or(BODY_BYTES);
     let mut live = Live { stream, spool, body_bytes, streak: Streak::default() };
     loop {

@@ -12,8 +12,8 @@ use upload_types::integrity::{Crc64Nvme, RunningSha256, Sha256Digest};
 use upload_types::units::{ByteCount, UploadId};
 use upload_types::upload::Phase;
 
-use crate::api::UploadRef;
 use crate::api::documents::CreateRequest;
+use crate::api::{OPEN_ENDED, UploadRef};
 use crate::aside::aside;
 use crate::failure::{Failure, Result};
 use crate::progress::report::FileProgress;
@@ -32,7 +32,7 @@ pub(crate) async fn send(
     mut input: impl tokio::io::AsyncRead + Unpin,
     progress: FileProgress,
 ) -> Result<Sent> {
-    let mut stream = Stream::begin(shared, file_name, progress).await?;
+    let mut stream = Stream::begin(shared, OPEN_ENDED, file_name, progress).await?;
     let mut running = Running { sha256: RunningSha256::resume(None).ok_or_else(no_digest)?, crc: Crc64Nvme::default() };
     let chunk_bytes = shared.settings.chunk_bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(CHUNK_BYTES);
     loop {
@@ -67,7 +67,7 @@ impl Running {
     }
 }
 
-async fn create(shared: &Shared, file_name: &str, patience: &Arc<Patience>) -> Result<UploadId> {
+async fn create(shared: &Shared, address: &str, file_name: &str, patience: &Arc<Patience>) -> Result<UploadId> {
     let request = CreateRequest {
         file_name: file_name.to_owned(),
         file_size: ByteCount::ZERO,
@@ -84,7 +84,7 @@ async fn create(shared: &Shared, file_name: &str, patience: &Arc<Patience>) -> R
     let key = fresh_key()?;
     let mut streak = Streak::default();
     loop {
-        match shared.api.create_open_ended(described.clone(), &key).await {
+        match shared.api.create_open_ended(address, described.clone(), &key).await {
             Ok(id) => return Ok(id),
             Err(refusal) if refusal.is_of_no_quayside() => {
                 return Err(no_quayside(shared.api.endpoint(), &refusal.message));
@@ -120,11 +120,16 @@ pub(super) struct Stream<'a> {
 }
 
 impl<'a> Stream<'a> {
-    /// Creates the upload.
-    pub(super) async fn begin(shared: &'a Shared, file_name: &str, progress: FileProgress) -> Result<Self> {
+    /// Creates the upload, at this address.
+    pub(super) async fn begin(
+        shared: &'a Shared,
+        address: &str,
+        file_name: &str,
+        progress: FileProgress,
+    ) -> Result<Self> {
         let told = progress.clone();
         let patience = Patience::new(shared.settings.retry_for, move |text| told.note(text));
-        let id = create(shared, file_name, &patience).await?;
+        let id = create(shared, address, file_name, &patience).await?;
         progress.started(id, 0);
         Ok(Self { shared, id, patience, progress, offset: 0, sent_bytes: 0 })
     }
