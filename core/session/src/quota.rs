@@ -25,6 +25,12 @@ pub struct Quota {
     pub open_bytes: Option<u64>,
     /// Bytes of all uploads, counted on the day (UTC) on which they were declared, or arrived.
     pub bytes_per_day: Option<u64>,
+    /// Bytes of all files that are stored, together with those of all open uploads, which are to be stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_bytes: Option<u64>,
+    /// From so many of these on an upload is created with a warning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored_bytes_soft: Option<u64>,
 }
 
 /// What an owner uses.
@@ -38,6 +44,10 @@ pub struct Usage {
     pub open_bytes: u64,
     /// Bytes counted today.
     pub bytes_today: u64,
+    /// Bytes of the files that are stored.
+    pub stored_bytes: u64,
+    /// How many these are.
+    pub stored_objects: u64,
 }
 
 impl Usage {
@@ -52,12 +62,19 @@ impl Usage {
 
     /// The same beside what may be used.
     pub fn beside(self, quota: Quota) -> OwnerUsage {
-        let bytes_today = |limit| Used { used: self.bytes_today, limit: Some(limit) };
+        let of = |used, limit| Used { used, limit, soft_limit: None };
         OwnerUsage {
-            open_uploads: Used { used: self.uploads(), limit: quota.open_uploads },
-            open_bytes: Used { used: self.open_bytes, limit: quota.open_bytes },
-            bytes_today: quota.bytes_per_day.map(bytes_today),
+            open_uploads: of(self.uploads(), quota.open_uploads),
+            open_bytes: of(self.open_bytes, quota.open_bytes),
+            bytes_today: quota.bytes_per_day.map(|limit| of(self.bytes_today, Some(limit))),
+            stored_bytes: quota.of_stored(self.stored_bytes),
+            stored_objects: self.stored_objects,
         }
+    }
+
+    /// What is stored, and what is to be.
+    fn to_be_stored(self) -> u64 {
+        self.stored_bytes.saturating_add(self.open_bytes)
     }
 
     /// How many uploads these count as.
@@ -85,6 +102,9 @@ impl Quota {
                 retry_after_seconds: None,
             });
         }
+        if exceeds(self.stored_bytes, usage.to_be_stored()) {
+            return Err(ApiError::QuotaExceeded { quota: "bytes stored".to_owned(), retry_after_seconds: None });
+        }
         if exceeds(self.bytes_per_day, usage.bytes_today) {
             let until_tomorrow_ms = MS_PER_DAY - now.0 % MS_PER_DAY;
             let retry_after_seconds = u32::try_from(until_tomorrow_ms.div_ceil(1000)).ok();
@@ -93,14 +113,30 @@ impl Quota {
         Ok(())
     }
 
+    /// So much is stored.
+    fn of_stored(self, used: u64) -> Used {
+        Used { used, limit: self.stored_bytes, soft_limit: self.stored_bytes_soft }
+    }
+
+    /// What the owner stores with an upload of so many bytes that is admitted, where that is more than is stored without a warning.
+    pub fn warning(self, usage: Usage, bytes: ByteCount) -> Option<Used> {
+        let used = usage.to_be_stored().saturating_add(bytes.get());
+        Some(self.of_stored(used)).filter(|stored| stored.soft_limit.is_some_and(|most| used > most))
+    }
+
     /// Whether what is open is bounded at all.
     pub fn bounds_what_is_open(self) -> bool {
-        self.open_uploads.is_some() || self.open_bytes.is_some()
+        self.open_uploads.is_some() || self.open_bytes.is_some() || self.bounds_what_is_stored()
+    }
+
+    /// Whether what is stored is bounded, or warned of.
+    pub fn bounds_what_is_stored(self) -> bool {
+        self.stored_bytes.is_some() || self.stored_bytes_soft.is_some()
     }
 
     /// Whether bytes are bounded at all.
     pub fn bounds_bytes(self) -> bool {
-        self.open_bytes.is_some() || self.bytes_per_day.is_some()
+        self.open_bytes.is_some() || self.bytes_per_day.is_some() || self.stored_bytes.is_some()
     }
 }
 
@@ -110,9 +146,10 @@ mod tests {
 
     #[test]
     fn a_quota_bounds_what_would_be() {
-        let quota = Quota { open_uploads: Some(2), open_bytes: Some(100), bytes_per_day: Some(150) };
+        let quota =
+            Quota { open_uploads: Some(2), open_bytes: Some(100), bytes_per_day: Some(150), ..Quota::default() };
         let usage =
-            |open_uploads, open_bytes, bytes_today| Usage { open_uploads, open_partials: 0, open_bytes, bytes_today };
+            |open_uploads, open_bytes, bytes_today| Usage { open_uploads, open_bytes, bytes_today, ..Usage::default() };
         let now = UnixMs(86_400_000 * 3 + 1_000 * 86_000);
         for (usage, bytes, expected) in [
             (usage(0, 0, 0), 100, None),
@@ -130,6 +167,26 @@ mod tests {
         }
         let unbounded = Quota::default().admit(usage(u64::MAX - 1, 0, 0), EntryKind::File, 1.into(), now);
         assert_eq!(unbounded, Ok(()));
+    }
+
+    #[test]
+    fn what_is_open_is_to_be_stored_and_a_soft_limit_refuses_nobody() {
+        let quota = Quota { stored_bytes: Some(100), stored_bytes_soft: Some(80), ..Quota::default() };
+        let usage = |stored_bytes, open_bytes| Usage { open_bytes, stored_bytes, ..Usage::default() };
+        for (usage, bytes, used_bytes, fits) in [
+            (usage(0, 0), 80, None, true),
+            (usage(50, 20), 11, Some(81), true),
+            (usage(50, 20), 30, Some(100), true),
+            (usage(50, 20), 31, Some(101), false),
+            (usage(u64::MAX, 1), 1, Some(u64::MAX), false),
+            // Less may have been allowed than there is.
+            (usage(200, 0), 0, Some(200), false),
+        ] {
+            assert_eq!(quota.take(usage, bytes.into(), UnixMs(0)).is_ok(), fits, "{usage:?} + {bytes}");
+            let warning = quota.warning(usage, bytes.into());
+            assert_eq!(warning.map(|warning| warning.used), used_bytes, "{usage:?} + {bytes}");
+        }
+        assert_eq!(Quota::default().warning(usage(u64::MAX, 0), 1.into()), None);
     }
 
     #[test]

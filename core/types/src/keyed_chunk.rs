@@ -213,6 +213,7 @@ mod tests {
             object: None,
             deleted_at: None,
             live: None,
+            quota_warning: None,
         }
     }
 

@@ -5,8 +5,8 @@
 //! which `Idempotency-Key`, and which verified bytes are stored already. It never crosses owners. An entry is given back by
 //! the upload's ending; where that message is lost for good, by the latest end that the upload can have, which the ledger knows.
 //!
-//! How an upload stands, its own object knows, and nobody else: the ledger has no names, no lengths and no times that could change.
-//! Whoever lists what is open asks the objects.
+//! It also has a row for each file that its owner's uploads have left, until that is deleted, taken or forgotten: its name and its length,
+//! which change no more. How an upload stands, its own object knows, and nobody else: whoever lists asks the objects.
 
 use std::fmt;
 
@@ -51,7 +51,46 @@ pub struct Entry {
     pub drop_at: UnixMs,
 }
 
-/// A page of what is open, newest first.
+/// Whether an upload is among the finished ones of its owner, as far as whoever says so knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// It has left a file.
+    Finished {
+        /// What its client called it.
+        file_name: String,
+        /// How long it is.
+        bytes: ByteCount,
+    },
+    /// There is no file, or not any more, or nobody remembers it.
+    Gone,
+}
+
+/// Which uploads are listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Listed {
+    /// Those that have not ended.
+    #[default]
+    Open,
+    /// Those whose file is there.
+    Completed,
+    /// Both.
+    All,
+}
+
+/// Which page of which uploads.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListQuery {
+    /// It begins behind this entry.
+    pub after: Option<EntryName>,
+    /// Which.
+    #[serde(default)]
+    pub listed: Listed,
+    /// What their names begin with.
+    #[serde(default)]
+    pub prefix: String,
+}
+
+/// A page of what is listed, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
     /// The entries.
@@ -70,15 +109,25 @@ pub struct OwnerUsage {
     pub open_bytes: Used,
     /// Bytes counted today (UTC). None where they are not bounded: then nobody counts them.
     pub bytes_today: Option<Used>,
+    /// Bytes of the files that are stored.
+    #[serde(default)]
+    pub stored_bytes: Used,
+    /// How many files these are.
+    #[serde(default)]
+    pub stored_objects: u64,
 }
 
 /// So much, of so much.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Used {
     /// What is used.
     pub used: u64,
     /// What may be; none where there is no bound.
     pub limit: Option<u64>,
+    /// With more than this an upload is created with a warning; none where nobody is warned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub soft_limit: Option<u64>,
 }
 
 /// The client's own name for a creation, so that repeating it creates nothing new.
@@ -131,6 +180,8 @@ pub enum Admission {
     /// Go ahead: there is an entry of this name. It is another than was asked for where an earlier creation under the same
     /// `Idempotency-Key` died before its upload was there.
     Opened(EntryName),
+    /// The same, and with it so much is stored, or is to be, that the owner is warned.
+    OpenedBeyond(EntryName, Used),
     /// The same creation has been asked before: this is its upload.
     Repeated(UploadId),
     /// These bytes are stored already, if the object is still there.

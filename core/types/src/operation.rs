@@ -4,12 +4,12 @@ use crate::{
     chunk::{Completion, Overlap},
     integrity::ChunkDigest,
     keyed_chunk::KeyedChunk,
-    ledger::EntryName,
+    ledger::{EntryName, ListQuery},
     link::{Download, LinkRequest},
     preconditions::Conditions,
     repair::{Manifest, OnMismatch, SentAgain},
     units::{ByteCount, UploadId},
-    upload::{FileInfo, Snapshot},
+    upload::{FileInfo, MetadataPatch, Snapshot},
     upload_link::{LinkId, UploadLinkRequest},
 };
 
@@ -26,8 +26,12 @@ pub enum Operation {
     Compose(Create, Wait),
     /// What the deployment speaks and allows.
     Discover,
-    /// The owner's open uploads, a page of them: from the newest on, or from behind this one.
-    List(Option<EntryName>),
+    /// The owner's uploads, a page of them.
+    List(ListQuery),
+    /// Nothing of any of these shall remain.
+    DeleteMany(Vec<UploadId>),
+    /// Something else is to be said of the file.
+    Describe(UploadId, MetadataPatch),
     /// A chunk.
     Append(Append),
     /// A chunk whose sender does not say how long it is.
@@ -87,6 +91,7 @@ impl Operation {
             | Self::Usage
             | Self::CreateUploadLink(_)
             | Self::RevokeUploadLink(_)
+            | Self::DeleteMany(_)
             | Self::List(_) => None,
             Self::Append(append) => Some(append.id),
             Self::AppendUnsized(chunk) => Some(chunk.id),
@@ -95,6 +100,7 @@ impl Operation {
             Self::Watch(watch) => Some(watch.id),
             Self::Direct(id, _)
             | Self::Repair(id, _)
+            | Self::Describe(id, _)
             | Self::Manifest(id)
             | Self::Probe(id, _)
             | Self::Status(id)
@@ -286,7 +292,7 @@ pub enum Outcome {
     },
     /// These bytes are stored already.
     Duplicate(crate::ledger::StoredObject),
-    /// The owner's open uploads, newest first: a page of them.
+    /// The owner's uploads, newest first: a page of them.
     Listed {
         /// As they stand.
         uploads: Vec<Snapshot>,
@@ -328,6 +334,8 @@ pub enum Outcome {
     Completing(Snapshot),
     /// It is gone.
     Cancelled,
+    /// Each of these is gone, or why it is not.
+    DeletedMany(Vec<(UploadId, Result<(), DeletionError>)>),
     /// The event is on its way again.
     Redelivering(Snapshot),
     /// A signed URL of the object.
@@ -348,6 +356,15 @@ pub enum Outcome {
     },
     /// The link takes no file any more. The upload that it has opened before, where it has.
     UploadLinkRevoked(LinkId, Option<UploadId>),
+}
+
+/// Why one of several uploads was not deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeletionError {
+    /// It was refused.
+    Refused(crate::api_error::ApiError),
+    /// Nobody knows whether it was: it is to be asked for again.
+    Unknown,
 }
 
 /// An answer, ready to be sent.

@@ -9,6 +9,7 @@ use crate::{
     chunk::Completion,
     cost::Cost,
     integrity::{Crc64Nvme, Sha256Digest},
+    ledger::Used,
     plan::Plan,
     units::{ByteCount, UnixMs, UploadId},
 };
@@ -29,6 +30,18 @@ pub struct FileInfo {
     /// What the protocol that created the upload wants to have back when it renders it. Nobody else looks into it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memo: Option<String>,
+}
+
+/// All names and values of the metadata together.
+pub const MAX_METADATA_BYTES: usize = 8 * 1024;
+
+/// What is to be said of a file from now on. What is not named stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MetadataPatch {
+    /// This is said.
+    pub set: BTreeMap<String, String>,
+    /// Of these nothing is said any more.
+    pub unset: Vec<String>,
 }
 
 /// What an upload is for.
@@ -149,6 +162,9 @@ pub struct Snapshot {
     /// Whether it can be read while it grows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live: Option<LiveState>,
+    /// What its owner stores with it, where that is more than is stored without a warning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota_warning: Option<Used>,
 }
 
 impl Snapshot {

@@ -46,6 +46,7 @@ pub(crate) fn spec(id: UploadId, plan: Plan, file: FileInfo) -> UploadSpec {
         byte_quota: None,
         live: None,
         duplicate_of: None,
+        quota_warning: None,
     }
 }
 
@@ -174,7 +175,7 @@ fn ring(mut session: Session, fault: Option<StorageFault>) {
             }
             Effect::Look { .. } => Input::NoObject,
             Effect::ReadFirstBytes { .. } => failed.unwrap_or(Input::FirstBytes(vec![0; 16])),
-            Effect::Delete(_) | Effect::Enqueue(_) | Effect::CloseInLedger | Effect::Purge => {
+            Effect::Delete(_) | Effect::Enqueue(_) | Effect::CloseInLedger | Effect::Unlist | Effect::Purge => {
                 failed.unwrap_or(Input::Done)
             }
         };

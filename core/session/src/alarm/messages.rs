@@ -51,6 +51,8 @@ pub enum Effect {
     Enqueue(Message),
     /// Tells the owner's ledger how the upload stands. Answered with [`Input::Done`].
     CloseInLedger,
+    /// Has the owner's ledger leave the upload out of what it lists: it is about to be forgotten. Answered with [`Input::Done`].
+    Unlist,
     /// Forgets everything. Answered with [`Input::Done`], without a session.
     Purge,
     /// Sets the alarm to the next duty. It is over.

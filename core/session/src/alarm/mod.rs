@@ -20,7 +20,7 @@ pub use messages::{CountedPart, Deletion, Effect, Input, Log, Message};
 
 use crate::session::{Cleanup, Job, Session, StateChange};
 use assembling::{Assembling, Step};
-use upload_types::units::UnixMs;
+use upload_types::{ledger::Listing, units::UnixMs};
 
 /// So many duties are done in one ring; a further one waits for the next, which comes a moment later.
 const MOST_DUTIES: u8 = 8;
@@ -50,6 +50,7 @@ enum Awaited {
     Closed {
         told_of_object: bool,
     },
+    Unlisted,
     Purged,
     Stored(Job),
 }
@@ -85,6 +86,9 @@ impl Ring {
             (Awaited::Closed { told_of_object }, Input::Done) => {
                 self.store(Job::NotifyLedger, session.settled(told_of_object))
             }
+            // Crash here: the upload is listed no more, and is there still; the next ring says so again, and forgets it. The other way round
+            // nobody would be left to say so. Whoever was handed a link meanwhile is still served.
+            (Awaited::Unlisted, Input::Done) => self.forget(now, session),
             (awaited, Input::Failed { error, .. }) => match awaited.duty() {
                 Some(job) => self.fail(now, session, job, error),
                 None => self.next_duty(now, session),
@@ -137,6 +141,7 @@ impl Ring {
                 let told_of_object = session.stored_object().is_some();
                 self.asks(Awaited::Closed { told_of_object }, Effect::CloseInLedger)
             }
+            Job::Purge if session.listing() != Listing::Gone => self.asks(Awaited::Unlisted, Effect::Unlist),
             Job::Purge => self.asks(Awaited::Purged, Effect::Purge),
         }
     }
@@ -170,6 +175,14 @@ impl Ring {
         self.asks(Awaited::StoredBefore(message), Effect::Store { change: Box::new(change), log: None })
     }
 
+    /// Forgets the upload, unless somebody has found a use for it while the ledger was told: then it is listed again.
+    fn forget(&mut self, now: UnixMs, session: &Session) -> Effect {
+        match session.next_job() {
+            Some((due, Job::Purge)) if due <= now => self.asks(Awaited::Purged, Effect::Purge),
+            _ => self.store(Job::Purge, session.listed_again()),
+        }
+    }
+
     /// Puts the duty off. Where even that cannot be stored, it is tried again at once, as often as a ring lasts.
     fn fail(&mut self, now: UnixMs, session: &Session, job: Job, error: String) -> Effect {
         let change = session.postponed(now, job, &error);
@@ -195,7 +208,7 @@ impl Awaited {
                 Message::Verify => Job::Verify,
             }),
             Self::Closed { .. } => Some(Job::NotifyLedger),
-            Self::Purged => Some(Job::Purge),
+            Self::Unlisted | Self::Purged => Some(Job::Purge),
         }
     }
 }

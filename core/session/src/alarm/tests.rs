@@ -240,3 +240,61 @@ fn a_forgotten_upload_has_no_duties() {
     assert_eq!(ring.next(due, Some(&s), Input::Done), Effect::Purge);
     assert_eq!(ring.next(due, None, Input::Done), Effect::Rest);
 }
+
+/// A completed upload of which all is told: the next duty is to forget it.
+fn about_to_be_forgotten() -> (Session, UnixMs) {
+    let mut s = two_parts();
+    drive(&mut s, [Input::Parts(parts()), there(2 * PART)]);
+    let begun = s.delivery_begun(NOW, EventKind::Completed, 1, 1).unwrap();
+    s.apply(begun);
+    s.apply(s.clone().delivered(NOW, EventKind::Completed, false, None));
+    let (due, job) = s.next_job().unwrap();
+    assert_eq!(job, Job::Purge);
+    (s, due)
+}
+
+#[test]
+fn a_file_that_is_there_is_listed_no_more_before_its_upload_is_forgotten() {
+    let (s, due) = about_to_be_forgotten();
+    let mut ring = Ring::default();
+    assert_eq!(ring.next(due, Some(&s), Input::Rings), Effect::Charge(Job::Purge));
+    assert_eq!(ring.next(due, Some(&s), Input::Done), Effect::Unlist);
+    assert_eq!(ring.next(due, Some(&s), Input::Done), Effect::Purge);
+    assert_eq!(ring.next(due, None, Input::Done), Effect::Rest);
+}
+
+#[test]
+fn nothing_is_forgotten_that_the_ledger_has_not_heard_of() {
+    let (mut s, mut due) = about_to_be_forgotten();
+    for pause_ms in [1_000, 2_000, 4_000] {
+        let mut ring = Ring::default();
+        ring.next(due, Some(&s), Input::Rings);
+        assert_eq!(ring.next(due, Some(&s), Input::Done), Effect::Unlist);
+        let Effect::Store { change, .. } = ring.next(due, Some(&s), failed(StorageFault::Retry)) else { panic!() };
+        s.apply(*change);
+        assert_eq!(ring.next(due, Some(&s), Input::Done), Effect::Rest);
+        assert_eq!(s.next_job(), Some((due.plus_ms(pause_ms), Job::Purge)), "with growing pauses");
+        due = due.plus_ms(pause_ms);
+    }
+}
+
+#[test]
+fn an_upload_that_somebody_needs_while_it_is_about_to_be_forgotten_is_listed_again() {
+    let (mut s, due) = about_to_be_forgotten();
+    let mut ring = Ring::default();
+    ring.next(due, Some(&s), Input::Rings);
+    assert_eq!(ring.next(due, Some(&s), Input::Done), Effect::Unlist);
+    // Meanwhile an operator wants its event told again.
+    let decision = s.redeliver(due);
+    take(&mut s, decision).unwrap();
+    let Effect::Store { change, .. } = ring.next(due, Some(&s), Input::Done) else { panic!("it is forgotten") };
+    s.apply(*change);
+    let told = std::iter::from_fn(|| {
+        let effect = ring.next(due, Some(&s), Input::Done);
+        if let Effect::Store { change, .. } = &effect {
+            s.apply((**change).clone());
+        }
+        (effect != Effect::Rest).then_some(effect)
+    });
+    assert!(told.collect::<Vec<_>>().contains(&Effect::CloseInLedger));
+}

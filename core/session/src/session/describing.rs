@@ -1,13 +1,14 @@
-//! What a client says of its file once the bytes are there: the fields of a form that stand behind the file in it.
+//! What a client says of its file after its creation: the fields of a form that stand behind the file in it, and what its owner wants to be said
+//! otherwise, also of a file that is there.
 
 use std::collections::BTreeMap;
 
-use super::{Decision, Phase, Session};
+use super::{Decision, Phase, Session, StateChange, UploadState};
 use upload_types::{
     api_error::ApiError,
     chunk::Completion,
     units::{ByteCount, UnixMs},
-    upload::FileInfo,
+    upload::{FileInfo, MAX_METADATA_BYTES, MetadataPatch},
 };
 
 impl Session {
@@ -31,6 +32,29 @@ impl Session {
             progress.metadata = Some(metadata.clone());
         }
         decision
+    }
+
+    /// From now on this is said of the file: what is named is said so, or not any more; what is not stays. An event that is told later says
+    /// it as well. Of an upload without a file nothing is to be said.
+    pub fn describe(&self, wanted: &MetadataPatch) -> Decision<()> {
+        if self.is_unwanted() {
+            return Decision::no(self.gone());
+        }
+        let was = self.file().metadata;
+        let mut metadata = wanted.set.clone();
+        for (name, value) in &was {
+            if !wanted.set.contains_key(name) && !wanted.unset.contains(name) {
+                metadata.insert(name.clone(), value.clone());
+            }
+        }
+        let bytes: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if bytes > MAX_METADATA_BYTES {
+            return Decision::no(ApiError::bad_request("metadata", "would have more than 8 KiB in all"));
+        }
+        if metadata == was {
+            return Decision::yes((), StateChange::none());
+        }
+        Decision::yes((), UploadState { metadata: Some(metadata), ..self.progress.clone() })
     }
 
     /// What the client has said of the file.

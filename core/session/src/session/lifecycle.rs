@@ -126,13 +126,18 @@ impl Session {
         UploadState { owes_ledger, ledger_backoff: Backoff::default(), ..self.progress.clone() }.into()
     }
 
+    /// The ledger was told that the upload is about to be forgotten, and it is not: it is told once more how it stands.
+    pub(crate) fn listed_again(&self) -> StateChange {
+        UploadState { owes_ledger: true, ..self.progress.clone() }.into()
+    }
+
     /// A duty has failed, for a reason that may pass: it is tried again after a pause. What R2 does not do keeps nobody from telling the
     /// ledger or the origin, and the other way round.
     pub(crate) fn postponed(&self, now: UnixMs, job: Job, error: &str) -> StateChange {
         match job {
             Job::Assemble => self.assembly_refused(now, StorageFault::Retry, error),
             Job::EnqueueEvent => self.outbox.next().map(|next| self.event_sent(now, next.kind)).unwrap_or_default(),
-            Job::NotifyLedger => {
+            Job::NotifyLedger | Job::Purge => {
                 let ledger_backoff = self.progress.ledger_backoff.after_failure(now);
                 UploadState { ledger_backoff, ..self.progress.clone() }.into()
             }
@@ -142,8 +147,7 @@ impl Session {
             | Job::StoreLastPart
             | Job::Verify
             | Job::Cleanup
-            | Job::Discard
-            | Job::Purge => self.postponed_progress(now).into(),
+            | Job::Discard => self.postponed_progress(now).into(),
         }
     }
 

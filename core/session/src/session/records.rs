@@ -13,7 +13,7 @@ use upload_types::{
     chunk::Completion,
     cost::Cost,
     integrity::{ChunkDigest, Crc64Nvme, Sha256State},
-    ledger::EntryName,
+    ledger::{EntryName, Used},
     live::Live,
     media_types::MediaTypes,
     plan::{Mode, Plan},
@@ -86,6 +86,9 @@ pub struct UploadSpec {
     /// What makes it a live upload, where it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live: Option<Live>,
+    /// What its owner stores with it, where that is more than is stored without a warning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota_warning: Option<Used>,
 }
 
 /// What changes: small, and rewritten whole.

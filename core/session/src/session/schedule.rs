@@ -73,7 +73,8 @@ impl Session {
         // Nothing is forgotten that is still owed to R2, to the ledger or to the origin.
         let nothing_owed =
             phase_job.is_none() && free.is_none() && settle.is_none() && tell.is_none() && discard.is_none();
-        let forget = forgotten_at.filter(|_| nothing_owed).map(|at| (at, Job::Purge));
+        let forget_at = forgotten_at.map(|at| at.max(progress.ledger_backoff.not_before));
+        let forget = forget_at.filter(|_| nothing_owed).map(|at| (at, Job::Purge));
         // Of what is due at the same time, what the origin and the owner wait for comes first.
         [phase_job, tell, settle, free, discard, forget]
     }
@@ -90,7 +91,7 @@ impl Session {
                 Cost { queue_operations: 3, ..Cost::NONE }
             }
             Job::NotifyLedger => Cost { object_requests: 1, rows_written: 1, ..Cost::NONE },
-            // Deleting costs nothing.
+            // Deleting costs nothing, and what forgetting costs nobody can ask any more.
             Job::Expire | Job::Purge | Job::Discard => Cost::NONE,
         }
     }

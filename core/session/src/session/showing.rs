@@ -3,7 +3,7 @@
 use super::{Content, Session};
 use upload_types::{
     api_error::ApiError,
-    ledger::StoredObject,
+    ledger::{Listing, StoredObject},
     units::UnixMs,
     upload::{ObjectFacts, Phase, Purpose, Snapshot},
 };
@@ -39,6 +39,8 @@ impl Session {
             completes: self.progress.completes,
             cost: self.progress.cost,
             live: self.live_state(),
+            // Whoever came by a link is not told what its owner stores.
+            quota_warning: self.spec.quota_warning.filter(|_| self.spec.link.is_none()),
         }
     }
 
@@ -73,6 +75,14 @@ impl Session {
             crc64nvme: object.crc64nvme,
             file_size: self.plan().file_bytes,
         })
+    }
+
+    /// Whether it is among the finished uploads of its owner: a piece is no file, and a duplicate has none of its own.
+    pub fn listing(&self) -> Listing {
+        if self.stored_object().is_none() || self.spec.purpose == Purpose::Partial || self.shares_object() {
+            return Listing::Gone;
+        }
+        Listing::Finished { file_name: self.spec.file.name.clone(), bytes: self.plan().file_bytes }
     }
 
     /// The object of a completed upload. That its origin may have taken it over changes nothing in what it was.

@@ -6,12 +6,15 @@ use upload_session::{
     session::Decision,
     storage_fault::StorageFault,
 };
-use upload_types::upload::{DeliveryState, LiveState, Phase};
+use upload_types::{
+    ledger::Listing,
+    upload::{DeliveryState, LiveState, Phase},
+};
 
 use crate::{
     sights::Sight,
     upload::RETRY,
-    world::{Event, World},
+    world::{Event, InLedger, World},
 };
 
 /// The handler sets the alarm to no earlier than this from now.
@@ -144,7 +147,13 @@ impl World {
                 Input::Done
             }
             Effect::CloseInLedger => {
-                self.in_ledger = false;
+                let session = self.object.session.as_ref();
+                let is_there = session.is_some_and(|session| session.listing() != Listing::Gone);
+                self.in_ledger = if is_there { InLedger::Finished } else { InLedger::Gone };
+                Input::Done
+            }
+            Effect::Unlist => {
+                self.in_ledger = InLedger::Gone;
                 Input::Done
             }
             // Only a ring that is alive forgets: whoever forgets, does so in the object.

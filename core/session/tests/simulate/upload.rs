@@ -70,6 +70,7 @@ pub(crate) fn create(chance: &mut Chance, r2: &mut Storage) -> (Session, u64) {
         byte_quota: None,
         live,
         duplicate_of: None,
+        quota_warning: None,
     };
     let opened = spec.needs_multipart().then(|| r2.open());
     (Session::create(spec, opened).expect("an upload that may be created"), file)

@@ -73,6 +73,17 @@ struct Client {
     digests: bool,
 }
 
+/// What the owner's ledger knows of the upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InLedger {
+    /// That it is open.
+    Open,
+    /// That its file is there.
+    Finished,
+    /// Nothing.
+    Gone,
+}
+
 /// A world.
 pub(crate) struct World {
     pub(crate) now: u64,
@@ -85,7 +96,7 @@ pub(crate) struct World {
     pub(crate) writers: Vec<Writer>,
     /// What the origin has heard.
     pub(crate) heard: BTreeSet<EventKind>,
-    pub(crate) in_ledger: bool,
+    pub(crate) in_ledger: InLedger,
     pub(crate) legacy: Option<Legacy>,
     /// R2 has lost a multipart upload.
     pub(crate) has_lost: bool,
@@ -122,7 +133,7 @@ impl World {
             lives: 0,
             writers: Vec::new(),
             heard: BTreeSet::new(),
-            in_ledger: true,
+            in_ledger: InLedger::Open,
             legacy: None,
             has_lost: false,
             sights: BTreeSet::new(),
@@ -411,8 +422,10 @@ impl World {
             Some(format!("R2 keeps {objects:?} and {multiparts} multipart uploads of {legacy:?}"))
         } else if endings > 1 || (legacy.told && endings == 0) {
             Some(format!("the origin has heard {:?} of {legacy:?}", self.heard))
-        } else if self.in_ledger {
+        } else if self.in_ledger == InLedger::Open {
             Some("the ledger has never heard of the end".to_owned())
+        } else if self.in_ledger == InLedger::Finished {
+            Some("the ledger lists what is forgotten".to_owned())
         } else if is_patient && legacy.phase != Phase::Completed {
             Some(format!("a patient client ends with {legacy:?}"))
         } else {

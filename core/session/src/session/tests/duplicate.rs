@@ -4,7 +4,7 @@ use super::*;
 use crate::event::DeliveryOutcome;
 use upload_types::{
     integrity::Sha256Digest,
-    ledger::{Idempotency, StoredObject},
+    ledger::{Idempotency, Listing, StoredObject},
     media_types::MediaTypes,
 };
 
@@ -45,6 +45,7 @@ fn it_is_complete_with_the_object_of_the_other_and_its_origin_is_to_be_told() {
         (snapshot.phase, snapshot.uploaded_bytes, snapshot.missing),
         (Phase::Completed, bytes(3 * PART), vec![])
     );
+    assert_eq!(s.listing(), Listing::Gone, "it is the first upload that is listed");
     let object = s.find_object().unwrap();
     assert_eq!(
         (object.key, object.etag, object.sha256),

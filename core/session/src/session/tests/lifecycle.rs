@@ -1,6 +1,7 @@
 //! How uploads end, and what follows.
 
 use super::*;
+use upload_types::ledger::Listing;
 
 #[test]
 fn an_empty_file_has_all_its_bytes() {
@@ -115,6 +116,20 @@ fn what_r2_does_not_delete_is_told_to_the_ledger_once() {
     let (done, _) = while_failing(&mut s, Job::Cleanup, 60_000);
     assert_eq!(done, [Job::EnqueueEvent, Job::NotifyLedger], "that the object is not to be had any more");
     assert!(s.progress.holds_storage && !s.progress.owes_ledger);
+}
+
+#[test]
+fn a_file_is_listed_while_it_is_there_and_a_piece_of_one_never() {
+    let mut s = session(PART);
+    assert_eq!(s.listing(), Listing::Gone);
+    s = completed();
+    assert!(matches!(s.listing(), Listing::Finished { bytes, .. } if bytes == s.plan().file_bytes));
+    let mut taken = s.clone();
+    let change = taken.delivered(NOW, EventKind::Completed, true, None);
+    taken.apply(change);
+    assert_eq!((taken.phase(), taken.listing()), (Phase::Completed, Listing::Gone));
+    s.spec.purpose = Purpose::Partial;
+    assert_eq!(s.listing(), Listing::Gone);
 }
 
 #[test]

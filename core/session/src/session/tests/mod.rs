@@ -71,6 +71,7 @@ pub(crate) fn spec(mode: Mode, file_bytes: u64) -> UploadSpec {
         byte_quota: None,
         live: None,
         duplicate_of: None,
+        quota_warning: None,
     }
 }
 

@@ -166,6 +166,7 @@ impl Bounds {
             byte_quota: None,
             live: None,
             duplicate_of: None,
+            quota_warning: None,
         }
     }
 }

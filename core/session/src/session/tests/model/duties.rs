@@ -131,6 +131,11 @@ impl World {
                 self.ledger.open = false;
                 self.ledger.object =
                     self.object.session.as_ref().is_some_and(|session| session.stored_object().is_some());
+                self.ledger.listed = self.ledger.object;
+                self.waits(duty, Waits::ToHear(Input::Done))
+            }
+            Effect::Unlist => {
+                self.ledger.listed = false;
                 self.waits(duty, Waits::ToHear(Input::Done))
             }
             Effect::Purge => {
@@ -209,7 +214,7 @@ impl World {
                 let heard = lost(uploads);
                 self.waits(&duty, Waits::ToHear(heard));
             }
-            (Job::Cleanup | Job::Discard | Job::NotifyLedger | Job::EnqueueEvent, _) => {
+            (Job::Cleanup | Job::Discard | Job::NotifyLedger | Job::EnqueueEvent | Job::Purge, _) => {
                 self.ledger.has_failed |= duty.job == Job::NotifyLedger;
                 self.goes_on(uploads, duty, failed(StorageFault::Retry));
             }

@@ -202,5 +202,6 @@ fn ended_well(uploads: &Uploads, world: &World) -> bool {
     let heard_of_deletion = world.telling.heard & DELETED != 0;
     let forgot_too_early = legacy.told && (world.telling.heard == 0 || heard_of_deletion != legacy.deleted);
     let forgot_links = legacy.object && legacy.forgotten_at < world.telling.linked_until;
-    stored && !forgot_links && !forgot_too_early && !world.ledger.open && world.ledger.object == legacy.object
+    let ledger_agrees = !world.ledger.open && !world.ledger.listed && world.ledger.object == legacy.object;
+    stored && !forgot_links && !forgot_too_early && ledger_agrees
 }

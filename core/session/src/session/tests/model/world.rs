@@ -100,11 +100,14 @@ pub(crate) struct Place {
 
 /// What the owner's ledger knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::struct_excessive_bools, reason = "four facts, each of which may be any")]
 pub(crate) struct Ledger {
     /// The upload counts as open.
     pub(crate) open: bool,
     /// The upload's object can be had.
     pub(crate) object: bool,
+    /// The upload is among the finished ones.
+    pub(crate) listed: bool,
     /// A message to it was lost, or its answer.
     pub(crate) has_failed: bool,
 }
@@ -162,7 +165,7 @@ impl World {
             workers: vec![Worker::Idle, Worker::Idle],
             net: Vec::new(),
             telling: Telling::default(),
-            ledger: Ledger { open: true, object: false, has_failed: false },
+            ledger: Ledger { open: true, object: false, listed: false, has_failed: false },
             legacy: None,
             left: bounds.budget,
             told: 0,
