@@ -1,7 +1,7 @@
-//! The object of one owner: admits uploads, knows which are open, and which verified bytes are stored already.
+//! The object of one owner: admits uploads, knows which are open and which have left a file, and which verified bytes are stored already.
 //!
 //! Promises: an upload is admitted at most once per `Idempotency-Key`; what is open counts against the quota until its upload
-//! has ended, and never longer than its latest end and an hour; nothing of one owner is ever shown to another, since each
+//! has ended, and never longer than its latest end and an hour; what is stored counts until its upload says that it is gone; nothing of one owner is ever shown to another, since each
 //! owner has an object of their own. What is asked and answered stands in [`crate::ledger::book`].
 //!
 //! Whoever listens on a socket is named each file that is admitted, once its row is written; nothing waits for that, and nothing is kept of it.
@@ -13,6 +13,7 @@
 
 pub(crate) mod book;
 pub(crate) mod database;
+pub(crate) mod finished;
 pub(crate) mod links;
 pub(crate) mod tables;
 
@@ -34,7 +35,7 @@ use crate::{
     },
     rpc::{
         WATCH, answer,
-        ledger::{LedgerCommand, ListOpen},
+        ledger::{LedgerCommand, ListUploads},
         respond,
     },
 };
@@ -106,7 +107,9 @@ impl OwnerLedger {
         match LedgerCommand::read(path.trim_start_matches('/'), &body)? {
             Some(LedgerCommand::Admit(admit)) => {
                 let admission = self.ledger.admit(&admit, now, &arm)?;
-                if let (Admission::Opened(name), EntryKind::File) = (&admission, admit.entry.kind) {
+                if let (Admission::Opened(name) | Admission::OpenedBeyond(name, _), EntryKind::File) =
+                    (&admission, admit.entry.kind)
+                {
                     self.tell(name);
                 }
                 answer(admission)
@@ -115,7 +118,7 @@ impl OwnerLedger {
             Some(LedgerCommand::Charge(charge)) => answer(self.ledger.charge(&charge, now)?),
             Some(LedgerCommand::CloseUpload(close)) => answer(self.ledger.settle(&close, now, &arm)?),
             Some(LedgerCommand::ForgetObject(object)) => answer(self.ledger.forget(&object, now)?),
-            Some(LedgerCommand::ListOpen(ListOpen { after })) => answer(self.ledger.list(after, now)?),
+            Some(LedgerCommand::ListUploads(ListUploads(query))) => answer(self.ledger.list(&query, now)?),
             Some(LedgerCommand::ReadUsage(quota)) => answer(self.ledger.report(&quota, now)?),
             Some(LedgerCommand::FindLink(link)) => answer(self.ledger.find_link(&link)?),
             Some(LedgerCommand::ReleaseLink(link)) => answer(self.ledger.release(&link)?),

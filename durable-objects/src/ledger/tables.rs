@@ -7,6 +7,8 @@
 //! | `creation_N` | creation under an `Idempotency-Key` on day N | the table goes, when day N + 1 is over |
 //! | `stored_N` | verified object of the N-th thirty days | the object is gone, or the table goes |
 //!
+//! Beside it, `finished` has the table of the files that are there, and `links` that of the links that take one.
+//!
 //! A written row costs as much as a thousand that are read ($1.00 and $0.001 a million), and so does a deleted one, and each row of an
 //! index. So no table has an index beside its key: tables without a rowid are their key, and whoever asks knows it. What is
 //! forgotten for its age goes with its table, which writes no row, however many it had.
@@ -71,12 +73,6 @@ struct NameRow {
 #[derive(Deserialize)]
 struct FactsRow {
     facts: String,
-}
-
-#[derive(Deserialize)]
-struct EntryNameRow {
-    created_at_ms: u64,
-    upload_id: UploadId,
 }
 
 /// What an entry counts.
@@ -328,26 +324,6 @@ pub(crate) fn find_object(
     Ok(None)
 }
 
-/// The names of up to so many entries of uploads, newest first, from behind this one on. An entry that is overdue is none.
-pub(crate) fn list(
-    database: &impl Database,
-    after: Option<EntryName>,
-    most: usize,
-    now: UnixMs,
-) -> Result<Vec<EntryName>> {
-    let after = match after {
-        Some(after) => key_of(after),
-        // Newer than any, whatever is said of its id.
-        None => vec![ByteCount::MAX.into(), String::new().into()],
-    };
-    let query = "SELECT created_at_ms, upload_id FROM open_upload WHERE (created_at_ms, upload_id) < (?, ?) \
-                 AND kind = 'file' AND drop_at_ms > ? ORDER BY created_at_ms DESC, upload_id DESC LIMIT ?";
-    let values = after.into_iter().chain([now.into(), (most as u64).into()]).collect();
-    let found: Vec<EntryNameRow> = database.rows(query, values)?;
-    let name = |row: EntryNameRow| EntryName { created_at: UnixMs(row.created_at_ms), upload_id: row.upload_id };
-    Ok(found.into_iter().map(name).collect())
-}
-
 /// Takes out the entries that are overdue. Reads every entry.
 pub(crate) fn drop_overdue(database: &impl Database, now: UnixMs) -> Result<()> {
     database.run("DELETE FROM open_upload WHERE drop_at_ms <= ?", vec![now.into()])
@@ -375,6 +351,7 @@ pub(crate) fn next_due(database: &impl Database, tables: &Tables) -> Result<Opti
     Ok(due.into_iter().flatten().min())
 }
 
-fn key_of(name: EntryName) -> Vec<Value> {
+/// What a row of an upload is found by.
+pub(super) fn key_of(name: EntryName) -> Vec<Value> {
     vec![name.created_at.into(), name.upload_id.to_string().into()]
 }

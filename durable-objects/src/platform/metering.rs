@@ -66,6 +66,7 @@ pub(crate) fn of_command(command: &UploadCommand) -> Cost {
         | UploadCommand::Declare(_)
         | UploadCommand::Complete(_)
         | UploadCommand::Cancel(_)
+        | UploadCommand::Describe(_)
         | UploadCommand::Redeliver(_)
         | UploadCommand::FindSigned(_)
         | UploadCommand::AssembleParts(_)

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use upload_session::quota::Quota;
 use upload_types::{
     integrity::Sha256Digest,
-    ledger::{Admission, Entry, EntryName, Idempotency, OwnerUsage, Page, StoredObject},
+    ledger::{Admission, Entry, EntryName, Idempotency, ListQuery, Listing, OwnerUsage, Page, StoredObject},
     units::{ByteCount, UnixMs, UploadId},
     upload_link::{LinkId, LinkUse},
 };
@@ -69,6 +69,33 @@ pub struct CloseUpload {
     pub sha256: Option<Sha256Digest>,
     /// The object that it left, if it did and its SHA-256 is known.
     pub object: Option<StoredObject>,
+    /// What its client called the file that it has left: it is listed among the finished ones from now on.
+    #[serde(default)]
+    pub file_name: Option<String>,
+    /// How long that is.
+    #[serde(default)]
+    pub file_bytes: Option<ByteCount>,
+    /// It is not among them, or not any more.
+    #[serde(default)]
+    pub is_gone: bool,
+}
+
+impl CloseUpload {
+    /// The upload counts no longer as open, and that is all that is known. `bytes`: how many it had in the end, as above.
+    pub fn entry(name: EntryName, bytes: Option<ByteCount>) -> Self {
+        Self { name, bytes, sha256: None, object: None, file_name: None, file_bytes: None, is_gone: false }
+    }
+
+    /// The same, and it is listed so.
+    #[must_use]
+    pub fn listed(self, listing: Listing) -> Self {
+        match listing {
+            Listing::Gone => Self { is_gone: true, ..self },
+            Listing::Finished { file_name, bytes } => {
+                Self { file_name: Some(file_name), file_bytes: Some(bytes), ..self }
+            }
+        }
+    }
 }
 
 /// The object with this SHA-256 is not where the ledger says.
@@ -78,13 +105,10 @@ pub struct ForgetObject {
     pub sha256: Sha256Digest,
 }
 
-/// What is open, as far as the ledger knows: a page of it. Some of it may have ended just now, or was never created; the uploads
+/// What is listed, as far as the ledger knows: a page of it. Some of it may have ended or gone just now, or was never created; the uploads
 /// themselves know.
 #[derive(Serialize, Deserialize)]
-pub struct ListOpen {
-    /// Where the page begins: behind this entry.
-    pub after: Option<EntryName>,
-}
+pub struct ListUploads(pub ListQuery);
 
 /// What the owner uses, beside what it may use.
 #[derive(Serialize, Deserialize)]
@@ -120,7 +144,7 @@ commands! {
     Charge => "charge" -> ();
     CloseUpload => "settle" -> ();
     ForgetObject => "forget-object" -> ();
-    ListOpen => "list-open" -> Page;
+    ListUploads => "list-open" -> Page;
     ReadUsage => "read-usage" -> OwnerUsage;
     FindLink => "find-link" -> Option<Admission>;
     ReleaseLink => "release-link" -> ();

@@ -18,7 +18,7 @@ use upload_types::{
     ledger::StoredObject,
     repair::Manifest,
     units::{ByteCount, UnixMs, UploadId},
-    upload::{ObjectFacts, Snapshot},
+    upload::{MetadataPatch, ObjectFacts, Snapshot},
     upload_link::LinkFacts,
 };
 use worker::WebSocket;
@@ -133,6 +133,10 @@ pub struct Probe;
 /// How it stands.
 #[derive(Serialize, Deserialize)]
 pub struct Status;
+
+/// This is to be said of its file from now on.
+#[derive(Serialize, Deserialize)]
+pub struct Describe(pub MetadataPatch);
 
 /// What has happened to it.
 #[derive(Serialize, Deserialize)]
@@ -364,6 +368,7 @@ commands! {
     Cancel => "cancel" -> ();
     Redeliver => "redeliver" -> Snapshot;
     FindObject => "find-object" -> FoundObject;
+    Describe => "describe" -> Snapshot;
     BeginDelivery => "begin-delivery" -> Option<EventFacts>;
     EndDelivery => "end-delivery" -> Verdict;
     AsPartial => "as-partial" -> PartialUpload;

@@ -12,7 +12,7 @@ use crate::{
         repair::BeginCopy,
         upload::{
             AsPartial, AwaitBytes, AwaitObject, BeginCopyBatch, BytesAwaited, COMMAND_HEADER, Cancel, CreateDuplicate,
-            CreateUpload, Probe, ReadGrowing, ReadTail, UploadCommand,
+            CreateUpload, Describe, Probe, ReadGrowing, ReadTail, UploadCommand,
         },
     },
     upload::{
@@ -93,6 +93,9 @@ impl UploadSession {
                 self.decide_then_show(cost, Session::complete)
             }
             UploadCommand::Cancel(Cancel(right)) => self.decide(cost, |session, now| session.cancel(now, right)),
+            UploadCommand::Describe(Describe(wanted)) => {
+                self.decide_then_show(cost, |session, _| session.describe(&wanted))
+            }
             UploadCommand::Redeliver(_) => {
                 self.force_alarm()?;
                 self.decide_then_show(cost, Session::redeliver)

@@ -5,7 +5,7 @@ use upload_session::{
     event::{Delivery, EventKind, Verdict},
     session::{Decision, Session, Slice, StateChange, Wanted},
 };
-use upload_types::units::UnixMs;
+use upload_types::{units::UnixMs, upload::Snapshot};
 
 use crate::rpc::upload::{BeginDelivery, EndDelivery, EventFacts, FoundObject, SliceHashed, WantedPartials};
 
@@ -30,7 +30,7 @@ pub(crate) fn begin_delivery(session: &Session, now: UnixMs, command: &BeginDeli
         attached: session.spec().attached.clone(),
         link: session.spec().link.clone(),
         public_url: session.spec().public_url.clone(),
-        snapshot: session.snapshot(),
+        snapshot: Snapshot { quota_warning: session.spec().quota_warning, ..session.snapshot() },
         object: session.object_facts().filter(|_| delivery.kind.has_link() || delivery.kind == EventKind::Deleted),
         link_until: delivery.link_until.filter(|_| delivery.kind.has_link()),
         duplicate_of: session.spec().duplicate_of,

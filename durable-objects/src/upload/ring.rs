@@ -5,6 +5,7 @@ use upload_session::{
     alarm::{Effect, Input, Log, Message, Ring},
     session::StateChange,
 };
+use upload_types::ledger::Listing;
 
 use crate::{
     platform::{clock::now, error::Result, logging, object_storage::StorageError},
@@ -47,7 +48,8 @@ impl UploadSession {
             Effect::ReadFirstBytes { key } => return storage::read_first_bytes(&self.bucket()?, &key).await,
             Effect::Delete(deletion) => storage::delete(&self.bucket()?, deletion).await?,
             Effect::Enqueue(message) => self.enqueue(message).await?,
-            Effect::CloseInLedger => self.close_in_ledger().await?,
+            Effect::CloseInLedger => self.close_in_ledger(false).await?,
+            Effect::Unlist => self.close_in_ledger(true).await?,
             Effect::Purge => {
                 self.state.storage().delete_all().await?;
                 *self.session.borrow_mut() = None;
@@ -89,10 +91,16 @@ impl UploadSession {
         enqueue::enqueue(self.env(), &message).await
     }
 
-    async fn close_in_ledger(&self) -> Result<()> {
+    /// Tells the owner's ledger how the upload stands; or, where it is about to be forgotten, that it is listed no more: its object in R2
+    /// stays, and with it what the ledger remembers of its bytes.
+    async fn close_in_ledger(&self, is_forgotten: bool) -> Result<()> {
         let Some(session) = self.session.borrow().clone() else { return Ok(()) };
-        let (bytes, sha256) = (session.came_to(), session.spec().file.sha256);
-        let close = CloseUpload { name: session.spec().entry(), bytes, sha256, object: session.fingerprint() };
+        let mut close = CloseUpload::entry(session.spec().entry(), None).listed(Listing::Gone);
+        if !is_forgotten {
+            let (bytes, sha256, object) = (session.came_to(), session.spec().file.sha256, session.fingerprint());
+            let told = CloseUpload { sha256, object, ..CloseUpload::entry(session.spec().entry(), bytes) };
+            close = told.listed(session.listing());
+        }
         let ledgers = ObjectClient::to_ledgers(self.env())?;
         call(&ledgers, &session.spec().owner, &close).await
     }

@@ -4,6 +4,8 @@
 //! rows say, so forgetting it costs a look and nothing else. No `await` anywhere: between looking and writing nobody else comes in.
 
 mod by_link;
+mod finished;
+mod usage;
 
 use std::{
     cell::{Cell, RefCell},
@@ -11,12 +13,12 @@ use std::{
 };
 
 use upload_session::{
-    quota::{PAGE_ENTRIES, Quota, Usage},
+    quota::Usage,
     retention::{day, sweep_after_writing, sweep_again},
 };
 use upload_types::{
     api_error::ApiError,
-    ledger::{Admission, Entry, EntryKind, EntryName, OwnerUsage, Page, StoredObject},
+    ledger::{Admission, Entry, EntryKind, EntryName, StoredObject, Used},
     units::{ByteCount, UnixMs, UploadId},
 };
 
@@ -27,7 +29,7 @@ use crate::{
         tables::{self, Counted, Tables},
     },
     platform::error::{Error, Result},
-    rpc::ledger::{Admit, Charge, CloseUpload, ForgetObject, LookupIdempotencyKey, ReadUsage},
+    rpc::ledger::{Admit, Charge, CloseUpload, ForgetObject, LookupIdempotencyKey},
 };
 
 /// The ledger.
@@ -38,12 +40,14 @@ pub(crate) struct Ledger<D> {
     /// What is open; `None` until it has been counted. Counting reads every entry, so it is done once, and only where what is
     /// open is bounded; from then on it is kept in step with the rows.
     open: Cell<Option<Usage>>,
+    /// The same of what is stored.
+    stored: Cell<Option<finished::Stored>>,
 }
 
 impl<D: Database> Ledger<D> {
     /// The one in this database.
     pub(crate) fn new(database: D) -> Self {
-        Self { database, tables: RefCell::default(), open: Cell::default() }
+        Self { database, tables: RefCell::default(), open: Cell::default(), stored: Cell::default() }
     }
 
     /// Whether this upload may be opened. `arm` sets the alarm.
@@ -70,19 +74,20 @@ impl<D: Database> Ledger<D> {
             return Ok(Admission::Known(known));
         }
         let taken_over = self.counted(&tables, &admit.takes_over)?;
-        let has_room = self.room(admit, &taken_over, &tables, now);
-        if matches!(has_room, Err(Error::Refused(_))) && tables::has_entries(&tables) {
-            // Before anybody is refused it is looked whether what is counted is still so.
-            self.open.take();
-            self.database.in_transaction(|| tables::drop_overdue(&self.database, now))?;
-            self.room(admit, &taken_over, &tables, now)?;
-        } else {
-            has_room?;
-        }
+        let warning = match self.room(admit, &taken_over, &tables, now) {
+            Err(Error::Refused(_)) if tables::has_entries(&tables) => {
+                // Before anybody is refused it is looked whether what is counted is still so.
+                self.open.take();
+                self.database.in_transaction(|| tables::drop_overdue(&self.database, now))?;
+                self.room(admit, &taken_over, &tables, now)?
+            }
+            has_room => has_room?,
+        };
         self.open(admit, &taken_over, &tables, now, arm)?;
         // Crash here: the entry is there and the upload is not. The same creation goes on with it, if it has a key; otherwise the
         // entry goes when it is listed, or is overdue.
-        Ok(Admission::Opened(admit.entry.name))
+        let name = admit.entry.name;
+        Ok(warning.map_or(Admission::Opened(name), |warning| Admission::OpenedBeyond(name, warning)))
     }
 
     /// Which upload was created for this request, less than a day ago.
@@ -118,16 +123,20 @@ impl<D: Database> Ledger<D> {
         Ok(())
     }
 
-    /// Takes an entry out, and remembers the object that its upload has left, or forgets the one that is gone.
+    /// Takes an entry out, lists the file that its upload has left, or lists it no more, and remembers its object, or forgets the one that
+    /// is gone.
     pub(crate) fn settle(&self, settle: &CloseUpload, now: UnixMs, arm: &dyn Fn(UnixMs) -> Result<()>) -> Result<()> {
         let tables = self.tables()?;
         if let Some(object) = &settle.object {
             // Crash here: the object is remembered, and its upload counts still. It says the same once more.
             self.remember(object, &tables, now, arm)?;
         }
-        let usage = self.open.take();
+        let file = self.file_of(settle, &tables)?;
+        let (usage, stored) = (self.open.take(), self.stored.take());
         let taken = Cell::new(None);
-        self.write(false, || {
+        // Crash here: all of what follows is written, or nothing; so a file is open or finished, and counted once. It is said again.
+        self.write(file.is_first(&tables), || {
+            self.list_file(&file, settle, &tables)?;
             if tables::has_entries(&tables) {
                 taken.set(tables::take_out(&self.database, settle.name)?);
             }
@@ -147,6 +156,7 @@ impl<D: Database> Ledger<D> {
             }
         })?;
         self.open.set(usage.map(|usage| taken.get().map_or(usage, |counted| without(usage, counted))));
+        self.stored.set(stored.map(|stored| file.counted_in(stored)));
         Ok(())
     }
 
@@ -172,19 +182,6 @@ impl<D: Database> Ledger<D> {
     pub(crate) fn forget(&self, object: &ForgetObject, now: UnixMs) -> Result<()> {
         let tables = self.tables()?;
         self.write(false, || tables::forget_object(&self.database, &tables, object.sha256, None, now))
-    }
-
-    /// A page of what is open, newest first.
-    pub(crate) fn list(&self, after: Option<EntryName>, now: UnixMs) -> Result<Page> {
-        let tables = self.tables()?;
-        if !tables::has_entries(&tables) {
-            return Ok(Page::default());
-        }
-        let mut entries = tables::list(&self.database, after, PAGE_ENTRIES + 1, now)?;
-        let has_more = entries.len() > PAGE_ENTRIES;
-        entries.truncate(PAGE_ENTRIES);
-        let next = entries.last().copied().filter(|_| has_more);
-        Ok(Page { entries, next })
     }
 
     /// Takes out everything whose time is over, and says when to do so again.
@@ -238,15 +235,23 @@ impl<D: Database> Ledger<D> {
         }
     }
 
-    /// Refuses unless there is room, once the partial uploads that are taken over count no longer, and what has ended does not either.
-    fn room(&self, admit: &Admit, taken_over: &[(EntryName, Counted)], tables: &Tables, now: UnixMs) -> Result<()> {
+    /// Refuses unless there is room, once the partial uploads that are taken over count no longer, and what has ended does not either. What is
+    /// to be said of it, where there is.
+    fn room(
+        &self,
+        admit: &Admit,
+        taken_over: &[(EntryName, Counted)],
+        tables: &Tables,
+        now: UnixMs,
+    ) -> Result<Option<Used>> {
         let mut usage = self.usage(admit.quota, tables, now)?;
         usage = self.ended(admit, tables, now)?.map_or(usage, |counted| without(usage, counted));
         for (name, counted) in taken_over {
             usage = without(usage, *counted);
             usage.bytes_today = usage.bytes_today.saturating_sub(counted_today(*name, *counted, now).get());
         }
-        Ok(admit.quota.admit(usage, admit.entry.kind, admit.entry.bytes, now)?)
+        admit.quota.admit(usage, admit.entry.kind, admit.entry.bytes, now)?;
+        Ok(admit.quota.warning(usage, admit.entry.bytes))
     }
 
     /// Makes the entry and what goes with it.
@@ -295,49 +300,6 @@ impl<D: Database> Ledger<D> {
             self.open.set(usage.map(|usage| with(without_partials(usage), &admit.entry)));
         }
         Ok(())
-    }
-
-    /// What the owner uses, bounded or not.
-    pub(crate) fn report(&self, ReadUsage(quota): &ReadUsage, now: UnixMs) -> Result<OwnerUsage> {
-        let tables = self.tables()?;
-        let mut usage = Usage::default();
-        if tables::has_entries(&tables) {
-            self.open.take();
-            self.database.in_transaction(|| tables::drop_overdue(&self.database, now))?;
-            usage = self.count()?;
-        }
-        if tables::counts_days(&tables) {
-            usage.bytes_today = tables::bytes_today(&self.database, now)?;
-        }
-        Ok(usage.beside(*quota))
-    }
-
-    /// What the owner uses of what is bounded. The rest is zero.
-    fn usage(&self, quota: Quota, tables: &Tables, now: UnixMs) -> Result<Usage> {
-        let mut usage = Usage::default();
-        if quota.bounds_what_is_open() && tables::has_entries(tables) {
-            usage = match self.open.get() {
-                Some(usage) => usage,
-                None => self.count()?,
-            };
-            self.open.set(Some(usage));
-        }
-        if quota.bytes_per_day.is_some() && tables::counts_days(tables) {
-            usage.bytes_today = tables::bytes_today(&self.database, now)?;
-        }
-        Ok(usage)
-    }
-
-    fn count(&self) -> Result<Usage> {
-        let mut usage = Usage::default();
-        for total in tables::totals(&self.database)? {
-            match total.kind {
-                EntryKind::File => usage.open_uploads = total.entries,
-                EntryKind::Partial => usage.open_partials = total.entries,
-            }
-            usage.open_bytes = usage.open_bytes.saturating_add(total.bytes);
-        }
-        Ok(usage)
     }
 
     /// Those of these entries that are there, each once.

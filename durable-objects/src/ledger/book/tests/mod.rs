@@ -1,14 +1,15 @@
 //! The ledger on a SQLite of the host: what it admits and remembers, and what that costs.
 
 mod by_link;
+mod finished;
 mod sql;
 
 use std::cell::Cell;
 
-use upload_session::retention::ENTRY_GRACE_MS;
+use upload_session::{quota::Quota, retention::ENTRY_GRACE_MS};
 use upload_types::{
     integrity::{Crc64Nvme, Sha256Digest},
-    ledger::Idempotency,
+    ledger::{Idempotency, ListQuery},
 };
 
 use self::sql::Host;
@@ -72,7 +73,7 @@ impl<'a> Scene<'a> {
     }
 
     fn settle(&self, name: EntryName, now: UnixMs) {
-        self.settle_with(&CloseUpload { name, bytes: None, sha256: None, object: None }, now);
+        self.settle_with(&CloseUpload::entry(name, None), now);
     }
 
     fn settle_with(&self, settle: &CloseUpload, now: UnixMs) {
@@ -84,7 +85,7 @@ impl<'a> Scene<'a> {
     }
 
     fn open_ids(&self, now: UnixMs) -> Vec<UploadId> {
-        self.ledger.list(None, now).unwrap().entries.iter().map(|name| name.upload_id).collect()
+        self.ledger.list(&ListQuery::default(), now).unwrap().entries.iter().map(|name| name.upload_id).collect()
     }
 
     /// Has the alarm ring for as long as it is set, and says how often it did.
@@ -185,7 +186,7 @@ fn the_key_of_an_upload_that_has_ended_is_free_before_its_object_has_told_the_le
     assert_eq!(refused(scene.admit(&Admit { quota, ..scene.asked(later) }, later)), "open uploads");
 
     // What it had been charged with ahead is given back by its object, whenever that comes.
-    scene.settle_with(&CloseUpload { name, bytes: Some(ByteCount::ZERO), sha256: None, object: None }, later);
+    scene.settle_with(&CloseUpload::entry(name, Some(ByteCount::ZERO)), later);
     assert_eq!(scene.open_ids(later), [anew.entry.name.upload_id]);
     scene.settle(anew.entry.name, later);
     let rest = Admit { quota, entry: Entry { bytes: 90.into(), ..scene.asked(later).entry }, ..scene.asked(later) };
@@ -233,7 +234,7 @@ fn what_is_overdue_refuses_nobody() {
 fn partials_count_until_the_upload_that_names_them_is_admitted_and_are_listed_by_nobody() {
     let host = Host::new();
     let scene = Scene::new(&host);
-    let quota = Quota { open_uploads: Some(2), open_bytes: Some(100), bytes_per_day: Some(100) };
+    let quota = Quota { open_uploads: Some(2), open_bytes: Some(100), bytes_per_day: Some(100), ..Quota::default() };
     let asked = |bytes: u32, kind| {
         let admit = scene.asked(START);
         Admit { quota, entry: Entry { bytes: bytes.into(), kind, ..admit.entry }, ..admit }
@@ -271,7 +272,7 @@ fn an_upload_of_unknown_length_is_charged_as_it_grows_and_corrected_when_it_ends
     assert_eq!(charge(&scene, 100), Ok(()));
     let other = Admit { quota, ..scene.asked(START) };
     assert_eq!(refused(scene.admit(&other, START)), "bytes of open uploads");
-    scene.settle_with(&CloseUpload { name, bytes: Some(85.into()), sha256: None, object: None }, START);
+    scene.settle_with(&CloseUpload::entry(name, Some(85.into())), START);
     assert_eq!(charge(&scene, 1000), Ok(()), "what has ended counts for nothing");
     let rest = |scene: &Scene<'_>, bytes: u32| {
         let admit = scene.asked(START);
@@ -296,7 +297,7 @@ fn stored_bytes_are_known_while_they_are_of_use_and_not_for_ever() {
         crc64nvme: Crc64Nvme::default(),
         file_size: 10.into(),
     };
-    let stored = CloseUpload { name, bytes: None, sha256: Some(sha256), object: Some(object.clone()) };
+    let stored = CloseUpload { sha256: Some(sha256), object: Some(object.clone()), ..CloseUpload::entry(name, None) };
     scene.settle_with(&stored, START);
     let ask = |now| scene.admit(&Admit { sha256: Some(sha256), ..scene.asked(now) }, now);
     let known = Ok(Admission::Known(object.clone()));
@@ -307,7 +308,7 @@ fn stored_bytes_are_known_while_they_are_of_use_and_not_for_ever() {
     assert!(matches!(ask(START.plus_ms((116 + 60) * DAY_MS)), Ok(Admission::Opened(_))));
 
     scene.settle_with(&stored, START);
-    let another = CloseUpload { name: scene.asked(START).entry.name, object: None, ..stored };
+    let another = CloseUpload { sha256: Some(sha256), ..CloseUpload::entry(scene.asked(START).entry.name, None) };
     scene.settle_with(&another, START);
     assert_eq!(ask(START), known, "another upload that said the same SHA-256 has ended");
     scene.settle_with(&CloseUpload { name, ..another }, START);
@@ -328,7 +329,7 @@ fn the_list_has_pages_and_none_is_left_out() {
     made.reverse();
     let (mut listed, mut after, mut pages) = (Vec::new(), None, 0);
     loop {
-        let page = scene.ledger.list(after, START).unwrap();
+        let page = scene.ledger.list(&ListQuery { after, ..ListQuery::default() }, START).unwrap();
         listed.extend(page.entries);
         pages += 1;
         after = page.next;
@@ -362,7 +363,8 @@ fn cost_of(uploads: u32, quota: Quota) -> (u64, u64) {
 
 #[test]
 fn what_creations_cost_grows_as_they_do_and_no_faster() {
-    let everything = Quota { open_uploads: Some(1 << 40), open_bytes: Some(1 << 50), bytes_per_day: Some(1 << 50) };
+    let (many, much) = (Some(1 << 40), Some(1 << 50));
+    let everything = Quota { open_uploads: many, open_bytes: much, bytes_per_day: much, ..Quota::default() };
     for (quota, rows_each) in [(Quota::default(), 3), (everything, 4)] {
         let ((few_rows, few_steps), (many_rows, many_steps)) = (cost_of(1_000, quota), cost_of(10_000, quota));
         // An entry, a key and the entry's end; and the day where that is counted.
