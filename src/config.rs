@@ -91,7 +91,7 @@ pub(crate) struct Config {
     pub(crate) base_path: BasePath,
     /// `MAX_UPLOAD_BYTES` and `MAX_CHUNK_BYTES`.
     pub(crate) limits: Limits,
-    /// `QUOTA_OPEN_UPLOADS`, `QUOTA_OPEN_BYTES` and `QUOTA_BYTES_PER_DAY`; zero is no bound.
+    /// `QUOTA_OPEN_UPLOADS`, `QUOTA_OPEN_BYTES`, `QUOTA_BYTES_PER_DAY`, `QUOTA_STORED_BYTES` and `QUOTA_STORED_BYTES_SOFT`; zero is no bound.
     pub(crate) quota: Quota,
     /// `STALLED_BODY_SECONDS`.
     pub(crate) stalled_after: Duration,
@@ -186,6 +186,8 @@ impl Config {
         let open_uploads = wrong.hear_or_default(bound(env, "QUOTA_OPEN_UPLOADS"));
         let open_bytes = wrong.hear_or_default(bound(env, "QUOTA_OPEN_BYTES"));
         let bytes_per_day = wrong.hear_or_default(bound(env, "QUOTA_BYTES_PER_DAY"));
+        let stored_bytes = wrong.hear_or_default(bound(env, "QUOTA_STORED_BYTES"));
+        let stored_bytes_soft = wrong.hear_or_default(bound(env, "QUOTA_STORED_BYTES_SOFT"));
         let stalled_after = wrong.hear_or_default(some_milliseconds(
             env,
             "STALLED_BODY_SECONDS",
@@ -213,7 +215,7 @@ impl Config {
             public_url,
             base_path,
             limits: Limits { max_upload_bytes, max_chunk_bytes },
-            quota: Quota { open_uploads, open_bytes, bytes_per_day },
+            quota: Quota { open_uploads, open_bytes, bytes_per_day, stored_bytes, stored_bytes_soft },
             stalled_after: Duration::from_millis(stalled_after),
             policy: Policy { ttl_ms, tombstone_ms, resend_ms, tell_origin: origin.is_some(), repair_ms },
             delete_completed,

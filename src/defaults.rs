@@ -1,6 +1,6 @@
 //! What each setting is where a deployment does not say it: the values for production. wrangler.toml says what each of them means.
 
-const DEFAULTS: [(&str, &str); 42] = [
+const DEFAULTS: [(&str, &str); 44] = [
     ("AUTH", "token"),
     ("TOKEN_AUDIENCE", "quayside"),
     ("TOKEN_PUBLIC_KEYS", ""),
@@ -27,6 +27,8 @@ const DEFAULTS: [(&str, &str); 42] = [
     ("QUOTA_OPEN_UPLOADS", "10000"),
     ("QUOTA_OPEN_BYTES", "0"),
     ("QUOTA_BYTES_PER_DAY", "0"),
+    ("QUOTA_STORED_BYTES", "0"),
+    ("QUOTA_STORED_BYTES_SOFT", "0"),
     ("UPLOAD_TTL_SECONDS", "86400"),
     ("REPAIR_TTL_SECONDS", "86400"),
     ("TOMBSTONE_TTL_SECONDS", "604800"),

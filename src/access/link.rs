@@ -61,6 +61,8 @@ fn is_for(operation: &Operation) -> bool {
         | Operation::Download(_) => true,
         Operation::Compose(..)
         | Operation::List(_)
+        | Operation::DeleteMany(_)
+        | Operation::Describe(..)
         | Operation::History(_)
         | Operation::Usage
         | Operation::WatchAll

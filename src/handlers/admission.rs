@@ -11,7 +11,7 @@ use upload_session::session::UploadSpec;
 use upload_types::{
     api_error::ApiError,
     caller::Caller,
-    ledger::{Admission, EntryName, StoredObject},
+    ledger::{Admission, EntryName, StoredObject, Used},
     units::UploadId,
     upload::Snapshot,
     upload_link::LinkUse,
@@ -32,8 +32,8 @@ const MOST_QUESTIONS: usize = 4;
 
 /// What there is to do.
 pub(crate) enum Admitted {
-    /// The upload is to be created, under this name.
-    New(EntryName),
+    /// The upload is to be created, under this name, and with this warning.
+    New(EntryName, Option<Used>),
     /// It was created before. This is how it stands.
     Before(Box<Snapshot>),
     /// Its bytes are stored already.
@@ -46,7 +46,8 @@ pub(crate) async fn ask_ledger(mut admit: Admit, spec: &UploadSpec, context: Req
     let (ledgers, objects) = (ObjectClient::to_ledgers(context.env)?, context.uploads()?);
     for _ in 0..MOST_QUESTIONS {
         match call(&ledgers, owner, &admit).await? {
-            Admission::Opened(name) => return Ok(Admitted::New(name)),
+            Admission::Opened(name) => return Ok(Admitted::New(name, None)),
+            Admission::OpenedBeyond(name, warning) => return Ok(Admitted::New(name, Some(warning))),
             Admission::Repeated(earlier) => match call(&objects, earlier, &Status).await {
                 // The first creation may have died between the ledger and the object, or all of it is long over and forgotten. The
                 // ledger knows which.

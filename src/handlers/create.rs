@@ -113,6 +113,7 @@ async fn create_and_begin(
         byte_quota: Some(config.quota).filter(|quota| plan.open_ended && quota.bounds_bytes()),
         duplicate_of: None,
         live: create.live,
+        quota_warning: None,
     };
     let is_by_link = spec.link.is_some();
     let shown = |snapshot: Snapshot| {
@@ -132,8 +133,9 @@ async fn create_and_begin(
         link: creator.link.map(|link| link.usage),
     };
     match admission::ask_ledger(admit, &spec, context).await? {
-        Admitted::New(name) => {
+        Admitted::New(name, warning) => {
             spec.rename(name);
+            spec.quota_warning = warning;
             // The ledger has not counted it beside its successor. Crash here: it is open, and expires.
             if let Some(left) = before.instead_of.and_then(|earlier| earlier.left) {
                 left.close(&spec.owner, context).await?;
@@ -204,7 +206,7 @@ async fn created(
         // It was created all the same: the answer was lost, or the same creation was asked twice, and the other one was luckier.
         Ok(snapshot) => return Ok(Begun { snapshot, lease: None }),
         Err(Error::Refused(ApiError::UploadNotFound)) => {
-            let settle = CloseUpload { name, bytes: Some(ByteCount::ZERO), sha256: None, object: None };
+            let settle = CloseUpload::entry(name, Some(ByteCount::ZERO));
             let ledgers = ObjectClient::to_ledgers(context.env)?;
             // Crash here, or fails: the entry is there without an upload, as above.
             let _left = call(&ledgers, &owner, &settle).await;

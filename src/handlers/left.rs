@@ -40,7 +40,7 @@ impl Left {
             }
         }
         // Crash here: it has ended, and whoever begins anew finds it so. The same after the next call, which its own object makes, too.
-        let close = CloseUpload { name: self.name, bytes: self.came_to, sha256: None, object: None };
+        let close = CloseUpload::entry(self.name, self.came_to);
         call(&ObjectClient::to_ledgers(context.env)?, owner, &close).await
     }
 }

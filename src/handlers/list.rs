@@ -1,20 +1,22 @@
-//! The list of what is open. The owner's ledger knows which uploads there may be; how they stand each one's object knows, and is asked.
-//! So nothing is listed that does not exist or has ended, and lengths and times are those of now.
+//! The list of what is there, and the deletion of many of it at once. The owner's ledger knows which uploads there may be; how they stand each
+//! one's object knows, and is asked. So nothing is listed that does not exist, and lengths and times are those of now.
+
+use std::cell::RefCell;
 
 use durable_objects::platform::error::{Error, Result};
 use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::rpc::{
     ObjectClient, call,
-    ledger::{CloseUpload, ListOpen, ReadUsage},
-    upload::Status,
+    ledger::{CloseUpload, ListUploads, ReadUsage},
+    upload::{Cancel, Status},
 };
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, future::LocalBoxFuture, stream};
 use upload_session::retention::CREATION_MS;
 use upload_types::{
     api_error::ApiError,
-    ledger::EntryName,
-    operation::Outcome,
-    units::UnixMs,
+    ledger::{EntryName, ListQuery, Listed, Listing},
+    operation::{DeletionError, Outcome},
+    units::{UnixMs, UploadId},
     upload::{Phase, Snapshot},
 };
 
@@ -27,16 +29,23 @@ use crate::{
 const ASKED_AT_ONCE: usize = 6;
 
 /// A page of them, newest first.
-pub(crate) async fn list(after: Option<EntryName>, context: RequestContext<'_>) -> HandlerResult {
+pub(crate) async fn list(query: ListQuery, context: RequestContext<'_>) -> HandlerResult {
     let owner = &context.access.lister()?.owner;
     let (ledgers, objects) = (ObjectClient::to_ledgers(context.env)?, context.uploads()?);
-    let page = call(&ledgers, owner, &ListOpen { after }).await?;
-    let asked = page.entries.iter().map(|name| async {
-        let stands = call(&objects, name.upload_id, &Status).await;
-        listed(*name, stands, owner, &ledgers).await
+    let asked = ListUploads(query);
+    let page = call(&ledgers, owner, &asked).await?;
+    let ListUploads(query) = &asked;
+    let found: RefCell<Vec<_>> = RefCell::new(vec![None; page.entries.len()]);
+    let asked = page.entries.iter().enumerate().map(|(index, name)| -> LocalBoxFuture<'_, ()> {
+        let (objects, ledgers, found) = (&objects, &ledgers, &found);
+        Box::pin(async move {
+            let stands = call(objects, name.upload_id, &Status).await;
+            let now = listed(*name, stands, owner, ledgers).await;
+            found.borrow_mut()[index] = now.filter(|now| is_wanted(now, query));
+        })
     });
-    let uploads: Vec<Option<Snapshot>> = stream::iter(asked).buffered(ASKED_AT_ONCE).collect().await;
-    Ok(Outcome::Listed { uploads: uploads.into_iter().flatten().collect(), next: page.next })
+    ask_each(asked.collect()).await;
+    Ok(Outcome::Listed { uploads: found.into_inner().into_iter().flatten().collect(), next: page.next })
 }
 
 /// What the owner uses, and may use.
@@ -46,25 +55,75 @@ pub(crate) async fn usage(context: RequestContext<'_>) -> HandlerResult {
     Ok(Outcome::Usage(call(&ledgers, owner, &ReadUsage(context.config.quota)).await?))
 }
 
-/// The upload, where it is there and has not ended.
+/// Ends or deletes each of them, as far as the caller may. Each decides for itself. Crash here, or anywhere below: some are gone, and
+/// whoever asks again is told so of all that are.
+pub(crate) async fn delete(ids: Vec<UploadId>, context: RequestContext<'_>) -> HandlerResult {
+    context.access.lister()?;
+    let (objects, cancel) = (context.uploads()?, Cancel(context.access.delete_right));
+    let answers: Vec<_> = ids.iter().map(|id| (*id, Err(DeletionError::Unknown))).collect();
+    let answers = RefCell::new(answers);
+    let asked = ids.iter().enumerate().map(|(index, id)| -> LocalBoxFuture<'_, ()> {
+        let (objects, cancel, answers) = (&objects, &cancel, &answers);
+        Box::pin(async move {
+            let answer = deleted(*id, call(objects, *id, cancel).await);
+            answers.borrow_mut()[index].1 = answer;
+        })
+    });
+    ask_each(asked.collect()).await;
+    Ok(Outcome::DeletedMany(answers.into_inner()))
+}
+
+/// Asks so many, some at the same time. On the heap, and the same for all who ask: each would have a copy of the queue.
+async fn ask_each(asked: Vec<LocalBoxFuture<'_, ()>>) {
+    stream::iter(asked).buffer_unordered(ASKED_AT_ONCE).collect::<()>().await;
+}
+
+/// What its client deleted before is gone, as it was then.
+fn deleted(id: UploadId, answer: Result<()>) -> Result<(), DeletionError> {
+    match answer {
+        Ok(()) | Err(Error::Refused(ApiError::UploadGone { phase: Phase::Aborted | Phase::Deleted, .. })) => Ok(()),
+        Err(Error::Refused(refusal)) => Err(DeletionError::Refused(refusal)),
+        Err(Error::Fault(fault)) => {
+            log_fault("delete", id, &fault);
+            Err(DeletionError::Unknown)
+        }
+    }
+}
+
+fn log_fault(code: &'static str, id: UploadId, fault: &worker::Error) {
+    let line = LogLine { code: Some(code), ..LogLine::of("fault", id) };
+    log::error(&LogLine { detail: Some(fault.to_string()), ..line });
+}
+
+/// How the upload stands, where it is there.
 async fn listed(name: EntryName, stands: Result<Snapshot>, owner: &str, ledgers: &ObjectClient) -> Option<Snapshot> {
     match stands {
-        Ok(snapshot) => {
-            Some(snapshot).filter(|now| matches!(now.phase, Phase::Open | Phase::Damaged) || now.phase.is_finishing())
-        }
+        Ok(snapshot) => Some(snapshot),
         Err(Error::Refused(ApiError::UploadNotFound)) if UnixMs(now_ms()).ms_since(name.created_at) > CREATION_MS => {
-            // Its creation died after the ledger had admitted it. Crash here, or fails: it is found again by the next list.
-            let settle = CloseUpload { name, bytes: None, sha256: None, object: None };
-            let _settled = call(ledgers, owner, &settle).await;
+            // Its creation died after the ledger had admitted it, or it was forgotten and the ledger did not hear of it. Crash here, or
+            // fails: it is found again by the next list.
+            let close = CloseUpload::entry(name, None).listed(Listing::Gone);
+            let _closed = call(ledgers, owner, &close).await;
             None
         }
         // It is just being created, or has ended and is about to be settled.
         Err(Error::Refused(_)) => None,
         Err(Error::Fault(fault)) => {
             // One that cannot be asked must not keep its owner from all others.
-            let line = LogLine { code: Some("list"), ..LogLine::of("fault", name.upload_id) };
-            log::error(&LogLine { detail: Some(fault.to_string()), ..line });
+            log_fault("list", name.upload_id, &fault);
             None
         }
     }
+}
+
+/// Whether it is one of those that were asked for. What has ended just now the ledger may not have heard of yet.
+fn is_wanted(now: &Snapshot, query: &ListQuery) -> bool {
+    let is_open = matches!(now.phase, Phase::Open | Phase::Damaged) || now.phase.is_finishing();
+    let is_there = now.phase == Phase::Completed && now.deleted_at.is_none();
+    let is_listed = match query.listed {
+        Listed::Open => is_open,
+        Listed::Completed => is_there,
+        Listed::All => is_open || is_there,
+    };
+    is_listed && now.file.name.starts_with(&query.prefix)
 }

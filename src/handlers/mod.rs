@@ -28,7 +28,7 @@ use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::{
     call,
     repair::ShowManifest,
-    upload::{Cancel, Complete, Probe, ReadHistory, Redeliver, Status},
+    upload::{Cancel, Complete, Describe, Probe, ReadHistory, Redeliver, Status},
 };
 use upload_types::{
     api_error::ApiError,
@@ -91,7 +91,8 @@ async fn handle(operation: Operation, body: Option<ReadableStream>, context: Req
         Operation::CreateWithUnsized(create, end, wait) => create::with_unsized(create, end, wait, body, context).await,
         Operation::Compose(create, wait) => concat::handle(create, wait, context).await,
         Operation::Discover => Ok(Outcome::Discovered(context.config.limits)),
-        Operation::List(after) => list::list(after, context).await,
+        Operation::List(query) => list::list(query, context).await,
+        Operation::DeleteMany(ids) => list::delete(ids, context).await,
         Operation::Usage => list::usage(context).await,
         Operation::Append(chunk) => append::handle(chunk, body, context).await,
         Operation::AppendUnsized(chunk) => append_stream::handle(chunk, body, context).await,
@@ -115,14 +116,16 @@ async fn handle(operation: Operation, body: Option<ReadableStream>, context: Req
         Operation::Cancel(id) => {
             call(&objects, id, &Cancel(context.access.delete_right)).await.map(|()| Outcome::Cancelled)
         }
-        // A link is good for days: no token that has run out gets one, though it still opens what was created with it.
-        Operation::Link(..) if matches!(context.access.caller, Caller::Creator(_)) => {
+        // A link is good for days: no token that has run out gets one, though it still opens what was created with it. Nor does it say
+        // otherwise what may be finished long since.
+        Operation::Link(..) | Operation::Describe(..) if matches!(context.access.caller, Caller::Creator(_)) => {
             Err(ApiError::TokenExpired.into())
         }
         Operation::Link(id, wanted) => {
             let (now, good_until) = link::linkable(id, context).await?;
             link::sign(id, &wanted, &now, good_until, context.config)
         }
+        Operation::Describe(id, wanted) => call(&objects, id, &Describe(wanted)).await.map(Outcome::Status),
         Operation::CreateUploadLink(wanted) => upload_link::create(wanted, context).await,
         Operation::RevokeUploadLink(id) => upload_link::revoke(id, context).await,
         Operation::Direct(id, wish) => presigned::handle(id, wish, context).await,

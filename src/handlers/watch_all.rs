@@ -8,7 +8,7 @@ use std::{cell::Cell, collections::VecDeque, time::Duration};
 use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::{
     ObjectClient, call,
-    ledger::{self, ListOpen},
+    ledger::{self, ListUploads},
     upload,
 };
 use futures_util::{
@@ -16,7 +16,11 @@ use futures_util::{
     future::{Either, pending, select},
     stream::FuturesUnordered,
 };
-use upload_types::{api_error::ApiError, ledger::EntryName, units::UploadId};
+use upload_types::{
+    api_error::ApiError,
+    ledger::{EntryName, ListQuery},
+    units::UploadId,
+};
 use worker::{Delay, Response};
 
 use crate::{
@@ -131,7 +135,8 @@ impl Feed {
     async fn open_uploads(&self) -> Result<VecDeque<UploadId>> {
         let (mut uploads, mut after) = (VecDeque::new(), None);
         loop {
-            let page = call(&self.ledgers, &self.owner, &ListOpen { after }).await?;
+            let page =
+                call(&self.ledgers, &self.owner, &ListUploads(ListQuery { after, ..ListQuery::default() })).await?;
             uploads.extend(page.entries.iter().map(|name| name.upload_id));
             if page.next.is_none() || uploads.len() >= MOST_WAITING {
                 return Ok(uploads);

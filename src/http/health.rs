@@ -8,12 +8,12 @@ use durable_objects::platform::{
     error::{Error, Result},
     object_storage::ObjectStorage,
 };
-use durable_objects::rpc::{ObjectClient, call, ledger::ListOpen, upload::Status};
+use durable_objects::rpc::{ObjectClient, call, ledger::ListUploads, upload::Status};
 use durable_objects::upload::enqueue::{EVENTS_BINDING, TASKS_BINDING};
 use http::Method;
 use serde_json::{Map, Value, json};
 use upload_protocols::Head;
-use upload_types::{api_error::ApiError, caller::Caller, units::UploadId};
+use upload_types::{api_error::ApiError, caller::Caller, ledger::ListQuery, units::UploadId};
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use worker::{Env, Response};
 
@@ -98,7 +98,7 @@ async fn uploads(env: &Env) -> Result<()> {
 
 async fn ledgers(env: &Env) -> Result<()> {
     // A ledger that was never written is an empty one.
-    call(&ObjectClient::to_ledgers(env)?, NOBODY, &ListOpen { after: None }).await.map(drop)
+    call(&ObjectClient::to_ledgers(env)?, NOBODY, &ListUploads(ListQuery::default())).await.map(drop)
 }
 
 fn said(status: u16, body: &Value) -> Result<Response> {

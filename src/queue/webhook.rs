@@ -116,6 +116,9 @@ fn body(facts: &EventFacts, config: &Config) -> Result<Value> {
             .ok_or_else(|| Error::from("the download URL could not be signed"))?;
         data["downloadUrl"] = json!(url);
     }
+    if let Some(warning) = &snapshot.quota_warning {
+        data["quotaWarning"] = json!(warning);
+    }
     if facts.kind == EventKind::Deleted {
         data["deletedAt"] = json!(facts.occurred_at.rfc3339());
     }

@@ -44,7 +44,7 @@ pub(crate) async fn usage(global: &Global) -> Result<u8> {
         print(json!(usage));
         return Ok(0);
     }
-    let OwnerUsage { open_uploads, open_bytes, bytes_today } = usage;
+    let OwnerUsage { open_uploads, open_bytes, bytes_today, .. } = usage;
     let mut rows =
         vec![used("open uploads", open_uploads, |count| count.to_string()), used("their bytes", open_bytes, size)];
     rows.extend(bytes_today.map(|today| used("bytes today", today, size)));
@@ -52,7 +52,7 @@ pub(crate) async fn usage(global: &Global) -> Result<u8> {
     Ok(0)
 }
 
-fn used(what: &str, Used { used, limit }: Used, shown: fn(u64) -> String) -> Vec<String> {
+fn used(what: &str, Used { used, limit, .. }: Used, shown: fn(u64) -> String) -> Vec<String> {
     vec![what.to_owned(), shown(used), limit.map_or("no limit".to_owned(), shown)]
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::{Head, body_type};
 use upload_types::api_error::ApiError;
+pub(super) use upload_types::upload::MAX_METADATA_BYTES;
 
 /// The longest file name. File systems stop at 255 bytes; names from elsewhere may be longer.
 pub(super) const MAX_NAME_BYTES: usize = 1024;
@@ -14,9 +15,6 @@ const MAX_CONTENT_TYPE_BYTES: usize = 255;
 
 /// The longest list of codings: some twenty names of those that are registered.
 const MAX_CODING_BYTES: usize = 255;
-
-/// All names and values of the metadata together.
-pub(super) const MAX_METADATA_BYTES: usize = 8 * 1024;
 
 /// Whether this is a media type like `video/mp4`, with or without parameters, that can stand in a header.
 pub(super) fn is_media_type(text: &str) -> bool {

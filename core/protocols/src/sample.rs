@@ -65,6 +65,7 @@ pub(crate) fn snapshot(phase: Phase, offset: u32) -> Snapshot {
         delivery: None,
         deleted_at: None,
         live: None,
+        quota_warning: None,
         object: (phase == Phase::Completed).then_some(object),
     }
 }

@@ -1,9 +1,11 @@
 //! Our own protocol: JSON about uploads, plain bytes for chunks, RFC 9457 problem documents for errors.
 
 mod complete;
+mod describe;
 mod fields;
 mod init;
 mod link;
+mod list;
 mod object;
 mod presigned;
 mod render;

@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 use crate::{
     Asked, Head, by_link,
     problem::{Names, Problem},
+    problem_page::FAULT,
 };
 use upload_types::{
     api_error::ApiError,
     history::{Entry, History},
-    operation::{Outcome, Reply},
+    operation::{DeletionError, Outcome, Reply},
     units::{ByteCount, UnixMs, UploadId},
     upload::{DeliveryState, LiveState, ObjectFacts, Phase, Snapshot},
 };
@@ -37,11 +38,14 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
             if let Some(token) = upload_token {
                 body["uploadToken"] = json!(token);
             }
+            if let Some(warning) = &snapshot.quota_warning {
+                body["quotaWarning"] = json!(warning);
+            }
             json_reply(201, &body).with("location", url)
         }
         Outcome::Duplicate(object) => json_reply(200, &json!({ "duplicate": true, "object": object })),
         Outcome::Listed { uploads, next } => {
-            let uploads: Vec<_> = uploads.iter().map(|upload| open_upload(asked, upload)).collect();
+            let uploads: Vec<_> = uploads.iter().map(|upload| listed(asked, upload)).collect();
             let mut body = json!({ "uploads": uploads });
             if let Some(next) = next {
                 body["next"] = json!(next.to_string());
@@ -79,6 +83,7 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         }
         Outcome::UploadLinkRevoked(id, upload) => json_reply(200, &json!({ "linkId": id, "uploadId": upload })),
         Outcome::Presigned(leased) => json_reply(200, &crate::json::presigned::leased(leased)),
+        Outcome::DeletedMany(uploads) => json_reply(200, &deleted_many(uploads)),
         Outcome::Found(true) => Reply::empty(200),
         Outcome::Found(false) | Outcome::Cancelled | Outcome::Discovered(_) => Reply::empty(204),
     }
@@ -114,7 +119,7 @@ pub fn event(snapshot: &Snapshot) -> String {
 }
 
 fn status(snapshot: &Snapshot) -> Value {
-    json!({
+    let mut status = json!({
         "uploadId": snapshot.id,
         "state": snapshot.phase,
         "reason": snapshot.reason,
@@ -136,7 +141,11 @@ fn status(snapshot: &Snapshot) -> Value {
         "cost": snapshot.cost,
         "object": snapshot.object.as_ref().map(shown_object),
         "deletedAt": snapshot.deleted_at.map(UnixMs::rfc3339),
-    })
+    });
+    if let Some(warning) = &snapshot.quota_warning {
+        status["quotaWarning"] = json!(warning);
+    }
+    status
 }
 
 /// An object, with what the application has to say about it.
@@ -176,15 +185,36 @@ fn log(id: UploadId, history: &History) -> Value {
 }
 
 /// An upload in the list. `fileSize` is null until it is known.
-fn open_upload(asked: &Asked<'_>, upload: &Snapshot) -> Value {
+fn listed(asked: &Asked<'_>, upload: &Snapshot) -> Value {
     json!({
         "uploadId": upload.id,
         "uploadUrl": asked.upload_url(upload.id),
+        "state": upload.phase,
         "fileName": upload.file.name,
+        "contentType": upload.file.content_type,
         "fileSize": upload.plan.declared_bytes(),
+        "uploadedBytes": upload.uploaded_bytes,
+        "metadata": upload.file.metadata,
         "createdAt": upload.created_at.rfc3339(),
         "expiresAt": upload.expires_at.rfc3339(),
     })
+}
+
+/// What became of each: those that are gone, and why the others are not.
+fn deleted_many(uploads: &[(UploadId, Result<(), DeletionError>)]) -> Value {
+    let (mut deleted, mut refused) = (Vec::new(), Vec::new());
+    for (id, answer) in uploads {
+        let (code, status, detail) = match answer {
+            Ok(()) => {
+                deleted.push(json!(id));
+                continue;
+            }
+            Err(DeletionError::Refused(error)) => (error.code(), error.status(), error.to_string()),
+            Err(DeletionError::Unknown) => (FAULT, 500, "Something of ours went wrong. Ask again.".to_owned()),
+        };
+        refused.push(json!({ "uploadId": id, "code": code, "status": status, "detail": detail }));
+    }
+    json!({ "deleted": deleted, "refused": refused })
 }
 
 fn delivery(state: Option<DeliveryState>) -> &'static str {

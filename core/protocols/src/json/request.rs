@@ -2,13 +2,12 @@
 
 use http::Method;
 
-use crate::json::{complete, init, link, presigned, repair, upload_link};
+use crate::json::{complete, describe, init, link, list, presigned, repair, upload_link};
 use crate::{Head, Parsed, body_type, numbers::byte_count, problem_page};
 use upload_types::{
     api_error::ApiError,
     chunk::{Completion, Named, Overlap},
     integrity::{Algorithm, ChunkDigest},
-    ledger::EntryName,
     link::{Disposition, Download, Presentation},
     operation::{Append, Content, MissingObject, Operation, Wait, Watch, WatchChannel},
     units::{ByteCount, UploadId},
@@ -22,8 +21,12 @@ const READ_ONLY: [&str; 3] = ["/healthz", "/readyz", "/openapi.json"];
 pub fn parse(head: &Head) -> Result<Parsed, ApiError> {
     if head.path == "/uploads" {
         allow(head, &[Method::GET])?;
-        let cursor = head.query_parameter("cursor").map(|text| EntryName::parse(text).ok_or_else(bad_cursor));
-        return Ok(Parsed::Ready(Box::new(Operation::List(cursor.transpose()?))));
+        return Ok(Parsed::Ready(Box::new(list::parse(head)?)));
+    }
+    if head.path == list::DELETE_PATH {
+        allow(head, &[Method::POST])?;
+        body_type::json(head)?;
+        return Ok(Parsed::NeedsBody { max_bytes: list::MAX_BODY_BYTES, finish: list::parse_deletion });
     }
     if head.path == "/usage" {
         allow(head, &[Method::GET])?;
@@ -55,8 +58,12 @@ pub fn parse(head: &Head) -> Result<Parsed, ApiError> {
     let id = UploadId::parse(id).ok_or(ApiError::NotAnUploadId)?;
     let operation = match route {
         "" => {
-            allow(head, &[Method::GET, Method::HEAD, Method::PUT, Method::DELETE])?;
+            allow(head, &[Method::GET, Method::HEAD, Method::PUT, Method::PATCH, Method::DELETE])?;
             match head.method {
+                Method::PATCH => {
+                    body_type::json(head)?;
+                    return Ok(Parsed::NeedsBody { max_bytes: describe::MAX_BODY_BYTES, finish: describe::parse });
+                }
                 Method::PUT => Operation::Append(append(id, head)?),
                 Method::DELETE => Operation::Cancel(id),
                 Method::HEAD => Operation::Probe(id, Wait::No),
@@ -123,10 +130,6 @@ fn takes_events(accept: &str) -> bool {
     accept
         .split(',')
         .any(|range| range.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/event-stream"))
-}
-
-fn bad_cursor() -> ApiError {
-    ApiError::bad_request("cursor", "is not the `next` of a list")
 }
 
 fn allow(head: &Head, methods: &[Method]) -> Result<(), ApiError> {

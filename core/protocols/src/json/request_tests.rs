@@ -97,7 +97,9 @@ fn what_is_no_route() {
 fn a_wrong_method_is_told_the_right_ones() {
     for (method, target, expected) in [
         ("GET", "/upload/init", "POST, OPTIONS"),
-        ("PATCH", "/upload/{id}", "GET, HEAD, PUT, DELETE, OPTIONS"),
+        ("POST", "/upload/{id}", "GET, HEAD, PUT, PATCH, DELETE, OPTIONS"),
+        ("GET", "/uploads/delete", "POST, OPTIONS"),
+        ("POST", "/uploads", "GET, OPTIONS"),
         ("GET", "/upload/{id}/complete", "POST, OPTIONS"),
         ("GET", "/upload/{id}/links", "POST, OPTIONS"),
         ("PUT", "/upload/{id}/content", "GET, HEAD, OPTIONS"),

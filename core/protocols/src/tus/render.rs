@@ -48,6 +48,7 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         | Outcome::Completing(_)
         | Outcome::Found(_)
         | Outcome::Redelivering(_)
+        | Outcome::DeletedMany(_)
         | Outcome::Linked { .. }
         | Outcome::UploadLinked { .. }
         | Outcome::UploadLinkRevoked(..) => json::reply(asked, outcome),
