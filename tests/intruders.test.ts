@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, test } from "node:test";
 
-import type { Created, Status } from "./support/api.ts";
+import type { Created, DeletedMany, Status } from "./support/api.ts";
 import { fileBytes, MIB } from "./support/bytes.ts";
 import { askForPiece, dropzone, flow, plupload, ranged, resumable, sendPiece } from "./support/chunked_form.ts";
 import type { Headers, Reply } from "./support/http.ts";
@@ -23,6 +23,7 @@ import {
   secondsFromNow,
   sharedKey,
 } from "./support/tokens.ts";
+import { waitFor } from "./support/wait.ts";
 
 const ed = new Signer("EdDSA", "ed");
 const ec = new Signer("ES256", "ec");
@@ -86,6 +87,10 @@ const routes: Route[] = [
   ["json status", (id, headers) => client.request("GET", `/upload/${id}/status`, { headers })],
   ["json complete", (id, headers) => client.request("POST", `/upload/${id}/complete`, { headers })],
   ["json redeliver", (id, headers) => client.request("POST", `/upload/${id}/redeliver`, { headers })],
+  [
+    "json PATCH",
+    (id, headers) => client.request("PATCH", `/upload/${id}`, { headers, body: '{"metadata":{"by":"an intruder"}}' }),
+  ],
   ["json DELETE", (id, headers) => client.request("DELETE", `/upload/${id}`, { headers })],
   [
     "json events",
@@ -255,6 +260,13 @@ async function stateOfVictim(): Promise<Partial<Status>> {
   return state;
 }
 
+/** What somebody may ask for without naming an upload. */
+const LISTS = ["/uploads", "/uploads?state=all", "/uploads?state=completed&prefix=secret", "/uploads/events", "/usage"];
+
+function removeAll(uploadIds: string[], headers: Headers): Promise<Reply> {
+  return client.request("POST", "/uploads/delete", { headers, body: JSON.stringify({ uploadIds }) });
+}
+
 let cells = 0;
 for (const [who, headers, status] of intruders) {
   test(`${who}: ${status} on every route, as if there were no upload`, async () => {
@@ -322,22 +334,66 @@ test("no intruder creates anything, or sees a list that is not theirs", async ()
       assert.ok(reply.header("WWW-Authenticate")?.startsWith("Bearer"), `${who}, ${protocol}`);
       cells++;
     }
-    for (const list of ["/uploads", "/uploads/events", "/usage"]) {
+    for (const list of LISTS) {
       assert.equal((await client.request("GET", list, { headers })).status, status, who);
       cells++;
     }
+    assert.equal((await removeAll([victim.uploadId], headers)).status, status, who);
+    cells++;
   }
   for (const bound of [victim.uploadToken, mint(stack, claimsOf("alice", { quayside: { upload: victim.uploadId } }))]) {
     for (const [protocol, ask] of creations) {
       assert.equal((await ask("", bearer(bound))).status, 403, protocol);
       cells++;
     }
-    assert.equal((await client.request("GET", "/uploads", { headers: bearer(bound) })).status, 403);
+    for (const list of LISTS) {
+      assert.equal((await client.request("GET", list, { headers: bearer(bound) })).status, 403, list);
+      cells++;
+    }
+    assert.equal((await removeAll([victim.uploadId], bearer(bound))).status, 403);
     cells++;
   }
   const list = await client.request("GET", "/uploads", { headers: mallory });
   const ids = list.json<{ uploads: { uploadId: string }[] }>().uploads.map(({ uploadId }) => uploadId);
   assert.deepEqual(ids, [hers.uploadId]);
+});
+
+test("whoever deletes many at once deletes nobody else's, and is told of no more than of what never was", async () => {
+  const before = await stateOfVictim();
+  const strangers = intruders.filter(([who, , status]) => status === 404 && !who.includes("upload"));
+  for (const [who, headers] of strangers) {
+    const never = randomUUID();
+    const reply = await removeAll([victim.uploadId, never, finished.uploadId], headers);
+    assert.equal(reply.status, 200, who);
+    const { deleted, refused } = reply.json<DeletedMany>();
+    assert.deepEqual(deleted, [], who);
+    const [first, second, third] = refused.map(({ uploadId: _, ...told }) => told);
+    assert.deepEqual([second?.code, first, third], ["upload-not-found", second, second], who);
+    cells++;
+  }
+  assert.equal(strangers.length, 8);
+  assert.deepEqual(await stateOfVictim(), before);
+});
+
+test("every list is its owner's", async () => {
+  const idsOf = async (path: string, headers: Headers) => {
+    const reply = await client.request("GET", path, { headers });
+    return reply.json<{ uploads: { uploadId: string }[] }>().uploads.map(({ uploadId }) => uploadId);
+  };
+  await waitFor(
+    "the finished one to be listed",
+    async () => (await idsOf("/uploads?state=completed", alice)).length > 0,
+  );
+  assert.deepEqual(await idsOf("/uploads?state=completed", alice), [finished.uploadId]);
+  const cursor = `9007199254740991.${finished.uploadId}`;
+  for (const query of ["state=all", "state=all&prefix=", `state=all&cursor=${cursor}`]) {
+    assert.deepEqual(await idsOf(`/uploads?${query}`, mallory), [hers.uploadId], query);
+    cells++;
+  }
+  for (const query of ["state=completed", "state=all&prefix=secret.pdf%20"]) {
+    assert.deepEqual(await idsOf(`/uploads?${query}`, mallory), [], query);
+    cells++;
+  }
 });
 
 test("the content is its owner's, and a link that is none opens it to nobody", async () => {
@@ -424,7 +480,7 @@ test("what an owner calls a file is the owner's alone", async () => {
 
 test("the matrix is as large as it should be", () => {
   console.log(`intruders: ${intruders.length} on ${routes.length} routes, ${cells} cells in all`);
-  assert.equal(cells, (intruders.length + 1) * routes.length * 2 + 33 * 10 + 16 + 4 + 48);
+  assert.equal(cells, (intruders.length + 1) * routes.length * 2 + 33 * 13 + 26 + 8 + 5 + 4 + 48);
 });
 
 test("and its owner goes on as if nothing had been", async () => {

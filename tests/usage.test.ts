@@ -22,10 +22,12 @@ async function usage(owner: string): Promise<unknown> {
   return reply.json();
 }
 
-const of = (openUploads: number, openBytes: number, bytesToday: number) => ({
+const of = (openUploads: number, openBytes: number, bytesToday: number, storedBytes = 0) => ({
   openUploads: { used: openUploads, limit: 3 },
   openBytes: { used: openBytes, limit: 10_000 },
   bytesToday: { used: bytesToday, limit: 20_000 },
+  storedBytes: { used: storedBytes, limit: null },
+  storedObjects: storedBytes === 0 ? 0 : 1,
 });
 
 test("it grows with a creation, and what has ended is no longer open, and has been of today", async () => {
@@ -38,7 +40,7 @@ test("it grows with a creation, and what has ended is no longer open, and has be
     assert.deepEqual(await usage("alice"), of(opened, opened * 4_000, opened * 4_000));
   }
   assert.equal((await client.put(String(ids[0]), 0, file, as("alice"))).status, 200);
-  const left = of(1, 4_000, 8_000);
+  const left = of(1, 4_000, 8_000, 4_000);
   await waitFor("the ledger to hear of its end", async () => isDeepStrictEqual(await usage("alice"), left));
   assert.deepEqual(await usage("bob"), of(0, 0, 0), "somebody else's");
 });

@@ -21,6 +21,7 @@ export type Created = {
   uploadedBytes: number;
   expiresAt: string;
   limits: { maxChunkBytes: number; maxUploadBytes: number; partBytes: number };
+  quotaWarning?: Stored;
 };
 
 /** What an upload has cost so far: counts of what the platform charges for. */
@@ -48,6 +49,9 @@ export type Status = {
   chunkSize: number;
   partBytes: number;
   fileName: string;
+  contentType: string | null;
+  metadata: Record<string, string>;
+  quotaWarning?: Stored;
   expiresAt: string;
   delivery: "none" | "queued" | "delivered" | "failed";
   cost: Cost;
@@ -81,8 +85,29 @@ export type OpenUpload = Pick<Created, "uploadId" | "uploadUrl" | "expiresAt"> &
   createdAt: string;
 };
 
+/** An entry in the list of uploads, open or finished. */
+export type ListedUpload = OpenUpload & Pick<Status, "state" | "uploadedBytes" | "contentType" | "metadata">;
+
 /** A page of the list; `next` where there is another. */
-export type OpenUploads = { uploads: OpenUpload[]; next?: string };
+export type OpenUploads = { uploads: ListedUpload[]; next?: string };
+
+/** What an owner uses, and may use. */
+export type Usage = {
+  openUploads: { used: number; limit: number | null };
+  openBytes: { used: number; limit: number | null };
+  bytesToday: { used: number; limit: number | null } | null;
+  storedBytes: Stored;
+  storedObjects: number;
+};
+
+/** What an owner stores; `softLimit` where there is one. */
+export type Stored = { used: number; limit: number | null; softLimit?: number };
+
+/** What became of many uploads that were to be deleted. */
+export type DeletedMany = {
+  deleted: string[];
+  refused: { uploadId: string; code: string; status: number; detail: string }[];
+};
 
 /** The right to store one part. */
 export type SignedPart = {
@@ -150,5 +175,6 @@ export type UploadEvent = {
     /** The link that it came by. */
     link?: { id: string; metadata: Record<string, string> };
     downloadUrl?: string;
+    quotaWarning?: Stored;
   };
 };
