@@ -6,7 +6,7 @@ use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::rpc::{
     ObjectClient, call,
     ledger::{Admit, CloseUpload, ReleaseLink},
-    upload::{Begun, Cancel, CreateUpload, Probe, Status},
+    upload::{Begun, Cancel, Complete, CreateUpload, Probe, Status},
 };
 use upload_access::token::upload_token;
 use upload_session::{
@@ -326,6 +326,7 @@ pub(crate) async fn with_unsized(
     body: Option<ReadableStream>,
     context: RequestContext<'_>,
 ) -> HandlerResult {
+    let is_live = create.live.is_some();
     let created = handle(create, context).await?;
     let Outcome::Created { snapshot, limits, upload_token } = created else { return Ok(created) };
     let (id, objects) = (snapshot.id, context.uploads()?);
@@ -335,21 +336,26 @@ pub(crate) async fn with_unsized(
         return Ok(Outcome::Created { snapshot, limits, upload_token });
     }
     let chunk = Unsized { id, offset: ByteCount::ZERO, file_bytes: None, end, wait };
-    match append_stream::handle(chunk, body, context).await {
+    let appended = append_stream::handle(chunk, body, context).await;
+    match &appended {
         Err(Error::Refused(
             refusal @ (ApiError::BeyondDeclaredLength { .. }
             | ApiError::InconsistentLength { .. }
             | ApiError::UploadTooLarge { .. }),
-        )) => {
+        )) if !is_live => {
             // Crash here, or fails: the upload is there, nobody knows its URL, and it expires.
             let _expires = call(&objects, id, &Cancel(DeleteRight::Unfinished)).await;
-            return Err(refusal.into());
+            return Err(refusal.clone().into());
         }
         // Whatever else went wrong, faults of ours too: the upload is there, and its client is told how it stands.
         Ok(_) | Err(Error::Refused(_)) => {}
         Err(Error::Fault(fault)) => {
             log::error(&LogLine { detail: Some(fault.to_string()), ..LogLine::of("fault", id) });
         }
+    }
+    if is_live && matches!(appended, Err(Error::Refused(ApiError::UploadTooLarge { .. }))) {
+        // It has become as long as it may, and that is the recording. Crash here: it ends by itself.
+        append::finish(call(&objects, id, &Complete).await?, Wait::No, context).await?;
     }
     let snapshot = call(&objects, id, &Status).await?;
     Ok(Outcome::Created { snapshot, limits, upload_token })

@@ -75,7 +75,9 @@ pub(super) fn serve(
     // Its last bytes are not known yet: whoever follows begins somewhere, and has no end unless they name one.
     let end = if conditions.follow { ByteCount::MAX } else { there };
     let from_the_end = conditions.range.as_deref().is_some_and(|range| range.contains("=-"));
-    let range = conditions.range.as_deref().filter(|_| !(conditions.follow && from_the_end));
+    // Nothing that a client may have of it has an ETag: a range that is to be of the same is of another (RFC 9110, section 13.1.5).
+    let is_ignored = conditions.if_range.is_some() || (conditions.follow && from_the_end);
+    let range = conditions.range.as_deref().filter(|_| !is_ignored);
     let wanted = byte_range::wanted(range, end)?;
     let headers = Headers::new();
     headers.set("cache-control", NOT_KEPT)?;
@@ -95,7 +97,10 @@ pub(super) fn serve(
         None => endless()?,
     };
     let (objects, bucket) = (context.uploads()?, ObjectStorage::open(context.env)?);
-    let reader = Reader { upload: now.id, objects, bucket, sink, at: first, end, follow: conditions.follow, calls: 0 };
+    // Whoever names a last byte that does not come is told so; without one the last is as far away as a number can be.
+    let is_named = conditions.follow && end != ByteCount::MAX.get();
+    let (upload, follow) = (now.id, conditions.follow);
+    let reader = Reader { upload, objects, bucket, sink, at: first, end, is_named, follow, calls: 0 };
     context.execution.wait_until(reader.run());
     Ok((builder.body(ResponseBody::Stream(readable)), now))
 }
@@ -110,6 +115,8 @@ struct Reader {
     at: u64,
     /// Behind the last.
     end: u64,
+    /// Whether that was asked for, though nobody knows whether it comes.
+    is_named: bool,
     follow: bool,
     /// How many calls it took so far.
     calls: u32,
@@ -155,8 +162,11 @@ impl Reader {
                 ReadGrowing { from: count(before), longest_ms: if self.follow { LONGEST_WAIT_MS } else { 0 } };
             self.called()?;
             let Growing { now, from, sources } = call(&self.objects, self.upload, &question).await?;
-            if let Some(bytes) = now.plan.declared_bytes() {
-                self.end = self.end.min(bytes.get());
+            if let Some(bytes) = now.plan.declared_bytes().map(ByteCount::get).filter(|bytes| *bytes < self.end) {
+                if self.is_named || bytes < self.at {
+                    return Err(Error::from("the recording has ended before what was asked for").into());
+                }
+                self.end = bytes;
             }
             let mut start = from.get();
             for source in &sources {
@@ -200,8 +210,8 @@ impl Reader {
                 self.pump(&stream, passed_over).await?;
             }
             RemainderSource::Object { key, bytes } => {
-                let range = Range::OffsetWithLength { offset: passed_over, length: bytes.get() - passed_over };
-                self.bring_range(key, range).await?;
+                let length = (bytes.get() - passed_over).min(self.end - self.at);
+                self.bring_range(key, Range::OffsetWithLength { offset: passed_over, length }).await?;
             }
         }
         Ok(end)
@@ -230,11 +240,9 @@ impl Reader {
         while self.at < self.end {
             let most_bytes = if passed_over > 0 { passed_over } else { self.end - self.at };
             let wanted = body::Wanted { least_bytes: PIECE_BYTES, room_bytes: PIECE_BYTES, most_bytes };
-            let piece = from.read(wanted).await?;
+            // What breaks off brings no more: the next question says where the rest is.
+            let Some(piece) = from.read(wanted).await.ok().filter(|piece| piece.length() > 0) else { break };
             let bytes = u64::from(piece.length());
-            if bytes == 0 {
-                break;
-            }
             if passed_over > 0 {
                 passed_over -= bytes;
             } else {

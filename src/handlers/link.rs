@@ -28,9 +28,9 @@ pub(crate) async fn linkable(id: UploadId, context: RequestContext<'_>) -> Resul
             Ok((found.snapshot, forgotten_at))
         }
         Err(Error::Refused(unfinished @ (ApiError::Incomplete { .. } | ApiError::Completing))) => {
-            let now = growing::look(id, unfinished, context).await?;
-            let ends_at = now.expires_at;
-            Ok((now, ends_at))
+            // However it ends, and whenever: it is remembered so long from now on.
+            let remembered_ms = context.config.policy.tombstone_ms;
+            Ok((growing::look(id, unfinished, context).await?, UnixMs(now_ms()).plus_ms(remembered_ms)))
         }
         Err(error) => Err(error),
     }
@@ -61,8 +61,7 @@ pub(crate) fn sign(
 /// When a link ends that is to be good for so long from now on, in seconds since the epoch. The object is found through its upload, which is
 /// forgotten `TOMBSTONE_TTL_SECONDS` after its end, or when the last link of its events expires, if that is later. Nothing is written for
 /// this link, so it puts that off no further, and ends then at the latest: with a week for both, a link that is asked for two days after the
-/// end is good for 7 - 2 = 5 days. In the last second of its memory the upload counts as forgotten. A live upload may end as late as it
-/// expires, if nothing more comes.
+/// end is good for 7 - 2 = 5 days. In the last second of its memory the upload counts as forgotten.
 fn expiry(forgotten_at: UnixMs, now: UnixMs, ttl_seconds: u64) -> Result<u64> {
     let (now, forgotten) = (now.unix_seconds(), forgotten_at.unix_seconds());
     let expires = now.saturating_add(ttl_seconds).min(forgotten);

@@ -142,12 +142,16 @@ impl Driver<'_> {
     }
 
     async fn store_remainder(&mut self, bytes: ByteCount) -> Result<Input, TransferError> {
-        self.relay.object(self.bucket, &self.lease.remainder_key, bytes).await?;
+        let (objects, upload, stop) = (self.objects, self.id, self.relay.stop.clone());
+        let storing = Box::pin(self.relay.object(self.bucket, &self.lease.remainder_key, bytes));
+        while_renewing(objects, upload, self.lease.attempt, &stop, storing).await?;
         Ok(Input::RemainderStored { sha256_so_far: self.relay.sha256_so_far() })
     }
 
     async fn read_remainder(&mut self, bytes: ByteCount) -> Result<Input, TransferError> {
-        let (row, broken) = self.relay.row(bytes).await?;
+        let (objects, upload, stop) = (self.objects, self.id, self.relay.stop.clone());
+        let reading = Box::pin(self.relay.row(bytes));
+        let (row, broken) = while_renewing(objects, upload, self.lease.attempt, &stop, reading).await?;
         let (bytes, sha256_so_far) = (row.length().into(), self.relay.sha256_so_far());
         let failure = broken.as_ref().map(TransferError::failure);
         (self.row, self.broken) = (Some(row), broken);

@@ -102,9 +102,10 @@ impl Relay {
         let taking = Box::pin(async {
             let part = upload.put_part(number, readable);
             let Some((key, readable)) = second else { return part.await };
-            // Both requests are over before this one is.
-            let (part, copy) = join(part, tail.bucket.put(&key, readable)).await;
-            copy.and(part)
+            // Both requests are over before this one is; and where one of them is refused, the other gets no more.
+            let copy = unless_stopped(&sink, tail.bucket.put(&key, readable));
+            let (part, copy) = join(unless_stopped(&sink, part), copy).await;
+            part.and_then(|etag| copy.map(|_| etag))
         });
         let stop = self.stop.clone();
         store(&sink, number, bytes, taking, &stop, Box::pin(self.pump_part(bytes, tail, &sink))).await

@@ -52,6 +52,9 @@ pub(crate) fn check(create: &Create) -> Result<(), ApiError> {
                    concatenation";
         return Err(ApiError::bad_request(LIVE, why));
     }
+    if create.live.is_some() && (create.file.sha256.is_some() || create.file.crc64nvme.is_some()) {
+        return Err(ApiError::bad_request(LIVE, "is for what nobody knows the end of yet, and so no digest"));
+    }
     Ok(())
 }
 

@@ -115,8 +115,12 @@ impl Periodic {
     fn kept(&self, tables: &Tables, now: UnixMs) -> Vec<String> {
         let periods = self.periods(tables).filter(|period| self.memory.is_kept(*period, now));
         let mut periods: Vec<u64> = periods.collect();
-        periods.sort_unstable();
-        periods.iter().rev().map(|period| self.name(*period)).collect()
+        // There are some 60 at most.
+        let newest = |periods: &mut Vec<u64>| {
+            let at = (0..periods.len()).max_by_key(|at| periods[*at])?;
+            Some(periods.swap_remove(at))
+        };
+        std::iter::from_fn(|| newest(&mut periods)).map(|period| self.name(period)).collect()
     }
 
     fn periods<'a>(&'a self, tables: &'a Tables) -> impl Iterator<Item = u64> + 'a {

@@ -218,12 +218,19 @@ pub(crate) fn kept_parts(storage: &Storage) -> Result<Vec<KeptPart>> {
 /// Where the bytes of the tail are, from the segment on that has the byte at `from`, in order; neighbours in rows are one source. And where
 /// the first begins. Only where there is a tail is there such a table.
 pub(crate) fn tail(storage: &Storage, spec: &UploadSpec, from: ByteCount) -> Result<(ByteCount, Vec<RemainderSource>)> {
-    let query = format!("{SEGMENTS} WHERE end_bytes > ? ORDER BY start_bytes");
+    // By the key: no row before it is read.
+    let first = "SELECT coalesce(max(start_bytes), 0) FROM segment WHERE start_bytes <= ?";
+    let query = format!("{SEGMENTS} WHERE start_bytes >= ({first}) ORDER BY start_bytes");
     let found: Vec<SegmentRow> = rows(&storage.sql(), &query, vec![integer(from)?])?;
-    let begins = found.first().map(segment).transpose()?.map_or(from, |first| first.start);
-    let mut sources: Vec<RemainderSource> = Vec::new();
+    let (mut begins, mut sources) = (from, Vec::<RemainderSource>::new());
     for row in found {
         let segment = segment(&row)?;
+        if segment.end <= from {
+            continue;
+        }
+        if sources.is_empty() {
+            begins = segment.start;
+        }
         match (segment.place, sources.last_mut()) {
             (SegmentPlace::Row, Some(RemainderSource::Rows { end, .. })) if *end == segment.start => *end = segment.end,
             (SegmentPlace::Row, _) => sources.push(RemainderSource::Rows { start: segment.start, end: segment.end }),
@@ -240,7 +247,7 @@ pub(crate) fn tail(storage: &Storage, spec: &UploadSpec, from: ByteCount) -> Res
 const PARTS_AT_ONCE: usize = 16;
 
 /// Where the bytes of a live upload are, from `from` on: in the copies of its parts, and in its tail. And where the first of these
-/// begins. Reads the rows of all parts before it, where it lies in one.
+/// begins. The k-th part has a number of at least k, so few rows before it are read.
 pub(crate) fn growing(
     storage: &Storage,
     session: &Session,
@@ -251,9 +258,11 @@ pub(crate) fn growing(
     let parts: Vec<EndRow> = match wanted.parts_from {
         None => Vec::new(),
         Some(from) => {
-            let query =
-                format!("SELECT number, end_bytes FROM part WHERE end_bytes > ? ORDER BY number LIMIT {PARTS_AT_ONCE}");
-            rows(&storage.sql(), &query, vec![integer(from)?])?
+            let query = format!(
+                "SELECT number, end_bytes FROM part WHERE number > ? AND end_bytes > ? ORDER BY number LIMIT {PARTS_AT_ONCE}"
+            );
+            let before = from.get() / session.plan().part_bytes.get().max(1);
+            rows(&storage.sql(), &query, vec![integer(before.try_into()?)?, integer(from)?])?
         }
     };
     let begins = session.plan().part_start(from);
@@ -266,7 +275,7 @@ pub(crate) fn growing(
         });
         start = end;
     }
-    if parts.len() == PARTS_AT_ONCE || !wanted.has_tail {
+    if parts.len() == PARTS_AT_ONCE || !wanted.has_tail || from == ByteCount::MAX {
         return Ok((begins, sources));
     }
     let (tail_begins, tail) = tail(storage, session.spec(), from.max(start))?;
@@ -286,9 +295,12 @@ pub(crate) fn stream_rows(sql: SqlStorage, start: ByteCount, end: ByteCount) -> 
     })
 }
 
+/// So much of rows is read at once.
+const MOST_ROW_BYTES: usize = 512 * 1024;
+
 /// The bytes of the next few segments in rows from `start` on, before `end`, and where they end. Empty where there are none.
 pub(crate) fn read_rows(sql: &SqlStorage, start: ByteCount, end: ByteCount) -> Result<(Vec<u8>, ByteCount)> {
-    // 64 rows of at most 128 KiB: 8 MiB at a time, and far less where the segments are small.
+    // 64 rows, and no further one once there is half a mebibyte: whoever reads slowly keeps the object no more in memory.
     let query = "SELECT end_bytes, content FROM segment WHERE start_bytes >= ? AND start_bytes < ? \
                  AND content IS NOT NULL ORDER BY start_bytes LIMIT 64";
     let cursor = sql.exec(query, vec![integer(start)?, integer(end)?])?;
@@ -302,6 +314,9 @@ pub(crate) fn read_rows(sql: &SqlStorage, start: ByteCount, end: ByteCount) -> R
             SqlStorageValue::Float(end) => byte_count(*end)?,
             _ => return Err("a segment without an end".into()),
         };
+        if bytes.len() >= MOST_ROW_BYTES {
+            break;
+        }
     }
     count(&cursor);
     Ok((bytes, reached))

@@ -218,6 +218,7 @@ mod tests {
             (r#"{"fileName":"a","fileSize":1,"direct":1}"#, "direct"),
             (r#"{"fileName":"a","fileSize":1,"live":true}"#, "live"),
             (r#"{"fileName":"a","fileSize":null,"live":"yes"}"#, "live"),
+            (r#"{"fileName":"a","fileSize":null,"live":true,"crc64nvme":"ae8b14860a799888"}"#, "live"),
             (r#"{"fileName":"a","fileSize":null,"live":true,"endAfterSeconds":0}"#, "endAfterSeconds"),
             (r#"{"fileName":"a","fileSize":null,"live":true,"endAfterSeconds":86401}"#, "endAfterSeconds"),
             (r#"{"fileName":"a","fileSize":1,"md5":"abc"}"#, "md5"),

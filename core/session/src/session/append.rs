@@ -250,7 +250,11 @@ impl Session {
                 Content::Sequence(_) => self.holds_lease(renew.attempt),
                 Content::Parallel(parallel_chunks) => parallel_chunks.may_go_on(renew.attempt),
             };
-        Decision { answer: if may_go_on { Ok(()) } else { Err(self.superseded()) }, change: heard }
+        let progress = if may_go_on { self.believed(now) } else { None };
+        Decision {
+            answer: if may_go_on { Ok(()) } else { Err(self.superseded()) },
+            change: StateChange { progress, ..heard },
+        }
     }
 
     /// Whether somebody is appending who has been heard of lately, which whoever does is now and then.

@@ -29,7 +29,7 @@ impl Session {
     /// The client says that it has sent everything. Mostly it need not: the last byte has started completion already.
     pub fn complete(&self, now: UnixMs) -> Decision<()> {
         match self.progress.phase {
-            Phase::Open if self.spec.live.is_some() && self.plan().open_ended => self.end_live(now),
+            Phase::Open if self.is_growing() => Decision::yes((), self.ended_here(now)),
             // Somebody has been asked already to put the last bytes where they belong.
             Phase::Open if self.last_part_due_at().is_some() => Decision::yes((), StateChange::none()),
             Phase::Open if self.waits_to_be_told() => {
@@ -77,7 +77,9 @@ impl Session {
             return Some(change);
         }
         let expires_at = self.expires_at();
-        let due = self.progress.phase == Phase::Open && now >= expires_at;
+        // What has been recorded is not thrown away: it ends, once nobody can be at it any more.
+        let is_recording = self.ends_silent_at().is_some();
+        let due = self.progress.phase == Phase::Open && now >= expires_at && !is_recording;
         due.then(|| {
             let reason = format!("The upload was not complete by {}.", expires_at.rfc3339());
             self.end(now, Phase::Expired, EventKind::Expired, Some(reason))

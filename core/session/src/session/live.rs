@@ -12,7 +12,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Content, Decision, Phase, RemainderSource, Session, StateChange, UploadState};
+use super::{Content, LeaseState, Phase, RemainderSource, Session, StateChange, UploadState, WRITER_STOPS_AFTER_MS};
 use upload_types::{
     api_error::ApiError,
     chunk::Completion,
@@ -22,6 +22,9 @@ use upload_types::{
 
 /// Before the latest end of any upload a live one has so long left for its last part: an hour.
 pub(super) const LAST_PART_MS: u64 = 3_600_000;
+
+/// So long whoever stores the last part has for it, before somebody else is asked: a minute, for a part that is copied within R2.
+const LAST_PART_AGAIN_MS: u64 = 60_000;
 
 /// What can be read of an upload that still grows, from some byte on; or of one that has grown to its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +49,13 @@ pub struct GrowingParts {
 impl Session {
     /// What the keys of the copies of its parts begin with, where it is live.
     pub fn copies_prefix(&self) -> Option<String> {
-        self.spec.live.map(|_| format!("{}part-", self.spec.segment_prefix()))
+        let is_read = self.is_readable() && matches!(self.content, Content::Sequence(_));
+        is_read.then(|| format!("{}part-", self.spec.segment_prefix()))
+    }
+
+    /// Whether it may be read before it is whole. Not where its first bytes are looked at before anybody gets it.
+    pub fn is_readable(&self) -> bool {
+        self.spec.live.is_some() && self.spec.types.is_none()
     }
 
     /// Which rows say where the bytes from `from` on are. Refused where nothing can be read before the object is there.
@@ -56,7 +65,7 @@ impl Session {
             Phase::Completed if self.stored_object().is_some() => {
                 return Ok(GrowingParts { parts_from: None, has_tail: false });
             }
-            Phase::Open | Phase::Completing | Phase::Verifying if self.spec.live.is_some() => {}
+            Phase::Open | Phase::Completing | Phase::Verifying if self.is_readable() => {}
             _ => return Err(self.no_object()),
         }
         let in_parts = from < sequence.parts_end();
@@ -65,7 +74,11 @@ impl Session {
 
     /// Whether somebody who has read up to there would learn something new: there are more bytes, or none can come.
     pub fn has_grown_beyond(&self, read: ByteCount) -> bool {
-        let may_grow = matches!(self.progress.phase, Phase::Open | Phase::Completing | Phase::Verifying);
+        let may_grow = match self.progress.phase {
+            Phase::Open => self.plan().declared_bytes().is_none_or(|bytes| read < bytes),
+            Phase::Completing | Phase::Verifying => read < self.plan().file_bytes,
+            _ => false,
+        };
         self.uploaded_bytes() > read || !may_grow
     }
 
@@ -75,51 +88,87 @@ impl Session {
         self.spec.live.map(|_| if is_truncated { LiveState::Truncated } else { LiveState::Whole })
     }
 
+    /// Whether more may come of a live upload: nobody has said that all that is there is all.
+    pub(super) fn is_growing(&self) -> bool {
+        let plan = self.plan();
+        let is_all = !plan.open_ended && self.missing_bytes().is_zero();
+        let is_said = is_all && self.progress.completes == Completion::WhenWhole;
+        self.spec.live.is_some() && self.progress.phase == Phase::Open && !is_said
+    }
+
     /// When a live upload ends by itself unless more comes: at the latest when it would expire, so that nothing recorded is lost. None
     /// where nothing has come at all: then it does expire.
+    ///
+    /// Whoever has the right to write may be at work without having been heard of, and an object that was asleep does not know. So first it
+    /// is doubted, and then there is as much time as a writer that is at work needs to say so.
     pub(super) fn ends_silent_at(&self) -> Option<UnixMs> {
         let said = self.spec.live.map(|live| live.end_after_ms)?;
+        if !self.is_growing() || self.uploaded_bytes().is_zero() {
+            return None;
+        }
         let after_ms = if said == 0 { self.spec.policy.ttl_ms } else { said };
-        // Whoever brings a long part has been heard of since it began.
-        let heard_at = self.progress.lease.map(|lease| lease.heard_at).unwrap_or_default();
-        let ends_at = self.last_seen_at().max(heard_at).plus_ms(after_ms).min(self.expires_at());
+        let silent_at = self.last_seen_at().plus_ms(after_ms).min(self.expires_at());
         // Its last part takes time, too.
         let at_the_latest = UnixMs(self.spec.latest_end().0.saturating_sub(LAST_PART_MS));
-        let is_growing = self.progress.phase == Phase::Open && self.plan().open_ended;
-        let has_bytes = !self.uploaded_bytes().is_zero();
-        (is_growing && has_bytes).then(|| ends_at.min(at_the_latest))
+        Some(self.doubted_at().map_or(silent_at, |at| at.plus_ms(WRITER_STOPS_AFTER_MS)).min(at_the_latest))
+    }
+
+    /// Since when it is doubted that somebody who may write still does. Whatever was begun or counted since has shown it.
+    fn doubted_at(&self) -> Option<UnixMs> {
+        self.progress.doubted_at.filter(|at| *at >= self.last_seen_at())
     }
 
     /// Nothing has come for so long that what is there is the recording.
     pub(super) fn end_silent_if_due(&self, now: UnixMs) -> Option<StateChange> {
         self.ends_silent_at().filter(|at| now >= *at)?;
-        let uploaded_bytes = self.uploaded_bytes();
-        let Decision { mut change, answer } =
-            self.declare(now, uploaded_bytes, Some(uploaded_bytes), Completion::WhenWhole);
-        answer.ok()?;
-        let progress = change.progress.get_or_insert_with(|| self.progress.clone());
-        (progress.truncated_at, progress.job_not_before) = (Some(now), now);
+        let is_latest = now.plus_ms(LAST_PART_MS) >= self.spec.latest_end();
+        if self.doubted_at().is_none() && self.may_be_written() && !is_latest {
+            return Some(UploadState { doubted_at: Some(now), ..self.progress.clone() }.into());
+        }
+        let mut change = self.ended_here(now);
+        if let Some(progress) = &mut change.progress {
+            (progress.truncated_at, progress.job_not_before) = (Some(now), now);
+        }
         Some(change)
     }
 
-    /// The recorder says that this is all, however much it is.
-    pub(super) fn end_live(&self, now: UnixMs) -> Decision<()> {
-        let uploaded_bytes = self.uploaded_bytes();
-        self.declare(now, uploaded_bytes, Some(uploaded_bytes), Completion::WhenWhole)
+    /// Whether somebody has the right to write, and has not used it to its end.
+    fn may_be_written(&self) -> bool {
+        matches!(&self.content, Content::Sequence(sequence) if self.running_lease(sequence).is_some())
+    }
+
+    /// Whoever has been doubted is there. Stored, since an object that falls asleep between two words of a writer would forget it.
+    pub(super) fn believed(&self, now: UnixMs) -> Option<UploadState> {
+        self.doubted_at().map(|_| UploadState { doubted_at: None, ..self.seen(now) })
+    }
+
+    /// What is there is all of it, whatever length was declared. Whoever may still be writing has lost the right to.
+    pub(super) fn ended_here(&self, now: UnixMs) -> StateChange {
+        let plan = Some(self.plan().declare(self.uploaded_bytes()));
+        let mut progress = UploadState { plan, completes: Completion::WhenWhole, ..self.progress.clone() };
+        if let Some(lease) = progress.lease.as_mut().filter(|lease| lease.state == LeaseState::Held) {
+            lease.state = LeaseState::Fenced;
+        }
+        let mut change = progress.into();
+        if !self.has_tail() {
+            self.complete_if_whole(now, &mut change);
+        }
+        change
     }
 
     /// All of a live upload is there but that its last bytes are in the tail: when somebody is to be asked to put them into the last part.
     /// Whoever has said that this is the end does so itself, unless it dies.
     pub(super) fn last_part_due_at(&self) -> Option<UnixMs> {
-        let is_ended = self.progress.phase == Phase::Open && !self.plan().open_ended;
-        let lacks = self.spec.live.is_some() && is_ended && self.missing_bytes().is_zero() && self.has_tail();
-        let its_own_try = self.last_seen_at().plus_ms(self.spec.policy.resend_ms);
-        let not_before = if self.progress.truncated_at.is_some() { UnixMs::default() } else { its_own_try };
-        lacks.then(|| self.progress.job_not_before.max(not_before))
+        let is_all = self.spec.live.is_some() && self.progress.phase == Phase::Open && !self.is_growing();
+        let begun_at = self.progress.lease.map(|lease| lease.begun_at).unwrap_or_default();
+        // Nobody is at it yet where it has just ended by itself.
+        let is_begun = self.progress.truncated_at.is_none_or(|at| begun_at >= at);
+        let own_try = if is_begun { self.last_seen_at().plus_ms(LAST_PART_AGAIN_MS) } else { UnixMs::default() };
+        (is_all && self.has_tail()).then(|| self.progress.job_not_before.max(own_try))
     }
 
     /// Somebody is asked to put the tail into the last part. Crash there, or the message is lost: somebody is asked again.
     pub(crate) fn last_part_asked_for(&self, now: UnixMs) -> StateChange {
-        UploadState { job_not_before: now.plus_ms(self.spec.policy.resend_ms), ..self.progress.clone() }.into()
+        UploadState { job_not_before: now.plus_ms(LAST_PART_AGAIN_MS), ..self.progress.clone() }.into()
     }
 }

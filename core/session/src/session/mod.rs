@@ -175,6 +175,7 @@ impl Session {
             damage: Damage::default(),
             metadata: None,
             truncated_at: None,
+            doubted_at: None,
         };
         let mut session = Self { progress, content, outbox: Outbox::default(), spec };
         if session.plan().declared_bytes().is_some_and(ByteCount::is_zero) {

@@ -167,6 +167,9 @@ pub struct UploadState {
     /// When a live upload ended since nothing more came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) truncated_at: Option<UnixMs>,
+    /// When it was first doubted that anybody still writes a live upload.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) doubted_at: Option<UnixMs>,
 }
 
 /// A part that is counted: R2 has it, and completion will list it.

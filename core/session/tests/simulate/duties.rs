@@ -50,6 +50,10 @@ impl World {
     /// The alarm rings, unless it was set anew.
     pub(crate) fn rings(&mut self, alarm: u64) {
         if self.object.alarm == alarm && self.object.ringing.is_none() && self.object.session.is_some() {
+            if self.chance.one_in(2) {
+                // It has slept since: nothing that was kept in memory is known any more.
+                self.object.die(self.now);
+            }
             self.lives += 1;
             (self.object.ringing, self.ring) = (Some(self.lives), Ring::default());
             self.goes_on(Input::Rings);

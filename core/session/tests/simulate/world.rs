@@ -305,6 +305,10 @@ impl World {
             let offset = self.object.session.as_ref().map_or(0, |session| session.uploaded_bytes().get());
             self.tell(offset);
         }
+        if self.chance.one_in(12) && self.object.ringing.is_none() {
+            // It falls asleep, and knows what is stored.
+            self.object.die(self.now);
+        }
         if self.is_live() {
             self.look_at_what_can_be_read();
         }
@@ -384,8 +388,10 @@ impl World {
     ) -> Result<upload_session::session::WriteLease, ApiError> {
         let (offset, length) = (count(from), count(to - from));
         let (named, completes, continuation) = (Named::ByOffset, Completion::WhenWhole, Continuation::default());
-        let begin =
-            BeginAppend { offset, length, file_bytes: None, all_or_nothing: whole, named, completes, continuation };
+        // The last chunk may say how long a live upload is.
+        let says = self.is_live() && from < to && to == self.file_bytes && self.chance.one_in(3);
+        let file_bytes = says.then(|| count(to));
+        let begin = BeginAppend { offset, length, file_bytes, all_or_nothing: whole, named, completes, continuation };
         let session = self.object.session.as_ref();
         let lacks = session.is_some_and(|session| session.lacks_multipart(UnixMs(self.now), begin));
         let opened = (lacks && !self.chance.one_in(20)).then(|| self.r2.open());

@@ -1,7 +1,7 @@
 //! Live uploads: what can be read while they grow, and how they end.
 
 use super::{super::live::LAST_PART_MS, *};
-use upload_types::{live::Live, upload::LiveState};
+use upload_types::{live::Live, media_types::MediaTypes, upload::LiveState};
 
 const A_MINUTE: u64 = 60_000;
 
@@ -33,6 +33,14 @@ fn tail(s: &mut Session, now: UnixMs, from: u64, length: u64) {
     let remainder = Some(Remainder { bytes: length.try_into().unwrap(), place: SegmentPlace::Row });
     let decision = s.commit(now, &Commit { remainder, ..commit(lease.attempt, vec![]) });
     take(s, decision).unwrap();
+}
+
+/// As it is read back.
+fn asleep(now: UnixMs, s: &Session) -> Session {
+    let Content::Sequence(Sequence { last_part, last_segment }) = s.content.clone() else { panic!() };
+    let counted = CountedRows::Sequence { last_part, last_segment };
+    let state = serde_json::from_value(serde_json::to_value(&s.progress).unwrap()).unwrap();
+    Session::restore(now, s.spec.clone(), state, s.outbox.clone(), counted)
 }
 
 fn expire(s: &mut Session, now: UnixMs) -> bool {
@@ -166,13 +174,80 @@ fn whoever_brings_a_long_part_is_not_silent() {
     let lease = append(&mut s, NOW, 5, PART);
     for times in 1..10 {
         let now = NOW.plus_ms(times * 50_000);
-        assert!(!expire(&mut s, now));
+        expire(&mut s, now);
+        assert_eq!((s.phase(), s.snapshot().live), (Phase::Open, Some(LiveState::Whole)));
+        // The object has slept since: nobody was heard of, as far as it knows.
+        s = asleep(now, &s);
         let decision = s.renew(now, Renew { attempt: lease.attempt });
         take(&mut s, decision).unwrap();
     }
-    let last_heard = NOW.plus_ms(9 * 50_000);
-    assert!(!expire(&mut s, last_heard.plus_ms(A_MINUTE - 1)));
-    assert!(expire(&mut s, last_heard.plus_ms(A_MINUTE)), "it has died");
+    // It has died. That is doubted first, and then waited for.
+    while s.snapshot().live == Some(LiveState::Whole) {
+        let (due, job) = s.next_job().unwrap();
+        assert_eq!(job, Job::Expire);
+        s = asleep(due, &s);
+        assert!(expire(&mut s, due), "nothing is due that changes nothing");
+        assert!(due <= NOW.plus_ms(9 * 50_000 + 2 * A_MINUTE), "it ends within two minutes of its last word");
+    }
+    assert_eq!(s.plan().declared_bytes(), ByteCount::new(5));
+}
+
+#[test]
+fn silence_ends_it_though_its_object_slept() {
+    let mut s = live();
+    parts(&mut s, NOW, 0, 1);
+    s = asleep(NOW.plus_ms(50_000), &s);
+    assert_eq!(s.next_job(), Some((NOW.plus_ms(A_MINUTE), Job::Expire)));
+    s = asleep(NOW.plus_ms(A_MINUTE), &s);
+    assert!(expire(&mut s, NOW.plus_ms(A_MINUTE)));
+    assert_eq!(s.phase(), Phase::Completing);
+}
+
+#[test]
+fn a_length_that_was_declared_and_never_reached_does_not_lose_what_came() {
+    for is_said in [false, true] {
+        let mut s = live();
+        parts(&mut s, NOW, 0, 1);
+        let file_bytes = ByteCount::new(3 * PART);
+        let decision = s.begin(NOW, BeginAppend { file_bytes, ..begin(PART, 2 * PART) });
+        let lease = take(&mut s, decision).unwrap();
+        s.apply(s.release_in_sequence(lease.attempt));
+        if is_said {
+            let decision = s.complete(NOW);
+            take(&mut s, decision).unwrap();
+        } else {
+            assert!(expire(&mut s, NOW.plus_ms(A_MINUTE)));
+        }
+        assert_eq!((s.phase(), s.plan().file_bytes.get()), (Phase::Completing, PART));
+    }
+}
+
+#[test]
+fn all_that_was_declared_is_there_and_nobody_has_said_that_it_is_all() {
+    let mut s = live();
+    let begin = BeginAppend { file_bytes: ByteCount::new(PART), completes: Completion::WhenTold, ..begin(0, PART) };
+    let decision = s.begin(NOW, begin);
+    let lease = take(&mut s, decision).unwrap();
+    let decision = s.commit(NOW, &commit(lease.attempt, vec![receipt(lease.first_number, PART)]));
+    take(&mut s, decision).unwrap();
+    assert!(s.is_growing() && s.phase() == Phase::Open);
+    let mut said = s.clone();
+    let decision = said.complete(NOW);
+    take(&mut said, decision).unwrap();
+    assert_eq!(said.phase(), Phase::Completing);
+    assert!(expire(&mut s, NOW.plus_ms(A_MINUTE)));
+    assert_eq!(s.phase(), Phase::Completing);
+}
+
+#[test]
+fn what_its_first_bytes_must_be_is_looked_at_before_anybody_reads_it() {
+    let mut spec = spec(Mode::Sequential, 100 * PART);
+    (spec.plan.open_ended, spec.live) = (true, Some(Live { end_after_ms: 0 }));
+    spec.types = MediaTypes::parse(["image/*"].into_iter()).ok();
+    let mut s = create(spec).unwrap();
+    parts(&mut s, NOW, 0, 1);
+    assert!(matches!(s.growing(ByteCount::ZERO), Err(ApiError::Incomplete { .. })));
+    assert_eq!(s.copies_prefix(), None);
 }
 
 #[test]
