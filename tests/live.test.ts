@@ -10,6 +10,7 @@ import { Follower } from "./support/follower.ts";
 import { type Headers, PendingRequest, type Reply } from "./support/http.ts";
 import { assertBadRequest, assertRefused } from "./support/refusals.ts";
 import { sceneWithScriptedOrigin } from "./support/scene.ts";
+import { Stack } from "./support/stack.ts";
 import { idOf, Tus } from "./support/tus.ts";
 import { waitFor } from "./support/wait.ts";
 
@@ -210,6 +211,34 @@ describe("a recording without an end", () => {
       assert.deepEqual([truncated, state], [true, "completed"]);
       const late = await client.put(id, bytes, Buffer.from("late"));
       assertRefused(late, 413, "beyond-declared-length");
+    }
+  });
+
+  test("ends by itself while its upload's object is asleep, since nobody asks for it", async () => {
+    // An object that nobody calls is put to sleep after ten seconds, and forgets what it has not stored.
+    const id = await begun({ endAfterSeconds: 13 });
+    await send(id, file, 0, 5_000);
+    await assertBecomes(id, file.subarray(0, 5_000), true);
+  });
+
+  test("that is to become longer than may be is what has come, and not lost", async () => {
+    const small = await Stack.start({ vars: { MAX_UPLOAD_BYTES: String(20 * MIB) } });
+    try {
+      const headers = { "Transfer-Encoding": "chunked" };
+      const recorder = new PendingRequest(small.baseUrl, "POST", "/upload?live", headers);
+      const long = fileBytes("too long", 30 * MIB);
+      recorder.write(long);
+      const reply = await recorder.finish();
+      const id = reply.json<{ uploadId: string }>().uploadId;
+      const status = await waitFor("its end", async () => {
+        const status = await small.client.state(id);
+        return status.state === "completed" ? status : undefined;
+      });
+      assert.ok(status.fileSize <= 20 * MIB && status.fileSize > 5 * MIB, `${status.fileSize}`);
+      const stored = await small.client.request("GET", `/upload/${id}/content`);
+      assert.equal(sha256(stored.body), sha256(long.subarray(0, status.fileSize)));
+    } finally {
+      await small.stop();
     }
   });
 
