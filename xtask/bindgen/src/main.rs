@@ -43,7 +43,7 @@ fn number_imports(folder: &Path) -> anyhow::Result<()> {
         ensure!(!text.contains(&format!("{class}.__wrap")), "there are objects of {class}");
         let of_class = class.to_lowercase();
         let exports = module.exports.iter().filter(|export| export.name.contains(&of_class));
-        for export in exports.map(|export| export.id()).collect::<Vec<_>>() {
+        for export in exports.map(walrus::Export::id).collect::<Vec<_>>() {
             module.exports.delete(export);
         }
     }

@@ -243,7 +243,7 @@ fn all_that_was_declared_is_there_and_nobody_has_said_that_it_is_all() {
 fn what_its_first_bytes_must_be_is_looked_at_before_anybody_reads_it() {
     let mut spec = spec(Mode::Sequential, 100 * PART);
     (spec.plan.open_ended, spec.live) = (true, Some(Live { end_after_ms: 0 }));
-    spec.types = MediaTypes::parse(["image/*"].into_iter()).ok();
+    spec.types = MediaTypes::parse(["image/*"]).ok();
     let mut s = create(spec).unwrap();
     parts(&mut s, NOW, 0, 1);
     assert!(matches!(s.growing(ByteCount::ZERO), Err(ApiError::Incomplete { .. })));
