@@ -215,7 +215,7 @@ impl World {
                 self.waits(&duty, Waits::ToHear(heard));
             }
             (Job::Cleanup | Job::Discard | Job::NotifyLedger | Job::EnqueueEvent | Job::Purge, _) => {
-                self.ledger.has_failed |= duty.job == Job::NotifyLedger;
+                self.ledger.has_failed |= matches!(duty.job, Job::NotifyLedger | Job::Purge);
                 self.goes_on(uploads, duty, failed(StorageFault::Retry));
             }
             _ => return false,

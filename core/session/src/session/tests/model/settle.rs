@@ -168,6 +168,12 @@ fn next(world: &World) -> Option<Action> {
     if let Some(write) = world.r2.sent.iter().position(|sent| !matches!(sent, Sent::Complete { .. })) {
         return Some(Action::Arrive { write, answered: true });
     }
+    // An event that was given up: an operator asks for it once more, also while the ledger is told that the upload is about to be forgotten.
+    let nobody_tells = world.telling.consumers.is_empty() && world.telling.queue.is_empty();
+    let is_about_to = world.duty.as_ref().map_or(nobody_tells, |duty| duty.job == Job::Purge);
+    if job == Job::Purge && is_about_to && world.left.redeliveries > 0 && !told(session) {
+        return Some(Action::Redeliver);
+    }
     Some(match (&world.duty, world.telling.consumers.first()) {
         (Some(_), _) if world.waits_for_r2() && world.r2.sent.is_empty() => Action::FailDuty,
         (Some(_), _) if world.waits_for_r2() => Action::Arrive { write: 0, answered: true },
@@ -175,8 +181,6 @@ fn next(world: &World) -> Option<Action> {
         (None, Some(Consumer::Calling(_))) => Action::Call { consumer: 0, reply: Reply::Yes },
         (None, Some(Consumer::Heard { .. })) => Action::EndDelivery { consumer: 0 },
         (None, None) if !world.telling.queue.is_empty() => Action::Consume { message: 0 },
-        // An event that was given up: an operator asks for it once more.
-        (None, None) if job == Job::Purge && world.left.redeliveries > 0 && !told(session) => Action::Redeliver,
         (None, None) if due <= world.now => Action::BeginDuty,
         (None, None) => Action::UntilDuty,
     })
