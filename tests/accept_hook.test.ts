@@ -79,6 +79,18 @@ test("the application is told what would be uploaded, by whom, and nothing that 
   });
 });
 
+test("what it was asked about is not said otherwise afterwards, whatever token says so", async () => {
+  const upload = await created(await init("asked.txt", { metadata: { album: "public" } }));
+  const { uploadId, uploadToken } = upload as Created & { uploadToken: string };
+  const body = JSON.stringify({ metadata: { album: "admin" } });
+  for (const headers of [alice, bearer(uploadToken)]) {
+    const reply = await client.request("PATCH", `/upload/${uploadId}`, { headers, body });
+    assertRefused(reply, 403, "not-permitted");
+  }
+  const status = await client.request("GET", `/upload/${uploadId}/status`, { headers: alice });
+  assert.deepEqual(status.json<{ metadata: unknown }>().metadata, { album: "public" });
+});
+
 test("what it attaches is told with the event, over what the token says, and not to the client", async () => {
   hook.says("attached.txt", { body: { metadata: { by: "hook", job: "42" } } });
   const file = fileBytes("attached", 1000);

@@ -287,7 +287,7 @@ const wrongMethods: [string, string, string[]][] = [
   ["GET", "/upload/init", ["POST"]],
   ["POST", "/uploads", ["GET"]],
   ["PUT", "/upload/init", ["POST"]],
-  ["POST", `/upload/${begun.uploadId}`, ["DELETE", "GET", "HEAD", "PUT"]],
+  ["POST", `/upload/${begun.uploadId}`, ["DELETE", "GET", "HEAD", "PATCH", "PUT"]],
   ["GET", `/upload/${begun.uploadId}/complete`, ["POST"]],
   ["PUT", `/upload/${begun.uploadId}/status`, ["GET"]],
   ["GET", `/upload/${begun.uploadId}/redeliver`, ["POST"]],

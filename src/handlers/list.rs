@@ -81,7 +81,7 @@ async fn ask_each(asked: Vec<LocalBoxFuture<'_, ()>>) {
 /// What its client deleted before is gone, as it was then.
 fn deleted(id: UploadId, answer: Result<()>) -> Result<(), DeletionError> {
     match answer {
-        Ok(()) | Err(Error::Refused(ApiError::UploadGone { phase: Phase::Aborted | Phase::Deleted, .. })) => Ok(()),
+        Ok(()) | Err(Error::Refused(ApiError::UploadGone { .. })) => Ok(()),
         Err(Error::Refused(refusal)) => Err(DeletionError::Refused(refusal)),
         Err(Error::Fault(fault)) => {
             log_fault("delete", id, &fault);

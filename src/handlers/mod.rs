@@ -125,6 +125,13 @@ async fn handle(operation: Operation, body: Option<ReadableStream>, context: Req
             let (now, good_until) = link::linkable(id, context).await?;
             link::sign(id, &wanted, &now, good_until, context.config)
         }
+        // What it was asked about is what it has let in.
+        Operation::Describe(..) if context.config.accept.is_some() => {
+            let detail =
+                "The application is asked about each upload when it is created, with its metadata, and not again."
+                    .to_owned();
+            Err(ApiError::NotPermitted { detail }.into())
+        }
         Operation::Describe(id, wanted) => call(&objects, id, &Describe(wanted)).await.map(Outcome::Status),
         Operation::CreateUploadLink(wanted) => upload_link::create(wanted, context).await,
         Operation::RevokeUploadLink(id) => upload_link::revoke(id, context).await,
