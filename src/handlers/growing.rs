@@ -164,7 +164,7 @@ impl Reader {
             let Growing { now, from, sources } = call(&self.objects, self.upload, &question).await?;
             if let Some(bytes) = now.plan.declared_bytes().map(ByteCount::get).filter(|bytes| *bytes < self.end) {
                 if self.is_named || bytes < self.at {
-                    return Err(Error::from("the recording has ended before what was asked for").into());
+                    return Err(Error::from("it has ended before that").into());
                 }
                 self.end = bytes;
             }
@@ -179,7 +179,7 @@ impl Reader {
             if brought == 0 && now.uploaded_bytes.get() > before {
                 lost += 1;
                 if lost > MOST_LOST {
-                    return Err(Error::from("accepted bytes of a live upload cannot be read").into());
+                    return Err(Error::from("its bytes cannot be read").into());
                 }
             } else {
                 lost = 0;

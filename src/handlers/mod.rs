@@ -127,9 +127,7 @@ async fn handle(operation: Operation, body: Option<ReadableStream>, context: Req
         }
         // What it was asked about is what it has let in.
         Operation::Describe(..) if context.config.accept.is_some() => {
-            let detail =
-                "The application is asked about each upload when it is created, with its metadata, and not again."
-                    .to_owned();
+            let detail = "The application has let it in as it is.".to_owned();
             Err(ApiError::NotPermitted { detail }.into())
         }
         Operation::Describe(id, wanted) => call(&objects, id, &Describe(wanted)).await.map(Outcome::Status),
