@@ -3,10 +3,11 @@
 
 import { execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
+import { madeOnce } from "../support/made_once.ts";
 import { repositoryRoot } from "../support/wrangler_config.ts";
 
 const run = promisify(execFile);
@@ -16,22 +17,14 @@ const MANIFEST = readFileSync(join(PACKAGE, "pyproject.toml"), "utf8");
 const hash = createHash("sha256").update(MANIFEST).digest("hex").slice(0, 12);
 const ENVIRONMENT = join(repositoryRoot, "target", `python-package-${hash}`);
 
-/** Makes the environment, unless it is there. It gets its name only when it is whole. */
+/** Makes the environment, unless it is there. */
 export async function preparePython(): Promise<void> {
-  if (existsSync(ENVIRONMENT)) {
-    return;
-  }
-  const half = mkdtempSync(`${ENVIRONMENT}-`);
-  try {
+  await madeOnce(ENVIRONMENT, async (half) => {
     await run("python3", ["-m", "venv", half]);
     const list = /^dependencies = (\[.*\])$/m.exec(MANIFEST)?.[1] ?? "[]";
     const install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...JSON.parse(list)];
     await run(join(half, "bin/python"), install);
-    renameSync(half, ENVIRONMENT);
-  } catch (error) {
-    rmSync(half, { recursive: true, force: true });
-    throw error;
-  }
+  });
 }
 
 /** What one of the fixtures prints when it is asked this. */
