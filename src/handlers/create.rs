@@ -17,6 +17,7 @@ use upload_types::{
     api_error::ApiError,
     chunk::{Named, Overlap},
     ledger::{Entry, EntryKind, EntryName},
+    object_key::{KeyParts, KeyTemplate},
     operation::{Append, BodyEnd, Create, FirstChunk, Outcome, Unsized, Wait},
     plan::{Limits, Mode, Plan},
     repair::OnMismatch,
@@ -38,6 +39,7 @@ use crate::{
         upload_link,
     },
     log::{self, Stopwatch, now_ms},
+    setting,
     storage::s3::S3Bucket,
 };
 
@@ -95,10 +97,11 @@ async fn create_and_begin(
     let idempotency = create.idempotency.as_ref().map(|given| creator.named(given));
     let policy = policy(&create, config.policy, &creator, created_at);
     let releases = creator.link.as_ref().filter(|_| idempotency.is_none()).map(|link| link.facts.id);
+    let key = object_key(&create, id, &creator, created_at, config)?;
     let mut spec = UploadSpec {
         id,
         owner: creator.owner,
-        key: UploadSpec::object_key(&creator.permit.key_prefix, id),
+        key,
         purpose: create.purpose.clone(),
         file: create.file.clone(),
         plan,
@@ -159,6 +162,25 @@ fn fresh_id() -> Result<UploadId> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| Error::from(error.to_string()))?;
     Ok(UploadId::from_random_bytes(random))
+}
+
+/// Where the object will be. A partial upload's lies where all do: nobody looks for it but the upload that is put together from it.
+fn object_key(
+    create: &Create,
+    id: UploadId,
+    creator: &Principal,
+    created_at: UnixMs,
+    config: &Config,
+) -> Result<String, ApiError> {
+    let usual = KeyTemplate::default();
+    let template = match create.purpose {
+        Purpose::Partial => &usual,
+        _ => creator.permit.key.as_ref().unwrap_or(&config.object_key),
+    };
+    let (prefix, owner) = (&creator.permit.key_prefix, &creator.owner);
+    let parts = KeyParts { id, prefix, owner, file_name: &create.file.name, created_at };
+    let complaint = "and the token's keyPrefix make a key of more than 1,000 bytes";
+    template.fill(&parts).ok_or_else(|| setting::missing("OBJECT_KEY", complaint))
 }
 
 /// What is promised to this upload. Of a partial upload the origin never hears: it is told of what is put together from it.

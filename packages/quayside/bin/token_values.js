@@ -116,7 +116,7 @@ function policy(terms) {
   if (terms === undefined) {
     return "is not JSON";
   }
-  const { upload, maxBytes, types, metadata = {}, keyPrefix = "", delete: mayDelete = false, ...others } = terms ?? {};
+  const { upload, maxBytes, types, metadata = {}, keyPrefix = "", objectKey = null, delete: mayDelete = false, ...others } = terms ?? {};
   const isOfType =
     isObject(terms) &&
     Object.keys(others).length === 0 &&
@@ -127,6 +127,7 @@ function policy(terms) {
     isObject(metadata) &&
     Object.values(metadata).every(isText) &&
     isText(keyPrefix) &&
+    (objectKey === null || isText(objectKey)) &&
     typeof mayDelete === "boolean";
   if (!isOfType) {
     return TYPES;
@@ -138,7 +139,31 @@ function policy(terms) {
   if (!isPrefix) {
     return "has a keyPrefix that is not `folder/…/` of letters, digits and `-_.=`";
   }
+  if (objectKey !== null && keyTemplate(objectKey)) {
+    return "has an objectKey that is no template, like `photos/{year}/{id}{.ext}`";
+  }
   return (types && mediaTypes(types)) || (isText(upload) && "names an upload, which only a token can");
+}
+
+/** What is wrong with a template of objects' keys. */
+export function keyTemplate(text) {
+  if (text.split("{id}").length !== 2) {
+    return "does not have {id} in it, once: no two uploads may share a key";
+  }
+  const filled = text.replace(
+    /\{(id|prefix|owner|name|\.ext|date|year|month|day)\}/g,
+    (place) => ({ "{prefix}": "a/", "{.ext}": "" })[place] ?? "a",
+  );
+  if (!/^((?!\.{1,2}\/)[\w.=-]+\/)+$/.test(`${filled}/`)) {
+    return (
+      "is not folder/…/name of letters, digits, -_.= and {id}, {prefix}, {owner}, {name}, {.ext}, {date}, {year}, " +
+      "{month}, {day}"
+    );
+  }
+  if (text.startsWith("segments/")) {
+    return "begins with segments/, where the bytes of open uploads lie";
+  }
+  return filled.length > 500 && "is longer than 500 bytes";
 }
 
 /** In each of the spellings in which the Worker reads one. */

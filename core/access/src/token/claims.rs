@@ -16,8 +16,11 @@
 
 use serde_json::{Map, Value};
 
-use crate::token::{ClaimName, Genuine, Issuer, LEEWAY_SECONDS, TokenFault, UploadPolicy, upload_policy::is_segment};
-use upload_types::units::{UnixMs, UploadId};
+use crate::token::{ClaimName, Genuine, Issuer, LEEWAY_SECONDS, TokenFault, UploadPolicy};
+use upload_types::{
+    object_key::is_segment,
+    units::{UnixMs, UploadId},
+};
 
 /// Owners name Durable Objects, and stand in events and lists.
 const MAX_OWNER_BYTES: usize = 255;

@@ -11,6 +11,7 @@ use crate::{
 use upload_types::{
     api_error::ApiError,
     history::{Entry, History},
+    json,
     operation::{DeletionError, Outcome, Reply},
     units::{ByteCount, UnixMs, UploadId},
     upload::{DeliveryState, LiveState, ObjectFacts, Phase, Snapshot},
@@ -159,7 +160,7 @@ pub(crate) fn shown_object(object: &ObjectFacts) -> Value {
 
 /// What the application has to say, which is kept as text.
 pub(crate) fn said(result: &str) -> Value {
-    serde_json::from_str(result).unwrap_or_default()
+    json::from_str(result).unwrap_or_default()
 }
 
 /// Which bytes are missing. Where the length is still to be declared, the last of them have no end yet: null.

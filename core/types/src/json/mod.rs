@@ -1,8 +1,33 @@
-//! Bytes that ought to be JSON, as the text that a parser reads.
+//! How the product reads JSON, all of it: from a text or from bytes that ought to be one, and structs by the names of their members alone.
+
+use serde::de::DeserializeOwned;
+
+use by_name::ByName;
+
+mod by_name;
+
+/// What the whole text says.
+///
+/// # Errors
+/// It is no JSON, is not of this shape, or something stands behind it.
+pub fn from_str<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let value = T::deserialize(ByName(&mut reader))?;
+    reader.end()?;
+    Ok(value)
+}
+
+/// What the bytes say.
+///
+/// # Errors
+/// As of [`from_str`]; of bytes that end inside a character it says that they are unfinished.
+pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
+    from_str(text_of(bytes))
+}
 
 /// The bytes as text. Where they are cut off inside a character, what stands before it, which a parser finds unfinished; where they are no
 /// UTF-8 at all, and so no JSON either (RFC 8259, section 8.1), something that is no JSON.
-pub fn of(bytes: &[u8]) -> &str {
+fn text_of(bytes: &[u8]) -> &str {
     const NO_JSON: &str = "?";
     match std::str::from_utf8(bytes) {
         Ok(text) => text,
@@ -19,7 +44,7 @@ mod tests {
 
     #[test]
     fn what_is_cut_inside_a_character_is_unfinished_and_what_is_no_text_is_no_json() {
-        let read = |bytes: &[u8]| serde_json::from_str::<serde_json::Value>(of(bytes)).map_err(|error| error.is_eof());
+        let read = |bytes: &[u8]| from_slice::<serde_json::Value>(bytes).map_err(|error| error.is_eof());
         let whole = "{\"name\":\"Zoë\"}".as_bytes();
         assert!(read(whole).is_ok());
         assert_eq!(read(&whole[..12]), Err(true), "inside the ë");
