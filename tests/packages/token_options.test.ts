@@ -58,9 +58,20 @@ const WRONG: [string, object][] = [
   ...["a", "/a/", "a//b/", "../", "a/./", "a b/", "ü/", "a/\n", "/", 7, true, `${"x".repeat(512)}/`].map(
     (keyPrefix): [string, object] => ["key", { keyPrefix }],
   ),
-  ...["", "{id}/", "{id}{id}", "a/{ID}", "/{id}", "../{id}", "{prefix}/{id}", "segments/{id}", "ü/{id}", "{id}\n", 7, `${"a".repeat(500)}{id}`].map(
-    (objectKey): [string, object] => ["object", { objectKey }],
-  ),
+  ...[
+    "",
+    "{id}/",
+    "{id}{id}",
+    "a/{ID}",
+    "/{id}",
+    "../{id}",
+    "{prefix}/{id}",
+    "segments/{id}",
+    "ü/{id}",
+    "{id}\n",
+    7,
+    `${"a".repeat(500)}{id}`,
+  ].map((objectKey): [string, object] => ["object", { objectKey }]),
   ...[1, 0, "true"].map((mayDelete): [string, object] => ["delete", { delete: mayDelete }]),
   ...["x", ID.slice(1), `${ID}\n`, 7].map((upload): [string, object] => ["upload", { upload }]),
   ["the token", { types: Array(64).fill(`application/${"x".repeat(110)}`) }],

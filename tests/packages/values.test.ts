@@ -44,7 +44,8 @@ const RIGHT: Vars = {
   TOKEN_HEADER: "Cf-Access-Jwt-Assertion",
   OWNER_CLAIM: "email, https://mine.net/owner",
   TENANT_CLAIM: "app_metadata.tenant",
-  DEFAULT_POLICY: '{"maxBytes":5,"types":["image/*"],"metadata":{"a":"b"},"keyPrefix":"a/..b=c/","objectKey":"{name}-{id}","upload":null}',
+  DEFAULT_POLICY:
+    '{"maxBytes":5,"types":["image/*"],"metadata":{"a":"b"},"keyPrefix":"a/..b=c/","objectKey":"{name}-{id}","upload":null}',
   OBJECT_KEY: "{owner}/{prefix}{date}/{year}{month}{day}/{id}/{name}{.ext}",
   ALLOWED_TYPES: "Image/*, application/pdf",
   CORS_ORIGINS: "https://*.mine.net,, http://localhost:5173,http://[::1]:8080",

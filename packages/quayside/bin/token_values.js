@@ -116,7 +116,16 @@ function policy(terms) {
   if (terms === undefined) {
     return "is not JSON";
   }
-  const { upload, maxBytes, types, metadata = {}, keyPrefix = "", objectKey = null, delete: mayDelete = false, ...others } = terms ?? {};
+  const {
+    upload,
+    maxBytes,
+    types,
+    metadata = {},
+    keyPrefix = "",
+    objectKey = null,
+    delete: mayDelete = false,
+    ...others
+  } = terms ?? {};
   const isOfType =
     isObject(terms) &&
     Object.keys(others).length === 0 &&

@@ -31,7 +31,10 @@ const TERMS: Record<string, [(value: unknown) => boolean, string]> = {
   types: [areTypes, 'is not a list of up to 64 media types like ["image/*"]'],
   metadata: [isMetadata, 'is not text by name like { album: "2026" }, up to 4 KiB in all'],
   keyPrefix: [isKeyPrefix, "is not `folder/…/` of letters, digits and `-_.=`, up to 512 bytes"],
-  objectKey: [isKeyTemplate, "is not a template like `photos/{year}/{id}{.ext}`, with {id} in it once, up to 500 bytes"],
+  objectKey: [
+    isKeyTemplate,
+    "is not a template like `photos/{year}/{id}{.ext}`, with {id} in it once, up to 500 bytes",
+  ],
   delete: [(value) => typeof value === "boolean", "is neither true nor false"],
   upload: [(value) => isText(value) && UPLOAD_ID.test(value), "is not the id of an upload"],
 };

@@ -135,8 +135,12 @@ impl TryFrom<Terms> for UploadPolicy {
         if !prefix.is_empty() && segments != Some(true) || prefix.len() > MAX_KEY_PREFIX_BYTES {
             return Err("has a keyPrefix that is not `folder/…/` of letters, digits and `-_.=`");
         }
-        let key =
-            terms.object_key.as_deref().map(KeyTemplate::parse).transpose().map_err(|_| "has an objectKey that is no template, like `photos/{year}/{id}{.ext}`")?;
+        let key = terms
+            .object_key
+            .as_deref()
+            .map(KeyTemplate::parse)
+            .transpose()
+            .map_err(|_| "has an objectKey that is no template, like `photos/{year}/{id}{.ext}`")?;
         let types = terms.types.map(|types| MediaTypes::parse(types.iter().map(String::as_str))).transpose()?;
         let Terms { max_bytes, metadata, key_prefix, delete, .. } = terms;
         Ok(Self { max_bytes, types, metadata, key_prefix, key, delete, ttl_ms: None })

@@ -1,7 +1,7 @@
 //! A struct is an object, and nothing else. What serde derives for a struct also takes an array of its members' values
 //! (<https://serde.rs/impl-deserialize.html>), so that `[1, 2]` would be read as an offset and a length by whoever meant two offsets.
 //!
-//! The readers here stand between serde_json's and what serde derives. They hand on everything as it is, but ask for a map where a struct
+//! The readers here stand between `serde_json`'s and what serde derives. They hand on everything as it is, but ask for a map where a struct
 //! is wanted, at whatever depth. What is behind a `tag` is not looked into.
 
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor};
