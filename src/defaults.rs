@@ -1,7 +1,5 @@
 //! What each setting is where a deployment does not say it: the values for production. wrangler.toml says what each of them means.
 
-use upload_types::object_key::DEFAULT_TEMPLATE;
-
 const DEFAULTS: [(&str, &str); 45] = [
     ("AUTH", "token"),
     ("TOKEN_AUDIENCE", "quayside"),
@@ -35,7 +33,7 @@ const DEFAULTS: [(&str, &str); 45] = [
     ("REPAIR_TTL_SECONDS", "86400"),
     ("TOMBSTONE_TTL_SECONDS", "604800"),
     ("DELETE_COMPLETED", "claim"),
-    ("OBJECT_KEY", DEFAULT_TEMPLATE),
+    ("OBJECT_KEY", "uploads/{prefix}{id}"),
     ("ACCEPT_HOOK", ""),
     ("ORIGIN_WEBHOOK_URL", ""),
     ("WEBHOOK_TIMEOUT_SECONDS", "60"),
