@@ -17,7 +17,7 @@ use upload_types::{
     api_error::ApiError,
     chunk::{Named, Overlap},
     ledger::{Entry, EntryKind, EntryName},
-    object_key::{KeyParts, KeyTemplate},
+    object_key::KeyTemplate,
     operation::{Append, BodyEnd, Create, FirstChunk, Outcome, Unsized, Wait},
     plan::{Limits, Mode, Plan},
     repair::OnMismatch,
@@ -39,7 +39,6 @@ use crate::{
         upload_link,
     },
     log::{self, Stopwatch, now_ms},
-    setting,
     storage::s3::S3Bucket,
 };
 
@@ -97,11 +96,12 @@ async fn create_and_begin(
     let idempotency = create.idempotency.as_ref().map(|given| creator.named(given));
     let policy = policy(&create, config.policy, &creator, created_at);
     let releases = creator.link.as_ref().filter(|_| idempotency.is_none()).map(|link| link.facts.id);
-    let key = object_key(&create, id, &creator, created_at, config)?;
+    let template = key_template(&create, creator.permit.key.as_ref(), config);
+    let prefix = creator.permit.key_prefix;
     let mut spec = UploadSpec {
         id,
         owner: creator.owner,
-        key,
+        key: String::new(),
         purpose: create.purpose.clone(),
         file: create.file.clone(),
         plan,
@@ -138,6 +138,7 @@ async fn create_and_begin(
     match admission::ask_ledger(admit, &spec, context).await? {
         Admitted::New(name, warning) => {
             spec.rename(name);
+            spec.key = template.fill(&spec.key_parts(&prefix));
             spec.quota_warning = warning;
             // The ledger has not counted it beside its successor. Crash here: it is open, and expires.
             if let Some(left) = before.instead_of.and_then(|earlier| earlier.left) {
@@ -164,23 +165,12 @@ fn fresh_id() -> Result<UploadId> {
     Ok(UploadId::from_random_bytes(random))
 }
 
-/// Where the object will be. A partial upload's lies where all do: nobody looks for it but the upload that is put together from it.
-fn object_key(
-    create: &Create,
-    id: UploadId,
-    creator: &Principal,
-    created_at: UnixMs,
-    config: &Config,
-) -> Result<String, ApiError> {
-    let usual = KeyTemplate::default();
-    let template = match create.purpose {
-        Purpose::Partial => &usual,
-        _ => creator.permit.key.as_ref().unwrap_or(&config.object_key),
-    };
-    let (prefix, owner) = (&creator.permit.key_prefix, &creator.owner);
-    let parts = KeyParts { id, prefix, owner, file_name: &create.file.name, created_at };
-    let complaint = "and the token's keyPrefix make a key of more than 1,000 bytes";
-    template.fill(&parts).ok_or_else(|| setting::missing("OBJECT_KEY", complaint))
+/// What the object's key is made of. A partial upload lies where all do: nobody looks for it but the upload that is put together from it.
+fn key_template(create: &Create, said: Option<&KeyTemplate>, config: &Config) -> KeyTemplate {
+    match create.purpose {
+        Purpose::Partial => KeyTemplate::default(),
+        Purpose::File | Purpose::Composition(_) => said.unwrap_or(&config.object_key).clone(),
+    }
 }
 
 /// What is promised to this upload. Of a partial upload the origin never hears: it is told of what is put together from it.

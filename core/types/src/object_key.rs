@@ -3,8 +3,8 @@
 //!
 //! Promises: a key has the upload's id in it, so no two uploads ever share one, nothing that is there is ever replaced, and nobody has to be
 //! asked whether a name is taken. What people call their files is at most one segment of it, in characters that mean nothing anywhere.
-//! What lies beside the object under a key of its own ([`with_mark`]) has the same beginning up to the end of the id: what one upload sweeps
-//! away is never another's.
+//! What lies beside the object has a key with a mark ([`with_mark`]), and is known again by all of that key ([`is_marked`]): what one upload
+//! sweeps away is never another's.
 
 use std::ops::Range;
 
@@ -14,17 +14,26 @@ use crate::units::{UnixMs, UploadId};
 pub const DEFAULT_TEMPLATE: &str = "uploads/{prefix}{id}";
 
 /// R2's keys have up to 1,024 bytes (<https://developers.cloudflare.com/r2/platform/limits/>). A mark has up to 21: a sign, and a number
-/// below 2^64.
-pub const MAX_KEY_BYTES: usize = 1_000;
+/// below 2^64. So whatever is filled in, there is room for: a prefix has up to 641 (a tenant's 128, a slash, and a token's 512), a template
+/// 250, an id 36, the dates 18, and the shortest of [`NAME_BYTES`] twice, 48, with an extension besides, 16, less what stood in their places.
+const MAX_KEY_BYTES: usize = 1_000;
 
-/// Of a file's name so much stands in a key, with its extension, and of an owner's: `{owner}` and `{name}` leave three quarters of a key.
-const MAX_NAME_BYTES: usize = 120;
+/// The longest template.
+const MAX_TEMPLATE_BYTES: usize = 250;
+
+/// Of a file's name so much stands in a key, with its extension, and of an owner's; less where the rest leaves less.
+const NAME_BYTES: [usize; 3] = [120, 60, 24];
 
 /// A longer one is no extension.
 const MAX_EXTENSION_BYTES: usize = 16;
 
 /// What the bytes of uploads that have not ended lie below.
 const OF_SEGMENTS: &str = "segments/";
+
+const PREFIX: &str = "{prefix}";
+
+/// What can stand in a template, once.
+const PLACES: [&str; 9] = ["{id}", PREFIX, "{owner}", "{name}", "{.ext}", "{date}", "{year}", "{month}", "{day}"];
 
 /// How keys are made, where [`KeyTemplate::parse`] has let the text through.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,36 +63,49 @@ impl Default for KeyTemplate {
 impl KeyTemplate {
     /// Reads one, or says what is wrong with it.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        if text.matches("{id}").count() != 1 {
-            return Err("does not have {id} in it, once: no two uploads may share a key");
+        if !text.contains("{id}") {
+            return Err("does not have {id} in it: no two uploads may share a key");
+        }
+        if PLACES.iter().any(|place| text.matches(place).count() > 1) {
+            return Err("has something in it twice");
         }
         let example = filled(text, &["a", "a/", "a", "a", "", "1", "1", "1", "1"]);
-        if !example.split('/').all(is_segment) {
-            return Err(
-                "is not folder/…/name of letters, digits, -_.= and {id}, {prefix}, {owner}, {name}, {.ext}, {date}, {year}, \
-                        {month}, {day}",
-            );
+        let (before_prefix, _) = text.split_once(PREFIX).unwrap_or_default();
+        if !example.split('/').all(is_segment) || !(before_prefix.is_empty() || before_prefix.ends_with('/')) {
+            return Err("is not folder/…/name of letters, digits, -_.= and {id}, {prefix}, {owner}, {name}, {.ext}, \
+                        {date}, {year}, {month}, {day}, with {prefix} at the beginning or behind a slash");
         }
-        if text.starts_with(OF_SEGMENTS) {
-            return Err("begins with segments/, where the bytes of open uploads lie");
-        }
-        if example.len() > MAX_KEY_BYTES / 2 {
-            return Err("is longer than 500 bytes");
+        if text.len() > MAX_TEMPLATE_BYTES {
+            return Err("is longer than 250 bytes");
         }
         Ok(Self(text.to_owned()))
     }
 
-    /// The key of an upload; `None` where it would be longer than [`MAX_KEY_BYTES`].
-    pub fn fill(&self, parts: &KeyParts) -> Option<String> {
+    /// The same below the folder of the tenant, with which a prefix begins: nothing that one tenant's token says leads into another's.
+    #[must_use]
+    pub fn below_tenant(&self) -> Self {
+        let within = self.0.replacen(PREFIX, "", 1);
+        let within = within.strip_prefix("uploads/").unwrap_or(&within);
+        Self(format!("uploads/{PREFIX}{within}"))
+    }
+
+    /// The key of an upload. An id, a prefix and dates stand in it whole; names are shorter where there is no room.
+    pub fn fill(&self, parts: &KeyParts) -> String {
+        let keys = NAME_BYTES.map(|most_bytes| self.fill_with(parts, most_bytes));
+        let key = keys.iter().find(|key| key.len() <= MAX_KEY_BYTES).or(keys.last()).cloned().unwrap_or_default();
+        // Somebody, or something, is called so.
+        if key.starts_with(OF_SEGMENTS) { format!("-{key}") } else { key }
+    }
+
+    fn fill_with(&self, parts: &KeyParts, most_bytes: usize) -> String {
         let (id, created_at) = (parts.id.to_string(), parts.created_at.rfc3339());
         let date = |range: Range<usize>| created_at.get(range).unwrap_or_default();
-        let (owner, name) = (plain(parts.owner, ""), plain(parts.file_name, extension(parts.file_name)));
+        let owner = plain(parts.owner, "", most_bytes);
+        let name = plain(parts.file_name, extension(parts.file_name), most_bytes);
         let extension = extension(&name).to_lowercase();
-        let dates = [date(0..10), date(0..4), date(5..7), date(8..10)];
-        let [all, year, month, day] = dates;
+        let [all, year, month, day] = [date(0..10), date(0..4), date(5..7), date(8..10)];
         let key = filled(&self.0, &[&id, parts.prefix, &owner, &name, &extension, all, year, month, day]);
-        let key = if self.0.contains("{prefix}") { key } else { format!("{}{key}", parts.prefix) };
-        Some(key).filter(|key| key.len() <= MAX_KEY_BYTES)
+        if self.0.contains(PREFIX) { key } else { format!("{}{key}", parts.prefix) }
     }
 
     /// The template itself.
@@ -91,9 +113,6 @@ impl KeyTemplate {
         &self.0
     }
 }
-
-/// What can stand in a template.
-const PLACES: [&str; 9] = ["{id}", "{prefix}", "{owner}", "{name}", "{.ext}", "{date}", "{year}", "{month}", "{day}"];
 
 /// The text with these in their places. Read once from its beginning: what is filled in is not looked into.
 fn filled(text: &str, values: &[&str; 9]) -> String {
@@ -109,30 +128,34 @@ fn filled(text: &str, values: &[&str; 9]) -> String {
     key + rest
 }
 
-/// A key that nobody has but this upload: its own with a mark, in front of the extension where there is one behind the id.
-pub fn with_mark(key: &str, id: UploadId, mark: &str) -> String {
+/// A key that nobody has but this upload: its own with a mark, in front of the extension where there is one behind the id. A mark is a sign
+/// and a number.
+pub fn with_mark(key: &str, id: UploadId, sign: char, number: u64) -> String {
     let (stem, extension) = key.split_at(end_of_stem(key, id));
-    format!("{stem}{mark}{extension}")
+    format!("{stem}{sign}{number}{extension}")
 }
 
-/// What all keys of this upload begin with that have a mark of this kind.
-pub fn mark_prefix(key: &str, id: UploadId, mark: &str) -> String {
+/// What all keys begin with that [`is_marked`] knows: to be looked for in a list.
+pub fn mark_prefix(key: &str, id: UploadId, sign: char) -> String {
     let (stem, _) = key.split_at(end_of_stem(key, id));
-    format!("{stem}{mark}")
+    format!("{stem}{sign}")
 }
 
-/// The same key of an upload that has another id.
-pub fn renamed(key: &str, from: UploadId, to: UploadId) -> String {
-    key.replace(&from.to_string(), &to.to_string())
+/// Whether `found` is this key with a mark of this sign. Another upload's key may begin so, where its name or its prefix has this upload's
+/// id in it; but no other upload's key is one.
+pub fn is_marked(found: &str, key: &str, id: UploadId, sign: char) -> bool {
+    let (stem, extension) = key.split_at(end_of_stem(key, id));
+    let number = found.strip_prefix(stem).and_then(|rest| rest.strip_prefix(sign)?.strip_suffix(extension));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Never before the end of the id: what begins with it is this upload's.
+/// Never before the end of the id.
 fn end_of_stem(key: &str, id: UploadId) -> usize {
     let id = id.to_string();
     let behind_id = key.rfind(&id).map_or(key.len(), |at| at + id.len());
-    let name_from = key.rfind('/').map_or(0, |slash| slash + 1).max(behind_id);
-    let name = key.get(name_from..).unwrap_or_default();
-    name.rfind('.').map_or(key.len(), |dot| name_from + dot)
+    let name_from = key.rfind('/').map_or(0, |slash| slash + 1);
+    let extension = extension(key.get(name_from..).unwrap_or_default());
+    key.len().saturating_sub(extension.len()).max(behind_id)
 }
 
 /// Whether this can stand between two slashes of a key and mean nothing but itself.
@@ -147,21 +170,20 @@ fn is_plain(byte: u8) -> bool {
 /// The extension of a name with its dot; empty where there is none.
 fn extension(name: &str) -> &str {
     let found = name.rfind('.').filter(|dot| *dot > 0).and_then(|dot| name.get(dot..)).unwrap_or_default();
-    let is_one = (2..=MAX_EXTENSION_BYTES).contains(&found.len())
-        && found.bytes().skip(1).all(|byte| byte.is_ascii_alphanumeric());
-    if is_one { found } else { "" }
+    let is_short = (2..=MAX_EXTENSION_BYTES).contains(&found.len());
+    if is_short && found.bytes().skip(1).all(|byte| byte.is_ascii_alphanumeric()) { found } else { "" }
 }
 
 /// The name as one segment: a dash for whatever is not plain, once where there are several in a row. No dot in front; cut before the extension
 /// where it is too long.
-fn plain(name: &str, extension: &str) -> String {
+fn plain(name: &str, extension: &str, most_bytes: usize) -> String {
     let stem = name.strip_suffix(extension).unwrap_or(name);
     let mut plain = String::new();
     for character in stem.chars() {
         let character = u8::try_from(character).ok().filter(|byte| is_plain(*byte)).map_or('-', char::from);
         let is_repeated = character == '-' && plain.ends_with('-');
         let is_leading_dot = character == '.' && plain.is_empty();
-        if plain.len() + extension.len() < MAX_NAME_BYTES && !is_repeated && !is_leading_dot {
+        if plain.len() + extension.len() < most_bytes && !is_repeated && !is_leading_dot {
             plain.push(character);
         }
     }
@@ -172,122 +194,5 @@ fn plain(name: &str, extension: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
-    const OTHER: &str = "167e6162-3b6f-4ae2-a171-2470b63dff00";
-
-    fn id() -> UploadId {
-        UploadId::parse(ID).unwrap()
-    }
-
-    fn key(template: &str, file_name: &str) -> String {
-        let created_at = UnixMs(1_795_251_600_123);
-        let parts = KeyParts { id: id(), prefix: "acme/in/", owner: "alice@example.com", file_name, created_at };
-        KeyTemplate::parse(template).unwrap().fill(&parts).unwrap()
-    }
-
-    #[test]
-    fn a_template_is_filled_in() {
-        for (template, expected) in [
-            (DEFAULT_TEMPLATE, "uploads/acme/in/ID"),
-            ("{prefix}{year}/{month}/{day}/{id}{.ext}", "acme/in/2026/11/21/ID.jpg"),
-            ("{owner}/{date}-{id}", "acme/in/alice-example.com/2026-11-21-ID"),
-            ("files/{prefix}{id}/{name}", "files/acme/in/ID/Holiday-in-Z-rich.JPG"),
-            ("a=b/{prefix}{id}", "a=b/acme/in/ID"),
-        ] {
-            assert_eq!(key(template, "Holiday in Zürich.JPG"), expected.replace("ID", ID), "{template}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_template_is_named() {
-        for wrong in [
-            "",
-            "uploads/",
-            "{prefix}",
-            "{id}{id}",
-            "{ID}",
-            "/{id}",
-            "{id}/",
-            "a//{id}",
-            "../{id}",
-            "{prefix}/{id}",
-            "ä/{id}",
-            "{id} ",
-            "{id}/{sha256}",
-            "{id}{",
-            "}{id}",
-            "segments/{id}",
-            "a\u{0}{id}",
-        ] {
-            assert!(KeyTemplate::parse(wrong).is_err(), "{wrong:?}");
-        }
-        assert!(KeyTemplate::parse(&format!("{}{{id}}", "a".repeat(500))).is_err());
-    }
-
-    #[test]
-    fn a_name_is_one_segment_of_plain_characters() {
-        for (name, expected) in [
-            ("../../etc/passwd", "-..-etc-passwd"),
-            (".htaccess", "htaccess"),
-            ("a.tar.gz", "a.tar.gz"),
-            ("日本語.pdf", "-.pdf"),
-            ("日本語", "-"),
-            ("", "-"),
-            ("..", "-"),
-            ("a.b c", "a.b-c"),
-            ("a\r\nb?.png", "a-b-.png"),
-            ("{id}", "-id-"),
-        ] {
-            assert_eq!(key("{prefix}{id}/{name}", name), format!("acme/in/{ID}/{expected}"), "{name:?}");
-        }
-        let long = key("{prefix}{id}/{name}", &format!("{}.jpeg", "x".repeat(300)));
-        assert!(long.ends_with("xxx.jpeg") && long.len() == format!("acme/in/{ID}/").len() + MAX_NAME_BYTES, "{long}");
-    }
-
-    #[test]
-    fn a_mark_stands_in_front_of_the_extension() {
-        for (key, expected) in [
-            ("uploads/ID", "uploads/ID-3"),
-            ("a.b/ID.jpg", "a.b/ID-3.jpg"),
-            ("a/ID/b.c.jpg", "a/ID/b.c-3.jpg"),
-            // Behind the id alone: a name in front of it may be anybody's.
-            ("a/b.ID", "a/b.ID-3"),
-            ("a.b/c.ID/d", "a.b/c.ID/d-3"),
-        ] {
-            let key = key.replace("ID", ID);
-            assert_eq!(with_mark(&key, id(), "-3"), expected.replace("ID", ID));
-            assert!(with_mark(&key, id(), "-3").starts_with(&mark_prefix(&key, id(), "-")));
-            assert!(!key.starts_with(&mark_prefix(&key, id(), "-")), "the object is no stray");
-            assert_eq!(renamed(&key, id(), UploadId::parse(OTHER).unwrap()), key.replace(ID, OTHER));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn what_one_upload_sweeps_away_is_never_anothers(
-            template in prop::sample::select(vec![DEFAULT_TEMPLATE, "{id}{.ext}", "{name}.{id}", "{id}/{name}", "{name}{id}{owner}", "{name}-{id}/{name}"]),
-            names in prop::array::uniform2("[a-c.\\-/]{0,6}"),
-            owners in prop::array::uniform2("[ab.\\-]{0,3}"),
-        ) {
-            let template = KeyTemplate::parse(template).unwrap();
-            let ids = [id(), UploadId::parse(OTHER).unwrap()];
-            let all = [0, 1].map(|at| {
-                let parts = KeyParts { id: ids[at], prefix: "", owner: &owners[at], file_name: &names[at], created_at: UnixMs(0) };
-                template.fill(&parts).unwrap()
-            });
-            for (at, other) in [(0, 1), (1, 0)] {
-                let swept = mark_prefix(&all[at], ids[at], "-");
-                let others = [all[other].clone(), with_mark(&all[other], ids[other], "-1"), with_mark(&all[other], ids[other], ".1")];
-                for key in others {
-                    prop_assert!(!key.starts_with(&swept), "{key} {swept}");
-                    prop_assert!(key.split('/').all(is_segment), "{key}");
-                }
-            }
-        }
-    }
-}
+#[path = "object_key_tests.rs"]
+mod tests;

@@ -9,6 +9,8 @@ const MOST_VALUES = 256;
 const MOST_TYPES = 64;
 const MOST_METADATA_BYTES = 4096;
 const LONGEST_KEY_PREFIX = 512;
+/** What stands in templates of keys (docs/guides/object-keys.md). */
+const KEY_PLACES = /\{(id|prefix|owner|name|\.ext|date|year|month|day)\}/g;
 
 const TYPES = "has an unknown field, or one that is not of its type";
 
@@ -156,23 +158,21 @@ function policy(terms) {
 
 /** What is wrong with a template of objects' keys. */
 export function keyTemplate(text) {
-  if (text.split("{id}").length !== 2) {
-    return "does not have {id} in it, once: no two uploads may share a key";
+  const places = text.match(KEY_PLACES) ?? [];
+  if (!places.includes("{id}")) {
+    return "does not have {id} in it: no two uploads may share a key";
   }
-  const filled = text.replace(
-    /\{(id|prefix|owner|name|\.ext|date|year|month|day)\}/g,
-    (place) => ({ "{prefix}": "a/", "{.ext}": "" })[place] ?? "a",
-  );
-  if (!/^((?!\.{1,2}\/)[\w.=-]+\/)+$/.test(`${filled}/`)) {
+  if (new Set(places).size !== places.length) {
+    return "has something in it twice";
+  }
+  const filled = text.replace(KEY_PLACES, (place) => ({ "{prefix}": "a/", "{.ext}": "" })[place] ?? "a");
+  if (!/^((?!\.{1,2}\/)[\w.=-]+\/)+$/.test(`${filled}/`) || /[^/]\{prefix\}/.test(text)) {
     return (
       "is not folder/…/name of letters, digits, -_.= and {id}, {prefix}, {owner}, {name}, {.ext}, {date}, {year}, " +
-      "{month}, {day}"
+      "{month}, {day}, with {prefix} at the beginning or behind a slash"
     );
   }
-  if (text.startsWith("segments/")) {
-    return "begins with segments/, where the bytes of open uploads lie";
-  }
-  return filled.length > 500 && "is longer than 500 bytes";
+  return text.length > 250 && "is longer than 250 bytes";
 }
 
 /** In each of the spellings in which the Worker reads one. */

@@ -8,7 +8,7 @@
 //! | `exp` | not after, in seconds since the epoch | required |
 //! | `nbf` | not before | |
 //! | `aud` | must name, or be, the issuer's audience | required |
-//! | `quayside` | an object: `maxBytes`, `types`, `metadata`, `keyPrefix`, `delete`, `upload` | the issuer's default in its place |
+//! | `quayside` | an object: `maxBytes`, `types`, `metadata`, `keyPrefix`, `objectKey`, `delete`, `upload` | the issuer's default in its place |
 //!
 //! A field of `quayside` that is not known is refused: it could be a restriction that somebody relies on.
 //!

@@ -79,9 +79,10 @@ impl UploadPolicy {
         Ok((Self::try_from(terms)?, upload))
     }
 
-    /// The same, with all objects below a folder.
-    pub(super) fn below(self, folder: &str) -> Self {
-        Self { key_prefix: format!("{folder}/{}", self.key_prefix), ..self }
+    /// The same, with all objects below the folder of a tenant.
+    pub(super) fn below(self, tenant: &str) -> Self {
+        let key = self.key.as_ref().map(KeyTemplate::below_tenant);
+        Self { key_prefix: format!("{tenant}/{}", self.key_prefix), key, ..self }
     }
 
     /// Whether this creation is within the permit, and within what the deployment takes at all.

@@ -16,7 +16,7 @@ use upload_types::{
     ledger::{EntryName, Used},
     live::Live,
     media_types::MediaTypes,
-    object_key,
+    object_key::KeyParts,
     plan::{Mode, Plan},
     units::{ByteCount, UnixMs, UploadId},
     upload::{FileInfo, Phase, Purpose},
@@ -47,7 +47,7 @@ pub struct UploadSpec {
     pub id: UploadId,
     /// Whose it is.
     pub owner: String,
-    /// Where the object will be (`object_key`). Where the file is put, or repaired, its key has a mark besides.
+    /// Where the object will be ([`upload_types::object_key`]); empty until the ledger has admitted the upload. Where the file is put, or repaired, its key has a mark besides.
     pub key: String,
     /// What it is for.
     #[serde(default, skip_serializing_if = "Purpose::is_file")]
@@ -260,9 +260,13 @@ impl UploadSpec {
         EntryName { created_at: self.created_at, upload_id: self.id }
     }
 
-    /// The same upload under another name.
+    /// What its object's key is made of, beside a template.
+    pub fn key_parts<'a>(&'a self, prefix: &'a str) -> KeyParts<'a> {
+        KeyParts { id: self.id, prefix, owner: &self.owner, file_name: &self.file.name, created_at: self.created_at }
+    }
+
+    /// The same upload under another name, before anything of it is stored.
     pub fn rename(&mut self, EntryName { created_at, upload_id }: EntryName) {
-        self.key = object_key::renamed(&self.key, self.id, upload_id);
         self.id = upload_id;
         self.created_at = created_at;
     }

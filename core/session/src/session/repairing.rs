@@ -63,9 +63,9 @@ pub struct OpenedForRepair<'a> {
 }
 
 impl super::UploadSpec {
-    /// Where the object of a repair will be. Not behind [`put_prefix`](Self::put_prefix), where strays are looked for.
+    /// Where the object of a repair will be. No attempt ever puts there.
     fn repair_key(&self, number: u32) -> String {
-        object_key::with_mark(&self.key, self.id, &format!(".{number}"))
+        object_key::with_mark(&self.key, self.id, '.', number.into())
     }
 }
 

@@ -6,10 +6,15 @@
 //! yet put, counts for nobody, and is looked for where there may be some: when the upload ends, and once more when it is forgotten.
 
 use super::{Content, Phase, Session, StateChange, Storage, StoredPart, UploadSpec, UploadState};
-use upload_types::{object_key, plan::Mode, units::UnixMs, upload::Purpose};
+use upload_types::{
+    object_key,
+    plan::Mode,
+    units::{UnixMs, UploadId},
+    upload::Purpose,
+};
 
 /// What the mark of an attempt begins with.
-const PUT: &str = "-";
+const PUT: char = '-';
 
 impl UploadSpec {
     /// Whether R2 is to be asked for a multipart upload at once. Not where the file can come in one body, and be put: it has one
@@ -23,13 +28,18 @@ impl UploadSpec {
 
     /// Where this attempt puts the whole file. No two attempts ever share a key.
     pub fn put_key(&self, attempt: u64) -> String {
-        object_key::with_mark(&self.key, self.id, &format!("{PUT}{attempt}"))
+        object_key::with_mark(&self.key, self.id, PUT, attempt)
     }
+}
 
-    /// What the keys begin with under which attempts put the whole file.
-    pub fn put_prefix(&self) -> String {
-        object_key::mark_prefix(&self.key, self.id, PUT)
-    }
+/// What the keys begin with under which attempts of this upload put the whole file, among others' perhaps. `key` is the upload's own.
+pub fn put_prefix(key: &str, upload: UploadId) -> String {
+    object_key::mark_prefix(key, upload, PUT)
+}
+
+/// Whether `found` is one of these keys.
+pub fn is_put(found: &str, key: &str, upload: UploadId) -> bool {
+    object_key::is_marked(found, key, upload, PUT)
 }
 
 impl Session {

@@ -22,21 +22,18 @@ pub fn from_str<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
 /// # Errors
 /// As of [`from_str`]; of bytes that end inside a character it says that they are unfinished.
 pub fn from_slice<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
-    from_str(text_of(bytes))
+    from_str(match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(broken) if broken.error_len().is_none() => UNFINISHED,
+        Err(_) => NO_JSON,
+    })
 }
 
-/// The bytes as text. Where they are cut off inside a character, what stands before it, which a parser finds unfinished; where they are no
-/// UTF-8 at all, and so no JSON either (RFC 8259, section 8.1), something that is no JSON.
-fn text_of(bytes: &[u8]) -> &str {
-    const NO_JSON: &str = "?";
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(broken) if broken.error_len().is_none() => {
-            bytes.get(..broken.valid_up_to()).and_then(|front| std::str::from_utf8(front).ok()).unwrap_or(NO_JSON)
-        }
-        Err(_) => NO_JSON,
-    }
-}
+/// What stands for bytes that are cut off inside a character: whatever comes before it, more was to come.
+const UNFINISHED: &str = "";
+
+/// What stands for bytes that are no UTF-8, and so no JSON either (RFC 8259, section 8.1).
+const NO_JSON: &str = "?";
 
 #[cfg(test)]
 mod tests {
@@ -49,6 +46,7 @@ mod tests {
         assert!(read(whole).is_ok());
         assert_eq!(read(&whole[..12]), Err(true), "inside the ë");
         assert_eq!(read(b"{\"name\":\"Zo\xeb\"}"), Err(false), "Latin-1");
+        assert_eq!(read(b"{}\xc3"), Err(true), "something stood behind it");
         assert_eq!(read(b""), Err(true));
     }
 }

@@ -11,7 +11,7 @@ from typing import Any, Callable
 MOST_OWNER_BYTES = 255
 MOST_METADATA_BYTES = 4096
 MOST_KEY_PREFIX_BYTES = 512
-MOST_KEY_BYTES = 500
+MOST_KEY_BYTES = 250
 MOST_TYPES = 64
 MOST_BYTES = 2**53 - 1
 
@@ -89,10 +89,12 @@ def _is_key_prefix(value: Any) -> bool:
 
 def _is_key_template(value: Any) -> bool:
     # As the Worker reads one (docs/guides/object-keys.md).
-    if not isinstance(value, str) or value.count("{id}") != 1 or value.startswith("segments/"):
+    if not isinstance(value, str) or len(value) > MOST_KEY_BYTES or re.search(r"[^/]\{prefix\}", value):
         return False
+    places = [found[0] for found in _KEY_PLACE.finditer(value)]
     filled = _KEY_PLACE.sub(lambda place: {"{prefix}": "a/", "{.ext}": ""}.get(place[0], "a"), value)
-    return len(filled) <= MOST_KEY_BYTES and _SEGMENTS.fullmatch(f"{filled}/") is not None
+    is_path = _SEGMENTS.fullmatch(f"{filled}/") is not None
+    return "{id}" in places and len(set(places)) == len(places) and is_path
 
 
 def _is_upload_id(value: Any) -> bool:
@@ -105,7 +107,7 @@ _TERMS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "types": (_are_types, 'is not a list of up to 64 media types like ["image/*"]'),
     "metadata": (_is_metadata, 'is not text by name like {"album": "2026"}, up to 4 KiB in all'),
     "key_prefix": (_is_key_prefix, "is not `folder/…/` of letters, digits and `-_.=`, up to 512 bytes"),
-    "object_key": (_is_key_template, "is not a template like `photos/{year}/{id}{.ext}`, with {id} in it once, up to 500 bytes"),
+    "object_key": (_is_key_template, "is not a template like `photos/{year}/{id}{.ext}`, with {id} in it, up to 250 bytes"),
     "delete": (lambda value: isinstance(value, bool), "is neither True nor False"),
     "upload": (_is_upload_id, "is not the id of an upload"),
 }
