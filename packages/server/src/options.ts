@@ -98,7 +98,7 @@ function isKeyTemplate(value: unknown): boolean {
   if (!isText(value) || value.length > MOST_KEY_BYTES || /[^/]\{prefix\}/.test(value)) {
     return false;
   }
-  const places = value.match(KEY_PLACES) ?? [];
+  const places: string[] = value.match(KEY_PLACES) ?? [];
   const filled = value.replace(KEY_PLACES, (place) => ({ "{prefix}": "a/", "{.ext}": "" })[place] ?? "a");
   return places.includes("{id}") && new Set(places).size === places.length && SEGMENTS.test(`${filled}/`);
 }
