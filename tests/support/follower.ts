@@ -34,13 +34,18 @@ export class Follower {
     return Buffer.concat(this.#pieces);
   }
 
+  /** Of the answer, once there is one. */
+  get statusCode(): number | undefined {
+    return this.#response?.statusCode;
+  }
+
   header(name: string): string | undefined {
     const value = this.#response?.headers[name.toLowerCase()];
     return Array.isArray(value) ? value.join(", ") : value;
   }
 
   async status(): Promise<number> {
-    return await waitFor("the head of the answer", async () => this.#response?.statusCode);
+    return await waitFor("the head of the answer", async () => this.statusCode);
   }
 
   async has(bytes: number): Promise<void> {

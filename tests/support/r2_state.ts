@@ -87,9 +87,9 @@ export async function waitUntilOnlyObjectLeft(persistDir: string, uploadId: stri
   await waitFor(`only the object of ${uploadId} to be left`, holds, { giveUpMs: GIVE_UP_MS });
 }
 
-/** Whose object it is: its key ends with the upload's id, or behind that with the number of the attempt that has put it, or of a repair. */
+/** Whose object it is: with the template of whoever gives none its key ends with the upload's id, or with a mark behind that. */
 export function uploadOf(key: string): string | undefined {
-  return /^uploads\/(?:.*\/)?([0-9a-f-]{36})(?:[/.]\d+)?$/.exec(key)?.[1];
+  return /^uploads\/(?:.*\/)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:[-.]\d+)?$/.exec(key)?.[1];
 }
 
 /** Where the bytes behind the last whole part are, when they are too many for a row. */

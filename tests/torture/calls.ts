@@ -50,7 +50,7 @@ export async function call(
       job.note(`${request} – cut behind ${sent} of ${body.length} bytes`);
       return undefined;
     }
-    const said = `${reply.status} ${reply.header("Upload-Offset") ?? reply.body.toString().slice(0, 400)}`;
+    const said = `${reply.status} ${reply.header("Upload-Offset") ?? reply.body.subarray(0, 400).toString()}`;
     if (reply.status === 409) {
       figures.count(figures.refusals, problemOf(reply));
     }

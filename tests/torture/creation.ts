@@ -53,6 +53,9 @@ async function repeat(world: World, job: Job, upload: Incarnation, key: string |
 
 function fields({ plan, sha256, crc64nvme }: Job): InitFields {
   const wrong = plan.ending === "failed";
+  if (plan.live) {
+    return { fileName: plan.fileName, fileSize: null, live: true };
+  }
   return {
     fileName: plan.fileName,
     fileSize: plan.sizeBytes,

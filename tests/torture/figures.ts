@@ -23,6 +23,8 @@ export class Figures {
   alarmsLost = 0;
   interruptions = 0;
   askedAfterwards = 0;
+  readings = 0;
+  followings = 0;
   originRestarts = 0;
   faultsPlanned = 0;
   emptyMultiparts = 0;
@@ -52,6 +54,7 @@ export class Figures {
       `kills                  ${this.kills}, alarms lost ${this.alarmsLost}`,
       `faults                 ${total(this.faults)} injected of ${this.faultsPlanned} planned: ${tally(this.faults)}`,
       `origin                 ${this.originRestarts} restarts; ${tally(this.originFailures)}`,
+      `read while they grew   ${this.readings} times, followed over ${this.followings} connections`,
       `taken by the origin    asked for afterwards ${this.askedAfterwards} times`,
       `empty multiparts left  ${this.emptyMultiparts} (creations that R2 did and nobody heard of)`,
       `duration               ${this.seconds.toFixed(1)} s`,

@@ -5,6 +5,7 @@ import { claimAgain } from "./again.ts";
 import { breathe, call } from "./calls.ts";
 import type { Chaos } from "./chaos.ts";
 import { create } from "./creation.ts";
+import { follow, readGrowing } from "./growing.ts";
 import { interrupt } from "./interruptions.ts";
 import type { Incarnation, Job } from "./job.ts";
 import { type Assembled, assemble } from "./partials.ts";
@@ -60,6 +61,9 @@ async function send(world: World, chaos: Chaos, job: Job, upload: Incarnation): 
   const visits: Promise<void>[] = [];
   let round = 0;
   const before = async () => {
+    if (plan.live && job.random.chance(0.4)) {
+      await readGrowing(world, job, upload);
+    }
     for (const { rules } of plan.faults.filter(({ at }) => at === round)) {
       await chaos.plan(job, rules);
     }
@@ -68,6 +72,23 @@ async function send(world: World, chaos: Chaos, job: Job, upload: Incarnation): 
     }
     round += 1;
   };
+  let isOver = false;
+  const followed = plan.live ? follow(world, job, upload, () => isOver) : undefined;
+  const truth = await sendAndEnd(world, job, upload, before).finally(() => {
+    isOver = true;
+  });
+  upload.ending = endingOf(truth);
+  const bytes = await followed;
+  if (bytes !== undefined && upload.ending === "completed" && !plan.discard && bytes !== plan.sizeBytes) {
+    world.differ(`${job.name}: of ${plan.sizeBytes} bytes a follower got ${bytes}`, job);
+  }
+  await Promise.all(visits);
+  return truth;
+}
+
+/** Sends what is to be sent, and ends the upload as it is to end. */
+async function sendAndEnd(world: World, job: Job, upload: Incarnation, before: () => Promise<void>): Promise<Truth> {
+  const { plan } = job;
   const sending = { who: "client", random: job.random, stopAt: plan.stopAt, before };
   let truth = await sendAll(world, job, upload, sending);
   if (plan.ending === "expired" && truth.state === "open") {
@@ -80,8 +101,6 @@ async function send(world: World, chaos: Chaos, job: Job, upload: Incarnation): 
   } else if (truth.state === "open" || truth.state === "completing" || truth.state === "verifying") {
     truth = await awaitEnd(world, job, upload);
   }
-  upload.ending = endingOf(truth);
-  await Promise.all(visits);
   return truth;
 }
 

@@ -32,6 +32,8 @@ export type UploadPlan = {
   faults: { at: number; rules: FaultRule[] }[];
   /** The origin's answer asks to delete the staged object. */
   discard: boolean;
+  /** Nobody knows its length, and it is read while it grows. */
+  live: boolean;
   /** In so many partial uploads it goes up, to be put together; 0 where it is one upload. */
   partials: number;
   /** One of its chunks is interrupted so often before it gets through. */
@@ -70,8 +72,9 @@ function planUpload(index: number, random: Random): UploadPlan {
   // Two files of so few bytes may be the same: the second one's SHA-256 would be answered with the first one's object.
   const digests = sizeBytes < 16 ? (["crc64nvme"] as const) : (["crc64nvme", "sha256"] as const);
   const declared = ending === "failed" || random.chance(0.5) ? random.pick(digests) : "nothing";
+  const mayBeLive = sizeBytes > 0 && !parallel && declared === "nothing";
   const tiny = !parallel && sizeBytes <= 2 * MIB && random.chance(0.5);
-  return {
+  const plan: Omit<UploadPlan, "live"> = {
     index,
     fileName: `torture-${index}.bin`,
     sizeBytes,
@@ -96,6 +99,9 @@ function planUpload(index: number, random: Random): UploadPlan {
     partials:
       !parallel && declared === "nothing" && ending === "completed" && random.chance(0.4) ? random.int(2, 5) : 0,
   };
+  // Drawn last, so that the same seed has the same trouble as before. A live upload does not expire: what is there is the file.
+  const live = mayBeLive && plan.partials === 0 && ending !== "expired" && random.chance(0.5);
+  return live ? { ...plan, live, chunkSize: undefined } : { ...plan, live };
 }
 
 /** Nothing else is wrong with it. */
@@ -106,7 +112,7 @@ function planInterrupted(index: number, kind: Interrupted, times: number): Uploa
     ...{ index, fileName: `interrupted-${kind}.bin`, sizeBytes, chunkSize, stopAt: sizeBytes },
     ...{ parallel: kind !== "sequential", chunking: "planned", checksummed: 0, declared: "crc64nvme" },
     ...{ ending: "completed", idempotencyKey: undefined, clumsiness: 0, visitors: [], faults: [] },
-    ...{ discard: false, partials: 0, interrupted: { kind, times } },
+    ...{ discard: false, live: false, partials: 0, interrupted: { kind, times } },
   };
 }
 

@@ -43,7 +43,10 @@ export async function put(
   const protocol = plan.parallel ? "json" : anyProtocol(random);
   world.figures.count(world.figures.protocols, protocol);
   const path = `/upload/${upload.uploadId}`;
-  const json = { ...place(chunk, plan.sizeBytes, random), ...(checksummed ? checksum(body, random) : {}) };
+  const json = {
+    ...place(chunk, plan.live ? "*" : plan.sizeBytes, random),
+    ...(checksummed ? checksum(body, random) : {}),
+  };
   const whole = { ...chunk, sizeBytes: plan.sizeBytes };
   const spoken =
     protocol === "json"
@@ -136,7 +139,7 @@ async function stall(world: World, job: Job, path: string, chunk: Chunk, random:
   return reply;
 }
 
-function place({ offset, length }: Chunk, sizeBytes: number, random: Random): Headers {
+function place({ offset, length }: Chunk, sizeBytes: number | "*", random: Random): Headers {
   return random.chance(0.7)
     ? { "X-Upload-Offset": offset }
     : { "Content-Range": `bytes ${offset}-${offset + length - 1}/${sizeBytes}` };
