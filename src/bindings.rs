@@ -54,6 +54,17 @@ pub(crate) fn runtime_fits() -> Result<(), ApiError> {
     Err(ApiError::NotConfigured { detail: detail.to_owned() })
 }
 
+/// Whether a binding of this name is the Worker's own, and is for nobody else's messages.
+pub(crate) fn is_own(name: &str) -> bool {
+    BINDINGS.iter().any(|(own, _)| *own == name)
+}
+
+/// Whether there is a binding of this name that can do this.
+pub(crate) fn has(env: &Env, name: &str, method: &str) -> bool {
+    let binding = Reflect::get(env, &name.into()).unwrap_or(JsValue::UNDEFINED);
+    binding.is_object() && Reflect::get(&binding, &method.into()).is_ok_and(|method| method.is_function())
+}
+
 /// Whether there is such a binding.
 pub(crate) fn is_bound(env: &Env, name: &str) -> bool {
     Reflect::get(env, &name.into()).is_ok_and(|binding| binding.is_object())

@@ -1,4 +1,4 @@
-//! What an object has others do: it hands a queue a message that says where to ask, and for what. Telling the origin is one queue;
+//! What an object has others do: it hands a queue a message that says where to ask, and for what. Telling receivers is one queue;
 //! what moves bytes has another, since it takes long, and each message of it has the connections of an invocation to itself.
 
 use crate::platform::error::Result;

@@ -31,6 +31,7 @@ pub(crate) const ACCEPTED: &str = "the offset is accepted, at once or after a st
 pub(crate) const READ_BACK: &str = "what a restart reads back is what was believed";
 pub(crate) const FREED: &str = "what is said to be freed is gone";
 pub(crate) const TOLD_AT_ONCE: &str = "the owner's ledger is told of an end at once, unless it has failed itself";
+pub(crate) const INDEPENDENT: &str = "what another receiver does changes nothing for the origin";
 pub(crate) const LEFT_ALONE: &str = "left alone, every upload ends, is told, and leaves nothing that is not wanted";
 pub(crate) const TAKEN_UP: &str = "taken up again, every open upload becomes whole";
 
@@ -52,6 +53,7 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
         Property::always(READ_BACK, |_, world: &World| !world.has_broken(Law::ReadBack)),
         Property::always(FREED, freed),
         Property::always(TOLD_AT_ONCE, told_at_once),
+        Property::always(INDEPENDENT, |_, world: &World| !world.has_broken(Law::OriginDelayed)),
         Property::always(LEFT_ALONE, |uploads, world| uploads.outlooks.of(uploads, world).left_alone),
         Property::always(TAKEN_UP, |uploads: &Uploads, world: &World| {
             !world.is_open() || uploads.outlooks.of(uploads, world).taken_up
