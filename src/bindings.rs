@@ -1,6 +1,7 @@
 //! What a deployment gives this Worker, apart from its settings: bindings that nothing works without, what may take its events, and a
 //! runtime that is new enough.
 
+use durable_objects::upload::enqueue::RECEIVERS_BINDING;
 use js_sys::{Reflect, global};
 use upload_types::api_error::ApiError;
 use wasm_bindgen::JsValue;
@@ -56,7 +57,7 @@ pub(crate) fn runtime_fits() -> Result<(), ApiError> {
 
 /// Whether a binding of this name is the Worker's own, and is for nobody else's messages.
 pub(crate) fn is_own(name: &str) -> bool {
-    BINDINGS.iter().any(|(own, _)| *own == name)
+    name == RECEIVERS_BINDING || BINDINGS.iter().any(|(own, _)| *own == name)
 }
 
 /// Whether there is a binding of this name that can do this.

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, test } from "node:test";
 
 import type { Status } from "./support/api.ts";
-import { fileBytes } from "./support/bytes.ts";
+import { fileBytes, sha256 } from "./support/bytes.ts";
 import { waitUntilNothingLeft } from "./support/r2_state.ts";
 import { assertRefused } from "./support/refusals.ts";
 import { type Answer, ScriptedOrigin } from "./support/scripted_origin.ts";
@@ -45,6 +45,17 @@ const BINDINGS = `
 binding = "THUMBNAILS"
 queue = "app-thumbnails"
 
+[[queues.producers]]
+binding = "RECEIVERS"
+queue = "quayside-receivers-events"
+
+[[queues.consumers]]
+queue = "quayside-receivers-events"
+dead_letter_queue = "quayside-dead-letters"
+max_batch_size = 4
+max_batch_timeout = 0
+max_retries = 100
+
 [[queues.consumers]]
 queue = "app-thumbnails"
 max_batch_timeout = 0
@@ -68,6 +79,7 @@ const stack = await Stack.start({
     DELIVERY_MAX_ATTEMPTS: MAX_ATTEMPTS,
     OUTBOX_RESEND_SECONDS: 2,
     RESULT_WAIT_SECONDS: 3,
+    WEBHOOK_TIMEOUT_SECONDS: 5,
   },
   secrets: { ...freshSecrets(), SEARCH_SECRET: secret(), ARCHIVE_SECRET: secret() },
   configuration: (toml) => toml.replace('EVENT_RECEIVERS = ""', listed(RECEIVERS)) + BINDINGS,
@@ -81,6 +93,7 @@ after(async () => {
 });
 const { client } = stack;
 const file = fileBytes("told to several", 1000);
+const rare = fileBytes("taken over", 1000);
 
 /** An upload that this receiver answers by script, from the first event on. */
 async function uploadWith(answers: Partial<Record<Name, Answer[]>>): Promise<string> {
@@ -119,7 +132,10 @@ test("each hears of what it has asked for, signed with its own secret, under one
     assert.equal(told.length, 1, name);
     const [delivery] = told;
     // A message of a queue has no headers; its id follows from what it says.
-    assert.equal(delivery?.webhookId, name === "thumbnails" ? "undefined" : `evt_${uploadId.replaceAll("-", "")}_completed`);
+    assert.equal(
+      delivery?.webhookId,
+      name === "thumbnails" ? "undefined" : `evt_${uploadId.replaceAll("-", "")}_completed`,
+    );
     assert.equal(delivery?.genuine, !["thumbnails", "billing"].includes(name), name);
     const { downloadUrl, ...data } = delivery.event.data;
     const { downloadUrl: link, ...expected } = origin.of(uploadId)[0]?.event.data ?? assert.fail("nothing");
@@ -155,7 +171,9 @@ test("one that is down holds nobody back, and is shown beside the others", async
   const log = (await client.request("GET", `/upload/${uploadId}/log`)).json<{
     entries: { event: string; detail: string | null }[];
   }>();
-  assert.ok(log.entries.some(({ event, detail }) => event === "delivery_failed" && detail === "upload.completed to search"));
+  assert.ok(
+    log.entries.some(({ event, detail }) => event === "delivery_failed" && detail === "upload.completed to search"),
+  );
 });
 
 test("the origin that is down holds nobody else back either", async () => {
@@ -164,6 +182,20 @@ test("the origin that is down holds nobody else back either", async () => {
   await archive.waitForDeliveries(uploadId, 2);
   await waitUntilTold(uploadId, "search", isState("delivered"));
   await client.waitUntilDelivery(uploadId, "failed");
+});
+
+test("one that hangs is given up for now, and the origin has not waited for it", async () => {
+  const { uploadId } = await client.create(file, { fileName: "hangs.bin" });
+  archive.script(uploadId, "hang");
+  search.script(uploadId, "hang");
+  await client.put(uploadId, 0, file);
+  await search.waitForDeliveries(uploadId, 1);
+  await client.waitUntilDelivery(uploadId, "delivered");
+  const [told] = (await client.state(uploadId)).receivers ?? [];
+  assert.deepEqual(told, { name: "search", state: "queued", attempts: 1, lastError: null });
+  const later = await waitUntilTold(uploadId, "search", ({ lastError }) => lastError !== null);
+  assert.equal(later.lastError, "it did not answer");
+  await waitUntilTold(uploadId, "search", isState("delivered"));
 });
 
 test("a creation is told to who has asked for it, before anything else, and once", async () => {
@@ -203,9 +235,21 @@ test("a creation that was not taken yet is told first", async () => {
 
 test("what the origin takes over is there until all have been told, and only the origin can", async () => {
   const taken: Answer = { status: 200, body: { disposition: "delete", result: "taken" } };
-  const uploadId = await uploadWith({ origin: [taken], search: [taken, taken], billing: [{ status: 500 }, taken] });
-  const [, second] = await billing.waitForDeliveries(uploadId, 2);
-  const { pathname, search: query } = new URL(second?.event.data.downloadUrl ?? "");
+  const declared = { sha256: sha256(rare) };
+  const upload = await client.create(rare, declared);
+  origin.script(upload.uploadId, taken);
+  const answers = Promise.withResolvers<Answer>();
+  billing.script(upload.uploadId, answers.promise);
+  await client.putRest(upload, rare);
+  const { uploadId } = upload;
+  const [first] = await billing.waitForDeliveries(uploadId, 1);
+  await client.waitUntilDelivery(uploadId, "delivered");
+  const { pathname, search: query } = new URL(first?.event.data.downloadUrl ?? "");
+  assert.equal((await client.request("GET", pathname + query)).status, 200, "billing has not fetched it yet");
+  assert.equal((await client.state(uploadId)).deletedAt, null);
+  const { uploadId: another } = await client.create(rare, declared);
+  assert.notEqual(another, uploadId, "what is about to go is nobody's duplicate");
+  answers.resolve(taken);
   await waitUntilNothingLeft(stack.persistDir, uploadId);
   assertRefused(await client.request("GET", pathname + query), 410, "upload-gone");
   const { object, deletedAt } = await client.state(uploadId);
@@ -218,7 +262,7 @@ test("what the origin takes over is there until all have been told, and only the
     await waitUntilTold(kept, name, isState("delivered"));
   }
   const state = await client.state(kept);
-  assert.equal(state.deletedAt ?? null, null, "nobody else has it deleted");
+  assert.equal(state.deletedAt, null, "nobody else has it deleted");
   assert.equal(state.object?.result, undefined, "or speaks to the client");
 });
 

@@ -50,6 +50,10 @@ const DEAD_LETTER_QUEUE_ENDING: &str = "dead-letters";
 /// When a message could not even be looked at, the queue brings it back after so long.
 const FAULT_DELAY_SECONDS: u32 = 30;
 
+/// So long may a receiver take that is not the origin. A batch holds its place until all of it is settled, and the platform may have a
+/// single consumer for a while: whoever hangs would hold up the events behind it for as long.
+const OTHERS_TIMEOUT_MS: u64 = 10_000;
+
 /// What is wrong with a receiver that is listed no more.
 const REMOVED: &str = "EVENT_RECEIVERS has no receiver of this name any more";
 
@@ -141,10 +145,11 @@ async fn deliver(
         );
     }
     let objects = ObjectClient::to_uploads(env, Caller::System)?;
+    let longest_ms = if receiver == ORIGIN_NAME { u64::MAX } else { OTHERS_TIMEOUT_MS };
     let begin = BeginDelivery {
         receiver: receiver.to_owned(),
         event_id: event_id.to_owned(),
-        attempt_ms: config.webhook_timeout_ms,
+        attempt_ms: config.webhook_timeout_ms.min(longest_ms),
         link_ms: config.download_url_ttl_seconds * 1000,
     };
     let Some(facts) = unless_refused(call(&objects, upload_id, &begin).await)?.flatten() else {
@@ -154,7 +159,7 @@ async fn deliver(
     };
     let watch = Stopwatch::start();
     let (answer, policy) = match &to {
-        Some(to) => (webhook::send(&facts, to, config, env).await?, config.retry),
+        Some(to) => (webhook::send(&facts, to, begin.attempt_ms, config, env).await?, config.retry),
         // Nobody waits for a receiver that is listed no more. One that comes back is told by `redeliver`.
         None => (Answer::Refused { status: None, asked_seconds: None, why: Some(REMOVED) }, RetryPolicy::GIVE_UP),
     };

@@ -53,10 +53,16 @@ pub(crate) enum Answer {
     },
 }
 
-/// Sends the event once and waits for the answer, no longer than the configured time.
-pub(crate) async fn send(facts: &EventFacts, to: &Addressee<'_>, config: &Config, env: &Env) -> Result<Answer> {
+/// Sends the event once and waits for the answer, no longer than this.
+pub(crate) async fn send(
+    facts: &EventFacts,
+    to: &Addressee<'_>,
+    timeout_ms: u64,
+    config: &Config,
+    env: &Env,
+) -> Result<Answer> {
     let body = body(facts, config)?.to_string();
-    let (id, timeout_ms) = (&facts.event_id, config.webhook_timeout_ms);
+    let id = &facts.event_id;
     let (receiver, secrets) = match to {
         Addressee::Post(receiver, secrets) => (*receiver, *secrets),
         Addressee::Queue(binding) => return Ok(enqueue(binding, &body, timeout_ms, env).await),

@@ -25,7 +25,7 @@ export function receivers(text) {
   for (const [at, entry] of entries.entries()) {
     const complaint = ofEntry(entry);
     if (complaint) {
-      return `entry ${at}${NAME.test(entry?.name) ? ` (${entry.name})` : ""}: ${complaint}`;
+      return `entry ${at}${isText(entry?.name) && NAME.test(entry.name) ? ` (${entry.name})` : ""}: ${complaint}`;
     }
     if (names.has(entry.name)) {
       return `entry ${at}: there is another receiver called ${entry.name}`;

@@ -20,6 +20,7 @@ mod length;
 mod lifetime;
 mod linked;
 mod live;
+mod receivers;
 mod repairing;
 mod sequence;
 mod verifying;

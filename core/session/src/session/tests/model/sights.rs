@@ -50,7 +50,8 @@ pub(crate) const SILENT: &str = "a number that is free only because its writer w
 pub(crate) const PENDING: &str = "a chunk that has to wait for a number";
 pub(crate) const WITHDRAWN: &str = "a deletion while the completion is being told";
 pub(crate) const TWO_EVENTS: &str = "a deletion that is to be told after the completion was";
-pub(crate) const AHEAD: &str = "an origin that has heard of a deletion, beside a receiver that was called twice in vain";
+pub(crate) const AHEAD: &str =
+    "an origin that has heard of a deletion, beside a receiver that was called twice in vain";
 pub(crate) const HELD_FOR_ANOTHER: &str =
     "an object that the origin wants deleted, and that another is still to be told of";
 pub(crate) const DAMAGED: &str = "a damaged upload";
