@@ -35,6 +35,11 @@ export function receivers(text) {
   return entries.map(ofUrl).find(Boolean);
 }
 
+/** Those of a list that is right. */
+export function receiversOf(text) {
+  return receivers(text) === undefined && text !== "" ? parsed(text) : [];
+}
+
 function ofEntry(entry) {
   if (typeof entry !== "object" || entry === null || Array.isArray(entry)) {
     return "is no object";

@@ -1,6 +1,9 @@
 //! What must always hold.
 
-use crate::session::{SegmentPlace, Session};
+use crate::{
+    event::{Delivery, EventKind},
+    session::{SegmentPlace, Session},
+};
 use stateright::Property;
 use upload_types::{
     plan::Mode,
@@ -139,7 +142,12 @@ fn one_event(_: &Uploads, world: &World) -> bool {
     let session = world.object.session.as_ref();
     let delivered = session.is_some_and(|session| session.outbox.state() == Some(DeliveryState::Delivered));
     let endings = world.telling.heard & !DELETED;
-    endings.count_ones() <= 1 && !world.has_broken(Law::EventChanged) && (!delivered || world.origin_knows())
+    let is_ending = |delivery: &&Delivery| delivery.receiver.is_origin() && delivery.kind != EventKind::Deleted;
+    let to_tell = session.map_or(0, |session| session.outbox.iter().filter(is_ending).count());
+    to_tell <= 1
+        && endings.count_ones() <= 1
+        && !world.has_broken(Law::EventChanged)
+        && (!delivered || world.origin_knows())
 }
 
 /// Parts and object, that is: a segment, or a put that does not count, may arrive late, and goes when the upload is forgotten.

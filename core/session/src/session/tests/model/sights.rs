@@ -62,6 +62,32 @@ pub(crate) const ALL_PARALLEL: &str = "three attempts at once in three chunks";
 
 /// All of them.
 pub(crate) fn all() -> Vec<Property<Uploads>> {
+    let mut all = of_telling();
+    all.extend(of_uploads());
+    all
+}
+
+fn of_telling() -> Vec<Property<Uploads>> {
+    vec![
+        Property::sometimes(WITHDRAWN, |_, world: &World| {
+            let is_telling = world.telling.consumers.contains(&Consumer::Calling(EventKind::Completed.into()));
+            is_telling && world.object.phase() == Some(Phase::Deleted)
+        }),
+        Property::sometimes(TWO_EVENTS, |_, world: &World| {
+            let to_origin = |session: &Session| session.outbox.to(ReceiverIndex::ORIGIN).count();
+            world.object.session.as_ref().map_or(0, to_origin) > 1 && delivery(world) == Some(DeliveryState::Queued)
+        }),
+        Property::sometimes(AHEAD, |_, world: &World| {
+            let is_behind = |session: &Session| session.outbox.iter().any(|delivery| delivery.attempts > 1);
+            world.telling.heard & DELETED != 0 && world.object.session.as_ref().is_some_and(is_behind)
+        }),
+        Property::sometimes(HELD_FOR_ANOTHER, |_, world: &World| {
+            world.object.session.as_ref().is_some_and(Session::is_about_to_be_taken)
+        }),
+    ]
+}
+
+fn of_uploads() -> Vec<Property<Uploads>> {
     vec![
         Property::sometimes(LATE_WRITE, |_, world: &World| {
             sent_parts(world).any(|attempt| world.places.iter().all(|place| place.newest != attempt))
@@ -138,21 +164,6 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
             starts
                 .map(|start| world.refusal_at(uploads, start))
                 .any(|refusal| matches!(refusal, Some(ApiError::WritersPending { .. })))
-        }),
-        Property::sometimes(WITHDRAWN, |_, world: &World| {
-            let is_telling = world.telling.consumers.contains(&Consumer::Calling(EventKind::Completed.into()));
-            is_telling && world.object.phase() == Some(Phase::Deleted)
-        }),
-        Property::sometimes(TWO_EVENTS, |_, world: &World| {
-            let to_origin = |session: &Session| session.outbox.to(ReceiverIndex::ORIGIN).count();
-            world.object.session.as_ref().map_or(0, to_origin) > 1 && delivery(world) == Some(DeliveryState::Queued)
-        }),
-        Property::sometimes(AHEAD, |_, world: &World| {
-            let is_behind = |session: &Session| session.outbox.iter().any(|delivery| delivery.attempts > 1);
-            world.telling.heard & DELETED != 0 && world.object.session.as_ref().is_some_and(is_behind)
-        }),
-        Property::sometimes(HELD_FOR_ANOTHER, |_, world: &World| {
-            world.object.session.as_ref().is_some_and(Session::is_about_to_be_taken)
         }),
         Property::sometimes(DAMAGED, |_, world: &World| world.object.phase() == Some(Phase::Damaged)),
         Property::sometimes(REPAIRED, |_, world: &World| {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    event::{DeliveryId, EventKind},
+    event::{Delivery, DeliveryId, EventKind},
     session::{
         Content, Decision, Lease, LeaseState, ParallelChunk, ParallelChunks, Session, StateChange, WRITER_SILENCE_MS,
     },
@@ -223,7 +223,7 @@ impl World {
         if change.is_none() {
             return;
         }
-        let told: Vec<DeliveryId> = session.outbox.iter().map(|delivery| delivery.id()).collect();
+        let told: Vec<DeliveryId> = session.outbox.iter().map(Delivery::id).collect();
         if uploads.breaks(Mutation::AnswerBeforeStore) && self.stored.is_none() {
             self.stored = Some(Arc::clone(&self.object));
         }
