@@ -186,7 +186,6 @@ test("the origin that is down holds nobody else back either", async () => {
 
 test("one that hangs is given up for now, and the origin has not waited for it", async () => {
   const { uploadId } = await client.create(file, { fileName: "hangs.bin" });
-  archive.script(uploadId, "hang");
   search.script(uploadId, "hang");
   await client.put(uploadId, 0, file);
   await search.waitForDeliveries(uploadId, 1);

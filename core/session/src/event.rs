@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::receivers::ReceiverIndex;
+use crate::receiver_index::ReceiverIndex;
 use upload_types::{
     api_error::ApiError,
     units::{UnixMs, UploadId},

@@ -20,6 +20,7 @@ pub mod gathering;
 pub mod outbox;
 pub mod quota;
 pub mod read_size;
+pub mod receiver_index;
 pub mod receiver_list;
 pub mod receivers;
 pub mod retention;

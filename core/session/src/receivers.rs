@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::receiver_index::ReceiverIndex;
+
 use crate::event::EventKind;
 
 /// So many receivers beside the origin. With it they have at most 27 events (three of a kind that follow each other: created, an ending,
@@ -15,21 +17,6 @@ pub const MAX_NAME_BYTES: usize = 32;
 
 /// The name of the origin, which no other receiver has.
 pub const ORIGIN_NAME: &str = "origin";
-
-/// A receiver of an upload's events: the origin, or the n-th of its [`Receivers`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ReceiverIndex(u8);
-
-impl ReceiverIndex {
-    /// The origin.
-    pub const ORIGIN: Self = Self(0);
-
-    /// Whether it is the origin.
-    pub fn is_origin(&self) -> bool {
-        *self == Self::ORIGIN
-    }
-}
 
 /// One that hears beside the origin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +46,7 @@ impl Receivers {
 
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = (ReceiverIndex, &Receiver)> {
-        (1..).map(ReceiverIndex).zip(&self.0)
+        (1..).map(ReceiverIndex::nth).zip(&self.0)
     }
 
     /// The one with this name, or the origin.
@@ -72,7 +59,7 @@ impl Receivers {
 
     /// What it is called; nothing where there is none.
     pub fn name_of(&self, index: ReceiverIndex) -> &str {
-        match usize::from(index.0).checked_sub(1) {
+        match index.number().checked_sub(1) {
             None => ORIGIN_NAME,
             Some(at) => self.0.get(at).map_or("", |receiver| receiver.name.as_str()),
         }
@@ -102,15 +89,15 @@ mod tests {
         for name in ["origin", "search", "audit"] {
             assert_eq!(receivers.named(name).map(|index| receivers.name_of(index)), Some(name));
         }
-        assert_eq!((receivers.named("nobody"), receivers.name_of(ReceiverIndex(7))), (None, ""));
+        assert_eq!((receivers.named("nobody"), receivers.name_of(ReceiverIndex::nth(7))), (None, ""));
     }
 
     #[test]
     fn each_hears_what_it_has_asked_for() {
-        let hearing = |kind| receivers().hearing(kind).into_iter().map(|index| index.0).collect::<Vec<_>>();
+        let hearing = |kind| receivers().hearing(kind).into_iter().map(ReceiverIndex::number).collect::<Vec<_>>();
         assert_eq!(hearing(EventKind::Completed), [1, 2]);
         assert_eq!(hearing(EventKind::Created), [2]);
-        assert_eq!(hearing(EventKind::Failed), [] as [u8; 0]);
+        assert_eq!(hearing(EventKind::Failed), [] as [usize; 0]);
     }
 
     #[test]

@@ -6,7 +6,6 @@ use crate::platform::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use upload_session::{
     event::{DeliveryOutcome, EventKind, Verdict},
-    receivers::ORIGIN_NAME,
     session::{
         BeginAppend, Commit, Committed, CopyBatch, DeleteRight, Growing, Hashed, PartialStatus, PartialUpload, Release,
         Renew, Signed, Slice, Slot, UploadSpec, Wanted, WriteLease,
@@ -314,7 +313,6 @@ pub enum QueueMessage {
         /// The upload.
         upload_id: UploadId,
         /// What the settings call the receiver.
-        #[serde(default = "origin")]
         receiver: String,
         /// The event.
         event_id: String,
@@ -343,11 +341,6 @@ pub enum QueueMessage {
         /// The upload.
         upload_id: UploadId,
     },
-}
-
-/// Who a message is for that names nobody.
-fn origin() -> String {
-    ORIGIN_NAME.to_owned()
 }
 
 impl QueueMessage {
