@@ -1,6 +1,7 @@
 //! What a deployment gives this Worker, apart from its settings: bindings that nothing works without, what may take its events, and a
 //! runtime that is new enough.
 
+use durable_objects::upload::enqueue::RECEIVERS_BINDING;
 use js_sys::{Reflect, global};
 use upload_types::api_error::ApiError;
 use wasm_bindgen::JsValue;
@@ -52,6 +53,17 @@ pub(crate) fn runtime_fits() -> Result<(), ApiError> {
     let detail = "compatibility_date in wrangler's configuration is before 2026-10-01, or wrangler is too old to know that date: an object \
                   could be evicted while it waits for R2. Set 2026-10-01 or later, and use wrangler 4.146 or newer.";
     Err(ApiError::NotConfigured { detail: detail.to_owned() })
+}
+
+/// Whether a binding of this name is the Worker's own, and is for nobody else's messages.
+pub(crate) fn is_own(name: &str) -> bool {
+    name == RECEIVERS_BINDING || BINDINGS.iter().any(|(own, _)| *own == name)
+}
+
+/// Whether there is a binding of this name that can do this.
+pub(crate) fn has(env: &Env, name: &str, method: &str) -> bool {
+    let binding = Reflect::get(env, &name.into()).unwrap_or(JsValue::UNDEFINED);
+    binding.is_object() && Reflect::get(&binding, &method.into()).is_ok_and(|method| method.is_function())
 }
 
 /// Whether there is such a binding.

@@ -4,10 +4,9 @@
 
 use std::{cell::OnceCell, rc::Rc, time::Duration};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use upload_access::{
     cors::{AllowedHeaders, AllowedOrigins, Cors},
-    token::{Secret, is_safe_url},
+    token::Secret,
 };
 use upload_protocols::{
     address::{self, BasePath},
@@ -16,6 +15,7 @@ use upload_protocols::{
 use upload_session::{
     event::RetryPolicy,
     quota::Quota,
+    receivers::Receivers,
     retention::IDEMPOTENCY_MS,
     session::{LATEST_END_MS, Policy},
 };
@@ -25,13 +25,17 @@ use upload_types::{
     object_key::KeyTemplate,
     plan::Limits,
     units::{ByteCount, MIB},
+    upload::Purpose,
 };
-use web_sys::Url;
 use worker::Env;
 
 use crate::{
     bindings,
-    setting::{Complaints, active_secrets, bound, byte_count, milliseconds, missing, number, text},
+    receivers::{self, EventReceivers},
+    setting::{
+        Complaints, active_secrets, bound, byte_count, is_unseen_address, milliseconds, missing, number, text,
+        webhook_secrets,
+    },
     signed_post::Receiver,
     token_settings::{self, TokenSettings},
 };
@@ -118,6 +122,8 @@ pub(crate) struct Config {
     pub(crate) form_redirects: AllowedRedirects,
     /// `ALLOWED_TYPES`; none where it is empty.
     pub(crate) types: Option<MediaTypes>,
+    /// `EVENT_RECEIVERS`.
+    pub(crate) receivers: EventReceivers,
     /// The secret `WEBHOOK_SECRET`: one, or the newest and the one before it. Each signs every event.
     pub(crate) webhook_secrets: Vec<Secret>,
     /// The secret `DOWNLOAD_SECRET`: one, or the newest and the one before it. The first signs, and both verify.
@@ -144,6 +150,11 @@ pub(crate) enum DeleteCompleted {
 }
 
 impl Config {
+    /// Who hears of an upload that is created now, beside the origin. Of a partial upload nobody does.
+    pub(crate) fn audience(&self, purpose: &Purpose) -> Receivers {
+        if *purpose == Purpose::Partial { Receivers::default() } else { self.receivers.audience() }
+    }
+
     /// What is wrong with them only where others rely on it: on a deployed Worker.
     pub(crate) fn is_safe(&self) -> Result<(), ApiError> {
         if self.policy.tombstone_ms < IDEMPOTENCY_MS {
@@ -175,10 +186,16 @@ impl Config {
         wrong.hear(problems_url(env));
         let origin = wrong.hear_or_default(origin(env));
         let accept = wrong.hear_or_default(accept(env));
+        let receivers = wrong.hear_or_default(receivers::read(env));
         let public_url = wrong.hear_or_default(public_url(env));
         // What is signed and stored never takes its host from a request: whoever sends one chooses that.
         if matches!((&origin, &public_url), (Some(origin), None) if origin.is_remote()) {
             let hint = "is empty, and ORIGIN_WEBHOOK_URL is not: events have links in them. Set it to the scheme and the host under \
+                        which this Worker is reached, like https://upload.example.com";
+            wrong.hear::<()>(Err(missing("PUBLIC_URL", hint)));
+        }
+        if receivers.has_remote() && public_url.is_none() {
+            let hint = "is empty, and EVENT_RECEIVERS has addresses: events have links in them. Set it to the scheme and the host under \
                         which this Worker is reached, like https://upload.example.com";
             wrong.hear::<()>(Err(missing("PUBLIC_URL", hint)));
         }
@@ -212,7 +229,7 @@ impl Config {
         let object_key = wrong.hear_or_default(object_key(env));
         let form_redirects = wrong.hear_or_default(form_redirects(env));
         let types = wrong.hear_or_default(types(env));
-        let webhook_secrets = wrong.hear_or_default(webhook_secrets(env));
+        let webhook_secrets = wrong.hear_or_default(webhook_secrets(env, "WEBHOOK_SECRET"));
         let download_secrets = wrong.hear_or_default(download_secrets(env));
         Some(Self {
             auth: auth?,
@@ -232,6 +249,7 @@ impl Config {
             object_key,
             form_redirects,
             types,
+            receivers,
             webhook_secrets,
             download_secrets,
         })
@@ -247,11 +265,7 @@ fn origin(env: &Env) -> Result<Option<Receiver>, ApiError> {
 fn accept(env: &Env) -> Result<Option<Receiver>, ApiError> {
     const NAME: &str = "ACCEPT_HOOK";
     let url = Some(text(env, NAME)?).filter(|url| !url.is_empty());
-    let is_safe = |url: &String| {
-        let is_unseen = is_safe_url(url) || url.starts_with("http://localhost:");
-        is_unseen && Url::new(url).is_ok()
-    };
-    if !url.as_ref().is_none_or(is_safe) {
+    if !url.as_ref().is_none_or(|url| is_unseen_address(url)) {
         return Err(missing(NAME, "is not an address that begins with https://"));
     }
     Ok(Receiver::of(env, bindings::ACCEPT, url, ACCEPT_URL))
@@ -364,14 +378,6 @@ fn types(env: &Env) -> Result<Option<MediaTypes>, ApiError> {
         return Ok(None);
     }
     MediaTypes::parse(list.split(',')).map(Some).map_err(|complaint| missing(NAME, complaint))
-}
-
-/// Standard Webhooks, "Secrets": `whsec_` and 24 to 64 bytes in base64.
-fn webhook_secrets(env: &Env) -> Result<Vec<Secret>, ApiError> {
-    const NAME: &str = "WEBHOOK_SECRET";
-    let key = |text: &String| STANDARD.decode(text.strip_prefix("whsec_")?).ok().and_then(Secret::of_webhooks);
-    let secrets = active_secrets(env, NAME)?.iter().map(key).collect::<Option<_>>();
-    secrets.ok_or_else(|| missing(NAME, "is not `whsec_` and 24 to 64 bytes in base64"))
 }
 
 fn download_secrets(env: &Env) -> Result<Vec<Secret>, ApiError> {

@@ -1,6 +1,6 @@
 //! What each setting is where a deployment does not say it: the values for production. wrangler.toml says what each of them means.
 
-const DEFAULTS: [(&str, &str); 45] = [
+const DEFAULTS: [(&str, &str); 46] = [
     ("AUTH", "token"),
     ("TOKEN_AUDIENCE", "quayside"),
     ("TOKEN_PUBLIC_KEYS", ""),
@@ -36,6 +36,7 @@ const DEFAULTS: [(&str, &str); 45] = [
     ("OBJECT_KEY", "uploads/{prefix}{id}"),
     ("ACCEPT_HOOK", ""),
     ("ORIGIN_WEBHOOK_URL", ""),
+    ("EVENT_RECEIVERS", ""),
     ("WEBHOOK_TIMEOUT_SECONDS", "60"),
     ("RESULT_WAIT_SECONDS", "0"),
     ("DELIVERY_FIRST_DELAY_SECONDS", "5"),

@@ -33,7 +33,7 @@ pub(crate) enum Via<'a> {
     /// Whoever answers at its address.
     Network,
     /// The binding of this name.
-    Binding(&'static str, &'a Env),
+    Binding(&'a str, &'a Env),
 }
 
 /// What came back.

@@ -26,6 +26,7 @@ mod config;
 mod defaults;
 mod exchange;
 mod log;
+mod receivers;
 mod setting;
 mod signed_post;
 mod token_settings;

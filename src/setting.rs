@@ -3,9 +3,12 @@
 
 use std::str::FromStr;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use js_sys::{Number, Reflect};
+use upload_access::token::{Secret, is_safe_url};
 use upload_types::{api_error::ApiError, units::ByteCount};
 use wasm_bindgen::JsValue;
+use web_sys::Url;
 use worker::Env;
 
 use crate::defaults;
@@ -123,4 +126,17 @@ pub(crate) fn active_secrets(env: &Env, name: &str) -> Result<Vec<String>, ApiEr
         count if count > MAX_ACTIVE_SECRETS => Err(missing(name, "has more than two secrets")),
         _ => Ok(secrets),
     }
+}
+
+/// Standard Webhooks, "Secrets": `whsec_` and 24 to 64 bytes in base64.
+pub(crate) fn webhook_secrets(env: &Env, name: &str) -> Result<Vec<Secret>, ApiError> {
+    let key = |text: &String| STANDARD.decode(text.strip_prefix("whsec_")?).ok().and_then(Secret::of_webhooks);
+    let secrets = active_secrets(env, name)?.iter().map(key).collect::<Option<_>>();
+    secrets.ok_or_else(|| missing(name, "is not `whsec_` and 24 to 64 bytes in base64"))
+}
+
+/// Whether nobody on the way sees or changes what is sent there.
+pub(crate) fn is_unseen_address(url: &str) -> bool {
+    let is_unseen = is_safe_url(url) || url.starts_with("http://localhost:");
+    is_unseen && Url::new(url).is_ok()
 }

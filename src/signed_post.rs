@@ -27,16 +27,26 @@ pub(crate) struct Receiver {
     /// The address that is asked for.
     url: String,
     /// The binding that is asked for it; none where it is the network.
-    binding: Option<&'static str>,
+    binding: Option<String>,
 }
 
 impl Receiver {
     /// The binding of this name, where there is one, asked for this address or for its own; or whoever answers at the address.
     pub(crate) fn of(env: &Env, binding: &'static str, url: Option<String>, own_url: &str) -> Option<Self> {
         if bindings::is_bound(env, binding) {
-            return Some(Self { url: url.unwrap_or_else(|| own_url.to_owned()), binding: Some(binding) });
+            return Some(Self::bound(binding.to_owned(), url.unwrap_or_else(|| own_url.to_owned())));
         }
-        url.map(|url| Self { url, binding: None })
+        url.map(Self::at)
+    }
+
+    /// Whoever answers at this address.
+    pub(crate) fn at(url: String) -> Self {
+        Self { url, binding: None }
+    }
+
+    /// The binding of this name, asked for this address.
+    pub(crate) fn bound(binding: String, url: String) -> Self {
+        Self { url, binding: Some(binding) }
     }
 
     /// Whether it is reached over the network.
@@ -84,11 +94,11 @@ pub(crate) enum Reply {
     Silence(String),
 }
 
-/// Sends the message once, signed with each of these, and waits for the answer.
+/// Sends the message once, signed with each of these, or not at all where there are none, and waits for the answer.
 pub(crate) async fn send(message: &Message<'_>, receiver: &Receiver, secrets: &[Secret], env: &Env) -> Result<Reply> {
     let request = exchange::request("POST", &receiver.url, Some(message.body))?;
     sign_request(&request, message, secrets)?;
-    let via = receiver.binding.map_or(Via::Network, |name| Via::Binding(name, env));
+    let via = receiver.binding.as_deref().map_or(Via::Network, |name| Via::Binding(name, env));
     let sent = exchange::send(request, via, message.timeout_ms, message.is_read).await;
     Ok(sent.map_or_else(Reply::Silence, Reply::Answer))
 }
@@ -105,7 +115,9 @@ fn sign_request(request: &web_sys::Request, message: &Message<'_>, secrets: &[Se
     headers.set("user-agent", "quayside")?;
     headers.set("webhook-id", message.id)?;
     headers.set("webhook-timestamp", &timestamp.to_string())?;
-    headers.set("webhook-signature", &signatures)?;
+    if !secrets.is_empty() {
+        headers.set("webhook-signature", &signatures)?;
+    }
     Ok(())
 }
 

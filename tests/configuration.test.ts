@@ -25,6 +25,11 @@ function written(setting: string, value: string): (toml: string) => string {
   };
 }
 
+/** A receiver of events, called `a`. */
+function receiver(fields: Record<string, string>) {
+  return { vars: { EVENT_RECEIVERS: JSON.stringify([{ name: "a", ...fields }]) } };
+}
+
 /** What is wrong, how it came to be, and the name that the answer must have in it. */
 const incomplete: [string, StackOptions, string][] = [
   ["all secrets missing", { secrets: {} }, "WEBHOOK_SECRET"],
@@ -61,6 +66,23 @@ const incomplete: [string, StackOptions, string][] = [
   ["pages about errors at no address", { vars: { PROBLEMS_URL: "docs.example.com/errors" } }, "PROBLEMS_URL"],
   ["an application that is asked in the open", { vars: { ACCEPT_HOOK: "http://app.example/accept" } }, "ACCEPT_HOOK"],
   ["an application at no address", { vars: { ACCEPT_HOOK: "https://" } }, "ACCEPT_HOOK"],
+  ["receivers that are no list", { vars: { EVENT_RECEIVERS: "search" } }, "EVENT_RECEIVERS is not a JSON list"],
+  ["a receiver in the open", receiver({ url: "http://a.example/", secret: "WEBHOOK_SECRET" }), "(a): url is not"],
+  ["a receiver whose secret is not there", receiver({ url: "https://a.example/", secret: "A_SECRET" }), "A_SECRET"],
+  ["a receiver by a queue that is not bound", receiver({ queue: "A" }), "(a): A is not bound to a queue"],
+  ["a receiver by a service that is not bound", receiver({ service: "A" }), "(a): A is not bound to a service"],
+  ["a receiver by a queue of ours", receiver({ queue: "EVENTS" }), "(a): EVENTS is a binding of this Worker's own"],
+  [
+    "a receiver to tell and no address to name",
+    {
+      vars: {
+        ORIGIN_WEBHOOK_URL: "",
+        PUBLIC_URL: "",
+        ...receiver({ url: "https://a.example/", secret: "WEBHOOK_SECRET" }).vars,
+      },
+    },
+    "PUBLIC_URL is empty, and EVENT_RECEIVERS has addresses",
+  ],
   ["sites that are none", { vars: { CORS_ORIGINS: "app.example" } }, "CORS_ORIGINS"],
   ["headers that are none", { vars: { CORS_HEADERS: "traceparent, *" } }, "CORS_HEADERS"],
   ["types that are none", { vars: { ALLOWED_TYPES: "pictures" } }, "ALLOWED_TYPES"],

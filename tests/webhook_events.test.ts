@@ -4,14 +4,14 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 
 import type { UploadEvent } from "./support/api.ts";
 import { fileBytes, MIB, sha256 } from "./support/bytes.ts";
 import { codeBlock } from "./support/guides.ts";
 import { environmentWith, hasPython } from "./support/python.ts";
 import { sceneWithScriptedOrigin } from "./support/scene.ts";
-import type { Delivery } from "./support/scripted_origin.ts";
+import { type Delivery, ScriptedOrigin } from "./support/scripted_origin.ts";
 import { bearer, mint } from "./support/tokens.ts";
 import { waitFor } from "./support/wait.ts";
 import { repositoryRoot } from "./support/wrangler_config.ts";
@@ -44,8 +44,12 @@ async function complaints(events: unknown[]): Promise<string[]> {
 }
 
 test("every kind of event fits its schema, and the example of the reference does", { skip }, async () => {
+  const audit = await ScriptedOrigin.start();
+  after(() => audit.stop());
+  const receivers = [{ name: "audit", url: audit.webhookUrl, secret: "WEBHOOK_SECRET", kinds: ["upload.created"] }];
   const { stack, origin, client } = await sceneWithScriptedOrigin({
     AUTH: "token",
+    EVENT_RECEIVERS: JSON.stringify(receivers),
     DELETE_COMPLETED: "owner",
     UPLOAD_TTL_SECONDS: 5,
     REPAIR_TTL_SECONDS: 0,
@@ -74,7 +78,7 @@ test("every kind of event fits its schema, and the example of the reference does
     const isOne = ({ event }: Delivery) => event.type === "upload.duplicate";
     return await waitFor("the origin to be told", () => origin.deliveries.find(isOne)?.event.data.uploadId);
   };
-  const kinds: Record<UploadEvent["type"], () => Promise<string>> = {
+  const kinds: Record<Exclude<UploadEvent["type"], "upload.created">, () => Promise<string>> = {
     "upload.completed": async () => {
       const id = await create({ fileSize: file.length, sha256: sha256(file) });
       await put(id);
@@ -110,14 +114,20 @@ test("every kind of event fits its schema, and the example of the reference does
     assert.deepEqual(event.data.attached, attached);
     events.push(event);
   }
+  const [created] = audit.deliveries;
+  assert.equal(created?.event.type, "upload.created");
+  assert.deepEqual(created.event.data.attached, attached);
+  events.push(created.event);
   const example = JSON.parse(codeBlock("docs/reference/webhook-events.md", "An event", "json")) as UploadEvent;
-  assert.deepEqual(await complaints([...events, example]), ["", "", "", "", "", "", ""]);
+  assert.deepEqual(await complaints([...events, example]), ["", "", "", "", "", "", "", ""]);
   assert.deepEqual(Object.keys(example.data).toSorted(), Object.keys(events[0]?.data ?? {}).toSorted());
 
   const [completed] = events;
   const wrong = [
     { ...completed, type: "upload.finished" },
     { ...completed, type: "upload.aborted" },
+    { ...completed, type: "upload.created" },
+    { ...created.event, type: "upload.aborted" },
     { ...completed, data: { ...completed?.data, fileSize: "1" } },
     { ...completed, data: { ...completed?.data, surprise: 1 } },
     { ...completed, data: { ...completed?.data, downloadUrl: undefined } },

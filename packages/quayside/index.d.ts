@@ -78,7 +78,8 @@ export interface UploadData {
   /** What the token has said, as `quayside.metadata`. The client can neither see nor change it. */
   attached: Record<string, string>;
   createdAt: string;
-  endedAt: string;
+  /** Missing in `upload.created`, which other receivers than the hooks may ask for. */
+  endedAt?: string;
   deletedAt?: string;
   etag?: string;
   digests?: { crc64nvme: string; sha256?: string };

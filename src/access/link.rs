@@ -66,7 +66,7 @@ fn is_for(operation: &Operation) -> bool {
         | Operation::History(_)
         | Operation::Usage
         | Operation::WatchAll
-        | Operation::Redeliver(_)
+        | Operation::Redeliver(..)
         | Operation::Link(..)
         | Operation::CreateUploadLink(_)
         | Operation::RevokeUploadLink(_)

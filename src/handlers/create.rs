@@ -117,6 +117,7 @@ async fn create_and_begin(
         duplicate_of: None,
         live: create.live,
         quota_warning: None,
+        receivers: config.audience(&create.purpose),
     };
     let is_by_link = spec.link.is_some();
     let shown = |snapshot: Snapshot| {

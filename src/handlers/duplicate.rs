@@ -1,4 +1,4 @@
-//! A creation whose bytes are stored already: its client sends nothing, and the origin is told of it, with the name and the metadata of
+//! A creation whose bytes are stored already: its client sends nothing, and the origin and whoever else hears of that are told of it, with the name and the metadata of
 //! this time and the key of the object that is there.
 
 use durable_objects::platform::{
@@ -17,14 +17,14 @@ use upload_types::{
 
 use crate::{context::RequestContext, log};
 
-/// Has the origin told, where there is one. `spec` is what would have been created. Until this is stored the client is not answered.
+/// Has them told, where there are any. `spec` is what would have been created. Until this is stored the client is not answered.
 pub(crate) async fn tell(
     spec: UploadSpec,
     stored: &StoredObject,
     idempotency: Option<&Idempotency>,
     context: RequestContext<'_>,
 ) -> Result<()> {
-    if !spec.policy.tell_origin {
+    if !spec.tells_of_duplicates() {
         return Ok(());
     }
     let (objects, mut id) = (context.uploads()?, spec.id);

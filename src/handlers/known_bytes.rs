@@ -25,7 +25,7 @@ pub(crate) enum KnownBytes {
 pub(crate) async fn look_at(known: &StoredObject, spec: &UploadSpec, env: &Env) -> Result<KnownBytes> {
     let objects = ObjectClient::to_uploads(env, Caller::System)?;
     match call(&objects, known.upload_id, &FindObject).await {
-        Ok(found) if !may_be_shared(&found.snapshot) => return Ok(KnownBytes::Unsettled),
+        Ok(found) if found.is_about_to_be_taken || !may_be_shared(&found.snapshot) => return Ok(KnownBytes::Unsettled),
         Ok(_) | Err(Error::Refused(ApiError::UploadNotFound)) => {}
         Err(Error::Refused(_)) => return Ok(KnownBytes::Gone),
         Err(fault) => return Err(fault),

@@ -112,7 +112,7 @@ async fn handle(operation: Operation, body: Option<ReadableStream>, context: Req
             }
             Ok(Outcome::Completing(now))
         }
-        Operation::Redeliver(id) => call(&objects, id, &Redeliver).await.map(Outcome::Redelivering),
+        Operation::Redeliver(id, receiver) => call(&objects, id, &Redeliver(receiver)).await.map(Outcome::Redelivering),
         Operation::Cancel(id) => {
             call(&objects, id, &Cancel(context.access.delete_right)).await.map(|()| Outcome::Cancelled)
         }

@@ -1,4 +1,4 @@
-//! The consumer of all queues. A message names an upload and what is to be done for it: tell the origin of its event,
+//! The consumer of all queues. A message names an upload and what is to be done for it: tell a receiver of its event,
 //! copy a batch of it from other uploads or from its damaged object, or read back a slice of its object. Whether there is still something to do, how often it was tried, and when to give up, the
 //! upload's object knows.
 //!
@@ -18,11 +18,14 @@ use durable_objects::{
     platform::error::Result,
     rpc::{
         ObjectClient, call, unless_refused,
-        upload::{BeginDelivery, EndDelivery, EventFacts, QueueMessage},
+        upload::{BeginDelivery, EndDelivery, QueueMessage},
     },
 };
 use futures_util::{StreamExt as _, stream};
-use upload_session::event::{DeliveryOutcome, Verdict};
+use upload_session::{
+    event::{DeliveryOutcome, RetryPolicy, Verdict},
+    receivers::ORIGIN_NAME,
+};
 use upload_types::{
     caller::Caller,
     json,
@@ -33,9 +36,10 @@ use worker::{
 };
 
 use crate::{
-    config::Settings,
+    config::{Config, Settings},
     log::{self, Stopwatch, now_ms},
-    queue::webhook::Answer,
+    queue::webhook::{Addressee, Answer},
+    receivers::Address,
 };
 
 /// Which binding of wrangler.toml leads to the dead-letter queue.
@@ -46,6 +50,13 @@ const DEAD_LETTER_QUEUE_ENDING: &str = "dead-letters";
 
 /// When a message could not even be looked at, the queue brings it back after so long.
 const FAULT_DELAY_SECONDS: u32 = 30;
+
+/// So long may a receiver take that is not the origin. A batch holds its place until all of it is settled, and the platform may have a
+/// single consumer for a while: whoever hangs would hold up the events behind it for as long.
+const OTHERS_TIMEOUT_MS: u64 = 10_000;
+
+/// What is wrong with a receiver that is listed no more.
+const REMOVED: &str = "EVENT_RECEIVERS has no receiver of this name any more";
 
 /// So many webhooks of a batch are under way at once, each with one call at a time: two of the six are left for what they ask.
 /// Events come in batches of so many, so that none waits.
@@ -82,7 +93,9 @@ pub(crate) async fn consume(batch: &MessageBatch<QueueMessage>, env: &Env) {
 /// Does what a message asks for, and says so to the queue.
 async fn settle(message: RawMessage, body: QueueMessage, env: &Env) {
     let settled = match &body {
-        QueueMessage::Tell { upload_id, event_id } => deliver(&message, *upload_id, event_id, env).await,
+        QueueMessage::Tell { upload_id, receiver, event_id } => {
+            deliver(&message, *upload_id, (receiver, event_id), env).await
+        }
         QueueMessage::Compose { upload_id } => {
             let copied = concat::run(*upload_id, env).await;
             message.ack();
@@ -117,18 +130,27 @@ fn read(message: &RawMessage) -> Result<QueueMessage> {
     Ok(json::from_str(&body)?)
 }
 
-async fn deliver(message: &RawMessage, upload_id: UploadId, event_id: &str, env: &Env) -> Result<()> {
+/// Tells a receiver of an event: who and which, as the message names them.
+async fn deliver(
+    message: &RawMessage,
+    upload_id: UploadId,
+    (receiver, event_id): (&str, &str),
+    env: &Env,
+) -> Result<()> {
     let settings = Settings::of(env);
     let config = settings.config().map_err(ToString::to_string)?;
-    let Some(origin) = &config.origin else {
+    let to = addressee(receiver, config);
+    if to.is_none() && receiver == ORIGIN_NAME {
         return Err(
             "ORIGIN_WEBHOOK_URL is empty, and there is no binding ORIGIN, but there is an event to deliver".into()
         );
-    };
+    }
     let objects = ObjectClient::to_uploads(env, Caller::System)?;
+    let longest_ms = if receiver == ORIGIN_NAME { u64::MAX } else { OTHERS_TIMEOUT_MS };
     let begin = BeginDelivery {
+        receiver: receiver.to_owned(),
         event_id: event_id.to_owned(),
-        attempt_ms: config.webhook_timeout_ms,
+        attempt_ms: config.webhook_timeout_ms.min(longest_ms),
         link_ms: config.download_url_ttl_seconds * 1000,
     };
     let Some(facts) = unless_refused(call(&objects, upload_id, &begin).await)?.flatten() else {
@@ -137,11 +159,16 @@ async fn deliver(message: &RawMessage, upload_id: UploadId, event_id: &str, env:
         return Ok(());
     };
     let watch = Stopwatch::start();
-    let answer = webhook::send(&facts, origin, config, env).await?;
+    let (answer, policy) = match &to {
+        Some(to) => (webhook::send(&facts, to, begin.attempt_ms, config, env).await?, config.retry),
+        // Nobody waits for a receiver that is listed no more. One that comes back is told by `redeliver`.
+        None => (Answer::Refused { status: None, asked_seconds: None, why: Some(REMOVED) }, RetryPolicy::GIVE_UP),
+    };
     let (status, why, outcome) = match answer {
         Answer::Acknowledged { discard, result, why } => (None, why, DeliveryOutcome::Acknowledged { discard, result }),
         Answer::Refused { status, asked_seconds, why } => {
-            (status, why, DeliveryOutcome::Refused { policy: config.retry, asked_seconds })
+            let error = why.map_or_else(|| without_words(status), str::to_owned);
+            (status, why, DeliveryOutcome::Refused { policy, asked_seconds, error: Some(error) })
         }
     };
     let line = LogLine {
@@ -150,26 +177,51 @@ async fn deliver(message: &RawMessage, upload_id: UploadId, event_id: &str, env:
         age_ms: Some(UnixMs(now_ms()).ms_since(facts.occurred_at)),
         bytes: facts.snapshot.plan.declared_bytes(),
         status,
-        detail: why.map(str::to_owned),
+        detail: detail(receiver, why),
         cost: Some(facts.snapshot.cost),
         ..LogLine::of("delivered", upload_id)
     };
-    // Crash here: the origin has it and the object does not know. It is sent again, with the same id.
-    told(message, env, &objects, &facts, outcome, line).await
+    // Crash here: the receiver has it and the object does not know. It is sent again, with the same id.
+    let end = EndDelivery { receiver: begin.receiver, event_id: begin.event_id, outcome };
+    told(message, env, &objects, upload_id, end, line).await
 }
 
-/// The origin has been told, or not: the upload's object says what becomes of the message.
+/// Where this receiver is; none where it is not among the settings any more.
+fn addressee<'a>(receiver: &str, config: &'a Config) -> Option<Addressee<'a>> {
+    if receiver == ORIGIN_NAME {
+        return config.origin.as_ref().map(|origin| Addressee::Post(origin, &config.webhook_secrets));
+    }
+    config.receivers.find(receiver).map(|found| match &found.address {
+        Address::Post(post) => Addressee::Post(post, &found.secrets),
+        Address::Queue(binding) => Addressee::Queue(binding),
+    })
+}
+
+/// What was wrong with an answer that has no more to it than its status.
+fn without_words(status: Option<u16>) -> String {
+    status.map_or_else(|| "it did not answer".to_owned(), |status| format!("it answered {status}"))
+}
+
+/// What a line about a delivery says beside its numbers: to whom, where that is not the origin, and what was wrong.
+fn detail(receiver: &str, why: Option<&str>) -> Option<String> {
+    match (receiver, why) {
+        (ORIGIN_NAME, why) => why.map(str::to_owned),
+        (other, None) => Some(format!("to {other}")),
+        (other, Some(why)) => Some(format!("to {other}: {why}")),
+    }
+}
+
+/// The receiver has been told, or not: the upload's object says what becomes of the message.
 async fn told(
     message: &RawMessage,
     env: &Env,
     objects: &ObjectClient,
-    facts: &EventFacts,
-    outcome: DeliveryOutcome,
+    upload_id: UploadId,
+    end: EndDelivery,
     line: LogLine<'_>,
 ) -> Result<()> {
-    let acknowledged = matches!(outcome, DeliveryOutcome::Acknowledged { .. });
-    let end = EndDelivery { event_id: facts.event_id.clone(), outcome };
-    let verdict = unless_refused(call(objects, facts.snapshot.id, &end).await)?.unwrap_or(Verdict::Settled);
+    let acknowledged = matches!(end.outcome, DeliveryOutcome::Acknowledged { .. });
+    let verdict = unless_refused(call(objects, upload_id, &end).await)?.unwrap_or(Verdict::Settled);
     match verdict {
         Verdict::RetryAfter { delay_seconds } => {
             log::info(&LogLine { event: "not_delivered", cost: None, ..line });

@@ -1,16 +1,20 @@
-//! One attempt at telling the origin: a signed POST (`signed_post`) to `ORIGIN_WEBHOOK_URL` or to the binding `ORIGIN`. Its 2xx answer is the
-//! acknowledgement, once all of it is here. One that was cut short, or is too long, is none: it may have had more to say, and the origin
-//! is told again.
+//! One attempt at telling a receiver: a signed POST (`signed_post`) to its address or to its binding, whose 2xx answer is the acknowledgement,
+//! once all of it is here. One that was cut short, or is too long, is none: it may have had more to say, and the receiver is told again. Or a
+//! message to a queue of the application, which has acknowledged once the queue has taken it.
+
+use std::time::Duration;
 
 use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::upload::EventFacts;
+use futures_util::future::{Either, select};
 use serde_json::{Value, json};
+use upload_access::token::Secret;
 use upload_session::event::EventKind;
 use upload_types::{
     json,
     upload::{LiveState, MAX_RESULT_BYTES},
 };
-use worker::Env;
+use worker::{Delay, Env, QueueContentType, RawMessageBuilder};
 
 use crate::{
     access::signed_url,
@@ -19,7 +23,15 @@ use crate::{
     signed_post::{self, Message, Receiver, Reply},
 };
 
-/// What the origin said.
+/// Who is told.
+pub(crate) enum Addressee<'a> {
+    /// Whoever answers a request.
+    Post(&'a Receiver, &'a [Secret]),
+    /// The queue that is bound under this name.
+    Queue(&'a str),
+}
+
+/// What the receiver said.
 pub(crate) enum Answer {
     /// It has the event.
     Acknowledged {
@@ -41,15 +53,40 @@ pub(crate) enum Answer {
     },
 }
 
-/// Sends the event once and waits for the answer, no longer than the configured time.
-pub(crate) async fn send(facts: &EventFacts, origin: &Receiver, config: &Config, env: &Env) -> Result<Answer> {
+/// Sends the event once and waits for the answer, no longer than this.
+pub(crate) async fn send(
+    facts: &EventFacts,
+    to: &Addressee<'_>,
+    timeout_ms: u64,
+    config: &Config,
+    env: &Env,
+) -> Result<Answer> {
     let body = body(facts, config)?.to_string();
-    let (id, timeout_ms) = (&facts.event_id, config.webhook_timeout_ms);
+    let id = &facts.event_id;
+    let (receiver, secrets) = match to {
+        Addressee::Post(receiver, secrets) => (*receiver, *secrets),
+        Addressee::Queue(binding) => return Ok(enqueue(binding, &body, timeout_ms, env).await),
+    };
     let message = Message { id, body: &body, timeout_ms, is_read: is_acknowledgement };
-    Ok(match signed_post::send(&message, origin, &config.webhook_secrets, env).await? {
+    Ok(match signed_post::send(&message, receiver, secrets, env).await? {
         Reply::Answer(answer) => understood(answer),
         Reply::Silence(_) => Answer::Refused { status: None, asked_seconds: None, why: None },
     })
+}
+
+/// Crash here, behind the queue's taking it: nobody knows, and it is given a second copy.
+async fn enqueue(binding: &str, body: &str, timeout_ms: u64, env: &Env) -> Answer {
+    let sending = Box::pin(async {
+        let message = RawMessageBuilder::new(js_sys::JSON::parse(body)?);
+        env.queue(binding)?.send_raw(message.build_with_content_type(QueueContentType::Json)).await?;
+        Ok::<_, Error>(())
+    });
+    let why = match select(sending, Delay::from(Duration::from_millis(timeout_ms))).await {
+        Either::Left((Ok(()), _)) => return Answer::Acknowledged { discard: false, result: None, why: None },
+        Either::Left((Err(_), _)) => "the queue did not take it",
+        Either::Right(_) => "the queue did not take it in time",
+    };
+    Answer::Refused { status: None, asked_seconds: None, why: Some(why) }
 }
 
 fn is_acknowledgement(status: u16) -> bool {
@@ -94,8 +131,10 @@ fn body(facts: &EventFacts, config: &Config) -> Result<Value> {
         data["link"] = json!(link);
     }
     data["createdAt"] = json!(snapshot.created_at.rfc3339());
-    data["endedAt"] = json!(facts.ended_at.rfc3339());
-    if snapshot.live == Some(LiveState::Truncated) {
+    if let Some(ended_at) = facts.ended_at {
+        data["endedAt"] = json!(ended_at.rfc3339());
+    }
+    if facts.ended_at.is_some() && snapshot.live == Some(LiveState::Truncated) {
         data["truncated"] = json!(true);
     }
     if let Some(original) = facts.duplicate_of {
@@ -122,7 +161,8 @@ fn body(facts: &EventFacts, config: &Config) -> Result<Value> {
     if facts.kind == EventKind::Deleted {
         data["deletedAt"] = json!(facts.occurred_at.rfc3339());
     }
-    if let Some(reason) = &snapshot.reason {
+    // What is told of the creation was so then, however late it is told.
+    if let Some(reason) = snapshot.reason.as_ref().filter(|_| facts.ended_at.is_some()) {
         data["reason"] = json!(reason);
     }
     Ok(json!({ "type": facts.kind.name(), "timestamp": facts.occurred_at.rfc3339(), "data": data }))

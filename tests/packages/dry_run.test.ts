@@ -27,6 +27,11 @@ const mistakes: [string, [string, string][], RegExp][] = [
   ["an issuer that is nothing", [[VARS, `${VARS} "TOKEN_ISSUER": null,`]], /TOKEN_ISSUER is not text/],
   ["an issuer that is a number", [[VARS, `${VARS} "TOKEN_ISSUER": 7,`]], /TOKEN_ISSUER is not text: put it between/],
   ["half a byte", [[VARS, `${VARS} "QUOTA_OPEN_BYTES": 0.5,`]], /QUOTA_OPEN_BYTES is not a whole number that fits/],
+  [
+    "a receiver by no queue",
+    [[VARS, `${VARS} "EVENT_RECEIVERS": ${JSON.stringify('[{"name":"a","queue":"A"}]')},`]],
+    /EVENT_RECEIVERS: A of a is no binding of a queue/,
+  ],
   ["nowhere to download", [['"ORIGIN_WEBHOOK_URL": ""', '"ORIGIN_WEBHOOK_URL": "https://a.net"']], /PUBLIC_URL is not/],
 ];
 

@@ -52,6 +52,7 @@ const RIGHT: Vars = {
   CORS_HEADERS: "\u0085traceparent,\u3000baggage",
   FORM_REDIRECTS: "https://app.mine.net/thanks, http://127.0.0.1:8080/",
   ACCEPT_HOOK: "http://localhost:3000/hook",
+  EVENT_RECEIVERS: "[]",
   DELETE_COMPLETED: "owner",
 };
 
@@ -89,6 +90,7 @@ const WRONG: Vars[] = [
     CORS_HEADERS: "*",
     FORM_REDIRECTS: "https://app.mine.net",
     ACCEPT_HOOK: "http://app.mine.net/hook",
+    EVENT_RECEIVERS: '[{"name":"a","queue":"A"},{"name":"origin","queue":"A"}]',
     DELETE_COMPLETED: "everybody",
     R2_S3_ENDPOINT: "r2.mine.net",
   },
@@ -111,6 +113,7 @@ const WRONG: Vars[] = [
     CORS_ORIGINS: "*, https://app.mine.net",
     FORM_REDIRECTS: "https://app.mine.net/?a",
     ACCEPT_HOOK: "https://",
+    EVENT_RECEIVERS: '[{"name":"a","url":"http://a.net/","secret":"S"}]',
     R2_S3_ENDPOINT: "ftp://r2.mine.net",
   },
   {
@@ -142,6 +145,9 @@ const WRONG: Vars[] = [
     R2_S3_BUCKET: "b",
   },
   { DEFAULT_POLICY: '{"maxBytes":-0}', TOKEN_RULES: '{"\\udc00":"a"}', R2_S3_ENDPOINT: "https://ü", R2_S3_BUCKET: "b" },
+  { EVENT_RECEIVERS: '[{"name":"a","queue":"A","secret":"S"}]' },
+  { EVENT_RECEIVERS: '[{"name":"a","queue":"A","kinds":["upload.created","completed"]}]' },
+  { EVENT_RECEIVERS: '{"name":"a","queue":"A"}' },
   { DEFAULT_POLICY: '{"upload":""}', R2_S3_ENDPOINT: "https://a/b c", R2_S3_BUCKET: "b" },
   { DEFAULT_POLICY: '{"upload":"{067E6162-3b6f-4ae2-a171-2470b63dff00}"}' },
   { DEFAULT_POLICY: '{"metadata":{"a":"\\udfff"}}' },

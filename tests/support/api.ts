@@ -54,6 +54,13 @@ export type Status = {
   quotaWarning?: Stored;
   expiresAt: string;
   delivery: "none" | "queued" | "delivered" | "failed";
+  /** How the telling of each receiver beside the origin is; missing where there are none. */
+  receivers?: {
+    name: string;
+    state: "none" | "queued" | "delivered" | "failed";
+    attempts: number;
+    lastError: string | null;
+  }[];
   cost: Cost;
   reason?: string | null;
   object?: { key: string; etag: string; crc64nvme: string; sha256: string | null; result?: unknown } | null;
@@ -144,6 +151,7 @@ export type Problem = {
 
 export type UploadEvent = {
   type:
+    | "upload.created"
     | "upload.completed"
     | "upload.failed"
     | "upload.expired"

@@ -25,6 +25,9 @@ export type Secrets = {
   DOWNLOAD_SECRET?: string;
   TOKEN_SECRETS?: string | undefined;
   R2_ACCESS_KEY_ID?: string;
+  /** Those of receivers beside the origin. */
+  SEARCH_SECRET?: string;
+  ARCHIVE_SECRET?: string;
 };
 
 /** As in .dev.vars, which the tests do not read: without these, wrangler.toml asks for tokens and allows no other site. */

@@ -19,7 +19,7 @@ const EMPTY: &str = "empty";
 const SECRETS: &str = "Secrets";
 const BINDINGS: &str = "Bindings";
 /// What may be bound, and wrangler.toml does not bind.
-const OPTIONAL: [&str; 2] = ["ORIGIN", "ACCEPT"];
+const OPTIONAL: [&str; 3] = ["ORIGIN", "ACCEPT", "RECEIVERS"];
 /// The lists of bindings in wrangler.toml, and what names one.
 const LISTS: [(&[&str], &str); 5] = [
     (&["r2_buckets"], "binding"),
@@ -110,7 +110,7 @@ mod tests {
 
     fn page(settings: &str) -> String {
         format!(
-            "# C\n\n## Sizes\n\n{settings}\n## Secrets\n\n| `A_KEY` | x |\n\n## Bindings\n\n| `BUCKET` | x |\n| `ORIGIN`, `ACCEPT` | x |\n"
+            "# C\n\n## Sizes\n\n{settings}\n## Secrets\n\n| `A_KEY` | x |\n\n## Bindings\n\n| `BUCKET` | x |\n| `ORIGIN`, `ACCEPT`, `RECEIVERS` | x |\n"
         )
     }
 

@@ -1,17 +1,22 @@
-//! What the origin is told: one event when an upload ends, or when there is nothing to send since its bytes are stored already, and
-//! another when a client deletes what was completed; each sent until the origin has acknowledged it. Where the origin itself has the object deleted, by its answer to an event, nobody is told.
+//! What the origin and other receivers are told: one event when an upload ends, or when there is nothing to send since its bytes are stored
+//! already, and another when a client deletes what was completed; and one when it is created, to whom that matters. Each is sent to each
+//! receiver until that one has acknowledged it. Where the origin itself has the object deleted, by its answer to an event, nobody is told.
 //!
-//! The event's id is made of the upload's, so it can never change, and a receiver that records ids sees every repetition
-//! as one. `Delivery` is the outbox entry: it lives from the moment of which it tells until the acknowledgement, in the same row
-//! store and the same transaction as the fact itself.
+//! The event's id is made of the upload's, so it can never change and is the same for every receiver, and one that records ids sees every
+//! repetition as one. `Delivery` is the outbox entry, of one event to one receiver: it lives from the moment of which it tells until the
+//! acknowledgement, in the same row store and the same transaction as the fact itself.
 
 use serde::{Deserialize, Serialize};
 
+use crate::receiver_index::ReceiverIndex;
 use upload_types::{
     api_error::ApiError,
     units::{UnixMs, UploadId},
     upload::DeliveryState,
 };
+
+/// So much of what a receiver did wrong is kept, in characters.
+const MAX_ERROR_CHARACTERS: usize = 120;
 
 /// The longest pause between two attempts: an hour.
 const LONGEST_DELAY_SECONDS: u64 = 3_600;
@@ -22,20 +27,23 @@ const REDELIVERY_PACE_MS: u64 = 10_000;
 /// How an attempt at delivering went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeliveryOutcome {
-    /// The origin has it.
+    /// The receiver has it.
     Acknowledged {
-        /// And wants the object deleted.
+        /// And wants the object deleted. Only the origin may.
         discard: bool,
-        /// What it has to say to the client, as JSON.
+        /// What it has to say to the client, as JSON. Only the origin has.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         result: Option<String>,
     },
-    /// The origin did not take it.
+    /// The receiver did not take it.
     Refused {
         /// How patient to be.
         policy: RetryPolicy,
-        /// The pause that the origin asked for.
+        /// The pause that it asked for.
         asked_seconds: Option<u32>,
+        /// What was wrong, in words for its operator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
     },
 }
 
@@ -43,6 +51,8 @@ pub enum DeliveryOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EventKind {
+    /// It has been created. Only for receivers that have asked for it.
+    Created,
     /// The object is whole, and every declared digest has been verified.
     Completed,
     /// It cannot become whole.
@@ -58,9 +68,14 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Created, Self::Completed, Self::Failed, Self::Expired, Self::Aborted, Self::Deleted, Self::Duplicate];
+
     /// The `type` of the webhook.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Created => "upload.created",
             Self::Completed => "upload.completed",
             Self::Failed => "upload.failed",
             Self::Expired => "upload.expired",
@@ -81,7 +96,23 @@ impl EventKind {
     }
 }
 
-/// How patient to be with an origin.
+/// A delivery among those of an upload: which event, to whom. There is at most one of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DeliveryId {
+    /// To whom.
+    pub receiver: ReceiverIndex,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// To the origin.
+impl From<EventKind> for DeliveryId {
+    fn from(kind: EventKind) -> Self {
+        Self { receiver: ReceiverIndex::ORIGIN, kind }
+    }
+}
+
+/// How patient to be with a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryPolicy {
     /// The pause after the first attempt; each further one doubles it, up to an hour.
@@ -91,6 +122,9 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
+    /// No further attempt makes sense.
+    pub const GIVE_UP: Self = Self { first_delay_seconds: 0, max_attempts: 0 };
+
     /// The pause after attempt number `attempt` (from 1), and no shorter than what the origin asked for.
     fn delay_seconds(self, attempt: u32, asked_seconds: Option<u32>) -> u32 {
         let doublings = attempt.saturating_sub(1).min(20);
@@ -103,6 +137,9 @@ impl RetryPolicy {
 /// An entry of an upload's outbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
+    /// Who is told.
+    #[serde(default, skip_serializing_if = "ReceiverIndex::is_origin")]
+    pub receiver: ReceiverIndex,
     /// What happened.
     pub kind: EventKind,
     /// When.
@@ -126,9 +163,15 @@ pub struct Delivery {
     /// What the origin had to say to the client when it acknowledged, as JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
+    /// Whether the origin wants the object deleted, as it has acknowledged. That waits until every receiver has heard of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub discard: bool,
+    /// What was wrong with the last attempt, where the receiver is not the origin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
 }
 
-/// What becomes of an attempt that the origin did not acknowledge.
+/// What becomes of an attempt that the receiver did not acknowledge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Verdict {
@@ -144,9 +187,11 @@ pub enum Verdict {
 }
 
 impl Delivery {
-    /// Something has happened that the origin shall hear of.
-    pub fn new(kind: EventKind, now: UnixMs) -> Self {
+    /// Something has happened that this receiver shall hear of.
+    pub fn new(id: impl Into<DeliveryId>, now: UnixMs) -> Self {
+        let DeliveryId { receiver, kind } = id.into();
         Self {
+            receiver,
             kind,
             occurred_at: now,
             state: DeliveryState::Queued,
@@ -156,7 +201,19 @@ impl Delivery {
             link_until: None,
             redelivered_at: None,
             result: None,
+            discard: false,
+            last_error: None,
         }
+    }
+
+    /// Which of the upload's it is.
+    pub fn id(&self) -> DeliveryId {
+        DeliveryId { receiver: self.receiver, kind: self.kind }
+    }
+
+    /// Whether the object of an upload that is there is told of, and has not been yet: until then it must not go.
+    pub fn needs_object(&self) -> bool {
+        self.kind.has_link() && self.state == DeliveryState::Queued
     }
 
     /// The event has been handed to the queue; unless an attempt begins, hand it over again after `resend_ms`.
@@ -177,14 +234,25 @@ impl Delivery {
         }
     }
 
-    /// The origin has acknowledged, and may have had something to say to the client. Told again, it may have nothing more to say.
+    /// The receiver has acknowledged, and may have had something to say to the client. Told again, it may have nothing more to say.
     #[must_use]
     pub fn acknowledged(&self, result: Option<&String>) -> Self {
         let result = result.or(self.result.as_ref()).cloned();
-        Self { state: DeliveryState::Delivered, attempt_until: None, result, ..self.clone() }
+        let state = DeliveryState::Delivered;
+        Self { state, attempt_until: None, result, discard: false, last_error: None, ..self.clone() }
     }
 
-    /// The origin has not acknowledged; it may have asked for a pause.
+    /// What was wrong with an attempt that has ended, where that is kept.
+    #[must_use]
+    pub fn with_error(self, error: Option<&str>) -> Self {
+        if self.receiver.is_origin() || self.state == DeliveryState::Delivered {
+            return self;
+        }
+        let last_error = error.map(|error| error.chars().take(MAX_ERROR_CHARACTERS).collect());
+        Self { last_error, ..self }
+    }
+
+    /// The receiver has not acknowledged; it may have asked for a pause.
     #[must_use]
     pub fn refused(
         &self,
@@ -278,6 +346,7 @@ mod tests {
         assert_eq!(EventKind::Completed.id(upload), "evt_067e61623b6f4ae2a1712470b63dff00_completed");
         assert_eq!(EventKind::Deleted.id(upload), "evt_067e61623b6f4ae2a1712470b63dff00_deleted");
         assert_eq!(EventKind::Duplicate.id(upload), "evt_067e61623b6f4ae2a1712470b63dff00_duplicate");
+        assert_eq!(EventKind::Created.id(upload), "evt_067e61623b6f4ae2a1712470b63dff00_created");
     }
 
     #[test]

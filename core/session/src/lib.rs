@@ -5,7 +5,7 @@
 //! * [`session`]: who may write what, and what is then true. Decides; never stores. [`chunk_set`]: which chunks are there.
 //! * [`attempt`]: how a chunk is stored by whoever has the right to: the next step, whatever came of the one before.
 //! * [`alarm`]: how an upload's duties are carried out, one call after the other.
-//! * [`event`]: what the origin is told, and when it is told again. [`outbox`]: all that one upload has to tell.
+//! * [`event`]: what its receivers are told, and when they are told again. [`outbox`]: all that one upload has to tell. [`receivers`]: whom, and [`receiver_list`]: the setting that says so.
 //! * [`storage_fault`]: what R2 means by an error.
 //! * [`gathering`], [`read_size`]: how much of a body is read at a time, and kept in memory.
 //! * [`quota`]: what one owner may use. [`retention`]: how long the owner's ledger remembers.
@@ -20,6 +20,9 @@ pub mod gathering;
 pub mod outbox;
 pub mod quota;
 pub mod read_size;
+pub mod receiver_index;
+pub mod receiver_list;
+pub mod receivers;
 pub mod retention;
 pub mod session;
 pub mod storage_fault;

@@ -214,6 +214,7 @@ mod tests {
             deleted_at: None,
             live: None,
             quota_warning: None,
+            receivers: Vec::new(),
         }
     }
 

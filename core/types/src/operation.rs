@@ -60,8 +60,8 @@ pub enum Operation {
     Complete(UploadId),
     /// Nothing shall remain.
     Cancel(UploadId),
-    /// Send the event again.
-    Redeliver(UploadId),
+    /// Send the event again: to the receiver of this name, or to each.
+    Redeliver(UploadId, Option<String>),
     /// Something about parts that the client stores itself.
     Direct(UploadId, crate::presigned::PresignRequest),
     /// A signed URL of the object.
@@ -108,7 +108,7 @@ impl Operation {
             | Self::Complete(id)
             | Self::Cancel(id)
             | Self::Link(id, _)
-            | Self::Redeliver(id) => Some(*id),
+            | Self::Redeliver(id, _) => Some(*id),
         }
     }
 }

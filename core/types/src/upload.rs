@@ -123,6 +123,19 @@ pub enum DeliveryState {
     Failed,
 }
 
+/// How far the telling of a receiver is that is not the origin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiverStatus {
+    /// What the settings call it.
+    pub name: String,
+    /// How far; none where there was nothing to tell yet.
+    pub state: Option<DeliveryState>,
+    /// How many attempts have begun at what it is told now, or was told last.
+    pub attempts: u32,
+    /// What was wrong with the last of them.
+    pub last_error: Option<String>,
+}
+
 /// What anybody may know about an upload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
@@ -165,6 +178,9 @@ pub struct Snapshot {
     /// What its owner stores with it, where that is more than is stored without a warning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota_warning: Option<Used>,
+    /// How far the telling of each receiver beside the origin is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub receivers: Vec<ReceiverStatus>,
 }
 
 impl Snapshot {

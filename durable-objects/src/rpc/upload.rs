@@ -195,9 +195,9 @@ pub struct Complete;
 #[derive(Serialize, Deserialize)]
 pub struct Cancel(pub DeleteRight);
 
-/// Send the event again.
+/// Send the event again: to the receiver of this name, or to each.
 #[derive(Serialize, Deserialize)]
-pub struct Redeliver;
+pub struct Redeliver(pub Option<String>);
 
 /// The object, for a download.
 #[derive(Serialize, Deserialize)]
@@ -206,7 +206,9 @@ pub struct FindObject;
 /// An attempt at delivering the event begins.
 #[derive(Serialize, Deserialize)]
 pub struct BeginDelivery {
-    /// The event, as the queue's message names it.
+    /// To whom, as the queue's message names it.
+    pub receiver: String,
+    /// The event, likewise.
     pub event_id: String,
     /// How long the attempt may last, in milliseconds.
     pub attempt_ms: u64,
@@ -217,6 +219,8 @@ pub struct BeginDelivery {
 /// The attempt is over.
 #[derive(Serialize, Deserialize)]
 pub struct EndDelivery {
+    /// To whom.
+    pub receiver: String,
     /// The event.
     pub event_id: String,
     /// How it went.
@@ -248,7 +252,7 @@ pub struct WantedPartials;
 #[derive(Serialize, Deserialize)]
 pub struct BeginCopyBatch(pub Vec<PartialStatus>);
 
-/// What the origin is told, but for the link to the object, which only the Worker can sign.
+/// What a receiver is told, but for the link to the object, which only the Worker can sign.
 #[derive(Serialize, Deserialize)]
 pub struct EventFacts {
     /// The event's id; never changes.
@@ -257,8 +261,8 @@ pub struct EventFacts {
     pub kind: EventKind,
     /// When.
     pub occurred_at: UnixMs,
-    /// When the upload ended.
-    pub ended_at: UnixMs,
+    /// When the upload ended; none where that is not what is told.
+    pub ended_at: Option<UnixMs>,
     /// Whose upload it is.
     pub owner: String,
     /// Where its object is, or would have been.
@@ -295,17 +299,22 @@ pub struct FoundObject {
     /// Until when the object is found through its upload, at least, unless it is deleted. None from an older build.
     #[serde(default)]
     pub forgotten_at: Option<UnixMs>,
+    /// Whether its origin has taken it over, so that it is deleted once others have been told of it, too.
+    #[serde(default)]
+    pub is_about_to_be_taken: bool,
 }
 
 /// What the queue carries: where to ask, and for what. On the way it is `{"verify": {"uploadId": …}}`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all_fields = "camelCase")]
 pub enum QueueMessage {
-    /// The origin is to be told.
+    /// A receiver is to be told.
     #[serde(rename = "deliver-event")]
     Tell {
         /// The upload.
         upload_id: UploadId,
+        /// What the settings call the receiver.
+        receiver: String,
         /// The event.
         event_id: String,
     },

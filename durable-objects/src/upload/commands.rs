@@ -12,7 +12,7 @@ use crate::{
         repair::BeginCopy,
         upload::{
             AsPartial, AwaitBytes, AwaitObject, BeginCopyBatch, BytesAwaited, COMMAND_HEADER, Cancel, CreateDuplicate,
-            CreateUpload, Describe, Probe, ReadGrowing, ReadTail, UploadCommand,
+            CreateUpload, Describe, Probe, ReadGrowing, ReadTail, Redeliver, UploadCommand,
         },
     },
     upload::{
@@ -96,9 +96,9 @@ impl UploadSession {
             UploadCommand::Describe(Describe(wanted)) => {
                 self.decide_then_show(cost, |session, _| session.describe(&wanted))
             }
-            UploadCommand::Redeliver(_) => {
+            UploadCommand::Redeliver(Redeliver(receiver)) => {
                 self.force_alarm()?;
-                self.decide_then_show(cost, Session::redeliver)
+                self.decide_then_show(cost, |session, now| session.redeliver(now, receiver.as_deref()))
             }
             UploadCommand::FindObject(_) => self.decide(cost, |session, _| find_object(session)),
             UploadCommand::BeginDelivery(begin) => {

@@ -12,19 +12,25 @@ use crate::rpc::upload::{BeginDelivery, EndDelivery, EventFacts, FoundObject, Sl
 pub(crate) fn find_object(session: &Session) -> Decision<FoundObject> {
     let answer = session.find_object().map(|object| {
         let completed_at = session.ended_at().unwrap_or(session.spec().created_at);
-        FoundObject { object, completed_at, snapshot: session.snapshot(), forgotten_at: session.forgotten_at() }
+        FoundObject {
+            object,
+            completed_at,
+            snapshot: session.snapshot(),
+            forgotten_at: session.forgotten_at(),
+            is_about_to_be_taken: session.is_about_to_be_taken(),
+        }
     });
     Decision { answer, change: StateChange::none() }
 }
 
 pub(crate) fn begin_delivery(session: &Session, now: UnixMs, command: &BeginDelivery) -> Decision<Option<EventFacts>> {
     let Decision { answer, change } =
-        session.begin_delivery(now, &command.event_id, command.attempt_ms, command.link_ms);
+        session.begin_delivery(now, &command.receiver, &command.event_id, command.attempt_ms, command.link_ms);
     let facts = |delivery: Delivery| EventFacts {
         event_id: command.event_id.clone(),
         kind: delivery.kind,
         occurred_at: delivery.occurred_at,
-        ended_at: session.ended_at().unwrap_or(delivery.occurred_at),
+        ended_at: session.ended_at().filter(|_| delivery.kind != EventKind::Created),
         owner: session.spec().owner.clone(),
         key: session.object_key(),
         attached: session.spec().attached.clone(),
@@ -40,7 +46,7 @@ pub(crate) fn begin_delivery(session: &Session, now: UnixMs, command: &BeginDeli
 }
 
 pub(crate) fn end_delivery(session: &Session, now: UnixMs, command: &EndDelivery) -> Decision<Verdict> {
-    session.delivery_ended(now, &command.event_id, &command.outcome)
+    session.delivery_ended(now, &command.receiver, &command.event_id, &command.outcome)
 }
 
 pub(crate) fn wanted_partials(session: &Session, now: UnixMs, _: &WantedPartials) -> Decision<Option<Wanted>> {

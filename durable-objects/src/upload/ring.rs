@@ -3,7 +3,8 @@
 use crate::platform::telemetry::log_line::LogLine;
 use upload_session::{
     alarm::{Effect, Input, Log, Message, Ring},
-    session::StateChange,
+    event::DeliveryId,
+    session::{Session, StateChange, UploadSpec},
 };
 use upload_types::ledger::Listing;
 
@@ -80,13 +81,10 @@ impl UploadSession {
     }
 
     async fn enqueue(&self, message: Message) -> Result<()> {
-        let Some(upload_id) = self.session.borrow().as_ref().map(|session| session.spec().id) else { return Ok(()) };
-        let message = match message {
-            Message::Tell(event) => QueueMessage::Tell { upload_id, event_id: event.id(upload_id) },
-            Message::CopyNext => QueueMessage::Compose { upload_id },
-            Message::Copy => QueueMessage::Copy { upload_id },
-            Message::StoreLastPart => QueueMessage::StoreLastPart { upload_id },
-            Message::Verify => QueueMessage::Verify { upload_id },
+        let message = {
+            let session = self.session.borrow();
+            let Some(spec) = session.as_ref().map(Session::spec) else { return Ok(()) };
+            message_of(spec, message)
         };
         enqueue::enqueue(self.env(), &message).await
     }
@@ -103,5 +101,20 @@ impl UploadSession {
         }
         let ledgers = ObjectClient::to_ledgers(self.env())?;
         call(&ledgers, &session.spec().owner, &close).await
+    }
+}
+
+/// What the queue carries.
+fn message_of(spec: &UploadSpec, message: Message) -> QueueMessage {
+    let upload_id = spec.id;
+    match message {
+        Message::Tell(DeliveryId { receiver, kind }) => {
+            let receiver = spec.receivers.name_of(receiver).to_owned();
+            QueueMessage::Tell { upload_id, receiver, event_id: kind.id(upload_id) }
+        }
+        Message::CopyNext => QueueMessage::Compose { upload_id },
+        Message::Copy => QueueMessage::Copy { upload_id },
+        Message::StoreLastPart => QueueMessage::StoreLastPart { upload_id },
+        Message::Verify => QueueMessage::Verify { upload_id },
     }
 }

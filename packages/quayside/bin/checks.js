@@ -1,6 +1,7 @@
 // What can be told of a deployment from its configuration alone, as wrangler understands it.
 
 import { isPublic } from "./public_address.js";
+import { receiversOf } from "./receiver_values.js";
 import { SECRETS, TEXTS } from "./settings.js";
 import { trimmed } from "./text.js";
 import { hasIssuers, hasKeys } from "./token_values.js";
@@ -40,6 +41,7 @@ export function complaints(config) {
     ...ofDate(config),
     ...valueComplaints(config.vars ?? {}),
     ...ofDeployment(config),
+    ...ofReceivers(config),
     ...ofSecrets(config),
     ...ofExamples(config),
   ];
@@ -149,6 +151,24 @@ function ofDeployment({ vars = {}, services = [] }) {
   return found;
 }
 
+/** Whoever is told by a binding, and whoever is told of links. */
+function ofReceivers({ vars = {}, queues: { producers }, services }) {
+  const bound = { queue: producers, service: services ?? [] };
+  const listed = receiversOf(trimmed(`${vars.EVENT_RECEIVERS ?? ""}`));
+  const found = [];
+  for (const { name, ...entry } of listed) {
+    for (const way of ["queue", "service"].filter((way) => entry[way] !== undefined)) {
+      if (!bound[way].some(({ binding }) => binding === entry[way])) {
+        found.push(`EVENT_RECEIVERS: ${entry[way]} of ${name} is no binding of a ${way}`);
+      }
+    }
+  }
+  if (listed.some(({ url }) => url !== undefined) && trimmed(`${vars.PUBLIC_URL ?? ""}`) === "") {
+    found.push("EVENT_RECEIVERS has addresses, and PUBLIC_URL is not set");
+  }
+  return found;
+}
+
 /** Vars are in the repository, and in the dashboard for everybody; and no secret can have the name of a var. */
 function ofSecrets({ vars = {} }) {
   const told = SECRETS.filter((name) => Object.hasOwn(vars, name));
@@ -173,5 +193,7 @@ export function neededSecrets(config) {
   if (!isSet("TOKEN_JWKS_URL") && !hasKeys(text("TOKEN_PUBLIC_KEYS")) && !hasIssuers(text("TOKEN_ISSUERS"))) {
     own.push("TOKEN_SECRETS");
   }
-  return { own, given: isSet("R2_S3_ENDPOINT") ? ["R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"] : [] };
+  const given = isSet("R2_S3_ENDPOINT") ? ["R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"] : [];
+  const named = receiversOf(text("EVENT_RECEIVERS")).flatMap(({ secret }) => (secret === undefined ? [] : [secret]));
+  return { own, given: [...given, ...new Set(named.filter((name) => !own.includes(name)))] };
 }

@@ -8,6 +8,7 @@ const LEAST_SECRET_BYTES = 24;
 const MOST_SECRET_BYTES = 64;
 
 export type UploadEventType =
+  | "upload.created"
   | "upload.completed"
   | "upload.failed"
   | "upload.expired"
@@ -38,7 +39,8 @@ export type UploadData = {
   /** What the token has said, as `metadata`. The client can neither see nor change it. */
   attached: Record<string, string>;
   createdAt: string;
-  endedAt: string;
+  /** Missing in `upload.created`. */
+  endedAt?: string;
   deletedAt?: string;
   etag?: string;
   digests?: { crc64nvme: string; sha256?: string };

@@ -7,6 +7,7 @@ use upload_session::{
     alarm::{CountedPart, Effect, Input, Ring},
     event::{DeliveryOutcome, EventKind, RetryPolicy},
     outbox::Outbox,
+    receivers::Receivers,
     session::{
         BeginAppend, Commit, Continuation, CountedRows, DeleteRight, OpenedForRepair, ParallelChunk, Policy, Release,
         ReleaseReason, Renew, Segment, Session, StoredPart, UploadSpec, UploadState,
@@ -47,6 +48,7 @@ pub(crate) fn spec(id: UploadId, plan: Plan, file: FileInfo) -> UploadSpec {
         live: None,
         duplicate_of: None,
         quota_warning: None,
+        receivers: Receivers::default(),
     }
 }
 
@@ -95,18 +97,18 @@ fn ask_everything(session: &Session) {
     let offset = session.snapshot().offset;
     let _ = (session.next_job(), session.find_object(), session.fingerprint(), session.next_slice());
     let _ = (session.is_making_object(), session.object_key(), session.multipart_id(), session.is_appending());
-    let _ = (session.status(), session.probe(NOW), session.complete(NOW), session.redeliver(NOW));
+    let _ = (session.status(), session.probe(NOW), session.complete(NOW), session.redeliver(NOW, None));
     let _ = (session.cancel(NOW, DeleteRight::Completed), session.hurried(NOW));
     let _ = session.expire_if_due(NOW);
     let policy = RetryPolicy { first_delay_seconds: 5, max_attempts: 30 };
     for event in [EventKind::Completed, EventKind::Expired, EventKind::Deleted] {
         let id = event.id(session.spec().id);
-        let _ = session.begin_delivery(NOW, &id, 60_000, u64::MAX);
+        let _ = session.begin_delivery(NOW, "origin", &id, 60_000, u64::MAX);
         for outcome in [
             DeliveryOutcome::Acknowledged { discard: true, result: None },
-            DeliveryOutcome::Refused { policy, asked_seconds: Some(7) },
+            DeliveryOutcome::Refused { policy, asked_seconds: Some(7), error: None },
         ] {
-            let _ = session.delivery_ended(NOW, &id, &outcome);
+            let _ = session.delivery_ended(NOW, "origin", &id, &outcome);
         }
     }
     ring(session.clone(), None);

@@ -14,7 +14,7 @@ use upload_types::{
     json,
     operation::{DeletionError, Outcome, Reply},
     units::{ByteCount, UnixMs, UploadId},
-    upload::{DeliveryState, LiveState, ObjectFacts, Phase, Snapshot},
+    upload::{DeliveryState, LiveState, ObjectFacts, Phase, ReceiverStatus, Snapshot},
 };
 
 const JSON: &str = "application/json";
@@ -146,7 +146,19 @@ fn status(snapshot: &Snapshot) -> Value {
     if let Some(warning) = &snapshot.quota_warning {
         status["quotaWarning"] = json!(warning);
     }
+    if !snapshot.receivers.is_empty() {
+        status["receivers"] = snapshot.receivers.iter().map(receiver).collect();
+    }
     status
+}
+
+fn receiver(told: &ReceiverStatus) -> Value {
+    json!({
+        "name": told.name,
+        "state": delivery(told.state),
+        "attempts": told.attempts,
+        "lastError": told.last_error,
+    })
 }
 
 /// An object, with what the application has to say about it.

@@ -99,7 +99,7 @@ pub fn parse(head: &Head) -> Result<Parsed, ApiError> {
         "status" => allow(head, &[Method::GET, Method::HEAD]).map(|()| Operation::Status(id))?,
         "log" => allow(head, &[Method::GET]).map(|()| Operation::History(id))?,
         "events" => allow(head, &[Method::GET]).and_then(|()| watch(id, head))?,
-        "redeliver" => allow(head, &[Method::POST]).map(|()| Operation::Redeliver(id))?,
+        "redeliver" => allow(head, &[Method::POST]).map(|()| Operation::Redeliver(id, head.query_text("receiver")))?,
         "content" => allow(head, &[Method::GET, Method::HEAD]).and_then(|()| download(id, head))?,
         _ => return Err(ApiError::NoSuchRoute),
     };

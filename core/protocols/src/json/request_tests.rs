@@ -40,7 +40,7 @@ fn routes() {
         ("DELETE", "/upload/{id}", Operation::Cancel(id)),
         ("GET", "/upload/{id}/log", Operation::History(id)),
         ("POST", "/upload/{id}/complete", Operation::Complete(id)),
-        ("POST", "/upload/{id}/redeliver", Operation::Redeliver(id)),
+        ("POST", "/upload/{id}/redeliver", Operation::Redeliver(id, None)),
     ] {
         assert_eq!(operation(method, target, &[]), Ok(expected), "{method} {target}");
     }

@@ -1,7 +1,7 @@
 //! What a ringing alarm asks its driver to do, and what the driver says came of it.
 
 use crate::{
-    event::EventKind,
+    event::DeliveryId,
     session::{Job, StateChange},
     storage_fault::StorageFault,
 };
@@ -93,8 +93,8 @@ pub enum Deletion {
 /// What somebody else is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Message {
-    /// Tell the origin of this event.
-    Tell(EventKind),
+    /// Tell a receiver of an event.
+    Tell(DeliveryId),
     /// Copy the next batch of a concatenation.
     CopyNext,
     /// Copy chunks from the damaged object.

@@ -22,8 +22,9 @@ use crate::session::{Cleanup, Job, Session, StateChange};
 use assembling::{Assembling, Step};
 use upload_types::{ledger::Listing, units::UnixMs};
 
-/// So many duties are done in one ring; a further one waits for the next, which comes a moment later.
-const MOST_DUTIES: u8 = 8;
+/// So many duties are done in one ring; a further one waits for the next, which comes a moment later. Each receiver that is told is one:
+/// nine of them, and the assembling, the ledger and the cleaning up beside them, are twelve.
+const MOST_DUTIES: u8 = 16;
 
 /// A ringing alarm.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -73,10 +74,10 @@ impl Ring {
                 self.assembles(step)
             }
             (Awaited::Deleted { left, then }, Input::Done) => self.delete(session, left, then),
-            // Crash here: the queue is given a second copy later. The origin sees the same event id twice; a slice is read twice, and
+            // Crash here: the queue is given a second copy later. A receiver sees the same event id twice; a slice is read twice, and
             // counted once.
-            (Awaited::Enqueued(Message::Tell(event)), Input::Done) => {
-                self.store(Job::EnqueueEvent, session.event_sent(now, event))
+            (Awaited::Enqueued(Message::Tell(id)), Input::Done) => {
+                self.store(Job::EnqueueEvent, session.event_sent(now, id))
             }
             (Awaited::Enqueued(Message::Verify), Input::Done) => self.store(Job::Verify, session.slice_asked_for(now)),
             (Awaited::StoredBefore(message), Input::Done) => {
@@ -126,7 +127,7 @@ impl Ring {
             }
             Job::EnqueueEvent => match session.outbox().next() {
                 Some(delivery) => {
-                    let message = Message::Tell(delivery.kind);
+                    let message = Message::Tell(delivery.id());
                     self.asks(Awaited::Enqueued(message), Effect::Enqueue(message))
                 }
                 None => self.next_duty(now, session),

@@ -77,7 +77,7 @@ fn a_whole_upload_is_put_together_told_and_closed_in_one_ring() {
     assert_eq!(asked[..3], expected);
     let follows = [
         Effect::Charge(Job::EnqueueEvent),
-        Effect::Enqueue(Message::Tell(EventKind::Completed)),
+        Effect::Enqueue(Message::Tell(EventKind::Completed.into())),
         Effect::Charge(Job::NotifyLedger),
         Effect::CloseInLedger,
     ];
@@ -186,7 +186,7 @@ fn what_may_be_beside_the_objects_own_put_goes_but_for_that() {
 fn a_duty_that_fails_is_put_off_and_stops_no_other() {
     let mut s = cancelled();
     let asked = drive(&mut s, [failed(StorageFault::Retry)]);
-    assert_eq!(asked[1], Effect::Enqueue(Message::Tell(EventKind::Aborted)));
+    assert_eq!(asked[1], Effect::Enqueue(Message::Tell(EventKind::Aborted.into())));
     assert!(s.outbox().next().unwrap().next_send_at > NOW, "no queue has taken it: it is handed over later");
     assert!(!s.state().holds_storage && !s.state().owes_ledger, "neither R2 nor the ledger waits for that");
 
@@ -285,7 +285,7 @@ fn an_upload_that_somebody_needs_while_it_is_about_to_be_forgotten_is_listed_aga
     ring.next(due, Some(&s), Input::Rings);
     assert_eq!(ring.next(due, Some(&s), Input::Done), Effect::Unlist);
     // Meanwhile an operator wants its event told again.
-    let decision = s.redeliver(due);
+    let decision = s.redeliver(due, None);
     take(&mut s, decision).unwrap();
     let Effect::Store { change, .. } = ring.next(due, Some(&s), Input::Done) else { panic!("it is forgotten") };
     s.apply(*change);

@@ -1,31 +1,68 @@
-//! The origin is told: the outbox's next event goes to the queue, an attempt begins and ends, an operator wants an event again.
+//! The receivers are told: the outbox's next event goes to the queue, an attempt begins and ends, an operator wants an event again.
 
 use super::{Decision, Phase, Session, StateChange};
 use crate::{
-    event::{Delivery, DeliveryOutcome, EventKind, RetryPolicy, Verdict},
+    event::{Delivery, DeliveryId, DeliveryOutcome, EventKind, RetryPolicy, Verdict},
     outbox::Outbox,
+    receivers::ReceiverIndex,
 };
-use upload_types::{api_error::ApiError, units::UnixMs, upload::DeliveryState};
+use upload_types::{
+    api_error::ApiError,
+    units::UnixMs,
+    upload::{DeliveryState, ReceiverStatus},
+};
 
 impl Session {
-    /// The event has been handed to the queue, or could not be: either way, look again later.
-    pub(crate) fn event_sent(&self, now: UnixMs, event: EventKind) -> StateChange {
-        self.outbox_changed(event, |delivery| delivery.sent(now, self.spec.policy.resend_ms))
+    /// Who hears of this. The origin hears of no creation: nobody but who has asked for that is told of it.
+    pub(super) fn hearing(&self, kind: EventKind) -> Vec<ReceiverIndex> {
+        let is_told = self.spec.policy.tell_origin && kind != EventKind::Created;
+        let origin = is_told.then_some(ReceiverIndex::ORIGIN);
+        origin.into_iter().chain(self.spec.receivers.hearing(kind)).collect()
     }
 
-    /// An attempt at telling of the event with this id begins: the delivery as it is then. `None`: as with
+    /// The outbox once this has happened, where anybody hears of it.
+    pub(super) fn told_of(&self, kind: EventKind, now: UnixMs) -> Option<Outbox> {
+        let hearing = self.hearing(kind);
+        (!hearing.is_empty()).then(|| self.outbox.with(kind, &hearing, now))
+    }
+
+    /// How far the telling of each receiver beside the origin is.
+    pub(super) fn receiver_statuses(&self) -> Vec<ReceiverStatus> {
+        let status = |(index, receiver): (ReceiverIndex, &crate::receivers::Receiver)| {
+            let current = self.outbox.next_to(index).or_else(|| self.outbox.to(index).next_back());
+            ReceiverStatus {
+                name: receiver.name.clone(),
+                state: self.outbox.state_of(index),
+                attempts: current.map_or(0, |delivery| delivery.attempts),
+                last_error: current.and_then(|delivery| delivery.last_error.clone()),
+            }
+        };
+        self.spec.receivers.iter().map(status).collect()
+    }
+
+    /// The event has been handed to the queue, or could not be: either way, look again later.
+    pub(crate) fn event_sent(&self, now: UnixMs, id: impl Into<DeliveryId>) -> StateChange {
+        self.outbox_changed(id.into(), |delivery| delivery.sent(now, self.spec.policy.resend_ms))
+    }
+
+    /// An attempt at telling the receiver of this name of the event with this id begins: the delivery as it is then. `None`: as with
     /// [`delivery_begun`](Self::delivery_begun).
     pub fn begin_delivery(
         &self,
         now: UnixMs,
+        receiver: &str,
         event_id: &str,
         attempt_ms: u64,
         link_ms: u64,
     ) -> Decision<Option<Delivery>> {
-        let event = self.outbox.with_id(self.spec.id, event_id);
-        let change = event.and_then(|event| self.delivery_begun(now, event, attempt_ms, link_ms)).unwrap_or_default();
-        let delivery = event.and_then(|event| change.outbox.as_ref()?.find(event).cloned());
+        let id = self.delivery_named(receiver, event_id);
+        let change = id.and_then(|id| self.delivery_begun(now, id, attempt_ms, link_ms)).unwrap_or_default();
+        let delivery = id.and_then(|id| change.outbox.as_ref()?.find(id).cloned());
         Decision::yes(delivery, change)
+    }
+
+    fn delivery_named(&self, receiver: &str, event_id: &str) -> Option<DeliveryId> {
+        self.outbox.with_event(self.spec.receivers.named(receiver)?, self.spec.id, event_id)
     }
 
     /// An attempt at telling of this begins that lasts at most `attempt_ms`, and hands out a link that is good for `link_ms`. `None`:
@@ -33,86 +70,152 @@ impl Session {
     pub(crate) fn delivery_begun(
         &self,
         now: UnixMs,
-        event: EventKind,
+        id: impl Into<DeliveryId>,
         attempt_ms: u64,
         link_ms: u64,
     ) -> Option<StateChange> {
-        self.outbox.next().filter(|next| next.kind == event)?;
-        let has_link = event.has_link();
+        let id = id.into();
+        self.outbox.next_to(id.receiver).filter(|next| next.kind == id.kind)?;
+        let has_link = id.kind.has_link();
         if has_link && self.stored_object().is_none() {
             return None;
         }
         let link_until = has_link.then(|| now.plus_ms(link_ms));
         let resend_ms = self.spec.policy.resend_ms;
-        Some(self.outbox_changed(event, |delivery| delivery.begun(now, attempt_ms, resend_ms, link_until)))
+        Some(self.outbox_changed(id, |delivery| delivery.begun(now, attempt_ms, resend_ms, link_until)))
     }
 
-    /// An attempt at telling of this event has ended so: what becomes of its message.
-    pub fn delivery_ended(&self, now: UnixMs, event_id: &str, outcome: &DeliveryOutcome) -> Decision<Verdict> {
-        let (verdict, change) = match (self.outbox.with_id(self.spec.id, event_id), outcome) {
+    /// An attempt at telling this receiver of this event has ended so: what becomes of its message.
+    pub fn delivery_ended(
+        &self,
+        now: UnixMs,
+        receiver: &str,
+        event_id: &str,
+        outcome: &DeliveryOutcome,
+    ) -> Decision<Verdict> {
+        let (verdict, change) = match (self.delivery_named(receiver, event_id), outcome) {
             // Withdrawn while it was being told.
-            (None, _) => (Verdict::Settled, self.withdrawn_attempt_ended(now)),
-            (Some(event), DeliveryOutcome::Acknowledged { discard, result }) => {
-                (Verdict::Settled, self.delivered(now, event, *discard, result.as_ref()))
+            (None, _) => {
+                let receiver = self.spec.receivers.named(receiver);
+                let ended = receiver.map(|receiver| self.withdrawn_attempt_ended(now, receiver));
+                (Verdict::Settled, ended.unwrap_or_default())
             }
-            (Some(event), DeliveryOutcome::Refused { policy, asked_seconds }) => {
-                self.undelivered(now, event, *policy, *asked_seconds)
+            (Some(id), DeliveryOutcome::Acknowledged { discard, result }) => {
+                (Verdict::Settled, self.delivered(now, id, *discard, result.as_ref()))
+            }
+            (Some(id), DeliveryOutcome::Refused { policy, asked_seconds, error }) => {
+                self.undelivered(now, id, *policy, *asked_seconds, error.as_deref())
             }
         };
         Decision::yes(verdict, change)
     }
 
-    /// The origin has acknowledged the event, and may have taken the object over. That of a duplicate is not its to take.
+    /// The receiver has acknowledged the event. The origin, and no other, may have something to say to the client, and take the object
+    /// over. That of a duplicate is not its to take.
     pub(crate) fn delivered(
         &self,
         now: UnixMs,
-        event: EventKind,
+        id: impl Into<DeliveryId>,
         discard: bool,
         result: Option<&String>,
     ) -> StateChange {
-        let mut change = self.outbox_changed(event, |delivery| delivery.acknowledged(result));
-        if discard && event == EventKind::Completed && self.stored_object().is_some() {
+        let id = id.into();
+        let is_origin = id.receiver.is_origin();
+        let discard = discard && is_origin && id.kind == EventKind::Completed;
+        let result = result.filter(|_| is_origin);
+        let change = self.outbox_changed(id, |delivery| {
+            // A late copy's acknowledgement takes no wish back.
+            let was_wanted = delivery.discard && delivery.state == DeliveryState::Delivered;
+            Delivery { discard: discard || was_wanted, ..delivery.acknowledged(result) }
+        });
+        self.taken_once_all_know(now, change)
+    }
+
+    /// The receiver did not acknowledge the event, for this reason.
+    pub(crate) fn undelivered(
+        &self,
+        now: UnixMs,
+        id: impl Into<DeliveryId>,
+        policy: RetryPolicy,
+        asked_seconds: Option<u32>,
+        error: Option<&str>,
+    ) -> (Verdict, StateChange) {
+        let (id, resend_ms) = (id.into(), self.spec.policy.resend_ms);
+        let refused = |delivery: &Delivery| delivery.refused(now, policy, asked_seconds, resend_ms);
+        let verdict = self.outbox.find(id).map_or(Verdict::Settled, |delivery| refused(delivery).1);
+        let change = self.outbox_changed(id, |delivery| refused(delivery).0.with_error(error));
+        (verdict, self.taken_once_all_know(now, change))
+    }
+
+    /// The object that the origin wants deleted goes with the last event that has a link to it: once every receiver has acknowledged that, or
+    /// was given up.
+    ///
+    /// Crash here, before that: the wish is stored with the origin's acknowledgement, and whatever ends the last delivery carries it out.
+    fn taken_once_all_know(&self, now: UnixMs, mut change: StateChange) -> StateChange {
+        let outbox = change.outbox.as_ref().unwrap_or(&self.outbox);
+        if outbox.is_to_be_discarded() && !outbox.needs_object() && self.stored_object().is_some() {
             change.progress = self.taken(now).progress;
         }
         change
     }
 
-    /// The origin did not acknowledge the event.
-    pub(crate) fn undelivered(
-        &self,
-        now: UnixMs,
-        event: EventKind,
-        policy: RetryPolicy,
-        asked_seconds: Option<u32>,
-    ) -> (Verdict, StateChange) {
-        let resend_ms = self.spec.policy.resend_ms;
-        let refused = |delivery: &Delivery| delivery.refused(now, policy, asked_seconds, resend_ms);
-        let verdict = self.outbox.find(event).map_or(Verdict::Settled, |delivery| refused(delivery).1);
-        (verdict, self.outbox_changed(event, |delivery| refused(delivery).0))
+    /// Whether its object is about to go, since the origin has taken it over and others are still to be told.
+    pub fn is_about_to_be_taken(&self) -> bool {
+        self.outbox.is_to_be_discarded() && self.stored_object().is_some()
     }
 
-    /// An operator wants the newest event sent again. Once the object is gone, its completion is not told any more; of a deletion
-    /// that the origin never took, it can still be told.
-    pub fn redeliver(&self, now: UnixMs) -> Decision<()> {
-        let Some(last) = self.outbox.last() else { return Decision::no(ApiError::NothingToRedeliver) };
-        let is_untold_deletion = last.kind == EventKind::Deleted && last.state == DeliveryState::Failed;
+    /// An operator wants the events sent again: to the receiver of this name, or to each. A receiver is told of its newest event, and of what
+    /// it never took. Once the object is gone, its completion is not told any more; of a deletion that a receiver never took, it can
+    /// still be told. Where there are several receivers, one that cannot be told now keeps no other from it.
+    pub fn redeliver(&self, now: UnixMs, receiver: Option<&str>) -> Decision<()> {
+        let wanted = match receiver.map(|name| self.spec.receivers.named(name)) {
+            Some(Some(index)) => vec![index],
+            Some(None) => return Decision::no(self.no_such_receiver()),
+            None => [ReceiverIndex::ORIGIN].into_iter().chain(self.spec.receivers.iter().map(|(at, _)| at)).collect(),
+        };
+        let (mut outbox, mut refusal) = (self.outbox.clone(), None);
+        for receiver in wanted {
+            match self.again(now, receiver) {
+                Ok(again) => {
+                    for one in again {
+                        outbox = outbox.changed(one.id(), |_| one.clone());
+                    }
+                }
+                Err(error) => refusal = refusal.or(Some(error)),
+            }
+        }
+        match refusal.filter(|_| outbox == self.outbox) {
+            Some(refusal) => Decision::no(refusal),
+            None => Decision::yes((), self.with_outbox(outbox)),
+        }
+    }
+
+    /// What this receiver is told again.
+    fn again(&self, now: UnixMs, receiver: ReceiverIndex) -> Result<Vec<Delivery>, ApiError> {
+        let Some(last) = self.outbox.to(receiver).next_back() else { return Err(ApiError::NothingToRedeliver) };
         let is_deleted = self.progress.phase == Phase::Deleted || self.progress.deleted_at.is_some();
-        if is_deleted && !is_untold_deletion {
-            return Decision::no(self.gone());
+        let is_untold = |delivery: &Delivery| !delivery.kind.has_link() && delivery.state == DeliveryState::Failed;
+        if is_deleted && !is_untold(last) {
+            return Err(self.gone());
         }
-        match last.again(now) {
-            Ok(again) => Decision::yes((), self.outbox_changed(last.kind, |_| again.clone())),
-            Err(refusal) => Decision::no(refusal),
-        }
+        let newest = last.again(now)?;
+        let untold = self.outbox.to(receiver).filter(|delivery| delivery.kind != last.kind && is_untold(delivery));
+        Ok(untold.filter_map(|delivery| delivery.again(now).ok()).chain([newest]).collect())
     }
 
-    /// An attempt is over at telling of something that was withdrawn meanwhile: what follows it need not wait any longer.
-    pub(crate) fn withdrawn_attempt_ended(&self, now: UnixMs) -> StateChange {
-        self.with_outbox(self.outbox.withdrawn_attempt_ended(now))
+    fn no_such_receiver(&self) -> ApiError {
+        let names: Vec<_> = self.spec.receivers.iter().map(|(_, receiver)| receiver.name.as_str()).collect();
+        let all = [&[crate::receivers::ORIGIN_NAME], &names[..]].concat().join(", ");
+        ApiError::bad_request("receiver", format!("is none of this upload's, which are {all}"))
     }
 
-    fn outbox_changed(&self, event: EventKind, to: impl Fn(&Delivery) -> Delivery) -> StateChange {
-        self.with_outbox(self.outbox.changed(event, to))
+    /// An attempt is over at telling this receiver of something that was withdrawn meanwhile: what follows it need not wait any longer.
+    pub(crate) fn withdrawn_attempt_ended(&self, now: UnixMs, receiver: ReceiverIndex) -> StateChange {
+        self.with_outbox(self.outbox.withdrawn_attempt_ended(receiver, now))
+    }
+
+    fn outbox_changed(&self, id: DeliveryId, to: impl Fn(&Delivery) -> Delivery) -> StateChange {
+        self.with_outbox(self.outbox.changed(id, to))
     }
 
     fn with_outbox(&self, outbox: Outbox) -> StateChange {

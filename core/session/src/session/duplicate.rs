@@ -55,6 +55,11 @@ impl UploadSpec {
         }
     }
 
+    /// Whether anybody hears of a duplicate of it.
+    pub fn tells_of_duplicates(&self) -> bool {
+        self.policy.tell_origin || !self.receivers.hearing(EventKind::Duplicate).is_empty()
+    }
+
     /// The ids that a duplicate can have which is created under this key.
     pub fn repeatable_ids(&self, idempotency: &Idempotency, stored: &StoredObject) -> RepeatableIds {
         let today = retention::day(self.created_at);
@@ -89,6 +94,7 @@ impl Session {
     pub fn create_duplicate(spec: UploadSpec, stored: &StoredObject) -> Result<Self, ApiError> {
         let now = spec.created_at;
         let session = Self::create(spec, None)?;
+        let hearing = session.hearing(EventKind::Duplicate);
         let progress = UploadState {
             phase: Phase::Completed,
             ended_at: Some(now),
@@ -98,7 +104,7 @@ impl Session {
             storage: Storage::Shared,
             ..session.progress
         };
-        let outbox = Outbox::of(EventKind::Duplicate, now);
+        let outbox = Outbox::default().with(EventKind::Duplicate, &hearing, now);
         Ok(Self { progress, outbox, content: Content::Sequence(Sequence::default()), ..session })
     }
 

@@ -1,6 +1,7 @@
 //! What of a session's life goes into its history: derived from what a change has made of it, never from what was meant.
 
 use super::{Content, Phase, Session, StateChange, Uncount};
+use crate::receivers::ORIGIN_NAME;
 use upload_types::{
     api_error::ApiError,
     history::{History, RECORDED, SIGNED},
@@ -47,8 +48,12 @@ impl Session {
             history.note(now, "taken", bytes, None);
         }
         for is in after.outbox.iter() {
-            let Some(was) = self.outbox.find(is.kind) else { continue };
-            let mut note = |event| history.note(now, event, bytes, Some(is.kind.name().to_owned()));
+            let Some(was) = self.outbox.find(is.id()) else { continue };
+            let told = match self.spec.receivers.name_of(is.receiver) {
+                ORIGIN_NAME => is.kind.name().to_owned(),
+                other => format!("{} to {other}", is.kind.name()),
+            };
+            let mut note = |event| history.note(now, event, bytes, Some(told.clone()));
             if is.attempts > was.attempts {
                 note("delivery_attempt");
             }

@@ -6,7 +6,7 @@
 //! | its clock, unfinished | nothing: `Expired` | `upload.expired` |
 //! | its clock, damaged and not repaired | nothing: `Failed` | `upload.failed` |
 //! | a client whom the application allows it, completed | nothing: `Deleted` | `upload.deleted`, after that of its completion |
-//! | its origin, by its answer to the completion event | `Completed` for good, without the bytes | none: the origin knows |
+//! | its origin, by its answer to the completion event, once every receiver has heard | `Completed` for good, without the bytes | none: the origin knows |
 //! | a client whom the application allows it, a duplicate | the object, which is another upload's: `Deleted` | `upload.deleted`, likewise |
 //! | its client or its clock, a completed partial upload | nothing: `Deleted` | none: the origin never heard of it |
 
@@ -91,10 +91,11 @@ impl Session {
         self.unwanted(now).into()
     }
 
-    /// Nothing of a completed upload is wanted any more. The origin hears of it.
+    /// Nothing of a completed upload is wanted any more. Who has asked for that hears of it.
     fn deleted(&self, now: UnixMs, reason: &str) -> StateChange {
         let progress = UploadState { phase: Phase::Deleted, reason: Some(reason.to_owned()), ..self.unwanted(now) };
-        let outbox = self.spec.policy.tell_origin.then(|| self.outbox.deleted(now));
+        let outbox = self.outbox.deleted(&self.hearing(EventKind::Deleted), now);
+        let outbox = (outbox != self.outbox).then_some(outbox);
         StateChange { progress: Some(progress), outbox, ..StateChange::none() }
     }
 
@@ -138,7 +139,7 @@ impl Session {
     pub(crate) fn postponed(&self, now: UnixMs, job: Job, error: &str) -> StateChange {
         match job {
             Job::Assemble => self.assembly_refused(now, StorageFault::Retry, error),
-            Job::EnqueueEvent => self.outbox.next().map(|next| self.event_sent(now, next.kind)).unwrap_or_default(),
+            Job::EnqueueEvent => self.outbox.next().map(|next| self.event_sent(now, next.id())).unwrap_or_default(),
             Job::NotifyLedger | Job::Purge => {
                 let ledger_backoff = self.progress.ledger_backoff.after_failure(now);
                 UploadState { ledger_backoff, ..self.progress.clone() }.into()

@@ -40,7 +40,7 @@
 //!
 //! How it ends:
 //! * `change`: what a rule decides. `lifetime`: how long an unfinished upload lives. `lifecycle`: complete, cancel, delete, expire, and what follows.
-//! * `delivery`: the origin is told. `schedule`: what is to be done next, and when. `backoff`: how long what failed is put off.
+//! * `delivery`: the receivers are told. `schedule`: what is to be done next, and when. `backoff`: how long what failed is put off.
 //! * `history`: what of all this is recorded. `showing`: what anybody may know. `records`: what is stored of it.
 //!
 //! A session is its [`UploadSpec`] (fixed), its [`UploadState`] (small, rewritten), its [`Content`] (where the counted bytes end, or
@@ -136,7 +136,7 @@ pub struct Session {
     progress: UploadState,
     /// What has been counted.
     content: Content,
-    /// What the origin is told, once the upload has ended.
+    /// What its receivers are told.
     outbox: Outbox,
 }
 
@@ -179,6 +179,7 @@ impl Session {
             doubted_at: None,
         };
         let mut session = Self { progress, content, outbox: Outbox::default(), spec };
+        session.outbox = session.told_of(EventKind::Created, session.spec.created_at).unwrap_or_default();
         if session.plan().declared_bytes().is_some_and(ByteCount::is_zero) {
             if let Some(actual) = session.sha256_mismatch(None) {
                 return Err(ApiError::FileDigestMismatch { actual, kept: false });
@@ -220,7 +221,7 @@ impl Session {
         &self.progress
     }
 
-    /// What the origin is told.
+    /// What its receivers are told.
     pub fn outbox(&self) -> &Outbox {
         &self.outbox
     }
@@ -365,7 +366,7 @@ impl Session {
             damage: self.progress.damage.without_source(),
             ..self.progress.clone()
         };
-        let outbox = self.spec.policy.tell_origin.then(|| Outbox::of(kind, now));
+        let outbox = self.told_of(kind, now);
         StateChange { progress: Some(progress), outbox, ..StateChange::none() }
     }
 }

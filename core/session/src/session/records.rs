@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     quota::Quota,
+    receivers::Receivers,
     session::{Backoff, Damage, Lease, Leftovers, ParallelChunk, Storage, Verified, Writers},
 };
 use upload_types::{
@@ -90,6 +91,9 @@ pub struct UploadSpec {
     /// What its owner stores with it, where that is more than is stored without a warning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota_warning: Option<Used>,
+    /// Who hears of it beside the origin.
+    #[serde(default, skip_serializing_if = "Receivers::is_empty")]
+    pub receivers: Receivers,
 }
 
 /// What changes: small, and rewritten whole.

@@ -41,6 +41,8 @@ impl Session {
             live: self.live_state(),
             // Whoever came by a link is not told what its owner stores.
             quota_warning: self.spec.quota_warning.filter(|_| self.spec.link.is_none()),
+            // Nor whom its owner's application tells.
+            receivers: if self.spec.link.is_none() { self.receiver_statuses() } else { Vec::new() },
         }
     }
 

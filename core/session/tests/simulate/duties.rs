@@ -2,7 +2,7 @@
 
 use upload_session::{
     alarm::{Effect, Input, Message, Ring},
-    event::{DeliveryOutcome, EventKind, Verdict},
+    event::{DeliveryId, DeliveryOutcome, Verdict},
     session::Decision,
     storage_fault::StorageFault,
 };
@@ -139,8 +139,8 @@ impl World {
                 self.r2.delete(&deletion);
                 Input::Done
             }
-            Effect::Enqueue(Message::Tell(event)) => {
-                self.enqueue(event);
+            Effect::Enqueue(Message::Tell(id)) => {
+                self.enqueue(id);
                 Input::Done
             }
             Effect::Enqueue(Message::StoreLastPart) => {
@@ -185,7 +185,7 @@ impl World {
     }
 
     /// A message to tell of an event: late, twice, or lost.
-    fn enqueue(&mut self, event: EventKind) {
+    fn enqueue(&mut self, id: DeliveryId) {
         let times = match self.chance.between(0, 30) {
             0 => 0,
             1..4 => 2,
@@ -193,7 +193,7 @@ impl World {
         };
         for _ in 0..times {
             let later = self.chance.between(10, 30_000);
-            self.at(later, Event::Message(event));
+            self.at(later, Event::Message(id));
         }
     }
 
@@ -209,10 +209,10 @@ impl World {
     }
 
     /// A consumer takes a message, and asks the object what there is to tell.
-    pub(crate) fn message(&mut self, event: EventKind) {
+    pub(crate) fn message(&mut self, id: DeliveryId) {
         let begun = self.decide(None, |session, now| {
-            let id = event.id(session.spec().id);
-            let Decision { answer, change } = session.begin_delivery(now, &id, ATTEMPT_MS, LINK_MS);
+            let (name, event_id) = (session.spec().receivers.name_of(id.receiver), id.kind.id(session.spec().id));
+            let Decision { answer, change } = session.begin_delivery(now, name, &event_id, ATTEMPT_MS, LINK_MS);
             Decision { answer: answer.map(|delivery| delivery.is_some()), change }
         });
         if begun != Ok(true) {
@@ -221,29 +221,37 @@ impl World {
         let takes = self.chance.between(10, 9_000);
         if self.chance.one_in(40) {
             // It dies, and its message comes back.
-            self.at(30_000, Event::Message(event));
+            self.at(30_000, Event::Message(id));
         }
         match self.chance.between(0, 20) {
-            // The origin has it, and says something else, or nothing.
+            // The receiver has it, and says something else, or nothing.
             0..3 => {
-                self.heard.insert(event);
-                self.at(takes, Event::Told { event, outcome: refused() });
+                self.origin_hears(id);
+                self.at(takes, Event::Told { id, outcome: refused() });
             }
-            3..6 => self.at(takes, Event::Told { event, outcome: refused() }),
+            3..6 => self.at(takes, Event::Told { id, outcome: refused() }),
             fate => {
-                self.heard.insert(event);
+                self.origin_hears(id);
                 let outcome = DeliveryOutcome::Acknowledged { discard: fate == 6, result: None };
-                self.at(takes, Event::Told { event, outcome });
+                self.at(takes, Event::Told { id, outcome });
             }
         }
     }
 
+    fn origin_hears(&mut self, id: DeliveryId) {
+        if id.receiver.is_origin() {
+            self.heard.insert(id.kind);
+        }
+    }
+
     /// The object hears how it went.
-    pub(crate) fn told(&mut self, event: EventKind, outcome: &DeliveryOutcome) {
-        let verdict =
-            self.decide(None, |session, now| session.delivery_ended(now, &event.id(session.spec().id), outcome));
+    pub(crate) fn told(&mut self, id: DeliveryId, outcome: &DeliveryOutcome) {
+        let verdict = self.decide(None, |session, now| {
+            let name = session.spec().receivers.name_of(id.receiver);
+            session.delivery_ended(now, name, &id.kind.id(session.spec().id), outcome)
+        });
         if let Ok(Verdict::RetryAfter { delay_seconds }) = verdict {
-            self.at(u64::from(delay_seconds) * 1_000, Event::Message(event));
+            self.at(u64::from(delay_seconds) * 1_000, Event::Message(id));
         }
     }
 }
@@ -253,5 +261,5 @@ fn failed(fault: StorageFault) -> Input {
 }
 
 fn refused() -> DeliveryOutcome {
-    DeliveryOutcome::Refused { policy: RETRY, asked_seconds: None }
+    DeliveryOutcome::Refused { policy: RETRY, asked_seconds: None, error: None }
 }

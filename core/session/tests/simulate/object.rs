@@ -27,7 +27,7 @@ pub(crate) struct Object {
     segments: Vec<(Segment, Option<Content>)>,
     /// The chunks of a parallel upload that were begun.
     parallel_chunks: BTreeMap<u32, ParallelChunk>,
-    /// What the origin is told.
+    /// What its receivers are told.
     outbox: Outbox,
     /// Which setting of the alarm is the last: all others do not ring.
     pub(crate) alarm: u64,
@@ -39,11 +39,11 @@ impl Object {
     /// One that has just been created.
     pub(crate) fn new(session: Session) -> Self {
         Self {
+            outbox: session.outbox().clone(),
             session: Some(session),
             parts: Vec::new(),
             segments: Vec::new(),
             parallel_chunks: BTreeMap::new(),
-            outbox: Outbox::default(),
             alarm: 0,
             ringing: None,
         }

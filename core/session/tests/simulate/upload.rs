@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use upload_session::{
-    event::RetryPolicy,
+    event::{EventKind, RetryPolicy},
+    receivers::{Receiver, Receivers},
     session::{Policy, Session, UploadSpec},
 };
 use upload_types::{
@@ -71,7 +72,13 @@ pub(crate) fn create(chance: &mut Chance, r2: &mut Storage) -> (Session, u64) {
         live,
         duplicate_of: None,
         quota_warning: None,
+        receivers: if chance.one_in(3) { archive() } else { Receivers::default() },
     };
     let opened = spec.needs_multipart().then(|| r2.open());
     (Session::create(spec, opened).expect("an upload that may be created"), file)
+}
+
+/// A second receiver, which hears of more than the origin.
+fn archive() -> Receivers {
+    Receivers::new(vec![Receiver { name: "archive".to_owned(), kinds: EventKind::ALL.to_vec() }])
 }

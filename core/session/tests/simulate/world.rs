@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use upload_session::{
     alarm::{Effect, Ring},
     attempt::{Failure, Input},
-    event::{DeliveryOutcome, EventKind},
+    event::{DeliveryId, DeliveryOutcome, EventKind},
     session::{BeginAppend, Commit, Continuation, Decision, DeleteRight, Session, StateChange},
 };
 use upload_types::{
@@ -58,11 +58,11 @@ pub(crate) enum Event {
     /// The object dies in this ring.
     ObjectDies(u64),
     /// A message comes out of the queue.
-    Message(EventKind),
+    Message(DeliveryId),
     /// One that asks for the last part of a live upload.
     LastPart,
-    /// The origin has answered.
-    Told { event: EventKind, outcome: DeliveryOutcome },
+    /// A receiver has answered.
+    Told { id: DeliveryId, outcome: DeliveryOutcome },
 }
 
 /// A client.
@@ -281,9 +281,9 @@ impl World {
             Event::Rings(alarm) => self.rings(alarm),
             Event::Calls { life, call } => self.calls(life, *call),
             Event::ObjectDies(life) => self.object_dies(life),
-            Event::Message(event) => self.message(event),
+            Event::Message(id) => self.message(id),
             Event::LastPart => self.last_part(),
-            Event::Told { event, outcome } => self.told(event, &outcome),
+            Event::Told { id, outcome } => self.told(id, &outcome),
         }
     }
 

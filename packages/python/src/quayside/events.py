@@ -33,7 +33,6 @@ class _UploadData(TypedDict):
     # What the client has said.
     metadata: dict[str, str]
     createdAt: str
-    endedAt: str
 
 
 class UploadData(_UploadData, total=False):
@@ -42,6 +41,8 @@ class UploadData(_UploadData, total=False):
     contentType: str | None
     # What the token has said, as `metadata`. The client can neither see nor change it.
     attached: dict[str, str]
+    # Missing in "upload.created".
+    endedAt: str
     deletedAt: str
     etag: str
     digests: dict[str, str]
@@ -63,7 +64,7 @@ class UploadEvent(TypedDict):
     """An event. ``id`` is the same in every repetition: remember it, and a repetition is one."""
 
     id: str
-    type: Literal["upload.completed", "upload.failed", "upload.expired", "upload.aborted", "upload.deleted", "upload.duplicate"]
+    type: Literal["upload.created", "upload.completed", "upload.failed", "upload.expired", "upload.aborted", "upload.deleted", "upload.duplicate"]
     timestamp: str
     data: UploadData
 

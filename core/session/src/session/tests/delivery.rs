@@ -1,7 +1,10 @@
 //! What the origin is told, and when it is told again.
 
 use super::*;
-use crate::event::{RetryPolicy, Verdict};
+use crate::{
+    event::{RetryPolicy, Verdict},
+    receivers::ReceiverIndex,
+};
 
 const POLICY: RetryPolicy = RetryPolicy { first_delay_seconds: 1, max_attempts: 1 };
 
@@ -24,7 +27,7 @@ fn acknowledge(s: &mut Session, now: UnixMs, event: EventKind) {
 
 fn give_up(s: &mut Session, now: UnixMs, event: EventKind) {
     begin_telling(s, now, event);
-    let (verdict, change) = s.undelivered(now, event, POLICY, None);
+    let (verdict, change) = s.undelivered(now, event, POLICY, None, None);
     s.apply(change);
     assert_eq!(verdict, Verdict::GiveUp);
 }
@@ -41,13 +44,13 @@ fn events(s: &Session) -> Vec<(EventKind, DeliveryState)> {
 #[test]
 fn an_event_nobody_takes_waits_for_an_operator() {
     let mut s = completed();
-    assert_eq!(s.redeliver(NOW).answer, Err(ApiError::NothingToRedeliver));
+    assert_eq!(s.redeliver(NOW, None).answer, Err(ApiError::NothingToRedeliver));
     give_up(&mut s, NOW, EventKind::Completed);
     assert_eq!(s.snapshot().delivery, Some(DeliveryState::Failed));
     let change = s.settled(s.stored_object().is_some());
     s.apply(change);
     assert_eq!(s.next_job().unwrap().1, Job::Purge, "but not before its tombstone is over");
-    let decision = s.redeliver(UnixMs(5_000));
+    let decision = s.redeliver(UnixMs(5_000), None);
     take(&mut s, decision).unwrap();
     assert_eq!(s.next_job(), Some((UnixMs(5_000), Job::EnqueueEvent)));
 }
@@ -56,13 +59,13 @@ fn an_event_nobody_takes_waits_for_an_operator() {
 fn it_is_sent_again_at_a_pace() {
     let mut s = completed();
     acknowledge(&mut s, NOW, EventKind::Completed);
-    let decision = s.redeliver(NOW);
+    let decision = s.redeliver(NOW, None);
     take(&mut s, decision).unwrap();
     let too_soon = ApiError::RedeliveredRecently { retry_after_seconds: 10 };
-    assert_eq!(s.redeliver(NOW).answer, Err(too_soon.clone()), "while it is on its way");
+    assert_eq!(s.redeliver(NOW, None).answer, Err(too_soon.clone()), "while it is on its way");
     acknowledge(&mut s, NOW, EventKind::Completed);
-    assert_eq!(s.redeliver(NOW).answer, Err(too_soon), "and behind that");
-    assert!(s.redeliver(NOW.plus_ms(10_000)).answer.is_ok());
+    assert_eq!(s.redeliver(NOW, None).answer, Err(too_soon), "and behind that");
+    assert!(s.redeliver(NOW.plus_ms(10_000), None).answer.is_ok());
 }
 
 #[test]
@@ -84,12 +87,15 @@ fn a_deletion_while_the_completion_is_being_told_is_told_after_it() {
     let over = NOW.plus_ms(60_000);
     assert_eq!(s.outbox.next().map(|next| next.next_send_at), Some(over), "if nothing is heard of the attempt");
     assert!(s.delivered(NOW.plus_ms(9), EventKind::Completed, true, None).is_none(), "there is no such event any more");
-    let change = s.withdrawn_attempt_ended(NOW.plus_ms(9));
+    let change = s.withdrawn_attempt_ended(NOW.plus_ms(9), ReceiverIndex::ORIGIN);
     s.apply(change);
     assert_eq!(s.outbox.next().unwrap().next_send_at, NOW.plus_ms(9), "at once, when the attempt is over");
     let change = s.event_sent(NOW.plus_ms(9), EventKind::Deleted);
     s.apply(change);
-    assert!(s.withdrawn_attempt_ended(NOW.plus_ms(10)).is_none(), "a late copy sends nothing twice");
+    assert!(
+        s.withdrawn_attempt_ended(NOW.plus_ms(10), ReceiverIndex::ORIGIN).is_none(),
+        "a late copy sends nothing twice"
+    );
 }
 
 #[test]
@@ -104,7 +110,7 @@ fn a_completion_that_was_acknowledged_stays_so_when_it_is_deleted() {
     // A late copy of the first event's acknowledgement says nothing of the second.
     acknowledge(&mut s, NOW, EventKind::Completed);
     assert_eq!(s.outbox.next().map(|next| next.kind), Some(EventKind::Deleted));
-    assert!(matches!(s.redeliver(NOW).answer, Err(ApiError::UploadGone { phase: Phase::Deleted, .. })));
+    assert!(matches!(s.redeliver(NOW, None).answer, Err(ApiError::UploadGone { phase: Phase::Deleted, .. })));
 }
 
 #[test]
@@ -114,7 +120,7 @@ fn a_deletion_that_the_origin_never_took_can_be_told_again() {
     delete(&mut s, NOW);
     assert_eq!(events(&s), [(EventKind::Deleted, DeliveryState::Queued)], "what was given up has no link any more");
     give_up(&mut s, NOW, EventKind::Deleted);
-    let decision = s.redeliver(NOW);
+    let decision = s.redeliver(NOW, None);
     take(&mut s, decision).unwrap();
     assert_eq!(s.outbox.next().map(|next| next.kind), Some(EventKind::Deleted));
 }
@@ -141,7 +147,7 @@ fn it_is_not_forgotten_before_its_last_link_has_expired() {
     acknowledge(&mut s, NOW, EventKind::Completed);
     assert_eq!(s.next_job(), Some((NOW.plus_ms(long), Job::Purge)), "later than the tombstone of a day");
     let later = NOW.plus_ms(2 * DAY_MS);
-    let decision = s.redeliver(later);
+    let decision = s.redeliver(later, None);
     take(&mut s, decision).unwrap();
     let change = s.delivery_begun(later, EventKind::Completed, 1_000, long).unwrap();
     s.apply(change);

@@ -2,6 +2,7 @@
 //! schema number in `durable-objects/src/upload/facts.rs` does too, and what was stored before can be read still.
 
 use super::*;
+use crate::{event::Delivery, receivers::Receiver};
 
 fn pinned<T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug>(value: &T, json: &str) {
     let written: serde_json::Value = serde_json::to_value(value).unwrap();
@@ -111,4 +112,21 @@ fn progress_and_delivery_when_ended() {
             "job_not_before":1000}"#,
     );
     pinned(&s.outbox, r#"[{"kind":"completed","occurred_at":1000,"state":"queued","attempts":0,"next_send_at":1000}]"#);
+}
+
+#[test]
+fn what_another_receiver_is_told() {
+    let receivers = vec![Receiver { name: "search".to_owned(), kinds: vec![EventKind::Completed] }];
+    let mut s =
+        create(UploadSpec { receivers: Receivers::new(receivers), ..super::spec(Mode::Sequential, 0) }).unwrap();
+    let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
+    s.apply(change);
+    let other = s.outbox.iter().find(|delivery| !delivery.receiver.is_origin()).unwrap().clone();
+    pinned(
+        &other,
+        r#"{"receiver":1,"kind":"completed","occurred_at":1000,"state":"queued","attempts":0,"next_send_at":1000}"#,
+    );
+    let taken = Delivery { discard: true, ..s.outbox.last().unwrap().clone() };
+    let written = serde_json::to_value(&taken).unwrap();
+    assert_eq!((&written["discard"], written.get("receiver")), (&true.into(), None), "the origin is not named");
 }

@@ -208,7 +208,7 @@ fn what_the_origin_has_taken_stays_complete() {
     assert!(s.declare(NOW, bytes(0), None, Completion::WhenWhole).answer.is_ok());
     assert_eq!(s.outbox.iter().count(), 1, "the origin knows: it is not told");
     assert_eq!(s.delivery_begun(NOW, EventKind::Completed, 1_000, 1_000), None, "a second copy finds nothing to do");
-    assert!(matches!(s.redeliver(NOW).answer, Err(ApiError::UploadGone { .. })));
+    assert!(matches!(s.redeliver(NOW, None).answer, Err(ApiError::UploadGone { .. })));
     let decision = s.cancel(NOW, DeleteRight::Completed);
     take(&mut s, decision).unwrap();
     assert_eq!(

@@ -20,6 +20,7 @@ mod length;
 mod lifetime;
 mod linked;
 mod live;
+mod receivers;
 mod repairing;
 mod sequence;
 mod verifying;
@@ -27,6 +28,7 @@ mod verifying;
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::receivers::Receivers;
 use upload_types::{
     chunk::{Completion, Named},
     integrity::{Crc64Nvme, Sha256Digest},
@@ -72,6 +74,7 @@ pub(crate) fn spec(mode: Mode, file_bytes: u64) -> UploadSpec {
         live: None,
         duplicate_of: None,
         quota_warning: None,
+        receivers: Receivers::default(),
     }
 }
 
@@ -135,7 +138,7 @@ fn carry_out(s: &mut Session, now: UnixMs, job: Job) -> bool {
     let change = match job {
         Job::Cleanup => s.cleaned_up(s.cleanup()),
         Job::NotifyLedger => s.settled(s.stored_object().is_some()),
-        Job::EnqueueEvent => s.delivered(now, s.outbox.next().unwrap().kind, false, None),
+        Job::EnqueueEvent => s.delivered(now, s.outbox.next().unwrap().id(), false, None),
         Job::Discard => s.discarded(&s.progress.damage.discarded),
         Job::Expire | Job::CopyNext | Job::Copy | Job::StoreLastPart | Job::Assemble | Job::Verify | Job::Purge => {
             return false;

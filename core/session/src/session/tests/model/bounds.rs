@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    event::RetryPolicy,
+    event::{EventKind, RetryPolicy},
+    receivers::{Receiver, Receivers},
     session::{Policy, UploadSpec},
 };
 use upload_types::{
@@ -106,6 +107,8 @@ pub(crate) struct Bounds {
     pub(crate) put: bool,
     /// Whether a digest is declared for it, and it is kept where it does not have that.
     pub(crate) kept: bool,
+    /// Whether a second receiver hears of it, which is down.
+    pub(crate) second: bool,
     /// How many part numbers are to spare, where nearly all have been used before; for each chunk, where they come in any order.
     pub(crate) spare: Option<u16>,
     /// How long chunks of a sequential upload are; one that would pass the end of the file ends there.
@@ -167,6 +170,13 @@ impl Bounds {
             live: None,
             duplicate_of: None,
             quota_warning: None,
+            receivers: if self.second { second() } else { Receivers::default() },
         }
     }
+}
+
+/// The receiver that is down, and wants to hear of what the origin hears of.
+fn second() -> Receivers {
+    let kinds = vec![EventKind::Completed, EventKind::Expired, EventKind::Aborted, EventKind::Deleted];
+    Receivers::new(vec![Receiver { name: "second".to_owned(), kinds }])
 }

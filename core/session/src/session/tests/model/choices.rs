@@ -1,6 +1,6 @@
 //! Which steps can be taken from a state: what the checker tries next.
 
-use crate::event::EventKind;
+use crate::event::DeliveryId;
 use stateright::{Model, Property};
 use upload_types::plan::Mode;
 
@@ -92,8 +92,8 @@ impl World {
     }
 }
 
-/// Where each kind of message is found first, in a queue that is sorted: copies are all the same.
-fn distinct(queue: &[EventKind]) -> Vec<usize> {
+/// Where each message is found first, in a queue that is sorted: copies are all the same.
+fn distinct(queue: &[DeliveryId]) -> Vec<usize> {
     (0..queue.len()).filter(|&at| at == 0 || queue[at] != queue[at - 1]).collect()
 }
 

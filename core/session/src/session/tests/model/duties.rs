@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::{
     alarm::{Deletion, Effect, Input, Message, Ring},
+    receivers::ReceiverIndex,
     session::Job,
     storage_fault::StorageFault,
 };
@@ -119,8 +120,8 @@ impl World {
                 None => Input::NoObject,
             }),
             Effect::Delete(deletion) => self.waits(duty, Waits::ToDelete(deletion)),
-            Effect::Enqueue(Message::Tell(event)) => {
-                self.telling.send(event);
+            Effect::Enqueue(Message::Tell(id)) => {
+                self.telling.send(id);
                 self.waits(duty, Waits::ToHear(Input::Done))
             }
             // Somebody may copy whenever somebody has been asked to.
@@ -269,7 +270,10 @@ impl World {
         let session = self.object.session.as_ref();
         session.is_some_and(|session| {
             !session.outbox.is_empty()
-                && session.outbox.iter().all(|delivery| self.telling.heard & kind_bit(delivery.kind) != 0)
+                && session
+                    .outbox
+                    .to(ReceiverIndex::ORIGIN)
+                    .all(|delivery| self.telling.heard & kind_bit(delivery.kind) != 0)
         })
     }
 }

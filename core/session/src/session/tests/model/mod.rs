@@ -51,10 +51,11 @@ use crate::session::tests::model::{
         Topic::{CutShort, Duties, Probes, Telling, Uploaded},
     },
     sights::{
-        ABORTED, ALL_PARALLEL, COMPLETED, DAMAGED, DISCARDED_IN_DUTY, EXPIRED, FENCED, FORGOTTEN, GIVEN_UP,
-        LATE_COMMIT, LATE_OPENING, LATE_PUT, LATE_SEGMENT, LATE_WRITE, NUMBER_AGAIN, OLD_WRITE, PENDING, PROTECTED,
-        PUT_BEFORE_OPENING, PUT_WITH_TAIL, REPAIRED, SILENT, STALE_COMPLETE, STRAY_PART, TAIL_IN_ROWS, TAIL_IN_STORAGE,
-        TWO_EVENTS, TWO_MESSAGES, TWO_OPENINGS, UNKNOWN_OBJECT, UNKNOWN_TOLD, UNREPAIRED, WITHDRAWN,
+        ABORTED, AHEAD, ALL_PARALLEL, COMPLETED, DAMAGED, DISCARDED_IN_DUTY, EXPIRED, FENCED, FORGOTTEN, GIVEN_UP,
+        HELD_FOR_ANOTHER, LATE_COMMIT, LATE_OPENING, LATE_PUT, LATE_SEGMENT, LATE_WRITE, NUMBER_AGAIN, OLD_WRITE,
+        PENDING, PROTECTED, PUT_BEFORE_OPENING, PUT_WITH_TAIL, REPAIRED, SILENT, STALE_COMPLETE, STRAY_PART,
+        TAIL_IN_ROWS, TAIL_IN_STORAGE, TWO_EVENTS, TWO_MESSAGES, TWO_OPENINGS, UNKNOWN_OBJECT, UNKNOWN_TOLD,
+        UNREPAIRED, WITHDRAWN,
     },
     world::Uploads,
 };
@@ -85,6 +86,7 @@ const SEQUENCE: Bounds = Bounds {
     part: 4,
     put: false,
     kept: false,
+    second: false,
     spare: None,
     lengths: &[2, 7],
     all_or_nothing: &[false],
@@ -209,4 +211,13 @@ fn telling_the_origin() {
     let budget = Budget { faults: 1, jumps: 1, refusals: 1, cancels: 1, ..Budget::NONE };
     let bounds = Bounds { budget, ..bounds };
     explore("telling of an end and of a deletion", bounds, &[UNKNOWN_TOLD, FORGOTTEN, WITHDRAWN, TWO_EVENTS]);
+}
+
+#[test]
+fn telling_two_of_which_one_is_down() {
+    let budget = Budget { jumps: 1, cancels: 1, ..Budget::NONE };
+    let bounds = Bounds { file: 1, second: true, topics: &[Uploaded, Duties, Telling], budget, ..SEQUENCE };
+    explore("telling two, of which one is down", bounds.clone(), &[TWO_EVENTS, AHEAD, HELD_FOR_ANOTHER]);
+    let budget = Budget { faults: 1, losses: 1, ..Budget::NONE };
+    explore("the same, with crashes and losses", Bounds { budget, ..bounds }, &[HELD_FOR_ANOTHER]);
 }

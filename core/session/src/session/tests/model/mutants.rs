@@ -7,8 +7,8 @@ use crate::session::tests::model::{
     bounds::{Bounds, Budget, Topic},
     mutations::Mutation,
     properties::{
-        self, ACCEPTED, EQUAL_PARTS, FREE_NUMBERS, FREED, LEFT_ALONE, LIVE_LINKS, NEVER_TAKEN_BACK, NEWEST_COMMITS,
-        NOTHING_LOST, ONE_EVENT, READ_BACK, STORED_ONCE, TAKEN_UP, TOLD_AT_ONCE, WHOLE,
+        self, ACCEPTED, EQUAL_PARTS, FREE_NUMBERS, FREED, INDEPENDENT, LEFT_ALONE, LIVE_LINKS, NEVER_TAKEN_BACK,
+        NEWEST_COMMITS, NOTHING_LOST, ONE_EVENT, READ_BACK, STORED_ONCE, TAKEN_UP, TOLD_AT_ONCE, WHOLE,
     },
     step::Action,
     world::{Uploads, World},
@@ -142,6 +142,17 @@ fn of_telling() {
     are_noticed(&IN_TELLING, &TOLD);
 }
 
+/// The same with a second receiver, which is down.
+const TWO_TOLD: Bounds = Bounds { second: true, ..TOLD };
+
+const IN_TELLING_TWO: [(Mutation, &str); 2] =
+    [(Mutation::TakenAtOnce, LEFT_ALONE), (Mutation::OneQueueForAll, INDEPENDENT)];
+
+#[test]
+fn of_telling_two() {
+    are_noticed(&IN_TELLING_TWO, &TWO_TOLD);
+}
+
 /// A parallel upload that is sent wrong, and repaired.
 const REPAIRS: [(Mutation, &str); 3] =
     [(Mutation::DamageUnseen, WHOLE), (Mutation::DamagedLeft, LEFT_ALONE), (Mutation::AttemptsAnew, STORED_ONCE)];
@@ -178,7 +189,8 @@ fn of_puts() {
 
 #[test]
 fn every_property_notices_something() {
-    let noticing: Vec<_> = [&IN_A_SEQUENCE[..], &IN_LANES[..], &AT_THE_END[..], &IN_TELLING[..]].concat();
+    let noticing: Vec<_> =
+        [&IN_A_SEQUENCE[..], &IN_LANES[..], &AT_THE_END[..], &IN_TELLING[..], &IN_TELLING_TWO[..]].concat();
     for property in properties::all() {
         assert!(noticing.iter().any(|(_, by)| *by == property.name), "{}", property.name);
     }

@@ -4,7 +4,7 @@
 
 use crate::{
     alarm::CountedPart,
-    event::{Delivery, EventKind},
+    event::{Delivery, DeliveryId, DeliveryOutcome, EventKind, Verdict},
     session::{
         BeginAppend, Committed, Content, Decision, DeleteRight, Job, Lease, LeaseState, Leftovers, ParallelChunk,
         ParallelChunks, Release, ReleaseReason, Session, StateChange, Storage, StoredPart, WriteLease, Writers,
@@ -92,6 +92,10 @@ pub(crate) enum Mutation {
     ForgottenOnceQueued,
     /// Deleting a completed object makes another event of the upload's end.
     SecondEvent,
+    /// What the origin wants deleted is deleted at once, whoever else is still to be told of it.
+    TakenAtOnce,
+    /// An attempt at telling another receiver puts off what the origin is told next.
+    OneQueueForAll,
     /// A completion that was not told yet stays in the outbox when it is deleted, and is told without looking for the object.
     DeletedStillTold,
     /// The deletion of what was complete is told to nobody.
@@ -271,20 +275,39 @@ pub(crate) fn cancel(uploads: &Uploads, session: &Session, now: UnixMs) -> Decis
 }
 
 /// Decides on an attempt at telling.
-pub(crate) fn delivery_begun(
-    uploads: &Uploads,
-    session: &Session,
-    now: UnixMs,
-    event: EventKind,
-) -> Option<StateChange> {
+pub(crate) fn delivery_begun(uploads: &Uploads, session: &Session, now: UnixMs, id: DeliveryId) -> Option<StateChange> {
     if uploads.breaks(Mutation::DeletedStillTold) && session.progress.phase == Phase::Deleted {
         let mut forgetful = session.clone();
         forgetful.progress.phase = Phase::Completed;
         forgetful.progress.deleted_at = None;
-        return forgetful.delivery_begun(now, event, ATTEMPT_MS, LINK_MS);
+        return forgetful.delivery_begun(now, id, ATTEMPT_MS, LINK_MS);
     }
     let link_ms = if uploads.breaks(Mutation::LinksForgotten) { 0 } else { LINK_MS };
-    session.delivery_begun(now, event, ATTEMPT_MS, link_ms)
+    session.delivery_begun(now, id, ATTEMPT_MS, link_ms)
+}
+
+/// Decides what becomes of an attempt at telling.
+pub(crate) fn delivery_ended(
+    uploads: &Uploads,
+    session: &Session,
+    now: UnixMs,
+    id: DeliveryId,
+    outcome: &DeliveryOutcome,
+) -> Decision<Verdict> {
+    let name = session.spec.receivers.name_of(id.receiver);
+    let mut decision = session.delivery_ended(now, name, &id.kind.id(session.spec.id), outcome);
+    if uploads.breaks(Mutation::TakenAtOnce)
+        && matches!(outcome, DeliveryOutcome::Acknowledged { discard: true, .. })
+        && session.stored_object().is_some()
+    {
+        decision.change.progress = session.taken(now).progress;
+    }
+    if uploads.breaks(Mutation::OneQueueForAll) && !id.receiver.is_origin() {
+        let outbox = decision.change.outbox.as_ref().unwrap_or(&session.outbox);
+        let put_off = outbox.changed(EventKind::Completed, |delivery| delivery.sent(now, 60_000));
+        decision.change.outbox = Some(put_off);
+    }
+    decision
 }
 
 /// The parts that completion is told of.
@@ -345,7 +368,7 @@ pub(crate) fn done(
         }
         (Some(Mutation::SettledUnseen), Job::NotifyLedger) => session.settled(false),
         (Some(Mutation::ForgottenOnceQueued), Job::EnqueueEvent) => match session.outbox.next() {
-            Some(event) => session.delivered(now, event.kind, false, None),
+            Some(event) => session.delivered(now, event.id(), false, None),
             None => change,
         },
         _ => change,

@@ -177,9 +177,10 @@ impl Hash for Object {
             progress.writers.hash(state);
             (progress.seen_at, progress.tried_at, progress.refused_since, &progress.damage).hash(state);
             for delivery in session.outbox.iter() {
-                (delivery.kind, delivery.occurred_at, delivery.attempts, delivery.next_send_at).hash(state);
+                (delivery.receiver, delivery.kind, delivery.occurred_at, delivery.attempts, delivery.next_send_at)
+                    .hash(state);
                 (delivery.state == DeliveryState::Queued, delivery.state == DeliveryState::Failed).hash(state);
-                (delivery.attempt_until, delivery.link_until, delivery.redelivered_at).hash(state);
+                (delivery.attempt_until, delivery.link_until, delivery.redelivered_at, delivery.discard).hash(state);
             }
         } else {
             state.write_u8(u8::MAX);

@@ -1,6 +1,9 @@
 //! What must always hold.
 
-use crate::session::{SegmentPlace, Session};
+use crate::{
+    event::{Delivery, EventKind},
+    session::{SegmentPlace, Session},
+};
 use stateright::Property;
 use upload_types::{
     plan::Mode,
@@ -31,6 +34,7 @@ pub(crate) const ACCEPTED: &str = "the offset is accepted, at once or after a st
 pub(crate) const READ_BACK: &str = "what a restart reads back is what was believed";
 pub(crate) const FREED: &str = "what is said to be freed is gone";
 pub(crate) const TOLD_AT_ONCE: &str = "the owner's ledger is told of an end at once, unless it has failed itself";
+pub(crate) const INDEPENDENT: &str = "what another receiver does changes nothing for the origin";
 pub(crate) const LEFT_ALONE: &str = "left alone, every upload ends, is told, and leaves nothing that is not wanted";
 pub(crate) const TAKEN_UP: &str = "taken up again, every open upload becomes whole";
 
@@ -52,6 +56,7 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
         Property::always(READ_BACK, |_, world: &World| !world.has_broken(Law::ReadBack)),
         Property::always(FREED, freed),
         Property::always(TOLD_AT_ONCE, told_at_once),
+        Property::always(INDEPENDENT, |_, world: &World| !world.has_broken(Law::OriginDelayed)),
         Property::always(LEFT_ALONE, |uploads, world| uploads.outlooks.of(uploads, world).left_alone),
         Property::always(TAKEN_UP, |uploads: &Uploads, world: &World| {
             !world.is_open() || uploads.outlooks.of(uploads, world).taken_up
@@ -137,7 +142,12 @@ fn one_event(_: &Uploads, world: &World) -> bool {
     let session = world.object.session.as_ref();
     let delivered = session.is_some_and(|session| session.outbox.state() == Some(DeliveryState::Delivered));
     let endings = world.telling.heard & !DELETED;
-    endings.count_ones() <= 1 && !world.has_broken(Law::EventChanged) && (!delivered || world.origin_knows())
+    let is_ending = |delivery: &&Delivery| delivery.receiver.is_origin() && delivery.kind != EventKind::Deleted;
+    let to_tell = session.map_or(0, |session| session.outbox.iter().filter(is_ending).count());
+    to_tell <= 1
+        && endings.count_ones() <= 1
+        && !world.has_broken(Law::EventChanged)
+        && (!delivered || world.origin_knows())
 }
 
 /// Parts and object, that is: a segment, or a put that does not count, may arrive late, and goes when the upload is forgotten.

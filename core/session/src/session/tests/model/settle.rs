@@ -178,7 +178,9 @@ fn next(world: &World) -> Option<Action> {
         (Some(_), _) if world.waits_for_r2() && world.r2.sent.is_empty() => Action::FailDuty,
         (Some(_), _) if world.waits_for_r2() => Action::Arrive { write: 0, answered: true },
         (Some(_), _) => Action::Perform,
-        (None, Some(Consumer::Calling(_))) => Action::Call { consumer: 0, reply: Reply::Yes },
+        (None, Some(Consumer::Calling(id))) => {
+            Action::Call { consumer: 0, reply: if id.receiver.is_origin() { Reply::Yes } else { Reply::No } }
+        }
         (None, Some(Consumer::Heard { .. })) => Action::EndDelivery { consumer: 0 },
         (None, None) if !world.telling.queue.is_empty() => Action::Consume { message: 0 },
         (None, None) if due <= world.now => Action::BeginDuty,

@@ -2,7 +2,8 @@
 
 use crate::{
     event::EventKind,
-    session::{Job, LeaseState, Leftovers, SegmentPlace},
+    receivers::ReceiverIndex,
+    session::{Job, LeaseState, Leftovers, SegmentPlace, Session},
 };
 use stateright::Property;
 use upload_types::{
@@ -13,7 +14,7 @@ use upload_types::{
 use crate::session::tests::model::{
     duties::Duty,
     storage::Sent,
-    telling::Consumer,
+    telling::{Consumer, DELETED},
     worker::Worker,
     world::{Uploads, World},
 };
@@ -49,6 +50,10 @@ pub(crate) const SILENT: &str = "a number that is free only because its writer w
 pub(crate) const PENDING: &str = "a chunk that has to wait for a number";
 pub(crate) const WITHDRAWN: &str = "a deletion while the completion is being told";
 pub(crate) const TWO_EVENTS: &str = "a deletion that is to be told after the completion was";
+pub(crate) const AHEAD: &str =
+    "an origin that has heard of a deletion, beside a receiver that was called twice in vain";
+pub(crate) const HELD_FOR_ANOTHER: &str =
+    "an object that the origin wants deleted, and that another is still to be told of";
 pub(crate) const DAMAGED: &str = "a damaged upload";
 pub(crate) const REPAIRED: &str = "an upload that was damaged and is complete, whose damaged object is still there";
 pub(crate) const UNREPAIRED: &str = "a damaged upload whose time was over";
@@ -57,6 +62,32 @@ pub(crate) const ALL_PARALLEL: &str = "three attempts at once in three chunks";
 
 /// All of them.
 pub(crate) fn all() -> Vec<Property<Uploads>> {
+    let mut all = of_telling();
+    all.extend(of_uploads());
+    all
+}
+
+fn of_telling() -> Vec<Property<Uploads>> {
+    vec![
+        Property::sometimes(WITHDRAWN, |_, world: &World| {
+            let is_telling = world.telling.consumers.contains(&Consumer::Calling(EventKind::Completed.into()));
+            is_telling && world.object.phase() == Some(Phase::Deleted)
+        }),
+        Property::sometimes(TWO_EVENTS, |_, world: &World| {
+            let to_origin = |session: &Session| session.outbox.to(ReceiverIndex::ORIGIN).count();
+            world.object.session.as_ref().map_or(0, to_origin) > 1 && delivery(world) == Some(DeliveryState::Queued)
+        }),
+        Property::sometimes(AHEAD, |_, world: &World| {
+            let is_behind = |session: &Session| session.outbox.iter().any(|delivery| delivery.attempts > 1);
+            world.telling.heard & DELETED != 0 && world.object.session.as_ref().is_some_and(is_behind)
+        }),
+        Property::sometimes(HELD_FOR_ANOTHER, |_, world: &World| {
+            world.object.session.as_ref().is_some_and(Session::is_about_to_be_taken)
+        }),
+    ]
+}
+
+fn of_uploads() -> Vec<Property<Uploads>> {
     vec![
         Property::sometimes(LATE_WRITE, |_, world: &World| {
             sent_parts(world).any(|attempt| world.places.iter().all(|place| place.newest != attempt))
@@ -133,14 +164,6 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
             starts
                 .map(|start| world.refusal_at(uploads, start))
                 .any(|refusal| matches!(refusal, Some(ApiError::WritersPending { .. })))
-        }),
-        Property::sometimes(WITHDRAWN, |_, world: &World| {
-            let is_telling = world.telling.consumers.contains(&Consumer::Calling(EventKind::Completed));
-            is_telling && world.object.phase() == Some(Phase::Deleted)
-        }),
-        Property::sometimes(TWO_EVENTS, |_, world: &World| {
-            let events = world.object.session.as_ref().map_or(0, |session| session.outbox.iter().count());
-            events > 1 && delivery(world) == Some(DeliveryState::Queued)
         }),
         Property::sometimes(DAMAGED, |_, world: &World| world.object.phase() == Some(Phase::Damaged)),
         Property::sometimes(REPAIRED, |_, world: &World| {

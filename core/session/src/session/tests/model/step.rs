@@ -63,7 +63,7 @@ pub(crate) enum Action {
     Flush,
     /// A consumer takes a message.
     Consume { message: usize },
-    /// It calls the origin.
+    /// It calls the receiver.
     Call { consumer: usize, reply: Reply },
     /// It settles the message.
     EndDelivery { consumer: usize },
@@ -133,8 +133,9 @@ impl Uploads {
             Action::Flush => world.stored.take().is_some(),
             Action::Consume { message } => world.consume(self, message),
             Action::Call { consumer, reply } => {
-                let as_wished = matches!(reply, Reply::Yes | Reply::YesDiscard);
-                (as_wished || spend(&mut world.left, |left| &mut left.refusals)) && world.call_origin(consumer, reply)
+                let as_wished =
+                    matches!(reply, Reply::Yes | Reply::YesDiscard) || world.calls_one_that_is_down(consumer);
+                (as_wished || spend(&mut world.left, |left| &mut left.refusals)) && world.call_receiver(consumer, reply)
             }
             Action::EndDelivery { consumer } => world.end_delivery(self, consumer),
             Action::ConsumerDies { consumer } => {

@@ -1,11 +1,13 @@
-//! The queue, its consumer, and the origin.
+//! The queue, its consumer, the origin, and where there is one a second receiver, which is down: it never acknowledges anything.
 //!
 //! A message stays in the queue until it is acknowledged; so a consumer that dies gets it again. The queue may lose a
 //! message, or give it up. The origin may refuse, and its acknowledgement may be lost.
 
 use crate::{
-    event::{DeliveryOutcome, EventKind, Verdict},
-    session::{Decision, Session, StateChange},
+    event::{DeliveryId, DeliveryOutcome, EventKind, Verdict},
+    outbox::Outbox,
+    receivers::{ORIGIN_NAME, ReceiverIndex},
+    session::{Decision, StateChange},
 };
 use upload_types::{api_error::ApiError, units::UnixMs};
 
@@ -21,8 +23,8 @@ const MOST_CONSUMERS: usize = 2;
 /// What is on its way to the origin.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Telling {
-    /// The messages in the queue that nobody is at, by the kind of event that they are about; sorted.
-    pub(crate) queue: Vec<EventKind>,
+    /// The messages in the queue that nobody is at, by what they are about; sorted.
+    pub(crate) queue: Vec<DeliveryId>,
     /// The consumers, each at a message; sorted.
     pub(crate) consumers: Vec<Consumer>,
     /// One bit per kind of event that the origin has heard of.
@@ -33,21 +35,21 @@ pub(crate) struct Telling {
 
 impl Telling {
     /// A message comes to the queue, or comes back to it.
-    pub(crate) fn send(&mut self, event: EventKind) {
-        let at = self.queue.partition_point(|waiting| *waiting <= event);
-        self.queue.insert(at, event);
+    pub(crate) fn send(&mut self, id: DeliveryId) {
+        let at = self.queue.partition_point(|waiting| *waiting <= id);
+        self.queue.insert(at, id);
     }
 }
 
 /// How far a consumer is with its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Consumer {
-    /// It is calling the origin, to tell of this kind of event.
-    Calling(EventKind),
-    /// The origin has answered, or not.
+    /// It is calling a receiver, to tell of this.
+    Calling(DeliveryId),
+    /// The receiver has answered, or not.
     Heard {
         /// What it was told of.
-        event: EventKind,
+        id: DeliveryId,
         /// It has acknowledged, as far as the consumer knows.
         acknowledged: bool,
         /// And wants the object gone.
@@ -80,6 +82,7 @@ pub(crate) fn kind_bit(kind: EventKind) -> u8 {
         EventKind::Aborted => 8,
         EventKind::Deleted => DELETED,
         EventKind::Duplicate => 32,
+        EventKind::Created => 64,
     }
 }
 
@@ -89,69 +92,96 @@ impl World {
         if message >= self.telling.queue.len() || self.telling.consumers.len() >= MOST_CONSUMERS {
             return false;
         }
-        let event = self.telling.queue.remove(message);
+        let id = self.telling.queue.remove(message);
+        let before = self.told_to_origin();
         let begun = self.decide(uploads, None, |session, now| {
-            let change = mutations::delivery_begun(uploads, session, now, event);
+            let change = mutations::delivery_begun(uploads, session, now, id);
             Decision { answer: Ok(change.is_some()), change: change.unwrap_or_else(StateChange::none) }
         });
+        self.leaves_origin_alone(id, &before);
         // If not: acknowledged already, given up, withdrawn, or forgotten. This is a late copy.
         if begun == Ok(true) {
             let has_object = self.object.session.as_ref().is_some_and(|session| session.stored_object().is_some());
-            if event == EventKind::Completed && !has_object {
+            if id.kind == EventKind::Completed && !has_object {
                 self.broken |= Law::DeadLink.bit();
             }
-            if event == EventKind::Completed {
+            if id.kind == EventKind::Completed {
                 self.telling.linked_until = self.now.plus_ms(LINK_MS);
             }
-            self.telling.consumers.push(Consumer::Calling(event));
+            self.telling.consumers.push(Consumer::Calling(id));
         }
         true
     }
 
-    /// A consumer calls the origin, which does this. `false` where it is not about to.
-    pub(crate) fn call_origin(&mut self, consumer: usize, reply: Reply) -> bool {
-        let Consumer::Calling(event) = self.telling.consumers[consumer] else { return false };
+    /// A consumer calls a receiver, which does this. `false` where it is not about to, or the receiver is down and would have to.
+    pub(crate) fn call_receiver(&mut self, consumer: usize, reply: Reply) -> bool {
+        let Consumer::Calling(id) = self.telling.consumers[consumer] else { return false };
+        if !id.receiver.is_origin() && reply != Reply::No {
+            return false;
+        }
         if reply != Reply::No {
-            self.telling.heard |= kind_bit(event);
+            self.telling.heard |= kind_bit(id.kind);
         }
         let acknowledged = matches!(reply, Reply::Yes | Reply::YesDiscard);
-        self.telling.consumers[consumer] = Consumer::Heard { event, acknowledged, discard: reply == Reply::YesDiscard };
+        self.telling.consumers[consumer] = Consumer::Heard { id, acknowledged, discard: reply == Reply::YesDiscard };
         true
+    }
+
+    /// Whether this consumer calls the receiver that is down.
+    pub(crate) fn calls_one_that_is_down(&self, consumer: usize) -> bool {
+        matches!(self.telling.consumers[consumer], Consumer::Calling(id) if !id.receiver.is_origin())
     }
 
     /// A consumer tells the object how it went, and settles the message. `false` where it has not heard yet.
     pub(crate) fn end_delivery(&mut self, uploads: &Uploads, consumer: usize) -> bool {
-        let Consumer::Heard { event, acknowledged, discard } = self.telling.consumers[consumer] else { return false };
+        let Consumer::Heard { id, acknowledged, discard } = self.telling.consumers[consumer] else { return false };
         self.telling.consumers.remove(consumer);
+        let before = self.told_to_origin();
         let verdict = self.decide(uploads, None, |session, now| {
             let outcome = if acknowledged {
                 DeliveryOutcome::Acknowledged { discard, result: None }
             } else {
-                DeliveryOutcome::Refused { policy: RETRY, asked_seconds: None }
+                DeliveryOutcome::Refused { policy: RETRY, asked_seconds: None, error: None }
             };
-            session.delivery_ended(now, &event.id(session.spec.id), &outcome)
+            mutations::delivery_ended(uploads, session, now, id, &outcome)
         });
+        self.leaves_origin_alone(id, &before);
         match verdict.unwrap_or(Verdict::Settled) {
-            Verdict::RetryAfter { .. } => self.telling.send(event),
+            Verdict::RetryAfter { .. } => self.telling.send(id),
             // What goes to the dead-letter queue is there to be seen; nothing follows from it.
             Verdict::Settled | Verdict::GiveUp => {}
         }
         true
     }
 
+    /// What the outbox says of the origin.
+    fn told_to_origin(&self) -> Outbox {
+        self.object.session.as_ref().map(|session| session.outbox.clone()).unwrap_or_default()
+    }
+
+    /// What becomes of a delivery to somebody else changes nothing for the origin.
+    fn leaves_origin_alone(&mut self, id: DeliveryId, before: &Outbox) {
+        let after = self.told_to_origin();
+        let (before, after) = (before.to(ReceiverIndex::ORIGIN), after.to(ReceiverIndex::ORIGIN));
+        if !id.receiver.is_origin() && self.object.session.is_some() && !before.eq(after) {
+            self.broken |= Law::OriginDelayed.bit();
+        }
+    }
+
     /// An operator wants the event sent again, and waits where it was a moment ago.
     pub(crate) fn redeliver(&mut self, uploads: &Uploads) -> bool {
-        let asked = self.object.session.as_ref().map(|session| session.redeliver(self.now).answer);
+        let origin = Some(ORIGIN_NAME);
+        let asked = self.object.session.as_ref().map(|session| session.redeliver(self.now, origin).answer);
         if let Some(Err(ApiError::RedeliveredRecently { retry_after_seconds })) = asked {
             self.now = self.now.plus_ms(u64::from(retry_after_seconds) * 1000);
         }
-        self.changes(uploads, Session::redeliver)
+        self.changes(uploads, |session, now| session.redeliver(now, origin))
     }
 
     /// A consumer dies, and its message comes back.
     pub(crate) fn consumer_dies(&mut self, consumer: usize) {
-        let (Consumer::Calling(event) | Consumer::Heard { event, .. }) = self.telling.consumers.remove(consumer);
-        self.telling.send(event);
+        let (Consumer::Calling(id) | Consumer::Heard { id, .. }) = self.telling.consumers.remove(consumer);
+        self.telling.send(id);
     }
 
     /// A message that nobody is at leaves the queue: lost, or given up by the queue itself.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    event::EventKind,
+    event::{Delivery, DeliveryId, EventKind},
     session::{
         Content, Decision, Lease, LeaseState, ParallelChunk, ParallelChunks, Session, StateChange, WRITER_SILENCE_MS,
     },
@@ -82,6 +82,8 @@ pub(crate) enum Law {
     DeadLink,
     /// A restarted object would believe something else.
     ReadBack,
+    /// What another receiver does has changed what the origin is told, or when.
+    OriginDelayed,
 }
 
 impl Law {
@@ -221,7 +223,7 @@ impl World {
         if change.is_none() {
             return;
         }
-        let told: Vec<EventKind> = session.outbox.iter().map(|delivery| delivery.kind).collect();
+        let told: Vec<DeliveryId> = session.outbox.iter().map(Delivery::id).collect();
         if uploads.breaks(Mutation::AnswerBeforeStore) && self.stored.is_none() {
             self.stored = Some(Arc::clone(&self.object));
         }
@@ -230,10 +232,11 @@ impl World {
             self.broken |= Law::ReadBack.bit();
         }
         let after = self.object.session.as_ref();
-        let is_kept = |kind: &EventKind| {
+        let is_kept = |id: &DeliveryId| {
             let outbox = after.map(|session| &session.outbox);
-            let is_there = |kind| outbox.is_some_and(|outbox| outbox.find(kind).is_some());
-            is_there(*kind) || (*kind == EventKind::Completed && is_there(EventKind::Deleted))
+            let is_there = |id: DeliveryId| outbox.is_some_and(|outbox| outbox.find(id).is_some());
+            let deletion = DeliveryId { kind: EventKind::Deleted, ..*id };
+            is_there(*id) || (id.kind == EventKind::Completed && is_there(deletion))
         };
         if !told.iter().all(is_kept) {
             self.broken |= Law::EventChanged.bit();

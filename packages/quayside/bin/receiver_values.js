@@ -1,0 +1,114 @@
+// What the Worker says of EVENT_RECEIVERS (see values.js): who hears of uploads beside the origin. Whether bindings and secrets are there, it
+// finds out itself.
+
+import { parsed } from "./text.js";
+import { isSafeUrl } from "./token_values.js";
+
+const MOST = 8;
+const FIELDS = ["name", "url", "queue", "service", "secret", "kinds"];
+const WAYS = ["url", "queue", "service"];
+const KINDS = ["created", "completed", "failed", "expired", "aborted", "deleted", "duplicate"].map(
+  (kind) => `upload.${kind}`,
+);
+const NAME = /^[a-z\d_-]{1,32}$/;
+
+/** What is wrong with the list. */
+export function receivers(text) {
+  const entries = text === "" ? [] : parsed(text);
+  if (!Array.isArray(entries)) {
+    return 'is not a JSON list: [{"name": …, "url": …, "secret": …, "kinds": […]}]';
+  }
+  if (entries.length > MOST) {
+    return `has ${entries.length} entries, and may have ${MOST}`;
+  }
+  const names = new Set();
+  for (const [at, entry] of entries.entries()) {
+    const complaint = ofEntry(entry);
+    if (complaint) {
+      return `entry ${at}${isText(entry?.name) && NAME.test(entry.name) ? ` (${entry.name})` : ""}: ${complaint}`;
+    }
+    if (names.has(entry.name)) {
+      return `entry ${at}: there is another receiver called ${entry.name}`;
+    }
+    names.add(entry.name);
+  }
+  return entries.map(ofUrl).find(Boolean);
+}
+
+/** Those of a list that is right. */
+export function receiversOf(text) {
+  return receivers(text) === undefined && text !== "" ? parsed(text) : [];
+}
+
+function ofEntry(entry) {
+  if (typeof entry !== "object" || entry === null || Array.isArray(entry)) {
+    return "is no object";
+  }
+  const unknown = Object.keys(entry)
+    .toSorted()
+    .find((name) => !FIELDS.includes(name));
+  if (unknown !== undefined) {
+    return `${shortened(unknown)} is none of its fields, which are ${FIELDS.join(", ")}`;
+  }
+  return ofName(entry) ?? ofWay(entry) ?? ofKinds(entry);
+}
+
+function ofName({ name }) {
+  if (name === undefined) {
+    return "name is missing";
+  }
+  if (!isText(name)) {
+    return "name is not text, or is empty";
+  }
+  if (!NAME.test(name)) {
+    return "name is not one of 1 to 32 characters of a-z, 0-9, - and _";
+  }
+  return name === "origin" ? "name is origin, which ORIGIN_WEBHOOK_URL and the binding ORIGIN have" : undefined;
+}
+
+function ofWay(entry) {
+  const given = WAYS.filter((way) => entry[way] !== undefined);
+  const wrong = given.find((way) => !isText(entry[way]));
+  if (wrong !== undefined) {
+    return `${wrong} is not text, or is empty`;
+  }
+  if (given.length !== 1) {
+    return "it has not exactly one of url, queue and service";
+  }
+  const { url, queue, secret } = entry;
+  if (secret !== undefined && !isText(secret)) {
+    return "secret is not text, or is empty";
+  }
+  if (url !== undefined && secret === undefined) {
+    return "secret is missing: the name of the secret with which its events are signed";
+  }
+  return queue !== undefined && secret !== undefined
+    ? "secret is of no use: a message of a queue has no signature"
+    : undefined;
+}
+
+function ofKinds({ kinds }) {
+  if (kinds === undefined) {
+    return undefined;
+  }
+  if (!Array.isArray(kinds) || kinds.length === 0) {
+    return `kinds is not a list of some of ${KINDS.join(", ")}`;
+  }
+  const unknown = kinds.find((kind) => !KINDS.includes(kind));
+  return unknown === undefined
+    ? undefined
+    : `kinds has ${shortened(JSON.stringify(unknown))}, which is none of ${KINDS.join(", ")}`;
+}
+
+function ofUrl({ name, url }, at) {
+  const isUnseen = url === undefined || ((isSafeUrl(url) || url.startsWith("http://localhost:")) && URL.canParse(url));
+  return isUnseen ? undefined : `entry ${at} (${name}): url is not an address that begins with https://`;
+}
+
+function isText(value) {
+  return typeof value === "string" && value !== "";
+}
+
+function shortened(text) {
+  return [...text].slice(0, 64).join("");
+}
