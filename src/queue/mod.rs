@@ -33,6 +33,7 @@ use worker::{
 
 use crate::{
     config::Settings,
+    handlers::failed,
     log::{self, Stopwatch, now_ms},
     queue::webhook::Answer,
 };
@@ -166,6 +167,7 @@ async fn told(
     outcome: DeliveryOutcome,
     line: LogLine<'_>,
 ) -> Result<()> {
+    failed::note(facts, &outcome, env).await?;
     let acknowledged = matches!(outcome, DeliveryOutcome::Acknowledged { .. });
     let end = EndDelivery { event_id: facts.event_id.clone(), outcome };
     let verdict = unless_refused(call(objects, facts.snapshot.id, &end).await)?.unwrap_or(Verdict::Settled);

@@ -6,10 +6,11 @@
 //! * [`operation`]: what a request asks for, and what is answered. [`keyed_chunk`], [`link`], [`live`], [`preconditions`], [`presigned`],
 //!   [`repair`]: parts of it.
 //! * [`api_error`]: every error that a client can be told, in one table.
-//! * [`caller`]: who asks. [`ledger`]: what one owner has.
+//! * [`caller`]: who asks. [`ledger`]: what one owner has. [`admin`], [`switch`]: what whoever runs the service asks for.
 
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod api_error;
 pub mod byte_range;
 pub mod caller;
@@ -29,6 +30,7 @@ pub mod plan;
 pub mod preconditions;
 pub mod presigned;
 pub mod repair;
+pub mod switch;
 pub mod units;
 pub mod upload;
 pub mod upload_link;

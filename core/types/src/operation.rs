@@ -1,6 +1,7 @@
 //! What a client can want, whatever protocol it says it in.
 
 use crate::{
+    admin::{AdminOperation, AdminOutcome},
     chunk::{Completion, Overlap},
     integrity::ChunkDigest,
     keyed_chunk::KeyedChunk,
@@ -74,6 +75,8 @@ pub enum Operation {
     Download(Download),
     /// The object itself for its owner.
     Content(Content),
+    /// What whoever runs the service asks for.
+    Admin(AdminOperation),
 }
 
 impl Operation {
@@ -92,6 +95,7 @@ impl Operation {
             | Self::CreateUploadLink(_)
             | Self::RevokeUploadLink(_)
             | Self::DeleteMany(_)
+            | Self::Admin(_)
             | Self::List(_) => None,
             Self::Append(append) => Some(append.id),
             Self::AppendUnsized(chunk) => Some(chunk.id),
@@ -335,7 +339,7 @@ pub enum Outcome {
     /// It is gone.
     Cancelled,
     /// Each of these is gone, or why it is not.
-    DeletedMany(Vec<(UploadId, Result<(), DeletionError>)>),
+    DeletedMany(Vec<(UploadId, Result<(), BatchError>)>),
     /// The event is on its way again.
     Redelivering(Snapshot),
     /// A signed URL of the object.
@@ -356,11 +360,13 @@ pub enum Outcome {
     },
     /// The link takes no file any more. The upload that it has opened before, where it has.
     UploadLinkRevoked(LinkId, Option<UploadId>),
+    /// What whoever runs the service is told.
+    Admin(AdminOutcome),
 }
 
-/// Why one of several uploads was not deleted.
+/// Why something was not done to one of several uploads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeletionError {
+pub enum BatchError {
     /// It was refused.
     Refused(crate::api_error::ApiError),
     /// Nobody knows whether it was: it is to be asked for again.

@@ -1,5 +1,6 @@
 //! Our own protocol: JSON about uploads, plain bytes for chunks, RFC 9457 problem documents for errors.
 
+mod admin;
 mod complete;
 mod describe;
 mod fields;

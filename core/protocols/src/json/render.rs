@@ -11,7 +11,7 @@ use crate::{
 use upload_types::{
     api_error::ApiError,
     history::{Entry, History},
-    operation::{DeletionError, Outcome, Reply},
+    operation::{BatchError, Outcome, Reply},
     units::{ByteCount, UnixMs, UploadId},
     upload::{DeliveryState, LiveState, ObjectFacts, Phase, Snapshot},
 };
@@ -83,7 +83,8 @@ pub fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         }
         Outcome::UploadLinkRevoked(id, upload) => json_reply(200, &json!({ "linkId": id, "uploadId": upload })),
         Outcome::Presigned(leased) => json_reply(200, &crate::json::presigned::leased(leased)),
-        Outcome::DeletedMany(uploads) => json_reply(200, &deleted_many(uploads)),
+        Outcome::DeletedMany(uploads) => json_reply(200, &batch("deleted", uploads)),
+        Outcome::Admin(outcome) => super::admin::reply(asked, outcome),
         Outcome::Found(true) => Reply::empty(200),
         Outcome::Found(false) | Outcome::Cancelled | Outcome::Discovered(_) => Reply::empty(204),
     }
@@ -118,7 +119,7 @@ pub fn event(snapshot: &Snapshot) -> String {
     status(snapshot).to_string()
 }
 
-fn status(snapshot: &Snapshot) -> Value {
+pub(super) fn status(snapshot: &Snapshot) -> Value {
     let mut status = json!({
         "uploadId": snapshot.id,
         "state": snapshot.phase,
@@ -169,7 +170,7 @@ fn missing(snapshot: &Snapshot) -> Vec<(ByteCount, Option<ByteCount>)> {
 }
 
 /// `total` is more than the entries account for where old ones have been dropped.
-fn log(id: UploadId, history: &History) -> Value {
+pub(super) fn log(id: UploadId, history: &History) -> Value {
     let entry = |entry: &Entry| {
         json!({
             "at": entry.at.rfc3339(),
@@ -200,21 +201,23 @@ fn listed(asked: &Asked<'_>, upload: &Snapshot) -> Value {
     })
 }
 
-/// What became of each: those that are gone, and why the others are not.
-fn deleted_many(uploads: &[(UploadId, Result<(), DeletionError>)]) -> Value {
-    let (mut deleted, mut refused) = (Vec::new(), Vec::new());
+/// What became of each: those to which it was done, under this name, and why it was not to the others.
+pub(super) fn batch(name: &str, uploads: &[(UploadId, Result<(), BatchError>)]) -> Value {
+    let (mut done, mut refused) = (Vec::new(), Vec::new());
     for (id, answer) in uploads {
         let (code, status, detail) = match answer {
             Ok(()) => {
-                deleted.push(json!(id));
+                done.push(json!(id));
                 continue;
             }
-            Err(DeletionError::Refused(error)) => (error.code(), error.status(), error.to_string()),
-            Err(DeletionError::Unknown) => (FAULT, 500, "Something of ours went wrong. Ask again.".to_owned()),
+            Err(BatchError::Refused(error)) => (error.code(), error.status(), error.to_string()),
+            Err(BatchError::Unknown) => (FAULT, 500, "Something of ours went wrong. Ask again.".to_owned()),
         };
         refused.push(json!({ "uploadId": id, "code": code, "status": status, "detail": detail }));
     }
-    json!({ "deleted": deleted, "refused": refused })
+    let mut said = json!({ "refused": refused });
+    said[name] = done.into();
+    said
 }
 
 fn delivery(state: Option<DeliveryState>) -> &'static str {
@@ -226,7 +229,7 @@ fn delivery(state: Option<DeliveryState>) -> &'static str {
     }
 }
 
-fn json_reply(status: u16, body: &Value) -> Reply {
+pub(super) fn json_reply(status: u16, body: &Value) -> Reply {
     let mut reply = Reply::empty(status).with("content-type", JSON).with("cache-control", "no-store");
     reply.body = Some(body.to_string());
     reply

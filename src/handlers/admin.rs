@@ -1,0 +1,121 @@
+//! What whoever runs the service asks for. Every question leaves a log line that says who asked for what, and whose it is, before it is
+//! carried out.
+
+use durable_objects::platform::error::Result;
+use durable_objects::platform::telemetry::log_line::LogLine;
+use durable_objects::rpc::{
+    ObjectClient, call,
+    register::{ListOwners, REGISTER, SetSwitch},
+    upload::{Cancel, Redeliver, ShowToAdmin},
+};
+use futures_util::future::LocalBoxFuture;
+use upload_session::session::DeleteRight;
+use upload_types::{
+    admin::{AdminOperation, AdminOutcome, AdminView, Redelivery},
+    operation::Outcome,
+    switch::{Switch, SwitchRequest},
+    units::{UnixMs, UploadId},
+};
+
+use super::{failed, list};
+use crate::{
+    access::rate_limit,
+    context::{HandlerResult, RequestContext},
+    log::{self, now_ms},
+    switch,
+};
+
+/// Somebody who runs the service, and what they ask for.
+#[derive(Clone, Copy)]
+pub(super) struct Admin<'a> {
+    /// The `sub` of their token.
+    name: &'a str,
+    /// What the log calls what they ask for.
+    asks: &'static str,
+    /// The way to any upload.
+    pub(super) objects: &'a ObjectClient,
+}
+
+impl Admin<'_> {
+    fn log(self, upload: Option<UploadId>, owner: Option<&str>) {
+        let of = owner.map(|owner| format!(", of {owner}")).unwrap_or_default();
+        let line = LogLine { event: "admin", upload_id: upload, code: Some(self.asks), ..LogLine::default() };
+        log::info(&LogLine { detail: Some(format!("by {}{of}", self.name)), ..line });
+    }
+
+    /// An upload, whosever it is and whatever has become of it.
+    async fn find(self, id: UploadId) -> Result<AdminView> {
+        let view = call(self.objects, id, &ShowToAdmin).await?;
+        self.log(Some(id), Some(&view.owner));
+        Ok(view)
+    }
+
+    async fn delete(self, id: UploadId) -> Result<()> {
+        self.find(id).await?;
+        // Crash here: nothing has changed. Crash behind it: the upload's object goes on by itself.
+        call(self.objects, id, &Cancel(DeleteRight::Completed)).await
+    }
+
+    /// Sends its event again.
+    pub(super) async fn redeliver(self, id: UploadId) -> Result<AdminOutcome> {
+        self.find(id).await?;
+        call(self.objects, id, &Redeliver).await.map(|now| AdminOutcome::Redelivering(Box::new(now)))
+    }
+}
+
+/// Carries it out.
+pub(crate) async fn handle(operation: AdminOperation, context: RequestContext<'_>) -> HandlerResult {
+    let name = context.access.admin()?;
+    // No owner is counted under such a name: theirs have no control characters.
+    rate_limit::count_one(&format!("\nadmin {name}"), context).await?;
+    let objects = &context.uploads()?;
+    let admin = Admin { name, asks: operation.name(), objects };
+    let answer = match operation {
+        AdminOperation::ListOwners(after) => {
+            admin.log(None, None);
+            let page = call(&ObjectClient::to_ledgers(context.env)?, REGISTER, &ListOwners { after }).await?;
+            AdminOutcome::Owners { owners: page.owners, next: page.next }
+        }
+        AdminOperation::ListUploads(owner, query) => {
+            admin.log(None, Some(&owner));
+            return list::of(&owner, query, context).await;
+        }
+        AdminOperation::Show(id) => AdminOutcome::Upload(Box::new(admin.find(id).await?)),
+        AdminOperation::Delete(id) => {
+            admin.delete(id).await?;
+            return Ok(Outcome::Cancelled);
+        }
+        AdminOperation::DeleteMany(ids) => {
+            let delete = |id| -> LocalBoxFuture<'_, Result<()>> { Box::pin(admin.delete(id)) };
+            return Ok(Outcome::DeletedMany(list::delete_each(&ids, &delete).await));
+        }
+        AdminOperation::Redeliver(id) => admin.redeliver(id).await?,
+        AdminOperation::ListFailedDeliveries(after) => {
+            admin.log(None, None);
+            failed::list(after, admin, context.env).await?
+        }
+        AdminOperation::RedeliverMany(Redelivery::These(ids)) => failed::redeliver(&ids, admin, context.env).await?,
+        AdminOperation::RedeliverMany(Redelivery::All) => failed::redeliver_all(admin, context.env).await?,
+        AdminOperation::ReadSwitch => {
+            admin.log(None, None);
+            AdminOutcome::Switch(switch::read(context.env).await?, UnixMs(now_ms()))
+        }
+        AdminOperation::SetSwitch(wanted) => set_switch(wanted, admin, context).await?,
+    };
+    Ok(Outcome::Admin(answer))
+}
+
+/// Sets the switch. This isolate goes by it at once, every other once it has read it.
+async fn set_switch(wanted: SwitchRequest, admin: Admin<'_>, context: RequestContext<'_>) -> Result<AdminOutcome> {
+    let now = UnixMs(now_ms());
+    let SwitchRequest { mode, reason, expires_in_seconds } = wanted;
+    let line = LogLine { event: "admin", code: Some(admin.asks), ..LogLine::default() };
+    log::info(&LogLine { detail: Some(format!("by {}, to {}", admin.name, mode.name())), ..line });
+    let expires_at = expires_in_seconds.map(|seconds| now.plus_ms(seconds.saturating_mul(1_000)));
+    let changed_by = admin.name.to_owned();
+    let wanted = SetSwitch(Switch { mode, reason, expires_at, changed_by, ..Switch::default() });
+    // Crash here, or the answer is lost: it is set or it is not, and whoever asks is told which. Setting it again does no harm.
+    let set = call(&ObjectClient::to_ledgers(context.env)?, REGISTER, &wanted).await?;
+    switch::was_set(&set);
+    Ok(AdminOutcome::Switch(set, now))
+}
