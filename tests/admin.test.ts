@@ -58,7 +58,7 @@ function somebody(name: string) {
 /** Finished, and the origin has heard of it. */
 async function told(uploadId: string): Promise<void> {
   await origin.waitForDeliveries(uploadId, 1);
-  await waitFor("the delivery to end", async () => (await admin.show(uploadId)).delivery === "delivered");
+  await waitFor("the delivery to end", async () => (await admin.show(uploadId)).status.delivery === "delivered");
 }
 
 test("a customer's upload is found by its owner or its id, with all that has happened to it", async () => {
@@ -73,7 +73,7 @@ test("a customer's upload is found by its owner or its id, with all that has hap
   assert.equal(found.json<{ uploads: { fileName: string }[] }>().uploads.at(-1)?.fileName, "holiday.mp4");
 
   const view = await admin.show(done);
-  assert.deepEqual([view.owner, view.state, view.delivery], ["alice/ä 🏖", "completed", "delivered"]);
+  assert.deepEqual([view.owner, view.status.state, view.status.delivery], ["alice/ä 🏖", "completed", "delivered"]);
   assert.ok(view.key.endsWith(`${done}/1`) || view.key.endsWith(done), view.key);
   assert.ok(view.log.entries.some(({ event }) => event === "delivered"));
   assert.deepEqual(await admin.uploadsOf("nobody"), [], "who has nothing has an empty list");
@@ -102,7 +102,7 @@ test("anything can be deleted, also what is complete, and what went is told from
   assert.equal((await admin.send("DELETE", `uploads/${done}`)).status, 204, "and again, since the answer may be lost");
   assertRefused(await bob.state(done), 410, "upload-gone");
   const view = await admin.show(done);
-  assert.deepEqual([view.state, view.owner], ["deleted", "bob"], "who runs it still sees what happened");
+  assert.deepEqual([view.status.state, view.owner], ["deleted", "bob"], "who runs it still sees what happened");
   const told2 = await origin.waitForDeliveries(done, 2);
   assert.equal(told2[1]?.event.type, "upload.deleted");
 
@@ -152,11 +152,11 @@ test("the origin was down: what it never took is listed, sent again all at once,
   const again = await admin.send("POST", `uploads/${first}/redeliver`);
   assert.equal(again.status, 202, again.body.toString());
   assert.ok(again.json<{ statusUrl: string }>().statusUrl.endsWith(`/admin/uploads/${first}`));
-  await waitFor("it to be taken", async () => (await admin.show(String(first))).delivery === "delivered");
+  await waitFor("it to be taken", async () => (await admin.show(String(first))).status.delivery === "delivered");
   const { redelivered, refused, left } = await admin.redeliver({ all: true });
   assert.deepEqual([redelivered.toSorted(), refused, left], [lost.slice(1).toSorted(), [], 0]);
   for (const uploadId of lost) {
-    await waitFor("the others to be taken", async () => (await admin.show(uploadId)).delivery === "delivered");
+    await waitFor("the others to be taken", async () => (await admin.show(uploadId)).status.delivery === "delivered");
     const ids = new Set(origin.of(uploadId).map(({ webhookId }) => webhookId));
     assert.equal(ids.size, 1, "the event is the same");
   }
@@ -201,7 +201,7 @@ test("an admin's token uploads nothing and opens no upload, in any protocol", as
     assertRefused(reply, 403, "admin-token");
     assert.match(String(reply.header("WWW-Authenticate")), /insufficient_scope/);
   }
-  assert.equal((await admin.show(uploadId)).state, "open");
+  assert.equal((await admin.show(uploadId)).status.state, "open");
 });
 
 test("who is no admin is told so, and an admin's token that has expired is one no more", async () => {

@@ -9,7 +9,7 @@ use durable_objects::rpc::{
     upload::{Cancel, Redeliver, ShowToAdmin},
 };
 use futures_util::future::LocalBoxFuture;
-use upload_session::session::DeleteRight;
+use upload_session::{quota::PAGE_ENTRIES, session::DeleteRight};
 use upload_types::{
     admin::{AdminOperation, AdminOutcome, AdminView, Redelivery},
     operation::Outcome,
@@ -73,8 +73,9 @@ pub(crate) async fn handle(operation: AdminOperation, context: RequestContext<'_
     let answer = match operation {
         AdminOperation::ListOwners(after) => {
             admin.log(None, None);
-            let page = call(&ObjectClient::to_ledgers(context.env)?, REGISTER, &ListOwners { after }).await?;
-            AdminOutcome::Owners { owners: page.owners, next: page.next }
+            let mut owners = call(&ObjectClient::to_ledgers(context.env)?, REGISTER, &ListOwners(after)).await?;
+            let next = page(&mut owners).cloned();
+            AdminOutcome::Owners { owners, next }
         }
         AdminOperation::ListUploads(owner, query) => {
             admin.log(None, Some(&owner));
@@ -103,6 +104,13 @@ pub(crate) async fn handle(operation: AdminOperation, context: RequestContext<'_
         AdminOperation::SetSwitch(wanted) => set_switch(wanted, admin, context).await?,
     };
     Ok(Outcome::Admin(answer))
+}
+
+/// Leaves a page of what was found. Its last entry, where there is another page behind it.
+pub(super) fn page<T>(found: &mut Vec<T>) -> Option<&T> {
+    let has_more = found.len() > PAGE_ENTRIES;
+    found.truncate(PAGE_ENTRIES);
+    found.last().filter(|_| has_more)
 }
 
 /// Sets the switch. This isolate goes by it at once, every other once it has read it.

@@ -20,7 +20,10 @@ use upload_types::{
 };
 use worker::Env;
 
-use super::{admin::Admin, list};
+use super::{
+    admin::{Admin, page},
+    list,
+};
 use crate::log::now_ms;
 
 /// An attempt that has been noted as the last has told the upload's object how it ended by then: that call is tried for 6.35 s. One that has
@@ -42,10 +45,11 @@ pub(crate) async fn note(facts: &EventFacts, outcome: &DeliveryOutcome, env: &En
 /// A page of them.
 pub(super) async fn list(after: Option<UploadId>, admin: Admin<'_>, env: &Env) -> Result<AdminOutcome> {
     let register = ObjectClient::to_ledgers(env)?;
-    let page = call(&register, REGISTER, &ListFailedDeliveries { after }).await?;
-    let (uploads, over) = stand(page.deliveries, admin).await;
+    let mut known = call(&register, REGISTER, &ListFailedDeliveries(after)).await?;
+    let next = page(&mut known).map(|last| last.upload_id);
+    let (uploads, over) = stand(known, admin).await;
     drop_those(over, &register).await?;
-    Ok(AdminOutcome::FailedDeliveries { uploads, next: page.next })
+    Ok(AdminOutcome::FailedDeliveries { uploads, next })
 }
 
 /// Sends the events of these again.
@@ -59,9 +63,9 @@ pub(super) async fn redeliver(ids: &[UploadId], admin: Admin<'_>, env: &Env) -> 
 /// Sends the events of the first hundred again. Crash here, or anywhere below: some are on their way; who asks again has the others sent.
 pub(super) async fn redeliver_all(admin: Admin<'_>, env: &Env) -> Result<AdminOutcome> {
     let register = ObjectClient::to_ledgers(env)?;
-    let page = call(&register, REGISTER, &ListFailedDeliveries { after: None }).await?;
-    let known = page.deliveries.clone();
-    let (failed, mut over) = stand(page.deliveries, admin).await;
+    let mut known = call(&register, REGISTER, &ListFailedDeliveries(None)).await?;
+    page(&mut known);
+    let (failed, mut over) = stand(known.clone(), admin).await;
     let ids: Vec<_> = failed.iter().map(|upload| upload.snapshot.id).collect();
     let again = |id| -> LocalBoxFuture<'_, Result<()>> { Box::pin(async move { admin.redeliver(id).await.map(drop) }) };
     let uploads = list::each("redeliver", &ids, &again).await;

@@ -27,9 +27,10 @@ export type Redelivered = {
   left: number;
 };
 
-export type AdminView = Status & {
+export type AdminView = {
   owner: string;
   key: string;
+  status: Status;
   log: { entries: { event: string; detail: string | null }[] };
 };
 

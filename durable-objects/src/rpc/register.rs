@@ -16,42 +16,18 @@ pub const REGISTER: &str = "\nregister";
 #[derive(Serialize, Deserialize)]
 pub struct NoteOwner(pub String);
 
-/// Which owners are there, by name, behind this one? A page of them.
+/// Which owners are there, by name, behind this one? A page of them, and one more where there are more.
 #[derive(Serialize, Deserialize)]
-pub struct ListOwners {
-    /// It begins behind this name.
-    pub after: Option<String>,
-}
-
-/// A page of owners.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OwnersPage {
-    /// Their names, in order of their bytes.
-    pub owners: Vec<String>,
-    /// Where the next page goes on, if there is one.
-    pub next: Option<String>,
-}
+pub struct ListOwners(pub Option<String>);
 
 /// The telling of an upload's event is about to be given up. Said before it is, so that none is ever missing here; whether it was, the
 /// upload itself knows.
 #[derive(Serialize, Deserialize)]
 pub struct NoteFailedDelivery(pub FailedDelivery);
 
-/// Which of these are known, by id, behind this one? A page of them.
+/// Which of these are known, by id, behind this one? A page of them, and one more where there are more.
 #[derive(Serialize, Deserialize)]
-pub struct ListFailedDeliveries {
-    /// It begins behind this upload.
-    pub after: Option<UploadId>,
-}
-
-/// A page of them.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FailedPage {
-    /// What is known.
-    pub deliveries: Vec<FailedDelivery>,
-    /// Where the next page goes on, if there is one.
-    pub next: Option<UploadId>,
-}
+pub struct ListFailedDeliveries(pub Option<UploadId>);
 
 /// These are not so any more, as long as nothing newer is known of them. Answers how many are left in all.
 #[derive(Serialize, Deserialize)]
@@ -69,9 +45,9 @@ commands! {
     /// Every command of the register.
     RegisterCommand:
     NoteOwner => "note-owner" -> ();
-    ListOwners => "list-owners" -> OwnersPage;
+    ListOwners => "list-owners" -> Vec<String>;
     NoteFailedDelivery => "note-failed-delivery" -> ();
-    ListFailedDeliveries => "list-failed-deliveries" -> FailedPage;
+    ListFailedDeliveries => "list-failed-deliveries" -> Vec<FailedDelivery>;
     DropFailedDeliveries => "drop-failed-deliveries" -> u64;
     ReadSwitch => "read-switch" -> Switch;
     SetSwitch => "set-switch" -> Switch;

@@ -170,11 +170,8 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &AdminOutcome) -> Reply {
             page("owners", json!(owners), next)
         }
         AdminOutcome::Upload(view) => {
-            let mut body = status(&view.snapshot);
-            body["owner"] = json!(view.owner);
-            body["key"] = json!(view.key);
-            body["log"] = log(view.snapshot.id, &view.history);
-            json_reply(200, &body)
+            let (status, log) = (status(&view.snapshot), log(view.snapshot.id, &view.history));
+            json_reply(200, &json!({ "owner": view.owner, "key": view.key, "status": status, "log": log }))
         }
         AdminOutcome::Redelivering(now) => {
             let url = format!("{}{PATH}uploads/{}", asked.base_url, now.id);

@@ -18,17 +18,22 @@ use crate::{
     platform::error::Result,
     rpc::{
         answer,
-        register::{FailedPage, ListFailedDeliveries, ListOwners, NoteOwner, OwnersPage, RegisterCommand, SetSwitch},
+        register::{ListFailedDeliveries, ListOwners, NoteOwner, RegisterCommand, SetSwitch},
     },
 };
+
+/// A page, and one more: by that it is known whether there is another page.
+const MOST: usize = PAGE_ENTRIES + 1;
 
 /// Carries out a command.
 pub(crate) fn carry_out(database: &impl Database, command: RegisterCommand, now: UnixMs) -> Result<Response> {
     match command {
         RegisterCommand::NoteOwner(NoteOwner(name)) => answer(tables::note_owner(database, &name)?),
-        RegisterCommand::ListOwners(asked) => answer(owners(database, &asked)?),
+        RegisterCommand::ListOwners(ListOwners(after)) => answer(tables::owners(database, after.as_deref(), MOST)?),
         RegisterCommand::NoteFailedDelivery(failed) => answer(tables::note_failed(database, &failed.0)?),
-        RegisterCommand::ListFailedDeliveries(asked) => answer(failed(database, &asked)?),
+        RegisterCommand::ListFailedDeliveries(ListFailedDeliveries(after)) => {
+            answer(tables::failed(database, after, MOST)?)
+        }
         RegisterCommand::DropFailedDeliveries(gone) => {
             tables::drop_failed(database, &gone.0)?;
             answer(tables::count_failed(database)?)
@@ -36,23 +41,6 @@ pub(crate) fn carry_out(database: &impl Database, command: RegisterCommand, now:
         RegisterCommand::ReadSwitch(_) => answer(tables::switch(database)?),
         RegisterCommand::SetSwitch(wanted) => answer(set(database, wanted, now)?),
     }
-}
-
-fn owners(database: &impl Database, asked: &ListOwners) -> Result<OwnersPage> {
-    let after = asked.after.as_deref().unwrap_or_default();
-    let mut owners = tables::owners(database, after, PAGE_ENTRIES + 1)?;
-    let has_more = owners.len() > PAGE_ENTRIES;
-    owners.truncate(PAGE_ENTRIES);
-    let next = owners.last().cloned().filter(|_| has_more);
-    Ok(OwnersPage { owners, next })
-}
-
-fn failed(database: &impl Database, asked: &ListFailedDeliveries) -> Result<FailedPage> {
-    let mut deliveries = tables::failed(database, asked.after, PAGE_ENTRIES + 1)?;
-    let has_more = deliveries.len() > PAGE_ENTRIES;
-    deliveries.truncate(PAGE_ENTRIES);
-    let next = deliveries.last().map(|last| last.upload_id).filter(|_| has_more);
-    Ok(FailedPage { deliveries, next })
 }
 
 /// Between reading the version and writing the next there is no `await`: two that come at once have two versions.
@@ -79,7 +67,7 @@ mod tests {
     }
 
     fn known(host: &Host) -> Vec<FailedDelivery> {
-        failed(&host, &ListFailedDeliveries { after: None }).unwrap().deliveries
+        tables::failed(&host, None, MOST).unwrap()
     }
 
     #[test]
@@ -90,7 +78,8 @@ mod tests {
     #[test]
     fn an_owner_is_there_once_and_pages_leave_none_out() {
         let host = &Host::new();
-        assert_eq!(owners(&host, &ListOwners { after: None }).unwrap(), OwnersPage { owners: vec![], next: None });
+        let owners = |after: Option<&str>| tables::owners(&host, after, 101).unwrap();
+        assert!(owners(None).is_empty());
         let mut names: Vec<_> = (0..150).map(|number| format!("owner {number}")).collect();
         names.push("ä/'; DROP TABLE owner; --".to_owned());
         for name in names.iter().chain(&names) {
@@ -98,12 +87,10 @@ mod tests {
         }
         assert_eq!(host.written_and_steps().0, 151, "what is there costs no row");
         names.sort_unstable();
-        let first = owners(&host, &ListOwners { after: None }).unwrap();
-        let second = owners(&host, &ListOwners { after: first.next.clone() }).unwrap();
-        assert_eq!((first.owners.len(), second.next), (100, None));
-        assert_eq!([first.owners, second.owners].concat(), names);
-        let behind = owners(&host, &ListOwners { after: Some("zzz".to_owned()) }).unwrap();
-        assert_eq!(behind.owners, names[150..]);
+        let (first, second) = (owners(None), owners(Some(&names[99])));
+        assert_eq!((first.len(), second.len()), (101, 51));
+        assert_eq!([&first[..100], &second].concat(), names);
+        assert_eq!(owners(Some("zzz")), names[150..]);
     }
 
     #[test]
@@ -126,13 +113,11 @@ mod tests {
         let all: Vec<_> = (0..=200).map(|number| failure(number, 7)).collect();
         all.iter().for_each(|one| tables::note_failed(&host, one).unwrap());
         let (mut found, mut after) = (Vec::new(), None);
-        loop {
-            let page = failed(&host, &ListFailedDeliveries { after }).unwrap();
-            found.extend(page.deliveries);
-            after = page.next;
-            if after.is_none() {
-                break;
-            }
+        while found.len() < all.len() {
+            let page = tables::failed(&host, after, 100).unwrap();
+            after = page.last().map(|last| last.upload_id);
+            assert!(after.is_some(), "there are more");
+            found.extend(page);
         }
         found.sort_unstable_by_key(|one| one.upload_id);
         let mut expected = all;

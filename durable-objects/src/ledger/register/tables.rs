@@ -72,12 +72,13 @@ pub(super) fn note_owner(database: &impl Database, name: &str) -> Result<()> {
 }
 
 /// Up to so many owners, by name, behind this one.
-pub(super) fn owners(database: &impl Database, after: &str, most: usize) -> Result<Vec<String>> {
+pub(super) fn owners(database: &impl Database, after: Option<&str>, most: usize) -> Result<Vec<String>> {
     if !has(database, "owner")? {
         return Ok(Vec::new());
     }
     let query = "SELECT name FROM owner WHERE name > ? ORDER BY name LIMIT ?";
-    let found: Vec<NameRow> = database.rows(query, vec![after.to_owned().into(), (most as u64).into()])?;
+    let found: Vec<NameRow> =
+        database.rows(query, vec![after.unwrap_or_default().to_owned().into(), (most as u64).into()])?;
     Ok(found.into_iter().map(|row| row.name).collect())
 }
 
