@@ -245,7 +245,8 @@ test("what is asked wrongly is named, and changes nothing", async () => {
     ["uploads?owner=%0Aregister", "owner"],
     ["uploads?owner=bob&state=lost", "state"],
     ["uploads?owner=bob&cursor=1", "cursor"],
-    ["owners?cursor=~", "cursor"],
+    ["owners?cursor=", "cursor"],
+    ["owners?cursor=%00", "cursor"],
     ["failed-deliveries?cursor=bob", "cursor"],
   ] as const) {
     assertBadRequest(await admin.get(route), field);
@@ -256,8 +257,7 @@ test("what is asked wrongly is named, and changes nothing", async () => {
   assertBadRequest(await admin.send("POST", "uploads/delete", { uploadIds: "all" }), "uploadIds");
   assertBadRequest(await admin.send("POST", "failed-deliveries/redeliver", {}), "uploadIds");
   // A place that is nobody's any more, or never was, is a place all the same.
-  const beyond = Buffer.from("zzz").toString("base64url");
-  assert.deepEqual((await admin.get(`owners?cursor=${beyond}`)).json(), { owners: [] });
+  assert.deepEqual((await admin.get("owners?cursor=zzz")).json(), { owners: [] });
   assert.equal((await admin.get(`failed-deliveries?cursor=${randomUUID()}`)).status, 200);
 });
 

@@ -14,8 +14,9 @@ use futures_util::{StreamExt as _, future::LocalBoxFuture, stream};
 use upload_session::retention::CREATION_MS;
 use upload_types::{
     api_error::ApiError,
+    batch::BatchError,
     ledger::{EntryName, ListQuery, Listed, Listing},
-    operation::{BatchError, Outcome},
+    operation::Outcome,
     units::{UnixMs, UploadId},
     upload::{Phase, Snapshot},
 };

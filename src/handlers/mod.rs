@@ -12,7 +12,6 @@ mod content_headers;
 pub(crate) mod create;
 pub(crate) mod download;
 pub(crate) mod duplicate;
-pub(crate) mod failed;
 pub(crate) mod form;
 mod growing;
 pub(crate) mod keyed_chunk;

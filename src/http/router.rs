@@ -7,6 +7,7 @@ use http::Method;
 use upload_protocols::{Asked, Head, Parsed, Protocol, address::BasePath, by_link, header_map, problem_page};
 use upload_types::{
     api_error::ApiError,
+    effect,
     operation::{Operation, Reply},
     switch::Effect,
     units::{UnixMs, UploadId},
@@ -120,7 +121,7 @@ async fn handle(
     let operation = understand(parsed, asked.head, request, config).await?;
     trace.upload = operation.upload_id();
     let config = config.map_err(Clone::clone)?;
-    if let Some(effect) = Effect::of(&operation) {
+    if let Some(effect) = effect::of(&operation) {
         taken(effect, request.inner().body().filter(|_| is_unread), env, execution).await?;
     }
     let access = access::identify(asked.head, &operation, config, &host, execution).await?;

@@ -8,6 +8,7 @@
 
 pub(crate) mod concat;
 pub(crate) mod copy;
+mod given_up;
 pub(crate) mod last_part;
 pub(crate) mod repair;
 pub(crate) mod verify;
@@ -33,7 +34,6 @@ use worker::{
 
 use crate::{
     config::Settings,
-    handlers::failed,
     log::{self, Stopwatch, now_ms},
     queue::webhook::Answer,
 };
@@ -167,7 +167,7 @@ async fn told(
     outcome: DeliveryOutcome,
     line: LogLine<'_>,
 ) -> Result<()> {
-    failed::note(facts, &outcome, env).await?;
+    given_up::note(facts, &outcome, env).await?;
     let acknowledged = matches!(outcome, DeliveryOutcome::Acknowledged { .. });
     let end = EndDelivery { event_id: facts.event_id.clone(), outcome };
     let verdict = unless_refused(call(objects, facts.snapshot.id, &end).await)?.unwrap_or(Verdict::Settled);

@@ -57,7 +57,9 @@ export class Admin {
     const all: string[] = [];
     let cursor: string | undefined;
     do {
-      const page = good(await this.get(cursor === undefined ? "owners" : `owners?cursor=${cursor}`));
+      const page = good(
+        await this.get(cursor === undefined ? "owners" : `owners?cursor=${encodeURIComponent(cursor)}`),
+      );
       const { owners, next } = page.json<{ owners: string[]; next?: string }>();
       all.push(...owners);
       cursor = next;

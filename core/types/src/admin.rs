@@ -2,9 +2,9 @@
 //! Who that is, tokens say (`core/access`).
 
 use crate::{
+    batch::BatchError,
     history::History,
     ledger::ListQuery,
-    operation::BatchError,
     switch::{Switch, SwitchRequest},
     units::{UnixMs, UploadId},
     upload::Snapshot,

@@ -2,6 +2,7 @@
 
 use crate::{
     admin::{AdminOperation, AdminOutcome},
+    batch::BatchError,
     chunk::{Completion, Overlap},
     integrity::ChunkDigest,
     keyed_chunk::KeyedChunk,
@@ -362,15 +363,6 @@ pub enum Outcome {
     UploadLinkRevoked(LinkId, Option<UploadId>),
     /// What whoever runs the service is told.
     Admin(AdminOutcome),
-}
-
-/// Why something was not done to one of several uploads.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BatchError {
-    /// It was refused.
-    Refused(crate::api_error::ApiError),
-    /// Nobody knows whether it was: it is to be asked for again.
-    Unknown,
 }
 
 /// An answer, ready to be sent.

@@ -13,7 +13,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{api_error::ApiError, operation::Operation, units::UnixMs};
+use crate::{api_error::ApiError, units::UnixMs};
 
 /// When it is not known how long it will last, clients come again after half a minute: soon enough for somebody who waits, and of a thousand
 /// clients 33 a second.
@@ -60,7 +60,7 @@ impl SwitchMode {
     }
 }
 
-/// What a request does to uploads.
+/// What a request does to uploads ([`crate::effect`] says which does what).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// It begins one.
@@ -72,44 +72,6 @@ pub enum Effect {
 }
 
 impl Effect {
-    /// That of an operation; `None` where whoever runs the service asks, whom the switch does not stop.
-    pub fn of(operation: &Operation) -> Option<Self> {
-        match operation {
-            Operation::Admin(_) => None,
-            Operation::Create(_)
-            | Operation::CreateWith(..)
-            | Operation::CreateWithUnsized(..)
-            | Operation::Compose(..) => Some(Self::Creates),
-            // A piece may be the first of its file.
-            Operation::AppendKeyed(_)
-            | Operation::Append(_)
-            | Operation::AppendUnsized(_)
-            | Operation::Describe(..)
-            | Operation::DeleteMany(_)
-            | Operation::Repair(..)
-            | Operation::Complete(_)
-            | Operation::Cancel(_)
-            | Operation::Redeliver(_)
-            | Operation::Direct(..) => Some(Self::Changes),
-            // A link stores nothing, and what it takes is refused as all else is. One that is taken back is one danger less.
-            Operation::CreateUploadLink(_)
-            | Operation::RevokeUploadLink(_)
-            | Operation::Discover
-            | Operation::List(_)
-            | Operation::FindKeyed(_)
-            | Operation::Probe(..)
-            | Operation::Status(_)
-            | Operation::History(_)
-            | Operation::Watch(_)
-            | Operation::Usage
-            | Operation::WatchAll
-            | Operation::Manifest(_)
-            | Operation::Link(..)
-            | Operation::Download(_)
-            | Operation::Content(_) => Some(Self::Reads),
-        }
-    }
-
     /// The first mode that refuses it.
     fn refused_from(self) -> SwitchMode {
         match self {

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::json::{admin, complete, describe, init, link, list, presigned, repair, upload_link};
+use crate::json::{admin, allow::allow, complete, describe, init, link, list, presigned, repair, upload_link};
 use crate::{Head, Parsed, body_type, numbers::byte_count, problem_page};
 use upload_types::{
     api_error::ApiError,
@@ -133,14 +133,6 @@ fn takes_events(accept: &str) -> bool {
     accept
         .split(',')
         .any(|range| range.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/event-stream"))
-}
-
-pub(super) fn allow(head: &Head, methods: &[Method]) -> Result<(), ApiError> {
-    if methods.contains(&head.method) {
-        return Ok(());
-    }
-    let allow: Vec<_> = methods.iter().map(Method::as_str).chain(["OPTIONS"]).collect();
-    Err(ApiError::MethodNotAllowed { allow: allow.join(", ") })
 }
 
 fn append(id: UploadId, head: &Head) -> Result<Append, ApiError> {

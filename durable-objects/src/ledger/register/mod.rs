@@ -111,7 +111,9 @@ mod tests {
     fn pages_of_what_was_given_up_leave_none_out() {
         let host = &Host::new();
         let all: Vec<_> = (0..=200).map(|number| failure(number, 7)).collect();
-        all.iter().for_each(|one| tables::note_failed(&host, one).unwrap());
+        for one in &all {
+            tables::note_failed(&host, one).unwrap();
+        }
         let (mut found, mut after) = (Vec::new(), None);
         while found.len() < all.len() {
             let page = tables::failed(&host, after, 100).unwrap();

@@ -6,41 +6,26 @@ use std::cell::RefCell;
 use durable_objects::platform::error::{Error, Result};
 use durable_objects::rpc::{
     ObjectClient, call,
-    register::{DropFailedDeliveries, ListFailedDeliveries, NoteFailedDelivery, REGISTER},
-    upload::{EventFacts, ShowToAdmin},
+    register::{DropFailedDeliveries, ListFailedDeliveries, REGISTER},
+    upload::ShowToAdmin,
 };
 use futures_util::future::LocalBoxFuture;
-use upload_session::event::DeliveryOutcome;
 use upload_types::{
     admin::{AdminOutcome, FailedDelivery, FailedUpload},
     api_error::ApiError,
-    operation::BatchError,
+    batch::BatchError,
     units::{UnixMs, UploadId},
     upload::DeliveryState,
 };
 use worker::Env;
 
-use super::{
-    admin::{Admin, page},
-    list,
-};
+use super::asker::{Admin, page};
+use crate::handlers::list;
 use crate::log::now_ms;
 
 /// An attempt that has been noted as the last has told the upload's object how it ended by then: that call is tried for 6.35 s. One that has
 /// not will be made again, and noted anew.
 const SETTLED_MS: u64 = 60_000;
-
-/// Notes, before the upload's object hears how this attempt has ended, that its telling is about to be given up. Crash here: the attempt is
-/// made again, and noted again. Where the register does not answer, the message comes again, too: nothing is given up that nobody can find.
-pub(crate) async fn note(facts: &EventFacts, outcome: &DeliveryOutcome, env: &Env) -> Result<()> {
-    let is_last = matches!(outcome, DeliveryOutcome::Refused { policy, .. } if facts.attempt >= policy.max_attempts);
-    if !is_last {
-        return Ok(());
-    }
-    let failed_at = UnixMs(now_ms());
-    let failed = FailedDelivery { upload_id: facts.snapshot.id, owner: facts.owner.clone(), failed_at };
-    call(&ObjectClient::to_ledgers(env)?, REGISTER, &NoteFailedDelivery(failed)).await
-}
 
 /// A page of them.
 pub(super) async fn list(after: Option<UploadId>, admin: Admin<'_>, env: &Env) -> Result<AdminOutcome> {

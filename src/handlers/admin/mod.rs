@@ -1,67 +1,31 @@
 //! What whoever runs the service asks for. Every question leaves a log line that says who asked for what, and whose it is, before it is
 //! carried out.
 
+mod asker;
+mod failed;
+
 use durable_objects::platform::error::Result;
 use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::rpc::{
     ObjectClient, call,
     register::{ListOwners, REGISTER, SetSwitch},
-    upload::{Cancel, Redeliver, ShowToAdmin},
 };
 use futures_util::future::LocalBoxFuture;
-use upload_session::{quota::PAGE_ENTRIES, session::DeleteRight};
 use upload_types::{
-    admin::{AdminOperation, AdminOutcome, AdminView, Redelivery},
+    admin::{AdminOperation, AdminOutcome, Redelivery},
     operation::Outcome,
     switch::{Switch, SwitchRequest},
-    units::{UnixMs, UploadId},
+    units::UnixMs,
 };
 
-use super::{failed, list};
+use self::asker::{Admin, page};
+use super::list;
 use crate::{
     access::rate_limit,
     context::{HandlerResult, RequestContext},
     log::{self, now_ms},
     switch,
 };
-
-/// Somebody who runs the service, and what they ask for.
-#[derive(Clone, Copy)]
-pub(super) struct Admin<'a> {
-    /// The `sub` of their token.
-    name: &'a str,
-    /// What the log calls what they ask for.
-    asks: &'static str,
-    /// The way to any upload.
-    pub(super) objects: &'a ObjectClient,
-}
-
-impl Admin<'_> {
-    fn log(self, upload: Option<UploadId>, owner: Option<&str>) {
-        let of = owner.map(|owner| format!(", of {owner}")).unwrap_or_default();
-        let line = LogLine { event: "admin", upload_id: upload, code: Some(self.asks), ..LogLine::default() };
-        log::info(&LogLine { detail: Some(format!("by {}{of}", self.name)), ..line });
-    }
-
-    /// An upload, whosever it is and whatever has become of it.
-    async fn find(self, id: UploadId) -> Result<AdminView> {
-        let view = call(self.objects, id, &ShowToAdmin).await?;
-        self.log(Some(id), Some(&view.owner));
-        Ok(view)
-    }
-
-    async fn delete(self, id: UploadId) -> Result<()> {
-        self.find(id).await?;
-        // Crash here: nothing has changed. Crash behind it: the upload's object goes on by itself.
-        call(self.objects, id, &Cancel(DeleteRight::Completed)).await
-    }
-
-    /// Sends its event again.
-    pub(super) async fn redeliver(self, id: UploadId) -> Result<AdminOutcome> {
-        self.find(id).await?;
-        call(self.objects, id, &Redeliver).await.map(|now| AdminOutcome::Redelivering(Box::new(now)))
-    }
-}
 
 /// Carries it out.
 pub(crate) async fn handle(operation: AdminOperation, context: RequestContext<'_>) -> HandlerResult {
@@ -104,13 +68,6 @@ pub(crate) async fn handle(operation: AdminOperation, context: RequestContext<'_
         AdminOperation::SetSwitch(wanted) => set_switch(wanted, admin, context).await?,
     };
     Ok(Outcome::Admin(answer))
-}
-
-/// Leaves a page of what was found. Its last entry, where there is another page behind it.
-pub(super) fn page<T>(found: &mut Vec<T>) -> Option<&T> {
-    let has_more = found.len() > PAGE_ENTRIES;
-    found.truncate(PAGE_ENTRIES);
-    found.last().filter(|_| has_more)
 }
 
 /// Sets the switch. This isolate goes by it at once, every other once it has read it.
