@@ -147,7 +147,10 @@ test("closed: nothing but health and whoever runs it", async () => {
     assert.equal((await client.request("GET", path)).status, 200, path);
   }
   const preflight = { Origin: "https://app.example", "Access-Control-Request-Method": "PUT" };
-  assert.equal((await client.request("OPTIONS", `/upload/${done}`, { headers: preflight })).status, 204);
+  // Else no page would ever see the refusal.
+  for (const path of [`/upload/${done}`, "/files", `/files/${done}`]) {
+    assert.equal((await client.request("OPTIONS", path, { headers: preflight })).status, 204, path);
+  }
   assert.equal((await admin.show(done)).status.state, "completed");
   await open();
   assert.equal((await client.request("GET", `${pathname}${search}`)).status, 200);

@@ -2,10 +2,11 @@
 
 use crate::{operation::Operation, switch::Effect};
 
-/// Its effect; `None` where whoever runs the service asks, whom the switch does not stop.
+/// Its effect; `None` where the switch does not stop it: where whoever runs the service asks, or somebody who asks about no upload at all.
 pub fn of(operation: &Operation) -> Option<Effect> {
     match operation {
-        Operation::Admin(_) => None,
+        // What is spoken here is no secret, and a browser asks so before it may see any answer, a refusal too.
+        Operation::Admin(_) | Operation::Discover => None,
         Operation::Create(_)
         | Operation::CreateWith(..)
         | Operation::CreateWithUnsized(..)
@@ -24,7 +25,6 @@ pub fn of(operation: &Operation) -> Option<Effect> {
         // A link stores nothing, and what it takes is refused as all else is. One that is taken back is one danger less.
         Operation::CreateUploadLink(_)
         | Operation::RevokeUploadLink(_)
-        | Operation::Discover
         | Operation::List(_)
         | Operation::FindKeyed(_)
         | Operation::Probe(..)
