@@ -1,6 +1,7 @@
 // The figures as people read them: a table in Markdown, as the README has it.
 
 import type { Cost } from "../tests/support/api.ts";
+import type { Distances } from "./distances.ts";
 import type { Machine } from "./machine.ts";
 import type { Measured } from "./measure.ts";
 import { dollars, KINDS } from "./prices.ts";
@@ -10,7 +11,7 @@ const TIB = 2 ** 40;
 
 export type Report = {
   machine: Machine;
-  workloads: Measured[];
+  distances: (Distances & { workloads: Measured[] })[];
   startUp: StartUp;
 };
 

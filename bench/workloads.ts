@@ -2,6 +2,7 @@
 
 import * as baseline from "./baseline.ts";
 import { GIB, KIB, MIB } from "./bytes.ts";
+import type { Distances } from "./distances.ts";
 import type { Http } from "./http.ts";
 import * as ours from "./ours.ts";
 
@@ -30,8 +31,30 @@ const TUS_CHUNKS: [number, number | undefined][] = [
   [90 * MIB, undefined],
 ];
 
-/** All of them; a quick run leaves the large files out. */
-export function workloads(quick: boolean): Workload[] {
+/** What is measured at these distances. A quick run leaves the large files out. */
+export function workloads(quick: boolean, distances: Distances): Workload[] {
+  if (distances.bitsPerSecond !== undefined) {
+    return [json(10 * MIB, 5 * MIB, undefined), tus(10 * MIB, 5 * MIB, undefined), smallFiles(20, 4)];
+  }
+  return distances.r2Ms > 0 ? atDistance(quick) : atHand(quick);
+}
+
+/** Where round trips in a row decide: few files, large enough that their chunks are many. */
+function atDistance(quick: boolean): Workload[] {
+  const [chunks, bodies] = quick ? [32 * MIB, 90 * MIB] : [128 * MIB, 180 * MIB];
+  return [
+    { ...json(bodies, 90 * MIB, 0.95, false), name: `JSON, no checksum, 90 MiB bodies, ${size(bodies)}` },
+    tus(bodies, 90 * MIB, 0.95),
+    tus(chunks, 8 * MIB, 0.9),
+    json(chunks, 8 * MIB, 0.9),
+    parallel(chunks, 0.97),
+    json(bodies, 90 * MIB, undefined),
+    smallFiles(quick ? 100 : 1000, 16, 0.8),
+  ];
+}
+
+/** Where processor time decides. */
+function atHand(quick: boolean): Workload[] {
   const files = quick ? [64 * MIB] : LARGE_FILES;
   return [
     ...files.flatMap((fileBytes) => [
@@ -40,7 +63,7 @@ export function workloads(quick: boolean): Workload[] {
       ...TUS_CHUNKS.map(([chunkBytes, target]) => tus(fileBytes, chunkBytes, target)),
     ]),
     smallPatches(quick ? 4 * MIB : 32 * MIB),
-    smallFiles(quick ? 100 : 1000),
+    smallFiles(quick ? 100 : 1000, 16),
     atOnce(20, quick ? 16 * MIB : 64 * MIB),
     ...[1, 20].flatMap((uploads) => [
       wholeFile("a plain body", ours.plain, uploads, quick ? 16 * MIB : 90 * MIB),
@@ -50,22 +73,22 @@ export function workloads(quick: boolean): Workload[] {
   ];
 }
 
-function json(bytes: number, chunkBytes: number, target: number | undefined): Workload {
+function json(bytes: number, chunkBytes: number, target: number | undefined, checked = true): Workload {
   return {
     name: `JSON, SHA-256 checked, ${size(chunkBytes)} chunks, ${size(bytes)}`,
     bytes,
     ...(target === undefined ? {} : { target }),
-    ours: (http) => ours.json(http, { fileBytes: bytes, chunkBytes }),
+    ours: (http) => ours.json(http, { fileBytes: bytes, chunkBytes, checked }),
     baseline: (http) => baseline.multipart(http, bytes, chunkBytes),
   };
 }
 
-function parallel(bytes: number): Workload {
+function parallel(bytes: number, target = 0.95): Workload {
   const chunkBytes = 8 * MIB;
   return {
     name: `JSON, SHA-256 checked, 4 × 8 MiB at once, ${size(bytes)}`,
     bytes,
-    target: 0.95,
+    target,
     ours: (http) => ours.json(http, { fileBytes: bytes, chunkBytes, parallel: 4 }),
     baseline: (http) => baseline.multipart(http, bytes, chunkBytes, { parallel: 4 }),
   };
@@ -91,13 +114,14 @@ function smallPatches(bytes: number): Workload {
   };
 }
 
-function smallFiles(files: number): Workload {
+function smallFiles(files: number, atOnce: number, target?: number): Workload {
   const fileBytes = 100 * KIB;
   return {
-    name: `${files} files of 100 KiB, 16 at a time`,
+    name: `${files} files of 100 KiB, ${atOnce} at a time`,
     bytes: files * fileBytes,
-    ours: (http) => ours.tusWholeFiles(http, files, fileBytes, 16),
-    baseline: (http) => baseline.wholeFiles(http, files, fileBytes, 16),
+    ...(target === undefined ? {} : { target }),
+    ours: (http) => ours.tusWholeFiles(http, files, fileBytes, atOnce),
+    baseline: (http) => baseline.wholeFiles(http, files, fileBytes, atOnce),
   };
 }
 

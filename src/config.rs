@@ -22,6 +22,7 @@ use upload_session::{
 use upload_types::{
     api_error::ApiError,
     media_types::MediaTypes,
+    object_key::KeyTemplate,
     plan::Limits,
     units::{ByteCount, MIB},
 };
@@ -111,6 +112,8 @@ pub(crate) struct Config {
     pub(crate) retry: RetryPolicy,
     /// `DOWNLOAD_URL_TTL_SECONDS`.
     pub(crate) download_url_ttl_seconds: u64,
+    /// `OBJECT_KEY`.
+    pub(crate) object_key: KeyTemplate,
     /// `FORM_REDIRECTS`.
     pub(crate) form_redirects: AllowedRedirects,
     /// `ALLOWED_TYPES`; none where it is empty.
@@ -206,6 +209,7 @@ impl Config {
         let download_url_ttl_seconds = wrong.hear_or_default(number(env, "DOWNLOAD_URL_TTL_SECONDS"));
         // The log reads it, wherever a line is written.
         wrong.hear(number::<u32>(env, "LOG_CHUNKS"));
+        let object_key = wrong.hear_or_default(object_key(env));
         let form_redirects = wrong.hear_or_default(form_redirects(env));
         let types = wrong.hear_or_default(types(env));
         let webhook_secrets = wrong.hear_or_default(webhook_secrets(env));
@@ -225,6 +229,7 @@ impl Config {
             result_ms,
             retry: RetryPolicy { first_delay_seconds, max_attempts },
             download_url_ttl_seconds,
+            object_key,
             form_redirects,
             types,
             webhook_secrets,
@@ -340,6 +345,11 @@ fn auth(env: &Env, wrong: &mut Complaints) -> Option<Auth> {
         "token" => token_settings::read(env, wrong).map(Auth::Tokens),
         _ => wrong.hear(Err(missing("AUTH", "is neither \"token\" nor \"open\""))),
     }
+}
+
+fn object_key(env: &Env) -> Result<KeyTemplate, ApiError> {
+    const NAME: &str = "OBJECT_KEY";
+    KeyTemplate::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, complaint))
 }
 
 fn form_redirects(env: &Env) -> Result<AllowedRedirects, ApiError> {

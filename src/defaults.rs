@@ -1,6 +1,6 @@
 //! What each setting is where a deployment does not say it: the values for production. wrangler.toml says what each of them means.
 
-const DEFAULTS: [(&str, &str); 44] = [
+const DEFAULTS: [(&str, &str); 45] = [
     ("AUTH", "token"),
     ("TOKEN_AUDIENCE", "quayside"),
     ("TOKEN_PUBLIC_KEYS", ""),
@@ -33,6 +33,7 @@ const DEFAULTS: [(&str, &str); 44] = [
     ("REPAIR_TTL_SECONDS", "86400"),
     ("TOMBSTONE_TTL_SECONDS", "604800"),
     ("DELETE_COMPLETED", "claim"),
+    ("OBJECT_KEY", "uploads/{prefix}{id}"),
     ("ACCEPT_HOOK", ""),
     ("ORIGIN_WEBHOOK_URL", ""),
     ("WEBHOOK_TIMEOUT_SECONDS", "60"),

@@ -258,7 +258,7 @@ test("what the application attaches reaches the origin, apart from what the clie
   const data = event.data as UploadEvent["data"] & { attached: unknown };
   assert.deepEqual(data.attached, attached);
   assert.deepEqual(data.metadata, { plan: "enterprise", note: "mine" });
-  assert.equal(data.key, `uploads/customers/42/${uploadId}/1`);
+  assert.equal(data.key, `uploads/customers/42/${uploadId}-1`);
   const path = await origin.waitForDownloadPath(uploadId);
   const content = await client.request("GET", path);
   assert.ok(content.status === 200 && content.body.equals(png), "the object is where the event says");

@@ -98,7 +98,7 @@ for (const [way, upload] of ways) {
     const uploadId = await upload();
     const { cost } = await client.state(uploadId);
     assert.deepEqual([cost.r2ClassA, cost.r2ClassB], [1, 0]);
-    await assertIsObject(uploadId, `${keyOf(uploadId)}/1`);
+    await assertIsObject(uploadId, `${keyOf(uploadId)}-1`);
     assert.equal((await client.abort(uploadId)).status, 204);
     await waitUntilNothingLeft(stack.persistDir, uploadId);
   });
@@ -131,7 +131,7 @@ test("the whole is put and nobody hears of it, then chunks come: what was put is
   const { uploadId } = upload;
   await plan({ point: "r2.put", nth: 1, kind: "after" });
   assertRefused(await client.put(uploadId, 0, file, checksumOf(file)), 503, "storage-unavailable");
-  assert.deepEqual(bucketStateOf(stack.persistDir, uploadId).objects, [`${keyOf(uploadId)}/1`]);
+  assert.deepEqual(bucketStateOf(stack.persistDir, uploadId).objects, [`${keyOf(uploadId)}-1`]);
   await putChunks(upload);
   await assertIsObject(uploadId, keyOf(uploadId));
 });

@@ -30,7 +30,7 @@ const checksumOf = (bytes: Uint8Array) => ({ "X-Chunk-Checksum": `sha256=${sha25
 /** The upload is complete, by this attempt's object, and R2 has no other. */
 async function assertIsObject(uploadId: string, attempt: number): Promise<Status> {
   const status = await client.waitUntilState(uploadId, "completed");
-  assert.equal(status.object?.key, `uploads/${uploadId}/${attempt}`);
+  assert.equal(status.object?.key, `uploads/${uploadId}-${attempt}`);
   assert.equal(status.object?.crc64nvme, crc64nvme(file));
   await waitUntilOnlyObjectLeft(stack.persistDir, uploadId);
   assert.deepEqual(bucketStateOf(stack.persistDir, uploadId), { ...NOTHING_LEFT, objects: [status.object?.key] });
@@ -110,7 +110,7 @@ test("a second writer takes over: the first one's object does not count and does
   stale.write(garbage.subarray(0, MIB));
   await waitFor("the first to have begun", async () => (await client.state(uploadId)).cost.workerRequests >= 2);
   await client.putPiece(uploadId, file, 0, file.length);
-  assert.equal((await client.state(uploadId)).object?.key, `uploads/${uploadId}/2`);
+  assert.equal((await client.state(uploadId)).object?.key, `uploads/${uploadId}-2`);
 
   stale.write(garbage.subarray(MIB));
   assertRefused(await stale.finish(), 409, "superseded");
@@ -146,7 +146,7 @@ test("R2 has the object and nobody hears of it: the next attempt puts it once mo
   const { uploadId } = await client.create(file);
   await plan({ point: "r2.put", nth: 1, kind: "after" });
   assertRefused(await client.put(uploadId, 0, file), 503, "storage-unavailable");
-  assert.deepEqual(bucketStateOf(stack.persistDir, uploadId).objects, [`uploads/${uploadId}/1`]);
+  assert.deepEqual(bucketStateOf(stack.persistDir, uploadId).objects, [`uploads/${uploadId}-1`]);
   assert.equal(await client.offset(uploadId), 0);
   await client.putPiece(uploadId, file, 0, file.length);
   await assertIsObject(uploadId, 2);

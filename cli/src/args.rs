@@ -237,9 +237,12 @@ pub(crate) struct Token {
     /// What files may be, such as image/*; can be given several times
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) types: Vec<String>,
-    /// What stands before the object's key, such as customers/42/
+    /// What stands for {prefix} in the object's key, such as customers/42/
     #[arg(long, value_name = "PREFIX")]
     pub(crate) key_prefix: Option<String>,
+    /// What the object's key is made of, such as photos/{year}/{id}{.ext}
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(crate) object_key: Option<String>,
     /// What your server is told, which the client cannot change; can be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) metadata: Vec<(String, String)>,

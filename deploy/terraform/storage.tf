@@ -13,7 +13,7 @@ resource "cloudflare_r2_bucket_lifecycle" "uploads" {
     id      = "Abort unfinished uploads"
     enabled = true
     conditions = {
-      prefix = "uploads/"
+      prefix = ""
     }
     abort_multipart_uploads_transition = {
       condition = {

@@ -17,6 +17,7 @@ use upload_types::{
     api_error::ApiError,
     chunk::{Named, Overlap},
     ledger::{Entry, EntryKind, EntryName},
+    object_key::KeyTemplate,
     operation::{Append, BodyEnd, Create, FirstChunk, Outcome, Unsized, Wait},
     plan::{Limits, Mode, Plan},
     repair::OnMismatch,
@@ -99,10 +100,12 @@ async fn create_and_begin(
     let idempotency = create.idempotency.as_ref().map(|given| creator.named(given));
     let policy = policy(&create, config.policy, &creator, created_at);
     let releases = creator.link.as_ref().filter(|_| idempotency.is_none()).map(|link| link.facts.id);
+    let template = key_template(&create, creator.permit.key.as_ref(), config);
+    let prefix = creator.permit.key_prefix;
     let mut spec = UploadSpec {
         id,
         owner: creator.owner,
-        key: UploadSpec::object_key(&creator.permit.key_prefix, id),
+        key: String::new(),
         purpose: create.purpose.clone(),
         file: create.file.clone(),
         plan,
@@ -140,6 +143,7 @@ async fn create_and_begin(
     match admission::ask_ledger(admit, &spec, context).await? {
         Admitted::New(name, warning) => {
             spec.rename(name);
+            spec.key = template.fill(&spec.key_parts(&prefix));
             spec.quota_warning = warning;
             // The ledger has not counted it beside its successor. Crash here: it is open, and expires.
             if let Some(left) = before.instead_of.and_then(|earlier| earlier.left) {
@@ -164,6 +168,14 @@ fn fresh_id() -> Result<UploadId> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| Error::from(error.to_string()))?;
     Ok(UploadId::from_random_bytes(random))
+}
+
+/// What the object's key is made of. A partial upload lies where all do: nobody looks for it but the upload that is put together from it.
+fn key_template(create: &Create, said: Option<&KeyTemplate>, config: &Config) -> KeyTemplate {
+    match create.purpose {
+        Purpose::Partial => KeyTemplate::default(),
+        Purpose::File | Purpose::Composition(_) => said.unwrap_or(&config.object_key).clone(),
+    }
 }
 
 /// What is promised to this upload. Of a partial upload the origin never hears: it is told of what is put together from it.

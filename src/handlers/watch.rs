@@ -5,7 +5,10 @@
 use durable_objects::platform::error::Result;
 use durable_objects::rpc::upload;
 use futures_channel::mpsc::{UnboundedSender, unbounded};
-use upload_types::operation::{Watch, WatchChannel};
+use upload_types::{
+    json,
+    operation::{Watch, WatchChannel},
+};
 use worker::{Headers, Response};
 
 use crate::{
@@ -61,7 +64,7 @@ async fn pass_on(socket: ListeningSocket, last_event_id: Option<String>, sender:
 
 /// Names how the upload stands: whoever comes back with it is not told the same again.
 fn event_id(status: &str) -> Option<String> {
-    let status: serde_json::Value = serde_json::from_str(status).ok()?;
+    let status: serde_json::Value = json::from_str(status).ok()?;
     let part = |name: &str| status[name].to_string().replace('"', "");
     Some(format!("{}-{}-{}", part("state"), part("delivery"), part("uploadedBytes")))
 }

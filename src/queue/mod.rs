@@ -26,6 +26,7 @@ use futures_util::{StreamExt as _, stream};
 use upload_session::event::{DeliveryOutcome, Verdict};
 use upload_types::{
     caller::Caller,
+    json,
     units::{UnixMs, UploadId},
 };
 use worker::{
@@ -114,7 +115,7 @@ async fn settle(message: RawMessage, body: QueueMessage, env: &Env) {
 /// What a message asks for.
 fn read(message: &RawMessage) -> Result<QueueMessage> {
     let body = js_sys::JSON::stringify(&message.body())?.as_string().unwrap_or_default();
-    Ok(serde_json::from_str(&body)?)
+    Ok(json::from_str(&body)?)
 }
 
 async fn deliver(message: &RawMessage, upload_id: UploadId, event_id: &str, env: &Env) -> Result<()> {

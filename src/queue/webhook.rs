@@ -7,7 +7,7 @@ use durable_objects::rpc::upload::EventFacts;
 use serde_json::{Value, json};
 use upload_session::event::EventKind;
 use upload_types::{
-    json_text,
+    json,
     upload::{LiveState, MAX_RESULT_BYTES},
 };
 use worker::Env;
@@ -64,7 +64,7 @@ fn understood(answer: exchange::Answer) -> Answer {
         Ok(body) => body,
         Err(why) => return refused(Some(why)),
     };
-    match serde_json::from_str::<Value>(json_text::of(&body)) {
+    match json::from_slice::<Value>(&body) {
         // The answer may say what is to become of the object.
         Ok(said) => {
             let result = Some(&said["result"]).filter(|result| !result.is_null()).map(ToString::to_string);

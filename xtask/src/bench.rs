@@ -2,7 +2,7 @@
 //! probe`, what of all that this service leans on the platform really does.
 //!
 //! The runs themselves are `bench/` and `probe/`; here they are given their programs. `bench` writes `target/bench/report.json`,
-//! `report.md` and `ratios.svg`. Its state lies in memory where there is a folder for that, so that no disk is measured.
+//! `report.md` and a `ratios-*.svg` for each profile of distances. Its state lies in memory where there is a folder for that, so that no disk is measured.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -22,6 +22,12 @@ pub(crate) struct Options {
     /// Small files and few rounds
     #[arg(long)]
     pub(crate) quick: bool,
+    /// Near, far, on the telephone, or all on one machine: `far`, `near`, `mobile`, `zero`, with commas between them
+    #[arg(long, value_name = "NAMES", conflicts_with = "latency")]
+    pub(crate) profile: Option<String>,
+    /// Distances of one's own: `r2=80ms,object=15ms,client=40ms`
+    #[arg(long, value_name = "DISTANCES")]
+    pub(crate) latency: Option<String>,
     /// Only workloads with this in their name, or one of these with `|` between them
     #[arg(long, default_value = "", value_name = "TEXT", hide_default_value = true)]
     pub(crate) only: String,
@@ -39,6 +45,8 @@ pub(crate) fn command(project: &Project, options: &Options) -> Result<ExitCode> 
     std::fs::create_dir_all(&state)?;
     let mut command = project.node_script("bench/main.ts");
     command.args(["--only", &options.only]).args(options.quick.then_some("--quick"));
+    command.args(options.profile.as_ref().map(|names| format!("--profile={names}")));
+    command.args(options.latency.as_ref().map(|distances| format!("--latency={distances}")));
     command.args(options.rounds.map(|rounds| format!("--rounds={rounds}"))).env("TMPDIR", &state);
     let code = children::run_to_code(&command)?;
     let _ = std::fs::remove_dir(state);

@@ -120,6 +120,9 @@ fn mint(token: &Token, signer: &Signer, now_unix_seconds: u64) -> Result<String>
     if let Some(prefix) = &token.key_prefix {
         say("keyPrefix", json!(prefix));
     }
+    if let Some(template) = &token.object_key {
+        say("objectKey", json!(template));
+    }
     if !token.metadata.is_empty() {
         say("metadata", token.metadata.iter().map(|(key, value)| (key.clone(), json!(value))).collect::<Value>());
     }

@@ -2,6 +2,7 @@
 //! than its token does, or refuse it in words of its own. Anything that is neither is no answer, and lets nothing in.
 
 use serde_json::{Map, Value};
+use upload_types::json;
 
 use crate::token::UploadPolicy;
 
@@ -43,7 +44,7 @@ pub fn read(status: u16, body: &str) -> Result<Verdict, &'static str> {
     if status == 403 && body.trim().is_empty() {
         return Ok(Verdict::Refused { detail: NO_REASON.to_owned(), code: String::new() });
     }
-    let Ok(Value::Object(fields)) = serde_json::from_str(body) else { return Err("its answer is no JSON object") };
+    let Ok(Value::Object(fields)) = json::from_str(body) else { return Err("its answer is no JSON object") };
     if status < 300 { bounds(fields).map(Verdict::Accepted) } else { refusal(&fields) }
 }
 

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::Asked;
 use upload_types::{
     api_error::{ApiError, Row, rows},
+    json,
     operation::Reply,
 };
 
@@ -103,7 +104,7 @@ pub fn answer(asked: &Asked<'_>, text_of: impl FnOnce(&str) -> Option<String>) -
     if !matches!(asked.head.method, Method::GET | Method::HEAD) {
         return None;
     }
-    let page = text_of(code).and_then(|text| serde_json::from_str::<Page>(&text).ok());
+    let page = text_of(code).and_then(|text| json::from_str::<Page>(&text).ok());
     let Some(page) = page else { return Some(Err(ApiError::NoSuchProblem)) };
     let (media_type, body) = if wants_html(asked.head.header("accept").unwrap_or_default()) {
         ("text/html; charset=utf-8", page.html())

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::{json_text, units::UploadId};
+use crate::{json, units::UploadId};
 
 /// The SHA-256 of a token: enough to know it again, and of no use to anybody else.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -71,7 +71,7 @@ impl Caller {
 
     /// What [`Caller::to_header`] made; nobody where it is anything else.
     pub fn from_header(text: &str) -> Option<Self> {
-        serde_json::from_str(json_text::of(&URL_SAFE_NO_PAD.decode(text).ok()?)).ok()
+        json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
     }
 
     /// Whether this upload is theirs to ask about.

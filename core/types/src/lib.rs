@@ -1,6 +1,6 @@
 //! What everything that decides shares: ids, sizes, digests, what is asked for and what comes of it. Pure: no I/O, no clock, no randomness.
 //!
-//! * [`units`], [`integrity`], [`byte_range`], [`http_date`], [`json_text`], [`media_types`]: values, and how they are read and written.
+//! * [`units`], [`integrity`], [`byte_range`], [`http_date`], [`json`], [`media_types`], [`object_key`]: values, and how they are read and written.
 //! * [`upload`]: an upload as everybody sees it. [`history`]: what happened to it. [`cost`]: what it cost.
 //! * [`plan`]: part sizes, part numbers and their arithmetic. [`chunk`]: the bytes of one request.
 //! * [`operation`]: what a request asks for, and what is answered. [`keyed_chunk`], [`link`], [`live`], [`preconditions`], [`presigned`],
@@ -22,12 +22,13 @@ pub mod effect;
 pub mod history;
 pub mod http_date;
 pub mod integrity;
-pub mod json_text;
+pub mod json;
 pub mod keyed_chunk;
 pub mod ledger;
 pub mod link;
 pub mod live;
 pub mod media_types;
+pub mod object_key;
 pub mod operation;
 pub mod plan;
 pub mod preconditions;

@@ -24,6 +24,7 @@ use serde::Deserialize;
 use upload_session::retention::{self, CREATIONS, IDEMPOTENCY_MS, Memory, STORED_FILES};
 use upload_types::{
     integrity::Sha256Digest,
+    json,
     ledger::{Entry, EntryKind, EntryName, Idempotency, StoredObject},
     units::{ByteCount, UnixMs, UploadId},
 };
@@ -322,7 +323,7 @@ pub(crate) fn find_object(
         let query = format!("SELECT facts FROM {table} WHERE sha256 = ?");
         let found: Vec<FactsRow> = database.rows(&query, vec![sha256.to_string().into()])?;
         if let Some(row) = found.first() {
-            return Ok(Some((serde_json::from_str(&row.facts)?, table == OF_STORED_FILES.current(now))));
+            return Ok(Some((json::from_str(&row.facts)?, table == OF_STORED_FILES.current(now))));
         }
     }
     Ok(None)

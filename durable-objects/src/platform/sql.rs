@@ -3,7 +3,10 @@
 use crate::platform::error::Result;
 use crate::platform::metering::count;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use upload_types::units::{ByteCount, UnixMs};
+use upload_types::{
+    json,
+    units::{ByteCount, UnixMs},
+};
 use worker::{SqlStorage, SqlStorageValue};
 
 /// One whole number; SQLite's integers come as JavaScript numbers.
@@ -42,7 +45,7 @@ pub(crate) fn instant(number: f64) -> UnixMs {
 }
 
 pub(crate) fn rows<T: DeserializeOwned>(sql: &SqlStorage, query: &str, values: Vec<SqlStorageValue>) -> Result<Vec<T>> {
-    Ok(serde_json::from_str(&rows_as_json(sql, query, values)?)?)
+    Ok(json::from_str(&rows_as_json(sql, query, values)?)?)
 }
 
 /// Rows without bytes in them, as an array of objects. Compiled once, not once per kind of row.

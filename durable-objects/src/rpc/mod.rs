@@ -25,7 +25,7 @@ use futures_util::{
     future::{LocalBoxFuture, Map},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use upload_types::caller::Caller;
+use upload_types::{caller::Caller, json};
 use wasm_bindgen::JsValue;
 use worker::{Delay, Env, Method, ObjectNamespace, Request, Response, WebSocket};
 
@@ -88,7 +88,7 @@ pub type Call<'a, A> = Map<LocalBoxFuture<'a, Result<String>>, fn(Result<String>
 
 /// Calls the object of this name: an upload's id, or an owner.
 pub fn call<'a, C: Command>(objects: &'a ObjectClient, name: impl Display, command: &C) -> Call<'a, C::Answer> {
-    let read: fn(Result<String>) -> Result<C::Answer> = |text| Ok(serde_json::from_str(&text?)?);
+    let read: fn(Result<String>) -> Result<C::Answer> = |text| Ok(json::from_str(&text?)?);
     ask(objects, name.to_string(), C::NAME, serde_json::to_string(command)).map(read)
 }
 
@@ -119,7 +119,7 @@ async fn text(command: &str, mut response: Response) -> Result<String> {
     let text = response.text().await?;
     match response.status_code() {
         200 => Ok(text),
-        REFUSED => Err(Error::Refused(serde_json::from_str(&text)?)),
+        REFUSED => Err(Error::Refused(json::from_str(&text)?)),
         _ => Err(Error::from(format!("{command}: {text}"))),
     }
 }
@@ -210,7 +210,7 @@ macro_rules! commands {
             /// Reads the command of this name; `None` where there is none.
             pub(crate) fn read(name: &str, body: &str) -> $crate::platform::error::Result<Option<Self>> {
                 Ok(Some(match name {
-                    $($name => Self::$command(serde_json::from_str(body)?),)*
+                    $($name => Self::$command(upload_types::json::from_str(body)?),)*
                     _ => return Ok(None),
                 }))
             }

@@ -16,6 +16,7 @@ use upload_types::{
     chunk::Completion,
     history::History,
     integrity::Crc64Nvme,
+    json,
     ledger::StoredObject,
     repair::Manifest,
     units::{ByteCount, UnixMs, UploadId},
@@ -44,7 +45,7 @@ pub async fn commit_with_bytes(
 ) -> Result<Committed> {
     let command = serde_json::to_string(commit)?;
     let response = post(objects, &upload.to_string(), Commit::NAME, bytes, Some(&command)).await?;
-    Ok(serde_json::from_str(&text(Commit::NAME, response).await?)?)
+    Ok(json::from_str(&text(Commit::NAME, response).await?)?)
 }
 
 /// Opens the bytes of the tail that are in rows, from `start` to `end`.

@@ -3,12 +3,12 @@
 
 use crate::platform::error::Result;
 use serde::Deserialize;
-use serde_json::from_str;
 use upload_session::{
     outbox::Outbox,
     session::{Session, StateChange, UploadSpec, UploadState},
 };
 use upload_types::history::History;
+use upload_types::json::from_str;
 use worker::{SqlStorage, SqlStorageValue, Storage};
 
 use crate::platform::metering::exec;

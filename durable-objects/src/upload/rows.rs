@@ -1,9 +1,9 @@
 //! Rows of an upload's tables as they are read back, and what they are rows of. What is asked for stands in `tables`.
 
 use serde::Deserialize;
-use serde_json::from_str;
 use upload_session::session::{Segment, SegmentPlace, StoredPart};
 use upload_types::integrity::ChunkDigest;
+use upload_types::json::from_str;
 
 use crate::platform::{
     error::Result,

@@ -1,7 +1,10 @@
 //! The object's calls to R2: completing a multipart upload, looking at the object, and letting go of it. The Worker only moves bytes; what
 //! exists in R2 is decided by the object, in one place that cannot race. When what is called says [`upload_session::alarm`].
 
-use upload_session::alarm::{CountedPart, Deletion, Input};
+use upload_session::{
+    alarm::{CountedPart, Deletion, Input},
+    session::{is_put, put_prefix},
+};
 use worker::Object;
 
 use crate::platform::object_storage::{ObjectStorage, StorageError};
@@ -40,18 +43,26 @@ pub(crate) async fn read_first_bytes(bucket: &ObjectStorage, key: &str) -> Resul
 /// Has R2 let go of this, as far as it is there.
 pub(crate) async fn delete(bucket: &ObjectStorage, deletion: Deletion) -> Result<(), StorageError> {
     match deletion {
-        Deletion::Below { prefix, except } => delete_below(bucket, &prefix, except.as_ref()).await,
+        Deletion::Below { prefix } => delete_listed(bucket, &prefix, &|_| true).await,
+        Deletion::Puts { key, upload, except } => {
+            let is_stray = |found: &str| found != except && is_put(found, &key, upload);
+            delete_listed(bucket, &put_prefix(&key, upload), &is_stray).await
+        }
         Deletion::Objects(keys) => bucket.delete_all(keys).await,
         Deletion::Multipart { key, multipart_id } => bucket.abort(&key, &multipart_id).await,
     }
 }
 
-/// Deletes the objects whose keys begin so, but for one. R2 lists as many at once as it deletes at once: 1,000.
-async fn delete_below(bucket: &ObjectStorage, prefix: &str, except: Option<&String>) -> Result<(), StorageError> {
+/// Deletes those of the objects whose keys begin so. R2 lists as many at once as it deletes at once: 1,000.
+async fn delete_listed(
+    bucket: &ObjectStorage,
+    prefix: &str,
+    is_unwanted: &dyn Fn(&str) -> bool,
+) -> Result<(), StorageError> {
     let mut cursor = None;
     loop {
         let found = bucket.list(prefix, cursor).await?;
-        let keys: Vec<String> = found.objects().iter().map(Object::key).filter(|key| Some(key) != except).collect();
+        let keys: Vec<String> = found.objects().iter().map(Object::key).filter(|key| is_unwanted(key)).collect();
         if !keys.is_empty() {
             bucket.delete_all(keys).await?;
         }

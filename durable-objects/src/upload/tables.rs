@@ -19,7 +19,6 @@
 
 use crate::platform::error::{Error, Result};
 use futures_util::{Stream, stream};
-use serde_json::from_str;
 use upload_session::{
     alarm::CountedPart,
     session::{
@@ -27,6 +26,7 @@ use upload_session::{
         UploadSpec,
     },
 };
+use upload_types::json::from_str;
 use upload_types::{
     history::History,
     integrity::{ChunkDigest, Crc64Nvme},

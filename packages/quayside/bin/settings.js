@@ -15,6 +15,7 @@ export const TEXTS = [
   "TENANT_CLAIM",
   "POLICY_CLAIM",
   "DEFAULT_POLICY",
+  "OBJECT_KEY",
   "ALLOWED_TYPES",
   "PUBLIC_URL",
   "BASE_PATH",

@@ -9,6 +9,8 @@ const MOST_VALUES = 256;
 const MOST_TYPES = 64;
 const MOST_METADATA_BYTES = 4096;
 const LONGEST_KEY_PREFIX = 512;
+/** What stands in templates of keys (docs/guides/object-keys.md). */
+const KEY_PLACES = /\{(id|prefix|owner|name|\.ext|date|year|month|day)\}/g;
 
 const TYPES = "has an unknown field, or one that is not of its type";
 
@@ -116,7 +118,17 @@ function policy(terms) {
   if (terms === undefined) {
     return "is not JSON";
   }
-  const { upload, maxBytes, types, metadata = {}, keyPrefix = "", delete: mayDelete = false, ...others } = terms ?? {};
+  const {
+    upload,
+    maxBytes,
+    types,
+    metadata = {},
+    keyPrefix = "",
+    objectKey = null,
+    delete: mayDelete = false,
+    scope = null,
+    ...others
+  } = terms ?? {};
   const isOfType =
     isObject(terms) &&
     Object.keys(others).length === 0 &&
@@ -127,6 +139,8 @@ function policy(terms) {
     isObject(metadata) &&
     Object.values(metadata).every(isText) &&
     isText(keyPrefix) &&
+    (objectKey === null || isText(objectKey)) &&
+    (scope === null || scope === "admin") &&
     typeof mayDelete === "boolean";
   if (!isOfType) {
     return TYPES;
@@ -138,7 +152,31 @@ function policy(terms) {
   if (!isPrefix) {
     return "has a keyPrefix that is not `folder/…/` of letters, digits and `-_.=`";
   }
-  return (types && mediaTypes(types)) || (isText(upload) && "names an upload, which only a token can");
+  if (objectKey !== null && keyTemplate(objectKey)) {
+    return "has an objectKey that is no template, like `photos/{year}/{id}{.ext}`";
+  }
+  const ofToken =
+    (isText(upload) && "names an upload, which only a token can") || (scope && "has a scope, which only a token can");
+  return (types && mediaTypes(types)) || ofToken;
+}
+
+/** What is wrong with a template of objects' keys. */
+export function keyTemplate(text) {
+  const places = text.match(KEY_PLACES) ?? [];
+  if (!places.includes("{id}")) {
+    return "does not have {id} in it: no two uploads may share a key";
+  }
+  if (new Set(places).size !== places.length) {
+    return "has something in it twice";
+  }
+  const filled = text.replace(KEY_PLACES, (place) => ({ "{prefix}": "a/", "{.ext}": "" })[place] ?? "a");
+  if (!/^((?!\.{1,2}\/)[\w.=-]+\/)+$/.test(`${filled}/`) || /[^/]\{prefix\}/.test(text)) {
+    return (
+      "is not folder/…/name of letters, digits, -_.= and {id}, {prefix}, {owner}, {name}, {.ext}, {date}, {year}, " +
+      "{month}, {day}, with {prefix} at the beginning or behind a slash"
+    );
+  }
+  return text.length > 250 && "is longer than 250 bytes";
 }
 
 /** In each of the spellings in which the Worker reads one. */
@@ -165,7 +203,7 @@ function issuers(entries) {
 
 const ISSUER_FIELDS = ["name", "issuer", "audience", "jwksUrl"];
 const ISSUER_CLAIMS = ["audienceClaim", "tenantClaim", "policyClaim"];
-const ISSUER_OPTIONS = [...ISSUER_CLAIMS, "ownerClaim", "ownerPrefix", "defaultPolicy", "rules"];
+const ISSUER_OPTIONS = [...ISSUER_CLAIMS, "ownerClaim", "ownerPrefix", "defaultPolicy", "rules", "admin"];
 
 function issuer(entry) {
   if (!isObject(entry)) {
@@ -186,7 +224,19 @@ function issuer(entry) {
   return issuerValues(entry);
 }
 
-function issuerValues({ name, jwksUrl, ownerPrefix = "", ownerClaim, defaultPolicy, rules: wanted, ...entry }) {
+function issuerValues({
+  name,
+  jwksUrl,
+  ownerPrefix = "",
+  ownerClaim,
+  defaultPolicy,
+  rules: wanted,
+  admin = false,
+  ...entry
+}) {
+  if (typeof admin !== "boolean") {
+    return "admin is neither true nor false";
+  }
   if (!/^[a-z\d-]{1,32}$/.test(name)) {
     return "name is not up to 32 small letters, digits and hyphens";
   }

@@ -5,7 +5,7 @@ import { isIPv6 } from "node:net";
 
 import { NUMBERS, TEXTS } from "./settings.js";
 import { trimmed } from "./text.js";
-import { isSafeUrl, mediaTypes, TOKEN_RULES } from "./token_values.js";
+import { isSafeUrl, keyTemplate, mediaTypes, TOKEN_RULES } from "./token_values.js";
 
 const U32_MAX = 2n ** 32n - 1n;
 const U64_MAX = 2n ** 64n - 1n;
@@ -59,6 +59,7 @@ const BOUNDS = {
 const RULES = {
   ...TOKEN_RULES,
   AUTH: (text) => !["token", "open"].includes(text) && 'is neither "token" nor "open"',
+  OBJECT_KEY: keyTemplate,
   ALLOWED_TYPES: (text) => text !== "" && mediaTypes(text.split(",")),
   PUBLIC_URL: (text) =>
     !/^(https?:\/\/[A-Za-z0-9\-._:[\]]+)?$/.test(text.replace(/\/+$/, "")) &&

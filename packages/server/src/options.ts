@@ -18,6 +18,8 @@ const HALF = /\p{Cs}/u;
 const SPACE = /^\p{White_Space}+|\p{White_Space}+$/gu;
 const MEDIA_TYPE = /^[\w!#$&^.+-]+\/([\w!#$&^.+-]+|\*)$/;
 const SEGMENTS = /^((?!\.{1,2}\/)[\w.=-]+\/)*$/;
+const KEY_PLACES = /\{(id|prefix|owner|name|\.ext|date|year|month|day)\}/g;
+const MOST_KEY_BYTES = 250;
 const UPLOAD_ID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
 
 /** Each option that Quayside knows: whether a value will do, and what to say of one that will not. */
@@ -29,6 +31,7 @@ const TERMS: Record<string, [(value: unknown) => boolean, string]> = {
   types: [areTypes, 'is not a list of up to 64 media types like ["image/*"]'],
   metadata: [isMetadata, 'is not text by name like { album: "2026" }, up to 4 KiB in all'],
   keyPrefix: [isKeyPrefix, "is not `folder/…/` of letters, digits and `-_.=`, up to 512 bytes"],
+  objectKey: [isKeyTemplate, "is not a template like `photos/{year}/{id}{.ext}`, with {id} in it, up to 250 bytes"],
   delete: [(value) => typeof value === "boolean", "is neither true nor false"],
   upload: [(value) => isText(value) && UPLOAD_ID.test(value), "is not the id of an upload"],
 };
@@ -88,4 +91,14 @@ function isMetadata(value: unknown): boolean {
 
 function isKeyPrefix(value: unknown): boolean {
   return isText(value) && value.length <= MOST_KEY_PREFIX_BYTES && SEGMENTS.test(value);
+}
+
+/** As the Worker reads one (docs/guides/object-keys.md). */
+function isKeyTemplate(value: unknown): boolean {
+  if (!isText(value) || value.length > MOST_KEY_BYTES || /[^/]\{prefix\}/.test(value)) {
+    return false;
+  }
+  const places: string[] = value.match(KEY_PLACES) ?? [];
+  const filled = value.replace(KEY_PLACES, (place) => ({ "{prefix}": "a/", "{.ext}": "" })[place] ?? "a");
+  return places.includes("{id}") && new Set(places).size === places.length && SEGMENTS.test(`${filled}/`);
 }

@@ -31,8 +31,10 @@ export type TokenOptions = {
   types?: string[];
   /** What events tell as `attached`: text by name, up to 4 KiB. The client can neither see nor change it. */
   metadata?: Record<string, string>;
-  /** The object's key is `uploads/<keyPrefix><upload id>`: `customers/42/`. */
+  /** What stands for `{prefix}` in the object's key, which is `uploads/{prefix}{id}` unless somebody says otherwise: `customers/42/`. */
   keyPrefix?: string;
+  /** What the object's key is made of, where that is not as OBJECT_KEY says: `photos/{year}/{id}{.ext}`. */
+  objectKey?: string;
   /** Whether it may delete uploads that are complete. Not for users: for the application itself. */
   delete?: boolean;
   /** The id of the one upload that it is for; it creates none. */

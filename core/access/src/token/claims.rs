@@ -8,7 +8,7 @@
 //! | `exp` | not after, in seconds since the epoch | required |
 //! | `nbf` | not before | |
 //! | `aud` | must name, or be, the issuer's audience | required |
-//! | `quayside` | an object: `maxBytes`, `types`, `metadata`, `keyPrefix`, `delete`, `upload`; or `scope` | the issuer's default in its place |
+//! | `quayside` | an object: `maxBytes`, `types`, `metadata`, `keyPrefix`, `objectKey`, `delete`, `upload`; or `scope` | the issuer's default in its place |
 //!
 //! A field of `quayside` that is not known is refused: it could be a restriction that somebody relies on.
 //!
@@ -17,10 +17,12 @@
 use serde_json::{Map, Value};
 
 use crate::token::{
-    ClaimName, Genuine, Issuer, LEEWAY_SECONDS, SignedWith, TokenFault, UploadPolicy,
-    upload_policy::{Said, is_segment},
+    ClaimName, Genuine, Issuer, LEEWAY_SECONDS, SignedWith, TokenFault, UploadPolicy, upload_policy::Said,
 };
-use upload_types::units::{UnixMs, UploadId};
+use upload_types::{
+    object_key::is_segment,
+    units::{UnixMs, UploadId},
+};
 
 /// Owners name Durable Objects, and stand in events and lists.
 const MAX_OWNER_BYTES: usize = 255;

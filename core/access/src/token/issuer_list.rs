@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use upload_types::json;
 
 use super::{ClaimName, Issuer, KeySet, Rules, UploadPolicy};
 
@@ -36,7 +37,7 @@ pub fn further(setting: &str) -> Result<Vec<Issuer>, String> {
     if setting.is_empty() {
         return Ok(Vec::new());
     }
-    let entries: Vec<Value> = serde_json::from_str(setting).map_err(|_| "is not a JSON list, `[{\"name\": …}]`")?;
+    let entries: Vec<Value> = json::from_str(setting).map_err(|_| "is not a JSON list, `[{\"name\": …}]`")?;
     if entries.len() > MAX_ISSUERS {
         return Err(format!("has more than {MAX_ISSUERS} issuers"));
     }
@@ -59,7 +60,7 @@ pub fn further(setting: &str) -> Result<Vec<Issuer>, String> {
 /// Where in its own text something is wrong says nothing of the setting.
 fn read(entry: &Value) -> Result<Entry, String> {
     let complaint = |error: serde_json::Error| error.to_string().split(" at line ").next().map(str::to_owned);
-    serde_json::from_str(&entry.to_string()).map_err(|error| complaint(error).unwrap_or_default())
+    json::from_str(&entry.to_string()).map_err(|error| complaint(error).unwrap_or_default())
 }
 
 fn null_field(entry: &Value) -> Option<&str> {

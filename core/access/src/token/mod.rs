@@ -40,7 +40,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::Sha256;
-use upload_types::json_text;
+use upload_types::json;
 
 pub use claim_name::ClaimName;
 pub use claims::Claims;
@@ -137,13 +137,13 @@ impl<'a> Unverified<'a> {
         }
         let (signed, signature) = text.rsplit_once('.').ok_or(TokenFault::Malformed("it has not three pieces"))?;
         let (header, payload) = signed.split_once('.').ok_or(TokenFault::Malformed("it has not three pieces"))?;
-        let header: Header = serde_json::from_str(json_text::of(&decode(header)?))
+        let header: Header = json::from_slice(&decode(header)?)
             .map_err(|_| TokenFault::Malformed("its header is not a JSON object with `alg`"))?;
         if header.crit.is_some() {
             return Err(TokenFault::Malformed("its header has `crit`"));
         }
-        let payload = serde_json::from_str(json_text::of(&decode(payload)?))
-            .map_err(|_| TokenFault::Malformed("its payload is not JSON"))?;
+        let payload =
+            json::from_slice(&decode(payload)?).map_err(|_| TokenFault::Malformed("its payload is not JSON"))?;
         let algorithm = Algorithm::by_name(&header.alg).ok_or(TokenFault::Algorithm)?;
         Ok(Self { algorithm, kid: header.kid, signed, signature: decode(signature)?, payload })
     }

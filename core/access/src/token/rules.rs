@@ -10,6 +10,7 @@
 //! * A claim that is a list, or a `scope` of several words, holds where one of its own is meant.
 
 use serde_json::{Map, Value};
+use upload_types::json;
 
 use super::{ClaimName, TokenFault};
 
@@ -34,7 +35,7 @@ enum Wanted {
 impl Rules {
     /// Understands a setting. A rule that nothing can fulfil, or that says less than it seems to, is refused.
     pub fn parse(json: &str) -> Result<Self, &'static str> {
-        Self::of(&serde_json::from_str(json).map_err(|_| "is not JSON")?)
+        Self::of(&json::from_str(json).map_err(|_| "is not JSON")?)
     }
 
     pub(super) fn of(value: &Value) -> Result<Self, &'static str> {

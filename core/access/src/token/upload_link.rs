@@ -13,8 +13,9 @@ use sha2::Sha256;
 
 use super::{Secret, UploadPolicy};
 use upload_types::{
-    json_text,
+    json,
     media_types::MediaTypes,
+    object_key::KeyTemplate,
     units::{ByteCount, UnixMs},
     upload_link::{LinkId, UPLOAD_LINK_PREFIX as PREFIX},
 };
@@ -48,6 +49,8 @@ struct Spelled {
     m: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     k: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    y: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     w: BTreeMap<String, String>,
 }
@@ -55,8 +58,9 @@ struct Spelled {
 /// Makes the token of this link.
 pub fn mint(secret: &Secret, link: UploadLink) -> Option<String> {
     let UploadLink { id, owner, until, permit, metadata: w } = link;
-    let UploadPolicy { max_bytes, types, metadata, key_prefix, .. } = permit;
-    let spelled = Spelled { i: id, o: owner, e: until, b: max_bytes, t: types, m: metadata, k: key_prefix, w };
+    let UploadPolicy { max_bytes, types, metadata, key_prefix, key, .. } = permit;
+    let key = key.map(|key| key.as_str().to_owned());
+    let spelled = Spelled { i: id, o: owner, e: until, b: max_bytes, t: types, m: metadata, k: key_prefix, y: key, w };
     let said = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&spelled).ok()?);
     let signature = URL_SAFE_NO_PAD.encode(mac(secret, &said)?.finalize().into_bytes());
     Some(format!("{PREFIX}{said}.{signature}"))
@@ -75,9 +79,9 @@ pub fn read(text: &str, secrets: &[Secret]) -> Option<UploadLink> {
     if !secrets.iter().any(is_by) {
         return None;
     }
-    let Spelled { i, o, e, b, t, m, k, w } =
-        serde_json::from_str(json_text::of(&URL_SAFE_NO_PAD.decode(said).ok()?)).ok()?;
-    let permit = UploadPolicy { max_bytes: b, types: t, metadata: m, key_prefix: k, ..UploadPolicy::default() };
+    let Spelled { i, o, e, b, t, m, k, y, w } = json::from_slice(&URL_SAFE_NO_PAD.decode(said).ok()?).ok()?;
+    let key = y.map(|template| KeyTemplate::parse(&template)).transpose().ok()?;
+    let permit = UploadPolicy { max_bytes: b, types: t, metadata: m, key_prefix: k, key, ..UploadPolicy::default() };
     Some(UploadLink { id: i, owner: o, until: e, permit, metadata: w })
 }
 

@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use upload_types::{
     api_error::ApiError,
+    json,
     media_types::MediaTypes,
+    object_key::{KeyTemplate, is_segment},
     operation::Create,
     plan::Limits,
     units::{ByteCount, UploadId},
@@ -29,8 +31,10 @@ pub struct UploadPolicy {
     pub types: Option<MediaTypes>,
     /// What the origin is told besides, by word of the application.
     pub metadata: BTreeMap<String, String>,
-    /// What stands before the upload's id in the object's key: empty, or ends with a slash.
+    /// What is filled in for `{prefix}` in the object's key: empty, or ends with a slash.
     pub key_prefix: String,
+    /// What the object's key is made of, where it is not made as the deployment says.
+    pub key: Option<KeyTemplate>,
     /// Whether its holder may delete uploads that are complete.
     pub delete: bool,
     /// How long an upload lives without an accepted byte, where that is shorter than the deployment says. No token says it: an application
@@ -49,6 +53,7 @@ struct Terms {
     metadata: BTreeMap<String, String>,
     #[serde(default)]
     key_prefix: String,
+    object_key: Option<String>,
     #[serde(default)]
     delete: bool,
     scope: Option<Scope>,
@@ -74,7 +79,7 @@ pub(super) struct Said {
 impl UploadPolicy {
     /// What a setting says, for tokens that say nothing of it themselves: JSON, with the fields of the claim.
     pub fn parse(json: &str) -> Result<Self, &'static str> {
-        Self::of_setting(&serde_json::from_str(json).map_err(|_| "is not JSON")?)
+        Self::of_setting(&json::from_str(json).map_err(|_| "is not JSON")?)
     }
 
     pub(crate) fn of_setting(value: &Value) -> Result<Self, &'static str> {
@@ -87,7 +92,7 @@ impl UploadPolicy {
 
     /// What the claim says.
     pub(super) fn of_claim(value: &Value) -> Result<Said, &'static str> {
-        let terms = serde_json::from_str::<Terms>(&value.to_string())
+        let terms = json::from_str::<Terms>(&value.to_string())
             .map_err(|_| "has an unknown field, or one that is not of its type")?;
         let (upload, is_admin) = (terms.upload, terms.scope.is_some());
         if is_admin && value.as_object().is_some_and(|terms| terms.len() > 1) {
@@ -96,9 +101,10 @@ impl UploadPolicy {
         Ok(Said { policy: Self::try_from(terms)?, upload, is_admin })
     }
 
-    /// The same, with all objects below a folder.
-    pub(super) fn below(self, folder: &str) -> Self {
-        Self { key_prefix: format!("{folder}/{}", self.key_prefix), ..self }
+    /// The same, with all objects below the folder of a tenant.
+    pub(super) fn below(self, tenant: &str) -> Self {
+        let key = self.key.as_ref().map(KeyTemplate::below_tenant);
+        Self { key_prefix: format!("{tenant}/{}", self.key_prefix), key, ..self }
     }
 
     /// Whether this creation is within the permit, and within what the deployment takes at all.
@@ -124,6 +130,7 @@ impl UploadPolicy {
         self.max_bytes = self.max_bytes.into_iter().chain(by.max_bytes).min();
         self.ttl_ms = self.ttl_ms.into_iter().chain(by.ttl_ms).min();
         self.metadata.extend(by.metadata);
+        self.key = by.key.or(self.key.take());
         if let Some(types) = by.types {
             let here = self.types.as_ref().or(deployment_types);
             self.types = Some(here.map_or(types.clone(), |here| here.both(&types)));
@@ -151,16 +158,16 @@ impl TryFrom<Terms> for UploadPolicy {
         if !prefix.is_empty() && segments != Some(true) || prefix.len() > MAX_KEY_PREFIX_BYTES {
             return Err("has a keyPrefix that is not `folder/…/` of letters, digits and `-_.=`");
         }
+        let key = terms
+            .object_key
+            .as_deref()
+            .map(KeyTemplate::parse)
+            .transpose()
+            .map_err(|_| "has an objectKey that is no template, like `photos/{year}/{id}{.ext}`")?;
         let types = terms.types.map(|types| MediaTypes::parse(types.iter().map(String::as_str))).transpose()?;
         let Terms { max_bytes, metadata, key_prefix, delete, .. } = terms;
-        Ok(Self { max_bytes, types, metadata, key_prefix, delete, ttl_ms: None })
+        Ok(Self { max_bytes, types, metadata, key_prefix, key, delete, ttl_ms: None })
     }
-}
-
-/// Whether this can stand between two slashes of a key and mean nothing but itself.
-pub(super) fn is_segment(segment: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.=".contains(&byte);
-    !matches!(segment, "" | "." | "..") && segment.bytes().all(is_plain)
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ pub(crate) fn spec(id: UploadId, plan: Plan, file: FileInfo) -> UploadSpec {
     UploadSpec {
         id,
         owner: "owner".to_owned(),
-        key: UploadSpec::object_key("", id),
+        key: format!("uploads/{id}"),
         purpose: Purpose::File,
         file,
         plan,

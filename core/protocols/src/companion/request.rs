@@ -14,7 +14,7 @@ use crate::{
 };
 use upload_types::{
     api_error::ApiError,
-    json_text,
+    json,
     operation::{Create, Operation},
     plan::{Chunking, Mode},
     presigned::{CompletedPart, MAX_AT_ONCE, PresignRequest},
@@ -144,7 +144,7 @@ fn complete(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
 }
 
 fn read<T: DeserializeOwned>(head: &Head, body: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_str(json_text::of(body)).map_err(|error| body_type::not_json(head, &error))
+    json::from_slice(body).map_err(|error| body_type::not_json(head, &error))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::{AnswerFormat, FormRequest};
 use crate::{Asked, plain};
 use upload_types::{
     api_error::ApiError,
+    json,
     operation::{Outcome, Reply},
     units::UploadId,
 };
@@ -37,7 +38,7 @@ impl FileAnswer {
     /// What is said of the file, and the document that says so.
     fn entry(&self, asked: &Asked<'_>) -> (Reply, Value) {
         let reply = self.plain_reply(asked);
-        let said = reply.body.as_deref().and_then(|body| serde_json::from_str(body).ok());
+        let said = reply.body.as_deref().and_then(|body| json::from_str(body).ok());
         let mut entry = said.unwrap_or_else(|| json!({}));
         if let Some(url) = entry.get("uploadUrl").cloned() {
             // Uppy's XHRUpload and others look for it under this name.

@@ -6,6 +6,7 @@ use super::{Boundary, Fields, FileHead};
 use crate::{Head, Parsed, body_type, idempotency, numbers::byte_count};
 use upload_types::{
     api_error::ApiError,
+    json,
     operation::{Create, Operation},
     plan::{Chunking, Mode},
     repair::OnMismatch,
@@ -141,7 +142,7 @@ fn answer_format(head: &Head) -> Result<AnswerFormat, ApiError> {
 /// A file is taken back: the body is its id, or the whole answer to its form, whichever its page has kept.
 fn revert(_: &Head, body: &[u8]) -> Result<Operation, ApiError> {
     let text = String::from_utf8_lossy(body);
-    let answer: Option<serde_json::Value> = serde_json::from_str(&text).ok();
+    let answer: Option<serde_json::Value> = json::from_str(&text).ok();
     let id =
         answer.as_ref().and_then(|answer| answer.get("uploadId").unwrap_or(answer).as_str()).unwrap_or(text.trim());
     let id = UploadId::parse(id).ok_or_else(|| {

@@ -17,7 +17,7 @@ use crate::{
 use upload_types::{
     api_error::ApiError,
     chunk::{Completion, Named, Overlap},
-    json_text,
+    json,
     operation::{Append, BodyEnd, Create, Operation, Unsized, Wait},
     plan::{Chunking, Mode},
     repair::OnMismatch,
@@ -92,7 +92,7 @@ fn is_described(head: &Head) -> bool {
 }
 
 fn described(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
-    match serde_json::from_str(json_text::of(body)).map_err(|error| body_type::not_json(head, &error))? {
+    match json::from_slice(body).map_err(|error| body_type::not_json(head, &error))? {
         Value::Object(fields) => session(head, &fields),
         _ => Err(ApiError::bad_request("body", "is not a JSON object")),
     }

@@ -3,14 +3,14 @@
 use serde_json::{Map, Value};
 
 use crate::{Head, body_type, file_words::MAX_NAME_BYTES};
-use upload_types::{api_error::ApiError, json_text};
+use upload_types::{api_error::ApiError, json};
 
 /// What a file is called.
 pub(super) const FILE_NAME: &str = "fileName";
 
 /// The members of a JSON object, all of them known.
 pub(super) fn read(head: &Head, body: &[u8], known: &[&str]) -> Result<Map<String, Value>, ApiError> {
-    let body: Value = serde_json::from_str(json_text::of(body)).map_err(|error| body_type::not_json(head, &error))?;
+    let body: Value = json::from_slice(body).map_err(|error| body_type::not_json(head, &error))?;
     let Value::Object(fields) = body else {
         return Err(ApiError::bad_request("body", "is not a JSON object"));
     };

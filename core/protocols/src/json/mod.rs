@@ -8,7 +8,6 @@ mod fields;
 mod init;
 mod link;
 mod list;
-mod object;
 mod presigned;
 mod render;
 mod repair;

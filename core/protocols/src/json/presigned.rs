@@ -3,11 +3,10 @@
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::object::Object;
 use crate::{Head, body_type};
 use upload_types::{
     api_error::ApiError,
-    json_text,
+    json,
     operation::Operation,
     presigned::{MAX_AT_ONCE, PresignRequest, PresignResponse, ReportedPart, SignedPart},
     units::UploadId,
@@ -25,7 +24,7 @@ struct SignBody {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RecordBody {
-    parts: Vec<Object<Part>>,
+    parts: Vec<Part>,
 }
 
 #[derive(Deserialize)]
@@ -45,7 +44,6 @@ pub(super) fn sign(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
 /// `{"parts": [{"partNumber": 1, "etag": "…"}]}`.
 pub(super) fn record(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
     let RecordBody { parts } = read(head, body)?;
-    let parts: Vec<Part> = parts.into_iter().map(|Object(part)| part).collect();
     some_of("parts", &mut parts.iter().map(|part| part.part_number.into()))?;
     let unquoted = |etag: String| etag.trim_matches('"').to_owned();
     let claims = parts.into_iter().map(|part| ReportedPart { number: part.part_number, etag: part.etag.map(unquoted) });
@@ -78,8 +76,7 @@ fn signed(part: &SignedPart) -> Value {
 }
 
 pub(super) fn read<T: DeserializeOwned>(head: &Head, body: &[u8]) -> Result<T, ApiError> {
-    let read = serde_json::from_str(json_text::of(body)).map(|Object(read)| read);
-    read.map_err(|error| body_type::not_json(head, &error))
+    json::from_slice(body).map_err(|error| body_type::not_json(head, &error))
 }
 
 /// Each once, and not too many.

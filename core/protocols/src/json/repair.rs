@@ -3,10 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    object::Object,
-    presigned::{read, upload},
-};
+use super::presigned::{read, upload};
 use crate::Head;
 use upload_types::{
     api_error::ApiError,
@@ -21,7 +18,7 @@ pub(super) const MAX_BODY_BYTES: u32 = 640 * 1024;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Body {
-    ranges: Vec<Object<Range>>,
+    ranges: Vec<Range>,
 }
 
 #[derive(Deserialize)]
@@ -38,7 +35,7 @@ pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
     if ranges.is_empty() || ranges.len() > MAX_RANGES {
         return Err(ApiError::bad_request(FIELD, format!("are not 1 to {MAX_RANGES}")));
     }
-    let named = ranges.into_iter().map(|Object(Range { offset, length })| {
+    let named = ranges.into_iter().map(|Range { offset, length }| {
         let to = offset.checked_add(length).filter(|_| !length.is_zero());
         to.map(|to| SentAgain { from: offset, to })
             .ok_or_else(|| ApiError::bad_request(FIELD, format!("has one at {offset} that is no bytes of any file")))

@@ -6,6 +6,7 @@ use crate::problem_page::FAULT;
 use upload_types::{
     batch::BatchError,
     history::{Entry, History},
+    json,
     operation::Reply,
     units::{ByteCount, UnixMs, UploadId},
     upload::{DeliveryState, LiveState, ObjectFacts, Snapshot},
@@ -55,7 +56,7 @@ pub(crate) fn shown_object(object: &ObjectFacts) -> Value {
 
 /// What the application has to say, which is kept as text.
 pub(crate) fn said(result: &str) -> Value {
-    serde_json::from_str(result).unwrap_or_default()
+    json::from_str(result).unwrap_or_default()
 }
 
 /// Which bytes are missing. Where the length is still to be declared, the last of them have no end yet: null.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::concat;
 use crate::{Head, file_words};
-use upload_types::{api_error::ApiError, upload::FileInfo};
+use upload_types::{api_error::ApiError, json, upload::FileInfo};
 
 const FIELD: &str = "Upload-Metadata";
 
@@ -69,7 +69,7 @@ pub(super) fn given_concat(file: &FileInfo) -> Option<String> {
 }
 
 fn memo(file: &FileInfo) -> Memo {
-    file.memo.as_deref().and_then(|memo| serde_json::from_str(memo).ok()).unwrap_or_default()
+    file.memo.as_deref().and_then(|memo| json::from_str(memo).ok()).unwrap_or_default()
 }
 
 /// The pairs, in order.

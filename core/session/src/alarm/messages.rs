@@ -5,7 +5,10 @@ use crate::{
     session::{Job, StateChange},
     storage_fault::StorageFault,
 };
-use upload_types::{integrity::Crc64Nvme, units::ByteCount};
+use upload_types::{
+    integrity::Crc64Nvme,
+    units::{ByteCount, UploadId},
+};
 
 /// What the driver does next. Each but the last is answered with one [`Input`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,10 +67,17 @@ pub enum Effect {
 pub enum Deletion {
     /// All objects whose keys begin so, whoever wrote them.
     Below {
-        /// The beginning.
+        /// The beginning, which nobody else's keys have.
         prefix: String,
-        /// But for this one.
-        except: Option<String>,
+    },
+    /// What attempts of this upload have put ([`is_put`](crate::session::is_put)).
+    Puts {
+        /// The upload's own key.
+        key: String,
+        /// The upload.
+        upload: UploadId,
+        /// The one that counts.
+        except: String,
     },
     /// These objects.
     Objects(Vec<String>),

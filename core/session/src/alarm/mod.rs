@@ -220,9 +220,9 @@ fn to_clean_up(session: &Session, cleanup: Cleanup) -> Vec<Deletion> {
     let (key, spec) = (session.object_key(), session.spec());
     let mut all = Vec::new();
     if session.may_have_leftovers() {
-        all.push(Deletion::Below { prefix: spec.segment_prefix(), except: None });
+        all.push(Deletion::Below { prefix: spec.segment_prefix() });
         if session.may_have_stray_objects() {
-            all.push(Deletion::Below { prefix: spec.put_prefix(), except: Some(key.clone()) });
+            all.push(Deletion::Puts { key: spec.key.clone(), upload: spec.id, except: key.clone() });
         }
     }
     if cleanup == Cleanup::Everything {

@@ -154,7 +154,7 @@ fn what_is_unwanted_goes_call_by_call() {
     let key = s.object_key();
     let expected = [
         Effect::Charge(Job::Cleanup),
-        Effect::Delete(Deletion::Below { prefix: s.spec().segment_prefix(), except: None }),
+        Effect::Delete(Deletion::Below { prefix: s.spec().segment_prefix() }),
         Effect::Delete(Deletion::Multipart { key: key.clone(), multipart_id: "multipart".to_owned() }),
         Effect::Delete(Deletion::Objects(vec![key])),
     ];
@@ -175,10 +175,10 @@ fn what_may_be_beside_the_objects_own_put_goes_but_for_that() {
     let commit = Commit { attempt: 2, receipts, remainder: None, sha256_so_far: None, digest: None };
     let decision = s.commit(NOW, &commit);
     take(&mut s, decision).unwrap();
-    let kept = Some(s.spec().put_key(2));
+    let spec = s.spec();
+    let swept = Deletion::Puts { key: spec.key.clone(), upload: spec.id, except: spec.put_key(2) };
     let asked = drive(&mut s, []);
-    let swept = Effect::Delete(Deletion::Below { prefix: s.spec().put_prefix(), except: kept });
-    assert!(asked.contains(&swept), "{asked:?}");
+    assert!(asked.contains(&Effect::Delete(swept)), "{asked:?}");
     assert!(!asked.iter().any(|effect| matches!(effect, Effect::Delete(Deletion::Objects(_)))), "it is wanted");
 }
 

@@ -101,6 +101,7 @@ pub use repairing::OpenedForRepair;
 pub(crate) use repairing::Repair;
 pub use schedule::Job;
 pub(crate) use sequence::{Lease, LeaseState, Sequence};
+pub use single_object::{is_put, put_prefix};
 pub(crate) use storage::{Cleanup, Leftovers, Storage};
 pub use verifying::{Hashed, Slice, Verified};
 pub(crate) use writers::Writers;

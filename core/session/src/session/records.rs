@@ -16,6 +16,7 @@ use upload_types::{
     ledger::{EntryName, Used},
     live::Live,
     media_types::MediaTypes,
+    object_key::KeyParts,
     plan::{Mode, Plan},
     units::{ByteCount, UnixMs, UploadId},
     upload::{FileInfo, Phase, Purpose},
@@ -46,7 +47,7 @@ pub struct UploadSpec {
     pub id: UploadId,
     /// Whose it is.
     pub owner: String,
-    /// Where the object will be: [`UploadSpec::object_key`]; or, where the file is put, what its keys begin with.
+    /// Where the object will be ([`upload_types::object_key`]); empty until the ledger has admitted the upload. Where the file is put, or repaired, its key has a mark besides.
     pub key: String,
     /// What it is for.
     #[serde(default, skip_serializing_if = "Purpose::is_file")]
@@ -249,12 +250,6 @@ pub enum SegmentPlace {
 pub const MAX_ROW_SEGMENT_BYTES: u64 = 128 * 1024;
 
 impl UploadSpec {
-    /// Where the object of an upload is. Ends with the id, and what is put goes on from there with a number, so no two uploads
-    /// ever meet. The prefix is empty or ends with a slash.
-    pub fn object_key(prefix: &str, id: UploadId) -> String {
-        format!("uploads/{prefix}{id}")
-    }
-
     /// Whose this upload is.
     pub fn ownership(&self) -> Ownership<'_> {
         Ownership { upload: self.id, owner: &self.owner, created_with: self.created_with }
@@ -265,10 +260,13 @@ impl UploadSpec {
         EntryName { created_at: self.created_at, upload_id: self.id }
     }
 
-    /// The same upload under another name.
+    /// What its object's key is made of, beside a template.
+    pub fn key_parts<'a>(&'a self, prefix: &'a str) -> KeyParts<'a> {
+        KeyParts { id: self.id, prefix, owner: &self.owner, file_name: &self.file.name, created_at: self.created_at }
+    }
+
+    /// The same upload under another name, before anything of it is stored.
     pub fn rename(&mut self, EntryName { created_at, upload_id }: EntryName) {
-        let prefix = self.key.strip_prefix("uploads/").and_then(|key| key.strip_suffix(&self.id.to_string()));
-        self.key = Self::object_key(prefix.unwrap_or_default(), upload_id);
         self.id = upload_id;
         self.created_at = created_at;
     }

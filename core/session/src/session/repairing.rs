@@ -21,6 +21,7 @@ use crate::session::{
 use upload_types::{
     api_error::ApiError,
     chunk::Named,
+    object_key,
     plan::{Limits, Mode, Plan},
     repair::SentAgain,
     units::ByteCount,
@@ -29,7 +30,7 @@ use upload_types::{
 /// A file that is put together anew.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Repair {
-    /// Which of the upload's repairs it is, from 1. Its object's key ends with it.
+    /// Which of the upload's repairs it is, from 1. It stands in its object's key.
     pub number: u32,
     /// The damaged object, until nothing more is copied from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -62,9 +63,9 @@ pub struct OpenedForRepair<'a> {
 }
 
 impl super::UploadSpec {
-    /// Where the object of a repair will be. Not below [`put_prefix`](Self::put_prefix), where strays are looked for.
+    /// Where the object of a repair will be. No attempt ever puts there.
     fn repair_key(&self, number: u32) -> String {
-        format!("{}.{number}", self.key)
+        object_key::with_mark(&self.key, self.id, '.', number.into())
     }
 }
 

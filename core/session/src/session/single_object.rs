@@ -1,12 +1,20 @@
 //! A file of one part is that part: nothing has to be put together. So no multipart upload is made for it, and whoever brings its
 //! last byte *puts* the whole into R2 as one object, the tail in front: one operation instead of three.
 //!
-//! R2 would let a late writer replace an object under the same key. So every attempt that puts has a key of its own, which ends
-//! with the attempt; which of them is the upload's object is stored with the part that counts. What other attempts have put, or will
+//! R2 would let a late writer replace an object under the same key. So every attempt that puts has a key of its own, in which its
+//! number stands; which of them is the upload's object is stored with the part that counts. What other attempts have put, or will
 //! yet put, counts for nobody, and is looked for where there may be some: when the upload ends, and once more when it is forgotten.
 
 use super::{Content, Phase, Session, StateChange, Storage, StoredPart, UploadSpec, UploadState};
-use upload_types::{plan::Mode, units::UnixMs, upload::Purpose};
+use upload_types::{
+    object_key,
+    plan::Mode,
+    units::{UnixMs, UploadId},
+    upload::Purpose,
+};
+
+/// What the mark of an attempt begins with.
+const PUT: char = '-';
 
 impl UploadSpec {
     /// Whether R2 is to be asked for a multipart upload at once. Not where the file can come in one body, and be put: it has one
@@ -20,13 +28,18 @@ impl UploadSpec {
 
     /// Where this attempt puts the whole file. No two attempts ever share a key.
     pub fn put_key(&self, attempt: u64) -> String {
-        format!("{}{attempt}", self.put_prefix())
+        object_key::with_mark(&self.key, self.id, PUT, attempt)
     }
+}
 
-    /// What the keys begin with under which attempts put the whole file.
-    pub fn put_prefix(&self) -> String {
-        format!("{}/", self.key)
-    }
+/// What the keys begin with under which attempts of this upload put the whole file, among others' perhaps. `key` is the upload's own.
+pub fn put_prefix(key: &str, upload: UploadId) -> String {
+    object_key::mark_prefix(key, upload, PUT)
+}
+
+/// Whether `found` is one of these keys.
+pub fn is_put(found: &str, key: &str, upload: UploadId) -> bool {
+    object_key::is_marked(found, key, upload, PUT)
 }
 
 impl Session {

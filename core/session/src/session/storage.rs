@@ -140,7 +140,7 @@ impl Session {
         }
     }
 
-    /// Whether there may be objects under [`UploadSpec::put_prefix`] beside the upload's own, which never count once it has ended.
+    /// Whether there may be objects of attempts ([`is_put`](super::is_put)) beside the upload's own, which never count once it has ended.
     pub(crate) fn may_have_stray_objects(&self) -> bool {
         let counted = matches!(self.progress.storage, Storage::SingleObject { counted: Some(_) });
         self.puts_begun() > u16::from(counted)

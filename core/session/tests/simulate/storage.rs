@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use upload_session::{
     alarm::{CountedPart, Deletion},
+    session::is_put,
     storage_fault::StorageFault,
 };
 
@@ -98,8 +99,9 @@ impl Storage {
     /// Lets go of something.
     pub(crate) fn delete(&mut self, deletion: &Deletion) {
         match deletion {
-            Deletion::Below { prefix, except } => {
-                self.objects.retain(|key, _| !key.starts_with(prefix) || Some(key) == except.as_ref());
+            Deletion::Below { prefix } => self.objects.retain(|key, _| !key.starts_with(prefix)),
+            Deletion::Puts { key: of, upload, except } => {
+                self.objects.retain(|key, _| key == except || !is_put(key, of, *upload));
             }
             Deletion::Objects(keys) => self.objects.retain(|key, _| !keys.contains(key)),
             Deletion::Multipart { multipart_id, .. } => self.lose(multipart_id),

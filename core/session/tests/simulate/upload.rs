@@ -42,7 +42,7 @@ pub(crate) fn create(chance: &mut Chance, r2: &mut Storage) -> (Session, u64) {
     let spec = UploadSpec {
         id,
         owner: "owner".to_owned(),
-        key: UploadSpec::object_key("", id),
+        key: format!("uploads/{id}"),
         purpose: Purpose::File,
         file: FileInfo {
             name: "file".to_owned(),

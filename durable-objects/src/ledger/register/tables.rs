@@ -12,6 +12,7 @@
 use serde::Deserialize;
 use upload_types::{
     admin::FailedDelivery,
+    json,
     switch::Switch,
     units::{UnixMs, UploadId},
 };
@@ -132,7 +133,7 @@ pub(super) fn switch(database: &impl Database) -> Result<Switch> {
         return Ok(Switch::default());
     }
     let found: Vec<FactsRow> = database.rows("SELECT facts FROM switch", Vec::new())?;
-    Ok(found.first().map(|row| serde_json::from_str(&row.facts)).transpose()?.unwrap_or_default())
+    Ok(found.first().map(|row| json::from_str(&row.facts)).transpose()?.unwrap_or_default())
 }
 
 /// Sets it.

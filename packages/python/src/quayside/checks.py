@@ -11,6 +11,7 @@ from typing import Any, Callable
 MOST_OWNER_BYTES = 255
 MOST_METADATA_BYTES = 4096
 MOST_KEY_PREFIX_BYTES = 512
+MOST_KEY_BYTES = 250
 MOST_TYPES = 64
 MOST_BYTES = 2**53 - 1
 
@@ -20,6 +21,7 @@ _SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) 
 _HALF = re.compile("[\ud800-\udfff]")
 _MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/([\w!#$&^.+-]+|\*)", re.ASCII)
 _SEGMENTS = re.compile(r"((?!\.{1,2}/)[\w.=-]+/)*", re.ASCII)
+_KEY_PLACE = re.compile(r"\{(id|prefix|owner|name|\.ext|date|year|month|day)\}")
 _UPLOAD_ID = re.compile(r"[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}", re.ASCII)
 
 
@@ -85,6 +87,16 @@ def _is_key_prefix(value: Any) -> bool:
     return isinstance(value, str) and len(value) <= MOST_KEY_PREFIX_BYTES and _SEGMENTS.fullmatch(value) is not None
 
 
+def _is_key_template(value: Any) -> bool:
+    # As the Worker reads one (docs/guides/object-keys.md).
+    if not isinstance(value, str) or len(value) > MOST_KEY_BYTES or re.search(r"[^/]\{prefix\}", value):
+        return False
+    places = [found[0] for found in _KEY_PLACE.finditer(value)]
+    filled = _KEY_PLACE.sub(lambda place: {"{prefix}": "a/", "{.ext}": ""}.get(place[0], "a"), value)
+    is_path = _SEGMENTS.fullmatch(f"{filled}/") is not None
+    return "{id}" in places and len(set(places)) == len(places) and is_path
+
+
 def _is_upload_id(value: Any) -> bool:
     return isinstance(value, str) and _UPLOAD_ID.fullmatch(value) is not None
 
@@ -95,6 +107,7 @@ _TERMS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "types": (_are_types, 'is not a list of up to 64 media types like ["image/*"]'),
     "metadata": (_is_metadata, 'is not text by name like {"album": "2026"}, up to 4 KiB in all'),
     "key_prefix": (_is_key_prefix, "is not `folder/…/` of letters, digits and `-_.=`, up to 512 bytes"),
+    "object_key": (_is_key_template, "is not a template like `photos/{year}/{id}{.ext}`, with {id} in it, up to 250 bytes"),
     "delete": (lambda value: isinstance(value, bool), "is neither True nor False"),
     "upload": (_is_upload_id, "is not the id of an upload"),
 }

@@ -48,6 +48,7 @@ def mint_token(
     types: Sequence[str] | None = None,
     metadata: Mapping[str, str] | None = None,
     key_prefix: str | None = None,
+    object_key: str | None = None,
     delete: bool | None = None,
     upload: str | None = None,
 ) -> str:
@@ -59,7 +60,8 @@ def mint_token(
     ``audience``: TOKEN_AUDIENCE of the deployment.
     ``max_bytes``, ``types``: the largest file, and what files may be (``image/*``).
     ``metadata``: what events tell as ``attached``: text by name, up to 4 KiB. The client can neither see nor change it.
-    ``key_prefix``: the object's key is ``uploads/<key_prefix><upload id>``: ``customers/42/``.
+    ``key_prefix``: what stands for ``{prefix}`` in the object's key: ``customers/42/``.
+    ``object_key``: what the object's key is made of, where that is not as OBJECT_KEY says: ``photos/{year}/{id}{.ext}``.
     ``delete``: whether it may delete uploads that are complete. Not for users: for the application itself.
     ``upload``: the id of the one upload that it is for; it creates none.
     """
@@ -67,12 +69,21 @@ def mint_token(
     check_audience(audience)
     check_valid_seconds(valid_seconds)
     metadata = None if metadata is None else _plain(metadata)
-    check_terms(max_bytes=max_bytes, types=types, metadata=metadata, key_prefix=key_prefix, delete=delete, upload=upload)
+    check_terms(
+        max_bytes=max_bytes,
+        types=types,
+        metadata=metadata,
+        key_prefix=key_prefix,
+        object_key=object_key,
+        delete=delete,
+        upload=upload,
+    )
     terms = {
         "maxBytes": None if max_bytes is None else int(max_bytes),
         "types": None if types is None else list(types),
         "metadata": metadata,
         "keyPrefix": key_prefix,
+        "objectKey": object_key,
         "delete": delete,
         "upload": upload,
     }

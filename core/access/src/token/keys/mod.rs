@@ -11,6 +11,7 @@ pub mod jwks_cache;
 mod public_key;
 
 use std::fmt;
+use upload_types::json;
 
 use crate::token::{Algorithm, TokenFault, Unverified};
 use jwk::{Jwk, Jwks};
@@ -147,5 +148,5 @@ impl KeySet {
 }
 
 fn parsed(json: &str) -> Result<Jwks, &'static str> {
-    serde_json::from_str(json).map_err(|_| "is not a JWK set, `{\"keys\": […]}`")
+    json::from_str(json).map_err(|_| "is not a JWK set, `{\"keys\": […]}`")
 }

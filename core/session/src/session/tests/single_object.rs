@@ -15,7 +15,7 @@ fn put(file_bytes: u64) -> Session {
 }
 
 fn key(s: &Session, attempt: u64) -> String {
-    format!("uploads/{}/{attempt}", s.spec.id)
+    format!("uploads/{}-{attempt}", s.spec.id)
 }
 
 #[test]

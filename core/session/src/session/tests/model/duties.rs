@@ -185,10 +185,12 @@ impl World {
     }
 
     fn delete(&mut self, uploads: &Uploads, deletion: &Deletion) {
-        let attempt_of = |key: &String| key.rsplit('/').next().and_then(|attempt| attempt.parse().ok());
+        // The last group of an id has twelve digits.
+        let attempt_of =
+            |key: &String| key.rsplit('-').next().filter(|end| end.len() < 12).and_then(|end| end.parse().ok());
         match deletion {
-            Deletion::Below { except: None, .. } => self.r2.segments.clear(),
-            Deletion::Below { except: Some(counted), .. } => {
+            Deletion::Below { .. } => self.r2.segments.clear(),
+            Deletion::Puts { except: counted, .. } => {
                 for attempt in mutations::strays(uploads, attempt_of(counted), &self.r2) {
                     self.r2.delete_put(attempt);
                 }
@@ -197,7 +199,7 @@ impl World {
             Deletion::Objects(keys) => {
                 for key in keys {
                     // A put has the key of its attempt.
-                    match attempt_of(key).filter(|_| key.contains('/')) {
+                    match attempt_of(key) {
                         Some(attempt) => self.r2.delete_put(mutations::put_key(uploads, attempt)),
                         None => self.r2.delete_object(key_of(key)),
                     }
