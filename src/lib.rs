@@ -8,6 +8,7 @@
 //! * `storage`: the bucket by its S3 API. By its binding it is `durable_objects::platform::object_storage`.
 //! * `queue`: the consumer: `webhook` tells the origin, `concat` and `repair` copy, `verify` reads objects back.
 //! * `exchange`: a request to somebody outside. `signed_post`: how the application is told and asked.
+//! * `switch`: what the service takes just now, by word of whoever runs it.
 //! * `context`: what a handler is given beside the request. `config`: the settings, `token_settings` among them, `defaults`, and `bindings`. `log`: lines, and what time it is.
 
 // Wasm needs `unsafe` nowhere in this package: the bindings are wasm-bindgen's.
@@ -29,6 +30,7 @@ mod log;
 mod receivers;
 mod setting;
 mod signed_post;
+mod switch;
 mod token_settings;
 
 use durable_objects::platform::error::Result;

@@ -65,6 +65,7 @@ fn own(env: &Env, wrong: &mut Complaints) -> Option<Issuer> {
         policy: policy?,
         default_policy: default_policy?,
         rules: rules?,
+        makes_admins: false,
     })
 }
 

@@ -175,6 +175,33 @@ const routes: Route[] = [
   ["ietf DELETE", (id, headers) => client.request("DELETE", `/files/${id}`, { headers: { ...draft, ...headers } })],
 ];
 
+/** What only whoever runs the service may ask: there is nothing to hide but what it answers. */
+const adminRoutes: Route[] = [
+  ["owners", (_, headers) => client.request("GET", "/admin/owners", { headers })],
+  ["uploads", (_, headers) => client.request("GET", "/admin/uploads?owner=alice&state=all", { headers })],
+  ["show", (id, headers) => client.request("GET", `/admin/uploads/${id}`, { headers })],
+  ["delete", (id, headers) => client.request("DELETE", `/admin/uploads/${id}`, { headers })],
+  ["redeliver", (id, headers) => client.request("POST", `/admin/uploads/${id}/redeliver`, { headers, body: "" })],
+  [
+    "delete many",
+    (id, headers) => {
+      const body = JSON.stringify({ uploadIds: [id] });
+      return client.request("POST", "/admin/uploads/delete", { headers, body });
+    },
+  ],
+  ["failed deliveries", (_, headers) => client.request("GET", "/admin/failed-deliveries", { headers })],
+  [
+    "redeliver all",
+    (_, headers) =>
+      client.request("POST", "/admin/failed-deliveries/redeliver", { headers, body: JSON.stringify({ all: true }) }),
+  ],
+  ["read the switch", (_, headers) => client.request("GET", "/admin/switch", { headers })],
+  [
+    "close",
+    (_, headers) => client.request("PUT", "/admin/switch", { headers, body: JSON.stringify({ mode: "closed" }) }),
+  ],
+];
+
 const forged = { alg: "HS256", kid };
 const tampered = mint(stack, claimsOf("alice")).split(".");
 tampered[1] = encode(claimsOf("alice", { exp: secondsFromNow(9999) }));
@@ -233,6 +260,17 @@ const intruders: [string, Headers, 401 | 403 | 404][] = [
   ["another issuer's key in our name", bearer(other.mint(claimsOf("alice"))), 401],
   ["our key in another issuer's name", bearer(mint(stack, claimsOf("alice", OTHER))), 401],
   ["our owner as another issuer would call it", bearer(mint(stack, claimsOf("other:alice"))), 401],
+  ["another issuer's user who says that it runs the service", bearer(ofOther({ quayside: { scope: "admin" } })), 401],
+  [
+    "a public key's word that it runs the service",
+    bearer(ec.mint(claimsOf("alice", { quayside: { scope: "admin" } }))),
+    401,
+  ],
+  [
+    "whoever runs the service, who has no uploads",
+    bearer(mint(stack, claimsOf("alice", { quayside: { scope: "admin" } }))),
+    403,
+  ],
   ["an RSA key that is too small", bearer(small.mint(claimsOf("alice"))), 401],
   ["RS512 said of an RS256 key", bearer(rsa.mint(claimsOf("alice"), { alg: "RS512" })), 401],
   ["PS256 said of an RS256 key", bearer(rsa.mint(claimsOf("alice"), { alg: "PS256" })), 401],
@@ -301,6 +339,28 @@ test("a link of its owner's that takes a file: 403 or 404 on every route, as if 
       assert.ok(reply.status === 403 || reply.status === 404, `${route}: ${reply.status} ${reply.body}`);
       assert.deepEqual(told(reply, id), told(nothing, unknown), route);
       assert.ok(!reply.body.includes("secret.pdf"), route);
+      cells++;
+    }
+  }
+  assert.deepEqual(await stateOfVictim(), before);
+});
+
+test("nobody but whoever runs the service is told anything below /admin/, or changes anything", async () => {
+  const before = await stateOfVictim();
+  const link = await client.request("POST", "/upload/links", { headers: alice, body: "" });
+  const others: typeof intruders = [
+    ["its owner", alice, 403],
+    ["the upload's own token", bearer(victim.uploadToken), 403],
+    ["a link of its owner's", bearer(link.json<{ url: string }>().url.split("/").at(-1) ?? ""), 403],
+    ["a scope of a provider's", bearer(mint(stack, { ...claimsOf("alice"), scope: "admin" } as Claims)), 403],
+  ];
+  const isAdmin = (who: string) => who === "whoever runs the service, who has no uploads";
+  for (const [who, headers, status] of [...intruders.filter(([who]) => !isAdmin(who)), ...others]) {
+    for (const [route, ask] of adminRoutes) {
+      const reply = await ask(victim.uploadId, headers);
+      // A good token of somebody else's is not for this; what is no good token is that here as everywhere.
+      assert.equal(reply.status, status === 404 ? 403 : status, `${who}, ${route}: ${reply.body}`);
+      assert.ok(!/secret\.pdf|alice/.test(reply.body.toString()), `${who}, ${route}`);
       cells++;
     }
   }
@@ -480,7 +540,17 @@ test("what an owner calls a file is the owner's alone", async () => {
 
 test("the matrix is as large as it should be", () => {
   console.log(`intruders: ${intruders.length} on ${routes.length} routes, ${cells} cells in all`);
-  assert.equal(cells, (intruders.length + 1) * routes.length * 2 + 33 * 13 + 26 + 8 + 5 + 4 + 48);
+  assert.equal(
+    cells,
+    (intruders.length + 1) * routes.length * 2 +
+      (intruders.length + 3) * adminRoutes.length +
+      36 * 13 +
+      26 +
+      8 +
+      5 +
+      4 +
+      48,
+  );
 });
 
 test("and its owner goes on as if nothing had been", async () => {

@@ -28,6 +28,10 @@ type Run = { code: number; output: string };
 
 /** Runs it; `more` bounds what it does. The same requests each time: a failure comes again. */
 async function schemathesis(document: string, ...more: string[]): Promise<Run> {
+  return schemathesisAs(token, document, ...more);
+}
+
+async function schemathesisAs(token: string, document: string, ...more: string[]): Promise<Run> {
   const python = join(await environmentWith("schemathesis==4.32.5"), "python");
   const options = ["--url", stack.baseUrl, "-H", `Authorization: Bearer ${token}`, "--seed", "1", "--no-color"];
   const args = ["-m", "schemathesis.cli", "--config-file", join(SUPPORT, "schemathesis.toml"), "run", document];
@@ -58,6 +62,24 @@ test("no answer is another than the document says", { skip }, async () => {
   const operations = Object.values(JSON.parse(readFileSync(DOCUMENT, "utf8")).paths as Record<string, object>);
   const count = operations.flatMap((path) => Object.keys(path)).filter((method) => method !== "parameters").length;
   assert.match(output, new RegExp(`Operations: +${count - 1} selected / ${count} total`));
+});
+
+test("nor to whoever runs the service, who asks for more", { skip }, async () => {
+  const admin = mint(stack, claimsOf("ops", { quayside: { scope: "admin" } }));
+  const { code, output } = await schemathesisAs(
+    admin,
+    DOCUMENT,
+    "--include-path-regex",
+    "^/admin/",
+    "--max-examples",
+    "10",
+    "--continue-on-failure",
+  );
+  const headers = { Authorization: `Bearer ${admin}` };
+  const open = await stack.client.request("PUT", "/admin/switch", { headers, body: '{"mode":"open"}' });
+  assert.equal(open.status, 200, open.body.toString());
+  assert.equal(code, 0, output);
+  assert.match(output, /Operations: +10 selected/);
 });
 
 test("a document that says something else is found out", { skip }, async () => {

@@ -2,6 +2,7 @@
 
 export type ProblemCode =
   | "accept-hook-failed"
+  | "admin-token"
   | "bad-request"
   | "bad-signature"
   | "beyond-declared-length"
@@ -52,6 +53,7 @@ export type ProblemCode =
   | "rate-limited"
   | "redelivered-recently"
   | "refused-by-application"
+  | "service-paused"
   | "storage-unavailable"
   | "superseded"
   | "token-expired"

@@ -36,7 +36,7 @@ pub(super) fn identify(token: &str, operation: &Operation, config: &Config, now:
     // What was begun under a name can be gone on with for as long as it lives.
     let (creator, composer) = if now < until { (principal, None) } else { (None, principal) };
     let (caller, delete_right) = (Caller::Creator(hash), DeleteRight::Unfinished);
-    Ok(Access { caller, creator, composer, delete_right, is_by_link: true })
+    Ok(Access { caller, creator, composer, delete_right, is_by_link: true, admin: None })
 }
 
 /// Whether it is about one file that comes. Several that become one are several uploads, of which a link opens one.
@@ -69,6 +69,7 @@ fn is_for(operation: &Operation) -> bool {
         | Operation::Redeliver(..)
         | Operation::Link(..)
         | Operation::CreateUploadLink(_)
+        | Operation::Admin(_)
         | Operation::RevokeUploadLink(_)
         | Operation::Content(_) => false,
     }

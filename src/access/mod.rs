@@ -56,6 +56,8 @@ pub(crate) struct Access {
     pub(crate) delete_right: DeleteRight,
     /// Whether the caller has a link, and no token.
     is_by_link: bool,
+    /// Who runs the service and asks: the `sub` of the token.
+    admin: Option<String>,
 }
 
 /// Somebody who may create uploads.
@@ -97,6 +99,7 @@ impl Access {
             composer: None,
             delete_right: DeleteRight::Unfinished,
             is_by_link: false,
+            admin: None,
         }
     }
 
@@ -118,6 +121,17 @@ impl Access {
             (Caller::Creator(_), true) => ApiError::LinkExpired,
             (Caller::Creator(_), false) => ApiError::TokenExpired,
             _ => ApiError::NotPermitted { detail: "The token is for one upload, and for nothing else.".to_owned() },
+        })
+    }
+
+    /// Who runs the service. The one place where that is asked: nothing below `/admin/` is carried out without.
+    pub(crate) fn admin(&self) -> Result<&str, ApiError> {
+        self.admin.as_deref().ok_or_else(|| {
+            if let Caller::Creator(_) = self.caller {
+                return ApiError::TokenExpired;
+            }
+            let detail = "This is for whoever runs the service: it takes a token with `scope: admin`.".to_owned();
+            ApiError::NotPermitted { detail }
         })
     }
 
@@ -161,7 +175,7 @@ pub(crate) async fn identify(
         Auth::Tokens(settings) => match presented::token(head, settings, config.public_url.as_deref(), host)? {
             None => Err(ApiError::Unauthorized.into()),
             Some(token) if upload_token::is_one(token) => Ok(holder(token, operation, config)?),
-            Some(token) => by_token(token, &settings.issuers, config.delete_completed, context).await,
+            Some(token) => by_token(token, operation, &settings.issuers, config.delete_completed, context).await,
         },
     }
 }
@@ -178,7 +192,14 @@ fn anybody(host: &str) -> Result<Access, ApiError> {
     let owner = ANYBODY.to_owned();
     let creator = Principal { owner: owner.clone(), permit: UploadPolicy::default(), token: None, link: None };
     let delete_right = DeleteRight::Completed;
-    Ok(Access { caller: Caller::Owner(owner), creator: Some(creator), composer: None, delete_right, is_by_link: false })
+    Ok(Access {
+        caller: Caller::Owner(owner),
+        creator: Some(creator),
+        composer: None,
+        delete_right,
+        is_by_link: false,
+        admin: None,
+    })
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -205,7 +226,7 @@ fn holder(token: &str, operation: &Operation, config: &Config) -> Result<Access,
     };
     if upload_token::is_of(token, &config.download_secrets, upload) {
         let (caller, delete_right) = (Caller::Holder { upload, owner: None }, DeleteRight::Unfinished);
-        Ok(Access { caller, creator: None, composer: None, delete_right, is_by_link: false })
+        Ok(Access { caller, creator: None, composer: None, delete_right, is_by_link: false, admin: None })
     } else {
         // Also said of an upload's token that was altered: it cannot be told from another's.
         Err(ApiError::UploadNotFound)
@@ -214,6 +235,7 @@ fn holder(token: &str, operation: &Operation, config: &Config) -> Result<Access,
 
 async fn by_token(
     text: &str,
+    operation: &Operation,
     issuers: &Issuers,
     delete_completed: DeleteCompleted,
     context: &Context,
@@ -222,22 +244,35 @@ async fn by_token(
     let hash = TokenHash::of(text);
     let creator = |owner, permit| Some(Principal { owner, permit, token: Some(hash), link: None });
     match believed {
-        Believed::Good(Claims { owner, permit, upload: Some(upload) }) => {
+        Believed::Good(Claims { owner, is_admin: true, .. }) => match operation {
+            Operation::Admin(_) => Ok(Access { admin: Some(owner), ..Access::system() }),
+            // Whoever runs the service has no uploads: else one token would be both, and used for the wrong thing by mistake.
+            _ => Err(ApiError::AdminToken.into()),
+        },
+        Believed::Good(Claims { owner, permit, upload: Some(upload), .. }) => {
             let delete_right = delete_right(permit.delete);
             let caller = Caller::Holder { upload, owner: Some(owner) };
-            Ok(Access { caller, creator: None, composer: None, delete_right, is_by_link: false })
+            Ok(Access { caller, creator: None, composer: None, delete_right, is_by_link: false, admin: None })
         }
-        Believed::Good(Claims { owner, permit, upload: None }) => {
+        Believed::Good(Claims { owner, permit, upload: None, .. }) => {
             let delete_right = delete_right(permit.delete || delete_completed == DeleteCompleted::Owner);
             let caller = Caller::Owner(owner.clone());
-            Ok(Access { caller, creator: creator(owner, permit), composer: None, delete_right, is_by_link: false })
+            let creator = creator(owner, permit);
+            Ok(Access { caller, creator, composer: None, delete_right, is_by_link: false, admin: None })
         }
         Believed::Expired(claims) => {
-            let Claims { owner, permit, upload } = *claims;
-            let composer = creator(owner, permit).filter(|_| upload.is_none());
+            let Claims { owner, permit, upload, is_admin } = *claims;
+            let composer = creator(owner, permit).filter(|_| upload.is_none() && !is_admin);
             // That its application once allowed more is over, too.
             let delete_right = DeleteRight::Unfinished;
-            Ok(Access { caller: Caller::Creator(hash), creator: None, composer, delete_right, is_by_link: false })
+            Ok(Access {
+                caller: Caller::Creator(hash),
+                creator: None,
+                composer,
+                delete_right,
+                is_by_link: false,
+                admin: None,
+            })
         }
     }
 }

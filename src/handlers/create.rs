@@ -21,6 +21,7 @@ use upload_types::{
     operation::{Append, BodyEnd, Create, FirstChunk, Outcome, Unsized, Wait},
     plan::{Limits, Mode, Plan},
     repair::OnMismatch,
+    switch::Effect,
     units::{ByteCount, UnixMs, UploadId},
     upload::{Phase, Purpose, Snapshot},
     upload_link::LinkId,
@@ -40,6 +41,7 @@ use crate::{
     },
     log::{self, Stopwatch, now_ms},
     storage::s3::S3Bucket,
+    switch,
 };
 
 /// Creates the upload.
@@ -87,6 +89,8 @@ async fn create_and_begin(
     before: Before,
     context: RequestContext<'_>,
 ) -> Result<(Outcome, Option<WriteLease>)> {
+    // Whatever a request looked like, what it begins is known here.
+    switch::check(Effect::Creates, context.env, context.execution).await?;
     let config = context.config;
     let id = fresh_id()?;
     let (creator, limits, plan) = allowed(&create, id, context).await?;
@@ -135,6 +139,7 @@ async fn create_and_begin(
         instead_of: None,
         ended: before.instead_of.as_ref().map(|earlier| earlier.id),
         link: creator.link.map(|link| link.usage),
+        owner: spec.owner.clone(),
     };
     match admission::ask_ledger(admit, &spec, context).await? {
         Admitted::New(name, warning) => {

@@ -14,8 +14,9 @@ use futures_util::{StreamExt as _, future::LocalBoxFuture, stream};
 use upload_session::retention::CREATION_MS;
 use upload_types::{
     api_error::ApiError,
+    batch::BatchError,
     ledger::{EntryName, ListQuery, Listed, Listing},
-    operation::{DeletionError, Outcome},
+    operation::Outcome,
     units::{UnixMs, UploadId},
     upload::{Phase, Snapshot},
 };
@@ -30,7 +31,11 @@ const ASKED_AT_ONCE: usize = 6;
 
 /// A page of them, newest first.
 pub(crate) async fn list(query: ListQuery, context: RequestContext<'_>) -> HandlerResult {
-    let owner = &context.access.lister()?.owner;
+    of(&context.access.lister()?.owner, query, context).await
+}
+
+/// A page of somebody's.
+pub(super) async fn of(owner: &str, query: ListQuery, context: RequestContext<'_>) -> HandlerResult {
     let (ledgers, objects) = (ObjectClient::to_ledgers(context.env)?, context.uploads()?);
     let asked = ListUploads(query);
     let page = call(&ledgers, owner, &asked).await?;
@@ -60,34 +65,51 @@ pub(crate) async fn usage(context: RequestContext<'_>) -> HandlerResult {
 pub(crate) async fn delete(ids: Vec<UploadId>, context: RequestContext<'_>) -> HandlerResult {
     context.access.lister()?;
     let (objects, cancel) = (context.uploads()?, Cancel(context.access.delete_right));
-    let answers: Vec<_> = ids.iter().map(|id| (*id, Err(DeletionError::Unknown))).collect();
+    let delete = |id| -> LocalBoxFuture<'_, Result<()>> { Box::pin(call(&objects, id, &cancel)) };
+    Ok(Outcome::DeletedMany(delete_each(&ids, &delete).await))
+}
+
+/// What came of doing something to each of several uploads.
+type Answers = Vec<(UploadId, Result<(), BatchError>)>;
+
+/// How something is done to one of them.
+type Act<'a> = dyn Fn(UploadId) -> LocalBoxFuture<'a, Result<()>> + 'a;
+
+/// Deletes each. What its client deleted before is gone, as it was then.
+pub(super) async fn delete_each(ids: &[UploadId], delete: &Act<'_>) -> Answers {
+    let mut answers = each("delete", ids, delete).await;
+    for (_, answer) in &mut answers {
+        if matches!(answer, Err(BatchError::Refused(ApiError::UploadGone { .. }))) {
+            *answer = Ok(());
+        }
+    }
+    answers
+}
+
+/// Does something to each, which the log calls `code`.
+pub(super) async fn each(code: &'static str, ids: &[UploadId], act: &Act<'_>) -> Answers {
+    let answers: Vec<_> = ids.iter().map(|id| (*id, Err(BatchError::Unknown))).collect();
     let answers = RefCell::new(answers);
     let asked = ids.iter().enumerate().map(|(index, id)| -> LocalBoxFuture<'_, ()> {
-        let (objects, cancel, answers) = (&objects, &cancel, &answers);
+        let answers = &answers;
         Box::pin(async move {
-            let answer = deleted(*id, call(objects, *id, cancel).await);
+            let answer = act(*id).await.map_err(|error| match error {
+                Error::Refused(refusal) => BatchError::Refused(refusal),
+                Error::Fault(fault) => {
+                    log_fault(code, *id, &fault);
+                    BatchError::Unknown
+                }
+            });
             answers.borrow_mut()[index].1 = answer;
         })
     });
     ask_each(asked.collect()).await;
-    Ok(Outcome::DeletedMany(answers.into_inner()))
+    answers.into_inner()
 }
 
 /// Asks so many, some at the same time. On the heap, and the same for all who ask: each would have a copy of the queue.
-async fn ask_each(asked: Vec<LocalBoxFuture<'_, ()>>) {
+pub(super) async fn ask_each(asked: Vec<LocalBoxFuture<'_, ()>>) {
     stream::iter(asked).buffer_unordered(ASKED_AT_ONCE).collect::<()>().await;
-}
-
-/// What its client deleted before is gone, as it was then.
-fn deleted(id: UploadId, answer: Result<()>) -> Result<(), DeletionError> {
-    match answer {
-        Ok(()) | Err(Error::Refused(ApiError::UploadGone { .. })) => Ok(()),
-        Err(Error::Refused(refusal)) => Err(DeletionError::Refused(refusal)),
-        Err(Error::Fault(fault)) => {
-            log_fault("delete", id, &fault);
-            Err(DeletionError::Unknown)
-        }
-    }
 }
 
 fn log_fault(code: &'static str, id: UploadId, fault: &worker::Error) {

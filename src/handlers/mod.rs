@@ -2,6 +2,7 @@
 //! file of its own: `create`, `append`, `download`, `events`.
 
 mod accept;
+mod admin;
 pub(crate) mod admission;
 pub(crate) mod append;
 pub(crate) mod append_stream;
@@ -133,6 +134,7 @@ async fn handle(operation: Operation, body: Option<ReadableStream>, context: Req
         Operation::Describe(id, wanted) => call(&objects, id, &Describe(wanted)).await.map(Outcome::Status),
         Operation::CreateUploadLink(wanted) => upload_link::create(wanted, context).await,
         Operation::RevokeUploadLink(id) => upload_link::revoke(id, context).await,
+        Operation::Admin(asked) => admin::handle(asked, context).await,
         Operation::Direct(id, wish) => presigned::handle(id, wish, context).await,
         Operation::Download(_) | Operation::Content(_) | Operation::Watch(_) | Operation::WatchAll => {
             Err("an object or a socket is no outcome".into())

@@ -7,11 +7,13 @@ use http::Method;
 use upload_protocols::{Asked, Head, Parsed, Protocol, address::BasePath, by_link, header_map, problem_page};
 use upload_types::{
     api_error::ApiError,
+    effect,
     operation::{Operation, Reply},
+    switch::Effect,
     units::{UnixMs, UploadId},
 };
 use wasm_bindgen::prelude::wasm_bindgen;
-use web_sys::Url;
+use web_sys::{ReadableStream, Url};
 use worker::{Context, Env, Headers, Request, Response, ResponseBuilder};
 
 use crate::{
@@ -21,6 +23,8 @@ use crate::{
     handlers::{self, Answer, form::Surroundings},
     http::{cors, document, health, link_page, server_timing::Timings},
     log::{self, Stopwatch, now_ms},
+    switch,
+    transfer::relay::drain,
 };
 
 /// All names and values of the headers, and the address, together. The platform allows 128 KB; the largest that means anything
@@ -109,12 +113,17 @@ async fn handle(
     let host = Url::new(&request.inner().url())?.origin();
     if let Parsed::Form(form) = &parsed {
         let (config, timings, host) = (config.map_err(Clone::clone)?, &trace.timings, host.as_str());
+        taken(Effect::Changes, request.inner().body(), env, execution).await?;
         let around = Surroundings { config, env, execution, timings, host };
         return response(handlers::form::answer(form, asked, request.inner().body(), around).await?);
     }
+    let is_unread = matches!(parsed, Parsed::Ready(_));
     let operation = understand(parsed, asked.head, request, config).await?;
     trace.upload = operation.upload_id();
     let config = config.map_err(Clone::clone)?;
+    if let Some(effect) = effect::of(&operation) {
+        taken(effect, request.inner().body().filter(|_| is_unread), env, execution).await?;
+    }
     let access = access::identify(asked.head, &operation, config, &host, execution).await?;
     let address = asked.head.header("cf-connecting-ip");
     let context = RequestContext { config, env, execution, address, access: &access, timings: &trace.timings };
@@ -145,6 +154,15 @@ async fn handle(
         }
         Err(fault) => Err(fault),
     }
+}
+
+/// Refuses what the switch does not let in, and reads the body of that away.
+async fn taken(effect: Effect, body: Option<ReadableStream>, env: &Env, execution: &Context) -> Result<()> {
+    let checked = switch::check(effect, env, execution).await;
+    if checked.is_err() {
+        drain(body).await?;
+    }
+    checked
 }
 
 async fn understand(

@@ -8,6 +8,7 @@
 
 pub(crate) mod concat;
 pub(crate) mod copy;
+mod given_up;
 pub(crate) mod last_part;
 pub(crate) mod repair;
 pub(crate) mod verify;
@@ -182,6 +183,7 @@ async fn deliver(
         ..LogLine::of("delivered", upload_id)
     };
     // Crash here: the receiver has it and the object does not know. It is sent again, with the same id.
+    given_up::note(&facts, &outcome, env).await?;
     let end = EndDelivery { receiver: begin.receiver, event_id: begin.event_id, outcome };
     told(message, env, &objects, upload_id, end, line).await
 }

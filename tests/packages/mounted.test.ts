@@ -65,6 +65,7 @@ const APPLICATION = [
   "/by",
   "/by/me",
   "/a/problems/b",
+  "/admin/switch",
 ];
 
 test("its own routes, and pages about its errors; the application's own problems stay the application's", () => {

@@ -46,7 +46,7 @@ pub fn parse(setting: &str) -> Result<Vec<Entry>, String> {
     if setting.is_empty() {
         return Ok(Vec::new());
     }
-    let Ok(Value::Array(listed)) = serde_json::from_str::<Value>(setting) else {
+    let Ok(Value::Array(listed)) = upload_types::json::from_str::<Value>(setting) else {
         return Err("is not a JSON list: [{\"name\": …, \"url\": …, \"secret\": …, \"kinds\": […]}]".to_owned());
     };
     if listed.len() > MAX_RECEIVERS {

@@ -6,15 +6,19 @@
 //! * [`operation`]: what a request asks for, and what is answered. [`keyed_chunk`], [`link`], [`live`], [`preconditions`], [`presigned`],
 //!   [`repair`]: parts of it.
 //! * [`api_error`]: every error that a client can be told, in one table.
-//! * [`caller`]: who asks. [`ledger`]: what one owner has.
+//! * [`caller`]: who asks. [`ledger`]: what one owner has. [`admin`], [`switch`], [`effect`]: what whoever runs the service asks
+//!   for, and what it takes. [`batch`]: what came of several at once.
 
 #![forbid(unsafe_code)]
 
+pub mod admin;
 pub mod api_error;
+pub mod batch;
 pub mod byte_range;
 pub mod caller;
 pub mod chunk;
 pub mod cost;
+pub mod effect;
 pub mod history;
 pub mod http_date;
 pub mod integrity;
@@ -30,6 +34,7 @@ pub mod plan;
 pub mod preconditions;
 pub mod presigned;
 pub mod repair;
+pub mod switch;
 pub mod units;
 pub mod upload;
 pub mod upload_link;

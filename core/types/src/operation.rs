@@ -1,6 +1,8 @@
 //! What a client can want, whatever protocol it says it in.
 
 use crate::{
+    admin::{AdminOperation, AdminOutcome},
+    batch::BatchError,
     chunk::{Completion, Overlap},
     integrity::ChunkDigest,
     keyed_chunk::KeyedChunk,
@@ -74,6 +76,8 @@ pub enum Operation {
     Download(Download),
     /// The object itself for its owner.
     Content(Content),
+    /// What whoever runs the service asks for.
+    Admin(AdminOperation),
 }
 
 impl Operation {
@@ -92,6 +96,7 @@ impl Operation {
             | Self::CreateUploadLink(_)
             | Self::RevokeUploadLink(_)
             | Self::DeleteMany(_)
+            | Self::Admin(_)
             | Self::List(_) => None,
             Self::Append(append) => Some(append.id),
             Self::AppendUnsized(chunk) => Some(chunk.id),
@@ -335,7 +340,7 @@ pub enum Outcome {
     /// It is gone.
     Cancelled,
     /// Each of these is gone, or why it is not.
-    DeletedMany(Vec<(UploadId, Result<(), DeletionError>)>),
+    DeletedMany(Vec<(UploadId, Result<(), BatchError>)>),
     /// The event is on its way again.
     Redelivering(Snapshot),
     /// A signed URL of the object.
@@ -356,15 +361,8 @@ pub enum Outcome {
     },
     /// The link takes no file any more. The upload that it has opened before, where it has.
     UploadLinkRevoked(LinkId, Option<UploadId>),
-}
-
-/// Why one of several uploads was not deleted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeletionError {
-    /// It was refused.
-    Refused(crate::api_error::ApiError),
-    /// Nobody knows whether it was: it is to be asked for again.
-    Unknown,
+    /// What whoever runs the service is told.
+    Admin(AdminOutcome),
 }
 
 /// An answer, ready to be sent.

@@ -6,6 +6,9 @@
 //!
 //! Whoever listens on a socket is named each file that is admitted, once its row is written; nothing waits for that, and nothing is kept of it.
 //!
+//! An owner who has created an upload stands in the [`register`], which is told once, behind an answer, and again until it has heard it. The
+//! register itself is such an object, too, of a name that no owner has.
+//!
 //! The alarm sweeps. It is set once a day at most, two days ahead, so that of all creations of a day one pays for it; while an owner
 //! goes on creating, each day's first creation sweeps and puts it off. A lost alarm does no harm: nothing counts that is over.
 
@@ -15,7 +18,10 @@ pub(crate) mod book;
 pub(crate) mod database;
 pub(crate) mod finished;
 pub(crate) mod links;
+pub(crate) mod register;
 pub(crate) mod tables;
+
+use std::{cell::Cell, rc::Rc};
 
 use crate::platform::error::Result;
 use crate::platform::telemetry::log_line::LogLine;
@@ -34,8 +40,9 @@ use crate::{
         logging, sockets,
     },
     rpc::{
-        WATCH, answer,
+        ObjectClient, WATCH, answer, call,
         ledger::{LedgerCommand, ListUploads},
+        register::{NoteOwner, REGISTER, RegisterCommand},
         respond,
     },
 };
@@ -47,14 +54,17 @@ const ALARM_FALLBACK_MS: u64 = 60_000;
 #[durable_object]
 pub struct OwnerLedger {
     state: State,
-    ledger: Ledger<Storage>,
+    env: Env,
+    ledger: Rc<Ledger<Storage>>,
+    /// Whether the register is being told just now that this owner is there.
+    is_registering: Rc<Cell<bool>>,
 }
 
 impl DurableObject for OwnerLedger {
     fn new(state: State, env: Env) -> Self {
         logging::bind(&env);
-        let ledger = Ledger::new(state.storage());
-        Self { state, ledger }
+        let ledger = Rc::new(Ledger::new(state.storage()));
+        Self { state, env, ledger, is_registering: Rc::default() }
     }
 
     async fn fetch(&self, request: Request) -> worker::Result<Response> {
@@ -103,6 +113,9 @@ impl OwnerLedger {
         }
         let body = request.text().await?;
         let now = now();
+        if let Some(command) = RegisterCommand::read(path.trim_start_matches('/'), &body)? {
+            return register::carry_out(&self.state.storage(), command, now);
+        }
         let arm = |at: UnixMs| set_alarm(&self.state, Some(at));
         match LedgerCommand::read(path.trim_start_matches('/'), &body)? {
             Some(LedgerCommand::Admit(admit)) => {
@@ -112,6 +125,7 @@ impl OwnerLedger {
                 {
                     self.tell(name);
                 }
+                self.register(&admit.owner);
                 answer(admission)
             }
             Some(LedgerCommand::LookupIdempotencyKey(lookup)) => answer(self.ledger.recall(&lookup, now)?),
@@ -125,6 +139,29 @@ impl OwnerLedger {
             Some(LedgerCommand::RevokeLink(link)) => answer(self.ledger.revoke(&link, now, &arm)?),
             None => Ok(Response::error("no such command", 404)?),
         }
+    }
+
+    /// Tells the register that this owner is there, behind the answer, until it has heard it once.
+    fn register(&self, owner: &str) {
+        if owner.is_empty() || self.is_registering.get() || self.ledger.is_registered().unwrap_or(true) {
+            return;
+        }
+        self.is_registering.set(true);
+        let (env, owner) = (self.env.clone(), owner.to_owned());
+        let (ledger, is_registering) = (Rc::clone(&self.ledger), Rc::clone(&self.is_registering));
+        self.state.wait_until(async move {
+            // Crash here, or the register does not answer: the next upload has it told again.
+            let told = match ObjectClient::to_ledgers(&env) {
+                Ok(ledgers) => call(&ledgers, REGISTER, &NoteOwner(owner)).await,
+                Err(error) => Err(error),
+            };
+            // Crash here: the same; what it is told twice the register has once.
+            if let Err(error) = told.and_then(|()| ledger.registered()) {
+                let line = LogLine { event: "fault", code: Some("register"), ..LogLine::default() };
+                logging::error(&LogLine { detail: Some(error.to_string()), ..line });
+            }
+            is_registering.set(false);
+        });
     }
 
     /// Names an upload that was admitted to whoever listens. Its object may not be there yet.

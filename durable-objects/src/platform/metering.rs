@@ -60,6 +60,7 @@ pub(crate) fn of_command(command: &UploadCommand) -> Cost {
         | UploadCommand::CreateDuplicate(_)
         | UploadCommand::ReadTail(_)
         | UploadCommand::Status(_)
+        | UploadCommand::ShowToAdmin(_)
         | UploadCommand::SignParts(_) => Cost::NONE,
         UploadCommand::BeginDelivery(_)
         | UploadCommand::Probe(_)

@@ -41,6 +41,9 @@ pub struct Admit {
     /// The link that opens it, where one does.
     #[serde(default)]
     pub link: Option<LinkUse>,
+    /// Whose ledger it is, so that the register can be told. Empty from an older build.
+    #[serde(default)]
+    pub owner: String,
 }
 
 /// Which upload was created for this request, if it is still known?

@@ -1,6 +1,7 @@
 //! The only way to the objects: one type per command, with the answer it gets.
 //!
-//! [`upload`] has the commands of an upload's object, [`direct`] those about parts that its client stores itself, [`ledger`] those of an owner's.
+//! [`upload`] has the commands of an upload's object, [`direct`] those about parts that its client stores itself, [`ledger`] those of an
+//! owner's, [`register`] those about all owners together.
 //!
 //! A command is a small JSON `POST` inside the platform's own network, and its answer is JSON, too: with 200 what was asked for, with 422
 //! a refusal, which the client is to be told. Anything else is a fault. Every command may be sent twice,
@@ -12,6 +13,7 @@
 
 pub mod direct;
 pub mod ledger;
+pub mod register;
 pub mod repair;
 pub mod upload;
 

@@ -12,6 +12,7 @@ use upload_session::{
     },
 };
 use upload_types::{
+    admin::AdminView,
     chunk::Completion,
     history::History,
     integrity::Crc64Nvme,
@@ -190,6 +191,10 @@ pub struct ReadGrowing {
 /// All bytes are there.
 #[derive(Serialize, Deserialize)]
 pub struct Complete;
+
+/// Everything about it, for whoever runs the service.
+#[derive(Serialize, Deserialize)]
+pub struct ShowToAdmin;
 
 /// Nothing shall remain, as far as whoever asks may want that.
 #[derive(Serialize, Deserialize)]
@@ -370,6 +375,7 @@ commands! {
     Probe => "probe" -> Snapshot;
     Status => "status" -> Snapshot;
     ReadHistory => "read-history" -> History;
+    ShowToAdmin => "show-to-admin" -> AdminView;
     Declare => "declare" -> Snapshot;
     AwaitObject => "await-object" -> Snapshot;
     AwaitBytes => "await-bytes" -> BytesAwaited;

@@ -17,7 +17,9 @@ use crate::{
     },
     upload::{
         UploadSession,
-        queries::{begin_delivery, end_delivery, find_object, next_slice, slice_hashed, wanted_partials},
+        queries::{
+            begin_delivery, end_delivery, find_object, next_slice, show_to_admin, slice_hashed, wanted_partials,
+        },
         tables, wait,
     },
 };
@@ -73,6 +75,7 @@ impl UploadSession {
                 self.decide_then_show(cost, Session::probe)
             }
             UploadCommand::Status(_) => self.decide_then_show(cost, |session, _| session.status()),
+            UploadCommand::ShowToAdmin(_) => self.decide(cost, |session, _| show_to_admin(session, &self.history)),
             UploadCommand::ReadHistory(_) => self.decide(cost, |_, _| self.history.show()),
             UploadCommand::Declare(declare) => self.declare(cost, &declare).await,
             UploadCommand::AwaitObject(AwaitObject { result_ms }) => {

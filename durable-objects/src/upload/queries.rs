@@ -5,9 +5,12 @@ use upload_session::{
     event::{Delivery, EventKind, Verdict},
     session::{Decision, Session, Slice, StateChange, Wanted},
 };
-use upload_types::{units::UnixMs, upload::Snapshot};
+use upload_types::{admin::AdminView, units::UnixMs, upload::Snapshot};
 
-use crate::rpc::upload::{BeginDelivery, EndDelivery, EventFacts, FoundObject, SliceHashed, WantedPartials};
+use crate::{
+    rpc::upload::{BeginDelivery, EndDelivery, EventFacts, FoundObject, SliceHashed, WantedPartials},
+    upload::history::HistoryRecorder,
+};
 
 pub(crate) fn find_object(session: &Session) -> Decision<FoundObject> {
     let answer = session.find_object().map(|object| {
@@ -20,6 +23,15 @@ pub(crate) fn find_object(session: &Session) -> Decision<FoundObject> {
             is_about_to_be_taken: session.is_about_to_be_taken(),
         }
     });
+    Decision { answer, change: StateChange::none() }
+}
+
+/// How it stands, whatever has become of it, and all that is known beside that.
+pub(crate) fn show_to_admin(session: &Session, history: &HistoryRecorder) -> Decision<AdminView> {
+    let owner = session.spec().owner.clone();
+    let (key, snapshot) = (session.object_key(), session.snapshot());
+    let shown = history.show();
+    let answer = shown.answer.map(|history| AdminView { owner, key, snapshot, history });
     Decision { answer, change: StateChange::none() }
 }
 

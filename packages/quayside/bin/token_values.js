@@ -126,6 +126,7 @@ function policy(terms) {
     keyPrefix = "",
     objectKey = null,
     delete: mayDelete = false,
+    scope = null,
     ...others
   } = terms ?? {};
   const isOfType =
@@ -139,6 +140,7 @@ function policy(terms) {
     Object.values(metadata).every(isText) &&
     isText(keyPrefix) &&
     (objectKey === null || isText(objectKey)) &&
+    (scope === null || scope === "admin") &&
     typeof mayDelete === "boolean";
   if (!isOfType) {
     return TYPES;
@@ -153,7 +155,9 @@ function policy(terms) {
   if (objectKey !== null && keyTemplate(objectKey)) {
     return "has an objectKey that is no template, like `photos/{year}/{id}{.ext}`";
   }
-  return (types && mediaTypes(types)) || (isText(upload) && "names an upload, which only a token can");
+  const ofToken =
+    (isText(upload) && "names an upload, which only a token can") || (scope && "has a scope, which only a token can");
+  return (types && mediaTypes(types)) || ofToken;
 }
 
 /** What is wrong with a template of objects' keys. */
@@ -199,7 +203,7 @@ function issuers(entries) {
 
 const ISSUER_FIELDS = ["name", "issuer", "audience", "jwksUrl"];
 const ISSUER_CLAIMS = ["audienceClaim", "tenantClaim", "policyClaim"];
-const ISSUER_OPTIONS = [...ISSUER_CLAIMS, "ownerClaim", "ownerPrefix", "defaultPolicy", "rules"];
+const ISSUER_OPTIONS = [...ISSUER_CLAIMS, "ownerClaim", "ownerPrefix", "defaultPolicy", "rules", "admin"];
 
 function issuer(entry) {
   if (!isObject(entry)) {
@@ -220,7 +224,19 @@ function issuer(entry) {
   return issuerValues(entry);
 }
 
-function issuerValues({ name, jwksUrl, ownerPrefix = "", ownerClaim, defaultPolicy, rules: wanted, ...entry }) {
+function issuerValues({
+  name,
+  jwksUrl,
+  ownerPrefix = "",
+  ownerClaim,
+  defaultPolicy,
+  rules: wanted,
+  admin = false,
+  ...entry
+}) {
+  if (typeof admin !== "boolean") {
+    return "admin is neither true nor false";
+  }
   if (!/^[a-z\d-]{1,32}$/.test(name)) {
     return "name is not up to 32 small letters, digits and hyphens";
   }

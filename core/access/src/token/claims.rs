@@ -8,7 +8,7 @@
 //! | `exp` | not after, in seconds since the epoch | required |
 //! | `nbf` | not before | |
 //! | `aud` | must name, or be, the issuer's audience | required |
-//! | `quayside` | an object: `maxBytes`, `types`, `metadata`, `keyPrefix`, `objectKey`, `delete`, `upload` | the issuer's default in its place |
+//! | `quayside` | an object: `maxBytes`, `types`, `metadata`, `keyPrefix`, `objectKey`, `delete`, `upload`; or `scope` | the issuer's default in its place |
 //!
 //! A field of `quayside` that is not known is refused: it could be a restriction that somebody relies on.
 //!
@@ -16,7 +16,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::token::{ClaimName, Genuine, Issuer, LEEWAY_SECONDS, TokenFault, UploadPolicy};
+use crate::token::{
+    ClaimName, Genuine, Issuer, LEEWAY_SECONDS, SignedWith, TokenFault, UploadPolicy, upload_policy::Said,
+};
 use upload_types::{
     object_key::is_segment,
     units::{UnixMs, UploadId},
@@ -24,6 +26,11 @@ use upload_types::{
 
 /// Owners name Durable Objects, and stand in events and lists.
 const MAX_OWNER_BYTES: usize = 255;
+
+/// A secret of `TOKEN_SECRETS` only the application has. Whose word a public key is, and who may write claims there, nobody knows here: so an
+/// identity provider makes no admins unless its entry says so.
+const NO_ADMIN: &str = "has `scope: admin`, which counts in a token that is signed with a secret of TOKEN_SECRETS, or whose issuer has \
+                        `admin: true` in TOKEN_ISSUERS";
 
 /// A tenant is a folder in keys, which have room for more.
 const MAX_TENANT_BYTES: usize = 128;
@@ -37,6 +44,8 @@ pub struct Claims {
     pub permit: UploadPolicy,
     /// The only upload that the token is for, where it is for one. It must be the owner's: the upload's object compares both.
     pub upload: Option<UploadId>,
+    /// Whether its holder runs the service: then `owner` says who that is, and has no uploads.
+    pub is_admin: bool,
 }
 
 impl Genuine {
@@ -47,12 +56,16 @@ impl Genuine {
             return Err(TokenFault::Malformed("its payload is not a JSON object"));
         };
         issuer.admits(said)?;
-        let (permit, upload) = match issuer.policy.of(said) {
-            None => (issuer.default_policy.clone(), None),
-            Some(terms) => UploadPolicy::of_claim(terms)
-                .map_err(|complaint| TokenFault::claim(issuer.policy.as_str(), complaint))?,
+        let fault = |complaint| TokenFault::claim(issuer.policy.as_str(), complaint);
+        let Said { policy: permit, upload, is_admin } = match issuer.policy.of(said) {
+            None => Said { policy: issuer.default_policy.clone(), upload: None, is_admin: false },
+            Some(terms) => UploadPolicy::of_claim(terms).map_err(fault)?,
         };
-        let tenant = tenant(said, issuer)?;
+        if is_admin && !(issuer.makes_admins || self.1 == SignedWith::Secret) {
+            return Err(fault(NO_ADMIN));
+        }
+        // Whoever runs the service is of no tenant.
+        let tenant = if is_admin { None } else { tenant(said, issuer)? };
         let owner = owner(said, issuer, tenant)?;
         let permit = match tenant {
             Some(tenant) => permit.below(tenant),
@@ -67,7 +80,7 @@ impl Genuine {
         }
         let expires = said.get("exp").ok_or(TokenFault::claim("exp", "is missing"))?;
         let expires = instant(expires).ok_or(TokenFault::claim("exp", "is not a number of seconds"))?;
-        let claims = Claims { owner, permit, upload };
+        let claims = Claims { owner, permit, upload, is_admin };
         if seconds >= expires.saturating_add(LEEWAY_SECONDS) {
             return Err(TokenFault::Expired(Box::new(claims)));
         }

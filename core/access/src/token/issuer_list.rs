@@ -28,6 +28,8 @@ struct Entry {
     policy_claim: Option<String>,
     default_policy: Option<Value>,
     rules: Option<Value>,
+    #[serde(default)]
+    admin: bool,
 }
 
 /// The issuers that the setting lists, or what is wrong with it, with the entry and the field that it is wrong in. Empty: none.
@@ -111,6 +113,7 @@ fn issuer(entry: Entry) -> Result<Issuer, Complaint> {
         policy: claim("policyClaim", entry.policy_claim)?.unwrap_or(usual.policy),
         default_policy: default_policy.map_err(|complaint| ("defaultPolicy", complaint))?.unwrap_or_default(),
         rules: rules.map_err(|complaint| ("rules", complaint))?.unwrap_or_default(),
+        makes_admins: entry.admin,
         audience: usual.audience,
         keys: usual.keys,
         reserved: usual.reserved,

@@ -38,6 +38,8 @@ pub struct Issuer {
     pub default_policy: UploadPolicy,
     /// What else must hold.
     pub rules: Rules,
+    /// Whether its tokens can make somebody an admin whatever they are signed with.
+    pub makes_admins: bool,
 }
 
 impl Issuer {
@@ -57,6 +59,7 @@ impl Issuer {
             policy: ClaimName::known("quayside"),
             default_policy: UploadPolicy::default(),
             rules: Rules::default(),
+            makes_admins: false,
         }
     }
 

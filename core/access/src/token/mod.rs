@@ -110,7 +110,16 @@ pub struct Unverified<'a> {
 
 /// A token that was signed by one of our keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Genuine(Value);
+pub struct Genuine(Value, SignedWith);
+
+/// What kind of key a token was signed with: not all that a token says counts with either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum SignedWith {
+    /// A secret that the deployment's own settings have.
+    Secret,
+    /// A key whose public half they have, or that is published where they say.
+    PrivateKey,
+}
 
 #[derive(Deserialize)]
 struct Header {
@@ -144,13 +153,13 @@ impl<'a> Unverified<'a> {
         let mut mac = Hmac::<Sha256>::new_from_slice(secret.bytes()).map_err(|_| TokenFault::Signature)?;
         mac.update(self.signed.as_bytes());
         mac.verify_slice(&self.signature).map_err(|_| TokenFault::Signature)?;
-        Ok(Genuine(self.payload))
+        Ok(Genuine(self.payload, SignedWith::Secret))
     }
 
     /// Believes the token if the platform, asked to verify the signature with the key that [`KeySet::find`] gave, said that
     /// it is right.
     pub fn verified_by_platform(self, is_right: bool) -> Result<Genuine, TokenFault> {
-        if is_right { Ok(Genuine(self.payload)) } else { Err(TokenFault::Signature) }
+        if is_right { Ok(Genuine(self.payload, SignedWith::PrivateKey)) } else { Err(TokenFault::Signature) }
     }
 }
 

@@ -56,6 +56,24 @@ struct Terms {
     object_key: Option<String>,
     #[serde(default)]
     delete: bool,
+    scope: Option<Scope>,
+}
+
+/// What a token is for beside uploads of its owner.
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Scope {
+    Admin,
+}
+
+/// What the claim says.
+pub(super) struct Said {
+    /// What may be created.
+    pub(super) policy: UploadPolicy,
+    /// The one upload that the token is for, where it is for one.
+    pub(super) upload: Option<UploadId>,
+    /// Whether its holder runs the service, and creates nothing. That it says so is not enough: `claims` looks at its key.
+    pub(super) is_admin: bool,
 }
 
 impl UploadPolicy {
@@ -66,17 +84,21 @@ impl UploadPolicy {
 
     pub(crate) fn of_setting(value: &Value) -> Result<Self, &'static str> {
         match Self::of_claim(value)? {
-            (policy, None) => Ok(policy),
-            (_, Some(_)) => Err("names an upload, which only a token can"),
+            Said { policy, upload: None, is_admin: false } => Ok(policy),
+            Said { upload: Some(_), .. } => Err("names an upload, which only a token can"),
+            Said { .. } => Err("has a scope, which only a token can"),
         }
     }
 
-    /// What the claim says: what may be created, and the one upload that the token is for, where it is for one.
-    pub(super) fn of_claim(value: &Value) -> Result<(Self, Option<UploadId>), &'static str> {
+    /// What the claim says.
+    pub(super) fn of_claim(value: &Value) -> Result<Said, &'static str> {
         let terms = json::from_str::<Terms>(&value.to_string())
             .map_err(|_| "has an unknown field, or one that is not of its type")?;
-        let upload = terms.upload;
-        Ok((Self::try_from(terms)?, upload))
+        let (upload, is_admin) = (terms.upload, terms.scope.is_some());
+        if is_admin && value.as_object().is_some_and(|terms| terms.len() > 1) {
+            return Err("says what may be uploaded beside `scope: admin`, which uploads nothing");
+        }
+        Ok(Said { policy: Self::try_from(terms)?, upload, is_admin })
     }
 
     /// The same, with all objects below the folder of a tenant.

@@ -80,6 +80,7 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &Outcome) -> Reply {
         | Outcome::Found(_)
         | Outcome::Redelivering(_)
         | Outcome::DeletedMany(_)
+        | Outcome::Admin(_)
         | Outcome::Linked { .. }
         | Outcome::UploadLinked { .. }
         | Outcome::UploadLinkRevoked(..) => json::reply(asked, outcome),

@@ -1,6 +1,6 @@
 //! The list of an owner's uploads in the JSON protocol, and the deletion of many of them at once.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::fields::{self, take};
 use crate::{Head, file_words::MAX_NAME_BYTES};
@@ -14,14 +14,22 @@ use upload_types::{
 /// Where many are deleted.
 pub(super) const DELETE_PATH: &str = "/uploads/delete";
 
+/// Where uploads are named.
+const FIELD: &str = "uploadIds";
+
 /// So many uploads are deleted by one request: each is a question to its object, of which an invocation has some thousands.
-const MAX_DELETED: usize = 1_000;
+pub(super) const MAX_DELETED: usize = 1_000;
 
 /// The largest body: ten times as many, which are told that they are too many, and room.
 pub(super) const MAX_BODY_BYTES: u32 = 512 * 1024;
 
 /// `GET /uploads?state=completed&prefix=holidays/&cursor=…`.
 pub(super) fn parse(head: &Head) -> Result<Operation, ApiError> {
+    query(head).map(Operation::List)
+}
+
+/// Which page of which uploads.
+pub(super) fn query(head: &Head) -> Result<ListQuery, ApiError> {
     let listed = match head.query_parameter("state") {
         None | Some("open") => Listed::Open,
         Some("completed") => Listed::Completed,
@@ -35,18 +43,21 @@ pub(super) fn parse(head: &Head) -> Result<Operation, ApiError> {
     }
     let bad_cursor = || ApiError::bad_request("cursor", "is not the `next` of a list");
     let after = head.query_parameter("cursor").map(|text| EntryName::parse(text).ok_or_else(bad_cursor)).transpose()?;
-    Ok(Operation::List(ListQuery { after, listed, prefix }))
+    Ok(ListQuery { after, listed, prefix })
 }
 
 /// `{"uploadIds": ["…", "…"]}`. One that is named twice is deleted once.
 pub(super) fn parse_deletion(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
-    const FIELD: &str = "uploadIds";
-    let mut fields = fields::read(head, body, &[FIELD])?;
+    ids(fields::read(head, body, &[FIELD])?, MAX_DELETED).map(Operation::DeleteMany)
+}
+
+/// The uploads that are named, each once, and no more than so many.
+pub(super) fn ids(mut fields: Map<String, Value>, most: usize) -> Result<Vec<UploadId>, ApiError> {
     let Some(Value::Array(named)) = take(&mut fields, FIELD) else {
         return Err(ApiError::bad_request(FIELD, "is not an array"));
     };
-    if named.len() > MAX_DELETED {
-        return Err(ApiError::bad_request(FIELD, format!("has more than {MAX_DELETED} ids: send several requests")));
+    if named.len() > most {
+        return Err(ApiError::bad_request(FIELD, format!("has more than {most} ids: send several requests")));
     }
     let mut ids: Vec<UploadId> = Vec::new();
     for name in &named {
@@ -56,7 +67,7 @@ pub(super) fn parse_deletion(head: &Head, body: &[u8]) -> Result<Operation, ApiE
             ids.push(id);
         }
     }
-    Ok(Operation::DeleteMany(ids))
+    Ok(ids)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::json::{complete, describe, init, link, list, presigned, repair, upload_link};
+use crate::json::{admin, allow::allow, complete, describe, init, link, list, presigned, repair, upload_link};
 use crate::{Head, Parsed, body_type, numbers::byte_count, problem_page};
 use upload_types::{
     api_error::ApiError,
@@ -35,6 +35,9 @@ pub fn parse(head: &Head) -> Result<Parsed, ApiError> {
     if head.path == "/uploads/events" {
         allow(head, &[Method::GET])?;
         return Ok(Parsed::Ready(Box::new(Operation::WatchAll)));
+    }
+    if let Some(route) = head.path.strip_prefix(admin::PATH) {
+        return admin::parse(head, route);
     }
     if READ_ONLY.contains(&head.path.as_str()) || head.path.starts_with(problem_page::PATH) {
         allow(head, &[Method::GET, Method::HEAD])?;
@@ -130,14 +133,6 @@ fn takes_events(accept: &str) -> bool {
     accept
         .split(',')
         .any(|range| range.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/event-stream"))
-}
-
-fn allow(head: &Head, methods: &[Method]) -> Result<(), ApiError> {
-    if methods.contains(&head.method) {
-        return Ok(());
-    }
-    let allow: Vec<_> = methods.iter().map(Method::as_str).chain(["OPTIONS"]).collect();
-    Err(ApiError::MethodNotAllowed { allow: allow.join(", ") })
 }
 
 fn append(id: UploadId, head: &Head) -> Result<Append, ApiError> {

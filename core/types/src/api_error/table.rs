@@ -308,6 +308,17 @@ api_errors! {
         detail: "{detail}",
         advice: "Do not try again with this token.",
         challenge: "Bearer realm=\"uploads\", error=\"insufficient_scope\"".to_owned(),
+    /// The token is an admin's, and an admin has no uploads.
+    AdminToken = "admin-token", 403, "The token is an admin's";
+        detail: "A token with `scope: admin` is for the routes below /admin/, and uploads nothing. Take a token without it.",
+        advice: "Take a token of the owner's for this, or a route below `/admin/`.",
+        challenge: "Bearer realm=\"uploads\", error=\"insufficient_scope\"".to_owned(),
+    /// Whoever runs the service has switched it off, wholly or in part. Nothing is lost.
+    Paused { mode: String, detail: String, retry_after_seconds: u32 } = "service-paused", 503, "The service does not take this just now";
+        detail: "{detail}",
+        advice: "Come again after `Retry-After`: nothing of what has been uploaded is lost. `mode` says what is not taken: `no-creations`, `read-only` or `closed`. `detail` is meant for whoever waits.",
+        members: { "mode": mode },
+        retry_after: *retry_after_seconds,
     /// The link has taken its file.
     LinkUsed = "link-used", 422, "The link has taken its file";
         detail: "The link takes one file, and has it. Ask whoever gave it to you for another.",

@@ -26,6 +26,7 @@ use crate::{
     ledger::{
         database::Database,
         links,
+        register::tables as register,
         tables::{self, Counted, Tables},
     },
     platform::error::{Error, Result},
@@ -317,6 +318,16 @@ impl<D: Database> Ledger<D> {
         Ok(found)
     }
 
+    /// Whether the register knows this owner.
+    pub(crate) fn is_registered(&self) -> Result<bool> {
+        Ok(register::is_marked(&*self.tables()?))
+    }
+
+    /// It does, from now on.
+    pub(crate) fn registered(&self) -> Result<()> {
+        self.write(true, || register::mark(&self.database))
+    }
+
     /// Writes, all or nothing. Tables that may change are looked up again.
     fn write(&self, changes_tables: bool, work: impl FnMut() -> Result<()>) -> Result<()> {
         if changes_tables {
@@ -359,4 +370,4 @@ fn difference(from: ByteCount, to: ByteCount) -> i64 {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -74,6 +74,8 @@ pub const EVENTS: &[Event] = &[
     error("unreadable_message", "detail"),
     error("accept_failed", "uploadId status detail durationMs"),
     info("auth_open", "detail"),
+    info("admin", "uploadId code detail"),
+    error("switch_unread", "detail"),
     error("jwks_unavailable", "detail"),
     error("fault", "uploadId status code detail durationMs"),
 ];

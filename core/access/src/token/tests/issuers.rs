@@ -68,6 +68,24 @@ fn a_token_is_checked_by_the_issuer_that_its_iss_names_and_by_no_other() {
 }
 
 #[test]
+fn an_identity_provider_makes_admins_only_where_its_entry_says_so() {
+    let payload = of_github(json!({ "quayside": { "scope": "admin" } }));
+    let admin = |changes: Value| {
+        let issuers = Issuers::new(Some(own()), list(&[entry(changes)]));
+        said_to(&issuers, &payload).map(|(_, claims)| (claims.is_admin, claims.owner))
+    };
+    assert!(matches!(admin(json!({})), Err(TokenFault::Claim(claim, _)) if claim == "quayside"));
+    assert!(matches!(admin(json!({ "admin": false })), Err(TokenFault::Claim(..))));
+    assert_eq!(admin(json!({ "admin": true })), Ok((true, "github:alice".to_owned())));
+    for wrong in [json!("true"), json!(1), json!({})] {
+        assert!(further(&json!([entry(json!({ "admin": wrong }))]).to_string()).is_err());
+    }
+    let by_setting = entry(json!({ "admin": true, "defaultPolicy": { "scope": "admin" } }));
+    let complaint = further(&json!([by_setting]).to_string()).unwrap_err();
+    assert!(complaint.contains("defaultPolicy has a scope"), "{complaint}");
+}
+
+#[test]
 fn whoever_is_chosen_looks_at_the_iss_again() {
     let [github] = &list(&[entry(json!({}))])[..] else { unreachable!() };
     assert_eq!(genuine(&mint(&good())).unwrap().claims(github, NOW), Err(TokenFault::Issuer));

@@ -95,6 +95,34 @@ fn it_may_say_no_more_than_it_must() {
 }
 
 #[test]
+fn a_token_makes_an_admin_where_the_claim_that_only_the_application_writes_says_so() {
+    let ops = claims(&mint(&with(json!({ "sub": "ops", "quayside": { "scope": "admin" } })))).unwrap();
+    assert!(ops.is_admin && ops.owner == "ops" && ops.upload.is_none());
+    for elsewhere in [
+        json!({ "scope": "admin" }),
+        json!({ "scope": "openid admin", "admin": true, "role": "admin" }),
+        json!({ "quayside": {} }),
+        json!({ "quayside": { "scope": null } }),
+        json!({ "quayside": { "metadata": { "scope": "admin" } } }),
+    ] {
+        assert!(!claims(&mint(&with(elsewhere.clone()))).unwrap().is_admin, "{elsewhere}");
+    }
+    let with_tenants = Issuer { tenant: Some(ClaimName::known("org")), ..own() };
+    let token = mint(&with(json!({ "quayside": { "scope": "admin" } })));
+    assert!(genuine(&token).unwrap().claims(&with_tenants, NOW).unwrap().is_admin, "of no tenant");
+}
+
+#[test]
+fn a_public_key_makes_no_admin_of_anybody_unless_its_issuer_is_trusted_with_that() {
+    let text = mint(&with(json!({ "quayside": { "scope": "admin" } })));
+    let by_public_key = Unverified::parse(&text).unwrap().verified_by_platform(true).unwrap();
+    let fault = by_public_key.claims(&own(), NOW).unwrap_err().to_string();
+    assert!(fault.contains("TOKEN_SECRETS"), "{fault}");
+    let trusted = Issuer { makes_admins: true, ..own() };
+    assert!(by_public_key.claims(&trusted, NOW).unwrap().is_admin);
+}
+
+#[test]
 fn clocks_may_be_a_little_apart() {
     for (changes, expected) in [
         (json!({ "exp": SECONDS - 29 }), None),
@@ -139,6 +167,12 @@ fn what_a_token_says_wrong_is_named() {
         (json!({ "quayside": { "keyPrefix": "a/../b/" } }), "quayside"),
         (json!({ "quayside": { "keyPrefix": "a b/" } }), "quayside"),
         (json!({ "quayside": { "upload": "x" } }), "quayside"),
+        (json!({ "quayside": { "scope": "Admin" } }), "quayside"),
+        (json!({ "quayside": { "scope": "admin upload" } }), "quayside"),
+        (json!({ "quayside": { "scope": ["admin"] } }), "quayside"),
+        (json!({ "quayside": { "scope": true } }), "quayside"),
+        (json!({ "quayside": { "scope": "admin", "maxBytes": 5 } }), "scope: admin"),
+        (json!({ "quayside": { "scope": "admin", "upload": UploadId::from_random_bytes([7; 16]) } }), "scope: admin"),
     ] {
         let fault = claims(&mint(&with(changes.clone()))).unwrap_err().to_string();
         assert!(fault.contains(expected), "{fault}: {:.60}", changes.to_string());

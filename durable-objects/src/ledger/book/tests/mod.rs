@@ -2,7 +2,7 @@
 
 mod by_link;
 mod finished;
-mod sql;
+pub(crate) mod sql;
 
 use std::cell::Cell;
 
@@ -53,6 +53,7 @@ impl<'a> Scene<'a> {
             instead_of: None,
             ended: None,
             link: None,
+            owner: "alice".to_owned(),
         }
     }
 

@@ -13,14 +13,14 @@ use crate::{
 };
 
 /// A database, and the steps that it has made.
-pub(super) struct Host {
+pub(crate) struct Host {
     connection: Connection,
     steps: Cell<u64>,
 }
 
 impl Host {
     /// An empty one.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { connection: Connection::open_in_memory().unwrap(), steps: Cell::default() }
     }
 
@@ -40,7 +40,7 @@ impl Host {
     }
 
     /// How many rows have been written, and how many steps it took to do and to find what was asked.
-    pub(super) fn written_and_steps(&self) -> (u64, u64) {
+    pub(crate) fn written_and_steps(&self) -> (u64, u64) {
         (self.connection.total_changes(), self.steps.get())
     }
 }

@@ -1,0 +1,383 @@
+//! What whoever runs the service asks for and is told, below `/admin/`: everybody's uploads, what the origin never took, and the switch.
+//!
+//! | route | asks for |
+//! |---|---|
+//! | `GET /admin/owners` | who has ever created an upload |
+//! | `GET /admin/uploads?owner=` | the uploads of one of them, as `GET /uploads` lists them to themselves |
+//! | `GET`, `DELETE /admin/uploads/{id}`, `POST …/redeliver` | one upload, whosever it is |
+//! | `POST /admin/uploads/delete` | the end of many |
+//! | `GET /admin/failed-deliveries`, `POST …/redeliver` | what the origin never took, and that it is sent again |
+//! | `GET`, `PUT /admin/switch` | what the service takes just now |
+
+use http::Method;
+use serde_json::{Map, Value, json};
+
+use super::{
+    allow::allow,
+    fields::{self, take},
+    list,
+    shown::{batch, json_reply, log, status},
+};
+use crate::{Asked, Head, Parsed, body_type};
+use upload_types::{
+    admin::{AdminOperation, AdminOutcome, FailedUpload, Redelivery},
+    api_error::ApiError,
+    operation::{Operation, Reply},
+    switch::{MAX_REASON_CHARACTERS, MAX_SWITCH_SECONDS, Switch, SwitchMode, SwitchRequest},
+    units::{UnixMs, UploadId},
+};
+
+/// What all of it is below.
+pub(super) const PATH: &str = "/admin/";
+
+/// The largest body of the switch: its reason, and room.
+const MAX_SWITCH_BODY_BYTES: u32 = 8 * 1024;
+
+/// So many events are sent again by one request: each is a question to its object and a message.
+const MAX_REDELIVERED: usize = 100;
+
+/// Owners have up to 255 bytes and no control characters: what is another name is nobody's.
+const MAX_OWNER_BYTES: usize = 255;
+
+const UPLOAD_IDS: &str = "uploadIds";
+
+/// Understands a request's head; `route` is what stands behind [`PATH`].
+pub(super) fn parse(head: &Head, route: &str) -> Result<Parsed, ApiError> {
+    let ready = |operation| Ok(Parsed::Ready(Box::new(Operation::Admin(operation))));
+    let with_body = |max_bytes, finish| {
+        body_type::json(head)?;
+        Ok(Parsed::NeedsBody { max_bytes, finish })
+    };
+    match route {
+        "owners" => {
+            allow(head, &[Method::GET])?;
+            let after = head.query_text("cursor");
+            if after.as_ref().is_some_and(|name| !is_owner(name)) {
+                return Err(bad_cursor());
+            }
+            ready(AdminOperation::ListOwners(after))
+        }
+        "uploads" => {
+            allow(head, &[Method::GET])?;
+            let owner = head.query_text("owner").filter(|owner| is_owner(owner));
+            let why = "is missing, or is no owner's name: up to 255 bytes without control characters";
+            let owner = owner.ok_or_else(|| ApiError::bad_request("owner", why))?;
+            ready(AdminOperation::ListUploads(owner, list::query(head)?))
+        }
+        "uploads/delete" => {
+            allow(head, &[Method::POST])?;
+            with_body(list::MAX_BODY_BYTES, deletion)
+        }
+        "failed-deliveries" => {
+            allow(head, &[Method::GET])?;
+            let after = head.query_parameter("cursor");
+            let after = after.map(|text| UploadId::parse(text).ok_or_else(bad_cursor)).transpose()?;
+            ready(AdminOperation::ListFailedDeliveries(after))
+        }
+        "failed-deliveries/redeliver" => {
+            allow(head, &[Method::POST])?;
+            with_body(list::MAX_BODY_BYTES, redelivery)
+        }
+        "switch" if head.method == Method::PUT => with_body(MAX_SWITCH_BODY_BYTES, set_switch),
+        "switch" => {
+            allow(head, &[Method::GET, Method::PUT])?;
+            ready(AdminOperation::ReadSwitch)
+        }
+        _ => {
+            let rest = route.strip_prefix("uploads/").ok_or(ApiError::NoSuchRoute)?;
+            let (id, action) = rest.split_once('/').unwrap_or((rest, ""));
+            let id = UploadId::parse(id).ok_or(ApiError::NotAnUploadId)?;
+            match action {
+                "" => {
+                    allow(head, &[Method::GET, Method::DELETE])?;
+                    let is_end = head.method == Method::DELETE;
+                    ready(if is_end { AdminOperation::Delete(id) } else { AdminOperation::Show(id) })
+                }
+                "redeliver" => {
+                    allow(head, &[Method::POST])?;
+                    ready(AdminOperation::Redeliver(id))
+                }
+                _ => Err(ApiError::NoSuchRoute),
+            }
+        }
+    }
+}
+
+fn is_owner(name: &str) -> bool {
+    !name.is_empty() && name.len() <= MAX_OWNER_BYTES && !name.chars().any(char::is_control)
+}
+
+fn bad_cursor() -> ApiError {
+    ApiError::bad_request("cursor", "is not the `next` of a list")
+}
+
+/// `{"uploadIds": ["…", "…"]}`.
+fn deletion(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
+    list::ids(fields::read(head, body, &[UPLOAD_IDS])?, list::MAX_DELETED)
+        .map(|ids| Operation::Admin(AdminOperation::DeleteMany(ids)))
+}
+
+/// `{"uploadIds": ["…"]}`, or `{"all": true}`.
+fn redelivery(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
+    const ALL: &str = "all";
+    let mut fields = fields::read(head, body, &[UPLOAD_IDS, ALL])?;
+    let which = match (fields::flag(&mut fields, ALL)?, fields.contains_key(UPLOAD_IDS)) {
+        (true, true) => return Err(ApiError::bad_request(ALL, "and uploadIds: send one of them")),
+        (true, false) => Redelivery::All,
+        (false, _) => Redelivery::These(list::ids(fields, MAX_REDELIVERED)?),
+    };
+    Ok(Operation::Admin(AdminOperation::RedeliverMany(which)))
+}
+
+/// `{"mode": "read-only", "reason": "…", "expiresInSeconds": 3600}`.
+fn set_switch(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
+    const MODE: &str = "mode";
+    const REASON: &str = "reason";
+    const SECONDS: &str = "expiresInSeconds";
+    let mut fields = fields::read(head, body, &[MODE, REASON, SECONDS])?;
+    let mode = fields::text(&mut fields, MODE)?.as_deref().and_then(SwitchMode::parse);
+    let none = "is none of `open`, `no-creations`, `read-only` and `closed`";
+    let mode = mode.ok_or_else(|| ApiError::bad_request(MODE, none))?;
+    let reason = fields::text(&mut fields, REASON)?.filter(|reason| !reason.is_empty());
+    let is_wrong = |text: &String| text.chars().count() > MAX_REASON_CHARACTERS || text.chars().any(char::is_control);
+    if reason.as_ref().is_some_and(is_wrong) {
+        let why = format!("is longer than {MAX_REASON_CHARACTERS} characters, or has control characters");
+        return Err(ApiError::bad_request(REASON, why));
+    }
+    let expires_in_seconds = match take(&mut fields, SECONDS) {
+        None => None,
+        Some(_) if mode == SwitchMode::Open => {
+            return Err(ApiError::bad_request(SECONDS, "is for what ends, and `open` does not"));
+        }
+        Some(value) => {
+            let seconds = value.as_u64().filter(|seconds| (1..=MAX_SWITCH_SECONDS).contains(seconds));
+            let why = "is not 1 to 2592000 (30 days)";
+            Some(seconds.ok_or_else(|| ApiError::bad_request(SECONDS, why))?)
+        }
+    };
+    Ok(Operation::Admin(AdminOperation::SetSwitch(SwitchRequest { mode, reason, expires_in_seconds })))
+}
+
+/// The answer to what was done.
+pub(super) fn reply(asked: &Asked<'_>, outcome: &AdminOutcome) -> Reply {
+    match outcome {
+        AdminOutcome::Owners { owners, next } => page("owners", json!(owners), next.clone()),
+        AdminOutcome::Upload(view) => {
+            let (status, log) = (status(&view.snapshot), log(view.snapshot.id, &view.history));
+            json_reply(200, &json!({ "owner": view.owner, "key": view.key, "status": status, "log": log }))
+        }
+        AdminOutcome::Redelivering(now) => {
+            let url = format!("{}{PATH}uploads/{}", asked.base_url, now.id);
+            json_reply(202, &json!({ "uploadId": now.id, "state": now.phase, "statusUrl": url }))
+        }
+        AdminOutcome::FailedDeliveries { uploads, next } => {
+            page("uploads", uploads.iter().map(failed).collect(), next.map(|id| id.to_string()))
+        }
+        AdminOutcome::RedeliveredMany { uploads, left } => {
+            let mut body = batch("redelivered", uploads);
+            body["left"] = json!(left);
+            json_reply(200, &body)
+        }
+        AdminOutcome::Switch(switch, now) => json_reply(200, &shown(switch, *now)),
+    }
+}
+
+fn page(name: &str, entries: Value, next: Option<String>) -> Reply {
+    let mut body = Map::from_iter([(name.to_owned(), entries)]);
+    if let Some(next) = next {
+        body.insert("next".to_owned(), next.into());
+    }
+    json_reply(200, &body.into())
+}
+
+fn failed(upload: &FailedUpload) -> Value {
+    let now = &upload.snapshot;
+    json!({
+        "uploadId": now.id,
+        "owner": upload.owner,
+        "failedAt": upload.failed_at.rfc3339(),
+        "state": now.phase,
+        "fileName": now.file.name,
+        "fileSize": now.plan.declared_bytes(),
+    })
+}
+
+/// `mode` is what holds now. What has expired is not told any more.
+fn shown(switch: &Switch, now: UnixMs) -> Value {
+    let mode = switch.mode_at(now);
+    let holds = mode == switch.mode;
+    json!({
+        "mode": mode,
+        "reason": switch.reason.as_ref().filter(|_| holds),
+        "expiresAt": switch.expires_at.filter(|_| holds).map(UnixMs::rfc3339),
+        "changedAt": (switch.version > 0).then(|| switch.changed_at.rfc3339()),
+        "changedBy": (switch.version > 0).then_some(&switch.changed_by),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use upload_types::ledger::{ListQuery, Listed};
+
+    const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
+
+    fn head(method: Method, route: &str) -> Head {
+        let (path, query) = route.split_once('?').unwrap_or((route, ""));
+        let (path, query) = (format!("{PATH}{path}"), query.to_owned());
+        Head { method, path, query, headers: http::HeaderMap::new() }
+    }
+
+    fn asked(method: Method, route: &str, body: &str) -> Result<AdminOperation, ApiError> {
+        let head = head(method, route);
+        let operation = match crate::json::parse(&head)? {
+            Parsed::Ready(operation) => *operation,
+            Parsed::NeedsBody { finish, .. } => finish(&head, body.as_bytes())?,
+            Parsed::Form(_) => panic!("a form"),
+        };
+        match operation {
+            Operation::Admin(operation) => Ok(operation),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_route_asks_for_its_own() {
+        let id = UploadId::parse(ID).unwrap();
+        let switch = |mode, reason: Option<&str>, expires_in_seconds| {
+            let reason = reason.map(str::to_owned);
+            AdminOperation::SetSwitch(SwitchRequest { mode, reason, expires_in_seconds })
+        };
+        let all = ListQuery { listed: Listed::All, prefix: "a/".to_owned(), after: None };
+        let redeliver = "failed-deliveries/redeliver";
+        let one = &format!("uploads/{ID}");
+        for (method, route, body, expected) in [
+            (Method::GET, "owners", "", AdminOperation::ListOwners(None)),
+            (Method::GET, "owners?cursor=%C3%A4/b", "", AdminOperation::ListOwners(Some("ä/b".to_owned()))),
+            (
+                Method::GET,
+                "uploads?owner=%C3%A4%2Fb&state=all&prefix=a/",
+                "",
+                AdminOperation::ListUploads("ä/b".to_owned(), all),
+            ),
+            (Method::GET, one, "", AdminOperation::Show(id)),
+            (Method::DELETE, one, "", AdminOperation::Delete(id)),
+            (Method::POST, &format!("{one}/redeliver"), "", AdminOperation::Redeliver(id)),
+            (
+                Method::POST,
+                "uploads/delete",
+                &format!(r#"{{"uploadIds":["{ID}"]}}"#),
+                AdminOperation::DeleteMany(vec![id]),
+            ),
+            (Method::GET, "failed-deliveries", "", AdminOperation::ListFailedDeliveries(None)),
+            (
+                Method::GET,
+                &format!("failed-deliveries?cursor={ID}"),
+                "",
+                AdminOperation::ListFailedDeliveries(Some(id)),
+            ),
+            (Method::POST, redeliver, r#"{"all":true}"#, AdminOperation::RedeliverMany(Redelivery::All)),
+            (
+                Method::POST,
+                redeliver,
+                &format!(r#"{{"uploadIds":["{ID}","{ID}"],"all":false}}"#),
+                AdminOperation::RedeliverMany(Redelivery::These(vec![id])),
+            ),
+            (Method::GET, "switch", "", AdminOperation::ReadSwitch),
+            (Method::PUT, "switch", r#"{"mode":"closed"}"#, switch(SwitchMode::Closed, None, None)),
+            (
+                Method::PUT,
+                "switch",
+                r#"{"mode":"read-only","reason":"ü","expiresInSeconds":2592000}"#,
+                switch(SwitchMode::ReadOnly, Some("ü"), Some(2_592_000)),
+            ),
+            (Method::PUT, "switch", r#"{"mode":"open","reason":""}"#, switch(SwitchMode::Open, None, None)),
+        ] {
+            assert_eq!(asked(method, route, body), Ok(expected), "{route} {body}");
+        }
+        assert_eq!(MAX_SWITCH_SECONDS, 2_592_000, "as the complaint says");
+    }
+
+    #[test]
+    fn every_complaint_names_its_field() {
+        let long = format!(r#"{{"mode":"closed","reason":"{}"}}"#, "ü".repeat(501));
+        let many = |count: usize| format!(r#"{{"uploadIds":[{}]}}"#, vec![format!("\"{ID}\""); count].join(","));
+        let redeliver = "failed-deliveries/redeliver";
+        for (method, route, body, field) in [
+            (Method::GET, "uploads", "", "owner"),
+            (Method::GET, "uploads?owner=", "", "owner"),
+            (Method::GET, "uploads?owner=%0Aregister", "", "owner"),
+            (Method::GET, "uploads?owner=a&state=gone", "", "state"),
+            (Method::GET, "uploads?owner=a&cursor=x", "", "cursor"),
+            (Method::GET, "owners?cursor=", "", "cursor"),
+            (Method::GET, "owners?cursor=%0Aregister", "", "cursor"),
+            (Method::GET, "failed-deliveries?cursor=1", "", "cursor"),
+            (Method::PUT, "switch", "", "body"),
+            (Method::PUT, "switch", "[]", "body"),
+            (Method::PUT, "switch", "{}", "mode"),
+            (Method::PUT, "switch", r#"{"mode":"off"}"#, "mode"),
+            (Method::PUT, "switch", r#"{"mode":7}"#, "mode"),
+            (Method::PUT, "switch", r#"{"mode":"closed","untilMs":7}"#, "untilMs"),
+            (Method::PUT, "switch", r#"{"mode":"closed","reason":7}"#, "reason"),
+            (Method::PUT, "switch", r#"{"mode":"closed","reason":"a\nb"}"#, "reason"),
+            (Method::PUT, "switch", &long, "reason"),
+            (Method::PUT, "switch", r#"{"mode":"closed","expiresInSeconds":0}"#, "expiresInSeconds"),
+            (Method::PUT, "switch", r#"{"mode":"closed","expiresInSeconds":2592001}"#, "expiresInSeconds"),
+            (Method::PUT, "switch", r#"{"mode":"closed","expiresInSeconds":"60"}"#, "expiresInSeconds"),
+            (Method::PUT, "switch", r#"{"mode":"open","expiresInSeconds":60}"#, "expiresInSeconds"),
+            (Method::POST, redeliver, "{}", "uploadIds"),
+            (Method::POST, redeliver, r#"{"all":false}"#, "uploadIds"),
+            (Method::POST, redeliver, r#"{"all":"yes"}"#, "all"),
+            (Method::POST, redeliver, r#"{"all":true,"uploadIds":[]}"#, "all"),
+            (Method::POST, redeliver, r#"{"uploadIds":["x"]}"#, "uploadIds"),
+            (Method::POST, redeliver, &many(101), "uploadIds"),
+            (Method::POST, "uploads/delete", &many(1_001), "uploadIds"),
+            (Method::POST, "uploads/delete", r#"{"all":true}"#, "all"),
+        ] {
+            match asked(method, route, body) {
+                Err(ApiError::BadRequest { field: named, .. }) => assert_eq!(named, field, "{route} {body:.60}"),
+                other => panic!("{route} {body:.60}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_route_or_no_id_or_another_method_is_said() {
+        for (method, route, expected) in [
+            (Method::GET, "", "no-such-route"),
+            (Method::GET, "upload", "no-such-route"),
+            (Method::GET, "owners/alice", "no-such-route"),
+            (Method::GET, "uploads/x", "upload-not-found"),
+            (Method::GET, &format!("uploads/{}", ID.to_uppercase()), "upload-not-found"),
+            (Method::GET, &format!("uploads/{ID}/log"), "no-such-route"),
+            (Method::POST, "owners", "method-not-allowed"),
+            (Method::POST, "switch", "method-not-allowed"),
+            (Method::GET, "uploads/delete", "method-not-allowed"),
+            (Method::PUT, &format!("uploads/{ID}"), "method-not-allowed"),
+        ] {
+            let refusal = asked(method, route, "").unwrap_err();
+            assert_eq!(refusal.code(), expected, "{route}");
+        }
+    }
+
+    #[test]
+    fn a_switch_that_has_expired_is_open() {
+        let set = Switch {
+            mode: SwitchMode::Closed,
+            reason: Some("r".to_owned()),
+            expires_at: Some(UnixMs(9_000)),
+            changed_at: UnixMs(5_000),
+            changed_by: "ops".to_owned(),
+            version: 1,
+        };
+        let known = json!({ "changedAt": "1970-01-01T00:00:05.000Z", "changedBy": "ops" });
+        let mut before = json!({ "mode": "closed", "reason": "r", "expiresAt": "1970-01-01T00:00:09.000Z" });
+        let mut after = json!({ "mode": "open", "reason": null, "expiresAt": null });
+        for shown in [&mut before, &mut after] {
+            shown.as_object_mut().unwrap().extend(known.as_object().unwrap().clone());
+        }
+        assert_eq!((shown(&set, UnixMs(8_999)), shown(&set, UnixMs(9_000))), (before, after));
+        let never = shown(&Switch::default(), UnixMs(1));
+        assert_eq!((&never["mode"], &never["changedAt"]), (&json!("open"), &Value::Null));
+    }
+}
