@@ -26,7 +26,19 @@ pub(crate) struct Complaints(Vec<String>);
 impl Complaints {
     /// What was read, where it is right.
     pub(crate) fn hear<T>(&mut self, read: Result<T, ApiError>) -> Option<T> {
-        read.map_err(|complaint| self.0.push(complaint.to_string())).ok()
+        match read {
+            Ok(value) => Some(value),
+            Err(complaint) => {
+                self.note(complaint);
+                None
+            }
+        }
+    }
+
+    /// Compiled once, not once per kind of setting.
+    #[inline(never)]
+    fn note(&mut self, complaint: ApiError) {
+        self.0.push(complaint.to_string());
     }
 
     /// What was read; where it is not right, anything, since nothing is begun then.

@@ -39,7 +39,7 @@ const SERVED: [&str; 2] = ["openapi.json", "errors.json"];
 /// together, and longer functions compress worse. `--low-memory-unused`: the first KiB is the far end of the stack, where nothing is
 /// addressed from below. No `local-cse`: what it keeps in a local instead of computing it again is less code, and compresses worse. No `memory-packing`: zeros compress to
 /// nothing, and what stands between the pieces of data does not.
-const OPTIMISING: &str = "-Os -ocimfs 20 -aimfs 1 -fimfs 5 --low-memory-unused --skip-pass=local-cse --skip-pass=memory-packing --strip-debug --strip-producers";
+const OPTIMISING: &str = "-Os -ocimfs 20 -aimfs 1 -fimfs 5 --low-memory-unused --skip-pass=local-cse --skip-pass=memory-packing --coalesce-locals --reorder-locals --strip-debug --strip-producers";
 /// What it may use: what the compiler uses, and the exceptions of bindings that catch. Nothing that workerd may not know yet.
 const WASM_FEATURES: [&str; 8] = [
     "simd",
@@ -110,6 +110,11 @@ fn pack(project: &Project, wasm: &Path, bindgen: &Path, folder: &Path) -> Result
     let features = WASM_FEATURES.map(|feature| format!("--enable-{feature}"));
     let paths = [bound.display().to_string(), "-o".to_owned(), small.display().to_string()];
     run(project, &project.node_bin("wasm-opt"), &[&paths[..], &optimising, &features].concat())?;
+    let named = staging.join("named.wasm");
+    run(project, bindgen, &["--order".as_ref(), small.as_os_str(), named.as_os_str()])?;
+    let paths = [named.display().to_string(), "-o".to_owned(), small.display().to_string()];
+    let ordering = ["--reorder-functions-by-name", "--strip-debug"].map(str::to_owned);
+    run(project, &project.node_bin("wasm-opt"), &[&paths[..], &ordering, &features].concat())?;
     std::fs::copy(project.path("src/instance.js"), staging.join("instance.js"))?;
     link_page::build(project, &staging)?;
     for name in SERVED {

@@ -1,8 +1,12 @@
-//! `bindgen WASM FOLDER`: writes `index.js`, the JavaScript around a compiled Worker, and `index_bg.wasm`, its wasm with bindings, into a folder.
+//! `bindgen WASM FOLDER` writes `index.js`, the JavaScript around a compiled Worker, and `index_bg.wasm`, its wasm with bindings, into a folder.
 //!
 //! wasm-bindgen's library does it. Its command line tool brings an HTTP server and a client with it, and takes four times as long to compile.
 //! What the wasm imports of the JavaScript is numbered then: the names that the library makes are 40 letters each, half of them a hash, and
 //! nobody ever sees one. And what the `worker` crate exports for bindings that this Worker has not is left out.
+//!
+//! `bindgen --order WASM NAMED` says in what order that wasm's functions are to be ([`likeness`]).
+
+mod likeness;
 
 use std::path::Path;
 
@@ -11,7 +15,11 @@ use wasm_bindgen_cli_support::Bindgen;
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args_os().skip(1);
-    let (wasm, folder) = arguments.next().zip(arguments.next()).context("usage: bindgen WASM FOLDER")?;
+    let mut next = || arguments.next().context("usage: bindgen WASM FOLDER, or bindgen --order WASM NAMED");
+    let (wasm, folder) = (next()?, next()?);
+    if wasm == "--order" {
+        return Ok(std::fs::write(next()?, likeness::named_by_likeness(std::fs::read(folder)?)?)?);
+    }
     Bindgen::new()
         .input_path(wasm)
         .out_name("index")
