@@ -90,7 +90,9 @@ function carry(from: Socket, to: Socket, arrivalOf: (bytes: number) => number): 
   };
   const send = (due: number, piece?: Buffer) => {
     underWay.push({ due: Math.max(due, underWay.at(-1)?.due ?? 0), piece });
-    timer ??= setTimeout(deliver, Math.max(0, due - performance.now()));
+    if (timer === undefined) {
+      timer = setTimeout(deliver, Math.max(0, due - performance.now()));
+    }
   };
   from.on("data", (piece) => {
     bytes += piece.length;

@@ -29,7 +29,7 @@ impl Complaints {
         match read {
             Ok(value) => Some(value),
             Err(complaint) => {
-                self.note(complaint);
+                self.note(&complaint);
                 None
             }
         }
@@ -37,7 +37,7 @@ impl Complaints {
 
     /// Compiled once, not once per kind of setting.
     #[inline(never)]
-    fn note(&mut self, complaint: ApiError) {
+    fn note(&mut self, complaint: &ApiError) {
         self.0.push(complaint.to_string());
     }
 

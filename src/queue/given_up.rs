@@ -3,8 +3,8 @@
 use durable_objects::platform::error::Result;
 use durable_objects::rpc::{
     ObjectClient, call,
+    delivery::EventFacts,
     register::{NoteFailedDelivery, REGISTER},
-    upload::EventFacts,
 };
 use upload_session::event::DeliveryOutcome;
 use upload_types::{admin::FailedDelivery, units::UnixMs};

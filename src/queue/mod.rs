@@ -18,8 +18,10 @@ use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::{
     platform::error::Result,
     rpc::{
-        ObjectClient, call, unless_refused,
-        upload::{BeginDelivery, EndDelivery, QueueMessage},
+        ObjectClient, call,
+        delivery::{BeginDelivery, EndDelivery},
+        unless_refused,
+        upload::QueueMessage,
     },
 };
 use futures_util::{StreamExt as _, stream};

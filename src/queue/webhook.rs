@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use durable_objects::platform::error::{Error, Result};
-use durable_objects::rpc::upload::EventFacts;
+use durable_objects::rpc::delivery::EventFacts;
 use futures_util::future::{Either, select};
 use serde_json::{Value, json};
 use upload_access::token::Secret;

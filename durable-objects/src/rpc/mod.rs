@@ -11,6 +11,7 @@
 //! Every command says who asks, and an upload's object answers nobody but those whose upload it is: to others there is no
 //! such upload. A command that does not say is no command.
 
+pub mod delivery;
 pub mod direct;
 pub mod ledger;
 pub mod register;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::platform::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use upload_session::{
-    event::{DeliveryOutcome, EventKind, Verdict},
+    event::Verdict,
     session::{
         BeginAppend, Commit, Committed, CopyBatch, DeleteRight, Growing, Hashed, PartialStatus, PartialUpload, Release,
         Renew, Signed, Slice, Slot, UploadSpec, Wanted, WriteLease,
@@ -21,12 +21,12 @@ use upload_types::{
     repair::Manifest,
     units::{ByteCount, UnixMs, UploadId},
     upload::{MetadataPatch, ObjectFacts, Snapshot},
-    upload_link::LinkFacts,
 };
 use worker::WebSocket;
 
 use super::{
     Command, ObjectClient, commands, connect,
+    delivery::{BeginDelivery, EndDelivery, EventFacts},
     direct::{AssembleParts, FindSigned, RecordParts, SignParts},
     post,
     repair::{BeginCopy, RepairUpload, ShowManifest},
@@ -208,30 +208,6 @@ pub struct Redeliver(pub Option<String>);
 #[derive(Serialize, Deserialize)]
 pub struct FindObject;
 
-/// An attempt at delivering the event begins.
-#[derive(Serialize, Deserialize)]
-pub struct BeginDelivery {
-    /// To whom, as the queue's message names it.
-    pub receiver: String,
-    /// The event, likewise.
-    pub event_id: String,
-    /// How long the attempt may last, in milliseconds.
-    pub attempt_ms: u64,
-    /// How long a link to the object is good that is handed out with it, in milliseconds.
-    pub link_ms: u64,
-}
-
-/// The attempt is over.
-#[derive(Serialize, Deserialize)]
-pub struct EndDelivery {
-    /// To whom.
-    pub receiver: String,
-    /// The event.
-    pub event_id: String,
-    /// How it went.
-    pub outcome: DeliveryOutcome,
-}
-
 /// What of the object is to be read back next.
 #[derive(Serialize, Deserialize)]
 pub struct NextSlice;
@@ -256,41 +232,6 @@ pub struct WantedPartials;
 /// A batch is to be copied: this is how the wanted partial uploads stand, in order.
 #[derive(Serialize, Deserialize)]
 pub struct BeginCopyBatch(pub Vec<PartialStatus>);
-
-/// What a receiver is told, but for the link to the object, which only the Worker can sign.
-#[derive(Serialize, Deserialize)]
-pub struct EventFacts {
-    /// The event's id; never changes.
-    pub event_id: String,
-    /// What happened.
-    pub kind: EventKind,
-    /// When.
-    pub occurred_at: UnixMs,
-    /// When the upload ended; none where that is not what is told.
-    pub ended_at: Option<UnixMs>,
-    /// Whose upload it is.
-    pub owner: String,
-    /// Where its object is, or would have been.
-    pub key: String,
-    /// What whoever made the owner's token attached to it.
-    pub attached: BTreeMap<String, String>,
-    /// The link that the upload came by.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub link: Option<LinkFacts>,
-    /// What URLs begin with: scheme, host and base path.
-    pub public_url: String,
-    /// Everything else.
-    pub snapshot: Snapshot,
-    /// The object that is there, or was until it was deleted.
-    pub object: Option<ObjectFacts>,
-    /// Until when the link to it must be good: the upload is remembered so long. None where there is no link.
-    pub link_until: Option<UnixMs>,
-    /// The upload whose object it shares, if it shares one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub duplicate_of: Option<UploadId>,
-    /// Which attempt this is, from 1.
-    pub attempt: u32,
-}
 
 /// A completed object and its upload.
 #[derive(Serialize, Deserialize)]

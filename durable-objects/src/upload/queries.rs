@@ -8,7 +8,10 @@ use upload_session::{
 use upload_types::{admin::AdminView, units::UnixMs, upload::Snapshot};
 
 use crate::{
-    rpc::upload::{BeginDelivery, EndDelivery, EventFacts, FoundObject, SliceHashed, WantedPartials},
+    rpc::{
+        delivery::{BeginDelivery, EndDelivery, EventFacts},
+        upload::{FoundObject, SliceHashed, WantedPartials},
+    },
     upload::history::HistoryRecorder,
 };
 

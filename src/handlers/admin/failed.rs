@@ -80,8 +80,7 @@ async fn stand(known: Vec<FailedDelivery>, admin: Admin<'_>) -> (Vec<FailedUploa
                     failed.borrow_mut().push(FailedUpload { owner, failed_at, snapshot: view.snapshot });
                 }
                 Ok(view) if is_told(&view.snapshot, DeliveryState::Queued) && !is_settled => {}
-                Ok(_) => over.borrow_mut().push(one),
-                Err(Error::Refused(ApiError::UploadNotFound)) => over.borrow_mut().push(one),
+                Ok(_) | Err(Error::Refused(ApiError::UploadNotFound)) => over.borrow_mut().push(one),
                 Err(_) => {}
             }
         })

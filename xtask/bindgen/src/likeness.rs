@@ -39,13 +39,13 @@ pub(crate) fn named_by_likeness(mut wasm: Vec<u8>) -> anyhow::Result<Vec<u8>> {
     for (place, function) in order(&bodies).into_iter().enumerate() {
         places[function] = place;
     }
-    let mut named = NameMap::new();
+    let mut functions = NameMap::new();
     for (number, place) in (imported..).zip(places) {
-        named.append(number, &format!("{place:06}"));
+        functions.append(number, &format!("{place:06}"));
     }
-    let mut names = NameSection::new();
-    names.functions(&named);
-    names.append_to(&mut wasm);
+    let mut section = NameSection::new();
+    section.functions(&functions);
+    section.append_to(&mut wasm);
     Ok(wasm)
 }
 
