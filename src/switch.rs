@@ -30,8 +30,8 @@ pub(crate) async fn check(effect: Effect, env: &Env, context: &Context) -> Resul
     if with(|cache| cache.is_due(now())) {
         read_behind(env, context);
     }
-    // What only reads goes by what is known.
-    if effect != Effect::Reads {
+    // What only reads goes by what is known, unless that would refuse it: it may be long over.
+    if effect != Effect::Reads || with(|cache| cache.known().check(effect, now()).is_err()) {
         wait().await;
     }
     Ok(with(|cache| cache.known().check(effect, now()))?)
@@ -49,7 +49,7 @@ async fn wait() {
         }
         Delay::from(Duration::from_millis(POLL_MS)).await;
     }
-    with(SwitchCache::waited_in_vain);
+    with(|cache| cache.waited_in_vain(now()));
 }
 
 /// Has it read. Crash here, or the platform ends the task: what is known stays, and it is read again after a while.

@@ -16,7 +16,7 @@ pub(crate) mod webhook;
 
 use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::{
-    platform::error::Result,
+    platform::error::{Error, Result},
     rpc::{
         ObjectClient, call,
         delivery::{BeginDelivery, EndDelivery},
@@ -57,6 +57,12 @@ const FAULT_DELAY_SECONDS: u32 = 30;
 /// So long may a receiver take that is not the origin. A batch holds its place until all of it is settled, and the platform may have a
 /// single consumer for a while: whoever hangs would hold up the events behind it for as long.
 const OTHERS_TIMEOUT_MS: u64 = 10_000;
+
+/// So often a receiver that is not listed is looked for: an hour or so with the pauses of production, long enough for settings to spread.
+const ATTEMPTS_WITHOUT_ADDRESS: u32 = 10;
+
+/// What is wrong with a request that never went out.
+const UNMADE: &str = "the request could not be made";
 
 /// What is wrong with a receiver that is listed no more.
 const REMOVED: &str = "EVENT_RECEIVERS has no receiver of this name any more";
@@ -163,9 +169,22 @@ async fn deliver(
     };
     let watch = Stopwatch::start();
     let (answer, policy) = match &to {
-        Some(to) => (webhook::send(&facts, to, begin.attempt_ms, config, env).await?, config.retry),
-        // Nobody waits for a receiver that is listed no more. One that comes back is told by `redeliver`.
-        None => (Answer::Refused { status: None, asked_seconds: None, why: Some(REMOVED) }, RetryPolicy::GIVE_UP),
+        Some(to) => {
+            let sent = webhook::send(&facts, to, begin.attempt_ms, config, env).await;
+            // Whatever it is, there is an end to its attempts.
+            let unmade = |error: Error| {
+                log::error(&LogLine { detail: Some(error.to_string()), ..LogLine::of("message_failed", upload_id) });
+                Answer::Refused { status: None, asked_seconds: None, why: Some(UNMADE) }
+            };
+            (sent.unwrap_or_else(unmade), config.retry)
+        }
+        // Nobody waits long for a receiver that is not listed: it may be listed already where the upload was created, while settings
+        // spread, or again in a moment. One that comes back later is told by `redeliver`.
+        None => {
+            let max_attempts = config.retry.max_attempts.min(ATTEMPTS_WITHOUT_ADDRESS);
+            let refused = Answer::Refused { status: None, asked_seconds: None, why: Some(REMOVED) };
+            (refused, RetryPolicy { max_attempts, ..config.retry })
+        }
     };
     let (status, why, outcome) = match answer {
         Answer::Acknowledged { discard, result, why } => (None, why, DeliveryOutcome::Acknowledged { discard, result }),

@@ -4,10 +4,10 @@
 //! |---|---|
 //! | was read within 5 s | nobody asks |
 //! | was read within 10 s | it is read again, behind the requests |
-//! | is older, or there is nothing | it is read again; what would change something waits for it, half a second at most |
+//! | is older, or there is nothing | it is read again; what would change something, or would be refused, waits for it, half a second at most |
 //!
 //! Where the register does not answer, the last mode that is known stays, and where none is, everything is taken: a register that is away must
-//! not take the service with it. Then nobody waits until it has answered again.
+//! not take the service with it. Then nobody waits for ten seconds, and it is asked once in five.
 
 use upload_types::{switch::Switch, units::UnixMs};
 
@@ -31,8 +31,8 @@ pub struct SwitchCache {
     read_at: Option<UnixMs>,
     /// When it was asked for, while there is no answer.
     asked_at: Option<UnixMs>,
-    /// Whether the last question had no answer in time.
-    is_unheard: bool,
+    /// When a question had no answer, or none in time, the last time; none since the last answer.
+    unheard_at: Option<UnixMs>,
 }
 
 impl SwitchCache {
@@ -43,7 +43,8 @@ impl SwitchCache {
 
     /// Whether it is to be read now.
     pub fn is_due(&self, now: UnixMs) -> bool {
-        !self.is_in_flight(now) && self.age_ms(now).is_none_or(|age_ms| age_ms > FRESH_MS)
+        let has_failed = self.unheard_at.is_some_and(|at| now.ms_since(at) <= FRESH_MS);
+        !self.is_in_flight(now) && !has_failed && self.age_ms(now).is_none_or(|age_ms| age_ms > FRESH_MS)
     }
 
     /// It has been asked for.
@@ -54,18 +55,21 @@ impl SwitchCache {
     /// Whether what would change something waits.
     pub fn is_awaited(&self, now: UnixMs) -> bool {
         let is_old = self.age_ms(now).is_none_or(|age_ms| age_ms > KNOWN_MS);
-        is_old && !self.is_unheard && self.is_in_flight(now)
+        let is_unheard = self.unheard_at.is_some_and(|at| now.ms_since(at) <= KNOWN_MS);
+        is_old && !is_unheard && self.is_in_flight(now)
     }
 
     /// Somebody has waited long enough.
-    pub fn waited_in_vain(&mut self) {
-        self.is_unheard = true;
+    pub fn waited_in_vain(&mut self, now: UnixMs) {
+        if self.is_awaited(now) {
+            self.unheard_at = Some(now);
+        }
     }
 
     /// It was answered, or not. An answer that is older than what is known meanwhile says nothing.
     pub fn answered(&mut self, now: UnixMs, answer: Option<Switch>) {
         self.asked_at = None;
-        self.is_unheard = answer.is_none();
+        self.unheard_at = answer.is_none().then_some(now);
         if let Some(switch) = answer {
             self.read_at = Some(now);
             if switch.version >= self.switch.version {
@@ -121,13 +125,15 @@ mod tests {
         assert!(cache.is_due(NOW) && !cache.is_awaited(NOW));
         cache.asked(NOW);
         assert!(cache.is_awaited(NOW));
-        cache.waited_in_vain();
+        cache.waited_in_vain(NOW);
         assert!(!cache.is_awaited(NOW), "and nobody after them");
         assert_eq!(cache.known(), &Switch::default());
         cache.answered(NOW, None);
-        assert!(cache.is_due(NOW));
-        cache.asked(NOW);
-        assert!(!cache.is_awaited(NOW));
+        assert!(!cache.is_due(NOW.plus_ms(5_000)), "a register that is overloaded is not asked with each request");
+        assert!(cache.is_due(NOW.plus_ms(5_001)));
+        cache.asked(NOW.plus_ms(5_001));
+        assert!(!cache.is_awaited(NOW.plus_ms(10_000)));
+        assert!(cache.is_awaited(NOW.plus_ms(10_001)), "it may have come back");
     }
 
     #[test]
@@ -136,7 +142,7 @@ mod tests {
         cache.asked(NOW.plus_ms(60_000));
         cache.answered(NOW.plus_ms(61_000), None);
         assert_eq!(cache.known().mode, SwitchMode::ReadOnly);
-        assert!(cache.is_due(NOW.plus_ms(61_000)));
+        assert!(cache.is_due(NOW.plus_ms(66_001)));
     }
 
     #[test]

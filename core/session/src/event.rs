@@ -122,9 +122,6 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// No further attempt makes sense.
-    pub const GIVE_UP: Self = Self { first_delay_seconds: 0, max_attempts: 0 };
-
     /// The pause after attempt number `attempt` (from 1), and no shorter than what the origin asked for.
     fn delay_seconds(self, attempt: u32, asked_seconds: Option<u32>) -> u32 {
         let doublings = attempt.saturating_sub(1).min(20);
@@ -216,10 +213,12 @@ impl Delivery {
         self.kind.has_link() && self.state == DeliveryState::Queued
     }
 
-    /// The event has been handed to the queue; unless an attempt begins, hand it over again after `resend_ms`.
+    /// The event has been handed to the queue; unless an attempt begins, hand it over again after `resend_ms`. An attempt may have begun
+    /// before the queue said so, and even have ended: then its times stay.
     #[must_use]
     pub fn sent(&self, now: UnixMs, resend_ms: u64) -> Self {
-        Self { next_send_at: now.plus_ms(resend_ms), attempt_until: None, ..self.clone() }
+        let next_send_at = self.next_send_at.max(now.plus_ms(resend_ms));
+        Self { next_send_at, attempt_until: self.attempt_until.filter(|until| *until > now), ..self.clone() }
     }
 
     /// An attempt begins that lasts at most `attempt_ms`, and hands out a link that is good until then, if it hands out one.

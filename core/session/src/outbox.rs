@@ -94,9 +94,9 @@ impl Outbox {
         self.to(ReceiverIndex::ORIGIN).any(is_awaited)
     }
 
-    /// Whether the origin has acknowledged the object and wants it deleted.
+    /// Whether the origin, when it acknowledged the object, wanted it deleted. That it is told again changes nothing in that.
     pub fn is_to_be_discarded(&self) -> bool {
-        self.iter().any(|delivery| delivery.discard && delivery.state == DeliveryState::Delivered)
+        self.iter().any(|delivery| delivery.discard)
     }
 
     /// Whether somebody is still to be told of the object, and be handed a link to it.

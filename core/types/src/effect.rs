@@ -1,6 +1,6 @@
 //! What each operation does to uploads: by this the kill switch lets it in or not.
 
-use crate::{operation::Operation, switch::Effect};
+use crate::{operation::Operation, presigned::PresignRequest, switch::Effect};
 
 /// Its effect; `None` where the switch does not stop it: where whoever runs the service asks, or somebody who asks about no upload at all.
 pub fn of(operation: &Operation) -> Option<Effect> {
@@ -11,6 +11,7 @@ pub fn of(operation: &Operation) -> Option<Effect> {
         | Operation::CreateWith(..)
         | Operation::CreateWithUnsized(..)
         | Operation::Compose(..) => Some(Effect::Creates),
+        Operation::Direct(_, PresignRequest::List) => Some(Effect::Reads),
         // A piece may be the first of its file.
         Operation::AppendKeyed(_)
         | Operation::Append(_)

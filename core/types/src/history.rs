@@ -22,6 +22,9 @@ pub const SIGNED: &str = "signed";
 /// A part that the client has stored counts.
 pub const RECORDED: &str = "recorded";
 
+/// An attempt at telling a receiver: several that are down take turns.
+pub const DELIVERY_ATTEMPT: &str = "delivery_attempt";
+
 /// Something that happened, once or several times in a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -56,13 +59,12 @@ impl History {
     pub fn note(&mut self, now: UnixMs, event: &str, uploaded_bytes: ByteCount, detail: Option<String>) {
         let detail = detail.map(|text| text.chars().take(MAX_DETAIL_CHARACTERS).collect());
         self.noted += 1;
-        let takes_turns = |entry: &Entry| [SIGNED, RECORDED].contains(&entry.event.as_str());
-        let is_the_same = |entry: &Entry| entry.event == event && entry.detail == detail;
-        let same = match self.entries.as_mut_slice() {
-            [.., last] if is_the_same(last) => Some(last),
-            [.., before, last] if is_the_same(before) && takes_turns(before) && takes_turns(last) => Some(before),
-            _ => None,
-        };
+        let takes_turns = |event: &str| [SIGNED, RECORDED, DELIVERY_ATTEMPT].contains(&event);
+        let is_the_same = |entry: &&mut Entry| entry.event == event && entry.detail == detail;
+        // The last one, or, of what comes by turns, one of the turn.
+        let turn = self.entries.iter().rev().take_while(|entry| takes_turns(&entry.event)).count();
+        let compared = if takes_turns(event) { turn.max(1) } else { 1 };
+        let same = self.entries.iter_mut().rev().take(compared).find(is_the_same);
         if let Some(same) = same {
             same.until = now;
             same.times = same.times.saturating_add(1);
@@ -97,6 +99,19 @@ mod tests {
         assert_eq!(history.entries.len(), MAX_ENTRIES);
         assert_eq!(history.entries.last().unwrap().detail.as_deref(), Some("reason 999"));
         assert_eq!(history.noted, 11_001);
+    }
+
+    #[test]
+    fn receivers_that_are_down_take_turns_and_push_nothing_out() {
+        let mut history = History::default();
+        history.note(UnixMs(1), "created", 0.into(), None);
+        for _ in 0..100 {
+            for receiver in ["search", "audit", "billing"] {
+                history.note(UnixMs(2), DELIVERY_ATTEMPT, 0.into(), Some(receiver.to_owned()));
+            }
+        }
+        let seen: Vec<_> = history.entries.iter().map(|entry| entry.times).collect();
+        assert_eq!((seen, history.noted), (vec![1, 100, 100, 100], 301));
     }
 
     #[test]

@@ -19,8 +19,8 @@ use crate::{api_error::ApiError, units::UnixMs};
 /// clients 33 a second.
 const RETRY_SECONDS: u64 = 30;
 
-/// However long it lasts, clients look once an hour: it may be over earlier.
-const LONGEST_RETRY_SECONDS: u64 = 3_600;
+/// However long it lasts, clients look once a minute: it may be over earlier, and some give up where they are to wait for longer.
+const LONGEST_RETRY_SECONDS: u64 = 60;
 
 /// A reason is a sentence or two, in characters.
 pub const MAX_REASON_CHARACTERS: usize = 500;
@@ -182,7 +182,7 @@ mod tests {
             (NOW.0, None),
             (NOW.0 + 1, Some(1)),
             (NOW.0 + 1_001, Some(2)),
-            (NOW.0 + 86_400_000, Some(3_600)),
+            (NOW.0 + 86_400_000, Some(60)),
         ] {
             assert_eq!(refused(&until(at), Effect::Reads).map(|(_, seconds)| seconds), expected, "{at}");
         }

@@ -14,18 +14,13 @@ use upload_types::{
     admin::{AdminOutcome, FailedDelivery, FailedUpload},
     api_error::ApiError,
     batch::BatchError,
-    units::{UnixMs, UploadId},
+    units::UploadId,
     upload::{DeliveryState, Snapshot},
 };
 use worker::Env;
 
 use super::asker::{Admin, page};
 use crate::handlers::list;
-use crate::log::now_ms;
-
-/// An attempt that has been noted as the last has told the upload's object how it ended by then: that call is tried for 6.35 s. One that has
-/// not will be made again, and noted anew.
-const SETTLED_MS: u64 = 60_000;
 
 /// A page of them.
 pub(super) async fn list(after: Option<UploadId>, admin: Admin<'_>, env: &Env) -> Result<AdminOutcome> {
@@ -33,7 +28,9 @@ pub(super) async fn list(after: Option<UploadId>, admin: Admin<'_>, env: &Env) -
     let mut known = call(&register, REGISTER, &ListFailedDeliveries(after)).await?;
     let next = page(&mut known).map(|last| last.upload_id);
     let (uploads, over) = stand(known, admin).await;
-    drop_those(over, &register).await?;
+    if !over.is_empty() {
+        drop_those(over, &register).await?;
+    }
     Ok(AdminOutcome::FailedDeliveries { uploads, next })
 }
 
@@ -52,34 +49,47 @@ pub(super) async fn redeliver_all(admin: Admin<'_>, env: &Env) -> Result<AdminOu
     page(&mut known);
     let (failed, mut over) = stand(known.clone(), admin).await;
     let ids: Vec<_> = failed.iter().map(|upload| upload.snapshot.id).collect();
-    let again = |id| -> LocalBoxFuture<'_, Result<()>> { Box::pin(async move { admin.redeliver(id).await.map(drop) }) };
+    // Where one of several receivers cannot be told again yet.
+    let still_failed = RefCell::new(Vec::new());
+    let again = |id| -> LocalBoxFuture<'_, Result<()>> {
+        let still_failed = &still_failed;
+        Box::pin(async move {
+            if let AdminOutcome::Redelivering(now) = admin.redeliver(id).await?
+                && is_told(&now, DeliveryState::Failed)
+            {
+                still_failed.borrow_mut().push(id);
+            }
+            Ok(())
+        })
+    };
     let uploads = list::each("redeliver", &ids, &again).await;
+    let still_failed = still_failed.take();
     // What is given up once more is noted anew, with a later time, and stays.
-    over.extend(known.into_iter().filter(|one| uploads.iter().any(|(id, sent)| one.upload_id == *id && is_over(sent))));
+    let is_sent = |one: &FailedDelivery| uploads.iter().any(|(id, sent)| one.upload_id == *id && is_over(sent));
+    over.extend(known.into_iter().filter(|one| is_sent(one) && !still_failed.contains(&one.upload_id)));
     let left = drop_those(over, &register).await?;
     Ok(AdminOutcome::RedeliveredMany { uploads, left })
 }
 
 /// Whether nothing is left to be sent again: it is on its way, or never can be.
 fn is_over(sent: &Result<(), BatchError>) -> bool {
-    use ApiError::{NothingToRedeliver, UploadGone, UploadNotFound};
-    matches!(sent, Ok(()) | Err(BatchError::Refused(NothingToRedeliver | UploadGone { .. } | UploadNotFound)))
+    use ApiError::{UploadGone, UploadNotFound};
+    matches!(sent, Ok(()) | Err(BatchError::Refused(UploadGone { .. } | UploadNotFound)))
 }
 
-/// Those that were given up, and those that are known to be over. What cannot be asked just now is neither.
+/// Those that were given up, and those that are known to be over. Neither is what cannot be asked just now, nor what is on its way: its object may
+/// not have heard yet how the attempt ended that was noted as the last, and behind one event that was given up another one may wait.
 async fn stand(known: Vec<FailedDelivery>, admin: Admin<'_>) -> (Vec<FailedUpload>, Vec<FailedDelivery>) {
     let (failed, over) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
-    let now = UnixMs(now_ms());
     let asked = known.into_iter().map(|one| -> LocalBoxFuture<'_, ()> {
         let (failed, over) = (&failed, &over);
         Box::pin(async move {
-            let is_settled = now.ms_since(one.failed_at) > SETTLED_MS;
             match call(admin.objects, one.upload_id, &ShowToAdmin).await {
                 Ok(view) if is_told(&view.snapshot, DeliveryState::Failed) => {
                     let FailedDelivery { owner, failed_at, .. } = one;
                     failed.borrow_mut().push(FailedUpload { owner, failed_at, snapshot: view.snapshot });
                 }
-                Ok(view) if is_told(&view.snapshot, DeliveryState::Queued) && !is_settled => {}
+                Ok(view) if is_told(&view.snapshot, DeliveryState::Queued) => {}
                 Ok(_) | Err(Error::Refused(ApiError::UploadNotFound)) => over.borrow_mut().push(one),
                 Err(_) => {}
             }

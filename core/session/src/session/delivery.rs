@@ -27,7 +27,7 @@ impl Session {
     }
 
     /// How far the telling of each receiver beside the origin is.
-    pub(super) fn receiver_statuses(&self) -> Vec<ReceiverStatus> {
+    pub fn receiver_statuses(&self) -> Vec<ReceiverStatus> {
         let status = |(index, receiver): (ReceiverIndex, &crate::receivers::Receiver)| {
             let current = self.outbox.next_to(index).or_else(|| self.outbox.to(index).next_back());
             ReceiverStatus {
@@ -124,9 +124,8 @@ impl Session {
         let discard = discard && is_origin && id.kind == EventKind::Completed;
         let result = result.filter(|_| is_origin);
         let change = self.outbox_changed(id, |delivery| {
-            // A late copy's acknowledgement takes no wish back.
-            let was_wanted = delivery.discard && delivery.state == DeliveryState::Delivered;
-            Delivery { discard: discard || was_wanted, ..delivery.acknowledged(result) }
+            // An acknowledgement of a late copy, or of an event that is told again, takes no wish back.
+            Delivery { discard: discard || delivery.discard, ..delivery.acknowledged(result) }
         });
         self.taken_once_all_know(now, change)
     }
@@ -195,12 +194,13 @@ impl Session {
         let Some(last) = self.outbox.to(receiver).next_back() else { return Err(ApiError::NothingToRedeliver) };
         let is_deleted = self.progress.phase == Phase::Deleted || self.progress.deleted_at.is_some();
         let is_untold = |delivery: &Delivery| !delivery.kind.has_link() && delivery.state == DeliveryState::Failed;
-        if is_deleted && !is_untold(last) {
-            return Err(self.gone());
-        }
-        let newest = last.again(now)?;
+        let newest = if is_deleted && !is_untold(last) { Err(self.gone()) } else { last.again(now) };
         let untold = self.outbox.to(receiver).filter(|delivery| delivery.kind != last.kind && is_untold(delivery));
-        Ok(untold.filter_map(|delivery| delivery.again(now).ok()).chain([newest]).collect())
+        let untold: Vec<_> = untold.filter_map(|delivery| delivery.again(now).ok()).collect();
+        match newest {
+            Err(refusal) if untold.is_empty() => Err(refusal),
+            newest => Ok(untold.into_iter().chain(newest.ok()).collect()),
+        }
     }
 
     fn no_such_receiver(&self) -> ApiError {

@@ -4,7 +4,7 @@ use super::{Content, Phase, Session, StateChange, Uncount};
 use crate::receivers::ORIGIN_NAME;
 use upload_types::{
     api_error::ApiError,
-    history::{History, RECORDED, SIGNED},
+    history::{DELIVERY_ATTEMPT, History, RECORDED, SIGNED},
     units::{ByteCount, UnixMs},
     upload::DeliveryState,
 };
@@ -55,7 +55,7 @@ impl Session {
             };
             let mut note = |event| history.note(now, event, bytes, Some(told.clone()));
             if is.attempts > was.attempts {
-                note("delivery_attempt");
+                note(DELIVERY_ATTEMPT);
             }
             match is.state {
                 state if state == was.state => {}

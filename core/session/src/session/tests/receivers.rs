@@ -116,6 +116,41 @@ fn what_the_origin_wants_deleted_is_there_until_all_have_heard() {
 }
 
 #[test]
+fn a_wish_stays_where_the_origin_is_told_again_meanwhile() {
+    for again in [yes(false), no(ONCE)] {
+        let mut s = completed(&[EventKind::Completed]);
+        tell(&mut s, NOW, ORIGIN, EventKind::Completed, &yes(true));
+        let decision = s.redeliver(NOW, None);
+        take(&mut s, decision).unwrap();
+        tell(&mut s, NOW, ORIGIN, EventKind::Completed, &again);
+        assert!(s.is_about_to_be_taken());
+        tell(&mut s, NOW, SEARCH, EventKind::Completed, &yes(false));
+        assert!(s.stored_object().is_none() && s.progress.deleted_at.is_some());
+    }
+}
+
+#[test]
+fn what_was_given_up_is_told_again_while_what_follows_it_waits() {
+    let mut s = completed(&[EventKind::Created, EventKind::Completed]);
+    tell(&mut s, NOW, SEARCH, EventKind::Created, &no(ONCE));
+    let decision = s.redeliver(NOW, Some(SEARCH));
+    take(&mut s, decision).unwrap();
+    let queued = |kind| (kind, DeliveryState::Queued);
+    assert_eq!(told(&s, SEARCH), [queued(EventKind::Created), queued(EventKind::Completed)]);
+}
+
+#[test]
+fn a_queue_that_answers_late_undoes_no_attempt() {
+    let mut s = completed(&[EventKind::Completed]);
+    let begun = s.begin_delivery(NOW, SEARCH, &EventKind::Completed.id(s.spec.id), 60_000, 1_000);
+    let begun = take(&mut s, begun).unwrap().unwrap();
+    let change = s.event_sent(NOW, begun.id());
+    s.apply(change);
+    let after = s.outbox.find(begun.id()).unwrap();
+    assert_eq!((after.attempt_until, after.next_send_at), (begun.attempt_until, begun.next_send_at));
+}
+
+#[test]
 fn only_the_origin_takes_the_object_or_speaks_to_the_client() {
     let mut s = completed(&[EventKind::Completed]);
     tell(&mut s, NOW, SEARCH, EventKind::Completed, &yes(true));
@@ -152,7 +187,7 @@ fn how_it_stands_with_each_is_shown_and_of_a_link_it_is_not() {
     let mut s = completed(&[EventKind::Completed]);
     let shown = |s: &Session| s.snapshot().receivers;
     assert_eq!((shown(&s)[0].state, shown(&s)[0].attempts), (Some(DeliveryState::Queued), 0));
-    tell(&mut s, NOW, SEARCH, EventKind::Completed, &no(RetryPolicy::GIVE_UP));
+    tell(&mut s, NOW, SEARCH, EventKind::Completed, &no(ONCE));
     let [status] = &shown(&s)[..] else { panic!("one") };
     assert_eq!((status.state, status.last_error.as_deref()), (Some(DeliveryState::Failed), Some("it answered 500")));
     assert_eq!(s.snapshot().delivery, Some(DeliveryState::Queued), "which is the origin's");
