@@ -102,7 +102,7 @@ impl KeyTemplate {
         let date = |range: Range<usize>| created_at.get(range).unwrap_or_default();
         let owner = plain(parts.owner, "", most_bytes);
         let name = plain(parts.file_name, extension(parts.file_name), most_bytes);
-        let extension = extension(&name).to_lowercase();
+        let extension = extension(&name).to_ascii_lowercase();
         let [all, year, month, day] = [date(0..10), date(0..4), date(5..7), date(8..10)];
         let key = filled(&self.0, &[&id, parts.prefix, &owner, &name, &extension, all, year, month, day]);
         if self.0.contains(PREFIX) { key } else { format!("{}{key}", parts.prefix) }
