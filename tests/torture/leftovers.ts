@@ -27,7 +27,11 @@ export function leftovers(persistDir: string): Leftovers {
     found.empty += column(database, `SELECT key AS value ${open} NOT ${parts}`).length;
   });
   eachDatabase(join(persistDir, "v3/do/quayside-OwnerLedger"), (database) => {
-    found.ledgerEntries.push(...column(database, "SELECT upload_id AS value FROM open_upload"));
+    // The register is a ledger's object, too, and has no uploads of its own.
+    const tables = column(database, "SELECT name AS value FROM sqlite_master WHERE type = 'table'");
+    if (tables.includes("open_upload")) {
+      found.ledgerEntries.push(...column(database, "SELECT upload_id AS value FROM open_upload"));
+    }
   });
   return found;
 }
