@@ -168,23 +168,20 @@ async fn deliver(
         return Ok(());
     };
     let watch = Stopwatch::start();
-    let (answer, policy) = match &to {
-        Some(to) => {
-            let sent = webhook::send(&facts, to, begin.attempt_ms, config, env).await;
-            // Whatever it is, there is an end to its attempts.
-            let unmade = |error: Error| {
-                log::error(&LogLine { detail: Some(error.to_string()), ..LogLine::of("message_failed", upload_id) });
-                Answer::Refused { status: None, asked_seconds: None, why: Some(UNMADE) }
-            };
-            (sent.unwrap_or_else(unmade), config.retry)
-        }
+    let (answer, policy) = if let Some(to) = &to {
+        let sent = webhook::send(&facts, to, begin.attempt_ms, config, env).await;
+        // Whatever it is, there is an end to its attempts.
+        let unmade = |error: Error| {
+            log::error(&LogLine { detail: Some(error.to_string()), ..LogLine::of("message_failed", upload_id) });
+            Answer::Refused { status: None, asked_seconds: None, why: Some(UNMADE) }
+        };
+        (sent.unwrap_or_else(unmade), config.retry)
+    } else {
         // Nobody waits long for a receiver that is not listed: it may be listed already where the upload was created, while settings
         // spread, or again in a moment. One that comes back later is told by `redeliver`.
-        None => {
-            let max_attempts = config.retry.max_attempts.min(ATTEMPTS_WITHOUT_ADDRESS);
-            let refused = Answer::Refused { status: None, asked_seconds: None, why: Some(REMOVED) };
-            (refused, RetryPolicy { max_attempts, ..config.retry })
-        }
+        let max_attempts = config.retry.max_attempts.min(ATTEMPTS_WITHOUT_ADDRESS);
+        let refused = Answer::Refused { status: None, asked_seconds: None, why: Some(REMOVED) };
+        (refused, RetryPolicy { max_attempts, ..config.retry })
     };
     let (status, why, outcome) = match answer {
         Answer::Acknowledged { discard, result, why } => (None, why, DeliveryOutcome::Acknowledged { discard, result }),

@@ -11,18 +11,6 @@ pub fn of(operation: &Operation) -> Option<Effect> {
         | Operation::CreateWith(..)
         | Operation::CreateWithUnsized(..)
         | Operation::Compose(..) => Some(Effect::Creates),
-        Operation::Direct(_, PresignRequest::List) => Some(Effect::Reads),
-        // A piece may be the first of its file.
-        Operation::AppendKeyed(_)
-        | Operation::Append(_)
-        | Operation::AppendUnsized(_)
-        | Operation::Describe(..)
-        | Operation::DeleteMany(_)
-        | Operation::Repair(..)
-        | Operation::Complete(_)
-        | Operation::Cancel(_)
-        | Operation::Redeliver(..)
-        | Operation::Direct(..) => Some(Effect::Changes),
         // A link stores nothing, and what it takes is refused as all else is. One that is taken back is one danger less.
         Operation::CreateUploadLink(_)
         | Operation::RevokeUploadLink(_)
@@ -37,6 +25,18 @@ pub fn of(operation: &Operation) -> Option<Effect> {
         | Operation::Manifest(_)
         | Operation::Link(..)
         | Operation::Download(_)
-        | Operation::Content(_) => Some(Effect::Reads),
+        | Operation::Content(_)
+        | Operation::Direct(_, PresignRequest::List) => Some(Effect::Reads),
+        // A piece may be the first of its file.
+        Operation::AppendKeyed(_)
+        | Operation::Append(_)
+        | Operation::AppendUnsized(_)
+        | Operation::Describe(..)
+        | Operation::DeleteMany(_)
+        | Operation::Repair(..)
+        | Operation::Complete(_)
+        | Operation::Cancel(_)
+        | Operation::Redeliver(..)
+        | Operation::Direct(..) => Some(Effect::Changes),
     }
 }
