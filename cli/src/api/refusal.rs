@@ -229,6 +229,7 @@ mod tests {
             "nothing-to-redeliver",
             "part-not-stored",
             "part-size-mismatch",
+            "service-paused",
         ];
         for row in api_error::rows() {
             let (code, status) = (row.sample.code(), row.sample.status());
