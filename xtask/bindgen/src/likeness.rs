@@ -1,25 +1,30 @@
 //! The order of a wasm's functions in which it compresses best. gzip finds again what stood up to 32 KiB before (RFC 1951); the compiler
-//! leaves functions that are alike far from each other. So each function is followed by the one, of those that are left, that has most in
-//! common with it. Nothing else changes: a function is called by its number, which is another one then.
+//! leaves functions that are alike far from each other. So what comes next is always the function, of those that are left, of which most
+//! stands in these 32 KiB already, and what stands in the last of them counts more, since gzip says a short way back in fewer bits. Nothing
+//! else changes: a function is called by its number, which is another one then.
 //!
 //! Only the order is found here. It is written into the wasm as the functions' names, and `wasm-opt --reorder-functions-by-name` does it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use wasm_encoder::{NameMap, NameSection, Section};
 use wasmparser::{Parser, Payload, TypeRef};
 
-/// So many bytes are compared at once: an instruction or two.
-const PIECE_BYTES: usize = 4;
+/// So many bytes are compared at once: an instruction or three.
+const PIECE_BYTES: usize = 6;
 
-/// Of each function so many pieces, chosen by their hashes, are looked for in others.
-const SAMPLE: usize = 200;
+/// What more functions than this have stands near every one of them anyway, and what one alone has nowhere.
+const MOST_OWNERS: usize = 300;
 
-/// What more functions than this have says nothing about them.
-const MOST_OWNERS: usize = 2_000;
+/// How far back gzip finds something, and how far back is near.
+const WINDOW_BYTES: usize = 32 * 1024;
+const NEAR_BYTES: usize = 4_000;
 
-/// So many functions with most of the sample in common are compared piece by piece.
-const CANDIDATES: usize = 40;
+/// How much more counts what is near.
+const NEAR_WEIGHT: f64 = 0.5;
+
+/// So many pieces more than it has are taken for each function: else the shortest ones, which are all like something, would all come first.
+const SHORTEST_PIECES: f64 = 300.0;
 
 /// The same wasm, with names that sort its functions. It must have none.
 pub(crate) fn named_by_likeness(mut wasm: Vec<u8>) -> anyhow::Result<Vec<u8>> {
@@ -31,12 +36,12 @@ pub(crate) fn named_by_likeness(mut wasm: Vec<u8>) -> anyhow::Result<Vec<u8>> {
                     imported += u32::from(matches!(import?.ty, TypeRef::Func(_) | TypeRef::FuncExact(_)));
                 }
             }
-            Payload::CodeSectionEntry(body) => bodies.push(pieces(wasm.get(body.range()).unwrap_or_default())),
+            Payload::CodeSectionEntry(body) => bodies.push(wasm.get(body.range()).unwrap_or_default()),
             _ => {}
         }
     }
     let mut places = vec![0; bodies.len()];
-    for (place, function) in order(&bodies).into_iter().enumerate() {
+    for (place, function) in Likeness::of(&bodies).order().into_iter().enumerate() {
         places[function] = place;
     }
     let mut functions = NameMap::new();
@@ -49,63 +54,107 @@ pub(crate) fn named_by_likeness(mut wasm: Vec<u8>) -> anyhow::Result<Vec<u8>> {
     Ok(wasm)
 }
 
-/// The hashes of all pieces of a function, in order, each once.
-fn pieces(body: &[u8]) -> Vec<u32> {
-    // FNV-1a, and a last step that spreads it: the smallest hashes are the sample.
-    let hash = |piece: &[u8]| {
-        let sum = piece.iter().fold(0x811c_9dc5_u32, |sum, byte| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
-        (sum ^ (sum >> 15)).wrapping_mul(0x2c1b_3c6d)
-    };
-    let mut pieces: Vec<u32> = body.windows(PIECE_BYTES).map(hash).collect();
-    pieces.sort_unstable();
-    pieces.dedup();
-    pieces
+/// Which pieces the functions have, and in whose places they stand.
+struct Likeness {
+    /// Of each function its length, and how many pieces it has, each counted once.
+    sizes_bytes: Vec<usize>,
+    pieces: Vec<f64>,
+    /// Of each function the pieces that some others have, too; and of each such piece its functions.
+    shared: Vec<Vec<usize>>,
+    owners: Vec<Vec<usize>>,
 }
 
-/// Each function once. The largest is first, and wherever nothing that is left is like the last one.
-fn order(bodies: &[Vec<u32>]) -> Vec<usize> {
-    let sample = |function: usize| bodies[function].iter().take(SAMPLE);
-    let mut owners: HashMap<u32, Vec<usize>> = HashMap::new();
-    for function in 0..bodies.len() {
-        for piece in sample(function) {
-            owners.entry(*piece).or_default().push(function);
+impl Likeness {
+    fn of(bodies: &[&[u8]]) -> Self {
+        let mut numbers: HashMap<&[u8], usize> = HashMap::new();
+        let mut owners: Vec<Vec<usize>> = Vec::new();
+        let mut shared: Vec<Vec<usize>> = Vec::new();
+        for (function, body) in bodies.iter().enumerate() {
+            let mut own = Vec::new();
+            for piece in body.windows(PIECE_BYTES) {
+                let number = *numbers.entry(piece).or_insert(owners.len());
+                if number == owners.len() {
+                    owners.push(Vec::new());
+                }
+                if owners[number].last() != Some(&function) {
+                    owners[number].push(function);
+                    own.push(number);
+                }
+            }
+            shared.push(own);
+        }
+        #[allow(clippy::cast_precision_loss)] // a function has no 2^52 pieces
+        let pieces = shared.iter().map(|own| own.len() as f64).collect();
+        let is_shared = |piece: &usize| (2..=MOST_OWNERS).contains(&owners[*piece].len());
+        shared.iter_mut().for_each(|own| own.retain(is_shared));
+        Self { sizes_bytes: bodies.iter().map(|body| body.len()).collect(), pieces, shared, owners }
+    }
+
+    /// Each function once. The largest is first, and wherever nothing that is left is like anything in the window.
+    fn order(&self) -> Vec<usize> {
+        let count = self.pieces.len();
+        let mut by_size: Vec<usize> = (0..count).collect();
+        by_size.sort_by_key(|function| self.sizes_bytes[*function]);
+        let mut is_left = vec![true; count];
+        let (mut window, mut near) = (Window::new(self, WINDOW_BYTES), Window::new(self, NEAR_BYTES));
+        let mut order = Vec::with_capacity(count);
+        while order.len() < count {
+            let likeness = |function: &usize| {
+                let common = f64::from(window.common[*function]) + NEAR_WEIGHT * f64::from(near.common[*function]);
+                common / (self.pieces[*function] + SHORTEST_PIECES)
+            };
+            let is_like = |function: &usize| is_left[*function] && window.common[*function] > 0;
+            let most_like = (0..count).filter(is_like).max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+            let next = most_like.or_else(|| std::iter::from_fn(|| by_size.pop()).find(|function| is_left[*function]));
+            let Some(next) = next else { break };
+            is_left[next] = false;
+            order.push(next);
+            window.push(next);
+            near.push(next);
+        }
+        order
+    }
+}
+
+/// The functions that were placed last, up to a length.
+struct Window<'a> {
+    likeness: &'a Likeness,
+    most_bytes: usize,
+    bytes: usize,
+    functions: VecDeque<usize>,
+    /// How often each piece stands here.
+    times: Vec<u32>,
+    /// How many of each function's pieces do.
+    common: Vec<u32>,
+}
+
+impl<'a> Window<'a> {
+    fn new(likeness: &'a Likeness, most_bytes: usize) -> Self {
+        let (times, common) = (vec![0; likeness.owners.len()], vec![0; likeness.pieces.len()]);
+        Self { likeness, most_bytes, bytes: 0, functions: VecDeque::new(), times, common }
+    }
+
+    /// The next function, for which the first ones go; a long one is there whole.
+    fn push(&mut self, function: usize) {
+        self.functions.push_back(function);
+        self.bytes += self.likeness.sizes_bytes[function];
+        for piece in &self.likeness.shared[function] {
+            self.times[*piece] += 1;
+            if self.times[*piece] == 1 {
+                self.likeness.owners[*piece].iter().for_each(|owner| self.common[*owner] += 1);
+            }
+        }
+        while self.bytes > self.most_bytes && self.functions.len() > 1 {
+            let Some(first) = self.functions.pop_front() else { return };
+            self.bytes -= self.likeness.sizes_bytes[first];
+            for piece in &self.likeness.shared[first] {
+                self.times[*piece] -= 1;
+                if self.times[*piece] == 0 {
+                    self.likeness.owners[*piece].iter().for_each(|owner| self.common[*owner] -= 1);
+                }
+            }
         }
     }
-    owners.retain(|_, owners| owners.len() < MOST_OWNERS);
-    let mut by_size: Vec<usize> = (0..bodies.len()).collect();
-    by_size.sort_by_key(|function| bodies[*function].len());
-    let mut is_left = vec![true; bodies.len()];
-    let mut order: Vec<usize> = Vec::new();
-    while order.len() < bodies.len() {
-        let like_last = order.last().and_then(|last| {
-            let mut in_common: HashMap<usize, u32> = HashMap::new();
-            for function in sample(*last).filter_map(|piece| owners.get(piece)).flatten().filter(|one| is_left[**one]) {
-                *in_common.entry(*function).or_default() += 1;
-            }
-            let mut candidates: Vec<_> =
-                in_common.into_iter().map(|(function, common)| (u32::MAX - common, function)).collect();
-            candidates.sort_unstable();
-            let compared = candidates.into_iter().take(CANDIDATES).map(|(_, function)| function);
-            compared
-                .max_by(|a, b| likeness(&bodies[*last], &bodies[*a]).total_cmp(&likeness(&bodies[*last], &bodies[*b])))
-        });
-        let next = like_last.or_else(|| std::iter::from_fn(|| by_size.pop()).find(|function| is_left[*function]));
-        let Some(next) = next else { break };
-        is_left[next] = false;
-        order.push(next);
-    }
-    order
-}
-
-/// What two functions have in common, of all that they have (Jaccard).
-#[allow(clippy::cast_precision_loss)] // a function has no 2^52 pieces
-fn likeness(a: &[u32], b: &[u32]) -> f64 {
-    let (mut left, mut right, mut common) = (a, b, 0_usize);
-    while let ([first, rest @ ..], [other, others @ ..]) = (left, right) {
-        common += usize::from(first == other);
-        (left, right) = (if first <= other { rest } else { left }, if other <= first { others } else { right });
-    }
-    common as f64 / (a.len() + b.len() - common).max(1) as f64
 }
 
 #[cfg(test)]
@@ -114,16 +163,19 @@ mod tests {
 
     #[test]
     fn what_is_alike_stands_together() {
-        let body = |text: &str| pieces(text.as_bytes());
         let bodies =
             ["the first of the long ones", "something else", "the second of the long ones", "something other", ""];
-        let order = order(&bodies.map(body));
+        let order = Likeness::of(&bodies.map(str::as_bytes)).order();
         assert_eq!(order, [2, 0, 3, 1, 4]);
     }
 
     #[test]
-    fn what_two_have_in_common() {
-        assert!((likeness(&[1, 2, 3], &[2, 3, 4]) - 0.5).abs() < 1e-9);
-        assert!(likeness(&[], &[]).abs() < 1e-9);
+    fn what_has_left_the_window_is_not_found_in_it() {
+        let likeness = Likeness::of(&[b"abcdefgh", b"xxabcdef", b"0123456789"]);
+        let mut window = Window::new(&likeness, 10);
+        window.push(0);
+        assert_eq!(window.common, [1, 1, 0]);
+        window.push(2);
+        assert_eq!((window.common, window.bytes), (vec![0, 0, 0], 10));
     }
 }
