@@ -14,7 +14,7 @@ use durable_objects::{
 };
 use js_sys::Uint8Array;
 use upload_session::{
-    attempt::{Attempt, Effect, Finish, Input},
+    attempt::{Attempt, Effect, Finish, Input, PartAhead},
     session::{Commit, Committed, Release, RemainderSource, SegmentPlace, WriteLease},
 };
 use upload_types::{
@@ -27,7 +27,7 @@ use crate::{
     context::TransferContext,
     http::server_timing::{Step, Timings},
     log::{self, Stopwatch},
-    transfer::{error::TransferError, prefix::Tail, relay::Relay, renewal::while_renewing},
+    transfer::{error::TransferError, pipeline::Pipeline, prefix::Tail, relay::Relay, renewal::while_renewing},
 };
 
 /// Stores a chunk with the right to do so, in parts of this multipart upload, or as the object itself where there is none.
@@ -40,11 +40,12 @@ pub(crate) async fn store(
 ) -> Result<Outcome> {
     let watch = Stopwatch::start();
     let end = chunk.offset.checked_add(chunk.length).unwrap_or(chunk.offset);
-    let attempt = Attempt::new(lease, end, chunk.digest.clone());
+    let attempt = Attempt::new(lease, end, chunk.digest.clone()).going_ahead();
     let attempt = if chunk.is_all_or_nothing() { attempt.all_or_nothing() } else { attempt };
     let TransferContext { objects, bucket, timings, .. } = storing;
     let (row, broken) = (None, None);
-    let mut driver = Driver { id: chunk.id, objects, bucket, upload, lease, timings, relay, attempt, row, broken };
+    let (id, pipeline) = (chunk.id, Pipeline::new(relay));
+    let mut driver = Driver { id, objects, bucket, upload, lease, timings, pipeline, attempt, row, broken };
     match driver.run().await {
         Finish::Appended(committed) => Ok(appended(chunk, lease, committed, &watch)),
         Finish::Refused(refusal) => Err(refusal.into()),
@@ -77,7 +78,7 @@ struct Driver<'a> {
     upload: Option<&'a Multipart>,
     lease: &'a WriteLease,
     timings: &'a Timings,
-    relay: Relay,
+    pipeline: Pipeline<'a>,
     attempt: Attempt,
     /// The remainder that has been read, to be sent along with its commit.
     row: Option<Uint8Array>,
@@ -89,9 +90,16 @@ impl Driver<'_> {
     async fn run(&mut self) -> Finish {
         let mut input = Input::Begin;
         loop {
-            let done = match self.attempt.next(input) {
-                Effect::StorePart { number, bytes, tail } | Effect::PutObject { number, bytes, tail } => {
-                    self.timings.measure(Step::Store, self.store(number, bytes, &tail)).await
+            let effect = self.attempt.next(input);
+            if !matches!(effect, Effect::StorePart { .. } | Effect::Commit(_)) {
+                self.settle().await;
+            }
+            let done = match effect {
+                Effect::StorePart { number, bytes, tail, ahead } => {
+                    self.timings.measure(Step::Store, self.store(number, bytes, &tail, ahead)).await
+                }
+                Effect::PutObject { number, bytes, tail } => {
+                    self.timings.measure(Step::Store, self.put(number, bytes, &tail)).await
                 }
                 Effect::StoreRemainder { bytes } => {
                     self.timings.measure(Step::Store, self.store_remainder(bytes)).await
@@ -104,7 +112,9 @@ impl Driver<'_> {
                 Effect::DeleteRemainder => self.delete_remainder().await,
                 Effect::Release(release) => Ok(Input::Released(self.release(release).await)),
                 Effect::DiscardBody => {
-                    self.relay.drain().await;
+                    if let Ok(relay) = self.pipeline.relay() {
+                        relay.drain().await;
+                    }
                     Ok(Input::BodyDiscarded)
                 }
                 Effect::Finish(finish) => return finish,
@@ -124,42 +134,67 @@ impl Driver<'_> {
         }
     }
 
-    /// A part, or the whole object; meanwhile the upload's object hears that the writer is there.
-    async fn store(&mut self, number: u16, bytes: ByteCount, tail: &[RemainderSource]) -> Result<Input, TransferError> {
-        let (objects, upload, stop) = (self.objects, self.id, self.relay.stop.clone());
-        let tail = Tail { sources: tail, upload, objects, bucket: self.bucket };
+    /// A part, and the beginning of the next one; meanwhile the upload's object hears that the writer is there.
+    async fn store(
+        &mut self,
+        number: u16,
+        bytes: ByteCount,
+        tail: &[RemainderSource],
+        ahead: Option<PartAhead>,
+    ) -> Result<Input, TransferError> {
+        let Driver { id, objects, bucket, upload: Some(multipart), lease, .. } = *self else {
+            return Err(Error::from("a part without a multipart upload").into());
+        };
+        let tail = Tail { sources: tail, upload: id, objects, bucket };
+        let copy = lease.copies_prefix.as_ref().map(|prefix| (bucket, format!("{prefix}{number}")));
+        // What is copied, too, is stored one by one.
+        let ahead = ahead.filter(|_| copy.is_none());
+        let stop = self.pipeline.stop.clone();
+        let storing = Box::pin(self.pipeline.part(multipart, (number, bytes), &tail, copy, ahead));
+        let (receipt, sha256_so_far) = while_renewing(objects, id, lease.attempt, &stop, storing).await?;
+        Ok(Input::Stored { receipt, sha256_so_far })
+    }
+
+    /// The whole object, likewise.
+    async fn put(&mut self, number: u16, bytes: ByteCount, tail: &[RemainderSource]) -> Result<Input, TransferError> {
+        let Driver { id, objects, bucket, lease, .. } = *self;
+        let tail = Tail { sources: tail, upload: id, objects, bucket };
+        let (stop, relay) = (self.pipeline.stop.clone(), self.pipeline.relay()?);
         let storing = Box::pin(async {
-            match self.upload {
-                Some(upload) => {
-                    let copy = self.lease.copies_prefix.as_ref().map(|prefix| format!("{prefix}{number}"));
-                    self.relay.part(upload, number, bytes, &tail, copy).await
-                }
-                None => self.relay.put(&self.lease.key, number, bytes, &tail).await,
-            }
+            let given = relay.put(bucket, &lease.key, number, bytes, Some(&tail)).await?;
+            let sha256_so_far = given.sha256_so_far.clone();
+            Ok::<_, TransferError>(Input::Stored { receipt: given.answered().await?, sha256_so_far })
         });
-        let receipt = while_renewing(objects, upload, self.lease.attempt, &stop, storing).await?;
-        Ok(Input::Stored { receipt, sha256_so_far: self.relay.sha256_so_far() })
+        while_renewing(objects, id, lease.attempt, &stop, storing).await
+    }
+
+    /// Nothing is under way any more that was begun ahead.
+    async fn settle(&mut self) {
+        let Driver { id, objects, lease, .. } = *self;
+        let stop = self.pipeline.stop.clone();
+        while_renewing(objects, id, lease.attempt, &stop, Box::pin(self.pipeline.settle())).await;
     }
 
     async fn store_remainder(&mut self, bytes: ByteCount) -> Result<Input, TransferError> {
-        let (objects, upload, stop) = (self.objects, self.id, self.relay.stop.clone());
-        let storing = Box::pin(self.relay.object(self.bucket, &self.lease.remainder_key, bytes));
-        while_renewing(objects, upload, self.lease.attempt, &stop, storing).await?;
-        Ok(Input::RemainderStored { sha256_so_far: self.relay.sha256_so_far() })
+        let Driver { id, objects, bucket, lease, .. } = *self;
+        let (stop, relay) = (self.pipeline.stop.clone(), self.pipeline.relay()?);
+        let storing = Box::pin(relay.object(bucket, &lease.remainder_key, bytes));
+        while_renewing(objects, id, lease.attempt, &stop, storing).await?;
+        Ok(Input::RemainderStored { sha256_so_far: self.pipeline.relay()?.sha256_so_far() })
     }
 
     async fn read_remainder(&mut self, bytes: ByteCount) -> Result<Input, TransferError> {
-        let (objects, upload, stop) = (self.objects, self.id, self.relay.stop.clone());
-        let reading = Box::pin(self.relay.row(bytes));
-        let (row, broken) = while_renewing(objects, upload, self.lease.attempt, &stop, reading).await?;
-        let (bytes, sha256_so_far) = (row.length().into(), self.relay.sha256_so_far());
+        let Driver { id, objects, lease, .. } = *self;
+        let (stop, relay) = (self.pipeline.stop.clone(), self.pipeline.relay()?);
+        let (row, broken) = while_renewing(objects, id, lease.attempt, &stop, Box::pin(relay.row(bytes))).await?;
+        let (bytes, sha256_so_far) = (row.length().into(), self.pipeline.relay()?.sha256_so_far());
         let failure = broken.as_ref().map(TransferError::failure);
         (self.row, self.broken) = (Some(row), broken);
         Ok(Input::RemainderRead { bytes, sha256_so_far, broken: failure })
     }
 
     async fn check_digest(&mut self) -> Result<Input, TransferError> {
-        let is_right = self.relay.chunk_is_as_declared().await?;
+        let is_right = self.pipeline.relay()?.chunk_is_as_declared().await?;
         Ok(if is_right { Input::DigestIsRight } else { Input::DigestIsWrong })
     }
 
@@ -178,11 +213,13 @@ impl Driver<'_> {
         Ok(Input::Deleted)
     }
 
-    async fn commit(&self, commit: &Commit) -> Result<Input, TransferError> {
+    /// While the bytes of the next part flow.
+    async fn commit(&mut self, commit: &Commit) -> Result<Input, TransferError> {
+        let Driver { id, objects, .. } = *self;
         let is_row = commit.remainder.is_some_and(|remainder| remainder.place == SegmentPlace::Row);
         let committed = match self.row.as_ref().filter(|_| is_row) {
-            Some(row) => commit_with_bytes(self.objects, self.id, commit, row).await,
-            None => call(self.objects, self.id, commit).await,
+            Some(row) => commit_with_bytes(objects, id, commit, row).await,
+            None => self.pipeline.beside(call(objects, id, commit)).await,
         };
         told(committed, Input::Committed)
     }

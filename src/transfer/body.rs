@@ -125,6 +125,7 @@ impl Drop for Body {
 }
 
 /// Somewhere that takes pieces of bytes in order, as fast as it can; or two of that, which take the same, as fast as the slower one can.
+#[derive(Clone)]
 pub(crate) struct Sink {
     writer: WritableStreamDefaultWriter,
     second: Option<WritableStreamDefaultWriter>,

@@ -3,18 +3,17 @@
 //! where the body is slow; a slice of it at a time is copied into wasm, where the CRC of the part is computed, and all of it only
 //! where the SHA-256 of the file was declared.
 
-use std::{pin::pin, time::Duration};
+use std::time::Duration;
 
 use durable_objects::platform::{
-    error::{Error, Result},
+    error::Result,
     object_storage::{Multipart, ObjectStorage, StorageError},
 };
-use futures_util::future::{Either, LocalBoxFuture, join, select, try_join};
+use futures_util::future::{LocalBoxFuture, join, select, try_join};
 use js_sys::Uint8Array;
 use upload_session::{
     read_size::{LONGEST_BYTES, ReadSize},
     session::Receipt,
-    storage_fault::StorageFault,
 };
 use upload_types::{
     integrity::{ChunkDigest, Crc64Nvme, RunningSha256, Sha256State},
@@ -28,6 +27,7 @@ use crate::{
     transfer::{
         body::{Body, Digest, PartCrc, Sink, Wanted, fixed_length},
         error::TransferError,
+        given::{Given, PumpError, unless_stopped, why},
         held::Held,
         idle_timeout::{IdleTimeout, Waited},
         prefix::{PrefixStream, Tail},
@@ -56,14 +56,6 @@ pub(crate) struct Relay {
     pub(crate) stop: StopSignal,
 }
 
-/// Where the flow stopped.
-enum PumpError {
-    /// The body gave no more.
-    AtBody(TransferError),
-    /// A sink took no more.
-    AtSink(Error),
-}
-
 impl Relay {
     /// Takes the body, which must not have been read.
     pub(crate) fn new(
@@ -85,51 +77,66 @@ impl Relay {
     /// object, too, under the key of its copy.
     ///
     /// Crash here: R2 holds a part, or none, and a copy, or none, under a number that nobody will use again, and no session counts it.
-    pub(crate) async fn part(
+    pub(crate) async fn part<'a>(
         &mut self,
-        upload: &Multipart,
+        upload: &'a Multipart,
         number: u16,
         bytes: ByteCount,
-        tail: &Tail<'_>,
-        copy: Option<String>,
-    ) -> Result<Receipt, TransferError> {
+        tail: Option<&Tail<'_>>,
+        copy: Option<(&'a ObjectStorage, String)>,
+    ) -> Result<Given<'a>, TransferError> {
         let (mut sink, readable) = fixed_length(bytes.get())?;
-        let mut second = None;
-        if let Some(key) = copy {
-            let (other, readable) = fixed_length(bytes.get())?;
-            (sink, second) = (sink.and(other), Some((key, readable)));
-        }
-        let taking = Box::pin(async {
-            let part = upload.put_part(number, readable);
-            let Some((key, readable)) = second else { return part.await };
-            // Both requests are over before this one is; and where one of them is refused, the other gets no more.
-            let copy = unless_stopped(&sink, tail.bucket.put(&key, readable));
-            let (part, copy) = join(unless_stopped(&sink, part), copy).await;
-            part.and_then(|etag| copy.map(|_| etag))
-        });
-        let stop = self.stop.clone();
-        store(&sink, number, bytes, taking, &stop, Box::pin(self.pump_part(bytes, tail, &sink))).await
+        let taking: LocalBoxFuture<'a, _> = match copy {
+            None => Box::pin(upload.put_part(number, readable)),
+            Some((bucket, key)) => {
+                let (other, second) = fixed_length(bytes.get())?;
+                sink = sink.and(other);
+                let sink = sink.clone();
+                Box::pin(async move {
+                    // Both requests are over before this one is; and where one of them is refused, the other gets no more.
+                    let part = unless_stopped(&sink, upload.put_part(number, readable));
+                    let (part, copy) = join(part, unless_stopped(&sink, bucket.put(&key, second))).await;
+                    part.and_then(|etag| copy.map(|_| etag))
+                })
+            }
+        };
+        self.give(sink, number, bytes, tail, taking).await
     }
 
     /// Moves the whole file into R2 as one object: first the tail, then so many bytes of the body that it is full.
     ///
     /// Crash here: R2 holds an object, or none, under a key that is nobody else's, and no session counts it. It is deleted when the
     /// upload ends.
-    pub(crate) async fn put(
+    pub(crate) async fn put<'a>(
         &mut self,
-        key: &str,
+        bucket: &'a ObjectStorage,
+        key: &'a str,
         number: u16,
         bytes: ByteCount,
-        tail: &Tail<'_>,
-    ) -> Result<Receipt, TransferError> {
+        tail: Option<&Tail<'_>>,
+    ) -> Result<Given<'a>, TransferError> {
         let (sink, readable) = fixed_length(bytes.get())?;
-        let taking = Box::pin(async {
-            let object = tail.bucket.put(key, readable).await?;
+        let taking = Box::pin(async move {
+            let object = bucket.put(key, readable).await?;
             let is_whole = object.size() == bytes.get();
             if is_whole { Ok(object.etag()) } else { Err("R2 has not stored the whole object".into()) }
         });
+        self.give(sink, number, bytes, tail, taking).await
+    }
+
+    async fn give<'a>(
+        &mut self,
+        sink: Sink,
+        number: u16,
+        bytes: ByteCount,
+        tail: Option<&Tail<'_>>,
+        taking: LocalBoxFuture<'a, Result<String, StorageError>>,
+    ) -> Result<Given<'a>, TransferError> {
         let stop = self.stop.clone();
-        store(&sink, number, bytes, taking, &stop, Box::pin(self.pump_part(bytes, tail, &sink))).await
+        let pumping = Box::pin(self.pump_part(bytes, tail, &sink));
+        let mut given = Given::give(&sink, number, bytes, taking, &stop, pumping).await?;
+        given.sha256_so_far = self.sha256_so_far();
+        Ok(given)
     }
 
     /// Moves the next bytes of the body into an R2 object of their own.
@@ -208,12 +215,19 @@ impl Relay {
         read_away(&mut self.body).await;
     }
 
-    async fn pump_part(&mut self, bytes: ByteCount, tail: &Tail<'_>, part: &Sink) -> Result<PartCrc, PumpError> {
+    async fn pump_part(
+        &mut self,
+        bytes: ByteCount,
+        tail: Option<&Tail<'_>>,
+        part: &Sink,
+    ) -> Result<PartCrc, PumpError> {
         let (mut left, mut crc) = (bytes.get(), PartCrc::default());
-        for source in tail.sources {
-            let front = tail.open(source).await.map_err(PumpError::AtBody)?;
-            pump_front(&front, part, &mut crc).await?;
-            left = left.saturating_sub(front.bytes.get());
+        if let Some(tail) = tail {
+            for source in tail.sources {
+                let front = tail.open(source).await.map_err(PumpError::AtBody)?;
+                pump_front(&front, part, &mut crc).await?;
+                left = left.saturating_sub(front.bytes.get());
+            }
         }
         self.pump_body(left, part, Some(&mut crc)).await?;
         part.close().await.map_err(PumpError::AtSink)?;
@@ -294,32 +308,10 @@ pub(crate) async fn part_of<R>(
         sink.close().await.map_err(PumpError::AtSink)?;
         Ok(crc)
     });
-    store(&sink, number, bytes, Box::pin(upload.put_part(number, readable)), stop, filling).await
-}
-
-/// Has R2 take so many bytes out of a pipe, and say by which ETag it knows them, while somebody brings them, and says what their CRC is.
-async fn store(
-    sink: &Sink,
-    number: u16,
-    bytes: ByteCount,
-    taking: LocalBoxFuture<'_, Result<String, StorageError>>,
-    stop: &StopSignal,
-    filling: LocalBoxFuture<'_, Result<PartCrc, PumpError>>,
-) -> Result<Receipt, TransferError> {
-    let filling = async {
-        let filled = match select(filling, pin!(stop.given())).await {
-            Either::Left((filled, _)) => filled,
-            Either::Right(((), _)) => Err(PumpError::AtBody(TransferError::Superseded)),
-        };
-        if filled.is_err() {
-            sink.abort().await;
-        }
-        filled
-    };
-    match join(unless_stopped(sink, taking), filling).await {
-        (Ok(etag), Ok(crc)) => Ok(Receipt { number, bytes, etag, crc64nvme: crc.finish() }),
-        (stored, filled) => Err(why(stored.err(), filled.err())),
-    }
+    Given::give(&sink, number, bytes, Box::pin(upload.put_part(number, readable)), stop, filling)
+        .await?
+        .answered()
+        .await
 }
 
 /// None of the body is wanted.
@@ -362,37 +354,4 @@ async fn pump_front(front: &PrefixStream, part: &Sink, crc: &mut PartCrc) -> Res
         stream.give_back(&piece);
     }
     Ok(())
-}
-
-/// R2's answer. Where it is a refusal, R2 may not have read the bytes, and whoever still writes them would wait for ever.
-async fn unless_stopped<T>(
-    sink: &Sink,
-    stored: impl Future<Output = Result<T, StorageError>>,
-) -> Result<T, StorageError> {
-    let stored = stored.await;
-    if stored.is_err() {
-        sink.abort().await;
-    }
-    stored
-}
-
-/// Of two ends of a broken pipe, the one that broke it.
-fn why(stored: Option<StorageError>, pumped: Option<PumpError>) -> TransferError {
-    match (stored, pumped) {
-        (_, Some(PumpError::AtBody(broken))) => broken,
-        (Some(error), _) => broken_by(error),
-        // Whoever read the other end has said why.
-        (None, Some(PumpError::AtSink(error))) => broken_by(error.into()),
-        (None, None) => TransferError::Fault(Error::from("nothing broke")),
-    }
-}
-
-fn broken_by(error: StorageError) -> TransferError {
-    match error.fault {
-        StorageFault::Gone => TransferError::MultipartGone,
-        StorageFault::ClientLeft => TransferError::BodyEnded,
-        StorageFault::Retry | StorageFault::Damaged | StorageFault::Misfit | StorageFault::Refused => {
-            TransferError::Storage(error.cause)
-        }
-    }
 }

@@ -31,7 +31,8 @@ struct Signal {
 }
 
 impl StopSignal {
-    fn give(&self) {
+    /// Whoever moves bytes ends.
+    pub(crate) fn give(&self) {
         self.0.is_given.set(true);
         if let Some(waker) = self.0.waker.take() {
             waker.wake();

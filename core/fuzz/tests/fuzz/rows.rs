@@ -148,7 +148,14 @@ fn ask_everything(session: &Session) {
         }
     }
     for attempt in [0, 1, u64::MAX] {
-        let commit = Commit { attempt, receipts: Vec::new(), remainder: None, sha256_so_far: None, digest: None };
+        let commit = Commit {
+            attempt,
+            receipts: Vec::new(),
+            remainder: None,
+            sha256_so_far: None,
+            digest: None,
+            is_writing_on: false,
+        };
         let _ = session.commit(NOW, &commit);
         let _ = session.renew(NOW, Renew { attempt });
         let _ = session.release(NOW, Release { attempt, reason: ReleaseReason::GaveUp });

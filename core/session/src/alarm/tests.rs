@@ -39,7 +39,8 @@ fn two_parts() -> Session {
     let attempt = take(&mut session, decision).unwrap().attempt;
     for number in 1..=2 {
         let receipts = vec![receipt(number, PART)];
-        let commit = Commit { attempt, receipts, remainder: None, sha256_so_far: None, digest: None };
+        let commit =
+            Commit { attempt, receipts, remainder: None, sha256_so_far: None, digest: None, is_writing_on: false };
         let decision = session.commit(NOW, &commit);
         take(&mut session, decision).unwrap();
     }
@@ -172,7 +173,8 @@ fn what_may_be_beside_the_objects_own_put_goes_but_for_that() {
         take(&mut s, decision).unwrap();
     }
     let receipts = vec![receipt(1, PART)];
-    let commit = Commit { attempt: 2, receipts, remainder: None, sha256_so_far: None, digest: None };
+    let commit =
+        Commit { attempt: 2, receipts, remainder: None, sha256_so_far: None, digest: None, is_writing_on: false };
     let decision = s.commit(NOW, &commit);
     take(&mut s, decision).unwrap();
     let spec = s.spec();

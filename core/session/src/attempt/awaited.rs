@@ -26,6 +26,8 @@ pub(super) enum Awaited {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Sent {
     OnlyPartsAndRows,
+    /// And the next part may be under way.
+    PartsBeforeAnother,
     Put,
     RemainderObject,
 }
@@ -40,10 +42,12 @@ pub(super) enum Then {
 }
 
 /// Why the lease was given back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum GivenUp {
     WrongDigest,
     NextNumberTaken,
+    /// A commit was refused while the next part may have been under way, and now it is not any more.
+    Refused(ApiError),
     Failed(Failure),
 }
 

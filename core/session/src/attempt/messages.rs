@@ -9,6 +9,10 @@ pub enum Effect {
     /// Has R2 store a part of so many bytes under this number: first the tail, then the next bytes of the body. While that takes
     /// long, the upload's object is told that the writer is there ([`Renew`](crate::session::Renew)).
     /// Answered with [`Input::Stored`].
+    ///
+    /// As soon as R2 has been given all bytes of this part, the driver may begin with those of the part that is `ahead`: while R2 answers, and
+    /// while the next commit is under way. The attempt asks for that part next, unless it ends before: then the driver ends what it has
+    /// begun, and waits until that request to R2 is over, before it carries out whatever else is asked.
     StorePart {
         /// The part's number.
         number: u16,
@@ -16,6 +20,8 @@ pub enum Effect {
         bytes: ByteCount,
         /// Accepted bytes that it begins with.
         tail: Vec<RemainderSource>,
+        /// The part behind it.
+        ahead: Option<PartAhead>,
     },
     /// The same for a file that is put as one object, under the key of this attempt. Answered with [`Input::Stored`].
     PutObject {
@@ -55,6 +61,15 @@ pub enum Effect {
     DiscardBody,
     /// It is over.
     Finish(Finish),
+}
+
+/// A part that may be begun before it is asked for. It is whole, and begins with bytes of the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PartAhead {
+    /// The part's number.
+    pub number: u16,
+    /// Its length.
+    pub bytes: ByteCount,
 }
 
 /// How an attempt ended.

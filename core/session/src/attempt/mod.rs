@@ -10,7 +10,10 @@
 //! * With a checksum nothing is committed before all bytes are stored and the checksum is right; and then all of them at once.
 //! * Nothing is deleted that may count: the upload's object is asked first, and only one that has ended without it leaves it
 //!   uncounted for ever.
-//! * An attempt that ends early gives its lease back, with one exception: one whose commit was refused has no lease any more.
+//! * An attempt that ends early gives its lease back, with one exception: one whose commit was refused has no lease any more. It says that
+//!   its requests are over where the next part may have been under way.
+//! * At most two parts are under way at a time: the next one may be begun as soon as R2 has been given all bytes of the one before. It is
+//!   counted only behind that one.
 //!
 //! "Crash here" in a comment says what is true if the driver dies right there: everything in memory is gone, and what was sent may
 //! or may not arrive.
@@ -20,7 +23,7 @@ mod messages;
 #[cfg(test)]
 mod tests;
 
-pub use messages::{Effect, Failure, Finish, Input};
+pub use messages::{Effect, Failure, Finish, Input, PartAhead};
 
 use awaited::{Awaited, Discarded, GivenUp, Sent, Then};
 
@@ -54,6 +57,10 @@ pub struct Attempt {
     /// Where the next part begins, and its number.
     part_from: ByteCount,
     number: u16,
+    /// No number above this has been handed out, and a part with one of them may be begun.
+    last_number: u16,
+    /// Whether parts are begun ahead.
+    goes_ahead: bool,
     /// What the first part begins with.
     tail: Vec<RemainderSource>,
     /// What the chunk's digest must be. With one, nothing counts before everything does.
@@ -82,12 +89,14 @@ impl Attempt {
             to,
             part_from: lease.plan.part_start(lease.offset),
             number: lease.first_number,
+            last_number: lease.first_number.saturating_add(lease.reserved_parts).saturating_sub(1),
+            goes_ahead: false,
             tail: lease.tail.clone(),
             all_or_nothing: digest.is_some(),
             digest,
             held_back: Vec::new(),
             sha256_so_far: lease.sha256_so_far.clone(),
-            counted: Committed { uploaded_bytes, next_number: None, phase: Phase::Open, expires_at, object: None },
+            counted: Committed { expires_at, ..Committed::so_far(uploaded_bytes, Phase::Open) },
             awaits: Awaited::Begin,
         }
     }
@@ -96,6 +105,12 @@ impl Attempt {
     #[must_use]
     pub fn all_or_nothing(self) -> Self {
         Self { all_or_nothing: true, ..self }
+    }
+
+    /// The same for a driver that begins a part while the one before is being answered for and counted.
+    #[must_use]
+    pub fn going_ahead(self) -> Self {
+        Self { goes_ahead: true, ..self }
     }
 
     /// What to do, now that this has come of what was to be done before. An input that answers no effect that was asked for ends the
@@ -164,7 +179,18 @@ impl Attempt {
 
     /// How long the next whole part is; zero where there is none left.
     fn next_part_bytes(&self) -> ByteCount {
-        self.plan.whole_parts_end(self.to).saturating_sub(self.part_from).min(self.plan.part_bytes)
+        self.part_bytes_from(self.part_from)
+    }
+
+    fn part_bytes_from(&self, from: ByteCount) -> ByteCount {
+        self.plan.whole_parts_end(self.to).saturating_sub(from).min(self.plan.part_bytes)
+    }
+
+    /// What may be begun before the part with this number, which begins there, is stored and counted: none but a whole part under a number
+    /// that has been handed out.
+    fn ahead(&self, number: u16, from: ByteCount) -> Option<PartAhead> {
+        let bytes = self.part_bytes_from(from);
+        (self.goes_ahead && !bytes.is_zero() && number <= self.last_number).then_some(PartAhead { number, bytes })
     }
 
     /// The next whole part; or what is left behind the last of them.
@@ -178,8 +204,13 @@ impl Attempt {
         let is_put = self.put_key.is_some();
         // Crash here: R2 has the part or not, under a number that nobody else uses, or an object under this attempt's key; nobody
         // counts it, and the offset is the old one.
-        let effect =
-            if is_put { Effect::PutObject { number, bytes, tail } } else { Effect::StorePart { number, bytes, tail } };
+        let effect = if is_put {
+            Effect::PutObject { number, bytes, tail }
+        } else {
+            let next_from = self.part_from.checked_add(bytes).unwrap_or(self.to);
+            let ahead = self.ahead(number.saturating_add(1), next_from);
+            Effect::StorePart { number, bytes, tail, ahead }
+        };
         self.asks(Awaited::Stored, effect)
     }
 
@@ -225,19 +256,22 @@ impl Attempt {
     }
 
     fn commit(&mut self, receipts: Vec<Receipt>, remainder: Option<Remainder>, then: Then) -> Effect {
+        let is_writing_on = then == Then::GoOn && self.ahead(self.number, self.part_from).is_some();
         let sent = match remainder {
             Some(Remainder { place: SegmentPlace::Object, .. }) => Sent::RemainderObject,
             _ if self.put_key.is_some() && !receipts.is_empty() => Sent::Put,
+            _ if is_writing_on => Sent::PartsBeforeAnother,
             _ => Sent::OnlyPartsAndRows,
         };
         let (attempt, sha256_so_far, digest) = (self.id, self.sha256_so_far.clone(), self.digest.clone());
-        let commit = Commit { attempt, receipts, remainder, sha256_so_far, digest };
+        let commit = Commit { attempt, receipts, remainder, sha256_so_far, digest, is_writing_on };
         // Crash here: what is in R2 counts if the commit arrives, and for nobody if it does not. The client finds out when it asks.
         self.asks(Awaited::Committed { sent, then }, Effect::Commit(commit))
     }
 
     fn committed(&mut self, committed: Committed, then: Then) -> Effect {
         let next_number = committed.next_number;
+        self.last_number = self.last_number.max(committed.ahead_number.or(next_number).unwrap_or(0));
         self.counted = committed;
         match (then, next_number) {
             (Then::End { broken }, _) => self.end(broken),
@@ -262,6 +296,8 @@ impl Attempt {
     fn refused(&mut self, sent: Sent, refusal: ApiError) -> Effect {
         match sent {
             Sent::OnlyPartsAndRows => self.refuse(refusal),
+            // Whoever has the numbers next waits until nobody writes under them.
+            Sent::PartsBeforeAnother => self.release(ReleaseReason::GaveUp, GivenUp::Refused(refusal)),
             Sent::Put | Sent::RemainderObject => {
                 self.asks(Awaited::StatusAfterRefusal { sent, refusal }, Effect::AskStatus)
             }
@@ -278,7 +314,7 @@ impl Attempt {
             (Sent::Put, Ok(now)) => matches!(now.phase, Phase::Completed | Phase::Failed),
             (Sent::Put, Err(refusal)) => matches!(refusal, ApiError::UploadGone { .. }),
             (Sent::RemainderObject, now) => now.map_or(true, |now| now.phase != Phase::Open),
-            (Sent::OnlyPartsAndRows, _) => false,
+            (Sent::OnlyPartsAndRows | Sent::PartsBeforeAnother, _) => false,
         };
         if !is_uncounted {
             return self.refuse(refusal);
@@ -309,6 +345,7 @@ impl Attempt {
     fn released(&mut self, given_up: GivenUp, counted: Option<ByteCount>) -> Effect {
         let uploaded_bytes = counted.unwrap_or(self.counted.uploaded_bytes);
         let failure = match given_up {
+            GivenUp::Refused(refusal) => return self.refuse(refusal),
             GivenUp::WrongDigest => return self.refuse(ApiError::ChecksumMismatch { uploaded_bytes }),
             GivenUp::NextNumberTaken => {
                 let retry_after_seconds = u32::try_from(RENEW_EVERY_MS / 1_000).unwrap_or(1);
@@ -332,7 +369,7 @@ impl Attempt {
 /// Two that go on alike are the same to whoever explores what they do: what one only says at its end is left out.
 impl Hash for Attempt {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.id, self.part_from, self.number, &self.tail, &self.held_back).hash(state);
+        (self.id, self.part_from, self.number, self.last_number, &self.tail, &self.held_back).hash(state);
         discriminant(&self.awaits).hash(state);
         if let Awaited::Committed { sent, then } = self.awaits {
             (sent, then).hash(state);

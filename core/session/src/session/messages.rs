@@ -60,8 +60,8 @@ pub struct WriteLease {
     pub offset: ByteCount,
     /// The number of the first part to store. Where the file is put as one object there are no parts, and it is 1.
     pub first_number: u16,
-    /// How many numbers from there on are this attempt's. With one, the next comes with each commit; with none, the chunk
-    /// fills no part.
+    /// How many numbers from there on are this attempt's: of a chunk that counts as a whole all, of another up to
+    /// [`PARTS_IN_FLIGHT`], and each commit hands out more. With none, the chunk fills no part.
     pub reserved_parts: u16,
     /// Accepted bytes to be put in front of the first part, in order. Filled in by whoever knows where they are.
     pub tail: Vec<RemainderSource>,
@@ -124,6 +124,10 @@ pub struct Commit {
     /// The digest of the whole chunk, where it came with one, and this commit counts all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<ChunkDigest>,
+    /// Whether the part behind these may be under way to R2 already. Then a refusal is not the end of the attempt's requests: it says when
+    /// they are over ([`Release`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_writing_on: bool,
 }
 
 /// Bytes that do not fill a part.
@@ -143,6 +147,10 @@ pub struct Committed {
     /// The number for the attempt's next part; none where it has no more whole parts to store, or the next number is not free
     /// yet: then the rest of the chunk has to come again.
     pub next_number: Option<u16>,
+    /// The number for the part behind that one, which may be stored before the next one counts; none where there is no such part, or the
+    /// number is not free yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ahead_number: Option<u16>,
     /// Where the upload is in its life.
     pub phase: Phase,
     /// When it ends now, unless more comes in.
@@ -155,8 +163,9 @@ pub struct Committed {
 
 impl Committed {
     /// So much counts. When the upload ends, and its object, [`Session::commit`](super::Session::commit) adds.
-    pub(super) fn so_far(uploaded_bytes: ByteCount, next_number: Option<u16>, phase: Phase) -> Self {
-        Self { uploaded_bytes, next_number, phase, expires_at: UnixMs::default(), object: None }
+    pub(crate) fn so_far(uploaded_bytes: ByteCount, phase: Phase) -> Self {
+        let (next_number, ahead_number) = (None, None);
+        Self { uploaded_bytes, next_number, ahead_number, phase, expires_at: UnixMs::default(), object: None }
     }
 }
 

@@ -93,6 +93,7 @@ pub use messages::{
 };
 pub use parallel::ParallelChunk;
 pub(crate) use parallel::ParallelChunks;
+pub use part_numbers::PARTS_IN_FLIGHT;
 pub use presigned::{Found, Signed, Slot};
 pub use records::{
     CountedRows, MAX_ROW_SEGMENT_BYTES, Policy, Segment, SegmentPlace, StoredPart, UploadSpec, UploadState,

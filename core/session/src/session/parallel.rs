@@ -299,7 +299,7 @@ impl Session {
             return Decision { answer: Err(self.superseded()), change: parallel_chunks.ended(commit.attempt) };
         };
         if state.stored == Some(receipt.number) {
-            return Decision::yes(Committed::so_far(uploaded_bytes, None, self.progress.phase), StateChange::none());
+            return Decision::yes(Committed::so_far(uploaded_bytes, self.progress.phase), StateChange::none());
         }
         if state.stored.is_some() || self.progress.phase != Phase::Open {
             return Decision::no(self.superseded());
@@ -311,7 +311,7 @@ impl Session {
         let mut change = StateChange { parts: vec![part], ..StateChange::none() };
         let phase = self.complete_if_whole(now, &mut change);
         let uploaded_bytes = uploaded_bytes.checked_add(receipt.bytes).unwrap_or(uploaded_bytes);
-        Decision::yes(Committed::so_far(uploaded_bytes, None, phase), change)
+        Decision::yes(Committed::so_far(uploaded_bytes, phase), change)
     }
 
     /// Which part numbers a chunk of a parallel or direct upload owns.

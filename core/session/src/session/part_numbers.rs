@@ -7,6 +7,11 @@ use upload_types::{
     units::UnixMs,
 };
 
+/// So many parts of one attempt may be on their way to R2 at a time, where not all of them were reserved at its begin: the bytes of one
+/// flow while R2 answers for the one before, and while that is counted. Each interruption may leave so many numbers unused; where they run
+/// short, one at a time.
+pub const PARTS_IN_FLIGHT: u64 = 2;
+
 impl Session {
     /// Who may still be writing when a new attempt begins: those known before, and the holder of the lease that it takes.
     pub(super) fn writers_besides(&self, sequence: &Sequence, now: UnixMs) -> Writers {
@@ -34,8 +39,9 @@ impl Session {
     /// The highest number that was given to the holder of this lease; `None` where it fills no part.
     pub(super) fn last_handed_out(&self, sequence: &Sequence, lease: Lease) -> Option<u16> {
         let leased = (lease.reserved_parts > 0).then(|| lease.first_number.saturating_add(lease.reserved_parts - 1))?;
-        // The commit of a part that was not the attempt's last has handed out the next number with its answer.
-        let next = self.next_number(sequence, lease).filter(|_| sequence.last_number() >= lease.first_number);
+        // The commit of a part that was not the attempt's last has handed out the next numbers with its answer.
+        let next = self.ahead_number(sequence, lease).or_else(|| self.next_number(sequence, lease));
+        let next = next.filter(|_| sequence.last_number() >= lease.first_number);
         Some(next.map_or(leased, |next| leased.max(next)))
     }
 
@@ -45,6 +51,20 @@ impl Session {
         let next = lease.first_number.max(sequence.last_number() + 1);
         let has_more = sequence.parts_end() < self.plan().whole_parts_end(lease.to);
         (has_more && next <= lease.last_number).then_some(next)
+    }
+
+    /// The number for the part behind the lease's next one, where that may be stored before the next one counts.
+    pub(super) fn ahead_number(&self, sequence: &Sequence, lease: Lease) -> Option<u16> {
+        let ahead = self.next_number(sequence, lease)?.checked_add(1)?;
+        let plan = self.plan();
+        let next_end = sequence.parts_end().checked_add(plan.part_bytes)?;
+        let has_more = next_end < plan.whole_parts_end(lease.to);
+        (has_more && self.parts_in_flight() > 1 && ahead <= lease.last_number).then_some(ahead)
+    }
+
+    /// How many parts of an attempt may be on their way at a time. Of a live upload one: its attempts are short, and many.
+    pub(super) fn parts_in_flight(&self) -> u64 {
+        if self.spec.live.is_some() { 1 } else { PARTS_IN_FLIGHT }
     }
 }
 

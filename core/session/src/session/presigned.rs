@@ -162,7 +162,7 @@ impl Session {
         if !change.parts.is_empty() {
             change.progress = Some(self.charged(change.progress, change.parts.len()));
         }
-        Decision::yes(Committed::so_far(uploaded_bytes, None, phase), change)
+        Decision::yes(Committed::so_far(uploaded_bytes, phase), change)
     }
 
     /// How far the upload is, with so many parts that its client had R2 store at the upload's cost.

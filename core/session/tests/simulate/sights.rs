@@ -34,11 +34,13 @@ pub(crate) enum Sight {
     Truncated,
     /// Somebody was asked to put its tail into the last part.
     LastPart,
+    /// A part was begun while the one before was on its way.
+    Ahead,
 }
 
 impl Sight {
     /// All of them.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Completed,
         Self::Failed,
         Self::Expired,
@@ -56,5 +58,6 @@ impl Sight {
         Self::ReadLive,
         Self::Truncated,
         Self::LastPart,
+        Self::Ahead,
     ];
 }

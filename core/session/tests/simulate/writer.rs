@@ -2,7 +2,7 @@
 //! heard of no more at any moment.
 
 use upload_session::{
-    attempt::{Attempt, Effect, Failure, Finish, Input},
+    attempt::{Attempt, Effect, Failure, Finish, Input, PartAhead},
     session::{
         Commit, RENEW_EVERY_MS, Receipt, RemainderSource, Renew, SegmentPlace, Session, WRITER_SILENCE_MS,
         WRITER_STOPS_AFTER_MS, WriteLease,
@@ -26,13 +26,25 @@ pub(crate) struct Writer {
     /// Where the body has got to.
     body: u64,
     alive: bool,
-    /// Counts its requests to R2, so that one that has ended is told from the next.
+    /// Its requests to R2 are counted, so that one that has ended is told from the next; and this is the one that it waits for.
+    requests: u64,
     request: u64,
     /// Which part is on its way under this number; none where no request is.
     writing: Option<u16>,
+    /// The part that it has begun before it was asked to.
+    ahead: Option<Ahead>,
     heard_at: u64,
     /// The remainder that is sent along.
     row: Option<Content>,
+}
+
+/// A part that was begun while the one before is being answered for and counted.
+struct Ahead {
+    request: u64,
+    number: u16,
+    content: Content,
+    /// What came of it, once that is known.
+    outcome: Option<Input>,
 }
 
 /// A write on its way to R2.
@@ -59,10 +71,10 @@ impl World {
             algorithm: upload_types::integrity::Algorithm::Crc32,
             value: vec![0; 4],
         });
-        let attempt = Attempt::new(&lease, count(to), digest);
+        let attempt = Attempt::new(&lease, count(to), digest).going_ahead();
         let (body, heard_at) = (lease.offset.get(), self.now);
-        let writer =
-            Writer { client, lease, attempt, body, alive: true, request: 0, writing: None, heard_at, row: None };
+        let (alive, requests, request, writing, ahead, row) = (true, 0, 0, None, None, None);
+        let writer = Writer { client, lease, attempt, body, alive, requests, request, writing, ahead, heard_at, row };
         self.writers.push(writer);
         let writer = self.writers.len() - 1;
         self.look_at_numbers(writer);
@@ -80,7 +92,10 @@ impl World {
         let multipart = &self.writers[besides].lease.multipart_id;
         let is_at_it = |writer: &Writer| {
             let may_be_heard = writer.alive || self.now < writer.heard_at + WRITER_SILENCE_MS;
-            may_be_heard && writer.lease.multipart_id == *multipart && writer.writing.is_some_and(&is_given)
+            let begun = writer.ahead.iter().filter(|ahead| ahead.outcome.is_none()).map(|ahead| ahead.number);
+            may_be_heard
+                && writer.lease.multipart_id == *multipart
+                && writer.writing.into_iter().chain(begun).any(&is_given)
         };
         let mut others = self.writers.iter().enumerate().filter(|(index, _)| *index != besides);
         if multipart.is_some() && others.any(|(_, writer)| is_at_it(writer)) {
@@ -93,10 +108,9 @@ impl World {
         if !self.writers[writer].alive {
             return;
         }
-        if let Input::Committed(Ok(committed)) = &input
-            && let Some(number) = committed.next_number
-        {
-            self.nobody_writes(writer, |other| other == number);
+        if let Input::Committed(Ok(committed)) = &input {
+            let given = [committed.next_number, committed.ahead_number];
+            self.nobody_writes(writer, |other| given.contains(&Some(other)));
         }
         let effect = self.writers[writer].attempt.next(input);
         self.note(|| format!("writer {writer}: {effect:?}"));
@@ -127,9 +141,19 @@ impl World {
     }
 
     fn carry_out(&mut self, writer: usize, effect: Effect) {
+        if !matches!(effect, Effect::StorePart { .. } | Effect::Commit(_)) {
+            self.settle(writer);
+        }
         match effect {
-            Effect::StorePart { number, bytes, tail } => {
-                self.write(writer, WriteKey::Part(number), bytes.get(), &tail);
+            Effect::StorePart { number, bytes, tail, ahead } => {
+                match self.writers[writer].ahead.take() {
+                    Some(begun) => self.goes_on_with(writer, begun),
+                    None => self.write(writer, WriteKey::Part(number), bytes.get(), &tail),
+                }
+                if let Some(ahead) = ahead.filter(|_| self.writers[writer].writing.is_some() && !self.chance.one_in(4))
+                {
+                    self.begins_ahead(writer, ahead);
+                }
             }
             Effect::PutObject { number, bytes, tail } => {
                 self.sights.insert(Sight::Put);
@@ -213,10 +237,46 @@ impl World {
         content = content.then(&Content::of_file(from, from + brings));
         let one = &mut self.writers[writer];
         one.body += brings;
-        one.request += 1;
+        one.requests += 1;
+        one.request = one.requests;
         one.heard_at = self.now;
         one.writing = if let WriteKey::Part(number) = key { Some(number) } else { None };
         let request = one.request;
+        self.sends(writer, request, key, content);
+    }
+
+    /// The next part is on its way, too. It may arrive before the one that is asked for.
+    fn begins_ahead(&mut self, writer: usize, ahead: PartAhead) {
+        let one = &mut self.writers[writer];
+        let (number, from) = (ahead.number, one.body);
+        one.body += ahead.bytes.get();
+        one.requests += 1;
+        let (request, content) = (one.requests, Content::of_file(from, one.body));
+        one.ahead = Some(Ahead { request, number, content: content.clone(), outcome: None });
+        self.sights.insert(Sight::Ahead);
+        self.sends(writer, request, WriteKey::Part(number), content);
+    }
+
+    /// It is asked for what it has begun ahead.
+    fn goes_on_with(&mut self, writer: usize, begun: Ahead) {
+        let one = &mut self.writers[writer];
+        one.request = begun.request;
+        one.writing = Some(begun.number);
+        if let Some(outcome) = begun.outcome {
+            self.soon(writer, outcome);
+        }
+    }
+
+    /// What it has begun ahead ends before it does anything else: R2 has it or not, and no more comes.
+    fn settle(&mut self, writer: usize) {
+        let Some(Ahead { number, content, outcome: None, .. }) = self.writers[writer].ahead.take() else { return };
+        if self.chance.one_in(2) {
+            let id = self.writers[writer].lease.multipart_id.clone().unwrap_or_default();
+            let _gone = self.r2.store_part(&id, number, content);
+        }
+    }
+
+    fn sends(&mut self, writer: usize, request: u64, key: WriteKey, content: Content) {
         let takes =
             if self.chance.one_in(12) { self.chance.between(20_000, 600_000) } else { self.chance.between(50, 9_000) };
         self.at(RENEW_EVERY_MS, Event::Renews { writer, request });
@@ -232,9 +292,17 @@ impl World {
 
     /// Its request to R2 has failed.
     pub(crate) fn fails(&mut self, writer: usize, request: u64, failure: Failure) {
-        if self.writers[writer].request == request {
-            self.writers[writer].writing = None;
-            self.hears(writer, Input::Failed(failure));
+        self.comes_of(writer, request, Input::Failed(failure));
+    }
+
+    /// Something has come of a request: of the one that is waited for, or of the one ahead, which is asked for later.
+    fn comes_of(&mut self, writer: usize, request: u64, input: Input) {
+        let one = &mut self.writers[writer];
+        if one.request == request {
+            one.writing = None;
+            self.hears(writer, input);
+        } else if let Some(ahead) = one.ahead.as_mut().filter(|ahead| ahead.request == request) {
+            ahead.outcome = Some(input);
         }
     }
 
@@ -242,7 +310,8 @@ impl World {
     pub(crate) fn written(&mut self, write: Write) {
         let Write { writer, request, key, content, claims_failure } = write;
         let one = &self.writers[writer];
-        let is_over = one.request != request || (!one.alive && self.now >= one.heard_at + WRITER_SILENCE_MS);
+        let is_known = one.request == request || one.ahead.as_ref().is_some_and(|ahead| ahead.request == request);
+        let is_over = !is_known || (!one.alive && self.now >= one.heard_at + WRITER_SILENCE_MS);
         if is_over {
             return;
         }
@@ -261,7 +330,6 @@ impl World {
             WriteKey::Put(number) => self.r2.put(self.now, &lease.key, content).map(|etag| (number, etag)),
             WriteKey::Remainder => self.r2.put(self.now, &lease.remainder_key, content).map(|etag| (0, etag)),
         };
-        self.writers[writer].writing = None;
         let input = match stored {
             _ if claims_failure => Input::Failed(Failure::Storage),
             Err(StorageFault::Gone) => Input::Failed(Failure::MultipartGone),
@@ -272,7 +340,7 @@ impl World {
                 Input::Stored { receipt, sha256_so_far: None }
             }
         };
-        self.hears(writer, input);
+        self.comes_of(writer, request, input);
     }
 
     /// Of a live upload every part is put as an object, too; it counts if both are there.
@@ -288,6 +356,10 @@ impl World {
     /// It says that it is there, while it waits for R2.
     pub(crate) fn renews(&mut self, writer: usize, request: u64) {
         let one = &self.writers[writer];
+        if one.alive && one.ahead.as_ref().is_some_and(|ahead| ahead.request == request) {
+            // Said with the one that is waited for.
+            return self.at(RENEW_EVERY_MS, Event::Renews { writer, request });
+        }
         if !one.alive || one.request != request || one.writing.is_none() {
             return;
         }
@@ -302,7 +374,8 @@ impl World {
             // Its request to R2 has ended before it says so.
             self.sights.insert(Sight::Superseded);
             let one = &mut self.writers[writer];
-            (one.request, one.writing) = (request + 1, None);
+            one.requests += 1;
+            (one.request, one.writing) = (one.requests, None);
             return self.hears(writer, Input::Failed(Failure::Superseded));
         }
         if !is_lost {

@@ -95,7 +95,7 @@ impl World {
     /// Carries out the whole attempt.
     fn run(&mut self, chunk: &Chunk) {
         let Some((lease, to)) = self.begin(chunk) else { return };
-        let mut attempt = Attempt::new(&lease, to, chunk.has_digest.then(digest));
+        let mut attempt = Attempt::new(&lease, to, chunk.has_digest.then(digest)).going_ahead();
         let (mut seen, mut input) = (Seen::default(), Input::Begin);
         for fate in &chunk.fates {
             match attempt.next(input) {
@@ -122,7 +122,7 @@ impl World {
         let accepted = lease.offset.get() - lease.plan.part_start(lease.offset).get();
         let tail_bytes = |tail: &[RemainderSource]| if tail.is_empty() { 0 } else { accepted };
         match effect {
-            Effect::StorePart { number, bytes, tail } | Effect::PutObject { number, bytes, tail } => {
+            Effect::StorePart { number, bytes, tail, .. } | Effect::PutObject { number, bytes, tail } => {
                 assert!(seen.numbers.last().is_none_or(|last| *last < number), "numbers in order, each once");
                 seen.numbers.push(number);
                 seen.stored_bytes += bytes.get() - tail_bytes(&tail);

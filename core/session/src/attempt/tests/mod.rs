@@ -38,7 +38,13 @@ fn put(lease: WriteLease) -> WriteLease {
 }
 
 fn part(number: u16, length: u64) -> Effect {
-    Effect::StorePart { number, bytes: bytes(length), tail: Vec::new() }
+    Effect::StorePart { number, bytes: bytes(length), tail: Vec::new(), ahead: None }
+}
+
+/// The same, where the part behind it may be begun.
+fn part_before(number: u16, length: u64, ahead: (u16, u64)) -> Effect {
+    let ahead = Some(PartAhead { number: ahead.0, bytes: bytes(ahead.1) });
+    Effect::StorePart { number, bytes: bytes(length), tail: Vec::new(), ahead }
 }
 
 fn stored(number: u16, length: u64) -> Input {
@@ -46,8 +52,7 @@ fn stored(number: u16, length: u64) -> Input {
 }
 
 fn counted(uploaded: u64, next_number: Option<u16>) -> Committed {
-    let (uploaded_bytes, expires_at) = (bytes(uploaded), NOW);
-    Committed { uploaded_bytes, next_number, phase: Phase::Open, expires_at, object: None }
+    Committed { next_number, expires_at: NOW, ..Committed::so_far(bytes(uploaded), Phase::Open) }
 }
 
 fn row(length: u64, broken: Option<Failure>) -> Input {
@@ -56,7 +61,7 @@ fn row(length: u64, broken: Option<Failure>) -> Input {
 
 fn commit(receipts: Vec<Receipt>, remainder: Option<(u64, SegmentPlace)>, digest: Option<ChunkDigest>) -> Effect {
     let remainder = remainder.map(|(length, place)| Remainder { bytes: bytes(length), place });
-    Effect::Commit(Commit { attempt: 1, receipts, remainder, sha256_so_far: None, digest })
+    Effect::Commit(Commit { attempt: 1, receipts, remainder, sha256_so_far: None, digest, is_writing_on: false })
 }
 
 fn release(reason: ReleaseReason) -> Effect {
@@ -104,10 +109,48 @@ fn each_part_is_committed_before_the_next_is_stored_and_the_remainder_comes_last
 }
 
 #[test]
+fn the_next_part_may_be_begun_under_each_number_that_was_handed_out() {
+    let mut attempt = of(&lease(5 * PART, 0, 4 * PART), 3 * PART + ROW).going_ahead();
+    assert_eq!(attempt.next(Input::Begin), part_before(1, PART, (2, PART)), "two numbers come with the lease");
+    let writing_on = |number| {
+        let Effect::Commit(commit) = commit(vec![receipt(number, PART)], None, None) else { unreachable!() };
+        Effect::Commit(Commit { is_writing_on: true, ..commit })
+    };
+    assert_eq!(attempt.next(stored(1, PART)), writing_on(1));
+    let third = Committed { ahead_number: Some(3), ..counted(PART, Some(2)) };
+    assert_eq!(attempt.next(Input::Committed(Ok(third))), part_before(2, PART, (3, PART)));
+    assert_eq!(attempt.next(stored(2, PART)), writing_on(2));
+    assert_eq!(attempt.next(Input::Committed(Ok(counted(2 * PART, Some(3))))), part(3, PART), "no whole part follows");
+    assert_eq!(attempt.next(stored(3, PART)), commit(vec![receipt(3, PART)], None, None));
+
+    let mut attempt = of(&WriteLease { reserved_parts: 1, ..lease(4 * PART, 0, 3 * PART) }, 3 * PART).going_ahead();
+    assert_eq!(attempt.next(Input::Begin), part(1, PART), "the next number is not free yet");
+    assert_eq!(attempt.next(stored(1, PART)), commit(vec![receipt(1, PART)], None, None));
+    let two = Committed { ahead_number: Some(3), ..counted(PART, Some(2)) };
+    assert_eq!(attempt.next(Input::Committed(Ok(two))), part_before(2, PART, (3, PART)));
+
+    let whole = WriteLease { reserved_parts: 3, ..lease(3 * PART, 0, 3 * PART) };
+    let mut attempt = with_digest(&whole, 3 * PART).going_ahead();
+    assert_eq!(attempt.next(Input::Begin), part_before(1, PART, (2, PART)));
+    assert_eq!(attempt.next(stored(1, PART)), part_before(2, PART, (3, PART)));
+    assert_eq!(attempt.next(stored(2, PART)), part(3, PART));
+}
+
+#[test]
+fn a_refused_commit_is_followed_by_a_release_where_the_next_part_was_under_way() {
+    let mut attempt = of(&lease(3 * PART, 0, 3 * PART), 3 * PART).going_ahead();
+    attempt.next(Input::Begin);
+    attempt.next(stored(1, PART));
+    assert_eq!(attempt.next(Input::Committed(Err(superseded()))), release(ReleaseReason::GaveUp));
+    assert_eq!(attempt.next(Input::Released(Some(bytes(7)))), Effect::DiscardBody);
+    assert_eq!(attempt.next(Input::BodyDiscarded), refused(superseded()));
+}
+
+#[test]
 fn the_tail_goes_in_front_of_the_first_part_and_no_other() {
     let tail = vec![RemainderSource::Rows { start: bytes(0), end: bytes(ROW) }];
     let mut attempt = of(&WriteLease { tail: tail.clone(), ..lease(2 * PART, ROW, 2 * PART) }, 2 * PART);
-    assert_eq!(attempt.next(Input::Begin), Effect::StorePart { number: 1, bytes: bytes(PART), tail });
+    assert_eq!(attempt.next(Input::Begin), Effect::StorePart { number: 1, bytes: bytes(PART), tail, ahead: None });
     attempt.next(stored(1, PART));
     assert_eq!(attempt.next(Input::Committed(Ok(counted(PART, Some(2))))), part(2, PART));
 }
@@ -116,7 +159,7 @@ fn the_tail_goes_in_front_of_the_first_part_and_no_other() {
 fn a_chunk_without_bytes_puts_the_tail_into_the_last_part() {
     let tail = vec![RemainderSource::Rows { start: bytes(PART), end: bytes(PART + ROW) }];
     let mut attempt = of(&WriteLease { tail: tail.clone(), ..lease(PART + ROW, PART + ROW, 0) }, PART + ROW);
-    assert_eq!(attempt.next(Input::Begin), Effect::StorePart { number: 1, bytes: bytes(ROW), tail });
+    assert_eq!(attempt.next(Input::Begin), Effect::StorePart { number: 1, bytes: bytes(ROW), tail, ahead: None });
     attempt.next(stored(1, ROW));
     let all = counted(PART + ROW, None);
     assert_eq!(attempt.next(Input::Committed(Ok(all.clone()))), Effect::Finish(Finish::Appended(all)));

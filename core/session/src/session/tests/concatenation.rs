@@ -98,7 +98,11 @@ fn it_goes_on_behind_what_counts_however_the_copier_ended() {
     assert_eq!(s.next_job(), Some((due, Job::CopyNext)));
     ask(&mut s, due);
     let second = batch(&mut s, due, &statuses).unwrap();
-    assert_eq!((second.lease.offset, second.lease.first_number), (bytes(PART), 3), "number 2 may still be written");
+    assert_eq!(
+        (second.lease.offset, second.lease.first_number),
+        (bytes(PART), 4),
+        "numbers 2 and 3 may still be written"
+    );
     assert_eq!(second.parts.len(), 2);
     // It was not dead.
     assert!(matches!(store(&mut s, &first.lease, 2, PART), Err(ApiError::Superseded { .. })));

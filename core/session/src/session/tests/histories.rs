@@ -73,7 +73,7 @@ struct Writer {
 impl Writer {
     fn new(lease: WriteLease, to: u64, all_or_nothing: bool, now: UnixMs) -> Self {
         let digest = all_or_nothing.then(|| ChunkDigest { algorithm: Algorithm::Crc32, value: vec![0; 4] });
-        let mut attempt = Attempt::new(&lease, bytes(to), digest);
+        let mut attempt = Attempt::new(&lease, bytes(to), digest).going_ahead();
         let effect = attempt.next(Input::Begin);
         Self { lease, attempt, effect, heard_at: now }
     }
@@ -89,8 +89,10 @@ impl Writer {
     /// Stores the next thing; the commit that is due then, if one is.
     fn store(&mut self, numbers: &mut Numbers) -> Option<Commit> {
         self.hears(match &self.effect {
-            Effect::StorePart { number, bytes, .. } => {
+            Effect::StorePart { number, bytes, ahead, .. } => {
                 numbers.written(*number, self.lease.attempt);
+                // Begun before this one counts.
+                ahead.iter().for_each(|ahead| numbers.written(ahead.number, self.lease.attempt));
                 Input::Stored { receipt: receipt(*number, bytes.get()), sha256_so_far: None }
             }
             Effect::PutObject { number, bytes, .. } => {
@@ -339,8 +341,10 @@ fn go_on(mut s: Session, file: u64, guessed: bool, into: Into, steps: Vec<Step>)
                 let attempt = w.lease.attempt;
                 numbers.heard(attempt, now);
                 match &answer {
-                    Ok(Committed { next_number: Some(next), .. }) => numbers.give(*next, attempt, now),
-                    Ok(_) => {}
+                    Ok(Committed { next_number, ahead_number, .. }) => {
+                        next_number.iter().chain(ahead_number).for_each(|next| numbers.give(*next, attempt, now));
+                    }
+                    Err(_) if commit.is_writing_on => {}
                     Err(_) => numbers.ended(attempt),
                 }
                 w.hears(Input::Committed(answer));

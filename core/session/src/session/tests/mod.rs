@@ -105,7 +105,7 @@ pub(crate) fn receipt(number: u16, length: u64) -> Receipt {
 }
 
 fn commit(attempt: u64, receipts: Vec<Receipt>) -> Commit {
-    Commit { attempt, receipts, remainder: None, sha256_so_far: None, digest: None }
+    Commit { attempt, receipts, remainder: None, sha256_so_far: None, digest: None, is_writing_on: false }
 }
 
 fn remainder(attempt: u64, length: u64) -> Commit {

@@ -7,9 +7,9 @@ use upload_types::{integrity::RunningSha256, plan::MAX_PART_NUMBER};
 fn three_parts_in_two_chunks() {
     let mut s = session(2 * PART + 5);
     let lease = start(&mut s, 0, 2 * PART).unwrap();
-    assert_eq!((lease.attempt, lease.first_number, lease.reserved_parts), (1, 1, 1));
+    assert_eq!((lease.attempt, lease.first_number, lease.reserved_parts), (1, 1, 2), "two may be on their way");
     let first = store(&mut s, &lease, 1, PART).unwrap();
-    assert_eq!((first.uploaded_bytes, first.next_number), (bytes(PART), Some(2)));
+    assert_eq!((first.uploaded_bytes, first.next_number, first.ahead_number), (bytes(PART), Some(2), None));
     let second = store(&mut s, &lease, 2, PART).unwrap();
     assert_eq!((second.uploaded_bytes, second.next_number), (bytes(2 * PART), None));
     let lease = start(&mut s, 2 * PART, 5).unwrap();
@@ -64,12 +64,30 @@ fn chunks_that_do_not_fit() {
 fn a_takeover_gets_fresh_part_numbers_and_the_old_writer_is_refused() {
     let mut s = session(3 * PART);
     let old = start(&mut s, 0, 3 * PART).unwrap();
-    store(&mut s, &old, 1, PART).unwrap(); // and has been given number 2
+    let first = store(&mut s, &old, 1, PART).unwrap();
+    assert_eq!((first.next_number, first.ahead_number), (Some(2), Some(3)));
     let new = start(&mut s, PART, 2 * PART).unwrap();
-    assert_eq!(new.first_number, 3, "number 2 may still arrive in R2 at any time");
+    assert_eq!(new.first_number, 4, "numbers 2 and 3 may still arrive in R2 at any time");
     assert_eq!(store(&mut s, &old, 2, PART), Err(ApiError::Superseded { uploaded_bytes: bytes(PART) }));
-    assert_eq!(store(&mut s, &new, 3, PART).unwrap().next_number, Some(4));
-    assert_eq!(store(&mut s, &new, 4, PART).unwrap().phase, Phase::Completing);
+    assert_eq!(store(&mut s, &new, 4, PART).unwrap().next_number, Some(5));
+    assert_eq!(store(&mut s, &new, 5, PART).unwrap().phase, Phase::Completing);
+}
+
+#[test]
+fn a_refused_commit_is_not_the_end_of_whoever_may_be_writing_the_next_part() {
+    for is_writing_on in [false, true] {
+        let mut s = short_of_numbers(0);
+        let old = begin_at(&mut s, NOW, begin(0, 3 * PART)).unwrap();
+        assert_eq!(old.reserved_parts, 2);
+        begin_at(&mut s, NOW, begin(0, 1)).unwrap();
+        let late = Commit { is_writing_on, ..commit(old.attempt, vec![receipt(old.first_number, PART)]) };
+        assert!(count(&mut s, &late).is_err());
+        let numbers = old.first_number..=old.first_number + 1;
+        assert_eq!(s.progress.writers.are_free(&numbers, NOW), !is_writing_on);
+        let decision = s.release(NOW, Release { attempt: old.attempt, reason: ReleaseReason::GaveUp });
+        take(&mut s, decision).unwrap();
+        assert!(s.progress.writers.are_free(&numbers, NOW), "it has said that its requests are over");
+    }
 }
 
 #[test]
@@ -92,7 +110,8 @@ fn receipts_that_were_not_granted_count_nothing() {
         vec![],
         vec![receipt(2, PART)],
         vec![receipt(1, PART - 1)],
-        vec![receipt(1, PART), receipt(2, PART)],
+        vec![receipt(1, PART), receipt(2, PART), receipt(3, PART)],
+        vec![receipt(1, PART), receipt(3, PART)],
         vec![receipt(0, PART)],
     ] {
         let decision = s.commit(NOW, &commit(lease.attempt, receipts));
@@ -208,12 +227,23 @@ fn an_attempt_stops_before_a_number_on_which_somebody_else_may_be_writing() {
     if let Some(lease) = &mut s.progress.lease {
         lease.numbers_before = MAX_PART_NUMBER;
     }
-    s.progress.writers.add(7, 2..=2, NOW);
+    s.progress.writers.add(7, 3..=3, NOW);
     let lease = begin_at(&mut s, NOW, begin(0, 3 * PART)).unwrap();
-    assert_eq!(lease.first_number, 1);
+    assert_eq!((lease.first_number, lease.reserved_parts), (1, 2));
     let first = store(&mut s, &lease, 1, PART).unwrap();
-    assert_eq!((first.uploaded_bytes, first.next_number), (bytes(PART), None), "the rest has to come again");
-    assert_eq!(begin_at(&mut s, NOW, begin(PART, 2 * PART)).unwrap().first_number, 3);
+    assert_eq!((first.next_number, first.ahead_number), (Some(2), None), "nothing is begun under number 3");
+    let second = store(&mut s, &lease, 2, PART).unwrap();
+    assert_eq!((second.uploaded_bytes, second.next_number), (bytes(2 * PART), None), "the rest has to come again");
+    assert_eq!(begin_at(&mut s, NOW, begin(2 * PART, PART)).unwrap().first_number, 4);
+
+    // Where two in a row are not free, one at a time.
+    let mut s = short_of_numbers(0);
+    if let Some(lease) = &mut s.progress.lease {
+        lease.numbers_before = MAX_PART_NUMBER;
+    }
+    s.progress.writers.add(7, 2..=MAX_PART_NUMBER - 2, NOW);
+    let lease = begin_at(&mut s, NOW, begin(0, 3 * PART)).unwrap();
+    assert_eq!((lease.first_number, lease.reserved_parts), (1, 1));
 }
 
 #[test]
@@ -354,7 +384,7 @@ fn a_chunk_of_any_length_leaves_a_rest_that_the_next_part_begins_with() {
     assert_eq!(second.uploaded_bytes, bytes(PART + 7));
     // The next chunk fills a part, which begins where the tail does, and ends the file.
     let lease = start(&mut s, PART + 7, PART - 2).unwrap();
-    assert_eq!((lease.first_number, lease.reserved_parts), (2, 1));
+    assert_eq!((lease.first_number, lease.reserved_parts), (2, 2));
     let third = store(&mut s, &lease, 2, PART).unwrap();
     assert_eq!(
         (third.uploaded_bytes, third.next_number),

@@ -81,8 +81,8 @@ impl World {
         if before != (self.object.counted(), self.object.segments.len()) && place.newest != message.attempt {
             self.broken |= Law::OldAttempt.bit();
         }
-        if let Ok(Committed { next_number: Some(number), .. }) = answer {
-            self.hand_out(number, message.attempt);
+        if let Ok(Committed { next_number, ahead_number, .. }) = &answer {
+            next_number.iter().chain(ahead_number).for_each(|number| self.hand_out(*number, message.attempt));
         }
         if answered
             && !message.is_copy

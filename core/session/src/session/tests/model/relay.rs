@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use crate::{
-    attempt::{Effect, Failure, Input},
+    attempt::{Effect, Failure, Input, PartAhead},
     session::{BeginAppend, Receipt, Release, RemainderSource, Renew, Session},
 };
 use upload_types::{
@@ -20,7 +20,7 @@ use crate::session::tests::model::{
     bytes::{Bytes, bytes, units},
     mutations::{self, Mutation},
     storage::Sent,
-    worker::{Busy, Chunk, Doing, Worker},
+    worker::{Ahead, Busy, Chunk, Doing, Worker},
     world::{Uploads, World},
 };
 
@@ -87,11 +87,36 @@ impl World {
     fn carry_out(&mut self, uploads: &Uploads, worker: usize, effect: Effect) -> Option<Input> {
         let Worker::Busy(busy) = &mut self.workers[worker] else { return None };
         let id = busy.id;
+        if !matches!(effect, Effect::StorePart { .. } | Effect::Commit(_)) && busy.ahead.take().is_some() {
+            // What was begun ahead is ended before anything else is done.
+            if !uploads.breaks(Mutation::EndedTooEarly) {
+                self.r2.end_part_of(id);
+            }
+        }
+        let Worker::Busy(busy) = &mut self.workers[worker] else { return None };
         match effect {
-            Effect::StorePart { number, bytes, tail } | Effect::PutObject { number, bytes, tail } => {
+            Effect::StorePart { number, bytes, ahead, .. } if busy.ahead.is_some() => {
+                let Some(begun) = busy.ahead.take() else { return None };
+                busy.doing = Doing::Storing { number, length: units(bytes) };
+                self.go_ahead(worker, ahead);
+                begun.stored.map(|content| part_stored(number, units(bytes), content))
+            }
+            Effect::StorePart { number, bytes, tail, ahead } => {
                 let length = units(bytes);
                 if !tail.is_empty() {
-                    busy.doing = Doing::Opening { number, length, tail };
+                    busy.doing = Doing::Opening { number, length, tail, ahead };
+                    return None;
+                }
+                let input = self.send_part(uploads, worker, number, length, &[]);
+                if input.is_none() {
+                    self.go_ahead(worker, ahead);
+                }
+                input
+            }
+            Effect::PutObject { number, bytes, tail } => {
+                let length = units(bytes);
+                if !tail.is_empty() {
+                    busy.doing = Doing::Opening { number, length, tail, ahead: None };
                     return None;
                 }
                 self.send_part(uploads, worker, number, length, &[])
@@ -134,7 +159,13 @@ impl World {
     pub(crate) fn advance(&mut self, uploads: &Uploads, worker: usize) {
         let Worker::Busy(busy) = &mut self.workers[worker] else { return };
         let input = match busy.doing.clone() {
-            Doing::Opening { number, length, tail } => self.send_part(uploads, worker, number, length, &tail),
+            Doing::Opening { number, length, tail, ahead } => {
+                let input = self.send_part(uploads, worker, number, length, &tail);
+                if input.is_none() {
+                    self.go_ahead(worker, ahead);
+                }
+                input
+            }
             Doing::Reading(remainder) => Some(read(busy, remainder, None)),
             Doing::Storing { .. } | Doing::StoringRemainder | Doing::Committing => None,
         };
@@ -187,6 +218,17 @@ impl World {
             Some(multipart) => Sent::Part { multipart, number, attempt, heard_at, content },
         });
         None
+    }
+
+    /// The next part is on its way while the one before still is. It may arrive before that one does.
+    fn go_ahead(&mut self, worker: usize, ahead: Option<PartAhead>) {
+        let Some(PartAhead { number, bytes }) = ahead else { return };
+        let Worker::Busy(busy) = &mut self.workers[worker] else { return };
+        let Some(multipart) = busy.multipart.filter(|_| !busy.copies) else { return };
+        let (from, to) = (busy.body, busy.body + units(bytes));
+        (busy.body, busy.ahead) = (to, Some(Ahead { number, stored: None }));
+        let (attempt, heard_at, content) = (busy.id, self.now, Bytes::of_file(from, to));
+        self.r2.send(Sent::Part { multipart, number, attempt, heard_at, content });
     }
 
     /// How the upload stands, as its object says.
@@ -243,16 +285,26 @@ impl World {
         Input::Released(counted.ok())
     }
 
-    /// A write of an attempt has arrived: whether somebody waits for it, and then what follows.
+    /// A part of an attempt has arrived: whether somebody waits for it, and then what follows.
+    pub(crate) fn part_arrived(&mut self, uploads: &Uploads, attempt: u64, number: u16, content: Bytes) -> bool {
+        let Some(worker) = self.busy(|busy| busy.id == attempt && busy.is_storing_part(number)) else { return false };
+        let Worker::Busy(busy) = &mut self.workers[worker] else { return false };
+        match &mut busy.ahead {
+            Some(ahead) if ahead.number == number => ahead.stored = Some(content),
+            _ => {
+                let Doing::Storing { length, .. } = busy.doing else { return false };
+                self.hears(uploads, worker, part_stored(number, length, content));
+            }
+        }
+        true
+    }
+
+    /// Another write of an attempt has arrived: whether somebody waits for it, and then what follows.
     pub(crate) fn stored(&mut self, uploads: &Uploads, attempt: u64, content: Bytes) -> bool {
         let Some(worker) = self.busy(|busy| busy.id == attempt && busy.is_storing()) else { return false };
         let Worker::Busy(busy) = &self.workers[worker] else { return false };
         let input = match busy.doing {
-            Doing::Storing { number, length } => {
-                let (bytes, etag, crc64nvme) = (bytes(length), content.etag(), content.crc64nvme());
-                let receipt = Receipt { number, bytes, etag, crc64nvme };
-                Input::Stored { receipt, sha256_so_far: None }
-            }
+            Doing::Storing { number, length } => part_stored(number, length, content),
             _ => Input::RemainderStored { sha256_so_far: None },
         };
         self.hears(uploads, worker, input);
@@ -263,6 +315,12 @@ impl World {
     pub(crate) fn busy(&self, is_meant: impl Fn(&Busy) -> bool) -> Option<usize> {
         self.workers.iter().position(|worker| matches!(worker, Worker::Busy(busy) if is_meant(busy)))
     }
+}
+
+/// What R2 says of a part.
+fn part_stored(number: u16, length: u8, content: Bytes) -> Input {
+    let (bytes, etag, crc64nvme) = (bytes(length), content.etag(), content.crc64nvme());
+    Input::Stored { receipt: Receipt { number, bytes, etag, crc64nvme }, sha256_so_far: None }
 }
 
 /// The remainder, or as much of it as comes.

@@ -162,7 +162,7 @@ impl World {
     fn arrive(&mut self, uploads: &Uploads, write: usize, answered: bool) -> bool {
         match self.r2.sent.remove(write) {
             Sent::Part { multipart, number, attempt, content, .. } => {
-                let waits = self.stored(uploads, attempt, content);
+                let waits = self.part_arrived(uploads, attempt, number, content);
                 self.r2.store_part(multipart, number, if waits { content } else { Bytes::garbage(content.units()) });
                 true
             }

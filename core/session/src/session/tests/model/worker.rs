@@ -3,7 +3,7 @@
 use std::hash::{Hash, Hasher};
 
 use crate::{
-    attempt::Attempt,
+    attempt::{Attempt, PartAhead},
     session::{BeginAppend, Continuation, RemainderSource, WriteLease},
 };
 use upload_types::{
@@ -13,7 +13,7 @@ use upload_types::{
 
 use crate::session::tests::model::{
     bounds::Topic,
-    bytes::{bytes, units},
+    bytes::{Bytes, bytes, units},
     world::Uploads,
 };
 
@@ -64,8 +64,19 @@ pub(crate) struct Busy {
     pub(crate) copies: bool,
     /// What it waits for.
     pub(crate) doing: Doing,
+    /// The part that it has begun before it was asked to.
+    pub(crate) ahead: Option<Ahead>,
     /// What it makes of that.
     pub(crate) attempt: Attempt,
+}
+
+/// A part that was begun while the one before is being answered for and counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Ahead {
+    /// Its number.
+    pub(crate) number: u16,
+    /// What R2 has stored of it, once it has.
+    pub(crate) stored: Option<Bytes>,
 }
 
 /// The lease, as its holder knows it. Only broken rules look at it.
@@ -94,6 +105,8 @@ pub(crate) enum Doing {
         length: u8,
         /// The tail.
         tail: Vec<RemainderSource>,
+        /// The part behind it.
+        ahead: Option<PartAhead>,
     },
     /// For the remainder's bytes, so many, which may break off.
     Reading(u8),
@@ -129,8 +142,15 @@ impl Busy {
             body: from,
             copies: false,
             doing: Doing::Committing,
-            attempt: Attempt::new(lease, bytes(to), digest),
+            ahead: None,
+            attempt: Attempt::new(lease, bytes(to), digest).going_ahead(),
         }
+    }
+
+    /// Whether it waits for R2 to store a part under this number, asked for or ahead.
+    pub(crate) fn is_storing_part(&self, number: u16) -> bool {
+        matches!(self.doing, Doing::Storing { number: asked, .. } if asked == number)
+            || self.ahead.is_some_and(|ahead| ahead.number == number)
     }
 
     /// Whether it waits for R2.
@@ -153,6 +173,6 @@ impl Busy {
 impl Hash for Busy {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.id, self.leased, self.multipart, self.body, self.copies).hash(state);
-        (&self.doing, &self.attempt).hash(state);
+        (&self.doing, self.ahead, &self.attempt).hash(state);
     }
 }
