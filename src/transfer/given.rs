@@ -28,6 +28,9 @@ pub(super) enum PumpError {
     AtSink(Error),
 }
 
+/// What R2 says of what it was given: the ETag.
+pub(super) type Answer<'a> = LocalBoxFuture<'a, Result<String, StorageError>>;
+
 /// R2 has been given all bytes of a part, and has not answered yet, or not been heard.
 pub(crate) struct Given<'a> {
     number: u16,
@@ -35,7 +38,7 @@ pub(crate) struct Given<'a> {
     /// The file's SHA-256 behind the last of them, where it is carried along.
     pub(super) sha256_so_far: Option<Sha256State>,
     crc64nvme: Crc64Nvme,
-    answer: LocalBoxFuture<'a, Result<String, StorageError>>,
+    answer: Answer<'a>,
 }
 
 impl<'a> Given<'a> {
@@ -45,7 +48,7 @@ impl<'a> Given<'a> {
         sink: &Sink,
         number: u16,
         bytes: ByteCount,
-        taking: LocalBoxFuture<'a, Result<String, StorageError>>,
+        taking: Answer<'a>,
         stop: &StopSignal,
         filling: LocalBoxFuture<'_, Result<PartCrc, PumpError>>,
     ) -> Result<Self, TransferError> {
@@ -59,7 +62,7 @@ impl<'a> Given<'a> {
             }
             filled
         });
-        let (filled, answer): (_, LocalBoxFuture<'a, _>) = match select(filling, taking).await {
+        let (filled, answer): (_, Answer<'a>) = match select(filling, taking).await {
             Either::Left((filled, taking)) => (filled, taking),
             Either::Right((answer, filling)) => {
                 if answer.is_err() {

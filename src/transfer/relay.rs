@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use durable_objects::platform::{
     error::Result,
-    object_storage::{Multipart, ObjectStorage, StorageError},
+    object_storage::{Multipart, ObjectStorage},
 };
 use futures_util::future::{LocalBoxFuture, join, select, try_join};
 use js_sys::Uint8Array;
@@ -27,7 +27,7 @@ use crate::{
     transfer::{
         body::{Body, Digest, PartCrc, Sink, Wanted, fixed_length},
         error::TransferError,
-        given::{Given, PumpError, unless_stopped, why},
+        given::{Answer, Given, PumpError, unless_stopped, why},
         held::Held,
         idle_timeout::{IdleTimeout, Waited},
         prefix::{PrefixStream, Tail},
@@ -86,7 +86,7 @@ impl Relay {
         copy: Option<(&'a ObjectStorage, String)>,
     ) -> Result<Given<'a>, TransferError> {
         let (mut sink, readable) = fixed_length(bytes.get())?;
-        let taking: LocalBoxFuture<'a, _> = match copy {
+        let taking: Answer<'a> = match copy {
             None => Box::pin(upload.put_part(number, readable)),
             Some((bucket, key)) => {
                 let (other, second) = fixed_length(bytes.get())?;
@@ -124,19 +124,22 @@ impl Relay {
         self.give(sink, number, bytes, tail, taking).await
     }
 
-    async fn give<'a>(
-        &mut self,
+    /// Boxed: for a part and for a put there is one of it.
+    fn give<'s, 'a: 's>(
+        &'s mut self,
         sink: Sink,
         number: u16,
         bytes: ByteCount,
-        tail: Option<&Tail<'_>>,
-        taking: LocalBoxFuture<'a, Result<String, StorageError>>,
-    ) -> Result<Given<'a>, TransferError> {
-        let stop = self.stop.clone();
-        let pumping = Box::pin(self.pump_part(bytes, tail, &sink));
-        let mut given = Given::give(&sink, number, bytes, taking, &stop, pumping).await?;
-        given.sha256_so_far = self.sha256_so_far();
-        Ok(given)
+        tail: Option<&'s Tail<'_>>,
+        taking: Answer<'a>,
+    ) -> LocalBoxFuture<'s, Result<Given<'a>, TransferError>> {
+        Box::pin(async move {
+            let stop = self.stop.clone();
+            let pumping = Box::pin(self.pump_part(bytes, tail, &sink));
+            let mut given = Given::give(&sink, number, bytes, taking, &stop, pumping).await?;
+            given.sha256_so_far = self.sha256_so_far();
+            Ok(given)
+        })
     }
 
     /// Moves the next bytes of the body into an R2 object of their own.

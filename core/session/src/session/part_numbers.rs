@@ -68,8 +68,8 @@ impl Session {
     }
 }
 
-/// The first number for an attempt that needs `count` of them, and the last one that it may have by and by: fresh ones, or, where
-/// there are none to spare, those that do not count and on which nobody may be writing. `None` where there are none just now.
+/// How many numbers an attempt has that needs `count` of them, the first one, and the last one that it may have by and by: fresh ones, or,
+/// where there are none to spare, those that do not count and on which nobody may be writing. `None` where there are none just now.
 pub(super) fn numbers(
     sequence: &Sequence,
     writers: &Writers,
@@ -77,12 +77,12 @@ pub(super) fn numbers(
     highest: u16,
     count: u64,
     remaining: u64,
-) -> Option<(u16, u16)> {
+) -> Option<(u64, u16, u16)> {
     if let Some(fresh) = plan::fresh_numbers(highest, count, remaining) {
-        return Some((*fresh.start(), MAX_PART_NUMBER));
+        return Some((count, *fresh.start(), MAX_PART_NUMBER));
     }
     let is_free = |numbers| writers.are_free(&numbers, now);
     let first = plan::lowest_free_number(sequence.last_number(), count, remaining, is_free)?;
     let last = writers.next_busy(first, now).map_or(MAX_PART_NUMBER, |busy| busy - 1);
-    Some((first, last))
+    Some((count, first, last))
 }

@@ -147,19 +147,16 @@ impl Session {
         let end = begin.offset.checked_add(begin.length).unwrap_or(plan.file_bytes);
         let parts_end = plan.whole_parts_end(end);
         let parts = plan.parts_between(sequence.parts_end(), parts_end);
-        let most = if begin.all_or_nothing { parts } else { parts.min(self.parts_in_flight()) };
+        let counts = if begin.all_or_nothing { [parts; 2] } else { [parts.min(self.parts_in_flight()), parts.min(1)] };
         let remaining = plan.parts_between(sequence.parts_end(), plan.file_bytes);
         let writers = self.writers_besides(sequence, now);
         let puts = self.progress.storage.takes_whole_objects();
         let numbers_before = if puts { self.puts_begun() } else { self.highest_number(sequence) };
-        let free = |count| {
-            numbers(sequence, &writers, now, numbers_before, count, remaining).map(|(first, last)| (count, first, last))
-        };
         let numbers = if puts {
             // Each puts under a key of its own.
-            Some((most, 1, MAX_PART_NUMBER))
+            Some((counts[0], 1, MAX_PART_NUMBER))
         } else {
-            free(most).or_else(|| free(if begin.all_or_nothing { parts } else { parts.min(1) }))
+            counts.into_iter().find_map(|count| numbers(sequence, &writers, now, numbers_before, count, remaining))
         };
         let Some((count, first_number, last_number)) = numbers else {
             return Decision::no(ApiError::writers_pending(uploaded_bytes, writers.next_ends_in_ms(now).unwrap_or(0)));
@@ -206,9 +203,8 @@ impl Session {
         let lease =
             self.progress.lease.filter(|lease| lease.attempt == commit.attempt && lease.state == LeaseState::Held);
         let Some(lease) = lease else {
-            let is_over = !commit.is_writing_on;
-            let change = if is_over { self.ended_in_sequence(commit.attempt) } else { StateChange::none() };
-            return Decision { answer: Err(self.superseded()), change };
+            let ended = (!commit.is_writing_on).then(|| self.ended_in_sequence(commit.attempt));
+            return Decision { answer: Err(self.superseded()), change: ended.unwrap_or_else(StateChange::none) };
         };
         if is_repeated(sequence, lease, commit) {
             if let Some(actual) = self.progress.damage.found.clone() {

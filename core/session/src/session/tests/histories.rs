@@ -92,7 +92,9 @@ impl Writer {
             Effect::StorePart { number, bytes, ahead, .. } => {
                 numbers.written(*number, self.lease.attempt);
                 // Begun before this one counts.
-                ahead.iter().for_each(|ahead| numbers.written(ahead.number, self.lease.attempt));
+                if let Some(ahead) = ahead {
+                    numbers.written(ahead.number, self.lease.attempt);
+                }
                 Input::Stored { receipt: receipt(*number, bytes.get()), sha256_so_far: None }
             }
             Effect::PutObject { number, bytes, .. } => {

@@ -116,10 +116,14 @@ const OPENINGS: [(Mutation, &str); 8] = [
 const FEW_NUMBERS: [(Mutation, &str); 2] =
     [(Mutation::WritersForgotten, FREE_NUMBERS), (Mutation::EndedTooEarly, FREE_NUMBERS)];
 
+/// One that only a sequence can have.
+const REFUSED_WHILE_WRITING: [(Mutation, &str); 1] = [(Mutation::RefusedWriterForgotten, FREE_NUMBERS)];
+
 #[test]
 fn where_numbers_are_used_again() {
     let budget = Budget { attempts: 3, ..Budget::NONE };
     are_noticed(&FEW_NUMBERS, &Bounds { spare: Some(0), lengths: &[7], budget, ..SEQUENCE });
+    are_noticed(&REFUSED_WHILE_WRITING, &Bounds { spare: Some(0), lengths: &[7], budget, ..SEQUENCE });
     are_noticed(&FEW_NUMBERS, &Bounds { file: 3, spare: Some(1), budget, ..PARALLEL });
 }
 

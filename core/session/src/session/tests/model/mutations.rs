@@ -6,8 +6,9 @@ use crate::{
     alarm::CountedPart,
     event::{Delivery, DeliveryId, DeliveryOutcome, EventKind, Verdict},
     session::{
-        BeginAppend, Committed, Content, Decision, DeleteRight, Job, Lease, LeaseState, Leftovers, ParallelChunk,
-        ParallelChunks, Release, ReleaseReason, Session, StateChange, Storage, StoredPart, WriteLease, Writers,
+        BeginAppend, Commit, Committed, Content, Decision, DeleteRight, Job, Lease, LeaseState, Leftovers,
+        ParallelChunk, ParallelChunks, Release, ReleaseReason, Session, StateChange, Storage, StoredPart, WriteLease,
+        Writers,
     },
 };
 use upload_types::{
@@ -36,6 +37,8 @@ pub(crate) enum Mutation {
     WritersForgotten,
     /// A Worker says that its request to R2 is over while it is not.
     EndedTooEarly,
+    /// Whoever is refused is taken to have ended, though its next part may be under way.
+    RefusedWriterForgotten,
     /// A commit is accepted from an attempt that was taken over.
     OldLeaseCommits,
     /// A commit is accepted from an attempt that was ended by a HEAD.
@@ -183,6 +186,9 @@ pub(crate) fn commit(uploads: &Uploads, session: &Session, now: UnixMs, message:
                 progress.lease = session.progress.lease;
             }
             return decision;
+        }
+        (Some(Mutation::RefusedWriterForgotten), _) => {
+            return session.commit(now, &Commit { is_writing_on: false, ..commit.clone() });
         }
         (Some(Mutation::FencedLeaseCommits), _) => {
             if let Some(lease) = &mut lax.progress.lease {

@@ -96,7 +96,7 @@ impl World {
         let Worker::Busy(busy) = &mut self.workers[worker] else { return None };
         match effect {
             Effect::StorePart { number, bytes, ahead, .. } if busy.ahead.is_some() => {
-                let Some(begun) = busy.ahead.take() else { return None };
+                let begun = busy.ahead.take()?;
                 busy.doing = Doing::Storing { number, length: units(bytes) };
                 self.go_ahead(worker, ahead);
                 begun.stored.map(|content| part_stored(number, units(bytes), content))
