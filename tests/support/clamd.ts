@@ -16,7 +16,9 @@ const PROGRAM = process.env.CLAMD || "/usr/sbin/clamd";
 export const skip = existsSync(PROGRAM) ? false : "there is no clamd (clamav-daemon)";
 
 /** The EICAR test file, in two pieces: this source is no virus either. */
-export const EICAR = Buffer.from([String.raw`X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR`, "-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"].join(""));
+export const EICAR = Buffer.from(
+  [String.raw`X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR`, "-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"].join(""),
+);
 
 export const STREAM_MAX_BYTES = 2 * 2 ** 20;
 

@@ -51,13 +51,8 @@ pub(crate) const ENGINES: [Engine; 3] = [
 ];
 
 /// ClamAV's scanner, which looks at files in the tests of what is held. No browser, and found and installed like one.
-pub(crate) const CLAMD: Engine = Engine {
-    name: "clamd",
-    variable: "CLAMD",
-    programs: &["clamd"],
-    on_macos: &[],
-    packages: &["clamav-daemon"],
-};
+pub(crate) const CLAMD: Engine =
+    Engine { name: "clamd", variable: "CLAMD", programs: &["clamd"], on_macos: &[], packages: &["clamav-daemon"] };
 
 /// Everything that the tests run beside what is built here.
 pub(crate) fn all() -> impl Iterator<Item = &'static Engine> {

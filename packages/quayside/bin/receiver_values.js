@@ -139,9 +139,7 @@ function ofKinds({ kinds }) {
 }
 
 function ofUrl(entry, at) {
-  return isUnseen(entry)
-    ? undefined
-    : `entry ${at} (${entry.name}): url is not an address that begins with https://`;
+  return isUnseen(entry) ? undefined : `entry ${at} (${entry.name}): url is not an address that begins with https://`;
 }
 
 function isUnseen({ url }) {

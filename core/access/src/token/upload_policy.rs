@@ -247,6 +247,7 @@ mod tests {
             types: list(&["image/png", "text/csv"]),
             metadata: said([("by", "hook"), ("job", "1")]),
             ttl_ms: Some(1000),
+            hold: true,
             ..UploadPolicy::default()
         };
         let narrowed = |policy: &UploadPolicy, by: UploadPolicy, types| {
@@ -255,6 +256,7 @@ mod tests {
             policy
         };
         let both = narrowed(&token, tighter.clone(), None);
+        assert!(both.hold && narrowed(&both, UploadPolicy::default(), None).hold, "nobody takes it back");
         assert_eq!((both.max_bytes, &both.types), (Some(50.into()), &list(&["image/png"])));
         assert_eq!((both.ttl_ms, both.key_prefix.as_str()), (Some(1000), "a/"));
         assert_eq!(both.metadata.values().collect::<Vec<_>>(), ["7", "hook", "1"]);

@@ -199,7 +199,7 @@ impl Session {
         let is_untold = |delivery: &Delivery| !delivery.kind.has_link() && delivery.state == DeliveryState::Failed;
         let newest = if is_deleted && !is_untold(last) {
             Err(self.gone())
-        } else if last.kind == EventKind::Held && !self.is_held() {
+        } else if self.is_decided(last) {
             Err(ApiError::NothingToRedeliver)
         } else {
             last.again(now)

@@ -14,7 +14,7 @@
 
 use super::{Backoff, Decision, Phase, Session, StateChange, UploadState};
 use crate::{
-    event::{DeliveryId, EventKind},
+    event::{Delivery, DeliveryId, EventKind},
     held_verdict::HeldVerdict,
     outbox::Outbox,
     receivers::SCANNER_NAME,
@@ -64,6 +64,12 @@ impl Session {
     /// Whether this is the scanner's own event.
     pub(super) fn asks_scanner(&self, id: DeliveryId) -> bool {
         id.kind == EventKind::Held && self.spec.receivers.name_of(id.receiver) == SCANNER_NAME
+    }
+
+    /// Whether there is nothing to ask any more with this: it is not held, or the scanner has left it to a person.
+    pub(super) fn is_decided(&self, asked: &Delivery) -> bool {
+        let has_spoken = self.asks_scanner(asked.id()) && asked.state == DeliveryState::Delivered;
+        asked.kind == EventKind::Held && (has_spoken || !self.is_held())
     }
 
     /// The receiver of this event has acknowledged it, which is `change`, and has said this of the upload. It counts where it is that of

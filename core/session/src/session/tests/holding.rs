@@ -150,6 +150,12 @@ fn a_verdict_that_comes_twice_or_late_changes_nothing() {
     assert!(s.is_held() && !begins(&mut s, SCANNER_NAME, EventKind::Held), "a person decides");
     ends(&mut s, SCANNER_NAME, EventKind::Held, &yes(Some(HeldVerdict::Release)));
     assert!(s.is_held(), "not a late copy of the question");
+    let again = s.redeliver(UnixMs(900_000), Some(SCANNER_NAME));
+    assert_eq!(
+        again.answer,
+        Err(ApiError::NothingToRedeliver),
+        "nor does its owner have it asked until it says something else"
+    );
 }
 
 #[test]
