@@ -98,6 +98,7 @@ pub(crate) enum Topic {
 
 /// What one run of the checker explores.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "four facts, each of which may be any")]
 pub(crate) struct Bounds {
     /// In what order chunks come.
     pub(crate) mode: Mode,

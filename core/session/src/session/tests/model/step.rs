@@ -146,7 +146,7 @@ impl Uploads {
             }
             Action::Lose { message } => spend(&mut world.left, |left| &mut left.losses) && world.lose_message(message),
             Action::Redeliver => spend(&mut world.left, |left| &mut left.redeliveries) && world.redeliver(self),
-            Action::Judge(word) => spend(&mut world.left, |left| &mut left.words) && world.judge(self, word),
+            Action::Judge(said) => spend(&mut world.left, |left| &mut left.words) && world.judge(self, said),
         };
         world.settle_down();
         happened

@@ -9,7 +9,7 @@ use crate::{
     held_verdict::HeldVerdict,
     outbox::Outbox,
     receivers::{ORIGIN_NAME, ReceiverIndex},
-    session::{Decision, StateChange},
+    session::{Decision, Session, StateChange},
 };
 use upload_types::{api_error::ApiError, units::UnixMs, upload::DeliveryState};
 
@@ -201,7 +201,7 @@ impl World {
 
     /// A bystander hears what is said, and remembers what counts: the first word, while the upload is held.
     fn overhears(&mut self, word: Option<Word>) {
-        if self.object.session.as_ref().is_some_and(|session| session.is_held()) && self.word.is_none() {
+        if self.object.session.as_ref().is_some_and(Session::is_held) && self.word.is_none() {
             self.word = word;
         }
     }
