@@ -50,7 +50,7 @@ pub(crate) const ENGINES: [Engine; 3] = [
     },
 ];
 
-/// ClamAV's scanner, which looks at files in the tests of what is held. No browser, and found and installed like one.
+/// A virus scanner, which looks at files in the tests of what is held. No browser, and found and installed like one.
 pub(crate) const CLAMD: Engine =
     Engine { name: "clamd", variable: "CLAMD", programs: &["clamd"], on_macos: &[], packages: &["clamav-daemon"] };
 
