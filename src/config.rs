@@ -122,7 +122,7 @@ pub(crate) struct Config {
     pub(crate) form_redirects: AllowedRedirects,
     /// `ALLOWED_TYPES`; none where it is empty.
     pub(crate) types: Option<MediaTypes>,
-    /// `EVENT_RECEIVERS`.
+    /// `EVENT_RECEIVERS` and `SCANNER`.
     pub(crate) receivers: EventReceivers,
     /// The secret `WEBHOOK_SECRET`: one, or the newest and the one before it. Each signs every event.
     pub(crate) webhook_secrets: Vec<Secret>,
@@ -150,9 +150,10 @@ pub(crate) enum DeleteCompleted {
 }
 
 impl Config {
-    /// Who hears of an upload that is created now, beside the origin. Of a partial upload nobody does.
-    pub(crate) fn audience(&self, purpose: &Purpose) -> Receivers {
-        if *purpose == Purpose::Partial { Receivers::default() } else { self.receivers.audience() }
+    /// Who hears of an upload that is created now, beside the origin. Of a partial upload nobody does; of one that is to be held the scanner
+    /// does, too.
+    pub(crate) fn audience(&self, purpose: &Purpose, hold: bool) -> Receivers {
+        if *purpose == Purpose::Partial { Receivers::default() } else { self.receivers.audience(hold) }
     }
 
     /// What is wrong with them only where others rely on it: on a deployed Worker.
@@ -195,7 +196,7 @@ impl Config {
             wrong.hear::<()>(Err(missing("PUBLIC_URL", hint)));
         }
         if receivers.has_remote() && public_url.is_none() {
-            let hint = "is empty, and EVENT_RECEIVERS has addresses: events have links in them. Set it to the scheme and the host under \
+            let hint = "is empty, and EVENT_RECEIVERS or SCANNER has addresses: events have links in them. Set it to the scheme and the host under \
                         which this Worker is reached, like https://upload.example.com";
             wrong.hear::<()>(Err(missing("PUBLIC_URL", hint)));
         }

@@ -1,6 +1,6 @@
 //! What each setting is where a deployment does not say it: the values for production. wrangler.toml says what each of them means.
 
-const DEFAULTS: [(&str, &str); 46] = [
+const DEFAULTS: [(&str, &str); 47] = [
     ("AUTH", "token"),
     ("TOKEN_AUDIENCE", "quayside"),
     ("TOKEN_PUBLIC_KEYS", ""),
@@ -37,6 +37,7 @@ const DEFAULTS: [(&str, &str); 46] = [
     ("ACCEPT_HOOK", ""),
     ("ORIGIN_WEBHOOK_URL", ""),
     ("EVENT_RECEIVERS", ""),
+    ("SCANNER", ""),
     ("WEBHOOK_TIMEOUT_SECONDS", "60"),
     ("RESULT_WAIT_SECONDS", "0"),
     ("DELIVERY_FIRST_DELAY_SECONDS", "5"),

@@ -1,4 +1,4 @@
-//! Who hears of uploads beside the origin, as the setting `EVENT_RECEIVERS` lists them: what each is called, how it is reached, and with
+//! Who hears of uploads beside the origin, as the settings `EVENT_RECEIVERS` and `SCANNER` say: what each is called, how it is reached, and with
 //! what secrets that is signed. A secret is named there and read from where secrets are, so the setting itself is none.
 //!
 //! Which of them hear of an upload is stored with the upload when it is created ([`EventReceivers::audience`]); how they are reached is
@@ -8,7 +8,7 @@ use upload_access::token::Secret;
 use upload_session::{
     event::EventKind,
     receiver_list::{self, Entry, Way},
-    receivers::{Receiver, Receivers},
+    receivers::{Receiver, Receivers, SCANNER_NAME},
 };
 use upload_types::api_error::ApiError;
 use worker::Env;
@@ -20,6 +20,7 @@ use crate::{
 };
 
 const NAME: &str = "EVENT_RECEIVERS";
+const SCANNER: &str = "SCANNER";
 
 /// All of them.
 #[derive(Clone, Default)]
@@ -46,10 +47,10 @@ pub(crate) enum Address {
 }
 
 impl EventReceivers {
-    /// Who hears of an upload that is created now.
-    pub(crate) fn audience(&self) -> Receivers {
+    /// Who hears of an upload that is created now, and whether it is to be held.
+    pub(crate) fn audience(&self, hold: bool) -> Receivers {
         let of = |one: &EventReceiver| Receiver { name: one.name.clone(), kinds: one.kinds.clone() };
-        Receivers::new(self.0.iter().map(of).collect())
+        Receivers::new(self.0.iter().filter(|one| hold || one.name != SCANNER_NAME).map(of).collect())
     }
 
     /// The one with this name.
@@ -60,22 +61,30 @@ impl EventReceivers {
     /// Whether one of them gets links over the network.
     pub(crate) fn has_remote(&self) -> bool {
         let is_remote = |one: &EventReceiver| match &one.address {
-            Address::Post(receiver) => receiver.is_remote() && one.kinds.iter().any(|kind| kind.has_link()),
+            Address::Post(receiver) => {
+                let gets_links = one.name == SCANNER_NAME || one.kinds.iter().any(|kind| kind.has_link());
+                receiver.is_remote() && gets_links
+            }
             Address::Queue(_) => false,
         };
         self.0.iter().any(is_remote)
     }
 }
 
-/// Reads the setting, and looks for each binding and secret that it names.
+/// Reads the settings, and looks for each binding and secret that they name.
 pub(crate) fn read(env: &Env) -> Result<EventReceivers, ApiError> {
     let entries = receiver_list::parse(&text(env, NAME)?).map_err(|complaint| missing(NAME, &complaint))?;
-    let read = entries.into_iter().enumerate().map(|(at, entry)| receiver(env, at, entry));
-    read.collect::<Result<_, _>>().map(EventReceivers)
+    let listed = entries.into_iter().enumerate().map(|(at, entry)| {
+        let place = format!("entry {at} ({}): ", entry.name);
+        receiver(env, NAME, &place, entry)
+    });
+    let scanner = receiver_list::scanner(&text(env, SCANNER)?).map_err(|complaint| missing(SCANNER, &complaint))?;
+    let scanner = scanner.map(|entry| receiver(env, SCANNER, "", entry));
+    listed.chain(scanner).collect::<Result<_, _>>().map(EventReceivers)
 }
 
-fn receiver(env: &Env, at: usize, entry: Entry) -> Result<EventReceiver, ApiError> {
-    let wrong = |what: &str| missing(NAME, &format!("entry {at} ({}): {what}", entry.name));
+fn receiver(env: &Env, setting: &str, place: &str, entry: Entry) -> Result<EventReceiver, ApiError> {
+    let wrong = |what: &str| missing(setting, &format!("{place}{what}"));
     let address = match &entry.way {
         Way::Url(url) if !is_unseen_address(url) => {
             return Err(wrong("url is not an address that begins with https://"));

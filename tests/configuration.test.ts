@@ -81,7 +81,7 @@ const incomplete: [string, StackOptions, string][] = [
         ...receiver({ url: "https://a.example/", secret: "WEBHOOK_SECRET" }).vars,
       },
     },
-    "PUBLIC_URL is empty, and EVENT_RECEIVERS has addresses",
+    "PUBLIC_URL is empty, and EVENT_RECEIVERS or SCANNER has addresses",
   ],
   ["sites that are none", { vars: { CORS_ORIGINS: "app.example" } }, "CORS_ORIGINS"],
   ["headers that are none", { vars: { CORS_HEADERS: "traceparent, *" } }, "CORS_HEADERS"],

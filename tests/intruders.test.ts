@@ -182,6 +182,13 @@ const adminRoutes: Route[] = [
   ["show", (id, headers) => client.request("GET", `/admin/uploads/${id}`, { headers })],
   ["delete", (id, headers) => client.request("DELETE", `/admin/uploads/${id}`, { headers })],
   ["redeliver", (id, headers) => client.request("POST", `/admin/uploads/${id}/redeliver`, { headers, body: "" })],
+  ["release", (id, headers) => client.request("POST", `/admin/uploads/${id}/release`, { headers })],
+  ["reject", (id, headers) => client.request("POST", `/admin/uploads/${id}/reject`, { headers })],
+  ["release, beside the upload", (id, headers) => client.request("POST", `/upload/${id}/release`, { headers })],
+  [
+    "reject, beside the upload",
+    (id, headers) => client.request("POST", `/upload/${id}/reject`, { headers, body: "{}" }),
+  ],
   [
     "delete many",
     (id, headers) => {

@@ -44,12 +44,14 @@ async function complaints(events: unknown[]): Promise<string[]> {
 }
 
 test("every kind of event fits its schema, and the example of the reference does", { skip }, async () => {
-  const audit = await ScriptedOrigin.start();
-  after(() => audit.stop());
-  const receivers = [{ name: "audit", url: audit.webhookUrl, secret: "WEBHOOK_SECRET", kinds: ["upload.created"] }];
+  const [audit, scanner] = [await ScriptedOrigin.start(), await ScriptedOrigin.start()];
+  after(() => Promise.all([audit.stop(), scanner.stop()]));
+  const kindsOfAudit = ["upload.created", "upload.released"];
+  const receivers = [{ name: "audit", url: audit.webhookUrl, secret: "WEBHOOK_SECRET", kinds: kindsOfAudit }];
   const { stack, origin, client } = await sceneWithScriptedOrigin({
     AUTH: "token",
     EVENT_RECEIVERS: JSON.stringify(receivers),
+    SCANNER: JSON.stringify({ url: scanner.webhookUrl, secret: "WEBHOOK_SECRET" }),
     DELETE_COMPLETED: "owner",
     UPLOAD_TTL_SECONDS: 5,
     REPAIR_TTL_SECONDS: 0,
@@ -62,10 +64,11 @@ test("every kind of event fits its schema, and the example of the reference does
     quayside: { metadata: attached },
   };
   const headers = bearer(mint(stack, claims));
-  const create = async (fields: object) => {
+  const holding = bearer(mint(stack, { ...claims, quayside: { metadata: attached, hold: true } }));
+  const create = async (fields: object, by = headers) => {
     const reply = await client.init(
       { fileName: "holiday.mp4", contentType: "video/mp4", metadata: { camera: "x100" }, ...fields },
-      headers,
+      by,
     );
     return reply.json<{ uploadId: string }>().uploadId;
   };
@@ -78,7 +81,15 @@ test("every kind of event fits its schema, and the example of the reference does
     const isOne = ({ event }: Delivery) => event.type === "upload.duplicate";
     return await waitFor("the origin to be told", () => origin.deliveries.find(isOne)?.event.data.uploadId);
   };
-  const kinds: Record<Exclude<UploadEvent["type"], "upload.created">, () => Promise<string>> = {
+  /** One that is held, about which the scanner says this. */
+  const held = async (verdict: string) => {
+    const id = await create({ fileSize: file.length }, holding);
+    scanner.script(id, { status: 200, body: { verdict, reason: "a test" } });
+    await client.put(id, 0, file, holding);
+    await origin.waitForDeliveries(id, verdict === "hold" ? 1 : 2);
+    return id;
+  };
+  const kinds: Record<Exclude<UploadEvent["type"], "upload.created" | "upload.released">, () => Promise<string>> = {
     "upload.completed": async () => {
       const id = await create({ fileSize: file.length, sha256: sha256(file) });
       await put(id);
@@ -104,6 +115,8 @@ test("every kind of event fits its schema, and the example of the reference does
       return id;
     },
     "upload.duplicate": duplicate,
+    "upload.held": () => held("hold"),
+    "upload.rejected": () => held("delete"),
   };
   const events: UploadEvent[] = [];
   for (const [kind, happens] of Object.entries(kinds)) {
@@ -118,8 +131,15 @@ test("every kind of event fits its schema, and the example of the reference does
   assert.equal(created?.event.type, "upload.created");
   assert.deepEqual(created.event.data.attached, attached);
   events.push(created.event);
+  const isReleased = ({ event }: Delivery) => event.type === "upload.released";
+  await held("release");
+  events.push(await waitFor("a release to be told", () => audit.deliveries.find(isReleased)?.event));
+  events.push(...scanner.deliveries.slice(0, 1).map(({ event }) => event));
   const example = JSON.parse(codeBlock("docs/reference/webhook-events.md", "An event", "json")) as UploadEvent;
-  assert.deepEqual(await complaints([...events, example]), ["", "", "", "", "", "", "", ""]);
+  assert.deepEqual(
+    await complaints([...events, example]),
+    Array.from({ length: 12 }, () => ""),
+  );
   assert.deepEqual(Object.keys(example.data).toSorted(), Object.keys(events[0]?.data ?? {}).toSorted());
 
   const [completed] = events;
@@ -131,6 +151,8 @@ test("every kind of event fits its schema, and the example of the reference does
     { ...completed, data: { ...completed?.data, fileSize: "1" } },
     { ...completed, data: { ...completed?.data, surprise: 1 } },
     { ...completed, data: { ...completed?.data, downloadUrl: undefined } },
+    { ...completed, type: "upload.released" },
+    { ...completed, type: "upload.rejected" },
   ];
   for (const complaint of await complaints(wrong)) {
     assert.notEqual(complaint, "", "the schema refuses what is no event");

@@ -246,6 +246,9 @@ pub(crate) struct Token {
     /// What your server is told, which the client cannot change; can be given several times
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) metadata: Vec<(String, String)>,
+    /// What is uploaded with it is held until somebody has looked at it
+    #[arg(long)]
+    pub(crate) hold: bool,
     /// It may delete uploads that are complete
     #[arg(long)]
     pub(crate) delete: bool,

@@ -18,6 +18,8 @@ const HOOKS = {
   "upload.aborted": "onAborted",
   "upload.deleted": "onDeleted",
   "upload.duplicate": "onDuplicate",
+  "upload.held": "onHeld",
+  "upload.rejected": "onRejected",
 };
 
 /** What takes the place of the binding ORIGIN: anything with a `fetch` does. */
@@ -35,13 +37,24 @@ export function origin(options, env, context) {
         const wishes = [await tell(options.onEvent, event, env, context)];
         wishes.push(await tell(options[HOOKS[event.type]], event, env, context), heard);
         const mayGo = wishes.some((wish) => wish?.disposition === "delete");
-        return Response.json({ disposition: mayGo ? "delete" : "keep", ...resultOf(wishes, event) });
+        return Response.json({
+          disposition: mayGo ? "delete" : "keep",
+          ...verdictOf(wishes),
+          ...resultOf(wishes, event),
+        });
       } catch (error) {
         console.error(`${event.type} of upload ${event.data.uploadId} was not taken, and will be told again:`, error);
         return Response.json({}, { status: 500 });
       }
     },
   };
+}
+
+/** What is to become of what is held: where several say something, by the most careful word. */
+function verdictOf(wishes) {
+  const said = (word) => wishes.find((wish) => wish?.verdict === word);
+  const { verdict, reason } = said("delete") ?? said("hold") ?? said("release") ?? {};
+  return verdict === undefined ? {} : { verdict, ...(typeof reason === "string" && { reason }) };
 }
 
 /** What is said to the client. What JSON cannot say is left out: the event has been taken, and to tell it again would change nothing. */

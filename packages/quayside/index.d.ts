@@ -93,7 +93,7 @@ export interface UploadData {
   truncated?: true;
   /** A signed link to the object; there is one where PUBLIC_URL is set. */
   downloadUrl?: string;
-  /** Why it has failed. */
+  /** Why it has failed, or was rejected. */
   reason?: string;
 }
 
@@ -103,7 +103,9 @@ export type UploadEventType =
   | "upload.expired"
   | "upload.aborted"
   | "upload.deleted"
-  | "upload.duplicate";
+  | "upload.duplicate"
+  | "upload.held"
+  | "upload.rejected";
 
 export interface UploadEvent<Type extends UploadEventType = UploadEventType> {
   /** The same in every repetition: remember it, and a repetition is one. */
@@ -114,11 +116,16 @@ export interface UploadEvent<Type extends UploadEventType = UploadEventType> {
 }
 
 /**
- * `delete`: the application has taken the object over, and it may go from the bucket. `result` reaches the client: any JSON, up to 4 KiB. A
+ * `delete`: the application has taken the object over, and it may go from the bucket. `result` reaches the client: any JSON, up to 4 KiB.
+ * `verdict` is for `upload.held`: what becomes of the file that nobody gets before somebody has looked at it, with a `reason` where it goes. A
  * Response is read as a webhook's: with a status that is no 2xx the event is told again, and else its JSON says the same.
  */
-// biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing is a hook, too
-export type Disposition = { disposition?: "keep" | "delete"; result?: unknown } | Response | undefined | void;
+export type Disposition =
+  | { disposition?: "keep" | "delete"; result?: unknown; verdict?: "release" | "delete" | "hold"; reason?: string }
+  | Response
+  | undefined
+  // biome-ignore lint/suspicious/noConfusingVoidType: a function that returns nothing is a hook, too
+  | void;
 
 /**
  * Takes an event. It may be told more than once; after an exception it is told again, later. When WEBHOOK_TIMEOUT_SECONDS are over, nobody
@@ -165,6 +172,8 @@ export interface AcceptTerms {
   metadata?: Record<string, string>;
   /** How long it lives without an accepted byte. */
   expiresInSeconds?: number;
+  /** Whether nobody gets it before somebody has looked at it. */
+  hold?: boolean;
 }
 
 /**
@@ -194,6 +203,9 @@ export interface QuaysideOptions<Env = QuaysideEnv> {
   onAborted?: Hook<Env, "upload.aborted">;
   onDeleted?: Hook<Env, "upload.deleted">;
   onDuplicate?: Hook<Env, "upload.duplicate">;
+  /** May say `verdict`. */
+  onHeld?: Hook<Env, "upload.held">;
+  onRejected?: Hook<Env, "upload.rejected">;
 }
 
 /**

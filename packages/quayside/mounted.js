@@ -32,6 +32,8 @@ const OPTIONS = new Set([
   "onAborted",
   "onDeleted",
   "onDuplicate",
+  "onHeld",
+  "onRejected",
 ]);
 
 /** See index.d.ts. */

@@ -103,9 +103,10 @@ async fn earlier(create: Create, context: RequestContext<'_>) -> Result<Option<O
 async fn once(mut create: Create, partials: &[PartialUpload], context: RequestContext<'_>) -> HandlerResult {
     // Where it is not known how long they are together, it counts for nothing yet, and they go on counting for themselves.
     let is_known = create.file_bytes.is_some();
+    let hold = partials.iter().any(|partial| partial.hold);
     let takes_over = || partials.iter().filter(|_| is_known).map(|partial| partial.entry).collect();
     for _ in 0..MOST_TIMES_ANEW {
-        let created = create::of_partials(create.clone(), takes_over(), context).await;
+        let created = create::of_partials(create.clone(), takes_over(), hold, context).await;
         let has_ended = match &created {
             Ok(Outcome::Created { snapshot, .. }) => snapshot.phase == Phase::Failed,
             Err(error) => matches!(error, Error::Refused(ApiError::UploadGone { .. })),
@@ -116,5 +117,5 @@ async fn once(mut create: Create, partials: &[PartialUpload], context: RequestCo
             None => return created,
         }
     }
-    create::of_partials(create, takes_over(), context).await
+    create::of_partials(create, takes_over(), hold, context).await
 }

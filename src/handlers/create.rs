@@ -67,9 +67,10 @@ pub(crate) async fn instead_of(create: Create, earlier: Earlier, context: Reques
 pub(crate) async fn of_partials(
     create: Create,
     takes_over: Vec<EntryName>,
+    hold: bool,
     context: RequestContext<'_>,
 ) -> HandlerResult {
-    let before = Before { takes_over, ..Before::default() };
+    let before = Before { takes_over, hold, ..Before::default() };
     Ok(create_and_begin(create, None, before, context).await?.0)
 }
 
@@ -80,6 +81,8 @@ struct Before {
     takes_over: Vec<EntryName>,
     /// The upload that had its key.
     instead_of: Option<Earlier>,
+    /// Whether a piece of it would have been held, were it a file.
+    hold: bool,
 }
 
 /// Creates the upload, and begins its first chunk in the same breath: then the right to store it comes along.
@@ -101,6 +104,7 @@ async fn create_and_begin(
     let policy = policy(&create, config.policy, &creator, created_at);
     let releases = creator.link.as_ref().filter(|_| idempotency.is_none()).map(|link| link.facts.id);
     let template = key_template(&create, creator.permit.key.as_ref(), config);
+    let hold = creator.permit.hold || before.hold;
     let prefix = creator.permit.key_prefix;
     let mut spec = UploadSpec {
         id,
@@ -121,7 +125,8 @@ async fn create_and_begin(
         duplicate_of: None,
         live: create.live,
         quota_warning: None,
-        receivers: config.audience(&create.purpose),
+        receivers: config.audience(&create.purpose, hold),
+        hold,
     };
     let is_by_link = spec.link.is_some();
     let shown = |snapshot: Snapshot| {
@@ -131,8 +136,9 @@ async fn create_and_begin(
     };
     let admit = Admit {
         entry: entry(&spec, first.as_ref()),
-        // Whoever has a link is not told what its owner has stored.
-        sha256: spec.file.sha256.filter(|_| !spec.plan.open_ended && spec.link.is_none()),
+        // Whoever has a link is not told what its owner has stored. What somebody is to look at first is sent, though the same bytes may be there
+        // at which nobody has looked.
+        sha256: spec.file.sha256.filter(|_| !spec.plan.open_ended && spec.link.is_none() && !spec.hold),
         idempotency,
         quota: config.quota,
         takes_over: before.takes_over,

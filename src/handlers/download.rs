@@ -7,7 +7,7 @@ use durable_objects::platform::{
 };
 use durable_objects::rpc::{
     call,
-    upload::{FindObject, FoundObject},
+    upload::{FindForScanner, FindObject, FoundObject},
 };
 use upload_protocols::digest;
 use upload_types::{
@@ -53,7 +53,12 @@ async fn find_and_serve(
     context: RequestContext<'_>,
 ) -> Served {
     let objects = context.uploads()?;
-    let FoundObject { object, completed_at, snapshot, .. } = match call(&objects, id, &FindObject).await {
+    let found = if presentation.for_scanner {
+        call(&objects, id, &FindForScanner).await
+    } else {
+        call(&objects, id, &FindObject).await
+    };
+    let FoundObject { object, completed_at, snapshot, .. } = match found {
         // A live upload is there as far as it has come.
         Err(Error::Refused(unfinished @ (ApiError::Incomplete { .. } | ApiError::Completing))) => {
             let now = growing::look(id, unfinished, context).await?;

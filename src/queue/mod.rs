@@ -27,7 +27,7 @@ use durable_objects::{
 use futures_util::{StreamExt as _, stream};
 use upload_session::{
     event::{DeliveryOutcome, RetryPolicy, Verdict},
-    receivers::ORIGIN_NAME,
+    receivers::{ORIGIN_NAME, SCANNER_NAME},
 };
 use upload_types::{
     caller::Caller,
@@ -155,7 +155,8 @@ async fn deliver(
         );
     }
     let objects = ObjectClient::to_uploads(env, Caller::System)?;
-    let longest_ms = if receiver == ORIGIN_NAME { u64::MAX } else { OTHERS_TIMEOUT_MS };
+    // Whoever looks at a file takes as long as the origin may.
+    let longest_ms = if [ORIGIN_NAME, SCANNER_NAME].contains(&receiver) { u64::MAX } else { OTHERS_TIMEOUT_MS };
     let begin = BeginDelivery {
         receiver: receiver.to_owned(),
         event_id: event_id.to_owned(),
@@ -184,7 +185,9 @@ async fn deliver(
         (refused, RetryPolicy { max_attempts, ..config.retry })
     };
     let (status, why, outcome) = match answer {
-        Answer::Acknowledged { discard, result, why } => (None, why, DeliveryOutcome::Acknowledged { discard, result }),
+        Answer::Acknowledged { discard, result, verdict, why } => {
+            (None, why, DeliveryOutcome::Acknowledged { discard, result, verdict })
+        }
         Answer::Refused { status, asked_seconds, why } => {
             let error = why.map_or_else(|| without_words(status), str::to_owned);
             (status, why, DeliveryOutcome::Refused { policy, asked_seconds, error: Some(error) })

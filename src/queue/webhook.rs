@@ -9,9 +9,10 @@ use durable_objects::rpc::delivery::EventFacts;
 use futures_util::future::{Either, select};
 use serde_json::{Value, json};
 use upload_access::token::Secret;
-use upload_session::event::EventKind;
+use upload_session::{event::EventKind, held_verdict::HeldVerdict};
 use upload_types::{
     json,
+    link::Presentation,
     upload::{LiveState, MAX_RESULT_BYTES},
 };
 use worker::{Delay, Env, QueueContentType, RawMessageBuilder};
@@ -22,6 +23,9 @@ use crate::{
     exchange,
     signed_post::{self, Message, Receiver, Reply},
 };
+
+/// What is wrong with an answer of the scanner that says nothing.
+const NO_VERDICT: &str = "its answer has no verdict: release, delete or hold";
 
 /// Who is told.
 pub(crate) enum Addressee<'a> {
@@ -39,6 +43,8 @@ pub(crate) enum Answer {
         discard: bool,
         /// What it has to say to the client.
         result: Option<String>,
+        /// What is to become of what is held.
+        verdict: Option<HeldVerdict>,
         /// What is wrong with what it had to say.
         why: Option<&'static str>,
     },
@@ -69,7 +75,7 @@ pub(crate) async fn send(
     };
     let message = Message { id, body: &body, timeout_ms, is_read: is_acknowledgement };
     Ok(match signed_post::send(&message, receiver, secrets, env).await? {
-        Reply::Answer(answer) => understood(answer),
+        Reply::Answer(answer) => understood(answer, asks_scanner(facts)),
         Reply::Silence(_) => Answer::Refused { status: None, asked_seconds: None, why: None },
     })
 }
@@ -82,18 +88,28 @@ async fn enqueue(binding: &str, body: &str, timeout_ms: u64, env: &Env) -> Answe
         Ok::<_, Error>(())
     });
     let why = match select(sending, Delay::from(Duration::from_millis(timeout_ms))).await {
-        Either::Left((Ok(()), _)) => return Answer::Acknowledged { discard: false, result: None, why: None },
+        Either::Left((Ok(()), _)) => return acknowledged(),
         Either::Left((Err(_), _)) => "the queue did not take it",
         Either::Right(_) => "the queue did not take it in time",
     };
     Answer::Refused { status: None, asked_seconds: None, why: Some(why) }
 }
 
+fn acknowledged() -> Answer {
+    Answer::Acknowledged { discard: false, result: None, verdict: None, why: None }
+}
+
+/// Whether this is the event that the scanner is asked with: of what is held, it alone is handed a link.
+fn asks_scanner(facts: &EventFacts) -> bool {
+    facts.kind == EventKind::Held && facts.link_until.is_some()
+}
+
 fn is_acknowledgement(status: u16) -> bool {
     (200..300).contains(&status)
 }
 
-fn understood(answer: exchange::Answer) -> Answer {
+/// Whoever must say what is to become of something, and does not, has not answered.
+fn understood(answer: exchange::Answer, must_judge: bool) -> Answer {
     let exchange::Answer { status, asked_seconds, claims_json, body } = answer;
     let refused = |why| Answer::Refused { status: Some(status), asked_seconds, why };
     let body = match body {
@@ -104,20 +120,26 @@ fn understood(answer: exchange::Answer) -> Answer {
     match json::from_slice::<Value>(&body) {
         // The answer may say what is to become of the object.
         Ok(said) => {
+            let verdict = HeldVerdict::read(&said);
+            if must_judge && verdict.is_none() {
+                return refused(Some(NO_VERDICT));
+            }
             let result = Some(&said["result"]).filter(|result| !result.is_null()).map(ToString::to_string);
             let is_long = result.as_ref().is_some_and(|result| result.len() > MAX_RESULT_BYTES);
             let why = is_long.then_some("its result is longer than 4 KiB, and is not told");
-            Answer::Acknowledged { discard: said["disposition"] == "delete", result: result.filter(|_| !is_long), why }
+            let discard = said["disposition"] == "delete";
+            Answer::Acknowledged { discard, result: result.filter(|_| !is_long), verdict, why }
         }
         // A cut shows in no other way where nobody says how long the answer is.
         Err(error) if error.is_eof() && claims_json && !body.is_empty() => {
             refused(Some("its answer is JSON that does not end"))
         }
+        Err(_) if must_judge => refused(Some(NO_VERDICT)),
         // An answer that is not JSON says nothing about the object: it is kept.
         Err(_) => {
             let why =
                 (claims_json && !body.is_empty()).then_some("its answer is no JSON that can be read, and says nothing");
-            Answer::Acknowledged { discard: false, result: None, why }
+            Answer::Acknowledged { discard: false, result: None, verdict: None, why }
         }
     }
 }
@@ -151,7 +173,10 @@ fn body(facts: &EventFacts, config: &Config) -> Result<Value> {
     if let Some(until) = facts.link_until.filter(|_| !facts.public_url.is_empty()) {
         let secret = config.download_secrets.first();
         let url = secret
-            .and_then(|secret| signed_url::sign(secret, &facts.public_url, snapshot.id, until.unix_seconds()))
+            .and_then(|secret| {
+                let presentation = Presentation { for_scanner: asks_scanner(facts), ..Presentation::default() };
+                signed_url::sign_as(secret, &facts.public_url, snapshot.id, until.unix_seconds(), &presentation)
+            })
             .ok_or_else(|| Error::from("the download URL could not be signed"))?;
         data["downloadUrl"] = json!(url);
     }

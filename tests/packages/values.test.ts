@@ -51,7 +51,7 @@ const RIGHT: Vars = {
   OWNER_CLAIM: "email, https://mine.net/owner",
   TENANT_CLAIM: "app_metadata.tenant",
   DEFAULT_POLICY:
-    '{"maxBytes":5,"types":["image/*"],"metadata":{"a":"b"},"keyPrefix":"a/..b=c/","objectKey":"{name}-{id}","upload":null}',
+    '{"maxBytes":5,"types":["image/*"],"metadata":{"a":"b"},"keyPrefix":"a/..b=c/","objectKey":"{name}-{id}","upload":null,"hold":true}',
   OBJECT_KEY: "{owner}/{prefix}{date}/{year}{month}{day}/{id}/{name}{.ext}",
   ALLOWED_TYPES: "Image/*, application/pdf",
   CORS_ORIGINS: "https://*.mine.net,, http://localhost:5173,http://[::1]:8080",
@@ -59,6 +59,7 @@ const RIGHT: Vars = {
   FORM_REDIRECTS: "https://app.mine.net/thanks, http://127.0.0.1:8080/",
   ACCEPT_HOOK: "http://localhost:3000/hook",
   EVENT_RECEIVERS: "[]",
+  SCANNER: '{"url":"https://scan.mine.net/","secret":"WEBHOOK_SECRET"}',
   DELETE_COMPLETED: "owner",
 };
 
@@ -152,6 +153,12 @@ const WRONG: Vars[] = [
   },
   { DEFAULT_POLICY: '{"maxBytes":-0}', TOKEN_RULES: '{"\\udc00":"a"}', R2_S3_ENDPOINT: "https://ü", R2_S3_BUCKET: "b" },
   { EVENT_RECEIVERS: '[{"name":"a","queue":"A","secret":"S"}]' },
+  { EVENT_RECEIVERS: '[{"name":"scanner","queue":"A"}]' },
+  { SCANNER: "https://scan.mine.net/" },
+  { SCANNER: '{"url":"http://scan.mine.net/","secret":"WEBHOOK_SECRET"}', DEFAULT_POLICY: '{"hold":1}' },
+  { SCANNER: '{"url":"https://scan.mine.net/"}' },
+  { SCANNER: '{"queue":"A"}' },
+  { SCANNER: '{"service":"A","kinds":[]}' },
   { EVENT_RECEIVERS: '[{"name":"a","queue":"A","kinds":["upload.created","completed"]}]' },
   { EVENT_RECEIVERS: '{"name":"a","queue":"A"}' },
   { DEFAULT_POLICY: '{"scope":"admin"}', TOKEN_ISSUERS: issuers({ admin: "true" }) },

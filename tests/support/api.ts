@@ -42,6 +42,8 @@ export type Status = {
   fileSize: number;
   live: boolean;
   truncated: boolean;
+  /** Complete, and nobody gets it before somebody has looked at it. */
+  held: boolean;
   missing: [number, number][];
   /** Which chunks of a parallel upload are there, one bit each, in base64; null in sequential mode. */
   receivedChunksBitmap: string | null;
@@ -93,7 +95,7 @@ export type OpenUpload = Pick<Created, "uploadId" | "uploadUrl" | "expiresAt"> &
 };
 
 /** An entry in the list of uploads, open or finished. */
-export type ListedUpload = OpenUpload & Pick<Status, "state" | "uploadedBytes" | "contentType" | "metadata">;
+export type ListedUpload = OpenUpload & Pick<Status, "state" | "held" | "uploadedBytes" | "contentType" | "metadata">;
 
 /** A page of the list; `next` where there is another. */
 export type OpenUploads = { uploads: ListedUpload[]; next?: string };
@@ -157,7 +159,10 @@ export type UploadEvent = {
     | "upload.expired"
     | "upload.aborted"
     | "upload.deleted"
-    | "upload.duplicate";
+    | "upload.duplicate"
+    | "upload.held"
+    | "upload.released"
+    | "upload.rejected";
   timestamp: string;
   data: {
     uploadId: string;

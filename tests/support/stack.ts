@@ -28,6 +28,8 @@ export type Secrets = {
   /** Those of receivers beside the origin. */
   SEARCH_SECRET?: string;
   ARCHIVE_SECRET?: string;
+  /** That of whoever looks at what is held. */
+  SCANNER_SECRET?: string;
 };
 
 /** As in .dev.vars, which the tests do not read: without these, wrangler.toml asks for tokens and allows no other site. */

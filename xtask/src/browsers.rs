@@ -1,4 +1,4 @@
-//! The browsers of the tests: for each engine the program that a variable names, or one that is installed, or on Debian, as root, one
+//! The browsers of the tests, and their virus scanner: for each engine the program that a variable names, or one that is installed, or on Debian, as root, one
 //! from its packages. Tests of an engine that is not there are skipped, and counted as skipped.
 
 use std::path::{Path, PathBuf};
@@ -50,6 +50,15 @@ pub(crate) const ENGINES: [Engine; 3] = [
     },
 ];
 
+/// A virus scanner, which looks at files in the tests of what is held. No browser, and found and installed like one.
+pub(crate) const CLAMD: Engine =
+    Engine { name: "clamd", variable: "CLAMD", programs: &["clamd"], on_macos: &[], packages: &["clamav-daemon"] };
+
+/// Everything that the tests run beside what is built here.
+pub(crate) fn all() -> impl Iterator<Item = &'static Engine> {
+    ENGINES.iter().chain([&CLAMD])
+}
+
 impl Engine {
     /// Where its program is.
     pub(crate) fn find(&self) -> Option<PathBuf> {
@@ -75,7 +84,7 @@ impl Engine {
 
 /// Sees that there is one of each, where that can be brought about; says whether it had to install anything.
 pub(crate) fn ensure_installed(project: &Project) -> Result<bool> {
-    let missing: Vec<&Engine> = ENGINES.iter().filter(|engine| engine.find().is_none()).collect();
+    let missing: Vec<&Engine> = all().filter(|engine| engine.find().is_none()).collect();
     let can_install = Path::new("/etc/debian_version").exists() && rustix::process::geteuid().is_root();
     if missing.is_empty() || !can_install {
         return Ok(false);

@@ -162,7 +162,7 @@ fn running_worker_tests(project: &Project, programs: &Programs, options: &Option
         .args(files)
         .env("QUAYSIDE_ORIGIN_BIN", &programs.origin)
         .env("QUAYSIDE_QUAY_BIN", &programs.quay);
-    for engine in &browsers::ENGINES {
+    for engine in browsers::all() {
         match engine.find() {
             Some(path) => drop(command.env(engine.variable, path)),
             None => engine.say_what_is_missing(),

@@ -226,6 +226,8 @@ mod tests {
             "chunk-already-stored",
             "damaged",
             "not-damaged",
+            "held",
+            "not-held",
             "nothing-to-redeliver",
             "part-not-stored",
             "part-size-mismatch",

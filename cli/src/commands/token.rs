@@ -126,6 +126,9 @@ fn mint(token: &Token, signer: &Signer, now_unix_seconds: u64) -> Result<String>
     if !token.metadata.is_empty() {
         say("metadata", token.metadata.iter().map(|(key, value)| (key.clone(), json!(value))).collect::<Value>());
     }
+    if token.hold {
+        say("hold", json!(true));
+    }
     if token.delete {
         say("delete", json!(true));
     }

@@ -103,12 +103,12 @@ mod tests {
 
     #[test]
     fn what_is_accepted_may_be_held_to_less() {
-        let body = r#"{"maxBytes":5,"types":["image/*"],"metadata":{"album":"7"},"expiresInSeconds":60}"#;
+        let body = r#"{"maxBytes":5,"types":["image/*"],"metadata":{"album":"7"},"expiresInSeconds":60,"hold":true}"#;
         let Ok(Verdict::Accepted(policy)) = read(200, body) else { panic!("it is accepted") };
         assert_eq!((policy.max_bytes, policy.ttl_ms), (Some(5.into()), Some(60_000)));
         assert_eq!(policy.types.as_ref().unwrap().shown(), "image/*");
         assert_eq!(policy.metadata["album"], "7");
-        assert!(!policy.delete && policy.key_prefix.is_empty());
+        assert!(policy.hold && !policy.delete && policy.key_prefix.is_empty());
     }
 
     #[test]

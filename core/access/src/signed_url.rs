@@ -19,13 +19,7 @@ use upload_types::{
 /// What stands for itself in a query (RFC 3986, section 2.3): letters, digits, and these.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// Makes a URL that is valid until `expires`, as events have it: the object to be saved under its own name. `base_url` is scheme, host and
-/// `BASE_PATH`.
-pub fn sign(secret: &Secret, base_url: &str, upload: UploadId, expires_unix_seconds: u64) -> Option<String> {
-    sign_as(secret, base_url, upload, expires_unix_seconds, &Presentation::default())
-}
-
-/// The same for any presentation.
+/// Makes a URL that is valid until `expires`. `base_url` is scheme, host and `BASE_PATH`.
 pub fn sign_as(
     secret: &Secret,
     base_url: &str,
@@ -38,7 +32,7 @@ pub fn sign_as(
     Some(format!("{base_url}{path}?expires={expires_unix_seconds}{presented}&signature={signature}"))
 }
 
-/// Whether a request's URL was made by [`sign`] or [`sign_as`] with one of these secrets and has not expired. Compared in constant time.
+/// Whether a request's URL was made by [`sign_as`] with one of these secrets and has not expired. Compared in constant time.
 pub fn verify(secrets: &[Secret], download: &Download, now: UnixMs) -> Result<(), ApiError> {
     let signature = hex::decode(&download.signature).map_err(|_| ApiError::BadSignature)?;
     let (path, presented) = (path(download.id), query(&download.presentation));
@@ -59,9 +53,10 @@ fn path(upload: UploadId) -> String {
 /// What the URL says of the presentation; nothing where the object is saved under its own name.
 fn query(presentation: &Presentation) -> String {
     let inline = if presentation.disposition == Disposition::Inline { "&disposition=inline" } else { "" };
+    let scan = if presentation.for_scanner { "&for=scanner" } else { "" };
     match &presentation.file_name {
-        None => inline.to_owned(),
-        Some(name) => format!("{inline}&fileName={}", utf8_percent_encode(name, UNRESERVED)),
+        None => format!("{inline}{scan}"),
+        Some(name) => format!("{inline}{scan}&fileName={}", utf8_percent_encode(name, UNRESERVED)),
     }
 }
 
@@ -88,7 +83,7 @@ mod tests {
     }
 
     fn presented(disposition: Disposition, file_name: Option<&str>) -> Presentation {
-        Presentation { disposition, file_name: file_name.map(str::to_owned) }
+        Presentation { disposition, file_name: file_name.map(str::to_owned), for_scanner: false }
     }
 
     /// Somebody comes with a link that was made for this presentation.
@@ -108,7 +103,8 @@ mod tests {
     fn links_that_are_out_there_stay_good() {
         let link = "https://a.example/upload/01010101-0101-4101-8101-010101010101/content?expires=2000000000&signature=\
                     0eb266bf06db98d6bea3f749830ec893db5b5eff12b7fe7ae40548e7a317f981";
-        assert_eq!(sign(&secret("a"), "https://a.example", upload(), EXPIRES).as_deref(), Some(link));
+        let made = sign_as(&secret("a"), "https://a.example", upload(), EXPIRES, &Presentation::default());
+        assert_eq!(made.as_deref(), Some(link));
     }
 
     #[test]
@@ -143,6 +139,9 @@ mod tests {
             presented(Disposition::Inline, Some("a")),
             presented(Disposition::Inline, Some("a&fileName=a")),
             presented(Disposition::Attachment, Some("a&disposition=inline")),
+            presented(Disposition::Attachment, Some("a&for=scanner")),
+            Presentation { for_scanner: true, ..Presentation::default() },
+            Presentation { for_scanner: true, ..presented(Disposition::Attachment, Some("a")) },
         ];
         for made in &every {
             for said in &every {

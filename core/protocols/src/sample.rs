@@ -66,6 +66,7 @@ pub(crate) fn snapshot(phase: Phase, offset: u32) -> Snapshot {
         deleted_at: None,
         live: None,
         quota_warning: None,
+        held: false,
         receivers: Vec::new(),
         object: (phase == Phase::Completed).then_some(object),
     }

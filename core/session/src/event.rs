@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::receiver_index::ReceiverIndex;
+use crate::{held_verdict::HeldVerdict, receiver_index::ReceiverIndex};
 use upload_types::{
     api_error::ApiError,
     units::{UnixMs, UploadId},
@@ -34,6 +34,9 @@ pub enum DeliveryOutcome {
         /// What it has to say to the client, as JSON. Only the origin has.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         result: Option<String>,
+        /// What is to become of the held upload that it was told of. Only the origin and the scanner have a say in that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        verdict: Option<HeldVerdict>,
     },
     /// The receiver did not take it.
     Refused {
@@ -65,12 +68,28 @@ pub enum EventKind {
     Deleted,
     /// Its bytes were stored already, as those of another upload: nothing was sent.
     Duplicate,
+    /// It is whole, and held until somebody has looked at it.
+    Held,
+    /// It was held, and is handed out now. Only for receivers that have asked for it: that it is complete is told behind it.
+    Released,
+    /// It was held, and has been deleted by word of whoever looked at it.
+    Rejected,
 }
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Created, Self::Completed, Self::Failed, Self::Expired, Self::Aborted, Self::Deleted, Self::Duplicate];
+    pub const ALL: [Self; 10] = [
+        Self::Created,
+        Self::Completed,
+        Self::Failed,
+        Self::Expired,
+        Self::Aborted,
+        Self::Deleted,
+        Self::Duplicate,
+        Self::Held,
+        Self::Released,
+        Self::Rejected,
+    ];
 
     /// The `type` of the webhook.
     pub fn name(self) -> &'static str {
@@ -82,6 +101,9 @@ impl EventKind {
             Self::Aborted => "upload.aborted",
             Self::Deleted => "upload.deleted",
             Self::Duplicate => "upload.duplicate",
+            Self::Held => "upload.held",
+            Self::Released => "upload.released",
+            Self::Rejected => "upload.rejected",
         }
     }
 

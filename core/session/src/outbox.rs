@@ -118,19 +118,30 @@ impl Outbox {
     }
 
     /// What was completed has been deleted, of which these shall hear. An event with a link that its receiver has not acknowledged is
-    /// withdrawn: the link would lead nowhere. An attempt at telling it that is under way cannot be called back; the deletion is told when
-    /// that is over, so that the receiver does not hear of it first.
+    /// withdrawn: the link would lead nowhere. So is that of what was held: it is not any more.
     #[must_use]
     pub fn deleted(&self, receivers: &[ReceiverIndex], now: UnixMs) -> Self {
-        let is_withdrawn =
-            |delivery: &&Delivery| delivery.kind.has_link() && delivery.state != DeliveryState::Delivered;
+        let new = receivers.iter().map(|&receiver| DeliveryId { receiver, kind: EventKind::Deleted });
+        self.instead_of(|kind| kind.has_link() || kind == EventKind::Held, new, now)
+    }
+
+    /// The same with these events in the place of those of some kinds that their receivers have not acknowledged, which are withdrawn. An attempt
+    /// at telling one of them that is under way cannot be called back; what is new is told when that is over, so that the receiver does not
+    /// hear of it first.
+    #[must_use]
+    pub fn instead_of(
+        &self,
+        is_over: fn(EventKind) -> bool,
+        new: impl Iterator<Item = DeliveryId>,
+        now: UnixMs,
+    ) -> Self {
+        let is_withdrawn = |delivery: &&Delivery| is_over(delivery.kind) && delivery.state != DeliveryState::Delivered;
         let mut all: Vec<_> = self.iter().filter(|delivery| !is_withdrawn(delivery)).cloned().collect();
-        for &receiver in receivers {
-            let withdrawn = self.to(receiver).filter(is_withdrawn);
+        for id in new {
+            let withdrawn = self.to(id.receiver).filter(is_withdrawn);
             let attempt_until =
                 withdrawn.filter_map(|delivery| delivery.attempt_until).max().filter(|until| *until > now);
             let next_send_at = attempt_until.unwrap_or(now);
-            let id = DeliveryId { receiver, kind: EventKind::Deleted };
             all.push(Delivery { next_send_at, attempt_until, ..Delivery::new(id, now) });
         }
         Self(all)

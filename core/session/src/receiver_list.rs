@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     event::EventKind,
-    receivers::{MAX_NAME_BYTES, MAX_RECEIVERS, ORIGIN_NAME},
+    receivers::{MAX_NAME_BYTES, MAX_RECEIVERS, ORIGIN_NAME, SCANNER_NAME},
 };
 
 /// The fields of an entry.
@@ -63,6 +63,30 @@ pub fn parse(setting: &str) -> Result<Vec<Entry>, String> {
     Ok(entries)
 }
 
+/// Reads the setting `SCANNER`: whoever looks at what is held. Nothing is nobody.
+///
+/// ```json
+/// {"url": "https://scanner.example.com/", "secret": "SCANNER_SECRET"}
+/// ```
+pub fn scanner(setting: &str) -> Result<Option<Entry>, String> {
+    if setting.is_empty() {
+        return Ok(None);
+    }
+    let said = upload_types::json::from_str::<Value>(setting).ok();
+    let Some(Value::Object(fields)) = said.filter(|said| said["queue"].is_null()) else {
+        return Err("is not a JSON object with `url` and `secret`, or with `service`".to_owned());
+    };
+    let known = ["url", "service", "secret"];
+    if let Some(unknown) = fields.keys().find(|name| !known.contains(&name.as_str())) {
+        return Err(format!("{unknown:.64} is none of its fields, which are {}", known.join(", ")));
+    }
+    let (way, secret) = (way(&fields)?, text(&fields, "secret")?.map(str::to_owned));
+    if secret.is_none() && matches!(way, Way::Url(_)) {
+        return Err("secret is missing: the name of the secret with which it is asked".to_owned());
+    }
+    Ok(Some(Entry { name: SCANNER_NAME.to_owned(), way, secret, kinds: vec![EventKind::Held] }))
+}
+
 fn shown_name(entry: &Value) -> String {
     entry["name"].as_str().filter(|name| is_name(name)).map_or_else(String::new, |name| format!(" ({name})"))
 }
@@ -78,6 +102,9 @@ fn entry(value: &Value) -> Result<Entry, String> {
     }
     if name == ORIGIN_NAME {
         return Err(format!("name is {ORIGIN_NAME}, which ORIGIN_WEBHOOK_URL and the binding ORIGIN have"));
+    }
+    if name == SCANNER_NAME {
+        return Err(format!("name is {SCANNER_NAME}, which the setting SCANNER has"));
     }
     let way = way(fields)?;
     let secret = text(fields, "secret")?.map(str::to_owned);
@@ -116,11 +143,13 @@ fn way(fields: &Map<String, Value>) -> Result<Way, String> {
     }
 }
 
-/// Whoever does not say what it hears of, hears of what the origin does: all but creations.
+/// Whoever does not say what it hears of, hears of each upload once, and of its deletion: not of creations, nor that one is or was held.
 fn kinds(fields: &Map<String, Value>) -> Result<Vec<EventKind>, String> {
     let all = || EventKind::ALL.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
     let Some(listed) = fields.get("kinds") else {
-        return Ok(EventKind::ALL.into_iter().filter(|kind| *kind != EventKind::Created).collect());
+        let is_asked_for =
+            |kind: &EventKind| matches!(kind, EventKind::Created | EventKind::Held | EventKind::Released);
+        return Ok(EventKind::ALL.into_iter().filter(|kind| !is_asked_for(kind)).collect());
     };
     let listed = listed.as_array().filter(|listed| !listed.is_empty());
     let listed = listed.ok_or_else(|| format!("kinds is not a list of some of {}", all()))?;
@@ -155,10 +184,42 @@ mod tests {
         let expected = vec![
             entry("search", Way::Url("https://a.example/e".to_owned()), Some("S"), &[EventKind::Completed]),
             entry("thumbs", Way::Queue("THUMBS".to_owned()), None, &[EventKind::Created]),
-            entry("a_b-2", Way::Service("APP".to_owned()), None, &EventKind::ALL[1..]),
+            entry(
+                "a_b-2",
+                Way::Service("APP".to_owned()),
+                None,
+                &[&EventKind::ALL[1..7], &[EventKind::Rejected][..]].concat(),
+            ),
         ];
         assert_eq!(entries, Ok(expected));
         assert_eq!((parse(""), parse("[]")), (Ok(Vec::new()), Ok(Vec::new())));
+    }
+
+    #[test]
+    fn the_scanner_is_one_that_answers() {
+        let scanner =
+            |setting: &str| scanner(setting).map(|entry| entry.map(|entry| (entry.name, entry.way, entry.secret)));
+        let (name, secret) = ("scanner".to_owned(), Some("S".to_owned()));
+        let url = Way::Url("https://a.example/".to_owned());
+        assert_eq!(
+            scanner(r#"{"url":"https://a.example/","secret":"S"}"#),
+            Ok(Some((name.clone(), url, secret.clone())))
+        );
+        let service = Way::Service("A".to_owned());
+        assert_eq!(scanner(r#"{"service":"A"}"#), Ok(Some((name, service, None))));
+        assert_eq!(scanner(""), Ok(None));
+        for (setting, complaint) in [
+            ("https://a.example/", "is not a JSON object"),
+            ("[]", "is not a JSON object"),
+            (r#"{"queue":"A"}"#, "is not a JSON object"),
+            (r#"{"url":"https://a.example/"}"#, "secret is missing"),
+            (r#"{"secret":"S"}"#, "exactly one of"),
+            (r#"{"url":"https://a.example/","service":"A"}"#, "exactly one of"),
+            (r#"{"service":"A","kinds":[]}"#, "kinds is none of its fields"),
+        ] {
+            let told = scanner(setting).expect_err(setting);
+            assert!(told.contains(complaint), "{told}");
+        }
     }
 
     #[test]
@@ -175,6 +236,7 @@ mod tests {
             (r#"[{"queue": "A"}]"#, "entry 0: name is missing"),
             (r#"[{"name": "A b", "queue": "A"}]"#, "entry 0: name is not one of 1 to 32 characters"),
             (r#"[{"name": "origin", "queue": "A"}]"#, "entry 0 (origin): name is origin, which ORIGIN_WEBHOOK_URL"),
+            (r#"[{"name": "scanner", "queue": "A"}]"#, "entry 0 (scanner): name is scanner, which the setting SCANNER"),
             (r#"[{"name": "a"}]"#, "entry 0 (a): it has not exactly one of url, queue and service"),
             (r#"[{"name": "a", "queue": "A", "service": "B"}]"#, "exactly one of"),
             (r#"[{"name": "a", "url": "https://a.example"}]"#, "entry 0 (a): secret is missing"),

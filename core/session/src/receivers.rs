@@ -8,8 +8,8 @@ pub use crate::receiver_index::ReceiverIndex;
 
 use crate::event::EventKind;
 
-/// So many receivers beside the origin. With it they have at most 27 events (three of a kind that follow each other: created, an ending,
-/// deleted), of some 300 bytes with the longest error: an outbox of 8 KB, in a row of at most 2 MB.
+/// So many receivers beside the origin and the scanner. With those they have at most 46 events (five that follow each other: created, held,
+/// released, completed, deleted), of some 300 bytes with the longest error: an outbox of 14 KB, in a row of at most 2 MB.
 pub const MAX_RECEIVERS: usize = 8;
 
 /// The longest name of a receiver, in bytes.
@@ -17,6 +17,9 @@ pub const MAX_NAME_BYTES: usize = 32;
 
 /// The name of the origin, which no other receiver has.
 pub const ORIGIN_NAME: &str = "origin";
+
+/// The name of whoever looks at what is held, which no other receiver has.
+pub const SCANNER_NAME: &str = "scanner";
 
 /// One that hears beside the origin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,9 +36,9 @@ pub struct Receiver {
 pub struct Receivers(Vec<Receiver>);
 
 impl Receivers {
-    /// These: no more than [`MAX_RECEIVERS`] are taken.
+    /// These: no more than [`MAX_RECEIVERS`] and the scanner are taken.
     pub fn new(mut all: Vec<Receiver>) -> Self {
-        all.truncate(MAX_RECEIVERS);
+        all.truncate(MAX_RECEIVERS + 1);
         Self(all)
     }
 

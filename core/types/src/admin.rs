@@ -25,6 +25,10 @@ pub enum AdminOperation {
     DeleteMany(Vec<UploadId>),
     /// Send its event again.
     Redeliver(UploadId),
+    /// What is held is handed out.
+    Release(UploadId),
+    /// What is held is deleted, for this reason; empty where none is given.
+    Reject(UploadId, String),
     /// Uploads with an event that the origin never took: a page of them, behind this one.
     ListFailedDeliveries(Option<UploadId>),
     /// Send their events again.
@@ -44,6 +48,8 @@ impl AdminOperation {
             Self::Show(_) => "show",
             Self::Delete(_) | Self::DeleteMany(_) => "delete",
             Self::Redeliver(_) | Self::RedeliverMany(_) => "redeliver",
+            Self::Release(_) => "release",
+            Self::Reject(..) => "reject",
             Self::ListFailedDeliveries(_) => "list-failed-deliveries",
             Self::ReadSwitch => "read-switch",
             Self::SetSwitch(_) => "set-switch",
@@ -74,6 +80,8 @@ pub enum AdminOutcome {
     Upload(Box<AdminView>),
     /// Its event is on its way again.
     Redelivering(Box<Snapshot>),
+    /// How it stands, now that it was said what becomes of it.
+    Judged(Box<Snapshot>),
     /// Uploads whose telling was given up.
     FailedDeliveries {
         /// A page of them.

@@ -35,7 +35,7 @@ pub struct Entry {
     pub until: UnixMs,
     /// How often in a row.
     pub times: u32,
-    /// What: `created`, `attempt`, `takeover`, `signed`, `recorded`, `reopened`, `repair`, `refused`, `declared`, the name of a phase, `taken`,
+    /// What: `created`, `attempt`, `takeover`, `signed`, `recorded`, `reopened`, `repair`, `refused`, `declared`, the name of a phase, `held`, `released`, `taken`,
     /// `delivery_attempt`, `delivered`, `delivery_failed`, `redelivery`.
     pub event: String,
     /// How many bytes counted then.

@@ -214,6 +214,7 @@ mod tests {
             deleted_at: None,
             live: None,
             quota_warning: None,
+            held: false,
             receivers: Vec::new(),
         }
     }

@@ -22,6 +22,8 @@ pub struct Presentation {
     pub disposition: Disposition,
     /// What it is called; none where it has the name that it was uploaded with.
     pub file_name: Option<String>,
+    /// Whether it is for whoever looks at what is held. Nobody but the scanner is handed such a link.
+    pub for_scanner: bool,
 }
 
 /// The object, or a range of it, to whoever comes with a link.

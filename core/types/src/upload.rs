@@ -175,6 +175,9 @@ pub struct Snapshot {
     /// Whether it can be read while it grows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub live: Option<LiveState>,
+    /// Whether it is complete, and nobody gets it before somebody has looked at it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
     /// What its owner stores with it, where that is more than is stored without a warning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota_warning: Option<Used>,

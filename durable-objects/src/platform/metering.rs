@@ -68,13 +68,16 @@ pub(crate) fn of_command(command: &UploadCommand) -> Cost {
         | UploadCommand::Complete(_)
         | UploadCommand::Cancel(_)
         | UploadCommand::Describe(_)
+        | UploadCommand::Judge(_)
         | UploadCommand::Redeliver(_)
         | UploadCommand::FindSigned(_)
         | UploadCommand::AssembleParts(_)
         | UploadCommand::RepairUpload(_)
         | UploadCommand::ShowManifest(_) => BY_CLIENT,
         UploadCommand::BeginCopy(_) => Cost { object_requests: 1, r2_class_b: 1, ..Cost::NONE },
-        UploadCommand::FindObject(_) | UploadCommand::NextSlice(_) => Cost { r2_class_b: 1, ..BY_CLIENT },
+        UploadCommand::FindObject(_) | UploadCommand::FindForScanner(_) | UploadCommand::NextSlice(_) => {
+            Cost { r2_class_b: 1, ..BY_CLIENT }
+        }
         // A record is counted as a request to the Worker where it asks for what was signed; a chunk where it begins.
         UploadCommand::BeginChunk(_)
         | UploadCommand::Renew(_)

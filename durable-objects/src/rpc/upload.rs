@@ -6,6 +6,7 @@ use crate::platform::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use upload_session::{
     event::Verdict,
+    held_verdict::HeldVerdict,
     session::{
         BeginAppend, Commit, Committed, CopyBatch, DeleteRight, Growing, Hashed, PartialStatus, PartialUpload, Release,
         Renew, Signed, Slice, Slot, UploadSpec, Wanted, WriteLease,
@@ -208,6 +209,14 @@ pub struct Redeliver(pub Option<String>);
 #[derive(Serialize, Deserialize)]
 pub struct FindObject;
 
+/// The same, also where it is held: for whoever is to look at it.
+#[derive(Serialize, Deserialize)]
+pub struct FindForScanner;
+
+/// What is to become of what is held.
+#[derive(Serialize, Deserialize)]
+pub struct Judge(pub HeldVerdict);
+
 /// What of the object is to be read back next.
 #[derive(Serialize, Deserialize)]
 pub struct NextSlice;
@@ -325,6 +334,8 @@ commands! {
     Cancel => "cancel" -> ();
     Redeliver => "redeliver" -> Snapshot;
     FindObject => "find-object" -> FoundObject;
+    FindForScanner => "find-for-scanner" -> FoundObject;
+    Judge => "judge" -> Snapshot;
     Describe => "describe" -> Snapshot;
     BeginDelivery => "begin-delivery" -> Option<EventFacts>;
     EndDelivery => "end-delivery" -> Verdict;

@@ -12,7 +12,7 @@ use crate::{
         repair::BeginCopy,
         upload::{
             AsPartial, AwaitBytes, AwaitObject, BeginCopyBatch, BytesAwaited, COMMAND_HEADER, Cancel, CreateDuplicate,
-            CreateUpload, Describe, Probe, ReadGrowing, ReadTail, Redeliver, UploadCommand,
+            CreateUpload, Describe, Judge, Probe, ReadGrowing, ReadTail, Redeliver, UploadCommand,
         },
     },
     upload::{
@@ -103,7 +103,11 @@ impl UploadSession {
                 self.force_alarm()?;
                 self.decide_then_show(cost, |session, now| session.redeliver(now, receiver.as_deref()))
             }
-            UploadCommand::FindObject(_) => self.decide(cost, |session, _| find_object(session)),
+            UploadCommand::FindObject(_) => self.decide(cost, |session, _| find_object(session, session.find_object())),
+            UploadCommand::FindForScanner(_) => {
+                self.decide(cost, |session, _| find_object(session, session.find_for_scanner()))
+            }
+            UploadCommand::Judge(Judge(said)) => self.decide_then_show(cost, |session, now| session.judge(now, &said)),
             UploadCommand::BeginDelivery(begin) => {
                 self.decide(cost, |session, now| begin_delivery(session, now, &begin))
             }

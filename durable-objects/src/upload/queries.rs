@@ -5,7 +5,12 @@ use upload_session::{
     event::{Delivery, EventKind, Verdict},
     session::{Decision, Session, Slice, StateChange, Wanted},
 };
-use upload_types::{admin::AdminView, units::UnixMs, upload::Snapshot};
+use upload_types::{
+    admin::AdminView,
+    api_error::ApiError,
+    units::UnixMs,
+    upload::{ObjectFacts, Snapshot},
+};
 
 use crate::{
     rpc::{
@@ -15,8 +20,8 @@ use crate::{
     upload::history::HistoryRecorder,
 };
 
-pub(crate) fn find_object(session: &Session) -> Decision<FoundObject> {
-    let answer = session.find_object().map(|object| {
+pub(crate) fn find_object(session: &Session, found: Result<ObjectFacts, ApiError>) -> Decision<FoundObject> {
+    let answer = found.map(|object| {
         let completed_at = session.ended_at().unwrap_or(session.spec().created_at);
         FoundObject {
             object,
@@ -54,12 +59,18 @@ pub(crate) fn begin_delivery(session: &Session, now: UnixMs, command: &BeginDeli
         link: session.spec().link.clone(),
         public_url: session.spec().public_url.clone(),
         snapshot: Snapshot { quota_warning: session.spec().quota_warning, ..session.snapshot() },
-        object: session.object_facts().filter(|_| delivery.kind.has_link() || delivery.kind == EventKind::Deleted),
-        link_until: delivery.link_until.filter(|_| delivery.kind.has_link()),
+        object: session.object_facts().filter(|_| has_object(delivery.kind)),
+        // Of what is held, only the scanner has one.
+        link_until: delivery.link_until.filter(|_| delivery.kind.has_link() || delivery.kind == EventKind::Held),
         duplicate_of: session.spec().duplicate_of,
         attempt: delivery.attempts,
     };
     Decision { answer: answer.map(|begun| begun.map(facts)), change }
+}
+
+/// Whether what is told is about an object that is there, or was.
+fn has_object(kind: EventKind) -> bool {
+    kind.has_link() || matches!(kind, EventKind::Held | EventKind::Released | EventKind::Rejected | EventKind::Deleted)
 }
 
 pub(crate) fn end_delivery(session: &Session, now: UnixMs, command: &EndDelivery) -> Decision<Verdict> {

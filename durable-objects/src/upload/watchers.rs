@@ -58,7 +58,7 @@ impl Watchers {
             return;
         }
         let (was, is) = (before.snapshot(), after.snapshot());
-        let turns = |now: &Snapshot| (now.phase, now.delivery, now.object.is_some(), now.deleted_at);
+        let turns = |now: &Snapshot| (now.phase, now.held, now.delivery, now.object.is_some(), now.deleted_at);
         let has_turned = turns(&was) != turns(&is);
         if !has_turned && was.uploaded_bytes == is.uploaded_bytes {
             return;
@@ -105,11 +105,11 @@ fn tell(sockets: &[WebSocket], snapshot: &Snapshot) {
     }
 }
 
-/// Whether nothing follows by itself: the upload has ended, and the origin was told or will not be.
+/// Whether nothing follows: the upload has ended, nobody is still to look at it, and the origin was told or will not be.
 fn is_settled(snapshot: &Snapshot) -> bool {
     let has_ended = match snapshot.phase {
         Phase::Open | Phase::Completing | Phase::Verifying | Phase::Damaged => false,
         Phase::Completed | Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => true,
     };
-    has_ended && snapshot.delivery != Some(DeliveryState::Queued)
+    has_ended && !snapshot.held && snapshot.delivery != Some(DeliveryState::Queued)
 }

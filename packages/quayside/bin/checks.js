@@ -1,7 +1,7 @@
 // What can be told of a deployment from its configuration alone, as wrangler understands it.
 
 import { isPublic } from "./public_address.js";
-import { receiversOf } from "./receiver_values.js";
+import { receiversOf, scannerOf } from "./receiver_values.js";
 import { SECRETS, TEXTS } from "./settings.js";
 import { trimmed } from "./text.js";
 import { hasIssuers, hasKeys } from "./token_values.js";
@@ -154,17 +154,18 @@ function ofDeployment({ vars = {}, services = [] }) {
 /** Whoever is told by a binding, and whoever is told of links. */
 function ofReceivers({ vars = {}, queues: { producers }, services }) {
   const bound = { queue: producers, service: services ?? [] };
-  const listed = receiversOf(trimmed(`${vars.EVENT_RECEIVERS ?? ""}`));
+  const of = (setting, read) => read(trimmed(`${vars[setting] ?? ""}`)).map((entry) => ({ setting, ...entry }));
+  const listed = [...of("EVENT_RECEIVERS", receiversOf), ...of("SCANNER", scannerOf)];
   const found = [];
-  for (const { name, ...entry } of listed) {
+  for (const { setting, name, ...entry } of listed) {
     for (const way of ["queue", "service"].filter((way) => entry[way] !== undefined)) {
       if (!bound[way].some(({ binding }) => binding === entry[way])) {
-        found.push(`EVENT_RECEIVERS: ${entry[way]} of ${name} is no binding of a ${way}`);
+        found.push(`${setting}: ${entry[way]} of ${name} is no binding of a ${way}`);
       }
     }
   }
   if (listed.some(({ url }) => url !== undefined) && trimmed(`${vars.PUBLIC_URL ?? ""}`) === "") {
-    found.push("EVENT_RECEIVERS has addresses, and PUBLIC_URL is not set");
+    found.push("EVENT_RECEIVERS or SCANNER has addresses, and PUBLIC_URL is not set");
   }
   return found;
 }
@@ -194,6 +195,7 @@ export function neededSecrets(config) {
     own.push("TOKEN_SECRETS");
   }
   const given = isSet("R2_S3_ENDPOINT") ? ["R2_ACCESS_KEY_ID", "R2_SECRET_ACCESS_KEY"] : [];
-  const named = receiversOf(text("EVENT_RECEIVERS")).flatMap(({ secret }) => (secret === undefined ? [] : [secret]));
+  const told = [...receiversOf(text("EVENT_RECEIVERS")), ...scannerOf(text("SCANNER"))];
+  const named = told.flatMap(({ secret }) => (secret === undefined ? [] : [secret]));
   return { own, given: [...given, ...new Set(named.filter((name) => !own.includes(name)))] };
 }

@@ -1,4 +1,4 @@
-// What the Worker says of EVENT_RECEIVERS (see values.js): who hears of uploads beside the origin. Whether bindings and secrets are there, it
+// What the Worker says of EVENT_RECEIVERS and SCANNER (see values.js): who hears of uploads beside the origin. Whether bindings and secrets are there, it
 // finds out itself.
 
 import { parsed } from "./text.js";
@@ -7,9 +7,19 @@ import { isSafeUrl } from "./token_values.js";
 const MOST = 8;
 const FIELDS = ["name", "url", "queue", "service", "secret", "kinds"];
 const WAYS = ["url", "queue", "service"];
-const KINDS = ["created", "completed", "failed", "expired", "aborted", "deleted", "duplicate"].map(
-  (kind) => `upload.${kind}`,
-);
+const KINDS = [
+  "created",
+  "completed",
+  "failed",
+  "expired",
+  "aborted",
+  "deleted",
+  "duplicate",
+  "held",
+  "released",
+  "rejected",
+].map((kind) => `upload.${kind}`);
+const SCANNER_FIELDS = ["url", "service", "secret"];
 const NAME = /^[a-z\d_-]{1,32}$/;
 
 /** What is wrong with the list. */
@@ -35,6 +45,28 @@ export function receivers(text) {
   return entries.map(ofUrl).find(Boolean);
 }
 
+/** What is wrong with SCANNER: one receiver, that answers. */
+export function scanner(text) {
+  if (text === "") {
+    return undefined;
+  }
+  const entry = parsed(text);
+  if (typeof entry !== "object" || entry === null || Array.isArray(entry) || (entry.queue ?? null) !== null) {
+    return "is not a JSON object with `url` and `secret`, or with `service`";
+  }
+  const unknown = unknownOf(entry, SCANNER_FIELDS);
+  const wrong = unknown ?? ofWay(entry);
+  if (wrong !== undefined) {
+    return wrong.replace("with which its events are signed", "with which it is asked");
+  }
+  return isUnseen(entry) ? undefined : "url is not an address that begins with https://";
+}
+
+/** It, where it is right and there is one. */
+export function scannerOf(text) {
+  return scanner(text) === undefined && text !== "" ? [{ name: "scanner", ...parsed(text) }] : [];
+}
+
 /** Those of a list that is right. */
 export function receiversOf(text) {
   return receivers(text) === undefined && text !== "" ? parsed(text) : [];
@@ -44,13 +76,16 @@ function ofEntry(entry) {
   if (typeof entry !== "object" || entry === null || Array.isArray(entry)) {
     return "is no object";
   }
+  return unknownOf(entry, FIELDS) ?? ofName(entry) ?? ofWay(entry) ?? ofKinds(entry);
+}
+
+function unknownOf(entry, fields) {
   const unknown = Object.keys(entry)
     .toSorted()
-    .find((name) => !FIELDS.includes(name));
-  if (unknown !== undefined) {
-    return `${shortened(unknown)} is none of its fields, which are ${FIELDS.join(", ")}`;
-  }
-  return ofName(entry) ?? ofWay(entry) ?? ofKinds(entry);
+    .find((name) => !fields.includes(name));
+  return unknown === undefined
+    ? undefined
+    : `${shortened(unknown)} is none of its fields, which are ${fields.join(", ")}`;
 }
 
 function ofName({ name }) {
@@ -62,6 +97,9 @@ function ofName({ name }) {
   }
   if (!NAME.test(name)) {
     return "name is not one of 1 to 32 characters of a-z, 0-9, - and _";
+  }
+  if (name === "scanner") {
+    return "name is scanner, which the setting SCANNER has";
   }
   return name === "origin" ? "name is origin, which ORIGIN_WEBHOOK_URL and the binding ORIGIN have" : undefined;
 }
@@ -100,9 +138,12 @@ function ofKinds({ kinds }) {
     : `kinds has ${shortened(JSON.stringify(unknown))}, which is none of ${KINDS.join(", ")}`;
 }
 
-function ofUrl({ name, url }, at) {
-  const isUnseen = url === undefined || ((isSafeUrl(url) || url.startsWith("http://localhost:")) && URL.canParse(url));
-  return isUnseen ? undefined : `entry ${at} (${name}): url is not an address that begins with https://`;
+function ofUrl(entry, at) {
+  return isUnseen(entry) ? undefined : `entry ${at} (${entry.name}): url is not an address that begins with https://`;
+}
+
+function isUnseen({ url }) {
+  return url === undefined || ((isSafeUrl(url) || url.startsWith("http://localhost:")) && URL.canParse(url));
 }
 
 function isText(value) {

@@ -27,6 +27,7 @@ export const TEXTS = [
   "ACCEPT_HOOK",
   "ORIGIN_WEBHOOK_URL",
   "EVENT_RECEIVERS",
+  "SCANNER",
   "R2_S3_ENDPOINT",
   "R2_S3_BUCKET",
 ];

@@ -126,6 +126,7 @@ function policy(terms) {
     keyPrefix = "",
     objectKey = null,
     delete: mayDelete = false,
+    hold = false,
     scope = null,
     ...others
   } = terms ?? {};
@@ -141,6 +142,7 @@ function policy(terms) {
     isText(keyPrefix) &&
     (objectKey === null || isText(objectKey)) &&
     (scope === null || scope === "admin") &&
+    typeof hold === "boolean" &&
     typeof mayDelete === "boolean";
   if (!isOfType) {
     return TYPES;

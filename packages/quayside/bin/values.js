@@ -3,7 +3,7 @@
 
 import { isIPv6 } from "node:net";
 
-import { receivers } from "./receiver_values.js";
+import { receivers, scanner } from "./receiver_values.js";
 import { NUMBERS, TEXTS } from "./settings.js";
 import { trimmed } from "./text.js";
 import { isSafeUrl, keyTemplate, mediaTypes, TOKEN_RULES } from "./token_values.js";
@@ -75,6 +75,7 @@ const RULES = {
   FORM_REDIRECTS: formRedirects,
   DELETE_COMPLETED: (text) => !["claim", "owner"].includes(text) && 'is neither "claim" nor "owner"',
   EVENT_RECEIVERS: receivers,
+  SCANNER: scanner,
   ACCEPT_HOOK: (text) =>
     text !== "" &&
     !((isSafeUrl(text) || text.startsWith("http://localhost:")) && URL.canParse(text)) &&

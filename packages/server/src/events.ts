@@ -14,7 +14,10 @@ export type UploadEventType =
   | "upload.expired"
   | "upload.aborted"
   | "upload.deleted"
-  | "upload.duplicate";
+  | "upload.duplicate"
+  | "upload.held"
+  | "upload.released"
+  | "upload.rejected";
 
 export type UploadEvent = {
   /** The same in every repetition: remember it, and a repetition is one. */
@@ -52,9 +55,9 @@ export type UploadData = {
   link?: { id: string; metadata: Record<string, string> };
   /** A live upload that ended since nothing more came: its recorder has not said that this is all. */
   truncated?: true;
-  /** A signed link to the object. */
+  /** A signed link to the object; in `upload.held` for the scanner alone. */
   downloadUrl?: string;
-  /** Why it has failed. */
+  /** Why it has failed, or was rejected. */
   reason?: string;
 };
 

@@ -35,6 +35,8 @@ export type TokenOptions = {
   keyPrefix?: string;
   /** What the object's key is made of, where that is not as OBJECT_KEY says: `photos/{year}/{id}{.ext}`. */
   objectKey?: string;
+  /** Whether what is uploaded with it is held until somebody has looked at it. */
+  hold?: boolean;
   /** Whether it may delete uploads that are complete. Not for users: for the application itself. */
   delete?: boolean;
   /** The id of the one upload that it is for; it creates none. */

@@ -5,9 +5,9 @@ use durable_objects::platform::error::Result;
 use durable_objects::platform::telemetry::log_line::LogLine;
 use durable_objects::rpc::{
     ObjectClient, call,
-    upload::{Cancel, Redeliver, ShowToAdmin},
+    upload::{Cancel, Judge, Redeliver, ShowToAdmin},
 };
-use upload_session::{quota::PAGE_ENTRIES, session::DeleteRight};
+use upload_session::{held_verdict::HeldVerdict, quota::PAGE_ENTRIES, session::DeleteRight};
 use upload_types::{
     admin::{AdminOutcome, AdminView},
     units::UploadId,
@@ -52,6 +52,12 @@ impl Admin<'_> {
     pub(super) async fn redeliver(self, id: UploadId) -> Result<AdminOutcome> {
         self.find(id).await?;
         call(self.objects, id, &Redeliver(None)).await.map(|now| AdminOutcome::Redelivering(Box::new(now)))
+    }
+
+    /// Says what becomes of what is held. Crash before the call: nothing has changed; behind it: all has.
+    pub(super) async fn judge(self, id: UploadId, said: HeldVerdict) -> Result<AdminOutcome> {
+        self.find(id).await?;
+        call(self.objects, id, &Judge(said)).await.map(|now| AdminOutcome::Judged(Box::new(now)))
     }
 }
 

@@ -11,6 +11,7 @@ use durable_objects::rpc::{
     register::{ListOwners, REGISTER, SetSwitch},
 };
 use futures_util::future::LocalBoxFuture;
+use upload_session::held_verdict::{self, HeldVerdict};
 use upload_types::{
     admin::{AdminOperation, AdminOutcome, Redelivery},
     operation::Outcome,
@@ -58,6 +59,10 @@ pub(crate) async fn handle(operation: AdminOperation, context: RequestContext<'_
             return Ok(Outcome::DeletedMany(list::delete_each(&ids, &delete).await));
         }
         AdminOperation::Redeliver(id) => admin.redeliver(id).await?,
+        AdminOperation::Release(id) => admin.judge(id, HeldVerdict::Release).await?,
+        AdminOperation::Reject(id, reason) => {
+            admin.judge(id, HeldVerdict::Delete(held_verdict::reason(&reason))).await?
+        }
         AdminOperation::ListFailedDeliveries(after) => {
             admin.log(None, None);
             failed::list(after, admin, context.env).await?

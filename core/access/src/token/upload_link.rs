@@ -51,6 +51,8 @@ struct Spelled {
     k: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     y: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    h: bool,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     w: BTreeMap<String, String>,
 }
@@ -58,9 +60,10 @@ struct Spelled {
 /// Makes the token of this link.
 pub fn mint(secret: &Secret, link: UploadLink) -> Option<String> {
     let UploadLink { id, owner, until, permit, metadata: w } = link;
-    let UploadPolicy { max_bytes, types, metadata, key_prefix, key, .. } = permit;
+    let UploadPolicy { max_bytes, types, metadata, key_prefix, key, hold: h, .. } = permit;
     let key = key.map(|key| key.as_str().to_owned());
-    let spelled = Spelled { i: id, o: owner, e: until, b: max_bytes, t: types, m: metadata, k: key_prefix, y: key, w };
+    let spelled =
+        Spelled { i: id, o: owner, e: until, b: max_bytes, t: types, m: metadata, k: key_prefix, y: key, h, w };
     let said = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&spelled).ok()?);
     let signature = URL_SAFE_NO_PAD.encode(mac(secret, &said)?.finalize().into_bytes());
     Some(format!("{PREFIX}{said}.{signature}"))
@@ -79,9 +82,10 @@ pub fn read(text: &str, secrets: &[Secret]) -> Option<UploadLink> {
     if !secrets.iter().any(is_by) {
         return None;
     }
-    let Spelled { i, o, e, b, t, m, k, y, w } = json::from_slice(&URL_SAFE_NO_PAD.decode(said).ok()?).ok()?;
+    let Spelled { i, o, e, b, t, m, k, y, h, w } = json::from_slice(&URL_SAFE_NO_PAD.decode(said).ok()?).ok()?;
     let key = y.map(|template| KeyTemplate::parse(&template)).transpose().ok()?;
-    let permit = UploadPolicy { max_bytes: b, types: t, metadata: m, key_prefix: k, key, ..UploadPolicy::default() };
+    let permit =
+        UploadPolicy { max_bytes: b, types: t, metadata: m, key_prefix: k, key, hold: h, ..UploadPolicy::default() };
     Some(UploadLink { id: i, owner: o, until: e, permit, metadata: w })
 }
 
@@ -106,6 +110,7 @@ mod tests {
             types: Some(MediaTypes::parse(["image/*"]).unwrap()),
             metadata: [("album".to_owned(), "ü 7".to_owned())].into(),
             key_prefix: "a/".to_owned(),
+            hold: true,
             ..UploadPolicy::default()
         };
         let metadata = [("case".to_owned(), "4711".to_owned())].into();

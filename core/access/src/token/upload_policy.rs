@@ -37,6 +37,8 @@ pub struct UploadPolicy {
     pub key: Option<KeyTemplate>,
     /// Whether its holder may delete uploads that are complete.
     pub delete: bool,
+    /// Whether nobody gets a file, once it is whole, before somebody has looked at it.
+    pub hold: bool,
     /// How long an upload lives without an accepted byte, where that is shorter than the deployment says. No token says it: an application
     /// that is asked does.
     pub ttl_ms: Option<u64>,
@@ -56,6 +58,8 @@ struct Terms {
     object_key: Option<String>,
     #[serde(default)]
     delete: bool,
+    #[serde(default)]
+    hold: bool,
     scope: Option<Scope>,
 }
 
@@ -131,6 +135,7 @@ impl UploadPolicy {
         self.ttl_ms = self.ttl_ms.into_iter().chain(by.ttl_ms).min();
         self.metadata.extend(by.metadata);
         self.key = by.key.or(self.key.take());
+        self.hold |= by.hold;
         if let Some(types) = by.types {
             let here = self.types.as_ref().or(deployment_types);
             self.types = Some(here.map_or(types.clone(), |here| here.both(&types)));
@@ -165,8 +170,8 @@ impl TryFrom<Terms> for UploadPolicy {
             .transpose()
             .map_err(|_| "has an objectKey that is no template, like `photos/{year}/{id}{.ext}`")?;
         let types = terms.types.map(|types| MediaTypes::parse(types.iter().map(String::as_str))).transpose()?;
-        let Terms { max_bytes, metadata, key_prefix, delete, .. } = terms;
-        Ok(Self { max_bytes, types, metadata, key_prefix, key, delete, ttl_ms: None })
+        let Terms { max_bytes, metadata, key_prefix, delete, hold, .. } = terms;
+        Ok(Self { max_bytes, types, metadata, key_prefix, key, delete, hold, ttl_ms: None })
     }
 }
 
@@ -242,6 +247,7 @@ mod tests {
             types: list(&["image/png", "text/csv"]),
             metadata: said([("by", "hook"), ("job", "1")]),
             ttl_ms: Some(1000),
+            hold: true,
             ..UploadPolicy::default()
         };
         let narrowed = |policy: &UploadPolicy, by: UploadPolicy, types| {
@@ -250,6 +256,7 @@ mod tests {
             policy
         };
         let both = narrowed(&token, tighter.clone(), None);
+        assert!(both.hold && narrowed(&both, UploadPolicy::default(), None).hold, "nobody takes it back");
         assert_eq!((both.max_bytes, &both.types), (Some(50.into()), &list(&["image/png"])));
         assert_eq!((both.ttl_ms, both.key_prefix.as_str()), (Some(1000), "a/"));
         assert_eq!(both.metadata.values().collect::<Vec<_>>(), ["7", "hook", "1"]);

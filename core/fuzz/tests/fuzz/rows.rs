@@ -48,6 +48,7 @@ pub(crate) fn spec(id: UploadId, plan: Plan, file: FileInfo) -> UploadSpec {
         live: None,
         duplicate_of: None,
         quota_warning: None,
+        hold: false,
         receivers: Receivers::default(),
     }
 }
@@ -105,7 +106,7 @@ fn ask_everything(session: &Session) {
         let id = event.id(session.spec().id);
         let _ = session.begin_delivery(NOW, "origin", &id, 60_000, u64::MAX);
         for outcome in [
-            DeliveryOutcome::Acknowledged { discard: true, result: None },
+            DeliveryOutcome::Acknowledged { discard: true, result: None, verdict: None },
             DeliveryOutcome::Refused { policy, asked_seconds: Some(7), error: None },
         ] {
             let _ = session.delivery_ended(NOW, "origin", &id, &outcome);

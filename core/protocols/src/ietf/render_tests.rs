@@ -55,6 +55,7 @@ fn snapshot(phase: Phase, offset: u32) -> Snapshot {
         deleted_at: None,
         live: None,
         quota_warning: None,
+        held: false,
         receivers: Vec::new(),
         object: (phase == Phase::Completed).then(object),
     }

@@ -5,6 +5,7 @@
 //! | `GET /admin/owners` | who has ever created an upload |
 //! | `GET /admin/uploads?owner=` | the uploads of one of them, as `GET /uploads` lists them to themselves |
 //! | `GET`, `DELETE /admin/uploads/{id}`, `POST …/redeliver` | one upload, whosever it is |
+//! | `POST /admin/uploads/{id}/release`, `POST …/reject` | that what is held is handed out, or goes; `/upload/{id}/release` and `…/reject` are the same |
 //! | `POST /admin/uploads/delete` | the end of many |
 //! | `GET /admin/failed-deliveries`, `POST …/redeliver` | what the origin never took, and that it is sent again |
 //! | `GET`, `PUT /admin/switch` | what the service takes just now |
@@ -15,7 +16,7 @@ use serde_json::{Map, Value, json};
 use super::{
     allow::allow,
     fields::{self, take},
-    list,
+    judge, list,
     shown::{batch, json_reply, log, status},
 };
 use crate::{Asked, Head, Parsed, body_type};
@@ -97,6 +98,7 @@ pub(super) fn parse(head: &Head, route: &str) -> Result<Parsed, ApiError> {
                     allow(head, &[Method::POST])?;
                     ready(AdminOperation::Redeliver(id))
                 }
+                "release" | "reject" => judge::parse(head, id, action),
                 _ => Err(ApiError::NoSuchRoute),
             }
         }
@@ -170,6 +172,7 @@ pub(super) fn reply(asked: &Asked<'_>, outcome: &AdminOutcome) -> Reply {
             let url = format!("{}{PATH}uploads/{}", asked.base_url, now.id);
             json_reply(202, &json!({ "uploadId": now.id, "state": now.phase, "statusUrl": url }))
         }
+        AdminOutcome::Judged(now) => json_reply(200, &status(now)),
         AdminOutcome::FailedDeliveries { uploads, next } => {
             page("uploads", uploads.iter().map(failed).collect(), next.map(|id| id.to_string()))
         }
@@ -263,6 +266,8 @@ mod tests {
             (Method::GET, one, "", AdminOperation::Show(id)),
             (Method::DELETE, one, "", AdminOperation::Delete(id)),
             (Method::POST, &format!("{one}/redeliver"), "", AdminOperation::Redeliver(id)),
+            (Method::POST, &format!("{one}/release"), "", AdminOperation::Release(id)),
+            (Method::POST, &format!("{one}/reject"), "", AdminOperation::Reject(id, String::new())),
             (
                 Method::POST,
                 "uploads/delete",

@@ -27,7 +27,7 @@ pub(super) fn parse(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
         Some("inline") => Disposition::Inline,
         Some(_) => return Err(ApiError::bad_request("disposition", "is neither `attachment` nor `inline`")),
     };
-    let presentation = Presentation { disposition, file_name: file_name(&mut fields)? };
+    let presentation = Presentation { disposition, file_name: file_name(&mut fields)?, for_scanner: false };
     Ok(Operation::Link(upload(head)?, LinkRequest { expires_in_seconds, presentation }))
 }
 
@@ -65,7 +65,11 @@ mod tests {
             assert_eq!(parsed(body), Ok(LinkRequest::default()), "{body}");
         }
         let wanted = parsed(r#"{"expiresInSeconds":604800,"disposition":"inline","fileName":"a/ü\".png"}"#).unwrap();
-        let presentation = Presentation { disposition: Disposition::Inline, file_name: Some("a/ü\".png".to_owned()) };
+        let presentation = Presentation {
+            disposition: Disposition::Inline,
+            file_name: Some("a/ü\".png".to_owned()),
+            for_scanner: false,
+        };
         assert_eq!(wanted, LinkRequest { expires_in_seconds: Some(604_800), presentation });
         assert_eq!(MAX_LINK_SECONDS, 604_800, "as the complaint says");
         let longest = r#"{"fileName":""}"#.len() + 6 * crate::file_words::MAX_NAME_BYTES;

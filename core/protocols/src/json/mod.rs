@@ -6,6 +6,7 @@ mod complete;
 mod describe;
 mod fields;
 mod init;
+mod judge;
 mod link;
 mod list;
 mod presigned;

@@ -122,6 +122,7 @@ fn listed(asked: &Asked<'_>, upload: &Snapshot) -> Value {
         "uploadId": upload.id,
         "uploadUrl": asked.upload_url(upload.id),
         "state": upload.phase,
+        "held": upload.held,
         "fileName": upload.file.name,
         "contentType": upload.file.content_type,
         "fileSize": upload.plan.declared_bytes(),

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::json::{admin, allow::allow, complete, describe, init, link, list, presigned, repair, upload_link};
+use crate::json::{admin, allow::allow, complete, describe, init, judge, link, list, presigned, repair, upload_link};
 use crate::{Head, Parsed, body_type, numbers::byte_count, problem_page};
 use upload_types::{
     api_error::ApiError,
@@ -98,6 +98,7 @@ pub fn parse(head: &Head) -> Result<Parsed, ApiError> {
             body_type::json(head)?;
             return Ok(Parsed::NeedsBody { max_bytes: link::MAX_BODY_BYTES, finish: link::parse });
         }
+        "release" | "reject" => return judge::parse(head, id, route),
         "manifest" => allow(head, &[Method::GET]).map(|()| Operation::Manifest(id))?,
         "status" => allow(head, &[Method::GET, Method::HEAD]).map(|()| Operation::Status(id))?,
         "log" => allow(head, &[Method::GET]).map(|()| Operation::History(id))?,
@@ -247,11 +248,16 @@ fn download(id: UploadId, head: &Head) -> Result<Operation, ApiError> {
         Some("inline") => Disposition::Inline,
         Some(_) => return Err(ApiError::BadSignature),
     };
+    let for_scanner = match head.query_parameter("for") {
+        None => false,
+        Some("scanner") => true,
+        Some(_) => return Err(ApiError::BadSignature),
+    };
     Ok(Operation::Download(Download {
         id,
         expires_unix_seconds: expires,
         signature: signature.to_owned(),
-        presentation: Presentation { disposition, file_name: head.query_text("fileName") },
+        presentation: Presentation { disposition, file_name: head.query_text("fileName"), for_scanner },
         head_only,
         conditions,
     }))

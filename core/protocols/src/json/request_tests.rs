@@ -234,7 +234,8 @@ fn a_link_says_as_what_the_object_is_wanted() {
             other => panic!("{other:?}"),
         })
     };
-    let named = |disposition, name: &str| Presentation { disposition, file_name: Some(name.to_owned()) };
+    let named =
+        |disposition, name: &str| Presentation { disposition, file_name: Some(name.to_owned()), for_scanner: false };
     assert_eq!(presented(""), Ok(Presentation::default()));
     assert_eq!(presented("&disposition=inline&fileName=a%20%C3%BC"), Ok(named(Disposition::Inline, "a ü")));
     assert_eq!(presented("&fileName=a+%26"), Ok(named(Disposition::Attachment, "a &")), "as forms have it");

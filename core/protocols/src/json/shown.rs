@@ -24,6 +24,7 @@ pub(super) fn status(snapshot: &Snapshot) -> Value {
         "fileSize": snapshot.plan.declared_bytes(),
         "live": snapshot.live.is_some(),
         "truncated": snapshot.live == Some(LiveState::Truncated),
+        "held": snapshot.held,
         "missing": missing(snapshot),
         "receivedChunksBitmap": snapshot.received_chunks_bitmap,
         "mode": snapshot.plan.mode,

@@ -53,6 +53,7 @@ fn snapshot(phase: Phase, declared: Option<u32>, offset: u32, memo: Option<&str>
         deleted_at: None,
         live: None,
         quota_warning: None,
+        held: false,
         receivers: Vec::new(),
         object: (phase == Phase::Completed).then(|| ObjectFacts {
             key: "key".to_owned(),

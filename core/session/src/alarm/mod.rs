@@ -18,7 +18,7 @@ mod tests;
 
 pub use messages::{CountedPart, Deletion, Effect, Input, Log, Message};
 
-use crate::session::{Cleanup, Job, Session, StateChange};
+use crate::session::{Cleanup, Job, Session, StateChange, ToldOfObject};
 use assembling::{Assembling, Step};
 use upload_types::{ledger::Listing, units::UnixMs};
 
@@ -48,9 +48,7 @@ enum Awaited {
     Enqueued(Message),
     /// What comes before its message.
     StoredBefore(Message),
-    Closed {
-        told_of_object: bool,
-    },
+    Closed(ToldOfObject),
     Unlisted,
     Purged,
     Stored(Job),
@@ -84,9 +82,7 @@ impl Ring {
                 self.asks(Awaited::Enqueued(message), Effect::Enqueue(message))
             }
             // Crash here: the ledger hears the same once more.
-            (Awaited::Closed { told_of_object }, Input::Done) => {
-                self.store(Job::NotifyLedger, session.settled(told_of_object))
-            }
+            (Awaited::Closed(told), Input::Done) => self.store(Job::NotifyLedger, session.settled(told)),
             // Crash here: the upload is listed no more, and is there still; the next ring says so again, and forgets it. The other way round
             // nobody would be left to say so. Whoever was handed a link meanwhile is still served.
             (Awaited::Unlisted, Input::Done) => self.forget(now, session),
@@ -138,10 +134,7 @@ impl Ring {
             Job::CopyNext => self.store_before(Message::CopyNext, session.batch_asked_for(now)),
             Job::Copy => self.store_before(Message::Copy, session.copy_asked_for(now)),
             Job::StoreLastPart => self.store_before(Message::StoreLastPart, session.last_part_asked_for(now)),
-            Job::NotifyLedger => {
-                let told_of_object = session.stored_object().is_some();
-                self.asks(Awaited::Closed { told_of_object }, Effect::CloseInLedger)
-            }
+            Job::NotifyLedger => self.asks(Awaited::Closed(session.told_of_object()), Effect::CloseInLedger),
             Job::Purge if session.listing() != Listing::Gone => self.asks(Awaited::Unlisted, Effect::Unlist),
             Job::Purge => self.asks(Awaited::Purged, Effect::Purge),
         }
@@ -208,7 +201,7 @@ impl Awaited {
                 Message::StoreLastPart => Job::StoreLastPart,
                 Message::Verify => Job::Verify,
             }),
-            Self::Closed { .. } => Some(Job::NotifyLedger),
+            Self::Closed(_) => Some(Job::NotifyLedger),
             Self::Unlisted | Self::Purged => Some(Job::Purge),
         }
     }

@@ -34,7 +34,7 @@ impl Session {
             let phase = Phase::Verifying;
             UploadState { phase, job_failures: 0, job_not_before: now, refused_since: None, damage, ..progress }.into()
         } else {
-            self.end(now, Phase::Completed, EventKind::Completed, None)
+            self.whole(now)
         };
         if let Some(progress) = &mut change.progress {
             progress.etag = Some(etag);

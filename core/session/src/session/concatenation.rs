@@ -51,6 +51,9 @@ pub struct PartialUpload {
     pub bytes: Option<ByteCount>,
     /// Its object, once it is there.
     pub object: Option<PartialObject>,
+    /// Whether what is put together from it is held, too.
+    #[serde(default)]
+    pub hold: bool,
 }
 
 /// The object of a partial upload.
@@ -117,7 +120,8 @@ impl Session {
             return Decision::no(ApiError::InvalidPartial { upload, reason });
         }
         let object = self.object().map(|object| PartialObject { key: object.key, etag: object.etag });
-        let partial = PartialUpload { entry: self.spec.entry(), bytes: self.plan().declared_bytes(), object };
+        let (bytes, hold) = (self.plan().declared_bytes(), self.spec.hold);
+        let partial = PartialUpload { entry: self.spec.entry(), bytes, object, hold };
         if self.progress.kept_until >= until {
             return Decision::yes(partial, StateChange::none());
         }

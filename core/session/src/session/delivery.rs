@@ -13,9 +13,10 @@ use upload_types::{
 };
 
 impl Session {
-    /// Who hears of this. The origin hears of no creation: nobody but who has asked for that is told of it.
+    /// Who hears of this. The origin hears of no creation and of no release: nobody but who has asked for that is told of it.
     pub(super) fn hearing(&self, kind: EventKind) -> Vec<ReceiverIndex> {
-        let is_told = self.spec.policy.tell_origin && kind != EventKind::Created;
+        let is_asked_for = matches!(kind, EventKind::Created | EventKind::Released);
+        let is_told = self.spec.policy.tell_origin && !is_asked_for;
         let origin = is_told.then_some(ReceiverIndex::ORIGIN);
         origin.into_iter().chain(self.spec.receivers.hearing(kind)).collect()
     }
@@ -66,7 +67,8 @@ impl Session {
     }
 
     /// An attempt at telling of this begins that lasts at most `attempt_ms`, and hands out a link that is good for `link_ms`. `None`:
-    /// it is not to be told, or not now. A completion or a duplicate is told only while the link leads somewhere.
+    /// it is not to be told, or not now. A completion or a duplicate is told only while the link leads somewhere, and that something is held
+    /// only while it is.
     pub(crate) fn delivery_begun(
         &self,
         now: UnixMs,
@@ -77,10 +79,10 @@ impl Session {
         let id = id.into();
         self.outbox.next_to(id.receiver).filter(|next| next.kind == id.kind)?;
         let has_link = id.kind.has_link();
-        if has_link && self.stored_object().is_none() {
+        if (has_link && self.stored_object().is_none()) || (id.kind == EventKind::Held && !self.is_held()) {
             return None;
         }
-        let link_until = has_link.then(|| now.plus_ms(link_ms));
+        let link_until = (has_link || self.asks_scanner(id)).then(|| now.plus_ms(link_ms));
         let resend_ms = self.spec.policy.resend_ms;
         Some(self.outbox_changed(id, |delivery| delivery.begun(now, attempt_ms, resend_ms, link_until)))
     }
@@ -100,8 +102,9 @@ impl Session {
                 let ended = receiver.map(|receiver| self.withdrawn_attempt_ended(now, receiver));
                 (Verdict::Settled, ended.unwrap_or_default())
             }
-            (Some(id), DeliveryOutcome::Acknowledged { discard, result }) => {
-                (Verdict::Settled, self.delivered(now, id, *discard, result.as_ref()))
+            (Some(id), DeliveryOutcome::Acknowledged { discard, result, verdict }) => {
+                let change = self.delivered(now, id, *discard, result.as_ref());
+                (Verdict::Settled, self.judged(now, id, verdict.as_ref(), change))
             }
             (Some(id), DeliveryOutcome::Refused { policy, asked_seconds, error }) => {
                 self.undelivered(now, id, *policy, *asked_seconds, error.as_deref())
@@ -194,7 +197,13 @@ impl Session {
         let Some(last) = self.outbox.to(receiver).next_back() else { return Err(ApiError::NothingToRedeliver) };
         let is_deleted = self.progress.phase == Phase::Deleted || self.progress.deleted_at.is_some();
         let is_untold = |delivery: &Delivery| !delivery.kind.has_link() && delivery.state == DeliveryState::Failed;
-        let newest = if is_deleted && !is_untold(last) { Err(self.gone()) } else { last.again(now) };
+        let newest = if is_deleted && !is_untold(last) {
+            Err(self.gone())
+        } else if self.is_decided(last) {
+            Err(ApiError::NothingToRedeliver)
+        } else {
+            last.again(now)
+        };
         let untold = self.outbox.to(receiver).filter(|delivery| delivery.kind != last.kind && is_untold(delivery));
         let untold: Vec<_> = untold.filter_map(|delivery| delivery.again(now).ok()).collect();
         match newest {

@@ -44,6 +44,9 @@ impl Session {
             };
             history.note(now, event, bytes, is.reason.clone());
         }
+        if was.held != is.held {
+            history.note(now, if is.held { "held" } else { "released" }, bytes, None);
+        }
         if is.phase == Phase::Completed && was.deleted_at != is.deleted_at {
             history.note(now, "taken", bytes, None);
         }

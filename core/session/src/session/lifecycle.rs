@@ -7,12 +7,14 @@
 //! | its clock, damaged and not repaired | nothing: `Failed` | `upload.failed` |
 //! | a client whom the application allows it, completed | nothing: `Deleted` | `upload.deleted`, after that of its completion |
 //! | its origin, by its answer to the completion event, once every receiver has heard | `Completed` for good, without the bytes | none: the origin knows |
+//! | its client, completed and held | nothing: `Deleted` | `upload.deleted`, after that it was held |
+//! | who looked at what is held | nothing: `Failed` | `upload.rejected` |
 //! | a client whom the application allows it, a duplicate | the object, which is another upload's: `Deleted` | `upload.deleted`, likewise |
 //! | its client or its clock, a completed partial upload | nothing: `Deleted` | none: the origin never heard of it |
 
 use super::{Backoff, Decision, Job, Phase, Session, StateChange, UploadState, backoff::pause_ms};
 use crate::{event::EventKind, storage_fault::StorageFault};
-use upload_types::{api_error::ApiError, chunk::Completion, units::UnixMs, upload::Purpose};
+use upload_types::{api_error::ApiError, chunk::Completion, ledger::Listing, units::UnixMs, upload::Purpose};
 
 /// What somebody may delete of the uploads that are theirs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -23,6 +25,13 @@ pub enum DeleteRight {
     Unfinished,
     /// What is complete, too.
     Completed,
+}
+
+/// What the owner's ledger was told of an upload's object.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct ToldOfObject {
+    is_listed: bool,
+    is_there: bool,
 }
 
 impl Session {
@@ -55,8 +64,11 @@ impl Session {
             }
             // The object is being made at this moment; what would be freed is not known until it is.
             Phase::Completing | Phase::Verifying => Decision::no(ApiError::Completing),
-            // A partial upload is no file yet. Whoever gives up what it was to be part of takes the partial uploads back, whole or not.
-            Phase::Completed if right == DeleteRight::Completed || self.spec.purpose == Purpose::Partial => {
+            // A partial upload is no file yet. Whoever gives up what it was to be part of takes the partial uploads back, whole or not. Nor has
+            // anybody got what is held.
+            Phase::Completed
+                if right == DeleteRight::Completed || self.spec.purpose == Purpose::Partial || self.is_held() =>
+            {
                 Decision::yes((), self.deleted(now, "The upload was deleted."))
             }
             Phase::Completed => Decision::no(not_permitted()),
@@ -122,10 +134,15 @@ impl Session {
         self.is_gone() || self.progress.deleted_at.is_some()
     }
 
+    /// What the owner's ledger is told of the object: that it is listed, and that others may share it.
+    pub(crate) fn told_of_object(&self) -> ToldOfObject {
+        ToldOfObject { is_listed: self.listing() != Listing::Gone, is_there: self.stored_object().is_some() }
+    }
+
     /// The owner's ledger knows how the upload stood when it was told, and whether it had an object then. Where that has become unwanted
-    /// since, the ledger hears again.
-    pub(crate) fn settled(&self, told_of_object: bool) -> StateChange {
-        let owes_ledger = told_of_object && self.stored_object().is_none();
+    /// since, or what was held is not any more, the ledger hears again.
+    pub(crate) fn settled(&self, told: ToldOfObject) -> StateChange {
+        let owes_ledger = told != self.told_of_object();
         UploadState { owes_ledger, ledger_backoff: Backoff::default(), ..self.progress.clone() }.into()
     }
 

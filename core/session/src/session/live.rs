@@ -53,9 +53,9 @@ impl Session {
         is_read.then(|| format!("{}part-", self.spec.segment_prefix()))
     }
 
-    /// Whether it may be read before it is whole. Not where its first bytes are looked at before anybody gets it.
+    /// Whether it may be read before it is whole. Not where its first bytes, or all of it, are looked at before anybody gets it.
     pub fn is_readable(&self) -> bool {
-        self.spec.live.is_some() && self.spec.types.is_none()
+        self.spec.live.is_some() && self.spec.types.is_none() && !self.spec.hold
     }
 
     /// Which rows say where the bytes from `from` on are. Refused where nothing can be read before the object is there.

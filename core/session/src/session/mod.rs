@@ -15,6 +15,8 @@
 //!
 //!  create of a duplicate ► Completed
 //!
+//!  Where somebody is to look at the file first, Completed is held, and nobody gets the file, until it is released. Or it is rejected: Failed.
+//!
 //!  Open, Damaged                        ── its client gives it up ──────────────► Aborted
 //!  Open                                 ── its time is over ────────────────────► Expired
 //!  Open, Completing, Verifying, Damaged ── lost, refused for good, or not right ► Failed
@@ -41,6 +43,7 @@
 //! How it ends:
 //! * `change`: what a rule decides. `lifetime`: how long an unfinished upload lives. `lifecycle`: complete, cancel, delete, expire, and what follows.
 //! * `delivery`: the receivers are told. `schedule`: what is to be done next, and when. `backoff`: how long what failed is put off.
+//! * `holding`: nobody gets the file before somebody has looked at it.
 //! * `history`: what of all this is recorded. `showing`: what anybody may know. `records`: what is stored of it.
 //!
 //! A session is its [`UploadSpec`] (fixed), its [`UploadState`] (small, rewritten), its [`Content`] (where the counted bytes end, or
@@ -52,6 +55,7 @@ mod delivery;
 mod describing;
 mod duplicate;
 mod history;
+mod holding;
 mod lifecycle;
 mod parallel;
 mod presigned;
@@ -85,6 +89,7 @@ pub use concatenation::{CopyBatch, PartSource, PartialObject, PartialStatus, Par
 pub(crate) use damage::Damage;
 pub use duplicate::{RepeatableIds, may_be_shared, was_repeated_in_time};
 pub use lifecycle::DeleteRight;
+pub(crate) use lifecycle::ToldOfObject;
 pub use lifetime::LATEST_END_MS;
 pub use live::{Growing, GrowingParts};
 pub use messages::{
@@ -178,6 +183,7 @@ impl Session {
             metadata: None,
             truncated_at: None,
             doubted_at: None,
+            held: false,
         };
         let mut session = Self { progress, content, outbox: Outbox::default(), spec };
         session.outbox = session.told_of(EventKind::Created, session.spec.created_at).unwrap_or_default();

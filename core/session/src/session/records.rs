@@ -94,6 +94,9 @@ pub struct UploadSpec {
     /// Who hears of it beside the origin.
     #[serde(default, skip_serializing_if = "Receivers::is_empty")]
     pub receivers: Receivers,
+    /// Whether nobody gets it, once it is whole, before somebody has looked at it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hold: bool,
 }
 
 /// What changes: small, and rewritten whole.
@@ -175,6 +178,9 @@ pub struct UploadState {
     /// When it was first doubted that anybody still writes a live upload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) doubted_at: Option<UnixMs>,
+    /// Whether it has become whole and nobody has released it since. That stays so of what was rejected, or deleted before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) held: bool,
 }
 
 /// A part that is counted: R2 has it, and completion will list it.

@@ -32,7 +32,7 @@ pub enum Job {
 }
 
 impl Session {
-    /// The earliest duty and its time; `None` where there is nothing left to do, which is never: the last duty is to
+    /// The earliest duty and its time; `None` where there is nothing left to do, which is so of what is held alone: the last duty is to
     /// forget.
     pub fn next_job(&self) -> Option<(UnixMs, Job)> {
         self.jobs().into_iter().flatten().min_by_key(|(due, _)| *due)
@@ -70,9 +70,13 @@ impl Session {
         let settle = told_at.map(|at| (at.max(progress.ledger_backoff.not_before), Job::NotifyLedger));
         let has_discarded = !progress.damage.discarded.is_empty();
         let discard = has_discarded.then_some((progress.job_not_before, Job::Discard));
-        // Nothing is forgotten that is still owed to R2, to the ledger or to the origin.
-        let nothing_owed =
-            phase_job.is_none() && free.is_none() && settle.is_none() && tell.is_none() && discard.is_none();
+        // Nothing is forgotten that is still owed to R2, to the ledger or to the origin, or that somebody is still to look at.
+        let nothing_owed = !self.is_held()
+            && phase_job.is_none()
+            && free.is_none()
+            && settle.is_none()
+            && tell.is_none()
+            && discard.is_none();
         let forget_at = forgotten_at.map(|at| at.max(progress.ledger_backoff.not_before));
         let forget = forget_at.filter(|_| nothing_owed).map(|at| (at, Job::Purge));
         // Of what is due at the same time, what the origin and the owner wait for comes first.

@@ -39,6 +39,7 @@ impl Session {
             completes: self.progress.completes,
             cost: self.progress.cost,
             live: self.live_state(),
+            held: self.is_held(),
             // Whoever came by a link is not told what its owner stores.
             quota_warning: self.spec.quota_warning.filter(|_| self.spec.link.is_none()),
             // Nor whom its owner's application tells.
@@ -81,7 +82,8 @@ impl Session {
 
     /// Whether it is among the finished uploads of its owner: a piece is no file, and a duplicate has none of its own.
     pub fn listing(&self) -> Listing {
-        if self.stored_object().is_none() || self.spec.purpose == Purpose::Partial || self.shares_object() {
+        let is_there = self.stored_object().is_some() || self.is_held();
+        if !is_there || self.spec.purpose == Purpose::Partial || self.shares_object() {
             return Listing::Gone;
         }
         Listing::Finished { file_name: self.spec.file.name.clone(), bytes: self.plan().file_bytes }
@@ -92,9 +94,9 @@ impl Session {
         self.object_facts().filter(|_| self.progress.phase == Phase::Completed)
     }
 
-    /// The same, as long as its bytes can be had.
+    /// The same, as long as its bytes can be had: not while it is held.
     pub fn stored_object(&self) -> Option<ObjectFacts> {
-        self.object().filter(|_| !self.is_unwanted())
+        self.object().filter(|_| !self.is_unwanted() && !self.is_held())
     }
 
     /// What the object is, or was, once there has been one.
@@ -110,6 +112,7 @@ impl Session {
             Phase::Open => self.incomplete(),
             Phase::Completing | Phase::Verifying => ApiError::Completing,
             Phase::Damaged => self.damaged_refusal(),
+            Phase::Completed if self.is_held() => ApiError::Held,
             Phase::Completed | Phase::Failed | Phase::Aborted | Phase::Expired | Phase::Deleted => self.gone(),
         }
     }

@@ -132,7 +132,7 @@ impl Session {
         let sha256 = self.sha256_mismatch(verified.sha256_so_far.as_ref());
         let wrong = sha256.or_else(|| self.crc64nvme_mismatch(verified.crc64nvme_so_far?));
         let mut change = match wrong {
-            None => self.end(now, Phase::Completed, EventKind::Completed, None),
+            None => self.whole(now),
             Some(actual) => self.damaged(now, &actual),
         };
         if let Some(progress) = &mut change.progress {

@@ -232,7 +232,7 @@ impl World {
             3..6 => self.at(takes, Event::Told { id, outcome: refused() }),
             fate => {
                 self.origin_hears(id);
-                let outcome = DeliveryOutcome::Acknowledged { discard: fate == 6, result: None };
+                let outcome = DeliveryOutcome::Acknowledged { discard: fate == 6, result: None, verdict: None };
                 self.at(takes, Event::Told { id, outcome });
             }
         }

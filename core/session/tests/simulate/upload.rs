@@ -72,6 +72,7 @@ pub(crate) fn create(chance: &mut Chance, r2: &mut Storage) -> (Session, u64) {
         live,
         duplicate_of: None,
         quota_warning: None,
+        hold: false,
         receivers: if chance.one_in(3) { archive() } else { Receivers::default() },
     };
     let opened = spec.needs_multipart().then(|| r2.open());

@@ -232,6 +232,15 @@ api_errors! {
         detail: "All bytes are there and the object is being put together. Ask again in a second.",
         advice: "Come again after `Retry-After`.",
         retry_after: SOON_SECONDS,
+    /// The object is asked for, and somebody is to look at it first.
+    Held = "held", 409, "The file is held";
+        detail: "All of it is there. Nobody gets it before somebody has looked at it and released it.",
+        advice: "Wait for `upload.completed`, or ask for the status: `held` says whether it is still so. It may also be rejected: then the upload has failed.",
+    /// What is not held, or not any more, is to be released or rejected.
+    NotHeld { phase: Phase } = "not-held", 409, "The upload is not held";
+        detail: (format!("The upload is {}, and not held. Only one that is can be released or rejected.", phase.name())),
+        advice: "Ask for the status.",
+        members: { "state": phase },
     /// Everybody who has begun these bytes before may still be writing to R2, and no part number is free.
     WritersPending { uploaded_bytes: ByteCount, retry_after_seconds: u32 } = "writers-pending", 503, "Earlier requests for these bytes have not ended yet";
         detail: "Requests that were cut off may still reach storage. Go on at {uploaded_bytes}, in {retry_after_seconds} s at the latest.",

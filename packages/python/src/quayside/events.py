@@ -54,9 +54,9 @@ class UploadData(_UploadData, total=False):
     link: dict[str, object]
     # A live upload that ended since nothing more came: its recorder has not said that this is all.
     truncated: bool
-    # A signed link to the object.
+    # A signed link to the object; in "upload.held" for the scanner alone.
     downloadUrl: str
-    # Why it has failed.
+    # Why it has failed, or was rejected.
     reason: str
 
 
@@ -64,7 +64,7 @@ class UploadEvent(TypedDict):
     """An event. ``id`` is the same in every repetition: remember it, and a repetition is one."""
 
     id: str
-    type: Literal["upload.created", "upload.completed", "upload.failed", "upload.expired", "upload.aborted", "upload.deleted", "upload.duplicate"]
+    type: Literal["upload.created", "upload.completed", "upload.failed", "upload.expired", "upload.aborted", "upload.deleted", "upload.duplicate", "upload.held", "upload.released", "upload.rejected"]
     timestamp: str
     data: UploadData
 

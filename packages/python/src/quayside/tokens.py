@@ -49,6 +49,7 @@ def mint_token(
     metadata: Mapping[str, str] | None = None,
     key_prefix: str | None = None,
     object_key: str | None = None,
+    hold: bool | None = None,
     delete: bool | None = None,
     upload: str | None = None,
 ) -> str:
@@ -62,6 +63,7 @@ def mint_token(
     ``metadata``: what events tell as ``attached``: text by name, up to 4 KiB. The client can neither see nor change it.
     ``key_prefix``: what stands for ``{prefix}`` in the object's key: ``customers/42/``.
     ``object_key``: what the object's key is made of, where that is not as OBJECT_KEY says: ``photos/{year}/{id}{.ext}``.
+    ``hold``: whether what is uploaded with it is held until somebody has looked at it.
     ``delete``: whether it may delete uploads that are complete. Not for users: for the application itself.
     ``upload``: the id of the one upload that it is for; it creates none.
     """
@@ -75,6 +77,7 @@ def mint_token(
         metadata=metadata,
         key_prefix=key_prefix,
         object_key=object_key,
+        hold=hold,
         delete=delete,
         upload=upload,
     )
@@ -84,6 +87,7 @@ def mint_token(
         "metadata": metadata,
         "keyPrefix": key_prefix,
         "objectKey": object_key,
+        "hold": hold,
         "delete": delete,
         "upload": upload,
     }

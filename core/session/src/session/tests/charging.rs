@@ -92,7 +92,7 @@ fn a_partial_counts_until_it_is_gone() {
     let change = s.expire_if_due(due).unwrap();
     s.apply(change);
     assert_eq!(s.next_job(), Some((due, Job::NotifyLedger)));
-    let change = s.settled(false);
+    let change = s.settled(s.told_of_object());
     s.apply(change);
     assert_eq!(s.next_job(), Some((due, Job::Cleanup)));
 }

@@ -37,11 +37,16 @@ fn entry(index: u8) -> EntryName {
 
 fn there(index: u8, length: u64) -> PartialStatus {
     let object = PartialObject { key: format!("uploads/{}", partial_id(index)), etag: format!("etag-{index}") };
-    PartialStatus::Alive(PartialUpload { entry: entry(index), bytes: Some(bytes(length)), object: Some(object) })
+    PartialStatus::Alive(PartialUpload {
+        entry: entry(index),
+        bytes: Some(bytes(length)),
+        object: Some(object),
+        hold: false,
+    })
 }
 
 fn coming(length: Option<u64>) -> PartialStatus {
-    PartialStatus::Alive(PartialUpload { entry: entry(0), bytes: length.map(bytes), object: None })
+    PartialStatus::Alive(PartialUpload { entry: entry(0), bytes: length.map(bytes), object: None, hold: false })
 }
 
 fn batch(session: &mut Session, now: UnixMs, statuses: &[PartialStatus]) -> Option<CopyBatch> {
@@ -250,7 +255,7 @@ fn only_partials_that_live_can_be_had() {
     bad(s.clone(), s.cancel(NOW, DeleteRight::Completed).change);
     bad(s.clone(), s.expire_if_due(UnixMs(DAY_MS)).unwrap());
     bad(s.clone(), s.unassembled(NOW, "lost".to_owned()));
-    let expected = PartialUpload { entry: s.spec.entry(), bytes: Some(bytes(PART)), object: None };
+    let expected = PartialUpload { entry: s.spec.entry(), bytes: Some(bytes(PART)), object: None, hold: false };
     let asked = s.as_partial("anonymous", None);
     assert_eq!((asked.answer, asked.change), (Ok(expected), StateChange::none()), "and asking keeps nothing");
 }
@@ -264,7 +269,7 @@ fn a_partial_goes_when_its_time_is_over_and_not_before_it_is_needed_no_more() {
     .unwrap();
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(0));
     s.apply(change);
-    let change = s.settled(true);
+    let change = s.settled(s.told_of_object());
     s.apply(change);
     assert!(s.outbox.is_empty(), "the origin never hears of it");
     assert_eq!(s.next_job(), Some((UnixMs(DAY_MS), Job::Expire)), "and it is not forgotten before it is let go of");

@@ -47,7 +47,7 @@ fn an_event_nobody_takes_waits_for_an_operator() {
     assert_eq!(s.redeliver(NOW, None).answer, Err(ApiError::NothingToRedeliver));
     give_up(&mut s, NOW, EventKind::Completed);
     assert_eq!(s.snapshot().delivery, Some(DeliveryState::Failed));
-    let change = s.settled(s.stored_object().is_some());
+    let change = s.settled(s.told_of_object());
     s.apply(change);
     assert_eq!(s.next_job().unwrap().1, Job::Purge, "but not before its tombstone is over");
     let decision = s.redeliver(UnixMs(5_000), None);
@@ -139,7 +139,7 @@ fn where_nobody_is_told_nobody_is_told_of_a_deletion() {
 #[test]
 fn it_is_not_forgotten_before_its_last_link_has_expired() {
     let mut s = completed();
-    let change = s.settled(s.stored_object().is_some());
+    let change = s.settled(s.told_of_object());
     s.apply(change);
     let long = 3 * DAY_MS;
     let change = s.delivery_begun(NOW, EventKind::Completed, 1_000, long).unwrap();
@@ -157,7 +157,7 @@ fn it_is_not_forgotten_before_its_last_link_has_expired() {
     acknowledge(&mut s, later, EventKind::Deleted);
     let change = s.cleaned_up(s.cleanup());
     s.apply(change);
-    let change = s.settled(s.stored_object().is_some());
+    let change = s.settled(s.told_of_object());
     s.apply(change);
     assert_eq!(s.next_job(), Some((later.plus_ms(DAY_MS), Job::Purge)), "unless it leads nowhere");
 }

@@ -72,8 +72,12 @@ fn an_origin_that_wants_the_object_gone_has_none_to_give_back() {
     let mut s = duplicate();
     begin_telling(&mut s).unwrap();
     let event_id = EventKind::Duplicate.id(s.spec.id);
-    let decision =
-        s.delivery_ended(NOW, "origin", &event_id, &DeliveryOutcome::Acknowledged { discard: true, result: None });
+    let decision = s.delivery_ended(
+        NOW,
+        "origin",
+        &event_id,
+        &DeliveryOutcome::Acknowledged { discard: true, result: None, verdict: None },
+    );
     take(&mut s, decision).unwrap();
     assert!(s.stored_object().is_some() && s.snapshot().deleted_at.is_none());
     assert_eq!(s.next_job().unwrap().1, Job::Purge, "nothing is owed to anybody");

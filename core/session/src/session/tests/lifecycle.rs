@@ -37,7 +37,7 @@ fn an_abandoned_upload_expires_frees_and_is_forgotten() {
     let change = s.event_sent(now, EventKind::Expired);
     s.apply(change);
     assert_eq!(s.next_job(), Some((now, Job::NotifyLedger)), "nor need the owner, whose room is given back");
-    let change = s.settled(false);
+    let change = s.settled(s.told_of_object());
     s.apply(change);
     assert_eq!(s.next_job(), Some((now, Job::Cleanup)));
     let change = s.cleaned_up(s.cleanup());
@@ -282,9 +282,10 @@ fn a_ledger_that_was_told_of_an_object_discarded_meanwhile_is_told_again() {
     let change = s.assembled(NOW, "etag".to_owned(), Crc64Nvme(7));
     s.apply(change);
     // The ledger is being told of the object when the client deletes it.
+    let told = s.told_of_object();
     let decision = s.cancel(NOW, DeleteRight::Completed);
     take(&mut s, decision).unwrap();
-    let change = s.settled(true);
+    let change = s.settled(told);
     s.apply(change);
     assert!(jobs_until_nothing_is_due(&mut s, NOW).contains(&Job::NotifyLedger));
     assert!(!s.progress.owes_ledger);

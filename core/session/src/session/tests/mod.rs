@@ -16,6 +16,7 @@ mod assembling;
 mod charging;
 mod formats;
 mod histories;
+mod holding;
 mod length;
 mod lifetime;
 mod linked;
@@ -74,6 +75,7 @@ pub(crate) fn spec(mode: Mode, file_bytes: u64) -> UploadSpec {
         live: None,
         duplicate_of: None,
         quota_warning: None,
+        hold: false,
         receivers: Receivers::default(),
     }
 }
@@ -137,7 +139,7 @@ fn store(session: &mut Session, lease: &WriteLease, number: u16, length: u64) ->
 fn carry_out(s: &mut Session, now: UnixMs, job: Job) -> bool {
     let change = match job {
         Job::Cleanup => s.cleaned_up(s.cleanup()),
-        Job::NotifyLedger => s.settled(s.stored_object().is_some()),
+        Job::NotifyLedger => s.settled(s.told_of_object()),
         Job::EnqueueEvent => s.delivered(now, s.outbox.next().unwrap().id(), false, None),
         Job::Discard => s.discarded(&s.progress.damage.discarded),
         Job::Expire | Job::CopyNext | Job::Copy | Job::StoreLastPart | Job::Assemble | Job::Verify | Job::Purge => {

@@ -35,7 +35,7 @@ fn tell(s: &mut Session, now: UnixMs, name: &str, kind: EventKind, outcome: &Del
 }
 
 fn yes(discard: bool) -> DeliveryOutcome {
-    DeliveryOutcome::Acknowledged { discard, result: Some("7".to_owned()) }
+    DeliveryOutcome::Acknowledged { discard, result: Some("7".to_owned()), verdict: None }
 }
 
 fn no(policy: RetryPolicy) -> DeliveryOutcome {

@@ -53,6 +53,8 @@ pub(crate) struct Budget {
     pub(crate) refusals: u8,
     /// Redeliveries that an operator asks for.
     pub(crate) redeliveries: u8,
+    /// Words of a person about what is held.
+    pub(crate) words: u8,
     /// Parts that a client sends wrong.
     pub(crate) wrong: u8,
     /// Repairs.
@@ -72,6 +74,7 @@ impl Budget {
         losses: 0,
         refusals: 0,
         redeliveries: 0,
+        words: 0,
         wrong: 0,
         repairs: 0,
         copies: 0,
@@ -95,6 +98,7 @@ pub(crate) enum Topic {
 
 /// What one run of the checker explores.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "four facts, each of which may be any")]
 pub(crate) struct Bounds {
     /// In what order chunks come.
     pub(crate) mode: Mode,
@@ -107,6 +111,8 @@ pub(crate) struct Bounds {
     pub(crate) put: bool,
     /// Whether a digest is declared for it, and it is kept where it does not have that.
     pub(crate) kept: bool,
+    /// Whether it is held, once it is whole, until somebody has looked at it.
+    pub(crate) held: bool,
     /// Whether a second receiver hears of it, which is down.
     pub(crate) second: bool,
     /// How many part numbers are to spare, where nearly all have been used before; for each chunk, where they come in any order.
@@ -170,6 +176,7 @@ impl Bounds {
             live: None,
             duplicate_of: None,
             quota_warning: None,
+            hold: self.held,
             receivers: if self.second { second() } else { Receivers::default() },
         }
     }

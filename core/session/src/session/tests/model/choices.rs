@@ -1,5 +1,7 @@
 //! Which steps can be taken from a state: what the checker tries next.
 
+use std::sync::Arc;
+
 use crate::event::DeliveryId;
 use stateright::{Model, Property};
 use upload_types::plan::Mode;
@@ -7,10 +9,11 @@ use upload_types::plan::Mode;
 use crate::session::tests::model::{
     bounds::Topic,
     bytes::units,
+    mutations::Mutation,
     properties, sights,
     step::Action,
     storage::Sent,
-    telling::Reply,
+    telling::{Reply, Word},
     worker::{Doing, Worker},
     world::{Uploads, World},
 };
@@ -97,12 +100,20 @@ fn distinct(queue: &[DeliveryId]) -> Vec<usize> {
     (0..queue.len()).filter(|&at| at == 0 || queue[at] != queue[at - 1]).collect()
 }
 
+/// What may be said of what is held.
+const WORDS: [Word; 2] = [Word::Released, Word::Rejected];
+
 impl Model for Uploads {
     type State = World;
     type Action = Action;
 
     fn init_states(&self) -> Vec<World> {
         let mut worlds: Vec<World> = World::new(&self.bounds).into_iter().collect();
+        if self.breaks(Mutation::HoldForgotten) {
+            for world in &mut worlds {
+                Arc::make_mut(&mut world.object).session.iter_mut().for_each(|session| session.spec.hold = false);
+            }
+        }
         if self.bounds.tries(Topic::Uploaded) {
             let begin = Action::Begin { worker: Some(0), from: 0, to: self.bounds.file, all_or_nothing: true };
             let arrive = Action::Arrive { write: 0, answered: true };
@@ -149,6 +160,9 @@ impl Model for Uploads {
             for consumer in 0..world.telling.consumers.len() {
                 let replies = [Reply::Yes, Reply::YesDiscard, Reply::YesLost, Reply::No];
                 actions.extend(replies.map(|reply| Action::Call { consumer, reply }));
+                if self.bounds.held {
+                    actions.extend(WORDS.map(|word| Action::Call { consumer, reply: Reply::Judges(word) }));
+                }
                 actions.push(Action::EndDelivery { consumer });
                 if world.left.faults > 0 {
                     actions.push(Action::ConsumerDies { consumer });
@@ -156,6 +170,9 @@ impl Model for Uploads {
             }
             if world.left.losses > 0 {
                 actions.extend(messages.iter().map(|&message| Action::Lose { message }));
+            }
+            if world.left.words > 0 {
+                actions.extend(WORDS.map(Action::Judge));
             }
             if world.left.redeliveries > 0 {
                 actions.push(Action::Redeliver);

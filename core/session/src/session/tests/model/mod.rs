@@ -53,9 +53,9 @@ use crate::session::tests::model::{
     sights::{
         ABORTED, AHEAD, ALL_PARALLEL, COMPLETED, DAMAGED, DISCARDED_IN_DUTY, EXPIRED, FENCED, FORGOTTEN, GIVEN_UP,
         HELD_FOR_ANOTHER, LATE_COMMIT, LATE_OPENING, LATE_PUT, LATE_SEGMENT, LATE_WRITE, NUMBER_AGAIN, OLD_WRITE,
-        PENDING, PROTECTED, PUT_BEFORE_OPENING, PUT_WITH_TAIL, REPAIRED, SILENT, STALE_COMPLETE, STRAY_PART,
-        TAIL_IN_ROWS, TAIL_IN_STORAGE, TWO_EVENTS, TWO_MESSAGES, TWO_OPENINGS, UNKNOWN_OBJECT, UNKNOWN_TOLD,
-        UNREPAIRED, WITHDRAWN,
+        PENDING, PROTECTED, PUT_BEFORE_OPENING, PUT_WITH_TAIL, REJECTED, RELEASED, REPAIRED, SILENT, STALE_COMPLETE,
+        STRAY_PART, TAIL_IN_ROWS, TAIL_IN_STORAGE, TWO_EVENTS, TWO_MESSAGES, TWO_OPENINGS, UNKNOWN_OBJECT,
+        UNKNOWN_TOLD, UNREPAIRED, WITHDRAWN,
     },
     world::Uploads,
 };
@@ -86,6 +86,7 @@ const SEQUENCE: Bounds = Bounds {
     part: 4,
     put: false,
     kept: false,
+    held: false,
     second: false,
     spare: None,
     lengths: &[2, 7],
@@ -101,6 +102,15 @@ const REPAIRED_LANES: Bounds = Bounds {
     kept: true,
     budget: Budget { attempts: 3, duplicates: 1, wrong: 1, repairs: 1, copies: 1, ..Budget::NONE },
     ..PARALLEL
+};
+
+/// An upload that is held, of which its origin and persons say what is to become of it.
+const HELD: Bounds = Bounds {
+    file: 1,
+    held: true,
+    topics: &[Uploaded, Duties, Telling],
+    budget: Budget { words: 1, refusals: 1, redeliveries: 1, ..Budget::NONE },
+    ..SEQUENCE
 };
 
 /// A parallel upload of three chunks.
@@ -211,6 +221,15 @@ fn telling_the_origin() {
     let budget = Budget { faults: 1, jumps: 1, refusals: 1, cancels: 1, ..Budget::NONE };
     let bounds = Bounds { budget, ..bounds };
     explore("telling of an end and of a deletion", bounds, &[UNKNOWN_TOLD, FORGOTTEN, WITHDRAWN, TWO_EVENTS]);
+}
+
+#[test]
+fn telling_of_what_is_held() {
+    explore("what is held, said twice and late", HELD, &[RELEASED, REJECTED, TWO_EVENTS]);
+    let budget = Budget { faults: 1, losses: 1, jumps: 1, cancels: 1, ..Budget::NONE };
+    explore("what is held, with crashes, losses and a deletion", Bounds { budget, ..HELD }, &[RELEASED, REJECTED]);
+    let budget = Budget { words: 1, jumps: 1, ..Budget::NONE };
+    explore("what is held, with somebody who is down", Bounds { budget, second: true, ..HELD }, &[RELEASED, REJECTED]);
 }
 
 #[test]

@@ -3,12 +3,13 @@
 use stateright::{Checker, HasDiscoveries, Model, Path};
 
 use crate::session::tests::model::{
-    PARALLEL, REPAIRED_LANES, SEQUENCE,
+    HELD, PARALLEL, REPAIRED_LANES, SEQUENCE,
     bounds::{Bounds, Budget, Topic},
     mutations::Mutation,
     properties::{
-        self, ACCEPTED, EQUAL_PARTS, FREE_NUMBERS, FREED, INDEPENDENT, LEFT_ALONE, LIVE_LINKS, NEVER_TAKEN_BACK,
-        NEWEST_COMMITS, NOTHING_LOST, ONE_EVENT, READ_BACK, STORED_ONCE, TAKEN_UP, TOLD_AT_ONCE, WHOLE,
+        self, ACCEPTED, EQUAL_PARTS, FIRST_WORD, FREE_NUMBERS, FREED, INDEPENDENT, LEFT_ALONE, LIVE_LINKS,
+        NEVER_TAKEN_BACK, NEWEST_COMMITS, NOTHING_LOST, ONE_EVENT, READ_BACK, STORED_ONCE, TAKEN_UP, TOLD_AT_ONCE,
+        WHOLE,
     },
     step::Action,
     world::{Uploads, World},
@@ -161,6 +162,15 @@ fn of_telling_two() {
 const REPAIRS: [(Mutation, &str); 3] =
     [(Mutation::DamageUnseen, WHOLE), (Mutation::DamagedLeft, LEFT_ALONE), (Mutation::AttemptsAnew, STORED_ONCE)];
 
+/// What is held.
+const IN_HOLDING: [(Mutation, &str); 3] =
+    [(Mutation::HoldForgotten, FIRST_WORD), (Mutation::WordApart, FIRST_WORD), (Mutation::LateWordCounts, FIRST_WORD)];
+
+#[test]
+fn of_holding() {
+    are_noticed(&IN_HOLDING, &HELD);
+}
+
 #[test]
 fn of_repairs() {
     are_noticed(&REPAIRS, &REPAIRED_LANES);
@@ -194,7 +204,7 @@ fn of_puts() {
 #[test]
 fn every_property_notices_something() {
     let noticing: Vec<_> =
-        [&IN_A_SEQUENCE[..], &IN_LANES[..], &AT_THE_END[..], &IN_TELLING[..], &IN_TELLING_TWO[..]].concat();
+        [&IN_A_SEQUENCE[..], &IN_LANES, &AT_THE_END, &IN_TELLING, &IN_TELLING_TWO, &IN_HOLDING].concat();
     for property in properties::all() {
         assert!(noticing.iter().any(|(_, by)| *by == property.name), "{}", property.name);
     }

@@ -5,6 +5,7 @@
 use crate::{
     alarm::CountedPart,
     event::{Delivery, DeliveryId, DeliveryOutcome, EventKind, Verdict},
+    outbox::Outbox,
     session::{
         BeginAppend, Commit, Committed, Content, Decision, DeleteRight, Job, Lease, LeaseState, Leftovers,
         ParallelChunk, ParallelChunks, Release, ReleaseReason, Session, StateChange, Storage, StoredPart, WriteLease,
@@ -111,6 +112,12 @@ pub(crate) enum Mutation {
     AttemptsAnew,
     /// An upload is forgotten a while after its end, whatever links were handed out since.
     LinksForgotten,
+    /// What is to be held is handed out once it is whole.
+    HoldForgotten,
+    /// A word about what is held is stored apart from the acknowledgement that it came with, and lost between the two.
+    WordApart,
+    /// A word about what was held counts also where another came before it.
+    LateWordCounts,
 }
 
 /// Decides on a chunk that begins.
@@ -301,7 +308,20 @@ pub(crate) fn delivery_ended(
     outcome: &DeliveryOutcome,
 ) -> Decision<Verdict> {
     let name = session.spec.receivers.name_of(id.receiver);
-    let mut decision = session.delivery_ended(now, name, &id.kind.id(session.spec.id), outcome);
+    let event_id = id.kind.id(session.spec.id);
+    let mut decision = session.delivery_ended(now, name, &event_id, outcome);
+    if let DeliveryOutcome::Acknowledged { discard, verdict: Some(_), .. } = *outcome {
+        if uploads.breaks(Mutation::WordApart) {
+            let apart = DeliveryOutcome::Acknowledged { discard, result: None, verdict: None };
+            decision = session.delivery_ended(now, name, &event_id, &apart);
+        }
+        if uploads.breaks(Mutation::LateWordCounts) && session.stored_object().is_some() {
+            let mut forgetful = session.clone();
+            forgetful.progress.held = true;
+            forgetful.outbox = Outbox::default().with(id.kind, &[id.receiver], now);
+            decision = forgetful.delivery_ended(now, name, &event_id, outcome);
+        }
+    }
     if uploads.breaks(Mutation::TakenAtOnce)
         && matches!(outcome, DeliveryOutcome::Acknowledged { discard: true, .. })
         && session.stored_object().is_some()
@@ -372,7 +392,7 @@ pub(crate) fn done(
             }
             change
         }
-        (Some(Mutation::SettledUnseen), Job::NotifyLedger) => session.settled(false),
+        (Some(Mutation::SettledUnseen), Job::NotifyLedger) => session.settled(session.told_of_object()),
         (Some(Mutation::ForgottenOnceQueued), Job::EnqueueEvent) => match session.outbox.next() {
             Some(event) => session.delivered(now, event.id(), false, None),
             None => change,

@@ -15,7 +15,7 @@ use crate::session::tests::model::{
     mutations,
     object::SegmentRow,
     settle::LONGEST_WAIT_MS,
-    telling::DELETED,
+    telling::{NO_ENDINGS, Word, kind_bit},
     worker::Chunk,
     world::{Law, Uploads, World},
 };
@@ -35,6 +35,7 @@ pub(crate) const READ_BACK: &str = "what a restart reads back is what was believ
 pub(crate) const FREED: &str = "what is said to be freed is gone";
 pub(crate) const TOLD_AT_ONCE: &str = "the owner's ledger is told of an end at once, unless it has failed itself";
 pub(crate) const INDEPENDENT: &str = "what another receiver does changes nothing for the origin";
+pub(crate) const FIRST_WORD: &str = "what is held is nobody's and told to nobody as complete before it is released, and then stays what the first word made of it";
 pub(crate) const LEFT_ALONE: &str = "left alone, every upload ends, is told, and leaves nothing that is not wanted";
 pub(crate) const TAKEN_UP: &str = "taken up again, every open upload becomes whole";
 
@@ -57,6 +58,7 @@ pub(crate) fn all() -> Vec<Property<Uploads>> {
         Property::always(FREED, freed),
         Property::always(TOLD_AT_ONCE, told_at_once),
         Property::always(INDEPENDENT, |_, world: &World| !world.has_broken(Law::OriginDelayed)),
+        Property::always(FIRST_WORD, first_word),
         Property::always(LEFT_ALONE, |uploads, world| uploads.outlooks.of(uploads, world).left_alone),
         Property::always(TAKEN_UP, |uploads: &Uploads, world: &World| {
             !world.is_open() || uploads.outlooks.of(uploads, world).taken_up
@@ -112,6 +114,9 @@ fn nothing_lost(uploads: &Uploads, world: &World) -> bool {
     if world.was_wrong(uploads) && matches!(phase, Phase::Damaged | Phase::Failed | Phase::Aborted) {
         return true;
     }
+    if world.word == Some(Word::Rejected) {
+        return phase == Phase::Failed;
+    }
     phase != Phase::Failed && (!is_whole || matches!(phase, Phase::Completing | Phase::Completed | Phase::Deleted))
 }
 
@@ -141,13 +146,25 @@ fn all_or_nothing(uploads: &Uploads, world: &World) -> bool {
 fn one_event(_: &Uploads, world: &World) -> bool {
     let session = world.object.session.as_ref();
     let delivered = session.is_some_and(|session| session.outbox.state() == Some(DeliveryState::Delivered));
-    let endings = world.telling.heard & !DELETED;
-    let is_ending = |delivery: &&Delivery| delivery.receiver.is_origin() && delivery.kind != EventKind::Deleted;
+    let endings = world.telling.heard & !NO_ENDINGS;
+    let is_ending = |delivery: &&Delivery| delivery.receiver.is_origin() && kind_bit(delivery.kind) & NO_ENDINGS == 0;
     let to_tell = session.map_or(0, |session| session.outbox.iter().filter(is_ending).count());
     to_tell <= 1
         && endings.count_ones() <= 1
         && !world.has_broken(Law::EventChanged)
         && (!delivered || world.origin_knows())
+}
+
+/// The bystander knows what was said, and when that counted, by itself.
+fn first_word(uploads: &Uploads, world: &World) -> bool {
+    let Some(session) = world.object.session.as_ref().filter(|_| uploads.bounds.held) else { return true };
+    let (heard, phase) = (world.telling.heard, session.progress.phase);
+    let has_heard = |kind| heard & kind_bit(kind) != 0;
+    match world.word {
+        None => session.stored_object().is_none() && !has_heard(EventKind::Completed) && phase != Phase::Failed,
+        Some(Word::Released) => !session.is_held() && phase != Phase::Failed,
+        Some(Word::Rejected) => phase == Phase::Failed && !has_heard(EventKind::Completed),
+    }
 }
 
 /// Parts and object, that is: a segment, or a put that does not count, may arrive late, and goes when the upload is forgotten.

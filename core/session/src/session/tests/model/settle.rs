@@ -19,7 +19,7 @@ use crate::session::tests::model::{
     bytes::{Bytes, units},
     step::Action,
     storage::Sent,
-    telling::{Consumer, DELETED, Reply},
+    telling::{Consumer, DELETED, Reply, Word},
     worker::Worker,
     world::{Uploads, World},
 };
@@ -151,7 +151,7 @@ fn missing(uploads: &Uploads, world: &World) -> Option<(u8, u8)> {
 /// What was sent to R2 arrives, and then nothing else goes wrong.
 fn leave_alone(uploads: &Uploads, world: &mut World) {
     let wrong = world.left.wrong;
-    world.left = Budget { jumps: u8::MAX, faults: u8::MAX, redeliveries: 1, wrong, ..Budget::NONE };
+    world.left = Budget { jumps: u8::MAX, faults: u8::MAX, redeliveries: 1, words: 1, wrong, ..Budget::NONE };
     for _ in 0..MOST_STEPS {
         let Some(action) = next(world) else { break };
         uploads.act(world, action);
@@ -161,7 +161,7 @@ fn leave_alone(uploads: &Uploads, world: &mut World) {
 /// The next thing that happens by itself.
 fn next(world: &World) -> Option<Action> {
     let session = world.object.session.as_ref()?;
-    let (due, job) = session.next_job()?;
+    let job = session.next_job();
     if world.stored.is_some() {
         return Some(Action::Flush);
     }
@@ -171,7 +171,8 @@ fn next(world: &World) -> Option<Action> {
     // An event that was given up: an operator asks for it once more, also while the ledger is told that the upload is about to be forgotten.
     let nobody_tells = world.telling.consumers.is_empty() && world.telling.queue.is_empty();
     let is_about_to = world.duty.as_ref().map_or(nobody_tells, |duty| duty.job == Job::Purge);
-    if job == Job::Purge && is_about_to && world.left.redeliveries > 0 && !told(session) {
+    let forgets = matches!(job, Some((_, Job::Purge)));
+    if forgets && is_about_to && world.left.redeliveries > 0 && !told(session) {
         return Some(Action::Redeliver);
     }
     Some(match (&world.duty, world.telling.consumers.first()) {
@@ -183,8 +184,12 @@ fn next(world: &World) -> Option<Action> {
         }
         (None, Some(Consumer::Heard { .. })) => Action::EndDelivery { consumer: 0 },
         (None, None) if !world.telling.queue.is_empty() => Action::Consume { message: 0 },
-        (None, None) if due <= world.now => Action::BeginDuty,
-        (None, None) => Action::UntilDuty,
+        // Held: sooner or later somebody looks at it.
+        (None, None) => match job {
+            None => Action::Judge(Word::Released),
+            Some((due, _)) if due <= world.now => Action::BeginDuty,
+            Some(_) => Action::UntilDuty,
+        },
     })
 }
 

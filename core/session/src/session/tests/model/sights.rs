@@ -14,7 +14,7 @@ use upload_types::{
 use crate::session::tests::model::{
     duties::Duty,
     storage::Sent,
-    telling::{Consumer, DELETED},
+    telling::{Consumer, DELETED, Word},
     worker::Worker,
     world::{Uploads, World},
 };
@@ -41,6 +41,8 @@ pub(crate) const DISCARDED_IN_DUTY: &str = "an object that has become unwanted w
 pub(crate) const ABORTED: &str = "a cancelled upload";
 pub(crate) const EXPIRED: &str = "an expired upload";
 pub(crate) const COMPLETED: &str = "a completed upload";
+pub(crate) const RELEASED: &str = "what was held is released";
+pub(crate) const REJECTED: &str = "what was held is rejected";
 pub(crate) const FORGOTTEN: &str = "a forgotten upload";
 pub(crate) const UNKNOWN_TOLD: &str = "an origin that has acknowledged without the session knowing";
 pub(crate) const TWO_MESSAGES: &str = "two consumers at copies of one event";
@@ -149,6 +151,8 @@ fn of_uploads() -> Vec<Property<Uploads>> {
         Property::sometimes(ABORTED, |_, world: &World| world.object.phase() == Some(Phase::Aborted)),
         Property::sometimes(EXPIRED, |_, world: &World| world.object.phase() == Some(Phase::Expired)),
         Property::sometimes(COMPLETED, |_, world: &World| world.object.phase() == Some(Phase::Completed)),
+        Property::sometimes(RELEASED, |_, world: &World| world.word == Some(Word::Released)),
+        Property::sometimes(REJECTED, |_, world: &World| world.word == Some(Word::Rejected)),
         Property::sometimes(FORGOTTEN, |_, world: &World| world.legacy.is_some()),
         Property::sometimes(UNKNOWN_TOLD, |_, world: &World| {
             world.origin_knows() && world.telling.consumers.is_empty() && delivery(world) == Some(DeliveryState::Queued)

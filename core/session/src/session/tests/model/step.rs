@@ -13,7 +13,7 @@ use crate::session::tests::model::{
     bytes::{Bytes, units},
     mutations,
     storage::Sent,
-    telling::Reply,
+    telling::{Reply, Word},
     worker::{Chunk, Worker},
     world::{Uploads, World},
 };
@@ -73,6 +73,8 @@ pub(crate) enum Action {
     Lose { message: usize },
     /// An operator wants the event sent again.
     Redeliver,
+    /// A person says what is to become of what is held.
+    Judge(Word),
 }
 
 impl Uploads {
@@ -133,8 +135,8 @@ impl Uploads {
             Action::Flush => world.stored.take().is_some(),
             Action::Consume { message } => world.consume(self, message),
             Action::Call { consumer, reply } => {
-                let as_wished =
-                    matches!(reply, Reply::Yes | Reply::YesDiscard) || world.calls_one_that_is_down(consumer);
+                let as_wished = matches!(reply, Reply::Yes | Reply::YesDiscard | Reply::Judges(_))
+                    || world.calls_one_that_is_down(consumer);
                 (as_wished || spend(&mut world.left, |left| &mut left.refusals)) && world.call_receiver(consumer, reply)
             }
             Action::EndDelivery { consumer } => world.end_delivery(self, consumer),
@@ -144,6 +146,7 @@ impl Uploads {
             }
             Action::Lose { message } => spend(&mut world.left, |left| &mut left.losses) && world.lose_message(message),
             Action::Redeliver => spend(&mut world.left, |left| &mut left.redeliveries) && world.redeliver(self),
+            Action::Judge(said) => spend(&mut world.left, |left| &mut left.words) && world.judge(self, said),
         };
         world.settle_down();
         happened

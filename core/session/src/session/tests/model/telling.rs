@@ -1,15 +1,17 @@
 //! The queue, its consumer, the origin, and where there is one a second receiver, which is down: it never acknowledges anything.
 //!
 //! A message stays in the queue until it is acknowledged; so a consumer that dies gets it again. The queue may lose a
-//! message, or give it up. The origin may refuse, and its acknowledgement may be lost.
+//! message, or give it up. The origin may refuse, and its acknowledgement may be lost. Of what is held it may say what is to become of it, and so
+//! may a person; the first word counts.
 
 use crate::{
     event::{DeliveryId, DeliveryOutcome, EventKind, Verdict},
+    held_verdict::HeldVerdict,
     outbox::Outbox,
     receivers::{ORIGIN_NAME, ReceiverIndex},
-    session::{Decision, StateChange},
+    session::{Decision, Session, StateChange},
 };
-use upload_types::{api_error::ApiError, units::UnixMs};
+use upload_types::{api_error::ApiError, units::UnixMs, upload::DeliveryState};
 
 use crate::session::tests::model::{
     bounds::{LINK_MS, RETRY},
@@ -28,7 +30,7 @@ pub(crate) struct Telling {
     /// The consumers, each at a message; sorted.
     pub(crate) consumers: Vec<Consumer>,
     /// One bit per kind of event that the origin has heard of.
-    pub(crate) heard: u8,
+    pub(crate) heard: u16,
     /// Until when the last link that was handed out says that it is good.
     pub(crate) linked_until: UnixMs,
 }
@@ -54,7 +56,27 @@ pub(crate) enum Consumer {
         acknowledged: bool,
         /// And wants the object gone.
         discard: bool,
+        /// And says this of what is held.
+        word: Option<Word>,
     },
+}
+
+/// What becomes of what is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Word {
+    /// It is handed out.
+    Released,
+    /// It goes.
+    Rejected,
+}
+
+impl Word {
+    fn verdict(self) -> HeldVerdict {
+        match self {
+            Self::Released => HeldVerdict::Release,
+            Self::Rejected => HeldVerdict::Delete(String::new()),
+        }
+    }
 }
 
 /// What the origin does.
@@ -64,6 +86,8 @@ pub(crate) enum Reply {
     Yes,
     /// It acknowledges, and wants the object gone.
     YesDiscard,
+    /// It acknowledges, and says what is to become of what is held.
+    Judges(Word),
     /// It acknowledges, and the acknowledgement is lost.
     YesLost,
     /// It does not.
@@ -71,10 +95,13 @@ pub(crate) enum Reply {
 }
 
 /// The bit of a deletion. All others are endings.
-pub(crate) const DELETED: u8 = 16;
+pub(crate) const DELETED: u16 = 16;
+
+/// Those that end nothing.
+pub(crate) const NO_ENDINGS: u16 = DELETED | 128 | 256;
 
 /// Which bit of [`Telling::heard`] stands for this kind of event.
-pub(crate) fn kind_bit(kind: EventKind) -> u8 {
+pub(crate) fn kind_bit(kind: EventKind) -> u16 {
     match kind {
         EventKind::Completed => 1,
         EventKind::Failed => 2,
@@ -83,6 +110,9 @@ pub(crate) fn kind_bit(kind: EventKind) -> u8 {
         EventKind::Deleted => DELETED,
         EventKind::Duplicate => 32,
         EventKind::Created => 64,
+        EventKind::Held => 128,
+        EventKind::Released => 256,
+        EventKind::Rejected => 512,
     }
 }
 
@@ -122,8 +152,14 @@ impl World {
         if reply != Reply::No {
             self.telling.heard |= kind_bit(id.kind);
         }
-        let acknowledged = matches!(reply, Reply::Yes | Reply::YesDiscard);
-        self.telling.consumers[consumer] = Consumer::Heard { id, acknowledged, discard: reply == Reply::YesDiscard };
+        let word = match reply {
+            Reply::Judges(_) if id.kind != EventKind::Held => return false,
+            Reply::Judges(word) => Some(word),
+            Reply::Yes | Reply::YesDiscard | Reply::YesLost | Reply::No => None,
+        };
+        let acknowledged = matches!(reply, Reply::Yes | Reply::YesDiscard | Reply::Judges(_));
+        let discard = reply == Reply::YesDiscard;
+        self.telling.consumers[consumer] = Consumer::Heard { id, acknowledged, discard, word };
         true
     }
 
@@ -134,12 +170,15 @@ impl World {
 
     /// A consumer tells the object how it went, and settles the message. `false` where it has not heard yet.
     pub(crate) fn end_delivery(&mut self, uploads: &Uploads, consumer: usize) -> bool {
-        let Consumer::Heard { id, acknowledged, discard } = self.telling.consumers[consumer] else { return false };
+        let Consumer::Heard { id, acknowledged, discard, word } = self.telling.consumers[consumer] else {
+            return false;
+        };
         self.telling.consumers.remove(consumer);
         let before = self.told_to_origin();
+        self.overhears(word.filter(|_| before.find(id).is_some_and(|told| told.state != DeliveryState::Delivered)));
         let verdict = self.decide(uploads, None, |session, now| {
             let outcome = if acknowledged {
-                DeliveryOutcome::Acknowledged { discard, result: None }
+                DeliveryOutcome::Acknowledged { discard, result: None, verdict: word.map(Word::verdict) }
             } else {
                 DeliveryOutcome::Refused { policy: RETRY, asked_seconds: None, error: None }
             };
@@ -152,6 +191,19 @@ impl World {
             Verdict::Settled | Verdict::GiveUp => {}
         }
         true
+    }
+
+    /// A person says what is to become of what is held.
+    pub(crate) fn judge(&mut self, uploads: &Uploads, word: Word) -> bool {
+        self.overhears(Some(word));
+        self.changes(uploads, |session, now| session.judge(now, &word.verdict()))
+    }
+
+    /// A bystander hears what is said, and remembers what counts: the first word, while the upload is held.
+    fn overhears(&mut self, word: Option<Word>) {
+        if self.object.session.as_ref().is_some_and(Session::is_held) && self.word.is_none() {
+            self.word = word;
+        }
     }
 
     /// What the outbox says of the origin.

@@ -27,7 +27,7 @@ use crate::session::tests::model::{
     object::Object,
     settle::Outlooks,
     storage::Storage,
-    telling::Telling,
+    telling::{Telling, Word},
     worker::Worker,
 };
 
@@ -137,6 +137,8 @@ pub(crate) struct World {
     pub(crate) ledger: Ledger,
     /// What is left of the upload once it is forgotten.
     pub(crate) legacy: Option<Legacy>,
+    /// What is to become of what is held, by the first word that counted.
+    pub(crate) word: Option<Word>,
     /// What may still happen.
     pub(crate) left: Budget,
     /// One bit per unit that anybody was told to be counted. Progress can be asked for at any time, so that is every
@@ -169,6 +171,7 @@ impl World {
             telling: Telling::default(),
             ledger: Ledger { open: true, object: false, listed: false, has_failed: false },
             legacy: None,
+            word: None,
             left: bounds.budget,
             told: 0,
             places: vec![Place::default(); places],
@@ -236,7 +239,12 @@ impl World {
             let outbox = after.map(|session| &session.outbox);
             let is_there = |id: DeliveryId| outbox.is_some_and(|outbox| outbox.find(id).is_some());
             let deletion = DeliveryId { kind: EventKind::Deleted, ..*id };
-            is_there(*id) || (id.kind == EventKind::Completed && is_there(deletion))
+            // Whoever has not heard that it was held hears what came of it instead.
+            let becomes = [EventKind::Completed, EventKind::Rejected, EventKind::Deleted];
+            let is_replaced = becomes.into_iter().any(|kind| is_there(DeliveryId { kind, ..*id }));
+            is_there(*id)
+                || (id.kind == EventKind::Completed && is_there(deletion))
+                || (id.kind == EventKind::Held && is_replaced)
         };
         if !told.iter().all(is_kept) {
             self.broken |= Law::EventChanged.bit();

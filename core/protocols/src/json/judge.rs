@@ -1,0 +1,71 @@
+//! That what is held is handed out, or goes: by word of whoever runs the service.
+//!
+//! | route | asks for |
+//! |---|---|
+//! | `POST /upload/{id}/release` | that everybody gets it who would have, had it not been held |
+//! | `POST /upload/{id}/reject`, with a reason or without a body | that it goes, as what has failed does |
+//!
+//! Both are below `/admin/uploads/{id}/`, too.
+
+use http::Method;
+
+use super::{allow::allow, fields};
+use crate::{Head, Parsed, body_type};
+use upload_types::{admin::AdminOperation, api_error::ApiError, operation::Operation, units::UploadId};
+
+/// The largest body: its reason, and room.
+const MAX_BODY_BYTES: u32 = 8 * 1024;
+
+/// Understands a request's head; `action` is `release`, or it is a rejection.
+pub(super) fn parse(head: &Head, id: UploadId, action: &str) -> Result<Parsed, ApiError> {
+    allow(head, &[Method::POST])?;
+    let operation = match action {
+        "release" => AdminOperation::Release(id),
+        _ if head.header("content-length").is_none_or(|length| length.trim() == "0") => {
+            AdminOperation::Reject(id, String::new())
+        }
+        _ => {
+            body_type::json(head)?;
+            return Ok(Parsed::NeedsBody { max_bytes: MAX_BODY_BYTES, finish: rejection });
+        }
+    };
+    Ok(Parsed::Ready(Box::new(Operation::Admin(operation))))
+}
+
+/// `{"reason": "…"}`.
+fn rejection(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
+    const REASON: &str = "reason";
+    let id = head.path.rsplit('/').nth(1).and_then(UploadId::parse).ok_or(ApiError::NotAnUploadId)?;
+    let reason = fields::text(&mut fields::read(head, body, &[REASON])?, REASON)?.unwrap_or_default();
+    Ok(Operation::Admin(AdminOperation::Reject(id, reason)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "067e6162-3b6f-4ae2-a171-2470b63dff00";
+
+    fn rejected(body: &str) -> Result<Operation, ApiError> {
+        let headers = [("content-length", "20"), ("content-type", "application/json")];
+        let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        let path = format!("/upload/{ID}/reject");
+        let head = Head { method: Method::POST, path, query: String::new(), headers: headers.into_iter().collect() };
+        match crate::json::parse(&head)? {
+            Parsed::NeedsBody { finish, .. } => finish(&head, body.as_bytes()),
+            _ => panic!("it has a body"),
+        }
+    }
+
+    #[test]
+    fn a_rejection_may_say_why() {
+        let reject = |reason: &str| {
+            Ok(Operation::Admin(AdminOperation::Reject(UploadId::parse(ID).unwrap(), reason.to_owned())))
+        };
+        assert_eq!(rejected(r#"{"reason":"a virus"}"#), reject("a virus"));
+        assert_eq!((rejected("{}"), rejected(r#"{"reason":null}"#)), (reject(""), reject("")));
+        for wrong in [r#"{"reason":7}"#, r#"{"why":""}"#, "[]", ""] {
+            assert!(matches!(rejected(wrong), Err(ApiError::BadRequest { .. })), "{wrong}");
+        }
+    }
+}
