@@ -104,6 +104,11 @@ test("every kind of event fits its schema, and the example of the reference does
       return id;
     },
     "upload.duplicate": duplicate,
+    "upload.progressed": async () => {
+      const id = await create({ fileSize: null, live: true, tellEveryBytes: 8 * MIB });
+      await client.put(id, 0, fileBytes("a recording", 8 * MIB), headers);
+      return id;
+    },
   };
   const events: UploadEvent[] = [];
   for (const [kind, happens] of Object.entries(kinds)) {
@@ -119,15 +124,19 @@ test("every kind of event fits its schema, and the example of the reference does
   assert.deepEqual(created.event.data.attached, attached);
   events.push(created.event);
   const example = JSON.parse(codeBlock("docs/reference/webhook-events.md", "An event", "json")) as UploadEvent;
-  assert.deepEqual(await complaints([...events, example]), ["", "", "", "", "", "", "", ""]);
+  assert.deepEqual(await complaints([...events, example]), ["", "", "", "", "", "", "", "", ""]);
   assert.deepEqual(Object.keys(example.data).toSorted(), Object.keys(events[0]?.data ?? {}).toSorted());
 
   const [completed] = events;
+  const progressed = events.find(({ type }) => type === "upload.progressed");
   const wrong = [
     { ...completed, type: "upload.finished" },
     { ...completed, type: "upload.aborted" },
     { ...completed, type: "upload.created" },
     { ...created.event, type: "upload.aborted" },
+    { ...progressed, type: "upload.completed" },
+    { ...completed, type: "upload.progressed" },
+    { ...progressed, data: { ...progressed?.data, fromBytes: undefined } },
     { ...completed, data: { ...completed?.data, fileSize: "1" } },
     { ...completed, data: { ...completed?.data, surprise: 1 } },
     { ...completed, data: { ...completed?.data, downloadUrl: undefined } },

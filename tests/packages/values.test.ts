@@ -154,6 +154,7 @@ const WRONG: Vars[] = [
   { EVENT_RECEIVERS: '[{"name":"a","queue":"A","secret":"S"}]' },
   { EVENT_RECEIVERS: '[{"name":"a","queue":"A","kinds":["upload.created","completed"]}]' },
   { EVENT_RECEIVERS: '{"name":"a","queue":"A"}' },
+  { EVENT_RECEIVERS: '[{"name":"a","queue":"A","kinds":["upload.progressed"]}]' },
   { DEFAULT_POLICY: '{"scope":"admin"}', TOKEN_ISSUERS: issuers({ admin: "true" }) },
   { DEFAULT_POLICY: '{"upload":""}', R2_S3_ENDPOINT: "https://a/b c", R2_S3_BUCKET: "b" },
   { DEFAULT_POLICY: '{"upload":"{067E6162-3b6f-4ae2-a171-2470b63dff00}"}' },

@@ -152,6 +152,7 @@ export type Problem = {
 export type UploadEvent = {
   type:
     | "upload.created"
+    | "upload.progressed"
     | "upload.completed"
     | "upload.failed"
     | "upload.expired"
@@ -174,6 +175,9 @@ export type UploadEvent = {
     metadata: Record<string, string>;
     createdAt: string;
     endedAt: string;
+    /** What is new, where it is told on the way. */
+    fromBytes?: number;
+    toBytes?: number;
     deletedAt?: string;
     reason?: string;
     /** The upload whose object it shares. */

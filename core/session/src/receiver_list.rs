@@ -116,11 +116,12 @@ fn way(fields: &Map<String, Value>) -> Result<Way, String> {
     }
 }
 
-/// Whoever does not say what it hears of, hears of what the origin does: all but creations.
+/// Whoever does not say what it hears of, hears of all that is told without being asked for. Whoever hears on the way hears of the completion,
+/// which says the rest.
 fn kinds(fields: &Map<String, Value>) -> Result<Vec<EventKind>, String> {
     let all = || EventKind::ALL.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
     let Some(listed) = fields.get("kinds") else {
-        return Ok(EventKind::ALL.into_iter().filter(|kind| *kind != EventKind::Created).collect());
+        return Ok(EventKind::ALL.into_iter().filter(|kind| kind.is_told_unasked()).collect());
     };
     let listed = listed.as_array().filter(|listed| !listed.is_empty());
     let listed = listed.ok_or_else(|| format!("kinds is not a list of some of {}", all()))?;
@@ -132,6 +133,9 @@ fn kinds(fields: &Map<String, Value>) -> Result<Vec<EventKind>, String> {
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }
+    }
+    if kinds.contains(&EventKind::Progressed) && !kinds.contains(&EventKind::Completed) {
+        return Err("kinds has upload.progressed without upload.completed, which says the rest".to_owned());
     }
     Ok(kinds)
 }
@@ -155,7 +159,7 @@ mod tests {
         let expected = vec![
             entry("search", Way::Url("https://a.example/e".to_owned()), Some("S"), &[EventKind::Completed]),
             entry("thumbs", Way::Queue("THUMBS".to_owned()), None, &[EventKind::Created]),
-            entry("a_b-2", Way::Service("APP".to_owned()), None, &EventKind::ALL[1..]),
+            entry("a_b-2", Way::Service("APP".to_owned()), None, &EventKind::ALL[2..]),
         ];
         assert_eq!(entries, Ok(expected));
         assert_eq!((parse(""), parse("[]")), (Ok(Vec::new()), Ok(Vec::new())));
@@ -181,6 +185,10 @@ mod tests {
             (r#"[{"name": "a", "queue": "A", "secret": "S"}]"#, "a message of a queue has no signature"),
             (r#"[{"name": "a", "queue": 7}]"#, "queue is not text"),
             (r#"[{"name": "a", "queue": "A", "urls": ""}]"#, "urls is none of its fields, which are name, url, queue"),
+            (
+                r#"[{"name": "a", "queue": "A", "kinds": ["upload.progressed"]}]"#,
+                "entry 0 (a): kinds has upload.progressed without",
+            ),
             (r#"[{"name": "a", "queue": "A", "kinds": []}]"#, "kinds is not a list of some of upload.created, upload"),
             (r#"[{"name": "a", "queue": "A", "kinds": ["completed"]}]"#, r#"kinds has "completed", which is none of"#),
         ] {

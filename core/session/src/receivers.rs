@@ -8,8 +8,8 @@ pub use crate::receiver_index::ReceiverIndex;
 
 use crate::event::EventKind;
 
-/// So many receivers beside the origin. With it they have at most 27 events (three of a kind that follow each other: created, an ending,
-/// deleted), of some 300 bytes with the longest error: an outbox of 8 KB, in a row of at most 2 MB.
+/// So many receivers beside the origin. With it they have at most 27 events (three of a kind that follow each other: created, an ending, whose
+/// place one on the way has before, deleted), of some 300 bytes with the longest error: an outbox of 8 KB, in a row of at most 2 MB.
 pub const MAX_RECEIVERS: usize = 8;
 
 /// The longest name of a receiver, in bytes.

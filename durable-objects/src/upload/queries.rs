@@ -48,6 +48,7 @@ pub(crate) fn begin_delivery(session: &Session, now: UnixMs, command: &BeginDeli
         kind: delivery.kind,
         occurred_at: delivery.occurred_at,
         ended_at: session.ended_at().filter(|_| delivery.kind != EventKind::Created),
+        new_bytes: delivery.new_bytes,
         owner: session.spec().owner.clone(),
         key: session.object_key(),
         attached: session.spec().attached.clone(),
@@ -55,7 +56,7 @@ pub(crate) fn begin_delivery(session: &Session, now: UnixMs, command: &BeginDeli
         public_url: session.spec().public_url.clone(),
         snapshot: Snapshot { quota_warning: session.spec().quota_warning, ..session.snapshot() },
         object: session.object_facts().filter(|_| delivery.kind.has_link() || delivery.kind == EventKind::Deleted),
-        link_until: delivery.link_until.filter(|_| delivery.kind.has_link()),
+        link_until: delivery.link_until.filter(|_| delivery.kind.has_link() || delivery.kind == EventKind::Progressed),
         duplicate_of: session.spec().duplicate_of,
         attempt: delivery.attempts,
     };

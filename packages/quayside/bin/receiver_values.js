@@ -7,7 +7,7 @@ import { isSafeUrl } from "./token_values.js";
 const MOST = 8;
 const FIELDS = ["name", "url", "queue", "service", "secret", "kinds"];
 const WAYS = ["url", "queue", "service"];
-const KINDS = ["created", "completed", "failed", "expired", "aborted", "deleted", "duplicate"].map(
+const KINDS = ["created", "progressed", "completed", "failed", "expired", "aborted", "deleted", "duplicate"].map(
   (kind) => `upload.${kind}`,
 );
 const NAME = /^[a-z\d_-]{1,32}$/;
@@ -95,9 +95,12 @@ function ofKinds({ kinds }) {
     return `kinds is not a list of some of ${KINDS.join(", ")}`;
   }
   const unknown = kinds.find((kind) => !KINDS.includes(kind));
-  return unknown === undefined
-    ? undefined
-    : `kinds has ${shortened(JSON.stringify(unknown))}, which is none of ${KINDS.join(", ")}`;
+  if (unknown !== undefined) {
+    return `kinds has ${shortened(JSON.stringify(unknown))}, which is none of ${KINDS.join(", ")}`;
+  }
+  return kinds.includes("upload.progressed") && !kinds.includes("upload.completed")
+    ? "kinds has upload.progressed without upload.completed, which says the rest"
+    : undefined;
 }
 
 function ofUrl({ name, url }, at) {

@@ -34,11 +34,15 @@ pub(crate) enum Sight {
     Truncated,
     /// Somebody was asked to put its tail into the last part.
     LastPart,
+    /// A receiver was told of one on the way.
+    OnTheWay,
+    /// And told the same again.
+    OnTheWayAgain,
 }
 
 impl Sight {
     /// All of them.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 19] = [
         Self::Completed,
         Self::Failed,
         Self::Expired,
@@ -56,5 +60,7 @@ impl Sight {
         Self::ReadLive,
         Self::Truncated,
         Self::LastPart,
+        Self::OnTheWay,
+        Self::OnTheWayAgain,
     ];
 }

@@ -295,7 +295,7 @@ pub(crate) fn delivery_ended(
     outcome: &DeliveryOutcome,
 ) -> Decision<Verdict> {
     let name = session.spec.receivers.name_of(id.receiver);
-    let mut decision = session.delivery_ended(now, name, &id.kind.id(session.spec.id), outcome);
+    let mut decision = session.delivery_ended(now, name, &id.event_id(session.spec.id), outcome);
     if uploads.breaks(Mutation::TakenAtOnce)
         && matches!(outcome, DeliveryOutcome::Acknowledged { discard: true, .. })
         && session.stored_object().is_some()

@@ -83,6 +83,7 @@ pub(crate) fn kind_bit(kind: EventKind) -> u8 {
         EventKind::Deleted => DELETED,
         EventKind::Duplicate => 32,
         EventKind::Created => 64,
+        EventKind::Progressed => 128,
     }
 }
 
