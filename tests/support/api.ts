@@ -5,6 +5,7 @@ export type InitFields = {
   fileSize?: unknown;
   live?: unknown;
   endAfterSeconds?: unknown;
+  tellEveryBytes?: unknown;
   contentType?: unknown;
   chunkSize?: unknown;
   sha256?: unknown;

@@ -41,6 +41,13 @@ pub enum Way {
     Service(String),
 }
 
+impl Entry {
+    /// What a service that is reached by a binding finds as its host: no host has a `_`.
+    pub fn host(&self) -> Option<String> {
+        matches!(self.way, Way::Service(_)).then(|| self.name.replace('_', "-"))
+    }
+}
+
 /// Reads the setting. Nothing is a list without entries.
 pub fn parse(setting: &str) -> Result<Vec<Entry>, String> {
     if setting.is_empty() {
@@ -57,6 +64,13 @@ pub fn parse(setting: &str) -> Result<Vec<Entry>, String> {
         let entry = entry(value).map_err(|complaint| format!("entry {at}{}: {complaint}", shown_name(value)))?;
         if entries.iter().any(|before| before.name == entry.name) {
             return Err(format!("entry {at}: there is another receiver called {}", entry.name));
+        }
+        let host = entry.host();
+        if let Some(other) = entries.iter().find(|before| host.is_some() && before.host() == host) {
+            let (host, other, name) = (host.unwrap_or_default(), &other.name, &entry.name);
+            return Err(format!(
+                "entry {at} ({name}): https://{host}/ would be its address and that of {other}: give one of them another name"
+            ));
         }
         entries.push(entry);
     }
@@ -170,11 +184,13 @@ mod tests {
         let good = r#"{"name": "a", "queue": "A"}"#;
         let many = format!("[{}]", [good; 9].join(","));
         let twice = format!("[{good}, {good}]");
+        let alike = r#"[{"name": "a-b", "service": "A"}, {"name": "a_b", "service": "B"}]"#;
         for (setting, complaint) in [
             ("search", "is not a JSON list"),
             (r#"{"name": "a", "queue": "A"}"#, "is not a JSON list"),
             (&many, "has 9 entries, and may have 8"),
             (&twice, "entry 1: there is another receiver called a"),
+            (alike, "entry 1 (a_b): https://a-b/ would be its address and that of a-b: give one of them another name"),
             ("[7]", "entry 0: is no object"),
             (r#"[{"queue": "A"}]"#, "entry 0: name is missing"),
             (r#"[{"name": "A b", "queue": "A"}]"#, "entry 0: name is not one of 1 to 32 characters"),

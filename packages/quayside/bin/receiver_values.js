@@ -2,7 +2,7 @@
 // finds out itself.
 
 import { parsed } from "./text.js";
-import { isSafeUrl } from "./token_values.js";
+import { isAt, isSafeUrl } from "./token_values.js";
 
 const MOST = 8;
 const FIELDS = ["name", "url", "queue", "service", "secret", "kinds"];
@@ -22,6 +22,7 @@ export function receivers(text) {
     return `has ${entries.length} entries, and may have ${MOST}`;
   }
   const names = new Set();
+  const services = new Map();
   for (const [at, entry] of entries.entries()) {
     const complaint = ofEntry(entry);
     if (complaint) {
@@ -31,6 +32,13 @@ export function receivers(text) {
       return `entry ${at}: there is another receiver called ${entry.name}`;
     }
     names.add(entry.name);
+    if (entry.service !== undefined) {
+      const host = entry.name.replaceAll("_", "-");
+      if (services.has(host)) {
+        return `entry ${at} (${entry.name}): https://${host}/ would be its address and that of ${services.get(host)}: give one of them another name`;
+      }
+      services.set(host, entry.name);
+    }
   }
   return entries.map(ofUrl).find(Boolean);
 }
@@ -104,7 +112,7 @@ function ofKinds({ kinds }) {
 }
 
 function ofUrl({ name, url }, at) {
-  const isUnseen = url === undefined || ((isSafeUrl(url) || url.startsWith("http://localhost:")) && URL.canParse(url));
+  const isUnseen = url === undefined || ((isSafeUrl(url) || isAt(url, ["http://localhost:"])) && URL.canParse(url));
   return isUnseen ? undefined : `entry ${at} (${name}): url is not an address that begins with https://`;
 }
 
