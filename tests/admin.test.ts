@@ -184,7 +184,8 @@ test("a hundred that nobody takes keep none behind them from being sent again", 
   const second = await admin.redeliver({ all: true, cursor: first.next });
   assert.ok(second.redelivered.length >= 4, "those behind the first hundred");
   assert.deepEqual([second.refused, second.next], [[], undefined]);
-  assert.ok(new Set([...first.redelivered, ...second.redelivered]).isSupersetOf(gone));
+  const sent = new Set([...first.redelivered, ...second.redelivered]);
+  assert.ok([...gone].every((id) => sent.has(id)));
   assertBadRequest(await admin.send("POST", "failed-deliveries/redeliver", { all: true, cursor: "x" }), "cursor");
   // Whoever comes behind these finds nothing of them.
   for (const uploadId of gone) {

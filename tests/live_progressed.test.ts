@@ -111,7 +111,10 @@ describe("the example origin", async () => {
     await has(id, EVERY);
     const asked = ["-v", "error", "-show_entries", "format=format_name,duration:stream=codec_name", "-of", "json"];
     const { stdout } = await run("ffprobe", [...asked, origin.growingFile(id)]);
-    const seen = JSON.parse(stdout) as { format: { format_name: string; duration: string }; streams: { codec_name: string }[] };
+    const seen = JSON.parse(stdout) as {
+      format: { format_name: string; duration: string };
+      streams: { codec_name: string }[];
+    };
     assert.equal(seen.format.format_name, "mpegts");
     assert.deepEqual(
       seen.streams.map(({ codec_name }) => codec_name),

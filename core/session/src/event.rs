@@ -8,6 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::new_bytes::NewBytes;
 use crate::receiver_index::ReceiverIndex;
 use upload_types::{
     api_error::ApiError,
@@ -142,15 +143,6 @@ impl From<(ReceiverIndex, EventKind)> for DeliveryId {
     fn from((receiver, kind): (ReceiverIndex, EventKind)) -> Self {
         Self { receiver, kind, from: ByteCount::ZERO }
     }
-}
-
-/// What of a live upload is new to a receiver. As it is told first, it is told until it is acknowledged, whatever has come since.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NewBytes {
-    /// Where they begin: up to here the receiver has acknowledged.
-    pub from: ByteCount,
-    /// Where they end.
-    pub to: ByteCount,
 }
 
 /// How patient to be with a receiver.

@@ -143,8 +143,8 @@ fn set_switch(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
     const SECONDS: &str = "expiresInSeconds";
     let mut fields = fields::read(head, body, &[MODE, REASON, SECONDS])?;
     let mode = fields::text(&mut fields, MODE)?.as_deref().and_then(SwitchMode::parse);
-    let none = "is none of `open`, `no-creations`, `read-only` and `closed`";
-    let mode = mode.ok_or_else(|| ApiError::bad_request(MODE, none))?;
+    let mode =
+        mode.ok_or_else(|| ApiError::bad_request(MODE, "is none of `open`, `no-creations`, `read-only` and `closed`"))?;
     let reason = fields::text(&mut fields, REASON)?.filter(|reason| !reason.is_empty());
     let is_wrong = |text: &String| text.chars().count() > MAX_REASON_CHARACTERS || text.chars().any(char::is_control);
     if reason.as_ref().is_some_and(is_wrong) {
@@ -158,8 +158,7 @@ fn set_switch(head: &Head, body: &[u8]) -> Result<Operation, ApiError> {
         }
         Some(value) => {
             let seconds = value.as_u64().filter(|seconds| (1..=MAX_SWITCH_SECONDS).contains(seconds));
-            let why = "is not 1 to 2592000 (30 days)";
-            Some(seconds.ok_or_else(|| ApiError::bad_request(SECONDS, why))?)
+            Some(seconds.ok_or_else(|| ApiError::bad_request(SECONDS, "is not 1 to 2592000 (30 days)"))?)
         }
     };
     Ok(Operation::Admin(AdminOperation::SetSwitch(SwitchRequest { mode, reason, expires_in_seconds })))
